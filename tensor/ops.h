@@ -1,0 +1,100 @@
+/*
+ * ops.h - the operations, one declaration with its formula each: the library's reference card.
+ *
+ * Common contract. Operands are f32 tensors, borrowed; outputs are new values of the tape (valid until
+ * tape_reset, numbers until tape_release). Wrong shapes assert and print both shapes. Nothing fails for
+ * want of memory: the arena was planned. Work is cut into tasks by shapes alone, so neither threads nor
+ * the grouping of samples into batches changes a bit of a sample's result. "Rows" are all dimensions but
+ * the last taken together. Every operation differentiates with respect to every tensor operand.
+ */
+#ifndef LNCLIP_TENSOR_OPS_H
+#define LNCLIP_TENSOR_OPS_H
+
+#include "tensor/tape.h"
+
+typedef enum Activation { ACTIVATION_NONE, ACTIVATION_QUICK_GELU, ACTIVATION_GELU } Activation;
+
+enum { LINEAR_MAX_PARTS = 3 };
+
+/*
+ * The weights of a linear map, stored as stacked parts, so that keys and values (or any group that
+ * reads the same input) are one product. part p: weight[p] [out_p, in], bias[p] [out_p] or NULL. A part
+ * is frozen or trains according to needs_grad of its leaves.
+ */
+typedef struct Linear {
+    int in, out; /* out = sum of the parts' rows */
+    int parts;
+    Tensor *weight[LINEAR_MAX_PARTS];
+    Tensor *bias[LINEAR_MAX_PARTS];
+} Linear;
+
+/*
+ * y = residual + act(x W^T + b).   x [B,M,in] or [M,in] -> y [B,M,out] or [M,out].
+ * residual: like y, or NULL. An activation together with a residual asserts (nothing here needs it).
+ * quick_gelu(z) = z sigmoid(1.702 z); gelu(z) = z Phi(z), Phi the normal distribution function.
+ */
+Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activation,
+                  Tensor *residual);
+
+/* y = gamma (x - mean) / sqrt(var + eps) + beta, by row; var is the biased one. gamma, beta [D]. */
+Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float eps);
+
+/*
+ * Multi-head attention: for each image and head, softmax(q k^T / sqrt(K)) v with K = D / heads.
+ * q [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D]. probabilities: NULL, or [B,heads,Tq,T] owned
+ * by the caller, filled with the softmax. Never holds more than one head's [Tq,T] per worker.
+ */
+Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, float *probabilities);
+
+/*
+ * Convolution with kernel = stride = P, no bias: pixels [B,3,S,S], weight [D,3,P,P] -> [B,(S/P)^2,D],
+ * patches in row-major order. S must be a multiple of P or the rest of the border is ignored, as in
+ * PyTorch's convolution.
+ */
+Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight);
+
+/* concat(class_embedding, patches) + position: patches [B,T-1,D], class [D], position [T,D] -> [B,T,D]. */
+Tensor *op_embed_tokens(Tape *tape, Tensor *patches, Tensor *class_embedding, Tensor *position);
+
+/* x [B,T,D] -> the given token of each image, [B,1,D]. */
+Tensor *op_select_token(Tape *tape, Tensor *x, int token);
+
+/* a + b, same shapes. */
+Tensor *op_add(Tape *tape, Tensor *a, Tensor *b);
+
+/* factor * x. */
+Tensor *op_scale(Tape *tape, Tensor *x, float factor);
+
+/* x Phi(x), exact (erf), element by element. Hendrycks & Gimpel, arXiv 1606.08415. */
+Tensor *op_gelu(Tape *tape, Tensor *x);
+
+/* exp(x - max) / sum, by row. */
+Tensor *op_softmax(Tape *tape, Tensor *x);
+
+/* x / max(|x|, eps), by row. */
+Tensor *op_l2_normalize(Tape *tape, Tensor *x, float eps);
+
+/*
+ * Mean over rows of cross-entropy with label smoothing s: -(1-s) log p_y - s/C sum_c log p_c.
+ * logits [..,C], labels [rows] in [0,C), borrowed until backward -> [1]. As torch's CrossEntropyLoss.
+ */
+Tensor *op_cross_entropy(Tape *tape, Tensor *logits, const int *labels, float smoothing);
+
+/*
+ * Mean of |z_i - z_j|^2 over all pairs i<j of equal label; 0 without such a pair. z [..,D] -> [1].
+ * labels [rows] borrowed until backward. Wang & Isola, arXiv 2005.10242, section 4.
+ */
+Tensor *op_alignment(Tape *tape, Tensor *z, const int *labels);
+
+/* log mean over pairs i<j of exp(-2 |z_i - z_j|^2); 0 for fewer than two rows. z [..,D] -> [1]. ibid. */
+Tensor *op_uniformity(Tape *tape, Tensor *z);
+
+/*
+ * Spherical interpolation of row i of z with row partner[i], both normalised first:
+ * sin((1-t)w)/sin(w) a + sin(t w)/sin(w) b, w = acos(clamp(a.b, -1+1e-7, 1-1e-7)).
+ * partner[i] = -1 leaves row i as it is. z [..,D] -> like z. partner, t [rows] borrowed until
+ * backward. Shoemake, SIGGRAPH 1985; used as in arXiv 2503.19683.
+ */
+Tensor *op_slerp(Tape *tape, Tensor *z, const int *partner, const float *t);
+
+#endif

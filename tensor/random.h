@@ -1,0 +1,56 @@
+/*
+ * random.h - counter-based random numbers: Philox4x32-10.
+ *
+ * Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
+ * A number is a pure function of (seed, purpose, index, sub-index, position). Nothing is shared and
+ * nothing has to be drawn in order, so worker count, order of arrival and resume change nothing.
+ */
+#ifndef LNCLIP_TENSOR_RANDOM_H
+#define LNCLIP_TENSOR_RANDOM_H
+
+#include <stdint.h>
+
+/* What the numbers are for. Values are part of the file formats' reproducibility: never renumber. */
+typedef enum RandomPurpose {
+    RANDOM_WEIGHTS = 1, /* random initialisation of an encoder */
+    RANDOM_HEAD = 2,    /* initialisation of the head */
+    RANDOM_SHUFFLE = 3, /* order of an epoch */
+    RANDOM_AUGMENT = 4, /* augmentation of one frame */
+    RANDOM_SLERP = 5,   /* partners and t of one step */
+    RANDOM_SYNTH = 6,   /* synthetic data set */
+    RANDOM_FRAMES = 7,  /* choice of frames of a video */
+    RANDOM_TEST = 8,    /* tests */
+} RandomPurpose;
+
+/* A stream: the position within the numbers of one (seed, purpose, index, sub-index). */
+typedef struct Random {
+    uint32_t key[2];
+    uint32_t counter[4];
+    uint32_t block[4]; /* the ten-round output of the current counter */
+    int used;          /* how many words of block are spent: 0..4 */
+} Random;
+
+/* Philox4x32-10 itself: out = f(key, counter). For tests against the paper's known answers. */
+void random_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]);
+
+/*
+ * The stream of (seed, purpose, index, sub): e.g. index = frame, sub = epoch. Streams of different
+ * arguments are independent; each holds 2^34 words before it repeats.
+ */
+Random random_stream(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub);
+
+uint32_t random_u32(Random *random);
+
+/* Uniform integer in [0, bound), without bias (rejection). bound > 0. */
+uint32_t random_below(Random *random, uint32_t bound);
+
+/* Uniform double in [0, 1), a multiple of 2^-53 (spends two words). */
+double random_uniform(Random *random);
+
+/* Standard normal, Box-Muller (spends four words). */
+double random_normal(Random *random);
+
+/* A uniform random permutation of 0..count-1 (Fisher-Yates) into `order` [count]. */
+void random_permutation(Random *random, int count, int *order);
+
+#endif

@@ -1,0 +1,344 @@
+/*
+ * tape.c - see tape.h and op.h.
+ *
+ * The tape owns two tables of fixed size, values and nodes, so that tensor pointers stay valid and
+ * recording allocates nothing. Numbers and gradients are blocks of the arena, each freed at the moment
+ * its last user is done; several tapes may share the arena, so a tape frees its own blocks one by one.
+ */
+#include "tensor/tape.h"
+
+#include "tensor/op.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+const Op op_table[OP_COUNT] = {
+    [OP_LINEAR] = {"linear", op_linear_backward},
+    [OP_LAYER_NORM] = {"layer_norm", op_layer_norm_backward},
+    [OP_ATTENTION] = {"attention", op_attention_backward},
+    [OP_PATCH_EMBED] = {"patch_embed", op_patch_embed_backward},
+    [OP_EMBED_TOKENS] = {"embed_tokens", op_embed_tokens_backward},
+    [OP_SELECT_TOKEN] = {"select_token", op_select_token_backward},
+    [OP_ADD] = {"add", op_add_backward},
+    [OP_SCALE] = {"scale", op_scale_backward},
+    [OP_GELU] = {"gelu", op_gelu_backward},
+    [OP_SOFTMAX] = {"softmax", op_softmax_backward},
+    [OP_L2_NORMALIZE] = {"l2_normalize", op_l2_normalize_backward},
+    [OP_CROSS_ENTROPY] = {"cross_entropy", op_cross_entropy_backward},
+    [OP_ALIGNMENT] = {"alignment", op_alignment_backward},
+    [OP_UNIFORMITY] = {"uniformity", op_uniformity_backward},
+    [OP_SLERP] = {"slerp", op_slerp_backward},
+};
+
+/* An output of an operation. The tensor comes first: a Tensor of this tape is a Value. */
+typedef struct Value {
+    Tensor tensor;
+    bool released;    /* the caller gave its use back */
+    bool retain_grad; /* the gradient outlives the backward of its producer */
+    int keeps;        /* of tensor.uses, those of recorded nodes */
+} Value;
+
+/* A gradient that the tape made for a leaf which brought none. */
+typedef struct LeafGrad {
+    Tensor *leaf;
+    float *grad;
+} LeafGrad;
+
+struct Tape {
+    Arena *arena;
+    Threads *threads;
+    int max_nodes;
+    Value *values;        /* [max_nodes] */
+    Node *nodes;          /* [max_nodes] */
+    LeafGrad *leaf_grads; /* [max_nodes] */
+    int value_count, node_count, leaf_grad_count;
+    bool recording;
+    bool consumed; /* tape_backward has run since the last reset */
+};
+
+Status tape_create(Tape **out, Arena *arena, Threads *threads, int max_nodes, Error *error)
+{
+    assert(out && arena && max_nodes > 0);
+    *out = NULL;
+    Tape *const tape = calloc(1, sizeof *tape);
+    if (tape) {
+        tape->arena = arena;
+        tape->threads = threads;
+        tape->max_nodes = max_nodes;
+        tape->recording = true;
+        tape->values = calloc((size_t)max_nodes, sizeof *tape->values);
+        tape->nodes = calloc((size_t)max_nodes, sizeof *tape->nodes);
+        tape->leaf_grads = calloc((size_t)max_nodes, sizeof *tape->leaf_grads);
+    }
+    if (!tape || !tape->values || !tape->nodes || !tape->leaf_grads) {
+        tape_destroy(tape);
+        return error_set(error, STATUS_FAILED,
+                         "tape: no memory for %d operations; close other programs", max_nodes);
+    }
+    *out = tape;
+    return STATUS_OK;
+}
+
+void tape_destroy(Tape *tape)
+{
+    if (!tape)
+        return;
+    tape_reset(tape);
+    free(tape->leaf_grads);
+    free(tape->nodes);
+    free(tape->values);
+    free(tape);
+}
+
+/* The value behind `tensor` if this tape made it, NULL for a leaf. */
+static Value *value_of(const Tape *tape, Tensor *tensor)
+{
+    Value *const value = (Value *)tensor;
+    if (value >= tape->values && value < tape->values + tape->value_count)
+        return value;
+    assert(!tensor->owns_data && "a value of another tape");
+    return NULL;
+}
+
+/* Gives up one use; the last one gives the numbers back. */
+static void drop_use(Tape *tape, Value *value)
+{
+    assert(value->tensor.uses > 0);
+    if (--value->tensor.uses > 0)
+        return;
+    arena_free(tape->arena, value->tensor.data);
+    value->tensor.data = NULL;
+}
+
+/* Gives back what `node` kept and saved: its backward has run, or never will. */
+static void release_node(Tape *tape, Node *node)
+{
+    for (int i = 0; i < OP_MAX_SAVED; i++) {
+        arena_free(tape->arena, node->saved[i]);
+        node->saved[i] = NULL;
+    }
+    for (int i = 0; i < node->kept_count; i++) {
+        Value *const value = value_of(tape, node->kept[i]);
+        if (value) {
+            value->keeps--;
+            drop_use(tape, value);
+        }
+    }
+    node->kept_count = 0;
+}
+
+static void free_grad(Tape *tape, Value *value)
+{
+    arena_free(tape->arena, value->tensor.grad);
+    value->tensor.grad = NULL;
+}
+
+void tape_reset(Tape *tape)
+{
+    for (int i = tape->node_count - 1; i >= 0; i--)
+        release_node(tape, &tape->nodes[i]);
+    for (int i = tape->value_count - 1; i >= 0; i--) {
+        Value *const value = &tape->values[i];
+        free_grad(tape, value);
+        if (!value->released)
+            drop_use(tape, value);
+    }
+    for (int i = 0; i < tape->leaf_grad_count; i++) {
+        arena_free(tape->arena, tape->leaf_grads[i].grad);
+        tape->leaf_grads[i].leaf->grad = NULL;
+    }
+    tape->node_count = tape->value_count = tape->leaf_grad_count = 0;
+    tape->consumed = false;
+}
+
+void tape_set_recording(Tape *tape, bool recording)
+{
+    tape->recording = recording;
+}
+
+bool tape_is_planning(const Tape *tape)
+{
+    return arena_is_measuring(tape->arena);
+}
+
+void tape_release(Tape *tape, Tensor *tensor)
+{
+    Value *const value = tensor ? value_of(tape, tensor) : NULL;
+    if (!value)
+        return;
+    assert(!value->released);
+    value->released = true;
+    drop_use(tape, value);
+}
+
+void tape_retain_grad(Tape *tape, Tensor *tensor)
+{
+    Value *const value = value_of(tape, tensor);
+    if (value)
+        value->retain_grad = true;
+}
+
+void tape_backward(Tape *tape, Tensor *root, const float *seed)
+{
+    assert(value_of(tape, root) && root->needs_grad && !tape->consumed);
+    assert(seed || tensor_count(root) == 1);
+    tape->consumed = true;
+    float *const droot = op_grad(tape, root);
+    if (!tape_is_planning(tape)) {
+        const float one = 1;
+        memcpy(droot, seed ? seed : &one, tensor_count(root) * sizeof *droot);
+    }
+    for (int i = tape->node_count - 1; i >= 0; i--) {
+        Node *const node = &tape->nodes[i];
+        Value *const out = value_of(tape, node->out);
+        if (out->tensor.grad) /* otherwise the root does not depend on it */
+            op_table[node->kind].backward(tape, node);
+        release_node(tape, node);
+        if (!out->retain_grad)
+            free_grad(tape, out);
+    }
+}
+
+int tape_nodes(const Tape *tape)
+{
+    return tape->node_count;
+}
+
+size_t tape_kept_bytes(const Tape *tape)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < tape->value_count; i++) {
+        if (tape->values[i].keeps > 0)
+            bytes += arena_block_size(tape->arena, tape->values[i].tensor.data);
+    }
+    for (int i = 0; i < tape->node_count; i++) {
+        for (int j = 0; j < OP_MAX_SAVED; j++) {
+            if (tape->nodes[i].saved[j])
+                bytes += arena_block_size(tape->arena, tape->nodes[i].saved[j]);
+        }
+    }
+    return bytes;
+}
+
+Threads *tape_threads(const Tape *tape)
+{
+    return tape->threads;
+}
+
+Arena *tape_arena(const Tape *tape)
+{
+    return tape->arena;
+}
+
+Tensor *op_output(Tape *tape, int ndim, const int *shape)
+{
+    assert(tape->value_count < tape->max_nodes && "tape_create was promised fewer operations");
+    Value *const value = &tape->values[tape->value_count++];
+    *value = (Value){.tensor = tensor_leaf(NULL, ndim, shape)};
+    value->tensor.data = arena_alloc(tape->arena, tensor_count(&value->tensor) * sizeof(float));
+    value->tensor.owns_data = true;
+    value->tensor.uses = 1;
+    return &value->tensor;
+}
+
+Node *op_record(Tape *tape, OpKind kind, Tensor *out, Tensor *const *inputs, int count)
+{
+    assert((unsigned)kind < OP_COUNT && op_table[kind].backward);
+    assert(count >= 0 && count <= OP_MAX_INPUTS);
+    bool needed = false;
+    for (int i = 0; i < count; i++)
+        needed = needed || (inputs[i] && inputs[i]->needs_grad);
+    if (!needed || !tape->recording)
+        return NULL;
+    assert(!tape->consumed && tape->node_count < tape->max_nodes && value_of(tape, out));
+    out->needs_grad = true;
+    Node *const node = &tape->nodes[tape->node_count++];
+    *node = (Node){.kind = kind, .out = out, .inputs = count};
+    for (int i = 0; i < count; i++)
+        node->in[i] = inputs[i];
+    return node;
+}
+
+void op_keep(Tape *tape, Node *node, Tensor *tensor)
+{
+    assert(node->kept_count < OP_MAX_KEPT && tensor->data);
+    node->kept[node->kept_count++] = tensor;
+    Value *const value = value_of(tape, tensor);
+    if (value) {
+        value->keeps++;
+        value->tensor.uses++;
+    }
+}
+
+float *op_save(Tape *tape, Node *node, size_t count)
+{
+    int slot = 0;
+    while (slot < OP_MAX_SAVED && node->saved[slot])
+        slot++;
+    assert(slot < OP_MAX_SAVED);
+    node->saved[slot] = arena_alloc(tape->arena, count * sizeof(float));
+    return node->saved[slot];
+}
+
+float *op_grad(Tape *tape, Tensor *tensor)
+{
+    if (!tensor || !tensor->needs_grad)
+        return NULL;
+    if (tensor->grad)
+        return tensor->grad;
+    tensor->grad = arena_alloc_zeroed(tape->arena, tensor_count(tensor) * sizeof(float));
+    if (!value_of(tape, tensor)) {
+        assert(tape->leaf_grad_count < tape->max_nodes);
+        tape->leaf_grads[tape->leaf_grad_count++] = (LeafGrad){tensor, tensor->grad};
+    }
+    return tensor->grad;
+}
+
+/* Elements of one task of op_pass_grad: 64 KiB of each operand, so a task is worth its claim. */
+enum { PASS_CHUNK = 16384 };
+
+typedef struct PassGrad {
+    const float *from;
+    float *to;
+    size_t count;
+} PassGrad;
+
+static void pass_chunk(void *context, int task, int worker)
+{
+    (void)worker;
+    const PassGrad *const pass = context;
+    const size_t begin = (size_t)task * PASS_CHUNK;
+    const size_t end = begin + PASS_CHUNK < pass->count ? begin + PASS_CHUNK : pass->count;
+    for (size_t i = begin; i < end; i++)
+        pass->to[i] += pass->from[i];
+}
+
+void op_pass_grad(Tape *tape, Tensor *out, Tensor *in)
+{
+    if (!in || !in->needs_grad)
+        return;
+    assert(tensor_count(out) == tensor_count(in) && out->grad);
+    if (!in->grad && value_of(tape, in) && !value_of(tape, out)->retain_grad) {
+        in->grad = out->grad;
+        out->grad = NULL;
+        return;
+    }
+    PassGrad pass = {.from = out->grad, .to = op_grad(tape, in), .count = tensor_count(out)};
+    if (!tape_is_planning(tape)) {
+        const size_t tasks = (pass.count + PASS_CHUNK - 1) / PASS_CHUNK;
+        threads_run(tape->threads, (int)tasks, pass_chunk, &pass);
+    }
+}
+
+size_t op_scratch_stride(size_t count)
+{
+    const size_t line = ARENA_ALIGNMENT / sizeof(float);
+    return (count + line - 1) / line * line;
+}
+
+float *op_scratch(Tape *tape, size_t count)
+{
+    const size_t workers = (size_t)threads_count(tape->threads);
+    return arena_alloc(tape->arena, workers * op_scratch_stride(count) * sizeof(float));
+}

@@ -1,0 +1,263 @@
+/*
+ * threads.c - see threads.h.
+ *
+ * One 64-bit word, `claim`, holds the number of the run (upper half) and the next unclaimed task (lower
+ * half). A worker reads what the run is, then takes a task by advancing the word with compare-and-swap.
+ * Between runs the word is CLOSED before the description changes, so the exchange succeeds only if the
+ * description read was the run's own. Nobody has to wait for workers that got no task: a thread which
+ * the system has put aside costs nothing.
+ *
+ * Waiting is a bounded spin, then a condition variable. A sleeper announces itself before it looks at
+ * the word for the last time, and whoever changes the word looks for sleepers afterwards; both are
+ * sequentially consistent, so one of them sees the other and no wake-up is lost.
+ */
+#include "tensor/threads.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Looks at the word before sleeping. One look takes 40 to 140 cycles with the pause instruction, so a
+ * worker spins for 20 to 100 microseconds: longer than the serial work between two operations, short
+ * beside the decoding of a frame (milliseconds) that another thread may want this processor for.
+ */
+enum { SPIN_LIMIT = 2000 };
+
+/* The lower half of `claim` while the run's description changes: above any number of tasks. */
+static const uint64_t CLOSED = UINT32_MAX;
+
+typedef struct Worker {
+    Threads *threads;
+    int index;
+} Worker;
+
+struct Threads {
+    int count; /* the caller included */
+    int started;
+    pthread_t *handles; /* [count - 1] */
+    Worker *workers;    /* [count - 1] */
+
+    _Atomic(ThreadsTask) task; /* of the current run, as are context and tasks */
+    _Atomic(void *) context;
+    _Atomic(int) tasks;
+    _Atomic(uint64_t) claim;
+    _Atomic(int) finished; /* tasks of the current run */
+    _Atomic(bool) running, stop;
+
+    pthread_mutex_t mutex; /* for sleeping only */
+    pthread_cond_t begin, end;
+    _Atomic(int) sleepers; /* workers on `begin` */
+    _Atomic(bool) caller_sleeps;
+};
+
+static uint32_t claim_run(uint64_t claim)
+{
+    return (uint32_t)(claim >> 32);
+}
+
+static void spin_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Takes tasks of the current run until none is left. */
+static void work(Threads *threads, int worker)
+{
+    uint64_t claim = atomic_load(&threads->claim);
+    for (;;) {
+        const ThreadsTask task = atomic_load(&threads->task);
+        void *const context = atomic_load(&threads->context);
+        const int tasks = atomic_load(&threads->tasks);
+        const uint32_t next = (uint32_t)claim;
+        if (next >= (uint32_t)tasks)
+            return;
+        if (!atomic_compare_exchange_weak(&threads->claim, &claim, claim + 1))
+            continue;
+        claim++;
+        task(context, (int)next, worker);
+        if (atomic_fetch_add(&threads->finished, 1) + 1 == tasks &&
+            atomic_load(&threads->caller_sleeps)) {
+            pthread_mutex_lock(&threads->mutex);
+            pthread_cond_signal(&threads->end);
+            pthread_mutex_unlock(&threads->mutex);
+        }
+    }
+}
+
+static bool run_begun(Threads *threads, uint32_t seen)
+{
+    return claim_run(atomic_load(&threads->claim)) != seen || atomic_load(&threads->stop);
+}
+
+static void wait_for_run(Threads *threads, uint32_t seen)
+{
+    for (int i = 0; i < SPIN_LIMIT; i++) {
+        if (run_begun(threads, seen))
+            return;
+        spin_pause();
+    }
+    pthread_mutex_lock(&threads->mutex);
+    atomic_fetch_add(&threads->sleepers, 1);
+    while (!run_begun(threads, seen))
+        pthread_cond_wait(&threads->begin, &threads->mutex);
+    atomic_fetch_sub(&threads->sleepers, 1);
+    pthread_mutex_unlock(&threads->mutex);
+}
+
+static void *worker_main(void *argument)
+{
+    const Worker *const worker = argument;
+    Threads *const threads = worker->threads;
+    uint32_t seen = 0;
+    for (;;) {
+        wait_for_run(threads, seen);
+        if (atomic_load(&threads->stop))
+            return NULL;
+        seen = claim_run(atomic_load(&threads->claim));
+        work(threads, worker->index);
+    }
+}
+
+static void wake_workers(Threads *threads)
+{
+    if (atomic_load(&threads->sleepers) == 0)
+        return;
+    pthread_mutex_lock(&threads->mutex);
+    pthread_cond_broadcast(&threads->begin);
+    pthread_mutex_unlock(&threads->mutex);
+}
+
+static void wait_for_end(Threads *threads, int tasks)
+{
+    for (int i = 0; i < SPIN_LIMIT; i++) {
+        if (atomic_load(&threads->finished) == tasks)
+            return;
+        spin_pause();
+    }
+    pthread_mutex_lock(&threads->mutex);
+    atomic_store(&threads->caller_sleeps, true);
+    while (atomic_load(&threads->finished) != tasks)
+        pthread_cond_wait(&threads->end, &threads->mutex);
+    atomic_store(&threads->caller_sleeps, false);
+    pthread_mutex_unlock(&threads->mutex);
+}
+
+void threads_run(Threads *threads, int tasks, ThreadsTask task, void *context)
+{
+    assert(tasks >= 0 && task);
+    if (threads_count(threads) == 1 || tasks <= 1) {
+        for (int i = 0; i < tasks; i++)
+            task(context, i, 0);
+        return;
+    }
+    const bool was_running = atomic_exchange(&threads->running, true);
+    assert(!was_running); /* one caller at a time, and never from a task */
+    (void)was_running;
+
+    const uint32_t run = claim_run(atomic_load(&threads->claim));
+    atomic_store(&threads->claim, (uint64_t)run << 32 | CLOSED);
+    atomic_store(&threads->finished, 0);
+    atomic_store(&threads->task, task);
+    atomic_store(&threads->context, context);
+    atomic_store(&threads->tasks, tasks);
+    atomic_store(&threads->claim, (uint64_t)(run + 1) << 32);
+    wake_workers(threads);
+    work(threads, 0);
+    wait_for_end(threads, tasks);
+
+    atomic_store(&threads->running, false);
+}
+
+int threads_count(const Threads *threads)
+{
+    return threads ? threads->count : 1;
+}
+
+/* Processors this process may run on. The set grows until it holds the kernel's largest number. */
+static int available_processors(void)
+{
+    for (int limit = CPU_SETSIZE; limit <= 1 << 20; limit *= 2) {
+        cpu_set_t *const set = CPU_ALLOC((size_t)limit);
+        if (!set)
+            break;
+        const size_t size = CPU_ALLOC_SIZE((size_t)limit);
+        const int count = sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 0;
+        CPU_FREE(set);
+        if (count > 0)
+            return count;
+    }
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int)online : 1;
+}
+
+/* Starts the workers with all signals blocked, so that Ctrl-C always reaches the caller's thread. */
+static int start_workers(Threads *threads)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = 0;
+    while (failure == 0 && threads->started < threads->count - 1) {
+        Worker *const worker = &threads->workers[threads->started];
+        *worker = (Worker){.threads = threads, .index = threads->started + 1};
+        failure = pthread_create(&threads->handles[threads->started], NULL, worker_main, worker);
+        if (failure == 0)
+            threads->started++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failure;
+}
+
+Status threads_create(Threads **out, int count, Error *error)
+{
+    assert(out && count >= 0);
+    *out = NULL;
+    if (count == 0)
+        count = available_processors();
+    Threads *const threads = calloc(1, sizeof *threads);
+    if (!threads)
+        return error_set(error, STATUS_FAILED, "threads: no memory; close other programs");
+    threads->count = count;
+    pthread_mutex_init(&threads->mutex, NULL);
+    pthread_cond_init(&threads->begin, NULL);
+    pthread_cond_init(&threads->end, NULL);
+    threads->handles = calloc((size_t)count, sizeof *threads->handles);
+    threads->workers = calloc((size_t)count, sizeof *threads->workers);
+    const bool allocated = threads->handles && threads->workers;
+    const int failure = allocated ? start_workers(threads) : 0;
+    if (!allocated || failure) {
+        error_set(error, STATUS_FAILED,
+                  "threads: only %d of %d could be started (%s); ask for fewer threads",
+                  threads->started + 1, count, failure ? strerror(failure) : "no memory");
+        threads_destroy(threads);
+        return STATUS_FAILED;
+    }
+    *out = threads;
+    return STATUS_OK;
+}
+
+void threads_destroy(Threads *threads)
+{
+    if (!threads)
+        return;
+    atomic_store(&threads->stop, true);
+    wake_workers(threads);
+    for (int i = 0; i < threads->started; i++)
+        pthread_join(threads->handles[i], NULL);
+    pthread_cond_destroy(&threads->end);
+    pthread_cond_destroy(&threads->begin);
+    pthread_mutex_destroy(&threads->mutex);
+    free(threads->workers);
+    free(threads->handles);
+    free(threads);
+}

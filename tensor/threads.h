@@ -1,0 +1,37 @@
+/*
+ * threads.h - a team of threads that shares out numbered tasks.
+ *
+ * What a task computes may depend on its number only; who runs it, and when, is decided by an atomic
+ * counter. So the number of threads never changes a result. Idle workers spin for a bounded time and
+ * then sleep: on two cores an endless spin would starve the loader's threads.
+ */
+#ifndef LNCLIP_TENSOR_THREADS_H
+#define LNCLIP_TENSOR_THREADS_H
+
+#include "tensor/error.h"
+
+typedef struct Threads Threads;
+
+/* One task. `worker` is in [0, threads_count): an index into per-worker scratch memory. */
+typedef void (*ThreadsTask)(void *context, int task, int worker);
+
+/*
+ * Creates a team of `count` threads, the caller included; 0 means the processors this process may use
+ * (scheduling affinity respected). STATUS_FAILED if a thread cannot be created. Owned by the caller.
+ */
+Status threads_create(Threads **threads, int count, Error *error);
+
+/* Joins all workers and frees the team. NULL is allowed. */
+void threads_destroy(Threads *threads);
+
+/* Number of threads, the caller included: at least 1. NULL counts as a team of one. */
+int threads_count(const Threads *threads);
+
+/*
+ * Runs task(context, 0..tasks-1, worker) and returns when all are done; the caller works too. All
+ * writes of the tasks are visible afterwards. Not reentrant: one caller at a time, and no task may
+ * call it. With NULL or a team of one the tasks run in order on the calling thread.
+ */
+void threads_run(Threads *threads, int tasks, ThreadsTask task, void *context);
+
+#endif
