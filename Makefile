@@ -1,0 +1,119 @@
+# lnclip: see `make help`. Two commands do everything: `make demo` and `make test`.
+#
+# Objects live in build/CONFIG[-clang], one folder per configuration; nothing else is written but the
+# link ./lnclip. No -march and no fast-math: kernels are chosen at run time, results are the same bits.
+
+VERSION := 0.1.0
+CONFIG  ?= release
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+BUILD   ?= build/$(CONFIG)$(if $(findstring clang,$(CC)),-clang)
+PREFIX  ?= /usr/local
+JOBS    ?= $(shell nproc)
+MODULES := tensor vit data train
+
+# WITH_PNG=0 or WITH_JPEG=0 leave out libpng or libjpeg-turbo; stb_image then decodes (docs/formats.md).
+WITH_PNG  ?= 1
+WITH_JPEG ?= 1
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wvla -Wundef
+CONFIG_release := -O3 -g
+CONFIG_debug   := -O0 -g3
+CONFIG_asan    := -O1 -g -fsanitize=address -fno-omit-frame-pointer
+CONFIG_ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
+CONFIG_tsan    := -O1 -g -fsanitize=thread
+ifeq ($(CONFIG_$(CONFIG)),)
+$(error CONFIG=$(CONFIG) is unknown; use release, debug, asan, ubsan or tsan)
+endif
+
+DEFINES  := -D_GNU_SOURCE -DLNCLIP_VERSION='"$(VERSION)"' \
+            -DLNCLIP_WITH_PNG=$(WITH_PNG) -DLNCLIP_WITH_JPEG=$(WITH_JPEG)
+COMPILE   = $(CC) -std=c11 -I. -pthread $(DEFINES) $(WARNINGS) $(CONFIG_$(CONFIG)) $(CPPFLAGS) $(CFLAGS)
+LINK      = $(CC) -pthread $(CONFIG_$(CONFIG)) $(LDFLAGS)
+LDLIBS   := -lopenblas -ljansson -lxxhash -lm \
+            $(if $(filter 1,$(WITH_PNG)),-lpng) $(if $(filter 1,$(WITH_JPEG)),-ljpeg)
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1))))
+LIBRARY_OBJECTS := $(call objects,$(MODULES:%=%/*.c) tensor/kernels/*.c)
+LIBRARIES := $(MODULES:%=$(BUILD)/liblnclip_%.a) $(BUILD)/liblnclip.a
+TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
+
+all: $(BUILD)/lnclip $(LIBRARIES) ## build ./lnclip and the static libraries (default)
+
+# Set-up comes first, also under -j: hence the second make.
+demo: setup ## install what is missing, build, and run the method in miniature (under 3 minutes)
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	$(BUILD)/lnclip demo --out demo-out
+
+test: setup-test ## install what is missing, build and run all tests (under 6 minutes)
+	@$(MAKE) --no-print-directory -j$(JOBS) all tests
+	BUILD=$(BUILD) tests/run.sh $(TESTS)
+
+tests: $(TESTS)
+
+check-long: all $(TESTS) ## checks that take long: full-size models, PyTorch beside us (needs python3-torch)
+	BUILD=$(BUILD) tests/check_long.sh
+
+lint: ## format, static analysis, and the rules of the house
+	tests/lint.sh
+
+format: ## reformat all sources with clang-format 14
+	clang-format-14 -i $(wildcard $(foreach d,$(MODULES) tensor/kernels tools tests,$(d)/*.[ch]))
+
+setup: ## install the libraries lnclip needs, if any is missing
+	@tools/setup.sh build
+setup-test:
+	@tools/setup.sh build test
+setup-lint:
+	@tools/setup.sh build test lint
+
+install: all ## install program, library, headers, pkg-config file and man page (DESTDIR=, PREFIX=)
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig share/man/man1)
+	install -m 755 $(BUILD)/lnclip $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(BUILD)/liblnclip.a $(DESTDIR)$(PREFIX)/lib/
+	install -m 644 docs/lnclip.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' tools/lnclip.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/lnclip.pc
+	for folder in $(MODULES) tensor/kernels; do \
+	    install -d $(DESTDIR)$(PREFIX)/include/lnclip/$$folder && \
+	    install -m 644 $$folder/*.h $(DESTDIR)$(PREFIX)/include/lnclip/$$folder/ || exit 1; done
+
+clean: ## remove everything that was built
+	rm -rf build lnclip
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
+	@echo "  CONFIG=release|debug|asan|ubsan|tsan, CC=gcc|clang, WITH_PNG=0, WITH_JPEG=0 choose a build"
+
+$(BUILD)/lnclip: $(call objects,tools/*.c) $(BUILD)/liblnclip.a
+	$(LINK) -o $@ $^ $(LDLIBS)
+	$(if $(filter build/release,$(BUILD)),@ln -sf $@ lnclip)
+
+$(BUILD)/liblnclip.a: $(LIBRARY_OBJECTS)
+define module_library
+$(BUILD)/liblnclip_$(1).a: $(filter $(BUILD)/$(1)/%,$(LIBRARY_OBJECTS))
+endef
+$(foreach module,$(MODULES),$(eval $(call module_library,$(module))))
+$(LIBRARIES):
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call objects,tests/support*.c) $(BUILD)/liblnclip.a
+	$(LINK) -o $@ $^ $(LDLIBS) $$(pkg-config --libs check)
+
+# stb_image is not ours, and neither are its warnings.
+$(BUILD)/data/stb_image.o: WARNINGS := -w
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Holds the compiler's command line: another one rebuilds everything.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(COMPILE)' | cmp -s - $@ || echo '$(COMPILE)' > $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+.SECONDARY:
+.PHONY: all demo test tests check-long lint format setup setup-test setup-lint install clean help FORCE

@@ -1,0 +1,60 @@
+/*
+ * loader.h - batches of preprocessed frames, prefetched by worker threads, in a fixed order.
+ *
+ * Workers decode, augment, resize and crop into 8-bit pixels; what a slot holds depends on the
+ * position in the order alone, so neither the number of workers nor their speed changes a batch. Pixels
+ * stay 8-bit (a quarter of the memory) until data_normalize, micro-batch by micro-batch.
+ */
+#ifndef LNCLIP_DATA_LOADER_H
+#define LNCLIP_DATA_LOADER_H
+
+#include "data/augment.h"
+#include "data/list.h"
+
+typedef struct DataLoaderSettings {
+    int image_size;   /* S */
+    int batch_size;   /* frames a batch; the last one may be short */
+    bool drop_last;   /* leave out a short last batch */
+    bool shuffle;     /* a permutation drawn from (seed, epoch); else list order */
+    bool tolerant;    /* an unreadable frame is marked in the batch instead of ending the run */
+    int workers;      /* threads; 0 = decode in the caller */
+    int prefetch;     /* batches in flight beyond the one in use, >= 1 */
+    uint64_t seed;
+    DataAugment augment;
+} DataLoaderSettings;
+
+DataLoaderSettings data_loader_defaults(void);
+
+typedef struct DataBatch {
+    int count;             /* frames in it */
+    const uint8_t *pixels; /* [count,S,S,3] */
+    const int *index;      /* [count] position in the list's frames */
+    const int *labels;     /* [count] */
+    const Error *const *errors; /* [count] NULL, or why that frame could not be read (tolerant only; pixels are 0) */
+} DataBatch;
+
+typedef struct DataLoader DataLoader;
+
+/* Bytes a loader of these settings will hold: for the memory plan. */
+size_t data_loader_bytes(const DataLoaderSettings *settings);
+
+/* Creates the loader and its threads; `list` is borrowed until data_loader_destroy. */
+Status data_loader_create(DataLoader **loader, const DataList *list,
+                          const DataLoaderSettings *settings, Error *error);
+void data_loader_destroy(DataLoader *loader);
+
+/* Batches in one epoch: ceil(count / batch_size), or floor with drop_last. */
+int data_loader_batches(const DataLoader *loader);
+
+/*
+ * Starts (or restarts) at batch `first` of `epoch`: prefetching begins there. Resume is this call.
+ */
+Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error);
+
+/*
+ * Waits for the next batch of the epoch; valid until the next call. STATUS_FAILED names the frame that
+ * could not be read (the first in the batch's order, whatever worker met it). Asserts past the last batch.
+ */
+Status data_loader_next(DataLoader *loader, DataBatch *batch, Error *error);
+
+#endif

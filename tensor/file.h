@@ -1,0 +1,79 @@
+/*
+ * file.h - whole-file input and atomic output.
+ *
+ * Functions that take an Error return STATUS_FAILED for every failure, with a message that names the
+ * path. None keeps state of its own: they may be called from any thread.
+ */
+#ifndef LNCLIP_TENSOR_FILE_H
+#define LNCLIP_TENSOR_FILE_H
+
+#include "tensor/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum { FILE_PATH_SIZE = 4096 }; /* longest path handled, with its terminator: PATH_MAX of Linux */
+
+/*
+ * Reads a whole file into memory the caller frees with free(). A zero byte is appended that *size does
+ * not count. STATUS_FAILED if it cannot be read, is no regular file, or is larger than `limit` bytes.
+ */
+Status file_read(const char *path, size_t limit, char **content, size_t *size, Error *error);
+
+/*
+ * Read-only mapping of a whole regular file. If another process shortens the file while it is mapped,
+ * touching the lost part raises SIGBUS: this is inherent to mapping. Writers that replace a file by
+ * renaming, as file_commit does, never cause it, for the mapping keeps the old file.
+ */
+typedef struct FileMap {
+    const unsigned char *data; /* NULL for an empty file */
+    size_t size;
+} FileMap;
+
+/* Maps `path` into *map, which the caller hands to file_unmap. On failure *map is empty. */
+Status file_map(const char *path, FileMap *map, Error *error);
+
+/* Ends the mapping and empties *map. An empty one is allowed. */
+void file_unmap(FileMap *map);
+
+/*
+ * A file in the making: written beside its target under a temporary name, put in its place by
+ * file_commit (flush, fsync, rename, fsync of the folder) and deleted by file_abort. Until then readers
+ * see the old file. Write with stdio on `stream`; write errors are found by file_commit.
+ */
+typedef struct FileWriter {
+    FILE *stream;
+    char path[FILE_PATH_SIZE];
+    char temporary[FILE_PATH_SIZE];
+} FileWriter;
+
+/*
+ * Starts a file. An existing target that is no regular file (a device, a folder) is refused. On success
+ * the caller ends it with file_commit or file_abort; on failure there is nothing to end.
+ */
+Status file_begin(FileWriter *writer, const char *path, Error *error);
+
+/* Puts the file in its place. On failure the old file stands and the temporary one is gone. */
+Status file_commit(FileWriter *writer, Error *error);
+
+/* Drops what was written. Does nothing after file_commit. */
+void file_abort(FileWriter *writer);
+
+/* Writes `size` bytes atomically: begin, write, commit. */
+Status file_write(const char *path, const void *content, size_t size, Error *error);
+
+/* Creates a folder and its parents; an existing folder is fine. */
+Status file_make_folders(const char *path, Error *error);
+
+/* Whether anything, or a folder, is there (symbolic links followed). */
+bool file_exists(const char *path);
+bool file_is_folder(const char *path);
+
+/* folder/name into `out`; STATUS_FAILED if longer than FILE_PATH_SIZE. name may be absolute: then itself. */
+Status file_join(char out[FILE_PATH_SIZE], const char *folder, const char *name, Error *error);
+
+/* The part after the last slash; the path itself if there is none. Borrowed from `path`. */
+const char *file_name(const char *path);
+
+#endif

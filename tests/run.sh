@@ -1,0 +1,40 @@
+#!/bin/sh
+# run.sh PROGRAM... - runs the test programs, then the test scripts tests/test_*.sh, and counts.
+#
+# BUILD names the folder whose lnclip the scripts try. LNCLIP_SCRIPTS=0 leaves the scripts out (they are the
+# slow part under sanitizers). Exit code 1 if anything failed. Output of what passes is one line each.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+BUILD=${BUILD:-build/release}
+export BUILD
+# OpenBLAS is called from our own threads; a core type forced from outside would test another library.
+unset OPENBLAS_CORETYPE
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0
+failed=0
+
+run() {
+    name=$1
+    shift
+    start=$(date +%s)
+    if "$@" >"$log" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok    $name ($(($(date +%s) - start)) s) $(grep -E '^[0-9]+%: Checks' "$log" | tail -n 1)"
+    else
+        failed=$((failed + 1))
+        echo "FAIL  $name"
+        sed 's/^/      /' "$log"
+    fi
+}
+
+for program in "$@"; do
+    run "$(basename "$program")" "$program"
+done
+if [ "${LNCLIP_SCRIPTS:-1}" = 1 ]; then
+    for script in tests/test_*.sh; do
+        run "$(basename "$script")" sh "$script"
+    done
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,61 @@
+#!/bin/sh
+# test_structure.sh - the rules of the house that a compiler does not check:
+#   which folder may include which; every header compiles alone; every external symbol carries its
+#   module's prefix; no file of ours grows beyond reading size.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+BUILD=${BUILD:-build/release}
+bad=0
+complain() {
+    echo "$*"
+    bad=1
+}
+
+# Who may include whom (docs/architecture.md): "folder: folders".
+rule() { # FOLDER ALLOWED...
+    folder=$1
+    shift
+    for file in "$folder"/*.[ch] "$folder"/*/*.[ch]; do
+        [ -e "$file" ] || continue
+        for included in $(sed -n 's/^#include "\([a-z]*\)\/.*/\1/p' "$file" | sort -u); do
+            case " $* " in
+            *" $included "*) ;;
+            *) complain "$file includes $included/: $folder may include only: $*" ;;
+            esac
+        done
+        if grep -q '^#include "[^/]*"' "$file"; then
+            complain "$file: includes of ours are written from the root, as \"$folder/x.h\""
+        fi
+    done
+}
+rule tensor tensor
+rule vit vit tensor
+rule data data tensor
+rule train train vit data tensor
+rule tools tools train vit data tensor
+
+for header in tensor/*.h tensor/kernels/*.h vit/*.h data/*.h train/*.h tools/*.h; do
+    case $header in *_template.h) continue ;; esac
+    echo "#include \"$header\"" |
+        ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -I. -fsyntax-only -x c - ||
+        complain "$header does not compile alone"
+done
+
+# In tensor/ a symbol is prefixed by its part (tensor_, tape_, op_, ...), elsewhere by its folder.
+prefixes() { # LIBRARY REGEX
+    # shellcheck disable=SC2046 # one symbol a line
+    for symbol in $(nm -g --defined-only "$BUILD/liblnclip_$1.a" 2>/dev/null |
+        awk 'NF == 3 && $2 ~ /[TDBRC]/ { print $3 }' | grep -Ev '^(__|_ZGV)'); do
+        echo "$symbol" | grep -Eq "^($2)" || complain "liblnclip_$1.a: symbol $symbol lacks its module's prefix"
+    done
+}
+prefixes tensor 'arena_|dtype_|error_|file_|gemm|kernels|op_|random_|safetensors_|tape_|tensor_|threads_|cpu_'
+prefixes vit 'vit_'
+prefixes data 'data_'
+prefixes train 'train_'
+
+for file in tensor/*.[ch] tensor/kernels/*.[ch] vit/*.[ch] data/*.[ch] train/*.[ch] tools/*.[ch]; do
+    lines=$(wc -l <"$file")
+    [ "$lines" -le 700 ] || complain "$file: $lines lines; split it by reason to change"
+done
+exit $bad

@@ -1,0 +1,64 @@
+#!/bin/sh
+# setup.sh WHAT... - install the Debian or Ubuntu packages that are missing.
+#
+# WHAT: build (compiler and libraries), test (Check), lint (clang-format, cppcheck, clang).
+# A package counts as missing when what it provides is not found. As root, or where `sudo -n` works,
+# missing ones are installed; elsewhere the exact command is printed and the exit code is 1.
+set -eu
+
+missing=""
+need_program() { # PROGRAM PACKAGE
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+need_header() { # HEADER PACKAGE
+    echo "#include <$1>" | "${CC:-cc}" -E -x c - >/dev/null 2>&1 || missing="$missing $2"
+}
+
+for what in "$@"; do
+    case $what in
+    build)
+        need_program cc gcc
+        need_program pkg-config pkg-config
+        need_header stdio.h libc6-dev
+        need_header cblas.h libopenblas-dev
+        need_header stb/stb_image.h libstb-dev
+        need_header png.h libpng-dev
+        need_header jpeglib.h libjpeg-dev
+        need_header jansson.h libjansson-dev
+        need_header xxhash.h libxxhash-dev
+        ;;
+    test)
+        need_header check.h check
+        ;;
+    lint)
+        need_program clang-format-14 clang-format-14
+        need_program cppcheck cppcheck
+        need_program clang clang
+        need_program shellcheck shellcheck
+        ;;
+    *)
+        echo "setup.sh: unknown set '$what': use build, test, lint" >&2
+        exit 2
+        ;;
+    esac
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "lnclip needs these Debian packages, or what your system calls them:$missing" >&2
+    exit 1
+fi
+if [ "$(id -u)" = 0 ]; then
+    sudo=""
+elif sudo -n true 2>/dev/null; then
+    sudo="sudo -n"
+else
+    echo "Packages are missing and I may not install them. Please run:" >&2
+    echo "    sudo apt-get update && sudo apt-get install -y --no-install-recommends$missing" >&2
+    exit 1
+fi
+echo "installing:$missing"
+# The lists may be old or absent on a new machine; a failed update is fatal only if the install fails too.
+$sudo apt-get update -qq || true
+# shellcheck disable=SC2086 # both are lists of words
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null

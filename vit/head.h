@@ -1,0 +1,37 @@
+/*
+ * head.h - the classifier on the pooled feature, and the flat array of all that trains.
+ */
+#ifndef LNCLIP_VIT_HEAD_H
+#define LNCLIP_VIT_HEAD_H
+
+#include "vit/vit.h"
+
+typedef enum VitHeadKind {
+    VIT_HEAD_LINEAR_NORM, /* logits = W z + b, z = f / |f|: the method */
+    VIT_HEAD_LINEAR,      /* logits = W f + b: its ablation */
+} VitHeadKind;
+
+enum { VIT_CLASSES = 2 }; /* 0 real, 1 fake */
+
+typedef struct VitHead {
+    VitHeadKind kind;
+    Tensor weight; /* [2,D] */
+    Tensor bias;   /* [2] */
+    float *storage; /* its own memory until the tuner adopts the numbers */
+} VitHead;
+
+/* "LinearNorm" or "linear"; false for another name. */
+bool vit_head_kind_parse(const char *name, VitHeadKind *kind);
+const char *vit_head_kind_name(VitHeadKind kind);
+
+/* W and b ~ U(-1/sqrt(D), 1/sqrt(D)), a pure function of (width, seed). */
+Status vit_head_create(VitHead *head, VitHeadKind kind, int width, uint64_t seed, Error *error);
+void vit_head_destroy(VitHead *head);
+
+/*
+ * features [..,D] -> logits [..,2]. *normalised receives z = f/|f| [..,D] (for the metric losses), also
+ * for the linear head; may be NULL.
+ */
+Tensor *vit_head_forward(VitHead *head, Tape *tape, Tensor *features, Tensor **normalised);
+
+#endif

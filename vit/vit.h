@@ -1,0 +1,97 @@
+/*
+ * vit.h - the encoder: its weights by name, and its forward.
+ *
+ *     patches = conv(pixels)                                        [B,T-1,D]
+ *     x       = pre_layrnorm(concat(class, patches) + position)     [B,T,D]
+ *     L times: x = x + out(attention(ln1(x)));  x = x + fc2(act(fc1(ln2(x))))
+ *     feature = post_layernorm(x[:, 0])                             [B,1,D]
+ *
+ * (Radford et al., arXiv 2103.00020; tensor names of Hugging Face's CLIPVisionModel.) The last block
+ * computes keys and values of all tokens, and everything else for the class token alone.
+ */
+#ifndef LNCLIP_VIT_VIT_H
+#define LNCLIP_VIT_VIT_H
+
+#include "tensor/safetensors.h"
+#include "vit/config.h"
+
+#include <stdint.h>
+
+enum { VIT_NAME_SIZE = 96 };
+
+/* What a parameter is, so that `tune` can choose by kind. */
+typedef enum VitKind { VIT_EMBEDDING, VIT_LAYER_NORM, VIT_WEIGHT, VIT_BIAS } VitKind;
+
+/* One named parameter of the encoder: the single list behind loading, tuning, adapters and inspect. */
+typedef struct VitParameter {
+    char name[VIT_NAME_SIZE]; /* as in Hugging Face, from "vision_model." on */
+    VitKind kind;
+    Tensor tensor; /* frozen until vit_tune makes it train */
+} VitParameter;
+
+typedef struct VitLayerNorm {
+    Tensor *weight, *bias; /* [D] */
+} VitLayerNorm;
+
+typedef struct VitBlock {
+    VitLayerNorm ln1, ln2;
+    Linear q;   /* D -> D */
+    Linear kv;  /* D -> 2D, parts k and v */
+    Linear out; /* D -> D */
+    Linear fc1; /* D -> F */
+    Linear fc2; /* F -> D */
+} VitBlock;
+
+typedef struct Vit {
+    VitConfig config;
+    VitParameter *parameters; /* [parameter_count] */
+    int parameter_count;
+    Tensor *class_embedding;    /* [D] */
+    Tensor *patch_embedding;    /* [D,3,P,P] */
+    Tensor *position_embedding; /* [T,D] */
+    VitLayerNorm pre, post;
+    VitBlock *blocks; /* [L] */
+    SafeTensors *file; /* mapped, when parameters point into it */
+    Arena *arena;      /* numbers that had to be converted or made */
+    char fingerprint[33]; /* XXH3-128 over names, shapes and f32 values of the base, hexadecimal */
+} Vit;
+
+/*
+ * Loads a model: a folder with config.json and model.safetensors (or its index), or one .safetensors
+ * file (config.json beside it, else its metadata, else heads = D/64, quick_gelu, eps 1e-5, told in
+ * config.assumptions). Whole CLIP, vision-only and GenD files; F32 is used in place from the mapping, F16
+ * and BF16 are converted. All missing and unexpected tensors are listed. *vit is owned by the caller.
+ * If the file holds a GenD head, vit_head_read (head.h) finds it.
+ */
+Status vit_load(Vit **vit, const char *path, Threads *threads, Error *error);
+
+/*
+ * Random weights as Hugging Face initialises CLIPVisionModel (initializer factor 1): class embedding
+ * N(0, D^-1/2), patch and position N(0, 0.02), q, k, v N(0, D^-1/2 (2L)^-1/2), out N(0, D^-1/2),
+ * fc1 N(0, (2D)^-1/2), fc2 N(0, D^-1/2 (2L)^-1/2), biases 0, LayerNorms 1 and 0. A pure function of
+ * (config, seed).
+ */
+Status vit_create(Vit **vit, const VitConfig *config, uint64_t seed, Threads *threads, Error *error);
+
+/* Writes config.json, preprocessor_config.json and model.safetensors in Hugging Face's layout. */
+Status vit_save(const Vit *vit, const char *folder, Error *error);
+
+void vit_destroy(Vit *vit);
+
+/* The parameter of that name (from "vision_model." on), or NULL. */
+VitParameter *vit_find(const Vit *vit, const char *name);
+
+/* Number of elements of all parameters. */
+size_t vit_size(const Vit *vit);
+
+/*
+ * pixels [B,3,S,S], normalised -> features [B,1,D]. Transient values are released as soon as no one
+ * needs them, so inference holds a few [B,T,D] at a time. `probabilities`: NULL, or L pointers each NULL
+ * or [B,H,Tq,T] (Tq = T, 1 in the last block) filled with the attention of that block.
+ */
+Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, float *const *probabilities);
+
+/* Upper bound on the operations one vit_forward records, for tape_create. */
+int vit_forward_operations(const VitConfig *config);
+
+#endif
