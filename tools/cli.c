@@ -1,0 +1,254 @@
+/*
+ * cli.c - messages, signals, progress and numbers for people: see cli.h. Options are in cli_parse.c.
+ */
+#include "tools/cli.h"
+
+#include <stdarg.h>
+#include <unistd.h>
+
+/* ---- messages ---------------------------------------------------------------------------------- */
+
+/* The progress line on the terminal, if one is open: messages close it first. */
+static CliProgress *open_progress;
+
+/* Length of the UTF-8 sequence at `text` if it is well-formed and printable, else 0. */
+static int printable_length(const unsigned char *text)
+{
+    const unsigned char c = text[0];
+    if (c < 0x80)
+        return c >= 0x20 && c != 0x7f;
+    const int length = c >= 0xc2 && c < 0xe0   ? 2
+                       : c >= 0xe0 && c < 0xf0 ? 3
+                       : c >= 0xf0 && c < 0xf5 ? 4
+                                               : 0;
+    for (int i = 1; i < length; i++)
+        if ((text[i] & 0xc0) != 0x80) /* also met by the terminating zero */
+            return 0;
+    const bool overlong = (c == 0xe0 && text[1] < 0xa0) || (c == 0xf0 && text[1] < 0x90);
+    const bool surrogate = c == 0xed && text[1] >= 0xa0;
+    const bool too_large = c == 0xf4 && text[1] >= 0x90;
+    const bool control = c == 0xc2 && text[1] < 0xa0; /* U+0080..U+009F: terminals obey them */
+    return overlong || surrogate || too_large || control ? 0 : length;
+}
+
+void cli_print_escaped(FILE *stream, const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at;) {
+        const int length = printable_length(at);
+        if (length > 0)
+            fwrite(at, 1, (size_t)length, stream);
+        else if (*at == '\n')
+            fputs("\\n", stream);
+        else if (*at == '\t')
+            fputs("\\t", stream);
+        else if (*at == '\r')
+            fputs("\\r", stream);
+        else
+            fprintf(stream, "\\x%02x", *at);
+        at += length > 0 ? length : 1;
+    }
+}
+
+static void print_message(const char *prefix, const char *text)
+{
+    if (open_progress)
+        cli_progress_end(open_progress);
+    fputs(prefix, stderr);
+    cli_print_escaped(stderr, text);
+    fputc('\n', stderr);
+}
+
+static volatile sig_atomic_t caught_signal;
+
+int cli_report(const Error *error)
+{
+    fflush(stdout); /* the error is the last thing shown */
+    const int kept = error->problems < ERROR_MAX_DETAILS ? error->problems : ERROR_MAX_DETAILS;
+    for (int i = 0; i < kept; i++)
+        print_message("  ", error->detail[i]);
+    if (error->problems > kept)
+        fprintf(stderr, "  ... and %d more\n", error->problems - kept);
+    print_message("lnclip: error: ", error->message);
+    switch (error->status) {
+    case STATUS_USAGE:
+        return CLI_USAGE;
+    case STATUS_INTERRUPTED:
+        return 128 + (caught_signal ? caught_signal : SIGINT);
+    case STATUS_OK:
+    case STATUS_FAILED:
+        break;
+    }
+    return CLI_FAILED;
+}
+
+int cli_usage_error(const char *format, ...)
+{
+    Error error = {.status = STATUS_USAGE};
+    va_list values;
+    va_start(values, format);
+    vsnprintf(error.message, sizeof error.message, format, values);
+    va_end(values);
+    return cli_report(&error);
+}
+
+void cli_warn(const char *format, ...)
+{
+    char text[ERROR_MESSAGE_SIZE];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    print_message("lnclip: warning: ", text);
+}
+
+void cli_note(const CliArguments *arguments, const char *format, ...)
+{
+    if (arguments->quiet)
+        return;
+    char text[ERROR_MESSAGE_SIZE];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    print_message("", text);
+}
+
+int cli_finish(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    Error error = {0};
+    error_set(&error, STATUS_FAILED,
+              "standard output: what was printed could not be written (a full disk?); free some "
+              "space or direct it elsewhere");
+    return cli_report(&error);
+}
+
+/* ---- signals ----------------------------------------------------------------------------------- */
+
+static void remember_signal(int number)
+{
+    if (caught_signal)
+        _exit(128 + number);
+    caught_signal = number;
+}
+
+volatile sig_atomic_t *cli_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = remember_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return &caught_signal;
+}
+
+Status cli_interrupted(const char *what, const char *advice, Error *error)
+{
+    if (!caught_signal)
+        return STATUS_OK;
+    return error_set(error, STATUS_INTERRUPTED, "%s: stopped by %s; %s", what,
+                     caught_signal == SIGTERM ? "SIGTERM" : "SIGINT", advice);
+}
+
+/* ---- progress and numbers ---------------------------------------------------------------------- */
+
+static double seconds_between(const struct timespec *from, const struct timespec *to)
+{
+    return (double)(to->tv_sec - from->tv_sec) + 1e-9 * (double)(to->tv_nsec - from->tv_nsec);
+}
+
+CliProgress cli_progress_begin(const CliArguments *arguments, const char *what, const char *unit)
+{
+    CliProgress progress = {.what = what, .unit = unit, .silent = arguments->quiet};
+    progress.terminal = isatty(STDERR_FILENO);
+    clock_gettime(CLOCK_MONOTONIC, &progress.last);
+    return progress;
+}
+
+void cli_progress_show(CliProgress *progress, long long done, long long total, double per_second)
+{
+    const double interval = progress->terminal ? 0.2 : 10.0; /* seconds: a log should stay short */
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (progress->silent || (done < total && seconds_between(&progress->last, &now) < interval))
+        return;
+    progress->last = now;
+    fprintf(stderr, "%s%s %lld/%lld %s", progress->terminal ? "\r" : "", progress->what, done,
+            total, progress->unit);
+    if (per_second > 0)
+        fprintf(stderr, ", %.3g/s, %s left", per_second,
+                cli_duration((double)(total - done) / per_second));
+    if (progress->terminal) {
+        fputs("\033[K", stderr); /* erase what a longer line left */
+        fflush(stderr);
+        progress->open = true;
+        open_progress = progress;
+    } else {
+        fputc('\n', stderr);
+    }
+}
+
+void cli_progress_end(CliProgress *progress)
+{
+    if (progress->open)
+        fputc('\n', stderr);
+    progress->open = false;
+    open_progress = NULL;
+}
+
+/* One of a few buffers in turn, so that several numbers fit one printf. */
+static char *number_buffer(void)
+{
+    static char buffers[16][40];
+    static int next;
+    next = (next + 1) % 16;
+    return buffers[next];
+}
+
+const char *cli_count(unsigned long long value)
+{
+    char digits[24];
+    const int length = snprintf(digits, sizeof digits, "%llu", value);
+    char *const out = number_buffer();
+    int n = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            out[n++] = ',';
+        out[n++] = digits[i];
+    }
+    out[n] = '\0';
+    return out;
+}
+
+const char *cli_bytes(unsigned long long bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double value = (double)bytes;
+    int unit = 0;
+    while (value >= 1023.995 && unit < 6) { /* 1023.995 would be printed as 1024.00 */
+        value /= 1024;
+        unit++;
+    }
+    char *const out = number_buffer();
+    snprintf(out, 40, unit == 0 ? "%.0f %s" : "%.2f %s", value, units[unit]);
+    return out;
+}
+
+const char *cli_duration(double seconds)
+{
+    char *const out = number_buffer();
+    if (!(seconds >= 0 && seconds < 1e15)) {
+        snprintf(out, 40, "?");
+    } else if (seconds < 9.95) {
+        snprintf(out, 40, "%.1f s", seconds);
+    } else if (seconds < 59.5) {
+        snprintf(out, 40, "%.0f s", seconds);
+    } else if (seconds < 3599.5) {
+        const long long whole = (long long)(seconds + 0.5);
+        snprintf(out, 40, "%lld min %02lld s", whole / 60, whole % 60);
+    } else {
+        const long long minutes = (long long)(seconds / 60 + 0.5);
+        snprintf(out, 40, "%lld h %02lld min", minutes / 60, minutes % 60);
+    }
+    return out;
+}
