@@ -27,7 +27,7 @@ typedef struct SafeTensor {
     const char *name;
     DType dtype; /* DTYPE_COUNT for a type of the format that this library does not compute with */
     const char *dtype_text; /* as the file spells it, e.g. "I32"; not looked at in writing */
-    int ndim; /* 0 for a scalar */
+    int ndim;               /* 0 for a scalar */
     int64_t shape[SAFETENSORS_MAX_DIMS]; /* extents may be 0 */
     const void *data; /* row-major; in a mapped file, aligned only as the file is */
     size_t bytes;

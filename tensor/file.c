@@ -1,0 +1,291 @@
+/*
+ * file.c - see file.h.
+ *
+ * Everything the project writes goes through FileWriter, so that a reader never sees half a file and a
+ * full disk never costs the old one. The order flush, fsync, rename, fsync of the folder is what makes
+ * the new name refer to complete numbers even after a power cut (POSIX leaves rename alone unordered).
+ */
+#include "tensor/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static Status cannot_read(const char *path, int reason, Error *error)
+{
+    return error_set(error, STATUS_FAILED,
+                     "%s: cannot be read: %s; check the path and its permissions", path,
+                     strerror(reason));
+}
+
+/* Opens a regular file and tells its size. Returns the descriptor, or -1 with *error set. */
+static int open_regular(const char *path, struct stat *facts, Error *error)
+{
+    /* O_NONBLOCK keeps a named pipe without a writer from blocking us for ever. */
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) {
+        cannot_read(path, errno, error);
+        return -1;
+    }
+    if (fstat(descriptor, facts) != 0) {
+        cannot_read(path, errno, error);
+    } else if (S_ISDIR(facts->st_mode)) {
+        error_set(error, STATUS_FAILED, "%s: is a folder; name a file", path);
+    } else if (!S_ISREG(facts->st_mode)) {
+        error_set(error, STATUS_FAILED, "%s: is no regular file; copy its contents to one", path);
+    } else {
+        return descriptor;
+    }
+    close(descriptor);
+    return -1;
+}
+
+/* Reads exactly `size` bytes; fewer is an error, since the file was that long a moment ago. */
+static Status read_fully(int descriptor, const char *path, char *target, size_t size, Error *error)
+{
+    for (size_t done = 0; done < size;) {
+        const ssize_t got = read(descriptor, target + done, size - done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return cannot_read(path, errno, error);
+        if (got == 0)
+            return error_set(error, STATUS_FAILED,
+                             "%s: became shorter while it was read; wait until it is complete",
+                             path);
+        done += (size_t)got;
+    }
+    return STATUS_OK;
+}
+
+Status file_read(const char *path, size_t limit, char **content, size_t *size, Error *error)
+{
+    assert(path && content && size && error);
+    *content = NULL;
+    *size = 0;
+    struct stat facts;
+    const int descriptor = open_regular(path, &facts, error);
+    if (descriptor < 0)
+        return STATUS_FAILED;
+
+    Status status = STATUS_OK;
+    const size_t length = (size_t)facts.st_size;
+    char *buffer = NULL;
+    if (length > limit)
+        status = error_set(error, STATUS_FAILED,
+                           "%s: has %zu bytes, more than the %zu allowed here; "
+                           "check that it is the file you mean",
+                           path, length, limit);
+    else if (!(buffer = malloc(length + 1)))
+        status = error_set(error, STATUS_FAILED, "%s: no memory for its %zu bytes; free some", path,
+                           length);
+    else
+        status = read_fully(descriptor, path, buffer, length, error);
+    close(descriptor);
+    if (status != STATUS_OK) {
+        free(buffer);
+        return status;
+    }
+    buffer[length] = '\0';
+    *content = buffer;
+    *size = length;
+    return STATUS_OK;
+}
+
+Status file_map(const char *path, FileMap *map, Error *error)
+{
+    assert(path && map && error);
+    *map = (FileMap){0};
+    struct stat facts;
+    const int descriptor = open_regular(path, &facts, error);
+    if (descriptor < 0)
+        return STATUS_FAILED;
+
+    Status status = STATUS_OK;
+    if (facts.st_size > 0) {
+        const size_t size = (size_t)facts.st_size;
+        void *const data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+        if (data == MAP_FAILED)
+            status = cannot_read(path, errno, error);
+        else
+            *map = (FileMap){.data = data, .size = size};
+    }
+    close(descriptor);
+    return status;
+}
+
+void file_unmap(FileMap *map)
+{
+    if (map->data)
+        munmap((void *)(uintptr_t)map->data, map->size);
+    *map = (FileMap){0};
+}
+
+static Status cannot_write(const char *path, int reason, Error *error)
+{
+    const char *const advice = reason == ENOSPC || reason == EDQUOT || reason == EFBIG
+                                   ? "free some space or choose another folder"
+                                   : "check the folder and its permissions";
+    return error_set(error, STATUS_FAILED,
+                     "%s: cannot be written: %s; %s (what stood there before is unchanged)", path,
+                     strerror(reason), advice);
+}
+
+Status file_begin(FileWriter *writer, const char *path, Error *error)
+{
+    assert(writer && path && error);
+    *writer = (FileWriter){0};
+    const int length =
+        snprintf(writer->temporary, FILE_PATH_SIZE, "%s.tmp-%ld", path, (long)getpid());
+    if (length < 0 || length >= FILE_PATH_SIZE)
+        return error_set(error, STATUS_FAILED, "%.200s...: the path is too long; use a shorter one",
+                         path);
+    memcpy(writer->path, path, strlen(path) + 1);
+
+    /* Renaming over a device or a folder would destroy what no one meant to replace. */
+    struct stat facts;
+    if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode))
+        return error_set(error, STATUS_FAILED,
+                         "%s: exists and is no regular file; choose another name", path);
+
+    /* A file of this name can only be left over from a killed process that had our number. */
+    unlink(writer->temporary);
+    const int descriptor =
+        open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (descriptor < 0)
+        return cannot_write(path, errno, error);
+    writer->stream = fdopen(descriptor, "wb");
+    if (!writer->stream) {
+        const int reason = errno;
+        close(descriptor);
+        unlink(writer->temporary);
+        return cannot_write(path, reason, error);
+    }
+    return STATUS_OK;
+}
+
+/* Makes the rename itself durable. Some file systems cannot sync a folder: that is not our failure. */
+static void sync_folder_of(const char *path)
+{
+    char folder[FILE_PATH_SIZE];
+    const char *const name = file_name(path);
+    const size_t length = (size_t)(name - path);
+    memcpy(folder, path, length);
+    memcpy(folder + length, ".", 2);
+    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor >= 0) {
+        (void)fsync(descriptor);
+        close(descriptor);
+    }
+}
+
+Status file_commit(FileWriter *writer, Error *error)
+{
+    assert(writer && writer->stream && error);
+    int reason = 0;
+    if (fflush(writer->stream) != 0)
+        reason = errno;
+    /*
+     * An earlier failed write left its mark on the stream, but not its reason. The file is lost anyway,
+     * so one more byte is written to learn it.
+     */
+    else if (ferror(writer->stream))
+        reason = write(fileno(writer->stream), "", 1) < 0 ? errno : EIO;
+    if (reason == 0 && fsync(fileno(writer->stream)) != 0)
+        reason = errno;
+    if (fclose(writer->stream) != 0 && reason == 0)
+        reason = errno;
+    writer->stream = NULL;
+    if (reason == 0 && rename(writer->temporary, writer->path) != 0)
+        reason = errno;
+    if (reason != 0) {
+        unlink(writer->temporary);
+        return cannot_write(writer->path, reason, error);
+    }
+    sync_folder_of(writer->path);
+    return STATUS_OK;
+}
+
+void file_abort(FileWriter *writer)
+{
+    if (!writer->stream)
+        return;
+    fclose(writer->stream);
+    writer->stream = NULL;
+    unlink(writer->temporary);
+}
+
+Status file_write(const char *path, const void *content, size_t size, Error *error)
+{
+    FileWriter writer;
+    TRY(file_begin(&writer, path, error));
+    if (size > 0)
+        (void)fwrite(content, 1, size, writer.stream); /* file_commit sees a failure */
+    return file_commit(&writer, error);
+}
+
+Status file_make_folders(const char *path, Error *error)
+{
+    assert(path && error);
+    char prefix[FILE_PATH_SIZE];
+    const size_t length = strlen(path);
+    if (length == 0 || length >= sizeof prefix)
+        return error_set(error, STATUS_FAILED,
+                         "%.200s: no usable path for a folder; use a shorter one", path);
+    memcpy(prefix, path, length + 1);
+    for (size_t i = 1; i <= length; i++) {
+        if (prefix[i] != '/' && prefix[i] != '\0')
+            continue;
+        const char kept = prefix[i];
+        prefix[i] = '\0';
+        const int reason = mkdir(prefix, 0777) == 0 ? 0 : errno;
+        /* Systems disagree on the errno for a folder on a read-only disk: ask whether it exists. */
+        if (reason != 0 && !file_is_folder(prefix))
+            return error_set(error, STATUS_FAILED,
+                             "%s: the folder cannot be made: %s; choose another place", prefix,
+                             strerror(reason));
+        prefix[i] = kept;
+    }
+    return STATUS_OK;
+}
+
+bool file_exists(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0;
+}
+
+bool file_is_folder(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+}
+
+Status file_join(char out[FILE_PATH_SIZE], const char *folder, const char *name, Error *error)
+{
+    const bool alone = name[0] == '/' || folder[0] == '\0';
+    const size_t folder_length = alone ? 0 : strlen(folder);
+    const bool slash = folder_length > 0 && folder[folder_length - 1] != '/';
+    const size_t name_length = strlen(name);
+    if (folder_length + slash + name_length >= FILE_PATH_SIZE)
+        return error_set(error, STATUS_FAILED, "%.200s...: the path is too long; use shorter names",
+                         name);
+    /* memmove: `name` may be the tail of `out`. */
+    memmove(out + folder_length + slash, name, name_length + 1);
+    memmove(out, folder, folder_length);
+    if (slash)
+        out[folder_length] = '/';
+    return STATUS_OK;
+}
+
+const char *file_name(const char *path)
+{
+    const char *const slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

@@ -1,0 +1,119 @@
+/*
+ * safetensors_write.c - the writer behind safetensors.h.
+ *
+ * The file depends on what is written alone, never on the order of the arguments, the time or the
+ * machine: two runs that end with the same numbers end with the same bytes.
+ */
+#include "tensor/file.h"
+#include "tensor/safetensors.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Wider elements first, so that each tensor starts on a multiple of its element; then by name. */
+static int by_width_and_name(const void *a, const void *b)
+{
+    const SafeTensor *const x = *(const SafeTensor *const *)a, *const y =
+                                                                   *(const SafeTensor *const *)b;
+    const size_t wx = dtype_size(x->dtype), wy = dtype_size(y->dtype);
+    return wx != wy ? (wx > wy ? -1 : 1) : strcmp(x->name, y->name);
+}
+
+static int by_metadata_key(const void *a, const void *b)
+{
+    return strcmp((*(const SafeTensorsMetadata *const *)a)->key,
+                  (*(const SafeTensorsMetadata *const *)b)->key);
+}
+
+/* {"dtype":..,"shape":[..],"data_offsets":[..]}, or NULL without memory. */
+static json_t *describe(const SafeTensor *tensor, size_t begin)
+{
+    assert(tensor->ndim >= 0 && tensor->ndim <= SAFETENSORS_MAX_DIMS);
+    json_t *const shape = json_array();
+    size_t bytes = dtype_size(tensor->dtype);
+    for (int i = 0; i < tensor->ndim; i++) {
+        assert(tensor->shape[i] >= 0);
+        bytes *= (size_t)tensor->shape[i];
+        if (json_array_append_new(shape, json_integer(tensor->shape[i])) != 0) {
+            json_decref(shape);
+            return NULL;
+        }
+    }
+    assert(bytes == tensor->bytes && (bytes == 0 || tensor->data));
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtype_name(tensor->dtype), "shape", shape,
+                     "data_offsets", (json_int_t)begin, (json_int_t)(begin + bytes));
+}
+
+/* The header as JSON text, to be freed by the caller, or NULL: no memory, or a string is not UTF-8. */
+static char *make_header(const SafeTensor *const *tensors, int count,
+                         const SafeTensorsMetadata *const *metadata, int metadata_count)
+{
+    json_t *const header = json_object();
+    bool fine = header != NULL;
+    if (metadata_count > 0) {
+        json_t *const table = json_object();
+        for (int i = 0; fine && i < metadata_count; i++) {
+            assert(i == 0 || strcmp(metadata[i - 1]->key, metadata[i]->key) != 0);
+            fine =
+                json_object_set_new(table, metadata[i]->key, json_string(metadata[i]->value)) == 0;
+        }
+        fine = json_object_set_new(header, "__metadata__", table) == 0 && fine;
+    }
+    size_t begin = 0;
+    for (int i = 0; fine && i < count; i++) {
+        assert(strcmp(tensors[i]->name, "__metadata__") != 0);
+        assert(!json_object_get(header, tensors[i]->name)); /* names are unique */
+        fine = json_object_set_new(header, tensors[i]->name, describe(tensors[i], begin)) == 0;
+        begin += tensors[i]->bytes;
+    }
+    char *const text = fine ? json_dumps(header, JSON_COMPACT) : NULL;
+    json_decref(header);
+    return text;
+}
+
+static Status write_file(const char *path, const char *header, const SafeTensor *const *tensors,
+                         int count, Error *error)
+{
+    FileWriter writer;
+    TRY(file_begin(&writer, path, error));
+    const size_t text = strlen(header), length = (text + 7) / 8 * 8;
+    for (int i = 0; i < 8; i++)
+        putc((int)((uint64_t)length >> (8 * i) & 255), writer.stream);
+    fprintf(writer.stream, "%s%*s", header, (int)(length - text), "");
+    for (int i = 0; i < count; i++)
+        if (tensors[i]->bytes > 0)
+            (void)fwrite(tensors[i]->data, 1, tensors[i]->bytes, writer.stream);
+    return file_commit(&writer, error); /* sees every failed write above */
+}
+
+Status safetensors_write(const char *path, const SafeTensor *tensors, int count,
+                         const SafeTensorsMetadata *metadata, int metadata_count, Error *error)
+{
+    assert(path && error && count >= 0 && metadata_count >= 0);
+    const SafeTensor **const order = malloc(((size_t)count + 1) * sizeof *order);
+    const SafeTensorsMetadata **const keys = malloc(((size_t)metadata_count + 1) * sizeof *keys);
+    char *header = NULL;
+    if (order && keys) {
+        for (int i = 0; i < count; i++)
+            order[i] = &tensors[i];
+        for (int i = 0; i < metadata_count; i++)
+            keys[i] = &metadata[i];
+        qsort(order, (size_t)count, sizeof *order, by_width_and_name);
+        qsort(keys, (size_t)metadata_count, sizeof *keys, by_metadata_key);
+        header = make_header(order, count, keys, metadata_count);
+    }
+    Status status;
+    if (header)
+        status = write_file(path, header, order, count, error);
+    else
+        status = error_set(
+            error, STATUS_FAILED,
+            "%s: a name or metadata value is not UTF-8, or memory is short; check the paths in it",
+            path);
+    free(header);
+    free(keys);
+    free(order);
+    return status;
+}

@@ -1,0 +1,227 @@
+/*
+ * test_file.c - whole-file input, atomic output: what a reader sees when a write fails half-way.
+ */
+#include "tensor/file.h"
+#include "tests/support_folder.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void expect_content(const char *path, const char *wanted)
+{
+    Error error = {0};
+    char *content;
+    size_t size;
+    ck_ok(file_read(path, 1 << 20, &content, &size, &error), &error);
+    ck_assert_uint_eq(size, strlen(wanted));
+    ck_assert_str_eq(content, wanted);
+    free(content);
+}
+
+/* Names in the folder, "." and ".." not counted. */
+static int names_in_folder(void)
+{
+    DIR *const list = opendir(support_in_folder(""));
+    ck_assert_ptr_nonnull(list);
+    int count = 0;
+    while (readdir(list))
+        count++;
+    closedir(list);
+    return count - 2;
+}
+
+START_TEST(write_then_read)
+{
+    Error error = {0};
+    const char *const path = support_in_folder("a.txt");
+    ck_ok(file_write(path, "hello\n", 6, &error), &error);
+    expect_content(path, "hello\n");
+    ck_ok(file_write(path, "", 0, &error), &error);
+    expect_content(path, "");
+    ck_assert_int_eq(names_in_folder(), 1);
+}
+END_TEST
+
+START_TEST(new_file_obeys_umask)
+{
+    Error error = {0};
+    const mode_t before = umask(027);
+    ck_ok(file_write(support_in_folder("a"), "x", 1, &error), &error);
+    umask(before);
+    struct stat facts;
+    ck_assert_int_eq(stat(support_in_folder("a"), &facts), 0);
+    ck_assert_uint_eq(facts.st_mode & 0777, 0640);
+}
+END_TEST
+
+START_TEST(read_refuses)
+{
+    Error error = {0};
+    char *content;
+    size_t size;
+    ck_assert_int_eq(file_read(support_in_folder("none"), 10, &content, &size, &error),
+                     STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "none: cannot be read: No such file"));
+    ck_assert_ptr_null(content);
+    ck_assert_int_eq(file_read(support_in_folder(""), 10, &content, &size, &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "is a folder"));
+    ck_assert_int_eq(mkfifo(support_in_folder("pipe"), 0600), 0);
+    ck_assert_int_eq(file_read(support_in_folder("pipe"), 10, &content, &size, &error),
+                     STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "no regular file"));
+    ck_ok(file_write(support_in_folder("big"), "0123456789", 10, &error), &error);
+    ck_assert_int_eq(file_read(support_in_folder("big"), 9, &content, &size, &error),
+                     STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "has 10 bytes, more than the 9 allowed"));
+    ck_ok(file_read(support_in_folder("big"), 10, &content, &size, &error), &error);
+    ck_assert_uint_eq(size, 10);
+    ck_assert_int_eq(content[10], 0);
+    free(content);
+}
+END_TEST
+
+START_TEST(map)
+{
+    Error error = {0};
+    FileMap mapped;
+    ck_ok(file_write(support_in_folder("a"), "abc", 3, &error), &error);
+    ck_ok(file_map(support_in_folder("a"), &mapped, &error), &error);
+    ck_assert_uint_eq(mapped.size, 3);
+    ck_assert_mem_eq(mapped.data, "abc", 3);
+    /* Replacing the file leaves the mapping as it was. */
+    ck_ok(file_write(support_in_folder("a"), "x", 1, &error), &error);
+    ck_assert_mem_eq(mapped.data, "abc", 3);
+    file_unmap(&mapped);
+    ck_assert_ptr_null(mapped.data);
+    file_unmap(&mapped);
+
+    ck_ok(file_write(support_in_folder("a"), "", 0, &error), &error);
+    ck_ok(file_map(support_in_folder("a"), &mapped, &error), &error);
+    ck_assert_ptr_null(mapped.data);
+    ck_assert_uint_eq(mapped.size, 0);
+    ck_assert_int_eq(file_map(support_in_folder("none"), &mapped, &error), STATUS_FAILED);
+}
+END_TEST
+
+START_TEST(abort_leaves_the_old_file)
+{
+    Error error = {0};
+    FileWriter writer;
+    ck_ok(file_write(support_in_folder("a"), "old", 3, &error), &error);
+    ck_ok(file_begin(&writer, support_in_folder("a"), &error), &error);
+    fputs("new", writer.stream);
+    expect_content(support_in_folder("a"), "old");
+    file_abort(&writer);
+    file_abort(&writer);
+    expect_content(support_in_folder("a"), "old");
+    ck_assert_int_eq(names_in_folder(), 1);
+}
+END_TEST
+
+/* A limit on the file size makes write fail as a full disk does, at a byte of our choice. */
+START_TEST(full_disk_leaves_the_old_file)
+{
+    Error error = {0};
+    static char content[100000];
+    memset(content, 'x', sizeof content);
+    ck_ok(file_write(support_in_folder("a"), "old", 3, &error), &error);
+    signal(SIGXFSZ, SIG_IGN);
+    const size_t limits[] = {0, 1, 4096, 50000, 99999};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        const struct rlimit limit = {.rlim_cur = limits[i], .rlim_max = RLIM_INFINITY};
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        error_clear(&error);
+        const Status status = file_write(support_in_folder("a"), content, sizeof content, &error);
+        const struct rlimit none = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+        ck_assert_int_eq(status, STATUS_FAILED);
+        ck_assert_ptr_nonnull(
+            strstr(error.message, "/a: cannot be written: File too large; free some"));
+        expect_content(support_in_folder("a"), "old");
+        ck_assert_int_eq(names_in_folder(), 1);
+    }
+    ck_ok(file_write(support_in_folder("a"), content, 5, &error), &error);
+    expect_content(support_in_folder("a"), "xxxxx");
+}
+END_TEST
+
+START_TEST(begin_refuses)
+{
+    Error error = {0};
+    FileWriter writer;
+    ck_assert_int_eq(file_begin(&writer, support_in_folder("none/a"), &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "cannot be written: No such file or directory"));
+    ck_assert_int_eq(file_begin(&writer, support_in_folder(""), &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "no regular file"));
+    ck_assert_int_eq(file_begin(&writer, "/dev/null", &error), STATUS_FAILED);
+    char path[2 * FILE_PATH_SIZE];
+    memset(path, 'p', sizeof path);
+    path[FILE_PATH_SIZE] = '\0';
+    ck_assert_int_eq(file_begin(&writer, path, &error), STATUS_FAILED);
+    ck_assert_int_eq(names_in_folder(), 0);
+}
+END_TEST
+
+START_TEST(folders)
+{
+    Error error = {0};
+    ck_ok(file_make_folders(support_in_folder("a/b//c/"), &error), &error);
+    ck_assert(file_is_folder(support_in_folder("a/b/c")));
+    ck_ok(file_make_folders(support_in_folder("a/b/c"), &error), &error);
+    ck_ok(file_make_folders("/", &error), &error);
+    ck_ok(file_write(support_in_folder("file"), "", 0, &error), &error);
+    ck_assert(file_exists(support_in_folder("file")));
+    ck_assert(!file_is_folder(support_in_folder("file")));
+    ck_assert(!file_exists(support_in_folder("other")));
+    ck_assert_int_eq(file_make_folders(support_in_folder("file/b"), &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "/file: the folder cannot be made"));
+    ck_assert_int_eq(file_make_folders("", &error), STATUS_FAILED);
+}
+END_TEST
+
+START_TEST(paths)
+{
+    static const struct {
+        const char *folder, *name, *joined;
+    } table[] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"},
+                 {"a", "/b", "/b"}, {"/", "b", "/b"},   {"a/b", "c/d", "a/b/c/d"}};
+    Error error = {0};
+    char out[FILE_PATH_SIZE];
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        ck_ok(file_join(out, table[i].folder, table[i].name, &error), &error);
+        ck_assert_str_eq(out, table[i].joined);
+    }
+    char name[FILE_PATH_SIZE];
+    memset(name, 'n', sizeof name);
+    name[FILE_PATH_SIZE - 3] = '\0';
+    ck_ok(file_join(out, "a", name, &error), &error);
+    ck_assert_uint_eq(strlen(out), FILE_PATH_SIZE - 1);
+    ck_assert_int_eq(file_join(out, "ab", name, &error), STATUS_FAILED);
+
+    ck_assert_str_eq(file_name("a/b.txt"), "b.txt");
+    ck_assert_str_eq(file_name("b.txt"), "b.txt");
+    ck_assert_str_eq(file_name("a/"), "");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("file");
+    TCase *const files = support_case(suite, "files", 20);
+    tcase_add_checked_fixture(files, support_folder_setup, support_folder_teardown);
+    tcase_add_test(files, write_then_read);
+    tcase_add_test(files, new_file_obeys_umask);
+    tcase_add_test(files, read_refuses);
+    tcase_add_test(files, map);
+    tcase_add_test(files, abort_leaves_the_old_file);
+    tcase_add_test(files, full_disk_leaves_the_old_file);
+    tcase_add_test(files, begin_refuses);
+    tcase_add_test(files, folders);
+    tcase_add_test(files, paths);
+    return support_main(suite);
+}
