@@ -13,6 +13,7 @@
 
 #include "tensor/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct Kernels {
@@ -63,6 +64,12 @@ Status kernels_init(Error *error);
 
 /* The table in force. Initialises on first use; asserts if kernels_init would fail. Thread-safe. */
 const Kernels *kernels(void);
+
+/*
+ * True if LNCLIP_CPU=ref asks for plain C throughout: gemm then does without OpenBLAS too. (False on a
+ * processor for which there merely is no overlay.) Initialises on first use like kernels().
+ */
+bool kernels_plain(void);
 
 /* The reference, for tests. */
 const Kernels *kernels_reference(void);

@@ -1,0 +1,25 @@
+/*
+ * avx512.c - the kernels for processors with AVX-512 F, BW, DQ and VL: the text of template.h, sixteen lanes.
+ */
+#include "tensor/kernels/variants.h"
+
+#if defined(__x86_64__)
+
+#define KERNELS_NAME          "avx512"
+#define KERNELS_TARGET        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+#define KERNELS_MADD(a, b, c) __builtin_fmaf(a, b, c)
+#include "tensor/kernels/template.h"
+
+const Kernels *kernels_avx512_table(void)
+{
+    return &variant;
+}
+
+#else
+
+const Kernels *kernels_avx512_table(void)
+{
+    return NULL;
+}
+
+#endif

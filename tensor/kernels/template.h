@@ -1,0 +1,329 @@
+/*
+ * template.h - the row and element kernels, written once in plain C.
+ *
+ * Not a header in the usual sense: reference.c, avx2.c and avx512.c each include it after defining
+ *
+ *     KERNELS_NAME           the name of the variant, a string
+ *     KERNELS_TARGET         the attribute that lets the compiler use the variant's instructions
+ *     KERNELS_MADD(a, b, c)  a b + c, fused where the instruction exists
+ *
+ * and get a table `variant`. The loops are the shape that gcc and clang turn into vector code without
+ * leave to reorder arithmetic: elements are independent, conditions are selections, and sums run over
+ * LANES interleaved partial sums that are combined in a fixed order. So the order of every sum is the
+ * same in all variants; they differ only where one fuses a product with a sum.
+ *
+ * Polynomials are minimax fits; fit.py beside this file makes their coefficients.
+ */
+#include "tensor/kernels/kernels.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF /* what is fused is said by KERNELS_MADD; gcc -std=c11 fuses nothing */
+/* The iterations of the loop that follows may run side by side: outputs are inputs or disjoint. */
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+enum { LANES = 16 }; /* partial sums: one AVX-512 register, two of AVX2, four of SSE2 */
+
+KERNELS_TARGET static inline float float_of_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+KERNELS_TARGET static inline uint32_t bits_of_float(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* Combines the partial sums: halves are added until one is left. */
+KERNELS_TARGET static inline float sum_lanes(float lanes[LANES])
+{
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int l = 0; l < width; l++)
+            lanes[l] += lanes[l + width];
+    return lanes[0];
+}
+
+/*
+ * exp(x + low) for |low| < 0.01: a caller that knows its argument to more than f32 passes the rest.
+ *
+ * x = k ln 2 + r with |r| <= ln(2) / 2 and integer k, so exp(x) = 2^k exp(r). Adding 1.5 2^23 rounds to
+ * an integer and leaves it in the low bits. ln 2 is subtracted in two parts, the first of so few bits
+ * that k times it is exact. 2^k may itself be too small or too large for an f32 (k from -151 to 151), so
+ * it is applied as two factors; the second product rounds once, also to a subnormal. Beyond +-104 the
+ * result is 0 or infinity anyway; a NaN passes through every step.
+ */
+KERNELS_TARGET static inline float exp_of(float x, float low)
+{
+    const float log2_e = 1.44269504f, ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
+    const float rounder = 0x1.8p23f;
+    const float bounded = fabsf(x) > 104.0f ? copysignf(104.0f, x) : x;
+    const float shifted = KERNELS_MADD(bounded, log2_e, rounder);
+    const float k = shifted - rounder;
+    float r = KERNELS_MADD(k, -ln2_high, bounded);
+    r = KERNELS_MADD(k, -ln2_low, r) + low;
+
+    float series = 0.0013814612f; /* E of fit.py: relative error 3.1e-9 */
+    series = KERNELS_MADD(series, r, 0.00836870994f);
+    series = KERNELS_MADD(series, r, 0.0416683874f);
+    series = KERNELS_MADD(series, r, 0.166665207f);
+    series = KERNELS_MADD(series, r, 0.499999935f);
+    const float exp_r = KERNELS_MADD(series, r * r, r) + 1.0f;
+
+    const uint32_t exponent = bits_of_float(shifted) - bits_of_float(rounder) + 2 * 127;
+    const uint32_t half = exponent / 2;
+    return exp_r * float_of_bits(half << 23) * float_of_bits((exponent - half) << 23);
+}
+
+KERNELS_TARGET static void kernel_exp(const float *x, float *y, size_t n)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        y[i] = exp_of(x[i], 0);
+}
+
+KERNELS_TARGET static inline float sum_row(const float *x, int n)
+{
+    float lanes[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] += x[i + l];
+    for (int l = 0; i + l < n; l++)
+        lanes[l] += x[i + l];
+    return sum_lanes(lanes);
+}
+
+/* Largest of scale x; NaNs are passed over here and come back through the sum. */
+KERNELS_TARGET static inline float max_scaled(const float *x, int n, float scale)
+{
+    float lanes[LANES];
+    for (int l = 0; l < LANES; l++)
+        lanes[l] = -INFINITY;
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] = scale * x[i + l] > lanes[l] ? scale * x[i + l] : lanes[l];
+    for (int l = 0; i + l < n; l++)
+        lanes[l] = scale * x[i + l] > lanes[l] ? scale * x[i + l] : lanes[l];
+    for (int l = 1; l < LANES; l++)
+        lanes[0] = lanes[l] > lanes[0] ? lanes[l] : lanes[0];
+    return lanes[0];
+}
+
+KERNELS_TARGET static void kernel_softmax_again(float *row, int n, float scale, float lse)
+{
+    INDEPENDENT
+    for (int i = 0; i < n; i++)
+        row[i] = exp_of(scale * row[i] - lse, 0);
+}
+
+KERNELS_TARGET static float kernel_softmax(float *row, int n, float scale)
+{
+    const float largest = max_scaled(row, n, scale);
+    kernel_softmax_again(row, n, scale, largest); /* exponents <= 0: no overflow */
+    const float sum = sum_row(row, n);
+    const float factor = 1.0f / sum;
+    INDEPENDENT
+    for (int i = 0; i < n; i++)
+        row[i] *= factor;
+    return largest + logf(sum);
+}
+
+/* CLIP's sigmoid approximation of GELU: y = z s, s = sigmoid(1.702 z). */
+KERNELS_TARGET static inline float quick_gelu_sigmoid(float z)
+{
+    return 1.0f / (1.0f + exp_of(-1.702f * z, 0));
+}
+
+KERNELS_TARGET static void kernel_quick_gelu(const float *z, float *y, size_t n)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        y[i] = z[i] * quick_gelu_sigmoid(z[i]);
+}
+
+/* ds/dz = 1.702 s (1 - s), so dy/dz = s (1 + 1.702 z (1 - s)). */
+KERNELS_TARGET static void kernel_quick_gelu_backward(const float *z, const float *dy, float *dz,
+                                                      size_t n)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        const float s = quick_gelu_sigmoid(z[i]);
+        dz[i] = dy[i] * (s * KERNELS_MADD(1.702f * z[i], 1.0f - s, 1.0f));
+    }
+}
+
+/* The normal distribution at z: its function Phi and its density phi. */
+typedef struct Normal {
+    float cdf, density;
+} Normal;
+
+/*
+ * With a = |z|, both share exp(-a^2 / 2); Phi(-a) = exp(-a^2 / 2) t Q(t) with t = 1 / (1 + a / 4), where
+ * t Q(t) is Mills' ratio over sqrt(2 pi), smooth and without cancellation. The lower tail is therefore
+ * accurate relative to itself. a^2 is split into an exact square and a rest, because its rounding error
+ * would be magnified by the exponential. Beyond a = 15 the tail is 0.
+ */
+KERNELS_TARGET static inline Normal normal_at(float z)
+{
+    const float magnitude = fabsf(z);
+    const float a = magnitude > 15.0f ? 15.0f : magnitude;
+    const float high =
+        float_of_bits(bits_of_float(a) & 0xfffff000); /* 12 bits: its square is exact */
+    const float gauss = exp_of(-0.5f * (high * high), -0.5f * ((a - high) * (a + high)));
+    const float t = 1.0f / KERNELS_MADD(0.25f, a, 1.0f);
+
+    float series = 0.0171772088f; /* Q of fit.py: relative error 9.1e-9 */
+    series = KERNELS_MADD(series, t, -0.0661193172f);
+    series = KERNELS_MADD(series, t, 0.0596933257f);
+    series = KERNELS_MADD(series, t, 0.0173845261f);
+    series = KERNELS_MADD(series, t, 0.0222131963f);
+    series = KERNELS_MADD(series, t, 0.0813674467f);
+    series = KERNELS_MADD(series, t, 0.0739026818f);
+    series = KERNELS_MADD(series, t, 0.0950896014f);
+    series = KERNELS_MADD(series, t, 0.0995463449f);
+    series = KERNELS_MADD(series, t, 0.09974499f);
+    const float tail = gauss * (t * series);
+    const float inverse_sqrt_two_pi = 0.398942280f;
+    return (Normal){.cdf = z > 0 ? 1.0f - tail : tail, .density = inverse_sqrt_two_pi * gauss};
+}
+
+KERNELS_TARGET static void kernel_gelu(const float *z, float *y, size_t n)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        y[i] = z[i] * normal_at(z[i]).cdf;
+}
+
+KERNELS_TARGET static void kernel_gelu_backward(const float *z, const float *dy, float *dz,
+                                                size_t n)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        const Normal normal = normal_at(z[i]);
+        dz[i] = dy[i] * KERNELS_MADD(z[i], normal.density, normal.cdf);
+    }
+}
+
+/* Two passes over the row: the variance of differences from the mean suffers no cancellation. */
+KERNELS_TARGET static void kernel_layer_norm(const float *x, const float *gamma, const float *beta,
+                                             int D, float eps, float *y, float *mean, float *rstd)
+{
+    const float m = sum_row(x, D) / (float)D;
+    float lanes[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= D; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] = KERNELS_MADD(x[i + l] - m, x[i + l] - m, lanes[l]);
+    for (int l = 0; i + l < D; l++)
+        lanes[l] = KERNELS_MADD(x[i + l] - m, x[i + l] - m, lanes[l]);
+    const float s = 1.0f / sqrtf(sum_lanes(lanes) / (float)D + eps);
+    INDEPENDENT
+    for (int d = 0; d < D; d++)
+        y[d] = KERNELS_MADD((x[d] - m) * s, gamma[d], beta[d]);
+    *mean = m;
+    *rstd = s;
+}
+
+/* dx += rstd (g - mean(g) - xhat mean(g xhat)), g = gamma dy, xhat = (x - mean) rstd. */
+KERNELS_TARGET static inline void layer_norm_dx(const float *x, const float *gamma, const float *dy,
+                                                int D, float mean, float rstd, float *dx)
+{
+    float g_lanes[LANES] = {0}, gx_lanes[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= D; i += LANES) {
+        for (int l = 0; l < LANES; l++) {
+            const float g = gamma[i + l] * dy[i + l];
+            g_lanes[l] += g;
+            gx_lanes[l] = KERNELS_MADD(g, (x[i + l] - mean) * rstd, gx_lanes[l]);
+        }
+    }
+    for (int l = 0; i + l < D; l++) {
+        const float g = gamma[i + l] * dy[i + l];
+        g_lanes[l] += g;
+        gx_lanes[l] = KERNELS_MADD(g, (x[i + l] - mean) * rstd, gx_lanes[l]);
+    }
+    const float mean_g = sum_lanes(g_lanes) / (float)D;
+    const float mean_gx = sum_lanes(gx_lanes) / (float)D;
+    INDEPENDENT
+    for (int d = 0; d < D; d++) {
+        const float xhat = (x[d] - mean) * rstd;
+        const float centred = KERNELS_MADD(gamma[d], dy[d], -mean_g);
+        dx[d] = KERNELS_MADD(rstd, KERNELS_MADD(-xhat, mean_gx, centred), dx[d]);
+    }
+}
+
+KERNELS_TARGET static void kernel_layer_norm_backward(const float *x, const float *gamma,
+                                                      const float *dy, int D, float mean,
+                                                      float rstd, float *dx, float *dgamma,
+                                                      float *dbeta)
+{
+    if (dgamma) {
+        INDEPENDENT
+        for (int d = 0; d < D; d++)
+            dgamma[d] = KERNELS_MADD(dy[d], (x[d] - mean) * rstd, dgamma[d]);
+    }
+    if (dbeta) {
+        INDEPENDENT
+        for (int d = 0; d < D; d++)
+            dbeta[d] += dy[d];
+    }
+    if (dx) /* last, because dx may be dy */
+        layer_norm_dx(x, gamma, dy, D, mean, rstd, dx);
+}
+
+KERNELS_TARGET static void kernel_add(const float *x, float *y, size_t n)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        y[i] += x[i];
+}
+
+KERNELS_TARGET static void kernel_axpy(float factor, const float *x, float *y, size_t n)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        y[i] = KERNELS_MADD(factor, x[i], y[i]);
+}
+
+/* The products of two f32 are exact in double, so fusing would change nothing. */
+KERNELS_TARGET static double kernel_dot(const float *x, const float *y, size_t n)
+{
+    double lanes[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] += (double)x[i + (size_t)l] * (double)y[i + (size_t)l];
+    for (size_t l = 0; i + l < n; l++)
+        lanes[l] += (double)x[i + l] * (double)y[i + l];
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int l = 0; l < width; l++)
+            lanes[l] += lanes[l + width];
+    return lanes[0];
+}
+
+static const Kernels variant = {
+    .name = KERNELS_NAME,
+    .exp = kernel_exp,
+    .softmax = kernel_softmax,
+    .softmax_again = kernel_softmax_again,
+    .quick_gelu = kernel_quick_gelu,
+    .quick_gelu_backward = kernel_quick_gelu_backward,
+    .gelu = kernel_gelu,
+    .gelu_backward = kernel_gelu_backward,
+    .layer_norm = kernel_layer_norm,
+    .layer_norm_backward = kernel_layer_norm_backward,
+    .add = kernel_add,
+    .axpy = kernel_axpy,
+    .dot = kernel_dot,
+};
