@@ -46,9 +46,8 @@ typedef enum OpKind {
 /* Settings of one recorded operation that are not tensors: which member is valid follows from the kind. */
 typedef union OpSettings {
     struct {
-        int parts, has_bias[LINEAR_MAX_PARTS];
+        int parts;
         Activation activation;
-        bool has_residual;
     } linear;
     struct {
         float eps;

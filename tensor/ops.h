@@ -42,13 +42,14 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
 /*
  * Multi-head attention: for each image and head, softmax(q k^T / sqrt(K)) v with K = D / heads.
  * q [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D]. probabilities: NULL, or [B,heads,Tq,T] owned
- * by the caller, filled with the softmax. Never holds more than one head's [Tq,T] per worker.
+ * by the caller, filled with the softmax. Never holds more than one head's [Tq,T] per worker (backward:
+ * two).
  */
 Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, float *probabilities);
 
 /*
- * Convolution with kernel = stride = P, no bias: pixels [B,3,S,S], weight [D,3,P,P] -> [B,(S/P)^2,D],
- * patches in row-major order. S must be a multiple of P or the rest of the border is ignored, as in
+ * Convolution with kernel = stride = P, no bias: pixels [B,C,S,S], weight [D,C,P,P] -> [B,(S/P)^2,D],
+ * patches in row-major order. Where S is no multiple of P the rest of the border is ignored, as in
  * PyTorch's convolution.
  */
 Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight);

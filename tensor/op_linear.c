@@ -1,0 +1,288 @@
+/*
+ * op_linear.c - y = residual + act(x W^T + b).
+ *
+ * Derivation. With z = x W^T + b, y = act(z) and dy the gradient of the objective by y:
+ *
+ *     dz = dy act'(z)        dx = dz W        dW = dz^T x        db = sum over rows of dz
+ *
+ * and a residual receives dy itself. W may be given in parts (keys and values, say): then columns of z
+ * belong to parts, and dx is the sum over them.
+ *
+ * Shapes. x [B,M,in] or [M,in]; W [out,in] in parts of rows; b [out]; y, z, residual [B,M,out].
+ *
+ * Tasks. One product is one sample times one panel of columns: all M rows of the sample, at most
+ * LINEAR_PANEL columns of one part. Samples vary fastest, so that the threads share a panel of weights
+ * while it is in the cache. The product is added to rows that already hold bias and residual, and the
+ * activation follows while the panel is in the second-level cache.
+ *
+ * What is kept: x where a weight trains, the weights where x needs a gradient, z where there is an
+ * activation. Frozen weights thus cost no memory, and y itself is never read again.
+ */
+#include "tensor/gemm.h"
+#include "tensor/kernels/kernels.h"
+#include "tensor/op_tasks.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    LINEAR_PANEL =
+        512, /* columns of y or dx: the panel of 257 rows fits in 1 MiB beside x's block */
+    LINEAR_GRADIENT_ROWS = 64, /* rows of dW: smaller, because small networks train whole */
+};
+
+/* Places of the operands in Node.in. */
+enum { IN_X, IN_RESIDUAL, IN_WEIGHT, IN_BIAS = IN_WEIGHT + LINEAR_MAX_PARTS };
+
+/* Some columns of y: rows [begin, begin + count) of one part's weight. */
+typedef struct Panel {
+    int part;
+    OpRange rows;
+    int column; /* where the panel starts in y */
+} Panel;
+
+static int panel_count(const Linear *linear, int size)
+{
+    int count = 0;
+    for (int part = 0; part < linear->parts; part++)
+        count += op_range_count(linear->weight[part]->shape[0], size);
+    return count;
+}
+
+static Panel panel_at(const Linear *linear, int size, int index)
+{
+    int column = 0;
+    for (int part = 0;; part++) {
+        const int rows = linear->weight[part]->shape[0];
+        const int panels = op_range_count(rows, size);
+        if (index < panels) {
+            const OpRange range = op_range(rows, size, index);
+            return (Panel){part, range, column + range.begin};
+        }
+        index -= panels;
+        column += rows;
+    }
+}
+
+static void check_shapes(const Tensor *x, const Linear *linear, Activation activation,
+                         const Tensor *residual)
+{
+    assert(x->ndim == 2 || x->ndim == 3);
+    assert(linear->parts >= 1 && linear->parts <= LINEAR_MAX_PARTS);
+    assert(activation == ACTIVATION_NONE || residual == NULL);
+    const int last = x->ndim - 1;
+    int shape[TENSOR_MAX_DIMS] = {0};
+    shape[last] = linear->in;
+    tensor_expect(x, "linear", "x", x->ndim, shape);
+    int out = 0;
+    for (int part = 0; part < linear->parts; part++) {
+        tensor_expect(linear->weight[part], "linear", "weight", 2, (const int[]){0, linear->in});
+        const int rows = linear->weight[part]->shape[0];
+        if (linear->bias[part])
+            tensor_expect(linear->bias[part], "linear", "bias", 1, &rows);
+        out += rows;
+    }
+    assert(out == linear->out);
+    memcpy(shape, x->shape, sizeof shape);
+    shape[last] = linear->out;
+    if (residual)
+        tensor_expect(residual, "linear", "residual", x->ndim, shape);
+}
+
+static void activate(Activation activation, const float *z, float *y, int count)
+{
+    if (activation == ACTIVATION_QUICK_GELU)
+        kernels()->quick_gelu(z, y, (size_t)count);
+    else
+        kernels()->gelu(z, y, (size_t)count);
+}
+
+typedef struct Forward {
+    const Linear *linear;
+    Activation activation;
+    int B, M;
+    const float *x;        /* [B,M,in] */
+    const float *residual; /* [B,M,out] or NULL */
+    float *z;              /* [B,M,out]: y itself where z need not be saved */
+    float *y;              /* [B,M,out] */
+} Forward;
+
+/* One panel of one sample: z = bias + residual, z += x W^T, y = act(z). */
+static void forward_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const Forward *const f = context;
+    const int in = f->linear->in, out = f->linear->out, M = f->M, sample = task % f->B;
+    const Panel panel = panel_at(f->linear, LINEAR_PANEL, task / f->B);
+    const int width = panel.rows.count;
+    const Tensor *const bias = f->linear->bias[panel.part];
+    const float *const W =
+        tensor_f32(f->linear->weight[panel.part]) + (ptrdiff_t)panel.rows.begin * in;
+    const ptrdiff_t corner = (ptrdiff_t)sample * M * out + panel.column;
+    float *const z = f->z + corner;
+
+    const bool prefilled = bias || f->residual;
+    for (int m = 0; prefilled && m < M; m++) {
+        float *const row = z + (ptrdiff_t)m * out;
+        const float *const b = bias ? tensor_f32(bias) + panel.rows.begin : NULL;
+        const float *const r = f->residual ? f->residual + corner + (ptrdiff_t)m * out : NULL;
+        memcpy(row, b ? b : r, (size_t)width * sizeof *row);
+        if (b && r)
+            kernels()->add(r, row, (size_t)width);
+    }
+    gemm(false, true, M, width, in, 1, f->x + (ptrdiff_t)sample * M * in, in, W, in,
+         prefilled ? 1.0F : 0.0F, z, out);
+    for (int m = 0; f->activation != ACTIVATION_NONE && m < M; m++)
+        activate(f->activation, z + (ptrdiff_t)m * out, f->y + corner + (ptrdiff_t)m * out, width);
+}
+
+/* Keeps what the backward will read; returns where z goes if it must be saved, else NULL. */
+static float *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Activation activation,
+                     Tensor *residual)
+{
+    Tensor *inputs[OP_MAX_INPUTS] = {[IN_X] = x, [IN_RESIDUAL] = residual};
+    bool weight_trains = false;
+    for (int part = 0; part < linear->parts; part++) {
+        inputs[IN_WEIGHT + part] = linear->weight[part];
+        inputs[IN_BIAS + part] = linear->bias[part];
+        weight_trains |= linear->weight[part]->needs_grad;
+    }
+    Node *const node = op_record(tape, OP_LINEAR, y, inputs, OP_MAX_INPUTS);
+    if (node == NULL)
+        return NULL;
+    node->settings.linear.parts = linear->parts;
+    node->settings.linear.activation = activation;
+    if (weight_trains)
+        op_keep(tape, node, x);
+    for (int part = 0; x->needs_grad && part < linear->parts; part++)
+        op_keep(tape, node, linear->weight[part]);
+    return activation == ACTIVATION_NONE ? NULL : op_save(tape, node, tensor_count(y));
+}
+
+Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activation,
+                  Tensor *residual)
+{
+    check_shapes(x, linear, activation, residual);
+    int shape[TENSOR_MAX_DIMS];
+    memcpy(shape, x->shape, sizeof shape);
+    shape[x->ndim - 1] = linear->out;
+    Tensor *const y = op_output(tape, x->ndim, shape);
+    float *const saved = record(tape, y, x, linear, activation, residual);
+    if (!tape_is_planning(tape)) {
+        Forward forward = {.linear = linear,
+                           .activation = activation,
+                           .B = op_samples(x),
+                           .M = op_sample_rows(x),
+                           .x = tensor_f32(x),
+                           .residual = residual ? tensor_f32(residual) : NULL,
+                           .z = saved ? saved : tensor_f32(y),
+                           .y = tensor_f32(y)};
+        threads_run(tape_threads(tape), forward.B * panel_count(linear, LINEAR_PANEL), forward_task,
+                    &forward);
+    }
+    return y;
+}
+
+typedef struct Backward {
+    Linear linear;
+    Activation activation;
+    int B, M;
+    float *z;        /* [B,M,out] saved, becomes dz in place; NULL without activation */
+    const float *dy; /* [B,M,out] */
+    const float *dz; /* [B,M,out]: z's place or dy */
+    const float *x;  /* [B,M,in], NULL if no weight trains */
+    float *dx;       /* [B,M,in] or NULL */
+    float *dW[LINEAR_MAX_PARTS], *db[LINEAR_MAX_PARTS]; /* NULL where frozen */
+} Backward;
+
+/* A stretch of rows of one sample: z <- dy act'(z). */
+static void activation_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const Backward *const f = context;
+    const int out = f->linear.out, total = f->B * f->M;
+    const OpRange rows = op_range(total, op_task_rows(out), task);
+    float *const z = f->z + (ptrdiff_t)rows.begin * out;
+    const float *const dy = f->dy + (ptrdiff_t)rows.begin * out;
+    const size_t count = (size_t)rows.count * (size_t)out;
+    if (f->activation == ACTIVATION_QUICK_GELU)
+        kernels()->quick_gelu_backward(z, dy, z, count);
+    else
+        kernels()->gelu_backward(z, dy, z, count);
+}
+
+/* A panel of columns of one sample: dx += dz W, part after part. */
+static void input_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const Backward *const f = context;
+    const int in = f->linear.in, out = f->linear.out, M = f->M, sample = task % f->B;
+    const OpRange columns = op_range(in, LINEAR_PANEL, task / f->B);
+    float *const dx = f->dx + (ptrdiff_t)sample * M * in + columns.begin;
+    const float *dz = f->dz + (ptrdiff_t)sample * M * out;
+    for (int part = 0; part < f->linear.parts; part++) {
+        const Tensor *const weight = f->linear.weight[part];
+        gemm(false, false, M, columns.count, weight->shape[0], 1, dz, out,
+             tensor_f32(weight) + columns.begin, in, 1, dx, in);
+        dz += weight->shape[0];
+    }
+}
+
+/* A panel of rows of one part: dW += dz^T x and db += sum of dz, sample after sample. */
+static void weight_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const Backward *const f = context;
+    const int in = f->linear.in, out = f->linear.out, M = f->M;
+    const Panel panel = panel_at(&f->linear, LINEAR_GRADIENT_ROWS, task);
+    const int width = panel.rows.count;
+    float *const dW = f->dW[panel.part], *const db = f->db[panel.part];
+    for (int sample = 0; sample < f->B; sample++) {
+        const float *const dz = f->dz + (ptrdiff_t)sample * M * out + panel.column;
+        if (dW)
+            gemm(true, false, width, in, M, 1, dz, out, f->x + (ptrdiff_t)sample * M * in, in, 1,
+                 dW + (ptrdiff_t)panel.rows.begin * in, in);
+        if (db) {
+            float sum[LINEAR_GRADIENT_ROWS] = {0};
+            for (int m = 0; m < M; m++)
+                kernels()->add(dz + (ptrdiff_t)m * out, sum, (size_t)width);
+            kernels()->add(sum, db + panel.rows.begin, (size_t)width);
+        }
+    }
+}
+
+void op_linear_backward(Tape *tape, Node *node)
+{
+    Tensor *const x = node->in[IN_X], *const residual = node->in[IN_RESIDUAL];
+    Backward f = {.activation = node->settings.linear.activation,
+                  .B = op_samples(x),
+                  .M = op_sample_rows(x),
+                  .z = node->saved[0],
+                  .dy = node->out->grad,
+                  .dz = node->saved[0] ? node->saved[0] : node->out->grad,
+                  .dx = op_grad(tape, x)};
+    f.linear = (Linear){.in = x->shape[x->ndim - 1],
+                        .out = node->out->shape[x->ndim - 1],
+                        .parts = node->settings.linear.parts};
+    bool weight_trains = false, bias_trains = false;
+    for (int part = 0; part < f.linear.parts; part++) {
+        f.linear.weight[part] = node->in[IN_WEIGHT + part];
+        f.dW[part] = op_grad(tape, node->in[IN_WEIGHT + part]);
+        f.db[part] = op_grad(tape, node->in[IN_BIAS + part]);
+        weight_trains |= f.dW[part] != NULL;
+        bias_trains |= f.db[part] != NULL;
+    }
+    if (!tape_is_planning(tape)) {
+        Threads *const threads = tape_threads(tape);
+        f.x = weight_trains ? tensor_f32(x) : NULL;
+        if (f.z)
+            threads_run(threads, op_range_count(f.B * f.M, op_task_rows(f.linear.out)),
+                        activation_task, &f);
+        if (f.dx)
+            threads_run(threads, f.B * op_range_count(f.linear.in, LINEAR_PANEL), input_task, &f);
+        if (weight_trains || bias_trains)
+            threads_run(threads, panel_count(&f.linear, LINEAR_GRADIENT_ROWS), weight_task, &f);
+    }
+    if (residual && residual->needs_grad)
+        op_pass_grad(tape, node->out, residual);
+}

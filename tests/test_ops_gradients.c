@@ -1,0 +1,556 @@
+/*
+ * test_ops_gradients.c - what every operation owes, checked for every row of the table of operations:
+ *
+ *   - its gradients equal finite differences, for every operand;
+ *   - a frozen operand gets no gradient, and the others get the same bits for every set of frozen ones;
+ *   - backward adds to the gradient it finds;
+ *   - the number of threads, and cutting the batch into micro-batches, change no bit;
+ *   - planning over a measuring arena finds exactly the memory that running takes.
+ *
+ * Finite differences are central and of fourth order, (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h, on the
+ * objective sum(seed y) in double. With h = 1/32 and numbers near 1 the truncation, about h^4 / 30, and
+ * the rounding of a float32 y, about 1e-7 / h, are both near 1e-6 of the gradient: the tolerance of 1e-4
+ * leaves room for sums, and a wrong term of any operation here is far beyond it.
+ */
+#include "tensor/op.h"
+#include "tests/support.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MAX_OPERANDS = 8, MAX_OPTIONS = 4, SAMPLED = 48, ARENA_BYTES = 1 << 24 };
+
+typedef struct Case Case;
+
+/*
+ * `shapes` holds the operands' extents, as in "b3x5x7 11x7 11"; b marks an operand whose first dimension
+ * is the batch, so that a micro-batch sees a part of it.
+ */
+struct Case {
+    OpKind kind;
+    const char *name;
+    Tensor *(*build)(const Case *c, Tape *tape, Tensor *const *in);
+    int option[MAX_OPTIONS];
+    const char *shapes;
+};
+
+/* Labels, partners and positions on the arc for cases of up to nine rows. */
+static const int some_labels[] = {1, 0, 1, 2, 1, 0, 2, 0, 1};
+static const int some_partners[] = {2, 2, -1, 0, 1, 3, 4};
+static const float some_t[] = {0.25F, 0.5F, 0.1F, 0.8F, 0.0F, 0.97F, 0.4F};
+
+/* option: parts, bits of parts with bias, activation, whether there is a residual. */
+static Tensor *build_linear(const Case *c, Tape *tape, Tensor *const *in)
+{
+    Linear map = {.in = in[0]->shape[in[0]->ndim - 1], .parts = c->option[0]};
+    int next = 1;
+    for (int part = 0; part < map.parts; part++) {
+        map.weight[part] = in[next++];
+        map.out += map.weight[part]->shape[0];
+    }
+    for (int part = 0; part < map.parts; part++)
+        map.bias[part] = c->option[1] >> part & 1 ? in[next++] : NULL;
+    return op_linear(tape, in[0], &map, (Activation)c->option[2], c->option[3] ? in[next] : NULL);
+}
+
+static Tensor *build_layer_norm(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    return op_layer_norm(tape, in[0], in[1], in[2], 1e-5F);
+}
+
+/* option: heads. */
+static Tensor *build_attention(const Case *c, Tape *tape, Tensor *const *in)
+{
+    return op_attention(tape, in[0], in[1], c->option[0], NULL);
+}
+
+static Tensor *build_patch_embed(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    return op_patch_embed(tape, in[0], in[1]);
+}
+
+static Tensor *build_embed_tokens(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    return op_embed_tokens(tape, in[0], in[1], in[2]);
+}
+
+/* option: token. */
+static Tensor *build_select_token(const Case *c, Tape *tape, Tensor *const *in)
+{
+    return op_select_token(tape, in[0], c->option[0]);
+}
+
+static Tensor *build_add(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    return op_add(tape, in[0], in[1]);
+}
+
+static Tensor *build_scale(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    return op_scale(tape, in[0], -0.37F);
+}
+
+static Tensor *build_gelu(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    return op_gelu(tape, in[0]);
+}
+
+static Tensor *build_softmax(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    return op_softmax(tape, in[0]);
+}
+
+static Tensor *build_l2_normalize(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    return op_l2_normalize(tape, in[0], 1e-12F);
+}
+
+/* option: smoothing in percent. */
+static Tensor *build_cross_entropy(const Case *c, Tape *tape, Tensor *const *in)
+{
+    return op_cross_entropy(tape, in[0], some_labels, (float)c->option[0] / 100);
+}
+
+static Tensor *build_alignment(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    return op_alignment(tape, in[0], some_labels);
+}
+
+/* The loss is near -20 for rows that are not on the sphere, so they are put there first. */
+static Tensor *build_uniformity(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    return op_uniformity(tape, op_scale(tape, in[0], 0.2F));
+}
+
+static Tensor *build_slerp(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    return op_slerp(tape, in[0], some_partners, some_t);
+}
+
+enum { NONE = ACTIVATION_NONE, QUICK_GELU = ACTIVATION_QUICK_GELU, GELU = ACTIVATION_GELU };
+
+/* Extents are odd, and for each way of cutting work into tasks one case is larger than one task. */
+static const Case cases[] = {
+    {OP_LINEAR, "linear", build_linear, {1, 1, NONE, 0}, "b3x5x7 11x7 11"},
+    {OP_LINEAR, "linear no bias", build_linear, {1, 0, NONE, 0}, "b3x2x7 4x7"},
+    {OP_LINEAR, "linear residual", build_linear, {1, 1, NONE, 1}, "b3x5x7 9x7 9 b3x5x9"},
+    {OP_LINEAR, "linear residual, no bias", build_linear, {1, 0, NONE, 1}, "b3x1x6 5x6 b3x1x5"},
+    {OP_LINEAR, "linear quick_gelu", build_linear, {1, 1, QUICK_GELU, 0}, "b3x5x7 11x7 11"},
+    {OP_LINEAR, "linear gelu, no bias", build_linear, {1, 0, GELU, 0}, "b3x5x7 11x7"},
+    {OP_LINEAR,
+     "linear three parts, two biases, residual",
+     build_linear,
+     {3, 5, NONE, 1},
+     "b3x2x6 5x6 1x6 3x6 5 3 b3x2x9"},
+    {OP_LINEAR, "linear many columns", build_linear, {2, 3, NONE, 0}, "b2x3x5 521x5 70x5 521 70"},
+    {OP_LINEAR, "linear long rows", build_linear, {1, 0, NONE, 0}, "b2x3x517 3x517"},
+    {OP_LINEAR,
+     "linear many rows, quick_gelu",
+     build_linear,
+     {1, 1, QUICK_GELU, 0},
+     "b2x150x3 65x3 65"},
+    {OP_LINEAR, "linear of a matrix", build_linear, {1, 1, NONE, 0}, "6x5 2x5 2"},
+    {OP_LAYER_NORM, "layer_norm", build_layer_norm, {0}, "b3x5x19 19 19"},
+    {OP_LAYER_NORM, "layer_norm long", build_layer_norm, {0}, "b2x3x201 201 201"},
+    {OP_LAYER_NORM, "layer_norm rows", build_layer_norm, {0}, "b2x131x9 9 9"},
+    {OP_LAYER_NORM, "layer_norm matrix", build_layer_norm, {0}, "4x6 6 6"},
+    {OP_ATTENTION, "attention", build_attention, {3}, "b3x7x15 b3x7x30"},
+    {OP_ATTENTION, "attention class", build_attention, {2}, "b2x1x8 b2x19x16"},
+    {OP_ATTENTION, "attention one head", build_attention, {1}, "b2x4x3 b2x9x6"},
+    {OP_PATCH_EMBED, "patch_embed", build_patch_embed, {0}, "b3x3x11x11 5x3x5x5"},
+    {OP_PATCH_EMBED, "patch_embed many patches", build_patch_embed, {0}, "b2x1x25x25 67x1x2x2"},
+    {OP_EMBED_TOKENS, "embed_tokens", build_embed_tokens, {0}, "b3x4x5 5 5x5"},
+    {OP_SELECT_TOKEN, "select_token 0", build_select_token, {0}, "b3x4x5"},
+    {OP_SELECT_TOKEN, "select_token 3", build_select_token, {3}, "b3x4x5"},
+    {OP_ADD, "add", build_add, {0}, "b3x4x5 b3x4x5"},
+    {OP_ADD, "add many", build_add, {0}, "b2x71x65 b2x71x65"},
+    {OP_SCALE, "scale", build_scale, {0}, "b3x4x5"},
+    {OP_SCALE, "scale many", build_scale, {0}, "b2x71x65"},
+    {OP_GELU, "gelu", build_gelu, {0}, "b3x4x5"},
+    {OP_GELU, "gelu many", build_gelu, {0}, "b2x71x65"},
+    {OP_SOFTMAX, "softmax", build_softmax, {0}, "b3x4x7"},
+    {OP_SOFTMAX, "softmax vector", build_softmax, {0}, "9"},
+    {OP_SOFTMAX, "softmax many", build_softmax, {0}, "b2x900x5"},
+    {OP_L2_NORMALIZE, "l2_normalize", build_l2_normalize, {0}, "b3x2x17"},
+    {OP_L2_NORMALIZE, "l2_normalize many", build_l2_normalize, {0}, "b2x900x5"},
+    {OP_CROSS_ENTROPY, "cross_entropy", build_cross_entropy, {0}, "7x3"},
+    {OP_CROSS_ENTROPY, "cross_entropy smoothed", build_cross_entropy, {10}, "3x3x4"},
+    {OP_ALIGNMENT, "alignment", build_alignment, {0}, "9x5"},
+    {OP_ALIGNMENT, "alignment of a pair", build_alignment, {0}, "3x1x4"},
+    {OP_UNIFORMITY, "uniformity", build_uniformity, {0}, "9x5"},
+    {OP_UNIFORMITY, "uniformity of a pair", build_uniformity, {0}, "2x11"},
+    {OP_SLERP, "slerp", build_slerp, {0}, "7x9"},
+};
+
+enum { CASES = sizeof cases / sizeof *cases };
+
+typedef struct Operand {
+    bool batched;
+    int ndim, shape[TENSOR_MAX_DIMS];
+} Operand;
+
+/* The numbers of one case. */
+typedef struct Bench {
+    const Case *c;
+    int operands;
+    Operand operand[MAX_OPERANDS];
+    size_t count[MAX_OPERANDS];
+    float *data[MAX_OPERANDS];
+    size_t outputs;
+    float *seed; /* [outputs] */
+} Bench;
+
+/* Results of a run: y and the gradient of every operand that was to get one. */
+typedef struct Run {
+    float *y;
+    float *grad[MAX_OPERANDS];
+} Run;
+
+static Tensor operand_leaf(const Bench *bench, int i, int first, int samples)
+{
+    const Operand *const operand = &bench->operand[i];
+    int shape[TENSOR_MAX_DIMS];
+    memcpy(shape, operand->shape, sizeof shape);
+    float *data = bench->data[i];
+    if (operand->batched) {
+        data += (size_t)first * (bench->count[i] / (size_t)shape[0]);
+        shape[0] = samples;
+    }
+    return tensor_leaf(data, operand->ndim, shape);
+}
+
+/* Samples of the whole batch; 1 if the case has none. */
+static int batch_of(const Bench *bench)
+{
+    return bench->operand[0].batched ? bench->operand[0].shape[0] : 1;
+}
+
+/* Reads the next operand of a case's shapes; returns what follows it. */
+static const char *parse_operand(const char *text, Operand *operand)
+{
+    *operand = (Operand){.batched = *text == 'b'};
+    text += operand->batched;
+    for (;; text++) {
+        ck_assert_int_lt(operand->ndim, TENSOR_MAX_DIMS);
+        char *end;
+        operand->shape[operand->ndim++] = (int)strtol(text, &end, 10);
+        text = end;
+        if (*text != 'x')
+            return text + (*text == ' ');
+    }
+}
+
+static void bench_open(Bench *bench, const Case *c)
+{
+    *bench = (Bench){.c = c};
+    for (const char *text = c->shapes; *text;) {
+        ck_assert_int_lt(bench->operands, MAX_OPERANDS);
+        const int i = bench->operands++;
+        Operand *const operand = &bench->operand[i];
+        text = parse_operand(text, operand);
+        const Tensor whole = tensor_leaf(NULL, operand->ndim, operand->shape);
+        bench->count[i] = tensor_count(&whole);
+        bench->data[i] = malloc(bench->count[i] * sizeof(float));
+        support_fill_normal(bench->data[i], bench->count[i], (unsigned)i, 1);
+    }
+    Arena *arena;
+    Tape *tape;
+    Error error = {0};
+    ck_ok(arena_create_measuring(&arena, &error), &error);
+    ck_ok(tape_create(&tape, arena, NULL, 8, &error), &error);
+    Tensor leaf[MAX_OPERANDS], *in[MAX_OPERANDS];
+    for (int i = 0; i < bench->operands; i++) {
+        leaf[i] = operand_leaf(bench, i, 0, batch_of(bench));
+        in[i] = &leaf[i];
+    }
+    bench->outputs = tensor_count(c->build(c, tape, in));
+    bench->seed = malloc(bench->outputs * sizeof(float));
+    support_fill_normal(bench->seed, bench->outputs, 100, 1);
+    tape_destroy(tape);
+    arena_destroy(arena);
+}
+
+static void bench_close(Bench *bench)
+{
+    for (int i = 0; i < bench->operands; i++)
+        free(bench->data[i]);
+    free(bench->seed);
+}
+
+static Run run_open(const Bench *bench)
+{
+    Run run = {.y = calloc(bench->outputs, sizeof(float))};
+    for (int i = 0; i < bench->operands; i++)
+        run.grad[i] = calloc(bench->count[i], sizeof(float));
+    return run;
+}
+
+static void run_close(Run *run)
+{
+    free(run->y);
+    for (int i = 0; i < MAX_OPERANDS; i++)
+        free(run->grad[i]);
+}
+
+/* Forward, and backward for the operands in `mask`, of some samples; adds to the gradients of `run`. */
+static void run_samples(const Bench *bench, Tape *tape, unsigned mask, int first, int samples,
+                        Run *run)
+{
+    Tensor leaf[MAX_OPERANDS], *in[MAX_OPERANDS];
+    for (int i = 0; i < bench->operands; i++) {
+        leaf[i] = operand_leaf(bench, i, first, samples);
+        leaf[i].needs_grad = mask >> i & 1;
+        if (leaf[i].needs_grad)
+            leaf[i].grad = run->grad[i] + ((float *)leaf[i].data - bench->data[i]);
+        in[i] = &leaf[i];
+    }
+    Tensor *const y = bench->c->build(bench->c, tape, in);
+    const size_t count = tensor_count(y);
+    const size_t start = count == bench->outputs ? 0 : (size_t)first * count / (size_t)samples;
+    if (!tape_is_planning(tape))
+        memcpy(run->y + start, tensor_f32(y), count * sizeof(float));
+    if (mask) {
+        tape_release(tape, y);
+        tape_backward(tape, y, bench->seed + start);
+    }
+    for (int i = 0; i < bench->operands; i++)
+        ck_assert_msg(leaf[i].needs_grad || leaf[i].grad == NULL,
+                      "%s: operand %d is frozen and got a gradient", bench->c->name, i);
+    tape_reset(tape);
+}
+
+/* The same over a fresh tape; returns the arena's peak. */
+static size_t run_whole(const Bench *bench, int threads_wanted, unsigned mask, Run *run)
+{
+    Error error = {0};
+    Threads *threads;
+    Arena *arena;
+    Tape *tape;
+    ck_ok(threads_create(&threads, threads_wanted, &error), &error);
+    ck_ok(arena_create(&arena, ARENA_BYTES, &error), &error);
+    ck_ok(tape_create(&tape, arena, threads, 8, &error), &error);
+    run_samples(bench, tape, mask, 0, batch_of(bench), run);
+    const size_t peak = arena_peak(arena);
+    ck_assert_uint_eq(arena_used(arena), 0);
+    tape_destroy(tape);
+    arena_destroy(arena);
+    threads_destroy(threads);
+    return peak;
+}
+
+static void assert_same_bits(const Bench *bench, const Run *a, const Run *b, unsigned mask,
+                             const char *what)
+{
+    ck_assert_msg(memcmp(a->y, b->y, bench->outputs * sizeof(float)) == 0, "%s: y differs %s",
+                  bench->c->name, what);
+    for (int i = 0; i < bench->operands; i++)
+        ck_assert_msg(!(mask >> i & 1) ||
+                          memcmp(a->grad[i], b->grad[i], bench->count[i] * sizeof(float)) == 0,
+                      "%s: the gradient of operand %d differs %s", bench->c->name, i, what);
+}
+
+static unsigned all_operands(const Bench *bench)
+{
+    return (1U << bench->operands) - 1;
+}
+
+/* The objective sum(seed y), after moving one number of one operand by `move`. */
+static double objective(Bench *bench, Tape *tape, Run *run, int operand, size_t at, double move)
+{
+    float *const number = &bench->data[operand][at];
+    const float before = *number;
+    *number = (float)(before + move);
+    run_samples(bench, tape, 0, 0, batch_of(bench), run);
+    *number = before;
+    double sum = 0;
+    for (size_t i = 0; i < bench->outputs; i++)
+        sum += (double)bench->seed[i] * run->y[i];
+    return sum;
+}
+
+static double difference_quotient(Bench *bench, Tape *tape, Run *run, int operand, size_t at)
+{
+    const double h = 1.0 / 32;
+    const double near =
+        objective(bench, tape, run, operand, at, h) - objective(bench, tape, run, operand, at, -h);
+    const double far = objective(bench, tape, run, operand, at, 2 * h) -
+                       objective(bench, tape, run, operand, at, -2 * h);
+    return (8 * near - far) / (12 * h);
+}
+
+START_TEST(equals_finite_differences)
+{
+    Bench bench;
+    bench_open(&bench, &cases[_i]);
+    Run analytic = run_open(&bench), run = run_open(&bench);
+    run_whole(&bench, 1, all_operands(&bench), &analytic);
+    Error error = {0};
+    Arena *arena;
+    Tape *tape;
+    ck_ok(arena_create(&arena, ARENA_BYTES, &error), &error);
+    ck_ok(tape_create(&tape, arena, NULL, 8, &error), &error);
+    for (int i = 0; i < bench.operands; i++) {
+        float expected[SAMPLED], found[SAMPLED];
+        const size_t checked = bench.count[i] < SAMPLED ? bench.count[i] : SAMPLED;
+        for (size_t n = 0; n < checked; n++) {
+            /* Spread over the operand, the last number included. */
+            const size_t at = checked > 1 ? n * (bench.count[i] - 1) / (checked - 1) : 0;
+            expected[n] = (float)difference_quotient(&bench, tape, &run, i, at);
+            found[n] = analytic.grad[i][at];
+        }
+        const double relative = support_relative_error(found, expected, checked);
+        const double tolerance = 1e-4;
+        ck_assert_msg(relative <= tolerance, "%s, operand %d: relative error %.3g, allowed %.3g",
+                      cases[_i].name, i, relative, tolerance);
+    }
+    tape_destroy(tape);
+    arena_destroy(arena);
+    run_close(&analytic);
+    run_close(&run);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(frozen_operands_get_nothing)
+{
+    Bench bench;
+    bench_open(&bench, &cases[_i]);
+    Run whole = run_open(&bench);
+    run_whole(&bench, 1, all_operands(&bench), &whole);
+    for (unsigned mask = 1; mask < all_operands(&bench); mask++) {
+        Run part = run_open(&bench);
+        run_whole(&bench, 1, mask, &part);
+        assert_same_bits(&bench, &part, &whole, mask, "when others are frozen");
+        run_close(&part);
+    }
+    run_close(&whole);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(backward_accumulates)
+{
+    Bench bench;
+    bench_open(&bench, &cases[_i]);
+    Run once = run_open(&bench), again = run_open(&bench);
+    run_whole(&bench, 1, all_operands(&bench), &once);
+    for (int i = 0; i < bench.operands; i++)
+        support_fill_normal(again.grad[i], bench.count[i], 50, 1);
+    run_whole(&bench, 1, all_operands(&bench), &again);
+    for (int i = 0; i < bench.operands; i++) {
+        float *const before = malloc(bench.count[i] * sizeof *before);
+        support_fill_normal(before, bench.count[i], 50, 1);
+        /* The sum is rounded once more, in another order: 1e-6 of the larger of its terms. */
+        for (size_t n = 0; n < bench.count[i]; n++)
+            ck_assert_msg(fabs((double)again.grad[i][n] - before[n] - once.grad[i][n]) <=
+                              2e-6 * (1 + fabs((double)before[n]) + fabs((double)once.grad[i][n])),
+                          "%s: operand %d was overwritten", cases[_i].name, i);
+        free(before);
+    }
+    run_close(&once);
+    run_close(&again);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(threads_change_no_bit)
+{
+    Bench bench;
+    bench_open(&bench, &cases[_i]);
+    Run one = run_open(&bench);
+    run_whole(&bench, 1, all_operands(&bench), &one);
+    for (int threads = 2; threads <= 3; threads++) {
+        Run more = run_open(&bench);
+        run_whole(&bench, threads, all_operands(&bench), &more);
+        assert_same_bits(&bench, &more, &one, all_operands(&bench), "with more threads");
+        run_close(&more);
+    }
+    run_close(&one);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(micro_batches_change_no_bit)
+{
+    Bench bench;
+    bench_open(&bench, &cases[_i]);
+    const int B = batch_of(&bench);
+    Run whole = run_open(&bench), parts = run_open(&bench);
+    run_whole(&bench, 2, all_operands(&bench), &whole);
+    Error error = {0};
+    Arena *arena;
+    Tape *tape;
+    ck_ok(arena_create(&arena, ARENA_BYTES, &error), &error);
+    ck_ok(tape_create(&tape, arena, NULL, 8, &error), &error);
+    for (int first = 0; first < B; first += first ? 2 : 1) /* one sample, then two at a time */
+        run_samples(&bench, tape, all_operands(&bench), first,
+                    first == 0 ? 1 : (B - first < 2 ? B - first : 2), &parts);
+    assert_same_bits(&bench, &parts, &whole, all_operands(&bench), "in micro-batches");
+    tape_destroy(tape);
+    arena_destroy(arena);
+    run_close(&whole);
+    run_close(&parts);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(planning_measures_what_runs)
+{
+    Bench bench;
+    bench_open(&bench, &cases[_i]);
+    for (unsigned mask = 0; mask <= all_operands(&bench); mask++) {
+        Run run = run_open(&bench);
+        const size_t taken = run_whole(&bench, 2, mask, &run);
+        Error error = {0};
+        Threads *threads;
+        Arena *arena;
+        Tape *tape;
+        ck_ok(threads_create(&threads, 2, &error), &error);
+        ck_ok(arena_create_measuring(&arena, &error), &error);
+        ck_ok(tape_create(&tape, arena, threads, 8, &error), &error);
+        run_samples(&bench, tape, mask, 0, batch_of(&bench), &run);
+        ck_assert_uint_eq(arena_peak(arena), taken);
+        tape_destroy(tape);
+        arena_destroy(arena);
+        threads_destroy(threads);
+        run_close(&run);
+    }
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(every_operation_has_a_case)
+{
+    for (int kind = 0; kind < OP_COUNT; kind++) {
+        bool found = false;
+        for (int i = 0; i < CASES; i++)
+            found = found || (int)cases[i].kind == kind;
+        ck_assert_msg(found, "%s has no case", op_table[kind].name);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("ops_gradients");
+    TCase *const each = support_case(suite, "each operation", 120);
+    tcase_add_loop_test(each, equals_finite_differences, 0, CASES);
+    tcase_add_loop_test(each, frozen_operands_get_nothing, 0, CASES);
+    tcase_add_loop_test(each, backward_accumulates, 0, CASES);
+    tcase_add_loop_test(each, threads_change_no_bit, 0, CASES);
+    tcase_add_loop_test(each, micro_batches_change_no_bit, 0, CASES);
+    tcase_add_loop_test(each, planning_measures_what_runs, 0, CASES);
+    tcase_add_test(each, every_operation_has_a_case);
+    return support_main(suite);
+}
