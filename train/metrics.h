@@ -1,7 +1,8 @@
 /*
  * metrics.h - what a set of scores is worth, by scikit-learn's definitions.
  *
- * One implementation for train, eval and auc. O(n log n), exact with ties. The positive class is fake.
+ * One implementation for train, eval and auc. The positive class is fake. Exact with ties: whatever can be
+ * counted is counted in integers, and divided once. Time is that of a radix sort; memory 8 bytes a score.
  */
 #ifndef LNCLIP_TRAIN_METRICS_H
 #define LNCLIP_TRAIN_METRICS_H
@@ -14,21 +15,50 @@
 enum { TRAIN_FPR_POINTS = 3 };
 extern const double train_fpr_points[TRAIN_FPR_POINTS]; /* 0.001, 0.01, 0.05 */
 
-/* What is undefined (one class only) is NaN; written as null. Fractions, never per cent. */
+/*
+ * Fractions, never per cent. With one class only, everything but n_real, n_fake and accuracy is undefined:
+ * NaN, written as null.
+ *
+ * The ROC has one vertex (FPR, TPR) for each distinct score, "this score and above is fake", beside (0,0);
+ * between vertices it is linear.
+ */
 typedef struct TrainMetrics {
     size_t n_real, n_fake;
-    double auroc; /* area under the ROC; ties count half */
-    double ap;    /* average precision of fake, step-wise, no interpolation */
-    double map;   /* mean of ap and the average precision of real scored by 1 - p_fake */
-    double eer, eer_threshold; /* linear interpolation of the ROC where FPR = 1 - TPR */
-    double accuracy, balanced_accuracy, f1_macro;                      /* at p_fake > 0.5 */
-    double accuracy_at_eer, balanced_accuracy_at_eer, f1_macro_at_eer; /* at p_fake > eer_threshold */
-    double tpr_at_fpr[TRAIN_FPR_POINTS]; /* linear between ROC vertices, highest TPR where FPR repeats */
+    double auroc; /* area under the ROC: ties count half (roc_auc_score) */
+    double ap;  /* sum of (R_i - R_{i-1}) P_i over the distinct scores (average_precision_score) */
+    double map; /* mean of ap and the average precision of real scored by 1 - p_fake */
+    double eer; /* FPR where FPR = 1 - TPR on the ROC: 0 for perfect separation, 1 for inverted */
+    /* That point lies between two vertices, and no threshold yields it. eer_threshold belongs to the vertex
+     * where |FPR - (1 - TPR)| is smaller (the stricter one if equal), and lies halfway between its
+     * score and the next lower one, so that "greater is fake" is that vertex and a perfect separation is
+     * classified without error. For the vertex (0,0) it is the highest score, for (1,1) the lowest. */
+    double eer_threshold;
+    /* accuracy_score, balanced_accuracy_score, f1_score(average="macro"): at p_fake > 0.5 (a tie is real), */
+    double accuracy, balanced_accuracy, f1_macro;
+    /* and at p_fake > eer_threshold, which was chosen on the same scores and is therefore optimistic. */
+    double accuracy_at_eer, balanced_accuracy_at_eer, f1_macro_at_eer;
+    /* TPR on the ROC at train_fpr_points; where it rises vertically there, its highest. */
+    double tpr_at_fpr[TRAIN_FPR_POINTS];
 } TrainMetrics;
+
+/* A metric by its name in metrics.json, for writers and tables: a double at `offset` in TrainMetrics. */
+typedef struct TrainMetricName {
+    const char *name;
+    size_t offset;
+} TrainMetricName;
+
+enum { TRAIN_METRIC_NAMES = 14 };
+extern const TrainMetricName
+    train_metric_names[TRAIN_METRIC_NAMES]; /* in the order of metrics.json */
+
+/* The metric train_metric_names[index], index in [0, TRAIN_METRIC_NAMES). */
+double train_metric_value(const TrainMetrics *metrics, int index);
 
 /*
  * Computes all metrics of scores [n] (p_fake, or any score that grows with fakeness; finite) and labels
- * [n] (0 real, 1 fake). STATUS_FAILED for n = 0, a score that is not finite, or without memory.
+ * [n] (0 real, 1 fake: asserted). Both are borrowed and not changed. STATUS_FAILED for n = 0, n beyond 2^32 - 1,
+ * a score that is not finite, or without memory; *metrics is then undefined. Thread-safe. The same bits for
+ * the same rows in any order.
  */
 Status train_metrics(const double *scores, const uint8_t *labels, size_t n, TrainMetrics *metrics,
                      Error *error);

@@ -1,0 +1,288 @@
+/*
+ * test_metrics.c - the metrics against scikit-learn's (tests/golden/make_metrics.py), against their
+ * definitions on cases small enough to see through, and at their limits.
+ */
+#include "tests/support.h"
+
+#include "train/metrics.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <time.h>
+
+/* SplitMix64 (Steele, Lea, Flood, 2014): simple enough to be the same in Python. */
+static uint64_t draw(uint64_t *state)
+{
+    uint64_t z = *state += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+enum { CASES = 1000, MAX_ROWS = 2002 };
+
+typedef struct ScoreFile {
+    size_t n;
+    double scores[MAX_ROWS];
+    uint8_t labels[MAX_ROWS];
+} ScoreFile;
+
+/* The same as scores_of_case in make_metrics.py, line by line. */
+static void make_case(uint64_t number, ScoreFile *file)
+{
+    static const uint64_t sizes[] = {10, 100, 600, 2000};
+    static const uint64_t fakes_in_1000[] = {500, 100, 900, 10, 990};
+    static const uint64_t levels_of[] = {2, 3, 10, 100, 5000, UINT64_C(1) << 40, 1};
+    static const double scales[] = {1.0, 1.0, 1.0, 0x1p-55, -40.0, 1e300};
+    uint64_t state = number;
+    file->n = (size_t)(2 + draw(&state) % sizes[number % 4]);
+    const uint64_t fakes = fakes_in_1000[number / 4 % 5];
+    const uint64_t levels = levels_of[number / 20 % 7];
+    const double scale = scales[number / 140 % 6];
+    const uint64_t favoured = draw(&state) % 3;
+    for (size_t i = 0; i < file->n; i++) {
+        file->labels[i] = (uint8_t)(i < 2 ? i : draw(&state) % 1000 < fakes);
+        uint64_t level = draw(&state) % levels;
+        const uint64_t other = draw(&state) % levels;
+        if (file->labels[i] == favoured && other > level)
+            level = other;
+        file->scores[i] = (double)level / (double)levels * scale;
+    }
+}
+
+static TrainMetrics metrics_of(const double *scores, const uint8_t *labels, size_t n)
+{
+    TrainMetrics metrics;
+    Error error = {0};
+    ck_ok(train_metrics(scores, labels, n, &metrics, &error), &error);
+    return metrics;
+}
+
+/* Every key of metrics.json, 1,000 files: ties from none to all, class ratios to 1 : 99, tiny and huge scores. */
+START_TEST(equals_scikit_learn)
+{
+    char path[4096];
+    support_golden(path, "metrics.txt");
+    FILE *const golden = fopen(path, "r");
+    ck_assert_msg(golden != NULL, "cannot open %s", path);
+    static ScoreFile file;
+    for (int number = 0; number < CASES; number++) {
+        make_case((uint64_t)number, &file);
+        const TrainMetrics metrics = metrics_of(file.scores, file.labels, file.n);
+        for (int i = 0; i < TRAIN_METRIC_NAMES; i++) {
+            double expected = 0;
+            ck_assert_int_eq(fscanf(golden, "%lf", &expected), 1);
+            /* fmax: the threshold may be as large as 1e300; all others are fractions. */
+            ck_assert_msg(fabs(train_metric_value(&metrics, i) - expected) <=
+                              1e-12 * fmax(1, fabs(expected)),
+                          "file %d: %s = %.17g, expected %.17g", number, train_metric_names[i].name,
+                          train_metric_value(&metrics, i), expected);
+        }
+    }
+    fclose(golden);
+}
+END_TEST
+
+/* AUROC is the chance that a fake outscores a real, ties one half: counted pair by pair. */
+START_TEST(auroc_counts_pairs)
+{
+    static ScoreFile file;
+    for (uint64_t number = 0; number < 140; number += 4) {
+        make_case(number, &file);
+        uint64_t twice = 0, pairs = 0;
+        for (size_t i = 0; i < file.n; i++)
+            for (size_t j = 0; j < file.n; j++)
+                if (file.labels[i] > file.labels[j]) {
+                    pairs++;
+                    twice += file.scores[i] > file.scores[j] ? 2 : file.scores[i] == file.scores[j];
+                }
+        const TrainMetrics metrics = metrics_of(file.scores, file.labels, file.n);
+        ck_assert_double_eq(metrics.auroc, (double)twice / (2.0 * (double)pairs));
+    }
+}
+END_TEST
+
+START_TEST(perfect_separation)
+{
+    const double scores[] = {0.1, 0.9, 0.2, 0.7, 0.4};
+    const uint8_t labels[] = {0, 1, 0, 1, 0};
+    const TrainMetrics metrics = metrics_of(scores, labels, 5);
+    ck_assert_uint_eq(metrics.n_real, 3);
+    ck_assert_uint_eq(metrics.n_fake, 2);
+    ck_assert_double_eq(metrics.eer, 0);
+    ck_assert_double_eq(metrics.eer_threshold, 0.5 * 0.7 + 0.5 * 0.4);
+    for (int i = 0; i < TRAIN_METRIC_NAMES; i++)
+        if (metrics.eer != train_metric_value(&metrics, i) &&
+            metrics.eer_threshold != train_metric_value(&metrics, i))
+            ck_assert_msg(train_metric_value(&metrics, i) == 1, "%s = %g",
+                          train_metric_names[i].name, train_metric_value(&metrics, i));
+}
+END_TEST
+
+START_TEST(inverted_separation)
+{
+    const double scores[] = {0.9, 0.1, 0.8, 0.3};
+    const uint8_t labels[] = {0, 1, 0, 1};
+    const TrainMetrics metrics = metrics_of(scores, labels, 4);
+    ck_assert_double_eq(metrics.auroc, 0);
+    ck_assert_double_eq(metrics.eer, 1);
+    ck_assert_double_eq(metrics.accuracy, 0);
+    ck_assert_double_eq(metrics.accuracy_at_eer, 0);
+    ck_assert_double_eq(metrics.tpr_at_fpr[2], 0);
+}
+END_TEST
+
+/* A score of exactly one half is called real; all scores equal say nothing. */
+START_TEST(all_tied)
+{
+    const double scores[] = {0.5, 0.5, 0.5, 0.5};
+    const uint8_t labels[] = {0, 1, 1, 1};
+    const TrainMetrics metrics = metrics_of(scores, labels, 4);
+    ck_assert_double_eq(metrics.auroc, 0.5);
+    ck_assert_double_eq(metrics.ap, 0.75);
+    ck_assert_double_eq(metrics.map, 0.5);
+    ck_assert_double_eq(metrics.eer, 0.5);
+    ck_assert_double_eq(metrics.accuracy, 0.25);
+    ck_assert_double_eq(metrics.balanced_accuracy, 0.5);
+    ck_assert_double_eq(metrics.f1_macro, 0.5 * (2.0 / 5));
+    ck_assert_double_eq_tol(metrics.tpr_at_fpr[1], 0.01, 1e-15);
+}
+END_TEST
+
+/* Where the ROC rises vertically at an FPR that is asked for, its highest point counts. */
+START_TEST(tpr_takes_the_top_of_a_vertical)
+{
+    double scores[200];
+    uint8_t labels[200];
+    for (int i = 0; i < 200;
+         i++) { /* one real first, then fifty fakes, then the other reals and fakes */
+        scores[i] = -i;
+        labels[i] = (i >= 1 && i <= 50) || i >= 150;
+    }
+    const TrainMetrics metrics = metrics_of(scores, labels, 200);
+    ck_assert_double_eq(metrics.tpr_at_fpr[0],
+                        0); /* 0.1 of the way along the first, flat segment */
+    ck_assert_double_eq(metrics.tpr_at_fpr[1], 0.5);
+    ck_assert_double_eq(metrics.tpr_at_fpr[2], 0.5);
+}
+END_TEST
+
+/* -0 and +0 are one score; denormals and the largest doubles keep their order. */
+START_TEST(extreme_doubles)
+{
+    const double scores[] = {-0.0, 0.0, 5e-324, -5e-324, 1.7e308, -1.7e308};
+    const uint8_t labels[] = {0, 1, 1, 0, 1, 0};
+    const TrainMetrics metrics = metrics_of(scores, labels, 6);
+    ck_assert_double_eq(metrics.auroc, (9 - 0.5) / 9);
+    ck_assert(isfinite(metrics.eer_threshold));
+}
+END_TEST
+
+/* Two scores one unit in the last place apart are told apart by their threshold. */
+START_TEST(neighbouring_scores)
+{
+    const double scores[] = {0.3, nextafter(0.3, 1)};
+    const uint8_t labels[] = {0, 1};
+    const TrainMetrics metrics = metrics_of(scores, labels, 2);
+    ck_assert_double_eq(metrics.auroc, 1);
+    ck_assert_double_eq(metrics.accuracy_at_eer, 1);
+}
+END_TEST
+
+START_TEST(one_class_is_undefined)
+{
+    const double scores[] = {0.4, 0.6, 0.7};
+    for (uint8_t label = 0; label <= 1; label++) {
+        const uint8_t labels[] = {label, label, label};
+        const TrainMetrics metrics = metrics_of(scores, labels, 3);
+        ck_assert_uint_eq(label ? metrics.n_fake : metrics.n_real, 3);
+        for (int i = 0; i < TRAIN_METRIC_NAMES; i++)
+            if (train_metric_names[i].offset == offsetof(TrainMetrics, accuracy))
+                ck_assert_double_eq(train_metric_value(&metrics, i), label ? 2.0 / 3 : 1.0 / 3);
+            else
+                ck_assert_msg(isnan(train_metric_value(&metrics, i)), "%s",
+                              train_metric_names[i].name);
+    }
+}
+END_TEST
+
+START_TEST(refuses_what_cannot_be_ranked)
+{
+    const double bad[] = {NAN, INFINITY, -INFINITY};
+    const uint8_t labels[] = {0, 1};
+    TrainMetrics metrics;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const double scores[] = {0.5, bad[i]};
+        Error error = {0};
+        ck_assert_int_eq(train_metrics(scores, labels, 2, &metrics, &error), STATUS_FAILED);
+        ck_assert_ptr_nonnull(strstr(error.message, "number 2 of 2"));
+    }
+    Error error = {0};
+    ck_assert_int_eq(train_metrics(NULL, NULL, 0, &metrics, &error), STATUS_FAILED);
+}
+END_TEST
+
+/* The order of the rows changes no bit, whatever the sort did with them. */
+START_TEST(order_of_rows_is_irrelevant)
+{
+    static ScoreFile file, reversed;
+    make_case(23, &file);
+    reversed.n = file.n;
+    for (size_t i = 0; i < file.n; i++) {
+        reversed.scores[i] = file.scores[file.n - 1 - i];
+        reversed.labels[i] = file.labels[file.n - 1 - i];
+    }
+    const TrainMetrics a = metrics_of(file.scores, file.labels, file.n);
+    const TrainMetrics b = metrics_of(reversed.scores, reversed.labels, reversed.n);
+    ck_assert_mem_eq(&a, &b, sizeof a);
+}
+END_TEST
+
+/* A million scores spread as a classifier spreads them: 53 bits each, most of them near 0 and 1. */
+START_TEST(a_million_scores)
+{
+    const size_t n =
+        getenv("LNCLIP_TEST_SCORES") ? strtoul(getenv("LNCLIP_TEST_SCORES"), NULL, 10) : 1000000;
+    double *const scores = malloc(n * sizeof *scores);
+    uint8_t *const labels = malloc(n);
+    ck_assert(scores && labels);
+    uint64_t state = 7;
+    for (size_t i = 0; i < n; i++) {
+        labels[i] = draw(&state) & 1;
+        const double u = (double)(draw(&state) >> 11) * 0x1p-53;
+        scores[i] = 1 / (1 + exp(-12 * (u - 0.5) - (labels[i] ? 2 : -2)));
+    }
+    struct timespec start, end;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    const TrainMetrics metrics = metrics_of(scores, labels, n);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    printf("%zu scores: %.3f s\n", n,
+           (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+    /* u and v uniform: a fake wins if u + 4/12 > v, which has probability 1 - (1 - 1/3)^2 / 2. */
+    ck_assert_double_eq_tol(metrics.auroc, 1 - 2.0 / 9, 5 / sqrt((double)n));
+    ck_assert_double_eq_tol(metrics.eer, 1.0 / 3, 5 / sqrt((double)n));
+    free(scores);
+    free(labels);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("metrics");
+    TCase *const golden = support_case(suite, "golden", 60);
+    tcase_add_test(golden, equals_scikit_learn);
+    tcase_add_test(golden, auroc_counts_pairs);
+    TCase *const definitions = support_case(suite, "definitions", 10);
+    tcase_add_test(definitions, perfect_separation);
+    tcase_add_test(definitions, inverted_separation);
+    tcase_add_test(definitions, all_tied);
+    tcase_add_test(definitions, tpr_takes_the_top_of_a_vertical);
+    tcase_add_test(definitions, extreme_doubles);
+    tcase_add_test(definitions, neighbouring_scores);
+    tcase_add_test(definitions, one_class_is_undefined);
+    tcase_add_test(definitions, refuses_what_cannot_be_ranked);
+    TCase *const size = support_case(suite, "size", 60);
+    tcase_add_test(size, order_of_rows_is_irrelevant);
+    tcase_add_test(size, a_million_scores);
+    return support_main(suite);
+}
