@@ -1,5 +1,6 @@
 /*
- * avx512.c - the kernels for processors with AVX-512 F, BW, DQ and VL: the text of template.h, sixteen lanes.
+ * avx512.c - the kernels for processors with AVX-512 (F, BW, DQ, VL): the text of template.h, sixteen
+ * lanes at a time.
  */
 #include "tensor/kernels/variants.h"
 

@@ -172,12 +172,13 @@ typedef struct Normal {
  * With a = |z|, both share exp(-a^2 / 2); Phi(-a) = exp(-a^2 / 2) t Q(t) with t = 1 / (1 + a / 4), where
  * t Q(t) is Mills' ratio over sqrt(2 pi), smooth and without cancellation. The lower tail is therefore
  * accurate relative to itself. a^2 is split into an exact square and a rest, because its rounding error
- * would be magnified by the exponential. Beyond a = 15 the tail is 0.
+ * would be magnified by the exponential. Beyond a = 15 the tail is 0 (the bits of
+ * positive floats are ordered as they are, and a minimum of integers is never turned into a branch).
  */
 KERNELS_TARGET static inline Normal normal_at(float z)
 {
-    const float magnitude = fabsf(z);
-    const float a = magnitude > 15.0f ? 15.0f : magnitude;
+    const uint32_t magnitude = bits_of_float(fabsf(z)), limit = bits_of_float(15.0f);
+    const float a = float_of_bits(magnitude < limit ? magnitude : limit);
     const float high =
         float_of_bits(bits_of_float(a) & 0xfffff000); /* 12 bits: its square is exact */
     const float gauss = exp_of(-0.5f * (high * high), -0.5f * ((a - high) * (a + high)));
@@ -194,8 +195,9 @@ KERNELS_TARGET static inline Normal normal_at(float z)
     series = KERNELS_MADD(series, t, 0.0995463449f);
     series = KERNELS_MADD(series, t, 0.09974499f);
     const float tail = gauss * (t * series);
+    const float step = z > 0 ? 1.0f : 0.0f; /* so cdf = 1 - tail or tail, by selecting a constant */
     const float inverse_sqrt_two_pi = 0.398942280f;
-    return (Normal){.cdf = z > 0 ? 1.0f - tail : tail, .density = inverse_sqrt_two_pi * gauss};
+    return (Normal){.cdf = fabsf(step - tail), .density = inverse_sqrt_two_pi * gauss};
 }
 
 KERNELS_TARGET static void kernel_gelu(const float *z, float *y, size_t n)
