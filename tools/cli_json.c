@@ -1,0 +1,184 @@
+/*
+ * cli_json.c - see cli_json.h. Encoding is jansson's; only the layout for people is ours.
+ */
+#include "tools/cli_json.h"
+
+#include "tools/cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_COLUMNS = 16, MAX_INDENT = 32, MAX_TEXT = 200 };
+
+/* `text` as cli_print_escaped shows it, in memory the caller frees; NULL without memory. */
+static char *escaped(const char *text)
+{
+    char *copy = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&copy, &size);
+    if (!stream)
+        return NULL;
+    cli_print_escaped(stream, text);
+    if (fclose(stream) != 0) {
+        free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+/* The same, cut where it would fill the screen (a list of thousands of paths). */
+static char *shortened(const char *text)
+{
+    char *const copy = escaped(text);
+    const size_t length = copy ? strlen(copy) : 0;
+    if (length > MAX_TEXT) {
+        size_t cut = MAX_TEXT - 3;
+        while (((unsigned char)copy[cut] & 0xc0) == 0x80) /* not inside a character */
+            cut--;
+        memcpy(copy + cut, "...", 4);
+    }
+    return copy;
+}
+
+json_t *cli_json_string(const char *text)
+{
+    json_t *string = json_string(text); /* NULL also if `text` is no UTF-8 */
+    if (string)
+        return string;
+    char *const copy = escaped(text);
+    if (copy)
+        string = json_string(copy);
+    free(copy);
+    return string;
+}
+
+json_t *cli_json_number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+void cli_json_print_string(FILE *stream, const char *text)
+{
+    json_t *const string = cli_json_string(text);
+    if (!string || json_dumpf(string, stream, JSON_ENCODE_ANY) != 0)
+        fputs("null", stream);
+    json_decref(string);
+}
+
+/* ---- text for people ----------------------------------------------------------------------------- */
+
+/* One value on one line, in memory the caller frees; NULL without memory. */
+static char *value_text(const json_t *value)
+{
+    char number[32];
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        return shortened(json_string_value(value));
+    case JSON_INTEGER:
+        return strdup(cli_count((unsigned long long)json_integer_value(value)));
+    case JSON_REAL:
+        snprintf(number, sizeof number, "%.6g", json_real_value(value));
+        return strdup(number);
+    case JSON_TRUE:
+        return strdup("yes");
+    case JSON_FALSE:
+        return strdup("no");
+    case JSON_NULL:
+        return strdup("-");
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        break;
+    }
+    return json_dumps(value, JSON_COMPACT);
+}
+
+static int value_width(const json_t *value)
+{
+    char *const text = value_text(value);
+    const int width = text ? (int)strlen(text) : 0;
+    free(text);
+    return width;
+}
+
+static void print_value(FILE *stream, const json_t *value, int width)
+{
+    char *const text = value_text(value);
+    const bool right = json_is_number(value);
+    fprintf(stream, "%*s", right ? width : -width, text ? text : "?");
+    free(text);
+}
+
+/* An array of objects that all have the members of the first. */
+static void print_table(FILE *stream, const json_t *rows, int indent)
+{
+    json_t *const first = json_array_get(rows, 0);
+    const char *names[MAX_COLUMNS];
+    int widths[MAX_COLUMNS];
+    int columns = 0;
+    const char *name;
+    json_t *value;
+    json_object_foreach(first, name, value)
+    {
+        if (columns == MAX_COLUMNS)
+            break;
+        names[columns] = name;
+        widths[columns++] = (int)strlen(name);
+    }
+    size_t i;
+    const json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        for (int c = 0; c < columns; c++) {
+            const int width = value_width(json_object_get(row, names[c]));
+            widths[c] = width > widths[c] ? width : widths[c];
+        }
+    }
+    fprintf(stream, "%*s", indent, "");
+    for (int c = 0; c < columns; c++) {
+        const bool right = json_is_number(json_object_get(first, names[c]));
+        fprintf(stream, "%s%*s", c ? "  " : "", right ? widths[c] : -widths[c], names[c]);
+    }
+    fputc('\n', stream);
+    json_array_foreach(rows, i, row)
+    {
+        fprintf(stream, "%*s", indent, "");
+        for (int c = 0; c < columns; c++) {
+            fputs(c ? "  " : "", stream);
+            print_value(stream, json_object_get(row, names[c]), widths[c]);
+        }
+        fputc('\n', stream);
+    }
+}
+
+static void print_object(FILE *stream, const json_t *object, int indent)
+{
+    int width = 0;
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)object, name, value)
+    {
+        const int length = (int)strlen(name);
+        width = length > width && !json_is_object(value) ? length : width;
+    }
+    json_object_foreach((json_t *)object, name, value)
+    {
+        fprintf(stream, "%*s", indent, "");
+        if (json_is_object(json_array_get(value, 0))) {
+            fprintf(stream, "%s:\n", name);
+            print_table(stream, value, indent + 2);
+        } else if (json_is_object(value) && indent < MAX_INDENT) {
+            fprintf(stream, "%s:\n", name);
+            print_object(stream, value, indent + 2);
+        } else {
+            char *const text = value_text(value);
+            fprintf(stream, "%s:%*s %s\n", name, width - (int)strlen(name), "", text ? text : "?");
+            free(text);
+        }
+    }
+}
+
+void cli_json_print_text(FILE *stream, const json_t *object)
+{
+    print_object(stream, object, 0);
+}

@@ -1,0 +1,79 @@
+/*
+ * cli_model.c - see cli_model.h.
+ */
+#include "tools/cli_model.h"
+
+#include <string.h>
+
+static Status check_precision(const char *precision, Error *error)
+{
+    if (!precision || strcmp(precision, "f32") == 0)
+        return STATUS_OK;
+    if (strcmp(precision, "bf16") == 0 || strcmp(precision, "int8") == 0)
+        return error_set(error, STATUS_USAGE,
+                         "--precision %s: not in this version; leave it out or give f32",
+                         precision);
+    return error_set(error, STATUS_USAGE, "--precision %s: not one of f32, bf16, int8; give f32",
+                     precision);
+}
+
+static Status read_adapter(CliModel *model, const char *path, const CliArguments *arguments,
+                           Error *error)
+{
+    VitAdapterReport report = {0};
+    TRY(vit_adapter_read(model->vit, &model->head, path, &report, error));
+    if (report.layer_norms_kept > 0)
+        cli_note(arguments, "%s: sets %d LayerNorm tensors; the other %d keep the model's values",
+                 path, report.layer_norms_set, report.layer_norms_kept);
+    if (!report.head_set)
+        cli_note(arguments, "%s: holds no head%s", path,
+                 model->has_head ? "; the model's own is used" : "");
+    model->has_head |= report.head_set;
+    return STATUS_OK;
+}
+
+Status cli_model_load(CliModel *model, const CliModelOptions *options,
+                      const CliArguments *arguments, bool head_needed, Error *error)
+{
+    memset(model, 0, sizeof *model);
+    TRY(check_precision(options->precision, error));
+    if (options->adapters.count > 1)
+        return error_set(error, STATUS_USAGE,
+                         "--adapter: several adapters at once are not in this version; "
+                         "run the command once for each");
+    TRY(threads_create(&model->threads, arguments->threads, error));
+    TRY(vit_load(&model->vit, options->model, model->threads, error));
+    if (model->vit->config.assumptions[0])
+        cli_note(arguments, "%s: assumed: %s", options->model, model->vit->config.assumptions);
+    TRY(vit_head_create(&model->head, VIT_HEAD_LINEAR_NORM, model->vit->config.width, 0, error));
+    model->head_created = true;
+    TRY(vit_head_read(model->vit, &model->head, &model->has_head, error));
+    for (int i = 0; i < options->adapters.count; i++)
+        TRY(read_adapter(model, options->adapters.items[i], arguments, error));
+    if (head_needed && !model->has_head)
+        return error_set(error, STATUS_FAILED,
+                         "%s: neither the model nor an adapter holds a head to classify with; give "
+                         "--adapter FILE, for example the best.safetensors of a training run",
+                         options->adapters.count ? options->adapters.items[0] : options->model);
+    return STATUS_OK;
+}
+
+void cli_model_free(CliModel *model)
+{
+    if (model->head_created)
+        vit_head_destroy(&model->head);
+    if (model->vit)
+        vit_destroy(model->vit);
+    threads_destroy(model->threads);
+    memset(model, 0, sizeof *model);
+}
+
+TrainScoring cli_model_scoring(const CliModelOptions *options)
+{
+    TrainScoring scoring = train_scoring_defaults();
+    if (options->batch > 0)
+        scoring.batch_size = options->batch;
+    if (options->workers > 0)
+        scoring.workers = options->workers;
+    return scoring;
+}

@@ -1,0 +1,65 @@
+/*
+ * cli_model.h - the options --model, --adapter, --precision and what they load: shared by the commands
+ * that run an encoder (eval, predict, features, inspect).
+ */
+#ifndef LNCLIP_TOOLS_CLI_MODEL_H
+#define LNCLIP_TOOLS_CLI_MODEL_H
+
+#include "tools/cli.h"
+#include "train/evaluate.h"
+#include "vit/adapter.h"
+
+typedef struct CliModelOptions {
+    const char *model;
+    CliStrings adapters;
+    const char *precision; /* default "f32" */
+    int batch, workers;    /* 0 = the library's default */
+} CliModelOptions;
+
+/* Rows of an option table, for an `o` of type CliModelOptions. */
+#define CLI_MODEL_OPTION(o)                                                                        \
+    {                                                                                              \
+        "--model", CLI_STRING, &(o).model, 0, 0, "M",                                              \
+            "folder with config.json and model.safetensors, or one file"                           \
+    }
+#define CLI_ADAPTER_OPTION(o)                                                                      \
+    {                                                                                              \
+        "--adapter", CLI_REPEATED, &(o).adapters, 0, 0, "A",                                       \
+            "LayerNorms and head from training (.safetensors)"                                     \
+    }
+#define CLI_SCORING_OPTIONS(o)                                                                     \
+    {"--precision", CLI_STRING, &(o).precision, 0, 0, "P", "arithmetic: f32 (default)"},           \
+        {"--batch",                                                                                \
+         CLI_INT,                                                                                  \
+         &(o).batch,                                                                               \
+         1,                                                                                        \
+         4096,                                                                                     \
+         "N",                                                                                      \
+         "images in memory at once; results do not depend on it"},                                 \
+    {                                                                                              \
+        "--workers", CLI_INT, &(o).workers, 1, 256, "N", "threads that read images"                \
+    }
+
+/* An encoder ready to score. */
+typedef struct CliModel {
+    Threads *threads;
+    Vit *vit;
+    VitHead head;
+    bool has_head;     /* from the model's file or the adapter */
+    bool head_created; /* head owns memory */
+} CliModel;
+
+/*
+ * Loads model and adapter, telling notes (assumptions; what the adapter lacks). Frees nothing on success:
+ * cli_model_free, which also takes a half-loaded or {0} model. STATUS_USAGE for a precision that is
+ * unknown or not built yet and for more than one adapter; STATUS_FAILED if `head_needed` and none is
+ * found, and for everything vit_load and vit_adapter_read refuse.
+ */
+Status cli_model_load(CliModel *model, const CliModelOptions *options,
+                      const CliArguments *arguments, bool head_needed, Error *error);
+void cli_model_free(CliModel *model);
+
+/* The library's scoring defaults with --batch and --workers applied. */
+TrainScoring cli_model_scoring(const CliModelOptions *options);
+
+#endif

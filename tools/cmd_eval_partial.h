@@ -1,0 +1,39 @@
+/*
+ * cmd_eval_partial.h - the scores of an unfinished evaluation, kept so that it can go on.
+ *
+ * A file DIR/predictions-KEY.partial: one line of header, then `p_real p_fake` for each frame in order.
+ * KEY stands for everything the scores depend on, so an evaluation only ever finds its own; one of
+ * another model or list beside it is not touched.
+ */
+#ifndef LNCLIP_TOOLS_CMD_EVAL_PARTIAL_H
+#define LNCLIP_TOOLS_CMD_EVAL_PARTIAL_H
+
+#include "tensor/file.h"
+
+enum { CMD_EVAL_KEY_SIZE = 33 }; /* 32 hexadecimal digits and a zero */
+
+typedef struct CmdEvalPartial {
+    FILE *stream;
+    size_t done; /* frames whose scores are in the file */
+    char path[FILE_PATH_SIZE];
+} CmdEvalPartial;
+
+/*
+ * Opens or creates the file of `key` in `folder`, reads the scores kept there into probabilities
+ * [count,2], sets partial->done, and drops a last line that was cut short. STATUS_FAILED if it cannot be
+ * written, or if another process is evaluating the same thing right now (it holds a lock).
+ */
+Status cmd_eval_partial_open(CmdEvalPartial *partial, const char *folder,
+                             const char key[CMD_EVAL_KEY_SIZE], float *probabilities, size_t count,
+                             Error *error);
+
+/*
+ * Adds the scores of frames [partial->done, done). A failed write (a full disk) ends the keeping, not
+ * the evaluation: false is returned, once.
+ */
+bool cmd_eval_partial_append(CmdEvalPartial *partial, const float *probabilities, size_t done);
+
+/* Closes the file, and deletes it if the evaluation is `finished` or nothing is in it. {0} is allowed. */
+void cmd_eval_partial_close(CmdEvalPartial *partial, bool finished);
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * cmd_features.c - lnclip features: the pooled feature of each image, before the head, as safetensors.
+ */
+#include "tools/cli.h"
+#include "tools/cli_json.h"
+#include "tools/cli_model.h"
+
+#include "tensor/file.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct Work {
+    CliProgress progress;
+    Error unreadable; /* every image that could not be decoded, counted */
+} Work;
+
+static void show_progress(void *context, int done, int total, double images_per_second)
+{
+    cli_progress_show(&((Work *)context)->progress, done, total, images_per_second);
+}
+
+static void count_unreadable(void *context, const DataFrame *frame, const Error *reason)
+{
+    (void)frame; /* the reason names the file */
+    error_detail(&((Work *)context)->unreadable, "%s", reason->message);
+}
+
+/* All that is certain to fail, found before the model is loaded: missing images, and where to write. */
+static Status check_files(const DataList *list, const char *out, Error *error)
+{
+    for (int i = 0; i < list->count; i++)
+        if (access(list->frames[i].file, R_OK) != 0)
+            error_detail(error, "%s: cannot be read", list->frames[i].path);
+    if (error->problems > 0)
+        return error_set(error, STATUS_FAILED,
+                         "lnclip features: %d of %d images are missing or unreadable; correct the "
+                         "paths",
+                         error->problems, list->count);
+    FileWriter probe;
+    TRY(file_begin(&probe, out, error));
+    file_abort(&probe);
+    return STATUS_OK;
+}
+
+/* The paths as a JSON array, in memory the caller frees; NULL without memory. */
+static char *paths_json(const DataList *list)
+{
+    json_t *const paths = json_array();
+    bool complete = paths != NULL;
+    for (int i = 0; complete && i < list->count; i++)
+        complete = json_array_append_new(paths, cli_json_string(list->frames[i].path)) == 0;
+    char *const text = complete ? json_dumps(paths, JSON_COMPACT) : NULL;
+    json_decref(paths);
+    return text;
+}
+
+static Status write_features(const char *out, const CliModel *model, const DataList *list,
+                             const float *features, Error *error)
+{
+    char *const paths = paths_json(list);
+    if (!paths)
+        return error_set(error, STATUS_FAILED, "%s: no memory for the list of files; give fewer",
+                         out);
+    const int width = model->vit->config.width;
+    const SafeTensor tensor = {
+        .name = "features",
+        .dtype = DTYPE_F32,
+        .ndim = 2,
+        .shape = {list->count, width},
+        .data = features,
+        .bytes = (size_t)list->count * (size_t)width * sizeof *features,
+    };
+    const SafeTensorsMetadata metadata[] = {
+        {"base_fingerprint", model->vit->fingerprint},
+        {"files", paths},
+    };
+    const Status status = safetensors_write(out, &tensor, 1, metadata, 2, error);
+    free(paths);
+    return status;
+}
+
+static Status score(const CliModelOptions *options, CliModel *model, const DataList *list,
+                    float *features, Work *work, Error *error)
+{
+    TrainScoring scoring = cli_model_scoring(options);
+    scoring.tolerant = true; /* to count all unreadable images, not to let them pass */
+    scoring.stop = cli_catch_signals();
+    scoring.progress = show_progress;
+    scoring.unreadable = count_unreadable;
+    scoring.context = work;
+    const Status status =
+        train_score(model->vit, NULL, list, 0, &scoring, model->threads, features, NULL, error);
+    cli_progress_end(&work->progress);
+    TRY(status);
+    if (work->unreadable.problems == 0)
+        return STATUS_OK;
+    *error = work->unreadable;
+    return error_set(error, STATUS_FAILED,
+                     "lnclip features: %d of %d images could not be read, so nothing was written; "
+                     "repair them or leave them out",
+                     error->problems, list->count);
+}
+
+static Status run(const CliModelOptions *options, const CliArguments *arguments,
+                  const DataList *list, const char *out, Error *error)
+{
+    TRY(check_files(list, out, error));
+    CliModel model = {0};
+    Work work = {0};
+    float *features = NULL;
+    Status status = cli_model_load(&model, options, arguments, false, error);
+    if (status == STATUS_OK) {
+        features = calloc((size_t)list->count * (size_t)model.vit->config.width, sizeof *features);
+        if (!features)
+            status = error_set(error, STATUS_FAILED,
+                               "lnclip features: no memory for %d features; give fewer images",
+                               list->count);
+    }
+    if (status == STATUS_OK) {
+        work.progress = cli_progress_begin(arguments, "features", "images");
+        status = score(options, &model, list, features, &work, error);
+    }
+    if (status == STATUS_OK)
+        status = write_features(out, &model, list, features, error);
+    if (status == STATUS_OK)
+        cli_note(arguments, "%s: features [%d,%d]", out, list->count, model.vit->config.width);
+    free(features);
+    cli_model_free(&model);
+    return status;
+}
+
+int cmd_features(int argc, char **argv)
+{
+    CliModelOptions model = {0};
+    const char *out = NULL;
+    CliOption options[] = {
+        CLI_MODEL_OPTION(model),
+        CLI_ADAPTER_OPTION(model),
+        {"--out", CLI_STRING, &out, 0, 0, "F.safetensors", "file to write"},
+        CLI_SCORING_OPTIONS(model),
+        {0},
+    };
+    const CliCommand command = {
+        .name = "features",
+        .summary = "save the pooled features of images",
+        .usage = "lnclip features --model M [--adapter A] --out F.safetensors PATH...",
+        .details = "Writes the tensor `features` [N,D] in f32, the class token after the last "
+                   "LayerNorm and before the\nhead; the metadata `files` is a JSON array of the N "
+                   "paths. Folders are walked in bytewise sorted\norder. Nothing is written unless "
+                   "every image could be read.",
+        .example = "lnclip features --model clip-vit-l-14 --out features.safetensors faces/",
+        .options = options,
+    };
+    CliArguments arguments;
+    cli_parse(&command, argc, argv, &arguments);
+    cli_expect_option(&arguments, "--model", model.model);
+    cli_expect_option(&arguments, "--out", out);
+    cli_expect_positional(&arguments, 1, argc, "an image or a folder");
+    Error error = {0};
+    DataList list = {0};
+    Status status =
+        data_list_paths(&list, arguments.positional.items, arguments.positional.count, &error);
+    if (status == STATUS_OK) {
+        status = run(&model, &arguments, &list, out, &error);
+        data_list_free(&list);
+    }
+    return status == STATUS_OK ? CLI_DONE : cli_report(&error);
+}

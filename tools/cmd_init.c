@@ -1,0 +1,82 @@
+/*
+ * cmd_init.c - lnclip init: a model with random weights, in Hugging Face's layout.
+ *
+ * For tests, benchmarks and the first steps with the tools; no substitute for pretrained weights.
+ */
+#include "tools/cli.h"
+
+#include "tensor/file.h"
+#include "vit/vit.h"
+
+/* A folder that holds any part of a model is left alone: weights may be someone's only copy. */
+static Status refuse_existing(const char *folder, Error *error)
+{
+    static const char *const parts[] = {"config.json", "preprocessor_config.json",
+                                        "model.safetensors", "model.safetensors.index.json"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char path[FILE_PATH_SIZE];
+        TRY(file_join(path, folder, parts[i], error));
+        if (file_exists(path))
+            return error_set(error, STATUS_FAILED,
+                             "%s: holds a model already (%s); choose another --out, or delete it",
+                             folder, parts[i]);
+    }
+    return STATUS_OK;
+}
+
+static Status make_model(const char *arch, uint64_t seed, const char *folder,
+                         const CliArguments *arguments, Error *error)
+{
+    VitConfig config;
+    TRY(vit_config_named(arch, &config, error));
+    TRY(refuse_existing(folder, error));
+    TRY(file_make_folders(folder, error)); /* a bad path is found before the work */
+    Threads *threads = NULL;
+    Vit *vit = NULL;
+    Status status = threads_create(&threads, arguments->threads, error);
+    if (status == STATUS_OK)
+        status = vit_create(&vit, &config, seed, threads, error);
+    if (status == STATUS_OK)
+        status = cli_interrupted("lnclip init", "nothing was written", error);
+    if (status == STATUS_OK)
+        status = vit_save(vit, folder, error);
+    if (status == STATUS_OK)
+        cli_note(arguments, "%s: %s with %s random parameters, seed %llu", folder, arch,
+                 cli_count(vit_size(vit)), (unsigned long long)seed);
+    if (vit)
+        vit_destroy(vit);
+    threads_destroy(threads);
+    return status;
+}
+
+int cmd_init(int argc, char **argv)
+{
+    const char *arch = NULL, *out = NULL;
+    uint64_t seed = 0;
+    CliOption options[] = {
+        {"--arch", CLI_STRING, &arch, 0, 0, "NAME",
+         "tiny, vit-b-32, vit-b-16, vit-l-14 or vit-l-14-336"},
+        {"--seed", CLI_UINT64, &seed, 0, 0, "N", "of the random numbers (default 0)"},
+        {"--out", CLI_STRING, &out, 0, 0, "DIR", "folder to write; may not hold a model yet"},
+        {0},
+    };
+    const CliCommand command = {
+        .name = "init",
+        .summary = "make a model with random weights",
+        .usage = "lnclip init --arch NAME [--seed N] --out DIR",
+        .details = "Writes config.json, preprocessor_config.json and model.safetensors in Hugging "
+                   "Face's layout,\nwith weights drawn as Hugging Face initialises CLIP. The same "
+                   "NAME and seed give the same file.",
+        .example = "lnclip init --arch tiny --seed 1 --out models/tiny",
+        .options = options,
+    };
+    CliArguments arguments;
+    cli_parse(&command, argc, argv, &arguments);
+    cli_expect_positional(&arguments, 0, 0, "");
+    cli_expect_option(&arguments, "--arch", arch);
+    cli_expect_option(&arguments, "--out", out);
+    cli_catch_signals();
+    Error error = {0};
+    return make_model(arch, seed, out, &arguments, &error) == STATUS_OK ? CLI_DONE
+                                                                        : cli_report(&error);
+}

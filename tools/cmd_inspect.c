@@ -1,0 +1,260 @@
+/*
+ * cmd_inspect.c - lnclip inspect: what a model, an adapter, a run or any safetensors file holds, and what
+ * the network sees of an image.
+ *
+ * Each kind of thing is described once, as a JSON object; without --json that object is shown as text.
+ */
+#include "tools/cli.h"
+#include "tools/cli_json.h"
+#include "tools/cli_model.h"
+#include "tools/cmd_inspect_parts.h"
+
+#include "data/preprocess.h"
+#include "tensor/file.h"
+#include "vit/names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Request {
+    const char *path;
+    CliModelOptions model_options; /* the base, for drift */
+    const char *tune;
+    const char *image, *out; /* --tensor and --out */
+    const CliArguments *arguments;
+} Request;
+
+/* ---- a model ------------------------------------------------------------------------------------- */
+
+static json_t *shape_json(const Tensor *tensor)
+{
+    json_t *const shape = json_array();
+    for (int i = 0; i < tensor->ndim; i++)
+        json_array_append_new(shape, json_integer(tensor->shape[i]));
+    return shape;
+}
+
+static void describe_config(json_t *out, const VitConfig *config)
+{
+    json_object_set_new(out, "arch", json_string(vit_config_name(config)));
+    json_object_set_new(out, "image_size", json_integer(config->image_size));
+    json_object_set_new(out, "patch_size", json_integer(config->patch_size));
+    json_object_set_new(out, "tokens", json_integer(vit_tokens(config)));
+    json_object_set_new(out, "width", json_integer(config->width));
+    json_object_set_new(out, "layers", json_integer(config->layers));
+    json_object_set_new(out, "heads", json_integer(config->heads));
+    json_object_set_new(out, "mlp", json_integer(config->mlp));
+    json_object_set_new(out, "eps", json_real((double)config->eps));
+    json_object_set_new(
+        out, "activation",
+        json_string(config->activation == ACTIVATION_QUICK_GELU ? "quick_gelu" : "gelu"));
+    if (config->assumptions[0])
+        json_object_set_new(out, "assumed", cli_json_string(config->assumptions));
+}
+
+/* The parameters and which of them train; counts include the head, which always does. */
+static void describe_parameters(json_t *out, const Vit *vit, const VitTuned *tuned)
+{
+    json_t *const tensors = json_array();
+    for (int i = 0; i < vit->parameter_count; i++) {
+        const VitParameter *const parameter = &vit->parameters[i];
+        json_t *const row = json_object();
+        json_object_set_new(row, "name", json_string(parameter->name));
+        json_object_set_new(row, "shape", shape_json(&parameter->tensor));
+        json_object_set_new(row, "count",
+                            json_integer((json_int_t)tensor_count(&parameter->tensor)));
+        json_object_set_new(row, "trains", json_boolean(parameter->tensor.needs_grad));
+        json_array_append_new(tensors, row);
+    }
+    const size_t head = VIT_CLASSES * ((size_t)vit->config.width + 1);
+    const size_t all = vit_size(vit) + head;
+    json_object_set_new(out, "tensors", tensors);
+    json_object_set_new(out, "encoder_parameters", json_integer((json_int_t)vit_size(vit)));
+    json_object_set_new(out, "head_parameters", json_integer((json_int_t)head));
+    json_object_set_new(out, "trained_parameters", json_integer((json_int_t)tuned->count));
+    json_object_set_new(out, "frozen_parameters", json_integer((json_int_t)(all - tuned->count)));
+    json_object_set_new(out, "trained_fraction", json_real((double)tuned->count / (double)all));
+}
+
+static Status inspect_model(const Request *request, json_t *out, Error *error)
+{
+    CliModelOptions options = request->model_options;
+    options.model = request->path;
+    CliModel model = {0};
+    VitTuned *tuned = NULL;
+    Status status = cli_model_load(&model, &options, request->arguments, false, error);
+    if (status == STATUS_OK)
+        status = vit_tune(&tuned, model.vit, &model.head, request->tune, error);
+    if (status == STATUS_OK) {
+        json_object_set_new(out, "kind", json_string("model"));
+        json_object_set_new(out, "path", cli_json_string(request->path));
+        describe_config(out, &model.vit->config);
+        json_object_set_new(out, "fingerprint", json_string(model.vit->fingerprint));
+        json_object_set_new(out, "head",
+                            model.has_head ? json_string(vit_head_kind_name(model.head.kind))
+                                           : json_null());
+        json_object_set_new(out, "tune", cli_json_string(request->tune));
+        describe_parameters(out, model.vit, tuned);
+    }
+    vit_tuned_destroy(tuned);
+    cli_model_free(&model);
+    return status;
+}
+
+/* ---- what the network sees ----------------------------------------------------------------------- */
+
+static Status write_crop(const Request *request, int size, json_t *out, Error *error)
+{
+    DataImage image = {0}, crop = {0};
+    DataResizer resizer = {0};
+    TRY(data_image_read(request->image, &image, error));
+    Status status = data_image_create(&crop, size, size, error);
+    if (status == STATUS_OK)
+        status = data_resize_crop(&resizer, &image, size, crop.pixels, error);
+    if (status == STATUS_OK)
+        status = data_image_write_png(&crop, request->out, error);
+    if (status == STATUS_OK) {
+        json_object_set_new(out, "kind", json_string("image"));
+        json_object_set_new(out, "path", cli_json_string(request->image));
+        json_object_set_new(out, "width", json_integer(image.width));
+        json_object_set_new(out, "height", json_integer(image.height));
+        json_object_set_new(out, "image_size", json_integer(size));
+        json_object_set_new(out, "written", cli_json_string(request->out));
+    }
+    data_resizer_free(&resizer);
+    data_image_free(&crop);
+    data_image_free(&image);
+    return status;
+}
+
+static Status inspect_image(const Request *request, json_t *out, Error *error)
+{
+    CliModelOptions options = {.model = request->path};
+    CliModel model = {0};
+    Status status = cli_model_load(&model, &options, request->arguments, false, error);
+    if (status == STATUS_OK)
+        status = write_crop(request, model.vit->config.image_size, out, error);
+    cli_model_free(&model);
+    return status;
+}
+
+/* ---- which kind of thing ------------------------------------------------------------------------- */
+
+static bool holds(const char *folder, const char *name)
+{
+    char path[FILE_PATH_SIZE];
+    Error error;
+    return file_join(path, folder, name, &error) == STATUS_OK && file_exists(path);
+}
+
+/* A file with a patch embedding is a model; one with LayerNorms or a head and nothing unknown an adapter. */
+static Status inspect_file(const Request *request, json_t *out, Error *error)
+{
+    SafeTensors *file = NULL;
+    TRY(safetensors_open(&file, request->path, error));
+    bool model = false, adapter = safetensors_count(file) > 0;
+    for (int i = 0; i < safetensors_count(file); i++) {
+        char native[VIT_NAME_SIZE];
+        const VitNameKind kind = vit_name_kind(safetensors_at(file, i)->name, native);
+        model |= kind == VIT_NAME_ENCODER && strstr(native, "patch_embedding") != NULL;
+        adapter &= kind != VIT_NAME_UNKNOWN;
+    }
+    Status status = STATUS_OK;
+    if (!model) {
+        json_object_set_new(out, "kind", json_string(adapter ? "adapter" : "tensors"));
+        cmd_inspect_safetensors(file, out);
+    }
+    safetensors_close(file);
+    if (model)
+        status = inspect_model(request, out, error);
+    else if (adapter && request->model_options.model)
+        status = cmd_inspect_drift(&request->model_options, request->path, request->arguments, out,
+                                   error);
+    return status;
+}
+
+static Status inspect_run(const Request *request, json_t *out, Error *error)
+{
+    TRY(cmd_inspect_run(request->path, out, error));
+    if (!request->model_options.model)
+        return STATUS_OK;
+    char adapter[FILE_PATH_SIZE];
+    TRY(file_join(adapter, request->path, "best.safetensors", error));
+    return cmd_inspect_drift(&request->model_options, adapter, request->arguments, out, error);
+}
+
+static Status inspect(const Request *request, json_t *out, Error *error)
+{
+    if (request->image)
+        return inspect_image(request, out, error);
+    if (!file_exists(request->path))
+        return error_set(error, STATUS_FAILED,
+                         "%s: there is no such file or folder; check the path", request->path);
+    if (!file_is_folder(request->path))
+        return inspect_file(request, out, error);
+    if (holds(request->path, "recipe.txt"))
+        return inspect_run(request, out, error);
+    if (holds(request->path, "config.json") || holds(request->path, "model.safetensors") ||
+        holds(request->path, "model.safetensors.index.json"))
+        return inspect_model(request, out, error);
+    return error_set(error, STATUS_FAILED,
+                     "%s: holds neither a model (config.json, model.safetensors) nor a run "
+                     "(recipe.txt); name a folder that does, or a .safetensors file",
+                     request->path);
+}
+
+static int show(const Request *request, bool json)
+{
+    Error error = {0};
+    json_t *const out = json_object();
+    if (inspect(request, out, &error) != STATUS_OK) {
+        json_decref(out);
+        return cli_report(&error);
+    }
+    if (json) {
+        json_dumpf(out, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+        putchar('\n');
+    } else {
+        cli_json_print_text(stdout, out);
+    }
+    json_decref(out);
+    return CLI_DONE;
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+    Request request = {.tune = "ln"};
+    bool json = false;
+    CliOption options[] = {
+        {"--model", CLI_STRING, &request.model_options.model, 0, 0, "M",
+         "for an adapter or a run: the base model, to show how\nfar each LayerNorm has moved"},
+        {"--tune", CLI_STRING, &request.tune, 0, 0, "WHAT",
+         "for a model: what would train, as in a recipe (ln)"},
+        {"--tensor", CLI_STRING, &request.image, 0, 0, "IMAGE",
+         "for a model: write what the network sees of IMAGE"},
+        {"--out", CLI_STRING, &request.out, 0, 0, "X.png", "where --tensor writes its picture"},
+        {"--json", CLI_FLAG, &json, 0, 0, NULL, "print a JSON object"},
+        {0},
+    };
+    const CliCommand command = {
+        .name = "inspect",
+        .summary = "what a model, an adapter or a run holds",
+        .usage = "lnclip inspect PATH [--model M] [--tensor IMAGE --out X.png]",
+        .details =
+            "PATH is a model (folder or file): its shape, tensors, what trains and what is frozen; "
+            "an adapter: its\ntensors and metadata; the folder of a run: its recipe, best and last "
+            "epoch; or any .safetensors file.\nDrift is |w - w0| / |w0| of each LayerNorm, w0 the "
+            "base model's. --tensor shows the exact pixels after\nresizing and cropping.",
+        .example = "lnclip inspect run/best.safetensors --model clip-vit-l-14",
+        .options = options,
+    };
+    CliArguments arguments;
+    cli_parse(&command, argc, argv, &arguments);
+    cli_expect_positional(&arguments, 1, 1, "the path of a model, an adapter or a run");
+    if ((request.image == NULL) != (request.out == NULL))
+        return cli_usage_error(
+            "lnclip inspect: --tensor IMAGE and --out X.png go together; give both");
+    request.path = arguments.positional.items[0];
+    request.arguments = &arguments;
+    return show(&request, json);
+}

@@ -1,0 +1,225 @@
+/*
+ * cmd_inspect_parts.c - see cmd_inspect_parts.h.
+ */
+#include "tools/cmd_inspect_parts.h"
+
+#include "tools/cli_json.h"
+
+#include "tensor/file.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_RECIPE = 1 << 20, MAX_STEPS = 1 << 30 }; /* bytes; a run's files are far smaller */
+
+/* ---- tensors ------------------------------------------------------------------------------------- */
+
+void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
+{
+    json_object_set_new(out, "path", cli_json_string(safetensors_path(file)));
+    json_t *const metadata = json_object();
+    for (int i = 0; i < safetensors_metadata_count(file); i++) {
+        const char *const key = safetensors_metadata_key(file, i);
+        json_object_set_new(metadata, key, cli_json_string(safetensors_metadata(file, key)));
+    }
+    json_t *const tensors = json_array();
+    json_int_t parameters = 0;
+    for (int i = 0; i < safetensors_count(file); i++) {
+        const SafeTensor *const tensor = safetensors_at(file, i);
+        const json_int_t count = (json_int_t)(tensor->bytes / dtype_size(tensor->dtype));
+        json_t *const row = json_object(), *const shape = json_array();
+        for (int d = 0; d < tensor->ndim; d++)
+            json_array_append_new(shape, json_integer(tensor->shape[d]));
+        json_object_set_new(row, "name", cli_json_string(tensor->name));
+        json_object_set_new(row, "dtype", json_string(dtype_name(tensor->dtype)));
+        json_object_set_new(row, "shape", shape);
+        json_object_set_new(row, "count", json_integer(count));
+        json_array_append_new(tensors, row);
+        parameters += count;
+    }
+    json_object_set_new(out, "tensors", tensors);
+    json_object_set_new(out, "parameters", json_integer(parameters));
+    json_object_set_new(out, "metadata", metadata);
+}
+
+/* ---- drift --------------------------------------------------------------------------------------- */
+
+/* Copies of the LayerNorms of `vit`, one after the other, before an adapter changes them. */
+static float *copy_layer_norms(const Vit *vit)
+{
+    size_t total = 0;
+    for (int i = 0; i < vit->parameter_count; i++)
+        if (vit->parameters[i].kind == VIT_LAYER_NORM)
+            total += tensor_count(&vit->parameters[i].tensor);
+    float *const copy = malloc(total * sizeof *copy);
+    float *at = copy;
+    for (int i = 0; copy && i < vit->parameter_count; i++) {
+        const Tensor *const tensor = &vit->parameters[i].tensor;
+        if (vit->parameters[i].kind != VIT_LAYER_NORM)
+            continue;
+        memcpy(at, tensor_f32(tensor), tensor_count(tensor) * sizeof *at);
+        at += tensor_count(tensor);
+    }
+    return copy;
+}
+
+/* One row: w [n] against w0 [n]. */
+static json_t *drift_row(const char *name, const float *w, const float *w0, size_t n)
+{
+    double base = 0, change = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double difference = (double)w[i] - (double)w0[i];
+        base += (double)w0[i] * (double)w0[i];
+        change += difference * difference;
+    }
+    json_t *const row = json_object();
+    json_object_set_new(row, "name", json_string(name));
+    json_object_set_new(row, "norm_base", json_real(sqrt(base)));
+    json_object_set_new(row, "norm_change", json_real(sqrt(change)));
+    json_object_set_new(row, "drift", cli_json_number(base > 0 ? sqrt(change / base) : NAN));
+    return row;
+}
+
+static void describe_drift(const Vit *vit, const float *base, json_t *out)
+{
+    json_t *const rows = json_array();
+    for (int i = 0; i < vit->parameter_count; i++) {
+        const VitParameter *const parameter = &vit->parameters[i];
+        if (parameter->kind != VIT_LAYER_NORM)
+            continue;
+        const size_t n = tensor_count(&parameter->tensor);
+        json_array_append_new(rows,
+                              drift_row(parameter->name, tensor_f32(&parameter->tensor), base, n));
+        base += n;
+    }
+    json_object_set_new(out, "layer_norms", rows);
+}
+
+Status cmd_inspect_drift(const CliModelOptions *base, const char *adapter,
+                         const CliArguments *arguments, json_t *out, Error *error)
+{
+    CliModel model = {0};
+    VitAdapterReport report = {0};
+    float *before = NULL;
+    Status status = cli_model_load(&model, base, arguments, false, error);
+    if (status == STATUS_OK && !(before = copy_layer_norms(model.vit)))
+        status = error_set(
+            error, STATUS_FAILED,
+            "%s: no memory for the LayerNorms of the base model; close other programs", adapter);
+    if (status == STATUS_OK)
+        status = vit_adapter_read(model.vit, &model.head, adapter, &report, error);
+    if (status == STATUS_OK) {
+        describe_drift(model.vit, before, out);
+        json_object_set_new(out, "layer_norms_set", json_integer(report.layer_norms_set));
+        json_object_set_new(out, "layer_norms_kept", json_integer(report.layer_norms_kept));
+    }
+    free(before);
+    cli_model_free(&model);
+    return status;
+}
+
+/* ---- a run --------------------------------------------------------------------------------------- */
+
+/* A number if all of `text` is one, else text. "nan" and "" are null. */
+static json_t *cell_json(const char *text)
+{
+    char *end;
+    if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0' && strlen(text) < 18)
+        return json_integer(strtoll(text, NULL, 10));
+    const double value = strtod(text, &end);
+    if (end != text && *end == '\0')
+        return cli_json_number(value);
+    return text[0] == '\0' ? json_null() : cli_json_string(text);
+}
+
+/* The cells of one line under their names; both are cut at commas. The files hold numbers only: no quotes. */
+static json_t *row_json(const char *header, const char *line)
+{
+    json_t *const row = json_object();
+    char *const names = strdup(header), *const cells = strdup(line);
+    char *name = names, *cell = cells;
+    while (name && cell) {
+        const char *const this_name = strsep(&name, ",");
+        const char *const this_cell = strsep(&cell, ",");
+        json_object_set_new(row, this_name, cell_json(this_cell));
+    }
+    free(names);
+    free(cells);
+    return row;
+}
+
+/* Adds the last row of a CSV file as `last`, the last one whose column best is 1 as `best` (unless NULL). */
+static Status describe_rows(const char *path, const char *last, const char *best, const char *count,
+                            json_t *out, Error *error)
+{
+    char *content = NULL;
+    size_t size = 0;
+    TRY(file_read(path, MAX_STEPS, &content, &size, error));
+    char *rest = content;
+    const char *const header = strsep(&rest, "\n");
+    const char *last_line = NULL;
+    json_int_t rows = 0;
+    while (rest) {
+        const char *const line = strsep(&rest, "\n");
+        if (!rest) /* not ended by a line break: being written, or cut short */
+            break;
+        last_line = line;
+        rows++;
+        const size_t length = strlen(line);
+        if (best && length > 2 && strcmp(line + length - 2, ",1") == 0)
+            json_object_set_new(out, best, row_json(header, line));
+    }
+    if (count)
+        json_object_set_new(out, count, json_integer(rows));
+    if (last_line)
+        json_object_set_new(out, last, row_json(header, last_line));
+    free(content);
+    return STATUS_OK;
+}
+
+/* recipe.txt: `key = value` a line, # comments. */
+static Status describe_recipe(const char *path, json_t *out, Error *error)
+{
+    char *content = NULL;
+    size_t size = 0;
+    TRY(file_read(path, MAX_RECIPE, &content, &size, error));
+    json_t *const recipe = json_object();
+    char *rest = content;
+    while (rest) {
+        char *const line = strsep(&rest, "\n");
+        char *const equals = strstr(line, " = ");
+        if (line[0] == '#' || !equals)
+            continue;
+        *equals = '\0';
+        json_object_set_new(recipe, line, cell_json(equals + 3));
+    }
+    json_object_set_new(out, "recipe", recipe);
+    free(content);
+    return STATUS_OK;
+}
+
+Status cmd_inspect_run(const char *folder, json_t *out, Error *error)
+{
+    static const char *const names[] = {"recipe.txt",       "steps.csv",
+                                        "epochs.csv",       "best.safetensors",
+                                        "last.safetensors", "state.safetensors"};
+    json_object_set_new(out, "kind", json_string("run"));
+    json_object_set_new(out, "path", cli_json_string(folder));
+    json_t *const files = json_array();
+    json_object_set_new(out, "files", files);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[FILE_PATH_SIZE];
+        TRY(file_join(path, folder, names[i], error));
+        if (!file_exists(path))
+            continue;
+        json_array_append_new(files, json_string(names[i]));
+        if (i == 0)
+            TRY(describe_recipe(path, out, error));
+        else if (i == 1)
+            TRY(describe_rows(path, "last_step", NULL, "steps", out, error));
+        else if (i == 2)
+            TRY(describe_rows(path, "last_epoch", "best_epoch", NULL, out, error));
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,65 @@
+/*
+ * cmd_synth.c - lnclip synth: a synthetic face-forgery data set on disk.
+ */
+#include "tools/cli.h"
+
+#include "data/synth.h"
+
+#include <stdlib.h>
+
+typedef struct Work {
+    CliProgress progress;
+    const char *folder;
+} Work;
+
+static void show_progress(void *context, int done, int total)
+{
+    Work *const work = context;
+    cli_progress_show(&work->progress, done, total, 0);
+    Error error = {0};
+    if (done < total && cli_interrupted(work->folder,
+                                        "delete the folder, which holds a part of the data set, "
+                                        "before the next try",
+                                        &error) != STATUS_OK)
+        exit(cli_finish(cli_report(&error)));
+}
+
+int cmd_synth(int argc, char **argv)
+{
+    const char *out = NULL;
+    DataSynthSettings settings = data_synth_defaults();
+    CliOption options[] = {
+        {"--out", CLI_STRING, &out, 0, 0, "DIR", "folder to write; must be empty or missing"},
+        {"--videos", CLI_INT, &settings.videos, 3, 100000, "N", "videos a source, all splits"},
+        {"--frames", CLI_INT, &settings.frames, 1, 1000, "N", "frames a video"},
+        {"--size", CLI_INT, &settings.size, 16, 2048, "PX", "side of a frame in pixels"},
+        {"--seed", CLI_UINT64, &settings.seed, 0, 0, "N", "of everything drawn"},
+        {0},
+    };
+    const CliCommand command = {
+        .name = "synth",
+        .summary = "make a synthetic face-forgery data set",
+        .usage = "lnclip synth --out DIR [--videos N] [--frames N] [--size PX] [--seed N]",
+        .details =
+            "Draws procedural faces and forgeries of them (swap, reenact, resynthesis, warp, "
+            "splice) as\nDIR/SOURCE/VIDEO/NNN.png, with lists in "
+            "DIR/lists/{train,val,test}/SOURCE.txt; no face is in two\nsplits. It stands in "
+            "for data that cannot be distributed; it is no substitute for it.",
+        .example = "lnclip synth --videos 20 --frames 4 --out synth",
+        .options = options,
+    };
+    CliArguments arguments;
+    cli_parse(&command, argc, argv, &arguments);
+    cli_expect_positional(&arguments, 0, 0, "");
+    cli_expect_option(&arguments, "--out", out);
+    cli_catch_signals();
+    Work work = {cli_progress_begin(&arguments, "drawing", "frames"), out};
+    Error error = {0};
+    const Status status = data_synth_write(out, &settings, show_progress, &work, &error);
+    cli_progress_end(&work.progress);
+    if (status != STATUS_OK)
+        return cli_report(&error);
+    cli_note(&arguments, "%s: %d videos a source, %d frames a video, lists in %s/lists", out,
+             settings.videos, settings.frames, out);
+    return CLI_DONE;
+}
