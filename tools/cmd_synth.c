@@ -30,10 +30,12 @@ int cmd_synth(int argc, char **argv)
     DataSynthSettings settings = data_synth_defaults();
     CliOption options[] = {
         {"--out", CLI_STRING, &out, 0, 0, "DIR", "folder to write; must be empty or missing"},
-        {"--videos", CLI_INT, &settings.videos, 3, 100000, "N", "videos a source, all splits"},
-        {"--frames", CLI_INT, &settings.frames, 1, 1000, "N", "frames a video"},
-        {"--size", CLI_INT, &settings.size, 16, 2048, "PX", "side of a frame in pixels"},
-        {"--seed", CLI_UINT64, &settings.seed, 0, 0, "N", "of everything drawn"},
+        {"--videos", CLI_INT, &settings.videos, DATA_SYNTH_MIN_VIDEOS, DATA_SYNTH_MAX_VIDEOS, "N",
+         "videos a source, all splits together; an even number\n(default 40)"},
+        {"--frames", CLI_INT, &settings.frames, 1, 999, "N", "frames a video (default 8)"},
+        {"--size", CLI_INT, &settings.size, DATA_SYNTH_MIN_SIZE, DATA_SYNTH_MAX_SIZE, "PX",
+         "side of a frame in pixels (default 224)"},
+        {"--seed", CLI_UINT64, &settings.seed, 0, 0, "N", "of everything drawn (default 0)"},
         {0},
     };
     const CliCommand command = {
@@ -55,7 +57,10 @@ int cmd_synth(int argc, char **argv)
     cli_catch_signals();
     Work work = {cli_progress_begin(&arguments, "drawing", "frames"), out};
     Error error = {0};
-    const Status status = data_synth_write(out, &settings, show_progress, &work, &error);
+    Status status = threads_create(&settings.threads, arguments.threads, &error);
+    if (status == STATUS_OK)
+        status = data_synth_write(out, &settings, show_progress, &work, &error);
+    threads_destroy(settings.threads);
     cli_progress_end(&work.progress);
     if (status != STATUS_OK)
         return cli_report(&error);
