@@ -1,8 +1,10 @@
 /*
  * recipe.h - every setting of a training run, by name.
  *
- * One table (recipe.c) holds key, type, range, default and help of each setting; parsing, printing, nearest-key
+ * One table (recipe.c) holds key, type, range and help of each setting; parsing, printing, nearest-key
  * suggestions and the equality check of --resume are loops over it. Keys: see docs/recipes.md.
+ *
+ * No function here keeps state: all may be called from any thread on distinct recipes.
  */
 #ifndef LNCLIP_TRAIN_RECIPE_H
 #define LNCLIP_TRAIN_RECIPE_H
@@ -22,52 +24,84 @@ typedef enum TrainOptimizerKind { TRAIN_OPTIMIZER_ADAMW, TRAIN_OPTIMIZER_SGD } T
 enum { TRAIN_TEXT_SIZE = 256 };
 
 typedef struct TrainRecipe {
-    char name[32]; /* the recipe it started from */
-    int batch_size, micro_batch;
-    double memory; /* GiB for the whole process; 0 = three quarters of what the machine has */
-    int epochs, max_steps; /* max_steps 0 = no limit */
+    char name[32]; /* the built-in recipe it started from */
+    int batch_size;
+    int micro_batch; /* images in memory at once; 0 = chosen from `memory` */
+    double memory;   /* GiB for the whole process; 0 = three quarters of what the machine has */
+    int epochs;
+    int max_steps; /* 0 = no limit */
     double lr, min_lr;
     TrainScheduler scheduler;
     double cycle_epochs, warmup_epochs;
     bool drop_last;
     TrainOptimizerKind optimizer;
-    double beta1, beta2, weight_decay, grad_clip; /* grad_clip 0 = off */
+    double beta1, beta2, weight_decay, grad_clip; /* grad_clip: largest norm; 0 = off */
     VitHeadKind head;
     double loss_ce, loss_label_smoothing, loss_alignment, loss_uniformity;
     bool slerp;
-    char tune[TRAIN_TEXT_SIZE];
+    char tune[TRAIN_TEXT_SIZE]; /* as vit_tune takes it */
     char precision[8];
     uint64_t seed;
-    int threads, workers; /* 0 = all processors; workers of the loader */
-    bool shuffle;
-    char augment[TRAIN_TEXT_SIZE];
-    int frames; /* a video; 0 = all */
-    char monitor[32]; /* val_map_video, val_auroc_video, ... or val_loss */
-    int early_stopping, save_every, keep;
+    int threads; /* 0 = all processors */
+    int workers; /* of the loader */
+    bool shuffle, pairs;
+    char augment[TRAIN_TEXT_SIZE]; /* as data_augment_parse takes it */
+    int frames;                    /* a video; 0 = all */
+    char monitor[32];              /* one of those that train_monitor_descends knows */
+    int early_stopping;            /* epochs without a better value of `monitor`; 0 = off */
+    int save_every; /* steps between saved states, beside the end of every epoch; 0 = none */
+    int keep; /* adapters of the best epochs kept beside best and last, one file an epoch; 0 = none */
 } TrainRecipe;
 
 /* The built-in recipe `name`: paper, released, gend, probe, cpu. STATUS_USAGE lists them for another. */
 Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error);
 
-/* Applies a file of `key = value` lines (# comments). Errors name file and line. */
+/*
+ * What of its published form a built-in recipe lacks because this version lacks it ("precision = f32 stands
+ * in for the published bf16"), as one sentence in `out`. False, and out = "", if there is nothing to say: no
+ * such difference, or the user chose another value.
+ */
+bool train_recipe_note(const TrainRecipe *recipe, char out[TRAIN_TEXT_SIZE]);
+
+/*
+ * Applies a file of `key = value` lines (# comments, CRLF and BOM accepted). A first line `recipe = NAME`
+ * starts over from that built-in recipe. Errors name file and line: STATUS_USAGE for keys and values,
+ * STATUS_FAILED for a file that cannot be read, a line of another form, a key given twice. *recipe may be
+ * half changed then.
+ */
 Status train_recipe_read(TrainRecipe *recipe, const char *path, Error *error);
 
 /*
- * Sets one key. STATUS_USAGE names the nearest key for an unknown one, the accepted values for a
- * bad value, and says so by name for a value that this version does not have yet.
+ * Sets one key; on failure the recipe is unchanged. STATUS_USAGE names the nearest key for an unknown one, the
+ * accepted values for a bad value, and says so by name for a value that this version does not have yet.
  */
 Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value, Error *error);
 
-/* Checks what no single key can (min_lr <= lr, micro_batch <= batch_size, ...). */
+/* The value of `key`, which must be known, as train_recipe_set takes it. */
+void train_recipe_get(const TrainRecipe *recipe, const char *key, char out[TRAIN_TEXT_SIZE]);
+
+/* The keys in the order of the table, i from 0; NULL past the last. */
+const char *train_recipe_key(int i);
+
+/* Checks what no single key can: min_lr <= lr, micro_batch <= batch_size, some loss above 0. STATUS_USAGE. */
 Status train_recipe_check(const TrainRecipe *recipe, Error *error);
 
-/* Every key and its value, one `key = value` a line: what recipe.txt holds and train_recipe_read takes. */
+/*
+ * `recipe = NAME`, then every key and its value, one `key = value` a line: what recipe.txt holds and
+ * train_recipe_read takes, with the same bits in every number. Write errors stay with the stream.
+ */
 void train_recipe_print(const TrainRecipe *recipe, FILE *stream);
+
+/* One line a key with its accepted values and meaning: for help and documents. */
+void train_recipe_describe(FILE *stream);
 
 /*
  * For --resume: STATUS_USAGE naming the keys in which the two differ, other than threads, workers, memory,
  * micro_batch, which never change a result.
  */
 Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Error *error);
+
+/* True if a smaller value of `monitor` is better (val_loss, val_eer_video). Asserts that the name is known. */
+bool train_monitor_descends(const char *monitor);
 
 #endif

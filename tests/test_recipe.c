@@ -1,0 +1,397 @@
+/*
+ * test_recipe.c - recipes: what they hold, how they are read and printed, what they refuse.
+ */
+#include "tests/support.h"
+
+#include "tensor/file.h"
+#include "train/number.h"
+#include "train/recipe.h"
+
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static TrainRecipe named(const char *name)
+{
+    TrainRecipe recipe;
+    Error error = {0};
+    ck_ok(train_recipe_named(&recipe, name, &error), &error);
+    return recipe;
+}
+
+/* The keys of the command line's contract, all of which must be there. */
+static const char *const contract[] = {"batch_size",
+                                       "micro_batch",
+                                       "memory",
+                                       "epochs",
+                                       "max_steps",
+                                       "lr",
+                                       "min_lr",
+                                       "scheduler",
+                                       "cycle_epochs",
+                                       "warmup_epochs",
+                                       "drop_last",
+                                       "optimizer",
+                                       "beta1",
+                                       "beta2",
+                                       "weight_decay",
+                                       "grad_clip",
+                                       "head",
+                                       "loss.ce",
+                                       "slerp",
+                                       "loss.label_smoothing",
+                                       "loss.alignment",
+                                       "tune",
+                                       "precision",
+                                       "loss.uniformity",
+                                       "seed",
+                                       "threads",
+                                       "workers",
+                                       "shuffle",
+                                       "pairs",
+                                       "augment",
+                                       "frames",
+                                       "monitor",
+                                       "early_stopping",
+                                       "save_every",
+                                       "keep"};
+
+enum { CONTRACT = sizeof contract / sizeof contract[0] };
+
+START_TEST(keys_of_the_contract)
+{
+    int count = 0;
+    while (train_recipe_key(count))
+        count++;
+    ck_assert_int_eq(count, CONTRACT);
+    const TrainRecipe recipe = named("paper");
+    char value[TRAIN_TEXT_SIZE];
+    for (int i = 0; i < CONTRACT; i++) {
+        train_recipe_get(&recipe, contract[i], value); /* asserts that the key is there */
+        ck_assert_msg(value[0] != '\0', "%s", contract[i]);
+    }
+}
+END_TEST
+
+/* The published settings: arXiv 2503.19683 and 2508.06248. */
+START_TEST(built_in_recipes)
+{
+    const TrainRecipe paper = named("paper"), released = named("released"), gend = named("gend");
+    const TrainRecipe probe = named("probe"), cpu = named("cpu");
+    ck_assert(paper.batch_size == 128 && paper.epochs == 10 && paper.lr == 8e-5 &&
+              paper.min_lr == 5e-5);
+    ck_assert(paper.scheduler == TRAIN_SCHEDULER_COSINE && paper.warmup_epochs == 0 &&
+              !paper.drop_last);
+    ck_assert(paper.optimizer == TRAIN_OPTIMIZER_ADAMW && paper.beta1 == 0.9 &&
+              paper.beta2 == 0.999);
+    ck_assert(paper.weight_decay == 0 && paper.head == VIT_HEAD_LINEAR_NORM && paper.slerp);
+    ck_assert(paper.loss_ce == 1 && paper.loss_alignment == 0 && paper.loss_uniformity == 0);
+    ck_assert(paper.frames == 32 && paper.early_stopping == 0 && paper.shuffle && paper.seed == 42);
+    ck_assert_str_eq(paper.tune, "ln");
+    ck_assert_str_eq(paper.monitor, "val_map_video");
+    ck_assert(released.loss_alignment == 0.1 && released.loss_uniformity == 0.1 && released.slerp);
+    ck_assert(released.lr == paper.lr && released.epochs == paper.epochs);
+    ck_assert(gend.loss_alignment == 0.1 && gend.loss_uniformity == 0.5 && !gend.slerp);
+    ck_assert(gend.lr == 3e-4 && gend.min_lr == 1e-5 && gend.epochs == 30 &&
+              gend.early_stopping == 30);
+    ck_assert(gend.scheduler == TRAIN_SCHEDULER_CYCLIC && gend.cycle_epochs == 10);
+    ck_assert(gend.warmup_epochs == 1 && gend.drop_last && gend.batch_size == 128);
+    ck_assert_str_eq(probe.tune, "none");
+    ck_assert(cpu.frames == 4 && cpu.epochs == 5 && cpu.slerp);
+    for (int i = 0; i < 5; i++) {
+        const TrainRecipe recipe =
+            named((const char *const[]){"paper", "released", "gend", "probe", "cpu"}[i]);
+        Error error = {0};
+        ck_ok(train_recipe_check(&recipe, &error), &error);
+    }
+    Error error = {0};
+    TrainRecipe unknown;
+    ck_assert_int_eq(train_recipe_named(&unknown, "papr", &error), STATUS_USAGE);
+    ck_assert_ptr_nonnull(strstr(error.message, "paper"));
+}
+END_TEST
+
+/* A recipe that runs otherwise than published says so, until the user chooses for himself. */
+START_TEST(notes_tell_what_stands_in)
+{
+    TrainRecipe recipe = named("paper"), published = recipe;
+    Error error = {0};
+    char note[TRAIN_TEXT_SIZE];
+    const bool has_bf16 = train_recipe_set(&published, "precision", "bf16", &error) == STATUS_OK;
+    const bool noted = train_recipe_note(&recipe, note);
+    ck_assert_int_eq(strstr(note, "published bf16") == NULL, has_bf16);
+    ck_assert_int_eq(noted, note[0] != '\0');
+    ck_ok(train_recipe_set(&recipe, "augment", "off", &error), &error);
+    train_recipe_note(&recipe, note);
+    ck_assert_ptr_null(strstr(note, "augment"));
+    recipe = named("gend");
+    train_recipe_note(&recipe, note);
+    ck_assert_ptr_null(strstr(note, "augment = flip stands in for the published paper"));
+}
+END_TEST
+
+typedef struct Refusal {
+    const char *key, *value, *says;
+} Refusal;
+
+static const Refusal refusals[] = {
+    {"bath_size", "3", "did you mean batch_size?"},
+    {"learning_rate", "1", "no key"},
+    {"alignment", "1", "did you mean loss.alignment?"},
+    {"label_smoothing", "1", "did you mean loss.label_smoothing?"},
+    {"", "1", "no key"},
+    {"batch_size", "0", "from 1 to"},
+    {"batch_size", "1.5", "an integer"},
+    {"batch_size", "", "an integer"},
+    {"batch_size", "99999999999999999999", "an integer"},
+    {"batch_size", "4294967297", "an integer"},
+    {"epochs", "-1", "from 1"},
+    {"lr", "fast", "a number"},
+    {"lr", "nan", "a number"},
+    {"lr", "inf", "a number"},
+    {"lr", "1e-4x", "a number"},
+    {"lr", "0x1p-3", "a number"},
+    {"lr", "-1e-4", "from 0"},
+    {"beta1", "1", "below 1"},
+    {"loss.label_smoothing", "1", "below 1"},
+    {"slerp", "yes", "on or off"},
+    {"scheduler", "linear", "cosine, cyclic or constant"},
+    {"optimizer", "adam", "adamw or sgd"},
+    {"head", "linearnorm", "LinearNorm or linear"},
+    {"seed", "-1", "18446744073709551615"},
+    {"seed", "18446744073709551616", "18446744073709551615"},
+    {"tune", "", "characters"},
+    {"tune", "bias", "not in this version"},
+    {"tune", "ln,bias", "not in this version"},
+    {"tune", "lora:8", "not in this version"},
+    {"precision", "bf16", "not in this version"},
+    {"precision", "int8", "f32"},
+    {"pairs", "on", "not in this version"},
+    {"pairs", "1", "on or off"},
+    {"monitor", "val_map", "val_map_video"},
+    {"augment", "nonsense", "augment"},
+};
+
+START_TEST(refuses_by_name)
+{
+    const Refusal *const refusal = &refusals[_i];
+    TrainRecipe recipe = named("paper");
+    const TrainRecipe before = recipe;
+    Error error = {0};
+    ck_assert_int_eq(train_recipe_set(&recipe, refusal->key, refusal->value, &error), STATUS_USAGE);
+    ck_assert_msg(strstr(error.message, refusal->says) != NULL, "%s", error.message);
+    ck_assert_mem_eq(&recipe, &before, sizeof recipe);
+}
+END_TEST
+
+/* A text longer than its field is refused, not cut. */
+START_TEST(refuses_long_text)
+{
+    TrainRecipe recipe = named("paper");
+    char text[TRAIN_TEXT_SIZE + 1];
+    memset(text, 'x', sizeof text);
+    text[TRAIN_TEXT_SIZE] = '\0';
+    Error error = {0};
+    ck_assert_int_eq(train_recipe_set(&recipe, "tune", text, &error), STATUS_USAGE);
+    text[TRAIN_TEXT_SIZE - 1] = '\0';
+    ck_ok(train_recipe_set(&recipe, "tune", text, &error), &error);
+}
+END_TEST
+
+START_TEST(checks_what_no_single_key_can)
+{
+    const char *const bad[][2] = {{"min_lr", "1"}, {"micro_batch", "129"}, {"loss.ce", "0"}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        TrainRecipe recipe = named("paper");
+        Error error = {0};
+        ck_ok(train_recipe_set(&recipe, bad[i][0], bad[i][1], &error), &error);
+        ck_assert_int_eq(train_recipe_check(&recipe, &error), STATUS_USAGE);
+        ck_assert_ptr_eq(strstr(error.message, bad[i][0]), error.message);
+    }
+}
+END_TEST
+
+static void write_file(const char *folder, const char *text, size_t size, char path[FILE_PATH_SIZE])
+{
+    Error error = {0};
+    ck_ok(file_join(path, folder, "recipe.txt", &error), &error);
+    ck_ok(file_write(path, text, size, &error), &error);
+}
+
+/* Printing and reading gives every bit back, also under a locale that writes 0,5. */
+START_TEST(prints_and_reads_the_same_bits)
+{
+    char folder[4096], path[FILE_PATH_SIZE], *text = NULL;
+    size_t size = 0;
+    support_make_folder(folder);
+    setlocale(LC_ALL, "de_DE.UTF-8"); /* where it is installed */
+    TrainRecipe recipe = named("gend"), back = named("paper");
+    recipe.lr = 0.1 + 0.2;
+    recipe.min_lr = nextafter(1e-5, 1);
+    recipe.memory = 1.0 / 3;
+    recipe.loss_uniformity = 5e-324;
+    recipe.seed = UINT64_MAX;
+    snprintf(recipe.tune, sizeof recipe.tune, "*.layer_norm1.weight,*.5.*");
+    FILE *const stream = open_memstream(&text, &size);
+    train_recipe_print(&recipe, stream);
+    fclose(stream);
+    write_file(folder, text, size, path);
+    Error error = {0};
+    ck_ok(train_recipe_read(&back, path, &error), &error);
+    ck_assert_mem_eq(&recipe, &back, sizeof recipe);
+    ck_ok(train_recipe_same(&recipe, &back, &error), &error);
+    free(text);
+    support_remove_folder(folder);
+}
+END_TEST
+
+START_TEST(reads_comments_and_line_ends)
+{
+    static const char text[] =
+        "\xEF\xBB\xBF# a recipe\r\n\r\n  lr=1e-3 # high\r\n\tepochs =  2\r\nslerp = off";
+    char folder[4096], path[FILE_PATH_SIZE];
+    support_make_folder(folder);
+    write_file(folder, text, sizeof text - 1, path);
+    TrainRecipe recipe = named("paper");
+    Error error = {0};
+    ck_ok(train_recipe_read(&recipe, path, &error), &error);
+    ck_assert(recipe.lr == 1e-3 && recipe.epochs == 2 && !recipe.slerp);
+    support_remove_folder(folder);
+}
+END_TEST
+
+typedef struct BadFile {
+    const char *text;
+    Status status;
+    const char *says;
+} BadFile;
+
+static const BadFile bad_files[] = {
+    {"lr = 1e-3\nlearn = 3\n", STATUS_USAGE, "line 2: learn: is no key"},
+    {"\n\nlr 1e-3\n", STATUS_FAILED, "line 3: is not of the form"},
+    {"lr = 1\nlr = 2\n", STATUS_FAILED, "line 2: lr is set a second time"},
+    {"lr = 1\nrecipe = gend\n", STATUS_FAILED, "line 2: recipe = gend would undo"},
+    {"recipe = gent\n", STATUS_USAGE, "line 1: recipe gent"},
+    {"= 3\n", STATUS_USAGE, "line 1"},
+    {"precision = bf16\n", STATUS_USAGE, "not in this version"},
+};
+
+START_TEST(bad_files_name_the_line)
+{
+    const BadFile *const bad = &bad_files[_i];
+    char folder[4096], path[FILE_PATH_SIZE];
+    support_make_folder(folder);
+    write_file(folder, bad->text, strlen(bad->text), path);
+    TrainRecipe recipe = named("paper");
+    Error error = {0};
+    ck_assert_int_eq(train_recipe_read(&recipe, path, &error), bad->status);
+    ck_assert_msg(strstr(error.message, bad->says) != NULL, "%s", error.message);
+    ck_assert_ptr_nonnull(strstr(error.message, path));
+    support_remove_folder(folder);
+}
+END_TEST
+
+START_TEST(refuses_no_file_and_binary_files)
+{
+    char folder[4096], path[FILE_PATH_SIZE];
+    support_make_folder(folder);
+    write_file(folder, "lr\0 = 1\n", 8, path);
+    TrainRecipe recipe = named("paper");
+    Error error = {0};
+    ck_assert_int_eq(train_recipe_read(&recipe, path, &error), STATUS_FAILED);
+    error_clear(&error);
+    ck_assert_int_eq(train_recipe_read(&recipe, folder, &error), STATUS_FAILED);
+    support_remove_folder(folder);
+}
+END_TEST
+
+START_TEST(resume_compares_what_matters)
+{
+    const TrainRecipe saved = named("cpu");
+    TrainRecipe wanted = saved;
+    Error error = {0};
+    wanted.threads = 7;
+    wanted.workers = 1;
+    wanted.memory = 2;
+    wanted.micro_batch = 3;
+    ck_ok(train_recipe_same(&saved, &wanted, &error), &error);
+    wanted.lr = nextafter(wanted.lr, 1);
+    wanted.slerp = false;
+    ck_assert_int_eq(train_recipe_same(&saved, &wanted, &error), STATUS_USAGE);
+    ck_assert_int_eq(error.problems, 2);
+    ck_assert_str_eq(error.detail[1], "slerp was on and is now off");
+}
+END_TEST
+
+START_TEST(monitors_have_a_direction)
+{
+    ck_assert(train_monitor_descends("val_loss") && train_monitor_descends("val_eer_video"));
+    ck_assert(!train_monitor_descends("val_map_video") &&
+              !train_monitor_descends("val_auroc_frame"));
+}
+END_TEST
+
+/* Every path of the number reader against the library's strtod, and its grammar. */
+START_TEST(numbers_are_correctly_rounded)
+{
+    char text[64];
+    Random random = random_stream(1, RANDOM_TEST, 9, 0);
+    for (int i = 0; i < 200000; i++) {
+        const int digits = 1 + (int)random_below(&random, 20);
+        const double value =
+            (random_uniform(&random) - 0.5) * exp(120 * (random_uniform(&random) - 0.5) * (i % 3));
+        snprintf(text, sizeof text, i % 2 ? "%.*g" : "%.*e", digits, value);
+        double back = 0;
+        ck_assert_msg(train_number_parse(text, strlen(text), &back) && back == strtod(text, NULL),
+                      "%s", text);
+    }
+    const char *const good[] = {"1",
+                                "-0",
+                                ".5",
+                                "5.",
+                                "+1e5",
+                                "1E-400",
+                                "1e999",
+                                "0e0",
+                                "9007199254740993",
+                                "0.000000000000000000000000000001"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        double back = 0;
+        ck_assert_msg(train_number_parse(good[i], strlen(good[i]), &back) &&
+                          back == strtod(good[i], NULL),
+                      "%s", good[i]);
+    }
+    const char *const bad[] = {"",   ".",    "-",   "e5",  "1e", "1e+", "1 ",
+                               " 1", "0x10", "1,5", "1_0", "na", "--1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        double back = 0;
+        ck_assert_msg(!train_number_parse(bad[i], strlen(bad[i]), &back), "%s", bad[i]);
+    }
+    double special = 0;
+    ck_assert(train_number_parse("-Infinity", 9, &special) && special == (double)-INFINITY);
+    ck_assert(train_number_parse("NaN", 3, &special) && isnan(special));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("recipe");
+    TCase *const recipes = support_case(suite, "recipes", 10);
+    tcase_add_test(recipes, keys_of_the_contract);
+    tcase_add_test(recipes, built_in_recipes);
+    tcase_add_test(recipes, notes_tell_what_stands_in);
+    tcase_add_test(recipes, resume_compares_what_matters);
+    tcase_add_test(recipes, monitors_have_a_direction);
+    TCase *const values = support_case(suite, "values", 10);
+    tcase_add_loop_test(values, refuses_by_name, 0, sizeof refusals / sizeof refusals[0]);
+    tcase_add_test(values, refuses_long_text);
+    tcase_add_test(values, checks_what_no_single_key_can);
+    tcase_add_test(values, numbers_are_correctly_rounded);
+    TCase *const files = support_case(suite, "files", 10);
+    tcase_add_test(files, prints_and_reads_the_same_bits);
+    tcase_add_test(files, reads_comments_and_line_ends);
+    tcase_add_loop_test(files, bad_files_name_the_line, 0, sizeof bad_files / sizeof bad_files[0]);
+    tcase_add_test(files, refuses_no_file_and_binary_files);
+    return support_main(suite);
+}

@@ -1,0 +1,483 @@
+/*
+ * recipe.c - see recipe.h.
+ *
+ * The table below is the only place that knows the keys. A setting that a later version brings is in it
+ * already, and its value is refused by name: a recipe never runs as something else than it says.
+ */
+#include "train/recipe.h"
+
+#include "train/number.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+
+static const char *scheduler_name(int i)
+{
+    static const char *const names[] = {[TRAIN_SCHEDULER_COSINE] = "cosine",
+                                        [TRAIN_SCHEDULER_CYCLIC] = "cyclic",
+                                        [TRAIN_SCHEDULER_CONSTANT] = "constant"};
+    return i <= TRAIN_SCHEDULER_CONSTANT ? names[i] : NULL;
+}
+
+static const char *optimizer_name(int i)
+{
+    static const char *const names[] = {
+        [TRAIN_OPTIMIZER_ADAMW] = "adamw", [TRAIN_OPTIMIZER_SGD] = "sgd"};
+    return i <= TRAIN_OPTIMIZER_SGD ? names[i] : NULL;
+}
+
+static const char *head_name(int i)
+{
+    return i <= VIT_HEAD_LINEAR ? vit_head_kind_name((VitHeadKind)i) : NULL;
+}
+
+typedef struct Monitor {
+    const char *name;
+    bool descends;
+} Monitor;
+
+static const Monitor monitors[] = {
+    {"val_map_video", false},   {"val_map_frame", false}, {"val_auroc_video", false},
+    {"val_auroc_frame", false}, {"val_eer_video", true},  {"val_loss", true},
+};
+
+enum { MONITORS = sizeof monitors / sizeof monitors[0] };
+
+static const char *monitor_name(int i)
+{
+    return i < MONITORS ? monitors[i].name : NULL;
+}
+
+bool train_monitor_descends(const char *monitor)
+{
+    for (int i = 0; i < MONITORS; i++)
+        if (strcmp(monitors[i].name, monitor) == 0)
+            return monitors[i].descends;
+    assert(!"a known monitor");
+    return false;
+}
+
+/* What lies outside this version; NULL for a value that does not. Parts of a comma list count. */
+static const char *later_method(const char *tune)
+{
+    for (const char *part = tune; part; part = strchr(part, ',') ? strchr(part, ',') + 1 : NULL) {
+        const size_t length = strcspn(part, ",");
+        if (length == 4 && strncmp(part, "bias", 4) == 0)
+            return "tuning of biases";
+        if (strncmp(part, "lora", 4) == 0 && (length == 4 || part[4] == ':'))
+            return "LoRA";
+    }
+    return NULL;
+}
+
+static Status check_tune(const char *value, Error *error)
+{
+    const char *const later = later_method(value);
+    if (later)
+        return error_set(error, STATUS_USAGE,
+                         "tune=%s: %s is not in this version; use ln, none, all or "
+                         "a comma list of name patterns",
+                         value, later);
+    return STATUS_OK;
+}
+
+static Status check_precision(const char *value, Error *error)
+{
+    if (strcmp(value, "f32") == 0)
+        return STATUS_OK;
+    if (strcmp(value, "bf16") == 0)
+        return error_set(error, STATUS_USAGE,
+                         "precision=bf16: is not in this version; use precision=f32");
+    return error_set(error, STATUS_USAGE, "precision=%s: is no precision of training; use f32",
+                     value);
+}
+
+static Status check_augment(const char *value, Error *error)
+{
+    DataAugment augment;
+    return data_augment_parse(value, &augment, error);
+}
+
+static Status check_monitor(const char *value, Error *error)
+{
+    for (int i = 0; i < MONITORS; i++)
+        if (strcmp(value, monitor_name(i)) == 0)
+            return STATUS_OK;
+    return error_set(
+        error, STATUS_USAGE,
+        "monitor=%s: is not computed; use val_map_video, val_map_frame, val_auroc_video, "
+        "val_auroc_frame, val_eer_video or val_loss",
+        value);
+}
+
+static Status check_pairs(const char *value, Error *error)
+{
+    if (strcmp(value, "on") == 0)
+        return error_set(error, STATUS_USAGE, "pairs=on: is not in this version; use pairs=off");
+    return STATUS_OK;
+}
+
+typedef enum Type { INTEGER, UNSIGNED_64, REAL, SWITCH, CHOICE, TEXT } Type;
+
+typedef struct Setting {
+    const char *key;
+    Type type;
+    size_t offset, size;                              /* of the field in TrainRecipe */
+    double minimum, maximum;                          /* INTEGER, REAL */
+    bool below_maximum;                               /* REAL: the maximum itself is not allowed */
+    const char *(*choice)(int i);                     /* CHOICE: NULL past the last */
+    Status (*check)(const char *value, Error *error); /* TEXT, SWITCH; may be NULL */
+    bool free_on_resume;                              /* never changes a result */
+    const char *help;
+} Setting;
+
+#define FIELD(name) offsetof(TrainRecipe, name), sizeof(((TrainRecipe *)0)->name)
+#define MANY        1e6
+
+static const Setting settings[] = {
+    {"batch_size", INTEGER, FIELD(batch_size), 1, MANY, .help = "images of one optimizer step"},
+    {"micro_batch", INTEGER, FIELD(micro_batch), 0, MANY, .free_on_resume = true,
+     .help = "images in memory at once; 0 = chosen from memory"},
+    {"memory", REAL, FIELD(memory), 0, MANY, .free_on_resume = true,
+     .help = "GiB for the whole process; 0 = three quarters of the machine's"},
+    {"epochs", INTEGER, FIELD(epochs), 1, MANY, .help = "passes over the training set"},
+    {"max_steps", INTEGER, FIELD(max_steps), 0, INT_MAX,
+     .help = "end after so many steps; 0 = no limit"},
+    {"lr", REAL, FIELD(lr), 0, 1e3, .help = "highest learning rate"},
+    {"min_lr", REAL, FIELD(min_lr), 0, 1e3, .help = "lowest learning rate"},
+    {"scheduler", CHOICE, FIELD(scheduler), .choice = scheduler_name,
+     .help = "course of the learning rate"},
+    {"cycle_epochs", REAL, FIELD(cycle_epochs), 1e-3, MANY,
+     .help = "length of a cycle of scheduler=cyclic"},
+    {"warmup_epochs", REAL, FIELD(warmup_epochs), 0, MANY, .help = "linear rise from min_lr to lr"},
+    {"drop_last", SWITCH, FIELD(drop_last), .help = "leave out the short last batch of an epoch"},
+    {"optimizer", CHOICE, FIELD(optimizer), .choice = optimizer_name, .help = "rule of the step"},
+    {"beta1", REAL, FIELD(beta1), 0, 1, .below_maximum = true,
+     .help = "decay of the averaged gradient; momentum of sgd"},
+    {"beta2", REAL, FIELD(beta2), 0, 1, .below_maximum = true,
+     .help = "decay of the averaged square"},
+    {"weight_decay", REAL, FIELD(weight_decay), 0, 1e3,
+     .help = "on the head's W (and matrices under tune=all), never on biases and norms"},
+    {"grad_clip", REAL, FIELD(grad_clip), 0, 1e9, .help = "largest norm of the gradient; 0 = off"},
+    {"head", CHOICE, FIELD(head), .choice = head_name, .help = "classifier on the feature"},
+    {"loss.ce", REAL, FIELD(loss_ce), 0, 1e6, .help = "weight of the cross-entropy"},
+    {"loss.label_smoothing", REAL, FIELD(loss_label_smoothing), 0, 1, .below_maximum = true,
+     .help = "share of the target spread over both classes"},
+    {"loss.alignment", REAL, FIELD(loss_alignment), 0, 1e6, .help = "weight of the alignment"},
+    {"loss.uniformity", REAL, FIELD(loss_uniformity), 0, 1e6, .help = "weight of the uniformity"},
+    {"slerp", SWITCH, FIELD(slerp), .help = "mix features of one class on the sphere"},
+    {"tune", TEXT, FIELD(tune), .check = check_tune,
+     .help = "ln, none, all, or a comma list of name patterns; the head always trains"},
+    {"precision", TEXT, FIELD(precision), .check = check_precision, .help = "f32"},
+    {"seed", UNSIGNED_64, FIELD(seed), .help = "of everything random"},
+    {"threads", INTEGER, FIELD(threads), 0, 4096, .free_on_resume = true,
+     .help = "that compute; 0 = all processors"},
+    {"workers", INTEGER, FIELD(workers), 0, 4096, .free_on_resume = true,
+     .help = "threads that read images"},
+    {"shuffle", SWITCH, FIELD(shuffle),
+     .help = "a new order every epoch; off = order of the lists"},
+    {"pairs", SWITCH, FIELD(pairs), .check = check_pairs,
+     .help = "real and fake frames of one source video in one batch (not in this version)"},
+    {"augment", TEXT, FIELD(augment), .check = check_augment,
+     .help = "augmentation of training images"},
+    {"frames", INTEGER, FIELD(frames), 0, MANY,
+     .help = "used of each video, spread evenly; 0 = all"},
+    {"monitor", TEXT, FIELD(monitor), .check = check_monitor,
+     .help = "what the best epoch is chosen by"},
+    {"early_stopping", INTEGER, FIELD(early_stopping), 0, MANY,
+     .help = "epochs of patience without a better monitor; 0 = off"},
+    {"save_every", INTEGER, FIELD(save_every), 0, INT_MAX,
+     .help = "steps between saved states, beside every epoch's end; 0 = none"},
+    {"keep", INTEGER, FIELD(keep), 0, MANY,
+     .help = "adapters of the best epochs kept beside best and last; 0 = none"},
+};
+
+enum { SETTINGS = sizeof settings / sizeof settings[0] };
+
+/* The value of a setting as text. All types fit: TEXT is the longest. */
+static void print_value(const Setting *setting, const TrainRecipe *recipe,
+                        char out[TRAIN_TEXT_SIZE])
+{
+    const char *const field = (const char *)recipe + setting->offset;
+    int integer = 0;
+    double real = 0;
+    uint64_t seed = 0;
+    switch (setting->type) {
+    case INTEGER:
+        memcpy(&integer, field, sizeof integer);
+        snprintf(out, TRAIN_TEXT_SIZE, "%d", integer);
+        break;
+    case CHOICE: /* enums of this project are ints: checked in put_value */
+        memcpy(&integer, field, sizeof integer);
+        snprintf(out, TRAIN_TEXT_SIZE, "%s", setting->choice(integer));
+        break;
+    case UNSIGNED_64:
+        memcpy(&seed, field, sizeof seed);
+        snprintf(out, TRAIN_TEXT_SIZE, "%llu", (unsigned long long)seed);
+        break;
+    case REAL:
+        memcpy(&real, field, sizeof real);
+        train_number_format(out, real);
+        break;
+    case SWITCH:
+        snprintf(out, TRAIN_TEXT_SIZE, "%s", *(const bool *)field ? "on" : "off");
+        break;
+    case TEXT:
+        snprintf(out, TRAIN_TEXT_SIZE, "%s", field);
+        break;
+    }
+}
+
+const char *train_recipe_key(int i)
+{
+    assert(i >= 0);
+    return i < SETTINGS ? settings[i].key : NULL;
+}
+
+static const Setting *find_setting(const char *key)
+{
+    for (int i = 0; i < SETTINGS; i++)
+        if (strcmp(settings[i].key, key) == 0)
+            return &settings[i];
+    return NULL;
+}
+
+void train_recipe_get(const TrainRecipe *recipe, const char *key, char out[TRAIN_TEXT_SIZE])
+{
+    const Setting *const setting = find_setting(key);
+    assert(recipe && setting);
+    print_value(setting, recipe, out);
+}
+
+/* "cosine, cyclic or constant" */
+static void list_choices(const char *(*choice)(int i), char out[TRAIN_TEXT_SIZE])
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; choice(i) && used < TRAIN_TEXT_SIZE; i++) {
+        const char *const before = i == 0 ? "" : choice(i + 1) ? ", " : " or ";
+        used += (size_t)snprintf(out + used, TRAIN_TEXT_SIZE - used, "%s%s", before, choice(i));
+    }
+}
+
+/* What a setting accepts, in words. */
+static void describe_values(const Setting *setting, char out[TRAIN_TEXT_SIZE])
+{
+    char low[TRAIN_NUMBER_SIZE], high[TRAIN_NUMBER_SIZE];
+    train_number_format(low, setting->minimum);
+    train_number_format(high, setting->maximum);
+    switch (setting->type) {
+    case INTEGER:
+        snprintf(out, TRAIN_TEXT_SIZE, "an integer from %.0f to %.0f", setting->minimum,
+                 setting->maximum);
+        break;
+    case REAL:
+        snprintf(out, TRAIN_TEXT_SIZE, "a number from %s to %s%s", low,
+                 setting->below_maximum ? "below " : "", high);
+        break;
+    case UNSIGNED_64:
+        snprintf(out, TRAIN_TEXT_SIZE, "an integer from 0 to 18446744073709551615");
+        break;
+    case SWITCH:
+        snprintf(out, TRAIN_TEXT_SIZE, "on or off");
+        break;
+    case CHOICE:
+        list_choices(setting->choice, out);
+        break;
+    case TEXT:
+        snprintf(out, TRAIN_TEXT_SIZE, "1 to %zu characters", setting->size - 1);
+        break;
+    }
+}
+
+static bool parse_signed(const char *value, int64_t *out)
+{
+    const bool negative = value[0] == '-';
+    uint64_t magnitude = 0;
+    if (!train_integer_parse(value + negative, strlen(value + negative), &magnitude) ||
+        magnitude > INT64_MAX)
+        return false;
+    *out = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    return true;
+}
+
+static bool in_range(const Setting *setting, double value)
+{
+    return value >= setting->minimum &&
+           (setting->below_maximum ? value < setting->maximum : value <= setting->maximum);
+}
+
+/* Stores `value` in its field; false, and nothing stored, if the setting does not accept it. */
+static bool put_value(const Setting *setting, TrainRecipe *recipe, const char *value)
+{
+    _Static_assert(sizeof(TrainScheduler) == sizeof(int) &&
+                       sizeof(TrainOptimizerKind) == sizeof(int) &&
+                       sizeof(VitHeadKind) == sizeof(int),
+                   "choices are stored as int");
+    char *const field = (char *)recipe + setting->offset;
+    const size_t length = strlen(value);
+    int64_t integer = 0;
+    double real = 0;
+    switch (setting->type) {
+    case INTEGER:
+        if (!parse_signed(value, &integer) || !in_range(setting, (double)integer))
+            return false;
+        memcpy(field, &(const int){(int)integer}, sizeof(int));
+        return true;
+    case UNSIGNED_64: {
+        uint64_t seed = 0;
+        if (!train_integer_parse(value, length, &seed))
+            return false;
+        memcpy(field, &seed, sizeof seed);
+        return true;
+    }
+    case REAL:
+        if (!train_number_parse(value, length, &real) || !in_range(setting, real))
+            return false;
+        real += 0.0; /* -0 is 0: it would print differently and fail the check of --resume */
+        memcpy(field, &real, sizeof real);
+        return true;
+    case SWITCH: {
+        const bool on = strcmp(value, "on") == 0;
+        if (!on && strcmp(value, "off") != 0)
+            return false;
+        memcpy(field, &on, sizeof on);
+        return true;
+    }
+    case CHOICE:
+        for (int i = 0; setting->choice(i); i++)
+            if (strcmp(setting->choice(i), value) == 0) {
+                memcpy(field, &i, sizeof i);
+                return true;
+            }
+        return false;
+    case TEXT:
+        if (length == 0 || length >= setting->size)
+            return false;
+        memset(field, 0, setting->size);
+        memcpy(field, value, length);
+        return true;
+    }
+    return false;
+}
+
+enum { LONGEST_KEY = 40 };
+
+/* Levenshtein's distance: insertions, deletions and replacements that lead from a to b. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[LONGEST_KEY + 1];
+    const size_t columns = strlen(b);
+    assert(columns <= LONGEST_KEY);
+    for (size_t j = 0; j <= columns; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < columns; j++) {
+            const size_t replaced = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            const size_t shorter = row[j] < row[j + 1] ? row[j] : row[j + 1];
+            row[j + 1] = replaced < shorter + 1 ? replaced : shorter + 1;
+        }
+    }
+    return row[columns];
+}
+
+static Status unknown_key(const char *key, Error *error)
+{
+    const char *nearest = settings[0].key;
+    size_t distance = SIZE_MAX;
+    for (int i = 0; i < SETTINGS; i++) {
+        /* The last part alone counts too, so that "alignment" finds "loss.alignment". */
+        const char *const dot = strchr(settings[i].key, '.');
+        size_t d = edit_distance(key, settings[i].key);
+        if (dot && edit_distance(key, dot + 1) < d)
+            d = edit_distance(key, dot + 1);
+        if (d < distance) {
+            distance = d;
+            nearest = settings[i].key;
+        }
+    }
+    return error_set(error, STATUS_USAGE, "%.80s: is no key of a recipe; did you mean %s?", key,
+                     nearest);
+}
+
+Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value, Error *error)
+{
+    assert(recipe && key && value && error);
+    const Setting *const setting = find_setting(key);
+    if (!setting)
+        return unknown_key(key, error);
+    if (setting->type != TEXT || (value[0] != '\0' && strlen(value) < setting->size))
+        TRY(setting->check ? setting->check(value, error) : STATUS_OK);
+    if (put_value(setting, recipe, value))
+        return STATUS_OK;
+    char accepted[TRAIN_TEXT_SIZE];
+    describe_values(setting, accepted);
+    return error_set(error, STATUS_USAGE, "%s=%.80s: is no value of this key; give %s", key, value,
+                     accepted);
+}
+
+Status train_recipe_check(const TrainRecipe *recipe, Error *error)
+{
+    assert(recipe && error);
+    if (recipe->min_lr > recipe->lr)
+        return error_set(error, STATUS_USAGE, "min_lr=%g: is above lr=%g; lower min_lr or raise lr",
+                         recipe->min_lr, recipe->lr);
+    if (recipe->micro_batch > recipe->batch_size)
+        return error_set(
+            error, STATUS_USAGE,
+            "micro_batch=%d: is larger than batch_size=%d; lower it, or give 0 to have it chosen",
+            recipe->micro_batch, recipe->batch_size);
+    if (recipe->loss_ce <= 0 && recipe->loss_alignment <= 0 && recipe->loss_uniformity <= 0)
+        return error_set(error, STATUS_USAGE,
+                         "loss.ce: all three weights of the loss are 0; set one of them above 0");
+    return STATUS_OK;
+}
+
+void train_recipe_print(const TrainRecipe *recipe, FILE *stream)
+{
+    char value[TRAIN_TEXT_SIZE];
+    fprintf(stream, "recipe = %s\n", recipe->name);
+    for (int i = 0; i < SETTINGS; i++) {
+        print_value(&settings[i], recipe, value);
+        fprintf(stream, "%s = %s\n", settings[i].key, value);
+    }
+}
+
+void train_recipe_describe(FILE *stream)
+{
+    char values[TRAIN_TEXT_SIZE];
+    for (int i = 0; i < SETTINGS; i++) {
+        describe_values(&settings[i], values);
+        if (settings[i].type == TEXT)
+            fprintf(stream, "  %-21s %s\n", settings[i].key, settings[i].help);
+        else
+            fprintf(stream, "  %-21s %s (%s)\n", settings[i].key, settings[i].help, values);
+    }
+}
+
+Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Error *error)
+{
+    assert(saved && wanted && error);
+    char before[TRAIN_TEXT_SIZE], now[TRAIN_TEXT_SIZE];
+    const char *first = NULL;
+    for (int i = 0; i < SETTINGS; i++) {
+        print_value(&settings[i], saved, before);
+        print_value(&settings[i], wanted, now);
+        if (settings[i].free_on_resume || strcmp(before, now) == 0)
+            continue;
+        error_detail(error, "%s was %s and is now %s", settings[i].key, before, now);
+        first = first ? first : settings[i].key;
+    }
+    if (!first)
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_USAGE,
+        "%s: %s than in the run to resume; give the saved values, or start a "
+        "new run (only threads, workers, memory and micro_batch may change)",
+        first, error->problems == 1 ? "is set otherwise" : "and other keys are set otherwise");
+}
