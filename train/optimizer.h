@@ -1,5 +1,8 @@
 /*
  * optimizer.h - AdamW and SGD over the flat array of what trains, and the learning-rate schedules.
+ *
+ * An optimizer belongs to one run and one thread. Its whole state is `first`, `second` and `steps`, which
+ * the checkpoint saves and restores. The rate is no part of it: it is a function of the step.
  */
 #ifndef LNCLIP_TRAIN_OPTIMIZER_H
 #define LNCLIP_TRAIN_OPTIMIZER_H
@@ -16,26 +19,39 @@ typedef struct TrainOptimizer {
     int64_t steps; /* completed */
 } TrainOptimizer;
 
+/*
+ * An optimizer of `count` numbers, moments zero, no step done. STATUS_FAILED without memory; *optimizer is
+ * empty then. Owned by the caller: train_optimizer_destroy, which an empty one survives.
+ */
 Status train_optimizer_create(TrainOptimizer *optimizer, const TrainRecipe *recipe, size_t count,
                               Error *error);
 void train_optimizer_destroy(TrainOptimizer *optimizer);
 
 /*
- * One step at rate `lr` over tuned->values from tuned->grads. AdamW: Loshchilov & Hutter, arXiv 1711.05101, in
- * the order of operations of torch.optim.AdamW (decay first; denominators sqrt(v)/sqrt(1-b2^t) + eps).
- * SGD: torch.optim.SGD with momentum beta1. Decay acts on entries that decay only.
+ * One step at rate `lr` over tuned->values from tuned->grads, which stay; steps grows by one. f32 throughout,
+ * with the scalars rounded to f32, as PyTorch's single-tensor code computes. AdamW: Loshchilov & Hutter,
+ * arXiv 1711.05101, in the order of operations of torch.optim.AdamW (decay first; denominator
+ * sqrt(v)/sqrt(1-b2^t) + eps). SGD: torch.optim.SGD with momentum beta1. Decay acts on entries that
+ * decay only. tuned->count must be the optimizer's. Cannot fail, allocates nothing.
  */
 void train_optimizer_step(TrainOptimizer *optimizer, VitTuned *tuned, double lr);
 
-/* Euclidean norm of tuned->grads, in double. */
+/* Euclidean norm of tuned->grads, summed in double in their order. Not finite if a gradient is not. */
 double train_grad_norm(const VitTuned *tuned);
 
-/* Scales the gradients so that their norm is at most `limit`, as torch.nn.utils.clip_grad_norm_. */
+/*
+ * Scales the gradients by limit / (norm + 1e-6) if that is below 1, as torch.nn.utils.clip_grad_norm_.
+ * `norm` is their train_grad_norm, limit > 0. Does nothing for a norm that is not a number.
+ */
 void train_clip_grads(VitTuned *tuned, double norm, double limit);
 
 /*
- * The rate of optimizer step `step` (from 0) of `total`, with `steps_per_epoch` for cycles and warm-up.
- * cosine: min + (lr - min)/2 (1 + cos(pi s / T)). See docs/recipes.md.
+ * The rate of optimizer step s = `step` (from 0) of T = `total`, with `steps_per_epoch` for cycles and warm-up.
+ * Warm-up, w = round(warmup_epochs steps_per_epoch) steps: min + (lr - min) s/w, so step 0 runs at min.
+ * Then, with s' = s - w:
+ *   cosine:   min + (lr - min)/2 (1 + cos(pi s'/(T - w))): the first step at lr, the last just above min
+ *   cyclic:   the same with s' mod c and c = round(cycle_epochs steps_per_epoch) for T - w: warm restarts
+ *   constant: lr
  */
 double train_learning_rate(const TrainRecipe *recipe, int64_t step, int64_t total,
                            int64_t steps_per_epoch);

@@ -1,0 +1,46 @@
+/*
+ * schedule.c - the learning rate of a step, in closed form: see optimizer.h.
+ *
+ * A pure function of the step, so that resuming needs no state. PyTorch's schedulers reach the same numbers
+ * by recursion (CosineAnnealingLR) or by counting cycles (CosineAnnealingWarmRestarts).
+ */
+#include "train/optimizer.h"
+
+#include <assert.h>
+#include <math.h>
+
+/* Whole steps in so many epochs, at least `least`. */
+static int64_t steps_in(double epochs, int64_t steps_per_epoch, int64_t least)
+{
+    const int64_t steps = llround(epochs * (double)steps_per_epoch);
+    return steps > least ? steps : least;
+}
+
+/* From lr at position 0 to min_lr at position `length`, along half a cosine. */
+static double half_cosine(const TrainRecipe *recipe, int64_t position, int64_t length)
+{
+    const double pi = 3.14159265358979323846;
+    const double height = 0.5 * (recipe->lr - recipe->min_lr);
+    return recipe->min_lr + height * (1 + cos(pi * (double)position / (double)length));
+}
+
+double train_learning_rate(const TrainRecipe *recipe, int64_t step, int64_t total,
+                           int64_t steps_per_epoch)
+{
+    assert(recipe && step >= 0 && step < total && steps_per_epoch > 0);
+    const int64_t warmup = steps_in(recipe->warmup_epochs, steps_per_epoch, 0);
+    if (step < warmup)
+        return recipe->min_lr + (recipe->lr - recipe->min_lr) * ((double)step / (double)warmup);
+    switch (recipe->scheduler) {
+    case TRAIN_SCHEDULER_COSINE:
+        return half_cosine(recipe, step - warmup, total - warmup);
+    case TRAIN_SCHEDULER_CYCLIC: {
+        const int64_t cycle = steps_in(recipe->cycle_epochs, steps_per_epoch, 1);
+        return half_cosine(recipe, (step - warmup) % cycle, cycle);
+    }
+    case TRAIN_SCHEDULER_CONSTANT:
+        return recipe->lr;
+    }
+    assert(!"a known scheduler");
+    return recipe->lr;
+}
