@@ -61,6 +61,23 @@ void support_remove_folder(const char *path)
     ck_assert_int_eq(system(command), 0);
 }
 
+void support_engine_open(SupportEngine *engine, int threads, size_t bytes)
+{
+    Error error = {0};
+    ck_ok(threads_create(&engine->threads, threads, &error), &error);
+    ck_ok(bytes ? arena_create(&engine->arena, bytes, &error)
+                : arena_create_measuring(&engine->arena, &error),
+          &error);
+    ck_ok(tape_create(&engine->tape, engine->arena, engine->threads, 64, &error), &error);
+}
+
+void support_engine_close(SupportEngine *engine)
+{
+    tape_destroy(engine->tape);
+    arena_destroy(engine->arena);
+    threads_destroy(engine->threads);
+}
+
 void support_golden(char out[4096], const char *name)
 {
     const char *const base = getenv("LNCLIP_GOLDEN");

@@ -19,13 +19,12 @@ int support_main(Suite *suite);
 TCase *support_case(Suite *suite, const char *name, double timeout);
 
 /* Asserts that a call succeeded, printing the error's message and details otherwise. */
-#define ck_ok(call, error)                                                                         \
-    ck_assert_msg((call) == STATUS_OK, "%s: %s", #call, (error)->message)
+#define ck_ok(call, error) ck_assert_msg((call) == STATUS_OK, "%s: %s", #call, (error)->message)
 
 /* |a - b| <= tolerance * max(1, |b|). */
 #define ck_close(a, b, tolerance)                                                                  \
-    ck_assert_msg(support_close((double)(a), (double)(b), (tolerance)), "%s = %.9g, expected %.9g", #a, \
-                  (double)(a), (double)(b))
+    ck_assert_msg(support_close((double)(a), (double)(b), (tolerance)),                            \
+                  "%s = %.9g, expected %.9g", #a, (double)(a), (double)(b))
 int support_close(double a, double b, double tolerance);
 
 /* Relative error |a - b| / |b| of two vectors (Euclidean norms, double). */
@@ -37,6 +36,17 @@ void support_fill_normal(float *values, size_t n, unsigned stream, double scale)
 /* A fresh folder under $TMPDIR (or /tmp), deleted with all in it by support_remove_folder. */
 void support_make_folder(char out[4096]);
 void support_remove_folder(const char *path);
+
+/* A tape over an arena of its own: what a test needs to run operations. */
+typedef struct SupportEngine {
+    Threads *threads;
+    Arena *arena;
+    Tape *tape;
+} SupportEngine;
+
+/* Opens one for a few dozen operations. `bytes` is the arena's capacity; 0 makes it a measuring arena. */
+void support_engine_open(SupportEngine *engine, int threads, size_t bytes);
+void support_engine_close(SupportEngine *engine);
 
 /* Path of a golden file: tests/golden/NAME, found through $LNCLIP_GOLDEN (default tests/golden). */
 void support_golden(char out[4096], const char *name);

@@ -229,11 +229,15 @@ static const Case cases[] = {
     {OP_CROSS_ENTROPY, "cross_entropy_0.1", {"x"}, build_cross_entropy_smoothed, 1e-7},
     {OP_ALIGNMENT, "alignment", {"z"}, build_alignment, 1e-7},
     {OP_ALIGNMENT, "alignment_collinear", {"z"}, build_alignment, 1e-7},
+    {OP_ALIGNMENT, "alignment_equal_but_rounding", {"z"}, build_alignment, 1e-7},
     {OP_ALIGNMENT, "alignment_no_pair", {"z"}, build_alignment, 0},
     {OP_UNIFORMITY, "uniformity", {"z"}, build_uniformity, 1e-7},
     {OP_UNIFORMITY, "uniformity_collinear", {"z"}, build_uniformity, 1e-7},
+    /* Squared distances near 1e-11: the rounding of a 1 beside them in double is already 1e-5 of them. */
+    {OP_UNIFORMITY, "uniformity_equal_but_rounding", {"z"}, build_uniformity, 1e-7},
     {OP_SLERP, "slerp", {"z"}, build_slerp, 1e-7},
     {OP_SLERP, "slerp_collinear", {"z"}, build_slerp, 2e-7},
+    {OP_SLERP, "slerp_near_clamp", {"z"}, build_slerp, 2e-7},
     {OP_SLERP, "slerp_clamped", {"z"}, build_slerp, 2e-7},
     {OP_SLERP, "slerp_opposite", {"z"}, build_slerp, 2e-7},
 };
@@ -270,10 +274,9 @@ START_TEST(equals_pytorch)
     support_golden(path, "ops.safetensors");
     SafeTensors *file;
     ck_ok(safetensors_open(&file, path, &error), &error);
-    Arena *arena;
-    ck_ok(arena_create(&arena, 1 << 20, &error), &error);
-    Bench bench = {.file = file, .name = c->name};
-    ck_ok(tape_create(&bench.tape, arena, NULL, 8, &error), &error);
+    SupportEngine engine;
+    support_engine_open(&engine, 1, 1 << 20);
+    Bench bench = {.file = file, .name = c->name, .tape = engine.tape};
     const int operands = load_operands(&bench, c);
 
     Tensor *const y = c->build(&bench);
@@ -292,8 +295,7 @@ START_TEST(equals_pytorch)
     }
     free(bench.probabilities);
     free(seed);
-    tape_destroy(bench.tape);
-    arena_destroy(arena);
+    support_engine_close(&engine);
     safetensors_close(file);
 }
 END_TEST

@@ -18,7 +18,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_OPERANDS = 8, MAX_OPTIONS = 4, SAMPLED = 48, ARENA_BYTES = 1 << 24 };
+enum { MAX_OPERANDS = 8, MAX_OPTIONS = 4, SAMPLED = 48, ARENA_BYTES = 1 << 21 };
 
 typedef struct Case Case;
 
@@ -264,21 +264,17 @@ static void bench_open(Bench *bench, const Case *c)
         bench->data[i] = malloc(bench->count[i] * sizeof(float));
         support_fill_normal(bench->data[i], bench->count[i], (unsigned)i, 1);
     }
-    Arena *arena;
-    Tape *tape;
-    Error error = {0};
-    ck_ok(arena_create_measuring(&arena, &error), &error);
-    ck_ok(tape_create(&tape, arena, NULL, 8, &error), &error);
+    SupportEngine engine;
+    support_engine_open(&engine, 1, 0);
     Tensor leaf[MAX_OPERANDS], *in[MAX_OPERANDS];
     for (int i = 0; i < bench->operands; i++) {
         leaf[i] = operand_leaf(bench, i, 0, batch_of(bench));
         in[i] = &leaf[i];
     }
-    bench->outputs = tensor_count(c->build(c, tape, in));
+    bench->outputs = tensor_count(c->build(c, engine.tape, in));
     bench->seed = malloc(bench->outputs * sizeof(float));
     support_fill_normal(bench->seed, bench->outputs, 100, 1);
-    tape_destroy(tape);
-    arena_destroy(arena);
+    support_engine_close(&engine);
 }
 
 static void bench_close(Bench *bench)
@@ -320,7 +316,10 @@ static void run_samples(const Bench *bench, Tape *tape, unsigned mask, int first
     const size_t start = count == bench->outputs ? 0 : (size_t)first * count / (size_t)samples;
     if (!tape_is_planning(tape))
         memcpy(run->y + start, tensor_f32(y), count * sizeof(float));
-    if (mask) {
+    if (mask == 0) {
+        ck_assert_int_eq(tape_nodes(tape), 0);
+        ck_assert_uint_eq(tape_kept_bytes(tape), 0);
+    } else {
         tape_release(tape, y);
         tape_backward(tape, y, bench->seed + start);
     }
@@ -331,21 +330,14 @@ static void run_samples(const Bench *bench, Tape *tape, unsigned mask, int first
 }
 
 /* The same over a fresh tape; returns the arena's peak. */
-static size_t run_whole(const Bench *bench, int threads_wanted, unsigned mask, Run *run)
+static size_t run_whole(const Bench *bench, int threads, unsigned mask, Run *run)
 {
-    Error error = {0};
-    Threads *threads;
-    Arena *arena;
-    Tape *tape;
-    ck_ok(threads_create(&threads, threads_wanted, &error), &error);
-    ck_ok(arena_create(&arena, ARENA_BYTES, &error), &error);
-    ck_ok(tape_create(&tape, arena, threads, 8, &error), &error);
-    run_samples(bench, tape, mask, 0, batch_of(bench), run);
-    const size_t peak = arena_peak(arena);
-    ck_assert_uint_eq(arena_used(arena), 0);
-    tape_destroy(tape);
-    arena_destroy(arena);
-    threads_destroy(threads);
+    SupportEngine engine;
+    support_engine_open(&engine, threads, ARENA_BYTES);
+    run_samples(bench, engine.tape, mask, 0, batch_of(bench), run);
+    const size_t peak = arena_peak(engine.arena);
+    ck_assert_uint_eq(arena_used(engine.arena), 0);
+    support_engine_close(&engine);
     return peak;
 }
 
@@ -395,18 +387,15 @@ START_TEST(equals_finite_differences)
     bench_open(&bench, &cases[_i]);
     Run analytic = run_open(&bench), run = run_open(&bench);
     run_whole(&bench, 1, all_operands(&bench), &analytic);
-    Error error = {0};
-    Arena *arena;
-    Tape *tape;
-    ck_ok(arena_create(&arena, ARENA_BYTES, &error), &error);
-    ck_ok(tape_create(&tape, arena, NULL, 8, &error), &error);
+    SupportEngine engine;
+    support_engine_open(&engine, 1, ARENA_BYTES);
     for (int i = 0; i < bench.operands; i++) {
         float expected[SAMPLED], found[SAMPLED];
         const size_t checked = bench.count[i] < SAMPLED ? bench.count[i] : SAMPLED;
         for (size_t n = 0; n < checked; n++) {
             /* Spread over the operand, the last number included. */
             const size_t at = checked > 1 ? n * (bench.count[i] - 1) / (checked - 1) : 0;
-            expected[n] = (float)difference_quotient(&bench, tape, &run, i, at);
+            expected[n] = (float)difference_quotient(&bench, engine.tape, &run, i, at);
             found[n] = analytic.grad[i][at];
         }
         const double relative = support_relative_error(found, expected, checked);
@@ -414,8 +403,7 @@ START_TEST(equals_finite_differences)
         ck_assert_msg(relative <= tolerance, "%s, operand %d: relative error %.3g, allowed %.3g",
                       cases[_i].name, i, relative, tolerance);
     }
-    tape_destroy(tape);
-    arena_destroy(arena);
+    support_engine_close(&engine);
     run_close(&analytic);
     run_close(&run);
     bench_close(&bench);
@@ -488,17 +476,13 @@ START_TEST(micro_batches_change_no_bit)
     const int B = batch_of(&bench);
     Run whole = run_open(&bench), parts = run_open(&bench);
     run_whole(&bench, 2, all_operands(&bench), &whole);
-    Error error = {0};
-    Arena *arena;
-    Tape *tape;
-    ck_ok(arena_create(&arena, ARENA_BYTES, &error), &error);
-    ck_ok(tape_create(&tape, arena, NULL, 8, &error), &error);
+    SupportEngine engine;
+    support_engine_open(&engine, 1, ARENA_BYTES);
     for (int first = 0; first < B; first += first ? 2 : 1) /* one sample, then two at a time */
-        run_samples(&bench, tape, all_operands(&bench), first,
+        run_samples(&bench, engine.tape, all_operands(&bench), first,
                     first == 0 ? 1 : (B - first < 2 ? B - first : 2), &parts);
     assert_same_bits(&bench, &parts, &whole, all_operands(&bench), "in micro-batches");
-    tape_destroy(tape);
-    arena_destroy(arena);
+    support_engine_close(&engine);
     run_close(&whole);
     run_close(&parts);
     bench_close(&bench);
@@ -512,18 +496,11 @@ START_TEST(planning_measures_what_runs)
     for (unsigned mask = 0; mask <= all_operands(&bench); mask++) {
         Run run = run_open(&bench);
         const size_t taken = run_whole(&bench, 2, mask, &run);
-        Error error = {0};
-        Threads *threads;
-        Arena *arena;
-        Tape *tape;
-        ck_ok(threads_create(&threads, 2, &error), &error);
-        ck_ok(arena_create_measuring(&arena, &error), &error);
-        ck_ok(tape_create(&tape, arena, threads, 8, &error), &error);
-        run_samples(&bench, tape, mask, 0, batch_of(&bench), &run);
-        ck_assert_uint_eq(arena_peak(arena), taken);
-        tape_destroy(tape);
-        arena_destroy(arena);
-        threads_destroy(threads);
+        SupportEngine engine;
+        support_engine_open(&engine, 2, 0);
+        run_samples(&bench, engine.tape, mask, 0, batch_of(&bench), &run);
+        ck_assert_uint_eq(arena_peak(engine.arena), taken);
+        support_engine_close(&engine);
         run_close(&run);
     }
     bench_close(&bench);

@@ -129,7 +129,7 @@ for smoothing in (0, 0.1):
          {"x": normal(6, 4, scale=5)}, {"labels": classes})
 
 labels = [0, 1, 1, 0, 2, 0, 1]
-for name, spread in (("", 1.0), ("_collinear", 3e-4)):
+for name, spread in (("", 1.0), ("_collinear", 3e-4), ("_equal_but_rounding", 3e-6)):
     emit("alignment" + name, alignment, {"z": collinear(7, 24, spread)}, {"labels": labels})
     emit("uniformity" + name, uniformity, {"z": collinear(7, 24, spread)})
 emit("alignment_no_pair", alignment, {"z": collinear(3, 8, 1.0)}, {"labels": [0, 1, 2]})
@@ -138,6 +138,7 @@ between = {"t": random.uniform(size=7).astype(np.float32)}
 partner = {"partner": [3, -1, 0, 5, 6, 5, 2]}  # row 5 meets itself: there the clamp holds the cosine
 emit("slerp", slerp, {"z": normal(7, 24)}, partner, between)
 emit("slerp_collinear", slerp, {"z": 20 * collinear(7, 24, 3e-3)}, partner, between)
+emit("slerp_near_clamp", slerp, {"z": collinear(7, 24, 5e-4)}, partner, between)  # 1 - cos near 2.5e-7
 emit("slerp_clamped", slerp, {"z": collinear(7, 24, 1e-5)}, partner, between)
 opposite = normal(2, 24)
 opposite[1] = -opposite[0] + 1e-2 * opposite[1]
