@@ -1,5 +1,9 @@
 /*
  * adapter.h - small files with what training changed: LayerNorms and head.
+ *
+ * What an adapter may change is what its metadata "tune" says, every LayerNorm if it says nothing. All
+ * other encoder tensors in it are frozen ones: they must equal the base, for otherwise the adapter was made
+ * for another model, and its LayerNorms alone would give results that mean nothing.
  */
 #ifndef LNCLIP_VIT_ADAPTER_H
 #define LNCLIP_VIT_ADAPTER_H
@@ -8,8 +12,9 @@
 
 /* What vit_adapter_read found and did, for the user. */
 typedef struct VitAdapterReport {
-    int layer_norms_set; /* tensors of LayerNorms taken over */
+    int layer_norms_set;  /* tensors of LayerNorms taken over */
     int layer_norms_kept; /* tensors of LayerNorms the file lacks: base values stay */
+    int others_set;       /* other tensors taken over, which its metadata "tune" names as trained */
     bool head_set;
     int frozen_equal; /* other tensors in it, found equal to the base */
 } VitAdapterReport;
@@ -17,23 +22,28 @@ typedef struct VitAdapterReport {
 /*
  * Sets LayerNorms and head of `vit` and `head` from a .safetensors file: native names as in a GenD file
  * ("feature_extractor.vision_model.….weight", "model.linear.{weight,bias}"), the same without prefixes,
- * "head.{weight,bias}". Any subset. All or nothing: on failure neither vit nor head has changed.
- * STATUS_FAILED for an unknown name, another width (both shapes named), a base model of another
- * fingerprint, or a frozen tensor that differs from the base. The head's kind is read from the metadata
- * ("head"), else stays as it is in *head. Call before vit_tune.
+ * "head.{weight,bias}", and peft's LN-tuning names. Any subset. All or nothing: on failure neither vit nor
+ * head has changed. STATUS_FAILED for unknown names (all counted), another width (both shapes named), a
+ * base model of another fingerprint, or a frozen tensor that differs from the base. The head's kind is read
+ * from the metadata ("head"), else stays as it is in *head. vit->fingerprint stays that of the base. Call
+ * before vit_tune. `head` may be NULL if only features are wanted.
  */
 Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterReport *report,
                         Error *error);
 
 /*
  * Writes the tensors of `tuned` under their native names, with `metadata` [metadata_count] and, added
- * here, "format", "head", "base_fingerprint", "base_arch". Atomic.
+ * here, "format", "head", "tune", "base_fingerprint", "base_arch". Atomic. The bytes depend on the
+ * arguments alone. `head` may be NULL if `tuned` has none.
  */
-Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tuned, const char *path,
-                         const SafeTensorsMetadata *metadata, int metadata_count, Error *error);
+Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tuned,
+                         const char *path, const SafeTensorsMetadata *metadata, int metadata_count,
+                         Error *error);
 
 /*
- * The head inside a model file (GenD): sets *head (created by the caller) and *found.
+ * The head inside the file a model was loaded from (GenD): sets the numbers and kind of *head (created by
+ * the caller) if there is one, and *found. Its kind is the metadata's, else the config.json's, else stays.
+ * STATUS_FAILED for a head of another shape or half a head.
  */
 Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error);
 

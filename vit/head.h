@@ -15,8 +15,8 @@ enum { VIT_CLASSES = 2 }; /* 0 real, 1 fake */
 
 typedef struct VitHead {
     VitHeadKind kind;
-    Tensor weight; /* [2,D] */
-    Tensor bias;   /* [2] */
+    Tensor weight;  /* [2,D] */
+    Tensor bias;    /* [2] */
     float *storage; /* its own memory until the tuner adopts the numbers */
 } VitHead;
 

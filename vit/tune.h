@@ -10,10 +10,11 @@
 #include "vit/head.h"
 
 typedef struct VitTunedEntry {
-    const char *name; /* full native name: "feature_extractor.vision_model...." or "model.linear.weight" */
+    const char
+        *name; /* full native name: "feature_extractor.vision_model...." or "model.linear.weight" */
     Tensor *tensor;
     size_t offset, count; /* floats, within values and grads */
-    bool decays;          /* weight decay applies: the head's W, and matrices under tune=all */
+    bool decays; /* weight decay applies: two or more dimensions, so never biases and norms */
 } VitTunedEntry;
 
 typedef struct VitTuned {
@@ -21,19 +22,27 @@ typedef struct VitTuned {
     float *grads;  /* [count] */
     float *base;   /* [count] the values before training: drift, and what an adapter changes */
     size_t count;
-    VitTunedEntry *entries; /* [entry_count], LayerNorms in the order of the encoder, then the head */
+    VitTunedEntry *entries; /* [entry_count], in the order of the encoder, then the head */
     int entry_count;
+    char *tune;  /* what was asked for: goes into adapters, so that they can be read back */
+    char *names; /* the memory behind the entries' names */
 } VitTuned;
 
 /*
- * tune: "ln" (every LayerNorm), "none" (the head alone), "all", or a comma list of name patterns
- * (fnmatch, against names from "vision_model." on). The head always trains. STATUS_USAGE for a pattern
- * that matches nothing, or a method this build lacks (named). `head` may be NULL only for
- * pretraining, where none exists. vit and head must outlive *tuned; destroy it first.
+ * Which parameters `tune` means: "ln" (every LayerNorm), "none", "all", or a comma list of name patterns
+ * (fnmatch, against names from "vision_model." on). Sets chosen [parameter_count] and *count. STATUS_USAGE,
+ * naming it, for a pattern that matches nothing or a method this version lacks.
+ */
+Status vit_tune_choose(const Vit *vit, const char *tune, bool *chosen, int *count, Error *error);
+
+/*
+ * Moves what `tune` chooses (vit_tune_choose) and the head, which always trains, into one array; their
+ * Tensors become views of it, with needs_grad set and the gradient beside. `head` may be NULL only for
+ * pretraining, where none exists. vit and head must outlive *tuned; destroy it first. Once per Vit.
  */
 Status vit_tune(VitTuned **tuned, Vit *vit, VitHead *head, const char *tune, Error *error);
 
-/* Frees the array; the parameters it held must not be used afterwards. NULL is allowed. */
+/* Frees the array; the parameters it held must not be used afterwards, only destroyed. NULL is allowed. */
 void vit_tuned_destroy(VitTuned *tuned);
 
 /* grads = 0. The one place where parameters' gradients are zeroed. */

@@ -12,7 +12,9 @@
 #ifndef LNCLIP_VIT_VIT_H
 #define LNCLIP_VIT_VIT_H
 
+#include "tensor/arena.h"
 #include "tensor/safetensors.h"
+#include "tensor/threads.h"
 #include "vit/config.h"
 
 #include <stdint.h>
@@ -26,7 +28,9 @@ typedef enum VitKind { VIT_EMBEDDING, VIT_LAYER_NORM, VIT_WEIGHT, VIT_BIAS } Vit
 typedef struct VitParameter {
     char name[VIT_NAME_SIZE]; /* as in Hugging Face, from "vision_model." on */
     VitKind kind;
-    Tensor tensor; /* frozen until vit_tune makes it train */
+    Tensor
+        tensor; /* frozen until vit_tune makes it train; its data may lie in a read-only mapping */
+    float *adapted; /* own memory of a frozen tensor that an adapter has changed, or NULL */
 } VitParameter;
 
 typedef struct VitLayerNorm {
@@ -50,10 +54,10 @@ typedef struct Vit {
     Tensor *patch_embedding;    /* [D,3,P,P] */
     Tensor *position_embedding; /* [T,D] */
     VitLayerNorm pre, post;
-    VitBlock *blocks; /* [L] */
-    SafeTensors *file; /* mapped, when parameters point into it */
-    Arena *arena;      /* numbers that had to be converted or made */
-    char fingerprint[33]; /* XXH3-128 over names, shapes and f32 values of the base, hexadecimal */
+    VitBlock *blocks;     /* [L] */
+    SafeTensors *file;    /* mapped, when parameters point into it; NULL after vit_create */
+    Arena *arena;         /* numbers that had to be converted or made, and all LayerNorms */
+    char fingerprint[33]; /* XXH3-128 over names, shapes and f32 values as loaded, hexadecimal */
 } Vit;
 
 /*
@@ -71,7 +75,8 @@ Status vit_load(Vit **vit, const char *path, Threads *threads, Error *error);
  * fc1 N(0, (2D)^-1/2), fc2 N(0, D^-1/2 (2L)^-1/2), biases 0, LayerNorms 1 and 0. A pure function of
  * (config, seed).
  */
-Status vit_create(Vit **vit, const VitConfig *config, uint64_t seed, Threads *threads, Error *error);
+Status vit_create(Vit **vit, const VitConfig *config, uint64_t seed, Threads *threads,
+                  Error *error);
 
 /* Writes config.json, preprocessor_config.json and model.safetensors in Hugging Face's layout. */
 Status vit_save(const Vit *vit, const char *folder, Error *error);

@@ -1,0 +1,283 @@
+/*
+ * adapter.c - see adapter.h.
+ *
+ * Reading has two halves: first everything is checked and converted into memory of its own, which may
+ * fail; then it is copied into place, which cannot. So an adapter is taken over whole or not at all.
+ */
+#include "vit/adapter.h"
+
+#include "vit/names.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A tensor that will be set, and its new numbers. */
+typedef struct Change {
+    VitParameter *parameter; /* NULL for the head's tensors */
+    Tensor *tensor;
+    float *values; /* owned until it is applied */
+} Change;
+
+typedef struct Reading {
+    Vit *vit;
+    VitHead *head;
+    SafeTensors *file;
+    VitNamed *named; /* [safetensors_count] */
+    bool *chosen;    /* [parameter_count] what the adapter may change */
+    Change *changes;
+    int change_count;
+    VitHeadKind kind;
+    VitAdapterReport report;
+} Reading;
+
+/* True if the stored tensor can stand for `tensor`; else what is wrong is counted. */
+static bool fits(const SafeTensor *stored, const Tensor *tensor, Error *error)
+{
+    char have[VIT_SHAPE_TEXT], want[VIT_SHAPE_TEXT];
+    if (!vit_is_float(stored))
+        error_detail(error, "of type %s, not F32, F16 or BF16: %.200s", stored->dtype_text,
+                     stored->name);
+    else if (!vit_same_shape(stored, tensor))
+        error_detail(error, "of shape %s, where the model has %s: %.200s",
+                     vit_shape_text(have, stored), vit_tensor_shape_text(want, tensor),
+                     stored->name);
+    else
+        return true;
+    return false;
+}
+
+/* The numbers of a stored tensor as f32, to be freed; NULL, counted as a problem, without memory. */
+static float *convert(const SafeTensor *stored, size_t count, Error *error)
+{
+    float *const values = malloc(count * sizeof *values);
+    if (values)
+        dtype_to_f32(stored->dtype, stored->data, values, count);
+    else
+        error_detail(error, "no memory for %.200s", stored->name);
+    return values;
+}
+
+/* Plans to set `tensor` from the file. */
+static void plan(Reading *reading, VitParameter *parameter, Tensor *tensor,
+                 const SafeTensor *stored, Error *error)
+{
+    if (!fits(stored, tensor, error))
+        return;
+    float *const values = convert(stored, tensor_count(tensor), error);
+    if (values)
+        reading->changes[reading->change_count++] = (Change){parameter, tensor, values};
+}
+
+/* A tensor that did not train must hold the base's numbers. */
+static void compare(Reading *reading, const Tensor *tensor, const SafeTensor *stored, Error *error)
+{
+    const size_t count = tensor_count(tensor);
+    float *const values = fits(stored, tensor, error) ? convert(stored, count, error) : NULL;
+    if (values && memcmp(values, tensor_f32(tensor), count * sizeof *values) == 0)
+        reading->report.frozen_equal++;
+    else if (values)
+        error_detail(error, "frozen, but not as in the model: %.200s", stored->name);
+    free(values);
+}
+
+static void read_encoder_tensor(Reading *reading, const VitNamed *named, Error *error)
+{
+    Vit *const vit = reading->vit;
+    VitParameter *const parameter = vit_find(vit, named->native);
+    if (!parameter) {
+        error_detail(error, "unknown: %.200s", named->tensor->name);
+    } else if (named->kind == VIT_NAME_ORIGINAL || !reading->chosen[parameter - vit->parameters]) {
+        compare(reading, &parameter->tensor, named->tensor, error);
+    } else {
+        const bool norm = parameter->kind == VIT_LAYER_NORM;
+        reading->report.layer_norms_set += norm;
+        reading->report.others_set += !norm;
+        plan(reading, parameter, &parameter->tensor, named->tensor, error);
+    }
+}
+
+/* Both tensors of a head, or none. `kind` from the metadata if it is there. */
+static void read_head(Reading *reading, Error *error)
+{
+    const int count = safetensors_count(reading->file);
+    const VitNamed *const weight = vit_named_of_kind(reading->named, count, VIT_NAME_HEAD_WEIGHT);
+    const VitNamed *const bias = vit_named_of_kind(reading->named, count, VIT_NAME_HEAD_BIAS);
+    if (!weight && !bias)
+        return;
+    if (!weight || !bias) {
+        error_detail(error, "half a head: %.200s alone", (weight ? weight : bias)->tensor->name);
+        return;
+    }
+    const char *const name = safetensors_metadata(reading->file, "head");
+    if (name && !vit_head_kind_parse(name, &reading->kind))
+        error_detail(error, "metadata \"head\" is %.64s, neither LinearNorm nor linear", name);
+    if (!reading->head)
+        return;
+    plan(reading, NULL, &reading->head->weight, weight->tensor, error);
+    plan(reading, NULL, &reading->head->bias, bias->tensor, error);
+    reading->report.head_set = true;
+}
+
+/* What the file says it was trained on, and what of the encoder it may change. */
+static Status check_metadata(Reading *reading, Error *error)
+{
+    const SafeTensors *const file = reading->file;
+    const char *const base = safetensors_metadata(file, "base_fingerprint");
+    if (base && strcmp(base, reading->vit->fingerprint) != 0)
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: was made for the model %.64s, not for %s; name the model it was trained on",
+            safetensors_path(file), base, reading->vit->fingerprint);
+    const char *const tune = safetensors_metadata(file, "tune");
+    int count;
+    if (vit_tune_choose(reading->vit, tune ? tune : "ln", reading->chosen, &count, error) ==
+        STATUS_OK)
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s: metadata \"tune\" is \"%.200s\", which fits nothing in this model; use "
+                     "the version and "
+                     "model it was made with",
+                     safetensors_path(file), tune);
+}
+
+/* The half that may fail. */
+static Status prepare(Reading *reading, Error *error)
+{
+    const int count = safetensors_count(reading->file), parameters = reading->vit->parameter_count;
+    const char *const path = safetensors_path(reading->file);
+    TRY(vit_named_list(reading->file, &reading->named, error));
+    reading->changes = calloc((size_t)count + 1, sizeof *reading->changes);
+    reading->chosen = calloc((size_t)parameters, sizeof *reading->chosen);
+    if (!reading->changes || !reading->chosen)
+        return error_set(error, STATUS_FAILED, "%s: no memory to read it; free some", path);
+    TRY(check_metadata(reading, error));
+
+    int used = 0;
+    for (int i = 0; i < count; i++) {
+        const VitNamed *const named = &reading->named[i];
+        used += named->kind < VIT_NAME_IGNORED;
+        if (named->kind == VIT_NAME_ENCODER || named->kind == VIT_NAME_ORIGINAL)
+            read_encoder_tensor(reading, named, error);
+        else if (named->kind == VIT_NAME_UNKNOWN)
+            error_detail(error, "unknown: %.200s", named->tensor->name);
+    }
+    read_head(reading, error);
+    if (error->problems > 0)
+        return error_set(error, STATUS_FAILED,
+                         "%s: %d problems with its tensors; it is no adapter of this model", path,
+                         error->problems);
+    if (used == 0)
+        return error_set(error, STATUS_FAILED,
+                         "%s: holds no LayerNorm and no head; name an adapter", path);
+    return STATUS_OK;
+}
+
+/* The half that cannot fail. */
+static void apply(Reading *reading)
+{
+    for (int i = 0; i < reading->change_count; i++) {
+        Change *const change = &reading->changes[i];
+        VitParameter *const parameter = change->parameter;
+        const size_t bytes = tensor_count(change->tensor) * sizeof(float);
+        if (parameter && parameter->kind != VIT_LAYER_NORM) {
+            /* May lie in the read-only mapping: it gets the memory just filled instead. */
+            free(parameter->adapted);
+            parameter->adapted = change->values;
+            change->tensor->data = change->values;
+            change->values = NULL;
+        } else {
+            memcpy(tensor_f32(change->tensor), change->values, bytes);
+        }
+    }
+    if (reading->head && reading->report.head_set)
+        reading->head->kind = reading->kind;
+}
+
+static void finish(Reading *reading)
+{
+    for (int i = 0; i < reading->change_count; i++)
+        free(reading->changes[i].values);
+    free(reading->changes);
+    free(reading->chosen);
+    free(reading->named);
+}
+
+Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterReport *report,
+                        Error *error)
+{
+    assert(vit && path && report && error);
+    *report = (VitAdapterReport){0};
+    Reading reading = {.vit = vit, .head = head, .kind = head ? head->kind : VIT_HEAD_LINEAR_NORM};
+    TRY(safetensors_open(&reading.file, path, error));
+    const Status status = prepare(&reading, error);
+    if (status == STATUS_OK) {
+        apply(&reading);
+        int norms = 0;
+        for (int i = 0; i < vit->parameter_count; i++)
+            norms += vit->parameters[i].kind == VIT_LAYER_NORM;
+        reading.report.layer_norms_kept = norms - reading.report.layer_norms_set;
+        *report = reading.report;
+    }
+    finish(&reading);
+    safetensors_close(reading.file);
+    return status;
+}
+
+Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error)
+{
+    assert(vit && head && found && error);
+    *found = false;
+    if (!vit->file)
+        return STATUS_OK;
+    const int count = safetensors_count(vit->file);
+    Reading reading = {.head = head, .file = vit->file, .kind = head->kind};
+    if (vit->config.head[0])
+        (void)vit_head_kind_parse(vit->config.head, &reading.kind); /* config.c checked the name */
+    TRY(vit_named_list(vit->file, &reading.named, error));
+    Status status = STATUS_OK;
+    reading.changes = calloc((size_t)count + 1, sizeof *reading.changes);
+    if (!reading.changes)
+        error_detail(error, "no memory");
+    else
+        read_head(&reading, error);
+    if (error->problems > 0)
+        status = error_set(error, STATUS_FAILED, "%s: its head cannot be used: %s; fetch it again",
+                           safetensors_path(vit->file), error->detail[0]);
+    if (status == STATUS_OK) {
+        apply(&reading);
+        *found = reading.report.head_set;
+    }
+    finish(&reading);
+    return status;
+}
+
+Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tuned,
+                         const char *path, const SafeTensorsMetadata *metadata, int metadata_count,
+                         Error *error)
+{
+    assert(vit && tuned && path && error);
+    enum { ADDED = 5 };
+    SafeTensor *const tensors = calloc((size_t)tuned->entry_count, sizeof *tensors);
+    SafeTensorsMetadata *const all = calloc((size_t)metadata_count + ADDED, sizeof *all);
+    Status status = STATUS_OK;
+    if (tensors && all) {
+        for (int i = 0; i < tuned->entry_count; i++)
+            tensors[i] = vit_stored(tuned->entries[i].name, tuned->entries[i].tensor);
+        int count = metadata_count;
+        if (metadata_count > 0)
+            memcpy(all, metadata, (size_t)metadata_count * sizeof *all);
+        all[count++] = (SafeTensorsMetadata){"format", "pt"};
+        all[count++] = (SafeTensorsMetadata){"tune", tuned->tune};
+        all[count++] = (SafeTensorsMetadata){"base_fingerprint", vit->fingerprint};
+        all[count++] = (SafeTensorsMetadata){"base_arch", vit_config_name(&vit->config)};
+        if (head)
+            all[count++] = (SafeTensorsMetadata){"head", vit_head_kind_name(head->kind)};
+        status = safetensors_write(path, tensors, tuned->entry_count, all, count, error);
+    } else {
+        status = error_set(error, STATUS_FAILED, "%s: no memory to write it; free some", path);
+    }
+    free(all);
+    free(tensors);
+    return status;
+}

@@ -1,0 +1,462 @@
+/*
+ * config.c - see config.h.
+ *
+ * Keys and defaults are those of transformers' CLIPVisionConfig and CLIPImageProcessor. A value that would
+ * change what the network computes, and that this project does not support, is refused by name: a model
+ * that runs with another activation or resize gives slightly wrong features and no sign of it.
+ */
+#include "vit/config.h"
+
+#include "tensor/file.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { MAX_JSON = 16 << 20 }; /* bytes; real files have a few thousand */
+
+/* OpenAI's preprocessing (openai/CLIP, clip.py): mean and standard deviation of RGB in 0..1. */
+static const float CLIP_MEAN[3] = {0.48145466F, 0.4578275F, 0.40821073F};
+static const float CLIP_STD[3] = {0.26862954F, 0.26130258F, 0.27577711F};
+
+static const struct {
+    const char *name;
+    int image_size, patch_size, width, layers, heads, mlp;
+} named[] = {
+    {"tiny", 64, 16, 64, 3, 2, 256},
+    {"vit-b-32", 224, 32, 768, 12, 12, 3072},
+    {"vit-b-16", 224, 16, 768, 12, 12, 3072},
+    {"vit-l-14", 224, 14, 1024, 24, 16, 4096},
+    {"vit-l-14-336", 336, 14, 1024, 24, 16, 4096},
+};
+enum { NAMED_COUNT = sizeof named / sizeof named[0] };
+
+int vit_tokens(const VitConfig *config)
+{
+    const int side = config->image_size / config->patch_size;
+    return side * side + 1;
+}
+
+VitConfig vit_config_unknown(void)
+{
+    VitConfig config = {.eps = 1e-5F, .activation = ACTIVATION_QUICK_GELU};
+    memcpy(config.mean, CLIP_MEAN, sizeof config.mean);
+    memcpy(config.std, CLIP_STD, sizeof config.std);
+    return config;
+}
+
+Status vit_config_named(const char *arch, VitConfig *config, Error *error)
+{
+    for (int i = 0; i < NAMED_COUNT; i++) {
+        if (strcmp(named[i].name, arch) != 0)
+            continue;
+        *config = vit_config_unknown();
+        config->image_size = named[i].image_size;
+        config->patch_size = named[i].patch_size;
+        config->width = named[i].width;
+        config->layers = named[i].layers;
+        config->heads = named[i].heads;
+        config->mlp = named[i].mlp;
+        return STATUS_OK;
+    }
+    return error_set(
+        error, STATUS_USAGE,
+        "%s: is no architecture; choose tiny, vit-b-32, vit-b-16, vit-l-14 or vit-l-14-336", arch);
+}
+
+const char *vit_config_name(const VitConfig *config)
+{
+    for (int i = 0; i < NAMED_COUNT; i++)
+        if (named[i].image_size == config->image_size &&
+            named[i].patch_size == config->patch_size && named[i].width == config->width &&
+            named[i].layers == config->layers && named[i].heads == config->heads &&
+            named[i].mlp == config->mlp)
+            return named[i].name;
+    return "vit";
+}
+
+void vit_config_assume(VitConfig *config, const char *sentence)
+{
+    const size_t used = strlen(config->assumptions);
+    const char *const separator = used > 0 ? "; " : "";
+    if (used + strlen(separator) + strlen(sentence) < sizeof config->assumptions)
+        snprintf(config->assumptions + used, sizeof config->assumptions - used, "%s%s", separator,
+                 sentence);
+}
+
+static Status bad_value(const char *origin, const char *key, const char *what, Error *error)
+{
+    return error_set(error, STATUS_FAILED, "%s: %s %s; use the config.json of a CLIP vision model",
+                     origin, key, what);
+}
+
+Status vit_config_check(const VitConfig *config, const char *origin, Error *error)
+{
+    const struct {
+        const char *key;
+        int value, limit;
+    } sizes[] = {
+        {"image_size", config->image_size, 8192},      {"patch_size", config->patch_size, 1024},
+        {"hidden_size", config->width, 65536},         {"num_hidden_layers", config->layers, 999},
+        {"num_attention_heads", config->heads, 65536}, {"intermediate_size", config->mlp, 1 << 20},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        if (sizes[i].value < 1 || sizes[i].value > sizes[i].limit)
+            return error_set(error, STATUS_FAILED, "%s: %s is %d, not in 1..%d; correct it", origin,
+                             sizes[i].key, sizes[i].value, sizes[i].limit);
+    if (config->patch_size > config->image_size)
+        return error_set(error, STATUS_FAILED,
+                         "%s: patch_size %d does not fit into image_size %d; correct it", origin,
+                         config->patch_size, config->image_size);
+    if (config->width % config->heads != 0)
+        return error_set(error, STATUS_FAILED,
+                         "%s: hidden_size %d is no multiple of num_attention_heads %d; correct it",
+                         origin, config->width, config->heads);
+    return STATUS_OK;
+}
+
+/* Parses `text` as one JSON object, which the caller releases. */
+static Status parse_object(const char *text, const char *origin, json_t **object, Error *error)
+{
+    json_error_t reason;
+    *object = json_loads(text, JSON_REJECT_DUPLICATES, &reason);
+    if (!*object)
+        return error_set(error, STATUS_FAILED,
+                         "%s: is not valid JSON: %s (line %d); fetch it again", origin, reason.text,
+                         reason.line);
+    if (json_is_object(*object))
+        return STATUS_OK;
+    json_decref(*object);
+    *object = NULL;
+    return error_set(error, STATUS_FAILED, "%s: is no JSON object; fetch it again", origin);
+}
+
+/* The value of `key`, or NULL if it is absent or null: then the default holds. */
+static const json_t *value_of(const json_t *object, const char *key)
+{
+    const json_t *const value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+/* Sets *target if the key is present. Ranges are vit_config_check's business. */
+static Status read_int(const json_t *object, const char *key, const char *origin, int *target,
+                       Error *error)
+{
+    const json_t *const value = value_of(object, key);
+    if (!value)
+        return STATUS_OK;
+    const json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value) || number < 1 || number > 1 << 20)
+        return bad_value(origin, key, "is no whole number in 1..1048576", error);
+    *target = (int)number;
+    return STATUS_OK;
+}
+
+static Status read_activation(const json_t *vision, const char *origin, VitConfig *config,
+                              Error *error)
+{
+    const json_t *const value = value_of(vision, "hidden_act");
+    const char *const name = json_string_value(value);
+    if (!value || (name && strcmp(name, "quick_gelu") == 0))
+        config->activation = ACTIVATION_QUICK_GELU;
+    else if (name && strcmp(name, "gelu") == 0)
+        config->activation = ACTIVATION_GELU;
+    else
+        return error_set(error, STATUS_FAILED,
+                         "%s: hidden_act \"%.64s\" is not supported; quick_gelu and gelu are",
+                         origin, name ? name : "(no string)");
+    return STATUS_OK;
+}
+
+/* The keys of CLIPVisionConfig. */
+static Status read_vision(const json_t *vision, const char *origin, VitConfig *config, Error *error)
+{
+    config->image_size = 224;
+    config->patch_size = 32;
+    config->width = 768;
+    config->layers = 12;
+    config->heads = 12;
+    config->mlp = 3072;
+    int channels = 3;
+    TRY(read_int(vision, "image_size", origin, &config->image_size, error));
+    TRY(read_int(vision, "patch_size", origin, &config->patch_size, error));
+    TRY(read_int(vision, "hidden_size", origin, &config->width, error));
+    TRY(read_int(vision, "num_hidden_layers", origin, &config->layers, error));
+    TRY(read_int(vision, "num_attention_heads", origin, &config->heads, error));
+    TRY(read_int(vision, "intermediate_size", origin, &config->mlp, error));
+    TRY(read_int(vision, "num_channels", origin, &channels, error));
+    if (channels != 3)
+        return bad_value(origin, "num_channels", "is not 3", error);
+    const json_t *const eps = value_of(vision, "layer_norm_eps");
+    if (eps) {
+        config->eps = (float)json_number_value(eps);
+        if (!json_is_number(eps) || !(config->eps > 0 && config->eps < 1))
+            return bad_value(origin, "layer_norm_eps", "is no number between 0 and 1", error);
+    }
+    TRY(read_activation(vision, origin, config, error));
+    return vit_config_check(config, origin, error);
+}
+
+/* GenD names its backbone and its head; the shape is in the tensors alone. */
+static Status read_gend(const json_t *root, const char *origin, VitConfig *config, Error *error)
+{
+    const char *const backbone = json_string_value(json_object_get(root, "backbone"));
+    if (backbone && !strcasestr(backbone, "clip"))
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: backbone \"%.100s\" is no CLIP; use a GenD model with a CLIP backbone", origin,
+            backbone);
+    const json_t *const value = value_of(root, "head");
+    const char *const head = value ? json_string_value(value) : "linear"; /* the class's default */
+    if (!head || (strcmp(head, "LinearNorm") != 0 && strcmp(head, "linear") != 0))
+        return error_set(error, STATUS_FAILED,
+                         "%s: head \"%.64s\" is not supported; LinearNorm and linear are", origin,
+                         head ? head : "(no string)");
+    snprintf(config->head, sizeof config->head, "%s", head);
+    return STATUS_OK;
+}
+
+static Status read_root(const json_t *root, const char *origin, VitConfig *config, Error *error)
+{
+    const json_t *const type = value_of(root, "model_type");
+    const json_t *const vision = value_of(root, "vision_config");
+    const char *name = json_string_value(type);
+    if (!type) /* older files lack it */
+        name = json_object_get(root, "backbone")      ? "gend"
+               : vision                               ? "clip"
+               : json_object_get(root, "hidden_size") ? "clip_vision_model"
+                                                      : NULL;
+    if (name && strcasecmp(name, "gend") == 0)
+        return read_gend(root, origin, config, error);
+    if (name && strcmp(name, "clip_vision_model") == 0)
+        return read_vision(root, origin, config, error);
+    if (name && strcmp(name, "clip") == 0) {
+        if (vision && !json_is_object(vision))
+            return bad_value(origin, "vision_config", "is no JSON object", error);
+        return read_vision(vision, origin, config, error);
+    }
+    return error_set(
+        error, STATUS_FAILED,
+        "%s: model_type \"%.64s\" is no CLIP; this program reads clip, clip_vision_model and "
+        "GenD",
+        origin, name ? name : "(none)");
+}
+
+Status vit_config_parse(const char *text, const char *origin, VitConfig *config, Error *error)
+{
+    assert(text && origin && config && error);
+    json_t *root = NULL;
+    TRY(parse_object(text, origin, &root, error));
+    *config = vit_config_unknown();
+    const Status status = read_root(root, origin, config, error);
+    json_decref(root);
+    return status;
+}
+
+/* A side in pixels: a number, or an object whose `keys` (NULL-terminated) must all say the same. */
+static Status read_side(const json_t *object, const char *key, const char *const *keys,
+                        const char *origin, int *side, Error *error)
+{
+    const json_t *const value = value_of(object, key);
+    if (!json_is_object(value))
+        return read_int(object, key, origin, side, error);
+    int first = 0;
+    for (int i = 0; keys[i]; i++) {
+        int this = 0;
+        TRY(read_int(value, keys[i], origin, &this, error));
+        if (this == 0 || (i > 0 && this != first))
+            return error_set(
+                error, STATUS_FAILED,
+                "%s: %s is not given by %s%s%s as one side; only a resize of the shorter side and "
+                "a square crop are supported",
+                origin, key, keys[0], keys[1] ? " and " : "", keys[1] ? keys[1] : "");
+        first = this;
+    }
+    *side = first;
+    return STATUS_OK;
+}
+
+static Status read_triple(const json_t *object, const char *key, const char *origin,
+                          float target[3], Error *error)
+{
+    const json_t *const value = value_of(object, key);
+    if (!value)
+        return STATUS_OK;
+    if (json_array_size(value) != 3)
+        return bad_value(origin, key, "is no array of three numbers", error);
+    for (size_t c = 0; c < 3; c++) {
+        const json_t *const number = json_array_get(value, c);
+        target[c] = (float)json_number_value(number);
+        if (!json_is_number(number) || !isfinite(target[c]))
+            return bad_value(origin, key, "is no array of three numbers", error);
+    }
+    return STATUS_OK;
+}
+
+/* Steps that this project always does, and the resize filter: any other wish is refused. */
+static Status check_steps(const json_t *root, const char *origin, Error *error)
+{
+    static const char *const steps[] = {"do_resize", "do_center_crop", "do_rescale",
+                                        "do_normalize"};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        const json_t *const value = value_of(root, steps[i]);
+        if (value && !json_is_true(value))
+            return error_set(error, STATUS_FAILED,
+                             "%s: %s is not true; only CLIP's own preprocessing is supported",
+                             origin, steps[i]);
+    }
+    const json_t *const resample = value_of(root, "resample");
+    if (resample && json_integer_value(resample) != 3) /* Pillow's BICUBIC */
+        return error_set(error, STATUS_FAILED,
+                         "%s: resample %lld is not supported; only 3 (bicubic) is", origin,
+                         (long long)json_integer_value(resample));
+    const json_t *const factor = value_of(root, "rescale_factor");
+    if (factor && !(fabs(json_number_value(factor) * 255 - 1) < 1e-6))
+        return error_set(error, STATUS_FAILED,
+                         "%s: rescale_factor is not 1/255; only that is supported", origin);
+    const char *type = json_string_value(value_of(root, "image_processor_type"));
+    type = type ? type : json_string_value(value_of(root, "feature_extractor_type"));
+    if (type && strncmp(type, "CLIP", 4) != 0)
+        return error_set(error, STATUS_FAILED,
+                         "%s: is of the image processor %.64s; only CLIP's are supported", origin,
+                         type);
+    return STATUS_OK;
+}
+
+static Status read_preprocessor(const json_t *root, const char *origin, VitConfig *config,
+                                Error *error)
+{
+    static const char *const shortest[] = {"shortest_edge", NULL};
+    static const char *const sides[] = {"height", "width", NULL};
+    TRY(check_steps(root, origin, error));
+    int size = 224, crop = 224; /* the defaults of CLIPImageProcessor */
+    TRY(read_side(root, "size", shortest, origin, &size, error));
+    TRY(read_side(root, "crop_size", sides, origin, &crop, error));
+    if (size != crop || (config->image_size != 0 && crop != config->image_size))
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: size %d, crop_size %d and the model's image_size %d differ; make them equal",
+            origin, size, crop, config->image_size);
+    config->image_size = crop;
+    TRY(read_triple(root, "image_mean", origin, config->mean, error));
+    TRY(read_triple(root, "image_std", origin, config->std, error));
+    for (int c = 0; c < 3; c++)
+        if (!(config->std[c] > 0))
+            return bad_value(origin, "image_std", "is not positive", error);
+    return STATUS_OK;
+}
+
+/* Reads a JSON file; the caller frees the text. */
+static Status read_text(const char *path, char **text, Error *error)
+{
+    size_t size;
+    TRY(file_read(path, MAX_JSON, text, &size, error));
+    if (strlen(*text) == size)
+        return STATUS_OK;
+    free(*text);
+    *text = NULL;
+    return error_set(error, STATUS_FAILED, "%s: holds zero bytes, so it is no text; fetch it again",
+                     path);
+}
+
+Status vit_config_read_preprocessor(const char *path, VitConfig *config, Error *error)
+{
+    char *text;
+    json_t *root = NULL;
+    TRY(read_text(path, &text, error));
+    Status status = parse_object(text, path, &root, error);
+    free(text);
+    if (status == STATUS_OK)
+        status = read_preprocessor(root, path, config, error);
+    json_decref(root);
+    return status;
+}
+
+Status vit_config_read(const char *config_json, const char *preprocessor_json, VitConfig *config,
+                       Error *error)
+{
+    assert(config_json && config && error);
+    char *text;
+    TRY(read_text(config_json, &text, error));
+    const Status status = vit_config_parse(text, config_json, config, error);
+    free(text);
+    TRY(status);
+    if (preprocessor_json && file_exists(preprocessor_json))
+        return vit_config_read_preprocessor(preprocessor_json, config, error);
+    vit_config_assume(config, "no preprocessor_config.json: CLIP's mean and std");
+    return STATUS_OK;
+}
+
+/* The double next to the shortest decimal that stands for this float: 0.1F becomes 0.1. */
+static json_t *real_of(float value)
+{
+    char text[32];
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value)
+            break;
+    }
+    return json_real(strtod(text, NULL));
+}
+
+/* Nine digits say a float exactly. */
+static char *dump(json_t *object)
+{
+    char *const text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(object);
+    return text;
+}
+
+char *vit_config_format(const VitConfig *config)
+{
+    assert(config->activation != ACTIVATION_NONE);
+    return dump(json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:o, s:s}",
+                          "architectures", "CLIPVisionModel", "model_type", "clip_vision_model",
+                          "image_size", config->image_size, "patch_size", config->patch_size,
+                          "num_channels", 3, "hidden_size", config->width, "num_hidden_layers",
+                          config->layers, "num_attention_heads", config->heads, "intermediate_size",
+                          config->mlp, "hidden_act",
+                          config->activation == ACTIVATION_GELU ? "gelu" : "quick_gelu",
+                          "layer_norm_eps", real_of(config->eps), "torch_dtype", "float32"));
+}
+
+static char *format_preprocessor(const VitConfig *config)
+{
+    return dump(json_pack(
+        "{s:s, s:b, s:{s:i}, s:i, s:b, s:{s:i, s:i}, s:b, s:b, s:[o,o,o], s:[o,o,o], s:b}",
+        "image_processor_type", "CLIPImageProcessor", "do_resize", 1, "size", "shortest_edge",
+        config->image_size, "resample", 3, "do_center_crop", 1, "crop_size", "height",
+        config->image_size, "width", config->image_size, "do_rescale", 1, "do_normalize", 1,
+        "image_mean", real_of(config->mean[0]), real_of(config->mean[1]), real_of(config->mean[2]),
+        "image_std", real_of(config->std[0]), real_of(config->std[1]), real_of(config->std[2]),
+        "do_convert_rgb", 1));
+}
+
+/* Writes `text`, with a last newline, to folder/name; frees it. */
+static Status write_text(const char *folder, const char *name, char *text, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    FileWriter writer;
+    Status status =
+        text ? STATUS_OK : error_set(error, STATUS_FAILED, "%s: no memory; free some", name);
+    if (status == STATUS_OK)
+        status = file_join(path, folder, name, error);
+    if (status == STATUS_OK)
+        status = file_begin(&writer, path, error);
+    if (status == STATUS_OK) {
+        fprintf(writer.stream, "%s\n", text);
+        status = file_commit(&writer, error);
+    }
+    free(text);
+    return status;
+}
+
+Status vit_config_write(const VitConfig *config, const char *folder, Error *error)
+{
+    TRY(file_make_folders(folder, error));
+    TRY(write_text(folder, "config.json", vit_config_format(config), error));
+    return write_text(folder, "preprocessor_config.json", format_preprocessor(config), error);
+}

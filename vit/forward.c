@@ -1,0 +1,93 @@
+/*
+ * forward.c - the encoder's forward, the way of the data through the blocks.
+ *
+ * Each value is released at its last use here. In inference it is gone at once; in training the tape keeps
+ * exactly what the recorded operations asked for.
+ */
+#include "vit/vit.h"
+
+#include <assert.h>
+
+enum {
+    EMBEDDING_OPERATIONS = 3, /* patches, tokens, pre */
+    BLOCK_OPERATIONS = 8,     /* ln1, q, kv, attention, out, ln2, fc1, fc2 */
+    LAST_OPERATIONS = 2,      /* the class token of ln1(x) and of x */
+    POST_OPERATIONS = 1,
+};
+
+int vit_forward_operations(const VitConfig *config)
+{
+    return EMBEDDING_OPERATIONS + BLOCK_OPERATIONS * config->layers + LAST_OPERATIONS +
+           POST_OPERATIONS;
+}
+
+static Tensor *layer_norm(const Vit *vit, Tape *tape, Tensor *x, const VitLayerNorm *norm)
+{
+    return op_layer_norm(tape, x, norm->weight, norm->bias, vit->config.eps);
+}
+
+/* pixels [B,3,S,S] -> [B,T,D] */
+static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
+{
+    Tensor *const patches = op_patch_embed(tape, pixels, vit->patch_embedding);
+    Tensor *const tokens =
+        op_embed_tokens(tape, patches, vit->class_embedding, vit->position_embedding);
+    tape_release(tape, patches);
+    Tensor *const x = layer_norm(vit, tape, tokens, &vit->pre);
+    tape_release(tape, tokens);
+    return x;
+}
+
+/* x + fc2(act(fc1(ln2(x)))); takes x over. x [B,M,D] -> [B,M,D] */
+static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
+{
+    Tensor *const normed = layer_norm(vit, tape, x, &block->ln2);
+    Tensor *const hidden = op_linear(tape, normed, &block->fc1, vit->config.activation, NULL);
+    tape_release(tape, normed);
+    Tensor *const y = op_linear(tape, hidden, &block->fc2, ACTIVATION_NONE, x);
+    tape_release(tape, hidden);
+    tape_release(tape, x);
+    return y;
+}
+
+/*
+ * One block; takes x over. x [B,T,D] -> [B,T,D], or [B,1,D] for the last one: nobody reads its other
+ * tokens, so queries, attention output and MLP are computed for the class token alone.
+ */
+static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, bool last,
+                             Tensor *x, float *probabilities)
+{
+    Tensor *const normed = layer_norm(vit, tape, x, &block->ln1);
+    Tensor *const kv = op_linear(tape, normed, &block->kv, ACTIVATION_NONE, NULL);
+    Tensor *queried = normed;
+    if (last) {
+        queried = op_select_token(tape, normed, 0);
+        tape_release(tape, normed);
+        Tensor *const class_token = op_select_token(tape, x, 0);
+        tape_release(tape, x);
+        x = class_token;
+    }
+    Tensor *const q = op_linear(tape, queried, &block->q, ACTIVATION_NONE, NULL);
+    tape_release(tape, queried);
+    Tensor *const mixed = op_attention(tape, q, kv, vit->config.heads, probabilities);
+    tape_release(tape, q);
+    tape_release(tape, kv);
+    Tensor *const y = op_linear(tape, mixed, &block->out, ACTIVATION_NONE, x);
+    tape_release(tape, mixed);
+    tape_release(tape, x);
+    return mlp(vit, tape, block, y);
+}
+
+Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, float *const *probabilities)
+{
+    const VitConfig *const config = &vit->config;
+    const int wanted[] = {0, 3, config->image_size, config->image_size};
+    tensor_expect(pixels, "vit_forward", "pixels", 4, wanted);
+    Tensor *x = embed(vit, tape, pixels);
+    for (int i = 0; i < config->layers; i++)
+        x = block_forward(vit, tape, &vit->blocks[i], i == config->layers - 1, x,
+                          probabilities ? probabilities[i] : NULL);
+    Tensor *const feature = layer_norm(vit, tape, x, &vit->post);
+    tape_release(tape, x);
+    return feature;
+}

@@ -1,0 +1,76 @@
+/*
+ * head.c - see head.h.
+ */
+#include "vit/head.h"
+
+#include "tensor/random.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Below this norm a feature is not scaled up: torch.nn.functional.normalize's default. */
+static const float NORM_EPS = 1e-12F;
+
+static const char *const kind_names[] = {
+    [VIT_HEAD_LINEAR_NORM] = "LinearNorm",
+    [VIT_HEAD_LINEAR] = "linear",
+};
+
+bool vit_head_kind_parse(const char *name, VitHeadKind *kind)
+{
+    for (int i = 0; i <= VIT_HEAD_LINEAR; i++) {
+        if (strcmp(name, kind_names[i]) != 0)
+            continue;
+        *kind = (VitHeadKind)i;
+        return true;
+    }
+    return false;
+}
+
+const char *vit_head_kind_name(VitHeadKind kind)
+{
+    return kind_names[kind];
+}
+
+Status vit_head_create(VitHead *head, VitHeadKind kind, int width, uint64_t seed, Error *error)
+{
+    assert(head && width > 0 && error);
+    const size_t weights = (size_t)VIT_CLASSES * (size_t)width;
+    *head = (VitHead){.kind = kind};
+    head->storage = malloc((weights + VIT_CLASSES) * sizeof *head->storage);
+    if (!head->storage)
+        return error_set(error, STATUS_FAILED, "head: no memory for it; free some");
+    head->weight = tensor_leaf(head->storage, 2, (const int[]){VIT_CLASSES, width});
+    head->bias = tensor_leaf(head->storage + weights, 1, (const int[]){VIT_CLASSES});
+    const double bound = 1 / sqrt(width);
+    Random random = random_stream(seed, RANDOM_HEAD, 0, 0);
+    for (size_t i = 0; i < weights + VIT_CLASSES; i++)
+        head->storage[i] = (float)(bound * (2 * random_uniform(&random) - 1));
+    return STATUS_OK;
+}
+
+void vit_head_destroy(VitHead *head)
+{
+    free(head->storage);
+    *head = (VitHead){0};
+}
+
+Tensor *vit_head_forward(VitHead *head, Tape *tape, Tensor *features, Tensor **normalised)
+{
+    const Linear linear = {.in = head->weight.shape[1],
+                           .out = VIT_CLASSES,
+                           .parts = 1,
+                           .weight = {&head->weight},
+                           .bias = {&head->bias}};
+    const bool on_sphere = head->kind == VIT_HEAD_LINEAR_NORM;
+    Tensor *const z = on_sphere || normalised ? op_l2_normalize(tape, features, NORM_EPS) : NULL;
+    Tensor *const logits =
+        op_linear(tape, on_sphere ? z : features, &linear, ACTIVATION_NONE, NULL);
+    if (normalised)
+        *normalised = z;
+    else
+        tape_release(tape, z);
+    return logits;
+}

@@ -1,0 +1,201 @@
+/*
+ * names.c - see names.h.
+ */
+#include "vit/names.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool starts(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool ends(const char *text, const char *suffix)
+{
+    const size_t length = strlen(text), tail = strlen(suffix);
+    return length >= tail && strcmp(text + length - tail, suffix) == 0;
+}
+
+static bool is_one_of(const char *text, const char *const *list)
+{
+    for (; *list; list++)
+        if (strcmp(text, *list) == 0)
+            return true;
+    return false;
+}
+
+/* Removes the first `infix` from `text`. False if it is not there. */
+static bool cut(char *text, const char *infix)
+{
+    char *const at = strstr(text, infix);
+    if (!at)
+        return false;
+    const char *const rest = at + strlen(infix);
+    memmove(at, rest, strlen(rest) + 1);
+    return true;
+}
+
+VitNameKind vit_name_kind(const char *name, char native[VIT_NAME_SIZE])
+{
+    static const char *const weights[] = {VIT_HEAD_WEIGHT, "linear.weight", "head.weight", NULL};
+    static const char *const biases[] = {VIT_HEAD_BIAS, "linear.bias", "head.bias", NULL};
+    static const char *const ignored[] = {"text_projection.weight", "visual_projection.weight",
+                                          "logit_scale", NULL};
+    static const char *const parts[] = {"embeddings.", "pre_layrnorm.", "encoder.layers.",
+                                        "post_layernorm."};
+    native[0] = '\0';
+    if (is_one_of(name, weights))
+        return VIT_NAME_HEAD_WEIGHT;
+    if (is_one_of(name, biases))
+        return VIT_NAME_HEAD_BIAS;
+    if (starts(name, VIT_PREFIX))
+        name += strlen(VIT_PREFIX);
+    if (starts(name, "base_model.model."))
+        name += strlen("base_model.model.");
+    if (is_one_of(name, ignored) || starts(name, "text_model.") || ends(name, ".position_ids"))
+        return VIT_NAME_IGNORED;
+
+    bool encoder = starts(name, "vision_model.");
+    const char *const prefix = encoder ? "" : "vision_model.";
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        encoder = encoder || starts(name, parts[i]);
+    char full[2 * VIT_NAME_SIZE];
+    const int length = snprintf(full, sizeof full, "%s%s", prefix, name);
+    if (!encoder || length < 0 || (size_t)length >= sizeof full)
+        return VIT_NAME_UNKNOWN;
+    if (cut(full, "ln_tuning_layers."))
+        cut(full, "default.");
+    const bool original = cut(full, "base_layer.");
+    if (strlen(full) >= VIT_NAME_SIZE)
+        return VIT_NAME_UNKNOWN;
+    memcpy(native, full, strlen(full) + 1);
+    return original ? VIT_NAME_ORIGINAL : VIT_NAME_ENCODER;
+}
+
+/* The family of a file whose tensors are named or packed in a way not read here, or NULL. */
+static const char *other_family(const SafeTensors *file)
+{
+    static const struct {
+        const char *mark, *family;
+    } marks[] = {
+        {"visual.class_embedding", "an OpenAI or open_clip checkpoint"},
+        {"visual.conv1.weight", "an OpenAI or open_clip checkpoint"},
+        {"cls_token", "a timm vision transformer"},
+        {"blocks.0.attn.qkv.weight", "a timm vision transformer"},
+        {"embeddings.cls_token", "a ViT or DINOv2 of Hugging Face"},
+        {"embeddings.patch_embeddings.projection.weight", "a ViT or DINOv2 of Hugging Face"},
+        {"backbone.class_embedding", "a DeepfakeBench checkpoint"},
+        {"backbone.embeddings.class_embedding", "a DeepfakeBench checkpoint"},
+        {"backbone.vision_model.embeddings.class_embedding", "a DeepfakeBench checkpoint"},
+    };
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        char prefixed[128];
+        snprintf(prefixed, sizeof prefixed, "%s%s", VIT_PREFIX, marks[i].mark);
+        if (safetensors_find(file, marks[i].mark) || safetensors_find(file, prefixed))
+            return marks[i].family;
+    }
+    return NULL;
+}
+
+static int by_native(const void *a, const void *b)
+{
+    const VitNamed *const x = a, *const y = b;
+    const int kinds = (x->kind > y->kind) - (x->kind < y->kind);
+    return kinds != 0 ? kinds : strcmp(x->native, y->native);
+}
+
+Status vit_named_list(const SafeTensors *file, VitNamed **out, Error *error)
+{
+    const int count = safetensors_count(file);
+    const char *const path = safetensors_path(file), *const family = other_family(file);
+    *out = NULL;
+    if (family)
+        return error_set(error, STATUS_FAILED,
+                         "%s: is %s; convert it to Hugging Face's CLIPVisionModel first", path,
+                         family);
+    VitNamed *const named = calloc((size_t)count + 1, sizeof *named);
+    if (!named)
+        return error_set(error, STATUS_FAILED, "%s: no memory for its names; free some", path);
+    for (int i = 0; i < count; i++) {
+        named[i].tensor = safetensors_at(file, i);
+        named[i].kind = vit_name_kind(named[i].tensor->name, named[i].native);
+    }
+    qsort(named, (size_t)count, sizeof *named, by_native);
+    for (int i = 1; i < count; i++)
+        if (named[i].kind < VIT_NAME_IGNORED && by_native(&named[i - 1], &named[i]) == 0)
+            error_detail(error, "the same twice: %.150s and %.150s", named[i - 1].tensor->name,
+                         named[i].tensor->name);
+    if (error->problems > 0) {
+        free(named);
+        return error_set(error, STATUS_FAILED,
+                         "%s: %d tensors stand in it twice; remove one of each", path,
+                         error->problems);
+    }
+    *out = named;
+    return STATUS_OK;
+}
+
+const VitNamed *vit_named_find(const VitNamed *named, int count, const char *native)
+{
+    VitNamed key = {.kind = VIT_NAME_ENCODER};
+    assert(strlen(native) < sizeof key.native);
+    memcpy(key.native, native, strlen(native) + 1);
+    return count > 0 ? bsearch(&key, named, (size_t)count, sizeof key, by_native) : NULL;
+}
+
+const VitNamed *vit_named_of_kind(const VitNamed *named, int count, VitNameKind kind)
+{
+    for (int i = 0; i < count; i++)
+        if (named[i].kind == kind)
+            return &named[i];
+    return NULL;
+}
+
+bool vit_is_float(const SafeTensor *tensor)
+{
+    return tensor->dtype == DTYPE_F32 || tensor->dtype == DTYPE_F16 || tensor->dtype == DTYPE_BF16;
+}
+
+bool vit_same_shape(const SafeTensor *stored, const Tensor *tensor)
+{
+    if (stored->ndim != tensor->ndim)
+        return false;
+    for (int i = 0; i < tensor->ndim; i++)
+        if (stored->shape[i] != tensor->shape[i])
+            return false;
+    return true;
+}
+
+const char *vit_shape_text(char text[VIT_SHAPE_TEXT], const SafeTensor *stored)
+{
+    int used = snprintf(text, VIT_SHAPE_TEXT, "[");
+    for (int i = 0; i < stored->ndim; i++)
+        used += snprintf(text + used, (size_t)(VIT_SHAPE_TEXT - used), "%s%" PRId64, i ? "," : "",
+                         stored->shape[i]);
+    snprintf(text + used, (size_t)(VIT_SHAPE_TEXT - used), "]");
+    return text;
+}
+
+const char *vit_tensor_shape_text(char text[VIT_SHAPE_TEXT], const Tensor *tensor)
+{
+    SafeTensor shape = {.ndim = tensor->ndim};
+    for (int i = 0; i < tensor->ndim; i++)
+        shape.shape[i] = tensor->shape[i];
+    return vit_shape_text(text, &shape);
+}
+
+SafeTensor vit_stored(const char *name, const Tensor *tensor)
+{
+    SafeTensor stored = {.name = name,
+                         .dtype = DTYPE_F32,
+                         .ndim = tensor->ndim,
+                         .data = tensor_f32(tensor),
+                         .bytes = tensor_count(tensor) * sizeof(float)};
+    for (int i = 0; i < tensor->ndim; i++)
+        stored.shape[i] = tensor->shape[i];
+    return stored;
+}
