@@ -1,5 +1,9 @@
 /*
  * image.h - 8-bit RGB images: decoding, encoding.
+ *
+ * What is wanted is what Pillow's Image.open(path).convert("RGB") yields, since every published weight
+ * and figure of the method saw its pixels through that call. Where Pillow guesses (a damaged file) or
+ * its versions disagree (16-bit grey), this module refuses with a clear error instead.
  */
 #ifndef LNCLIP_DATA_IMAGE_H
 #define LNCLIP_DATA_IMAGE_H
@@ -18,36 +22,49 @@ typedef struct DataImage {
     uint8_t *pixels;
 } DataImage;
 
+/* Frees the pixels and empties the struct. An empty image is allowed. */
 void data_image_free(DataImage *image);
 
-/* Allocates width x height pixels, uninitialised. STATUS_FAILED without memory. */
+/*
+ * Allocates width x height pixels, uninitialised; what *image held before is not freed. Both sides must
+ * be positive and within DATA_MAX_PIXELS. STATUS_FAILED without memory.
+ */
 Status data_image_create(DataImage *image, int width, int height, Error *error);
 
 /*
- * Decodes a PNG or JPEG (by content, not by name), and what stb_image reads of BMP, TGA, GIF, PNM, PSD,
- * as Pillow's Image.open(path).convert("RGB") does: grey replicated, alpha dropped, palette expanded, no EXIF
- * rotation. STATUS_FAILED, naming the file, for an unreadable, truncated, corrupt (checksums included),
- * empty or too large image, or one whose conversion differs between libraries (16-bit grey, CMYK:
- * see docs/formats.md). Thread-safe. *image is owned by the caller on success and empty on failure.
+ * Decodes a PNG, JPEG, BMP or binary PNM (by content, not by name) as Pillow's convert("RGB") does: grey
+ * replicated, alpha dropped without blending, palette expanded, 16-bit colour cut to its high byte, CMYK
+ * multiplied out, no EXIF rotation, no gamma. STATUS_FAILED, naming the file, for an unreadable, truncated,
+ * damaged (every checksum is verified, and a warning of the JPEG library counts as damage), empty or too
+ * large image, an unknown format, or 16-bit grey, which Pillow's versions convert differently (see
+ * docs/formats.md). Sizes are judged by the header, before any pixel is allocated. Thread-safe. *image is
+ * owned by the caller on success and empty on failure.
  */
 Status data_image_read(const char *path, DataImage *image, Error *error);
 
-/* The same from memory; `name` stands for the file in messages. */
+/* The same from memory; `name` stands for the file in messages. `bytes` is borrowed for the call. */
 Status data_image_decode(const void *bytes, size_t size, const char *name, DataImage *image,
                          Error *error);
 
-/* Only the size, from the header. */
+/* Only the size, from the header; damage behind it is not looked for. */
 Status data_image_size(const char *path, int *width, int *height, Error *error);
 
-/* Names and versions of the decoders in this build, e.g. "libpng 1.6.39, libjpeg-turbo 2.1.5, stb_image 2.27". */
+/*
+ * Names and versions of the decoders in this build, e.g. "libpng 1.6.39, libjpeg-turbo 2.1.5, stb_image
+ * 2.27". A static string.
+ */
 const char *data_image_decoders(void);
 
-/* Writes a PNG (8-bit RGB), atomically. */
+/*
+ * Writes a PNG (8-bit RGB), atomically: no metadata and fixed settings, so equal pixels give equal bytes
+ * under one version of libpng and zlib. A build without libpng fails with a clear error.
+ */
 Status data_image_write_png(const DataImage *image, const char *path, Error *error);
 
 /*
  * JPEG in memory at `quality` 1..100 and back: chroma 4:2:0, the library's default tables and
- * transforms, as Pillow's save(quality=q) and load. In place.
+ * transforms, as Pillow's save(quality=q) and load. In place. A build without libjpeg fails with a clear
+ * error.
  */
 Status data_image_jpeg_roundtrip(DataImage *image, int quality, Error *error);
 

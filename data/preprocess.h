@@ -9,26 +9,49 @@
 
 #include "data/image.h"
 
-/* Working memory of one thread, grown on demand and reused; {0} is empty. */
+/*
+ * How the pixels of one axis are made: output pixel first + i is the sum over k < length[i] of
+ * weights[i][k] * input pixel start[i] + k, in units of 2^-22.
+ */
+typedef struct DataResizeAxis {
+    int in, out;      /* pixels of the whole axis before and after */
+    int first, count; /* the output pixels wanted */
+    int taps;         /* row length of weights */
+    int *start;       /* [count], first input pixel */
+    int *length;      /* [count], number of input pixels */
+    int32_t *weights; /* [count,taps], zero beyond length */
+    size_t capacity;  /* bytes of the allocation, which begins at `start` */
+} DataResizeAxis;
+
+/*
+ * Working memory of one thread, grown on demand and reused; {0} is empty. The tables of the last size
+ * are kept: frames of a data set mostly share one.
+ */
 typedef struct DataResizer {
-    void *memory;
+    DataResizeAxis x, y;
+    uint8_t *rows; /* [rows needed, x.count, 3], between the passes */
     size_t capacity;
 } DataResizer;
 
+/* Frees what the resizer holds and empties it. */
 void data_resizer_free(DataResizer *resizer);
 
 /*
- * out [size,size,3] = centre crop of the resized image. STATUS_FAILED for an image whose resized longer
- * edge would exceed the limits (1 x 20,000 pixels), or without memory.
+ * out [size,size,3] = centre crop of the resized image. STATUS_FAILED for an image whose resized form,
+ * of which the crop is the middle, would exceed DATA_MAX_PIXELS (1 x 20,000 pixels: nothing of a face
+ * would be left in it), or without memory. One resizer serves one thread at a time.
  */
 Status data_resize_crop(DataResizer *resizer, const DataImage *image, int size, uint8_t *out,
                         Error *error);
 
 /* Whole-image Pillow bicubic to width x height: out [height,width,3]. For tests and tools. */
-Status data_resize(DataResizer *resizer, const DataImage *image, int width, int height, uint8_t *out,
-                   Error *error);
+Status data_resize(DataResizer *resizer, const DataImage *image, int width, int height,
+                   uint8_t *out, Error *error);
 
-/* pixels [size,size,3] -> out [3,size,size], (x/255 - mean) / std in f32 as the processor rounds. */
+/*
+ * pixels [size,size,3] -> out [3,size,size]: (x * (1/255) - mean) / std, each operation rounded to f32 as
+ * the processor's NumPy code rounds. Cannot fail; thread-safe.
+ */
 void data_normalize(const uint8_t *pixels, int size, const float mean[3], const float std[3],
                     float *out);
 

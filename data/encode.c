@@ -1,0 +1,170 @@
+/*
+ * encode.c - writing images: PNG files, and the JPEG round trip of the augmentation. Also names the
+ * libraries of this build, since all of them are seen here.
+ */
+#include "data/image.h"
+
+#include "tensor/file.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#if LNCLIP_WITH_PNG
+#include <png.h>
+#include <setjmp.h>
+#endif
+#if LNCLIP_WITH_JPEG
+#include "data/jpeg.h"
+#endif
+
+#define TEXT_(x) #x
+#define TEXT(x)  TEXT_(x)
+
+const char *data_image_decoders(void)
+{
+    return ""
+#if LNCLIP_WITH_PNG
+           "libpng " PNG_LIBPNG_VER_STRING ", "
+#endif
+#if LNCLIP_WITH_JPEG && defined(LIBJPEG_TURBO_VERSION)
+           "libjpeg-turbo " TEXT(LIBJPEG_TURBO_VERSION) ", "
+#elif LNCLIP_WITH_JPEG
+           "libjpeg " TEXT(JPEG_LIB_VERSION) ", "
+#endif
+                                                        "stb_image 2.27";
+}
+
+#if LNCLIP_WITH_PNG
+
+/* libpng reports a failed write through here; the stream keeps the reason for file_commit. */
+static void on_error(png_structp png, png_const_charp message)
+{
+    (void)message;
+    png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp message)
+{
+    (void)png;
+    (void)message;
+}
+
+static void write_bytes(png_structp png, png_bytep bytes, size_t size)
+{
+    if (fwrite(bytes, 1, size, png_get_io_ptr(png)) != size)
+        png_error(png, "cannot write");
+}
+
+static void flush_nothing(png_structp png)
+{
+    (void)png; /* file_commit flushes */
+}
+
+/* False if libpng had no memory or the stream failed. */
+static bool write_rows(png_structp png, png_infop info, const DataImage *image, FILE *stream)
+{
+    if (setjmp(png_jmpbuf(png)))
+        return false;
+    png_set_write_fn(png, stream, write_bytes, flush_nothing);
+    png_set_IHDR(png, info, (png_uint_32)image->width, (png_uint_32)image->height, 8,
+                 PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_BASE,
+                 PNG_FILTER_TYPE_BASE);
+    png_set_compression_level(png, 6);
+    png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_ALL_FILTERS);
+    png_write_info(png, info);
+    for (int y = 0; y < image->height; y++)
+        png_write_row(png, image->pixels + (size_t)y * (size_t)image->width * 3);
+    png_write_end(png, NULL);
+    return true;
+}
+
+Status data_image_write_png(const DataImage *image, const char *path, Error *error)
+{
+    assert(image && image->pixels && path && error);
+    FileWriter writer;
+    TRY(file_begin(&writer, path, error));
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, on_error, on_warning);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    const bool written = info && write_rows(png, info, image, writer.stream);
+    png_destroy_write_struct(&png, &info);
+    if (written || ferror(writer.stream))
+        return file_commit(&writer, error);
+    file_abort(&writer);
+    return error_set(error, STATUS_FAILED, "%s: no memory to encode it; free some", path);
+}
+
+#else
+
+Status data_image_write_png(const DataImage *image, const char *path, Error *error)
+{
+    (void)image;
+    return error_set(error, STATUS_FAILED,
+                     "%s: this build cannot write PNG files; build with WITH_PNG=1", path);
+}
+
+#endif
+
+#if LNCLIP_WITH_JPEG
+
+typedef struct JpegWriter {
+    struct jpeg_compress_struct jpeg;
+    DataJpegErrors errors;
+    unsigned char *bytes; /* by malloc, grown by the library */
+    unsigned long size;
+} JpegWriter;
+
+static Status compress(JpegWriter *writer, const DataImage *image, int quality, Error *error)
+{
+    if (setjmp(writer->errors.jump))
+        return error_set(
+            error, STATUS_FAILED,
+            "JPEG augmentation of %d x %d pixels: %s; use a smaller image or augment=off",
+            image->width, image->height, writer->errors.reason);
+    struct jpeg_compress_struct *const jpeg = &writer->jpeg;
+    jpeg_create_compress(jpeg);
+    jpeg_mem_dest(jpeg, &writer->bytes, &writer->size);
+    jpeg->image_width = (JDIMENSION)image->width;
+    jpeg->image_height = (JDIMENSION)image->height;
+    jpeg->input_components = 3;
+    jpeg->in_color_space = JCS_RGB;
+    jpeg_set_defaults(jpeg); /* chroma 4:2:0 */
+    jpeg_set_quality(jpeg, quality, TRUE);
+    jpeg_start_compress(jpeg, TRUE);
+    while (jpeg->next_scanline < jpeg->image_height) {
+        JSAMPROW row = image->pixels + (size_t)jpeg->next_scanline * (size_t)image->width * 3;
+        jpeg_write_scanlines(jpeg, &row, 1);
+    }
+    jpeg_finish_compress(jpeg);
+    return STATUS_OK;
+}
+
+Status data_image_jpeg_roundtrip(DataImage *image, int quality, Error *error)
+{
+    assert(image && image->pixels && quality >= 1 && quality <= 100 && error);
+    JpegWriter writer = {0};
+    writer.jpeg.err = data_jpeg_errors(&writer.errors);
+    DataImage decoded = {0};
+    Status status = compress(&writer, image, quality, error);
+    jpeg_destroy_compress(&writer.jpeg);
+    if (status == STATUS_OK)
+        status = data_image_decode(writer.bytes, writer.size, "JPEG augmentation", &decoded, error);
+    free(writer.bytes);
+    if (status != STATUS_OK)
+        return status;
+    data_image_free(image);
+    *image = decoded;
+    return STATUS_OK;
+}
+
+#else
+
+Status data_image_jpeg_roundtrip(DataImage *image, int quality, Error *error)
+{
+    (void)image;
+    (void)quality;
+    return error_set(error, STATUS_FAILED,
+                     "JPEG augmentation: this build has no libjpeg; build with WITH_JPEG=1");
+}
+
+#endif

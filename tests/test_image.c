@@ -1,0 +1,292 @@
+/*
+ * test_image.c - decoding and encoding: every kind of file against Pillow's pixels, every kind of damage
+ * against its message. Golden files: make_images.py.
+ */
+#include "data/image.h"
+#include "tensor/file.h"
+#include "tensor/random.h"
+#include "tests/support.h"
+#include "tests/support_image.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static uint32_t image_crc(const DataImage *image)
+{
+    return support_crc32(image->pixels, (size_t)image->width * (size_t)image->height * 3);
+}
+
+/* The fallback decoder of a build without a library: other pixels (JPEG), no CRC (PNG). */
+static bool has_library(const char *name)
+{
+    const char *const suffix = strrchr(name, '.');
+    return (LNCLIP_WITH_PNG || strcmp(suffix, ".png") != 0) &&
+           (LNCLIP_WITH_JPEG || strcmp(suffix, ".jpg") != 0);
+}
+
+static void check_good(const char *path, const char *name, int width, int height, uint32_t crc)
+{
+    Error error = {0};
+    DataImage image;
+    ck_ok(data_image_read(path, &image, &error), &error);
+    ck_assert_msg(image.width == width && image.height == height, "%s: %d x %d", name, image.width,
+                  image.height);
+    ck_assert_msg(image_crc(&image) == crc, "%s: CRC %08x, Pillow %08x", name, image_crc(&image),
+                  crc);
+    data_image_free(&image);
+    int w, h;
+    ck_ok(data_image_size(path, &w, &h, &error), &error);
+    ck_assert_msg(w == width && h == height, "%s: size %d x %d", name, w, h);
+}
+
+static void check_bad(const char *path, const char *name, const char *words)
+{
+    Error error = {0};
+    DataImage image = {.width = 1};
+    ck_assert_msg(data_image_read(path, &image, &error) == STATUS_FAILED, "%s was accepted", name);
+    ck_assert_msg(strstr(error.message, name) && strstr(error.message, words) &&
+                      strchr(error.message, ';'),
+                  "%s: \"%s\" lacks \"%s\"", name, error.message, words);
+    ck_assert_msg(!image.pixels && image.width == 0 && image.height == 0, "%s: image not empty",
+                  name);
+}
+
+START_TEST(test_files_as_pillow)
+{
+    char table[4096], path[8192], name[100], words[100];
+    support_golden(table, "images.txt");
+    FILE *const file = fopen(table, "r");
+    ck_assert_ptr_nonnull(file);
+    int good = 0, bad = 0;
+    for (char line[300]; fgets(line, sizeof line, file);) {
+        int width, height;
+        unsigned crc;
+        line[strcspn(line, "\n")] = '\0';
+        ck_assert_int_eq(sscanf(line, "%99s", name), 1);
+        support_golden(table, "images");
+        snprintf(path, sizeof path, "%s/%s", table, name);
+        if (!has_library(name))
+            continue;
+        if (sscanf(line, "%*s error %99[^\n]", words) == 1) {
+            check_bad(path, name, words);
+            bad++;
+        } else {
+            ck_assert_int_eq(sscanf(line, "%*s %d %d %x", &width, &height, &crc), 3);
+            check_good(path, name, width, height, crc);
+            good++;
+        }
+    }
+    fclose(file);
+    ck_assert(good >= 5 && bad >= 10);
+    ck_assert(!LNCLIP_WITH_PNG || !LNCLIP_WITH_JPEG || good + bad >= 90);
+}
+END_TEST
+
+START_TEST(test_missing_and_folder)
+{
+    Error error = {0};
+    DataImage image;
+    ck_assert_int_eq(data_image_read("/nonexistent/frame.png", &image, &error), STATUS_FAILED);
+    ck_assert(strstr(error.message, "/nonexistent/frame.png") != NULL);
+    ck_assert_int_eq(data_image_read("/", &image, &error), STATUS_FAILED);
+    ck_assert_ptr_null(image.pixels);
+    int width, height;
+    ck_assert_int_eq(data_image_size("/nonexistent/frame.png", &width, &height, &error),
+                     STATUS_FAILED);
+}
+END_TEST
+
+/* Reads a golden file whole. */
+static size_t read_golden(const char *name, char **content)
+{
+    Error error = {0};
+    char folder[4096], path[8192];
+    size_t size;
+    support_golden(folder, "images");
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    ck_ok(file_read(path, 1 << 20, content, &size, &error), &error);
+    return size;
+}
+
+#if LNCLIP_WITH_PNG
+START_TEST(test_png_bit_flips_are_noticed)
+{
+    static const char *const NAMES[] = {"rgb8-srgb-text.png", "palette4-transparent.png",
+                                        "grey1-interlaced.png", "filtered.png"};
+    for (size_t n = 0; n < sizeof NAMES / sizeof NAMES[0]; n++) {
+        char *bytes;
+        const size_t size = read_golden(NAMES[n], &bytes);
+        for (size_t bit = 0; bit < size * 8; bit++) {
+            Error error = {0};
+            DataImage image;
+            bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+            ck_assert_msg(data_image_decode(bytes, size, "flipped", &image, &error) ==
+                              STATUS_FAILED,
+                          "%s: flipping bit %zu goes unnoticed", NAMES[n], bit);
+            bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
+        }
+        free(bytes);
+    }
+}
+END_TEST
+#endif
+
+START_TEST(test_every_truncation_is_noticed)
+{
+    static const char *const NAMES[] = {"rgb8.png",    "palette4-interlaced.png",
+                                        "rgb-420.jpg", "rgb-420-progressive.jpg",
+                                        "rgb.bmp",     "rgb.ppm"};
+    for (size_t n = 0; n < sizeof NAMES / sizeof NAMES[0]; n++) {
+        char *bytes;
+        const size_t size = read_golden(NAMES[n], &bytes);
+        for (size_t length = 0; has_library(NAMES[n]) && length < size; length++) {
+            Error error = {0};
+            DataImage image;
+            char *const copy =
+                malloc(length + 1); /* exactly as long, so that ASan sees an over-read */
+            memcpy(copy, bytes, length);
+            ck_assert_msg(data_image_decode(copy, length, "cut", &image, &error) == STATUS_FAILED,
+                          "%s: %zu of %zu bytes are accepted", NAMES[n], length, size);
+            free(copy);
+        }
+        free(bytes);
+    }
+}
+END_TEST
+
+START_TEST(test_random_damage_never_crashes)
+{
+    static const char *const NAMES[] = {"rgb8.png",
+                                        "palette4-interlaced.png",
+                                        "rgb-420.jpg",
+                                        "cmyk.jpg",
+                                        "rgb-420-progressive.jpg",
+                                        "rgb.bmp",
+                                        "rgba.bmp",
+                                        "grey.pgm"};
+    Random random = random_stream(1, RANDOM_TEST, 77, 0);
+    int accepted = 0;
+    for (size_t n = 0; n < sizeof NAMES / sizeof NAMES[0]; n++) {
+        char *bytes;
+        const size_t size = read_golden(NAMES[n], &bytes);
+        char *const copy = malloc(size);
+        for (int trial = 0; trial < 300; trial++) {
+            memcpy(copy, bytes, size);
+            for (uint32_t flips = 1 + random_below(&random, 8); flips > 0; flips--)
+                copy[random_below(&random, (uint32_t)size)] = (char)random_u32(&random);
+            Error error = {0};
+            DataImage image;
+            if (data_image_decode(copy, size, "damaged", &image, &error) == STATUS_OK) {
+                accepted++;
+                ck_assert_int_gt(image.width, 0);
+                data_image_free(&image);
+            } else {
+                ck_assert(strncmp(error.message, "damaged: ", 9) == 0 && !image.pixels);
+            }
+        }
+        free(copy);
+        free(bytes);
+    }
+    ck_assert_int_gt(accepted, 0); /* BMP and PNM have no redundancy: the loop did decode */
+}
+END_TEST
+
+#if LNCLIP_WITH_PNG
+START_TEST(test_png_written_reads_back)
+{
+    char folder[4096], path[8192];
+    support_make_folder(folder);
+    static const int SIZES[][2] = {{1, 1}, {224, 224}, {37, 5}, {1, 20000}, {20000, 1}};
+    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+        Error error = {0};
+        DataImage image, again;
+        char *first, *second;
+        size_t first_size, second_size;
+        support_pattern(&image, SIZES[i][0], SIZES[i][1]);
+        snprintf(path, sizeof path, "%s/x.png", folder);
+        ck_ok(data_image_write_png(&image, path, &error), &error);
+        ck_ok(file_read(path, 1 << 24, &first, &first_size, &error), &error);
+        ck_ok(data_image_read(path, &again, &error), &error);
+        ck_assert(again.width == image.width && again.height == image.height);
+        ck_assert_uint_eq(image_crc(&again), image_crc(&image));
+        ck_ok(data_image_write_png(&again, path, &error), &error);
+        ck_ok(file_read(path, 1 << 24, &second, &second_size, &error), &error);
+        ck_assert(first_size == second_size && memcmp(first, second, first_size) == 0);
+        free(first);
+        free(second);
+        data_image_free(&image);
+        data_image_free(&again);
+    }
+    support_remove_folder(folder);
+}
+END_TEST
+
+START_TEST(test_png_write_failures)
+{
+    Error error = {0};
+    DataImage image;
+    support_pattern(&image, 300, 301);
+    ck_assert_int_eq(data_image_write_png(&image, "/nonexistent/x.png", &error), STATUS_FAILED);
+    ck_assert(strstr(error.message, "/nonexistent/x.png") != NULL);
+    data_image_free(&image);
+}
+END_TEST
+#endif
+
+START_TEST(test_jpeg_roundtrip_as_pillow)
+{
+    char table[4096];
+    support_golden(table, "jpeg_roundtrip.txt");
+    FILE *const file = fopen(table, "r");
+    ck_assert_ptr_nonnull(file);
+    int width, height, quality, cases = 0;
+    unsigned crc;
+    for (; fscanf(file, "%d %d %d %x", &width, &height, &quality, &crc) == 4; cases++) {
+        Error error = {0};
+        DataImage image;
+        support_pattern(&image, width, height);
+        const uint32_t before = image_crc(&image);
+        const Status status = data_image_jpeg_roundtrip(&image, quality, &error);
+        if (LNCLIP_WITH_JPEG) {
+            ck_ok(status, &error);
+            ck_assert_msg(image_crc(&image) == crc, "%d x %d at quality %d: CRC %08x, Pillow %08x",
+                          width, height, quality, image_crc(&image), crc);
+        } else {
+            ck_assert_int_eq(status, STATUS_FAILED);
+            ck_assert(strstr(error.message, "WITH_JPEG") && image_crc(&image) == before);
+        }
+        data_image_free(&image);
+    }
+    fclose(file);
+    ck_assert_int_ge(cases, 40);
+}
+END_TEST
+
+START_TEST(test_decoders_are_named)
+{
+    const char *const names = data_image_decoders();
+    ck_assert(strstr(names, "stb_image 2.27") != NULL);
+    ck_assert((strstr(names, "libpng 1.") != NULL) == LNCLIP_WITH_PNG);
+    ck_assert((strstr(names, "libjpeg") != NULL) == LNCLIP_WITH_JPEG);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("image");
+    TCase *const decode = support_case(suite, "decode", 60);
+    tcase_add_test(decode, test_files_as_pillow);
+    tcase_add_test(decode, test_missing_and_folder);
+    tcase_add_test(decode, test_every_truncation_is_noticed);
+    tcase_add_test(decode, test_random_damage_never_crashes);
+    TCase *const encode = support_case(suite, "encode", 60);
+    tcase_add_test(encode, test_jpeg_roundtrip_as_pillow);
+    tcase_add_test(encode, test_decoders_are_named);
+#if LNCLIP_WITH_PNG
+    tcase_add_test(decode, test_png_bit_flips_are_noticed);
+    tcase_add_test(encode, test_png_written_reads_back);
+    tcase_add_test(encode, test_png_write_failures);
+#endif
+    return support_main(suite);
+}
