@@ -93,61 +93,59 @@ static char *value_text(const json_t *value)
     return json_dumps(value, JSON_COMPACT);
 }
 
-static int value_width(const json_t *value)
+/* One column of a table. Numbers stand right, everything else left. */
+typedef struct Column {
+    const char *name; /* borrowed from the first row */
+    int width;
+    bool right;
+} Column;
+
+static void measure(Column *column, const json_t *value)
 {
     char *const text = value_text(value);
     const int width = text ? (int)strlen(text) : 0;
+    column->width = width > column->width ? width : column->width;
+    column->right |= json_is_number(value);
     free(text);
-    return width;
 }
 
-static void print_value(FILE *stream, const json_t *value, int width)
+/* One cell; nothing is padded at the end of a line. */
+static void print_cell(FILE *stream, const Column *column, const char *text, bool last)
 {
-    char *const text = value_text(value);
-    const bool right = json_is_number(value);
-    fprintf(stream, "%*s", right ? width : -width, text ? text : "?");
-    free(text);
+    const int width = last && !column->right ? 0 : column->width;
+    fprintf(stream, "%*s%s", column->right ? width : -width, text, last ? "\n" : "  ");
 }
 
 /* An array of objects that all have the members of the first. */
 static void print_table(FILE *stream, const json_t *rows, int indent)
 {
-    json_t *const first = json_array_get(rows, 0);
-    const char *names[MAX_COLUMNS];
-    int widths[MAX_COLUMNS];
-    int columns = 0;
+    Column columns[MAX_COLUMNS] = {0};
+    int count = 0;
     const char *name;
     json_t *value;
-    json_object_foreach(first, name, value)
+    json_object_foreach(json_array_get(rows, 0), name, value)
     {
-        if (columns == MAX_COLUMNS)
-            break;
-        names[columns] = name;
-        widths[columns++] = (int)strlen(name);
+        if (count < MAX_COLUMNS)
+            columns[count++] = (Column){name, (int)strlen(name), false};
     }
     size_t i;
     const json_t *row;
     json_array_foreach(rows, i, row)
     {
-        for (int c = 0; c < columns; c++) {
-            const int width = value_width(json_object_get(row, names[c]));
-            widths[c] = width > widths[c] ? width : widths[c];
-        }
+        for (int c = 0; c < count; c++)
+            measure(&columns[c], json_object_get(row, columns[c].name));
     }
     fprintf(stream, "%*s", indent, "");
-    for (int c = 0; c < columns; c++) {
-        const bool right = json_is_number(json_object_get(first, names[c]));
-        fprintf(stream, "%s%*s", c ? "  " : "", right ? widths[c] : -widths[c], names[c]);
-    }
-    fputc('\n', stream);
+    for (int c = 0; c < count; c++)
+        print_cell(stream, &columns[c], columns[c].name, c + 1 == count);
     json_array_foreach(rows, i, row)
     {
         fprintf(stream, "%*s", indent, "");
-        for (int c = 0; c < columns; c++) {
-            fputs(c ? "  " : "", stream);
-            print_value(stream, json_object_get(row, names[c]), widths[c]);
+        for (int c = 0; c < count; c++) {
+            char *const text = value_text(json_object_get(row, columns[c].name));
+            print_cell(stream, &columns[c], text ? text : "?", c + 1 == count);
+            free(text);
         }
-        fputc('\n', stream);
     }
 }
 
@@ -167,7 +165,7 @@ static void print_object(FILE *stream, const json_t *object, int indent)
         if (json_is_object(json_array_get(value, 0))) {
             fprintf(stream, "%s:\n", name);
             print_table(stream, value, indent + 2);
-        } else if (json_is_object(value) && indent < MAX_INDENT) {
+        } else if (json_object_size(value) > 0 && indent < MAX_INDENT) {
             fprintf(stream, "%s:\n", name);
             print_object(stream, value, indent + 2);
         } else {

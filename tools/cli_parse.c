@@ -335,7 +335,7 @@ void cli_expect_positional(const CliArguments *arguments, int minimum, int maxim
     const char *const name = arguments->command->name;
     if (count < minimum)
         exit_with_usage(
-            cli_usage_error("lnclip %s: %s is missing; see lnclip %s --help", name, what, name));
+            cli_usage_error("%s: %s is missing; see lnclip %s --help", name, what, name));
     if (count > maximum)
         exit_with_usage(cli_usage_error("%s: one argument too many; see lnclip %s --help",
                                         arguments->positional.items[maximum], name));
@@ -346,5 +346,5 @@ void cli_expect_option(const CliArguments *arguments, const char *option, const 
     const char *const name = arguments->command->name;
     if (!value)
         exit_with_usage(
-            cli_usage_error("lnclip %s: %s is missing; see lnclip %s --help", name, option, name));
+            cli_usage_error("%s: %s is missing; see lnclip %s --help", name, option, name));
 }

@@ -48,7 +48,7 @@ typedef struct Evaluation {
 
 static Status no_memory(Error *error)
 {
-    return error_set(error, STATUS_FAILED, "lnclip eval: not enough memory; evaluate fewer frames");
+    return error_set(error, STATUS_FAILED, "eval: not enough memory; evaluate fewer frames");
 }
 
 /* The set of that name, made if there is none. The array has room for one set an argument. */
@@ -139,7 +139,7 @@ static Status read_lists(Evaluation *evaluation, Error *error)
         return last.status;
     }
     return error_set(error, STATUS_FAILED,
-                     "lnclip eval: %d problems in the lists of %d data sets; correct the lists",
+                     "eval: %d problems in the lists of %d data sets; correct the lists",
                      error->problems, failed);
 }
 
@@ -251,8 +251,7 @@ static Status score_sets(Evaluation *evaluation, CliModel *model, Error *error)
     }
     cli_progress_end(&evaluation->progress);
     if (status == STATUS_INTERRUPTED)
-        cli_interrupted("lnclip eval", "the scores so far are kept: the same command goes on",
-                        error);
+        cli_interrupted("eval", "the scores so far are kept: the same command goes on", error);
     return status;
 }
 

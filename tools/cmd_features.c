@@ -34,7 +34,7 @@ static Status check_files(const DataList *list, const char *out, Error *error)
             error_detail(error, "%s: cannot be read", list->frames[i].path);
     if (error->problems > 0)
         return error_set(error, STATUS_FAILED,
-                         "lnclip features: %d of %d images are missing or unreadable; correct the "
+                         "features: %d of %d images are missing or unreadable; correct the "
                          "paths",
                          error->problems, list->count);
     FileWriter probe;
@@ -97,7 +97,7 @@ static Status score(const CliModelOptions *options, CliModel *model, const DataL
         return STATUS_OK;
     *error = work->unreadable;
     return error_set(error, STATUS_FAILED,
-                     "lnclip features: %d of %d images could not be read, so nothing was written; "
+                     "features: %d of %d images could not be read, so nothing was written; "
                      "repair them or leave them out",
                      error->problems, list->count);
 }
@@ -113,9 +113,9 @@ static Status run(const CliModelOptions *options, const CliArguments *arguments,
     if (status == STATUS_OK) {
         features = calloc((size_t)list->count * (size_t)model.vit->config.width, sizeof *features);
         if (!features)
-            status = error_set(error, STATUS_FAILED,
-                               "lnclip features: no memory for %d features; give fewer images",
-                               list->count);
+            status =
+                error_set(error, STATUS_FAILED,
+                          "features: no memory for %d features; give fewer images", list->count);
     }
     if (status == STATUS_OK) {
         work.progress = cli_progress_begin(arguments, "features", "images");

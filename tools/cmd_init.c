@@ -37,7 +37,7 @@ static Status make_model(const char *arch, uint64_t seed, const char *folder,
     if (status == STATUS_OK)
         status = vit_create(&vit, &config, seed, threads, error);
     if (status == STATUS_OK)
-        status = cli_interrupted("lnclip init", "nothing was written", error);
+        status = cli_interrupted("init", "nothing was written", error);
     if (status == STATUS_OK)
         status = vit_save(vit, folder, error);
     if (status == STATUS_OK)

@@ -252,8 +252,7 @@ int cmd_inspect(int argc, char **argv)
     cli_parse(&command, argc, argv, &arguments);
     cli_expect_positional(&arguments, 1, 1, "the path of a model, an adapter or a run");
     if ((request.image == NULL) != (request.out == NULL))
-        return cli_usage_error(
-            "lnclip inspect: --tensor IMAGE and --out X.png go together; give both");
+        return cli_usage_error("inspect: --tensor IMAGE and --out X.png go together; give both");
     request.path = arguments.positional.items[0];
     request.arguments = &arguments;
     return show(&request, json);

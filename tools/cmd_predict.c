@@ -68,10 +68,10 @@ static Status predict(const CliModelOptions *options, const CliArguments *argume
 {
     CliModel model = {0};
     float *const probabilities = calloc((size_t)list->count, 2 * sizeof *probabilities);
-    Status status = probabilities ? STATUS_OK
-                                  : error_set(error, STATUS_FAILED,
-                                              "lnclip predict: no memory for %d images; give fewer",
-                                              list->count);
+    Status status = probabilities
+                        ? STATUS_OK
+                        : error_set(error, STATUS_FAILED,
+                                    "predict: no memory for %d images; give fewer", list->count);
     if (status == STATUS_OK)
         status = cli_model_load(&model, options, arguments, true, error);
     if (status == STATUS_OK) {
@@ -94,7 +94,7 @@ static Status predict(const CliModelOptions *options, const CliArguments *argume
     free(probabilities);
     if (status == STATUS_OK && work->unreadable > 0)
         status = error_set(error, STATUS_FAILED,
-                           "lnclip predict: %d of %d images could not be read and have no "
+                           "predict: %d of %d images could not be read and have no "
                            "probability; see the warnings above",
                            work->unreadable, list->count);
     return status;

@@ -69,7 +69,7 @@ static int run(int argc, char **argv)
 {
     if (argc < 2) {
         print_help(stderr);
-        return cli_usage_error("lnclip: no command was given; name one of the above");
+        return cli_usage_error("command: none was given; name one of the above");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help(stdout);
