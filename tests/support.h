@@ -21,10 +21,20 @@ TCase *support_case(Suite *suite, const char *name, double timeout);
 /* Asserts that a call succeeded, printing the error's message and details otherwise. */
 #define ck_ok(call, error) ck_assert_msg((call) == STATUS_OK, "%s: %s", #call, (error)->message)
 
+/*
+ * ck_assert_msg for inner loops: Check records every success of its own with a system call, this one
+ * only failures.
+ */
+#define ck_each(condition, ...)                                                                    \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            ck_abort_msg(__VA_ARGS__);                                                             \
+    } while (0)
+
 /* |a - b| <= tolerance * max(1, |b|). */
 #define ck_close(a, b, tolerance)                                                                  \
-    ck_assert_msg(support_close((double)(a), (double)(b), (tolerance)),                            \
-                  "%s = %.9g, expected %.9g", #a, (double)(a), (double)(b))
+    ck_each(support_close((double)(a), (double)(b), (tolerance)), "%s = %.9g, expected %.9g", #a,  \
+            (double)(a), (double)(b))
 int support_close(double a, double b, double tolerance);
 
 /* Relative error |a - b| / |b| of two vectors (Euclidean norms, double). */

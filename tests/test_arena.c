@@ -45,7 +45,7 @@ START_TEST(blocks_are_aligned_and_apart)
     }
     for (size_t i = 0; i < 64; i++)
         for (size_t j = 0; j < i * 7 + 1; j++)
-            ck_assert_uint_eq(blocks[i][j], i);
+            ck_each(blocks[i][j] == i, "block %zu byte %zu was overwritten", i, j);
     const unsigned char *const zeros = arena_alloc_zeroed(arena, 100);
     for (int i = 0; i < 100; i++)
         ck_assert_uint_eq(zeros[i], 0);

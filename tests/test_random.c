@@ -56,14 +56,13 @@ START_TEST(below_is_uniform_without_bias)
     double chi_square = 0;
     for (int i = 0; i < FACES; i++)
         chi_square += pow(seen[i] - DRAWS / FACES, 2) / (DRAWS / FACES);
-    ck_assert_msg(chi_square < 22.5, "chi-square %.2f of 6 degrees of freedom (p < 0.001)",
-                  chi_square);
+    ck_each(chi_square < 22.5, "chi-square %.2f of 6 degrees of freedom (p < 0.001)", chi_square);
 
     /* With bound 3 2^30 a plain modulo would make the lowest third twice as likely. */
     int low = 0;
     for (int i = 0; i < 30000; i++)
         low += random_below(&random, 3u << 30) < 1u << 30;
-    ck_assert_msg(abs(low - 10000) < 330, "%d of 30000 in the lowest third", low); /* 4 sigma */
+    ck_each(abs(low - 10000) < 330, "%d of 30000 in the lowest third", low); /* 4 sigma */
 }
 END_TEST
 
@@ -74,7 +73,7 @@ START_TEST(uniform_and_normal_have_their_moments)
     double sum = 0, square = 0;
     for (int i = 0; i < DRAWS; i++) {
         const double u = random_uniform(&random);
-        ck_assert(u >= 0 && u < 1 && u * 0x1p53 == floor(u * 0x1p53));
+        ck_each(u >= 0 && u < 1 && u * 0x1p53 == floor(u * 0x1p53), "%a is out of range", u);
         sum += u;
         square += u * u;
     }
@@ -126,8 +125,7 @@ START_TEST(permutation_holds_each_number_once_and_all_orders_occur)
     int found = 0;
     for (int i = 0; i < 27; i++) {
         found += orders[i] > 0;
-        ck_assert_msg(orders[i] == 0 || abs(orders[i] - 1000) < 120, "order %d: %d times", i,
-                      orders[i]);
+        ck_each(orders[i] == 0 || abs(orders[i] - 1000) < 120, "order %d: %d times", i, orders[i]);
     }
     ck_assert_int_eq(found, 6);
     random_permutation(&random, 0, order); /* an empty one is allowed */
@@ -151,7 +149,7 @@ START_TEST(streams_of_different_arguments_differ)
             int equal = 0;
             for (int word = 0; word < 8; word++)
                 equal += random_u32(&a) == random_u32(&b);
-            ck_assert_msg(equal == 0, "streams %d and %d share %d of 8 words", i, j, equal);
+            ck_each(equal == 0, "streams %d and %d share %d of 8 words", i, j, equal);
         }
     }
 }

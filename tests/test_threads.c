@@ -48,9 +48,9 @@ START_TEST(every_task_runs_once)
             count.team = team;
             threads_run(threads, sizes[i], count_task, &count);
             for (int task = 0; task < MAX_TASKS; task++)
-                ck_assert_msg(count.runs[task] == (task < sizes[i]),
-                              "team %d, %d tasks: task %d ran %d times", team, sizes[i], task,
-                              count.runs[task]);
+                ck_each(count.runs[task] == (task < sizes[i]),
+                        "team %d, %d tasks: task %d ran %d times", team, sizes[i], task,
+                        count.runs[task]);
             ck_assert_int_eq(count.bad_workers, 0);
         }
         threads_destroy(threads);

@@ -152,14 +152,14 @@ KERNELS_TARGET static void kernel_quick_gelu(const float *z, float *y, size_t n)
         y[i] = z[i] * quick_gelu_sigmoid(z[i]);
 }
 
-/* ds/dz = 1.702 s (1 - s), so dy/dz = s (1 + 1.702 z (1 - s)). */
+/* ds/dz = 1.702 s (1 - s), so dy/dz = s + 1.702 (z s) (1 - s), in the order that never overflows. */
 KERNELS_TARGET static void kernel_quick_gelu_backward(const float *z, const float *dy, float *dz,
                                                       size_t n)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++) {
         const float s = quick_gelu_sigmoid(z[i]);
-        dz[i] = dy[i] * (s * KERNELS_MADD(1.702f * z[i], 1.0f - s, 1.0f));
+        dz[i] = dy[i] * KERNELS_MADD(1.702f, (z[i] * s) * (1.0f - s), s);
     }
 }
 
@@ -280,7 +280,7 @@ KERNELS_TARGET static void kernel_layer_norm_backward(const float *x, const floa
         for (int d = 0; d < D; d++)
             dbeta[d] += dy[d];
     }
-    if (dx) /* last, because dx may be dy */
+    if (dx)
         layer_norm_dx(x, gamma, dy, D, mean, rstd, dx);
 }
 
