@@ -2,6 +2,7 @@
  * test_metrics.c - the metrics against scikit-learn's (tests/golden/make_metrics.py), against their
  * definitions on cases small enough to see through, and at their limits.
  */
+#include "tests/splitmix.h"
 #include "tests/support.h"
 
 #include "train/metrics.h"
@@ -9,15 +10,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <time.h>
-
-/* SplitMix64 (Steele, Lea, Flood, 2014): simple enough to be the same in Python. */
-static uint64_t draw(uint64_t *state)
-{
-    uint64_t z = *state += 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
 
 enum { CASES = 1000, MAX_ROWS = 2002 };
 
@@ -35,15 +27,15 @@ static void make_case(uint64_t number, ScoreFile *file)
     static const uint64_t levels_of[] = {2, 3, 10, 100, 5000, UINT64_C(1) << 40, 1};
     static const double scales[] = {1.0, 1.0, 1.0, 0x1p-55, -40.0, 1e300};
     uint64_t state = number;
-    file->n = (size_t)(2 + draw(&state) % sizes[number % 4]);
+    file->n = (size_t)(2 + splitmix(&state) % sizes[number % 4]);
     const uint64_t fakes = fakes_in_1000[number / 4 % 5];
     const uint64_t levels = levels_of[number / 20 % 7];
     const double scale = scales[number / 140 % 6];
-    const uint64_t favoured = draw(&state) % 3;
+    const uint64_t favoured = splitmix(&state) % 3;
     for (size_t i = 0; i < file->n; i++) {
-        file->labels[i] = (uint8_t)(i < 2 ? i : draw(&state) % 1000 < fakes);
-        uint64_t level = draw(&state) % levels;
-        const uint64_t other = draw(&state) % levels;
+        file->labels[i] = (uint8_t)(i < 2 ? i : splitmix(&state) % 1000 < fakes);
+        uint64_t level = splitmix(&state) % levels;
+        const uint64_t other = splitmix(&state) % levels;
         if (file->labels[i] == favoured && other > level)
             level = other;
         file->scores[i] = (double)level / (double)levels * scale;
@@ -248,8 +240,8 @@ START_TEST(a_million_scores)
     ck_assert(scores && labels);
     uint64_t state = 7;
     for (size_t i = 0; i < n; i++) {
-        labels[i] = draw(&state) & 1;
-        const double u = (double)(draw(&state) >> 11) * 0x1p-53;
+        labels[i] = splitmix(&state) & 1;
+        const double u = (double)(splitmix(&state) >> 11) * 0x1p-53;
         scores[i] = 1 / (1 + exp(-12 * (u - 0.5) - (labels[i] ? 2 : -2)));
     }
     struct timespec start, end;

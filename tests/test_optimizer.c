@@ -1,6 +1,7 @@
 /*
  * test_optimizer.c - steps and learning rates against PyTorch (tests/golden/make_optimizer.py).
  */
+#include "tests/splitmix.h"
 #include "tests/support.h"
 
 #include "train/optimizer.h"
@@ -13,19 +14,10 @@ enum { COUNT = 48, STEPS = 6, ENTRIES = 3 };
 
 static const size_t entry_counts[ENTRIES] = {16, 24, 8};
 
-/* SplitMix64, as in make_optimizer.py. */
-static uint64_t draw(uint64_t *state)
-{
-    uint64_t z = *state += 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
-
 static void fill(uint64_t *state, float *values, size_t count, double scale)
 {
     for (size_t i = 0; i < count; i++)
-        values[i] = (float)(((double)(draw(state) >> 40) / 16777216.0 - 0.5) * scale);
+        values[i] = (float)(((double)(splitmix(state) >> 40) / 16777216.0 - 0.5) * scale);
 }
 
 /* What trains, without an encoder around it: three entries, the first of which decays. */

@@ -55,7 +55,7 @@ bool train_monitor_descends(const char *monitor)
     for (int i = 0; i < MONITORS; i++)
         if (strcmp(monitors[i].name, monitor) == 0)
             return monitors[i].descends;
-    assert(!"a known monitor");
+    assert(0 && "a known monitor");
     return false;
 }
 

@@ -41,6 +41,6 @@ double train_learning_rate(const TrainRecipe *recipe, int64_t step, int64_t tota
     case TRAIN_SCHEDULER_CONSTANT:
         return recipe->lr;
     }
-    assert(!"a known scheduler");
+    assert(0 && "a known scheduler");
     return recipe->lr;
 }

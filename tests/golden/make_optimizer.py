@@ -9,26 +9,16 @@ import warnings
 
 import torch
 
+from splitmix import SplitMix
+
 warnings.simplefilter("ignore")
-MASK = (1 << 64) - 1
 STEPS = 6
 SHAPES = [16, 24, 8]  # the first is decayed; the last has tiny gradients, where eps is felt
 
 
-class SplitMix:
-    def __init__(self, seed):
-        self.state = seed
-
-    def next(self):
-        self.state = (self.state + 0x9E3779B97F4A7C15) & MASK
-        z = self.state
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
-        return z ^ (z >> 31)
-
-    def tensor(self, count, scale):
-        return torch.tensor([((self.next() >> 40) / 2 ** 24 - 0.5) * scale for _ in range(count)],
-                            dtype=torch.float32)
+def draw(random, count, scale):
+    return torch.tensor([((random.next() >> 40) / 2 ** 24 - 0.5) * scale for _ in range(count)],
+                        dtype=torch.float32)
 
 
 def groups(parameters, decay):
@@ -47,13 +37,13 @@ CASES = [  # optimizer, largest norm (0: none)
 def run_case(number, out):
     make, limit = CASES[number]
     random = SplitMix(number)
-    parameters = [torch.nn.Parameter(random.tensor(count, 2.0)) for count in SHAPES]
+    parameters = [torch.nn.Parameter(draw(random, count, 2.0)) for count in SHAPES]
     optimizer = make(parameters)
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = 1e-2 / (step + 1)
         for i, parameter in enumerate(parameters):
-            parameter.grad = random.tensor(SHAPES[i], 2.0 ** -24 if i == 2 else 1.0)
+            parameter.grad = draw(random, SHAPES[i], 2.0 ** -24 if i == 2 else 1.0)
         if limit > 0:
             torch.nn.utils.clip_grad_norm_(parameters, limit)
         optimizer.step()
