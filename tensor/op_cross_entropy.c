@@ -25,8 +25,8 @@ static double log_sum_exp(const float *logits, int C)
     float most = logits[0];
     for (int c = 1; c < C; c++)
         most = fmaxf(most, logits[c]);
-    double sum = 0;
-    for (int c = 0; c < C; c++)
+    double sum = exp((double)logits[0] - most);
+    for (int c = 1; c < C; c++)
         sum += exp((double)logits[c] - most);
     return most + log(sum);
 }
