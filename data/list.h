@@ -1,11 +1,14 @@
 /*
  * list.h - the frames of a data set, from text lists or folders.
  *
- * A list is a text file with one image path a line (CRLF, BOM, missing last newline accepted; blank
- * lines skipped). Each path is tried from the working directory, then from the list's folder. All lists of a
- * set are united, duplicates (the same resolved file) removed, and sorted bytewise by the path as
- * written. Path from the right: .../SOURCE/VIDEO/FRAME; a source whose name holds "real" in any case is
- * real (0), any other fake (1). A video is the whole path of its folder.
+ * A list is a text file with one image path a line (CRLF, UTF-8 BOM, missing last newline accepted; blank
+ * lines skipped; white space around a path dropped; paths are bytes, not characters). Each path is tried
+ * from the working directory, then from the list's folder; if neither exists, once more with backslashes
+ * read as slashes. All lists of a set are united, duplicates (the same file after following symbolic
+ * links) removed, and sorted bytewise by the path as written. Path from the right: .../SOURCE/VIDEO/FRAME; a
+ * source whose name holds "real" in any case is real (0), any other fake (1). A video is the whole path of
+ * its folder, symbolic links followed: two spellings of one folder are one video, two folders of the same
+ * name are two.
  */
 #ifndef LNCLIP_DATA_LIST_H
 #define LNCLIP_DATA_LIST_H
@@ -17,9 +20,11 @@
 typedef struct DataFrame {
     const char *path; /* as written in the list */
     const char *file; /* as it can be opened */
-    int label;        /* 0 real, 1 fake */
-    int video;        /* index into videos */
-    int source;       /* index into sources */
+    const char
+        *identity; /* absolute path without symbolic links; NULL in a list of data_list_paths */
+    int label;     /* 0 real, 1 fake */
+    int video;     /* index into videos */
+    int source;    /* index into sources */
 } DataFrame;
 
 typedef struct DataList {
@@ -36,34 +41,42 @@ typedef struct DataList {
 } DataList;
 
 /*
- * Reads and unites `lists` [count] paths: each a text list or a folder in the reference layout (walked in
- * bytewise order, images by suffix). Checks that every file exists and is readable: STATUS_FAILED counts
- * all missing ones and names the first ten. An empty set, a path too short to name source and video, and
- * a video with two labels are errors. *list is owned by the caller; data_list_free.
+ * Reads and unites `lists` [count] paths: each a text list or a folder in the reference layout (all files
+ * below it with the suffix of an image and no leading dot; symbolic links are followed, loops cut).
+ * STATUS_FAILED for: missing or unreadable files (all are counted, the first ten named as details of
+ * *error), a list without a path, a path too short to name source and video, a video or a file with two
+ * labels, a line longer than a path can be, and files that are no text (UTF-16, zero bytes). *list is owned
+ * by the caller and freed with data_list_free; it is empty on failure. Thread-safe.
  */
 Status data_list_read(DataList *list, const char *const *lists, int count, Error *error);
 
 /*
- * Plain image paths and folders for predict and features: files in the order given, folders walked in
- * bytewise sorted order. label, video and source are 0/-1. Missing files are kept (reading reports them).
+ * Plain image paths and folders for predict and features: files in the order given, the images below a
+ * folder in bytewise order of their paths. label is 0, video and source are -1, and there are no tables.
+ * Missing files are kept (reading them reports it), duplicates too. STATUS_FAILED for a folder without
+ * images.
  */
 Status data_list_paths(DataList *list, const char *const *paths, int count, Error *error);
 
+/* Frees what the list owns and empties it. An empty list is allowed. */
 void data_list_free(DataList *list);
 
 /*
- * Keeps at most `frames` frames of each video, spread evenly: positions floor(linspace(0, n-1, frames)).
- * 0 keeps all.
+ * Keeps at most `frames` frames of each video, spread evenly: positions floor(linspace(0, n-1, frames)) as
+ * NumPy computes them. 0 keeps all. Cannot fail.
  */
 void data_list_limit_frames(DataList *list, int frames);
 
-/* Number of real and fake frames and videos. */
+/* Number of real [0] and fake [1] frames and videos. */
 void data_list_counts(const DataList *list, int frames[2], int videos[2]);
 
-/* XXH3-128 over paths and labels in order, 32 hexadecimal digits and a zero: proves two runs used the same frames. */
+/*
+ * XXH3-128 over paths and labels in order, 32 hexadecimal digits and a zero: proves two runs used the same
+ * frames.
+ */
 void data_list_hash(const DataList *list, char out[33]);
 
-/* What lists of two sets share, by path of the file: number of common files. */
+/* What lists of two sets share: number of files (by identity) that are in both. */
 int data_list_overlap(const DataList *a, const DataList *b);
 
 #endif

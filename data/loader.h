@@ -4,6 +4,8 @@
  * Workers decode, augment, resize and crop into 8-bit pixels; what a slot holds depends on the
  * position in the order alone, so neither the number of workers nor their speed changes a batch. Pixels
  * stay 8-bit (a quarter of the memory) until data_normalize, micro-batch by micro-batch.
+ *
+ * A loader belongs to one thread: its functions are not to be called at the same time.
  */
 #ifndef LNCLIP_DATA_LOADER_H
 #define LNCLIP_DATA_LOADER_H
@@ -12,17 +14,18 @@
 #include "data/list.h"
 
 typedef struct DataLoaderSettings {
-    int image_size;   /* S */
-    int batch_size;   /* frames a batch; the last one may be short */
-    bool drop_last;   /* leave out a short last batch */
-    bool shuffle;     /* a permutation drawn from (seed, epoch); else list order */
-    bool tolerant;    /* an unreadable frame is marked in the batch instead of ending the run */
-    int workers;      /* threads; 0 = decode in the caller */
-    int prefetch;     /* batches in flight beyond the one in use, >= 1 */
+    int image_size; /* S */
+    int batch_size; /* frames a batch; the last one may be short */
+    bool drop_last; /* leave out a short last batch */
+    bool shuffle;   /* a permutation drawn from (seed, epoch); else list order */
+    bool tolerant;  /* an unreadable frame is marked in the batch instead of ending the run */
+    int workers;    /* threads; 0 = decode in the caller */
+    int prefetch;   /* batches in flight beyond the one in use, >= 1 */
     uint64_t seed;
     DataAugment augment;
 } DataLoaderSettings;
 
+/* 224 pixels, batches of 32 in list order, two workers, two batches ahead, no augmentation, seed 0. */
 DataLoaderSettings data_loader_defaults(void);
 
 typedef struct DataBatch {
@@ -30,30 +33,51 @@ typedef struct DataBatch {
     const uint8_t *pixels; /* [count,S,S,3] */
     const int *index;      /* [count] position in the list's frames */
     const int *labels;     /* [count] */
-    const Error *const *errors; /* [count] NULL, or why that frame could not be read (tolerant only; pixels are 0) */
+    const Error *const *
+        errors; /* [count] NULL, or why that frame could not be read (tolerant only; pixels are 0) */
 } DataBatch;
 
 typedef struct DataLoader DataLoader;
 
-/* Bytes a loader of these settings will hold: for the memory plan. */
+/*
+ * Bytes a loader of these settings will hold, for the memory plan: its slots, and for each worker the
+ * file, pixels and resizing rows of a frame of 512 x 512 pixels. The order of an epoch adds 4 a frame.
+ */
 size_t data_loader_bytes(const DataLoaderSettings *settings);
 
-/* Creates the loader and its threads; `list` is borrowed until data_loader_destroy. */
+/*
+ * Creates the loader and its threads; `list` is borrowed until data_loader_destroy and must not be empty.
+ * The threads block all signals. STATUS_FAILED without memory or threads; *loader is then NULL.
+ */
 Status data_loader_create(DataLoader **loader, const DataList *list,
                           const DataLoaderSettings *settings, Error *error);
+
+/* Stops the workers, whatever they are doing, and frees everything. NULL is allowed. */
 void data_loader_destroy(DataLoader *loader);
+
+/*
+ * The order of an epoch over a list of `count` frames into order [count]: position i is frame order[i] of the
+ * list. A pure function of (settings->shuffle, settings->seed, epoch, count), for callers that have what
+ * a loader would decode.
+ */
+void data_loader_order(const DataLoaderSettings *settings, int count, int epoch, int *order);
 
 /* Batches in one epoch: ceil(count / batch_size), or floor with drop_last. */
 int data_loader_batches(const DataLoader *loader);
 
 /*
- * Starts (or restarts) at batch `first` of `epoch`: prefetching begins there. Resume is this call.
+ * Starts (or restarts) at batch `first` of `epoch`, 0 <= first <= batches: prefetching begins there. Resume
+ * is this call. The order is the list's, or the permutation of random_stream(seed, RANDOM_SHUFFLE, epoch, 0);
+ * frame i of the list is augmented from random_stream(seed, RANDOM_AUGMENT, i, epoch). Batches returned
+ * before become invalid. Cannot fail at present; the Status is for orders that need memory.
  */
 Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error);
 
 /*
  * Waits for the next batch of the epoch; valid until the next call. STATUS_FAILED names the frame that
- * could not be read (the first in the batch's order, whatever worker met it). Asserts past the last batch.
+ * could not be read (the first in the batch's order, whatever worker met it), and the next call goes on
+ * with the batch after it. Asserts past the last batch. A steady run allocates nothing here but what
+ * decoding a frame needs.
  */
 Status data_loader_next(DataLoader *loader, DataBatch *batch, Error *error);
 

@@ -1,0 +1,352 @@
+/*
+ * loader.c - see loader.h: a ring of slots, filled frame by frame, handed out batch by batch.
+ *
+ * Batch b lives in slot b mod slots. Workers claim frames in the order of the epoch, so the batch wanted
+ * next is always the one being finished, and they stop where the ring is full. One mutex guards the claims
+ * and the counts; pixels are written outside it and become visible when the frame is counted as done.
+ */
+#include "data/loader.h"
+
+#include "data/preprocess.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A batch in the making, or in use. The arrays have batch_size rows. */
+typedef struct Slot {
+    uint8_t *pixels; /* [batch_size,S,S,3] */
+    int *index;      /* [batch_size] */
+    int *labels;     /* [batch_size] */
+    Error **errors;  /* [batch_size] NULL, or owned: allocated when a frame fails */
+    int done;        /* frames finished */
+} Slot;
+
+struct DataLoader {
+    const DataList *list;
+    DataLoaderSettings settings;
+    int batches, epoch;
+    int *order; /* [list->count] positions in the list */
+
+    Slot *slots; /* [slot_count] */
+    int slot_count;
+    pthread_t *threads; /* [thread_count] */
+    int thread_count;
+    DataResizer own_resizer; /* of the caller, without workers */
+
+    pthread_mutex_t mutex;
+    pthread_cond_t claimable; /* workers wait: a slot became free, or the end */
+    pthread_cond_t finished;  /* the caller waits: a frame is done, or a worker idle */
+    int claim_batch;          /* what is claimed next: this batch, ... */
+    int claim_frame;          /* ... this frame of it */
+    int next_batch;           /* what data_loader_next returns next */
+    int busy;                 /* workers with a claimed frame */
+    bool paused;              /* no claims: the epoch is being set up */
+    bool stopping;
+};
+
+/* Stands in where not even the report of a failure can be allocated. */
+static Error out_of_memory = {.status = STATUS_FAILED,
+                              .message = "reading frames: no memory; free some"};
+
+DataLoaderSettings data_loader_defaults(void)
+{
+    return (DataLoaderSettings){.image_size = 224, .batch_size = 32, .workers = 2, .prefetch = 2};
+}
+
+static size_t frame_bytes(const DataLoaderSettings *settings)
+{
+    return (size_t)settings->image_size * (size_t)settings->image_size * 3;
+}
+
+size_t data_loader_bytes(const DataLoaderSettings *settings)
+{
+    assert(settings);
+    const size_t source = 512 * 512 * 3;
+    const size_t per_worker = 2 * source + 512 * 3 * (size_t)settings->image_size;
+    const size_t per_frame = frame_bytes(settings) + 2 * sizeof(int) + sizeof(Error *);
+    const size_t slots = (size_t)settings->prefetch + 1;
+    const size_t workers = settings->workers > 0 ? (size_t)settings->workers : 1;
+    return slots * (size_t)settings->batch_size * per_frame + workers * per_worker;
+}
+
+static int frames_in_batch(const DataLoader *loader, int batch)
+{
+    const int left = loader->list->count - batch * loader->settings.batch_size;
+    return left < loader->settings.batch_size ? left : loader->settings.batch_size;
+}
+
+static void forget_errors(const DataLoader *loader, Slot *slot)
+{
+    for (int i = 0; i < loader->settings.batch_size; i++) {
+        if (slot->errors[i] != &out_of_memory)
+            free(slot->errors[i]);
+        slot->errors[i] = NULL;
+    }
+}
+
+/* Decodes, augments, resizes and crops one frame of the list. */
+static Status prepare_frame(const DataLoader *loader, int index, DataResizer *resizer,
+                            uint8_t *pixels, Error *error)
+{
+    const DataLoaderSettings *const settings = &loader->settings;
+    const char *const file = loader->list->frames[index].file;
+    DataImage image;
+    TRY(data_image_read(file, &image, error));
+    Status status = STATUS_OK;
+    if (data_augment_active(&settings->augment)) {
+        Random random =
+            random_stream(settings->seed, RANDOM_AUGMENT, (uint32_t)index, (uint32_t)loader->epoch);
+        status = data_augment_apply(&settings->augment, &random, &image, error);
+    }
+    if (status == STATUS_OK)
+        status = data_resize_crop(resizer, &image, settings->image_size, pixels, error);
+    data_image_free(&image);
+    if (status != STATUS_OK) { /* these messages do not know the file */
+        const Error cause = *error;
+        error_set(error, status, "%s: %s", file, cause.message);
+    }
+    return status;
+}
+
+/* Fills frame `i` of `batch`. Called without the mutex: nobody else touches that frame. */
+static void fill_frame(const DataLoader *loader, int batch, int i, DataResizer *resizer)
+{
+    Slot *const slot = &loader->slots[batch % loader->slot_count];
+    const int index = loader->order[batch * loader->settings.batch_size + i];
+    uint8_t *const pixels = slot->pixels + (size_t)i * frame_bytes(&loader->settings);
+    Error error = {0};
+    slot->index[i] = index;
+    slot->labels[i] = loader->list->frames[index].label;
+    slot->errors[i] = NULL;
+    if (prepare_frame(loader, index, resizer, pixels, &error) == STATUS_OK)
+        return;
+    memset(pixels, 0, frame_bytes(&loader->settings));
+    slot->errors[i] = malloc(sizeof error);
+    if (slot->errors[i])
+        *slot->errors[i] = error;
+    else
+        slot->errors[i] = &out_of_memory;
+}
+
+/* True if a frame may be claimed: not past the epoch's end, nor in a slot that is still in use. */
+static bool can_claim(const DataLoader *loader)
+{
+    return !loader->paused && loader->claim_batch < loader->batches &&
+           loader->claim_batch < loader->next_batch + loader->settings.prefetch;
+}
+
+static void *work(void *argument)
+{
+    DataLoader *const loader = argument;
+    DataResizer resizer = {0};
+    pthread_mutex_lock(&loader->mutex);
+    while (!loader->stopping) {
+        if (!can_claim(loader)) {
+            pthread_cond_wait(&loader->claimable, &loader->mutex);
+            continue;
+        }
+        const int batch = loader->claim_batch, frame = loader->claim_frame;
+        if (++loader->claim_frame == frames_in_batch(loader, batch)) {
+            loader->claim_frame = 0;
+            loader->claim_batch++;
+        }
+        loader->busy++;
+        pthread_mutex_unlock(&loader->mutex);
+        fill_frame(loader, batch, frame, &resizer);
+        pthread_mutex_lock(&loader->mutex);
+        loader->slots[batch % loader->slot_count].done++;
+        loader->busy--;
+        pthread_cond_signal(&loader->finished);
+    }
+    pthread_mutex_unlock(&loader->mutex);
+    data_resizer_free(&resizer);
+    return NULL;
+}
+
+/* Signals belong to the program's main thread: the workers start with all of them blocked. */
+static Status create_threads(DataLoader *loader, Error *error)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = 0;
+    while (failure == 0 && loader->thread_count < loader->settings.workers) {
+        failure = pthread_create(&loader->threads[loader->thread_count], NULL, work, loader);
+        loader->thread_count += failure == 0;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure != 0)
+        return error_set(error, STATUS_FAILED,
+                         "workers=%d: thread %d cannot be created: %s; use fewer",
+                         loader->settings.workers, loader->thread_count + 1, strerror(failure));
+    return STATUS_OK;
+}
+
+static Status allocate(DataLoader *loader, Error *error)
+{
+    const size_t rows = (size_t)loader->settings.batch_size;
+    bool complete = true;
+    loader->slot_count = loader->settings.prefetch + 1;
+    loader->order = malloc((size_t)loader->list->count * sizeof *loader->order);
+    loader->threads = calloc((size_t)loader->settings.workers + 1, sizeof *loader->threads);
+    loader->slots = calloc((size_t)loader->slot_count, sizeof *loader->slots);
+    for (int i = 0; loader->slots && i < loader->slot_count; i++) {
+        Slot *const slot = &loader->slots[i];
+        slot->pixels = malloc(rows * frame_bytes(&loader->settings));
+        slot->index = malloc(rows * sizeof *slot->index);
+        slot->labels = malloc(rows * sizeof *slot->labels);
+        slot->errors = calloc(rows, sizeof *slot->errors);
+        complete = complete && slot->pixels && slot->index && slot->labels && slot->errors;
+    }
+    if (!loader->order || !loader->threads || !loader->slots || !complete)
+        return error_set(
+            error, STATUS_FAILED,
+            "loader: no memory for %d batches of %d frames (%zu bytes); use a smaller batch",
+            loader->slot_count, loader->settings.batch_size, data_loader_bytes(&loader->settings));
+    return STATUS_OK;
+}
+
+Status data_loader_create(DataLoader **result, const DataList *list,
+                          const DataLoaderSettings *settings, Error *error)
+{
+    assert(result && list && list->count > 0 && settings && error);
+    assert(settings->image_size > 0 && settings->batch_size > 0 && settings->workers >= 0 &&
+           settings->prefetch >= 1);
+    *result = NULL;
+    DataLoader *const loader = calloc(1, sizeof *loader);
+    if (!loader)
+        return error_set(error, STATUS_FAILED, "loader: no memory; free some");
+    loader->list = list;
+    loader->settings = *settings;
+    const int full = list->count / settings->batch_size;
+    loader->batches = full + (!settings->drop_last && list->count % settings->batch_size != 0);
+    loader->next_batch = loader->claim_batch = loader->batches; /* nothing to do before the start */
+    pthread_mutex_init(&loader->mutex, NULL);
+    pthread_cond_init(&loader->claimable, NULL);
+    pthread_cond_init(&loader->finished, NULL);
+    Status status = allocate(loader, error);
+    if (status == STATUS_OK)
+        status = create_threads(loader, error);
+    if (status != STATUS_OK)
+        data_loader_destroy(loader);
+    else
+        *result = loader;
+    return status;
+}
+
+void data_loader_destroy(DataLoader *loader)
+{
+    if (!loader)
+        return;
+    pthread_mutex_lock(&loader->mutex);
+    loader->stopping = true;
+    pthread_cond_broadcast(&loader->claimable);
+    pthread_mutex_unlock(&loader->mutex);
+    for (int i = 0; i < loader->thread_count; i++)
+        pthread_join(loader->threads[i], NULL);
+    for (int i = 0; loader->slots && i < loader->slot_count; i++) {
+        Slot *const slot = &loader->slots[i];
+        if (slot->errors)
+            forget_errors(loader, slot);
+        free(slot->errors);
+        free(slot->labels);
+        free(slot->index);
+        free(slot->pixels);
+    }
+    data_resizer_free(&loader->own_resizer);
+    pthread_cond_destroy(&loader->finished);
+    pthread_cond_destroy(&loader->claimable);
+    pthread_mutex_destroy(&loader->mutex);
+    free(loader->slots);
+    free(loader->threads);
+    free(loader->order);
+    free(loader);
+}
+
+int data_loader_batches(const DataLoader *loader)
+{
+    return loader->batches;
+}
+
+/* Whatever repeats or pairs frames would be decided here, and only here. */
+void data_loader_order(const DataLoaderSettings *settings, int count, int epoch, int *order)
+{
+    if (settings->shuffle) {
+        Random random = random_stream(settings->seed, RANDOM_SHUFFLE, (uint32_t)epoch, 0);
+        random_permutation(&random, count, order);
+    } else {
+        for (int i = 0; i < count; i++)
+            order[i] = i;
+    }
+}
+
+Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error)
+{
+    assert(loader && epoch >= 0 && first >= 0 && first <= loader->batches && error);
+    pthread_mutex_lock(&loader->mutex);
+    loader->paused = true;
+    while (loader->busy > 0)
+        pthread_cond_wait(&loader->finished, &loader->mutex);
+    loader->epoch = epoch;
+    data_loader_order(&loader->settings, loader->list->count, epoch, loader->order);
+    for (int i = 0; i < loader->slot_count; i++) {
+        forget_errors(loader, &loader->slots[i]);
+        loader->slots[i].done = 0;
+    }
+    loader->next_batch = loader->claim_batch = first;
+    loader->claim_frame = 0;
+    loader->paused = false;
+    pthread_cond_broadcast(&loader->claimable);
+    pthread_mutex_unlock(&loader->mutex);
+    return STATUS_OK;
+}
+
+/* Frees the slot of the batch returned before, and waits for the next; without workers, fills it. */
+static Slot *take_slot(DataLoader *loader)
+{
+    const int batch = loader->next_batch, count = frames_in_batch(loader, batch);
+    Slot *const slot = &loader->slots[batch % loader->slot_count];
+    if (loader->thread_count == 0) {
+        forget_errors(loader, slot);
+        for (int i = 0; i < count; i++)
+            fill_frame(loader, batch, i, &loader->own_resizer);
+        loader->next_batch++;
+        return slot;
+    }
+    pthread_mutex_lock(&loader->mutex);
+    /* The slot of the batch before this one is the one that batch + prefetch will use. */
+    Slot *const used = &loader->slots[(batch + loader->slot_count - 1) % loader->slot_count];
+    if (used->done > 0) {
+        forget_errors(loader, used);
+        used->done = 0;
+    }
+    loader->next_batch++;
+    pthread_cond_broadcast(&loader->claimable);
+    while (slot->done < count)
+        pthread_cond_wait(&loader->finished, &loader->mutex);
+    pthread_mutex_unlock(&loader->mutex);
+    return slot;
+}
+
+Status data_loader_next(DataLoader *loader, DataBatch *batch, Error *error)
+{
+    assert(loader && batch && error);
+    assert(loader->next_batch < loader->batches);
+    const int count = frames_in_batch(loader, loader->next_batch);
+    const Slot *const slot = take_slot(loader);
+    *batch = (DataBatch){.count = count,
+                         .pixels = slot->pixels,
+                         .index = slot->index,
+                         .labels = slot->labels,
+                         .errors = (const Error *const *)slot->errors};
+    for (int i = 0; i < count && !loader->settings.tolerant; i++) {
+        if (slot->errors[i]) {
+            *error = *slot->errors[i];
+            return error->status;
+        }
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,309 @@
+/*
+ * test_loader.c - the same batches whatever the workers; errors, resume, and ends at bad moments.
+ */
+#include "data/loader.h"
+#include "data/preprocess.h"
+#include "tests/support.h"
+#include "tests/support_image.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FRAMES = 23, SIZE = 16 };
+
+static char root[4096];
+
+static void write_frame(int i, const void *bytes, size_t size)
+{
+    char name[100];
+    snprintf(name, sizeof name, "FF/%s/%d/%03d.ppm", i % 3 ? "DF" : "real", i / 5, i);
+    support_write_file(root, name, bytes, size);
+}
+
+/* FRAMES images of different sizes and the list of them. */
+static void make_set(DataList *list)
+{
+    support_make_folder(root);
+    for (int i = 0; i < FRAMES; i++) {
+        DataImage image;
+        support_pattern(&image, 17 + i, 40 - i % 7);
+        const size_t pixels = (size_t)(image.width * image.height * 3);
+        char *const file = malloc(pixels + 100);
+        const int header = sprintf(file, "P6 %d %d 255\n", image.width, image.height);
+        memcpy(file + header, image.pixels, pixels);
+        write_frame(i, file, (size_t)header + pixels);
+        free(file);
+        data_image_free(&image);
+    }
+    Error error = {0};
+    ck_ok(data_list_read(list, (const char *const[]){root}, 1, &error), &error);
+    ck_assert_int_eq(list->count, FRAMES);
+}
+
+static void drop_set(DataList *list)
+{
+    data_list_free(list);
+    support_remove_folder(root);
+}
+
+static DataLoaderSettings small_settings(void)
+{
+    DataLoaderSettings settings = data_loader_defaults();
+    settings.image_size = SIZE;
+    settings.batch_size = 5;
+    settings.seed = 3;
+    return settings;
+}
+
+static DataLoader *create(const DataList *list, const DataLoaderSettings *settings)
+{
+    Error error = {0};
+    DataLoader *loader;
+    ck_ok(data_loader_create(&loader, list, settings, &error), &error);
+    return loader;
+}
+
+static void start(DataLoader *loader, int epoch, int first)
+{
+    Error error = {0};
+    ck_ok(data_loader_start(loader, epoch, first, &error), &error);
+}
+
+/* One number for everything the rest of an epoch delivers; the frames are counted in *frames. */
+static uint32_t drain(DataLoader *loader, int batches, int *frames)
+{
+    uint32_t sum = 0;
+    for (int b = 0; b < batches; b++) {
+        Error error = {0};
+        DataBatch batch;
+        ck_ok(data_loader_next(loader, &batch, &error), &error);
+        const size_t count = (size_t)batch.count;
+        sum = sum * 31 + support_crc32(batch.pixels, count * SIZE * SIZE * 3);
+        sum = sum * 31 + support_crc32(batch.index, count * sizeof *batch.index);
+        sum = sum * 31 + support_crc32(batch.labels, count * sizeof *batch.labels);
+        *frames += batch.count;
+    }
+    return sum;
+}
+
+START_TEST(test_batches_do_not_depend_on_workers)
+{
+    static const int WORKERS[] = {0, 1, 2, 4, 7}, PREFETCH[] = {1, 2, 5};
+    DataList list;
+    make_set(&list);
+    for (int variant = 0; variant < 4; variant++) {
+        uint32_t expected[2] = {0};
+        for (size_t w = 0; w < sizeof WORKERS / sizeof *WORKERS; w++) {
+            for (size_t p = 0; p < sizeof PREFETCH / sizeof *PREFETCH; p++) {
+                DataLoaderSettings settings = small_settings();
+                settings.workers = WORKERS[w];
+                settings.prefetch = PREFETCH[p];
+                settings.shuffle = variant & 1;
+                settings.drop_last = variant & 2;
+                settings.augment.flip = variant & 1 ? 0.5 : 0;
+                DataLoader *const loader = create(&list, &settings);
+                const int batches = data_loader_batches(loader);
+                ck_assert_int_eq(batches, settings.drop_last ? 4 : 5);
+                for (int epoch = 0; epoch < 2; epoch++) {
+                    int frames = 0;
+                    start(loader, epoch, 0);
+                    const uint32_t sum = drain(loader, batches, &frames);
+                    ck_assert_int_eq(frames, settings.drop_last ? 20 : FRAMES);
+                    if (w == 0 && p == 0)
+                        expected[epoch] = sum;
+                    ck_assert_msg(sum == expected[epoch], "variant %d, %d workers, prefetch %d",
+                                  variant, WORKERS[w], PREFETCH[p]);
+                }
+                data_loader_destroy(loader);
+            }
+        }
+        /* Epochs differ exactly if something is drawn. */
+        ck_assert_int_eq(expected[0] == expected[1], !(variant & 1));
+    }
+    drop_set(&list);
+}
+END_TEST
+
+START_TEST(test_contents)
+{
+    DataList list;
+    make_set(&list);
+    DataLoaderSettings settings = small_settings();
+    settings.shuffle = true;
+    settings.augment.flip = 0.5;
+    DataLoader *const loader = create(&list, &settings);
+    start(loader, 4, 0);
+    int order[FRAMES], at = 0, seen[FRAMES] = {0};
+    Random shuffle = random_stream(settings.seed, RANDOM_SHUFFLE, 4, 0);
+    random_permutation(&shuffle, FRAMES, order);
+    DataResizer resizer = {0};
+    for (int b = 0; b < data_loader_batches(loader); b++) {
+        Error error = {0};
+        DataBatch batch;
+        ck_ok(data_loader_next(loader, &batch, &error), &error);
+        for (int i = 0; i < batch.count; i++, at++) {
+            const int index = batch.index[i];
+            ck_assert_int_eq(index, order[at]);
+            ck_assert_int_eq(batch.labels[i], list.frames[index].label);
+            ck_assert_ptr_null(batch.errors[i]);
+            seen[index]++;
+            DataImage image;
+            uint8_t pixels[SIZE * SIZE * 3];
+            ck_ok(data_image_read(list.frames[index].file, &image, &error), &error);
+            Random random = random_stream(settings.seed, RANDOM_AUGMENT, (uint32_t)index, 4);
+            ck_ok(data_augment_apply(&settings.augment, &random, &image, &error), &error);
+            ck_ok(data_resize_crop(&resizer, &image, SIZE, pixels, &error), &error);
+            ck_assert_mem_eq(batch.pixels + (size_t)i * sizeof pixels, pixels, sizeof pixels);
+            data_image_free(&image);
+        }
+    }
+    for (int i = 0; i < FRAMES; i++)
+        ck_assert_int_eq(seen[i], 1);
+    data_resizer_free(&resizer);
+    data_loader_destroy(loader);
+    drop_set(&list);
+}
+END_TEST
+
+START_TEST(test_resume_and_restart)
+{
+    DataList list;
+    make_set(&list);
+    DataLoaderSettings settings = small_settings();
+    settings.shuffle = true;
+    settings.augment.flip = 0.5;
+    for (settings.workers = 0; settings.workers <= 3; settings.workers++) {
+        DataLoader *const loader = create(&list, &settings);
+        for (int first = 0; first <= 5; first++) {
+            int frames = 0;
+            start(loader, 1, 0);
+            drain(loader, first, &frames);
+            const uint32_t rest = drain(loader, 5 - first, &frames);
+            start(loader, 0, 0); /* another epoch is under way and dropped */
+            drain(loader, first % 3, &frames);
+            start(loader, 1, first);
+            ck_assert_uint_eq(drain(loader, 5 - first, &frames), rest);
+        }
+        data_loader_destroy(loader);
+    }
+    drop_set(&list);
+}
+END_TEST
+
+START_TEST(test_first_bad_frame_is_named)
+{
+    DataList list;
+    make_set(&list);
+    /* In list order DF/... comes first: the frames of batch 1 are list positions 5..9. */
+    char name[3][4200];
+    for (int i = 0; i < 3; i++) {
+        snprintf(name[i], sizeof name[i], "%s", list.frames[6 + i].file);
+        FILE *const file = fopen(name[i], "wb");
+        fputs(i == 0 ? "P6 1 9000 255\n" : "no image", file);
+        for (int k = 0; i == 0 && k < 27000; k++) /* decodes, but is too thin to resize */
+            fputc('x', file);
+        fclose(file);
+    }
+    for (int workers = 0; workers <= 4; workers++) {
+        for (int tolerant = 0; tolerant < 2; tolerant++) {
+            DataLoaderSettings settings = small_settings();
+            settings.image_size = 224;
+            settings.workers = workers;
+            settings.tolerant = tolerant;
+            DataLoader *const loader = create(&list, &settings);
+            for (int again = 0; again < 2; again++) {
+                Error error = {0};
+                DataBatch batch;
+                start(loader, 0, 0);
+                ck_ok(data_loader_next(loader, &batch, &error), &error);
+                const Status status = data_loader_next(loader, &batch, &error);
+                ck_assert_int_eq(status, tolerant ? STATUS_OK : STATUS_FAILED);
+                if (!tolerant) {
+                    ck_assert(strstr(error.message, name[0]) &&
+                              strstr(error.message, "too long and thin"));
+                } else {
+                    ck_assert(!batch.errors[0] && batch.errors[1] && batch.errors[2] &&
+                              batch.errors[3]);
+                    ck_assert(strstr(batch.errors[2]->message, name[1]) && !batch.errors[4]);
+                    for (size_t k = 0; k < 224 * 224 * 3; k++)
+                        ck_assert_int_eq(batch.pixels[(size_t)2 * 224 * 224 * 3 + k], 0);
+                }
+                error_clear(&error);
+                ck_ok(data_loader_next(loader, &batch, &error), &error); /* goes on after it */
+                ck_assert_int_eq(batch.index[0], 10);
+            }
+            data_loader_destroy(loader);
+        }
+    }
+    drop_set(&list);
+}
+END_TEST
+
+START_TEST(test_ends_at_bad_moments)
+{
+    DataList list;
+    make_set(&list);
+    for (int moment = 0; moment < 40; moment++) {
+        DataLoaderSettings settings = small_settings();
+        settings.workers = moment % 5;
+        settings.prefetch = 1 + moment % 3;
+        DataLoader *const loader = create(&list, &settings);
+        int frames = 0;
+        if (moment % 4 > 0)
+            start(loader, 0, moment % 3);
+        if (moment % 4 > 1)
+            drain(loader, 2, &frames);
+        if (moment % 4 > 2)
+            start(loader, 1, 5); /* past the last batch: nothing to deliver */
+        data_loader_destroy(loader);
+    }
+    data_loader_destroy(NULL);
+    drop_set(&list);
+}
+END_TEST
+
+START_TEST(test_file_lost_after_listing)
+{
+    DataList list;
+    make_set(&list);
+    ck_assert_int_eq(remove(list.frames[0].file), 0);
+    DataLoaderSettings settings = small_settings();
+    DataLoader *const loader = create(&list, &settings);
+    Error error = {0};
+    DataBatch batch;
+    start(loader, 0, 0);
+    ck_assert_int_eq(data_loader_next(loader, &batch, &error), STATUS_FAILED);
+    ck_assert(strstr(error.message, list.frames[0].file) != NULL);
+    data_loader_destroy(loader);
+    drop_set(&list);
+}
+END_TEST
+
+START_TEST(test_bytes)
+{
+    DataLoaderSettings settings = data_loader_defaults();
+    settings.batch_size = 128;
+    settings.prefetch = 2;
+    const size_t pixels = (size_t)3 * 128 * 224 * 224 * 3, bytes = data_loader_bytes(&settings);
+    ck_assert(bytes > pixels && bytes < pixels + (16 << 20));
+    settings.prefetch = 3;
+    ck_assert_uint_ge(data_loader_bytes(&settings), bytes + pixels / 3);
+    settings.prefetch = 2;
+    settings.workers = 8;
+    ck_assert_uint_gt(data_loader_bytes(&settings), bytes);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("loader");
+    TCase *const loader = support_case(suite, "loader", 120);
+    tcase_add_test(loader, test_batches_do_not_depend_on_workers);
+    tcase_add_test(loader, test_contents);
+    tcase_add_test(loader, test_resume_and_restart);
+    tcase_add_test(loader, test_first_bad_frame_is_named);
+    tcase_add_test(loader, test_ends_at_bad_moments);
+    tcase_add_test(loader, test_file_lost_after_listing);
+    tcase_add_test(loader, test_bytes);
+    return support_main(suite);
+}
