@@ -165,27 +165,33 @@ CliProgress cli_progress_begin(const CliArguments *arguments, const char *what, 
     return progress;
 }
 
-void cli_progress_show(CliProgress *progress, long long done, long long total, double per_second)
+void cli_progress_text(CliProgress *progress, bool always, const char *text)
 {
     const double interval = progress->terminal ? 0.2 : 10.0; /* seconds: a log should stay short */
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (progress->silent || (done < total && seconds_between(&progress->last, &now) < interval))
+    if (progress->silent || (!always && seconds_between(&progress->last, &now) < interval))
         return;
     progress->last = now;
-    fprintf(stderr, "%s%s %lld/%lld %s", progress->terminal ? "\r" : "", progress->what, done,
-            total, progress->unit);
-    if (per_second > 0)
-        fprintf(stderr, ", %.3g/s, %s left", per_second,
-                cli_duration((double)(total - done) / per_second));
-    if (progress->terminal) {
-        fputs("\033[K", stderr); /* erase what a longer line left */
-        fflush(stderr);
-        progress->open = true;
-        open_progress = progress;
-    } else {
-        fputc('\n', stderr);
+    if (!progress->terminal) {
+        fprintf(stderr, "%s\n", text);
+        return;
     }
+    fprintf(stderr, "\r%s\033[K", text); /* erase what a longer line left */
+    fflush(stderr);
+    progress->open = true;
+    open_progress = progress;
+}
+
+void cli_progress_show(CliProgress *progress, long long done, long long total, double per_second)
+{
+    char text[256];
+    int used =
+        snprintf(text, sizeof text, "%s %lld/%lld %s", progress->what, done, total, progress->unit);
+    if (per_second > 0 && used < (int)sizeof text)
+        snprintf(text + used, sizeof text - (size_t)used, ", %.3g/s, %s left", per_second,
+                 cli_duration((double)(total - done) / per_second));
+    cli_progress_text(progress, done >= total, text);
 }
 
 void cli_progress_end(CliProgress *progress)

@@ -134,6 +134,9 @@ CliProgress cli_progress_begin(const CliArguments *arguments, const char *what, 
 /* Shows done of total if it is time to; `per_second` <= 0 means unknown. Always shows the last one. */
 void cli_progress_show(CliProgress *progress, long long done, long long total, double per_second);
 
+/* The same for a line of the caller's own words; `always` shows it whatever was shown last. */
+void cli_progress_text(CliProgress *progress, bool always, const char *text);
+
 /* Ends the line, so that messages start on one of their own. Every message function does so, too. */
 void cli_progress_end(CliProgress *progress);
 

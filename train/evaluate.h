@@ -1,5 +1,7 @@
 /*
  * evaluate.h - scoring frames: the encoder and head without gradients.
+ *
+ * A frame's feature and probability depend on the frame alone: not on its batch, nor on threads or workers.
  */
 #ifndef LNCLIP_TRAIN_EVALUATE_H
 #define LNCLIP_TRAIN_EVALUATE_H
@@ -14,21 +16,38 @@ typedef struct TrainScoring {
     int workers;
     bool tolerant; /* an unreadable frame yields NaN and an Error instead of ending the run */
     volatile sig_atomic_t *stop; /* may be NULL */
-    void (*progress)(void *context, int done, int total, double images_per_second); /* may be NULL */
+    void (*progress)(void *context, int done, int total,
+                     double images_per_second); /* may be NULL */
     /* Called for each unreadable frame when tolerant; may be NULL. */
     void (*unreadable)(void *context, const DataFrame *frame, const Error *error);
     void *context;
+    float *cross_entropy; /* NULL, or [count] to be filled with -log softmax(logits)[label] */
+    Arena *
+        arena; /* NULL, or an empty arena to work in (used if large enough), empty again afterwards */
 } TrainScoring;
 
+/* batch_size 8, one worker, everything else off. */
 TrainScoring train_scoring_defaults(void);
+
+/* The settings of the loader that train_score uses for this model. */
+DataLoaderSettings train_scoring_loader(const TrainScoring *scoring, const VitConfig *config);
 
 /*
  * Scores frames [first, list->count) in list order. features: NULL, or [count,D] filled with the pooled
  * feature; probabilities: NULL, or [count,2] filled with softmax(logits). head may be NULL
- * when probabilities is. Both arrays are indexed by frame. STATUS_INTERRUPTED if stopped.
+ * when probabilities and scoring->cross_entropy are. All arrays are indexed by frame; rows before
+ * `first` are left alone. STATUS_INTERRUPTED if stopped, STATUS_FAILED for an unreadable frame unless tolerant.
  */
 Status train_score(const Vit *vit, VitHead *head, const DataList *list, int first,
                    const TrainScoring *scoring, Threads *threads, float *features,
                    float *probabilities, Error *error);
+
+/*
+ * The head alone over ready features [count,D]: what train_score would give, to the bit. probabilities
+ * [count,2]; cross_entropy: NULL, or [count], for labels [count].
+ */
+Status train_score_features(VitHead *head, const float *features, const int *labels, int count,
+                            Threads *threads, float *probabilities, float *cross_entropy,
+                            Error *error);
 
 #endif

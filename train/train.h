@@ -4,8 +4,8 @@
 #ifndef LNCLIP_TRAIN_TRAIN_H
 #define LNCLIP_TRAIN_TRAIN_H
 
-#include "train/metrics.h"
 #include "train/stepper.h"
+#include "train/validate.h"
 
 /* Told after every step, and during validation: for a progress line. */
 typedef struct TrainProgress {
@@ -17,45 +17,47 @@ typedef struct TrainProgress {
     size_t peak_bytes; /* resident set size at its largest */
 } TrainProgress;
 
-/* One row of epochs.csv. Undefined values are NaN. */
-typedef struct TrainEpoch {
-    int epoch;
-    int64_t step;
-    double lr, train_loss, val_loss, seconds;
-    TrainMetrics frame, video;
-    bool best;
-} TrainEpoch;
-
 typedef struct TrainJob {
-    Vit *vit;               /* borrowed; its LayerNorms train in place */
-    VitHead *head;          /* borrowed */
-    VitTuned *tuned;        /* borrowed */
+    Vit *vit;        /* borrowed; its LayerNorms train in place */
+    VitHead *head;   /* borrowed */
+    VitTuned *tuned; /* borrowed; made by vit_tune with recipe->tune */
     const TrainRecipe *recipe;
-    const DataList *train;
-    const DataList *val;    /* NULL: no validation; best = last */
-    const char *folder;     /* of the run; NULL: nothing is written (demo, tests) */
+    const DataList *train; /* as they are to be used: recipe->frames is applied by the caller */
+    const DataList *val;   /* NULL: no validation; best = last */
+    const char *folder;    /* of the run; NULL: nothing is written (demo, tests) */
     bool resume, dry_run;
     Threads *threads;
-    volatile sig_atomic_t *stop;                                       /* may be NULL */
-    void (*progress)(void *context, const TrainProgress *progress);    /* may be NULL */
-    void (*epoch_done)(void *context, const TrainEpoch *epoch);        /* may be NULL */
-    void (*planned)(void *context, const TrainPlan *plan);             /* may be NULL */
-    void (*notice)(void *context, const char *text);                   /* may be NULL */
+    volatile sig_atomic_t *stop;                                    /* may be NULL */
+    void (*progress)(void *context, const TrainProgress *progress); /* may be NULL */
+    void (*epoch_done)(void *context, const TrainEpoch *epoch);     /* may be NULL */
+    void (*planned)(void *context, const TrainPlan *plan);          /* may be NULL */
+    void (*notice)(void *context, const char *text);                /* may be NULL */
     void *context;
 } TrainJob;
 
 typedef struct TrainResult {
-    int64_t steps, steps_done;
-    TrainEpoch best, last;
-    double seconds;
-    double forecast_seconds; /* dry_run: of the whole run */
+    int64_t steps, steps_done;    /* of the whole run, and completed (earlier sessions included) */
+    bool stopped_early;           /* by early_stopping */
+    TrainEpoch best, last;        /* everything undefined before the first epoch is closed */
+    double seconds;               /* of this session */
+    double forecast_seconds;      /* dry_run: of the whole run */
+    double forecast_step_seconds; /* dry_run: of one step */
 } TrainResult;
 
 /*
  * Runs (or resumes) a job to its end. The values in job->tuned are the last ones afterwards; the best
- * are in best.safetensors. STATUS_INTERRUPTED after a clean stop (the last completed step is saved), STATUS_FAILED
- * for a non-finite loss (step and files named, last good state saved), a folder that holds a run and
- * resume is off, a changed list or recipe on resume, or any file that cannot be written.
+ * are in best.safetensors.
+ *
+ * STATUS_INTERRUPTED after a clean stop: the last completed step is saved. STATUS_FAILED for a training or
+ * validation list with one class, a list too short for one step, a non-finite loss or gradient (the step is
+ * named, the files of its batch are details, and the last good state is saved), a folder that holds a run
+ * while resume is off, a changed list, recipe or model on resume, and any file that cannot be read or written. *result
+ * is filled in every case.
+ *
+ * With resume: goes on from the last saved step (from 0, with a notice, if none was saved) to the same bits
+ * in all tensors and in every column but images_per_second and seconds as a run that was never interrupted.
+ *
+ * With dry_run: plans, measures a few micro-batches, forecasts the time of the whole run, and writes nothing.
  */
 Status train_run(const TrainJob *job, TrainResult *result, Error *error);
 

@@ -1,0 +1,360 @@
+/*
+ * cmd_train.c - lnclip train: LN-tunes a model on lists of face frames.
+ *
+ * Everything that can be known to fail is found before the model is loaded: the recipe, the lists with all
+ * missing files, the folder of the run. What training itself does is told in train/train.c.
+ */
+#include "tools/cli.h"
+#include "tools/cli_model.h"
+
+#include "data/image.h"
+#include "tensor/file.h"
+#include "tensor/gemm.h"
+#include "tensor/kernels/kernels.h"
+#include "train/run_files.h"
+#include "train/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Training {
+    CliModelOptions model_options;
+    CliStrings train_lists, val_lists;
+    const char *out, *recipe_name;
+    bool resume, dry_run, print;
+    CliArguments arguments;
+    TrainRecipe recipe;
+    DataList train, val;
+    CliModel model;
+    VitTuned *tuned;
+    CliProgress progress;
+} Training;
+
+/* ---- recipe ---------------------------------------------------------------------------------------------- */
+
+/* The base: a built-in recipe or a file; of a run to resume that of the run; else paper. */
+static Status base_recipe(Training *training, Error *error)
+{
+    TrainRecipe *const recipe = &training->recipe;
+    char saved[FILE_PATH_SIZE];
+    TRY(train_recipe_named(recipe, "paper", error));
+    if (training->recipe_name) {
+        Error unknown = {0};
+        if (train_recipe_named(recipe, training->recipe_name, &unknown) == STATUS_OK)
+            return STATUS_OK;
+        if (file_exists(training->recipe_name))
+            return train_recipe_read(recipe, training->recipe_name, error);
+        *error = unknown;
+        return unknown.status;
+    }
+    if (!training->resume)
+        return STATUS_OK;
+    TRY(file_join(saved, training->out, "recipe.txt", error));
+    return file_exists(saved) ? train_recipe_read(recipe, saved, error) : STATUS_OK;
+}
+
+static Status resolve_recipe(Training *training, Error *error)
+{
+    TrainRecipe *const recipe = &training->recipe;
+    TRY(base_recipe(training, error));
+    for (int i = 0; i < training->arguments.settings.count; i++) {
+        const char *const setting = training->arguments.settings.items[i];
+        const char *const equals = strchr(setting, '=');
+        char key[64];
+        snprintf(key, sizeof key, "%.*s", (int)(equals - setting), setting);
+        TRY(train_recipe_set(recipe, key, equals + 1, error));
+    }
+    if (training->arguments.threads > 0)
+        recipe->threads = training->arguments.threads;
+    else
+        training->arguments.threads = recipe->threads;
+    return train_recipe_check(recipe, error);
+}
+
+/* ---- what is told before the first step --------------------------------------------------------------- */
+
+static void tell_sources(const CliArguments *arguments, const char *set, const DataList *list)
+{
+    for (int source = 0; source < list->source_count; source++) {
+        int videos = 0, frames = 0, last_video = -1;
+        for (int i = 0; i < list->count; i++) {
+            if (list->frames[i].source != source)
+                continue;
+            frames++;
+            videos += list->frames[i].video != last_video;
+            last_video = list->frames[i].video;
+        }
+        cli_note(arguments, "%-10s %-24s %-5s %10s %10s", set, list->sources[source],
+                 list->source_label[source] ? "fake" : "real", cli_count((unsigned)videos),
+                 cli_count((unsigned)frames));
+    }
+    if (list->duplicates > 0)
+        cli_note(arguments, "%s: %s lines name a frame that is there already", set,
+                 cli_count((unsigned)list->duplicates));
+}
+
+static void tell_lists(const Training *training)
+{
+    cli_note(&training->arguments, "%-10s %-24s %-5s %10s %10s", "set", "source", "label", "videos",
+             "frames");
+    tell_sources(&training->arguments, "train", &training->train);
+    if (training->val_lists.count > 0)
+        tell_sources(&training->arguments, "val", &training->val);
+}
+
+static void tell_model(const Training *training)
+{
+    const CliArguments *const arguments = &training->arguments;
+    const VitHead *const head = &training->model.head;
+    const size_t all =
+        vit_size(training->model.vit) + tensor_count(&head->weight) + tensor_count(&head->bias);
+    cli_note(arguments, "trains: %s of %s parameters (%.3g %%), head %s",
+             cli_count(training->tuned->count), cli_count(all),
+             100.0 * (double)training->tuned->count / (double)all, vit_head_kind_name(head->kind));
+    cli_note(arguments, "kernels: %s; matrix product: %s, core %s", kernels()->name, gemm_library(),
+             gemm_core());
+    /* A Haswell core on a processor with AVX-512 computes at half its speed. */
+    const char *const forced = getenv("OPENBLAS_CORETYPE");
+    if (forced && kernels_variant("avx512") && strcasecmp(gemm_core(), "skylakex") != 0 &&
+        strcasecmp(gemm_core(), "cooperlake") != 0 &&
+        strcasecmp(gemm_core(), "sapphirerapids") != 0)
+        cli_warn(
+            "OPENBLAS_CORETYPE=%s: forces slower kernels on OpenBLAS than this processor can run; "
+            "unset it",
+            forced);
+}
+
+static void show_plan(void *context, const TrainPlan *plan)
+{
+    const Training *const training = context;
+    const CliArguments *const arguments = &training->arguments;
+    cli_note(arguments,
+             "memory: model %s + training state %s + step %s + batch %s + loader %s + program %s = "
+             "%s of %s",
+             cli_bytes(plan->model), cli_bytes(plan->state), cli_bytes(plan->step),
+             cli_bytes(plan->batch), cli_bytes(plan->loader), cli_bytes(plan->rest),
+             cli_bytes(plan->total), cli_bytes(plan->budget));
+    if (!plan->forward_twice)
+        cli_note(arguments, "micro-batches: %d of %d images, one forward each", plan->micro_batches,
+                 plan->micro_batch);
+    else
+        cli_note(arguments,
+                 "micro-batches: %d of %d images; %d keep their activations, the others run "
+                 "forward twice",
+                 plan->micro_batches, plan->micro_batch, plan->kept);
+}
+
+/* ---- what is told during the run ---------------------------------------------------------------------- */
+
+static void show_progress(void *context, const TrainProgress *progress)
+{
+    Training *const training = context;
+    char text[256];
+    if (strcmp(progress->phase, "train") == 0)
+        snprintf(text, sizeof text,
+                 "epoch %d/%d step %lld/%lld loss %.4f, %.3g images/s, %s left, peak %s",
+                 progress->epoch + 1, progress->epochs, (long long)progress->step,
+                 (long long)progress->total_steps, (double)progress->losses.total,
+                 progress->images_per_second, cli_duration(progress->seconds_left),
+                 cli_bytes(progress->peak_bytes));
+    else
+        snprintf(text, sizeof text, "%s %lld/%lld, %.3g images/s, %s left, peak %s",
+                 progress->phase, (long long)progress->step, (long long)progress->total_steps,
+                 progress->images_per_second, cli_duration(progress->seconds_left),
+                 cli_bytes(progress->peak_bytes));
+    cli_progress_text(&training->progress, progress->step == progress->total_steps, text);
+}
+
+static void show_epoch(void *context, const TrainEpoch *epoch)
+{
+    const Training *const training = context;
+    const CliArguments *const arguments = &training->arguments;
+    if (training->val_lists.count == 0)
+        cli_note(arguments, "epoch %d: train loss %.4f, %s", epoch->epoch + 1, epoch->train_loss,
+                 cli_duration(epoch->seconds));
+    else
+        cli_note(arguments,
+                 "epoch %d: train loss %.4f, val loss %.4f, AUROC %.4f frame, %.4f video, mAP %.4f "
+                 "video, %s%s",
+                 epoch->epoch + 1, epoch->train_loss, epoch->val_loss, epoch->frame.auroc,
+                 epoch->video.auroc, epoch->video.map, cli_duration(epoch->seconds),
+                 epoch->best ? " (best so far)" : "");
+}
+
+static void show_notice(void *context, const char *text)
+{
+    const Training *const training = context;
+    cli_note(&training->arguments, "%s", text);
+}
+
+static void tell_result(const Training *training, const TrainResult *result)
+{
+    const CliArguments *const arguments = &training->arguments;
+    if (training->dry_run) {
+        cli_note(arguments, "forecast: %s a step, %s steps, %s in all (nothing was written)",
+                 cli_duration(result->forecast_step_seconds),
+                 cli_count((unsigned long long)result->steps),
+                 cli_duration(result->forecast_seconds));
+        return;
+    }
+    if (result->stopped_early)
+        cli_note(arguments, "stopped early: %s has not risen for %d epochs",
+                 training->recipe.monitor, training->recipe.early_stopping);
+    if (training->val_lists.count > 0)
+        cli_note(arguments, "best: epoch %d, %s %.4f", result->best.epoch + 1,
+                 training->recipe.monitor,
+                 train_monitor_value(&result->best, training->recipe.monitor));
+    cli_note(arguments, "%s: %s steps in %s, peak memory %s; best.safetensors and last.safetensors",
+             training->out, cli_count((unsigned long long)result->steps_done),
+             cli_duration(result->seconds), cli_bytes(train_peak_bytes()));
+}
+
+/* ---- the run -------------------------------------------------------------------------------------------- */
+
+/* The lists, united and cut to `frames` of each video. */
+static Status read_lists(Training *training, Error *error)
+{
+    TRY(data_list_read(&training->train, training->train_lists.items, training->train_lists.count,
+                       error));
+    data_list_limit_frames(&training->train, training->recipe.frames);
+    if (training->val_lists.count > 0) {
+        TRY(data_list_read(&training->val, training->val_lists.items, training->val_lists.count,
+                           error));
+        data_list_limit_frames(&training->val, training->recipe.frames);
+    }
+    tell_lists(training);
+    return STATUS_OK;
+}
+
+/* Model, adapter and head; a head that neither brings starts from the seed. */
+static Status load_model(Training *training, Error *error)
+{
+    CliModel *const model = &training->model;
+    const TrainRecipe *const recipe = &training->recipe;
+    TRY(cli_model_load(model, &training->model_options, &training->arguments, false, error));
+    if (model->has_head && model->head.kind != recipe->head)
+        return error_set(error, STATUS_USAGE,
+                         "head=%s: the model or adapter brings a head of kind %s; give head=%s",
+                         vit_head_kind_name(recipe->head), vit_head_kind_name(model->head.kind),
+                         vit_head_kind_name(model->head.kind));
+    if (!model->has_head) {
+        vit_head_destroy(&model->head);
+        model->head_created = false;
+        TRY(vit_head_create(&model->head, recipe->head, model->vit->config.width, recipe->seed,
+                            error));
+        model->head_created = true;
+    }
+    TRY(vit_tune(&training->tuned, model->vit, &model->head, recipe->tune, error));
+    tell_model(training);
+    return STATUS_OK;
+}
+
+static Status run(Training *training, Error *error)
+{
+    if (!training->resume && !training->dry_run && train_run_exists(training->out))
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: holds a run already; continue it with --resume, or choose another --out",
+            training->out);
+    TRY(read_lists(training, error));
+    TRY(load_model(training, error));
+    char note[TRAIN_TEXT_SIZE];
+    if (train_recipe_note(&training->recipe, note))
+        cli_note(&training->arguments, "recipe %s: %s", training->recipe.name, note);
+    training->progress = cli_progress_begin(&training->arguments, "train", "steps");
+    const TrainJob job = {
+        .vit = training->model.vit,
+        .head = &training->model.head,
+        .tuned = training->tuned,
+        .recipe = &training->recipe,
+        .train = &training->train,
+        .val = training->val_lists.count > 0 ? &training->val : NULL,
+        .folder = training->out,
+        .resume = training->resume,
+        .dry_run = training->dry_run,
+        .threads = training->model.threads,
+        .stop = cli_catch_signals(),
+        .progress = show_progress,
+        .epoch_done = show_epoch,
+        .planned = show_plan,
+        .notice = show_notice,
+        .context = training,
+    };
+    TrainResult result;
+    Status status = train_run(&job, &result, error);
+    cli_progress_end(&training->progress);
+    if (status == STATUS_INTERRUPTED)
+        status = cli_interrupted(training->out, "continue with --resume", error);
+    if (status == STATUS_OK)
+        tell_result(training, &result);
+    return status;
+}
+
+static void free_training(Training *training)
+{
+    vit_tuned_destroy(training->tuned);
+    cli_model_free(&training->model);
+    data_list_free(&training->val);
+    data_list_free(&training->train);
+}
+
+int cmd_train(int argc, char **argv)
+{
+    Training training = {0};
+    CliOption options[] = {
+        CLI_MODEL_OPTION(training.model_options),
+        CLI_ADAPTER_OPTION(training.model_options),
+        {"--train", CLI_STRINGS, &training.train_lists, 0, 0, "LIST",
+         "lists or folders to train on"},
+        {"--val", CLI_STRINGS, &training.val_lists, 0, 0, "LIST",
+         "lists or folders to choose the best epoch by"},
+        {"--out", CLI_STRING, &training.out, 0, 0, "RUN", "folder of the run"},
+        {"--recipe", CLI_STRING, &training.recipe_name, 0, 0, "NAME",
+         "paper (default), released, gend, probe, cpu, or a file"},
+        {"--resume", CLI_FLAG, &training.resume, 0, 0, NULL,
+         "go on with the run in RUN, to the same bits"},
+        {"--dry-run", CLI_FLAG, &training.dry_run, 0, 0, NULL,
+         "measure and forecast time and memory; write nothing"},
+        {"--print", CLI_FLAG, &training.print, 0, 0, NULL, "print the recipe and end"},
+        {0},
+    };
+    const CliCommand command = {
+        .name = "train",
+        .summary = "LN-tune a model on lists of face frames",
+        .usage = "lnclip train --model M --train LIST... --val LIST... --out RUN [--recipe NAME] "
+                 "[--adapter A] [--resume] [KEY=VALUE...]",
+        .details =
+            "Trains the LayerNorms and the head; everything else stays frozen. KEY=VALUE overrides "
+            "the "
+            "recipe:\n--print shows all keys. RUN receives recipe.txt, steps.csv, epochs.csv, "
+            "best.safetensors,\nlast.safetensors and state.safetensors. Ctrl-C saves the last "
+            "step; "
+            "--resume goes on from it.",
+        .example =
+            "lnclip train --model clip-vit-l-14 --train lists/train --val lists/val --out run "
+            "--recipe cpu memory=4",
+        .options = options,
+        .takes_settings = true,
+    };
+    cli_parse(&command, argc, argv, &training.arguments);
+    cli_expect_positional(&training.arguments, 0, 0, "KEY=VALUE");
+    Error error = {0};
+    if (training.resume && !training.print)
+        cli_expect_option(&training.arguments, "--out", training.out);
+    Status status = resolve_recipe(&training, &error);
+    if (status == STATUS_OK && training.print) {
+        train_recipe_print(&training.recipe, stdout);
+        return CLI_DONE;
+    }
+    if (status == STATUS_OK) {
+        cli_expect_option(&training.arguments, "--model", training.model_options.model);
+        if (training.train_lists.count == 0)
+            return cli_usage_error("--train: is missing; name the lists or folders to train on");
+        if (!training.dry_run)
+            cli_expect_option(&training.arguments, "--out", training.out);
+        status = run(&training, &error);
+    }
+    free_training(&training);
+    return status == STATUS_OK ? CLI_DONE : cli_report(&error);
+}

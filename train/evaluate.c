@@ -1,0 +1,277 @@
+/*
+ * evaluate.c - see evaluate.h.
+ *
+ * Features stay [B,1,D] on their way through the head, so that operations see one sample an image and
+ * compute each as if it were alone.
+ */
+#include "train/evaluate.h"
+
+#include "train/stepper.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    HEAD_OPERATIONS = 8,  /* normalise, linear, softmax, and room */
+    FEATURES_AT_ONCE = 64 /* rows of ready features that go through the head together */
+};
+
+TrainScoring train_scoring_defaults(void)
+{
+    return (TrainScoring){.batch_size = 8, .workers = 1};
+}
+
+DataLoaderSettings train_scoring_loader(const TrainScoring *scoring, const VitConfig *config)
+{
+    DataLoaderSettings settings = data_loader_defaults();
+    settings.image_size = config->image_size;
+    settings.batch_size = scoring->batch_size;
+    settings.drop_last = false;
+    settings.shuffle = false;
+    settings.tolerant = scoring->tolerant;
+    settings.workers = scoring->workers;
+    settings.augment = (DataAugment){0};
+    return settings;
+}
+
+/* What is wanted of each frame; pointers to the row of the first frame at hand, or NULL. */
+typedef struct Rows {
+    float *features;      /* [count,D] */
+    float *probabilities; /* [count,2] */
+    float *cross_entropy; /* [count] */
+} Rows;
+
+static Rows rows_from(const Rows *all, size_t first, size_t D)
+{
+    return (Rows){
+        .features = all->features ? all->features + first * D : NULL,
+        .probabilities = all->probabilities ? all->probabilities + first * VIT_CLASSES : NULL,
+        .cross_entropy = all->cross_entropy ? all->cross_entropy + first : NULL,
+    };
+}
+
+/* log(sum exp(logits)) - logits[label], in double so that a sure answer still has a loss. */
+static float cross_entropy(const float *logits, int label)
+{
+    double most = logits[0], sum = 0;
+    for (int c = 1; c < VIT_CLASSES; c++)
+        most = fmax(most, (double)logits[c]);
+    for (int c = 0; c < VIT_CLASSES; c++)
+        sum += exp((double)logits[c] - most);
+    return (float)(most + log(sum) - (double)logits[label]);
+}
+
+/* features [count,1,D] -> rows. */
+static void head_forward(Tape *tape, VitHead *head, Tensor *features, const int *labels,
+                         const Rows *rows)
+{
+    const int count = features->shape[0];
+    Tensor *const logits = vit_head_forward(head, tape, features, NULL); /* [count,1,2] */
+    Tensor *const probabilities = op_softmax(tape, logits);
+    if (tape_is_planning(tape))
+        return;
+    if (rows->probabilities)
+        memcpy(rows->probabilities, tensor_f32(probabilities),
+               (size_t)count * VIT_CLASSES * sizeof(float));
+    for (int i = 0; rows->cross_entropy && i < count; i++)
+        rows->cross_entropy[i] = cross_entropy(tensor_f32(logits) + i * VIT_CLASSES, labels[i]);
+}
+
+typedef struct Scorer {
+    const Vit *vit;
+    VitHead *head; /* NULL: features only */
+    Threads *threads;
+    Arena *arena;
+    bool owns_arena;
+    Tape *tape;
+} Scorer;
+
+/* Encoder and head over `count` images; pixels and labels are not looked at when planning. */
+static void score_batch(Scorer *scorer, int count, const uint8_t *pixels, const int *labels,
+                        const Rows *rows)
+{
+    const VitConfig *const config = &scorer->vit->config;
+    const int S = config->image_size;
+    const size_t numbers = (size_t)count * 3 * (size_t)S * (size_t)S;
+    float *const block = arena_alloc(scorer->arena, numbers * sizeof(float));
+    Tensor input = tensor_leaf(block, 4, (const int[]){count, 3, S, S});
+    if (!tape_is_planning(scorer->tape))
+        train_normalize(config, pixels, count, scorer->threads, block);
+    Tensor *const features = vit_forward(scorer->vit, scorer->tape, &input, NULL); /* [count,1,D] */
+    if (rows->features && !tape_is_planning(scorer->tape))
+        memcpy(rows->features, tensor_f32(features), tensor_count(features) * sizeof(float));
+    if (scorer->head)
+        head_forward(scorer->tape, scorer->head, features, labels, rows);
+    tape_reset(scorer->tape);
+    arena_free(scorer->arena, block);
+}
+
+static void scorer_end(Scorer *scorer)
+{
+    tape_destroy(scorer->tape);
+    if (scorer->owns_arena)
+        arena_destroy(scorer->arena);
+    scorer->tape = NULL;
+    scorer->arena = NULL;
+}
+
+static Status scorer_tape(Scorer *scorer, Error *error)
+{
+    const int operations = vit_forward_operations(&scorer->vit->config) + HEAD_OPERATIONS;
+    TRY(tape_create(&scorer->tape, scorer->arena, scorer->threads, operations, error));
+    tape_set_recording(scorer->tape, false);
+    return STATUS_OK;
+}
+
+/* Bytes of arena for batches of up to `batch_size`: the last one may be short, so each size counts. */
+static Status scorer_measure(const Scorer *like, int batch_size, int last, size_t *bytes,
+                             Error *error)
+{
+    Scorer scorer = *like;
+    scorer.owns_arena = true;
+    TRY(arena_create_measuring(&scorer.arena, error));
+    const Status status = scorer_tape(&scorer, error);
+    if (status == STATUS_OK) {
+        score_batch(&scorer, batch_size, NULL, NULL, &(Rows){0});
+        score_batch(&scorer, last, NULL, NULL, &(Rows){0});
+        *bytes = arena_peak(scorer.arena);
+    }
+    scorer_end(&scorer);
+    return status;
+}
+
+/* Finds or makes an arena for batches of batch_size, the last one of `last` images. */
+static Status scorer_begin(Scorer *scorer, Arena *offered, int batch_size, int last, Error *error)
+{
+    size_t bytes = 0;
+    TRY(scorer_measure(scorer, batch_size, last, &bytes, error));
+    scorer->owns_arena = !offered || arena_capacity(offered) < bytes;
+    if (scorer->owns_arena)
+        TRY(arena_create(&scorer->arena, bytes, error));
+    else
+        scorer->arena = offered;
+    const Status status = scorer_tape(scorer, error);
+    if (status != STATUS_OK)
+        scorer_end(scorer);
+    return status;
+}
+
+/* NaN for the frames that could not be read, and a word about each. */
+static void mark_unreadable(const DataBatch *batch, const DataList *list,
+                            const TrainScoring *scoring, const Rows *rows, size_t D)
+{
+    for (int i = 0; batch->errors && i < batch->count; i++) {
+        if (!batch->errors[i])
+            continue;
+        const Rows row = rows_from(rows, (size_t)i, D);
+        for (size_t d = 0; row.features && d < D; d++)
+            row.features[d] = NAN;
+        for (int c = 0; row.probabilities && c < VIT_CLASSES; c++)
+            row.probabilities[c] = NAN;
+        if (row.cross_entropy)
+            *row.cross_entropy = NAN;
+        if (scoring->unreadable)
+            scoring->unreadable(scoring->context, &list->frames[batch->index[i]], batch->errors[i]);
+    }
+}
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static Status score_list(Scorer *scorer, DataLoader *loader, const DataList *list,
+                         const TrainScoring *scoring, const Rows *all, Error *error)
+{
+    const size_t D = (size_t)scorer->vit->config.width;
+    const double start = now();
+    TRY(data_loader_start(loader, 0, 0, error));
+    for (int done = 0; done < list->count;) {
+        if (scoring->stop && *scoring->stop)
+            return error_set(error, STATUS_INTERRUPTED, "scoring: stopped by a signal");
+        DataBatch batch;
+        TRY(data_loader_next(loader, &batch, error));
+        const Rows rows = rows_from(all, (size_t)done, D);
+        score_batch(scorer, batch.count, batch.pixels, batch.labels, &rows);
+        mark_unreadable(&batch, list, scoring, &rows, D);
+        done += batch.count;
+        if (scoring->progress)
+            scoring->progress(scoring->context, done, list->count, done / (now() - start + 1e-9));
+    }
+    return STATUS_OK;
+}
+
+Status train_score(const Vit *vit, VitHead *head, const DataList *list, int first,
+                   const TrainScoring *scoring, Threads *threads, float *features,
+                   float *probabilities, Error *error)
+{
+    assert(first >= 0 && first <= list->count && scoring->batch_size > 0);
+    assert(head || (!probabilities && !scoring->cross_entropy));
+    if (first == list->count)
+        return STATUS_OK;
+    /* The frames from `first` on, seen as a list of their own. */
+    DataList rest = *list;
+    rest.frames += first;
+    rest.count -= first;
+    TrainScoring own = *scoring;
+    if (own.batch_size > rest.count)
+        own.batch_size = rest.count;
+    const int remainder = rest.count % own.batch_size;
+    const DataLoaderSettings settings = train_scoring_loader(&own, &vit->config);
+    const Rows all = {features, probabilities, scoring->cross_entropy};
+    const Rows rows = rows_from(&all, (size_t)first, (size_t)vit->config.width);
+
+    Scorer scorer = {.vit = vit, .head = head, .threads = threads};
+    DataLoader *loader = NULL;
+    TRY(scorer_begin(&scorer, scoring->arena, own.batch_size,
+                     remainder ? remainder : own.batch_size, error));
+    Status status = data_loader_create(&loader, &rest, &settings, error);
+    if (status == STATUS_OK)
+        status = score_list(&scorer, loader, &rest, &own, &rows, error);
+    data_loader_destroy(loader);
+    scorer_end(&scorer);
+    return status;
+}
+
+/* All rows through the head, FEATURES_AT_ONCE at a time; when planning, only the shape of one such group. */
+static Status score_features(Arena *arena, VitHead *head, const float *features, const int *labels,
+                             int count, Threads *threads, const Rows *all, Error *error)
+{
+    const int D = head->weight.shape[1];
+    Tape *tape = NULL;
+    TRY(tape_create(&tape, arena, threads, HEAD_OPERATIONS, error));
+    tape_set_recording(tape, false);
+    for (int done = 0; done < count; done += FEATURES_AT_ONCE) {
+        const int group = count - done < FEATURES_AT_ONCE ? count - done : FEATURES_AT_ONCE;
+        /* A leaf wants writable numbers; nothing writes to those of an input. */
+        float *const numbers = (float *)(uintptr_t)features + (size_t)done * (size_t)D;
+        Tensor leaf = tensor_leaf(numbers, 3, (const int[]){group, 1, D});
+        const Rows rows = rows_from(all, (size_t)done, (size_t)D);
+        head_forward(tape, head, &leaf, labels + done, &rows);
+        tape_reset(tape);
+    }
+    tape_destroy(tape);
+    return STATUS_OK;
+}
+
+Status train_score_features(VitHead *head, const float *features, const int *labels, int count,
+                            Threads *threads, float *probabilities, float *cross_entropies,
+                            Error *error)
+{
+    const Rows all = {NULL, probabilities, cross_entropies};
+    Arena *arena = NULL;
+    TRY(arena_create_measuring(&arena, error));
+    Status status = score_features(arena, head, features, labels, count, threads, &all, error);
+    const size_t bytes = arena_peak(arena);
+    arena_destroy(arena);
+    TRY(status);
+    TRY(arena_create(&arena, bytes, error));
+    status = score_features(arena, head, features, labels, count, threads, &all, error);
+    arena_destroy(arena);
+    return status;
+}

@@ -1,0 +1,143 @@
+/*
+ * feature_cache.c - see feature_cache.h.
+ */
+#include "train/feature_cache.h"
+
+#include "tensor/file.h"
+#include "tensor/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char FORMAT[] = "lnclip features 1";
+
+static size_t list_bytes(const Vit *vit, const DataList *list)
+{
+    return list ? (size_t)list->count * (size_t)vit->config.width * sizeof(float) : 0;
+}
+
+size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const DataList *val)
+{
+    return list_bytes(vit, train) + list_bytes(vit, val);
+}
+
+/* What must agree for stored features to be the ones wanted. */
+enum { KEYS = 6 };
+static void origin_keys(const TrainOrigin *origin, SafeTensorsMetadata keys[KEYS])
+{
+    const SafeTensorsMetadata all[KEYS] = {
+        {"format", FORMAT},
+        {"base_fingerprint", origin->base},
+        {"frozen_layer_norms", origin->frozen},
+        {"train_list", origin->train},
+        {"val_list", origin->val},
+        {"decoders", origin->decoders},
+    };
+    memcpy(keys, all, sizeof all);
+}
+
+/* Copies tensor `name` if it is F32 [count,D]. */
+static bool take(const SafeTensors *file, const char *name, const Vit *vit, const DataList *list,
+                 float *target)
+{
+    if (!list)
+        return true;
+    const SafeTensor *const tensor = safetensors_find(file, name);
+    if (!tensor || tensor->dtype != DTYPE_F32 || tensor->ndim != 2 ||
+        tensor->shape[0] != list->count || tensor->shape[1] != vit->config.width)
+        return false;
+    memcpy(target, tensor->data, tensor->bytes);
+    return true;
+}
+
+/* False if there is no file, or one of another origin: then it is made anew, for it costs only time. */
+static bool read_cache(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
+                       const DataList *val, const TrainOrigin *origin, const char *path)
+{
+    SafeTensors *file = NULL;
+    Error ignored = {0};
+    if (!file_exists(path) || safetensors_open(&file, path, &ignored) != STATUS_OK)
+        return false;
+    SafeTensorsMetadata keys[KEYS];
+    origin_keys(origin, keys);
+    bool same = true;
+    for (int i = 0; i < KEYS; i++) {
+        const char *const found = safetensors_metadata(file, keys[i].key);
+        same = same && found && strcmp(found, keys[i].value) == 0;
+    }
+    same = same && take(file, "train", vit, train, cache->train) &&
+           take(file, "val", vit, val, cache->val);
+    safetensors_close(file);
+    return same;
+}
+
+/* Features of a list, for safetensors_write. */
+static SafeTensor matrix(const char *name, const Vit *vit, const DataList *list,
+                         const float *features)
+{
+    return (SafeTensor){.name = name,
+                        .dtype = DTYPE_F32,
+                        .ndim = 2,
+                        .shape = {list->count, vit->config.width},
+                        .data = features,
+                        .bytes = list_bytes(vit, list)};
+}
+
+static Status write_cache(const TrainFeatureCache *cache, const Vit *vit, const DataList *train,
+                          const DataList *val, const TrainOrigin *origin, const char *path,
+                          Error *error)
+{
+    const SafeTensor tensors[2] = {
+        matrix("train", vit, train, cache->train),
+        matrix("val", vit, val ? val : train, cache->val), /* left out without validation */
+    };
+    SafeTensorsMetadata keys[KEYS];
+    origin_keys(origin, keys);
+    return safetensors_write(path, tensors, val ? 2 : 1, keys, KEYS, error);
+}
+
+static Status compute(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
+                      const DataList *val, const TrainScoring *scoring, Threads *threads,
+                      Error *error)
+{
+    TRY(train_score(vit, NULL, train, 0, scoring, threads, cache->train, NULL, error));
+    if (val)
+        TRY(train_score(vit, NULL, val, 0, scoring, threads, cache->val, NULL, error));
+    return STATUS_OK;
+}
+
+Status train_feature_cache_fill(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
+                                const DataList *val, const TrainOrigin *origin, const char *folder,
+                                const TrainScoring *scoring, Threads *threads, bool *from_file,
+                                Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    *from_file = false;
+    *cache = (TrainFeatureCache){
+        .train = malloc(list_bytes(vit, train)),
+        .val = val ? malloc(list_bytes(vit, val)) : NULL,
+    };
+    Status status = STATUS_OK;
+    if (!cache->train || (val && !cache->val))
+        status = error_set(error, STATUS_FAILED,
+                           "features: no memory for %zu bytes of cached features; use fewer frames",
+                           train_feature_cache_bytes(vit, train, val));
+    if (status == STATUS_OK && folder)
+        status = file_join(path, folder, "features.safetensors", error);
+    if (status == STATUS_OK && folder)
+        *from_file = read_cache(cache, vit, train, val, origin, path);
+    if (status == STATUS_OK && !*from_file)
+        status = compute(cache, vit, train, val, scoring, threads, error);
+    if (status == STATUS_OK && !*from_file && folder)
+        status = write_cache(cache, vit, train, val, origin, path, error);
+    if (status != STATUS_OK)
+        train_feature_cache_free(cache);
+    return status;
+}
+
+void train_feature_cache_free(TrainFeatureCache *cache)
+{
+    free(cache->train);
+    free(cache->val);
+    *cache = (TrainFeatureCache){0};
+}

@@ -1,0 +1,154 @@
+/*
+ * plan.c - see plan.h.
+ */
+#include "train/plan.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double GIB = 1 << 30;
+
+/* What is spoken for before the step arena gets anything. */
+static size_t fixed_bytes(const TrainPlan *plan)
+{
+    return plan->model + plan->state + plan->batch + plan->loader + plan->rest;
+}
+
+static size_t available_bytes(const TrainPlan *plan)
+{
+    const size_t fixed = fixed_bytes(plan);
+    return plan->budget > fixed ? plan->budget - fixed : 0;
+}
+
+static int micro_batches(const TrainPlanLimits *limits, int micro_batch)
+{
+    return (limits->batch_size + micro_batch - 1) / micro_batch;
+}
+
+/* The largest micro-batch, from the preferred one down, whose own step fits with nothing else kept. */
+static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
+                                 TrainMeasure measure, void *context, Error *error)
+{
+    const bool given = limits->micro_batch > 0;
+    int micro_batch = given ? limits->micro_batch : limits->preferred;
+    if (micro_batch > limits->batch_size)
+        micro_batch = limits->batch_size;
+    size_t bytes = 0;
+    for (;; micro_batch /= 2) {
+        TRY(measure(context, micro_batch, 0, &bytes, error));
+        if (bytes <= available_bytes(plan) || given || micro_batch == 1)
+            break;
+    }
+    plan->micro_batch = micro_batch;
+    plan->step = bytes;
+    if (bytes <= available_bytes(plan))
+        return STATUS_OK;
+    /* Rounded up to what the key accepts and a reader can retype. */
+    const double enough = (double)(fixed_bytes(plan) + bytes) / GIB;
+    return error_set(
+        error, STATUS_FAILED,
+        "memory = %.4g GiB: %s%d image%s at once need%s %.2f GiB for the whole process; set "
+        "memory=%.2f or more%s",
+        (double)plan->budget / GIB, given ? "micro_batch = " : "", micro_batch,
+        micro_batch == 1 ? "" : "s", micro_batch == 1 ? "s" : "", enough, enough + 0.01,
+        given && micro_batch > 1 ? ", or a smaller micro_batch" : "");
+}
+
+/*
+ * How many micro-batches can keep their activations. The need grows evenly with their number, so two measurements
+ * give an estimate, which is then measured itself and lowered until it fits: measuring a whole batch
+ * that is far too large would take longer than it is worth.
+ */
+static Status choose_kept(TrainPlan *plan, const TrainPlanLimits *limits, TrainMeasure measure,
+                          void *context, Error *error)
+{
+    const size_t none = plan->step;
+    const int all = plan->micro_batches;
+    size_t one = 0, two = 0;
+    TRY(measure(context, plan->micro_batch, 1, &one, error));
+    TRY(measure(context, plan->micro_batch, all < 2 ? 1 : 2, &two, error));
+    const size_t each = (two > one ? two - one : 0) + limits->table_bytes;
+    const size_t available = available_bytes(plan);
+    int kept = 0;
+    if (one + limits->table_bytes <= available) {
+        const size_t more = (available - one - limits->table_bytes) / each;
+        kept = more < (size_t)(all - 1) ? 1 + (int)more : all;
+    }
+    plan->kept = 0;
+    plan->step = none;
+    for (; kept > 0; kept--) {
+        size_t bytes = 0;
+        TRY(measure(context, plan->micro_batch, kept, &bytes, error));
+        if (bytes + (size_t)kept * limits->table_bytes > available)
+            continue;
+        plan->kept = kept;
+        plan->step = bytes;
+        plan->batch += (size_t)kept * limits->table_bytes;
+        break;
+    }
+    return STATUS_OK;
+}
+
+Status train_plan_choose(TrainPlan *plan, const TrainPlanLimits *limits, TrainMeasure measure,
+                         void *context, Error *error)
+{
+    assert(limits->batch_size > 0 && limits->preferred > 0 && limits->table_bytes > 0);
+    TRY(choose_micro_batch(plan, limits, measure, context, error));
+    plan->micro_batches = micro_batches(limits, plan->micro_batch);
+    plan->kept = 0;
+    if (limits->keeps)
+        TRY(choose_kept(plan, limits, measure, context, error));
+    plan->forward_twice = limits->keeps && plan->kept < plan->micro_batches;
+    plan->total = fixed_bytes(plan) + plan->step;
+    return STATUS_OK;
+}
+
+/* The number after `key` in /proc/self/status, in bytes. */
+static size_t process_bytes(const char *key)
+{
+    FILE *const stream = fopen("/proc/self/status", "r");
+    if (!stream)
+        return 0;
+    char line[256];
+    size_t bytes = 0;
+    while (fgets(line, sizeof line, stream)) {
+        if (strncmp(line, key, strlen(key)) == 0)
+            bytes = (size_t)strtoull(line + strlen(key), NULL, 10) * 1024; /* the file counts KiB */
+    }
+    fclose(stream);
+    return bytes;
+}
+
+size_t train_resident_bytes(void)
+{
+    return process_bytes("VmRSS:");
+}
+
+size_t train_peak_bytes(void)
+{
+    return process_bytes("VmHWM:");
+}
+
+/* The limit in a file of the control group; none ("max", or no such file) counts as `otherwise`. */
+static size_t group_limit(const char *path, size_t otherwise)
+{
+    FILE *const stream = fopen(path, "r");
+    if (!stream)
+        return otherwise;
+    char line[64] = "";
+    const bool read = fgets(line, sizeof line, stream) != NULL;
+    fclose(stream);
+    const unsigned long long limit = read ? strtoull(line, NULL, 10) : 0;
+    return limit > 0 && limit < otherwise ? (size_t)limit : otherwise;
+}
+
+size_t train_machine_bytes(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    const size_t machine = pages > 0 && page > 0 ? (size_t)pages * (size_t)page : (size_t)1 << 30;
+    const size_t unified = group_limit("/sys/fs/cgroup/memory.max", machine); /* version 2 */
+    return group_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes", unified);
+}

@@ -1,0 +1,59 @@
+/*
+ * plan.h - where the memory of a training process goes, and what fits into its budget.
+ *
+ * The budget is for the whole process: mapped model pages, training state, step, batches in flight. The
+ * two numbers that can give way are the images encoded at once and how many micro-batches keep their
+ * activations between the phases of a step (stepper.h); neither changes a bit of the result.
+ */
+#ifndef LNCLIP_TRAIN_PLAN_H
+#define LNCLIP_TRAIN_PLAN_H
+
+#include "tensor/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* In bytes: printed before the first step. */
+typedef struct TrainPlan {
+    int micro_batch;   /* chosen or given */
+    int micro_batches; /* of a whole batch */
+    int kept; /* of these, the first ones that keep their activations until their backward */
+    bool forward_twice; /* kept < micro_batches: the others run their forward again */
+    size_t model;       /* weights in memory, mapped pages included */
+    size_t state;       /* what trains: values, gradients, base, moments */
+    size_t step;        /* arena of activations, saved numbers and scratch */
+    size_t batch;       /* features of a batch and their gradient; tables of the tapes */
+    size_t loader;      /* batches in flight, cached features */
+    size_t rest;        /* program, libraries, decoders, thread stacks: measured at start */
+    size_t total, budget;
+} TrainPlan;
+
+/* What train_plan_choose may choose from. */
+typedef struct TrainPlanLimits {
+    int batch_size;
+    int micro_batch;    /* > 0: given; 0: to be chosen */
+    int preferred;      /* the micro-batch beyond which nothing gets faster */
+    bool keeps;         /* activations can be kept: false with a frozen encoder */
+    size_t table_bytes; /* of the tape of one kept micro-batch, outside the arena */
+} TrainPlanLimits;
+
+/* Finds the *bytes of step arena that a whole batch needs with these two numbers. */
+typedef Status (*TrainMeasure)(void *context, int micro_batch, int kept, size_t *bytes,
+                               Error *error);
+
+/*
+ * Fills micro_batch, micro_batches, kept, forward_twice, step and total of *plan, whose other sizes and
+ * budget are given. A chosen micro_batch is the preferred one, halved until its activations fit; then as many
+ * micro-batches as fit keep theirs. STATUS_FAILED, with the smallest sufficient `memory`, if nothing fits.
+ */
+Status train_plan_choose(TrainPlan *plan, const TrainPlanLimits *limits, TrainMeasure measure,
+                         void *context, Error *error);
+
+/* Bytes of this process in memory now, and at their largest; 0 where /proc does not tell. */
+size_t train_resident_bytes(void);
+size_t train_peak_bytes(void);
+
+/* Bytes of memory that this process may use: the machine's, or its control group's if less. */
+size_t train_machine_bytes(void);
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * run_adapters.c - see run_adapters.h.
+ */
+#include "train/run_adapters.h"
+
+#include "tensor/file.h"
+#include "vit/adapter.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The keys that never change a result, which recipe.h lets differ on resume. */
+static bool changes_nothing(const char *line)
+{
+    static const char *const keys[] = {"threads =", "workers =", "memory =", "micro_batch ="};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strncmp(line, keys[i], strlen(keys[i])) == 0)
+            return true;
+    return false;
+}
+
+/* The recipe as in recipe.txt, without the keys that change nothing; free() it. NULL without memory. */
+static char *recipe_text(const TrainRecipe *recipe)
+{
+    char *all = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&all, &size);
+    if (!stream)
+        return NULL;
+    train_recipe_print(recipe, stream);
+    if (fclose(stream) != 0) {
+        free(all);
+        return NULL;
+    }
+    char *kept = all;
+    for (char *line = all, *end; *line != '\0'; line = end) {
+        char *const newline = strchr(line, '\n');
+        end = newline ? newline + 1 : line + strlen(line);
+        if (changes_nothing(line))
+            continue;
+        memmove(kept, line, (size_t)(end - line));
+        kept += end - line;
+    }
+    *kept = '\0';
+    return all;
+}
+
+/* {"val_loss": 0.5, ...}: the columns of epochs.csv, undefined = null. */
+static void metrics_text(const TrainEpoch *epoch, char *out, size_t size)
+{
+    const struct {
+        const char *name;
+        double value;
+    } columns[] = {
+        {"train_loss", epoch->train_loss},       {"val_loss", epoch->val_loss},
+        {"val_auroc_frame", epoch->frame.auroc}, {"val_auroc_video", epoch->video.auroc},
+        {"val_map_frame", epoch->frame.map},     {"val_map_video", epoch->video.map},
+        {"val_eer_video", epoch->video.eer},
+    };
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        char number[32] = "null";
+        if (isfinite(columns[i].value))
+            snprintf(number, sizeof number, "%.9g", columns[i].value);
+        used += (size_t)snprintf(out + used, size - used, "%s\"%s\": %s", i ? ", " : "{",
+                                 columns[i].name, number);
+    }
+    snprintf(out + used, size - used, "}");
+}
+
+Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folder, const char *name,
+                               Error *error)
+{
+    char path[FILE_PATH_SIZE], steps[24], epoch[16], seed[24], metrics[1024];
+    TRY(file_join(path, folder, name, error));
+    snprintf(steps, sizeof steps, "%" PRId64, adapter->steps);
+    snprintf(epoch, sizeof epoch, "%d", adapter->epoch->epoch);
+    snprintf(seed, sizeof seed, "%" PRIu64, adapter->recipe->seed);
+    metrics_text(adapter->epoch, metrics, sizeof metrics);
+    char *const recipe = recipe_text(adapter->recipe);
+    if (!recipe)
+        return error_set(error, STATUS_FAILED, "%s: no memory to write it; close other programs",
+                         path);
+    const SafeTensorsMetadata metadata[] = {
+        {"recipe", recipe},
+        {"seed", seed},
+        {"steps", steps},
+        {"epoch", epoch},
+        {"metrics", metrics},
+        {"train_list", adapter->origin->train},
+        {"val_list", adapter->origin->val},
+        {"decoders", adapter->origin->decoders},
+    };
+    const Status status =
+        vit_adapter_write(adapter->vit, adapter->head, adapter->tuned, path, metadata,
+                          (int)(sizeof metadata / sizeof metadata[0]), error);
+    free(recipe);
+    return status;
+}
+
+/* How many epochs are better than this one. */
+static int rank(const char *monitor, const double *values, int epochs, int epoch)
+{
+    int better = 0;
+    for (int i = 0; i < epochs; i++) {
+        const bool beats = train_monitor_better(monitor, values[i], values[epoch]);
+        const bool beaten = train_monitor_better(monitor, values[epoch], values[i]);
+        better += beats || (!beaten && i < epoch);
+    }
+    return better;
+}
+
+Status train_run_adapters_keep(const TrainRunAdapter *adapter, const char *folder,
+                               const double *values, int epochs, Error *error)
+{
+    for (int epoch = 0; epoch < epochs && adapter->recipe->keep > 0; epoch++) {
+        char name[48], path[FILE_PATH_SIZE];
+        snprintf(name, sizeof name, "epoch-%03d.safetensors", epoch);
+        TRY(file_join(path, folder, name, error));
+        const bool keep =
+            rank(adapter->recipe->monitor, values, epochs, epoch) < adapter->recipe->keep;
+        if (keep && epoch == epochs - 1)
+            TRY(train_run_adapter_write(adapter, folder, name, error));
+        if (!keep && unlink(path) != 0 && errno != ENOENT)
+            return error_set(error, STATUS_FAILED, "%s: cannot be removed (%s); remove it by hand",
+                             path, strerror(errno));
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,250 @@
+/*
+ * run_files.c - see run_files.h.
+ */
+#include "train/run_files.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char STEPS_HEADER[] = "step,epoch,lr,loss,loss_ce,loss_alignment,loss_uniformity,"
+                                   "grad_norm,images_per_second\n";
+static const char EPOCHS_HEADER[] = "epoch,step,lr,train_loss,val_loss,val_auroc_frame,"
+                                    "val_auroc_video,val_map_frame,val_map_video,val_eer_video,"
+                                    "seconds,best\n";
+
+static const char *const run_names[] = {"recipe.txt",       "steps.csv",
+                                        "epochs.csv",       "last.safetensors",
+                                        "best.safetensors", "state.safetensors"};
+
+/* 100 bytes a row and ten million rows: far beyond any run, and a bound on what a wrong file can cost. */
+static const size_t CSV_LIMIT = (size_t)1 << 30;
+
+bool train_run_exists(const char *folder)
+{
+    for (size_t i = 0; i < sizeof run_names / sizeof run_names[0]; i++) {
+        char path[FILE_PATH_SIZE];
+        Error ignored = {0};
+        if (file_join(path, folder, run_names[i], &ignored) == STATUS_OK && file_exists(path))
+            return true;
+    }
+    return false;
+}
+
+static Status write_recipe(const char *folder, const TrainRecipe *recipe, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    FileWriter writer;
+    TRY(file_join(path, folder, "recipe.txt", error));
+    TRY(file_begin(&writer, path, error));
+    train_recipe_print(recipe, writer.stream);
+    return file_commit(&writer, error);
+}
+
+static Status open_for_append(FILE **stream, const char *folder, const char *name, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, folder, name, error));
+    *stream = fopen(path, "ae");
+    if (!*stream)
+        return error_set(error, STATUS_FAILED,
+                         "%s: cannot be opened for writing (%s); choose another --out", path,
+                         strerror(errno));
+    return STATUS_OK;
+}
+
+static Status open_both(TrainRunFiles *files, Error *error)
+{
+    Status status = open_for_append(&files->steps, files->folder, "steps.csv", error);
+    if (status == STATUS_OK)
+        status = open_for_append(&files->epochs, files->folder, "epochs.csv", error);
+    if (status != STATUS_OK)
+        train_run_files_close(files);
+    return status;
+}
+
+/*
+ * How many bytes of a CSV file belong to its header and the complete rows numbered (in their first column)
+ * 0, 1, ... below `rows`. *found is the number of such rows.
+ */
+static size_t kept_bytes(const char *content, size_t size, size_t header, int64_t rows,
+                         int64_t *found)
+{
+    size_t end = header;
+    *found = 0;
+    while (*found < rows && end < size) {
+        const char *const newline = memchr(content + end, '\n', size - end);
+        char *stop = NULL;
+        if (!newline || strtoll(content + end, &stop, 10) != *found || *stop != ',')
+            break;
+        end = (size_t)(newline - content) + 1;
+        (*found)++;
+    }
+    return end;
+}
+
+/* Rewrites folder/name with its first `rows` rows; a new file if rows is 0. */
+static Status cut(const char *folder, const char *name, const char *header, int64_t rows,
+                  Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, folder, name, error));
+    if (rows == 0)
+        return file_write(path, header, strlen(header), error);
+    char *content = NULL;
+    size_t size = 0;
+    TRY(file_read(path, CSV_LIMIT, &content, &size, error));
+    Status status = STATUS_OK;
+    int64_t found = 0;
+    if (strncmp(content, header, strlen(header)) != 0)
+        status = error_set(
+            error, STATUS_FAILED,
+            "%s: its first line is not the header of this file; restore it, or start a new run "
+            "in another folder",
+            path);
+    const size_t end =
+        status == STATUS_OK ? kept_bytes(content, size, strlen(header), rows, &found) : 0;
+    if (status == STATUS_OK && found < rows)
+        status = error_set(
+            error, STATUS_FAILED,
+            "%s: row %lld is missing or damaged, but the checkpoint counts %lld rows; restore "
+            "the file, or start a new run in another folder",
+            path, (long long)found, (long long)rows);
+    if (status == STATUS_OK && end < size)
+        status = file_write(path, content, end, error);
+    free(content);
+    return status;
+}
+
+Status train_run_files_resume(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
+                              int64_t steps, int epochs, Error *error)
+{
+    *files = (TrainRunFiles){0};
+    TRY(file_make_folders(folder, error));
+    TRY(file_join(files->folder, folder, "", error));
+    TRY(cut(folder, "steps.csv", STEPS_HEADER, steps, error));
+    TRY(cut(folder, "epochs.csv", EPOCHS_HEADER, epochs, error));
+    TRY(write_recipe(folder, recipe, error));
+    return open_both(files, error);
+}
+
+Status train_run_files_create(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
+                              Error *error)
+{
+    *files = (TrainRunFiles){0};
+    if (train_run_exists(folder))
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: holds a run already; continue it with --resume, or choose another --out", folder);
+    return train_run_files_resume(files, folder, recipe, 0, 0, error);
+}
+
+Status train_run_files_check_recipe(const char *folder, const TrainRecipe *recipe, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, folder, "recipe.txt", error));
+    if (!file_exists(path))
+        return STATUS_OK;
+    TrainRecipe saved = *recipe;
+    TRY(train_recipe_read(&saved, path, error));
+    return train_recipe_same(&saved, recipe, error);
+}
+
+/* Hands what was printed to the system, and finds out whether it was taken. */
+static Status flush(FILE *stream, const char *folder, const char *name, Error *error)
+{
+    if (fflush(stream) == 0 && !ferror(stream))
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s%s: cannot be written (%s); free some space and use --resume", folder, name,
+                     strerror(errno));
+}
+
+Status train_run_files_step(TrainRunFiles *files, const TrainStepRow *row, Error *error)
+{
+    if (!files->steps)
+        return STATUS_OK;
+    fprintf(files->steps, "%lld,%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", (long long)row->step,
+            row->epoch, row->lr, (double)row->losses.total, (double)row->losses.ce,
+            (double)row->losses.alignment, (double)row->losses.uniformity, row->grad_norm,
+            row->images_per_second);
+    return flush(files->steps, files->folder, "steps.csv", error);
+}
+
+Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error *error)
+{
+    if (!files->epochs)
+        return STATUS_OK;
+    fprintf(files->epochs, "%d,%lld,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%d\n", row->epoch,
+            (long long)row->step, row->lr, row->train_loss, row->val_loss, row->frame.auroc,
+            row->video.auroc, row->frame.map, row->video.map, row->video.eer, row->seconds,
+            row->best ? 1 : 0);
+    return flush(files->epochs, files->folder, "epochs.csv", error);
+}
+
+/* The place of `name` in a header line, from 0. */
+static int column_of(const char *header, const char *name)
+{
+    const size_t length = strlen(name);
+    int column = 0;
+    for (const char *at = header;; column++) {
+        if (strncmp(at, name, length) == 0 && strchr(",\n", at[length]))
+            return column;
+        at = strchr(at, ',');
+        assert(at && "a column of this file");
+        at++;
+    }
+}
+
+Status train_run_files_column(const TrainRunFiles *files, const char *name, double **values,
+                              int *count, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    char *content = NULL;
+    size_t size = 0, rows = 0;
+    const int column = column_of(EPOCHS_HEADER, name);
+    TRY(file_join(path, files->folder, "epochs.csv", error));
+    TRY(file_read(path, CSV_LIMIT, &content, &size, error));
+    for (size_t i = strlen(EPOCHS_HEADER); i < size; i++)
+        rows += content[i] == '\n';
+    *count = 0;
+    *values = malloc((rows + 1) * sizeof **values);
+    if (!*values) {
+        free(content);
+        return error_set(error, STATUS_FAILED, "%s: no memory to read it; close other programs",
+                         path);
+    }
+    const char *line = content + strlen(EPOCHS_HEADER);
+    for (size_t row = 0; row < rows; row++, line = strchr(line, '\n') + 1) {
+        const char *field = line;
+        for (int i = 0; i < column; i++)
+            field = strchr(field, ',') + 1;
+        (*values)[(*count)++] = strtod(field, NULL);
+    }
+    free(content);
+    return STATUS_OK;
+}
+
+Status train_run_files_sync(TrainRunFiles *files, Error *error)
+{
+    FILE *const streams[2] = {files->steps, files->epochs};
+    for (int i = 0; i < 2; i++) {
+        if (streams[i] && fsync(fileno(streams[i])) != 0 && errno != EINVAL)
+            return error_set(
+                error, STATUS_FAILED,
+                "%s: rows cannot be brought to the disk (%s); free some space and use --resume",
+                files->folder, strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+void train_run_files_close(TrainRunFiles *files)
+{
+    if (files->steps)
+        fclose(files->steps);
+    if (files->epochs)
+        fclose(files->epochs);
+    *files = (TrainRunFiles){0};
+}

@@ -1,0 +1,639 @@
+/*
+ * train.c - the whole project in one file, from top to bottom.
+ *
+ *     one_step      data -> encoder -> loss -> backward -> AdamW
+ *     close_epoch   encoder -> scores -> metrics -> adapters
+ *     train_run     what comes before the first step and after the last
+ *
+ * A frame's way into a step: the loader decodes, augments, resizes and crops it (data/loader.h); the stepper
+ * normalises it and runs it through the encoder to its feature (train/stepper.h, vit/vit.h); the
+ * objective puts the features of the batch on the unit sphere, through the head, and compares them with
+ * their labels (train/objective.h); the tape takes the loss back to the LayerNorms (tensor/tape.h); the optimizer moves them
+ * (train/optimizer.h).
+ *
+ * What is on the disk is always a run that can go on: rows first, adapters next, and state.safetensors
+ * last, which alone says how far the run is.
+ */
+#include "train/train.h"
+
+#include "data/image.h"
+#include "tensor/file.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/feature_cache.h"
+#include "train/optimizer.h"
+#include "train/run_adapters.h"
+#include "train/run_files.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <xxhash.h>
+
+/* Most images that validation decodes at once: beyond it nothing gets faster, and the loader holds them all. */
+enum { VALIDATION_BATCH = 32 };
+
+typedef struct Run {
+    const TrainJob *job;
+    TrainOrigin origin;
+    int64_t steps_per_epoch, steps; /* T: of the whole run */
+    TrainOptimizer optimizer;
+    TrainStepper *stepper;
+    TrainRunFiles files;
+    TrainState state;
+
+    /* Batches come from the loader, or as ready features from the cache of a frozen encoder. */
+    DataLoaderSettings loading;
+    DataLoader *loader;
+    bool cached;
+    TrainFeatureCache cache;
+    int *order;            /* [train->count] of the epoch under way */
+    float *batch_features; /* [batch_size,D] */
+    int *batch_labels;     /* [batch_size] */
+
+    double started, epoch_started; /* seconds of the monotonic clock */
+    double validation_seconds;     /* of the last validation */
+    int64_t first_step;            /* of this session */
+    const char *phase;             /* for the progress of scoring */
+    bool diverged;                 /* a loss or gradient was not finite */
+} Run;
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void notice(const TrainJob *job, const char *text)
+{
+    if (job->notice)
+        job->notice(job->context, text);
+}
+
+/* ---- One step ------------------------------------------------------------------------------------------ */
+
+/* The next batch of the epoch from the cache: the same frames in the same order as the loader's. */
+static void next_cached(Run *run, DataBatch *batch)
+{
+    const DataList *const list = run->job->train;
+    const int64_t batch_size = run->job->recipe->batch_size;
+    const size_t D = (size_t)run->job->vit->config.width;
+    const int64_t first = run->state.step % run->steps_per_epoch * batch_size;
+    *batch = (DataBatch){
+        .count = (int)(list->count - first < batch_size ? list->count - first : batch_size),
+        .index = run->order + first,
+        .labels = run->batch_labels,
+    };
+    for (int i = 0; i < batch->count; i++) {
+        const int frame = batch->index[i];
+        run->batch_labels[i] = list->frames[frame].label;
+        memcpy(run->batch_features + (size_t)i * D, run->cache.train + (size_t)frame * D,
+               D * sizeof(float));
+    }
+}
+
+/* Fetches the next batch and fills the gradient of everything that trains. */
+static Status batch_gradient(Run *run, DataBatch *batch, TrainLosses *losses, Error *error)
+{
+    const int64_t step = run->state.step;
+    if (run->cached) {
+        if (run->job->stop && *run->job->stop)
+            return error_set(error, STATUS_INTERRUPTED, "training: stopped by a signal");
+        next_cached(run, batch);
+        return train_stepper_gradient_cached(run->stepper, run->batch_features, batch->labels,
+                                             batch->count, step, losses, error);
+    }
+    TRY(data_loader_next(run->loader, batch, error));
+    return train_stepper_gradient(run->stepper, batch, step, run->job->stop, losses, error);
+}
+
+/* Names the step and the files of the batch whose loss or gradient is not a number. */
+static Status not_finite(Run *run, const DataBatch *batch, const TrainLosses *losses, double norm,
+                         Error *error)
+{
+    run->diverged = true;
+    for (int i = 0; i < batch->count; i++)
+        error_detail(error, "%s", run->job->train->frames[batch->index[i]].path);
+    return error_set(
+        error, STATUS_FAILED,
+        "step %lld: loss %g, gradient norm %g; the state before this step is saved: look at the "
+        "files named above, or lower lr, or set grad_clip",
+        (long long)run->state.step, (double)losses->total, norm);
+}
+
+static void report_step(const Run *run, const TrainStepRow *row)
+{
+    const TrainJob *const job = run->job;
+    if (!job->progress)
+        return;
+    const int64_t left = run->steps - run->state.step;
+    const int64_t epochs_left = (left + run->steps_per_epoch - 1) / run->steps_per_epoch;
+    const double each = (now() - run->started) / (double)(run->state.step - run->first_step);
+    const TrainProgress progress = {
+        .phase = "train",
+        .epoch = row->epoch,
+        .epochs = (int)((run->steps + run->steps_per_epoch - 1) / run->steps_per_epoch),
+        .step = run->state.step,
+        .total_steps = run->steps,
+        .lr = row->lr,
+        .seconds_left = each * (double)left + run->validation_seconds * (double)epochs_left,
+        .images_per_second = row->images_per_second,
+        .losses = row->losses,
+        .peak_bytes = train_peak_bytes(),
+    };
+    job->progress(job->context, &progress);
+}
+
+/* Data, encoder, loss, backward, optimizer; then the row of steps.csv. */
+static Status one_step(Run *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    const TrainRecipe *const recipe = job->recipe;
+    const double started = now();
+    const double lr =
+        train_learning_rate(recipe, run->state.step, run->steps, run->steps_per_epoch);
+
+    DataBatch batch;
+    TrainLosses losses;
+    TRY(batch_gradient(run, &batch, &losses, error));
+    const double norm = train_grad_norm(job->tuned);
+    if (!isfinite(losses.total) || !isfinite(norm))
+        return not_finite(run, &batch, &losses, norm, error);
+    if (recipe->grad_clip > 0)
+        train_clip_grads(job->tuned, norm, recipe->grad_clip);
+    train_optimizer_step(&run->optimizer, job->tuned, lr);
+
+    const TrainStepRow row = {
+        .step = run->state.step,
+        .epoch = run->state.epoch,
+        .lr = lr,
+        .losses = losses,
+        .grad_norm = norm,
+        .images_per_second = batch.count / (now() - started),
+    };
+    run->state.step++;
+    run->state.loss_sum += (double)losses.total;
+    run->state.loss_steps++;
+    report_step(run, &row);
+    return train_run_files_step(&run->files, &row, error);
+}
+
+/* ---- The end of an epoch ----------------------------------------------------------------------------- */
+
+static void report_scoring(void *context, int done, int total, double images_per_second)
+{
+    const Run *const run = context;
+    if (!run->job->progress)
+        return;
+    const TrainProgress progress = {
+        .phase = run->phase,
+        .epoch = run->state.epoch,
+        .epochs = (int)((run->steps + run->steps_per_epoch - 1) / run->steps_per_epoch),
+        .step = done,
+        .total_steps = total,
+        .lr = NAN,
+        .seconds_left = (total - done) / images_per_second,
+        .images_per_second = images_per_second,
+        .peak_bytes = train_peak_bytes(),
+    };
+    run->job->progress(run->job->context, &progress);
+}
+
+static TrainScoring scoring_of(Run *run, const char *phase)
+{
+    const int micro_batch = train_stepper_plan(run->stepper)->micro_batch;
+    run->phase = phase;
+    TrainScoring scoring = train_scoring_defaults();
+    scoring.batch_size = micro_batch < VALIDATION_BATCH ? micro_batch : VALIDATION_BATCH;
+    scoring.workers = run->job->recipe->workers;
+    scoring.stop = run->job->stop;
+    scoring.progress = report_scoring;
+    scoring.context = run;
+    scoring.arena = train_stepper_arena(run->stepper);
+    return scoring;
+}
+
+/* Scores every validation frame and fills the metrics of *epoch. */
+static Status validate(Run *run, TrainEpoch *epoch, Error *error)
+{
+    const TrainJob *const job = run->job;
+    const DataList *const val = job->val;
+    const double started = now();
+    const size_t count = (size_t)val->count;
+    float *const probabilities = malloc(count * VIT_CLASSES * sizeof(float));
+    float *const cross_entropy = malloc(count * sizeof(float));
+    int *const labels = malloc(count * sizeof(int));
+    Status status = STATUS_OK;
+    if (!probabilities || !cross_entropy || !labels)
+        status = error_set(error, STATUS_FAILED, "validation: no memory for %zu frames", count);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        labels[i] = val->frames[i].label;
+    if (status == STATUS_OK && run->cached) {
+        status = train_score_features(job->head, run->cache.val, labels, val->count, job->threads,
+                                      probabilities, cross_entropy, error);
+    } else if (status == STATUS_OK) {
+        TrainScoring scoring = scoring_of(run, "validate");
+        scoring.cross_entropy = cross_entropy;
+        status = train_score(job->vit, job->head, val, 0, &scoring, job->threads, NULL,
+                             probabilities, error);
+    }
+    if (status == STATUS_OK)
+        status = train_validation_metrics(val, probabilities, cross_entropy, epoch, error);
+    free(labels);
+    free(cross_entropy);
+    free(probabilities);
+    run->validation_seconds = now() - started;
+    return status;
+}
+
+static TrainRunAdapter adapter_of(const Run *run)
+{
+    const TrainJob *const job = run->job;
+    return (TrainRunAdapter){
+        .vit = job->vit,
+        .head = job->head,
+        .tuned = job->tuned,
+        .recipe = job->recipe,
+        .origin = &run->origin,
+        .steps = run->state.step,
+        .epoch = &run->state.last,
+    };
+}
+
+/* Saves where the run stands: rows, last adapter, and then the state, from which alone it is resumed. */
+static Status save(Run *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    if (!job->folder)
+        return STATUS_OK;
+    const TrainRunAdapter adapter = adapter_of(run);
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, job->folder, "state.safetensors", error));
+    TRY(train_run_files_sync(&run->files, error));
+    TRY(train_run_adapter_write(&adapter, job->folder, "last.safetensors", error));
+    if (!job->val) /* nothing to choose by: the last one counts as the best */
+        TRY(train_run_adapter_write(&adapter, job->folder, "best.safetensors", error));
+    return train_state_write(&run->state, job->tuned, &run->optimizer, &run->origin, path, error);
+}
+
+/* Whether the epoch is the best so far; without validation each is. */
+static bool is_best(const Run *run, const TrainEpoch *epoch)
+{
+    const char *const monitor = run->job->recipe->monitor;
+    if (!run->job->val || !run->state.has_best)
+        return true;
+    return train_monitor_better(monitor, train_monitor_value(epoch, monitor),
+                                train_monitor_value(&run->state.best, monitor));
+}
+
+/* Writes best.safetensors and the kept adapters of the epoch just closed. */
+static Status write_best(Run *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    if (!job->folder || !job->val)
+        return STATUS_OK;
+    const TrainRunAdapter adapter = adapter_of(run);
+    if (run->state.last.best)
+        TRY(train_run_adapter_write(&adapter, job->folder, "best.safetensors", error));
+    if (job->recipe->keep == 0)
+        return STATUS_OK;
+    double *values = NULL;
+    int epochs = 0;
+    TRY(train_run_files_column(&run->files, job->recipe->monitor, &values, &epochs, error));
+    const Status status = train_run_adapters_keep(&adapter, job->folder, values, epochs, error);
+    free(values);
+    return status;
+}
+
+/* Validation, the row of epochs.csv, adapters, state. */
+static Status close_epoch(Run *run, Error *error)
+{
+    TrainState *const state = &run->state;
+    TrainEpoch epoch = train_epoch_empty();
+    epoch.epoch = state->epoch;
+    epoch.step = state->step;
+    epoch.lr =
+        train_learning_rate(run->job->recipe, state->step - 1, run->steps, run->steps_per_epoch);
+    epoch.train_loss = state->loss_sum / (double)state->loss_steps;
+    if (run->job->val)
+        TRY(validate(run, &epoch, error));
+    epoch.best = is_best(run, &epoch);
+    epoch.seconds = now() - run->epoch_started;
+    TRY(train_run_files_epoch(&run->files, &epoch, error));
+
+    state->last = epoch;
+    if (epoch.best) {
+        state->best = epoch;
+        state->has_best = true;
+    }
+    state->since_best = epoch.best ? 0 : state->since_best + 1;
+    state->epoch++;
+    state->loss_sum = 0;
+    state->loss_steps = 0;
+    TRY(write_best(run, error));
+    TRY(save(run, error));
+    if (run->job->epoch_done)
+        run->job->epoch_done(run->job->context, &epoch);
+    return STATUS_OK;
+}
+
+/* ---- The run -------------------------------------------------------------------------------------------- */
+
+/* Makes the batches of the epoch under way start at the next step. */
+static Status start_epoch(Run *run, Error *error)
+{
+    const int first = (int)(run->state.step - run->state.epoch * run->steps_per_epoch);
+    run->epoch_started = now();
+    if (run->loader)
+        return data_loader_start(run->loader, run->state.epoch, first, error);
+    data_loader_order(&run->loading, run->job->train->count, run->state.epoch, run->order);
+    return STATUS_OK;
+}
+
+static bool finished(const Run *run)
+{
+    const int patience = run->job->recipe->early_stopping;
+    const int64_t begun = run->state.epoch * run->steps_per_epoch;
+    return begun >= run->steps || (patience > 0 && run->state.since_best >= patience);
+}
+
+static Status run_epochs(Run *run, Error *error)
+{
+    const int save_every = run->job->recipe->save_every;
+    while (!finished(run)) {
+        const int64_t full = (run->state.epoch + 1) * run->steps_per_epoch;
+        const int64_t end = full < run->steps ? full : run->steps;
+        if (run->state.step < end)
+            TRY(start_epoch(run, error));
+        while (run->state.step < end) {
+            TRY(one_step(run, error));
+            if (save_every > 0 && run->state.step % save_every == 0 && run->state.step < end)
+                TRY(save(run, error));
+        }
+        TRY(close_epoch(run, error));
+    }
+    return STATUS_OK;
+}
+
+/* After a signal, or a loss that is no number, the last completed step is saved. */
+static Status run_and_save(Run *run, Error *error)
+{
+    const Status status = run_epochs(run, error);
+    if (status != STATUS_INTERRUPTED && !run->diverged)
+        return status;
+    Error saving = {0};
+    if (save(run, &saving) == STATUS_OK)
+        return status;
+    *error = saving;
+    return saving.status;
+}
+
+/* ---- Before the first step ------------------------------------------------------------------------------ */
+
+static Status check_list(const DataList *list, const char *name, Error *error)
+{
+    int frames[2], videos[2];
+    data_list_counts(list, frames, videos);
+    if (frames[0] > 0 && frames[1] > 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s list: all %d frames are %s; add a list of %s frames (a source whose name "
+                     "holds \"real\" "
+                     "is real, any other is fake)",
+                     name, list->count, frames[0] > 0 ? "real" : "fake",
+                     frames[0] > 0 ? "fake" : "real");
+}
+
+static Status check_lists(Run *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    const int64_t count = job->train->count, batch = job->recipe->batch_size;
+    TRY(check_list(job->train, "training", error));
+    if (job->val) {
+        TRY(check_list(job->val, "validation", error));
+        const int shared = data_list_overlap(job->train, job->val);
+        char text[160];
+        snprintf(text, sizeof text,
+                 "%d of %d validation frames are training frames too: validation is too "
+                 "optimistic",
+                 shared, job->val->count);
+        if (shared > 0)
+            notice(job, text);
+    }
+    run->steps_per_epoch = job->recipe->drop_last ? count / batch : (count + batch - 1) / batch;
+    if (run->steps_per_epoch == 0)
+        return error_set(error, STATUS_FAILED,
+                         "training list: %lld frames do not fill one batch of %lld; set "
+                         "drop_last=off or a smaller "
+                         "batch_size",
+                         (long long)count, (long long)batch);
+    run->steps = job->recipe->epochs * run->steps_per_epoch;
+    if (job->recipe->max_steps > 0 && job->recipe->max_steps < run->steps)
+        run->steps = job->recipe->max_steps;
+    return STATUS_OK;
+}
+
+/* What identifies the run's inputs: base model, LayerNorms that an adapter set for good, lists, decoders. */
+static Status find_origin(Run *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    TrainOrigin *const origin = &run->origin;
+    snprintf(origin->base, sizeof origin->base, "%s", job->vit->fingerprint);
+    data_list_hash(job->train, origin->train);
+    if (job->val)
+        data_list_hash(job->val, origin->val);
+    origin->decoders = data_image_decoders();
+
+    XXH3_state_t *const hash = XXH3_createState();
+    if (!hash)
+        return error_set(error, STATUS_FAILED, "training: no memory; close other programs");
+    XXH3_128bits_reset(hash);
+    for (int i = 0; i < job->vit->parameter_count; i++) {
+        const VitParameter *const parameter = &job->vit->parameters[i];
+        if (parameter->kind == VIT_LAYER_NORM && !parameter->tensor.needs_grad)
+            XXH3_128bits_update(hash, tensor_f32(&parameter->tensor),
+                                tensor_count(&parameter->tensor) * sizeof(float));
+    }
+    const XXH128_hash_t digest = XXH3_128bits_digest(hash);
+    XXH3_freeState(hash);
+    snprintf(origin->frozen, sizeof origin->frozen, "%016llx%016llx",
+             (unsigned long long)digest.high64, (unsigned long long)digest.low64);
+    return STATUS_OK;
+}
+
+static DataLoaderSettings loader_settings(const Run *run, const DataAugment *augment)
+{
+    const TrainRecipe *const recipe = run->job->recipe;
+    DataLoaderSettings settings = data_loader_defaults();
+    settings.image_size = run->job->vit->config.image_size;
+    settings.batch_size = recipe->batch_size;
+    settings.drop_last = recipe->drop_last;
+    settings.shuffle = recipe->shuffle;
+    settings.workers = recipe->workers;
+    settings.seed = recipe->seed;
+    settings.augment = *augment;
+    return settings;
+}
+
+/* What the run holds beside model, state and step: batches in flight, cached features. */
+static size_t other_bytes(const Run *run)
+{
+    const TrainJob *const job = run->job;
+    TrainScoring scoring = train_scoring_defaults();
+    scoring.batch_size = VALIDATION_BATCH;
+    scoring.workers = job->recipe->workers;
+    const DataLoaderSettings scoring_loader = train_scoring_loader(&scoring, &job->vit->config);
+    size_t bytes = job->val || run->cached ? data_loader_bytes(&scoring_loader) : 0;
+    bytes += run->cached ? train_feature_cache_bytes(job->vit, job->train, job->val)
+                         : data_loader_bytes(&run->loading);
+    return bytes;
+}
+
+/* Takes up state.safetensors, if the run has one. */
+static Status resume_state(Run *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    char path[FILE_PATH_SIZE], text[160];
+    TRY(train_run_files_check_recipe(job->folder, job->recipe, error));
+    TRY(file_join(path, job->folder, "state.safetensors", error));
+    if (!file_exists(path)) {
+        notice(job, "nothing was saved yet: the run starts at step 0");
+        return STATUS_OK;
+    }
+    bool decoders_differ = false;
+    TRY(train_state_read(&run->state, job->tuned, &run->optimizer, &run->origin, path,
+                         &decoders_differ, error));
+    if (decoders_differ)
+        notice(
+            job,
+            "the images are decoded by other libraries than before: the bits may differ from a run "
+            "without interruption");
+    snprintf(text, sizeof text, "the run goes on at step %lld of %lld", (long long)run->state.step,
+             (long long)run->steps);
+    notice(job, text);
+    return STATUS_OK;
+}
+
+/* Opens the run's folder: a new one, or one to go on with. */
+static Status open_folder(Run *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    if (!job->folder)
+        return STATUS_OK;
+    if (!job->resume)
+        return train_run_files_create(&run->files, job->folder, job->recipe, error);
+    TRY(resume_state(run, error));
+    return train_run_files_resume(&run->files, job->folder, job->recipe, run->state.step,
+                                  run->state.epoch, error);
+}
+
+/* Opens what batches come from: the loader, or the features of a frozen encoder. */
+static Status open_data(Run *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    if (!run->cached)
+        return data_loader_create(&run->loader, job->train, &run->loading, error);
+    const size_t batch = (size_t)job->recipe->batch_size;
+    run->order = malloc((size_t)job->train->count * sizeof *run->order);
+    run->batch_labels = malloc(batch * sizeof *run->batch_labels);
+    run->batch_features =
+        malloc(batch * (size_t)job->vit->config.width * sizeof *run->batch_features);
+    if (!run->order || !run->batch_labels || !run->batch_features)
+        return error_set(error, STATUS_FAILED, "training: no memory for a batch; lower batch_size");
+    const TrainScoring scoring = scoring_of(run, "cache features");
+    bool from_file = false;
+    TRY(train_feature_cache_fill(&run->cache, job->vit, job->train, job->val, &run->origin,
+                                 job->folder, &scoring, job->threads, &from_file, error));
+    if (from_file)
+        notice(job, "the features were computed before: taken from features.safetensors");
+    return STATUS_OK;
+}
+
+/* Measures a few micro-batches of the first batch and forecasts the whole run. */
+static Status forecast(Run *run, TrainResult *result, Error *error)
+{
+    const TrainJob *const job = run->job;
+    const TrainPlan *const plan = train_stepper_plan(run->stepper);
+    const double opened = now();
+    DataBatch batch;
+    TrainLosses losses;
+    TRY(data_loader_create(&run->loader, job->train, &run->loading, error));
+    TRY(data_loader_start(run->loader, 0, 0, error));
+    TRY(data_loader_next(run->loader, &batch, error));
+    const double loading =
+        (now() - opened) / batch.count; /* seconds an image, workers in parallel */
+    if (batch.count > 3 * plan->micro_batch)
+        batch.count = 3 * plan->micro_batch;
+    TRY(train_stepper_gradient(run->stepper, &batch, 0, job->stop, &losses, error));
+
+    const TrainStepTimes *const times = train_stepper_times(run->stepper);
+    const double forward = times->forward / (double)times->forward_images;
+    const double backward =
+        times->backward_images > 0 ? times->backward / (double)times->backward_images : 0;
+    const double again = plan->forward_twice ? 1 - (double)plan->kept / plan->micro_batches
+                                             : 0; /* share of images */
+    const double an_image = fmax(forward * (1 + again) + backward, loading);
+    const double epochs = (double)run->steps / (double)run->steps_per_epoch;
+    const double scored = job->val ? job->val->count * fmax(forward, loading) : 0;
+    result->forecast_step_seconds = an_image * job->recipe->batch_size;
+    result->forecast_seconds = epochs * (an_image * job->train->count + scored);
+    if (run->cached) /* every frame once; a step over ready features takes no time beside that */
+        result->forecast_seconds = job->train->count * fmax(forward, loading) + scored;
+    return STATUS_OK;
+}
+
+static Status run_job(Run *run, TrainResult *result, Error *error)
+{
+    const TrainJob *const job = run->job;
+    DataAugment augment;
+    TRY(train_recipe_check(job->recipe, error));
+    TRY(data_augment_parse(job->recipe->augment, &augment, error));
+    TRY(check_lists(run, error));
+    if (job->folder && !job->resume && !job->dry_run && train_run_exists(job->folder))
+        return train_run_files_create(&run->files, job->folder, job->recipe, error); /* its error */
+    TRY(find_origin(run, error));
+    run->cached = !train_encoder_trains(job->tuned, job->head) && !data_augment_active(&augment);
+
+    run->loading = loader_settings(run, &augment);
+    TRY(train_optimizer_create(&run->optimizer, job->recipe, job->tuned->count, error));
+    TRY(train_stepper_create(&run->stepper, job->vit, job->head, job->tuned, job->recipe,
+                             job->threads, other_bytes(run), error));
+    if (job->planned)
+        job->planned(job->context, train_stepper_plan(run->stepper));
+    if (job->dry_run)
+        return forecast(run, result, error);
+
+    TRY(open_folder(run, error));
+    TRY(open_data(run, error));
+    run->first_step = run->state.step;
+    run->started = run->epoch_started = now();
+    return run_and_save(run, error);
+}
+
+Status train_run(const TrainJob *job, TrainResult *result, Error *error)
+{
+    assert(job->vit && job->head && job->tuned && job->recipe && job->train);
+    const double started = now();
+    Run run = {.job = job, .state = train_state_empty()};
+    *result = (TrainResult){0};
+    const Status status = run_job(&run, result, error);
+    result->steps = run.steps;
+    result->steps_done = run.state.step;
+    result->stopped_early = status == STATUS_OK && !job->dry_run && run.state.step < run.steps;
+    result->best = run.state.best;
+    result->last = run.state.last;
+    result->seconds = now() - started;
+    data_loader_destroy(run.loader);
+    train_feature_cache_free(&run.cache);
+    train_run_files_close(&run.files);
+    train_stepper_destroy(run.stepper);
+    train_optimizer_destroy(&run.optimizer);
+    free(run.batch_features);
+    free(run.batch_labels);
+    free(run.order);
+    return status;
+}

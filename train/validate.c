@@ -1,0 +1,101 @@
+/*
+ * validate.c - see validate.h.
+ */
+#include "train/validate.h"
+
+#include "train/predictions.h"
+#include "train/recipe.h"
+#include "vit/head.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TrainEpoch train_epoch_empty(void)
+{
+    const TrainMetrics none = {
+        .auroc = NAN,
+        .ap = NAN,
+        .map = NAN,
+        .eer = NAN,
+        .eer_threshold = NAN,
+        .accuracy = NAN,
+        .balanced_accuracy = NAN,
+        .f1_macro = NAN,
+        .accuracy_at_eer = NAN,
+        .balanced_accuracy_at_eer = NAN,
+        .f1_macro_at_eer = NAN,
+        .tpr_at_fpr = {NAN, NAN, NAN},
+    };
+    return (TrainEpoch){
+        .lr = NAN, .train_loss = NAN, .val_loss = NAN, .frame = none, .video = none};
+}
+
+/* What a reader of predictions.csv gets back for this probability. */
+static double as_written(float probability)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.9g", (double)probability);
+    return strtod(text, NULL);
+}
+
+Status train_validation_metrics(const DataList *list, const float *probabilities,
+                                const float *cross_entropy, TrainEpoch *epoch, Error *error)
+{
+    TrainPredictions predictions = train_predictions_empty();
+    TrainReport *reports = NULL;
+    int report_count = 0;
+    double loss = 0;
+    Status status = STATUS_OK;
+    for (int i = 0; i < list->count && status == STATUS_OK; i++) {
+        const DataFrame *const frame = &list->frames[i];
+        const float *const row = probabilities + (size_t)i * VIT_CLASSES;
+        const TrainPrediction prediction = {
+            .file = frame->path,
+            .dataset = "val",
+            .video = list->videos[frame->video],
+            .label = frame->label,
+            .real = as_written(row[0]),
+            .fake = as_written(row[1]),
+        };
+        status = train_predictions_append(&predictions, &prediction, error);
+        loss += (double)cross_entropy[i];
+    }
+    if (status == STATUS_OK)
+        status = train_reports(&predictions, &reports, &report_count, error);
+    if (status == STATUS_OK) {
+        assert(report_count == 1 && reports[0].has_videos);
+        epoch->val_loss = loss / list->count;
+        epoch->frame = reports[0].frame;
+        epoch->video = reports[0].video;
+        train_reports_free(reports, report_count);
+    }
+    train_predictions_free(&predictions);
+    return status;
+}
+
+double train_monitor_value(const TrainEpoch *epoch, const char *monitor)
+{
+    const struct {
+        const char *name;
+        double value;
+    } values[] = {
+        {"val_loss", epoch->val_loss},           {"val_auroc_frame", epoch->frame.auroc},
+        {"val_auroc_video", epoch->video.auroc}, {"val_map_frame", epoch->frame.map},
+        {"val_map_video", epoch->video.map},     {"val_eer_video", epoch->video.eer},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        if (strcmp(monitor, values[i].name) == 0)
+            return values[i].value;
+    assert(!"a monitor that the recipe lets through");
+    return NAN;
+}
+
+bool train_monitor_better(const char *monitor, double value, double best)
+{
+    if (isnan(value) || isnan(best))
+        return !isnan(value) && isnan(best);
+    return train_monitor_descends(monitor) ? value < best : value > best;
+}
