@@ -22,11 +22,17 @@ enum { COUNT = 100, CAPACITY = 1 << 20, MAX_NODES = 64 };
 
 static Error error;
 
+static void ones(float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = 1;
+}
+
 /* A leaf of COUNT numbers, and a tape over an arena. */
 typedef struct Fixture {
     Arena *arena;
     Tape *tape;
-    float x_data[COUNT], x_grad[COUNT];
+    float x_data[COUNT], x_grad[COUNT], seed[COUNT]; /* seed: all ones */
     Tensor x;
 } Fixture;
 
@@ -36,6 +42,7 @@ static void open_fixture(Fixture *f, Arena *arena)
     f->arena = arena;
     ck_ok(tape_create(&f->tape, arena, NULL, MAX_NODES, &error), &error);
     support_fill_normal(f->x_data, COUNT, 1, 1);
+    ones(f->seed, COUNT);
     f->x = tensor_leaf(f->x_data, 1, (const int[]){COUNT});
     f->x.grad = f->x_grad;
     f->x.needs_grad = true;
@@ -55,12 +62,6 @@ static void close_fixture(Fixture *f)
     arena_destroy(f->arena);
 }
 
-static void ones(float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        values[i] = 1;
-}
-
 static void expect_all(const float *values, float wanted)
 {
     for (int i = 0; i < COUNT; i++)
@@ -71,9 +72,7 @@ static void expect_all(const float *values, float wanted)
 START_TEST(gradients_of_all_uses_add_up)
 {
     Fixture f;
-    float seed[COUNT];
     open_fixture(&f, new_arena());
-    ones(seed, COUNT);
     for (int run = 1; run <= 3; run++) { /* and over several tapes' lives, in the leaf */
         Tensor *const tripled = op_scale(f.tape, &f.x, 3);
         Tensor *const sum = op_add(f.tape, tripled, &f.x); /* 4 x */
@@ -81,7 +80,7 @@ START_TEST(gradients_of_all_uses_add_up)
         Tensor *const z = op_add(f.tape, y, y);            /* 14 x */
         ck_assert_int_eq(tape_nodes(f.tape), 4);
         ck_close(tensor_f32(z)[5], 14 * f.x_data[5], 1e-5);
-        tape_backward(f.tape, z, seed);
+        tape_backward(f.tape, z, f.seed);
         expect_all(f.x_grad, 14.0f * (float)run);
         tape_reset(f.tape);
         ck_assert_uint_eq(arena_used(f.arena), 0);
@@ -100,8 +99,7 @@ START_TEST(seed_scales_the_gradient_and_one_is_the_default)
     tape_backward(f.tape, op_scale(f.tape, &one, 5), NULL);
     ck_assert(f.x_grad[0] == 5);
     tape_reset(f.tape);
-    const float seed = -2;
-    tape_backward(f.tape, op_scale(f.tape, &one, 5), &seed);
+    tape_backward(f.tape, op_scale(f.tape, &one, 5), (const float[]){-2});
     ck_assert(f.x_grad[0] == -5);
     close_fixture(&f);
 }
@@ -132,14 +130,13 @@ END_TEST
 START_TEST(frozen_inputs_get_no_gradient)
 {
     Fixture f;
-    float seed[COUNT], frozen_data[COUNT] = {0};
+    float frozen_data[COUNT] = {0};
     open_fixture(&f, new_arena());
-    ones(seed, COUNT);
     Tensor frozen = tensor_leaf(frozen_data, 1, (const int[]){COUNT});
     Tensor *const branch = op_scale(f.tape, &frozen, 2);
     ck_assert_int_eq(tape_nodes(f.tape), 0);
     Tensor *const y = op_add(f.tape, &f.x, branch);
-    tape_backward(f.tape, y, seed);
+    tape_backward(f.tape, y, f.seed);
     expect_all(f.x_grad, 1);
     ck_assert(!frozen.grad && !branch->grad);
     close_fixture(&f);
@@ -155,9 +152,7 @@ static size_t block(const Fixture *f, const Tensor *value)
 START_TEST(numbers_live_as_long_as_someone_needs_them)
 {
     Fixture f;
-    float seed[COUNT];
     open_fixture(&f, new_arena());
-    ones(seed, COUNT);
     Tensor *const a = op_scale(f.tape, &f.x, 2); /* keeps nothing */
     Tensor *const b = op_gelu(f.tape, a);        /* keeps a */
     Tensor *const c = op_scale(f.tape, b, 3);
@@ -174,7 +169,7 @@ START_TEST(numbers_live_as_long_as_someone_needs_them)
     tape_release(f.tape, &f.x); /* leaves and NULL are ignored */
     tape_release(f.tape, NULL);
 
-    tape_backward(f.tape, c, seed);
+    tape_backward(f.tape, c, f.seed);
     ck_assert_ptr_null(a->data); /* its node has run */
     ck_assert(!a->grad && !b->grad && !c->grad);
     ck_assert_uint_eq(arena_used(f.arena), size); /* c, not released */
@@ -204,16 +199,14 @@ END_TEST
 START_TEST(retained_gradients_survive_until_reset)
 {
     Fixture f;
-    float seed[COUNT];
     open_fixture(&f, new_arena());
-    ones(seed, COUNT);
     Tensor *const a = op_scale(f.tape, &f.x, 2);
     Tensor *const b = op_add(f.tape, a, &f.x);
     Tensor *const c = op_scale(f.tape, b, 5);
     tape_retain_grad(f.tape, a);
     tape_retain_grad(f.tape, b);
     tape_retain_grad(f.tape, &f.x); /* leaves always keep theirs */
-    tape_backward(f.tape, c, seed);
+    tape_backward(f.tape, c, f.seed);
     ck_assert_ptr_null(c->grad);
     expect_all(a->grad, 5);
     expect_all(b->grad, 5);
@@ -225,14 +218,12 @@ END_TEST
 START_TEST(a_branch_the_root_does_not_need_is_skipped)
 {
     Fixture f;
-    float seed[COUNT];
     open_fixture(&f, new_arena());
-    ones(seed, COUNT);
     Tensor *const a = op_scale(f.tape, &f.x, 2);
     Tensor *const aside = op_gelu(f.tape, a);
     Tensor *const root = op_scale(f.tape, a, 3);
     Tensor *const later = op_gelu(f.tape, root);
-    tape_backward(f.tape, root, seed);
+    tape_backward(f.tape, root, f.seed);
     expect_all(f.x_grad, 6);
     ck_assert(!aside->grad && !later->grad);
     ck_assert_uint_eq(tape_kept_bytes(f.tape), 0); /* consumed all the same */
@@ -243,11 +234,9 @@ END_TEST
 START_TEST(a_leaf_without_a_buffer_is_given_one)
 {
     Fixture f;
-    float seed[COUNT];
     open_fixture(&f, new_arena());
-    ones(seed, COUNT);
     f.x.grad = NULL;
-    tape_backward(f.tape, op_scale(f.tape, &f.x, 4), seed);
+    tape_backward(f.tape, op_scale(f.tape, &f.x, 4), f.seed);
     ck_assert_ptr_nonnull(f.x.grad);
     expect_all(f.x.grad, 4);
     tape_reset(f.tape);
@@ -335,20 +324,18 @@ static void step(Tape *tape, Tensor *x, const float *seed)
 START_TEST(planning_predicts_the_memory_exactly)
 {
     Fixture plan, real;
-    float seed[COUNT];
     Arena *measuring, *exact;
-    ones(seed, COUNT);
     ck_ok(arena_create_measuring(&measuring, &error), &error);
     open_fixture(&plan, measuring);
     ck_assert(tape_is_planning(plan.tape));
-    step(plan.tape, &plan.x, seed);
+    step(plan.tape, &plan.x, plan.seed);
     expect_all(plan.x_grad, 0); /* nothing was computed */
     ck_assert_uint_gt(arena_peak(measuring), 0);
 
     ck_ok(arena_create(&exact, arena_peak(measuring), &error), &error);
     open_fixture(&real, exact);
     ck_assert(!tape_is_planning(real.tape));
-    step(real.tape, &real.x, seed);
+    step(real.tape, &real.x, real.seed);
     ck_assert_uint_eq(arena_peak(exact), arena_peak(measuring));
     close_fixture(&plan);
     close_fixture(&real);
@@ -358,9 +345,7 @@ END_TEST
 START_TEST(several_tapes_share_an_arena)
 {
     Fixture f;
-    float seed[COUNT];
     open_fixture(&f, new_arena());
-    ones(seed, COUNT);
     Tape *other;
     ck_ok(tape_create(&other, f.arena, NULL, MAX_NODES, &error), &error);
     Tensor *const a = op_gelu(f.tape, &f.x);
@@ -368,11 +353,11 @@ START_TEST(several_tapes_share_an_arena)
     Tensor *const c = op_gelu(f.tape, a);
     Tensor *const d = op_gelu(other, b);
     ck_assert_mem_eq(c->data, d->data, COUNT * sizeof(float));
-    tape_backward(other, d, seed);
+    tape_backward(other, d, f.seed);
     float first[COUNT];
     memcpy(first, f.x_grad, sizeof first);
     tape_reset(other); /* leaves the first tape's numbers alone */
-    tape_backward(f.tape, c, seed);
+    tape_backward(f.tape, c, f.seed);
     for (int i = 0; i < COUNT; i++)
         ck_assert(f.x_grad[i] == 2 * first[i]);
     tape_destroy(other);
@@ -408,15 +393,13 @@ void *realloc(void *block, size_t size)
 START_TEST(a_step_allocates_nothing)
 {
     Fixture f;
-    float seed[COUNT];
     const int at_start = allocations;
     open_fixture(&f, new_arena());
     ck_assert_int_gt(allocations, at_start); /* they are counted at all */
-    ones(seed, COUNT);
-    step(f.tape, &f.x, seed);
+    step(f.tape, &f.x, f.seed);
     const int before = allocations;
     for (int i = 0; i < 10; i++)
-        step(f.tape, &f.x, seed);
+        step(f.tape, &f.x, f.seed);
     const int made = allocations - before;
     ck_assert_int_eq(made, 0);
     close_fixture(&f);
@@ -437,12 +420,10 @@ END_TEST
 START_TEST(backward_twice_aborts)
 {
     Fixture f;
-    float seed[COUNT];
     open_fixture(&f, new_arena());
-    ones(seed, COUNT);
     Tensor *const y = op_scale(f.tape, &f.x, 2);
-    tape_backward(f.tape, y, seed);
-    tape_backward(f.tape, y, seed);
+    tape_backward(f.tape, y, f.seed);
+    tape_backward(f.tape, y, f.seed);
 }
 END_TEST
 
@@ -460,11 +441,9 @@ END_TEST
 START_TEST(backward_from_a_value_without_gradient_aborts)
 {
     Fixture f;
-    float seed[COUNT];
     open_fixture(&f, new_arena());
-    ones(seed, COUNT);
     f.x.needs_grad = false;
-    tape_backward(f.tape, op_scale(f.tape, &f.x, 2), seed);
+    tape_backward(f.tape, op_scale(f.tape, &f.x, 2), f.seed);
 }
 END_TEST
 
