@@ -23,7 +23,8 @@ enum { ARENA_ALIGNMENT = 64 }; /* bytes: a cache line and an AVX-512 register */
 typedef struct Arena Arena;
 
 /*
- * Creates an arena of `capacity` bytes (0 is allowed; rounded up to pages; memory is committed as it is touched).
+ * Creates an arena of `capacity` bytes (0 is allowed; rounded up to pages; memory is committed as it
+ * is touched).
  * STATUS_FAILED if the system refuses. *arena is owned by the caller; free with arena_destroy.
  */
 Status arena_create(Arena **arena, size_t capacity, Error *error);

@@ -14,8 +14,8 @@
 
 typedef enum Status {
     STATUS_OK = 0,
-    STATUS_FAILED,      /* contents of a file, a missing file, no memory, a full disk: exit code 1 */
-    STATUS_USAGE,       /* unknown option, key or value: exit code 2 */
+    STATUS_FAILED, /* contents of a file, a missing file, no memory, a full disk: exit code 1 */
+    STATUS_USAGE,  /* unknown option, key or value: exit code 2 */
     STATUS_INTERRUPTED, /* a signal asked for a clean stop: exit code 128 + signal */
 } Status;
 

@@ -29,7 +29,8 @@ typedef struct Tape Tape;
 /*
  * Creates a tape over `arena` and `threads` (both borrowed; threads may be NULL). Its own tables (nodes
  * and tensor headers) are allocated here for up to `max_nodes` operations between two resets, recorded
- * or not, so that recording allocates nothing. Several tapes may share one arena. STATUS_FAILED without memory.
+ * or not, so that recording allocates nothing. Several tapes may share one arena. STATUS_FAILED without
+ * memory.
  */
 Status tape_create(Tape **tape, Arena *arena, Threads *threads, int max_nodes, Error *error);
 

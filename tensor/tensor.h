@@ -19,11 +19,11 @@ typedef struct Tensor {
     DType dtype; /* f32 wherever arithmetic happens */
     int ndim;
     int shape[TENSOR_MAX_DIMS]; /* every extent >= 1; only [0..ndim) is meaningful */
-    void *data;                 /* [shape], borrowed from an arena or a mapped file; NULL once released */
-    float *grad;                /* [shape], NULL until needed; for a parameter a view of the flat gradient */
-    bool needs_grad;            /* a leaf that trains, or computed from one */
-    bool owns_data;             /* data is a block of the tape's arena (leaves borrow theirs) */
-    int uses;                   /* who still needs data: the caller, and recorded nodes */
+    void *data;      /* [shape], borrowed from an arena or a mapped file; NULL once released */
+    float *grad;     /* [shape], NULL until needed; for a parameter a view of the flat gradient */
+    bool needs_grad; /* a leaf that trains, or computed from one */
+    bool owns_data;  /* data is a block of the tape's arena (leaves borrow theirs) */
+    int uses;        /* who still needs data: the caller, and recorded nodes */
 } Tensor;
 
 /* A leaf over borrowed memory: `data` [shape], no gradient. Asserts 1 <= ndim <= TENSOR_MAX_DIMS. */

@@ -1,5 +1,5 @@
 /*
- * avx512.c - the kernels for processors with AVX-512 (F, BW, DQ, VL): the text of template.h, sixteen
+ * avx512.c - the kernels for processors with AVX-512 (F, BW, DQ, VL): the text of rows_template.h, sixteen
  * lanes at a time.
  */
 #include "tensor/kernels/variants.h"
@@ -9,7 +9,7 @@
 #define KERNELS_NAME          "avx512"
 #define KERNELS_TARGET        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
 #define KERNELS_MADD(a, b, c) __builtin_fmaf(a, b, c)
-#include "tensor/kernels/template.h"
+#include "tensor/kernels/rows_template.h"
 
 const Kernels *kernels_avx512_table(void)
 {

@@ -5,7 +5,7 @@
 #define KERNELS_NAME          "ref"
 #define KERNELS_TARGET        /* whatever the whole build targets */
 #define KERNELS_MADD(a, b, c) ((a) * (b) + (c))
-#include "tensor/kernels/template.h"
+#include "tensor/kernels/rows_template.h"
 
 const Kernels *kernels_reference(void)
 {

@@ -1,5 +1,5 @@
 /*
- * template.h - the row and element kernels, written once in plain C.
+ * rows_template.h - the row and element kernels, written once in plain C.
  *
  * Not a header in the usual sense: reference.c, avx2.c and avx512.c each include it after defining
  *
