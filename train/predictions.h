@@ -1,5 +1,9 @@
 /*
  * predictions.h - the scores of frames: as a table, as predictions.csv, and summed up by video.
+ *
+ * The table is a structure of arrays. A file of bare scores costs nine bytes a row, so that a hundred
+ * million of them fit a small machine; names of data sets and videos are kept once each. Nothing here
+ * prints: duplicates and one-class sets are counted, and the program decides what to say about them.
  */
 #ifndef LNCLIP_TRAIN_PREDICTIONS_H
 #define LNCLIP_TRAIN_PREDICTIONS_H
@@ -9,36 +13,77 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* One row, for writing and for train_predictions_append. All strings are borrowed. */
 typedef struct TrainPrediction {
-    const char *file;    /* path as written; NULL in a table of bare scores */
+    const char *file;    /* path as written; NULL for a bare score */
     const char *dataset; /* never NULL */
-    const char *video;   /* folder of the frame; NULL in a table of bare scores */
-    const char *source;  /* third-last part of the path; NULL if the path is too short */
+    const char *video;   /* name of its video; NULL: the folder of `file`, if it has one */
     int label;           /* 0 real, 1 fake */
-    double real, fake;   /* prob_class_0 and prob_class_1; real = 1 - fake for bare scores */
+    double real, fake;   /* prob_class_0 and prob_class_1. Metrics use `fake` alone */
 } TrainPrediction;
 
+/* A video of one data set. Its name is unique within the data set only. */
+typedef struct TrainVideo {
+    const char *name;   /* path of the folder, or what the column `video` says */
+    const char *source; /* third-last part of its first frame's path; NULL if the path is shorter */
+    uint32_t dataset;   /* index into datasets */
+    int label;          /* of every frame in it */
+} TrainVideo;
+
+#define TRAIN_NO_VIDEO UINT32_MAX
+
+typedef struct TrainNames TrainNames; /* the strings and their hash tables */
+
 typedef struct TrainPredictions {
-    TrainPrediction *rows; /* [count], in file order */
     size_t count;
-    size_t duplicates; /* rows whose file and dataset were there before */
-    void *memory;      /* owns the strings */
+    double *scores;        /* [count] p_fake, in file order */
+    uint8_t *labels;       /* [count] 0 real, 1 fake */
+    uint32_t *row_dataset; /* [count] index into datasets; NULL while there is one data set only */
+    uint32_t *row_video;   /* [count] index into videos or TRAIN_NO_VIDEO; NULL for bare scores */
+    const char **files;    /* [count] NULL entries for bare scores; NULL if all rows are bare */
+    const char **datasets; /* [dataset_count] in order of first row */
+    uint32_t dataset_count;
+    TrainVideo *videos; /* [video_count] in order of first row */
+    uint32_t video_count;
+    size_t duplicates; /* rows whose file and data set were there before */
+    size_t capacity;
+    TrainNames *names;
 } TrainPredictions;
+
+/* The empty table. */
+TrainPredictions train_predictions_empty(void);
+
+/*
+ * Appends a copy of `row`. STATUS_FAILED for a score that is not finite, a label other than 0 and 1, or a
+ * video that had the other label before: the table then has the rows it had. STATUS_FAILED
+ * without memory: the table is then good for train_predictions_free alone.
+ */
+Status train_predictions_append(TrainPredictions *predictions, const TrainPrediction *row,
+                                Error *error);
 
 /*
  * Reads predictions.csv (files,labels,prob_class_0,prob_class_1[,dataset,video]; RFC 4180 quoting) or two
- * columns label,score. Columns are found by name, CRLF and BOM accepted. STATUS_FAILED with line and column
- * for a missing column, text in a number, NaN, infinity, a label other than 0 and 1, an empty table.
- * Where the file has no dataset column, the file's stem is the data set.
+ * columns label,score. Columns are found by name, in any order, others are skipped; CRLF, a UTF-8 BOM,
+ * blank lines and a missing last newline are accepted. Where the file has no dataset column, its stem is the
+ * data set. STATUS_FAILED with line and column for a missing or doubled column, a row of another width,
+ * text in a number, NaN, infinity, a label other than 0 and 1, a video with two labels, an open quote, an
+ * empty table, UTF-16, a line beyond 64 MiB. *predictions is owned by the caller on success
+ * (train_predictions_free) and empty on failure. Numbers are read alike in every locale.
  */
 Status train_predictions_read(TrainPredictions *predictions, const char *path, Error *error);
 void train_predictions_free(TrainPredictions *predictions);
 
-/* Writes the header line, and one row with RFC 4180 quoting and probabilities as %.9g. */
+/*
+ * Writes the header line, and one row with RFC 4180 quoting and probabilities as %.9g (which gives every f32
+ * back exactly). row->video as in train_predictions_append. Write errors stay with the stream.
+ */
 void train_predictions_write_header(FILE *stream);
 void train_predictions_write_row(FILE *stream, const TrainPrediction *row);
 
-/* The metrics of one source (its frames against all reals of the data set). */
+/* More fake sources than this are no manipulations but another layout of folders: none is reported then. */
+enum { TRAIN_MAX_SOURCES = 256 };
+
+/* The metrics of one fake source: its frames (videos) against all real ones of the data set. */
 typedef struct TrainSourceReport {
     const char *name;
     TrainMetrics frame, video;
@@ -48,23 +93,32 @@ typedef struct TrainSourceReport {
 typedef struct TrainReport {
     const char *dataset;
     TrainMetrics frame, video;
-    bool has_videos; /* false for bare scores: no video level, no sources */
+    bool has_videos;            /* false if a frame has no folder: no video level, no sources */
     TrainSourceReport *sources; /* [source_count] fake sources, bytewise order */
     int source_count;
 } TrainReport;
 
 /*
  * Sums up by data set, in order of first row. *reports [*count] is owned by the caller
- * (train_reports_free); names are borrowed from `predictions`. A video with two labels is STATUS_FAILED.
+ * (train_reports_free); names are borrowed from `predictions`. STATUS_FAILED for an empty table or
+ * without memory. One class only is no failure: see metrics.h.
  */
 Status train_reports(const TrainPredictions *predictions, TrainReport **reports, int *count,
                      Error *error);
 void train_reports_free(TrainReport *reports, int count);
 
-/* metrics.json: {NAME: {"frame": {...}, "video": {...}, "sources": {...}}}, undefined = null. */
-void train_reports_write_json(FILE *stream, const TrainReport *reports, int count);
+/*
+ * metrics.json: {NAME: {"frame": {...}, "video": {...}, "sources": {NAME: {"frame", "video"}}}}, undefined =
+ * null, doubles with 17 digits; no "video" where has_videos is false. Bytes of a name that are not UTF-8
+ * are written as \xNN. STATUS_FAILED without memory or if the stream fails.
+ */
+Status train_reports_write_json(FILE *stream, const TrainReport *reports, int count, Error *error);
 
-/* summary.json: the macro average over data sets of every metric defined in all of them. */
-void train_reports_write_summary(FILE *stream, const TrainReport *reports, int count);
+/*
+ * summary.json: {"datasets": N, "frame": {...}, "video": {...}}, the macro average over data sets of every
+ * metric; null where it is undefined in any of them. No "video" unless all have one.
+ */
+Status train_reports_write_summary(FILE *stream, const TrainReport *reports, int count,
+                                   Error *error);
 
 #endif
