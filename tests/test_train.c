@@ -2,30 +2,29 @@
  * test_train.c - whole runs: files, bits that do not depend on threads, workers and micro-batches, resume after
  * SIGKILL, and what a run refuses.
  */
+#include "tests/support_folder.h"
 #include "tests/support_train.h"
 
 #include "tensor/file.h"
-#include "tensor/safetensors.h"
-#include "train/checkpoint.h"
+#include "tensor/random.h"
 
 #include <math.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-static char folder[4096];
+static const char *folder;
 
 static void setup(void)
 {
-    support_make_folder(folder);
+    static char path[4096];
+    support_folder_setup();
+    snprintf(path, sizeof path, "%s", support_in_folder(""));
+    folder = path;
     support_write_frames(folder, 4, 4, 40);
-}
-
-static void teardown(void)
-{
-    support_remove_folder(folder);
 }
 
 /* Content of folder/run/name, to be freed; asserts that it is there. */
@@ -56,7 +55,20 @@ static void same_file(const char *a, const char *b, const char *name)
     free(content_b);
 }
 
-/* The CSV files agree in every column but the given one (counted from the end). */
+/* Empties one field of a CSV line, counted from the end: 0 is the last one. */
+static void blank_field(char *line, int from_end)
+{
+    char *end = line + strlen(line);
+    for (; from_end > 0; from_end--)
+        for (end--; *end != ',';)
+            end--;
+    char *begin = end;
+    while (begin[-1] != ',')
+        begin--;
+    memmove(begin, end, strlen(end) + 1);
+}
+
+/* The CSV files agree in every column but the one of wall-clock time. */
 static void same_rows(const char *a, const char *b, const char *name, int timed_from_end)
 {
     size_t size_a = 0, size_b = 0;
@@ -64,24 +76,11 @@ static void same_rows(const char *a, const char *b, const char *name, int timed_
     char *const content_b = content_of(b, name, &size_b);
     char *keep_a = NULL, *keep_b = NULL;
     char *line_a = strtok_r(content_a, "\n", &keep_a), *line_b = strtok_r(content_b, "\n", &keep_b);
-    for (bool header = true; line_a && line_b; header = false) {
-        char text[2][512];
-        const char *const lines[2] = {line_a, line_b};
-        for (int i = 0; i < 2; i++) {
-            snprintf(text[i], sizeof text[i], "%s", lines[i]);
-            char *field = text[i] + strlen(text[i]);
-            for (int commas = 0; !header && commas < timed_from_end; commas += *field == ',')
-                field--;
-            for (field += !header; !header && *field != '\0' && *field != ','; field++)
-                *field = 't';
-            /* All digits of the timed column are gone but their number may differ: drop them. */
-            char *out = text[i];
-            for (const char *in = text[i]; *in != '\0'; in++)
-                if (header || *in != 't')
-                    *out++ = *in;
-            *out = '\0';
-        }
-        ck_assert_str_eq(text[0], text[1]);
+    ck_assert_str_eq(line_a, line_b); /* the header */
+    while (line_a && line_b) {
+        blank_field(line_a, timed_from_end);
+        blank_field(line_b, timed_from_end);
+        ck_assert_str_eq(line_a, line_b);
         line_a = strtok_r(NULL, "\n", &keep_a);
         line_b = strtok_r(NULL, "\n", &keep_b);
     }
@@ -95,8 +94,8 @@ static void same_run(const char *a, const char *b)
     same_file(a, b, "best.safetensors");
     same_file(a, b, "last.safetensors");
     same_file(a, b, "state.safetensors");
-    same_rows(a, b, "steps.csv", 1);
-    same_rows(a, b, "epochs.csv", 2);
+    same_rows(a, b, "steps.csv", 0);
+    same_rows(a, b, "epochs.csv", 1);
 }
 
 static Status run_with(const char *run, const char *settings, bool resume, TrainResult *result,
@@ -168,13 +167,358 @@ START_TEST(bits_do_not_depend_on_threads_workers_and_micro_batches)
 }
 END_TEST
 
+/* ---- stopping and going on ------------------------------------------------------------------------ */
+
+/* Told after every step: stops the run, kills the process, or takes its time. */
+typedef struct Watcher {
+    SupportJob *job;
+    int64_t stop_after; /* steps of this session; 0 = never */
+    int64_t seen;
+    int pause_us;
+    volatile sig_atomic_t stop;
+    char notices[1024];
+} Watcher;
+
+static void watch(void *context, const TrainProgress *progress)
+{
+    Watcher *const watcher = context;
+    if (watcher->pause_us > 0)
+        usleep((useconds_t)watcher->pause_us);
+    if (strcmp(progress->phase, "train") == 0 && ++watcher->seen == watcher->stop_after)
+        watcher->stop = 1;
+}
+
+static void collect_notice(void *context, const char *text)
+{
+    Watcher *const watcher = context;
+    const size_t used = strlen(watcher->notices);
+    snprintf(watcher->notices + used, sizeof watcher->notices - used, "%s\n", text);
+}
+
+static Status run_watched(const char *run, const char *settings, bool resume, Watcher *watcher,
+                          Error *error)
+{
+    const VitConfig config = support_tiny_config();
+    SupportJob job;
+    TrainResult result;
+    support_job_open(&job, folder, run, &config, settings);
+    job.job.resume = resume;
+    job.job.stop = &watcher->stop;
+    job.job.progress = watch;
+    job.job.notice = collect_notice;
+    job.job.context = watcher;
+    const Status status = train_run(&job.job, &result, error);
+    support_job_close(&job);
+    return status;
+}
+
+START_TEST(a_stopped_run_goes_on_to_the_same_bits)
+{
+    run_to_end("whole", "");
+    /* After step 3 (within an epoch), 4 (its last: validation is not begun), 5 and 8 (the last of all). */
+    const int64_t stops[] = {3, 1, 1, 3};
+    for (size_t i = 0; i < 4; i++) {
+        Watcher watcher = {.stop_after = stops[i]};
+        Error error = {0};
+        ck_assert_int_eq(run_watched("parts", "", i > 0, &watcher, &error), STATUS_INTERRUPTED);
+        ck_assert(has("parts", "state.safetensors") && has("parts", "last.safetensors"));
+    }
+    Watcher watcher = {0};
+    Error error = {0};
+    ck_ok(
+        run_watched("parts", "threads=2 workers=3 micro_batch=2 memory=3", true, &watcher, &error),
+        &error);
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "goes on at step 8 of 8"));
+    same_run("whole", "parts");
+    /* A finished run has nothing left to do, and stays as it is. */
+    ck_ok(run_with("parts", "", true, &(TrainResult){0}, &error), &error);
+    same_run("whole", "parts");
+}
+END_TEST
+
+START_TEST(a_killed_run_goes_on_to_the_same_bits)
+{
+    const char *const settings = "epochs=3 save_every=2 keep=2 loss.alignment=0.1 grad_clip=0.5";
+    run_to_end("whole", settings);
+    Random random = random_stream((uint64_t)time(NULL), RANDOM_TEST, 0, 0);
+    int kills = 0;
+    for (int attempt = 0;; attempt++) {
+        ck_assert_int_lt(attempt, 200);
+        const pid_t child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0) {
+            Watcher watcher = {.pause_us = 3000};
+            Error error = {0};
+            _exit(run_watched("killed", settings, attempt > 0, &watcher, &error) == STATUS_OK ? 0
+                                                                                              : 1);
+        }
+        usleep(5000 + random_below(&random, 60000) + 1000U * (unsigned)attempt);
+        kill(child, SIGKILL);
+        int status = 0;
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        if (WIFEXITED(status)) {
+            ck_assert_int_eq(WEXITSTATUS(status), 0);
+            break;
+        }
+        kills++;
+    }
+    ck_assert_int_gt(kills, 0);
+    same_run("whole", "killed");
+    for (int epoch = 0; epoch < 3; epoch++) {
+        char name[32];
+        snprintf(name, sizeof name, "epoch-%03d.safetensors", epoch);
+        ck_assert_int_eq(has("whole", name), has("killed", name));
+    }
+}
+END_TEST
+
+START_TEST(resume_starts_at_0_when_nothing_was_saved)
+{
+    run_to_end("whole", "");
+    Watcher watcher = {0};
+    Error error = {0};
+    ck_ok(run_watched("new", "", true, &watcher, &error), &error);
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "starts at step 0"));
+    same_run("whole", "new");
+}
+END_TEST
+
+/* What went wrong names what it is about. */
+static void fails_with(Status status, const Error *error, Status expected, const char *word)
+{
+    ck_assert_int_eq(status, expected);
+    ck_assert_msg(strstr(error->message, word), "\"%s\" does not say \"%s\"", error->message, word);
+}
+
+START_TEST(resume_refuses_what_would_change_the_result)
+{
+    Watcher watcher = {.stop_after = 3};
+    Error error = {0};
+    TrainResult result;
+    ck_assert_int_eq(run_watched("run", "", false, &watcher, &error), STATUS_INTERRUPTED);
+    Status status = run_with("run", "", false, &result, &error);
+    fails_with(status, &error, STATUS_FAILED, "--resume");
+    error_clear(&error);
+    status = run_with("run", "lr=1e-4", true, &result, &error);
+    fails_with(status, &error, STATUS_USAGE, "lr");
+    error_clear(&error);
+
+    FILE *const list = fopen(support_in_folder("train.txt"), "a");
+    fputs("data/real/v03/000.png\n", list);
+    fclose(list);
+    status = run_with("run", "", true, &result, &error);
+    fails_with(status, &error, STATUS_FAILED, "training list has changed");
+}
+END_TEST
+
+START_TEST(damaged_files_of_a_run_are_told)
+{
+    Watcher watcher = {.stop_after = 3};
+    Error error = {0};
+    TrainResult result;
+    ck_assert_int_eq(run_watched("run", "", false, &watcher, &error), STATUS_INTERRUPTED);
+    error_clear(&error);
+    ck_assert_int_eq(truncate(support_in_folder("run/steps.csv"), 150), 0);
+    Status status = run_with("run", "", true, &result, &error);
+    fails_with(status, &error, STATUS_FAILED, "steps.csv");
+    error_clear(&error);
+    ck_assert_int_eq(truncate(support_in_folder("run/state.safetensors"), 100), 0);
+    status = run_with("run", "", true, &result, &error);
+    fails_with(status, &error, STATUS_FAILED, "state.safetensors");
+}
+END_TEST
+
+/* ---- what a run refuses, and how it fails ------------------------------------------------------ */
+
+START_TEST(a_loss_that_is_no_number_names_the_step_and_the_files)
+{
+    const VitConfig config = support_tiny_config();
+    SupportJob job;
+    TrainResult result;
+    Error error = {0};
+    support_job_open(&job, folder, "run", &config, "");
+    job.tuned->values[job.tuned->count - 1] = NAN; /* the head's bias */
+    const Status status = train_run(&job.job, &result, &error);
+    fails_with(status, &error, STATUS_FAILED, "step 0");
+    ck_assert_int_eq(error.problems, 6);
+    ck_assert_ptr_nonnull(strstr(error.detail[0], ".png"));
+    ck_assert(has("run", "state.safetensors"));
+    ck_assert_int_eq(lines_in("run", "steps.csv"), 1);
+    support_job_close(&job);
+}
+END_TEST
+
+START_TEST(a_list_of_one_class_is_refused)
+{
+    FILE *const list = fopen(support_in_folder("train.txt"), "w");
+    fputs("data/real/v00/000.png\ndata/real/v00/001.png\n", list);
+    fclose(list);
+    Error error = {0};
+    TrainResult result;
+    const Status status = run_with("run", "", false, &result, &error);
+    fails_with(status, &error, STATUS_FAILED, "training list: all 2 frames are real");
+    ck_assert(!has("run", "recipe.txt"));
+}
+END_TEST
+
+START_TEST(shared_frames_are_told)
+{
+    FILE *const list = fopen(support_in_folder("val.txt"), "a");
+    fputs("data/real/v00/000.png\n", list);
+    fclose(list);
+    Watcher watcher = {0};
+    Error error = {0};
+    ck_ok(run_watched("run", "max_steps=1", false, &watcher, &error), &error);
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "1 of 9 validation frames"));
+}
+END_TEST
+
+START_TEST(a_budget_that_holds_nothing_is_refused)
+{
+    Error error = {0};
+    TrainResult result;
+    const Status status = run_with("run", "memory=0.001", false, &result, &error);
+    fails_with(status, &error, STATUS_FAILED, "set memory=");
+    ck_assert(!has("run", "recipe.txt"));
+}
+END_TEST
+
+START_TEST(a_full_disk_keeps_the_old_checkpoint)
+{
+    Watcher watcher = {.stop_after = 3};
+    Error error = {0};
+    ck_assert_int_eq(run_watched("run", "", false, &watcher, &error), STATUS_INTERRUPTED);
+    size_t before = 0, after = 0;
+    char *const state = content_of("run", "state.safetensors", &before);
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) { /* files may not grow beyond what is below a checkpoint's size */
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, 4096});
+        Watcher none = {0};
+        Error full = {0};
+        _exit(run_watched("run", "", true, &none, &full) == STATUS_FAILED ? 0 : 1);
+    }
+    int status = 0;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    char *const still = content_of("run", "state.safetensors", &after);
+    ck_assert(before == after && memcmp(state, still, before) == 0);
+    free(state);
+    free(still);
+    run_to_end("whole", "");
+    ck_ok(run_with("run", "", true, &(TrainResult){0}, &error), &error);
+    same_run("whole", "run");
+}
+END_TEST
+
+/* ---- variants of a run ------------------------------------------------------------------------------ */
+
+START_TEST(a_dry_run_forecasts_and_writes_nothing)
+{
+    const VitConfig config = support_tiny_config();
+    SupportJob job;
+    TrainResult result;
+    Error error = {0};
+    support_job_open(&job, folder, "run", &config, "");
+    job.job.dry_run = true;
+    ck_ok(train_run(&job.job, &result, &error), &error);
+    ck_assert_int_eq((int)result.steps, 8);
+    ck_assert_int_eq((int)result.steps_done, 0);
+    ck_assert(result.forecast_seconds > 0 && result.forecast_step_seconds > 0);
+    ck_assert(!file_exists(support_in_folder("run")));
+    support_job_close(&job);
+}
+END_TEST
+
+START_TEST(a_probe_caches_its_features)
+{
+    const char *const settings = "tune=none augment=off";
+    run_to_end("whole", settings);
+    ck_assert(has("whole", "features.safetensors"));
+    Watcher watcher = {.stop_after = 3};
+    Error error = {0};
+    ck_assert_int_eq(run_watched("parts", settings, false, &watcher, &error), STATUS_INTERRUPTED);
+    watcher = (Watcher){0};
+    ck_ok(run_watched("parts", settings, true, &watcher, &error), &error);
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "features.safetensors"));
+    same_run("whole", "parts");
+    same_file("whole", "parts", "features.safetensors");
+}
+END_TEST
+
+START_TEST(without_validation_the_last_is_the_best)
+{
+    const VitConfig config = support_tiny_config();
+    SupportJob job;
+    TrainResult result;
+    Error error = {0};
+    support_job_open(&job, folder, "run", &config, "");
+    job.job.val = NULL;
+    ck_ok(train_run(&job.job, &result, &error), &error);
+    ck_assert(isnan(result.last.val_loss) && isnan(result.last.video.auroc));
+    size_t last = 0, best = 0;
+    char *const last_content = content_of("run", "last.safetensors", &last);
+    char *const best_content = content_of("run", "best.safetensors", &best);
+    ck_assert(last == best && memcmp(last_content, best_content, last) == 0);
+    free(last_content);
+    free(best_content);
+    support_job_close(&job);
+}
+END_TEST
+
+START_TEST(max_steps_and_drop_last_count_steps)
+{
+    ck_assert_int_eq((int)run_to_end("a", "max_steps=6").steps_done, 6);
+    ck_assert_int_eq(lines_in("a", "epochs.csv"), 3);
+    ck_assert_int_eq((int)run_to_end("b", "batch_size=7").steps_done, 8);
+    ck_assert_int_eq((int)run_to_end("c", "batch_size=7 drop_last=on").steps_done, 6);
+    Error error = {0};
+    TrainResult result;
+    const Status status = run_with("d", "batch_size=25 drop_last=on", false, &result, &error);
+    fails_with(status, &error, STATUS_FAILED, "drop_last=off");
+}
+END_TEST
+
+START_TEST(patience_ends_a_run)
+{
+    /* At rate 0 nothing ever changes: the first epoch is the best, and two more are patience. */
+    const TrainResult result =
+        run_to_end("run", "epochs=9 lr=0 min_lr=0 early_stopping=2 keep=2 augment=off");
+    ck_assert(result.stopped_early);
+    ck_assert_int_eq((int)result.steps_done, 12);
+    ck_assert_int_eq(result.best.epoch, 0);
+    ck_assert(has("run", "epoch-000.safetensors") && has("run", "epoch-001.safetensors"));
+    ck_assert(!has("run", "epoch-002.safetensors"));
+}
+END_TEST
+
 static Suite *suite(void)
 {
+    const TTest *const tests[] = {
+        a_run_leaves_its_files,
+        bits_do_not_depend_on_threads_workers_and_micro_batches,
+        a_stopped_run_goes_on_to_the_same_bits,
+        a_killed_run_goes_on_to_the_same_bits,
+        resume_starts_at_0_when_nothing_was_saved,
+        resume_refuses_what_would_change_the_result,
+        damaged_files_of_a_run_are_told,
+        a_loss_that_is_no_number_names_the_step_and_the_files,
+        a_list_of_one_class_is_refused,
+        shared_frames_are_told,
+        a_budget_that_holds_nothing_is_refused,
+        a_full_disk_keeps_the_old_checkpoint,
+        a_dry_run_forecasts_and_writes_nothing,
+        a_probe_caches_its_features,
+        without_validation_the_last_is_the_best,
+        max_steps_and_drop_last_count_steps,
+        patience_ends_a_run,
+    };
     Suite *const suite = suite_create("train");
     TCase *const runs = support_case(suite, "runs", 120);
-    tcase_add_checked_fixture(runs, setup, teardown);
-    tcase_add_test(runs, a_run_leaves_its_files);
-    tcase_add_test(runs, bits_do_not_depend_on_threads_workers_and_micro_batches);
+    tcase_add_checked_fixture(runs, setup, support_folder_teardown);
+    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
+        tcase_add_test(runs, tests[i]);
     return suite;
 }
 
