@@ -3,9 +3,14 @@
  *
  * Common contract. Operands are f32 tensors, borrowed; outputs are new values of the tape (valid until
  * tape_reset, numbers until tape_release). Wrong shapes assert and print both shapes. Nothing fails for
- * want of memory: the arena was planned. Work is cut into tasks by shapes alone, so neither threads nor
- * the grouping of samples into batches changes a bit of a sample's result. "Rows" are all dimensions but
- * the last taken together. Every operation differentiates with respect to every tensor operand.
+ * want of memory: the arena was planned. "Rows" are all dimensions but the last taken together. Every
+ * operation differentiates with respect to every tensor operand. One caller at a time: the work is spread
+ * over the tape's threads.
+ *
+ * The same bits. Work is cut into tasks by shapes alone, so threads never change a result. Samples are the
+ * first dimension of an operand of three or more dimensions, and are computed and summed one by one, so
+ * their grouping into micro-batches changes no result either. A matrix is one sample: features that must
+ * not depend on the grouping travel as [B,1,D]. The losses take their rows as one batch.
  */
 #ifndef LNCLIP_TENSOR_OPS_H
 #define LNCLIP_TENSOR_OPS_H
