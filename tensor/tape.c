@@ -7,9 +7,11 @@
  */
 #include "tensor/tape.h"
 
-#include "tensor/op.h"
+#include "tensor/kernels/kernels.h"
+#include "tensor/op_tasks.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -295,39 +297,34 @@ float *op_grad(Tape *tape, Tensor *tensor)
     return tensor->grad;
 }
 
-/* Elements of one task of op_pass_grad: 64 KiB of each operand, so a task is worth its claim. */
-enum { PASS_CHUNK = 16384 };
-
 typedef struct PassGrad {
     const float *from;
     float *to;
-    size_t count;
+    int count;
 } PassGrad;
 
-static void pass_chunk(void *context, int task, int worker)
+static void pass_task(void *context, int task, int worker)
 {
     (void)worker;
     const PassGrad *const pass = context;
-    const size_t begin = (size_t)task * PASS_CHUNK;
-    const size_t end = begin + PASS_CHUNK < pass->count ? begin + PASS_CHUNK : pass->count;
-    for (size_t i = begin; i < end; i++)
-        pass->to[i] += pass->from[i];
+    const OpRange range = op_range(pass->count, OP_TASK_ELEMENTS, task);
+    kernels()->add(pass->from + range.begin, pass->to + range.begin, (size_t)range.count);
 }
 
 void op_pass_grad(Tape *tape, Tensor *out, Tensor *in)
 {
     if (!in || !in->needs_grad)
         return;
-    assert(tensor_count(out) == tensor_count(in) && out->grad);
+    assert(out->grad && tensor_count(out) == tensor_count(in) && tensor_count(out) <= INT_MAX);
     if (!in->grad && value_of(tape, in) && !value_of(tape, out)->retain_grad) {
         in->grad = out->grad;
         out->grad = NULL;
         return;
     }
-    PassGrad pass = {.from = out->grad, .to = op_grad(tape, in), .count = tensor_count(out)};
+    PassGrad pass = {.from = out->grad, .to = op_grad(tape, in), .count = (int)tensor_count(out)};
     if (!tape_is_planning(tape)) {
-        const size_t tasks = (pass.count + PASS_CHUNK - 1) / PASS_CHUNK;
-        threads_run(tape->threads, (int)tasks, pass_chunk, &pass);
+        const int tasks = op_range_count(pass.count, OP_TASK_ELEMENTS);
+        threads_run(tape->threads, tasks, pass_task, &pass);
     }
 }
 

@@ -57,6 +57,9 @@ KERNELS_TARGET static inline float sum_lanes(float lanes[LANES])
     return lanes[0];
 }
 
+/* The `low` of an argument known no better: x + -0 is x for every x, so compilers drop the addition. */
+#define NO_LOW (-0.0f)
+
 /*
  * exp(x + low) for |low| < 0.01: a caller that knows its argument to more than f32 passes the rest.
  *
@@ -92,7 +95,7 @@ KERNELS_TARGET static void kernel_exp(const float *x, float *y, size_t n)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++)
-        y[i] = exp_of(x[i], 0);
+        y[i] = exp_of(x[i], NO_LOW);
 }
 
 KERNELS_TARGET static inline float sum_row(const float *x, int n)
@@ -129,7 +132,7 @@ KERNELS_TARGET static void kernel_softmax_again(float *row, int n, float scale, 
 {
     INDEPENDENT
     for (int i = 0; i < n; i++)
-        row[i] = exp_of(scale * row[i] - lse, 0);
+        row[i] = exp_of(scale * row[i] - lse, NO_LOW);
 }
 
 KERNELS_TARGET static float kernel_softmax(float *row, int n, float scale)
@@ -147,7 +150,7 @@ KERNELS_TARGET static float kernel_softmax(float *row, int n, float scale)
 /* CLIP's sigmoid approximation of GELU: y = z s, s = sigmoid(1.702 z). */
 KERNELS_TARGET static inline float quick_gelu_sigmoid(float z)
 {
-    return 1.0f / (1.0f + exp_of(-1.702f * z, 0));
+    return 1.0f / (1.0f + exp_of(-1.702f * z, NO_LOW));
 }
 
 KERNELS_TARGET static void kernel_quick_gelu(const float *z, float *y, size_t n)
