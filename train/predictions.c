@@ -246,30 +246,38 @@ static bool intern_video(TrainPredictions *predictions, const TrainPrediction *r
     return true;
 }
 
-/* Grows *array, if it exists or must, to `capacity` elements. False without memory, *array as before. */
-static bool grow_column(void *array, bool wanted, size_t capacity, size_t size)
+/* A column of `capacity` elements: `old` grown, or NULL if there was none and none is wanted. */
+static bool grow_column(void *old, bool wanted, size_t capacity, size_t size, void **grown)
 {
-    void *old;
-    memcpy(&old, array, sizeof old);
-    if (!old && !wanted)
-        return true;
-    void *const grown = realloc(old, capacity * size);
-    if (grown)
-        memcpy(array, &grown, sizeof grown);
-    return grown != NULL;
+    *grown = old || wanted ? realloc(old, capacity * size) : NULL;
+    return *grown || (!old && !wanted);
 }
 
+/*
+ * Makes room for one more row. False without memory: what was grown by then is kept, and `capacity` still
+ * holds for all columns.
+ */
 static bool grow_columns(TrainPredictions *p)
 {
     if (p->count < p->capacity)
         return true;
     const size_t capacity = p->capacity > 0 ? 2 * p->capacity : 1024;
-    if (!grow_column(&p->scores, true, capacity, sizeof *p->scores) ||
-        !grow_column(&p->labels, true, capacity, sizeof *p->labels) ||
-        !grow_column(&p->row_dataset, false, capacity, sizeof *p->row_dataset) ||
-        !grow_column(&p->row_video, false, capacity, sizeof *p->row_video) ||
-        !grow_column(&p->files, false, capacity, sizeof *p->files))
+    void *grown = NULL;
+    if (!grow_column(p->scores, true, capacity, sizeof *p->scores, &grown))
         return false;
+    p->scores = grown;
+    if (!grow_column(p->labels, true, capacity, sizeof *p->labels, &grown))
+        return false;
+    p->labels = grown;
+    if (!grow_column(p->row_dataset, false, capacity, sizeof *p->row_dataset, &grown))
+        return false;
+    p->row_dataset = grown;
+    if (!grow_column(p->row_video, false, capacity, sizeof *p->row_video, &grown))
+        return false;
+    p->row_video = grown;
+    if (!grow_column(p->files, false, capacity, sizeof *p->files, &grown))
+        return false;
+    p->files = grown;
     p->capacity = capacity;
     return true;
 }

@@ -368,6 +368,7 @@ static Status read_row(const Reader *reader, char *cursor, char *stop, TrainPred
 
 static Status read_rows(Reader *reader, const char *dataset, TrainPredictions *predictions)
 {
+    Error inner = {0}; /* here, since clearing its seven kilobytes would cost more than a row */
     for (;;) {
         char *record = NULL, *stop = NULL;
         TRY(next_record(reader, &record, &stop));
@@ -377,7 +378,6 @@ static Status read_rows(Reader *reader, const char *dataset, TrainPredictions *p
             continue;
         TrainPrediction row = {.dataset = dataset};
         TRY(read_row(reader, record, stop, &row));
-        Error inner = {0};
         const Status status = train_predictions_append(predictions, &row, &inner);
         if (status != STATUS_OK)
             return error_set(reader->error, status, "%s: line %zu: %s", reader->path, reader->line,
