@@ -80,11 +80,13 @@ const char *vit_config_name(const VitConfig *config)
 
 void vit_config_assume(VitConfig *config, const char *sentence)
 {
-    const size_t used = strlen(config->assumptions);
-    const char *const separator = used > 0 ? "; " : "";
-    if (used + strlen(separator) + strlen(sentence) < sizeof config->assumptions)
-        snprintf(config->assumptions + used, sizeof config->assumptions - used, "%s%s", separator,
-                 sentence);
+    char *const end = config->assumptions + strlen(config->assumptions);
+    const size_t free_bytes = sizeof config->assumptions - (size_t)(end - config->assumptions);
+    const size_t separator = end > config->assumptions ? 2 : 0, length = strlen(sentence);
+    if (separator + length >= free_bytes)
+        return;
+    memcpy(end, "; ", separator);
+    memcpy(end + separator, sentence, length + 1);
 }
 
 static Status bad_value(const char *origin, const char *key, const char *what, Error *error)

@@ -1,0 +1,342 @@
+/*
+ * test_vit_adapter.c - adapters: written and read back, in the names of others, and what is refused.
+ */
+#include "tensor/file.h"
+#include "tests/support_folder.h"
+#include "vit/adapter.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static Vit *vit;
+static VitHead head;
+static VitAdapterReport report;
+
+static void make_vit(void)
+{
+    Error error = {0};
+    VitConfig config;
+    support_folder_setup();
+    ck_ok(vit_config_named("tiny", &config, &error), &error);
+    ck_ok(vit_create(&vit, &config, 1, NULL, &error), &error);
+    ck_ok(vit_head_create(&head, VIT_HEAD_LINEAR_NORM, config.width, 1, &error), &error);
+}
+
+static void destroy_vit(void)
+{
+    vit_head_destroy(&head);
+    vit_destroy(vit);
+    support_folder_teardown();
+}
+
+static float *numbers_of(const char *name)
+{
+    const VitParameter *const parameter = vit_find(vit, name);
+    ck_assert_ptr_nonnull(parameter);
+    return tensor_f32(&parameter->tensor);
+}
+
+/* Writes an adapter of what `tune` trains, every number moved by 0.5 or doubled. */
+static void write_trained(const char *path, const char *tune, VitHeadKind kind)
+{
+    Error error = {0};
+    Vit *other;
+    VitHead trained;
+    VitTuned *tuned;
+    const SafeTensorsMetadata metadata[] = {{"recipe", "paper"}, {"seed", "42"}};
+    ck_ok(vit_create(&other, &vit->config, 1, NULL, &error), &error);
+    ck_ok(vit_head_create(&trained, kind, vit->config.width, 1, &error), &error);
+    ck_ok(vit_tune(&tuned, other, &trained, tune, &error), &error);
+    for (size_t i = 0; i < tuned->count; i++)
+        tuned->values[i] = 2 * tuned->values[i] + 0.5F;
+    ck_ok(vit_adapter_write(other, &trained, tuned, path, metadata, 2, &error), &error);
+    vit_tuned_destroy(tuned);
+    vit_head_destroy(&trained);
+    vit_destroy(other);
+}
+
+static void expect_refused(const char *path, int problems, const char *why)
+{
+    Error error = {0};
+    /* All or nothing: a copy of everything before must be what is there after. */
+    float *before[200];
+    ck_assert_int_lt(vit->parameter_count, 200);
+    for (int i = 0; i < vit->parameter_count; i++) {
+        const Tensor *const tensor = &vit->parameters[i].tensor;
+        before[i] = malloc(tensor_count(tensor) * sizeof(float));
+        memcpy(before[i], tensor->data, tensor_count(tensor) * sizeof(float));
+    }
+    const VitHead old = head;
+    float storage[130];
+    memcpy(storage, head.storage, sizeof storage);
+
+    ck_assert_int_eq(vit_adapter_read(vit, &head, path, &report, &error), STATUS_FAILED);
+    ck_assert_msg(error.problems == problems, "%d problems: %s", error.problems, error.message);
+    bool told = strstr(error.message, why) != NULL;
+    for (int i = 0; i < error.problems && i < ERROR_MAX_DETAILS; i++)
+        told = told || strstr(error.detail[i], why);
+    ck_assert_msg(told, "\"%s\" not in: %s (%s)", why, error.message, error.detail[0]);
+
+    for (int i = 0; i < vit->parameter_count; i++) {
+        const Tensor *const tensor = &vit->parameters[i].tensor;
+        ck_assert_mem_eq(before[i], tensor->data, tensor_count(tensor) * sizeof(float));
+        free(before[i]);
+    }
+    ck_assert_mem_eq(storage, head.storage, sizeof storage);
+    ck_assert_int_eq(old.kind, head.kind);
+}
+
+START_TEST(write_and_read)
+{
+    Error error = {0};
+    const char *const path = support_in_folder("a.safetensors");
+    write_trained(path, "ln", VIT_HEAD_LINEAR);
+    const float w0 = head.storage[0],
+                fc1 = numbers_of("vision_model.encoder.layers.0.mlp.fc1.weight")[0];
+    ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
+    ck_assert_int_eq(report.layer_norms_set, 16);
+    ck_assert_int_eq(report.layer_norms_kept, 0);
+    ck_assert_int_eq(report.others_set, 0);
+    ck_assert_int_eq(report.frozen_equal, 0);
+    ck_assert(report.head_set && head.kind == VIT_HEAD_LINEAR);
+    ck_assert(head.storage[0] == 2 * w0 + 0.5F);
+    ck_assert(numbers_of("vision_model.encoder.layers.2.layer_norm2.weight")[63] == 2.5F);
+    ck_assert(numbers_of("vision_model.pre_layrnorm.bias")[0] == 0.5F);
+    ck_assert(numbers_of("vision_model.encoder.layers.0.mlp.fc1.weight")[0] == fc1);
+
+    SafeTensors *file;
+    ck_ok(safetensors_open(&file, path, &error), &error);
+    ck_assert_int_eq(safetensors_count(file), 18);
+    ck_assert_ptr_nonnull(safetensors_find(
+        file, "feature_extractor.vision_model.encoder.layers.0.layer_norm1.weight"));
+    ck_assert_ptr_nonnull(safetensors_find(file, "model.linear.bias"));
+    ck_assert_str_eq(safetensors_metadata(file, "recipe"), "paper");
+    ck_assert_str_eq(safetensors_metadata(file, "head"), "linear");
+    ck_assert_str_eq(safetensors_metadata(file, "tune"), "ln");
+    ck_assert_str_eq(safetensors_metadata(file, "base_arch"), "tiny");
+    ck_assert_str_eq(safetensors_metadata(file, "base_fingerprint"), vit->fingerprint);
+    safetensors_close(file);
+
+    /* The same again gives the same bytes; and the adapter is read over itself. */
+    char *first, *second;
+    size_t size, again;
+    ck_ok(file_read(path, 1 << 20, &first, &size, &error), &error);
+    write_trained(path, "ln", VIT_HEAD_LINEAR);
+    ck_ok(file_read(path, 1 << 20, &second, &again, &error), &error);
+    ck_assert_uint_eq(size, again);
+    ck_assert_mem_eq(first, second, size);
+    free(first);
+    free(second);
+    ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
+    ck_ok(vit_adapter_read(vit, NULL, path, &report, &error), &error);
+    ck_assert(!report.head_set);
+}
+END_TEST
+
+/* More than LayerNorms trained: the file says so, and the numbers are taken over, twice if asked. */
+START_TEST(other_tune)
+{
+    Error error = {0};
+    const char *const path = support_in_folder("a.safetensors");
+    const float fc1 = numbers_of("vision_model.encoder.layers.0.mlp.fc1.weight")[7];
+    const float q = numbers_of("vision_model.encoder.layers.0.self_attn.q_proj.weight")[7];
+    write_trained(path, "*.mlp.*,*layer_norm1*", VIT_HEAD_LINEAR_NORM);
+    for (int i = 0; i < 2; i++) {
+        ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
+        ck_assert_int_eq(report.layer_norms_set, 6);
+        ck_assert_int_eq(report.layer_norms_kept, 10);
+        ck_assert_int_eq(report.others_set, 12);
+        ck_assert(numbers_of("vision_model.encoder.layers.0.mlp.fc1.weight")[7] == 2 * fc1 + 0.5F);
+        ck_assert(numbers_of("vision_model.encoder.layers.0.self_attn.q_proj.weight")[7] == q);
+    }
+    /* A model that is mapped read-only takes them as well. */
+    ck_ok(vit_save(vit, support_in_folder("m"), &error), &error);
+    Vit *const created = vit;
+    ck_ok(vit_load(&vit, support_in_folder("m"), NULL, &error), &error);
+    expect_refused(path, 0,
+                   "was made for the model"); /* its base differs by what was just taken over */
+    vit_destroy(vit);
+    vit = created;
+    write_trained(path, "all", VIT_HEAD_LINEAR_NORM);
+    ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
+    ck_assert_int_eq(report.others_set, 55 - 16);
+}
+END_TEST
+
+/* One tensor of 64 numbers 3, under any name, with metadata. */
+static const char *write_one(const char *name, int64_t width, DType dtype,
+                             const SafeTensorsMetadata *metadata)
+{
+    static float numbers[128];
+    for (int i = 0; i < 128; i++)
+        numbers[i] = 3;
+    Error error = {0};
+    const SafeTensor tensor = {.name = name,
+                               .dtype = dtype,
+                               .ndim = 1,
+                               .shape = {width},
+                               .data = numbers,
+                               .bytes = (size_t)width * dtype_size(dtype)};
+    const char *const path = support_in_folder("one.safetensors");
+    ck_ok(safetensors_write(path, &tensor, 1, metadata, metadata ? 1 : 0, &error), &error);
+    return path;
+}
+
+START_TEST(names_of_others)
+{
+    static const char *const names[] = {
+        "feature_extractor.vision_model.post_layernorm.weight",
+        "vision_model.post_layernorm.weight",
+        "post_layernorm.weight",
+        "base_model.model.vision_model.post_layernorm.ln_tuning_layers.weight",
+        "feature_extractor.base_model.model.vision_model.post_layernorm.ln_tuning_layers.default."
+        "weight",
+    };
+    Error error = {0};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        float *const numbers = numbers_of("vision_model.post_layernorm.weight");
+        numbers[0] = numbers[63] = 1;
+        ck_ok(
+            vit_adapter_read(vit, &head, write_one(names[i], 64, DTYPE_F32, NULL), &report, &error),
+            &error);
+        ck_assert(numbers[0] == 3 && numbers[63] == 3);
+        ck_assert_int_eq(report.layer_norms_set, 1);
+        ck_assert_int_eq(report.layer_norms_kept, 15);
+        ck_assert(!report.head_set && head.kind == VIT_HEAD_LINEAR_NORM);
+    }
+    /* What peft tuned away must have been the base's. */
+    expect_refused(write_one("base_model.model.vision_model.pre_layrnorm.base_layer.weight", 64,
+                             DTYPE_F32, NULL),
+                   1, "frozen, but not as in the model");
+}
+END_TEST
+
+static void write_head(const char *path, const char *prefix, const char *kind, int64_t width)
+{
+    Error error = {0};
+    static float numbers[2 * 65];
+    char names[2][64];
+    snprintf(names[0], 64, "%sweight", prefix);
+    snprintf(names[1], 64, "%sbias", prefix);
+    for (int i = 0; i < 130; i++)
+        numbers[i] = (float)i;
+    const SafeTensor tensors[] = {
+        {.name = names[0],
+         .dtype = DTYPE_F32,
+         .ndim = 2,
+         .shape = {2, width},
+         .data = numbers,
+         .bytes = (size_t)width * 8},
+        {.name = names[1],
+         .dtype = DTYPE_F32,
+         .ndim = 1,
+         .shape = {2},
+         .data = numbers,
+         .bytes = 8},
+    };
+    const SafeTensorsMetadata metadata[] = {{"head", kind ? kind : ""}};
+    ck_ok(safetensors_write(path, tensors, 2, metadata, kind ? 1 : 0, &error), &error);
+}
+
+START_TEST(heads)
+{
+    static const char *const prefixes[] = {"model.linear.", "linear.", "head."};
+    Error error = {0};
+    const char *const path = support_in_folder("h.safetensors");
+    for (int i = 0; i < 3; i++) {
+        head.kind = VIT_HEAD_LINEAR_NORM;
+        memset(head.storage, 0, 130 * sizeof(float));
+        write_head(path, prefixes[i], i == 1 ? "linear" : NULL, 64);
+        ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
+        ck_assert(report.head_set && head.storage[127] == 127 && head.storage[129] == 1);
+        ck_assert_int_eq(head.kind, i == 1 ? VIT_HEAD_LINEAR : VIT_HEAD_LINEAR_NORM);
+    }
+    write_head(path, "head.", NULL, 48);
+    expect_refused(path, 1, "of shape [2,48], where the model has [2,64]: head.weight");
+    write_head(path, "head.", "mlp", 64);
+    expect_refused(path, 1, "metadata \"head\" is mlp");
+    expect_refused(write_one("head.bias", 2, DTYPE_F32, NULL), 1, "half a head");
+}
+END_TEST
+
+START_TEST(refused)
+{
+    const SafeTensorsMetadata foreign = {"base_fingerprint", "0123"},
+                              tune = {"tune", "*.adapters.*"};
+    const char *const norm = "vision_model.post_layernorm.weight";
+    expect_refused(write_one(norm, 65, DTYPE_F32, NULL), 1,
+                   "of shape [65], where the model has [64]");
+    expect_refused(write_one(norm, 64, DTYPE_U8, NULL), 1, "of type U8, not F32, F16 or BF16");
+    expect_refused(write_one("lora_A.weight", 64, DTYPE_F32, NULL), 1, "unknown: lora_A.weight");
+    expect_refused(
+        write_one("vision_model.encoder.layers.3.layer_norm1.weight", 64, DTYPE_F32, NULL), 1,
+        "unknown: vision_model.encoder.layers.3");
+    expect_refused(write_one("vision_model.embeddings.class_embedding", 64, DTYPE_F32, NULL), 1,
+                   "frozen, but not as in the model: vision_model.embeddings.class_embedding");
+    expect_refused(write_one("visual.ln_post.weight", 64, DTYPE_F32, NULL), 1,
+                   "unknown: visual.ln_post");
+    expect_refused(write_one("visual_projection.weight", 64, DTYPE_F32, NULL), 0,
+                   "holds no LayerNorm and no head");
+    expect_refused(write_one(norm, 64, DTYPE_F32, &foreign), 0, "was made for the model 0123");
+    expect_refused(write_one(norm, 64, DTYPE_F32, &tune), 0,
+                   "metadata \"tune\" is \"*.adapters.*\"");
+    expect_refused(support_in_folder("none"), 0, "cannot be read");
+}
+END_TEST
+
+/* Problems are counted together; a sound LayerNorm beside them is not taken over. */
+START_TEST(all_or_nothing)
+{
+    Error error = {0};
+    static float numbers[64];
+    SafeTensor tensors[12];
+    char names[12][64];
+    for (int i = 0; i < 12; i++) {
+        snprintf(names[i], sizeof names[i], i ? "wrong.%d" : "vision_model.post_layernorm.bias", i);
+        tensors[i] = (SafeTensor){.name = names[i],
+                                  .dtype = DTYPE_F32,
+                                  .ndim = 1,
+                                  .shape = {64},
+                                  .data = numbers,
+                                  .bytes = 256};
+    }
+    numbers[0] = 9;
+    const char *const path = support_in_folder("a.safetensors");
+    ck_ok(safetensors_write(path, tensors, 12, NULL, 0, &error), &error);
+    expect_refused(path, 11, "unknown: wrong.1");
+    ck_ok(safetensors_write(path, tensors, 1, NULL, 0, &error), &error);
+    ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
+    ck_assert(numbers_of("vision_model.post_layernorm.bias")[0] == 9);
+}
+END_TEST
+
+/* A whole GenD model is an adapter too, if its frozen tensors are the base's. */
+START_TEST(whole_model)
+{
+    Error error = {0};
+    ck_ok(vit_save(vit, support_in_folder("m"), &error), &error);
+    numbers_of("vision_model.post_layernorm.bias")[3] = 7;
+    const char *const path = support_in_folder("m/model.safetensors");
+    ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
+    ck_assert_int_eq(report.layer_norms_set, 16);
+    ck_assert_int_eq(report.frozen_equal, 55 - 16);
+    ck_assert(numbers_of("vision_model.post_layernorm.bias")[3] == 0);
+    numbers_of("vision_model.embeddings.position_embedding.weight")[0] += 1;
+    expect_refused(path, 1, "frozen, but not as in the model: vision_model.embeddings.position");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("vit_adapter");
+    TCase *const cases = support_case(suite, "adapter", 60);
+    tcase_add_checked_fixture(cases, make_vit, destroy_vit);
+    tcase_add_test(cases, write_and_read);
+    tcase_add_test(cases, other_tune);
+    tcase_add_test(cases, names_of_others);
+    tcase_add_test(cases, heads);
+    tcase_add_test(cases, refused);
+    tcase_add_test(cases, all_or_nothing);
+    tcase_add_test(cases, whole_model);
+    return support_main(suite);
+}

@@ -1,0 +1,554 @@
+/*
+ * test_vit_load.c - models in all the forms they come in, and what is refused of them.
+ */
+#include "tensor/file.h"
+#include "tests/support_folder.h"
+#include "vit/adapter.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_TENSORS = 100 };
+
+/* The tensors of a model to be written, changed by each test. */
+typedef struct Model {
+    Vit *vit;
+    SafeTensor tensors[MAX_TENSORS];
+    char names[MAX_TENSORS][160];
+    int count;
+} Model;
+
+static VitConfig small_config(void)
+{
+    Error error = {0};
+    VitConfig config;
+    ck_ok(vit_config_named("tiny", &config, &error), &error);
+    config.layers = 2;
+    return config;
+}
+
+static void add_tensor(Model *model, const char *name, DType dtype, int ndim, const int64_t *shape,
+                       const void *data)
+{
+    SafeTensor *const tensor = &model->tensors[model->count];
+    ck_assert_int_lt(model->count, MAX_TENSORS);
+    snprintf(model->names[model->count], sizeof model->names[0], "%s", name);
+    *tensor = (SafeTensor){
+        .name = model->names[model->count], .dtype = dtype, .ndim = ndim, .data = data};
+    tensor->bytes = dtype_size(dtype);
+    for (int i = 0; i < ndim; i++) {
+        tensor->shape[i] = shape[i];
+        tensor->bytes *= (size_t)shape[i];
+    }
+    model->count++;
+}
+
+/* A random model's tensors, each name preceded by `prefix`. */
+static Model *make_model(const char *prefix)
+{
+    Error error = {0};
+    Model *const model = calloc(1, sizeof *model);
+    const VitConfig config = small_config();
+    ck_ok(vit_create(&model->vit, &config, 5, NULL, &error), &error);
+    for (int i = 0; i < model->vit->parameter_count; i++) {
+        const VitParameter *const parameter = &model->vit->parameters[i];
+        char name[160];
+        int64_t shape[4];
+        for (int d = 0; d < parameter->tensor.ndim; d++)
+            shape[d] = parameter->tensor.shape[d];
+        snprintf(name, sizeof name, "%s%s", prefix, parameter->name);
+        add_tensor(model, name, DTYPE_F32, parameter->tensor.ndim, shape, parameter->tensor.data);
+    }
+    return model;
+}
+
+static void free_model(Model *model)
+{
+    vit_destroy(model->vit);
+    free(model);
+}
+
+static SafeTensor *tensor_of(Model *model, const char *end)
+{
+    for (int i = 0; i < model->count; i++) {
+        const size_t length = strlen(model->names[i]), tail = strlen(end);
+        if (length >= tail && strcmp(model->names[i] + length - tail, end) == 0)
+            return &model->tensors[i];
+    }
+    ck_abort_msg("no tensor %s", end);
+    return NULL;
+}
+
+/* Writes model.safetensors and, if config is not NULL, config.json with this text ("" = the right one). */
+static const char *write_model(const Model *model, const char *config)
+{
+    Error error = {0};
+    if (config && config[0])
+        ck_ok(file_write(support_in_folder("config.json"), config, strlen(config), &error), &error);
+    else if (config)
+        ck_ok(vit_config_write(&model->vit->config, support_in_folder(""), &error), &error);
+    ck_ok(safetensors_write(support_in_folder("model.safetensors"), model->tensors, model->count,
+                            NULL, 0, &error),
+          &error);
+    return support_in_folder("");
+}
+
+static void expect_same(const Vit *a, const Vit *b)
+{
+    ck_assert_int_eq(a->parameter_count, b->parameter_count);
+    for (int i = 0; i < a->parameter_count; i++) {
+        const Tensor *const x = &a->parameters[i].tensor, *const y = &b->parameters[i].tensor;
+        ck_assert_str_eq(a->parameters[i].name, b->parameters[i].name);
+        ck_assert(tensor_same_shape(x, y));
+        ck_assert_mem_eq(x->data, y->data, tensor_count(x) * sizeof(float));
+    }
+    ck_assert_str_eq(a->fingerprint, b->fingerprint);
+}
+
+static void expect_loads_as(const char *path, const Vit *wanted)
+{
+    Error error = {0};
+    Vit *vit;
+    Threads *threads;
+    ck_ok(threads_create(&threads, 2, &error), &error);
+    ck_assert_msg(vit_load(&vit, path, threads, &error) == STATUS_OK, "%s (%s)", error.message,
+                  error.detail[0]);
+    expect_same(vit, wanted);
+    vit_destroy(vit);
+    threads_destroy(threads);
+}
+
+static void expect_refused(const char *path, int problems, const char *why)
+{
+    Error error = {0};
+    Vit *vit;
+    ck_assert_int_eq(vit_load(&vit, path, NULL, &error), STATUS_FAILED);
+    ck_assert_ptr_null(vit);
+    ck_assert_msg(error.problems == problems, "%d problems: %s", error.problems, error.message);
+    if (strstr(error.message, why))
+        return;
+    for (int i = 0; i < error.problems && i < ERROR_MAX_DETAILS; i++)
+        if (strstr(error.detail[i], why))
+            return;
+    ck_abort_msg("\"%s\" not in: %s (%s)", why, error.message, error.detail[0]);
+}
+
+/* What vit_save writes loads as what was saved, as a folder and as a file that stands alone. */
+START_TEST(save_and_load)
+{
+    Error error = {0};
+    Vit *vit;
+    VitConfig config = small_config();
+    config.activation = ACTIVATION_GELU;
+    config.heads = 4; /* not width / 64: the file itself must say so */
+    ck_ok(vit_create(&vit, &config, 1, NULL, &error), &error);
+    ck_ok(vit_save(vit, support_in_folder("m"), &error), &error);
+    expect_loads_as(support_in_folder("m"), vit);
+    ck_ok(file_make_folders(support_in_folder("alone"), &error), &error);
+    const char *const alone = support_in_folder("alone/x.safetensors");
+    ck_assert_int_eq(rename(support_in_folder("m/model.safetensors"), alone), 0);
+    expect_loads_as(alone, vit);
+    Vit *again;
+    ck_ok(vit_load(&again, alone, NULL, &error), &error);
+    ck_assert_int_eq(again->config.heads, 4);
+    ck_assert_int_eq(again->config.activation, ACTIVATION_GELU);
+    vit_destroy(again);
+    vit_destroy(vit);
+}
+END_TEST
+
+/* Weights in place, LayerNorms in memory of their own. */
+START_TEST(in_place)
+{
+    Error error = {0};
+    Vit *vit;
+    Model *const model = make_model("");
+    ck_ok(vit_load(&vit, write_model(model, ""), NULL, &error), &error);
+    for (int i = 0; i < vit->parameter_count; i++) {
+        const VitParameter *const parameter = &vit->parameters[i];
+        const SafeTensor *const stored = safetensors_find(vit->file, parameter->name);
+        ck_assert((parameter->tensor.data == stored->data) == (parameter->kind != VIT_LAYER_NORM));
+    }
+    ck_assert_uint_eq(vit_size(vit), 64 + 64 * 768 + 17 * 64 + 128 +
+                                         2 * (4 * 64 * 65 + 4 * 64 + 64 * 256 * 2 + 320) + 128);
+    vit_destroy(vit);
+    free_model(model);
+}
+END_TEST
+
+/* A whole CLIP file: text tower, projections, scale and position_ids are stepped over, of any type. */
+START_TEST(whole_clip)
+{
+    Model *const model = make_model("");
+    static const float numbers[64];
+    const int64_t one[] = {1}, row[] = {1, 17}, scalar[] = {0};
+    static const int64_t ids[17];
+    add_tensor(model, "text_model.encoder.layers.0.layer_norm1.weight", DTYPE_F32, 1, one, numbers);
+    add_tensor(model, "text_model.embeddings.position_ids", DTYPE_I64, 2, row, ids);
+    add_tensor(model, "vision_model.embeddings.position_ids", DTYPE_I64, 2, row, ids);
+    add_tensor(model, "visual_projection.weight", DTYPE_U8, 1, one, numbers);
+    add_tensor(model, "text_projection.weight", DTYPE_F64, 1, one, numbers);
+    add_tensor(model, "logit_scale", DTYPE_F32, 0, scalar, numbers);
+    expect_loads_as(write_model(model,
+                                "{\"model_type\":\"clip\",\"vision_config\":{\"image_size\":64,"
+                                "\"patch_size\":16,\"hidden_size\":64,\"num_hidden_layers\":2,"
+                                "\"num_attention_heads\":2,\"intermediate_size\":256}}"),
+                    model->vit);
+    free_model(model);
+}
+END_TEST
+
+/* GenD: prefixed names, no shape in config.json, the head in the same file. */
+START_TEST(gend)
+{
+    Error error = {0};
+    Model *const model = make_model("feature_extractor.");
+    static const float W[2 * 64] = {1, 2, 3}, b[2] = {4, 5};
+    const int64_t two[] = {2, 64};
+    add_tensor(model, "feature_extractor.visual_projection.weight", DTYPE_F32, 1, two, b);
+    add_tensor(model, "model.linear.weight", DTYPE_F32, 2, two, W);
+    add_tensor(model, "model.linear.bias", DTYPE_F32, 1, two, b);
+    /* Heads of 64 are assumed: the reference model has two of 32, which changes no stored number. */
+    const char *const path = write_model(
+        model,
+        "{\"model_type\":\"GenD\",\"backbone\":\"openai/clip-vit-tiny\",\"head\":\"linear\"}");
+    expect_loads_as(path, model->vit);
+    Vit *vit;
+    ck_ok(vit_load(&vit, path, NULL, &error), &error);
+    ck_assert_int_eq(vit->config.heads, 1);
+    ck_assert_int_eq(vit->config.image_size, 64);
+    ck_assert_ptr_nonnull(strstr(vit->config.assumptions, "heads = width/64"));
+    VitHead head;
+    bool found;
+    ck_ok(vit_head_create(&head, VIT_HEAD_LINEAR_NORM, 64, 1, &error), &error);
+    ck_ok(vit_head_read(vit, &head, &found, &error), &error);
+    ck_assert(found);
+    ck_assert_int_eq(head.kind, VIT_HEAD_LINEAR);
+    ck_assert_mem_eq(head.weight.data, W, sizeof W);
+    ck_assert_mem_eq(head.bias.data, b, sizeof b);
+    vit_destroy(vit);
+
+    /* A head of another shape, and half a head. */
+    tensor_of(model, "linear.weight")->shape[0] = 1;
+    tensor_of(model, "linear.weight")->bytes /= 2;
+    write_model(model, NULL);
+    ck_ok(vit_load(&vit, path, NULL, &error), &error);
+    ck_assert_int_eq(vit_head_read(vit, &head, &found, &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "of shape [1,64]"));
+    ck_assert_mem_eq(head.weight.data, W, sizeof W);
+    vit_destroy(vit);
+    error_clear(&error);
+    model->count--;
+    write_model(model, NULL);
+    ck_ok(vit_load(&vit, path, NULL, &error), &error);
+    ck_assert_int_eq(vit_head_read(vit, &head, &found, &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "half a head"));
+    vit_destroy(vit);
+
+    /* No head at all. */
+    error_clear(&error);
+    model->count--;
+    write_model(model, NULL);
+    ck_ok(vit_load(&vit, path, NULL, &error), &error);
+    ck_ok(vit_head_read(vit, &head, &found, &error), &error);
+    ck_assert(!found);
+    vit_destroy(vit);
+    vit_head_destroy(&head);
+    free_model(model);
+}
+END_TEST
+
+/* The first paper's state_dict: peft's names, of which the tuned LayerNorms are used. */
+START_TEST(peft_names)
+{
+    static float untuned[64];
+    Model *const model = make_model("feature_extractor.base_model.model.");
+    const int64_t width[] = {64};
+    const int count = model->count;
+    for (int i = 0; i < count; i++) {
+        char *const name = model->names[i], stem[128], other[160];
+        char *const dot = strrchr(name, '.');
+        if (!strstr(name, "norm"))
+            continue;
+        snprintf(stem, sizeof stem, "%.*s", (int)(dot - name), name);
+        snprintf(other, sizeof other, "%s.base_layer.%s", stem, dot + 1);
+        add_tensor(model, other, DTYPE_F32, 1, width, untuned);
+        snprintf(other, sizeof other, "%s.ln_tuning_layers.default.%s", stem, dot + 1);
+        memcpy(name, other, sizeof other);
+    }
+    expect_loads_as(write_model(model, ""), model->vit);
+    free_model(model);
+}
+END_TEST
+
+/* F16 and BF16 are converted; the fingerprint is that of the f32 numbers. */
+START_TEST(half_types)
+{
+    static uint16_t halves[300000];
+    size_t used = 0;
+    Model *const model = make_model("");
+    for (int i = 0; i < model->count; i++) {
+        SafeTensor *const tensor = &model->tensors[i];
+        float *const numbers = tensor_f32(&model->vit->parameters[i].tensor);
+        const size_t count = tensor->bytes / 4;
+        for (size_t k = 0; k < count; k++) {
+            halves[used + k] = dtype_bf16_from_f32(numbers[k]);
+            dtype_to_f32(DTYPE_BF16, &halves[used + k], &numbers[k], 1);
+        }
+        tensor->dtype = DTYPE_BF16;
+        tensor->bytes = count * 2;
+        tensor->data = &halves[used];
+        used += count;
+    }
+    /* The reference takes over the rounded numbers by way of an f32 file. */
+    Error error = {0};
+    Vit *rounded;
+    ck_ok(vit_save(model->vit, support_in_folder("f32"), &error), &error);
+    ck_ok(vit_load(&rounded, support_in_folder("f32"), NULL, &error), &error);
+    expect_loads_as(write_model(model, ""), rounded);
+    ck_assert_str_ne(rounded->fingerprint,
+                     model->vit->fingerprint); /* it was taken before rounding */
+    vit_destroy(rounded);
+    free_model(model);
+}
+END_TEST
+
+START_TEST(sharded)
+{
+    Error error = {0};
+    Model *const model = make_model("");
+    char index[20000] = "{\"weight_map\":{";
+    for (int i = 0; i < model->count; i++) {
+        char item[200];
+        snprintf(item, sizeof item, "%s\"%s\":\"part-%d.safetensors\"", i ? "," : "",
+                 model->names[i], i >= 20);
+        strcat(index, item);
+    }
+    strcat(index, "}}");
+    ck_ok(vit_config_write(&model->vit->config, support_in_folder(""), &error), &error);
+    ck_ok(
+        file_write(support_in_folder("model.safetensors.index.json"), index, strlen(index), &error),
+        &error);
+    ck_ok(safetensors_write(support_in_folder("part-0.safetensors"), model->tensors, 20, NULL, 0,
+                            &error),
+          &error);
+    ck_ok(safetensors_write(support_in_folder("part-1.safetensors"), model->tensors + 20,
+                            model->count - 20, NULL, 0, &error),
+          &error);
+    expect_loads_as(support_in_folder(""), model->vit);
+    free_model(model);
+}
+END_TEST
+
+/* A file that stands at no multiple of four cannot be used in place, and is copied. */
+START_TEST(misaligned)
+{
+    Error error = {0};
+    Model *const model = make_model("");
+    write_model(model, "");
+    char *content;
+    size_t size;
+    ck_ok(file_read(support_in_folder("model.safetensors"), 1 << 24, &content, &size, &error),
+          &error);
+    char *const shifted = malloc(size + 1);
+    const uint64_t header =
+        (uint64_t)(unsigned char)content[0] + 256u * (unsigned char)content[1] + 1;
+    memset(shifted, 0, 8);
+    shifted[0] = (char)(header & 255);
+    shifted[1] = (char)(header >> 8);
+    memcpy(shifted + 8, content + 8, header - 1);
+    shifted[8 + header - 1] = ' ';
+    memcpy(shifted + 8 + header, content + 8 + header - 1, size - 8 - header + 1);
+    ck_ok(file_write(support_in_folder("model.safetensors"), shifted, size + 1, &error), &error);
+    expect_loads_as(support_in_folder(""), model->vit);
+    free(shifted);
+    free(content);
+    free_model(model);
+}
+END_TEST
+
+START_TEST(wrong_tensors)
+{
+    Model *model = make_model("");
+    static const float numbers[64 * 768];
+    const int64_t width[] = {64}, other[] = {48};
+    add_tensor(model, "vision_model.encoder.layers.2.layer_norm1.weight", DTYPE_F32, 1, width,
+               numbers);
+    add_tensor(model, "vision_model.pre_layernorm.weight", DTYPE_F32, 1, width, numbers);
+    add_tensor(model, "model.linear2.weight", DTYPE_F32, 1, width, numbers);
+    strcpy(model->names[tensor_of(model, "layers.1.mlp.fc1.bias") - model->tensors], "decoy");
+    expect_refused(write_model(model, ""), 5,
+                   "missing: vision_model.encoder.layers.1.mlp.fc1.bias");
+    expect_refused(support_in_folder(""), 5,
+                   "unexpected: vision_model.encoder.layers.2.layer_norm1.weight");
+    expect_refused(support_in_folder(""), 5, "unexpected: vision_model.pre_layernorm.weight");
+    expect_refused(support_in_folder(""), 5, "unexpected: decoy");
+    expect_refused(support_in_folder(""), 5, "1 tensors missing, 4 unexpected, 0 of wrong");
+    free_model(model);
+
+    model = make_model("");
+    SafeTensor *const shape = tensor_of(model, "post_layernorm.bias"), *const type = tensor_of(
+                                                                           model, "q_proj.bias");
+    shape->shape[0] = other[0];
+    shape->bytes = 48 * 4;
+    *type = (SafeTensor){.name = type->name,
+                         .dtype = DTYPE_F64,
+                         .ndim = 1,
+                         .shape = {64},
+                         .bytes = 512,
+                         .data = numbers};
+    expect_refused(write_model(model, ""), 2,
+                   "of shape [48], where the configuration asks for [64]: vision_model.post_");
+    expect_refused(support_in_folder(""), 2,
+                   "of type F64, not F32, F16 or BF16: vision_model.encoder.layers.0");
+    free_model(model);
+
+    model = make_model("");
+    add_tensor(model, "feature_extractor.vision_model.pre_layrnorm.weight", DTYPE_F32, 1, width,
+               numbers);
+    expect_refused(write_model(model, ""), 1, "the same twice");
+    free_model(model);
+}
+END_TEST
+
+/* A configuration of another model: each tensor is named with both shapes. */
+START_TEST(config_of_another_model)
+{
+    Model *const model = make_model("");
+    const char *const path = write_model(
+        model, "{\"model_type\":\"clip_vision_model\",\"image_size\":64,\"patch_size\":16,\"hidden_"
+               "size\":128,"
+               "\"num_hidden_layers\":2,\"num_attention_heads\":2,\"intermediate_size\":256}");
+    expect_refused(path, model->count - 2 /* the biases of fc1 do not depend on the width */,
+                   "of shape [64,3,16,16], where the configuration asks for [128,3,16,16]");
+    write_model(model, "{\"model_type\":\"clip_vision_model\",\"hidden_act\":\"silu\"}");
+    expect_refused(path, 0, "hidden_act \"silu\"");
+    free_model(model);
+}
+END_TEST
+
+START_TEST(other_families)
+{
+    static const struct {
+        const char *name, *why;
+    } table[] = {
+        {"visual.class_embedding", "an OpenAI or open_clip checkpoint"},
+        {"blocks.0.attn.qkv.weight", "a timm vision transformer"},
+        {"feature_extractor.embeddings.cls_token", "DINOv2"},
+        {"backbone.vision_model.embeddings.class_embedding", "DeepfakeBench"},
+    };
+    static const float numbers[1];
+    const int64_t one[] = {1};
+    Error error = {0};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const SafeTensor tensor = {.name = table[i].name,
+                                   .dtype = DTYPE_F32,
+                                   .ndim = 1,
+                                   .shape = {one[0]},
+                                   .data = numbers,
+                                   .bytes = 4};
+        ck_ok(safetensors_write(support_in_folder("x.safetensors"), &tensor, 1, NULL, 0, &error),
+              &error);
+        expect_refused(support_in_folder("x.safetensors"), 0, table[i].why);
+    }
+    const SafeTensor tensor = {.name = "weight",
+                               .dtype = DTYPE_F32,
+                               .ndim = 1,
+                               .shape = {one[0]},
+                               .data = numbers,
+                               .bytes = 4};
+    ck_ok(safetensors_write(support_in_folder("x.safetensors"), &tensor, 1, NULL, 0, &error),
+          &error);
+    expect_refused(support_in_folder("x.safetensors"), 0, "no CLIP vision model");
+    expect_refused(support_in_folder(""), 0, "holds neither model.safetensors nor its index");
+    expect_refused(support_in_folder("none"), 0, "cannot be read");
+    ck_assert_int_eq(
+        rename(support_in_folder("x.safetensors"), support_in_folder("model.safetensors")), 0);
+    expect_refused(support_in_folder(""), 0, "config.json: cannot be read");
+}
+END_TEST
+
+/* Scales of the random weights as in transformers, and the same bits from one thread and from two. */
+START_TEST(random_weights)
+{
+    static const struct {
+        const char *name;
+        double std; /* at D 64, L 3; 0: all zero, -1: all one */
+    } table[] = {
+        {"vision_model.embeddings.class_embedding", 0.125},
+        {"vision_model.embeddings.patch_embedding.weight", 0.02},
+        {"vision_model.embeddings.position_embedding.weight", 0.02},
+        {"vision_model.pre_layrnorm.weight", -1},
+        {"vision_model.encoder.layers.1.layer_norm2.bias", 0},
+        {"vision_model.encoder.layers.2.self_attn.q_proj.weight", 0.051031},
+        {"vision_model.encoder.layers.2.self_attn.k_proj.weight", 0.051031},
+        {"vision_model.encoder.layers.2.self_attn.v_proj.weight", 0.051031},
+        {"vision_model.encoder.layers.2.self_attn.v_proj.bias", 0},
+        {"vision_model.encoder.layers.0.self_attn.out_proj.weight", 0.125},
+        {"vision_model.encoder.layers.0.mlp.fc1.weight", 0.088388},
+        {"vision_model.encoder.layers.0.mlp.fc2.weight", 0.051031},
+        {"vision_model.post_layernorm.weight", -1},
+    };
+    Error error = {0};
+    Vit *vit[3];
+    Threads *threads;
+    VitConfig config;
+    ck_ok(vit_config_named("tiny", &config, &error), &error);
+    ck_ok(threads_create(&threads, 2, &error), &error);
+    ck_ok(vit_create(&vit[0], &config, 3, NULL, &error), &error);
+    ck_ok(vit_create(&vit[1], &config, 3, threads, &error), &error);
+    ck_ok(vit_create(&vit[2], &config, 4, threads, &error), &error);
+    expect_same(vit[0], vit[1]);
+    ck_assert_str_ne(vit[0]->fingerprint, vit[2]->fingerprint);
+    ck_assert_uint_eq(strlen(vit[0]->fingerprint), 32);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const VitParameter *const parameter = vit_find(vit[0], table[i].name);
+        ck_assert_ptr_nonnull(parameter);
+        const float *const x = tensor_f32(&parameter->tensor);
+        const size_t count = tensor_count(&parameter->tensor);
+        double mean = 0, square = 0, fourth = 0;
+        for (size_t k = 0; k < count; k++) {
+            mean += x[k] / (double)count;
+            square += (double)x[k] * x[k] / (double)count;
+            fourth += pow(x[k], 4) / (double)count;
+        }
+        if (table[i].std <= 0) {
+            ck_assert(mean == (table[i].std < 0 ? 1 : 0) && square == mean);
+            continue;
+        }
+        /* Five standard errors of the mean, of the standard deviation and of the kurtosis. */
+        const double n = sqrt((double)count), std = sqrt(square);
+        ck_assert_msg(fabs(mean) < 5 * table[i].std / n, "%s: mean %g", table[i].name, mean);
+        ck_assert_msg(fabs(std / table[i].std - 1) < 5 / (sqrt(2) * n), "%s: std %g", table[i].name,
+                      std);
+        ck_assert_msg(fabs(fourth / (square * square) - 3) < 5 * sqrt(24) / n, "%s: kurtosis",
+                      table[i].name);
+    }
+    ck_assert_ptr_null(vit_find(vit[0], "vision_model.pre_layrnorm"));
+    for (int i = 0; i < 3; i++)
+        vit_destroy(vit[i]);
+    vit_destroy(NULL);
+    threads_destroy(threads);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("vit_load");
+    TCase *const cases = support_case(suite, "load", 60);
+    tcase_add_checked_fixture(cases, support_folder_setup, support_folder_teardown);
+    tcase_add_test(cases, save_and_load);
+    tcase_add_test(cases, in_place);
+    tcase_add_test(cases, whole_clip);
+    tcase_add_test(cases, gend);
+    tcase_add_test(cases, peft_names);
+    tcase_add_test(cases, half_types);
+    tcase_add_test(cases, sharded);
+    tcase_add_test(cases, misaligned);
+    tcase_add_test(cases, wrong_tensors);
+    tcase_add_test(cases, config_of_another_model);
+    tcase_add_test(cases, other_families);
+    tcase_add_test(cases, random_weights);
+    return support_main(suite);
+}
