@@ -48,6 +48,14 @@ Status error_set(Error *error, Status status, const char *format, ...)
 void error_detail(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
+ * How far apart two names are: the insertions, deletions, substitutions and swaps of neighbours that turn
+ * one into the other (optimal string alignment). For "did you mean ...?". Only the first
+ * ERROR_NAME_SIZE bytes of a name count. Thread-safe.
+ */
+enum { ERROR_NAME_SIZE = 64 };
+int error_distance(const char *a, const char *b);
+
+/*
  * Leaves the calling function with the status of `expression` if that is not STATUS_OK. For functions
  * that own nothing yet; those that do write `if (status == STATUS_OK) status = ...` or jump to a label.
  */

@@ -3,10 +3,16 @@
  */
 #include "tools/cli_model.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-static Status check_precision(const char *precision, Error *error)
+static Status check_options(const CliModelOptions *options, Error *error)
 {
+    const char *const precision = options->precision;
+    if (options->adapters.count > 1)
+        return error_set(error, STATUS_USAGE,
+                         "--adapter: several adapters at once are not in this version; "
+                         "run the command once for each");
     if (!precision || strcmp(precision, "f32") == 0)
         return STATUS_OK;
     if (strcmp(precision, "bf16") == 0 || strcmp(precision, "int8") == 0)
@@ -15,6 +21,14 @@ static Status check_precision(const char *precision, Error *error)
                          precision);
     return error_set(error, STATUS_USAGE, "--precision %s: not one of f32, bf16, int8; give f32",
                      precision);
+}
+
+void cli_model_expect(const CliArguments *arguments, const CliModelOptions *options)
+{
+    Error error = {0};
+    cli_expect_option(arguments, "--model", options->model);
+    if (check_options(options, &error) != STATUS_OK)
+        exit(cli_finish(cli_report(&error)));
 }
 
 static Status read_adapter(CliModel *model, const char *path, const CliArguments *arguments,
@@ -36,11 +50,7 @@ Status cli_model_load(CliModel *model, const CliModelOptions *options,
                       const CliArguments *arguments, bool head_needed, Error *error)
 {
     memset(model, 0, sizeof *model);
-    TRY(check_precision(options->precision, error));
-    if (options->adapters.count > 1)
-        return error_set(error, STATUS_USAGE,
-                         "--adapter: several adapters at once are not in this version; "
-                         "run the command once for each");
+    TRY(check_options(options, error));
     TRY(threads_create(&model->threads, arguments->threads, error));
     TRY(vit_load(&model->vit, options->model, model->threads, error));
     if (model->vit->config.assumptions[0])

@@ -17,28 +17,19 @@ typedef struct CliModelOptions {
 } CliModelOptions;
 
 /* Rows of an option table, for an `o` of type CliModelOptions. */
+/* clang-format off */
 #define CLI_MODEL_OPTION(o)                                                                        \
-    {                                                                                              \
-        "--model", CLI_STRING, &(o).model, 0, 0, "M",                                              \
-            "folder with config.json and model.safetensors, or one file"                           \
-    }
+    {"--model", CLI_STRING, &(o).model, 0, 0, "M",                                                 \
+     "folder with config.json and model.safetensors, or one file"}
 #define CLI_ADAPTER_OPTION(o)                                                                      \
-    {                                                                                              \
-        "--adapter", CLI_REPEATED, &(o).adapters, 0, 0, "A",                                       \
-            "LayerNorms and head from training (.safetensors)"                                     \
-    }
+    {"--adapter", CLI_REPEATED, &(o).adapters, 0, 0, "A",                                          \
+     "LayerNorms and head from training (.safetensors)"}
 #define CLI_SCORING_OPTIONS(o)                                                                     \
     {"--precision", CLI_STRING, &(o).precision, 0, 0, "P", "arithmetic: f32 (default)"},           \
-        {"--batch",                                                                                \
-         CLI_INT,                                                                                  \
-         &(o).batch,                                                                               \
-         1,                                                                                        \
-         4096,                                                                                     \
-         "N",                                                                                      \
-         "images in memory at once; results do not depend on it"},                                 \
-    {                                                                                              \
-        "--workers", CLI_INT, &(o).workers, 1, 256, "N", "threads that read images"                \
-    }
+    {"--batch", CLI_INT, &(o).batch, 1, 4096, "N",                                                 \
+     "images in memory at once; results do not depend on it"},                                     \
+    {"--workers", CLI_INT, &(o).workers, 1, 256, "N", "threads that read images"}
+/* clang-format on */
 
 /* An encoder ready to score. */
 typedef struct CliModel {
@@ -50,13 +41,20 @@ typedef struct CliModel {
 } CliModel;
 
 /*
- * Loads model and adapter, telling notes (assumptions; what the adapter lacks). Frees nothing on success:
- * cli_model_free, which also takes a half-loaded or {0} model. STATUS_USAGE for a precision that is
- * unknown or not built yet and for more than one adapter; STATUS_FAILED if `head_needed` and none is
- * found, and for everything vit_load and vit_adapter_read refuse.
+ * Exits 2 without --model, for a precision that is unknown or not built yet, and for several adapters:
+ * for use right after cli_parse, before any work.
+ */
+void cli_model_expect(const CliArguments *arguments, const CliModelOptions *options);
+
+/*
+ * Loads model and adapter, telling notes (assumptions; what the adapter lacks). The caller ends it with
+ * cli_model_free, also after a failure. STATUS_USAGE for what cli_model_expect refuses; STATUS_FAILED if
+ * `head_needed` and none is found, and for everything vit_load and vit_adapter_read refuse.
  */
 Status cli_model_load(CliModel *model, const CliModelOptions *options,
                       const CliArguments *arguments, bool head_needed, Error *error);
+
+/* Frees a model, loaded or half-loaded; {0} is allowed. */
 void cli_model_free(CliModel *model);
 
 /* The library's scoring defaults with --batch and --workers applied. */

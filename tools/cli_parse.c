@@ -68,39 +68,12 @@ static void strings_add(CliStrings *list, const char *item)
 
 /* ---- the nearest name --------------------------------------------------------------------------- */
 
-static int minimum3(int a, int b, int c)
-{
-    const int ab = a < b ? a : b;
-    return ab < c ? ab : c;
-}
-
-/* Insertions, deletions, substitutions and swaps of neighbours that turn a into b. */
-static int edit_distance(const char *a, const char *b)
-{
-    const int n = (int)strnlen(a, NAME_SIZE), m = (int)strnlen(b, NAME_SIZE);
-    int rows[3][NAME_SIZE + 1]; /* rows i-2, i-1 and i of the table, at i mod 3 */
-    for (int j = 0; j <= m; j++)
-        rows[0][j] = j;
-    for (int i = 1; i <= n; i++) {
-        int *const row = rows[i % 3];
-        const int *const above = rows[(i + 2) % 3], *const above2 = rows[(i + 1) % 3];
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            row[j] = minimum3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                above2[j - 2] + 1 < row[j])
-                row[j] = above2[j - 2] + 1;
-        }
-    }
-    return rows[n % 3][m];
-}
-
 const char *cli_nearest(const char *word, const char *const *names, int count)
 {
     const char *nearest = NULL;
     int best = 1 + (int)strnlen(word, NAME_SIZE) / 2; /* more than half changed is no slip */
     for (int i = 0; i < count; i++) {
-        const int distance = edit_distance(word, names[i]);
+        const int distance = error_distance(word, names[i]);
         if (distance < best) {
             best = distance;
             nearest = names[i];

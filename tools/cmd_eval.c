@@ -6,6 +6,7 @@
  * interrupted evaluation goes on where it stopped (cmd_eval_partial.h).
  */
 #include "tools/cli.h"
+#include "tools/cli_lists.h"
 #include "tools/cli_model.h"
 #include "tools/cmd_eval_partial.h"
 
@@ -143,20 +144,12 @@ static Status read_lists(Evaluation *evaluation, Error *error)
                      error->problems, failed);
 }
 
-/* What will be scored, with the label of every source: a mislabelled folder is seen before the work. */
+/* What will be scored. A set of one class has no AUROC, but its scores may still be wanted. */
 static void describe_set(const DataSet *set, const CliArguments *arguments)
 {
     int frames[2], videos[2];
+    cli_tell_sources(arguments, set->name, &set->frames);
     data_list_counts(&set->frames, frames, videos);
-    cli_note(arguments, "%s: %s real and %s fake frames of %s and %s videos", set->name,
-             cli_count((unsigned)frames[0]), cli_count((unsigned)frames[1]),
-             cli_count((unsigned)videos[0]), cli_count((unsigned)videos[1]));
-    for (int i = 0; i < set->frames.source_count; i++)
-        cli_note(arguments, "  source %s is %s", set->frames.sources[i],
-                 set->frames.source_label[i] ? "fake" : "real");
-    if (set->frames.duplicates > 0)
-        cli_warn("%s: %d lines name a file that is there already; it is scored once", set->name,
-                 set->frames.duplicates);
     if (frames[0] == 0 || frames[1] == 0)
         cli_warn("%s: all frames are %s; AUROC and everything else that compares the classes is "
                  "undefined (null)",
@@ -201,7 +194,7 @@ static Status make_key(const Evaluation *evaluation, const CliModel *model,
                              config->std[2]};
     XXH3_128bits_update(state, numbers, sizeof numbers);
     for (int i = 0; i < vit->parameter_count; i++)
-        if (vit->parameters[i].kind == VIT_LAYER_NORM)
+        if (vit->parameters[i].kind == VIT_LAYER_NORM || vit->parameters[i].adapted)
             hash_floats(state, &vit->parameters[i].tensor);
     hash_floats(state, &model->head.weight);
     hash_floats(state, &model->head.bias);
@@ -255,23 +248,36 @@ static Status score_sets(Evaluation *evaluation, CliModel *model, Error *error)
     return status;
 }
 
+/* Makes the folder, and opens the scores an earlier try may have left there. */
+static Status open_folder(Evaluation *evaluation, const CliModel *model, Error *error)
+{
+    char key[CMD_EVAL_KEY_SIZE], path[FILE_PATH_SIZE];
+    TRY(file_make_folders(evaluation->out, error));
+    TRY(file_join(path, evaluation->out, "predictions.csv", error));
+    if (file_exists(path))
+        cli_note(evaluation->arguments,
+                 "%s: holds an evaluation; it is replaced when this one is finished",
+                 evaluation->out);
+    TRY(make_key(evaluation, model, key, error));
+    TRY(cmd_eval_partial_open(&evaluation->partial, evaluation->out, key, evaluation->probabilities,
+                              evaluation->count, error));
+    if (evaluation->partial.done > 0)
+        cli_note(evaluation->arguments, "%s: goes on after %s frames scored before",
+                 evaluation->out, cli_count(evaluation->partial.done));
+    return STATUS_OK;
+}
+
+/* Nothing is written before the model is known to be good. */
 static Status score_or_continue(Evaluation *evaluation, Error *error)
 {
     evaluation->probabilities = calloc(evaluation->count, 2 * sizeof *evaluation->probabilities);
     if (!evaluation->probabilities)
         return no_memory(error);
     CliModel model = {0};
-    char key[CMD_EVAL_KEY_SIZE];
     Status status =
         cli_model_load(&model, &evaluation->model_options, evaluation->arguments, true, error);
     if (status == STATUS_OK)
-        status = make_key(evaluation, &model, key, error);
-    if (status == STATUS_OK)
-        status = cmd_eval_partial_open(&evaluation->partial, evaluation->out, key,
-                                       evaluation->probabilities, evaluation->count, error);
-    if (status == STATUS_OK && evaluation->partial.done > 0)
-        cli_note(evaluation->arguments, "%s: goes on after %s frames scored before",
-                 evaluation->out, cli_count(evaluation->partial.done));
+        status = open_folder(evaluation, &model, error);
     if (status == STATUS_OK)
         status = score_sets(evaluation, &model, error);
     cli_model_free(&model);
@@ -445,15 +451,9 @@ static Status evaluate(Evaluation *evaluation, bool json, Error *error)
     for (int i = 0; i < arguments->count; i++)
         TRY(add_argument(evaluation, arguments->items[i], error));
     TRY(read_lists(evaluation, error));
+    cli_tell_sources_head(evaluation->arguments);
     for (int i = 0; i < evaluation->set_count; i++)
         describe_set(&evaluation->sets[i], evaluation->arguments);
-    TRY(file_make_folders(evaluation->out, error));
-    char path[FILE_PATH_SIZE];
-    TRY(file_join(path, evaluation->out, result_names[PREDICTIONS], error));
-    if (file_exists(path))
-        cli_note(evaluation->arguments,
-                 "%s: holds an evaluation; it is replaced when this one is finished",
-                 evaluation->out);
     TRY(score_or_continue(evaluation, error));
     return finish(evaluation, json, error);
 }
@@ -502,7 +502,7 @@ int cmd_eval(int argc, char **argv)
     };
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
-    cli_expect_option(&arguments, "--model", evaluation.model_options.model);
+    cli_model_expect(&arguments, &evaluation.model_options);
     cli_expect_option(&arguments, "--out", evaluation.out);
     cli_expect_positional(&arguments, 1, argc, "a data set, NAME=LIST");
     evaluation.arguments = &arguments;

@@ -92,6 +92,8 @@ static Status score(const CliModelOptions *options, CliModel *model, const DataL
     const Status status =
         train_score(model->vit, NULL, list, 0, &scoring, model->threads, features, NULL, error);
     cli_progress_end(&work->progress);
+    if (status == STATUS_INTERRUPTED)
+        return cli_interrupted("features", "nothing was written", error);
     TRY(status);
     if (work->unreadable.problems == 0)
         return STATUS_OK;
@@ -154,7 +156,7 @@ int cmd_features(int argc, char **argv)
     };
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
-    cli_expect_option(&arguments, "--model", model.model);
+    cli_model_expect(&arguments, &model);
     cli_expect_option(&arguments, "--out", out);
     cli_expect_positional(&arguments, 1, argc, "an image or a folder");
     Error error = {0};

@@ -86,6 +86,8 @@ static Status predict(const CliModelOptions *options, const CliArguments *argume
                              probabilities, error);
         if (status == STATUS_OK)
             print_until(work, list->count);
+        if (status == STATUS_INTERRUPTED)
+            cli_interrupted("predict", "the images printed so far are complete", error);
         if (work->json && work->printed > 0)
             puts("\n]");
     }
@@ -125,7 +127,7 @@ int cmd_predict(int argc, char **argv)
     };
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
-    cli_expect_option(&arguments, "--model", model.model);
+    cli_model_expect(&arguments, &model);
     cli_expect_positional(&arguments, 1, argc, "an image or a folder");
     Error error = {0};
     DataList list = {0};

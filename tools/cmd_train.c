@@ -5,6 +5,7 @@
  * missing files, the folder of the run. What training itself does is told in train/train.c.
  */
 #include "tools/cli.h"
+#include "tools/cli_lists.h"
 #include "tools/cli_model.h"
 
 #include "data/image.h"
@@ -74,33 +75,12 @@ static Status resolve_recipe(Training *training, Error *error)
 
 /* ---- what is told before the first step --------------------------------------------------------------- */
 
-static void tell_sources(const CliArguments *arguments, const char *set, const DataList *list)
-{
-    for (int source = 0; source < list->source_count; source++) {
-        int videos = 0, frames = 0, last_video = -1;
-        for (int i = 0; i < list->count; i++) {
-            if (list->frames[i].source != source)
-                continue;
-            frames++;
-            videos += list->frames[i].video != last_video;
-            last_video = list->frames[i].video;
-        }
-        cli_note(arguments, "%-10s %-24s %-5s %10s %10s", set, list->sources[source],
-                 list->source_label[source] ? "fake" : "real", cli_count((unsigned)videos),
-                 cli_count((unsigned)frames));
-    }
-    if (list->duplicates > 0)
-        cli_note(arguments, "%s: %s lines name a frame that is there already", set,
-                 cli_count((unsigned)list->duplicates));
-}
-
 static void tell_lists(const Training *training)
 {
-    cli_note(&training->arguments, "%-10s %-24s %-5s %10s %10s", "set", "source", "label", "videos",
-             "frames");
-    tell_sources(&training->arguments, "train", &training->train);
+    cli_tell_sources_head(&training->arguments);
+    cli_tell_sources(&training->arguments, "train", &training->train);
     if (training->val_lists.count > 0)
-        tell_sources(&training->arguments, "val", &training->val);
+        cli_tell_sources(&training->arguments, "val", &training->val);
 }
 
 static void tell_model(const Training *training)

@@ -363,39 +363,16 @@ static bool put_value(const Setting *setting, TrainRecipe *recipe, const char *v
     return false;
 }
 
-enum { LONGEST_KEY = 40 };
-
-/* Levenshtein's distance: insertions, deletions and replacements that lead from a to b. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[LONGEST_KEY + 1];
-    const size_t columns = strlen(b);
-    assert(columns <= LONGEST_KEY);
-    for (size_t j = 0; j <= columns; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < columns; j++) {
-            const size_t replaced = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            const size_t shorter = row[j] < row[j + 1] ? row[j] : row[j + 1];
-            row[j + 1] = replaced < shorter + 1 ? replaced : shorter + 1;
-        }
-    }
-    return row[columns];
-}
-
 static Status unknown_key(const char *key, Error *error)
 {
     const char *nearest = settings[0].key;
-    size_t distance = SIZE_MAX;
+    int distance = INT_MAX;
     for (int i = 0; i < SETTINGS; i++) {
         /* The last part alone counts too, so that "alignment" finds "loss.alignment". */
         const char *const dot = strchr(settings[i].key, '.');
-        size_t d = edit_distance(key, settings[i].key);
-        if (dot && edit_distance(key, dot + 1) < d)
-            d = edit_distance(key, dot + 1);
+        int d = error_distance(key, settings[i].key);
+        if (dot && error_distance(key, dot + 1) < d)
+            d = error_distance(key, dot + 1);
         if (d < distance) {
             distance = d;
             nearest = settings[i].key;

@@ -1,0 +1,493 @@
+#!/bin/sh
+# test_tools.sh - the program from end to end: every command, exit code, and kind of bad input.
+#
+# Each step runs $BUILD/lnclip, compares the exit code, and checks the shape of the error message. Images,
+# models and adapters are made by the program itself or by printf; nothing else is needed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+L=$PWD/${BUILD:-build/release}/lnclip
+case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+cd "$T" || exit 1
+failures=0
+steps=0
+
+complain() {
+    failures=$((failures + 1))
+    echo "FAIL: $*"
+    sed 's/^/    /' "$T/err" | tail -n 5
+}
+
+# The last line of stderr is "lnclip: error: WHAT: WHY; WHAT TO DO", without control characters.
+check_message() {
+    tail -n 1 "$T/err" | grep -q '^lnclip: error: .*: .*; .' || complain "$1: no clear error message"
+    if tr -d '\n\r' <"$T/err" | LC_ALL=C grep -q '[[:cntrl:]]'; then
+        complain "$1: control characters in the message"
+    fi
+}
+
+expect() { # CODE WHAT COMMAND...: runs it with stdout in out, stderr in err
+    code=$1
+    what=$2
+    shift 2
+    steps=$((steps + 1))
+    "$@" >"$T/out" 2>"$T/err" </dev/null
+    got=$?
+    [ "$got" = "$code" ] || complain "$what: exit code $got, expected $code"
+    if [ "$code" != 0 ]; then
+        check_message "$what"
+    fi
+}
+
+says() { # TEXT: the stderr of the last step holds it
+    grep -qF -e "$1" "$T/err" || complain "$what: stderr does not say '$1'"
+}
+
+prints() { # TEXT: the stdout of the last step holds it
+    grep -qF -e "$1" "$T/out" || complain "$what: stdout does not hold '$1'"
+}
+
+holds() { # WHAT COMMAND...: it succeeds
+    what=$1
+    shift
+    steps=$((steps + 1))
+    "$@" >/dev/null 2>&1 || complain "$what"
+}
+
+lacks() { # PATH...: none of them is there
+    for path in "$@"; do
+        [ ! -e "$path" ] || complain "$what: left $path behind"
+    done
+}
+
+lines_of() {
+    wc -l <"$1" | tr -d ' '
+}
+
+# safetensors FILE JSON [DATA]: a file with that header, and the bytes of the file DATA behind it.
+safetensors() {
+    length=${#2}
+    {
+        # shellcheck disable=SC2059 # the format is the two bytes of the length
+        printf "\\$(printf %03o $((length % 256)))\\$(printf %03o $((length / 256)))"
+        printf '\0\0\0\0\0\0%s' "$2"
+        [ $# -lt 3 ] || cat "$3"
+    } >"$1"
+}
+
+# ---- the program ----------------------------------------------------------------------------------
+
+expect 0 "help" "$L" --help
+prints "predict"
+expect 0 "version" "$L" --version
+prints "lnclip "
+for command in demo init synth train eval predict features auc inspect; do
+    expect 0 "$command --help" "$L" $command --help
+    prints "usage: lnclip $command"
+    prints "example:"
+    expect 2 "$command with an unknown option" "$L" $command --no-such-option
+done
+expect 2 "no command" "$L"
+expect 2 "unknown command" "$L" pedict
+says "did you mean 'predict'"
+expect 2 "misspelt option" "$L" predict --modle x
+says "did you mean --model?"
+expect 2 "unknown kernels" env LNCLIP_CPU=z80 "$L" init --arch tiny --out never
+says "LNCLIP_CPU"
+lacks never
+expect 1 "full standard output" sh -c "'$L' --help >/dev/full"
+expect 2 "control characters in an argument" "$L" "$(printf 'x\033[31m\nlnclip: error: y: z; w')"
+says '\x1b[31m\n'
+
+# ---- init -----------------------------------------------------------------------------------------
+
+expect 0 "init" "$L" init --arch tiny --seed 1 --out m
+for file in config.json preprocessor_config.json model.safetensors; do
+    holds "init writes $file" test -s m/$file
+done
+expect 0 "init again" "$L" init --arch tiny --seed 1 --out m1 --quiet
+[ ! -s err ] || complain "--quiet is not quiet"
+holds "same seed, same bytes" cmp m/model.safetensors m1/model.safetensors
+expect 0 "init with another seed" "$L" init --arch tiny --seed 2 --out m2
+if cmp -s m/model.safetensors m2/model.safetensors; then complain "the seed changes nothing"; fi
+expect 1 "init over a model" "$L" init --arch tiny --seed 2 --out m
+holds "the model is untouched" cmp m/model.safetensors m1/model.safetensors
+expect 2 "init without --arch" "$L" init --out x
+expect 2 "init without --out" "$L" init --arch tiny
+expect 2 "init with an unknown arch" "$L" init --arch vit-x --out x
+says "vit-l-14"
+expect 2 "init with a bad seed" "$L" init --arch tiny --seed -1 --out x
+expect 2 "init with an argument too many" "$L" init --arch tiny --out x y
+lacks x
+echo text >a-file
+expect 1 "init into a file" "$L" init --arch tiny --out a-file
+expect 1 "init on a full disk" sh -c "ulimit -f 16; exec '$L' init --arch tiny --out full"
+holds "nothing half-written" sh -c '! ls -A full | grep -q "safetensors"'
+
+# ---- synth ----------------------------------------------------------------------------------------
+
+expect 0 "synth" "$L" synth --out s --videos 8 --frames 2 --size 72 --seed 3
+for source in real swap reenact resynthesis warp splice; do
+    for split in train val test; do
+        holds "synth lists $split/$source" test -s s/lists/$split/$source.txt
+    done
+done
+expect 1 "synth over a data set" "$L" synth --out s --videos 8 --frames 2 --size 72
+expect 2 "synth without --out" "$L" synth
+expect 2 "synth with a bad size" "$L" synth --out x --size 1
+expect 2 "synth of no videos" "$L" synth --out x --videos 0
+lacks x
+expect 1 "synth on a full disk" sh -c "ulimit -f 1; exec '$L' synth --out full-synth --videos 6 --frames 1"
+
+# ---- adapters to test with ------------------------------------------------------------------------
+
+# Any matrix of the model serves as a head: its numbers are small and finite.
+dd if=m/model.safetensors of=numbers bs=4 skip=100000 count=130 2>/dev/null
+head_json='{"head.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"head.weight":{"dtype":"F32","shape":[2,64],"data_offsets":[8,520]}}'
+safetensors head.safetensors "$head_json" numbers
+
+# ---- predict --------------------------------------------------------------------------------------
+
+expect 0 "predict" "$L" predict --model m --adapter head.safetensors s/real s/swap/000_001/001.png
+[ "$(lines_of out)" = 17 ] || complain "predict prints $(lines_of out) lines, not 17"
+grep -Eqv "^s/[a-z0-9_/]*\.png$(printf '\t')0\.[0-9]+$" out && complain "predict prints lines of another form"
+head -n 16 out | cut -f 1 >names
+holds "folders are walked in order" sh -c 'LC_ALL=C sort -c names'
+cp out predictions
+expect 0 "predict by one thread, image by image" "$L" predict --model m --adapter head.safetensors \
+    --threads 1 --batch 1 --workers 1 --precision f32 s/real s/swap/000_001/001.png
+holds "threads and batch change nothing" cmp out predictions
+expect 0 "predict as JSON" "$L" predict --model m --adapter head.safetensors --json s/real/000
+prints '{"path": "s/real/000/000.png", "p_fake": 0.'
+expect 1 "predict without a head" "$L" predict --model m s/real
+says "--adapter"
+[ ! -s out ] || complain "predict without a head prints something"
+expect 2 "predict of nothing" "$L" predict --model m --adapter head.safetensors
+expect 2 "predict without a model" "$L" predict s/real
+for precision in bf16 int8 f64; do
+    expect 2 "predict in $precision" "$L" predict --model m --adapter head.safetensors --precision $precision s/real
+    says "$precision"
+done
+expect 1 "predict of an empty folder" sh -c "mkdir -p empty; exec '$L' predict --model m --adapter head.safetensors empty"
+expect 1 "predict to a full disk" sh -c "exec '$L' predict --model m --adapter head.safetensors s/real >/dev/full"
+
+# Images that cannot be read: nan in their place, the reason on stderr, the others scored.
+image=s/real/000/000.png
+bad=0
+mkdir bad-images
+: >bad-images/empty.png
+head -c 3000 $image >bad-images/truncated.png
+echo "no image" >bad-images/text.png
+head -c 3000 /dev/urandom >bad-images/noise.jpg
+{ head -c 2000 $image; printf 'flip'; tail -c +2005 $image; } >bad-images/flipped.png
+{ printf 'P6 1 60000 255\n'; head -c 180000 /dev/zero; } >bad-images/thin.ppm
+printf 'P6 20000 20000 255\n' >bad-images/huge.ppm
+printf 'P6 0 10 255\n' >bad-images/no-width.ppm
+expect 1 "predict of bad images" "$L" predict --model m --adapter head.safetensors $image bad-images missing.png $image
+for file in bad-images/*; do
+    grep -q "^$file$(printf '\t')nan$" out || complain "$file has no line with nan"
+    says "$file"
+    bad=$((bad + 1))
+done
+grep -q "^missing.png$(printf '\t')nan$" out || complain "missing.png has no line with nan"
+says "$((bad + 1)) of $((bad + 3)) images"
+[ "$(lines_of out)" = $((bad + 3)) ] || complain "predict of bad images prints $(lines_of out) lines"
+[ "$(head -n 1 out)" = "$(tail -n 1 out)" ] || complain "bad neighbours change a score"
+expect 1 "predict of bad images as JSON" "$L" predict --model m --adapter head.safetensors --json missing.png
+prints '"p_fake": null'
+name=$(printf 'line\nbreak\033[31m.png')
+cp $image "$name"
+expect 0 "predict of a name with control characters" "$L" predict --model m --adapter head.safetensors "$name"
+prints 'line\nbreak\x1b[31m.png'
+
+# ---- adapters -------------------------------------------------------------------------------------
+
+bad_adapter() { # WHAT FILE
+    expect 1 "adapter: $1" "$L" predict --model m --adapter "$2" $image
+    [ ! -s out ] || complain "adapter: $1: prints something"
+}
+bad_adapter "missing" none.safetensors
+bad_adapter "a text file" a-file
+bad_adapter "a folder" s
+safetensors wide.safetensors '{"head.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"head.weight":{"dtype":"F32","shape":[2,32],"data_offsets":[8,264]}}' /dev/null
+head -c 264 numbers | cat wide.safetensors - >wide2.safetensors
+bad_adapter "of another width" wide2.safetensors
+says "32"
+safetensors unknown.safetensors '{"foo.bar":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' /dev/null
+head -c 8 numbers >>unknown.safetensors
+bad_adapter "an unknown name" unknown.safetensors
+says "foo.bar"
+fc1='{"vision_model.encoder.layers.0.mlp.fc1.bias":{"dtype":"F32","shape":[256],"data_offsets":[0,1024]}}'
+head -c 1024 /dev/zero | tr '\0' 'A' >changed
+safetensors frozen.safetensors "$fc1" changed
+bad_adapter "another value of a frozen tensor" frozen.safetensors
+says "fc1.bias"
+head -c 1024 /dev/zero >unchanged
+safetensors equal.safetensors "$fc1" unchanged
+expect 0 "features with an adapter that repeats the base" "$L" features --model m --adapter equal.safetensors --out equal-features.safetensors $image
+expect 2 "two adapters" "$L" predict --model m --adapter head.safetensors --adapter head.safetensors $image
+
+# ---- models ---------------------------------------------------------------------------------------
+
+bad_model() { # WHAT MODEL
+    expect 1 "model: $1" "$L" features --model "$2" --out never.safetensors $image
+    lacks never.safetensors
+}
+new_model() { # a fresh copy in b
+    rm -rf b
+    cp -r m b
+}
+bad_model "missing" none
+bad_model "an empty folder" empty
+bad_model "a text file" a-file
+new_model && head -c 400000 m/model.safetensors >b/model.safetensors
+bad_model "truncated" b
+new_model && : >b/model.safetensors
+bad_model "of no bytes" b
+new_model && printf x >>b/model.safetensors
+bad_model "with a byte too many" b
+new_model && printf '\377\377\377\377\377\377\377\177{}' >b/model.safetensors
+bad_model "with a lying header length" b
+new_model && printf '\2\0\0\0\0\0\0\0[]' >b/model.safetensors
+bad_model "with another header" b
+new_model && safetensors b/model.safetensors '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}' unchanged
+bad_model "with overlapping tensors" b
+new_model && safetensors b/model.safetensors '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,9999999]}}' unchanged
+bad_model "with tensors beyond the end" b
+new_model && safetensors b/model.safetensors '{"a":{"dtype":"Q7","shape":[2],"data_offsets":[0,8]}}' unchanged
+bad_model "of an unknown type" b
+new_model && head -c 8 numbers >eight && safetensors b/model.safetensors '{"foo":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' eight
+bad_model "with missing and unexpected names" b
+says "55 tensors missing, 1 unexpected"
+says "class_embedding"
+says "more"
+new_model && sed 's/"clip_vision_model"/"bert"/' m/config.json >b/config.json
+bad_model "config of another model" b
+says "bert"
+new_model && sed 's/quick_gelu/relu/' m/config.json >b/config.json
+bad_model "another hidden_act" b
+says "relu"
+new_model && sed 's/quick_gelu/gelu/' m/config.json >b/config.json
+expect 0 "model with the exact GELU" "$L" features --model b --out gelu.safetensors $image
+new_model && echo '{' >b/config.json
+bad_model "config that is no JSON" b
+new_model && sed 's/"hidden_size": 64/"hidden_size": 128/' m/config.json >b/config.json
+bad_model "config of another width" b
+new_model && sed 's/"resample": 3/"resample": 2/' m/preprocessor_config.json >b/preprocessor_config.json
+bad_model "another resample" b
+says "resample"
+cp m/model.safetensors alone.safetensors
+expect 1 "one file of heads that do not divide" "$L" predict --model alone.safetensors $image
+
+# ---- features -------------------------------------------------------------------------------------
+
+expect 0 "features" "$L" features --model m --out f.safetensors s/real $image
+expect 0 "features seen by inspect" "$L" inspect f.safetensors --json
+prints '"name": "features"'
+tr -d ' \n' <out >flat
+grep -q '"shape":\[17,64\]' flat || complain "features have another shape"
+expect 0 "features of one thread" "$L" features --model m --out f1.safetensors --threads 1 --batch 3 s/real $image
+holds "threads and batch change no feature" cmp f.safetensors f1.safetensors
+expect 1 "features of bad images" "$L" features --model m --out f1.safetensors s/real bad-images
+says "$bad of $((bad + 16)) images"
+holds "the old file stays" cmp f.safetensors f1.safetensors
+expect 1 "features of missing images" "$L" features --model m --out f1.safetensors no1.png no2.png no3.png
+says "no3.png"
+says "3 of 3"
+expect 1 "features into a missing folder" "$L" features --model m --out none/f.safetensors $image
+expect 1 "features on a full disk" sh -c "ulimit -f 1; exec '$L' features --model m --out f1.safetensors s/real"
+holds "the old file survives a full disk" cmp f.safetensors f1.safetensors
+expect 2 "features without --out" "$L" features --model m $image
+
+# ---- eval -----------------------------------------------------------------------------------------
+
+lists=s/lists/train
+expect 0 "eval" "$L" eval --model m --adapter head.safetensors --out e "one=$lists/real.txt,$lists/swap.txt" \
+    "two=$lists/real.txt" "two=$lists/warp.txt" two=s/lists/val/warp.txt
+prints "frame"
+prints "video"
+for file in predictions.csv metrics.json summary.json; do
+    holds "eval writes $file" test -s e/$file
+done
+[ "$(head -n 1 e/predictions.csv | tr -d '\r')" = files,labels,prob_class_0,prob_class_1,dataset,video ] ||
+    complain "predictions.csv has another head"
+frames=$(cat $lists/real.txt $lists/real.txt $lists/swap.txt $lists/warp.txt s/lists/val/warp.txt | wc -l)
+[ "$(lines_of e/predictions.csv)" = $((frames + 1)) ] || complain "predictions.csv has another number of rows"
+[ "$(find e | wc -l)" = 4 ] || complain "eval leaves other files"
+expect 0 "eval as JSON" "$L" eval --model m --adapter head.safetensors --out e2 --json --quiet --batch 3 --threads 1 \
+    "one=$lists/real.txt,$lists/swap.txt" "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
+holds "--json prints metrics.json" cmp out e2/metrics.json
+[ ! -s err ] || complain "eval --quiet is not quiet"
+holds "lists united either way, any batch" cmp e/predictions.csv e2/predictions.csv
+holds "and the same metrics" cmp e/metrics.json e2/metrics.json
+expect 0 "auc of predictions.csv" "$L" auc --json e/predictions.csv
+holds "auc agrees with eval" cmp out e/metrics.json
+
+cp $lists/real.txt "$lists/a,b.txt"
+expect 0 "eval of a list with a comma in its name" "$L" eval --model m --adapter head.safetensors --out e3 "x=$lists/a,b.txt"
+says "undefined"
+grep -q '"auroc": *null' e3/metrics.json || complain "one class: AUROC is not null"
+expect 0 "eval of a folder" "$L" eval --model m --adapter head.safetensors --out e4 x=s/real x=s/splice --frames 1
+[ "$(lines_of e4/predictions.csv)" = 17 ] || complain "--frames 1 keeps another number of frames"
+
+for i in 1 2 3 4 5 6 7; do echo "s/real/000/no$i.png"; done >missing1.txt
+for i in 1 2 3 4 5 6; do echo "s/warp/000/no$i.png"; done >missing2.txt
+expect 1 "eval of missing frames" "$L" eval --model m --adapter head.safetensors --out never "a=$lists/real.txt,missing1.txt" b=missing2.txt
+says "no7.png"
+says "more"
+says "13"
+expect 1 "eval of a missing list" "$L" eval --model m --adapter head.safetensors --out never a=none.txt
+: >empty.txt
+expect 1 "eval of an empty list" "$L" eval --model m --adapter head.safetensors --out never a=empty.txt
+echo frame.png >short.txt
+cp $image frame.png
+expect 1 "eval of a path without source and video" "$L" eval --model m --adapter head.safetensors --out never a=short.txt
+expect 2 "eval of a list without a name" "$L" eval --model m --adapter head.safetensors --out never $lists/real.txt
+expect 2 "eval of an empty name" "$L" eval --model m --adapter head.safetensors --out never =x
+expect 2 "eval of an empty list name" "$L" eval --model m --adapter head.safetensors --out never a=x,,y
+expect 2 "eval of nothing" "$L" eval --model m --adapter head.safetensors --out never
+expect 2 "eval without --out" "$L" eval --model m --adapter head.safetensors "a=$lists/real.txt"
+expect 1 "eval without a head" "$L" eval --model m --out no-head "a=$lists/real.txt"
+lacks never
+expect 1 "eval into a file" "$L" eval --model m --adapter head.safetensors --out a-file "a=$lists/real.txt"
+
+# An unreadable frame ends it; what was scored is kept, and the same command goes on once it is mended.
+broken=$(tail -n 1 $lists/warp.txt)
+broken=$lists/$broken
+cp "$broken" whole.png
+echo broken >"$broken"
+expect 1 "eval of a broken frame" "$L" eval --model m --adapter head.safetensors --out e5 --batch 1 "one=$lists/real.txt,$lists/swap.txt" \
+    "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
+lacks e5/predictions.csv e5/metrics.json
+cp whole.png "$broken"
+printf '0.5 0.' >>"$(ls e5/*.partial)" # a line cut short by a crash
+expect 0 "eval goes on" "$L" eval --model m --adapter head.safetensors --out e5 "one=$lists/real.txt,$lists/swap.txt" \
+    "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
+says "goes on after"
+holds "with the same scores" cmp e/predictions.csv e5/predictions.csv
+[ "$(find e5 | wc -l)" = 4 ] || complain "a finished evaluation leaves other files"
+expect 1 "eval on a full disk" sh -c "ulimit -f 2; exec '$L' eval --quiet --model m --adapter head.safetensors --out e5 one=$lists/swap.txt two=$lists/warp.txt three=$lists/real.txt four=$lists/splice.txt"
+holds "the old evaluation survives a full disk" cmp e/predictions.csv e5/predictions.csv
+holds "and its metrics" cmp e/metrics.json e5/metrics.json
+
+# A signal: the scores so far are kept; 130 or 143.
+many=$(for i in $(seq 200); do echo "d$i=s/swap"; done)
+stop_eval() { # SIGNAL CODE
+    steps=$((steps + 1))
+    what="eval stopped by $1"
+    # shellcheck disable=SC2086 # a list of words
+    "$L" eval --model m --adapter head.safetensors --out "stop$2" --batch 1 $many >out 2>err &
+    pid=$!
+    for _ in $(seq 200); do
+        [ "$(cat "stop$2"/*.partial 2>/dev/null | wc -l)" -lt 5 ] || break
+        sleep 0.05
+    done
+    kill "-$1" $pid
+    wait $pid
+    got=$?
+    [ $got = "$2" ] || complain "eval stopped by $1: exit code $got, expected $2"
+    check_message "eval stopped by $1"
+    lacks "stop$2/predictions.csv"
+    holds "scores are kept" test -s "stop$2"/*.partial
+}
+stop_eval INT 130
+stop_eval TERM 143
+# shellcheck disable=SC2086 # a list of words
+expect 0 "eval goes on after a signal" "$L" eval --model m --adapter head.safetensors --out stop143 $many
+says "goes on after"
+
+# ---- train ----------------------------------------------------------------------------------------
+
+real="$lists/real.txt"
+expect 0 "train" "$L" train --model m --train $lists/real.txt $lists/swap.txt --val s/lists/val/real.txt \
+    --val s/lists/val/swap.txt --out run epochs=2 batch_size=8 memory=1
+for file in recipe.txt steps.csv epochs.csv best.safetensors last.safetensors state.safetensors; do
+    holds "train writes $file" test -s run/$file
+done
+[ "$(head -n 1 run/steps.csv)" = step,epoch,lr,loss,loss_ce,loss_alignment,loss_uniformity,grad_norm,images_per_second ] ||
+    complain "steps.csv has another head"
+[ "$(head -n 1 run/epochs.csv)" = epoch,step,lr,train_loss,val_loss,val_auroc_frame,val_auroc_video,val_map_frame,val_map_video,val_eer_video,seconds,best ] ||
+    complain "epochs.csv has another head"
+cp run/last.safetensors last
+expect 1 "train into a run" "$L" train --model m --train $lists/real.txt $lists/swap.txt --out run epochs=1
+holds "the run is untouched" cmp run/last.safetensors last
+expect 2 "train with an unknown key" "$L" train --model m --train $real $lists/swap.txt --out never batch_sise=8
+says "batch_size"
+expect 2 "train with a bad value" "$L" train --model m --train $real $lists/swap.txt --out never epochs=many
+expect 2 "train with an unknown recipe" "$L" train --model m --train $real $lists/swap.txt --out never --recipe none
+expect 1 "train on one class" "$L" train --model m --train $real --out never epochs=1
+expect 1 "train on missing frames" "$L" train --model m --train missing1.txt missing2.txt --out never epochs=1
+says "13"
+says "more"
+expect 1 "train on an empty list" "$L" train --model m --train empty.txt --out never epochs=1
+expect 2 "train without lists" "$L" train --model m --out never
+expect 1 "train with too little memory" "$L" train --model m --train $real $lists/swap.txt --out never memory=0.001
+lacks never
+expect 1 "train to infinity" "$L" train --model m --train $real $lists/swap.txt --out infinite epochs=9 batch_size=8 memory=1 lr=1000 min_lr=1000 weight_decay=1000
+says "step"
+expect 1 "train on a full disk" sh -c "ulimit -f 4; exec '$L' train --quiet --model m --train $real $lists/swap.txt --out full-run epochs=1 batch_size=8 memory=1"
+expect 0 "train with the encoder frozen" "$L" train --model m --train $real $lists/swap.txt --val s/lists/val/real.txt s/lists/val/swap.txt \
+    --out probe --recipe probe augment=off epochs=3 batch_size=8 memory=1
+expect 0 "print a recipe" "$L" train --recipe gend --print
+prints "loss.uniformity = 0.5"
+expect 0 "a dry run" "$L" train --model m --train $real $lists/swap.txt --dry-run batch_size=8 memory=1
+
+stop_train() { # SIGNAL CODE
+    steps=$((steps + 1))
+    what="train stopped by $1"
+    "$L" train --model m --train "$real" $lists/swap.txt --out "train$2" epochs=500 batch_size=8 memory=1 max_steps=400 save_every=1000 >out 2>err &
+    pid=$!
+    for _ in $(seq 200); do
+        if [ -s "train$2/steps.csv" ] && [ "$(lines_of "train$2/steps.csv")" -ge 5 ]; then break; fi
+        sleep 0.02
+    done
+    kill "-$1" $pid
+    wait $pid
+    got=$?
+    [ $got = "$2" ] || complain "$what: exit code $got, expected $2"
+    check_message "$what"
+    holds "the state is saved" test -s "train$2/state.safetensors"
+}
+stop_train INT 130
+stop_train TERM 143
+expect 0 "train goes on after a signal" "$L" train --model m --train $real $lists/swap.txt --out train143 --resume memory=2
+[ "$(lines_of train143/steps.csv)" = 401 ] || complain "the resumed run has another number of steps"
+expect 0 "predict with the trained adapter" "$L" predict --model m --adapter run/best.safetensors s/real
+expect 1 "its adapter on another model" "$L" predict --model m2 --adapter run/best.safetensors s/real
+
+# ---- inspect --------------------------------------------------------------------------------------
+
+expect 0 "inspect a model" "$L" inspect m
+prints "vision_model.embeddings.class_embedding"
+prints "1,154"
+expect 0 "inspect a model as JSON" "$L" inspect m --json --tune none
+prints '"trained_parameters": 130'
+expect 2 "inspect with an unknown tune" "$L" inspect m --tune 'no.such*'
+expect 0 "inspect one file" "$L" inspect m/model.safetensors
+expect 0 "inspect an adapter" "$L" inspect head.safetensors
+prints "head.weight"
+expect 0 "inspect the drift of an adapter" "$L" inspect run/last.safetensors --model m
+prints "drift"
+expect 0 "inspect a run" "$L" inspect run --model m --json
+prints '"batch_size": 8'
+prints '"last_epoch"'
+expect 0 "inspect what the network sees" "$L" inspect m --tensor $image --out seen.png
+holds "as a PNG" test -s seen.png
+expect 0 "which it would see the same" "$L" predict --model m --adapter head.safetensors $image seen.png
+[ "$(cut -f 2 out | uniq | wc -l)" = 1 ] || complain "the picture of --tensor is not what the network sees"
+expect 2 "inspect --tensor without --out" "$L" inspect m --tensor $image
+expect 1 "inspect --tensor of a bad image" "$L" inspect m --tensor a-file --out never.png
+lacks never.png
+expect 1 "inspect a missing file" "$L" inspect none
+expect 1 "inspect an image" "$L" inspect $image
+expect 1 "inspect a folder of something else" "$L" inspect s
+expect 2 "inspect nothing" "$L" inspect
+
+# ---- the end --------------------------------------------------------------------------------------
+
+rm -f "$name"
+find . -name '*.partial' -o -name '*.tmp*' -o -name '*.??????' | grep -v -e '^./stop130/' -e '^./e5/' >left
+[ ! -s left ] || complain "temporary files are left: $(tr '\n' ' ' <left)"
+echo "$steps steps, $failures failures"
+[ $failures = 0 ]
