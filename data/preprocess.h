@@ -10,16 +10,16 @@
 #include "data/image.h"
 
 /*
- * How the pixels of one axis are made: output pixel first + i is the sum over k < length[i] of
- * weights[i][k] * input pixel start[i] + k, in units of 2^-22.
+ * How the pixels of one axis are made: output pixel first + i is the sum over k < taps of weights[i][k] *
+ * input pixel start[i] + k, in units of 2^-22. Every output has the same number of taps, some of them
+ * zero, so that the innermost loop runs equally often.
  */
 typedef struct DataResizeAxis {
     int in, out;      /* pixels of the whole axis before and after */
     int first, count; /* the output pixels wanted */
-    int taps;         /* row length of weights */
-    int *start;       /* [count], first input pixel */
-    int *length;      /* [count], number of input pixels */
-    int32_t *weights; /* [count,taps], zero beyond length */
+    int taps;         /* at most `in` */
+    int *start;       /* [count], first input pixel: 0 .. in - taps */
+    int32_t *weights; /* [count,taps] */
     size_t capacity;  /* bytes of the allocation, which begins at `start` */
 } DataResizeAxis;
 

@@ -39,32 +39,51 @@ static double bicubic(double x)
     return 0;
 }
 
-/* Weights of one output pixel: input pixels start .. start + length - 1. */
-static void fill_weights(const DataResizeAxis *axis, int i)
+/* The input pixels that bear on output pixel `i` of those wanted: start .. start + length - 1. */
+typedef struct Window {
+    double center, stretch;
+    int start, length;
+} Window;
+
+static Window window_of(int in, int out, int output)
 {
-    const double scale = (double)axis->in / axis->out;
+    const double scale = (double)in / out;
     const double stretch = scale < 1 ? 1 : scale;
     const double support = KERNEL_RADIUS * stretch;
-    const double center = (axis->first + i + 0.5) * scale;
+    const double center = (output + 0.5) * scale;
     const int low = (int)(center - support + 0.5), high = (int)(center + support + 0.5);
     const int start = low < 0 ? 0 : low;
-    const int length = (high > axis->in ? axis->in : high) - start;
-    assert(length <= axis->taps);
+    return (Window){.center = center,
+                    .stretch = stretch,
+                    .start = start,
+                    .length = (high > in ? in : high) - start};
+}
 
-    double sum = 0;
-    for (int k = 0; k < length; k++)
-        sum += bicubic((k + start - center + 0.5) * (1.0 / stretch));
+static double weight_at(const Window *window, int k)
+{
+    return bicubic((k + window->start - window->center + 0.5) * (1.0 / window->stretch));
+}
+
+/* Start and weights of output pixel first + i. */
+static void fill_weights(const DataResizeAxis *axis, int i)
+{
+    const Window window = window_of(axis->in, axis->out, axis->first + i);
+    const int last_start = axis->in - axis->taps;
+    axis->start[i] = window.start < last_start ? window.start : last_start;
     int32_t *const weights = axis->weights + (size_t)i * (size_t)axis->taps;
     memset(weights, 0, (size_t)axis->taps * sizeof *weights);
-    for (int k = 0; k < length; k++) {
-        double weight = bicubic((k + start - center + 0.5) * (1.0 / stretch));
+
+    double sum = 0;
+    for (int k = 0; k < window.length; k++)
+        sum += weight_at(&window, k);
+    for (int k = 0; k < window.length; k++) {
+        double weight = weight_at(&window, k);
         if (sum != 0)
             weight /= sum;
         weight *= 1 << WEIGHT_BITS;
-        weights[k] = (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
+        weights[window.start - axis->start[i] + k] =
+            (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
-    axis->start[i] = start;
-    axis->length[i] = length;
 }
 
 /* Prepares the table of one axis, unless it is there from the image before. */
@@ -73,10 +92,13 @@ static Status prepare_axis(DataResizeAxis *axis, int in, int out, int first, int
 {
     if (axis->in == in && axis->out == out && axis->first == first && axis->count == count)
         return STATUS_OK;
-    const double scale = (double)in / out;
-    const int taps = (int)ceil(KERNEL_RADIUS * (scale < 1 ? 1 : scale)) * 2 + 1;
+    int taps = 0;
+    for (int i = 0; i < count; i++) {
+        const int length = window_of(in, out, first + i).length;
+        taps = length > taps ? length : taps;
+    }
     const size_t bytes =
-        (size_t)count * ((size_t)taps * sizeof *axis->weights + 2 * sizeof *axis->start);
+        (size_t)count * ((size_t)taps * sizeof *axis->weights + sizeof *axis->start);
     int *memory = axis->start;
     if (bytes > axis->capacity) {
         free(memory);
@@ -92,8 +114,7 @@ static Status prepare_axis(DataResizeAxis *axis, int in, int out, int first, int
                              .count = count,
                              .taps = taps,
                              .start = memory,
-                             .length = memory + count,
-                             .weights = memory + 2 * (size_t)count,
+                             .weights = memory + count,
                              .capacity = axis->capacity};
     for (int i = 0; i < count; i++)
         fill_weights(axis, i);
@@ -110,12 +131,12 @@ static uint8_t clip(int32_t sum)
 static void resize_row(const DataResizeAxis *axis, const uint8_t *restrict in,
                        uint8_t *restrict out)
 {
+    const int taps = axis->taps;
     for (int i = 0; i < axis->count; i++) {
         const int32_t *const weights = axis->weights + (size_t)i * (size_t)axis->taps;
         const uint8_t *const pixel = in + (size_t)axis->start[i] * 3;
-        const int length = axis->length[i];
         int32_t red = 1 << (WEIGHT_BITS - 1), green = red, blue = red;
-        for (int k = 0; k < length; k++) {
+        for (int k = 0; k < taps; k++) {
             red += weights[k] * pixel[3 * k];
             green += weights[k] * pixel[3 * k + 1];
             blue += weights[k] * pixel[3 * k + 2];
@@ -126,9 +147,9 @@ static void resize_row(const DataResizeAxis *axis, const uint8_t *restrict in,
     }
 }
 
-/* out [bytes] = weighted sum of `length` rows, the first at `in`, `stride` bytes apart. */
-static void blend_rows(const int32_t *weights, int length, const uint8_t *restrict in,
-                       size_t stride, uint8_t *restrict out, size_t bytes)
+/* out [bytes] = weighted sum of `taps` rows, the first at `in`, `stride` bytes apart. */
+static void blend_rows(const int32_t *weights, int taps, const uint8_t *restrict in, size_t stride,
+                       uint8_t *restrict out, size_t bytes)
 {
     enum { BLOCK = 128 }; /* sums that stay in the first-level cache */
     for (size_t begin = 0; begin < bytes; begin += BLOCK) {
@@ -136,7 +157,7 @@ static void blend_rows(const int32_t *weights, int length, const uint8_t *restri
         int32_t sums[BLOCK];
         for (size_t i = 0; i < n; i++)
             sums[i] = 1 << (WEIGHT_BITS - 1);
-        for (int k = 0; k < length; k++) {
+        for (int k = 0; k < taps; k++) {
             const uint8_t *const row = in + (size_t)k * stride + begin;
             const int32_t weight = weights[k];
             for (size_t i = 0; i < n; i++)
@@ -152,7 +173,7 @@ static Status resample(DataResizer *resizer, const DataImage *image, uint8_t *ou
 {
     const DataResizeAxis *const x = &resizer->x, *const y = &resizer->y;
     const int top = y->start[0];
-    const int rows = y->start[y->count - 1] + y->length[y->count - 1] - top;
+    const int rows = y->start[y->count - 1] + y->taps - top;
     const size_t in_stride = (size_t)image->width * 3, out_stride = (size_t)x->count * 3;
     const size_t bytes = (size_t)rows * out_stride;
     if (bytes > resizer->capacity) {
@@ -168,7 +189,7 @@ static Status resample(DataResizer *resizer, const DataImage *image, uint8_t *ou
         resize_row(x, image->pixels + (size_t)(top + row) * in_stride,
                    resizer->rows + (size_t)row * out_stride);
     for (int i = 0; i < y->count; i++)
-        blend_rows(y->weights + (size_t)i * (size_t)y->taps, y->length[i],
+        blend_rows(y->weights + (size_t)i * (size_t)y->taps, y->taps,
                    resizer->rows + (size_t)(y->start[i] - top) * out_stride, out_stride,
                    out + (size_t)i * out_stride, out_stride);
     return STATUS_OK;
