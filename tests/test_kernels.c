@@ -92,7 +92,7 @@ START_TEST(exp_is_within_two_ulp)
 END_TEST
 
 /*
- * The exact GELU has no cancellation: 6 ulp everywhere, relative to itself. quick-GELU inherits the
+ * The exact GELU has no cancellation: 8 ulp everywhere, relative to itself. quick-GELU inherits the
  * rounding of its argument 1.702 z, |1.702 z| / 2 ulp. Slopes cross zero, so theirs is absolute.
  */
 START_TEST(activations_are_accurate)
@@ -104,7 +104,7 @@ START_TEST(activations_are_accurate)
     table->gelu(sweep_x, sweep_y, SWEEP);
     for (int i = 0; i < SWEEP; i++) {
         const double error = error_ulp(sweep_y[i], gelu_exact(sweep_x[i]));
-        ck_each(error <= 6, "%s: gelu(%.9g) = %.9g is %.2f ulp off", table->name,
+        ck_each(error <= 8, "%s: gelu(%.9g) = %.9g is %.2f ulp off", table->name,
                 (double)sweep_x[i], (double)sweep_y[i], error);
     }
     table->gelu_backward(sweep_x, ones, sweep_y, SWEEP);
