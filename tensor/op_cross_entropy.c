@@ -13,7 +13,6 @@
  * What is kept: the logits (no copy): p is a few exponentials away. All in double: there are few numbers
  * here, and the whole gradient of a step starts from them. Szegedy et al., arXiv 1512.00567, section 7.
  */
-#include "tensor/kernels/kernels.h"
 #include "tensor/op.h"
 
 #include <assert.h>

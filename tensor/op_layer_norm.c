@@ -17,7 +17,6 @@
 #include "tensor/kernels/kernels.h"
 #include "tensor/op_tasks.h"
 
-#include <assert.h>
 #include <string.h>
 
 enum {

@@ -39,8 +39,8 @@ typedef struct Arc {
     bool x_small, y_small; /* norm < eps */
     double cosine;         /* before the clamp */
     bool clamped;
-    double w;
-    double A, B;
+    double w;    /* the angle, after the clamp */
+    double A, B; /* weights of the unit vectors of x and y */
 } Arc;
 
 static Arc arc_between(const float *x, const float *y, int D, double t)

@@ -26,9 +26,9 @@ typedef struct Pairs {
     const float *z;   /* [rows,D] */
     double *excess;   /* [rows]: sum over later rows of w - 1 */
     double factor;    /* -(4/W) dloss */
-    double *gradient; /* [workers][D], stride in doubles: */
-    size_t stride;
-    float *dz; /* [rows,D] */
+    double *gradient; /* [workers][D] */
+    size_t stride;    /* doubles between two workers' rows */
+    float *dz;        /* [rows,D] */
 } Pairs;
 
 /* |a - b|^2 in double. Four partial sums: so the additions need not wait for each other. */
