@@ -133,7 +133,7 @@ static void resize_row(const DataResizeAxis *axis, const uint8_t *restrict in,
 {
     const int taps = axis->taps;
     for (int i = 0; i < axis->count; i++) {
-        const int32_t *const weights = axis->weights + (size_t)i * (size_t)axis->taps;
+        const int32_t *const weights = axis->weights + (size_t)i * (size_t)taps;
         const uint8_t *const pixel = in + (size_t)axis->start[i] * 3;
         int32_t red = 1 << (WEIGHT_BITS - 1), green = red, blue = red;
         for (int k = 0; k < taps; k++) {
