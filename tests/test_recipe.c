@@ -141,6 +141,7 @@ static const Refusal refusals[] = {
     {"alignment", "1", "did you mean loss.alignment?"},
     {"label_smoothing", "1", "did you mean loss.label_smoothing?"},
     {"", "1", "no key"},
+    {"recipe", "gend", "--recipe NAME"},
     {"batch_size", "0", "from 1 to"},
     {"batch_size", "1.5", "an integer"},
     {"batch_size", "", "an integer"},

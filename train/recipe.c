@@ -365,6 +365,11 @@ static bool put_value(const Setting *setting, TrainRecipe *recipe, const char *v
 
 static Status unknown_key(const char *key, Error *error)
 {
+    if (strcmp(key, "recipe") == 0)
+        return error_set(
+            error, STATUS_USAGE,
+            "recipe: cannot be set after the other keys; give --recipe NAME, or write it at "
+            "the top of a recipe file");
     const char *nearest = settings[0].key;
     int distance = INT_MAX;
     for (int i = 0; i < SETTINGS; i++) {
