@@ -101,9 +101,6 @@ $(LIBRARIES):
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call objects,tests/support*.c) $(BUILD)/liblnclip.a
 	$(LINK) -o $@ $^ $(LDLIBS) $$(pkg-config --libs check)
 
-# stb_image is not ours, and neither are its warnings.
-$(BUILD)/data/stb_image.o: WARNINGS := -w
-
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(COMPILE) -MMD -MP -c -o $@ $<
