@@ -1,0 +1,72 @@
+#!/bin/sh
+# test_demo.sh - the demo's rehearsal: every step runs, the same bits for any number of threads, its files are
+# what the other commands take, and a folder that is not a demo's stays untouched.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+L=$PWD/${BUILD:-build/release}/lnclip
+case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+cd "$T" || exit 1
+failures=0
+
+holds() { # WHAT COMMAND...: it succeeds
+    what=$1
+    shift
+    "$@" >out 2>err || {
+        failures=$((failures + 1))
+        echo "FAIL: $what"
+        tail -n 5 err
+    }
+}
+
+refuses() { # WHAT TEXT COMMAND...: exit code 1, and the last line of stderr holds TEXT
+    what=$1
+    text=$2
+    shift 2
+    "$@" >out 2>err
+    code=$?
+    if [ $code != 1 ] || ! tail -n 1 err | grep -q "^lnclip: error: .*$text.*; "; then
+        failures=$((failures + 1))
+        echo "FAIL: $what: exit code $code"
+        tail -n 5 err
+    fi
+}
+
+holds "one thread" "$L" demo --quick --seed 3 --threads 1 --out one
+cp out table
+holds "the table is on stdout" grep -q '^  unseen, together  *[01]\.[0-9]*  *[01]\.[0-9]*$' table
+holds "it tells the seed" grep -q 'seed 3' table
+holds "two threads" "$L" demo --quick --seed 3 --threads 2 --quiet --out two
+cp err messages
+holds "quiet" test ! -s messages
+for file in backbone/model.safetensors probe.safetensors ln.safetensors data/splice/000_001/000.png; do
+    holds "the same bits in $file" cmp "one/$file" "two/$file"
+done
+holds "the same scores" sh -c 'for d in one two; do grep -E "auroc|\"(swap|warp|splice)" $d/demo.json >$d.txt; done
+    cmp one.txt two.txt'
+holds "it says that it is finished" grep -q '"finished": true' one/demo.json
+
+holds "the data, backbone and adapter serve eval" "$L" eval --model one/backbone \
+    --adapter one/ln.safetensors --out scores \
+    warp=one/data/lists/test/warp.txt,one/data/lists/test/real.txt
+auroc=$(sed -n '/"auroc_video": {/,/}/s/.*"warp": \([0-9.]*\).*/\1/p' one/demo.json | tail -n 1)
+holds "the demo tells an AUROC of warp" test -n "$auroc"
+holds "eval finds the demo's AUROC" sh -c "sed -n '/\"video\"/,\$p' scores/metrics.json |
+    grep -m 1 '\"auroc\"' | grep -q '$auroc'"
+
+touch one/data/mine.txt
+holds "its own folder is replaced" "$L" demo --quick --seed 4 --out one
+holds "and nothing old is left" test ! -e one/data/mine.txt
+touch two/mine.txt
+refuses "a folder with something else in it" "mine.txt" "$L" demo --quick --out two
+holds "which keeps everything" test -e two/ln.safetensors
+mkdir -p full/data
+touch full/data/kept.txt
+refuses "a folder without demo.json" "demo.json" "$L" demo --quick --out full
+holds "which keeps everything, too" test -e full/data/kept.txt
+touch file
+refuses "a file for a folder" "file" "$L" demo --quick --out file
+
+[ $failures = 0 ] && echo "the demo holds"
+[ $failures = 0 ]
