@@ -336,7 +336,7 @@ for i in 1 2 3 4 5 6; do echo "s/warp/000/no$i.png"; done >missing2.txt
 expect 1 "eval of missing frames" "$L" eval --model m --adapter head.safetensors --out never "a=$lists/real.txt,missing1.txt" b=missing2.txt
 says "no7.png"
 says "more"
-says "13"
+says "13 problems in 2 data sets"
 expect 1 "eval of a missing list" "$L" eval --model m --adapter head.safetensors --out never a=none.txt
 : >empty.txt
 expect 1 "eval of an empty list" "$L" eval --model m --adapter head.safetensors --out never a=empty.txt
@@ -420,6 +420,8 @@ expect 1 "train on one class" "$L" train --model m --train $real --out never epo
 expect 1 "train on missing frames" "$L" train --model m --train missing1.txt missing2.txt --out never epochs=1
 says "13"
 says "more"
+expect 1 "train and validate on missing frames" "$L" train --model m --train missing1.txt --val missing2.txt --out never epochs=1
+says "13 problems"
 expect 1 "train on an empty list" "$L" train --model m --train empty.txt --out never epochs=1
 expect 2 "train without lists" "$L" train --model m --out never
 expect 1 "train with too little memory" "$L" train --model m --train $real $lists/swap.txt --out never memory=0.001

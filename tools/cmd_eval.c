@@ -101,47 +101,23 @@ static Status add_argument(Evaluation *evaluation, const char *argument, Error *
 
 /* ---- lists --------------------------------------------------------------------------------------- */
 
-/* Adds what is wrong with one set to what is wrong with all. */
-static void join_errors(Error *all, const Error *one)
-{
-    const int problems = all->problems + (one->problems > 0 ? one->problems : 1);
-    const int kept = one->problems < ERROR_MAX_DETAILS ? one->problems : ERROR_MAX_DETAILS;
-    for (int i = 0; i < kept; i++)
-        error_detail(all, "%s", one->detail[i]);
-    if (one->problems == 0)
-        error_detail(all, "%s", one->message);
-    all->problems = problems;
-    all->status = one->status;
-}
-
-/* Reads the lists of every set, so that all missing files are known before any work begins. */
+/* Reads the lists of every set and lines their frames up. */
 static Status read_lists(Evaluation *evaluation, Error *error)
 {
-    int failed = 0;
-    Error one, last = {0};
+    CliSet *const sets = calloc((size_t)evaluation->set_count, sizeof *sets);
+    if (!sets)
+        return no_memory(error);
     for (int i = 0; i < evaluation->set_count; i++) {
         DataSet *const set = &evaluation->sets[i];
-        error_clear(&one);
-        if (data_list_read(&set->frames, set->lists, set->list_count, &one) != STATUS_OK) {
-            join_errors(error, &one);
-            last = one;
-            failed++;
-            continue;
-        }
-        if (evaluation->frames_per_video > 0)
-            data_list_limit_frames(&set->frames, evaluation->frames_per_video);
-        set->first = evaluation->count;
-        evaluation->count += (size_t)set->frames.count;
+        sets[i] = (CliSet){set->lists, set->list_count, evaluation->frames_per_video, &set->frames};
     }
-    if (failed == 0)
-        return STATUS_OK;
-    if (failed == 1) {
-        *error = last;
-        return last.status;
+    const Status status = cli_read_sets(sets, evaluation->set_count, error);
+    free(sets);
+    for (int i = 0; status == STATUS_OK && i < evaluation->set_count; i++) {
+        evaluation->sets[i].first = evaluation->count;
+        evaluation->count += (size_t)evaluation->sets[i].frames.count;
     }
-    return error_set(error, STATUS_FAILED,
-                     "eval: %d problems in the lists of %d data sets; correct the lists",
-                     error->problems, failed);
+    return status;
 }
 
 /* What will be scored. A set of one class has no AUROC, but its scores may still be wanted. */

@@ -195,14 +195,11 @@ static void tell_result(const Training *training, const TrainResult *result)
 /* The lists, united and cut to `frames` of each video. */
 static Status read_lists(Training *training, Error *error)
 {
-    TRY(data_list_read(&training->train, training->train_lists.items, training->train_lists.count,
-                       error));
-    data_list_limit_frames(&training->train, training->recipe.frames);
-    if (training->val_lists.count > 0) {
-        TRY(data_list_read(&training->val, training->val_lists.items, training->val_lists.count,
-                           error));
-        data_list_limit_frames(&training->val, training->recipe.frames);
-    }
+    const int frames = training->recipe.frames;
+    const CliStrings *const train = &training->train_lists, *const val = &training->val_lists;
+    const CliSet sets[] = {{train->items, train->count, frames, &training->train},
+                           {val->items, val->count, frames, &training->val}};
+    TRY(cli_read_sets(sets, val->count > 0 ? 2 : 1, error));
     tell_lists(training);
     return STATUS_OK;
 }
@@ -311,9 +308,9 @@ int cmd_train(int argc, char **argv)
             "best.safetensors,\nlast.safetensors and state.safetensors. Ctrl-C saves the last "
             "step; "
             "--resume goes on from it.",
-        .example =
-            "lnclip train --model clip-vit-l-14 --train lists/train --val lists/val --out run "
-            "--recipe cpu memory=4",
+        .example = "lnclip train --model clip-vit-l-14 --train lists/train/*.txt --val "
+                   "lists/val/*.txt --out run "
+                   "--recipe cpu memory=4",
         .options = options,
         .takes_settings = true,
     };
