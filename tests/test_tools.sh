@@ -324,6 +324,35 @@ holds "and the same metrics" cmp e/metrics.json e2/metrics.json
 expect 0 "auc of predictions.csv" "$L" auc --json e/predictions.csv
 holds "auc agrees with eval" cmp out e/metrics.json
 
+# ---- auc ------------------------------------------------------------------------------------------
+
+auc() { # CODE WHAT TEXT: the metrics of a file with that text
+    printf '%b' "$3" >scores.csv
+    expect "$1" "auc: $2" "$L" auc scores.csv --json
+}
+auc 0 "two columns" 'label,score\n0,0.1\n0,0.4\n1,0.35\n1,0.8\n'
+prints '"auroc": 0.75'
+auc 0 "no last newline, CRLF" 'label,score\r\n0,0.1\r\n1,0.9'
+auc 0 "one class" 'label,score\n1,0.1\n1,0.9\n'
+prints '"auroc": null'
+says "warning"
+auc 1 "not a number" 'label,score\n0,nan\n1,0.9\n'
+auc 1 "infinity" 'label,score\n0,inf\n1,0.9\n'
+auc 1 "text for a number" 'label,score\n0,x\n1,0.9\n'
+auc 1 "another label" 'label,score\n0,0.1\n2,0.9\n'
+auc 1 "no rows" 'label,score\n'
+auc 1 "no bytes" ''
+auc 1 "other columns" 'a,b\n0,1\n'
+auc 0 "a duplicate row" 'files,labels,prob_class_0,prob_class_1\na/real/v/1.png,0,0.5,0.5\na/real/v/1.png,0,0.5,0.5\na/b/v/2.png,1,0.2,0.8\n'
+says "warning"
+expect 1 "auc of a missing file" "$L" auc none.csv
+expect 2 "auc of nothing" "$L" auc
+expect 2 "auc of two files" "$L" auc e/predictions.csv e2/predictions.csv
+expect 0 "auc as a table" "$L" auc e/predictions.csv
+prints "AUROC"
+
+# ---- eval: lists ----------------------------------------------------------------------------------
+
 cp $lists/real.txt "$lists/a,b.txt"
 expect 0 "eval of a list with a comma in its name" "$L" eval --model m --adapter head.safetensors --out e3 "x=$lists/a,b.txt"
 says "undefined"
@@ -485,6 +514,13 @@ expect 1 "inspect a missing file" "$L" inspect none
 expect 1 "inspect an image" "$L" inspect $image
 expect 1 "inspect a folder of something else" "$L" inspect s
 expect 2 "inspect nothing" "$L" inspect
+
+# ---- demo -----------------------------------------------------------------------------------------
+
+expect 0 "demo, rehearsed" "$L" demo --quick --out demo
+prints "probe"
+holds "demo writes its table" grep -q auroc demo/demo.json
+expect 1 "demo into a file" "$L" demo --quick --out a-file
 
 # ---- the end --------------------------------------------------------------------------------------
 
