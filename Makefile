@@ -33,6 +33,10 @@ LINK      = $(CC) -pthread $(CONFIG_$(CONFIG)) $(LDFLAGS)
 LDLIBS   := -lopenblas -ljansson -lxxhash -lm \
             $(if $(filter 1,$(WITH_PNG)),-lpng) $(if $(filter 1,$(WITH_JPEG)),-ljpeg)
 
+# One short line a file; V=1 shows whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)')
+
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1))))
 LIBRARY_OBJECTS := $(call objects,$(MODULES:%=%/*.c) tensor/kernels/*.c)
 LIBRARIES := $(MODULES:%=$(BUILD)/liblnclip_%.a) $(BUILD)/liblnclip.a
@@ -83,10 +87,11 @@ clean: ## remove everything that was built
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
-	@echo "  CONFIG=release|debug|asan|ubsan|tsan, CC=gcc|clang, WITH_PNG=0, WITH_JPEG=0 choose a build"
+	@echo "  CONFIG=release|debug|asan|ubsan|tsan, CC=gcc|clang, WITH_PNG=0, WITH_JPEG=0 choose a build; V=1 shows commands"
 
 $(BUILD)/lnclip: $(call objects,tools/*.c) $(BUILD)/liblnclip.a
-	$(LINK) -o $@ $^ $(LDLIBS)
+	$(call say,LINK $@)
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 	$(if $(filter build/release,$(BUILD)),@ln -sf $@ lnclip)
 
 $(BUILD)/liblnclip.a: $(LIBRARY_OBJECTS)
@@ -96,14 +101,17 @@ endef
 $(foreach module,$(MODULES),$(eval $(call module_library,$(module))))
 $(LIBRARIES):
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR   $@)
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call objects,tests/support*.c) $(BUILD)/liblnclip.a
-	$(LINK) -o $@ $^ $(LDLIBS) $$(pkg-config --libs check)
+	$(call say,LINK $@)
+	$(Q)$(LINK) -o $@ $^ $(LDLIBS) $$(pkg-config --libs check)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC   $<)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 # Holds the compiler's command line: another one rebuilds everything.
 $(BUILD)/flags: FORCE
