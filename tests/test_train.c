@@ -205,7 +205,7 @@ static Status run_watched(const char *run, const char *settings, bool resume, Wa
     job.job.resume = resume;
     job.job.stop = &watcher->stop;
     job.job.progress = watch;
-    job.job.notice = collect_notice;
+    job.job.notice = job.job.warning = collect_notice;
     job.job.context = watcher;
     const Status status = train_run(&job.job, &result, error);
     support_job_close(&job);

@@ -116,12 +116,12 @@ static void show_plan(void *context, const TrainPlan *plan)
              cli_bytes(plan->batch), cli_bytes(plan->loader), cli_bytes(plan->rest),
              cli_bytes(plan->total), cli_bytes(plan->budget));
     if (!plan->forward_twice)
-        cli_note(arguments, "micro-batches: %d of %d images, one forward each", plan->micro_batches,
+        cli_note(arguments, "a step: %d x %d images, one forward each", plan->micro_batches,
                  plan->micro_batch);
     else
         cli_note(arguments,
-                 "micro-batches: %d of %d images; %d keep their activations, the others run "
-                 "forward twice",
+                 "a step: %d x %d images; %d of these micro-batches keep their activations, the "
+                 "others run forward twice",
                  plan->micro_batches, plan->micro_batch, plan->kept);
 }
 
@@ -146,6 +146,16 @@ static void show_progress(void *context, const TrainProgress *progress)
     cli_progress_text(&training->progress, progress->step == progress->total_steps, text);
 }
 
+/* On a terminal a step of minutes shows that it is under way; a log is told of whole steps only. */
+static void show_within_step(void *context, int64_t step, int done, int total)
+{
+    Training *const training = context;
+    char text[96];
+    snprintf(text, sizeof text, "step %lld: %.0f %%", (long long)step + 1, 100.0 * done / total);
+    if (training->progress.terminal)
+        cli_progress_text(&training->progress, false, text);
+}
+
 static void show_epoch(void *context, const TrainEpoch *epoch)
 {
     const Training *const training = context;
@@ -166,6 +176,12 @@ static void show_notice(void *context, const char *text)
 {
     const Training *const training = context;
     cli_note(&training->arguments, "%s", text);
+}
+
+static void show_warning(void *context, const char *text)
+{
+    (void)context;
+    cli_warn("%s", text);
 }
 
 static void tell_result(const Training *training, const TrainResult *result)
@@ -256,6 +272,8 @@ static Status run(Training *training, Error *error)
         .epoch_done = show_epoch,
         .planned = show_plan,
         .notice = show_notice,
+        .warning = show_warning,
+        .within_step = show_within_step,
         .context = training,
     };
     TrainResult result;

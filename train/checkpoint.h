@@ -8,16 +8,8 @@
 #define LNCLIP_TRAIN_CHECKPOINT_H
 
 #include "train/optimizer.h"
+#include "train/origin.h"
 #include "train/validate.h"
-
-/* What proves that a run goes on with what it began with; 32 hexadecimal digits each. */
-typedef struct TrainOrigin {
-    char base[33];   /* fingerprint of the encoder */
-    char frozen[33]; /* hash of the LayerNorms that do not train: an adapter may have set them */
-    char train[33];  /* hash of the training list */
-    char val[33];    /* of the validation list; "" without one */
-    const char *decoders; /* names and versions of the image decoders */
-} TrainOrigin;
 
 /* Where a run stands. */
 typedef struct TrainState {

@@ -12,7 +12,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     HEAD_OPERATIONS = 8,  /* normalise, linear, softmax, and room */
@@ -178,22 +177,16 @@ static void mark_unreadable(const DataBatch *batch, const DataList *list,
     }
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static Status score_list(Scorer *scorer, DataLoader *loader, const DataList *list,
                          const TrainScoring *scoring, const Rows *all, Error *error)
 {
     const size_t D = (size_t)scorer->vit->config.width;
-    const double start = now();
+    const double start = train_clock();
     TRY(data_loader_start(loader, 0, 0, error));
     for (int done = 0; done < list->count;) {
         if (scoring->stop && *scoring->stop)
-            return error_set(error, STATUS_INTERRUPTED, "scoring: stopped by a signal");
+            return error_set(error, STATUS_INTERRUPTED,
+                             "scoring: stopped by a signal; start it again");
         DataBatch batch;
         TRY(data_loader_next(loader, &batch, error));
         const Rows rows = rows_from(all, (size_t)done, D);
@@ -201,7 +194,8 @@ static Status score_list(Scorer *scorer, DataLoader *loader, const DataList *lis
         mark_unreadable(&batch, list, scoring, &rows, D);
         done += batch.count;
         if (scoring->progress)
-            scoring->progress(scoring->context, done, list->count, done / (now() - start + 1e-9));
+            scoring->progress(scoring->context, done, list->count,
+                              done / (train_clock() - start + 1e-9));
     }
     return STATUS_OK;
 }

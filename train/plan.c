@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const double GIB = 1 << 30;
@@ -143,6 +144,13 @@ static size_t group_limit(const char *path, size_t otherwise)
     fclose(stream);
     const unsigned long long limit = read ? strtoull(line, NULL, 10) : 0;
     return limit > 0 && limit < otherwise ? (size_t)limit : otherwise;
+}
+
+double train_clock(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 size_t train_machine_bytes(void)

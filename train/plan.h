@@ -53,6 +53,9 @@ Status train_plan_choose(TrainPlan *plan, const TrainPlanLimits *limits, TrainMe
 size_t train_resident_bytes(void);
 size_t train_peak_bytes(void);
 
+/* Seconds of a clock that only goes forward, from some moment on. */
+double train_clock(void);
+
 /* Bytes of memory that this process may use: the machine's, or its control group's if less. */
 size_t train_machine_bytes(void);
 

@@ -16,7 +16,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /*
  * Rows (tokens of all images) beyond which a matrix product gets no faster: 8 images of 257 tokens.
@@ -64,6 +63,9 @@ struct TrainStepper {
     TrainPlan plan;
     TrainStepTimes times;
     Workspace work;
+    void (*watch)(void *context, int done, int total); /* NULL: nobody */
+    void *watch_context;
+    int passed; /* images of the step under way */
 };
 
 bool train_encoder_trains(const VitTuned *tuned, const VitHead *head)
@@ -97,13 +99,6 @@ void train_normalize(const VitConfig *config, const uint8_t *pixels, int count, 
 {
     Normalize normalize = {config, pixels, out};
     threads_run(threads, count, normalize_image, &normalize);
-}
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 /* Frees what workspace_create made, also half of it. */
@@ -146,7 +141,7 @@ static Status workspace_create(Workspace *work, const TrainStepper *stepper, Are
 static void piece_forward(TrainStepper *stepper, Workspace *work, Piece *piece,
                           const uint8_t *pixels, bool recording)
 {
-    const double start = now();
+    const double start = train_clock();
     const VitConfig *const config = &stepper->vit->config;
     const int S = config->image_size;
     const size_t numbers = (size_t)3 * (size_t)S * (size_t)S;
@@ -157,16 +152,16 @@ static void piece_forward(TrainStepper *stepper, Workspace *work, Piece *piece,
                         stepper->threads, piece->numbers);
     tape_set_recording(piece->tape, recording);
     piece->features = vit_forward(stepper->vit, piece->tape, &piece->pixels, NULL);
-    stepper->times.forward += now() - start;
+    stepper->times.forward += train_clock() - start;
     stepper->times.forward_images += piece->count;
 }
 
 static void piece_backward(TrainStepper *stepper, Piece *piece)
 {
-    const double start = now();
+    const double start = train_clock();
     const size_t D = (size_t)stepper->vit->config.width;
     tape_backward(piece->tape, piece->features, stepper->dfeatures + (size_t)piece->first * D);
-    stepper->times.backward += now() - start;
+    stepper->times.backward += train_clock() - start;
     stepper->times.backward_images += piece->count;
 }
 
@@ -214,7 +209,17 @@ static Status interrupted(Workspace *work, Error *error)
     for (int i = 0; i <= work->kept; i++)
         tape_reset(work->tapes[i]);
     arena_reset(work->arena); /* the pixels of kept micro-batches */
-    return error_set(error, STATUS_INTERRUPTED, "training: stopped by a signal");
+    return error_set(error, STATUS_INTERRUPTED,
+                     "training: stopped by a signal; go on with --resume");
+}
+
+/* Tells how many images have passed of those that pass in both phases. */
+static void pass(TrainStepper *stepper, const Workspace *work, const Piece *piece, int batch)
+{
+    stepper->passed += piece->count;
+    if (stepper->watch && !arena_is_measuring(work->arena))
+        stepper->watch(stepper->watch_context, stepper->passed,
+                       stepper->encoder_trains ? 2 * batch : batch);
 }
 
 /* Both phases over a batch, or, in a measuring workspace, over its shape (then pixels and labels are NULL). */
@@ -223,6 +228,7 @@ static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch
 {
     const int pieces = divide(work, batch->count);
     const size_t D = (size_t)stepper->vit->config.width;
+    stepper->passed = 0;
 
     /* Phase 1: features of the whole batch. */
     for (int i = 0; i < pieces; i++) {
@@ -236,6 +242,7 @@ static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch
                    (size_t)piece->count * D * sizeof(float));
         if (!keep)
             piece_end(work, piece);
+        pass(stepper, work, piece, batch->count);
     }
 
     run_objective(stepper, work, batch->labels, batch->count, step, losses);
@@ -251,6 +258,7 @@ static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch
             piece_forward(stepper, work, piece, batch->pixels, true);
         piece_backward(stepper, piece);
         piece_end(work, piece);
+        pass(stepper, work, piece, batch->count);
     }
     return STATUS_OK;
 }
@@ -394,6 +402,13 @@ const TrainPlan *train_stepper_plan(const TrainStepper *stepper)
 const TrainStepTimes *train_stepper_times(const TrainStepper *stepper)
 {
     return &stepper->times;
+}
+
+void train_stepper_watch(TrainStepper *stepper, void (*watch)(void *context, int done, int total),
+                         void *context)
+{
+    stepper->watch = watch;
+    stepper->watch_context = context;
 }
 
 Arena *train_stepper_arena(TrainStepper *stepper)

@@ -56,6 +56,13 @@ typedef struct TrainStepTimes {
 
 const TrainStepTimes *train_stepper_times(const TrainStepper *stepper);
 
+/*
+ * Has `watch` called after each micro-batch of a phase, with the images that have passed and those that pass in
+ * all (each twice, forward and backward; once with a frozen encoder). NULL: nobody.
+ */
+void train_stepper_watch(TrainStepper *stepper, void (*watch)(void *context, int done, int total),
+                         void *context);
+
 /* The arena, empty between steps: train_score may work in it. */
 Arena *train_stepper_arena(TrainStepper *stepper);
 

@@ -16,7 +16,6 @@
  */
 #include "train/train.h"
 
-#include "data/image.h"
 #include "tensor/file.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
@@ -30,8 +29,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <xxhash.h>
 
 /* Most images that validation decodes at once: beyond it nothing gets faster, and the loader holds them all. */
 enum { VALIDATION_BATCH = 32 };
@@ -58,20 +55,19 @@ typedef struct Run {
     double validation_seconds;     /* of the last validation */
     int64_t first_step;            /* of this session */
     const char *phase;             /* for the progress of scoring */
-    bool diverged;                 /* a loss or gradient was not finite */
+    bool torn; /* between a change and its row or file: what is in memory must not be saved now */
 } Run;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 static void notice(const TrainJob *job, const char *text)
 {
     if (job->notice)
         job->notice(job->context, text);
+}
+
+static void warning(const TrainJob *job, const char *text)
+{
+    if (job->warning)
+        job->warning(job->context, text);
 }
 
 /* ---- One step ------------------------------------------------------------------------------------------ */
@@ -102,7 +98,8 @@ static Status batch_gradient(Run *run, DataBatch *batch, TrainLosses *losses, Er
     const int64_t step = run->state.step;
     if (run->cached) {
         if (run->job->stop && *run->job->stop)
-            return error_set(error, STATUS_INTERRUPTED, "training: stopped by a signal");
+            return error_set(error, STATUS_INTERRUPTED,
+                             "training: stopped by a signal; go on with --resume");
         next_cached(run, batch);
         return train_stepper_gradient_cached(run->stepper, run->batch_features, batch->labels,
                                              batch->count, step, losses, error);
@@ -115,7 +112,6 @@ static Status batch_gradient(Run *run, DataBatch *batch, TrainLosses *losses, Er
 static Status not_finite(Run *run, const DataBatch *batch, const TrainLosses *losses, double norm,
                          Error *error)
 {
-    run->diverged = true;
     for (int i = 0; i < batch->count; i++)
         error_detail(error, "%s", run->job->train->frames[batch->index[i]].path);
     return error_set(
@@ -132,7 +128,8 @@ static void report_step(const Run *run, const TrainStepRow *row)
         return;
     const int64_t left = run->steps - run->state.step;
     const int64_t epochs_left = (left + run->steps_per_epoch - 1) / run->steps_per_epoch;
-    const double each = (now() - run->started) / (double)(run->state.step - run->first_step);
+    const double each =
+        (train_clock() - run->started) / (double)(run->state.step - run->first_step);
     const TrainProgress progress = {
         .phase = "train",
         .epoch = row->epoch,
@@ -148,12 +145,18 @@ static void report_step(const Run *run, const TrainStepRow *row)
     job->progress(job->context, &progress);
 }
 
+static void report_within_step(void *context, int done, int total)
+{
+    const Run *const run = context;
+    run->job->within_step(run->job->context, run->state.step, done, total);
+}
+
 /* Data, encoder, loss, backward, optimizer; then the row of steps.csv. */
 static Status one_step(Run *run, Error *error)
 {
     const TrainJob *const job = run->job;
     const TrainRecipe *const recipe = job->recipe;
-    const double started = now();
+    const double started = train_clock();
     const double lr =
         train_learning_rate(recipe, run->state.step, run->steps, run->steps_per_epoch);
 
@@ -165,6 +168,7 @@ static Status one_step(Run *run, Error *error)
         return not_finite(run, &batch, &losses, norm, error);
     if (recipe->grad_clip > 0)
         train_clip_grads(job->tuned, norm, recipe->grad_clip);
+    run->torn = true;
     train_optimizer_step(&run->optimizer, job->tuned, lr);
 
     const TrainStepRow row = {
@@ -173,13 +177,15 @@ static Status one_step(Run *run, Error *error)
         .lr = lr,
         .losses = losses,
         .grad_norm = norm,
-        .images_per_second = batch.count / (now() - started),
+        .images_per_second = batch.count / (train_clock() - started),
     };
     run->state.step++;
     run->state.loss_sum += (double)losses.total;
     run->state.loss_steps++;
     report_step(run, &row);
-    return train_run_files_step(&run->files, &row, error);
+    TRY(train_run_files_step(&run->files, &row, error));
+    run->torn = false;
+    return STATUS_OK;
 }
 
 /* ---- The end of an epoch ----------------------------------------------------------------------------- */
@@ -222,14 +228,15 @@ static Status validate(Run *run, TrainEpoch *epoch, Error *error)
 {
     const TrainJob *const job = run->job;
     const DataList *const val = job->val;
-    const double started = now();
+    const double started = train_clock();
     const size_t count = (size_t)val->count;
     float *const probabilities = malloc(count * VIT_CLASSES * sizeof(float));
     float *const cross_entropy = malloc(count * sizeof(float));
     int *const labels = malloc(count * sizeof(int));
     Status status = STATUS_OK;
     if (!probabilities || !cross_entropy || !labels)
-        status = error_set(error, STATUS_FAILED, "validation: no memory for %zu frames", count);
+        status = error_set(error, STATUS_FAILED,
+                           "validation: no memory for %zu frames; validate on fewer", count);
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
         labels[i] = val->frames[i].label;
     if (status == STATUS_OK && run->cached) {
@@ -246,7 +253,7 @@ static Status validate(Run *run, TrainEpoch *epoch, Error *error)
     free(labels);
     free(cross_entropy);
     free(probabilities);
-    run->validation_seconds = now() - started;
+    run->validation_seconds = train_clock() - started;
     return status;
 }
 
@@ -322,9 +329,9 @@ static Status close_epoch(Run *run, Error *error)
     if (run->job->val)
         TRY(validate(run, &epoch, error));
     epoch.best = is_best(run, &epoch);
-    epoch.seconds = now() - run->epoch_started;
+    epoch.seconds = train_clock() - run->epoch_started;
+    run->torn = true;
     TRY(train_run_files_epoch(&run->files, &epoch, error));
-
     state->last = epoch;
     if (epoch.best) {
         state->best = epoch;
@@ -336,6 +343,7 @@ static Status close_epoch(Run *run, Error *error)
     state->loss_steps = 0;
     TRY(write_best(run, error));
     TRY(save(run, error));
+    run->torn = false;
     if (run->job->epoch_done)
         run->job->epoch_done(run->job->context, &epoch);
     return STATUS_OK;
@@ -347,7 +355,7 @@ static Status close_epoch(Run *run, Error *error)
 static Status start_epoch(Run *run, Error *error)
 {
     const int first = (int)(run->state.step - run->state.epoch * run->steps_per_epoch);
-    run->epoch_started = now();
+    run->epoch_started = train_clock();
     if (run->loader)
         return data_loader_start(run->loader, run->state.epoch, first, error);
     data_loader_order(&run->loading, run->job->train->count, run->state.epoch, run->order);
@@ -379,14 +387,14 @@ static Status run_epochs(Run *run, Error *error)
     return STATUS_OK;
 }
 
-/* After a signal, or a loss that is no number, the last completed step is saved. */
+/* However the run ends before its end (a signal, a loss that is no number), its last step is saved. */
 static Status run_and_save(Run *run, Error *error)
 {
     const Status status = run_epochs(run, error);
-    if (status != STATUS_INTERRUPTED && !run->diverged)
+    if (status == STATUS_OK || run->torn)
         return status;
     Error saving = {0};
-    if (save(run, &saving) == STATUS_OK)
+    if (save(run, &saving) == STATUS_OK || status != STATUS_INTERRUPTED)
         return status;
     *error = saving;
     return saving.status;
@@ -422,7 +430,7 @@ static Status check_lists(Run *run, Error *error)
                  "optimistic",
                  shared, job->val->count);
         if (shared > 0)
-            notice(job, text);
+            warning(job, text);
     }
     run->steps_per_epoch = job->recipe->drop_last ? count / batch : (count + batch - 1) / batch;
     if (run->steps_per_epoch == 0)
@@ -434,34 +442,6 @@ static Status check_lists(Run *run, Error *error)
     run->steps = job->recipe->epochs * run->steps_per_epoch;
     if (job->recipe->max_steps > 0 && job->recipe->max_steps < run->steps)
         run->steps = job->recipe->max_steps;
-    return STATUS_OK;
-}
-
-/* What identifies the run's inputs: base model, LayerNorms that an adapter set for good, lists, decoders. */
-static Status find_origin(Run *run, Error *error)
-{
-    const TrainJob *const job = run->job;
-    TrainOrigin *const origin = &run->origin;
-    snprintf(origin->base, sizeof origin->base, "%s", job->vit->fingerprint);
-    data_list_hash(job->train, origin->train);
-    if (job->val)
-        data_list_hash(job->val, origin->val);
-    origin->decoders = data_image_decoders();
-
-    XXH3_state_t *const hash = XXH3_createState();
-    if (!hash)
-        return error_set(error, STATUS_FAILED, "training: no memory; close other programs");
-    XXH3_128bits_reset(hash);
-    for (int i = 0; i < job->vit->parameter_count; i++) {
-        const VitParameter *const parameter = &job->vit->parameters[i];
-        if (parameter->kind == VIT_LAYER_NORM && !parameter->tensor.needs_grad)
-            XXH3_128bits_update(hash, tensor_f32(&parameter->tensor),
-                                tensor_count(&parameter->tensor) * sizeof(float));
-    }
-    const XXH128_hash_t digest = XXH3_128bits_digest(hash);
-    XXH3_freeState(hash);
-    snprintf(origin->frozen, sizeof origin->frozen, "%016llx%016llx",
-             (unsigned long long)digest.high64, (unsigned long long)digest.low64);
     return STATUS_OK;
 }
 
@@ -558,14 +538,14 @@ static Status forecast(Run *run, TrainResult *result, Error *error)
 {
     const TrainJob *const job = run->job;
     const TrainPlan *const plan = train_stepper_plan(run->stepper);
-    const double opened = now();
+    const double opened = train_clock();
     DataBatch batch;
     TrainLosses losses;
     TRY(data_loader_create(&run->loader, job->train, &run->loading, error));
     TRY(data_loader_start(run->loader, 0, 0, error));
     TRY(data_loader_next(run->loader, &batch, error));
     const double loading =
-        (now() - opened) / batch.count; /* seconds an image, workers in parallel */
+        (train_clock() - opened) / batch.count; /* seconds an image, workers in parallel */
     if (batch.count > 3 * plan->micro_batch)
         batch.count = 3 * plan->micro_batch;
     TRY(train_stepper_gradient(run->stepper, &batch, 0, job->stop, &losses, error));
@@ -595,13 +575,15 @@ static Status run_job(Run *run, TrainResult *result, Error *error)
     TRY(check_lists(run, error));
     if (job->folder && !job->resume && !job->dry_run && train_run_exists(job->folder))
         return train_run_files_create(&run->files, job->folder, job->recipe, error); /* its error */
-    TRY(find_origin(run, error));
+    TRY(train_origin_find(&run->origin, job->vit, job->train, job->val, error));
     run->cached = !train_encoder_trains(job->tuned, job->head) && !data_augment_active(&augment);
 
     run->loading = loader_settings(run, &augment);
     TRY(train_optimizer_create(&run->optimizer, job->recipe, job->tuned->count, error));
     TRY(train_stepper_create(&run->stepper, job->vit, job->head, job->tuned, job->recipe,
                              job->threads, other_bytes(run), error));
+    if (job->within_step)
+        train_stepper_watch(run->stepper, report_within_step, run);
     if (job->planned)
         job->planned(job->context, train_stepper_plan(run->stepper));
     if (job->dry_run)
@@ -610,14 +592,14 @@ static Status run_job(Run *run, TrainResult *result, Error *error)
     TRY(open_folder(run, error));
     TRY(open_data(run, error));
     run->first_step = run->state.step;
-    run->started = run->epoch_started = now();
+    run->started = run->epoch_started = train_clock();
     return run_and_save(run, error);
 }
 
 Status train_run(const TrainJob *job, TrainResult *result, Error *error)
 {
     assert(job->vit && job->head && job->tuned && job->recipe && job->train);
-    const double started = now();
+    const double started = train_clock();
     Run run = {.job = job, .state = train_state_empty()};
     *result = (TrainResult){0};
     const Status status = run_job(&run, result, error);
@@ -626,7 +608,7 @@ Status train_run(const TrainJob *job, TrainResult *result, Error *error)
     result->stopped_early = status == STATUS_OK && !job->dry_run && run.state.step < run.steps;
     result->best = run.state.best;
     result->last = run.state.last;
-    result->seconds = now() - started;
+    result->seconds = train_clock() - started;
     data_loader_destroy(run.loader);
     train_feature_cache_free(&run.cache);
     train_run_files_close(&run.files);

@@ -31,7 +31,10 @@ typedef struct TrainJob {
     void (*progress)(void *context, const TrainProgress *progress); /* may be NULL */
     void (*epoch_done)(void *context, const TrainEpoch *epoch);     /* may be NULL */
     void (*planned)(void *context, const TrainPlan *plan);          /* may be NULL */
-    void (*notice)(void *context, const char *text);                /* may be NULL */
+    /* After each micro-batch: images of step `step` that have passed, of those that pass in both phases. */
+    void (*within_step)(void *context, int64_t step, int done, int total); /* may be NULL */
+    void (*notice)(void *context, const char *text);                       /* may be NULL */
+    void (*warning)(void *context, const char *text);                      /* may be NULL */
     void *context;
 } TrainJob;
 

@@ -1,0 +1,23 @@
+/*
+ * origin.h - what a run is made from, as hashes: the proof that it goes on with what it began with.
+ */
+#ifndef LNCLIP_TRAIN_ORIGIN_H
+#define LNCLIP_TRAIN_ORIGIN_H
+
+#include "data/list.h"
+#include "vit/vit.h"
+
+/* 32 hexadecimal digits each. */
+typedef struct TrainOrigin {
+    char base[33];        /* fingerprint of the encoder */
+    char frozen[33];      /* of the LayerNorms that do not train: an adapter may have set them */
+    char train[33];       /* of the training list */
+    char val[33];         /* of the validation list; "" without one */
+    const char *decoders; /* names and versions of the image decoders; static */
+} TrainOrigin;
+
+/* Call after vit_tune. `val` may be NULL. STATUS_FAILED without memory. */
+Status train_origin_find(TrainOrigin *origin, const Vit *vit, const DataList *train,
+                         const DataList *val, Error *error);
+
+#endif
