@@ -187,10 +187,10 @@ DataShot data_shot_draw(uint64_t seed, int identity)
     shot.pitch = between(r, -0.2, 0.2);
     shot.roll = between(r, -0.12, 0.12);
     shot.mouth = between(r, 0, 0.5);
-    shot.blur = between(r, 0.25, 0.70);
-    shot.noise = between(r, 0.010, 0.035);
-    shot.quality[0] = 88 + (int)random_below(r, 11);
-    shot.quality[1] = 85 + (int)random_below(r, 13);
+    shot.blur = between(r, 0.25, 0.90);
+    shot.noise = between(r, 0.02, 0.08);
+    shot.quality[0] = 90 + (int)random_below(r, 9);
+    shot.quality[1] = 88 + (int)random_below(r, 10);
     return shot;
 }
 

@@ -176,7 +176,7 @@ static Region draw_region(Random *random, double smallest, double largest)
 static void replace(Forge *forge, const DataFace *face, const DataPose *pose, const Region *region)
 {
     Random *const r = &forge->random;
-    const float soft = between(r, 0.55, 0.95), feather = between(r, 0.08, 0.32);
+    const float soft = between(r, 0.7, 1.2), feather = between(r, 0.08, 0.32);
     const float all = between(r, 0.97, 1.03);
     float gain[3];
     for (int c = 0; c < 3; c++)
@@ -413,9 +413,9 @@ static void describe(const Forge *forge, DataSynthTraits *traits)
         .skin = forge->face.tone,
         .hair = forge->face.hair,
         .roughness = (forge->face.roughness - 0.03f) / 0.06f,
-        .noise = (shot->noise - 0.010f) / 0.025f,
-        .blur = (shot->blur - 0.25f) / 0.45f,
-        .quality = (float)(shot->quality[1] - 85) / 12.0f,
+        .noise = (shot->noise - 0.02f) / 0.06f,
+        .blur = (shot->blur - 0.25f) / 0.65f,
+        .quality = (float)(shot->quality[1] - 88) / 9.0f,
         .glasses = forge->face.glasses,
         .beard = forge->face.beard,
     };
