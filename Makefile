@@ -39,6 +39,9 @@ say = $(if $(V),,@echo '  $(1)')
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1))))
 LIBRARY_OBJECTS := $(call objects,$(MODULES:%=%/*.c) tensor/kernels/*.c)
+# Headers that only the library's own files include; they are not installed.
+PRIVATE_HEADERS := tensor/op_tasks.h tensor/kernels/rows_template.h tensor/kernels/variants.h \
+                   tensor/kernels/cpu.h data/decode.h data/jpeg.h data/list_collect.h data/synth_face.h
 LIBRARIES := $(MODULES:%=$(BUILD)/liblnclip_%.a) $(BUILD)/liblnclip.a
 TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
 
@@ -78,9 +81,8 @@ install: all ## install program, library, headers, pkg-config file and man page 
 	install -m 644 docs/lnclip.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' tools/lnclip.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/lnclip.pc
-	for folder in $(MODULES) tensor/kernels; do \
-	    install -d $(DESTDIR)$(PREFIX)/include/lnclip/$$folder && \
-	    install -m 644 $$folder/*.h $(DESTDIR)$(PREFIX)/include/lnclip/$$folder/ || exit 1; done
+	for header in $(filter-out $(PRIVATE_HEADERS),$(wildcard $(MODULES:%=%/*.h) tensor/kernels/*.h)); do \
+	    install -D -m 644 $$header $(DESTDIR)$(PREFIX)/include/lnclip/$$header || exit 1; done
 
 clean: ## remove everything that was built
 	rm -rf build lnclip

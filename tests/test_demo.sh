@@ -43,6 +43,7 @@ holds "quiet" test ! -s messages
 for file in backbone/model.safetensors probe.safetensors ln.safetensors data/splice/000_001/000.png; do
     holds "the same bits in $file" cmp "one/$file" "two/$file"
 done
+# shellcheck disable=SC2016 # the inner shell expands it
 holds "the same scores" sh -c 'for d in one two; do grep -E "auroc|\"(swap|warp|splice)" $d/demo.json >$d.txt; done
     cmp one.txt two.txt'
 holds "it says that it is finished" grep -q '"finished": true' one/demo.json

@@ -17,6 +17,7 @@ rule() { # FOLDER ALLOWED...
     shift
     for file in "$folder"/*.[ch] "$folder"/*/*.[ch]; do
         [ -e "$file" ] || continue
+        # shellcheck disable=SC2013 # folder names, no spaces
         for included in $(sed -n 's/^#include "\([a-z]*\)\/.*/\1/p' "$file" | sort -u); do
             case " $* " in
             *" $included "*) ;;
