@@ -6,9 +6,9 @@
  *     loss = log(W / P) = log1p((1/P) sum over pairs of expm1(-2 d2))
  *     dz_i = -(4/W) sum over j of w_ij (z_i - z_j)
  *
- * The second form of the loss is the one computed: features of an untrained encoder are nearly collinear,
- * so d2 may be 1e-6 and the loss -2e-6; the plain form would keep ten digits fewer. Everything is in
- * double and rounded once.
+ * Features of an untrained encoder are nearly collinear, so d2 may be 1e-6 and the loss -2e-6: there the
+ * second form keeps ten digits more. Rows far apart, off the unit sphere, want the first: log1p near -1
+ * would see nothing of a W below 1e-16 P. The mean decides. Everything is in double and rounded once.
  *
  * Shapes. z [..,D] -> [1]; 0 with zero gradient for fewer than two rows, where there is no pair.
  *
@@ -25,6 +25,7 @@ typedef struct Pairs {
     int rows, D;
     const float *z;   /* [rows,D] */
     double *excess;   /* [rows]: sum over later rows of w - 1 */
+    double *weight;   /* [rows]: sum over later rows of w */
     double factor;    /* -(4/W) dloss */
     double *gradient; /* [workers][D] */
     size_t stride;    /* doubles between two workers' rows */
@@ -52,11 +53,15 @@ static void forward_task(void *context, int i, int worker)
 {
     (void)worker;
     const Pairs *const f = context;
-    double sum = 0;
-    for (int j = i + 1; j < f->rows; j++)
-        sum += expm1(
-            -2 * squared_distance(f->z + (ptrdiff_t)i * f->D, f->z + (ptrdiff_t)j * f->D, f->D));
-    f->excess[i] = sum;
+    double excess = 0, weight = 0;
+    for (int j = i + 1; j < f->rows; j++) {
+        const double exponent =
+            -2 * squared_distance(f->z + (ptrdiff_t)i * f->D, f->z + (ptrdiff_t)j * f->D, f->D);
+        excess += expm1(exponent);
+        weight += exp(exponent);
+    }
+    f->excess[i] = excess;
+    f->weight[i] = weight;
 }
 
 Tensor *op_uniformity(Tape *tape, Tensor *z)
@@ -69,18 +74,21 @@ Tensor *op_uniformity(Tape *tape, Tensor *z)
         op_keep(tape, node, z);
         saved = op_save(tape, node, sizeof(double) / sizeof(float));
     }
-    f.excess = arena_alloc(tape_arena(tape), (size_t)f.rows * sizeof *f.excess);
+    f.excess = arena_alloc(tape_arena(tape), 2 * (size_t)f.rows * sizeof *f.excess);
+    f.weight = f.excess + f.rows;
     if (!tape_is_planning(tape)) {
         f.z = tensor_f32(z);
         threads_run(tape_threads(tape), f.rows, forward_task, &f);
         const double pairs = 0.5 * f.rows * (f.rows - 1.0);
-        double excess = 0;
-        for (int i = 0; i < f.rows; i++)
+        double excess = 0, W = 0;
+        for (int i = 0; i < f.rows; i++) {
             excess += f.excess[i];
-        const double W = pairs + excess;
+            W += f.weight[i];
+        }
         if (saved)
             memcpy(saved, &W, sizeof W);
-        *tensor_f32(y) = f.rows > 1 ? (float)log1p(excess / pairs) : 0;
+        const double loss = 2 * W > pairs ? log1p(excess / pairs) : log(W / pairs);
+        *tensor_f32(y) = f.rows > 1 ? (float)loss : 0;
     }
     arena_free(tape_arena(tape), f.excess);
     return y;

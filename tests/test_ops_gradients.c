@@ -127,11 +127,10 @@ static Tensor *build_alignment(const Case *c, Tape *tape, Tensor *const *in)
     return op_alignment(tape, in[0], some_labels);
 }
 
-/* The loss is near -20 for rows that are not on the sphere, so they are put there first. */
+/* option: factor in percent, which brings the rows to about the unit sphere, or far from it. */
 static Tensor *build_uniformity(const Case *c, Tape *tape, Tensor *const *in)
 {
-    (void)c;
-    return op_uniformity(tape, op_scale(tape, in[0], 0.2F));
+    return op_uniformity(tape, op_scale(tape, in[0], (float)c->option[0] / 100));
 }
 
 static Tensor *build_slerp(const Case *c, Tape *tape, Tensor *const *in)
@@ -192,8 +191,9 @@ static const Case cases[] = {
     {OP_CROSS_ENTROPY, "cross_entropy smoothed", build_cross_entropy, {10}, "3x3x4"},
     {OP_ALIGNMENT, "alignment", build_alignment, {0}, "9x5"},
     {OP_ALIGNMENT, "alignment of a pair", build_alignment, {0}, "3x1x4"},
-    {OP_UNIFORMITY, "uniformity", build_uniformity, {0}, "9x5"},
-    {OP_UNIFORMITY, "uniformity of a pair", build_uniformity, {0}, "2x11"},
+    {OP_UNIFORMITY, "uniformity", build_uniformity, {20}, "9x5"},
+    {OP_UNIFORMITY, "uniformity of a pair", build_uniformity, {20}, "2x11"},
+    {OP_UNIFORMITY, "uniformity far apart", build_uniformity, {200}, "3x11"},
     {OP_SLERP, "slerp", build_slerp, {0}, "7x9"},
 };
 
