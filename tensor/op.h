@@ -50,14 +50,8 @@ typedef union OpSettings {
         Activation activation;
     } linear;
     struct {
-        float eps;
-    } layer_norm;
-    struct {
         int heads;
     } attention;
-    struct {
-        int patch;
-    } patch_embed;
     struct {
         int token;
     } select_token;

@@ -63,7 +63,6 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
     Node *const node = op_record(tape, OP_LAYER_NORM, y, inputs, INPUTS);
     Forward f = {.rows = rows, .D = D, .eps = eps};
     if (node) {
-        node->settings.layer_norm.eps = eps;
         op_keep(tape, node, x);
         op_keep(tape, node, gamma);
         f.mean = op_save(tape, node, (size_t)rows);

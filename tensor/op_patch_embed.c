@@ -111,7 +111,6 @@ Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight)
     Tensor *const inputs[INPUTS] = {pixels, weight};
     Node *const node = op_record(tape, OP_PATCH_EMBED, y, inputs, INPUTS);
     if (node) {
-        node->settings.patch_embed.patch = f.P;
         if (weight->needs_grad)
             op_keep(tape, node, pixels);
         if (pixels->needs_grad)
