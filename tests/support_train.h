@@ -22,15 +22,16 @@ typedef struct SupportJob {
 VitConfig support_tiny_config(void);
 
 /*
- * Writes folder/data/{real,fake}/vNN/NNN.png, `videos` videos of each source with `frames` frames of noise of
- * `size` pixels whose colour depends on the label, and lists folder/train.txt (all videos but the last of each
- * source) and folder/val.txt (the last ones).
+ * Writes folder/data/{real,fake}/vNN/NNN.png, `videos` videos of each source with `frames` frames
+ * of noise of `size` pixels whose colour depends on the label, and lists folder/train.txt (all
+ * videos but the last of each source) and folder/val.txt (the last ones).
  */
 void support_write_frames(const char *folder, int videos, int frames, int size);
 
 /*
- * Opens a job over the frames in `folder`: recipe paper with batch 6, 2 epochs, memory for everything, then
- * `settings`, "key=value" words separated by spaces. The run goes to folder/`run`; NULL: nowhere.
+ * Opens a job over the frames in `folder`: recipe paper with batch 6, 2 epochs, memory for
+ * everything, then `settings`, "key=value" words separated by spaces. The run goes to folder/`run`;
+ * NULL: nowhere.
  */
 void support_job_open(SupportJob *job, const char *folder, const char *run, const VitConfig *config,
                       const char *settings);

@@ -1,6 +1,6 @@
 /*
- * test_objective.c - the loss of a whole batch: its parts against the formulas written out in double, SLERP's
- * draws, and the gradient along random directions.
+ * test_objective.c - the loss of a whole batch: its parts against the formulas written out in
+ * double, SLERP's draws, and the gradient along random directions.
  */
 #include "tests/support.h"
 
@@ -209,8 +209,8 @@ START_TEST(validation_sees_no_slerp)
 END_TEST
 
 /*
- * (L(f + h d) - L(f - h d)) / 2h against <dL/df, d>, for all weights on, slerp included. f32 losses of size 1 carry
- * 6e-8, so h = 1e-2 leaves 1e-5 of noise beside a curvature of about h^2.
+ * (L(f + h d) - L(f - h d)) / 2h against <dL/df, d>, for all weights on, slerp included. f32 losses
+ * of size 1 carry 6e-8, so h = 1e-2 leaves 1e-5 of noise beside a curvature of about h^2.
  */
 START_TEST(the_gradient_is_the_slope)
 {

@@ -1,6 +1,6 @@
 /*
- * test_stepper.c - the gradient of one step: the same bits however the batch is cut, shared and kept, within
- * the planned memory; and the choice of the plan itself.
+ * test_stepper.c - the gradient of one step: the same bits however the batch is cut, shared and
+ * kept, within the planned memory; and the choice of the plan itself.
  */
 #include "tests/support_train.h"
 
@@ -10,7 +10,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* Counts allocations of this process while `counting`; sanitizers bring an allocator of their own. */
+/*
+ * Counts allocations of this process while `counting`; sanitizers bring an allocator of their own.
+ */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define COUNTS_ALLOCATIONS 0
 #else
@@ -33,7 +35,9 @@ void *calloc(size_t count, size_t size)
 }
 #endif
 
-/* 65 tokens, so that the activations of a batch (18 MB) stand out against the rest of the process. */
+/*
+ * 65 tokens, so that the activations of a batch (18 MB) stand out against the rest of the process.
+ */
 enum { S = 64, P = 8, WIDTH = 64, BATCH = 16 };
 
 typedef struct Bench {
@@ -294,7 +298,7 @@ START_TEST(ready_features_give_the_same_gradient)
 }
 END_TEST
 
-/* ---- the choice of the plan, with a made-up need: 100 bytes an image at work, 50 an image kept ----- */
+/* ---- the choice of the plan: 100 bytes an image at work, 50 an image kept -------------------- */
 
 static Status made_up_need(void *context, int micro_batch, int kept, size_t *bytes, Error *error)
 {

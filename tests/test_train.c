@@ -1,6 +1,6 @@
 /*
- * test_train.c - whole runs: files, bits that do not depend on threads, workers and micro-batches, resume after
- * SIGKILL, and what a run refuses.
+ * test_train.c - whole runs: files, bits that do not depend on threads, workers and micro-batches,
+ * resume after SIGKILL, and what a run refuses.
  */
 #include "tests/support_folder.h"
 #include "tests/support_train.h"
@@ -167,7 +167,7 @@ START_TEST(bits_do_not_depend_on_threads_workers_and_micro_batches)
 }
 END_TEST
 
-/* ---- stopping and going on ------------------------------------------------------------------------ */
+/* ---- stopping and going on ------------------------------------------------------------------- */
 
 /* Told after every step: stops the run, kills the process, or takes its time. */
 typedef struct Watcher {
@@ -215,7 +215,10 @@ static Status run_watched(const char *run, const char *settings, bool resume, Wa
 START_TEST(a_stopped_run_goes_on_to_the_same_bits)
 {
     run_to_end("whole", "");
-    /* After step 3 (within an epoch), 4 (its last: validation is not begun), 5 and 8 (the last of all). */
+    /*
+     * After step 3 (within an epoch), 4 (its last: validation is not begun), 5 and 8 (the last of
+     * all).
+     */
     const int64_t stops[] = {3, 1, 1, 3};
     for (size_t i = 0; i < 4; i++) {
         Watcher watcher = {.stop_after = stops[i]};
@@ -328,7 +331,7 @@ START_TEST(damaged_files_of_a_run_are_told)
 }
 END_TEST
 
-/* ---- what a run refuses, and how it fails ------------------------------------------------------ */
+/* ---- what a run refuses, and how it fails ---------------------------------------------------- */
 
 START_TEST(a_loss_that_is_no_number_names_the_step_and_the_files)
 {
@@ -412,7 +415,7 @@ START_TEST(a_full_disk_keeps_the_old_checkpoint)
 }
 END_TEST
 
-/* ---- variants of a run ------------------------------------------------------------------------------ */
+/* ---- variants of a run ----------------------------------------------------------------------- */
 
 START_TEST(a_dry_run_forecasts_and_writes_nothing)
 {

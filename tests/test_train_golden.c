@@ -38,7 +38,9 @@ static void write_frames(void)
     fclose(list);
 }
 
-/* The head of make_train.py: U(-1/sqrt(D), 1/sqrt(D)) with 24 bits, from SplitMix64 seeded with 7. */
+/*
+ * The head of make_train.py: U(-1/sqrt(D), 1/sqrt(D)) with 24 bits, from SplitMix64 seeded with 7.
+ */
 static void draw_head(VitHead *head, int width)
 {
     uint64_t random = 7;

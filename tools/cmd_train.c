@@ -1,8 +1,9 @@
 /*
  * cmd_train.c - lnclip train: LN-tunes a model on lists of face frames.
  *
- * Everything that can be known to fail is found before the model is loaded: the recipe, the lists with all
- * missing files, the folder of the run. What training itself does is told in train/train.c.
+ * Everything that can be known to fail is found before the model is loaded: the recipe, the lists
+ * with all missing files, the folder of the run. What training itself does is told in
+ * train/train.c.
  */
 #include "tools/cli.h"
 #include "tools/cli_lists.h"
@@ -32,7 +33,7 @@ typedef struct Training {
     CliProgress progress;
 } Training;
 
-/* ---- recipe ---------------------------------------------------------------------------------------------- */
+/* ---- recipe ---------------------------------------------------------------------------------- */
 
 /* The base: a built-in recipe or a file; of a run to resume that of the run; else paper. */
 static Status base_recipe(Training *training, Error *error)
@@ -73,7 +74,7 @@ static Status resolve_recipe(Training *training, Error *error)
     return train_recipe_check(recipe, error);
 }
 
-/* ---- what is told before the first step --------------------------------------------------------------- */
+/* ---- what is told before the first step ------------------------------------------------------ */
 
 static void tell_lists(const Training *training)
 {
@@ -125,7 +126,7 @@ static void show_plan(void *context, const TrainPlan *plan)
                  plan->micro_batches, plan->micro_batch, plan->kept);
 }
 
-/* ---- what is told during the run ---------------------------------------------------------------------- */
+/* ---- what is told during the run ------------------------------------------------------------- */
 
 static void show_progress(void *context, const TrainProgress *progress)
 {
@@ -206,7 +207,7 @@ static void tell_result(const Training *training, const TrainResult *result)
              cli_duration(result->seconds), cli_bytes(train_peak_bytes()));
 }
 
-/* ---- the run -------------------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 /* The lists, united and cut to `frames` of each video. */
 static Status read_lists(Training *training, Error *error)

@@ -1,8 +1,8 @@
 /*
  * checkpoint.c - see checkpoint.h.
  *
- * transfer_state lists the numbers of a TrainState once, for writing and for reading. They are stored as
- * doubles, which hold the counts exactly below 2^53.
+ * transfer_state lists the numbers of a TrainState once, for writing and for reading. They are
+ * stored as doubles, which hold the counts exactly below 2^53.
  */
 #include "train/checkpoint.h"
 
@@ -233,17 +233,18 @@ static Status read_file(const SafeTensors *file, TrainState *state, VitTuned *tu
     Transfer transfer = {.reading = true, .valid = true};
     memcpy(transfer.numbers, progress->data, sizeof transfer.numbers);
     transfer_state(&transfer, &read);
-    if (!transfer.valid)
-        return error_set(
-            error, STATUS_FAILED,
-            "%s: tensor progress holds no counts; the file is damaged, start a new run",
-            safetensors_path(file));
+    int64_t optimizer_steps;
+    memcpy(&optimizer_steps, steps->data, sizeof optimizer_steps);
+    if (!transfer.valid || optimizer_steps != read.step)
+        return error_set(error, STATUS_FAILED,
+                         "%s: its counts make no sense; the file is damaged, start a new run",
+                         safetensors_path(file));
     *state = read;
     memcpy(tuned->values, values->data, count * sizeof(float));
     memcpy(optimizer->first, first->data, count * sizeof(float));
     if (optimizer->second)
         memcpy(optimizer->second, second->data, count * sizeof(float));
-    memcpy(&optimizer->steps, steps->data, sizeof optimizer->steps);
+    optimizer->steps = optimizer_steps;
     return STATUS_OK;
 }
 

@@ -1,8 +1,9 @@
 /*
  * checkpoint.h - state.safetensors: all that a run needs to go on to the same bits.
  *
- * It holds no wall-clock time and nothing that depends on threads, workers or memory, so two runs of the
- * same recipe leave the same file. Written beside, synced, renamed: a crash or a full disk leaves the old one.
+ * It holds no wall-clock time and nothing that depends on threads, workers or memory, so two runs
+ * of the same recipe leave the same file. Written beside, synced, renamed: a crash or a full disk
+ * leaves the old one.
  */
 #ifndef LNCLIP_TRAIN_CHECKPOINT_H
 #define LNCLIP_TRAIN_CHECKPOINT_H
@@ -13,8 +14,8 @@
 
 /* Where a run stands. */
 typedef struct TrainState {
-    int64_t step; /* completed steps */
-    int epoch; /* the epoch under way: all before it are closed, with their row and adapters written */
+    int64_t step;    /* completed steps */
+    int epoch;       /* under way: all before it are closed, their row and adapters written */
     double loss_sum; /* of the steps of this epoch */
     int64_t loss_steps;
     int since_best; /* closed epochs since the best one */
@@ -31,9 +32,9 @@ Status train_state_write(const TrainState *state, const VitTuned *tuned,
                          const char *path, Error *error);
 
 /*
- * Reads it back into *state, tuned->values and *optimizer. STATUS_FAILED, leaving all of them as they
- * were, for a damaged file, another base model, other lists, or another set of what trains. *decoders_differ
- * tells that the images were decoded by other libraries then.
+ * Reads it back into *state, tuned->values and *optimizer. STATUS_FAILED, leaving all of them as
+ * they were, for a damaged file, another base model, other lists, or another set of what trains.
+ * *decoders_differ tells that the images were decoded by other libraries then.
  */
 Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *optimizer,
                         const TrainOrigin *origin, const char *path, bool *decoders_differ,

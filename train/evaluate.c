@@ -1,8 +1,8 @@
 /*
  * evaluate.c - see evaluate.h.
  *
- * Features stay [B,1,D] on their way through the head, so that operations see one sample an image and
- * compute each as if it were alone.
+ * Features stay [B,1,D] on their way through the head, so that operations see one sample an image
+ * and compute each as if it were alone.
  */
 #include "train/evaluate.h"
 
@@ -125,7 +125,9 @@ static Status scorer_tape(Scorer *scorer, Error *error)
     return STATUS_OK;
 }
 
-/* Bytes of arena for batches of up to `batch_size`: the last one may be short, so each size counts. */
+/*
+ * Bytes of arena for batches of up to `batch_size`: the last one may be short, so each size counts.
+ */
 static Status scorer_measure(const Scorer *like, int batch_size, int last, size_t *bytes,
                              Error *error)
 {
@@ -232,7 +234,10 @@ Status train_score(const Vit *vit, VitHead *head, const DataList *list, int firs
     return status;
 }
 
-/* All rows through the head, FEATURES_AT_ONCE at a time; when planning, only the shape of one such group. */
+/*
+ * All rows through the head, FEATURES_AT_ONCE at a time; when planning, only the shape of one such
+ * group.
+ */
 static Status score_features(Arena *arena, VitHead *head, const float *features, const int *labels,
                              int count, Threads *threads, const Rows *all, Error *error)
 {

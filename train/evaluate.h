@@ -1,7 +1,8 @@
 /*
  * evaluate.h - scoring frames: the encoder and head without gradients.
  *
- * A frame's feature and probability depend on the frame alone: not on its batch, nor on threads or workers.
+ * A frame's feature and probability depend on the frame alone: not on its batch, nor on threads or
+ * workers.
  */
 #ifndef LNCLIP_TRAIN_EVALUATE_H
 #define LNCLIP_TRAIN_EVALUATE_H
@@ -22,8 +23,8 @@ typedef struct TrainScoring {
     void (*unreadable)(void *context, const DataFrame *frame, const Error *error);
     void *context;
     float *cross_entropy; /* NULL, or [count] to be filled with -log softmax(logits)[label] */
-    Arena *
-        arena; /* NULL, or an empty arena to work in (used if large enough), empty again afterwards */
+    /* NULL, or an empty arena to work in, used if it is large enough, and empty again afterwards. */
+    Arena *arena;
 } TrainScoring;
 
 /* batch_size 8, one worker, everything else off. */
@@ -33,18 +34,19 @@ TrainScoring train_scoring_defaults(void);
 DataLoaderSettings train_scoring_loader(const TrainScoring *scoring, const VitConfig *config);
 
 /*
- * Scores frames [first, list->count) in list order. features: NULL, or [count,D] filled with the pooled
- * feature; probabilities: NULL, or [count,2] filled with softmax(logits). head may be NULL
+ * Scores frames [first, list->count) in list order. features: NULL, or [count,D] filled with the
+ * pooled feature; probabilities: NULL, or [count,2] filled with softmax(logits). head may be NULL
  * when probabilities and scoring->cross_entropy are. All arrays are indexed by frame; rows before
- * `first` are left alone. STATUS_INTERRUPTED if stopped, STATUS_FAILED for an unreadable frame unless tolerant.
+ * `first` are left alone. STATUS_INTERRUPTED if stopped, STATUS_FAILED for an unreadable frame
+ * unless tolerant.
  */
 Status train_score(const Vit *vit, VitHead *head, const DataList *list, int first,
                    const TrainScoring *scoring, Threads *threads, float *features,
                    float *probabilities, Error *error);
 
 /*
- * The head alone over ready features [count,D]: what train_score would give, to the bit. probabilities
- * [count,2]; cross_entropy: NULL, or [count], for labels [count].
+ * The head alone over ready features [count,D]: what train_score would give, to the bit.
+ * probabilities [count,2]; cross_entropy: NULL, or [count], for labels [count].
  */
 Status train_score_features(VitHead *head, const float *features, const int *labels, int count,
                             Threads *threads, float *probabilities, float *cross_entropy,

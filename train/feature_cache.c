@@ -50,7 +50,10 @@ static bool take(const SafeTensors *file, const char *name, const Vit *vit, cons
     return true;
 }
 
-/* False if there is no file, or one of another origin: then it is made anew, for it costs only time. */
+/*
+ * False if there is no file, or one of another origin: then it is made anew, for it costs only
+ * time.
+ */
 static bool read_cache(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
                        const DataList *val, const TrainOrigin *origin, const char *path)
 {

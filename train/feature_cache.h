@@ -1,9 +1,9 @@
 /*
  * feature_cache.h - the features of a frozen encoder, computed once instead of in every epoch.
  *
- * Valid when nothing in the encoder trains and nothing changes the images (tune = none, augment = off): then
- * a frame has one feature for the whole run. The run keeps it as features.safetensors, so that --resume
- * need not compute it again.
+ * Valid when nothing in the encoder trains and nothing changes the images (tune = none, augment =
+ * off): then a frame has one feature for the whole run. The run keeps it as features.safetensors,
+ * so that --resume need not compute it again.
  */
 #ifndef LNCLIP_TRAIN_FEATURE_CACHE_H
 #define LNCLIP_TRAIN_FEATURE_CACHE_H
@@ -20,9 +20,10 @@ typedef struct TrainFeatureCache {
 size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const DataList *val);
 
 /*
- * Fills the cache: from folder/features.safetensors if that holds the features of the same origin (encoder,
- * lists, decoders), else by running the encoder over both lists, and then writes that file. folder may be
- * NULL: nothing is read or written. *from_file tells which. STATUS_INTERRUPTED if stopped.
+ * Fills the cache: from folder/features.safetensors if that holds the features of the same origin
+ * (encoder, lists, decoders), else by running the encoder over both lists, and then writes that
+ * file. folder may be NULL: nothing is read or written. *from_file tells which. STATUS_INTERRUPTED
+ * if stopped.
  */
 Status train_feature_cache_fill(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
                                 const DataList *val, const TrainOrigin *origin, const char *folder,

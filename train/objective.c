@@ -1,8 +1,8 @@
 /*
  * objective.c - see objective.h.
  *
- * SLERP's draws belong to (seed, step, class) and to the order of the batch: every pass over the batch,
- * whatever the micro-batch, and every resumed run sees the same partners and t.
+ * SLERP's draws belong to (seed, step, class) and to the order of the batch: every pass over the
+ * batch, whatever the micro-batch, and every resumed run sees the same partners and t.
  */
 #include "train/objective.h"
 
@@ -39,8 +39,8 @@ void train_objective_destroy(TrainObjective *objective)
 }
 
 /*
- * Pairs the rows of each class that has at least two with a permutation of the class, and draws t for
- * each. A class of one keeps its row as it is. reference: arXiv 2503.19683, section 3 (SLERP).
+ * Pairs the rows of each class that has at least two with a permutation of the class, and draws t
+ * for each. A class of one keeps its row as it is. reference: arXiv 2503.19683, section 3 (SLERP).
  */
 static void draw_partners(TrainObjective *objective, const int *labels, int N, int64_t step)
 {
@@ -62,7 +62,10 @@ static void draw_partners(TrainObjective *objective, const int *labels, int N, i
     }
 }
 
-/* sum + weight * part; a weight of 0 leaves the part out of the graph, so nothing flows back into it. */
+/*
+ * sum + weight * part; a weight of 0 leaves the part out of the graph, so nothing flows back into
+ * it.
+ */
 static Tensor *add_part(Tape *tape, Tensor *sum, Tensor *part, double weight)
 {
     if (weight == 0)

@@ -29,7 +29,9 @@ static int micro_batches(const TrainPlanLimits *limits, int micro_batch)
     return (limits->batch_size + micro_batch - 1) / micro_batch;
 }
 
-/* The largest micro-batch, from the preferred one down, whose own step fits with nothing else kept. */
+/*
+ * The largest micro-batch, from the preferred one down, whose own step fits with nothing else kept.
+ */
 static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
                                  TrainMeasure measure, void *context, Error *error)
 {
@@ -59,9 +61,9 @@ static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
 }
 
 /*
- * How many micro-batches can keep their activations. The need grows evenly with their number, so two measurements
- * give an estimate, which is then measured itself and lowered until it fits: measuring a whole batch
- * that is far too large would take longer than it is worth.
+ * How many micro-batches can keep their activations. The need grows evenly with their number, so
+ * two measurements give an estimate, which is then measured itself and lowered until it fits:
+ * measuring a whole batch that is far too large would take longer than it is worth.
  */
 static Status choose_kept(TrainPlan *plan, const TrainPlanLimits *limits, TrainMeasure measure,
                           void *context, Error *error)

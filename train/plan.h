@@ -1,9 +1,9 @@
 /*
  * plan.h - where the memory of a training process goes, and what fits into its budget.
  *
- * The budget is for the whole process: mapped model pages, training state, step, batches in flight. The
- * two numbers that can give way are the images encoded at once and how many micro-batches keep their
- * activations between the phases of a step (stepper.h); neither changes a bit of the result.
+ * The budget is for the whole process: mapped model pages, training state, step, batches in flight.
+ * The two numbers that can give way are the images encoded at once and how many micro-batches keep
+ * their activations between the phases of a step (stepper.h); neither changes a bit of the result.
  */
 #ifndef LNCLIP_TRAIN_PLAN_H
 #define LNCLIP_TRAIN_PLAN_H
@@ -42,9 +42,10 @@ typedef Status (*TrainMeasure)(void *context, int micro_batch, int kept, size_t 
                                Error *error);
 
 /*
- * Fills micro_batch, micro_batches, kept, forward_twice, step and total of *plan, whose other sizes and
- * budget are given. A chosen micro_batch is the preferred one, halved until its activations fit; then as many
- * micro-batches as fit keep theirs. STATUS_FAILED, with the smallest sufficient `memory`, if nothing fits.
+ * Fills micro_batch, micro_batches, kept, forward_twice, step and total of *plan, whose other sizes
+ * and budget are given. A chosen micro_batch is the preferred one, halved until its activations
+ * fit; then as many micro-batches as fit keep theirs. STATUS_FAILED, with the smallest sufficient
+ * `memory`, if nothing fits.
  */
 Status train_plan_choose(TrainPlan *plan, const TrainPlanLimits *limits, TrainMeasure measure,
                          void *context, Error *error);

@@ -23,7 +23,10 @@ static bool changes_nothing(const char *line)
     return false;
 }
 
-/* The recipe as in recipe.txt, without the keys that change nothing; free() it. NULL without memory. */
+/*
+ * The recipe as in recipe.txt, without the keys that change nothing; free() it. NULL without
+ * memory.
+ */
 static char *recipe_text(const TrainRecipe *recipe)
 {
     char *all = NULL;

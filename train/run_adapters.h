@@ -1,8 +1,9 @@
 /*
- * run_adapters.h - the adapters that a run leaves: last, best, and those of the best epochs (`keep`).
+ * run_adapters.h - the adapters that a run leaves: last, best, and those of the best epochs
+ * (`keep`).
  *
- * What they say about themselves depends on the recipe and the data alone, never on the clock or on threads,
- * workers, memory and micro_batch: two runs of one recipe leave the same bytes.
+ * What they say about themselves depends on the recipe and the data alone, never on the clock or on
+ * threads, workers, memory and micro_batch: two runs of one recipe leave the same bytes.
  */
 #ifndef LNCLIP_TRAIN_RUN_ADAPTERS_H
 #define LNCLIP_TRAIN_RUN_ADAPTERS_H
@@ -25,9 +26,9 @@ Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folde
                                Error *error);
 
 /*
- * Writes folder/epoch-NNN.safetensors for the epoch just closed if it is among the recipe->keep best of
- * `values` [epochs], the monitor of all closed epochs, and removes those that no longer are. Of equal values the
- * earlier epoch is better.
+ * Writes folder/epoch-NNN.safetensors for the epoch just closed if it is among the recipe->keep
+ * best of `values` [epochs], the monitor of all closed epochs, and removes those that no longer
+ * are. Of equal values the earlier epoch is better.
  */
 Status train_run_adapters_keep(const TrainRunAdapter *adapter, const char *folder,
                                const double *values, int epochs, Error *error);

@@ -19,7 +19,10 @@ static const char *const run_names[] = {"recipe.txt",       "steps.csv",
                                         "epochs.csv",       "last.safetensors",
                                         "best.safetensors", "state.safetensors"};
 
-/* 100 bytes a row and ten million rows: far beyond any run, and a bound on what a wrong file can cost. */
+/*
+ * 100 bytes a row and ten million rows: far beyond any run, and a bound on what a wrong file can
+ * cost.
+ */
 static const size_t CSV_LIMIT = (size_t)1 << 30;
 
 bool train_run_exists(const char *folder)
@@ -66,8 +69,8 @@ static Status open_both(TrainRunFiles *files, Error *error)
 }
 
 /*
- * How many bytes of a CSV file belong to its header and the complete rows numbered (in their first column)
- * 0, 1, ... below `rows`. *found is the number of such rows.
+ * How many bytes of a CSV file belong to its header and the complete rows numbered (in their first
+ * column) 0, 1, ... below `rows`. *found is the number of such rows.
  */
 static size_t kept_bytes(const char *content, size_t size, size_t header, int64_t rows,
                          int64_t *found)

@@ -1,9 +1,10 @@
 /*
- * run_files.h - the readable files of a run: recipe.txt, steps.csv, epochs.csv. See docs/formats.md.
+ * run_files.h - the readable files of a run: recipe.txt, steps.csv, epochs.csv. See
+ * docs/formats.md.
  *
- * Rows are appended and handed to the system at once; the checkpoint is written after them. So on resume the
- * files hold at least the rows the checkpoint knows, and what is newer (also a row cut off in the
- * middle) is removed.
+ * Rows are appended and handed to the system at once; the checkpoint is written after them. So on
+ * resume the files hold at least the rows the checkpoint knows, and what is newer (also a row cut
+ * off in the middle) is removed.
  */
 #ifndef LNCLIP_TRAIN_RUN_FILES_H
 #define LNCLIP_TRAIN_RUN_FILES_H
@@ -30,21 +31,24 @@ typedef struct TrainStepRow {
 bool train_run_exists(const char *folder);
 
 /*
- * Starts the files of a new run in `folder`, which is made if need be. STATUS_FAILED if it holds a run
- * already. Close with train_run_files_close.
+ * Starts the files of a new run in `folder`, which is made if need be. STATUS_FAILED if it holds a
+ * run already. Close with train_run_files_close.
  */
 Status train_run_files_create(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
                               Error *error);
 
 /*
- * Takes up the files of a run that has completed `steps` steps and `epochs` epochs: newer rows are cut,
- * recipe.txt is written anew (threads, workers, memory and micro_batch may differ). STATUS_FAILED for a file that
- * lacks an older row.
+ * Takes up the files of a run that has completed `steps` steps and `epochs` epochs: newer rows are
+ * cut, recipe.txt is written anew (threads, workers, memory and micro_batch may differ).
+ * STATUS_FAILED for a file that lacks an older row.
  */
 Status train_run_files_resume(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
                               int64_t steps, int epochs, Error *error);
 
-/* STATUS_FAILED if the recipe in the folder, if there is one, differs from `recipe` (train_recipe_same). */
+/*
+ * STATUS_FAILED if the recipe in the folder, if there is one, differs from `recipe`
+ * (train_recipe_same).
+ */
 Status train_run_files_check_recipe(const char *folder, const TrainRecipe *recipe, Error *error);
 
 /* Appends a row. STATUS_FAILED if it cannot be written (a full disk). */
@@ -52,8 +56,8 @@ Status train_run_files_step(TrainRunFiles *files, const TrainStepRow *row, Error
 Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error *error);
 
 /*
- * The column `name` of all rows of epochs.csv: *values [*count], owned by the caller; free(). Asserts that there is
- * such a column.
+ * The column `name` of all rows of epochs.csv: *values [*count], owned by the caller; free().
+ * Asserts that there is such a column.
  */
 Status train_run_files_column(const TrainRunFiles *files, const char *name, double **values,
                               int *count, Error *error);

@@ -1,10 +1,10 @@
 /*
  * stepper.c - see stepper.h.
  *
- * A Workspace is an arena and the tapes over it. There is one with memory, in which steps run, and for a
- * moment a measuring one whenever a size has to be planned: the very same run() goes over both, so what was
- * measured is what is used. A micro-batch that keeps its activations owns a tape; all others take turns on the
- * last one.
+ * A Workspace is an arena and the tapes over it. There is one with memory, in which steps run, and
+ * for a moment a measuring one whenever a size has to be planned: the very same run() goes over
+ * both, so what was measured is what is used. A micro-batch that keeps its activations owns a tape;
+ * all others take turns on the last one.
  *
  * Gradients of parameters are added up image by image, in order, inside the operations; phase 2
  * therefore visits the micro-batches in the order of the batch, whichever of them kept their tapes.
@@ -24,12 +24,15 @@
 enum { ENOUGH_ROWS = 2048 };
 
 /*
- * What the process grows by besides what is planned: packing buffers of the matrix library, stacks, stdio. Per
- * thread, measured with OpenBLAS 0.3.21, which touches this much of its buffers in ViT-L/14's products.
+ * What the process grows by besides what is planned: packing buffers of the matrix library, stacks,
+ * stdio. Per thread, measured with OpenBLAS 0.3.21, which touches this much of its buffers in
+ * ViT-L/14's products.
  */
 static const size_t GROWTH_PER_THREAD = (size_t)8 << 20;
 
-/* What one operation of a tape takes in its tables: a value, a node and room for a leaf's gradient. */
+/*
+ * What one operation of a tape takes in its tables: a value, a node and room for a leaf's gradient.
+ */
 enum { OPERATION_BYTES = 320 };
 
 typedef struct Piece { /* a micro-batch under way */
@@ -137,7 +140,10 @@ static Status workspace_create(Workspace *work, const TrainStepper *stepper, Are
     return status;
 }
 
-/* Runs the encoder over one micro-batch. `pixels` of the whole batch are not looked at when planning. */
+/*
+ * Runs the encoder over one micro-batch. `pixels` of the whole batch are not looked at when
+ * planning.
+ */
 static void piece_forward(TrainStepper *stepper, Workspace *work, Piece *piece,
                           const uint8_t *pixels, bool recording)
 {
@@ -222,7 +228,10 @@ static void pass(TrainStepper *stepper, const Workspace *work, const Piece *piec
                        stepper->encoder_trains ? 2 * batch : batch);
 }
 
-/* Both phases over a batch, or, in a measuring workspace, over its shape (then pixels and labels are NULL). */
+/*
+ * Both phases over a batch, or, in a measuring workspace, over its shape (then pixels and labels
+ * are NULL).
+ */
 static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch, int64_t step,
                   volatile sig_atomic_t *stop, TrainLosses *losses, Error *error)
 {
@@ -287,7 +296,10 @@ static Status measure_batch(void *context, int micro_batch, int kept, size_t *by
     return measure(stepper, stepper->recipe->batch_size, micro_batch, kept, bytes, error);
 }
 
-/* Plans a batch shorter than the whole one, the first time it comes, and grows the arena if it must. */
+/*
+ * Plans a batch shorter than the whole one, the first time it comes, and grows the arena if it
+ * must.
+ */
 static Status plan_count(TrainStepper *stepper, int count, Error *error)
 {
     assert(count >= 1 && count <= stepper->recipe->batch_size);

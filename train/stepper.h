@@ -1,11 +1,11 @@
 /*
  * stepper.h - one optimizer step's gradient, in two phases, within a memory budget.
  *
- * Phase 1 runs the encoder forward micro-batch by micro-batch and gathers the features of the whole batch.
- * The objective, on a tape of its own, yields the loss and its gradient with respect to the features.
- * Phase 2 takes each micro-batch backward from its rows of that gradient. Micro-batches whose activations
- * the budget holds keep their tapes and need no second forward; for the others the forward runs again.
- * Neither that choice, nor the size of a micro-batch, changes a bit.
+ * Phase 1 runs the encoder forward micro-batch by micro-batch and gathers the features of the whole
+ * batch. The objective, on a tape of its own, yields the loss and its gradient with respect to the
+ * features. Phase 2 takes each micro-batch backward from its rows of that gradient. Micro-batches
+ * whose activations the budget holds keep their tapes and need no second forward; for the others
+ * the forward runs again. Neither that choice, nor the size of a micro-batch, changes a bit.
  */
 #ifndef LNCLIP_TRAIN_STEPPER_H
 #define LNCLIP_TRAIN_STEPPER_H
@@ -20,10 +20,11 @@
 typedef struct TrainStepper TrainStepper;
 
 /*
- * Plans (by running the step's own code on shapes alone) and allocates. recipe->micro_batch = 0 lets plan.h
- * choose. `other_bytes` is what the caller holds beside it: loaders, cached features. STATUS_FAILED, with
- * the smallest sufficient `memory`, if even one image does not fit. All arguments are borrowed until
- * train_stepper_destroy. With a frozen encoder (tune = none) no activations are kept at all.
+ * Plans (by running the step's own code on shapes alone) and allocates. recipe->micro_batch = 0
+ * lets plan.h choose. `other_bytes` is what the caller holds beside it: loaders, cached features.
+ * STATUS_FAILED, with the smallest sufficient `memory`, if even one image does not fit. All
+ * arguments are borrowed until train_stepper_destroy. With a frozen encoder (tune = none) no
+ * activations are kept at all.
  */
 Status train_stepper_create(TrainStepper **stepper, const Vit *vit, VitHead *head, VitTuned *tuned,
                             const TrainRecipe *recipe, Threads *threads, size_t other_bytes,
@@ -35,10 +36,11 @@ void train_stepper_destroy(TrainStepper *stepper);
 const TrainPlan *train_stepper_plan(const TrainStepper *stepper);
 
 /*
- * Gradient of one batch: zeroes tuned->grads, fills them, and *losses. `step` selects slerp's draws. `stop`
- * (may be NULL) is looked at between micro-batches: STATUS_INTERRUPTED then, nothing to be used. Non-finite
- * losses are returned as they are: the caller decides. Allocates nothing, except in the first batch shorter
- * than the planned one: a batch of another size is planned once too, and the arena grown if it must be.
+ * Gradient of one batch: zeroes tuned->grads, fills them, and *losses. `step` selects slerp's
+ * draws. `stop` (may be NULL) is looked at between micro-batches: STATUS_INTERRUPTED then, nothing
+ * to be used. Non-finite losses are returned as they are: the caller decides. Allocates nothing,
+ * except in the first batch shorter than the planned one: a batch of another size is planned once
+ * too, and the arena grown if it must be.
  */
 Status train_stepper_gradient(TrainStepper *stepper, const DataBatch *batch, int64_t step,
                               volatile sig_atomic_t *stop, TrainLosses *losses, Error *error);
@@ -57,8 +59,8 @@ typedef struct TrainStepTimes {
 const TrainStepTimes *train_stepper_times(const TrainStepper *stepper);
 
 /*
- * Has `watch` called after each micro-batch of a phase, with the images that have passed and those that pass in
- * all (each twice, forward and backward; once with a frozen encoder). NULL: nobody.
+ * Has `watch` called after each micro-batch of a phase, with the images that have passed and those
+ * that pass in all (each twice, forward and backward; once with a frozen encoder). NULL: nobody.
  */
 void train_stepper_watch(TrainStepper *stepper, void (*watch)(void *context, int done, int total),
                          void *context);
@@ -70,7 +72,8 @@ Arena *train_stepper_arena(TrainStepper *stepper);
 bool train_encoder_trains(const VitTuned *tuned, const VitHead *head);
 
 /*
- * pixels [count,S,S,3] 8-bit -> out [count,3,S,S], normalised as `config` says, image by image on `threads`.
+ * pixels [count,S,S,3] 8-bit -> out [count,3,S,S], normalised as `config` says, image by image on
+ * `threads`.
  */
 void train_normalize(const VitConfig *config, const uint8_t *pixels, int count, Threads *threads,
                      float *out);

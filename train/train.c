@@ -5,18 +5,19 @@
  *     close_epoch   encoder -> scores -> metrics -> adapters
  *     train_run     what comes before the first step and after the last
  *
- * A frame's way into a step: the loader decodes, augments, resizes and crops it (data/loader.h); the stepper
- * normalises it and runs it through the encoder to its feature (train/stepper.h, vit/vit.h); the
- * objective puts the features of the batch on the unit sphere, through the head, and compares them with
- * their labels (train/objective.h); the tape takes the loss back to the LayerNorms (tensor/tape.h); the optimizer moves them
- * (train/optimizer.h).
+ * A frame's way into a step: the loader decodes, augments, resizes and crops it (data/loader.h);
+ * the stepper normalises it and runs it through the encoder to its feature (train/stepper.h,
+ * vit/vit.h); the objective puts the features of the batch on the unit sphere, through the head,
+ * and compares them with their labels (train/objective.h); the tape takes the loss back to the
+ * LayerNorms (tensor/tape.h); the optimizer moves them (train/optimizer.h).
  *
- * What is on the disk is always a run that can go on: rows first, adapters next, and state.safetensors
- * last, which alone says how far the run is.
+ * What is on the disk is always a run that can go on: rows first, adapters next, and
+ * state.safetensors last, which alone says how far the run is.
  */
 #include "train/train.h"
 
 #include "tensor/file.h"
+#include "train/batches.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/feature_cache.h"
@@ -30,7 +31,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Most images that validation decodes at once: beyond it nothing gets faster, and the loader holds them all. */
+/*
+ * Most images that validation decodes at once: more are no faster, and the loader would hold them
+ * all.
+ */
 enum { VALIDATION_BATCH = 32 };
 
 typedef struct Run {
@@ -42,19 +46,16 @@ typedef struct Run {
     TrainRunFiles files;
     TrainState state;
 
-    /* Batches come from the loader, or as ready features from the cache of a frozen encoder. */
     DataLoaderSettings loading;
-    DataLoader *loader;
-    bool cached;
+    bool cached; /* the encoder is frozen and nothing changes the images: features are ready */
     TrainFeatureCache cache;
-    int *order;            /* [train->count] of the epoch under way */
-    float *batch_features; /* [batch_size,D] */
-    int *batch_labels;     /* [batch_size] */
+    TrainBatches batches;
 
-    double started, epoch_started; /* seconds of the monotonic clock */
-    double validation_seconds;     /* of the last validation */
-    int64_t first_step;            /* of this session */
-    const char *phase;             /* for the progress of scoring */
+    double epoch_started;      /* seconds of train_clock */
+    double step_seconds;       /* spent in the steps of this session */
+    double validation_seconds; /* of the last validation */
+    int64_t first_step;        /* of this session */
+    const char *phase;         /* for the progress of scoring */
     bool torn; /* between a change and its row or file: what is in memory must not be saved now */
 } Run;
 
@@ -70,42 +71,22 @@ static void warning(const TrainJob *job, const char *text)
         job->warning(job->context, text);
 }
 
-/* ---- One step ------------------------------------------------------------------------------------------ */
-
-/* The next batch of the epoch from the cache: the same frames in the same order as the loader's. */
-static void next_cached(Run *run, DataBatch *batch)
-{
-    const DataList *const list = run->job->train;
-    const int64_t batch_size = run->job->recipe->batch_size;
-    const size_t D = (size_t)run->job->vit->config.width;
-    const int64_t first = run->state.step % run->steps_per_epoch * batch_size;
-    *batch = (DataBatch){
-        .count = (int)(list->count - first < batch_size ? list->count - first : batch_size),
-        .index = run->order + first,
-        .labels = run->batch_labels,
-    };
-    for (int i = 0; i < batch->count; i++) {
-        const int frame = batch->index[i];
-        run->batch_labels[i] = list->frames[frame].label;
-        memcpy(run->batch_features + (size_t)i * D, run->cache.train + (size_t)frame * D,
-               D * sizeof(float));
-    }
-}
+/* ---- One step -------------------------------------------------------------------------------- */
 
 /* Fetches the next batch and fills the gradient of everything that trains. */
 static Status batch_gradient(Run *run, DataBatch *batch, TrainLosses *losses, Error *error)
 {
     const int64_t step = run->state.step;
-    if (run->cached) {
-        if (run->job->stop && *run->job->stop)
-            return error_set(error, STATUS_INTERRUPTED,
-                             "training: stopped by a signal; go on with --resume");
-        next_cached(run, batch);
-        return train_stepper_gradient_cached(run->stepper, run->batch_features, batch->labels,
-                                             batch->count, step, losses, error);
-    }
-    TRY(data_loader_next(run->loader, batch, error));
-    return train_stepper_gradient(run->stepper, batch, step, run->job->stop, losses, error);
+    volatile sig_atomic_t *const stop = run->job->stop;
+    const float *features = NULL; /* [count,D] of a frozen encoder */
+    if (stop && *stop)
+        return error_set(error, STATUS_INTERRUPTED,
+                         "training: stopped by a signal; go on with --resume");
+    TRY(train_batches_next(&run->batches, batch, &features, error));
+    if (features)
+        return train_stepper_gradient_cached(run->stepper, features, batch->labels, batch->count,
+                                             step, losses, error);
+    return train_stepper_gradient(run->stepper, batch, step, stop, losses, error);
 }
 
 /* Names the step and the files of the batch whose loss or gradient is not a number. */
@@ -128,8 +109,7 @@ static void report_step(const Run *run, const TrainStepRow *row)
         return;
     const int64_t left = run->steps - run->state.step;
     const int64_t epochs_left = (left + run->steps_per_epoch - 1) / run->steps_per_epoch;
-    const double each =
-        (train_clock() - run->started) / (double)(run->state.step - run->first_step);
+    const double each = run->step_seconds / (double)(run->state.step - run->first_step);
     const TrainProgress progress = {
         .phase = "train",
         .epoch = row->epoch,
@@ -171,14 +151,16 @@ static Status one_step(Run *run, Error *error)
     run->torn = true;
     train_optimizer_step(&run->optimizer, job->tuned, lr);
 
+    const double seconds = train_clock() - started;
     const TrainStepRow row = {
         .step = run->state.step,
         .epoch = run->state.epoch,
         .lr = lr,
         .losses = losses,
         .grad_norm = norm,
-        .images_per_second = batch.count / (train_clock() - started),
+        .images_per_second = batch.count / seconds,
     };
+    run->step_seconds += seconds;
     run->state.step++;
     run->state.loss_sum += (double)losses.total;
     run->state.loss_steps++;
@@ -188,7 +170,7 @@ static Status one_step(Run *run, Error *error)
     return STATUS_OK;
 }
 
-/* ---- The end of an epoch ----------------------------------------------------------------------------- */
+/* ---- The end of an epoch --------------------------------------------------------------------- */
 
 static void report_scoring(void *context, int done, int total, double images_per_second)
 {
@@ -271,7 +253,10 @@ static TrainRunAdapter adapter_of(const Run *run)
     };
 }
 
-/* Saves where the run stands: rows, last adapter, and then the state, from which alone it is resumed. */
+/*
+ * Saves where the run stands: rows, last adapter, and then the state, from which alone it is
+ * resumed.
+ */
 static Status save(Run *run, Error *error)
 {
     const TrainJob *const job = run->job;
@@ -349,18 +334,7 @@ static Status close_epoch(Run *run, Error *error)
     return STATUS_OK;
 }
 
-/* ---- The run -------------------------------------------------------------------------------------------- */
-
-/* Makes the batches of the epoch under way start at the next step. */
-static Status start_epoch(Run *run, Error *error)
-{
-    const int first = (int)(run->state.step - run->state.epoch * run->steps_per_epoch);
-    run->epoch_started = train_clock();
-    if (run->loader)
-        return data_loader_start(run->loader, run->state.epoch, first, error);
-    data_loader_order(&run->loading, run->job->train->count, run->state.epoch, run->order);
-    return STATUS_OK;
-}
+/* ---- The run --------------------------------------------------------------------------------- */
 
 static bool finished(const Run *run)
 {
@@ -375,8 +349,11 @@ static Status run_epochs(Run *run, Error *error)
     while (!finished(run)) {
         const int64_t full = (run->state.epoch + 1) * run->steps_per_epoch;
         const int64_t end = full < run->steps ? full : run->steps;
+        const int64_t begun = run->state.epoch * run->steps_per_epoch;
+        run->epoch_started = train_clock();
         if (run->state.step < end)
-            TRY(start_epoch(run, error));
+            TRY(train_batches_start(&run->batches, run->state.epoch, (int)(run->state.step - begun),
+                                    error));
         while (run->state.step < end) {
             TRY(one_step(run, error));
             if (save_every > 0 && run->state.step % save_every == 0 && run->state.step < end)
@@ -387,7 +364,9 @@ static Status run_epochs(Run *run, Error *error)
     return STATUS_OK;
 }
 
-/* However the run ends before its end (a signal, a loss that is no number), its last step is saved. */
+/*
+ * However the run ends before its end (a signal, a loss that is no number), its last step is saved.
+ */
 static Status run_and_save(Run *run, Error *error)
 {
     const Status status = run_epochs(run, error);
@@ -400,7 +379,7 @@ static Status run_and_save(Run *run, Error *error)
     return saving.status;
 }
 
-/* ---- Before the first step ------------------------------------------------------------------------------ */
+/* ---- Before the first step ------------------------------------------------------------------- */
 
 static Status check_list(const DataList *list, const char *name, Error *error)
 {
@@ -410,8 +389,7 @@ static Status check_list(const DataList *list, const char *name, Error *error)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
                      "%s list: all %d frames are %s; add a list of %s frames (a source whose name "
-                     "holds \"real\" "
-                     "is real, any other is fake)",
+                     "holds \"real\" is real, any other is fake)",
                      name, list->count, frames[0] > 0 ? "real" : "fake",
                      frames[0] > 0 ? "fake" : "real");
 }
@@ -426,9 +404,8 @@ static Status check_lists(Run *run, Error *error)
         const int shared = data_list_overlap(job->train, job->val);
         char text[160];
         snprintf(text, sizeof text,
-                 "%d of %d validation frames are training frames too: validation is too "
-                 "optimistic",
-                 shared, job->val->count);
+                 "%d of %d validation frames are training frames too: their scores flatter", shared,
+                 job->val->count);
         if (shared > 0)
             warning(job, text);
     }
@@ -436,8 +413,7 @@ static Status check_lists(Run *run, Error *error)
     if (run->steps_per_epoch == 0)
         return error_set(error, STATUS_FAILED,
                          "training list: %lld frames do not fill one batch of %lld; set "
-                         "drop_last=off or a smaller "
-                         "batch_size",
+                         "drop_last=off or a smaller batch_size",
                          (long long)count, (long long)batch);
     run->steps = job->recipe->epochs * run->steps_per_epoch;
     if (job->recipe->max_steps > 0 && job->recipe->max_steps < run->steps)
@@ -488,10 +464,15 @@ static Status resume_state(Run *run, Error *error)
     TRY(train_state_read(&run->state, job->tuned, &run->optimizer, &run->origin, path,
                          &decoders_differ, error));
     if (decoders_differ)
-        notice(
-            job,
-            "the images are decoded by other libraries than before: the bits may differ from a run "
-            "without interruption");
+        warning(job, "the images are decoded by other libraries than before: the bits may differ");
+    /* Where the recipe and the lists are the same, only a damaged file says otherwise. */
+    const TrainState *const state = &run->state;
+    const int64_t begun = state->epoch * run->steps_per_epoch;
+    if (state->step > run->steps || state->step > begun + run->steps_per_epoch ||
+        (state->step < begun && state->step < run->steps))
+        return error_set(error, STATUS_FAILED,
+                         "%s: step %lld in epoch %d cannot be of this run; start a new one", path,
+                         (long long)state->step, state->epoch);
     snprintf(text, sizeof text, "the run goes on at step %lld of %lld", (long long)run->state.step,
              (long long)run->steps);
     notice(job, text);
@@ -515,22 +496,16 @@ static Status open_folder(Run *run, Error *error)
 static Status open_data(Run *run, Error *error)
 {
     const TrainJob *const job = run->job;
-    if (!run->cached)
-        return data_loader_create(&run->loader, job->train, &run->loading, error);
-    const size_t batch = (size_t)job->recipe->batch_size;
-    run->order = malloc((size_t)job->train->count * sizeof *run->order);
-    run->batch_labels = malloc(batch * sizeof *run->batch_labels);
-    run->batch_features =
-        malloc(batch * (size_t)job->vit->config.width * sizeof *run->batch_features);
-    if (!run->order || !run->batch_labels || !run->batch_features)
-        return error_set(error, STATUS_FAILED, "training: no memory for a batch; lower batch_size");
-    const TrainScoring scoring = scoring_of(run, "cache features");
-    bool from_file = false;
-    TRY(train_feature_cache_fill(&run->cache, job->vit, job->train, job->val, &run->origin,
-                                 job->folder, &scoring, job->threads, &from_file, error));
-    if (from_file)
-        notice(job, "the features were computed before: taken from features.safetensors");
-    return STATUS_OK;
+    if (run->cached) {
+        const TrainScoring scoring = scoring_of(run, "cache features");
+        bool from_file = false;
+        TRY(train_feature_cache_fill(&run->cache, job->vit, job->train, job->val, &run->origin,
+                                     job->folder, &scoring, job->threads, &from_file, error));
+        if (from_file)
+            notice(job, "the features were computed before: taken from features.safetensors");
+    }
+    return train_batches_open(&run->batches, job->train, &run->loading, run->cache.train,
+                              job->vit->config.width, error);
 }
 
 /* Measures a few micro-batches of the first batch and forecasts the whole run. */
@@ -541,11 +516,11 @@ static Status forecast(Run *run, TrainResult *result, Error *error)
     const double opened = train_clock();
     DataBatch batch;
     TrainLosses losses;
-    TRY(data_loader_create(&run->loader, job->train, &run->loading, error));
-    TRY(data_loader_start(run->loader, 0, 0, error));
-    TRY(data_loader_next(run->loader, &batch, error));
-    const double loading =
-        (train_clock() - opened) / batch.count; /* seconds an image, workers in parallel */
+    const float *ready = NULL;
+    TRY(train_batches_open(&run->batches, job->train, &run->loading, NULL, 0, error));
+    TRY(train_batches_start(&run->batches, 0, 0, error));
+    TRY(train_batches_next(&run->batches, &batch, &ready, error));
+    const double loading = (train_clock() - opened) / batch.count; /* an image, all workers at it */
     if (batch.count > 3 * plan->micro_batch)
         batch.count = 3 * plan->micro_batch;
     TRY(train_stepper_gradient(run->stepper, &batch, 0, job->stop, &losses, error));
@@ -554,8 +529,8 @@ static Status forecast(Run *run, TrainResult *result, Error *error)
     const double forward = times->forward / (double)times->forward_images;
     const double backward =
         times->backward_images > 0 ? times->backward / (double)times->backward_images : 0;
-    const double again = plan->forward_twice ? 1 - (double)plan->kept / plan->micro_batches
-                                             : 0; /* share of images */
+    /* The share of images that go forward twice. */
+    const double again = plan->forward_twice ? 1 - (double)plan->kept / plan->micro_batches : 0;
     const double an_image = fmax(forward * (1 + again) + backward, loading);
     const double epochs = (double)run->steps / (double)run->steps_per_epoch;
     const double scored = job->val ? job->val->count * fmax(forward, loading) : 0;
@@ -592,7 +567,6 @@ static Status run_job(Run *run, TrainResult *result, Error *error)
     TRY(open_folder(run, error));
     TRY(open_data(run, error));
     run->first_step = run->state.step;
-    run->started = run->epoch_started = train_clock();
     return run_and_save(run, error);
 }
 
@@ -609,13 +583,10 @@ Status train_run(const TrainJob *job, TrainResult *result, Error *error)
     result->best = run.state.best;
     result->last = run.state.last;
     result->seconds = train_clock() - started;
-    data_loader_destroy(run.loader);
+    train_batches_close(&run.batches);
     train_feature_cache_free(&run.cache);
     train_run_files_close(&run.files);
     train_stepper_destroy(run.stepper);
     train_optimizer_destroy(&run.optimizer);
-    free(run.batch_features);
-    free(run.batch_labels);
-    free(run.order);
     return status;
 }

@@ -31,7 +31,10 @@ typedef struct TrainJob {
     void (*progress)(void *context, const TrainProgress *progress); /* may be NULL */
     void (*epoch_done)(void *context, const TrainEpoch *epoch);     /* may be NULL */
     void (*planned)(void *context, const TrainPlan *plan);          /* may be NULL */
-    /* After each micro-batch: images of step `step` that have passed, of those that pass in both phases. */
+    /*
+     * After each micro-batch: images of step `step` that have passed, of those that pass in both
+     * phases.
+     */
     void (*within_step)(void *context, int64_t step, int done, int total); /* may be NULL */
     void (*notice)(void *context, const char *text);                       /* may be NULL */
     void (*warning)(void *context, const char *text);                      /* may be NULL */
@@ -48,19 +51,21 @@ typedef struct TrainResult {
 } TrainResult;
 
 /*
- * Runs (or resumes) a job to its end. The values in job->tuned are the last ones afterwards; the best
- * are in best.safetensors.
+ * Runs (or resumes) a job to its end. The values in job->tuned are the last ones afterwards; the
+ * best are in best.safetensors.
  *
- * STATUS_INTERRUPTED after a clean stop: the last completed step is saved. STATUS_FAILED for a training or
- * validation list with one class, a list too short for one step, a non-finite loss or gradient (the step is
- * named, the files of its batch are details, and the last good state is saved), a folder that holds a run
- * while resume is off, a changed list, recipe or model on resume, and any file that cannot be read or written. *result
- * is filled in every case.
+ * STATUS_INTERRUPTED after a clean stop: the last completed step is saved. STATUS_FAILED for a
+ * training or validation list with one class, a list too short for one step, a non-finite loss or
+ * gradient (the step is named, the files of its batch are details, and the last good state is
+ * saved), a folder that holds a run while resume is off, a changed list, recipe or model on resume,
+ * and any file that cannot be read or written. *result is filled in every case.
  *
- * With resume: goes on from the last saved step (from 0, with a notice, if none was saved) to the same bits
- * in all tensors and in every column but images_per_second and seconds as a run that was never interrupted.
+ * With resume: goes on from the last saved step (from 0, with a notice, if none was saved) to the
+ * same bits in all tensors and in every column but images_per_second and seconds as a run that was
+ * never interrupted.
  *
- * With dry_run: plans, measures a few micro-batches, forecasts the time of the whole run, and writes nothing.
+ * With dry_run: plans, measures a few micro-batches, forecasts the time of the whole run, and
+ * writes nothing.
  */
 Status train_run(const TrainJob *job, TrainResult *result, Error *error);
 

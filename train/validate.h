@@ -1,5 +1,6 @@
 /*
- * validate.h - one epoch's record: its losses, and what the model is worth on the validation frames.
+ * validate.h - one epoch's record: its losses, and what the model is worth on the validation
+ * frames.
  */
 #ifndef LNCLIP_TRAIN_VALIDATE_H
 #define LNCLIP_TRAIN_VALIDATE_H
@@ -13,8 +14,9 @@
 /*
  * One row of epochs.csv. Undefined values are NaN, as are all of validation in a run without it.
  *
- * val_loss is the mean over the validation frames of the cross-entropy alone, without label smoothing, slerp or
- * the metric losses: those are properties of a training batch, and a list has no batches.
+ * val_loss is the mean over the validation frames of the cross-entropy alone, without label
+ * smoothing, slerp or the metric losses: those are properties of a training batch, and a list has
+ * no batches.
  */
 typedef struct TrainEpoch {
     int epoch;         /* from 0 */
@@ -30,9 +32,9 @@ typedef struct TrainEpoch {
 TrainEpoch train_epoch_empty(void);
 
 /*
- * Fills val_loss, frame and video from probabilities [count,2] and cross_entropy [count] of the list's
- * frames. The metrics are those of a predictions.csv with the same numbers: p_fake as %.9g, video means
- * in double, in file order.
+ * Fills val_loss, frame and video from probabilities [count,2] and cross_entropy [count] of the
+ * list's frames. The metrics are those of a predictions.csv with the same numbers: p_fake as %.9g,
+ * video means in double, in file order.
  */
 Status train_validation_metrics(const DataList *list, const float *probabilities,
                                 const float *cross_entropy, TrainEpoch *epoch, Error *error);
@@ -40,7 +42,10 @@ Status train_validation_metrics(const DataList *list, const float *probabilities
 /* The value that `monitor` (a key of the recipe, such as val_map_video) names. */
 double train_monitor_value(const TrainEpoch *epoch, const char *monitor);
 
-/* True if `value` beats `best` in the direction of `monitor`. NaN never beats; anything else beats NaN. */
+/*
+ * True if `value` beats `best` in the direction of `monitor`. NaN never beats; anything else beats
+ * NaN.
+ */
 bool train_monitor_better(const char *monitor, double value, double best);
 
 #endif
