@@ -21,6 +21,7 @@
 enum {
     SAFETENSORS_MAX_DIMS = 8,
     SAFETENSORS_MAX_HEADER = 100000000, /* bytes; the reference implementation's limit */
+    SAFETENSORS_MAX_SHARDS = 10000,     /* files of one index, all mapped at once */
 };
 
 typedef struct SafeTensor {

@@ -15,6 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The format is little-endian, its numbers are used where they lie, and offsets have 64 bits. */
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers would have to be swapped");
+static_assert(sizeof(size_t) == sizeof(uint64_t), "offsets would be cut");
+
 /* Longest name repeated in a message; hostile ones may have megabytes. */
 #define NAME "%.200s"
 
@@ -389,9 +393,10 @@ static Status list_shards(SafeTensors *file, json_t *weight_map, json_t *numbers
             return no_memory(file->path, error);
     }
     const size_t count = json_object_size(numbers);
-    if (count == 0 || count > INT_MAX)
+    if (count == 0 || count > SAFETENSORS_MAX_SHARDS)
         return error_set(error, STATUS_FAILED,
-                         "%s: \"weight_map\" names no shard; fetch the index again", file->path);
+                         "%s: \"weight_map\" names %zu shards, not 1 to %d; fetch the index again",
+                         file->path, count, SAFETENSORS_MAX_SHARDS);
     file->shards = calloc(count, sizeof *file->shards);
     if (!file->shards)
         return no_memory(file->path, error);

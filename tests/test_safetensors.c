@@ -371,7 +371,7 @@ START_TEST(bad_indexes)
         {"{", "not valid JSON"},
         {"[]", "\"weight_map\" is missing"},
         {"{\"weight_map\":[]}", "\"weight_map\" is missing or no JSON object"},
-        {"{\"weight_map\":{}}", "names no shard"},
+        {"{\"weight_map\":{}}", "names 0 shards, not 1 to 10000"},
         {"{\"weight_map\":{\"a\":1}}", "the shard of a is no string"},
         {"{\"weight_map\":{\"a\":\"/etc/passwd\"}}", "lies outside"},
         {"{\"weight_map\":{\"a\":\"../1.st\"}}", "lies outside"},
@@ -391,6 +391,13 @@ START_TEST(bad_indexes)
     write_shard("4.st", "b", "a");
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         expect_refused(write_index(table[i].text), table[i].why);
+
+    char *const many = malloc(400000), *end = many + sprintf(many, "{\"weight_map\":{");
+    for (int i = 0; i <= SAFETENSORS_MAX_SHARDS; i++)
+        end += sprintf(end, "%s\"t%d\":\"s%d\"", i ? "," : "", i, i);
+    memcpy(end, "}}", 3);
+    expect_refused(write_index(many), "names 10001 shards");
+    free(many);
 }
 END_TEST
 
