@@ -69,6 +69,18 @@ START_TEST(whole_clip)
     ck_assert(config.eps == 1e-6F);
     ck_assert_ptr_nonnull(strstr(config.assumptions, "CLIP's mean and std"));
     ck_assert_str_eq(config.head, "");
+
+    ck_ok(vit_config_parse("{\"model_type\":\"clip\",\"vision_config\":{\"patch_size\":14},"
+                           "\"vision_config_dict\":{\"patch_size\":16,\"hidden_act\":\"gelu\"}}",
+                           "text", &config, &error),
+          &error);
+    ck_assert_str_eq(vit_config_name(&config), "vit-b-16");
+    ck_assert_int_eq(config.activation, ACTIVATION_GELU);
+    ck_ok(vit_config_parse("{\"model_type\":\"clip\",\"vision_config\":{\"patch_size\":16},"
+                           "\"vision_config_dict\":null}",
+                           "text", &config, &error),
+          &error);
+    ck_assert_str_eq(vit_config_name(&config), "vit-b-16");
 }
 END_TEST
 
@@ -120,6 +132,7 @@ static const struct {
     {"{\"model_type\":\"siglip\",\"vision_config\":{}}", "model_type \"siglip\""},
     {"{\"model_type\":5}", "model_type"},
     {"{\"model_type\":\"clip\",\"vision_config\":[]}", "vision_config"},
+    {"{\"model_type\":\"clip\",\"vision_config_dict\":1}", "vision_config_dict is no JSON object"},
     {"{\"model_type\":\"clip_vision_model\",\"hidden_act\":\"relu\"}", "hidden_act \"relu\""},
     {"{\"model_type\":\"clip_vision_model\",\"hidden_act\":\"gelu_new\"}",
      "hidden_act \"gelu_new\""},

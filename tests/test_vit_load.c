@@ -259,6 +259,38 @@ START_TEST(gend)
 }
 END_TEST
 
+/* A file that stands alone tells its shape by its tensors; what cannot be one is refused by its name. */
+START_TEST(shape_from_tensors)
+{
+    Model *const model = make_model("");
+    Error error = {0};
+    write_model(model, NULL);
+    char path[FILE_PATH_SIZE];
+    ck_ok(file_join(path, support_in_folder(""), "model.safetensors", &error), &error);
+    expect_loads_as(path, model->vit);
+
+    const char *const preprocessor = "{\"size\":128,\"crop_size\":128}";
+    ck_ok(file_write(support_in_folder("preprocessor_config.json"), preprocessor,
+                     strlen(preprocessor), &error),
+          &error);
+    expect_refused(path, 0,
+                   "has 4 patches a side, but preprocessor_config.json makes images of 128");
+    ck_assert_int_eq(remove(support_in_folder("preprocessor_config.json")), 0);
+
+    SafeTensor *const position = tensor_of(model, "position_embedding.weight");
+    position->shape[0]--;
+    position->bytes -= 64 * sizeof(float);
+    write_model(model, NULL);
+    expect_refused(path, 0, "16 tokens of width 64 fit no square image");
+    position->shape[0]++;
+    position->bytes += 64 * sizeof(float);
+    strcpy(model->names[tensor_of(model, "layers.0.layer_norm1.weight") - model->tensors], "decoy");
+    write_model(model, NULL);
+    expect_refused(path, 0, "model.safetensors: num_hidden_layers is 0");
+    free_model(model);
+}
+END_TEST
+
 /* The first paper's state_dict: peft's names, of which the tuned LayerNorms are used. */
 START_TEST(peft_names)
 {
@@ -282,9 +314,20 @@ START_TEST(peft_names)
 }
 END_TEST
 
+/* The f16 next to `value` towards zero; numbers too small for a normal f16 become 0. */
+static uint16_t f16_towards_zero(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+    const uint32_t bias = (127 - 15) << 10; /* what the exponents differ by */
+    return (uint16_t)(fabsf(value) < 0x1p-14F ? sign : sign | ((magnitude >> 13) - bias));
+}
+
 /* F16 and BF16 are converted; the fingerprint is that of the f32 numbers. */
 START_TEST(half_types)
 {
+    const DType dtype = _i == 0 ? DTYPE_BF16 : DTYPE_F16;
     static uint16_t halves[300000];
     size_t used = 0;
     Model *const model = make_model("");
@@ -293,10 +336,14 @@ START_TEST(half_types)
         float *const numbers = tensor_f32(&model->vit->parameters[i].tensor);
         const size_t count = tensor->bytes / 4;
         for (size_t k = 0; k < count; k++) {
-            halves[used + k] = dtype_bf16_from_f32(numbers[k]);
-            dtype_to_f32(DTYPE_BF16, &halves[used + k], &numbers[k], 1);
+            halves[used + k] = dtype == DTYPE_BF16 ? dtype_bf16_from_f32(numbers[k])
+                                                   : f16_towards_zero(numbers[k]);
+            const float before = numbers[k];
+            dtype_to_f32(dtype, &halves[used + k], &numbers[k], 1);
+            ck_each(fabsf(numbers[k] - before) <= 0x1p-8F * fabsf(before) + 0x1p-14F,
+                    "%.9g became %.9g", (double)before, (double)numbers[k]);
         }
-        tensor->dtype = DTYPE_BF16;
+        tensor->dtype = dtype;
         tensor->bytes = count * 2;
         tensor->data = &halves[used];
         used += count;
@@ -542,8 +589,9 @@ int main(void)
     tcase_add_test(cases, in_place);
     tcase_add_test(cases, whole_clip);
     tcase_add_test(cases, gend);
+    tcase_add_test(cases, shape_from_tensors);
     tcase_add_test(cases, peft_names);
-    tcase_add_test(cases, half_types);
+    tcase_add_loop_test(cases, half_types, 0, 2);
     tcase_add_test(cases, sharded);
     tcase_add_test(cases, misaligned);
     tcase_add_test(cases, wrong_tensors);

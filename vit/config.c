@@ -236,9 +236,13 @@ static Status read_root(const json_t *root, const char *origin, VitConfig *confi
     if (name && strcmp(name, "clip_vision_model") == 0)
         return read_vision(root, origin, config, error);
     if (name && strcmp(name, "clip") == 0) {
-        if (vision && !json_is_object(vision))
-            return bad_value(origin, "vision_config", "is no JSON object", error);
-        return read_vision(vision, origin, config, error);
+        /* Older files have "vision_config_dict" too, which transformers lets overrule the whole. */
+        const json_t *const older = value_of(root, "vision_config_dict");
+        const json_t *const read = older ? older : vision;
+        if (read && !json_is_object(read))
+            return bad_value(origin, older ? "vision_config_dict" : "vision_config",
+                             "is no JSON object", error);
+        return read_vision(read, origin, config, error);
     }
     return error_set(
         error, STATUS_FAILED,

@@ -2,7 +2,7 @@
  * init.c - vit_create: random weights as transformers' CLIPPreTrainedModel draws them.
  *
  * Every four numbers are a function of (seed, parameter, position), so that the work can be cut anywhere
- * and shared among threads. Box-Muller in f32 on 32-bit uniforms, with tails up to 6.6 standard deviations,
+ * and shared among threads. Box-Muller in f32 on 32-bit uniforms, with tails up to 6.7 standard deviations,
  * which is beyond what 300 million numbers show. Logarithm, sine and cosine are series written out here:
  * a compiler turns their loops into vector code, and the weights do not depend on a mathematics library.
  */

@@ -121,7 +121,7 @@ static Status infer_shape(const char *path, const VitNamed *named, int count, Vi
             "correct it",
             path, side, config->image_size);
     vit_config_assume(config, "no shape in a config.json: heads = width/64, quick_gelu, eps 1e-5");
-    return STATUS_OK;
+    return vit_config_check(config, path, error);
 }
 
 /* Finds the stored tensor of each parameter, sources [parameter_count]; lists all that is wrong. */
