@@ -70,8 +70,13 @@ static void transfer_metrics(Transfer *transfer, TrainMetrics *metrics)
 {
     metrics->n_real = (size_t)transfer_count(transfer, (int64_t)metrics->n_real, (int64_t)1 << 53);
     metrics->n_fake = (size_t)transfer_count(transfer, (int64_t)metrics->n_fake, (int64_t)1 << 53);
-    for (int i = 0; i < TRAIN_METRIC_NAMES; i++)
-        transfer_double(transfer, (double *)((char *)metrics + train_metric_names[i].offset));
+    for (int i = 0; i < TRAIN_METRIC_NAMES; i++) {
+        char *const at = (char *)metrics + train_metric_names[i].offset;
+        double value;
+        memcpy(&value, at, sizeof value);
+        transfer_double(transfer, &value);
+        memcpy(at, &value, sizeof value);
+    }
 }
 
 static void transfer_epoch(Transfer *transfer, TrainEpoch *epoch)

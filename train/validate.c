@@ -89,7 +89,7 @@ double train_monitor_value(const TrainEpoch *epoch, const char *monitor)
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         if (strcmp(monitor, values[i].name) == 0)
             return values[i].value;
-    assert(!"a monitor that the recipe lets through");
+    assert(false && "a monitor that the recipe lets through");
     return NAN;
 }
 
