@@ -7,6 +7,7 @@
 
 #include "tensor/file.h"
 #include "tensor/random.h"
+#include "tensor/safetensors.h"
 
 #include <math.h>
 #include <signal.h>
@@ -331,6 +332,83 @@ START_TEST(damaged_files_of_a_run_are_told)
 }
 END_TEST
 
+/* Rewrites the state of folder/run with one number of one f64 or i64 tensor replaced. */
+static void forge_state(const char *name, size_t index, double value)
+{
+    Error error = {0};
+    SafeTensors *file = NULL;
+    SafeTensor tensors[8];
+    SafeTensorsMetadata metadata[16];
+    const char *const path = support_in_folder("run/state.safetensors");
+    ck_ok(safetensors_open(&file, path, &error), &error);
+    const int count = safetensors_count(file), keys = safetensors_metadata_count(file);
+    char *forged = NULL;
+    for (int i = 0; i < count; i++) {
+        tensors[i] = *safetensors_at(file, i);
+        if (strcmp(tensors[i].name, name) != 0)
+            continue;
+        const int64_t integer = (int64_t)value;
+        forged = malloc(tensors[i].bytes);
+        memcpy(forged, tensors[i].data, tensors[i].bytes);
+        memcpy(forged + 8 * index, tensors[i].dtype == DTYPE_F64 ? (const void *)&value : &integer,
+               8);
+        tensors[i].data = forged;
+    }
+    for (int i = 0; i < keys; i++) {
+        metadata[i].key = safetensors_metadata_key(file, i);
+        metadata[i].value = safetensors_metadata(file, metadata[i].key);
+    }
+    ck_assert_ptr_nonnull(forged);
+    ck_ok(safetensors_write(path, tensors, count, metadata, keys, &error), &error);
+    safetensors_close(file);
+    free(forged);
+}
+
+START_TEST(a_state_that_makes_no_sense_is_refused)
+{
+    const struct {
+        const char *tensor;
+        size_t index;
+        double value;
+    } forgeries[] = {
+        {"progress", 0, 2},         /* step: not that of the optimizer */
+        {"progress", 0, -1},        /* no count */
+        {"progress", 1, 0.5},       /* epoch: no count */
+        {"progress", 1, 1e9},       /* far beyond the run */
+        {"progress", 1, 1},         /* step 3 is not in it */
+        {"progress", 5, 2},         /* neither true nor false */
+        {"optimizer_steps", 0, -7}, /* no count */
+    };
+    Watcher watcher = {.stop_after = 3};
+    Error error = {0};
+    TrainResult result;
+    ck_assert_int_eq(run_watched("run", "", false, &watcher, &error), STATUS_INTERRUPTED);
+    size_t size = 0;
+    char *const good = content_of("run", "state.safetensors", &size);
+    for (size_t i = 0; i < sizeof forgeries / sizeof forgeries[0]; i++) {
+        forge_state(forgeries[i].tensor, forgeries[i].index, forgeries[i].value);
+        error_clear(&error);
+        const Status status = run_with("run", "", true, &result, &error);
+        fails_with(status, &error, STATUS_FAILED, "state.safetensors");
+        ck_ok(file_write(support_in_folder("run/state.safetensors"), good, size, &error), &error);
+    }
+    free(good);
+    ck_ok(run_with("run", "", true, &result, &error), &error);
+}
+END_TEST
+
+START_TEST(monitors_know_which_way_is_better)
+{
+    ck_assert(train_monitor_better("val_map_video", 0.8, 0.7));
+    ck_assert(!train_monitor_better("val_map_video", 0.7, 0.7));
+    ck_assert(train_monitor_better("val_loss", 0.6, 0.7));
+    ck_assert(train_monitor_better("val_eer_video", 0.1, 0.2));
+    ck_assert(!train_monitor_better("val_auroc_frame", NAN, 0.1));
+    ck_assert(train_monitor_better("val_auroc_frame", 0.1, NAN));
+    ck_assert(!train_monitor_better("val_loss", NAN, NAN));
+}
+END_TEST
+
 /* ---- what a run refuses, and how it fails ---------------------------------------------------- */
 
 START_TEST(a_loss_that_is_no_number_names_the_step_and_the_files)
@@ -506,6 +584,8 @@ static Suite *suite(void)
         resume_starts_at_0_when_nothing_was_saved,
         resume_refuses_what_would_change_the_result,
         damaged_files_of_a_run_are_told,
+        a_state_that_makes_no_sense_is_refused,
+        monitors_know_which_way_is_better,
         a_loss_that_is_no_number_names_the_step_and_the_files,
         a_list_of_one_class_is_refused,
         shared_frames_are_told,
