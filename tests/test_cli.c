@@ -78,11 +78,13 @@ END_TEST
 
 START_TEST(settings_are_set_apart)
 {
-    const CliArguments a = PARSE("--strings", "list.txt", "lr=1e-4", "loss.ce=0", "A=b", "=x");
-    ck_assert_int_eq(a.settings.count, 2);
+    const CliArguments a =
+        PARSE("--strings", "list.txt", "lr=1e-4", "loss.ce=0", "beta2=0.9", "A=b", "=x", "2a=b");
+    ck_assert_int_eq(a.settings.count, 3);
     ck_assert_str_eq(a.settings.items[0], "lr=1e-4");
     ck_assert_str_eq(a.settings.items[1], "loss.ce=0");
-    ck_assert_int_eq(strings.count, 3); /* A=b has no key of a setting, =x none at all */
+    ck_assert_str_eq(a.settings.items[2], "beta2=0.9");
+    ck_assert_int_eq(strings.count, 4); /* A=b and 2a=b have no key of a setting, =x none at all */
 }
 END_TEST
 

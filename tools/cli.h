@@ -59,8 +59,8 @@ typedef struct CliCommand {
 typedef struct CliArguments {
     const CliCommand *command; /* the one parsed for */
     CliStrings positional;
-    CliStrings
-        settings; /* KEY=VALUE: text before the first '=' is [a-z_.]+ and no such file exists */
+    /* KEY=VALUE: the text before the first '=' is [a-z_.][a-z0-9_.]*, and no such file exists. */
+    CliStrings settings;
     bool quiet;
     int threads; /* 0 = all processors */
 } CliArguments;

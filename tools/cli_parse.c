@@ -120,8 +120,9 @@ static void print_help(const Parser *parser)
 /* Whether `text` is a KEY=VALUE setting: see cli.h. */
 static bool is_setting(const char *text)
 {
-    const size_t key = strspn(text, "abcdefghijklmnopqrstuvwxyz_.");
-    return key > 0 && text[key] == '=' && !file_exists(text);
+    const size_t key = strspn(text, "abcdefghijklmnopqrstuvwxyz_.0123456789");
+    const bool begins = text[0] < '0' || text[0] > '9';
+    return key > 0 && begins && text[key] == '=' && !file_exists(text);
 }
 
 static bool is_option(const char *text)
