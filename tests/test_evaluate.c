@@ -157,6 +157,19 @@ START_TEST(an_unreadable_frame_ends_scoring_or_is_nan)
 }
 END_TEST
 
+START_TEST(weights_that_are_no_numbers_are_told)
+{
+    Error error = {0};
+    Scores scores;
+    TrainScoring scoring = train_scoring_defaults();
+    scoring.tolerant = true; /* of images, not of weights */
+    tensor_f32(&job.head.bias)[1] = NAN;
+    ck_assert_int_eq(score(scoring, 0, &scores, &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, job.train.frames[0].path));
+    ck_assert_ptr_nonnull(strstr(error.message, "weights"));
+}
+END_TEST
+
 START_TEST(a_stop_ends_scoring)
 {
     volatile sig_atomic_t stop = 1;
@@ -196,6 +209,7 @@ static Suite *suite(void)
         scoring_can_start_anywhere,
         ready_features_give_the_same_scores,
         an_unreadable_frame_ends_scoring_or_is_nan,
+        weights_that_are_no_numbers_are_told,
         a_stop_ends_scoring,
         an_offered_arena_is_used_and_left_empty,
     };

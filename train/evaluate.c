@@ -179,6 +179,31 @@ static void mark_unreadable(const DataBatch *batch, const DataList *list,
     }
 }
 
+/*
+ * Every frame that was read has finite rows, or the weights are no good: their NaN must not pass for
+ * that of an unreadable frame.
+ */
+static Status check_finite(const DataBatch *batch, const DataList *list, const Rows *rows, size_t D,
+                           Error *error)
+{
+    for (int i = 0; i < batch->count; i++) {
+        if (batch->errors && batch->errors[i])
+            continue;
+        const Rows row = rows_from(rows, (size_t)i, D);
+        bool finite = true;
+        for (size_t d = 0; row.features && d < D; d++)
+            finite = finite && isfinite(row.features[d]);
+        for (int c = 0; row.probabilities && c < VIT_CLASSES; c++)
+            finite = finite && isfinite(row.probabilities[c]);
+        if (!finite)
+            return error_set(error, STATUS_FAILED,
+                             "%s: its score is no finite number; the weights of the model or the "
+                             "adapter are damaged or diverged in training, use others",
+                             list->frames[batch->index[i]].path);
+    }
+    return STATUS_OK;
+}
+
 static Status score_list(Scorer *scorer, DataLoader *loader, const DataList *list,
                          const TrainScoring *scoring, const Rows *all, Error *error)
 {
@@ -193,6 +218,7 @@ static Status score_list(Scorer *scorer, DataLoader *loader, const DataList *lis
         TRY(data_loader_next(loader, &batch, error));
         const Rows rows = rows_from(all, (size_t)done, D);
         score_batch(scorer, batch.count, batch.pixels, batch.labels, &rows);
+        TRY(check_finite(&batch, list, &rows, D, error));
         mark_unreadable(&batch, list, scoring, &rows, D);
         done += batch.count;
         if (scoring->progress)

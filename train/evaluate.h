@@ -38,7 +38,7 @@ DataLoaderSettings train_scoring_loader(const TrainScoring *scoring, const VitCo
  * pooled feature; probabilities: NULL, or [count,2] filled with softmax(logits). head may be NULL
  * when probabilities and scoring->cross_entropy are. All arrays are indexed by frame; rows before
  * `first` are left alone. STATUS_INTERRUPTED if stopped, STATUS_FAILED for an unreadable frame
- * unless tolerant.
+ * unless tolerant, or when the weights make a score that is not finite.
  */
 Status train_score(const Vit *vit, VitHead *head, const DataList *list, int first,
                    const TrainScoring *scoring, Threads *threads, float *features,
