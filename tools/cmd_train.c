@@ -7,12 +7,10 @@
  */
 #include "tools/cli.h"
 #include "tools/cli_lists.h"
+#include "tools/cli_machine.h"
 #include "tools/cli_model.h"
 
-#include "data/image.h"
 #include "tensor/file.h"
-#include "tensor/gemm.h"
-#include "tensor/kernels/kernels.h"
 #include "train/run_files.h"
 #include "train/train.h"
 
@@ -93,17 +91,7 @@ static void tell_model(const Training *training)
     cli_note(arguments, "trains: %s of %s parameters (%.3g %%), head %s",
              cli_count(training->tuned->count), cli_count(all),
              100.0 * (double)training->tuned->count / (double)all, vit_head_kind_name(head->kind));
-    cli_note(arguments, "kernels: %s; matrix product: %s, core %s", kernels()->name, gemm_library(),
-             gemm_core());
-    /* A Haswell core on a processor with AVX-512 computes at half its speed. */
-    const char *const forced = getenv("OPENBLAS_CORETYPE");
-    if (forced && kernels_variant("avx512") && strcasecmp(gemm_core(), "skylakex") != 0 &&
-        strcasecmp(gemm_core(), "cooperlake") != 0 &&
-        strcasecmp(gemm_core(), "sapphirerapids") != 0)
-        cli_warn(
-            "OPENBLAS_CORETYPE=%s: forces slower kernels on OpenBLAS than this processor can run; "
-            "unset it",
-            forced);
+    cli_tell_machine(arguments);
 }
 
 static void show_plan(void *context, const TrainPlan *plan)
