@@ -22,7 +22,7 @@ static const DemoScale whole = {.videos = 240,
                                 .frames = 4,
                                 .portraits = 10000,
                                 .held_out = 1000,
-                                .pretraining_epochs = 10,
+                                .pretraining_epochs = 6,
                                 .probe_epochs = 40,
                                 .tuning_epochs = 10};
 
