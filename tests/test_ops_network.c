@@ -285,6 +285,25 @@ START_TEST(mlp_learns_exclusive_or)
 }
 END_TEST
 
+/* A class ruled out by a logit of minus infinity costs nothing and gets no gradient. */
+START_TEST(a_logit_of_minus_infinity)
+{
+    float numbers[] = {1, -INFINITY, 2};
+    Tensor logits = tensor_leaf(numbers, 2, (const int[]){1, 3});
+    logits.needs_grad = true;
+    SupportEngine engine;
+    support_engine_open(&engine, 1, ARENA_BYTES);
+    Tensor *const loss = op_cross_entropy(engine.tape, &logits, (const int[]){2}, 0);
+    ck_close(*tensor_f32(loss), log(1 + exp(-1)), 1e-7);
+    tape_backward(engine.tape, loss, NULL);
+    const double p = 1 / (1 + exp(1));
+    ck_close(logits.grad[0], p, 1e-7);
+    ck_assert(logits.grad[1] == 0);
+    ck_close(logits.grad[2], -p, 1e-7);
+    support_engine_close(&engine);
+}
+END_TEST
+
 START_TEST(frozen_weights_keep_nothing)
 {
     Network network = {0};
@@ -374,6 +393,7 @@ int main(void)
     tcase_add_test(together, transformer_threads_change_no_bit);
     tcase_add_test(together, transformer_memory_as_planned);
     tcase_add_test(together, mlp_learns_exclusive_or);
+    tcase_add_test(together, a_logit_of_minus_infinity);
     tcase_add_test(together, frozen_weights_keep_nothing);
     tcase_add_loop_test_raise_signal(together, misuse_aborts, SIGABRT, 0, MISUSES);
     return support_main(suite);

@@ -409,6 +409,11 @@ START_TEST(misaligned)
     memcpy(shifted + 8 + header, content + 8 + header - 1, size - 8 - header + 1);
     ck_ok(file_write(support_in_folder("model.safetensors"), shifted, size + 1, &error), &error);
     expect_loads_as(support_in_folder(""), model->vit);
+    Vit *vit;
+    ck_ok(vit_load(&vit, support_in_folder(""), NULL, &error), &error);
+    for (int i = 0; i < vit->parameter_count; i++)
+        ck_assert_uint_eq((uintptr_t)vit->parameters[i].tensor.data % sizeof(float), 0);
+    vit_destroy(vit);
     free(shifted);
     free(content);
     free_model(model);
