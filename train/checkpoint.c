@@ -164,6 +164,7 @@ Status train_state_write(const TrainState *state, const VitTuned *tuned,
         {"tuned", names},
         {"base_fingerprint", origin->base},
         {"frozen_layer_norms", origin->frozen},
+        {"recipe", origin->recipe},
         {"train_list", origin->train},
         {"val_list", origin->val},
         {"decoders", origin->decoders},
@@ -208,6 +209,7 @@ static Status check_origin(const SafeTensors *file, const VitTuned *tuned,
     TRY(expect(file, "format", FORMAT, "is not a state of this version", error));
     TRY(expect(file, "base_fingerprint", origin->base, "was made with another base model", error));
     TRY(expect(file, "frozen_layer_norms", origin->frozen, "was made with another adapter", error));
+    TRY(expect(file, "recipe", origin->recipe, "the recipe has changed since it was made", error));
     TRY(expect(file, "train_list", origin->train, "the training list has changed since it was made",
                error));
     TRY(expect(file, "val_list", origin->val, "the validation list has changed since it was made",

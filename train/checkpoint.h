@@ -33,7 +33,7 @@ Status train_state_write(const TrainState *state, const VitTuned *tuned,
 
 /*
  * Reads it back into *state, tuned->values and *optimizer. STATUS_FAILED, leaving all of them as
- * they were, for a damaged file, another base model, other lists, or another set of what trains.
+ * they were, for a damaged file, another base model, recipe or lists, or another set of what trains.
  * *decoders_differ tells that the images were decoded by other libraries then.
  */
 Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *optimizer,

@@ -6,17 +6,30 @@
 #include "data/image.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <xxhash.h>
 
-Status train_origin_find(TrainOrigin *origin, const Vit *vit, const DataList *train,
-                         const DataList *val, Error *error)
+static void hex(XXH128_hash_t hash, char out[33])
 {
-    *origin = (TrainOrigin){.decoders = data_image_decoders()};
-    snprintf(origin->base, sizeof origin->base, "%s", vit->fingerprint);
-    data_list_hash(train, origin->train);
-    if (val)
-        data_list_hash(val, origin->val);
+    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
+}
 
+/* Of the keys and values alone: from which built-in recipe they came does not matter. */
+static Status hash_recipe(const TrainRecipe *recipe, char out[33], Error *error)
+{
+    char *const text = train_recipe_identity(recipe);
+    if (!text)
+        return error_set(error, STATUS_FAILED, "training: no memory; close other programs");
+    const char *const keys = text + strcspn(text, "\n");
+    hex(XXH3_128bits(keys, strlen(keys)), out);
+    free(text);
+    return STATUS_OK;
+}
+
+static Status hash_frozen(const Vit *vit, char out[33], Error *error)
+{
     XXH3_state_t *const hash = XXH3_createState();
     if (!hash)
         return error_set(error, STATUS_FAILED, "training: no memory; close other programs");
@@ -27,9 +40,19 @@ Status train_origin_find(TrainOrigin *origin, const Vit *vit, const DataList *tr
             XXH3_128bits_update(hash, tensor_f32(&parameter->tensor),
                                 tensor_count(&parameter->tensor) * sizeof(float));
     }
-    const XXH128_hash_t digest = XXH3_128bits_digest(hash);
+    hex(XXH3_128bits_digest(hash), out);
     XXH3_freeState(hash);
-    snprintf(origin->frozen, sizeof origin->frozen, "%016llx%016llx",
-             (unsigned long long)digest.high64, (unsigned long long)digest.low64);
     return STATUS_OK;
+}
+
+Status train_origin_find(TrainOrigin *origin, const Vit *vit, const TrainRecipe *recipe,
+                         const DataList *train, const DataList *val, Error *error)
+{
+    *origin = (TrainOrigin){.decoders = data_image_decoders()};
+    snprintf(origin->base, sizeof origin->base, "%s", vit->fingerprint);
+    data_list_hash(train, origin->train);
+    if (val)
+        data_list_hash(val, origin->val);
+    TRY(hash_recipe(recipe, origin->recipe, error));
+    return hash_frozen(vit, origin->frozen, error);
 }

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *scheduler_name(int i)
@@ -420,14 +421,35 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error)
     return STATUS_OK;
 }
 
-void train_recipe_print(const TrainRecipe *recipe, FILE *stream)
+static void print_settings(const TrainRecipe *recipe, bool all, FILE *stream)
 {
     char value[TRAIN_TEXT_SIZE];
     fprintf(stream, "recipe = %s\n", recipe->name);
     for (int i = 0; i < SETTINGS; i++) {
+        if (settings[i].free_on_resume && !all)
+            continue;
         print_value(&settings[i], recipe, value);
         fprintf(stream, "%s = %s\n", settings[i].key, value);
     }
+}
+
+void train_recipe_print(const TrainRecipe *recipe, FILE *stream)
+{
+    print_settings(recipe, true, stream);
+}
+
+char *train_recipe_identity(const TrainRecipe *recipe)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    if (!stream)
+        return NULL;
+    print_settings(recipe, false, stream);
+    if (fclose(stream) == 0)
+        return text;
+    free(text);
+    return NULL;
 }
 
 void train_recipe_describe(FILE *stream)

@@ -92,6 +92,12 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error);
  */
 void train_recipe_print(const TrainRecipe *recipe, FILE *stream);
 
+/*
+ * What train_recipe_print prints, less threads, workers, memory and micro_batch, which never change a
+ * result. Free it. NULL without memory.
+ */
+char *train_recipe_identity(const TrainRecipe *recipe);
+
 /* One line a key with its accepted values and meaning: for help and documents. */
 void train_recipe_describe(FILE *stream);
 

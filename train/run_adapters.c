@@ -13,45 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The keys that never change a result, which recipe.h lets differ on resume. */
-static bool changes_nothing(const char *line)
-{
-    static const char *const keys[] = {"threads =", "workers =", "memory =", "micro_batch ="};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        if (strncmp(line, keys[i], strlen(keys[i])) == 0)
-            return true;
-    return false;
-}
-
-/*
- * The recipe as in recipe.txt, without the keys that change nothing; free() it. NULL without
- * memory.
- */
-static char *recipe_text(const TrainRecipe *recipe)
-{
-    char *all = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&all, &size);
-    if (!stream)
-        return NULL;
-    train_recipe_print(recipe, stream);
-    if (fclose(stream) != 0) {
-        free(all);
-        return NULL;
-    }
-    char *kept = all;
-    for (char *line = all, *end; *line != '\0'; line = end) {
-        char *const newline = strchr(line, '\n');
-        end = newline ? newline + 1 : line + strlen(line);
-        if (changes_nothing(line))
-            continue;
-        memmove(kept, line, (size_t)(end - line));
-        kept += end - line;
-    }
-    *kept = '\0';
-    return all;
-}
-
 /* {"val_loss": 0.5, ...}: the columns of epochs.csv, undefined = null. */
 static void metrics_text(const TrainEpoch *epoch, char *out, size_t size)
 {
@@ -84,7 +45,7 @@ Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folde
     snprintf(epoch, sizeof epoch, "%d", adapter->epoch->epoch);
     snprintf(seed, sizeof seed, "%" PRIu64, adapter->recipe->seed);
     metrics_text(adapter->epoch, metrics, sizeof metrics);
-    char *const recipe = recipe_text(adapter->recipe);
+    char *const recipe = train_recipe_identity(adapter->recipe);
     if (!recipe)
         return error_set(error, STATUS_FAILED, "%s: no memory to write it; close other programs",
                          path);

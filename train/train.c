@@ -550,7 +550,7 @@ static Status run_job(Run *run, TrainResult *result, Error *error)
     TRY(check_lists(run, error));
     if (job->folder && !job->resume && !job->dry_run && train_run_exists(job->folder))
         return train_run_files_create(&run->files, job->folder, job->recipe, error); /* its error */
-    TRY(train_origin_find(&run->origin, job->vit, job->train, job->val, error));
+    TRY(train_origin_find(&run->origin, job->vit, job->recipe, job->train, job->val, error));
     run->cached = !train_encoder_trains(job->tuned, job->head) && !data_augment_active(&augment);
 
     run->loading = loader_settings(run, &augment);
