@@ -240,6 +240,7 @@ static const Case cases[] = {
     {OP_SLERP, "slerp_near_clamp", {"z"}, build_slerp, 2e-7},
     {OP_SLERP, "slerp_clamped", {"z"}, build_slerp, 2e-7},
     {OP_SLERP, "slerp_opposite", {"z"}, build_slerp, 2e-7},
+    {OP_SLERP, "slerp_tiny", {"z"}, build_slerp, 2e-7},
 };
 
 enum { CASES = sizeof cases / sizeof *cases };

@@ -144,6 +144,8 @@ opposite = normal(2, 24)
 opposite[1] = -opposite[0] + 1e-2 * opposite[1]
 emit("slerp_opposite", slerp, {"z": opposite}, {"partner": [1, 0]},
      {"t": np.array([0.3, 0.9], np.float32)})
+emit("slerp_tiny", slerp, {"z": normal(2, 24) * np.array([[1], [1e-14]], np.float32)}, {"partner": [1, 0]},
+     {"t": np.array([0.3, 0.9], np.float32)})  # the second row's norm is held by eps
 
 
 def write(path):
