@@ -68,6 +68,13 @@ START_TEST(best_fit_takes_the_smallest_gap_and_the_lowest_of_equals)
     ck_assert_ptr_eq(arena_alloc(arena, 1), block[2] + UNIT);
     ck_assert_ptr_eq(arena_alloc(arena, 4 * UNIT), block[7] + UNIT); /* none fits: the end */
     ck_assert_ptr_eq(arena_alloc(arena, 1), block[0]);
+
+    arena_reset(arena); /* two gaps of 2 units: equal, and neither exact */
+    for (int i = 0; i < 4; i++)
+        block[i] = arena_alloc(arena, (i % 2 ? 1 : 2) * UNIT - (UNIT - ARENA_ALIGNMENT));
+    arena_free(arena, block[0]);
+    arena_free(arena, block[2]);
+    ck_assert_ptr_eq(arena_alloc(arena, 1), block[0]);
     arena_destroy(arena);
 }
 END_TEST
