@@ -9,9 +9,11 @@
 #include "tensor/random.h"
 #include "tensor/safetensors.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -321,6 +323,23 @@ START_TEST(resume_refuses_what_would_change_the_result)
 }
 END_TEST
 
+START_TEST(a_folder_serves_one_process)
+{
+    Watcher watcher = {.stop_after = 3};
+    Error error = {0};
+    TrainResult result;
+    ck_assert_int_eq(run_watched("run", "", false, &watcher, &error), STATUS_INTERRUPTED);
+    error_clear(&error);
+    const int other = open(support_in_folder("run"), O_RDONLY | O_DIRECTORY);
+    ck_assert_int_eq(flock(other, LOCK_EX), 0);
+    const Status status = run_with("run", "", true, &result, &error);
+    fails_with(status, &error, STATUS_FAILED, "another process");
+    error_clear(&error);
+    close(other);
+    ck_ok(run_with("run", "", true, &result, &error), &error);
+}
+END_TEST
+
 START_TEST(damaged_files_of_a_run_are_told)
 {
     Watcher watcher = {.stop_after = 3};
@@ -589,6 +608,7 @@ static Suite *suite(void)
         a_killed_run_goes_on_to_the_same_bits,
         resume_starts_at_0_when_nothing_was_saved,
         resume_refuses_what_would_change_the_result,
+        a_folder_serves_one_process,
         damaged_files_of_a_run_are_told,
         a_state_that_makes_no_sense_is_refused,
         monitors_know_which_way_is_better,

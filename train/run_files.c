@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static const char STEPS_HEADER[] = "step,epoch,lr,loss,loss_ce,loss_alignment,loss_uniformity,"
@@ -60,12 +61,8 @@ static Status open_for_append(FILE **stream, const char *folder, const char *nam
 
 static Status open_both(TrainRunFiles *files, Error *error)
 {
-    Status status = open_for_append(&files->steps, files->folder, "steps.csv", error);
-    if (status == STATUS_OK)
-        status = open_for_append(&files->epochs, files->folder, "epochs.csv", error);
-    if (status != STATUS_OK)
-        train_run_files_close(files);
-    return status;
+    TRY(open_for_append(&files->steps, files->folder, "steps.csv", error));
+    return open_for_append(&files->epochs, files->folder, "epochs.csv", error);
 }
 
 /*
@@ -121,16 +118,43 @@ static Status cut(const char *folder, const char *name, const char *header, int6
     return status;
 }
 
+/* Two processes in one folder would mix their rows. The kernel frees the lock when a process ends. */
+static Status lock_folder(TrainRunFiles *files, const char *folder, Error *error)
+{
+    files->lock = opendir(folder);
+    if (!files->lock)
+        return error_set(error, STATUS_FAILED,
+                         "%s: the folder cannot be read (%s); check its permissions", folder,
+                         strerror(errno));
+    if (flock(dirfd(files->lock), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return STATUS_OK; /* a file system without locks is no reason to refuse */
+    train_run_files_close(files);
+    return error_set(error, STATUS_FAILED,
+                     "%s: another process is training in this folder; wait for it, or choose "
+                     "another --out",
+                     folder);
+}
+
+static Status take_up(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps, int epochs,
+                      Error *error)
+{
+    TRY(cut(files->folder, "steps.csv", STEPS_HEADER, steps, error));
+    TRY(cut(files->folder, "epochs.csv", EPOCHS_HEADER, epochs, error));
+    TRY(write_recipe(files->folder, recipe, error));
+    return open_both(files, error);
+}
+
 Status train_run_files_resume(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
                               int64_t steps, int epochs, Error *error)
 {
     *files = (TrainRunFiles){0};
     TRY(file_make_folders(folder, error));
     TRY(file_join(files->folder, folder, "", error));
-    TRY(cut(folder, "steps.csv", STEPS_HEADER, steps, error));
-    TRY(cut(folder, "epochs.csv", EPOCHS_HEADER, epochs, error));
-    TRY(write_recipe(folder, recipe, error));
-    return open_both(files, error);
+    TRY(lock_folder(files, folder, error));
+    const Status status = take_up(files, recipe, steps, epochs, error);
+    if (status != STATUS_OK)
+        train_run_files_close(files);
+    return status;
 }
 
 Status train_run_files_create(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
@@ -249,5 +273,7 @@ void train_run_files_close(TrainRunFiles *files)
         fclose(files->steps);
     if (files->epochs)
         fclose(files->epochs);
+    if (files->lock)
+        closedir(files->lock);
     *files = (TrainRunFiles){0};
 }

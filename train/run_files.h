@@ -13,8 +13,11 @@
 #include "train/objective.h"
 #include "train/validate.h"
 
+#include <dirent.h>
+
 typedef struct TrainRunFiles {
     FILE *steps, *epochs; /* NULL when nothing is written */
+    DIR *lock;            /* the folder, locked against a second process; NULL likewise */
     char folder[FILE_PATH_SIZE];
 } TrainRunFiles;
 
@@ -40,7 +43,7 @@ Status train_run_files_create(TrainRunFiles *files, const char *folder, const Tr
 /*
  * Takes up the files of a run that has completed `steps` steps and `epochs` epochs: newer rows are
  * cut, recipe.txt is written anew (threads, workers, memory and micro_batch may differ).
- * STATUS_FAILED for a file that lacks an older row.
+ * STATUS_FAILED for a file that lacks an older row, or if another process holds the run.
  */
 Status train_run_files_resume(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
                               int64_t steps, int epochs, Error *error);
