@@ -52,23 +52,24 @@ Status data_synth_frame(DataImage *image, DataSynthFamily family, uint64_t seed,
                         int frame, int size, DataSynthTraits *traits, Error *error);
 
 typedef struct DataSynthSettings {
-    int videos; /* per source over all splits: even, at least DATA_SYNTH_MIN_VIDEOS */
+    int videos; /* per source over all splits, at least DATA_SYNTH_MIN_VIDEOS */
     int frames; /* per video, 1..999 */
     int size;   /* pixels of a side, DATA_SYNTH_MIN_SIZE..DATA_SYNTH_MAX_SIZE */
     uint64_t seed;
     Threads *threads; /* shares out the frames (borrowed); NULL: the caller works alone */
 } DataSynthSettings;
 
-/* Videos come in pairs (target, source), as in FF++, and every split needs a pair. */
-enum { DATA_SYNTH_MIN_VIDEOS = 6, DATA_SYNTH_MAX_VIDEOS = 1000 };
+/* Every split needs a video. */
+enum { DATA_SYNTH_MIN_VIDEOS = 3, DATA_SYNTH_MAX_VIDEOS = 1000 };
 
 /* 40 videos of 8 frames of 224 pixels, seed 0, no threads. */
 DataSynthSettings data_synth_defaults(void);
 
 /*
  * Writes DIR/SOURCE/VIDEO/NNN.png and DIR/lists/{train,val,test}/SOURCE.txt. Identity i is real video "i"
- * and the target of one fake of every family, "i_j", where j is the other one of its pair. Pairs are
- * never parted: about 60 % of them train, 15 % validate, 25 % test, so identities are disjoint. Paths in the
+ * and the target of one fake of every family, "i_j", where j is the other one of its pair (target
+ * and source, as in FF++). About 60 % train, 15 % validate, 25 % test; from six videos on no pair is parted,
+ * so identities are disjoint between splits. Paths in the
  * lists are relative to the list's folder: the data set can be moved. The same settings write the
  * same bytes for any number of threads. STATUS_USAGE for settings out of range; STATUS_FAILED for a folder
  * that is not empty (nothing is touched), or when writing fails (what was written stays).

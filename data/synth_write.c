@@ -35,10 +35,8 @@ DataSynthSettings data_synth_defaults(void)
 
 static Status check(const DataSynthSettings *settings, Error *error)
 {
-    if (settings->videos < DATA_SYNTH_MIN_VIDEOS || settings->videos > DATA_SYNTH_MAX_VIDEOS ||
-        settings->videos % 2 != 0)
-        return error_set(error, STATUS_USAGE,
-                         "videos %d: they come in pairs; use an even number from %d to %d",
+    if (settings->videos < DATA_SYNTH_MIN_VIDEOS || settings->videos > DATA_SYNTH_MAX_VIDEOS)
+        return error_set(error, STATUS_USAGE, "videos %d: out of range; use %d to %d",
                          settings->videos, DATA_SYNTH_MIN_VIDEOS, DATA_SYNTH_MAX_VIDEOS);
     if (settings->frames < 1 || settings->frames > MAX_FRAMES)
         return error_set(error, STATUS_USAGE, "frames %d: out of range; use 1 to %d",
@@ -142,14 +140,18 @@ static Status make_folders(const char *folder, const DataSynthSettings *settings
     return STATUS_OK;
 }
 
-/* First identity of a split, and of the one after the last. Even, so that no pair is parted. */
+/*
+ * First identity of a split, and of the one after the last. Pairs stay together, because a fake shows both
+ * of its pair; with fewer than three pairs that cannot be, and each split gets at least one video instead.
+ */
 static int split_begin(int split, int videos)
 {
-    const int pairs = videos / 2;
-    const int test = pairs / 4 > 1 ? pairs / 4 : 1;
-    const int val = pairs * 3 / 20 > 1 ? pairs * 3 / 20 : 1;
-    const int begins[SPLITS + 1] = {0, pairs - test - val, pairs - test, pairs};
-    return 2 * begins[split];
+    const int unit = videos >= 2 * SPLITS ? 2 : 1;
+    const int units = (videos + unit - 1) / unit;
+    const int test = units / 4 > 1 ? units / 4 : 1;
+    const int val = units * 3 / 20 > 1 ? units * 3 / 20 : 1;
+    const int begins[SPLITS + 1] = {0, units - test - val, units - test, units};
+    return begins[split] * unit < videos ? begins[split] * unit : videos;
 }
 
 static Status write_list(const char *folder, const DataSynthSettings *settings, int split,

@@ -190,15 +190,42 @@ START_TEST(test_write)
 }
 END_TEST
 
+/* Any number of videos: pairs stay together where there are enough, and no split is empty. */
+START_TEST(test_few_and_odd_videos)
+{
+    static const struct {
+        int videos, first[4]; /* first identity of train, val, test, and their end */
+    } cases[] = {{3, {0, 1, 2, 3}}, {5, {0, 3, 4, 5}}, {7, {0, 4, 6, 7}}};
+    static const char *const splits[] = {"train", "val", "test"};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        Error error = {0};
+        char folder[4096];
+        support_make_folder(folder);
+        const DataSynthSettings settings = {.videos = cases[i].videos, .frames = 1, .size = 32};
+        ck_ok(data_synth_write(folder, &settings, NULL, NULL, &error), &error);
+        for (int split = 0; split < 3; split++) {
+            char name[64], *text, expected[512] = "";
+            snprintf(name, sizeof(name), "lists/%s/real.txt", splits[split]);
+            read_text(folder, name, &text);
+            for (int id = cases[i].first[split]; id < cases[i].first[split + 1]; id++)
+                snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected),
+                         "../../real/%03d/000.png\n", id);
+            ck_assert_str_eq(text, expected);
+            free(text);
+        }
+        support_remove_folder(folder);
+    }
+}
+END_TEST
+
 START_TEST(test_settings_out_of_range)
 {
     static const struct {
         int videos, frames, size;
         const char *message;
     } cases[] = {
-        {7, 2, 64, "videos 7"},  {4, 2, 64, "videos 4"},       {1002, 2, 64, "videos 1002"},
-        {6, 0, 64, "frames 0"},  {6, 1000, 64, "frames 1000"}, {6, 2, 31, "size 31"},
-        {6, 2, 513, "size 513"},
+        {2, 2, 64, "videos 2"},       {1002, 2, 64, "videos 1002"}, {6, 0, 64, "frames 0"},
+        {6, 1000, 64, "frames 1000"}, {6, 2, 31, "size 31"},        {6, 2, 513, "size 513"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         Error error = {0};
@@ -221,6 +248,7 @@ int main(void)
     tcase_add_loop_test(frames, test_any_size, 0, 5);
     TCase *const files = support_case(suite, "files", 60);
     tcase_add_test(files, test_write);
+    tcase_add_test(files, test_few_and_odd_videos);
     tcase_add_test(files, test_settings_out_of_range);
     return support_main(suite);
 }

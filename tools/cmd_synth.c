@@ -31,7 +31,7 @@ int cmd_synth(int argc, char **argv)
     CliOption options[] = {
         {"--out", CLI_STRING, &out, 0, 0, "DIR", "folder to write; must be empty or missing"},
         {"--videos", CLI_INT, &settings.videos, DATA_SYNTH_MIN_VIDEOS, DATA_SYNTH_MAX_VIDEOS, "N",
-         "videos a source, all splits together; an even number\n(default 40)"},
+         "videos a source, all splits together (default 40)"},
         {"--frames", CLI_INT, &settings.frames, 1, 999, "N", "frames a video (default 8)"},
         {"--size", CLI_INT, &settings.size, DATA_SYNTH_MIN_SIZE, DATA_SYNTH_MAX_SIZE, "PX",
          "side of a frame in pixels (default 224)"},
