@@ -35,7 +35,7 @@ LDLIBS   := -lopenblas -ljansson -lxxhash -lm \
 
 # One short line a file; V=1 shows whole commands.
 Q := $(if $(V),,@)
-say = $(if $(V),,@echo '  $(1)')
+say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo '  $(1)')
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1))))
 LIBRARY_OBJECTS := $(call objects,$(MODULES:%=%/*.c) tensor/kernels/*.c)
