@@ -127,6 +127,15 @@ void file_unmap(FileMap *map)
     *map = (FileMap){0};
 }
 
+void file_let_go(const void *data, size_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
+    const uintptr_t end = ((uintptr_t)data + bytes) / page * page;
+    if (begin < end) /* a refusal costs memory, nothing else */
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 static Status cannot_write(const char *path, int reason, Error *error)
 {
     const char *const advice = reason == ENOSPC || reason == EDQUOT || reason == EFBIG

@@ -38,6 +38,12 @@ Status file_map(const char *path, FileMap *map, Error *error);
 void file_unmap(FileMap *map);
 
 /*
+ * Lets the whole pages of data [bytes], a part of a mapping, go from memory: what is read there later
+ * comes from the file again. Pages shared with what lies beside stay.
+ */
+void file_let_go(const void *data, size_t bytes);
+
+/*
  * A file in the making: written beside its target under a temporary name, put in its place by
  * file_commit (flush, fsync, rename, fsync of the folder) and deleted by file_abort. Until then readers
  * see the old file. Write with stdio on `stream`; write errors are found by file_commit.

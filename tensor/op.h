@@ -48,6 +48,7 @@ typedef union OpSettings {
     struct {
         int parts;
         Activation activation;
+        const PackedMatrix *backward; /* borrowed until backward; NULL: gemm */
     } linear;
     struct {
         int heads;

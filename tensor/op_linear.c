@@ -13,7 +13,8 @@
  * Tasks. One product is one sample times one panel of columns: all M rows of the sample, at most
  * LINEAR_PANEL columns of one part. Samples vary fastest, so that the threads share a panel of weights
  * while it is in the cache. The product is added to rows that already hold bias and residual, and the
- * activation follows while the panel is in the second-level cache.
+ * activation follows while the panel is in the second-level cache. Where the weight is packed, packed.h
+ * does all this, with the rows of all samples at once.
  *
  * What is kept: x where a weight trains, the weights where x needs a gradient, z where there is an
  * activation. Frozen weights thus cost no memory, and y itself is never read again.
@@ -86,27 +87,37 @@ static void check_shapes(const Tensor *x, const Linear *linear, Activation activ
         out += rows;
     }
     assert(out == linear->out);
+    assert(!linear->forward || (linear->forward->K == linear->in && linear->forward->N == out));
+    assert(!linear->backward || (linear->backward->K == out && linear->backward->N == linear->in));
     memcpy(shape, x->shape, sizeof shape);
     shape[last] = linear->out;
     if (residual)
         tensor_expect(residual, "linear", "residual", x->ndim, shape);
 }
 
-static void activate(Activation activation, const float *z, float *y, int count)
+/* The kernel of an activation; NULL for none. */
+typedef void Activate(const float *z, float *y, size_t n);
+
+static Activate *activation_kernel(Activation activation)
 {
-    if (activation == ACTIVATION_QUICK_GELU)
-        kernels()->quick_gelu(z, y, (size_t)count);
-    else
-        kernels()->gelu(z, y, (size_t)count);
+    switch (activation) {
+    case ACTIVATION_QUICK_GELU:
+        return kernels()->quick_gelu;
+    case ACTIVATION_GELU:
+        return kernels()->gelu;
+    case ACTIVATION_NONE:
+        break;
+    }
+    return NULL;
 }
 
 typedef struct Forward {
     const Linear *linear;
-    Activation activation;
+    Activate *activate;
     int B, M;
     const float *x;        /* [B,M,in] */
     const float *residual; /* [B,M,out] or NULL */
-    float *z;              /* [B,M,out]: y itself where z need not be saved */
+    float *z;              /* [B,M,out]; y itself, or NULL for packs, where z need not be saved */
     float *y;              /* [B,M,out] */
 } Forward;
 
@@ -135,8 +146,43 @@ static void forward_task(void *context, int task, int worker)
     }
     gemm(false, true, M, width, in, 1, f->x + (ptrdiff_t)sample * M * in, in, W, in,
          prefilled ? 1.0F : 0.0F, z, out);
-    for (int m = 0; f->activation != ACTIVATION_NONE && m < M; m++)
-        activate(f->activation, z + (ptrdiff_t)m * out, f->y + corner + (ptrdiff_t)m * out, width);
+    for (int m = 0; f->activate && m < M; m++)
+        f->activate(z + (ptrdiff_t)m * out, f->y + corner + (ptrdiff_t)m * out, (size_t)width);
+}
+
+/* The biases of all parts, one after the other, into `bias` [out]: NULL if no part has one. */
+static const float *stack_biases(const Linear *linear, float *bias)
+{
+    bool any = false;
+    int column = 0;
+    for (int part = 0; part < linear->parts; part++) {
+        const Tensor *const own = linear->bias[part];
+        const int rows = linear->weight[part]->shape[0];
+        for (int n = 0; n < rows; n++)
+            bias[column + n] = own ? tensor_f32(own)[n] : 0;
+        any |= own != NULL;
+        column += rows;
+    }
+    return any ? bias : NULL;
+}
+
+/* The same with a packed weight, all samples at once. Plans its scratch memory too. */
+static void forward_packed(Tape *tape, const Forward *f)
+{
+    Arena *const arena = tape_arena(tape);
+    const int rows = f->B * f->M;
+    float *const bias = arena_alloc(arena, (size_t)f->linear->out * sizeof(float));
+    float *const scratch = arena_alloc(arena, packed_scratch(rows, f->linear->in) * sizeof(float));
+    if (!tape_is_planning(tape)) {
+        const PackedEpilogue epilogue = {.bias = stack_biases(f->linear, bias),
+                                         .residual = f->residual,
+                                         .activate = f->activate,
+                                         .z = f->z};
+        packed_product(tape_threads(tape), rows, f->x, f->linear->forward, &epilogue, scratch,
+                       f->y);
+    }
+    arena_free(arena, scratch);
+    arena_free(arena, bias);
 }
 
 /* Keeps what the backward will read; returns where z goes if it must be saved, else NULL. */
@@ -155,6 +201,7 @@ static float *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Act
         return NULL;
     node->settings.linear.parts = linear->parts;
     node->settings.linear.activation = activation;
+    node->settings.linear.backward = linear->backward;
     if (weight_trains)
         op_keep(tape, node, x);
     for (int part = 0; x->needs_grad && part < linear->parts; part++)
@@ -171,15 +218,19 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
     shape[x->ndim - 1] = linear->out;
     Tensor *const y = op_output(tape, x->ndim, shape);
     float *const saved = record(tape, y, x, linear, activation, residual);
-    if (!tape_is_planning(tape)) {
-        Forward forward = {.linear = linear,
-                           .activation = activation,
-                           .B = op_samples(x),
-                           .M = op_sample_rows(x),
-                           .x = tensor_f32(x),
-                           .residual = residual ? tensor_f32(residual) : NULL,
-                           .z = saved ? saved : tensor_f32(y),
-                           .y = tensor_f32(y)};
+    const bool planning = tape_is_planning(tape);
+    Forward forward = {.linear = linear,
+                       .activate = activation_kernel(activation),
+                       .B = op_samples(x),
+                       .M = op_sample_rows(x),
+                       .x = planning ? NULL : tensor_f32(x),
+                       .residual = residual && !planning ? tensor_f32(residual) : NULL,
+                       .z = saved,
+                       .y = planning ? NULL : tensor_f32(y)};
+    if (linear->forward) {
+        forward_packed(tape, &forward);
+    } else if (!planning) {
+        forward.z = saved ? saved : forward.y;
         threads_run(tape_threads(tape), forward.B * panel_count(linear, LINEAR_PANEL), forward_task,
                     &forward);
     }
@@ -231,6 +282,18 @@ static void input_task(void *context, int task, int worker)
     }
 }
 
+/* The same with a packed weight, all samples at once. Plans its scratch memory too. */
+static void input_packed(Tape *tape, const Backward *f)
+{
+    const int rows = f->B * f->M;
+    float *const scratch =
+        arena_alloc(tape_arena(tape), packed_scratch(rows, f->linear.out) * sizeof(float));
+    if (!tape_is_planning(tape))
+        packed_product(tape_threads(tape), rows, f->dz, f->linear.backward,
+                       &(PackedEpilogue){.residual = f->dx}, scratch, f->dx);
+    arena_free(tape_arena(tape), scratch);
+}
+
 /* A panel of rows of one part: dW += dz^T x and db += sum of dz, sample after sample. */
 static void weight_task(void *context, int task, int worker)
 {
@@ -266,7 +329,8 @@ void op_linear_backward(Tape *tape, Node *node)
                   .dx = op_grad(tape, x)};
     f.linear = (Linear){.in = x->shape[x->ndim - 1],
                         .out = node->out->shape[x->ndim - 1],
-                        .parts = node->settings.linear.parts};
+                        .parts = node->settings.linear.parts,
+                        .backward = node->settings.linear.backward};
     bool weight_trains = false, bias_trains = false;
     for (int part = 0; part < f.linear.parts; part++) {
         f.linear.weight[part] = node->in[IN_WEIGHT + part];
@@ -275,17 +339,18 @@ void op_linear_backward(Tape *tape, Node *node)
         weight_trains |= f.dW[part] != NULL;
         bias_trains |= f.db[part] != NULL;
     }
-    if (!tape_is_planning(tape)) {
-        Threads *const threads = tape_threads(tape);
-        f.x = weight_trains ? tensor_f32(x) : NULL;
-        if (f.z)
-            threads_run(threads, op_range_count(f.B * f.M, op_task_rows(f.linear.out)),
-                        activation_task, &f);
-        if (f.dx)
-            threads_run(threads, f.B * op_range_count(f.linear.in, LINEAR_PANEL), input_task, &f);
-        if (weight_trains || bias_trains)
-            threads_run(threads, panel_count(&f.linear, LINEAR_GRADIENT_ROWS), weight_task, &f);
-    }
+    const bool planning = tape_is_planning(tape);
+    Threads *const threads = tape_threads(tape);
+    f.x = weight_trains && !planning ? tensor_f32(x) : NULL;
+    if (f.z && !planning)
+        threads_run(threads, op_range_count(f.B * f.M, op_task_rows(f.linear.out)), activation_task,
+                    &f);
+    if (f.dx && f.linear.backward)
+        input_packed(tape, &f);
+    else if (f.dx && !planning)
+        threads_run(threads, f.B * op_range_count(f.linear.in, LINEAR_PANEL), input_task, &f);
+    if ((weight_trains || bias_trains) && !planning)
+        threads_run(threads, panel_count(&f.linear, LINEAR_GRADIENT_ROWS), weight_task, &f);
     if (residual && residual->needs_grad)
         op_pass_grad(tape, node->out, residual);
 }

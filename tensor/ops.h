@@ -15,6 +15,7 @@
 #ifndef LNCLIP_TENSOR_OPS_H
 #define LNCLIP_TENSOR_OPS_H
 
+#include "tensor/packed.h"
 #include "tensor/tape.h"
 
 typedef enum Activation { ACTIVATION_NONE, ACTIVATION_QUICK_GELU, ACTIVATION_GELU } Activation;
@@ -24,13 +25,16 @@ enum { LINEAR_MAX_PARTS = 3 };
 /*
  * The weights of a linear map, stored as stacked parts, so that keys and values (or any group that
  * reads the same input) are one product. part p: weight[p] [out_p, in], bias[p] [out_p] or NULL. A part
- * is frozen or trains according to needs_grad of its leaves.
+ * is frozen or trains according to needs_grad of its leaves. Where all parts are frozen, the stacked
+ * weight W may have been packed; the packs then serve instead of gemm, and must hold the same numbers.
  */
 typedef struct Linear {
     int in, out; /* out = sum of the parts' rows */
     int parts;
     Tensor *weight[LINEAR_MAX_PARTS];
     Tensor *bias[LINEAR_MAX_PARTS];
+    const PackedMatrix *forward;  /* W^T [in,out] for y, or NULL */
+    const PackedMatrix *backward; /* W [out,in] for dx, or NULL */
 } Linear;
 
 /*

@@ -16,6 +16,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Rows and columns of C that one call of the packed product's kernel computes (tensor/packed.h). */
+enum { KERNELS_TILE_ROWS = 6, KERNELS_TILE_COLUMNS = 64 };
+
+/* One tile: c[rows,columns] = a b + bias + addend. The order of each sum over k is that of k alone. */
+typedef struct KernelTile {
+    int rows, columns;   /* 1..KERNELS_TILE_ROWS, 1..KERNELS_TILE_COLUMNS: what is written */
+    int depth;           /* >= 1 */
+    const float *a;      /* [depth][KERNELS_TILE_ROWS]; rows beyond `rows` are not used */
+    const float *b;      /* [depth][KERNELS_TILE_COLUMNS], 64-byte aligned; zero beyond `columns` */
+    const float *bias;   /* [columns] or NULL */
+    const float *addend; /* [rows,columns], ld floats between rows, or NULL; may be c */
+    float *c;            /* [rows,columns], ld floats between rows */
+    ptrdiff_t ld;
+    const char *ahead; /* bytes that will be wanted soon; need not be mapped; NULL for none */
+    int ahead_lines;   /* how many lines of 64 of them to fetch into the second-level cache */
+} KernelTile;
+
 typedef struct Kernels {
     const char *name; /* "ref", "avx2", "avx512" */
 
@@ -59,6 +76,24 @@ typedef struct Kernels {
 
     /* Sum of x[n] y[n] in double, fixed order. */
     double (*dot)(const float *x, const float *y, size_t n);
+
+    /* The packed product: see KernelTile. */
+    void (*tile)(const KernelTile *tile);
+
+    /*
+     * Lays `rows` (1..KERNELS_TILE_ROWS) of a [rows,depth], lda floats apart, side by side: out
+     * [depth][KERNELS_TILE_ROWS], zero beyond `rows`. out must not overlap a.
+     */
+    void (*interleave)(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
+
+    /*
+     * Lays `count` (1..KERNELS_TILE_COLUMNS) rows of `depth` numbers side by side as columns: out
+     * [depth][KERNELS_TILE_COLUMNS], 64-byte aligned, zero beyond `count`.
+     */
+    void (*transpose)(const float *const *rows, int count, int depth, float *out);
+
+    /* Whether `tile` is written for this processor and beats the library behind gemm. */
+    bool tile_is_fast;
 } Kernels;
 
 /*

@@ -7,14 +7,16 @@
  *     KERNELS_TARGET         the attribute that lets the compiler use the variant's instructions
  *     KERNELS_MADD(a, b, c)  a b + c, fused where the instruction exists
  *
- * and get a table `variant`. The loops are the shape that gcc and clang turn into vector code without
- * leave to reorder arithmetic: elements are independent, conditions are selections, and sums run over
- * LANES interleaved partial sums that are combined in a fixed order. So the order of every sum is the
- * same in all variants; they differ only where one fuses a product with a sum.
+ * and get a table `variant`, whose kernels of the packed product are those of tile_reference.c unless
+ * KERNELS_TILE, KERNELS_INTERLEAVE and KERNELS_TRANSPOSE name better ones. The loops are the shape that
+ * gcc and clang turn into vector code without leave to reorder arithmetic: elements are independent,
+ * conditions are selections, and sums run over LANES interleaved partial sums that are combined in a
+ * fixed order. So the order of every sum is the same in all variants; they differ only where one fuses a
+ * product with a sum.
  *
  * Polynomials are minimax fits; fit.py beside this file makes their coefficients.
  */
-#include "tensor/kernels/kernels.h"
+#include "tensor/kernels/variants.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -336,4 +338,14 @@ static const Kernels variant = {
     .add = kernel_add,
     .axpy = kernel_axpy,
     .dot = kernel_dot,
+#ifdef KERNELS_TILE
+    .tile = KERNELS_TILE,
+    .interleave = KERNELS_INTERLEAVE,
+    .transpose = KERNELS_TRANSPOSE,
+    .tile_is_fast = true,
+#else
+    .tile = kernels_tile_reference,
+    .interleave = kernels_interleave_reference,
+    .transpose = kernels_transpose_reference,
+#endif
 };
