@@ -253,6 +253,8 @@ static Status score_or_continue(Evaluation *evaluation, Error *error)
     Status status =
         cli_model_load(&model, &evaluation->model_options, evaluation->arguments, true, error);
     if (status == STATUS_OK)
+        status = vit_pack(model.vit, false, model.threads, error);
+    if (status == STATUS_OK)
         status = open_folder(evaluation, &model, error);
     if (status == STATUS_OK)
         status = score_sets(evaluation, &model, error);

@@ -112,6 +112,8 @@ static Status run(const CliModelOptions *options, const CliArguments *arguments,
     Work work = {0};
     float *features = NULL;
     Status status = cli_model_load(&model, options, arguments, false, error);
+    if (status == STATUS_OK)
+        status = vit_pack(model.vit, false, model.threads, error);
     if (status == STATUS_OK) {
         features = calloc((size_t)list->count * (size_t)model.vit->config.width, sizeof *features);
         if (!features)

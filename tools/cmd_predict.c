@@ -74,6 +74,8 @@ static Status predict(const CliModelOptions *options, const CliArguments *argume
                                     "predict: no memory for %d images; give fewer", list->count);
     if (status == STATUS_OK)
         status = cli_model_load(&model, options, arguments, true, error);
+    if (status == STATUS_OK)
+        status = vit_pack(model.vit, false, model.threads, error);
     if (status == STATUS_OK) {
         work->probabilities = probabilities;
         TrainScoring scoring = cli_model_scoring(options);

@@ -19,7 +19,7 @@ typedef struct TrainPlan {
     int micro_batches; /* of a whole batch */
     int kept; /* of these, the first ones that keep their activations until their backward */
     bool forward_twice; /* kept < micro_batches: the others run their forward again */
-    size_t model;       /* weights in memory, mapped pages included */
+    size_t model;       /* weights in memory: packs, and mapped pages of what is not packed */
     size_t state;       /* what trains: values, gradients, base, moments */
     size_t step;        /* arena of activations, saved numbers and scratch */
     size_t batch;       /* features of a batch and their gradient; tables of the tapes */

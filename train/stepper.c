@@ -327,7 +327,7 @@ static void plan_given(TrainStepper *stepper, size_t other_bytes)
     const size_t count = stepper->tuned->count;
     const size_t moments = recipe->optimizer == TRAIN_OPTIMIZER_ADAMW ? 2 : 1;
     const size_t D = (size_t)stepper->vit->config.width;
-    plan->model = vit_size(stepper->vit) * sizeof(float);
+    plan->model = vit_bytes(stepper->vit);
     plan->state = count * sizeof(float) * (3 + moments); /* values, gradients, base */
     plan->batch = (size_t)recipe->batch_size * D * sizeof(float) * (stepper->dfeatures ? 2 : 1);
     plan->loader = other_bytes;

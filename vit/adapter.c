@@ -207,6 +207,7 @@ Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterRep
                         Error *error)
 {
     assert(vit && path && report && error);
+    assert(!vit->packed && "adapters come before packing");
     *report = (VitAdapterReport){0};
     Reading reading = {.vit = vit, .head = head, .kind = head ? head->kind : VIT_HEAD_LINEAR_NORM};
     TRY(safetensors_open(&reading.file, path, error));

@@ -178,7 +178,9 @@ void vit_destroy(Vit *vit)
     for (int i = 0; i < vit->parameter_count; i++)
         free(vit->parameters[i].adapted);
     safetensors_close(vit->file);
+    arena_destroy(vit->packs);
     arena_destroy(vit->arena);
+    free(vit->packed);
     free(vit->blocks);
     free(vit->parameters);
     free(vit);

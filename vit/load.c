@@ -179,9 +179,10 @@ static void place(Vit *vit, const SafeTensor *const *sources, Arena *arena)
 {
     for (int i = 0; i < vit->parameter_count; i++) {
         VitParameter *const parameter = &vit->parameters[i];
+        parameter->mapped = usable_in_place(parameter, sources[i]);
         /* Nobody writes through this pointer: what may be written is placed in the arena. */
         parameter->tensor.data =
-            usable_in_place(parameter, sources[i])
+            parameter->mapped
                 ? (void *)(uintptr_t)sources[i]->data
                 : arena_alloc(arena, tensor_count(&parameter->tensor) * sizeof(float));
     }

@@ -125,6 +125,7 @@ static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune, 
 Status vit_tune(VitTuned **out, Vit *vit, VitHead *head, const char *tune, Error *error)
 {
     assert(out && vit && tune && error);
+    assert(!vit->packed && "what trains is chosen before the rest is packed");
     *out = NULL;
     int count = 0;
     VitTuned *const tuned = calloc(1, sizeof *tuned);

@@ -31,6 +31,8 @@ typedef struct VitParameter {
     Tensor
         tensor; /* frozen until vit_tune makes it train; its data may lie in a read-only mapping */
     float *adapted; /* own memory of a frozen tensor that an adapter has changed, or NULL */
+    bool mapped;    /* as loaded, its numbers lay in the mapped file */
+    bool packed;    /* vit_pack made packs of it: forward and backward read those */
 } VitParameter;
 
 typedef struct VitLayerNorm {
@@ -57,6 +59,8 @@ typedef struct Vit {
     VitBlock *blocks;     /* [L] */
     SafeTensors *file;    /* mapped, when parameters point into it; NULL after vit_create */
     Arena *arena;         /* numbers that had to be converted or made, and all LayerNorms */
+    PackedMatrix *packed; /* what vit_pack made, two places a Linear, or NULL */
+    Arena *packs;         /* the memory behind them */
     char fingerprint[33]; /* XXH3-128 over names, shapes and f32 values as loaded, hexadecimal */
 } Vit;
 
@@ -88,6 +92,17 @@ VitParameter *vit_find(const Vit *vit, const char *name);
 
 /* Number of elements of all parameters. */
 size_t vit_size(const Vit *vit);
+
+/*
+ * Packs the linear maps whose weights do not train, for the forward and, if `backward`, for the gradients
+ * that flow through them to what trains before them: no others are made. Then lets the weights' file pages
+ * go; the numbers stay readable, from the file. Where packing gains nothing (packed_pays) it does nothing.
+ * Call once, after vit_adapter_read and vit_tune: neither may follow. STATUS_FAILED without memory.
+ */
+Status vit_pack(Vit *vit, bool backward, Threads *threads, Error *error);
+
+/* Bytes of memory that the encoder takes: packs, and the numbers of whatever is not packed. */
+size_t vit_bytes(const Vit *vit);
 
 /*
  * pixels [B,3,S,S], normalised -> features [B,1,D]. Transient values are released as soon as no one
