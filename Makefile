@@ -54,7 +54,7 @@ demo: setup ## install what is missing, build, and run the method in miniature (
 
 test: setup-test ## install what is missing, build and run all tests (under 6 minutes)
 	@$(MAKE) --no-print-directory -j$(JOBS) all tests
-	BUILD=$(BUILD) tests/run.sh $(TESTS)
+	@BUILD=$(BUILD) tests/run.sh $(TESTS)
 
 tests: $(TESTS)
 

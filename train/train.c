@@ -99,7 +99,8 @@ static Status not_finite(Run *run, const DataBatch *batch, const TrainLosses *lo
         error, STATUS_FAILED,
         "step %lld: loss %g, gradient norm %g; the state before this step is saved: look at the "
         "files named above, or lower lr, or set grad_clip",
-        (long long)run->state.step, (double)losses->total, norm);
+        (long long)run->state.step, isnan(losses->total) ? (double)NAN : (double)losses->total,
+        isnan(norm) ? (double)NAN : norm); /* a NaN without its sign */
 }
 
 static void report_step(const Run *run, const TrainStepRow *row)
