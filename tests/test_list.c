@@ -64,8 +64,8 @@ START_TEST(test_text_forms)
     static const char *const FORMS[] = {
         "FF/real/v/0.png\nFF/real/v/1.png\nFF/DF/v w/a, b.png\nFF/DF/v w/\xfc.png\n",
         "FF/DF/v w/\xfc.png\r\nFF/real/v/0.png\r\nFF/real/v/1.png\r\nFF/DF/v w/a, b.png",
-        "\357\273\277FF/real/v/1.png\n\n  \n\t FF/DF/v w/\xfc.png \nFF/real/v/0.png\nFF/DF/v w/a, "
-        "b.png\n\n",
+        ("\357\273\277FF/real/v/1.png\n\n  \n\t FF/DF/v w/\xfc.png \nFF/real/v/0.png\n"
+         "FF/DF/v w/a, b.png\n\n"),
     };
     enter();
     make_frames(FRAMES);
