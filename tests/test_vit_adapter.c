@@ -189,8 +189,8 @@ START_TEST(names_of_others)
         "vision_model.post_layernorm.weight",
         "post_layernorm.weight",
         "base_model.model.vision_model.post_layernorm.ln_tuning_layers.weight",
-        "feature_extractor.base_model.model.vision_model.post_layernorm.ln_tuning_layers.default."
-        "weight",
+        ("feature_extractor.base_model.model.vision_model.post_layernorm."
+         "ln_tuning_layers.default.weight"),
     };
     Error error = {0};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
