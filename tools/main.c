@@ -55,6 +55,13 @@ static const Subcommand *find_subcommand(const char *name)
 
 static int unknown_subcommand(const char *name)
 {
+    if (strcmp(name, "lists") == 0)
+        return cli_usage_error(
+            "lists: this version does not have it; name folders instead of lists, or "
+            "write one image path a line");
+    if (strcmp(name, "bench") == 0)
+        return cli_usage_error(
+            "bench: this version does not have it; lnclip train --dry-run measures a step");
     const char *names[SUBCOMMANDS];
     for (int i = 0; i < SUBCOMMANDS; i++)
         names[i] = subcommands[i].name;
