@@ -138,7 +138,8 @@ START_TEST(a_mapped_model_keeps_its_numbers)
     }
     /* Widths are multiples of 64 here, so the packs are as large as the weights, up to a page. */
     ck_assert_uint_ge(vit_bytes(loaded), vit_size(loaded) * sizeof(float));
-    ck_assert_uint_lt(vit_bytes(loaded), vit_size(loaded) * sizeof(float) + 4096);
+    /* Twice would be 1.9; red zones and rounding are a per cent. */
+    ck_assert_uint_lt(vit_bytes(loaded), vit_size(loaded) * sizeof(float) * 5 / 4);
     vit_destroy(loaded);
     vit_destroy(made);
     support_remove_folder(folder);
