@@ -264,14 +264,6 @@ static Status score_or_continue(Evaluation *evaluation, Error *error)
 
 /* ---- results ------------------------------------------------------------------------------------- */
 
-/* The number that predictions.csv shows: what metrics are computed from, here and by everyone else. */
-static double as_written(float value)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.9g", (double)value);
-    return strtod(text, NULL);
-}
-
 /* The row of frame i of a set; strings are borrowed from its list. */
 static TrainPrediction prediction(const Evaluation *evaluation, const DataSet *set, int i)
 {
@@ -282,8 +274,8 @@ static TrainPrediction prediction(const Evaluation *evaluation, const DataSet *s
         .dataset = set->name,
         .video = set->frames.videos[frame->video],
         .label = frame->label,
-        .real = as_written(p[0]),
-        .fake = as_written(p[1]),
+        .real = train_predictions_written(p[0]),
+        .fake = train_predictions_written(p[1]),
     };
 }
 

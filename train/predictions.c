@@ -420,3 +420,10 @@ void train_predictions_write_row(FILE *stream, const TrainPrediction *row)
         write_field(stream, video.text, video.length);
     putc('\n', stream);
 }
+
+double train_predictions_written(float probability)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.9g", (double)probability);
+    return strtod(text, NULL);
+}

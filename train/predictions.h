@@ -80,6 +80,12 @@ void train_predictions_free(TrainPredictions *predictions);
 void train_predictions_write_header(FILE *stream);
 void train_predictions_write_row(FILE *stream, const TrainPrediction *row);
 
+/*
+ * The number that predictions.csv shows for an f32 probability, as its readers get it back: what metrics are
+ * computed from everywhere, so that train, eval and auc agree to the last digit.
+ */
+double train_predictions_written(float probability);
+
 /* More fake sources than this are no manipulations but another layout of folders: none is reported then. */
 enum { TRAIN_MAX_SOURCES = 256 };
 

@@ -9,7 +9,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,14 +32,6 @@ TrainEpoch train_epoch_empty(void)
         .lr = NAN, .train_loss = NAN, .val_loss = NAN, .frame = none, .video = none};
 }
 
-/* What a reader of predictions.csv gets back for this probability. */
-static double as_written(float probability)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.9g", (double)probability);
-    return strtod(text, NULL);
-}
-
 Status train_validation_metrics(const DataList *list, const float *probabilities,
                                 const float *cross_entropy, TrainEpoch *epoch, Error *error)
 {
@@ -57,8 +48,8 @@ Status train_validation_metrics(const DataList *list, const float *probabilities
             .dataset = "val",
             .video = list->videos[frame->video],
             .label = frame->label,
-            .real = as_written(row[0]),
-            .fake = as_written(row[1]),
+            .real = train_predictions_written(row[0]),
+            .fake = train_predictions_written(row[1]),
         };
         status = train_predictions_append(&predictions, &prediction, error);
         loss += (double)cross_entropy[i];
