@@ -13,10 +13,10 @@
 #include "tools/demo.h"
 
 #include "tensor/file.h"
+#include "train/plan.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 static const DemoScale whole = {.videos = 240,
                                 .frames = 4,
@@ -40,13 +40,6 @@ typedef struct Outcome {
     DemoScore scores[DEMO_METHODS];
     double seconds;
 } Outcome;
-
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* ---- the four acts ----------------------------------------------------------------------------------------- */
 
@@ -84,7 +77,7 @@ static Status make_backbone(const Demo *demo, DemoPretraining *result, Error *er
 
 static Status perform(const Demo *demo, Outcome *outcome, Error *error)
 {
-    const double started = now();
+    const double started = train_clock();
     TRY(demo_folder_prepare(demo->out, error));
     cli_note(demo->arguments, "1/4 a data set of %d videos a source, %d frames a video, in %s/%s",
              demo->scale->videos, demo->scale->frames, demo->out, DEMO_DATA);
@@ -97,7 +90,7 @@ static Status perform(const Demo *demo, Outcome *outcome, Error *error)
                  i == 0 ? "a linear probe" : "LN-tuning");
         TRY(demo_method(demo, i, &outcome->scores[i], error));
     }
-    outcome->seconds = now() - started;
+    outcome->seconds = train_clock() - started;
     return STATUS_OK;
 }
 
