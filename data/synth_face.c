@@ -78,7 +78,8 @@ static float corner(int x, int y, uint32_t seed)
     return (float)(int32_t)(hash2(x, y, seed) >> 8) * 0x1p-23f - 1.0f;
 }
 
-float data_noise(float x, float y, uint32_t seed)
+/* Lattice value noise in -1..1, about one feature per unit. */
+static float noise(float x, float y, uint32_t seed)
 {
     const int ix = lattice(x), iy = lattice(y);
     const float dx = x - (float)ix, dy = y - (float)iy;
@@ -92,7 +93,7 @@ float data_noise_octaves(float x, float y, int octaves, uint32_t seed)
 {
     float sum = 0, amplitude = 1;
     for (int o = 0; o < octaves; o++) {
-        sum += amplitude * data_noise(x, y, seed + (uint32_t)o * 101u);
+        sum += amplitude * noise(x, y, seed + (uint32_t)o * 101u);
         amplitude *= 0.5f;
         x *= 2.03f;
         y *= 2.03f;
@@ -276,7 +277,7 @@ static void paint_skin(Point *p)
     p->colour[1] = f->skin[1] * level - 0.02f * cheek;
     p->colour[2] = f->skin[2] * level - 0.01f * cheek;
     if (f->freckles > 0) {
-        const float spot = data_noise(p->u * 14.0f, p->v * 14.0f, seed + 19);
+        const float spot = noise(p->u * 14.0f, p->v * 14.0f, seed + 19);
         const float where = expf(-6.0f * (square(fabsf(p->u) - 0.35f) + square(p->v - 0.15f)));
         darken(p, 1.0f - 0.35f * f->freckles * where * smooth(0.35f, 0.75f, spot));
     }
@@ -309,7 +310,7 @@ static void paint_eye(Point *p, float side)
     const float brow = inside(p, ellipse(bx, by, 0.20f, f->brow));
     if (brow > 0)
         paint(p, f->hair_colour,
-              brow * (0.8f + 0.2f * data_noise(p->u * 22.0f, p->v * 8.0f, f->texture + 31)));
+              brow * (0.8f + 0.2f * noise(p->u * 22.0f, p->v * 8.0f, f->texture + 31)));
 }
 
 static void paint_nose(Point *p)
@@ -344,7 +345,7 @@ static void paint_mouth(Point *p)
     const float cover = inside(p, ellipse(x, y, half, lip + opening));
     if (cover > 0) {
         static const float red[3] = {0.70f, 0.25f, 0.28f}, shadow[3] = {0.88f, 0.80f, 0.80f};
-        const float crease = 1.0f + 0.08f * data_noise(p->u * 26.0f, p->v * 7.0f, f->texture + 43);
+        const float crease = 1.0f + 0.08f * noise(p->u * 26.0f, p->v * 7.0f, f->texture + 43);
         float lips[3];
         for (int c = 0; c < 3; c++)
             lips[c] = mix(f->skin[c], red[c], f->lip_red) * shadow[c] * crease;
@@ -374,8 +375,7 @@ static void paint_hair(Point *p)
         const float lips = ellipse(p->u, p->v - 0.54f, f->mouth_width + 0.04f, 0.13f);
         paint(p, colour, (0.62f + 0.2f * strand) * rim * (1.0f - inside(p, lips)));
     }
-    const float fringe =
-        p->v - f->hairline - 0.10f * data_noise(p->u * 5.0f, 0.0f, f->texture + 61);
+    const float fringe = p->v - f->hairline - 0.10f * noise(p->u * 5.0f, 0.0f, f->texture + 61);
     const float side = 0.90f - fabsf(p->u) - 0.25f * smooth(0.0f, 0.6f, p->v);
     const float hair = fringe < side ? fringe : side;
     paint(p, colour, p->w > 0 ? inside(p, hair) : 1.0f - smooth(0.35f, 0.6f, p->v));

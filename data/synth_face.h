@@ -80,8 +80,7 @@ DataPose data_pose_draw(uint64_t seed, int identity, int frame, const DataShot *
 void data_face_render(const DataFace *face, const DataShot *shot, const DataPose *pose,
                       DataCanvas *canvas);
 
-/* Lattice value noise in -1..1, about one feature per unit, and `octaves` of it, each half as strong. */
-float data_noise(float x, float y, uint32_t seed);
+/* Lattice value noise in about -1..1: `octaves` of it, from one feature per unit on, each half as strong. */
 float data_noise_octaves(float x, float y, int octaves, uint32_t seed);
 
 /* An approximately normal number (variance 1) of (x, y, seed). */
