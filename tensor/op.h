@@ -82,7 +82,7 @@ typedef struct Node {
     int inputs;
     Tensor *kept[OP_MAX_KEPT]; /* whose numbers the backward reads */
     int kept_count;
-    float *saved[OP_MAX_SAVED]; /* the operation's own numbers, blocks of the arena, or NULL */
+    void *saved[OP_MAX_SAVED]; /* the operation's own numbers, blocks of the arena, or NULL */
     OpSettings settings;
 } Node;
 
@@ -95,10 +95,11 @@ typedef struct Op {
 extern const Op op_table[OP_COUNT];
 
 /*
- * A new value [shape] on the tape: uninitialised f32 numbers, owned by the tape, one use (the caller's).
- * Asserts that fewer than the max_nodes of tape_create were made since the last reset.
+ * A new value [shape] on the tape: uninitialised numbers, f32 or of `type` (f32 or bf16), owned by the tape, one
+ * use (the caller's). Asserts that fewer than the max_nodes of tape_create were made since the last reset.
  */
 Tensor *op_output(Tape *tape, int ndim, const int *shape);
+Tensor *op_output_as(Tape *tape, DType type, int ndim, const int *shape);
 
 /*
  * Appends a node if the tape is recording and one of `inputs` [count] (NULLs allowed) needs a gradient,
@@ -111,16 +112,24 @@ Node *op_record(Tape *tape, OpKind kind, Tensor *out, Tensor *const *inputs, int
 void op_keep(Tape *tape, Node *node, Tensor *value);
 
 /*
- * Allocates `count` floats that live until the node's backward has run, in the next free saved[]. A
- * block that the forward had to allocate earlier may be put into saved[] directly: the tape frees it.
+ * Allocates `count` numbers, f32 or of `type`, that live until the node's backward has run, in the next free
+ * saved[]. A block that the forward had to allocate earlier may be put into saved[] directly: the tape frees it.
  */
 float *op_save(Tape *tape, Node *node, size_t count);
+void *op_save_as(Tape *tape, Node *node, DType type, size_t count);
 
 /*
  * The gradient [shape of value] to add to, set to zero on first use; NULL if value (or NULL itself)
  * needs none. A leaf that needs a gradient and brought no buffer gets one that lives until tape_reset.
+ * Asserts that value is f32.
  */
 float *op_grad(Tape *tape, Tensor *value);
+
+/*
+ * The same in the value's own type, for an operation that can as well write all of it as add to it: on first
+ * use nothing is set to zero, and *fresh tells that the numbers there mean nothing yet.
+ */
+void *op_grad_fresh(Tape *tape, Tensor *value, bool *fresh);
 
 /*
  * Hands the gradient of `out` on to `in` where the operation passes it through unchanged (a residual):

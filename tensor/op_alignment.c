@@ -122,6 +122,6 @@ void op_alignment_backward(Tape *tape, Node *node)
     double *const mean = arena_alloc(tape_arena(tape), (size_t)D * sizeof *mean);
     if (!tape_is_planning(tape))
         alignment_backward(tensor_f32(z), node->settings.alignment.labels, rows, D,
-                           (double)*node->out->grad, mean, dz);
+                           (double)*tensor_grad(node->out), mean, dz);
     arena_free(tape_arena(tape), mean);
 }

@@ -71,7 +71,7 @@ void op_cross_entropy_backward(Tape *tape, Node *node)
     float *const dlogits = op_grad(tape, logits);
     if (tape_is_planning(tape))
         return;
-    const double factor = (double)*node->out->grad / rows;
+    const double factor = (double)*tensor_grad(node->out) / rows;
     for (int row = 0; row < rows; row++) {
         const float *const l = tensor_f32(logits) + (ptrdiff_t)row * C;
         float *const dl = dlogits + (ptrdiff_t)row * C;

@@ -17,6 +17,7 @@
 #include "tensor/kernels/kernels.h"
 #include "tensor/op_tasks.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -53,8 +54,9 @@ static void forward_task(void *context, int task, int worker)
     }
 }
 
-Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float eps)
+Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float eps, DType type)
 {
+    assert(type == DTYPE_F32);
     const int D = tensor_columns(x), rows = tensor_rows(x);
     tensor_expect(gamma, "layer_norm", "gamma", 1, &D);
     tensor_expect(beta, "layer_norm", "beta", 1, &D);

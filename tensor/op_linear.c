@@ -172,14 +172,15 @@ static void forward_packed(Tape *tape, const Forward *f)
     Arena *const arena = tape_arena(tape);
     const int rows = f->B * f->M;
     float *const bias = arena_alloc(arena, (size_t)f->linear->out * sizeof(float));
-    float *const scratch = arena_alloc(arena, packed_scratch(rows, f->linear->in) * sizeof(float));
+    const PackedInput input = {.numbers = f->x};
+    void *const scratch = arena_alloc(arena, packed_scratch(rows, &input, f->linear->forward));
     if (!tape_is_planning(tape)) {
         const PackedEpilogue epilogue = {.bias = stack_biases(f->linear, bias),
                                          .residual = f->residual,
                                          .activate = f->activate,
                                          .z = f->z};
-        packed_product(tape_threads(tape), rows, f->x, f->linear->forward, &epilogue, scratch,
-                       f->y);
+        packed_product(tape_threads(tape), rows, &input, f->linear->forward, &epilogue, scratch,
+                       DTYPE_F32, f->y);
     }
     arena_free(arena, scratch);
     arena_free(arena, bias);
@@ -286,11 +287,12 @@ static void input_task(void *context, int task, int worker)
 static void input_packed(Tape *tape, const Backward *f)
 {
     const int rows = f->B * f->M;
-    float *const scratch =
-        arena_alloc(tape_arena(tape), packed_scratch(rows, f->linear.out) * sizeof(float));
+    const PackedInput input = {.numbers = f->dz};
+    void *const scratch =
+        arena_alloc(tape_arena(tape), packed_scratch(rows, &input, f->linear.backward));
     if (!tape_is_planning(tape))
-        packed_product(tape_threads(tape), rows, f->dz, f->linear.backward,
-                       &(PackedEpilogue){.residual = f->dx}, scratch, f->dx);
+        packed_product(tape_threads(tape), rows, &input, f->linear.backward,
+                       &(PackedEpilogue){.residual = f->dx}, scratch, DTYPE_F32, f->dx);
     arena_free(tape_arena(tape), scratch);
 }
 

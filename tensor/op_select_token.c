@@ -40,6 +40,6 @@ void op_select_token_backward(Tape *tape, Node *node)
     float *const dx = op_grad(tape, x);
     if (!tape_is_planning(tape))
         for (int b = 0; b < x->shape[0]; b++)
-            kernels()->add(node->out->grad + (ptrdiff_t)b * D,
+            kernels()->add(tensor_grad(node->out) + (ptrdiff_t)b * D,
                            dx + token_offset(x, b, node->settings.select_token.token), (size_t)D);
 }

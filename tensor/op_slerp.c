@@ -131,7 +131,7 @@ void op_slerp_backward(Tape *tape, Node *node)
     const float *const z = tensor_f32(tensor);
     for (int i = 0; i < rows; i++) {
         const ptrdiff_t start = (ptrdiff_t)i * D;
-        const float *const g = node->out->grad + start;
+        const float *const g = tensor_grad(node->out) + start;
         if (partner[i] < 0) {
             kernels()->add(g, dz + start, (size_t)D);
             continue;

@@ -124,7 +124,7 @@ void op_uniformity_backward(Tape *tape, Node *node)
     if (!tape_is_planning(tape) && f.rows > 1) {
         double W;
         memcpy(&W, node->saved[0], sizeof W);
-        f.factor = -4 / W * (double)*node->out->grad;
+        f.factor = -4 / W * (double)*tensor_grad(node->out);
         f.z = tensor_f32(z);
         f.gradient = (double *)(void *)scratch; /* blocks of the arena suit any type */
         f.stride = op_scratch_stride(floats) / per_double;

@@ -1,8 +1,8 @@
 /*
  * ops.h - the operations, one declaration with its formula each: the library's reference card.
  *
- * Common contract. Operands are f32 tensors, borrowed; outputs are new values of the tape (valid until
- * tape_reset, numbers until tape_release). Wrong shapes assert and print both shapes. Nothing fails for
+ * Common contract. Operands are f32 tensors unless said otherwise, borrowed; outputs are new values of the tape
+ * (valid until tape_reset, numbers until tape_release). Gradients have their value's type. Wrong shapes assert and print both shapes. Nothing fails for
  * want of memory: the arena was planned. "Rows" are all dimensions but the last taken together. Every
  * operation differentiates with respect to every tensor operand. One caller at a time: the work is spread
  * over the tape's threads.
@@ -34,23 +34,31 @@ typedef struct Linear {
     Tensor *weight[LINEAR_MAX_PARTS];
     Tensor *bias[LINEAR_MAX_PARTS];
     const PackedMatrix *forward;  /* W^T [in,out] for y, or NULL */
-    const PackedMatrix *backward; /* W [out,in] for dx, or NULL */
+    const PackedMatrix *backward; /* W [out,in] for dx, or NULL; f32 or bf16 as forward is */
 } Linear;
+
+/* The type of x that op_linear wants: bf16 where the weight was packed in bf16 or int8, else f32. */
+DType linear_type(const Linear *linear);
 
 /*
  * y = residual + act(x W^T + b).   x [B,M,in] or [M,in] -> y [B,M,out] or [M,out].
+ * x of linear_type; y of the same type, but f32 with a residual, which is f32. A weight packed in int8 has no
+ * backward: recording through it asserts.
  * residual: like y, or NULL. An activation together with a residual asserts (nothing here needs it).
  * quick_gelu(z) = z sigmoid(1.702 z); gelu(z) = z Phi(z), Phi the normal distribution function.
  */
 Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activation,
                   Tensor *residual);
 
-/* y = gamma (x - mean) / sqrt(var + eps) + beta, by row; var is the biased one. gamma, beta [D]. */
-Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float eps);
+/*
+ * y = gamma (x - mean) / sqrt(var + eps) + beta, by row; var is the biased one. gamma, beta [D]. x f32, y of
+ * `type`, f32 or bf16; bf16 keeps (x - mean) / sqrt(var + eps) in bf16 for the backward, f32 keeps x.
+ */
+Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float eps, DType type);
 
 /*
  * Multi-head attention: for each image and head, softmax(q k^T / sqrt(K)) v with K = D / heads.
- * q [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D]. probabilities: NULL, or [B,heads,Tq,T] owned
+ * q [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D], all f32 or all bf16; softmax in f32. probabilities: NULL, or [B,heads,Tq,T] owned
  * by the caller, filled with the softmax. Never holds more than one head's [Tq,T] per worker (backward:
  * two).
  */
@@ -66,7 +74,10 @@ Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight);
 /* concat(class_embedding, patches) + position: patches [B,T-1,D], class [D], position [T,D] -> [B,T,D]. */
 Tensor *op_embed_tokens(Tape *tape, Tensor *patches, Tensor *class_embedding, Tensor *position);
 
-/* x [B,T,D] -> the given token of each image, [B,1,D]. */
+/* x of f32 or bf16 -> the same numbers in `type`, f32 or bf16 (rounded to nearest even). */
+Tensor *op_cast(Tape *tape, Tensor *x, DType type);
+
+/* x [B,T,D], f32 or bf16 -> the given token of each image, [B,1,D], of the same type. */
 Tensor *op_select_token(Tape *tape, Tensor *x, int token);
 
 /* a + b, same shapes. */

@@ -17,7 +17,7 @@
 
 enum {
     ROWS = KERNELS_TILE_ROWS,
-    COLUMNS = KERNELS_TILE_COLUMNS,
+    COLUMNS = KERNELS_COLUMNS,
     DEPTH = 1024, /* k of one block: a panel of it is 256 KiB. Less would store sums more often */
     GROUP_TILES = 44, /* 264 rows, an image of 257 tokens; a block of them takes 1 MiB */
     CHUNK_GROUPS = 8, /* bounds the scratch memory to 8.25 MiB */
@@ -35,16 +35,20 @@ static int parts_of(int total, int size)
     return total / size + (total % size != 0);
 }
 
-bool packed_pays(void)
+bool packed_pays(Precision precision)
 {
-    return kernels()->tile_is_fast;
+    return precision != PRECISION_F32 || kernels()->product_is_fast;
 }
 
-PackedMatrix packed_place(Arena *arena, int K, int N)
+PackedMatrix packed_place(Arena *arena, Precision precision, int K, int N)
 {
     assert(K >= 1 && N >= 1);
     const size_t count = (size_t)parts_of(N, COLUMNS) * COLUMNS * (size_t)K;
-    return (PackedMatrix){.K = K, .N = N, .panels = arena_alloc(arena, count * sizeof(float))};
+    assert(precision == PRECISION_F32);
+    return (PackedMatrix){.precision = precision,
+                          .K = K,
+                          .N = N,
+                          .panels = arena_alloc(arena, count * sizeof(float))};
 }
 
 typedef struct Fill {
@@ -55,7 +59,7 @@ typedef struct Fill {
 
 static float *panel_at(const PackedMatrix *packed, int panel)
 {
-    return packed->panels + (size_t)panel * (size_t)packed->K * COLUMNS;
+    return (float *)packed->panels + (size_t)panel * (size_t)packed->K * COLUMNS;
 }
 
 /* Row `row` of all parts one below the other, each row `width` wide. */
@@ -96,10 +100,10 @@ static void fill_transposed_task(void *context, int task, int worker)
     const Fill *const fill = context;
     const PackedMatrix *const packed = fill->packed;
     const int first = task * COLUMNS, columns = smaller(COLUMNS, packed->N - first);
-    const float *rows[COLUMNS];
+    const uint32_t *rows[COLUMNS];
     for (int n = 0; n < columns; n++)
-        rows[n] = row_of(fill, first + n, packed->K);
-    kernels()->transpose(rows, columns, packed->K, panel_at(packed, task));
+        rows[n] = (const uint32_t *)row_of(fill, first + n, packed->K);
+    kernels()->transpose(rows, columns, packed->K, (uint32_t *)panel_at(packed, task));
 }
 
 void packed_fill(PackedMatrix *packed, const PackedPart *parts, int count, Threads *threads)
@@ -110,17 +114,19 @@ void packed_fill(PackedMatrix *packed, const PackedPart *parts, int count, Threa
 }
 
 void packed_fill_transposed(PackedMatrix *packed, const PackedPart *parts, int count,
-                            Threads *threads)
+                            const float *magnitude, Threads *threads)
 {
+    (void)magnitude;
     assert(rows_of(parts, count) == packed->N);
     Fill fill = {packed, parts, count};
     threads_run(threads, parts_of(packed->N, COLUMNS), fill_transposed_task, &fill);
 }
 
-size_t packed_scratch(int M, int K)
+size_t packed_scratch(int M, const PackedInput *input, const PackedMatrix *B)
 {
+    (void)input;
     const size_t rows = (size_t)parts_of(smaller(M, CHUNK_ROWS), ROWS) * ROWS;
-    return rows * (size_t)smaller(K, DEPTH);
+    return rows * (size_t)smaller(B->K, DEPTH) * sizeof(float);
 }
 
 /* One block of one chunk. */
@@ -146,13 +152,6 @@ static void interleave_task(void *context, int task, int worker)
                           p->depth, p->scratch + (ptrdiff_t)row * p->depth);
 }
 
-/* The activation of a finished tile, while it is in the first-level cache. */
-static void activate_tile(const PackedEpilogue *epilogue, const KernelTile *tile, float *y)
-{
-    for (int r = 0; r < tile->rows; r++)
-        epilogue->activate(tile->c + r * tile->ld, y + r * tile->ld, (size_t)tile->columns);
-}
-
 /*
  * One group of rows times one panel. The first block adds bias and residual; the later ones add to what is
  * there; the last one activates.
@@ -168,43 +167,45 @@ static void product_task(void *context, int task, int worker)
     const int group = task / panels, column = panel * COLUMNS;
     const int begin = tiles * group / groups, end = tiles * (group + 1) / groups;
     const bool starts = p->k == 0, ends = p->k + p->depth == B->K;
-    float *const z = epilogue->activate && epilogue->z ? epilogue->z : p->C;
-
-    const float *const b = panel_at(B, panel) + (ptrdiff_t)p->k * COLUMNS;
+    float *const z = epilogue->z && epilogue->activate ? epilogue->z : p->C;
+    const int row = begin * ROWS;
+    const ptrdiff_t place = (ptrdiff_t)(p->first + row) * B->N + column;
+    const float *const residual = epilogue->residual;
+    const KernelFinish finish = {
+        .columns = smaller(COLUMNS, B->N - column),
+        .ld = B->N,
+        .bias = starts && epilogue->bias ? epilogue->bias + column : NULL,
+        .addend = !starts    ? z + place
+                  : residual ? residual + place
+                             : NULL,
+        .activate = ends ? epilogue->activate : NULL,
+        .z = ends && z != p->C ? z + place : NULL,
+        .c = (ends ? p->C : z) + place,
+    };
     const int next = (panel + p->workers) % panels;
-    const int lines = p->depth * COLUMNS * (int)sizeof(float) / CACHE_LINE / (end - begin) + 1;
-    const char *const ahead = (const char *)(panel_at(B, next) + (ptrdiff_t)p->k * COLUMNS);
-    for (int t = begin; t < end; t++) {
-        const int row = t * ROWS;
-        const ptrdiff_t place = (ptrdiff_t)(p->first + row) * B->N + column;
-        const KernelTile tile = {
-            .rows = smaller(ROWS, p->rows - row),
-            .columns = smaller(COLUMNS, B->N - column),
-            .depth = p->depth,
-            .a = p->scratch + (ptrdiff_t)row * p->depth,
-            .b = b,
-            .bias = starts && epilogue->bias ? epilogue->bias + column : NULL,
-            .addend = !starts              ? z + place
-                      : epilogue->residual ? epilogue->residual + place
-                                           : NULL,
-            .c = z + place,
-            .ld = B->N,
-            .ahead = ahead + (ptrdiff_t)(t - begin) * lines * CACHE_LINE,
-            .ahead_lines = lines,
-        };
-        kernels()->tile(&tile);
-        if (ends && epilogue->activate)
-            activate_tile(epilogue, &tile, p->C + place);
-    }
+    _Alignas(CACHE_LINE) float sums[KERNELS_SUMS];
+    const KernelProduct product = {
+        .rows = smaller(end * ROWS, p->rows) - row,
+        .columns = finish.columns,
+        .groups = p->depth,
+        .a = p->scratch + (ptrdiff_t)row * p->depth,
+        .b = panel_at(B, panel) + (ptrdiff_t)p->k * COLUMNS,
+        .deliver = kernels()->finish,
+        .finish = &finish,
+        .sums = sums,
+        .ahead = (const char *)(panel_at(B, next) + (ptrdiff_t)p->k * COLUMNS),
+        .ahead_bytes = (size_t)p->depth * COLUMNS * sizeof(float),
+    };
+    kernels()->product[PRECISION_F32](&product);
 }
 
-void packed_product(Threads *threads, int M, const float *A, const PackedMatrix *B,
-                    const PackedEpilogue *epilogue, float *scratch, float *C)
+void packed_product(Threads *threads, int M, const PackedInput *A, const PackedMatrix *B,
+                    const PackedEpilogue *epilogue, void *scratch, DType type, void *C)
 {
-    assert(M >= 1 && A && C && scratch);
+    assert(M >= 1 && A && C && scratch && A->type == DTYPE_F32 && !A->z && type == DTYPE_F32);
     Product p = {.B = B,
                  .epilogue = epilogue,
-                 .A = A,
+                 .A = A->numbers,
                  .C = C,
                  .scratch = scratch,
                  .workers = threads_count(threads)};

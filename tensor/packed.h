@@ -2,26 +2,37 @@
  * packed.h - the matrix product with a weight that was packed beforehand.
  *
  * A weight that does not train is the same in every step, so it is laid out once as the kernel reads it:
- * panels of 64 columns, each k after k. The general product (gemm.h) does that on every call, and
- * cannot join bias, residual and activation to the store. Where the processor has no kernel of its own for it
- * (packed_pays), nothing should be packed: gemm is faster than the portable text.
+ * panels of 64 columns, each k after k, in the precision of the computation. The general product (gemm.h) does
+ * that on every call, and cannot join bias, residual, activation and rounding to the store.
  *
  * Each number of the result is a sum over k in an order that follows from K alone. So neither threads nor
  * the number of rows, nor which rows stand beside each other, change a bit.
+ *
+ * int8. Weights get one scale per output channel, inputs one per row (Dettmers et al., arXiv 2208.07339,
+ * section 2: vector-wise quantisation). Channels of the input that are much larger than the others would
+ * leave these few of the 255 steps, so each is first divided by a factor that its weights are multiplied by
+ * (Xiao et al., arXiv 2211.10438, equation 4, with alpha 1/2).
  */
 #ifndef LNCLIP_TENSOR_PACKED_H
 #define LNCLIP_TENSOR_PACKED_H
 
 #include "tensor/arena.h"
+#include "tensor/dtype.h"
 #include "tensor/threads.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* A matrix B [K,N], packed. */
+/* A matrix B [K,N], packed. Its memory is a block of an arena. */
 typedef struct PackedMatrix {
+    Precision precision;
     int K, N;
-    float *panels; /* [ceil(N/64)][K][64], zero beyond N; a block of an arena */
+    void *
+        panels; /* [ceil(N/64)][groups][64] groups of 1, 2 or 4 numbers along k; zero beyond N and K */
+    float *scale;  /* int8: [ceil(N/64) 64] of each column, else NULL */
+    int32_t *zero; /* int8: [ceil(N/64) 64] 128 times each column's sum, else NULL */
+    float *factor; /* int8: [K] what each input channel is multiplied by, else NULL */
 } PackedMatrix;
 
 /* Some rows [rows, ...] of a row-major matrix: weights come in parts (Linear in ops.h). */
@@ -30,37 +41,50 @@ typedef struct PackedPart {
     int rows;
 } PackedPart;
 
-/* True if the kernel in force is faster with packed weights than OpenBLAS is without. */
-bool packed_pays(void);
+/*
+ * True if a product with packed weights in that precision is the better choice: in f32 if the kernel in force
+ * beats OpenBLAS; bf16 and int8 know no other way.
+ */
+bool packed_pays(Precision precision);
 
 /* Takes the memory for B [K,N] from `arena`, which may be a measuring one; K, N >= 1. Not filled. */
-PackedMatrix packed_place(Arena *arena, int K, int N);
+PackedMatrix packed_place(Arena *arena, Precision precision, int K, int N);
 
 /*
  * Fills B from parts [count]. packed_fill: B is the parts one below the other, each [rows,N], K rows in
- * all: dx = dz W. packed_fill_transposed: B is the transpose of that, each part [rows,K], N rows in all:
- * z = x W^T. Spread over `threads` (may be NULL).
+ * all: dx = dz W; f32 and bf16 only. packed_fill_transposed: B is the transpose of that, each part [rows,K], N
+ * rows in all: z = x W^T. `magnitude` [K]: how large each channel of x is expected to be, relative to each
+ * other, for the factors of int8; NULL: alike. Ignored in f32 and bf16. Spread over `threads` (may be NULL).
  */
 void packed_fill(PackedMatrix *packed, const PackedPart *parts, int count, Threads *threads);
 void packed_fill_transposed(PackedMatrix *packed, const PackedPart *parts, int count,
-                            Threads *threads);
+                            const float *magnitude, Threads *threads);
+
+/* A [M,K], row-major without gaps: numbers, or numbers times the derivative of an activation at z. */
+typedef struct PackedInput {
+    DType type;          /* of both: f32 for f32 packs; f32 or bf16 for bf16 and int8 packs */
+    const void *numbers; /* [M,K] */
+    const void *z;       /* [M,K] or NULL */
+    void (*backward)(const float *z, const float *dy, float *dz, size_t n); /* with z */
+} PackedInput;
 
 /* What happens to the product before it is stored; all zero is the plain product. */
 typedef struct PackedEpilogue {
-    const float *bias;     /* [N] or NULL */
-    const float *residual; /* [M,N] or NULL; may be C, to which the product is then added */
+    const float *bias; /* [N] or NULL */
+    const void
+        *residual; /* [M,N] of C's type, or NULL; may be C, to which the product is then added */
     void (*activate)(const float *z, float *y, size_t n); /* element by element, or NULL */
-    float *z; /* [M,N] receives what `activate` was given; NULL if nobody wants it */
+    void *z; /* [M,N] of C's type receives what `activate` was given; NULL if nobody wants it */
 } PackedEpilogue;
 
-/* Floats of scratch that packed_product needs for M rows. */
-size_t packed_scratch(int M, int K);
+/* Bytes of scratch that packed_product needs for M rows of an input like `input` (its pointers are not read). */
+size_t packed_scratch(int M, const PackedInput *input, const PackedMatrix *B);
 
 /*
- * C[M,N] = activate(A B + bias + residual). A [M,K] and C [M,N] row-major, without gaps, not
- * overlapping each other; M >= 1. scratch [packed_scratch(M, K)], 64-byte aligned. Spread over `threads`.
+ * C[M,N] = activate(A B + bias + residual). C row-major without gaps, of `type`: f32, or for bf16 and int8
+ * packs bf16 too; not overlapping A; M >= 1. scratch [packed_scratch], 64-byte aligned. Spread over `threads`.
  */
-void packed_product(Threads *threads, int M, const float *A, const PackedMatrix *B,
-                    const PackedEpilogue *epilogue, float *scratch, float *C);
+void packed_product(Threads *threads, int M, const PackedInput *A, const PackedMatrix *B,
+                    const PackedEpilogue *epilogue, void *scratch, DType type, void *C);
 
 #endif

@@ -44,7 +44,7 @@ typedef struct Value {
 /* A gradient that the tape made for a leaf which brought none. */
 typedef struct LeafGrad {
     Tensor *leaf;
-    float *grad;
+    void *grad;
 } LeafGrad;
 
 struct Tape {
@@ -233,15 +233,22 @@ Arena *tape_arena(const Tape *tape)
     return tape->arena;
 }
 
-Tensor *op_output(Tape *tape, int ndim, const int *shape)
+Tensor *op_output_as(Tape *tape, DType type, int ndim, const int *shape)
 {
     assert(tape->value_count < tape->max_nodes && "tape_create was promised fewer operations");
+    assert(type == DTYPE_F32 || type == DTYPE_BF16);
     Value *const value = &tape->values[tape->value_count++];
     *value = (Value){.tensor = tensor_leaf(NULL, ndim, shape)};
-    value->tensor.data = arena_alloc(tape->arena, tensor_count(&value->tensor) * sizeof(float));
+    value->tensor.dtype = type;
+    value->tensor.data = arena_alloc(tape->arena, tensor_count(&value->tensor) * dtype_size(type));
     value->tensor.owns_data = true;
     value->tensor.uses = 1;
     return &value->tensor;
+}
+
+Tensor *op_output(Tape *tape, int ndim, const int *shape)
+{
+    return op_output_as(tape, DTYPE_F32, ndim, shape);
 }
 
 Node *op_record(Tape *tape, OpKind kind, Tensor *out, Tensor *const *inputs, int count)
@@ -273,28 +280,45 @@ void op_keep(Tape *tape, Node *node, Tensor *tensor)
     }
 }
 
-float *op_save(Tape *tape, Node *node, size_t count)
+void *op_save_as(Tape *tape, Node *node, DType type, size_t count)
 {
     int slot = 0;
     while (slot < OP_MAX_SAVED && node->saved[slot])
         slot++;
     assert(slot < OP_MAX_SAVED);
-    node->saved[slot] = arena_alloc(tape->arena, count * sizeof(float));
+    node->saved[slot] = arena_alloc(tape->arena, count * dtype_size(type));
     return node->saved[slot];
 }
 
-float *op_grad(Tape *tape, Tensor *tensor)
+float *op_save(Tape *tape, Node *node, size_t count)
 {
+    return op_save_as(tape, node, DTYPE_F32, count);
+}
+
+void *op_grad_fresh(Tape *tape, Tensor *tensor, bool *fresh)
+{
+    *fresh = false;
     if (!tensor || !tensor->needs_grad)
         return NULL;
     if (tensor->grad)
         return tensor->grad;
-    tensor->grad = arena_alloc_zeroed(tape->arena, tensor_count(tensor) * sizeof(float));
+    *fresh = true;
+    tensor->grad = arena_alloc(tape->arena, tensor_count(tensor) * dtype_size(tensor->dtype));
     if (!value_of(tape, tensor)) {
         assert(tape->leaf_grad_count < tape->max_nodes);
         tape->leaf_grads[tape->leaf_grad_count++] = (LeafGrad){tensor, tensor->grad};
     }
     return tensor->grad;
+}
+
+float *op_grad(Tape *tape, Tensor *tensor)
+{
+    assert(!tensor || tensor->dtype == DTYPE_F32);
+    bool fresh;
+    float *const grad = op_grad_fresh(tape, tensor, &fresh);
+    if (fresh && !tape_is_planning(tape))
+        memset(grad, 0, tensor_count(tensor) * sizeof *grad);
+    return grad;
 }
 
 typedef struct PassGrad {
@@ -316,6 +340,7 @@ void op_pass_grad(Tape *tape, Tensor *out, Tensor *in)
     if (!in || !in->needs_grad)
         return;
     assert(out->grad && tensor_count(out) == tensor_count(in) && tensor_count(out) <= INT_MAX);
+    assert(out->dtype == DTYPE_F32 && in->dtype == DTYPE_F32);
     if (!in->grad && value_of(tape, in) && !value_of(tape, out)->retain_grad) {
         in->grad = out->grad;
         out->grad = NULL;

@@ -49,6 +49,18 @@ float *tensor_f32(const Tensor *tensor)
     return tensor->data;
 }
 
+uint16_t *tensor_bf16(const Tensor *tensor)
+{
+    assert(tensor->dtype == DTYPE_BF16 && tensor->data);
+    return tensor->data;
+}
+
+float *tensor_grad(const Tensor *tensor)
+{
+    assert(tensor->dtype == DTYPE_F32);
+    return tensor->grad;
+}
+
 bool tensor_same_shape(const Tensor *a, const Tensor *b)
 {
     if (a->ndim != b->ndim)

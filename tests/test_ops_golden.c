@@ -119,7 +119,8 @@ static Tensor *build_linear_parts(Bench *bench)
 
 static Tensor *build_layer_norm(Bench *bench)
 {
-    return op_layer_norm(bench->tape, &bench->leaf[0], &bench->leaf[1], &bench->leaf[2], 1e-5F);
+    return op_layer_norm(bench->tape, &bench->leaf[0], &bench->leaf[1], &bench->leaf[2], 1e-5F,
+                         DTYPE_F32);
 }
 
 static Tensor *attention(Bench *bench, int heads)

@@ -58,7 +58,7 @@ static Tensor *build_linear(const Case *c, Tape *tape, Tensor *const *in)
 static Tensor *build_layer_norm(const Case *c, Tape *tape, Tensor *const *in)
 {
     (void)c;
-    return op_layer_norm(tape, in[0], in[1], in[2], 1e-5F);
+    return op_layer_norm(tape, in[0], in[1], in[2], 1e-5F, DTYPE_F32);
 }
 
 /* option: heads. */

@@ -40,7 +40,7 @@ static void add_parameter(Network *network, int ndim, const int *shape, double s
     for (size_t i = 0; i < count; i++)
         data[i] += (float)offset;
     parameter.data = data;
-    parameter.grad = calloc(count, sizeof *parameter.grad);
+    parameter.grad = calloc(count, sizeof(float));
     parameter.needs_grad = true;
     network->tensor[network->count++] = parameter;
 }
@@ -120,7 +120,7 @@ static Tensor *keys_and_values(Tape *tape, Network *network, Tensor *x)
 static Tensor *norm(Tape *tape, Network *network, Tensor *x)
 {
     Tensor *const gamma = take(network), *const beta = take(network);
-    return op_layer_norm(tape, x, gamma, beta, 1e-5F);
+    return op_layer_norm(tape, x, gamma, beta, 1e-5F, DTYPE_F32);
 }
 
 /* From pixels to the objective: cross-entropy + 0.1 alignment + 0.5 uniformity, through slerp. */
@@ -176,7 +176,7 @@ static double move(Network *network, unsigned stream, double step)
         support_fill_normal(direction, count, stream * MAX_PARAMETERS + (unsigned)i, 1);
         for (size_t n = 0; n < count; n++) {
             tensor_f32(&network->tensor[i])[n] += (float)(step * direction[n]);
-            slope += (double)network->tensor[i].grad[n] * direction[n];
+            slope += (double)tensor_grad(&network->tensor[i])[n] * direction[n];
         }
         free(direction);
     }
@@ -251,7 +251,7 @@ static void descend(Network *network, float rate)
     for (int i = 0; i < network->count; i++) {
         const size_t count = tensor_count(&network->tensor[i]);
         for (size_t n = 0; n < count; n++)
-            tensor_f32(&network->tensor[i])[n] -= rate * network->tensor[i].grad[n];
+            tensor_f32(&network->tensor[i])[n] -= rate * tensor_grad(&network->tensor[i])[n];
         memset(network->tensor[i].grad, 0, count * sizeof(float));
     }
 }
@@ -297,9 +297,9 @@ START_TEST(a_logit_of_minus_infinity)
     ck_close(*tensor_f32(loss), log(1 + exp(-1)), 1e-7);
     tape_backward(engine.tape, loss, NULL);
     const double p = 1 / (1 + exp(1));
-    ck_close(logits.grad[0], p, 1e-7);
-    ck_assert(logits.grad[1] == 0);
-    ck_close(logits.grad[2], -p, 1e-7);
+    ck_close(tensor_grad(&logits)[0], p, 1e-7);
+    ck_assert(tensor_grad(&logits)[1] == 0);
+    ck_close(tensor_grad(&logits)[2], -p, 1e-7);
     support_engine_close(&engine);
 }
 END_TEST
@@ -352,7 +352,7 @@ static void misuse(int which)
         op_linear(engine.tape, &cube, &map, ACTIVATION_NONE, NULL);
         break;
     case 1:
-        op_layer_norm(engine.tape, &cube, &row, &row, 1e-5F);
+        op_layer_norm(engine.tape, &cube, &row, &row, 1e-5F, DTYPE_F32);
         break;
     case 2:
         op_attention(engine.tape, &cube, &cube, 2, NULL);

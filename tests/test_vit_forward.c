@@ -112,7 +112,7 @@ static double compare_gradient(const Bench *bench, const char *group, const VitT
     double size = 0, rest = 0;
     for (size_t i = 0; i < entry->count; i++) {
         size += pow(((const float *)scale->data)[i], 2);
-        rest += pow(entry->tensor->grad[i], 2);
+        rest += pow(tensor_grad(entry->tensor)[i], 2);
     }
     ck_assert_msg(sqrt(rest) <= 1e-5 * sqrt(size), "%s: %g of %g", name, sqrt(rest), sqrt(size));
     return 0;

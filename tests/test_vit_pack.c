@@ -25,7 +25,7 @@ static size_t run_encoder(bool packed, int images_at_once, float *features, floa
     ck_ok(vit_tune(&tuned, vit, &head, "ln", &error), &error);
     support_engine_open(&engine, 2, 64 << 20);
     if (packed) {
-        ck_ok(vit_pack(vit, true, engine.threads, &error), &error);
+        ck_ok(vit_pack(vit, PRECISION_F32, true, engine.threads, &error), &error);
         ck_assert_int_eq(vit->packed != NULL, packed_pays());
         ck_assert(!packed_pays() || (vit->blocks[0].fc1.forward && vit->blocks[0].q.backward));
     }
@@ -84,7 +84,7 @@ static Vit *packed_model(const char *tune, bool backward, VitTuned **tuned)
     config.layers = 3;
     ck_ok(vit_create(&vit, &config, 1, NULL, &error), &error);
     ck_ok(vit_tune(tuned, vit, NULL, tune, &error), &error);
-    ck_ok(vit_pack(vit, backward, NULL, &error), &error);
+    ck_ok(vit_pack(vit, PRECISION_F32, backward, NULL, &error), &error);
     return vit;
 }
 
@@ -129,7 +129,7 @@ START_TEST(a_mapped_model_keeps_its_numbers)
     ck_ok(vit_save(made, folder, &error), &error);
     ck_ok(vit_load(&loaded, folder, NULL, &error), &error);
     ck_assert_uint_eq(vit_bytes(loaded), vit_size(loaded) * sizeof(float));
-    ck_ok(vit_pack(loaded, true, NULL, &error), &error);
+    ck_ok(vit_pack(loaded, PRECISION_F32, true, NULL, &error), &error);
     for (int i = 0; i < made->parameter_count; i++) {
         const Tensor *const before = &made->parameters[i].tensor;
         const Tensor *const after = &loaded->parameters[i].tensor;

@@ -188,7 +188,7 @@ static void run_objective(TrainStepper *stepper, Workspace *work, const int *lab
         features.needs_grad = true;
         features.grad = stepper->dfeatures;
         if (!tape_is_planning(work->objective))
-            memset(features.grad, 0, (size_t)count * (size_t)D * sizeof *features.grad);
+            memset(features.grad, 0, (size_t)count * (size_t)D * sizeof(float));
     }
     Tensor *const total = train_objective_forward(
         &stepper->objective, work->objective, stepper->head, &features, labels, step, true, losses);

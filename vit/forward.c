@@ -23,7 +23,7 @@ int vit_forward_operations(const VitConfig *config)
 
 static Tensor *layer_norm(const Vit *vit, Tape *tape, Tensor *x, const VitLayerNorm *norm)
 {
-    return op_layer_norm(tape, x, norm->weight, norm->bias, vit->config.eps);
+    return op_layer_norm(tape, x, norm->weight, norm->bias, vit->config.eps, DTYPE_F32);
 }
 
 /* pixels [B,3,S,S] -> [B,T,D] */

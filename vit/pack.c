@@ -53,10 +53,10 @@ static void place(Vit *vit, bool backward, Arena *arena, bool keep)
         if (!is_frozen(linear))
             continue;
         const bool flows = backward && parameter_of(linear->weight[0]) > first;
-        const PackedMatrix forth = packed_place(arena, linear->in, linear->out);
+        const PackedMatrix forth = packed_place(arena, PRECISION_F32, linear->in, linear->out);
         PackedMatrix back = {0};
         if (flows)
-            back = packed_place(arena, linear->out, linear->in);
+            back = packed_place(arena, PRECISION_F32, linear->out, linear->in);
         if (!keep)
             continue;
         PackedMatrix *const packs = vit->packed + (ptrdiff_t)i * LINEAR_PACKS;
@@ -74,7 +74,7 @@ static void pack_linear(Vit *vit, int index, Threads *threads)
     for (int part = 0; part < linear->parts; part++)
         parts[part] =
             (PackedPart){tensor_f32(linear->weight[part]), linear->weight[part]->shape[0]};
-    packed_fill_transposed(&packs[0], parts, linear->parts, threads);
+    packed_fill_transposed(&packs[0], parts, linear->parts, NULL, threads);
     linear->forward = &packs[0];
     if (packs[1].panels) {
         packed_fill(&packs[1], parts, linear->parts, threads);
@@ -88,10 +88,10 @@ static void pack_linear(Vit *vit, int index, Threads *threads)
     }
 }
 
-Status vit_pack(Vit *vit, bool backward, Threads *threads, Error *error)
+Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, Error *error)
 {
-    assert(vit && error && !vit->packed);
-    if (!packed_pays())
+    assert(vit && error && !vit->packed && precision == PRECISION_F32);
+    if (!packed_pays(precision))
         return STATUS_OK;
     Arena *plan;
     TRY(arena_create_measuring(&plan, error));

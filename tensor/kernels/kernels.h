@@ -1,9 +1,10 @@
 /*
- * kernels.h - the table of row and element kernels, chosen once for this processor.
+ * kernels.h - the table of kernels, chosen once for this processor.
  *
- * The C reference of each kernel is always compiled and is the oracle of the tests; overlays for AVX2
- * and AVX-512 replace entries at run time (per-function target attributes, no -march). The environment
- * variable LNCLIP_CPU=ref|avx2|avx512 masks features, so that every path can be reached on one machine.
+ * The C reference of each kernel is always compiled and is the oracle of the tests; overlays for AVX2,
+ * AVX-512 (with VNNI, with BF16) and AMX replace entries at run time (per-function target attributes, no
+ * -march). The environment variable LNCLIP_CPU=ref|avx2|avx512|avx512_vnni|avx512_bf16|amx masks features,
+ * so that every path can be reached on one machine.
  *
  * Kernels are single-threaded, allocate nothing, cannot fail; pointers need no alignment and, unless
  * noted, outputs may alias inputs of the same shape exactly (in place) but not overlap otherwise.
@@ -11,30 +12,68 @@
 #ifndef LNCLIP_TENSOR_KERNELS_H
 #define LNCLIP_TENSOR_KERNELS_H
 
+#include "tensor/dtype.h"
 #include "tensor/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* Rows and columns of C that one call of the packed product's kernel computes (tensor/packed.h). */
-enum { KERNELS_TILE_ROWS = 6, KERNELS_TILE_COLUMNS = 64 };
+enum {
+    KERNELS_COLUMNS = 64,  /* of a panel of a packed matrix (tensor/packed.h) */
+    KERNELS_TILE_ROWS = 6, /* rows of A that the f32 product wants side by side */
+    KERNELS_LINE = 64,     /* bytes: rows of A in bf16 and int8 are whole lines long */
+    KERNELS_SUMS = 32 * KERNELS_COLUMNS, /* most sums that a product hands over at once */
+};
 
-/* One tile: c[rows,columns] = a b + bias + addend. The order of each sum over k is that of k alone. */
-typedef struct KernelTile {
-    int rows, columns;   /* 1..KERNELS_TILE_ROWS, 1..KERNELS_TILE_COLUMNS: what is written */
-    int depth;           /* >= 1 */
-    const float *a;      /* [depth][KERNELS_TILE_ROWS]; rows beyond `rows` are not used */
-    const float *b;      /* [depth][KERNELS_TILE_COLUMNS], 64-byte aligned; zero beyond `columns` */
-    const float *bias;   /* [columns] or NULL */
-    const float *addend; /* [rows,columns], ld floats between rows, or NULL; may be c */
-    float *c;            /* [rows,columns], ld floats between rows */
-    ptrdiff_t ld;
-    const char *ahead; /* bytes that will be wanted soon; need not be mapped; NULL for none */
-    int ahead_lines;   /* how many lines of 64 of them to fetch into the second-level cache */
-} KernelTile;
+/*
+ * What happens to finished sums on their way to memory. With v = sum, or for int8
+ * row_scale[m] column_scale[n] (sum - column_zero[n]):
+ *
+ *     z = v + bias + addend        c = activate(z), or z
+ */
+typedef struct KernelFinish {
+    int columns;        /* 1..KERNELS_COLUMNS: what is written */
+    ptrdiff_t ld;       /* elements between rows of c, z and addend */
+    DType type;         /* of c, z and addend: DTYPE_F32 or DTYPE_BF16 (rounded to nearest even) */
+    const float *bias;  /* [columns] or NULL */
+    const void *addend; /* [rows,columns] or NULL; may be c */
+    void (*activate)(const float *z, float *y, size_t n); /* or NULL */
+    void *z;                    /* [rows,columns] receives what `activate` is given, or NULL */
+    void *c;                    /* [rows,columns] */
+    const float *row_scale;     /* int8: [rows], else NULL */
+    const float *column_scale;  /* int8: [columns] */
+    const int32_t *column_zero; /* int8: [columns], 128 times the sum of the column of B */
+} KernelFinish;
+
+/*
+ * sums [rows,64] = A B for one panel of B. Both lie in 32-bit groups of g = 1 (f32), 2 (bf16) or 4 (int8: A
+ * unsigned, B signed) numbers along k. The order of each sum follows from `groups` alone: not from `rows`, nor
+ * from where a row stands. int8 sums are exact. bf16 subnormals may count as zero.
+ */
+typedef struct KernelProduct {
+    int rows;    /* >= 1 */
+    int columns; /* 1..64: the sums wanted; those beyond need not be computed */
+    int groups;  /* k / g, >= 1; bf16 and int8: a multiple of 16, so rows of A are whole lines */
+    const void *
+        a; /* f32: [ceil(rows/6)][groups][6], as `interleave` lays it; else rows, lda bytes apart */
+    ptrdiff_t lda;
+    const void *b; /* [groups][64] groups, 64-byte aligned; zero where A is padded */
+    /*
+     * `deliver` gets the sums, f32 or for int8 i32, of `count` rows from `row` on, as [count,64], before the
+     * next are computed in the same place (`sums`, KERNELS_SUMS of them, 64-byte aligned). If it is NULL, row r's
+     * sums stay at sums + r ld_sums: room for all rows, 64 columns each, whatever `columns` is.
+     */
+    void (*deliver)(const KernelFinish *finish, int row, int count, const void *sums);
+    const KernelFinish *finish;
+    void *sums;
+    ptrdiff_t ld_sums;  /* sums between rows, >= 64; unused with `deliver` */
+    const char *ahead;  /* bytes that will be wanted soon; need not be mapped; NULL for none */
+    size_t ahead_bytes; /* how many of them to fetch into the second-level cache meanwhile */
+} KernelProduct;
 
 typedef struct Kernels {
-    const char *name; /* "ref", "avx2", "avx512" */
+    const char *name; /* "ref", "avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx" */
 
     /* y = exp(x) within 2 ulp, subnormal results too; underflows to 0, overflows to infinity. */
     void (*exp)(const float *x, float *y, size_t n);
@@ -77,8 +116,30 @@ typedef struct Kernels {
     /* Sum of x[n] y[n] in double, fixed order. */
     double (*dot)(const float *x, const float *y, size_t n);
 
-    /* The packed product: see KernelTile. */
-    void (*tile)(const KernelTile *tile);
+    /* Conversions; f32 to bf16 rounds to nearest even, NaN stays NaN. Not in place. */
+    void (*to_bf16)(const float *x, uint16_t *y, size_t n);
+    void (*from_bf16)(const uint16_t *x, float *y, size_t n);
+
+    /* layer_norm with y and, if not NULL, xhat = (x - mean) rstd in bf16; the statistics are f32's. */
+    void (*layer_norm_bf16)(const float *x, const float *gamma, const float *beta, int D, float eps,
+                            uint16_t *y, uint16_t *xhat, float *rstd);
+
+    /* layer_norm_backward from xhat [D] and dy [D] in bf16; dx, dgamma and dbeta are f32, added to. */
+    void (*layer_norm_backward_bf16)(const uint16_t *xhat, const float *gamma, const uint16_t *dy,
+                                     int D, float rstd, float *dx, float *dgamma, float *dbeta);
+
+    /*
+     * Quantises x[n] f[n] (factor f, NULL for 1) by their largest magnitude m: y = round(x f 127 / m) + 128,
+     * in [1, 255]; returns m / 127, or 0 and y = 128 if all are zero. Finite x. Rounds to nearest even.
+     */
+    float (*quantize)(const uint16_t *x, const float *factor, int n, uint8_t *y);
+
+    /* out[i] = even[i] | odd[i] << 16: two rows of bf16 as one row of pairs along k. Not in place. */
+    void (*pair)(const uint16_t *even, const uint16_t *odd, size_t n, uint32_t *out);
+
+    /* The packed product in each precision, and the usual `deliver`. */
+    void (*product[PRECISION_COUNT])(const KernelProduct *product);
+    void (*finish)(const KernelFinish *finish, int row, int count, const void *sums);
 
     /*
      * Lays `rows` (1..KERNELS_TILE_ROWS) of a [rows,depth], lda floats apart, side by side: out
@@ -87,13 +148,13 @@ typedef struct Kernels {
     void (*interleave)(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 
     /*
-     * Lays `count` (1..KERNELS_TILE_COLUMNS) rows of `depth` numbers side by side as columns: out
-     * [depth][KERNELS_TILE_COLUMNS], 64-byte aligned, zero beyond `count`.
+     * Lays `count` (1..64) rows of `depth` 32-bit groups side by side as columns: out [depth][64], 64-byte
+     * aligned, zero beyond `count`.
      */
-    void (*transpose)(const float *const *rows, int count, int depth, float *out);
+    void (*transpose)(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
-    /* Whether `tile` is written for this processor and beats the library behind gemm. */
-    bool tile_is_fast;
+    /* Whether product[PRECISION_F32] is written for this processor and beats the library behind gemm. */
+    bool product_is_fast;
 } Kernels;
 
 /*

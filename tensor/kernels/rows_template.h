@@ -7,8 +7,8 @@
  *     KERNELS_TARGET         the attribute that lets the compiler use the variant's instructions
  *     KERNELS_MADD(a, b, c)  a b + c, fused where the instruction exists
  *
- * and get a table `variant`, whose kernels of the packed product are those of tile_reference.c unless
- * KERNELS_TILE, KERNELS_INTERLEAVE and KERNELS_TRANSPOSE name better ones. The loops are the shape that
+ * and get a table `variant`, whose kernels of the packed product are those of product_reference.c unless
+ * KERNELS_PRODUCT_F32, KERNELS_INTERLEAVE and KERNELS_TRANSPOSE name better ones. The loops are the shape that
  * gcc and clang turn into vector code without leave to reorder arithmetic: elements are independent,
  * conditions are selections, and sums run over LANES interleaved partial sums that are combined in a
  * fixed order. So the order of every sum is the same in all variants; they differ only where one fuses a
@@ -324,6 +324,141 @@ KERNELS_TARGET static double kernel_dot(const float *x, const float *y, size_t n
     return lanes[0];
 }
 
+/* Rounding adds just under half of the last place kept, and all of half where that place is odd. */
+KERNELS_TARGET static inline uint16_t bf16_of(float value)
+{
+    const uint32_t bits = bits_of_float(value);
+    const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    return (uint16_t)(value == value ? rounded : bits >> 16 | 0x40); /* a NaN stays one */
+}
+
+KERNELS_TARGET static inline float of_bf16(uint16_t bits)
+{
+    return float_of_bits((uint32_t)bits << 16);
+}
+
+KERNELS_TARGET static void kernel_to_bf16(const float *x, uint16_t *y, size_t n)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        y[i] = bf16_of(x[i]);
+}
+
+KERNELS_TARGET static void kernel_from_bf16(const uint16_t *x, float *y, size_t n)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        y[i] = of_bf16(x[i]);
+}
+
+KERNELS_TARGET static void kernel_layer_norm_bf16(const float *x, const float *gamma,
+                                                  const float *beta, int D, float eps, uint16_t *y,
+                                                  uint16_t *xhat, float *rstd)
+{
+    const float m = sum_row(x, D) / (float)D;
+    float lanes[LANES] = {0};
+    for (int i = 0; i < D; i += LANES)
+        for (int l = 0; l < LANES && i + l < D; l++)
+            lanes[l] = KERNELS_MADD(x[i + l] - m, x[i + l] - m, lanes[l]);
+    const float s = 1.0f / sqrtf(sum_lanes(lanes) / (float)D + eps);
+    INDEPENDENT
+    for (int d = 0; d < D; d++)
+        y[d] = bf16_of(KERNELS_MADD((x[d] - m) * s, gamma[d], beta[d]));
+    for (int d = 0; xhat && d < D; d++)
+        xhat[d] = bf16_of((x[d] - m) * s);
+    *rstd = s;
+}
+
+KERNELS_TARGET static void kernel_layer_norm_backward_bf16(const uint16_t *xhat, const float *gamma,
+                                                           const uint16_t *dy, int D, float rstd,
+                                                           float *dx, float *dgamma, float *dbeta)
+{
+    float g_lanes[LANES] = {0}, gx_lanes[LANES] = {0};
+    for (int i = 0; i < D; i += LANES) {
+        for (int l = 0; l < LANES && i + l < D; l++) {
+            const float g = gamma[i + l] * of_bf16(dy[i + l]);
+            g_lanes[l] += g;
+            gx_lanes[l] = KERNELS_MADD(g, of_bf16(xhat[i + l]), gx_lanes[l]);
+        }
+    }
+    const float mean_g = sum_lanes(g_lanes) / (float)D;
+    const float mean_gx = sum_lanes(gx_lanes) / (float)D;
+    for (int d = 0; dgamma && d < D; d++)
+        dgamma[d] = KERNELS_MADD(of_bf16(dy[d]), of_bf16(xhat[d]), dgamma[d]);
+    for (int d = 0; dbeta && d < D; d++)
+        dbeta[d] += of_bf16(dy[d]);
+    for (int d = 0; dx && d < D; d++) {
+        const float centred = KERNELS_MADD(gamma[d], of_bf16(dy[d]), -mean_g);
+        dx[d] = KERNELS_MADD(rstd, KERNELS_MADD(-of_bf16(xhat[d]), mean_gx, centred), dx[d]);
+    }
+}
+
+KERNELS_TARGET static float kernel_quantize(const uint16_t *x, const float *factor, int n,
+                                            uint8_t *y)
+{
+    float largest = 0;
+    for (int i = 0; i < n; i++) {
+        const float value = fabsf(of_bf16(x[i]) * (factor ? factor[i] : 1.0f));
+        largest = value > largest ? value : largest;
+    }
+    const float scale = largest > 0 ? 127.0f / largest : 0.0f;
+    const float rounder = 0x1.8p23f; /* its sum with a small number ends in that number's integer */
+    for (int i = 0; i < n; i++) {
+        const float value = of_bf16(x[i]) * (factor ? factor[i] : 1.0f);
+        y[i] = (uint8_t)(bits_of_float(value * scale + rounder) + 128);
+    }
+    return largest / 127.0f;
+}
+
+KERNELS_TARGET static void kernel_pair(const uint16_t *even, const uint16_t *odd, size_t n,
+                                       uint32_t *out)
+{
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        out[i] = even[i] | (uint32_t)odd[i] << 16;
+}
+
+/* Sums of one row of a tile, in f32: scaled where they are integers, with bias and addend. */
+KERNELS_TARGET static inline void finish_row(const KernelFinish *f, int row, const void *sums,
+                                             float *z)
+{
+    const float *const sum = sums;
+    const int32_t *const integers = sums;
+    const ptrdiff_t start = row * f->ld;
+    for (int n = 0; n < f->columns; n++) {
+        z[n] = f->row_scale ? f->row_scale[row] * f->column_scale[n] *
+                                  (float)(integers[n] - f->column_zero[n])
+                            : sum[n];
+        z[n] += f->bias ? f->bias[n] : 0.0f;
+        if (f->addend)
+            z[n] += f->type == DTYPE_F32 ? ((const float *)f->addend)[start + n]
+                                         : of_bf16(((const uint16_t *)f->addend)[start + n]);
+    }
+}
+
+KERNELS_TARGET static void store_row(const float *v, DType type, void *out, ptrdiff_t start, int n)
+{
+    if (type == DTYPE_F32)
+        memcpy((float *)out + start, v, (size_t)n * sizeof *v);
+    else
+        kernel_to_bf16(v, (uint16_t *)out + start, (size_t)n);
+}
+
+KERNELS_TARGET static void kernel_finish(const KernelFinish *f, int row, int count,
+                                         const void *sums)
+{
+    float v[KERNELS_COLUMNS];
+    for (int r = 0; r < count; r++) {
+        const ptrdiff_t start = (row + r) * f->ld;
+        finish_row(f, row + r, (const char *)sums + (size_t)r * KERNELS_COLUMNS * sizeof *v, v);
+        if (f->z)
+            store_row(v, f->type, f->z, start, f->columns);
+        if (f->activate)
+            f->activate(v, v, (size_t)f->columns);
+        store_row(v, f->type, f->c, start, f->columns);
+    }
+}
+
 static const Kernels variant = {
     .name = KERNELS_NAME,
     .exp = kernel_exp,
@@ -338,13 +473,22 @@ static const Kernels variant = {
     .add = kernel_add,
     .axpy = kernel_axpy,
     .dot = kernel_dot,
-#ifdef KERNELS_TILE
-    .tile = KERNELS_TILE,
+    .to_bf16 = kernel_to_bf16,
+    .from_bf16 = kernel_from_bf16,
+    .layer_norm_bf16 = kernel_layer_norm_bf16,
+    .layer_norm_backward_bf16 = kernel_layer_norm_backward_bf16,
+    .quantize = kernel_quantize,
+    .pair = kernel_pair,
+    .finish = kernel_finish,
+    .product = {[PRECISION_BF16] = kernels_product_bf16_reference,
+                [PRECISION_INT8] = kernels_product_int8_reference,
+#ifdef KERNELS_PRODUCT_F32
+                [PRECISION_F32] = KERNELS_PRODUCT_F32},
     .interleave = KERNELS_INTERLEAVE,
     .transpose = KERNELS_TRANSPOSE,
-    .tile_is_fast = true,
+    .product_is_fast = true,
 #else
-    .tile = kernels_tile_reference,
+                [PRECISION_F32] = kernels_product_f32_reference},
     .interleave = kernels_interleave_reference,
     .transpose = kernels_transpose_reference,
 #endif

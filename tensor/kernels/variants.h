@@ -10,14 +10,16 @@
 #include "tensor/kernels/kernels.h"
 
 /* The packed product's kernels in portable C, in every table that has no better ones. */
-void kernels_tile_reference(const KernelTile *tile);
+void kernels_product_f32_reference(const KernelProduct *product);
+void kernels_product_bf16_reference(const KernelProduct *product);
+void kernels_product_int8_reference(const KernelProduct *product);
 void kernels_interleave_reference(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
-void kernels_transpose_reference(const float *const *rows, int count, int depth, float *out);
+void kernels_transpose_reference(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
-/* Those of tile_avx512.c: only where kernels_avx512_table is not NULL. */
-void kernels_tile_avx512(const KernelTile *tile);
+/* Those of product_avx512.c: only where kernels_avx512_table is not NULL. */
+void kernels_product_f32_avx512(const KernelProduct *product);
 void kernels_interleave_avx512(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
-void kernels_transpose_avx512(const float *const *rows, int count, int depth, float *out);
+void kernels_transpose_avx512(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
 const Kernels *kernels_avx2_table(void);
 const Kernels *kernels_avx512_table(void);

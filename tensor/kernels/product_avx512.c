@@ -1,5 +1,5 @@
 /*
- * tile_avx512.c - the packed product's kernels for AVX-512.
+ * product_avx512.c - the packed product's kernels for AVX-512.
  *
  * A tile keeps 6 x 64 sums in 24 of the 32 registers. Each k takes 4 loads of b and 6 broadcasts of a for
  * 24 fused products, so the multipliers are the limit and not the two loads a cycle. Packed operands
@@ -16,7 +16,7 @@
 
 enum {
     ROWS = KERNELS_TILE_ROWS,
-    COLUMNS = KERNELS_TILE_COLUMNS,
+    COLUMNS = KERNELS_COLUMNS,
     LANES = 16, /* floats in a register */
     VECTORS = COLUMNS / LANES,
     UNROLL = 4,      /* steps of k between two prefetches: also keeps the loop's counting cheap */
@@ -43,50 +43,20 @@ __attribute__((always_inline)) TARGET static inline void step(const int rows,
     }
 }
 
-/* Asks for the lines of c, and of what is added to it: the products take longer than they do to come. */
-__attribute__((always_inline)) TARGET static inline void touch(const int rows,
-                                                               const KernelTile *tile)
-{
-    for (int r = 0; r < rows; r++) {
-        for (int v = 0; v < VECTORS; v++) {
-            _mm_prefetch((const char *)(tile->c + r * tile->ld + LANES * v), _MM_HINT_T0);
-            if (tile->addend)
-                _mm_prefetch((const char *)(tile->addend + r * tile->ld + LANES * v), _MM_HINT_T0);
-        }
-    }
-}
-
-/* c = (sum + bias) + addend, as in the reference. */
-__attribute__((always_inline)) TARGET static inline void finish(const int rows,
-                                                                const KernelTile *tile,
-                                                                __m512 sum[ROWS][VECTORS])
-{
-    for (int v = 0; v < VECTORS; v++) {
-        const __mmask16 lanes = first_lanes(tile->columns - LANES * v);
-        const __m512 bias =
-            tile->bias ? _mm512_maskz_loadu_ps(lanes, tile->bias + LANES * v) : _mm512_setzero_ps();
-        for (int r = 0; r < rows; r++) {
-            const ptrdiff_t place = r * tile->ld + LANES * v;
-            __m512 value = _mm512_add_ps(sum[r][v], bias);
-            if (tile->addend)
-                value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(lanes, tile->addend + place));
-            _mm512_mask_storeu_ps(tile->c + place, lanes, value);
-        }
-    }
-}
-
+/* One tile: sums [rows,64] = a b; fetches `lines` of `ahead` meanwhile. */
 __attribute__((always_inline)) TARGET static inline void tile_of(const int rows,
-                                                                 const KernelTile *tile)
+                                                                 const KernelProduct *p,
+                                                                 const float *a, float *sums,
+                                                                 ptrdiff_t ld, const char *ahead,
+                                                                 int lines)
 {
-    const float *a = tile->a, *b = tile->b;
-    const char *ahead = tile->ahead;
-    int lines = tile->ahead_lines, k = 0;
+    const float *b = p->b;
+    int k = 0;
     __m512 sum[ROWS][VECTORS];
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < VECTORS; v++)
             sum[r][v] = _mm512_setzero_ps();
-    touch(rows, tile);
-    for (; k + UNROLL <= tile->depth; k += UNROLL) {
+    for (; k + UNROLL <= p->groups; k += UNROLL) {
         if (lines-- > 0) {
             _mm_prefetch(ahead, _MM_HINT_T1);
             ahead += CACHE_LINE;
@@ -98,33 +68,46 @@ __attribute__((always_inline)) TARGET static inline void tile_of(const int rows,
         a += UNROLL * ROWS;
         b += UNROLL * COLUMNS;
     }
-    for (; k < tile->depth; k++, a += ROWS, b += COLUMNS)
+    for (; k < p->groups; k++, a += ROWS, b += COLUMNS)
         step(rows, sum, a, b);
-    finish(rows, tile, sum);
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < VECTORS; v++)
+            _mm512_storeu_ps(sums + r * ld + LANES * v, sum[r][v]);
 }
 
 /* The number of rows is a constant in each: that is what keeps the sums in registers. */
-TARGET void kernels_tile_avx512(const KernelTile *tile)
+TARGET void kernels_product_f32_avx512(const KernelProduct *p)
 {
-    switch (tile->rows) {
-    case 1:
-        tile_of(1, tile);
-        break;
-    case 2:
-        tile_of(2, tile);
-        break;
-    case 3:
-        tile_of(3, tile);
-        break;
-    case 4:
-        tile_of(4, tile);
-        break;
-    case 5:
-        tile_of(5, tile);
-        break;
-    default:
-        tile_of(6, tile);
-        break;
+    const ptrdiff_t ld = p->deliver ? COLUMNS : p->ld_sums;
+    const int tiles = (p->rows + ROWS - 1) / ROWS;
+    const int lines = p->ahead ? (int)(p->ahead_bytes / CACHE_LINE) / tiles + 1 : 0;
+    const char *ahead = p->ahead;
+    for (int t = 0; t < tiles; t++, ahead += lines * CACHE_LINE) {
+        const int row = t * ROWS, rows = p->rows - row < ROWS ? p->rows - row : ROWS;
+        const float *const a = (const float *)p->a + (ptrdiff_t)row * p->groups;
+        float *const sums = (float *)p->sums + (p->deliver ? 0 : row * ld);
+        switch (rows) {
+        case 1:
+            tile_of(1, p, a, sums, ld, ahead, lines);
+            break;
+        case 2:
+            tile_of(2, p, a, sums, ld, ahead, lines);
+            break;
+        case 3:
+            tile_of(3, p, a, sums, ld, ahead, lines);
+            break;
+        case 4:
+            tile_of(4, p, a, sums, ld, ahead, lines);
+            break;
+        case 5:
+            tile_of(5, p, a, sums, ld, ahead, lines);
+            break;
+        default:
+            tile_of(6, p, a, sums, ld, ahead, lines);
+            break;
+        }
+        if (p->deliver)
+            p->deliver(p->finish, row, rows, sums);
     }
 }
 
@@ -206,7 +189,8 @@ TARGET static inline void transpose_square(__m512 r[LANES])
     }
 }
 
-TARGET void kernels_transpose_avx512(const float *const *rows, int count, int depth, float *out)
+TARGET void kernels_transpose_avx512(const uint32_t *const *rows, int count, int depth,
+                                     uint32_t *out)
 {
     for (int n = 0; n < COLUMNS; n += LANES) {
         for (int k = 0; k < depth; k += LANES) {
@@ -214,13 +198,14 @@ TARGET void kernels_transpose_avx512(const float *const *rows, int count, int de
             const __mmask16 lanes = first_lanes(deep);
             __m512 square[LANES];
             for (int i = 0; i < LANES; i++)
-                square[i] = n + i < count ? _mm512_maskz_loadu_ps(lanes, rows[n + i] + k)
-                                          : _mm512_setzero_ps();
+                square[i] = _mm512_castsi512_ps(
+                    n + i < count ? _mm512_maskz_loadu_epi32(lanes, rows[n + i] + k)
+                                  : _mm512_setzero_si512());
             transpose_square(square);
-            float *const to = out + (ptrdiff_t)k * COLUMNS + n;
+            uint32_t *const to = out + (ptrdiff_t)k * COLUMNS + n;
             for (int i = 0; i < LANES; i++)
                 if (i < deep)
-                    _mm512_store_ps(to + (ptrdiff_t)i * COLUMNS, square[i]);
+                    _mm512_store_si512(to + (ptrdiff_t)i * COLUMNS, _mm512_castps_si512(square[i]));
         }
     }
 }

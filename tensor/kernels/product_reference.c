@@ -1,0 +1,107 @@
+/*
+ * product_reference.c - the packed product's kernels in portable C: the text to read and the oracle of
+ * the others' tests.
+ */
+#include "tensor/kernels/variants.h"
+
+#include <string.h>
+
+enum { TILE = KERNELS_TILE_ROWS, COLUMNS = KERNELS_COLUMNS };
+
+static float float_of_bf16(uint16_t bits)
+{
+    const uint32_t wide = (uint32_t)bits << 16;
+    float value;
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
+
+/* The sums of one row. `a` is the row's first group, `step` groups lie between two of its groups. */
+typedef void RowProduct(const void *a, ptrdiff_t step, const void *b, int groups, void *sums);
+
+static void row_f32(const void *a, ptrdiff_t step, const void *b, int groups, void *sums)
+{
+    const float *const left = a, *right = b;
+    float *const sum = sums;
+    memset(sum, 0, COLUMNS * sizeof *sum);
+    for (int k = 0; k < groups; k++, right += COLUMNS)
+        for (int n = 0; n < COLUMNS; n++)
+            sum[n] += left[k * step] * right[n];
+}
+
+static void row_bf16(const void *a, ptrdiff_t step, const void *b, int groups, void *sums)
+{
+    enum { PAIR = 2 };
+    (void)step; /* groups of a row follow each other */
+    const uint16_t *const left = a, *right = b;
+    float *const sum = sums;
+    memset(sum, 0, COLUMNS * sizeof *sum);
+    for (int g = 0; g < groups; g++, right += COLUMNS * PAIR)
+        for (int n = 0; n < COLUMNS; n++)
+            for (int i = 0; i < PAIR; i++)
+                sum[n] += float_of_bf16(left[g * PAIR + i]) * float_of_bf16(right[n * PAIR + i]);
+}
+
+static void row_int8(const void *a, ptrdiff_t step, const void *b, int groups, void *sums)
+{
+    enum { FOUR = 4 };
+    (void)step;
+    const uint8_t *const left = a;
+    const int8_t *right = b;
+    int32_t *const sum = sums;
+    memset(sum, 0, COLUMNS * sizeof *sum);
+    for (int g = 0; g < groups; g++, right += COLUMNS * FOUR)
+        for (int n = 0; n < COLUMNS; n++)
+            for (int i = 0; i < FOUR; i++)
+                sum[n] += left[g * FOUR + i] * right[n * FOUR + i];
+}
+
+/* Row after row; sums of both kinds are 4 bytes. */
+static void product_by_rows(const KernelProduct *p, bool interleaved, RowProduct *row_product)
+{
+    for (int row = 0; row < p->rows; row++) {
+        const char *a = p->a;
+        if (interleaved)
+            a += ((ptrdiff_t)(row / TILE) * TILE * p->groups + row % TILE) * 4;
+        else
+            a += row * p->lda;
+        char *const sums = (char *)p->sums + (p->deliver ? 0 : row * p->ld_sums * 4);
+        row_product(a, TILE, p->b, p->groups, sums);
+        if (p->deliver)
+            p->deliver(p->finish, row, 1, sums);
+    }
+}
+
+void kernels_product_f32_reference(const KernelProduct *product)
+{
+    product_by_rows(product, true, row_f32);
+}
+
+void kernels_product_bf16_reference(const KernelProduct *product)
+{
+    product_by_rows(product, false, row_bf16);
+}
+
+void kernels_product_int8_reference(const KernelProduct *product)
+{
+    product_by_rows(product, false, row_int8);
+}
+
+void kernels_interleave_reference(const float *a, ptrdiff_t lda, int rows, int depth, float *out)
+{
+    for (int k = 0; k < depth; k++)
+        for (int r = 0; r < TILE; r++)
+            out[(ptrdiff_t)k * TILE + r] = r < rows ? a[r * lda + k] : 0;
+}
+
+/* Some k at a time, so that the lines of `out` are still at hand when the next row writes to them. */
+void kernels_transpose_reference(const uint32_t *const *rows, int count, int depth, uint32_t *out)
+{
+    enum { BLOCK = 16 };
+    for (int begin = 0; begin < depth; begin += BLOCK) {
+        const int end = begin + BLOCK < depth ? begin + BLOCK : depth;
+        for (int n = 0; n < COLUMNS; n++)
+            for (int k = begin; k < end; k++)
+                out[(ptrdiff_t)k * COLUMNS + n] = n < count ? rows[n][k] : 0;
+    }
+}
