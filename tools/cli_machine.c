@@ -31,9 +31,9 @@ static Level core_level(const char *core)
 static Level kernel_level(void)
 {
     const char *const name = kernels()->name;
-    if (strcmp(name, "avx512") == 0)
-        return LEVEL_AVX512;
-    return strcmp(name, "avx2") == 0 ? LEVEL_AVX2 : LEVEL_OLDER;
+    if (strcmp(name, "ref") == 0)
+        return LEVEL_OLDER;
+    return strcmp(name, "avx2") == 0 ? LEVEL_AVX2 : LEVEL_AVX512;
 }
 
 void cli_tell_machine(const CliArguments *arguments)

@@ -1,29 +1,37 @@
 /*
- * avx512.c - the kernels for processors with AVX-512 (F, BW, DQ, VL): the text of rows_template.h, sixteen
- * lanes at a time; and product_avx512.c.
+ * avx512.c - what processors with AVX-512 (F, BW, DQ, VL) run: the text of rows_template.h, sixteen lanes
+ * at a time, and product_avx512.c; and the rungs above, which have the same row kernels and better products.
  */
 #include "tensor/kernels/variants.h"
 
 #if defined(__x86_64__)
 
-#define KERNELS_NAME          "avx512"
 #define KERNELS_TARGET        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
 #define KERNELS_MADD(a, b, c) __builtin_fmaf(a, b, c)
-#define KERNELS_PRODUCT_F32   kernels_product_f32_avx512
-#define KERNELS_INTERLEAVE    kernels_interleave_avx512
-#define KERNELS_TRANSPOSE     kernels_transpose_avx512
 #include "tensor/kernels/rows_template.h"
 
-const Kernels *kernels_avx512_table(void)
+void kernels_overlay_avx512(Kernels *table)
 {
-    return &variant;
+    overlay_rows(table);
+    table->product[PRECISION_F32] = kernels_product_f32_avx512;
+    table->interleave = kernels_interleave_avx512;
+    table->transpose = kernels_transpose_avx512;
+    table->product_is_fast = true;
 }
 
-#else
-
-const Kernels *kernels_avx512_table(void)
+void kernels_overlay_avx512_vnni(Kernels *table)
 {
-    return NULL;
+    (void)table;
+}
+
+void kernels_overlay_avx512_bf16(Kernels *table)
+{
+    (void)table;
+}
+
+void kernels_overlay_amx(Kernels *table)
+{
+    (void)table;
 }
 
 #endif

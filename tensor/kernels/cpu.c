@@ -1,5 +1,6 @@
 /*
- * cpu.c - see cpu.h. Bits: Intel SDM volume 2A, CPUID leaves 1 and 7; volume 1, 13.3 for XCR0.
+ * cpu.c - see cpu.h. Bits: Intel SDM volume 2A, CPUID leaves 1 and 7; volume 1, 13.3 for XCR0. Tiles:
+ * Documentation/arch/x86/xstate.rst of the Linux kernel.
  */
 #include "tensor/kernels/cpu.h"
 
@@ -8,46 +9,88 @@
 #include <cpuid.h>
 #include <stdint.h>
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+/* State that XCR0 says is saved. */
 enum {
-    XCR0_YMM = 0x6,
-    XCR0_ZMM = 0xe6
-}; /* SSE and AVX state; and opmask, upper halves, zmm16-31 */
+    XCR0_YMM = 0x6,          /* of SSE and AVX */
+    XCR0_ZMM = 0xe6,         /* and opmask, upper halves, zmm16-31 */
+    XCR0_TILES = 0x3 << 17,  /* their configuration and their contents */
+    XCR0_TILE_CONTENTS = 18, /* the number of the bit that needs leave */
+    REQUEST_LEAVE = 0x1023,  /* ARCH_REQ_XCOMP_PERM of asm/prctl.h, which older systems lack */
+};
+
+/* Leaf 7, of which older compilers' cpuid.h lack names or call them otherwise. */
+enum {
+    ECX_AVX512_VNNI = 1 << 11,
+    EDX_AMX_BF16 = 1 << 22,
+    EDX_AMX_TILE = 1 << 24,
+    EDX_AMX_INT8 = 1 << 25,
+    EAX_AVX512_BF16 = 1 << 5, /* subleaf 1 */
+};
 
 typedef struct CpuId {
     unsigned eax, ebx, ecx, edx;
 } CpuId;
 
-/* One leaf, subleaf 0; zero if the processor does not know it. */
-static CpuId cpuid(unsigned leaf)
+/* One leaf; zero if the processor does not know it. */
+static CpuId cpuid(unsigned leaf, unsigned subleaf)
 {
     CpuId id = {0};
-    if (!__get_cpuid_count(leaf, 0, &id.eax, &id.ebx, &id.ecx, &id.edx))
+    if (!__get_cpuid_count(leaf, subleaf, &id.eax, &id.ebx, &id.ecx, &id.edx))
         id = (CpuId){0};
     return id;
 }
 
-/* What the operating system saves; 0 if it does not use XSAVE at all. */
-static uint64_t saved_state(void)
+/* Whether the operating system saves all of this state; none if it does not use XSAVE at all. */
+static bool saves(uint32_t state)
 {
-    if (!(cpuid(1).ecx & bit_OSXSAVE))
-        return 0;
+    if (!(cpuid(1, 0).ecx & bit_OSXSAVE))
+        return false;
     uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (uint64_t)high << 32 | low;
+    return (low & state) == state;
 }
 
 bool cpu_has_avx2(void)
 {
     const unsigned basic = bit_AVX | bit_FMA;
-    return (cpuid(1).ecx & basic) == basic && (cpuid(7).ebx & bit_AVX2) &&
-           (saved_state() & XCR0_YMM) == XCR0_YMM;
+    return (cpuid(1, 0).ecx & basic) == basic && (cpuid(7, 0).ebx & bit_AVX2) && saves(XCR0_YMM);
 }
 
 bool cpu_has_avx512(void)
 {
     const unsigned extended = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
-    return cpu_has_avx2() && (cpuid(7).ebx & extended) == extended &&
-           (saved_state() & XCR0_ZMM) == XCR0_ZMM;
+    return (cpuid(7, 0).ebx & extended) == extended && saves(XCR0_ZMM);
+}
+
+bool cpu_has_avx512_vnni(void)
+{
+    return (cpuid(7, 0).ecx & ECX_AVX512_VNNI) && saves(XCR0_ZMM);
+}
+
+bool cpu_has_avx512_bf16(void)
+{
+    /* Subleaf 0 tells the number of the last subleaf. */
+    return cpuid(7, 0).eax >= 1 && (cpuid(7, 1).eax & EAX_AVX512_BF16) && saves(XCR0_ZMM);
+}
+
+static bool leave_to_use_tiles(void)
+{
+#if defined(__linux__)
+    return syscall(SYS_arch_prctl, REQUEST_LEAVE, XCR0_TILE_CONTENTS) == 0;
+#else
+    return false;
+#endif
+}
+
+bool cpu_has_amx(void)
+{
+    const unsigned tiles = EDX_AMX_TILE | EDX_AMX_BF16 | EDX_AMX_INT8;
+    return (cpuid(7, 0).edx & tiles) == tiles && saves(XCR0_TILES) && leave_to_use_tiles();
 }
 
 #else
@@ -58,6 +101,21 @@ bool cpu_has_avx2(void)
 }
 
 bool cpu_has_avx512(void)
+{
+    return false;
+}
+
+bool cpu_has_avx512_vnni(void)
+{
+    return false;
+}
+
+bool cpu_has_avx512_bf16(void)
+{
+    return false;
+}
+
+bool cpu_has_amx(void)
 {
     return false;
 }

@@ -4,7 +4,9 @@
  * The C reference of each kernel is always compiled and is the oracle of the tests; overlays for AVX2,
  * AVX-512 (with VNNI, with BF16) and AMX replace entries at run time (per-function target attributes, no
  * -march). The environment variable LNCLIP_CPU=ref|avx2|avx512|avx512_vnni|avx512_bf16|amx masks features,
- * so that every path can be reached on one machine.
+ * so that every path can be reached on one machine. These are rungs of a ladder: a processor is on the highest
+ * that it and all rungs below it allow. Processors were built in that order, so little is lost: one
+ * with BF16 instructions but not VNNI would run avx512.
  *
  * Kernels are single-threaded, allocate nothing, cannot fail; pointers need no alignment and, unless
  * noted, outputs may alias inputs of the same shape exactly (in place) but not overlap otherwise.
@@ -86,6 +88,22 @@ typedef struct Kernels {
 
     /* row[n] = exp(scale * row[n] - lse): the probabilities again, from a saved log-sum-exp. */
     void (*softmax_again)(float *row, int n, float scale, float lse);
+
+    /*
+     * softmax without the division, for a product that divides its sums instead: p[n] = exp(scale * row -
+     * largest) in bf16, *inverse_sum = 1 / sum of those rounded p. Returns largest - log(*inverse_sum), the
+     * log-sum-exp. n >= 1; masks as in softmax; a NaN makes *inverse_sum and the result NaN. Not in place.
+     */
+    float (*softmax_bf16)(const float *row, int n, float scale, uint16_t *p, float *inverse_sum);
+
+    /*
+     * The backward of softmax from its scores and saved log-sum-exp. In place: P[n] comes as scores and
+     * leaves as p = exp(scale * score - lse); dP[n] leaves as dS = scale * p (dP - sum p dP), the gradient of
+     * the unscaled scores. The bf16 one computes the same from bf16's p throughout; not in place.
+     */
+    void (*softmax_gradient)(float *P, float *dP, int n, float scale, float lse);
+    void (*softmax_gradient_bf16)(const float *scores, const float *dP, int n, float scale,
+                                  float lse, uint16_t *p, uint16_t *dS);
 
     /*
      * y = z sigmoid(1.702 z), and dz = dy * derivative (z is the pre-activation). Relative error below
@@ -173,10 +191,16 @@ const Kernels *kernels(void);
  */
 bool kernels_plain(void);
 
-/* The reference, for tests. */
+/* The reference, for tests. Thread-safe. */
 const Kernels *kernels_reference(void);
 
-/* An overlay by name if this processor can run it, else NULL: for tests that compare all variants. */
+/*
+ * A table by name if this processor can run it, else NULL, whatever LNCLIP_CPU says: for tests that compare
+ * all variants. Thread-safe.
+ */
 const Kernels *kernels_variant(const char *name);
+
+/* The names that kernels_variant and LNCLIP_CPU know, plainest first: of 0, 1, ...; NULL beyond the last. */
+const char *kernels_variant_name(int rung);
 
 #endif

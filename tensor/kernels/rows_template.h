@@ -3,16 +3,13 @@
  *
  * Not a header in the usual sense: reference.c, avx2.c and avx512.c each include it after defining
  *
- *     KERNELS_NAME           the name of the variant, a string
  *     KERNELS_TARGET         the attribute that lets the compiler use the variant's instructions
  *     KERNELS_MADD(a, b, c)  a b + c, fused where the instruction exists
  *
- * and get a table `variant`, whose kernels of the packed product are those of product_reference.c unless
- * KERNELS_PRODUCT_F32, KERNELS_INTERLEAVE and KERNELS_TRANSPOSE name better ones. The loops are the shape that
- * gcc and clang turn into vector code without leave to reorder arithmetic: elements are independent,
- * conditions are selections, and sums run over LANES interleaved partial sums that are combined in a
- * fixed order. So the order of every sum is the same in all variants; they differ only where one fuses a
- * product with a sum.
+ * and get `overlay_rows`, which puts these kernels into a table. The loops are the shape that gcc and clang
+ * turn into vector code without leave to reorder arithmetic: elements are independent, conditions are
+ * selections, and sums run over LANES interleaved partial sums that are combined in a fixed order. So the
+ * order of every sum is the same in all variants; they differ only where one fuses a product with a sum.
  *
  * Polynomials are minimax fits; fit.py beside this file makes their coefficients.
  */
@@ -48,6 +45,19 @@ KERNELS_TARGET static inline uint32_t bits_of_float(float value)
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     return bits;
+}
+
+/* Rounding adds just under half of the last place kept, and all of half where that place is odd. */
+KERNELS_TARGET static inline uint16_t bf16_of(float value)
+{
+    const uint32_t bits = bits_of_float(value);
+    const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    return (uint16_t)(value == value ? rounded : bits >> 16 | 0x40); /* a NaN stays one */
+}
+
+KERNELS_TARGET static inline float of_bf16(uint16_t bits)
+{
+    return float_of_bits((uint32_t)bits << 16);
 }
 
 /* Combines the partial sums: halves are added until one is left. */
@@ -147,6 +157,61 @@ KERNELS_TARGET static float kernel_softmax(float *row, int n, float scale)
     for (int i = 0; i < n; i++)
         row[i] *= factor;
     return largest + logf(sum);
+}
+
+KERNELS_TARGET static float kernel_softmax_bf16(const float *row, int n, float scale, uint16_t *p,
+                                                float *inverse_sum)
+{
+    const float largest = max_scaled(row, n, scale);
+    float lanes[LANES] = {0};
+    INDEPENDENT
+    for (int i = 0; i < n; i++)
+        p[i] = bf16_of(exp_of(scale * row[i] - largest, NO_LOW));
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] += of_bf16(p[i + l]);
+    for (int l = 0; i + l < n; l++)
+        lanes[l] += of_bf16(p[i + l]);
+    *inverse_sum = 1.0f / sum_lanes(lanes);
+    return largest - logf(*inverse_sum);
+}
+
+KERNELS_TARGET static void kernel_softmax_gradient(float *P, float *dP, int n, float scale,
+                                                   float lse)
+{
+    kernel_softmax_again(P, n, scale, lse);
+    float lanes[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] = KERNELS_MADD(P[i + l], dP[i + l], lanes[l]);
+    for (int l = 0; i + l < n; l++)
+        lanes[l] = KERNELS_MADD(P[i + l], dP[i + l], lanes[l]);
+    const float delta = sum_lanes(lanes);
+    INDEPENDENT
+    for (int j = 0; j < n; j++)
+        dP[j] = scale * P[j] * (dP[j] - delta);
+}
+
+KERNELS_TARGET static void kernel_softmax_gradient_bf16(const float *scores, const float *dP, int n,
+                                                        float scale, float lse, uint16_t *p,
+                                                        uint16_t *dS)
+{
+    INDEPENDENT
+    for (int i = 0; i < n; i++)
+        p[i] = bf16_of(exp_of(scale * scores[i] - lse, NO_LOW));
+    float lanes[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] = KERNELS_MADD(of_bf16(p[i + l]), dP[i + l], lanes[l]);
+    for (int l = 0; i + l < n; l++)
+        lanes[l] = KERNELS_MADD(of_bf16(p[i + l]), dP[i + l], lanes[l]);
+    const float delta = sum_lanes(lanes);
+    INDEPENDENT
+    for (int j = 0; j < n; j++)
+        dS[j] = bf16_of(scale * of_bf16(p[j]) * (dP[j] - delta));
 }
 
 /* CLIP's sigmoid approximation of GELU: y = z s, s = sigmoid(1.702 z). */
@@ -324,19 +389,6 @@ KERNELS_TARGET static double kernel_dot(const float *x, const float *y, size_t n
     return lanes[0];
 }
 
-/* Rounding adds just under half of the last place kept, and all of half where that place is odd. */
-KERNELS_TARGET static inline uint16_t bf16_of(float value)
-{
-    const uint32_t bits = bits_of_float(value);
-    const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-    return (uint16_t)(value == value ? rounded : bits >> 16 | 0x40); /* a NaN stays one */
-}
-
-KERNELS_TARGET static inline float of_bf16(uint16_t bits)
-{
-    return float_of_bits((uint32_t)bits << 16);
-}
-
 KERNELS_TARGET static void kernel_to_bf16(const float *x, uint16_t *y, size_t n)
 {
     INDEPENDENT
@@ -459,37 +511,29 @@ KERNELS_TARGET static void kernel_finish(const KernelFinish *f, int row, int cou
     }
 }
 
-static const Kernels variant = {
-    .name = KERNELS_NAME,
-    .exp = kernel_exp,
-    .softmax = kernel_softmax,
-    .softmax_again = kernel_softmax_again,
-    .quick_gelu = kernel_quick_gelu,
-    .quick_gelu_backward = kernel_quick_gelu_backward,
-    .gelu = kernel_gelu,
-    .gelu_backward = kernel_gelu_backward,
-    .layer_norm = kernel_layer_norm,
-    .layer_norm_backward = kernel_layer_norm_backward,
-    .add = kernel_add,
-    .axpy = kernel_axpy,
-    .dot = kernel_dot,
-    .to_bf16 = kernel_to_bf16,
-    .from_bf16 = kernel_from_bf16,
-    .layer_norm_bf16 = kernel_layer_norm_bf16,
-    .layer_norm_backward_bf16 = kernel_layer_norm_backward_bf16,
-    .quantize = kernel_quantize,
-    .pair = kernel_pair,
-    .finish = kernel_finish,
-    .product = {[PRECISION_BF16] = kernels_product_bf16_reference,
-                [PRECISION_INT8] = kernels_product_int8_reference,
-#ifdef KERNELS_PRODUCT_F32
-                [PRECISION_F32] = KERNELS_PRODUCT_F32},
-    .interleave = KERNELS_INTERLEAVE,
-    .transpose = KERNELS_TRANSPOSE,
-    .product_is_fast = true,
-#else
-                [PRECISION_F32] = kernels_product_f32_reference},
-    .interleave = kernels_interleave_reference,
-    .transpose = kernels_transpose_reference,
-#endif
-};
+/* Puts the row kernels of this file into the table. */
+static void overlay_rows(Kernels *table)
+{
+    table->exp = kernel_exp;
+    table->softmax = kernel_softmax;
+    table->softmax_again = kernel_softmax_again;
+    table->softmax_bf16 = kernel_softmax_bf16;
+    table->softmax_gradient = kernel_softmax_gradient;
+    table->softmax_gradient_bf16 = kernel_softmax_gradient_bf16;
+    table->quick_gelu = kernel_quick_gelu;
+    table->quick_gelu_backward = kernel_quick_gelu_backward;
+    table->gelu = kernel_gelu;
+    table->gelu_backward = kernel_gelu_backward;
+    table->layer_norm = kernel_layer_norm;
+    table->layer_norm_backward = kernel_layer_norm_backward;
+    table->add = kernel_add;
+    table->axpy = kernel_axpy;
+    table->dot = kernel_dot;
+    table->to_bf16 = kernel_to_bf16;
+    table->from_bf16 = kernel_from_bf16;
+    table->layer_norm_bf16 = kernel_layer_norm_bf16;
+    table->layer_norm_backward_bf16 = kernel_layer_norm_backward_bf16;
+    table->quantize = kernel_quantize;
+    table->pair = kernel_pair;
+    table->finish = kernel_finish;
+}

@@ -1,8 +1,10 @@
 /*
- * variants.h - what kernels.c chooses from. Private to tensor/kernels.
+ * variants.h - the rungs that kernels.c builds its tables from, and the kernels that they share. Private to
+ * tensor/kernels.
  *
- * Each function returns the table of one variant, or NULL where the compiler's target has no such
- * instructions; whether the processor has them is asked of cpu.h.
+ * The table of a rung is that of the rung below with what its overlay puts into it. The reference fills a
+ * whole table. All but the reference exist only in programs for x86-64, and may only be put into a
+ * table for a processor that has the instructions (cpu.h).
  */
 #ifndef LNCLIP_TENSOR_KERNELS_VARIANTS_H
 #define LNCLIP_TENSOR_KERNELS_VARIANTS_H
@@ -16,12 +18,31 @@ void kernels_product_int8_reference(const KernelProduct *product);
 void kernels_interleave_reference(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 void kernels_transpose_reference(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
-/* Those of product_avx512.c: only where kernels_avx512_table is not NULL. */
+/* Those of product_avx512.c. */
 void kernels_product_f32_avx512(const KernelProduct *product);
 void kernels_interleave_avx512(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 void kernels_transpose_avx512(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
-const Kernels *kernels_avx2_table(void);
-const Kernels *kernels_avx512_table(void);
+/* AVX-512 without BF16 instructions: widens to f32. */
+void kernels_product_bf16_avx512(const KernelProduct *product);
+
+/* What one extension of AVX-512 adds. */
+void kernels_product_int8_avx512_vnni(const KernelProduct *product);
+void kernels_product_bf16_avx512_bf16(const KernelProduct *product);
+
+/*
+ * Those of product_amx.c. The process must have been given leave to use tiles (cpu.h). They leave no tile
+ * configured, and find none of value.
+ */
+void kernels_product_bf16_amx(const KernelProduct *product);
+void kernels_product_int8_amx(const KernelProduct *product);
+
+/* The rungs, plainest first: kernels beyond the first are assigned over those of the rungs below. */
+void kernels_overlay_reference(Kernels *table);
+void kernels_overlay_avx2(Kernels *table);
+void kernels_overlay_avx512(Kernels *table);
+void kernels_overlay_avx512_vnni(Kernels *table);
+void kernels_overlay_avx512_bf16(Kernels *table);
+void kernels_overlay_amx(Kernels *table);
 
 #endif
