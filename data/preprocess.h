@@ -29,7 +29,8 @@ typedef struct DataResizeAxis {
  */
 typedef struct DataResizer {
     DataResizeAxis x, y;
-    uint8_t *rows; /* [rows needed, x.count, 3], between the passes */
+    uint8_t
+        *rows; /* [rows needed, x.count, 3], between the passes; then what the first one works in */
     size_t capacity;
 } DataResizer;
 

@@ -5,9 +5,11 @@
  * constants below; Keys, "Cubic convolution interpolation", 1981, for the kernel. To equal it byte for
  * byte the table of weights repeats every rounding: doubles are normalised in the same order and then
  * rounded half away from zero to integers, after which the arithmetic is exact and may be arranged
- * freely. That is why rows and columns outside the crop can be left out.
+ * freely. That is why rows and columns outside the crop can be left out, and the sums computed by vectors.
  */
 #include "data/preprocess.h"
+
+#include "tensor/kernels/resample.h"
 
 #include <assert.h>
 #include <math.h>
@@ -15,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WEIGHT_BITS = 22 }; /* 32 - 8 bits of a pixel - 2 of headroom for negative lobes */
 static const double KERNEL_RADIUS =
     2; /* in output pixels when shrinking, input pixels when enlarging */
 static const double KERNEL_A = -0.5;
@@ -80,7 +81,7 @@ static void fill_weights(const DataResizeAxis *axis, int i)
         double weight = weight_at(&window, k);
         if (sum != 0)
             weight /= sum;
-        weight *= 1 << WEIGHT_BITS;
+        weight *= 1 << KERNELS_RESAMPLE_BITS;
         weights[window.start - axis->start[i] + k] =
             (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
@@ -121,61 +122,42 @@ static Status prepare_axis(DataResizeAxis *axis, int in, int out, int first, int
     return STATUS_OK;
 }
 
-static uint8_t clip(int32_t sum)
-{
-    const int32_t value = sum >> WEIGHT_BITS;
-    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-}
+/* Rows that the horizontal pass handles at a time: what it reads and writes stays in the second-level cache. */
+enum { BLOCK_ROWS = 64 };
 
-/* One row: out [count,3] from in [axis->in,3]. */
-static void resize_row(const DataResizeAxis *axis, const uint8_t *restrict in,
-                       uint8_t *restrict out)
+/*
+ * The horizontal pass: out [rows,x->count,3] from in [rows,...,3]. In the transposed image a column of pixels is
+ * a row of bytes, and an output column a weighted sum of such rows. in_columns and out_columns hold a block.
+ */
+static void resize_rows(const KernelsResample *kernels, const DataResizeAxis *x, const uint8_t *in,
+                        size_t in_stride, size_t rows, uint8_t *in_columns, uint8_t *out_columns,
+                        uint8_t *out)
 {
-    const int taps = axis->taps;
-    for (int i = 0; i < axis->count; i++) {
-        const int32_t *const weights = axis->weights + (size_t)i * (size_t)taps;
-        const uint8_t *const pixel = in + (size_t)axis->start[i] * 3;
-        int32_t red = 1 << (WEIGHT_BITS - 1), green = red, blue = red;
-        for (int k = 0; k < taps; k++) {
-            red += weights[k] * pixel[3 * k];
-            green += weights[k] * pixel[3 * k + 1];
-            blue += weights[k] * pixel[3 * k + 2];
-        }
-        out[3 * i] = clip(red);
-        out[3 * i + 1] = clip(green);
-        out[3 * i + 2] = clip(blue);
-    }
-}
-
-/* out [bytes] = weighted sum of `taps` rows, the first at `in`, `stride` bytes apart. */
-static void blend_rows(const int32_t *weights, int taps, const uint8_t *restrict in, size_t stride,
-                       uint8_t *restrict out, size_t bytes)
-{
-    enum { BLOCK = 128 }; /* sums that stay in the first-level cache */
-    for (size_t begin = 0; begin < bytes; begin += BLOCK) {
-        const size_t n = bytes - begin < BLOCK ? bytes - begin : BLOCK;
-        int32_t sums[BLOCK];
-        for (size_t i = 0; i < n; i++)
-            sums[i] = 1 << (WEIGHT_BITS - 1);
-        for (int k = 0; k < taps; k++) {
-            const uint8_t *const row = in + (size_t)k * stride + begin;
-            const int32_t weight = weights[k];
-            for (size_t i = 0; i < n; i++)
-                sums[i] += weight * row[i];
-        }
-        for (size_t i = 0; i < n; i++)
-            out[begin + i] = clip(sums[i]);
+    const size_t out_stride = (size_t)x->count * 3;
+    const int left = x->start[0];
+    const size_t used = (size_t)(x->start[x->count - 1] + x->taps - left) * 3;
+    for (size_t row = 0; row < rows; row += BLOCK_ROWS) {
+        const size_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
+        kernels->transpose(in + row * in_stride + (size_t)left * 3, in_stride, n, used, in_columns,
+                           n);
+        for (int i = 0; i < x->count; i++)
+            kernels->blend(x->weights + (size_t)i * (size_t)x->taps, x->taps,
+                           in_columns + (size_t)(x->start[i] - left) * 3 * n, 3 * n,
+                           out_columns + (size_t)i * 3 * n, 3 * n);
+        kernels->transpose(out_columns, n, out_stride, n, out + row * out_stride, out_stride);
     }
 }
 
 /* Makes the wanted output pixels of both axes: out [y.count,x.count,3]. */
 static Status resample(DataResizer *resizer, const DataImage *image, uint8_t *out, Error *error)
 {
+    const KernelsResample *const kernels = kernels_resample();
     const DataResizeAxis *const x = &resizer->x, *const y = &resizer->y;
     const int top = y->start[0];
-    const int rows = y->start[y->count - 1] + y->taps - top;
+    const size_t rows = (size_t)(y->start[y->count - 1] + y->taps - top);
+    const size_t block = rows < BLOCK_ROWS ? rows : BLOCK_ROWS;
     const size_t in_stride = (size_t)image->width * 3, out_stride = (size_t)x->count * 3;
-    const size_t bytes = (size_t)rows * out_stride;
+    const size_t bytes = rows * out_stride + block * (in_stride + out_stride);
     if (bytes > resizer->capacity) {
         free(resizer->rows);
         resizer->rows = malloc(bytes);
@@ -185,13 +167,13 @@ static Status resample(DataResizer *resizer, const DataImage *image, uint8_t *ou
                              "resizing %d x %d pixels: no memory for %zu bytes; free some",
                              image->width, image->height, bytes);
     }
-    for (int row = 0; row < rows; row++)
-        resize_row(x, image->pixels + (size_t)(top + row) * in_stride,
-                   resizer->rows + (size_t)row * out_stride);
+    uint8_t *const in_columns = resizer->rows + rows * out_stride;
+    resize_rows(kernels, x, image->pixels + (size_t)top * in_stride, in_stride, rows, in_columns,
+                in_columns + block * in_stride, resizer->rows);
     for (int i = 0; i < y->count; i++)
-        blend_rows(y->weights + (size_t)i * (size_t)y->taps, y->taps,
-                   resizer->rows + (size_t)(y->start[i] - top) * out_stride, out_stride,
-                   out + (size_t)i * out_stride, out_stride);
+        kernels->blend(y->weights + (size_t)i * (size_t)y->taps, y->taps,
+                       resizer->rows + (size_t)(y->start[i] - top) * out_stride, out_stride,
+                       out + (size_t)i * out_stride, out_stride);
     return STATUS_OK;
 }
 
