@@ -1,114 +1,23 @@
 /*
- * product_avx512.c - the packed product's kernels for AVX-512.
- *
- * A tile keeps 6 x 64 sums in 24 of the 32 registers. Each k takes 4 loads of b and 6 broadcasts of a for
- * 24 fused products, so the multipliers are the limit and not the two loads a cycle. Packed operands
- * make all reads sequential. Columns beyond the matrix are zeros in the pack: the arithmetic never
- * looks at them, only the stores are masked.
+ * product_avx512.c - the packed product's f32 kernel for AVX-512, and what lays operands out for all of them.
  */
-#include "tensor/kernels/variants.h"
-
 #if defined(__x86_64__)
 
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx512f,avx512dq")))
+#define PRODUCT_NAME                kernels_product_f32_avx512
+#define PRODUCT_TARGET              __attribute__((target("avx512f,avx512dq")))
+#define PRODUCT_MULTIPLY(a, b, sum) _mm512_fmadd_ps(a, b, sum)
+#define PRODUCT_INTERLEAVED         1
+#define PRODUCT_PARTS               1
+#define PRODUCT_PART(x, part)       (x)
+#include "tensor/kernels/product_avx512_template.h"
 
-enum {
-    ROWS = KERNELS_TILE_ROWS,
-    COLUMNS = KERNELS_COLUMNS,
-    LANES = 16, /* floats in a register */
-    VECTORS = COLUMNS / LANES,
-    UNROLL = 4,      /* steps of k between two prefetches: also keeps the loop's counting cheap */
-    CACHE_LINE = 64, /* bytes */
-};
+#define TARGET __attribute__((target("avx512f,avx512dq")))
 
 TARGET static inline __mmask16 first_lanes(int count)
 {
     return (__mmask16)(count >= LANES ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);
-}
-
-/* One k: sum[rows][VECTORS] += a[rows] b[COLUMNS]. */
-__attribute__((always_inline)) TARGET static inline void step(const int rows,
-                                                              __m512 sum[ROWS][VECTORS],
-                                                              const float *a, const float *b)
-{
-    __m512 row[VECTORS];
-    for (int v = 0; v < VECTORS; v++)
-        row[v] = _mm512_load_ps(b + LANES * v);
-    for (int r = 0; r < rows; r++) {
-        const __m512 factor = _mm512_set1_ps(a[r]);
-        for (int v = 0; v < VECTORS; v++)
-            sum[r][v] = _mm512_fmadd_ps(factor, row[v], sum[r][v]);
-    }
-}
-
-/* One tile: sums [rows,64] = a b; fetches `lines` of `ahead` meanwhile. */
-__attribute__((always_inline)) TARGET static inline void tile_of(const int rows,
-                                                                 const KernelProduct *p,
-                                                                 const float *a, float *sums,
-                                                                 ptrdiff_t ld, const char *ahead,
-                                                                 int lines)
-{
-    const float *b = p->b;
-    int k = 0;
-    __m512 sum[ROWS][VECTORS];
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < VECTORS; v++)
-            sum[r][v] = _mm512_setzero_ps();
-    for (; k + UNROLL <= p->groups; k += UNROLL) {
-        if (lines-- > 0) {
-            _mm_prefetch(ahead, _MM_HINT_T1);
-            ahead += CACHE_LINE;
-        }
-        step(rows, sum, a, b);
-        step(rows, sum, a + ROWS, b + COLUMNS);
-        step(rows, sum, a + 2 * ROWS, b + 2 * COLUMNS);
-        step(rows, sum, a + 3 * ROWS, b + 3 * COLUMNS);
-        a += UNROLL * ROWS;
-        b += UNROLL * COLUMNS;
-    }
-    for (; k < p->groups; k++, a += ROWS, b += COLUMNS)
-        step(rows, sum, a, b);
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < VECTORS; v++)
-            _mm512_storeu_ps(sums + r * ld + LANES * v, sum[r][v]);
-}
-
-/* The number of rows is a constant in each: that is what keeps the sums in registers. */
-TARGET void kernels_product_f32_avx512(const KernelProduct *p)
-{
-    const ptrdiff_t ld = p->deliver ? COLUMNS : p->ld_sums;
-    const int tiles = (p->rows + ROWS - 1) / ROWS;
-    const int lines = p->ahead ? (int)(p->ahead_bytes / CACHE_LINE) / tiles + 1 : 0;
-    const char *ahead = p->ahead;
-    for (int t = 0; t < tiles; t++, ahead += lines * CACHE_LINE) {
-        const int row = t * ROWS, rows = p->rows - row < ROWS ? p->rows - row : ROWS;
-        const float *const a = (const float *)p->a + (ptrdiff_t)row * p->groups;
-        float *const sums = (float *)p->sums + (p->deliver ? 0 : row * ld);
-        switch (rows) {
-        case 1:
-            tile_of(1, p, a, sums, ld, ahead, lines);
-            break;
-        case 2:
-            tile_of(2, p, a, sums, ld, ahead, lines);
-            break;
-        case 3:
-            tile_of(3, p, a, sums, ld, ahead, lines);
-            break;
-        case 4:
-            tile_of(4, p, a, sums, ld, ahead, lines);
-            break;
-        case 5:
-            tile_of(5, p, a, sums, ld, ahead, lines);
-            break;
-        default:
-            tile_of(6, p, a, sums, ld, ahead, lines);
-            break;
-        }
-        if (p->deliver)
-            p->deliver(p->finish, row, rows, sums);
-    }
 }
 
 /*

@@ -1,0 +1,212 @@
+/*
+ * product_avx512_template.h - one packed product for AVX-512, written once for every multiply instruction.
+ *
+ * A tile keeps 6 x 64 sums in 24 of the 32 registers. Each group of k takes 4 loads of b and 6 broadcasts of
+ * a for 24 fused products, so the multipliers are the limit and not the two loads a cycle. All three precisions
+ * are the same 32-bit groups to it, and differ in the instruction alone. Columns beyond the matrix are zeros in
+ * the pack: the arithmetic never looks at them.
+ *
+ * Sums are named members and not an array, and are pinned to registers after each step: gcc otherwise
+ * shuffles them between registers, and spills some, for a fifth of the speed.
+ *
+ * The includer defines PRODUCT_NAME, the function; PRODUCT_TARGET, its attribute; PRODUCT_MULTIPLY(a, b, sum),
+ * on vectors of 16 groups as __m512; PRODUCT_INTERLEAVED, 1 if rows of a stand side by side as the contract has
+ * it for f32; PRODUCT_PARTS and PRODUCT_PART(x, part), for groups whose numbers have to be multiplied one after
+ * the other. They are undefined again at the end.
+ */
+#include "tensor/kernels/variants.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+#ifndef LNCLIP_TENSOR_KERNELS_PRODUCT_AVX512_TEMPLATE_H
+#define LNCLIP_TENSOR_KERNELS_PRODUCT_AVX512_TEMPLATE_H
+
+enum {
+    ROWS = KERNELS_TILE_ROWS,
+    COLUMNS = KERNELS_COLUMNS,
+    LANES = 16, /* groups in a register */
+    VECTORS = COLUMNS / LANES,
+    UNROLL = 4, /* groups between two prefetches: also keeps the loop's counting cheap */
+    GROUP = 4,  /* bytes */
+};
+
+/* 64 columns of one row. */
+typedef struct RowSums {
+    __m512 s0, s1, s2, s3;
+} RowSums;
+
+typedef struct TileSums {
+    RowSums r0, r1, r2, r3, r4, r5;
+} TileSums;
+
+/* Where the groups of the rows of a lie, in bytes. */
+typedef struct Strides {
+    ptrdiff_t row, group;
+} Strides;
+
+/* "memory" keeps a vector of b from being held for the second part of its groups: no register is left. */
+#define PIN_ROW(r)                                                                                 \
+    __asm__ volatile("" : "+v"((r).s0), "+v"((r).s1), "+v"((r).s2), "+v"((r).s3) : : "memory")
+
+#define PASTE_AGAIN(a, b) a##b
+#define PASTE(a, b)       PASTE_AGAIN(a, b)
+
+#endif
+
+#define INLINE      __attribute__((always_inline)) PRODUCT_TARGET static inline
+#define LOCAL(name) PASTE(PRODUCT_NAME, name)
+
+/* sum += a b for one group of one row. */
+INLINE void LOCAL(_row)(const int vectors, const int part, const char *a, const RowSums *b,
+                        RowSums *sum)
+{
+    float group; /* bits that are only moved */
+    memcpy(&group, a, sizeof group);
+    const __m512 factor = PRODUCT_PART(_mm512_set1_ps(group), part);
+    sum->s0 = PRODUCT_MULTIPLY(factor, b->s0, sum->s0);
+    if (vectors > 1) {
+        sum->s1 = PRODUCT_MULTIPLY(factor, b->s1, sum->s1);
+        sum->s2 = PRODUCT_MULTIPLY(factor, b->s2, sum->s2);
+        sum->s3 = PRODUCT_MULTIPLY(factor, b->s3, sum->s3);
+    }
+    (void)part; /* where a group has but one */
+}
+
+/* One group: sums += a b. */
+INLINE void LOCAL(_step)(const int rows, const int vectors, const char *a, Strides at,
+                         const float *b, TileSums *sums)
+{
+    for (int part = 0; part < PRODUCT_PARTS; part++) {
+        RowSums right;
+        right.s0 = PRODUCT_PART(_mm512_load_ps(b), part);
+        if (vectors > 1) {
+            right.s1 = PRODUCT_PART(_mm512_load_ps(b + LANES), part);
+            right.s2 = PRODUCT_PART(_mm512_load_ps(b + 2 * LANES), part);
+            right.s3 = PRODUCT_PART(_mm512_load_ps(b + 3 * LANES), part);
+        }
+        LOCAL(_row)(vectors, part, a, &right, &sums->r0);
+        if (rows > 1)
+            LOCAL(_row)(vectors, part, a + at.row, &right, &sums->r1);
+        if (rows > 2)
+            LOCAL(_row)(vectors, part, a + 2 * at.row, &right, &sums->r2);
+        if (rows > 3)
+            LOCAL(_row)(vectors, part, a + 3 * at.row, &right, &sums->r3);
+        if (rows > 4)
+            LOCAL(_row)(vectors, part, a + 4 * at.row, &right, &sums->r4);
+        if (rows > 5)
+            LOCAL(_row)(vectors, part, a + 5 * at.row, &right, &sums->r5);
+        PIN_ROW(sums->r0);
+        PIN_ROW(sums->r1);
+        PIN_ROW(sums->r2);
+        PIN_ROW(sums->r3);
+        PIN_ROW(sums->r4);
+        PIN_ROW(sums->r5);
+    }
+}
+
+INLINE void LOCAL(_store)(const int vectors, const RowSums *row, float *sums)
+{
+    _mm512_storeu_ps(sums, row->s0);
+    if (vectors > 1) {
+        _mm512_storeu_ps(sums + LANES, row->s1);
+        _mm512_storeu_ps(sums + 2 * LANES, row->s2);
+        _mm512_storeu_ps(sums + 3 * LANES, row->s3);
+    }
+}
+
+/* One tile: sums [rows,16 vectors] = a b; fetches `lines` of `ahead` meanwhile. */
+INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct *p, const char *a,
+                         Strides at, float *sums, ptrdiff_t ld, const char *ahead, int lines)
+{
+    const __m512 zero = _mm512_setzero_ps();
+    const RowSums none = {zero, zero, zero, zero};
+    TileSums tile = {none, none, none, none, none, none};
+    const float *b = p->b;
+    int k = 0;
+    for (; k + UNROLL <= p->groups; k += UNROLL) {
+        if (lines-- > 0) {
+            _mm_prefetch(ahead, _MM_HINT_T1);
+            ahead += KERNELS_LINE;
+        }
+        LOCAL(_step)(rows, vectors, a, at, b, &tile);
+        LOCAL(_step)(rows, vectors, a + at.group, at, b + COLUMNS, &tile);
+        LOCAL(_step)(rows, vectors, a + 2 * at.group, at, b + 2 * COLUMNS, &tile);
+        LOCAL(_step)(rows, vectors, a + 3 * at.group, at, b + 3 * COLUMNS, &tile);
+        a += UNROLL * at.group;
+        b += UNROLL * COLUMNS;
+    }
+    for (; k < p->groups; k++, a += at.group, b += COLUMNS)
+        LOCAL(_step)(rows, vectors, a, at, b, &tile);
+    LOCAL(_store)(vectors, &tile.r0, sums);
+    if (rows > 1)
+        LOCAL(_store)(vectors, &tile.r1, sums + ld);
+    if (rows > 2)
+        LOCAL(_store)(vectors, &tile.r2, sums + 2 * ld);
+    if (rows > 3)
+        LOCAL(_store)(vectors, &tile.r3, sums + 3 * ld);
+    if (rows > 4)
+        LOCAL(_store)(vectors, &tile.r4, sums + 4 * ld);
+    if (rows > 5)
+        LOCAL(_store)(vectors, &tile.r5, sums + 5 * ld);
+}
+
+/* The number of rows is a constant in each: that is what keeps the sums in registers. */
+INLINE void LOCAL(_tile_of)(const int rows, const int vectors, const KernelProduct *p,
+                            const char *a, Strides at, float *sums, ptrdiff_t ld, const char *ahead,
+                            int lines)
+{
+    switch (rows) {
+    case 1:
+        LOCAL(_tile)(1, vectors, p, a, at, sums, ld, ahead, lines);
+        break;
+    case 2:
+        LOCAL(_tile)(2, vectors, p, a, at, sums, ld, ahead, lines);
+        break;
+    case 3:
+        LOCAL(_tile)(3, vectors, p, a, at, sums, ld, ahead, lines);
+        break;
+    case 4:
+        LOCAL(_tile)(4, vectors, p, a, at, sums, ld, ahead, lines);
+        break;
+    case 5:
+        LOCAL(_tile)(5, vectors, p, a, at, sums, ld, ahead, lines);
+        break;
+    default:
+        LOCAL(_tile)(6, vectors, p, a, at, sums, ld, ahead, lines);
+        break;
+    }
+}
+
+PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
+{
+    const ptrdiff_t ld = p->deliver ? COLUMNS : p->ld_sums;
+    const int tiles = (p->rows + ROWS - 1) / ROWS;
+    const int lines = p->ahead ? (int)(p->ahead_bytes / KERNELS_LINE) / tiles + 1 : 0;
+    const Strides at =
+        PRODUCT_INTERLEAVED ? (Strides){GROUP, ROWS * GROUP} : (Strides){p->lda, GROUP};
+    const char *ahead = p->ahead;
+    for (int t = 0; t < tiles; t++) {
+        const int row = t * ROWS, rows = p->rows - row < ROWS ? p->rows - row : ROWS;
+        const char *const a = (const char *)p->a +
+                              row * (PRODUCT_INTERLEAVED ? (ptrdiff_t)p->groups * GROUP : p->lda);
+        float *const sums = (float *)p->sums + (p->deliver ? 0 : row * ld);
+        if (p->columns <= LANES)
+            LOCAL(_tile_of)(rows, 1, p, a, at, sums, ld, ahead, lines);
+        else
+            LOCAL(_tile_of)(rows, VECTORS, p, a, at, sums, ld, ahead, lines);
+        if (ahead)
+            ahead += (ptrdiff_t)lines * KERNELS_LINE;
+        if (p->deliver)
+            p->deliver(p->finish, row, rows, sums);
+    }
+}
+
+#undef INLINE
+#undef LOCAL
+#undef PRODUCT_NAME
+#undef PRODUCT_TARGET
+#undef PRODUCT_MULTIPLY
+#undef PRODUCT_INTERLEAVED
+#undef PRODUCT_PARTS
+#undef PRODUCT_PART
