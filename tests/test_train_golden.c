@@ -121,7 +121,7 @@ START_TEST(twelve_steps_are_those_of_pytorch)
         {"slerp", "off"},         {"shuffle", "off"},
         {"augment", "off"},       {"loss.alignment", "0.1"},
         {"weight_decay", "0.01"}, {"loss.uniformity", "0.5"},
-        {"micro_batch", "3"},
+        {"micro_batch", "3"},     {"precision", "f32"},
     };
     TrainRecipe recipe;
     ck_ok(train_recipe_named(&recipe, "paper", &error), &error);

@@ -6,28 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static Status check_options(const CliModelOptions *options, Error *error)
+static Status check_options(const CliModelOptions *options, Precision *precision, Error *error)
 {
-    const char *const precision = options->precision;
+    *precision = PRECISION_F32;
     if (options->adapters.count > 1)
         return error_set(error, STATUS_USAGE,
                          "--adapter: several adapters at once are not in this version; "
                          "run the command once for each");
-    if (!precision || strcmp(precision, "f32") == 0)
-        return STATUS_OK;
-    if (strcmp(precision, "bf16") == 0 || strcmp(precision, "int8") == 0)
+    if (options->precision && !precision_parse(options->precision, precision))
         return error_set(error, STATUS_USAGE,
-                         "--precision %s: not in this version; leave it out or give f32",
-                         precision);
-    return error_set(error, STATUS_USAGE, "--precision %s: not one of f32, bf16, int8; give f32",
-                     precision);
+                         "--precision %s: not one of f32, bf16, int8; give one of these",
+                         options->precision);
+    return STATUS_OK;
 }
 
 void cli_model_expect(const CliArguments *arguments, const CliModelOptions *options)
 {
     Error error = {0};
+    Precision precision;
     cli_expect_option(arguments, "--model", options->model);
-    if (check_options(options, &error) != STATUS_OK)
+    if (check_options(options, &precision, &error) != STATUS_OK)
         exit(cli_finish(cli_report(&error)));
 }
 
@@ -50,7 +48,7 @@ Status cli_model_load(CliModel *model, const CliModelOptions *options,
                       const CliArguments *arguments, bool head_needed, Error *error)
 {
     memset(model, 0, sizeof *model);
-    TRY(check_options(options, error));
+    TRY(check_options(options, &model->precision, error));
     TRY(threads_create(&model->threads, arguments->threads, error));
     TRY(vit_load(&model->vit, options->model, model->threads, error));
     if (model->vit->config.assumptions[0])

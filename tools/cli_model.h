@@ -12,7 +12,7 @@
 typedef struct CliModelOptions {
     const char *model;
     CliStrings adapters;
-    const char *precision; /* default "f32" */
+    const char *precision; /* "f32" (also if NULL), "bf16" or "int8" */
     int batch, workers;    /* 0 = the library's default */
 } CliModelOptions;
 
@@ -25,15 +25,16 @@ typedef struct CliModelOptions {
     {"--adapter", CLI_REPEATED, &(o).adapters, 0, 0, "A",                                          \
      "LayerNorms and head from training (.safetensors)"}
 #define CLI_SCORING_OPTIONS(o)                                                                     \
-    {"--precision", CLI_STRING, &(o).precision, 0, 0, "P", "arithmetic: f32 (default)"},           \
+    {"--precision", CLI_STRING, &(o).precision, 0, 0, "P", "arithmetic: f32 (default), bf16 or int8"},           \
     {"--batch", CLI_INT, &(o).batch, 1, 4096, "N",                                                 \
      "images in memory at once; results do not depend on it"},                                     \
     {"--workers", CLI_INT, &(o).workers, 1, 256, "N", "threads that read images"}
 /* clang-format on */
 
-/* An encoder ready to score. */
+/* An encoder ready to score, once packed: vit_pack(vit, precision, ...). */
 typedef struct CliModel {
     Threads *threads;
+    Precision precision;
     Vit *vit;
     VitHead head;
     bool has_head;     /* from the model's file or the adapter */
@@ -41,7 +42,7 @@ typedef struct CliModel {
 } CliModel;
 
 /*
- * Exits 2 without --model, for a precision that is unknown or not built yet, and for several adapters:
+ * Exits 2 without --model, for an unknown precision, and for several adapters:
  * for use right after cli_parse, before any work.
  */
 void cli_model_expect(const CliArguments *arguments, const CliModelOptions *options);

@@ -253,7 +253,7 @@ static Status score_or_continue(Evaluation *evaluation, Error *error)
     Status status =
         cli_model_load(&model, &evaluation->model_options, evaluation->arguments, true, error);
     if (status == STATUS_OK)
-        status = vit_pack(model.vit, PRECISION_F32, false, model.threads, error);
+        status = vit_pack(model.vit, model.precision, false, model.threads, error);
     if (status == STATUS_OK)
         status = open_folder(evaluation, &model, error);
     if (status == STATUS_OK)

@@ -113,7 +113,7 @@ static Status run(const CliModelOptions *options, const CliArguments *arguments,
     float *features = NULL;
     Status status = cli_model_load(&model, options, arguments, false, error);
     if (status == STATUS_OK)
-        status = vit_pack(model.vit, PRECISION_F32, false, model.threads, error);
+        status = vit_pack(model.vit, model.precision, false, model.threads, error);
     if (status == STATUS_OK) {
         features = calloc((size_t)list->count * (size_t)model.vit->config.width, sizeof *features);
         if (!features)

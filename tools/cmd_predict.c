@@ -75,7 +75,7 @@ static Status predict(const CliModelOptions *options, const CliArguments *argume
     if (status == STATUS_OK)
         status = cli_model_load(&model, options, arguments, true, error);
     if (status == STATUS_OK)
-        status = vit_pack(model.vit, PRECISION_F32, false, model.threads, error);
+        status = vit_pack(model.vit, model.precision, false, model.threads, error);
     if (status == STATUS_OK) {
         work->probabilities = probabilities;
         TrainScoring scoring = cli_model_scoring(options);

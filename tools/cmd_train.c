@@ -228,7 +228,6 @@ static Status load_model(Training *training, Error *error)
         model->head_created = true;
     }
     TRY(vit_tune(&training->tuned, model->vit, &model->head, recipe->tune, error));
-    TRY(vit_pack(model->vit, PRECISION_F32, true, model->threads, error));
     tell_model(training);
     return STATUS_OK;
 }

@@ -41,7 +41,8 @@ static const Method methods[DEMO_METHODS] = {
  * features they cost nothing, and it must not lose for want of training.
  */
 static const char *const settings[][2] = {
-    {"batch_size", "32"}, {"lr", "3e-2"}, {"min_lr", "0"}, {"slerp", "off"}, {"augment", "off"},
+    {"batch_size", "32"}, {"lr", "3e-2"},     {"min_lr", "0"},
+    {"slerp", "off"},     {"augment", "off"}, {"precision", "f32"},
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 

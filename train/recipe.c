@@ -84,15 +84,23 @@ static Status check_tune(const char *value, Error *error)
     return STATUS_OK;
 }
 
+/* Gradients do not flow through int8. */
 static Status check_precision(const char *value, Error *error)
 {
-    if (strcmp(value, "f32") == 0)
+    Precision precision;
+    if (precision_parse(value, &precision) && precision != PRECISION_INT8)
         return STATUS_OK;
-    if (strcmp(value, "bf16") == 0)
-        return error_set(error, STATUS_USAGE,
-                         "precision=bf16: is not in this version; use precision=f32");
-    return error_set(error, STATUS_USAGE, "precision=%s: is no precision of training; use f32",
-                     value);
+    return error_set(error, STATUS_USAGE,
+                     "precision=%s: is no precision of training; use f32 or bf16", value);
+}
+
+Precision train_recipe_precision(const TrainRecipe *recipe)
+{
+    Precision precision = PRECISION_F32;
+    const bool known = precision_parse(recipe->precision, &precision);
+    assert(known && "train_recipe_set lets no other value in");
+    (void)known;
+    return precision;
 }
 
 static Status check_augment(const char *value, Error *error)
@@ -171,7 +179,7 @@ static const Setting settings[] = {
     {"slerp", SWITCH, FIELD(slerp), .help = "mix features of one class on the sphere"},
     {"tune", TEXT, FIELD(tune), .check = check_tune,
      .help = "ln, none, all, or a comma list of name patterns; the head always trains"},
-    {"precision", TEXT, FIELD(precision), .check = check_precision, .help = "f32"},
+    {"precision", TEXT, FIELD(precision), .check = check_precision, .help = "f32, bf16"},
     {"seed", UNSIGNED_64, FIELD(seed), .help = "of everything random"},
     {"threads", INTEGER, FIELD(threads), 0, 4096, .free_on_resume = true,
      .help = "that compute; 0 = all processors"},

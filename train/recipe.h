@@ -40,7 +40,7 @@ typedef struct TrainRecipe {
     double loss_ce, loss_label_smoothing, loss_alignment, loss_uniformity;
     bool slerp;
     char tune[TRAIN_TEXT_SIZE]; /* as vit_tune takes it */
-    char precision[8];
+    char precision[8];          /* see train_recipe_precision */
     uint64_t seed;
     int threads; /* 0 = all processors */
     int workers; /* of the loader */
@@ -106,6 +106,9 @@ void train_recipe_describe(FILE *stream);
  * micro_batch, which never change a result.
  */
 Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Error *error);
+
+/* The precision of the encoder in a run: f32 or bf16. */
+Precision train_recipe_precision(const TrainRecipe *recipe);
 
 /* True if a smaller value of `monitor` is better (val_loss, val_eer_video). Asserts that the name is known. */
 bool train_monitor_descends(const char *monitor);

@@ -43,7 +43,7 @@ static const Difference differences[] = {
     {"paper", "loss.uniformity", "0", NULL},
     {"paper", "slerp", "on", NULL},
     {"paper", "tune", "ln", NULL},
-    {"paper", "precision", "bf16", "f32"},
+    {"paper", "precision", "bf16", NULL},
     {"paper", "seed", "42", NULL},
     {"paper", "threads", "0", NULL},
     {"paper", "workers", "2", NULL},

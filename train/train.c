@@ -554,6 +554,7 @@ static Status run_job(Run *run, TrainResult *result, Error *error)
     TRY(train_origin_find(&run->origin, job->vit, job->recipe, job->train, job->val, error));
     run->cached = !train_encoder_trains(job->tuned, job->head) && !data_augment_active(&augment);
 
+    TRY(vit_pack(job->vit, train_recipe_precision(job->recipe), true, job->threads, error));
     run->loading = loader_settings(run, &augment);
     TRY(train_optimizer_create(&run->optimizer, job->recipe, job->tuned->count, error));
     TRY(train_stepper_create(&run->stepper, job->vit, job->head, job->tuned, job->recipe,

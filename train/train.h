@@ -18,8 +18,8 @@ typedef struct TrainProgress {
 } TrainProgress;
 
 typedef struct TrainJob {
-    Vit *vit;        /* borrowed; its LayerNorms train in place */
-    VitHead *head;   /* borrowed */
+    Vit *vit;      /* borrowed; its LayerNorms train in place; packed here for recipe->precision */
+    VitHead *head; /* borrowed */
     VitTuned *tuned; /* borrowed; made by vit_tune with recipe->tune */
     const TrainRecipe *recipe;
     const DataList *train; /* as they are to be used: recipe->frames is applied by the caller */
