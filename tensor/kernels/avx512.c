@@ -1,18 +1,14 @@
 /*
- * avx512.c - what processors with AVX-512 (F, BW, DQ, VL) run: the text of rows_template.h, sixteen lanes
- * at a time, and product_avx512.c; and the rungs above, which have the same row kernels and better products.
+ * avx512.c - what processors with AVX-512 (F, BW, DQ, VL) run: rows_avx512.c and product_avx512.c; and the
+ * rungs above, which have the same row kernels and better products.
  */
 #include "tensor/kernels/variants.h"
 
 #if defined(__x86_64__)
 
-#define KERNELS_TARGET        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
-#define KERNELS_MADD(a, b, c) __builtin_fmaf(a, b, c)
-#include "tensor/kernels/rows_template.h"
-
 void kernels_overlay_avx512(Kernels *table)
 {
-    overlay_rows(table);
+    kernels_overlay_rows_avx512(table);
     table->product[PRECISION_F32] = kernels_product_f32_avx512;
     table->interleave = kernels_interleave_avx512;
     table->transpose = kernels_transpose_avx512;
