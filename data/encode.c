@@ -1,5 +1,5 @@
 /*
- * encode.c - writing images: PNG files, and the JPEG round trip of the augmentation. Also names the
+ * encode.c - writing images: PNG and JPEG files, and the JPEG round trip of the augmentation. Also names the
  * libraries of this build, since all of them are seen here.
  */
 #include "data/image.h"
@@ -114,13 +114,17 @@ typedef struct JpegWriter {
     unsigned long size;
 } JpegWriter;
 
-static Status compress(JpegWriter *writer, const DataImage *image, int quality, Error *error)
+/* Encodes into writer->bytes, which the caller frees, also after a failure. `name` is for messages. */
+static Status compress(JpegWriter *writer, const DataImage *image, int quality, const char *name,
+                       Error *error)
 {
-    if (setjmp(writer->errors.jump))
-        return error_set(
-            error, STATUS_FAILED,
-            "JPEG augmentation of %d x %d pixels: %s; use a smaller image or augment=off",
-            image->width, image->height, writer->errors.reason);
+    writer->jpeg.err = data_jpeg_errors(&writer->errors);
+    if (setjmp(writer->errors.jump)) {
+        jpeg_destroy_compress(&writer->jpeg);
+        return error_set(error, STATUS_FAILED,
+                         "%s: %d x %d pixels as JPEG: %s; use a smaller image", name, image->width,
+                         image->height, writer->errors.reason);
+    }
     struct jpeg_compress_struct *const jpeg = &writer->jpeg;
     jpeg_create_compress(jpeg);
     jpeg_mem_dest(jpeg, &writer->bytes, &writer->size);
@@ -136,17 +140,27 @@ static Status compress(JpegWriter *writer, const DataImage *image, int quality, 
         jpeg_write_scanlines(jpeg, &row, 1);
     }
     jpeg_finish_compress(jpeg);
+    jpeg_destroy_compress(jpeg);
     return STATUS_OK;
+}
+
+Status data_image_write_jpeg(const DataImage *image, const char *path, int quality, Error *error)
+{
+    assert(image && image->pixels && path && quality >= 1 && quality <= 100 && error);
+    JpegWriter writer = {0};
+    Status status = compress(&writer, image, quality, path, error);
+    if (status == STATUS_OK)
+        status = file_write(path, writer.bytes, writer.size, error);
+    free(writer.bytes);
+    return status;
 }
 
 Status data_image_jpeg_roundtrip(DataImage *image, int quality, Error *error)
 {
     assert(image && image->pixels && quality >= 1 && quality <= 100 && error);
     JpegWriter writer = {0};
-    writer.jpeg.err = data_jpeg_errors(&writer.errors);
     DataImage decoded = {0};
-    Status status = compress(&writer, image, quality, error);
-    jpeg_destroy_compress(&writer.jpeg);
+    Status status = compress(&writer, image, quality, "augmentation", error);
     if (status == STATUS_OK)
         status = data_image_decode(writer.bytes, writer.size, "JPEG augmentation", &decoded, error);
     free(writer.bytes);
@@ -158,6 +172,14 @@ Status data_image_jpeg_roundtrip(DataImage *image, int quality, Error *error)
 }
 
 #else
+
+Status data_image_write_jpeg(const DataImage *image, const char *path, int quality, Error *error)
+{
+    (void)image;
+    (void)quality;
+    return error_set(error, STATUS_FAILED,
+                     "%s: this build cannot write JPEG files; build with WITH_JPEG=1", path);
+}
 
 Status data_image_jpeg_roundtrip(DataImage *image, int quality, Error *error)
 {

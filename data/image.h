@@ -62,6 +62,12 @@ const char *data_image_decoders(void);
 Status data_image_write_png(const DataImage *image, const char *path, Error *error);
 
 /*
+ * Writes a JPEG at `quality` 1..100, atomically: chroma 4:2:0 and the library's default tables. A build
+ * without libjpeg fails with a clear error.
+ */
+Status data_image_write_jpeg(const DataImage *image, const char *path, int quality, Error *error);
+
+/*
  * JPEG in memory at `quality` 1..100 and back: chroma 4:2:0, the library's default tables and
  * transforms, as Pillow's save(quality=q) and load. In place. A build without libjpeg fails with a clear
  * error.

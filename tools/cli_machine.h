@@ -12,4 +12,13 @@
  */
 void cli_tell_machine(const CliArguments *arguments);
 
+/*
+ * The value of OPENBLAS_CORETYPE if it forces OpenBLAS onto kernels of an older instruction set than this
+ * processor has, else NULL.
+ */
+const char *cli_machine_forced_core(void);
+
+/* The processor's name as the system tells it, or "unknown", into out [size]. */
+void cli_machine_processor(char *out, size_t size);
+
 #endif
