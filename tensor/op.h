@@ -30,6 +30,7 @@ typedef enum OpKind {
     OP_ATTENTION,
     OP_PATCH_EMBED,
     OP_EMBED_TOKENS,
+    OP_CAST,
     OP_SELECT_TOKEN,
     OP_ADD,
     OP_SCALE,
@@ -145,12 +146,20 @@ void op_pass_grad(Tape *tape, Tensor *out, Tensor *in);
 float *op_scratch(Tape *tape, size_t count);
 size_t op_scratch_stride(size_t count);
 
+/*
+ * Some numbers [count], f32 or bf16, written as those of another type or the same one, or added to such:
+ * the sum is made in f32 and rounded once. `from` and `to` must not overlap. On the calling thread alone.
+ */
+void op_convert(DType from_type, const void *from, DType type, void *to, size_t count);
+void op_accumulate(DType from_type, const void *from, DType type, void *to, size_t count);
+
 /* The backward functions, one an operation's file, listed here for the table in tape.c. */
 void op_linear_backward(Tape *tape, Node *node);
 void op_layer_norm_backward(Tape *tape, Node *node);
 void op_attention_backward(Tape *tape, Node *node);
 void op_patch_embed_backward(Tape *tape, Node *node);
 void op_embed_tokens_backward(Tape *tape, Node *node);
+void op_cast_backward(Tape *tape, Node *node);
 void op_select_token_backward(Tape *tape, Node *node);
 void op_add_backward(Tape *tape, Node *node);
 void op_scale_backward(Tape *tape, Node *node);

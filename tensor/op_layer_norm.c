@@ -11,8 +11,9 @@
  *
  * Shapes. x [..,D], gamma and beta [D], y like x.
  *
- * What is kept: x itself (no copy; xhat is one subtraction and one product away) and mean and rstd of
- * each row. Ba, Kiros & Hinton, arXiv 1607.06450.
+ * What is kept: rstd of each row, and with a y of f32 x itself (no copy; xhat is one subtraction and one
+ * product away) and the means. With a y of bf16 a copy of xhat in bf16: half of x, which then nobody keeps.
+ * Ba, Kiros & Hinton, arXiv 1607.06450.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/op_tasks.h"
@@ -26,15 +27,18 @@ enum {
 };
 
 enum { IN_X, IN_GAMMA, IN_BETA, INPUTS };
-enum { SAVED_MEAN, SAVED_RSTD };
+enum { SAVED_RSTD, SAVED_MEAN, SAVED_XHAT = SAVED_MEAN }; /* one of the two, by y's type */
 
 typedef struct Forward {
     int rows, D;
     float eps;
     const float *x;            /* [rows,D] */
     const float *gamma, *beta; /* [D] */
-    float *y;                  /* [rows,D] */
-    float *mean, *rstd;        /* [rows], or NULL if nothing is recorded */
+    DType type;                /* of y */
+    void *y;                   /* [rows,D] */
+    float *rstd;               /* [rows], or NULL if nothing is recorded */
+    float *mean;               /* [rows], or NULL: recorded for a y of f32 */
+    uint16_t *xhat;            /* [rows,D] in bf16, or NULL: recorded for a y of bf16 */
 } Forward;
 
 static void forward_task(void *context, int task, int worker)
@@ -44,37 +48,45 @@ static void forward_task(void *context, int task, int worker)
     const OpRange rows = op_range(f->rows, op_task_rows(f->D), task);
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
         const ptrdiff_t start = (ptrdiff_t)row * f->D;
-        float mean, rstd;
-        kernels()->layer_norm(f->x + start, f->gamma, f->beta, f->D, f->eps, f->y + start, &mean,
-                              &rstd);
-        if (f->mean) {
-            f->mean[row] = mean;
+        float mean = 0, rstd;
+        if (f->type == DTYPE_F32)
+            kernels()->layer_norm(f->x + start, f->gamma, f->beta, f->D, f->eps,
+                                  (float *)f->y + start, &mean, &rstd);
+        else
+            kernels()->layer_norm_bf16(f->x + start, f->gamma, f->beta, f->D, f->eps,
+                                       (uint16_t *)f->y + start, f->xhat ? f->xhat + start : NULL,
+                                       &rstd);
+        if (f->rstd)
             f->rstd[row] = rstd;
-        }
+        if (f->mean)
+            f->mean[row] = mean;
     }
 }
 
 Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float eps, DType type)
 {
-    assert(type == DTYPE_F32);
     const int D = tensor_columns(x), rows = tensor_rows(x);
     tensor_expect(gamma, "layer_norm", "gamma", 1, &D);
     tensor_expect(beta, "layer_norm", "beta", 1, &D);
-    Tensor *const y = op_output(tape, x->ndim, x->shape);
+    Tensor *const y = op_output_as(tape, type, x->ndim, x->shape);
     Tensor *const inputs[INPUTS] = {x, gamma, beta};
     Node *const node = op_record(tape, OP_LAYER_NORM, y, inputs, INPUTS);
-    Forward f = {.rows = rows, .D = D, .eps = eps};
+    Forward f = {.rows = rows, .D = D, .eps = eps, .type = type};
     if (node) {
-        op_keep(tape, node, x);
         op_keep(tape, node, gamma);
-        f.mean = op_save(tape, node, (size_t)rows);
         f.rstd = op_save(tape, node, (size_t)rows);
+    }
+    if (node && type == DTYPE_F32) {
+        op_keep(tape, node, x);
+        f.mean = op_save(tape, node, (size_t)rows);
+    } else if (node) {
+        f.xhat = op_save_as(tape, node, DTYPE_BF16, tensor_count(x));
     }
     if (!tape_is_planning(tape)) {
         f.x = tensor_f32(x);
         f.gamma = tensor_f32(gamma);
         f.beta = tensor_f32(beta);
-        f.y = tensor_f32(y);
+        f.y = y->data;
         threads_run(tape_threads(tape), op_range_count(rows, op_task_rows(D)), forward_task, &f);
     }
     return y;
@@ -83,13 +95,31 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
 typedef struct Backward {
     int rows, blocks, D; /* rows and blocks of one sample */
     int samples;
-    const float *x, *dy;      /* [samples,rows,D] */
-    const float *gamma;       /* [D] */
-    const float *mean, *rstd; /* [samples,rows] */
-    float *dx;                /* [samples,rows,D] or NULL */
-    float *dgamma, *dbeta;    /* [D] or NULL */
+    DType type;            /* of y and dy */
+    const void *dy;        /* [samples,rows,D] */
+    const float *x;        /* [samples,rows,D], for f32 */
+    const uint16_t *xhat;  /* [samples,rows,D], for bf16 */
+    const float *gamma;    /* [D] */
+    const float *rstd;     /* [samples,rows] */
+    const float *mean;     /* [samples,rows], for f32 */
+    float *dx;             /* [samples,rows,D] or NULL */
+    float *dgamma, *dbeta; /* [D] or NULL */
     float *partial; /* [samples,blocks,2,D] sums of dgamma and dbeta, NULL if both are frozen */
 } Backward;
+
+/* dx of one row, and its terms of dgamma and dbeta. */
+static void backward_row(const Backward *f, ptrdiff_t row, float *dgamma, float *dbeta)
+{
+    const ptrdiff_t start = row * f->D;
+    float *const dx = f->dx ? f->dx + start : NULL;
+    if (f->type == DTYPE_F32)
+        kernels()->layer_norm_backward(f->x + start, f->gamma, (const float *)f->dy + start, f->D,
+                                       f->mean[row], f->rstd[row], dx, dgamma, dbeta);
+    else
+        kernels()->layer_norm_backward_bf16(f->xhat + start, f->gamma,
+                                            (const uint16_t *)f->dy + start, f->D, f->rstd[row], dx,
+                                            dgamma, dbeta);
+}
 
 /* One block of rows of one sample: dx, and the block's own sums of dgamma and dbeta. */
 static void block_task(void *context, int task, int worker)
@@ -102,12 +132,8 @@ static void block_task(void *context, int task, int worker)
     float *const dbeta = dgamma ? dgamma + f->D : NULL;
     if (dgamma)
         memset(dgamma, 0, 2 * (size_t)f->D * sizeof *dgamma);
-    for (int i = 0; i < rows.count; i++) {
-        const ptrdiff_t row = (ptrdiff_t)sample * f->rows + rows.begin + i;
-        const ptrdiff_t start = row * f->D;
-        kernels()->layer_norm_backward(f->x + start, f->gamma, f->dy + start, f->D, f->mean[row],
-                                       f->rstd[row], f->dx ? f->dx + start : NULL, dgamma, dbeta);
-    }
+    for (int i = 0; i < rows.count; i++)
+        backward_row(f, (ptrdiff_t)sample * f->rows + rows.begin + i, dgamma, dbeta);
 }
 
 /* Some columns: adds the sums of all blocks of all samples, in order, to dgamma and dbeta. */
@@ -128,13 +154,16 @@ static void reduce_task(void *context, int task, int worker)
 void op_layer_norm_backward(Tape *tape, Node *node)
 {
     Tensor *const x = node->in[IN_X];
+    const DType type = node->out->dtype;
     Backward f = {.rows = op_sample_rows(x),
                   .blocks = op_range_count(op_sample_rows(x), NORM_BLOCK_ROWS),
                   .D = tensor_columns(x),
                   .samples = op_samples(x),
+                  .type = type,
                   .dy = node->out->grad,
-                  .mean = node->saved[SAVED_MEAN],
                   .rstd = node->saved[SAVED_RSTD],
+                  .mean = type == DTYPE_F32 ? node->saved[SAVED_MEAN] : NULL,
+                  .xhat = type == DTYPE_F32 ? NULL : node->saved[SAVED_XHAT],
                   .dx = op_grad(tape, x),
                   .dgamma = op_grad(tape, node->in[IN_GAMMA]),
                   .dbeta = op_grad(tape, node->in[IN_BETA])};
@@ -143,7 +172,7 @@ void op_layer_norm_backward(Tape *tape, Node *node)
         f.partial =
             arena_alloc(tape_arena(tape), (size_t)blocks * 2 * (size_t)f.D * sizeof *f.partial);
     if (!tape_is_planning(tape)) {
-        f.x = tensor_f32(x);
+        f.x = type == DTYPE_F32 ? tensor_f32(x) : NULL;
         f.gamma = tensor_f32(node->in[IN_GAMMA]);
         threads_run(tape_threads(tape), blocks, block_task, &f);
         if (f.partial)

@@ -14,7 +14,12 @@
  * LINEAR_PANEL columns of one part. Samples vary fastest, so that the threads share a panel of weights
  * while it is in the cache. The product is added to rows that already hold bias and residual, and the
  * activation follows while the panel is in the second-level cache. Where the weight is packed, packed.h
- * does all this, with the rows of all samples at once.
+ * does all this, with the rows of all samples at once; in the backward it even forms dz on its way to dx,
+ * so that dz is written to memory only for what trains in the map itself.
+ *
+ * Types. A map whose weight trains, or was packed in f32, works in f32. Packed in bf16, x, z, y and their
+ * gradients are bf16; only a residual, y where there is one, and dy then are f32. So are weights, biases and
+ * their gradients always.
  *
  * What is kept: x where a weight trains, the weights where x needs a gradient, z where there is an
  * activation. Frozen weights thus cost no memory, and y itself is never read again.
@@ -68,12 +73,19 @@ static Panel panel_at(const Linear *linear, int size, int index)
     }
 }
 
+DType linear_type(const Linear *linear)
+{
+    const bool narrow = linear->forward && linear->forward->precision != PRECISION_F32;
+    return narrow ? DTYPE_BF16 : DTYPE_F32;
+}
+
 static void check_shapes(const Tensor *x, const Linear *linear, Activation activation,
                          const Tensor *residual)
 {
     assert(x->ndim == 2 || x->ndim == 3);
     assert(linear->parts >= 1 && linear->parts <= LINEAR_MAX_PARTS);
     assert(activation == ACTIVATION_NONE || residual == NULL);
+    assert(x->dtype == linear_type(linear) && (!residual || residual->dtype == DTYPE_F32));
     const int last = x->ndim - 1;
     int shape[TENSOR_MAX_DIMS] = {0};
     shape[last] = linear->in;
@@ -95,8 +107,9 @@ static void check_shapes(const Tensor *x, const Linear *linear, Activation activ
         tensor_expect(residual, "linear", "residual", x->ndim, shape);
 }
 
-/* The kernel of an activation; NULL for none. */
+/* The kernels of an activation, y = act(z) and dz = dy act'(z); NULL for none. */
 typedef void Activate(const float *z, float *y, size_t n);
+typedef void Derive(const float *z, const float *dy, float *dz, size_t n);
 
 static Activate *activation_kernel(Activation activation)
 {
@@ -111,14 +124,28 @@ static Activate *activation_kernel(Activation activation)
     return NULL;
 }
 
+static Derive *derivative_kernel(Activation activation)
+{
+    switch (activation) {
+    case ACTIVATION_QUICK_GELU:
+        return kernels()->quick_gelu_backward;
+    case ACTIVATION_GELU:
+        return kernels()->gelu_backward;
+    case ACTIVATION_NONE:
+        break;
+    }
+    return NULL;
+}
+
 typedef struct Forward {
     const Linear *linear;
     Activate *activate;
     int B, M;
-    const float *x;        /* [B,M,in] */
+    DType x_type, y_type;
+    const void *x;         /* [B,M,in] */
     const float *residual; /* [B,M,out] or NULL */
-    float *z;              /* [B,M,out]; y itself, or NULL for packs, where z need not be saved */
-    float *y;              /* [B,M,out] */
+    void *z;               /* [B,M,out]; y itself, or NULL for packs, where z need not be saved */
+    void *y;               /* [B,M,out] */
 } Forward;
 
 /* One panel of one sample: z = bias + residual, z += x W^T, y = act(z). */
@@ -133,7 +160,8 @@ static void forward_task(void *context, int task, int worker)
     const float *const W =
         tensor_f32(f->linear->weight[panel.part]) + (ptrdiff_t)panel.rows.begin * in;
     const ptrdiff_t corner = (ptrdiff_t)sample * M * out + panel.column;
-    float *const z = f->z + corner;
+    float *const z = (float *)f->z + corner, *const y = (float *)f->y + corner;
+    const float *const x = (const float *)f->x + (ptrdiff_t)sample * M * in;
 
     const bool prefilled = bias || f->residual;
     for (int m = 0; prefilled && m < M; m++) {
@@ -144,10 +172,9 @@ static void forward_task(void *context, int task, int worker)
         if (b && r)
             kernels()->add(r, row, (size_t)width);
     }
-    gemm(false, true, M, width, in, 1, f->x + (ptrdiff_t)sample * M * in, in, W, in,
-         prefilled ? 1.0F : 0.0F, z, out);
+    gemm(false, true, M, width, in, 1, x, in, W, in, prefilled ? 1.0F : 0.0F, z, out);
     for (int m = 0; f->activate && m < M; m++)
-        f->activate(z + (ptrdiff_t)m * out, f->y + corner + (ptrdiff_t)m * out, (size_t)width);
+        f->activate(z + (ptrdiff_t)m * out, y + (ptrdiff_t)m * out, (size_t)width);
 }
 
 /* The biases of all parts, one after the other, into `bias` [out]: NULL if no part has one. */
@@ -172,7 +199,7 @@ static void forward_packed(Tape *tape, const Forward *f)
     Arena *const arena = tape_arena(tape);
     const int rows = f->B * f->M;
     float *const bias = arena_alloc(arena, (size_t)f->linear->out * sizeof(float));
-    const PackedInput input = {.numbers = f->x};
+    const PackedInput input = {.type = f->x_type, .numbers = f->x};
     void *const scratch = arena_alloc(arena, packed_scratch(rows, &input, f->linear->forward));
     if (!tape_is_planning(tape)) {
         const PackedEpilogue epilogue = {.bias = stack_biases(f->linear, bias),
@@ -180,15 +207,15 @@ static void forward_packed(Tape *tape, const Forward *f)
                                          .activate = f->activate,
                                          .z = f->z};
         packed_product(tape_threads(tape), rows, &input, f->linear->forward, &epilogue, scratch,
-                       DTYPE_F32, f->y);
+                       f->y_type, f->y);
     }
     arena_free(arena, scratch);
     arena_free(arena, bias);
 }
 
 /* Keeps what the backward will read; returns where z goes if it must be saved, else NULL. */
-static float *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Activation activation,
-                     Tensor *residual)
+static void *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Activation activation,
+                    Tensor *residual)
 {
     Tensor *inputs[OP_MAX_INPUTS] = {[IN_X] = x, [IN_RESIDUAL] = residual};
     bool weight_trains = false;
@@ -200,6 +227,8 @@ static float *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Act
     Node *const node = op_record(tape, OP_LINEAR, y, inputs, OP_MAX_INPUTS);
     if (node == NULL)
         return NULL;
+    assert(!linear->forward || linear->forward->precision != PRECISION_INT8);
+    assert(x->dtype == DTYPE_F32 || (!weight_trains && (linear->backward || !x->needs_grad)));
     node->settings.linear.parts = linear->parts;
     node->settings.linear.activation = activation;
     node->settings.linear.backward = linear->backward;
@@ -207,7 +236,7 @@ static float *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Act
         op_keep(tape, node, x);
     for (int part = 0; x->needs_grad && part < linear->parts; part++)
         op_keep(tape, node, linear->weight[part]);
-    return activation == ACTIVATION_NONE ? NULL : op_save(tape, node, tensor_count(y));
+    return activation == ACTIVATION_NONE ? NULL : op_save_as(tape, node, y->dtype, tensor_count(y));
 }
 
 Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activation,
@@ -217,17 +246,20 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
     int shape[TENSOR_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     shape[x->ndim - 1] = linear->out;
-    Tensor *const y = op_output(tape, x->ndim, shape);
-    float *const saved = record(tape, y, x, linear, activation, residual);
+    Tensor *const y = op_output_as(tape, residual ? DTYPE_F32 : x->dtype, x->ndim, shape);
+    void *const saved = record(tape, y, x, linear, activation, residual);
     const bool planning = tape_is_planning(tape);
+    assert(planning || x->data);
     Forward forward = {.linear = linear,
                        .activate = activation_kernel(activation),
                        .B = op_samples(x),
                        .M = op_sample_rows(x),
-                       .x = planning ? NULL : tensor_f32(x),
+                       .x_type = x->dtype,
+                       .y_type = y->dtype,
+                       .x = x->data,
                        .residual = residual && !planning ? tensor_f32(residual) : NULL,
                        .z = saved,
-                       .y = planning ? NULL : tensor_f32(y)};
+                       .y = y->data};
     if (linear->forward) {
         forward_packed(tape, &forward);
     } else if (!planning) {
@@ -240,30 +272,35 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
 
 typedef struct Backward {
     Linear linear;
-    Activation activation;
+    Derive *derive;
     int B, M;
-    float *z;        /* [B,M,out] saved, becomes dz in place; NULL without activation */
-    const float *dy; /* [B,M,out] */
-    const float *dz; /* [B,M,out]: z's place or dy */
-    const float *x;  /* [B,M,in], NULL if no weight trains */
-    float *dx;       /* [B,M,in] or NULL */
+    DType dx_type, dy_type; /* of x and dx; of z, dy and dz */
+    const void *dy;         /* [B,M,out] */
+    void *z;                /* [B,M,out] saved, or NULL without activation */
+    const void *dz; /* [B,M,out]: dy, or in z's place; NULL if only packed_product wants it */
+    const float *x; /* [B,M,in], NULL if no weight trains */
+    void *dx;       /* [B,M,in] or NULL */
+    bool dx_fresh;  /* dx holds nothing yet */
     float *dW[LINEAR_MAX_PARTS], *db[LINEAR_MAX_PARTS]; /* NULL where frozen */
 } Backward;
 
-/* A stretch of rows of one sample: z <- dy act'(z). */
-static void activation_task(void *context, int task, int worker)
+/* A stretch of rows: z <- dz = dy act'(z), in f32 and rounded once. */
+static void derive_task(void *context, int task, int worker)
 {
+    enum { BLOCK = 512 };
     (void)worker;
     const Backward *const f = context;
-    const int out = f->linear.out, total = f->B * f->M;
-    const OpRange rows = op_range(total, op_task_rows(out), task);
-    float *const z = f->z + (ptrdiff_t)rows.begin * out;
-    const float *const dy = f->dy + (ptrdiff_t)rows.begin * out;
-    const size_t count = (size_t)rows.count * (size_t)out;
-    if (f->activation == ACTIVATION_QUICK_GELU)
-        kernels()->quick_gelu_backward(z, dy, z, count);
-    else
-        kernels()->gelu_backward(z, dy, z, count);
+    const int out = f->linear.out;
+    const OpRange rows = op_range(f->B * f->M, op_task_rows(out), task);
+    const size_t end = (size_t)(rows.begin + rows.count) * (size_t)out;
+    for (size_t i = (size_t)rows.begin * (size_t)out; i < end; i += BLOCK) {
+        const size_t count = end - i < BLOCK ? end - i : BLOCK, place = i * dtype_size(f->dy_type);
+        float z[BLOCK], dy[BLOCK];
+        op_convert(f->dy_type, (const char *)f->z + place, DTYPE_F32, z, count);
+        op_convert(f->dy_type, (const char *)f->dy + place, DTYPE_F32, dy, count);
+        f->derive(z, dy, z, count);
+        op_convert(DTYPE_F32, z, f->dy_type, (char *)f->z + place, count);
+    }
 }
 
 /* A panel of columns of one sample: dx += dz W, part after part. */
@@ -273,12 +310,13 @@ static void input_task(void *context, int task, int worker)
     const Backward *const f = context;
     const int in = f->linear.in, out = f->linear.out, M = f->M, sample = task % f->B;
     const OpRange columns = op_range(in, LINEAR_PANEL, task / f->B);
-    float *const dx = f->dx + (ptrdiff_t)sample * M * in + columns.begin;
-    const float *dz = f->dz + (ptrdiff_t)sample * M * out;
+    float *const dx = (float *)f->dx + (ptrdiff_t)sample * M * in + columns.begin;
+    const float *dz = (const float *)f->dz + (ptrdiff_t)sample * M * out;
     for (int part = 0; part < f->linear.parts; part++) {
         const Tensor *const weight = f->linear.weight[part];
         gemm(false, false, M, columns.count, weight->shape[0], 1, dz, out,
-             tensor_f32(weight) + columns.begin, in, 1, dx, in);
+             tensor_f32(weight) + columns.begin, in, f->dx_fresh && part == 0 ? 0.0F : 1.0F, dx,
+             in);
         dz += weight->shape[0];
     }
 }
@@ -287,12 +325,16 @@ static void input_task(void *context, int task, int worker)
 static void input_packed(Tape *tape, const Backward *f)
 {
     const int rows = f->B * f->M;
-    const PackedInput input = {.numbers = f->dz};
+    PackedInput input = {.type = f->dy_type, .numbers = f->dz};
+    if (!f->dz)
+        input =
+            (PackedInput){.type = f->dy_type, .numbers = f->dy, .z = f->z, .backward = f->derive};
     void *const scratch =
         arena_alloc(tape_arena(tape), packed_scratch(rows, &input, f->linear.backward));
+    const PackedEpilogue epilogue = {.residual = f->dx_fresh ? NULL : f->dx};
     if (!tape_is_planning(tape))
-        packed_product(tape_threads(tape), rows, &input, f->linear.backward,
-                       &(PackedEpilogue){.residual = f->dx}, scratch, DTYPE_F32, f->dx);
+        packed_product(tape_threads(tape), rows, &input, f->linear.backward, &epilogue, scratch,
+                       f->dx_type, f->dx);
     arena_free(tape_arena(tape), scratch);
 }
 
@@ -306,53 +348,65 @@ static void weight_task(void *context, int task, int worker)
     const int width = panel.rows.count;
     float *const dW = f->dW[panel.part], *const db = f->db[panel.part];
     for (int sample = 0; sample < f->B; sample++) {
-        const float *const dz = f->dz + (ptrdiff_t)sample * M * out + panel.column;
+        const ptrdiff_t corner = (ptrdiff_t)sample * M * out + panel.column;
         if (dW)
-            gemm(true, false, width, in, M, 1, dz, out, f->x + (ptrdiff_t)sample * M * in, in, 1,
-                 dW + (ptrdiff_t)panel.rows.begin * in, in);
+            gemm(true, false, width, in, M, 1, (const float *)f->dz + corner, out,
+                 f->x + (ptrdiff_t)sample * M * in, in, 1, dW + (ptrdiff_t)panel.rows.begin * in,
+                 in);
         if (db) {
+            const char *dz = (const char *)f->dz + corner * (ptrdiff_t)dtype_size(f->dy_type);
             float sum[LINEAR_GRADIENT_ROWS] = {0};
-            for (int m = 0; m < M; m++)
-                kernels()->add(dz + (ptrdiff_t)m * out, sum, (size_t)width);
+            for (int m = 0; m < M; m++, dz += (size_t)out * dtype_size(f->dy_type))
+                op_accumulate(f->dy_type, dz, DTYPE_F32, sum, (size_t)width);
             kernels()->add(sum, db + panel.rows.begin, (size_t)width);
         }
     }
 }
 
-void op_linear_backward(Tape *tape, Node *node)
+/* What the node says, with the gradients that are wanted; `sums` tells whether dW or db is among them. */
+static Backward backward_of(Tape *tape, const Node *node, bool *sums)
 {
-    Tensor *const x = node->in[IN_X], *const residual = node->in[IN_RESIDUAL];
-    Backward f = {.activation = node->settings.linear.activation,
+    Tensor *const x = node->in[IN_X];
+    Backward f = {.derive = derivative_kernel(node->settings.linear.activation),
                   .B = op_samples(x),
                   .M = op_sample_rows(x),
-                  .z = node->saved[0],
+                  .dx_type = x->dtype,
+                  .dy_type = node->out->dtype,
                   .dy = node->out->grad,
-                  .dz = node->saved[0] ? node->saved[0] : node->out->grad,
-                  .dx = op_grad(tape, x)};
+                  .z = node->saved[0]};
+    f.dx = op_grad_fresh(tape, x, &f.dx_fresh);
     f.linear = (Linear){.in = x->shape[x->ndim - 1],
                         .out = node->out->shape[x->ndim - 1],
                         .parts = node->settings.linear.parts,
                         .backward = node->settings.linear.backward};
-    bool weight_trains = false, bias_trains = false;
+    *sums = false;
     for (int part = 0; part < f.linear.parts; part++) {
         f.linear.weight[part] = node->in[IN_WEIGHT + part];
         f.dW[part] = op_grad(tape, node->in[IN_WEIGHT + part]);
         f.db[part] = op_grad(tape, node->in[IN_BIAS + part]);
-        weight_trains |= f.dW[part] != NULL;
-        bias_trains |= f.db[part] != NULL;
+        if (f.dW[part] && !tape_is_planning(tape))
+            f.x = tensor_f32(x);
+        *sums |= f.dW[part] || f.db[part];
     }
-    const bool planning = tape_is_planning(tape);
+    return f;
+}
+
+void op_linear_backward(Tape *tape, Node *node)
+{
+    bool sums;
+    Backward f = backward_of(tape, node, &sums);
+    const bool planning = tape_is_planning(tape), packed = f.dx && f.linear.backward;
     Threads *const threads = tape_threads(tape);
-    f.x = weight_trains && !planning ? tensor_f32(x) : NULL;
-    if (f.z && !planning)
-        threads_run(threads, op_range_count(f.B * f.M, op_task_rows(f.linear.out)), activation_task,
+    const bool derives = f.z && (sums || !packed);
+    if (derives && !planning)
+        threads_run(threads, op_range_count(f.B * f.M, op_task_rows(f.linear.out)), derive_task,
                     &f);
-    if (f.dx && f.linear.backward)
+    f.dz = derives ? f.z : f.z ? NULL : f.dy;
+    if (packed)
         input_packed(tape, &f);
     else if (f.dx && !planning)
         threads_run(threads, f.B * op_range_count(f.linear.in, LINEAR_PANEL), input_task, &f);
-    if ((weight_trains || bias_trains) && !planning)
+    if (sums && !planning)
         threads_run(threads, panel_count(&f.linear, LINEAR_GRADIENT_ROWS), weight_task, &f);
-    if (residual && residual->needs_grad)
-        op_pass_grad(tape, node->out, residual);
+    op_pass_grad(tape, node->out, node->in[IN_RESIDUAL]);
 }

@@ -21,6 +21,7 @@ const Op op_table[OP_COUNT] = {
     [OP_ATTENTION] = {"attention", op_attention_backward},
     [OP_PATCH_EMBED] = {"patch_embed", op_patch_embed_backward},
     [OP_EMBED_TOKENS] = {"embed_tokens", op_embed_tokens_backward},
+    [OP_CAST] = {"cast", op_cast_backward},
     [OP_SELECT_TOKEN] = {"select_token", op_select_token_backward},
     [OP_ADD] = {"add", op_add_backward},
     [OP_SCALE] = {"scale", op_scale_backward},

@@ -60,7 +60,7 @@ void tape_release(Tape *tape, Tensor *value);
 void tape_retain_grad(Tape *tape, Tensor *value);
 
 /*
- * Back-propagates from `root`, an output of this tape with needs_grad. `seed` [shape of root] is the
+ * Back-propagates from `root`, an f32 output of this tape with needs_grad. `seed` [shape of root] is the
  * gradient of the objective with respect to root; NULL means 1 for a root of one element. Adds to
  * the gradients of all leaves that need one. Consumes the tape: kept numbers are given back as their
  * nodes run, so it can run once between resets.

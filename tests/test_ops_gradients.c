@@ -11,6 +11,9 @@
  * objective f = sum(seed y) in double. With numbers near 1 the truncation, about h^4 / 30 of the gradient,
  * is below 1e-6. The error allowed, in the Euclidean norm over an operand, is 1e-4 of the gradient and
  * what the rounding of a float32 y amounts to after division by h.
+ *
+ * Values in bf16 stand between two casts, and the numbers of such cases are multiples of h below 8: bf16 holds
+ * them and their moves exactly, so that the same bounds apply. What rounds in bf16 is in test_ops_bf16.c.
  */
 #include "tensor/op.h"
 #include "tests/support.h"
@@ -79,10 +82,40 @@ static Tensor *build_embed_tokens(const Case *c, Tape *tape, Tensor *const *in)
     return op_embed_tokens(tape, in[0], in[1], in[2]);
 }
 
-/* option: token. */
+static Tensor *in_bf16(Tape *tape, Tensor *x)
+{
+    return op_cast(tape, x, DTYPE_BF16);
+}
+
+static Tensor *in_f32(Tape *tape, Tensor *x)
+{
+    return op_cast(tape, x, DTYPE_F32);
+}
+
+/* There and back, and to the own type; option 1: x used twice, so that both directions add to what is there. */
+static Tensor *build_cast(const Case *c, Tape *tape, Tensor *const *in)
+{
+    Tensor *const narrow = in_bf16(tape, in[0]);
+    Tensor *const same = in_bf16(tape, narrow);
+    Tensor *const y = in_f32(tape, same);
+    return c->option[0] ? op_add(tape, y, in_f32(tape, narrow)) : in_f32(tape, y);
+}
+
+/* option: token, and whether it is taken in bf16. */
 static Tensor *build_select_token(const Case *c, Tape *tape, Tensor *const *in)
 {
-    return op_select_token(tape, in[0], c->option[0]);
+    if (!c->option[1])
+        return op_select_token(tape, in[0], c->option[0]);
+    return in_f32(tape, op_select_token(tape, in_bf16(tape, in[0]), c->option[0]));
+}
+
+/* Two tokens of a value in bf16: the second gradient is added to the first. */
+static Tensor *build_two_tokens(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    Tensor *const x = in_bf16(tape, in[0]);
+    return op_add(tape, in_f32(tape, op_select_token(tape, x, 1)),
+                  in_f32(tape, op_select_token(tape, x, 2)));
 }
 
 static Tensor *build_add(const Case *c, Tape *tape, Tensor *const *in)
@@ -176,6 +209,11 @@ static const Case cases[] = {
     {OP_EMBED_TOKENS, "embed_tokens", build_embed_tokens, {0}, "b3x4x5 5 5x5"},
     {OP_SELECT_TOKEN, "select_token 0", build_select_token, {0}, "b3x4x5"},
     {OP_SELECT_TOKEN, "select_token 3", build_select_token, {3}, "b3x4x5"},
+    {OP_SELECT_TOKEN, "select_token in bf16", build_select_token, {2, 1}, "b3x4x5"},
+    {OP_SELECT_TOKEN, "select_token twice in bf16", build_two_tokens, {0}, "b3x4x5"},
+    {OP_CAST, "cast", build_cast, {0}, "b3x4x5"},
+    {OP_CAST, "cast twice", build_cast, {1}, "b3x4x5"},
+    {OP_CAST, "cast many", build_cast, {1}, "b2x71x65"},
     {OP_ADD, "add", build_add, {0}, "b3x4x5 b3x4x5"},
     {OP_ADD, "add many", build_add, {0}, "b2x71x65 b2x71x65"},
     {OP_SCALE, "scale", build_scale, {0}, "b3x4x5"},
@@ -234,6 +272,18 @@ static Tensor operand_leaf(const Bench *bench, int i, int first, int samples)
     return tensor_leaf(data, operand->ndim, shape);
 }
 
+/* Rounds to multiples of STEP, which bf16 holds exactly up to 8, and so do their sums with small multiples. */
+static void make_exact(float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(round(values[i] / STEP) * STEP);
+}
+
+static bool is_in_bf16(const Case *c)
+{
+    return c->kind == OP_CAST || c->kind == OP_SELECT_TOKEN;
+}
+
 /* Samples of the whole batch; 1 if the case has none. */
 static int batch_of(const Bench *bench)
 {
@@ -267,6 +317,8 @@ static void bench_open(Bench *bench, const Case *c)
         bench->count[i] = tensor_count(&whole);
         bench->data[i] = malloc(bench->count[i] * sizeof(float));
         support_fill_normal(bench->data[i], bench->count[i], (unsigned)i, 1);
+        if (is_in_bf16(c))
+            make_exact(bench->data[i], bench->count[i]);
     }
     SupportEngine engine;
     support_engine_open(&engine, 1, 0);
@@ -278,6 +330,8 @@ static void bench_open(Bench *bench, const Case *c)
     bench->outputs = tensor_count(c->build(c, engine.tape, in));
     bench->seed = malloc(bench->outputs * sizeof(float));
     support_fill_normal(bench->seed, bench->outputs, 100, 1);
+    if (is_in_bf16(c))
+        make_exact(bench->seed, bench->outputs);
     support_engine_close(&engine);
 }
 

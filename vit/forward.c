@@ -3,6 +3,10 @@
  *
  * Each value is released at its last use here. In inference it is gone at once; in training the tape keeps
  * exactly what the recorded operations asked for.
+ *
+ * Types. The residual stream, and the feature, are f32. What lies between a LayerNorm and the addition to the
+ * stream is of the type that the linear maps there work in (linear_type): bf16 where vit_pack packed them so, f32
+ * where they train. Where neighbours differ, because only some of them train, the value is cast on its way.
  */
 #include "vit/vit.h"
 
@@ -11,19 +15,43 @@
 enum {
     EMBEDDING_OPERATIONS = 3, /* patches, tokens, pre */
     BLOCK_OPERATIONS = 8,     /* ln1, q, kv, attention, out, ln2, fc1, fc2 */
+    BLOCK_CASTS = 4,          /* for q or kv, of one of them for attention, for out, for fc2 */
     LAST_OPERATIONS = 2,      /* the class token of ln1(x) and of x */
     POST_OPERATIONS = 1,
 };
 
 int vit_forward_operations(const VitConfig *config)
 {
-    return EMBEDDING_OPERATIONS + BLOCK_OPERATIONS * config->layers + LAST_OPERATIONS +
-           POST_OPERATIONS;
+    return EMBEDDING_OPERATIONS + (BLOCK_OPERATIONS + BLOCK_CASTS) * config->layers +
+           LAST_OPERATIONS + POST_OPERATIONS;
 }
 
-static Tensor *layer_norm(const Vit *vit, Tape *tape, Tensor *x, const VitLayerNorm *norm)
+static Tensor *layer_norm(const Vit *vit, Tape *tape, Tensor *x, const VitLayerNorm *norm,
+                          DType type)
 {
-    return op_layer_norm(tape, x, norm->weight, norm->bias, vit->config.eps, DTYPE_F32);
+    return op_layer_norm(tape, x, norm->weight, norm->bias, vit->config.eps, type);
+}
+
+/* x in `type`; takes x over. */
+static Tensor *cast(Tape *tape, Tensor *x, DType type)
+{
+    if (x->dtype == type)
+        return x;
+    Tensor *const y = op_cast(tape, x, type);
+    tape_release(tape, x);
+    return y;
+}
+
+/* op_linear of x in the type that the map wants. */
+static Tensor *linear(Tape *tape, Tensor *x, const Linear *map, Activation activation,
+                      Tensor *residual)
+{
+    if (x->dtype == linear_type(map))
+        return op_linear(tape, x, map, activation, residual);
+    Tensor *const other = op_cast(tape, x, linear_type(map));
+    Tensor *const y = op_linear(tape, other, map, activation, residual);
+    tape_release(tape, other);
+    return y;
 }
 
 /* pixels [B,3,S,S] -> [B,T,D] */
@@ -33,7 +61,7 @@ static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
     Tensor *const tokens =
         op_embed_tokens(tape, patches, vit->class_embedding, vit->position_embedding);
     tape_release(tape, patches);
-    Tensor *const x = layer_norm(vit, tape, tokens, &vit->pre);
+    Tensor *const x = layer_norm(vit, tape, tokens, &vit->pre, DTYPE_F32);
     tape_release(tape, tokens);
     return x;
 }
@@ -41,10 +69,10 @@ static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
 /* x + fc2(act(fc1(ln2(x)))); takes x over. x [B,M,D] -> [B,M,D] */
 static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 {
-    Tensor *const normed = layer_norm(vit, tape, x, &block->ln2);
-    Tensor *const hidden = op_linear(tape, normed, &block->fc1, vit->config.activation, NULL);
+    Tensor *const normed = layer_norm(vit, tape, x, &block->ln2, linear_type(&block->fc1));
+    Tensor *const hidden = linear(tape, normed, &block->fc1, vit->config.activation, NULL);
     tape_release(tape, normed);
-    Tensor *const y = op_linear(tape, hidden, &block->fc2, ACTIVATION_NONE, x);
+    Tensor *const y = linear(tape, hidden, &block->fc2, ACTIVATION_NONE, x);
     tape_release(tape, hidden);
     tape_release(tape, x);
     return y;
@@ -52,27 +80,30 @@ static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 
 /*
  * One block; takes x over. x [B,T,D] -> [B,T,D], or [B,1,D] for the last one: nobody reads its other
- * tokens, so queries, attention output and MLP are computed for the class token alone.
+ * tokens, so queries, attention output and MLP are computed for the class token alone. Where q and kv work in
+ * two types, the input is that of the finer one, and attention works in the coarser.
  */
 static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, bool last,
                              Tensor *x, float *probabilities)
 {
-    Tensor *const normed = layer_norm(vit, tape, x, &block->ln1);
-    Tensor *const kv = op_linear(tape, normed, &block->kv, ACTIVATION_NONE, NULL);
-    Tensor *queried = normed;
+    const DType q_type = linear_type(&block->q), kv_type = linear_type(&block->kv);
+    const DType fine = q_type == kv_type ? q_type : DTYPE_F32;
+    const DType coarse = q_type == kv_type ? q_type : DTYPE_BF16;
+    Tensor *const normed = layer_norm(vit, tape, x, &block->ln1, fine);
+    Tensor *const queried = last ? op_select_token(tape, normed, 0) : normed;
+    Tensor *const kv = cast(tape, linear(tape, normed, &block->kv, ACTIVATION_NONE, NULL), coarse);
     if (last) {
-        queried = op_select_token(tape, normed, 0);
         tape_release(tape, normed);
         Tensor *const class_token = op_select_token(tape, x, 0);
         tape_release(tape, x);
         x = class_token;
     }
-    Tensor *const q = op_linear(tape, queried, &block->q, ACTIVATION_NONE, NULL);
+    Tensor *const q = cast(tape, linear(tape, queried, &block->q, ACTIVATION_NONE, NULL), coarse);
     tape_release(tape, queried);
     Tensor *const mixed = op_attention(tape, q, kv, vit->config.heads, probabilities);
     tape_release(tape, q);
     tape_release(tape, kv);
-    Tensor *const y = op_linear(tape, mixed, &block->out, ACTIVATION_NONE, x);
+    Tensor *const y = linear(tape, mixed, &block->out, ACTIVATION_NONE, x);
     tape_release(tape, mixed);
     tape_release(tape, x);
     return mlp(vit, tape, block, y);
@@ -87,7 +118,7 @@ Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, float *const *pr
     for (int i = 0; i < config->layers; i++)
         x = block_forward(vit, tape, &vit->blocks[i], i == config->layers - 1, x,
                           probabilities ? probabilities[i] : NULL);
-    Tensor *const feature = layer_norm(vit, tape, x, &vit->post);
+    Tensor *const feature = layer_norm(vit, tape, x, &vit->post, DTYPE_F32);
     tape_release(tape, x);
     return feature;
 }
