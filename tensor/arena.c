@@ -189,14 +189,6 @@ void *arena_alloc(Arena *arena, size_t bytes)
     return address_of(arena, offset);
 }
 
-void *arena_alloc_zeroed(Arena *arena, size_t bytes)
-{
-    void *const block = arena_alloc(arena, bytes);
-    if (arena->memory)
-        memset(block, 0, bytes);
-    return block;
-}
-
 /* Index of the block that begins at `block`; asserts that there is one. */
 static int find_block(const Arena *arena, const void *block)
 {

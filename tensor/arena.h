@@ -44,9 +44,6 @@ bool arena_is_measuring(const Arena *arena);
  */
 void *arena_alloc(Arena *arena, size_t bytes);
 
-/* arena_alloc, set to zero (untouched in a measuring arena). */
-void *arena_alloc_zeroed(Arena *arena, size_t bytes);
-
 /* Gives one block back. `block` must come from arena_alloc of this arena, once; NULL is allowed. */
 void arena_free(Arena *arena, void *block);
 
