@@ -1,12 +1,17 @@
 /*
- * packed.c - see packed.h.
+ * packed.c - the product with a packed matrix; see packed.h. packed_fill.c makes the packs.
  *
- * The product goes chunk of rows by chunk, and depth block by depth block within a chunk. Of each block
- * the rows of A are interleaved first, six by six, into scratch memory. That takes 2 % of the time, and
- * makes every read of the kernel sequential, which gains 7 %: rows 4 KiB apart fall into the same few sets
- * of the first-level cache. Then a task is one group of rows times one panel, group after group: a group's
- * block of A stays in the second-level cache while panel after panel passes by, and the panel that this
- * thread will probably take next is fetched meanwhile.
+ * A task is one group of rows times one panel. Group goes after group: its rows stay in the second-level
+ * cache while panel after panel passes by, and the panel that this thread will probably take next is fetched
+ * meanwhile.
+ *
+ * The kernels want rows of A in the precision of the pack. In bf16 that is how activations lie in memory,
+ * and nothing is copied. Otherwise rows are prepared in scratch memory first, chunk by chunk: in f32 they are
+ * interleaved six by six, which takes 2 % of the time and makes every read of the kernel sequential, which
+ * gains 7 %: rows 4 KiB apart fall into the same few sets of the first-level cache. In int8 they are quantised,
+ * and where a gradient goes through an activation they are multiplied by its derivative.
+ *
+ * In f32 a chunk is done in blocks of k, whose sums are added up in C. Half-width numbers fit the cache whole.
  */
 #include "tensor/packed.h"
 
@@ -16,13 +21,16 @@
 #include <string.h>
 
 enum {
-    ROWS = KERNELS_TILE_ROWS,
+    TILE = KERNELS_TILE_ROWS,
     COLUMNS = KERNELS_COLUMNS,
-    DEPTH = 1024, /* k of one block: a panel of it is 256 KiB. Less would store sums more often */
-    GROUP_TILES = 44, /* 264 rows, an image of 257 tokens; a block of them takes 1 MiB */
-    CHUNK_GROUPS = 8, /* bounds the scratch memory to 8.25 MiB */
-    CHUNK_ROWS = CHUNK_GROUPS * GROUP_TILES * ROWS,
-    CACHE_LINE = 64, /* bytes */
+    DEPTH =
+        1024, /* k of one block in f32: a panel of it is 256 KiB. Less would store sums more often */
+    GROUP_BYTES = 1056 << 10, /* of A, half a second-level cache: 264 rows of a block in f32 */
+    GROUP_ROWS = 544,         /* at most, so that there are tasks for every thread */
+    CHUNK_GROUPS = 8,         /* bounds the scratch memory to 8.25 MiB and a little */
+    LOW_ROWS = 32,            /* groups in bf16 and int8 are multiples: two tiles of AMX */
+    PREPARED_ROWS = 8,        /* in one task that prepares bf16 or int8 */
+    STRETCH = 512,            /* numbers that are converted at once */
 };
 
 static int smaller(int a, int b)
@@ -40,106 +48,116 @@ bool packed_pays(Precision precision)
     return precision != PRECISION_F32 || kernels()->product_is_fast;
 }
 
+int packed_group(Precision precision)
+{
+    static const int numbers[PRECISION_COUNT] = {
+        [PRECISION_F32] = 1, [PRECISION_BF16] = 2, [PRECISION_INT8] = 4};
+    return numbers[precision];
+}
+
+int packed_groups(const PackedMatrix *packed)
+{
+    enum { LINE_GROUPS = KERNELS_LINE / 4 };
+    if (packed->precision == PRECISION_F32)
+        return packed->K;
+    const int groups = parts_of(packed->K, packed_group(packed->precision));
+    return parts_of(groups, LINE_GROUPS) * LINE_GROUPS;
+}
+
 PackedMatrix packed_place(Arena *arena, Precision precision, int K, int N)
 {
     assert(K >= 1 && N >= 1);
-    const size_t count = (size_t)parts_of(N, COLUMNS) * COLUMNS * (size_t)K;
-    assert(precision == PRECISION_F32);
-    return (PackedMatrix){.precision = precision,
-                          .K = K,
-                          .N = N,
-                          .panels = arena_alloc(arena, count * sizeof(float))};
-}
-
-typedef struct Fill {
-    PackedMatrix *packed;
-    const PackedPart *parts;
-    int count;
-} Fill;
-
-static float *panel_at(const PackedMatrix *packed, int panel)
-{
-    return (float *)packed->panels + (size_t)panel * (size_t)packed->K * COLUMNS;
-}
-
-/* Row `row` of all parts one below the other, each row `width` wide. */
-static const float *row_of(const Fill *fill, int row, int width)
-{
-    const PackedPart *part = fill->parts;
-    for (; row >= part->rows; part++)
-        row -= part->rows;
-    return part->numbers + (ptrdiff_t)row * width;
-}
-
-static int rows_of(const PackedPart *parts, int count)
-{
-    int rows = 0;
-    for (int i = 0; i < count; i++)
-        rows += parts[i].rows;
-    return rows;
-}
-
-/* One panel: columns of B are columns of the parts. */
-static void fill_task(void *context, int task, int worker)
-{
-    (void)worker;
-    const Fill *const fill = context;
-    const PackedMatrix *const packed = fill->packed;
-    const int first = task * COLUMNS, columns = smaller(COLUMNS, packed->N - first);
-    float *out = panel_at(packed, task);
-    for (int k = 0; k < packed->K; k++, out += COLUMNS) {
-        memcpy(out, row_of(fill, k, packed->N) + first, (size_t)columns * sizeof *out);
-        memset(out + columns, 0, (size_t)(COLUMNS - columns) * sizeof *out);
+    PackedMatrix packed = {.precision = precision, .K = K, .N = N};
+    const size_t columns = (size_t)parts_of(N, COLUMNS) * COLUMNS;
+    packed.panels = arena_alloc(arena, columns * (size_t)packed_groups(&packed) * sizeof(uint32_t));
+    if (precision == PRECISION_INT8) {
+        packed.scale = arena_alloc(arena, columns * sizeof *packed.scale);
+        packed.zero = arena_alloc(arena, columns * sizeof *packed.zero);
+        packed.factor = arena_alloc(arena, (size_t)K * sizeof *packed.factor);
     }
+    return packed;
 }
 
-/* One panel: columns of B are rows of the parts. */
-static void fill_transposed_task(void *context, int task, int worker)
+/* How the rows of a product are cut, and what its scratch memory holds: all from shapes and types alone. */
+typedef struct Cut {
+    bool prepares;    /* rows of A go through scratch memory */
+    int unit;         /* groups are multiples of so many rows */
+    int group, chunk; /* rows, at most */
+    int depth;        /* k of a block, at most */
+    size_t row_bytes; /* of A as the kernel reads it, in one block */
+    size_t scale_at;  /* int8: where the scales of a chunk's rows lie, behind the rows */
+    size_t wide_at;   /* int8: where rows that were f32 wait as bf16, one a task: [tasks][K] */
+    size_t bytes;     /* of scratch memory */
+} Cut;
+
+static size_t lines(size_t bytes)
 {
-    (void)worker;
-    const Fill *const fill = context;
-    const PackedMatrix *const packed = fill->packed;
-    const int first = task * COLUMNS, columns = smaller(COLUMNS, packed->N - first);
-    const uint32_t *rows[COLUMNS];
-    for (int n = 0; n < columns; n++)
-        rows[n] = (const uint32_t *)row_of(fill, first + n, packed->K);
-    kernels()->transpose(rows, columns, packed->K, (uint32_t *)panel_at(packed, task));
+    return (bytes + KERNELS_LINE - 1) / KERNELS_LINE * KERNELS_LINE;
 }
 
-void packed_fill(PackedMatrix *packed, const PackedPart *parts, int count, Threads *threads)
+static Cut cut_of(int M, const PackedInput *A, const PackedMatrix *B)
 {
-    assert(rows_of(parts, count) == packed->K);
-    Fill fill = {packed, parts, count};
-    threads_run(threads, parts_of(packed->N, COLUMNS), fill_task, &fill);
-}
-
-void packed_fill_transposed(PackedMatrix *packed, const PackedPart *parts, int count,
-                            const float *magnitude, Threads *threads)
-{
-    (void)magnitude;
-    assert(rows_of(parts, count) == packed->N);
-    Fill fill = {packed, parts, count};
-    threads_run(threads, parts_of(packed->N, COLUMNS), fill_transposed_task, &fill);
+    const Precision precision = B->precision;
+    const bool f32 = precision == PRECISION_F32;
+    const bool whole = packed_groups(B) * packed_group(precision) == B->K;
+    Cut cut = {.unit = f32 ? TILE : LOW_ROWS, .depth = f32 ? smaller(B->K, DEPTH) : B->K};
+    cut.prepares = precision != PRECISION_BF16 || A->type != DTYPE_BF16 || A->z || !whole;
+    cut.row_bytes = sizeof(uint32_t) * (size_t)(f32 ? cut.depth : packed_groups(B));
+    const size_t fitting = GROUP_BYTES / cut.row_bytes;
+    cut.group = fitting < GROUP_ROWS ? (int)fitting : GROUP_ROWS;
+    cut.group = cut.group < cut.unit ? cut.unit : cut.group / cut.unit * cut.unit;
+    cut.chunk = cut.prepares ? smaller(M, cut.group * CHUNK_GROUPS) : M;
+    if (!cut.prepares)
+        return cut;
+    const int rows = f32 ? parts_of(cut.chunk, TILE) * TILE : cut.chunk;
+    cut.scale_at = lines((size_t)rows * cut.row_bytes);
+    cut.wide_at = cut.scale_at + (precision == PRECISION_INT8 ? lines((size_t)rows * 4) : 0);
+    cut.bytes = cut.wide_at;
+    if (precision == PRECISION_INT8 && A->type == DTYPE_F32)
+        cut.bytes += (size_t)parts_of(rows, PREPARED_ROWS) * (size_t)B->K * sizeof(uint16_t);
+    return cut;
 }
 
 size_t packed_scratch(int M, const PackedInput *input, const PackedMatrix *B)
 {
-    (void)input;
-    const size_t rows = (size_t)parts_of(smaller(M, CHUNK_ROWS), ROWS) * ROWS;
-    return rows * (size_t)smaller(B->K, DEPTH) * sizeof(float);
+    const size_t bytes = cut_of(M, input, B).bytes;
+    return bytes > 0 ? bytes : KERNELS_LINE; /* an arena has no block of nothing */
 }
 
 /* One block of one chunk. */
 typedef struct Product {
+    const PackedInput *A;
     const PackedMatrix *B;
     const PackedEpilogue *epilogue;
-    const float *A; /* [M,K] */
-    float *C;       /* [M,N] */
-    float *scratch; /* [tiles][depth][ROWS] */
+    Cut cut;
+    DType type;
+    char *C; /* [M,N] of `type` */
+    char *scratch;
     int workers;
     int first, rows; /* of the chunk */
     int k, depth;    /* of the block */
 } Product;
+
+/*
+ * A's numbers from element `place` on, at most STRETCH of them, in f32 and times the activation's derivative
+ * if there is one: where they lie, or in x.
+ */
+static const float *stretch(const PackedInput *A, ptrdiff_t place, int count, float *x)
+{
+    const size_t n = (size_t)count;
+    const float *numbers = (const float *)A->numbers + place;
+    if (A->type == DTYPE_BF16) {
+        kernels()->from_bf16((const uint16_t *)A->numbers + place, x, n);
+        numbers = x;
+    }
+    if (!A->z)
+        return numbers;
+    float z[STRETCH];
+    if (A->type == DTYPE_BF16)
+        kernels()->from_bf16((const uint16_t *)A->z + place, z, n);
+    A->backward(A->type == DTYPE_BF16 ? z : (const float *)A->z + place, numbers, x, n);
+    return x;
+}
 
 /* One tile of A, interleaved. */
 static void interleave_task(void *context, int task, int worker)
@@ -147,75 +165,188 @@ static void interleave_task(void *context, int task, int worker)
     (void)worker;
     const Product *const p = context;
     const ptrdiff_t K = p->B->K;
-    const int row = task * ROWS;
-    kernels()->interleave(p->A + (p->first + row) * K + p->k, K, smaller(ROWS, p->rows - row),
-                          p->depth, p->scratch + (ptrdiff_t)row * p->depth);
+    const int row = task * TILE, rows = smaller(TILE, p->rows - row);
+    const ptrdiff_t corner = (p->first + row) * K + p->k;
+    float *const out = (float *)(void *)p->scratch + (ptrdiff_t)row * p->depth;
+    if (!p->A->z) {
+        kernels()->interleave((const float *)p->A->numbers + corner, K, rows, p->depth, out);
+        return;
+    }
+    for (int k = 0; k < p->depth; k += STRETCH) {
+        float dz[TILE][STRETCH];
+        const int count = smaller(STRETCH, p->depth - k);
+        for (int r = 0; r < rows; r++)
+            stretch(p->A, corner + r * K + k, count, dz[r]);
+        kernels()->interleave(dz[0], STRETCH, rows, count, out + (ptrdiff_t)k * TILE);
+    }
+}
+
+/* A row of A in bf16 to out [K]. */
+static void round_row(const PackedInput *A, ptrdiff_t start, int K, uint16_t *out)
+{
+    if (A->type == DTYPE_BF16 && !A->z) {
+        memcpy(out, (const uint16_t *)A->numbers + start, (size_t)K * sizeof *out);
+        return;
+    }
+    for (int k = 0; k < K; k += STRETCH) {
+        float x[STRETCH];
+        const int count = smaller(STRETCH, K - k);
+        kernels()->to_bf16(stretch(A, start + k, count, x), out + k, (size_t)count);
+    }
+}
+
+/* Some rows of A in bf16, filled up with zeros. */
+static void round_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const Product *const p = context;
+    const int K = p->B->K, end = smaller((task + 1) * PREPARED_ROWS, p->rows);
+    for (int row = task * PREPARED_ROWS; row < end; row++) {
+        char *const out = p->scratch + (size_t)row * p->cut.row_bytes;
+        const size_t bytes = (size_t)K * sizeof(uint16_t);
+        round_row(p->A, (ptrdiff_t)(p->first + row) * K, K, (uint16_t *)(void *)out);
+        memset(out + bytes, 0, p->cut.row_bytes - bytes);
+    }
+}
+
+static float *row_scales(const Product *p)
+{
+    return (float *)(void *)(p->scratch + p->cut.scale_at);
+}
+
+/* Some rows of A quantised, filled up with zeros. */
+static void quantize_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const Product *const p = context;
+    const int K = p->B->K, end = smaller((task + 1) * PREPARED_ROWS, p->rows);
+    uint16_t *const wide = (uint16_t *)(void *)(p->scratch + p->cut.wide_at) + (ptrdiff_t)task * K;
+    for (int row = task * PREPARED_ROWS; row < end; row++) {
+        uint8_t *const out = (uint8_t *)p->scratch + (size_t)row * p->cut.row_bytes;
+        const ptrdiff_t start = (ptrdiff_t)(p->first + row) * K;
+        const bool narrow = p->A->type == DTYPE_BF16;
+        if (!narrow)
+            round_row(p->A, start, K, wide);
+        row_scales(p)[row] = kernels()->quantize(
+            narrow ? (const uint16_t *)p->A->numbers + start : wide, p->B->factor, K, out);
+        memset(out + K, 0, p->cut.row_bytes - (size_t)K);
+    }
+}
+
+/* Brings the rows of a block into the form that the kernel reads. */
+static void prepare(Threads *threads, Product *p)
+{
+    static const ThreadsTask tasks[PRECISION_COUNT] = {[PRECISION_F32] = interleave_task,
+                                                       [PRECISION_BF16] = round_task,
+                                                       [PRECISION_INT8] = quantize_task};
+    const Precision precision = p->B->precision;
+    const int rows = precision == PRECISION_F32 ? TILE : PREPARED_ROWS;
+    threads_run(threads, parts_of(p->rows, rows), tasks[precision], p);
+}
+
+/* Places inside a panel, and inside matrices of C's type. */
+static const char *panel_at(const PackedMatrix *B, int panel, int k)
+{
+    const ptrdiff_t group = (ptrdiff_t)panel * packed_groups(B) + k / packed_group(B->precision);
+    return (const char *)B->panels + group * COLUMNS * (ptrdiff_t)sizeof(uint32_t);
+}
+
+static void *element(const Product *p, const void *matrix, ptrdiff_t index)
+{
+    /* Residual and C may be one matrix; what is only read is handed on as const by KernelFinish. */
+    return matrix ? (char *)(uintptr_t)matrix + index * (ptrdiff_t)dtype_size(p->type) : NULL;
 }
 
 /*
- * One group of rows times one panel. The first block adds bias and residual; the later ones add to what is
- * there; the last one activates.
+ * What becomes of the sums at [row,column] of the chunk. The first block adds bias and residual; the later
+ * ones add to what is there; the last one activates.
  */
+static KernelFinish finish_of(const Product *p, int row, int column)
+{
+    const PackedMatrix *const B = p->B;
+    const PackedEpilogue *const epilogue = p->epilogue;
+    const bool starts = p->k == 0, ends = p->k + p->depth == B->K;
+    void *const z = epilogue->z && epilogue->activate ? epilogue->z : p->C;
+    const ptrdiff_t place = (ptrdiff_t)(p->first + row) * B->N + column;
+    KernelFinish finish = {
+        .columns = smaller(COLUMNS, B->N - column),
+        .ld = B->N,
+        .type = p->type,
+        .bias = starts && epilogue->bias ? epilogue->bias + column : NULL,
+        .addend = element(p, starts ? epilogue->residual : z, place),
+        .activate = ends ? epilogue->activate : NULL,
+        .z = ends && z != p->C ? element(p, z, place) : NULL,
+        .c = element(p, ends ? p->C : z, place),
+    };
+    if (B->precision == PRECISION_INT8) {
+        finish.row_scale = row_scales(p) + row;
+        finish.column_scale = B->scale + column;
+        finish.column_zero = B->zero + column;
+    }
+    return finish;
+}
+
+/* One group of rows times one panel. */
 static void product_task(void *context, int task, int worker)
 {
     (void)worker;
     const Product *const p = context;
     const PackedMatrix *const B = p->B;
-    const PackedEpilogue *const epilogue = p->epilogue;
-    const int panels = parts_of(B->N, COLUMNS), panel = task % panels;
-    const int tiles = parts_of(p->rows, ROWS), groups = parts_of(tiles, GROUP_TILES);
-    const int group = task / panels, column = panel * COLUMNS;
-    const int begin = tiles * group / groups, end = tiles * (group + 1) / groups;
-    const bool starts = p->k == 0, ends = p->k + p->depth == B->K;
-    float *const z = epilogue->z && epilogue->activate ? epilogue->z : p->C;
-    const int row = begin * ROWS;
-    const ptrdiff_t place = (ptrdiff_t)(p->first + row) * B->N + column;
-    const float *const residual = epilogue->residual;
-    const KernelFinish finish = {
-        .columns = smaller(COLUMNS, B->N - column),
-        .ld = B->N,
-        .bias = starts && epilogue->bias ? epilogue->bias + column : NULL,
-        .addend = !starts    ? z + place
-                  : residual ? residual + place
-                             : NULL,
-        .activate = ends ? epilogue->activate : NULL,
-        .z = ends && z != p->C ? z + place : NULL,
-        .c = (ends ? p->C : z) + place,
-    };
+    const int panels = parts_of(B->N, COLUMNS), panel = task % panels, group = task / panels;
+    const int units = parts_of(p->rows, p->cut.unit), groups = parts_of(p->rows, p->cut.group);
+    const int row = units * group / groups * p->cut.unit;
+    const int end = smaller(units * (group + 1) / groups * p->cut.unit, p->rows);
+    const KernelFinish finish = finish_of(p, row, panel * COLUMNS);
     const int next = (panel + p->workers) % panels;
-    _Alignas(CACHE_LINE) float sums[KERNELS_SUMS];
+    const int deep = B->precision == PRECISION_F32 ? p->depth : packed_groups(B);
+    const size_t row_bytes = sizeof(uint32_t) * (size_t)deep;
+    const char *const a =
+        p->cut.prepares ? p->scratch : (const char *)p->A->numbers + (size_t)p->first * row_bytes;
+    _Alignas(KERNELS_LINE) float sums[KERNELS_SUMS];
     const KernelProduct product = {
-        .rows = smaller(end * ROWS, p->rows) - row,
+        .rows = end - row,
         .columns = finish.columns,
-        .groups = p->depth,
-        .a = p->scratch + (ptrdiff_t)row * p->depth,
-        .b = panel_at(B, panel) + (ptrdiff_t)p->k * COLUMNS,
+        .groups = deep,
+        .a = a + (size_t)row * row_bytes,
+        .lda = (ptrdiff_t)row_bytes,
+        .b = panel_at(B, panel, p->k),
         .deliver = kernels()->finish,
         .finish = &finish,
         .sums = sums,
-        .ahead = (const char *)(panel_at(B, next) + (ptrdiff_t)p->k * COLUMNS),
-        .ahead_bytes = (size_t)p->depth * COLUMNS * sizeof(float),
+        .ahead = panel_at(B, next, p->k),
+        .ahead_bytes = (size_t)deep * COLUMNS * sizeof(uint32_t),
     };
-    kernels()->product[PRECISION_F32](&product);
+    kernels()->product[B->precision](&product);
+}
+
+static void check(const PackedInput *A, const PackedMatrix *B, DType type)
+{
+    assert(A->type == DTYPE_F32 || A->type == DTYPE_BF16);
+    assert(type == DTYPE_F32 || type == DTYPE_BF16);
+    assert(B->precision != PRECISION_F32 || (A->type == DTYPE_F32 && type == DTYPE_F32));
+    assert(!A->z || (A->backward && B->precision != PRECISION_INT8));
 }
 
 void packed_product(Threads *threads, int M, const PackedInput *A, const PackedMatrix *B,
                     const PackedEpilogue *epilogue, void *scratch, DType type, void *C)
 {
-    assert(M >= 1 && A && C && scratch && A->type == DTYPE_F32 && !A->z && type == DTYPE_F32);
-    Product p = {.B = B,
+    assert(M >= 1 && A->numbers && C && scratch);
+    check(A, B, type);
+    Product p = {.A = A,
+                 .B = B,
                  .epilogue = epilogue,
-                 .A = A->numbers,
+                 .cut = cut_of(M, A, B),
+                 .type = type,
                  .C = C,
                  .scratch = scratch,
                  .workers = threads_count(threads)};
-    for (p.first = 0; p.first < M; p.first += CHUNK_ROWS) {
-        p.rows = smaller(CHUNK_ROWS, M - p.first);
-        const int tiles = parts_of(p.rows, ROWS);
-        const int tasks = parts_of(tiles, GROUP_TILES) * parts_of(B->N, COLUMNS);
-        for (p.k = 0; p.k < B->K; p.k += DEPTH) {
-            p.depth = smaller(DEPTH, B->K - p.k);
-            threads_run(threads, tiles, interleave_task, &p);
+    for (p.first = 0; p.first < M; p.first += p.cut.chunk) {
+        p.rows = smaller(p.cut.chunk, M - p.first);
+        const int tasks = parts_of(p.rows, p.cut.group) * parts_of(B->N, COLUMNS);
+        for (p.k = 0; p.k < B->K; p.k += p.cut.depth) {
+            p.depth = smaller(p.cut.depth, B->K - p.k);
+            if (p.cut.prepares)
+                prepare(threads, &p);
             threads_run(threads, tasks, product_task, &p);
         }
     }

@@ -28,8 +28,7 @@
 typedef struct PackedMatrix {
     Precision precision;
     int K, N;
-    void *
-        panels; /* [ceil(N/64)][groups][64] groups of 1, 2 or 4 numbers along k; zero beyond N and K */
+    void *panels;  /* [ceil(N/64)][packed_groups][64] groups along k; zero beyond N and K */
     float *scale;  /* int8: [ceil(N/64) 64] of each column, else NULL */
     int32_t *zero; /* int8: [ceil(N/64) 64] 128 times each column's sum, else NULL */
     float *factor; /* int8: [K] what each input channel is multiplied by, else NULL */
@@ -50,21 +49,34 @@ bool packed_pays(Precision precision);
 /* Takes the memory for B [K,N] from `arena`, which may be a measuring one; K, N >= 1. Not filled. */
 PackedMatrix packed_place(Arena *arena, Precision precision, int K, int N);
 
+/* How many numbers along k share 32 bits: 1 in f32, 2 in bf16, 4 in int8. */
+int packed_group(Precision precision);
+
+/* Groups along k of a panel, counting those of zeros that fill K up to whole lines in bf16 and int8. */
+int packed_groups(const PackedMatrix *packed);
+
 /*
- * Fills B from parts [count]. packed_fill: B is the parts one below the other, each [rows,N], K rows in
- * all: dx = dz W; f32 and bf16 only. packed_fill_transposed: B is the transpose of that, each part [rows,K], N
- * rows in all: z = x W^T. `magnitude` [K]: how large each channel of x is expected to be, relative to each
- * other, for the factors of int8; NULL: alike. Ignored in f32 and bf16. Spread over `threads` (may be NULL).
+ * Fills packs from a matrix W given as parts [count], one below the other. packed_fill: B = W, each part
+ * [rows,N], K rows in all: dx = dz W; f32 and bf16 only. packed_fill_transposed: B = W^T, each part [rows,K], N
+ * rows in all: z = x W^T. packed_fill_both does the two, which must agree in precision, while reading W once.
+ * `magnitude` [K]: how large each channel of x is expected to be, relative to each other, positive, for the
+ * factors of int8; NULL leaves all channels as they are. Ignored in f32 and bf16. A number that is not finite
+ * makes its column of an int8 product NaN. Spread over `threads` (may be NULL). Borrows W for the call.
  */
 void packed_fill(PackedMatrix *packed, const PackedPart *parts, int count, Threads *threads);
 void packed_fill_transposed(PackedMatrix *packed, const PackedPart *parts, int count,
                             const float *magnitude, Threads *threads);
+void packed_fill_both(PackedMatrix *transposed, PackedMatrix *plain, const PackedPart *parts,
+                      int count, Threads *threads);
 
-/* A [M,K], row-major without gaps: numbers, or numbers times the derivative of an activation at z. */
+/*
+ * A [M,K], row-major without gaps: numbers, or numbers times the derivative of an activation at z. Whatever is
+ * not of the pack's type is converted: bf16 is read where it lies if K is a multiple of 32 and there is no z.
+ */
 typedef struct PackedInput {
     DType type;          /* of both: f32 for f32 packs; f32 or bf16 for bf16 and int8 packs */
-    const void *numbers; /* [M,K] */
-    const void *z;       /* [M,K] or NULL */
+    const void *numbers; /* [M,K]; finite for int8 packs */
+    const void *z;       /* [M,K] or NULL; NULL for int8 packs */
     void (*backward)(const float *z, const float *dy, float *dz, size_t n); /* with z */
 } PackedInput;
 

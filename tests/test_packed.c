@@ -1,243 +1,20 @@
 /*
- * test_packed.c - the packed product: every variant of its kernels against the portable one and against
- * sums in double, nothing touched outside the operands, the same bits however rows are grouped and on
- * any number of threads, and op_linear with packs against the same without.
+ * test_packed.c - packs hold the numbers they were made of; the packed product, in each precision, against sums
+ * in double over what the pack holds, with nothing touched beyond the operands; the same bits however rows are
+ * grouped and on any number of threads; what the factors of int8 are for; and op_linear with packs against the
+ * same without. (The product's kernels: test_kernels_product.c.)
  */
 #include "tests/support.h"
+#include "tests/support_guard.h"
 
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops.h"
 #include "tensor/packed.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
-#include <sys/mman.h>
 
-static const char *const VARIANTS[] = {"ref", "avx2", "avx512"};
-enum { VARIANT_COUNT = sizeof VARIANTS / sizeof *VARIANTS };
-enum { ROWS = KERNELS_TILE_ROWS, COLUMNS = KERNELS_TILE_COLUMNS, PAGE = 4096 };
-
-/* --- The kernels --- */
-
-/* Memory whose last float lies right before a page that may not be touched. */
-typedef struct Guarded {
-    char *map;
-    size_t bytes;
-    float *numbers;
-} Guarded;
-
-static Guarded guarded(size_t count, size_t alignment)
-{
-    const size_t bytes = count * sizeof(float);
-    Guarded g = {.bytes = (bytes + alignment + 2 * PAGE) / PAGE * PAGE};
-    g.map = mmap(NULL, g.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ck_assert(g.map != MAP_FAILED);
-    ck_assert_int_eq(mprotect(g.map + g.bytes - PAGE, PAGE, PROT_NONE), 0);
-    const size_t start = (g.bytes - PAGE - bytes) / alignment * alignment;
-    g.numbers = (float *)(void *)(g.map + start);
-    return g;
-}
-
-static void guarded_free(Guarded *g)
-{
-    munmap(g->map, g->bytes);
-}
-
-enum { TILE_DEPTH = 133, TILE_LD = COLUMNS + 3 };
-
-typedef struct TileCase {
-    int rows, columns, depth;
-    bool bias, addend, in_place;
-} TileCase;
-
-/* Runs one variant over the case: operands end at guard pages; c receives [rows][TILE_LD]. */
-static void run_tile(const Kernels *table, TileCase test, const float *a, const float *b,
-                     const float *bias, const float *addend, float *c)
-{
-    const size_t span = (size_t)(test.rows - 1) * TILE_LD + (size_t)test.columns;
-    Guarded ga = guarded((size_t)test.depth * ROWS, sizeof(float));
-    Guarded gb = guarded((size_t)test.depth * COLUMNS, 64);
-    Guarded gbias = guarded((size_t)test.columns, sizeof(float));
-    Guarded gadd = guarded(span, sizeof(float)), gc = guarded(span, sizeof(float));
-    memcpy(ga.numbers, a, (size_t)test.depth * ROWS * sizeof *a);
-    memcpy(gb.numbers, b, (size_t)test.depth * COLUMNS * sizeof *b);
-    memcpy(gbias.numbers, bias, (size_t)test.columns * sizeof *bias);
-    memcpy(gadd.numbers, addend, span * sizeof *addend);
-    memcpy(gc.numbers, addend, span * sizeof *addend);
-    const KernelTile tile = {.rows = test.rows,
-                             .columns = test.columns,
-                             .depth = test.depth,
-                             .a = ga.numbers,
-                             .b = gb.numbers,
-                             .bias = test.bias ? gbias.numbers : NULL,
-                             .addend = !test.addend    ? NULL
-                                       : test.in_place ? gc.numbers
-                                                       : gadd.numbers,
-                             .c = gc.numbers,
-                             .ld = TILE_LD,
-                             .ahead = ga.map,
-                             .ahead_lines = 3};
-    table->tile(&tile);
-    memcpy(c, gc.numbers, span * sizeof *c);
-    guarded_free(&ga);
-    guarded_free(&gb);
-    guarded_free(&gbias);
-    guarded_free(&gadd);
-    guarded_free(&gc);
-}
-
-static float tile_a[TILE_DEPTH * ROWS], tile_b[TILE_DEPTH * COLUMNS], tile_bias[COLUMNS];
-static float tile_addend[ROWS * TILE_LD], tile_c[ROWS * TILE_LD], tile_wanted[ROWS * TILE_LD];
-
-static void compare_tile(const Kernels *table, TileCase test)
-{
-    run_tile(table, test, tile_a, tile_b, tile_bias, tile_addend, tile_c);
-    for (int r = 0; r < test.rows; r++) {
-        for (int n = 0; n < TILE_LD && r * TILE_LD + n < (test.rows - 1) * TILE_LD + test.columns;
-             n++) {
-            const int i = r * TILE_LD + n;
-            double sum = 0, magnitude = 0;
-            for (int k = 0; k < test.depth && n < test.columns; k++) {
-                const double product = (double)tile_a[k * ROWS + r] * tile_b[k * COLUMNS + n];
-                sum += product;
-                magnitude += fabs(product);
-            }
-            sum += n < test.columns && test.bias ? tile_bias[n] : 0;
-            sum += n < test.columns && test.addend ? tile_addend[i] : 0;
-            magnitude += fabs((double)tile_bias[n % COLUMNS]) + fabs((double)tile_addend[i]);
-            const double wanted = n < test.columns ? sum : tile_addend[i];
-            const double allowed = n < test.columns ? 1e-6 * magnitude : 0;
-            ck_each(fabs(tile_c[i] - wanted) <= allowed,
-                    "%s: %d x %d, depth %d, bias %d, addend %d, in place %d: c[%d,%d] = %.9g, not "
-                    "%.9g",
-                    table->name, test.rows, test.columns, test.depth, test.bias, test.addend,
-                    test.in_place, r, n, (double)tile_c[i], wanted);
-        }
-    }
-}
-
-START_TEST(tiles_of_all_sizes_equal_sums_in_double)
-{
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
-    if (!table)
-        return;
-    support_fill_normal(tile_a, sizeof tile_a / sizeof *tile_a, 1, 1);
-    support_fill_normal(tile_b, sizeof tile_b / sizeof *tile_b, 2, 1);
-    support_fill_normal(tile_bias, COLUMNS, 3, 1);
-    support_fill_normal(tile_addend, ROWS * TILE_LD, 4, 1);
-    static const int depths[] = {1, 2, 3, 4, 5, 7, 8, 31, 133};
-    int flags = 0;
-    for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
-        for (int rows = 1; rows <= ROWS; rows++)
-            for (int columns = 1; columns <= COLUMNS; columns++, flags++)
-                compare_tile(table, (TileCase){rows, columns, depths[d], flags & 1, flags & 2,
-                                               (flags & 4) != 0});
-}
-END_TEST
-
-static bool same_kind(float a, float b)
-{
-    if (isnan(a) || isnan(b))
-        return isnan(a) && isnan(b);
-    if (isinf(a) || isinf(b))
-        return a == b;
-    return fabs((double)a - b) <= 1e-5 * fabs((double)b) + 1e-38;
-}
-
-START_TEST(extreme_numbers_pass_as_in_the_reference)
-{
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
-    if (!table)
-        return;
-    static const float extreme[] = {0.0f, -0.0f,    1e-40f,    -1e-45f, FLT_MIN, 3e38f,
-                                    1.0f, INFINITY, -INFINITY, NAN,     1e19f,   -2.5f};
-    enum { COUNT = sizeof extreme / sizeof *extreme };
-    memset(tile_bias, 0, sizeof tile_bias);
-    memset(tile_addend, 0, sizeof tile_addend);
-    /* One product a sum, so that an order of summation cannot hide behind infinities. */
-    for (int i = 0; i < COUNT; i++) {
-        for (int n = 0; n < COLUMNS; n++)
-            tile_b[n] = extreme[n % COUNT];
-        for (int r = 0; r < ROWS; r++)
-            tile_a[r] = extreme[(r + i) % COUNT];
-        const TileCase test = {ROWS, COLUMNS, 1, false, false, false};
-        run_tile(kernels_reference(), test, tile_a, tile_b, tile_bias, tile_addend, tile_wanted);
-        run_tile(table, test, tile_a, tile_b, tile_bias, tile_addend, tile_c);
-        for (int r = 0; r < ROWS; r++)
-            for (int n = 0; n < COLUMNS; n++)
-                ck_each(same_kind(tile_c[r * TILE_LD + n], tile_wanted[r * TILE_LD + n]),
-                        "%s: %g times %g is %g, in the reference %g", table->name,
-                        (double)tile_a[r], (double)tile_b[n], (double)tile_c[r * TILE_LD + n],
-                        (double)tile_wanted[r * TILE_LD + n]);
-    }
-}
-END_TEST
-
-START_TEST(rows_are_interleaved)
-{
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
-    if (!table)
-        return;
-    for (int rows = 1; rows <= ROWS; rows++) {
-        for (int depth = 1; depth <= 70; depth++) {
-            const int lda = depth + depth % 3;
-            const size_t span = (size_t)(rows - 1) * (size_t)lda + (size_t)depth;
-            Guarded a = guarded(span, sizeof(float));
-            Guarded out = guarded((size_t)depth * ROWS, sizeof(float));
-            for (size_t i = 0; i < span; i++)
-                a.numbers[i] = (float)(i + 1);
-            memset(out.numbers, 0xff, (size_t)depth * ROWS * sizeof(float));
-            table->interleave(a.numbers, lda, rows, depth, out.numbers);
-            for (int k = 0; k < depth; k++)
-                for (int r = 0; r < ROWS; r++)
-                    ck_each(out.numbers[k * ROWS + r] ==
-                                (r < rows ? (float)(r * lda + k + 1) : 0.0f),
-                            "%s: rows %d, depth %d: [%d][%d] = %g", table->name, rows, depth, k, r,
-                            (double)out.numbers[k * ROWS + r]);
-            guarded_free(&a);
-            guarded_free(&out);
-        }
-    }
-}
-END_TEST
-
-START_TEST(rows_become_columns)
-{
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
-    if (!table)
-        return;
-    for (int count = 1; count <= COLUMNS; count++) {
-        for (int depth = 1; depth <= 70; depth += 1 + depth / 20) {
-            Guarded in = guarded((size_t)(count * depth), sizeof(float));
-            Guarded out = guarded((size_t)depth * COLUMNS, 64);
-            const float *rows[COLUMNS] = {NULL};
-            for (int n = 0; n < count; n++)
-                rows[n] = in.numbers + (ptrdiff_t)(count - 1 - n) * depth;
-            for (int i = 0; i < count * depth; i++)
-                in.numbers[i] = (float)(i + 1);
-            memset(out.numbers, 0xff, (size_t)depth * COLUMNS * sizeof(float));
-            table->transpose(rows, count, depth, out.numbers);
-            for (int k = 0; k < depth; k++)
-                for (int n = 0; n < COLUMNS; n++)
-                    ck_each(out.numbers[k * COLUMNS + n] == (n < count ? rows[n][k] : 0.0f),
-                            "%s: %d rows, depth %d: [%d][%d] = %g", table->name, count, depth, k, n,
-                            (double)out.numbers[k * COLUMNS + n]);
-            guarded_free(&in);
-            guarded_free(&out);
-        }
-    }
-}
-END_TEST
-
-/* --- The product --- */
-
-typedef struct Bench {
-    Arena *arena;
-    float *A, *W, *bias, *residual, *C, *z, *wanted;
-    PackedMatrix B;
-    int M, N, K;
-} Bench;
+enum { COLUMNS = KERNELS_COLUMNS };
 
 static float *numbers(Arena *arena, size_t count, unsigned stream)
 {
@@ -246,143 +23,496 @@ static float *numbers(Arena *arena, size_t count, unsigned stream)
     return block;
 }
 
-/* W is [N,K] in two parts where it can be, so B = W^T; or [K,N] if not transposed. */
-static void bench_open(Bench *bench, int M, int N, int K, bool transposed, Threads *threads)
-{
-    Error error = {0};
-    const size_t m = (size_t)M, n = (size_t)N, k = (size_t)K;
-    *bench = (Bench){.M = M, .N = N, .K = K};
-    ck_ok(arena_create(&bench->arena,
-                       (m * k + (n + 64) * k * 2 + 4 * m * n + n) * sizeof(float) + (1 << 16),
-                       &error),
-          &error);
-    bench->A = numbers(bench->arena, m * k, 1);
-    bench->W = numbers(bench->arena, n * k, 2);
-    bench->bias = numbers(bench->arena, n, 3);
-    bench->residual = numbers(bench->arena, m * n, 4);
-    bench->C = numbers(bench->arena, m * n, 5);
-    bench->z = numbers(bench->arena, m * n, 6);
-    bench->wanted = numbers(bench->arena, m * n, 7);
-    bench->B = packed_place(bench->arena, K, N);
-    const int rows = transposed ? N : K, width = transposed ? K : N, half = rows / 2;
-    const PackedPart whole[] = {{bench->W, rows}};
-    const PackedPart halves[] = {{bench->W, half},
-                                 {bench->W + (ptrdiff_t)half * width, rows - half}};
-    (transposed ? packed_fill_transposed : packed_fill)(&bench->B, half ? halves : whole,
-                                                        half ? 2 : 1, threads);
-}
-
-static void product(const Bench *bench, Threads *threads, int first, int rows,
-                    const PackedEpilogue *epilogue)
+static Arena *room(size_t bytes)
 {
     Error error = {0};
     Arena *arena;
-    const size_t scratch = packed_scratch(rows, bench->K) * sizeof(float);
-    ck_ok(arena_create(&arena, scratch + 128, &error), &error);
-    const ptrdiff_t shift = (ptrdiff_t)first * bench->N;
-    PackedEpilogue part = *epilogue;
-    part.residual = part.residual ? part.residual + shift : NULL;
-    part.z = part.z ? part.z + shift : NULL;
-    packed_product(threads, rows, bench->A + (ptrdiff_t)first * bench->K, &bench->B, &part,
-                   arena_alloc(arena, scratch), bench->C + shift);
-    arena_destroy(arena);
+    ck_ok(arena_create(&arena, bytes, &error), &error);
+    return arena;
 }
 
-static void check_shape(int M, int N, int K, bool transposed, int flags, Threads *threads)
+static Threads *team(int count)
 {
-    Bench bench;
-    bench_open(&bench, M, N, K, transposed, threads);
-    const bool bias = flags & 1, residual = flags & 2;
-    product(&bench, threads, 0, M,
-            &(PackedEpilogue){.bias = bias ? bench.bias : NULL,
-                              .residual = residual ? bench.residual : NULL});
-    const size_t step_k = transposed ? 1 : (size_t)N, step_n = transposed ? (size_t)K : 1;
-    /* All of a small product, a sample of a large one. */
-    const int stride = 1 + M * N / 4000;
-    for (int i = 0; i < M * N; i += stride) {
-        const int m = i / N, n = i % N;
-        double sum = 0, magnitude = 1;
-        for (int k = 0; k < K; k++) {
-            const double a = bench.A[(size_t)m * (size_t)K + (size_t)k];
-            const double w = bench.W[(size_t)k * step_k + (size_t)n * step_n];
-            sum += a * w;
-            magnitude += fabs(a * w);
-        }
-        sum += bias ? bench.bias[n] : 0;
-        sum += residual ? bench.residual[i] : 0;
-        ck_each(fabs(bench.C[i] - sum) <= 1e-6 * magnitude,
-                "M %d N %d K %d, transposed %d, bias %d, residual %d: C[%d,%d] = %.9g, not %.9g", M,
-                N, K, transposed, bias, residual, m, n, (double)bench.C[i], sum);
-    }
-    arena_destroy(bench.arena);
-}
-
-START_TEST(products_of_odd_shapes_equal_sums_in_double)
-{
-    static const int Ks[] = {1, 2, 3, 15, 16, 17, 63, 130, 1023, 1024, 1025, 2050};
-    static const int Ns[] = {1, 2, 15, 16, 17, 63, 64, 65, 100, 127, 128, 130};
-    enum { K_COUNT = sizeof Ks / sizeof *Ks, N_COUNT = sizeof Ns / sizeof *Ns };
     Error error = {0};
     Threads *threads;
-    ck_ok(threads_create(&threads, 2, &error), &error);
-    for (int M = 1; M <= 20; M++)
-        for (int i = 0; i < 6; i++)
-            check_shape(M, Ns[(M * 5 + i * 7) % N_COUNT], Ks[(M * 7 + i * 5) % K_COUNT],
-                        (M + i) % 3 != 0, i + M, threads);
-    for (int i = 0; i < N_COUNT; i++)
-        check_shape(257, Ns[i], Ks[i], i % 2, i / 2, threads);
-    check_shape(2200, 65, 70, true, 3, threads); /* more than one chunk of rows */
-    check_shape(2117, 20, 1030, false, 1, threads);
+    ck_ok(threads_create(&threads, count, &error), &error);
+    return threads;
+}
+
+static float as_f32(uint16_t bits)
+{
+    float value;
+    dtype_to_f32(DTYPE_BF16, &bits, &value, 1);
+    return value;
+}
+
+static float rounded(float value)
+{
+    return as_f32(dtype_bf16_from_f32(value));
+}
+
+/* --- Packs --- */
+
+/* Number [k,n] as it lies in the panels; k and n may be in the padding. */
+static float held(const PackedMatrix *B, int k, int n)
+{
+    const int g = packed_group(B->precision);
+    const size_t panel = (size_t)(n / COLUMNS) * (size_t)packed_groups(B) + (size_t)(k / g);
+    const size_t index = (panel * COLUMNS + (size_t)(n % COLUMNS)) * (size_t)g + (size_t)(k % g);
+    switch (B->precision) {
+    case PRECISION_BF16:
+        return as_f32(((const uint16_t *)B->panels)[index]);
+    case PRECISION_INT8:
+        return ((const int8_t *)B->panels)[index];
+    default:
+        return ((const float *)B->panels)[index];
+    }
+}
+
+/* W in two parts where it can be. */
+static int parts_of(const float *W, int rows, int width, PackedPart parts[2])
+{
+    const int half = rows / 2;
+    parts[0] = (PackedPart){W, half ? half : rows};
+    parts[1] = (PackedPart){W + (ptrdiff_t)half * width, rows - half};
+    return half ? 2 : 1;
+}
+
+/* B [K,N] of W, [N,K] if transposed, else [K,N]. */
+static PackedMatrix pack(Arena *arena, Precision precision, const float *W, int K, int N,
+                         bool transposed, const float *magnitude, Threads *threads)
+{
+    PackedPart parts[2];
+    PackedMatrix B = packed_place(arena, precision, K, N);
+    /* Whatever was in the memory must not be left there. */
+    const size_t columns = (size_t)(N + COLUMNS - 1) / COLUMNS * COLUMNS;
+    memset(B.panels, 0x7f, columns * (size_t)packed_groups(&B) * sizeof(uint32_t));
+    if (transposed)
+        packed_fill_transposed(&B, parts, parts_of(W, N, K, parts), magnitude, threads);
+    else
+        packed_fill(&B, parts, parts_of(W, K, N, parts), threads);
+    return B;
+}
+
+static void check_number(const PackedMatrix *B, int k, int n, float w)
+{
+    const float have = held(B, k, n);
+    if (B->precision == PRECISION_INT8) {
+        const float factor = B->factor ? B->factor[k] : 1, wanted = w / factor / B->scale[n];
+        ck_each(fabsf(have - wanted) <= 0.501F && fabsf(have) <= 127,
+                "K %d N %d: [%d,%d] is %g, not %g", B->K, B->N, k, n, (double)have, (double)wanted);
+        return;
+    }
+    const float wanted = B->precision == PRECISION_BF16 ? rounded(w) : w;
+    ck_each(have == wanted, "%s, K %d N %d: [%d,%d] is %g, not %g", precision_name(B->precision),
+            B->K, B->N, k, n, (double)have, (double)wanted);
+}
+
+/* All numbers, and zeros around them. */
+static void check_pack(const PackedMatrix *B, const float *W, bool transposed)
+{
+    const int depth = packed_groups(B) * packed_group(B->precision);
+    const int columns = (B->N + COLUMNS - 1) / COLUMNS * COLUMNS;
+    for (int n = 0; n < columns; n++) {
+        int sum = 0;
+        for (int k = 0; k < depth; k++) {
+            if (k < B->K && n < B->N)
+                check_number(B, k, n, W[transposed ? n * B->K + k : k * B->N + n]);
+            else
+                ck_each(held(B, k, n) == 0, "K %d N %d: [%d,%d]", B->K, B->N, k, n);
+            sum += (int)held(B, k, n);
+        }
+        if (B->precision == PRECISION_INT8)
+            ck_each(B->zero[n] == 128 * sum, "zero of column %d is %d", n, B->zero[n]);
+    }
+}
+
+START_TEST(packs_hold_the_numbers)
+{
+    static const int sizes[] = {1, 3, 31, 32, 33, 63, 64, 65, 130, 257, 300};
+    enum { COUNT = sizeof sizes / sizeof *sizes };
+    const Precision precision = (Precision)_i;
+    Threads *const threads = team(2);
+    for (int i = 0; i < COUNT * 4; i++) {
+        const int K = sizes[i % COUNT], N = sizes[(i * 3 + i / COUNT) % COUNT];
+        Arena *const arena = room(4 << 20);
+        const float *const W = numbers(arena, (size_t)(K * N), 2);
+        float *const magnitude = numbers(arena, (size_t)K, 3);
+        for (int k = 0; k < K; k++)
+            magnitude[k] = fabsf(magnitude[k]);
+        const PackedMatrix B =
+            pack(arena, precision, W, K, N, true, i % 2 ? magnitude : NULL, threads);
+        check_pack(&B, W, true);
+        if (precision != PRECISION_INT8) {
+            const PackedMatrix C = pack(arena, precision, W, K, N, false, NULL, threads);
+            check_pack(&C, W, false);
+            PackedMatrix back = packed_place(arena, precision, N, K), forth = B;
+            PackedPart parts[2];
+            packed_fill_both(&forth, &back, parts, parts_of(W, N, K, parts), threads);
+            check_pack(&forth, W, true);
+            check_pack(&back, W, false);
+        }
+        arena_destroy(arena);
+    }
     threads_destroy(threads);
 }
 END_TEST
 
-START_TEST(grouping_and_threads_change_no_bit)
+START_TEST(factors_balance_weights_and_activations)
 {
-    enum { M = 300, N = 130, K = 1500 };
-    Bench bench;
-    bench_open(&bench, M, N, K, true, NULL);
-    const PackedEpilogue epilogue = {
-        .bias = bench.bias, .activate = kernels()->quick_gelu, .z = bench.z};
-    const size_t bytes = (size_t)M * N * sizeof(float);
-    product(&bench, NULL, 0, M, &epilogue);
-    memcpy(bench.wanted, bench.C, bytes);
-    memcpy(bench.residual, bench.z, bytes);
+    enum { K = 5, N = 3 };
+    /* Largest weights 4, 1, 2, 0 and 8 of the channels. */
+    static const float W[N * K] = {1, 1, 0, 0, 8, -4, 0.5F, 2, 0, 1, 2, -1, -1, 0, -3};
+    static const float magnitude[K] = {1, 4, 8, 1, 0.5F};
+    Arena *const arena = room(1 << 16);
+    const PackedMatrix B = pack(arena, PRECISION_INT8, W, K, N, true, magnitude, NULL);
+    ck_close(B.factor[1] / B.factor[0], 0.25, 1e-6);
+    ck_close(B.factor[2] / B.factor[0], 0.25, 1e-6);
+    ck_close(B.factor[4] / B.factor[0], 2.0, 1e-6);
+    double product = 1;
+    for (int k = 0; k < K; k++)
+        product *= (double)B.factor[k];
+    ck_assert(B.factor[3] > 0); /* weights that are all zero */
+    ck_close(product, 1, 1e-5);
+    arena_destroy(arena);
+}
+END_TEST
+
+START_TEST(weights_that_are_not_finite_show)
+{
+    static const float W[4] = {1, NAN, 2, INFINITY};
+    static const uint16_t A[2] = {0x3f80, 0x3f80};
+    Arena *const arena = room(1 << 16);
+    const PackedMatrix B = pack(arena, PRECISION_INT8, W, 2, 2, true, NULL, NULL);
+    float C[2] = {0};
+    const PackedInput input = {.type = DTYPE_BF16, .numbers = A};
+    void *const scratch = arena_alloc(arena, packed_scratch(1, &input, &B));
+    packed_product(NULL, 1, &input, &B, &(PackedEpilogue){0}, scratch, DTYPE_F32, C);
+    ck_assert(isnan(C[0]) && isnan(C[1]));
+    arena_destroy(arena);
+}
+END_TEST
+
+/* --- The product --- */
+
+/* What a product is made of, besides its shape. */
+typedef struct Case {
+    Precision precision;
+    DType in, out;
+    bool transposed, z, bias, residual, in_place;
+    int M, N, K;
+} Case;
+
+typedef struct Bench {
+    Case is;
+    Arena *arena;
+    PackedMatrix B;
+    float *bias;             /* [N] */
+    float *used;             /* [M,K] A as the product sees it: rounded, or dz */
+    SupportGuarded A, Az;    /* [M,K] of type in */
+    SupportGuarded residual; /* [M,N] of type out */
+    SupportGuarded C, z;     /* [M,N] of type out */
+} Bench;
+
+/* Normal numbers of the type, and the same as f32 in values. */
+static SupportGuarded matrix(DType type, size_t count, unsigned stream, float *values)
+{
+    SupportGuarded out = support_guarded(count * dtype_size(type), dtype_size(type));
+    support_fill_normal(values, count, stream, 1);
+    for (size_t i = 0; i < count; i++) {
+        if (type == DTYPE_BF16) {
+            ((uint16_t *)out.data)[i] = dtype_bf16_from_f32(values[i]);
+            values[i] = rounded(values[i]);
+        } else {
+            ((float *)out.data)[i] = values[i];
+        }
+    }
+    return out;
+}
+
+static float value_at(DType type, const void *values, size_t i)
+{
+    return type == DTYPE_BF16 ? as_f32(((const uint16_t *)values)[i]) : ((const float *)values)[i];
+}
+
+static Bench bench_open(Case is, Threads *threads)
+{
+    const size_t m = (size_t)is.M, n = (size_t)is.N, k = (size_t)is.K;
+    Bench bench = {.is = is,
+                   .arena = room(((n + 2 * COLUMNS) * (k + 2 * COLUMNS) * 2 + 2 * m * k + m * n) *
+                                     sizeof(float) +
+                                 (1 << 16))};
+    const float *const W = numbers(bench.arena, n * k, 2);
+    float *const work = numbers(bench.arena, m * (k > n ? k : n), 1);
+    bench.bias = numbers(bench.arena, n, 3);
+    bench.used = numbers(bench.arena, m * k, 1);
+    bench.B = pack(bench.arena, is.precision, W, is.K, is.N, is.transposed, NULL, threads);
+    bench.A = matrix(is.in, m * k, 4, bench.used);
+    bench.Az = matrix(is.in, m * k, 5, work);
+    if (is.z)
+        kernels()->quick_gelu_backward(work, bench.used, bench.used, m * k);
+    for (size_t i = 0; is.precision != PRECISION_F32 && i < m * k; i++)
+        bench.used[i] = rounded(bench.used[i]);
+    bench.residual = matrix(is.out, m * n, 6, work);
+    bench.C = matrix(is.out, m * n, 7, work);
+    bench.z = matrix(is.out, m * n, 8, work);
+    return bench;
+}
+
+static void bench_close(Bench *bench)
+{
+    SupportGuarded *const all[] = {&bench->A, &bench->Az, &bench->residual, &bench->C, &bench->z};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        support_guarded_free(all[i]);
+    arena_destroy(bench->arena);
+}
+
+typedef void Activate(const float *z, float *y, size_t n);
+
+/* The product of some rows of A, on memory that ends where its scratch does. */
+static void product(const Bench *bench, Threads *threads, int first, int rows, Activate *activate)
+{
+    const Case *const is = &bench->is;
+    const size_t from = (size_t)first * (size_t)is->K * dtype_size(is->in);
+    const size_t to = (size_t)first * (size_t)is->N * dtype_size(is->out);
+    const PackedInput input = {.type = is->in,
+                               .numbers = (const char *)bench->A.data + from,
+                               .z = is->z ? (const char *)bench->Az.data + from : NULL,
+                               .backward = kernels()->quick_gelu_backward};
+    char *const C = (char *)bench->C.data + to;
+    const PackedEpilogue epilogue = {.bias = is->bias ? bench->bias : NULL,
+                                     .residual = is->in_place ? C
+                                                 : is->residual
+                                                     ? (const char *)bench->residual.data + to
+                                                     : NULL,
+                                     .activate = activate,
+                                     .z = activate ? (char *)bench->z.data + to : NULL};
+    SupportGuarded scratch =
+        support_guarded(packed_scratch(rows, &input, &bench->B), ARENA_ALIGNMENT);
+    packed_product(threads, rows, &input, &bench->B, &epilogue, scratch.data, is->out, C);
+    support_guarded_free(&scratch);
+}
+
+/* Entry [m,n] from what the pack holds, in double; *magnitude is the sum of the terms' magnitudes. */
+static double entry(const Bench *bench, int m, int n, const uint8_t *quantized, float row_scale,
+                    double *magnitude)
+{
+    const PackedMatrix *const B = &bench->B;
+    const float *const a = bench->used + (ptrdiff_t)m * B->K;
+    double sum = 0;
+    *magnitude = 0;
+    for (int k = 0; k < B->K; k++) {
+        const double left = quantized ? quantized[k] - 128 : (double)a[k];
+        const double term = left * (double)held(B, k, n);
+        sum += term;
+        *magnitude += fabs(term);
+    }
+    if (!quantized)
+        return sum;
+    /* Integers are exact; what is rounded is their product with the scales. */
+    const double scale = (double)row_scale * (double)B->scale[n];
+    *magnitude = fabs(sum) * scale;
+    return sum * scale;
+}
+
+static void check_row(const Bench *bench, int m, int step, const float *before)
+{
+    const Case *const is = &bench->is;
+    uint8_t *quantized = NULL;
+    float row_scale = 0;
+    if (is->precision == PRECISION_INT8) {
+        const float *const a = bench->used + (ptrdiff_t)m * is->K;
+        uint16_t *const bits = malloc((size_t)is->K * sizeof *bits);
+        quantized = malloc((size_t)is->K);
+        for (int k = 0; k < is->K; k++)
+            bits[k] = dtype_bf16_from_f32(a[k]);
+        row_scale = kernels_reference()->quantize(bits, NULL, is->K, quantized);
+        free(bits);
+    }
+    for (int n = m % step; n < is->N; n += step) {
+        const size_t i = (size_t)m * (size_t)is->N + (size_t)n;
+        double magnitude, sum = entry(bench, m, n, quantized, row_scale, &magnitude);
+        const double bias = is->bias ? (double)bench->bias[n] : 0;
+        const double addend = is->in_place   ? (double)before[i]
+                              : is->residual ? (double)value_at(is->out, bench->residual.data, i)
+                                             : 0;
+        sum += bias + addend;
+        magnitude += fabs(bias) + fabs(addend);
+        /* Half a step of bf16 is at most 2^-8 of the number. */
+        const double allowed = 5e-7 * magnitude + (is->out == DTYPE_BF16 ? fabs(sum) / 255 : 0);
+        const double have = (double)value_at(is->out, bench->C.data, i);
+        ck_each(fabs(have - sum) <= allowed,
+                "%s, types %s -> %s, transposed %d, z %d, bias %d, residual %d, in place %d, M %d "
+                "N %d K %d: C[%d,%d] = %.9g, not %.9g",
+                precision_name(is->precision), dtype_name(is->in), dtype_name(is->out),
+                is->transposed, is->z, is->bias, is->residual, is->in_place, is->M, is->N, is->K, m,
+                n, have, sum);
+    }
+    free(quantized);
+}
+
+/* `flags` choose what there are two of. All of a small product, a sample of a large one. */
+static void check_shape(Precision precision, int M, int N, int K, int flags, Threads *threads)
+{
+    const bool low = precision != PRECISION_F32, int8 = precision == PRECISION_INT8;
+    const Case is = {.precision = precision,
+                     .in = low && flags & 1 ? DTYPE_BF16 : DTYPE_F32,
+                     .out = low && flags & 2 ? DTYPE_BF16 : DTYPE_F32,
+                     .transposed = int8 || flags & 4,
+                     .z = !int8 && flags & 8,
+                     .bias = flags & 16,
+                     .residual = flags & 32,
+                     .in_place = (flags & 96) == 96,
+                     .M = M,
+                     .N = N,
+                     .K = K};
+    Bench bench = bench_open(is, threads);
+    const size_t count = (size_t)M * (size_t)N;
+    float *const before = malloc(count * sizeof *before);
+    for (size_t i = 0; i < count; i++)
+        before[i] = value_at(is.out, bench.C.data, i);
+    product(&bench, threads, 0, M, NULL);
+    const int stride = (int)(1 + count * (size_t)K / 200000);
+    for (int m = 0; m < M; m++)
+        check_row(&bench, m, stride, before);
+    free(before);
+    bench_close(&bench);
+}
+
+START_TEST(products_of_odd_shapes_equal_sums_in_double)
+{
+    static const int Ks[] = {1, 2, 5, 31, 32, 33, 63, 64, 65, 128, 257, 300, 1024, 1025, 2050};
+    static const int Ns[] = {1, 5, 16, 63, 64, 65, 100, 128, 130, 257};
+    static const int Ms[] = {1, 2, 5, 6, 7, 16, 31, 32, 33, 257, 300};
+    enum { K_COUNT = sizeof Ks / sizeof *Ks, N_COUNT = sizeof Ns / sizeof *Ns };
+    enum { M_COUNT = sizeof Ms / sizeof *Ms, CASES = 128 };
+    Threads *const threads = team(2);
+    /* 37 is odd: all flags come by, in an order that does not follow the shapes. */
+    for (int i = 0; i < CASES; i++)
+        check_shape((Precision)_i, Ms[i % M_COUNT], Ns[i * 3 % N_COUNT],
+                    Ks[(i * 7 + i / M_COUNT) % K_COUNT], i * 37, threads);
+    /* More than one group of rows, and more than one chunk. */
+    for (int flags = 0; flags < 16; flags += 3) {
+        check_shape((Precision)_i, 700, 65, 70, flags | 48, threads);
+        check_shape((Precision)_i, 2117, 3, 1030, flags, threads);
+        check_shape((Precision)_i, 530, 2, 16400, flags, threads);
+    }
+    threads_destroy(threads);
+}
+END_TEST
+
+/* All rows at once on one thread, then in pieces on several. */
+static void check_grouping(Case is)
+{
+    Bench bench = bench_open(is, NULL);
+    const size_t bytes = (size_t)is.M * (size_t)is.N * dtype_size(is.out);
+    char *const C = malloc(bytes), *const z = malloc(bytes);
+    product(&bench, NULL, 0, is.M, kernels()->quick_gelu);
+    memcpy(C, bench.C.data, bytes);
+    memcpy(z, bench.z.data, bytes);
     for (int count = 1; count <= 3; count++) {
-        Error error = {0};
-        Threads *threads;
-        ck_ok(threads_create(&threads, count, &error), &error);
-        for (int size = 1; size <= M; size = size * 3 + 1) {
-            memset(bench.C, 0xff, bytes);
-            memset(bench.z, 0xff, bytes);
-            for (int first = 0; first < M; first += size)
-                product(&bench, threads, first, M - first < size ? M - first : size, &epilogue);
-            ck_each(memcmp(bench.C, bench.wanted, bytes) == 0 &&
-                        memcmp(bench.z, bench.residual, bytes) == 0,
-                    "%d threads, groups of %d rows", count, size);
+        Threads *const threads = team(count);
+        for (int size = is.M; size >= 1; size = size / 4 - 3) {
+            memset(bench.C.data, 0xff, bytes);
+            memset(bench.z.data, 0xff, bytes);
+            for (int first = 0; first < is.M; first += size)
+                product(&bench, threads, first, is.M - first < size ? is.M - first : size,
+                        kernels()->quick_gelu);
+            ck_each(memcmp(bench.C.data, C, bytes) == 0 && memcmp(bench.z.data, z, bytes) == 0,
+                    "%s from %s: %d threads, groups of %d rows", precision_name(is.precision),
+                    dtype_name(is.in), count, size);
         }
         threads_destroy(threads);
     }
-    arena_destroy(bench.arena);
+    free(C);
+    free(z);
+    bench_close(&bench);
+}
+
+START_TEST(grouping_and_threads_change_no_bit)
+{
+    Case is = {.precision = (Precision)_i, .transposed = true, .bias = true, .M = 800, .N = 130};
+    for (int i = 0; i < (is.precision == PRECISION_F32 ? 1 : 2); i++) {
+        is.in = i ? DTYPE_BF16 : DTYPE_F32;
+        is.out = is.in;
+        is.K = i ? 1056 : 1500; /* bf16: read where it lies, and rounded */
+        check_grouping(is);
+    }
 }
 END_TEST
 
 START_TEST(the_activation_sees_the_whole_sum)
 {
-    enum { M = 13, N = 70, K = 1030 };
-    Bench bench;
-    bench_open(&bench, M, N, K, true, NULL);
-    const size_t count = (size_t)M * N, bytes = count * sizeof(float);
-    product(&bench, NULL, 0, M, &(PackedEpilogue){.bias = bench.bias});
-    memcpy(bench.residual, bench.C, bytes);
-    kernels()->gelu(bench.C, bench.wanted, count);
-    product(&bench, NULL, 0, M,
-            &(PackedEpilogue){.bias = bench.bias, .activate = kernels()->gelu, .z = bench.z});
-    ck_assert_mem_eq(bench.C, bench.wanted, bytes);
-    ck_assert_mem_eq(bench.z, bench.residual, bytes);
-    product(&bench, NULL, 0, M, &(PackedEpilogue){.bias = bench.bias, .activate = kernels()->gelu});
-    ck_assert_mem_eq(bench.C, bench.wanted, bytes);
-    arena_destroy(bench.arena);
+    const Precision precision = (Precision)_i;
+    Case is = {.precision = precision, .transposed = true, .bias = true, .M = 13, .N = 70};
+    is.K = 1030;
+    enum { COUNT = 13 * 70 };
+    static float z[COUNT], y[COUNT];
+    Bench bench = bench_open(is, NULL);
+    product(&bench, NULL, 0, is.M, NULL);
+    memcpy(z, bench.C.data, sizeof z);
+    kernels()->gelu(z, y, COUNT);
+    product(&bench, NULL, 0, is.M, kernels()->gelu);
+    ck_assert_mem_eq(bench.C.data, y, sizeof y);
+    ck_assert_mem_eq(bench.z.data, z, sizeof z);
+    bench_close(&bench);
+    if (precision == PRECISION_F32)
+        return;
+    /* In bf16 both are rounded, once. */
+    is.out = DTYPE_BF16;
+    bench = bench_open(is, NULL);
+    product(&bench, NULL, 0, is.M, kernels()->gelu);
+    for (size_t i = 0; i < COUNT; i++) {
+        ck_assert(value_at(is.out, bench.C.data, i) == rounded(y[i]));
+        ck_assert(value_at(is.out, bench.z.data, i) == rounded(z[i]));
+    }
+    bench_close(&bench);
+}
+END_TEST
+
+/* The cosine between x W^T in int8 and in double. */
+static double int8_cosine(const float *x, const float *W, const float *magnitude, int M, int N,
+                          int K)
+{
+    Arena *const arena = room(4 << 20);
+    const PackedMatrix B = pack(arena, PRECISION_INT8, W, K, N, true, magnitude, NULL);
+    const PackedInput input = {.numbers = x};
+    float *const C = arena_alloc(arena, (size_t)(M * N) * sizeof *C);
+    packed_product(NULL, M, &input, &B, &(PackedEpilogue){0},
+                   arena_alloc(arena, packed_scratch(M, &input, &B)), DTYPE_F32, C);
+    double across = 0, left = 0, right = 0;
+    for (int i = 0; i < M * N; i++) {
+        double sum = 0;
+        for (int k = 0; k < K; k++)
+            sum += (double)x[i / N * K + k] * (double)W[i % N * K + k];
+        across += sum * (double)C[i];
+        left += sum * sum;
+        right += (double)C[i] * (double)C[i];
+    }
+    arena_destroy(arena);
+    return across / sqrt(left * right);
+}
+
+/* Four channels of x 50 times as large as the others, their weights 50 times as small. */
+START_TEST(factors_save_what_large_channels_would_drown)
+{
+    enum { M = 40, N = 70, K = 256, LARGE = 4 };
+    static float x[M * K], W[N * K], magnitude[K];
+    support_fill_normal(x, M * K, 20, 1);
+    support_fill_normal(W, N * K, 21, 1);
+    const double plain = int8_cosine(x, W, NULL, M, N, K);
+    for (int k = 0; k < K; k++) {
+        const bool large = k % (K / LARGE) == 7;
+        magnitude[k] = large ? 50 : 1;
+        for (int m = 0; m < M; m++)
+            x[m * K + k] *= magnitude[k];
+        for (int n = 0; n < N; n++)
+            W[n * K + k] /= magnitude[k];
+    }
+    const double without = int8_cosine(x, W, NULL, M, N, K);
+    const double with = int8_cosine(x, W, magnitude, M, N, K);
+    ck_each(plain > 0.9998 && with > 0.9998 && without < 0.99,
+            "cosine %.6f, with large channels %.6f, balanced %.6f", plain, without, with);
 }
 END_TEST
 
@@ -412,10 +542,10 @@ static void run_linear(bool packed, Activation activation, bool residual, float 
                      .parts = 2,
                      .weight = {&weights[0], &weights[1]},
                      .bias = {residual ? &biases[0] : NULL, residual ? NULL : &biases[1]}};
-    PackedMatrix forward = packed_place(arena, IN, OUT), backward = packed_place(arena, OUT, IN);
+    PackedMatrix forward = packed_place(arena, PRECISION_F32, IN, OUT);
+    PackedMatrix backward = packed_place(arena, PRECISION_F32, OUT, IN);
     const PackedPart parts[] = {{weights[0].data, rows[0]}, {weights[1].data, rows[1]}};
-    packed_fill_transposed(&forward, parts, 2, engine.threads);
-    packed_fill(&backward, parts, 2, engine.threads);
+    packed_fill_both(&forward, &backward, parts, 2, engine.threads);
     if (packed) {
         linear.forward = &forward;
         linear.backward = &backward;
@@ -453,15 +583,16 @@ END_TEST
 int main(void)
 {
     Suite *const suite = suite_create("packed");
-    TCase *const kernels_case = support_case(suite, "kernels", 120);
-    tcase_add_loop_test(kernels_case, tiles_of_all_sizes_equal_sums_in_double, 0, VARIANT_COUNT);
-    tcase_add_loop_test(kernels_case, extreme_numbers_pass_as_in_the_reference, 0, VARIANT_COUNT);
-    tcase_add_loop_test(kernels_case, rows_are_interleaved, 0, VARIANT_COUNT);
-    tcase_add_loop_test(kernels_case, rows_become_columns, 0, VARIANT_COUNT);
+    TCase *const packs = support_case(suite, "packs", 120);
+    tcase_add_loop_test(packs, packs_hold_the_numbers, 0, PRECISION_COUNT);
+    tcase_add_test(packs, factors_balance_weights_and_activations);
+    tcase_add_test(packs, weights_that_are_not_finite_show);
     TCase *const product_case = support_case(suite, "product", 120);
-    tcase_add_test(product_case, products_of_odd_shapes_equal_sums_in_double);
-    tcase_add_test(product_case, grouping_and_threads_change_no_bit);
-    tcase_add_test(product_case, the_activation_sees_the_whole_sum);
+    tcase_add_loop_test(product_case, products_of_odd_shapes_equal_sums_in_double, 0,
+                        PRECISION_COUNT);
+    tcase_add_loop_test(product_case, grouping_and_threads_change_no_bit, 0, PRECISION_COUNT);
+    tcase_add_loop_test(product_case, the_activation_sees_the_whole_sum, 0, PRECISION_COUNT);
+    tcase_add_test(product_case, factors_save_what_large_channels_would_drown);
     TCase *const users = support_case(suite, "users", 120);
     tcase_add_test(users, op_linear_agrees_with_and_without_packs);
     return support_main(suite);
