@@ -3,90 +3,66 @@
  *
  * Derivation. For one head, with s = K^(-1/2), S = q k^T, P = softmax(s S) by rows and o = P v:
  *
- *     dv = P^T do        dP = do v^T        dS = P (dP - delta),  delta_i = sum over j of P_ij dP_ij
- *     dq = s dS k        dk = s dS^T q
+ *     dv = P^T do        dP = do v^T        dS = s P (dP - delta),  delta_i = sum over j of P_ij dP_ij
+ *     dq = dS k          dk = dS^T q
  *
  * delta is the usual term of the softmax: moving a whole row of S by a constant changes nothing.
  *
  * Shapes. q [B,Tq,D], kv [B,T,2D]: the keys of all heads, then the values of all heads; head h owns
  * columns [hK, hK+K) of q, of both halves of kv, and of o [B,Tq,D].
  *
- * What is kept: q, kv and the log-sum-exp of every row of S [B,H,Tq]. P itself [B,H,Tq,T] would be four
+ * What is kept: q, kv and the log-sum-exp of every row of s S [B,H,Tq]. P itself [B,H,Tq,T] would be four
  * times larger than o at T = 257 and K = 64; the backward computes it again from one more
- * product. Heads write disjoint columns, so all gradients are added without a lock. Never more than one
- * [Tq,T] matrix a worker lives in the forward, and two (P and dP) in the backward. Every task works on
+ * product. Heads write disjoint columns, so all gradients are stored without a lock. A task is one head of
  * one image, so a batch's size does not change a bit. Vaswani et al., arXiv 1706.03762, section 3.2.
  */
-#include "tensor/gemm.h"
-#include "tensor/kernels/kernels.h"
+#include "tensor/attention.h"
 #include "tensor/op_tasks.h"
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 enum { IN_Q, IN_KV, INPUTS };
 
-/* Extents of one call. */
-typedef struct Extents {
-    int B, Tq, T, D, H, K;
-    float scale;    /* K^(-1/2) */
-    size_t scores;  /* Tq T: floats of one head's matrix */
-    ptrdiff_t step; /* floats between two workers' scratch */
-} Extents;
-
-static Extents extents_of(const Tensor *q, const Tensor *kv, int heads, int matrices)
+static AttentionShape shape_of(const Tensor *q, const Tensor *kv, int heads)
 {
     const int K = q->shape[2] / heads;
-    Extents e = {.B = q->shape[0],
-                 .Tq = q->shape[1],
-                 .T = kv->shape[1],
-                 .D = q->shape[2],
-                 .H = heads,
-                 .K = K,
-                 .scale = (float)(1 / sqrt((double)K))};
-    e.scores = (size_t)e.Tq * (size_t)e.T;
-    e.step = (ptrdiff_t)op_scratch_stride((size_t)matrices * e.scores);
-    return e;
+    return (AttentionShape){.type = q->dtype,
+                            .B = q->shape[0],
+                            .Tq = q->shape[1],
+                            .T = kv->shape[1],
+                            .D = q->shape[2],
+                            .H = heads,
+                            .K = K,
+                            .scale = (float)(1 / sqrt((double)K))};
 }
 
-/* Where one head of one image starts in a [B,Tq,D] and in a [B,T,2D] tensor (there: its keys). */
-static ptrdiff_t query_offset(const Extents *e, int task)
+/* Whether the general product computes it: it is faster than plain kernels in f32, and knows no bf16. */
+static bool is_plain(const AttentionShape *shape)
 {
-    return (ptrdiff_t)(task / e->H) * e->Tq * e->D + task % e->H * e->K;
+    return shape->type == DTYPE_F32 && !kernels()->product_is_fast;
 }
 
-static ptrdiff_t key_offset(const Extents *e, int task)
+/* Scratch in floats for one worker. */
+static size_t floats(size_t bytes)
 {
-    return (ptrdiff_t)(task / e->H) * e->T * 2 * e->D + task % e->H * e->K;
+    return (bytes + sizeof(float) - 1) / sizeof(float);
 }
 
-typedef struct Forward {
-    Extents e;
-    const float *q, *kv;  /* [B,Tq,D], [B,T,2D] */
-    float *o;             /* [B,Tq,D] */
-    float *lse;           /* [B,H,Tq], or NULL if nothing is recorded */
-    float *probabilities; /* [B,H,Tq,T] or NULL */
-    float *scratch;       /* [workers][Tq,T] */
-} Forward;
+typedef struct ForwardTasks {
+    AttentionForward head;
+    float *scratch; /* one a worker, `step` floats apart */
+    size_t step;
+} ForwardTasks;
 
 static void forward_task(void *context, int task, int worker)
 {
-    const Forward *const f = context;
-    const Extents *const e = &f->e;
-    const float *const q = f->q + query_offset(e, task);
-    const float *const k = f->kv + key_offset(e, task), *const v = k + e->D;
-    float *const P = f->scratch + worker * e->step;
-    gemm(false, true, e->Tq, e->T, e->K, 1, q, e->D, k, 2 * e->D, 0, P, e->T);
-    for (int i = 0; i < e->Tq; i++) {
-        const float lse = kernels()->softmax(P + (ptrdiff_t)i * e->T, e->T, e->scale);
-        if (f->lse)
-            f->lse[(ptrdiff_t)task * e->Tq + i] = lse;
-    }
-    if (f->probabilities)
-        memcpy(f->probabilities + (size_t)task * e->scores, P, e->scores * sizeof *P);
-    gemm(false, false, e->Tq, e->K, e->T, 1, P, e->T, v, 2 * e->D, 0, f->o + query_offset(e, task),
-         e->D);
+    const ForwardTasks *const f = context;
+    float *const scratch = f->scratch + (size_t)worker * f->step;
+    if (is_plain(&f->head.shape))
+        attention_plain_forward(&f->head, task, scratch);
+    else
+        attention_forward(&f->head, task, scratch);
 }
 
 Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, float *probabilities)
@@ -94,82 +70,65 @@ Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, float *probab
     tensor_expect(q, "attention", "q", 3, (const int[]){0, 0, 0});
     tensor_expect(kv, "attention", "kv", 3, (const int[]){q->shape[0], 0, 2 * q->shape[2]});
     assert(heads >= 1 && q->shape[2] % heads == 0);
-    Tensor *const o = op_output(tape, 3, q->shape);
+    assert((q->dtype == DTYPE_F32 || q->dtype == DTYPE_BF16) && kv->dtype == q->dtype);
+    Tensor *const o = op_output_as(tape, q->dtype, 3, q->shape);
     Tensor *const inputs[INPUTS] = {q, kv};
     Node *const node = op_record(tape, OP_ATTENTION, o, inputs, INPUTS);
-    Forward f = {.e = extents_of(q, kv, heads, 1), .probabilities = probabilities};
+    const AttentionShape shape = shape_of(q, kv, heads);
+    ForwardTasks f = {.head = {.shape = shape, .probabilities = probabilities}};
     if (node) {
         node->settings.attention.heads = heads;
         op_keep(tape, node, q);
         op_keep(tape, node, kv);
-        f.lse = op_save(tape, node, (size_t)f.e.B * (size_t)f.e.H * (size_t)f.e.Tq);
+        f.head.lse = op_save(tape, node, (size_t)shape.B * (size_t)heads * (size_t)shape.Tq);
     }
-    f.scratch = op_scratch(tape, f.e.scores);
+    const size_t count = floats(is_plain(&shape) ? attention_plain_forward_scratch(&shape)
+                                                 : attention_forward_scratch(&shape));
+    f.step = op_scratch_stride(count);
+    f.scratch = op_scratch(tape, count);
     if (!tape_is_planning(tape)) {
-        f.q = tensor_f32(q);
-        f.kv = tensor_f32(kv);
-        f.o = tensor_f32(o);
-        threads_run(tape_threads(tape), f.e.B * f.e.H, forward_task, &f);
+        assert(q->data && kv->data);
+        f.head.q = q->data;
+        f.head.kv = kv->data;
+        f.head.o = o->data;
+        threads_run(tape_threads(tape), shape.B * heads, forward_task, &f);
     }
     arena_free(tape_arena(tape), f.scratch);
     return o;
 }
 
-typedef struct Backward {
-    Extents e;
-    const float *q, *kv; /* [B,Tq,D], [B,T,2D] */
-    const float *d_o;    /* [B,Tq,D] */
-    const float *lse;    /* [B,H,Tq] */
-    float *dq, *dkv;     /* [B,Tq,D], [B,T,2D], or NULL */
-    float *scratch;      /* [workers][2][Tq,T] */
-} Backward;
-
-/* dS = P (dP - delta), row by row, in dP's place. */
-static void softmax_gradient(const float *P, float *dP, int n)
-{
-    const float delta = (float)kernels()->dot(P, dP, (size_t)n);
-    for (int j = 0; j < n; j++)
-        dP[j] = P[j] * (dP[j] - delta);
-}
+typedef struct BackwardTasks {
+    AttentionBackward head;
+    float *scratch; /* one a worker, `step` floats apart */
+    size_t step;
+} BackwardTasks;
 
 static void backward_task(void *context, int task, int worker)
 {
-    const Backward *const f = context;
-    const Extents *const e = &f->e;
-    const int Tq = e->Tq, T = e->T, D = e->D, K = e->K;
-    const ptrdiff_t query = query_offset(e, task), key = key_offset(e, task);
-    const float *const q = f->q + query, *const d_o = f->d_o + query;
-    const float *const k = f->kv + key, *const v = k + D;
-    float *const P = f->scratch + worker * e->step, *const dP = P + e->scores;
-
-    gemm(false, true, Tq, T, K, 1, q, D, k, 2 * D, 0, P, T);
-    gemm(false, true, Tq, T, K, 1, d_o, D, v, 2 * D, 0, dP, T);
-    for (int i = 0; i < Tq; i++)
-        kernels()->softmax_again(P + (ptrdiff_t)i * T, T, e->scale,
-                                 f->lse[(ptrdiff_t)task * Tq + i]);
-    if (f->dkv)
-        gemm(true, false, T, K, Tq, 1, P, T, d_o, D, 1, f->dkv + key + D, 2 * D);
-    for (int i = 0; i < Tq; i++)
-        softmax_gradient(P + (ptrdiff_t)i * T, dP + (ptrdiff_t)i * T, T);
-    if (f->dq)
-        gemm(false, false, Tq, K, T, e->scale, dP, T, k, 2 * D, 1, f->dq + query, D);
-    if (f->dkv)
-        gemm(true, false, T, K, Tq, e->scale, dP, T, q, D, 1, f->dkv + key, 2 * D);
+    const BackwardTasks *const f = context;
+    float *const scratch = f->scratch + (size_t)worker * f->step;
+    if (is_plain(&f->head.shape))
+        attention_plain_backward(&f->head, task, scratch);
+    else
+        attention_backward(&f->head, task, scratch);
 }
 
 void op_attention_backward(Tape *tape, Node *node)
 {
     Tensor *const q = node->in[IN_Q], *const kv = node->in[IN_KV];
-    Backward f = {.e = extents_of(q, kv, node->settings.attention.heads, 2),
-                  .d_o = node->out->grad,
-                  .lse = node->saved[0],
-                  .dq = op_grad(tape, q),
-                  .dkv = op_grad(tape, kv)};
-    f.scratch = op_scratch(tape, 2 * f.e.scores);
+    const AttentionShape shape = shape_of(q, kv, node->settings.attention.heads);
+    BackwardTasks f = {.head = {.shape = shape, .d_o = node->out->grad, .lse = node->saved[0]}};
+    f.head.dq = op_grad_fresh(tape, q, &f.head.dq_fresh);
+    f.head.dkv = op_grad_fresh(tape, kv, &f.head.dkv_fresh);
+    const size_t count = floats(is_plain(&shape) ? attention_plain_backward_scratch(&shape)
+                                                 : attention_backward_scratch(&shape));
+    f.step = op_scratch_stride(count);
+    f.scratch = op_scratch(tape, count);
     if (!tape_is_planning(tape)) {
-        f.q = tensor_f32(q);
-        f.kv = tensor_f32(kv);
-        threads_run(tape_threads(tape), f.e.B * f.e.H, backward_task, &f);
+        assert(q->data && kv->data);
+        f.head.q = q->data;
+        f.head.kv = kv->data;
+        threads_run(tape_threads(tape), shape.B * shape.H, backward_task, &f);
     }
     arena_free(tape_arena(tape), f.scratch);
 }

@@ -1,0 +1,289 @@
+/*
+ * attention_operands.c - see attention_operands.h.
+ */
+#include "tensor/attention_operands.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    TILE = KERNELS_TILE_ROWS,
+    COLUMNS = KERNELS_COLUMNS,
+    LINE_GROUPS = KERNELS_LINE / 4,
+    SQUARE = COLUMNS * COLUMNS,
+};
+
+_Static_assert(ATTENTION_ROWS % TILE == 0 && ATTENTION_ROWS % 32 == 0, "whole tiles");
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int parts_of(int total, int size)
+{
+    return total / size + (total % size != 0);
+}
+
+/* Numbers in a 32-bit group. */
+static int group_of(DType type)
+{
+    return type == DTYPE_F32 ? 1 : 2;
+}
+
+static Precision precision_of(DType type)
+{
+    return type == DTYPE_F32 ? PRECISION_F32 : PRECISION_BF16;
+}
+
+/* Row r, from column c on. */
+static const void *at(const AttentionMatrix *m, int r, int c)
+{
+    return (const char *)m->numbers + (r * m->ld + c) * (ptrdiff_t)dtype_size(m->type);
+}
+
+AttentionMatrix attention_rows(const AttentionMatrix *m, int begin, int count)
+{
+    AttentionMatrix rows = *m;
+    rows.numbers = at(m, begin, 0);
+    rows.rows = count;
+    return rows;
+}
+
+AttentionLeft attention_left_rows(const AttentionLeft *left, int begin, int count)
+{
+    AttentionLeft rows = *left;
+    rows.a += begin * (left->type == DTYPE_F32 ? left->groups * (ptrdiff_t)4 : left->ld);
+    rows.rows = count;
+    return rows;
+}
+
+int attention_groups(DType type, int depth)
+{
+    const int groups = parts_of(depth, group_of(type));
+    return type == DTYPE_F32 ? groups : parts_of(groups, LINE_GROUPS) * LINE_GROUPS;
+}
+
+void *attention_take(AttentionScratch *scratch, size_t bytes)
+{
+    void *const taken = scratch->base ? scratch->base + scratch->used : NULL;
+    scratch->used += (bytes + KERNELS_LINE - 1) / KERNELS_LINE * KERNELS_LINE;
+    return taken;
+}
+
+/* Bytes of `rows` rows of `groups` groups. */
+static size_t bytes_of(int rows, int groups)
+{
+    return (size_t)rows * (size_t)groups * sizeof(uint32_t);
+}
+
+static bool is_whole(DType type, int columns)
+{
+    return attention_groups(type, columns) * group_of(type) == columns;
+}
+
+void *attention_take_whole(AttentionScratch *scratch, DType type, int rows, int columns)
+{
+    if (is_whole(type, columns))
+        return NULL;
+    return attention_take(scratch, bytes_of(rows, attention_groups(type, columns)));
+}
+
+void *attention_take_left(AttentionScratch *scratch, DType type, int rows, int columns)
+{
+    if (type != DTYPE_F32)
+        return NULL;
+    return attention_take(scratch, bytes_of(parts_of(rows, TILE) * TILE, columns));
+}
+
+void *attention_take_left_transposed(AttentionScratch *scratch, DType type, int rows, int columns)
+{
+    const int tall = parts_of(smaller(columns, COLUMNS), TILE) * TILE;
+    return attention_take(scratch, bytes_of(tall, attention_groups(type, rows)));
+}
+
+static AttentionRight take_right(AttentionScratch *scratch, DType type, int depth, int columns)
+{
+    const int groups = attention_groups(type, depth);
+    const size_t bytes = bytes_of(parts_of(columns, COLUMNS) * COLUMNS, groups);
+    return (AttentionRight){type, groups, columns, attention_take(scratch, bytes)};
+}
+
+AttentionRight attention_take_right(AttentionScratch *scratch, DType type, int rows, int columns)
+{
+    return take_right(scratch, type, rows, columns);
+}
+
+AttentionRight attention_take_right_transposed(AttentionScratch *scratch, DType type, int rows,
+                                               int columns)
+{
+    return take_right(scratch, type, columns, rows);
+}
+
+AttentionMatrix attention_whole(const AttentionMatrix *m, void *memory)
+{
+    if (is_whole(m->type, m->columns))
+        return *m;
+    AttentionMatrix whole = *m;
+    whole.ld = attention_groups(m->type, m->columns) * (ptrdiff_t)group_of(m->type);
+    whole.numbers = memory;
+    const size_t size = dtype_size(m->type), used = (size_t)m->columns * size;
+    for (int r = 0; r < m->rows; r++) {
+        char *const row = (char *)memory + (size_t)r * (size_t)whole.ld * size;
+        memcpy(row, at(m, r, 0), used);
+        memset(row + used, 0, (size_t)whole.ld * size - used);
+    }
+    return whole;
+}
+
+AttentionLeft attention_left(const AttentionMatrix *m, void *memory)
+{
+    AttentionLeft left = {m->type, m->rows, attention_groups(m->type, m->columns),
+                          m->ld * (ptrdiff_t)dtype_size(m->type), m->numbers};
+    if (m->type != DTYPE_F32)
+        return left;
+    left.a = memory;
+    for (int r = 0; r < m->rows; r += TILE)
+        kernels()->interleave(at(m, r, 0), m->ld, smaller(TILE, m->rows - r), m->columns,
+                              (float *)memory + (ptrdiff_t)r * left.groups);
+    return left;
+}
+
+/* Row `group` of a matrix in bf16 whose rows are taken two by two; zeros follow the last. */
+static void pair_rows(const AttentionMatrix *m, int group, int column, int width, uint32_t *out)
+{
+    static const uint16_t zeros[COLUMNS];
+    const int even = 2 * group;
+    kernels()->pair(at(m, even, column), even + 1 < m->rows ? at(m, even + 1, column) : zeros,
+                    (size_t)width, out);
+}
+
+/*
+ * A square of groups after another: 64 groups along k of up to 64 columns are transposed. The kernels take
+ * and make no more than that at once, so both squares stay in the first-level cache.
+ */
+AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, void *memory)
+{
+    const bool f32 = m->type == DTYPE_F32;
+    const int groups = attention_groups(m->type, m->rows);
+    const int filled = parts_of(m->rows, group_of(m->type));
+    const int width = smaller(COLUMNS, m->columns - column);
+    _Alignas(KERNELS_LINE) uint32_t paired[SQUARE], turned[SQUARE];
+    for (int k = 0; k < groups; k += COLUMNS) {
+        const int count = smaller(COLUMNS, filled - k);
+        const uint32_t *rows[COLUMNS];
+        for (int g = 0; g < count; g++) {
+            rows[g] = f32 ? at(m, k + g, column) : paired + (ptrdiff_t)g * COLUMNS;
+            if (!f32)
+                pair_rows(m, k + g, column, width, paired + (ptrdiff_t)g * COLUMNS);
+        }
+        if (count > 0)
+            kernels()->transpose(rows, count, width, turned);
+        else
+            memset(turned, 0, sizeof turned);
+        const int taken = smaller(COLUMNS, groups - k);
+        for (int c = 0; f32 && c < width; c += TILE)
+            kernels()->interleave((const float *)(const void *)(turned + (ptrdiff_t)c * COLUMNS),
+                                  COLUMNS, smaller(TILE, width - c), taken,
+                                  (float *)memory + (ptrdiff_t)c * groups + (ptrdiff_t)k * TILE);
+        for (int c = 0; !f32 && c < width; c++)
+            memcpy((uint32_t *)memory + (ptrdiff_t)c * groups + k, turned + (ptrdiff_t)c * COLUMNS,
+                   (size_t)taken * sizeof *turned);
+    }
+    return (AttentionLeft){m->type, width, groups, groups * (ptrdiff_t)sizeof *turned, memory};
+}
+
+void attention_fill_right(const AttentionMatrix *m, int first, bool more, AttentionRight *right)
+{
+    const bool f32 = m->type == DTYPE_F32;
+    const int begin = first / group_of(m->type), filled = parts_of(m->rows, group_of(m->type));
+    for (int column = 0; column < m->columns; column += COLUMNS) {
+        const int width = smaller(COLUMNS, m->columns - column);
+        uint32_t *const panel = right->panels + (ptrdiff_t)column * right->groups;
+        uint32_t *out = panel + (ptrdiff_t)begin * COLUMNS;
+        for (int g = 0; g < filled; g++, out += COLUMNS) {
+            if (f32)
+                memcpy(out, at(m, g, column), (size_t)width * sizeof *out);
+            else
+                pair_rows(m, g, column, width, out);
+        }
+        if (!more)
+            memset(out, 0, (size_t)(right->groups - begin - filled) * COLUMNS * sizeof *out);
+    }
+}
+
+void attention_fill_right_transposed(const AttentionMatrix *m, AttentionRight *right)
+{
+    for (int row = 0; row < m->rows; row += COLUMNS) {
+        const int count = smaller(COLUMNS, m->rows - row);
+        const uint32_t *rows[COLUMNS];
+        for (int r = 0; r < count; r++)
+            rows[r] = at(m, row + r, 0);
+        kernels()->transpose(rows, count, right->groups,
+                             right->panels + (ptrdiff_t)row * right->groups);
+    }
+}
+
+/* The product with the panel that begins at `column`; where its sums go is left to say. */
+static KernelProduct panel_product(const AttentionLeft *left, const AttentionRight *right,
+                                   int column)
+{
+    assert(left->groups == right->groups && left->type == right->type);
+    return (KernelProduct){.rows = left->rows,
+                           .columns = smaller(COLUMNS, right->columns - column),
+                           .groups = left->groups,
+                           .a = left->a,
+                           .lda = left->ld,
+                           .b = right->panels + (ptrdiff_t)column * right->groups};
+}
+
+void attention_sums(const AttentionLeft *left, const AttentionRight *right, float *sums,
+                    ptrdiff_t ld)
+{
+    for (int column = 0; column < right->columns; column += COLUMNS) {
+        KernelProduct product = panel_product(left, right, column);
+        product.sums = sums + column;
+        product.ld_sums = ld;
+        kernels()->product[precision_of(left->type)](&product);
+    }
+}
+
+void attention_product(const AttentionLeft *left, const AttentionRight *right,
+                       void (*deliver)(const KernelFinish *, int, int, const void *),
+                       const KernelFinish *finish)
+{
+    _Alignas(KERNELS_LINE) float sums[KERNELS_SUMS];
+    const size_t size = dtype_size(finish->type);
+    for (int column = 0; column < right->columns; column += COLUMNS) {
+        KernelProduct product = panel_product(left, right, column);
+        KernelFinish panel = *finish;
+        panel.columns = product.columns;
+        panel.c = (char *)finish->c + (size_t)column * size;
+        if (finish->addend)
+            panel.addend = (const char *)finish->addend + (size_t)column * size;
+        product.deliver = deliver;
+        product.finish = &panel;
+        product.sums = sums;
+        kernels()->product[precision_of(left->type)](&product);
+    }
+}
+
+void attention_product_transposed(const AttentionLeft *left, const AttentionRight *right,
+                                  const KernelFinish *finish)
+{
+    assert(left->rows <= COLUMNS);
+    _Alignas(KERNELS_LINE) float sums[SQUARE], turned[SQUARE];
+    KernelFinish rows = *finish;
+    rows.columns = left->rows;
+    const uint32_t *columns[COLUMNS];
+    for (int r = 0; r < left->rows; r++)
+        columns[r] = (const uint32_t *)(const void *)(sums + (ptrdiff_t)r * COLUMNS);
+    for (int column = 0; column < right->columns; column += COLUMNS) {
+        KernelProduct product = panel_product(left, right, column);
+        product.sums = sums;
+        product.ld_sums = COLUMNS;
+        kernels()->product[precision_of(left->type)](&product);
+        kernels()->transpose(columns, left->rows, product.columns, (uint32_t *)(void *)turned);
+        kernels()->finish(&rows, column, product.columns, turned);
+    }
+}
