@@ -1,6 +1,6 @@
 /*
- * avx512.c - what processors with AVX-512 (F, BW, DQ, VL) run: rows_avx512.c and product_avx512.c; and the
- * rungs above, which have the same row kernels and better products.
+ * avx512.c - what processors with AVX-512 (F, BW, DQ, VL) run: rows_avx512.c, elements_avx512.c and
+ * product_avx512.c; and the rungs above, which have the same row kernels and better products.
  */
 #include "tensor/kernels/variants.h"
 
@@ -9,6 +9,7 @@
 void kernels_overlay_avx512(Kernels *table)
 {
     kernels_overlay_rows_avx512(table);
+    kernels_overlay_elements_avx512(table);
     table->product[PRECISION_F32] = kernels_product_f32_avx512;
     table->interleave = kernels_interleave_avx512;
     table->transpose = kernels_transpose_avx512;

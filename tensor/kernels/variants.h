@@ -23,8 +23,9 @@ void kernels_product_f32_avx512(const KernelProduct *product);
 void kernels_interleave_avx512(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 void kernels_transpose_avx512(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
-/* Puts those of rows_avx512.c into the table of a processor with AVX-512. */
+/* Put those of rows_avx512.c and of elements_avx512.c into the table of a processor with AVX-512. */
 void kernels_overlay_rows_avx512(Kernels *table);
+void kernels_overlay_elements_avx512(Kernels *table);
 
 /* AVX-512 without BF16 instructions: widens to f32. */
 void kernels_product_bf16_avx512(const KernelProduct *product);
