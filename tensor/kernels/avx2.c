@@ -1,5 +1,6 @@
 /*
- * avx2.c - what processors with AVX2 and FMA run: the text of rows_template.h, eight lanes at a time.
+ * avx2.c - what processors with AVX2 and FMA run: the text of rows_template.h, eight lanes at a
+ * time, and product_avx2.c.
  */
 #include "tensor/kernels/variants.h"
 
@@ -12,6 +13,12 @@
 void kernels_overlay_avx2(Kernels *table)
 {
     overlay_rows(table);
+    table->product[PRECISION_F32] = kernels_product_f32_avx2;
+    table->product[PRECISION_BF16] = kernels_product_bf16_avx2;
+    table->product[PRECISION_INT8] = kernels_product_int8_avx2;
+    table->interleave = kernels_interleave_avx2;
+    table->transpose = kernels_transpose_avx2;
+    table->product_is_fast = true;
 }
 
 #endif

@@ -11,6 +11,7 @@ void kernels_overlay_avx512(Kernels *table)
     kernels_overlay_rows_avx512(table);
     kernels_overlay_elements_avx512(table);
     table->product[PRECISION_F32] = kernels_product_f32_avx512;
+    table->product[PRECISION_BF16] = kernels_product_bf16_avx512;
     table->interleave = kernels_interleave_avx512;
     table->transpose = kernels_transpose_avx512;
     table->product_is_fast = true;
@@ -18,17 +19,18 @@ void kernels_overlay_avx512(Kernels *table)
 
 void kernels_overlay_avx512_vnni(Kernels *table)
 {
-    (void)table;
+    table->product[PRECISION_INT8] = kernels_product_int8_avx512_vnni;
 }
 
 void kernels_overlay_avx512_bf16(Kernels *table)
 {
-    (void)table;
+    table->product[PRECISION_BF16] = kernels_product_bf16_avx512_bf16;
 }
 
 void kernels_overlay_amx(Kernels *table)
 {
-    (void)table;
+    table->product[PRECISION_BF16] = kernels_product_bf16_amx;
+    table->product[PRECISION_INT8] = kernels_product_int8_amx;
 }
 
 #endif

@@ -18,6 +18,13 @@ void kernels_product_int8_reference(const KernelProduct *product);
 void kernels_interleave_reference(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 void kernels_transpose_reference(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
+/* Those of product_avx2.c. */
+void kernels_product_f32_avx2(const KernelProduct *product);
+void kernels_product_bf16_avx2(const KernelProduct *product);
+void kernels_product_int8_avx2(const KernelProduct *product);
+void kernels_interleave_avx2(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
+void kernels_transpose_avx2(const uint32_t *const *rows, int count, int depth, uint32_t *out);
+
 /* Those of product_avx512.c. */
 void kernels_product_f32_avx512(const KernelProduct *product);
 void kernels_interleave_avx512(const float *a, ptrdiff_t lda, int rows, int depth, float *out);

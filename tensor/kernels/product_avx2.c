@@ -1,0 +1,320 @@
+/*
+ * product_avx2.c - the packed product's kernels for AVX2 and FMA.
+ *
+ * A tile keeps 6 x 16 sums in 12 of the 16 registers and passes over its four quarters of a panel in turn.
+ * What bf16 and int8 lack in instructions is made up by widening: a group is taken apart into its low and high
+ * halves, of a beforehand (once for four quarters), of b on its way into a register. A half is then
+ *
+ *     bf16   one number as an f32, so that products are exact and sums f32's;
+ *     int8   two bytes (0 and 2, or 1 and 3) as 16-bit integers, whose products one instruction adds up
+ *            exactly. The one that multiplies bytes saturates at 16 bits, which full ranges exceed.
+ *
+ * Long rows are cut into chunks, whose a stays in the first-level cache. Sums wait in memory
+ * meanwhile, which rounds nothing: the order is the same as without chunks.
+ */
+#include "tensor/kernels/variants.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+#include <string.h>
+
+#define TARGET __attribute__((target("avx2,fma")))
+#define INLINE __attribute__((always_inline)) TARGET static inline
+
+/*
+ * Keeps sums in their registers, and b from being held for its other half: gcc otherwise reorders until it
+ * must spill, which costs int8 up to a tenth of its speed.
+ */
+#define PIN(sums) __asm__ volatile("" : "+x"((sums)[0]), "+x"((sums)[1]) : : "memory")
+
+enum {
+    ROWS = KERNELS_TILE_ROWS,
+    COLUMNS = KERNELS_COLUMNS,
+    LANES = 8, /* groups in a register */
+    QUARTER = 2 * LANES,
+    CHUNK = 256, /* groups: both halves of a take 12 KiB */
+    UNROLL = 4,  /* groups between two prefetches: also keeps the loop's counting cheap */
+};
+
+/* Groups of a chunk of a tile of a, each [groups][ROWS]; f32 has but one half. */
+typedef struct Halves {
+    const float *low, *high;
+} Halves;
+
+/* Lines to be fetched meanwhile. */
+typedef struct Ahead {
+    const char *next;
+    int lines;
+} Ahead;
+
+INLINE __m256 low_half(const Precision precision, __m256 groups)
+{
+    const __m256i bits = _mm256_castps_si256(groups);
+    switch (precision) {
+    case PRECISION_BF16:
+        return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
+    case PRECISION_INT8: /* of b: signed */
+        return _mm256_castsi256_ps(_mm256_srai_epi16(_mm256_slli_epi16(bits, 8), 8));
+    default:
+        return groups;
+    }
+}
+
+INLINE __m256 high_half(const Precision precision, __m256 groups)
+{
+    const __m256i bits = _mm256_castps_si256(groups);
+    return _mm256_castsi256_ps(precision == PRECISION_BF16
+                                   ? _mm256_and_si256(bits, _mm256_set1_epi32((int)0xffff0000))
+                                   : _mm256_srai_epi16(bits, 8));
+}
+
+INLINE __m256 multiply_add(const Precision precision, __m256 a, __m256 b, __m256 sum)
+{
+    if (precision != PRECISION_INT8)
+        return _mm256_fmadd_ps(a, b, sum);
+    const __m256i products = _mm256_madd_epi16(_mm256_castps_si256(a), _mm256_castps_si256(b));
+    return _mm256_castsi256_ps(_mm256_add_epi32(products, _mm256_castps_si256(sum)));
+}
+
+/* sum[rows][2] += a b for halves of one group. */
+INLINE void multiply_half(const Precision precision, const int rows, const float *a, __m256 b0,
+                          __m256 b1, __m256 sum[ROWS][2])
+{
+    for (int r = 0; r < rows; r++) {
+        const __m256 factor = _mm256_broadcast_ss(a + r);
+        sum[r][0] = multiply_add(precision, factor, b0, sum[r][0]);
+        sum[r][1] = multiply_add(precision, factor, b1, sum[r][1]);
+        PIN(sum[r]);
+    }
+}
+
+INLINE void step(const Precision precision, const int rows, Halves a, const float *b,
+                 __m256 sum[ROWS][2])
+{
+    multiply_half(precision, rows, a.low, low_half(precision, _mm256_load_ps(b)),
+                  low_half(precision, _mm256_load_ps(b + LANES)), sum);
+    if (precision != PRECISION_F32)
+        multiply_half(precision, rows, a.high, high_half(precision, _mm256_load_ps(b)),
+                      high_half(precision, _mm256_load_ps(b + LANES)), sum);
+}
+
+/* One chunk of one quarter: sums [rows,16] = or += a b. */
+INLINE void quarter(const Precision precision, const int rows, Halves a, const float *b, int groups,
+                    bool first, float *sums, ptrdiff_t ld, Ahead *ahead)
+{
+    __m256 sum[ROWS][2];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < 2; v++)
+            sum[r][v] = first ? _mm256_setzero_ps() : _mm256_loadu_ps(sums + r * ld + LANES * v);
+    int k = 0;
+    for (; k + UNROLL <= groups; k += UNROLL) {
+        if (ahead->lines-- > 0) {
+            _mm_prefetch(ahead->next, _MM_HINT_T1);
+            ahead->next += KERNELS_LINE;
+        }
+        for (int i = 0; i < UNROLL; i++)
+            step(precision, rows, (Halves){a.low + i * ROWS, a.high + i * ROWS}, b + i * COLUMNS,
+                 sum);
+        a = (Halves){a.low + UNROLL * ROWS, a.high + UNROLL * ROWS};
+        b += UNROLL * COLUMNS;
+    }
+    for (; k < groups; k++, b += COLUMNS) {
+        step(precision, rows, a, b, sum);
+        a = (Halves){a.low + ROWS, a.high + ROWS};
+    }
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < 2; v++)
+            _mm256_storeu_ps(sums + r * ld + LANES * v, sum[r][v]);
+}
+
+/* The number of rows is a constant in each: that is what keeps the sums in registers. */
+INLINE void quarter_of(const Precision precision, int rows, Halves a, const float *b, int groups,
+                       bool first, float *sums, ptrdiff_t ld, Ahead *ahead)
+{
+    switch (rows) {
+    case 1:
+        quarter(precision, 1, a, b, groups, first, sums, ld, ahead);
+        break;
+    case 2:
+        quarter(precision, 2, a, b, groups, first, sums, ld, ahead);
+        break;
+    case 3:
+        quarter(precision, 3, a, b, groups, first, sums, ld, ahead);
+        break;
+    case 4:
+        quarter(precision, 4, a, b, groups, first, sums, ld, ahead);
+        break;
+    case 5:
+        quarter(precision, 5, a, b, groups, first, sums, ld, ahead);
+        break;
+    default:
+        quarter(precision, 6, a, b, groups, first, sums, ld, ahead);
+        break;
+    }
+}
+
+/*
+ * Six rows of eight become eight groups of six: rows are paired, (0,1), (2,3), (4,5), and the pairs of a
+ * group set side by side, in each half of the registers for itself: they hold groups four apart.
+ */
+INLINE void deal_six(const __m256 rows[ROWS], float *out)
+{
+    for (int high = 0; high < 2; high++) {
+        __m256d pair[3];
+        for (int i = 0; i < 3; i++)
+            pair[i] = _mm256_castps_pd(high ? _mm256_unpackhi_ps(rows[2 * i], rows[2 * i + 1])
+                                            : _mm256_unpacklo_ps(rows[2 * i], rows[2 * i + 1]));
+        const __m256d two_groups[3] = {_mm256_unpacklo_pd(pair[0], pair[1]),
+                                       _mm256_shuffle_pd(pair[2], pair[0], 0xa),
+                                       _mm256_unpackhi_pd(pair[1], pair[2])};
+        for (int i = 0; i < 3; i++) {
+            const __m256 four = _mm256_castpd_ps(two_groups[i]);
+            float *const to = out + (2 * high) * ROWS + 4 * i;
+            _mm_storeu_ps(to, _mm256_castps256_ps128(four));
+            _mm_storeu_ps(to + 4 * ROWS, _mm256_extractf128_ps(four, 1));
+        }
+    }
+}
+
+/* Takes `groups`, a multiple of LANES, of each of the rows apart; zeros stand for rows that are not there. */
+TARGET static void take_apart(const Precision precision, const char *a, ptrdiff_t lda, int rows,
+                              int groups, float *low, float *high)
+{
+    for (int k = 0; k < groups; k += LANES) {
+        __m256 lows[ROWS], highs[ROWS];
+        for (int r = 0; r < ROWS; r++) {
+            const __m256i bits = r < rows ? _mm256_loadu_si256((const void *)(a + r * lda + k * 4))
+                                          : _mm256_setzero_si256();
+            const __m256 whole = _mm256_castsi256_ps(bits);
+            if (precision == PRECISION_BF16) {
+                lows[r] = low_half(precision, whole);
+                highs[r] = high_half(precision, whole);
+            } else { /* unsigned */
+                lows[r] = _mm256_castsi256_ps(_mm256_and_si256(bits, _mm256_set1_epi16(0xff)));
+                highs[r] = _mm256_castsi256_ps(_mm256_srli_epi16(bits, 8));
+            }
+        }
+        deal_six(lows, low + (ptrdiff_t)k * ROWS);
+        deal_six(highs, high + (ptrdiff_t)k * ROWS);
+    }
+}
+
+/* One tile: sums [rows,64] = a b. */
+INLINE void tile(const Precision precision, const KernelProduct *p, int row, int rows, float *sums,
+                 ptrdiff_t ld, Ahead ahead)
+{
+    float low[CHUNK * ROWS], high[CHUNK * ROWS];
+    for (int k = 0; k < p->groups; k += CHUNK) {
+        const int groups = p->groups - k < CHUNK ? p->groups - k : CHUNK;
+        Halves a = {low, high};
+        if (precision == PRECISION_F32)
+            a.low = a.high = (const float *)p->a + (ptrdiff_t)row * p->groups + k * ROWS;
+        else
+            take_apart(precision, (const char *)p->a + row * p->lda + (ptrdiff_t)k * 4, p->lda,
+                       rows, groups, low, high);
+        const float *const b = (const float *)p->b + (ptrdiff_t)k * COLUMNS;
+        for (int n = 0; n < p->columns; n += QUARTER)
+            quarter_of(precision, rows, a, b + n, groups, k == 0, sums + n, ld, &ahead);
+    }
+}
+
+INLINE void product(const Precision precision, const KernelProduct *p)
+{
+    const ptrdiff_t ld = p->deliver ? COLUMNS : p->ld_sums;
+    const int tiles = (p->rows + ROWS - 1) / ROWS;
+    const int lines = p->ahead ? (int)(p->ahead_bytes / KERNELS_LINE) / tiles + 1 : 0;
+    for (int t = 0; t < tiles; t++) {
+        const int row = t * ROWS, rows = p->rows - row < ROWS ? p->rows - row : ROWS;
+        float *const sums = (float *)p->sums + (p->deliver ? 0 : row * ld);
+        const Ahead ahead = {lines ? p->ahead + (ptrdiff_t)t * lines * KERNELS_LINE : NULL, lines};
+        tile(precision, p, row, rows, sums, ld, ahead);
+        if (p->deliver)
+            p->deliver(p->finish, row, rows, sums);
+    }
+}
+
+TARGET void kernels_product_f32_avx2(const KernelProduct *p)
+{
+    product(PRECISION_F32, p);
+}
+
+TARGET void kernels_product_bf16_avx2(const KernelProduct *p)
+{
+    product(PRECISION_BF16, p);
+}
+
+TARGET void kernels_product_int8_avx2(const KernelProduct *p)
+{
+    product(PRECISION_INT8, p);
+}
+
+/* --- Layouts --- */
+
+/* The first `count` groups at `from`, then zeros. */
+INLINE __m256 first_groups(const void *from, int count)
+{
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_maskload_ps(from, _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lanes));
+}
+
+TARGET void kernels_interleave_avx2(const float *a, ptrdiff_t lda, int rows, int depth, float *out)
+{
+    for (int k = 0; k < depth; k += LANES) {
+        const int count = depth - k < LANES ? depth - k : LANES;
+        __m256 in[ROWS];
+        for (int r = 0; r < ROWS; r++)
+            in[r] = first_groups(a + (r < rows ? r : 0) * lda + k, r < rows ? count : 0);
+        if (count == LANES) {
+            deal_six(in, out + (ptrdiff_t)k * ROWS);
+        } else {
+            float last[LANES * ROWS];
+            deal_six(in, last);
+            memcpy(out + (ptrdiff_t)k * ROWS, last, (size_t)(count * ROWS) * sizeof *last);
+        }
+    }
+}
+
+/* Transposes 8 x 8: twice within the halves of the registers, then by whole halves. */
+INLINE void transpose_square(__m256 r[LANES])
+{
+    __m256 t[LANES];
+    for (int i = 0; i < LANES; i += 2) {
+        t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < LANES; i += 4) {
+        for (int j = 0; j < 2; j++) {
+            const __m256d upper = _mm256_castps_pd(t[i + j]),
+                          lower = _mm256_castps_pd(t[i + j + 2]);
+            r[i + 2 * j] = _mm256_castpd_ps(_mm256_unpacklo_pd(upper, lower));
+            r[i + 2 * j + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(upper, lower));
+        }
+    }
+    for (int j = 0; j < LANES / 2; j++) {
+        t[j] = _mm256_permute2f128_ps(r[j], r[j + 4], 0x20);
+        t[j + 4] = _mm256_permute2f128_ps(r[j], r[j + 4], 0x31);
+    }
+    for (int j = 0; j < LANES; j++)
+        r[j] = t[j];
+}
+
+TARGET void kernels_transpose_avx2(const uint32_t *const *rows, int count, int depth, uint32_t *out)
+{
+    for (int n = 0; n < COLUMNS; n += LANES) {
+        for (int k = 0; k < depth; k += LANES) {
+            const int deep = depth - k < LANES ? depth - k : LANES;
+            __m256 square[LANES];
+            for (int i = 0; i < LANES; i++)
+                square[i] =
+                    n + i < count ? first_groups(rows[n + i] + k, deep) : _mm256_setzero_ps();
+            transpose_square(square);
+            float *const to = (float *)(void *)out + (ptrdiff_t)k * COLUMNS + n;
+            for (int i = 0; i < LANES; i++)
+                if (i < deep)
+                    _mm256_store_ps(to + (ptrdiff_t)i * COLUMNS, square[i]);
+        }
+    }
+}
+
+#endif
