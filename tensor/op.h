@@ -41,6 +41,7 @@ typedef enum OpKind {
     OP_ALIGNMENT,
     OP_UNIFORMITY,
     OP_SLERP,
+    OP_RECOMPUTE,
     OP_COUNT,
 } OpKind;
 
@@ -74,6 +75,11 @@ typedef union OpSettings {
         const int *partner; /* [N], borrowed until backward */
         const float *t;     /* [N], borrowed until backward */
     } slerp;
+    struct {
+        TapeSegment *segment;
+        const void *context; /* borrowed until backward */
+        int index;
+    } recompute;
 } OpSettings;
 
 typedef struct Node {
@@ -170,5 +176,6 @@ void op_cross_entropy_backward(Tape *tape, Node *node);
 void op_alignment_backward(Tape *tape, Node *node);
 void op_uniformity_backward(Tape *tape, Node *node);
 void op_slerp_backward(Tape *tape, Node *node);
+void op_recompute_backward(Tape *tape, Node *node);
 
 #endif

@@ -118,4 +118,14 @@ Tensor *op_uniformity(Tape *tape, Tensor *z);
  */
 Tensor *op_slerp(Tape *tape, Tensor *z, const int *partner, const float *t);
 
+/* Operations on x, which it takes over (releases), with what `context` and `index` tell: their result. */
+typedef Tensor *TapeSegment(Tape *tape, Tensor *x, const void *context, int index);
+
+/*
+ * segment(tape, x), of whose values none but x is kept: the backward computes them again, on tape_inner(tape),
+ * which must be there. x, taken over, and the result are f32. `context` is borrowed until backward. Where x
+ * needs no gradient the segment just runs, recorded as usual. Chen et al., arXiv 1604.06174.
+ */
+Tensor *op_recompute(Tape *tape, Tensor *x, TapeSegment *segment, const void *context, int index);
+
 #endif

@@ -32,6 +32,7 @@ const Op op_table[OP_COUNT] = {
     [OP_ALIGNMENT] = {"alignment", op_alignment_backward},
     [OP_UNIFORMITY] = {"uniformity", op_uniformity_backward},
     [OP_SLERP] = {"slerp", op_slerp_backward},
+    [OP_RECOMPUTE] = {"recompute", op_recompute_backward},
 };
 
 /* An output of an operation. The tensor comes first: a Tensor of this tape is a Value. */
@@ -56,6 +57,7 @@ struct Tape {
     Node *nodes;          /* [max_nodes] */
     LeafGrad *leaf_grads; /* [max_nodes] */
     int value_count, node_count, leaf_grad_count;
+    Tape *inner; /* records what op_recompute runs again, or NULL */
     bool recording;
     bool consumed; /* tape_backward has run since the last reset */
 };
@@ -83,10 +85,22 @@ Status tape_create(Tape **out, Arena *arena, Threads *threads, int max_nodes, Er
     return STATUS_OK;
 }
 
+Status tape_allow_recompute(Tape *tape, int max_nodes, Error *error)
+{
+    assert(!tape->inner);
+    return tape_create(&tape->inner, tape->arena, tape->threads, max_nodes, error);
+}
+
+Tape *tape_inner(const Tape *tape)
+{
+    return tape->inner;
+}
+
 void tape_destroy(Tape *tape)
 {
     if (!tape)
         return;
+    tape_destroy(tape->inner);
     tape_reset(tape);
     free(tape->leaf_grads);
     free(tape->nodes);
@@ -158,6 +172,11 @@ void tape_reset(Tape *tape)
 void tape_set_recording(Tape *tape, bool recording)
 {
     tape->recording = recording;
+}
+
+bool tape_is_recording(const Tape *tape)
+{
+    return tape->recording;
 }
 
 bool tape_is_planning(const Tape *tape)

@@ -34,6 +34,15 @@ typedef struct Tape Tape;
  */
 Status tape_create(Tape **tape, Arena *arena, Threads *threads, int max_nodes, Error *error);
 
+/*
+ * Makes room for op_recompute: an inner tape over the same arena, for up to `max_nodes` operations of one
+ * segment. Once at most. STATUS_FAILED without memory.
+ */
+Status tape_allow_recompute(Tape *tape, int max_nodes, Error *error);
+
+/* That inner tape, empty but in a backward of op_recompute; NULL if there is none. */
+Tape *tape_inner(const Tape *tape);
+
 /* Releases everything the tape holds in the arena, then frees the tape. NULL is allowed. */
 void tape_destroy(Tape *tape);
 
@@ -42,6 +51,8 @@ void tape_reset(Tape *tape);
 
 /* Whether operations may record (default true). False: evaluation, nothing is kept. */
 void tape_set_recording(Tape *tape, bool recording);
+
+bool tape_is_recording(const Tape *tape);
 
 /* True over a measuring arena. */
 bool tape_is_planning(const Tape *tape);

@@ -101,6 +101,31 @@ static Tensor *build_cast(const Case *c, Tape *tape, Tensor *const *in)
     return c->option[0] ? op_add(tape, y, in_f32(tape, narrow)) : in_f32(tape, y);
 }
 
+/* A segment of two operations and a residual around them. */
+static Tensor *some_segment(Tape *tape, Tensor *x, const void *context, int index)
+{
+    const float *const factor = context;
+    Tensor *const inside = op_gelu(tape, x);
+    Tensor *const scaled = op_scale(tape, inside, factor[index]);
+    tape_release(tape, inside);
+    Tensor *const y = op_add(tape, x, scaled);
+    tape_release(tape, scaled);
+    tape_release(tape, x);
+    return y;
+}
+
+/* Two segments in a row, so that one takes over a leaf and the other a value. */
+static Tensor *build_recompute(const Case *c, Tape *tape, Tensor *const *in)
+{
+    (void)c;
+    static const float factors[] = {0.5F, -1.5F};
+    Error error = {0};
+    if (!tape_inner(tape))
+        ck_ok(tape_allow_recompute(tape, 8, &error), &error);
+    Tensor *const y = op_recompute(tape, in[0], some_segment, factors, 0);
+    return op_recompute(tape, y, some_segment, factors, 1);
+}
+
 /* option: token, and whether it is taken in bf16. */
 static Tensor *build_select_token(const Case *c, Tape *tape, Tensor *const *in)
 {
@@ -233,6 +258,7 @@ static const Case cases[] = {
     {OP_UNIFORMITY, "uniformity of a pair", build_uniformity, {20}, "2x11"},
     {OP_UNIFORMITY, "uniformity far apart", build_uniformity, {200}, "3x11"},
     {OP_SLERP, "slerp", build_slerp, {0}, "7x9"},
+    {OP_RECOMPUTE, "recompute", build_recompute, {0}, "b3x2x17"},
 };
 
 enum { CASES = sizeof cases / sizeof *cases };

@@ -187,6 +187,21 @@ START_TEST(bits_do_not_depend_on_what_is_kept)
 }
 END_TEST
 
+/* A micro-batch that does not fit whole: its blocks keep their inputs only. */
+START_TEST(bits_do_not_depend_on_recomputation)
+{
+    TrainPlan whole_plan, plan;
+    const Gradient whole = gradient_of("ln", 1, 16, 4, 1, &whole_plan);
+    ck_assert(!whole_plan.recompute);
+    const double others = (double)(whole_plan.total - whole_plan.step);
+    const double memory = (others + 0.85 * (double)whole_plan.step) / (1 << 30);
+    same_gradient(&whole, gradient_of("ln", 1, 16, memory, 1, &plan));
+    ck_assert(plan.recompute && plan.kept == 0);
+    ck_assert_uint_le(plan.total, plan.budget);
+    free(whole.values);
+}
+END_TEST
+
 START_TEST(a_short_batch_is_the_same_whatever_came_before)
 {
     Bench used, fresh;
@@ -298,13 +313,14 @@ START_TEST(ready_features_give_the_same_gradient)
 }
 END_TEST
 
-/* ---- the choice of the plan: 100 bytes an image at work, 50 an image kept -------------------- */
+/* ---- the choice of the plan: 100 bytes an image at work, 20 with recompute, 50 an image kept -- */
 
-static Status made_up_need(void *context, int micro_batch, int kept, size_t *bytes, Error *error)
+static Status made_up_need(void *context, int micro_batch, int kept, bool recompute, size_t *bytes,
+                           Error *error)
 {
     (void)error;
     ++*(int *)context;
-    *bytes = (size_t)(100 * micro_batch + 50 * micro_batch * kept);
+    *bytes = (size_t)((recompute ? 20 : 100) * micro_batch + 50 * micro_batch * kept);
     return STATUS_OK;
 }
 
@@ -338,7 +354,9 @@ START_TEST(the_plan_takes_what_fits)
     ck_assert(plan.micro_batch == 3 && plan.kept == 1);
     plan = choose(1 << 20, 32, 5, STATUS_OK, &error); /* given */
     ck_assert(plan.micro_batch == 5 && plan.micro_batches == 7 && plan.kept == 7);
-    choose(1000 + 99, 32, 0, STATUS_FAILED, &error);
+    plan = choose(1000 + 99, 32, 0, STATUS_OK, &error); /* not even one image whole */
+    ck_assert(plan.micro_batch == 4 && plan.recompute && plan.kept == 0 && plan.forward_twice);
+    choose(1000 + 19, 32, 0, STATUS_FAILED, &error);
     ck_assert_ptr_nonnull(strstr(error.message, "set memory="));
 }
 END_TEST
@@ -348,6 +366,7 @@ static Suite *suite(void)
     const TTest *const tests[] = {
         bits_do_not_depend_on_micro_batch_and_threads,
         bits_do_not_depend_on_what_is_kept,
+        bits_do_not_depend_on_recomputation,
         a_short_batch_is_the_same_whatever_came_before,
         the_arena_is_as_large_as_planned_and_empty_between_steps,
         a_step_allocates_nothing,

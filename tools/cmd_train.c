@@ -104,6 +104,10 @@ static void show_plan(void *context, const TrainPlan *plan)
              cli_bytes(plan->model), cli_bytes(plan->state), cli_bytes(plan->step),
              cli_bytes(plan->batch), cli_bytes(plan->loader), cli_bytes(plan->rest),
              cli_bytes(plan->total), cli_bytes(plan->budget));
+    if (plan->recompute)
+        cli_note(
+            arguments,
+            "memory is short: blocks keep their inputs only and are computed again, one by one");
     if (!plan->forward_twice)
         cli_note(arguments, "a step: %d x %d images, one forward each", plan->micro_batches,
                  plan->micro_batch);

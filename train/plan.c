@@ -30,27 +30,43 @@ static int micro_batches(const TrainPlanLimits *limits, int micro_batch)
 }
 
 /*
- * The largest micro-batch, from the preferred one down, whose own step fits with nothing else kept.
+ * The largest micro-batch, from the preferred one down, whose own step fits with nothing else kept; and its
+ * bytes, or those of the smallest one tried.
  */
-static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
+static Status shrink_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
                                  TrainMeasure measure, void *context, Error *error)
 {
     const bool given = limits->micro_batch > 0;
     int micro_batch = given ? limits->micro_batch : limits->preferred;
     if (micro_batch > limits->batch_size)
         micro_batch = limits->batch_size;
-    size_t bytes = 0;
     for (;; micro_batch /= 2) {
-        TRY(measure(context, micro_batch, 0, &bytes, error));
-        if (bytes <= available_bytes(plan) || given || micro_batch == 1)
+        TRY(measure(context, micro_batch, 0, plan->recompute, &plan->step, error));
+        if (plan->step <= available_bytes(plan) || given || micro_batch == 1)
             break;
     }
     plan->micro_batch = micro_batch;
-    plan->step = bytes;
-    if (bytes <= available_bytes(plan))
+    return STATUS_OK;
+}
+
+/* With whole blocks if that fits, else with blocks computed again. */
+static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
+                                 TrainMeasure measure, void *context, Error *error)
+{
+    plan->recompute = false;
+    TRY(shrink_micro_batch(plan, limits, measure, context, error));
+    if (plan->step <= available_bytes(plan))
         return STATUS_OK;
+    if (limits->keeps) {
+        plan->recompute = true;
+        TRY(shrink_micro_batch(plan, limits, measure, context, error));
+        if (plan->step <= available_bytes(plan))
+            return STATUS_OK;
+    }
+    const bool given = limits->micro_batch > 0;
+    const int micro_batch = plan->micro_batch;
     /* Rounded up to what the key accepts and a reader can retype. */
-    const double enough = (double)(fixed_bytes(plan) + bytes) / GIB;
+    const double enough = (double)(fixed_bytes(plan) + plan->step) / GIB;
     return error_set(
         error, STATUS_FAILED,
         "memory = %.4g GiB: %s%d image%s at once need%s %.2f GiB for the whole process; set "
@@ -71,8 +87,8 @@ static Status choose_kept(TrainPlan *plan, const TrainPlanLimits *limits, TrainM
     const size_t none = plan->step;
     const int all = plan->micro_batches;
     size_t one = 0, two = 0;
-    TRY(measure(context, plan->micro_batch, 1, &one, error));
-    TRY(measure(context, plan->micro_batch, all < 2 ? 1 : 2, &two, error));
+    TRY(measure(context, plan->micro_batch, 1, false, &one, error));
+    TRY(measure(context, plan->micro_batch, all < 2 ? 1 : 2, false, &two, error));
     const size_t each = (two > one ? two - one : 0) + limits->table_bytes;
     const size_t available = available_bytes(plan);
     int kept = 0;
@@ -84,7 +100,7 @@ static Status choose_kept(TrainPlan *plan, const TrainPlanLimits *limits, TrainM
     plan->step = none;
     for (; kept > 0; kept--) {
         size_t bytes = 0;
-        TRY(measure(context, plan->micro_batch, kept, &bytes, error));
+        TRY(measure(context, plan->micro_batch, kept, false, &bytes, error));
         if (bytes + (size_t)kept * limits->table_bytes > available)
             continue;
         plan->kept = kept;
@@ -102,7 +118,7 @@ Status train_plan_choose(TrainPlan *plan, const TrainPlanLimits *limits, TrainMe
     TRY(choose_micro_batch(plan, limits, measure, context, error));
     plan->micro_batches = micro_batches(limits, plan->micro_batch);
     plan->kept = 0;
-    if (limits->keeps)
+    if (limits->keeps && !plan->recompute)
         TRY(choose_kept(plan, limits, measure, context, error));
     plan->forward_twice = limits->keeps && plan->kept < plan->micro_batches;
     plan->total = fixed_bytes(plan) + plan->step;

@@ -2,8 +2,9 @@
  * plan.h - where the memory of a training process goes, and what fits into its budget.
  *
  * The budget is for the whole process: mapped model pages, training state, step, batches in flight.
- * The two numbers that can give way are the images encoded at once and how many micro-batches keep
- * their activations between the phases of a step (stepper.h); neither changes a bit of the result.
+ * What can give way are the images encoded at once, how many micro-batches keep their activations
+ * between the phases of a step (stepper.h), and, if a single image does not fit otherwise, the activations
+ * within a block, which are then computed again; none of it changes a bit of the result.
  */
 #ifndef LNCLIP_TRAIN_PLAN_H
 #define LNCLIP_TRAIN_PLAN_H
@@ -17,7 +18,8 @@
 typedef struct TrainPlan {
     int micro_batch;   /* chosen or given */
     int micro_batches; /* of a whole batch */
-    int kept; /* of these, the first ones that keep their activations until their backward */
+    int kept;       /* of these, the first ones that keep their activations until their backward */
+    bool recompute; /* a block keeps its input only (op_recompute) */
     bool forward_twice; /* kept < micro_batches: the others run their forward again */
     size_t model;       /* weights in memory: packs, and mapped pages of what is not packed */
     size_t state;       /* what trains: values, gradients, base, moments */
@@ -37,14 +39,14 @@ typedef struct TrainPlanLimits {
     size_t table_bytes; /* of the tape of one kept micro-batch, outside the arena */
 } TrainPlanLimits;
 
-/* Finds the *bytes of step arena that a whole batch needs with these two numbers. */
-typedef Status (*TrainMeasure)(void *context, int micro_batch, int kept, size_t *bytes,
-                               Error *error);
+/* Finds the *bytes of step arena that a whole batch needs so. */
+typedef Status (*TrainMeasure)(void *context, int micro_batch, int kept, bool recompute,
+                               size_t *bytes, Error *error);
 
 /*
- * Fills micro_batch, micro_batches, kept, forward_twice, step and total of *plan, whose other sizes
- * and budget are given. A chosen micro_batch is the preferred one, halved until its activations
- * fit; then as many micro-batches as fit keep theirs. STATUS_FAILED, with the smallest sufficient
+ * Fills micro_batch, micro_batches, kept, recompute, forward_twice, step and total of *plan, whose other
+ * sizes and budget are given. A chosen micro_batch is the preferred one, halved until its activations
+ * fit, if need be with recompute; then as many micro-batches as fit keep theirs. STATUS_FAILED, with the smallest sufficient
  * `memory`, if nothing fits.
  */
 Status train_plan_choose(TrainPlan *plan, const TrainPlanLimits *limits, TrainMeasure measure,

@@ -118,10 +118,10 @@ static void workspace_destroy(Workspace *work)
 
 /* Takes over `arena`, also on failure. */
 static Status workspace_create(Workspace *work, const TrainStepper *stepper, Arena *arena,
-                               int micro_batch, int kept, Error *error)
+                               int micro_batch, int kept, bool recompute, Error *error)
 {
     const int pieces = (stepper->recipe->batch_size + micro_batch - 1) / micro_batch;
-    assert(kept <= pieces);
+    assert(kept <= pieces && !(kept > 0 && recompute));
     *work = (Workspace){.arena = arena, .kept = kept, .micro_batch = micro_batch};
     work->pieces = calloc((size_t)pieces, sizeof *work->pieces);
     work->tapes = calloc((size_t)kept + 1, sizeof *work->tapes);
@@ -135,6 +135,8 @@ static Status workspace_create(Workspace *work, const TrainStepper *stepper, Are
     const int operations = vit_forward_operations(&stepper->vit->config);
     for (int i = 0; i <= kept && status == STATUS_OK; i++)
         status = tape_create(&work->tapes[i], arena, stepper->threads, operations, error);
+    if (recompute && status == STATUS_OK)
+        status = tape_allow_recompute(work->tapes[kept], vit_block_operations(), error);
     if (status != STATUS_OK)
         workspace_destroy(work);
     return status;
@@ -273,13 +275,13 @@ static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch
 }
 
 /* Bytes of arena that a batch of `count` needs, by running it on shapes alone. */
-static Status measure(TrainStepper *stepper, int count, int micro_batch, int kept, size_t *bytes,
-                      Error *error)
+static Status measure(TrainStepper *stepper, int count, int micro_batch, int kept, bool recompute,
+                      size_t *bytes, Error *error)
 {
     Workspace work = {0};
     Arena *arena = NULL;
     TRY(arena_create_measuring(&arena, error));
-    TRY(workspace_create(&work, stepper, arena, micro_batch, kept, error));
+    TRY(workspace_create(&work, stepper, arena, micro_batch, kept, recompute, error));
     const TrainStepTimes times = stepper->times; /* planning takes no images */
     const DataBatch shape = {.count = count};
     TrainLosses losses;
@@ -290,10 +292,12 @@ static Status measure(TrainStepper *stepper, int count, int micro_batch, int kep
     return status;
 }
 
-static Status measure_batch(void *context, int micro_batch, int kept, size_t *bytes, Error *error)
+static Status measure_batch(void *context, int micro_batch, int kept, bool recompute, size_t *bytes,
+                            Error *error)
 {
     TrainStepper *const stepper = context;
-    return measure(stepper, stepper->recipe->batch_size, micro_batch, kept, bytes, error);
+    return measure(stepper, stepper->recipe->batch_size, micro_batch, kept, recompute, bytes,
+                   error);
 }
 
 /*
@@ -307,12 +311,13 @@ static Status plan_count(TrainStepper *stepper, int count, Error *error)
         return STATUS_OK;
     size_t bytes = 0;
     const int micro_batch = stepper->work.micro_batch, kept = stepper->work.kept;
-    TRY(measure(stepper, count, micro_batch, kept, &bytes, error));
+    const bool recompute = stepper->plan.recompute;
+    TRY(measure(stepper, count, micro_batch, kept, recompute, &bytes, error));
     if (bytes > arena_capacity(stepper->work.arena)) {
         Arena *arena = NULL;
         workspace_destroy(&stepper->work);
         TRY(arena_create(&arena, bytes, error));
-        TRY(workspace_create(&stepper->work, stepper, arena, micro_batch, kept, error));
+        TRY(workspace_create(&stepper->work, stepper, arena, micro_batch, kept, recompute, error));
         stepper->plan.step = bytes;
     }
     stepper->planned[count] = true;
@@ -368,7 +373,7 @@ static Status create(TrainStepper *stepper, size_t other_bytes, Error *error)
     Arena *arena = NULL;
     TRY(arena_create(&arena, stepper->plan.step, error));
     return workspace_create(&stepper->work, stepper, arena, stepper->plan.micro_batch,
-                            stepper->plan.kept, error);
+                            stepper->plan.kept, stepper->plan.recompute, error);
 }
 
 Status train_stepper_create(TrainStepper **out, const Vit *vit, VitHead *head, VitTuned *tuned,

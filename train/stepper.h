@@ -5,7 +5,8 @@
  * batch. The objective, on a tape of its own, yields the loss and its gradient with respect to the
  * features. Phase 2 takes each micro-batch backward from its rows of that gradient. Micro-batches
  * whose activations the budget holds keep their tapes and need no second forward; for the others
- * the forward runs again. Neither that choice, nor the size of a micro-batch, changes a bit.
+ * the forward runs again. Where even one image's activations are too many, blocks keep their input only
+ * and are computed again one by one. None of these choices changes a bit.
  */
 #ifndef LNCLIP_TRAIN_STEPPER_H
 #define LNCLIP_TRAIN_STEPPER_H

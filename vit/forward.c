@@ -109,15 +109,29 @@ static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, 
     return mlp(vit, tape, block, y);
 }
 
+/* One block as op_recompute wants it. */
+static Tensor *block_segment(Tape *tape, Tensor *x, const void *context, int index)
+{
+    const Vit *const vit = context;
+    return block_forward(vit, tape, &vit->blocks[index], index == vit->config.layers - 1, x, NULL);
+}
+
+int vit_block_operations(void)
+{
+    return BLOCK_OPERATIONS + BLOCK_CASTS + LAST_OPERATIONS;
+}
+
 Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, float *const *probabilities)
 {
     const VitConfig *const config = &vit->config;
     const int wanted[] = {0, 3, config->image_size, config->image_size};
     tensor_expect(pixels, "vit_forward", "pixels", 4, wanted);
+    assert(!tape_inner(tape) || !probabilities);
     Tensor *x = embed(vit, tape, pixels);
     for (int i = 0; i < config->layers; i++)
-        x = block_forward(vit, tape, &vit->blocks[i], i == config->layers - 1, x,
-                          probabilities ? probabilities[i] : NULL);
+        x = tape_inner(tape) ? op_recompute(tape, x, block_segment, vit, i)
+                             : block_forward(vit, tape, &vit->blocks[i], i == config->layers - 1, x,
+                                             probabilities ? probabilities[i] : NULL);
     Tensor *const feature = layer_norm(vit, tape, x, &vit->post, DTYPE_F32);
     tape_release(tape, x);
     return feature;

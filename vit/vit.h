@@ -109,11 +109,14 @@ size_t vit_bytes(const Vit *vit);
 /*
  * pixels [B,3,S,S], normalised -> features [B,1,D]. Transient values are released as soon as no one
  * needs them, so inference holds a few [B,T,D] at a time. `probabilities`: NULL, or L pointers each NULL
- * or [B,H,Tq,T] (Tq = T, 1 in the last block) filled with the attention of that block.
+ * or [B,H,Tq,T] (Tq = T, 1 in the last block) filled with the attention of that block. On a tape with
+ * an inner one (tape_allow_recompute, vit_block_operations) a recorded block keeps its input only and is
+ * computed again in the backward; then `probabilities` must be NULL.
  */
 Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, float *const *probabilities);
 
-/* Upper bound on the operations one vit_forward records, for tape_create. */
+/* Upper bounds on the operations of one vit_forward, for tape_create, and of one block, for tape_allow_recompute. */
 int vit_forward_operations(const VitConfig *config);
+int vit_block_operations(void);
 
 #endif
