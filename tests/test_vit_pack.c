@@ -1,33 +1,60 @@
 /*
- * test_vit_pack.c - the encoder with packed weights: the features and gradients of the one without, the same
- * bits for any micro-batch, packs only where they are of use, and the numbers still there afterwards.
+ * test_vit_pack.c - the encoder with packed weights: the features and gradients of the one without, as far as the
+ * precision goes, the same bits for any micro-batch, packs only where they are of use, and the numbers still there
+ * afterwards.
  */
 #include "tests/support.h"
 
+#include "tensor/kernels/kernels.h"
 #include "vit/tune.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { IMAGES = 2 };
 
-/* Features, and the gradient of all LayerNorms, of the tiny model. */
-static size_t run_encoder(bool packed, int images_at_once, float *features, float *grads)
+enum { UNPACKED = -1 }; /* in place of a Precision */
+
+/* The tiny model, LayerNorms and biases other than 1 and 0. */
+static Vit *tiny_model(void)
 {
     Error error = {0};
     VitConfig config;
     Vit *vit;
-    VitHead head;
-    VitTuned *tuned;
-    SupportEngine engine;
     ck_ok(vit_config_named("tiny", &config, &error), &error);
     ck_ok(vit_create(&vit, &config, 1, NULL, &error), &error);
+    for (int i = 0; i < vit->parameter_count; i++) {
+        VitParameter *const parameter = &vit->parameters[i];
+        if (parameter->kind != VIT_LAYER_NORM && parameter->kind != VIT_BIAS)
+            continue;
+        const size_t count = tensor_count(&parameter->tensor);
+        float *const change = malloc(count * sizeof *change);
+        support_fill_normal(change, count, 100 + (unsigned)i, 0.2);
+        kernels()->add(change, tensor_f32(&parameter->tensor), count);
+        free(change);
+    }
+    return vit;
+}
+
+/* Features, and if `grads` the gradient of all LayerNorms; returns how many numbers that has. */
+static size_t run_encoder(Vit *vit, int precision, int images_at_once, float *features,
+                          float *grads)
+{
+    Error error = {0};
+    const VitConfig config = vit->config;
+    VitHead head;
+    VitTuned *tuned = NULL;
+    SupportEngine engine;
     ck_ok(vit_head_create(&head, VIT_HEAD_LINEAR_NORM, config.width, 1, &error), &error);
-    ck_ok(vit_tune(&tuned, vit, &head, "ln", &error), &error);
+    if (grads)
+        ck_ok(vit_tune(&tuned, vit, &head, "ln", &error), &error);
     support_engine_open(&engine, 2, 64 << 20);
-    if (packed) {
-        ck_ok(vit_pack(vit, PRECISION_F32, true, engine.threads, &error), &error);
-        ck_assert_int_eq(vit->packed != NULL, packed_pays());
-        ck_assert(!packed_pays() || (vit->blocks[0].fc1.forward && vit->blocks[0].q.backward));
+    if (precision != UNPACKED) {
+        const Precision packed = (Precision)precision;
+        ck_ok(vit_pack(vit, packed, grads != NULL, engine.threads, &error), &error);
+        ck_assert_int_eq(vit->packed != NULL, packed_pays(packed));
+        ck_assert(!packed_pays(packed) || vit->blocks[0].fc1.forward);
+        ck_assert(!packed_pays(packed) || !grads || vit->blocks[0].q.backward);
     }
     const int S = config.image_size;
     const size_t image = (size_t)3 * (size_t)S * (size_t)S, D = (size_t)config.width;
@@ -38,18 +65,21 @@ static size_t run_encoder(bool packed, int images_at_once, float *features, floa
     Tape *tape;
     ck_ok(tape_create(&tape, engine.arena, engine.threads, vit_forward_operations(&config), &error),
           &error);
-    vit_tuned_zero_grads(tuned);
+    if (tuned)
+        vit_tuned_zero_grads(tuned);
     for (int first = 0; first < IMAGES; first += images_at_once) {
         Tensor input =
             tensor_leaf(pixels + (size_t)first * image, 4, (const int[]){images_at_once, 3, S, S});
         Tensor *const out = vit_forward(vit, tape, &input, NULL);
         memcpy(features + (size_t)first * D, tensor_f32(out),
                (size_t)images_at_once * D * sizeof *features);
-        tape_backward(tape, out, seed + (size_t)first * D);
+        if (tuned)
+            tape_backward(tape, out, seed + (size_t)first * D);
         tape_reset(tape);
     }
-    const size_t count = tuned->count;
-    memcpy(grads, tuned->grads, count * sizeof *grads);
+    const size_t count = tuned ? tuned->count : 0;
+    if (tuned)
+        memcpy(grads, tuned->grads, count * sizeof *grads);
     tape_destroy(tape);
     support_engine_close(&engine);
     free(seed);
@@ -62,15 +92,81 @@ static size_t run_encoder(bool packed, int images_at_once, float *features, floa
 
 START_TEST(the_encoder_agrees_with_and_without_packs)
 {
+    static const double feature_limit[] = {1e-5, 2e-2}, gradient_limit[] = {1e-5, 2e-2};
     static float features[3][IMAGES * 64], grads[3][1 << 16];
-    size_t count = 0;
-    for (int packed = 0; packed < 2; packed++)
-        count = run_encoder(packed, IMAGES, features[packed], grads[packed]);
-    run_encoder(true, 1, features[2], grads[2]);
-    ck_each(support_relative_error(features[1], features[0], IMAGES * 64) < 1e-5, "features");
-    ck_each(support_relative_error(grads[1], grads[0], count) < 1e-5, "gradients");
+    const size_t count = run_encoder(tiny_model(), UNPACKED, IMAGES, features[0], grads[0]);
+    run_encoder(tiny_model(), _i, IMAGES, features[1], grads[1]);
+    run_encoder(tiny_model(), _i, 1, features[2], grads[2]);
+    const double by = support_relative_error(features[1], features[0], IMAGES * 64);
+    const double gradients_by = support_relative_error(grads[1], grads[0], count);
+    ck_each(by < feature_limit[_i] && gradients_by < gradient_limit[_i],
+            "%s: features differ by %g, gradients by %g", precision_name((Precision)_i), by,
+            gradients_by);
     ck_assert_mem_eq(features[1], features[2], sizeof features[1]);
     ck_assert_mem_eq(grads[1], grads[2], count * sizeof(float));
+}
+END_TEST
+
+static double cosine(const float *a, const float *b, size_t n)
+{
+    return kernels()->dot(a, b, n) / sqrt(kernels()->dot(a, a, n) * kernels()->dot(b, b, n));
+}
+
+/* Multiplies four channels of a LayerNorm, and divides what the maps behind it do with them. */
+static void enlarge_channels(const VitLayerNorm *norm, const Linear *linear, float factor, int D)
+{
+    enum { LARGE = 4 };
+    for (int channel = 3; channel < D; channel += D / LARGE) {
+        tensor_f32(norm->weight)[channel] *= linear ? 1 : factor;
+        tensor_f32(norm->bias)[channel] *= linear ? 1 : factor;
+        for (int part = 0; linear && part < linear->parts; part++)
+            for (int row = 0; row < linear->weight[part]->shape[0]; row++)
+                tensor_f32(linear->weight[part])[row * D + channel] /= factor;
+    }
+}
+
+static Vit *model_with_large_channels(float factor)
+{
+    Vit *const vit = tiny_model();
+    for (int i = 0; i < vit->config.layers; i++) {
+        VitBlock *const block = &vit->blocks[i];
+        const int D = vit->config.width;
+        enlarge_channels(&block->ln1, NULL, factor, D);
+        enlarge_channels(&block->ln1, &block->q, factor, D);
+        enlarge_channels(&block->ln1, &block->kv, factor, D);
+        enlarge_channels(&block->ln2, NULL, factor, D);
+        enlarge_channels(&block->ln2, &block->fc1, factor, D);
+    }
+    return vit;
+}
+
+/* Trained encoders have channels far larger than the rest; the factors of int8 are there for them. */
+START_TEST(int8_keeps_the_features_in_spite_of_large_channels)
+{
+    static float wanted[IMAGES * 64], features[IMAGES * 64];
+    const float factor = _i ? 50 : 1;
+    run_encoder(model_with_large_channels(factor), UNPACKED, IMAGES, wanted, NULL);
+    run_encoder(model_with_large_channels(factor), PRECISION_INT8, IMAGES, features, NULL);
+    const double agreement = cosine(features, wanted, IMAGES * 64);
+    ck_each(agreement > 0.998, "channels %g times as large: cosine %.6f", (double)factor,
+            agreement);
+    run_encoder(model_with_large_channels(factor), PRECISION_INT8, 1, wanted, NULL);
+    ck_assert_mem_eq(features, wanted, sizeof features);
+}
+END_TEST
+
+START_TEST(int8_refuses_sums_that_overflow)
+{
+    Error error = {0};
+    VitConfig config;
+    Vit *vit;
+    ck_ok(vit_config_named("tiny", &config, &error), &error);
+    config.layers = 1;
+    config.mlp = 65600;
+    ck_ok(vit_create(&vit, &config, 1, NULL, &error), &error);
+    ck_assert_int_eq(vit_pack(vit, PRECISION_INT8, false, NULL, &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "65600"));
+    vit_destroy(vit);
 }
 END_TEST
 
@@ -91,7 +187,7 @@ static Vit *packed_model(const char *tune, bool backward, VitTuned **tuned)
 START_TEST(only_what_is_frozen_and_needed_is_packed)
 {
     VitTuned *tuned;
-    if (!packed_pays())
+    if (!packed_pays(PRECISION_F32))
         return;
     Vit *vit = packed_model("*.layers.1.mlp.fc1.weight", true, &tuned);
     const VitBlock *const blocks = vit->blocks;
@@ -129,17 +225,22 @@ START_TEST(a_mapped_model_keeps_its_numbers)
     ck_ok(vit_save(made, folder, &error), &error);
     ck_ok(vit_load(&loaded, folder, NULL, &error), &error);
     ck_assert_uint_eq(vit_bytes(loaded), vit_size(loaded) * sizeof(float));
-    ck_ok(vit_pack(loaded, PRECISION_F32, true, NULL, &error), &error);
+    const Precision precision = (Precision)_i;
+    ck_ok(vit_pack(loaded, precision, precision != PRECISION_INT8, NULL, &error), &error);
     for (int i = 0; i < made->parameter_count; i++) {
         const Tensor *const before = &made->parameters[i].tensor;
         const Tensor *const after = &loaded->parameters[i].tensor;
         ck_each(memcmp(before->data, after->data, tensor_count(before) * sizeof(float)) == 0, "%s",
                 made->parameters[i].name);
     }
-    /* Widths are multiples of 64 here, so the packs are as large as the weights, but for rounding
-     * and red zones; counted twice, they would make it 1.9 times. */
-    ck_assert_uint_ge(vit_bytes(loaded), vit_size(loaded) * sizeof(float));
-    ck_assert_uint_lt(vit_bytes(loaded), vit_size(loaded) * sizeof(float) * 5 / 4);
+    /* Widths are multiples of 64 here: packs are as large as what they hold, but for rounding and red zones. */
+    const size_t linears = (size_t)made->config.layers * 12 * 64 * 64;
+    const size_t rest = (vit_size(loaded) - linears) * sizeof(float);
+    const size_t bytes[PRECISION_COUNT] = {4, 2, 1};
+    if (packed_pays(precision)) {
+        ck_assert_uint_ge(vit_bytes(loaded), rest + linears * bytes[precision]);
+        ck_assert_uint_lt(vit_bytes(loaded), (rest + linears * bytes[precision]) * 5 / 4);
+    }
     vit_destroy(loaded);
     vit_destroy(made);
     support_remove_folder(folder);
@@ -150,8 +251,10 @@ int main(void)
 {
     Suite *const suite = suite_create("vit_pack");
     TCase *const all = support_case(suite, "vit_pack", 120);
-    tcase_add_test(all, the_encoder_agrees_with_and_without_packs);
+    tcase_add_loop_test(all, the_encoder_agrees_with_and_without_packs, 0, PRECISION_INT8);
+    tcase_add_loop_test(all, int8_keeps_the_features_in_spite_of_large_channels, 0, 2);
+    tcase_add_test(all, int8_refuses_sums_that_overflow);
     tcase_add_test(all, only_what_is_frozen_and_needed_is_packed);
-    tcase_add_test(all, a_mapped_model_keeps_its_numbers);
+    tcase_add_loop_test(all, a_mapped_model_keeps_its_numbers, 0, PRECISION_COUNT);
     return support_main(suite);
 }

@@ -3,21 +3,38 @@
  *
  * Each block has five linear maps; keys and values are one. A map is packed whole or not at all: one part that
  * trains leaves it to gemm. The patch embedding is not a map of this kind and stays as it is.
+ *
+ * int8 wants to know how large each channel of a map's input will be, relative to the others (packed.h). The
+ * weights before it tell, without a single image: a LayerNorm's output has the deviation |gamma| about beta,
+ * and a linear map of it, with u_j independent and of deviation 1,
+ *
+ *     z_k = sum_j W[k,j] (gamma_j u_j + beta_j) + b_k
+ *
+ * has the deviation sqrt(sum_j (W[k,j] gamma_j)^2) about sum_j W[k,j] beta_j + b_k. What `out` gets are means of
+ * such z, weighed by attention, and what fc2 gets are activations of them. The magnitude is taken as deviation
+ * plus |mean| in all cases.
  */
 #include "tensor/file.h"
 #include "vit/vit.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { BLOCK_LINEARS = 5, LINEAR_PACKS = 2 };
+enum { MAP_Q, MAP_KV, MAP_OUT, MAP_FC1, MAP_FC2, BLOCK_LINEARS, LINEAR_PACKS = 2 };
+
+/* The inner products of int8 overflow beyond (packed_fill_transposed). */
+enum { INT8_WIDEST = 1 << 16 };
 
 static Linear *linear_at(const Vit *vit, int index)
 {
     VitBlock *const block = &vit->blocks[index / BLOCK_LINEARS];
-    Linear *const linears[BLOCK_LINEARS] = {&block->q, &block->kv, &block->out, &block->fc1,
-                                            &block->fc2};
+    Linear *const linears[BLOCK_LINEARS] = {[MAP_Q] = &block->q,
+                                            [MAP_KV] = &block->kv,
+                                            [MAP_OUT] = &block->out,
+                                            [MAP_FC1] = &block->fc1,
+                                            [MAP_FC2] = &block->fc2};
     return linears[index % BLOCK_LINEARS];
 }
 
@@ -45,7 +62,7 @@ static int first_trained(const Vit *vit)
 }
 
 /* Gives each pack its memory; `keep` is false to measure how much that is. */
-static void place(Vit *vit, bool backward, Arena *arena, bool keep)
+static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bool keep)
 {
     const VitParameter *const first = vit->parameters + first_trained(vit);
     for (int i = 0; i < vit->config.layers * BLOCK_LINEARS; i++) {
@@ -53,10 +70,10 @@ static void place(Vit *vit, bool backward, Arena *arena, bool keep)
         if (!is_frozen(linear))
             continue;
         const bool flows = backward && parameter_of(linear->weight[0]) > first;
-        const PackedMatrix forth = packed_place(arena, PRECISION_F32, linear->in, linear->out);
+        const PackedMatrix forth = packed_place(arena, precision, linear->in, linear->out);
         PackedMatrix back = {0};
         if (flows)
-            back = packed_place(arena, PRECISION_F32, linear->out, linear->in);
+            back = packed_place(arena, precision, linear->out, linear->in);
         if (!keep)
             continue;
         PackedMatrix *const packs = vit->packed + (ptrdiff_t)i * LINEAR_PACKS;
@@ -65,8 +82,79 @@ static void place(Vit *vit, bool backward, Arena *arena, bool keep)
     }
 }
 
+/* How large the channels of each map's input are in one block, for int8. */
+typedef struct Magnitudes {
+    float *of[BLOCK_LINEARS]; /* [in] of each map; q and kv share theirs */
+} Magnitudes;
+
+/* magnitude[D] of a LayerNorm's output. */
+static void magnitudes_of_norm(const VitLayerNorm *norm, int D, float *magnitude)
+{
+    const float *const gamma = tensor_f32(norm->weight), *const beta = tensor_f32(norm->bias);
+    for (int k = 0; k < D; k++)
+        magnitude[k] = fabsf(gamma[k]) + fabsf(beta[k]);
+}
+
+/* Rows of a linear map of a LayerNorm's output. */
+typedef struct MappedNorm {
+    const Tensor *weight, *bias; /* [N,D], [N] or NULL */
+    const VitLayerNorm *norm;
+    float *magnitude; /* [N] */
+} MappedNorm;
+
+enum { MAPPED_ROWS = 64, LANES = 8 };
+
+static void mapped_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const MappedNorm *const mapped = context;
+    const int N = mapped->weight->shape[0], D = mapped->weight->shape[1];
+    const float *const gamma = tensor_f32(mapped->norm->weight);
+    const float *const beta = tensor_f32(mapped->norm->bias);
+    for (int n = task * MAPPED_ROWS; n < N && n < (task + 1) * MAPPED_ROWS; n++) {
+        const float *const w = tensor_f32(mapped->weight) + (ptrdiff_t)n * D;
+        /* Several sums side by side, which the compiler makes vectors of. */
+        float variance[LANES] = {0}, mean[LANES] = {0};
+        int k = 0;
+        for (; k + LANES <= D; k += LANES)
+            for (int lane = 0; lane < LANES; lane++) {
+                const float scaled = w[k + lane] * gamma[k + lane];
+                variance[lane] += scaled * scaled;
+                mean[lane] += w[k + lane] * beta[k + lane];
+            }
+        for (; k < D; k++) {
+            variance[0] += w[k] * gamma[k] * (w[k] * gamma[k]);
+            mean[0] += w[k] * beta[k];
+        }
+        float whole_variance = 0, whole_mean = mapped->bias ? tensor_f32(mapped->bias)[n] : 0;
+        for (int lane = 0; lane < LANES; lane++) {
+            whole_variance += variance[lane];
+            whole_mean += mean[lane];
+        }
+        mapped->magnitude[n] = sqrtf(whole_variance) + fabsf(whole_mean);
+    }
+}
+
+static void magnitudes_of_map(const Linear *linear, int part, const VitLayerNorm *norm,
+                              float *magnitude, Threads *threads)
+{
+    MappedNorm mapped = {linear->weight[part], linear->bias[part], norm, magnitude};
+    const int rows = mapped.weight->shape[0];
+    threads_run(threads, (rows + MAPPED_ROWS - 1) / MAPPED_ROWS, mapped_task, &mapped);
+}
+
+static void magnitudes_of_block(const Vit *vit, const VitBlock *block, const Magnitudes *magnitudes,
+                                Threads *threads)
+{
+    const int values = block->kv.parts - 1;
+    magnitudes_of_norm(&block->ln1, vit->config.width, magnitudes->of[MAP_Q]);
+    magnitudes_of_norm(&block->ln2, vit->config.width, magnitudes->of[MAP_FC1]);
+    magnitudes_of_map(&block->kv, values, &block->ln1, magnitudes->of[MAP_OUT], threads);
+    magnitudes_of_map(&block->fc1, 0, &block->ln2, magnitudes->of[MAP_FC2], threads);
+}
+
 /* Fills the packs of one map, points it at them, and lets its weights' pages go. */
-static void pack_linear(Vit *vit, int index, Threads *threads)
+static void pack_linear(Vit *vit, int index, const float *magnitude, Threads *threads)
 {
     Linear *const linear = linear_at(vit, index);
     PackedMatrix *const packs = vit->packed + (ptrdiff_t)index * LINEAR_PACKS;
@@ -74,11 +162,12 @@ static void pack_linear(Vit *vit, int index, Threads *threads)
     for (int part = 0; part < linear->parts; part++)
         parts[part] =
             (PackedPart){tensor_f32(linear->weight[part]), linear->weight[part]->shape[0]};
-    packed_fill_transposed(&packs[0], parts, linear->parts, NULL, threads);
     linear->forward = &packs[0];
     if (packs[1].panels) {
-        packed_fill(&packs[1], parts, linear->parts, threads);
+        packed_fill_both(&packs[0], &packs[1], parts, linear->parts, threads);
         linear->backward = &packs[1];
+    } else {
+        packed_fill_transposed(&packs[0], parts, linear->parts, magnitude, threads);
     }
     for (int part = 0; part < linear->parts; part++) {
         VitParameter *const parameter = parameter_of(linear->weight[part]);
@@ -88,29 +177,53 @@ static void pack_linear(Vit *vit, int index, Threads *threads)
     }
 }
 
+/* Fills all packs, block after block. `numbers` [3 D + F] is room for magnitudes in int8, else NULL. */
+static void pack_all(Vit *vit, float *numbers, Threads *threads)
+{
+    const ptrdiff_t D = vit->config.width;
+    const Magnitudes none = {{NULL}},
+                     room = {{numbers, numbers, numbers + D, numbers + 2 * D, numbers + 3 * D}};
+    const Magnitudes *const magnitudes = numbers ? &room : &none;
+    for (int i = 0; i < vit->config.layers * BLOCK_LINEARS; i++) {
+        /* All of a block's at once: packing lets go of the weights that they are taken from. */
+        if (numbers && i % BLOCK_LINEARS == 0)
+            magnitudes_of_block(vit, &vit->blocks[i / BLOCK_LINEARS], magnitudes, threads);
+        if (is_frozen(linear_at(vit, i)))
+            pack_linear(vit, i, magnitudes->of[i % BLOCK_LINEARS], threads);
+    }
+}
+
 Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, Error *error)
 {
-    assert(vit && error && !vit->packed && precision == PRECISION_F32);
+    const bool int8 = precision == PRECISION_INT8;
+    assert(vit && error && !vit->packed && !(int8 && backward));
     if (!packed_pays(precision))
         return STATUS_OK;
+    const VitConfig *const config = &vit->config;
+    if (int8 && (config->width > INT8_WIDEST || config->mlp > INT8_WIDEST))
+        return error_set(error, STATUS_FAILED,
+                         "model: %d channels are too many for precision int8; use bf16",
+                         config->mlp > config->width ? config->mlp : config->width);
     Arena *plan;
     TRY(arena_create_measuring(&plan, error));
-    place(vit, backward, plan, false);
+    place(vit, precision, backward, plan, false);
     const size_t bytes = arena_peak(plan);
     arena_destroy(plan);
-    const int linears = vit->config.layers * BLOCK_LINEARS;
-    PackedMatrix *const packed = calloc((size_t)linears * LINEAR_PACKS, sizeof *packed);
-    if (!packed || arena_create(&vit->packs, bytes, error) != STATUS_OK) {
+    PackedMatrix *const packed =
+        calloc((size_t)config->layers * BLOCK_LINEARS * LINEAR_PACKS, sizeof *packed);
+    float *const numbers =
+        int8 ? calloc((size_t)config->width * 3 + (size_t)config->mlp, sizeof *numbers) : NULL;
+    if (!packed || (int8 && !numbers) || arena_create(&vit->packs, bytes, error) != STATUS_OK) {
         free(packed);
+        free(numbers);
         return error_set(error, STATUS_FAILED,
                          "model: no memory for %.2f GiB of packed weights; free some",
                          (double)bytes / (1 << 30));
     }
     vit->packed = packed;
-    place(vit, backward, vit->packs, true);
-    for (int i = 0; i < linears; i++)
-        if (is_frozen(linear_at(vit, i)))
-            pack_linear(vit, i, threads);
+    place(vit, precision, backward, vit->packs, true);
+    pack_all(vit, numbers, threads);
+    free(numbers);
     return STATUS_OK;
 }
 
