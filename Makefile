@@ -61,6 +61,17 @@ tests: $(TESTS)
 check-long: all $(TESTS) ## checks that take long: full-size models, PyTorch beside us (needs python3-torch)
 	BUILD=$(BUILD) tests/check_long.sh
 
+# Both sides without a core type forced on OpenBLAS from outside. PYTHON: Debian's, which python3-torch is for.
+PYTHON ?= /usr/bin/python3
+bench: all ## measure this machine and the share of it that is reached; PyTorch in turn, if python3-torch is there
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BUILD)/lnclip bench
+	@echo
+	@if $(PYTHON) -c 'import torch' 2>/dev/null; then \
+	    $(PYTHON) tests/torch_bench.py $(BUILD)/lnclip; \
+	else \
+	    echo "PyTorch: not compared: $(PYTHON) cannot import torch; on Debian: apt-get install python3-torch"; \
+	fi
+
 lint: ## format, static analysis, and the rules of the house
 	tests/lint.sh
 
@@ -123,4 +134,4 @@ $(BUILD)/flags: FORCE
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all demo test tests check-long lint format setup setup-test setup-lint install clean help FORCE
+.PHONY: all demo test tests check-long bench lint format setup setup-test setup-lint install clean help FORCE
