@@ -7,6 +7,8 @@
 #include "tensor/kernels/kernels.h"
 #include "tensor/kernels/resample_variants.h"
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 
 static uint8_t clip(int32_t sum)
@@ -58,13 +60,22 @@ const KernelsResample *kernels_resample_variant(const char *name)
     return NULL;
 }
 
+static pthread_once_t choose_once = PTHREAD_ONCE_INIT;
+static const KernelsResample *chosen;
+
 /* Every rung above avx2 has the instructions of avx512, and gains nothing here from its own. */
-const KernelsResample *kernels_resample(void)
+static void choose(void)
 {
     const char *const rung = kernels()->name;
-    if (strcmp(rung, "ref") == 0)
-        return &reference;
-    const KernelsResample *const table =
-        kernels_resample_variant(strcmp(rung, "avx2") == 0 ? rung : "avx512");
-    return table ? table : &reference;
+    const bool plain = strcmp(rung, "ref") == 0 || strcmp(rung, "avx2") == 0;
+    chosen = kernels_resample_variant(plain ? rung : "avx512");
+    if (!chosen)
+        chosen = &reference;
+}
+
+/* Once, because asking a virtual machine for its processor takes longer than a tenth of a resize. */
+const KernelsResample *kernels_resample(void)
+{
+    pthread_once(&choose_once, choose);
+    return chosen;
 }
