@@ -14,6 +14,8 @@ MODULES := tensor vit data train
 # WITH_PNG=0 or WITH_JPEG=0 leave out libpng or libjpeg-turbo; stb_image then decodes (docs/formats.md).
 WITH_PNG  ?= 1
 WITH_JPEG ?= 1
+# WITH_DEFLATE=0 leaves out libdeflate; zlib then inflates PNG, to the same pixels in more time.
+WITH_DEFLATE ?= 1
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wvla -Wundef
@@ -27,11 +29,13 @@ $(error CONFIG=$(CONFIG) is unknown; use release, debug, asan, ubsan or tsan)
 endif
 
 DEFINES  := -D_GNU_SOURCE -DLNCLIP_VERSION='"$(VERSION)"' \
-            -DLNCLIP_WITH_PNG=$(WITH_PNG) -DLNCLIP_WITH_JPEG=$(WITH_JPEG)
+            -DLNCLIP_WITH_PNG=$(WITH_PNG) -DLNCLIP_WITH_JPEG=$(WITH_JPEG) \
+            -DLNCLIP_WITH_DEFLATE=$(WITH_DEFLATE)
 COMPILE   = $(CC) -std=c11 -I. -pthread $(DEFINES) $(WARNINGS) $(CONFIG_$(CONFIG)) $(CPPFLAGS) $(CFLAGS)
 LINK      = $(CC) -pthread $(CONFIG_$(CONFIG)) $(LDFLAGS)
 LDLIBS   := -lopenblas -ljansson -lxxhash -lm \
-            $(if $(filter 1,$(WITH_PNG)),-lpng) $(if $(filter 1,$(WITH_JPEG)),-ljpeg)
+            $(if $(filter 1,$(WITH_PNG)),-lpng) $(if $(filter 1,$(WITH_JPEG)),-ljpeg) \
+            $(if $(filter 1,$(WITH_DEFLATE)),-ldeflate)
 
 # One short line a file; V=1 shows whole commands.
 Q := $(if $(V),,@)
@@ -100,7 +104,7 @@ clean: ## remove everything that was built
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
-	@echo "  CONFIG=release|debug|asan|ubsan|tsan, CC=gcc|clang, WITH_PNG=0, WITH_JPEG=0 choose a build; V=1 shows commands"
+	@echo "  CONFIG=release|debug|asan|ubsan|tsan, CC=gcc|clang, WITH_PNG=0, WITH_JPEG=0, WITH_DEFLATE=0 choose a build; V=1 shows commands"
 
 $(BUILD)/lnclip: $(call objects,tools/*.c) $(BUILD)/liblnclip.a
 	$(call say,LINK $@)

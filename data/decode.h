@@ -9,6 +9,8 @@
 
 #include "data/image.h"
 
+#include <stdbool.h>
+
 /* An encoded file in memory, borrowed. */
 typedef struct DataSource {
     const unsigned char *bytes;
@@ -41,5 +43,13 @@ Status data_decode_damaged(const DataSource *source, const char *format, const c
 
 /* Refuses 16-bit grey. */
 Status data_decode_grey16(const DataSource *source, Error *error);
+
+/*
+ * In builds with libpng and libdeflate: makes *stored the same PNG with its pixel data stored instead of compressed,
+ * after their CRCs and Adler-32 were found right; stored->bytes is owned by the caller, to be freed. False, and
+ * *stored untouched, for interlaced, huge, damaged or strange files, or without memory. `source` begins with
+ * the signature of PNG.
+ */
+bool data_png_stored(const DataSource *source, DataSource *stored);
 
 #endif

@@ -14,7 +14,7 @@ analysed=$(git ls-files '*.c' ':!tests/*')
 # normalCheckLevelMaxBranches and checkersReport are cppcheck's notes on itself.
 # shellcheck disable=SC2086
 cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. -j2 -D__GNUC__ -D__x86_64__ -DLNCLIP_VERSION='""' \
-    -DLNCLIP_WITH_PNG=1 -DLNCLIP_WITH_JPEG=1 --enable=warning,performance,portability \
+    -DLNCLIP_WITH_PNG=1 -DLNCLIP_WITH_JPEG=1 -DLNCLIP_WITH_DEFLATE=1 --enable=warning,performance,portability \
     --suppress=missingIncludeSystem --suppress=unmatchedSuppression --suppress=checkersReport \
     --suppress=normalCheckLevelMaxBranches \
     $analysed || bad=1

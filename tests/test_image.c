@@ -2,6 +2,7 @@
  * test_image.c - decoding and encoding: every kind of file against Pillow's pixels, every kind of damage
  * against its message. Golden files: make_images.py.
  */
+#include "data/decode.h"
 #include "data/image.h"
 #include "tensor/file.h"
 #include "tensor/random.h"
@@ -128,6 +129,114 @@ START_TEST(test_png_bit_flips_are_noticed)
         }
         free(bytes);
     }
+}
+END_TEST
+#endif
+
+#if LNCLIP_WITH_PNG && LNCLIP_WITH_DEFLATE
+/* Where the first chunk of that type begins. */
+static size_t find_chunk(const unsigned char *bytes, size_t size, const char *type)
+{
+    for (size_t i = 8; i + 8 <= size; i++) {
+        if (memcmp(bytes + i + 4, type, 4) == 0)
+            return i;
+    }
+    ck_abort_msg("no %s", type);
+    return 0;
+}
+
+/* The file is unpacked, its pixels have this CRC, and the unpacked file passes every check itself. */
+static void check_stored(const DataSource *source, uint32_t crc)
+{
+    Error error = {0};
+    DataSource stored, again;
+    DataImage image;
+    ck_assert_msg(data_png_stored(source, &stored), "%s was left to zlib", source->name);
+    ck_ok(data_decode_png(source, DATA_EXTENT_PIXELS, &image, &error), &error);
+    ck_assert_msg(image_crc(&image) == crc, "%s: other pixels", source->name);
+    /* Unpacking it once more checks its CRC and Adler-32, and changes nothing. */
+    ck_assert(data_png_stored(&stored, &again));
+    ck_assert(again.size == stored.size && memcmp(again.bytes, stored.bytes, again.size) == 0);
+    free((void *)stored.bytes);
+    free((void *)again.bytes);
+    data_image_free(&image);
+}
+
+START_TEST(test_png_is_unpacked)
+{
+    static const struct {
+        const char *name;
+        uint32_t crc; /* Pillow's, as in images.txt */
+    } FILES[] = {{"rgb8.png", 0x29e64a42},        {"rgb8-srgb-text.png", 0x29e64a42},
+                 {"rgb8-pieces.png", 0x29e64a42}, {"rgb16.png", 0x2ef09ebf},
+                 {"filtered.png", 0x6bc40dc2},    {"grey1.png", 0x389a6e15},
+                 {"rgba8.png", 0x5a9fa491},       {"palette4-transparent.png", 0x388589ab}};
+    for (size_t n = 0; n < sizeof FILES / sizeof FILES[0]; n++) {
+        char *bytes;
+        const size_t size = read_golden(FILES[n].name, &bytes);
+        check_stored(&(DataSource){(unsigned char *)bytes, size, FILES[n].name}, FILES[n].crc);
+        free(bytes);
+    }
+    /* 65,535 bytes are what a stored block holds: one and two exactly, and sizes that leave a rest. */
+    static const int SIZES[][2] = {{1, 1}, {28, 771}, {28, 1542}, {28, 772}, {300, 301}};
+    char folder[4096], path[8192];
+    support_make_folder(folder);
+    snprintf(path, sizeof path, "%s/x.png", folder);
+    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+        Error error = {0};
+        DataImage image;
+        char *bytes;
+        size_t size;
+        support_pattern(&image, SIZES[i][0], SIZES[i][1]);
+        ck_ok(data_image_write_png(&image, path, &error), &error);
+        ck_ok(file_read(path, 1 << 24, &bytes, &size, &error), &error);
+        check_stored(&(DataSource){(unsigned char *)bytes, size, path}, image_crc(&image));
+        free(bytes);
+        data_image_free(&image);
+    }
+    support_remove_folder(folder);
+}
+END_TEST
+
+START_TEST(test_png_in_doubt_is_left_alone)
+{
+    DataSource stored = {.size = 1};
+    char *bytes;
+    const size_t interlaced_size = read_golden("palette4-interlaced.png", &bytes);
+    ck_assert(!data_png_stored(&(DataSource){(unsigned char *)bytes, interlaced_size, "interlaced"},
+                               &stored));
+    free(bytes);
+
+    const size_t size = read_golden("rgb8.png", &bytes);
+    unsigned char *const file = (unsigned char *)bytes;
+    const size_t begin = find_chunk(file, size, "IDAT"), end = find_chunk(file, size, "IEND");
+    for (size_t i = begin + 4; i < end; i++) { /* not the length: a chunk may end elsewhere */
+        for (int bit = 0; bit < 8; bit++) {
+            file[i] ^= (unsigned char)(1 << bit);
+            ck_assert_msg(!data_png_stored(&(DataSource){file, size, "flipped"}, &stored),
+                          "bit %d of byte %zu goes unnoticed", bit, i);
+            file[i] ^= (unsigned char)(1 << bit);
+        }
+    }
+    for (size_t length = 8; length < end; length++) {
+        unsigned char *const copy = malloc(length); /* exactly as long, for ASan */
+        memcpy(copy, file, length);
+        ck_assert(!data_png_stored(&(DataSource){copy, length, "cut"}, &stored));
+        free(copy);
+    }
+    /* Sizes that no memory has: 2^31 - 1 pixels wide, or high; and of no rows or columns. */
+    static const unsigned char HUGE_SIDE[4] = {0x7f, 0xff, 0xff, 0xff}, NO_SIDE[4] = {0};
+    for (size_t side = 16; side <= 20; side += 4) {
+        unsigned char before[4];
+        memcpy(before, file + side, 4);
+        memcpy(file + side, HUGE_SIDE, 4);
+        ck_assert(!data_png_stored(&(DataSource){file, size, "huge"}, &stored));
+        memcpy(file + side, NO_SIDE, 4);
+        ck_assert(!data_png_stored(&(DataSource){file, size, "empty"}, &stored));
+        memcpy(file + side, before, 4);
+    }
+    ck_assert(stored.size == 1 && !stored.bytes);
+    free(bytes);
 }
 END_TEST
 #endif
@@ -287,6 +396,10 @@ int main(void)
     tcase_add_test(decode, test_png_bit_flips_are_noticed);
     tcase_add_test(encode, test_png_written_reads_back);
     tcase_add_test(encode, test_png_write_failures);
+#endif
+#if LNCLIP_WITH_PNG && LNCLIP_WITH_DEFLATE
+    tcase_add_test(decode, test_png_is_unpacked);
+    tcase_add_test(decode, test_png_in_doubt_is_left_alone);
 #endif
     return support_main(suite);
 }

@@ -24,6 +24,7 @@ for what in "$@"; do
         need_header stb/stb_image.h libstb-dev
         need_header png.h libpng-dev
         need_header jpeglib.h libjpeg-dev
+        need_header libdeflate.h libdeflate-dev
         need_header jansson.h libjansson-dev
         need_header xxhash.h libxxhash-dev
         ;;
