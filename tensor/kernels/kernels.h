@@ -25,7 +25,7 @@ enum {
     KERNELS_COLUMNS = 64,  /* of a panel of a packed matrix (tensor/packed.h) */
     KERNELS_TILE_ROWS = 6, /* rows of A that the f32 product wants side by side */
     KERNELS_LINE = 64,     /* bytes: rows of A in bf16 and int8 are whole lines long */
-    KERNELS_SUMS = 32 * KERNELS_COLUMNS, /* most sums that a product hands over at once */
+    KERNELS_SUMS = 48 * KERNELS_COLUMNS, /* most sums that a product hands over at once */
 };
 
 /*

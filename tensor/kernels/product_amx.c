@@ -1,9 +1,15 @@
 /*
  * product_amx.c - the packed product's bf16 and int8 kernels for the tile registers of AMX.
  *
- * Four of the eight tiles hold 32 x 32 sums, two of them hold 32 rows of A and two 32 columns of B, 16 groups
- * deep: one line of each row of A, and 16 rows of the panel. Fewer rows are tiles of fewer rows. So every sum is
- * made by the same instructions in the same order, wherever its row stands.
+ * Four of the eight tiles hold 32 x 32 sums, two hold 32 rows of A and two 32 columns of B, 16 groups deep: one
+ * line of each row of A, and 16 rows of the panel. What limits it is not the multiplier but that these 64
+ * lines come from the second-level cache. Sums kept in memory, so that blocks of A and B could stay in the first
+ * level, gain nothing: to store and load four tiles takes as long as four steps save.
+ *
+ * Where rows do not come in sixteens, the last tile overlaps the one before, and the same sums are made twice;
+ * only fewer than 16 rows are a tile of fewer. So every sum is made by the same instructions in the same
+ * order, wherever its row stands. Up to 16 rows that remain after blocks of 32 join the last block: they
+ * then cost a pass over their own rows, and not one more over the panel.
  */
 #include "tensor/kernels/variants.h"
 
@@ -17,12 +23,14 @@
 
 enum {
     COLUMNS = KERNELS_COLUMNS,
-    SIDE = 16,              /* rows of a tile, and 32-bit columns */
-    ROWS = 2 * SIDE,        /* of sums in registers */
-    HALF = 2 * SIDE,        /* columns of them */
-    LINE = KERNELS_LINE,    /* bytes of a row of a tile */
-    PANEL_ROW = COLUMNS * 4 /* bytes from group to group of B */
+    SIDE = 16,               /* rows of a tile, and 32-bit columns */
+    ROWS = 2 * SIDE,         /* of a block */
+    TALL_ROWS = 3 * SIDE,    /* of the last one at most */
+    HALF = 2 * SIDE,         /* columns of a block */
+    LINE = KERNELS_LINE,     /* bytes of a row of a tile */
+    PANEL_ROW = COLUMNS * 4, /* bytes from group to group of B */
 };
+_Static_assert(TALL_ROWS *COLUMNS <= KERNELS_SUMS, "a block is handed over at once");
 
 /* The tile registers. Macros: gcc pastes the numbers into the names of registers. */
 #define SUM00 0
@@ -33,6 +41,11 @@ enum {
 #define A1    5
 #define B0    6
 #define B1    7
+/* Those of a tall block: six of sums leave one for A and one for B. */
+#define SUM20 4
+#define SUM21 5
+#define B_ANY 6
+#define A_ANY 7
 
 typedef enum Kind { BF16, INT8 } Kind;
 
@@ -43,21 +56,17 @@ typedef struct TileShapes {
     uint8_t rows[16];
 } TileShapes;
 
-/* Shapes for `upper` rows in the first row of tiles and `lower` in the second. */
-#define SHAPES(upper, lower)                                                                       \
+/* Tiles of sums and of A have `high` rows; B's always sixteen. */
+#define SHAPES(high)                                                                               \
     {                                                                                              \
         .palette = 1, .row_bytes = {LINE, LINE, LINE, LINE, LINE, LINE, LINE, LINE},               \
-        .rows = {upper, upper, lower, lower, upper, lower, SIDE, SIDE},                            \
+        .rows = {high, high, high, high, high, high, SIDE, SIDE},                                  \
     }
-#define UPPER(rows) SHAPES(rows, rows)
-#define LOWER(rows) SHAPES(SIDE, rows)
 
 /* By the number of rows, less one. Constants: a compiler may not see that LDTILECFG reads memory. */
-static const TileShapes SHAPES_OF[ROWS] = {
-    UPPER(1), UPPER(2),  UPPER(3),  UPPER(4),  UPPER(5),  UPPER(6),  UPPER(7),  UPPER(8),
-    UPPER(9), UPPER(10), UPPER(11), UPPER(12), UPPER(13), UPPER(14), UPPER(15), UPPER(16),
-    LOWER(1), LOWER(2),  LOWER(3),  LOWER(4),  LOWER(5),  LOWER(6),  LOWER(7),  LOWER(8),
-    LOWER(9), LOWER(10), LOWER(11), LOWER(12), LOWER(13), LOWER(14), LOWER(15), LOWER(16),
+static const TileShapes SHAPES_OF[SIDE] = {
+    SHAPES(1), SHAPES(2),  SHAPES(3),  SHAPES(4),  SHAPES(5),  SHAPES(6),  SHAPES(7),  SHAPES(8),
+    SHAPES(9), SHAPES(10), SHAPES(11), SHAPES(12), SHAPES(13), SHAPES(14), SHAPES(15), SHAPES(16),
 };
 _Static_assert(sizeof(TileShapes) == 64, "LDTILECFG reads 64 bytes");
 
@@ -84,51 +93,125 @@ INLINE void fetch(Ahead *ahead)
             _tile_dpbusd(sum, a, b);                                                               \
     } while (0)
 
-/* Up to 16 high tiles and wide tiles of sums, in each direction one or two. */
-INLINE void block(const Kind kind, const int high, const int wide, int groups, const char *a,
-                  ptrdiff_t lda, const char *b, float *sums, ptrdiff_t ld, Ahead *ahead)
+/* A block of sums: what its tiles read and where they go. */
+typedef struct Block {
+    const char *a;
+    ptrdiff_t lda;
+    const char *b;
+    int groups;
+    float *sums;
+    ptrdiff_t ld;   /* sums between rows */
+    ptrdiff_t last; /* row of the last row of tiles, where that is not the first */
+} Block;
+
+#define STORE(sum, row, column)                                                                    \
+    _tile_stored(sum, p->sums + (row)*p->ld + (column), p->ld * (ptrdiff_t)sizeof(float))
+
+/* One or two tiles high and wide. */
+INLINE void block(const Kind kind, const int high, const int wide, const Block *p, Ahead *ahead)
 {
-    const ptrdiff_t ld_bytes = ld * (ptrdiff_t)sizeof *sums;
+    const char *a = p->a, *b = p->b;
+    const char *a1 = p->a + p->last * p->lda;
     _tile_zero(SUM00);
     _tile_zero(SUM01);
     _tile_zero(SUM10);
     _tile_zero(SUM11);
-    for (int k = 0; k < groups; k += SIDE, a += LINE, b += SIDE * PANEL_ROW) {
+    for (int k = 0; k < p->groups; k += SIDE) {
         fetch(ahead);
         _tile_loadd(B0, b, PANEL_ROW);
-        _tile_loadd(A0, a, lda);
-        MULTIPLY(kind, SUM00, A0, B0);
-        if (wide > 1) {
-            _tile_loadd(B1, b + LINE, PANEL_ROW);
-            MULTIPLY(kind, SUM01, A0, B1);
-        }
-        if (high > 1) {
-            _tile_loadd(A1, a + SIDE * lda, lda);
-            MULTIPLY(kind, SUM10, A1, B0);
-            if (wide > 1)
-                MULTIPLY(kind, SUM11, A1, B1);
-        }
-    }
-    _tile_stored(SUM00, sums, ld_bytes);
-    if (wide > 1)
-        _tile_stored(SUM01, sums + SIDE, ld_bytes);
-    if (high > 1) {
-        _tile_stored(SUM10, sums + SIDE * ld, ld_bytes);
         if (wide > 1)
-            _tile_stored(SUM11, sums + SIDE * ld + SIDE, ld_bytes);
+            _tile_loadd(B1, b + LINE, PANEL_ROW);
+        _tile_loadd(A0, a, p->lda);
+        if (high > 1)
+            _tile_loadd(A1, a1, p->lda);
+        MULTIPLY(kind, SUM00, A0, B0);
+        if (wide > 1)
+            MULTIPLY(kind, SUM01, A0, B1);
+        if (high > 1)
+            MULTIPLY(kind, SUM10, A1, B0);
+        if (high > 1 && wide > 1)
+            MULTIPLY(kind, SUM11, A1, B1);
+        a += LINE;
+        a1 += LINE;
+        b += SIDE * PANEL_ROW;
+    }
+    STORE(SUM00, 0, 0);
+    if (wide > 1)
+        STORE(SUM01, 0, SIDE);
+    if (high > 1)
+        STORE(SUM10, p->last, 0);
+    if (high > 1 && wide > 1)
+        STORE(SUM11, p->last, SIDE);
+}
+
+/* Three tiles high, one or two wide. Rows of A are read once for each column of tiles, from near. */
+INLINE void tall_block(const Kind kind, const int wide, const Block *p, Ahead *ahead)
+{
+    const char *a = p->a, *b = p->b;
+    const char *a1 = a + SIDE * p->lda, *a2 = a + p->last * p->lda;
+    _tile_zero(SUM00);
+    _tile_zero(SUM01);
+    _tile_zero(SUM10);
+    _tile_zero(SUM11);
+    _tile_zero(SUM20);
+    _tile_zero(SUM21);
+    for (int k = 0; k < p->groups; k += SIDE) {
+        fetch(ahead);
+        _tile_loadd(B_ANY, b, PANEL_ROW);
+        _tile_loadd(A_ANY, a, p->lda);
+        MULTIPLY(kind, SUM00, A_ANY, B_ANY);
+        _tile_loadd(A_ANY, a1, p->lda);
+        MULTIPLY(kind, SUM10, A_ANY, B_ANY);
+        _tile_loadd(A_ANY, a2, p->lda);
+        MULTIPLY(kind, SUM20, A_ANY, B_ANY);
+        if (wide > 1) {
+            _tile_loadd(B_ANY, b + LINE, PANEL_ROW);
+            MULTIPLY(kind, SUM21, A_ANY, B_ANY);
+            _tile_loadd(A_ANY, a1, p->lda);
+            MULTIPLY(kind, SUM11, A_ANY, B_ANY);
+            _tile_loadd(A_ANY, a, p->lda);
+            MULTIPLY(kind, SUM01, A_ANY, B_ANY);
+        }
+        a += LINE;
+        a1 += LINE;
+        a2 += LINE;
+        b += SIDE * PANEL_ROW;
+    }
+    STORE(SUM00, 0, 0);
+    STORE(SUM10, SIDE, 0);
+    STORE(SUM20, p->last, 0);
+    if (wide > 1) {
+        STORE(SUM01, 0, SIDE);
+        STORE(SUM11, SIDE, SIDE);
+        STORE(SUM21, p->last, SIDE);
     }
 }
 
-/* Up to 32 rows: as many columns as are wanted, in units of 16. */
-INLINE void block_row(const Kind kind, const KernelProduct *p, const int high, const char *a,
-                      float *sums, ptrdiff_t ld, Ahead *ahead)
+/* Up to 48 rows: as many columns as are wanted, in units of 16. */
+INLINE void block_row(const Kind kind, const KernelProduct *p, int row, int rows, float *sums,
+                      ptrdiff_t ld, Ahead *ahead)
 {
     for (int column = 0; column < p->columns; column += HALF) {
-        const char *const b = (const char *)p->b + column * 4;
-        if (p->columns - column > SIDE)
-            block(kind, high, 2, p->groups, a, p->lda, b, sums + column, ld, ahead);
+        const bool wide = p->columns - column > SIDE;
+        const Block b = {.a = (const char *)p->a + row * p->lda,
+                         .lda = p->lda,
+                         .b = (const char *)p->b + column * 4,
+                         .groups = p->groups,
+                         .sums = sums + column,
+                         .ld = ld,
+                         .last = rows > SIDE ? rows - SIDE : 0};
+        if (rows > ROWS && wide)
+            tall_block(kind, 2, &b, ahead);
+        else if (rows > ROWS)
+            tall_block(kind, 1, &b, ahead);
+        else if (rows > SIDE && wide)
+            block(kind, 2, 2, &b, ahead);
+        else if (rows > SIDE)
+            block(kind, 2, 1, &b, ahead);
+        else if (wide)
+            block(kind, 1, 2, &b, ahead);
         else
-            block(kind, high, 1, p->groups, a, p->lda, b, sums + column, ld, ahead);
+            block(kind, 1, 1, &b, ahead);
     }
 }
 
@@ -136,21 +219,18 @@ INLINE void product(const Kind kind, const KernelProduct *p)
 {
     assert(p->groups % SIDE == 0);
     const ptrdiff_t ld = p->deliver ? COLUMNS : p->ld_sums;
-    const int blocks = (p->rows + ROWS - 1) / ROWS * ((p->columns + HALF - 1) / HALF);
+    const int high = (p->rows + SIDE - 1) / ROWS, wide = (p->columns + HALF - 1) / HALF;
+    const int blocks = (high > 1 ? high : 1) * wide;
     const size_t lines = p->ahead ? p->ahead_bytes / LINE : 0;
     const size_t steps = (size_t)blocks * (size_t)(p->groups / SIDE);
     Ahead ahead = {p->ahead, p->ahead ? p->ahead + lines * LINE : NULL,
                    (ptrdiff_t)((lines + steps - 1) / steps) * LINE};
-    for (int row = 0; row < p->rows; row += ROWS) {
-        const int rows = p->rows - row < ROWS ? p->rows - row : ROWS;
-        const char *const a = (const char *)p->a + row * p->lda;
+    _tile_loadconfig(&SHAPES_OF[(p->rows < SIDE ? p->rows : SIDE) - 1]);
+    for (int row = 0, rows; row < p->rows; row += rows) {
+        const int left = p->rows - row;
+        rows = left <= TALL_ROWS ? left : ROWS;
         float *const sums = (float *)p->sums + (p->deliver ? 0 : row * ld);
-        if (row == 0 || rows < ROWS)
-            _tile_loadconfig(&SHAPES_OF[rows - 1]);
-        if (rows > SIDE)
-            block_row(kind, p, 2, a, sums, ld, &ahead);
-        else
-            block_row(kind, p, 1, a, sums, ld, &ahead);
+        block_row(kind, p, row, rows, sums, ld, &ahead);
         if (p->deliver)
             p->deliver(p->finish, row, rows, sums);
     }
