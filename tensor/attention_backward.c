@@ -1,7 +1,7 @@
 /*
  * attention_backward.c - the gradients of one head on the product kernels; see attention.h.
  *
- * Block after block of rows, P and dS are computed again and give their rows of dq. They are laid aside as
+ * Block after block of rows, P and dS are computed again and give their rows of dq. They are also laid out as
  * right operands, and when all rows are there they give dv and dk. What is added to in bf16 is rounded once.
  */
 #include "tensor/attention.h"
@@ -75,6 +75,22 @@ static KernelFinish into(const AttentionShape *s, void *gradient, ptrdiff_t ld, 
     return (KernelFinish){.ld = ld, .type = s->type, .c = c, .addend = fresh ? NULL : c};
 }
 
+/* P and dS of some rows of a block, from their scores and dP. lse [rows of the block]. */
+static void softmax_rows(const AttentionShape *s, const Layout *l, const float *lse, int begin,
+                         int count)
+{
+    const Kernels *const kernel = kernels();
+    for (int i = begin; i < begin + count; i++) {
+        float *const scores = l->scores + i * l->ld, *const dP = l->dP + i * l->ld;
+        const ptrdiff_t line = (ptrdiff_t)i * l->line;
+        if (s->type == DTYPE_F32)
+            kernel->softmax_gradient(scores, dP, s->T, s->scale, lse[i]);
+        else
+            kernel->softmax_gradient_bf16(scores, dP, s->T, s->scale, lse[i], l->P_bf16 + line,
+                                          l->dS_bf16 + line);
+    }
+}
+
 /* P and dS of rows begin .. begin + count, and dq = dS k. */
 static void backward_rows(const AttentionBackward *f, const Head *h, Layout *l, int begin,
                           int count)
@@ -85,28 +101,24 @@ static void backward_rows(const AttentionBackward *f, const Head *h, Layout *l, 
     const AttentionLeft d_o = attention_left_rows(&h->d_o_left, begin, count);
     attention_sums(&q, &l->keys, l->scores, l->ld);
     attention_sums(&d_o, &l->values, l->dP, l->ld);
-    for (int i = 0; i < count; i++) {
-        float *const scores = l->scores + i * l->ld, *const dP = l->dP + i * l->ld;
-        const float lse = h->lse[begin + i];
-        const ptrdiff_t line = (ptrdiff_t)i * l->line;
-        if (f32)
-            kernels()->softmax_gradient(scores, dP, s->T, s->scale, lse);
-        else
-            kernels()->softmax_gradient_bf16(scores, dP, s->T, s->scale, lse, l->P_bf16 + line,
-                                             l->dS_bf16 + line);
-    }
     const ptrdiff_t ld = f32 ? l->ld : l->line;
     const AttentionMatrix P = {s->type, count, s->T, ld, f32 ? (void *)l->scores : l->P_bf16};
     const AttentionMatrix dS = {s->type, count, s->T, ld, f32 ? (void *)l->dP : l->dS_bf16};
+    for (int i = 0, together; i < count; i += together) {
+        together = count - i < 2 ? 1 : 2;
+        softmax_rows(s, l, h->lse + begin, i, together);
+        if (h->dk) { /* while the two rows are in the first-level cache */
+            const AttentionMatrix P_rows = attention_rows(&P, i, together);
+            const AttentionMatrix dS_rows = attention_rows(&dS, i, together);
+            const bool more = begin + i + together < s->Tq;
+            attention_fill_right(&P_rows, begin + i, more, &l->probabilities);
+            attention_fill_right(&dS_rows, begin + i, more, &l->dscores);
+        }
+    }
     if (h->dq) {
         const AttentionLeft left = attention_left(&dS, l->ds);
         const KernelFinish finish = into(s, h->dq, s->D, begin, f->dq_fresh);
         attention_product(&left, &l->k, kernels()->finish, &finish);
-    }
-    if (h->dk) {
-        const bool more = begin + count < s->Tq;
-        attention_fill_right(&P, begin, more, &l->probabilities);
-        attention_fill_right(&dS, begin, more, &l->dscores);
     }
 }
 

@@ -36,10 +36,22 @@ static Precision precision_of(DType type)
     return type == DTYPE_F32 ? PRECISION_F32 : PRECISION_BF16;
 }
 
+/* Bytes of a number: f32 or bf16. */
+static ptrdiff_t size_of(DType type)
+{
+    return type == DTYPE_F32 ? (ptrdiff_t)sizeof(float) : (ptrdiff_t)sizeof(uint16_t);
+}
+
 /* Row r, from column c on. */
 static const void *at(const AttentionMatrix *m, int r, int c)
 {
-    return (const char *)m->numbers + (r * m->ld + c) * (ptrdiff_t)dtype_size(m->type);
+    return (const char *)m->numbers + (r * m->ld + c) * size_of(m->type);
+}
+
+/* Copies a few lines: gcc turns memcpy of so few into an instruction that is slow to start. */
+static void copy_line(void *to, const void *from, size_t bytes)
+{
+    memmove(to, from, bytes);
 }
 
 AttentionMatrix attention_rows(const AttentionMatrix *m, int begin, int count)
@@ -130,7 +142,7 @@ AttentionMatrix attention_whole(const AttentionMatrix *m, void *memory)
     const size_t size = dtype_size(m->type), used = (size_t)m->columns * size;
     for (int r = 0; r < m->rows; r++) {
         char *const row = (char *)memory + (size_t)r * (size_t)whole.ld * size;
-        memcpy(row, at(m, r, 0), used);
+        copy_line(row, at(m, r, 0), used);
         memset(row + used, 0, (size_t)whole.ld * size - used);
     }
     return whole;
@@ -150,12 +162,13 @@ AttentionLeft attention_left(const AttentionMatrix *m, void *memory)
 }
 
 /* Row `group` of a matrix in bf16 whose rows are taken two by two; zeros follow the last. */
-static void pair_rows(const AttentionMatrix *m, int group, int column, int width, uint32_t *out)
+static void pair_rows(const Kernels *kernel, const AttentionMatrix *m, int group, int column,
+                      int width, uint32_t *out)
 {
     static const uint16_t zeros[COLUMNS];
     const int even = 2 * group;
-    kernels()->pair(at(m, even, column), even + 1 < m->rows ? at(m, even + 1, column) : zeros,
-                    (size_t)width, out);
+    kernel->pair(at(m, even, column), even + 1 < m->rows ? at(m, even + 1, column) : zeros,
+                 (size_t)width, out);
 }
 
 /*
@@ -164,6 +177,7 @@ static void pair_rows(const AttentionMatrix *m, int group, int column, int width
  */
 AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, void *memory)
 {
+    const Kernels *const kernel = kernels();
     const bool f32 = m->type == DTYPE_F32;
     const int groups = attention_groups(m->type, m->rows);
     const int filled = parts_of(m->rows, group_of(m->type));
@@ -175,7 +189,7 @@ AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, vo
         for (int g = 0; g < count; g++) {
             rows[g] = f32 ? at(m, k + g, column) : paired + (ptrdiff_t)g * COLUMNS;
             if (!f32)
-                pair_rows(m, k + g, column, width, paired + (ptrdiff_t)g * COLUMNS);
+                pair_rows(kernel, m, k + g, column, width, paired + (ptrdiff_t)g * COLUMNS);
         }
         if (count > 0)
             kernels()->transpose(rows, count, width, turned);
@@ -187,14 +201,15 @@ AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, vo
                                   COLUMNS, smaller(TILE, width - c), taken,
                                   (float *)memory + (ptrdiff_t)c * groups + (ptrdiff_t)k * TILE);
         for (int c = 0; !f32 && c < width; c++)
-            memcpy((uint32_t *)memory + (ptrdiff_t)c * groups + k, turned + (ptrdiff_t)c * COLUMNS,
-                   (size_t)taken * sizeof *turned);
+            copy_line((uint32_t *)memory + (ptrdiff_t)c * groups + k,
+                      turned + (ptrdiff_t)c * COLUMNS, (size_t)taken * sizeof *turned);
     }
     return (AttentionLeft){m->type, width, groups, groups * (ptrdiff_t)sizeof *turned, memory};
 }
 
 void attention_fill_right(const AttentionMatrix *m, int first, bool more, AttentionRight *right)
 {
+    const Kernels *const kernel = kernels();
     const bool f32 = m->type == DTYPE_F32;
     const int begin = first / group_of(m->type), filled = parts_of(m->rows, group_of(m->type));
     for (int column = 0; column < m->columns; column += COLUMNS) {
@@ -203,9 +218,9 @@ void attention_fill_right(const AttentionMatrix *m, int first, bool more, Attent
         uint32_t *out = panel + (ptrdiff_t)begin * COLUMNS;
         for (int g = 0; g < filled; g++, out += COLUMNS) {
             if (f32)
-                memcpy(out, at(m, g, column), (size_t)width * sizeof *out);
+                copy_line(out, at(m, g, column), (size_t)width * sizeof *out);
             else
-                pair_rows(m, g, column, width, out);
+                pair_rows(kernel, m, g, column, width, out);
         }
         if (!more)
             memset(out, 0, (size_t)(right->groups - begin - filled) * COLUMNS * sizeof *out);
