@@ -1,15 +1,15 @@
 /*
  * rows_template.h - the row and element kernels, written once in plain C.
  *
- * Not a header in the usual sense: reference.c, avx2.c and avx512.c each include it after defining
+ * Not a header in the usual sense: reference.c and avx2.c each include it after defining
  *
  *     KERNELS_TARGET         the attribute that lets the compiler use the variant's instructions
  *     KERNELS_MADD(a, b, c)  a b + c, fused where the instruction exists
  *
  * and get `overlay_rows`, which puts these kernels into a table. The loops are the shape that gcc and clang
  * turn into vector code without leave to reorder arithmetic: elements are independent, conditions are
- * selections, and sums run over LANES interleaved partial sums that are combined in a fixed order. So the
- * order of every sum is the same in all variants; they differ only where one fuses a product with a sum.
+ * selections, and sums run over LANES interleaved partial sums that are combined in a fixed order. So the order
+ * of every sum is the same in both; they differ only where one fuses a product with a sum.
  *
  * Polynomials are minimax fits; fit.py beside this file makes their coefficients.
  */
@@ -28,8 +28,8 @@
 #endif
 
 /*
- * Partial sums: two AVX-512 registers, four of AVX2, eight of SSE2. Two, because a sum waits four cycles
- * for the one before it in the same register.
+ * Partial sums: four registers of AVX2, eight of SSE2. More than one, because a sum waits four cycles for the
+ * one before it in the same register.
  */
 enum { LANES = 32 };
 
@@ -292,19 +292,24 @@ KERNELS_TARGET static void kernel_gelu_backward(const float *z, const float *dy,
     }
 }
 
-/* Two passes over the row: the variance of differences from the mean suffers no cancellation. */
-KERNELS_TARGET static void kernel_layer_norm(const float *x, const float *gamma, const float *beta,
-                                             int D, float eps, float *y, float *mean, float *rstd)
+/* 1 / sqrt(variance + eps). A second pass over the row: differences from the mean suffer no cancellation. */
+KERNELS_TARGET static inline float inverse_deviation(const float *x, int D, float mean, float eps)
 {
-    const float m = sum_row(x, D) / (float)D;
     float lanes[LANES] = {0};
     int i = 0;
     for (; i + LANES <= D; i += LANES)
         for (int l = 0; l < LANES; l++)
-            lanes[l] = KERNELS_MADD(x[i + l] - m, x[i + l] - m, lanes[l]);
+            lanes[l] = KERNELS_MADD(x[i + l] - mean, x[i + l] - mean, lanes[l]);
     for (int l = 0; i + l < D; l++)
-        lanes[l] = KERNELS_MADD(x[i + l] - m, x[i + l] - m, lanes[l]);
-    const float s = 1.0f / sqrtf(sum_lanes(lanes) / (float)D + eps);
+        lanes[l] = KERNELS_MADD(x[i + l] - mean, x[i + l] - mean, lanes[l]);
+    return 1.0f / sqrtf(sum_lanes(lanes) / (float)D + eps);
+}
+
+KERNELS_TARGET static void kernel_layer_norm(const float *x, const float *gamma, const float *beta,
+                                             int D, float eps, float *y, float *mean, float *rstd)
+{
+    const float m = sum_row(x, D) / (float)D;
+    const float s = inverse_deviation(x, D, m, eps);
     INDEPENDENT
     for (int d = 0; d < D; d++)
         y[d] = KERNELS_MADD((x[d] - m) * s, gamma[d], beta[d]);
@@ -408,16 +413,15 @@ KERNELS_TARGET static void kernel_layer_norm_bf16(const float *x, const float *g
                                                   uint16_t *xhat, float *rstd)
 {
     const float m = sum_row(x, D) / (float)D;
-    float lanes[LANES] = {0};
-    for (int i = 0; i < D; i += LANES)
-        for (int l = 0; l < LANES && i + l < D; l++)
-            lanes[l] = KERNELS_MADD(x[i + l] - m, x[i + l] - m, lanes[l]);
-    const float s = 1.0f / sqrtf(sum_lanes(lanes) / (float)D + eps);
+    const float s = inverse_deviation(x, D, m, eps);
     INDEPENDENT
     for (int d = 0; d < D; d++)
         y[d] = bf16_of(KERNELS_MADD((x[d] - m) * s, gamma[d], beta[d]));
-    for (int d = 0; xhat && d < D; d++)
-        xhat[d] = bf16_of((x[d] - m) * s);
+    if (xhat) {
+        INDEPENDENT
+        for (int d = 0; d < D; d++)
+            xhat[d] = bf16_of((x[d] - m) * s);
+    }
     *rstd = s;
 }
 
@@ -426,38 +430,66 @@ KERNELS_TARGET static void kernel_layer_norm_backward_bf16(const uint16_t *xhat,
                                                            float *dx, float *dgamma, float *dbeta)
 {
     float g_lanes[LANES] = {0}, gx_lanes[LANES] = {0};
-    for (int i = 0; i < D; i += LANES) {
-        for (int l = 0; l < LANES && i + l < D; l++) {
+    int i = 0;
+    for (; i + LANES <= D; i += LANES) {
+        for (int l = 0; l < LANES; l++) {
             const float g = gamma[i + l] * of_bf16(dy[i + l]);
             g_lanes[l] += g;
             gx_lanes[l] = KERNELS_MADD(g, of_bf16(xhat[i + l]), gx_lanes[l]);
         }
     }
+    for (int l = 0; i + l < D; l++) {
+        const float g = gamma[i + l] * of_bf16(dy[i + l]);
+        g_lanes[l] += g;
+        gx_lanes[l] = KERNELS_MADD(g, of_bf16(xhat[i + l]), gx_lanes[l]);
+    }
+    if (dgamma) {
+        INDEPENDENT
+        for (int d = 0; d < D; d++)
+            dgamma[d] = KERNELS_MADD(of_bf16(dy[d]), of_bf16(xhat[d]), dgamma[d]);
+    }
+    if (dbeta) {
+        INDEPENDENT
+        for (int d = 0; d < D; d++)
+            dbeta[d] += of_bf16(dy[d]);
+    }
+    if (!dx)
+        return;
     const float mean_g = sum_lanes(g_lanes) / (float)D;
     const float mean_gx = sum_lanes(gx_lanes) / (float)D;
-    for (int d = 0; dgamma && d < D; d++)
-        dgamma[d] = KERNELS_MADD(of_bf16(dy[d]), of_bf16(xhat[d]), dgamma[d]);
-    for (int d = 0; dbeta && d < D; d++)
-        dbeta[d] += of_bf16(dy[d]);
-    for (int d = 0; dx && d < D; d++) {
+    INDEPENDENT
+    for (int d = 0; d < D; d++) {
         const float centred = KERNELS_MADD(gamma[d], of_bf16(dy[d]), -mean_g);
         dx[d] = KERNELS_MADD(rstd, KERNELS_MADD(-of_bf16(xhat[d]), mean_gx, centred), dx[d]);
     }
 }
 
+/* Largest magnitude of x f. Magnitudes are ordered as their bits are, and compilers vectorise that maximum. */
+KERNELS_TARGET static inline float largest_magnitude(const uint16_t *x, const float *factor, int n)
+{
+    uint32_t largest = 0;
+    for (int i = 0; i < n; i++) {
+        const uint32_t bits = bits_of_float(fabsf(of_bf16(x[i]) * (factor ? factor[i] : 1.0f)));
+        largest = bits > largest ? bits : largest;
+    }
+    return float_of_bits(largest);
+}
+
 KERNELS_TARGET static float kernel_quantize(const uint16_t *x, const float *factor, int n,
                                             uint8_t *y)
 {
-    float largest = 0;
-    for (int i = 0; i < n; i++) {
-        const float value = fabsf(of_bf16(x[i]) * (factor ? factor[i] : 1.0f));
-        largest = value > largest ? value : largest;
-    }
+    const float largest = factor ? largest_magnitude(x, factor, n) : largest_magnitude(x, NULL, n);
     const float scale = largest > 0 ? 127.0f / largest : 0.0f;
-    const float rounder = 0x1.8p23f; /* its sum with a small number ends in that number's integer */
-    for (int i = 0; i < n; i++) {
-        const float value = of_bf16(x[i]) * (factor ? factor[i] : 1.0f);
-        y[i] = (uint8_t)(bits_of_float(value * scale + rounder) + 128);
+    const float rounder =
+        0x1.8p23f + 128; /* its sum with a small number ends in that number's integer */
+    if (factor) {
+        INDEPENDENT
+        for (int i = 0; i < n; i++)
+            y[i] = (uint8_t)bits_of_float(of_bf16(x[i]) * factor[i] * scale + rounder);
+    } else {
+        INDEPENDENT
+        for (int i = 0; i < n; i++)
+            y[i] = (uint8_t)bits_of_float(of_bf16(x[i]) * scale + rounder);
     }
     return largest / 127.0f;
 }
@@ -472,19 +504,33 @@ KERNELS_TARGET static void kernel_pair(const uint16_t *even, const uint16_t *odd
 
 /* Sums of one row of a tile, in f32: scaled where they are integers, with bias and addend. */
 KERNELS_TARGET static inline void finish_row(const KernelFinish *f, int row, const void *sums,
-                                             float *z)
+                                             float z[KERNELS_COLUMNS])
 {
-    const float *const sum = sums;
-    const int32_t *const integers = sums;
     const ptrdiff_t start = row * f->ld;
-    for (int n = 0; n < f->columns; n++) {
-        z[n] = f->row_scale ? f->row_scale[row] * f->column_scale[n] *
-                                  (float)(integers[n] - f->column_zero[n])
-                            : sum[n];
-        z[n] += f->bias ? f->bias[n] : 0.0f;
-        if (f->addend)
-            z[n] += f->type == DTYPE_F32 ? ((const float *)f->addend)[start + n]
-                                         : of_bf16(((const uint16_t *)f->addend)[start + n]);
+    memcpy(z, sums, KERNELS_COLUMNS * sizeof *z);
+    if (f->row_scale) {
+        const float row_scale = f->row_scale[row], *const column_scale = f->column_scale;
+        const int32_t *const sum = sums, *const zero = f->column_zero;
+        INDEPENDENT
+        for (int n = 0; n < f->columns; n++)
+            z[n] = row_scale * column_scale[n] * (float)(sum[n] - zero[n]);
+    }
+    if (f->bias) {
+        const float *const bias = f->bias;
+        INDEPENDENT
+        for (int n = 0; n < f->columns; n++)
+            z[n] += bias[n];
+    }
+    if (f->addend && f->type == DTYPE_F32) {
+        const float *const addend = (const float *)f->addend + start;
+        INDEPENDENT
+        for (int n = 0; n < f->columns; n++)
+            z[n] += addend[n];
+    } else if (f->addend) {
+        const uint16_t *const addend = (const uint16_t *)f->addend + start;
+        INDEPENDENT
+        for (int n = 0; n < f->columns; n++)
+            z[n] += of_bf16(addend[n]);
     }
 }
 
@@ -496,18 +542,25 @@ KERNELS_TARGET static void store_row(const float *v, DType type, void *out, ptrd
         kernel_to_bf16(v, (uint16_t *)out + start, (size_t)n);
 }
 
+enum { FINISH_ROWS = 8 }; /* activated at once: enough for the call to cost nothing */
+
 KERNELS_TARGET static void kernel_finish(const KernelFinish *f, int row, int count,
                                          const void *sums)
 {
-    float v[KERNELS_COLUMNS];
-    for (int r = 0; r < count; r++) {
-        const ptrdiff_t start = (row + r) * f->ld;
-        finish_row(f, row + r, (const char *)sums + (size_t)r * KERNELS_COLUMNS * sizeof *v, v);
-        if (f->z)
-            store_row(v, f->type, f->z, start, f->columns);
+    float v[FINISH_ROWS][KERNELS_COLUMNS];
+    for (int first = 0; first < count; first += FINISH_ROWS) {
+        const int rows = count - first < FINISH_ROWS ? count - first : FINISH_ROWS;
+        for (int r = 0; r < rows; r++) {
+            const int tile_row = first + r;
+            finish_row(f, row + tile_row, (const char *)sums + (size_t)tile_row * sizeof v[r],
+                       v[r]);
+            if (f->z)
+                store_row(v[r], f->type, f->z, (row + tile_row) * f->ld, f->columns);
+        }
         if (f->activate)
-            f->activate(v, v, (size_t)f->columns);
-        store_row(v, f->type, f->c, start, f->columns);
+            f->activate(v[0], v[0], (size_t)(rows * KERNELS_COLUMNS));
+        for (int r = 0; r < rows; r++)
+            store_row(v[r], f->type, f->c, (row + first + r) * f->ld, f->columns);
     }
 }
 
