@@ -3,8 +3,8 @@
  *
  * Four of the eight tiles hold 32 x 32 sums, two hold 32 rows of A and two 32 columns of B, 16 groups deep: one
  * line of each row of A, and 16 rows of the panel. What limits it is not the multiplier but that these 64
- * lines come from the second-level cache. Sums kept in memory, so that blocks of A and B could stay in the first
- * level, gain nothing: to store and load four tiles takes as long as four steps save.
+ * lines come from the second-level cache. Partial sums in memory, so that blocks of A and B could stay in the
+ * first level, cost more than they gain: to store and load four tiles takes as long as two steps.
  *
  * Where rows do not come in sixteens, the last tile overlaps the one before, and the same sums are made twice;
  * only fewer than 16 rows are a tile of fewer. So every sum is made by the same instructions in the same

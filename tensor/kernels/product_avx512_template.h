@@ -6,8 +6,9 @@
  * are the same 32-bit groups to it, and differ in the instruction alone. Columns beyond the matrix are zeros in
  * the pack: the arithmetic never looks at them.
  *
- * Sums are named members and not an array, and are pinned to registers after each step: gcc otherwise
- * shuffles them between registers, and spills some, for a fifth of the speed.
+ * Sums are named members and not an array, and are pinned to registers after each step: compilers then have
+ * no choice. Left free, gcc spilled sums in the loop that takes groups apart, to hold vectors of b that it could
+ * as well have loaded again.
  *
  * The includer defines PRODUCT_NAME, the function; PRODUCT_TARGET, its attribute; PRODUCT_MULTIPLY(a, b, sum),
  * on vectors of 16 groups as __m512; PRODUCT_INTERLEAVED, 1 if rows of a stand side by side as the contract has
