@@ -5,6 +5,7 @@
  */
 #include "tools/cli.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,9 +89,23 @@ static int run(int argc, char **argv)
     return subcommand ? subcommand->run(argc - 1, argv + 1) : unknown_subcommand(argv[1]);
 }
 
+/*
+ * Images come and go by the thousand. Memory that the C library maps for each one and gives back at once costs a
+ * page fault every 4 KiB: a tenth of the time it takes to decode a frame.
+ */
+static void keep_freed_memory(void)
+{
+#ifdef __GLIBC__
+    enum { LARGEST_KEPT = 32 << 20, KEPT = 64 << 20 }; /* bytes */
+    mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT);
+    mallopt(M_TRIM_THRESHOLD, KEPT);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     /* A write beyond the file-size limit shall fail like a full disk, not kill the process. */
     signal(SIGXFSZ, SIG_IGN);
+    keep_freed_memory();
     return cli_finish(run(argc, argv));
 }
