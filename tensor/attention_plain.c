@@ -1,6 +1,6 @@
 /*
  * attention_plain.c - attention of one head by the general matrix product, in f32: the text to read, and
- * what runs where the table has no product kernel written for the processor.
+ * what runs where packing does not pay (op_attention.c says when).
  *
  * One [Tq,T] matrix lives in the forward, and two (P and dP) in the backward.
  */

@@ -37,10 +37,14 @@ static AttentionShape shape_of(const Tensor *q, const Tensor *kv, int heads)
                             .scale = (float)(1 / sqrt((double)K))};
 }
 
-/* Whether the general product computes it: it is faster than plain kernels in f32, and knows no bf16. */
+/*
+ * Whether the general product computes it, which knows f32 alone: where it beats the table's kernel, and for
+ * so few queries (the class token of a last block) that laying out keys and values costs more than it gains.
+ */
 static bool is_plain(const AttentionShape *shape)
 {
-    return shape->type == DTYPE_F32 && !kernels()->product_is_fast;
+    return shape->type == DTYPE_F32 &&
+           (!kernels()->product_is_fast || shape->Tq < KERNELS_TILE_ROWS);
 }
 
 /* Scratch in floats for one worker. */
