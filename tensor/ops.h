@@ -67,9 +67,10 @@ Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, float *probab
 /*
  * Convolution with kernel = stride = P, no bias: pixels [B,C,S,S], weight [D,C,P,P] -> [B,(S/P)^2,D],
  * patches in row-major order. Where S is no multiple of P the rest of the border is ignored, as in
- * PyTorch's convolution.
+ * PyTorch's convolution. packed: NULL, or the weight of one that does not train as W^T [C P P,D], packed in f32
+ * or bf16, borrowed for the call; it serves the forward instead of gemm. All tensors are f32 in any case.
  */
-Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight);
+Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedMatrix *packed);
 
 /* concat(class_embedding, patches) + position: patches [B,T-1,D], class [D], position [T,D] -> [B,T,D]. */
 Tensor *op_embed_tokens(Tape *tape, Tensor *patches, Tensor *class_embedding, Tensor *position);

@@ -304,6 +304,71 @@ START_TEST(same_bits)
 }
 END_TEST
 
+enum { IMAGES = 19, SIDE = 11, PATCH = 3, WIDTH = 70, PATCHES = 9, PIXELS = 2 * SIDE * SIDE };
+
+/* y [IMAGES,PATCHES,WIDTH] and the gradient of the pixels, images taken `batch` at a time. */
+static void embed_patches(const PackedMatrix *packed, float *pixels, float *weight, float *seed,
+                          int threads, int batch, float *y, float *dpixels)
+{
+    size_t peak[2];
+    for (int planning = 1; planning >= 0; planning--) {
+        SupportEngine engine;
+        support_engine_open(&engine, threads, planning ? 0 : ARENA_BYTES);
+        for (int first = 0; first < IMAGES; first += batch) {
+            const int count = IMAGES - first < batch ? IMAGES - first : batch;
+            Tensor image = leaf(pixels + first * PIXELS, dpixels + first * PIXELS, 4,
+                                (const int[]){count, 2, SIDE, SIDE});
+            Tensor w = leaf(weight, NULL, 4, (const int[]){WIDTH, 2, PATCH, PATCH});
+            Tensor *const patches = op_patch_embed(engine.tape, &image, &w, packed);
+            const ptrdiff_t start = (ptrdiff_t)first * PATCHES * WIDTH;
+            if (!planning)
+                memcpy(y + start, tensor_f32(patches), tensor_count(patches) * sizeof *y);
+            tape_backward(engine.tape, patches, seed + start);
+            tape_reset(engine.tape);
+        }
+        peak[planning] = arena_peak(engine.arena);
+        support_engine_close(&engine);
+    }
+    ck_assert_uint_eq(peak[0], peak[1]);
+}
+
+/* The patch embedding with a packed weight: pixels and weights rounded, one after the other, or nothing. */
+START_TEST(packed_patches)
+{
+    const Precision precision = (Precision)_i;
+    enum { COUNT = IMAGES * PATCHES * WIDTH, RUNS = 4 };
+    float *const pixels = numbers(IMAGES * PIXELS, 1, 1, false);
+    float *const weight = numbers(WIDTH * 2 * PATCH * PATCH, 2, 0.2, false);
+    float *const seed = numbers(COUNT, 3, 1, false);
+    Arena *arena;
+    ck_ok(arena_create(&arena, ARENA_BYTES, &error), &error);
+    PackedMatrix packed = packed_place(arena, precision, 2 * PATCH * PATCH, WIDTH);
+    packed_fill_transposed(&packed, &(PackedPart){weight, WIDTH}, 1, NULL, NULL);
+    float *y[RUNS], *dpixels[RUNS];
+    for (int run = 0; run < RUNS; run++) { /* the first is not packed */
+        static const int batch[RUNS] = {IMAGES, IMAGES, 1, 10};
+        y[run] = calloc(COUNT, sizeof(float));
+        dpixels[run] = calloc((size_t)IMAGES * PIXELS, sizeof(float));
+        embed_patches(run ? &packed : NULL, pixels, weight, seed, run ? run : 1, batch[run], y[run],
+                      dpixels[run]);
+    }
+    const double wrong = support_relative_error(y[1], y[0], COUNT);
+    ck_assert_msg(wrong <= (precision == PRECISION_F32 ? 1e-6 : 2 * U), "wrong by %.2e", wrong);
+    for (int run = 1; run < RUNS; run++) {
+        ck_assert_mem_eq(y[run], y[1], COUNT * sizeof(float));
+        ck_assert_mem_eq(dpixels[run], dpixels[0], (size_t)IMAGES * PIXELS * sizeof(float));
+    }
+    for (int run = 0; run < RUNS; run++) {
+        free(y[run]);
+        free(dpixels[run]);
+    }
+    arena_destroy(arena);
+    free(seed);
+    free(weight);
+    free(pixels);
+}
+END_TEST
+
 START_TEST(a_cast_rounds_to_nearest_even)
 {
     float wide[] = {0,      -0.0F,   1,        1 + 0x1p-8F, 1 + 0x3p-8F, -1 - 0x1.02p-8F,
@@ -407,6 +472,7 @@ int main(void)
     TCase *const all = support_case(suite, "bf16", 120);
     tcase_add_loop_test(all, close_to_f32, 0, CASES);
     tcase_add_loop_test(all, same_bits, 0, 2 * CASES);
+    tcase_add_loop_test(all, packed_patches, PRECISION_F32, PRECISION_BF16 + 1);
     tcase_add_test(all, a_cast_rounds_to_nearest_even);
     tcase_add_loop_test(all, what_is_kept_is_half_as_large, 0, 5);
     tcase_add_loop_test(all, misuse_aborts, 0, 1);

@@ -73,7 +73,7 @@ static Tensor *build_attention(const Case *c, Tape *tape, Tensor *const *in)
 static Tensor *build_patch_embed(const Case *c, Tape *tape, Tensor *const *in)
 {
     (void)c;
-    return op_patch_embed(tape, in[0], in[1]);
+    return op_patch_embed(tape, in[0], in[1], NULL);
 }
 
 static Tensor *build_embed_tokens(const Case *c, Tape *tape, Tensor *const *in)

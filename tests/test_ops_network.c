@@ -129,7 +129,7 @@ static Tensor *transformer(Tape *tape, Network *network)
     network->next = 0;
     Tensor *const pixels = take(network), *const patch_weight = take(network);
     Tensor *const class_embedding = take(network), *const position = take(network);
-    Tensor *const patches = op_patch_embed(tape, pixels, patch_weight);
+    Tensor *const patches = op_patch_embed(tape, pixels, patch_weight, NULL);
     Tensor *x = op_embed_tokens(tape, patches, class_embedding, position);
     tape_release(tape, patches);
 
@@ -367,7 +367,7 @@ static void misuse(int which)
         op_cross_entropy(engine.tape, &row, (const int[]){5}, 0);
         break;
     case 6:
-        op_patch_embed(engine.tape, &cube, &matrix);
+        op_patch_embed(engine.tape, &cube, &matrix, NULL);
         break;
     case 7:
         op_slerp(engine.tape, &row, (const int[]){1}, (const float[]){0.5F});

@@ -205,6 +205,7 @@ START_TEST(only_what_is_frozen_and_needed_is_packed)
     vit_destroy(vit);
 
     vit = packed_model("all", true, &tuned);
+    ck_assert(!vit->patch_pack);
     ck_assert(!vit->blocks[0].q.forward && !vit->blocks[2].fc2.forward);
     ck_assert_uint_ge(vit_bytes(vit), vit_size(vit) * sizeof(float));
     vit_tuned_destroy(tuned);
@@ -235,11 +236,14 @@ START_TEST(a_mapped_model_keeps_its_numbers)
     }
     /* Widths are multiples of 64 here: packs are as large as what they hold, but for rounding and red zones. */
     const size_t linears = (size_t)made->config.layers * 12 * 64 * 64;
-    const size_t rest = (vit_size(loaded) - linears) * sizeof(float);
-    const size_t bytes[PRECISION_COUNT] = {4, 2, 1};
+    const size_t patches = tensor_count(loaded->patch_embedding);
+    const size_t bytes[PRECISION_COUNT] = {4, 2, 1}, patch_bytes[PRECISION_COUNT] = {4, 2, 2};
+    const size_t least = (vit_size(loaded) - linears - patches) * sizeof(float) +
+                         linears * bytes[precision] + patches * patch_bytes[precision];
     if (packed_pays(precision)) {
-        ck_assert_uint_ge(vit_bytes(loaded), rest + linears * bytes[precision]);
-        ck_assert_uint_lt(vit_bytes(loaded), (rest + linears * bytes[precision]) * 5 / 4);
+        ck_assert_ptr_nonnull(loaded->patch_pack);
+        ck_assert_uint_ge(vit_bytes(loaded), least);
+        ck_assert_uint_lt(vit_bytes(loaded), least * 5 / 4);
     }
     vit_destroy(loaded);
     vit_destroy(made);

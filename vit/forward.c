@@ -57,7 +57,7 @@ static Tensor *linear(Tape *tape, Tensor *x, const Linear *map, Activation activ
 /* pixels [B,3,S,S] -> [B,T,D] */
 static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
 {
-    Tensor *const patches = op_patch_embed(tape, pixels, vit->patch_embedding);
+    Tensor *const patches = op_patch_embed(tape, pixels, vit->patch_embedding, vit->patch_pack);
     Tensor *const tokens =
         op_embed_tokens(tape, patches, vit->class_embedding, vit->position_embedding);
     tape_release(tape, patches);

@@ -2,7 +2,8 @@
  * pack.c - vit_pack: the frozen weights in the layout that the matrix kernel reads.
  *
  * Each block has five linear maps; keys and values are one. A map is packed whole or not at all: one part that
- * trains leaves it to gemm. The patch embedding is not a map of this kind and stays as it is.
+ * trains leaves it to gemm. The patch embedding is packed for the forward alone: no gradient flows to pixels
+ * in training. It sees pixels, whose outliers int8 has no remedy for, and is small: bf16 serves it there.
  *
  * int8 wants to know how large each channel of a map's input will be, relative to the others (packed.h). The
  * weights before it tell, without a single image: a LayerNorm's output has the deviation |gamma| about beta,
@@ -61,10 +62,30 @@ static int first_trained(const Vit *vit)
     return index;
 }
 
+/* The weight of the patch embedding, stored as [D,3,P,P], as a matrix [D,K]: this is K. */
+static int patch_numbers(const Vit *vit)
+{
+    const Tensor *const weight = vit->patch_embedding;
+    return (int)(tensor_count(weight) / (size_t)weight->shape[0]);
+}
+
+/* Where the pack of the patch embedding is: behind those of the linear maps. */
+static PackedMatrix *patch_place(const Vit *vit)
+{
+    return vit->packed + (ptrdiff_t)vit->config.layers * BLOCK_LINEARS * LINEAR_PACKS;
+}
+
 /* Gives each pack its memory; `keep` is false to measure how much that is. */
 static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bool keep)
 {
     const VitParameter *const first = vit->parameters + first_trained(vit);
+    if (!vit->patch_embedding->needs_grad) {
+        const PackedMatrix patch =
+            packed_place(arena, precision == PRECISION_INT8 ? PRECISION_BF16 : precision,
+                         patch_numbers(vit), vit->config.width);
+        if (keep)
+            *patch_place(vit) = patch;
+    }
     for (int i = 0; i < vit->config.layers * BLOCK_LINEARS; i++) {
         Linear *const linear = linear_at(vit, i);
         if (!is_frozen(linear))
@@ -153,6 +174,15 @@ static void magnitudes_of_block(const Vit *vit, const VitBlock *block, const Mag
     magnitudes_of_map(&block->fc1, 0, &block->ln2, magnitudes->of[MAP_FC2], threads);
 }
 
+/* A weight's packs are read from now on: the pages of its file are not needed. */
+static void let_go(Tensor *weight)
+{
+    VitParameter *const parameter = parameter_of(weight);
+    parameter->packed = true;
+    if (parameter->mapped && !parameter->adapted)
+        file_let_go(parameter->tensor.data, tensor_count(&parameter->tensor) * sizeof(float));
+}
+
 /* Fills the packs of one map, points it at them, and lets its weights' pages go. */
 static void pack_linear(Vit *vit, int index, const float *magnitude, Threads *threads)
 {
@@ -169,12 +199,17 @@ static void pack_linear(Vit *vit, int index, const float *magnitude, Threads *th
     } else {
         packed_fill_transposed(&packs[0], parts, linear->parts, magnitude, threads);
     }
-    for (int part = 0; part < linear->parts; part++) {
-        VitParameter *const parameter = parameter_of(linear->weight[part]);
-        parameter->packed = true;
-        if (parameter->mapped && !parameter->adapted)
-            file_let_go(parameter->tensor.data, tensor_count(&parameter->tensor) * sizeof(float));
-    }
+    for (int part = 0; part < linear->parts; part++)
+        let_go(linear->weight[part]);
+}
+
+/* The same for the patch embedding. */
+static void pack_patches(Vit *vit, Threads *threads)
+{
+    const PackedPart part = {tensor_f32(vit->patch_embedding), vit->config.width};
+    packed_fill_transposed(patch_place(vit), &part, 1, NULL, threads);
+    vit->patch_pack = patch_place(vit);
+    let_go(vit->patch_embedding);
 }
 
 /* Fills all packs, block after block. `numbers` [3 D + F] is room for magnitudes in int8, else NULL. */
@@ -184,6 +219,8 @@ static void pack_all(Vit *vit, float *numbers, Threads *threads)
     const Magnitudes none = {{NULL}},
                      room = {{numbers, numbers, numbers + D, numbers + 2 * D, numbers + 3 * D}};
     const Magnitudes *const magnitudes = numbers ? &room : &none;
+    if (!vit->patch_embedding->needs_grad)
+        pack_patches(vit, threads);
     for (int i = 0; i < vit->config.layers * BLOCK_LINEARS; i++) {
         /* All of a block's at once: packing lets go of the weights that they are taken from. */
         if (numbers && i % BLOCK_LINEARS == 0)
@@ -210,7 +247,7 @@ Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, 
     const size_t bytes = arena_peak(plan);
     arena_destroy(plan);
     PackedMatrix *const packed =
-        calloc((size_t)config->layers * BLOCK_LINEARS * LINEAR_PACKS, sizeof *packed);
+        calloc((size_t)config->layers * BLOCK_LINEARS * LINEAR_PACKS + 1, sizeof *packed);
     float *const numbers =
         int8 ? calloc((size_t)config->width * 3 + (size_t)config->mlp, sizeof *numbers) : NULL;
     if (!packed || (int8 && !numbers) || arena_create(&vit->packs, bytes, error) != STATUS_OK) {

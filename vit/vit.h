@@ -59,8 +59,9 @@ typedef struct Vit {
     VitBlock *blocks;     /* [L] */
     SafeTensors *file;    /* mapped, when parameters point into it; NULL after vit_create */
     Arena *arena;         /* numbers that had to be converted or made, and all LayerNorms */
-    PackedMatrix *packed; /* what vit_pack made, two places a Linear, or NULL */
-    Arena *packs;         /* the memory behind them */
+    PackedMatrix *packed; /* what vit_pack made, two places a Linear and one more, or NULL */
+    const PackedMatrix *patch_pack; /* that one: W^T [3 P P, D] of the patch embedding, or NULL */
+    Arena *packs;                   /* the memory behind them */
     char fingerprint[33]; /* XXH3-128 over names, shapes and f32 values as loaded, hexadecimal */
 } Vit;
 
@@ -94,7 +95,7 @@ VitParameter *vit_find(const Vit *vit, const char *name);
 size_t vit_size(const Vit *vit);
 
 /*
- * Packs the linear maps whose weights do not train, for the forward and, if `backward`, for the gradients
+ * Packs the linear maps whose weights do not train, patch embedding included, for the forward and, if `backward`, for the gradients
  * that flow through them to what trains before them: no others are made. Then lets the weights' file pages
  * go; the numbers stay readable, from the file. Where packing gains nothing (packed_pays) it does nothing.
  * `precision` is that of all later forwards: in bf16 and int8 activations between products are bf16 tensors; the

@@ -147,6 +147,8 @@ emit("slerp_opposite", slerp, {"z": opposite}, {"partner": [1, 0]},
 emit("slerp_tiny", slerp, {"z": normal(2, 24) * np.array([[1], [1e-14]], np.float32)}, {"partner": [1, 0]},
      {"t": np.array([0.3, 0.9], np.float32)})  # the second row's norm is held by eps
 
+emit("cast", lambda x: x.float().bfloat16().float().double(), {"x": normal(3, 7)})  # dx is rounded as y is
+
 
 def write(path):
     header, offset, blob = {}, 0, b""
