@@ -253,18 +253,21 @@ static void take_delivery(const KernelFinish *finish, int row, int count, const 
     }
 }
 
-/* That nothing but the sums was written; those of a delivery may be anywhere in their place. */
-static void check_canaries(const Call *call, const char *fence, const char *sums, size_t span,
-                           ptrdiff_t ld)
+static void check_untouched(const Call *call, const char *sums, const char *from, const char *to)
 {
-    const char *const end = support_guarded_end(&guard_sums);
-    for (const char *byte = fence; byte < end; byte++) {
-        const ptrdiff_t at = (byte - sums) / GROUP;
-        const bool inside = byte >= sums && byte < sums + span;
-        if (inside && (call->deliver || at % ld < COLUMNS))
-            continue;
-        ck_each((unsigned char)*byte == CANARY, "%s: wrote at sum %td", describe(call), at);
-    }
+    for (; from < to; from++)
+        ck_each((unsigned char)*from == CANARY, "%s: wrote %td bytes from the first sum",
+                describe(call), from - sums);
+}
+
+/* That nothing but the sums was written; those of a delivery may be anywhere in their place. */
+static void check_canaries(const Call *call, const char *sums, size_t span, ptrdiff_t ld)
+{
+    check_untouched(call, sums, sums - FENCE, sums);
+    for (int row = 1; !call->deliver && row < call->rows; row++)
+        check_untouched(call, sums, sums + ((row - 1) * ld + COLUMNS) * GROUP,
+                        sums + row * ld * GROUP);
+    check_untouched(call, sums, sums + span, support_guarded_end(&guard_sums));
 }
 
 /* Runs the kernel; `found` gets the sums that were asked for. */
@@ -273,11 +276,9 @@ static void run(const Call *call)
     const ptrdiff_t ld = COLUMNS + call->gap;
     const size_t span =
         (call->deliver ? KERNELS_SUMS : (size_t)((call->rows - 1) * ld + COLUMNS)) * GROUP;
-    char *const sums = support_guarded_place(&guard_sums, span, 64, true), *const fence =
-                                                                               sums - FENCE;
-    memset(fence, CANARY, FENCE + span);
+    char *const sums = support_guarded_place(&guard_sums, span, 64, true);
     const char *const end = support_guarded_end(&guard_sums);
-    memset(sums + span, CANARY, (size_t)(end - sums) - span);
+    memset(sums - FENCE, CANARY, (size_t)(end - sums) + FENCE);
     const size_t b_bytes = (size_t)call->groups * COLUMNS * GROUP;
     void *const b = support_guarded_place(&guard_b, b_bytes, 64, true);
     memcpy(b, panel, b_bytes);
@@ -295,7 +296,7 @@ static void run(const Call *call)
                              .ahead_bytes = call->rows % 3 ? 3000 : 0};
     product.a = place_a(call, &product.lda);
     call->subject.table->product[call->subject.precision](&product);
-    check_canaries(call, fence, sums, span, ld);
+    check_canaries(call, sums, span, ld);
     for (int row = 0; row < call->rows; row++) {
         if (call->deliver)
             ck_each(delivery.seen[row] == 1, "%s: row %d delivered %d times", describe(call), row,
@@ -350,7 +351,7 @@ static void check_base(Subject subject, int groups)
 
 /* Numbers of groups: bf16 and int8 take whole lines of them. */
 static const int F32_GROUPS[] = {1, 2, 3, 4, 5, 7, 8, 16, 31, 133, 1024};
-static const int LINE_GROUPS[] = {16, 32, 48, 80, 112, 528, 1024};
+static const int LINE_GROUPS[] = {16, 32, 48, 80, 112, 528};
 
 static int groups_at(Precision precision, int i)
 {
@@ -388,7 +389,7 @@ START_TEST(every_size_gives_the_same_bits_and_stays_inside)
         int variety = 0;
         /* Every number of rows with every number of columns where that is cheap. */
         for (int rows = 1; rows <= POOL; rows += groups > 100 ? 1 + rows / 6 : 1)
-            for (int columns = 1; columns <= COLUMNS; columns += i < 2 ? 1 : 21, variety++) {
+            for (int columns = 1; columns <= COLUMNS; columns += i == 0 ? 1 : 21, variety++) {
                 const Call call = {.subject = subject,
                                    .groups = groups,
                                    .rows = rows,
