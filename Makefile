@@ -44,9 +44,11 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo '  $(1)')
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1))))
 LIBRARY_OBJECTS := $(call objects,$(MODULES:%=%/*.c) tensor/kernels/*.c)
 # Headers that only the library's own files include; they are not installed.
-PRIVATE_HEADERS := tensor/op_tasks.h tensor/kernels/rows_template.h tensor/kernels/variants.h \
+PRIVATE_HEADERS := tensor/attention.h tensor/attention_operands.h tensor/op_tasks.h \
+                   tensor/kernels/rows_template.h tensor/kernels/variants.h \
                    tensor/kernels/cpu.h tensor/kernels/resample_template.h \
-                   tensor/kernels/resample_variants.h tensor/kernels/vector_avx512.h data/decode.h \
+                   tensor/kernels/resample_variants.h tensor/kernels/vector_avx512.h \
+                   tensor/kernels/product_avx512_template.h data/decode.h \
                    data/jpeg.h data/list_collect.h data/synth_face.h
 LIBRARIES := $(MODULES:%=$(BUILD)/liblnclip_%.a) $(BUILD)/liblnclip.a
 TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))

@@ -45,27 +45,6 @@ bool dtype_parse(const char *name, DType *dtype)
     return false;
 }
 
-static const char *const precision_names[PRECISION_COUNT] = {
-    [PRECISION_F32] = "f32", [PRECISION_BF16] = "bf16", [PRECISION_INT8] = "int8"};
-
-const char *precision_name(Precision precision)
-{
-    assert((unsigned)precision < PRECISION_COUNT);
-    return precision_names[precision];
-}
-
-bool precision_parse(const char *name, Precision *precision)
-{
-    assert(name && precision);
-    for (int i = 0; i < PRECISION_COUNT; i++) {
-        if (strcmp(name, precision_names[i]) == 0) {
-            *precision = (Precision)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 static float float_of_bits(uint32_t bits)
 {
     float value;

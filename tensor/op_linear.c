@@ -73,7 +73,7 @@ static Panel panel_at(const Linear *linear, int size, int index)
     }
 }
 
-DType linear_type(const Linear *linear)
+DType op_linear_type(const Linear *linear)
 {
     const bool narrow = linear->forward && linear->forward->precision != PRECISION_F32;
     return narrow ? DTYPE_BF16 : DTYPE_F32;
@@ -85,7 +85,7 @@ static void check_shapes(const Tensor *x, const Linear *linear, Activation activ
     assert(x->ndim == 2 || x->ndim == 3);
     assert(linear->parts >= 1 && linear->parts <= LINEAR_MAX_PARTS);
     assert(activation == ACTIVATION_NONE || residual == NULL);
-    assert(x->dtype == linear_type(linear) && (!residual || residual->dtype == DTYPE_F32));
+    assert(x->dtype == op_linear_type(linear) && (!residual || residual->dtype == DTYPE_F32));
     const int last = x->ndim - 1;
     int shape[TENSOR_MAX_DIMS] = {0};
     shape[last] = linear->in;

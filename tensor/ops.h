@@ -38,11 +38,11 @@ typedef struct Linear {
 } Linear;
 
 /* The type of x that op_linear wants: bf16 where the weight was packed in bf16 or int8, else f32. */
-DType linear_type(const Linear *linear);
+DType op_linear_type(const Linear *linear);
 
 /*
  * y = residual + act(x W^T + b).   x [B,M,in] or [M,in] -> y [B,M,out] or [M,out].
- * x of linear_type; y of the same type, but f32 with a residual, which is f32. A weight packed in int8 has no
+ * x of op_linear_type; y of the same type, but f32 with a residual, which is f32. A weight packed in int8 has no
  * backward: recording through it asserts.
  * residual: like y, or NULL. An activation together with a residual asserts (nothing here needs it).
  * quick_gelu(z) = z sigmoid(1.702 z); gelu(z) = z Phi(z), Phi the normal distribution function.

@@ -18,6 +18,7 @@
 
 #include "tensor/arena.h"
 #include "tensor/dtype.h"
+#include "tensor/precision.h"
 #include "tensor/threads.h"
 
 #include <stdbool.h>

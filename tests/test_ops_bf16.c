@@ -194,9 +194,9 @@ static Tensor *build(const Bench *bench, Tape *tape, Leaves *leaves, bool packed
         map.forward = &bench->forward;
         map.backward = &bench->backward;
     }
-    x = op_cast(tape, x, linear_type(&map));
+    x = op_cast(tape, x, op_linear_type(&map));
     y = op_linear(tape, x, &map, c->activation, c->residual ? &leaves->residual : NULL);
-    ck_assert_int_eq(y->dtype, c->residual ? DTYPE_F32 : linear_type(&map));
+    ck_assert_int_eq(y->dtype, c->residual ? DTYPE_F32 : op_linear_type(&map));
     Tensor *const wide = op_cast(tape, y, DTYPE_F32);
     if (!c->twice)
         return wide;
@@ -419,7 +419,7 @@ START_TEST(what_is_kept_is_half_as_large)
                             .bias = {&leaves.vector[0]},
                             .forward = kept[_i].packed ? &bench.forward : NULL,
                             .backward = kept[_i].packed ? &bench.backward : NULL};
-        Tensor *const input = op_cast(engine.tape, x, linear_type(&map));
+        Tensor *const input = op_cast(engine.tape, x, op_linear_type(&map));
         y = op_linear(engine.tape, input, &map, c->activation, NULL);
         tape_release(engine.tape, input);
         expected = c->activation == ACTIVATION_NONE ? 0 : y_count(c) * number;

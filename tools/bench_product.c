@@ -104,7 +104,7 @@ static Status product_create(Product *p, const Bench *bench, Precision precision
     }
     if (packed)
         TRY(pack(p, precision, bench->teams[bench->team_count - 1].threads, error));
-    const DType type = linear_type(&p->linears[0]);
+    const DType type = op_linear_type(&p->linears[0]);
     const size_t rows = (size_t)BENCH_BATCH * (size_t)p->tokens;
     TRY(bench_numbers(type, rows * (size_t)p->K, 1, &p->numbers, error));
     p->x = tensor_leaf(p->numbers, 3, (const int[]){BENCH_BATCH, p->tokens, p->K});

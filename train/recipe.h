@@ -10,6 +10,7 @@
 #define LNCLIP_TRAIN_RECIPE_H
 
 #include "data/augment.h"
+#include "tensor/precision.h"
 #include "vit/head.h"
 
 #include <stdio.h>

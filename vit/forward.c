@@ -5,7 +5,7 @@
  * exactly what the recorded operations asked for.
  *
  * Types. The residual stream, and the feature, are f32. What lies between a LayerNorm and the addition to the
- * stream is of the type that the linear maps there work in (linear_type): bf16 where vit_pack packed them so, f32
+ * stream is of the type that the linear maps there work in (op_linear_type): bf16 where vit_pack packed them so, f32
  * where they train. Where neighbours differ, because only some of them train, the value is cast on its way.
  */
 #include "vit/vit.h"
@@ -46,9 +46,9 @@ static Tensor *cast(Tape *tape, Tensor *x, DType type)
 static Tensor *linear(Tape *tape, Tensor *x, const Linear *map, Activation activation,
                       Tensor *residual)
 {
-    if (x->dtype == linear_type(map))
+    if (x->dtype == op_linear_type(map))
         return op_linear(tape, x, map, activation, residual);
-    Tensor *const other = op_cast(tape, x, linear_type(map));
+    Tensor *const other = op_cast(tape, x, op_linear_type(map));
     Tensor *const y = op_linear(tape, other, map, activation, residual);
     tape_release(tape, other);
     return y;
@@ -69,7 +69,7 @@ static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
 /* x + fc2(act(fc1(ln2(x)))); takes x over. x [B,M,D] -> [B,M,D] */
 static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 {
-    Tensor *const normed = layer_norm(vit, tape, x, &block->ln2, linear_type(&block->fc1));
+    Tensor *const normed = layer_norm(vit, tape, x, &block->ln2, op_linear_type(&block->fc1));
     Tensor *const hidden = linear(tape, normed, &block->fc1, vit->config.activation, NULL);
     tape_release(tape, normed);
     Tensor *const y = linear(tape, hidden, &block->fc2, ACTIVATION_NONE, x);
@@ -86,7 +86,7 @@ static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, bool last,
                              Tensor *x, float *probabilities)
 {
-    const DType q_type = linear_type(&block->q), kv_type = linear_type(&block->kv);
+    const DType q_type = op_linear_type(&block->q), kv_type = op_linear_type(&block->kv);
     const DType fine = q_type == kv_type ? q_type : DTYPE_F32;
     const DType coarse = q_type == kv_type ? q_type : DTYPE_BF16;
     Tensor *const normed = layer_norm(vit, tape, x, &block->ln1, fine);

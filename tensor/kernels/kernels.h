@@ -16,6 +16,7 @@
 
 #include "tensor/dtype.h"
 #include "tensor/error.h"
+#include "tensor/precision.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,7 +8,7 @@
 #ifndef LNCLIP_TENSOR_KERNELS_PEAK_H
 #define LNCLIP_TENSOR_KERNELS_PEAK_H
 
-#include "tensor/dtype.h"
+#include "tensor/precision.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -162,11 +162,14 @@ INLINE Pair score_gradient(Pair p, const float *dP, __mmask32 wanted, __m512 sca
     return p;
 }
 
-INLINE void recompute_step(float *P, const float *dP, __mmask32 wanted, Exponent e, __m512 sum[2])
+INLINE void recompute_step(float *P, const float *dP, __mmask32 wanted, Exponent e, __m512 sum[2],
+                           __m512 total[2])
 {
     const Pair p = powers(P, wanted, e, 0);
     store_f32(P, wanted, p);
     dot_step(p, dP, wanted, sum);
+    for (int v = 0; v < 2; v++)
+        total[v] = _mm512_add_ps(total[v], p.v[v]);
 }
 
 INLINE void gradient_step(const float *P, float *dP, __mmask32 wanted, __m512 scale, __m512 delta)
@@ -177,13 +180,13 @@ INLINE void gradient_step(const float *P, float *dP, __mmask32 wanted, __m512 sc
 TARGET static void softmax_gradient(float *P, float *dP, int n, float scale, float lse)
 {
     const Exponent e = exponent(in_base_2(scale), in_base_2(lse));
-    __m512 sum[2] = {constant(0), constant(0)};
+    __m512 sum[2] = {constant(0), constant(0)}, total[2] = {constant(0), constant(0)};
     int i = 0;
     for (; i + STEP <= n; i += STEP)
-        recompute_step(P + i, dP + i, ALL, e, sum);
+        recompute_step(P + i, dP + i, ALL, e, sum, total);
     if (i < n)
-        recompute_step(P + i, dP + i, first_of((size_t)(n - i)), e, sum);
-    const __m512 factor = constant(scale), delta = constant(sum_of(sum));
+        recompute_step(P + i, dP + i, first_of((size_t)(n - i)), e, sum, total);
+    const __m512 factor = constant(scale), delta = constant(sum_of(sum) / sum_of(total));
     for (i = 0; i + STEP <= n; i += STEP)
         gradient_step(P + i, dP + i, ALL, factor, delta);
     if (i < n)
