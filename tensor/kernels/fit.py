@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fits the polynomials of rows_template.h and prints their coefficients and largest relative errors.
+"""Fits the polynomials of rows_template.h and vector_avx512.h and prints their coefficients and largest relative errors.
 
 Minimax by Lawson's algorithm: least squares on Chebyshev nodes, reweighted by the error until it
 levels out. Needs numpy and scipy; run by hand, never by the build.
@@ -35,6 +35,15 @@ def show(name, result):
 # exp(r) = 1 + r + r^2 E(r) for |r| <= ln(2) / 2
 half = np.log(2) / 2
 show("E", minimax(lambda r: (np.expm1(r) - r) / r**2, lambda r: r**2 / np.exp(r), -half, half, 4))
+
+
+# 2^r = 1 + r T(r) for 0 <= r < 1
+def power(r):
+    return np.expm1(r * np.log(2)) / r
+
+
+for degree in 3, 4:
+    show("T%d" % degree, minimax(power, lambda r: r / 2**r, 0, 1, degree))
 
 
 # Phi(-a) = exp(-a^2 / 2) t Q(t), t = 1 / (1 + GELU_RATE a), for 0 <= a <= GELU_LIMIT

@@ -99,8 +99,9 @@ typedef struct Kernels {
 
     /*
      * The backward of softmax from its scores and saved log-sum-exp. In place: P[n] comes as scores and
-     * leaves as p = exp(scale * score - lse); dP[n] leaves as dS = scale * p (dP - sum p dP), the gradient of
-     * the unscaled scores. The bf16 one computes the same from bf16's p throughout; not in place.
+     * leaves as p = exp(scale * score - lse); dP[n] leaves as dS = scale * p (dP - sum p dP / sum p), the
+     * gradient of the unscaled scores: lse is rounded, so the p do not quite sum to 1. The bf16 one computes the
+     * same from bf16's p throughout; not in place.
      */
     void (*softmax_gradient)(float *P, float *dP, int n, float scale, float lse);
     void (*softmax_gradient_bf16)(const float *scores, const float *dP, int n, float scale,

@@ -145,12 +145,24 @@ TARGET static float softmax_bf16(const float *row, int n, float scale, uint16_t 
     return log_sum(largest, total);
 }
 
-/* sum += p dP */
-INLINE void dot_step(Pair p, const float *dP, __mmask32 wanted, __m512 sum[2])
+/* sum p, sum p dP */
+typedef struct Sums {
+    __m512 p[2], p_dP[2];
+} Sums;
+
+INLINE void sums_of_powers(Pair p, const float *dP, __mmask32 wanted, Sums *sums)
 {
     const Pair d = load_f32(dP, wanted);
-    for (int v = 0; v < 2; v++)
-        sum[v] = _mm512_fmadd_ps(p.v[v], d.v[v], sum[v]);
+    for (int v = 0; v < 2; v++) {
+        sums->p[v] = _mm512_add_ps(sums->p[v], p.v[v]);
+        sums->p_dP[v] = _mm512_fmadd_ps(p.v[v], d.v[v], sums->p_dP[v]);
+    }
+}
+
+/* delta = sum p dP / sum p */
+INLINE __m512 delta_of(const Sums *sums)
+{
+    return constant(sum_of(sums->p_dP) / sum_of(sums->p));
 }
 
 /* scale p (dP - delta) */
@@ -162,14 +174,11 @@ INLINE Pair score_gradient(Pair p, const float *dP, __mmask32 wanted, __m512 sca
     return p;
 }
 
-INLINE void recompute_step(float *P, const float *dP, __mmask32 wanted, Exponent e, __m512 sum[2],
-                           __m512 total[2])
+INLINE void recompute_step(float *P, const float *dP, __mmask32 wanted, Exponent e, Sums *sums)
 {
     const Pair p = powers(P, wanted, e, 0);
     store_f32(P, wanted, p);
-    dot_step(p, dP, wanted, sum);
-    for (int v = 0; v < 2; v++)
-        total[v] = _mm512_add_ps(total[v], p.v[v]);
+    sums_of_powers(p, dP, wanted, sums);
 }
 
 INLINE void gradient_step(const float *P, float *dP, __mmask32 wanted, __m512 scale, __m512 delta)
@@ -180,13 +189,13 @@ INLINE void gradient_step(const float *P, float *dP, __mmask32 wanted, __m512 sc
 TARGET static void softmax_gradient(float *P, float *dP, int n, float scale, float lse)
 {
     const Exponent e = exponent(in_base_2(scale), in_base_2(lse));
-    __m512 sum[2] = {constant(0), constant(0)}, total[2] = {constant(0), constant(0)};
+    Sums sums = {{constant(0), constant(0)}, {constant(0), constant(0)}};
     int i = 0;
     for (; i + STEP <= n; i += STEP)
-        recompute_step(P + i, dP + i, ALL, e, sum, total);
+        recompute_step(P + i, dP + i, ALL, e, &sums);
     if (i < n)
-        recompute_step(P + i, dP + i, first_of((size_t)(n - i)), e, sum, total);
-    const __m512 factor = constant(scale), delta = constant(sum_of(sum) / sum_of(total));
+        recompute_step(P + i, dP + i, first_of((size_t)(n - i)), e, &sums);
+    const __m512 factor = constant(scale), delta = delta_of(&sums);
     for (i = 0; i + STEP <= n; i += STEP)
         gradient_step(P + i, dP + i, ALL, factor, delta);
     if (i < n)
@@ -194,11 +203,11 @@ TARGET static void softmax_gradient(float *P, float *dP, int n, float scale, flo
 }
 
 INLINE void recompute_bf16_step(const float *scores, const float *dP, __mmask32 wanted, Exponent e,
-                                uint16_t *p, __m512 sum[2])
+                                uint16_t *p, Sums *sums)
 {
     const Pair power = powers(scores, wanted, e, 1);
     store_truncated(p, wanted, power);
-    dot_step(power, dP, wanted, sum);
+    sums_of_powers(power, dP, wanted, sums);
 }
 
 INLINE void gradient_bf16_step(const uint16_t *p, const float *dP, __mmask32 wanted, __m512 scale,
@@ -211,13 +220,13 @@ TARGET static void softmax_gradient_bf16(const float *scores, const float *dP, i
                                          float lse, uint16_t *p, uint16_t *dS)
 {
     const Exponent e = exponent(in_base_2(scale), in_base_2(lse));
-    __m512 sum[2] = {constant(0), constant(0)};
+    Sums sums = {{constant(0), constant(0)}, {constant(0), constant(0)}};
     int i = 0;
     for (; i + STEP <= n; i += STEP)
-        recompute_bf16_step(scores + i, dP + i, ALL, e, p + i, sum);
+        recompute_bf16_step(scores + i, dP + i, ALL, e, p + i, &sums);
     if (i < n)
-        recompute_bf16_step(scores + i, dP + i, first_of((size_t)(n - i)), e, p + i, sum);
-    const __m512 factor = constant(scale), delta = constant(sum_of(sum));
+        recompute_bf16_step(scores + i, dP + i, first_of((size_t)(n - i)), e, p + i, &sums);
+    const __m512 factor = constant(scale), delta = delta_of(&sums);
     for (i = 0; i + STEP <= n; i += STEP)
         gradient_bf16_step(p + i, dP + i, ALL, factor, delta, dS + i);
     if (i < n)

@@ -159,21 +159,26 @@ KERNELS_TARGET static float kernel_softmax(float *row, int n, float scale)
     return largest + logf(sum);
 }
 
+KERNELS_TARGET static inline float sum_row_bf16(const uint16_t *x, int n)
+{
+    float lanes[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int l = 0; l < LANES; l++)
+            lanes[l] += of_bf16(x[i + l]);
+    for (int l = 0; i + l < n; l++)
+        lanes[l] += of_bf16(x[i + l]);
+    return sum_lanes(lanes);
+}
+
 KERNELS_TARGET static float kernel_softmax_bf16(const float *row, int n, float scale, uint16_t *p,
                                                 float *inverse_sum)
 {
     const float largest = max_scaled(row, n, scale);
-    float lanes[LANES] = {0};
     INDEPENDENT
     for (int i = 0; i < n; i++)
         p[i] = bf16_of(exp_of(scale * row[i] - largest, NO_LOW));
-    int i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lanes[l] += of_bf16(p[i + l]);
-    for (int l = 0; i + l < n; l++)
-        lanes[l] += of_bf16(p[i + l]);
-    *inverse_sum = 1.0f / sum_lanes(lanes);
+    *inverse_sum = 1.0f / sum_row_bf16(p, n);
     return largest - logf(*inverse_sum);
 }
 
@@ -188,7 +193,7 @@ KERNELS_TARGET static void kernel_softmax_gradient(float *P, float *dP, int n, f
             lanes[l] = KERNELS_MADD(P[i + l], dP[i + l], lanes[l]);
     for (int l = 0; i + l < n; l++)
         lanes[l] = KERNELS_MADD(P[i + l], dP[i + l], lanes[l]);
-    const float delta = sum_lanes(lanes);
+    const float delta = sum_lanes(lanes) / sum_row(P, n);
     INDEPENDENT
     for (int j = 0; j < n; j++)
         dP[j] = scale * P[j] * (dP[j] - delta);
@@ -208,7 +213,7 @@ KERNELS_TARGET static void kernel_softmax_gradient_bf16(const float *scores, con
             lanes[l] = KERNELS_MADD(of_bf16(p[i + l]), dP[i + l], lanes[l]);
     for (int l = 0; i + l < n; l++)
         lanes[l] = KERNELS_MADD(of_bf16(p[i + l]), dP[i + l], lanes[l]);
-    const float delta = sum_lanes(lanes);
+    const float delta = sum_lanes(lanes) / sum_row_bf16(p, n);
     INDEPENDENT
     for (int j = 0; j < n; j++)
         dS[j] = bf16_of(scale * of_bf16(p[j]) * (dP[j] - delta));

@@ -100,7 +100,7 @@ INLINE void store_bf16(uint16_t *y, __mmask32 wanted, Pair p)
 /* What vreduceps takes away; vscalefps rounds its exponent in that way by itself. */
 enum { FLOOR = 0x9 };
 
-/* 2^t for any t (Q5 of fit.py: relative error 8.2e-8). */
+/* 2^t for any t (T4 of fit.py: relative error 8.2e-8). */
 INLINE __m512 exp2_of(__m512 t)
 {
     const __m512 r = _mm512_reduce_ps(t, FLOOR);
@@ -113,7 +113,7 @@ INLINE __m512 exp2_of(__m512 t)
 }
 
 /*
- * 2^t rounded to bf16, as f32 (Q4 of fit.py: 2.9e-6 beside a rounding of 2e-3). Next to 1.5 2^16, an f32 has
+ * 2^t rounded to bf16, as f32 (T3 of fit.py: 2.9e-6 beside a rounding of 2e-3). Next to 1.5 2^16, an f32 has
  * seven bits after the point: as many as bf16 next to 1. The fused addition of it therefore rounds the
  * mantissa, once, to nearest even. (A result below 2^-126 keeps more bits than bf16 has.)
  */
