@@ -1,9 +1,10 @@
 /*
- * test_kernels.c - every variant of every kernel: accuracy against double precision, agreement with the
- * reference on random and extreme numbers of all small sizes, nothing touched outside the operands,
- * in-place use, and the choice of the variant.
+ * test_kernels.c - every variant of the kernels of rows and elements in f32: accuracy against double
+ * precision, agreement with the reference on random and extreme numbers of all small sizes, nothing touched
+ * outside the operands, in-place use, and the choice of the variant.
  */
 #include "tests/support.h"
+#include "tests/support_guard.h"
 
 #include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
@@ -12,14 +13,16 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_SIZE = 70, PAGE = 4096 };
+enum { MAX_SIZE = 70 };
 
-static const char *const VARIANTS[] = {"ref", "avx2", "avx512"};
-enum { VARIANT_COUNT = sizeof VARIANTS / sizeof *VARIANTS };
+/* NULL where this processor lacks the rung. */
+static const Kernels *rung(int number)
+{
+    return kernels_variant(kernels_variant_name(number));
+}
 
 /* The error of `found` in units of the last place of the f32 nearest to `exact`. */
 static double error_ulp(float found, double exact)
@@ -71,7 +74,7 @@ static void fill_sweep(double low, double high)
 
 START_TEST(exp_is_within_two_ulp)
 {
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
+    const Kernels *const table = rung(_i);
     if (!table)
         return; /* this processor cannot run it */
     fill_sweep(-110, 95);
@@ -97,7 +100,7 @@ END_TEST
  */
 START_TEST(activations_are_accurate)
 {
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
+    const Kernels *const table = rung(_i);
     if (!table)
         return;
     fill_sweep(-12.9, 14.5); /* below, exp(-z^2 / 2) is subnormal and has fewer bits */
@@ -125,7 +128,7 @@ END_TEST
 
 START_TEST(activations_survive_extremes)
 {
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
+    const Kernels *const table = rung(_i);
     if (!table)
         return;
     const float x[] = {0,    -0.0f, 1e-45f, -1e-45f, 1e-20f,  100,
@@ -163,7 +166,7 @@ static double log_sum_exp(const float *x, int n, double scale)
 
 START_TEST(softmax_is_accurate)
 {
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
+    const Kernels *const table = rung(_i);
     if (!table)
         return;
     static const float scales[] = {1.0f, 0.125f, -2.0f};
@@ -199,7 +202,7 @@ END_TEST
 
 START_TEST(layer_norm_is_accurate)
 {
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
+    const Kernels *const table = rung(_i);
     if (!table)
         return;
     enum { D = 1024 };
@@ -235,7 +238,7 @@ END_TEST
 
 START_TEST(layer_norm_backward_is_the_derivative)
 {
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
+    const Kernels *const table = rung(_i);
     if (!table)
         return;
     enum { D = 257 };
@@ -265,7 +268,7 @@ END_TEST
 
 START_TEST(sums_are_in_double_and_in_a_fixed_order)
 {
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
+    const Kernels *const table = rung(_i);
     if (!table)
         return;
     static float x[1000], y[1000];
@@ -281,26 +284,6 @@ START_TEST(sums_are_in_double_and_in_a_fixed_order)
 END_TEST
 
 /* --- Agreement with the reference, between guard pages --- */
-
-/* One page of numbers between two that may not be touched. */
-typedef struct Guarded {
-    char *pages;
-} Guarded;
-
-static Guarded guard(void)
-{
-    char *const pages = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ck_assert_ptr_ne(pages, MAP_FAILED);
-    ck_assert_int_eq(mprotect(pages + PAGE, PAGE, PROT_READ | PROT_WRITE), 0);
-    return (Guarded){pages};
-}
-
-/* `n` floats that end where the upper guard begins, or begin where the lower one ends. */
-static float *guarded(Guarded guard_pages, int n, int at_end)
-{
-    char *const page = guard_pages.pages + PAGE;
-    return (float *)(void *)(at_end ? page + PAGE - (size_t)n * sizeof(float) : page);
-}
 
 enum { OPERANDS = 7 }; /* x, gamma, beta, dy and up to three outputs */
 
@@ -324,6 +307,13 @@ static void run_softmax(const Kernels *table, Case *c)
     const float lse = table->softmax(c->out[0], c->n, c->scale);
     table->softmax_again(c->out[1], c->n, c->scale, lse);
     c->scalar[0] = lse;
+}
+
+static void run_softmax_gradient(const Kernels *table, Case *c)
+{
+    memcpy(c->out[0], c->in[0], (size_t)c->n * sizeof(float));
+    memcpy(c->out[1], c->in[3], (size_t)c->n * sizeof(float));
+    table->softmax_gradient(c->out[0], c->out[1], c->n, c->scale, 1.5f);
 }
 
 static void run_quick_gelu(const Kernels *table, Case *c)
@@ -368,6 +358,7 @@ static const struct {
 } RUNS[] = {
     {"exp", run_exp, 1, 3e-7},
     {"softmax", run_softmax, 0, 4e-6},
+    {"softmax_gradient", run_softmax_gradient, 0, 4e-6},
     {"quick_gelu", run_quick_gelu, 1, 1e-6},
     {"gelu", run_gelu, 1, 1e-6},
     {"layer_norm", run_layer_norm, 0, 3e-6},
@@ -397,18 +388,25 @@ static int agree(double a, double b, double tolerance)
     return fabs(a - b) <= tolerance * fmax(fabs(b), 1) || fabs(a - b) <= 1e-37;
 }
 
-static void compare_run(const Kernels *table, int which, int n, int at_end, const Guarded *pages)
+/* `n` floats that end where the upper guard begins, or begin where the lower one ends. */
+static float *place(const SupportGuarded *memory, int n, int at_end)
+{
+    return support_guarded_place(memory, (size_t)n * sizeof(float), sizeof(float), at_end);
+}
+
+static void compare_run(const Kernels *table, int which, int n, int at_end,
+                        const SupportGuarded *memory)
 {
     static float reference_out[3][MAX_SIZE];
     Case reference = {.n = n, .scale = 0.125f}, found = reference;
     for (int i = 0; i < 4; i++) {
-        reference.in[i] = found.in[i] = guarded(pages[i], n, at_end);
+        reference.in[i] = found.in[i] = place(&memory[i], n, at_end);
         /* Gradients are factors, so they stay ordinary: 0 times infinity would say nothing. */
         fill_case(found.in[i], n, (unsigned)(which * 1000 + n * 10 + i), RUNS[which].wild && i < 3);
     }
     for (int i = 0; i < 3; i++) {
         reference.out[i] = reference_out[i];
-        found.out[i] = guarded(pages[4 + i], n, at_end);
+        found.out[i] = place(&memory[4 + i], n, at_end);
         fill_case(found.out[i], n, (unsigned)(i + 7), 0);
         memcpy(reference.out[i], found.out[i], (size_t)n * sizeof(float));
     }
@@ -428,24 +426,24 @@ static void compare_run(const Kernels *table, int which, int n, int at_end, cons
 
 START_TEST(variants_agree_with_the_reference_and_stay_inside)
 {
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
+    const Kernels *const table = rung(_i);
     if (!table)
         return;
-    Guarded pages[OPERANDS];
+    SupportGuarded memory[OPERANDS];
     for (int i = 0; i < OPERANDS; i++)
-        pages[i] = guard();
+        memory[i] = support_guarded(MAX_SIZE * sizeof(float), sizeof(float));
     for (int which = 0; which < RUN_COUNT; which++)
         for (int n = 1; n <= MAX_SIZE; n++)
             for (int at_end = 0; at_end < 2; at_end++)
-                compare_run(table, which, n, at_end, pages);
+                compare_run(table, which, n, at_end, memory);
     for (int i = 0; i < OPERANDS; i++)
-        munmap(pages[i].pages, 3 * PAGE);
+        support_guarded_free(&memory[i]);
 }
 END_TEST
 
 START_TEST(in_place_gives_the_same_bits)
 {
-    const Kernels *const table = kernels_variant(VARIANTS[_i]);
+    const Kernels *const table = rung(_i);
     if (!table)
         return;
     for (int n = 1; n <= MAX_SIZE; n++) {
@@ -529,17 +527,20 @@ END_TEST
 
 int main(void)
 {
+    int rungs = 0;
+    while (kernels_variant_name(rungs))
+        rungs++;
     Suite *const suite = suite_create("kernels");
     TCase *const all = support_case(suite, "kernels", 120);
     tcase_add_test(all, the_environment_chooses_the_variant); /* first: before anything is chosen */
-    tcase_add_loop_test(all, exp_is_within_two_ulp, 0, VARIANT_COUNT);
-    tcase_add_loop_test(all, activations_are_accurate, 0, VARIANT_COUNT);
-    tcase_add_loop_test(all, activations_survive_extremes, 0, VARIANT_COUNT);
-    tcase_add_loop_test(all, softmax_is_accurate, 0, VARIANT_COUNT);
-    tcase_add_loop_test(all, layer_norm_is_accurate, 0, VARIANT_COUNT);
-    tcase_add_loop_test(all, layer_norm_backward_is_the_derivative, 0, VARIANT_COUNT);
-    tcase_add_loop_test(all, sums_are_in_double_and_in_a_fixed_order, 0, VARIANT_COUNT);
-    tcase_add_loop_test(all, variants_agree_with_the_reference_and_stay_inside, 0, VARIANT_COUNT);
-    tcase_add_loop_test(all, in_place_gives_the_same_bits, 0, VARIANT_COUNT);
+    tcase_add_loop_test(all, exp_is_within_two_ulp, 0, rungs);
+    tcase_add_loop_test(all, activations_are_accurate, 0, rungs);
+    tcase_add_loop_test(all, activations_survive_extremes, 0, rungs);
+    tcase_add_loop_test(all, softmax_is_accurate, 0, rungs);
+    tcase_add_loop_test(all, layer_norm_is_accurate, 0, rungs);
+    tcase_add_loop_test(all, layer_norm_backward_is_the_derivative, 0, rungs);
+    tcase_add_loop_test(all, sums_are_in_double_and_in_a_fixed_order, 0, rungs);
+    tcase_add_loop_test(all, variants_agree_with_the_reference_and_stay_inside, 0, rungs);
+    tcase_add_loop_test(all, in_place_gives_the_same_bits, 0, rungs);
     return support_main(suite);
 }

@@ -1,0 +1,577 @@
+/*
+ * test_kernels_bf16.c - every variant of the kernels that write or read bf16 and int8, and of the backward of
+ * softmax: accuracy against double precision, bits where the contract fixes them, all small sizes at both
+ * ends of guarded memory. LNCLIP_TEST_TIME=1 prints how long each kernel of a row or of elements takes
+ * besides.
+ */
+#include "tests/support.h"
+#include "tests/support_guard.h"
+
+#include "tensor/kernels/kernels.h"
+#include "tensor/random.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { MAX_SIZE = 70, LONG_ROW = 300, COLUMNS = KERNELS_COLUMNS };
+
+/* NULL where this processor lacks the rung. */
+static const Kernels *rung(int number)
+{
+    return kernels_variant(kernels_variant_name(number));
+}
+
+static float f32_of(uint16_t bf16)
+{
+    float value;
+    dtype_to_f32(DTYPE_BF16, &bf16, &value, 1);
+    return value;
+}
+
+/* Whether `found` is `exact` rounded to bf16, if exact was first off by `slack` of itself. */
+static bool is_rounded(uint16_t found, double exact, double slack)
+{
+    const double half_a_step = fabs(exact) / 256;
+    return fabs(f32_of(found) - exact) <= half_a_step + slack * fabs(exact) + 1e-37;
+}
+
+/* --- Conversions --- */
+
+START_TEST(conversions_are_exact)
+{
+    const Kernels *const table = rung(_i);
+    if (!table)
+        return;
+    static const uint32_t lower[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+    enum { UPPER = 0x10000, LOWER = sizeof lower / sizeof *lower };
+    static uint32_t bits[UPPER];
+    static float x[UPPER];
+    static uint16_t y[UPPER], again[UPPER];
+    for (int l = 0; l < LOWER; l++) {
+        for (uint32_t i = 0; i < UPPER; i++)
+            bits[i] = i << 16 | lower[l];
+        memcpy(x, bits, sizeof x);
+        table->to_bf16(x, y, UPPER);
+        for (int i = 0; i < UPPER; i++)
+            ck_each(isnan(x[i]) ? isnan(f32_of(y[i])) : y[i] == dtype_bf16_from_f32(x[i]),
+                    "%s: %08x becomes %04x", table->name, (unsigned)bits[i], (unsigned)y[i]);
+        kernels_reference()->to_bf16(x, again, UPPER);
+        ck_assert(memcmp(y, again, sizeof y) == 0); /* NaNs too: every rung stores the same file */
+    }
+    for (int i = 0; i < UPPER; i++)
+        y[i] = (uint16_t)i;
+    table->from_bf16(y, x, UPPER);
+    memcpy(bits, x, sizeof bits);
+    for (uint32_t i = 0; i < UPPER; i++)
+        ck_each(bits[i] == i << 16, "%s: %04x becomes %08x", table->name, (unsigned)i,
+                (unsigned)bits[i]);
+}
+END_TEST
+
+/* --- Softmax --- */
+
+/* Scores whose exponentials span a few binades, or with `wide` most of f32's. */
+static void fill_scores(float *row, int n, bool wide)
+{
+    support_fill_normal(row, (size_t)n, (unsigned)(2 * n + wide), wide ? 40 : 2);
+}
+
+START_TEST(softmax_bf16_is_rounded_once)
+{
+    const Kernels *const table = rung(_i);
+    if (!table)
+        return;
+    for (int n = 1; n <= LONG_ROW; n += 1 + n / 9) {
+        for (int s = 0; s < 4; s++) {
+            const float scale = s < 2 ? 0.125f : -1.5f;
+            float row[LONG_ROW], inverse_sum;
+            uint16_t p[LONG_ROW];
+            fill_scores(row, n, s % 2);
+            const float lse = table->softmax_bf16(row, n, scale, p, &inverse_sum);
+            double largest = -INFINITY, sum = 0;
+            for (int i = 0; i < n; i++)
+                largest = fmax(largest, (double)scale * row[i]);
+            for (int i = 0; i < n; i++) {
+                const double exact = exp((double)scale * row[i] - largest);
+                ck_each(is_rounded(p[i], exact, 4e-5), "%s: n %d, %d: %g, not %g", table->name, n,
+                        i, (double)f32_of(p[i]), exact);
+                sum += f32_of(p[i]);
+            }
+            ck_close(inverse_sum, 1 / sum, 1e-6);
+            ck_close(lse, largest + log(sum), 1e-6);
+        }
+    }
+}
+END_TEST
+
+START_TEST(softmax_bf16_masks_and_keeps_nans)
+{
+    const Kernels *const table = rung(_i);
+    if (!table)
+        return;
+    float row[LONG_ROW], inverse_sum;
+    uint16_t p[LONG_ROW];
+    for (int i = 0; i < LONG_ROW; i++)
+        row[i] = i % 3 ? -INFINITY : 2;
+    ck_close(table->softmax_bf16(row, LONG_ROW, 0.5f, p, &inverse_sum), 1 + log(100), 1e-6);
+    ck_close(inverse_sum, 0.01, 1e-7);
+    for (int i = 0; i < LONG_ROW; i++)
+        ck_assert(f32_of(p[i]) == (i % 3 ? 0.0f : 1.0f));
+    for (int at = 0; at < LONG_ROW; at += 13) {
+        fill_scores(row, LONG_ROW, false);
+        row[at] = NAN;
+        ck_assert(isnan(table->softmax_bf16(row, LONG_ROW, 1, p, &inverse_sum)));
+        ck_assert(isnan(inverse_sum));
+    }
+}
+END_TEST
+
+/* The log-sum-exp of scale row, and sum p dP, in double. */
+static double lse_of(const float *row, int n, double scale)
+{
+    double largest = -INFINITY, sum = 0;
+    for (int i = 0; i < n; i++)
+        largest = fmax(largest, scale * row[i]);
+    for (int i = 0; i < n; i++)
+        sum += exp(scale * row[i] - largest);
+    return largest + log(sum);
+}
+
+START_TEST(softmax_gradient_is_the_derivative)
+{
+    const Kernels *const table = rung(_i);
+    if (!table)
+        return;
+    for (int n = 1; n <= LONG_ROW; n += 1 + n / 9) {
+        const float scale = 0.125f;
+        float scores[LONG_ROW], dP[LONG_ROW], P[LONG_ROW], dS[LONG_ROW];
+        uint16_t p16[LONG_ROW], dS16[LONG_ROW];
+        fill_scores(scores, n, n % 2);
+        support_fill_normal(dP, (size_t)n, 9, 1);
+        const float lse = (float)lse_of(scores, n, (double)scale);
+        memcpy(P, scores, sizeof P);
+        memcpy(dS, dP, sizeof dS);
+        table->softmax_gradient(P, dS, n, scale, lse);
+        table->softmax_gradient_bf16(scores, dP, n, scale, lse, p16, dS16);
+        double delta = 0, delta16 = 0, size = 0, sum = 0, sum16 = 0;
+        for (int i = 0; i < n; i++) {
+            const double p = exp((double)scale * scores[i] - (double)lse);
+            delta += p * dP[i];
+            delta16 += (double)f32_of(p16[i]) * dP[i];
+            sum += p;
+            sum16 += f32_of(p16[i]);
+            size += p * fabs((double)dP[i]);
+        }
+        for (int i = 0; i < n; i++) {
+            const double p = exp((double)scale * scores[i] - (double)lse), p_bf16 = f32_of(p16[i]);
+            const double exact = scale * p * (dP[i] - delta / sum);
+            const double exact16 = scale * p_bf16 * (dP[i] - delta16 / sum16);
+            const double slack = scale * p * (fabs((double)dP[i]) + size);
+            ck_each(fabs(P[i] - p) <= 4e-5 * p + 1e-37, "%s: n %d: p %g, not %g", table->name, n,
+                    (double)P[i], p);
+            ck_each(fabs(dS[i] - exact) <= 5e-5 * slack + 1e-37, "%s: n %d: dS %g, not %g",
+                    table->name, n, (double)dS[i], exact);
+            ck_each(is_rounded(p16[i], p, 4e-5), "%s: n %d: p %g, not %g", table->name, n, p_bf16,
+                    p);
+            ck_each(fabs(f32_of(dS16[i]) - exact16) <= fabs(exact16) / 256 + 1e-5 * slack + 1e-37,
+                    "%s: n %d: dS in bf16 %g, not %g", table->name, n, (double)f32_of(dS16[i]),
+                    exact16);
+        }
+    }
+}
+END_TEST
+
+/* --- LayerNorm --- */
+
+START_TEST(layer_norm_bf16_is_rounded_once)
+{
+    const Kernels *const table = rung(_i);
+    if (!table)
+        return;
+    for (int D = 1; D <= LONG_ROW; D += 1 + D / 9) {
+        float x[LONG_ROW], gamma[LONG_ROW], beta[LONG_ROW], y[LONG_ROW], mean, rstd, rstd16;
+        uint16_t y16[LONG_ROW], xhat[LONG_ROW], alone[LONG_ROW];
+        support_fill_normal(x, (size_t)D, 1, 3);
+        support_fill_normal(gamma, (size_t)D, 2, 1);
+        support_fill_normal(beta, (size_t)D, 3, 1);
+        table->layer_norm(x, gamma, beta, D, 1e-5f, y, &mean, &rstd);
+        table->layer_norm_bf16(x, gamma, beta, D, 1e-5f, y16, xhat, &rstd16);
+        table->layer_norm_bf16(x, gamma, beta, D, 1e-5f, alone, NULL, &rstd16);
+        ck_assert(rstd == rstd16 && memcmp(y16, alone, (size_t)D * sizeof *y16) == 0);
+        for (int d = 0; d < D; d++) {
+            ck_assert(y16[d] == dtype_bf16_from_f32(y[d]));
+            ck_assert(xhat[d] == dtype_bf16_from_f32((x[d] - mean) * rstd));
+        }
+    }
+}
+END_TEST
+
+START_TEST(layer_norm_backward_bf16_is_the_derivative)
+{
+    const Kernels *const table = rung(_i);
+    if (!table)
+        return;
+    for (int D = 1; D <= LONG_ROW; D += 1 + D / 9) {
+        float numbers[LONG_ROW], gamma[LONG_ROW], dx[LONG_ROW], dgamma[LONG_ROW], dbeta[LONG_ROW];
+        uint16_t xhat[LONG_ROW], dy[LONG_ROW];
+        support_fill_normal(numbers, (size_t)D, 1, 1);
+        kernels_reference()->to_bf16(numbers, xhat, (size_t)D);
+        support_fill_normal(numbers, (size_t)D, 2, 1);
+        kernels_reference()->to_bf16(numbers, dy, (size_t)D);
+        support_fill_normal(gamma, (size_t)D, 3, 1);
+        const float rstd = 1.5f;
+        double mean_g = 0, mean_gx = 0;
+        for (int d = 0; d < D; d++) {
+            dx[d] = 1, dgamma[d] = 2, dbeta[d] = 3; /* to be added to */
+            const double g = (double)gamma[d] * f32_of(dy[d]);
+            mean_g += g / D;
+            mean_gx += g * f32_of(xhat[d]) / D;
+        }
+        table->layer_norm_backward_bf16(xhat, gamma, dy, D, rstd, dx, dgamma, dbeta);
+        for (int d = 0; d < D; d++) {
+            const double x = f32_of(xhat[d]), g = f32_of(dy[d]);
+            ck_close(dx[d], 1 + rstd * (gamma[d] * g - mean_g - x * mean_gx), 3e-6);
+            ck_close(dgamma[d], 2 + g * x, 1e-6);
+            ck_close(dbeta[d], 3 + g, 1e-6);
+        }
+        table->layer_norm_backward_bf16(xhat, gamma, dy, D, rstd, NULL, NULL, NULL);
+    }
+}
+END_TEST
+
+/* --- Quantisation --- */
+
+START_TEST(quantised_bytes_are_the_nearest)
+{
+    const Kernels *const table = rung(_i);
+    if (!table)
+        return;
+    for (int n = 1; n <= LONG_ROW; n += 1 + n / 9) {
+        for (int with_factor = 0; with_factor < 2; with_factor++) {
+            float numbers[LONG_ROW], factor[LONG_ROW];
+            uint16_t x[LONG_ROW];
+            uint8_t y[LONG_ROW], reference[LONG_ROW];
+            support_fill_normal(numbers, (size_t)n, (unsigned)n, with_factor ? 1e-3 : 50);
+            support_fill_normal(factor, (size_t)n, 7, 2);
+            kernels_reference()->to_bf16(numbers, x, (size_t)n);
+            const float *const f = with_factor ? factor : NULL;
+            const float step = table->quantize(x, f, n, y);
+            ck_assert(step == kernels_reference()->quantize(x, f, n, reference));
+            ck_assert(memcmp(y, reference, (size_t)n) == 0);
+            float largest = 0;
+            for (int i = 0; i < n; i++)
+                largest = fmaxf(largest, fabsf(f32_of(x[i]) * (f ? f[i] : 1)));
+            ck_assert(step == largest / 127);
+            for (int i = 0; i < n; i++) {
+                const double wanted = (double)f32_of(x[i]) * (f ? (double)f[i] : 1) * 127 / largest;
+                ck_each(y[i] >= 1 && fabs(y[i] - 128 - wanted) <= 0.5001, "%s: %d, not %g",
+                        table->name, y[i] - 128, wanted);
+            }
+        }
+    }
+    uint16_t zeros[LONG_ROW] = {0, 0x8000};
+    uint8_t y[LONG_ROW];
+    ck_assert(table->quantize(zeros, NULL, LONG_ROW, y) == 0);
+    for (int i = 0; i < LONG_ROW; i++)
+        ck_assert_int_eq(y[i], 128);
+}
+END_TEST
+
+/* --- Agreement with the reference between guarded pages --- */
+
+enum { OPERANDS = 4 };
+
+/* Places for operands of n numbers, f32 and bf16 (the same memory: a run uses one of them). */
+typedef struct Operands {
+    float *f32[OPERANDS];
+    uint16_t *bf16[2 * OPERANDS];
+    int n;
+} Operands;
+
+static void run_conversions(const Kernels *table, const Operands *o)
+{
+    table->to_bf16(o->f32[0], o->bf16[0], (size_t)o->n);
+    table->from_bf16(o->bf16[1], o->f32[1], (size_t)o->n);
+    table->pair(o->bf16[1], o->bf16[2], (size_t)o->n, (uint32_t *)o->f32[2]);
+}
+
+static void run_quantize(const Kernels *table, const Operands *o)
+{
+    o->f32[1][0] = table->quantize(o->bf16[1], o->f32[0], o->n, (uint8_t *)o->bf16[0] + o->n);
+    o->f32[2][0] = table->quantize(o->bf16[1], NULL, o->n, (uint8_t *)o->bf16[2] + o->n);
+}
+
+static void run_softmax(const Kernels *table, const Operands *o)
+{
+    o->f32[1][0] = table->softmax_bf16(o->f32[0], o->n, 0.5f, o->bf16[0], &o->f32[2][0]);
+}
+
+static void run_softmax_gradient(const Kernels *table, const Operands *o)
+{
+    table->softmax_gradient_bf16(o->f32[0], o->f32[1], o->n, 0.5f, 3, o->bf16[0], o->bf16[1]);
+    table->softmax_gradient(o->f32[0], o->f32[1], o->n, 0.5f, 3);
+}
+
+static void run_layer_norm(const Kernels *table, const Operands *o)
+{
+    table->layer_norm_bf16(o->f32[0], o->f32[1], o->f32[2], o->n, 1e-5f, o->bf16[0], o->bf16[1],
+                           &o->f32[3][0]);
+}
+
+static void run_layer_norm_backward(const Kernels *table, const Operands *o)
+{
+    table->layer_norm_backward_bf16(o->bf16[0], o->f32[0], o->bf16[1], o->n, 1.5f, o->f32[1],
+                                    o->f32[2], o->f32[3]);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const Kernels *table, const Operands *o);
+    double tolerance; /* relative, 1 / 128 a step of bf16; of what is not small */
+} RUNS[] = {
+    {"conversions", run_conversions, 0},
+    {"quantize", run_quantize, 0},
+    {"softmax_bf16", run_softmax, 0.01},
+    {"softmax_gradient", run_softmax_gradient, 0.01},
+    {"layer_norm_bf16", run_layer_norm, 0.01},
+    {"layer_norm_backward_bf16", run_layer_norm_backward, 1e-5},
+};
+enum { RUN_COUNT = sizeof RUNS / sizeof *RUNS };
+
+static void fill_operands(const Operands *o, int which)
+{
+    for (int i = 0; i < OPERANDS; i++)
+        support_fill_normal(o->f32[i], (size_t)o->n, (unsigned)(100 * which + i), 2);
+    for (int i = 0; i < 2 * OPERANDS; i++) {
+        float numbers[MAX_SIZE];
+        support_fill_normal(numbers, (size_t)o->n, (unsigned)(100 * which + 50 + i), 2);
+        for (int j = 0; j < o->n; j++)
+            o->bf16[i][j] = dtype_bf16_from_f32(numbers[j]);
+    }
+}
+
+static bool near(double a, double b, double tolerance)
+{
+    return a == b || fabs(a - b) <= tolerance * fmax(fabs(b), 0.1);
+}
+
+static void compare_operands(const Kernels *table, int which, const Operands *found,
+                             const Operands *wanted)
+{
+    const double tolerance = RUNS[which].tolerance;
+    for (int i = 0; i < OPERANDS; i++)
+        for (int j = 0; j < found->n; j++)
+            ck_each(memcmp(&found->f32[i][j], &wanted->f32[i][j], sizeof(float)) == 0 ||
+                        near(found->f32[i][j], wanted->f32[i][j], tolerance),
+                    "%s: %s, n %d: f32 operand %d [%d] is %g, not %g", table->name,
+                    RUNS[which].name, found->n, i, j, (double)found->f32[i][j],
+                    (double)wanted->f32[i][j]);
+    for (int i = 0; i < 2 * OPERANDS; i++)
+        for (int j = 0; j < found->n; j++)
+            ck_each(found->bf16[i][j] == wanted->bf16[i][j] ||
+                        near(f32_of(found->bf16[i][j]), f32_of(wanted->bf16[i][j]), tolerance),
+                    "%s: %s, n %d: bf16 operand %d [%d] is %g, not %g", table->name,
+                    RUNS[which].name, found->n, i, j, (double)f32_of(found->bf16[i][j]),
+                    (double)f32_of(wanted->bf16[i][j]));
+}
+
+START_TEST(variants_agree_with_the_reference_and_stay_inside)
+{
+    const Kernels *const table = rung(_i);
+    if (!table)
+        return;
+    SupportGuarded memory[3 * OPERANDS];
+    float f32[OPERANDS][MAX_SIZE];
+    uint16_t bf16[2 * OPERANDS][MAX_SIZE];
+    for (int i = 0; i < 3 * OPERANDS; i++)
+        memory[i] = support_guarded(MAX_SIZE * sizeof(float), sizeof(float));
+    for (int n = 1; n <= MAX_SIZE; n++) {
+        for (int which = 0; which < 2 * RUN_COUNT; which++) {
+            const bool at_end = which % 2;
+            Operands found = {.n = n}, wanted = {.n = n};
+            for (int i = 0; i < OPERANDS; i++) {
+                found.f32[i] = support_guarded_place(&memory[i], (size_t)n * sizeof(float),
+                                                     sizeof(float), at_end);
+                wanted.f32[i] = f32[i];
+            }
+            for (int i = 0; i < 2 * OPERANDS; i++) {
+                found.bf16[i] = support_guarded_place(
+                    &memory[OPERANDS + i], (size_t)n * sizeof(uint16_t), sizeof(uint16_t), at_end);
+                wanted.bf16[i] = bf16[i];
+            }
+            fill_operands(&found, which / 2);
+            fill_operands(&wanted, which / 2);
+            RUNS[which / 2].run(table, &found);
+            RUNS[which / 2].run(kernels_reference(), &wanted);
+            compare_operands(table, which / 2, &found, &wanted);
+        }
+    }
+    for (int i = 0; i < 3 * OPERANDS; i++)
+        support_guarded_free(&memory[i]);
+}
+END_TEST
+
+/* --- Speed, on request --- */
+
+enum { TIMED = 1024, TOKENS = 257 };
+static float timed_f32[4][TIMED];
+static uint16_t timed_bf16[3][TIMED];
+
+static void time_exp(const Kernels *t)
+{
+    t->exp(timed_f32[0], timed_f32[3], TIMED);
+}
+
+static void time_quick_gelu(const Kernels *t)
+{
+    t->quick_gelu(timed_f32[0], timed_f32[3], TIMED);
+}
+
+static void time_quick_gelu_backward(const Kernels *t)
+{
+    t->quick_gelu_backward(timed_f32[0], timed_f32[1], timed_f32[3], TIMED);
+}
+
+static void time_gelu(const Kernels *t)
+{
+    t->gelu(timed_f32[0], timed_f32[3], TIMED);
+}
+
+static void time_softmax(const Kernels *t)
+{
+    memcpy(timed_f32[3], timed_f32[0], TOKENS * sizeof(float));
+    t->softmax(timed_f32[3], TOKENS, 0.125f);
+}
+
+static void time_softmax_bf16(const Kernels *t)
+{
+    t->softmax_bf16(timed_f32[0], TOKENS, 0.125f, timed_bf16[1], timed_f32[3]);
+}
+
+static void time_softmax_gradient_bf16(const Kernels *t)
+{
+    t->softmax_gradient_bf16(timed_f32[0], timed_f32[1], TOKENS, 0.125f, 3, timed_bf16[1],
+                             timed_bf16[2]);
+}
+
+static void time_layer_norm(const Kernels *t)
+{
+    float mean, rstd;
+    t->layer_norm(timed_f32[0], timed_f32[1], timed_f32[2], TIMED, 1e-5f, timed_f32[3], &mean,
+                  &rstd);
+}
+
+static void time_layer_norm_bf16(const Kernels *t)
+{
+    float rstd;
+    t->layer_norm_bf16(timed_f32[0], timed_f32[1], timed_f32[2], TIMED, 1e-5f, timed_bf16[1],
+                       timed_bf16[2], &rstd);
+}
+
+static void time_layer_norm_backward_bf16(const Kernels *t)
+{
+    memset(timed_f32[3], 0, sizeof timed_f32[3]);
+    t->layer_norm_backward_bf16(timed_bf16[0], timed_f32[1], timed_bf16[0], TIMED, 1, timed_f32[3],
+                                timed_f32[3], timed_f32[3]);
+}
+
+static void time_to_bf16(const Kernels *t)
+{
+    t->to_bf16(timed_f32[0], timed_bf16[1], TIMED);
+}
+
+static void time_from_bf16(const Kernels *t)
+{
+    t->from_bf16(timed_bf16[0], timed_f32[3], TIMED);
+}
+
+static void time_quantize(const Kernels *t)
+{
+    t->quantize(timed_bf16[0], NULL, TIMED, (uint8_t *)timed_bf16[1]);
+}
+
+static void time_finish(const Kernels *t)
+{
+    const KernelFinish finish = {.columns = COLUMNS,
+                                 .ld = COLUMNS,
+                                 .type = DTYPE_BF16,
+                                 .bias = timed_f32[1],
+                                 .activate = t->quick_gelu,
+                                 .z = timed_bf16[1],
+                                 .c = timed_bf16[2]};
+    t->finish(&finish, 0, TIMED / COLUMNS, timed_f32[0]);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const Kernels *table);
+    int n;
+} TIMINGS[] = {
+    {"exp", time_exp, TIMED},
+    {"quick_gelu", time_quick_gelu, TIMED},
+    {"quick_gelu_backward", time_quick_gelu_backward, TIMED},
+    {"gelu", time_gelu, TIMED},
+    {"softmax", time_softmax, TOKENS},
+    {"softmax_bf16", time_softmax_bf16, TOKENS},
+    {"softmax_gradient_bf16", time_softmax_gradient_bf16, TOKENS},
+    {"layer_norm", time_layer_norm, TIMED},
+    {"layer_norm_bf16, with xhat", time_layer_norm_bf16, TIMED},
+    {"layer_norm_backward_bf16", time_layer_norm_backward_bf16, TIMED},
+    {"to_bf16", time_to_bf16, TIMED},
+    {"from_bf16", time_from_bf16, TIMED},
+    {"quantize", time_quantize, TIMED},
+    {"finish, quick_gelu, z", time_finish, TIMED},
+};
+
+static double nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
+}
+
+START_TEST(speed)
+{
+    const char *const wanted = getenv("LNCLIP_TEST_TIME");
+    const Kernels *const table = rung(_i), *const below = _i ? rung(_i - 1) : NULL;
+    if (!wanted || !*wanted || !table || (below && below->finish == table->finish))
+        return; /* nobody asks, or the same kernels as on the rung below */
+    for (int i = 0; i < 3; i++)
+        support_fill_normal(timed_f32[i], TIMED, (unsigned)i, 2);
+    kernels_reference()->to_bf16(timed_f32[0], timed_bf16[0], TIMED);
+    for (size_t i = 0; i < sizeof TIMINGS / sizeof *TIMINGS; i++) {
+        enum { ROUNDS = 60, CALLS = 50 };
+        double best = INFINITY;
+        for (int round = 0; round < ROUNDS; round++) {
+            const double start = nanoseconds();
+            for (int call = 0; call < CALLS; call++)
+                TIMINGS[i].run(table);
+            best = fmin(best, (nanoseconds() - start) / CALLS);
+        }
+        printf("%-8s %-28s %7.3f ns an element\n", table->name, TIMINGS[i].name,
+               best / TIMINGS[i].n);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    int rungs = 0;
+    while (kernels_variant_name(rungs))
+        rungs++;
+    Suite *const suite = suite_create("kernels_bf16");
+    TCase *const all = support_case(suite, "kernels_bf16", 120);
+    tcase_add_loop_test(all, conversions_are_exact, 0, rungs);
+    tcase_add_loop_test(all, softmax_bf16_is_rounded_once, 0, rungs);
+    tcase_add_loop_test(all, softmax_bf16_masks_and_keeps_nans, 0, rungs);
+    tcase_add_loop_test(all, softmax_gradient_is_the_derivative, 0, rungs);
+    tcase_add_loop_test(all, layer_norm_bf16_is_rounded_once, 0, rungs);
+    tcase_add_loop_test(all, layer_norm_backward_bf16_is_the_derivative, 0, rungs);
+    tcase_add_loop_test(all, quantised_bytes_are_the_nearest, 0, rungs);
+    tcase_add_loop_test(all, variants_agree_with_the_reference_and_stay_inside, 0, rungs);
+    tcase_add_loop_test(all, speed, 0, rungs);
+    return support_main(suite);
+}

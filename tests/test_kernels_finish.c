@@ -1,0 +1,154 @@
+/*
+ * test_kernels_finish.c - the end of the packed products, in every variant: each combination of what it can be
+ * asked for gives the bits of its formula, writes only the columns and rows wanted, and stays inside guarded
+ * memory.
+ */
+#include "tests/support.h"
+#include "tests/support_guard.h"
+
+#include "tensor/kernels/kernels.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum {
+    COLUMNS = KERNELS_COLUMNS,
+    MAX_ROWS = 19,
+    FIRST_ROW = 2,
+    GAP = 5,       /* elements between rows of c */
+    CANARY = 0x7d, /* a byte where nothing may be written */
+};
+
+/* What one call of finish is asked for. */
+typedef struct Ending {
+    int columns, rows;
+    DType type;
+    bool bias, addend, in_place, activates, saves_z, integers;
+} Ending;
+
+static void *element(DType type, void *at, ptrdiff_t index)
+{
+    return (char *)at + index * (ptrdiff_t)dtype_size(type);
+}
+
+static float load_element(DType type, void *at, ptrdiff_t index)
+{
+    float value;
+    dtype_to_f32(type, element(type, at, index), &value, 1);
+    return value;
+}
+
+/* Whether what lies there is `value`, rounded if need be: the same bits. */
+static bool holds(DType type, void *at, ptrdiff_t index, float value)
+{
+    const uint16_t rounded = dtype_bf16_from_f32(value);
+    const void *const wanted = type == DTYPE_BF16 ? (const void *)&rounded : (const void *)&value;
+    return memcmp(element(type, at, index), wanted, dtype_size(type)) == 0;
+}
+
+static void check_ending(const Kernels *table, const Ending *e, const SupportGuarded memory[3])
+{
+    const ptrdiff_t ld = e->columns + GAP, count = (FIRST_ROW + e->rows - 1) * ld + e->columns;
+    const size_t size = dtype_size(e->type), bytes = (size_t)count * size;
+    float sums[MAX_ROWS * COLUMNS], bias[COLUMNS], scale[COLUMNS], row_scale[FIRST_ROW + MAX_ROWS];
+    int32_t integers[MAX_ROWS * COLUMNS], zero[COLUMNS];
+    char before[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP) * sizeof(float)];
+    float addend[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP)];
+    support_fill_normal(sums, MAX_ROWS * COLUMNS, 1, 2);
+    support_fill_normal(bias, COLUMNS, 2, 1);
+    support_fill_normal(scale, COLUMNS, 3, 0.01);
+    support_fill_normal(row_scale, FIRST_ROW + MAX_ROWS, 4, 0.1);
+    support_fill_normal(addend, (size_t)count, 5, 1);
+    for (int i = 0; i < MAX_ROWS * COLUMNS; i++)
+        integers[i] = (int32_t)(sums[i] * 1e5f);
+    for (int i = 0; i < COLUMNS; i++)
+        zero[i] = (int32_t)(bias[i] * 1e5f);
+
+    void *place[3]; /* c, z, addend */
+    for (int i = 0; i < 3; i++) {
+        place[i] = support_guarded_place(&memory[i], bytes, size, e->rows % 2);
+        memset(place[i], CANARY, bytes);
+    }
+    void *const c = place[0], *const added = e->in_place ? c : place[2];
+    for (ptrdiff_t i = 0; e->addend && i < count; i++) {
+        const uint16_t rounded = dtype_bf16_from_f32(addend[i]);
+        memcpy(element(e->type, added, i),
+               e->type == DTYPE_BF16 ? (const void *)&rounded : (const void *)&addend[i], size);
+        addend[i] = load_element(e->type, added, i);
+    }
+    memcpy(before, c, bytes);
+    const KernelFinish finish = {.columns = e->columns,
+                                 .ld = ld,
+                                 .type = e->type,
+                                 .bias = e->bias ? bias : NULL,
+                                 .addend = e->addend ? added : NULL,
+                                 .activate = e->activates ? table->quick_gelu : NULL,
+                                 .z = e->saves_z ? place[1] : NULL,
+                                 .c = c,
+                                 .row_scale = e->integers ? row_scale : NULL,
+                                 .column_scale = scale,
+                                 .column_zero = zero};
+    table->finish(&finish, FIRST_ROW, e->rows, e->integers ? (void *)integers : (void *)sums);
+
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const int row = (int)(i / ld), n = (int)(i % ld), at = (row - FIRST_ROW) * COLUMNS + n;
+        if (row < FIRST_ROW || n >= e->columns) {
+            ck_each(memcmp(element(e->type, c, i), before + (size_t)i * size, size) == 0,
+                    "%s: %d columns: row %d, %d was touched", table->name, e->columns, row, n);
+            continue;
+        }
+        float z =
+            e->integers ? row_scale[row] * scale[n] * (float)(integers[at] - zero[n]) : sums[at];
+        if (e->bias)
+            z += bias[n];
+        if (e->addend)
+            z += addend[i];
+        float y = z;
+        if (e->activates)
+            table->quick_gelu(&z, &y, 1); /* an element's bits do not depend on its place */
+        ck_each(holds(e->type, c, i, y), "%s: %d columns, row %d, %d: c is %g, not %g", table->name,
+                e->columns, row, n, (double)load_element(e->type, c, i), (double)y);
+        ck_each(!e->saves_z || holds(e->type, place[1], i, z), "%s: z of row %d, %d is not %g",
+                table->name, row, n, (double)z);
+    }
+}
+
+START_TEST(the_end_of_a_product_has_the_bits_of_its_formula)
+{
+    const Kernels *const table = kernels_variant(kernels_variant_name(_i));
+    if (!table)
+        return; /* this processor cannot run it */
+    static const int columns[] = {1, 15, 16, 17, 31, 32, 33, 48, 50, 63, 64};
+    SupportGuarded memory[3];
+    for (int i = 0; i < 3; i++)
+        memory[i] = support_guarded((FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP) * sizeof(float),
+                                    sizeof(float));
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        for (int flags = 0; flags < 128; flags++) {
+            const Ending ending = {.columns = columns[i],
+                                   .rows = 1 + (flags * 7 + (int)i) % MAX_ROWS,
+                                   .type = flags & 1 ? DTYPE_BF16 : DTYPE_F32,
+                                   .bias = flags & 2,
+                                   .addend = flags & 4,
+                                   .in_place = flags & 8,
+                                   .activates = flags & 16,
+                                   .saves_z = flags & 32,
+                                   .integers = flags & 64};
+            check_ending(table, &ending, memory);
+        }
+    }
+    for (int i = 0; i < 3; i++)
+        support_guarded_free(&memory[i]);
+}
+END_TEST
+
+int main(void)
+{
+    int rungs = 0;
+    while (kernels_variant_name(rungs))
+        rungs++;
+    Suite *const suite = suite_create("kernels_finish");
+    TCase *const all = support_case(suite, "kernels_finish", 120);
+    tcase_add_loop_test(all, the_end_of_a_product_has_the_bits_of_its_formula, 0, rungs);
+    return support_main(suite);
+}
