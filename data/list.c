@@ -136,12 +136,20 @@ static Status number_sources(DataList *list, const DataEntries *entries, Error *
     }
     free(table.slots);
     qsort(list->sources, (size_t)list->source_count, sizeof *list->sources, compare_texts);
+    for (int i = 0; i < list->source_count; i++)
+        list->source_label[i] = -1;
     for (int i = 0; i < entries->count; i++) {
         const char *const *const found =
             bsearch(&entries->items[i].source, list->sources, (size_t)list->source_count,
                     sizeof *list->sources, compare_texts);
         const int source = (int)(found - list->sources);
         list->frames[i].source = source;
+        if (list->source_label[source] == !entries->items[i].label)
+            return error_set(
+                error, STATUS_FAILED,
+                "%s: its source %s is real in one list and fake in another; give the two "
+                "different names in the header lines of the lists",
+                entries->items[i].path, list->sources[source]);
         list->source_label[source] = entries->items[i].label;
     }
     return STATUS_OK;
@@ -263,6 +271,14 @@ void data_list_free(DataList *list)
     *list = (DataList){0};
 }
 
+int data_list_spread(int j, int kept, int n)
+{
+    assert(0 <= j && j < kept && kept <= n);
+    if (j == 0)
+        return 0;
+    return j == kept - 1 ? n - 1 : (int)floor(j * ((double)(n - 1) / (kept - 1)));
+}
+
 void data_list_limit_frames(DataList *list, int frames)
 {
     assert(list && frames >= 0);
@@ -281,9 +297,8 @@ void data_list_limit_frames(DataList *list, int frames)
             /* Kept is what some j yields: floor(j * step) = position; j is the one that comes nearest. */
             const double step = (double)(n - 1) / (frames - 1);
             const int j = (int)(position / step);
-            keep = position == n - 1;
-            for (int near = j; near <= j + 2 && near < frames - 1 && !keep; near++)
-                keep = (int)floor(near * step) == position;
+            for (int near = j; near <= j + 2 && near < frames && !keep; near++)
+                keep = data_list_spread(near, frames, n) == position;
         }
         if (keep)
             list->frames[kept++] = list->frames[i];

@@ -9,6 +9,10 @@
  * source whose name holds "real" in any case is real (0), any other fake (1). A video is the whole path of
  * its folder, symbolic links followed: two spellings of one folder are one video, two folders of the same
  * name are two.
+ *
+ * A line that begins with "#" and a blank is a comment. "# lnclip: label=real source=NAME" (or label=fake) names
+ * source and label of all lines below it in this file, up to the next such line, whatever their paths say: for data
+ * sets whose folders do not follow the layout.
  */
 #ifndef LNCLIP_DATA_LIST_H
 #define LNCLIP_DATA_LIST_H
@@ -44,8 +48,8 @@ typedef struct DataList {
  * Reads and unites `lists` [count] paths: each a text list or a folder in the reference layout (all files
  * below it with the suffix of an image and no leading dot; symbolic links are followed, loops cut).
  * STATUS_FAILED for: missing or unreadable files (all are counted, the first ten named as details of
- * *error), a list without a path, a path too short to name source and video, a video or a file with two
- * labels, a line longer than a path can be, and files that are no text (UTF-16, zero bytes). *list is owned
+ * *error), a list without a path, a path too short to name source and video, a video, a file or a source with
+ * two labels, a header line of another form, a line longer than a path can be, and files that are no text (UTF-16, zero bytes). *list is owned
  * by the caller and freed with data_list_free; it is empty on failure. Thread-safe.
  */
 Status data_list_read(DataList *list, const char *const *lists, int count, Error *error);
@@ -62,9 +66,12 @@ Status data_list_paths(DataList *list, const char *const *paths, int count, Erro
 void data_list_free(DataList *list);
 
 /*
- * Keeps at most `frames` frames of each video, spread evenly: positions floor(linspace(0, n-1, frames)) as
- * NumPy computes them. 0 keeps all. Cannot fail.
+ * Which of n frames is the j-th of `kept` spread evenly over them: floor(linspace(0, n-1, kept)) as NumPy computes
+ * it. 0 <= j < kept <= n.
  */
+int data_list_spread(int j, int kept, int n);
+
+/* Keeps at most `frames` frames of each video, spread evenly by data_list_spread. 0 keeps all. Cannot fail. */
 void data_list_limit_frames(DataList *list, int frames);
 
 /* Number of real [0] and fake [1] frames and videos. */

@@ -95,6 +95,8 @@ typedef struct Collector {
     char folder[FILE_PATH_SIZE]; /* of the text file */
     char seen[FILE_PATH_SIZE];   /* the folder resolved last, as written */
     const char *resolved;        /* what it resolved to, in the pool */
+    const char *source;          /* of the header line that holds, in the pool; NULL: by the path */
+    int label;                   /* of that line */
 } Collector;
 
 /* 0 if `file` is a readable regular file, else an errno. *linked: the name itself is a symbolic link. */
@@ -156,18 +158,16 @@ static Status resolve_links(Collector *collector, DataEntry *entry, bool linked,
     return entry->identity ? STATUS_OK : no_memory(collector->list, error);
 }
 
-/* True if `name` holds "real" in any case: the convention of the method's lists. */
-static bool names_real(const char *name)
+int data_source_label(const char *source)
 {
-    for (; *name; name++) {
-        if (strncasecmp(name, "real", 4) == 0)
-            return true;
+    for (; *source; source++) {
+        if (strncasecmp(source, "real", 4) == 0)
+            return 0;
     }
-    return false;
+    return 1;
 }
 
-/* Sets entry->source and label from the third-last part of `path`. */
-static Status read_labels(Collector *collector, DataEntry *entry, const char *path, Error *error)
+size_t data_path_source(const char *path, const char **source)
 {
     const char *starts[3] = {"", "", ""}; /* of the last three parts, oldest first */
     for (const char *c = path; *c; c++) {
@@ -177,18 +177,32 @@ static Status read_labels(Collector *collector, DataEntry *entry, const char *pa
             starts[2] = c;
         }
     }
+    *source = starts[0];
     const size_t length = strcspn(starts[0], "/");
     const bool is_dots =
         length <= 2 && strncmp(starts[0], "..", length) == 0; /* "", "." and ".." */
-    if (is_dots)
+    return is_dots ? 0 : length;
+}
+
+/* Sets entry->source and label: from the header line, else from the third-last part of `path`. */
+static Status read_labels(Collector *collector, DataEntry *entry, const char *path, Error *error)
+{
+    if (collector->source) {
+        entry->source = collector->source;
+        entry->label = collector->label;
+        return STATUS_OK;
+    }
+    const char *source;
+    const size_t length = data_path_source(path, &source);
+    if (length == 0)
         return error_set(error, STATUS_FAILED,
                          "%s: the path %s does not name source and video; write it as "
                          "SOURCE/VIDEO/FRAME, with the source (real or a forgery) in it",
                          collector->list, entry->path);
-    entry->source = data_pool_text(collector->pool, starts[0], length);
+    entry->source = data_pool_text(collector->pool, source, length);
     if (!entry->source)
         return no_memory(collector->list, error);
-    entry->label = !names_real(entry->source);
+    entry->label = data_source_label(entry->source);
     return STATUS_OK;
 }
 
@@ -232,6 +246,50 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
+/* The text behind `key` if [begin, end) starts with it and a value follows, else NULL. */
+static const char *behind_key(const char *begin, const char *end, const char *key)
+{
+    const size_t length = strlen(key);
+    const bool there = (size_t)(end - begin) > length && memcmp(begin, key, length) == 0;
+    return there && !is_blank(begin[length]) ? begin + length : NULL;
+}
+
+static const char *skip_blanks(const char *begin, const char *end)
+{
+    while (begin < end && is_blank(*begin))
+        begin++;
+    return begin;
+}
+
+/*
+ * A line that begins with "#" and a blank is a comment, one of the form "# lnclip: label=real source=NAME" names the
+ * source of the lines below it (NAME reaches to the end of the line).
+ */
+static Status read_comment(Collector *collector, const char *begin, const char *end, int line,
+                           Error *error)
+{
+    const char *const text = skip_blanks(begin + 1, end);
+    static const char MARK[] = "lnclip:";
+    const size_t mark = sizeof MARK - 1;
+    if ((size_t)(end - text) < mark || memcmp(text, MARK, mark) != 0)
+        return STATUS_OK;
+    const char *const label = behind_key(skip_blanks(text + mark, end), end, "label=");
+    const char *value = label;
+    while (value && value < end && !is_blank(*value))
+        value++;
+    const bool real = label && value - label == 4 && memcmp(label, "real", 4) == 0;
+    const bool fake = label && value - label == 4 && memcmp(label, "fake", 4) == 0;
+    const char *const source = label ? behind_key(skip_blanks(value, end), end, "source=") : NULL;
+    if (!source || !(real || fake))
+        return error_set(error, STATUS_FAILED,
+                         "%s: line %d: '%.*s' is no header of a list; write it as "
+                         "'# lnclip: label=real source=NAME', with real or fake",
+                         collector->list, line, (int)(end - begin), begin);
+    collector->source = data_pool_text(collector->pool, source, (size_t)(end - source));
+    collector->label = fake;
+    return collector->source ? STATUS_OK : no_memory(collector->list, error);
+}
+
 /* Adds the path of one line [begin, end), if there is one. */
 static Status add_line(Collector *collector, const char *begin, const char *end, int line,
                        Error *error)
@@ -252,7 +310,11 @@ static Status add_line(Collector *collector, const char *begin, const char *end,
             "%s: line %d has %zu bytes, more than a path can have (%d); give one image path "
             "a line",
             collector->list, line, length, FILE_PATH_SIZE - 1);
-    return length == 0 ? STATUS_OK : add_frame(collector, begin, length, line, error);
+    if (length == 0)
+        return STATUS_OK;
+    if (begin[0] == '#' && (length == 1 || is_blank(begin[1])))
+        return read_comment(collector, begin, end, line, error);
+    return add_frame(collector, begin, length, line, error);
 }
 
 static Status collect_text(Collector *collector, Error *error)
@@ -287,7 +349,7 @@ typedef struct Ancestor {
     ino_t inode;
 } Ancestor;
 
-static bool has_image_suffix(const char *name)
+bool data_is_image(const char *name)
 {
     static const char *const SUFFIXES[] = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm"};
     const char *const dot = strrchr(name, '.');
@@ -328,7 +390,7 @@ static Status walk(DataPool *pool, DataEntries *entries, const char *folder, con
         const bool unknown = item->d_type == DT_LNK || item->d_type == DT_UNKNOWN;
         if (item->d_type == DT_DIR || (unknown && file_is_folder(path))) {
             status = walk(pool, entries, path, &here, error);
-        } else if (has_image_suffix(item->d_name)) {
+        } else if (data_is_image(item->d_name)) {
             const char *const text = data_pool_text(pool, path, strlen(path));
             status = text ? append(entries, (DataEntry){.path = text, .file = text}, folder, error)
                           : no_memory(folder, error);

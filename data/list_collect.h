@@ -6,6 +6,7 @@
 
 #include "tensor/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Memory that lives as long as the list: blocks that are never moved. {0} is empty. */
@@ -46,5 +47,14 @@ Status data_collect_list(DataPool *pool, DataEntries *entries, const char *list,
  * Appends `path`, or the images below it if it is a folder, bytewise sorted; only path and file are set.
  */
 Status data_collect_path(DataPool *pool, DataEntries *entries, const char *path, Error *error);
+
+/* 0 if the name of a source holds "real" in any case, else 1: the convention of the method's lists. */
+int data_source_label(const char *source);
+
+/* Where the third-last part of `path` begins, and its length: 0 if there is none, or it is "." or "..". */
+size_t data_path_source(const char *path, const char **source);
+
+/* Whether the name ends in the suffix of an image: png, jpg, jpeg, bmp, ppm, pgm in any case. */
+bool data_is_image(const char *name);
 
 #endif

@@ -383,6 +383,121 @@ START_TEST(test_limit_frames)
 }
 END_TEST
 
+/* Folders of data sets that name neither source nor label where the layout has them. */
+static const char *const DISTRIBUTED[] = {"youtube/c23/frames/071/0.png",
+                                          "Deepfakes/frames/071_054/0.png",
+                                          "Deepfakes/frames/071_054/1.png",
+                                          "FF/real/v/0.png",
+                                          "#1/real/w/0.png",
+                                          NULL};
+
+START_TEST(test_header_lines)
+{
+    static const char TEXT[] = "# a comment: lnclip: label=fake source=x\r\n"
+                               "#1/real/w/0.png\n" /* no blank behind the sign: a path */
+                               "FF/real/v/0.png\n"
+                               "# lnclip: label=real source=my real ones\r\n"
+                               "#\n"
+                               "youtube/c23/frames/071/0.png\n"
+                               "#\tlnclip:label=fake  source=DF \n"
+                               "Deepfakes/frames/071_054/0.png\n"
+                               "Deepfakes/frames/071_054/1.png\n";
+    static const char *const SOURCES[] = {"DF", "my real ones", "real"};
+    enter();
+    make_frames(DISTRIBUTED);
+    write_text("list.txt", TEXT);
+    DataList list;
+    read_lists(&list, (const char *const[]){"list.txt"}, 1);
+    ck_assert_int_eq(list.count, 5);
+    ck_assert_int_eq(list.video_count, 4);
+    ck_assert_int_eq(list.source_count, 3);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_str_eq(list.sources[i], SOURCES[i]);
+        ck_assert_int_eq(list.source_label[i], i == 0);
+    }
+    for (int i = 0; i < list.count; i++) {
+        const bool fake = strncmp(list.frames[i].path, "Deepfakes", 9) == 0;
+        ck_assert_int_eq(list.frames[i].label, fake);
+        ck_assert_int_eq(list.video_label[list.frames[i].video], fake);
+        if (fake) /* the video is the folder, whatever the source is called */
+            ck_assert_str_eq(list.videos[list.frames[i].video], "Deepfakes/frames/071_054");
+    }
+    data_list_free(&list);
+
+    /* A header holds for its own file only: the next list goes by its paths again. */
+    write_text("other.txt", "Deepfakes/frames/071_054/0.png\n");
+    write_text("first.txt", "# lnclip: label=real source=r\nyoutube/c23/frames/071/0.png\n");
+    read_lists(&list, (const char *const[]){"first.txt", "other.txt"}, 2);
+    ck_assert_str_eq(list.sources[0], "frames");
+    ck_assert_int_eq(list.source_label[0], 1);
+    data_list_free(&list);
+    leave();
+}
+END_TEST
+
+START_TEST(test_bad_header_lines)
+{
+    static const struct {
+        const char *text, *message;
+    } CASES[] = {
+        {"# lnclip:\nFF/real/v/0.png\n", "line 1: '# lnclip:' is no header"},
+        {"\n# lnclip: label=Real source=x\n",
+         "line 2: '# lnclip: label=Real source=x' is no header"},
+        {"# lnclip: label=real\n", "is no header"},
+        {"# lnclip: label=real source=\n", "is no header"},
+        {"# lnclip: label= real source=x\n", "is no header"},
+        {"# lnclip: source=x label=real\n", "is no header"},
+        {"# lnclip: label=realistic source=x\n", "is no header"},
+        {"# lnclip: label=real source=x\n", "list.txt: the list is empty"},
+        {"# lnclip: label=real source=x\nyoutube/c23/frames/071/0.png\n"
+         "# lnclip: label=fake source=x\nDeepfakes/frames/071_054/0.png\n",
+         "its source x is real in one list and fake in another"},
+        {"# lnclip: label=real source=x\nDeepfakes/frames/071_054/0.png\n"
+         "# lnclip: label=fake source=y\nDeepfakes/frames/071_054/1.png\n",
+         "has both real and fake frames"},
+        {"# lnclip: label=real source=x\nDeepfakes/frames/071_054/0.png\n"
+         "# lnclip: label=fake source=y\n./Deepfakes/frames/071_054/0.png\n",
+         "which makes it both real and fake"},
+    };
+    enter();
+    make_frames(DISTRIBUTED);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        DataList list;
+        Error error = {0};
+        write_text("list.txt", CASES[i].text);
+        ck_assert_int_eq(data_list_read(&list, (const char *const[]){"list.txt"}, 1, &error),
+                         STATUS_FAILED);
+        ck_assert_msg(strstr(error.message, CASES[i].message) != NULL, "case %zu: %s", i,
+                      error.message);
+        ck_assert_ptr_null(list.frames);
+    }
+    leave();
+}
+END_TEST
+
+/* The positions NumPy yields: np.floor(np.linspace(0, n - 1, k)). */
+START_TEST(test_spread)
+{
+    static const int TEN_OF_4[] = {0, 3, 6, 9}, SEVEN_OF_3[] = {0, 3, 6},
+                     LAST[] = {0, 2, 5, 8, 11}; /* of 12 */
+    for (int j = 0; j < 4; j++)
+        ck_assert_int_eq(data_list_spread(j, 4, 10), TEN_OF_4[j]);
+    for (int j = 0; j < 3; j++)
+        ck_assert_int_eq(data_list_spread(j, 3, 7), SEVEN_OF_3[j]);
+    for (int j = 0; j < 5; j++)
+        ck_assert_int_eq(data_list_spread(j, 5, 12), LAST[j]);
+    ck_assert_int_eq(data_list_spread(0, 1, 100), 0);
+    ck_assert_int_eq(data_list_spread(0, 1, 1), 0);
+    for (int n = 2; n < 70; n++)
+        for (int k = 2; k <= n; k++) {
+            ck_assert_int_eq(data_list_spread(k - 1, k, n), n - 1);
+            for (int j = 1; j < k; j++)
+                ck_each(data_list_spread(j, k, n) > data_list_spread(j - 1, k, n), "%d of %d, n %d",
+                        j, k, n);
+        }
+}
+END_TEST
+
 START_TEST(test_plain_paths)
 {
     static const char *const FRAMES[] = {
@@ -450,12 +565,15 @@ int main(void)
     tcase_add_test(lists, test_relative_to_list);
     tcase_add_test(lists, test_backslashes);
     tcase_add_test(lists, test_limit_frames);
+    tcase_add_test(lists, test_header_lines);
+    tcase_add_test(lists, test_spread);
     tcase_add_test(lists, test_plain_paths);
     tcase_add_test(lists, test_large_set);
     TCase *const bad = support_case(suite, "bad input", 60);
     tcase_add_test(bad, test_missing_files_are_all_counted);
     tcase_add_test(bad, test_unreadable_file);
     tcase_add_test(bad, test_bad_lists);
+    tcase_add_test(bad, test_bad_header_lines);
     tcase_add_test(bad, test_two_labels);
     return support_main(suite);
 }
