@@ -16,10 +16,21 @@
 
 enum { COLUMNS = KERNELS_COLUMNS };
 
+/* Normal numbers, different for each stream: drawn once, since drawing takes longer than the products. */
+static void fill(float *values, size_t count, unsigned stream)
+{
+    enum { DRAWN = 8191 }; /* a prime: no row or column of a matrix repeats it */
+    static float drawn[DRAWN];
+    if (drawn[0] == 0)
+        support_fill_normal(drawn, DRAWN, 1, 1);
+    for (size_t i = 0; i < count; i++)
+        values[i] = drawn[(i * (2 * stream + 1) + 977 * (size_t)stream) % DRAWN];
+}
+
 static float *numbers(Arena *arena, size_t count, unsigned stream)
 {
     float *const block = arena_alloc(arena, count * sizeof(float));
-    support_fill_normal(block, count, stream, 1);
+    fill(block, count, stream);
     return block;
 }
 
@@ -218,7 +229,7 @@ typedef struct Bench {
 static SupportGuarded matrix(DType type, size_t count, unsigned stream, float *values)
 {
     SupportGuarded out = support_guarded(count * dtype_size(type), dtype_size(type));
-    support_fill_normal(values, count, stream, 1);
+    fill(values, count, stream);
     for (size_t i = 0; i < count; i++) {
         if (type == DTYPE_BF16) {
             ((uint16_t *)out.data)[i] = dtype_bf16_from_f32(values[i]);
@@ -372,7 +383,7 @@ static void check_shape(Precision precision, int M, int N, int K, int flags, Thr
     for (size_t i = 0; i < count; i++)
         before[i] = value_at(is.out, bench.C.data, i);
     product(&bench, threads, 0, M, NULL);
-    const int stride = (int)(1 + count * (size_t)K / 200000);
+    const int stride = (int)(1 + count * (size_t)K / 100000);
     for (int m = 0; m < M; m++)
         check_row(&bench, m, stride, before);
     free(before);
@@ -395,7 +406,9 @@ START_TEST(products_of_odd_shapes_equal_sums_in_double)
     for (int flags = 0; flags < 16; flags += 3) {
         check_shape((Precision)_i, 700, 65, 70, flags | 48, threads);
         check_shape((Precision)_i, 2117, 3, 1030, flags, threads);
-        check_shape((Precision)_i, 530, 2, 16400, flags, threads);
+        if (flags < 9)
+            check_shape((Precision)_i, 530, 2, 16400, flags * 3, threads);
+        check_shape((Precision)_i, 300, 65, 4128, flags | 16, threads);
     }
     threads_destroy(threads);
 }
@@ -431,11 +444,11 @@ static void check_grouping(Case is)
 
 START_TEST(grouping_and_threads_change_no_bit)
 {
-    Case is = {.precision = (Precision)_i, .transposed = true, .bias = true, .M = 800, .N = 130};
+    Case is = {.precision = (Precision)_i, .transposed = true, .bias = true, .M = 800, .N = 66};
     for (int i = 0; i < (is.precision == PRECISION_F32 ? 1 : 2); i++) {
         is.in = i ? DTYPE_BF16 : DTYPE_F32;
         is.out = is.in;
-        is.K = i ? 1056 : 1500; /* bf16: read where it lies, and rounded */
+        is.K = i ? 1056 : 1100; /* bf16: read where it lies, and rounded */
         check_grouping(is);
     }
 }
