@@ -116,9 +116,10 @@ INLINE void LOCAL(_store)(const int vectors, const RowSums *row, float *sums)
     }
 }
 
-/* One tile: sums [rows,16 vectors] = a b; fetches `lines` of `ahead` meanwhile. */
+/* One tile: the first `count` rows of sums [rows,16 vectors] = a b; fetches `lines` of `ahead` meanwhile. */
 INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct *p, const char *a,
-                         Strides at, float *sums, ptrdiff_t ld, const char *ahead, int lines)
+                         Strides at, int count, float *sums, ptrdiff_t ld, const char *ahead,
+                         int lines)
 {
     const __m512 zero = _mm512_setzero_ps();
     const RowSums none = {zero, zero, zero, zero};
@@ -130,76 +131,51 @@ INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct 
             _mm_prefetch(ahead, _MM_HINT_T1);
             ahead += KERNELS_LINE;
         }
-        LOCAL(_step)(rows, vectors, a, at, b, &tile);
-        LOCAL(_step)(rows, vectors, a + at.group, at, b + COLUMNS, &tile);
-        LOCAL(_step)(rows, vectors, a + 2 * at.group, at, b + 2 * COLUMNS, &tile);
-        LOCAL(_step)(rows, vectors, a + 3 * at.group, at, b + 3 * COLUMNS, &tile);
-        a += UNROLL * at.group;
-        b += UNROLL * COLUMNS;
+        for (int u = 0; u < UNROLL; u++, a += at.group, b += COLUMNS)
+            LOCAL(_step)(rows, vectors, a, at, b, &tile);
     }
-    for (; k < p->groups; k++, a += at.group, b += COLUMNS)
+    /* Rows of whole lines are a multiple of UNROLL groups long. */
+    for (; PRODUCT_INTERLEAVED && k < p->groups; k++, a += at.group, b += COLUMNS)
         LOCAL(_step)(rows, vectors, a, at, b, &tile);
-    LOCAL(_store)(vectors, &tile.r0, sums);
-    if (rows > 1)
-        LOCAL(_store)(vectors, &tile.r1, sums + ld);
-    if (rows > 2)
-        LOCAL(_store)(vectors, &tile.r2, sums + 2 * ld);
-    if (rows > 3)
-        LOCAL(_store)(vectors, &tile.r3, sums + 3 * ld);
-    if (rows > 4)
-        LOCAL(_store)(vectors, &tile.r4, sums + 4 * ld);
-    if (rows > 5)
-        LOCAL(_store)(vectors, &tile.r5, sums + 5 * ld);
+    const RowSums *const row[ROWS] = {&tile.r0, &tile.r1, &tile.r2, &tile.r3, &tile.r4, &tile.r5};
+    for (int r = 0; r < rows; r++)
+        if (r < count)
+            LOCAL(_store)(vectors, row[r], sums + r * ld);
 }
 
-/* The number of rows is a constant in each: that is what keeps the sums in registers. */
-INLINE void LOCAL(_tile_of)(const int rows, const int vectors, const KernelProduct *p,
-                            const char *a, Strides at, float *sums, ptrdiff_t ld, const char *ahead,
-                            int lines)
-{
-    switch (rows) {
-    case 1:
-        LOCAL(_tile)(1, vectors, p, a, at, sums, ld, ahead, lines);
-        break;
-    case 2:
-        LOCAL(_tile)(2, vectors, p, a, at, sums, ld, ahead, lines);
-        break;
-    case 3:
-        LOCAL(_tile)(3, vectors, p, a, at, sums, ld, ahead, lines);
-        break;
-    case 4:
-        LOCAL(_tile)(4, vectors, p, a, at, sums, ld, ahead, lines);
-        break;
-    case 5:
-        LOCAL(_tile)(5, vectors, p, a, at, sums, ld, ahead, lines);
-        break;
-    default:
-        LOCAL(_tile)(6, vectors, p, a, at, sums, ld, ahead, lines);
-        break;
-    }
-}
-
+/*
+ * Whole tiles only, where there are six rows: the last one begins where it ends with the last row, and its rows that
+ * others have computed already are not delivered again. Interleaved rows are padded to six. So few rows that
+ * not one tile is whole go one by one: they wait for b to come from memory, not for the multipliers.
+ */
 PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
 {
     const ptrdiff_t ld = p->deliver ? COLUMNS : p->ld_sums;
-    const int tiles = (p->rows + ROWS - 1) / ROWS;
+    const bool whole = PRODUCT_INTERLEAVED || p->rows >= ROWS;
+    const int size = whole ? ROWS : 1;
+    const int tiles = (p->rows + size - 1) / size;
     const int lines = p->ahead ? (int)(p->ahead_bytes / KERNELS_LINE) / tiles + 1 : 0;
     const Strides at =
         PRODUCT_INTERLEAVED ? (Strides){GROUP, ROWS * GROUP} : (Strides){p->lda, GROUP};
     const char *ahead = p->ahead;
     for (int t = 0; t < tiles; t++) {
-        const int row = t * ROWS, rows = p->rows - row < ROWS ? p->rows - row : ROWS;
+        const int row = t * size, left = p->rows - row, count = left < size ? left : size;
+        const int again = PRODUCT_INTERLEAVED ? 0 : size - count; /* rows of the tile before */
+        const int first = row - again;
         const char *const a = (const char *)p->a +
-                              row * (PRODUCT_INTERLEAVED ? (ptrdiff_t)p->groups * GROUP : p->lda);
-        float *const sums = (float *)p->sums + (p->deliver ? 0 : row * ld);
-        if (p->columns <= LANES)
-            LOCAL(_tile_of)(rows, 1, p, a, at, sums, ld, ahead, lines);
+                              first * (PRODUCT_INTERLEAVED ? (ptrdiff_t)p->groups * GROUP : p->lda);
+        float *const sums = (float *)p->sums + (p->deliver ? 0 : first * ld);
+        const int wanted = again + count;
+        if (!whole)
+            LOCAL(_tile)(1, VECTORS, p, a, at, 1, sums, ld, ahead, lines);
+        else if (p->columns <= LANES)
+            LOCAL(_tile)(ROWS, 1, p, a, at, wanted, sums, ld, ahead, lines);
         else
-            LOCAL(_tile_of)(rows, VECTORS, p, a, at, sums, ld, ahead, lines);
+            LOCAL(_tile)(ROWS, VECTORS, p, a, at, wanted, sums, ld, ahead, lines);
         if (ahead)
             ahead += (ptrdiff_t)lines * KERNELS_LINE;
         if (p->deliver)
-            p->deliver(p->finish, row, rows, sums);
+            p->deliver(p->finish, row, count, sums + again * ld);
     }
 }
 
