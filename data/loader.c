@@ -64,8 +64,12 @@ static size_t frame_bytes(const DataLoaderSettings *settings)
 size_t data_loader_bytes(const DataLoaderSettings *settings)
 {
     assert(settings);
-    const size_t source = 512 * 512 * 3;
-    const size_t per_worker = 2 * source + 512 * 3 * (size_t)settings->image_size;
+    enum { SIDE = 512 };
+    const size_t source =
+        SIDE * SIDE * 3; /* its pixels, and while they are decoded at most its file */
+    const size_t augmenting = data_augment_bytes(&settings->augment, SIDE, SIDE);
+    const size_t per_worker = source + (augmenting > source ? augmenting : source) +
+                              SIDE * 3 * (size_t)settings->image_size;
     const size_t per_frame = frame_bytes(settings) + 2 * sizeof(int) + sizeof(Error *);
     const size_t slots = (size_t)settings->prefetch + 1;
     const size_t workers = settings->workers > 0 ? (size_t)settings->workers : 1;

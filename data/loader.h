@@ -41,7 +41,7 @@ typedef struct DataLoader DataLoader;
 
 /*
  * Bytes a loader of these settings will hold, for the memory plan: its slots, and for each worker the
- * file, pixels and resizing rows of a frame of 512 x 512 pixels. The order of an epoch adds 4 a frame.
+ * file, pixels, augmentation and resizing rows of a frame of 512 x 512 pixels. The order of an epoch adds 4 a frame.
  */
 size_t data_loader_bytes(const DataLoaderSettings *settings);
 

@@ -9,12 +9,18 @@
 
 #include "data/image.h"
 
+#include <stdbool.h>
+
+/* Pillow's antialiased filters. Preprocessing is bicubic; bilinear is for what resizes an image as a loss of detail. */
+typedef enum DataFilter { DATA_FILTER_BICUBIC, DATA_FILTER_BILINEAR } DataFilter;
+
 /*
  * How the pixels of one axis are made: output pixel first + i is the sum over k < taps of weights[i][k] *
  * input pixel start[i] + k, in units of 2^-22. Every output has the same number of taps, some of them
  * zero, so that the innermost loop runs equally often.
  */
 typedef struct DataResizeAxis {
+    DataFilter filter;
     int in, out;      /* pixels of the whole axis before and after */
     int first, count; /* the output pixels wanted */
     int taps;         /* at most `in` */
@@ -28,6 +34,7 @@ typedef struct DataResizeAxis {
  * are kept: frames of a data set mostly share one.
  */
 typedef struct DataResizer {
+    DataFilter filter; /* may be changed between calls; zero is bicubic */
     DataResizeAxis x, y;
     uint8_t
         *rows; /* [rows needed, x.count, 3], between the passes; then what the first one works in */
@@ -38,6 +45,12 @@ typedef struct DataResizer {
 void data_resizer_free(DataResizer *resizer);
 
 /*
+ * The size that width x height takes when its shorter edge is resized to `size` pixels: the longer becomes int(size *
+ * longer / shorter), as in Python. False, and nothing stored, beyond DATA_MAX_PIXELS.
+ */
+bool data_resized_shape(int width, int height, int size, int *out_width, int *out_height);
+
+/*
  * out [size,size,3] = centre crop of the resized image. STATUS_FAILED for an image whose resized form,
  * of which the crop is the middle, would exceed DATA_MAX_PIXELS (1 x 20,000 pixels: nothing of a face
  * would be left in it), or without memory. One resizer serves one thread at a time.
@@ -45,7 +58,7 @@ void data_resizer_free(DataResizer *resizer);
 Status data_resize_crop(DataResizer *resizer, const DataImage *image, int size, uint8_t *out,
                         Error *error);
 
-/* Whole-image Pillow bicubic to width x height: out [height,width,3]. For tests and tools. */
+/* The whole image to width x height with Pillow's resizer->filter: out [height,width,3]. */
 Status data_resize(DataResizer *resizer, const DataImage *image, int width, int height,
                    uint8_t *out, Error *error);
 

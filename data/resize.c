@@ -1,5 +1,5 @@
 /*
- * resize.c - Pillow's antialiased bicubic in 8 bits, and the crop CLIP takes of it.
+ * resize.c - Pillow's antialiased bicubic and bilinear in 8 bits, and the crop CLIP takes of it.
  *
  * Source: Pillow's documented resampling (two passes, horizontal first, 8 bits between them) with the
  * constants below; Keys, "Cubic convolution interpolation", 1981, for the kernel. To equal it byte for
@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double KERNEL_RADIUS =
-    2; /* in output pixels when shrinking, input pixels when enlarging */
 static const double KERNEL_A = -0.5;
 
 void data_resizer_free(DataResizer *resizer)
@@ -40,17 +38,33 @@ static double bicubic(double x)
     return 0;
 }
 
+static double bilinear(double x)
+{
+    x = fabs(x);
+    return x < 1 ? 1 - x : 0;
+}
+
+typedef struct Kernel {
+    double radius; /* in output pixels when shrinking, input pixels when enlarging */
+    double (*weight)(double x);
+} Kernel;
+
+static const Kernel KERNELS[] = {
+    [DATA_FILTER_BICUBIC] = {2, bicubic},
+    [DATA_FILTER_BILINEAR] = {1, bilinear},
+};
+
 /* The input pixels that bear on output pixel `i` of those wanted: start .. start + length - 1. */
 typedef struct Window {
     double center, stretch;
     int start, length;
 } Window;
 
-static Window window_of(int in, int out, int output)
+static Window window_of(DataFilter filter, int in, int out, int output)
 {
     const double scale = (double)in / out;
     const double stretch = scale < 1 ? 1 : scale;
-    const double support = KERNEL_RADIUS * stretch;
+    const double support = KERNELS[filter].radius * stretch;
     const double center = (output + 0.5) * scale;
     const int low = (int)(center - support + 0.5), high = (int)(center + support + 0.5);
     const int start = low < 0 ? 0 : low;
@@ -60,15 +74,16 @@ static Window window_of(int in, int out, int output)
                     .length = (high > in ? in : high) - start};
 }
 
-static double weight_at(const Window *window, int k)
+static double weight_at(DataFilter filter, const Window *window, int k)
 {
-    return bicubic((k + window->start - window->center + 0.5) * (1.0 / window->stretch));
+    return KERNELS[filter].weight((k + window->start - window->center + 0.5) *
+                                  (1.0 / window->stretch));
 }
 
 /* Start and weights of output pixel first + i. */
 static void fill_weights(const DataResizeAxis *axis, int i)
 {
-    const Window window = window_of(axis->in, axis->out, axis->first + i);
+    const Window window = window_of(axis->filter, axis->in, axis->out, axis->first + i);
     const int last_start = axis->in - axis->taps;
     axis->start[i] = window.start < last_start ? window.start : last_start;
     int32_t *const weights = axis->weights + (size_t)i * (size_t)axis->taps;
@@ -76,9 +91,9 @@ static void fill_weights(const DataResizeAxis *axis, int i)
 
     double sum = 0;
     for (int k = 0; k < window.length; k++)
-        sum += weight_at(&window, k);
+        sum += weight_at(axis->filter, &window, k);
     for (int k = 0; k < window.length; k++) {
-        double weight = weight_at(&window, k);
+        double weight = weight_at(axis->filter, &window, k);
         if (sum != 0)
             weight /= sum;
         weight *= 1 << KERNELS_RESAMPLE_BITS;
@@ -88,14 +103,15 @@ static void fill_weights(const DataResizeAxis *axis, int i)
 }
 
 /* Prepares the table of one axis, unless it is there from the image before. */
-static Status prepare_axis(DataResizeAxis *axis, int in, int out, int first, int count,
-                           Error *error)
+static Status prepare_axis(DataResizeAxis *axis, DataFilter filter, int in, int out, int first,
+                           int count, Error *error)
 {
-    if (axis->in == in && axis->out == out && axis->first == first && axis->count == count)
+    if (axis->filter == filter && axis->in == in && axis->out == out && axis->first == first &&
+        axis->count == count)
         return STATUS_OK;
     int taps = 0;
     for (int i = 0; i < count; i++) {
-        const int length = window_of(in, out, first + i).length;
+        const int length = window_of(filter, in, out, first + i).length;
         taps = length > taps ? length : taps;
     }
     const size_t bytes =
@@ -109,7 +125,8 @@ static Status prepare_axis(DataResizeAxis *axis, int in, int out, int first, int
             return error_set(error, STATUS_FAILED, "resizing %d to %d pixels: no memory; free some",
                              in, out);
     }
-    *axis = (DataResizeAxis){.in = in,
+    *axis = (DataResizeAxis){.filter = filter,
+                             .in = in,
                              .out = out,
                              .first = first,
                              .count = count,
@@ -181,9 +198,22 @@ Status data_resize(DataResizer *resizer, const DataImage *image, int width, int 
                    uint8_t *out, Error *error)
 {
     assert(resizer && image && image->pixels && width > 0 && height > 0 && out && error);
-    TRY(prepare_axis(&resizer->x, image->width, width, 0, width, error));
-    TRY(prepare_axis(&resizer->y, image->height, height, 0, height, error));
+    TRY(prepare_axis(&resizer->x, resizer->filter, image->width, width, 0, width, error));
+    TRY(prepare_axis(&resizer->y, resizer->filter, image->height, height, 0, height, error));
     return resample(resizer, image, out, error);
+}
+
+bool data_resized_shape(int width, int height, int size, int *out_width, int *out_height)
+{
+    assert(width > 0 && height > 0 && size > 0 && out_width && out_height);
+    const int shorter = width < height ? width : height, longer = width < height ? height : width;
+    /* Both factors are below 2^31, so the double is Python's true division, rounded once. */
+    const double resized = (double)((int64_t)size * longer) / shorter;
+    if (resized * size > DATA_MAX_PIXELS)
+        return false;
+    *out_width = width <= height ? size : (int)resized;
+    *out_height = width <= height ? (int)resized : size;
+    return true;
 }
 
 Status data_resize_crop(DataResizer *resizer, const DataImage *image, int size, uint8_t *out,
@@ -191,19 +221,16 @@ Status data_resize_crop(DataResizer *resizer, const DataImage *image, int size, 
 {
     assert(resizer && image && image->pixels && size > 0 && out && error);
     const int width = image->width, height = image->height;
-    const int shorter = width < height ? width : height, longer = width < height ? height : width;
-    /* Both factors are below 2^31, so the double is Python's true division, rounded once. */
-    const double resized = (double)((int64_t)size * longer) / shorter;
-    if (resized * size > DATA_MAX_PIXELS)
+    int out_width = 0, out_height = 0;
+    if (!data_resized_shape(width, height, size, &out_width, &out_height))
         return error_set(
             error, STATUS_FAILED,
             "image of %d x %d pixels: too long and thin to be resized to %d (more than %d "
             "pixels); crop it to the face",
             width, height, size, DATA_MAX_PIXELS);
-    const int long_side = (int)resized;
-    const int out_width = width <= height ? size : long_side;
-    const int out_height = width <= height ? long_side : size;
-    TRY(prepare_axis(&resizer->x, width, out_width, (out_width - size) / 2, size, error));
-    TRY(prepare_axis(&resizer->y, height, out_height, (out_height - size) / 2, size, error));
+    TRY(prepare_axis(&resizer->x, resizer->filter, width, out_width, (out_width - size) / 2, size,
+                     error));
+    TRY(prepare_axis(&resizer->y, resizer->filter, height, out_height, (out_height - size) / 2,
+                     size, error));
     return resample(resizer, image, out, error);
 }

@@ -20,6 +20,7 @@ typedef enum RandomPurpose {
     RANDOM_SYNTH = 6,   /* synthetic data set */
     RANDOM_FRAMES = 7,  /* choice of frames of a video */
     RANDOM_TEST = 8,    /* tests */
+    RANDOM_NOISE = 9,   /* noise added to one image */
 } RandomPurpose;
 
 /* A stream: the position within the numbers of one (seed, purpose, index, sub-index). */

@@ -94,6 +94,8 @@ void support_job_open(SupportJob *job, const char *folder, const char *run, cons
     ck_ok(train_recipe_named(&job->recipe, "paper", &error), &error);
     apply_settings(&job->recipe,
                    "batch_size=6 epochs=2 memory=2 save_every=0 threads=1 workers=1 precision=f32");
+    if (!LNCLIP_WITH_JPEG)
+        apply_settings(&job->recipe, "augment=flip");
     apply_settings(&job->recipe, settings);
     ck_ok(threads_create(&job->threads, job->recipe.threads, &error), &error);
     ck_ok(vit_create(&job->vit, config, 3, job->threads, &error), &error);

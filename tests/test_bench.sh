@@ -76,6 +76,9 @@ rows layer_norm 4 precision direction threads ms_per_image
 rows forward 6 precision batch threads ms_per_image gflops share
 rows step 2 precision batch threads ms_per_image gflops share
 grep -q '"images_per_second": [0-9.]*[1-9]' out || grep -q '"loader": {}' out || complain "loader: no rate"
+if grep -q '^    "jpeg": {' out; then # every recipe's augmentation
+    for key in jpeg_paper jpeg_gend; do grep -q "^    \"$key\": {" out || complain "loader: no $key"; done
+fi
 [ "$(grep -c '"threads": 1,' out)" = 4 ] || complain "one thread, though two were asked for" # LayerNorm's
 
 bench 0 "tables" --quick --arch tiny --precision f32

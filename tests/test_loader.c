@@ -124,6 +124,60 @@ START_TEST(test_batches_do_not_depend_on_workers)
 }
 END_TEST
 
+/* Everything that training draws, by any number of workers: the same bits, and others in every epoch. */
+START_TEST(test_augmentation_does_not_depend_on_workers)
+{
+    static const char *const NAMES[] = {"paper", "gend"};
+    DataList list;
+    make_set(&list);
+    for (int name = 0; name < 2; name++) {
+        DataLoaderSettings settings = small_settings();
+        Error error = {0};
+        ck_ok(data_augment_parse(NAMES[name], &settings.augment, &error), &error);
+        if (!LNCLIP_WITH_JPEG)
+            settings.augment.quality_low = settings.augment.quality_high = 0;
+        uint32_t expected[2] = {0};
+        for (settings.workers = 0; settings.workers <= 5; settings.workers++) {
+            DataLoader *const loader = create(&list, &settings);
+            for (int epoch = 0; epoch < 2; epoch++) {
+                int frames = 0;
+                start(loader, epoch, 0);
+                const uint32_t sum = drain(loader, data_loader_batches(loader), &frames);
+                if (settings.workers == 0)
+                    expected[epoch] = sum;
+                ck_assert_msg(sum == expected[epoch], "%s, %d workers", NAMES[name],
+                              settings.workers);
+            }
+            data_loader_destroy(loader);
+        }
+        ck_assert_uint_ne(expected[0], expected[1]);
+    }
+    drop_set(&list);
+}
+END_TEST
+
+/* Frames too small for the recipe's blur are named, with what to do. */
+START_TEST(test_frame_too_small_to_augment)
+{
+    DataList list;
+    make_set(&list);
+    FILE *const file = fopen(list.frames[0].file, "wb");
+    fputs("P6 3 3 255\n123456789abcdefghijklmnopqr", file);
+    fclose(file);
+    DataLoaderSettings settings = small_settings();
+    Error error = {0};
+    ck_ok(data_augment_parse("paper", &settings.augment, &error), &error);
+    DataLoader *const loader = create(&list, &settings);
+    DataBatch batch;
+    start(loader, 0, 0);
+    ck_assert_int_eq(data_loader_next(loader, &batch, &error), STATUS_FAILED);
+    ck_assert(strstr(error.message, list.frames[0].file) &&
+              strstr(error.message, "too small for a blur"));
+    data_loader_destroy(loader);
+    drop_set(&list);
+}
+END_TEST
+
 START_TEST(test_contents)
 {
     DataList list;
@@ -290,7 +344,11 @@ START_TEST(test_bytes)
     ck_assert_uint_ge(data_loader_bytes(&settings), bytes + pixels / 3);
     settings.prefetch = 2;
     settings.workers = 8;
-    ck_assert_uint_gt(data_loader_bytes(&settings), bytes);
+    const size_t many = data_loader_bytes(&settings);
+    ck_assert_uint_gt(many, bytes);
+    Error error = {0};
+    ck_ok(data_augment_parse("paper", &settings.augment, &error), &error);
+    ck_assert_uint_eq(data_loader_bytes(&settings), many + (size_t)8 * 512 * 512 * 3);
 }
 END_TEST
 
@@ -299,6 +357,8 @@ int main(void)
     Suite *const suite = suite_create("loader");
     TCase *const loader = support_case(suite, "loader", 120);
     tcase_add_test(loader, test_batches_do_not_depend_on_workers);
+    tcase_add_test(loader, test_augmentation_does_not_depend_on_workers);
+    tcase_add_test(loader, test_frame_too_small_to_augment);
     tcase_add_test(loader, test_contents);
     tcase_add_test(loader, test_resume_and_restart);
     tcase_add_test(loader, test_first_bad_frame_is_named);

@@ -89,6 +89,8 @@ START_TEST(built_in_recipes)
     ck_assert(paper.loss_ce == 1 && paper.loss_alignment == 0 && paper.loss_uniformity == 0);
     ck_assert(paper.frames == 32 && paper.early_stopping == 0 && paper.shuffle && paper.seed == 42);
     ck_assert_str_eq(paper.tune, "ln");
+    ck_assert_str_eq(paper.augment, "paper");
+    ck_assert_str_eq(gend.augment, "gend");
     ck_assert_str_eq(paper.monitor, "val_map_video");
     ck_assert(released.loss_alignment == 0.1 && released.loss_uniformity == 0.1 && released.slerp);
     ck_assert(released.lr == paper.lr && released.epochs == paper.epochs);
@@ -109,24 +111,6 @@ START_TEST(built_in_recipes)
     TrainRecipe unknown;
     ck_assert_int_eq(train_recipe_named(&unknown, "papr", &error), STATUS_USAGE);
     ck_assert_ptr_nonnull(strstr(error.message, "paper"));
-}
-END_TEST
-
-/* A recipe that runs otherwise than published says so, until the user chooses for himself. */
-START_TEST(notes_tell_what_stands_in)
-{
-    TrainRecipe recipe = named("paper");
-    Error error = {0};
-    char note[TRAIN_TEXT_SIZE];
-    const bool noted = train_recipe_note(&recipe, note);
-    ck_assert_ptr_null(strstr(note, "precision"));
-    ck_assert_int_eq(noted, note[0] != '\0');
-    ck_ok(train_recipe_set(&recipe, "augment", "off", &error), &error);
-    train_recipe_note(&recipe, note);
-    ck_assert_ptr_null(strstr(note, "augment"));
-    recipe = named("gend");
-    train_recipe_note(&recipe, note);
-    ck_assert_ptr_null(strstr(note, "augment = flip stands in for the published paper"));
 }
 END_TEST
 
@@ -380,7 +364,6 @@ int main(void)
     TCase *const recipes = support_case(suite, "recipes", 10);
     tcase_add_test(recipes, keys_of_the_contract);
     tcase_add_test(recipes, built_in_recipes);
-    tcase_add_test(recipes, notes_tell_what_stands_in);
     tcase_add_test(recipes, resume_compares_what_matters);
     tcase_add_test(recipes, monitors_have_a_direction);
     TCase *const values = support_case(suite, "values", 10);

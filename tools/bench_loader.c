@@ -1,5 +1,6 @@
 /*
- * bench_loader.c - how many frames a second one core decodes, augments and resizes, as PNG and as JPEG.
+ * bench_loader.c - how many frames a second one core decodes, augments and resizes, as PNG and as JPEG, with the augmentation
+ * of each training recipe.
  *
  * The frames are drawn, 256 pixels a side like published face crops, and lie in a temporary folder that is
  * removed at the end. The loader runs without workers, so its time is the time of one core; the files are in
@@ -89,32 +90,50 @@ static void remove_frames(const char *folder, int frames, bool jpeg)
     rmdir(folder);
 }
 
-static void report(Bench *bench, const char *format, double decode, double all)
+/* One line, and the key FORMAT or FORMAT_AUGMENT of the report: a plain format is one with flips alone. */
+static void report(Bench *bench, const char *format, const char *augment, double decode, double all)
 {
     const double rate = 1e3 / all;
-    bench_print(bench, "%-22s  %12.3f  %12.3f  %14.0f\n", format, decode, all, rate);
-    json_object_set_new(json_object_get(bench->report, "loader"), format,
+    char name[32], key[32];
+    snprintf(name, sizeof name, "%s, augment=%s", format, augment);
+    const bool plain = strcmp(augment, "flip") == 0;
+    snprintf(key, sizeof key, "%s%s%s", format, plain ? "" : "_", plain ? "" : augment);
+    bench_print(bench, "%-22s  %12.3f  %12.3f  %14.0f\n", name, decode, all, rate);
+    json_object_set_new(json_object_get(bench->report, "loader"), key,
                         json_pack("{s:i, s:f, s:f, s:f}", "pixels", SIDE, "decode_ms", decode, "ms",
                                   all, "images_per_second", rate));
 }
 
-static Status measure(Bench *bench, Loading *l, const char *format, Error *error)
+/* The whole loader with one augmentation: all->ms is for all frames. */
+static Status measure_augment(Bench *bench, Loading *l, const char *augment, BenchTime *all,
+                              Error *error)
 {
     DataLoaderSettings settings = data_loader_defaults();
     settings.image_size = bench->config.image_size;
     settings.batch_size = l->frames;
     settings.workers = 0;
     settings.prefetch = 1;
-    TRY(data_augment_parse("flip", &settings.augment, error));
+    TRY(data_augment_parse(augment, &settings.augment, error));
     TRY(data_loader_create(&l->loader, &l->list, &settings, error));
-    BenchTime decode = {0}, all = {0};
-    Status status = bench_measure(bench, NULL, PRECISION_F32, decode_run, l, &decode, error);
-    if (status == STATUS_OK)
-        status = bench_measure(bench, NULL, PRECISION_F32, loader_run, l, &all, error);
+    const Status status = bench_measure(bench, NULL, PRECISION_F32, loader_run, l, all, error);
     data_loader_destroy(l->loader);
     TRY(status);
+    return l->status;
+}
+
+static Status measure(Bench *bench, Loading *l, const char *format, Error *error)
+{
+    static const char *const AUGMENTS[] = {"flip", "paper", "gend"};
+    /* The other two recompress as JPEG. */
+    const size_t augments = LNCLIP_WITH_JPEG ? sizeof AUGMENTS / sizeof AUGMENTS[0] : 1;
+    BenchTime decode = {0};
+    TRY(bench_measure(bench, NULL, PRECISION_F32, decode_run, l, &decode, error));
     TRY(l->status);
-    report(bench, format, decode.ms / l->frames, all.ms / l->frames);
+    for (size_t i = 0; i < augments; i++) {
+        BenchTime all = {0};
+        TRY(measure_augment(bench, l, AUGMENTS[i], &all, error));
+        report(bench, format, AUGMENTS[i], decode.ms / l->frames, all.ms / l->frames);
+    }
     return STATUS_OK;
 }
 

@@ -245,9 +245,6 @@ static Status run(Training *training, Error *error)
             training->out);
     TRY(read_lists(training, error));
     TRY(load_model(training, error));
-    char note[TRAIN_TEXT_SIZE];
-    if (train_recipe_note(&training->recipe, note))
-        cli_note(&training->arguments, "recipe %s: %s", training->recipe.name, note);
     training->progress = cli_progress_begin(&training->arguments, "train", "steps");
     const TrainJob job = {
         .vit = training->model.vit,

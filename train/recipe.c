@@ -190,7 +190,7 @@ static const Setting settings[] = {
     {"pairs", SWITCH, FIELD(pairs), .check = check_pairs,
      .help = "real and fake frames of one source video in one batch (not in this version)"},
     {"augment", TEXT, FIELD(augment), .check = check_augment,
-     .help = "augmentation of training images"},
+     .help = "of training images: paper, gend, flip, off"},
     {"frames", INTEGER, FIELD(frames), 0, MANY,
      .help = "used of each video, spread evenly; 0 = all"},
     {"monitor", TEXT, FIELD(monitor), .check = check_monitor,

@@ -58,13 +58,6 @@ typedef struct TrainRecipe {
 Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error);
 
 /*
- * What of its published form a built-in recipe lacks because this version lacks it ("precision = f32 stands
- * in for the published bf16"), as one sentence in `out`. False, and out = "", if there is nothing to say: no
- * such difference, or the user chose another value.
- */
-bool train_recipe_note(const TrainRecipe *recipe, char out[TRAIN_TEXT_SIZE]);
-
-/*
  * Applies a file of `key = value` lines (# comments, CRLF and BOM accepted). A first line `recipe = NAME`
  * starts over from that built-in recipe. Errors name file and line: STATUS_USAGE for keys and values,
  * STATUS_FAILED for a file that cannot be read, a line of another form, a key given twice. *recipe may be

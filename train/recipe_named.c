@@ -1,8 +1,7 @@
 /*
  * recipe_named.c - the built-in recipes: see recipe.h.
  *
- * A recipe is told as what it changes. Where this version lacks a published value, the table names what
- * stands in for it, and train_recipe_note tells the user: nothing is replaced in silence.
+ * A recipe is told as what it changes.
  */
 #include "train/recipe.h"
 
@@ -12,7 +11,6 @@
 /* One thing in which a built-in recipe differs from `paper`, which comes first. */
 typedef struct Difference {
     const char *recipe, *key, *value;
-    const char *stand_in; /* if this version refuses the value; NULL if it cannot */
 } Difference;
 
 /*
@@ -20,57 +18,57 @@ typedef struct Difference {
  * arXiv 2508.06248 (gend). What they do not set is ours: seed, workers, save_every, keep, frames and epochs of cpu.
  */
 static const Difference differences[] = {
-    {"paper", "batch_size", "128", NULL},
-    {"paper", "micro_batch", "0", NULL},
-    {"paper", "memory", "0", NULL},
-    {"paper", "epochs", "10", NULL},
-    {"paper", "max_steps", "0", NULL},
-    {"paper", "lr", "8e-5", NULL},
-    {"paper", "min_lr", "5e-5", NULL},
-    {"paper", "scheduler", "cosine", NULL},
-    {"paper", "cycle_epochs", "10", NULL},
-    {"paper", "warmup_epochs", "0", NULL},
-    {"paper", "drop_last", "off", NULL},
-    {"paper", "optimizer", "adamw", NULL},
-    {"paper", "beta1", "0.9", NULL},
-    {"paper", "beta2", "0.999", NULL},
-    {"paper", "weight_decay", "0", NULL},
-    {"paper", "grad_clip", "0", NULL},
-    {"paper", "head", "LinearNorm", NULL},
-    {"paper", "loss.ce", "1", NULL},
-    {"paper", "loss.label_smoothing", "0", NULL},
-    {"paper", "loss.alignment", "0", NULL},
-    {"paper", "loss.uniformity", "0", NULL},
-    {"paper", "slerp", "on", NULL},
-    {"paper", "tune", "ln", NULL},
-    {"paper", "precision", "bf16", NULL},
-    {"paper", "seed", "42", NULL},
-    {"paper", "threads", "0", NULL},
-    {"paper", "workers", "2", NULL},
-    {"paper", "shuffle", "on", NULL},
-    {"paper", "pairs", "off", NULL},
-    {"paper", "augment", "paper", "flip"},
-    {"paper", "frames", "32", NULL},
-    {"paper", "monitor", "val_map_video", NULL},
-    {"paper", "early_stopping", "0", NULL},
-    {"paper", "save_every", "10", NULL},
-    {"paper", "keep", "0", NULL},
-    {"released", "loss.alignment", "0.1", NULL},
-    {"released", "loss.uniformity", "0.1", NULL},
-    {"gend", "epochs", "30", NULL},
-    {"gend", "lr", "3e-4", NULL},
-    {"gend", "min_lr", "1e-5", NULL},
-    {"gend", "scheduler", "cyclic", NULL},
-    {"gend", "warmup_epochs", "1", NULL},
-    {"gend", "drop_last", "on", NULL},
-    {"gend", "loss.alignment", "0.1", NULL},
-    {"gend", "loss.uniformity", "0.5", NULL},
-    {"gend", "slerp", "off", NULL},
-    {"gend", "augment", "gend", "flip"},
-    {"gend", "early_stopping", "30", NULL},
-    {"probe", "tune", "none", NULL},
-    {"cpu", "frames", "4", NULL},
-    {"cpu", "epochs", "5", NULL},
+    {"paper", "batch_size", "128"},
+    {"paper", "micro_batch", "0"},
+    {"paper", "memory", "0"},
+    {"paper", "epochs", "10"},
+    {"paper", "max_steps", "0"},
+    {"paper", "lr", "8e-5"},
+    {"paper", "min_lr", "5e-5"},
+    {"paper", "scheduler", "cosine"},
+    {"paper", "cycle_epochs", "10"},
+    {"paper", "warmup_epochs", "0"},
+    {"paper", "drop_last", "off"},
+    {"paper", "optimizer", "adamw"},
+    {"paper", "beta1", "0.9"},
+    {"paper", "beta2", "0.999"},
+    {"paper", "weight_decay", "0"},
+    {"paper", "grad_clip", "0"},
+    {"paper", "head", "LinearNorm"},
+    {"paper", "loss.ce", "1"},
+    {"paper", "loss.label_smoothing", "0"},
+    {"paper", "loss.alignment", "0"},
+    {"paper", "loss.uniformity", "0"},
+    {"paper", "slerp", "on"},
+    {"paper", "tune", "ln"},
+    {"paper", "precision", "bf16"},
+    {"paper", "seed", "42"},
+    {"paper", "threads", "0"},
+    {"paper", "workers", "2"},
+    {"paper", "shuffle", "on"},
+    {"paper", "pairs", "off"},
+    {"paper", "augment", "paper"},
+    {"paper", "frames", "32"},
+    {"paper", "monitor", "val_map_video"},
+    {"paper", "early_stopping", "0"},
+    {"paper", "save_every", "10"},
+    {"paper", "keep", "0"},
+    {"released", "loss.alignment", "0.1"},
+    {"released", "loss.uniformity", "0.1"},
+    {"gend", "epochs", "30"},
+    {"gend", "lr", "3e-4"},
+    {"gend", "min_lr", "1e-5"},
+    {"gend", "scheduler", "cyclic"},
+    {"gend", "warmup_epochs", "1"},
+    {"gend", "drop_last", "on"},
+    {"gend", "loss.alignment", "0.1"},
+    {"gend", "loss.uniformity", "0.5"},
+    {"gend", "slerp", "off"},
+    {"gend", "augment", "gend"},
+    {"gend", "early_stopping", "30"},
+    {"probe", "tune", "none"},
+    {"cpu", "frames", "4"},
+    {"cpu", "epochs", "5"},
 };
 
 enum { DIFFERENCES = sizeof differences / sizeof differences[0] };
@@ -84,10 +82,9 @@ static const char *builtin_name(int i)
 static void apply(TrainRecipe *recipe, const Difference *difference)
 {
     Error error = {0};
-    Status status = train_recipe_set(recipe, difference->key, difference->value, &error);
-    if (status != STATUS_OK && difference->stand_in)
-        status = train_recipe_set(recipe, difference->key, difference->stand_in, &error);
+    const Status status = train_recipe_set(recipe, difference->key, difference->value, &error);
     assert(status == STATUS_OK);
+    (void)status;
 }
 
 Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error)
@@ -107,26 +104,4 @@ Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error)
         if (strcmp(differences[i].recipe, "paper") == 0 || strcmp(differences[i].recipe, name) == 0)
             apply(recipe, &differences[i]);
     return STATUS_OK;
-}
-
-bool train_recipe_note(const TrainRecipe *recipe, char out[TRAIN_TEXT_SIZE])
-{
-    size_t used = 0;
-    out[0] = '\0';
-    for (int i = 0; i < DIFFERENCES && used < TRAIN_TEXT_SIZE; i++) {
-        const Difference *const d = &differences[i];
-        bool applies = strcmp(d->recipe, "paper") == 0 || strcmp(d->recipe, recipe->name) == 0;
-        for (int j = i + 1; j < DIFFERENCES; j++) /* the recipe's own line replaces that of paper */
-            applies = applies && (strcmp(differences[j].recipe, recipe->name) != 0 ||
-                                  strcmp(differences[j].key, d->key) != 0);
-        char value[TRAIN_TEXT_SIZE];
-        train_recipe_get(recipe, d->key, value);
-        if (!d->stand_in || !applies || strcmp(value, d->stand_in) != 0)
-            continue;
-        used +=
-            (size_t)snprintf(out + used, TRAIN_TEXT_SIZE - used,
-                             "%s%s = %s stands in for the published %s, which this version lacks",
-                             used > 0 ? "; " : "", d->key, value, d->value);
-    }
-    return used > 0;
 }
