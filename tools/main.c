@@ -20,6 +20,7 @@ static const Subcommand subcommands[] = {
     {"demo", cmd_demo, "the whole method in miniature, nothing to download"},
     {"init", cmd_init, "make a model with random weights"},
     {"synth", cmd_synth, "make a synthetic face-forgery data set"},
+    {"lists", cmd_lists, "make frame lists of data sets as they are distributed"},
     {"train", cmd_train, "LN-tune a model on lists of face frames"},
     {"eval", cmd_eval, "score data sets and compute their metrics"},
     {"predict", cmd_predict, "print the probability of being fake of each image"},
@@ -57,10 +58,6 @@ static const Subcommand *find_subcommand(const char *name)
 
 static int unknown_subcommand(const char *name)
 {
-    if (strcmp(name, "lists") == 0)
-        return cli_usage_error(
-            "lists: this version does not have it; name folders instead of lists, or "
-            "write one image path a line");
     const char *names[SUBCOMMANDS];
     for (int i = 0; i < SUBCOMMANDS; i++)
         names[i] = subcommands[i].name;

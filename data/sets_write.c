@@ -1,0 +1,196 @@
+/*
+ * sets_write.c - lists of what sets.c read, moved into place only when all of them are written.
+ */
+#include "data/sets.h"
+
+#include "data/list_collect.h"
+#include "tensor/file.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What an output consists of. */
+static const char *const PARTS[] = {"train", "val", "test", "coverage.json"};
+enum { PART_COUNT = 4 };
+
+/* Whether the paths alone say what the source is: then the list needs no header line. */
+static bool speaks_for_itself(const DataSetsSource *source)
+{
+    const size_t length = strlen(source->name);
+    if (data_source_label(source->name) != source->label)
+        return false;
+    for (int v = 0; v < source->count; v++) {
+        for (int i = 0; i < source->videos[v].count; i++) {
+            const char *name;
+            if (data_path_source(source->videos[v].frames[i], &name) != length ||
+                strncmp(name, source->name, length) != 0)
+                return false;
+        }
+    }
+    return true;
+}
+
+static Status write_list(const DataSetsSource *source, const char *folder, Error *error)
+{
+    char name[300], path[FILE_PATH_SIZE];
+    FileWriter writer;
+    snprintf(name, sizeof name, "%s/%s.txt", data_split_names[source->split], source->name);
+    TRY(file_join(path, folder, name, error));
+    TRY(file_begin(&writer, path, error));
+    if (!speaks_for_itself(source))
+        fprintf(writer.stream, "# lnclip: label=%s source=%s\n", source->label ? "fake" : "real",
+                source->name);
+    for (int v = 0; v < source->count; v++) {
+        for (int i = 0; i < source->videos[v].count; i++) {
+            fputs(source->videos[v].frames[i], writer.stream);
+            putc('\n', writer.stream);
+        }
+    }
+    return file_commit(&writer, error);
+}
+
+static Status write_parts(const DataSets *sets, const char *folder, const char *content,
+                          size_t size, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    for (int i = 0; i < sets->count; i++) {
+        bool any = false;
+        for (int v = 0; v < sets->sources[i].count; v++)
+            any |= sets->sources[i].videos[v].count > 0;
+        if (!any)
+            continue;
+        TRY(file_join(path, folder, data_split_names[sets->sources[i].split], error));
+        TRY(file_make_folders(path, error));
+        TRY(write_list(&sets->sources[i], folder, error));
+    }
+    TRY(file_join(path, folder, "coverage.json", error));
+    return file_write(path, content, size, error);
+}
+
+/* Whether every name in the folder passes `belongs`; true for a folder that is not there. */
+static bool holds_only(const char *folder, bool (*belongs)(const char *name))
+{
+    DIR *const stream = opendir(folder);
+    bool all = true;
+    for (const struct dirent *item; stream && all && (item = readdir(stream));)
+        all = strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0 ||
+              belongs(item->d_name);
+    if (stream)
+        closedir(stream);
+    return all;
+}
+
+static bool is_nothing(const char *name)
+{
+    (void)name;
+    return false;
+}
+
+static bool is_part(const char *name)
+{
+    for (int i = 0; i < PART_COUNT; i++)
+        if (strcmp(name, PARTS[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_list(const char *name)
+{
+    const size_t length = strlen(name);
+    return length > 4 && strcmp(name + length - 4, ".txt") == 0;
+}
+
+/* `out` must be empty, or hold nothing but an earlier output that may be replaced. */
+static Status check_out(const char *out, bool replace, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    if (holds_only(out, is_nothing))
+        return STATUS_OK;
+    if (!replace)
+        return error_set(error, STATUS_FAILED,
+                         "%s: the folder is not empty; choose another --out, or add --overwrite to "
+                         "replace lists that were written before",
+                         out);
+    bool ours = holds_only(out, is_part);
+    for (int split = 0; split < DATA_SPLITS && ours; split++) {
+        TRY(file_join(path, out, data_split_names[split], error));
+        ours = holds_only(path, is_list);
+    }
+    TRY(file_join(path, out, "coverage.json", error));
+    if (!ours || !file_exists(path))
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: holds other things than lists that lnclip wrote; choose another --out", out);
+    return STATUS_OK;
+}
+
+static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *place)
+{
+    (void)facts, (void)kind, (void)place;
+    return remove(path);
+}
+
+static Status move(const char *from_folder, const char *from, const char *to_folder, const char *to,
+                   Error *error)
+{
+    char source[FILE_PATH_SIZE], target[FILE_PATH_SIZE];
+    TRY(file_join(source, from_folder, from, error));
+    TRY(file_join(target, to_folder, to, error));
+    if (rename(source, target) == 0 || errno == ENOENT)
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED, "%s: cannot be moved to %s: %s; check the folder",
+                     source, target, strerror(errno));
+}
+
+/* Exchanges the parts of `out` for those in `folder`; on failure puts back what was there. */
+static Status exchange(const char *folder, const char *out, Error *error)
+{
+    char old[PART_COUNT][32];
+    Status status = STATUS_OK;
+    int moved = 0, placed = 0;
+    for (int i = 0; i < PART_COUNT; i++)
+        snprintf(old[i], sizeof old[i], "old-%s", PARTS[i]);
+    for (; moved < PART_COUNT && status == STATUS_OK; moved++)
+        status = move(out, PARTS[moved], folder, old[moved], error);
+    for (; placed < PART_COUNT && status == STATUS_OK; placed++)
+        status = move(folder, PARTS[placed], out, PARTS[placed], error);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    Error
+        ignored; /* what cannot be put back stays in `folder`, which then cannot be emptied either */
+    while (placed-- > 0)
+        (void)move(out, PARTS[placed], folder, PARTS[placed], &ignored);
+    while (moved-- > 0)
+        (void)move(folder, old[moved], out, PARTS[moved], &ignored);
+    return status;
+}
+
+Status data_sets_write(const DataSets *sets, const char *out, bool replace, const char *content,
+                       size_t size, Error *error)
+{
+    assert(sets && out && content && error);
+    char folder[FILE_PATH_SIZE];
+    const bool existed = file_exists(out);
+    TRY(file_make_folders(out, error));
+    TRY(check_out(out, replace, error));
+    TRY(file_join(folder, out, ".lists-XXXXXX", error));
+    Status status = STATUS_OK;
+    if (!mkdtemp(folder))
+        status = error_set(error, STATUS_FAILED, "%s: cannot be written: %s; choose another --out",
+                           out, strerror(errno));
+    if (status == STATUS_OK) {
+        status = write_parts(sets, folder, content, size, error);
+        if (status == STATUS_OK)
+            status = exchange(folder, out, error);
+        nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    }
+    if (status != STATUS_OK && !existed)
+        rmdir(out);
+    return status;
+}

@@ -1,0 +1,211 @@
+#!/bin/sh
+# test_lists.sh - lnclip lists from outside: every kind of data set, in small trees made here, as they are
+# distributed and as the usual tools leave them; and what is refused. The frames are empty files: nothing is decoded.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+L=$PWD/${BUILD:-build/release}/lnclip
+case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
+T=$(mktemp -d)
+trap 'chmod -R u+rwx "$T"; rm -rf "$T"' EXIT
+T=$(cd "$T" && pwd -P) # lists hold paths without symbolic links
+cd "$T" || exit 1
+failures=0
+steps=0
+
+complain() {
+    failures=$((failures + 1))
+    echo "FAIL: $what: $*"
+    sed 's/^/      /' err
+}
+
+lists() { # CODE WHAT ARGUMENT...: runs it into the folder o, which is made anew
+    code=$1
+    what=$2
+    shift 2
+    steps=$((steps + 1))
+    rm -rf o
+    "$L" lists "$@" --out o >out 2>err </dev/null
+    got=$?
+    [ "$got" = "$code" ] || complain "exit code $got, expected $code"
+    if [ "$code" != 0 ]; then
+        tail -n 1 err | grep -q '^lnclip: error: .*: .*; .' || complain "no clear error"
+        [ ! -e o ] || complain "leaves something behind: $(find o)"
+    fi
+}
+
+says() { # TEXT: stderr holds it
+    grep -qF -e "$1" err || complain "stderr does not say '$1'"
+}
+
+silent() { # TEXT: stderr does not hold it
+    ! grep -qF -e "$1" err || complain "stderr says '$1'"
+}
+
+row() { # SPLIT SOURCE LABEL EXPECTED FOUND MISSING FRAMES MIN MEDIAN MAX: a line of the table
+    grep -q "^ *$(echo "$*" | sed 's/ /  */g')\$" out || complain "no row '$*' in: $(cat out)"
+}
+
+holds() { # LIST LINE...: exactly these lines, whatever stands before the last o-relative part
+    list=$1
+    shift
+    printf '%s\n' "$@" | sed "s|^@|$T/|" >expected
+    diff expected "o/$list" >difference 2>&1 || complain "o/$list is not what it should be: $(cat difference)"
+}
+
+video() { # FOLDER FRAMES: a folder with 000.png, 001.png...
+    mkdir -p "$1"
+    i=0
+    while [ $i -lt "$2" ]; do
+        : >"$1/$(printf %03d $i).png"
+        i=$((i + 1))
+    done
+}
+
+
+# ---- FaceForensics++ ------------------------------------------------------------------------------
+for id in 071 054 720 672 953 974; do
+    video "F F/original_sequences/youtube/c23/frames/$id" 5
+done
+for m in Deepfakes Face2Face FaceSwap NeuralTextures; do
+    for id in 071_054 054_071 720_672 672_720 953_974 974_953; do
+        video "F F/manipulated_sequences/$m/c23/frames/$id" 5
+    done
+done
+lists 1 "no splits" ff --root "F F"
+says "github.com/ondyari/FaceForensics, folder dataset/splits"
+mkdir s
+echo '[["071", "054"]]' >s/train.json
+echo '[["720", "672"]]' >s/val.json
+echo '[["953", "974"]]' >s/test.json
+rm -r "F F/manipulated_sequences/FaceSwap/c23/frames/953_974"
+lists 0 "FaceForensics++" ff --root "F F" --splits s --frames 3
+row train real real 2 2 0 6 3 3 3
+row train NT fake 2 2 0 6 3 3 3
+row test FS fake 2 1 1 3 3 3 3
+row test 2 7 6 21
+says "1 of 30 videos are missing; all are named in o/coverage.json"
+says "  test/FS: 953_974 (no folder)"
+says "lists written to o"
+F="@F F/original_sequences/youtube/c23/frames"
+holds test/real.txt "# lnclip: label=real source=real" "$F/953/000.png" "$F/953/002.png" "$F/953/004.png" \
+    "$F/974/000.png" "$F/974/002.png" "$F/974/004.png"
+F="@F F/manipulated_sequences/FaceSwap/c23/frames"
+holds test/FS.txt "# lnclip: label=fake source=FS" "$F/974_953/000.png" "$F/974_953/002.png" "$F/974_953/004.png"
+[ "$(find o -type f | wc -l)" = 16 ] || complain "other files than lists: $(find o -type f)"
+python=/usr/bin/python3
+if [ -x $python ]; then
+    $python - 2>err <<'END' || complain "coverage.json is not what it should be"
+import json
+c = json.load(open("o/coverage.json"))
+assert c["kind"] == "ff" and c["frames_per_video"] == 3
+assert c["missing"] == [{"split": "test", "source": "FS", "video": "953_974", "reason": "no folder"}]
+row = [r for r in c["sources"] if (r["split"], r["source"]) == ("test", "FS")]
+assert row == [{"split": "test", "source": "FS", "label": "fake", "expected": 2, "found": 1, "missing": 1,
+                "frames": 3, "min": 3, "median": 3, "max": 3}]
+assert c["splits"][2] == {"split": "test", "real_videos": 2, "fake_videos": 7, "real_frames": 6, "fake_frames": 21}
+END
+fi
+cp -r o kept
+lists 0 "as JSON" ff --root "F F" --splits s --frames 3 --json --quiet
+diff out o/coverage.json >/dev/null || complain "prints another JSON than it writes"
+silent "lists written"
+
+# The output: another run is refused, unless it is told; what is not ours is left alone.
+what="an output that exists"
+steps=$((steps + 3))
+"$L" lists ff --root "F F" --splits s --out o >out 2>err && complain "overwrites"
+says "--overwrite"
+[ "$(wc -l <o/train/NT.txt)" = 7 ] || complain "changed the lists"
+"$L" lists ff --root "F F" --splits s --out o --overwrite >out 2>err || complain "does not overwrite"
+[ "$(wc -l <o/train/NT.txt)" = 11 ] || complain "did not replace the lists"
+: >o/mine
+"$L" lists ff --root "F F" --splits s --out o --overwrite >out 2>err && complain "overwrites somebody's file"
+[ -e o/mine ] || complain "lost a file"
+what="a full disk"
+steps=$((steps + 1))
+(ulimit -f 1 && exec "$L" lists ff --root "F F" --splits s --out full >out 2>err)
+[ $? = 1 ] || complain "exit code"
+tail -n 1 err | grep -q 'lnclip: error: .*cannot be written' || complain "no clear error"
+[ ! -e full ] || complain "leaves something: $(find full)"
+mkdir here
+what="the working folder"
+steps=$((steps + 1))
+(cd here && "$L" lists ff --root "../F F" --splits ../s --out . >../out 2>../err) || complain "fails"
+diff -r here/test kept/test >/dev/null && complain "the same with all frames"
+[ -s here/test/real.txt ] || complain "no lists"
+
+# ---- Celeb-DF-v2, DFDC, UADFV ------------------------------------------------------------------------
+for v in Celeb-real/id0_0000 Celeb-real/id0_0001 YouTube-real/00170 Celeb-synthesis/id0_id1_0000 \
+    Celeb-synthesis/id0_id1_0001; do
+    video "CDF/$v" 2
+done
+printf '1 YouTube-real/00170.mp4\r\n1 Celeb-real/id0_0001.mp4\r\n0 Celeb-synthesis/id0_id1_0000.mp4' \
+    >CDF/List_of_testing_videos.txt
+lists 0 "Celeb-DF-v2" celebdf2 --root CDF
+holds test/YouTube-real.txt "@CDF/YouTube-real/00170/000.png" "@CDF/YouTube-real/00170/001.png"
+holds test/Celeb-synthesis.txt "@CDF/Celeb-synthesis/id0_id1_0000/000.png" "@CDF/Celeb-synthesis/id0_id1_0000/001.png"
+holds train/Celeb-real.txt "@CDF/Celeb-real/id0_0000/000.png" "@CDF/Celeb-real/id0_0000/001.png"
+holds train/Celeb-synthesis.txt "@CDF/Celeb-synthesis/id0_id1_0001/000.png" "@CDF/Celeb-synthesis/id0_id1_0001/001.png"
+[ ! -e o/train/YouTube-real.txt ] || complain "an empty list"
+rm CDF/List_of_testing_videos.txt
+lists 1 "no test list" celebdf2 --root CDF
+says "List_of_testing_videos.txt is not there"
+
+video "DFDC/test/frames/a, b" 2
+printf '\357\273\277filename,label\r\n"a, b.mp4",1\r\ngone.mp4,0\r\n' >DFDC/test/labels.csv
+lists 0 "DFDC's test" dfdc --root DFDC
+holds test/fake.txt "# lnclip: label=fake source=fake" "@DFDC/test/frames/a, b/000.png" "@DFDC/test/frames/a, b/001.png"
+says "test: only fake videos were found"
+row test real real 1 0 1 0 - - -
+
+mkdir -p U/real/videos U/fake/videos
+: >U/real/videos/0000.mp4
+: >U/fake/videos/0000_fake.mp4
+lists 1 "videos alone" uadfv --root U
+says "holds videos, no frames; extract the frames and crop the faces first"
+says "  test/fake: 0000_fake (only a video, no frames)"
+[ ! -s out ] || complain "prints half a table"
+
+# ---- DeepfakeBench, own folders ---------------------------------------------------------------------
+printf '%s' '{"FF-DF": {"FF-real": {"test": {"c23": {"071": {"label": "FF-real", "frames": ["FaceForensics++\\original_sequences\\youtube\\c23\\frames\\071\\000.png"]}}}}}}' >b.json
+lists 0 "DeepfakeBench" deepfakebench b.json --root "$T" --replace 'FaceForensics++=F F'
+holds test/FF-real.txt "# lnclip: label=real source=FF-real" "@F F/original_sequences/youtube/c23/frames/071/000.png"
+lists 1 "DeepfakeBench, another place" deepfakebench b.json --root "$T"
+says "--replace"
+lists 1 "no JSON" deepfakebench s/none.json --root .
+printf '{"a": {"Odd": {}}}' >odd.json
+lists 1 "a label that is not known" deepfakebench odd.json --root .
+says "the label Odd is not in DeepfakeBench's dictionary"
+video own/real/v1 2
+odd=$(printf 'own/g\374n')
+video "$odd/v 2" 2
+lists 0 "own folders" folder --root own --real real --fake "$(printf 'g\374n')" --split val
+holds val/real.txt "@own/real/v1/000.png" "@own/real/v1/001.png"
+row val 1 1 2 2
+lists 0 "own folders, fakes alone" folder --root own --fake real
+holds test/real.txt "# lnclip: label=fake source=real" "@own/real/v1/000.png" "@own/real/v1/001.png"
+
+# ---- wrong usage ---------------------------------------------------------------------------------------
+lists 2 "no kind" --root own
+lists 2 "an unknown kind" celebdf --root own
+says "did you mean 'celebdf2'?"
+lists 2 "no root" ff
+lists 2 "no file" deepfakebench --root own
+lists 2 "a file too many" ff x.json --root own
+lists 2 "an option of another kind" ff --root own --replace a=b
+says "lists ff has no use for it"
+lists 2 "no sources" folder --root own
+lists 2 "a bad level" ff --root "F F" --splits s --compression c99
+lists 2 "a bad number" ff --root "F F" --splits s --frames 0
+lists 1 "a missing root" ff --root nowhere
+lists 1 "another root" ff --root s --splits s
+says "does not hold this data set"
+what="help"
+steps=$((steps + 1))
+"$L" lists --help >out 2>err || complain "exit code"
+for kind in ff celebdf2 dfdc dfdcp dfd ffiw uadfv deepfakebench folder; do
+    grep -q "^  $kind  *." out || complain "does not name $kind"
+done
+
+echo "$steps steps, $failures failures"
+[ "$failures" = 0 ]

@@ -1,0 +1,327 @@
+/*
+ * cmd_lists.c - lnclip lists: frame lists of data sets as they are distributed, with a table of what is there.
+ *
+ * What is missing is no error, because hardly anybody has every video; but it is counted and named, because "the
+ * test set" is not the same set where it is not.
+ */
+#include "tools/cli.h"
+
+#include "data/sets.h"
+#include "tools/cli_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN_MISSING = 10 };
+
+/* ---- the coverage ----------------------------------------------------------------------------------- */
+
+static int compare_ints(const void *a, const void *b)
+{
+    const int left = *(const int *)a, right = *(const int *)b;
+    return (left > right) - (left < right);
+}
+
+/* Frames of the videos that were found: [counts] sorted, and their sum. */
+typedef struct Frames {
+    int *counts;
+    int videos;
+    long long sum;
+} Frames;
+
+static Frames count_frames(const DataSetsSource *source)
+{
+    Frames frames = {.counts = calloc((size_t)source->count + 1, sizeof *frames.counts)};
+    for (int v = 0; v < source->count && frames.counts; v++) {
+        frames.sum += source->videos[v].count;
+        if (source->videos[v].count > 0)
+            frames.counts[frames.videos++] = source->videos[v].count;
+    }
+    if (frames.videos > 0)
+        qsort(frames.counts, (size_t)frames.videos, sizeof *frames.counts, compare_ints);
+    return frames;
+}
+
+/* The middle one, or the mean of both: a whole number where it is one. */
+static json_t *median(const Frames *frames)
+{
+    if (frames->videos == 0)
+        return json_null();
+    const int low = frames->counts[(frames->videos - 1) / 2],
+              high = frames->counts[frames->videos / 2];
+    return (low + high) % 2 == 0 ? json_integer((low + high) / 2) : json_real((low + high) / 2.0);
+}
+
+static json_t *source_row(const DataSetsSource *source)
+{
+    const Frames frames = count_frames(source);
+    const int last = frames.videos - 1;
+    json_t *const row = json_pack(
+        "{s:s, s:o, s:s, s:i, s:i, s:i, s:I, s:o, s:o, s:o}", "split",
+        data_split_names[source->split], "source", cli_json_string(source->name), "label",
+        source->label ? "fake" : "real", "expected", source->count, "found", frames.videos,
+        "missing", source->count - frames.videos, "frames", (json_int_t)frames.sum, "min",
+        last >= 0 ? json_integer(frames.counts[0]) : json_null(), "median", median(&frames), "max",
+        last >= 0 ? json_integer(frames.counts[last]) : json_null());
+    free(frames.counts);
+    return row;
+}
+
+static json_t *split_row(const DataSets *sets, DataSplit split)
+{
+    json_int_t videos[2] = {0}, frames[2] = {0};
+    for (int i = 0; i < sets->count; i++) {
+        const DataSetsSource *const source = &sets->sources[i];
+        for (int v = 0; v < source->count && source->split == split; v++) {
+            videos[source->label] += source->videos[v].count > 0;
+            frames[source->label] += source->videos[v].count;
+        }
+    }
+    return json_pack("{s:s, s:I, s:I, s:I, s:I}", "split", data_split_names[split], "real_videos",
+                     videos[0], "fake_videos", videos[1], "real_frames", frames[0], "fake_frames",
+                     frames[1]);
+}
+
+static json_t *missing_rows(const DataSets *sets)
+{
+    json_t *const rows = json_array();
+    for (int i = 0; i < sets->count; i++) {
+        const DataSetsSource *const source = &sets->sources[i];
+        for (int v = 0; v < source->count; v++)
+            if (source->videos[v].count == 0)
+                json_array_append_new(rows, json_pack("{s:s, s:o, s:o, s:s}", "split",
+                                                      data_split_names[source->split], "source",
+                                                      cli_json_string(source->name), "video",
+                                                      cli_json_string(source->videos[v].name),
+                                                      "reason", source->videos[v].problem));
+    }
+    return rows;
+}
+
+/* Everything of coverage.json. NULL without memory. */
+static json_t *make_coverage(const DataSets *sets, const DataSetsKind *kind,
+                             const DataSetsOptions *options)
+{
+    json_t *const sources = json_array(), *const splits = json_array(),
+                  *const warnings = json_array();
+    for (int i = 0; i < sets->count; i++)
+        json_array_append_new(sources, source_row(&sets->sources[i]));
+    for (int split = 0; split < DATA_SPLITS; split++) {
+        bool any = false;
+        for (int i = 0; i < sets->count; i++)
+            any |= (int)sets->sources[i].split == split;
+        if (any)
+            json_array_append_new(splits, split_row(sets, (DataSplit)split));
+    }
+    for (int i = 0; i < sets->warning_count; i++)
+        json_array_append_new(warnings, cli_json_string(sets->warnings[i]));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kind->name, "root",
+                     cli_json_string(options->root), "frames_per_video",
+                     options->frames > 0 ? json_integer(options->frames) : json_null(), "sources",
+                     sources, "splits", splits, "warnings", warnings, "missing",
+                     missing_rows(sets));
+}
+
+/* The two tables; what is missing is told apart from them. */
+static void print_coverage(const json_t *coverage, bool as_json)
+{
+    if (as_json) {
+        json_dumpf(coverage, stdout, JSON_INDENT(2));
+        putchar('\n');
+        return;
+    }
+    json_t *const tables = json_pack("{s:O, s:O}", "sources", json_object_get(coverage, "sources"),
+                                     "splits", json_object_get(coverage, "splits"));
+    cli_json_print_text(stdout, tables);
+    json_decref(tables);
+}
+
+/* The first ten videos that are missing, and how many there are. */
+static void tell_missing(const DataSets *sets, const char *out)
+{
+    int expected = 0, missing = 0;
+    for (int i = 0; i < sets->count; i++) {
+        expected += sets->sources[i].count;
+        for (int v = 0; v < sets->sources[i].count; v++)
+            missing += sets->sources[i].videos[v].count == 0;
+    }
+    if (missing == 0)
+        return;
+    cli_warn("%s of %s videos are missing; all are named in %s/coverage.json%s",
+             cli_count((unsigned)missing), cli_count((unsigned)expected), out,
+             missing > SHOWN_MISSING ? ", the first ten:" : ":");
+    int shown = 0;
+    for (int i = 0; i < sets->count && shown < SHOWN_MISSING; i++) {
+        const DataSetsSource *const source = &sets->sources[i];
+        for (int v = 0; v < source->count && shown < SHOWN_MISSING; v++) {
+            const DataSetsVideo *const video = &source->videos[v];
+            if (video->count > 0)
+                continue;
+            fprintf(stderr, "  %s/", data_split_names[source->split]);
+            cli_print_escaped(stderr, source->name);
+            fputs(": ", stderr);
+            cli_print_escaped(stderr, video->name);
+            fprintf(stderr, " (%s)\n", video->problem);
+            shown++;
+        }
+    }
+}
+
+/* ---- the command -------------------------------------------------------------------------------------- */
+
+typedef struct Request {
+    const DataSetsKind *kind;
+    DataSetsOptions options;
+    const char *out;
+    bool overwrite, json;
+} Request;
+
+static Status make_lists(const Request *request, const CliArguments *arguments, Error *error)
+{
+    DataSets sets;
+    TRY(data_sets_read(&sets, request->kind, &request->options, error));
+    json_t *const coverage = make_coverage(&sets, request->kind, &request->options);
+    char *const content = coverage ? json_dumps(coverage, JSON_INDENT(2)) : NULL;
+    const size_t size = content ? strlen(content) : 0;
+    Status status = STATUS_OK;
+    if (!content)
+        status = error_set(error, STATUS_FAILED, "lists: no memory; free some");
+    if (status == STATUS_OK)
+        status = cli_interrupted("lists", "nothing was written", error);
+    if (status == STATUS_OK) {
+        content[size] = '\n'; /* in the place of the terminator, which nobody needs from here on */
+        status = data_sets_write(&sets, request->out, request->overwrite, content, size + 1, error);
+    }
+    if (status == STATUS_OK) {
+        for (int i = 0; i < sets.warning_count; i++)
+            cli_warn("%s", sets.warnings[i]);
+        tell_missing(&sets, request->out);
+        print_coverage(coverage, request->json);
+        cli_note(arguments, "lists written to %s", request->out);
+    }
+    free(content);
+    json_decref(coverage);
+    data_sets_free(&sets);
+    return status;
+}
+
+/* The kind of that name; exits for another word. */
+static const DataSetsKind *find_kind(const char *name)
+{
+    int count;
+    const DataSetsKind *const kinds = data_sets_kinds(&count);
+    const char *names[16] = {NULL};
+    for (int i = 0; i < count; i++) {
+        names[i] = kinds[i].name;
+        if (strcmp(kinds[i].name, name) == 0)
+            return &kinds[i];
+    }
+    const char *const nearest = cli_nearest(name, names, count);
+    if (nearest)
+        exit(cli_usage_error(
+            "%s: no such kind of data set; did you mean '%s'? See lnclip lists --help", name,
+            nearest));
+    exit(cli_usage_error("%s: no such kind of data set; see lnclip lists --help", name));
+}
+
+/* Exits if an option was given that the kind does not know. */
+static void check_options(const Request *request)
+{
+    const DataSetsOptions *const options = &request->options;
+    const struct {
+        const char *name;
+        bool given;
+        unsigned takes;
+    } GIVEN[] = {
+        {"--splits", options->splits != NULL, DATA_TAKES_SPLITS},
+        {"--compression", options->compression != NULL, DATA_TAKES_COMPRESSION},
+        {"--split", options->split != NULL, DATA_TAKES_SPLIT},
+        {"--real", options->real_count > 0, DATA_TAKES_LABELS},
+        {"--fake", options->fake_count > 0, DATA_TAKES_LABELS},
+        {"--replace", options->replace_count > 0, DATA_TAKES_REPLACE},
+    };
+    for (size_t i = 0; i < sizeof GIVEN / sizeof GIVEN[0]; i++)
+        if (GIVEN[i].given && !(request->kind->takes & GIVEN[i].takes))
+            exit(cli_usage_error("%s: lists %s has no use for it; leave it out", GIVEN[i].name,
+                                 request->kind->name));
+}
+
+/* The help's list of kinds, in memory that lives until the process ends. */
+static const char *describe_kinds(void)
+{
+    static char text[4096];
+    int count;
+    const DataSetsKind *const kinds = data_sets_kinds(&count);
+    size_t used = (size_t)snprintf(text, sizeof text,
+                                   "Finds the frames of every video that a data set promises, and "
+                                   "writes OUT/SPLIT/SOURCE.txt with\n"
+                                   "absolute paths, and OUT/coverage.json: what was expected, "
+                                   "found and is missing. Frames are images of\n"
+                                   "cropped faces, a folder a video; videos must be cut and "
+                                   "cropped by another tool first. --frames K keeps\n"
+                                   "K frames of a video, spread evenly: the frames numbered "
+                                   "floor(linspace(0, n-1, K)).\n\nKinds:\n");
+    for (int i = 0; i < count && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "  %-14s %s%s", kinds[i].name,
+                                 kinds[i].summary, i + 1 < count ? "\n" : "");
+    return text;
+}
+
+int cmd_lists(int argc, char **argv)
+{
+    Request request = {0};
+    DataSetsOptions *const options = &request.options;
+    CliStrings real = {0}, fake = {0}, replace = {0};
+    CliOption table[] = {
+        {"--root", CLI_STRING, &options->root, 0, 0, "DIR", "folder of the data set"},
+        {"--out", CLI_STRING, &request.out, 0, 0, "DIR",
+         "folder to write; must be empty or missing"},
+        {"--overwrite", CLI_FLAG, &request.overwrite, 0, 0, NULL,
+         "replace lists that were written there before"},
+        {"--frames", CLI_INT, &options->frames, 1, 1000000, "K",
+         "frames of each video, spread evenly (default: all)"},
+        {"--splits", CLI_STRING, &options->splits, 0, 0, "DIR",
+         "folder of the split files (ff, celebdf2; default: beside the data)"},
+        {"--compression", CLI_STRING, &options->compression, 0, 0, "LEVEL",
+         "c23 (default), c40 or raw (ff, dfd, deepfakebench)"},
+        {"--split", CLI_STRING, &options->split, 0, 0, "NAME",
+         "where a set without splits goes (dfd, uadfv, folder; default test)"},
+        {"--real", CLI_REPEATED, &real, 0, 0, "NAME",
+         "a real source: folder below --root, or label of the JSON (repeat it)"},
+        {"--fake", CLI_REPEATED, &fake, 0, 0, "NAME", "a fake source, in the same way"},
+        {"--replace", CLI_REPEATED, &replace, 0, 0, "OLD=NEW",
+         "change the beginning of the paths in the JSON (deepfakebench)"},
+        {"--json", CLI_FLAG, &request.json, 0, 0, NULL, "print coverage.json instead of tables"},
+        {0},
+    };
+    const CliCommand command = {
+        .name = "lists",
+        .summary = "make frame lists of data sets as they are distributed",
+        .usage = "lnclip lists KIND [FILE.json] --root DIR --out DIR [--frames K] [OPTION...]",
+        .details = describe_kinds(),
+        .example =
+            "lnclip lists ff --root FaceForensics++ --splits splits --frames 32 --out lists/FF",
+        .options = table,
+    };
+    CliArguments arguments;
+    cli_parse(&command, argc, argv, &arguments);
+    cli_expect_positional(&arguments, 1, 2, "the kind of the data set");
+    request.kind = find_kind(arguments.positional.items[0]);
+    const bool takes_file = request.kind->takes & DATA_TAKES_FILE;
+    if (takes_file != (arguments.positional.count == 2))
+        return takes_file
+                   ? cli_usage_error("lists %s: the JSON file is missing; name it behind the kind",
+                                     request.kind->name)
+                   : cli_usage_error("%s: lists %s takes no file; name its folder with --root",
+                                     arguments.positional.items[1], request.kind->name);
+    options->file = takes_file ? arguments.positional.items[1] : NULL;
+    cli_expect_option(&arguments, "--root", options->root);
+    cli_expect_option(&arguments, "--out", request.out);
+    options->real = real.items, options->real_count = real.count;
+    options->fake = fake.items, options->fake_count = fake.count;
+    options->replace = replace.items, options->replace_count = replace.count;
+    check_options(&request);
+    cli_catch_signals();
+    Error error = {0};
+    return make_lists(&request, &arguments, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);
+}
