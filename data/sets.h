@@ -12,6 +12,7 @@
 #define LNCLIP_DATA_SETS_H
 
 #include "tensor/error.h"
+#include "tensor/threads.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,7 +63,8 @@ typedef struct DataSetsOptions {
     const char *const
         *replace; /* DATA_TAKES_REPLACE [replace_count]: "OLD=NEW" prefixes of paths */
     int real_count, fake_count, replace_count;
-    int frames; /* kept of each video, spread evenly (data_list_spread); 0 = all */
+    Threads *threads; /* may be NULL: the calling thread alone; results do not depend on it */
+    int frames;       /* kept of each video, spread evenly (data_list_spread); 0 = all */
 } DataSetsOptions;
 
 /* The options of DataSetsOptions that a kind understands. */

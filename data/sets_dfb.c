@@ -6,6 +6,7 @@
  * they are here. A video's frames are compared with what its folder holds, which is read once.
  */
 #include "data/sets_build.h"
+#include "data/sets_json.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -29,9 +30,10 @@ enum { LEVEL_COUNT = 4 };
 
 typedef struct Bench {
     DataSetsBuilder *builder;
+    DataJson *json;
     const char *file;
     char at[600];                /* where in the file: "FF-DF / FF-real / train" */
-    const char *level;           /* that was used; NULL: the file has none */
+    bool has_levels;             /* the file has compression levels */
     char folder[FILE_PATH_SIZE]; /* read last, with its slash */
     DataListing listing;         /* of it: images sorted bytewise */
     const char **frames;         /* [capacity] of one video: scratch, the texts are in `scratch` */
@@ -220,87 +222,108 @@ static Status add_videos(Bench *bench, int source, const char *label, const json
                          Error *error)
 {
     const char *name;
-    json_t *video;
-    json_object_foreach((json_t *)videos, name, video)
+    json_t *node;
+    json_object_foreach((json_t *)videos, name, node)
+    {
+        const json_t *video;
+        TRY(data_json_value(bench->json, node, &video, error));
         TRY(add_video(bench, source, label, name, video, error));
+    }
     return STATUS_OK;
 }
 
-/* Whether the members of a split are compression levels, not videos. */
-static bool has_levels(const json_t *split)
+/* ---- the outline ------------------------------------------------------------------------------------------- */
+
+static bool is_level(const char *name)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)split, name, value)
-    {
-        for (int i = 0; i < LEVEL_COUNT; i++)
-            if (strcmp(name, LEVELS[i]) == 0 && json_is_object(value) &&
-                !json_object_get(value, "frames"))
-                return true;
-    }
+    for (int i = 0; i < LEVEL_COUNT; i++)
+        if (strcmp(name, LEVELS[i]) == 0)
+            return true;
     return false;
 }
 
-/* The videos of the level that is asked for: --compression, else c23, else the only one. */
-static Status choose_level(Bench *bench, const json_t *split, const json_t **videos, Error *error)
+/* Whether the members of a split are compression levels, not videos. Lists their names in `levels` [size]. */
+static Status find_levels(Bench *bench, const json_t *split, char *levels, size_t size, bool *any,
+                          Error *error)
 {
-    const char *wanted = bench->builder->options->compression;
-    char levels[100] = "";
     const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)split, name, value)
+    json_t *node;
+    *any = false;
+    json_object_foreach((json_t *)split, name, node)
     {
-        if (strlen(levels) + strlen(name) + 3 < sizeof levels)
-            strcat(strcat(levels, levels[0] ? ", " : ""), name);
-        if (!json_is_object(value))
-            return other_shape(bench, "a compression level is no object", error);
+        const json_t *value = NULL;
+        if (is_level(name))
+            TRY(data_json_value(bench->json, node, &value, error));
+        *any |= json_is_object(value) && !json_object_get(value, "frames");
     }
-    if (wanted && (strcmp(wanted, "raw") == 0 || strcmp(wanted, "c0") == 0))
-        wanted = json_object_get(split, "raw") ? "raw" : "c0";
-    if (!wanted)
-        wanted = json_object_size(split) == 1
-                     ? json_object_iter_key(json_object_iter((json_t *)split))
-                     : "c23";
-    *videos = json_object_get(split, wanted);
-    if (!*videos)
-        return error_set(
-            error, STATUS_FAILED,
-            "%s: %s: has no compression level %s, but %s; choose one with --compression",
-            bench->file, bench->at, wanted, levels);
-    bench->level = wanted;
+    levels[0] = '\0';
+    json_object_foreach((json_t *)split, name, node)
+    {
+        if (*any && !json_is_object(node))
+            return other_shape(bench, "a compression level is no object", error);
+        if (strlen(levels) + strlen(name) + 3 < size)
+            strcat(strcat(levels, levels[0] ? ", " : ""), name);
+    }
     return STATUS_OK;
 }
 
+/* The name of the level that is asked for: --compression, else the only one, else c23. */
+static const char *choose_level(const Bench *bench, const json_t *split)
+{
+    const char *const wanted = bench->builder->options->compression;
+    if (wanted && (strcmp(wanted, "raw") == 0 || strcmp(wanted, "c0") == 0))
+        return json_object_get(split, "c0") ? "c0" : "raw";
+    if (wanted)
+        return wanted;
+    return json_object_size(split) == 1 ? json_object_iter_key(json_object_iter((json_t *)split))
+                                        : "c23";
+}
+
 static Status read_split(Bench *bench, const char *label, int value, const char *name,
-                         const json_t *split, Error *error)
+                         const json_t *node, Error *error)
 {
     int number = 0, source;
     while (number < DATA_SPLITS && strcmp(data_split_names[number], name) != 0)
         number++;
     if (number == DATA_SPLITS)
         return other_shape(bench, "there is a split that is not train, val or test", error);
-    if (!json_is_object(split))
+    const json_t *videos;
+    TRY(data_json_value(bench->json, node, &videos, error));
+    if (!json_is_object(videos))
         return other_shape(bench, "a split is no object of videos", error);
-    const json_t *videos = split;
-    if (has_levels(split))
-        TRY(choose_level(bench, split, &videos, error));
+    char levels[200];
+    bool any;
+    TRY(find_levels(bench, videos, levels, sizeof levels, &any, error));
+    if (any) {
+        const char *const level = choose_level(bench, videos);
+        node = json_object_get(videos, level);
+        if (!node)
+            return error_set(
+                error, STATUS_FAILED,
+                "%s: %s: has no compression level %s, but %s; choose one with --compression",
+                bench->file, bench->at, level, levels);
+        TRY(data_json_value(bench->json, node, &videos, error));
+        bench->has_levels = true;
+    }
     if (json_object_size(videos) == 0)
         return STATUS_OK;
     TRY(data_sets_source(bench->builder, (DataSplit)number, label, value, &source, error));
     return add_videos(bench, source, label, videos, error);
 }
 
-static Status read_label(Bench *bench, const char *set, const char *label, const json_t *splits,
+static Status read_label(Bench *bench, const char *set, const char *label, const json_t *node,
                          Error *error)
 {
-    const int value = find_label(bench, label);
-    if (value < 0)
+    const int number = find_label(bench, label);
+    if (number < 0)
         return error_set(
             error, STATUS_FAILED,
             "%s: %s: the label %s is not in DeepfakeBench's dictionary; say what it is with "
             "--real %s or --fake %s",
             bench->file, set, label, label, label);
     snprintf(bench->at, sizeof bench->at, "%.200s / %.200s", set, label);
+    const json_t *splits;
+    TRY(data_json_value(bench->json, node, &splits, error));
     if (!json_is_object(splits))
         return other_shape(bench, "a label holds no splits", error);
     const char *name;
@@ -308,23 +331,26 @@ static Status read_label(Bench *bench, const char *set, const char *label, const
     json_object_foreach((json_t *)splits, name, split)
     {
         snprintf(bench->at, sizeof bench->at, "%.200s / %.200s / %.100s", set, label, name);
-        TRY(read_split(bench, label, value, name, split, error));
+        TRY(read_split(bench, label, number, name, split, error));
     }
     return STATUS_OK;
 }
 
-static Status read_document(Bench *bench, const json_t *document, Error *error)
+static Status read_document(Bench *bench, Error *error)
 {
     const char *set, *label;
-    json_t *labels, *splits;
+    json_t *node, *splits;
+    const json_t *document, *labels;
+    TRY(data_json_value(bench->json, bench->json->outline, &document, error));
     if (!json_is_object(document) || json_object_size(document) == 0)
         return other_shape(bench, "there is no object of a data set", error);
-    json_object_foreach((json_t *)document, set, labels)
+    json_object_foreach((json_t *)document, set, node)
     {
         snprintf(bench->at, sizeof bench->at, "%.200s", set);
+        TRY(data_json_value(bench->json, node, &labels, error));
         if (!json_is_object(labels) || json_object_size(labels) == 0)
             return other_shape(bench, "the data set holds no labels", error);
-        json_object_foreach(labels, label, splits)
+        json_object_foreach((json_t *)labels, label, splits)
             TRY(read_label(bench, set, label, splits, error));
     }
     return STATUS_OK;
@@ -333,25 +359,31 @@ static Status read_document(Bench *bench, const json_t *document, Error *error)
 Status data_sets_deepfakebench(DataSetsBuilder *builder, Error *error)
 {
     TRY(check_rules(builder->options, error));
-    json_t *document;
-    TRY(data_json_read(builder->options->file, &document, error));
     Bench *const bench = calloc(1, sizeof *bench);
-    if (!bench) {
-        json_decref(document);
-        return error_set(error, STATUS_FAILED, "lists: no memory; free some");
+    DataJson *const json = calloc(1, sizeof *json);
+    Status status = STATUS_OK;
+    if (!bench || !json)
+        status = error_set(error, STATUS_FAILED, "lists: no memory; free some");
+    if (status == STATUS_OK)
+        status = data_json_open(json, builder->options->file, builder->options->threads, error);
+    if (status == STATUS_OK) {
+        *bench = (Bench){
+            .builder = builder, .json = json, .file = builder->options->file, .at = "the top"};
+        status = read_document(bench, error);
+        if (status == STATUS_OK && builder->options->compression && !bench->has_levels)
+            status =
+                error_set(error, STATUS_FAILED,
+                          "%s: has no compression levels; leave --compression out", bench->file);
+        if (bench->lost > 0)
+            data_sets_warn(builder,
+                           "%lld frames of %d videos are named in the file but are not there",
+                           bench->lost, bench->lost_videos);
+        data_listing_free(&bench->listing);
+        data_pool_free(&bench->scratch);
+        free(bench->frames);
+        data_json_close(json);
     }
-    *bench = (Bench){.builder = builder, .file = builder->options->file, .at = "the top"};
-    Status status = read_document(bench, document, error);
-    if (status == STATUS_OK && builder->options->compression && !bench->level)
-        status = error_set(error, STATUS_FAILED,
-                           "%s: has no compression levels; leave --compression out", bench->file);
-    if (bench->lost > 0)
-        data_sets_warn(builder, "%lld frames of %d videos are named in the file but are not there",
-                       bench->lost, bench->lost_videos);
-    data_listing_free(&bench->listing);
-    data_pool_free(&bench->scratch);
-    free(bench->frames);
+    free(json);
     free(bench);
-    json_decref(document);
     return status;
 }

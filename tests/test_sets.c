@@ -692,7 +692,7 @@ START_TEST(deepfakebench)
     data_sets_free(&sets);
     options.compression = "raw";
     refuse("deepfakebench", "", options, STATUS_FAILED,
-           "has no compression level c0, but c23, c40");
+           "has no compression level raw, but c23, c40");
     options.compression = "c40"; /* which the fakes of this file lack */
     refuse("deepfakebench", "", options, STATUS_FAILED, "has no compression level c40, but c23");
     const char *const wrong[] = {"no rule"};
@@ -760,6 +760,47 @@ START_TEST(deepfakebench_shared_splits)
 }
 END_TEST
 
+/* More videos than are parsed at a time, with names full of what the cutting of the text must not stumble on. */
+START_TEST(deepfakebench_many_videos)
+{
+    enum { VIDEOS = 1300 };
+    char *content = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&content, &size);
+    ck_assert_ptr_nonnull(stream);
+    fputs("{\"a\": {\"FF-DF\": {\"train\": {}, \"test\": {\n", stream);
+    for (int i = 0; i < VIDEOS; i++)
+        fprintf(stream,
+                "%s\"%d {\\\"}[\\\\\": {\"label\": \"FF-DF\",\n\"@\": 7, \"frames\": "
+                "[\"v%d\\\\000.png\"]}\n",
+                i ? "," : "", i, i % 3);
+    fputs("}}}}", stream);
+    ck_assert_int_eq(fclose(stream), 0);
+    support_write_file(support_in_folder(""), "x.json", content, size);
+    video("v0", 1);
+    video("v1", 1);
+    DataSetsOptions options = json_options();
+    Error error = {0};
+    for (int threads = 1; threads <= 3; threads += 2) {
+        ck_ok(threads_create(&options.threads, threads, &error), &error);
+        DataSets sets = read_set("deepfakebench", "", options);
+        check(&sets, DATA_TEST, "FF-DF", 1, VIDEOS, 867);
+        ck_assert_str_eq(sets.sources[0].videos[0].name, "0 {\"}[\\");
+        data_sets_free(&sets);
+        /* A slip in a late video is found, at its line, whatever the number of threads. */
+        char *const late = strstr(content, "v2\\\\000.png\"]}\n,\"1290 ");
+        ck_assert_ptr_nonnull(late);
+        late[12] = ' ';
+        support_write_file(support_in_folder(""), "x.json", content, size);
+        refuse("deepfakebench", "", options, STATUS_FAILED, "line 2581: no valid JSON");
+        late[12] = ']';
+        support_write_file(support_in_folder(""), "x.json", content, size);
+        threads_destroy(options.threads);
+    }
+    free(content);
+}
+END_TEST
+
 START_TEST(deepfakebench_bad_files)
 {
     static const struct {
@@ -768,6 +809,18 @@ START_TEST(deepfakebench_bad_files)
         {"", "the file is empty"},
         {"{\"a\": ", "no valid JSON"},
         {"[]", "there is no object of a data set"},
+        {"\xef\xbb\xbf", "the file is empty"},
+        {"\"", "no valid JSON"},
+        {"\"\\\"", "no valid JSON"},
+        {"}{", "no valid JSON"},
+        {"{{}: {}}", "line 1: no valid JSON"},
+        {"{\"a\": {\"FF-DF\": {\"test\": {\n\"v\": {\n\"frames\": [1,]}}}}}",
+         "line 3: no valid JSON"},
+        {"{\"a\": {\"FF-DF\": {\"test\": {\n\"v\": {\n\"frames\": []}, ]}}}",
+         "line 3: no valid JSON"},
+        {"{\"@\": 0}", "@: the data set holds no labels"},
+        {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": {\"@\": 0}}}}}", "a video has no list of frames"},
+        {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": {\"frames\": []}, \"v\": {}}}}}", "duplicate"},
         {"{}", "there is no object of a data set"},
         {"{\"a\": []}", "a: the data set holds no labels"},
         {"{\"a\": {\"Fake\": {}}}", "the label Fake is not in DeepfakeBench's dictionary"},
@@ -860,6 +913,7 @@ int main(void)
     tcase_add_test(kinds, deepfakebench);
     tcase_add_test(kinds, deepfakebench_labels);
     tcase_add_test(kinds, deepfakebench_shared_splits);
+    tcase_add_test(kinds, deepfakebench_many_videos);
     tcase_add_test(kinds, writing_is_all_or_nothing);
     TCase *const bad = support_case(suite, "bad input", 120);
     tcase_add_checked_fixture(bad, support_folder_setup, support_folder_teardown);

@@ -179,7 +179,13 @@ typedef struct Request {
 static Status make_lists(const Request *request, const CliArguments *arguments, Error *error)
 {
     DataSets sets;
-    TRY(data_sets_read(&sets, request->kind, &request->options, error));
+    Threads *threads;
+    TRY(threads_create(&threads, arguments->threads, error));
+    DataSetsOptions options = request->options;
+    options.threads = threads;
+    const Status read = data_sets_read(&sets, request->kind, &options, error);
+    threads_destroy(threads);
+    TRY(read);
     json_t *const coverage = make_coverage(&sets, request->kind, &request->options);
     char *const content = coverage ? json_dumps(coverage, JSON_INDENT(2)) : NULL;
     const size_t size = content ? strlen(content) : 0;
