@@ -165,10 +165,20 @@ says "--adapter"
 [ ! -s out ] || complain "predict without a head prints something"
 expect 2 "predict of nothing" "$L" predict --model m --adapter head.safetensors
 expect 2 "predict without a model" "$L" predict s/real
-for precision in bf16 int8 f64; do
-    expect 2 "predict in $precision" "$L" predict --model m --adapter head.safetensors --precision $precision s/real
-    says "$precision"
+# Other precisions: the same order, other numbers, close to those of f32; the same bits by one thread, image by image.
+for precision in bf16 int8; do
+    expect 0 "predict in $precision" "$L" predict --model m --adapter head.safetensors \
+        --precision $precision s/real s/swap/000_001/001.png
+    cp out narrow
+    holds "$precision gives other scores" sh -c '! cmp -s narrow predictions'
+    paste predictions narrow | awk -F '\t' '$1 != $3 || ($2 - $4) ^ 2 > 0.002 ^ 2 { bad = 1 } END { exit bad }' ||
+        complain "predict in $precision is far from f32"
+    expect 0 "predict in $precision by one thread" "$L" predict --model m --adapter head.safetensors \
+        --precision $precision --threads 1 --batch 1 --workers 1 s/real s/swap/000_001/001.png
+    holds "threads and batch change nothing in $precision" cmp out narrow
 done
+expect 2 "predict in f64" "$L" predict --model m --adapter head.safetensors --precision f64 s/real
+says "f64"
 expect 1 "predict of an empty folder" sh -c "mkdir -p empty; exec '$L' predict --model m --adapter head.safetensors empty"
 expect 1 "predict to a full disk" sh -c "exec '$L' predict --model m --adapter head.safetensors s/real >/dev/full"
 
