@@ -41,7 +41,8 @@ static bool append(Outline *outline, const char *text, size_t size)
         outline->text = grown;
         outline->capacity = larger;
     }
-    memcpy(outline->text + outline->size, text, size);
+    if (size > 0) /* the text of nothing may be NULL */
+        memcpy(outline->text + outline->size, text, size);
     outline->size += size;
     return true;
 }
