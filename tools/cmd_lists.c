@@ -293,7 +293,7 @@ int cmd_lists(int argc, char **argv)
         {"--split", CLI_STRING, &options->split, 0, 0, "NAME",
          "where a set without splits goes (dfd, uadfv, folder; default test)"},
         {"--real", CLI_REPEATED, &real, 0, 0, "NAME",
-         "a real source: folder below --root, or label of the JSON (repeat it)"},
+         "a real source: folder below --root, or label of the JSON"},
         {"--fake", CLI_REPEATED, &fake, 0, 0, "NAME", "a fake source, in the same way"},
         {"--replace", CLI_REPEATED, &replace, 0, 0, "OLD=NEW",
          "change the beginning of the paths in the JSON (deepfakebench)"},
