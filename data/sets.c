@@ -339,6 +339,25 @@ static int compare_videos(const void *a, const void *b)
     return strcmp(left->frames[0], right->frames[0]);
 }
 
+/* Sorts the videos of a source; one that is named again, with the same frames, is dropped. Returns how many. */
+static int sort_videos(DataSetsSource *source)
+{
+    if (source->count == 0)
+        return 0;
+    qsort(source->videos, (size_t)source->count, sizeof *source->videos, compare_videos);
+    int kept = 1;
+    for (int v = 1; v < source->count; v++) {
+        const DataSetsVideo *const last = &source->videos[kept - 1], *const one =
+                                                                         &source->videos[v];
+        const bool again = last->frames && one->frames && compare_videos(last, one) == 0;
+        if (!again)
+            source->videos[kept++] = *one;
+    }
+    const int dropped = source->count - kept;
+    source->count = kept;
+    return dropped;
+}
+
 /* The folder of a video's first frame, and where it is used. */
 typedef struct Folder {
     const char *frame;
@@ -439,8 +458,10 @@ static Status finish(DataSetsBuilder *builder, Error *error)
     long long expected = 0, found = 0;
     for (int i = 0; i < sets->count; i++) {
         DataSetsSource *const source = &sets->sources[i];
-        if (source->count > 0)
-            qsort(source->videos, (size_t)source->count, sizeof *source->videos, compare_videos);
+        const int again = sort_videos(source);
+        if (again > 0)
+            data_sets_warn(builder, "%s/%s: %d videos are named twice; they count once",
+                           data_split_names[source->split], source->name, again);
         expected += source->count;
         for (int v = 0; v < source->count; v++)
             found += source->videos[v].count > 0;

@@ -294,10 +294,15 @@ START_TEST(dfdc)
     support_check_list(&sets, DATA_TEST, "real", 0, 1, 1);
     support_check_list(&sets, DATA_TEST, "fake", 1, 2, 2);
     data_sets_free(&sets);
+    support_text("test/labels.csv", "label,filename,more\n0,\"x, y.mp4\",\n0,\"x, y.mp4\",\n");
     sets = support_read_set("dfdc", "test", (DataSetsOptions){0}); /* the test alone */
     support_check_source(&sets, DATA_TEST, "real", 0, 1, 1);
     ck_assert(support_set_warns(&sets, "train: no part"));
+    ck_assert(support_set_warns(&sets, "test/real: 1 videos are named twice; they count once"));
     data_sets_free(&sets);
+    support_text("test/labels.csv", "filename,label\n\"x, y.mp4\",0\n\"x, y.mp4\",1\n");
+    support_refuse_set("dfdc", "test", (DataSetsOptions){0}, STATUS_FAILED,
+                       "named as real and as fake");
 }
 END_TEST
 
