@@ -48,7 +48,7 @@ PRIVATE_HEADERS := tensor/attention.h tensor/attention_operands.h tensor/op_task
                    tensor/kernels/rows_template.h tensor/kernels/variants.h \
                    tensor/kernels/cpu.h tensor/kernels/resample_template.h \
                    tensor/kernels/resample_variants.h tensor/kernels/vector_avx512.h \
-                   tensor/kernels/product_avx512_template.h data/decode.h \
+                   tensor/kernels/product_avx512_template.h data/decode.h data/sets_build.h data/sets_json.h \
                    data/jpeg.h data/list_collect.h data/synth_face.h
 LIBRARIES := $(MODULES:%=$(BUILD)/liblnclip_%.a) $(BUILD)/liblnclip.a
 TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))

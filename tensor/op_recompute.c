@@ -29,6 +29,8 @@ Tensor *op_recompute(Tape *tape, Tensor *x, TapeSegment *segment, const void *co
     node->settings.recompute.segment = segment;
     node->settings.recompute.context = context;
     node->settings.recompute.index = index;
+    assert(y != &input && "a segment computes something");
+    /* cppcheck-suppress returnDanglingLifetime */
     return y;
 }
 

@@ -273,6 +273,7 @@ static TrainPrediction prediction(const Evaluation *evaluation, const DataSet *s
         .file = frame->path,
         .dataset = set->name,
         .video = set->frames.videos[frame->video],
+        .source = set->frames.sources[frame->source],
         .label = frame->label,
         .real = train_predictions_written(p[0]),
         .fake = train_predictions_written(p[1]),

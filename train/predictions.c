@@ -197,10 +197,15 @@ static bool intern_dataset(TrainPredictions *predictions, const char *name, uint
     return true;
 }
 
-/* The third-last part of a path, kept; *source = NULL if there are only two. False without memory. */
-static bool keep_source(TrainNames *names, const char *file, const char **source)
+/* The row's source, else the third-last part of its path, kept; NULL if there are only two. False without memory. */
+static bool keep_source(TrainNames *names, const TrainPrediction *row, const char **source)
 {
+    const char *const file = row->file;
     *source = NULL;
+    if (row->source) {
+        *source = keep_text(names, row->source, strlen(row->source));
+        return *source != NULL;
+    }
     const char *begin = NULL, *end = NULL;
     int slashes = 0;
     for (const char *p = file ? file + strlen(file) : NULL; p && p > file && slashes < 3; p--)
@@ -237,7 +242,7 @@ static bool intern_video(TrainPredictions *predictions, const TrainPrediction *r
         TrainVideo *const video = &predictions->videos[count];
         *video = (TrainVideo){.dataset = key->dataset, .label = row->label};
         video->name = keep_text(names, key->text, key->length);
-        if (!video->name || !keep_source(names, row->file, &video->source))
+        if (!video->name || !keep_source(names, row, &video->source))
             return false;
         predictions->video_count++;
         index_put(&names->videos, slot, count);

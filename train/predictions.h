@@ -18,14 +18,15 @@ typedef struct TrainPrediction {
     const char *file;    /* path as written; NULL for a bare score */
     const char *dataset; /* never NULL */
     const char *video;   /* name of its video; NULL: the folder of `file`, if it has one */
-    int label;           /* 0 real, 1 fake */
-    double real, fake;   /* prob_class_0 and prob_class_1. Metrics use `fake` alone */
+    const char *source; /* what it comes from; NULL: the third-last part of `file`, if it has one */
+    int label;          /* 0 real, 1 fake */
+    double real, fake;  /* prob_class_0 and prob_class_1. Metrics use `fake` alone */
 } TrainPrediction;
 
 /* A video of one data set. Its name is unique within the data set only. */
 typedef struct TrainVideo {
     const char *name;   /* path of the folder, or what the column `video` says */
-    const char *source; /* third-last part of its first frame's path; NULL if the path is shorter */
+    const char *source; /* of its first frame; NULL if that is not known */
     uint32_t dataset;   /* index into datasets */
     int label;          /* of every frame in it */
 } TrainVideo;
