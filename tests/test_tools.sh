@@ -470,6 +470,8 @@ says "step"
 expect 1 "train on a full disk" sh -c "ulimit -f 4; exec '$L' train --quiet --model m --train $real $lists/swap.txt --out full-run epochs=1 batch_size=8 memory=1"
 expect 0 "train with the encoder frozen" "$L" train --model m --train $real $lists/swap.txt --val s/lists/val/real.txt s/lists/val/swap.txt \
     --out probe --recipe probe augment=off epochs=3 batch_size=8 memory=1
+expect 0 "explain the keys of a recipe" "$L" train --keys
+prints "loss.uniformity"
 expect 0 "print a recipe" "$L" train --recipe gend --print
 prints "loss.uniformity = 0.5"
 expect 0 "a dry run" "$L" train --model m --train $real $lists/swap.txt --dry-run batch_size=8 memory=1

@@ -22,7 +22,7 @@ typedef struct Training {
     CliModelOptions model_options;
     CliStrings train_lists, val_lists;
     const char *out, *recipe_name;
-    bool resume, dry_run, print;
+    bool resume, dry_run, print, keys;
     CliArguments arguments;
     TrainRecipe recipe;
     DataList train, val;
@@ -302,6 +302,8 @@ int cmd_train(int argc, char **argv)
         {"--dry-run", CLI_FLAG, &training.dry_run, 0, 0, NULL,
          "measure and forecast time and memory; write nothing"},
         {"--print", CLI_FLAG, &training.print, 0, 0, NULL, "print the recipe and end"},
+        {"--keys", CLI_FLAG, &training.keys, 0, 0, NULL,
+         "print what each key of a recipe takes and means, and end"},
         {0},
     };
     const CliCommand command = {
@@ -312,7 +314,7 @@ int cmd_train(int argc, char **argv)
         .details =
             "Trains the LayerNorms and the head; everything else stays frozen. KEY=VALUE overrides "
             "the "
-            "recipe:\n--print shows all keys. RUN receives recipe.txt, steps.csv, epochs.csv, "
+            "recipe:\n--print shows all keys, --keys explains them. RUN receives recipe.txt, steps.csv, epochs.csv, "
             "best.safetensors,\nlast.safetensors and state.safetensors. Ctrl-C saves the last "
             "step; "
             "--resume goes on from it.",
@@ -324,6 +326,10 @@ int cmd_train(int argc, char **argv)
     };
     cli_parse(&command, argc, argv, &training.arguments);
     cli_expect_positional(&training.arguments, 0, 0, "KEY=VALUE");
+    if (training.keys) {
+        train_recipe_describe(stdout);
+        return CLI_DONE;
+    }
     Error error = {0};
     if (training.resume && !training.print)
         cli_expect_option(&training.arguments, "--out", training.out);
