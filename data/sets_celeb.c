@@ -225,10 +225,13 @@ Status data_sets_ffiw(DataSetsBuilder *builder, Error *error)
 /* ---- folders of one's own ------------------------------------------------------------------------------------ */
 
 /* One source folder. Its list is called by its path below the root, with '_' for each slash. */
-static Status read_own_folder(DataSetsBuilder *builder, DataSplit split, const char *name,
+static Status read_own_folder(DataSetsBuilder *builder, DataSplit split, const char *written,
                               int label, Error *error)
 {
-    char folder[FILE_PATH_SIZE], called[FILE_PATH_SIZE];
+    char name[FILE_PATH_SIZE], folder[FILE_PATH_SIZE], called[FILE_PATH_SIZE];
+    TRY(file_join(name, written, "", error)); /* checks the length */
+    for (size_t length = strlen(name); length > 1 && name[length - 1] == '/'; length--)
+        name[length - 1] = '\0'; /* as shells complete it */
     TRY(file_join(folder, builder->root, name, error));
     if (!file_is_folder(folder))
         return error_set(error, STATUS_FAILED,
@@ -237,8 +240,6 @@ static Status read_own_folder(DataSetsBuilder *builder, DataSplit split, const c
     while (strncmp(own, "./", 2) == 0)
         own += 2;
     memcpy(called, own, strlen(own) + 1);
-    for (size_t length = strlen(called); length > 0 && called[length - 1] == '/'; length--)
-        called[length - 1] = '\0';
     for (char *c = called; *c; c++)
         *c = (char)(*c == '/' ? '_' : *c);
     int source, added;

@@ -187,18 +187,17 @@ static Status read_test(DataSetsBuilder *builder, const char *folder, bool *foun
 
 Status data_sets_dfdc(DataSetsBuilder *builder, Error *error)
 {
-    static const char *const BASES[] = {"", "DFDC"};
+    char base[FILE_PATH_SIZE], folder[FILE_PATH_SIZE];
     int parts = 0;
     bool test = false;
-    for (int i = 0; i < 2 && parts == 0 && !test; i++) {
-        char base[FILE_PATH_SIZE], folder[FILE_PATH_SIZE];
-        TRY(file_join(base, builder->root, BASES[i], error));
-        TRY(read_parts(builder, base, 3, &parts, error));
-        TRY(file_join(folder, base, "test", error));
-        TRY(read_test(builder, folder, &test, error));
-        if (!test)
-            TRY(read_test(builder, base, &test, error));
-    }
+    TRY(file_join(base, builder->root, "DFDC", error)); /* the root may be the folder above */
+    if (!file_is_folder(base))
+        TRY(file_join(base, builder->root, "", error));
+    TRY(read_parts(builder, base, 3, &parts, error));
+    TRY(file_join(folder, base, "test", error));
+    TRY(read_test(builder, folder, &test, error));
+    if (!test)
+        TRY(read_test(builder, base, &test, error));
     if (parts == 0 && !test)
         return data_sets_wrong_root(
             builder, "the train parts (each with a metadata.json) or test/labels.csv", error);

@@ -182,6 +182,8 @@ video "$odd/v 2" 2
 lists 0 "own folders" folder --root own --real real --fake "$(printf 'g\374n')" --split val
 holds val/real.txt "@own/real/v1/000.png" "@own/real/v1/001.png"
 row val 1 1 2 2
+lists 0 "own folders as a shell completes them" folder --root own --real "$PWD/own/real/" --fake "$(printf 'g\374n/')" --split val
+row val 1 1 2 2
 lists 0 "own folders, fakes alone" folder --root own --fake real
 holds test/real.txt "# lnclip: label=fake source=real" "@own/real/v1/000.png" "@own/real/v1/001.png"
 

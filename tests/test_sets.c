@@ -306,6 +306,21 @@ START_TEST(dfdc)
 }
 END_TEST
 
+/* Named by the folder above: parts and test are both found. */
+START_TEST(dfdc_from_above)
+{
+    support_video("DFDC/train/dfdc_train_part_0/frames/aa", 1);
+    support_text("DFDC/train/dfdc_train_part_0/metadata.json",
+                 "{\"aa.mp4\": {\"label\": \"FAKE\"}}");
+    support_video("DFDC/test/frames/bb", 1);
+    support_text("DFDC/test/labels.csv", "filename,label\nbb.mp4,0\n");
+    DataSets sets = support_read_set("dfdc", "", (DataSetsOptions){0});
+    support_check_source(&sets, DATA_TRAIN, "fake", 1, 1, 1);
+    support_check_source(&sets, DATA_TEST, "real", 0, 1, 1);
+    data_sets_free(&sets);
+}
+END_TEST
+
 START_TEST(dfdc_bad_files)
 {
     static const struct {
@@ -604,6 +619,7 @@ int main(void)
     tcase_add_test(kinds, ff_compression);
     tcase_add_test(kinds, celebdf2);
     tcase_add_test(kinds, dfdc);
+    tcase_add_test(kinds, dfdc_from_above);
     tcase_add_test(kinds, dfdcp);
     tcase_add_test(kinds, dfd_ffiw_uadfv);
     tcase_add_test(kinds, own_folders);

@@ -400,6 +400,11 @@ expect 1 "eval of a broken frame" "$L" eval --model m --adapter head.safetensors
     "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
 lacks e5/predictions.csv e5/metrics.json
 cp whole.png "$broken"
+cp -r e5 e6
+expect 0 "eval goes on in another precision" "$L" eval --precision bf16 --model m --adapter head.safetensors --out e6 \
+    "one=$lists/real.txt,$lists/swap.txt" "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
+grep -q "goes on after" "$T/err" && complain "an evaluation mixes precisions"
+rm -rf e6
 printf '0.5 0.' >>"$(ls e5/*.partial)" # a line cut short by a crash
 expect 0 "eval goes on" "$L" eval --model m --adapter head.safetensors --out e5 "one=$lists/real.txt,$lists/swap.txt" \
     "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"

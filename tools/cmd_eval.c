@@ -144,7 +144,7 @@ static void hash_floats(XXH3_state_t *state, const Tensor *tensor)
     XXH3_128bits_update(state, tensor_f32(tensor), tensor_count(tensor) * sizeof(float));
 }
 
-/* All that a score depends on but the contents of the images: program, kernels, weights, frames. */
+/* All that a score depends on but the contents of the images: program, kernels, precision, weights, frames. */
 static Status make_key(const Evaluation *evaluation, const CliModel *model,
                        char key[CMD_EVAL_KEY_SIZE], Error *error)
 {
@@ -155,6 +155,7 @@ static Status make_key(const Evaluation *evaluation, const CliModel *model,
     XXH3_128bits_reset(state);
     hash_text(state, LNCLIP_VERSION);
     hash_text(state, kernels()->name);
+    hash_text(state, precision_name(model->precision));
     hash_text(state, vit->fingerprint);
     const VitConfig *const config = &vit->config;
     const float numbers[] = {(float)config->image_size,
