@@ -314,7 +314,8 @@ int cmd_train(int argc, char **argv)
         .details =
             "Trains the LayerNorms and the head; everything else stays frozen. KEY=VALUE overrides "
             "the "
-            "recipe:\n--print shows all keys, --keys explains them. RUN receives recipe.txt, steps.csv, epochs.csv, "
+            "recipe:\n--print shows all keys, --keys explains them. RUN receives recipe.txt, "
+            "steps.csv, epochs.csv, "
             "best.safetensors,\nlast.safetensors and state.safetensors. Ctrl-C saves the last "
             "step; "
             "--resume goes on from it.",
