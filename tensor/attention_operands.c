@@ -2,6 +2,7 @@
  * attention_operands.c - see attention_operands.h.
  */
 #include "tensor/attention_operands.h"
+#include "tensor/panels.h"
 
 #include <assert.h>
 #include <string.h>
@@ -14,16 +15,6 @@ enum {
 };
 
 _Static_assert(ATTENTION_ROWS % TILE == 0 && ATTENTION_ROWS % 32 == 0, "whole tiles");
-
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-static int parts_of(int total, int size)
-{
-    return total / size + (total % size != 0);
-}
 
 /* Numbers in a 32-bit group. */
 static int group_of(DType type)

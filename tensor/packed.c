@@ -17,6 +17,7 @@
 #include "tensor/packed.h"
 
 #include "tensor/kernels/kernels.h"
+#include "tensor/panels.h"
 
 #include <assert.h>
 #include <string.h>
@@ -36,16 +37,6 @@ enum {
     PREPARED_ROWS = 8, /* in one task that prepares bf16 or int8 */
     STRETCH = 512,     /* numbers that are converted at once */
 };
-
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-static int parts_of(int total, int size)
-{
-    return total / size + (total % size != 0);
-}
 
 bool packed_pays(Precision precision)
 {

@@ -14,6 +14,7 @@
 #include "tensor/packed.h"
 
 #include "tensor/kernels/kernels.h"
+#include "tensor/panels.h"
 
 #include <assert.h>
 #include <float.h>
@@ -38,16 +39,6 @@ typedef struct Fill {
     PackedMatrix *plain;      /* B = W, or NULL */
     const float *magnitude;   /* int8: [width] or NULL */
 } Fill;
-
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-static int parts_of(int total, int size)
-{
-    return total / size + (total % size != 0);
-}
 
 /* Row `row` of W. */
 static const float *row_of(const Fill *fill, int row)
