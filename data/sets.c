@@ -83,6 +83,23 @@ Status data_texts_add(DataTexts *texts, DataPool *pool, const char *text, size_t
     return STATUS_OK;
 }
 
+static int compare_bytes(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void data_texts_sort_bytewise(DataTexts *texts)
+{
+    if (texts->count > 0)
+        qsort(texts->items, texts->count, sizeof *texts->items, compare_bytes);
+}
+
+bool data_texts_has(const DataTexts *texts, const char *text)
+{
+    return texts && texts->count > 0 &&
+           bsearch(&text, texts->items, texts->count, sizeof *texts->items, compare_bytes);
+}
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';

@@ -60,6 +60,10 @@ Status data_texts_add(DataTexts *texts, DataPool *pool, const char *text, size_t
 /* Sorted by the numbers in the texts: frame_2 before frame_10. */
 void data_texts_sort(DataTexts *texts);
 
+/* Sorted by bytes; and whether such texts (NULL: none) hold one. */
+void data_texts_sort_bytewise(DataTexts *texts);
+bool data_texts_has(const DataTexts *texts, const char *text);
+
 /* ---- folders (sets_folder.c) ----------------------------------------------------------------------- */
 
 /* What stands in a folder. Hidden names (leading dot) are left out. Free with data_listing_free. */

@@ -99,11 +99,6 @@ static Status read_celeb_list(Celeb *celeb, Error *error)
     return status;
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Everything that is not in the test is train. */
 static Status read_celeb_rest(Celeb *celeb, const char *base, Error *error)
 {
@@ -117,7 +112,7 @@ static Status read_celeb_rest(Celeb *celeb, const char *base, Error *error)
             continue;
         }
         if (tested->count > 0)
-            qsort(tested->items, tested->count, sizeof *tested->items, compare_texts);
+            data_texts_sort_bytewise(tested);
         TRY(data_sets_source(celeb->builder, DATA_TRAIN, CELEB[s].name, CELEB[s].label, &source,
                              error));
         TRY(data_sets_discover(celeb->builder, source, folder, tested, NULL, error));

@@ -137,11 +137,6 @@ static Status make_path(const Bench *bench, const char *text, char path[FILE_PAT
     return file_join(path, bench->builder->root, path + skip, error);
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Whether the frame is there; reads its folder unless it is the one read last. */
 static Status frame_exists(Bench *bench, const char *path, bool *there, Error *error)
 {
@@ -155,11 +150,10 @@ static Status frame_exists(Bench *bench, const char *path, bool *there, Error *e
         TRY(data_listing_read(&bench->listing, bench->builder, bench->folder, &found, error));
         DataTexts *const images = &bench->listing.images;
         if (images->count > 0)
-            qsort(images->items, images->count, sizeof *images->items, compare_texts);
+            data_texts_sort_bytewise(images);
     }
     const DataTexts *const images = &bench->listing.images;
-    *there = images->count > 0 &&
-             bsearch(&name, images->items, images->count, sizeof *images->items, compare_texts);
+    *there = data_texts_has(images, name);
     return STATUS_OK;
 }
 

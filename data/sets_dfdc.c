@@ -211,15 +211,14 @@ Status data_sets_dfdc(DataSetsBuilder *builder, Error *error)
 /* ---- the preview -------------------------------------------------------------------------------------------- */
 
 /* Where the frames of METHOD/.../NAME.mp4 are: METHOD/frames/NAME, .../frames/NAME or .../NAME; "" if nowhere. */
-static Status find_preview(DataSetsBuilder *builder, const char *base, const char *key,
-                           const char *stem, char folder[FILE_PATH_SIZE], Error *error)
+static Status find_preview(const char *base, const char *key, const char *stem,
+                           char folder[FILE_PATH_SIZE], Error *error)
 {
     const size_t method = strcspn(key, "/"), parent = (size_t)(file_name(key) - key);
     const struct {
         size_t length; /* of the key's beginning */
         const char *middle;
     } PLACES[] = {{method, "/frames/"}, {parent, "frames/"}, {parent, ""}};
-    (void)builder;
     for (int i = 0; i < 3; i++) {
         char path[3 * FILE_PATH_SIZE];
         snprintf(path, sizeof path, "%.*s%s%s", (int)PLACES[i].length, key, PLACES[i].middle, stem);
@@ -258,7 +257,7 @@ static Status read_preview(DataSetsBuilder *builder, const char *base, const cha
         return bad_entry(path, key, "has no set", error);
     TRY(read_split(path, key, json_object_get(entry, "set"), &split, error));
     TRY(data_sets_source(builder, split, SOURCES[s].name, SOURCES[s].label, &source, error));
-    TRY(find_preview(builder, base, key, stem, folder, error));
+    TRY(find_preview(base, key, stem, folder, error));
     return data_sets_video(builder, source, stem, folder[0] ? folder : NULL, error);
 }
 

@@ -221,17 +221,6 @@ typedef struct Discovery {
     int added;
 } Discovery;
 
-static int compare_texts(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static bool has_text(const DataTexts *texts, const char *text)
-{
-    return texts && texts->count > 0 &&
-           bsearch(&text, texts->items, texts->count, sizeof *texts->items, compare_texts);
-}
-
 static Status discover_below(Discovery *discovery, const char *folder, const Above *above,
                              Error *error);
 
@@ -272,7 +261,7 @@ static Status discover_below(Discovery *discovery, const char *folder, const Abo
     const bool empty_video =
         discovery->contained && above && listing.folders.count == 0 && listing.videos.count == 0;
     if (status == STATUS_OK && (listing.images.count > 0 || empty_video) &&
-        !has_text(discovery->except, name)) {
+        !data_texts_has(discovery->except, name)) {
         status =
             data_sets_listed(discovery->builder, discovery->source, name, folder, &listing, error);
         if (status == STATUS_OK)
@@ -297,7 +286,8 @@ static Status miss_videos(Discovery *discovery, const char *folder, Error *error
         const char *const stem = data_pool_text(&discovery->pool, listing.videos.items[i], length);
         if (!stem)
             status = error_set(error, STATUS_FAILED, "%s: no memory; free some", folder);
-        else if (!has_text(discovery->except, stem) && !has_text(&discovery->found, stem))
+        else if (!data_texts_has(discovery->except, stem) &&
+                 !data_texts_has(&discovery->found, stem))
             status = data_sets_frames(discovery->builder, discovery->source, stem, NULL, 0,
                                       "only a video, no frames", error);
     }
@@ -317,8 +307,7 @@ Status data_sets_discover(DataSetsBuilder *builder, int source, const char *base
     discovery.top = strlen(top) + 1;
     Status status = discover_below(&discovery, top, NULL, error);
     if (discovery.found.count > 0)
-        qsort(discovery.found.items, discovery.found.count, sizeof *discovery.found.items,
-              compare_texts);
+        data_texts_sort_bytewise(&discovery.found);
     if (status == STATUS_OK)
         status = miss_videos(&discovery, videos, error);
     if (status == STATUS_OK)

@@ -2,6 +2,8 @@
  * attention_operands.c - see attention_operands.h.
  */
 #include "tensor/attention_operands.h"
+
+#include "tensor/packed.h"
 #include "tensor/panels.h"
 
 #include <assert.h>
@@ -10,21 +12,20 @@
 enum {
     TILE = KERNELS_TILE_ROWS,
     COLUMNS = KERNELS_COLUMNS,
-    LINE_GROUPS = KERNELS_LINE / 4,
     SQUARE = COLUMNS * COLUMNS,
 };
 
 _Static_assert(ATTENTION_ROWS % TILE == 0 && ATTENTION_ROWS % 32 == 0, "whole tiles");
 
-/* Numbers in a 32-bit group. */
-static int group_of(DType type)
-{
-    return type == DTYPE_F32 ? 1 : 2;
-}
-
 static Precision precision_of(DType type)
 {
     return type == DTYPE_F32 ? PRECISION_F32 : PRECISION_BF16;
+}
+
+/* Numbers in a 32-bit group. */
+static int group_of(DType type)
+{
+    return packed_group(precision_of(type));
 }
 
 /* Bytes of a number: f32 or bf16. */
@@ -63,8 +64,7 @@ AttentionLeft attention_left_rows(const AttentionLeft *left, int begin, int coun
 
 int attention_groups(DType type, int depth)
 {
-    const int groups = parts_of(depth, group_of(type));
-    return type == DTYPE_F32 ? groups : parts_of(groups, LINE_GROUPS) * LINE_GROUPS;
+    return packed_depth(precision_of(type), depth);
 }
 
 void *attention_take(AttentionScratch *scratch, size_t bytes)
@@ -182,10 +182,7 @@ AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, vo
             if (!f32)
                 pair_rows(kernel, m, k + g, column, width, paired + (ptrdiff_t)g * COLUMNS);
         }
-        if (count > 0)
-            kernels()->transpose(rows, count, width, turned);
-        else
-            memset(turned, 0, sizeof turned);
+        kernels()->transpose(rows, count, width, turned);
         const int taken = smaller(COLUMNS, groups - k);
         for (int c = 0; f32 && c < width; c += TILE)
             kernels()->interleave((const float *)(const void *)(turned + (ptrdiff_t)c * COLUMNS),

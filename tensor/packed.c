@@ -50,13 +50,17 @@ int packed_group(Precision precision)
     return numbers[precision];
 }
 
-int packed_groups(const PackedMatrix *packed)
+int packed_depth(Precision precision, int depth)
 {
     enum { LINE_GROUPS = KERNELS_LINE / 4 };
-    if (packed->precision == PRECISION_F32)
-        return packed->K;
-    const int groups = parts_of(packed->K, packed_group(packed->precision));
-    return parts_of(groups, LINE_GROUPS) * LINE_GROUPS;
+    if (precision == PRECISION_F32)
+        return depth;
+    return parts_of(parts_of(depth, packed_group(precision)), LINE_GROUPS) * LINE_GROUPS;
+}
+
+int packed_groups(const PackedMatrix *packed)
+{
+    return packed_depth(packed->precision, packed->K);
 }
 
 PackedMatrix packed_place(Arena *arena, Precision precision, int K, int N)

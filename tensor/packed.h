@@ -53,7 +53,10 @@ PackedMatrix packed_place(Arena *arena, Precision precision, int K, int N);
 /* How many numbers along k share 32 bits: 1 in f32, 2 in bf16, 4 in int8. */
 int packed_group(Precision precision);
 
-/* Groups along k of a panel, counting those of zeros that fill K up to whole lines in bf16 and int8. */
+/* Groups that `depth` numbers along k take, counting those of zeros that fill whole lines in bf16 and int8. */
+int packed_depth(Precision precision, int depth);
+
+/* The same of a panel of the matrix. */
 int packed_groups(const PackedMatrix *packed);
 
 /*

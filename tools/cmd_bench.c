@@ -36,8 +36,6 @@ static const char *const part_names[PARTS] = {
     [PART_LOADER] = "loader",
 };
 
-static const char *const precision_names[PRECISION_COUNT] = {"f32", "bf16", "int8"};
-
 /*
  * Sets chosen [count] by a comma list of names; NULL or "" chooses all. Exits 2 for an unknown name, telling
  * the nearest.
@@ -198,6 +196,9 @@ int cmd_bench(int argc, char **argv)
         return cli_usage_error("--arch %s: beside --model, which has a shape; give one of the two",
                                arch);
     bool parts[PARTS];
+    const char *precision_names[PRECISION_COUNT];
+    for (int i = 0; i < PRECISION_COUNT; i++)
+        precision_names[i] = precision_name((Precision)i);
     choose("--only", "part", only, part_names, PARTS, parts);
     choose("--precision", "precision", precision, precision_names, PRECISION_COUNT,
            bench.precisions);

@@ -201,11 +201,8 @@ static const Peak int8_peaks[] = {
 /* The place of a rung on the ladder of LNCLIP_CPU. */
 static int height(const char *rung)
 {
-    static const char *const ladder[] = {"ref",         "avx2",        "avx512",
-                                         "avx512_vnni", "avx512_bf16", "amx"};
-    enum { RUNGS = sizeof ladder / sizeof ladder[0] };
     int i = 0;
-    while (i < RUNGS && strcmp(ladder[i], rung) != 0)
+    while (kernels_variant_name(i) && strcmp(kernels_variant_name(i), rung) != 0)
         i++;
     return i;
 }
