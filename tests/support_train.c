@@ -101,7 +101,8 @@ void support_job_open(SupportJob *job, const char *folder, const char *run, cons
     ck_ok(vit_create(&job->vit, config, 3, job->threads, &error), &error);
     ck_ok(vit_head_create(&job->head, job->recipe.head, config->width, job->recipe.seed, &error),
           &error);
-    ck_ok(vit_tune(&job->tuned, job->vit, &job->head, job->recipe.tune, &error), &error);
+    ck_ok(vit_tune(&job->tuned, job->vit, &job->head, job->recipe.tune, job->recipe.seed, &error),
+          &error);
     read_list(&job->train, folder, "train.txt");
     read_list(&job->val, folder, "val.txt");
     snprintf(run_folder, sizeof run_folder, "%s/%s", folder, run ? run : "");

@@ -78,7 +78,7 @@ static void bench_open(Bench *bench, const char *tune, int threads, int micro_ba
     ck_ok(threads_create(&bench->threads, threads, &error), &error);
     ck_ok(vit_create(&bench->vit, &config, 4, bench->threads, &error), &error);
     ck_ok(vit_head_create(&bench->head, VIT_HEAD_LINEAR_NORM, WIDTH, 4, &error), &error);
-    ck_ok(vit_tune(&bench->tuned, bench->vit, &bench->head, tune, &error), &error);
+    ck_ok(vit_tune(&bench->tuned, bench->vit, &bench->head, tune, 0, &error), &error);
     bench->pixels = malloc((size_t)BATCH * S * S * 3);
     Random random = random_stream(9, RANDOM_TEST, 0, 0);
     for (int i = 0; i < BATCH * S * S * 3; i++)

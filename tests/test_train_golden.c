@@ -138,7 +138,7 @@ START_TEST(twelve_steps_are_those_of_pytorch)
     ck_ok(vit_load(&vit, path, threads, &error), &error);
     ck_ok(vit_head_create(&head, recipe.head, vit->config.width, 0, &error), &error);
     draw_head(&head, vit->config.width);
-    ck_ok(vit_tune(&tuned, vit, &head, "ln", &error), &error);
+    ck_ok(vit_tune(&tuned, vit, &head, "ln", 0, &error), &error);
     const TrainJob job = {
         .vit = vit,
         .head = &head,

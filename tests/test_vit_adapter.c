@@ -46,7 +46,7 @@ static void write_trained(const char *path, const char *tune, VitHeadKind kind)
     const SafeTensorsMetadata metadata[] = {{"recipe", "paper"}, {"seed", "42"}};
     ck_ok(vit_create(&other, &vit->config, 1, NULL, &error), &error);
     ck_ok(vit_head_create(&trained, kind, vit->config.width, 1, &error), &error);
-    ck_ok(vit_tune(&tuned, other, &trained, tune, &error), &error);
+    ck_ok(vit_tune(&tuned, other, &trained, tune, 0, &error), &error);
     for (size_t i = 0; i < tuned->count; i++)
         tuned->values[i] = 2 * tuned->values[i] + 0.5F;
     ck_ok(vit_adapter_write(other, &trained, tuned, path, metadata, 2, &error), &error);

@@ -146,7 +146,7 @@ START_TEST(parity_with_pytorch)
     VitTuned *tuned;
     VitHead head;
     ck_ok(vit_head_create(&head, VIT_HEAD_LINEAR, config->width, 0, &error), &error);
-    ck_ok(vit_tune(&tuned, bench.vit, &head, parities[_i].tune, &error), &error);
+    ck_ok(vit_tune(&tuned, bench.vit, &head, parities[_i].tune, 0, &error), &error);
     vit_tuned_zero_grads(tuned);
 
     float *probabilities[1000] = {0};
@@ -192,7 +192,7 @@ static void run_batches(int threads, int batch, float *features, float *grads, s
     VitTuned *tuned;
     VitHead head;
     ck_ok(vit_head_create(&head, VIT_HEAD_LINEAR, D, 0, &error), &error);
-    ck_ok(vit_tune(&tuned, bench.vit, &head, "ln", &error), &error);
+    ck_ok(vit_tune(&tuned, bench.vit, &head, "ln", 0, &error), &error);
     for (int i = 0; i < B; i += batch) {
         const int count = i + batch <= B ? batch : B - i;
         bench.pixels = tensor_leaf(
@@ -290,7 +290,7 @@ START_TEST(gradient_along_random_directions)
     VitTuned *tuned;
     ck_ok(vit_head_create(&head, (VitHeadKind)(_i % 2), bench.vit->config.width, 7, &error),
           &error);
-    ck_ok(vit_tune(&tuned, bench.vit, &head, "all", &error), &error);
+    ck_ok(vit_tune(&tuned, bench.vit, &head, "all", 0, &error), &error);
     ck_ok(arena_create(&bench.arena, 64 << 20, &error), &error);
     vit_tuned_zero_grads(tuned);
     objective(&bench, &head, seed, true);

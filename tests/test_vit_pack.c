@@ -47,7 +47,7 @@ static size_t run_encoder(Vit *vit, int precision, int images_at_once, float *fe
     SupportEngine engine;
     ck_ok(vit_head_create(&head, VIT_HEAD_LINEAR_NORM, config.width, 1, &error), &error);
     if (grads)
-        ck_ok(vit_tune(&tuned, vit, &head, "ln", &error), &error);
+        ck_ok(vit_tune(&tuned, vit, &head, "ln", 0, &error), &error);
     support_engine_open(&engine, 2, 64 << 20);
     if (precision != UNPACKED) {
         const Precision packed = (Precision)precision;
@@ -179,7 +179,7 @@ static Vit *packed_model(const char *tune, bool backward, VitTuned **tuned)
     ck_ok(vit_config_named("tiny", &config, &error), &error);
     config.layers = 3;
     ck_ok(vit_create(&vit, &config, 1, NULL, &error), &error);
-    ck_ok(vit_tune(tuned, vit, NULL, tune, &error), &error);
+    ck_ok(vit_tune(tuned, vit, NULL, tune, 0, &error), &error);
     ck_ok(vit_pack(vit, PRECISION_F32, backward, NULL, &error), &error);
     return vit;
 }

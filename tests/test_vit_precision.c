@@ -170,7 +170,7 @@ static Result run(Setup setup)
     ck_ok(threads_create(&threads, setup.threads, &error), &error);
     ck_ok(vit_head_create(&head, VIT_HEAD_LINEAR, vit->config.width, 0, &error), &error);
     if (setup.tune)
-        ck_ok(vit_tune(&tuned, vit, &head, setup.tune, &error), &error);
+        ck_ok(vit_tune(&tuned, vit, &head, setup.tune, 0, &error), &error);
     if (setup.packed)
         ck_ok(vit_pack(vit, setup.precision, setup.tune != NULL, threads, &error), &error);
     Result result = {.features = calloc((size_t)IMAGES * (size_t)vit->config.width, sizeof(float))};

@@ -52,7 +52,7 @@ START_TEST(choices)
         size_t count = table[i].count;
         if (count == 0)
             count = table[i].entries == 57 ? all : layer * (size_t)(table[i].entries / 16) + HEAD;
-        ck_ok(vit_tune(&tuned, vit, &head, table[i].tune, &error), &error);
+        ck_ok(vit_tune(&tuned, vit, &head, table[i].tune, 0, &error), &error);
         ck_assert_int_eq(tuned->entry_count, table[i].entries);
         ck_assert_uint_eq(tuned->count, count);
         ck_assert_str_eq(tuned->tune, table[i].tune);
@@ -69,7 +69,7 @@ START_TEST(flat_array)
     VitTuned *tuned;
     float before[64];
     memcpy(before, head.weight.data, sizeof before);
-    ck_ok(vit_tune(&tuned, vit, &head, "ln", &error), &error);
+    ck_ok(vit_tune(&tuned, vit, &head, "ln", 0, &error), &error);
     size_t offset = 0;
     for (int i = 0; i < tuned->entry_count; i++) {
         const VitTunedEntry *const entry = &tuned->entries[i];
@@ -109,7 +109,7 @@ START_TEST(decay)
 {
     Error error = {0};
     VitTuned *tuned;
-    ck_ok(vit_tune(&tuned, vit, NULL, "all", &error), &error);
+    ck_ok(vit_tune(&tuned, vit, NULL, "all", 0, &error), &error);
     ck_assert_int_eq(tuned->entry_count, 55);
     int decaying = 0;
     for (int i = 0; i < tuned->entry_count; i++) {
@@ -137,12 +137,12 @@ START_TEST(refused)
     Error error = {0};
     VitTuned *tuned;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        ck_assert_int_eq(vit_tune(&tuned, vit, &head, table[i].tune, &error), STATUS_USAGE);
+        ck_assert_int_eq(vit_tune(&tuned, vit, &head, table[i].tune, 0, &error), STATUS_USAGE);
         ck_assert_ptr_null(tuned);
         ck_assert_msg(strstr(error.message, table[i].why), "%s", error.message);
         ck_assert(!head.weight.needs_grad);
     }
-    ck_assert_int_eq(vit_tune(&tuned, vit, NULL, "none", &error), STATUS_USAGE);
+    ck_assert_int_eq(vit_tune(&tuned, vit, NULL, "none", 0, &error), STATUS_USAGE);
     ck_assert_ptr_nonnull(strstr(error.message, "nothing would train"));
 }
 END_TEST

@@ -37,7 +37,7 @@ static Status model_create(Model *model, const Bench *bench, Precision precision
         TRY(vit_create(&model->vit, &bench->config, 1, threads, error));
     TRY(vit_head_create(&model->head, VIT_HEAD_LINEAR_NORM, bench->config.width, 1, error));
     if (step)
-        TRY(vit_tune(&model->tuned, model->vit, &model->head, "ln", error));
+        TRY(vit_tune(&model->tuned, model->vit, &model->head, "ln", 0, error));
     return vit_pack(model->vit, precision, step, threads, error);
 }
 

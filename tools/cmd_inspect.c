@@ -84,7 +84,7 @@ static Status inspect_model(const Request *request, json_t *out, Error *error)
     VitTuned *tuned = NULL;
     Status status = cli_model_load(&model, &options, request->arguments, false, error);
     if (status == STATUS_OK)
-        status = vit_tune(&tuned, model.vit, &model.head, request->tune, error);
+        status = vit_tune(&tuned, model.vit, &model.head, request->tune, 0, error);
     if (status == STATUS_OK) {
         json_object_set_new(out, "kind", json_string("model"));
         json_object_set_new(out, "path", cli_json_string(request->path));

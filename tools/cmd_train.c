@@ -231,7 +231,7 @@ static Status load_model(Training *training, Error *error)
                             error));
         model->head_created = true;
     }
-    TRY(vit_tune(&training->tuned, model->vit, &model->head, recipe->tune, error));
+    TRY(vit_tune(&training->tuned, model->vit, &model->head, recipe->tune, recipe->seed, error));
     tell_model(training);
     return STATUS_OK;
 }

@@ -117,7 +117,8 @@ static Status open_trial(Trial *trial, Error *error)
     TRY(vit_load(&trial->vit, backbone, trial->demo->threads, error));
     TRY(vit_head_create(&trial->head, trial->recipe.head, trial->vit->config.width,
                         trial->recipe.seed, error));
-    return vit_tune(&trial->tuned, trial->vit, &trial->head, trial->recipe.tune, error);
+    return vit_tune(&trial->tuned, trial->vit, &trial->head, trial->recipe.tune, trial->recipe.seed,
+                    error);
 }
 
 static void close_trial(Trial *trial)

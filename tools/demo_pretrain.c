@@ -278,7 +278,7 @@ static Status prepare(Pretraining *p, Error *error)
     TrainRecipe recipe;
     TRY(train_recipe_named(&recipe, "paper", error)); /* AdamW, betas 0.9 and 0.999 */
     recipe.weight_decay = DECAY;
-    TRY(vit_tune(&p->encoder, p->vit, NULL, "all", error));
+    TRY(vit_tune(&p->encoder, p->vit, NULL, "all", 0, error));
     TRY(make_readout(p, error));
     TRY(train_optimizer_create(&p->optimizers[0], &recipe, p->encoder->count, error));
     TRY(train_optimizer_create(&p->optimizers[1], &recipe, p->readout.count, error));

@@ -121,13 +121,6 @@ static Status check_monitor(const char *value, Error *error)
         value);
 }
 
-static Status check_pairs(const char *value, Error *error)
-{
-    if (strcmp(value, "on") == 0)
-        return error_set(error, STATUS_USAGE, "pairs=on: is not in this version; use pairs=off");
-    return STATUS_OK;
-}
-
 typedef enum Type { INTEGER, UNSIGNED_64, REAL, SWITCH, CHOICE, TEXT } Type;
 
 typedef struct Setting {
@@ -170,6 +163,12 @@ static const Setting settings[] = {
     {"weight_decay", REAL, FIELD(weight_decay), 0, 1e3,
      .help = "on the head's W (and matrices under tune=all), never on biases and norms"},
     {"grad_clip", REAL, FIELD(grad_clip), 0, 1e9, .help = "largest norm of the gradient; 0 = off"},
+    {"sam.rho", REAL, FIELD(sam_rho), 0, 1e3,
+     .help = "radius of sharpness-aware minimisation (two gradients a step); 0 = off"},
+    {"sam.adaptive", SWITCH, FIELD(sam_adaptive),
+     .help = "scale sam.rho by the size of each number"},
+    {"ema", REAL, FIELD(ema), 0, 1, .below_maximum = true,
+     .help = "decay of the average of the weights that is validated and saved; 0 = off"},
     {"head", CHOICE, FIELD(head), .choice = head_name, .help = "classifier on the feature"},
     {"loss.ce", REAL, FIELD(loss_ce), 0, 1e6, .help = "weight of the cross-entropy"},
     {"loss.label_smoothing", REAL, FIELD(loss_label_smoothing), 0, 1, .below_maximum = true,
@@ -187,18 +186,25 @@ static const Setting settings[] = {
      .help = "threads that read images"},
     {"shuffle", SWITCH, FIELD(shuffle),
      .help = "a new order every epoch; off = order of the lists"},
-    {"pairs", SWITCH, FIELD(pairs), .check = check_pairs,
-     .help = "real and fake frames of one source video in one batch (not in this version)"},
+    {"pairs", SWITCH, FIELD(pairs),
+     .help = "real and fake frames of one source video in one batch"},
+    {"sampling", CHOICE, FIELD(sampling), .choice = data_sampling_name,
+     .help = "what an epoch holds: every frame once, or classes or sources in equal number"},
+    {"data.sbi", SWITCH, FIELD(sbi), .help = "train on real frames alone, with self-blended fakes"},
     {"augment", TEXT, FIELD(augment), .check = check_augment,
      .help = "of training images: paper, gend, flip, off"},
     {"frames", INTEGER, FIELD(frames), 0, MANY,
      .help = "used of each video, spread evenly; 0 = all"},
+    {"val_frames", INTEGER, FIELD(val_frames), 0, INT_MAX,
+     .help = "of validation at most, whole videos evenly from every source; 0 = all"},
     {"monitor", TEXT, FIELD(monitor), .check = check_monitor,
      .help = "what the best epoch is chosen by"},
     {"early_stopping", INTEGER, FIELD(early_stopping), 0, MANY,
      .help = "epochs of patience without a better monitor; 0 = off"},
     {"save_every", INTEGER, FIELD(save_every), 0, INT_MAX,
      .help = "steps between saved states, beside every epoch's end; 0 = none"},
+    {"log.tensorboard", SWITCH, FIELD(log_tensorboard), .free_on_resume = true,
+     .help = "write a TensorBoard event file into the run"},
     {"keep", INTEGER, FIELD(keep), 0, MANY,
      .help = "adapters of the best epochs kept beside best and last; 0 = none"},
 };
@@ -323,7 +329,7 @@ static bool put_value(const Setting *setting, TrainRecipe *recipe, const char *v
 {
     _Static_assert(sizeof(TrainScheduler) == sizeof(int) &&
                        sizeof(TrainOptimizerKind) == sizeof(int) &&
-                       sizeof(VitHeadKind) == sizeof(int),
+                       sizeof(VitHeadKind) == sizeof(int) && sizeof(DataSampling) == sizeof(int),
                    "choices are stored as int");
     char *const field = (char *)recipe + setting->offset;
     const size_t length = strlen(value);

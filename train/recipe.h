@@ -10,6 +10,7 @@
 #define LNCLIP_TRAIN_RECIPE_H
 
 #include "data/augment.h"
+#include "data/order.h"
 #include "tensor/precision.h"
 #include "vit/head.h"
 
@@ -37,6 +38,9 @@ typedef struct TrainRecipe {
     bool drop_last;
     TrainOptimizerKind optimizer;
     double beta1, beta2, weight_decay, grad_clip; /* grad_clip: largest norm; 0 = off */
+    double sam_rho;                               /* of sharpness-aware minimisation; 0 = off */
+    bool sam_adaptive;                            /* scaled by the size of each number */
+    double ema;                                   /* decay of the average of the weights; 0 = off */
     VitHeadKind head;
     double loss_ce, loss_label_smoothing, loss_alignment, loss_uniformity;
     bool slerp;
@@ -46,11 +50,15 @@ typedef struct TrainRecipe {
     int threads; /* 0 = all processors */
     int workers; /* of the loader */
     bool shuffle, pairs;
+    DataSampling sampling;
+    bool sbi;                      /* real frames alone, with self-blended fakes: `data.sbi` */
     char augment[TRAIN_TEXT_SIZE]; /* as data_augment_parse takes it */
     int frames;                    /* a video; 0 = all */
-    char monitor[32];              /* one of those that train_monitor_descends knows */
-    int early_stopping;            /* epochs without a better value of `monitor`; 0 = off */
-    int save_every; /* steps between saved states, beside the end of every epoch; 0 = none */
+    int val_frames;                /* of validation at most, whole videos; 0 = all */
+    bool log_tensorboard;
+    char monitor[32];   /* one of those that train_monitor_descends knows */
+    int early_stopping; /* epochs without a better value of `monitor`; 0 = off */
+    int save_every;     /* steps between saved states, beside the end of every epoch; 0 = none */
     int keep; /* adapters of the best epochs kept beside best and last, one file an epoch; 0 = none */
 } TrainRecipe;
 

@@ -122,8 +122,10 @@ static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune, 
     return STATUS_OK;
 }
 
-Status vit_tune(VitTuned **out, Vit *vit, VitHead *head, const char *tune, Error *error)
+Status vit_tune(VitTuned **out, Vit *vit, VitHead *head, const char *tune, uint64_t seed,
+                Error *error)
 {
+    (void)seed;
     assert(out && vit && tune && error);
     assert(!vit->packed && "what trains is chosen before the rest is packed");
     *out = NULL;

@@ -40,7 +40,8 @@ Status vit_tune_choose(const Vit *vit, const char *tune, bool *chosen, int *coun
  * Tensors become views of it, with needs_grad set and the gradient beside. `head` may be NULL only for
  * pretraining, where none exists. vit and head must outlive *tuned; destroy it first. Once per Vit.
  */
-Status vit_tune(VitTuned **tuned, Vit *vit, VitHead *head, const char *tune, Error *error);
+Status vit_tune(VitTuned **tuned, Vit *vit, VitHead *head, const char *tune, uint64_t seed,
+                Error *error);
 
 /* Frees the array; the parameters it held must not be used afterwards, only destroyed. NULL is allowed. */
 void vit_tuned_destroy(VitTuned *tuned);
