@@ -71,7 +71,7 @@ PackedMatrix packed_place(Arena *arena, Precision precision, int K, int N)
     packed.panels = arena_alloc(arena, columns * (size_t)packed_groups(&packed) * sizeof(uint32_t));
     if (precision == PRECISION_INT8) {
         packed.scale = arena_alloc(arena, columns * sizeof *packed.scale);
-        packed.zero = arena_alloc(arena, columns * sizeof *packed.zero);
+        packed.sum = arena_alloc(arena, columns * sizeof *packed.sum);
         packed.factor = arena_alloc(arena, (size_t)K * sizeof *packed.factor);
     }
     return packed;
@@ -84,7 +84,8 @@ typedef struct Cut {
     int group, chunk; /* rows, at most */
     int depth;        /* k of a block, at most */
     size_t row_bytes; /* of A as the kernel reads it; in f32 of one block of it */
-    size_t scale_at;  /* int8: where the scales of a chunk's rows lie, behind the rows */
+    size_t scale_at;  /* int8: where the scales of a chunk's rows lie, behind the rows, */
+    size_t zero_at;   /* and their zero points */
     size_t wide_at;   /* int8: where rows that were f32 wait as bf16, one a task: [tasks][K] */
     size_t bytes;     /* of scratch memory */
 } Cut;
@@ -123,7 +124,8 @@ static Cut cut_of(int M, const PackedInput *A, const PackedMatrix *B)
     cut.chunk = smaller(M, rows_in(CHUNK_BYTES, CHUNK_ROWS, &cut));
     const size_t rows = (size_t)parts_of(cut.chunk, TILE) * TILE;
     cut.scale_at = lines(rows * cut.row_bytes);
-    cut.wide_at = cut.scale_at + (int8 ? lines(rows * sizeof(float)) : 0);
+    cut.zero_at = cut.scale_at + (int8 ? lines(rows * sizeof(float)) : 0);
+    cut.wide_at = cut.zero_at + (int8 ? lines(rows * sizeof(int32_t)) : 0);
     cut.bytes = cut.wide_at;
     if (int8 && A->type == DTYPE_F32)
         cut.bytes += (size_t)parts_of(cut.chunk, PREPARED_ROWS) * (size_t)B->K * sizeof(uint16_t);
@@ -232,7 +234,12 @@ static float *row_scales(const Product *p)
     return (float *)(void *)(p->scratch + p->cut.scale_at);
 }
 
-/* Some rows of A quantised, filled up with zeros. */
+static int32_t *row_zeros(const Product *p)
+{
+    return (int32_t *)(void *)(p->scratch + p->cut.zero_at);
+}
+
+/* Some rows of A quantised, filled up with zeros: no more are needed where B is zero. */
 static void quantize_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -245,8 +252,9 @@ static void quantize_task(void *context, int task, int worker)
         const bool narrow = p->A->type == DTYPE_BF16;
         if (!narrow)
             round_row(p->A, start, K, wide);
-        row_scales(p)[row] = kernels()->quantize(
-            narrow ? (const uint16_t *)p->A->numbers + start : wide, p->B->factor, K, out);
+        row_scales(p)[row] =
+            kernels()->quantize(narrow ? (const uint16_t *)p->A->numbers + start : wide,
+                                p->B->factor, K, out, row_zeros(p) + row);
         memset(out + K, 0, p->cut.row_bytes - (size_t)K);
     }
 }
@@ -299,7 +307,8 @@ static KernelFinish finish_of(const Product *p, int row, int column)
     if (B->precision == PRECISION_INT8) {
         finish.row_scale = row_scales(p) + row;
         finish.column_scale = B->scale + column;
-        finish.column_zero = B->zero + column;
+        finish.row_zero = row_zeros(p) + row;
+        finish.column_sum = B->sum + column;
     }
     return finish;
 }

@@ -8,8 +8,8 @@
  * Each number of the result is a sum over k in an order that follows from K alone. So neither threads nor
  * the number of rows, nor which rows stand beside each other, change a bit.
  *
- * int8. Weights get one scale per output channel, inputs one per row (Dettmers et al., arXiv 2208.07339,
- * section 2: vector-wise quantisation). Channels of the input that are much larger than the others would
+ * int8. Weights get one scale per output channel, inputs a scale and a zero point per row (Dettmers et al., arXiv
+ * 2208.07339, section 2: vector-wise and zeropoint quantisation). Channels of the input that are much larger than the others would
  * leave these few of the 255 steps, so each is first divided by a factor that its weights are multiplied by
  * (Xiao et al., arXiv 2211.10438, equation 4, with alpha 1/2).
  */
@@ -31,7 +31,7 @@ typedef struct PackedMatrix {
     int K, N;
     void *panels;  /* [ceil(N/64)][packed_groups][64] groups along k; zero beyond N and K */
     float *scale;  /* int8: [ceil(N/64) 64] of each column, else NULL */
-    int32_t *zero; /* int8: [ceil(N/64) 64] 128 times each column's sum, else NULL */
+    int32_t *sum;  /* int8: [ceil(N/64) 64] of each column, else NULL */
     float *factor; /* int8: [K] what each input channel is multiplied by, else NULL */
 } PackedMatrix;
 

@@ -242,7 +242,7 @@ static void largest_of_rows(const Fill *fill, const float *const *rows, int coun
     memcpy(largest, max, sizeof max);
 }
 
-/* 64 rows of W in int8, with the scales and zeros of their columns of W^T. */
+/* 64 rows of W in int8, with the scales and sums of their columns of W^T. */
 static void int8_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -275,7 +275,7 @@ static void int8_task(void *context, int task, int worker)
         lay_across(packed, task, column, columns, bits, count);
     }
     for (int r = 0; r < COLUMNS; r++)
-        packed->zero[first + r] = 128 * sum[r];
+        packed->sum[first + r] = sum[r];
     clear_rest(packed, task);
 }
 

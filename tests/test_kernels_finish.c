@@ -51,7 +51,7 @@ static void check_ending(const Kernels *table, const Ending *e, const SupportGua
     const ptrdiff_t ld = e->columns + GAP, count = (FIRST_ROW + e->rows - 1) * ld + e->columns;
     const size_t size = dtype_size(e->type), bytes = (size_t)count * size;
     float sums[MAX_ROWS * COLUMNS], bias[COLUMNS], scale[COLUMNS], row_scale[FIRST_ROW + MAX_ROWS];
-    int32_t integers[MAX_ROWS * COLUMNS], zero[COLUMNS];
+    int32_t integers[MAX_ROWS * COLUMNS], column_sum[COLUMNS], row_zero[FIRST_ROW + MAX_ROWS];
     char before[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP) * sizeof(float)];
     float addend[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP)];
     support_fill_normal(sums, MAX_ROWS * COLUMNS, 1, 2);
@@ -62,7 +62,9 @@ static void check_ending(const Kernels *table, const Ending *e, const SupportGua
     for (int i = 0; i < MAX_ROWS * COLUMNS; i++)
         integers[i] = (int32_t)(sums[i] * 1e5f);
     for (int i = 0; i < COLUMNS; i++)
-        zero[i] = (int32_t)(bias[i] * 1e5f);
+        column_sum[i] = (int32_t)(bias[i] * 1e3f);
+    for (int i = 0; i < FIRST_ROW + MAX_ROWS; i++)
+        row_zero[i] = 255 - 37 * i % 256;
 
     void *place[3]; /* c, z, addend */
     for (int i = 0; i < 3; i++) {
@@ -86,8 +88,9 @@ static void check_ending(const Kernels *table, const Ending *e, const SupportGua
                                  .z = e->saves_z ? place[1] : NULL,
                                  .c = c,
                                  .row_scale = e->integers ? row_scale : NULL,
+                                 .row_zero = row_zero,
                                  .column_scale = scale,
-                                 .column_zero = zero};
+                                 .column_sum = column_sum};
     table->finish(&finish, FIRST_ROW, e->rows, e->integers ? (void *)integers : (void *)sums);
 
     for (ptrdiff_t i = 0; i < count; i++) {
@@ -97,8 +100,9 @@ static void check_ending(const Kernels *table, const Ending *e, const SupportGua
                     "%s: %d columns: row %d, %d was touched", table->name, e->columns, row, n);
             continue;
         }
-        float z =
-            e->integers ? row_scale[row] * scale[n] * (float)(integers[at] - zero[n]) : sums[at];
+        float z = sums[at];
+        if (e->integers)
+            z = row_scale[row] * scale[n] * (float)(integers[at] - row_zero[row] * column_sum[n]);
         if (e->bias)
             z += bias[n];
         if (e->addend)

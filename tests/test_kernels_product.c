@@ -546,7 +546,7 @@ START_TEST(speed)
     for (size_t i = 0; i < sizeof all_rows / sizeof *all_rows; i++) {
         for (size_t j = 0; j < sizeof all_k / sizeof *all_k; j++) {
             static const float ones[COLUMNS];
-            static const int32_t zeros[COLUMNS];
+            static const int32_t zeros[MAX_ROWS];
             static const float scales[MAX_ROWS];
             const bool integers = subject.precision == PRECISION_INT8;
             const KernelFinish finish = {.columns = COLUMNS,
@@ -556,7 +556,8 @@ START_TEST(speed)
                                          .bias = ones,
                                          .row_scale = integers ? scales : NULL,
                                          .column_scale = ones,
-                                         .column_zero = zeros,
+                                         .row_zero = zeros,
+                                         .column_sum = zeros,
                                          .c = c};
             KernelProduct product = {.rows = all_rows[i],
                                      .columns = COLUMNS,

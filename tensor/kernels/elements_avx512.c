@@ -220,11 +220,13 @@ INLINE Pair finished(const KernelFinish *f, int row, int n, __mmask32 wanted, co
     Pair z = load_f32(sums + n, wanted);
     if (f->row_scale) {
         const __m512 row_scale = constant(f->row_scale[row]);
+        const __m512i row_zero = _mm512_set1_epi32(f->row_zero[row]);
         const Pair scale = load_f32(f->column_scale + n, wanted);
         for (int v = 0; v < 2; v++) {
-            const __m512i zero =
-                _mm512_maskz_loadu_epi32(half_of(wanted, v), f->column_zero + n + v * LANES);
-            const __m512i sum = _mm512_sub_epi32(_mm512_castps_si512(z.v[v]), zero);
+            const __m512i column_sum =
+                _mm512_maskz_loadu_epi32(half_of(wanted, v), f->column_sum + n + v * LANES);
+            const __m512i sum = _mm512_sub_epi32(_mm512_castps_si512(z.v[v]),
+                                                 _mm512_mullo_epi32(row_zero, column_sum));
             z.v[v] = _mm512_mul_ps(_mm512_mul_ps(row_scale, scale.v[v]), _mm512_cvtepi32_ps(sum));
         }
     }

@@ -31,7 +31,7 @@ enum {
 
 /*
  * What happens to finished sums on their way to memory. With v = sum, or for int8
- * row_scale[m] column_scale[n] (sum - column_zero[n]):
+ * row_scale[m] column_scale[n] (sum - row_zero[m] column_sum[n]):
  *
  *     z = v + bias + addend        c = activate(z), or z
  */
@@ -42,11 +42,12 @@ typedef struct KernelFinish {
     const float *bias;  /* [columns] or NULL */
     const void *addend; /* [rows,columns] or NULL; may be c */
     void (*activate)(const float *z, float *y, size_t n); /* or NULL */
-    void *z;                    /* [rows,columns] receives what `activate` is given, or NULL */
-    void *c;                    /* [rows,columns] */
-    const float *row_scale;     /* int8: [rows], else NULL */
-    const float *column_scale;  /* int8: [columns] */
-    const int32_t *column_zero; /* int8: [columns], 128 times the sum of the column of B */
+    void *z;                   /* [rows,columns] receives what `activate` is given, or NULL */
+    void *c;                   /* [rows,columns] */
+    const float *row_scale;    /* int8: [rows], else NULL */
+    const int32_t *row_zero;   /* int8: [rows], the byte of A that means 0 */
+    const float *column_scale; /* int8: [columns] */
+    const int32_t *column_sum; /* int8: [columns], of each column of B */
 } KernelFinish;
 
 /*
@@ -149,10 +150,12 @@ typedef struct Kernels {
                                      int D, float rstd, float *dx, float *dgamma, float *dbeta);
 
     /*
-     * Quantises x[n] f[n] (factor f, NULL for 1) by their largest magnitude m: y = round(x f 127 / m) + 128,
-     * in [1, 255]; returns m / 127, or 0 and y = 128 if all are zero. Finite x. Rounds to nearest even.
+     * Quantises x[n] f[n] (factor f, NULL for 1) in 254 steps from the least to the largest of them and 0: with
+     * step = largest / 254 - least / 254, y = round(x f / step) + zero in [0, 255], where zero = round(-least / step) is
+     * the byte of 0. Returns the step, or 0 and y = zero = 0 if it would be subnormal. Finite x. Rounds to nearest, y's ties
+     * to even.
      */
-    float (*quantize)(const uint16_t *x, const float *factor, int n, uint8_t *y);
+    float (*quantize)(const uint16_t *x, const float *factor, int n, uint8_t *y, int32_t *zero);
 
     /* out[i] = even[i] | odd[i] << 16: two rows of bf16 as one row of pairs along k. Not in place. */
     void (*pair)(const uint16_t *even, const uint16_t *odd, size_t n, uint32_t *out);

@@ -463,20 +463,25 @@ INLINE Pair even_and_odd(const uint16_t *x, const float *factor, __mmask32 wante
     return p;
 }
 
-INLINE void largest_step(const uint16_t *x, const float *factor, __mmask32 wanted,
-                         __m512 largest[2])
+/* The least and the largest so far, and 0. */
+typedef struct Range {
+    __m512 least, largest;
+} Range;
+
+INLINE Range range_step(const uint16_t *x, const float *factor, __mmask32 wanted, Range range)
 {
     const Pair p = even_and_odd(x, factor, wanted);
-    for (int v = 0; v < 2; v++)
-        largest[v] = _mm512_max_ps(largest[v], _mm512_abs_ps(p.v[v]));
+    range.least = _mm512_min_ps(range.least, _mm512_min_ps(p.v[0], p.v[1]));
+    range.largest = _mm512_max_ps(range.largest, _mm512_max_ps(p.v[0], p.v[1]));
+    return range;
 }
 
 enum { THIRD_CHOOSES = 0xac }; /* vpternlog: the first where the third is 1, else the second */
 
+/* The sums of `rounder` end in the byte wanted. */
 INLINE void quantize_step(const uint16_t *x, const float *factor, __mmask32 wanted, __m512 scale,
-                          uint8_t *y)
+                          __m512 rounder, uint8_t *y)
 {
-    const __m512 rounder = constant(0x1.8p23f + 128); /* its sums end in the byte wanted */
     const Pair p = even_and_odd(x, factor, wanted);
     __m512i ends[2];
     for (int v = 0; v < 2; v++)
@@ -486,26 +491,31 @@ INLINE void quantize_step(const uint16_t *x, const float *factor, __mmask32 want
     _mm256_mask_storeu_epi8(y, wanted, _mm512_cvtepi32_epi16(bytes));
 }
 
-INLINE float quantize_row(const uint16_t *x, const float *factor, int n, uint8_t *y)
+INLINE float quantize_row(const uint16_t *x, const float *factor, int n, uint8_t *y, int32_t *zero)
 {
-    __m512 largest[2] = {constant(0), constant(0)};
+    Range range = {constant(0), constant(0)};
     int i = 0;
     for (; i + STEP <= n; i += STEP)
-        largest_step(x + i, factor ? factor + i : NULL, ALL, largest);
+        range = range_step(x + i, factor ? factor + i : NULL, ALL, range);
     if (i < n)
-        largest_step(x + i, factor ? factor + i : NULL, first_of((size_t)(n - i)), largest);
-    const float m = _mm512_reduce_max_ps(_mm512_max_ps(largest[0], largest[1]));
-    const __m512 scale = constant(m > 0 ? 127.0f / m : 0.0f);
+        range = range_step(x + i, factor ? factor + i : NULL, first_of((size_t)(n - i)), range);
+    const float least = _mm512_reduce_min_ps(range.least);
+    const float step = kernels_step(least, _mm512_reduce_max_ps(range.largest));
+    const float inverse = step > 0 ? 1 / step : 0;
+    *zero = _mm_cvtss_si32(_mm_set_ss(-least * inverse));
+    const __m512 scale = constant(inverse), rounder = constant(0x1.8p23f + (float)*zero);
     for (i = 0; i + STEP <= n; i += STEP)
-        quantize_step(x + i, factor ? factor + i : NULL, ALL, scale, y + i);
+        quantize_step(x + i, factor ? factor + i : NULL, ALL, scale, rounder, y + i);
     if (i < n)
-        quantize_step(x + i, factor ? factor + i : NULL, first_of((size_t)(n - i)), scale, y + i);
-    return m / 127.0f;
+        quantize_step(x + i, factor ? factor + i : NULL, first_of((size_t)(n - i)), scale, rounder,
+                      y + i);
+    return step;
 }
 
-TARGET static float quantize(const uint16_t *x, const float *factor, int n, uint8_t *y)
+TARGET static float quantize(const uint16_t *x, const float *factor, int n, uint8_t *y,
+                             int32_t *zero)
 {
-    return factor ? quantize_row(x, factor, n, y) : quantize_row(x, NULL, n, y);
+    return factor ? quantize_row(x, factor, n, y, zero) : quantize_row(x, NULL, n, y, zero);
 }
 
 void kernels_overlay_rows_avx512(Kernels *table)

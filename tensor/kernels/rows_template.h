@@ -469,24 +469,39 @@ KERNELS_TARGET static void kernel_layer_norm_backward_bf16(const uint16_t *xhat,
     }
 }
 
-/* Largest magnitude of x f. Magnitudes are ordered as their bits are, and compilers vectorise that maximum. */
-KERNELS_TARGET static inline float largest_magnitude(const uint16_t *x, const float *factor, int n)
+/* The bits of a float as an integer of the same order, and back. Compilers vectorise the maximum of integers. */
+KERNELS_TARGET static inline int32_t ordered_bits(int32_t bits)
 {
-    uint32_t largest = 0;
+    return bits ^ ((bits >> 31) & INT32_MAX);
+}
+
+/* The least and the largest of x f and 0. */
+KERNELS_TARGET static inline void range_of(const uint16_t *x, const float *factor, int n,
+                                           float *least, float *largest)
+{
+    int32_t low = 0, high = 0;
     for (int i = 0; i < n; i++) {
-        const uint32_t bits = bits_of_float(fabsf(of_bf16(x[i]) * (factor ? factor[i] : 1.0f)));
-        largest = bits > largest ? bits : largest;
+        const float value = of_bf16(x[i]) * (factor ? factor[i] : 1.0f);
+        const int32_t ordered = ordered_bits((int32_t)bits_of_float(value));
+        low = ordered < low ? ordered : low;
+        high = ordered > high ? ordered : high;
     }
-    return float_of_bits(largest);
+    *least = float_of_bits((uint32_t)ordered_bits(low));
+    *largest = float_of_bits((uint32_t)high);
 }
 
 KERNELS_TARGET static float kernel_quantize(const uint16_t *x, const float *factor, int n,
-                                            uint8_t *y)
+                                            uint8_t *y, int32_t *zero)
 {
-    const float largest = factor ? largest_magnitude(x, factor, n) : largest_magnitude(x, NULL, n);
-    const float scale = largest > 0 ? 127.0f / largest : 0.0f;
-    const float rounder =
-        0x1.8p23f + 128; /* its sum with a small number ends in that number's integer */
+    float least, largest;
+    if (factor)
+        range_of(x, factor, n, &least, &largest);
+    else
+        range_of(x, NULL, n, &least, &largest);
+    const float step = kernels_step(least, largest), scale = step > 0 ? 1 / step : 0;
+    *zero = (int32_t)lrintf(-least * scale);
+    /* Its sum with a small number ends in that number's integer. */
+    const float rounder = 0x1.8p23f + (float)*zero;
     if (factor) {
         INDEPENDENT
         for (int i = 0; i < n; i++)
@@ -496,7 +511,7 @@ KERNELS_TARGET static float kernel_quantize(const uint16_t *x, const float *fact
         for (int i = 0; i < n; i++)
             y[i] = (uint8_t)bits_of_float(of_bf16(x[i]) * scale + rounder);
     }
-    return largest / 127.0f;
+    return step;
 }
 
 KERNELS_TARGET static void kernel_pair(const uint16_t *even, const uint16_t *odd, size_t n,
@@ -515,10 +530,11 @@ KERNELS_TARGET static inline void finish_row(const KernelFinish *f, int row, con
     memcpy(z, sums, KERNELS_COLUMNS * sizeof *z);
     if (f->row_scale) {
         const float row_scale = f->row_scale[row], *const column_scale = f->column_scale;
-        const int32_t *const sum = sums, *const zero = f->column_zero;
+        const int32_t row_zero = f->row_zero[row];
+        const int32_t *const sum = sums, *const column_sum = f->column_sum;
         INDEPENDENT
         for (int n = 0; n < f->columns; n++)
-            z[n] = row_scale * column_scale[n] * (float)(sum[n] - zero[n]);
+            z[n] = row_scale * column_scale[n] * (float)(sum[n] - row_zero * column_sum[n]);
     }
     if (f->bias) {
         const float *const bias = f->bias;

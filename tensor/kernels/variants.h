@@ -11,6 +11,8 @@
 
 #include "tensor/kernels/kernels.h"
 
+#include <float.h>
+
 /* The packed product's kernels in portable C, in every table that has no better ones. */
 void kernels_product_f32_reference(const KernelProduct *product);
 void kernels_product_bf16_reference(const KernelProduct *product);
@@ -47,6 +49,13 @@ void kernels_product_bf16_avx512_bf16(const KernelProduct *product);
  */
 void kernels_product_bf16_amx(const KernelProduct *product);
 void kernels_product_int8_amx(const KernelProduct *product);
+
+/* The step that cuts least..largest into 254: 0 where it would be subnormal, and its inverse overflow. */
+static inline float kernels_step(float least, float largest)
+{
+    const float step = largest / 254.0f - least / 254.0f;
+    return step >= FLT_MIN ? step : 0.0f;
+}
 
 /* The rungs, plainest first: kernels beyond the first are assigned over those of the rungs below. */
 void kernels_overlay_reference(Kernels *table);
