@@ -27,6 +27,9 @@ static void destroy_vit(void)
 /* D = 64, L = 3: LayerNorms 2 x 64 x (2 + 2 x 3), head 2 x 64 + 2. */
 enum { NORMS = 1024, HEAD = 130 };
 
+/* Those of the LayerNorms, and five of 64 and one of 256 a block. */
+enum { BIASES = NORMS / 2 + 3 * (5 * 64 + 256) };
+
 START_TEST(choices)
 {
     static const struct {
@@ -38,6 +41,10 @@ START_TEST(choices)
         {"none", 2, HEAD},
         {"all", 55 + 2, 0},
         {"*", 55 + 2, 0},
+        {"ln,all", 55 + 2, 0},
+        {"bias", 26 + 2, BIASES + HEAD},
+        {"bias,none", 26 + 2, BIASES + HEAD},
+        {"bias,ln", 34 + 2, BIASES + NORMS / 2 + HEAD},
         {"*layer_norm?.bias", 6 + 2, 6 * 64 + HEAD},
         {"vision_model.post_layernorm.*", 2 + 2, 128 + HEAD},
         {"*.layers.0.*,*.layers.1.*", 32 + 2, 0},
@@ -126,12 +133,25 @@ START_TEST(refused)
     static const struct {
         const char *tune, *why;
     } table[] = {
-        {"bias", "tune=bias: is not in this version"},
-        {"lora:8", "tune=lora:8: is not in this version"},
-        {"", "the pattern \"\" matches no tensor"},
+        {"", "names nothing"},
         {"LN", "the pattern \"LN\" matches no tensor"},
         {"*layer_norm1*,*typo*", "the pattern \"*typo*\" matches no tensor"},
-        {"*layer_norm1*,", "the pattern \"\" matches no tensor"},
+        {"*layer_norm1*,", "nothing at a comma"},
+        {"lora", "names no rank"},
+        {"lora:", "names no rank"},
+        {"lora:0", "names no rank"},
+        {"lora:08", "names no rank"},
+        {"lora:4097", "names no rank"},
+        {"lora:99999999999999999999", "names no rank"},
+        {"lora:8x", "names no rank"},
+        {"lora:8:", "\"\" is no linear map"},
+        {"lora:8:q+", "\"\" is no linear map"},
+        {"lora:8:q+q", "\"q\" is no linear map, or named twice"},
+        {"lora:8:mlp", "\"mlp\" is no linear map"},
+        {"lora:8,lora:4:k", "names LoRA twice"},
+        {"lora:65", "a rank of 65 is no lower one in a model of width 64"},
+        {"all,lora:8", "would train whole and by LoRA"},
+        {"lora:8,*.2.self_attn.v_proj.weight", "layers.2.self_attn.v_proj.weight would train"},
         {"pre_layrnorm.weight", "matches no tensor"}, /* names begin with vision_model. */
     };
     Error error = {0};

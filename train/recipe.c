@@ -1,12 +1,12 @@
 /*
  * recipe.c - see recipe.h.
  *
- * The table below is the only place that knows the keys. A setting that a later version brings is in it
- * already, and its value is refused by name: a recipe never runs as something else than it says.
+ * The table below is the only place that knows the keys.
  */
 #include "train/recipe.h"
 
 #include "train/number.h"
+#include "vit/tune.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -58,30 +58,6 @@ bool train_monitor_descends(const char *monitor)
             return monitors[i].descends;
     assert(0 && "a known monitor");
     return false;
-}
-
-/* What lies outside this version; NULL for a value that does not. Parts of a comma list count. */
-static const char *later_method(const char *tune)
-{
-    for (const char *part = tune; part; part = strchr(part, ',') ? strchr(part, ',') + 1 : NULL) {
-        const size_t length = strcspn(part, ",");
-        if (length == 4 && strncmp(part, "bias", 4) == 0)
-            return "tuning of biases";
-        if (strncmp(part, "lora", 4) == 0 && (length == 4 || part[4] == ':'))
-            return "LoRA";
-    }
-    return NULL;
-}
-
-static Status check_tune(const char *value, Error *error)
-{
-    const char *const later = later_method(value);
-    if (later)
-        return error_set(error, STATUS_USAGE,
-                         "tune=%s: %s is not in this version; use ln, none, all or "
-                         "a comma list of name patterns",
-                         value, later);
-    return STATUS_OK;
 }
 
 /* Gradients do not flow through int8. */
@@ -176,8 +152,10 @@ static const Setting settings[] = {
     {"loss.alignment", REAL, FIELD(loss_alignment), 0, 1e6, .help = "weight of the alignment"},
     {"loss.uniformity", REAL, FIELD(loss_uniformity), 0, 1e6, .help = "weight of the uniformity"},
     {"slerp", SWITCH, FIELD(slerp), .help = "mix features of one class on the sphere"},
-    {"tune", TEXT, FIELD(tune), .check = check_tune,
-     .help = "ln, none, all, or a comma list of name patterns; the head always trains"},
+    {"tune", TEXT, FIELD(tune), .check = vit_tune_check,
+     .help = "comma list of ln, bias, lora:R, lora:R:q+k+v+out+fc1+fc2, all, none, name patterns; "
+             "the head "
+             "always trains"},
     {"precision", TEXT, FIELD(precision), .check = check_precision, .help = "f32, bf16"},
     {"seed", UNSIGNED_64, FIELD(seed), .help = "of everything random"},
     {"threads", INTEGER, FIELD(threads), 0, 4096, .free_on_resume = true,

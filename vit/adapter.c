@@ -23,8 +23,8 @@ typedef struct Reading {
     Vit *vit;
     VitHead *head;
     SafeTensors *file;
-    VitNamed *named; /* [safetensors_count] */
-    bool *chosen;    /* [parameter_count] what the adapter may change */
+    VitNamed *named;   /* [safetensors_count] */
+    VitChoice *chosen; /* [parameter_count] what the adapter may change */
     Change *changes;
     int change_count;
     VitHeadKind kind;
@@ -87,7 +87,8 @@ static void read_encoder_tensor(Reading *reading, const VitNamed *named, Error *
     VitParameter *const parameter = vit_find(vit, named->native);
     if (!parameter) {
         error_detail(error, "unknown: %.200s", named->tensor->name);
-    } else if (named->kind == VIT_NAME_ORIGINAL || !reading->chosen[parameter - vit->parameters]) {
+    } else if (named->kind == VIT_NAME_ORIGINAL ||
+               reading->chosen[parameter - vit->parameters] != VIT_TRAINS) {
         compare(reading, &parameter->tensor, named->tensor, error);
     } else {
         const bool norm = parameter->kind == VIT_LAYER_NORM;
@@ -130,8 +131,8 @@ static Status check_metadata(Reading *reading, Error *error)
             "%s: was made for the model %.64s, not for %s; name the model it was trained on",
             safetensors_path(file), base, reading->vit->fingerprint);
     const char *const tune = safetensors_metadata(file, "tune");
-    int count;
-    if (vit_tune_choose(reading->vit, tune ? tune : "ln", reading->chosen, &count, error) ==
+    int rank;
+    if (vit_tune_choose(reading->vit, tune ? tune : "ln", reading->chosen, &rank, error) ==
         STATUS_OK)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,

@@ -6,56 +6,9 @@
 #include "vit/names.h"
 
 #include <assert.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Adds the parameters that match one pattern [length]; false if there are none. */
-static bool choose_pattern(const Vit *vit, const char *start, size_t length, bool *chosen)
-{
-    char pattern[256];
-    if (length == 0 || length >= sizeof pattern)
-        return false;
-    memcpy(pattern, start, length);
-    pattern[length] = '\0';
-    bool any = false;
-    for (int i = 0; i < vit->parameter_count; i++) {
-        if (fnmatch(pattern, vit->parameters[i].name, 0) != 0)
-            continue;
-        any = true;
-        chosen[i] = true;
-    }
-    return any;
-}
-
-Status vit_tune_choose(const Vit *vit, const char *tune, bool *chosen, int *count, Error *error)
-{
-    const bool all = strcmp(tune, "all") == 0, norms = strcmp(tune, "ln") == 0;
-    if (strcmp(tune, "bias") == 0 || strncmp(tune, "lora", 4) == 0)
-        return error_set(error, STATUS_USAGE,
-                         "tune=%s: is not in this version; choose ln, none, all or name patterns",
-                         tune);
-    for (int i = 0; i < vit->parameter_count; i++)
-        chosen[i] = all || (norms && vit->parameters[i].kind == VIT_LAYER_NORM);
-    if (!all && !norms && strcmp(tune, "none") != 0) {
-        for (const char *item = tune; item;) {
-            const char *const comma = strchr(item, ',');
-            const size_t length = comma ? (size_t)(comma - item) : strlen(item);
-            if (!choose_pattern(vit, item, length, chosen))
-                return error_set(
-                    error, STATUS_USAGE,
-                    "tune=%s: the pattern \"%.*s\" matches no tensor; choose ln, none, all or "
-                    "patterns such as *.layers.0.*",
-                    tune, (int)(length < 200 ? length : 200), item);
-            item = comma ? comma + 1 : NULL;
-        }
-    }
-    *count = 0;
-    for (int i = 0; i < vit->parameter_count; i++)
-        *count += chosen[i];
-    return STATUS_OK;
-}
 
 /* Lists a tensor as the next entry, without moving it yet. */
 static void add_entry(VitTuned *tuned, const char *prefix, const char *name, Tensor *tensor)
@@ -94,10 +47,12 @@ static Status no_memory(Error *error)
 }
 
 /* Makes the table of entries and then the arrays. */
-static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune, const bool *chosen,
-                    int count, Error *error)
+static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune,
+                    const VitChoice *chosen, Error *error)
 {
-    const size_t entries = (size_t)count + (head ? 2 : 0);
+    size_t entries = head ? 2 : 0;
+    for (int i = 0; i < vit->parameter_count; i++)
+        entries += chosen[i] == VIT_TRAINS;
     if (entries == 0)
         return error_set(error, STATUS_USAGE,
                          "tune=%s: nothing would train; choose ln, all or patterns", tune);
@@ -107,7 +62,7 @@ static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune, 
     if (!tuned->tune || !tuned->entries || !tuned->names)
         return no_memory(error);
     for (int i = 0; i < vit->parameter_count; i++)
-        if (chosen[i])
+        if (chosen[i] == VIT_TRAINS)
             add_entry(tuned, VIT_PREFIX, vit->parameters[i].name, &vit->parameters[i].tensor);
     if (head) {
         add_entry(tuned, "", VIT_HEAD_WEIGHT, &head->weight);
@@ -129,14 +84,16 @@ Status vit_tune(VitTuned **out, Vit *vit, VitHead *head, const char *tune, uint6
     assert(out && vit && tune && error);
     assert(!vit->packed && "what trains is chosen before the rest is packed");
     *out = NULL;
-    int count = 0;
+    int rank = 0;
     VitTuned *const tuned = calloc(1, sizeof *tuned);
-    bool *const chosen = calloc((size_t)vit->parameter_count, sizeof *chosen);
+    VitChoice *const chosen = calloc((size_t)vit->parameter_count, sizeof *chosen);
     Status status = tuned && chosen ? STATUS_OK : no_memory(error);
     if (status == STATUS_OK)
-        status = vit_tune_choose(vit, tune, chosen, &count, error);
+        status = vit_tune_choose(vit, tune, chosen, &rank, error);
+    if (status == STATUS_OK && rank > 0)
+        status = error_set(error, STATUS_USAGE, "tune=%s: LoRA is not in this version", tune);
     if (status == STATUS_OK)
-        status = build(tuned, vit, head, tune, chosen, count, error);
+        status = build(tuned, vit, head, tune, chosen, error);
     free(chosen);
     if (status != STATUS_OK) {
         vit_tuned_destroy(tuned);

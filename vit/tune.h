@@ -28,12 +28,31 @@ typedef struct VitTuned {
     char *names; /* the memory behind the entries' names */
 } VitTuned;
 
+/* What becomes of one parameter. */
+typedef enum VitChoice { VIT_FROZEN, VIT_TRAINS, VIT_LORA } VitChoice;
+
 /*
- * Which parameters `tune` means: "ln" (every LayerNorm), "none", "all", or a comma list of name patterns
- * (fnmatch, against names from "vision_model." on). Sets chosen [parameter_count] and *count. STATUS_USAGE,
- * naming it, for a pattern that matches nothing or a method this version lacks.
+ * The text of `tune` is a comma list whose items add up:
+ *
+ *     ln              every LayerNorm
+ *     bias            every bias, those of LayerNorms too: BitFit, Ben Zaken et al., arXiv 2106.10199
+ *     lora:R[:q+v]    LoRA of rank R (lora.h) beside the frozen weights of q, k, v, out, fc1, fc2; q+v unless said
+ *     all             everything
+ *     none            nothing: the head alone
+ *     PATTERN         fnmatch, against names from "vision_model." on
+ *
+ * STATUS_USAGE, naming it, for an item that no model could make sense of: an empty one, a rank out of range, an
+ * unknown linear map, LoRA twice. Thread-safe.
  */
-Status vit_tune_choose(const Vit *vit, const char *tune, bool *chosen, int *count, Error *error);
+Status vit_tune_check(const char *tune, Error *error);
+
+/*
+ * What `tune` means for the parameters of a model: sets chosen [parameter_count] and *rank, that of LoRA, 0
+ * without any. STATUS_USAGE as vit_tune_check has it, and for a pattern that matches nothing, LoRA of a weight that
+ * trains itself, and a rank above the width.
+ */
+Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, int *rank,
+                       Error *error);
 
 /*
  * Moves what `tune` chooses (vit_tune_choose) and the head, which always trains, into one array; their
