@@ -342,12 +342,18 @@ static Status collect_text(Collector *collector, Error *error)
     return status;
 }
 
-/* A folder on the way down from the root of a walk: to recognise a loop of symbolic links. */
-typedef struct Ancestor {
-    const struct Ancestor *above;
-    dev_t device;
-    ino_t inode;
-} Ancestor;
+DataAncestor data_ancestor(const DataAncestor *above, const struct stat *facts)
+{
+    return (DataAncestor){above, facts->st_dev, facts->st_ino, above ? above->depth + 1 : 0};
+}
+
+bool data_ancestor_again(const DataAncestor *here)
+{
+    for (const DataAncestor *a = here->above; a; a = a->above)
+        if (a->device == here->device && a->inode == here->inode)
+            return true;
+    return false;
+}
 
 bool data_is_image(const char *name)
 {
@@ -361,8 +367,8 @@ bool data_is_image(const char *name)
 }
 
 /* Appends all images below `folder`, in no particular order; only path and file are set. */
-static Status walk(DataPool *pool, DataEntries *entries, const char *folder, const Ancestor *above,
-                   Error *error)
+static Status walk(DataPool *pool, DataEntries *entries, const char *folder,
+                   const DataAncestor *above, Error *error)
 {
     struct stat facts;
     DIR *const stream = opendir(folder);
@@ -374,10 +380,8 @@ static Status walk(DataPool *pool, DataEntries *entries, const char *folder, con
                          "%s: the folder cannot be read: %s; check its permissions", folder,
                          strerror(reason));
     }
-    const Ancestor here = {.above = above, .device = facts.st_dev, .inode = facts.st_ino};
-    bool loop = false;
-    for (const Ancestor *a = above; a && !loop; a = a->above)
-        loop = a->device == here.device && a->inode == here.inode;
+    const DataAncestor here = data_ancestor(above, &facts);
+    const bool loop = data_ancestor_again(&here);
 
     Status status = STATUS_OK;
     char path[FILE_PATH_SIZE];

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 /* Memory that lives as long as the list: blocks that are never moved. {0} is empty. */
 typedef struct DataPool {
@@ -53,6 +54,20 @@ int data_source_label(const char *source);
 
 /* Where the third-last part of `path` begins, and its length: 0 if there is none, or it is "." or "..". */
 size_t data_path_source(const char *path, const char **source);
+
+/* A folder on the way down from where a walk began: to recognise a loop of symbolic links. */
+typedef struct DataAncestor {
+    const struct DataAncestor *above; /* NULL at the top */
+    dev_t device;
+    ino_t inode;
+    int depth; /* 0 at the top */
+} DataAncestor;
+
+/* The folder of these `facts` below `above`, which may be NULL and must outlive it. */
+DataAncestor data_ancestor(const DataAncestor *above, const struct stat *facts);
+
+/* Whether one of the folders above is `here` itself. */
+bool data_ancestor_again(const DataAncestor *here);
 
 /* Whether the name ends in the suffix of an image: png, jpg, jpeg, bmp, ppm, pgm in any case. */
 bool data_is_image(const char *name);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 const char *const data_split_names[DATA_SPLITS] = {"train", "val", "test"};
+const char *const data_sets_levels[DATA_SETS_LEVELS] = {"c23", "c40", "raw", "c0"};
 
 static const DataSetsKind kinds[] = {
     {"ff", "FaceForensics++: official splits; real, DF, F2F, FS, NT and, if there, FSh",

@@ -133,6 +133,10 @@ char *data_lines_next(DataLines *lines);
  */
 int data_csv_cut(char *line, char **fields, int most);
 
+/* The folders and names of compression: c23, c40, raw, c0, of which the last two are one level. */
+enum { DATA_SETS_LEVELS = 4, DATA_SETS_RAW = 2 };
+extern const char *const data_sets_levels[DATA_SETS_LEVELS];
+
 /* ---- the kinds -------------------------------------------------------------------------------------- */
 
 Status data_sets_ff(DataSetsBuilder *builder, Error *error);

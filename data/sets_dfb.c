@@ -25,9 +25,6 @@ static const struct {
     {"UADFV_Fake", 1},     {"UADFV_Real", 0},     {"roop_Real", 0},      {"roop_Fake", 1},
 };
 
-static const char *const LEVELS[] = {"c23", "c40", "raw", "c0"};
-enum { LEVEL_COUNT = 4 };
-
 typedef struct Bench {
     DataSetsBuilder *builder;
     DataJson *json;
@@ -230,8 +227,8 @@ static Status add_videos(Bench *bench, int source, const char *label, const json
 
 static bool is_level(const char *name)
 {
-    for (int i = 0; i < LEVEL_COUNT; i++)
-        if (strcmp(name, LEVELS[i]) == 0)
+    for (int i = 0; i < DATA_SETS_LEVELS; i++)
+        if (strcmp(name, data_sets_levels[i]) == 0)
             return true;
     return false;
 }

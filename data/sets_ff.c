@@ -40,7 +40,6 @@ enum { METHOD_COUNT = sizeof METHODS / sizeof METHODS[0] };
 static Status find_level(DataSetsBuilder *builder, char out[FILE_PATH_SIZE], const char *base,
                          Error *error)
 {
-    static const char *const LEVELS[] = {"c23", "c40", "raw", "c0"};
     const char *const wanted =
         builder->options->compression ? builder->options->compression : "c23";
     const bool raw = strcmp(wanted, "raw") == 0 || strcmp(wanted, "c0") == 0;
@@ -48,13 +47,13 @@ static Status find_level(DataSetsBuilder *builder, char out[FILE_PATH_SIZE], con
         return error_set(error, STATUS_USAGE,
                          "--compression %s: no such level; use c23, c40 or raw", wanted);
     const char *other = NULL;
-    for (int i = 0; i < 4; i++) {
-        TRY(file_join(out, base, LEVELS[i], error));
+    for (int i = 0; i < DATA_SETS_LEVELS; i++) {
+        TRY(file_join(out, base, data_sets_levels[i], error));
         if (!file_is_folder(out))
             continue;
-        if (strcmp(wanted, LEVELS[i]) == 0 || (raw && i >= 2))
+        if (strcmp(wanted, data_sets_levels[i]) == 0 || (raw && i >= DATA_SETS_RAW))
             return STATUS_OK;
-        other = LEVELS[i];
+        other = data_sets_levels[i];
     }
     return error_set(error, STATUS_FAILED, "%s: has no folder %s; %s%s", base, wanted,
                      other ? "choose the level that is there: --compression " : "check the folder",

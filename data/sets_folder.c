@@ -3,6 +3,7 @@
  *
  * A folder is read once and its names are used; asking for every frame by itself would take 32 times as long.
  */
+#include "data/list_collect.h"
 #include "data/sets_build.h"
 
 #include <dirent.h>
@@ -199,14 +200,6 @@ Status data_find_base(char out[FILE_PATH_SIZE], const char *root, const char *co
 
 /* ---- discovery --------------------------------------------------------------------------------------- */
 
-/* A folder on the way down: to recognise a loop of symbolic links. */
-typedef struct Above {
-    const struct Above *above;
-    dev_t device;
-    ino_t inode;
-    int depth;
-} Above;
-
 enum { MAX_DEPTH = 32 }; /* of folders below the one that was named */
 
 typedef struct Discovery {
@@ -221,12 +214,12 @@ typedef struct Discovery {
     int added;
 } Discovery;
 
-static Status discover_below(Discovery *discovery, const char *folder, const Above *above,
+static Status discover_below(Discovery *discovery, const char *folder, const DataAncestor *above,
                              Error *error);
 
 /* Goes into every subfolder but masks and landmarks. */
 static Status discover_folders(Discovery *discovery, const char *folder, DataTexts *folders,
-                               const Above *here, Error *error)
+                               const DataAncestor *here, Error *error)
 {
     data_texts_sort(folders);
     for (size_t i = 0; i < folders->count; i++) {
@@ -239,21 +232,20 @@ static Status discover_folders(Discovery *discovery, const char *folder, DataTex
     return STATUS_OK;
 }
 
-static Status discover_below(Discovery *discovery, const char *folder, const Above *above,
+static Status discover_below(Discovery *discovery, const char *folder, const DataAncestor *above,
                              Error *error)
 {
     struct stat facts;
     if (stat(folder, &facts) != 0)
         return error_set(error, STATUS_FAILED, "%s: the folder cannot be read: %s; check it",
                          folder, strerror(errno));
-    const Above here = {above, facts.st_dev, facts.st_ino, above ? above->depth + 1 : 0};
+    const DataAncestor here = data_ancestor(above, &facts);
     if (here.depth > MAX_DEPTH)
         return error_set(error, STATUS_FAILED,
                          "%.200s...: folders lie more than %d deep; name the folder of the frames",
                          folder, MAX_DEPTH);
-    for (const Above *a = above; a; a = a->above)
-        if (a->device == here.device && a->inode == here.inode)
-            return STATUS_OK;
+    if (data_ancestor_again(&here))
+        return STATUS_OK;
     const char *const name = strlen(folder) >= discovery->top ? folder + discovery->top : ".";
     DataListing listing;
     bool found;

@@ -19,6 +19,9 @@
 static const char *const PARTS[] = {"train", "val", "test", "coverage.json"};
 enum { PART_COUNT = 4 };
 
+/* Where lists are written before they are moved into place. One may be left behind by a process that was killed. */
+#define WORKPLACE ".lists-"
+
 /* Whether the paths alone say what the source is: then the list needs no header line. */
 static bool speaks_for_itself(const DataSetsSource *source)
 {
@@ -73,14 +76,14 @@ static Status write_parts(const DataSets *sets, const char *folder, const char *
     return file_write(path, content, size, error);
 }
 
-/* Whether every name in the folder passes `belongs`; true for a folder that is not there. */
+/* Whether every name in the folder, workplaces left behind aside, passes `belongs`; true for a folder that is not there. */
 static bool holds_only(const char *folder, bool (*belongs)(const char *name))
 {
     DIR *const stream = opendir(folder);
     bool all = true;
     for (const struct dirent *item; stream && all && (item = readdir(stream));)
         all = strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0 ||
-              belongs(item->d_name);
+              strncmp(item->d_name, WORKPLACE, strlen(WORKPLACE)) == 0 || belongs(item->d_name);
     if (stream)
         closedir(stream);
     return all;
@@ -148,8 +151,11 @@ static Status move(const char *from_folder, const char *from, const char *to_fol
                      source, target, strerror(errno));
 }
 
-/* Exchanges the parts of `out` for those in `folder`; on failure puts back what was there. */
-static Status exchange(const char *folder, const char *out, Error *error)
+/*
+ * Exchanges the parts of `out` for those in `folder`; on failure puts back what was there. *stranded tells that something
+ * could not be put back and lies in `folder`.
+ */
+static Status exchange(const char *folder, const char *out, bool *stranded, Error *error)
 {
     char old[PART_COUNT][32];
     Status status = STATUS_OK;
@@ -162,12 +168,13 @@ static Status exchange(const char *folder, const char *out, Error *error)
         status = move(folder, PARTS[placed], out, PARTS[placed], error);
     if (status == STATUS_OK)
         return STATUS_OK;
-    Error
-        ignored; /* what cannot be put back stays in `folder`, which then cannot be emptied either */
+    Error second;
     while (placed-- > 0)
-        (void)move(out, PARTS[placed], folder, PARTS[placed], &ignored);
+        *stranded |= move(out, PARTS[placed], folder, PARTS[placed], &second) != STATUS_OK;
     while (moved-- > 0)
-        (void)move(folder, old[moved], out, PARTS[moved], &ignored);
+        *stranded |= move(folder, old[moved], out, PARTS[moved], &second) != STATUS_OK;
+    if (*stranded)
+        error_detail(error, "the lists that were there before lie in %s as old-*", folder);
     return status;
 }
 
@@ -179,7 +186,8 @@ Status data_sets_write(const DataSets *sets, const char *out, bool replace, cons
     const bool existed = file_exists(out);
     TRY(file_make_folders(out, error));
     TRY(check_out(out, replace, error));
-    TRY(file_join(folder, out, ".lists-XXXXXX", error));
+    TRY(file_join(folder, out, WORKPLACE "XXXXXX", error));
+    bool stranded = false;
     Status status = STATUS_OK;
     if (!mkdtemp(folder))
         status = error_set(error, STATUS_FAILED, "%s: cannot be written: %s; choose another --out",
@@ -187,8 +195,9 @@ Status data_sets_write(const DataSets *sets, const char *out, bool replace, cons
     if (status == STATUS_OK) {
         status = write_parts(sets, folder, content, size, error);
         if (status == STATUS_OK)
-            status = exchange(folder, out, error);
-        nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+            status = exchange(folder, out, &stranded, error);
+        if (!stranded)
+            nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     }
     if (status != STATUS_OK && !existed)
         rmdir(out);

@@ -118,6 +118,11 @@ says "--overwrite"
 [ "$(wc -l <o/train/NT.txt)" = 7 ] || complain "changed the lists"
 "$L" lists ff --root "F F" --splits s --out o --overwrite >out 2>err || complain "does not overwrite"
 [ "$(wc -l <o/train/NT.txt)" = 11 ] || complain "did not replace the lists"
+steps=$((steps + 1))
+what="an output that a killed process left work in"
+mkdir o/.lists-killed
+"$L" lists ff --root "F F" --splits s --out o --overwrite >out 2>err || complain "does not overwrite"
+[ -d o/.lists-killed ] || complain "removed what it did not make"
 : >o/mine
 "$L" lists ff --root "F F" --splits s --out o --overwrite >out 2>err && complain "overwrites somebody's file"
 [ -e o/mine ] || complain "lost a file"
