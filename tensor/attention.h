@@ -34,10 +34,11 @@ typedef struct AttentionForward {
 /* The tensors of a backward. A fresh gradient is overwritten, any other is added to. */
 typedef struct AttentionBackward {
     AttentionShape shape;
-    const void *q, *kv; /* [B,Tq,D], [B,T,2D] */
-    const void *d_o;    /* [B,Tq,D] */
-    const float *lse;   /* [B,H,Tq] from the forward */
-    void *dq, *dkv;     /* [B,Tq,D], [B,T,2D], or NULL */
+    const void *q, *kv;    /* [B,Tq,D], [B,T,2D] */
+    const void *d_o;       /* [B,Tq,D] */
+    const float *lse;      /* [B,H,Tq] from the forward */
+    void *dq, *dkv;        /* [B,Tq,D], [B,T,2D], or NULL */
+    float *dprobabilities; /* [B,H,Tq,T] to add dP to, or NULL */
     bool dq_fresh, dkv_fresh;
 } AttentionBackward;
 

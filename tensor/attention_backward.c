@@ -66,6 +66,7 @@ typedef struct Head {
     AttentionLeft q_left, d_o_left;
     void *dq, *dk, *dv; /* where this head's columns start, or NULL */
     const float *lse;   /* [Tq] */
+    float *dP;          /* [Tq,T] to add dP to, or NULL */
 } Head;
 
 /* Where a gradient goes, from `row` on. */
@@ -101,6 +102,8 @@ static void backward_rows(const AttentionBackward *f, const Head *h, Layout *l, 
     const AttentionLeft d_o = attention_left_rows(&h->d_o_left, begin, count);
     attention_sums(&q, &l->keys, l->scores, l->ld);
     attention_sums(&d_o, &l->values, l->dP, l->ld);
+    for (int i = 0; h->dP && i < count; i++)
+        kernels()->add(l->dP + i * l->ld, h->dP + (ptrdiff_t)(begin + i) * s->T, (size_t)s->T);
     const ptrdiff_t ld = f32 ? l->ld : l->line;
     const AttentionMatrix P = {s->type, count, s->T, ld, f32 ? (void *)l->scores : l->P_bf16};
     const AttentionMatrix dS = {s->type, count, s->T, ld, f32 ? (void *)l->dP : l->dS_bf16};
@@ -148,7 +151,8 @@ static Head head_of(const AttentionBackward *f, int index, const Layout *l)
               .dq = f->dq ? (char *)f->dq + query : NULL,
               .dk = f->dkv ? (char *)f->dkv + key : NULL,
               .dv = f->dkv ? (char *)f->dkv + key + D * size : NULL,
-              .lse = f->lse + (ptrdiff_t)index * s->Tq};
+              .lse = f->lse + (ptrdiff_t)index * s->Tq,
+              .dP = f->dprobabilities ? f->dprobabilities + (ptrdiff_t)index * s->Tq * s->T : NULL};
     h.q = attention_whole(&h.q, l->q_whole);
     h.k = attention_whole(&h.k, l->k_whole);
     h.v = attention_whole(&h.v, l->v_whole);

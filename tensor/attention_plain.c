@@ -52,6 +52,10 @@ void attention_plain_backward(const AttentionBackward *f, int index, void *scrat
 
     gemm(false, true, Tq, T, K, 1, q, D, k, 2 * D, 0, P, T);
     gemm(false, true, Tq, T, K, 1, d_o, D, v, 2 * D, 0, dP, T);
+    if (f->dprobabilities) {
+        const size_t scores = (size_t)Tq * (size_t)T;
+        kernels()->add(dP, f->dprobabilities + (size_t)index * scores, scores);
+    }
     for (int i = 0; i < Tq; i++)
         kernels()->softmax_gradient(P + (ptrdiff_t)i * T, dP + (ptrdiff_t)i * T, T, s->scale,
                                     f->lse[(ptrdiff_t)index * Tq + i]);

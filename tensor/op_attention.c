@@ -15,6 +15,9 @@
  * times larger than o at T = 257 and K = 64; the backward computes it again from one more
  * product. Heads write disjoint columns, so all gradients are stored without a lock. A task is one head of
  * one image, so a batch's size does not change a bit. Vaswani et al., arXiv 1706.03762, section 3.2.
+ *
+ * Who wants P gives a leaf to put it into. If that leaf needs a gradient it counts as one more input: the backward then
+ * adds dP to it, which it has to compute in any case, and is run though no weight before it trains (vit/explain.h).
  */
 #include "tensor/attention.h"
 #include "tensor/op_tasks.h"
@@ -22,7 +25,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { IN_Q, IN_KV, INPUTS };
+enum { IN_Q, IN_KV, IN_PROBABILITIES, INPUTS };
 
 static AttentionShape shape_of(const Tensor *q, const Tensor *kv, int heads)
 {
@@ -69,17 +72,23 @@ static void forward_task(void *context, int task, int worker)
         attention_forward(&f->head, task, scratch);
 }
 
-Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, float *probabilities)
+Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *probabilities)
 {
     tensor_expect(q, "attention", "q", 3, (const int[]){0, 0, 0});
     tensor_expect(kv, "attention", "kv", 3, (const int[]){q->shape[0], 0, 2 * q->shape[2]});
     assert(heads >= 1 && q->shape[2] % heads == 0);
     assert((q->dtype == DTYPE_F32 || q->dtype == DTYPE_BF16) && kv->dtype == q->dtype);
+    if (probabilities) {
+        assert(probabilities->dtype == DTYPE_F32);
+        tensor_expect(probabilities, "attention", "probabilities", 4,
+                      (const int[]){q->shape[0], heads, q->shape[1], kv->shape[1]});
+    }
     Tensor *const o = op_output_as(tape, q->dtype, 3, q->shape);
-    Tensor *const inputs[INPUTS] = {q, kv};
+    Tensor *const inputs[INPUTS] = {[IN_Q] = q, [IN_KV] = kv, [IN_PROBABILITIES] = probabilities};
     Node *const node = op_record(tape, OP_ATTENTION, o, inputs, INPUTS);
     const AttentionShape shape = shape_of(q, kv, heads);
-    ForwardTasks f = {.head = {.shape = shape, .probabilities = probabilities}};
+    ForwardTasks f = {
+        .head = {.shape = shape, .probabilities = probabilities ? probabilities->data : NULL}};
     if (node) {
         node->settings.attention.heads = heads;
         op_keep(tape, node, q);
@@ -124,6 +133,7 @@ void op_attention_backward(Tape *tape, Node *node)
     BackwardTasks f = {.head = {.shape = shape, .d_o = node->out->grad, .lse = node->saved[0]}};
     f.head.dq = op_grad_fresh(tape, q, &f.head.dq_fresh);
     f.head.dkv = op_grad_fresh(tape, kv, &f.head.dkv_fresh);
+    f.head.dprobabilities = op_grad(tape, node->in[IN_PROBABILITIES]);
     const size_t count = floats(is_plain(&shape) ? attention_plain_backward_scratch(&shape)
                                                  : attention_backward_scratch(&shape));
     f.step = op_scratch_stride(count);

@@ -27,12 +27,17 @@ enum { LINEAR_MAX_PARTS = 3 };
  * reads the same input) are one product. part p: weight[p] [out_p, in], bias[p] [out_p] or NULL. A part
  * is frozen or trains according to needs_grad of its leaves. Where all parts are frozen, the stacked
  * weight W may have been packed; the packs then serve instead of gemm, and must hold the same numbers.
+ *
+ * LoRA (Hu et al., arXiv 2106.09685): a part may have down[p], A [rank,in], and up[p], B [out_p,rank], both or
+ * neither. Its weight is then W + B A, though W itself stays as it is, packed or not; only A and B train.
  */
 typedef struct Linear {
     int in, out; /* out = sum of the parts' rows */
     int parts;
     Tensor *weight[LINEAR_MAX_PARTS];
     Tensor *bias[LINEAR_MAX_PARTS];
+    Tensor *down[LINEAR_MAX_PARTS]; /* LoRA's A and B, or NULL */
+    Tensor *up[LINEAR_MAX_PARTS];
     const PackedMatrix *forward;  /* W^T [in,out] for y, or NULL */
     const PackedMatrix *backward; /* W [out,in] for dx, or NULL; f32 or bf16 as forward is */
 } Linear;
@@ -41,7 +46,7 @@ typedef struct Linear {
 DType op_linear_type(const Linear *linear);
 
 /*
- * y = residual + act(x W^T + b).   x [B,M,in] or [M,in] -> y [B,M,out] or [M,out].
+ * y = residual + act(x W^T + (x A^T) B^T + b).   x [B,M,in] or [M,in] -> y [B,M,out] or [M,out].
  * x of op_linear_type; y of the same type, but f32 with a residual, which is f32. A weight packed in int8 has no
  * backward: recording through it asserts.
  * residual: like y, or NULL. An activation together with a residual asserts (nothing here needs it).
@@ -58,11 +63,12 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
 
 /*
  * Multi-head attention: for each image and head, softmax(q k^T / sqrt(K)) v with K = D / heads.
- * q [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D], all f32 or all bf16; softmax in f32. probabilities: NULL, or [B,heads,Tq,T] owned
- * by the caller, filled with the softmax. Never holds more than one head's [Tq,T] per worker (backward:
- * two).
+ * q [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D], all f32 or all bf16; softmax in f32. probabilities: NULL, or
+ * an f32 leaf [B,heads,Tq,T] of the caller that lives until tape_reset: its data, unless NULL, is filled with the
+ * softmax, and if it needs a gradient the backward adds that of the objective with respect to the softmax. Never
+ * holds more than one head's [Tq,T] per worker (backward: two) of its own.
  */
-Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, float *probabilities);
+Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *probabilities);
 
 /*
  * Convolution with kernel = stride = P, no bias: pixels [B,C,S,S], weight [D,C,P,P] -> [B,(S/P)^2,D],

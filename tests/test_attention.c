@@ -34,7 +34,7 @@ typedef struct Problem {
     size_t queries, keys, scores; /* counts of q, kv and P */
     float *q, *kv, *d_o;          /* [B,Tq,D], [B,T,2D], [B,Tq,D] */
     float *o, *dq, *dkv;
-    float *probabilities; /* [B,H,Tq,T] */
+    float *probabilities, *dP; /* [B,H,Tq,T] */
 } Problem;
 
 static float *numbers(size_t count)
@@ -66,6 +66,7 @@ static Problem problem_open(Extents e, Kind kind, DType type)
     p.dq = numbers(p.queries);
     p.dkv = numbers(p.keys);
     p.probabilities = numbers(p.scores);
+    p.dP = numbers(p.scores);
     static const double scale[KINDS] = {1, 12, 1, 1e-3};
     support_fill_normal(p.q, p.queries, 1, scale[kind]);
     support_fill_normal(p.kv, p.keys, 2, scale[kind]);
@@ -82,7 +83,7 @@ static Problem problem_open(Extents e, Kind kind, DType type)
 
 static void problem_close(Problem *p)
 {
-    float *const all[] = {p->q, p->kv, p->d_o, p->o, p->dq, p->dkv, p->probabilities};
+    float *const all[] = {p->q, p->kv, p->d_o, p->o, p->dq, p->dkv, p->probabilities, p->dP};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
@@ -130,7 +131,12 @@ static void run(Problem *p, int threads, int group, float found)
             kv.grad = stored(p->type, same, nk);
         }
         void *const given[] = {q.grad, kv.grad};
-        Tensor *const o = op_attention(engine.tape, &q, &kv, e->H, p->probabilities + p_at);
+        Tensor P = tensor_leaf(p->probabilities + p_at, 4, (const int[]){count, e->H, e->Tq, e->T});
+        P.needs_grad = true;
+        P.grad = p->dP + p_at;
+        for (size_t i = 0; i < tensor_count(&P) && !isnan(found); i++)
+            tensor_grad(&P)[i] = found;
+        Tensor *const o = op_attention(engine.tape, &q, &kv, e->H, &P);
         ck_assert_int_eq(o->dtype, p->type);
         dtype_to_f32(p->type, o->data, p->o + q_at, nq);
         Tensor *const root = p->type == DTYPE_F32 ? o : op_cast(engine.tape, o, DTYPE_F32);
@@ -232,17 +238,21 @@ static void oracle_row(const Oracle *o, const Problem *p, int b, int h, int i)
     }
 }
 
-/* Row i of the probabilities, o and dq. */
+/* Row i of the probabilities, their gradient, o and dq. */
 static void check_query(const Oracle *o, const Problem *p, int b, int h, int i)
 {
     const Extents *const e = &o->e;
     const size_t row = (size_t)i * (size_t)e->T;
-    const float *const probabilities =
-        p->probabilities + ((size_t)(b * e->H + h) * (size_t)e->Tq + (size_t)i) * (size_t)e->T;
+    const size_t place = ((size_t)(b * e->H + h) * (size_t)e->Tq + (size_t)i) * (size_t)e->T;
+    const float *const probabilities = p->probabilities + place;
     for (int j = 0; j < e->T; j++) {
         const double own = o->P_error[i] - 2.1 * o->u; /* these are not rounded to bf16 */
         check(p, "P", b, h, i, j, probabilities[j], o->P[row + (size_t)j],
               (own + F32_ERROR) * o->P[row + (size_t)j]);
+        double size;
+        (void)dot(query(p, p->d_o, b, h, i), value(p, p->kv, b, h, j), e->K, &size);
+        check(p, "dP", b, h, i, j, p->dP[place + (size_t)j], o->dP[row + (size_t)j],
+              F32_ERROR * size);
     }
     for (int c = 0; c < e->K; c++) {
         double out = 0, out_error = 0, dq = 0, dq_error = 0;
@@ -344,6 +354,7 @@ static void expect_same_bits(const Problem *a, Problem *b)
     ck_assert_mem_eq(a->dq, b->dq, a->queries * sizeof *a->dq);
     ck_assert_mem_eq(a->dkv, b->dkv, a->keys * sizeof *a->dkv);
     ck_assert_mem_eq(a->probabilities, b->probabilities, a->scores * sizeof *a->probabilities);
+    ck_assert_mem_eq(a->dP, b->dP, a->scores * sizeof *a->dP);
     problem_close(b);
 }
 
@@ -380,6 +391,8 @@ START_TEST(adds_to_the_gradient_it_finds)
         ck_close(more.dq[i], fresh.dq[i] + found, u);
     for (size_t i = 0; i < fresh.keys; i++)
         ck_close(more.dkv[i], fresh.dkv[i] + found, u);
+    for (size_t i = 0; i < fresh.scores; i++)
+        ck_close(more.dP[i], fresh.dP[i] + found, 0x1p-20);
     expect_same_bits(&fresh, &zero);
     problem_close(&fresh);
     problem_close(&more);

@@ -25,7 +25,7 @@ typedef struct Bench {
     float *numbers[MAX_OPERANDS];
     int labels[MAX_ROWS], partner[MAX_ROWS];
     float t[MAX_ROWS];
-    float *probabilities; /* what op_attention handed out, or NULL */
+    Tensor probabilities; /* what op_attention handed out; {0} of other operations */
 } Bench;
 
 typedef struct Case {
@@ -127,8 +127,11 @@ static Tensor *attention(Bench *bench, int heads)
 {
     const Tensor *const q = &bench->leaf[0], *const kv = &bench->leaf[1];
     const size_t count = (size_t)(q->shape[0] * heads * q->shape[1] * kv->shape[1]);
-    bench->probabilities = calloc(count, sizeof(float));
-    return op_attention(bench->tape, &bench->leaf[0], &bench->leaf[1], heads, bench->probabilities);
+    bench->probabilities =
+        tensor_leaf(calloc(count, sizeof(float)), 4,
+                    (const int[]){q->shape[0], heads, q->shape[1], kv->shape[1]});
+    return op_attention(bench->tape, &bench->leaf[0], &bench->leaf[1], heads,
+                        &bench->probabilities);
 }
 
 static Tensor *build_attention(Bench *bench)
@@ -289,8 +292,8 @@ START_TEST(equals_pytorch)
 
     Tensor *const y = c->build(&bench);
     compare(&bench, "y", tensor_f32(y), c->tolerance);
-    if (bench.probabilities)
-        compare(&bench, "probabilities", bench.probabilities, c->tolerance);
+    if (bench.probabilities.data)
+        compare(&bench, "probabilities", bench.probabilities.data, c->tolerance);
     size_t count;
     float *const seed = numbers_of(&bench, "seed", &count);
     ck_assert_uint_eq(count, tensor_count(y));
@@ -301,7 +304,7 @@ START_TEST(equals_pytorch)
         compare(&bench, field, bench.leaf[i].grad, c->tolerance);
         free(bench.numbers[i]);
     }
-    free(bench.probabilities);
+    free(bench.probabilities.data);
     free(seed);
     support_engine_close(&engine);
     safetensors_close(file);

@@ -56,7 +56,7 @@ static void close_bench(Bench *bench)
 }
 
 /* (Re)opens the step arena, of exactly the size that the very same run needs, and its tape. */
-static void plan_step(Bench *bench, bool backward, float *const *probabilities)
+static void plan_step(Bench *bench, bool backward, Tensor *probabilities)
 {
     Error error = {0};
     const int operations = vit_forward_operations(&bench->vit->config);
@@ -149,13 +149,14 @@ START_TEST(parity_with_pytorch)
     ck_ok(vit_tune(&tuned, bench.vit, &head, parities[_i].tune, 0, &error), &error);
     vit_tuned_zero_grads(tuned);
 
-    float *probabilities[1000] = {0};
+    Tensor probabilities[1000];
     for (int i = 0; i < config->layers; i++) {
         char key[32];
         snprintf(key, sizeof key, "attention/%d", i);
         const SafeTensor *const want = golden_of(&bench, group, key);
-        if (want)
-            probabilities[i] = calloc(want->bytes, 1);
+        const int T = vit_tokens(config), Tq = i == config->layers - 1 ? 1 : T;
+        probabilities[i] = tensor_leaf(want ? calloc(want->bytes, 1) : NULL, 4,
+                                       (const int[]){bench.pixels.shape[0], config->heads, Tq, T});
     }
     plan_step(&bench, true, probabilities);
     Tensor *const features = vit_forward(bench.vit, bench.tape, &bench.pixels, probabilities);
@@ -163,9 +164,9 @@ START_TEST(parity_with_pytorch)
     for (int i = 0; i < config->layers; i++) {
         char key[32];
         snprintf(key, sizeof key, "attention/%d", i);
-        if (probabilities[i])
-            (void)compare(probabilities[i], golden_of(&bench, group, key), 1e-5);
-        free(probabilities[i]);
+        if (probabilities[i].data)
+            (void)compare(probabilities[i].data, golden_of(&bench, group, key), 1e-5);
+        free(probabilities[i].data);
     }
     tape_backward(bench.tape, features, safetensors_find(bench.golden, "seed")->data);
     double worst = 0;

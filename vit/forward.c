@@ -84,7 +84,7 @@ static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
  * two types, the input is that of the finer one, and attention works in the coarser.
  */
 static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, bool last,
-                             Tensor *x, float *probabilities)
+                             Tensor *x, Tensor *probabilities)
 {
     const DType q_type = op_linear_type(&block->q), kv_type = op_linear_type(&block->kv);
     const DType fine = q_type == kv_type ? q_type : DTYPE_F32;
@@ -121,7 +121,7 @@ int vit_block_operations(void)
     return BLOCK_OPERATIONS + BLOCK_CASTS + LAST_OPERATIONS;
 }
 
-Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, float *const *probabilities)
+Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities)
 {
     const VitConfig *const config = &vit->config;
     const int wanted[] = {0, 3, config->image_size, config->image_size};
@@ -131,7 +131,7 @@ Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, float *const *pr
     for (int i = 0; i < config->layers; i++)
         x = tape_inner(tape) ? op_recompute(tape, x, block_segment, vit, i)
                              : block_forward(vit, tape, &vit->blocks[i], i == config->layers - 1, x,
-                                             probabilities ? probabilities[i] : NULL);
+                                             probabilities ? &probabilities[i] : NULL);
     Tensor *const feature = layer_norm(vit, tape, x, &vit->post, DTYPE_F32);
     tape_release(tape, x);
     return feature;

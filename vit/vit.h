@@ -109,12 +109,13 @@ size_t vit_bytes(const Vit *vit);
 
 /*
  * pixels [B,3,S,S], normalised -> features [B,1,D]. Transient values are released as soon as no one
- * needs them, so inference holds a few [B,T,D] at a time. `probabilities`: NULL, or L pointers each NULL
- * or [B,H,Tq,T] (Tq = T, 1 in the last block) filled with the attention of that block. On a tape with
+ * needs them, so inference holds a few [B,T,D] at a time. `probabilities`: NULL, or L leaves
+ * [B,H,Tq,T] (Tq = T, 1 in the last block), one for the attention of each block, as op_attention takes them: filled if
+ * they have data, and given their gradient in the backward if they need one. On a tape with
  * an inner one (tape_allow_recompute, vit_block_operations) a recorded block keeps its input only and is
  * computed again in the backward; then `probabilities` must be NULL.
  */
-Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, float *const *probabilities);
+Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities);
 
 /* Upper bounds on the operations of one vit_forward, for tape_create, and of one block, for tape_allow_recompute. */
 int vit_forward_operations(const VitConfig *config);

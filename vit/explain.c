@@ -1,0 +1,177 @@
+/*
+ * explain.c - see explain.h.
+ *
+ * Only the class token's row of R is wanted. A row times a product of matrices is cheapest from the left, one matrix after
+ * another, so the blocks are walked from the last to the first and no [T,T] product is ever made:
+ *
+ *     row <- keep row + gain row M_l,   M_l = A_l and keep = gain = 1/2, or M_l = C_l and keep = gain = 1
+ *
+ * It starts as the unit vector of the class token, the one query that the last block has.
+ */
+#include "vit/explain.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum { HEAD_OPERATIONS = 4 }; /* normalise, linear, and room */
+
+struct VitExplainer {
+    const Vit *vit;
+    VitHead *head;
+    Threads *threads;
+    Arena *arena;
+    Tape *tape;
+    Tensor *probabilities; /* [L] leaves [1,H,Tq,T] */
+    double *row, *next;    /* [T] */
+};
+
+int vit_explain_grid(const VitConfig *config)
+{
+    return config->image_size / config->patch_size;
+}
+
+/* row [T] <- what comes before a block that has this attention; `gradient` says by which of the two rules. */
+static void walk_back(VitExplainer *explainer, const Tensor *attention, bool gradient)
+{
+    const int H = attention->shape[1], Tq = attention->shape[2], T = attention->shape[3];
+    const double keep = gradient ? 1 : 0.5, gain = keep / H;
+    const float *const A = tensor_f32(attention), *const dA = tensor_grad(attention);
+    double *const row = explainer->row, *const next = explainer->next;
+    for (int j = 0; j < T; j++)
+        next[j] = keep * row[j];
+    for (int h = 0; h < H; h++) {
+        for (int i = 0; i < Tq; i++) {
+            const size_t at = ((size_t)h * (size_t)Tq + (size_t)i) * (size_t)T;
+            const double weight = gain * row[i];
+            for (size_t j = 0; j < (size_t)T && !gradient; j++)
+                next[j] += weight * (double)A[at + j];
+            for (size_t j = 0; j < (size_t)T && gradient; j++)
+                next[j] += weight * fmax(0, (double)A[at + j] * (double)dA[at + j]);
+        }
+    }
+    explainer->row = next;
+    explainer->next = row;
+}
+
+/* map [T-1], from the attention (and its gradient) of all blocks. */
+static void relevance(VitExplainer *explainer, bool gradient, float *map)
+{
+    const VitConfig *const config = &explainer->vit->config;
+    const int T = vit_tokens(config);
+    for (int j = 0; j < T; j++)
+        explainer->row[j] = j == 0;
+    for (int l = config->layers - 1; l >= 0; l--)
+        walk_back(explainer, &explainer->probabilities[l], gradient);
+    double sum = 0;
+    for (int j = 1; j < T; j++)
+        sum += explainer->row[j];
+    for (int j = 1; j < T; j++)
+        map[j - 1] = sum > 0 ? (float)(explainer->row[j] / sum) : 0;
+}
+
+/* The leaves that the encoder puts its attention into, over one block of the arena, which is returned. */
+static float *lay_out_probabilities(VitExplainer *explainer, bool gradient)
+{
+    const VitConfig *const config = &explainer->vit->config;
+    const int T = vit_tokens(config), H = config->heads, L = config->layers;
+    const size_t row = (size_t)H * (size_t)T, whole = row * (size_t)T;
+    float *const block =
+        arena_alloc(explainer->arena, ((size_t)(L - 1) * whole + row) * sizeof(float));
+    for (int l = 0; l < L; l++) {
+        const int Tq = l == L - 1 ? 1 : T;
+        explainer->probabilities[l] =
+            tensor_leaf(block + (size_t)l * whole, 4, (const int[]){1, H, Tq, T});
+        explainer->probabilities[l].needs_grad = gradient;
+    }
+    return block;
+}
+
+void vit_explain(VitExplainer *explainer, const float *pixels, float *rollout, float *gradient)
+{
+    const int S = explainer->vit->config.image_size;
+    const bool planning = tape_is_planning(explainer->tape);
+    /* A leaf wants writable numbers; nothing writes to those of an input. */
+    Tensor input = tensor_leaf((void *)(uintptr_t)pixels, 4, (const int[]){1, 3, S, S});
+    float *const block = lay_out_probabilities(explainer, gradient != NULL);
+    Tensor *const features =
+        vit_forward(explainer->vit, explainer->tape, &input, explainer->probabilities);
+    if (rollout && !planning)
+        relevance(explainer, false, rollout);
+    if (gradient) {
+        Tensor *const logits =
+            vit_head_forward(explainer->head, explainer->tape, features, NULL); /* [1,1,2] */
+        tape_backward(explainer->tape, logits, (const float[VIT_CLASSES]){-1, 1});
+        if (!planning)
+            relevance(explainer, true, gradient);
+    }
+    tape_reset(explainer->tape);
+    arena_free(explainer->arena, block);
+}
+
+/* (Re)opens arena and tape; `bytes` is the arena's capacity, 0 a measuring one. */
+static Status open_tape(VitExplainer *explainer, size_t bytes, Error *error)
+{
+    const int operations = vit_forward_operations(&explainer->vit->config) + HEAD_OPERATIONS;
+    tape_destroy(explainer->tape);
+    arena_destroy(explainer->arena);
+    explainer->tape = NULL;
+    explainer->arena = NULL;
+    if (bytes == 0)
+        TRY(arena_create_measuring(&explainer->arena, error));
+    else
+        TRY(arena_create(&explainer->arena, bytes, error));
+    return tape_create(&explainer->tape, explainer->arena, explainer->threads, operations, error);
+}
+
+/* Measures an explanation with both maps, which needs the most, and opens an arena of that size. */
+static Status open_measured(VitExplainer *explainer, Error *error)
+{
+    float unread[1];
+    TRY(open_tape(explainer, 0, error));
+    vit_explain(explainer, unread, unread, unread);
+    return open_tape(explainer, arena_peak(explainer->arena), error);
+}
+
+Status vit_explainer_create(VitExplainer **explainer, const Vit *vit, VitHead *head,
+                            Threads *threads, Error *error)
+{
+    assert(explainer && vit && head && error);
+    assert(!head->weight.needs_grad && op_linear_type(&vit->blocks[0].kv) == DTYPE_F32);
+    for (int i = 0; i < vit->parameter_count; i++)
+        assert(!vit->parameters[i].tensor.needs_grad);
+    *explainer = NULL;
+    VitExplainer *const e = calloc(1, sizeof *e);
+    const size_t T = (size_t)vit_tokens(&vit->config);
+    if (e) {
+        *e = (VitExplainer){.vit = vit, .head = head, .threads = threads};
+        e->probabilities = calloc((size_t)vit->config.layers, sizeof *e->probabilities);
+        e->row = calloc(T, sizeof *e->row);
+        e->next = calloc(T, sizeof *e->next);
+    }
+    Status status =
+        e && e->probabilities && e->row && e->next
+            ? STATUS_OK
+            : error_set(error, STATUS_FAILED,
+                        "explanation: no memory for %zu tokens; close other programs", T);
+    if (status == STATUS_OK)
+        status = open_measured(e, error);
+    if (status != STATUS_OK) {
+        vit_explainer_destroy(e);
+        return status;
+    }
+    *explainer = e;
+    return STATUS_OK;
+}
+
+void vit_explainer_destroy(VitExplainer *explainer)
+{
+    if (!explainer)
+        return;
+    tape_destroy(explainer->tape);
+    arena_destroy(explainer->arena);
+    free(explainer->probabilities);
+    free(explainer->row);
+    free(explainer->next);
+    free(explainer);
+}
