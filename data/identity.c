@@ -69,6 +69,8 @@ static bool read_dfd(const char *name, DataIdentity *identity)
     if (strncmp(scene, "__", 2) != 0 || scene[2] == '\0')
         return false;
     const char *const key = pair ? strstr(scene + 2, "__") : NULL;
+    if (key == scene + 2)
+        return false;
     const size_t length = key ? (size_t)(key - scene) : strlen(scene);
     put(identity->target, name, 2);
     put(identity->source, name + 3, pair ? 2 : 0);

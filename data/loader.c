@@ -28,7 +28,9 @@ struct DataLoader {
     const DataList *list;
     DataLoaderSettings settings;
     int batches, epoch;
-    int *order; /* [list->count] positions in the list */
+    DataOrder *order;
+    int count;         /* places of an epoch */
+    DataPlace *places; /* [count] of the epoch */
 
     Slot *slots; /* [slot_count] */
     int slot_count;
@@ -78,7 +80,7 @@ size_t data_loader_bytes(const DataLoaderSettings *settings)
 
 static int frames_in_batch(const DataLoader *loader, int batch)
 {
-    const int left = loader->list->count - batch * loader->settings.batch_size;
+    const int left = loader->count - batch * loader->settings.batch_size;
     return left < loader->settings.batch_size ? left : loader->settings.batch_size;
 }
 
@@ -91,18 +93,18 @@ static void forget_errors(const DataLoader *loader, Slot *slot)
     }
 }
 
-/* Decodes, augments, resizes and crops one frame of the list. */
-static Status prepare_frame(const DataLoader *loader, int index, DataResizer *resizer,
+/* Decodes, augments, resizes and crops the frame of one place. */
+static Status prepare_frame(const DataLoader *loader, const DataPlace *place, DataResizer *resizer,
                             uint8_t *pixels, Error *error)
 {
     const DataLoaderSettings *const settings = &loader->settings;
-    const char *const file = loader->list->frames[index].file;
+    const char *const file = loader->list->frames[place->frame].file;
     DataImage image;
     TRY(data_image_read(file, &image, error));
     Status status = STATUS_OK;
     if (data_augment_active(&settings->augment)) {
-        Random random =
-            random_stream(settings->seed, RANDOM_AUGMENT, (uint32_t)index, (uint32_t)loader->epoch);
+        Random random = random_stream_part(settings->seed, RANDOM_AUGMENT, (uint32_t)place->frame,
+                                           (uint32_t)loader->epoch, (uint32_t)place->occurrence);
         status = data_augment_apply(&settings->augment, &random, &image, error);
     }
     if (status == STATUS_OK)
@@ -119,13 +121,13 @@ static Status prepare_frame(const DataLoader *loader, int index, DataResizer *re
 static void fill_frame(const DataLoader *loader, int batch, int i, DataResizer *resizer)
 {
     Slot *const slot = &loader->slots[batch % loader->slot_count];
-    const int index = loader->order[batch * loader->settings.batch_size + i];
+    const DataPlace *const place = &loader->places[batch * loader->settings.batch_size + i];
     uint8_t *const pixels = slot->pixels + (size_t)i * frame_bytes(&loader->settings);
     Error error = {0};
-    slot->index[i] = index;
-    slot->labels[i] = loader->list->frames[index].label;
+    slot->index[i] = place->frame;
+    slot->labels[i] = data_place_label(loader->list, place);
     slot->errors[i] = NULL;
-    if (prepare_frame(loader, index, resizer, pixels, &error) == STATUS_OK)
+    if (prepare_frame(loader, place, resizer, pixels, &error) == STATUS_OK)
         return;
     memset(pixels, 0, frame_bytes(&loader->settings));
     slot->errors[i] = malloc(sizeof error);
@@ -194,7 +196,7 @@ static Status allocate(DataLoader *loader, Error *error)
     const size_t rows = (size_t)loader->settings.batch_size;
     bool complete = true;
     loader->slot_count = loader->settings.prefetch + 1;
-    loader->order = malloc((size_t)loader->list->count * sizeof *loader->order);
+    loader->places = malloc((size_t)loader->count * sizeof *loader->places);
     loader->threads = calloc((size_t)loader->settings.workers + 1, sizeof *loader->threads);
     loader->slots = calloc((size_t)loader->slot_count, sizeof *loader->slots);
     for (int i = 0; loader->slots && i < loader->slot_count; i++) {
@@ -205,12 +207,23 @@ static Status allocate(DataLoader *loader, Error *error)
         slot->errors = calloc(rows, sizeof *slot->errors);
         complete = complete && slot->pixels && slot->index && slot->labels && slot->errors;
     }
-    if (!loader->order || !loader->threads || !loader->slots || !complete)
+    if (!loader->places || !loader->threads || !loader->slots || !complete)
         return error_set(
             error, STATUS_FAILED,
             "loader: no memory for %d batches of %d frames (%zu bytes); use a smaller batch",
             loader->slot_count, loader->settings.batch_size, data_loader_bytes(&loader->settings));
     return STATUS_OK;
+}
+
+/* What may fail, in the order in which each needs what is before it. */
+static Status open_loader(DataLoader *loader, Error *error)
+{
+    TRY(data_loader_order(&loader->order, loader->list, &loader->settings, error));
+    loader->count = data_order_count(loader->order);
+    loader->batches = data_epoch_batches(&loader->settings, loader->count);
+    loader->next_batch = loader->claim_batch = loader->batches; /* nothing to do before the start */
+    TRY(allocate(loader, error));
+    return create_threads(loader, error);
 }
 
 Status data_loader_create(DataLoader **result, const DataList *list,
@@ -225,15 +238,10 @@ Status data_loader_create(DataLoader **result, const DataList *list,
         return error_set(error, STATUS_FAILED, "loader: no memory; free some");
     loader->list = list;
     loader->settings = *settings;
-    const int full = list->count / settings->batch_size;
-    loader->batches = full + (!settings->drop_last && list->count % settings->batch_size != 0);
-    loader->next_batch = loader->claim_batch = loader->batches; /* nothing to do before the start */
     pthread_mutex_init(&loader->mutex, NULL);
     pthread_cond_init(&loader->claimable, NULL);
     pthread_cond_init(&loader->finished, NULL);
-    Status status = allocate(loader, error);
-    if (status == STATUS_OK)
-        status = create_threads(loader, error);
+    const Status status = open_loader(loader, error);
     if (status != STATUS_OK)
         data_loader_destroy(loader);
     else
@@ -266,7 +274,8 @@ void data_loader_destroy(DataLoader *loader)
     pthread_mutex_destroy(&loader->mutex);
     free(loader->slots);
     free(loader->threads);
-    free(loader->order);
+    free(loader->places);
+    data_order_destroy(loader->order);
     free(loader);
 }
 
@@ -275,16 +284,23 @@ int data_loader_batches(const DataLoader *loader)
     return loader->batches;
 }
 
-/* Whatever repeats or pairs frames would be decided here, and only here. */
-void data_loader_order(const DataLoaderSettings *settings, int count, int epoch, int *order)
+int data_epoch_batches(const DataLoaderSettings *settings, int places)
 {
-    if (settings->shuffle) {
-        Random random = random_stream(settings->seed, RANDOM_SHUFFLE, (uint32_t)epoch, 0);
-        random_permutation(&random, count, order);
-    } else {
-        for (int i = 0; i < count; i++)
-            order[i] = i;
-    }
+    const bool rest = places % settings->batch_size != 0;
+    return places / settings->batch_size + (rest && !settings->drop_last);
+}
+
+Status data_loader_order(DataOrder **order, const DataList *list,
+                         const DataLoaderSettings *settings, Error *error)
+{
+    const DataOrderSettings wanted = {
+        .seed = settings->seed,
+        .batch_size = settings->batch_size,
+        .shuffle = settings->shuffle,
+        .pairs = settings->pairs,
+        .sampling = settings->sampling,
+    };
+    return data_order_create(order, list, &wanted, error);
 }
 
 Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error)
@@ -295,7 +311,7 @@ Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error)
     while (loader->busy > 0)
         pthread_cond_wait(&loader->finished, &loader->mutex);
     loader->epoch = epoch;
-    data_loader_order(&loader->settings, loader->list->count, epoch, loader->order);
+    data_order_fill(loader->order, epoch, loader->places);
     for (int i = 0; i < loader->slot_count; i++) {
         forget_errors(loader, &loader->slots[i]);
         loader->slots[i].done = 0;

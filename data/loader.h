@@ -11,16 +11,18 @@
 #define LNCLIP_DATA_LOADER_H
 
 #include "data/augment.h"
-#include "data/list.h"
+#include "data/order.h"
 
 typedef struct DataLoaderSettings {
     int image_size; /* S */
     int batch_size; /* frames a batch; the last one may be short */
     bool drop_last; /* leave out a short last batch */
     bool shuffle;   /* a permutation drawn from (seed, epoch); else list order */
-    bool tolerant;  /* an unreadable frame is marked in the batch instead of ending the run */
-    int workers;    /* threads; 0 = decode in the caller */
-    int prefetch;   /* batches in flight beyond the one in use, >= 1 */
+    bool pairs;     /* these two as DataOrderSettings has them */
+    DataSampling sampling;
+    bool tolerant; /* an unreadable frame is marked in the batch instead of ending the run */
+    int workers;   /* threads; 0 = decode in the caller */
+    int prefetch;  /* batches in flight beyond the one in use, >= 1 */
     uint64_t seed;
     DataAugment augment;
 } DataLoaderSettings;
@@ -32,7 +34,7 @@ typedef struct DataBatch {
     int count;             /* frames in it */
     const uint8_t *pixels; /* [count,S,S,3] */
     const int *index;      /* [count] position in the list's frames */
-    const int *labels;     /* [count] */
+    const int *labels;     /* [count] under which they are trained */
     const Error *const *
         errors; /* [count] NULL, or why that frame could not be read (tolerant only; pixels are 0) */
 } DataBatch;
@@ -41,13 +43,14 @@ typedef struct DataLoader DataLoader;
 
 /*
  * Bytes a loader of these settings will hold, for the memory plan: its slots, and for each worker the
- * file, pixels, augmentation and resizing rows of a frame of 512 x 512 pixels. The order of an epoch adds 4 a frame.
+ * file, pixels, augmentation and resizing rows of a frame of 512 x 512 pixels. The order of an epoch adds some 30 a frame.
  */
 size_t data_loader_bytes(const DataLoaderSettings *settings);
 
 /*
  * Creates the loader and its threads; `list` is borrowed until data_loader_destroy and must not be empty.
- * The threads block all signals. STATUS_FAILED without memory or threads; *loader is then NULL.
+ * The threads block all signals. STATUS_FAILED without memory or threads, and where data_order_create fails; *loader is then
+ * NULL.
  */
 Status data_loader_create(DataLoader **loader, const DataList *list,
                           const DataLoaderSettings *settings, Error *error);
@@ -56,20 +59,23 @@ Status data_loader_create(DataLoader **loader, const DataList *list,
 void data_loader_destroy(DataLoader *loader);
 
 /*
- * The order of an epoch over a list of `count` frames into order [count]: position i is frame order[i] of the
- * list. A pure function of (settings->shuffle, settings->seed, epoch, count), for callers that have what
- * a loader would decode.
+ * The order in which a loader of these settings shows `list`: for callers that have what it would decode, or want to
+ * know the length of an epoch. As data_order_create otherwise.
  */
-void data_loader_order(const DataLoaderSettings *settings, int count, int epoch, int *order);
+Status data_loader_order(DataOrder **order, const DataList *list,
+                         const DataLoaderSettings *settings, Error *error);
 
-/* Batches in one epoch: ceil(count / batch_size), or floor with drop_last. */
+/* Batches of an epoch of `places` (data_order_count): ceil(places / batch_size), or floor with drop_last. */
+int data_epoch_batches(const DataLoaderSettings *settings, int places);
+
+/* data_epoch_batches of this loader's order. */
 int data_loader_batches(const DataLoader *loader);
 
 /*
  * Starts (or restarts) at batch `first` of `epoch`, 0 <= first <= batches: prefetching begins there. Resume
- * is this call. The order is the list's, or the permutation of random_stream(seed, RANDOM_SHUFFLE, epoch, 0);
- * frame i of the list is augmented from random_stream(seed, RANDOM_AUGMENT, i, epoch). Batches returned
- * before become invalid. Cannot fail at present; the Status is for orders that need memory.
+ * is this call. The order is that of data_order_fill; frame i of the list is augmented from
+ * random_stream_part(seed, RANDOM_AUGMENT, i, epoch, occurrence). Batches returned before become invalid. Cannot fail at
+ * present; the Status is for orders that need memory.
  */
 Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error);
 

@@ -33,10 +33,16 @@ void random_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t ou
 
 Random random_stream(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub)
 {
-    /* counter[0] is the position: 2^32 blocks of four words. */
+    return random_stream_part(seed, purpose, index, sub, 0);
+}
+
+Random random_stream_part(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub,
+                          uint32_t part)
+{
+    /* counter[0] is the position: 2^32 blocks of four words. A purpose takes eight bits. */
     Random random = {
         .key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
-        .counter = {0, (uint32_t)purpose, index, sub},
+        .counter = {0, (uint32_t)purpose | part << 8, index, sub},
         .used = 4,
     };
     return random;

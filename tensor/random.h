@@ -21,6 +21,8 @@ typedef enum RandomPurpose {
     RANDOM_FRAMES = 7,  /* choice of frames of a video */
     RANDOM_TEST = 8,    /* tests */
     RANDOM_NOISE = 9,   /* noise added to one image */
+    RANDOM_BOOTSTRAP = 16, /* videos of one resample */
+    RANDOM_BLEND = 10,  /* self-blending of one frame */
 } RandomPurpose;
 
 /* A stream: the position within the numbers of one (seed, purpose, index, sub-index). */
@@ -39,6 +41,13 @@ void random_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t ou
  * arguments are independent; each holds 2^34 words before it repeats.
  */
 Random random_stream(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub);
+
+/*
+ * One of 2^24 such streams of the same arguments: e.g. part = how often the frame stood in the epoch before. Part 0 is
+ * random_stream; parts that differ by a multiple of 2^24 are the same.
+ */
+Random random_stream_part(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub,
+                          uint32_t part);
 
 uint32_t random_u32(Random *random);
 

@@ -219,6 +219,89 @@ START_TEST(test_contents)
 }
 END_TEST
 
+/* A repeated frame is drawn anew each time, whoever draws it; resume finds the same draws. */
+START_TEST(test_repeated_frames)
+{
+    DataList list;
+    make_set(&list); /* videos of one name: three fake frames a video for one or two real ones */
+    DataLoaderSettings settings = small_settings();
+    ck_assert_int_eq(data_epoch_batches(&settings, 46), 10);
+    settings.shuffle = settings.pairs = true;
+    settings.batch_size = 6;
+    settings.augment.flip = 0.5;
+    settings.augment.brightness = 0.5;
+    uint32_t expected = 0, rest = 0;
+    for (settings.workers = 0; settings.workers <= 4; settings.workers++) {
+        DataLoader *const loader = create(&list, &settings);
+        int frames = 0;
+        start(loader, 2, 0);
+        const uint32_t sum = drain(loader, data_loader_batches(loader), &frames);
+        start(loader, 2, 3);
+        const uint32_t end = drain(loader, data_loader_batches(loader) - 3, &frames);
+        expected = settings.workers == 0 ? sum : expected;
+        rest = settings.workers == 0 ? end : rest;
+        ck_assert(sum == expected && end == rest);
+        data_loader_destroy(loader);
+    }
+    settings.workers = 2;
+    Error error = {0};
+    DataOrder *order;
+    ck_ok(data_loader_order(&order, &list, &settings, &error), &error);
+    DataPlace *const places = malloc((size_t)data_order_count(order) * sizeof *places);
+    data_order_fill(order, 2, places);
+    DataLoader *const loader = create(&list, &settings);
+    DataResizer resizer = {0};
+    int again = 0, at = 0;
+    start(loader, 2, 0);
+    for (int b = 0; b < data_loader_batches(loader); b++) {
+        DataBatch batch;
+        ck_ok(data_loader_next(loader, &batch, &error), &error);
+        for (int i = 0; i < batch.count; i++, at++) {
+            const DataPlace *const place = &places[at];
+            ck_assert_int_eq(batch.index[i], place->frame);
+            DataImage image;
+            uint8_t pixels[SIZE * SIZE * 3];
+            ck_ok(data_image_read(list.frames[place->frame].file, &image, &error), &error);
+            Random random =
+                random_stream_part(settings.seed, RANDOM_AUGMENT, (uint32_t)place->frame, 2,
+                                   (uint32_t)place->occurrence);
+            ck_ok(data_augment_apply(&settings.augment, &random, &image, &error), &error);
+            ck_ok(data_resize_crop(&resizer, &image, SIZE, pixels, &error), &error);
+            ck_assert_mem_eq(batch.pixels + (size_t)i * sizeof pixels, pixels, sizeof pixels);
+            data_image_free(&image);
+            again += place->occurrence > 0;
+        }
+    }
+    ck_assert_int_eq(at, data_order_count(order));
+    ck_assert_int_gt(again, 3);
+    data_resizer_free(&resizer);
+    data_loader_destroy(loader);
+    data_order_destroy(order);
+    free(places);
+    drop_set(&list);
+}
+END_TEST
+
+/* What the order refuses, the loader refuses. */
+START_TEST(test_order_that_cannot_be)
+{
+    support_make_folder(root);
+    support_write_file(root, "FF/real/000/0.ppm", "P6 1 1 255\nabc", 14);
+    support_write_file(root, "FF/DF/xyz/0.ppm", "P6 1 1 255\nabc", 14);
+    DataList list;
+    Error error = {0};
+    ck_ok(data_list_read(&list, (const char *const[]){root}, 1, &error), &error);
+    DataLoaderSettings settings = small_settings();
+    settings.batch_size = 2;
+    settings.pairs = true;
+    DataLoader *loader = NULL;
+    ck_assert_int_eq(data_loader_create(&loader, &list, &settings, &error), STATUS_FAILED);
+    ck_assert_ptr_null(loader);
+    ck_assert(strstr(error.message, "pairs=on") != NULL);
+    drop_set(&list);
+}
+END_TEST
+
 START_TEST(test_resume_and_restart)
 {
     DataList list;
@@ -360,6 +443,8 @@ int main(void)
     tcase_add_test(loader, test_augmentation_does_not_depend_on_workers);
     tcase_add_test(loader, test_frame_too_small_to_augment);
     tcase_add_test(loader, test_contents);
+    tcase_add_test(loader, test_repeated_frames);
+    tcase_add_test(loader, test_order_that_cannot_be);
     tcase_add_test(loader, test_resume_and_restart);
     tcase_add_test(loader, test_first_bad_frame_is_named);
     tcase_add_test(loader, test_ends_at_bad_moments);

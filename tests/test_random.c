@@ -45,6 +45,22 @@ START_TEST(stream_is_philox_of_seed_purpose_index_and_sub)
 }
 END_TEST
 
+/* Part 0 is the stream itself; the others have its purpose's counter word to themselves. */
+START_TEST(parts_of_a_stream_are_streams_of_their_own)
+{
+    static const uint32_t PARTS[] = {0, 1, 2, 0xffffff};
+    const uint32_t key[2] = {9, 0};
+    for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
+        const uint32_t counter[4] = {0, 4 | PARTS[i] << 8, 77, 5};
+        uint32_t out[4];
+        random_philox(key, counter, out);
+        Random part = random_stream_part(9, RANDOM_AUGMENT, 77, 5, PARTS[i]);
+        for (int word = 0; word < 4; word++)
+            ck_assert_uint_eq(random_u32(&part), out[word]);
+    }
+}
+END_TEST
+
 START_TEST(below_is_uniform_without_bias)
 {
     Random random = random_stream(1, RANDOM_TEST, 0, 0);
@@ -161,6 +177,7 @@ int main(void)
     TCase *const all = support_case(suite, "random", 60);
     tcase_add_test(all, philox_gives_the_published_answers);
     tcase_add_test(all, stream_is_philox_of_seed_purpose_index_and_sub);
+    tcase_add_test(all, parts_of_a_stream_are_streams_of_their_own);
     tcase_add_test(all, below_is_uniform_without_bias);
     tcase_add_test(all, uniform_and_normal_have_their_moments);
     tcase_add_test(all, normal_spends_four_words_and_uniform_two);

@@ -15,11 +15,17 @@ Status train_batches_open(TrainBatches *batches, const DataList *list,
         (TrainBatches){.list = list, .settings = *settings, .features = features, .width = width};
     if (!features)
         return data_loader_create(&batches->loader, list, settings, error);
+    const Status status = data_loader_order(&batches->order, list, settings, error);
+    if (status != STATUS_OK) {
+        train_batches_close(batches);
+        return status;
+    }
     const size_t batch = (size_t)settings->batch_size;
-    batches->order = malloc((size_t)list->count * sizeof *batches->order);
+    batches->places = malloc((size_t)data_order_count(batches->order) * sizeof *batches->places);
+    batches->batch_index = malloc(batch * sizeof *batches->batch_index);
     batches->batch_labels = malloc(batch * sizeof *batches->batch_labels);
     batches->batch_features = malloc(batch * (size_t)width * sizeof *batches->batch_features);
-    if (batches->order && batches->batch_labels && batches->batch_features)
+    if (batches->places && batches->batch_index && batches->batch_labels && batches->batch_features)
         return STATUS_OK;
     train_batches_close(batches);
     return error_set(error, STATUS_FAILED, "batches: no memory for %d features; lower batch_size",
@@ -31,7 +37,9 @@ void train_batches_close(TrainBatches *batches)
     data_loader_destroy(batches->loader);
     free(batches->batch_features);
     free(batches->batch_labels);
-    free(batches->order);
+    free(batches->batch_index);
+    free(batches->places);
+    data_order_destroy(batches->order);
     *batches = (TrainBatches){0};
 }
 
@@ -39,7 +47,7 @@ Status train_batches_start(TrainBatches *batches, int epoch, int first, Error *e
 {
     if (batches->loader)
         return data_loader_start(batches->loader, epoch, first, error);
-    data_loader_order(&batches->settings, batches->list->count, epoch, batches->order);
+    data_order_fill(batches->order, epoch, batches->places);
     batches->position = first * batches->settings.batch_size;
     return STATUS_OK;
 }
@@ -50,19 +58,20 @@ Status train_batches_next(TrainBatches *batches, DataBatch *batch, const float *
     *features = NULL;
     if (batches->loader)
         return data_loader_next(batches->loader, batch, error);
-    const int left = batches->list->count - batches->position;
+    const int left = data_order_count(batches->order) - batches->position;
     assert(left > 0 && "past the last batch");
     const size_t D = (size_t)batches->width;
     *batch = (DataBatch){
         .count = left < batches->settings.batch_size ? left : batches->settings.batch_size,
-        .index = batches->order + batches->position,
+        .index = batches->batch_index,
         .labels = batches->batch_labels,
     };
     for (int i = 0; i < batch->count; i++) {
-        const int frame = batch->index[i];
-        batches->batch_labels[i] = batches->list->frames[frame].label;
-        memcpy(batches->batch_features + (size_t)i * D, batches->features + (size_t)frame * D,
-               D * sizeof(float));
+        const DataPlace *const place = &batches->places[batches->position + i];
+        batches->batch_index[i] = place->frame;
+        batches->batch_labels[i] = data_place_label(batches->list, place);
+        memcpy(batches->batch_features + (size_t)i * D,
+               batches->features + (size_t)place->frame * D, D * sizeof(float));
     }
     batches->position += batch->count;
     *features = batches->batch_features;

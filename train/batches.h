@@ -1,8 +1,8 @@
 /*
  * batches.h - where the batches of an epoch come from: the loader's pixels, or ready features.
  *
- * Ready features are those of a frozen encoder (feature_cache.h). Both ways visit the same frames
- * in the same order. For one thread.
+ * Ready features are those of a frozen encoder (feature_cache.h). Both ways visit the same places
+ * in the same order (data/order.h). For one thread.
  */
 #ifndef LNCLIP_TRAIN_BATCHES_H
 #define LNCLIP_TRAIN_BATCHES_H
@@ -14,17 +14,19 @@ typedef struct TrainBatches {
 
     const DataList *list;        /* borrowed */
     DataLoaderSettings settings; /* order and size of batches */
+    DataOrder *order;            /* NULL with a loader */
     const float *features;       /* [list->count,D], borrowed; NULL with a loader */
     int width;                   /* D */
-    int *order;                  /* [list->count] of the epoch under way */
+    DataPlace *places;           /* [data_order_count] of the epoch under way */
     int position;                /* in it, of the next batch */
+    int *batch_index;            /* [batch_size] */
     float *batch_features;       /* [batch_size,D] */
     int *batch_labels;           /* [batch_size] */
 } TrainBatches;
 
 /*
  * features: NULL, or [list->count, width] with one row a frame. `list` and `features` are borrowed
- * until train_batches_close. STATUS_FAILED without memory or threads; *batches is then empty.
+ * until train_batches_close. STATUS_FAILED as data_loader_create; *batches is then empty.
  */
 Status train_batches_open(TrainBatches *batches, const DataList *list,
                           const DataLoaderSettings *settings, const float *features, int width,
