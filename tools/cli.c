@@ -3,6 +3,8 @@
  */
 #include "tools/cli.h"
 
+#include "train/text.h"
+
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -11,42 +13,9 @@
 /* The progress line on the terminal, if one is open: messages close it first. */
 static CliProgress *open_progress;
 
-/* Length of the UTF-8 sequence at `text` if it is well-formed and printable, else 0. */
-static int printable_length(const unsigned char *text)
-{
-    const unsigned char c = text[0];
-    if (c < 0x80)
-        return c >= 0x20 && c != 0x7f;
-    const int length = c >= 0xc2 && c < 0xe0   ? 2
-                       : c >= 0xe0 && c < 0xf0 ? 3
-                       : c >= 0xf0 && c < 0xf5 ? 4
-                                               : 0;
-    for (int i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80) /* also met by the terminating zero */
-            return 0;
-    const bool overlong = (c == 0xe0 && text[1] < 0xa0) || (c == 0xf0 && text[1] < 0x90);
-    const bool surrogate = c == 0xed && text[1] >= 0xa0;
-    const bool too_large = c == 0xf4 && text[1] >= 0x90;
-    const bool control = c == 0xc2 && text[1] < 0xa0; /* U+0080..U+009F: terminals obey them */
-    return overlong || surrogate || too_large || control ? 0 : length;
-}
-
 void cli_print_escaped(FILE *stream, const char *text)
 {
-    for (const unsigned char *at = (const unsigned char *)text; *at;) {
-        const int length = printable_length(at);
-        if (length > 0)
-            fwrite(at, 1, (size_t)length, stream);
-        else if (*at == '\n')
-            fputs("\\n", stream);
-        else if (*at == '\t')
-            fputs("\\t", stream);
-        else if (*at == '\r')
-            fputs("\\r", stream);
-        else
-            fprintf(stream, "\\x%02x", *at);
-        at += length > 0 ? length : 1;
-    }
+    train_text_print(stream, text);
 }
 
 static void print_message(const char *prefix, const char *text)

@@ -4,6 +4,7 @@
 #include "tools/cli_json.h"
 
 #include "tools/cli.h"
+#include "train/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,26 +12,10 @@
 
 enum { MAX_COLUMNS = 16, MAX_INDENT = 32, MAX_TEXT = 200 };
 
-/* `text` as cli_print_escaped shows it, in memory the caller frees; NULL without memory. */
-static char *escaped(const char *text)
-{
-    char *copy = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&copy, &size);
-    if (!stream)
-        return NULL;
-    cli_print_escaped(stream, text);
-    if (fclose(stream) != 0) {
-        free(copy);
-        return NULL;
-    }
-    return copy;
-}
-
-/* The same, cut where it would fill the screen (a list of thousands of paths). */
+/* `text` as cli_print_escaped shows it, cut where it would fill the screen (a list of thousands of paths). The caller frees it. */
 static char *shortened(const char *text)
 {
-    char *const copy = escaped(text);
+    char *const copy = train_text_printed(text);
     const size_t length = copy ? strlen(copy) : 0;
     if (length > MAX_TEXT) {
         size_t cut = MAX_TEXT - 3;
@@ -46,7 +31,7 @@ json_t *cli_json_string(const char *text)
     json_t *string = json_string(text); /* NULL also if `text` is no UTF-8 */
     if (string)
         return string;
-    char *const copy = escaped(text);
+    char *const copy = train_text_printed(text);
     if (copy)
         string = json_string(copy);
     free(copy);
