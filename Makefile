@@ -44,7 +44,7 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo '  $(1)')
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1))))
 LIBRARY_OBJECTS := $(call objects,$(MODULES:%=%/*.c) tensor/kernels/*.c)
 # Headers that only the library's own files include; they are not installed.
-PRIVATE_HEADERS := tensor/panels.h tensor/attention.h tensor/attention_operands.h tensor/op_tasks.h \
+PRIVATE_HEADERS := train/run.h tensor/panels.h tensor/attention.h tensor/attention_operands.h tensor/op_tasks.h \
                    tensor/kernels/rows_template.h tensor/kernels/variants.h \
                    tensor/kernels/cpu.h tensor/kernels/resample_template.h \
                    tensor/kernels/resample_variants.h tensor/kernels/vector_avx512.h \
@@ -128,6 +128,14 @@ $(LIBRARIES):
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call objects,tests/support*.c) $(BUILD)/liblnclip.a
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS) $$(pkg-config --libs check)
+
+# The revision goes into one small file, so that a commit does not build everything anew.
+REVISION := $(or $(if $(wildcard .git),$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)),unknown)
+$(BUILD)/train/revision.o: private CPPFLAGS += -DLNCLIP_REVISION='"$(REVISION)"'
+$(BUILD)/train/revision.o: $(BUILD)/revision
+$(BUILD)/revision: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(REVISION)' | cmp -s - $@ || echo '$(REVISION)' > $@
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

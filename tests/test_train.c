@@ -242,6 +242,62 @@ START_TEST(a_stopped_run_goes_on_to_the_same_bits)
 }
 END_TEST
 
+/* Two gradients a step, and an average beside the weights: stopped between and within epochs. */
+START_TEST(sam_and_ema_go_on_to_the_same_bits)
+{
+    const char *const settings[] = {"sam.rho=0.05 ema=0.8 save_every=1",
+                                    "sam.rho=0.5 sam.adaptive=on ema=0.5 tune=none augment=off"};
+    for (size_t i = 0; i < 2; i++) {
+        char whole[16], parts[16], other[256];
+        snprintf(whole, sizeof whole, "whole%zu", i);
+        snprintf(parts, sizeof parts, "parts%zu", i);
+        snprintf(other, sizeof other, "%s threads=2 workers=3 micro_batch=4", settings[i]);
+        run_to_end(whole, settings[i]);
+        const int64_t stops[] = {2, 2, 1};
+        for (size_t j = 0; j < 3; j++) {
+            Watcher watcher = {.stop_after = stops[j]};
+            Error error = {0};
+            ck_assert_int_eq(run_watched(parts, settings[i], j > 0, &watcher, &error),
+                             STATUS_INTERRUPTED);
+        }
+        Watcher watcher = {0};
+        Error error = {0};
+        ck_ok(run_watched(parts, other, true, &watcher, &error), &error);
+        same_run(whole, parts);
+    }
+}
+END_TEST
+
+/* Stops during a step: with SAM in its second gradient. */
+static void stop_within(void *context, int64_t step, int done, int total)
+{
+    Watcher *const watcher = context;
+    if (step == 1 && done * 4 > total * 3)
+        watcher->stop = 1;
+}
+
+START_TEST(a_stop_uphill_leaves_the_weights_below)
+{
+    const VitConfig config = support_tiny_config();
+    const char *const settings = "sam.rho=0.5 micro_batch=1";
+    Watcher watcher = {0};
+    Error error = {0};
+    SupportJob job;
+    TrainResult result;
+    run_to_end("whole", settings);
+    support_job_open(&job, folder, "parts", &config, settings);
+    job.job.stop = &watcher.stop;
+    job.job.within_step = stop_within;
+    job.job.context = &watcher;
+    ck_assert_int_eq(train_run(&job.job, &result, &error), STATUS_INTERRUPTED);
+    ck_assert_int_eq((int)result.steps_done, 1);
+    support_job_close(&job);
+    error_clear(&error);
+    ck_ok(run_with("parts", settings, true, &result, &error), &error);
+    same_run("whole", "parts");
+}
+END_TEST
+
 START_TEST(a_killed_run_goes_on_to_the_same_bits)
 {
     const char *const settings = "epochs=3 save_every=2 keep=2 loss.alignment=0.1 grad_clip=0.5";
@@ -605,6 +661,8 @@ static Suite *suite(void)
         a_run_leaves_its_files,
         bits_do_not_depend_on_threads_workers_and_micro_batches,
         a_stopped_run_goes_on_to_the_same_bits,
+        sam_and_ema_go_on_to_the_same_bits,
+        a_stop_uphill_leaves_the_weights_below,
         a_killed_run_goes_on_to_the_same_bits,
         resume_starts_at_0_when_nothing_was_saved,
         resume_refuses_what_would_change_the_result,

@@ -42,23 +42,6 @@ const char *cli_machine_forced_core(void)
     return forced && core_level(gemm_core()) < kernel_level() ? forced : NULL;
 }
 
-void cli_machine_processor(char *out, size_t size)
-{
-    snprintf(out, size, "unknown");
-    FILE *const stream = fopen("/proc/cpuinfo", "r");
-    char line[256];
-    while (stream && fgets(line, sizeof line, stream)) {
-        const char *const colon = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
-        if (!colon)
-            continue;
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(out, size, "%s", colon + 1 + strspn(colon + 1, " "));
-        break;
-    }
-    if (stream)
-        fclose(stream);
-}
-
 void cli_tell_machine(const CliArguments *arguments)
 {
     cli_note(arguments, "kernels: %s; matrix product: %s, core %s", kernels()->name, gemm_library(),

@@ -18,7 +18,4 @@ void cli_tell_machine(const CliArguments *arguments);
  */
 const char *cli_machine_forced_core(void);
 
-/* The processor's name as the system tells it, or "unknown", into out [size]. */
-void cli_machine_processor(char *out, size_t size);
-
 #endif

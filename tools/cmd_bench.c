@@ -12,6 +12,7 @@
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/kernels/peak.h"
+#include "train/run_record.h"
 #include "vit/vit.h"
 
 #include <stdlib.h>
@@ -67,7 +68,7 @@ static void choose(const char *option, const char *what, const char *list, const
 static void show_machine(Bench *bench)
 {
     char processor[128];
-    cli_machine_processor(processor, sizeof processor);
+    train_processor(processor, sizeof processor);
     const BenchTeam *const team = &bench->teams[bench->team_count - 1];
     const char *const forced = cli_machine_forced_core();
     bench_print(bench, "processor  %s, %d thread%s\n", processor, team->count,

@@ -138,8 +138,8 @@ static SafeTensor vector(const char *name, DType dtype, const void *data, size_t
 }
 
 Status train_state_write(const TrainState *state, const VitTuned *tuned,
-                         const TrainOptimizer *optimizer, const TrainOrigin *origin,
-                         const char *path, Error *error)
+                         const TrainOptimizer *optimizer, const TrainEma *ema,
+                         const TrainOrigin *origin, const char *path, Error *error)
 {
     assert(optimizer->count == tuned->count);
     Transfer progress = {.valid = true};
@@ -147,14 +147,18 @@ Status train_state_write(const TrainState *state, const VitTuned *tuned,
     transfer_state(&progress, &copy);
     assert(progress.valid);
     const int64_t optimizer_steps = optimizer->steps;
-    const SafeTensor tensors[] = {
+    SafeTensor tensors[6] = {
         vector("values", DTYPE_F32, tuned->values, tuned->count),
         vector("first_moment", DTYPE_F32, optimizer->first, tuned->count),
         vector("progress", DTYPE_F64, progress.numbers, STATE_NUMBERS),
         vector("optimizer_steps", DTYPE_I64, &optimizer_steps, 1),
-        vector("second_moment", DTYPE_F32, optimizer->second, tuned->count), /* of AdamW only */
     };
-    const int tensor_count = optimizer->second ? 5 : 4;
+    int tensor_count = 4;
+    if (optimizer->second)
+        tensors[tensor_count++] =
+            vector("second_moment", DTYPE_F32, optimizer->second, tuned->count);
+    if (ema->average)
+        tensors[tensor_count++] = vector("average", DTYPE_F32, ema->average, tuned->count);
     char *const names = tuned_names(tuned);
     if (!names)
         return error_set(error, STATUS_FAILED, "%s: no memory to write it; close other programs",
@@ -224,15 +228,18 @@ static Status check_origin(const SafeTensors *file, const VitTuned *tuned,
 }
 
 static Status read_file(const SafeTensors *file, TrainState *state, VitTuned *tuned,
-                        TrainOptimizer *optimizer, const TrainOrigin *origin, Error *error)
+                        TrainOptimizer *optimizer, TrainEma *ema, const TrainOrigin *origin,
+                        Error *error)
 {
-    const SafeTensor *values, *first, *second = NULL, *progress, *steps;
+    const SafeTensor *values, *first, *second = NULL, *average = NULL, *progress, *steps;
     const size_t count = tuned->count;
     TRY(check_origin(file, tuned, origin, error));
     TRY(find(file, "values", DTYPE_F32, count, &values, error));
     TRY(find(file, "first_moment", DTYPE_F32, count, &first, error));
     if (optimizer->second)
         TRY(find(file, "second_moment", DTYPE_F32, count, &second, error));
+    if (ema->average)
+        TRY(find(file, "average", DTYPE_F32, count, &average, error));
     TRY(find(file, "progress", DTYPE_F64, STATE_NUMBERS, &progress, error));
     TRY(find(file, "optimizer_steps", DTYPE_I64, 1, &steps, error));
 
@@ -251,17 +258,19 @@ static Status read_file(const SafeTensors *file, TrainState *state, VitTuned *tu
     memcpy(optimizer->first, first->data, count * sizeof(float));
     if (optimizer->second)
         memcpy(optimizer->second, second->data, count * sizeof(float));
+    if (ema->average)
+        memcpy(ema->average, average->data, count * sizeof(float));
     optimizer->steps = optimizer_steps;
     return STATUS_OK;
 }
 
 Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *optimizer,
-                        const TrainOrigin *origin, const char *path, bool *decoders_differ,
-                        Error *error)
+                        TrainEma *ema, const TrainOrigin *origin, const char *path,
+                        bool *decoders_differ, Error *error)
 {
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, path, error));
-    const Status status = read_file(file, state, tuned, optimizer, origin, error);
+    const Status status = read_file(file, state, tuned, optimizer, ema, origin, error);
     const char *const decoders = safetensors_metadata(file, "decoders");
     *decoders_differ = !decoders || strcmp(decoders, origin->decoders) != 0;
     safetensors_close(file);

@@ -8,6 +8,7 @@
 #ifndef LNCLIP_TRAIN_CHECKPOINT_H
 #define LNCLIP_TRAIN_CHECKPOINT_H
 
+#include "train/ema.h"
 #include "train/optimizer.h"
 #include "train/origin.h"
 #include "train/validate.h"
@@ -26,18 +27,18 @@ typedef struct TrainState {
 /* The state before the first step. */
 TrainState train_state_empty(void);
 
-/* Writes all of it to `path`, with the names of what trains. */
+/* Writes all of it to `path`, with the names of what trains; the average too if there is one. */
 Status train_state_write(const TrainState *state, const VitTuned *tuned,
-                         const TrainOptimizer *optimizer, const TrainOrigin *origin,
-                         const char *path, Error *error);
+                         const TrainOptimizer *optimizer, const TrainEma *ema,
+                         const TrainOrigin *origin, const char *path, Error *error);
 
 /*
- * Reads it back into *state, tuned->values and *optimizer. STATUS_FAILED, leaving all of them as
+ * Reads it back into *state, tuned->values, *optimizer and *ema. STATUS_FAILED, leaving all of them as
  * they were, for a damaged file, another base model, recipe or lists, or another set of what trains.
  * *decoders_differ tells that the images were decoded by other libraries then.
  */
 Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *optimizer,
-                        const TrainOrigin *origin, const char *path, bool *decoders_differ,
-                        Error *error);
+                        TrainEma *ema, const TrainOrigin *origin, const char *path,
+                        bool *decoders_differ, Error *error);
 
 #endif

@@ -22,7 +22,7 @@ typedef struct TrainPlan {
     bool recompute; /* a block keeps its input only (op_recompute) */
     bool forward_twice; /* kept < micro_batches: the others run their forward again */
     size_t model;       /* weights in memory: packs, and mapped pages of what is not packed */
-    size_t state;       /* what trains: values, gradients, base, moments */
+    size_t state;       /* what trains: values, gradients, base, moments, copies of SAM and ema */
     size_t step;        /* arena of activations, saved numbers and scratch */
     size_t batch;       /* features of a batch and their gradient; tables of the tapes */
     size_t loader;      /* batches in flight, cached features */

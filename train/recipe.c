@@ -474,6 +474,6 @@ Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Er
     return error_set(
         error, STATUS_USAGE,
         "%s: %s than in the run to resume; give the saved values, or start a "
-        "new run (only threads, workers, memory and micro_batch may change)",
+        "new run (only threads, workers, memory, micro_batch and log.tensorboard may change)",
         first, error->problems == 1 ? "is set otherwise" : "and other keys are set otherwise");
 }

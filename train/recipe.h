@@ -95,8 +95,8 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error);
 void train_recipe_print(const TrainRecipe *recipe, FILE *stream);
 
 /*
- * What train_recipe_print prints, less threads, workers, memory and micro_batch, which never change a
- * result. Free it. NULL without memory.
+ * What train_recipe_print prints, less threads, workers, memory, micro_batch and log.tensorboard, which never
+ * change a result. Free it. NULL without memory.
  */
 char *train_recipe_identity(const TrainRecipe *recipe);
 
@@ -105,7 +105,7 @@ void train_recipe_describe(FILE *stream);
 
 /*
  * For --resume: STATUS_USAGE naming the keys in which the two differ, other than threads, workers, memory,
- * micro_batch, which never change a result.
+ * micro_batch and log.tensorboard, which never change a result.
  */
 Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Error *error);
 

@@ -36,32 +36,67 @@ static void metrics_text(const TrainEpoch *epoch, char *out, size_t size)
     snprintf(out + used, size - used, "}");
 }
 
-Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folder, const char *name,
-                               Error *error)
+/*
+ * Which list chose these weights, and by what: "val_map_video 0.9812 (epoch 4 of 10) on LISTS". A score on
+ * that list flatters, so the adapter says it.
+ */
+static char *selection(const TrainRunAdapter *adapter, TrainRunRole role)
 {
-    char path[FILE_PATH_SIZE], steps[24], epoch[16], seed[24], metrics[1024];
+    const TrainRecipe *const recipe = adapter->recipe;
+    const TrainEpoch *const epoch = adapter->epoch;
+    char *text = NULL;
+    int length;
+    if (!adapter->record->val)
+        length = asprintf(&text, "nothing (no validation list; the last step)");
+    else if (role == TRAIN_RUN_LAST)
+        length = asprintf(&text, "nothing (the last step)");
+    else
+        length = asprintf(&text, "%s %.4f (epoch %d of %d) on %s", recipe->monitor,
+                          train_monitor_value(epoch, recipe->monitor), epoch->epoch + 1,
+                          recipe->epochs, adapter->record->val);
+    return length < 0 ? NULL : text;
+}
+
+static void file_of(const TrainRunAdapter *adapter, TrainRunRole role, char out[48])
+{
+    if (role == TRAIN_RUN_KEPT)
+        snprintf(out, 48, "epoch-%03d.safetensors", adapter->epoch->epoch);
+    else
+        snprintf(out, 48, "%s", role == TRAIN_RUN_BEST ? "best.safetensors" : "last.safetensors");
+}
+
+Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folder,
+                               TrainRunRole role, Error *error)
+{
+    char path[FILE_PATH_SIZE], name[48], steps[24], epoch[16], seed[24], metrics[1024];
+    file_of(adapter, role, name);
     TRY(file_join(path, folder, name, error));
     snprintf(steps, sizeof steps, "%" PRId64, adapter->steps);
     snprintf(epoch, sizeof epoch, "%d", adapter->epoch->epoch);
     snprintf(seed, sizeof seed, "%" PRIu64, adapter->recipe->seed);
     metrics_text(adapter->epoch, metrics, sizeof metrics);
     char *const recipe = train_recipe_identity(adapter->recipe);
-    if (!recipe)
-        return error_set(error, STATUS_FAILED, "%s: no memory to write it; close other programs",
-                         path);
+    char *const selected = selection(adapter, role);
+    Status status = STATUS_OK;
+    if (!recipe || !selected)
+        status = error_set(error, STATUS_FAILED, "%s: no memory to write it; close other programs",
+                           path);
     const SafeTensorsMetadata metadata[] = {
         {"recipe", recipe},
         {"seed", seed},
         {"steps", steps},
         {"epoch", epoch},
         {"metrics", metrics},
+        {"selected_on", selected},
         {"train_list", adapter->origin->train},
         {"val_list", adapter->origin->val},
         {"decoders", adapter->origin->decoders},
+        {"record", adapter->record->json},
     };
-    const Status status =
-        vit_adapter_write(adapter->vit, adapter->head, adapter->tuned, path, metadata,
-                          (int)(sizeof metadata / sizeof metadata[0]), error);
+    if (status == STATUS_OK)
+        status = vit_adapter_write(adapter->vit, adapter->head, adapter->tuned, path, metadata,
+                                   (int)(sizeof metadata / sizeof metadata[0]), error);
+    free(selected);
     free(recipe);
     return status;
 }
@@ -88,7 +123,7 @@ Status train_run_adapters_keep(const TrainRunAdapter *adapter, const char *folde
         const bool keep =
             rank(adapter->recipe->monitor, values, epochs, epoch) < adapter->recipe->keep;
         if (keep && epoch == epochs - 1)
-            TRY(train_run_adapter_write(adapter, folder, name, error));
+            TRY(train_run_adapter_write(adapter, folder, TRAIN_RUN_KEPT, error));
         if (!keep && unlink(path) != 0 && errno != ENOENT)
             return error_set(error, STATUS_FAILED, "%s: cannot be removed (%s); remove it by hand",
                              path, strerror(errno));

@@ -10,6 +10,14 @@
 
 #include "train/checkpoint.h"
 #include "train/recipe.h"
+#include "train/run_record.h"
+
+/* Which adapter of a run, and so the name of its file and how it was selected. */
+typedef enum TrainRunRole {
+    TRAIN_RUN_LAST, /* last.safetensors */
+    TRAIN_RUN_BEST, /* best.safetensors */
+    TRAIN_RUN_KEPT  /* epoch-NNN.safetensors, of the epoch just closed */
+} TrainRunRole;
 
 typedef struct TrainRunAdapter {
     const Vit *vit;
@@ -17,13 +25,14 @@ typedef struct TrainRunAdapter {
     const VitTuned *tuned;
     const TrainRecipe *recipe;
     const TrainOrigin *origin;
+    const TrainRunRecord *record;
     int64_t steps;           /* completed when it is written */
     const TrainEpoch *epoch; /* the latest closed epoch: its metrics go with the adapter */
 } TrainRunAdapter;
 
-/* Writes folder/name, atomically. */
-Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folder, const char *name,
-                               Error *error);
+/* Writes the adapter of this role into `folder`, atomically. */
+Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folder,
+                               TrainRunRole role, Error *error);
 
 /*
  * Writes folder/epoch-NNN.safetensors for the epoch just closed if it is among the recipe->keep

@@ -42,7 +42,7 @@ Status train_run_files_create(TrainRunFiles *files, const char *folder, const Tr
 
 /*
  * Takes up the files of a run that has completed `steps` steps and `epochs` epochs: newer rows are
- * cut, recipe.txt is written anew (threads, workers, memory and micro_batch may differ).
+ * cut, recipe.txt is written anew (threads, workers, memory, micro_batch and log.tensorboard may differ).
  * STATUS_FAILED for a file that lacks an older row, or if another process holds the run.
  */
 Status train_run_files_resume(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,

@@ -333,7 +333,9 @@ static void plan_given(TrainStepper *stepper, size_t other_bytes)
     const size_t moments = recipe->optimizer == TRAIN_OPTIMIZER_ADAMW ? 2 : 1;
     const size_t D = (size_t)stepper->vit->config.width;
     plan->model = vit_bytes(stepper->vit);
-    plan->state = count * sizeof(float) * (3 + moments); /* values, gradients, base */
+    /* Values, gradients, base; what SAM and the moving average keep beside them. */
+    const size_t copies = 3 + moments + (recipe->sam_rho > 0) + (recipe->ema > 0);
+    plan->state = count * sizeof(float) * copies;
     plan->batch = (size_t)recipe->batch_size * D * sizeof(float) * (stepper->dfeatures ? 2 : 1);
     plan->loader = other_bytes;
     const size_t resident = train_resident_bytes();

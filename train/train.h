@@ -17,6 +17,12 @@ typedef struct TrainProgress {
     size_t peak_bytes; /* resident set size at its largest */
 } TrainProgress;
 
+/* Lists as the user named them: for the record of the run alone. {0} if nobody knows. */
+typedef struct TrainListNames {
+    const char *const *paths; /* [count], borrowed */
+    int count;
+} TrainListNames;
+
 typedef struct TrainJob {
     Vit *vit;      /* borrowed; its LayerNorms train in place; packed here for recipe->precision */
     VitHead *head; /* borrowed */
@@ -24,7 +30,8 @@ typedef struct TrainJob {
     const TrainRecipe *recipe;
     const DataList *train; /* as they are to be used: recipe->frames is applied by the caller */
     const DataList *val;   /* NULL: no validation; best = last */
-    const char *folder;    /* of the run; NULL: nothing is written (demo, tests) */
+    TrainListNames train_names, val_names;
+    const char *folder; /* of the run; NULL: nothing is written (demo, tests) */
     bool resume, dry_run;
     Threads *threads;
     volatile sig_atomic_t *stop;                                    /* may be NULL */
@@ -51,8 +58,8 @@ typedef struct TrainResult {
 } TrainResult;
 
 /*
- * Runs (or resumes) a job to its end. The values in job->tuned are the last ones afterwards; the
- * best are in best.safetensors.
+ * Runs (or resumes) a job to its end. The values in job->tuned are the last ones afterwards, with `ema` their
+ * average, as in last.safetensors; the best are in best.safetensors.
  *
  * STATUS_INTERRUPTED after a clean stop: the last completed step is saved. STATUS_FAILED for a
  * training or validation list with one class, a list too short for one step, a non-finite loss or

@@ -1,0 +1,268 @@
+/*
+ * run_setup.c - what comes before the first step of a run: see run.h.
+ *
+ * Checks come first, then the plan of the memory, and only then is anything written: a run that cannot work
+ * leaves no trace.
+ */
+#include "train/run.h"
+
+#include "train/run_adapters.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Most images that validation decodes at once: more are no faster, and the loader would hold them
+ * all.
+ */
+enum { VALIDATION_BATCH = 32 };
+
+void train_run_notice(const TrainRun *run, const char *text)
+{
+    if (run->job->notice)
+        run->job->notice(run->job->context, text);
+}
+
+static void warning(const TrainRun *run, const char *text)
+{
+    if (run->job->warning)
+        run->job->warning(run->job->context, text);
+}
+
+int train_run_epochs(const TrainRun *run)
+{
+    return (int)((run->steps + run->steps_per_epoch - 1) / run->steps_per_epoch);
+}
+
+/* ---- Scoring ---------------------------------------------------------------------------------- */
+
+static void report_scoring(void *context, int done, int total, double images_per_second)
+{
+    const TrainRun *const run = context;
+    if (!run->job->progress)
+        return;
+    const TrainProgress progress = {
+        .phase = run->phase,
+        .epoch = run->state.epoch,
+        .epochs = train_run_epochs(run),
+        .step = done,
+        .total_steps = total,
+        .lr = NAN,
+        .seconds_left = (total - done) / images_per_second,
+        .images_per_second = images_per_second,
+        .peak_bytes = train_peak_bytes(),
+    };
+    run->job->progress(run->job->context, &progress);
+}
+
+TrainScoring train_run_scoring(TrainRun *run, const char *phase)
+{
+    const int micro_batch = train_stepper_plan(run->stepper)->micro_batch;
+    run->phase = phase;
+    TrainScoring scoring = train_scoring_defaults();
+    scoring.batch_size = micro_batch < VALIDATION_BATCH ? micro_batch : VALIDATION_BATCH;
+    scoring.workers = run->job->recipe->workers;
+    scoring.stop = run->job->stop;
+    scoring.progress = report_scoring;
+    scoring.context = run;
+    scoring.arena = train_stepper_arena(run->stepper);
+    return scoring;
+}
+
+/* ---- Lists and memory -------------------------------------------------------------------------- */
+
+static Status check_list(const DataList *list, const char *name, Error *error)
+{
+    int frames[2], videos[2];
+    data_list_counts(list, frames, videos);
+    if (frames[0] > 0 && frames[1] > 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s list: all %d frames are %s; add a list of %s frames (a source whose name "
+                     "holds \"real\" is real, any other is fake)",
+                     name, list->count, frames[0] > 0 ? "real" : "fake",
+                     frames[0] > 0 ? "fake" : "real");
+}
+
+static Status check_lists(TrainRun *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    const int64_t count = job->train->count, batch = job->recipe->batch_size;
+    TRY(check_list(job->train, "training", error));
+    if (job->val) {
+        TRY(check_list(job->val, "validation", error));
+        const int shared = data_list_overlap(job->train, job->val);
+        char text[160];
+        snprintf(text, sizeof text,
+                 "%d of %d validation frames are training frames too: their scores flatter", shared,
+                 job->val->count);
+        if (shared > 0)
+            warning(run, text);
+    }
+    run->steps_per_epoch = job->recipe->drop_last ? count / batch : (count + batch - 1) / batch;
+    if (run->steps_per_epoch == 0)
+        return error_set(error, STATUS_FAILED,
+                         "training list: %lld frames do not fill one batch of %lld; set "
+                         "drop_last=off or a smaller batch_size",
+                         (long long)count, (long long)batch);
+    run->steps = job->recipe->epochs * run->steps_per_epoch;
+    if (job->recipe->max_steps > 0 && job->recipe->max_steps < run->steps)
+        run->steps = job->recipe->max_steps;
+    return STATUS_OK;
+}
+
+static DataLoaderSettings loader_settings(const TrainRun *run, const DataAugment *augment)
+{
+    const TrainRecipe *const recipe = run->job->recipe;
+    DataLoaderSettings settings = data_loader_defaults();
+    settings.image_size = run->job->vit->config.image_size;
+    settings.batch_size = recipe->batch_size;
+    settings.drop_last = recipe->drop_last;
+    settings.shuffle = recipe->shuffle;
+    settings.workers = recipe->workers;
+    settings.seed = recipe->seed;
+    settings.augment = *augment;
+    return settings;
+}
+
+/* What the run holds beside model, state and step: batches in flight, cached features. */
+static size_t other_bytes(const TrainRun *run)
+{
+    const TrainJob *const job = run->job;
+    TrainScoring scoring = train_scoring_defaults();
+    scoring.batch_size = VALIDATION_BATCH;
+    scoring.workers = job->recipe->workers;
+    const DataLoaderSettings scoring_loader = train_scoring_loader(&scoring, &job->vit->config);
+    size_t bytes = job->val || run->cached ? data_loader_bytes(&scoring_loader) : 0;
+    bytes += run->cached ? train_feature_cache_bytes(job->vit, job->train, job->val)
+                         : data_loader_bytes(&run->loading);
+    return bytes;
+}
+
+/* Takes up state.safetensors, if the run has one. */
+static Status resume_state(TrainRun *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    char path[FILE_PATH_SIZE], text[160];
+    TRY(train_run_files_check_recipe(job->folder, job->recipe, error));
+    TRY(file_join(path, job->folder, "state.safetensors", error));
+    if (!file_exists(path)) {
+        train_run_notice(run, "nothing was saved yet: the run starts at step 0");
+        return STATUS_OK;
+    }
+    bool decoders_differ = false;
+    TRY(train_state_read(&run->state, job->tuned, &run->optimizer, &run->ema, &run->origin, path,
+                         &decoders_differ, error));
+    if (decoders_differ)
+        warning(run, "the images are decoded by other libraries than before: the bits may differ");
+    /* Where the recipe and the lists are the same, only a damaged file says otherwise. */
+    const TrainState *const state = &run->state;
+    const int64_t begun = state->epoch * run->steps_per_epoch;
+    if (state->step > run->steps || state->step > begun + run->steps_per_epoch ||
+        (state->step < begun && state->step < run->steps))
+        return error_set(error, STATUS_FAILED,
+                         "%s: step %lld in epoch %d cannot be of this run; start a new one", path,
+                         (long long)state->step, state->epoch);
+    snprintf(text, sizeof text, "the run goes on at step %lld of %lld", (long long)run->state.step,
+             (long long)run->steps);
+    train_run_notice(run, text);
+    return STATUS_OK;
+}
+
+/* Opens the run's folder: a new one, or one to go on with. */
+static Status open_folder(TrainRun *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    if (!job->folder)
+        return STATUS_OK;
+    if (!job->resume)
+        return train_run_files_create(&run->files, job->folder, job->recipe, error);
+    TRY(resume_state(run, error));
+    return train_run_files_resume(&run->files, job->folder, job->recipe, run->state.step,
+                                  run->state.epoch, error);
+}
+
+/* Opens what batches come from: the loader, or the features of a frozen encoder. */
+static Status open_data(TrainRun *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    if (run->cached) {
+        const TrainScoring scoring = train_run_scoring(run, "cache features");
+        bool from_file = false;
+        TRY(train_feature_cache_fill(&run->cache, job->vit, job->train, job->val, &run->origin,
+                                     job->folder, &scoring, job->threads, &from_file, error));
+        if (from_file)
+            train_run_notice(run,
+                             "the features were computed before: taken from features.safetensors");
+    }
+    return train_batches_open(&run->batches, job->train, &run->loading, run->cache.train,
+                              job->vit->config.width, error);
+}
+
+/* Measures a few micro-batches of the first batch and forecasts the whole run. */
+Status train_run_forecast(TrainRun *run, TrainResult *result, Error *error)
+{
+    const TrainJob *const job = run->job;
+    const TrainPlan *const plan = train_stepper_plan(run->stepper);
+    const double opened = train_clock();
+    DataBatch batch;
+    TrainLosses losses;
+    const float *ready = NULL;
+    TRY(train_batches_open(&run->batches, job->train, &run->loading, NULL, 0, error));
+    TRY(train_batches_start(&run->batches, 0, 0, error));
+    TRY(train_batches_next(&run->batches, &batch, &ready, error));
+    const double loading = (train_clock() - opened) / batch.count; /* an image, all workers at it */
+    if (batch.count > 3 * plan->micro_batch)
+        batch.count = 3 * plan->micro_batch;
+    TRY(train_stepper_gradient(run->stepper, &batch, 0, job->stop, &losses, error));
+
+    const TrainStepTimes *const times = train_stepper_times(run->stepper);
+    const double forward = times->forward / (double)times->forward_images;
+    const double backward =
+        times->backward_images > 0 ? times->backward / (double)times->backward_images : 0;
+    /* The share of images that go forward twice. */
+    const double again = plan->forward_twice ? 1 - (double)plan->kept / plan->micro_batches : 0;
+    const double gradients = job->recipe->sam_rho > 0 ? 2 : 1;
+    const double an_image = fmax(gradients * (forward * (1 + again) + backward), loading);
+    const double epochs = (double)run->steps / (double)run->steps_per_epoch;
+    const double scored = job->val ? job->val->count * fmax(forward, loading) : 0;
+    result->forecast_step_seconds = an_image * job->recipe->batch_size;
+    result->forecast_seconds = epochs * (an_image * job->train->count + scored);
+    if (run->cached) /* every frame once; a step over ready features takes no time beside that */
+        result->forecast_seconds = job->train->count * fmax(forward, loading) + scored;
+    return STATUS_OK;
+}
+
+Status train_run_prepare(TrainRun *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    const TrainRecipe *const recipe = job->recipe;
+    DataAugment augment;
+    TRY(train_recipe_check(recipe, error));
+    TRY(data_augment_parse(recipe->augment, &augment, error));
+    TRY(check_lists(run, error));
+    if (job->folder && !job->resume && !job->dry_run && train_run_exists(job->folder))
+        return train_run_files_create(&run->files, job->folder, recipe, error); /* its error */
+    TRY(train_origin_find(&run->origin, job->vit, recipe, job->train, job->val, error));
+    TRY(train_run_record_create(&run->record, job, &run->origin, error));
+    run->cached = !train_encoder_trains(job->tuned, job->head) && !data_augment_active(&augment) &&
+                  !recipe->sbi;
+
+    TRY(vit_pack(job->vit, train_recipe_precision(recipe), true, job->threads, error));
+    run->loading = loader_settings(run, &augment);
+    TRY(train_optimizer_create(&run->optimizer, recipe, job->tuned->count, error));
+    TRY(train_sam_create(&run->sam, recipe, job->tuned->count, error));
+    TRY(train_ema_create(&run->ema, recipe, job->tuned, error));
+    return train_stepper_create(&run->stepper, job->vit, job->head, job->tuned, recipe,
+                                job->threads, other_bytes(run), error);
+}
+
+Status train_run_open(TrainRun *run, Error *error)
+{
+    TRY(open_folder(run, error));
+    TRY(open_data(run, error));
+    run->first_step = run->state.step;
+    return STATUS_OK;
+}
