@@ -8,6 +8,7 @@
 #include "data/loader.h"
 
 #include "data/preprocess.h"
+#include "data/sbi.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -70,8 +71,10 @@ size_t data_loader_bytes(const DataLoaderSettings *settings)
     const size_t source =
         SIDE * SIDE * 3; /* its pixels, and while they are decoded at most its file */
     const size_t augmenting = data_augment_bytes(&settings->augment, SIDE, SIDE);
-    const size_t per_worker = source + (augmenting > source ? augmenting : source) +
-                              SIDE * 3 * (size_t)settings->image_size;
+    const size_t blending = settings->blend ? data_self_blend_bytes(SIDE, SIDE) : 0;
+    const size_t changing = augmenting > blending ? augmenting : blending;
+    const size_t per_worker =
+        source + (changing > source ? changing : source) + SIDE * 3 * (size_t)settings->image_size;
     const size_t per_frame = frame_bytes(settings) + 2 * sizeof(int) + sizeof(Error *);
     const size_t slots = (size_t)settings->prefetch + 1;
     const size_t workers = settings->workers > 0 ? (size_t)settings->workers : 1;
@@ -93,7 +96,27 @@ static void forget_errors(const DataLoader *loader, Slot *slot)
     }
 }
 
-/* Decodes, augments, resizes and crops the frame of one place. */
+/* The stream from which the frame of a place is changed. */
+static Random draws_of(const DataLoader *loader, const DataPlace *place, RandomPurpose purpose)
+{
+    const int part = loader->settings.blend ? place->occurrence / 2 : place->occurrence;
+    return random_stream_part(loader->settings.seed, purpose, (uint32_t)place->frame,
+                              (uint32_t)loader->epoch, (uint32_t)part);
+}
+
+/* Makes the fake of a real frame, or of the frame the real one that stands beside this fake. */
+static Status blend_frame(const DataLoader *loader, const DataPlace *place, DataImage *image,
+                          Error *error)
+{
+    Random random = draws_of(loader, place, RANDOM_BLEND);
+    if (!place->blend)
+        return data_self_blend_real(image, &random, error);
+    DataLandmarks landmarks;
+    TRY(data_landmarks_read(loader->list->frames[place->frame].file, &landmarks, error));
+    return data_self_blend(image, &landmarks, &random, error);
+}
+
+/* Decodes, blends, augments, resizes and crops the frame of one place. */
 static Status prepare_frame(const DataLoader *loader, const DataPlace *place, DataResizer *resizer,
                             uint8_t *pixels, Error *error)
 {
@@ -101,10 +124,9 @@ static Status prepare_frame(const DataLoader *loader, const DataPlace *place, Da
     const char *const file = loader->list->frames[place->frame].file;
     DataImage image;
     TRY(data_image_read(file, &image, error));
-    Status status = STATUS_OK;
-    if (data_augment_active(&settings->augment)) {
-        Random random = random_stream_part(settings->seed, RANDOM_AUGMENT, (uint32_t)place->frame,
-                                           (uint32_t)loader->epoch, (uint32_t)place->occurrence);
+    Status status = settings->blend ? blend_frame(loader, place, &image, error) : STATUS_OK;
+    if (status == STATUS_OK && data_augment_active(&settings->augment)) {
+        Random random = draws_of(loader, place, RANDOM_AUGMENT);
         status = data_augment_apply(&settings->augment, &random, &image, error);
     }
     if (status == STATUS_OK)
@@ -298,6 +320,7 @@ Status data_loader_order(DataOrder **order, const DataList *list,
         .batch_size = settings->batch_size,
         .shuffle = settings->shuffle,
         .pairs = settings->pairs,
+        .blend = settings->blend,
         .sampling = settings->sampling,
     };
     return data_order_create(order, list, &wanted, error);

@@ -18,7 +18,8 @@ typedef struct DataLoaderSettings {
     int batch_size; /* frames a batch; the last one may be short */
     bool drop_last; /* leave out a short last batch */
     bool shuffle;   /* a permutation drawn from (seed, epoch); else list order */
-    bool pairs;     /* these two as DataOrderSettings has them */
+    bool pairs;     /* these three as DataOrderSettings has them */
+    bool blend;
     DataSampling sampling;
     bool tolerant; /* an unreadable frame is marked in the batch instead of ending the run */
     int workers;   /* threads; 0 = decode in the caller */
@@ -43,7 +44,7 @@ typedef struct DataLoader DataLoader;
 
 /*
  * Bytes a loader of these settings will hold, for the memory plan: its slots, and for each worker the
- * file, pixels, augmentation and resizing rows of a frame of 512 x 512 pixels. The order of an epoch adds some 30 a frame.
+ * file, pixels, augmentation (or blending) and resizing rows of a frame of 512 x 512 pixels. The order of an epoch adds some 30 a frame.
  */
 size_t data_loader_bytes(const DataLoaderSettings *settings);
 
@@ -74,8 +75,9 @@ int data_loader_batches(const DataLoader *loader);
 /*
  * Starts (or restarts) at batch `first` of `epoch`, 0 <= first <= batches: prefetching begins there. Resume
  * is this call. The order is that of data_order_fill; frame i of the list is augmented from
- * random_stream_part(seed, RANDOM_AUGMENT, i, epoch, occurrence). Batches returned before become invalid. Cannot fail at
- * present; the Status is for orders that need memory.
+ * random_stream_part(seed, RANDOM_AUGMENT, i, epoch, occurrence). With blend a real frame (data_self_blend_real) and the fake made
+ * from it (data_self_blend) share part occurrence / 2 of RANDOM_BLEND, and then of RANDOM_AUGMENT, so that they differ in the
+ * blending alone. Batches returned before become invalid. Cannot fail at present; the Status is for orders that need memory.
  */
 Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error);
 

@@ -3,6 +3,7 @@
  */
 #include "data/loader.h"
 #include "data/preprocess.h"
+#include "data/sbi.h"
 #include "tests/support.h"
 #include "tests/support_image.h"
 
@@ -13,11 +14,18 @@ enum { FRAMES = 23, SIZE = 16 };
 
 static char root[4096];
 
-static void write_frame(int i, const void *bytes, size_t size)
+/* A pattern of that size as root/name. */
+static void write_frame(const char *name, int width, int height)
 {
-    char name[100];
-    snprintf(name, sizeof name, "FF/%s/%d/%03d.ppm", i % 3 ? "DF" : "real", i / 5, i);
-    support_write_file(root, name, bytes, size);
+    DataImage image;
+    support_pattern(&image, width, height);
+    const size_t pixels = (size_t)(image.width * image.height * 3);
+    char *const file = malloc(pixels + 100);
+    const int header = sprintf(file, "P6 %d %d 255\n", image.width, image.height);
+    memcpy(file + header, image.pixels, pixels);
+    support_write_file(root, name, file, (size_t)header + pixels);
+    free(file);
+    data_image_free(&image);
 }
 
 /* FRAMES images of different sizes and the list of them. */
@@ -25,15 +33,9 @@ static void make_set(DataList *list)
 {
     support_make_folder(root);
     for (int i = 0; i < FRAMES; i++) {
-        DataImage image;
-        support_pattern(&image, 17 + i, 40 - i % 7);
-        const size_t pixels = (size_t)(image.width * image.height * 3);
-        char *const file = malloc(pixels + 100);
-        const int header = sprintf(file, "P6 %d %d 255\n", image.width, image.height);
-        memcpy(file + header, image.pixels, pixels);
-        write_frame(i, file, (size_t)header + pixels);
-        free(file);
-        data_image_free(&image);
+        char name[100];
+        snprintf(name, sizeof name, "FF/%s/%d/%03d.ppm", i % 3 ? "DF" : "real", i / 5, i);
+        write_frame(name, 17 + i, 40 - i % 7);
     }
     Error error = {0};
     ck_ok(data_list_read(list, (const char *const[]){root}, 1, &error), &error);
@@ -84,6 +86,20 @@ static uint32_t drain(DataLoader *loader, int batches, int *frames)
         *frames += batch.count;
     }
     return sum;
+}
+
+/* Asserts that frame i of the batch is the image augmented with these draws, resized and cropped. Frees it. */
+static void check_pixels(const DataBatch *batch, int i, DataImage *image,
+                         const DataAugment *augment, Random random)
+{
+    Error error = {0};
+    uint8_t pixels[SIZE * SIZE * 3];
+    DataResizer resizer = {0};
+    ck_ok(data_augment_apply(augment, &random, image, &error), &error);
+    ck_ok(data_resize_crop(&resizer, image, SIZE, pixels, &error), &error);
+    ck_assert_mem_eq(batch->pixels + (size_t)i * sizeof pixels, pixels, sizeof pixels);
+    data_resizer_free(&resizer);
+    data_image_free(image);
 }
 
 START_TEST(test_batches_do_not_depend_on_workers)
@@ -190,7 +206,6 @@ START_TEST(test_contents)
     int order[FRAMES], at = 0, seen[FRAMES] = {0};
     Random shuffle = random_stream(settings.seed, RANDOM_SHUFFLE, 4, 0);
     random_permutation(&shuffle, FRAMES, order);
-    DataResizer resizer = {0};
     for (int b = 0; b < data_loader_batches(loader); b++) {
         Error error = {0};
         DataBatch batch;
@@ -202,18 +217,13 @@ START_TEST(test_contents)
             ck_assert_ptr_null(batch.errors[i]);
             seen[index]++;
             DataImage image;
-            uint8_t pixels[SIZE * SIZE * 3];
             ck_ok(data_image_read(list.frames[index].file, &image, &error), &error);
             Random random = random_stream(settings.seed, RANDOM_AUGMENT, (uint32_t)index, 4);
-            ck_ok(data_augment_apply(&settings.augment, &random, &image, &error), &error);
-            ck_ok(data_resize_crop(&resizer, &image, SIZE, pixels, &error), &error);
-            ck_assert_mem_eq(batch.pixels + (size_t)i * sizeof pixels, pixels, sizeof pixels);
-            data_image_free(&image);
+            check_pixels(&batch, i, &image, &settings.augment, random);
         }
     }
     for (int i = 0; i < FRAMES; i++)
         ck_assert_int_eq(seen[i], 1);
-    data_resizer_free(&resizer);
     data_loader_destroy(loader);
     drop_set(&list);
 }
@@ -250,7 +260,6 @@ START_TEST(test_repeated_frames)
     DataPlace *const places = malloc((size_t)data_order_count(order) * sizeof *places);
     data_order_fill(order, 2, places);
     DataLoader *const loader = create(&list, &settings);
-    DataResizer resizer = {0};
     int again = 0, at = 0;
     start(loader, 2, 0);
     for (int b = 0; b < data_loader_batches(loader); b++) {
@@ -260,24 +269,86 @@ START_TEST(test_repeated_frames)
             const DataPlace *const place = &places[at];
             ck_assert_int_eq(batch.index[i], place->frame);
             DataImage image;
-            uint8_t pixels[SIZE * SIZE * 3];
             ck_ok(data_image_read(list.frames[place->frame].file, &image, &error), &error);
             Random random =
                 random_stream_part(settings.seed, RANDOM_AUGMENT, (uint32_t)place->frame, 2,
                                    (uint32_t)place->occurrence);
-            ck_ok(data_augment_apply(&settings.augment, &random, &image, &error), &error);
-            ck_ok(data_resize_crop(&resizer, &image, SIZE, pixels, &error), &error);
-            ck_assert_mem_eq(batch.pixels + (size_t)i * sizeof pixels, pixels, sizeof pixels);
-            data_image_free(&image);
+            check_pixels(&batch, i, &image, &settings.augment, random);
             again += place->occurrence > 0;
         }
     }
     ck_assert_int_eq(at, data_order_count(order));
     ck_assert_int_gt(again, 3);
-    data_resizer_free(&resizer);
     data_loader_destroy(loader);
     data_order_destroy(order);
     free(places);
+    drop_set(&list);
+}
+END_TEST
+
+/* A self-blended fake and its real frame: the same draws, the same augmentation, whoever makes them. */
+START_TEST(test_blends)
+{
+    enum { SIDE = 48 };
+    support_make_folder(root);
+    for (int i = 0; i < 6; i++) {
+        char name[100];
+        snprintf(name, sizeof name, "FF/%s/%d/%d.ppm", i == 5 ? "DF" : "real", i, i);
+        write_frame(name, SIDE, SIDE + i);
+    }
+    DataList list;
+    Error error = {0};
+    ck_ok(data_list_read(&list, (const char *const[]){root}, 1, &error), &error);
+    DataLoaderSettings settings = small_settings();
+    settings.shuffle = settings.blend = true;
+    settings.batch_size = 4;
+    settings.augment.flip = 0.5;
+    uint32_t expected = 0;
+    for (settings.workers = 0; settings.workers <= 3; settings.workers++) {
+        DataLoader *const loader = create(&list, &settings);
+        int frames = 0;
+        start(loader, 1, 0);
+        const uint32_t sum = drain(loader, data_loader_batches(loader), &frames);
+        expected = settings.workers == 0 ? sum : expected;
+        ck_assert(sum == expected && frames == 10);
+        data_loader_destroy(loader);
+    }
+    DataLoader *const loader = create(&list, &settings);
+    start(loader, 1, 0);
+    for (int b = 0; b < data_loader_batches(loader); b++) {
+        DataBatch batch;
+        ck_ok(data_loader_next(loader, &batch, &error), &error);
+        for (int i = 0; i < batch.count; i++) {
+            const int frame = batch.index[i], label = batch.labels[i];
+            ck_assert_int_eq(label, i % 2);
+            ck_assert_int_eq(list.frames[frame].label, 0);
+            DataImage image;
+            ck_ok(data_image_read(list.frames[frame].file, &image, &error), &error);
+            Random random = random_stream(settings.seed, RANDOM_BLEND, (uint32_t)frame, 1);
+            if (label == 1)
+                ck_ok(data_self_blend(&image, NULL, &random, &error), &error);
+            else
+                ck_ok(data_self_blend_real(&image, &random, &error), &error);
+            random = random_stream(settings.seed, RANDOM_AUGMENT, (uint32_t)frame, 1);
+            check_pixels(&batch, i, &image, &settings.augment, random);
+        }
+    }
+    data_loader_destroy(loader);
+
+    /* Landmarks that are none are named. */
+    support_write_file(root, "FF/real/0/0.npy", "no array", 8);
+    DataLoader *const stopped = create(&list, &settings);
+    Status status = STATUS_OK;
+    DataBatch batch;
+    start(stopped, 1, 0);
+    for (int b = 0; b < data_loader_batches(stopped) && status == STATUS_OK; b++)
+        status = data_loader_next(stopped, &batch, &error);
+    ck_assert_int_eq(status, STATUS_FAILED);
+    ck_assert_msg(strstr(error.message, "0.npy") != NULL, "%s", error.message);
+    data_loader_destroy(stopped);
+    const size_t bytes = data_loader_bytes(&settings);
+    settings.blend = false;
+    ck_assert_uint_lt(data_loader_bytes(&settings), bytes);
     drop_set(&list);
 }
 END_TEST
@@ -444,6 +515,7 @@ int main(void)
     tcase_add_test(loader, test_frame_too_small_to_augment);
     tcase_add_test(loader, test_contents);
     tcase_add_test(loader, test_repeated_frames);
+    tcase_add_test(loader, test_blends);
     tcase_add_test(loader, test_order_that_cannot_be);
     tcase_add_test(loader, test_resume_and_restart);
     tcase_add_test(loader, test_first_bad_frame_is_named);

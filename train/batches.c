@@ -11,6 +11,7 @@ Status train_batches_open(TrainBatches *batches, const DataList *list,
                           const DataLoaderSettings *settings, const float *features, int width,
                           Error *error)
 {
+    assert(!features || !settings->blend);
     *batches =
         (TrainBatches){.list = list, .settings = *settings, .features = features, .width = width};
     if (!features)
