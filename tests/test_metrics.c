@@ -65,10 +65,12 @@ START_TEST(equals_scikit_learn)
             double expected = 0;
             ck_assert_int_eq(fscanf(golden, "%lf", &expected), 1);
             /* fmax: the threshold may be as large as 1e300; all others are fractions. */
-            ck_assert_msg(fabs(train_metric_value(&metrics, i) - expected) <=
-                              1e-12 * fmax(1, fabs(expected)),
+            const double value = train_metric_value(&metrics, i);
+            ck_assert_msg(isnan(expected)
+                              ? isnan(value)
+                              : fabs(value - expected) <= 1e-12 * fmax(1, fabs(expected)),
                           "file %d: %s = %.17g, expected %.17g", number, train_metric_names[i].name,
-                          train_metric_value(&metrics, i), expected);
+                          value, expected);
         }
     }
     fclose(golden);
@@ -103,7 +105,7 @@ START_TEST(perfect_separation)
     ck_assert_uint_eq(metrics.n_fake, 2);
     ck_assert_double_eq(metrics.eer, 0);
     ck_assert_double_eq(metrics.eer_threshold, 0.5 * 0.7 + 0.5 * 0.4);
-    for (int i = 0; i < TRAIN_METRIC_NAMES; i++)
+    for (int i = 0; i < TRAIN_BRIER; i++)
         if (metrics.eer != train_metric_value(&metrics, i) &&
             metrics.eer_threshold != train_metric_value(&metrics, i))
             ck_assert_msg(train_metric_value(&metrics, i) == 1, "%s = %g",
@@ -191,10 +193,55 @@ START_TEST(one_class_is_undefined)
         for (int i = 0; i < TRAIN_METRIC_NAMES; i++)
             if (train_metric_names[i].offset == offsetof(TrainMetrics, accuracy))
                 ck_assert_double_eq(train_metric_value(&metrics, i), label ? 2.0 / 3 : 1.0 / 3);
-            else
+            else if (i < TRAIN_BRIER)
                 ck_assert_msg(isnan(train_metric_value(&metrics, i)), "%s",
                               train_metric_names[i].name);
     }
+}
+END_TEST
+
+/* By hand: probabilities at the ends of bins, wrong with certainty, and alone in their class. */
+START_TEST(calibration)
+{
+    const double scores[] = {0, 1, 1, 0.1, 0.12, 0.9};
+    const uint8_t labels[] = {0, 1, 0, 0, 1, 1};
+    const TrainMetrics metrics = metrics_of(scores, labels, 6);
+    const double squares = 0 + 0 + 1 + 0.01 + 0.88 * 0.88 + 0.01;
+    ck_assert_double_eq_tol(metrics.brier, squares / 6, 1e-15);
+    const double losses = -2 * log(1 - 0x1p-52) - log(0x1p-52) - log(0.9) - log(0.12) - log(0.9);
+    ck_assert_double_eq_tol(metrics.log_loss, losses / 6, 1e-14);
+    /* Bins: {0}, {0.1, 0.12} with one fake, {0.9}, {1, 1} with one fake. */
+    ck_assert_double_eq_tol(metrics.ece, (0 + fabs(0.22 - 1) + 0.1 + 1) / 6, 1e-15);
+    ck_assert_uint_eq(metrics.repeated, 0);
+
+    const uint8_t fakes[] = {1, 1, 1, 1, 1, 1};
+    const TrainMetrics one_class = metrics_of(scores, fakes, 6);
+    ck_assert(isfinite(one_class.brier) && isfinite(one_class.log_loss) &&
+              isfinite(one_class.ece) && isnan(one_class.partial_auroc));
+    ck_assert_uint_eq(one_class.repeated, 1);
+
+    const double logits[] = {0, 1, 1, 0.1, 0.12, 1.5};
+    const TrainMetrics none = metrics_of(logits, labels, 6);
+    ck_assert(isnan(none.brier) && isnan(none.log_loss) && isnan(none.ece));
+    ck_assert(isfinite(none.partial_auroc));
+}
+END_TEST
+
+/* Any number of threads: the same bits. */
+START_TEST(threads_change_no_bit)
+{
+    static ScoreFile file;
+    Threads *threads = NULL;
+    Error error = {0};
+    ck_ok(threads_create(&threads, 3, &error), &error);
+    for (uint64_t number = 0; number < 140; number++) {
+        make_case(number, &file);
+        const TrainMetrics alone = metrics_of(file.scores, file.labels, file.n);
+        TrainMetrics shared;
+        ck_ok(train_metrics_on(threads, file.scores, file.labels, file.n, &shared, &error), &error);
+        ck_assert_mem_eq(&alone, &shared, sizeof alone);
+    }
+    threads_destroy(threads);
 }
 END_TEST
 
@@ -244,12 +291,19 @@ START_TEST(a_million_scores)
         const double u = (double)(splitmix(&state) >> 11) * 0x1p-53;
         scores[i] = 1 / (1 + exp(-12 * (u - 0.5) - (labels[i] ? 2 : -2)));
     }
-    struct timespec start, end;
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    const TrainMetrics metrics = metrics_of(scores, labels, n);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    printf("%zu scores: %.3f s\n", n,
-           (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+    TrainMetrics metrics;
+    for (int count = 1; count <= 2; count++) {
+        Threads *threads = NULL;
+        Error error = {0};
+        struct timespec start, end;
+        ck_ok(threads_create(&threads, count, &error), &error);
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        ck_ok(train_metrics_on(threads, scores, labels, n, &metrics, &error), &error);
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        threads_destroy(threads);
+        printf("%zu scores, %d thread%s: %.3f s\n", n, count, count > 1 ? "s" : "",
+               (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec));
+    }
     /* u and v uniform: a fake wins if u + 4/12 > v, which has probability 1 - (1 - 1/3)^2 / 2. */
     ck_assert_double_eq_tol(metrics.auroc, 1 - 2.0 / 9, 5 / sqrt((double)n));
     ck_assert_double_eq_tol(metrics.eer, 1.0 / 3, 5 / sqrt((double)n));
@@ -272,8 +326,10 @@ int main(void)
     tcase_add_test(definitions, extreme_doubles);
     tcase_add_test(definitions, neighbouring_scores);
     tcase_add_test(definitions, one_class_is_undefined);
+    tcase_add_test(definitions, calibration);
     tcase_add_test(definitions, refuses_what_cannot_be_ranked);
     TCase *const size = support_case(suite, "size", 60);
+    tcase_add_test(size, threads_change_no_bit);
     tcase_add_test(size, order_of_rows_is_irrelevant);
     tcase_add_test(size, a_million_scores);
     return support_main(suite);

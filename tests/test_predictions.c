@@ -5,7 +5,7 @@
 #include "tests/support.h"
 
 #include "tensor/file.h"
-#include "train/predictions.h"
+#include "train/reports.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -439,6 +439,10 @@ static const char *const metric_keys[] = {"n_real",
                                           "tpr_at_fpr_0.01",
                                           "tpr_at_fpr_0.001",
                                           "tpr_at_fpr_0.05",
+                                          "partial_auroc_fpr_0.1",
+                                          "brier",
+                                          "log_loss",
+                                          "ece",
                                           "balanced_accuracy_at_eer"};
 
 START_TEST(metrics_json)

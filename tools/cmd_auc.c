@@ -6,29 +6,11 @@
  */
 #include "tools/cli.h"
 
-#include "train/predictions.h"
+#include "train/reports.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
-
-/* What stands in the first column for each metric, in the order of train_metric_names. */
-static const char *const titles[TRAIN_METRIC_NAMES] = {
-    "AUROC",
-    "average precision",
-    "mAP, mean of both classes",
-    "EER",
-    "EER threshold",
-    "accuracy at > 0.5",
-    "balanced accuracy at > 0.5",
-    "macro F1 at > 0.5",
-    "accuracy at EER threshold",
-    "balanced accuracy at EER t.",
-    "macro F1 at EER threshold",
-    "TPR at FPR 0.001",
-    "TPR at FPR 0.01",
-    "TPR at FPR 0.05",
-};
 
 enum { TITLE_WIDTH = 28 };
 
@@ -85,7 +67,7 @@ static void print_report(const TrainReport *report)
         const bool threshold =
             train_metric_names[m].offset == offsetof(TrainMetrics, eer_threshold);
         void (*const print)(double) = threshold ? print_threshold : print_fraction;
-        printf("  %-*s", TITLE_WIDTH, titles[m]);
+        printf("  %-*s", TITLE_WIDTH, train_metric_names[m].title);
         print(train_metric_value(&report->frame, m));
         if (report->has_videos)
             print(train_metric_value(&report->video, m));

@@ -11,7 +11,7 @@
 #include "tools/cmd_eval_partial.h"
 
 #include "tensor/kernels/kernels.h"
-#include "train/predictions.h"
+#include "train/reports.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 
 #include "tensor/file.h"
 #include "train/evaluate.h"
-#include "train/predictions.h"
+#include "train/reports.h"
 #include "train/train.h"
 #include "vit/adapter.h"
 

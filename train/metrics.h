@@ -8,16 +8,17 @@
 #define LNCLIP_TRAIN_METRICS_H
 
 #include "tensor/error.h"
+#include "tensor/threads.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TRAIN_FPR_POINTS = 3 };
+enum { TRAIN_FPR_POINTS = 3, TRAIN_CALIBRATION_BINS = 15 };
 extern const double train_fpr_points[TRAIN_FPR_POINTS]; /* 0.001, 0.01, 0.05 */
 
 /*
- * Fractions, never per cent. With one class only, everything but n_real, n_fake and accuracy is undefined:
- * NaN, written as null.
+ * Fractions, never per cent. With one class only, everything but n_real, n_fake, accuracy and calibration is undefined:
+ * NaN, written as null; the four at the end say for themselves what they need.
  *
  * The ROC has one vertex (FPR, TPR) for each distinct score, "this score and above is fake", beside (0,0);
  * between vertices it is linear.
@@ -39,20 +40,59 @@ typedef struct TrainMetrics {
     double accuracy_at_eer, balanced_accuracy_at_eer, f1_macro_at_eer;
     /* TPR on the ROC at train_fpr_points; where it rises vertically there, its highest. */
     double tpr_at_fpr[TRAIN_FPR_POINTS];
+    /* Area under the ROC up to FPR 0.1, standardised by McClish (1989) so that chance is 0.5 and perfect 1
+     * (roc_auc_score(max_fpr=0.1)). */
+    double partial_auroc;
+    /* What follows is defined for one class too, but only if all scores are in [0, 1], as probabilities are. */
+    double brier; /* mean of (p_fake - label)^2 (brier_score_loss) */
+    /* Mean of -log(probability of the label), p_fake held within [2^-52, 1 - 2^-52] (log_loss). */
+    double log_loss;
+    /* Expected calibration error: over TRAIN_CALIBRATION_BINS bins of equal width, the mean, weighted by rows, of
+     * |mean p_fake - share of fake| (Naeini, Cooper, Hauskrecht 2015; Guo et al. 2017, for p_fake instead of the
+     * greater of the two probabilities). Bin b holds floor(p_fake * bins) = b, and p_fake = 1 the last. */
+    double ece;
+    /* Rows whose label and score an earlier row has too: in a file of 17-digit scores a sign of doubled rows. */
+    size_t repeated;
 } TrainMetrics;
+
+/* The metrics in the order of metrics.json: indices into train_metric_names and into TrainIntervals.of. */
+typedef enum TrainMetric {
+    TRAIN_AUROC,
+    TRAIN_AP,
+    TRAIN_MAP,
+    TRAIN_EER,
+    TRAIN_EER_THRESHOLD,
+    TRAIN_ACCURACY,
+    TRAIN_BALANCED_ACCURACY,
+    TRAIN_F1_MACRO,
+    TRAIN_ACCURACY_AT_EER,
+    TRAIN_BALANCED_ACCURACY_AT_EER,
+    TRAIN_F1_MACRO_AT_EER,
+    TRAIN_TPR_AT_FPR_0001,
+    TRAIN_TPR_AT_FPR_001,
+    TRAIN_TPR_AT_FPR_005,
+    TRAIN_PARTIAL_AUROC,
+    TRAIN_BRIER,
+    TRAIN_LOG_LOSS,
+    TRAIN_ECE,
+    TRAIN_METRIC_NAMES
+} TrainMetric;
 
 /* A metric by its name in metrics.json, for writers and tables: a double at `offset` in TrainMetrics. */
 typedef struct TrainMetricName {
-    const char *name;
+    const char *name;  /* key in metrics.json */
+    const char *title; /* for people: "AUROC", "TPR at FPR 0.01" */
     size_t offset;
 } TrainMetricName;
 
-enum { TRAIN_METRIC_NAMES = 14 };
 extern const TrainMetricName
     train_metric_names[TRAIN_METRIC_NAMES]; /* in the order of metrics.json */
 
 /* The metric train_metric_names[index], index in [0, TRAIN_METRIC_NAMES). */
 double train_metric_value(const TrainMetrics *metrics, int index);
+
+/* No rows, and every metric NaN. */
+TrainMetrics train_metrics_undefined(void);
 
 /*
  * Computes all metrics of scores [n] (p_fake, or any score that grows with fakeness; finite) and labels
@@ -62,5 +102,9 @@ double train_metric_value(const TrainMetrics *metrics, int index);
  */
 Status train_metrics(const double *scores, const uint8_t *labels, size_t n, TrainMetrics *metrics,
                      Error *error);
+
+/* The same on a team of threads (NULL: on the calling one alone); the same bits for any number. */
+Status train_metrics_on(Threads *threads, const double *scores, const uint8_t *labels, size_t n,
+                        TrainMetrics *metrics, Error *error);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * predictions.h - the scores of frames: as a table, as predictions.csv, and summed up by video.
+ * predictions.h - the scores of frames: as a table and as predictions.csv.
  *
  * The table is a structure of arrays. A file of bare scores costs nine bytes a row, so that a hundred
  * million of them fit a small machine; names of data sets and videos are kept once each. Nothing here
@@ -8,9 +8,11 @@
 #ifndef LNCLIP_TRAIN_PREDICTIONS_H
 #define LNCLIP_TRAIN_PREDICTIONS_H
 
-#include "train/metrics.h"
+#include "tensor/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* One row, for writing and for train_predictions_append. All strings are borrowed. */
@@ -86,46 +88,5 @@ void train_predictions_write_row(FILE *stream, const TrainPrediction *row);
  * computed from everywhere, so that train, eval and auc agree to the last digit.
  */
 double train_predictions_written(float probability);
-
-/* More fake sources than this are no manipulations but another layout of folders: none is reported then. */
-enum { TRAIN_MAX_SOURCES = 256 };
-
-/* The metrics of one fake source: its frames (videos) against all real ones of the data set. */
-typedef struct TrainSourceReport {
-    const char *name;
-    TrainMetrics frame, video;
-} TrainSourceReport;
-
-/* The metrics of one data set. A video's score is the mean p_fake of its frames, in double, file order. */
-typedef struct TrainReport {
-    const char *dataset;
-    TrainMetrics frame, video;
-    bool has_videos;            /* false if a frame has no folder: no video level, no sources */
-    TrainSourceReport *sources; /* [source_count] fake sources, bytewise order */
-    int source_count;
-} TrainReport;
-
-/*
- * Sums up by data set, in order of first row. *reports [*count] is owned by the caller
- * (train_reports_free); names are borrowed from `predictions`. STATUS_FAILED for an empty table or
- * without memory. One class only is no failure: see metrics.h.
- */
-Status train_reports(const TrainPredictions *predictions, TrainReport **reports, int *count,
-                     Error *error);
-void train_reports_free(TrainReport *reports, int count);
-
-/*
- * metrics.json: {NAME: {"frame": {...}, "video": {...}, "sources": {NAME: {"frame", "video"}}}}, undefined =
- * null, doubles with 17 digits; no "video" where has_videos is false. Bytes of a name that are not UTF-8
- * are written as \xNN. STATUS_FAILED without memory or if the stream fails.
- */
-Status train_reports_write_json(FILE *stream, const TrainReport *reports, int count, Error *error);
-
-/*
- * summary.json: {"datasets": N, "frame": {...}, "video": {...}}, the macro average over data sets of every
- * metric; null where it is undefined in any of them. No "video" unless all have one.
- */
-Status train_reports_write_summary(FILE *stream, const TrainReport *reports, int count,
-                                   Error *error);
 
 #endif

@@ -3,8 +3,8 @@
  */
 #include "train/validate.h"
 
-#include "train/predictions.h"
 #include "train/recipe.h"
+#include "train/reports.h"
 #include "vit/head.h"
 
 #include <assert.h>
@@ -14,20 +14,7 @@
 
 TrainEpoch train_epoch_empty(void)
 {
-    const TrainMetrics none = {
-        .auroc = NAN,
-        .ap = NAN,
-        .map = NAN,
-        .eer = NAN,
-        .eer_threshold = NAN,
-        .accuracy = NAN,
-        .balanced_accuracy = NAN,
-        .f1_macro = NAN,
-        .accuracy_at_eer = NAN,
-        .balanced_accuracy_at_eer = NAN,
-        .f1_macro_at_eer = NAN,
-        .tpr_at_fpr = {NAN, NAN, NAN},
-    };
+    const TrainMetrics none = train_metrics_undefined();
     return (TrainEpoch){
         .lr = NAN, .train_loss = NAN, .val_loss = NAN, .frame = none, .video = none};
 }

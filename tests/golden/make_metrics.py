@@ -4,7 +4,8 @@
 The score files themselves are not stored: tests/test_metrics.c draws the same ones from the same
 integers. `scores_of_case` here and `make_case` there must stay equal, line by line.
 
-scikit-learn knows no equal error rate; it is computed here from its roc_curve in exact fractions.
+scikit-learn knows no equal error rate; it is computed here from its roc_curve in exact fractions. Nor does it know
+the expected calibration error: NumPy sums it up in bins. nan: undefined, for scores that are no probabilities.
 """
 import os
 from fractions import Fraction
@@ -76,6 +77,15 @@ def decisions(labels, scores, threshold):
             sk.f1_score(labels, fake, average="macro", zero_division=0)]
 
 
+def calibration(labels, scores):
+    """Brier score, log loss, expected calibration error in 15 bins of equal width."""
+    if scores.min() < 0 or scores.max() > 1:
+        return [float("nan")] * 3
+    bins = np.minimum((scores * 15).astype(int), 14)
+    gaps = [abs(float(np.sum(scores[bins == b])) - int(np.sum(labels[bins == b]))) for b in range(15)]
+    return [sk.brier_score_loss(labels, scores), sk.log_loss(labels, scores), sum(gaps) / len(labels)]
+
+
 def main():
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "metrics.txt")
     with open(path, "w") as out:
@@ -87,6 +97,7 @@ def main():
             row = [sk.roc_auc_score(labels, scores), ap, (ap + ap_real) / 2, eer, threshold]
             row += decisions(labels, scores, 0.5) + decisions(labels, scores, threshold)
             row += [tpr_at(labels, scores, x) for x in (0.001, 0.01, 0.05)]
+            row += [sk.roc_auc_score(labels, scores, max_fpr=0.1)] + calibration(labels, scores)
             out.write(" ".join("%.15g" % float(x) for x in row) + "\n")
 
 

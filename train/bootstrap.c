@@ -1,0 +1,214 @@
+/*
+ * bootstrap.c - see bootstrap.h.
+ *
+ * Draws come from a counter-based generator: resample r of a data set is a function of seed, stream and r, and its
+ * metrics go to places of their own. So threads share the resamples and change no bit.
+ */
+#include "train/bootstrap.h"
+
+#include "tensor/random.h"
+#include "train/metrics_walk.h"
+#include "train/ranking.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct TrainSample {
+    TrainGroup *groups; /* [count] one a distinct score, descending, without rows */
+    uint32_t *end;      /* [count] position behind the group's last row */
+    uint32_t *cluster;  /* [rows] in order of score */
+    uint8_t *labels;    /* [rows] */
+    size_t rows, count;
+};
+
+void train_sample_free(TrainSample *sample)
+{
+    if (!sample)
+        return;
+    free(sample->groups);
+    free(sample->end);
+    free(sample->cluster);
+    free(sample->labels);
+    free(sample);
+}
+
+static void fill_sample(TrainSample *sample, const uint32_t *order, const double *scores,
+                        const uint8_t *labels, const uint32_t *cluster)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sample->rows; i++) {
+        const uint32_t row = order[i];
+        if (count == 0 || scores[row] != sample->groups[count - 1].score) {
+            const double score = scores[row];
+            sample->groups[count++] = (TrainGroup){.score = score,
+                                                   .loss_real = train_log_loss(score, 0),
+                                                   .loss_fake = train_log_loss(score, 1)};
+        }
+        sample->end[count - 1] = (uint32_t)i + 1;
+        sample->cluster[i] = cluster ? cluster[row] : row;
+        sample->labels[i] = labels[row];
+    }
+    sample->count = count;
+}
+
+Status train_sample_create(TrainSample **sample, const double *scores, const uint8_t *labels,
+                           const uint32_t *cluster, size_t n, Error *error)
+{
+    assert(sample && error);
+    *sample = NULL;
+    if (n > INT32_MAX)
+        return error_set(error, STATUS_FAILED,
+                         "scores: %zu rows are too many for a bootstrap; leave it out", n);
+    TrainSample *const made = calloc(1, sizeof *made);
+    const size_t room = n > 0 ? n : 1;
+    uint32_t *const order = malloc(room * sizeof *order);
+    Status status = STATUS_OK;
+    if (made) {
+        made->rows = n;
+        made->groups = malloc(room * sizeof *made->groups);
+        made->end = malloc(room * sizeof *made->end);
+        made->cluster = malloc(room * sizeof *made->cluster);
+        made->labels = malloc(room);
+    }
+    if (!order || !made || !made->groups || !made->end || !made->cluster || !made->labels)
+        status = error_set(error, STATUS_FAILED,
+                           "scores: no memory for a bootstrap of %zu rows; free some", n);
+    if (status == STATUS_OK)
+        status = train_ranking_order(scores, n, order, error);
+    if (status == STATUS_OK)
+        fill_sample(made, order, scores, labels, cluster);
+    free(order);
+    if (status != STATUS_OK) {
+        train_sample_free(made);
+        return status;
+    }
+    *sample = made;
+    return STATUS_OK;
+}
+
+/* Metrics of the sample where each cluster counts `weights[cluster]` times. */
+static void weighted_metrics(const TrainSample *sample, const uint32_t *weights,
+                             TrainMetrics *metrics)
+{
+    enum { PARCEL = 128 };
+    uint64_t total[2] = {0, 0};
+    for (size_t i = 0; i < sample->rows; i++)
+        total[sample->labels[i]] += weights[sample->cluster[i]];
+    TrainWalk walk;
+    TrainGroup parcel[PARCEL];
+    size_t filled = 0, row = 0;
+    train_walk_begin(&walk, total[0], total[1]);
+    for (size_t g = 0; g < sample->count; g++) {
+        uint64_t rows[2] = {0, 0};
+        for (; row < sample->end[g]; row++)
+            rows[sample->labels[row]] += weights[sample->cluster[row]];
+        if (rows[0] + rows[1] == 0)
+            continue;
+        parcel[filled] = sample->groups[g];
+        parcel[filled].reals = rows[0];
+        parcel[filled].fakes = rows[1];
+        if (++filled == PARCEL) {
+            train_walk_groups(&walk, parcel, filled);
+            filled = 0;
+        }
+    }
+    train_walk_groups(&walk, parcel, filled);
+    train_walk_end(&walk, metrics);
+}
+
+/* What the threads share. */
+typedef struct Bootstrap {
+    const TrainSample *const *samples;
+    int count;
+    const TrainDraw *draw;
+    uint32_t clusters;
+    uint32_t *members; /* [clusters] the reals, then the fakes */
+    uint32_t n_real;
+    uint32_t *weights; /* [threads][clusters] */
+    double *values;
+} Bootstrap;
+
+/* Draws as many clusters of [begin, end) as there are. */
+static void draw_class(const Bootstrap *b, uint32_t begin, uint32_t end, Random *random,
+                       uint32_t *weights)
+{
+    for (uint32_t i = begin; i < end; i++)
+        weights[b->members[begin + random_below(random, end - begin)]]++;
+}
+
+static void resample(void *context, int task, int worker)
+{
+    const Bootstrap *const b = context;
+    uint32_t *const weights = b->weights + (size_t)worker * b->clusters;
+    const size_t resamples = (size_t)b->draw->resamples;
+    Random random = random_stream(b->draw->seed, RANDOM_BOOTSTRAP, (uint32_t)task, b->draw->stream);
+    memset(weights, 0, b->clusters * sizeof *weights);
+    draw_class(b, 0, b->n_real, &random, weights);
+    draw_class(b, b->n_real, b->clusters, &random, weights);
+    for (int s = 0; s < b->count; s++) {
+        TrainMetrics metrics;
+        weighted_metrics(b->samples[s], weights, &metrics);
+        for (int m = 0; m < TRAIN_METRIC_NAMES; m++)
+            b->values[((size_t)s * TRAIN_METRIC_NAMES + (size_t)m) * resamples + (size_t)task] =
+                train_metric_value(&metrics, m);
+    }
+}
+
+Status train_bootstrap(const TrainSample *const *samples, int count, const TrainClusters *clusters,
+                       const TrainDraw *draw, double *values, Error *error)
+{
+    assert(samples && count > 0 && clusters && draw && draw->resamples > 0 && values && error);
+    const size_t room = clusters->count > 0 ? clusters->count : 1;
+    Bootstrap b = {.samples = samples,
+                   .count = count,
+                   .draw = draw,
+                   .clusters = clusters->count,
+                   .values = values};
+    b.members = malloc(room * sizeof *b.members);
+    b.weights = malloc(room * (size_t)threads_count(draw->threads) * sizeof *b.weights);
+    if (!b.members || !b.weights) {
+        free(b.members);
+        free(b.weights);
+        return error_set(error, STATUS_FAILED, "bootstrap: no memory for %lu videos; free some",
+                         (unsigned long)clusters->count);
+    }
+    uint32_t filled = 0;
+    for (int label = 0; label < 2; label++) {
+        for (uint32_t i = 0; i < clusters->count; i++)
+            if (clusters->labels[i] == label)
+                b.members[filled++] = i;
+        b.n_real = label == 0 ? filled : b.n_real;
+    }
+    threads_run(draw->threads, draw->resamples, resample, &b);
+    free(b.members);
+    free(b.weights);
+    return STATUS_OK;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The quantile q of sorted values [n]. */
+static double quantile(const double *values, size_t n, double q)
+{
+    const double at = q * (double)(n - 1);
+    const size_t below = (size_t)at, above = below + 1 < n ? below + 1 : below;
+    return values[below] + (at - (double)below) * (values[above] - values[below]);
+}
+
+TrainInterval train_percentile_interval(double *values, size_t n)
+{
+    size_t defined = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(values[i]))
+            values[defined++] = values[i];
+    if (defined == 0 || 2 * defined < n)
+        return (TrainInterval){NAN, NAN};
+    qsort(values, defined, sizeof *values, compare_doubles);
+    return (TrainInterval){quantile(values, defined, 0.025), quantile(values, defined, 0.975)};
+}

@@ -1,0 +1,56 @@
+/*
+ * bootstrap.h - the spread of every metric when the videos are drawn again.
+ *
+ * Rows are sorted once. A resample draws as many videos of each class as there are, with replacement, which gives each
+ * video a whole number as its weight; one pass down the sorted rows with those weights then yields all metrics. Nothing
+ * is copied or sorted again, and what is counted stays exact.
+ */
+#ifndef LNCLIP_TRAIN_BOOTSTRAP_H
+#define LNCLIP_TRAIN_BOOTSTRAP_H
+
+#include "train/interval.h"
+
+#include "tensor/threads.h"
+
+/* Rows in order of score, with the cluster (video) of each. Opaque; not changed by any use. */
+typedef struct TrainSample TrainSample;
+
+/*
+ * Sorts rows [n]: scores (finite), labels (0 or 1) and cluster, the number of the video of each row, or NULL
+ * if every row is one of its own. All borrowed for the call alone. *sample is owned by the caller
+ * (train_sample_free; NULL is allowed there). STATUS_FAILED as train_metrics, and for n beyond 2^31.
+ */
+Status train_sample_create(TrainSample **sample, const double *scores, const uint8_t *labels,
+                           const uint32_t *cluster, size_t n, Error *error);
+void train_sample_free(TrainSample *sample);
+
+/* What is drawn. */
+typedef struct TrainClusters {
+    uint32_t count;
+    const uint8_t
+        *labels; /* [count] 0 or 1: drawn apart, so that every resample has both classes */
+} TrainClusters;
+
+typedef struct TrainDraw {
+    int resamples;
+    uint64_t seed;
+    uint32_t stream;  /* tells the draws of one data set from those of another */
+    Threads *threads; /* NULL: the calling thread alone */
+} TrainDraw;
+
+/*
+ * Metrics of all samples [count] under the same `draw->resamples` draws of `clusters`, into values
+ * [count][TRAIN_METRIC_NAMES][resamples]; NaN where a metric is undefined in a resample. The same bits for any number of
+ * threads. STATUS_FAILED without memory.
+ */
+Status train_bootstrap(const TrainSample *const *samples, int count, const TrainClusters *clusters,
+                       const TrainDraw *draw, double *values, Error *error);
+
+/*
+ * The percentile interval of values [n], which it sorts: the 2.5 and 97.5 % points, linear between order statistics
+ * (Hyndman and Fan, The American Statistician 50 (1996) 361, definition 7). Undefined values are left
+ * out; NaN if fewer than half are defined.
+ */
+TrainInterval train_percentile_interval(double *values, size_t n);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * metrics_walk.h - all metrics in one walk down the distinct scores.
+ *
+ * Point metrics and every resample of the bootstrap differ only in how many reals and fakes stand at each score,
+ * so both feed the same walk. Everything that can be counted is counted in integers; what must be summed in
+ * floating point carries its rounding error along.
+ */
+#ifndef LNCLIP_TRAIN_METRICS_WALK_H
+#define LNCLIP_TRAIN_METRICS_WALK_H
+
+#include "train/metrics.h"
+
+#include <stdbool.h>
+
+/* A sum that carries its rounding error along (Neumaier, 1974): millions of terms cost no digits. */
+typedef struct TrainSum {
+    double value, lost;
+} TrainSum;
+
+static inline void train_sum_add(TrainSum *sum, double term)
+{
+    const double total = sum->value + term;
+    const double big = __builtin_fabs(sum->value) >= __builtin_fabs(term) ? sum->value : term;
+    const double small = __builtin_fabs(sum->value) >= __builtin_fabs(term) ? term : sum->value;
+    sum->lost += big - total + small;
+    sum->value = total;
+}
+
+static inline double train_sum_total(const TrainSum *sum)
+{
+    return sum->value + sum->lost;
+}
+
+/* All rows of one score. */
+typedef struct TrainGroup {
+    double score;
+    double loss_real,
+        loss_fake; /* train_log_loss of a real and of a fake here; read only where counted */
+    uint64_t reals, fakes;
+} TrainGroup;
+
+/* -log of the probability that `score` gives to `label`, held within [2^-52, 1 - 2^-52]. 0 outside [0, 1]. */
+double train_log_loss(double score, int label);
+
+/* The state of a walk: for train_walk_* alone. */
+typedef struct TrainWalk {
+    uint64_t n_real, n_fake;
+    uint64_t fp, tp;        /* reals and fakes above the score that comes next */
+    uint64_t twice_area;    /* of the ROC so far, times n_real n_fake */
+    uint64_t twice_partial; /* the same at the last vertex with an FPR of at most 0.1 */
+    double partial_tail;    /* of the segment that crosses it, times n_fake */
+    TrainSum ap, ap_real;
+    double inverted; /* 1 - score of the group of the average precision of real in progress */
+    uint64_t inverted_reals, inverted_fp, inverted_tp; /* its reals; what stands above it */
+    bool has_inverted;
+    double last_score; /* of the group before */
+    double first_score;
+    uint64_t half_fp, half_tp; /* above 0.5 */
+    uint64_t eer_fp, eer_tp;   /* the vertex of the EER threshold */
+    double eer, eer_threshold;
+    bool has_eer, threshold_open; /* the threshold waits for the next lower score */
+    int points;                   /* how many of the FPRs are done */
+    double tpr[TRAIN_FPR_POINTS + 1];
+    TrainSum brier, log_loss;
+    TrainSum bin_score[TRAIN_CALIBRATION_BINS];
+    uint64_t bin_rows[TRAIN_CALIBRATION_BINS], bin_fakes[TRAIN_CALIBRATION_BINS];
+    uint64_t repeated;
+} TrainWalk;
+
+/* The bin of a score in [0, 1]. */
+int train_calibration_bin(double score);
+
+/*
+ * Begins a walk over n_real and n_fake rows in all, continues it over groups [count], strictly descending by score
+ * from call to call, and sums up. Groups without rows are passed over. The product of the two
+ * numbers is at most 2^62. Nothing is allocated; nothing can fail.
+ */
+void train_walk_begin(TrainWalk *walk, uint64_t n_real, uint64_t n_fake);
+void train_walk_groups(TrainWalk *walk, const TrainGroup *groups, size_t count);
+void train_walk_end(TrainWalk *walk, TrainMetrics *metrics);
+
+#endif
