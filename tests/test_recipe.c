@@ -181,6 +181,35 @@ START_TEST(checks_what_no_single_key_can)
 }
 END_TEST
 
+/* Orders of an epoch that exclude each other, and the word that the refusal begins with. */
+START_TEST(pairs_are_refused_beside_another_order)
+{
+    static const char *const BAD[][3] = {
+        {"pairs", "data.sbi=on", "pairs=on"},
+        {"pairs", "sampling=class", "sampling=class"},
+        {"pairs", "sampling=source", "sampling=source"},
+        {"pairs", "batch_size=7", "batch_size=7"},
+        {"data.sbi", "batch_size=7", "batch_size=7"},
+        {"data.sbi", "sampling=source", NULL},
+        {"pairs", "drop_last=on", NULL},
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        TrainRecipe recipe = named("paper");
+        Error error = {0};
+        char key[64];
+        const size_t length = strcspn(BAD[i][1], "=");
+        snprintf(key, sizeof key, "%.*s", (int)length, BAD[i][1]);
+        ck_ok(train_recipe_set(&recipe, BAD[i][0], "on", &error), &error);
+        ck_ok(train_recipe_set(&recipe, key, BAD[i][1] + length + 1, &error), &error);
+        const Status status = train_recipe_check(&recipe, &error);
+        ck_assert_msg(status == (BAD[i][2] ? STATUS_USAGE : STATUS_OK), "%s %s", BAD[i][0],
+                      BAD[i][1]);
+        if (BAD[i][2])
+            ck_assert_msg(strstr(error.message, BAD[i][2]) == error.message, "%s", error.message);
+    }
+}
+END_TEST
+
 static void write_file(const char *folder, const char *text, size_t size, char path[FILE_PATH_SIZE])
 {
     Error error = {0};
@@ -355,6 +384,7 @@ int main(void)
     tcase_add_loop_test(values, refuses_by_name, 0, sizeof refusals / sizeof refusals[0]);
     tcase_add_test(values, refuses_long_text);
     tcase_add_test(values, checks_what_no_single_key_can);
+    tcase_add_test(values, pairs_are_refused_beside_another_order);
     tcase_add_test(values, numbers_are_correctly_rounded);
     TCase *const files = support_case(suite, "files", 10);
     tcase_add_test(files, prints_and_reads_the_same_bits);

@@ -396,6 +396,25 @@ Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value,
                      accepted);
 }
 
+/* What of an epoch's order (data/order.h) does not go together. */
+static Status check_order(const TrainRecipe *recipe, Error *error)
+{
+    if (recipe->pairs && recipe->sbi)
+        return error_set(error, STATUS_USAGE,
+                         "pairs=on: data.sbi=on uses no fakes of the lists, and has its own pairs; "
+                         "set one of them off");
+    if (recipe->pairs && recipe->sampling != DATA_SAMPLING_ALL)
+        return error_set(error, STATUS_USAGE,
+                         "sampling=%s: pairs=on already says how often a frame stands; set "
+                         "sampling=all or pairs=off",
+                         data_sampling_name((int)recipe->sampling));
+    if ((recipe->pairs || recipe->sbi) && recipe->batch_size % 2 != 0)
+        return error_set(error, STATUS_USAGE,
+                         "batch_size=%d: %s=on fills batches with pairs; give an even number",
+                         recipe->batch_size, recipe->pairs ? "pairs" : "data.sbi");
+    return STATUS_OK;
+}
+
 Status train_recipe_check(const TrainRecipe *recipe, Error *error)
 {
     assert(recipe && error);
@@ -410,7 +429,7 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error)
     if (recipe->loss_ce <= 0 && recipe->loss_alignment <= 0 && recipe->loss_uniformity <= 0)
         return error_set(error, STATUS_USAGE,
                          "loss.ce: all three weights of the loss are 0; set one of them above 0");
-    return STATUS_OK;
+    return check_order(recipe, error);
 }
 
 static void print_settings(const TrainRecipe *recipe, bool all, FILE *stream)

@@ -17,6 +17,7 @@
 typedef struct TrainRun {
     const TrainJob *job;
     TrainOrigin origin;
+    int places;                     /* images of an epoch */
     int64_t steps_per_epoch, steps; /* T: of the whole run */
     TrainOptimizer optimizer;
     TrainSam sam;

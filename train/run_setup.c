@@ -86,11 +86,49 @@ static Status check_list(const DataList *list, const char *name, Error *error)
                      frames[0] > 0 ? "fake" : "real");
 }
 
+/* Places and steps of an epoch, and what there is to tell about its order. */
+static Status count_steps(TrainRun *run, Error *error)
+{
+    const TrainJob *const job = run->job;
+    const TrainRecipe *const recipe = job->recipe;
+    DataOrder *order;
+    TRY(data_loader_order(&order, job->train, &run->loading, error));
+    const int places = data_order_count(order), unpaired = data_order_unpaired(order);
+    data_order_destroy(order);
+
+    int frames[2], videos[2];
+    char text[160];
+    data_list_counts(job->train, frames, videos);
+    if (unpaired > 0) {
+        snprintf(text, sizeof text,
+                 "pairs=on: %d of %d fake frames have no real frame of their video in the lists: "
+                 "they stand alone",
+                 unpaired, frames[1]);
+        warning(run, text);
+    }
+    if (recipe->sbi && frames[1] > 0) {
+        snprintf(text, sizeof text, "data.sbi=on: the %d fake frames of the lists are not used",
+                 frames[1]);
+        warning(run, text);
+    }
+    run->places = places;
+    run->steps_per_epoch = data_epoch_batches(&run->loading, places);
+    if (run->steps_per_epoch == 0)
+        return error_set(error, STATUS_FAILED,
+                         "training list: %d frames do not fill one batch of %d; set "
+                         "drop_last=off or a smaller batch_size",
+                         places, recipe->batch_size);
+    run->steps = recipe->epochs * run->steps_per_epoch;
+    if (recipe->max_steps > 0 && recipe->max_steps < run->steps)
+        run->steps = recipe->max_steps;
+    return STATUS_OK;
+}
+
 static Status check_lists(TrainRun *run, Error *error)
 {
     const TrainJob *const job = run->job;
-    const int64_t count = job->train->count, batch = job->recipe->batch_size;
-    TRY(check_list(job->train, "training", error));
+    if (!job->recipe->sbi) /* which makes its fakes; data_order_create asks for real frames */
+        TRY(check_list(job->train, "training", error));
     if (job->val) {
         TRY(check_list(job->val, "validation", error));
         const int shared = data_list_overlap(job->train, job->val);
@@ -101,16 +139,7 @@ static Status check_lists(TrainRun *run, Error *error)
         if (shared > 0)
             warning(run, text);
     }
-    run->steps_per_epoch = job->recipe->drop_last ? count / batch : (count + batch - 1) / batch;
-    if (run->steps_per_epoch == 0)
-        return error_set(error, STATUS_FAILED,
-                         "training list: %lld frames do not fill one batch of %lld; set "
-                         "drop_last=off or a smaller batch_size",
-                         (long long)count, (long long)batch);
-    run->steps = job->recipe->epochs * run->steps_per_epoch;
-    if (job->recipe->max_steps > 0 && job->recipe->max_steps < run->steps)
-        run->steps = job->recipe->max_steps;
-    return STATUS_OK;
+    return count_steps(run, error);
 }
 
 static DataLoaderSettings loader_settings(const TrainRun *run, const DataAugment *augment)
@@ -121,6 +150,9 @@ static DataLoaderSettings loader_settings(const TrainRun *run, const DataAugment
     settings.batch_size = recipe->batch_size;
     settings.drop_last = recipe->drop_last;
     settings.shuffle = recipe->shuffle;
+    settings.pairs = recipe->pairs;
+    settings.sampling = recipe->sampling;
+    settings.blend = recipe->sbi;
     settings.workers = recipe->workers;
     settings.seed = recipe->seed;
     settings.augment = *augment;
@@ -229,7 +261,7 @@ Status train_run_forecast(TrainRun *run, TrainResult *result, Error *error)
     const double epochs = (double)run->steps / (double)run->steps_per_epoch;
     const double scored = job->val ? job->val->count * fmax(forward, loading) : 0;
     result->forecast_step_seconds = an_image * job->recipe->batch_size;
-    result->forecast_seconds = epochs * (an_image * job->train->count + scored);
+    result->forecast_seconds = epochs * (an_image * run->places + scored);
     if (run->cached) /* every frame once; a step over ready features takes no time beside that */
         result->forecast_seconds = job->train->count * fmax(forward, loading) + scored;
     return STATUS_OK;
@@ -242,6 +274,7 @@ Status train_run_prepare(TrainRun *run, Error *error)
     DataAugment augment;
     TRY(train_recipe_check(recipe, error));
     TRY(data_augment_parse(recipe->augment, &augment, error));
+    run->loading = loader_settings(run, &augment);
     TRY(check_lists(run, error));
     if (job->folder && !job->resume && !job->dry_run && train_run_exists(job->folder))
         return train_run_files_create(&run->files, job->folder, recipe, error); /* its error */
@@ -251,7 +284,6 @@ Status train_run_prepare(TrainRun *run, Error *error)
                   !recipe->sbi;
 
     TRY(vit_pack(job->vit, train_recipe_precision(recipe), true, job->threads, error));
-    run->loading = loader_settings(run, &augment);
     TRY(train_optimizer_create(&run->optimizer, recipe, job->tuned->count, error));
     TRY(train_sam_create(&run->sam, recipe, job->tuned->count, error));
     TRY(train_ema_create(&run->ema, recipe, job->tuned, error));
