@@ -22,7 +22,7 @@
 
 #include "tensor/ops.h"
 
-enum { OP_MAX_INPUTS = 8, OP_MAX_SAVED = 3, OP_MAX_KEPT = 4 };
+enum { OP_MAX_INPUTS = 14, OP_MAX_SAVED = 3, OP_MAX_KEPT = 4 };
 
 typedef enum OpKind {
     OP_LINEAR,

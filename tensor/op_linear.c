@@ -1,12 +1,13 @@
 /*
- * op_linear.c - y = residual + act(x W^T + b).
+ * op_linear.c - y = residual + act(x W^T + (x A^T) B^T + b).
  *
  * Derivation. With z = x W^T + b, y = act(z) and dy the gradient of the objective by y:
  *
  *     dz = dy act'(z)        dx = dz W        dW = dz^T x        db = sum over rows of dz
  *
  * and a residual receives dy itself. W may be given in parts (keys and values, say): then columns of z
- * belong to parts, and dx is the sum over them.
+ * belong to parts, and dx is the sum over them. What LoRA (A, B) adds to z is written first, in the residual's
+ * place, and the product is added to it: op_linear_lora.c, also for its gradients.
  *
  * Shapes. x [B,M,in] or [M,in]; W [out,in] in parts of rows; b [out]; y, z, residual [B,M,out].
  *
@@ -21,12 +22,12 @@
  * gradients are bf16; only a residual, y where there is one, and dy then are f32. So are weights, biases and
  * their gradients always.
  *
- * What is kept: x where a weight trains, the weights where x needs a gradient, z where there is an
+ * What is kept: x where a weight or LoRA trains, x A^T, the weights where x needs a gradient, z where there is an
  * activation. Frozen weights thus cost no memory, and y itself is never read again.
  */
+#include "tensor/op_linear.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
-#include "tensor/op_tasks.h"
 
 #include <assert.h>
 #include <string.h>
@@ -41,7 +42,15 @@ enum { LINEAR_PANEL = 512 };
 enum { LINEAR_GRADIENT_ROWS = 64 };
 
 /* Places of the operands in Node.in. */
-enum { IN_X, IN_RESIDUAL, IN_WEIGHT, IN_BIAS = IN_WEIGHT + LINEAR_MAX_PARTS };
+enum {
+    IN_X,
+    IN_RESIDUAL,
+    IN_WEIGHT,
+    IN_BIAS = IN_WEIGHT + LINEAR_MAX_PARTS,
+    IN_DOWN = IN_BIAS + LINEAR_MAX_PARTS,
+    IN_UP = IN_DOWN + LINEAR_MAX_PARTS,
+    INPUTS = IN_UP + LINEAR_MAX_PARTS
+};
 
 /* Some columns of y: rows [begin, begin + count) of one part's weight. */
 typedef struct Panel {
@@ -99,6 +108,7 @@ static void check_shapes(const Tensor *x, const Linear *linear, Activation activ
         out += rows;
     }
     assert(out == linear->out);
+    op_linear_lora_check(linear);
     assert(!linear->forward || (linear->forward->K == linear->in && linear->forward->N == out));
     assert(!linear->backward || (linear->backward->K == out && linear->backward->N == linear->in));
     memcpy(shape, x->shape, sizeof shape);
@@ -142,10 +152,10 @@ typedef struct Forward {
     Activate *activate;
     int B, M;
     DType x_type, y_type;
-    const void *x;         /* [B,M,in] */
-    const float *residual; /* [B,M,out] or NULL */
-    void *z;               /* [B,M,out]; y itself, or NULL for packs, where z need not be saved */
-    void *y;               /* [B,M,out] */
+    const void *x;        /* [B,M,in] */
+    const void *residual; /* [B,M,out] or NULL; what z, or y of packs, already holds with LoRA */
+    void *z;              /* [B,M,out]; y itself, or NULL for packs, where z need not be saved */
+    void *y;              /* [B,M,out] */
 } Forward;
 
 /* One panel of one sample: z = bias + residual, z += x W^T, y = act(z). */
@@ -167,10 +177,12 @@ static void forward_task(void *context, int task, int worker)
     for (int m = 0; prefilled && m < M; m++) {
         float *const row = z + (ptrdiff_t)m * out;
         const float *const b = bias ? tensor_f32(bias) + panel.rows.begin : NULL;
-        const float *const r = f->residual ? f->residual + corner + (ptrdiff_t)m * out : NULL;
-        memcpy(row, b ? b : r, (size_t)width * sizeof *row);
+        const float *const r =
+            f->residual ? (const float *)f->residual + corner + (ptrdiff_t)m * out : NULL;
+        if (r != row)
+            memcpy(row, r ? r : b, (size_t)width * sizeof *row);
         if (b && r)
-            kernels()->add(r, row, (size_t)width);
+            kernels()->add(b, row, (size_t)width);
     }
     gemm(false, true, M, width, in, 1, x, in, W, in, prefilled ? 1.0F : 0.0F, z, out);
     for (int m = 0; f->activate && m < M; m++)
@@ -213,18 +225,20 @@ static void forward_packed(Tape *tape, const Forward *f)
     arena_free(arena, bias);
 }
 
-/* Keeps what the backward will read; returns where z goes if it must be saved, else NULL. */
-static void *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Activation activation,
+/* Records the map and keeps the operands that the backward will read; NULL if there will be none. */
+static Node *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Activation activation,
                     Tensor *residual)
 {
-    Tensor *inputs[OP_MAX_INPUTS] = {[IN_X] = x, [IN_RESIDUAL] = residual};
+    Tensor *inputs[INPUTS] = {[IN_X] = x, [IN_RESIDUAL] = residual};
     bool weight_trains = false;
     for (int part = 0; part < linear->parts; part++) {
         inputs[IN_WEIGHT + part] = linear->weight[part];
         inputs[IN_BIAS + part] = linear->bias[part];
+        inputs[IN_DOWN + part] = linear->down[part];
+        inputs[IN_UP + part] = linear->up[part];
         weight_trains |= linear->weight[part]->needs_grad;
     }
-    Node *const node = op_record(tape, OP_LINEAR, y, inputs, OP_MAX_INPUTS);
+    Node *const node = op_record(tape, OP_LINEAR, y, inputs, INPUTS);
     if (node == NULL)
         return NULL;
     assert(!linear->forward || linear->forward->precision != PRECISION_INT8);
@@ -232,11 +246,28 @@ static void *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Acti
     node->settings.linear.parts = linear->parts;
     node->settings.linear.activation = activation;
     node->settings.linear.backward = linear->backward;
-    if (weight_trains)
+    if (weight_trains || op_linear_lora_width(linear) > 0)
         op_keep(tape, node, x);
     for (int part = 0; x->needs_grad && part < linear->parts; part++)
         op_keep(tape, node, linear->weight[part]);
-    return activation == ACTIVATION_NONE ? NULL : op_save_as(tape, node, y->dtype, tensor_count(y));
+    return node;
+}
+
+/* Writes what LoRA adds, and the residual, to where z, or y of packs, will be; returns x A^T [B,M,width]. */
+static float *add_lora(Tape *tape, Node *node, Forward *f)
+{
+    const int width = op_linear_lora_width(f->linear);
+    if (width == 0)
+        return NULL;
+    const size_t count = (size_t)f->B * (size_t)f->M * (size_t)width;
+    float *const u =
+        node ? op_save(tape, node, count) : arena_alloc(tape_arena(tape), count * sizeof(float));
+    const LinearLora lora = {
+        .linear = f->linear, .B = f->B, .M = f->M, .x_type = f->x_type, .x = f->x, .u = u};
+    void *const z = f->z && !f->linear->forward ? f->z : f->y;
+    op_linear_lora_forward(tape, &lora, f->residual, f->y_type, z);
+    f->residual = z;
+    return u;
 }
 
 Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activation,
@@ -247,8 +278,8 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
     memcpy(shape, x->shape, sizeof shape);
     shape[x->ndim - 1] = linear->out;
     Tensor *const y = op_output_as(tape, residual ? DTYPE_F32 : x->dtype, x->ndim, shape);
-    void *const saved = record(tape, y, x, linear, activation, residual);
-    const bool planning = tape_is_planning(tape);
+    Node *const node = record(tape, y, x, linear, activation, residual);
+    const bool planning = tape_is_planning(tape), saves = node && activation != ACTIVATION_NONE;
     assert(planning || x->data);
     Forward forward = {.linear = linear,
                        .activate = activation_kernel(activation),
@@ -258,15 +289,18 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
                        .y_type = y->dtype,
                        .x = x->data,
                        .residual = residual && !planning ? tensor_f32(residual) : NULL,
-                       .z = saved,
+                       .z = saves ? op_save_as(tape, node, y->dtype, tensor_count(y)) : NULL,
                        .y = y->data};
+    float *const u = add_lora(tape, node, &forward);
     if (linear->forward) {
         forward_packed(tape, &forward);
     } else if (!planning) {
-        forward.z = saved ? saved : forward.y;
+        forward.z = saves ? forward.z : forward.y;
         threads_run(tape_threads(tape), forward.B * panel_count(linear, LINEAR_PANEL), forward_task,
                     &forward);
     }
+    if (!node && u)
+        arena_free(tape_arena(tape), u);
     return y;
 }
 
@@ -278,7 +312,8 @@ typedef struct Backward {
     const void *dy;         /* [B,M,out] */
     void *z;                /* [B,M,out] saved, or NULL without activation */
     const void *dz; /* [B,M,out]: dy, or in z's place; NULL if only packed_product wants it */
-    const float *x; /* [B,M,in], NULL if no weight trains */
+    const void *x;  /* [B,M,in], read if a weight or LoRA trains */
+    float *u;       /* [B,M,width] x A^T, NULL without LoRA */
     void *dx;       /* [B,M,in] or NULL */
     bool dx_fresh;  /* dx holds nothing yet */
     float *dW[LINEAR_MAX_PARTS], *db[LINEAR_MAX_PARTS]; /* NULL where frozen */
@@ -351,8 +386,8 @@ static void weight_task(void *context, int task, int worker)
         const ptrdiff_t corner = (ptrdiff_t)sample * M * out + panel.column;
         if (dW)
             gemm(true, false, width, in, M, 1, (const float *)f->dz + corner, out,
-                 f->x + (ptrdiff_t)sample * M * in, in, 1, dW + (ptrdiff_t)panel.rows.begin * in,
-                 in);
+                 (const float *)f->x + (ptrdiff_t)sample * M * in, in, 1,
+                 dW + (ptrdiff_t)panel.rows.begin * in, in);
         if (db) {
             const char *dz = (const char *)f->dz + corner * (ptrdiff_t)dtype_size(f->dy_type);
             float sum[LINEAR_GRADIENT_ROWS] = {0};
@@ -367,13 +402,15 @@ static void weight_task(void *context, int task, int worker)
 static Backward backward_of(Tape *tape, const Node *node, bool *sums)
 {
     Tensor *const x = node->in[IN_X];
-    Backward f = {.derive = derivative_kernel(node->settings.linear.activation),
+    const Activation activation = node->settings.linear.activation;
+    Backward f = {.derive = derivative_kernel(activation),
                   .B = op_samples(x),
                   .M = op_sample_rows(x),
                   .dx_type = x->dtype,
                   .dy_type = node->out->dtype,
                   .dy = node->out->grad,
-                  .z = node->saved[0]};
+                  .z = activation != ACTIVATION_NONE ? node->saved[0] : NULL,
+                  .x = x->data};
     f.dx = op_grad_fresh(tape, x, &f.dx_fresh);
     f.linear = (Linear){.in = x->shape[x->ndim - 1],
                         .out = node->out->shape[x->ndim - 1],
@@ -382,12 +419,14 @@ static Backward backward_of(Tape *tape, const Node *node, bool *sums)
     *sums = false;
     for (int part = 0; part < f.linear.parts; part++) {
         f.linear.weight[part] = node->in[IN_WEIGHT + part];
+        f.linear.down[part] = node->in[IN_DOWN + part];
+        f.linear.up[part] = node->in[IN_UP + part];
         f.dW[part] = op_grad(tape, node->in[IN_WEIGHT + part]);
         f.db[part] = op_grad(tape, node->in[IN_BIAS + part]);
-        if (f.dW[part] && !tape_is_planning(tape))
-            f.x = tensor_f32(x);
         *sums |= f.dW[part] || f.db[part];
     }
+    if (op_linear_lora_width(&f.linear) > 0)
+        f.u = node->saved[activation != ACTIVATION_NONE];
     return f;
 }
 
@@ -397,7 +436,7 @@ void op_linear_backward(Tape *tape, Node *node)
     Backward f = backward_of(tape, node, &sums);
     const bool planning = tape_is_planning(tape), packed = f.dx && f.linear.backward;
     Threads *const threads = tape_threads(tape);
-    const bool derives = f.z && (sums || !packed);
+    const bool derives = f.z && (sums || f.u || !packed);
     if (derives && !planning)
         threads_run(threads, op_range_count(f.B * f.M, op_task_rows(f.linear.out)), derive_task,
                     &f);
@@ -408,5 +447,9 @@ void op_linear_backward(Tape *tape, Node *node)
         threads_run(threads, f.B * op_range_count(f.linear.in, LINEAR_PANEL), input_task, &f);
     if (sums && !planning)
         threads_run(threads, panel_count(&f.linear, LINEAR_GRADIENT_ROWS), weight_task, &f);
+    if (f.u) {
+        const LinearLora lora = {&f.linear, f.B, f.M, f.dx_type, f.x, f.u};
+        op_linear_lora_backward(tape, &lora, f.dy_type, f.dz, f.dx);
+    }
     op_pass_grad(tape, node->out, node->in[IN_RESIDUAL]);
 }

@@ -23,6 +23,7 @@ typedef enum RandomPurpose {
     RANDOM_NOISE = 9,   /* noise added to one image */
     RANDOM_BOOTSTRAP = 16, /* videos of one resample */
     RANDOM_BLEND = 10,  /* self-blending of one frame */
+    RANDOM_LORA = 20,   /* initialisation of LoRA's A */
 } RandomPurpose;
 
 /* A stream: the position within the numbers of one (seed, purpose, index, sub-index). */

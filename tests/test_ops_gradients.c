@@ -21,7 +21,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_OPERANDS = 8, MAX_OPTIONS = 4, SAMPLED = 48, ARENA_BYTES = 1 << 23 };
+enum { MAX_OPERANDS = 8, MAX_OPTIONS = 5, SAMPLED = 48, ARENA_BYTES = 1 << 23 };
 
 #define STEP (1.0 / 32)
 
@@ -44,7 +44,7 @@ static const int some_labels[] = {1, 0, 1, 2, 1, 0, 2, 0, 1};
 static const int some_partners[] = {2, 2, -1, 0, 1, 3, 4};
 static const float some_t[] = {0.25F, 0.5F, 0.1F, 0.8F, 0.0F, 0.97F, 0.4F};
 
-/* option: parts, bits of parts with bias, activation, whether there is a residual. */
+/* option: parts, bits of parts with bias, activation, whether there is a residual, bits of parts with LoRA. */
 static Tensor *build_linear(const Case *c, Tape *tape, Tensor *const *in)
 {
     Linear map = {.in = in[0]->shape[in[0]->ndim - 1], .parts = c->option[0]};
@@ -55,6 +55,11 @@ static Tensor *build_linear(const Case *c, Tape *tape, Tensor *const *in)
     }
     for (int part = 0; part < map.parts; part++)
         map.bias[part] = c->option[1] >> part & 1 ? in[next++] : NULL;
+    for (int part = 0; part < map.parts; part++) {
+        const bool lora = c->option[4] >> part & 1;
+        map.down[part] = lora ? in[next++] : NULL;
+        map.up[part] = lora ? in[next++] : NULL;
+    }
     return op_linear(tape, in[0], &map, (Activation)c->option[2], c->option[3] ? in[next] : NULL);
 }
 
@@ -220,6 +225,20 @@ static const Case cases[] = {
      {1, 1, QUICK_GELU, 0},
      "b2x150x3 65x3 65"},
     {OP_LINEAR, "linear 257 rows", build_linear, {1, 1, GELU, 0}, "b2x257x24 520x24 520"},
+    {OP_LINEAR, "LoRA", build_linear, {1, 1, NONE, 0, 1}, "b3x5x7 11x7 11 2x7 11x2"},
+    {OP_LINEAR,
+     "LoRA, quick_gelu",
+     build_linear,
+     {1, 1, QUICK_GELU, 0, 1},
+     "b3x5x7 11x7 11 1x7 11x1"},
+    {OP_LINEAR, "LoRA, residual", build_linear, {1, 1, NONE, 1, 1}, "b3x2x6 5x6 5 3x6 5x3 b3x2x5"},
+    {OP_LINEAR,
+     "LoRA of both parts",
+     build_linear,
+     {2, 0, NONE, 0, 3},
+     "b3x2x6 5x6 3x6 2x6 5x2 4x6 3x4"},
+    {OP_LINEAR, "LoRA of one part", build_linear, {2, 1, GELU, 0, 2}, "b3x2x6 5x6 3x6 5 2x6 3x2"},
+    {OP_LINEAR, "LoRA long", build_linear, {1, 0, NONE, 0, 1}, "b2x70x270 300x270 3x270 300x3"},
     {OP_LINEAR, "linear of a matrix", build_linear, {1, 1, NONE, 0}, "6x5 2x5 2"},
     {OP_LAYER_NORM, "layer_norm", build_layer_norm, {0}, "b3x5x19 19 19"},
     {OP_LAYER_NORM, "layer_norm long", build_layer_norm, {0}, "b2x3x201 201 201"},

@@ -161,6 +161,13 @@ static void run_steps(const Setup *setup, const Vit *vit, Threads *threads, Resu
     free(pixels);
 }
 
+/* LoRA's B starts at zero, and the gradient of A with it: it is moved. */
+static void move_loras(const VitTuned *tuned)
+{
+    for (int i = 1; i < tuned->loras; i += 2)
+        move(&tuned->lora[i], (unsigned)i, 0.05);
+}
+
 static Result run(Setup setup)
 {
     Vit *const vit = model(setup.outliers);
@@ -171,6 +178,8 @@ static Result run(Setup setup)
     ck_ok(vit_head_create(&head, VIT_HEAD_LINEAR, vit->config.width, 0, &error), &error);
     if (setup.tune)
         ck_ok(vit_tune(&tuned, vit, &head, setup.tune, 0, &error), &error);
+    if (tuned)
+        move_loras(tuned);
     if (setup.packed)
         ck_ok(vit_pack(vit, setup.precision, setup.tune != NULL, threads, &error), &error);
     Result result = {.features = calloc((size_t)IMAGES * (size_t)vit->config.width, sizeof(float))};
@@ -270,6 +279,10 @@ static const char *const tunes[] = {
     "*.out_proj.weight",
     "*.fc1.weight",
     "*.fc2.weight,*.v_proj.bias",
+    "bias",
+    "lora:4",
+    "lora:4:q+k+v+out+fc1+fc2,ln",
+    "lora:4:k,*.v_proj.weight",
     "all",
 };
 enum { TUNES = sizeof tunes / sizeof *tunes };
@@ -299,9 +312,15 @@ static const struct {
     Precision precision;
     const char *tune;
 } ways[] = {
-    {PRECISION_F32, "ln"},          {PRECISION_BF16, "ln"},
-    {PRECISION_BF16, "*.q_proj.*"}, {PRECISION_BF16, "*.fc1.weight"},
-    {PRECISION_BF16, "*.bias"},     {PRECISION_BF16, NULL},
+    {PRECISION_F32, "ln"},
+    {PRECISION_BF16, "ln"},
+    {PRECISION_BF16, "*.q_proj.*"},
+    {PRECISION_BF16, "*.fc1.weight"},
+    {PRECISION_BF16, "*.bias"},
+    {PRECISION_BF16, NULL},
+    {PRECISION_F32, "bias"},
+    {PRECISION_F32, "lora:4:q+v+out+fc1+fc2"},
+    {PRECISION_BF16, "lora:4:q+v+out+fc1+fc2"},
     {PRECISION_INT8, NULL},
 };
 enum { WAYS = sizeof ways / sizeof *ways };

@@ -28,6 +28,7 @@ static Status hash_recipe(const TrainRecipe *recipe, char out[33], Error *error)
     return STATUS_OK;
 }
 
+/* Of what an adapter may have changed, and training does not. */
 static Status hash_frozen(const Vit *vit, char out[33], Error *error)
 {
     XXH3_state_t *const hash = XXH3_createState();
@@ -36,7 +37,8 @@ static Status hash_frozen(const Vit *vit, char out[33], Error *error)
     XXH3_128bits_reset(hash);
     for (int i = 0; i < vit->parameter_count; i++) {
         const VitParameter *const parameter = &vit->parameters[i];
-        if (parameter->kind == VIT_LAYER_NORM && !parameter->tensor.needs_grad)
+        const bool changed = parameter->kind == VIT_LAYER_NORM || parameter->adapted;
+        if (changed && !parameter->tensor.needs_grad)
             XXH3_128bits_update(hash, tensor_f32(&parameter->tensor),
                                 tensor_count(&parameter->tensor) * sizeof(float));
     }

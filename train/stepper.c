@@ -33,7 +33,7 @@ static const size_t GROWTH_PER_THREAD = (size_t)8 << 20;
 /*
  * What one operation of a tape takes in its tables: a value, a node and room for a leaf's gradient.
  */
-enum { OPERATION_BYTES = 320 };
+enum { OPERATION_BYTES = 368 };
 
 typedef struct Piece { /* a micro-batch under way */
     int first, count;

@@ -6,6 +6,7 @@
  */
 #include "vit/adapter.h"
 
+#include "vit/lora.h"
 #include "vit/names.h"
 
 #include <assert.h>
@@ -24,6 +25,7 @@ typedef struct Reading {
     VitHead *head;
     SafeTensors *file;
     VitNamed *named;   /* [safetensors_count] */
+    int rank;          /* of LoRA, 0 without any */
     VitChoice *chosen; /* [parameter_count] what the adapter may change */
     Change *changes;
     int change_count;
@@ -98,6 +100,55 @@ static void read_encoder_tensor(Reading *reading, const VitNamed *named, Error *
     }
 }
 
+/*
+ * A and B of a weight, which gets W + B A. Without the metadata nobody knows their scale, which peft keeps in
+ * another file: such a file is refused.
+ */
+static void read_lora(Reading *reading, const VitNamed *A, const VitNamed *B, Error *error)
+{
+    VitParameter *const parameter = vit_find(reading->vit, A->native);
+    if (!parameter || parameter->kind != VIT_WEIGHT) {
+        error_detail(error, "LoRA of no linear map: %.200s", A->tensor->name);
+        return;
+    }
+    if (reading->chosen[parameter - reading->vit->parameters] != VIT_LORA) {
+        error_detail(error, "LoRA that no metadata \"tune\" names: %.200s", A->tensor->name);
+        return;
+    }
+    const Tensor *const weight = &parameter->tensor;
+    const int out = weight->shape[0], in = weight->shape[1], rank = reading->rank;
+    const Tensor down = tensor_leaf(NULL, 2, (const int[]){rank, in});
+    const Tensor up = tensor_leaf(NULL, 2, (const int[]){out, rank});
+    if (!fits(A->tensor, &down, error) || !fits(B->tensor, &up, error))
+        return;
+    float *const a = convert(A->tensor, tensor_count(&down), error);
+    float *const b = convert(B->tensor, tensor_count(&up), error);
+    float *const merged = malloc(tensor_count(weight) * sizeof *merged);
+    if (a && b && merged) {
+        vit_lora_merge(tensor_f32(weight), a, b, out, in, rank, merged);
+        reading->changes[reading->change_count++] = (Change){parameter, &parameter->tensor, merged};
+        reading->report.loras_merged++;
+    } else {
+        error_detail(error, "no memory for %.200s", A->tensor->name);
+        free(merged);
+    }
+    free(a);
+    free(b);
+}
+
+/* Reads LoRA at its A; a B alone is named. */
+static void read_lora_tensor(Reading *reading, const VitNamed *named, Error *error)
+{
+    const bool is_a = named->kind == VIT_NAME_LORA_A;
+    const VitNamed *const other =
+        vit_named_find_kind(reading->named, safetensors_count(reading->file),
+                            is_a ? VIT_NAME_LORA_B : VIT_NAME_LORA_A, named->native);
+    if (!other)
+        error_detail(error, "half of LoRA: %.200s alone", named->tensor->name);
+    else if (is_a)
+        read_lora(reading, named, other, error);
+}
+
 /* Both tensors of a head, or none. `kind` from the metadata if it is there. */
 static void read_head(Reading *reading, Error *error)
 {
@@ -131,8 +182,7 @@ static Status check_metadata(Reading *reading, Error *error)
             "%s: was made for the model %.64s, not for %s; name the model it was trained on",
             safetensors_path(file), base, reading->vit->fingerprint);
     const char *const tune = safetensors_metadata(file, "tune");
-    int rank;
-    if (vit_tune_choose(reading->vit, tune ? tune : "ln", reading->chosen, &rank, error) ==
+    if (vit_tune_choose(reading->vit, tune ? tune : "ln", reading->chosen, &reading->rank, error) ==
         STATUS_OK)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
@@ -160,6 +210,8 @@ static Status prepare(Reading *reading, Error *error)
         used += named->kind < VIT_NAME_IGNORED;
         if (named->kind == VIT_NAME_ENCODER || named->kind == VIT_NAME_ORIGINAL)
             read_encoder_tensor(reading, named, error);
+        else if (named->kind == VIT_NAME_LORA_A || named->kind == VIT_NAME_LORA_B)
+            read_lora_tensor(reading, named, error);
         else if (named->kind == VIT_NAME_UNKNOWN)
             error_detail(error, "unknown: %.200s", named->tensor->name);
     }
@@ -254,14 +306,24 @@ Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error)
     return status;
 }
 
+/* Whether everything trains: then the file is a whole model, and says of what shape (load.c reads it). */
+static bool is_whole(const Vit *vit)
+{
+    for (int i = 0; i < vit->parameter_count; i++)
+        if (!vit->parameters[i].tensor.needs_grad)
+            return false;
+    return true;
+}
+
 Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tuned,
                          const char *path, const SafeTensorsMetadata *metadata, int metadata_count,
                          Error *error)
 {
     assert(vit && tuned && path && error);
-    enum { ADDED = 5 };
+    enum { ADDED = 7 };
     SafeTensor *const tensors = calloc((size_t)tuned->entry_count, sizeof *tensors);
     SafeTensorsMetadata *const all = calloc((size_t)metadata_count + ADDED, sizeof *all);
+    char *const config = is_whole(vit) ? vit_config_format(&vit->config) : NULL;
     Status status = STATUS_OK;
     if (tensors && all) {
         for (int i = 0; i < tuned->entry_count; i++)
@@ -275,10 +337,15 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
         all[count++] = (SafeTensorsMetadata){"base_arch", vit_config_name(&vit->config)};
         if (head)
             all[count++] = (SafeTensorsMetadata){"head", vit_head_kind_name(head->kind)};
+        if (tuned->loras > 0)
+            all[count++] = (SafeTensorsMetadata){"lora_scale", "1"};
+        if (config)
+            all[count++] = (SafeTensorsMetadata){"config", config};
         status = safetensors_write(path, tensors, tuned->entry_count, all, count, error);
     } else {
         status = error_set(error, STATUS_FAILED, "%s: no memory to write it; free some", path);
     }
+    free(config);
     free(all);
     free(tensors);
     return status;

@@ -1,5 +1,5 @@
 /*
- * adapter.h - small files with what training changed: LayerNorms and head.
+ * adapter.h - small files with what training changed: LayerNorms and head, or what else `tune` named.
  *
  * What an adapter may change is what its metadata "tune" says, every LayerNorm if it says nothing. All
  * other encoder tensors in it are frozen ones: they must equal the base, for otherwise the adapter was made
@@ -15,14 +15,16 @@ typedef struct VitAdapterReport {
     int layer_norms_set;  /* tensors of LayerNorms taken over */
     int layer_norms_kept; /* tensors of LayerNorms the file lacks: base values stay */
     int others_set;       /* other tensors taken over, which its metadata "tune" names as trained */
+    int loras_merged;     /* weights that became W + B A */
     bool head_set;
     int frozen_equal; /* other tensors in it, found equal to the base */
 } VitAdapterReport;
 
 /*
- * Sets LayerNorms and head of `vit` and `head` from a .safetensors file: native names as in a GenD file
+ * Sets LayerNorms and head of `vit` and `head`, and what else the metadata "tune" names, from a .safetensors file: native names as in a GenD file
  * ("feature_extractor.vision_model.….weight", "model.linear.{weight,bias}"), the same without prefixes,
- * "head.{weight,bias}", and peft's LN-tuning names. Any subset. All or nothing: on failure neither vit nor
+ * "head.{weight,bias}", and peft's LN-tuning names. LoRA's A and B (lora.h) are merged into their weight, so that they cost nothing from
+ * then on. Any subset. All or nothing: on failure neither vit nor
  * head has changed. STATUS_FAILED for unknown names (all counted), another width (both shapes named), a
  * base model of another fingerprint, or a frozen tensor that differs from the base. The head's kind is read
  * from the metadata ("head"), else stays as it is in *head. vit->fingerprint stays that of the base. Call
@@ -33,7 +35,8 @@ Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterRep
 
 /*
  * Writes the tensors of `tuned` under their native names, with `metadata` [metadata_count] and, added
- * here, "format", "head", "tune", "base_fingerprint", "base_arch". Atomic. The bytes depend on the
+ * here, "format", "head", "tune", "base_fingerprint", "base_arch"; with LoRA "lora_scale"; where everything trains
+ * "config", that of vit_config_format, since such a file is a model, too. Atomic. The bytes depend on the
  * arguments alone. `head` may be NULL if `tuned` has none.
  */
 Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tuned,

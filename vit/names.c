@@ -3,6 +3,8 @@
  */
 #include "vit/names.h"
 
+#include "vit/lora.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -72,7 +74,11 @@ VitNameKind vit_name_kind(const char *name, char native[VIT_NAME_SIZE])
     const bool original = cut(full, "base_layer.");
     if (strlen(full) >= VIT_NAME_SIZE)
         return VIT_NAME_UNKNOWN;
+    bool up;
+    const bool lora = vit_lora_name_parse(full, &up);
     memcpy(native, full, strlen(full) + 1);
+    if (lora)
+        return up ? VIT_NAME_LORA_B : VIT_NAME_LORA_A;
     return original ? VIT_NAME_ORIGINAL : VIT_NAME_ENCODER;
 }
 
@@ -141,7 +147,13 @@ Status vit_named_list(const SafeTensors *file, VitNamed **out, Error *error)
 
 const VitNamed *vit_named_find(const VitNamed *named, int count, const char *native)
 {
-    VitNamed key = {.kind = VIT_NAME_ENCODER};
+    return vit_named_find_kind(named, count, VIT_NAME_ENCODER, native);
+}
+
+const VitNamed *vit_named_find_kind(const VitNamed *named, int count, VitNameKind kind,
+                                    const char *native)
+{
+    VitNamed key = {.kind = kind};
     assert(strlen(native) < sizeof key.native);
     memcpy(key.native, native, strlen(native) + 1);
     return count > 0 ? bsearch(&key, named, (size_t)count, sizeof key, by_native) : NULL;

@@ -53,11 +53,12 @@ static bool is_frozen(const Linear *linear)
     return true;
 }
 
-/* The place in the list of the first parameter that trains: gradients flow back no further than that. */
+/* The place in the list of the first parameter that trains, itself or by LoRA: gradients flow back no further than that. */
 static int first_trained(const Vit *vit)
 {
     int index = 0;
-    while (index < vit->parameter_count && !vit->parameters[index].tensor.needs_grad)
+    while (index < vit->parameter_count && !vit->parameters[index].tensor.needs_grad &&
+           !vit->parameters[index].lora)
         index++;
     return index;
 }

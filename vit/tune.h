@@ -24,6 +24,8 @@ typedef struct VitTuned {
     size_t count;
     VitTunedEntry *entries; /* [entry_count], in the order of the encoder, then the head */
     int entry_count;
+    Tensor *lora; /* [loras] A and B of each weight in turn, views into the array, or NULL */
+    int loras;
     char *tune;  /* what was asked for: goes into adapters, so that they can be read back */
     char *names; /* the memory behind the entries' names */
 } VitTuned;
@@ -56,7 +58,8 @@ Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, int 
 
 /*
  * Moves what `tune` chooses (vit_tune_choose) and the head, which always trains, into one array; their
- * Tensors become views of it, with needs_grad set and the gradient beside. `head` may be NULL only for
+ * Tensors become views of it, with needs_grad set and the gradient beside. LoRA's A and B are made here, A drawn from
+ * `seed`, and attached (lora.h): their entries stand in the place of their weight. `head` may be NULL only for
  * pretraining, where none exists. vit and head must outlive *tuned; destroy it first. Once per Vit.
  */
 Status vit_tune(VitTuned **tuned, Vit *vit, VitHead *head, const char *tune, uint64_t seed,

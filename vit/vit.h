@@ -33,6 +33,7 @@ typedef struct VitParameter {
     float *adapted; /* own memory of a frozen tensor that an adapter has changed, or NULL */
     bool mapped;    /* as loaded, its numbers lay in the mapped file */
     bool packed;    /* vit_pack made packs of it: forward and backward read those */
+    bool lora;      /* LoRA trains beside it: its Linear has A and B (lora.h) */
 } VitParameter;
 
 typedef struct VitLayerNorm {

@@ -1,0 +1,429 @@
+/*
+ * test_lora.c - LoRA: its map equals PyTorch's, its gradients equal finite differences through the encoder, an
+ * adapter of it makes the model that was trained, and a stopped run goes on to the same bits. (Counts and texts of
+ * `tune`: test_vit_tune.c. Every operand alone, threads and micro-batches: test_ops_gradients.c. bf16 beside f32
+ * and the same bits in the encoder: test_vit_precision.c.)
+ */
+#include "tensor/file.h"
+#include "tests/support_folder.h"
+#include "tests/support_train.h"
+#include "vit/adapter.h"
+#include "vit/lora.h"
+
+#include <math.h>
+#include <string.h>
+
+#define EVERY_MAP "lora:4:q+k+v+out+fc1+fc2"
+
+enum { IN = 7, OUT = 6 };
+
+static Error error;
+
+/* How the frozen weight is multiplied with. */
+typedef enum Way { WAY_GEMM, WAY_F32, WAY_BF16, WAYS } Way;
+
+/* A golden tensor as a leaf of its own, to be freed by release(). */
+static Tensor golden_leaf(const SafeTensors *file, const char *group, const char *name, bool trains)
+{
+    char key[64];
+    snprintf(key, sizeof key, "%s.%s", group, name);
+    const SafeTensor *const stored = safetensors_find(file, key);
+    ck_assert_ptr_nonnull(stored);
+    int shape[TENSOR_MAX_DIMS];
+    for (int i = 0; i < stored->ndim; i++)
+        shape[i] = (int)stored->shape[i];
+    float *const numbers = malloc(stored->bytes);
+    memcpy(numbers, stored->data, stored->bytes);
+    Tensor leaf = tensor_leaf(numbers, stored->ndim, shape);
+    leaf.needs_grad = trains;
+    leaf.grad = trains ? calloc(1, stored->bytes) : NULL;
+    return leaf;
+}
+
+static void release(Tensor *leaf)
+{
+    free(leaf->data);
+    free(leaf->grad);
+}
+
+static void expect_golden(const SafeTensors *file, const char *group, const char *name,
+                          const float *have, double tolerance)
+{
+    Tensor want = golden_leaf(file, group, name, false);
+    const double wrong = support_relative_error(have, tensor_f32(&want), tensor_count(&want));
+    ck_assert_msg(wrong <= tolerance, "%s.%s: relative error %.2e", group, name, wrong);
+    release(&want);
+}
+
+/* Forward and backward of one golden case, in one way. */
+static void check_golden(const SafeTensors *file, const char *group, Activation activation, Way way)
+{
+    SupportEngine engine;
+    support_engine_open(&engine, 2, 1 << 20);
+    Tensor x = golden_leaf(file, group, "x", true), w = golden_leaf(file, group, "w", false);
+    Tensor b = golden_leaf(file, group, "b", true), A = golden_leaf(file, group, "A", true);
+    Tensor B = golden_leaf(file, group, "B", true), dy = golden_leaf(file, group, "dy", false);
+    Linear map = {
+        .in = IN, .out = OUT, .parts = 1, .weight = {&w}, .bias = {&b}, .down = {&A}, .up = {&B}};
+    PackedMatrix forward, backward;
+    if (way != WAY_GEMM) {
+        const Precision precision = way == WAY_F32 ? PRECISION_F32 : PRECISION_BF16;
+        const PackedPart part = {tensor_f32(&w), OUT};
+        forward = packed_place(engine.arena, precision, IN, OUT);
+        backward = packed_place(engine.arena, precision, OUT, IN);
+        packed_fill_both(&forward, &backward, &part, 1, NULL);
+        map.forward = &forward;
+        map.backward = &backward;
+    }
+    Tensor *const input = op_cast(engine.tape, &x, op_linear_type(&map));
+    Tensor *const narrow = op_linear(engine.tape, input, &map, activation, NULL);
+    Tensor *const y = op_cast(engine.tape, narrow, DTYPE_F32);
+    const double tolerance = way == WAY_BF16 ? 1e-2 : 1e-6;
+    expect_golden(file, group, "y", tensor_f32(y), tolerance);
+    tape_backward(engine.tape, y, tensor_f32(&dy));
+    expect_golden(file, group, "dx", x.grad, tolerance);
+    expect_golden(file, group, "db", b.grad, tolerance);
+    expect_golden(file, group, "dA", A.grad, tolerance);
+    expect_golden(file, group, "dB", B.grad, tolerance);
+    ck_assert_ptr_null(w.grad);
+    tape_reset(engine.tape);
+    if (way != WAY_GEMM) {
+        arena_free(engine.arena, backward.panels);
+        arena_free(engine.arena, forward.panels);
+    }
+    Tensor *const leaves[] = {&x, &w, &b, &A, &B, &dy};
+    for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++)
+        release(leaves[i]);
+    support_engine_close(&engine);
+}
+
+START_TEST(the_map_equals_pytorch)
+{
+    char path[4096];
+    SafeTensors *file;
+    support_golden(path, "lora.safetensors");
+    ck_ok(safetensors_open(&file, path, &error), &error);
+    check_golden(file, "plain", ACTIVATION_NONE, (Way)_i);
+    check_golden(file, "quick_gelu", ACTIVATION_QUICK_GELU, (Way)_i);
+    safetensors_close(file);
+}
+END_TEST
+
+/* A small encoder with a head, tuned, and a tape to run it on. */
+typedef struct Bench {
+    SupportEngine engine;
+    Vit *vit;
+    VitHead head;
+    VitTuned *tuned;
+    float *pixels; /* [IMAGES,3,S,S] */
+} Bench;
+
+enum { IMAGES = 3 };
+
+static Vit *tiny_vit(void)
+{
+    const VitConfig config = support_tiny_config();
+    Vit *vit;
+    ck_ok(vit_create(&vit, &config, 3, NULL, &error), &error);
+    return vit;
+}
+
+/* Moves what trains away from its start, where B is zero and dA with it. */
+static void move(VitTuned *tuned, double scale)
+{
+    float *const by = malloc(tuned->count * sizeof *by);
+    support_fill_normal(by, tuned->count, 77, scale);
+    for (size_t i = 0; i < tuned->count; i++)
+        tuned->values[i] += by[i];
+    free(by);
+}
+
+/* tune NULL: nothing is tuned. */
+static void open_bench(Bench *bench, const char *tune)
+{
+    *bench = (Bench){.vit = tiny_vit()};
+    const VitConfig *const config = &bench->vit->config;
+    const size_t S = (size_t)config->image_size, numbers = (size_t)IMAGES * 3 * S * S;
+    support_engine_open(&bench->engine, 2, 16 << 20);
+    ck_ok(vit_head_create(&bench->head, VIT_HEAD_LINEAR_NORM, config->width, 7, &error), &error);
+    if (tune) {
+        ck_ok(vit_tune(&bench->tuned, bench->vit, &bench->head, tune, 5, &error), &error);
+        move(bench->tuned, 0.1);
+    }
+    bench->pixels = malloc(numbers * sizeof *bench->pixels);
+    support_fill_normal(bench->pixels, numbers, 9, 1);
+}
+
+static void close_bench(Bench *bench)
+{
+    support_engine_close(&bench->engine);
+    vit_tuned_destroy(bench->tuned);
+    vit_head_destroy(&bench->head);
+    vit_destroy(bench->vit);
+    free(bench->pixels);
+}
+
+/* Logits [IMAGES,2], and, with a seed, the gradients of what trains. */
+static void run(Bench *bench, const float *seed, float logits[2 * IMAGES])
+{
+    const int S = bench->vit->config.image_size;
+    Tensor pixels = tensor_leaf(bench->pixels, 4, (const int[]){IMAGES, 3, S, S});
+    Tape *tape;
+    ck_ok(tape_create(&tape, bench->engine.arena, bench->engine.threads,
+                      vit_forward_operations(&bench->vit->config) + 4, &error),
+          &error);
+    Tensor *const features = vit_forward(bench->vit, tape, &pixels, NULL);
+    Tensor *const y = vit_head_forward(&bench->head, tape, features, NULL);
+    memcpy(logits, tensor_f32(y), 2 * IMAGES * sizeof *logits);
+    if (seed)
+        tape_backward(tape, y, seed);
+    tape_destroy(tape);
+}
+
+static const char *const tunes[] = {EVERY_MAP ",ln", "lora:2", "lora:3:k+fc2,bias", "bias"};
+
+/*
+ * The slope of an objective along a random direction of all that trains, by central differences, equals gradient
+ * times direction. At h = 1e-3 truncation and rounding are both below 1e-3 of the slopes met here.
+ */
+START_TEST(gradients_along_a_random_direction)
+{
+    static const float seed[2 * IMAGES] = {1, -0.5F, 0.25F, 1.5F, -1, 0.75F};
+    Bench bench;
+    open_bench(&bench, tunes[_i]);
+    VitTuned *const tuned = bench.tuned;
+    const size_t bytes = tuned->count * sizeof(float);
+    float logits[2 * IMAGES];
+    float *const direction = malloc(bytes), *const start = malloc(bytes);
+    memcpy(start, tuned->values, bytes);
+    vit_tuned_zero_grads(tuned);
+    run(&bench, seed, logits);
+    support_fill_normal(direction, tuned->count, 3, 1);
+    for (size_t k = tuned->count - 66; k < tuned->count; k++)
+        direction[k] = 0; /* the head's: it is tested elsewhere and would hide the rest */
+    double slope = 0, objective[2] = {0};
+    for (size_t k = 0; k < tuned->count; k++)
+        slope += (double)tuned->grads[k] * direction[k];
+    const double h = 1e-3;
+    for (int side = 0; side < 2; side++) {
+        for (size_t k = 0; k < tuned->count; k++)
+            tuned->values[k] = (float)(start[k] + (side ? -h : h) * direction[k]);
+        run(&bench, NULL, logits);
+        for (int i = 0; i < 2 * IMAGES; i++)
+            objective[side] += (double)logits[i] * seed[i];
+    }
+    const double measured = (objective[0] - objective[1]) / (2 * h);
+    ck_assert_msg(fabs(measured - slope) <= 5e-3 * fabs(slope) + 1e-4, "tune=%s: %g, measured %g",
+                  tunes[_i], slope, measured);
+    ck_assert_double_gt(fabs(slope), 1e-2); /* otherwise nothing is tested */
+    free(start);
+    free(direction);
+    close_bench(&bench);
+}
+END_TEST
+
+/* A is uniform within the bound, of the seed alone; B is zero, so that the model starts as it was loaded. */
+START_TEST(starts_as_the_model)
+{
+    float base[2 * IMAGES], logits[2 * IMAGES];
+    Bench plain;
+    open_bench(&plain, NULL);
+    run(&plain, NULL, base);
+    Vit *const vit = tiny_vit();
+    VitTuned *tuned, *again;
+    ck_ok(vit_tune(&tuned, plain.vit, &plain.head, EVERY_MAP, 5, &error), &error);
+    plain.tuned = tuned;
+    run(&plain, NULL, logits);
+    ck_assert_mem_eq(logits, base, sizeof base);
+
+    ck_assert_str_eq(tuned->entries[0].name, "feature_extractor.vision_model.encoder.layers.0."
+                                             "self_attn.q_proj.lora_A.weight");
+    ck_assert_str_eq(tuned->entries[1].name, "feature_extractor.vision_model.encoder.layers.0."
+                                             "self_attn.q_proj.lora_B.weight");
+    const float *const A = tensor_f32(tuned->entries[0].tensor);
+    const double bound = 1 / sqrt(32);
+    double largest = 0, sum = 0;
+    for (int i = 0; i < 4 * 32; i++) {
+        largest = fmax(largest, fabs(A[i]));
+        sum += A[i];
+    }
+    ck_assert(largest <= bound && largest > 0.95 * bound && fabs(sum / 128) < 0.2 * bound);
+    for (int i = 0; i < 4 * 32; i++)
+        ck_assert(tensor_f32(tuned->entries[1].tensor)[i] == 0);
+    ck_assert(tuned->entries[0].decays && tuned->entries[1].decays);
+
+    ck_ok(vit_tune(&again, vit, NULL, EVERY_MAP, 5, &error), &error);
+    ck_assert_mem_eq(again->values, tuned->values, again->count * sizeof(float));
+    vit_tuned_destroy(again);
+    vit_destroy(vit);
+    close_bench(&plain);
+}
+END_TEST
+
+/* Trained with LoRA beside the weights, written, and read into the weights of the base: the same function. */
+START_TEST(an_adapter_makes_the_model_that_was_trained)
+{
+    const char *const path = support_in_folder("a.safetensors");
+    float want[2 * IMAGES], have[2 * IMAGES];
+    VitAdapterReport report;
+    Bench trained, read;
+    open_bench(&trained, EVERY_MAP ",ln");
+    open_bench(&read, NULL);
+    run(&trained, NULL, want);
+    run(&read, NULL, have);
+    ck_assert_double_gt(support_relative_error(have, want, 2 * IMAGES), 0.05);
+    ck_ok(vit_adapter_write(trained.vit, &trained.head, trained.tuned, path, NULL, 0, &error),
+          &error);
+    ck_ok(vit_adapter_read(read.vit, &read.head, path, &report, &error), &error);
+    ck_assert_int_eq(report.loras_merged, 12);
+    ck_assert_int_eq(report.others_set, 0);
+    ck_assert_int_eq(report.layer_norms_kept, 0);
+    ck_assert_int_eq(report.frozen_equal, 0);
+    run(&read, NULL, have);
+    ck_assert_double_lt(support_relative_error(have, want, 2 * IMAGES), 1e-5);
+    close_bench(&read);
+    close_bench(&trained);
+}
+END_TEST
+
+/* One tensor of a file that is refused, and why. */
+typedef struct Bad {
+    const char *tune, *name;
+    int rows, columns;
+    const char *why;
+} Bad;
+
+static const Bad bad[] = {
+    {NULL, "q_proj.lora_A.weight", 4, 32, "that no metadata \"tune\" names"},
+    {"ln", "q_proj.lora_A.weight", 4, 32, "that no metadata \"tune\" names"},
+    {"lora:4:v", "q_proj.lora_A.default.weight", 4, 32, "that no metadata \"tune\" names"},
+    {"lora:5", "q_proj.lora_A.weight", 4, 32, "of shape [4,32], where the model has [5,32]"},
+    {"lora:4", "q_proj.lora_A.weight", 4, 31, "of shape [4,31], where the model has [4,32]"},
+    {"lora:4", "x_proj.lora_A.weight", 4, 32, "LoRA of no linear map"},
+};
+
+START_TEST(refused_adapters)
+{
+    static const float zeros[5 * 32];
+    const char *const path = support_in_folder("b.safetensors");
+    Vit *const vit = tiny_vit();
+    VitAdapterReport report;
+    char names[2][128];
+    const Bad *const c = &bad[_i];
+    snprintf(names[0], 128, "vision_model.encoder.layers.1.self_attn.%s", c->name);
+    snprintf(names[1], 128, "%s", names[0]);
+    *strstr(names[1], "_A") = '_';
+    memcpy(strstr(names[1], "lora_") + 5, "B", 1);
+    const SafeTensor tensors[2] = {
+        {.name = names[0],
+         .dtype = DTYPE_F32,
+         .ndim = 2,
+         .shape = {c->rows, c->columns},
+         .data = zeros,
+         .bytes = (size_t)(c->rows * c->columns) * 4},
+        {.name = names[1],
+         .dtype = DTYPE_F32,
+         .ndim = 2,
+         .shape = {32, c->rows},
+         .data = zeros,
+         .bytes = (size_t)(32 * c->rows) * 4},
+    };
+    const SafeTensorsMetadata metadata = {"tune", c->tune ? c->tune : ""};
+    for (int count = 2; count >= 1; count--) {
+        error_clear(&error);
+        ck_ok(safetensors_write(path, tensors, count, &metadata, c->tune != NULL, &error), &error);
+        ck_assert_int_eq(vit_adapter_read(vit, NULL, path, &report, &error), STATUS_FAILED);
+        const char *const why = count == 2 ? c->why : "half of LoRA";
+        ck_assert_msg(strstr(error.detail[0], why), "%s: %s", error.message, error.detail[0]);
+    }
+    vit_destroy(vit);
+}
+END_TEST
+
+static char *content_of(const char *run_name, const char *name, size_t *size)
+{
+    char path[256], *content;
+    snprintf(path, sizeof path, "%s/%s", run_name, name);
+    ck_ok(file_read(support_in_folder(path), 1 << 24, &content, size, &error), &error);
+    return content;
+}
+
+static void same_file(const char *a, const char *b, const char *name)
+{
+    size_t sizes[2];
+    char *const contents[2] = {content_of(a, name, &sizes[0]), content_of(b, name, &sizes[1])};
+    ck_assert_msg(sizes[0] == sizes[1] && memcmp(contents[0], contents[1], sizes[0]) == 0,
+                  "%s of %s and %s differ", name, a, b);
+    free(contents[0]);
+    free(contents[1]);
+}
+
+static volatile sig_atomic_t stop;
+
+static void stop_after_three(void *context, const TrainProgress *progress)
+{
+    int *const steps = context;
+    if (strcmp(progress->phase, "train") == 0 && ++*steps == 3)
+        stop = 1;
+}
+
+static Status train(const char *name, const char *settings, bool stops, bool resume)
+{
+    const VitConfig config = support_tiny_config();
+    SupportJob job;
+    TrainResult result;
+    char folder[4096];
+    int steps = 0;
+    snprintf(folder, sizeof folder, "%s", support_in_folder(""));
+    stop = 0;
+    error_clear(&error);
+    support_job_open(&job, folder, name, &config, settings);
+    job.job.resume = resume;
+    job.job.stop = &stop;
+    job.job.progress = stops ? stop_after_three : NULL;
+    job.job.context = &steps;
+    const Status status = train_run(&job.job, &result, &error);
+    support_job_close(&job);
+    return status;
+}
+
+/* Threads and micro-batches change no bit either. */
+static const char *const settings[] = {"tune=lora:4:q+v+fc1 lr=1e-2", "tune=bias lr=1e-2",
+                                       "tune=lora:4:k+out+fc2,bias lr=1e-2 precision=bf16"};
+
+START_TEST(a_stopped_run_goes_on_to_the_same_bits)
+{
+    char folder[4096], other[256];
+    snprintf(folder, sizeof folder, "%s", support_in_folder(""));
+    support_write_frames(folder, 4, 4, 40);
+    snprintf(other, sizeof other, "%s threads=2 micro_batch=2", settings[_i]);
+    ck_ok(train("whole", settings[_i], false, false), &error);
+    ck_assert_int_eq(train("parts", settings[_i], true, false), STATUS_INTERRUPTED);
+    ck_ok(train("parts", other, false, true), &error);
+    same_file("whole", "parts", "state.safetensors");
+    same_file("whole", "parts", "last.safetensors");
+    same_file("whole", "parts", "best.safetensors");
+    /* What is frozen stays so: the adapter fits its base, and trained numbers moved. */
+    Vit *const vit = tiny_vit();
+    VitAdapterReport report;
+    ck_ok(vit_adapter_read(vit, NULL, support_in_folder("whole/last.safetensors"), &report, &error),
+          &error);
+    ck_assert_int_eq(report.loras_merged, _i == 1 ? 0 : 6);
+    vit_destroy(vit);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("lora");
+    TCase *const cases = support_case(suite, "lora", 60);
+    tcase_add_checked_fixture(cases, support_folder_setup, support_folder_teardown);
+    tcase_add_loop_test(cases, the_map_equals_pytorch, 0, WAYS);
+    tcase_add_loop_test(cases, gradients_along_a_random_direction, 0, sizeof tunes / sizeof *tunes);
+    tcase_add_test(cases, starts_as_the_model);
+    tcase_add_test(cases, an_adapter_makes_the_model_that_was_trained);
+    tcase_add_loop_test(cases, refused_adapters, 0, sizeof bad / sizeof *bad);
+    tcase_add_loop_test(cases, a_stopped_run_goes_on_to_the_same_bits, 0,
+                        sizeof settings / sizeof *settings);
+    return support_main(suite);
+}

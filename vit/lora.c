@@ -1,0 +1,82 @@
+/*
+ * lora.c - see lora.h.
+ */
+#include "vit/lora.h"
+
+#include "tensor/gemm.h"
+#include "tensor/random.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char WEIGHT[] = ".weight";
+static const char *const marks[2] = {".lora_A", ".lora_B"};
+
+/* Points the part of `linear` that has this weight at A and B; false if none has it. */
+static bool attach_part(Linear *linear, const Tensor *weight, Tensor *down, Tensor *up)
+{
+    for (int part = 0; part < linear->parts; part++) {
+        if (linear->weight[part] != weight)
+            continue;
+        linear->down[part] = down;
+        linear->up[part] = up;
+        return true;
+    }
+    return false;
+}
+
+void vit_lora_attach(Vit *vit, VitParameter *parameter, Tensor *down, Tensor *up)
+{
+    bool found = false;
+    for (int i = 0; i < vit->config.layers && !found; i++) {
+        VitBlock *const block = &vit->blocks[i];
+        Linear *const maps[] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
+        for (size_t k = 0; k < sizeof maps / sizeof *maps && !found; k++)
+            found = attach_part(maps[k], &parameter->tensor, down, up);
+    }
+    assert(found && "LoRA stands beside the weight of a linear map");
+    parameter->lora = true;
+}
+
+void vit_lora_start(float *down, int rank, int in, uint64_t seed, uint32_t index)
+{
+    const double bound = 1 / sqrt(in);
+    Random random = random_stream(seed, RANDOM_LORA, index, 0);
+    for (size_t i = 0; i < (size_t)rank * (size_t)in; i++)
+        down[i] = (float)((2 * random_uniform(&random) - 1) * bound);
+}
+
+void vit_lora_merge(const float *weight, const float *down, const float *up, int out, int in,
+                    int rank, float *merged)
+{
+    if (merged != weight)
+        memcpy(merged, weight, (size_t)out * (size_t)in * sizeof *merged);
+    gemm(false, false, out, in, rank, 1, up, rank, down, in, 1, merged, in);
+}
+
+void vit_lora_name(const char *weight, bool up, char *out, size_t size)
+{
+    const size_t stem = strlen(weight) - strlen(WEIGHT);
+    assert(strlen(weight) > strlen(WEIGHT) && strcmp(weight + stem, WEIGHT) == 0);
+    const int length = snprintf(out, size, "%.*s%s%s", (int)stem, weight, marks[up], WEIGHT);
+    assert(length > 0 && (size_t)length < size);
+    (void)length;
+}
+
+bool vit_lora_name_parse(char *name, bool *up)
+{
+    static const char *const tails[] = {".weight", ".default.weight"};
+    for (int side = 0; side < 2; side++) {
+        char *const mark = strstr(name, marks[side]);
+        for (int i = 0; mark && i < 2; i++) {
+            if (strcmp(mark + strlen(marks[side]), tails[i]) != 0)
+                continue;
+            memcpy(mark, WEIGHT, sizeof WEIGHT);
+            *up = side == 1;
+            return true;
+        }
+    }
+    return false;
+}
