@@ -1,9 +1,10 @@
 /*
  * sbi.c - self-blended images: see sbi.h.
  *
- * Source: Shiohara and Yamasaki, CVPR 2022, section 3, with the probabilities and ranges of their public code. What differs from
- * that code: the blend is rounded to 8 bits, not truncated, as truncation darkens a fake by half a level; a source that is moved in from beyond the
- * border repeats its border pixels, where the mask never shows it; and without landmarks an ellipse takes the place of the hull.
+ * Source: Shiohara and Yamasaki, CVPR 2022, section 3, with the probabilities and ranges of their public code. What
+ * differs from that code: the blend is rounded to 8 bits, not truncated, as truncation darkens a fake by half a level;
+ * hulls have one shape, not one of several; the deformation scales with the face, not with the pixels; and without
+ * landmarks an ellipse takes the place of the hull.
  */
 #include "data/sbi.h"
 
@@ -83,8 +84,8 @@ static bool changes_source(const Draws *draws)
 }
 
 /*
- * The change of colour and sharpness of one side. The published shifts of hue, saturation and value are -0.3 to 0.3 steps of 8
- * bits, truncated: each value becomes one less or stays. What counts is the way to HSV and back, whose rounding remains.
+ * The change of colour and sharpness of one side. The published shifts of hue, saturation and value are -0.3 to 0.3
+ * steps of 8 bits, truncated: each value becomes one less or stays. So most of what is left is the rounding to HSV.
  */
 static Status change(DataImage *image, const Draws *draws, Error *error)
 {
@@ -124,9 +125,9 @@ static double map(DataAxis axis, double at)
 }
 
 /*
- * An ellipse for a face without landmarks: cropped and aligned with margin 1.3, as by DeepfakeBench and GenD, the eyes are at 47 % of
- * the height and the mouth is at 75 %. The top lies between the eyebrows and the upper forehead, as hulls of 68 and of 81 points do,
- * the other side at the chin; measured on aligned frames of FaceForensics++.
+ * An ellipse for a face without landmarks: cropped and aligned with margin 1.3, as by DeepfakeBench and GenD, the eyes
+ * are at 47 % of the height and the mouth is at 75 %. The ellipse reaches up to between the eyebrows and the upper
+ * forehead, as hulls of 68 and of 81 points do, and down to the chin.
  */
 static void draw_ellipse(DataRegion *region, int width, int height, const Draws *draws, DataAxis x,
                          DataAxis y, const DataImage *image)
@@ -186,7 +187,7 @@ static Status make_mask(DataMask *mask, const Draws *draws, const DataLandmarks 
         image->width, image->height);
 }
 
-/* The two samples about a position of n, and the second one's share: bilinear interpolation, constant beyond the ends. */
+/* The two samples about a position, and the second one's share: bilinear interpolation, constant beyond the ends. */
 typedef struct Tap {
     int low, high;
     float share;
@@ -210,8 +211,8 @@ typedef struct Columns {
 } Columns;
 
 /*
- * Lays the moved source over row y of the target. The mask is interpolated along y into `line` [mask->width] first; where it is zero the
- * target is left alone.
+ * Lays the moved source over row y of the target. The mask is interpolated along y into `line` [mask->width] first;
+ * where it is zero the target is left alone.
  */
 static void blend_row(DataImage *target, int y, const DataImage *source, Tap source_y,
                       const DataMask *mask, Tap mask_y, Columns columns, float ratio, float *line)
@@ -337,7 +338,7 @@ size_t data_self_blend_bytes(int width, int height)
 {
     assert(width > 0 && height > 0);
     const size_t w = (size_t)width, h = (size_t)height, image = w * h * 3;
-    /* The downscaled image, what lies between the passes of its enlargement with blocks of 64 rows, and the tables of weights. */
+    /* The downscaled image, what lies between the passes of its enlargement (blocks of 64 rows), and the weights. */
     const size_t rows = h / 2 + 1, small = rows * (w / 2 + 1) * 3;
     const size_t downscale = small + rows * w * 3 + 64 * (w + w / 2 + 1) * 3 + (w + h) * 64;
     const size_t blending = 2 * w * sizeof(Tap);

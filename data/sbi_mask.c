@@ -69,7 +69,7 @@ void data_region_hull(DataRegion *region, int width, int height, const DataLandm
 {
     assert(region && width > 0 && width <= DATA_MASK_SIDE && height > 0);
     assert(height <= DATA_MASK_SIDE && count > 0 && count <= landmarks->count);
-    Point points[MAX_POINTS], hull[MAX_POINTS + 1];
+    Point points[MAX_POINTS] = {{0, 0}}, hull[MAX_POINTS + 1];
     for (int i = 0; i < count; i++)
         points[i] = (Point){x.scale * (double)landmarks->x[i] + x.offset,
                             y.scale * (double)landmarks->y[i] + y.offset};

@@ -163,8 +163,10 @@ Status data_sharpen(DataImage *image, double alpha, double lightness, Error *err
         uint8_t *const row = image->pixels + (size_t)y * n;
         memcpy(at, row, n);
         add_rows(above, at, y + 1 < image->height ? row + n : above, sums + 3, n);
-        memcpy(sums, sums + 6, 3 * sizeof *sums);
-        memcpy(sums + n + 3, sums + n - 3, 3 * sizeof *sums);
+        for (size_t c = 0; c < 3; c++) { /* reflected to either side */
+            sums[c] = sums[6 + c];
+            sums[n + 3 + c] = sums[n - 3 + c];
+        }
         sharpen_row(row, sums, own, others, n);
         uint8_t *const swap = above;
         above = at;

@@ -4,7 +4,7 @@
 Writes, beside itself:
   augment.txt        OPERATION WIDTH HEIGHT PARAMETERS... CRC32 of the result on the pattern of that size
   augment_blur.bin   the results of the blurs, whose sums torchvision takes in another order, one after the other
-The noise and the whole recipe are drawn here by a Philox4x32-10 of its own.
+The noise and the whole recipe are drawn by the Philox4x32-10 of philox.py.
 Made with torchvision 0.14.1, Pillow 9.4 (libjpeg-turbo) and NumPy 1.24 (Debian 12).
 """
 import io
@@ -18,32 +18,11 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 
 from make_images import crc, pattern
+from philox import uniforms
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DRAWS = 50
 AUGMENT, NOISE = 4, 9  # purposes of tensor/random.h
-
-
-# --- Philox4x32-10, as tensor/random.c ---------------------------------------------------------------
-
-
-def philox_words(seed, purpose, index, sub, blocks):
-    """The first 4 * blocks words of a stream."""
-    mask = np.uint64(0xFFFFFFFF)
-    x = [np.arange(blocks, dtype=np.uint64)] + [np.full(blocks, v, np.uint64) for v in (purpose, index, sub)]
-    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
-    for _ in range(10):
-        p0, p1 = x[0] * np.uint64(0xD2511F53), x[2] * np.uint64(0xCD9E8D57)
-        shift = np.uint64(32)
-        x = [p1 >> shift ^ x[1] ^ np.uint64(k0), p1 & mask, p0 >> shift ^ x[3] ^ np.uint64(k1), p0 & mask]
-        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return np.stack(x, axis=1).ravel()
-
-
-def uniforms(seed, purpose, index, sub, count):
-    words = philox_words(seed, purpose, index, sub, (count + 1) // 2)[: 2 * count]
-    high, low = words[0::2], words[1::2]
-    return ((high << np.uint64(32) | low) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 # --- operations ----------------------------------------------------------------------------------------
