@@ -1,0 +1,91 @@
+/*
+ * eval_result.h - everything one evaluation found: what its files, tables and report are made from.
+ *
+ * An EvalResult is one model with one adapter (or none) over all data sets. Whoever writes or draws it only reads it.
+ * Several adapters give several results over the same EvalSets, and an EvalComparison of each with the first.
+ */
+#ifndef LNCLIP_TOOLS_EVAL_RESULT_H
+#define LNCLIP_TOOLS_EVAL_RESULT_H
+
+#include "data/list.h"
+#include "train/calibration.h"
+#include "train/paired.h"
+#include "train/reports.h"
+
+/* One NAME of the command line. */
+typedef struct EvalSet {
+    const char *name;
+    const char **lists; /* [list_count] as given */
+    int list_count;
+    DataList frames;
+    char hash[33]; /* data_list_hash of frames */
+    size_t first;  /* of its frames, within all frames of the evaluation */
+} EvalSet;
+
+typedef struct EvalSets {
+    EvalSet *sets; /* [set_count], in order of first mention */
+    int set_count;
+    size_t count; /* frames of all sets */
+    char **texts; /* [text_count] copies that names and paths of lists point into */
+    int text_count;
+} EvalSets;
+
+/* The adapter, and what its metadata says about where it comes from. Strings are owned by the EvalResult. */
+typedef struct EvalAdapter {
+    const char *name;  /* NAME of NAME=FILE; NULL without one (borrowed) */
+    const char *path;  /* NULL: the head is the model's own (borrowed) */
+    char hash[33];     /* XXH3-128 of the file; "" without one */
+    char *selected_on; /* which list chose these weights; "unknown" if the file does not say */
+    char *recipe;      /* every key and its value, one a line; NULL if the file does not say */
+    char *record;      /* JSON of train/run_record.h; NULL if the file does not say */
+    bool calibrated;   /* --calibrated: `calibration` is applied to every score */
+    TrainCalibration calibration;
+} EvalAdapter;
+
+/* What else the scores depend on. */
+typedef struct EvalProvenance {
+    const char *model;     /* path, borrowed */
+    char arch[32];         /* vit_config_name */
+    char fingerprint[33];  /* of the encoder without any adapter */
+    int image_size;        /* pixels a side that the network sees */
+    const char *precision; /* "f32", ...; static */
+    const char *kernels;   /* static */
+    const char *decoders;  /* static */
+    int frames_per_video;  /* at most; 0 = all */
+    uint64_t seed;         /* of resamples and of noise */
+    TrainCiMode ci;
+} EvalProvenance;
+
+/* All data sets once more, under one perturbation. */
+typedef struct EvalPerturbed {
+    const char *kind; /* "jpeg", "blur", "resize", "noise" (borrowed) */
+    const char *text; /* its strength as given: "90", "0.5" (borrowed) */
+    double strength;
+    TrainReport *reports; /* [set_count] as EvalResult.reports */
+} EvalPerturbed;
+
+/* At the thresholds stored in the adapter. */
+typedef struct EvalAtThresholds {
+    TrainAtThreshold frame, video; /* video: n_real = n_fake = 0 if the set has none */
+} EvalAtThresholds;
+
+typedef struct EvalResult {
+    const EvalSets *sets; /* borrowed */
+    EvalProvenance provenance;
+    EvalAdapter adapter;
+    float *probabilities;         /* [sets->count,2] real and fake, in the order of sets */
+    TrainPredictions predictions; /* the same as written to predictions.csv; row = frame */
+    TrainScores *scores;  /* [set_count] frames and videos of each set: for curves and histograms */
+    TrainReport *reports; /* [set_count] in the order of sets */
+    EvalAtThresholds *at; /* [set_count]; NULL unless adapter.calibrated */
+    EvalPerturbed *perturbed; /* [perturbed_count] strengths of one kind stand together */
+    int perturbed_count;
+} EvalResult;
+
+/* Result `other` of the same frames against the first: differences are other - first. */
+typedef struct EvalComparison {
+    const EvalResult *first, *other;
+    TrainComparison *sets; /* [set_count] */
+} EvalComparison;
+
+#endif
