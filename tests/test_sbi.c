@@ -135,7 +135,7 @@ START_TEST(test_golden)
             operations++;
         }
     }
-    ck_assert(hulls >= 20 && operations == 15 && blends == 16 && getc(results) == EOF);
+    ck_assert(hulls >= 20 && operations == 15 && blends == 32 && getc(results) == EOF);
     fclose(lines);
     fclose(results);
 }

@@ -259,8 +259,8 @@ def write_values(sets):
         lines.append(f"downscale {width} {height} {factor} {crc(downscale(np.asarray(pattern(width, height)), factor))}")
     for width, height, alpha, lightness in (64, 48, 0.25, 0.5), (61, 48, 0.5, 1), (2, 2, 0.5, 0.75), (2, 33, 0.375, 0.5), (33, 2, 0, 1):
         lines.append(f"sharpen {width} {height} {alpha} {lightness} {crc(sharpen(np.asarray(pattern(width, height)), alpha, lightness))}")
-    for index in range(16):
-        width, height = (64, 56) if index % 2 == 0 else (49, 63)
+    for index in range(32):
+        width, height = (48, 42) if index % 2 == 0 else (37, 48)
         points = None if index % 4 < 2 else (sets["f4"] * [width / 256, height / 256]).astype(np.float32)
         lines.append(f"blend {width} {height} {index} {'none' if points is None else 'f4'}")
         values = np.asarray(pattern(width, height))
