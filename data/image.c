@@ -11,12 +11,17 @@
 #include "tensor/file.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Larger files are no images of this project: 178 million uncompressed pixels fit in half of it. */
 static const size_t MAX_FILE_SIZE = (size_t)1 << 30;
+
+/* Where the size of nearly every image stands. A JPEG may have more metadata before it. */
+enum { HEAD_SIZE = 16384 };
 
 void data_image_free(DataImage *image)
 {
@@ -134,11 +139,29 @@ Status data_image_read(const char *path, DataImage *image, Error *error)
     return read_and_decode(path, DATA_EXTENT_PIXELS, image, error);
 }
 
+/* The size, if the first bytes of the file tell it; for anything else the whole file is asked. */
+static bool size_from_head(const char *path, DataImage *image)
+{
+    char head[HEAD_SIZE];
+    const int descriptor =
+        open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* never waits for a pipe */
+    if (descriptor < 0)
+        return false;
+    const ssize_t length = read(descriptor, head, sizeof head);
+    close(descriptor);
+    if (length <= 0)
+        return false;
+    const DataSource source = {(const unsigned char *)head, (size_t)length, path};
+    Error unused = {0};
+    return decode(&source, DATA_EXTENT_SIZE, image, &unused) == STATUS_OK;
+}
+
 Status data_image_size(const char *path, int *width, int *height, Error *error)
 {
     assert(path && width && height && error);
     DataImage image;
-    TRY(read_and_decode(path, DATA_EXTENT_SIZE, &image, error));
+    if (!size_from_head(path, &image))
+        TRY(read_and_decode(path, DATA_EXTENT_SIZE, &image, error));
     *width = image.width;
     *height = image.height;
     return STATUS_OK;
