@@ -392,8 +392,7 @@ void train_predictions_write_header(FILE *stream)
     fputs("files,labels,prob_class_0,prob_class_1,dataset,video\n", stream);
 }
 
-/* A field as RFC 4180 wants it: in quotes, doubled inside, if a comma, quote or line end is in it. */
-static void write_field(FILE *stream, const char *text, size_t length)
+void train_predictions_write_field(FILE *stream, const char *text, size_t length)
 {
     if (!memchr(text, ',', length) && !memchr(text, '"', length) && !memchr(text, '\n', length) &&
         !memchr(text, '\r', length)) {
@@ -413,16 +412,16 @@ void train_predictions_write_row(FILE *stream, const TrainPrediction *row)
 {
     assert(stream && row && row->file && row->dataset);
     Key video = {0};
-    write_field(stream, row->file, strlen(row->file));
+    train_predictions_write_field(stream, row->file, strlen(row->file));
     fprintf(stream, ",%d,", row->label);
     train_number_write(stream, 9, row->real);
     putc(',', stream);
     train_number_write(stream, 9, row->fake);
     putc(',', stream);
-    write_field(stream, row->dataset, strlen(row->dataset));
+    train_predictions_write_field(stream, row->dataset, strlen(row->dataset));
     putc(',', stream);
     if (video_of(row, &video))
-        write_field(stream, video.text, video.length);
+        train_predictions_write_field(stream, video.text, video.length);
     putc('\n', stream);
 }
 

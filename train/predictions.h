@@ -83,6 +83,9 @@ void train_predictions_free(TrainPredictions *predictions);
 void train_predictions_write_header(FILE *stream);
 void train_predictions_write_row(FILE *stream, const TrainPrediction *row);
 
+/* One field as RFC 4180 wants it: in quotes, doubled inside, if a comma, quote or line end is in it. */
+void train_predictions_write_field(FILE *stream, const char *text, size_t length);
+
 /*
  * The number that predictions.csv shows for an f32 probability, as its readers get it back: what metrics are
  * computed from everywhere, so that train, eval and auc agree to the last digit.

@@ -1,0 +1,184 @@
+#!/bin/sh
+# test_predict.sh - lnclip predict for people: heat maps, CSV, the notice about images that are no face crops, and paths
+# that lead nowhere. (Scores and bad images: test_tools.sh.)
+set -u
+cd "$(dirname "$0")/.." || exit 1
+L=$PWD/${BUILD:-build/release}/lnclip
+case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+cd "$T" || exit 1
+failures=0
+steps=0
+
+complain() {
+    failures=$((failures + 1))
+    echo "FAIL: $what: $*"
+    tail -n 3 err | sed 's/^/    /'
+}
+
+predict() { # CODE WHAT ARGUMENT...: runs it, stdout in out, stderr in err
+    code=$1
+    what=$2
+    shift 2
+    steps=$((steps + 1))
+    "$L" predict --model m --adapter run/best.safetensors "$@" >out 2>err </dev/null
+    got=$?
+    [ "$got" = "$code" ] || complain "exit code $got, expected $code"
+    [ "$code" = 0 ] || tail -n 1 err | grep -q '^lnclip: error: .*: .*; .' || complain "no clear error"
+}
+
+says() { # TEXT: stderr holds it
+    grep -qF -e "$1" err || complain "stderr does not say '$1'"
+}
+
+silent_about() { # TEXT: stderr does not hold it
+    ! grep -qF -e "$1" err || complain "stderr says '$1'"
+}
+
+prints() { # LINE: stdout holds exactly this line
+    grep -qxF -e "$1" out || complain "stdout does not hold the line '$1'"
+}
+
+holds() { # WHAT COMMAND...: it succeeds
+    what=$1
+    shift
+    steps=$((steps + 1))
+    "$@" >/dev/null 2>&1 || complain "does not hold"
+}
+
+# Width and height of a PNG as the first chunk says them.
+png_size() {
+    od -An -tu1 -j16 -N8 "$1" | awk '{ print $1 * 16777216 + $2 * 65536 + $3 * 256 + $4, $5 * 16777216 + $6 * 65536 + $7 * 256 + $8 }'
+}
+
+ppm() { # WIDTH HEIGHT FILE: a grey image
+    { printf 'P6 %d %d 255\n' "$1" "$2"; head -c $((3 * $1 * $2)) /dev/zero | tr '\0' 'x'; } >"$3"
+}
+
+what=preparation
+: >err
+"$L" init --arch tiny --seed 1 --out m --quiet || complain "init"
+"$L" synth --out s --videos 3 --frames 2 --size 96 --seed 1 --quiet || complain "synth"
+"$L" train --model m --train s/lists/train/real.txt s/lists/train/swap.txt --out run --quiet max_steps=1 >out 2>err ||
+    complain "train"
+set -- s/real/*/000.png
+one=$1
+two=$2
+
+# ---- heat maps ------------------------------------------------------------------------------------
+
+predict 0 "without heat maps" s/real
+cp out plain
+frames=$(wc -l <plain | tr -d ' ')
+silent_about "face crop"
+predict 0 "heat maps of a folder" --explain maps s/real
+holds "heat maps change no score" cmp out plain
+[ "$(find maps -name '*.png' | wc -l | tr -d ' ')" = "$frames" ] || complain "not one heat map an image"
+[ "$(find maps -type f | wc -l | tr -d ' ')" = "$frames" ] || complain "something else is in the folder"
+for file in maps/*; do # the panel of an image of 64 pixels has 320: docs/formats.md
+    [ "$(png_size "$file")" = "1056 442" ] || complain "$file is $(png_size "$file")"
+done
+predict 0 "a heat map is an image" maps/*.png
+says "do not look like aligned face crops"
+cmp -s maps/000_000.png maps/001_000.png && complain "heat maps of different images are the same"
+predict 0 "by one thread, over an earlier run" --explain again --threads 1 --batch 1 s/real
+predict 0 "by two" --explain again --threads 2 s/real
+holds "the same bytes whatever the threads" diff -r maps again
+predict 0 "one image: named by its stem" --explain single "$one"
+holds "DIR/STEM.png" test -s single/000.png
+predict 0 "equal stems and the same image twice" --explain names "$one" "$two" "$one"
+[ "$(find names -type f | wc -l | tr -d ' ')" = 3 ] || complain "not three heat maps"
+for file in names/*-2.png; do
+    holds "the same image twice: numbered" cmp "$file" "${file%-2.png}.png"
+done
+cp "$one" own.png
+cp own.png own.before
+predict 1 "a heat map never replaces an image" --explain . own.png
+says "own.png"
+holds "the image is untouched" cmp own.png own.before
+[ ! -s out ] || complain "scores are printed first"
+mkdir links
+ln -s ../own.png links/other.png
+cp "$two" other.png
+predict 1 "nor an image by another name" --explain links own.png other.png
+holds "the image is untouched" cmp own.png own.before
+predict 1 "into a file" --explain own.before "$one"
+predict 1 "with an image that cannot be read" --explain partly "$one" missing.png
+[ "$(find partly -type f | wc -l | tr -d ' ')" = 1 ] || complain "not one heat map"
+predict 2 "in bf16" --explain maps --precision bf16 "$one"
+says "f32"
+
+# ---- forms of output ------------------------------------------------------------------------------
+
+score=$(cut -f 2 plain | head -n 1)
+odd=$(printf 'a, "b"\nc.png')
+cp "$one" "$odd"
+predict 0 "CSV" --csv "$one" "$odd"
+prints "path,p_fake"
+prints "$one,$score"
+prints '"a, ""b""'
+prints "c.png\",$score"
+[ "$(wc -l <out | tr -d ' ')" = 4 ] || complain "$(wc -l <out) lines"
+predict 1 "CSV with heat maps" --csv --explain csv "$one" missing.png
+prints "path,p_fake,heatmap"
+prints "$one,$score,csv/000.png"
+prints "missing.png,nan,"
+predict 1 "JSON with heat maps" --json --explain csv "$one" missing.png
+grep -qF "\"p_fake\": $score, \"heatmap\": \"csv/000.png\"}" out || complain "no heat map"
+grep -qF '"p_fake": null, "heatmap": null}' out || complain "no null"
+predict 2 "two forms at once" --csv --json "$one"
+
+# ---- images that are no face crops ----------------------------------------------------------------
+
+ppm 1280 720 screen.ppm
+ppm 100 90 oblong.ppm
+ppm 60 60 small.ppm
+ppm 900 900 square.ppm
+ppm 66 64 nearly.ppm
+predict 0 "no face crops" screen.ppm oblong.ppm small.ppm square.ppm nearly.ppm "$one" oblong.ppm
+says "4 of 7 images do not look like aligned face crops"
+says "screen.ppm (1280 x 720, a whole video frame)"
+says "oblong.ppm (100 x 90, not square)"
+says "small.ppm (60 x 60, small)"
+says "and more"
+silent_about "square.ppm (900"
+silent_about nearly.ppm
+[ "$(grep -c 'face crops' err)" = 1 ] || complain "the notice comes more than once"
+
+# ---- paths that lead nowhere ----------------------------------------------------------------------
+
+mkdir empty
+predict 1 "an empty folder among others" empty s/real empty
+holds "the others are scored" cmp out plain
+says "2 of the paths led to no image"
+says "empty: "
+predict 1 "an empty folder alone" empty
+[ ! -s out ] || complain "something is printed"
+
+# ---- a signal -------------------------------------------------------------------------------------
+
+# Heat maps of so many images take many seconds. Wait until some are there, then interrupt: no half-written picture is left.
+what="a signal while heat maps are drawn"
+steps=$((steps + 1))
+set --
+while [ $# -lt 60 ]; do set -- "$@" s/real s/swap; done
+"$L" predict --model m --adapter run/best.safetensors --json --explain stopped "$@" >out 2>err </dev/null &
+process=$!
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+    [ -n "$(find stopped -name '*.png' 2>/dev/null | head -n 1)" ] && break
+    sleep 0.3
+done
+kill -TERM $process
+wait $process
+got=$?
+[ "$got" = 143 ] || complain "exit code $got, expected 143"
+says "heat maps are written"
+[ "$(tail -n 1 out)" = "]" ] || complain "the JSON is not ended"
+[ -z "$(find stopped -type f ! -name '*.png')" ] || complain "left something half-written"
+for file in stopped/*.png; do
+    [ "$(png_size "$file") $(tail -c 8 "$file" | head -c 4)" = "1056 442 IEND" ] || complain "$file is cut short"
+done
+
+echo "$steps steps, $failures failures"
+[ "$failures" = 0 ]
