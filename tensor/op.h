@@ -50,7 +50,8 @@ typedef union OpSettings {
     struct {
         int parts;
         Activation activation;
-        const PackedMatrix *backward; /* borrowed until backward; NULL: gemm */
+        const PackedMatrix *backward; /* borrowed until backward; NULL: gemm, or narrow */
+        bool narrow;
     } linear;
     struct {
         int heads;

@@ -18,9 +18,9 @@
  * does all this, with the rows of all samples at once; in the backward it even forms dz on its way to dx,
  * so that dz is written to memory only for what trains in the map itself.
  *
- * Types. A map whose weight trains, or was packed in f32, works in f32. Packed in bf16, x, z, y and their
- * gradients are bf16; only a residual, y where there is one, and dy then are f32. So are weights, biases and
- * their gradients always.
+ * Types. A map works in f32, unless its weight was packed in bf16, or is narrow, then to be packed for each
+ * product: op_linear_bf16.c. In bf16, x, z, y and their gradients are bf16; only a residual, y where there is one, and
+ * dy then are f32. So are weights, biases, LoRA and their gradients always.
  *
  * What is kept: x where a weight or LoRA trains, x A^T, the weights where x needs a gradient, z where there is an
  * activation. Frozen weights thus cost no memory, and y itself is never read again.
@@ -84,7 +84,8 @@ static Panel panel_at(const Linear *linear, int size, int index)
 
 DType op_linear_type(const Linear *linear)
 {
-    const bool narrow = linear->forward && linear->forward->precision != PRECISION_F32;
+    const bool narrow =
+        linear->forward ? linear->forward->precision != PRECISION_F32 : linear->narrow;
     return narrow ? DTYPE_BF16 : DTYPE_F32;
 }
 
@@ -206,20 +207,20 @@ static const float *stack_biases(const Linear *linear, float *bias)
 }
 
 /* The same with a packed weight, all samples at once. Plans its scratch memory too. */
-static void forward_packed(Tape *tape, const Forward *f)
+static void forward_packed(Tape *tape, const Forward *f, const PackedMatrix *packed)
 {
     Arena *const arena = tape_arena(tape);
     const int rows = f->B * f->M;
     float *const bias = arena_alloc(arena, (size_t)f->linear->out * sizeof(float));
     const PackedInput input = {.type = f->x_type, .numbers = f->x};
-    void *const scratch = arena_alloc(arena, packed_scratch(rows, &input, f->linear->forward));
+    void *const scratch = arena_alloc(arena, packed_scratch(rows, &input, packed));
     if (!tape_is_planning(tape)) {
         const PackedEpilogue epilogue = {.bias = stack_biases(f->linear, bias),
                                          .residual = f->residual,
                                          .activate = f->activate,
                                          .z = f->z};
-        packed_product(tape_threads(tape), rows, &input, f->linear->forward, &epilogue, scratch,
-                       f->y_type, f->y);
+        packed_product(tape_threads(tape), rows, &input, packed, &epilogue, scratch, f->y_type,
+                       f->y);
     }
     arena_free(arena, scratch);
     arena_free(arena, bias);
@@ -242,10 +243,12 @@ static Node *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Acti
     if (node == NULL)
         return NULL;
     assert(!linear->forward || linear->forward->precision != PRECISION_INT8);
-    assert(x->dtype == DTYPE_F32 || (!weight_trains && (linear->backward || !x->needs_grad)));
+    assert(x->dtype == DTYPE_F32 || linear->narrow ||
+           (!weight_trains && (linear->backward || !x->needs_grad)));
     node->settings.linear.parts = linear->parts;
     node->settings.linear.activation = activation;
     node->settings.linear.backward = linear->backward;
+    node->settings.linear.narrow = linear->narrow && !linear->forward;
     if (weight_trains || op_linear_lora_width(linear) > 0)
         op_keep(tape, node, x);
     for (int part = 0; x->needs_grad && part < linear->parts; part++)
@@ -264,7 +267,8 @@ static float *add_lora(Tape *tape, Node *node, Forward *f)
         node ? op_save(tape, node, count) : arena_alloc(tape_arena(tape), count * sizeof(float));
     const LinearLora lora = {
         .linear = f->linear, .B = f->B, .M = f->M, .x_type = f->x_type, .x = f->x, .u = u};
-    void *const z = f->z && !f->linear->forward ? f->z : f->y;
+    const bool packs = f->linear->forward || f->linear->narrow;
+    void *const z = f->z && !packs ? f->z : f->y;
     op_linear_lora_forward(tape, &lora, f->residual, f->y_type, z);
     f->residual = z;
     return u;
@@ -293,7 +297,11 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
                        .y = y->data};
     float *const u = add_lora(tape, node, &forward);
     if (linear->forward) {
-        forward_packed(tape, &forward);
+        forward_packed(tape, &forward, linear->forward);
+    } else if (linear->narrow) {
+        const PackedMatrix packed = op_linear_pack(tape, linear, true);
+        forward_packed(tape, &forward, &packed);
+        arena_free(tape_arena(tape), packed.panels);
     } else if (!planning) {
         forward.z = saves ? forward.z : forward.y;
         threads_run(tape_threads(tape), forward.B * panel_count(linear, LINEAR_PANEL), forward_task,
@@ -315,6 +323,7 @@ typedef struct Backward {
     const void *x;  /* [B,M,in], read if a weight or LoRA trains */
     float *u;       /* [B,M,width] x A^T, NULL without LoRA */
     void *dx;       /* [B,M,in] or NULL */
+    bool trains;    /* a weight does */
     bool dx_fresh;  /* dx holds nothing yet */
     float *dW[LINEAR_MAX_PARTS], *db[LINEAR_MAX_PARTS]; /* NULL where frozen */
 } Backward;
@@ -357,19 +366,18 @@ static void input_task(void *context, int task, int worker)
 }
 
 /* The same with a packed weight, all samples at once. Plans its scratch memory too. */
-static void input_packed(Tape *tape, const Backward *f)
+static void input_packed(Tape *tape, const Backward *f, const PackedMatrix *packed)
 {
     const int rows = f->B * f->M;
     PackedInput input = {.type = f->dy_type, .numbers = f->dz};
     if (!f->dz)
         input =
             (PackedInput){.type = f->dy_type, .numbers = f->dy, .z = f->z, .backward = f->derive};
-    void *const scratch =
-        arena_alloc(tape_arena(tape), packed_scratch(rows, &input, f->linear.backward));
+    void *const scratch = arena_alloc(tape_arena(tape), packed_scratch(rows, &input, packed));
     const PackedEpilogue epilogue = {.residual = f->dx_fresh ? NULL : f->dx};
     if (!tape_is_planning(tape))
-        packed_product(tape_threads(tape), rows, &input, f->linear.backward, &epilogue, scratch,
-                       f->dx_type, f->dx);
+        packed_product(tape_threads(tape), rows, &input, packed, &epilogue, scratch, f->dx_type,
+                       f->dx);
     arena_free(tape_arena(tape), scratch);
 }
 
@@ -381,7 +389,7 @@ static void weight_task(void *context, int task, int worker)
     const int in = f->linear.in, out = f->linear.out, M = f->M;
     const Panel panel = panel_at(&f->linear, LINEAR_GRADIENT_ROWS, task);
     const int width = panel.rows.count;
-    float *const dW = f->dW[panel.part], *const db = f->db[panel.part];
+    float *const dW = f->linear.narrow ? NULL : f->dW[panel.part], *const db = f->db[panel.part];
     for (int sample = 0; sample < f->B; sample++) {
         const ptrdiff_t corner = (ptrdiff_t)sample * M * out + panel.column;
         if (dW)
@@ -415,7 +423,8 @@ static Backward backward_of(Tape *tape, const Node *node, bool *sums)
     f.linear = (Linear){.in = x->shape[x->ndim - 1],
                         .out = node->out->shape[x->ndim - 1],
                         .parts = node->settings.linear.parts,
-                        .backward = node->settings.linear.backward};
+                        .backward = node->settings.linear.backward,
+                        .narrow = node->settings.linear.narrow};
     *sums = false;
     for (int part = 0; part < f.linear.parts; part++) {
         f.linear.weight[part] = node->in[IN_WEIGHT + part];
@@ -423,6 +432,7 @@ static Backward backward_of(Tape *tape, const Node *node, bool *sums)
         f.linear.up[part] = node->in[IN_UP + part];
         f.dW[part] = op_grad(tape, node->in[IN_WEIGHT + part]);
         f.db[part] = op_grad(tape, node->in[IN_BIAS + part]);
+        f.trains |= f.dW[part] != NULL;
         *sums |= f.dW[part] || f.db[part];
     }
     if (op_linear_lora_width(&f.linear) > 0)
@@ -430,23 +440,46 @@ static Backward backward_of(Tape *tape, const Node *node, bool *sums)
     return f;
 }
 
+/* dx, if it is wanted. */
+static void backward_input(Tape *tape, Backward *f)
+{
+    if (!f->dx)
+        return;
+    if (f->linear.backward) {
+        input_packed(tape, f, f->linear.backward);
+    } else if (f->linear.narrow) {
+        const PackedMatrix packed = op_linear_pack(tape, &f->linear, false);
+        input_packed(tape, f, &packed);
+        arena_free(tape_arena(tape), packed.panels);
+    } else if (!tape_is_planning(tape)) {
+        threads_run(tape_threads(tape), f->B * op_range_count(f->linear.in, LINEAR_PANEL),
+                    input_task, f);
+    }
+}
+
+/* dW and db. */
+static void backward_sums(Tape *tape, Backward *f)
+{
+    if (f->linear.narrow && f->trains)
+        op_linear_bf16_weights(tape, &f->linear, f->B, f->M, f->dy_type, f->dz, f->x, f->dW);
+    if (!tape_is_planning(tape))
+        threads_run(tape_threads(tape), panel_count(&f->linear, LINEAR_GRADIENT_ROWS), weight_task,
+                    f);
+}
+
 void op_linear_backward(Tape *tape, Node *node)
 {
     bool sums;
     Backward f = backward_of(tape, node, &sums);
-    const bool planning = tape_is_planning(tape), packed = f.dx && f.linear.backward;
-    Threads *const threads = tape_threads(tape);
+    const bool packed = f.dx && (f.linear.backward || f.linear.narrow);
     const bool derives = f.z && (sums || f.u || !packed);
-    if (derives && !planning)
-        threads_run(threads, op_range_count(f.B * f.M, op_task_rows(f.linear.out)), derive_task,
-                    &f);
+    if (derives && !tape_is_planning(tape))
+        threads_run(tape_threads(tape), op_range_count(f.B * f.M, op_task_rows(f.linear.out)),
+                    derive_task, &f);
     f.dz = derives ? f.z : f.z ? NULL : f.dy;
-    if (packed)
-        input_packed(tape, &f);
-    else if (f.dx && !planning)
-        threads_run(threads, f.B * op_range_count(f.linear.in, LINEAR_PANEL), input_task, &f);
-    if (sums && !planning)
-        threads_run(threads, panel_count(&f.linear, LINEAR_GRADIENT_ROWS), weight_task, &f);
+    backward_input(tape, &f);
+    if (sums)
+        backward_sums(tape, &f);
     if (f.u) {
         const LinearLora lora = {&f.linear, f.B, f.M, f.dx_type, f.x, f.u};
         op_linear_lora_backward(tape, &lora, f.dy_type, f.dz, f.dx);

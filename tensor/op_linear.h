@@ -39,4 +39,14 @@ void op_linear_lora_forward(Tape *tape, const LinearLora *lora, const float *res
 void op_linear_lora_backward(Tape *tape, const LinearLora *lora, DType dz_type, const void *dz,
                              void *dx);
 
+/*
+ * W, or W^T if `transposed`, of all parts, packed in bf16 from the f32 weights as they are now. Its panels are a
+ * block of the tape's arena, which the caller frees.
+ */
+PackedMatrix op_linear_pack(Tape *tape, const Linear *linear, bool transposed);
+
+/* dW[part] += dz^T x in f32, where it is not NULL; dz [B,M,out] of `dz_type`, x [B,M,in] in bf16. */
+void op_linear_bf16_weights(Tape *tape, const Linear *linear, int B, int M, DType dz_type,
+                            const void *dz, const void *x, float *const dW[LINEAR_MAX_PARTS]);
+
 #endif

@@ -40,9 +40,10 @@ typedef struct Linear {
     Tensor *up[LINEAR_MAX_PARTS];
     const PackedMatrix *forward;  /* W^T [in,out] for y, or NULL */
     const PackedMatrix *backward; /* W [out,in] for dx, or NULL; f32 or bf16 as forward is */
+    bool narrow; /* without packs: works in bf16 all the same, of f32 weights that may train */
 } Linear;
 
-/* The type of x that op_linear wants: bf16 where the weight was packed in bf16 or int8, else f32. */
+/* The type of x that op_linear wants: bf16 where the weight was packed in bf16 or int8, or is narrow, else f32. */
 DType op_linear_type(const Linear *linear);
 
 /*

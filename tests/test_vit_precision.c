@@ -270,7 +270,7 @@ START_TEST(outliers_leave_the_function_as_it_is)
 }
 END_TEST
 
-/* What trains decides which maps are packed, so that f32 and bf16 meet in every place where they can. */
+/* What trains decides which maps are packed once, and which for each product. */
 static const char *const tunes[] = {
     "ln",
     "*.bias",
@@ -307,7 +307,7 @@ START_TEST(gradients_agree_with_f32)
 }
 END_TEST
 
-/* Each precision, forward and backward, and with some maps in f32. */
+/* Each precision, forward and backward, and with all kinds of what trains. */
 static const struct {
     Precision precision;
     const char *tune;
@@ -321,6 +321,8 @@ static const struct {
     {PRECISION_F32, "bias"},
     {PRECISION_F32, "lora:4:q+v+out+fc1+fc2"},
     {PRECISION_BF16, "lora:4:q+v+out+fc1+fc2"},
+    {PRECISION_F32, "all"},
+    {PRECISION_BF16, "all"},
     {PRECISION_INT8, NULL},
 };
 enum { WAYS = sizeof ways / sizeof *ways };

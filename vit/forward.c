@@ -5,8 +5,7 @@
  * exactly what the recorded operations asked for.
  *
  * Types. The residual stream, and the feature, are f32. What lies between a LayerNorm and the addition to the
- * stream is of the type that the linear maps there work in (op_linear_type): bf16 where vit_pack packed them so, f32
- * where they train. Where neighbours differ, because only some of them train, the value is cast on its way.
+ * stream is of the type that the linear maps work in (op_linear_type): vit_pack makes it the same for all of them.
  */
 #include "vit/vit.h"
 
@@ -15,43 +14,20 @@
 enum {
     EMBEDDING_OPERATIONS = 3, /* patches, tokens, pre */
     BLOCK_OPERATIONS = 8,     /* ln1, q, kv, attention, out, ln2, fc1, fc2 */
-    BLOCK_CASTS = 4,          /* for q or kv, of one of them for attention, for out, for fc2 */
     LAST_OPERATIONS = 2,      /* the class token of ln1(x) and of x */
     POST_OPERATIONS = 1,
 };
 
 int vit_forward_operations(const VitConfig *config)
 {
-    return EMBEDDING_OPERATIONS + (BLOCK_OPERATIONS + BLOCK_CASTS) * config->layers +
-           LAST_OPERATIONS + POST_OPERATIONS;
+    return EMBEDDING_OPERATIONS + BLOCK_OPERATIONS * config->layers + LAST_OPERATIONS +
+           POST_OPERATIONS;
 }
 
 static Tensor *layer_norm(const Vit *vit, Tape *tape, Tensor *x, const VitLayerNorm *norm,
                           DType type)
 {
     return op_layer_norm(tape, x, norm->weight, norm->bias, vit->config.eps, type);
-}
-
-/* x in `type`; takes x over. */
-static Tensor *cast(Tape *tape, Tensor *x, DType type)
-{
-    if (x->dtype == type)
-        return x;
-    Tensor *const y = op_cast(tape, x, type);
-    tape_release(tape, x);
-    return y;
-}
-
-/* op_linear of x in the type that the map wants. */
-static Tensor *linear(Tape *tape, Tensor *x, const Linear *map, Activation activation,
-                      Tensor *residual)
-{
-    if (x->dtype == op_linear_type(map))
-        return op_linear(tape, x, map, activation, residual);
-    Tensor *const other = op_cast(tape, x, op_linear_type(map));
-    Tensor *const y = op_linear(tape, other, map, activation, residual);
-    tape_release(tape, other);
-    return y;
 }
 
 /* pixels [B,3,S,S] -> [B,T,D] */
@@ -70,9 +46,9 @@ static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
 static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 {
     Tensor *const normed = layer_norm(vit, tape, x, &block->ln2, op_linear_type(&block->fc1));
-    Tensor *const hidden = linear(tape, normed, &block->fc1, vit->config.activation, NULL);
+    Tensor *const hidden = op_linear(tape, normed, &block->fc1, vit->config.activation, NULL);
     tape_release(tape, normed);
-    Tensor *const y = linear(tape, hidden, &block->fc2, ACTIVATION_NONE, x);
+    Tensor *const y = op_linear(tape, hidden, &block->fc2, ACTIVATION_NONE, x);
     tape_release(tape, hidden);
     tape_release(tape, x);
     return y;
@@ -80,30 +56,26 @@ static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 
 /*
  * One block; takes x over. x [B,T,D] -> [B,T,D], or [B,1,D] for the last one: nobody reads its other
- * tokens, so queries, attention output and MLP are computed for the class token alone. Where q and kv work in
- * two types, the input is that of the finer one, and attention works in the coarser.
+ * tokens, so queries, attention output and MLP are computed for the class token alone.
  */
 static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, bool last,
                              Tensor *x, Tensor *probabilities)
 {
-    const DType q_type = op_linear_type(&block->q), kv_type = op_linear_type(&block->kv);
-    const DType fine = q_type == kv_type ? q_type : DTYPE_F32;
-    const DType coarse = q_type == kv_type ? q_type : DTYPE_BF16;
-    Tensor *const normed = layer_norm(vit, tape, x, &block->ln1, fine);
+    Tensor *const normed = layer_norm(vit, tape, x, &block->ln1, op_linear_type(&block->q));
     Tensor *const queried = last ? op_select_token(tape, normed, 0) : normed;
-    Tensor *const kv = cast(tape, linear(tape, normed, &block->kv, ACTIVATION_NONE, NULL), coarse);
+    Tensor *const kv = op_linear(tape, normed, &block->kv, ACTIVATION_NONE, NULL);
     if (last) {
         tape_release(tape, normed);
         Tensor *const class_token = op_select_token(tape, x, 0);
         tape_release(tape, x);
         x = class_token;
     }
-    Tensor *const q = cast(tape, linear(tape, queried, &block->q, ACTIVATION_NONE, NULL), coarse);
+    Tensor *const q = op_linear(tape, queried, &block->q, ACTIVATION_NONE, NULL);
     tape_release(tape, queried);
     Tensor *const mixed = op_attention(tape, q, kv, vit->config.heads, probabilities);
     tape_release(tape, q);
     tape_release(tape, kv);
-    Tensor *const y = linear(tape, mixed, &block->out, ACTIVATION_NONE, x);
+    Tensor *const y = op_linear(tape, mixed, &block->out, ACTIVATION_NONE, x);
     tape_release(tape, mixed);
     tape_release(tape, x);
     return mlp(vit, tape, block, y);
@@ -118,7 +90,7 @@ static Tensor *block_segment(Tape *tape, Tensor *x, const void *context, int ind
 
 int vit_block_operations(void)
 {
-    return BLOCK_OPERATIONS + BLOCK_CASTS + LAST_OPERATIONS;
+    return BLOCK_OPERATIONS + LAST_OPERATIONS;
 }
 
 Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities)

@@ -2,8 +2,8 @@
  * pack.c - vit_pack: the frozen weights in the layout that the matrix kernel reads.
  *
  * Each block has five linear maps; keys and values are one. A map is packed whole or not at all: one part that
- * trains leaves it to gemm. The patch embedding is packed for the forward alone: no gradient flows to pixels
- * in training. It sees pixels, whose outliers int8 has no remedy for, and is small: bf16 serves it there.
+ * trains leaves it to gemm, or, in bf16, to packs that op_linear makes for each product. The patch embedding is
+ * packed for the forward alone: no gradient flows to pixels in training. It sees pixels, whose outliers int8 has no remedy for, and is small: bf16 serves it there.
  *
  * int8 wants to know how large each channel of a map's input will be, relative to the others (packed.h). The
  * weights before it tell, without a single image: a LayerNorm's output has the deviation |gamma| about beta,
@@ -214,7 +214,7 @@ static void pack_patches(Vit *vit, Threads *threads)
 }
 
 /* Fills all packs, block after block. `numbers` [3 D + F] is room for magnitudes in int8, else NULL. */
-static void pack_all(Vit *vit, float *numbers, Threads *threads)
+static void pack_all(Vit *vit, Precision precision, float *numbers, Threads *threads)
 {
     const ptrdiff_t D = vit->config.width;
     const Magnitudes none = {{NULL}},
@@ -226,7 +226,9 @@ static void pack_all(Vit *vit, float *numbers, Threads *threads)
         /* All of a block's at once: packing lets go of the weights that they are taken from. */
         if (numbers && i % BLOCK_LINEARS == 0)
             magnitudes_of_block(vit, &vit->blocks[i / BLOCK_LINEARS], magnitudes, threads);
-        if (is_frozen(linear_at(vit, i)))
+        if (!is_frozen(linear_at(vit, i)))
+            linear_at(vit, i)->narrow = precision != PRECISION_F32;
+        else
             pack_linear(vit, i, magnitudes->of[i % BLOCK_LINEARS], threads);
     }
 }
@@ -260,7 +262,7 @@ Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, 
     }
     vit->packed = packed;
     place(vit, precision, backward, vit->packs, true);
-    pack_all(vit, numbers, threads);
+    pack_all(vit, precision, numbers, threads);
     free(numbers);
     return STATUS_OK;
 }

@@ -100,7 +100,7 @@ size_t vit_size(const Vit *vit);
  * that flow through them to what trains before them: no others are made. Then lets the weights' file pages
  * go; the numbers stay readable, from the file. Where packing gains nothing (packed_pays) it does nothing.
  * `precision` is that of all later forwards: in bf16 and int8 activations between products are bf16 tensors; the
- * residual stream, what trains and what is left unpacked stay f32. int8 asserts that `backward` is false.
+ * residual stream and what trains stay f32, but products with a weight that trains are made in bf16 from it. int8 asserts that `backward` is false.
  * Call once, after vit_adapter_read and vit_tune: neither may follow. STATUS_FAILED without memory.
  */
 Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, Error *error);
