@@ -1,0 +1,317 @@
+/*
+ * cli_table.c - see cli_table.h.
+ *
+ * Cells are kept as text in one row-major array; widths are counted when the table is printed, in code points, since
+ * names of data sets need not be ASCII. Without memory the table remembers that, and printing reports it.
+ */
+#include "tools/cli_table.h"
+
+#include "tools/cli.h"
+#include "train/predictions.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct CliTable {
+    char *title;
+    int columns;
+    char **heads;     /* [columns] */
+    CliAlign *aligns; /* [columns] */
+    char **cells;     /* [count], row by row */
+    bool *rules;      /* [capacity / columns] whether a rule precedes the row */
+    size_t count, capacity;
+    bool rule_next;
+    bool broken; /* memory ran out */
+};
+
+bool cli_format_parse(const char *word, CliFormat *format)
+{
+    static const char *const words[] = {
+        [CLI_TEXT] = "text", [CLI_MARKDOWN] = "md", [CLI_LATEX] = "latex",
+        [CLI_CSV] = "csv",   [CLI_JSON] = "json",
+    };
+    _Static_assert(sizeof words / sizeof words[0] == CLI_FORMATS, "a word for each format");
+    for (int i = 0; i < CLI_FORMATS; i++)
+        if (strcmp(word, words[i]) == 0) {
+            *format = (CliFormat)i;
+            return true;
+        }
+    return false;
+}
+
+CliTable *cli_table_create(const char *title)
+{
+    CliTable *const table = calloc(1, sizeof *table);
+    if (table && title) {
+        table->title = strdup(title);
+        table->broken = !table->title;
+    }
+    return table;
+}
+
+void cli_table_free(CliTable *table)
+{
+    if (!table)
+        return;
+    for (int c = 0; c < table->columns; c++)
+        free(table->heads[c]);
+    for (size_t i = 0; i < table->count; i++)
+        free(table->cells[i]);
+    free(table->heads);
+    free(table->aligns);
+    free(table->cells);
+    free(table->rules);
+    free(table->title);
+    free(table);
+}
+
+void cli_table_column(CliTable *table, const char *head, CliAlign align)
+{
+    if (!table || table->broken)
+        return;
+    assert(table->count == 0);
+    const size_t count = (size_t)table->columns + 1;
+    char **const heads = realloc(table->heads, count * sizeof *heads);
+    table->heads = heads ? heads : table->heads;
+    CliAlign *const aligns = realloc(table->aligns, count * sizeof *aligns);
+    table->aligns = aligns ? aligns : table->aligns;
+    char *const copy = strdup(head);
+    if (!heads || !aligns || !copy) {
+        free(copy);
+        table->broken = true;
+        return;
+    }
+    table->heads[table->columns] = copy;
+    table->aligns[table->columns++] = align;
+}
+
+/* Makes room for one more row. */
+static bool grow(CliTable *table)
+{
+    const size_t columns = (size_t)table->columns;
+    const size_t rows = table->capacity > 0 ? 2 * (table->capacity / columns) : 16;
+    char **const cells = realloc(table->cells, rows * columns * sizeof *cells);
+    table->cells = cells ? cells : table->cells;
+    bool *const rules = realloc(table->rules, rows * sizeof *rules);
+    table->rules = rules ? rules : table->rules;
+    if (cells && rules)
+        table->capacity = rows * columns;
+    return cells && rules;
+}
+
+void cli_table_cell(CliTable *table, const char *format, ...)
+{
+    if (!table || table->broken)
+        return;
+    assert(table->columns > 0);
+    if (table->count == table->capacity && !grow(table)) {
+        table->broken = true;
+        return;
+    }
+    const size_t columns = (size_t)table->columns;
+    if (table->count % columns == 0) {
+        table->rules[table->count / columns] = table->rule_next;
+        table->rule_next = false;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = NULL;
+    const int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        table->broken = true;
+        return;
+    }
+    table->cells[table->count++] = text;
+}
+
+void cli_table_end_row(CliTable *table)
+{
+    while (table && !table->broken && table->columns > 0 &&
+           table->count % (size_t)table->columns != 0)
+        cli_table_cell(table, "%s", "");
+}
+
+void cli_table_rule(CliTable *table)
+{
+    if (table)
+        table->rule_next = table->count > 0;
+}
+
+/* `text` as the format wants it inside a cell. The caller frees it; NULL without memory. */
+static char *escape(const char *text, CliFormat format)
+{
+    char *escaped = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&escaped, &size);
+    if (!stream)
+        return NULL;
+    if (format == CLI_CSV) {
+        train_predictions_write_field(stream, text, strlen(text));
+    } else if (format == CLI_TEXT) {
+        cli_print_escaped(stream, text);
+    } else {
+        for (const char *p = text; *p; p++) {
+            if ((unsigned char)*p < 0x20 || *p == 0x7F)
+                fprintf(stream, format == CLI_LATEX ? "\\textbackslash{}x%02X" : "\\\\x%02X",
+                        (unsigned)(unsigned char)*p);
+            else if (format == CLI_MARKDOWN && strchr("\\|*_`<>[]~", *p))
+                fprintf(stream, "\\%c", *p);
+            else if (format == CLI_LATEX && strchr("&%$#_{}", *p))
+                fprintf(stream, "\\%c", *p);
+            else if (format == CLI_LATEX && *p == '\\')
+                fputs("\\textbackslash{}", stream);
+            else if (format == CLI_LATEX && *p == '~')
+                fputs("\\textasciitilde{}", stream);
+            else if (format == CLI_LATEX && *p == '^')
+                fputs("\\textasciicircum{}", stream);
+            else if (format == CLI_LATEX && (*p == '<' || *p == '>'))
+                fprintf(stream, "$%c$", *p);
+            else
+                putc(*p, stream);
+        }
+    }
+    if (fclose(stream) != 0) {
+        free(escaped);
+        return NULL;
+    }
+    return escaped;
+}
+
+/* Code points of a UTF-8 text. */
+static int text_width(const char *text)
+{
+    int width = 0;
+    for (const char *p = text; *p; p++)
+        width += ((unsigned char)*p & 0xC0) != 0x80;
+    return width;
+}
+
+/* What separates cells and rows in each aligned format. */
+typedef struct Frame {
+    const char *before, *between, *after;
+} Frame;
+
+static const Frame frames[CLI_FORMATS] = {
+    [CLI_TEXT] = {"", "  ", ""},        [CLI_MARKDOWN] = {"| ", " | ", " |"},
+    [CLI_LATEX] = {"", " & ", " \\\\"}, [CLI_CSV] = {"", ",", ""},
+    [CLI_JSON] = {"", "", ""},
+};
+
+/* The printing of one table: all texts escaped, heads first. */
+typedef struct Print {
+    const CliTable *table;
+    CliFormat format;
+    FILE *stream;
+    char **texts; /* [(rows + 1) columns] */
+    int *widths;  /* [columns] 0 in CSV */
+} Print;
+
+static void print_row(const Print *print, size_t row)
+{
+    const size_t columns = (size_t)print->table->columns;
+    const Frame *const frame = &frames[print->format];
+    fputs(frame->before, print->stream);
+    for (size_t c = 0; c < columns; c++) {
+        const char *const text = print->texts[row * columns + c];
+        const int space = print->widths[c] - text_width(text);
+        const bool right = print->table->aligns[c] == CLI_RIGHT;
+        /* No blanks at the end of a line of plain text. */
+        const bool padded = right || c + 1 < columns || frame->after[0];
+        if (right && space > 0)
+            fprintf(print->stream, "%*s", space, "");
+        fputs(text, print->stream);
+        if (!right && padded && space > 0)
+            fprintf(print->stream, "%*s", space, "");
+        fputs(c + 1 < columns ? frame->between : frame->after, print->stream);
+    }
+    putc('\n', print->stream);
+}
+
+static void print_markdown_rule(const Print *print)
+{
+    putc('|', print->stream);
+    for (int c = 0; c < print->table->columns; c++) {
+        const bool right = print->table->aligns[c] == CLI_RIGHT;
+        putc(right ? '-' : ':', print->stream);
+        for (int i = 0; i < print->widths[c]; i++)
+            putc('-', print->stream);
+        putc(right ? ':' : '-', print->stream);
+        putc('|', print->stream);
+    }
+    putc('\n', print->stream);
+}
+
+static void print_latex_begin(const Print *print)
+{
+    fputs("\\begin{tabular}{", print->stream);
+    for (int c = 0; c < print->table->columns; c++)
+        putc(print->table->aligns[c] == CLI_RIGHT ? 'r' : 'l', print->stream);
+    fputs("}\n\\toprule\n", print->stream);
+}
+
+static void print_title(const Print *print)
+{
+    char *const title = escape(print->table->title, print->format);
+    if (title && print->format != CLI_CSV)
+        fprintf(print->stream,
+                print->format == CLI_MARKDOWN ? "**%s**\n\n"
+                : print->format == CLI_LATEX  ? "%% %s\n"
+                                              : "%s\n",
+                title);
+    free(title);
+}
+
+static void print_rows(const Print *print)
+{
+    const CliTable *const table = print->table;
+    const size_t rows = table->count / (size_t)table->columns;
+    if (table->title)
+        print_title(print);
+    if (print->format == CLI_LATEX)
+        print_latex_begin(print);
+    print_row(print, 0);
+    if (print->format == CLI_MARKDOWN)
+        print_markdown_rule(print);
+    if (print->format == CLI_LATEX)
+        fputs("\\midrule\n", print->stream);
+    for (size_t r = 0; r < rows; r++) {
+        if (table->rules[r] && print->format == CLI_LATEX)
+            fputs("\\midrule\n", print->stream);
+        if (table->rules[r] && print->format == CLI_TEXT)
+            putc('\n', print->stream);
+        print_row(print, r + 1);
+    }
+    if (print->format == CLI_LATEX)
+        fputs("\\bottomrule\n\\end{tabular}\n", print->stream);
+}
+
+Status cli_table_print(const CliTable *table, CliFormat format, FILE *stream, Error *error)
+{
+    assert(format != CLI_JSON && (!table || table->broken || table->columns > 0));
+    bool complete = table && !table->broken;
+    assert(!complete || table->count % (size_t)table->columns == 0);
+    const size_t columns = complete ? (size_t)table->columns : 0;
+    const size_t count = complete ? columns + table->count : 0;
+    Print print = {.table = table, .format = format, .stream = stream};
+    print.texts = calloc(count + 1, sizeof *print.texts);
+    print.widths = calloc(columns + 1, sizeof *print.widths);
+    complete = complete && print.texts && print.widths;
+    for (size_t i = 0; i < count && complete; i++) {
+        print.texts[i] = escape(i < columns ? table->heads[i] : table->cells[i - columns], format);
+        complete = print.texts[i] != NULL;
+        const int width = complete && format != CLI_CSV ? text_width(print.texts[i]) : 0;
+        if (width > print.widths[i % columns])
+            print.widths[i % columns] = width;
+    }
+    if (complete)
+        print_rows(&print);
+    for (size_t i = 0; i < count && print.texts; i++)
+        free(print.texts[i]);
+    free(print.texts);
+    free(print.widths);
+    return complete ? STATUS_OK
+                    : error_set(error, STATUS_FAILED, "table: no memory for it; free some");
+}
