@@ -523,6 +523,57 @@ START_TEST(a_list_of_one_class_is_refused)
 }
 END_TEST
 
+/* Real frames alone, 12 of the 24, each with its self-blended fake; the others would not be looked at. */
+START_TEST(self_blended_fakes_need_no_list_of_fakes)
+{
+    Watcher watcher = {0};
+    Error error = {0};
+    ck_ok(run_watched("both", "data.sbi=on", false, &watcher, &error), &error);
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "the 12 fake frames of the lists are not used"));
+    FILE *const list = fopen(support_in_folder("train.txt"), "w");
+    for (int i = 0; i < 12; i++)
+        fprintf(list, "data/real/v%02d/%03d.png\n", i / 4, i % 4);
+    fclose(list);
+    ck_assert_int_eq((int)run_to_end("real", "data.sbi=on").steps_done, 8);
+    ck_assert_int_eq((int)run_to_end("probe", "data.sbi=on tune=none augment=off").steps_done, 8);
+    ck_assert(!has("probe", "features.safetensors"));
+}
+END_TEST
+
+/* Pairs, repeats and blends: stopped within an epoch, with other workers, and over ready features. */
+START_TEST(every_order_goes_on_to_the_same_bits)
+{
+    static const char *const SETTINGS[] = {"pairs=on", "data.sbi=on", "sampling=class",
+                                           "pairs=on tune=none augment=off"};
+    FILE *const list =
+        fopen(support_in_folder("train.txt"), "w"); /* 8 real, 12 fake, 4 of these alone */
+    for (int i = 0; i < 12; i++)
+        fprintf(list, "data/fake/v%02d/%03d.png\n", i / 4, i % 4);
+    for (int i = 0; i < 8; i++)
+        fprintf(list, "data/real/v%02d/%03d.png\n", i / 4, i % 4);
+    fclose(list);
+    for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++) {
+        char whole[16], parts[16], other[256];
+        snprintf(whole, sizeof whole, "whole%zu", i);
+        snprintf(parts, sizeof parts, "parts%zu", i);
+        snprintf(other, sizeof other, "%s workers=3 micro_batch=4", SETTINGS[i]);
+        /* Places of an epoch, in batches of 6: 16 + 4, 16, 24, 16 + 4. */
+        const int steps[] = {8, 6, 8, 8};
+        ck_assert_int_eq((int)run_to_end(whole, SETTINGS[i]).steps_done, steps[i]);
+        Watcher watcher = {.stop_after = 2};
+        Error error = {0};
+        ck_assert_int_eq(run_watched(parts, SETTINGS[i], false, &watcher, &error),
+                         STATUS_INTERRUPTED);
+        ck_assert_msg((i == 0 || i == 3) ==
+                          (strstr(watcher.notices, "4 of 12 fake frames") != NULL),
+                      "%s", watcher.notices);
+        watcher = (Watcher){0};
+        ck_ok(run_watched(parts, other, true, &watcher, &error), &error);
+        same_run(whole, parts);
+    }
+}
+END_TEST
+
 START_TEST(shared_frames_are_told)
 {
     FILE *const list = fopen(support_in_folder("val.txt"), "a");
@@ -672,6 +723,8 @@ static Suite *suite(void)
         monitors_know_which_way_is_better,
         a_loss_that_is_no_number_names_the_step_and_the_files,
         a_list_of_one_class_is_refused,
+        self_blended_fakes_need_no_list_of_fakes,
+        every_order_goes_on_to_the_same_bits,
         shared_frames_are_told,
         a_budget_that_holds_nothing_is_refused,
         a_full_disk_keeps_the_old_checkpoint,
