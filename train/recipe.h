@@ -85,7 +85,10 @@ void train_recipe_get(const TrainRecipe *recipe, const char *key, char out[TRAIN
 /* The keys in the order of the table, i from 0; NULL past the last. */
 const char *train_recipe_key(int i);
 
-/* Checks what no single key can: min_lr <= lr, micro_batch <= batch_size, some loss above 0. STATUS_USAGE. */
+/*
+ * Checks what no single key can: min_lr <= lr, micro_batch <= batch_size, some loss above 0, and what pairs and
+ * data.sbi ask of the other keys (data/order.h). STATUS_USAGE.
+ */
 Status train_recipe_check(const TrainRecipe *recipe, Error *error);
 
 /*
