@@ -44,7 +44,7 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo '  $(1)')
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1))))
 LIBRARY_OBJECTS := $(call objects,$(MODULES:%=%/*.c) tensor/kernels/*.c)
 # Headers that only the library's own files include; they are not installed.
-PRIVATE_HEADERS := train/run.h tensor/panels.h tensor/attention.h tensor/attention_operands.h tensor/op_tasks.h \
+PRIVATE_HEADERS := train/chart_axis.h train/run.h tensor/panels.h tensor/attention.h tensor/attention_operands.h tensor/op_tasks.h \
                    tensor/kernels/rows_template.h tensor/kernels/variants.h \
                    tensor/kernels/cpu.h tensor/kernels/resample_template.h \
                    tensor/kernels/resample_variants.h tensor/kernels/vector_avx512.h \

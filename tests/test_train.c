@@ -99,6 +99,7 @@ static void same_run(const char *a, const char *b)
     same_file(a, b, "state.safetensors");
     same_rows(a, b, "steps.csv", 0);
     same_rows(a, b, "epochs.csv", 1);
+    same_file(a, b, "curves.svg");
 }
 
 static Status run_with(const char *run, const char *settings, bool resume, TrainResult *result,

@@ -3,6 +3,8 @@
  */
 #include "train/run_files.h"
 
+#include "train/event_file.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +17,13 @@ static const char STEPS_HEADER[] = "step,epoch,lr,loss,loss_ce,loss_alignment,lo
 static const char EPOCHS_HEADER[] = "epoch,step,lr,train_loss,val_loss,val_auroc_frame,"
                                     "val_auroc_video,val_map_frame,val_map_video,val_eer_video,"
                                     "seconds,best\n";
+
+static const char *const table_names[] = {
+    [TRAIN_RUN_STEPS] = "steps.csv", [TRAIN_RUN_EPOCHS] = "epochs.csv"};
+static const char *const table_headers[] = {
+    [TRAIN_RUN_STEPS] = STEPS_HEADER, [TRAIN_RUN_EPOCHS] = EPOCHS_HEADER};
+
+static const char EVENTS_NAME[] = "events.out.tfevents.lnclip";
 
 static const char *const run_names[] = {"recipe.txt",       "steps.csv",
                                         "epochs.csv",       "last.safetensors",
@@ -59,10 +68,20 @@ static Status open_for_append(FILE **stream, const char *folder, const char *nam
     return STATUS_OK;
 }
 
-static Status open_both(TrainRunFiles *files, Error *error)
+static Status open_tables(TrainRunFiles *files, Error *error)
 {
-    TRY(open_for_append(&files->steps, files->folder, "steps.csv", error));
-    return open_for_append(&files->epochs, files->folder, "epochs.csv", error);
+    TRY(open_for_append(&files->steps, files->folder, table_names[TRAIN_RUN_STEPS], error));
+    return open_for_append(&files->epochs, files->folder, table_names[TRAIN_RUN_EPOCHS], error);
+}
+
+/* What an earlier session wrote is cut also when this one writes no events. */
+static Status take_up_events(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps,
+                             int epochs, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, files->folder, EVENTS_NAME, error));
+    TRY(train_event_file_cut(path, steps, epochs, error));
+    return recipe->log_tensorboard ? train_event_file_open(&files->events, path, error) : STATUS_OK;
 }
 
 /*
@@ -85,12 +104,12 @@ static size_t kept_bytes(const char *content, size_t size, size_t header, int64_
     return end;
 }
 
-/* Rewrites folder/name with its first `rows` rows; a new file if rows is 0. */
-static Status cut(const char *folder, const char *name, const char *header, int64_t rows,
-                  Error *error)
+/* Rewrites a table with its first `rows` rows; a new file if rows is 0. */
+static Status cut(const char *folder, TrainRunTable table, int64_t rows, Error *error)
 {
+    const char *const header = table_headers[table];
     char path[FILE_PATH_SIZE];
-    TRY(file_join(path, folder, name, error));
+    TRY(file_join(path, folder, table_names[table], error));
     if (rows == 0)
         return file_write(path, header, strlen(header), error);
     char *content = NULL;
@@ -138,10 +157,11 @@ static Status lock_folder(TrainRunFiles *files, const char *folder, Error *error
 static Status take_up(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps, int epochs,
                       Error *error)
 {
-    TRY(cut(files->folder, "steps.csv", STEPS_HEADER, steps, error));
-    TRY(cut(files->folder, "epochs.csv", EPOCHS_HEADER, epochs, error));
+    TRY(cut(files->folder, TRAIN_RUN_STEPS, steps, error));
+    TRY(cut(files->folder, TRAIN_RUN_EPOCHS, epochs, error));
+    TRY(take_up_events(files, recipe, steps, epochs, error));
     TRY(write_recipe(files->folder, recipe, error));
-    return open_both(files, error);
+    return open_tables(files, error);
 }
 
 Status train_run_files_resume(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
@@ -197,6 +217,19 @@ Status train_run_files_step(TrainRunFiles *files, const TrainStepRow *row, Error
             row->epoch, row->lr, (double)row->losses.total, (double)row->losses.ce,
             (double)row->losses.alignment, (double)row->losses.uniformity, row->grad_norm,
             row->images_per_second);
+    if (files->events) {
+        const TrainEventValue values[] = {
+            {"loss/total", (double)row->losses.total},
+            {"loss/ce", (double)row->losses.ce},
+            {"loss/alignment", (double)row->losses.alignment},
+            {"loss/uniformity", (double)row->losses.uniformity},
+            {"lr", row->lr},
+            {"grad_norm", row->grad_norm},
+            {"images_per_second", row->images_per_second},
+        };
+        train_event_file_write(files->events, row->step, values, sizeof values / sizeof values[0]);
+        TRY(flush(files->events, files->folder, EVENTS_NAME, error));
+    }
     return flush(files->steps, files->folder, "steps.csv", error);
 }
 
@@ -208,6 +241,16 @@ Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error 
             (long long)row->step, row->lr, row->train_loss, row->val_loss, row->frame.auroc,
             row->video.auroc, row->frame.map, row->video.map, row->video.eer, row->seconds,
             row->best ? 1 : 0);
+    if (files->events) {
+        const TrainEventValue values[] = {
+            {TRAIN_EVENT_EPOCH, row->epoch},       {"loss/epoch", row->train_loss},
+            {"val/loss", row->val_loss},           {"val/auroc_frame", row->frame.auroc},
+            {"val/auroc_video", row->video.auroc}, {"val/map_frame", row->frame.map},
+            {"val/map_video", row->video.map},     {"val/eer_video", row->video.eer},
+        };
+        train_event_file_write(files->events, row->step, values, sizeof values / sizeof values[0]);
+        TRY(flush(files->events, files->folder, EVENTS_NAME, error));
+    }
     return flush(files->epochs, files->folder, "epochs.csv", error);
 }
 
@@ -225,16 +268,17 @@ static int column_of(const char *header, const char *name)
     }
 }
 
-Status train_run_files_column(const TrainRunFiles *files, const char *name, double **values,
-                              int *count, Error *error)
+Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, const char *name,
+                              double **values, int *count, Error *error)
 {
+    const char *const header = table_headers[table];
     char path[FILE_PATH_SIZE];
     char *content = NULL;
     size_t size = 0, rows = 0;
-    const int column = column_of(EPOCHS_HEADER, name);
-    TRY(file_join(path, files->folder, "epochs.csv", error));
+    const int column = column_of(header, name);
+    TRY(file_join(path, files->folder, table_names[table], error));
     TRY(file_read(path, CSV_LIMIT, &content, &size, error));
-    for (size_t i = strlen(EPOCHS_HEADER); i < size; i++)
+    for (size_t i = strlen(header); i < size; i++)
         rows += content[i] == '\n';
     *count = 0;
     *values = malloc((rows + 1) * sizeof **values);
@@ -243,7 +287,7 @@ Status train_run_files_column(const TrainRunFiles *files, const char *name, doub
         return error_set(error, STATUS_FAILED, "%s: no memory to read it; close other programs",
                          path);
     }
-    const char *line = content + strlen(EPOCHS_HEADER);
+    const char *line = content + strlen(header);
     for (size_t row = 0; row < rows; row++, line = strchr(line, '\n') + 1) {
         const char *field = line;
         for (int i = 0; i < column; i++)
@@ -256,8 +300,8 @@ Status train_run_files_column(const TrainRunFiles *files, const char *name, doub
 
 Status train_run_files_sync(TrainRunFiles *files, Error *error)
 {
-    FILE *const streams[2] = {files->steps, files->epochs};
-    for (int i = 0; i < 2; i++) {
+    FILE *const streams[3] = {files->steps, files->epochs, files->events};
+    for (int i = 0; i < 3; i++) {
         if (streams[i] && fsync(fileno(streams[i])) != 0 && errno != EINVAL)
             return error_set(
                 error, STATUS_FAILED,
@@ -273,6 +317,8 @@ void train_run_files_close(TrainRunFiles *files)
         fclose(files->steps);
     if (files->epochs)
         fclose(files->epochs);
+    if (files->events)
+        fclose(files->events);
     if (files->lock)
         closedir(files->lock);
     *files = (TrainRunFiles){0};

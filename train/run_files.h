@@ -1,6 +1,6 @@
 /*
- * run_files.h - the readable files of a run: recipe.txt, steps.csv, epochs.csv. See
- * docs/formats.md.
+ * run_files.h - the readable files of a run: recipe.txt, steps.csv, epochs.csv, and with log.tensorboard an
+ * event file. See docs/formats.md.
  *
  * Rows are appended and handed to the system at once; the checkpoint is written after them. So on
  * resume the files hold at least the rows the checkpoint knows, and what is newer (also a row cut
@@ -17,6 +17,7 @@
 
 typedef struct TrainRunFiles {
     FILE *steps, *epochs; /* NULL when nothing is written */
+    FILE *events;         /* NULL also without log.tensorboard */
     DIR *lock;            /* the folder, locked against a second process; NULL likewise */
     char folder[FILE_PATH_SIZE];
 } TrainRunFiles;
@@ -58,12 +59,14 @@ Status train_run_files_check_recipe(const char *folder, const TrainRecipe *recip
 Status train_run_files_step(TrainRunFiles *files, const TrainStepRow *row, Error *error);
 Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error *error);
 
+typedef enum TrainRunTable { TRAIN_RUN_STEPS, TRAIN_RUN_EPOCHS } TrainRunTable;
+
 /*
- * The column `name` of all rows of epochs.csv: *values [*count], owned by the caller; free().
+ * The column `name` of all rows of steps.csv or epochs.csv: *values [*count], owned by the caller; free().
  * Asserts that there is such a column.
  */
-Status train_run_files_column(const TrainRunFiles *files, const char *name, double **values,
-                              int *count, Error *error);
+Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, const char *name,
+                              double **values, int *count, Error *error);
 
 /* Waits until all rows are on the disk: before a checkpoint counts on them. */
 Status train_run_files_sync(TrainRunFiles *files, Error *error);

@@ -18,6 +18,7 @@
 
 #include "tensor/file.h"
 #include "train/run_adapters.h"
+#include "train/run_curves.h"
 
 #include <assert.h>
 #include <math.h>
@@ -255,7 +256,8 @@ static Status write_best(const TrainRun *run, Error *error)
         return STATUS_OK;
     double *values = NULL;
     int epochs = 0;
-    TRY(train_run_files_column(&run->files, job->recipe->monitor, &values, &epochs, error));
+    TRY(train_run_files_column(&run->files, TRAIN_RUN_EPOCHS, job->recipe->monitor, &values,
+                               &epochs, error));
     const Status status = train_run_adapters_keep(&adapter, job->folder, values, epochs, error);
     free(values);
     return status;
@@ -288,7 +290,7 @@ static bool is_best(const TrainRun *run, const TrainEpoch *epoch)
                                 train_monitor_value(&run->state.best, monitor));
 }
 
-/* Validation, the row of epochs.csv, adapters, state. */
+/* Validation, the row of epochs.csv, adapters, state, curves. */
 static Status close_epoch(TrainRun *run, Error *error)
 {
     TrainState *const state = &run->state;
@@ -316,6 +318,8 @@ static Status close_epoch(TrainRun *run, Error *error)
     TRY(write_adapters(run, write_best, error));
     TRY(save(run, error));
     run->torn = false;
+    if (run->job->folder)
+        TRY(train_run_curves_write(&run->files, run->job->val != NULL, error));
     if (run->job->epoch_done)
         run->job->epoch_done(run->job->context, &epoch);
     return STATUS_OK;

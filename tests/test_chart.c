@@ -1,0 +1,288 @@
+/*
+ * test_chart.c - charts as SVG: where marks stand, ticks, and that any numbers and names give well-formed XML.
+ */
+#include "tests/support.h"
+
+#include "train/chart.h"
+#include "train/chart_axis.h"
+#include "train/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+__attribute__((noinline)) /* else gcc 12 takes the text for a dangling pointer */
+static char *
+written(const TrainChart *charts, int count)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    ck_assert_ptr_nonnull(stream);
+    if (count > 0)
+        train_chart_write_file(stream, "a file", charts, count);
+    else
+        train_chart_write(stream, charts);
+    fclose(stream);
+    return text;
+}
+
+/* Elements are closed in the order they were opened, attributes are quoted, and "&" and "<" stand alone nowhere. */
+static void check_well_formed(const char *text)
+{
+    char stack[64][32];
+    int depth = 0;
+    for (const char *at = text; *at;) {
+        if (*at == '&') {
+            const char *const end = strchr(at, ';');
+            ck_assert_msg(end && end - at < 7, "a bare &: %.40s", at);
+        }
+        if (*at != '<') {
+            at++;
+            continue;
+        }
+        const char *const end = strchr(at, '>');
+        ck_assert_ptr_nonnull(end);
+        int quotes = 0;
+        for (const char *c = at + 1; c < end; c++) {
+            ck_assert_msg(*c != '<', "a bare <: %.40s", at);
+            quotes += *c == '"';
+        }
+        ck_assert_int_eq(quotes % 2, 0);
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at + 1, " />"), at + 1);
+        if (at[1] == '/') {
+            snprintf(name, sizeof name, "%.*s", (int)strcspn(at + 2, ">"), at + 2);
+            ck_assert_int_gt(depth, 0);
+            ck_assert_str_eq(stack[--depth], name);
+        } else if (at[1] != '?' && end[-1] != '/') {
+            ck_assert_int_lt(depth, 64);
+            snprintf(stack[depth++], 32, "%s", name);
+        }
+        at = end + 1;
+    }
+    ck_assert_int_eq(depth, 0);
+    ck_assert_msg(!strstr(text, "nan") && !strstr(text, "inf"), "a place that is no number");
+}
+
+static int occurrences(const char *text, const char *word)
+{
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, word)); at += strlen(word))
+        count++;
+    return count;
+}
+
+static void check_ticks(const TrainChartScale *scale, const char *expected)
+{
+    char text[512] = "";
+    for (int i = 0; i < scale->tick_count; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? " " : "",
+                 scale->labels[i]);
+    ck_assert_str_eq(text, expected);
+}
+
+START_TEST(ticks_are_round_numbers)
+{
+    const TrainChartAxis plain = {0}, integers = {.integers = true}, log = {.logarithmic = true};
+    TrainChartScale scale = train_chart_scale(&plain, 0.13, 0.94, 5, true);
+    check_ticks(&scale, "0 0.2 0.4 0.6 0.8 1.0");
+    ck_assert_double_eq(train_chart_place(&scale, 0.5), 0.5);
+    scale = train_chart_scale(&plain, 0.13, 0.94, 5, false);
+    check_ticks(&scale, "0.2 0.4 0.6 0.8");
+    ck_assert_double_eq(train_chart_place(&scale, 0.13), 0);
+    scale = train_chart_scale(&plain, -3, 9, 5, true);
+    check_ticks(&scale, "-5 0 5 10");
+    scale = train_chart_scale(&plain, 0, 115200, 5, false);
+    check_ticks(&scale, "0 50k 100k");
+    scale = train_chart_scale(&plain, 0, 3e-5, 3, true);
+    check_ticks(&scale, "0 0.00001 0.00002 0.00003");
+    scale = train_chart_scale(&integers, 1, 3, 8, false);
+    check_ticks(&scale, "1 2 3");
+    scale = train_chart_scale(&log, 0.001, 1, 5, false);
+    check_ticks(&scale, "0.001 0.01 0.1 1");
+    ck_assert_double_eq_tol(train_chart_place(&scale, 0.1), 2.0 / 3, 1e-12);
+    ck_assert(isnan(train_chart_place(&scale, 0)));
+    scale = train_chart_scale(&log, 0.02, 0.5, 5, false);
+    check_ticks(&scale, "0.02 0.05 0.1 0.2 0.5");
+    /* One number, and none at all. */
+    scale = train_chart_scale(&plain, 0.5, 0.5, 4, true);
+    ck_assert_int_ge(scale.tick_count, 2);
+    ck_assert(train_chart_place(&scale, 0.5) > 0 && train_chart_place(&scale, 0.5) < 1);
+    scale = train_chart_scale(&plain, INFINITY, -INFINITY, 5, true);
+    check_ticks(&scale, "0 0.2 0.4 0.6 0.8 1.0");
+}
+END_TEST
+
+/* Axes from 0 to 1 in a plot whose place is read from the file: a line must end in its corners. */
+START_TEST(marks_stand_where_their_numbers_say)
+{
+    const double x[] = {0, 0.5, 1}, y[] = {0, 1, NAN};
+    const TrainChartSeries line = {.mark = TRAIN_CHART_LINE, .x = x, .y = y, .count = 3};
+    TrainChartSeries steps = line;
+    steps.mark = TRAIN_CHART_STEPS;
+    steps.colour = 1;
+    const TrainChartSeries both[] = {line, steps};
+    const TrainChart chart = {.x = {.fixed = true, .low = 0, .high = 1},
+                              .y = {.fixed = true, .low = 0, .high = 1},
+                              .series = both,
+                              .series_count = 2,
+                              .width = 400,
+                              .height = 200};
+    char *const text = written(&chart, 0);
+    check_well_formed(text);
+    double left, top, width, height;
+    const char *const plot = strstr(text, "<svg x=");
+    ck_assert_ptr_nonnull(plot);
+    ck_assert_int_eq(sscanf(plot, "<svg x=\"%lf\" y=\"%lf\" width=\"%lf\" height=\"%lf\"", &left,
+                            &top, &width, &height),
+                     4);
+    width -= 10; /* marks may stand out by 5 on each side */
+    height -= 10;
+    char expected[128];
+    snprintf(expected, sizeof expected, "d=\"M0.0 %.1fL%.1f 0.0\"", height, width / 2);
+    ck_assert_ptr_nonnull(strstr(text, expected));
+    snprintf(expected, sizeof expected, "d=\"M0.0 %.1fH%.1fV0.0\"", height, width / 2);
+    ck_assert_ptr_nonnull(strstr(text, expected));
+    ck_assert(left + width < 400 && top + height < 200);
+    free(text);
+}
+END_TEST
+
+START_TEST(bars_stand_side_by_side_on_zero)
+{
+    const double a[] = {2, -1}, b[] = {1, 1}, low[] = {0.5, 0.5}, high[] = {1.5, 1.5};
+    const char *const names[] = {"first", "a \"second\" <b> & 'c' \xff\n"};
+    const TrainChartSeries series[] = {
+        {.mark = TRAIN_CHART_BARS, .name = "a", .y = a, .count = 2},
+        {.mark = TRAIN_CHART_BARS,
+         .name = "b",
+         .y = b,
+         .low = low,
+         .high = high,
+         .count = 2,
+         .colour = 1},
+    };
+    const TrainChart chart = {.title = "<&>",
+                              .x = {.categories = names, .category_count = 2},
+                              .series = series,
+                              .series_count = 2};
+    char *const text = written(&chart, 1);
+    check_well_formed(text);
+    ck_assert_int_eq(occurrences(text, "<rect class=\"bar\" x"), 2 + 4); /* and the legend's */
+    ck_assert_int_eq(occurrences(text, "class=\"error\""), 2);
+    ck_assert_ptr_nonnull(
+        strstr(text, "a &quot;second&quot; &lt;b&gt; &amp; &#39;c&#39; \\xff\\n"));
+    double x[4], y[4], width[4], height[4];
+    const char *at = strstr(text, "<svg x=");
+    for (int i = 0; i < 4; i++) {
+        at = strstr(at + 1, "<rect class=\"bar\" x");
+        ck_assert_int_eq(sscanf(at,
+                                "<rect class=\"bar\" x=\"%lf\" y=\"%lf\" width=\"%lf\" "
+                                "height=\"%lf\"",
+                                &x[i], &y[i], &width[i], &height[i]),
+                         4);
+    }
+    ck_assert_double_eq_tol(x[0] + width[0], x[2], 0.15);    /* b right of a */
+    ck_assert_double_eq_tol(y[0] + height[0], y[1], 0.15);   /* 2 ends where -1 begins */
+    ck_assert_double_eq_tol(height[0], 2 * height[1], 0.25); /* 2 is twice as long as -1 */
+    ck_assert_double_eq_tol(y[2] + height[2], y[0] + height[0], 0.15);
+    free(text);
+}
+END_TEST
+
+/* A band and a line that break where a number is missing. */
+START_TEST(missing_numbers_break_a_mark)
+{
+    const double x[] = {0, 1, 2, 3, 4}, y[] = {1, 2, NAN, 2, 1};
+    const double low[] = {0, 1, 1, 1, 0}, high[] = {2, 3, INFINITY, 3, 2};
+    const TrainChartSeries series[] = {
+        {.mark = TRAIN_CHART_BAND, .name = "band", .x = x, .low = low, .high = high, .count = 5},
+        {.mark = TRAIN_CHART_LINE, .name = "line", .x = x, .y = y, .count = 5, .dashed = true},
+        {.mark = TRAIN_CHART_POINTS, .name = "points", .x = x, .y = y, .count = 5},
+    };
+    const TrainChart chart = {.series = series, .series_count = 3};
+    char *const text = written(&chart, 0);
+    check_well_formed(text);
+    ck_assert_int_eq(occurrences(text, "<path class=\"band\""), 2);
+    ck_assert_int_eq(occurrences(text, "<circle class=\"point\""), 1 + 4); /* one of the legend */
+    const char *const line = strstr(strstr(text, "<svg x="), "<path class=\"line dashed\"");
+    ck_assert_ptr_nonnull(line);
+    char path[256];
+    ck_assert_int_eq(sscanf(line, "<path class=\"line dashed\" d=\"%255[^\"]", path), 1);
+    ck_assert_int_eq(occurrences(path, "M"), 2);
+    ck_assert_int_eq(occurrences(path, "L"), 2);
+    free(text);
+}
+END_TEST
+
+START_TEST(charts_without_numbers_and_files_of_several)
+{
+    const TrainChart charts[] = {{.title = "nothing", .x = {.title = "x"}, .y = {.title = "y"}},
+                                 {.height = 100}};
+    char *const text = written(charts, 2);
+    check_well_formed(text);
+    ck_assert_ptr_nonnull(strstr(text, "viewBox=\"0 0 640 460\""));
+    ck_assert_ptr_nonnull(strstr(text, "prefers-color-scheme:dark"));
+    ck_assert_ptr_nonnull(strstr(text, "<title>a file</title>"));
+    char *const again = written(charts, 2);
+    ck_assert_str_eq(text, again);
+    free(again);
+    free(text);
+}
+END_TEST
+
+START_TEST(the_legend_goes_on_in_a_second_row)
+{
+    TrainChartSeries series[TRAIN_CHART_COLOURS];
+    const double y[] = {1, 2};
+    for (int i = 0; i < TRAIN_CHART_COLOURS; i++)
+        series[i] = (TrainChartSeries){.mark = TRAIN_CHART_LINE,
+                                       .name = "a name of some length",
+                                       .y = y,
+                                       .count = 2,
+                                       .colour = i};
+    const TrainChart chart = {.series = series, .series_count = TRAIN_CHART_COLOURS};
+    char *const text = written(&chart, 0);
+    check_well_formed(text);
+    double first = 0, x = 0, line = 0;
+    int rows = 0;
+    for (const char *at = text; (at = strstr(at, "\" text-anchor=\"start\">a name")); at++) {
+        const char *tag = at;
+        while (strncmp(tag, "<text", 5) != 0)
+            tag--;
+        double y_of;
+        ck_assert_int_eq(sscanf(tag, "<text x=\"%lf\" y=\"%lf", &x, &y_of), 2);
+        ck_assert_double_le(x, 640);
+        first = first == 0 ? x : first;
+        rows += y_of > line;
+        line = y_of;
+    }
+    ck_assert_int_gt(rows, 1);
+    free(text);
+}
+END_TEST
+
+START_TEST(widths_count_characters)
+{
+    ck_assert_int_eq(train_text_width("caf\xc3\xa9"), 4);
+    ck_assert_int_eq(train_text_width("\xff\n"), 6);
+    char *const text = train_text_printed("a\xc3(\t");
+    ck_assert_str_eq(text, "a\\xc3(\\t");
+    free(text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("chart");
+    TCase *const charts = support_case(suite, "charts", 20);
+    tcase_add_test(charts, ticks_are_round_numbers);
+    tcase_add_test(charts, marks_stand_where_their_numbers_say);
+    tcase_add_test(charts, bars_stand_side_by_side_on_zero);
+    tcase_add_test(charts, missing_numbers_break_a_mark);
+    tcase_add_test(charts, charts_without_numbers_and_files_of_several);
+    tcase_add_test(charts, the_legend_goes_on_in_a_second_row);
+    tcase_add_test(charts, widths_count_characters);
+    return support_main(suite);
+}
