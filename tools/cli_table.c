@@ -157,7 +157,7 @@ static char *escape(const char *text, CliFormat format)
             if ((unsigned char)*p < 0x20 || *p == 0x7F)
                 fprintf(stream, format == CLI_LATEX ? "\\textbackslash{}x%02X" : "\\\\x%02X",
                         (unsigned)(unsigned char)*p);
-            else if (format == CLI_MARKDOWN && strchr("\\|*_`<>[]~", *p))
+            else if (format == CLI_MARKDOWN && strchr("\\|*_`<>~", *p))
                 fprintf(stream, "\\%c", *p);
             else if (format == CLI_LATEX && strchr("&%$#_{}", *p))
                 fprintf(stream, "\\%c", *p);

@@ -1,153 +1,120 @@
 /*
- * cmd_auc.c - lnclip auc: the metrics of any score file, as a table for people or as metrics.json.
- *
- * Frame and video level stand in columns of their own, under their names and their numbers of real and
- * fake: the two differ by several points, and are too often compared with one another.
+ * cmd_auc.c - lnclip auc: the metrics of any score file with their intervals, or two files compared.
  */
 #include "tools/cli.h"
 
-#include "train/reports.h"
+#include "tools/cli_metrics.h"
 
-#include <math.h>
-#include <stddef.h>
 #include <stdio.h>
 
-enum { TITLE_WIDTH = 28 };
+/* What was asked for. */
+typedef struct Request {
+    const CliArguments *arguments;
+    TrainUncertainty settings;
+    CliFormat format;
+} Request;
 
-static void print_fraction(double value)
-{
-    if (isnan(value))
-        printf("  %12s", "-");
-    else
-        printf("  %12.6f", value);
-}
-
-/* The EER threshold is on the scale of the scores, whatever that is. */
-static void print_threshold(double value)
-{
-    if (isnan(value))
-        printf("  %12s", "-");
-    else
-        printf("  %12.6g", value);
-}
-
-static void print_counts(const char *title, size_t frames, size_t videos, bool has_videos)
-{
-    printf("  %-*s  %12zu", TITLE_WIDTH, title, frames);
-    if (has_videos)
-        printf("  %12zu", videos);
-    putchar('\n');
-}
-
-static void print_sources(const TrainReport *report)
-{
-    if (report->source_count > 0)
-        printf("  AUROC of all real against one source of fake:\n");
-    for (int i = 0; i < report->source_count; i++) {
-        const TrainSourceReport *const source = &report->sources[i];
-        printf("  %-*s", TITLE_WIDTH, "");
-        print_fraction(source->frame.auroc);
-        print_fraction(source->video.auroc);
-        printf("  ");
-        cli_print_escaped(stdout, source->name);
-        printf(" (fake: %zu frames, %zu videos)\n", source->frame.n_fake, source->video.n_fake);
-    }
-}
-
-static void print_report(const TrainReport *report)
-{
-    cli_print_escaped(stdout, report->dataset);
-    printf("\n  %-*s  %12s", TITLE_WIDTH, "", "FRAMES");
-    if (report->has_videos)
-        printf("  %12s  (mean p_fake of a video's frames)", "VIDEOS");
-    putchar('\n');
-    print_counts("real", report->frame.n_real, report->video.n_real, report->has_videos);
-    print_counts("fake", report->frame.n_fake, report->video.n_fake, report->has_videos);
-    for (int m = 0; m < TRAIN_METRIC_NAMES; m++) {
-        const bool threshold =
-            train_metric_names[m].offset == offsetof(TrainMetrics, eer_threshold);
-        void (*const print)(double) = threshold ? print_threshold : print_fraction;
-        printf("  %-*s", TITLE_WIDTH, train_metric_names[m].title);
-        print(train_metric_value(&report->frame, m));
-        if (report->has_videos)
-            print(train_metric_value(&report->video, m));
-        putchar('\n');
-    }
-    print_sources(report);
-}
-
-/* What is no error, but should not be overlooked. */
-static void warn_about(const char *path, const TrainPredictions *predictions,
-                       const TrainReport *reports, int count)
-{
-    if (predictions->duplicates > 0)
-        cli_warn("%s: %s %s a file of its data set a second time, and each is counted; remove what "
-                 "is not meant",
-                 path, cli_count(predictions->duplicates),
-                 predictions->duplicates == 1 ? "row names" : "rows name");
-    for (int i = 0; i < count; i++) {
-        const TrainMetrics *const frame = &reports[i].frame;
-        if (frame->n_real == 0 || frame->n_fake == 0)
-            cli_warn("%s: all rows are %s; what needs both classes is undefined",
-                     reports[i].dataset, frame->n_real == 0 ? "fake" : "real");
-        else if (frame->auroc < 0.5)
-            cli_warn("%s: the frame AUROC of %.4f is below chance; are labels or scores the wrong "
-                     "way round? "
-                     "(label 1 and high scores mean fake)",
-                     reports[i].dataset, frame->auroc);
-    }
-}
-
-static Status show(const char *path, bool json, Error *error)
+static Status show(const Request *request, const char *path, Error *error)
 {
     TrainPredictions predictions;
     TrainReport *reports = NULL;
     int count = 0;
     TRY(train_predictions_read(&predictions, path, error));
-    Status status = train_reports(&predictions, &reports, &count, error);
+    Status status = train_reports_with(&predictions, &request->settings, &reports, &count, error);
     if (status == STATUS_OK) {
-        warn_about(path, &predictions, reports, count);
-        if (json)
-            status = train_reports_write_json(stdout, reports, count, error);
-        for (int i = 0; i < count && !json; i++)
-            print_report(&reports[i]);
+        cli_metrics_warn(path, predictions.duplicates, reports, count);
+        status = request->format == CLI_JSON
+                     ? train_reports_write_json(stdout, reports, count, error)
+                     : cli_metrics_print(reports, count, request->format, stdout, error);
     }
+    if (status == STATUS_OK)
+        cli_metrics_tell_methods(request->arguments, &request->settings, reports, count);
     train_reports_free(reports, count);
     train_predictions_free(&predictions);
+    return status;
+}
+
+static Status print_comparisons(const Request *request, const TrainComparison *comparisons,
+                                int count, Error *error)
+{
+    const char *const *const paths = request->arguments->positional.items;
+    if (request->format != CLI_JSON)
+        return cli_metrics_print_comparisons(comparisons, count, paths[0], paths[1],
+                                             request->format, stdout, error);
+    json_t *const document = cli_metrics_comparisons_json(comparisons, count);
+    const bool written =
+        document && json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) == 0 &&
+        putchar('\n') != EOF;
+    json_decref(document);
+    return written ? STATUS_OK
+                   : error_set(error, STATUS_FAILED,
+                               "comparison: cannot be written; free some memory or space");
+}
+
+static Status compare(const Request *request, Error *error)
+{
+    const char *const *const paths = request->arguments->positional.items;
+    TrainPredictions a, b = train_predictions_empty();
+    TrainComparison *comparisons = NULL;
+    int count = 0;
+    TRY(train_predictions_read(&a, paths[0], error));
+    Status status = train_predictions_read(&b, paths[1], error);
+    if (status == STATUS_OK)
+        status = train_compare(&a, paths[0], &b, paths[1], &request->settings, &comparisons, &count,
+                               error);
+    if (status == STATUS_OK)
+        status = print_comparisons(request, comparisons, count, error);
+    for (int i = 0; i < count && status == STATUS_OK; i++) {
+        if (comparisons[i].ci_left_out)
+            cli_warn("%s: more than a million rows: no bootstrap, so most differences stand "
+                     "without interval and p; --ci on takes the time",
+                     comparisons[i].dataset);
+        if (!comparisons[i].has_videos)
+            cli_note(request->arguments, "%s: no videos are named: assumes independent rows",
+                     comparisons[i].dataset);
+    }
+    free(comparisons);
+    train_predictions_free(&a);
+    train_predictions_free(&b);
     return status;
 }
 
 int cmd_auc(int argc, char **argv)
 {
     bool json = false;
+    CliMetricsOptions metrics = {0};
     CliOption options[] = {
         {"--json", CLI_FLAG, &json, 0, 0, NULL,
          "print the object of metrics.json instead of a table"},
+        CLI_METRICS_OPTIONS(metrics),
         {0},
     };
     const CliCommand command = {
         .name = "auc",
         .summary = "metrics of any score file",
-        .usage = "lnclip auc SCORES.csv [--json]",
+        .usage = "lnclip auc SCORES.csv [OTHER.csv] [--json]",
         .details =
             "SCORES.csv has the columns files,labels,prob_class_0,prob_class_1[,dataset,video] or "
             "label,score, in any\norder; label 1 and high scores mean fake. A video is the folder "
-            "of its "
-            "frames, unless the column video\nsays otherwise. Fractions, never per cent; the "
-            "definitions are scikit-learn's. The EER threshold is\nchosen on the same scores, so "
-            "what "
-            "is measured at it is optimistic.",
+            "of its frames, unless the column video\nsays otherwise. Fractions, never per cent; "
+            "the definitions are scikit-learn's. The EER threshold is\nchosen on the same scores, "
+            "so what is measured at it is optimistic. With OTHER.csv, scores of the same\nrows, "
+            "the two are compared: differences with intervals and p. docs/metrics.md tells how.",
         .example = "lnclip auc eval/predictions.csv",
         .options = options,
     };
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
     cli_expect_positional(&arguments, 1, 2, "a score file");
-    if (arguments.positional.count == 2)
-        return cli_usage_error(
-            "%s: the paired comparison of two files is not in this version; give one file",
-            arguments.positional.items[1]);
+    Request request = {.arguments = &arguments};
+    cli_metrics_expect(&metrics, &request.settings, &request.format);
+    request.format = json ? CLI_JSON : request.format;
     Error error = {0};
-    return show(arguments.positional.items[0], json, &error) == STATUS_OK ? CLI_DONE
-                                                                          : cli_report(&error);
+    Status status = threads_create(&request.settings.threads, arguments.threads, &error);
+    if (status == STATUS_OK)
+        status = arguments.positional.count == 2
+                     ? compare(&request, &error)
+                     : show(&request, arguments.positional.items[0], &error);
+    threads_destroy(request.settings.threads);
+    return status == STATUS_OK ? CLI_DONE : cli_report(&error);
 }
