@@ -286,6 +286,37 @@ START_TEST(an_adapter_makes_the_model_that_was_trained)
 }
 END_TEST
 
+/* The same model written whole: its weights are the merged ones, and its head is there. */
+START_TEST(saved_as_one_model)
+{
+    const char *const path = support_in_folder("a.safetensors"), *const folder =
+                                                                     support_in_folder("m");
+    float want[2 * IMAGES], have[2 * IMAGES];
+    VitAdapterReport report;
+    bool found;
+    Bench trained, read, saved;
+    open_bench(&trained, "lora:4:v+fc1,bias");
+    open_bench(&read, NULL);
+    open_bench(&saved, NULL);
+    ck_ok(vit_adapter_write(trained.vit, &trained.head, trained.tuned, path, NULL, 0, &error),
+          &error);
+    ck_ok(vit_adapter_read(read.vit, &read.head, path, &report, &error), &error);
+    read.head.kind = VIT_HEAD_LINEAR;
+    run(&read, NULL, want);
+    ck_ok(file_make_folders(folder, &error), &error);
+    ck_ok(vit_save_with_head(read.vit, &read.head, folder, &error), &error);
+    vit_destroy(saved.vit);
+    ck_ok(vit_load(&saved.vit, folder, NULL, &error), &error);
+    ck_ok(vit_head_read(saved.vit, &saved.head, &found, &error), &error);
+    ck_assert(found && saved.head.kind == VIT_HEAD_LINEAR);
+    run(&saved, NULL, have);
+    ck_assert_mem_eq(have, want, sizeof want);
+    close_bench(&saved);
+    close_bench(&read);
+    close_bench(&trained);
+}
+END_TEST
+
 /* One tensor of a file that is refused, and why. */
 typedef struct Bad {
     const char *tune, *name;
@@ -447,6 +478,7 @@ int main(void)
     tcase_add_loop_test(cases, gradients_along_a_random_direction, 0, sizeof tunes / sizeof *tunes);
     tcase_add_test(cases, starts_as_the_model);
     tcase_add_test(cases, an_adapter_makes_the_model_that_was_trained);
+    tcase_add_test(cases, saved_as_one_model);
     tcase_add_test(cases, an_adapter_of_everything_is_a_model);
     tcase_add_loop_test(cases, refused_adapters, 0, sizeof bad / sizeof *bad);
     tcase_add_loop_test(cases, a_stopped_run_goes_on_to_the_same_bits, 0,

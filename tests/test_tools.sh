@@ -82,7 +82,7 @@ expect 0 "help" "$L" --help
 prints "predict"
 expect 0 "version" "$L" --version
 prints "lnclip "
-for command in demo init synth train eval predict features auc inspect; do
+for command in demo init synth train eval predict features auc export inspect; do
     expect 0 "$command --help" "$L" $command --help
     prints "usage: lnclip $command"
     prints "example:"
@@ -503,6 +503,18 @@ expect 0 "train goes on after a signal" "$L" train --model m --train $real $list
 [ "$(lines_of train143/steps.csv)" = 401 ] || complain "the resumed run has another number of steps"
 expect 0 "predict with the trained adapter" "$L" predict --model m --adapter run/best.safetensors s/real
 expect 1 "its adapter on another model" "$L" predict --model m2 --adapter run/best.safetensors s/real
+
+# ---- export ---------------------------------------------------------------------------------------
+
+expect 0 "export a model with its adapter" "$L" export --model m --adapter run/last.safetensors --out merged
+expect 0 "predict with an adapter" "$L" predict --model m --adapter run/last.safetensors $image
+cp "$T/out" separate
+expect 0 "predict with the exported model" "$L" predict --model merged $image
+cmp -s "$T/out" separate || complain "the exported model predicts otherwise"
+expect 1 "export over a model" "$L" export --model m --out merged
+says "holds a model already"
+expect 2 "export without --out" "$L" export --model m
+expect 1 "export of no model" "$L" export --model none --out never
 
 # ---- inspect --------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
  */
 #include "tools/cli_model.h"
 
+#include "tensor/file.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +65,21 @@ Status cli_model_load(CliModel *model, const CliModelOptions *options,
                          "%s: neither the model nor an adapter holds a head to classify with; give "
                          "--adapter FILE, for example the best.safetensors of a training run",
                          options->adapters.count ? options->adapters.items[0] : options->model);
+    return STATUS_OK;
+}
+
+Status cli_model_refuse_existing(const char *folder, Error *error)
+{
+    static const char *const parts[] = {"config.json", "preprocessor_config.json",
+                                        "model.safetensors", "model.safetensors.index.json"};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        char path[FILE_PATH_SIZE];
+        TRY(file_join(path, folder, parts[i], error));
+        if (file_exists(path))
+            return error_set(error, STATUS_FAILED,
+                             "%s: holds a model already (%s); choose another --out, or delete it",
+                             folder, parts[i]);
+    }
     return STATUS_OK;
 }
 

@@ -23,7 +23,7 @@ typedef struct CliModelOptions {
      "folder with config.json and model.safetensors, or one file"}
 #define CLI_ADAPTER_OPTION(o)                                                                      \
     {"--adapter", CLI_REPEATED, &(o).adapters, 0, 0, "A",                                          \
-     "LayerNorms and head from training (.safetensors)"}
+     "what training changed, with the head (.safetensors)"}
 #define CLI_SCORING_OPTIONS(o)                                                                     \
     {"--precision", CLI_STRING, &(o).precision, 0, 0, "P", "arithmetic: f32 (default), bf16 or int8"},           \
     {"--batch", CLI_INT, &(o).batch, 1, 4096, "N",                                                 \
@@ -54,6 +54,9 @@ void cli_model_expect(const CliArguments *arguments, const CliModelOptions *opti
  */
 Status cli_model_load(CliModel *model, const CliModelOptions *options,
                       const CliArguments *arguments, bool head_needed, Error *error);
+
+/* STATUS_FAILED if a folder holds any part of a model: weights may be someone's only copy. */
+Status cli_model_refuse_existing(const char *folder, Error *error);
 
 /* Frees a model, loaded or half-loaded; {0} is allowed. */
 void cli_model_free(CliModel *model);

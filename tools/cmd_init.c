@@ -3,33 +3,16 @@
  *
  * For tests, benchmarks and the first steps with the tools; no substitute for pretrained weights.
  */
-#include "tools/cli.h"
+#include "tools/cli_model.h"
 
 #include "tensor/file.h"
-#include "vit/vit.h"
-
-/* A folder that holds any part of a model is left alone: weights may be someone's only copy. */
-static Status refuse_existing(const char *folder, Error *error)
-{
-    static const char *const parts[] = {"config.json", "preprocessor_config.json",
-                                        "model.safetensors", "model.safetensors.index.json"};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        char path[FILE_PATH_SIZE];
-        TRY(file_join(path, folder, parts[i], error));
-        if (file_exists(path))
-            return error_set(error, STATUS_FAILED,
-                             "%s: holds a model already (%s); choose another --out, or delete it",
-                             folder, parts[i]);
-    }
-    return STATUS_OK;
-}
 
 static Status make_model(const char *arch, uint64_t seed, const char *folder,
                          const CliArguments *arguments, Error *error)
 {
     VitConfig config;
     TRY(vit_config_named(arch, &config, error));
-    TRY(refuse_existing(folder, error));
+    TRY(cli_model_refuse_existing(folder, error));
     TRY(file_make_folders(folder, error)); /* a bad path is found before the work */
     Threads *threads = NULL;
     Vit *vit = NULL;

@@ -67,7 +67,7 @@ static void describe_parameters(json_t *out, const Vit *vit, const VitTuned *tun
         json_array_append_new(tensors, row);
     }
     const size_t head = VIT_CLASSES * ((size_t)vit->config.width + 1);
-    const size_t all = vit_size(vit) + head;
+    const size_t all = vit_size(vit) + head + vit_tuned_added(tuned);
     json_object_set_new(out, "tensors", tensors);
     json_object_set_new(out, "encoder_parameters", json_integer((json_int_t)vit_size(vit)));
     json_object_set_new(out, "head_parameters", json_integer((json_int_t)head));

@@ -29,6 +29,13 @@ Status vit_head_create(VitHead *head, VitHeadKind kind, int width, uint64_t seed
 void vit_head_destroy(VitHead *head);
 
 /*
+ * vit_save with the head, named as in GenD's files, its kind in the metadata: vit_load and vit_head_read take it
+ * back. `head` may be NULL. What the tensors hold at the time is written: adapters are part of it, LoRA that still
+ * trains is not.
+ */
+Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folder, Error *error);
+
+/*
  * features [..,D] -> logits [..,2]. *normalised receives z = f/|f| [..,D] (for the metric losses), also
  * for the linear head; may be NULL.
  */

@@ -267,26 +267,3 @@ Status vit_load(Vit **out, const char *path, Threads *threads, Error *error)
         safetensors_close(file);
     return status;
 }
-
-Status vit_save(const Vit *vit, const char *folder, Error *error)
-{
-    assert(vit && folder && error);
-    char path[FILE_PATH_SIZE];
-    TRY(vit_config_write(&vit->config, folder, error));
-    TRY(file_join(path, folder, "model.safetensors", error));
-    SafeTensor *const tensors = calloc((size_t)vit->parameter_count, sizeof *tensors);
-    char *const config = vit_config_format(&vit->config);
-    Status status = STATUS_OK;
-    if (!tensors || !config)
-        status = error_set(error, STATUS_FAILED, "%s: no memory to write it; free some", path);
-    for (int i = 0; status == STATUS_OK && i < vit->parameter_count; i++)
-        tensors[i] = vit_stored(vit->parameters[i].name, &vit->parameters[i].tensor);
-    if (status == STATUS_OK) {
-        /* "format" is what transformers asks for; "config" lets the file stand alone. */
-        const SafeTensorsMetadata metadata[] = {{"format", "pt"}, {"config", config}};
-        status = safetensors_write(path, tensors, vit->parameter_count, metadata, 2, error);
-    }
-    free(config);
-    free(tensors);
-    return status;
-}

@@ -153,6 +153,14 @@ void vit_tuned_destroy(VitTuned *tuned)
     free(tuned);
 }
 
+size_t vit_tuned_added(const VitTuned *tuned)
+{
+    size_t count = 0;
+    for (int i = 0; i < tuned->loras; i++)
+        count += tensor_count(&tuned->lora[i]);
+    return count;
+}
+
 void vit_tuned_zero_grads(VitTuned *tuned)
 {
     memset(tuned->grads, 0, tuned->count * sizeof *tuned->grads);

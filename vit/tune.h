@@ -68,6 +68,9 @@ Status vit_tune(VitTuned **tuned, Vit *vit, VitHead *head, const char *tune, uin
 /* Frees the array; the parameters it held must not be used afterwards, only destroyed. NULL is allowed. */
 void vit_tuned_destroy(VitTuned *tuned);
 
+/* Numbers among `count` that the model itself does not have: LoRA's. */
+size_t vit_tuned_added(const VitTuned *tuned);
+
 /* grads = 0. The one place where parameters' gradients are zeroed. */
 void vit_tuned_zero_grads(VitTuned *tuned);
 
