@@ -1,10 +1,10 @@
 /*
  * list_compare.c - see list_compare.h.
  *
- * All frames of all sets become one array of records. Sorting it by identity finds what is one file, and picks one
- * record to stand for it, so that no file is read twice. Sorting these by size, and then by hash, finds what has to be
- * looked at more closely; each round reads less files and more of them. A last walk in the order of the lists counts,
- * so that what is named does not depend on hashes.
+ * All frames of all sets become one array of records. Sorting it by identity finds what is one file, and
+ * picks one record to stand for it, so that no file is read twice. Sorting these by size, and then by hash,
+ * finds what has to be looked at more closely; each round reads less files and more of them. A last walk in
+ * the order of the lists counts, so that what is named does not depend on hashes.
  */
 #include "data/list_compare.h"
 
@@ -157,8 +157,8 @@ static Status find_keys(Records *records, Threads *threads, Error *error)
 }
 
 /*
- * Links the records of one group of equal bytes, in order of set and list. Files of one key are equal: a key that was not
- * followed to the end of its file is the only one of its kind.
+ * Links the records of one group of equal bytes, in order of set and list. Files of one key are equal: a key
+ * that was not followed to the end of its file is the only one of its kind.
  */
 static void link_group(Record *const *group, size_t count)
 {

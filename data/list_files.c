@@ -1,8 +1,8 @@
 /*
  * list_files.c - see list_files.h.
  *
- * Files are read by pread, never mapped: a disk that fails must be an error, not a signal. The threads are there for
- * the waiting: most of the time goes into opening small files.
+ * Files are read by pread, never mapped: a disk that fails must be an error, not a signal. The threads are
+ * there for the waiting: most of the time goes into opening small files.
  */
 #include "data/list_files.h"
 

@@ -24,8 +24,8 @@ typedef enum DataFilePart {
 } DataFilePart;
 
 /*
- * Sets what `part` says of *key; for BLOCK and WHOLE key->size must have been found before. STATUS_FAILED if the file cannot be read or is
- * no regular file. Thread-safe.
+ * Sets what `part` says of *key; for BLOCK and WHOLE key->size must have been found before. STATUS_FAILED if
+ * the file cannot be read or is no regular file. Thread-safe.
  */
 Status data_file_key(const char *path, DataFilePart part, DataFileKey *key, Error *error);
 
@@ -33,8 +33,9 @@ Status data_file_key(const char *path, DataFilePart part, DataFileKey *key, Erro
 int data_file_key_compare(const DataFileKey *a, const DataFileKey *b);
 
 /*
- * Calls visit(context, 0..count-1, error) on the threads (NULL: on the caller). All are visited; if any fails, the failures are
- * counted and the first ten of them, in order of index, are details of *error: STATUS_FAILED. One failure alone is reported in its own words.
+ * Calls visit(context, 0..count-1, error) on the threads (NULL: on the caller). All are visited; if any
+ * fails, the failures are counted and the first ten of them, in order of index, are details of *error:
+ * STATUS_FAILED. One failure alone is reported in its own words.
  */
 typedef Status DataFilesVisit(void *context, size_t index, Error *error);
 Status data_files_each(DataFilesVisit *visit, void *context, size_t count, Threads *threads,

@@ -6,6 +6,7 @@
  */
 #include "train/run.h"
 
+#include "train/list_checks.h"
 #include "train/run_adapters.h"
 
 #include <math.h>
@@ -73,19 +74,6 @@ TrainScoring train_run_scoring(TrainRun *run, const char *phase)
 
 /* ---- Lists and memory -------------------------------------------------------------------------- */
 
-static Status check_list(const DataList *list, const char *name, Error *error)
-{
-    int frames[2], videos[2];
-    data_list_counts(list, frames, videos);
-    if (frames[0] > 0 && frames[1] > 0)
-        return STATUS_OK;
-    return error_set(error, STATUS_FAILED,
-                     "%s list: all %d frames are %s; add a list of %s frames (a source whose name "
-                     "holds \"real\" is real, any other is fake)",
-                     name, list->count, frames[0] > 0 ? "real" : "fake",
-                     frames[0] > 0 ? "fake" : "real");
-}
-
 /* Places and steps of an epoch, and what there is to tell about its order. */
 static Status count_steps(TrainRun *run, Error *error)
 {
@@ -128,9 +116,9 @@ static Status check_lists(TrainRun *run, Error *error)
 {
     const TrainJob *const job = run->job;
     if (!job->recipe->sbi) /* which makes its fakes; data_order_create asks for real frames */
-        TRY(check_list(job->train, "training", error));
+        TRY(train_check_classes(job->train, "training", error));
     if (job->val) {
-        TRY(check_list(job->val, "validation", error));
+        TRY(train_check_classes(job->val, "validation", error));
         const int shared = data_list_overlap(job->train, job->val);
         char text[160];
         snprintf(text, sizeof text,
