@@ -396,7 +396,9 @@ broken=$(tail -n 1 $lists/warp.txt)
 broken=$lists/$broken
 cp "$broken" whole.png
 echo broken >"$broken"
-expect 1 "eval of a broken frame" "$L" eval --model m --adapter head.safetensors --out e5 --batch 1 "one=$lists/real.txt,$lists/swap.txt" \
+expect 1 "eval of a broken frame, seen early" "$L" eval --model m --adapter head.safetensors --out never "one=$lists/warp.txt,s/lists/val/warp.txt"
+lacks never
+expect 1 "eval of a broken frame" "$L" eval --model m --adapter head.safetensors --out e5 --batch 1 --checks off "one=$lists/real.txt,$lists/swap.txt" \
     "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
 lacks e5/predictions.csv e5/metrics.json
 cp whole.png "$broken"

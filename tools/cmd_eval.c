@@ -6,6 +6,7 @@
  * interrupted evaluation goes on where it stopped (cmd_eval_partial.h).
  */
 #include "tools/cli.h"
+#include "tools/cli_checks.h"
 #include "tools/cli_lists.h"
 #include "tools/cli_model.h"
 #include "tools/cmd_eval_partial.h"
@@ -31,7 +32,7 @@ typedef struct DataSet {
 typedef struct Evaluation {
     CliModelOptions model_options;
     const CliArguments *arguments;
-    const char *out;
+    const char *out, *checks;
     int frames_per_video; /* 0 = all */
     DataSet *sets;        /* [set_count], in order of first mention */
     int set_count;
@@ -424,8 +425,13 @@ static Status evaluate(Evaluation *evaluation, bool json, Error *error)
         TRY(add_argument(evaluation, arguments->items[i], error));
     TRY(read_lists(evaluation, error));
     cli_tell_sources_head(evaluation->arguments);
-    for (int i = 0; i < evaluation->set_count; i++)
-        describe_set(&evaluation->sets[i], evaluation->arguments);
+    for (int i = 0; i < evaluation->set_count; i++) {
+        const DataSet *const set = &evaluation->sets[i];
+        describe_set(set, evaluation->arguments);
+        TRY(cli_check_evaluated(evaluation->arguments, set->name, &set->frames,
+                                cli_checks_expect(evaluation->checks),
+                                &evaluation->model_options.adapters, error));
+    }
     TRY(score_or_continue(evaluation, error));
     return finish(evaluation, json, error);
 }
@@ -453,6 +459,7 @@ int cmd_eval(int argc, char **argv)
         {"--out", CLI_STRING, &evaluation.out, 0, 0, "DIR", "folder for the results"},
         {"--frames", CLI_INT, &evaluation.frames_per_video, 0, 1000000, "N",
          "score at most N frames a video, spread evenly\n(default: all)"},
+        CLI_CHECKS_OPTION(evaluation.checks),
         CLI_SCORING_OPTIONS(evaluation.model_options),
         {"--json", CLI_FLAG, &json, 0, 0, NULL, "print the object of metrics.json"},
         {0},
@@ -476,6 +483,7 @@ int cmd_eval(int argc, char **argv)
     cli_parse(&command, argc, argv, &arguments);
     cli_model_expect(&arguments, &evaluation.model_options);
     cli_expect_option(&arguments, "--out", evaluation.out);
+    cli_checks_expect(evaluation.checks);
     cli_expect_positional(&arguments, 1, argc, "a data set, NAME=LIST");
     evaluation.arguments = &arguments;
     Error error = {0};

@@ -6,9 +6,11 @@
  * train/train.c.
  */
 #include "tools/cli.h"
+#include "tools/cli_checks.h"
 #include "tools/cli_lists.h"
 #include "tools/cli_machine.h"
 #include "tools/cli_model.h"
+#include "tools/cmd_train_result.h"
 
 #include "tensor/file.h"
 #include "train/run_files.h"
@@ -20,12 +22,12 @@
 
 typedef struct Training {
     CliModelOptions model_options;
-    CliStrings train_lists, val_lists;
-    const char *out, *recipe_name;
-    bool resume, dry_run, print, keys;
+    CliStrings train_lists, val_lists, test_lists;
+    const char *out, *recipe_name, *checks;
+    bool resume, dry_run, print, keys, allow_overlap;
     CliArguments arguments;
     TrainRecipe recipe;
-    DataList train, val;
+    DataList train, val, test;
     CliModel model;
     VitTuned *tuned;
     CliProgress progress;
@@ -74,12 +76,25 @@ static Status resolve_recipe(Training *training, Error *error)
 
 /* ---- what is told before the first step ------------------------------------------------------ */
 
+/* The sets that were given: train, val, test. */
+static int name_sets(const Training *training, CliCheckedSet sets[3])
+{
+    int count = 0;
+    sets[count++] = (CliCheckedSet){"train", &training->train};
+    if (training->val_lists.count > 0)
+        sets[count++] = (CliCheckedSet){"val", &training->val};
+    if (training->test_lists.count > 0)
+        sets[count++] = (CliCheckedSet){"test", &training->test};
+    return count;
+}
+
 static void tell_lists(const Training *training)
 {
+    CliCheckedSet sets[3];
+    const int count = name_sets(training, sets);
     cli_tell_sources_head(&training->arguments);
-    cli_tell_sources(&training->arguments, "train", &training->train);
-    if (training->val_lists.count > 0)
-        cli_tell_sources(&training->arguments, "val", &training->val);
+    for (int i = 0; i < count; i++)
+        cli_tell_sources(&training->arguments, sets[i].name, sets[i].list);
 }
 
 static void tell_model(const Training *training)
@@ -177,40 +192,35 @@ static void show_warning(void *context, const char *text)
     cli_warn("%s", text);
 }
 
-static void tell_result(const Training *training, const TrainResult *result)
-{
-    const CliArguments *const arguments = &training->arguments;
-    if (training->dry_run) {
-        cli_note(arguments, "forecast: %s a step, %s steps, %s in all (nothing was written)",
-                 cli_duration(result->forecast_step_seconds),
-                 cli_count((unsigned long long)result->steps),
-                 cli_duration(result->forecast_seconds));
-        return;
-    }
-    if (result->stopped_early)
-        cli_note(arguments, "stopped early: %s has not risen for %d epochs",
-                 training->recipe.monitor, training->recipe.early_stopping);
-    if (training->val_lists.count > 0)
-        cli_note(arguments, "best: epoch %d, %s %.4f", result->best.epoch + 1,
-                 training->recipe.monitor,
-                 train_monitor_value(&result->best, training->recipe.monitor));
-    cli_note(arguments, "%s: %s steps in %s, peak memory %s; best.safetensors and last.safetensors",
-             training->out, cli_count((unsigned long long)result->steps_done),
-             cli_duration(result->seconds), cli_bytes(train_peak_bytes()));
-}
-
 /* ---- the run --------------------------------------------------------------------------------- */
 
-/* The lists, united and cut to `frames` of each video. */
+/* The lists, united and cut to `frames` of each video; of the test lists, which are compared alone, all. */
 static Status read_lists(Training *training, Error *error)
 {
     const int frames = training->recipe.frames;
     const CliStrings *const train = &training->train_lists, *const val = &training->val_lists;
-    const CliSet sets[] = {{train->items, train->count, frames, &training->train},
-                           {val->items, val->count, frames, &training->val}};
-    TRY(cli_read_sets(sets, val->count > 0 ? 2 : 1, error));
+    const CliStrings *const test = &training->test_lists;
+    CliSet sets[3] = {{train->items, train->count, frames, &training->train}};
+    int count = 1;
+    if (val->count > 0)
+        sets[count++] = (CliSet){val->items, val->count, frames, &training->val};
+    if (test->count > 0)
+        sets[count++] = (CliSet){test->items, test->count, 0, &training->test};
+    TRY(cli_read_sets(sets, count, error));
     tell_lists(training);
     return STATUS_OK;
+}
+
+static Status check_lists(const Training *training, Error *error)
+{
+    CliCheckedSet sets[3];
+    const int count = name_sets(training, sets);
+    if (!training->recipe.sbi)
+        TRY(train_check_classes(&training->train, "training", error));
+    if (training->val_lists.count > 0)
+        TRY(train_check_classes(&training->val, "validation", error));
+    return cli_check_training(&training->arguments, sets, count,
+                              cli_checks_expect(training->checks), training->allow_overlap, error);
 }
 
 /* Model, adapter and head; a head that neither brings starts from the seed. */
@@ -244,6 +254,7 @@ static Status run(Training *training, Error *error)
             "%s: holds a run already; continue it with --resume, or choose another --out",
             training->out);
     TRY(read_lists(training, error));
+    TRY(check_lists(training, error));
     TRY(load_model(training, error));
     training->progress = cli_progress_begin(&training->arguments, "train", "steps");
     const TrainJob job = {
@@ -271,8 +282,11 @@ static Status run(Training *training, Error *error)
     cli_progress_end(&training->progress);
     if (status == STATUS_INTERRUPTED)
         status = cli_interrupted(training->out, "continue with --resume", error);
-    if (status == STATUS_OK)
-        tell_result(training, &result);
+    if (status == STATUS_OK && training->dry_run)
+        cmd_train_tell_forecast(&training->arguments, &result);
+    else if (status == STATUS_OK)
+        cmd_train_tell_result(&training->arguments, training->out, &training->recipe,
+                              &training->val_lists, &result);
     return status;
 }
 
@@ -280,6 +294,7 @@ static void free_training(Training *training)
 {
     vit_tuned_destroy(training->tuned);
     cli_model_free(&training->model);
+    data_list_free(&training->test);
     data_list_free(&training->val);
     data_list_free(&training->train);
 }
@@ -294,6 +309,11 @@ int cmd_train(int argc, char **argv)
          "lists or folders to train on"},
         {"--val", CLI_STRINGS, &training.val_lists, 0, 0, "LIST",
          "lists or folders to choose the best epoch by"},
+        {"--test", CLI_STRINGS, &training.test_lists, 0, 0, "LIST",
+         "lists or folders that must stay unseen: only compared"},
+        CLI_CHECKS_OPTION(training.checks),
+        {"--allow-overlap", CLI_FLAG, &training.allow_overlap, 0, 0, NULL,
+         "go on although train, val and test share frames or people"},
         {"--out", CLI_STRING, &training.out, 0, 0, "RUN", "folder of the run"},
         {"--recipe", CLI_STRING, &training.recipe_name, 0, 0, "NAME",
          "paper (default), released, gend, probe, cpu, or a file"},
@@ -327,6 +347,7 @@ int cmd_train(int argc, char **argv)
     };
     cli_parse(&command, argc, argv, &training.arguments);
     cli_expect_positional(&training.arguments, 0, 0, "KEY=VALUE");
+    cli_checks_expect(training.checks);
     if (training.keys) {
         train_recipe_describe(stdout);
         return CLI_DONE;
