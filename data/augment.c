@@ -47,7 +47,7 @@ Status data_augment_parse(const char *name, DataAugment *augment, Error *error)
 typedef struct Perturbation {
     const char *name;
     double minimum, maximum;
-    bool integer;
+    double whole_above; /* strengths beyond are whole numbers */
     const char *values; /* for messages */
     void (*set)(DataAugment *augment, double strength);
 } Perturbation;
@@ -67,7 +67,10 @@ static void set_blur(DataAugment *augment, double strength)
 
 static void set_resize(DataAugment *augment, double strength)
 {
-    augment->resize = (int)strength;
+    if (strength <= 1)
+        augment->resize_share = strength;
+    else
+        augment->resize = (int)strength;
 }
 
 static void set_noise(DataAugment *augment, double strength)
@@ -76,11 +79,12 @@ static void set_noise(DataAugment *augment, double strength)
 }
 
 static const Perturbation perturbations[] = {
-    {"jpeg", 1, 100, true, "a quality, an integer from 1 to 100", set_jpeg},
-    {"blur", 0.01, 100, false, "a sigma in pixels, from 0.01 to 100", set_blur},
-    {"resize", 1, 8192, true, "the pixels of the shorter edge, an integer from 1 to 8192",
+    {"jpeg", 1, 100, 0, "a quality, an integer from 1 to 100", set_jpeg},
+    {"blur", 0.01, 100, INFINITY, "a sigma in pixels, from 0.01 to 100", set_blur},
+    {"resize", 0.01, 8192, 1,
+     "a share of the shorter edge from 0.01 to 1, or its pixels, an integer from 2 to 8192",
      set_resize},
-    {"noise", 1e-4, 10, false, "a standard deviation where white is 1, from 0.0001 to 10",
+    {"noise", 1e-4, 10, INFINITY, "a standard deviation where white is 1, from 0.0001 to 10",
      set_noise},
 };
 
@@ -93,7 +97,7 @@ static bool parse_strength(const Perturbation *perturbation, const char *text, d
     *strength = strtod(text, &end);
     return *text != '\0' && strspn(text, "0123456789.e-") == strlen(text) && *end == '\0' &&
            *strength >= perturbation->minimum && *strength <= perturbation->maximum &&
-           (!perturbation->integer || *strength == floor(*strength));
+           (*strength <= perturbation->whole_above || *strength == floor(*strength));
 }
 
 Status data_augment_perturb(const char *text, DataAugment *augment, Error *error)
@@ -177,11 +181,25 @@ static bool has_jpeg(const DataAugment *augment)
     return augment->quality_high > 0;
 }
 
+static bool has_resize(const DataAugment *augment)
+{
+    return augment->resize > 0 || augment->resize_share > 0;
+}
+
+/* Pixels that the shorter edge gets. */
+static int resized_edge(const DataAugment *augment, int width, int height)
+{
+    if (augment->resize > 0)
+        return augment->resize;
+    const double shorter = width < height ? width : height;
+    return shorter * augment->resize_share < 1 ? 1 : (int)rint(shorter * augment->resize_share);
+}
+
 bool data_augment_active(const DataAugment *augment)
 {
     return augment->flip > 0 || has_affine(augment) || has_blur(augment) ||
            augment->brightness > 0 || augment->contrast > 0 || has_jpeg(augment) ||
-           augment->resize > 0 || augment->noise > 0;
+           has_resize(augment) || augment->noise > 0;
 }
 
 size_t data_augment_bytes(const DataAugment *augment, int width, int height)
@@ -197,9 +215,9 @@ size_t data_augment_bytes(const DataAugment *augment, int width, int height)
     }
     if (has_jpeg(augment)) /* the decoded image, and a file that may be as large at quality 100 */
         most = 2 * image > most ? 2 * image : most;
-    if (augment->resize > 0) {
+    if (has_resize(augment)) {
         /* The result, and what lies between the passes of the resize, with blocks of 64 rows. */
-        const size_t side = (size_t)augment->resize,
+        const size_t side = (size_t)resized_edge(augment, width, height),
                      shorter = (size_t)(width < height ? width : height);
         const size_t longer = (size_t)(width < height ? height : width);
         const size_t out_longer = side * longer / shorter;
@@ -246,8 +264,8 @@ Status data_augment_apply(const DataAugment *augment, Random *random, DataImage 
         TRY(data_image_jpeg_roundtrip(
             image, augment->quality_low + (int)(qualities * u[DRAW_QUALITY]), error));
     }
-    if (augment->resize > 0)
-        TRY(data_resize_shorter(image, augment->resize, error));
+    if (has_resize(augment))
+        TRY(data_resize_shorter(image, resized_edge(augment, image->width, image->height), error));
     if (augment->noise > 0)
         data_noise(image, augment->noise, (uint64_t)(u[DRAW_NOISE] * 0x1p53));
     return STATUS_OK;

@@ -41,7 +41,8 @@ typedef struct DataAugment {
 
     int quality_low, quality_high; /* of JPEG, both ends included, 1 to 100 */
     int resize;                    /* pixels of the shorter edge */
-    double noise;                  /* standard deviation, where white is 1 */
+    double resize_share; /* the same as a share of what it has, at most 1; `resize` goes before */
+    double noise;        /* standard deviation, where white is 1 */
 } DataAugment;
 
 /*
@@ -52,8 +53,8 @@ Status data_augment_parse(const char *name, DataAugment *augment, Error *error);
 
 /*
  * Parses a single operation of fixed strength, for tests of robustness: "jpeg=Q" (quality 1 to 100), "blur=S" (sigma in
- * pixels, 0.01 to 100; the kernel reaches 3 sigma to either side), "resize=N" (pixels of the shorter edge, 1 to 8192) or
- * "noise=S" (standard deviation where white is 1, 0.0001 to 10). STATUS_USAGE for anything else.
+ * pixels, 0.01 to 100; the kernel reaches 3 sigma to either side), "resize=N" (pixels of the shorter edge, 2 to 8192; or
+ * a share of those it has, 0.01 to 1) or "noise=S" (standard deviation where white is 1, 0.0001 to 10). STATUS_USAGE for anything else.
  */
 Status data_augment_perturb(const char *text, DataAugment *augment, Error *error);
 

@@ -100,8 +100,9 @@ static void forget_errors(const DataLoader *loader, Slot *slot)
 static Random draws_of(const DataLoader *loader, const DataPlace *place, RandomPurpose purpose)
 {
     const int part = loader->settings.blend ? place->occurrence / 2 : place->occurrence;
-    return random_stream_part(loader->settings.seed, purpose, (uint32_t)place->frame,
-                              (uint32_t)loader->epoch, (uint32_t)part);
+    const uint32_t frame = loader->settings.first_frame + (uint32_t)place->frame;
+    return random_stream_part(loader->settings.seed, purpose, frame, (uint32_t)loader->epoch,
+                              (uint32_t)part);
 }
 
 /* Makes the fake of a real frame, or of the frame the real one that stands beside this fake. */

@@ -25,6 +25,7 @@ typedef struct DataLoaderSettings {
     int workers;   /* threads; 0 = decode in the caller */
     int prefetch;  /* batches in flight beyond the one in use, >= 1 */
     uint64_t seed;
+    uint32_t first_frame; /* of the list within a longer one: draws go by the place in that */
     DataAugment augment;
 } DataLoaderSettings;
 
@@ -75,7 +76,7 @@ int data_loader_batches(const DataLoader *loader);
 /*
  * Starts (or restarts) at batch `first` of `epoch`, 0 <= first <= batches: prefetching begins there. Resume
  * is this call. The order is that of data_order_fill; frame i of the list is augmented from
- * random_stream_part(seed, RANDOM_AUGMENT, i, epoch, occurrence). With blend a real frame (data_self_blend_real) and the fake made
+ * random_stream_part(seed, RANDOM_AUGMENT, first_frame + i, epoch, occurrence). With blend a real frame (data_self_blend_real) and the fake made
  * from it (data_self_blend) share part occurrence / 2 of RANDOM_BLEND, and then of RANDOM_AUGMENT, so that they differ in the
  * blending alone. Batches returned before become invalid. Cannot fail at present; the Status is for orders that need memory.
  */

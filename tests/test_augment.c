@@ -352,6 +352,8 @@ static const PerturbCase perturb_cases[] = {
     {"blur=0.5", NULL},
     {"blur=3", NULL},
     {"resize=112", NULL},
+    {"resize=0.25", NULL},
+    {"resize=1", NULL},
     {"noise=0.05", NULL},
     {"noise=1e-2", NULL},
     {"jpeg=0", "an integer from 1 to 100"},
@@ -365,7 +367,9 @@ static const PerturbCase perturb_cases[] = {
     {"blur=nan", "a sigma in pixels"},
     {"blur=0x1", "a sigma in pixels"},
     {"blur= 1", "a sigma in pixels"},
-    {"resize=1e9", "from 1 to 8192"},
+    {"resize=1e9", "from 2 to 8192"},
+    {"resize=1.5", "from 2 to 8192"},
+    {"resize=0", "a share of the shorter edge"},
     {"noise=inf", "a standard deviation"},
     {"noises=1", "use jpeg=Q, blur=S, resize=N or noise=S"},
     {"", "use jpeg=Q, blur=S, resize=N or noise=S"},
@@ -388,8 +392,9 @@ END_TEST
 START_TEST(test_perturbation_is_its_operation)
 {
     static const char *const TEXTS[] = {"blur=1.5", "resize=20",
-                                        LNCLIP_WITH_JPEG ? "jpeg=33" : "blur=2"};
-    for (int i = 0; i < 3; i++) {
+                                        LNCLIP_WITH_JPEG ? "jpeg=33" : "blur=2", "resize=0.25",
+                                        "resize=1"};
+    for (int i = 0; i < 5; i++) {
         Error error = {0};
         DataAugment augment;
         DataImage one, two;
@@ -401,6 +406,10 @@ START_TEST(test_perturbation_is_its_operation)
             ck_ok(data_blur(&two, 11, 11, 1.5, &error), &error);
         else if (i == 1)
             ck_ok(data_resize_shorter(&two, 20, &error), &error);
+        else if (i == 3)
+            ck_ok(data_resize_shorter(&two, 8, &error), &error);
+        else if (i == 4)
+            ck_assert(two.width == 45); /* the size it has: nothing changes */
         else if (LNCLIP_WITH_JPEG)
             ck_ok(data_image_jpeg_roundtrip(&two, 33, &error), &error);
         else

@@ -106,6 +106,30 @@ START_TEST(scoring_can_start_anywhere)
 }
 END_TEST
 
+/* A frame's noise is its own: whatever the batches, and wherever an interrupted evaluation goes on. */
+START_TEST(perturbed_scores_depend_on_the_frame_alone)
+{
+    const Scores plain = score_all(8, 1);
+    Error error = {0};
+    Scores expected, scores;
+    TrainScoring scoring = train_scoring_defaults();
+    scoring.seed = 3;
+    ck_ok(data_augment_perturb("noise=0.1", &scoring.augment, &error), &error);
+    ck_ok(score(scoring, 0, &expected, &error), &error);
+    for (int i = 0; i < FRAMES; i++)
+        ck_assert_float_ne(expected.probabilities[2 * i], plain.probabilities[2 * i]);
+    scores = expected;
+    memset(scores.probabilities + 2 * 7, 0, (FRAMES - 7) * 2 * sizeof(float));
+    scoring.batch_size = 3;
+    scoring.workers = 2;
+    ck_ok(score(scoring, 7, &scores, &error), &error);
+    ck_assert_mem_eq(&scores, &expected, sizeof scores);
+    scoring.seed = 4;
+    ck_ok(score(scoring, 0, &scores, &error), &error);
+    ck_assert_mem_ne(&scores, &expected, sizeof scores);
+}
+END_TEST
+
 START_TEST(ready_features_give_the_same_scores)
 {
     const Scores expected = score_all(8, 1);
@@ -207,6 +231,7 @@ static Suite *suite(void)
         scores_are_what_encoder_and_head_say,
         scores_do_not_depend_on_batches_and_workers,
         scoring_can_start_anywhere,
+        perturbed_scores_depend_on_the_frame_alone,
         ready_features_give_the_same_scores,
         an_unreadable_frame_ends_scoring_or_is_nan,
         weights_that_are_no_numbers_are_told,

@@ -32,7 +32,8 @@ DataLoaderSettings train_scoring_loader(const TrainScoring *scoring, const VitCo
     settings.shuffle = false;
     settings.tolerant = scoring->tolerant;
     settings.workers = scoring->workers;
-    settings.augment = (DataAugment){0};
+    settings.augment = scoring->augment;
+    settings.seed = scoring->seed;
     return settings;
 }
 
@@ -244,7 +245,8 @@ Status train_score(const Vit *vit, VitHead *head, const DataList *list, int firs
     if (own.batch_size > rest.count)
         own.batch_size = rest.count;
     const int remainder = rest.count % own.batch_size;
-    const DataLoaderSettings settings = train_scoring_loader(&own, &vit->config);
+    DataLoaderSettings settings = train_scoring_loader(&own, &vit->config);
+    settings.first_frame = (uint32_t)first;
     const Rows all = {features, probabilities, scoring->cross_entropy};
     const Rows rows = rows_from(&all, (size_t)first, (size_t)vit->config.width);
 

@@ -15,6 +15,12 @@
 typedef struct TrainScoring {
     int batch_size; /* images in memory at once */
     int workers;
+    /*
+     * What is done to every image before preprocessing: {0}, or a perturbation whose draws depend on the seed and the
+     * frame's place in the list alone.
+     */
+    DataAugment augment;
+    uint64_t seed;
     bool tolerant; /* an unreadable frame yields NaN and an Error instead of ending the run */
     volatile sig_atomic_t *stop; /* may be NULL */
     void (*progress)(void *context, int done, int total,
