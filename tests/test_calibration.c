@@ -147,13 +147,14 @@ START_TEST(threshold_with_ties)
 {
     const double scores[] = {0.9, 0.8, 0.5, 0.5, 0.5, 0.5, 0.5, 0.2, 0.1, 0.1, 0.95, 0.5, 0.6};
     const uint8_t labels[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1};
-    ck_assert_double_eq(threshold_of(scores, labels, 13, 0), 0.9);
-    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.0999), 0.9);
-    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.1), 0.8);
-    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.2), 0.5);
-    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.6), 0.5);
-    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.7), 0.2);
-    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.999), 0.1);
+    ck_assert_double_eq(threshold_of(scores, labels, 13, 0), 0.9 + (0.95 - 0.9) / 2);
+    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.0999), 0.9 + (0.95 - 0.9) / 2);
+    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.1), 0.8 + (0.9 - 0.8) / 2);
+    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.2), 0.5 + (0.6 - 0.5) / 2);
+    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.6), 0.5 + (0.6 - 0.5) / 2);
+    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.7), 0.2 + (0.5 - 0.2) / 2);
+    ck_assert_double_eq(threshold_of(scores, labels, 13, 0.999), 0.1 + (0.2 - 0.1) / 2);
+    ck_assert_double_eq(threshold_of(scores, labels, 10, 0), 0.9 + (1 - 0.9) / 2);
     const TrainAtThreshold at = train_at_threshold(scores, labels, 13, 0.5);
     ck_assert_uint_eq(at.n_real, 10);
     ck_assert_uint_eq(at.n_fake, 3);
@@ -182,8 +183,11 @@ START_TEST(threshold_is_the_lowest)
         const double threshold = threshold_of(scores, labels, n, fpr);
         const TrainAtThreshold at = train_at_threshold(scores, labels, n, threshold);
         ck_each(at.fpr <= fpr + 1e-12, "file %llu", (unsigned long long)number);
-        const TrainAtThreshold below =
-            train_at_threshold(scores, labels, n, nextafter(threshold, -1));
+        double next = -1; /* the highest score below */
+        for (size_t i = 0; i < n; i++)
+            if (scores[i] < threshold && scores[i] > next)
+                next = scores[i];
+        const TrainAtThreshold below = train_at_threshold(scores, labels, n, nextafter(next, -1));
         ck_each(below.fpr > fpr, "file %llu", (unsigned long long)number);
     }
 }
@@ -195,9 +199,10 @@ START_TEST(shares_are_decimal)
     double scores[100];
     uint8_t labels[100] = {0};
     for (int i = 0; i < 100; i++)
-        scores[i] = i;
+        scores[i] = i / 100.0;
     for (int share = 0; share < 100; share++)
-        ck_assert_double_eq(threshold_of(scores, labels, 100, share / 100.0), 99 - share);
+        ck_assert_double_eq_tol(threshold_of(scores, labels, 100, share / 100.0),
+                                (99.5 - share) / 100, 1e-12);
 }
 END_TEST
 

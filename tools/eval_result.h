@@ -30,10 +30,10 @@ typedef struct EvalSets {
     int text_count;
 } EvalSets;
 
-/* The adapter, and what its metadata says about where it comes from. Strings are owned by the EvalResult. */
+/* An adapter, and what its metadata says about where it comes from. */
 typedef struct EvalAdapter {
-    const char *name;  /* NAME of NAME=FILE; NULL without one (borrowed) */
-    const char *path;  /* NULL: the head is the model's own (borrowed) */
+    const char *name;  /* NAME of NAME=FILE; NULL without one */
+    const char *path;  /* NULL: the head is the model's own */
     char hash[33];     /* XXH3-128 of the file; "" without one */
     char *selected_on; /* which list chose these weights; "unknown" if the file does not say */
     char *recipe;      /* every key and its value, one a line; NULL if the file does not say */
@@ -61,7 +61,8 @@ typedef struct EvalPerturbed {
     const char *kind; /* "jpeg", "blur", "resize", "noise" (borrowed) */
     const char *text; /* its strength as given: "90", "0.5" (borrowed) */
     double strength;
-    TrainReport *reports; /* [set_count] as EvalResult.reports */
+    TrainPredictions predictions; /* which the names in reports belong to */
+    TrainReport *reports;         /* [set_count] as EvalResult.reports */
 } EvalPerturbed;
 
 /* At the thresholds stored in the adapter. */
@@ -72,12 +73,12 @@ typedef struct EvalAtThresholds {
 typedef struct EvalResult {
     const EvalSets *sets; /* borrowed */
     EvalProvenance provenance;
-    EvalAdapter adapter;
+    const EvalAdapter *adapter;   /* borrowed */
     float *probabilities;         /* [sets->count,2] real and fake, in the order of sets */
     TrainPredictions predictions; /* the same as written to predictions.csv; row = frame */
     TrainScores *scores;  /* [set_count] frames and videos of each set: for curves and histograms */
     TrainReport *reports; /* [set_count] in the order of sets */
-    EvalAtThresholds *at; /* [set_count]; NULL unless adapter.calibrated */
+    EvalAtThresholds *at; /* [set_count]; NULL unless adapter->calibrated */
     EvalPerturbed *perturbed; /* [perturbed_count] strengths of one kind stand together */
     int perturbed_count;
 } EvalResult;

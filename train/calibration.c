@@ -145,17 +145,27 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-Status train_calibration_threshold(const double *scores, const uint8_t *labels, size_t n,
+/* Halfway to the least probability above `score`; to 1 if there is none. */
+static double above(double score, const double *probabilities, size_t n)
+{
+    double next = 1;
+    for (size_t i = 0; i < n; i++)
+        if (probabilities[i] > score && probabilities[i] < next)
+            next = probabilities[i];
+    return score + (next - score) / 2;
+}
+
+Status train_calibration_threshold(const double *probabilities, const uint8_t *labels, size_t n,
                                    double fpr, double *threshold, Error *error)
 {
-    assert(scores && labels && threshold && error && fpr >= 0 && fpr < 1);
+    assert(probabilities && labels && threshold && error && fpr >= 0 && fpr < 1);
     double *const reals = malloc((n ? n : 1) * sizeof *reals);
     if (!reals)
         return error_set(error, STATUS_FAILED, "calibration: no memory; use fewer frames");
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
         if (!labels[i])
-            reals[count++] = scores[i];
+            reals[count++] = probabilities[i];
     if (count == 0) {
         free(reals);
         return error_set(error, STATUS_FAILED,
@@ -167,7 +177,7 @@ Status train_calibration_threshold(const double *scores, const uint8_t *labels, 
     size_t allowed = (size_t)floor(fpr * (double)count * (1 + 4 * DBL_EPSILON));
     if (allowed >= count)
         allowed = count - 1;
-    *threshold = reals[allowed];
+    *threshold = above(reals[allowed], probabilities, n);
     free(reals);
     return STATUS_OK;
 }

@@ -68,11 +68,12 @@ TrainAtThreshold train_at_threshold(const double *scores, const uint8_t *labels,
                                     double threshold);
 
 /*
- * The lowest threshold above which lie at most a share `fpr`, in [0, 1), of the real ones among scores [n]: the score
- * of a real one, so that with ties the share may be smaller but is never greater. STATUS_FAILED without real ones, or
- * without memory.
+ * A threshold above which lie at most a share `fpr`, in [0, 1), of the real ones among probabilities [n], and of the fake
+ * ones as many as that allows. With ties the share may be smaller but is never greater. It stands halfway between the
+ * score of a real one and the next higher score (1 if there is none), so that rounding moves nothing across.
+ * STATUS_FAILED without real ones, or without memory.
  */
-Status train_calibration_threshold(const double *scores, const uint8_t *labels, size_t n,
+Status train_calibration_threshold(const double *probabilities, const uint8_t *labels, size_t n,
                                    double fpr, double *threshold, Error *error);
 
 #endif
