@@ -307,6 +307,44 @@ void data_list_limit_frames(DataList *list, int frames)
     sort_identities(list);
 }
 
+void data_list_keep_videos(DataList *list, const bool *keep)
+{
+    assert(list && keep);
+    const ListMemory *const memory = list->memory;
+    int *const new_video = memory->video_frames; /* scratch of two numbers a video */
+    int *const new_source = new_video + list->video_count;
+    int videos = 0, sources = 0, kept = 0;
+    for (int video = 0; video < list->video_count; video++) {
+        new_video[video] = videos;
+        if (!keep[video])
+            continue;
+        list->videos[videos] = list->videos[video];
+        list->video_label[videos++] = list->video_label[video];
+    }
+    assert(list->source_count <= list->video_count);
+    memset(new_source, 0, (size_t)list->source_count * sizeof *new_source);
+    for (int i = 0; i < list->count; i++) {
+        if (!keep[list->frames[i].video])
+            continue;
+        list->frames[kept] = list->frames[i];
+        list->frames[kept].video = new_video[list->frames[i].video];
+        new_source[list->frames[kept++].source] = 1;
+    }
+    for (int source = 0; source < list->source_count; source++) {
+        const bool used = new_source[source] != 0;
+        new_source[source] = sources;
+        list->sources[sources] = list->sources[source];
+        list->source_label[sources] = list->source_label[source];
+        sources += used;
+    }
+    for (int i = 0; i < kept; i++)
+        list->frames[i].source = new_source[list->frames[i].source];
+    list->count = kept;
+    list->video_count = videos;
+    list->source_count = sources;
+    sort_identities(list);
+}
+
 void data_list_counts(const DataList *list, int frames[2], int videos[2])
 {
     assert(list && frames && videos);

@@ -19,6 +19,7 @@
 
 #include "tensor/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct DataFrame {
@@ -73,6 +74,17 @@ int data_list_spread(int j, int kept, int n);
 
 /* Keeps at most `frames` frames of each video, spread evenly by data_list_spread. 0 keeps all. Cannot fail. */
 void data_list_limit_frames(DataList *list, int frames);
+
+/* Keeps the videos with keep[video], [video_count]; the others go, and sources that have no frame left. Cannot fail. */
+void data_list_keep_videos(DataList *list, const bool *keep);
+
+/*
+ * Keeps whole videos of at most `frames` frames in all (0, or a list that is no longer: everything), as many real as fake
+ * frames and as many of every source of a class as the list allows, and of each source videos spread evenly
+ * over the list. A pure function of the list. STATUS_FAILED, and nothing changed, without memory or if one of two
+ * classes would vanish.
+ */
+Status data_list_limit_videos(DataList *list, int frames, Error *error);
 
 /* Number of real [0] and fake [1] frames and videos. */
 void data_list_counts(const DataList *list, int frames[2], int videos[2]);
