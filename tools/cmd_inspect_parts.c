@@ -13,6 +13,46 @@
 
 enum { MAX_RECIPE = 1 << 20, MAX_STEPS = 1 << 30 }; /* bytes; a run's files are far smaller */
 
+/* ---- text that has structure ----------------------------------------------------------------------- */
+
+/* A number if all of `text` is one, else text. "nan" and "" are null. */
+static json_t *cell_json(const char *text)
+{
+    char *end;
+    if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0' && strlen(text) < 18)
+        return json_integer(strtoll(text, NULL, 10));
+    const double value = strtod(text, &end);
+    if (end != text && *end == '\0')
+        return cli_json_number(value);
+    return text[0] == '\0' ? json_null() : cli_json_string(text);
+}
+
+/* `key = value` a line, # comments: the recipe of a run. */
+static json_t *recipe_json(const char *text)
+{
+    json_t *const recipe = json_object();
+    char *const copy = strdup(text);
+    for (char *rest = copy; rest;) {
+        char *const line = strsep(&rest, "\n");
+        char *const equals = strstr(line, " = ");
+        if (line[0] == '#' || !equals)
+            continue;
+        *equals = '\0';
+        json_object_set_new(recipe, line, cell_json(equals + 3));
+    }
+    free(copy);
+    return recipe;
+}
+
+/* Metadata is text; where it holds a recipe or a JSON object, as adapters of runs do, its parts are shown. */
+static json_t *metadata_json(const char *key, const char *value)
+{
+    if (strcmp(key, "recipe") == 0 && strchr(value, '\n'))
+        return recipe_json(value);
+    json_t *const object = value[0] == '{' ? json_loads(value, 0, NULL) : NULL;
+    return object ? object : cli_json_string(value);
+}
+
 /* ---- tensors ------------------------------------------------------------------------------------- */
 
 void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
@@ -21,7 +61,7 @@ void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
     json_t *const metadata = json_object();
     for (int i = 0; i < safetensors_metadata_count(file); i++) {
         const char *const key = safetensors_metadata_key(file, i);
-        json_object_set_new(metadata, key, cli_json_string(safetensors_metadata(file, key)));
+        json_object_set_new(metadata, key, metadata_json(key, safetensors_metadata(file, key)));
     }
     json_t *const tensors = json_array();
     json_int_t parameters = 0;
@@ -121,18 +161,6 @@ Status cmd_inspect_drift(const CliModelOptions *base, const char *adapter,
 
 /* ---- a run --------------------------------------------------------------------------------------- */
 
-/* A number if all of `text` is one, else text. "nan" and "" are null. */
-static json_t *cell_json(const char *text)
-{
-    char *end;
-    if (text[0] != '\0' && text[strspn(text, "0123456789")] == '\0' && strlen(text) < 18)
-        return json_integer(strtoll(text, NULL, 10));
-    const double value = strtod(text, &end);
-    if (end != text && *end == '\0')
-        return cli_json_number(value);
-    return text[0] == '\0' ? json_null() : cli_json_string(text);
-}
-
 /* The cells of one line under their names; both are cut at commas. The files hold numbers only: no quotes. */
 static json_t *row_json(const char *header, const char *line)
 {
@@ -178,32 +206,40 @@ static Status describe_rows(const char *path, const char *last, const char *best
     return STATUS_OK;
 }
 
-/* recipe.txt: `key = value` a line, # comments. */
 static Status describe_recipe(const char *path, json_t *out, Error *error)
 {
     char *content = NULL;
     size_t size = 0;
     TRY(file_read(path, MAX_RECIPE, &content, &size, error));
-    json_t *const recipe = json_object();
-    char *rest = content;
-    while (rest) {
-        char *const line = strsep(&rest, "\n");
-        char *const equals = strstr(line, " = ");
-        if (line[0] == '#' || !equals)
-            continue;
-        *equals = '\0';
-        json_object_set_new(recipe, line, cell_json(equals + 3));
-    }
-    json_object_set_new(out, "recipe", recipe);
+    json_object_set_new(out, "recipe", recipe_json(content));
     free(content);
+    return STATUS_OK;
+}
+
+/* What the best adapter of a run says of its origin, if there is one yet. */
+static Status describe_origin(const char *folder, json_t *out, Error *error)
+{
+    static const char *const keys[] = {"selected_on", "record"};
+    char path[FILE_PATH_SIZE];
+    SafeTensors *file = NULL;
+    TRY(file_join(path, folder, "best.safetensors", error));
+    if (!file_exists(path))
+        return STATUS_OK;
+    TRY(safetensors_open(&file, path, error));
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *const value = safetensors_metadata(file, keys[i]);
+        if (value)
+            json_object_set_new(out, keys[i], metadata_json(keys[i], value));
+    }
+    safetensors_close(file);
     return STATUS_OK;
 }
 
 Status cmd_inspect_run(const char *folder, json_t *out, Error *error)
 {
-    static const char *const names[] = {"recipe.txt",       "steps.csv",
-                                        "epochs.csv",       "best.safetensors",
-                                        "last.safetensors", "state.safetensors"};
+    static const char *const names[] = {
+        "recipe.txt",       "steps.csv",         "epochs.csv", "best.safetensors",
+        "last.safetensors", "state.safetensors", "curves.svg", "events.out.tfevents.lnclip"};
     json_object_set_new(out, "kind", json_string("run"));
     json_object_set_new(out, "path", cli_json_string(folder));
     json_t *const files = json_array();
@@ -221,5 +257,5 @@ Status cmd_inspect_run(const char *folder, json_t *out, Error *error)
         else if (i == 2)
             TRY(describe_rows(path, "last_epoch", "best_epoch", NULL, out, error));
     }
-    return STATUS_OK;
+    return describe_origin(folder, out, error);
 }

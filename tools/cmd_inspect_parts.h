@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-/* "path", "metadata" {key: value}, "parameters", "tensors" [{name, dtype, shape, count}]. */
+/* "path", "metadata" {key: value; recipe, metrics and record of a run as objects}, "parameters", "tensors" [{name, dtype, shape, count}]. */
 void cmd_inspect_safetensors(const SafeTensors *file, json_t *out);
 
 /*
@@ -19,7 +19,8 @@ void cmd_inspect_safetensors(const SafeTensors *file, json_t *out);
 Status cmd_inspect_drift(const CliModelOptions *base, const char *adapter,
                          const CliArguments *arguments, json_t *out, Error *error);
 
-/* "kind", "path", "files", "steps", "recipe" {key: value}, "last_step", "best_epoch", "last_epoch". */
+/* "kind", "path", "files", "steps", "recipe" {key: value}, "last_step", "best_epoch", "last_epoch",
+ * and of best.safetensors "selected_on" and "record". */
 Status cmd_inspect_run(const char *folder, json_t *out, Error *error);
 
 #endif

@@ -194,6 +194,16 @@ static void show_warning(void *context, const char *text)
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
+/* Cuts the validation lists to whole videos of `val_frames` frames in all. */
+static Status limit_validation(Training *training, Error *error)
+{
+    Error reason = {0};
+    const int frames = training->recipe.val_frames;
+    if (data_list_limit_videos(&training->val, frames, &reason) == STATUS_OK)
+        return STATUS_OK;
+    return error_set(error, reason.status, "val_frames=%d: %s", frames, reason.message);
+}
+
 /* The lists, united and cut to `frames` of each video; of the test lists, which are compared alone, all. */
 static Status read_lists(Training *training, Error *error)
 {
@@ -207,6 +217,8 @@ static Status read_lists(Training *training, Error *error)
     if (test->count > 0)
         sets[count++] = (CliSet){test->items, test->count, 0, &training->test};
     TRY(cli_read_sets(sets, count, error));
+    if (val->count > 0)
+        TRY(limit_validation(training, error));
     tell_lists(training);
     return STATUS_OK;
 }
@@ -264,6 +276,8 @@ static Status run(Training *training, Error *error)
         .recipe = &training->recipe,
         .train = &training->train,
         .val = training->val_lists.count > 0 ? &training->val : NULL,
+        .train_names = {training->train_lists.items, training->train_lists.count},
+        .val_names = {training->val_lists.items, training->val_lists.count},
         .folder = training->out,
         .resume = training->resume,
         .dry_run = training->dry_run,
