@@ -11,7 +11,7 @@
  * and compares them with their labels (train/objective.h); the tape takes the loss back to the
  * LayerNorms (tensor/tape.h); the optimizer moves them (train/optimizer.h).
  *
- * What is on the disk is always a run that can go on: rows first, adapters next, and
+ * What is on the disk is always a run that can go on: rows and curves first, adapters next, and
  * state.safetensors last, which alone says how far the run is.
  */
 #include "train/run.h"
@@ -290,7 +290,7 @@ static bool is_best(const TrainRun *run, const TrainEpoch *epoch)
                                 train_monitor_value(&run->state.best, monitor));
 }
 
-/* Validation, the row of epochs.csv, adapters, state, curves. */
+/* Validation, the row of epochs.csv, curves, adapters, state. */
 static Status close_epoch(TrainRun *run, Error *error)
 {
     TrainState *const state = &run->state;
@@ -315,11 +315,11 @@ static Status close_epoch(TrainRun *run, Error *error)
     state->epoch++;
     state->loss_sum = 0;
     state->loss_steps = 0;
+    if (run->job->folder)
+        TRY(train_run_curves_write(&run->files, run->job->val != NULL, error));
     TRY(write_adapters(run, write_best, error));
     TRY(save(run, error));
     run->torn = false;
-    if (run->job->folder)
-        TRY(train_run_curves_write(&run->files, run->job->val != NULL, error));
     if (run->job->epoch_done)
         run->job->epoch_done(run->job->context, &epoch);
     return STATUS_OK;
