@@ -207,8 +207,50 @@ TrainInterval train_percentile_interval(double *values, size_t n)
     for (size_t i = 0; i < n; i++)
         if (!isnan(values[i]))
             values[defined++] = values[i];
+    for (size_t i = defined; i < n; i++)
+        values[i] = NAN;
     if (defined == 0 || 2 * defined < n)
         return (TrainInterval){NAN, NAN};
     qsort(values, defined, sizeof *values, compare_doubles);
     return (TrainInterval){quantile(values, defined, 0.025), quantile(values, defined, 0.975)};
+}
+
+/* The 97.5 % point of Student's distribution: Abramowitz and Stegun 26.7.5, good to 1e-4 from 5 degrees on. */
+static double student_975(double degrees)
+{
+    const double x = TRAIN_NORMAL_975, x2 = x * x, n = degrees;
+    const double g1 = x * (x2 + 1) / 4;
+    const double g2 = x * ((5 * x2 + 16) * x2 + 3) / 96;
+    const double g3 = x * (((3 * x2 + 19) * x2 + 17) * x2 - 15) / 384;
+    return x + g1 / n + g2 / (n * n) + g3 / (n * n * n);
+}
+
+static double clipped_logit(double value, double margin)
+{
+    const double p = fmin(fmax(value, margin), 1 - margin);
+    return log(p / (1 - p));
+}
+
+TrainInterval train_logit_interval(double estimate, double *values, size_t n,
+                                   const size_t clusters[2])
+{
+    const TrainInterval percentiles = train_percentile_interval(values, n);
+    if (!(estimate > 0 && estimate < 1) || isnan(percentiles.lower))
+        return percentiles;
+    const double margin = 0.5 / ((double)clusters[0] * (double)clusters[1]);
+    const size_t fewer = clusters[0] < clusters[1] ? clusters[0] : clusters[1];
+    TrainSum sum = {0}, squares = {0};
+    size_t defined = 0;
+    for (; defined < n && !isnan(values[defined]);
+         defined++) /* sorted now, the defined ones first */
+        train_sum_add(&sum, clipped_logit(values[defined], margin));
+    const double mean = train_sum_total(&sum) / (double)defined;
+    for (size_t i = 0; i < defined; i++) {
+        const double deviation = clipped_logit(values[i], margin) - mean;
+        train_sum_add(&squares, deviation * deviation);
+    }
+    const double spread = sqrt(train_sum_total(&squares) / (double)(defined - 1));
+    const double logit = log(estimate / (1 - estimate));
+    const double reach = student_975((double)(fewer > 1 ? fewer - 1 : 1)) * spread;
+    return (TrainInterval){1 / (1 + exp(-(logit - reach))), 1 / (1 + exp(-(logit + reach)))};
 }

@@ -114,20 +114,33 @@ static Status delong_interval(const Level *level, bool of_videos, TrainIntervals
     return status;
 }
 
-/* Percentile intervals of one level from its resampled values [TRAIN_METRIC_NAMES][resamples]. */
-static void take_percentiles(double *values, size_t resamples, bool of_videos,
-                             TrainIntervals *intervals)
+/* Whether a metric is an area between 0 and 1, whose interval is found on the logit scale. */
+static bool is_area(int metric)
 {
+    return metric == TRAIN_AUROC || metric == TRAIN_AP || metric == TRAIN_MAP ||
+           metric == TRAIN_PARTIAL_AUROC;
+}
+
+/* Intervals of one level from its resampled values [TRAIN_METRIC_NAMES][resamples], around its metrics. */
+static Status take_intervals(const Level *level, double *values, size_t resamples, bool of_videos,
+                             TrainIntervals *intervals, Error *error)
+{
+    TrainMetrics metrics;
+    TRY(train_metrics(level->scores, level->labels, level->n, &metrics, error));
     const TrainIntervalMethod method =
         of_videos ? TRAIN_INTERVAL_BOOTSTRAP : TRAIN_INTERVAL_BOOTSTRAP_ROWS;
     intervals->others = method;
     for (int m = 0; m < TRAIN_METRIC_NAMES; m++) {
         if (m == TRAIN_AUROC && intervals->auroc != TRAIN_INTERVAL_NONE)
             continue;
-        intervals->of[m] = train_percentile_interval(values + (size_t)m * resamples, resamples);
+        double *const drawn = values + (size_t)m * resamples;
+        intervals->of[m] = is_area(m) ? train_logit_interval(train_metric_value(&metrics, m), drawn,
+                                                             resamples, level->clusters)
+                                      : train_percentile_interval(drawn, resamples);
         if (m == TRAIN_AUROC)
             intervals->auroc = method;
     }
+    return STATUS_OK;
 }
 
 static Status resample_levels(const TrainScores *set, const Level *levels, const int *of, int count,
@@ -152,8 +165,8 @@ static Status resample_levels(const TrainScores *set, const Level *levels, const
         status = train_bootstrap((const TrainSample *const *)samples, count, &clusters, &draw,
                                  values, error);
     for (int i = 0; i < count && status == STATUS_OK; i++)
-        take_percentiles(values + (size_t)i * TRAIN_METRIC_NAMES * resamples, resamples,
-                         set->has_videos, &intervals[of[i]]);
+        status = take_intervals(&levels[of[i]], values + (size_t)i * TRAIN_METRIC_NAMES * resamples,
+                                resamples, set->has_videos, &intervals[of[i]], error);
     for (int i = 0; samples && i < count; i++)
         train_sample_free(samples[i]);
     free(samples);

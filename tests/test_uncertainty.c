@@ -1,0 +1,415 @@
+/*
+ * test_uncertainty.c - DeLong against his own definition and against resampling; the bootstrap against resamples
+ * written out row by row; which interval goes where.
+ */
+#include "tests/support.h"
+
+#include "tensor/random.h"
+#include "train/bootstrap.h"
+#include "train/delong.h"
+#include "train/reports.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { ROWS = 240 };
+
+typedef struct Rows {
+    int n;
+    double scores[ROWS], others[ROWS];
+    uint8_t labels[ROWS];
+    uint32_t video[ROWS];
+} Rows;
+
+/* Scores of two detectors with ties (levels > 0) or without; fakes score higher. Four rows a video. */
+static Rows make_rows(uint64_t seed, int n, int levels, double shift)
+{
+    Rows rows = {.n = n};
+    Random random = random_stream(seed, RANDOM_TEST, 0, 0);
+    for (int i = 0; i < n; i++) {
+        rows.video[i] = (uint32_t)i / 4;
+        rows.labels[i] = rows.video[i] % 3 == 0;
+        const double common = random_normal(&random) + shift * rows.labels[i];
+        rows.scores[i] = common + 0.5 * random_normal(&random);
+        rows.others[i] = common + random_normal(&random);
+        if (levels > 0) {
+            rows.scores[i] = floor(rows.scores[i] * levels) / levels;
+            rows.others[i] = floor(rows.others[i] * levels) / levels;
+        }
+    }
+    return rows;
+}
+
+static double kernel(double fake, double real)
+{
+    return fake > real ? 1 : fake == real ? 0.5 : 0;
+}
+
+/* DeLong's covariance of two AUROCs, word for word: every pair counted (1988, equations 4 to 6). */
+static double plain_covariance(const double *a, const double *b, const uint8_t *labels, int n)
+{
+    double total = 0;
+    for (int of = 0; of < 2; of++) {
+        double va[ROWS], vb[ROWS], mean_a = 0, mean_b = 0, sum = 0;
+        int count = 0;
+        for (int i = 0; i < n; i++) {
+            if (labels[i] != of)
+                continue;
+            double pa = 0, pb = 0;
+            int pairs = 0;
+            for (int j = 0; j < n; j++) {
+                if (labels[j] == of)
+                    continue;
+                pa += of ? kernel(a[i], a[j]) : kernel(a[j], a[i]);
+                pb += of ? kernel(b[i], b[j]) : kernel(b[j], b[i]);
+                pairs++;
+            }
+            va[count] = pa / pairs;
+            vb[count] = pb / pairs;
+            mean_a += va[count];
+            mean_b += vb[count++];
+        }
+        for (int i = 0; i < count; i++)
+            sum += (va[i] - mean_a / count) * (vb[i] - mean_b / count);
+        total += sum / (count - 1) / count;
+    }
+    return total;
+}
+
+static TrainDelong delong_of(const double *scores, const uint8_t *labels, int n, double *placements)
+{
+    Error error = {0};
+    ck_ok(train_placements(scores, labels, (size_t)n, placements, &error), &error);
+    return train_delong(placements, labels, (size_t)n);
+}
+
+START_TEST(delong_equals_its_definition)
+{
+    const int levels[] = {0, 1, 4, 50};
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        const Rows rows =
+            make_rows(seed, 20 + (int)(seed * 5), levels[seed % 4], 0.3 * (double)(seed % 6));
+        double a[ROWS], b[ROWS];
+        const TrainDelong of_a = delong_of(rows.scores, rows.labels, rows.n, a);
+        const TrainDelong of_b = delong_of(rows.others, rows.labels, rows.n, b);
+        TrainMetrics metrics;
+        Error error = {0};
+        ck_ok(train_metrics(rows.scores, rows.labels, (size_t)rows.n, &metrics, &error), &error);
+        ck_close(of_a.auroc, metrics.auroc, 1e-14);
+        const double va = plain_covariance(rows.scores, rows.scores, rows.labels, rows.n);
+        const double vb = plain_covariance(rows.others, rows.others, rows.labels, rows.n);
+        const double vab = plain_covariance(rows.scores, rows.others, rows.labels, rows.n);
+        ck_close(of_a.variance, va, 1e-15);
+        ck_close(of_b.variance, vb, 1e-15);
+        const TrainDifference d = train_delong_difference(a, b, rows.labels, (size_t)rows.n);
+        ck_close(d.difference, of_a.auroc - of_b.auroc, 1e-14);
+        const double deviation = sqrt(va + vb - 2 * vab);
+        ck_close(d.interval.upper - d.difference, 1.959963984540054 * deviation, 1e-13);
+        ck_close(d.p, erfc(fabs(d.difference) / deviation / sqrt(2)), 1e-11);
+
+        const TrainInterval interval = train_delong_interval(&of_a);
+        const double logit = log(of_a.auroc / (1 - of_a.auroc));
+        const double reach = 1.959963984540054 * sqrt(va) / (of_a.auroc * (1 - of_a.auroc));
+        ck_close(log(interval.lower / (1 - interval.lower)), logit - reach, 1e-12);
+        ck_close(log(interval.upper / (1 - interval.upper)), logit + reach, 1e-12);
+    }
+}
+END_TEST
+
+/* Five fakes and five reals, by hand: placements 1, 1, .8, .8, .6 and 1, 1, 1, .8, .4. */
+START_TEST(delong_by_hand)
+{
+    const double scores[] = {0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.8, 0.6, 0.55, 0.4};
+    const uint8_t labels[] = {0, 0, 0, 0, 0, 1, 1, 1, 1, 1};
+    const double expected[] = {1, 1, 1, 0.8, 0.4, 1, 1, 0.8, 0.8, 0.6};
+    double placements[10];
+    const TrainDelong found = delong_of(scores, labels, 10, placements);
+    for (int i = 0; i < 10; i++)
+        ck_close(placements[i], expected[i], 1e-15);
+    /* Squares about 0.84: 0.272 of the reals, 0.112 of the fakes; over 4 and 5. */
+    ck_close(found.auroc, 0.84, 1e-15);
+    ck_close(found.variance, (0.272 + 0.112) / 4 / 5, 1e-15);
+}
+END_TEST
+
+START_TEST(delong_at_its_limits)
+{
+    double placements[8];
+    const uint8_t labels[] = {0, 0, 0, 0, 1, 1, 1, 1};
+    const double perfect[] = {1, 2, 3, 4, 5, 6, 7, 8}, inverted[] = {8, 7, 6, 5, 4, 3, 2, 1};
+    TrainDelong found = delong_of(perfect, labels, 8, placements);
+    ck_assert(found.auroc == 1 && found.variance == 0);
+    const TrainInterval top = train_delong_interval(&found);
+    ck_assert(top.upper == 1 && top.lower > 0.5 && top.lower < 0.95);
+    found = delong_of(inverted, labels, 8, placements);
+    const TrainInterval bottom = train_delong_interval(&found);
+    ck_assert(bottom.lower == 0);
+    ck_close(bottom.upper, 1 - top.lower, 1e-12);
+    const TrainDelong many = {.n_real = 400, .n_fake = 400, .auroc = 1, .variance = 0};
+    ck_assert(train_delong_interval(&many).lower > 0.98);
+    const TrainDifference none = train_delong_difference(placements, placements, labels, 8);
+    ck_assert(none.difference == 0 && none.p == 1);
+
+    const uint8_t lone[] = {0, 0, 0, 1}, single[] = {1, 1, 1, 1};
+    found = delong_of(perfect, lone, 4, placements);
+    ck_assert(isnan(found.variance) && isnan(train_delong_interval(&found).lower));
+    Error error = {0};
+    ck_assert_int_eq(train_placements(perfect, single, 4, placements, &error), STATUS_FAILED);
+}
+END_TEST
+
+/* Independent rows, drawn 20,000 times: the spread of the AUROC is DeLong's, but for the bootstrap's factor (n - 1) / n. */
+START_TEST(delong_equals_resampling)
+{
+    enum { RESAMPLES = 20000 };
+    const Rows rows = make_rows(77, ROWS, 0, 1.5);
+    double placements[ROWS];
+    const TrainDelong delong = delong_of(rows.scores, rows.labels, rows.n, placements);
+    double *const values = malloc(TRAIN_METRIC_NAMES * RESAMPLES * sizeof *values);
+    TrainSample *sample = NULL;
+    Error error = {0};
+    ck_ok(train_sample_create(&sample, rows.scores, rows.labels, NULL, ROWS, &error), &error);
+    const TrainClusters clusters = {ROWS, rows.labels};
+    const TrainDraw draw = {RESAMPLES, 3, 0, NULL};
+    ck_ok(
+        train_bootstrap((const TrainSample *const[]){sample}, 1, &clusters, &draw, values, &error),
+        &error);
+    double mean = 0, squares = 0;
+    for (int r = 0; r < RESAMPLES; r++)
+        mean += values[TRAIN_AUROC * RESAMPLES + r] / RESAMPLES;
+    for (int r = 0; r < RESAMPLES; r++)
+        squares += pow(values[TRAIN_AUROC * RESAMPLES + r] - mean, 2) / RESAMPLES;
+    ck_close(mean, delong.auroc, 1e-3);
+    const double ratio = sqrt(squares / delong.variance);
+    ck_assert_msg(fabs(ratio - 1) < 0.02, "bootstrap / DeLong = %g", ratio);
+    const TrainInterval by_delong = train_delong_interval(&delong);
+    const TrainInterval by_draws =
+        train_percentile_interval(values + TRAIN_AUROC * RESAMPLES, RESAMPLES);
+    ck_assert(fabs(by_delong.lower - by_draws.lower) < 0.006);
+    ck_assert(fabs(by_delong.upper - by_draws.upper) < 0.006);
+    train_sample_free(sample);
+    free(values);
+}
+END_TEST
+
+/* Every metric of a resample is that of its rows written out as often as they were drawn. */
+START_TEST(resamples_equal_rows_written_out)
+{
+    enum { RESAMPLES = 50, VIDEOS = ROWS / 4 };
+    static double values[TRAIN_METRIC_NAMES * RESAMPLES];
+    Rows rows = make_rows(5, ROWS, 8, 1);
+    for (int i = 0; i < ROWS; i++)
+        rows.scores[i] = 1 / (1 + exp(-rows.scores[i]));
+    uint8_t video_labels[VIDEOS];
+    for (int v = 0; v < VIDEOS; v++)
+        video_labels[v] = rows.labels[4 * v];
+    TrainSample *sample = NULL;
+    Error error = {0};
+    ck_ok(train_sample_create(&sample, rows.scores, rows.labels, rows.video, ROWS, &error), &error);
+    const TrainClusters clusters = {VIDEOS, video_labels};
+    const TrainDraw draw = {RESAMPLES, 9, 4, NULL};
+    ck_ok(
+        train_bootstrap((const TrainSample *const[]){sample}, 1, &clusters, &draw, values, &error),
+        &error);
+    for (uint32_t r = 0; r < RESAMPLES; r++) {
+        /* As bootstrap.h tells: the reals in their order first, then the fakes. */
+        Random random = random_stream(9, RANDOM_BOOTSTRAP, r, 4);
+        double scores[ROWS];
+        uint8_t labels[ROWS];
+        int n = 0;
+        for (int label = 0; label < 2; label++) {
+            int members[VIDEOS], count = 0;
+            for (int v = 0; v < VIDEOS; v++)
+                if (video_labels[v] == label)
+                    members[count++] = v;
+            for (int k = 0; k < count; k++) {
+                const int video = members[random_below(&random, (uint32_t)count)];
+                for (int f = 0; f < 4; f++) {
+                    labels[n] = (uint8_t)label;
+                    scores[n++] = rows.scores[4 * video + f];
+                }
+            }
+        }
+        TrainMetrics metrics;
+        ck_ok(train_metrics(scores, labels, (size_t)n, &metrics, &error), &error);
+        for (int m = 0; m < TRAIN_METRIC_NAMES; m++)
+            ck_each(fabs(values[(uint32_t)m * RESAMPLES + r] - train_metric_value(&metrics, m)) <
+                        1e-13,
+                    "resample %lu, %s: %.17g, expected %.17g", (unsigned long)r,
+                    train_metric_names[m].name, values[(uint32_t)m * RESAMPLES + r],
+                    train_metric_value(&metrics, m));
+    }
+    train_sample_free(sample);
+}
+END_TEST
+
+START_TEST(percentiles)
+{
+    double values[] = {4, NAN, 1, 3, 2, 0, NAN};
+    const TrainInterval found = train_percentile_interval(values, 7);
+    ck_close(found.lower, 0.1, 1e-15);
+    ck_close(found.upper, 3.9, 1e-15);
+    double undefined[] = {NAN, NAN, 1};
+    ck_assert(isnan(train_percentile_interval(undefined, 3).lower));
+}
+END_TEST
+
+/* Areas: Student's factor on the logit scale; values at the end of the scale count as nearly there. */
+START_TEST(logit_intervals)
+{
+    const double logits[] = {1.5, 2.5, 2, 3, 1};
+    double values[6] = {NAN};
+    for (int i = 0; i < 5; i++)
+        values[i + 1] = 1 / (1 + exp(-logits[i]));
+    const TrainInterval found =
+        train_logit_interval(1 / (1 + exp(-2.2)), values, 6, (size_t[]){31, 40});
+    const double reach =
+        2.0422724563 * sqrt(2.5 / 4); /* t of 30 degrees; squares of 0, .5, .5, 1, 1 */
+    ck_close(log(found.lower / (1 - found.lower)), 2.2 - reach, 1e-5);
+    ck_close(log(found.upper / (1 - found.upper)), 2.2 + reach, 1e-5);
+    double ends[] = {1, 0.5, 1, 0.75};
+    const TrainInterval clipped = train_logit_interval(0.9, ends, 4, (size_t[]){10, 10});
+    ck_assert(clipped.lower > 0 && clipped.lower < 0.9 && clipped.upper > 0.9 && clipped.upper < 1);
+    double perfect[] = {1, 1, 1, 0.75};
+    ck_assert(train_logit_interval(1, perfect, 4, (size_t[]){10, 10}).upper == 1);
+}
+END_TEST
+
+/* A table of videos x frames; videos 3 k are fake, of two sources. */
+static TrainPredictions make_table(int videos, int frames, bool with_files)
+{
+    TrainPredictions table = train_predictions_empty();
+    Random random = random_stream(1, RANDOM_TEST, 2, 0);
+    Error error = {0};
+    for (int v = 0; v < videos; v++) {
+        const int label = v % 3 == 0;
+        const double own = random_normal(&random) + label;
+        for (int f = 0; f < frames; f++) {
+            char file[64];
+            snprintf(file, sizeof file, "d/%s/%d/%d.png",
+                     !label  ? "real"
+                     : v % 2 ? "swap"
+                             : "face",
+                     v, f);
+            const TrainPrediction row = {.file = with_files ? file : NULL,
+                                         .dataset = "X",
+                                         .label = label,
+                                         .fake = 1 / (1 + exp(-own - random_normal(&random)))};
+            ck_ok(train_predictions_append(&table, &row, &error), &error);
+        }
+    }
+    return table;
+}
+
+static TrainReport *report_with(const TrainPredictions *table, const TrainUncertainty *settings)
+{
+    TrainReport *reports = NULL;
+    int count = 0;
+    Error error = {0};
+    ck_ok(train_reports_with(table, settings, &reports, &count, &error), &error);
+    ck_assert_int_eq(count, 1);
+    return reports;
+}
+
+START_TEST(every_level_has_its_method)
+{
+    TrainPredictions table = make_table(90, 5, true);
+    TrainUncertainty settings = train_uncertainty_defaults();
+    settings.resamples = 200;
+    TrainReport *report = report_with(&table, &settings);
+    ck_assert_int_eq(report->frame_ci.auroc, TRAIN_INTERVAL_BOOTSTRAP);
+    ck_assert_int_eq(report->frame_ci.others, TRAIN_INTERVAL_BOOTSTRAP);
+    ck_assert_int_eq(report->video_ci.auroc, TRAIN_INTERVAL_DELONG);
+    ck_assert_int_eq(report->video_median_ci.auroc, TRAIN_INTERVAL_DELONG);
+    ck_assert_int_eq(report->video_ci.others, TRAIN_INTERVAL_BOOTSTRAP);
+    ck_assert_int_eq(report->source_count, 2);
+    ck_assert_int_eq(report->sources[1].video_ci.auroc, TRAIN_INTERVAL_DELONG);
+    for (int m = 0; m < TRAIN_METRIC_NAMES; m++) {
+        const TrainInterval f = report->frame_ci.of[m], v = report->video_ci.of[m];
+        ck_assert_msg(f.lower < f.upper && v.lower <= v.upper, "%s", train_metric_names[m].name);
+        if (m != TRAIN_ECE) /* that of a resample is biased upwards */
+            ck_assert_msg(f.lower <= train_metric_value(&report->frame, m) &&
+                              train_metric_value(&report->frame, m) <= f.upper,
+                          "%s", train_metric_names[m].name);
+    }
+    /* Frames within a video agree, so taking them for independent rows would promise too much. */
+    TrainPredictions bare = make_table(90, 5, false);
+    TrainReport *const rows = report_with(&bare, &settings);
+    ck_assert_int_eq(rows->frame_ci.auroc, TRAIN_INTERVAL_DELONG_ROWS);
+    ck_assert_int_eq(rows->frame_ci.others, TRAIN_INTERVAL_BOOTSTRAP_ROWS);
+    const TrainInterval wide = report->frame_ci.of[TRAIN_AUROC];
+    const TrainInterval narrow = rows->frame_ci.of[TRAIN_AUROC];
+    ck_assert(narrow.upper - narrow.lower < 0.8 * (wide.upper - wide.lower));
+    train_reports_free(rows, 1);
+    train_predictions_free(&bare);
+
+    settings.mode = TRAIN_CI_OFF;
+    TrainReport *const off = report_with(&table, &settings);
+    ck_assert(off->frame_ci.auroc == TRAIN_INTERVAL_NONE && isnan(off->frame_ci.of[0].lower));
+    ck_assert(off->frame.auroc == report->frame.auroc && !off->ci_left_out);
+    train_reports_free(off, 1);
+    train_reports_free(report, 1);
+    train_predictions_free(&table);
+}
+END_TEST
+
+START_TEST(threads_change_no_bit)
+{
+    TrainPredictions table = make_table(40, 6, true);
+    TrainUncertainty settings = train_uncertainty_defaults();
+    settings.resamples = 150;
+    TrainReport *const alone = report_with(&table, &settings);
+    Error error = {0};
+    ck_ok(threads_create(&settings.threads, 3, &error), &error);
+    TrainReport *const shared = report_with(&table, &settings);
+    ck_assert_mem_eq(&alone->frame_ci, &shared->frame_ci, sizeof alone->frame_ci);
+    ck_assert_mem_eq(&alone->video_ci, &shared->video_ci, sizeof alone->video_ci);
+    settings.seed = 1;
+    TrainReport *const other = report_with(&table, &settings);
+    ck_assert(other->frame_ci.of[TRAIN_AP].lower != alone->frame_ci.of[TRAIN_AP].lower);
+    train_reports_free(alone, 1);
+    train_reports_free(shared, 1);
+    train_reports_free(other, 1);
+    threads_destroy(settings.threads);
+    train_predictions_free(&table);
+}
+END_TEST
+
+/* One fake video has no spread; a million rows and one are too many unless asked for. */
+START_TEST(where_there_is_no_interval)
+{
+    TrainPredictions table = make_table(3, 4, true);
+    TrainUncertainty settings = train_uncertainty_defaults();
+    TrainReport *const report = report_with(&table, &settings);
+    ck_assert_int_eq(report->video_ci.auroc, TRAIN_INTERVAL_NONE);
+    ck_assert_int_eq(report->frame_ci.others, TRAIN_INTERVAL_NONE);
+    ck_assert(isfinite(report->frame.auroc) && isnan(report->frame_ci.of[TRAIN_AUROC].upper));
+    train_reports_free(report, 1);
+    train_predictions_free(&table);
+    ck_assert(train_uncertainty_resamples(&settings, 1000000));
+    ck_assert(!train_uncertainty_resamples(&settings, 1000001));
+    settings.mode = TRAIN_CI_ON;
+    ck_assert(train_uncertainty_resamples(&settings, 1000001));
+    settings.mode = TRAIN_CI_OFF;
+    ck_assert(!train_uncertainty_resamples(&settings, 10));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("uncertainty");
+    TCase *const delong = support_case(suite, "DeLong", 60);
+    tcase_add_test(delong, delong_equals_its_definition);
+    tcase_add_test(delong, delong_by_hand);
+    tcase_add_test(delong, delong_at_its_limits);
+    tcase_add_test(delong, delong_equals_resampling);
+    TCase *const bootstrap = support_case(suite, "bootstrap", 60);
+    tcase_add_test(bootstrap, resamples_equal_rows_written_out);
+    tcase_add_test(bootstrap, percentiles);
+    tcase_add_test(bootstrap, logit_intervals);
+    TCase *const reports = support_case(suite, "reports", 120);
+    tcase_add_test(reports, every_level_has_its_method);
+    tcase_add_test(reports, threads_change_no_bit);
+    tcase_add_test(reports, where_there_is_no_interval);
+    return support_main(suite);
+}
