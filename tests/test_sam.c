@@ -245,6 +245,31 @@ START_TEST(a_step_of_a_run_is_the_step_of_the_method)
 }
 END_TEST
 
+/* Each keeps a copy of what trains, and the plan of the memory counts it. */
+START_TEST(the_plan_counts_what_they_keep)
+{
+    const VitConfig config = support_tiny_config();
+    const char *const settings[] = {"augment=off", "augment=off sam.rho=0.1",
+                                    "augment=off sam.rho=0.1 ema=0.9"};
+    size_t state[3], count = 0;
+    for (int i = 0; i < 3; i++) {
+        SupportJob job;
+        TrainStepper *stepper = NULL;
+        Error error = {0};
+        support_job_open(&job, support_in_folder(""), NULL, &config, settings[i]);
+        count = job.tuned->count;
+        ck_ok(train_stepper_create(&stepper, job.vit, &job.head, job.tuned, &job.recipe,
+                                   job.threads, 0, &error),
+              &error);
+        state[i] = train_stepper_plan(stepper)->state;
+        train_stepper_destroy(stepper);
+        support_job_close(&job);
+    }
+    ck_assert_uint_eq(state[1] - state[0], count * sizeof(float));
+    ck_assert_uint_eq(state[2] - state[1], count * sizeof(float));
+}
+END_TEST
+
 /* Adapters, validation and the values left behind are those of the average; the state has both. */
 START_TEST(the_average_is_what_counts)
 {
@@ -280,6 +305,7 @@ int main(void)
     TCase *const runs = support_case(suite, "runs", 60);
     tcase_add_checked_fixture(runs, setup, support_folder_teardown);
     tcase_add_test(runs, a_step_of_a_run_is_the_step_of_the_method);
+    tcase_add_test(runs, the_plan_counts_what_they_keep);
     tcase_add_test(runs, the_average_is_what_counts);
     return support_main(suite);
 }

@@ -243,6 +243,59 @@ START_TEST(a_stopped_run_goes_on_to_the_same_bits)
 }
 END_TEST
 
+/* The metadata `key` of an adapter of folder/run, to be freed. */
+static char *metadata_of(const char *name, const char *key)
+{
+    Error error = {0};
+    SafeTensors *file = NULL;
+    char path[8192];
+    snprintf(path, sizeof path, "%s/run/%s", folder, name);
+    ck_ok(safetensors_open(&file, path, &error), &error);
+    ck_assert_ptr_nonnull(safetensors_metadata(file, key));
+    char *const copy = strdup(safetensors_metadata(file, key));
+    safetensors_close(file);
+    return copy;
+}
+
+static void says(const char *name, const char *key, const char *expected)
+{
+    char *const text = metadata_of(name, key);
+    ck_assert_msg(strstr(text, expected), "%s of %s: \"%s\" lacks \"%s\"", key, name, text,
+                  expected);
+    free(text);
+}
+
+START_TEST(an_adapter_says_where_it_comes_from)
+{
+    const VitConfig config = support_tiny_config();
+    const char *const train[] = {"lists/a \"b\".txt", "caf\xe9.txt"}, *const val[] = {"val.txt"};
+    SupportJob job;
+    TrainResult result;
+    Error error = {0};
+    char hash[33];
+    support_job_open(&job, folder, "run", &config, "epochs=2 keep=1");
+    job.job.train_names = (TrainListNames){train, 2};
+    job.job.val_names = (TrainListNames){val, 1};
+    data_list_hash(&job.val, hash);
+    ck_ok(train_run(&job.job, &result, &error), &error);
+    char expected[256];
+    snprintf(expected, sizeof expected,
+             "val_map_video %.4f (epoch %d of 2) on val.txt (8 frames of 2 videos, hash %s)",
+             result.best.video.map, result.best.epoch + 1, hash);
+    says("best.safetensors", "selected_on", expected);
+    snprintf(hash, sizeof hash, "epoch-%03d.safetensors", result.best.epoch);
+    says(hash, "selected_on", expected);
+    says("last.safetensors", "selected_on", "nothing (the last step)");
+    says("best.safetensors", "record",
+         "\"lists\": [\"lists/a \\\"b\\\".txt\", \"caf\\\\xe9.txt\"]");
+    says("best.safetensors", "record",
+         "\"real\": {\"videos\": 3, \"frames\": 12}, \"fake\": {\"videos\": 3, \"frames\": 12}");
+    says("best.safetensors", "record", "{\"lnclip\": \"" LNCLIP_VERSION "\", \"revision\": \"");
+    says("best.safetensors", "record", "\"machine\": {\"processor\": \"");
+    support_job_close(&job);
+}
+END_TEST
+
 /* Two gradients a step, and an average beside the weights: stopped between and within epochs. */
 START_TEST(sam_and_ema_go_on_to_the_same_bits)
 {
@@ -713,6 +766,7 @@ static Suite *suite(void)
         a_run_leaves_its_files,
         bits_do_not_depend_on_threads_workers_and_micro_batches,
         a_stopped_run_goes_on_to_the_same_bits,
+        an_adapter_says_where_it_comes_from,
         sam_and_ema_go_on_to_the_same_bits,
         a_stop_uphill_leaves_the_weights_below,
         a_killed_run_goes_on_to_the_same_bits,
