@@ -112,6 +112,30 @@ static Status count_steps(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
+/* What needs validation and does nothing without it. */
+static void tell_idle_settings(const TrainRun *run)
+{
+    const TrainRecipe *const recipe = run->job->recipe;
+    char text[160] = "without validation these have no effect:";
+    const char *separator = " ";
+    const struct {
+        const char *key;
+        int value;
+    } idle[] = {{"early_stopping", recipe->early_stopping},
+                {"keep", recipe->keep},
+                {"val_frames", recipe->val_frames}};
+    for (size_t i = 0; i < sizeof idle / sizeof idle[0]; i++) {
+        if (idle[i].value == 0)
+            continue;
+        const size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s%s", separator, idle[i].key);
+        separator = ", ";
+    }
+    if (separator[0] == ' ') /* none was named */
+        return;
+    train_run_notice(run, text);
+}
+
 static Status check_lists(TrainRun *run, Error *error)
 {
     const TrainJob *const job = run->job;
@@ -126,6 +150,8 @@ static Status check_lists(TrainRun *run, Error *error)
                  job->val->count);
         if (shared > 0)
             warning(run, text);
+    } else {
+        tell_idle_settings(run);
     }
     return count_steps(run, error);
 }
