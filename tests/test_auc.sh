@@ -1,5 +1,6 @@
 #!/bin/sh
-# test_auc.sh - lnclip auc from outside: the table, --json, warnings and refusals. Needs no image and no model.
+# test_auc.sh - lnclip auc from outside: tables, --json, intervals, comparisons, warnings and refusals. Needs no
+# image and no model.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 L=$PWD/${BUILD:-build/release}/lnclip
@@ -42,17 +43,55 @@ r/real/b/0.png,0,0.8,0.2,X,b
 r/swap/c/0.png,1,0.4,0.6,X,c
 r/face/d/0.png,1,0.7,0.3,X,d
 END
-auc 0 "a table" p.csv
-prints '^ *real  *3  *2$'
-prints '^ *fake  *2  *2$'
-prints '^ *AUROC  *0.666667  *0.750000$'
-prints 'FRAMES  *VIDEOS'
-prints '0.500000  face (fake: 1 frames, 1 videos)'
+auc 0 "a table" p.csv --ci off
+prints '^real  *3  *2  *2$'
+prints '^fake  *2  *2  *2$'
+prints '^AUROC  *0.666667  *0.750000  *0.750000$'
+prints 'FRAMES  *VIDEOS (mean)  *VIDEOS (median)'
+prints '^face  *1  *0.666667  *1  *0.500000$'
 [ ! -s err ] || complain "warns without cause"
 auc 0 "JSON" p.csv --json
 prints '"auroc": 0.75'
 prints '"video": {'
+prints '"video_median": {'
 prints '"tpr_at_fpr_0.001":'
+prints '"partial_auroc_fpr_0.1":'
+prints '"auroc_ci95": \['
+prints '"auroc": "delong_videos"'
+prints '"others": "bootstrap_videos"'
+says "2 real and 2 fake videos; with fewer than 30"
+
+# The same seed gives the same bytes on any number of threads, another seed others.
+auc 0 "one thread" p.csv --json --threads 1 --seed 5
+cp out one
+auc 0 "three threads" p.csv --json --threads 3 --seed 5
+cmp -s out one || complain "threads change a bit"
+
+auc 0 "Markdown" p.csv --format md
+prints '^| AUROC '
+prints '^|:---'
+auc 0 "LaTeX" p.csv --format latex
+prints '^\\toprule$'
+prints '95\\% interval'
+prints '^\\end{tabular}$'
+auc 0 "CSV" p.csv --format csv
+prints '^dataset,source,level,n_real,n_fake,metric,value,lower,upper,method'
+prints '^X,face,video,2,1,auroc,0.5,'
+[ "$(awk -F, 'NF != 10' out | wc -l)" = 0 ] || complain "rows of another width"
+auc 0 "format json" p.csv --format json --ci off
+grep -q ci95 out && complain "an interval with --ci off"
+auc 2 "an unknown format" p.csv --format html
+auc 2 "an unknown mode" p.csv --ci maybe
+says "auto, on and off"
+
+# Text that would break a table.
+printf 'label,score,dataset\n0,0.1,"a_b | 50%% & $x$, \\ ""q"""\n1,0.7,"a_b | 50%% & $x$, \\ ""q"""\n' >odd.csv
+auc 0 "odd names in Markdown" odd.csv --format md --ci off
+prints '^\*\*a\\_b \\| 50% & $x$, \\\\ "q"\*\*$'
+auc 0 "odd names in LaTeX" odd.csv --format latex --ci off
+prints '^% a\\_b | 50\\% \\& \\$x\\$, \\textbackslash{} "q"$'
+auc 0 "odd names in CSV" odd.csv --format csv --ci off
+prints '^"a_b | 50% & $x$, \\ ""q""",,frame,1,1,auroc,1,'
 
 { cat p.csv; tail -n 1 p.csv; } >twice.csv
 auc 0 "a row twice" twice.csv
@@ -65,11 +104,29 @@ prints '"auroc": null'
 grep -q '"video"' out && complain "a video level without paths"
 
 printf 'score,label\n0.25,1\n0.5,0\n' >flipped.csv
+{ printf 'label,score\n'; for i in 1 2 3 4 5 6 7 8 9 10; do
+    printf '%d,0.%d1\n%d,0.%d1\n' $((i % 2)) $i $((i % 2)) $i
+done; } >doubled.csv
+auc 0 "bare rows, each twice" doubled.csv
+says "were they written twice?"
+says "assumes independent rows"
+
 auc 0 "labels the wrong way round" flipped.csv
 says "below chance"
 
-auc 2 "two files" p.csv p.csv
-says "paired comparison"
+auc 0 "two files" p.csv p.csv
+prints '^VIDEOS  AUROC  *0.750000  *0.750000  *0.000000  *\[0.0000, 0.0000\]  *1.0000$'
+prints '^FRAMES  AUROC  *0.666667  *0.666667  *0.000000  *\[0.0000, 0.0000\]  *1.0000$'
+auc 0 "two files as JSON" p.csv p.csv --json
+prints '"difference_ci95": \['
+prints '"p": 1'
+auc 0 "two files as CSV" p.csv p.csv --format csv
+prints '^X,frame,auroc,0.66666666666666663,0.66666666666666663,0,0,0,1,bootstrap_videos'
+head -n 5 p.csv >fewer.csv
+auc 1 "other rows" p.csv fewer.csv
+says "1 rows of data set X are not in fewer.csv"
+[ ! -s out ] || complain "prints half a comparison"
+auc 2 "three files" p.csv p.csv p.csv
 auc 2 "no file"
 auc 2 "an unknown option" --jsn p.csv
 says "--json"
