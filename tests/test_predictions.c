@@ -96,6 +96,38 @@ START_TEST(short_paths_have_no_source_or_video)
 }
 END_TEST
 
+/* A list may name the source of its frames, whatever their folders are called: a column tells it on. */
+START_TEST(a_source_that_the_path_does_not_tell)
+{
+    const TrainPrediction rows[] = {
+        {.file = "d/x/v/0.png", .dataset = "X", .source = "Face, Swap", .label = 1, .fake = 1},
+        {.file = "d/x/w/0.png", .dataset = "X", .source = "x", .label = 0, .fake = 0},
+        {.file = "d/y/z/0.png", .dataset = "X", .label = 1, .fake = 1},
+        {.file = "0.png", .dataset = "X", .video = "u", .label = 1, .fake = 1},
+    };
+    ck_assert(train_predictions_source_differs(&rows[0]));
+    ck_assert(!train_predictions_source_differs(&rows[1]));
+    ck_assert(!train_predictions_source_differs(&rows[2]));
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    train_predictions_write_header_with(stream, true);
+    for (int i = 0; i < 4; i++)
+        train_predictions_write_row_with(stream, &rows[i], true);
+    fclose(stream);
+    ck_assert_ptr_nonnull(
+        strstr(text, "dataset,video,source\nd/x/v/0.png,1,0,1,X,d/x/v,\"Face, Swap\"\n"));
+    ck_assert_ptr_nonnull(strstr(text, "X,u,\n"));
+    TrainPredictions p = read_scores("named.csv", text, size);
+    ck_assert_str_eq(p.videos[0].source, "Face, Swap");
+    ck_assert_str_eq(p.videos[1].source, "x");
+    ck_assert_str_eq(p.videos[2].source, "y");
+    ck_assert_ptr_null(p.videos[3].source);
+    train_predictions_free(&p);
+    free(text);
+}
+END_TEST
+
 START_TEST(duplicates_are_counted)
 {
     TrainPredictions p = READ("files,labels,prob_class_0,prob_class_1,dataset,video\n"
@@ -561,6 +593,7 @@ int main(void)
     tcase_add_test(reading, dialects);
     tcase_add_test(reading, the_reference_writes_four_columns);
     tcase_add_test(reading, short_paths_have_no_source_or_video);
+    tcase_add_test(reading, a_source_that_the_path_does_not_tell);
     tcase_add_test(reading, duplicates_are_counted);
     tcase_add_test(reading, round_trip);
     tcase_add_test(reading, many_rows);

@@ -295,14 +295,29 @@ static Status make_predictions(const Evaluation *evaluation, TrainPredictions *p
     return STATUS_OK;
 }
 
-static void write_predictions(const Evaluation *evaluation, FILE *stream)
+/* Whether a list tells other sources than the paths of its frames do. */
+static bool names_sources(const Evaluation *evaluation)
 {
-    train_predictions_write_header(stream);
     for (int s = 0; s < evaluation->set_count; s++) {
         const DataSet *const set = &evaluation->sets[s];
         for (int i = 0; i < set->frames.count; i++) {
             const TrainPrediction row = prediction(evaluation, set, i);
-            train_predictions_write_row(stream, &row);
+            if (train_predictions_source_differs(&row))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void write_predictions(const Evaluation *evaluation, FILE *stream)
+{
+    const bool sources = names_sources(evaluation);
+    train_predictions_write_header_with(stream, sources);
+    for (int s = 0; s < evaluation->set_count; s++) {
+        const DataSet *const set = &evaluation->sets[s];
+        for (int i = 0; i < set->frames.count; i++) {
+            const TrainPrediction row = prediction(evaluation, set, i);
+            train_predictions_write_row_with(stream, &row, sources);
         }
     }
 }

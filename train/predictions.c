@@ -197,15 +197,9 @@ static bool intern_dataset(TrainPredictions *predictions, const char *name, uint
     return true;
 }
 
-/* The row's source, else the third-last part of its path, kept; NULL if there are only two. False without memory. */
-static bool keep_source(TrainNames *names, const TrainPrediction *row, const char **source)
+/* The third-last part of a path, [*length]; NULL if there are only two. */
+static const char *path_source(const char *file, size_t *length)
 {
-    const char *const file = row->file;
-    *source = NULL;
-    if (row->source) {
-        *source = keep_text(names, row->source, strlen(row->source));
-        return *source != NULL;
-    }
     const char *begin = NULL, *end = NULL;
     int slashes = 0;
     for (const char *p = file ? file + strlen(file) : NULL; p && p > file && slashes < 3; p--)
@@ -216,9 +210,27 @@ static bool keep_source(TrainNames *names, const TrainPrediction *row, const cha
         }
     begin = slashes == 2 ? file : begin;
     if (!end || begin == end)
-        return true;
-    *source = keep_text(names, begin, (size_t)(end - begin));
-    return *source != NULL;
+        return NULL;
+    *length = (size_t)(end - begin);
+    return begin;
+}
+
+/* The row's source, else that of its path, [*length]; NULL if it has neither. */
+static const char *source_of(const TrainPrediction *row, size_t *length)
+{
+    if (!row->source)
+        return path_source(row->file, length);
+    *length = strlen(row->source);
+    return row->source;
+}
+
+/* The row's source, kept; NULL if there is none. False without memory. */
+static bool keep_source(TrainNames *names, const TrainPrediction *row, const char **source)
+{
+    size_t length = 0;
+    const char *const text = source_of(row, &length);
+    *source = text ? keep_text(names, text, length) : NULL;
+    return *source || !text;
 }
 
 /* Index of the video of `row` within data set key->dataset, added if it is new. False without memory. */
@@ -387,9 +399,23 @@ Status train_predictions_append(TrainPredictions *predictions, const TrainPredic
     return append(predictions, row, error);
 }
 
+bool train_predictions_source_differs(const TrainPrediction *row)
+{
+    size_t length = 0;
+    const char *const of_path = path_source(row->file, &length);
+    return row->source &&
+           (!of_path || strlen(row->source) != length || memcmp(row->source, of_path, length) != 0);
+}
+
 void train_predictions_write_header(FILE *stream)
 {
-    fputs("files,labels,prob_class_0,prob_class_1,dataset,video\n", stream);
+    train_predictions_write_header_with(stream, false);
+}
+
+void train_predictions_write_header_with(FILE *stream, bool source)
+{
+    fprintf(stream, "files,labels,prob_class_0,prob_class_1,dataset,video%s\n",
+            source ? ",source" : "");
 }
 
 void train_predictions_write_field(FILE *stream, const char *text, size_t length)
@@ -410,6 +436,11 @@ void train_predictions_write_field(FILE *stream, const char *text, size_t length
 
 void train_predictions_write_row(FILE *stream, const TrainPrediction *row)
 {
+    train_predictions_write_row_with(stream, row, false);
+}
+
+void train_predictions_write_row_with(FILE *stream, const TrainPrediction *row, bool source)
+{
     assert(stream && row && row->file && row->dataset);
     Key video = {0};
     train_predictions_write_field(stream, row->file, strlen(row->file));
@@ -422,6 +453,13 @@ void train_predictions_write_row(FILE *stream, const TrainPrediction *row)
     putc(',', stream);
     if (video_of(row, &video))
         train_predictions_write_field(stream, video.text, video.length);
+    if (source) {
+        size_t length = 0;
+        const char *const text = source_of(row, &length);
+        putc(',', stream);
+        if (text)
+            train_predictions_write_field(stream, text, length);
+    }
     putc('\n', stream);
 }
 

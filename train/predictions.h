@@ -65,7 +65,7 @@ Status train_predictions_append(TrainPredictions *predictions, const TrainPredic
                                 Error *error);
 
 /*
- * Reads predictions.csv (files,labels,prob_class_0,prob_class_1[,dataset,video]; RFC 4180 quoting) or two
+ * Reads predictions.csv (files,labels,prob_class_0,prob_class_1[,dataset,video[,source]]; RFC 4180 quoting) or two
  * columns label,score. Columns are found by name, in any order, others are skipped; CRLF, a UTF-8 BOM,
  * blank lines and a missing last newline are accepted. Where the file has no dataset column, its stem is the
  * data set. STATUS_FAILED with line and column for a missing or doubled column, a row of another width,
@@ -82,6 +82,16 @@ void train_predictions_free(TrainPredictions *predictions);
  */
 void train_predictions_write_header(FILE *stream);
 void train_predictions_write_row(FILE *stream, const TrainPrediction *row);
+
+/*
+ * The same with a seventh column `source` if `source` is true: for tables in which the source of a row, told by the head of
+ * its list, is not what its path says (train_predictions_source_differs). Other readers pass over it.
+ */
+void train_predictions_write_header_with(FILE *stream, bool source);
+void train_predictions_write_row_with(FILE *stream, const TrainPrediction *row, bool source);
+
+/* Whether row->source is given and differs from the third-last part of row->file. */
+bool train_predictions_source_differs(const TrainPrediction *row);
 
 /* One field as RFC 4180 wants it: in quotes, doubled inside, if a comma, quote or line end is in it. */
 void train_predictions_write_field(FILE *stream, const char *text, size_t length);

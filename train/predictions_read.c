@@ -25,6 +25,7 @@ typedef enum Role {
     ROLE_REAL,
     ROLE_DATASET,
     ROLE_VIDEO,
+    ROLE_SOURCE,
     ROLES
 } Role;
 
@@ -36,6 +37,7 @@ static const char *const role_names[ROLES][2] = {
     [ROLE_REAL] = {"prob_class_0"},
     [ROLE_DATASET] = {"dataset"},
     [ROLE_VIDEO] = {"video"},
+    [ROLE_SOURCE] = {"source"},
 };
 
 /* A column that is read; those between are skipped. */
@@ -334,6 +336,8 @@ static Status read_cell(const Reader *reader, const Column *column, Field *field
         return read_text(reader, column, field, &row->dataset);
     case ROLE_VIDEO: /* may be empty: written so for a file without a folder */
         return field->length > 0 ? read_text(reader, column, field, &row->video) : STATUS_OK;
+    case ROLE_SOURCE: /* empty: what the path says */
+        return field->length > 0 ? read_text(reader, column, field, &row->source) : STATUS_OK;
     case ROLES:
         break;
     }
