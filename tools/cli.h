@@ -148,6 +148,7 @@ const char *cli_duration(double seconds);
 /* The subcommands: each returns the exit code. argv[0] is the subcommand's name. */
 int cmd_auc(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_calibrate(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_export(int argc, char **argv);

@@ -1,509 +1,278 @@
 /*
- * cmd_eval.c - lnclip eval: scores data sets, and writes predictions.csv, metrics.json, summary.json.
+ * cmd_eval.c - lnclip eval: scores data sets with one adapter or several, and writes and prints what the scores are
+ * worth.
  *
- * An earlier evaluation in the folder stays whole until this one is finished; then the three files are
- * written beside theirs, brought to the disk, and put in their places one after the other. An
- * interrupted evaluation goes on where it stopped (cmd_eval_partial.h).
+ * The story: arguments and lists (eval_sets.h), then for each adapter its scores (eval_scores.h), what they say
+ * (eval_files.h), and at the end the adapters beside each other (eval_print.h). An earlier evaluation in a folder stays
+ * whole until the new one is finished, and an interrupted one goes on where it stopped.
  */
 #include "tools/cli.h"
 #include "tools/cli_checks.h"
 #include "tools/cli_lists.h"
-#include "tools/cli_model.h"
-#include "tools/cmd_eval_partial.h"
+#include "tools/cli_metrics.h"
+#include "tools/eval_files.h"
+#include "tools/eval_print.h"
+#include "tools/eval_scores.h"
 
-#include "tensor/kernels/kernels.h"
-#include "train/reports.h"
-
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include <xxhash.h>
 
-/* One NAME of the command line. */
-typedef struct DataSet {
-    const char *name;
-    const char **lists; /* [list_count] */
-    int list_count;
-    DataList frames;
-    size_t first; /* of its frames, within all frames of the evaluation */
-} DataSet;
-
-typedef struct Evaluation {
-    CliModelOptions model_options;
+/* What was asked for, as given. */
+typedef struct Request {
     const CliArguments *arguments;
+    CliModelOptions model; /* without adapters */
+    CliStrings adapters, perturb;
+    CliMetricsOptions metrics;
     const char *out, *checks;
     int frames_per_video; /* 0 = all */
-    DataSet *sets;        /* [set_count], in order of first mention */
-    int set_count;
-    size_t count;         /* frames of all sets */
-    float *probabilities; /* [count,2] */
-    char **texts;         /* [text_count] copies that set names and list paths point into */
-    int text_count;
-    CmdEvalPartial partial;
-    CliProgress progress;
-    size_t before; /* frames done when the set at hand was begun */
-    bool finished; /* the results are in their places */
+    bool calibrated, json;
+} Request;
+
+/* Everything that has to be given back. */
+typedef struct Evaluation {
+    const Request *request;
+    TrainUncertainty settings;
+    CliFormat format;
+    EvalSets sets;
+    EvalAdapters adapters;
+    EvalPerturbation *perturbations; /* [perturbation_count] */
+    int perturbation_count;
+    EvalScores *scores;          /* [adapters.count], kept for a restart until all is done */
+    EvalResult *results;         /* [adapters.count] */
+    EvalComparison *comparisons; /* [adapters.count - 1] */
 } Evaluation;
 
-/* ---- arguments ----------------------------------------------------------------------------------- */
-
-static Status no_memory(Error *error)
-{
-    return error_set(error, STATUS_FAILED, "eval: not enough memory; evaluate fewer frames");
-}
-
-/* The set of that name, made if there is none. The array has room for one set an argument. */
-static DataSet *find_set(Evaluation *evaluation, const char *name)
-{
-    for (int i = 0; i < evaluation->set_count; i++)
-        if (strcmp(evaluation->sets[i].name, name) == 0)
-            return &evaluation->sets[i];
-    DataSet *const set = &evaluation->sets[evaluation->set_count++];
-    set->name = name;
-    return set;
-}
-
-static Status add_list(DataSet *set, const char *list, const char *argument, Error *error)
-{
-    if (list[0] == '\0')
-        return error_set(error, STATUS_USAGE,
-                         "%s: the name of a list is empty; write NAME=LIST[,LIST...]", argument);
-    const char **const lists = realloc(set->lists, (size_t)(set->list_count + 1) * sizeof *lists);
-    if (!lists)
-        return no_memory(error);
-    set->lists = lists;
-    set->lists[set->list_count++] = list;
-    return STATUS_OK;
-}
-
-/* NAME=LIST[,LIST...]; commas separate only if there is no file of the whole name. */
-static Status add_argument(Evaluation *evaluation, const char *argument, Error *error)
-{
-    char *const text = strdup(argument);
-    if (!text)
-        return no_memory(error);
-    evaluation->texts[evaluation->text_count++] = text;
-    char *const equals = strchr(text, '=');
-    if (!equals || equals == text)
-        return error_set(error, STATUS_USAGE,
-                         "%s: does not name a data set; write NAME=LIST[,LIST...]", argument);
-    *equals = '\0';
-    DataSet *const set = find_set(evaluation, text);
-    char *list = equals + 1;
-    if (file_exists(list))
-        return add_list(set, list, argument, error);
-    for (char *comma; (comma = strchr(list, ',')); list = comma + 1) {
-        *comma = '\0';
-        TRY(add_list(set, list, argument, error));
-    }
-    return add_list(set, list, argument, error);
-}
-
-/* ---- lists --------------------------------------------------------------------------------------- */
-
-/* Reads the lists of every set and lines their frames up. */
-static Status read_lists(Evaluation *evaluation, Error *error)
-{
-    CliSet *const sets = calloc((size_t)evaluation->set_count, sizeof *sets);
-    if (!sets)
-        return no_memory(error);
-    for (int i = 0; i < evaluation->set_count; i++) {
-        DataSet *const set = &evaluation->sets[i];
-        sets[i] = (CliSet){set->lists, set->list_count, evaluation->frames_per_video, &set->frames};
-    }
-    const Status status = cli_read_sets(sets, evaluation->set_count, error);
-    free(sets);
-    for (int i = 0; status == STATUS_OK && i < evaluation->set_count; i++) {
-        evaluation->sets[i].first = evaluation->count;
-        evaluation->count += (size_t)evaluation->sets[i].frames.count;
-    }
-    return status;
-}
+/* ---- before the work ----------------------------------------------------------------------------- */
 
 /* What will be scored. A set of one class has no AUROC, but its scores may still be wanted. */
-static void describe_set(const DataSet *set, const CliArguments *arguments)
+static bool has_both_classes(const EvalSet *set)
 {
     int frames[2], videos[2];
-    cli_tell_sources(arguments, set->name, &set->frames);
     data_list_counts(&set->frames, frames, videos);
-    if (frames[0] == 0 || frames[1] == 0)
-        cli_warn("%s: all frames are %s; AUROC and everything else that compares the classes is "
-                 "undefined (null)",
-                 set->name, frames[0] == 0 ? "fake" : "real");
+    return frames[0] > 0 && frames[1] > 0;
 }
 
-/* ---- scores -------------------------------------------------------------------------------------- */
-
-static void hash_text(XXH3_state_t *state, const char *text)
+static Status describe_sets(const Evaluation *evaluation, Error *error)
 {
-    XXH3_128bits_update(state, text, strlen(text) + 1);
-}
-
-static void hash_floats(XXH3_state_t *state, const Tensor *tensor)
-{
-    XXH3_128bits_update(state, tensor_f32(tensor), tensor_count(tensor) * sizeof(float));
-}
-
-/* All that a score depends on but the contents of the images: program, kernels, precision, weights, frames. */
-static Status make_key(const Evaluation *evaluation, const CliModel *model,
-                       char key[CMD_EVAL_KEY_SIZE], Error *error)
-{
-    XXH3_state_t *const state = XXH3_createState();
-    if (!state)
-        return no_memory(error);
-    const Vit *const vit = model->vit;
-    XXH3_128bits_reset(state);
-    hash_text(state, LNCLIP_VERSION);
-    hash_text(state, kernels()->name);
-    hash_text(state, precision_name(model->precision));
-    hash_text(state, vit->fingerprint);
-    const VitConfig *const config = &vit->config;
-    const float numbers[] = {(float)config->image_size,
-                             (float)config->heads,
-                             (float)config->activation,
-                             (float)model->head.kind,
-                             config->eps,
-                             config->mean[0],
-                             config->mean[1],
-                             config->mean[2],
-                             config->std[0],
-                             config->std[1],
-                             config->std[2]};
-    XXH3_128bits_update(state, numbers, sizeof numbers);
-    for (int i = 0; i < vit->parameter_count; i++)
-        if (vit->parameters[i].kind == VIT_LAYER_NORM || vit->parameters[i].adapted)
-            hash_floats(state, &vit->parameters[i].tensor);
-    hash_floats(state, &model->head.weight);
-    hash_floats(state, &model->head.bias);
-    for (int i = 0; i < evaluation->set_count; i++) {
-        char frames[33];
-        data_list_hash(&evaluation->sets[i].frames, frames);
-        hash_text(state, evaluation->sets[i].name);
-        hash_text(state, frames);
-    }
-    const XXH128_hash_t hash = XXH3_128bits_digest(state);
-    XXH3_freeState(state);
-    snprintf(key, CMD_EVAL_KEY_SIZE, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
-    return STATUS_OK;
-}
-
-static void show_progress(void *context, int done, int total, double images_per_second)
-{
-    Evaluation *const evaluation = context;
-    (void)total; /* of this call of train_score; shown is the whole evaluation */
-    const size_t all = evaluation->before + (size_t)done;
-    if (!cmd_eval_partial_append(&evaluation->partial, evaluation->probabilities, all))
-        cli_warn("%s: scores can no longer be kept for a restart (a full disk?)",
-                 evaluation->partial.path);
-    cli_progress_show(&evaluation->progress, (long long)all, (long long)evaluation->count,
-                      images_per_second);
-}
-
-static Status score_sets(Evaluation *evaluation, CliModel *model, Error *error)
-{
-    TrainScoring scoring = cli_model_scoring(&evaluation->model_options);
-    scoring.stop = cli_catch_signals();
-    scoring.progress = show_progress;
-    scoring.context = evaluation;
-    evaluation->progress = cli_progress_begin(evaluation->arguments, "scoring", "images");
-    const size_t kept = evaluation->partial.done;
+    const Request *const request = evaluation->request;
+    const char **const paths = calloc((size_t)evaluation->adapters.count, sizeof *paths);
+    CliStrings adapters = {paths, 0};
+    if (!paths)
+        return error_set(error, STATUS_FAILED, "eval: not enough memory; free some");
+    for (int i = 0; i < evaluation->adapters.count; i++)
+        if (evaluation->adapters.adapters[i].path)
+            paths[adapters.count++] = evaluation->adapters.adapters[i].path;
+    cli_tell_sources_head(request->arguments);
     Status status = STATUS_OK;
-    for (int i = 0; i < evaluation->set_count && status == STATUS_OK; i++) {
-        const DataSet *const set = &evaluation->sets[i];
-        const size_t count = (size_t)set->frames.count;
-        const size_t first = kept > set->first ? kept - set->first : 0;
-        evaluation->before = set->first + first;
-        if (first < count)
-            status = train_score(model->vit, &model->head, &set->frames, (int)first, &scoring,
-                                 model->threads, NULL, evaluation->probabilities + 2 * set->first,
-                                 error);
+    for (int i = 0; i < evaluation->sets.set_count && status == STATUS_OK; i++) {
+        const EvalSet *const set = &evaluation->sets.sets[i];
+        cli_tell_sources(request->arguments, set->name, &set->frames);
+        if (!has_both_classes(set))
+            cli_warn("%s: all frames are %s; AUROC and everything else that compares the classes "
+                     "is undefined (null)",
+                     set->name, set->frames.frames[0].label ? "fake" : "real");
+        status = cli_check_evaluated(request->arguments, set->name, &set->frames,
+                                     cli_checks_expect(request->checks), &adapters, error);
     }
-    cli_progress_end(&evaluation->progress);
-    if (status == STATUS_INTERRUPTED)
-        cli_interrupted("eval", "the scores so far are kept: the same command goes on", error);
+    free(paths);
     return status;
 }
 
-/* Makes the folder, and opens the scores an earlier try may have left there. */
-static Status open_folder(Evaluation *evaluation, const CliModel *model, Error *error)
+static Status prepare(Evaluation *evaluation, Error *error)
 {
-    char key[CMD_EVAL_KEY_SIZE], path[FILE_PATH_SIZE];
-    TRY(file_make_folders(evaluation->out, error));
-    TRY(file_join(path, evaluation->out, "predictions.csv", error));
-    if (file_exists(path))
-        cli_note(evaluation->arguments,
-                 "%s: holds an evaluation; it is replaced when this one is finished",
-                 evaluation->out);
-    TRY(make_key(evaluation, model, key, error));
-    TRY(cmd_eval_partial_open(&evaluation->partial, evaluation->out, key, evaluation->probabilities,
-                              evaluation->count, error));
-    if (evaluation->partial.done > 0)
-        cli_note(evaluation->arguments, "%s: goes on after %s frames scored before",
-                 evaluation->out, cli_count(evaluation->partial.done));
-    return STATUS_OK;
+    const Request *const request = evaluation->request;
+    TRY(eval_perturbations_parse(&request->perturb, &evaluation->perturbations,
+                                 &evaluation->perturbation_count, error));
+    TRY(eval_adapters_read(&evaluation->adapters, &request->adapters, request->calibrated, error));
+    TRY(eval_sets_read(&evaluation->sets, &request->arguments->positional,
+                       request->frames_per_video, error));
+    const size_t count = (size_t)evaluation->adapters.count;
+    evaluation->scores = calloc(count, sizeof *evaluation->scores);
+    evaluation->results = calloc(count, sizeof *evaluation->results);
+    evaluation->comparisons = calloc(count, sizeof *evaluation->comparisons);
+    if (!evaluation->scores || !evaluation->results || !evaluation->comparisons)
+        return error_set(error, STATUS_FAILED, "eval: not enough memory; free some");
+    return describe_sets(evaluation, error);
 }
 
-/* Nothing is written before the model is known to be good. */
-static Status score_or_continue(Evaluation *evaluation, Error *error)
+/* ---- the work ------------------------------------------------------------------------------------ */
+
+/* --out, or the adapter's folder in it. */
+static Status folder_of(const Evaluation *evaluation, int which, char folder[FILE_PATH_SIZE],
+                        Error *error)
 {
-    evaluation->probabilities = calloc(evaluation->count, 2 * sizeof *evaluation->probabilities);
-    if (!evaluation->probabilities)
-        return no_memory(error);
-    CliModel model = {0};
-    Status status =
-        cli_model_load(&model, &evaluation->model_options, evaluation->arguments, true, error);
-    if (status == STATUS_OK)
-        status = vit_pack(model.vit, model.precision, false, model.threads, error);
-    if (status == STATUS_OK)
-        status = open_folder(evaluation, &model, error);
-    if (status == STATUS_OK)
-        status = score_sets(evaluation, &model, error);
-    cli_model_free(&model);
-    return status;
+    const char *const name = evaluation->adapters.adapters[which].name;
+    return name ? file_join(folder, evaluation->request->out, name, error)
+                : file_join(folder, "", evaluation->request->out, error);
 }
 
-/* ---- results ------------------------------------------------------------------------------------- */
-
-/* The row of frame i of a set; strings are borrowed from its list. */
-static TrainPrediction prediction(const Evaluation *evaluation, const DataSet *set, int i)
+/* What should not be overlooked in the results. That a class is missing was told before. */
+static void warn_about(const EvalResult *result, const char *folder)
 {
-    const DataFrame *const frame = &set->frames.frames[i];
-    const float *const p = evaluation->probabilities + 2 * (set->first + (size_t)i);
-    return (TrainPrediction){
-        .file = frame->path,
-        .dataset = set->name,
-        .video = set->frames.videos[frame->video],
-        .source = set->frames.sources[frame->source],
-        .label = frame->label,
-        .real = train_predictions_written(p[0]),
-        .fake = train_predictions_written(p[1]),
+    for (int i = 0; i < result->sets->set_count; i++)
+        if (has_both_classes(&result->sets->sets[i]))
+            cli_metrics_warn(folder, 0, &result->reports[i], 1);
+}
+
+/* Scores everything with one adapter, and writes its files. */
+static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
+{
+    const Request *const request = evaluation->request;
+    const EvalAdapter *const adapter = &evaluation->adapters.adapters[which];
+    EvalResult *const result = &evaluation->results[which];
+    const EvalScoring scoring = {
+        .arguments = request->arguments,
+        .options = &request->model,
+        .sets = &evaluation->sets,
+        .perturbations = evaluation->perturbations,
+        .perturbation_count = evaluation->perturbation_count,
+        .seed = request->metrics.seed,
     };
+    char folder[FILE_PATH_SIZE];
+    TRY(folder_of(evaluation, which, folder, error));
+    if (adapter->name)
+        cli_note(request->arguments, "%s: %s", adapter->name, adapter->path);
+    result->provenance.frames_per_video = request->frames_per_video;
+    result->provenance.seed = evaluation->settings.seed;
+    result->provenance.ci = evaluation->settings.mode;
+    TRY(eval_score(&scoring, adapter, folder, &evaluation->scores[which], &result->provenance,
+                   error));
+    TRY(eval_result_make(result, &scoring, adapter, &evaluation->scores[which],
+                         &evaluation->settings, error));
+    TRY(eval_result_write(result, folder, error));
+    warn_about(result, folder);
+    return STATUS_OK;
 }
 
-static Status make_predictions(const Evaluation *evaluation, TrainPredictions *predictions,
-                               Error *error)
+/* Each adapter against the first. */
+static Status compare_adapters(Evaluation *evaluation, Error *error)
 {
-    for (int s = 0; s < evaluation->set_count; s++) {
-        const DataSet *const set = &evaluation->sets[s];
-        for (int i = 0; i < set->frames.count; i++) {
-            const TrainPrediction row = prediction(evaluation, set, i);
-            TRY(train_predictions_append(predictions, &row, error));
-        }
+    const EvalResult *const first = &evaluation->results[0];
+    const int others = evaluation->adapters.count - 1;
+    for (int i = 0; i < others; i++) {
+        EvalComparison *const comparison = &evaluation->comparisons[i];
+        int count = 0;
+        *comparison = (EvalComparison){.first = first, .other = &evaluation->results[i + 1]};
+        TRY(train_compare(&comparison->other->predictions, comparison->other->adapter->name,
+                          &first->predictions, first->adapter->name, &evaluation->settings,
+                          &comparison->sets, &count, error));
+    }
+    if (others == 0)
+        return STATUS_OK;
+    return eval_comparisons_write(evaluation->comparisons, others, evaluation->request->out, error);
+}
+
+/* What is kept for a restart goes, with that of earlier evaluations in the same folders. */
+static Status clean_up(Evaluation *evaluation, Error *error)
+{
+    for (int i = 0; i < evaluation->adapters.count; i++) {
+        char folder[FILE_PATH_SIZE];
+        TRY(folder_of(evaluation, i, folder, error));
+        eval_scores_close(&evaluation->scores[i], true);
+        cmd_eval_partial_clean(folder);
     }
     return STATUS_OK;
 }
 
-/* Whether a list tells other sources than the paths of its frames do. */
-static bool names_sources(const Evaluation *evaluation)
+static Status print_results(const Evaluation *evaluation, Error *error)
 {
-    for (int s = 0; s < evaluation->set_count; s++) {
-        const DataSet *const set = &evaluation->sets[s];
-        for (int i = 0; i < set->frames.count; i++) {
-            const TrainPrediction row = prediction(evaluation, set, i);
-            if (train_predictions_source_differs(&row))
-                return true;
-        }
-    }
-    return false;
+    const CliArguments *const arguments = evaluation->request->arguments;
+    const int count = evaluation->adapters.count;
+    const EvalResult *const results = evaluation->results;
+    TRY(count > 1 ? eval_print_several(results, evaluation->comparisons, count, arguments,
+                                       evaluation->format, stdout, error)
+                  : eval_print(results, arguments, evaluation->format, stdout, error));
+    cli_metrics_tell_methods(arguments, &evaluation->settings, results[0].reports,
+                             results[0].sets->set_count);
+    return STATUS_OK;
 }
 
-static void write_predictions(const Evaluation *evaluation, FILE *stream)
+static Status evaluate(Evaluation *evaluation, Error *error)
 {
-    const bool sources = names_sources(evaluation);
-    train_predictions_write_header_with(stream, sources);
-    for (int s = 0; s < evaluation->set_count; s++) {
-        const DataSet *const set = &evaluation->sets[s];
-        for (int i = 0; i < set->frames.count; i++) {
-            const TrainPrediction row = prediction(evaluation, set, i);
-            train_predictions_write_row_with(stream, &row, sources);
-        }
-    }
-}
-
-enum { PREDICTIONS, METRICS, SUMMARY, RESULT_FILES };
-static const char *const result_names[RESULT_FILES] = {"predictions.csv", "metrics.json",
-                                                       "summary.json"};
-
-/* Writes one result to its temporary file, down to the disk. */
-static Status write_result(const Evaluation *evaluation, int which, const TrainReport *reports,
-                           int report_count, FileWriter *writer, Error *error)
-{
-    Status status = STATUS_OK;
-    if (which == PREDICTIONS)
-        write_predictions(evaluation, writer->stream);
-    else if (which == METRICS)
-        status = train_reports_write_json(writer->stream, reports, report_count, error);
-    else
-        status = train_reports_write_summary(writer->stream, reports, report_count, error);
-    if (fflush(writer->stream) == 0 && !ferror(writer->stream) &&
-        fsync(fileno(writer->stream)) == 0)
-        return status;
-    return error_set(error, STATUS_FAILED,
-                     "%s: cannot be written (a full disk?); free some space and run the same "
-                     "command: the scores are kept",
-                     writer->path);
-}
-
-/*
- * Writes all files beside their targets first: a full disk is met before any earlier result is replaced.
- */
-static Status write_results(const Evaluation *evaluation, const TrainReport *reports,
-                            int report_count, Error *error)
-{
-    FileWriter writers[RESULT_FILES];
-    int begun = 0;
-    Status status = STATUS_OK;
-    while (begun < RESULT_FILES && status == STATUS_OK) {
-        char path[FILE_PATH_SIZE];
-        status = file_join(path, evaluation->out, result_names[begun], error);
-        if (status == STATUS_OK)
-            status = file_begin(&writers[begun], path, error);
-        if (status != STATUS_OK)
-            break;
-        status = write_result(evaluation, begun, reports, report_count, &writers[begun], error);
-        begun++;
-    }
-    for (int i = 0; i < begun; i++) {
-        if (status == STATUS_OK)
-            status = file_commit(&writers[i], error);
-        else
-            file_abort(&writers[i]);
-    }
-    return status;
-}
-
-static void print_fraction(double value)
-{
-    if (isnan(value))
-        printf("  %8s", "-");
-    else
-        printf("  %8.4f", value);
-}
-
-static void print_row(int width, const char *name, const char *level, const TrainMetrics *metrics)
-{
-    printf("%-*s  %-20s  %8zu  %8zu", width, name, level, metrics->n_real, metrics->n_fake);
-    print_fraction(metrics->auroc);
-    print_fraction(metrics->eer);
-    print_fraction(metrics->map);
-    putchar('\n');
-}
-
-static void print_table(const TrainReport *reports, int count)
-{
-    int width = (int)strlen("data set");
-    for (int i = 0; i < count; i++) {
-        const int length = (int)strlen(reports[i].dataset);
-        width = length > width ? length : width;
-    }
-    printf("%-*s  %-20s  %8s  %8s  %8s  %8s  %8s\n", width, "data set", "level", "real", "fake",
-           "AUROC", "EER", "mAP");
-    for (int i = 0; i < count; i++) {
-        print_row(width, reports[i].dataset, "frame", &reports[i].frame);
-        if (reports[i].has_videos)
-            print_row(width, "", "video (mean p_fake)", &reports[i].video);
-    }
-}
-
-static Status finish(Evaluation *evaluation, bool json, Error *error)
-{
-    TrainPredictions predictions = train_predictions_empty();
-    TrainReport *reports = NULL;
-    int count = 0;
-    Status status = make_predictions(evaluation, &predictions, error);
-    if (status == STATUS_OK)
-        status = train_reports(&predictions, &reports, &count, error);
-    if (status == STATUS_OK)
-        status = write_results(evaluation, reports, count, error);
-    evaluation->finished = status == STATUS_OK;
-    if (status == STATUS_OK && json)
-        status = train_reports_write_json(stdout, reports, count, error);
-    else if (status == STATUS_OK)
-        print_table(reports, count);
-    train_reports_free(reports, count);
-    train_predictions_free(&predictions);
-    return status;
-}
-
-/* ---- the command --------------------------------------------------------------------------------- */
-
-static Status evaluate(Evaluation *evaluation, bool json, Error *error)
-{
-    const CliStrings *const arguments = &evaluation->arguments->positional;
-    evaluation->sets = calloc((size_t)arguments->count, sizeof *evaluation->sets);
-    evaluation->texts = calloc((size_t)arguments->count, sizeof *evaluation->texts);
-    if (!evaluation->sets || !evaluation->texts)
-        return no_memory(error);
-    for (int i = 0; i < arguments->count; i++)
-        TRY(add_argument(evaluation, arguments->items[i], error));
-    TRY(read_lists(evaluation, error));
-    cli_tell_sources_head(evaluation->arguments);
-    for (int i = 0; i < evaluation->set_count; i++) {
-        const DataSet *const set = &evaluation->sets[i];
-        describe_set(set, evaluation->arguments);
-        TRY(cli_check_evaluated(evaluation->arguments, set->name, &set->frames,
-                                cli_checks_expect(evaluation->checks),
-                                &evaluation->model_options.adapters, error));
-    }
-    TRY(score_or_continue(evaluation, error));
-    return finish(evaluation, json, error);
+    TRY(prepare(evaluation, error));
+    TRY(threads_create(&evaluation->settings.threads, evaluation->request->arguments->threads,
+                       error));
+    for (int i = 0; i < evaluation->adapters.count; i++)
+        TRY(evaluate_adapter(evaluation, i, error));
+    TRY(compare_adapters(evaluation, error));
+    TRY(clean_up(evaluation, error));
+    return print_results(evaluation, error);
 }
 
 static void evaluation_free(Evaluation *evaluation)
 {
-    for (int i = 0; i < evaluation->set_count; i++) {
-        free(evaluation->sets[i].lists);
-        data_list_free(&evaluation->sets[i].frames);
+    for (int i = 0; i < evaluation->adapters.count; i++) {
+        if (evaluation->scores)
+            eval_scores_close(&evaluation->scores[i], false);
+        if (evaluation->results)
+            eval_result_free(&evaluation->results[i]);
+        if (evaluation->comparisons)
+            free(evaluation->comparisons[i].sets);
     }
-    for (int i = 0; i < evaluation->text_count; i++)
-        free(evaluation->texts[i]);
-    free(evaluation->sets);
-    free(evaluation->texts);
-    free(evaluation->probabilities);
+    free(evaluation->scores);
+    free(evaluation->results);
+    free(evaluation->comparisons);
+    free(evaluation->perturbations);
+    eval_adapters_free(&evaluation->adapters);
+    eval_sets_free(&evaluation->sets);
+    threads_destroy(evaluation->settings.threads);
 }
+
+/* ---- the command --------------------------------------------------------------------------------- */
+
+static const CliCommand eval_command = {
+    .name = "eval",
+    .summary = "score data sets and compute their metrics",
+    .usage = "lnclip eval --model M [--adapter A] --out DIR NAME=LIST[,LIST...]...",
+    .details =
+        "A LIST is a text file with one frame a line, or a folder DIR/SOURCE/VIDEO/FRAME. Lists of "
+        "the same NAME\nare united; a comma separates lists unless there is a file of the whole "
+        "name. Writes predictions.csv,\nmetrics.json, summary.json and evaluation.json when all "
+        "frames are scored, with --perturb also\nrobustness.json and robustness.csv; of several "
+        "adapters each into DIR/NAME, and comparison.json into\nDIR. Stopped before that, the same "
+        "command goes on where it was. docs/evaluation.md tells more.",
+    .example = "lnclip eval --model clip-vit-l-14 --adapter run/best.safetensors --out eval "
+               "cdf=real.txt,fake.txt",
+};
 
 int cmd_eval(int argc, char **argv)
 {
-    Evaluation evaluation = {0};
-    bool json = false;
+    Request request = {0};
     CliOption options[] = {
-        CLI_MODEL_OPTION(evaluation.model_options),
-        CLI_ADAPTER_OPTION(evaluation.model_options),
-        {"--out", CLI_STRING, &evaluation.out, 0, 0, "DIR", "folder for the results"},
-        {"--frames", CLI_INT, &evaluation.frames_per_video, 0, 1000000, "N",
+        CLI_MODEL_OPTION(request.model),
+        {"--adapter", CLI_REPEATED, &request.adapters, 0, 0, "A",
+         "LayerNorms and head from training (.safetensors);\nNAME=FILE, repeated, puts several "
+         "side "
+         "by side"},
+        {"--out", CLI_STRING, &request.out, 0, 0, "DIR", "folder for the results"},
+        {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
          "score at most N frames a video, spread evenly\n(default: all)"},
-        CLI_CHECKS_OPTION(evaluation.checks),
-        CLI_SCORING_OPTIONS(evaluation.model_options),
-        {"--json", CLI_FLAG, &json, 0, 0, NULL, "print the object of metrics.json"},
+        {"--perturb", CLI_REPEATED, &request.perturb, 0, 0, "KIND=S[,S...]",
+         "score everything once more under jpeg=QUALITY,\nblur=SIGMA, resize=SHARE or noise=SIGMA; "
+         "repeated"},
+        {"--calibrated", CLI_FLAG, &request.calibrated, 0, 0, NULL,
+         "apply the adapter's temperature, and report at its\nthresholds (lnclip calibrate)"},
+        CLI_METRICS_OPTIONS(request.metrics),
+        CLI_CHECKS_OPTION(request.checks),
+        CLI_SCORING_OPTIONS(request.model),
+        {"--json", CLI_FLAG, &request.json, 0, 0, NULL, "the same as --format json"},
         {0},
     };
-    const CliCommand command = {
-        .name = "eval",
-        .summary = "score data sets and compute their metrics",
-        .usage = "lnclip eval --model M [--adapter A] --out DIR NAME=LIST[,LIST...]...",
-        .details =
-            "A LIST is a text file with one frame a line, or a folder DIR/SOURCE/VIDEO/FRAME. "
-            "Lists "
-            "of the same NAME\nare united; a comma separates lists unless there is a file of the "
-            "whole name. Writes predictions.csv,\nmetrics.json and summary.json when all frames "
-            "are "
-            "scored. Stopped before that, the same command goes\non where it was.",
-        .example = "lnclip eval --model clip-vit-l-14 --adapter run/best.safetensors --out eval "
-                   "cdf=real.txt,fake.txt",
-        .options = options,
-    };
+    CliCommand command = eval_command;
+    command.options = options;
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
-    cli_model_expect(&arguments, &evaluation.model_options);
-    cli_expect_option(&arguments, "--out", evaluation.out);
-    cli_checks_expect(evaluation.checks);
+    cli_model_expect(&arguments, &request.model);
+    cli_expect_option(&arguments, "--out", request.out);
+    cli_checks_expect(request.checks);
     cli_expect_positional(&arguments, 1, argc, "a data set, NAME=LIST");
-    evaluation.arguments = &arguments;
+    request.arguments = &arguments;
+    Evaluation evaluation = {.request = &request};
+    cli_metrics_expect(&request.metrics, &evaluation.settings, &evaluation.format);
+    if (request.json)
+        evaluation.format = CLI_JSON;
     Error error = {0};
-    const Status status = evaluate(&evaluation, json, &error);
-    cmd_eval_partial_close(&evaluation.partial, evaluation.finished);
+    const Status status = evaluate(&evaluation, &error);
     evaluation_free(&evaluation);
     return status == STATUS_OK ? CLI_DONE : cli_report(&error);
 }

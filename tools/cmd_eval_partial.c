@@ -6,6 +6,7 @@
  */
 #include "tools/cmd_eval_partial.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -103,4 +104,34 @@ void cmd_eval_partial_close(CmdEvalPartial *partial, bool finished)
     if (partial->stream)
         fclose(partial->stream);
     memset(partial, 0, sizeof *partial);
+}
+
+/* predictions-KEY.partial, KEY of 32 hexadecimal digits. */
+static bool is_partial(const char *name)
+{
+    static const char before[] = "predictions-", after[] = ".partial";
+    const size_t digits = CMD_EVAL_KEY_SIZE - 1, start = sizeof before - 1;
+    return strncmp(name, before, start) == 0 &&
+           strspn(name + start, "0123456789abcdef") == digits &&
+           strcmp(name + start + digits, after) == 0;
+}
+
+void cmd_eval_partial_clean(const char *folder)
+{
+    DIR *const entries = opendir(folder);
+    const struct dirent *entry;
+    while (entries && (entry = readdir(entries))) {
+        char path[FILE_PATH_SIZE];
+        Error error = {0};
+        if (!is_partial(entry->d_name) ||
+            file_join(path, folder, entry->d_name, &error) != STATUS_OK)
+            continue;
+        FILE *const stream = fopen(path, "r");
+        if (stream && flock(fileno(stream), LOCK_EX | LOCK_NB) == 0)
+            unlink(path);
+        if (stream)
+            fclose(stream);
+    }
+    if (entries)
+        closedir(entries);
 }

@@ -3,7 +3,7 @@
  *
  * A file DIR/predictions-KEY.partial: one line of header, then `p_real p_fake` for each frame in order.
  * KEY stands for everything the scores depend on, so an evaluation only ever finds its own; one of
- * another model or list beside it is not touched.
+ * another model or list beside it is not touched before an evaluation in that folder is finished.
  */
 #ifndef LNCLIP_TOOLS_CMD_EVAL_PARTIAL_H
 #define LNCLIP_TOOLS_CMD_EVAL_PARTIAL_H
@@ -35,5 +35,11 @@ bool cmd_eval_partial_append(CmdEvalPartial *partial, const float *probabilities
 
 /* Closes the file, and deletes it if the evaluation is `finished` or nothing is in it. {0} is allowed. */
 void cmd_eval_partial_close(CmdEvalPartial *partial, bool finished);
+
+/*
+ * Deletes what other evaluations left unfinished in `folder`: their scores would be for results that have been replaced.
+ * Those of a process that is still running stay.
+ */
+void cmd_eval_partial_clean(const char *folder);
 
 #endif

@@ -1,0 +1,314 @@
+/*
+ * cmd_calibrate.c - lnclip calibrate: fits a temperature and thresholds on validation frames, and stores them in a copy of
+ * the adapter.
+ *
+ * Nothing else in the adapter changes, and nothing applies the calibration but --calibrated. What is fitted here is
+ * flattering on these frames; eval --calibrated reports it on others.
+ */
+#include "tensor/safetensors.h"
+#include "tools/cli.h"
+#include "tools/cli_checks.h"
+#include "tools/cli_json.h"
+#include "tools/cli_lists.h"
+#include "tools/eval_files.h"
+#include "train/calibration_file.h"
+#include "train/number.h"
+#include "train/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What was asked for. */
+typedef struct Request {
+    const CliArguments *arguments;
+    CliModelOptions model; /* without the adapter */
+    const char *adapter, *out, *fpr_text, *checks;
+    CliStrings val;
+    double fpr;
+    int frames_per_video;
+    bool json;
+} Request;
+
+/* What was found on the validation frames. */
+typedef struct Fit {
+    TrainTemperature temperature;
+    TrainCalibration calibration;
+    double ece_before, ece_after;
+    TrainAtThreshold frame, video;
+} Fit;
+
+/* ---- fitting ------------------------------------------------------------------------------------- */
+
+/* Copies as much of a text in UTF-8 as there is room for, and says so where that is not all. */
+static void copy_cut(char *out, size_t size, const char *text)
+{
+    size_t length = strlen(text);
+    if (length < size) {
+        memcpy(out, text, length + 1);
+        return;
+    }
+    length = size - sizeof "...";
+    while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
+        length--;
+    memcpy(out, text, length);
+    memcpy(out + length, "...", sizeof "...");
+}
+
+/* "640 frames of 20 videos, hash 0123...: a.txt, b.txt" */
+static Status describe_lists(const EvalSet *set, char *out, size_t size, Error *error)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *const stream = open_memstream(&text, &length);
+    bool written = stream != NULL;
+    if (stream) {
+        fprintf(stream, "%d frames of %d videos, hash %s: ", set->frames.count,
+                set->frames.video_count, set->hash);
+        for (int i = 0; i < set->list_count; i++) {
+            fputs(i > 0 ? ", " : "", stream);
+            train_text_print(stream, set->lists[i]);
+        }
+        written = fclose(stream) == 0;
+    }
+    if (written)
+        copy_cut(out, size, text);
+    free(text);
+    return written ? STATUS_OK
+                   : error_set(error, STATUS_FAILED, "calibrate: no memory; use fewer frames");
+}
+
+/* The table of frames with p_fake at temperature T; margins [frames] become probabilities. */
+static Status table_at(const EvalSet *set, const double *margins, double temperature,
+                       TrainPredictions *table, Error *error)
+{
+    *table = train_predictions_empty();
+    for (int i = 0; i < set->frames.count; i++) {
+        const DataFrame *const frame = &set->frames.frames[i];
+        const double fake = train_calibration_probability(margins[i], temperature);
+        const TrainPrediction row = {.file = frame->path,
+                                     .dataset = set->name,
+                                     .video = set->frames.videos[frame->video],
+                                     .source = set->frames.sources[frame->source],
+                                     .label = frame->label,
+                                     .real = 1 - fake,
+                                     .fake = fake};
+        TRY(train_predictions_append(table, &row, error));
+    }
+    return STATUS_OK;
+}
+
+static Status find_thresholds(const TrainScores *scores, Fit *fit, Error *error)
+{
+    TrainCalibration *const calibration = &fit->calibration;
+    TRY(train_calibration_threshold(scores->scores, scores->labels, scores->frames,
+                                    calibration->fpr, &calibration->threshold_frame, error));
+    TRY(train_calibration_threshold(scores->video_mean, scores->video_labels, scores->videos,
+                                    calibration->fpr, &calibration->threshold_video, error));
+    fit->frame = train_at_threshold(scores->scores, scores->labels, scores->frames,
+                                    calibration->threshold_frame);
+    fit->video = train_at_threshold(scores->video_mean, scores->video_labels, scores->videos,
+                                    calibration->threshold_video);
+    return STATUS_OK;
+}
+
+/* The expected calibration error of frames at temperature T; at the fitted one the thresholds, too. */
+static Status examine(const EvalSet *set, const double *margins, double temperature, bool fitted,
+                      Fit *fit, Error *error)
+{
+    TrainPredictions table;
+    TrainScores *scores = NULL;
+    TrainMetrics metrics;
+    int count = 0;
+    Status status = table_at(set, margins, temperature, &table, error);
+    if (status == STATUS_OK)
+        status = train_metrics(table.scores, table.labels, table.count, &metrics, error);
+    if (status == STATUS_OK)
+        *(fitted ? &fit->ece_after : &fit->ece_before) = metrics.ece;
+    if (status == STATUS_OK && fitted) {
+        status = train_scores_gather(&table, &scores, &count, error);
+        if (status == STATUS_OK)
+            status = find_thresholds(scores, fit, error);
+        if (scores)
+            train_scores_free(scores, count);
+    }
+    train_predictions_free(&table);
+    return status;
+}
+
+static Status fit_set(const EvalSet *set, const float *probabilities, Fit *fit, Error *error)
+{
+    const size_t count = (size_t)set->frames.count;
+    double *const margins = malloc(count * sizeof *margins);
+    uint8_t *const labels = malloc(count);
+    Status status = STATUS_OK;
+    if (!margins || !labels)
+        status = error_set(error, STATUS_FAILED, "calibrate: no memory; use fewer frames");
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        margins[i] = train_calibration_margin(probabilities[2 * i], probabilities[2 * i + 1]);
+        labels[i] = (uint8_t)set->frames.frames[i].label;
+    }
+    if (status == STATUS_OK)
+        status = train_calibration_fit(margins, labels, count, &fit->temperature, error);
+    if (status == STATUS_OK) {
+        fit->calibration.temperature = fit->temperature.temperature;
+        status = examine(set, margins, 1, false, fit, error);
+    }
+    if (status == STATUS_OK)
+        status = examine(set, margins, fit->temperature.temperature, true, fit, error);
+    free(margins);
+    free(labels);
+    return status;
+}
+
+/* ---- telling ------------------------------------------------------------------------------------- */
+
+static void warn_about(const TrainTemperature *temperature)
+{
+    if (temperature->separated)
+        cli_warn(
+            "temperature: hardly a validation frame is on the wrong side, so the loss falls for "
+            "ever as T falls and no T is best; it stays 1. Use a larger or harder set");
+    else if (!temperature->fitted)
+        cli_warn("temperature: the scores do not follow the labels, so no T is best; it stays 1. "
+                 "Are the labels right?");
+}
+
+static json_t *at_json(const TrainAtThreshold *at)
+{
+    return json_pack("{s:f, s:o, s:o}", "threshold", at->threshold, "fpr", cli_json_number(at->fpr),
+                     "tpr", cli_json_number(at->tpr));
+}
+
+static json_t *fit_json(const Fit *fit, const char *out)
+{
+    return json_pack("{s:o, s:f, s:b, s:f, s:f, s:o, s:o, s:f, s:o, s:o, s:o}", "written",
+                     cli_json_string(out), "temperature", fit->temperature.temperature, "fitted",
+                     (int)fit->temperature.fitted, "nll_before", fit->temperature.nll_before,
+                     "nll_after", fit->temperature.nll_after, "ece_before",
+                     cli_json_number(fit->ece_before), "ece_after", cli_json_number(fit->ece_after),
+                     "threshold_fpr", fit->calibration.fpr, "frame", at_json(&fit->frame), "video",
+                     at_json(&fit->video), "calibrated_on", cli_json_string(fit->calibration.on));
+}
+
+static Status tell(const Request *request, const Fit *fit, Error *error)
+{
+    warn_about(&fit->temperature);
+    json_t *const found = fit_json(fit, request->out);
+    if (request->json)
+        return eval_json_print(found, stdout, error);
+    cli_json_print_text(stdout, found);
+    json_decref(found);
+    return STATUS_OK;
+}
+
+/* ---- the command --------------------------------------------------------------------------------- */
+
+static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
+                            const EvalSets *sets, Error *error)
+{
+    const EvalScoring scoring = {
+        .arguments = request->arguments, .options = &request->model, .sets = sets};
+    EvalScores scores = {0};
+    EvalProvenance provenance;
+    Fit fit = {.calibration.fpr = request->fpr};
+    TRY(describe_lists(&sets->sets[0], fit.calibration.on, sizeof fit.calibration.on, error));
+    Status status = eval_score(&scoring, adapter, NULL, &scores, &provenance, error);
+    if (status == STATUS_INTERRUPTED)
+        cli_interrupted("calibrate", "nothing is kept: start it again", error);
+    if (status == STATUS_OK)
+        status = fit_set(&sets->sets[0], scores.probabilities, &fit, error);
+    if (status == STATUS_OK)
+        status = train_calibration_write(request->adapter, request->out, &fit.calibration, error);
+    if (status == STATUS_OK)
+        status = tell(request, &fit, error);
+    eval_scores_close(&scores, true);
+    return status;
+}
+
+/* Frames that were trained on are scored too well to calibrate with; those that chose the adapter are what is meant. */
+static Status check_training(const Request *request, const EvalSet *set, Error *error)
+{
+    SafeTensors *file = NULL;
+    TRY(safetensors_open(&file, request->adapter, error));
+    const char *const trained = safetensors_metadata(file, "train_list");
+    if (trained && strcmp(trained, set->hash) == 0)
+        cli_warn("val: %s was trained on this very list: T and thresholds will be too small; give "
+                 "validation frames",
+                 request->adapter);
+    safetensors_close(file);
+    return STATUS_OK;
+}
+
+static Status calibrate(const Request *request, Error *error)
+{
+    EvalSets sets = {0};
+    const CliStrings none = {0};
+    const EvalAdapter adapter = {.path = request->adapter};
+    Status status =
+        eval_sets_read_one(&sets, "val", &request->val, request->frames_per_video, error);
+    if (status == STATUS_OK) {
+        const EvalSet *const set = &sets.sets[0];
+        cli_tell_sources_head(request->arguments);
+        cli_tell_sources(request->arguments, set->name, &set->frames);
+        status = cli_check_evaluated(request->arguments, set->name, &set->frames,
+                                     cli_checks_expect(request->checks), &none, error);
+    }
+    if (status == STATUS_OK)
+        status = check_training(request, &sets.sets[0], error);
+    if (status == STATUS_OK)
+        status = fit_and_write(request, &adapter, &sets, error);
+    eval_sets_free(&sets);
+    return status;
+}
+
+static const CliCommand calibrate_command = {
+    .name = "calibrate",
+    .summary = "fit temperature and thresholds on validation frames",
+    .usage = "lnclip calibrate --model M --adapter A --val LIST... --out CALIBRATED.safetensors",
+    .details =
+        "Finds the number T that the logits are divided by so that p_fake means what it says, and "
+        "the thresholds\nabove which lie at most a share --fpr of the real validation frames, and "
+        "videos. Both are stored in a\ncopy of the adapter, and applied by eval --calibrated and "
+        "predict --calibrated. docs/evaluation.md tells\nmore.",
+    .example = "lnclip calibrate --model clip-vit-l-14 --adapter run/best.safetensors --val "
+               "lists/val/*.txt --out calibrated.safetensors",
+};
+
+int cmd_calibrate(int argc, char **argv)
+{
+    Request request = {.fpr_text = "0.01"};
+    CliOption options[] = {
+        CLI_MODEL_OPTION(request.model),
+        {"--adapter", CLI_STRING, &request.adapter, 0, 0, "A",
+         "LayerNorms and head from training (.safetensors)"},
+        {"--val", CLI_STRINGS, &request.val, 0, 0, "LIST...",
+         "frames that were not trained on: lists or folders"},
+        {"--out", CLI_STRING, &request.out, 0, 0, "FILE", "the calibrated adapter"},
+        {"--fpr", CLI_STRING, &request.fpr_text, 0, 0, "SHARE",
+         "of real ones that may lie above the thresholds (0.01)"},
+        {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
+         "use at most N frames a video, spread evenly\n(default: all)"},
+        CLI_CHECKS_OPTION(request.checks),
+        CLI_SCORING_OPTIONS(request.model),
+        {"--json", CLI_FLAG, &request.json, 0, 0, NULL, "print a JSON object"},
+        {0},
+    };
+    CliCommand command = calibrate_command;
+    command.options = options;
+    CliArguments arguments;
+    cli_parse(&command, argc, argv, &arguments);
+    cli_model_expect(&arguments, &request.model);
+    cli_expect_option(&arguments, "--adapter", request.adapter);
+    cli_expect_option(&arguments, "--out", request.out);
+    cli_checks_expect(request.checks);
+    cli_expect_positional(&arguments, 0, 0, "nothing but options");
+    if (request.val.count == 0)
+        return cli_usage_error("calibrate: no --val LIST was given; name frames to calibrate on");
+    if (!train_number_parse(request.fpr_text, strlen(request.fpr_text), &request.fpr) ||
+        !(request.fpr >= 0 && request.fpr < 1))
+        return cli_usage_error("--fpr %s: is no share; give a number from 0 to below 1",
+                               request.fpr_text);
+    request.arguments = &arguments;
+    Error error = {0};
+    return calibrate(&request, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);
+}

@@ -1,0 +1,56 @@
+/*
+ * eval_sets.h - the arguments of an evaluation: data sets, adapters, perturbations.
+ */
+#ifndef LNCLIP_TOOLS_EVAL_SETS_H
+#define LNCLIP_TOOLS_EVAL_SETS_H
+
+#include "data/augment.h"
+#include "tools/cli.h"
+#include "tools/eval_result.h"
+
+/*
+ * Understands arguments NAME=LIST[,LIST...] (a comma separates only if there is no file of the whole name) and reads all
+ * lists; of each video `frames_per_video` frames are kept, 0 = all. STATUS_USAGE for another form, STATUS_FAILED for lists
+ * that cannot be read. *sets is the caller's to free (eval_sets_free), also after a failure.
+ */
+Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, int frames_per_video,
+                      Error *error);
+
+/* One set of that name from `lists`. Otherwise as eval_sets_read. */
+Status eval_sets_read_one(EvalSets *sets, const char *name, const CliStrings *lists,
+                          int frames_per_video, Error *error);
+void eval_sets_free(EvalSets *sets);
+
+typedef struct EvalAdapters {
+    EvalAdapter *adapters; /* [count] at least one: without --adapter one without a path */
+    int count;
+    bool named;   /* NAME=FILE: each has a folder of its own */
+    char **texts; /* [count] copies that names and paths point into */
+} EvalAdapters;
+
+/*
+ * Understands the arguments of --adapter: FILE, or NAME=FILE as often as wanted (whatever exists under its whole name is a
+ * FILE), and reads what their metadata says; with `calibrated` also the calibration of each. STATUS_USAGE for several without
+ * a name, a name twice or one that is no name of a folder; STATUS_FAILED for a file that cannot be read or
+ * lacks the calibration. To be freed (eval_adapters_free) also after a failure.
+ */
+Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, bool calibrated,
+                          Error *error);
+void eval_adapters_free(EvalAdapters *adapters);
+
+/* One strength of one perturbation. */
+typedef struct EvalPerturbation {
+    char kind[16]; /* "jpeg" */
+    char text[32]; /* "90", as given */
+    double strength;
+    DataAugment augment;
+} EvalPerturbation;
+
+/*
+ * Understands the arguments of --perturb, KIND=STRENGTH[,STRENGTH...]: perturbations [*count], those of one kind
+ * together, the caller's to free(). STATUS_USAGE for what data_augment_perturb refuses, and for a strength given twice.
+ */
+Status eval_perturbations_parse(const CliStrings *arguments, EvalPerturbation **perturbations,
+                                int *count, Error *error);
+
+#endif
