@@ -21,8 +21,8 @@ typedef enum RandomPurpose {
     RANDOM_FRAMES = 7,  /* choice of frames of a video */
     RANDOM_TEST = 8,    /* tests */
     RANDOM_NOISE = 9,   /* noise added to one image */
-    RANDOM_BOOTSTRAP = 16, /* videos of one resample */
     RANDOM_BLEND = 10,  /* self-blending of one frame */
+    RANDOM_BOOTSTRAP = 16, /* videos of one resample */
     RANDOM_LORA = 20,   /* initialisation of LoRA's A */
 } RandomPurpose;
 

@@ -14,13 +14,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef struct Column {
+    char *head;
+    CliAlign align;
+} Column;
+
+typedef struct Cell {
+    char *text;
+    bool rule; /* precedes it; read of the first cell of a row */
+} Cell;
+
 struct CliTable {
     char *title;
+    Column *column; /* [columns] */
     int columns;
-    char **heads;     /* [columns] */
-    CliAlign *aligns; /* [columns] */
-    char **cells;     /* [count], row by row */
-    bool *rules;      /* [capacity / columns] whether a rule precedes the row */
+    Cell *cells; /* [count], row by row */
     size_t count, capacity;
     bool rule_next;
     bool broken; /* memory ran out */
@@ -56,13 +64,11 @@ void cli_table_free(CliTable *table)
     if (!table)
         return;
     for (int c = 0; c < table->columns; c++)
-        free(table->heads[c]);
+        free(table->column[c].head);
     for (size_t i = 0; i < table->count; i++)
-        free(table->cells[i]);
-    free(table->heads);
-    free(table->aligns);
+        free(table->cells[i].text);
+    free(table->column);
     free(table->cells);
-    free(table->rules);
     free(table->title);
     free(table);
 }
@@ -72,33 +78,25 @@ void cli_table_column(CliTable *table, const char *head, CliAlign align)
     if (!table || table->broken)
         return;
     assert(table->count == 0);
-    const size_t count = (size_t)table->columns + 1;
-    char **const heads = realloc(table->heads, count * sizeof *heads);
-    table->heads = heads ? heads : table->heads;
-    CliAlign *const aligns = realloc(table->aligns, count * sizeof *aligns);
-    table->aligns = aligns ? aligns : table->aligns;
-    char *const copy = strdup(head);
-    if (!heads || !aligns || !copy) {
-        free(copy);
-        table->broken = true;
+    Column *const grown = realloc(table->column, ((size_t)table->columns + 1) * sizeof *grown);
+    table->broken = !grown;
+    if (!grown)
         return;
-    }
-    table->heads[table->columns] = copy;
-    table->aligns[table->columns++] = align;
+    table->column = grown;
+    grown[table->columns] = (Column){strdup(head), align};
+    table->broken = !grown[table->columns++].head;
 }
 
-/* Makes room for one more row. */
+/* Makes room for one more cell. */
 static bool grow(CliTable *table)
 {
-    const size_t columns = (size_t)table->columns;
-    const size_t rows = table->capacity > 0 ? 2 * (table->capacity / columns) : 16;
-    char **const cells = realloc(table->cells, rows * columns * sizeof *cells);
-    table->cells = cells ? cells : table->cells;
-    bool *const rules = realloc(table->rules, rows * sizeof *rules);
-    table->rules = rules ? rules : table->rules;
-    if (cells && rules)
-        table->capacity = rows * columns;
-    return cells && rules;
+    const size_t capacity = table->capacity > 0 ? 2 * table->capacity : 64;
+    Cell *const grown = realloc(table->cells, capacity * sizeof *grown);
+    if (!grown)
+        return false;
+    table->cells = grown;
+    table->capacity = capacity;
+    return true;
 }
 
 void cli_table_cell(CliTable *table, const char *format, ...)
@@ -110,11 +108,6 @@ void cli_table_cell(CliTable *table, const char *format, ...)
         table->broken = true;
         return;
     }
-    const size_t columns = (size_t)table->columns;
-    if (table->count % columns == 0) {
-        table->rules[table->count / columns] = table->rule_next;
-        table->rule_next = false;
-    }
     va_list arguments;
     va_start(arguments, format);
     char *text = NULL;
@@ -124,7 +117,8 @@ void cli_table_cell(CliTable *table, const char *format, ...)
         table->broken = true;
         return;
     }
-    table->cells[table->count++] = text;
+    table->cells[table->count++] = (Cell){text, table->rule_next};
+    table->rule_next = false;
 }
 
 void cli_table_end_row(CliTable *table)
@@ -217,7 +211,7 @@ static void print_row(const Print *print, size_t row)
     for (size_t c = 0; c < columns; c++) {
         const char *const text = print->texts[row * columns + c];
         const int space = print->widths[c] - text_width(text);
-        const bool right = print->table->aligns[c] == CLI_RIGHT;
+        const bool right = print->table->column[c].align == CLI_RIGHT;
         /* No blanks at the end of a line of plain text. */
         const bool padded = right || c + 1 < columns || frame->after[0];
         if (right && space > 0)
@@ -234,7 +228,7 @@ static void print_markdown_rule(const Print *print)
 {
     putc('|', print->stream);
     for (int c = 0; c < print->table->columns; c++) {
-        const bool right = print->table->aligns[c] == CLI_RIGHT;
+        const bool right = print->table->column[c].align == CLI_RIGHT;
         putc(right ? '-' : ':', print->stream);
         for (int i = 0; i < print->widths[c]; i++)
             putc('-', print->stream);
@@ -248,7 +242,7 @@ static void print_latex_begin(const Print *print)
 {
     fputs("\\begin{tabular}{", print->stream);
     for (int c = 0; c < print->table->columns; c++)
-        putc(print->table->aligns[c] == CLI_RIGHT ? 'r' : 'l', print->stream);
+        putc(print->table->column[c].align == CLI_RIGHT ? 'r' : 'l', print->stream);
     fputs("}\n\\toprule\n", print->stream);
 }
 
@@ -278,9 +272,10 @@ static void print_rows(const Print *print)
     if (print->format == CLI_LATEX)
         fputs("\\midrule\n", print->stream);
     for (size_t r = 0; r < rows; r++) {
-        if (table->rules[r] && print->format == CLI_LATEX)
+        const bool rule = table->cells[r * (size_t)table->columns].rule;
+        if (rule && print->format == CLI_LATEX)
             fputs("\\midrule\n", print->stream);
-        if (table->rules[r] && print->format == CLI_TEXT)
+        if (rule && print->format == CLI_TEXT)
             putc('\n', print->stream);
         print_row(print, r + 1);
     }
@@ -300,7 +295,8 @@ Status cli_table_print(const CliTable *table, CliFormat format, FILE *stream, Er
     print.widths = calloc(columns + 1, sizeof *print.widths);
     complete = complete && print.texts && print.widths;
     for (size_t i = 0; i < count && complete; i++) {
-        print.texts[i] = escape(i < columns ? table->heads[i] : table->cells[i - columns], format);
+        print.texts[i] =
+            escape(i < columns ? table->column[i].head : table->cells[i - columns].text, format);
         complete = print.texts[i] != NULL;
         const int width = complete && format != CLI_CSV ? text_width(print.texts[i]) : 0;
         if (width > print.widths[i % columns])

@@ -104,12 +104,12 @@ static void weighted_metrics(const TrainSample *sample, const uint32_t *weights,
         uint64_t rows[2] = {0, 0};
         for (; row < sample->end[g]; row++)
             rows[sample->labels[row]] += weights[sample->cluster[row]];
-        if (rows[0] + rows[1] == 0)
-            continue;
         parcel[filled] = sample->groups[g];
         parcel[filled].reals = rows[0];
         parcel[filled].fakes = rows[1];
-        if (++filled == PARCEL) {
+        filled +=
+            rows[0] + rows[1] > 0; /* a third of the groups is not drawn: no branch to guess */
+        if (filled == PARCEL) {
             train_walk_groups(&walk, parcel, filled);
             filled = 0;
         }

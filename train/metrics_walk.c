@@ -98,12 +98,7 @@ static void add_calibration(TrainWalk *walk, const TrainGroup *group)
         return;
     const double reals = (double)group->reals, fakes = (double)group->fakes;
     train_sum_add(&walk->brier, reals * (s * s) + fakes * ((s - 1) * (s - 1)));
-    double loss = 0; /* a loss is read only where it counts: it may not have been computed */
-    if (group->reals > 0)
-        loss = reals * group->loss_real;
-    if (group->fakes > 0)
-        loss += fakes * group->loss_fake;
-    train_sum_add(&walk->log_loss, loss);
+    train_sum_add(&walk->log_loss, reals * group->loss_real + fakes * group->loss_fake);
     const int bin = train_calibration_bin(s);
     train_sum_add(&walk->bin_score[bin], (reals + fakes) * s);
     walk->bin_rows[bin] += group->reals + group->fakes;
@@ -115,8 +110,7 @@ static void close_inverted(TrainWalk *walk)
 {
     const double reals = (double)(walk->n_real - walk->inverted_fp);
     const double rows = reals + (double)(walk->n_fake - walk->inverted_tp);
-    if (walk->inverted_reals > 0)
-        train_sum_add(&walk->ap_real, (double)walk->inverted_reals * (reals / rows));
+    train_sum_add(&walk->ap_real, (double)walk->inverted_reals * (reals / rows));
 }
 
 /*

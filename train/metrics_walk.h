@@ -17,12 +17,12 @@ typedef struct TrainSum {
     double value, lost;
 } TrainSum;
 
+/* The error of one addition by Knuth's two-sum: exact whichever term is greater, and without a branch. */
 static inline void train_sum_add(TrainSum *sum, double term)
 {
     const double total = sum->value + term;
-    const double big = __builtin_fabs(sum->value) >= __builtin_fabs(term) ? sum->value : term;
-    const double small = __builtin_fabs(sum->value) >= __builtin_fabs(term) ? term : sum->value;
-    sum->lost += big - total + small;
+    const double of_term = total - sum->value;
+    sum->lost += (sum->value - (total - of_term)) + (term - of_term);
     sum->value = total;
 }
 
@@ -34,8 +34,8 @@ static inline double train_sum_total(const TrainSum *sum)
 /* All rows of one score. */
 typedef struct TrainGroup {
     double score;
-    double loss_real,
-        loss_fake; /* train_log_loss of a real and of a fake here; read only where counted */
+    /* train_log_loss of a real and of a fake here; any finite number where there is none. */
+    double loss_real, loss_fake;
     uint64_t reals, fakes;
 } TrainGroup;
 

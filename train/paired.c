@@ -332,7 +332,7 @@ static Status compare_set(const Pair *pair, uint32_t stream, const TrainUncertai
                                     .has_videos = a->has_videos,
                                     .ci_left_out = settings->mode == TRAIN_CI_AUTO && !resampled};
     Level levels[2];
-    TrainMetrics points[2];
+    TrainMetrics points[2] = {train_metrics_undefined(), train_metrics_undefined()};
     const int count = list_levels(pair, clusters_b, levels);
     Status status = STATUS_OK;
     for (int i = 0; i < count && status == STATUS_OK; i++)
