@@ -24,6 +24,7 @@ static const Subcommand subcommands[] = {
     {"train", cmd_train, "LN-tune a model on lists of face frames"},
     {"eval", cmd_eval, "score data sets and compute their metrics"},
     {"calibrate", cmd_calibrate, "fit temperature and thresholds on validation frames"},
+    {"compare", cmd_compare, "put training runs and evaluations side by side"},
     {"predict", cmd_predict, "print the probability of being fake of each image"},
     {"features", cmd_features, "save the pooled features of images"},
     {"auc", cmd_auc, "metrics of any score file"},

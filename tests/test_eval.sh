@@ -1,0 +1,222 @@
+#!/bin/sh
+# test_eval.sh - eval with several adapters, perturbations and calibration, and compare, from outside.
+#
+# The model is tiny and random: what is tested is bookkeeping, files and arithmetic, not detection.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+L=$PWD/${BUILD:-build/release}/lnclip
+case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+cd "$T" || exit 1
+failures=0
+steps=0
+
+complain() {
+    failures=$((failures + 1))
+    echo "FAIL: $what: $*"
+    tail -n 3 err | sed 's/^/    /'
+}
+
+expect() { # CODE WHAT COMMAND...: stdout in out, stderr in err
+    code=$1
+    what=$2
+    shift 2
+    steps=$((steps + 1))
+    "$@" >out 2>err </dev/null
+    got=$?
+    [ "$got" = "$code" ] || complain "exit code $got, expected $code"
+    [ "$code" = 0 ] || tail -n 1 err | grep -q '^lnclip: error: .*: .*; .' || complain "no clear error"
+}
+
+holds() { # COMMAND...: it succeeds
+    "$@" >/dev/null 2>&1 || complain "not true: $*"
+}
+
+prints() { # PATTERN: a line of stdout matches
+    grep -q -e "$1" out || complain "stdout does not show '$1'"
+}
+
+says() { # TEXT: stderr holds it
+    grep -qF -e "$1" err || complain "stderr does not say '$1'"
+}
+
+eval_with() { # CODE WHAT OPTION...: scores data set `one` without looking at the lists
+    code=$1
+    what=$2
+    shift 2
+    expect "$code" "$what" "$L" eval --model m --checks off --quiet "$@" "one=s/lists/test/real.txt,s/lists/test/swap.txt"
+}
+
+expect 0 init "$L" init --arch tiny --out m
+expect 0 synth "$L" synth --out s --videos 14 --frames 3 --size 80
+for seed in 1 2; do
+    expect 0 "train $seed" "$L" train --quiet --model m --train s/lists/train/real.txt s/lists/train/swap.txt \
+        --val s/lists/val/real.txt s/lists/val/swap.txt --out run$seed epochs=1 batch_size=8 lr=0.01 "seed=$seed"
+done
+A=run1/best.safetensors
+B=run2/best.safetensors
+
+# ---- several adapters -----------------------------------------------------------------------------
+
+eval_with 0 "three adapters" --adapter a=$A --adapter b=$B --adapter again=$A --out e
+for name in a b again; do
+    for file in predictions.csv metrics.json summary.json evaluation.json; do
+        holds test -s e/$name/$file
+    done
+done
+prints '^data set  level  *a  *b  *again$'
+prints '^b less a, paired$'
+prints 'a: selected on: val_map_video'
+holds cmp e/a/predictions.csv e/again/predictions.csv
+cmp -s e/a/predictions.csv e/b/predictions.csv && complain "two adapters have the same scores"
+[ "$(find e -type f | wc -l)" = 13 ] || complain "leaves other files than 3 x 4 and comparison.json"
+# An adapter against itself: no difference, and nothing to wonder about.
+sed -n '/"again"/,$p' e/comparison.json >itself
+[ "$(grep -c '"difference": 0.0,' itself)" -ge 30 ] || complain "an adapter differs from itself"
+grep '"difference":' itself | grep -qv '"difference": \(0.0\|null\),' && complain "an adapter differs from itself"
+grep '"p":' itself | grep -qv '"p": \(1.0\|null\)' && complain "p of no difference is not 1"
+
+eval_with 0 "one adapter of a name" --adapter solo=$A --out e1
+holds cmp e1/solo/predictions.csv e/a/predictions.csv
+[ ! -e e1/comparison.json ] || complain "compares one adapter"
+cp $A ./x=y.safetensors
+eval_with 0 "a file with = in its name" --adapter x=y.safetensors --out e2
+holds cmp e2/predictions.csv e/a/predictions.csv
+for format in md latex csv json; do
+    eval_with 0 "as $format" --adapter a=$A --adapter b=$B --out e --format $format
+done
+prints '"comparison": {'
+eval_with 0 "one as JSON" --adapter $A --out e2 --json
+holds cmp out e2/metrics.json
+eval_with 0 "no intervals" --adapter $A --out e2 --ci off
+grep -q ci95 e2/metrics.json && complain "--ci off leaves intervals"
+
+eval_with 2 "a name twice" --adapter a=$A --adapter a=$B --out never
+eval_with 2 "a name with a slash" --adapter a/b=$A --out never
+eval_with 2 "a name that leaves the folder" --adapter ..=$A --out never
+eval_with 2 "no name" --adapter =$A --out never
+eval_with 2 "several without names" --adapter $A --adapter $B --out never
+eval_with 1 "a missing adapter" --adapter a=$A --adapter b=none.safetensors --out never
+eval_with 2 "another word for --ci" --adapter $A --ci maybe --out never
+eval_with 2 "another format" --adapter $A --format html --out never
+[ ! -e never ] || complain "something was written for a wrong command"
+
+# ---- perturbations --------------------------------------------------------------------------------
+
+eval_with 0 "perturbed" --adapter $A --out p --perturb jpeg=100,30 --perturb noise=0.05 --perturb resize=1,0.5 --perturb blur=1
+prints '^one  *none '
+prints '^  *noise  *0.05 '
+holds cmp p/predictions.csv e/a/predictions.csv
+holds test -s p/robustness.json
+[ "$(wc -l <p/robustness.csv)" = 15 ] || complain "robustness.csv has another number of rows"
+plain=$(grep '^one,none,,video' p/robustness.csv | cut -d, -f7-)
+holds test "$plain" = "$(grep '^one,resize,1,video' p/robustness.csv | cut -d, -f7-)" # the size it has
+for row in jpeg,30 noise,0.05 blur,1; do
+    [ "$(grep "^one,none,,frame" p/robustness.csv | cut -d, -f7-)" != "$(grep "^one,$row,frame" p/robustness.csv | cut -d, -f7-)" ] ||
+        complain "$row changes nothing"
+done
+cp p/robustness.csv before.csv
+eval_with 0 "perturbed by other workers" --adapter $A --out p --perturb jpeg=100,30 --perturb noise=0.05 --perturb resize=1,0.5 --perturb blur=1 \
+    --batch 2 --workers 3 --threads 1
+holds cmp p/robustness.csv before.csv
+eval_with 0 "not perturbed" --adapter $A --out p
+for file in p/robustness.csv p/robustness.json; do
+    [ ! -e $file ] || complain "$file of an earlier evaluation stays"
+done
+eval_with 2 "a strength twice" --adapter $A --perturb jpeg=90,90 --out never
+eval_with 2 "a bad strength" --adapter $A --perturb jpeg=101 --out never
+eval_with 2 "an unknown perturbation" --adapter $A --perturb sharpen=1 --out never
+eval_with 2 "no strength" --adapter $A --perturb blur= --out never
+[ ! -e never ] || complain "something was written for a wrong command"
+
+# ---- going on -------------------------------------------------------------------------------------
+
+# Stopped in the second adapter, or the second strength of the first: nothing is scored twice, and nothing comes out other.
+# shellcheck disable=SC2086 # a list of words
+run_long() { # replaces the shell it runs in
+    exec "$L" eval --model m --ci off --checks off --batch 1 --adapter a=$A --adapter b=$B --perturb noise=0.1,0.2 --out "$1" $many
+}
+many=$(for i in $(seq 20); do echo "d$i=s/lists/train/swap.txt,s/lists/train/real.txt"; done)
+what="an evaluation in one go"
+(run_long whole) >out 2>err || complain "fails"
+what="a stopped evaluation"
+run_long parts >out 2>err &
+pid=$!
+for _ in $(seq 400); do
+    [ "$(cat parts/b/*.partial 2>/dev/null | wc -l)" -lt 5 ] || break
+    sleep 0.02
+done
+kill -INT $pid
+wait $pid
+[ $? = 130 ] || complain "exit code is not 130"
+[ ! -e parts/b/metrics.json ] || complain "was not stopped in the second adapter"
+holds test -s parts/a/metrics.json
+echo "lnclip partial evaluation, version 1, key other" >parts/a/predictions-0123456789abcdef0123456789abcdef.partial
+touch parts/a/predictions-mine.partial
+what="going on"
+(run_long parts) >out 2>err || complain "fails"
+says "parts/a: goes on after"
+says "parts/b: goes on after"
+for file in comparison.json a/predictions.csv b/predictions.csv a/robustness.csv b/robustness.csv b/metrics.json; do
+    holds cmp whole/$file parts/$file
+done
+[ -z "$(find parts -name 'predictions-*.partial' ! -name '*mine*')" ] || complain "scores for a restart are left behind"
+holds test -e parts/a/predictions-mine.partial
+
+# ---- calibration ----------------------------------------------------------------------------------
+
+expect 0 calibrate "$L" calibrate --model m --adapter $A --val s/lists/val/real.txt s/lists/val/swap.txt --out cal.safetensors \
+    --fpr 0.25 --checks off --quiet --json
+prints '"temperature": '
+prints '"threshold_fpr": 0.25'
+expect 0 "calibrate once more" "$L" calibrate --model m --adapter cal.safetensors --val s/lists/val/real.txt s/lists/val/swap.txt \
+    --out cal2.safetensors --fpr 0.25 --checks off --quiet
+holds cmp cal.safetensors cal2.safetensors # fitted on uncalibrated scores, whatever the adapter held
+expect 0 "inspect a calibrated adapter" "$L" inspect cal.safetensors
+prints 'calibrated_on'
+eval_with 0 "a calibrated adapter, not applied" --adapter cal.safetensors --out c0
+holds cmp c0/predictions.csv e/a/predictions.csv
+grep -q at_threshold c0/metrics.json && complain "applies what was not asked for"
+eval_with 0 "calibrated" --adapter cal.safetensors --calibrated --out c
+holds grep -q '"at_threshold": {' c/metrics.json
+holds grep -q '"temperature": ' c/evaluation.json
+prints 'At the thresholds of FPR 0.25'
+prints '^calibrated: T = '
+# On the frames it was fitted on the share of false alarms is what was asked for, or less.
+expect 0 "calibrated, on val" "$L" eval --model m --checks off --quiet --adapter cal.safetensors --calibrated --out cv \
+    v=s/lists/val/real.txt,s/lists/val/swap.txt
+sed -n '/"at_threshold"/,$p' cv/metrics.json | grep '"fpr":' | tr -d ' ,' | while IFS=: read -r _ fpr; do
+    awk "BEGIN { exit !($fpr <= 0.25) }" || echo bad
+done | grep -q bad && complain "the share of false alarms is above the one asked for"
+eval_with 1 "no calibration" --adapter $A --calibrated --out never
+says "lnclip calibrate"
+eval_with 2 "no adapter to hold one" --calibrated --out never
+for share in 1 -0.1 x; do
+    expect 2 "--fpr $share" "$L" calibrate --model m --adapter $A --val s/lists/val/real.txt --out never --fpr $share
+done
+expect 2 "calibrate without frames" "$L" calibrate --model m --adapter $A --out never
+expect 1 "calibrate on one class" "$L" calibrate --model m --adapter $A --val s/lists/val/real.txt --out never --checks off
+[ ! -e never ] || complain "something was written for a failed command"
+
+# ---- compare --------------------------------------------------------------------------------------
+
+expect 0 compare "$L" compare run1 run2 c0 e
+prints '^run1  *[0-9]'
+prints '^seed  *1  *2$'
+prints '^one  *frame  *0\.'
+prints '^e/a  *run1/best.safetensors  *val_map_video'
+for format in md latex csv json; do
+    expect 0 "compare as $format" "$L" compare run1 run2 e --format $format
+    [ -s out ] || complain "prints nothing"
+done
+prints '"trained_parameters": '
+expect 1 "compare a model" "$L" compare run1 m
+expect 1 "compare nothing there" "$L" compare none
+expect 2 "compare nothing" "$L" compare
+echo '{"one": ' >c0/metrics.json
+expect 1 "compare a broken file" "$L" compare c0
+says "c0/metrics.json"
+
+echo "$steps steps, $failures failures"
+[ "$failures" = 0 ]

@@ -1,0 +1,339 @@
+/*
+ * cmd_compare.c - lnclip compare: training runs and evaluations side by side.
+ *
+ * Everything is read from files that the runs left; nothing is scored. Whether two AUROCs differ by more than chance is
+ * what the paired comparison of `lnclip auc A B` and `lnclip eval` tells: intervals that overlap do not say it.
+ */
+#include "tools/cli.h"
+#include "tools/cli_table.h"
+#include "tools/cmd_compare_read.h"
+#include "tools/eval_files.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Where things are printed. */
+typedef struct Output {
+    CliFormat format;
+    FILE *stream;
+    bool begun; /* something was printed: a blank line comes before the next table */
+} Output;
+
+static Status print_and_free(Output *output, CliTable *table, Error *error)
+{
+    if (output->begun)
+        fputc('\n', output->stream);
+    output->begun = true;
+    const Status status = cli_table_print(table, output->format, output->stream, error);
+    cli_table_free(table);
+    return status;
+}
+
+static const char *path_of(const json_t *item)
+{
+    const char *const path = json_string_value(json_object_get(item, "path"));
+    return path ? path : "?";
+}
+
+/* ---- cells --------------------------------------------------------------------------------------- */
+
+/* Any plain value as the files show it; "-" if there is none. */
+static void value_cell(CliTable *table, const json_t *value)
+{
+    if (json_is_string(value))
+        cli_table_cell(table, "%s", json_string_value(value));
+    else if (json_is_integer(value))
+        cli_table_cell(table, "%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value))
+        cli_table_cell(table, "%.9g", json_real_value(value));
+    else
+        cli_table_cell(table, "-");
+}
+
+static void fraction_cell(CliTable *table, const json_t *value)
+{
+    if (json_is_number(value))
+        cli_table_cell(table, "%.4f", json_number_value(value));
+    else
+        cli_table_cell(table, "-");
+}
+
+static void estimate_cell(CliTable *table, const json_t *level)
+{
+    const json_t *const value = json_object_get(level, "auroc");
+    const json_t *const interval = json_object_get(level, "auroc_ci95");
+    if (json_is_number(value) && json_array_size(interval) == 2)
+        cli_table_cell(table, "%.4f [%.4f, %.4f]", json_number_value(value),
+                       json_number_value(json_array_get(interval, 0)),
+                       json_number_value(json_array_get(interval, 1)));
+    else
+        fraction_cell(table, value);
+}
+
+/* ---- runs ---------------------------------------------------------------------------------------- */
+
+static Status print_runs(Output *output, const json_t *runs, Error *error)
+{
+    static const char *const of_best[] = {"epoch", "val_auroc_frame", "val_auroc_video",
+                                          "val_map_video", "val_loss"};
+    static const char *const heads[] = {"best epoch (from 0)", "val AUROC, FRAMES",
+                                        "val AUROC, VIDEOS", "val mAP, VIDEOS", "val loss"};
+    CliTable *const table = cli_table_create("Training runs");
+    cli_table_column(table, "run", CLI_LEFT);
+    cli_table_column(table, "trained numbers", CLI_RIGHT);
+    cli_table_column(table, "steps", CLI_RIGHT);
+    for (int i = 0; i < 5; i++)
+        cli_table_column(table, heads[i], CLI_RIGHT);
+    cli_table_column(table, "last epoch", CLI_RIGHT);
+    cli_table_column(table, "its val AUROC, VIDEOS", CLI_RIGHT);
+    size_t i;
+    const json_t *run;
+    json_array_foreach(runs, i, run)
+    {
+        const json_t *const best = json_object_get(run, "best_epoch");
+        const json_t *const last = json_object_get(run, "last_epoch");
+        cli_table_cell(table, "%s", path_of(run));
+        value_cell(table, json_object_get(run, "trained_parameters"));
+        value_cell(table, json_object_get(run, "steps"));
+        value_cell(table, json_object_get(best, of_best[0]));
+        for (int m = 1; m < 5; m++)
+            fraction_cell(table, json_object_get(best, of_best[m]));
+        value_cell(table, json_object_get(last, "epoch"));
+        fraction_cell(table, json_object_get(last, "val_auroc_video"));
+    }
+    return print_and_free(output, table, error);
+}
+
+/* Whether a key of the recipe has another value, or none, in some run. */
+static bool differs(const json_t *runs, const char *key, const json_t *value)
+{
+    size_t i;
+    const json_t *run;
+    json_array_foreach(runs, i,
+                       run) if (!json_equal(value, json_object_get(json_object_get(run, "recipe"),
+                                                                   key))) return true;
+    return false;
+}
+
+/* The union of all recipes' keys, in the order of the files. */
+static json_t *all_keys(const json_t *runs)
+{
+    json_t *const keys = json_object();
+    size_t i;
+    const json_t *run;
+    json_array_foreach(runs, i, run)
+        json_object_update_missing(keys, json_object_get(run, "recipe"));
+    return keys;
+}
+
+static Status print_recipes(Output *output, const json_t *runs, Error *error)
+{
+    CliTable *const table = cli_table_create("Where the recipes differ");
+    json_t *const keys = all_keys(runs);
+    size_t i;
+    json_t *value;
+    const json_t *run;
+    const char *key;
+    bool any = false;
+    cli_table_column(table, "key", CLI_LEFT);
+    json_array_foreach(runs, i, run) cli_table_column(table, path_of(run), CLI_LEFT);
+    json_object_foreach(keys, key, value)
+    {
+        if (!differs(runs, key, value))
+            continue;
+        any = true;
+        cli_table_cell(table, "%s", key);
+        json_array_foreach(runs, i, run)
+            value_cell(table, json_object_get(json_object_get(run, "recipe"), key));
+    }
+    json_decref(keys);
+    if (any)
+        return print_and_free(output, table, error);
+    cli_table_free(table);
+    return STATUS_OK;
+}
+
+/* ---- evaluations --------------------------------------------------------------------------------- */
+
+/* Which adapter, and which list chose it: for runs and evaluations alike. */
+static Status print_selections(Output *output, const json_t *items, const char *head, Error *error)
+{
+    CliTable *const table = cli_table_create(NULL);
+    cli_table_column(table, head, CLI_LEFT);
+    const bool evaluations = strcmp(head, "evaluation") == 0;
+    if (evaluations)
+        cli_table_column(table, "adapter", CLI_LEFT);
+    cli_table_column(table, "selected on", CLI_LEFT);
+    size_t i;
+    const json_t *item;
+    json_array_foreach(items, i, item)
+    {
+        cli_table_cell(table, "%s", path_of(item));
+        if (evaluations)
+            value_cell(table, json_object_get(item, "adapter"));
+        value_cell(table, json_object_get(item, "selected_on"));
+    }
+    return print_and_free(output, table, error);
+}
+
+static Status print_auroc(Output *output, const json_t *evaluations, Error *error)
+{
+    static const char *const levels[] = {"frame", "video"};
+    CliTable *const table = cli_table_create("AUROC");
+    json_t *const sets = json_object();
+    size_t i;
+    const json_t *one;
+    json_t *unused;
+    const char *name;
+    cli_table_column(table, "data set", CLI_LEFT);
+    cli_table_column(table, "level", CLI_LEFT);
+    json_array_foreach(evaluations, i, one)
+    {
+        cli_table_column(table, path_of(one), CLI_LEFT);
+        json_object_update_missing(sets, json_object_get(one, "metrics"));
+    }
+    json_object_foreach(sets, name, unused)
+    {
+        for (int l = 0; l < 2; l++) {
+            cli_table_cell(table, "%s", l == 0 ? name : "");
+            cli_table_cell(table, "%s", levels[l]);
+            json_array_foreach(evaluations, i, one)
+            {
+                const json_t *const set = json_object_get(json_object_get(one, "metrics"), name);
+                estimate_cell(table, json_object_get(set, levels[l]));
+            }
+        }
+    }
+    json_decref(sets);
+    return print_and_free(output, table, error);
+}
+
+/* ---- for programs -------------------------------------------------------------------------------- */
+
+/* One row of the CSV; a value that is no number or text is left out. */
+static void csv_row(CliTable *table, const char *path, const char *kind, const char *group,
+                    const char *level, const char *item, const json_t *value)
+{
+    if (!json_is_string(value) && !json_is_number(value))
+        return;
+    cli_table_cell(table, "%s", path);
+    cli_table_cell(table, "%s", kind);
+    cli_table_cell(table, "%s", group);
+    cli_table_cell(table, "%s", level);
+    cli_table_cell(table, "%s", item);
+    if (json_is_real(value))
+        cli_table_cell(table, "%.17g", json_real_value(value));
+    else
+        value_cell(table, value);
+}
+
+static void csv_members(CliTable *table, const char *path, const char *kind, const char *group,
+                        const char *level, json_t *members)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(members, key, value)
+    {
+        csv_row(table, path, kind, group, level, key, value);
+        if (json_is_array(value) && json_array_size(value) == 2) { /* an interval */
+            char end[128];
+            snprintf(end, sizeof end, "%.110s_lower", key);
+            csv_row(table, path, kind, group, level, end, json_array_get(value, 0));
+            snprintf(end, sizeof end, "%.110s_upper", key);
+            csv_row(table, path, kind, group, level, end, json_array_get(value, 1));
+        }
+    }
+}
+
+static Status print_csv(Output *output, const json_t *runs, const json_t *evaluations, Error *error)
+{
+    static const char *const heads[] = {"path", "kind", "group", "level", "item", "value"};
+    static const char *const parts[] = {"recipe", "best_epoch", "last_epoch"};
+    CliTable *const table = cli_table_create(NULL);
+    for (int h = 0; h < 6; h++)
+        cli_table_column(table, heads[h], CLI_LEFT);
+    size_t i;
+    json_t *item, *set, *level;
+    const char *name, *level_name;
+    json_array_foreach(runs, i, item)
+    {
+        csv_members(table, path_of(item), "run", "", "", item);
+        for (int p = 0; p < 3; p++)
+            csv_members(table, path_of(item), "run", parts[p], "", json_object_get(item, parts[p]));
+    }
+    json_array_foreach(evaluations, i, item)
+    {
+        csv_members(table, path_of(item), "evaluation", "", "", item);
+        json_object_foreach(json_object_get(item, "metrics"), name, set)
+            json_object_foreach(set, level_name, level)
+                csv_members(table, path_of(item), "evaluation", name, level_name, level);
+    }
+    return print_and_free(output, table, error);
+}
+
+static Status print_all(Output *output, json_t *runs, json_t *evaluations, Error *error)
+{
+    if (output->format == CLI_JSON)
+        return eval_json_print(json_pack("{s:O, s:O}", "runs", runs, "evaluations", evaluations),
+                               output->stream, error);
+    if (output->format == CLI_CSV)
+        return print_csv(output, runs, evaluations, error);
+    if (json_array_size(runs) > 0) {
+        TRY(print_runs(output, runs, error));
+        TRY(print_recipes(output, runs, error));
+        TRY(print_selections(output, runs, "run", error));
+    }
+    if (json_array_size(evaluations) == 0)
+        return STATUS_OK;
+    TRY(print_auroc(output, evaluations, error));
+    return print_selections(output, evaluations, "evaluation", error);
+}
+
+/* ---- the command --------------------------------------------------------------------------------- */
+
+static Status compare(const CliArguments *arguments, CliFormat format, Error *error)
+{
+    Output output = {.format = format, .stream = stdout};
+    json_t *const runs = json_array(), *const evaluations = json_array();
+    Status status = STATUS_OK;
+    for (int i = 0; i < arguments->positional.count && status == STATUS_OK; i++)
+        status = cmd_compare_read(arguments->positional.items[i], runs, evaluations, error);
+    if (status == STATUS_OK)
+        status = print_all(&output, runs, evaluations, error);
+    json_decref(runs);
+    json_decref(evaluations);
+    return status;
+}
+
+int cmd_compare(int argc, char **argv)
+{
+    const char *format_word = NULL;
+    bool json = false;
+    CliOption options[] = {
+        {"--format", CLI_STRING, &format_word, 0, 0, "F", CLI_FORMAT_WORDS " (default text)"},
+        {"--json", CLI_FLAG, &json, 0, 0, NULL, "the same as --format json"},
+        {0},
+    };
+    const CliCommand command = {
+        .name = "compare",
+        .summary = "put training runs and evaluations side by side",
+        .usage = "lnclip compare FOLDER... [--format F]",
+        .details =
+            "A FOLDER is one that lnclip train or lnclip eval wrote. Shows where recipes differ, "
+            "how "
+            "many numbers\ntrained, the best and the last epoch, and the AUROC of evaluations with "
+            "its intervals, each beside the\nlist that chose the weights. Whether a difference is "
+            "more than chance: lnclip auc A/predictions.csv\nB/predictions.csv.",
+        .example = "lnclip compare run-a run-b eval-a eval-b --format md",
+        .options = options,
+    };
+    CliArguments arguments;
+    CliFormat format = CLI_TEXT;
+    cli_parse(&command, argc, argv, &arguments);
+    cli_expect_positional(&arguments, 1, argc, "the folder of a run or an evaluation");
+    if (format_word && !cli_format_parse(format_word, &format))
+        return cli_usage_error("--format %s: is unknown; give " CLI_FORMAT_WORDS, format_word);
+    Error error = {0};
+    return compare(&arguments, json ? CLI_JSON : format, &error) == STATUS_OK ? CLI_DONE
+                                                                              : cli_report(&error);
+}
