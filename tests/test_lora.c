@@ -322,15 +322,18 @@ typedef struct Bad {
     const char *tune, *name;
     int rows, columns;
     const char *why;
+    const char *scale; /* metadata "lora_scale"; NULL: 1 */
 } Bad;
 
 static const Bad bad[] = {
-    {NULL, "q_proj.lora_A.weight", 4, 32, "that no metadata \"tune\" names"},
-    {"ln", "q_proj.lora_A.weight", 4, 32, "that no metadata \"tune\" names"},
-    {"lora:4:v", "q_proj.lora_A.default.weight", 4, 32, "that no metadata \"tune\" names"},
-    {"lora:5", "q_proj.lora_A.weight", 4, 32, "of shape [4,32], where the model has [5,32]"},
-    {"lora:4", "q_proj.lora_A.weight", 4, 31, "of shape [4,31], where the model has [4,32]"},
-    {"lora:4", "x_proj.lora_A.weight", 4, 32, "LoRA of no linear map"},
+    {NULL, "q_proj.lora_A.weight", 4, 32, "that no metadata \"tune\" names", NULL},
+    {"ln", "q_proj.lora_A.weight", 4, 32, "that no metadata \"tune\" names", NULL},
+    {"lora:4:v", "q_proj.lora_A.default.weight", 4, 32, "that no metadata \"tune\" names", NULL},
+    {"lora:5", "q_proj.lora_A.weight", 4, 32, "of shape [4,32], where the model has [5,32]", NULL},
+    {"lora:4", "q_proj.lora_A.weight", 4, 31, "of shape [4,31], where the model has [4,32]", NULL},
+    {"lora:4", "x_proj.lora_A.weight", 4, 32, "LoRA of no linear map", NULL},
+    {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" of 1", "2"},
+    {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" of 1", ""},
 };
 
 START_TEST(refused_adapters)
@@ -359,10 +362,11 @@ START_TEST(refused_adapters)
          .data = zeros,
          .bytes = (size_t)(32 * c->rows) * 4},
     };
-    const SafeTensorsMetadata metadata = {"tune", c->tune ? c->tune : ""};
+    const SafeTensorsMetadata metadata[] = {{"lora_scale", c->scale ? c->scale : "1"},
+                                            {"tune", c->tune ? c->tune : ""}};
     for (int count = 2; count >= 1; count--) {
         error_clear(&error);
-        ck_ok(safetensors_write(path, tensors, count, &metadata, c->tune != NULL, &error), &error);
+        ck_ok(safetensors_write(path, tensors, count, metadata, c->tune ? 2 : 1, &error), &error);
         ck_assert_int_eq(vit_adapter_read(vit, NULL, path, &report, &error), STATUS_FAILED);
         const char *const why = count == 2 ? c->why : "half of LoRA";
         ck_assert_msg(strstr(error.detail[0], why), "%s: %s", error.message, error.detail[0]);

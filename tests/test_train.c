@@ -296,6 +296,37 @@ START_TEST(an_adapter_says_where_it_comes_from)
 }
 END_TEST
 
+/* The new adapter would lack what an earlier one changed, and what does not train now. */
+START_TEST(a_start_that_would_be_lost_is_refused)
+{
+    const char *const settings[] = {"tune=ln max_steps=1", "tune=none max_steps=1",
+                                    "tune=lora:2:q max_steps=1"};
+    const VitConfig config = support_tiny_config();
+    for (int i = 0; i < 3; i++) {
+        char run[16];
+        SupportJob job;
+        TrainResult result;
+        Error error = {0};
+        snprintf(run, sizeof run, "start%d", i);
+        support_job_open(&job, folder, run, &config, settings[i]);
+        for (int p = 0; p < job.vit->parameter_count; p++) {
+            VitParameter *const parameter = &job.vit->parameters[p];
+            parameter->changed = i == 2 ? parameter->lora : parameter->kind == VIT_LAYER_NORM;
+        }
+        const Status status = train_run(&job.job, &result, &error);
+        if (i == 0)
+            ck_ok(status, &error);
+        else
+            ck_assert_msg(
+                status == STATUS_FAILED &&
+                    strstr(error.message, i == 1 ? "tune=none" : "self_attn.q_proj.weight"),
+                "%s", error.message);
+        ck_assert(has(run, "recipe.txt") == (i == 0));
+        support_job_close(&job);
+    }
+}
+END_TEST
+
 /* Two gradients a step, and an average beside the weights: stopped between and within epochs. */
 START_TEST(sam_and_ema_go_on_to_the_same_bits)
 {
@@ -767,6 +798,7 @@ static Suite *suite(void)
         bits_do_not_depend_on_threads_workers_and_micro_batches,
         a_stopped_run_goes_on_to_the_same_bits,
         an_adapter_says_where_it_comes_from,
+        a_start_that_would_be_lost_is_refused,
         sam_and_ema_go_on_to_the_same_bits,
         a_stop_uphill_leaves_the_weights_below,
         a_killed_run_goes_on_to_the_same_bits,

@@ -103,6 +103,8 @@ START_TEST(write_and_read)
     ck_assert(numbers_of("vision_model.encoder.layers.2.layer_norm2.weight")[63] == 2.5F);
     ck_assert(numbers_of("vision_model.pre_layrnorm.bias")[0] == 0.5F);
     ck_assert(numbers_of("vision_model.encoder.layers.0.mlp.fc1.weight")[0] == fc1);
+    for (int i = 0; i < vit->parameter_count; i++)
+        ck_assert(vit->parameters[i].changed == (vit->parameters[i].kind == VIT_LAYER_NORM));
 
     SafeTensors *file;
     ck_ok(safetensors_open(&file, path, &error), &error);

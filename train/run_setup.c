@@ -156,6 +156,31 @@ static Status check_lists(TrainRun *run, Error *error)
     return count_steps(run, error);
 }
 
+/*
+ * What training writes is an adapter of the model alone: what an earlier adapter changed in it must be part of
+ * that, or whoever reads the new one gets another model than the one that was validated.
+ */
+static Status check_start(const TrainJob *job, Error *error)
+{
+    int lost = 0;
+    const VitParameter *first = NULL;
+    for (int i = 0; i < job->vit->parameter_count; i++) {
+        const VitParameter *const parameter = &job->vit->parameters[i];
+        if (!parameter->changed || parameter->tensor.needs_grad)
+            continue;
+        first = first ? first : parameter;
+        lost++;
+    }
+    if (lost == 0)
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_FAILED,
+        "tune=%s: the adapter that the run starts from changed %d tensors that would not "
+        "train, %s for one, so that the new adapter would lack them; name them in tune, or "
+        "merge the old one into a model first (lnclip export) and start from that",
+        job->tuned->tune, lost, first->name);
+}
+
 static DataLoaderSettings loader_settings(const TrainRun *run, const DataAugment *augment)
 {
     const TrainRecipe *const recipe = run->job->recipe;
@@ -287,6 +312,7 @@ Status train_run_prepare(TrainRun *run, Error *error)
     const TrainRecipe *const recipe = job->recipe;
     DataAugment augment;
     TRY(train_recipe_check(recipe, error));
+    TRY(check_start(job, error));
     TRY(data_augment_parse(recipe->augment, &augment, error));
     run->loading = loader_settings(run, &augment);
     TRY(check_lists(run, error));

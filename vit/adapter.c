@@ -100,10 +100,14 @@ static void read_encoder_tensor(Reading *reading, const VitNamed *named, Error *
     }
 }
 
-/*
- * A and B of a weight, which gets W + B A. Without the metadata nobody knows their scale, which peft keeps in
- * another file: such a file is refused.
- */
+/* Whether the file says that B A has the scale 1, which peft keeps in another file: without it nobody knows. */
+static bool lora_is_unscaled(const Reading *reading)
+{
+    const char *const scale = safetensors_metadata(reading->file, "lora_scale");
+    return scale && strcmp(scale, "1") == 0;
+}
+
+/* A and B of a weight, which gets W + B A. */
 static void read_lora(Reading *reading, const VitNamed *A, const VitNamed *B, Error *error)
 {
     VitParameter *const parameter = vit_find(reading->vit, A->native);
@@ -113,6 +117,10 @@ static void read_lora(Reading *reading, const VitNamed *A, const VitNamed *B, Er
     }
     if (reading->chosen[parameter - reading->vit->parameters] != VIT_LORA) {
         error_detail(error, "LoRA that no metadata \"tune\" names: %.200s", A->tensor->name);
+        return;
+    }
+    if (!lora_is_unscaled(reading)) {
+        error_detail(error, "LoRA without metadata \"lora_scale\" of 1: %.200s", A->tensor->name);
         return;
     }
     const Tensor *const weight = &parameter->tensor;
@@ -233,6 +241,8 @@ static void apply(Reading *reading)
         Change *const change = &reading->changes[i];
         VitParameter *const parameter = change->parameter;
         const size_t bytes = tensor_count(change->tensor) * sizeof(float);
+        if (parameter)
+            parameter->changed |= memcmp(tensor_f32(change->tensor), change->values, bytes) != 0;
         if (parameter && parameter->kind != VIT_LAYER_NORM) {
             /* May lie in the read-only mapping: it gets the memory just filled instead. */
             free(parameter->adapted);

@@ -30,7 +30,8 @@ typedef struct VitParameter {
     VitKind kind;
     Tensor
         tensor; /* frozen until vit_tune makes it train; its data may lie in a read-only mapping */
-    float *adapted; /* own memory of a frozen tensor that an adapter has changed, or NULL */
+    float *adapted; /* own memory of a frozen tensor that an adapter has set, or NULL */
+    bool changed;   /* an adapter gave it other numbers than the model has */
     bool mapped;    /* as loaded, its numbers lay in the mapped file */
     bool packed;    /* vit_pack made packs of it: forward and backward read those */
     bool lora;      /* LoRA trains beside it: its Linear has A and B (lora.h) */
