@@ -456,6 +456,7 @@ done
 [ "$(head -n 1 run/epochs.csv)" = epoch,step,lr,train_loss,val_loss,val_auroc_frame,val_auroc_video,val_map_frame,val_map_video,val_eer_video,seconds,best ] ||
     complain "epochs.csv has another head"
 cp run/last.safetensors last
+expect 2 "print the recipe of no run" "$L" train --resume --print
 expect 1 "train into a run" "$L" train --model m --train $lists/real.txt $lists/swap.txt --out run epochs=1
 holds "the run is untouched" cmp run/last.safetensors last
 expect 2 "train with an unknown key" "$L" train --model m --train $real $lists/swap.txt --out never batch_sise=8
@@ -515,6 +516,10 @@ expect 0 "predict with the exported model" "$L" predict --model merged $image
 cmp -s "$T/out" separate || complain "the exported model predicts otherwise"
 expect 1 "export over a model" "$L" export --model m --out merged
 says "holds a model already"
+expect 1 "export to a full disk" sh -c "ulimit -f 100; exec '$L' export --model m --out full"
+expect 0 "export where a full disk ended one" "$L" export --model m --out full
+expect 1 "train on with less than an adapter changed" "$L" train --model m --adapter run/last.safetensors --train $lists/*.txt --out lost tune=none
+says "lnclip export"
 expect 2 "export without --out" "$L" export --model m
 expect 1 "export of no model" "$L" export --model none --out never
 

@@ -313,6 +313,36 @@ static void free_training(Training *training)
     data_list_free(&training->train);
 }
 
+/* What the arguments ask for. */
+static int obey(Training *training)
+{
+    CliArguments *const arguments = &training->arguments;
+    cli_expect_positional(arguments, 0, 0, "KEY=VALUE");
+    cli_checks_expect(training->checks);
+    if (training->keys) {
+        train_recipe_describe(stdout);
+        return CLI_DONE;
+    }
+    Error error = {0};
+    if (training->resume) /* its recipe lies there */
+        cli_expect_option(arguments, "--out", training->out);
+    Status status = resolve_recipe(training, &error);
+    if (status == STATUS_OK && training->print) {
+        train_recipe_print(&training->recipe, stdout);
+        return CLI_DONE;
+    }
+    if (status == STATUS_OK) {
+        cli_expect_option(arguments, "--model", training->model_options.model);
+        if (training->train_lists.count == 0)
+            return cli_usage_error("--train: is missing; name the lists or folders to train on");
+        if (!training->dry_run)
+            cli_expect_option(arguments, "--out", training->out);
+        status = run(training, &error);
+    }
+    free_training(training);
+    return status == STATUS_OK ? CLI_DONE : cli_report(&error);
+}
+
 int cmd_train(int argc, char **argv)
 {
     Training training = {0};
@@ -346,13 +376,12 @@ int cmd_train(int argc, char **argv)
         .usage = "lnclip train --model M --train LIST... --val LIST... --out RUN [--recipe NAME] "
                  "[--adapter A] [--resume] [KEY=VALUE...]",
         .details =
-            "Trains the LayerNorms and the head; everything else stays frozen. KEY=VALUE overrides "
-            "the "
-            "recipe:\n--print shows all keys, --keys explains them. RUN receives recipe.txt, "
-            "steps.csv, epochs.csv, "
-            "best.safetensors,\nlast.safetensors and state.safetensors. Ctrl-C saves the last "
-            "step; "
-            "--resume goes on from it.",
+            "Trains the LayerNorms and the head, or what tune names; all else stays frozen. "
+            "KEY=VALUE "
+            "overrides\nthe recipe: --print shows all keys, --keys explains them. RUN receives "
+            "recipe.txt, steps.csv, epochs.csv,\ncurves.svg, best.safetensors, last.safetensors "
+            "and "
+            "state.safetensors. Ctrl-C saves the last step; --resume\ngoes on from it.",
         .example = "lnclip train --model clip-vit-l-14 --train lists/train/*.txt --val "
                    "lists/val/*.txt --out run "
                    "--recipe cpu memory=4",
@@ -360,28 +389,5 @@ int cmd_train(int argc, char **argv)
         .takes_settings = true,
     };
     cli_parse(&command, argc, argv, &training.arguments);
-    cli_expect_positional(&training.arguments, 0, 0, "KEY=VALUE");
-    cli_checks_expect(training.checks);
-    if (training.keys) {
-        train_recipe_describe(stdout);
-        return CLI_DONE;
-    }
-    Error error = {0};
-    if (training.resume && !training.print)
-        cli_expect_option(&training.arguments, "--out", training.out);
-    Status status = resolve_recipe(&training, &error);
-    if (status == STATUS_OK && training.print) {
-        train_recipe_print(&training.recipe, stdout);
-        return CLI_DONE;
-    }
-    if (status == STATUS_OK) {
-        cli_expect_option(&training.arguments, "--model", training.model_options.model);
-        if (training.train_lists.count == 0)
-            return cli_usage_error("--train: is missing; name the lists or folders to train on");
-        if (!training.dry_run)
-            cli_expect_option(&training.arguments, "--out", training.out);
-        status = run(&training, &error);
-    }
-    free_training(&training);
-    return status == STATUS_OK ? CLI_DONE : cli_report(&error);
+    return obey(&training);
 }

@@ -25,7 +25,7 @@ Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folde
 {
     assert(vit && folder && error);
     char path[FILE_PATH_SIZE];
-    TRY(vit_config_write(&vit->config, folder, error));
+    TRY(file_make_folders(folder, error));
     TRY(file_join(path, folder, "model.safetensors", error));
     SafeTensor *const tensors = calloc((size_t)vit->parameter_count + 2, sizeof *tensors);
     char *const config = vit_config_format(&vit->config);
@@ -44,7 +44,8 @@ Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folde
     }
     free(config);
     free(tensors);
-    return status;
+    /* After the large file, which a full disk refuses: what is left then is an empty folder, and no half model. */
+    return status == STATUS_OK ? vit_config_write(&vit->config, folder, error) : status;
 }
 
 Status vit_save(const Vit *vit, const char *folder, Error *error)
