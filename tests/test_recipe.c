@@ -190,6 +190,7 @@ START_TEST(pairs_are_refused_beside_another_order)
         {"pairs", "sampling=source", "sampling=source"},
         {"pairs", "batch_size=7", "batch_size=7"},
         {"data.sbi", "batch_size=7", "batch_size=7"},
+        {"data.sbi", "sampling=class", "sampling=class"},
         {"data.sbi", "sampling=source", NULL},
         {"pairs", "drop_last=on", NULL},
     };

@@ -408,6 +408,10 @@ static Status check_order(const TrainRecipe *recipe, Error *error)
                          "sampling=%s: pairs=on already says how often a frame stands; set "
                          "sampling=all or pairs=off",
                          data_sampling_name((int)recipe->sampling));
+    if (recipe->sbi && recipe->sampling == DATA_SAMPLING_CLASS)
+        return error_set(error, STATUS_USAGE,
+                         "sampling=class: data.sbi=on makes as many fakes as it has real frames; "
+                         "set sampling=all or sampling=source");
     if ((recipe->pairs || recipe->sbi) && recipe->batch_size % 2 != 0)
         return error_set(error, STATUS_USAGE,
                          "batch_size=%d: %s=on fills batches with pairs; give an even number",
