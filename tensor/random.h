@@ -12,18 +12,18 @@
 
 /* What the numbers are for. Values are part of the file formats' reproducibility: never renumber. */
 typedef enum RandomPurpose {
-    RANDOM_WEIGHTS = 1, /* random initialisation of an encoder */
-    RANDOM_HEAD = 2,    /* initialisation of the head */
-    RANDOM_SHUFFLE = 3, /* order of an epoch */
-    RANDOM_AUGMENT = 4, /* augmentation of one frame */
-    RANDOM_SLERP = 5,   /* partners and t of one step */
-    RANDOM_SYNTH = 6,   /* synthetic data set */
-    RANDOM_FRAMES = 7,  /* choice of frames of a video */
-    RANDOM_TEST = 8,    /* tests */
-    RANDOM_NOISE = 9,   /* noise added to one image */
-    RANDOM_BLEND = 10,  /* self-blending of one frame */
+    RANDOM_WEIGHTS = 1,    /* random initialisation of an encoder */
+    RANDOM_HEAD = 2,       /* initialisation of the head */
+    RANDOM_SHUFFLE = 3,    /* order of an epoch */
+    RANDOM_AUGMENT = 4,    /* augmentation of one frame */
+    RANDOM_SLERP = 5,      /* partners and t of one step */
+    RANDOM_SYNTH = 6,      /* synthetic data set */
+    RANDOM_FRAMES = 7,     /* choice of frames of a video */
+    RANDOM_TEST = 8,       /* tests */
+    RANDOM_NOISE = 9,      /* noise added to one image */
+    RANDOM_BLEND = 10,     /* self-blending of one frame */
     RANDOM_BOOTSTRAP = 16, /* videos of one resample */
-    RANDOM_LORA = 20,   /* initialisation of LoRA's A */
+    RANDOM_LORA = 20,      /* initialisation of LoRA's A */
 } RandomPurpose;
 
 /* A stream: the position within the numbers of one (seed, purpose, index, sub-index). */

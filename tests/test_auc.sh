@@ -85,12 +85,16 @@ auc 2 "an unknown mode" p.csv --ci maybe
 says "auto, on and off"
 
 # Text that would break a table.
+# shellcheck disable=SC2016 # dollars are literal
 printf 'label,score,dataset\n0,0.1,"a_b | 50%% & $x$, \\ ""q"""\n1,0.7,"a_b | 50%% & $x$, \\ ""q"""\n' >odd.csv
 auc 0 "odd names in Markdown" odd.csv --format md --ci off
+# shellcheck disable=SC2016 # dollars are literal
 prints '^\*\*a\\_b \\| 50% & $x$, \\\\ "q"\*\*$'
 auc 0 "odd names in LaTeX" odd.csv --format latex --ci off
+# shellcheck disable=SC2016 # dollars are literal
 prints '^% a\\_b | 50\\% \\& \\$x\\$, \\textbackslash{} "q"$'
 auc 0 "odd names in CSV" odd.csv --format csv --ci off
+# shellcheck disable=SC2016 # dollars are literal
 prints '^"a_b | 50% & $x$, \\ ""q""",,frame,1,1,auroc,1,'
 
 { cat p.csv; tail -n 1 p.csv; } >twice.csv

@@ -472,7 +472,7 @@ KERNELS_TARGET static void kernel_layer_norm_backward_bf16(const uint16_t *xhat,
 /* The bits of a float as an integer of the same order, and back. Compilers vectorise the maximum of integers. */
 KERNELS_TARGET static inline int32_t ordered_bits(int32_t bits)
 {
-    return bits ^ ((bits >> 31) & INT32_MAX);
+    return bits < 0 ? bits ^ INT32_MAX : bits;
 }
 
 /* The least and the largest of x f and 0. */
