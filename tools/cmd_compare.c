@@ -122,7 +122,9 @@ static json_t *all_keys(const json_t *runs)
     size_t i;
     const json_t *run;
     json_array_foreach(runs, i, run)
+    {
         json_object_update_missing(keys, json_object_get(run, "recipe"));
+    }
     return keys;
 }
 
@@ -136,7 +138,10 @@ static Status print_recipes(Output *output, const json_t *runs, Error *error)
     const char *key;
     bool any = false;
     cli_table_column(table, "key", CLI_LEFT);
-    json_array_foreach(runs, i, run) cli_table_column(table, path_of(run), CLI_LEFT);
+    json_array_foreach(runs, i, run)
+    {
+        cli_table_column(table, path_of(run), CLI_LEFT);
+    }
     json_object_foreach(keys, key, value)
     {
         if (!differs(runs, key, value))
@@ -144,7 +149,9 @@ static Status print_recipes(Output *output, const json_t *runs, Error *error)
         any = true;
         cli_table_cell(table, "%s", key);
         json_array_foreach(runs, i, run)
+        {
             value_cell(table, json_object_get(json_object_get(run, "recipe"), key));
+        }
     }
     json_decref(keys);
     if (any)
@@ -265,8 +272,12 @@ static Status print_csv(Output *output, const json_t *runs, const json_t *evalua
     {
         csv_members(table, path_of(item), "evaluation", "", "", item);
         json_object_foreach(json_object_get(item, "metrics"), name, set)
+        {
             json_object_foreach(set, level_name, level)
+            {
                 csv_members(table, path_of(item), "evaluation", name, level_name, level);
+            }
+        }
     }
     return print_and_free(output, table, error);
 }

@@ -10,6 +10,7 @@
 #include "tools/cli_json.h"
 #include "tools/cli_model.h"
 #include "tools/cmd_predict_explain.h"
+#include "train/calibration_file.h"
 #include "train/predictions.h"
 
 #include <math.h>
@@ -22,7 +23,7 @@ typedef enum Format { FORMAT_LINES, FORMAT_JSON, FORMAT_CSV } Format;
 typedef struct Request {
     CliModelOptions model;
     const char *explain; /* folder, or NULL */
-    bool json, csv;
+    bool json, csv, calibrated;
 } Request;
 
 typedef struct Work {
@@ -230,6 +231,20 @@ static Status sum_up(const Work *work, const CmdPredictExplain *explain, Error *
     return STATUS_OK;
 }
 
+static Status load_model(const Request *request, const CliArguments *arguments, CliModel *model,
+                         Error *error)
+{
+    TRY(cli_model_load(model, &request->model, arguments, true, error));
+    if (!request->calibrated)
+        return STATUS_OK;
+    TrainCalibration calibration;
+    TRY(train_calibration_read(request->model.adapters.items[0], &calibration, error));
+    train_calibration_apply(&model->head, &calibration);
+    cli_note(arguments, "T = %.4g, calibrated on %s; at FPR %g of its frames fake is p_fake > %.6g",
+             calibration.temperature, calibration.on, calibration.fpr, calibration.threshold_frame);
+    return STATUS_OK;
+}
+
 static Status predict(const Request *request, const CliArguments *arguments, Work *work,
                       Error *error)
 {
@@ -242,7 +257,7 @@ static Status predict(const Request *request, const CliArguments *arguments, Wor
                         : error_set(error, STATUS_FAILED,
                                     "predict: no memory for %d images; give fewer", list->count);
     if (status == STATUS_OK)
-        status = cli_model_load(&model, &request->model, arguments, true, error);
+        status = load_model(request, arguments, &model, error);
     if (status == STATUS_OK && request->explain)
         status = cmd_predict_explain_plan(&explain, request->explain, list, error);
     if (status == STATUS_OK)
@@ -272,6 +287,8 @@ int cmd_predict(int argc, char **argv)
         CLI_SCORING_OPTIONS(request.model),
         {"--explain", CLI_STRING, &request.explain, 0, 0, "DIR",
          "draw into DIR, for each image, where the score came from"},
+        {"--calibrated", CLI_FLAG, &request.calibrated, 0, 0, NULL,
+         "apply the adapter's temperature (lnclip calibrate)"},
         {"--json", CLI_FLAG, &request.json, 0, 0, NULL, "print a JSON array of {path, p_fake}"},
         {"--csv", CLI_FLAG, &request.csv, 0, 0, NULL, "print CSV with the columns path,p_fake"},
         {0},
@@ -301,6 +318,9 @@ int cmd_predict(int argc, char **argv)
         return cli_usage_error("--explain: gradients of the attention are computed in f32; leave "
                                "--precision %s out",
                                request.model.precision);
+    if (request.calibrated && request.model.adapters.count == 0)
+        return cli_usage_error("--calibrated: a calibration is stored in an adapter; give "
+                               "--adapter");
     Error error = {0};
     DataList list = {0};
     Work work = {.list = &list,
