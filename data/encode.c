@@ -155,6 +155,22 @@ Status data_image_write_jpeg(const DataImage *image, const char *path, int quali
     return status;
 }
 
+Status data_image_encode_jpeg(const DataImage *image, int quality, unsigned char **bytes,
+                              size_t *size, Error *error)
+{
+    assert(image && image->pixels && bytes && size && quality >= 1 && quality <= 100 && error);
+    JpegWriter writer = {0};
+    *bytes = NULL;
+    const Status status = compress(&writer, image, quality, "image", error);
+    if (status != STATUS_OK) {
+        free(writer.bytes);
+        return status;
+    }
+    *bytes = writer.bytes;
+    *size = writer.size;
+    return STATUS_OK;
+}
+
 Status data_image_jpeg_roundtrip(DataImage *image, int quality, Error *error)
 {
     assert(image && image->pixels && quality >= 1 && quality <= 100 && error);
@@ -179,6 +195,17 @@ Status data_image_write_jpeg(const DataImage *image, const char *path, int quali
     (void)quality;
     return error_set(error, STATUS_FAILED,
                      "%s: this build cannot write JPEG files; build with WITH_JPEG=1", path);
+}
+
+Status data_image_encode_jpeg(const DataImage *image, int quality, unsigned char **bytes,
+                              size_t *size, Error *error)
+{
+    (void)image;
+    (void)quality;
+    *bytes = NULL;
+    *size = 0;
+    return error_set(error, STATUS_FAILED,
+                     "image: this build cannot write JPEG; build with WITH_JPEG=1");
 }
 
 Status data_image_jpeg_roundtrip(DataImage *image, int quality, Error *error)

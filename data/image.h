@@ -68,6 +68,12 @@ Status data_image_write_png(const DataImage *image, const char *path, Error *err
 Status data_image_write_jpeg(const DataImage *image, const char *path, int quality, Error *error);
 
 /*
+ * The same bytes in memory: *bytes [*size] is the caller's to free(), NULL on failure. No file is named in messages.
+ */
+Status data_image_encode_jpeg(const DataImage *image, int quality, unsigned char **bytes,
+                              size_t *size, Error *error);
+
+/*
  * JPEG in memory at `quality` 1..100 and back: chroma 4:2:0, the library's default tables and
  * transforms, as Pillow's save(quality=q) and load. In place. A build without libjpeg fails with a clear
  * error.

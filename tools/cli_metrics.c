@@ -9,6 +9,7 @@
 #include "tools/cli_json.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
 void cli_metrics_expect(const CliMetricsOptions *options, TrainUncertainty *settings,
@@ -224,28 +225,48 @@ Status cli_metrics_print(const TrainReport *reports, int count, CliFormat format
     return STATUS_OK;
 }
 
-static void warn_about_report(const TrainReport *report)
+/* Where warnings go. */
+typedef struct Listener {
+    void (*tell)(void *context, const char *text);
+    void *context;
+} Listener;
+
+__attribute__((format(printf, 2, 3))) static void warn(const Listener *listener, const char *format,
+                                                       ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    listener->tell(listener->context, text);
+}
+
+static void warn_about_report(const Listener *listener, const TrainReport *report)
 {
     const TrainMetrics *const frame = &report->frame, *const video = &report->video;
     if (frame->n_real == 0 || frame->n_fake == 0) {
-        cli_warn("%s: all rows are %s; what needs both classes is undefined", report->dataset,
-                 frame->n_real == 0 ? "fake" : "real");
+        warn(listener, "%s: all rows are %s; what needs both classes is undefined", report->dataset,
+             frame->n_real == 0 ? "fake" : "real");
         return;
     }
     if (frame->auroc < 0.5)
-        cli_warn("%s: the frame AUROC of %.4f is below chance; are labels or scores the wrong "
-                 "way round? (label 1 and high scores mean fake)",
-                 report->dataset, frame->auroc);
+        warn(listener,
+             "%s: the frame AUROC of %.4f is below chance; are labels or scores the wrong "
+             "way round? (label 1 and high scores mean fake)",
+             report->dataset, frame->auroc);
     if (report->has_videos &&
         (video->n_real < TRAIN_CI_FEW_VIDEOS || video->n_fake < TRAIN_CI_FEW_VIDEOS) &&
         report->video_ci.auroc != TRAIN_INTERVAL_NONE)
-        cli_warn("%s: %zu real and %zu fake videos; with fewer than %d of a class intervals are "
-                 "rough (docs/metrics.md shows how rough)",
-                 report->dataset, video->n_real, video->n_fake, TRAIN_CI_FEW_VIDEOS);
+        warn(listener,
+             "%s: %zu real and %zu fake videos; with fewer than %d of a class intervals are "
+             "rough (docs/metrics.md shows how rough)",
+             report->dataset, video->n_real, video->n_fake, TRAIN_CI_FEW_VIDEOS);
     if (report->ci_left_out)
-        cli_warn("%s: more than a million rows: no bootstrap, so most metrics stand without "
-                 "interval; --ci on takes the time",
-                 report->dataset);
+        warn(listener,
+             "%s: more than a million rows: no bootstrap, so most metrics stand without "
+             "interval; --ci on takes the time",
+             report->dataset);
 }
 
 /* Bare rows have no name, so doubled ones can only be guessed: by labels and scores that all occur again. */
@@ -255,19 +276,35 @@ static bool looks_doubled(const TrainReport *report)
     return !report->has_videos && rows >= 20 && 2 * report->frame.repeated == rows;
 }
 
+void cli_metrics_each_warning(const char *path, size_t duplicates, const TrainReport *reports,
+                              int count, void (*tell)(void *context, const char *text),
+                              void *context)
+{
+    const Listener listener = {tell, context};
+    if (duplicates > 0)
+        warn(&listener,
+             "%s: %s %s a file of its data set a second time, and each is counted; remove what "
+             "is not meant",
+             path, cli_count(duplicates), duplicates == 1 ? "row names" : "rows name");
+    for (int i = 0; i < count; i++) {
+        warn_about_report(&listener, &reports[i]);
+        if (looks_doubled(&reports[i]))
+            warn(&listener,
+                 "%s: half of the rows repeat the label and score of another row; were they "
+                 "written twice?",
+                 reports[i].dataset);
+    }
+}
+
+static void tell_terminal(void *context, const char *text)
+{
+    (void)context;
+    cli_warn("%s", text);
+}
+
 void cli_metrics_warn(const char *path, size_t duplicates, const TrainReport *reports, int count)
 {
-    if (duplicates > 0)
-        cli_warn("%s: %s %s a file of its data set a second time, and each is counted; remove what "
-                 "is not meant",
-                 path, cli_count(duplicates), duplicates == 1 ? "row names" : "rows name");
-    for (int i = 0; i < count; i++) {
-        warn_about_report(&reports[i]);
-        if (looks_doubled(&reports[i]))
-            cli_warn("%s: half of the rows repeat the label and score of another row; were they "
-                     "written twice?",
-                     reports[i].dataset);
-    }
+    cli_metrics_each_warning(path, duplicates, reports, count, tell_terminal, NULL);
 }
 
 void cli_metrics_tell_methods(const CliArguments *arguments, const TrainUncertainty *settings,

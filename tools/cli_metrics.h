@@ -46,6 +46,11 @@ Status cli_metrics_print(const TrainReport *reports, int count, CliFormat format
  */
 void cli_metrics_warn(const char *path, size_t duplicates, const TrainReport *reports, int count);
 
+/* The same, each warning handed to `tell` instead of stderr: for a file that should hold them too. */
+void cli_metrics_each_warning(const char *path, size_t duplicates, const TrainReport *reports,
+                              int count, void (*tell)(void *context, const char *text),
+                              void *context);
+
 /* Tells, as a note, where the intervals of the reports come from; nothing if there are none. */
 void cli_metrics_tell_methods(const CliArguments *arguments, const TrainUncertainty *settings,
                               const TrainReport *reports, int count);

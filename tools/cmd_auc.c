@@ -4,15 +4,54 @@
 #include "tools/cli.h"
 
 #include "tools/cli_metrics.h"
+#include "tools/report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* What was asked for. */
 typedef struct Request {
     const CliArguments *arguments;
     TrainUncertainty settings;
     CliFormat format;
+    const char *report; /* where to write report.html; NULL: nowhere */
+    int thumbnails;
 } Request;
+
+/* Writes the page of one file of scores: an evaluation without model and lists. */
+static Status write_report(const Request *request, const char *path,
+                           const TrainPredictions *predictions, TrainReport *reports, int count,
+                           Error *error)
+{
+    EvalSet *const sets = calloc((size_t)count, sizeof *sets);
+    TrainScores *scores = NULL;
+    int gathered = 0;
+    if (!sets)
+        return error_set(error, STATUS_FAILED, "%s: no memory for a report; free some",
+                         request->report);
+    Status status = train_scores_gather(predictions, &scores, &gathered, error);
+    if (status == STATUS_OK) {
+        for (int i = 0; i < count; i++)
+            sets[i].name = reports[i].dataset;
+        const EvalSets all = {.sets = sets, .set_count = count, .count = predictions->count};
+        const EvalResult result = {
+            .sets = &all,
+            .provenance = {.seed = request->settings.seed, .ci = request->settings.mode},
+            .predictions = *predictions,
+            .scores = scores,
+            .reports = reports};
+        const Report report = {
+            .subject = path,
+            .results = &result,
+            .count = 1,
+            .resamples = request->settings.mode == TRAIN_CI_OFF ? 0 : request->settings.resamples,
+            .thumbnails = request->thumbnails};
+        status = report_write_file(request->report, &report, error);
+    }
+    train_scores_free(scores, gathered);
+    free(sets);
+    return status;
+}
 
 static Status show(const Request *request, const char *path, Error *error)
 {
@@ -27,6 +66,8 @@ static Status show(const Request *request, const char *path, Error *error)
                      ? train_reports_write_json(stdout, reports, count, error)
                      : cli_metrics_print(reports, count, request->format, stdout, error);
     }
+    if (status == STATUS_OK && request->report)
+        status = write_report(request, path, &predictions, reports, count, error);
     if (status == STATUS_OK)
         cli_metrics_tell_methods(request->arguments, &request->settings, reports, count);
     train_reports_free(reports, count);
@@ -82,10 +123,15 @@ static Status compare(const Request *request, Error *error)
 int cmd_auc(int argc, char **argv)
 {
     bool json = false;
+    Request request = {.thumbnails = REPORT_THUMBNAILS};
     CliMetricsOptions metrics = {0};
     CliOption options[] = {
         {"--json", CLI_FLAG, &json, 0, 0, NULL,
          "print the object of metrics.json instead of a table"},
+        {"--report", CLI_STRING, &request.report, 0, 0, "FILE.html",
+         "write a web page with curves, sources and the hardest frames"},
+        {"--thumbnails", CLI_INT, &request.thumbnails, 0, REPORT_THUMBNAILS_MOST, "N",
+         "hardest frames of each class in it (default 8)"},
         CLI_METRICS_OPTIONS(metrics),
         {0},
     };
@@ -106,7 +152,9 @@ int cmd_auc(int argc, char **argv)
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
     cli_expect_positional(&arguments, 1, 2, "a score file");
-    Request request = {.arguments = &arguments};
+    if (request.report && arguments.positional.count == 2)
+        return cli_usage_error("--report: is of one score file; give one, or leave it out");
+    request.arguments = &arguments;
     cli_metrics_expect(&metrics, &request.settings, &request.format);
     request.format = json ? CLI_JSON : request.format;
     Error error = {0};

@@ -13,6 +13,7 @@
 #include "tools/eval_files.h"
 #include "tools/eval_print.h"
 #include "tools/eval_scores.h"
+#include "tools/report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ typedef struct Request {
     CliMetricsOptions metrics;
     const char *out, *checks;
     int frames_per_video; /* 0 = all */
+    int thumbnails;       /* of report.html */
     bool calibrated, json;
 } Request;
 
@@ -162,6 +164,26 @@ static Status compare_adapters(Evaluation *evaluation, Error *error)
     return eval_comparisons_write(evaluation->comparisons, others, evaluation->request->out, error);
 }
 
+/* report.html, of all adapters. */
+static Status write_report(const Evaluation *evaluation, Error *error)
+{
+    const Request *const request = evaluation->request;
+    const TrainUncertainty *const settings = &evaluation->settings;
+    const int count = evaluation->adapters.count;
+    const Report report = {
+        .subject = evaluation->results[0].provenance.model,
+        .results = evaluation->results,
+        .count = count,
+        .comparisons = evaluation->comparisons,
+        .comparison_count = count - 1,
+        .resamples = settings->mode == TRAIN_CI_OFF ? 0 : settings->resamples,
+        .thumbnails = request->thumbnails,
+    };
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, request->out, "report.html", error));
+    return report_write_file(path, &report, error);
+}
+
 /* What is kept for a restart goes, with that of earlier evaluations in the same folders. */
 static Status clean_up(Evaluation *evaluation, Error *error)
 {
@@ -195,6 +217,7 @@ static Status evaluate(Evaluation *evaluation, Error *error)
     for (int i = 0; i < evaluation->adapters.count; i++)
         TRY(evaluate_adapter(evaluation, i, error));
     TRY(compare_adapters(evaluation, error));
+    TRY(write_report(evaluation, error));
     TRY(clean_up(evaluation, error));
     return print_results(evaluation, error);
 }
@@ -227,9 +250,11 @@ static const CliCommand eval_command = {
     .details =
         "A LIST is a text file with one frame a line, or a folder DIR/SOURCE/VIDEO/FRAME. Lists of "
         "the same NAME\nare united; a comma separates lists unless there is a file of the whole "
-        "name. Writes predictions.csv,\nmetrics.json, summary.json and evaluation.json when all "
-        "frames are scored, with --perturb also\nrobustness.json and robustness.csv; of several "
-        "adapters each into DIR/NAME, and comparison.json into\nDIR. Stopped before that, the same "
+        "name. Writes predictions.csv,\nmetrics.json, summary.json, evaluation.json and "
+        "report.html "
+        "when all frames are scored, with --perturb\nalso robustness.json and robustness.csv; of "
+        "several adapters each into DIR/NAME, but comparison.json\nand report.html into DIR. "
+        "Stopped before that, the same "
         "command goes on where it was. docs/evaluation.md tells more.",
     .example = "lnclip eval --model clip-vit-l-14 --adapter run/best.safetensors --out eval "
                "cdf=real.txt,fake.txt",
@@ -237,7 +262,7 @@ static const CliCommand eval_command = {
 
 int cmd_eval(int argc, char **argv)
 {
-    Request request = {0};
+    Request request = {.thumbnails = REPORT_THUMBNAILS};
     CliOption options[] = {
         CLI_MODEL_OPTION(request.model),
         {"--adapter", CLI_REPEATED, &request.adapters, 0, 0, "A",
@@ -252,6 +277,8 @@ int cmd_eval(int argc, char **argv)
          "repeated"},
         {"--calibrated", CLI_FLAG, &request.calibrated, 0, 0, NULL,
          "apply the adapter's temperature, and report at its\nthresholds (lnclip calibrate)"},
+        {"--thumbnails", CLI_INT, &request.thumbnails, 0, REPORT_THUMBNAILS_MOST, "N",
+         "hardest frames of each class in report.html\n(default 8)"},
         CLI_METRICS_OPTIONS(request.metrics),
         CLI_CHECKS_OPTION(request.checks),
         CLI_SCORING_OPTIONS(request.model),

@@ -3,6 +3,7 @@
  *
  * An EvalResult is one model with one adapter (or none) over all data sets. Whoever writes or draws it only reads it.
  * Several adapters give several results over the same EvalSets, and an EvalComparison of each with the first.
+ * A file of scores makes one too, for its report: without lists, probabilities, model and adapter (NULL, "" or 0).
  */
 #ifndef LNCLIP_TOOLS_EVAL_RESULT_H
 #define LNCLIP_TOOLS_EVAL_RESULT_H
@@ -44,7 +45,7 @@ typedef struct EvalAdapter {
 
 /* What else the scores depend on. */
 typedef struct EvalProvenance {
-    const char *model;     /* path, borrowed */
+    const char *model;     /* path, borrowed; NULL: scores from a file */
     char arch[32];         /* vit_config_name */
     char fingerprint[33];  /* of the encoder without any adapter */
     int image_size;        /* pixels a side that the network sees */

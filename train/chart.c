@@ -452,9 +452,10 @@ void train_chart_write(FILE *stream, const TrainChart *chart)
     find_layout(&layout, chart);
     fprintf(stream, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" role=\"img\"",
             layout.width, layout.height, layout.width);
-    if (chart->title) {
+    const char *const label = chart->label ? chart->label : chart->title;
+    if (label) {
         fputs(" aria-label=\"", stream);
-        train_text_print_xml(stream, chart->title);
+        train_text_print_xml(stream, label);
         fputs("\"", stream);
     }
     fputs(">\n", stream);

@@ -60,6 +60,7 @@ typedef struct TrainChartAxis {
 
 typedef struct TrainChart {
     const char *title; /* NULL: none */
+    const char *label; /* what a screen reader says; NULL: the title */
     TrainChartAxis x, y;
     const TrainChartSeries *series; /* [series_count], drawn in this order */
     int series_count;

@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""check_report_browser.py PAGE.html [--shots DIR] - looks at report.html with headless Chromium.
+
+At the width of a phone and of a desk, on light and on dark screens: nothing reaches beyond the page, no text has a
+contrast below 4.5 to 1, the console stays silent, nothing is fetched, and what must be read is there. Talks to the browser
+over its debugging pipe; needs Python's own library only. --shots keeps pictures. Exit code 77: there is no browser.
+"""
+import argparse
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+SIZES = ((360, 800), (390, 844), (1280, 900))
+SCHEMES = ("light", "dark")
+WORDS = ("Summary", "Coverage", "Provenance", "What the figures mean", "AUROC", "95 % interval",
+         "Real frames".lower(), "VIDEOS", "FRAMES")
+
+# Runs in the page. Alpha is blended with what lies behind; SVG text counts with its fill.
+SCRIPT = r"""
+(() => {
+  const parse = (text) => {
+    const n = (text.match(/[\d.]+/g) || []).map(Number);
+    return n.length < 3 ? null : [n[0], n[1], n[2], n.length > 3 ? n[3] : 1];
+  };
+  const over = (top, under) => {
+    const a = top[3];
+    return [0, 1, 2].map((i) => top[i] * a + under[i] * (1 - a)).concat(1);
+  };
+  const ground = (element) => {
+    const layers = [];
+    for (let e = element; e; e = e.parentElement) {
+      const c = parse(getComputedStyle(e).backgroundColor);
+      if (c && c[3] > 0) layers.push(c);
+      if (c && c[3] === 1) break;
+    }
+    return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255, 1]);
+  };
+  const light = (c) => {
+    const f = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    return 0.2126 * f(c[0]) + 0.7152 * f(c[1]) + 0.0722 * f(c[2]);
+  };
+  const contrast = (a, b) => {
+    const [x, y] = [light(a), light(b)].sort((p, q) => q - p);
+    return (x + 0.05) / (y + 0.05);
+  };
+  document.querySelectorAll('details').forEach((d) => { d.open = true; });
+  const faults = [];
+  const root = document.documentElement;
+  if (root.scrollWidth > innerWidth)
+    faults.push(`the page is ${root.scrollWidth} px wide in a window of ${innerWidth}`);
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  let least = 99, texts = 0;
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const element = node.parentElement;
+    if (!node.data.trim() || ['TITLE', 'title', 'STYLE'].includes(element.tagName)) continue;
+    const box = element.getBoundingClientRect();
+    if (box.width === 0) continue;
+    texts++;
+    const style = getComputedStyle(element);
+    const ink = parse(element instanceof SVGElement ? style.fill : style.color);
+    const under = ground(element instanceof SVGElement ? element.closest('figure') || element.ownerSVGElement.parentElement : element);
+    const found = ink ? contrast(over(ink, under), under) : 0;
+    least = Math.min(least, found);
+    if (found < 4.5)
+      faults.push(`contrast ${found.toFixed(2)}: "${node.data.trim().slice(0, 40)}"`);
+    const inBox = element.closest('.scroll, pre');
+    if (!inBox && !(element instanceof SVGElement) && box.right > innerWidth + 1)
+      faults.push(`"${node.data.trim().slice(0, 40)}" ends at ${box.right.toFixed(0)} px`);
+    const svg = element.closest('svg.chart');
+    const outer = svg && svg.getBoundingClientRect();
+    if (outer && (box.right > outer.right + 1 || box.left < outer.left - 1))
+      faults.push(`"${node.data.trim().slice(0, 40)}" leaves its chart`);
+    if (outer && parseFloat(style.fontSize) * outer.width / svg.viewBox.baseVal.width < 9)
+      faults.push(`"${node.data.trim().slice(0, 40)}" is too small to read`);
+  }
+  let level = 1;
+  document.querySelectorAll('h1,h2,h3,h4,h5,h6').forEach((h) => {
+    const n = Number(h.tagName[1]);
+    if (n > level + 1) faults.push(`heading ${h.textContent} jumps from h${level} to h${n}`);
+    level = n;
+  });
+  document.querySelectorAll('svg').forEach((s) => {
+    if (!s.parentElement.closest('svg') && !s.getAttribute('aria-label') && s.getAttribute('aria-hidden') !== 'true')
+      faults.push('a chart without a label');
+  });
+  document.querySelectorAll('img').forEach((i) => {
+    if (!i.alt || !i.complete || i.naturalWidth === 0) faults.push('an image without text or pixels');
+  });
+  document.querySelectorAll('th').forEach((h) => { if (!h.scope) faults.push('th without scope'); });
+  const ids = [...document.querySelectorAll('[id]')].map((e) => e.id);
+  if (new Set(ids).size !== ids.length) faults.push('an id is there twice');
+  document.querySelectorAll('a[href^="#"]').forEach((a) => {
+    if (!document.getElementById(a.hash.slice(1))) faults.push(`${a.hash} leads nowhere`);
+  });
+  return JSON.stringify({faults: [...new Set(faults)].slice(0, 20), least, texts,
+                         text: document.body.innerText, height: root.scrollHeight});
+})()
+"""
+
+
+class Browser:
+    """Chromium on a pipe: messages are JSON, each ended by a zero byte (file descriptors 3 and 4 of the child)."""
+
+    def __init__(self, program, profile):
+        to_child, self.out = os.pipe()
+        self.into, from_child = os.pipe()
+        # The shell moves the pipe to the descriptors that the browser looks at; the numbers may collide otherwise.
+        command = [program, "--headless=new", "--remote-debugging-pipe", "--disable-gpu",
+                   "--hide-scrollbars", "--no-first-run", "--disable-extensions",
+                   "--disable-dev-shm-usage", f"--user-data-dir={profile}"]
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            command.append("--no-sandbox")
+        self.process = subprocess.Popen(
+            ["sh", "-c", f'exec "$@" 3<&{to_child} 4>&{from_child}', "sh"] + command,
+            pass_fds=(to_child, from_child), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(to_child)
+        os.close(from_child)
+        self.number, self.buffer, self.events, self.session = 0, b"", [], None
+
+    def read(self):
+        while b"\0" not in self.buffer:
+            more = os.read(self.into, 1 << 16)
+            if not more:
+                raise RuntimeError("the browser ended")
+            self.buffer += more
+        message, self.buffer = self.buffer.split(b"\0", 1)
+        return json.loads(message)
+
+    def call(self, method, **parameters):
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": parameters}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.out, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self.read()
+            if answer.get("id") == self.number:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error'].get('message')}")
+                return answer["result"]
+            self.events.append(answer)
+
+    def open(self, url):
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Log", "Runtime", "Network"):
+            self.call(domain + ".enable")
+        self.call("Page.navigate", url=url)
+        while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
+            self.events.append(self.read())
+
+    def close(self):
+        self.session = None
+        try:
+            self.call("Browser.close")
+            self.process.wait(timeout=10)
+        except (OSError, RuntimeError, subprocess.TimeoutExpired):
+            self.process.kill()
+            self.process.wait()
+
+
+def look(browser, width, height, scheme, shots):
+    """What is wrong at one size and scheme."""
+    browser.call("Emulation.setEmulatedMedia",
+                 features=[{"name": "prefers-color-scheme", "value": scheme}])
+    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                 deviceScaleFactor=1, mobile=width < 600)
+    if shots:
+        for name, whole in (("", False), ("-whole", True)):
+            picture = browser.call("Page.captureScreenshot", captureBeyondViewport=whole)
+            with open(os.path.join(shots, f"{width}-{scheme}{name}.png"), "wb") as file:
+                file.write(base64.b64decode(picture["data"]))
+    answer = browser.call("Runtime.evaluate", expression=SCRIPT, returnByValue=True)
+    if "exceptionDetails" in answer:
+        return ["the checking script failed: " + json.dumps(answer["exceptionDetails"])[:300]]
+    result = json.loads(answer["result"]["value"])
+    faults = result["faults"]
+    text = " ".join(result["text"].split()).lower()
+    faults += [f"'{word}' is not to be read" for word in WORDS if word.lower() not in text]
+    if result["texts"] < 100:
+        faults.append(f"only {result['texts']} texts were found")
+    print(f"{width} px, {scheme}: {result['texts']} texts, least contrast {result['least']:.2f}, "
+          f"{result['height']} px high")
+    return faults
+
+
+def complaints(events):
+    """Messages of the console, exceptions, and requests beyond the file."""
+    for event in events:
+        method, parameters = event.get("method"), event.get("params", {})
+        if method in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"):
+            yield "console: " + json.dumps(parameters)[:300]
+        if method == "Network.requestWillBeSent":
+            url = parameters["request"]["url"]
+            if not url.startswith(("file:", "data:")):
+                yield "fetches " + url
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("page")
+    parser.add_argument("--shots", help="folder for pictures")
+    arguments = parser.parse_args()
+    program = next((p for p in map(shutil.which, BROWSERS) if p), None)
+    if not program:
+        print("skipped: no Chromium is installed; on Debian: apt-get install chromium")
+        return 77
+    bad = []
+    with tempfile.TemporaryDirectory() as profile:
+        browser = Browser(program, profile)
+        try:
+            browser.open("file://" + os.path.abspath(arguments.page))
+            for width, height in SIZES:
+                for scheme in SCHEMES:
+                    bad += [f"{width} px, {scheme}: {fault}"
+                            for fault in look(browser, width, height, scheme, arguments.shots)]
+            bad += complaints(browser.events)
+        finally:
+            browser.close()
+    for fault in bad:
+        print("FAIL: " + fault)
+    print("report in the browser: " + (f"{len(bad)} faults" if bad else "good"))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
