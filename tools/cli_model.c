@@ -11,10 +11,6 @@
 static Status check_options(const CliModelOptions *options, Precision *precision, Error *error)
 {
     *precision = PRECISION_F32;
-    if (options->adapters.count > 1)
-        return error_set(error, STATUS_USAGE,
-                         "--adapter: several adapters at once are not in this version; "
-                         "run the command once for each");
     if (options->precision && !precision_parse(options->precision, precision))
         return error_set(error, STATUS_USAGE,
                          "--precision %s: not one of f32, bf16, int8; give one of these",
@@ -58,13 +54,13 @@ Status cli_model_load(CliModel *model, const CliModelOptions *options,
     TRY(vit_head_create(&model->head, VIT_HEAD_LINEAR_NORM, model->vit->config.width, 0, error));
     model->head_created = true;
     TRY(vit_head_read(model->vit, &model->head, &model->has_head, error));
-    for (int i = 0; i < options->adapters.count; i++)
-        TRY(read_adapter(model, options->adapters.items[i], arguments, error));
+    if (options->adapter)
+        TRY(read_adapter(model, options->adapter, arguments, error));
     if (head_needed && !model->has_head)
         return error_set(error, STATUS_FAILED,
                          "%s: neither the model nor an adapter holds a head to classify with; give "
                          "--adapter FILE, for example the best.safetensors of a training run",
-                         options->adapters.count ? options->adapters.items[0] : options->model);
+                         options->adapter ? options->adapter : options->model);
     return STATUS_OK;
 }
 

@@ -11,7 +11,7 @@
 
 typedef struct CliModelOptions {
     const char *model;
-    CliStrings adapters;
+    const char *adapter;   /* or NULL */
     const char *precision; /* "f32" (also if NULL), "bf16" or "int8" */
     int batch, workers;    /* 0 = the library's default */
 } CliModelOptions;
@@ -22,7 +22,7 @@ typedef struct CliModelOptions {
     {"--model", CLI_STRING, &(o).model, 0, 0, "M",                                                 \
      "folder with config.json and model.safetensors, or one file"}
 #define CLI_ADAPTER_OPTION(o)                                                                      \
-    {"--adapter", CLI_REPEATED, &(o).adapters, 0, 0, "A",                                          \
+    {"--adapter", CLI_STRING, &(o).adapter, 0, 0, "A",                                             \
      "what training changed, with the head (.safetensors)"}
 #define CLI_SCORING_OPTIONS(o)                                                                     \
     {"--precision", CLI_STRING, &(o).precision, 0, 0, "P", "arithmetic: f32 (default), bf16 or int8"},           \
@@ -42,8 +42,7 @@ typedef struct CliModel {
 } CliModel;
 
 /*
- * Exits 2 without --model, for an unknown precision, and for several adapters:
- * for use right after cli_parse, before any work.
+ * Exits 2 without --model and for an unknown precision: for use right after cli_parse, before any work.
  */
 void cli_model_expect(const CliArguments *arguments, const CliModelOptions *options);
 

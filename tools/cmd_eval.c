@@ -21,7 +21,7 @@
 /* What was asked for, as given. */
 typedef struct Request {
     const CliArguments *arguments;
-    CliModelOptions model; /* without adapters */
+    CliModelOptions model; /* without an adapter */
     CliStrings adapters, perturb;
     CliMetricsOptions metrics;
     const char *out, *checks;

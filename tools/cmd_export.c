@@ -1,5 +1,5 @@
 /*
- * cmd_export.c - lnclip export: a model with its adapters merged, for programs that know no adapters.
+ * cmd_export.c - lnclip export: a model with its adapter merged, for programs that know no adapters.
  */
 #include "tools/cli_model.h"
 
@@ -36,12 +36,13 @@ int cmd_export(int argc, char **argv)
     };
     const CliCommand command = {
         .name = "export",
-        .summary = "write a model with its adapters merged",
+        .summary = "write a model with its adapter merged",
         .usage = "lnclip export --model M [--adapter A] --out DIR",
-        .details = "Writes config.json, preprocessor_config.json and model.safetensors in Hugging "
-                   "Face's layout,\nF32, with what adapters changed in place, LoRA merged into its "
-                   "weights, and the head as\nmodel.linear.{weight,bias}. --model takes the folder "
-                   "wherever it takes a model.",
+        .details =
+            "Writes config.json, preprocessor_config.json and model.safetensors in Hugging "
+            "Face's layout,\nF32, with what the adapter changed in place, LoRA merged into its "
+            "weights, and the head as\nmodel.linear.{weight,bias}. --model takes the folder "
+            "wherever it takes a model.",
         .example = "lnclip export --model clip --adapter run/best.safetensors --out merged",
         .options = options,
     };

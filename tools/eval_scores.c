@@ -206,8 +206,7 @@ Status eval_score(const EvalScoring *scoring, const EvalAdapter *adapter, const 
 {
     Work work = {.scoring = scoring, .scores = scores};
     CliModelOptions options = *scoring->options;
-    const char *paths[] = {adapter->path};
-    options.adapters = (CliStrings){paths, adapter->path ? 1 : 0};
+    options.adapter = adapter->path;
     TRY(allocate(scores, 1 + scoring->perturbation_count, scoring->sets->count, error));
     Status status = cli_model_load(&work.model, &options, scoring->arguments, true, error);
     if (status == STATUS_OK) {

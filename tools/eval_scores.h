@@ -11,7 +11,7 @@
 /* What is to be scored, and how. Everything is borrowed. */
 typedef struct EvalScoring {
     const CliArguments *arguments;
-    const CliModelOptions *options; /* without adapters */
+    const CliModelOptions *options; /* without an adapter */
     const EvalSets *sets;
     const EvalPerturbation *perturbations; /* [perturbation_count] */
     int perturbation_count;

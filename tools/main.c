@@ -28,7 +28,7 @@ static const Subcommand subcommands[] = {
     {"predict", cmd_predict, "print the probability of being fake of each image"},
     {"features", cmd_features, "save the pooled features of images"},
     {"auc", cmd_auc, "metrics of any score file"},
-    {"export", cmd_export, "write a model with its adapters merged"},
+    {"export", cmd_export, "write a model with its adapter merged"},
     {"inspect", cmd_inspect, "what a model, an adapter or a run holds"},
     {"bench", cmd_bench, "speed of this machine, and what share of it is reached"},
 };
