@@ -70,7 +70,7 @@ prints '^b less a, paired$'
 prints 'a: selected on: val_map_video'
 holds cmp e/a/predictions.csv e/again/predictions.csv
 cmp -s e/a/predictions.csv e/b/predictions.csv && complain "two adapters have the same scores"
-[ "$(find e -type f | wc -l)" = 13 ] || complain "leaves other files than 3 x 4 and comparison.json"
+[ "$(find e -type f | wc -l)" = 14 ] || complain "leaves other files than 3 x 4, comparison.json and report.html"
 # An adapter against itself: no difference, and nothing to wonder about.
 sed -n '/"again"/,$p' e/comparison.json >itself
 [ "$(grep -c '"difference": 0.0,' itself)" -ge 30 ] || complain "an adapter differs from itself"

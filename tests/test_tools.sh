@@ -317,14 +317,14 @@ expect 0 "eval" "$L" eval --model m --adapter head.safetensors --out e "one=$lis
     "two=$lists/real.txt" "two=$lists/warp.txt" two=s/lists/val/warp.txt
 prints "frame"
 prints "video"
-for file in predictions.csv metrics.json summary.json evaluation.json; do
+for file in predictions.csv metrics.json summary.json evaluation.json report.html; do
     holds "eval writes $file" test -s e/$file
 done
 [ "$(head -n 1 e/predictions.csv | tr -d '\r')" = files,labels,prob_class_0,prob_class_1,dataset,video ] ||
     complain "predictions.csv has another head"
 frames=$(cat $lists/real.txt $lists/real.txt $lists/swap.txt $lists/warp.txt s/lists/val/warp.txt | wc -l)
 [ "$(lines_of e/predictions.csv)" = $((frames + 1)) ] || complain "predictions.csv has another number of rows"
-[ "$(find e | wc -l)" = 5 ] || complain "eval leaves other files"
+[ "$(find e | wc -l)" = 6 ] || complain "eval leaves other files"
 expect 0 "eval as JSON" "$L" eval --model m --adapter head.safetensors --out e2 --json --quiet --batch 3 --threads 1 \
     "one=$lists/real.txt,$lists/swap.txt" "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
 holds "--json prints metrics.json" cmp out e2/metrics.json
@@ -412,7 +412,7 @@ expect 0 "eval goes on" "$L" eval --model m --adapter head.safetensors --out e5 
     "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
 says "goes on after"
 holds "with the same scores" cmp e/predictions.csv e5/predictions.csv
-[ "$(find e5 | wc -l)" = 5 ] || complain "a finished evaluation leaves other files"
+[ "$(find e5 | wc -l)" = 6 ] || complain "a finished evaluation leaves other files"
 expect 1 "eval on a full disk" sh -c "ulimit -f 2; exec '$L' eval --quiet --model m --adapter head.safetensors --out e5 one=$lists/swap.txt two=$lists/warp.txt three=$lists/real.txt four=$lists/splice.txt"
 holds "the old evaluation survives a full disk" cmp e/predictions.csv e5/predictions.csv
 holds "and its metrics" cmp e/metrics.json e5/metrics.json

@@ -148,15 +148,6 @@ static Status print_sources(const TrainReport *report, CliFormat format, FILE *s
     return status;
 }
 
-/* A number for programs: all its digits, nothing if undefined. */
-static void exact_cell(CliTable *table, double value)
-{
-    if (isfinite(value))
-        cli_table_cell(table, "%.17g", value);
-    else
-        cli_table_cell(table, "%s", "");
-}
-
 static void add_csv_rows(CliTable *table, const char *dataset, const char *source,
                          const char *level, const TrainMetrics *metrics,
                          const TrainIntervals *intervals)
@@ -168,9 +159,9 @@ static void add_csv_rows(CliTable *table, const char *dataset, const char *sourc
         cli_table_cell(table, "%zu", metrics->n_real);
         cli_table_cell(table, "%zu", metrics->n_fake);
         cli_table_cell(table, "%s", train_metric_names[m].name);
-        exact_cell(table, train_metric_value(metrics, m));
-        exact_cell(table, intervals->of[m].lower);
-        exact_cell(table, intervals->of[m].upper);
+        cli_table_exact(table, train_metric_value(metrics, m));
+        cli_table_exact(table, intervals->of[m].lower);
+        cli_table_exact(table, intervals->of[m].upper);
         cli_table_cell(
             table, "%s",
             train_interval_method_name(m == TRAIN_AUROC ? intervals->auroc : intervals->others));
@@ -363,12 +354,12 @@ static void add_csv_differences(CliTable *table, const char *dataset,
         cli_table_cell(table, "%s", dataset);
         cli_table_cell(table, "%s", level);
         cli_table_cell(table, "%s", train_metric_names[m].name);
-        exact_cell(table, d->a);
-        exact_cell(table, d->b);
-        exact_cell(table, d->difference);
-        exact_cell(table, d->interval.lower);
-        exact_cell(table, d->interval.upper);
-        exact_cell(table, d->p);
+        cli_table_exact(table, d->a);
+        cli_table_exact(table, d->b);
+        cli_table_exact(table, d->difference);
+        cli_table_exact(table, d->interval.lower);
+        cli_table_exact(table, d->interval.upper);
+        cli_table_exact(table, d->p);
         cli_table_cell(table, "%s", train_interval_method_name(d->method));
     }
 }

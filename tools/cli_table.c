@@ -10,6 +10,7 @@
 #include "train/predictions.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,14 @@ void cli_table_cell(CliTable *table, const char *format, ...)
     }
     table->cells[table->count++] = (Cell){text, table->rule_next};
     table->rule_next = false;
+}
+
+void cli_table_exact(CliTable *table, double value)
+{
+    if (isfinite(value))
+        cli_table_cell(table, "%.17g", value);
+    else
+        cli_table_cell(table, "%s", "");
 }
 
 void cli_table_end_row(CliTable *table)

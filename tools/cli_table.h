@@ -41,6 +41,9 @@ void cli_table_column(CliTable *table, const char *head, CliAlign align);
 /* Adds a cell: cells fill rows from the left, and a full row is followed by the next. Text is copied. */
 void cli_table_cell(CliTable *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A number for programs: all its digits, nothing if it is not finite. */
+void cli_table_exact(CliTable *table, double value);
+
 /* Fills the row that was begun with empty cells; nothing if none was. */
 void cli_table_end_row(CliTable *table);
 

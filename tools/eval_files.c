@@ -213,19 +213,20 @@ static Status write_evaluation(const EvalResult *result, FILE *stream, Error *er
     static const char *const modes[] = {
         [TRAIN_CI_AUTO] = "auto", [TRAIN_CI_ON] = "on", [TRAIN_CI_OFF] = "off"};
     const EvalProvenance *const from = &result->provenance;
-    char processor[256];
+    char processor[256], seed[24]; /* a seed may be too large for the integers of JSON */
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)from->seed);
     train_processor(processor, sizeof processor);
     json_t *const sets = json_object();
     for (int i = 0; i < result->sets->set_count; i++)
         set_named(sets, result->sets->sets[i].name, set_json(&result->sets->sets[i]));
     json_t *const document = json_pack(
-        "{s:s, s:s, s:{s:o, s:s}, s:{s:o, s:s, s:s, s:i}, s:o, s:s, s:s, s:i, s:s, s:I, s:o, s:o}",
+        "{s:s, s:s, s:{s:o, s:s}, s:{s:o, s:s, s:s, s:i}, s:o, s:s, s:s, s:i, s:s, s:s, s:o, s:o}",
         "lnclip", LNCLIP_VERSION, "revision", train_revision(), "machine", "processor",
         cli_json_string(processor), "kernels", from->kernels, "model", "path",
         cli_json_string(from->model), "arch", from->arch, "fingerprint", from->fingerprint,
         "image_size", from->image_size, "adapter", adapter_json(result->adapter), "precision",
         from->precision, "decoders", from->decoders, "frames_per_video", from->frames_per_video,
-        "ci", modes[from->ci], "seed", (json_int_t)from->seed, "sets", sets, "perturbations",
+        "ci", modes[from->ci], "seed", seed, "sets", sets, "perturbations",
         perturbations_json(result));
     return eval_json_print(document, stream, error);
 }
@@ -259,14 +260,6 @@ static Status write_robustness(const EvalResult *result, FILE *stream, Error *er
     return eval_json_print(document, stream, error);
 }
 
-static void exact_cell(CliTable *table, double value)
-{
-    char text[32] = "";
-    if (value == value)
-        snprintf(text, sizeof text, "%.17g", value);
-    cli_table_cell(table, "%s", text);
-}
-
 static void robustness_rows(CliTable *table, const TrainReport *report, const char *kind,
                             const char *strength)
 {
@@ -279,12 +272,12 @@ static void robustness_rows(CliTable *table, const TrainReport *report, const ch
         cli_table_cell(table, "%s", i == 0 ? "frame" : "video");
         cli_table_cell(table, "%zu", levels[i]->n_real);
         cli_table_cell(table, "%zu", levels[i]->n_fake);
-        exact_cell(table, levels[i]->auroc);
-        exact_cell(table, intervals[i]->of[TRAIN_AUROC].lower);
-        exact_cell(table, intervals[i]->of[TRAIN_AUROC].upper);
-        exact_cell(table, levels[i]->ap);
-        exact_cell(table, levels[i]->eer);
-        exact_cell(table, levels[i]->accuracy);
+        cli_table_exact(table, levels[i]->auroc);
+        cli_table_exact(table, intervals[i]->of[TRAIN_AUROC].lower);
+        cli_table_exact(table, intervals[i]->of[TRAIN_AUROC].upper);
+        cli_table_exact(table, levels[i]->ap);
+        cli_table_exact(table, levels[i]->eer);
+        cli_table_exact(table, levels[i]->accuracy);
     }
 }
 

@@ -313,14 +313,6 @@ static Status print_comparison(const EvalComparison *comparison, CliFormat forma
     return print_and_free(table, format, stream, error);
 }
 
-static void exact_cell(CliTable *table, double value)
-{
-    if (isnan(value))
-        cli_table_cell(table, "%s", "");
-    else
-        cli_table_cell(table, "%.17g", value);
-}
-
 static Status print_csv(const EvalResult *results, int count, FILE *stream, Error *error)
 {
     static const Column columns[] = {
@@ -341,11 +333,11 @@ static Status print_csv(const EvalResult *results, int count, FILE *stream, Erro
                 cli_table_cell(table, "%s", l == 0 ? "frame" : "video");
                 cli_table_cell(table, "%zu", levels[l].metrics->n_real);
                 cli_table_cell(table, "%zu", levels[l].metrics->n_fake);
-                exact_cell(table, levels[l].metrics->auroc);
-                exact_cell(table, levels[l].intervals->of[TRAIN_AUROC].lower);
-                exact_cell(table, levels[l].intervals->of[TRAIN_AUROC].upper);
-                exact_cell(table, levels[l].metrics->eer);
-                exact_cell(table, levels[l].metrics->map);
+                cli_table_exact(table, levels[l].metrics->auroc);
+                cli_table_exact(table, levels[l].intervals->of[TRAIN_AUROC].lower);
+                cli_table_exact(table, levels[l].intervals->of[TRAIN_AUROC].upper);
+                cli_table_exact(table, levels[l].metrics->eer);
+                cli_table_exact(table, levels[l].metrics->map);
             }
         }
     }
