@@ -286,6 +286,22 @@ START_TEST(test_repeated_frames)
 }
 END_TEST
 
+/* Landmarks that are none are named. */
+static void expect_bad_landmarks(const DataList *list, const DataLoaderSettings *settings)
+{
+    support_write_file(root, "FF/real/0/0.npy", "no array", 8);
+    DataLoader *const loader = create(list, settings);
+    Status status = STATUS_OK;
+    Error error = {0};
+    DataBatch batch;
+    start(loader, 1, 0);
+    for (int b = 0; b < data_loader_batches(loader) && status == STATUS_OK; b++)
+        status = data_loader_next(loader, &batch, &error);
+    ck_assert_int_eq(status, STATUS_FAILED);
+    ck_assert_msg(strstr(error.message, "0.npy") != NULL, "%s", error.message);
+    data_loader_destroy(loader);
+}
+
 /* A self-blended fake and its real frame: the same draws, the same augmentation, whoever makes them. */
 START_TEST(test_blends)
 {
@@ -335,17 +351,7 @@ START_TEST(test_blends)
     }
     data_loader_destroy(loader);
 
-    /* Landmarks that are none are named. */
-    support_write_file(root, "FF/real/0/0.npy", "no array", 8);
-    DataLoader *const stopped = create(&list, &settings);
-    Status status = STATUS_OK;
-    DataBatch batch;
-    start(stopped, 1, 0);
-    for (int b = 0; b < data_loader_batches(stopped) && status == STATUS_OK; b++)
-        status = data_loader_next(stopped, &batch, &error);
-    ck_assert_int_eq(status, STATUS_FAILED);
-    ck_assert_msg(strstr(error.message, "0.npy") != NULL, "%s", error.message);
-    data_loader_destroy(stopped);
+    expect_bad_landmarks(&list, &settings);
     const size_t bytes = data_loader_bytes(&settings);
     settings.blend = false;
     ck_assert_uint_lt(data_loader_bytes(&settings), bytes);

@@ -137,7 +137,8 @@ static const Setting settings[] = {
     {"beta2", REAL, FIELD(beta2), 0, 1, .below_maximum = true,
      .help = "decay of the averaged square"},
     {"weight_decay", REAL, FIELD(weight_decay), 0, 1e3,
-     .help = "on the head's W (and matrices under tune=all), never on biases and norms"},
+     .help = "on the head's W and what else trains as a matrix (LoRA, tune=all), never on biases "
+             "and norms"},
     {"grad_clip", REAL, FIELD(grad_clip), 0, 1e9, .help = "largest norm of the gradient; 0 = off"},
     {"sam.rho", REAL, FIELD(sam_rho), 0, 1e3,
      .help = "radius of sharpness-aware minimisation (two gradients a step); 0 = off"},
