@@ -1,0 +1,37 @@
+#!/bin/sh
+# check_report_browser.sh - makes the pages of test_report.sh and looks at them with headless Chromium
+# (check_report_browser.py). Exit code 77, with the reason, where there is no browser or no python3.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+if ! command -v python3 >/dev/null 2>&1; then
+    echo "skipped: no python3 to talk to a browser with; on Debian: apt-get install python3"
+    exit 77
+fi
+check=tests/check_report_browser.py
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+python3 "$check" --find || exit
+KEEP=$T sh tests/test_report.sh || exit 1
+bad=0
+for page in "$T"/*.html; do
+    echo "-- $(basename "$page")"
+    python3 "$check" "$page" || bad=1
+done
+
+# A check that finds nothing must be shown to find something.
+spoil() { # WHAT SED-EXPRESSION
+    sed "$2" "$T/scores.html" >"$T/spoilt"
+    mv "$T/spoilt" "$T/spoilt.html"
+    if python3 "$check" "$T/spoilt.html" >"$T/log" 2>&1; then
+        echo "FAIL: a page with $1 passes"
+        bad=1
+    fi
+}
+spoil "pale text" 's/--soft:#5c6066/--soft:#9aa0a6/'
+spoil "pale text in the dark" 's/--soft:#a4a8ae/--soft:#505458/'
+spoil "a table wider than the page" 's/\.scroll{overflow-x:auto/.scroll{overflow-x:visible/'
+spoil "a script that its policy forbids" 's|</footer>|<script>1</script></footer>|'
+spoil "something to fetch" 's|</footer>|<img src="http://127.0.0.1:9/x.png" alt="x"></footer>|'
+spoil "a heading left out" 's|<h2>Coverage</h2>|<h5>Coverage</h5>|'
+[ $bad = 0 ] && echo "reports in the browser: all good"
+exit $bad

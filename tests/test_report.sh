@@ -1,0 +1,225 @@
+#!/bin/sh
+# test_report.sh - report.html from outside: what must be in it, what must not, and how large it may be.
+#
+# Reads pages as text and, if there is a python3, through its HTML parser. tests/check_report_browser.sh looks at the same
+# pages in a browser: with KEEP=DIR they are left in DIR.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+L=$PWD/${BUILD:-build/release}/lnclip
+case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
+T=$(mktemp -d)
+trap 'rm -rf "$T"' EXIT
+cd "$T" || exit 1
+failures=0
+steps=0
+
+complain() {
+    failures=$((failures + 1))
+    echo "FAIL: $what: $*"
+}
+
+run() { # CODE WHAT COMMAND...
+    code=$1
+    what=$2
+    shift 2
+    steps=$((steps + 1))
+    "$@" >out 2>err </dev/null
+    got=$?
+    [ "$got" = "$code" ] || complain "exit code $got, expected $code: $(tail -n 2 err)"
+}
+
+has() { # FILE TEXT
+    steps=$((steps + 1))
+    grep -qF -e "$2" "$1" || complain "$1 lacks '$2'"
+}
+
+lacks() { # FILE PATTERN
+    steps=$((steps + 1))
+    grep -qiE -e "$2" "$1" && complain "$1 has '$2'"
+}
+
+count() { # FILE TEXT NUMBER
+    steps=$((steps + 1))
+    n=$(grep -oF -e "$2" "$1" | wc -l)
+    [ "$n" -eq "$3" ] || complain "$1: '$2' is there $n times, expected $3"
+}
+
+# Every tag closed, in order; no attribute twice; headings without a gap; nothing to fetch.
+cat >parse.py <<'END'
+import html.parser, sys
+
+VOID = {"meta", "img", "br"}
+
+
+class Page(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.open, self.faults, self.level = [], [], 0
+
+    def handle_starttag(self, tag, attributes, closed=False):
+        names = [name for name, _ in attributes]
+        if len(set(names)) != len(names):
+            self.faults.append(f"<{tag}> has an attribute twice")
+        for name, value in attributes:
+            if name in ("src", "href", "xlink:href", "action", "data") and not value.startswith(("data:image/jpeg;", "#")):
+                self.faults.append(f"<{tag} {name}={value[:40]}> would be fetched")
+            if name.startswith("on"):
+                self.faults.append(f"<{tag} {name}> is a script")
+        if tag in ("h1", "h2", "h3", "h4"):
+            if int(tag[1]) > self.level + 1:
+                self.faults.append(f"<{tag}> after h{self.level}")
+            self.level = int(tag[1])
+        if tag not in VOID and not closed:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes, True)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}> on line {self.getpos()[0]} closes nothing")
+
+
+for path in sys.argv[1:]:
+    page = Page()
+    page.feed(open(path, encoding="utf-8", errors="strict").read())
+    page.close()
+    faults = page.faults + [f"<{tag}> stays open" for tag in page.open]
+    print("\n".join(f"{path}: {fault}" for fault in faults[:5]), end="\n" if faults else "")
+    if faults:
+        sys.exit(1)
+END
+
+page() { # FILE: what holds for every page
+    has "$1" '<!DOCTYPE html>'
+    has "$1" '<html lang="en">'
+    has "$1" 'name="viewport"'
+    has "$1" "default-src 'none'"
+    has "$1" 'prefers-color-scheme:dark'
+    has "$1" '@media print'
+    has "$1" 'id="summary"'
+    has "$1" 'id="coverage"'
+    has "$1" 'id="provenance"'
+    has "$1" 'id="definitions"'
+    has "$1" '</html>'
+    count "$1" '<h1>' 1
+    lacks "$1" '<script|<link|<iframe|javascript:|@import|url\(|https?://'
+    lacks "$1" '[ (>"]-?(nan|inf)[ )<";,]'
+    if command -v python3 >/dev/null 2>&1; then
+        what="$1 is well-formed"
+        steps=$((steps + 1))
+        python3 parse.py "$1" >out 2>&1 || complain "$(cat out)"
+    fi
+}
+
+# ---- a file of scores, with images ---------------------------------------------------------------
+
+run 0 "images" "$L" synth --out set --videos 6 --frames 2 --size 64 --quiet
+run 0 "a model" "$L" init --arch tiny --seed 1 --out m --quiet
+{
+    echo 'files,labels,prob_class_0,prob_class_1,dataset'
+    find set -name '*.png' | sort | awk -v q='"' '{
+        n = split($0, part, "/"); fake = part[2] != "real"
+        p = 0.05 + 0.9 * ((NR * 37) % 101) / 101; if (fake) p = p ^ 0.4
+        for (s = 0; s < 2; s++)
+            printf "%s%s%s,%d,%.6f,%.6f,%s\n", q, $0, q, fake, 1 - p, p, s ? q "A <b> & " q q "B" q q q : "FF++"
+    }'
+    printf 'gone/real/x/0.png,0,0.9,0.1,FF++\ngone/real/\377y/0.png,0,0.01,0.99,FF++\n'
+} >scores.csv
+what="scores.csv"
+run 0 "a page of scores" "$L" auc scores.csv --resamples 100 --report scores.html
+page scores.html
+has scores.html 'A &lt;b&gt; &amp; &quot;B&quot;'
+lacks scores.html 'A <b>'
+# shellcheck disable=SC1003 # a backslash
+has scores.html 'gone/real/\xffy/0.png'
+has scores.html 'image not readable'
+has scores.html 'Video level'
+has scores.html 'Frame level'
+has scores.html '95 % interval'
+has scores.html 'By source of the fakes'
+has scores.html 'Hardest real frames'
+has scores.html 'Hardest fake frames'
+has scores.html 'with fewer than 30 of a class'
+count scores.html 'src="data:image/jpeg;base64,' 28 # 6 real (two more are gone) and 8 fake, twice
+has scores.html '>ROC</b>'
+has scores.html '>Precision and recall</b>'
+has scores.html '>Reliability</b>'
+has scores.html '>Scores of videos</b>'
+run 0 "the same again" "$L" auc scores.csv --resamples 100 --report again.html
+what="the same bytes"
+cmp -s scores.html again.html || complain "another page"
+run 0 "without thumbnails" "$L" auc scores.csv --ci off --thumbnails 0 --report bare.html
+page bare.html
+count bare.html '<img' 0
+lacks bare.html 'Hardest real frames'
+run 2 "too many thumbnails" "$L" auc scores.csv --thumbnails 101 --report never.html
+run 2 "a page of two files" "$L" auc scores.csv scores.csv --report never.html
+run 1 "a page in no folder" "$L" auc scores.csv --ci off --report no/folder.html
+what="refused"
+[ ! -e never.html ] || complain "wrote a page"
+
+printf 'label,score\n1,-2.5\n0,-3\n1,7\n0,1\n' >bare.csv
+run 0 "bare scores" "$L" auc bare.csv --report numbers.html
+page numbers.html
+lacks numbers.html 'Video level'
+lacks numbers.html 'Hardest real|>Reliability<'
+printf 'label,score\n1,0.25\n1,0.5\n' >fakes.csv
+run 0 "one class" "$L" auc fakes.csv --report fakes.html
+page fakes.html
+has fakes.html 'all rows are fake'
+lacks fakes.html '>ROC</b>'
+
+# ---- an evaluation -------------------------------------------------------------------------------
+
+train=$(find set/lists/train -name '*.txt' | sort)
+val=$(find set/lists/val -name '*.txt' | sort)
+lists=$(find set/lists/test -name '*.txt' | sort | tr '\n' ',')
+# shellcheck disable=SC2086 # lists of paths without blanks
+run 0 "an adapter" "$L" train --model m --train $train --val $val --out run epochs=1 --checks off --quiet
+# shellcheck disable=SC2086
+run 0 "calibration" "$L" calibrate --model m --adapter run/best.safetensors --val $val --out c.safetensors --quiet
+run 0 "an evaluation" "$L" eval --model m --adapter c.safetensors --calibrated --out one "t=${lists%,}" \
+    --resamples 100 --checks off --quiet
+page one/report.html
+has one/report.html 'Evaluation of c.safetensors'
+has one/report.html 'fingerprint of the encoder'
+has one/report.html 'At the threshold from validation'
+has one/report.html 'applied to every score'
+has one/report.html 'set/lists/test/real.txt'
+run 0 "several adapters" "$L" eval --model m --adapter "A <1>=run/best.safetensors" --adapter B=run/last.safetensors \
+    --out two "t=${lists%,}" --perturb jpeg=90,30 --perturb blur=2 --resamples 100 --checks off --quiet --thumbnails 2
+page two/report.html
+has two/report.html 'Evaluation of 2 adapters'
+has two/report.html 'A &lt;1&gt;'
+has two/report.html 'id="differences"'
+has two/report.html 'AUROC against strength of jpeg'
+has two/report.html 'AUROC against strength of blur'
+has two/report.html 'weights selected on'
+has two/report.html 'lr = '
+count two/report.html 'src="data:image/jpeg;base64,' 4
+
+# ---- size ----------------------------------------------------------------------------------------
+
+awk 'BEGIN {
+    srand(1); print "files,labels,prob_class_0,prob_class_1,dataset"
+    for (s = 0; s < 5; s++) for (v = 0; v < 400; v++) for (f = 0; f < 50; f++) {
+        p = (rand() + (v % 4 != 0)) / 2
+        printf "%s/%03d/%02d.png,%d,%.6f,%.6f,set %d\n", v % 4 ? "kind" v % 4 : "real", v, f, v % 4 != 0, 1 - p, p, s
+    }
+}' >large.csv
+run 0 "100,000 frames" "$L" auc large.csv --ci off --report large.html
+page large.html
+what="size"
+size=$(wc -c <large.html)
+[ "$size" -lt 2000000 ] || complain "$size bytes for 100,000 frames"
+
+if [ -n "${KEEP:-}" ]; then
+    mkdir -p "$KEEP"
+    cp scores.html numbers.html fakes.html large.html "$KEEP"
+    cp one/report.html "$KEEP/one.html"
+    cp two/report.html "$KEEP/two.html"
+fi
+command -v python3 >/dev/null 2>&1 || echo "no python3: pages were not parsed"
+echo "$steps steps, $failures failures"
+[ "$failures" = 0 ]
