@@ -238,7 +238,7 @@ static Status load_model(const Request *request, const CliArguments *arguments, 
     if (!request->calibrated)
         return STATUS_OK;
     TrainCalibration calibration;
-    TRY(train_calibration_read(request->model.adapters.items[0], &calibration, error));
+    TRY(train_calibration_read(request->model.adapter, &calibration, error));
     train_calibration_apply(&model->head, &calibration);
     cli_note(arguments, "T = %.4g, calibrated on %s; at FPR %g of its frames fake is p_fake > %.6g",
              calibration.temperature, calibration.on, calibration.fpr, calibration.threshold_frame);
@@ -318,7 +318,7 @@ int cmd_predict(int argc, char **argv)
         return cli_usage_error("--explain: gradients of the attention are computed in f32; leave "
                                "--precision %s out",
                                request.model.precision);
-    if (request.calibrated && request.model.adapters.count == 0)
+    if (request.calibrated && !request.model.adapter)
         return cli_usage_error("--calibrated: a calibration is stored in an adapter; give "
                                "--adapter");
     Error error = {0};
