@@ -143,7 +143,7 @@ what="an evaluation in one go"
 what="a stopped evaluation"
 run_long parts >out 2>err &
 pid=$!
-for _ in $(seq 400); do
+for _ in $(seq 3000); do
     [ "$(cat parts/b/*.partial 2>/dev/null | wc -l)" -lt 5 ] || break
     sleep 0.02
 done
