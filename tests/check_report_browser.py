@@ -20,7 +20,7 @@ SCHEMES = ("light", "dark")
 WORDS = ("Summary", "Coverage", "Provenance", "What the figures mean", "AUROC", "95 % interval",
          "Real frames".lower(), "VIDEOS", "FRAMES")
 
-# Runs in the page. Alpha is blended with what lies behind; SVG text counts with its fill.
+# Runs in the page, WIDTH given: a phone's own innerWidth grows with what overflows. Alpha is blended with what lies behind; SVG text counts with its fill.
 SCRIPT = r"""
 (() => {
   const parse = (text) => {
@@ -51,8 +51,8 @@ SCRIPT = r"""
   document.querySelectorAll('details').forEach((d) => { d.open = true; });
   const faults = [];
   const root = document.documentElement;
-  if (root.scrollWidth > innerWidth)
-    faults.push(`the page is ${root.scrollWidth} px wide in a window of ${innerWidth}`);
+  if (root.scrollWidth > WIDTH)
+    faults.push(`the page is ${root.scrollWidth} px wide in a window of ${WIDTH}`);
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   let least = 99, texts = 0;
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
@@ -69,7 +69,7 @@ SCRIPT = r"""
     if (found < 4.5)
       faults.push(`contrast ${found.toFixed(2)}: "${node.data.trim().slice(0, 40)}"`);
     const inBox = element.closest('.scroll, pre');
-    if (!inBox && !(element instanceof SVGElement) && box.right > innerWidth + 1)
+    if (!inBox && !(element instanceof SVGElement) && box.right > WIDTH + 1)
       faults.push(`"${node.data.trim().slice(0, 40)}" ends at ${box.right.toFixed(0)} px`);
     const svg = element.closest('svg.chart');
     const outer = svg && svg.getBoundingClientRect();
@@ -176,7 +176,7 @@ def look(browser, width, height, scheme, shots):
             picture = browser.call("Page.captureScreenshot", captureBeyondViewport=whole)
             with open(os.path.join(shots, f"{width}-{scheme}{name}.png"), "wb") as file:
                 file.write(base64.b64decode(picture["data"]))
-    answer = browser.call("Runtime.evaluate", expression=SCRIPT, returnByValue=True)
+    answer = browser.call("Runtime.evaluate", expression=SCRIPT.replace("WIDTH", str(width)), returnByValue=True)
     if "exceptionDetails" in answer:
         return ["the checking script failed: " + json.dumps(answer["exceptionDetails"])[:300]]
     result = json.loads(answer["result"]["value"])
@@ -204,13 +204,16 @@ def complaints(events):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("page")
+    parser.add_argument("page", nargs="?")
+    parser.add_argument("--find", action="store_true", help="only tell whether there is a browser")
     parser.add_argument("--shots", help="folder for pictures")
     arguments = parser.parse_args()
     program = next((p for p in map(shutil.which, BROWSERS) if p), None)
     if not program:
         print("skipped: no Chromium is installed; on Debian: apt-get install chromium")
         return 77
+    if arguments.find or not arguments.page:
+        return 0 if arguments.find else parser.error("name a page")
     bad = []
     with tempfile.TemporaryDirectory() as profile:
         browser = Browser(program, profile)

@@ -156,6 +156,18 @@ static TrainChartAxis share_axis(const char *title)
 
 static const double unit[2] = {0, 1};
 
+/* The line that chance, or perfect calibration, would draw. */
+static void add_reference(TrainChartSeries *series, int *count, const double *x, int points)
+{
+    report_add_series(series, count,
+                      (TrainChartSeries){.mark = TRAIN_CHART_LINE,
+                                         .x = x,
+                                         .y = x,
+                                         .count = points,
+                                         .colour = TRAIN_CHART_MUTED,
+                                         .dashed = true});
+}
+
 /* Whether a curve is drawn: both classes are there, and so is the room. */
 static bool is_ranked(const SetCurves *all, int result, Level level)
 {
@@ -172,13 +184,7 @@ static void write_ranking(FILE *stream, const SetCurves *all, bool roc)
     int count = 0;
     int length = snprintf(label, sizeof label, "%s:", roc ? "ROC" : "Precision and recall");
     if (roc)
-        report_add_series(series, &count,
-                          (TrainChartSeries){.mark = TRAIN_CHART_LINE,
-                                             .x = unit,
-                                             .y = unit,
-                                             .count = 2,
-                                             .colour = TRAIN_CHART_MUTED,
-                                             .dashed = true});
+        add_reference(series, &count, unit, 2);
     for (int r = 0; r < all->count; r++)
         for (Level level = 0; level < LEVELS; level++) {
             const Curves *const c = &all->curves[r][level];
@@ -232,13 +238,7 @@ static void write_rare_alarms(FILE *stream, const SetCurves *all)
     int count = 0;
     for (int i = 0; i < SAMPLES; i++)
         x[i] = pow(least, 1 - i / (SAMPLES - 1.0));
-    report_add_series(series, &count,
-                      (TrainChartSeries){.mark = TRAIN_CHART_LINE,
-                                         .x = x,
-                                         .y = x,
-                                         .count = SAMPLES,
-                                         .colour = TRAIN_CHART_MUTED,
-                                         .dashed = true});
+    add_reference(series, &count, x, SAMPLES);
     for (int r = 0; r < all->count; r++)
         for (Level level = 0; level < LEVELS; level++) {
             const Curves *const c = &all->curves[r][level];
@@ -352,13 +352,7 @@ static void write_reliability(FILE *stream, const SetCurves *all)
     Reliability lines[DRAWN];
     TrainChartSeries series[2 * DRAWN + 1];
     int count = 0;
-    report_add_series(series, &count,
-                      (TrainChartSeries){.mark = TRAIN_CHART_LINE,
-                                         .x = unit,
-                                         .y = unit,
-                                         .count = 2,
-                                         .colour = TRAIN_CHART_MUTED,
-                                         .dashed = true});
+    add_reference(series, &count, unit, 2);
     for (int r = 0; r < all->count; r++) {
         if (!all->curves[r][FRAMES].of.has_reliability)
             continue;
