@@ -3,36 +3,13 @@
 # image and no model.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-L=$PWD/${BUILD:-build/release}/lnclip
-case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
-cd "$T" || exit 1
-failures=0
-steps=0
+. tests/support.sh
 
-complain() {
-    failures=$((failures + 1))
-    echo "FAIL: $what: $*"
-}
-
-auc() { # CODE WHAT ARGUMENT...: runs it, stdout in out, stderr in err
+auc() { # CODE WHAT ARGUMENT...
     code=$1
     what=$2
     shift 2
-    steps=$((steps + 1))
-    "$L" auc "$@" >out 2>err </dev/null
-    got=$?
-    [ "$got" = "$code" ] || complain "exit code $got, expected $code"
-    [ "$code" = 0 ] || tail -n 1 err | grep -q '^lnclip: error: .*: .*; .' || complain "no clear error"
-}
-
-prints() { # PATTERN: a line of stdout matches
-    grep -q -e "$1" out || complain "stdout does not show '$1'"
-}
-
-says() { # TEXT: stderr holds it
-    grep -qF -e "$1" err || complain "stderr does not say '$1'"
+    expect "$code" "$what" "$L" auc "$@"
 }
 
 cat >p.csv <<'END'
@@ -143,5 +120,4 @@ says "bad.csv: line 3, column 2 (score): 'x' is no number"
 : >empty.csv
 auc 1 "an empty file" empty.csv
 
-echo "$steps steps, $failures failures"
-[ "$failures" = 0 ]
+finish

@@ -3,36 +3,17 @@
 # wrong names are refused, nothing is left on disk. It rehearses with a tiny model and judges no time.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-L=$PWD/${BUILD:-build/release}/lnclip
-case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
+. tests/support.sh
 mkdir "$T/tmp"
 TMPDIR=$T/tmp
 export TMPDIR
-cd "$T" || exit 1
-failures=0
-steps=0
 
-complain() {
-    failures=$((failures + 1))
-    echo "FAIL: $what: $*"
-}
-
-bench() { # CODE WHAT ARGUMENT...: runs it, stdout in out, stderr in err
+bench() { # CODE WHAT ARGUMENT...
     code=$1
     what=$2
     shift 2
-    steps=$((steps + 1))
-    "$L" bench "$@" >out 2>err </dev/null
-    got=$?
-    [ "$got" = "$code" ] || complain "exit code $got, expected $code: $(tail -n 1 err)"
-    [ "$code" = 0 ] || tail -n 1 err | grep -q '^lnclip: error: .*: .*; .' || complain "no clear error"
+    expect "$code" "$what" "$L" bench "$@"
     [ -z "$(ls tmp)" ] || complain "left $(ls tmp) behind"
-}
-
-says() { # TEXT: stderr holds it
-    grep -qF -e "$1" err || complain "stderr does not say '$1'"
 }
 
 rows() { # SECTION COUNT KEY...: so many rows, each with all the keys; cut out by the report's indentation
@@ -123,5 +104,4 @@ got=$?
 [ "$got" = 143 ] || complain "exit code $got, expected 143"
 [ -z "$(ls tmp)" ] || complain "left $(ls tmp) behind"
 
-echo "$steps steps, $failures failures"
-[ "$failures" = 0 ]
+finish

@@ -4,38 +4,7 @@
 # The sets are made by the program itself, by copies and by links; a run is a dry one wherever that is enough.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-L=$PWD/${BUILD:-build/release}/lnclip
-case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
-cd "$T" || exit 1
-failures=0
-
-complain() {
-    failures=$((failures + 1))
-    echo "FAIL: $what: $*"
-    sed 's/^/    /' err | tail -n 5
-}
-
-expect() { # CODE WHAT COMMAND...: runs it with stderr in err; the last line of a failure has the one form
-    code=$1
-    what=$2
-    shift 2
-    "$@" >out 2>err </dev/null
-    got=$?
-    [ "$got" = "$code" ] || complain "exit code $got, expected $code"
-    if [ "$code" != 0 ]; then
-        tail -n 1 err | grep -q '^lnclip: error: .*: .*; .' || complain "no clear error message"
-    fi
-}
-
-says() {
-    grep -qF -e "$1" err || complain "stderr does not say '$1'"
-}
-
-is_silent_on() {
-    if grep -qF -e "$1" err; then complain "stderr says '$1'"; fi
-}
+. tests/support.sh
 
 ends_with() { # the last line of stderr holds it
     tail -n 1 err | grep -qF -e "$1" || complain "the last line does not say '$1'"
@@ -59,7 +28,7 @@ try() { # CODE WHAT ARGUMENT...: forecasts a training
 # shellcheck disable=SC2086 # lists of words
 {
     try 0 "clean lists" --train $train --val $val --test $test
-    is_silent_on warning
+    silent_on warning
     says "train: 72 x 72 pixels (32 of 32 images looked at)"
     says "size alone 0.500"
     says "test             swap"
@@ -85,7 +54,7 @@ try() { # CODE WHAT ARGUMENT...: forecasts a training
     try 0 "overlap allowed" --train $train --val $train --allow-overlap
     says "warning: lists: train and val share 32 frames"
     try 0 "nothing looked at" --train $train --val $train --checks off
-    is_silent_on "images looked at"
+    silent_on "images looked at"
 
     mkdir -p copies/swap
     cp -r s/swap/000_001 copies/swap/renamed
@@ -108,7 +77,7 @@ try() { # CODE WHAT ARGUMENT...: forecasts a training
 
 try 1 "one class" --train s/lists/train/swap.txt
 ends_with "all 16 frames are fake"
-is_silent_on "memory:"
+silent_on "memory:"
 try 0 "real frames alone, with self-blended fakes" --train s/lists/train/real.txt data.sbi=on
 mkdir -p mixed/real/v mixed/DF
 cp s/real/000/000.png mixed/real/v/
@@ -165,12 +134,11 @@ ends_with "2 of 16 images cannot be read"
     expect 0 "eval on the validation list" "$L" eval $eval_with --out e2 "v=$(echo $val | tr ' ' ,)"
     says "v: run/best.safetensors was selected on this very list"
     expect 0 "eval on the test list" "$L" eval $eval_with --out e3 "t=$(echo $test | tr ' ' ,)"
-    is_silent_on warning
+    silent_on "very list"
     expect 0 "eval with odd images" "$L" eval $eval_with --out e4 o=odd
     says "o: 2 frames have the bytes of one with the other label"
     expect 0 "eval without checks" "$L" eval $eval_with --out e5 --checks off o=odd
-    is_silent_on warning
+    silent_on "the bytes of"
 }
 
-[ $failures = 0 ] || exit 1
-echo "checks of lists: all as expected"
+finish

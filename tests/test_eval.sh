@@ -4,42 +4,7 @@
 # The model is tiny and random: what is tested is bookkeeping, files and arithmetic, not detection.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-L=$PWD/${BUILD:-build/release}/lnclip
-case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
-cd "$T" || exit 1
-failures=0
-steps=0
-
-complain() {
-    failures=$((failures + 1))
-    echo "FAIL: $what: $*"
-    tail -n 3 err | sed 's/^/    /'
-}
-
-expect() { # CODE WHAT COMMAND...: stdout in out, stderr in err
-    code=$1
-    what=$2
-    shift 2
-    steps=$((steps + 1))
-    "$@" >out 2>err </dev/null
-    got=$?
-    [ "$got" = "$code" ] || complain "exit code $got, expected $code"
-    [ "$code" = 0 ] || tail -n 1 err | grep -q '^lnclip: error: .*: .*; .' || complain "no clear error"
-}
-
-holds() { # COMMAND...: it succeeds
-    "$@" >/dev/null 2>&1 || complain "not true: $*"
-}
-
-prints() { # PATTERN: a line of stdout matches
-    grep -q -e "$1" out || complain "stdout does not show '$1'"
-}
-
-says() { # TEXT: stderr holds it
-    grep -qF -e "$1" err || complain "stderr does not say '$1'"
-}
+. tests/support.sh
 
 eval_with() { # CODE WHAT OPTION...: scores data set `one` without looking at the lists
     code=$1
@@ -223,5 +188,4 @@ echo '{"one": ' >c0/metrics.json
 expect 1 "compare a broken file" "$L" compare c0
 says "c0/metrics.json"
 
-echo "$steps steps, $failures failures"
-[ "$failures" = 0 ]
+finish

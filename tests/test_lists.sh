@@ -3,42 +3,15 @@
 # distributed and as the usual tools leave them; and what is refused. The frames are empty files: nothing is decoded.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-L=$PWD/${BUILD:-build/release}/lnclip
-case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
-T=$(mktemp -d)
-trap 'chmod -R u+rwx "$T"; rm -rf "$T"' EXIT
-T=$(cd "$T" && pwd -P) # lists hold paths without symbolic links
-cd "$T" || exit 1
-failures=0
-steps=0
-
-complain() {
-    failures=$((failures + 1))
-    echo "FAIL: $what: $*"
-    sed 's/^/      /' err
-}
+. tests/support.sh
 
 lists() { # CODE WHAT ARGUMENT...: runs it into the folder o, which is made anew
     code=$1
     what=$2
     shift 2
-    steps=$((steps + 1))
     rm -rf o
-    "$L" lists "$@" --out o >out 2>err </dev/null
-    got=$?
-    [ "$got" = "$code" ] || complain "exit code $got, expected $code"
-    if [ "$code" != 0 ]; then
-        tail -n 1 err | grep -q '^lnclip: error: .*: .*; .' || complain "no clear error"
-        [ ! -e o ] || complain "leaves something behind: $(find o)"
-    fi
-}
-
-says() { # TEXT: stderr holds it
-    grep -qF -e "$1" err || complain "stderr does not say '$1'"
-}
-
-silent() { # TEXT: stderr does not hold it
-    ! grep -qF -e "$1" err || complain "stderr says '$1'"
+    expect "$code" "$what" "$L" lists "$@" --out o
+    [ "$code" = 0 ] || [ ! -e o ] || complain "leaves something behind: $(find o)"
 }
 
 row() { # SPLIT SOURCE LABEL EXPECTED FOUND MISSING FRAMES MIN MEDIAN MAX: a line of the table
@@ -108,7 +81,7 @@ fi
 cp -r o kept
 lists 0 "as JSON" ff --root "F F" --splits s --frames 3 --json --quiet
 diff out o/coverage.json >/dev/null || complain "prints another JSON than it writes"
-silent "lists written"
+silent_on "lists written"
 
 # The output: another run is refused, unless it is told; what is not ours is left alone.
 what="an output that exists"
@@ -214,5 +187,4 @@ for kind in ff celebdf2 dfdc dfdcp dfd ffiw uadfv deepfakebench folder; do
     grep -q "^  $kind  *." out || complain "does not name $kind"
 done
 
-echo "$steps steps, $failures failures"
-[ "$failures" = 0 ]
+finish

@@ -3,37 +3,13 @@
 # that lead nowhere. (Scores and bad images: test_tools.sh.)
 set -u
 cd "$(dirname "$0")/.." || exit 1
-L=$PWD/${BUILD:-build/release}/lnclip
-case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
-cd "$T" || exit 1
-failures=0
-steps=0
+. tests/support.sh
 
-complain() {
-    failures=$((failures + 1))
-    echo "FAIL: $what: $*"
-    tail -n 3 err | sed 's/^/    /'
-}
-
-predict() { # CODE WHAT ARGUMENT...: runs it, stdout in out, stderr in err
+predict() { # CODE WHAT ARGUMENT...
     code=$1
     what=$2
     shift 2
-    steps=$((steps + 1))
-    "$L" predict --model m --adapter run/best.safetensors "$@" >out 2>err </dev/null
-    got=$?
-    [ "$got" = "$code" ] || complain "exit code $got, expected $code"
-    [ "$code" = 0 ] || tail -n 1 err | grep -q '^lnclip: error: .*: .*; .' || complain "no clear error"
-}
-
-says() { # TEXT: stderr holds it
-    grep -qF -e "$1" err || complain "stderr does not say '$1'"
-}
-
-silent_about() { # TEXT: stderr does not hold it
-    ! grep -qF -e "$1" err || complain "stderr says '$1'"
+    expect "$code" "$what" "$L" predict --model m --adapter run/best.safetensors "$@"
 }
 
 prints() { # LINE: stdout holds exactly this line
@@ -71,7 +47,7 @@ two=$2
 predict 0 "without heat maps" s/real
 cp out plain
 frames=$(wc -l <plain | tr -d ' ')
-silent_about "face crop"
+silent_on "face crop"
 predict 0 "heat maps of a folder" --explain maps s/real
 holds "heat maps change no score" cmp out plain
 [ "$(find maps -name '*.png' | wc -l | tr -d ' ')" = "$frames" ] || complain "not one heat map an image"
@@ -142,8 +118,8 @@ says "screen.ppm (1280 x 720, a whole video frame)"
 says "oblong.ppm (100 x 90, not square)"
 says "small.ppm (60 x 60, small)"
 says "and more"
-silent_about "square.ppm (900"
-silent_about nearly.ppm
+silent_on "square.ppm (900"
+silent_on nearly.ppm
 [ "$(grep -c 'face crops' err)" = 1 ] || complain "the notice comes more than once"
 
 # ---- paths that lead nowhere ----------------------------------------------------------------------
@@ -180,5 +156,4 @@ for file in stopped/*.png; do
     [ "$(png_size "$file") $(tail -c 8 "$file" | head -c 4)" = "1056 442 IEND" ] || complain "$file is cut short"
 done
 
-echo "$steps steps, $failures failures"
-[ "$failures" = 0 ]
+finish

@@ -5,47 +5,10 @@
 # models and adapters are made by the program itself or by printf; nothing else is needed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-L=$PWD/${BUILD:-build/release}/lnclip
-case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
-cd "$T" || exit 1
-failures=0
-steps=0
-
-complain() {
-    failures=$((failures + 1))
-    echo "FAIL: $*"
-    sed 's/^/    /' "$T/err" | tail -n 5
-}
-
-# The last line of stderr is "lnclip: error: WHAT: WHY; WHAT TO DO", without control characters.
-check_message() {
-    tail -n 1 "$T/err" | grep -q '^lnclip: error: .*: .*; .' || complain "$1: no clear error message"
-    if tr -d '\n\r' <"$T/err" | LC_ALL=C grep -q '[[:cntrl:]]'; then
-        complain "$1: control characters in the message"
-    fi
-}
-
-expect() { # CODE WHAT COMMAND...: runs it with stdout in out, stderr in err
-    code=$1
-    what=$2
-    shift 2
-    steps=$((steps + 1))
-    "$@" >"$T/out" 2>"$T/err" </dev/null
-    got=$?
-    [ "$got" = "$code" ] || complain "$what: exit code $got, expected $code"
-    if [ "$code" != 0 ]; then
-        check_message "$what"
-    fi
-}
-
-says() { # TEXT: the stderr of the last step holds it
-    grep -qF -e "$1" "$T/err" || complain "$what: stderr does not say '$1'"
-}
+. tests/support.sh
 
 prints() { # TEXT: the stdout of the last step holds it
-    grep -qF -e "$1" "$T/out" || complain "$what: stdout does not hold '$1'"
+    grep -qF -e "$1" "$T/out" || complain "stdout does not hold '$1'"
 }
 
 holds() { # WHAT COMMAND...: it succeeds
@@ -57,7 +20,7 @@ holds() { # WHAT COMMAND...: it succeeds
 
 lacks() { # PATH...: none of them is there
     for path in "$@"; do
-        [ ! -e "$path" ] || complain "$what: left $path behind"
+        [ ! -e "$path" ] || complain "left $path behind"
     done
 }
 
@@ -496,7 +459,7 @@ stop_train() { # SIGNAL CODE
     kill "-$1" $pid
     wait $pid
     got=$?
-    [ $got = "$2" ] || complain "$what: exit code $got, expected $2"
+    [ $got = "$2" ] || complain "exit code $got, expected $2"
     check_message "$what"
     holds "the state is saved" test -s "train$2/state.safetensors"
 }
@@ -563,5 +526,4 @@ expect 1 "demo into a file" "$L" demo --quick --out a-file
 rm -f "$name"
 find . -name '*.partial' -o -name '*.tmp*' -o -name '*.??????' | grep -v -e '^./stop130/' -e '^./e5/' >left
 [ ! -s left ] || complain "temporary files are left: $(tr '\n' ' ' <left)"
-echo "$steps steps, $failures failures"
-[ $failures = 0 ]
+finish
