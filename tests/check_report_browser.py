@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """check_report_browser.py PAGE.html [--shots DIR] - looks at report.html with headless Chromium.
 
-At the width of a phone and of a desk, on light and on dark screens: nothing reaches beyond the page, no text has a
+At the width of a phone and of a desk, on light and on dark screens, and on paper: nothing reaches beyond the page, no text has a
 contrast below 4.5 to 1, the console stays silent, nothing is fetched, and what must be read is there. Talks to the browser
 over its debugging pipe; needs Python's own library only. --shots keeps pictures. Exit code 77: there is no browser.
 """
@@ -15,8 +15,9 @@ import sys
 import tempfile
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-SIZES = ((360, 800), (390, 844), (1280, 900))
-SCHEMES = ("light", "dark")
+# Width, height, medium and scheme: two phones, a desk, and A4 paper within its margins, which is always light.
+VIEWS = [(width, height, "screen", scheme) for width, height in ((360, 800), (390, 844), (1280, 900))
+         for scheme in ("light", "dark")] + [(718, 1047, "print", "dark")]
 WORDS = ("Summary", "Coverage", "Provenance", "What the figures mean", "AUROC", "95 % interval",
          "Real frames".lower(), "VIDEOS", "FRAMES")
 
@@ -165,16 +166,18 @@ class Browser:
             self.process.wait()
 
 
-def look(browser, width, height, scheme, shots):
-    """What is wrong at one size and scheme."""
-    browser.call("Emulation.setEmulatedMedia",
+def look(browser, view, shots):
+    """What is wrong in one view."""
+    width, height, medium, scheme = view
+    name = f"{width}-{medium}-{scheme}"
+    browser.call("Emulation.setEmulatedMedia", media=medium,
                  features=[{"name": "prefers-color-scheme", "value": scheme}])
     browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                  deviceScaleFactor=1, mobile=width < 600)
     if shots:
-        for name, whole in (("", False), ("-whole", True)):
+        for part, whole in (("", False), ("-whole", True)):
             picture = browser.call("Page.captureScreenshot", captureBeyondViewport=whole)
-            with open(os.path.join(shots, f"{width}-{scheme}{name}.png"), "wb") as file:
+            with open(os.path.join(shots, f"{name}{part}.png"), "wb") as file:
                 file.write(base64.b64decode(picture["data"]))
     answer = browser.call("Runtime.evaluate", expression=SCRIPT.replace("WIDTH", str(width)), returnByValue=True)
     if "exceptionDetails" in answer:
@@ -185,9 +188,9 @@ def look(browser, width, height, scheme, shots):
     faults += [f"'{word}' is not to be read" for word in WORDS if word.lower() not in text]
     if result["texts"] < 100:
         faults.append(f"only {result['texts']} texts were found")
-    print(f"{width} px, {scheme}: {result['texts']} texts, least contrast {result['least']:.2f}, "
+    print(f"{name}: {result['texts']} texts, least contrast {result['least']:.2f}, "
           f"{result['height']} px high")
-    return faults
+    return [f"{name}: {fault}" for fault in faults]
 
 
 def complaints(events):
@@ -219,10 +222,8 @@ def main():
         browser = Browser(program, profile)
         try:
             browser.open("file://" + os.path.abspath(arguments.page))
-            for width, height in SIZES:
-                for scheme in SCHEMES:
-                    bad += [f"{width} px, {scheme}: {fault}"
-                            for fault in look(browser, width, height, scheme, arguments.shots)]
+            for view in VIEWS:
+                bad += look(browser, view, arguments.shots)
             bad += complaints(browser.events)
         finally:
             browser.close()

@@ -41,7 +41,7 @@ static Status write_spread(FILE *stream, const TrainScores *scores, Error *error
 
 static void write_list_names(FILE *stream, const EvalSet *set)
 {
-    fputs("<td class=\"word\">", stream);
+    fputs("<td class=\"word long\">", stream);
     for (int i = 0; i < set->list_count; i++)
         report_text(stream, "%s%s", i > 0 ? ", " : "", set->lists[i]);
     fputs("</td><td class=\"word\"><code>", stream);
@@ -56,11 +56,12 @@ Status report_write_coverage(FILE *stream, const Report *report, Error *error)
     fputs("<section id=\"coverage\"><h2>Coverage</h2>\n<p class=\"soft\">Nearly nobody has every "
           "video of a data set: a figure on fewer is another figure.</p>\n",
           stream);
-    report_open_table(stream, "What was scored of each data set");
+    report_open_table(stream,
+                      "What was scored of each data set; frames a video: least / median / most");
     fputs("<thead><tr>", stream);
     report_head(stream, false, "data set");
     static const char *const heads[] = {"real videos", "fake videos", "real frames", "fake frames",
-                                        "frames a video: least / median / most"};
+                                        "frames a video"};
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         report_head(stream, true, heads[i]);
     if (lists) {
