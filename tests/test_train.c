@@ -492,6 +492,13 @@ START_TEST(damaged_files_of_a_run_are_told)
     Status status = run_with("run", "", true, &result, &error);
     fails_with(status, &error, STATUS_FAILED, "steps.csv");
     error_clear(&error);
+    FILE *const rows = fopen(support_in_folder("run/steps.csv"), "r+"); /* a row of two columns */
+    ck_assert_int_eq(fseek(rows, 86, SEEK_SET), 0);
+    ck_assert_int_eq(fputs("0,0\n1,0\n2,0\n", rows) < 0, 0);
+    fclose(rows);
+    status = run_with("run", "", true, &result, &error);
+    fails_with(status, &error, STATUS_FAILED, "steps.csv: row 0");
+    error_clear(&error);
     ck_assert_int_eq(truncate(support_in_folder("run/state.safetensors"), 100), 0);
     status = run_with("run", "", true, &result, &error);
     fails_with(status, &error, STATUS_FAILED, "state.safetensors");

@@ -84,19 +84,31 @@ static Status take_up_events(TrainRunFiles *files, const TrainRecipe *recipe, in
     return recipe->log_tensorboard ? train_event_file_open(&files->events, path, error) : STATUS_OK;
 }
 
+/* Whether a line [begin, end) is row `number`, which its first column says, of so many commas. */
+static bool is_row(const char *begin, const char *end, int64_t number, int commas)
+{
+    char *stop = NULL;
+    for (const char *p = begin; p < end; p++)
+        commas -= *p == ',';
+    return commas == 0 && !memchr(begin, '\0', (size_t)(end - begin)) &&
+           strtoll(begin, &stop, 10) == number && *stop == ',';
+}
+
 /*
- * How many bytes of a CSV file belong to its header and the complete rows numbered (in their first
+ * How many bytes of a CSV file belong to `header` and the complete rows numbered (in their first
  * column) 0, 1, ... below `rows`. *found is the number of such rows.
  */
-static size_t kept_bytes(const char *content, size_t size, size_t header, int64_t rows,
+static size_t kept_bytes(const char *content, size_t size, const char *header, int64_t rows,
                          int64_t *found)
 {
-    size_t end = header;
+    size_t end = strlen(header);
+    int commas = 0;
+    for (const char *p = header; *p; p++)
+        commas += *p == ',';
     *found = 0;
     while (*found < rows && end < size) {
         const char *const newline = memchr(content + end, '\n', size - end);
-        char *stop = NULL;
-        if (!newline || strtoll(content + end, &stop, 10) != *found || *stop != ',')
+        if (!newline || !is_row(content + end, newline, *found, commas))
             break;
         end = (size_t)(newline - content) + 1;
         (*found)++;
@@ -123,8 +135,7 @@ static Status cut(const char *folder, TrainRunTable table, int64_t rows, Error *
             "%s: its first line is not the header of this file; restore it, or start a new run "
             "in another folder",
             path);
-    const size_t end =
-        status == STATUS_OK ? kept_bytes(content, size, strlen(header), rows, &found) : 0;
+    const size_t end = status == STATUS_OK ? kept_bytes(content, size, header, rows, &found) : 0;
     if (status == STATUS_OK && found < rows)
         status = error_set(
             error, STATUS_FAILED,
