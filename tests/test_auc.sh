@@ -69,7 +69,10 @@ auc 0 "odd names in Markdown" odd.csv --format md --ci off
 prints '^\*\*a\\_b \\| 50% & $x$, \\\\ "q"\*\*$'
 auc 0 "odd names in LaTeX" odd.csv --format latex --ci off
 # shellcheck disable=SC2016 # dollars are literal
-prints '^% a\\_b | 50\\% \\& \\$x\\$, \\textbackslash{} "q"$'
+prints '^% a\\_b \\textbar{} 50\\% \\& \\$x\\$, \\textbackslash{} "q"$'
+printf 'files,labels,prob_class_1,source\na/b/c,0,0.1,real\na/d/c,1,0.7,[x]\n' >bracket.csv
+auc 0 "a name that LaTeX would take for an option" bracket.csv --format latex --ci off
+prints '^{}\[x\] '
 auc 0 "odd names in CSV" odd.csv --format csv --ci off
 # shellcheck disable=SC2016 # dollars are literal
 prints '^"a_b | 50% & $x$, \\ ""q""",,frame,1,1,auroc,1,'

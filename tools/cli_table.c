@@ -170,6 +170,8 @@ static char *escape(const char *text, CliFormat format)
                 fputs("\\textasciitilde{}", stream);
             else if (format == CLI_LATEX && *p == '^')
                 fputs("\\textasciicircum{}", stream);
+            else if (format == CLI_LATEX && *p == '|')
+                fputs("\\textbar{}", stream);
             else if (format == CLI_LATEX && (*p == '<' || *p == '>'))
                 fprintf(stream, "$%c$", *p);
             else
@@ -223,6 +225,9 @@ static void print_row(const Print *print, size_t row)
         const bool right = print->table->column[c].align == CLI_RIGHT;
         /* No blanks at the end of a line of plain text. */
         const bool padded = right || c + 1 < columns || frame->after[0];
+        /* LaTeX takes these two behind the end of a row for options of it. */
+        if (c == 0 && print->format == CLI_LATEX && (text[0] == '[' || text[0] == '*'))
+            fputs("{}", print->stream);
         if (right && space > 0)
             fprintf(print->stream, "%*s", space, "");
         fputs(text, print->stream);

@@ -3,6 +3,8 @@
  */
 #include "train/reports.h"
 
+#include "train/text.h"
+
 #include <assert.h>
 #include <jansson.h>
 #include <math.h>
@@ -73,19 +75,11 @@ static bool set_named(json_t *object, const char *name, json_t *value)
         json_decref(value);
         return true;
     }
-    char *const escaped = malloc(4 * strlen(name) + 1);
+    char *const escaped = train_text_printed(name);
     if (!escaped) {
         json_decref(value);
         return false;
     }
-    char *out = escaped;
-    for (const char *p = name; *p; p++) {
-        if ((unsigned char)*p < 0x80)
-            *out++ = *p;
-        else
-            out += sprintf(out, "\\x%02X", (unsigned)(unsigned char)*p);
-    }
-    *out = '\0';
     const bool done = json_object_set_new(object, escaped, value) == 0;
     free(escaped);
     return done;
