@@ -145,6 +145,8 @@ START_TEST(delong_at_its_limits)
     const TrainInterval bottom = train_delong_interval(&found);
     ck_assert(bottom.lower == 0);
     ck_close(bottom.upper, 1 - top.lower, 1e-12);
+    const TrainDelong two = {.n_real = 2, .n_fake = 2, .auroc = 1, .variance = 0};
+    ck_assert(train_delong_interval(&two).lower < 0.45); /* four pairs prove little */
     const TrainDelong many = {.n_real = 400, .n_fake = 400, .auroc = 1, .variance = 0};
     ck_assert(train_delong_interval(&many).lower > 0.98);
     const TrainDifference none = train_delong_difference(placements, placements, labels, 8);
@@ -270,6 +272,19 @@ START_TEST(logit_intervals)
     double ends[] = {1, 0.5, 1, 0.75};
     const TrainInterval clipped = train_logit_interval(0.9, ends, 4, (size_t[]){10, 10});
     ck_assert(clipped.lower > 0 && clipped.lower < 0.9 && clipped.upper > 0.9 && clipped.upper < 1);
+    /* Nearer to 1 than half a pair of clusters: the interval keeps its width. */
+    double nearly[] = {1, 0.9999, 0.9998, 0.9999};
+    const TrainInterval near = train_logit_interval(0.9999, nearly, 4, (size_t[]){10, 10});
+    ck_assert(near.lower < 0.9998 && near.upper > 0.99995 && near.upper < 1);
+    /* Few clusters: t of 1, 9 and 10 degrees. */
+    const double factors[] = {12.7062047, 2.2621572, 2.2281389};
+    const size_t counts[] = {2, 10, 11};
+    for (int i = 0; i < 3; i++) {
+        double pair[] = {1 / (1 + exp(-1)), 1 / (1 + exp(1))};
+        const TrainInterval few =
+            train_logit_interval(0.5, pair, 2, (size_t[]){counts[i], counts[i]});
+        ck_close(log(few.upper / (1 - few.upper)), factors[i] * sqrt(2), 3e-4);
+    }
     double perfect[] = {1, 1, 1, 0.75};
     ck_assert(train_logit_interval(1, perfect, 4, (size_t[]){10, 10}).upper == 1);
 }
@@ -375,6 +390,25 @@ START_TEST(threads_change_no_bit)
 }
 END_TEST
 
+/* Frames in perfect order: no resample differs, but so few videos do not prove an AUROC of 1. */
+START_TEST(perfect_frames_claim_no_certainty)
+{
+    TrainPredictions table = make_table(30, 5, true);
+    for (size_t i = 0; i < table.count; i++)
+        table.scores[i] = 0.5 * table.scores[i] + 0.5 * table.labels[i];
+    TrainUncertainty settings = train_uncertainty_defaults();
+    settings.resamples = 100;
+    TrainReport *const report = report_with(&table, &settings);
+    ck_assert(report->frame.auroc == 1 && report->video.auroc == 1);
+    ck_assert(report->frame_ci.of[TRAIN_AUROC].lower == report->video_ci.of[TRAIN_AUROC].lower);
+    ck_assert(report->frame_ci.of[TRAIN_AUROC].lower < 0.9);
+    ck_assert_int_eq(report->frame_ci.auroc, TRAIN_INTERVAL_DELONG);
+    ck_assert_int_eq(report->frame_ci.others, TRAIN_INTERVAL_BOOTSTRAP);
+    train_reports_free(report, 1);
+    train_predictions_free(&table);
+}
+END_TEST
+
 /* One fake video has no spread; a million rows and one are too many unless asked for. */
 START_TEST(where_there_is_no_interval)
 {
@@ -410,6 +444,7 @@ int main(void)
     TCase *const reports = support_case(suite, "reports", 120);
     tcase_add_test(reports, every_level_has_its_method);
     tcase_add_test(reports, threads_change_no_bit);
+    tcase_add_test(reports, perfect_frames_claim_no_certainty);
     tcase_add_test(reports, where_there_is_no_interval);
     return support_main(suite);
 }

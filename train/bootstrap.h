@@ -58,7 +58,8 @@ TrainInterval train_percentile_interval(double *values, size_t n);
  * The interval of an area (AUROC, average precision) from its resampled values [n]: logit(estimate) -+ t s, where s is their
  * standard deviation on the logit scale and t the 97.5 % point of Student's distribution with one degree of freedom
  * less than the smaller class has clusters. Near 1, where areas of good detectors lie, it covers more truly than
- * percentiles do (measured: docs/metrics.md). Values of exactly 0 or 1 count as half a pair of clusters away from it.
+ * percentiles do (measured: docs/metrics.md). Values of 0 or 1, which have no logit, count as half a pair of clusters
+ * away from there, or half as far as the estimate where that is less.
  * NaN if fewer than half the values are defined; the percentile interval if the estimate is 0 or 1. Sorts values.
  */
 TrainInterval train_logit_interval(double estimate, double *values, size_t n,

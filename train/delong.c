@@ -97,10 +97,10 @@ static double newcombe_variance(double auroc, double n_real, double n_fake)
            (n_real * n_fake);
 }
 
-/* The AUROC below 1 that lies just as far from 1 as its own standard error allows: by bisection. */
+/* The AUROC below 1 that lies just as far from 1 as its own standard error allows, by bisection. */
 static double newcombe_lower(double n_real, double n_fake)
 {
-    double low = 0.5, high = 1;
+    double low = 0, high = 1;
     for (int i = 0; i < 60; i++) {
         const double middle = 0.5 * (low + high);
         const double reach = TRAIN_NORMAL_975 * sqrt(newcombe_variance(middle, n_real, n_fake));

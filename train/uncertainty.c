@@ -134,11 +134,20 @@ static Status take_intervals(const Level *level, double *values, size_t resample
         if (m == TRAIN_AUROC && intervals->auroc != TRAIN_INTERVAL_NONE)
             continue;
         double *const drawn = values + (size_t)m * resamples;
-        intervals->of[m] = is_area(m) ? train_logit_interval(train_metric_value(&metrics, m), drawn,
-                                                             resamples, level->clusters)
-                                      : train_percentile_interval(drawn, resamples);
+        const double value = train_metric_value(&metrics, m);
+        intervals->of[m] = is_area(m)
+                               ? train_logit_interval(value, drawn, resamples, level->clusters)
+                               : train_percentile_interval(drawn, resamples);
         if (m == TRAIN_AUROC)
             intervals->auroc = method;
+    }
+    /* Where the order is perfect it is so in every resample, and only the number of videos limits the claim. */
+    if (intervals->auroc == TRAIN_INTERVAL_BOOTSTRAP &&
+        (metrics.auroc <= 0 || metrics.auroc >= 1)) {
+        const TrainDelong perfect = {
+            .n_real = level->clusters[0], .n_fake = level->clusters[1], .auroc = metrics.auroc};
+        intervals->of[TRAIN_AUROC] = train_delong_interval(&perfect);
+        intervals->auroc = TRAIN_INTERVAL_DELONG;
     }
     return STATUS_OK;
 }
