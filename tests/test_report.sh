@@ -133,7 +133,7 @@ has scores.html 'A &lt;b&gt; &amp; &quot;B&quot;'
 lacks scores.html 'A <b>'
 # shellcheck disable=SC1003 # a backslash
 has scores.html 'gone/real/\xffy/0.png'
-has scores.html 'image not readable'
+has scores.html '2 of 8 images cannot be shown. The first: gone/real/'
 has scores.html 'Video level'
 has scores.html 'Frame level'
 has scores.html '95 % interval'

@@ -113,7 +113,8 @@ typedef struct Row {
     const EvalResult *result;
     int set, label;
     DataResizer resizer;
-    int unreadable;
+    int missing;
+    Error why; /* of the first that is missing */
 } Row;
 
 /* The source of a fake frame; NULL if it has none. */
@@ -158,8 +159,9 @@ static void write_frame(FILE *stream, Row *row, const Hard *hard)
         write_base64(stream, bytes, size);
         fputs("\">", stream);
     } else {
-        row->unreadable++;
-        fputs("\"><span class=\"gone\">image not readable</span>", stream);
+        if (row->missing++ == 0)
+            row->why = error;
+        fputs("\"><span class=\"gone\">no image</span>", stream);
     }
     free(bytes);
     fprintf(stream, "<b>%.4f</b><span>", hard->score);
@@ -185,9 +187,13 @@ static Status write_class(FILE *stream, const Report *report, int set, int label
             write_frame(stream, &row, &kept[i]);
         fputs("</ul>\n", stream);
     }
-    if (row.unreadable > 0)
-        fprintf(stream, "<p class=\"soft\">%d of %d images could not be read from here.</p>\n",
-                row.unreadable, count);
+    if (row.missing > 0) {
+        fprintf(stream,
+                "<p class=\"soft\">%d of %d images cannot be shown. The first: ", row.missing,
+                count);
+        report_text(stream, "%s", row.why.message);
+        fputs("</p>\n", stream);
+    }
     data_resizer_free(&row.resizer);
     free(kept);
     return STATUS_OK;
