@@ -1,7 +1,8 @@
 #!/bin/sh
 # setup.sh WHAT... - install the Debian or Ubuntu packages that are missing.
 #
-# WHAT: build (compiler and libraries), test (Check), lint (clang-format, cppcheck, clang).
+# WHAT: build (compiler and libraries), test (Check), lint (clang-format, cppcheck, clang), browser (Chromium and Python, for the
+# look of reports).
 # A package counts as missing when what it provides is not found. As root, or where `sudo -n` works,
 # missing ones are installed; elsewhere the exact command is printed and the exit code is 1.
 set -eu
@@ -37,8 +38,12 @@ for what in "$@"; do
         need_program clang clang
         need_program shellcheck shellcheck
         ;;
+    browser)
+        need_program chromium chromium
+        need_program python3 python3
+        ;;
     *)
-        echo "setup.sh: unknown set '$what': use build, test, lint" >&2
+        echo "setup.sh: unknown set '$what': use build, test, lint, browser" >&2
         exit 2
         ;;
     esac
