@@ -409,6 +409,24 @@ START_TEST(perfect_frames_claim_no_certainty)
 }
 END_TEST
 
+/* One score that is no probability: no calibration and no interval of it, whether a resample draws that row or not. */
+START_TEST(no_probabilities_no_calibration)
+{
+    TrainPredictions table = make_table(40, 5, true);
+    table.scores[7] = 1.5;
+    TrainUncertainty settings = train_uncertainty_defaults();
+    settings.resamples = 100;
+    TrainReport *const report = report_with(&table, &settings);
+    for (int m = TRAIN_BRIER; m <= TRAIN_ECE; m++) {
+        ck_assert(isnan(train_metric_value(&report->frame, m)));
+        ck_assert(isnan(report->frame_ci.of[m].lower) && isnan(report->frame_ci.of[m].upper));
+    }
+    ck_assert(isfinite(report->frame_ci.of[TRAIN_AP].lower));
+    train_reports_free(report, 1);
+    train_predictions_free(&table);
+}
+END_TEST
+
 /* One fake video has no spread; a million rows and one are too many unless asked for. */
 START_TEST(where_there_is_no_interval)
 {
@@ -444,6 +462,7 @@ int main(void)
     TCase *const reports = support_case(suite, "reports", 120);
     tcase_add_test(reports, every_level_has_its_method);
     tcase_add_test(reports, threads_change_no_bit);
+    tcase_add_test(reports, no_probabilities_no_calibration);
     tcase_add_test(reports, perfect_frames_claim_no_certainty);
     tcase_add_test(reports, where_there_is_no_interval);
     return support_main(suite);

@@ -15,22 +15,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * Rows of one cluster whose scores fall into one bin of calibration, summed up: there are far fewer of these than of rows,
+ * and calibration is a sum over them in any order. All have the label of the cluster.
+ */
+typedef struct Cell {
+    double brier, log_loss,
+        score; /* score last: rows that are not yet summed up are sorted by it */
+    uint32_t cluster, rows;
+    uint8_t bin, label;
+} Cell;
+
 struct TrainSample {
-    TrainGroup *groups; /* [count] one a distinct score, descending, without rows */
-    uint32_t *end;      /* [count] position behind the group's last row */
-    uint32_t *cluster;  /* [rows] in order of score */
-    uint8_t *labels;    /* [rows] */
-    size_t rows, count;
+    double *scores;    /* [count] distinct ones, descending */
+    uint32_t *end;     /* [count] position behind the last row of the score */
+    uint32_t *cluster; /* [rows] in order of score */
+    uint8_t *labels;   /* [rows] */
+    Cell *cells;       /* [cell_count] */
+    size_t rows, count, cell_count;
+    bool outside; /* a score is not in [0, 1]: no calibration */
 };
 
 void train_sample_free(TrainSample *sample)
 {
     if (!sample)
         return;
-    free(sample->groups);
+    free(sample->scores);
     free(sample->end);
     free(sample->cluster);
     free(sample->labels);
+    free(sample->cells);
     free(sample);
 }
 
@@ -40,17 +54,58 @@ static void fill_sample(TrainSample *sample, const uint32_t *order, const double
     size_t count = 0;
     for (size_t i = 0; i < sample->rows; i++) {
         const uint32_t row = order[i];
-        if (count == 0 || scores[row] != sample->groups[count - 1].score) {
-            const double score = scores[row];
-            sample->groups[count++] = (TrainGroup){.score = score,
-                                                   .loss_real = train_log_loss(score, 0),
-                                                   .loss_fake = train_log_loss(score, 1)};
-        }
+        if (count == 0 || scores[row] != sample->scores[count - 1])
+            sample->scores[count++] = scores[row];
         sample->end[count - 1] = (uint32_t)i + 1;
         sample->cluster[i] = cluster ? cluster[row] : row;
         sample->labels[i] = labels[row];
     }
     sample->count = count;
+}
+
+static int compare_cells(const void *a, const void *b)
+{
+    const Cell *const x = a, *const y = b;
+    if (x->cluster != y->cluster)
+        return x->cluster > y->cluster ? 1 : -1;
+    if (x->bin != y->bin)
+        return x->bin > y->bin ? 1 : -1;
+    return (x->score > y->score) - (x->score < y->score);
+}
+
+/* Sums up rows [n] by cluster and bin, in order of score, so that the order of the rows changes no bit. */
+static void fill_cells(TrainSample *sample, const double *scores, const uint8_t *labels,
+                       const uint32_t *cluster)
+{
+    Cell *const cells = sample->cells;
+    for (size_t i = 0; i < sample->rows; i++) {
+        const double s = scores[i], miss = s - labels[i];
+        const bool inside = s >= 0 && s <= 1;
+        sample->outside = sample->outside || !inside;
+        cells[i] = (Cell){.brier = miss * miss,
+                          .log_loss = inside ? train_log_loss(s, labels[i]) : 0,
+                          .score = s,
+                          .cluster = cluster ? cluster[i] : (uint32_t)i,
+                          .rows = 1,
+                          .bin = (uint8_t)(inside ? train_calibration_bin(s) : 0),
+                          .label = labels[i]};
+    }
+    qsort(cells, sample->rows, sizeof *cells, compare_cells);
+    size_t count = 0;
+    for (size_t i = 0; i < sample->rows; i++) {
+        Cell *const last = &cells[count > 0 ? count - 1 : 0];
+        if (count == 0 || last->cluster != cells[i].cluster || last->bin != cells[i].bin) {
+            cells[count++] = cells[i];
+            continue;
+        }
+        last->brier += cells[i].brier;
+        last->log_loss += cells[i].log_loss;
+        last->score += cells[i].score;
+        last->rows++;
+    }
+    sample->cell_count = count;
+    Cell *const shrunk = realloc(cells, (count > 0 ? count : 1) * sizeof *cells);
+    sample->cells = shrunk ? shrunk : cells;
 }
 
 Status train_sample_create(TrainSample **sample, const double *scores, const uint8_t *labels,
@@ -67,18 +122,22 @@ Status train_sample_create(TrainSample **sample, const double *scores, const uin
     Status status = STATUS_OK;
     if (made) {
         made->rows = n;
-        made->groups = malloc(room * sizeof *made->groups);
+        made->scores = malloc(room * sizeof *made->scores);
         made->end = malloc(room * sizeof *made->end);
         made->cluster = malloc(room * sizeof *made->cluster);
         made->labels = malloc(room);
+        made->cells = malloc(room * sizeof *made->cells);
     }
-    if (!order || !made || !made->groups || !made->end || !made->cluster || !made->labels)
+    if (!order || !made || !made->scores || !made->end || !made->cluster || !made->labels ||
+        !made->cells)
         status = error_set(error, STATUS_FAILED,
                            "scores: no memory for a bootstrap of %zu rows; free some", n);
     if (status == STATUS_OK)
         status = train_ranking_order(scores, n, order, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         fill_sample(made, order, scores, labels, cluster);
+        fill_cells(made, scores, labels, cluster);
+    }
     free(order);
     if (status != STATUS_OK) {
         train_sample_free(made);
@@ -88,27 +147,55 @@ Status train_sample_create(TrainSample **sample, const double *scores, const uin
     return STATUS_OK;
 }
 
+/*
+ * Rows of each class, and the sums of calibration, where each cluster counts `weights[cluster]` times. Plain sums: the
+ * spread of resamples does not ask for the last digit.
+ */
+static TrainProbabilitySums weigh_cells(const TrainSample *sample, const uint32_t *weights,
+                                        uint64_t total[2])
+{
+    double brier = 0, log_loss = 0, scores[TRAIN_CALIBRATION_BINS] = {0};
+    TrainProbabilitySums calibration = {.outside = sample->outside};
+    for (size_t i = 0; i < sample->cell_count; i++) {
+        const Cell *const cell = &sample->cells[i];
+        const uint32_t weight = weights[cell->cluster];
+        const uint64_t rows = (uint64_t)weight * cell->rows;
+        total[cell->label] += rows;
+        brier += weight * cell->brier;
+        log_loss += weight * cell->log_loss;
+        scores[cell->bin] += weight * cell->score;
+        calibration.bin_fakes[cell->bin] += cell->label ? rows : 0;
+    }
+    calibration.brier.value = brier;
+    calibration.log_loss.value = log_loss;
+    for (int b = 0; b < TRAIN_CALIBRATION_BINS; b++)
+        calibration.bin_score[b].value = scores[b];
+    return calibration;
+}
+
 /* Metrics of the sample where each cluster counts `weights[cluster]` times. */
 static void weighted_metrics(const TrainSample *sample, const uint32_t *weights,
                              TrainMetrics *metrics)
 {
     enum { PARCEL = 128 };
     uint64_t total[2] = {0, 0};
-    for (size_t i = 0; i < sample->rows; i++)
-        total[sample->labels[i]] += weights[sample->cluster[i]];
+    const TrainProbabilitySums calibration = weigh_cells(sample, weights, total);
+    const uint32_t *const cluster = sample->cluster;
+    const uint8_t *const labels = sample->labels;
     TrainWalk walk;
     TrainGroup parcel[PARCEL];
     size_t filled = 0, row = 0;
     train_walk_begin(&walk, total[0], total[1]);
     for (size_t g = 0; g < sample->count; g++) {
-        uint64_t rows[2] = {0, 0};
-        for (; row < sample->end[g]; row++)
-            rows[sample->labels[row]] += weights[sample->cluster[row]];
-        parcel[filled] = sample->groups[g];
-        parcel[filled].reals = rows[0];
-        parcel[filled].fakes = rows[1];
-        filled +=
-            rows[0] + rows[1] > 0; /* a third of the groups is not drawn: no branch to guess */
+        const size_t end = sample->end[g];
+        uint64_t rows = 0, fakes = 0;
+        for (; row < end; row++) {
+            const uint64_t weight = weights[cluster[row]];
+            rows += weight;
+            fakes += weight & -(uint64_t)labels[row]; /* where the label is 1: no branch to guess */
+        }
+        parcel[filled] = (TrainGroup){sample->scores[g], rows - fakes, fakes};
+        filled += rows > 0; /* a third of the groups is not drawn */
         if (filled == PARCEL) {
             train_walk_groups(&walk, parcel, filled);
             filled = 0;
@@ -116,6 +203,7 @@ static void weighted_metrics(const TrainSample *sample, const uint32_t *weights,
     }
     train_walk_groups(&walk, parcel, filled);
     train_walk_end(&walk, metrics);
+    train_probability_end(&calibration, metrics);
 }
 
 /* What the threads share. */

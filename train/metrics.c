@@ -72,6 +72,7 @@ Status train_metrics_on(Threads *threads, const double *scores, const uint8_t *l
     TRY(train_ranking_create(&ranking, threads, scores, labels, n, error));
     TrainWalk walk;
     train_walk_begin(&walk, ranking.n_real, ranking.n_fake);
+    TrainProbabilitySums calibration = {0};
     TrainGroup groups[PARCEL];
     size_t count;
     do {
@@ -79,12 +80,12 @@ Status train_metrics_on(Threads *threads, const double *scores, const uint8_t *l
             TrainGroup *const group = &groups[count];
             if (!train_ranking_next(&ranking, &group->score, &group->reals, &group->fakes))
                 break;
-            group->loss_real = group->reals > 0 ? train_log_loss(group->score, 0) : 0;
-            group->loss_fake = group->fakes > 0 ? train_log_loss(group->score, 1) : 0;
+            train_probability_add(&calibration, group);
         }
         train_walk_groups(&walk, groups, count);
     } while (count == PARCEL);
     train_walk_end(&walk, metrics);
+    train_probability_end(&calibration, metrics);
     train_ranking_free(&ranking);
     return STATUS_OK;
 }

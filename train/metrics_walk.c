@@ -14,8 +14,6 @@
 
 double train_log_loss(double score, int label)
 {
-    if (!(score >= 0 && score <= 1))
-        return 0;
     const double p = fmin(fmax(score, 0x1p-52), 1 - 0x1p-52);
     return -log(label ? p : 1 - p);
 }
@@ -24,6 +22,36 @@ int train_calibration_bin(double score)
 {
     const int bin = (int)(score * TRAIN_CALIBRATION_BINS);
     return bin < TRAIN_CALIBRATION_BINS ? bin : TRAIN_CALIBRATION_BINS - 1;
+}
+
+void train_probability_add(TrainProbabilitySums *calibration, const TrainGroup *group)
+{
+    const double s = group->score, reals = (double)group->reals, fakes = (double)group->fakes;
+    if (!(s >= 0 && s <= 1)) {
+        calibration->outside = true;
+        return;
+    }
+    double loss = group->reals > 0 ? reals * train_log_loss(s, 0) : 0;
+    loss += group->fakes > 0 ? fakes * train_log_loss(s, 1) : 0;
+    const int bin = train_calibration_bin(s);
+    train_sum_add(&calibration->brier, reals * (s * s) + fakes * ((s - 1) * (s - 1)));
+    train_sum_add(&calibration->log_loss, loss);
+    train_sum_add(&calibration->bin_score[bin], (reals + fakes) * s);
+    calibration->bin_fakes[bin] += group->fakes;
+}
+
+void train_probability_end(const TrainProbabilitySums *calibration, TrainMetrics *metrics)
+{
+    const double rows = (double)metrics->n_real + (double)metrics->n_fake;
+    if (calibration->outside || rows == 0)
+        return;
+    metrics->brier = train_sum_total(&calibration->brier) / rows;
+    metrics->log_loss = train_sum_total(&calibration->log_loss) / rows;
+    TrainSum gaps = {0};
+    for (int b = 0; b < TRAIN_CALIBRATION_BINS; b++)
+        train_sum_add(&gaps, fabs(train_sum_total(&calibration->bin_score[b]) -
+                                  (double)calibration->bin_fakes[b]));
+    metrics->ece = train_sum_total(&gaps) / rows;
 }
 
 void train_walk_begin(TrainWalk *walk, uint64_t n_real, uint64_t n_fake)
@@ -90,21 +118,6 @@ static void pass_points(TrainWalk *walk, uint64_t fp, uint64_t tp)
     }
 }
 
-/* What needs a probability for a score: the group's share of the proper scores and of its bin. */
-static void add_calibration(TrainWalk *walk, const TrainGroup *group)
-{
-    const double s = group->score;
-    if (!(s >= 0 && s <= 1))
-        return;
-    const double reals = (double)group->reals, fakes = (double)group->fakes;
-    train_sum_add(&walk->brier, reals * (s * s) + fakes * ((s - 1) * (s - 1)));
-    train_sum_add(&walk->log_loss, reals * group->loss_real + fakes * group->loss_fake);
-    const int bin = train_calibration_bin(s);
-    train_sum_add(&walk->bin_score[bin], (reals + fakes) * s);
-    walk->bin_rows[bin] += group->reals + group->fakes;
-    walk->bin_fakes[bin] += group->fakes;
-}
-
 /* Adds the finished group of equal 1 - score to the average precision of real. */
 static void close_inverted(TrainWalk *walk)
 {
@@ -136,8 +149,6 @@ static void add_inverted(TrainWalk *walk, const TrainGroup *group)
 static void add_group(TrainWalk *walk, const TrainGroup *group, bool both)
 {
     const uint64_t fp = walk->fp + group->reals, tp = walk->tp + group->fakes;
-    if (walk->fp + walk->tp == 0)
-        walk->first_score = group->score;
     if (walk->threshold_open) {
         walk->eer_threshold = between(walk->eer_threshold, group->score);
         walk->threshold_open = false;
@@ -148,7 +159,6 @@ static void add_group(TrainWalk *walk, const TrainGroup *group, bool both)
     }
     walk->repeated +=
         (group->reals > 0 ? group->reals - 1 : 0) + (group->fakes > 0 ? group->fakes - 1 : 0);
-    add_calibration(walk, group);
     if (both) {
         train_sum_add(&walk->ap, (double)group->fakes * ((double)tp / (double)(tp + fp)));
         add_inverted(walk, group);
@@ -185,20 +195,6 @@ static void classify(const TrainWalk *walk, uint64_t fp, uint64_t tp, double *ac
                        2 * hits / (fakes + hits + (double)fp));
 }
 
-static void end_calibration(const TrainWalk *walk, TrainMetrics *metrics)
-{
-    const double rows = (double)(walk->n_real + walk->n_fake);
-    if (!(walk->first_score <= 1 && walk->last_score >= 0))
-        return;
-    metrics->brier = train_sum_total(&walk->brier) / rows;
-    metrics->log_loss = train_sum_total(&walk->log_loss) / rows;
-    TrainSum gaps = {0};
-    for (int b = 0; b < TRAIN_CALIBRATION_BINS; b++)
-        train_sum_add(&gaps,
-                      fabs(train_sum_total(&walk->bin_score[b]) - (double)walk->bin_fakes[b]));
-    metrics->ece = train_sum_total(&gaps) / rows;
-}
-
 void train_walk_end(TrainWalk *walk, TrainMetrics *metrics)
 {
     const double n_real = (double)walk->n_real, n_fake = (double)walk->n_fake;
@@ -211,7 +207,6 @@ void train_walk_end(TrainWalk *walk, TrainMetrics *metrics)
         return;
     classify(walk, walk->half_fp, walk->half_tp, &metrics->accuracy, &metrics->balanced_accuracy,
              &metrics->f1_macro);
-    end_calibration(walk, metrics);
     if (walk->n_real == 0 || walk->n_fake == 0)
         return;
     close_inverted(walk);

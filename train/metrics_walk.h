@@ -1,5 +1,5 @@
 /*
- * metrics_walk.h - all metrics in one walk down the distinct scores.
+ * metrics_walk.h - all metrics in one walk down the distinct scores, and sums in any order for those of calibration.
  *
  * Point metrics and every resample of the bootstrap differ only in how many reals and fakes stand at each score,
  * so both feed the same walk. Everything that can be counted is counted in integers; what must be summed in
@@ -34,12 +34,27 @@ static inline double train_sum_total(const TrainSum *sum)
 /* All rows of one score. */
 typedef struct TrainGroup {
     double score;
-    /* train_log_loss of a real and of a fake here; any finite number where there is none. */
-    double loss_real, loss_fake;
     uint64_t reals, fakes;
 } TrainGroup;
 
-/* -log of the probability that `score` gives to `label`, held within [2^-52, 1 - 2^-52]. 0 outside [0, 1]. */
+/*
+ * The sums of the metrics that take scores for probabilities. They do not ask for an order, so rows may be summed up
+ * beforehand in any parcels: the bootstrap does that for each video.
+ */
+typedef struct TrainProbabilitySums {
+    bool outside;                               /* a score was not in [0, 1]: all is undefined */
+    TrainSum brier, log_loss;                   /* over all rows */
+    TrainSum bin_score[TRAIN_CALIBRATION_BINS]; /* of the scores of a bin */
+    uint64_t bin_fakes[TRAIN_CALIBRATION_BINS];
+} TrainProbabilitySums;
+
+/* Adds the rows of a group. {0} is the empty sum. */
+void train_probability_add(TrainProbabilitySums *calibration, const TrainGroup *group);
+
+/* Fills brier, log_loss and ece of *metrics, whose n_real and n_fake are those of the sums. */
+void train_probability_end(const TrainProbabilitySums *calibration, TrainMetrics *metrics);
+
+/* -log of the probability that `score` in [0, 1] gives to `label`, held within [2^-52, 1 - 2^-52]. */
 double train_log_loss(double score, int label);
 
 /* The state of a walk: for train_walk_* alone. */
@@ -53,17 +68,13 @@ typedef struct TrainWalk {
     double inverted; /* 1 - score of the group of the average precision of real in progress */
     uint64_t inverted_reals, inverted_fp, inverted_tp; /* its reals; what stands above it */
     bool has_inverted;
-    double last_score; /* of the group before */
-    double first_score;
+    double last_score;         /* of the group before */
     uint64_t half_fp, half_tp; /* above 0.5 */
     uint64_t eer_fp, eer_tp;   /* the vertex of the EER threshold */
     double eer, eer_threshold;
     bool has_eer, threshold_open; /* the threshold waits for the next lower score */
     int points;                   /* how many of the FPRs are done */
     double tpr[TRAIN_FPR_POINTS + 1];
-    TrainSum brier, log_loss;
-    TrainSum bin_score[TRAIN_CALIBRATION_BINS];
-    uint64_t bin_rows[TRAIN_CALIBRATION_BINS], bin_fakes[TRAIN_CALIBRATION_BINS];
     uint64_t repeated;
 } TrainWalk;
 
@@ -72,7 +83,7 @@ int train_calibration_bin(double score);
 
 /*
  * Begins a walk over n_real and n_fake rows in all, continues it over groups [count], strictly descending by score
- * from call to call, and sums up. Groups without rows are passed over. The product of the two
+ * from call to call, and sums up: all but what is train_probability_end's. Groups without rows are passed over. The product of the two
  * numbers is at most 2^62. Nothing is allocated; nothing can fail.
  */
 void train_walk_begin(TrainWalk *walk, uint64_t n_real, uint64_t n_fake);
