@@ -132,6 +132,33 @@ START_TEST(delong_by_hand)
 }
 END_TEST
 
+/*
+ * The worked example of the textbooks: 109 computed tomograms rated 1 to 5 (Hanley and McNeil, Radiology 143 (1982) 29,
+ * table I). Area 0.8932, DeLong's standard error 0.0307, interval 0.83295 to 0.95339 (Stata's manual of roctab).
+ */
+START_TEST(delong_of_hanley_and_mcneil)
+{
+    enum { IMAGES = 109, RATINGS = 5 };
+    static const int counts[2][RATINGS] = {{33, 6, 6, 11, 2}, {3, 2, 2, 11, 33}};
+    double scores[IMAGES], placements[IMAGES];
+    uint8_t labels[IMAGES];
+    int n = 0;
+    for (int label = 0; label < 2; label++)
+        for (int rating = 0; rating < RATINGS; rating++)
+            for (int i = 0; i < counts[label][rating]; i++, n++) {
+                scores[n] = rating + 1;
+                labels[n] = (uint8_t)label;
+            }
+    ck_assert_int_eq(n, IMAGES);
+    const TrainDelong delong = delong_of(scores, labels, IMAGES, placements);
+    const double sd = sqrt(delong.variance);
+    ck_close(delong.auroc, 0.8932, 5e-5);
+    ck_close(sd, 0.0307, 5e-5);
+    ck_close(delong.auroc - 1.959964 * sd, 0.83295, 5e-6);
+    ck_close(delong.auroc + 1.959964 * sd, 0.95339, 5e-6);
+}
+END_TEST
+
 START_TEST(delong_at_its_limits)
 {
     double placements[8];
@@ -453,6 +480,7 @@ int main(void)
     TCase *const delong = support_case(suite, "DeLong", 60);
     tcase_add_test(delong, delong_equals_its_definition);
     tcase_add_test(delong, delong_by_hand);
+    tcase_add_test(delong, delong_of_hanley_and_mcneil);
     tcase_add_test(delong, delong_at_its_limits);
     tcase_add_test(delong, delong_equals_resampling);
     TCase *const bootstrap = support_case(suite, "bootstrap", 60);
