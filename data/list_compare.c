@@ -235,14 +235,17 @@ enum { FFPP_NUMBERS = 1000 };
 typedef struct People {
     const char *video[FFPP_NUMBERS];
     bool pairs; /* a video is called NNN_NNN: the numbers are those of FF++ */
+    bool
+        reals; /* all videos are real and called NNN: FF++'s own, if others beside them are pairs */
 } People;
 
 static void find_people(const DataList *list, People *people)
 {
-    *people = (People){.pairs = false};
+    *people = (People){.reals = true};
     for (int i = 0; i < list->video_count; i++) {
         DataIdentity identity;
         data_identity(list->videos[i], &identity);
+        people->reals &= identity.ffpp && list->video_label[i] == 0;
         if (!identity.ffpp)
             continue;
         people->pairs |= identity.ffpp_pair;
@@ -279,7 +282,8 @@ static Status compare_people(const DataList *const *lists, int count, DataCompar
         find_people(lists[set], &people[set]);
     for (int a = 0; a < count; a++)
         for (int b = a + 1; b < count; b++)
-            if (people[a].pairs && people[b].pairs)
+            if ((people[a].pairs && (people[b].pairs || people[b].reals)) ||
+                (people[a].reals && people[b].pairs))
                 match_people(&people[a], lists[b], &comparison->overlap[a][b].people);
     free(people);
     return STATUS_OK;
