@@ -63,16 +63,21 @@ TrainMetrics train_metrics_undefined(void)
     return metrics;
 }
 
-Status train_metrics_on(Threads *threads, const double *scores, const uint8_t *labels, size_t n,
-                        TrainMetrics *metrics, Error *error)
+/* What is made of a ranking: two walks down the distinct scores, which need nothing of each other. */
+typedef struct Passes {
+    const TrainRanking *ranking;
+    TrainWalk walk;
+    TrainProbabilitySums sums;
+} Passes;
+
+static void pass(void *context, int task, int worker)
 {
     enum { PARCEL = 256 };
-    assert(metrics && error);
-    TrainRanking ranking;
-    TRY(train_ranking_create(&ranking, threads, scores, labels, n, error));
-    TrainWalk walk;
-    train_walk_begin(&walk, ranking.n_real, ranking.n_fake);
-    TrainProbabilitySums calibration = {0};
+    Passes *const passes = context;
+    (void)worker;
+    TrainRanking ranking = *passes->ranking; /* what is met; the memory stays the owner's */
+    TrainWalk walk = passes->walk; /* copies: two threads must not write to one line of the cache */
+    TrainProbabilitySums sums = {0};
     TrainGroup groups[PARCEL];
     size_t count;
     do {
@@ -80,12 +85,29 @@ Status train_metrics_on(Threads *threads, const double *scores, const uint8_t *l
             TrainGroup *const group = &groups[count];
             if (!train_ranking_next(&ranking, &group->score, &group->reals, &group->fakes))
                 break;
-            train_probability_add(&calibration, group);
+            if (task == 1)
+                train_probability_add(&sums, group);
         }
-        train_walk_groups(&walk, groups, count);
+        if (task == 0)
+            train_walk_groups(&walk, groups, count);
     } while (count == PARCEL);
-    train_walk_end(&walk, metrics);
-    train_probability_end(&calibration, metrics);
+    if (task == 0)
+        passes->walk = walk;
+    else
+        passes->sums = sums;
+}
+
+Status train_metrics_on(Threads *threads, const double *scores, const uint8_t *labels, size_t n,
+                        TrainMetrics *metrics, Error *error)
+{
+    assert(metrics && error);
+    TrainRanking ranking;
+    TRY(train_ranking_create(&ranking, threads, scores, labels, n, error));
+    Passes passes = {.ranking = &ranking};
+    train_walk_begin(&passes.walk, ranking.n_real, ranking.n_fake);
+    threads_run(threads, 2, pass, &passes);
+    train_walk_end(&passes.walk, metrics);
+    train_probability_end(&passes.sums, metrics);
     train_ranking_free(&ranking);
     return STATUS_OK;
 }
