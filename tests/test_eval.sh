@@ -57,8 +57,29 @@ holds cmp out e2/metrics.json
 eval_with 0 "no intervals" --adapter $A --out e2 --ci off
 grep -q ci95 e2/metrics.json && complain "--ci off leaves intervals"
 
+# One adapter where several were, and the other way round: nothing of both stands side by side.
+eval_with 0 "several" --adapter a=$A --adapter b=$B --out form
+[ "$(grep -c 'of a class intervals are rough' err)" = 1 ] || complain "the same warning of each adapter"
+[ "$(grep -o 'of a class intervals are rough' form/report.html | wc -l)" = 1 ] || complain "report.html warns of each adapter"
+what="one after several"
+"$L" eval --model m --checks off --adapter $A --out form one=s/lists/test/real.txt,s/lists/test/swap.txt >out 2>err || complain fails
+says "form: holds an evaluation of several adapters"
+holds test -s form/metrics.json
+[ ! -e form/comparison.json ] || complain "comparison.json stays"
+expect 0 "compare one after several" "$L" compare form
+prints '^data set  level  form *$'
+: >form/predictions-0123456789abcdef0123456789abcdef.partial
+eval_with 0 "several after one, with a perturbation" --adapter a=$A --adapter b=$B --out form --perturb blur=1
+[ "$(cd form && echo *)" = "a b comparison.json report.html" ] || complain "leaves $(cd form && echo *)"
+expect 0 "compare several after one" "$L" compare form
+prints '^data set  level  form/a  *form/b *$'
+eval_with 0 "one of a name after several" --adapter a=$A --out form
+[ ! -e form/comparison.json ] || complain "comparison.json stays"
+
 eval_with 2 "a name twice" --adapter a=$A --adapter a=$B --out never
 eval_with 2 "a name with a slash" --adapter a/b=$A --out never
+eval_with 2 "a name of a file beside it" --adapter metrics.json=$A --out never
+eval_with 2 "the name of the report" --adapter report.html=$A --out never
 eval_with 2 "a name that leaves the folder" --adapter ..=$A --out never
 eval_with 2 "no name" --adapter =$A --out never
 eval_with 2 "several without names" --adapter $A --adapter $B --out never
@@ -115,8 +136,8 @@ done
 kill -INT $pid
 wait $pid
 [ $? = 130 ] || complain "exit code is not 130"
-[ ! -e parts/b/metrics.json ] || complain "was not stopped in the second adapter"
-holds test -s parts/a/metrics.json
+[ -z "$(find parts -name metrics.json)" ] || complain "writes results of the first adapter before the second is done"
+holds grep -q . parts/b/*.partial
 echo "lnclip partial evaluation, version 1, key other" >parts/a/predictions-0123456789abcdef0123456789abcdef.partial
 touch parts/a/predictions-mine.partial
 what="going on"

@@ -218,43 +218,43 @@ Status cli_metrics_print(const TrainReport *reports, int count, CliFormat format
 
 /* Where warnings go. */
 typedef struct Listener {
-    void (*tell)(void *context, const char *text);
+    CliMetricsTell *tell;
     void *context;
 } Listener;
 
-__attribute__((format(printf, 2, 3))) static void warn(const Listener *listener, const char *format,
-                                                       ...)
+__attribute__((format(printf, 3, 4))) static void warn(const Listener *listener, bool of_scores,
+                                                       const char *format, ...)
 {
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    listener->tell(listener->context, text);
+    listener->tell(listener->context, text, of_scores);
 }
 
 static void warn_about_report(const Listener *listener, const TrainReport *report)
 {
     const TrainMetrics *const frame = &report->frame, *const video = &report->video;
     if (frame->n_real == 0 || frame->n_fake == 0) {
-        warn(listener, "%s: all rows are %s; what needs both classes is undefined", report->dataset,
-             frame->n_real == 0 ? "fake" : "real");
+        warn(listener, false, "%s: all rows are %s; what needs both classes is undefined",
+             report->dataset, frame->n_real == 0 ? "fake" : "real");
         return;
     }
     if (frame->auroc < 0.5)
-        warn(listener,
+        warn(listener, true,
              "%s: the frame AUROC of %.4f is below chance; are labels or scores the wrong "
              "way round? (label 1 and high scores mean fake)",
              report->dataset, frame->auroc);
     if (report->has_videos &&
         (video->n_real < TRAIN_CI_FEW_VIDEOS || video->n_fake < TRAIN_CI_FEW_VIDEOS) &&
         report->video_ci.auroc != TRAIN_INTERVAL_NONE)
-        warn(listener,
+        warn(listener, false,
              "%s: %zu real and %zu fake videos; with fewer than %d of a class intervals are "
              "rough (docs/metrics.md shows how rough)",
              report->dataset, video->n_real, video->n_fake, TRAIN_CI_FEW_VIDEOS);
     if (report->ci_left_out)
-        warn(listener,
+        warn(listener, false,
              "%s: more than a million rows: no bootstrap, so most metrics stand without "
              "interval; --ci on takes the time",
              report->dataset);
@@ -268,28 +268,27 @@ static bool looks_doubled(const TrainReport *report)
 }
 
 void cli_metrics_each_warning(const char *path, size_t duplicates, const TrainReport *reports,
-                              int count, void (*tell)(void *context, const char *text),
-                              void *context)
+                              int count, CliMetricsTell *tell, void *context)
 {
     const Listener listener = {tell, context};
     if (duplicates > 0)
-        warn(&listener,
+        warn(&listener, false,
              "%s: %s %s a file of its data set a second time, and each is counted; remove what "
              "is not meant",
              path, cli_count(duplicates), duplicates == 1 ? "row names" : "rows name");
     for (int i = 0; i < count; i++) {
         warn_about_report(&listener, &reports[i]);
         if (looks_doubled(&reports[i]))
-            warn(&listener,
+            warn(&listener, true,
                  "%s: half of the rows repeat the label and score of another row; were they "
                  "written twice?",
                  reports[i].dataset);
     }
 }
 
-static void tell_terminal(void *context, const char *text)
+static void tell_terminal(void *context, const char *text, bool of_scores)
 {
-    (void)context;
+    (void)context, (void)of_scores;
     cli_warn("%s", text);
 }
 

@@ -97,6 +97,18 @@ static Status prepare(Evaluation *evaluation, Error *error)
     return describe_sets(evaluation, error);
 }
 
+/* An evaluation of one adapter in the place of one of several, or the other way round. */
+static void tell_replaced(const Evaluation *evaluation)
+{
+    const Request *const request = evaluation->request;
+    if (evaluation->adapters.named ? eval_result_is_in(request->out)
+                                   : eval_comparisons_are_in(request->out))
+        cli_note(request->arguments,
+                 "%s: holds an evaluation of %s; its files there go when this one is finished",
+                 request->out,
+                 evaluation->adapters.named ? "an adapter without a name" : "several adapters");
+}
+
 /* ---- the work ------------------------------------------------------------------------------------ */
 
 /* --out, or the adapter's folder in it. */
@@ -108,15 +120,7 @@ static Status folder_of(const Evaluation *evaluation, int which, char folder[FIL
                 : file_join(folder, "", evaluation->request->out, error);
 }
 
-/* What should not be overlooked in the results. That a class is missing was told before. */
-static void warn_about(const EvalResult *result, const char *folder)
-{
-    for (int i = 0; i < result->sets->set_count; i++)
-        if (has_both_classes(&result->sets->sets[i]))
-            cli_metrics_warn(folder, 0, &result->reports[i], 1);
-}
-
-/* Scores everything with one adapter, and writes its files. */
+/* Scores everything with one adapter. */
 static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
 {
     const Request *const request = evaluation->request;
@@ -139,19 +143,15 @@ static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
     result->provenance.ci = evaluation->settings.mode;
     TRY(eval_score(&scoring, adapter, folder, &evaluation->scores[which], &result->provenance,
                    error));
-    TRY(eval_result_make(result, &scoring, adapter, &evaluation->scores[which],
-                         &evaluation->settings, error));
-    TRY(eval_result_write(result, folder, error));
-    warn_about(result, folder);
-    return STATUS_OK;
+    return eval_result_make(result, &scoring, adapter, &evaluation->scores[which],
+                            &evaluation->settings, error);
 }
 
 /* Each adapter against the first. */
 static Status compare_adapters(Evaluation *evaluation, Error *error)
 {
     const EvalResult *const first = &evaluation->results[0];
-    const int others = evaluation->adapters.count - 1;
-    for (int i = 0; i < others; i++) {
+    for (int i = 0; i + 1 < evaluation->adapters.count; i++) {
         EvalComparison *const comparison = &evaluation->comparisons[i];
         int count = 0;
         *comparison = (EvalComparison){.first = first, .other = &evaluation->results[i + 1]};
@@ -159,9 +159,23 @@ static Status compare_adapters(Evaluation *evaluation, Error *error)
                           &first->predictions, first->adapter->name, &evaluation->settings,
                           &comparison->sets, &count, error));
     }
-    if (others == 0)
-        return STATUS_OK;
-    return eval_comparisons_write(evaluation->comparisons, others, evaluation->request->out, error);
+    return STATUS_OK;
+}
+
+/* Each adapter's files, and what compares them; what an evaluation of the other form left in --out goes. */
+static Status write_results(const Evaluation *evaluation, Error *error)
+{
+    const char *const out = evaluation->request->out;
+    const int count = evaluation->adapters.count;
+    for (int i = 0; i < count; i++) {
+        char folder[FILE_PATH_SIZE];
+        TRY(folder_of(evaluation, i, folder, error));
+        TRY(eval_result_write(&evaluation->results[i], folder, error));
+    }
+    if (evaluation->adapters.named)
+        TRY(eval_result_remove(out, error));
+    return count > 1 ? eval_comparisons_write(evaluation->comparisons, count - 1, out, error)
+                     : eval_comparisons_remove(out, error);
 }
 
 /* report.html, of all adapters. */
@@ -193,7 +207,38 @@ static Status clean_up(Evaluation *evaluation, Error *error)
         eval_scores_close(&evaluation->scores[i], true);
         cmd_eval_partial_clean(folder);
     }
+    cmd_eval_partial_clean(evaluation->request->out);
     return STATUS_OK;
+}
+
+/* ---- after the work ------------------------------------------------------------------------------ */
+
+/* What should not be overlooked in the results of one adapter. */
+typedef struct Teller {
+    const char *name; /* NULL where there is one only */
+    bool first;       /* adapter: the others are scored on the same rows */
+} Teller;
+
+static void tell_warning(void *context, const char *text, bool of_scores)
+{
+    const Teller *const teller = context;
+    if (of_scores && teller->name)
+        cli_warn("%s: %s", teller->name, text);
+    else if (of_scores || teller->first)
+        cli_warn("%s", text);
+}
+
+/* That a class is missing was told before. */
+static void warn_about(const Evaluation *evaluation)
+{
+    for (int r = 0; r < evaluation->adapters.count; r++) {
+        const EvalResult *const result = &evaluation->results[r];
+        Teller teller = {.name = result->adapter->name, .first = r == 0};
+        for (int i = 0; i < result->sets->set_count; i++)
+            if (has_both_classes(&result->sets->sets[i]))
+                cli_metrics_each_warning(evaluation->request->out, 0, &result->reports[i], 1,
+                                         tell_warning, &teller);
+    }
 }
 
 static Status print_results(const Evaluation *evaluation, Error *error)
@@ -214,11 +259,14 @@ static Status evaluate(Evaluation *evaluation, Error *error)
     TRY(prepare(evaluation, error));
     TRY(threads_create(&evaluation->settings.threads, evaluation->request->arguments->threads,
                        error));
+    tell_replaced(evaluation);
     for (int i = 0; i < evaluation->adapters.count; i++)
         TRY(evaluate_adapter(evaluation, i, error));
     TRY(compare_adapters(evaluation, error));
+    TRY(write_results(evaluation, error));
     TRY(write_report(evaluation, error));
     TRY(clean_up(evaluation, error));
+    warn_about(evaluation);
     return print_results(evaluation, error);
 }
 
@@ -266,15 +314,13 @@ int cmd_eval(int argc, char **argv)
     CliOption options[] = {
         CLI_MODEL_OPTION(request.model),
         {"--adapter", CLI_REPEATED, &request.adapters, 0, 0, "A",
-         "LayerNorms and head from training (.safetensors);\nNAME=FILE, repeated, puts several "
-         "side "
-         "by side"},
+         "LayerNorms and head from training (.safetensors);\nNAME=FILE for several, "
+         "side by side"},
         {"--out", CLI_STRING, &request.out, 0, 0, "DIR", "folder for the results"},
         {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
          "score at most N frames a video, spread evenly\n(default: all)"},
         {"--perturb", CLI_REPEATED, &request.perturb, 0, 0, "KIND=S[,S...]",
-         "score everything once more under jpeg=QUALITY,\nblur=SIGMA, resize=SHARE or noise=SIGMA; "
-         "repeated"},
+         "score everything once more under jpeg=QUALITY,\nblur=SIGMA, resize=SHARE or noise=SIGMA"},
         {"--calibrated", CLI_FLAG, &request.calibrated, 0, 0, NULL,
          "apply the adapter's temperature, and report at its\nthresholds (lnclip calibrate)"},
         {"--thumbnails", CLI_INT, &request.thumbnails, 0, REPORT_THUMBNAILS_MOST, "N",

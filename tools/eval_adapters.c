@@ -5,6 +5,7 @@
 
 #include "tensor/file.h"
 #include "tensor/safetensors.h"
+#include "tools/eval_files.h"
 #include "train/calibration_file.h"
 
 #include <stdlib.h>
@@ -18,14 +19,15 @@ static Status no_memory(Error *error)
 
 /* ---- arguments ----------------------------------------------------------------------------------- */
 
-/* A name becomes a folder beside comparison.json. */
+/* A name becomes a folder in --out. */
 static Status check_name(const char *name, const char *argument, Error *error)
 {
     if (name[0] == '\0' || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-        strcmp(name, "comparison.json") == 0)
+        eval_is_file_name(name))
         return error_set(error, STATUS_USAGE,
                          "--adapter %s: there is no such file, and '%s' cannot name a folder; give "
-                         "an existing FILE, or NAME=FILE with a NAME without slashes",
+                         "an existing FILE, or NAME=FILE with a NAME that has no slash and is none "
+                         "of eval's files",
                          argument, name);
     return STATUS_OK;
 }

@@ -314,6 +314,7 @@ static const ResultFile result_files[] = {
     {"robustness.json", write_robustness, true},   {"robustness.csv", write_robustness_csv, true},
 };
 enum { RESULT_FILES = sizeof result_files / sizeof result_files[0] };
+static const char comparison_file[] = "comparison.json";
 
 /* Writes one result to its temporary file, down to the disk. */
 static Status write_result(const EvalResult *result, const ResultFile *file, FileWriter *writer,
@@ -329,8 +330,17 @@ static Status write_result(const EvalResult *result, const ResultFile *file, Fil
                      writer->path);
 }
 
-static Status remove_old(const char *path, Error *error)
+static bool is_in(const char *folder, const char *name)
 {
+    char path[FILE_PATH_SIZE];
+    Error error = {0};
+    return file_join(path, folder, name, &error) == STATUS_OK && file_exists(path);
+}
+
+static Status remove_old(const char *folder, const char *name, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, folder, name, error));
     if (unlink(path) == 0 || errno == ENOENT)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
@@ -361,12 +371,32 @@ Status eval_result_write(const EvalResult *result, const char *folder, Error *er
             file_abort(&writers[i]);
     }
     for (int i = 0; i < RESULT_FILES && status == STATUS_OK && result->perturbed_count == 0; i++)
-        if (result_files[i].of_perturbations) {
-            status = file_join(path, folder, result_files[i].name, error);
-            if (status == STATUS_OK)
-                status = remove_old(path, error);
-        }
+        if (result_files[i].of_perturbations)
+            status = remove_old(folder, result_files[i].name, error);
     return status;
+}
+
+Status eval_result_remove(const char *folder, Error *error)
+{
+    for (int i = 0; i < RESULT_FILES; i++)
+        TRY(remove_old(folder, result_files[i].name, error));
+    return STATUS_OK;
+}
+
+bool eval_result_is_in(const char *folder)
+{
+    for (int i = 0; i < RESULT_FILES; i++)
+        if (is_in(folder, result_files[i].name))
+            return true;
+    return false;
+}
+
+bool eval_is_file_name(const char *name)
+{
+    for (int i = 0; i < RESULT_FILES; i++)
+        if (strcmp(name, result_files[i].name) == 0)
+            return true;
+    return strcmp(name, comparison_file) == 0 || strcmp(name, "report.html") == 0;
 }
 
 /* ---- comparison.json ----------------------------------------------------------------------------- */
@@ -387,7 +417,7 @@ Status eval_comparisons_write(const EvalComparison *comparisons, int count, cons
 {
     char path[FILE_PATH_SIZE];
     FileWriter writer;
-    TRY(file_join(path, folder, "comparison.json", error));
+    TRY(file_join(path, folder, comparison_file, error));
     TRY(file_begin(&writer, path, error));
     const Status status =
         eval_json_print(eval_comparisons_json(comparisons, count), writer.stream, error);
@@ -395,4 +425,14 @@ Status eval_comparisons_write(const EvalComparison *comparisons, int count, cons
         return file_commit(&writer, error);
     file_abort(&writer);
     return status;
+}
+
+bool eval_comparisons_are_in(const char *folder)
+{
+    return is_in(folder, comparison_file);
+}
+
+Status eval_comparisons_remove(const char *folder, Error *error)
+{
+    return remove_old(folder, comparison_file, error);
 }

@@ -31,6 +31,18 @@ TrainPrediction eval_prediction(const EvalSet *set, int i, const float *probabil
  */
 Status eval_result_write(const EvalResult *result, const char *folder, Error *error);
 
+/*
+ * What eval_result_write, or eval_comparisons_write, left in `folder` earlier: whether there is any, and without it. For
+ * an evaluation that writes others there, so that no files of two evaluations stand side by side.
+ */
+bool eval_result_is_in(const char *folder);
+bool eval_comparisons_are_in(const char *folder);
+Status eval_result_remove(const char *folder, Error *error);
+Status eval_comparisons_remove(const char *folder, Error *error);
+
+/* Whether an evaluation has a file of that name, so that no adapter's folder can have it. */
+bool eval_is_file_name(const char *name);
+
 /* The object of metrics.json. The caller owns the reference; NULL without memory. */
 json_t *eval_metrics_json(const EvalResult *result);
 

@@ -172,18 +172,21 @@ static void write_header(FILE *stream, const Report *report)
 typedef struct Alerts {
     FILE *stream;
     const char *name; /* of the result; NULL where there is one only */
+    bool first;       /* result: the others have the same rows */
     int count;
 } Alerts;
 
-static void write_alert(void *context, const char *text)
+static void write_alert(void *context, const char *text, bool of_scores)
 {
     Alerts *const alerts = context;
+    if (!of_scores && !alerts->first)
+        return;
     if (alerts->count++ == 0)
         fputs("<section class=\"alerts\" aria-labelledby=\"alerts\"><h2 id=\"alerts\">Warnings</h2>"
               "<ul>\n",
               alerts->stream);
     fputs("<li>", alerts->stream);
-    if (alerts->name)
+    if (of_scores && alerts->name)
         report_text(alerts->stream, "%s: ", alerts->name);
     train_text_print_xml(alerts->stream, text);
     fputs("</li>\n", alerts->stream);
@@ -191,12 +194,13 @@ static void write_alert(void *context, const char *text)
 
 static void write_alerts(FILE *stream, const Report *report)
 {
-    Alerts alerts = {.stream = stream};
+    Alerts alerts = {.stream = stream, .first = true};
     for (int i = 0; i < report->warning_count; i++)
-        write_alert(&alerts, report->warnings[i]);
+        write_alert(&alerts, report->warnings[i], false);
     for (int r = 0; r < report->count; r++) {
         const EvalResult *const result = &report->results[r];
         alerts.name = report->count > 1 ? report_result_name(report, result) : NULL;
+        alerts.first = r == 0;
         cli_metrics_each_warning(report->subject, result->predictions.duplicates, result->reports,
                                  set_count(report), write_alert, &alerts);
     }
