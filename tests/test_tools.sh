@@ -5,6 +5,7 @@
 # models and adapters are made by the program itself or by printf; nothing else is needed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+manual=$PWD/docs/lnclip.1
 . tests/support.sh
 
 prints() { # TEXT: the stdout of the last step holds it
@@ -45,10 +46,16 @@ expect 0 "help" "$L" --help
 prints "predict"
 expect 0 "version" "$L" --version
 prints "lnclip "
-for command in demo init synth train eval predict features auc export inspect; do
+commands=$("$L" --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p')
+[ "$(echo "$commands" | wc -l)" -ge 14 ] || complain "--help names too few commands"
+tr -d '\n' <"$manual" | sed 's/\\-/-/g' >manual
+for command in $commands; do
     expect 0 "$command --help" "$L" $command --help
     prints "usage: lnclip $command"
     prints "example:"
+    for word in "^\\.B $command\$" $(sed -n 's/^  \(--[a-z-]*\).*/\1/p' out); do
+        grep -qe "$word" manual "$manual" || complain "the man page does not tell of $word"
+    done
     expect 2 "$command with an unknown option" "$L" $command --no-such-option
 done
 expect 2 "no command" "$L"

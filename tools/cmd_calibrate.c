@@ -281,7 +281,7 @@ int cmd_calibrate(int argc, char **argv)
         CLI_MODEL_OPTION(request.model),
         {"--adapter", CLI_STRING, &request.adapter, 0, 0, "A",
          "LayerNorms and head from training (.safetensors)"},
-        {"--val", CLI_STRINGS, &request.val, 0, 0, "LIST...",
+        {"--val", CLI_STRINGS, &request.val, 0, 0, "LIST",
          "frames that were not trained on: lists or folders"},
         {"--out", CLI_STRING, &request.out, 0, 0, "FILE", "the calibrated adapter"},
         {"--fpr", CLI_STRING, &request.fpr_text, 0, 0, "SHARE",
