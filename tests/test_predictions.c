@@ -111,9 +111,9 @@ START_TEST(a_source_that_the_path_does_not_tell)
     char *text = NULL;
     size_t size = 0;
     FILE *const stream = open_memstream(&text, &size);
-    train_predictions_write_header_with(stream, true);
+    train_predictions_write_header(stream, true);
     for (int i = 0; i < 4; i++)
-        train_predictions_write_row_with(stream, &rows[i], true);
+        train_predictions_write_row(stream, &rows[i], true);
     fclose(stream);
     ck_assert_ptr_nonnull(
         strstr(text, "dataset,video,source\nd/x/v/0.png,1,0,1,X,d/x/v,\"Face, Swap\"\n"));
@@ -292,7 +292,7 @@ START_TEST(round_trip)
     FileWriter writer;
     ck_ok(file_join(path, folder, "predictions.csv", &error), &error);
     ck_ok(file_begin(&writer, path, &error), &error);
-    train_predictions_write_header(writer.stream);
+    train_predictions_write_header(writer.stream, false);
     for (int pass = 0; pass < 2; pass++) {
         TrainPredictions back = {0};
         if (pass == 1) {
@@ -311,7 +311,7 @@ START_TEST(round_trip)
                                          .real = 1 - (double)fake,
                                          .fake = (double)fake};
             if (pass == 0) {
-                train_predictions_write_row(writer.stream, &row);
+                train_predictions_write_row(writer.stream, &row, false);
                 continue;
             }
             ck_assert((float)back.scores[i] == fake && back.labels[i] == row.label);
@@ -500,7 +500,7 @@ START_TEST(metrics_json_of_little)
 {
     Reports reports = report_on(read_scores("n\xE9.csv", "label,score\n1,0.5\n", 18));
     json_t *const document = written(train_reports_write_json, &reports);
-    json_t *const report = json_object_get(document, "n\\xE9");
+    json_t *const report = json_object_get(document, "n\\xe9");
     ck_assert_ptr_nonnull(report);
     ck_assert_ptr_null(json_object_get(report, "video"));
     ck_assert(json_is_null(json_object_get(json_object_get(report, "frame"), "auroc")));

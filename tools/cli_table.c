@@ -130,13 +130,6 @@ void cli_table_exact(CliTable *table, double value)
         cli_table_cell(table, "%s", "");
 }
 
-void cli_table_end_row(CliTable *table)
-{
-    while (table && !table->broken && table->columns > 0 &&
-           table->count % (size_t)table->columns != 0)
-        cli_table_cell(table, "%s", "");
-}
-
 void cli_table_rule(CliTable *table)
 {
     if (table)

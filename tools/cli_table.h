@@ -44,9 +44,6 @@ void cli_table_cell(CliTable *table, const char *format, ...) __attribute__((for
 /* A number for programs: all its digits, nothing if it is not finite. */
 void cli_table_exact(CliTable *table, double value);
 
-/* Fills the row that was begun with empty cells; nothing if none was. */
-void cli_table_end_row(CliTable *table);
-
 /* A rule before the next row (a blank line in text, none in CSV and Markdown). */
 void cli_table_rule(CliTable *table);
 

@@ -116,12 +116,12 @@ static Status write_predictions(const EvalResult *result, FILE *stream, Error *e
 {
     (void)error; /* a failed write stays with the stream */
     const bool sources = names_sources(result);
-    train_predictions_write_header_with(stream, sources);
+    train_predictions_write_header(stream, sources);
     for (int s = 0; s < result->sets->set_count; s++) {
         const EvalSet *const set = &result->sets->sets[s];
         for (int i = 0; i < set->frames.count; i++) {
             const TrainPrediction row = eval_prediction(set, i, result->probabilities);
-            train_predictions_write_row_with(stream, &row, sources);
+            train_predictions_write_row(stream, &row, sources);
         }
     }
     return STATUS_OK;

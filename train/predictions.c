@@ -407,12 +407,7 @@ bool train_predictions_source_differs(const TrainPrediction *row)
            (!of_path || strlen(row->source) != length || memcmp(row->source, of_path, length) != 0);
 }
 
-void train_predictions_write_header(FILE *stream)
-{
-    train_predictions_write_header_with(stream, false);
-}
-
-void train_predictions_write_header_with(FILE *stream, bool source)
+void train_predictions_write_header(FILE *stream, bool source)
 {
     fprintf(stream, "files,labels,prob_class_0,prob_class_1,dataset,video%s\n",
             source ? ",source" : "");
@@ -434,12 +429,7 @@ void train_predictions_write_field(FILE *stream, const char *text, size_t length
     putc('"', stream);
 }
 
-void train_predictions_write_row(FILE *stream, const TrainPrediction *row)
-{
-    train_predictions_write_row_with(stream, row, false);
-}
-
-void train_predictions_write_row_with(FILE *stream, const TrainPrediction *row, bool source)
+void train_predictions_write_row(FILE *stream, const TrainPrediction *row, bool source)
 {
     assert(stream && row && row->file && row->dataset);
     Key video = {0};

@@ -79,16 +79,11 @@ void train_predictions_free(TrainPredictions *predictions);
 /*
  * Writes the header line, and one row with RFC 4180 quoting and probabilities as %.9g (which gives every f32
  * back exactly). row->video as in train_predictions_append. Write errors stay with the stream.
- */
-void train_predictions_write_header(FILE *stream);
-void train_predictions_write_row(FILE *stream, const TrainPrediction *row);
-
-/*
- * The same with a seventh column `source` if `source` is true: for tables in which the source of a row, told by the head of
+ * With `source` there is a seventh column, `source`: for tables in which the source of a row, told by the head of
  * its list, is not what its path says (train_predictions_source_differs). Other readers pass over it.
  */
-void train_predictions_write_header_with(FILE *stream, bool source);
-void train_predictions_write_row_with(FILE *stream, const TrainPrediction *row, bool source);
+void train_predictions_write_header(FILE *stream, bool source);
+void train_predictions_write_row(FILE *stream, const TrainPrediction *row, bool source);
 
 /* Whether row->source is given and differs from the third-last part of row->file. */
 bool train_predictions_source_differs(const TrainPrediction *row);

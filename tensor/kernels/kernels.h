@@ -88,9 +88,6 @@ typedef struct Kernels {
      */
     float (*softmax)(float *row, int n, float scale);
 
-    /* row[n] = exp(scale * row[n] - lse): the probabilities again, from a saved log-sum-exp. */
-    void (*softmax_again)(float *row, int n, float scale, float lse);
-
     /*
      * softmax without the division, for a product that divides its sums instead: p[n] = exp(scale * row -
      * largest) in bf16, *inverse_sum = 1 / sum of those rounded p. Returns largest - log(*inverse_sum), the

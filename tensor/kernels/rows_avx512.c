@@ -115,11 +115,6 @@ TARGET static float softmax(float *row, int n, float scale)
     return log_sum(largest, sum);
 }
 
-TARGET static void softmax_again(float *row, int n, float scale, float lse)
-{
-    exp_row(row, n, exponent(in_base_2(scale), in_base_2(lse)));
-}
-
 INLINE void softmax_bf16_step(const float *row, __mmask32 wanted, Exponent e, uint16_t *p,
                               __m512 sum[2])
 {
@@ -521,7 +516,6 @@ TARGET static float quantize(const uint16_t *x, const float *factor, int n, uint
 void kernels_overlay_rows_avx512(Kernels *table)
 {
     table->softmax = softmax;
-    table->softmax_again = softmax_again;
     table->softmax_bf16 = softmax_bf16;
     table->softmax_gradient = softmax_gradient;
     table->softmax_gradient_bf16 = softmax_gradient_bf16;

@@ -590,7 +590,6 @@ static void overlay_rows(Kernels *table)
 {
     table->exp = kernel_exp;
     table->softmax = kernel_softmax;
-    table->softmax_again = kernel_softmax_again;
     table->softmax_bf16 = kernel_softmax_bf16;
     table->softmax_gradient = kernel_softmax_gradient;
     table->softmax_gradient_bf16 = kernel_softmax_gradient_bf16;
