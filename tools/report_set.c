@@ -4,6 +4,7 @@
 #include "tools/report_parts.h"
 
 #include "tools/cli.h"
+#include "train/chart.h"
 
 static void write_source_row(FILE *stream, const Report *report, int set, int result, int source,
                              double low)
@@ -146,7 +147,7 @@ static void write_all_metrics(FILE *stream, const Report *report, int set, int r
     fputs("</details>\n", stream);
 }
 
-static void write_set_line(FILE *stream, const TrainReport *of)
+static void write_set_line(FILE *stream, const Report *report, const TrainReport *of)
 {
     fputs("<p class=\"soft\">", stream);
     if (of->has_videos)
@@ -156,6 +157,9 @@ static void write_set_line(FILE *stream, const TrainReport *of)
             cli_count(of->frame.n_fake));
     if (of->has_videos)
         fputs(" In the charts, solid lines are videos and dashed lines are frames.", stream);
+    if (report->count > TRAIN_CHART_COLOURS)
+        fprintf(stream, " They show the first %d of %d adapters.", TRAIN_CHART_COLOURS,
+                report->count);
     fputs("</p>\n", stream);
 }
 
@@ -165,7 +169,7 @@ Status report_write_set(FILE *stream, const Report *report, int set, Error *erro
     fprintf(stream, "<section id=\"set-%d\"><h2>", set);
     report_text(stream, "%s", first->dataset);
     fputs("</h2>\n", stream);
-    write_set_line(stream, first);
+    write_set_line(stream, report, first);
     TRY(report_write_charts(stream, report, set, error));
     write_sources(stream, report, set);
     write_thresholds(stream, report, set);
