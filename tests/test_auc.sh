@@ -26,7 +26,7 @@ prints '^fake  *2  *2  *2$'
 prints '^AUROC  *0.666667  *0.750000  *0.750000$'
 prints 'FRAMES  *VIDEOS (mean)  *VIDEOS (median)'
 prints '^face  *1  *0.666667  *1  *0.500000$'
-[ ! -s err ] || complain "warns without cause"
+grep -v "fewer than 30 of a class" err | grep -q . && complain "warns without cause"
 auc 0 "JSON" p.csv --json
 prints '"auroc": 0.75'
 prints '"video": {'

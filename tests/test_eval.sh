@@ -59,8 +59,8 @@ grep -q ci95 e2/metrics.json && complain "--ci off leaves intervals"
 
 # One adapter where several were, and the other way round: nothing of both stands side by side.
 eval_with 0 "several" --adapter a=$A --adapter b=$B --out form
-[ "$(grep -c 'of a class intervals are rough' err)" = 1 ] || complain "the same warning of each adapter"
-[ "$(grep -o 'of a class intervals are rough' form/report.html | wc -l)" = 1 ] || complain "report.html warns of each adapter"
+[ "$(grep -c 'of a class figures and intervals are rough' err)" = 1 ] || complain "the same warning of each adapter"
+[ "$(grep -o 'of a class figures and intervals are rough' form/report.html | wc -l)" = 1 ] || complain "report.html warns of each adapter"
 what="one after several"
 "$L" eval --model m --checks off --adapter $A --out form one=s/lists/test/real.txt,s/lists/test/swap.txt >out 2>err || complain fails
 says "form: holds an evaluation of several adapters"

@@ -171,7 +171,7 @@ static const BadFile bad_files[] = {
     BAD("label,score\n0,1e999\n", "line 2, column 2 (score): '1e999' is not finite"),
     BAD("label,score\n2,0.5\n", "line 2, column 1 (label): '2' is no label"),
     BAD("label,score\n-1,0.5\n", "'-1' is no label"),
-    BAD("label,score\nfake,0.5\n", "line 2, column 1 (label): 'fake' is no number"),
+    BAD("label,score\nfake,0.5\n", "line 2, column 1 (label): 'fake' is no label"),
     BAD("label,score\nnan,0.5\n", "'nan' is not finite"),
     BAD("\"label\nx\",label,score\n\"a\n\nb\",1,0.5\nc,3,0.5\n",
         "line 6, column 2 (label): '3' is no label"),

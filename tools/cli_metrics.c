@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 void cli_metrics_expect(const CliMetricsOptions *options, TrainUncertainty *settings,
@@ -115,12 +116,14 @@ static Status print_report(const TrainReport *report, CliFormat format, FILE *st
 /* The sources of fake, each against all that is real. */
 static Status print_sources(const TrainReport *report, CliFormat format, FILE *stream, Error *error)
 {
-    char title[256];
+    char *title = NULL;
     const bool frame_ci = has_intervals(&report->sources[0].frame_ci);
     const bool video_ci = has_intervals(&report->sources[0].video_ci);
-    snprintf(title, sizeof title, "%s: AUROC of each source of fake against all real",
-             report->dataset);
-    CliTable *const table = cli_table_create(title);
+    const bool titled =
+        asprintf(&title, "%s: AUROC of each source of fake against all real", report->dataset) >= 0;
+    CliTable *const table = titled ? cli_table_create(title) : NULL;
+    if (titled)
+        free(title);
     cli_table_column(table, "source", CLI_LEFT);
     cli_table_column(table, "fake frames", CLI_RIGHT);
     cli_table_column(table, "AUROC, FRAMES", CLI_RIGHT);
@@ -247,11 +250,10 @@ static void warn_about_report(const Listener *listener, const TrainReport *repor
              "way round? (label 1 and high scores mean fake)",
              report->dataset, frame->auroc);
     if (report->has_videos &&
-        (video->n_real < TRAIN_CI_FEW_VIDEOS || video->n_fake < TRAIN_CI_FEW_VIDEOS) &&
-        report->video_ci.auroc != TRAIN_INTERVAL_NONE)
+        (video->n_real < TRAIN_CI_FEW_VIDEOS || video->n_fake < TRAIN_CI_FEW_VIDEOS))
         warn(listener, false,
-             "%s: %zu real and %zu fake videos; with fewer than %d of a class intervals are "
-             "rough (docs/metrics.md shows how rough)",
+             "%s: %zu real and %zu fake videos; with fewer than %d of a class figures and "
+             "intervals are rough (docs/metrics.md shows how rough)",
              report->dataset, video->n_real, video->n_fake, TRAIN_CI_FEW_VIDEOS);
     if (report->ci_left_out)
         warn(listener, false,
@@ -366,11 +368,13 @@ static void add_csv_differences(CliTable *table, const char *dataset,
 static Status print_comparison(const TrainComparison *comparison, const char *name_a,
                                const char *name_b, CliFormat format, FILE *stream, Error *error)
 {
-    char title[256];
-    snprintf(title, sizeof title, "%s: %zu frames, %lu videos; A is %s, B is %s",
-             comparison->dataset, comparison->frames, (unsigned long)comparison->videos, name_a,
-             name_b);
-    CliTable *const table = cli_table_create(title);
+    char *title = NULL;
+    const bool titled =
+        asprintf(&title, "%s: %zu frames, %lu videos; A is %s, B is %s", comparison->dataset,
+                 comparison->frames, (unsigned long)comparison->videos, name_a, name_b) >= 0;
+    CliTable *const table = titled ? cli_table_create(title) : NULL;
+    if (titled)
+        free(title);
     cli_table_column(table, "level", CLI_LEFT);
     cli_table_column(table, "metric", CLI_LEFT);
     cli_table_column(table, "A", CLI_RIGHT);

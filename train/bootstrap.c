@@ -8,6 +8,7 @@
 
 #include "tensor/random.h"
 #include "train/metrics_walk.h"
+#include "train/number.h"
 #include "train/ranking.h"
 
 #include <assert.h>
@@ -275,12 +276,6 @@ Status train_bootstrap(const TrainSample *const *samples, int count, const Train
     return STATUS_OK;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The quantile q of sorted values [n]. */
 static double quantile(const double *values, size_t n, double q)
 {
@@ -299,7 +294,7 @@ TrainInterval train_percentile_interval(double *values, size_t n)
         values[i] = NAN;
     if (defined == 0 || 2 * defined < n)
         return (TrainInterval){NAN, NAN};
-    qsort(values, defined, sizeof *values, compare_doubles);
+    qsort(values, defined, sizeof *values, train_number_compare);
     return (TrainInterval){quantile(values, defined, 0.025), quantile(values, defined, 0.975)};
 }
 

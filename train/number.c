@@ -209,3 +209,9 @@ void train_number_write(FILE *stream, int digits, double value)
     format(text, digits, value);
     fputs(text, stream);
 }
+
+int train_number_compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}

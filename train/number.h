@@ -24,6 +24,9 @@ bool train_number_parse(const char *text, size_t length, double *value);
 /* The same for an unsigned decimal integer, and false beyond UINT64_MAX. */
 bool train_integer_parse(const char *text, size_t length, uint64_t *value);
 
+/* The order of two doubles that are numbers, for qsort. */
+int train_number_compare(const void *a, const void *b);
+
 /* The shortest of %.15g, %.16g, %.17g that reads back as the same finite double. */
 void train_number_format(char out[TRAIN_NUMBER_SIZE], double value);
 

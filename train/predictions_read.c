@@ -297,7 +297,9 @@ static Status read_number(const Reader *reader, const Column *column, Field *fie
     if (!train_number_parse(field->text, field->length, value)) {
         trim(field);
         if (!train_number_parse(field->text, field->length, value))
-            return bad_cell(reader, column, field, "is no number; write it like 0.5");
+            return bad_cell(reader, column, field,
+                            column->role == ROLE_LABEL ? "is no label; write 0 for real, 1 for fake"
+                                                       : "is no number; write it like 0.5");
     }
     if (!isfinite(*value))
         return bad_cell(reader, column, field, "is not finite; find out what produced it");

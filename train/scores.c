@@ -6,6 +6,8 @@
  */
 #include "train/scores.h"
 
+#include "train/number.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,12 +138,6 @@ static bool number_videos(const TrainPredictions *table, TrainScores *set, uint3
     return true;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Means in file order, and medians, of the set's videos. */
 static void sum_videos(const TrainScores *set, const uint32_t *frame_video, Scratch *scratch,
                        double *mean, double *median)
@@ -165,7 +161,7 @@ static void sum_videos(const TrainScores *set, const uint32_t *frame_video, Scra
     for (uint32_t v = 0; v < set->videos; v++) { /* first[v] is now the end of v */
         double *const scores = scratch->by_video + (v > 0 ? first[v - 1] : 0);
         const size_t n = (size_t)(scratch->by_video + first[v] - scores);
-        qsort(scores, n, sizeof *scores, compare_doubles);
+        qsort(scores, n, sizeof *scores, train_number_compare);
         median[v] = n % 2 ? scores[n / 2] : 0.5 * scores[n / 2 - 1] + 0.5 * scores[n / 2];
     }
 }
