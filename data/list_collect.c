@@ -418,8 +418,8 @@ static Status walk_sorted(DataPool *pool, DataEntries *entries, const char *fold
     if (found == 0)
         return error_set(
             error, STATUS_FAILED,
-            "%s: no image below this folder; check the path (images are found by suffix: png, "
-            "jpg, jpeg, bmp, ppm, pgm)",
+            "%s: no image below this folder; check the path, or name the lists in it one by one "
+            "(images are found by suffix: png, jpg, jpeg, bmp, ppm, pgm)",
             folder);
     qsort(entries->items + before, found, sizeof *entries->items, compare_paths);
     return STATUS_OK;

@@ -35,7 +35,7 @@ static const char *strength_of(const char *kind)
 {
     static const char *const names[][2] = {{"jpeg", "quality"},
                                            {"blur", "sigma, pixels"},
-                                           {"resize", "share of the size"},
+                                           {"resize", "share or pixels of the shorter edge"},
                                            {"noise", "sigma"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(kind, names[i][0]) == 0)
