@@ -48,15 +48,15 @@ expect 0 "version" "$L" --version
 prints "lnclip "
 commands=$("$L" --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p')
 [ "$(echo "$commands" | wc -l)" -ge 14 ] || complain "--help names too few commands"
-tr -d '\n' <"$manual" | sed 's/\\-/-/g' >manual
+tr -d '\n' <"$manual" | sed 's/\\-/-/g' >man.txt
 for command in $commands; do
-    expect 0 "$command --help" "$L" $command --help
+    expect 0 "$command --help" "$L" "$command" --help
     prints "usage: lnclip $command"
     prints "example:"
     for word in "^\\.B $command\$" $(sed -n 's/^  \(--[a-z-]*\).*/\1/p' out); do
-        grep -qe "$word" manual "$manual" || complain "the man page does not tell of $word"
+        grep -qe "$word" man.txt "$manual" || complain "the man page does not tell of $word"
     done
-    expect 2 "$command with an unknown option" "$L" $command --no-such-option
+    expect 2 "$command with an unknown option" "$L" "$command" --no-such-option
 done
 expect 2 "no command" "$L"
 expect 2 "unknown command" "$L" pedict
