@@ -34,28 +34,28 @@ static void open_golden(SafeTensors **file, const char *name)
     ck_ok(safetensors_open(file, path, &error), &error);
 }
 
-static Bench bench_open(int threads, bool packed)
+/* In place: the explainer keeps a pointer to the head. */
+static void bench_open(Bench *bench, int threads, bool packed)
 {
     Error error = {0};
-    Bench bench = {0};
     char model[4096];
+    *bench = (Bench){0};
     support_golden(model, "vit_model.safetensors");
-    ck_ok(threads_create(&bench.threads, threads, &error), &error);
-    ck_ok(vit_load(&bench.vit, model, bench.threads, &error), &error);
-    open_golden(&bench.images, "vit.safetensors");
-    open_golden(&bench.golden, "explain.safetensors");
-    const int D = bench.vit->config.width;
-    ck_ok(vit_head_create(&bench.head, VIT_HEAD_LINEAR_NORM, D, 0, &error), &error);
-    memcpy(bench.head.weight.data, numbers_of(bench.golden, "head.weight"),
-           tensor_count(&bench.head.weight) * sizeof(float));
-    memcpy(bench.head.bias.data, numbers_of(bench.golden, "head.bias"),
-           tensor_count(&bench.head.bias) * sizeof(float));
+    ck_ok(threads_create(&bench->threads, threads, &error), &error);
+    ck_ok(vit_load(&bench->vit, model, bench->threads, &error), &error);
+    open_golden(&bench->images, "vit.safetensors");
+    open_golden(&bench->golden, "explain.safetensors");
+    const int D = bench->vit->config.width;
+    ck_ok(vit_head_create(&bench->head, VIT_HEAD_LINEAR_NORM, D, 0, &error), &error);
+    memcpy(bench->head.weight.data, numbers_of(bench->golden, "head.weight"),
+           tensor_count(&bench->head.weight) * sizeof(float));
+    memcpy(bench->head.bias.data, numbers_of(bench->golden, "head.bias"),
+           tensor_count(&bench->head.bias) * sizeof(float));
     if (packed)
-        ck_ok(vit_pack(bench.vit, PRECISION_F32, false, bench.threads, &error), &error);
-    ck_ok(vit_explainer_create(&bench.explainer, bench.vit, &bench.head, bench.threads, &error),
+        ck_ok(vit_pack(bench->vit, PRECISION_F32, false, bench->threads, &error), &error);
+    ck_ok(vit_explainer_create(&bench->explainer, bench->vit, &bench->head, bench->threads, &error),
           &error);
-    ck_assert_int_eq(vit_explain_grid(&bench.vit->config), 4);
-    return bench;
+    ck_assert_int_eq(vit_explain_grid(&bench->vit->config), 4);
 }
 
 static void bench_close(Bench *bench)
@@ -87,7 +87,8 @@ static void check_map(const float *map, int patches)
 
 START_TEST(maps_are_those_of_pytorch)
 {
-    Bench bench = bench_open(1 + _i, _i == 1);
+    Bench bench;
+    bench_open(&bench, 1 + _i, _i == 1);
     const float *const rollouts = numbers_of(bench.golden, "rollout");
     const float *const gradients = numbers_of(bench.golden, "gradient");
     for (int image = 0; image < IMAGES; image++) {
@@ -113,7 +114,8 @@ END_TEST
 START_TEST(gradients_of_the_attention_are_those_of_pytorch)
 {
     enum { LAYERS = 2, HEADS = 4, TOKENS = PATCHES + 1 };
-    Bench bench = bench_open(2, _i == 1);
+    Bench bench;
+    bench_open(&bench, 2, _i == 1);
     SupportEngine engine;
     support_engine_open(&engine, 2, 1 << 24);
     const int S = bench.vit->config.image_size;
@@ -150,10 +152,11 @@ END_TEST
 START_TEST(threads_and_earlier_images_change_no_bit)
 {
     float first[2][PATCHES], again[2][PATCHES], alone[PATCHES];
-    Bench bench = bench_open(1, true);
+    Bench bench;
+    bench_open(&bench, 1, true);
     vit_explain(bench.explainer, pixels_of(&bench, 2), first[0], first[1]);
     bench_close(&bench);
-    bench = bench_open(2, true);
+    bench_open(&bench, 2, true);
     for (int image = 0; image < IMAGES; image++)
         vit_explain(bench.explainer, pixels_of(&bench, image), again[0], again[1]);
     vit_explain(bench.explainer, pixels_of(&bench, 2), alone, NULL);
@@ -170,7 +173,8 @@ START_TEST(what_the_head_says_matters_to_one_map_only)
 {
     float rollout[2][PATCHES], gradient[2][PATCHES];
     const float zeros[PATCHES] = {0};
-    Bench bench = bench_open(2, false);
+    Bench bench;
+    bench_open(&bench, 2, false);
     const float *const pixels = pixels_of(&bench, 0);
     const size_t count = tensor_count(&bench.head.weight);
     float *const W = tensor_f32(&bench.head.weight);
