@@ -3,34 +3,18 @@
 # what the other commands take, and a folder that is not a demo's stays untouched.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-L=$PWD/${BUILD:-build/release}/lnclip
-case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
-cd "$T" || exit 1
-failures=0
+. tests/support.sh
 
 holds() { # WHAT COMMAND...: it succeeds
-    what=$1
-    shift
-    "$@" >out 2>err || {
-        failures=$((failures + 1))
-        echo "FAIL: $what"
-        tail -n 5 err
-    }
+    expect 0 "$@"
 }
 
 refuses() { # WHAT TEXT COMMAND...: exit code 1, and the last line of stderr holds TEXT
     what=$1
     text=$2
     shift 2
-    "$@" >out 2>err
-    code=$?
-    if [ $code != 1 ] || ! tail -n 1 err | grep -q "^lnclip: error: .*$text.*; "; then
-        failures=$((failures + 1))
-        echo "FAIL: $what: exit code $code"
-        tail -n 5 err
-    fi
+    expect 1 "$what" "$@"
+    tail -n 1 err | grep -q "^lnclip: error: .*$text.*; " || complain "the last line does not name $text"
 }
 
 holds "one thread" "$L" demo --quick --seed 3 --threads 1 --out one
@@ -69,5 +53,4 @@ holds "which keeps everything, too" test -e full/data/kept.txt
 touch file
 refuses "a file for a folder" "file" "$L" demo --quick --out file
 
-[ $failures = 0 ] && echo "the demo holds"
-[ $failures = 0 ]
+finish

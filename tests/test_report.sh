@@ -5,28 +5,7 @@
 # pages in a browser: with KEEP=DIR they are left in DIR.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-L=$PWD/${BUILD:-build/release}/lnclip
-case ${BUILD:-} in /*) L=$BUILD/lnclip ;; esac
-T=$(mktemp -d)
-trap 'rm -rf "$T"' EXIT
-cd "$T" || exit 1
-failures=0
-steps=0
-
-complain() {
-    failures=$((failures + 1))
-    echo "FAIL: $what: $*"
-}
-
-run() { # CODE WHAT COMMAND...
-    code=$1
-    what=$2
-    shift 2
-    steps=$((steps + 1))
-    "$@" >out 2>err </dev/null
-    got=$?
-    [ "$got" = "$code" ] || complain "exit code $got, expected $code: $(tail -n 2 err)"
-}
+. tests/support.sh
 
 has() { # FILE TEXT
     steps=$((steps + 1))
@@ -114,8 +93,8 @@ page() { # FILE: what holds for every page
 
 # ---- a file of scores, with images ---------------------------------------------------------------
 
-run 0 "images" "$L" synth --out set --videos 6 --frames 2 --size 64 --quiet
-run 0 "a model" "$L" init --arch tiny --seed 1 --out m --quiet
+expect 0 "images" "$L" synth --out set --videos 6 --frames 2 --size 64 --quiet
+expect 0 "a model" "$L" init --arch tiny --seed 1 --out m --quiet
 {
     echo 'files,labels,prob_class_0,prob_class_1,dataset'
     find set -name '*.png' | sort | awk -v q='"' '{
@@ -127,7 +106,7 @@ run 0 "a model" "$L" init --arch tiny --seed 1 --out m --quiet
     printf 'gone/real/x/0.png,0,0.9,0.1,FF++\ngone/real/\377y/0.png,0,0.01,0.99,FF++\n'
 } >scores.csv
 what="scores.csv"
-run 0 "a page of scores" "$L" auc scores.csv --resamples 100 --report scores.html
+expect 0 "a page of scores" "$L" auc scores.csv --resamples 100 --report scores.html
 page scores.html
 has scores.html 'A &lt;b&gt; &amp; &quot;B&quot;'
 lacks scores.html 'A <b>'
@@ -146,26 +125,26 @@ has scores.html '>ROC</b>'
 has scores.html '>Precision and recall</b>'
 has scores.html '>Reliability</b>'
 has scores.html '>Scores of videos</b>'
-run 0 "the same again" "$L" auc scores.csv --resamples 100 --report again.html
+expect 0 "the same again" "$L" auc scores.csv --resamples 100 --report again.html
 what="the same bytes"
 cmp -s scores.html again.html || complain "another page"
-run 0 "without thumbnails" "$L" auc scores.csv --ci off --thumbnails 0 --report bare.html
+expect 0 "without thumbnails" "$L" auc scores.csv --ci off --thumbnails 0 --report bare.html
 page bare.html
 count bare.html '<img' 0
 lacks bare.html 'Hardest real frames'
-run 2 "too many thumbnails" "$L" auc scores.csv --thumbnails 101 --report never.html
-run 2 "a page of two files" "$L" auc scores.csv scores.csv --report never.html
-run 1 "a page in no folder" "$L" auc scores.csv --ci off --report no/folder.html
+expect 2 "too many thumbnails" "$L" auc scores.csv --thumbnails 101 --report never.html
+expect 2 "a page of two files" "$L" auc scores.csv scores.csv --report never.html
+expect 1 "a page in no folder" "$L" auc scores.csv --ci off --report no/folder.html
 what="refused"
 [ ! -e never.html ] || complain "wrote a page"
 
 printf 'label,score\n1,-2.5\n0,-3\n1,7\n0,1\n' >bare.csv
-run 0 "bare scores" "$L" auc bare.csv --report numbers.html
+expect 0 "bare scores" "$L" auc bare.csv --report numbers.html
 page numbers.html
 lacks numbers.html 'Video level'
 lacks numbers.html 'Hardest real|>Reliability<'
 printf 'label,score\n1,0.25\n1,0.5\n' >fakes.csv
-run 0 "one class" "$L" auc fakes.csv --report fakes.html
+expect 0 "one class" "$L" auc fakes.csv --report fakes.html
 page fakes.html
 has fakes.html 'all rows are fake'
 lacks fakes.html '>ROC</b>'
@@ -176,10 +155,10 @@ train=$(find set/lists/train -name '*.txt' | sort)
 val=$(find set/lists/val -name '*.txt' | sort)
 lists=$(find set/lists/test -name '*.txt' | sort | tr '\n' ',')
 # shellcheck disable=SC2086 # lists of paths without blanks
-run 0 "an adapter" "$L" train --model m --train $train --val $val --out run epochs=1 --checks off --quiet
+expect 0 "an adapter" "$L" train --model m --train $train --val $val --out run epochs=1 --checks off --quiet
 # shellcheck disable=SC2086
-run 0 "calibration" "$L" calibrate --model m --adapter run/best.safetensors --val $val --out c.safetensors --quiet
-run 0 "an evaluation" "$L" eval --model m --adapter c.safetensors --calibrated --out one "t=${lists%,}" \
+expect 0 "calibration" "$L" calibrate --model m --adapter run/best.safetensors --val $val --out c.safetensors --quiet
+expect 0 "an evaluation" "$L" eval --model m --adapter c.safetensors --calibrated --out one "t=${lists%,}" \
     --resamples 100 --checks off --quiet
 page one/report.html
 has one/report.html 'Evaluation of c.safetensors'
@@ -187,7 +166,7 @@ has one/report.html 'fingerprint of the encoder'
 has one/report.html 'At the threshold from validation'
 has one/report.html 'applied to every score'
 has one/report.html 'set/lists/test/real.txt'
-run 0 "several adapters" "$L" eval --model m --adapter "A <1>=run/best.safetensors" --adapter B=run/last.safetensors \
+expect 0 "several adapters" "$L" eval --model m --adapter "A <1>=run/best.safetensors" --adapter B=run/last.safetensors \
     --out two "t=${lists%,}" --perturb jpeg=90,30 --perturb blur=2 --resamples 100 --checks off --quiet --thumbnails 2
 page two/report.html
 has two/report.html 'Evaluation of 2 adapters'
@@ -208,7 +187,7 @@ awk 'BEGIN {
         printf "%s/%03d/%02d.png,%d,%.6f,%.6f,set %d\n", v % 4 ? "kind" v % 4 : "real", v, f, v % 4 != 0, 1 - p, p, s
     }
 }' >large.csv
-run 0 "100,000 frames" "$L" auc large.csv --ci off --report large.html
+expect 0 "100,000 frames" "$L" auc large.csv --ci off --report large.html
 page large.html
 what="size"
 size=$(wc -c <large.html)
@@ -221,5 +200,4 @@ if [ -n "${KEEP:-}" ]; then
     cp two/report.html "$KEEP/two.html"
 fi
 command -v python3 >/dev/null 2>&1 || echo "no python3: pages were not parsed"
-echo "$steps steps, $failures failures"
-[ "$failures" = 0 ]
+finish

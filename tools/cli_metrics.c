@@ -10,7 +10,6 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 void cli_metrics_expect(const CliMetricsOptions *options, TrainUncertainty *settings,
@@ -116,14 +115,10 @@ static Status print_report(const TrainReport *report, CliFormat format, FILE *st
 /* The sources of fake, each against all that is real. */
 static Status print_sources(const TrainReport *report, CliFormat format, FILE *stream, Error *error)
 {
-    char *title = NULL;
     const bool frame_ci = has_intervals(&report->sources[0].frame_ci);
     const bool video_ci = has_intervals(&report->sources[0].video_ci);
-    const bool titled =
-        asprintf(&title, "%s: AUROC of each source of fake against all real", report->dataset) >= 0;
-    CliTable *const table = titled ? cli_table_create(title) : NULL;
-    if (titled)
-        free(title);
+    CliTable *const table = cli_table_create(NULL);
+    cli_table_title(table, "%s: AUROC of each source of fake against all real", report->dataset);
     cli_table_column(table, "source", CLI_LEFT);
     cli_table_column(table, "fake frames", CLI_RIGHT);
     cli_table_column(table, "AUROC, FRAMES", CLI_RIGHT);
@@ -368,13 +363,9 @@ static void add_csv_differences(CliTable *table, const char *dataset,
 static Status print_comparison(const TrainComparison *comparison, const char *name_a,
                                const char *name_b, CliFormat format, FILE *stream, Error *error)
 {
-    char *title = NULL;
-    const bool titled =
-        asprintf(&title, "%s: %zu frames, %lu videos; A is %s, B is %s", comparison->dataset,
-                 comparison->frames, (unsigned long)comparison->videos, name_a, name_b) >= 0;
-    CliTable *const table = titled ? cli_table_create(title) : NULL;
-    if (titled)
-        free(title);
+    CliTable *const table = cli_table_create(NULL);
+    cli_table_title(table, "%s: %zu frames, %lu videos; A is %s, B is %s", comparison->dataset,
+                    comparison->frames, (unsigned long)comparison->videos, name_a, name_b);
     cli_table_column(table, "level", CLI_LEFT);
     cli_table_column(table, "metric", CLI_LEFT);
     cli_table_column(table, "A", CLI_RIGHT);

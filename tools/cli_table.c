@@ -60,6 +60,20 @@ CliTable *cli_table_create(const char *title)
     return table;
 }
 
+void cli_table_title(CliTable *table, const char *format, ...)
+{
+    if (!table)
+        return;
+    assert(!table->title);
+    va_list arguments;
+    va_start(arguments, format);
+    if (vasprintf(&table->title, format, arguments) < 0) {
+        table->title = NULL;
+        table->broken = true;
+    }
+    va_end(arguments);
+}
+
 void cli_table_free(CliTable *table)
 {
     if (!table)

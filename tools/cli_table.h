@@ -35,6 +35,10 @@ typedef struct CliTable CliTable;
 CliTable *cli_table_create(const char *title);
 void cli_table_free(CliTable *table);
 
+/* Gives a table that has no title (asserted) one of any length. */
+void cli_table_title(CliTable *table, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Adds a column. All columns come before the first cell (asserted). `head` is copied. */
 void cli_table_column(CliTable *table, const char *head, CliAlign align);
 

@@ -161,10 +161,9 @@ static Status print_at_thresholds(const EvalResult *result, CliFormat format, FI
         {"accuracy", CLI_RIGHT},
         {"balanced accuracy", CLI_RIGHT},
     };
-    char title[128];
-    snprintf(title, sizeof title, "At the thresholds of FPR %g on the calibration set",
-             result->adapter->calibration.fpr);
-    CliTable *const table = make_table(title, columns, sizeof columns / sizeof columns[0]);
+    CliTable *const table = make_table(NULL, columns, sizeof columns / sizeof columns[0]);
+    cli_table_title(table, "At the thresholds of FPR %g on the calibration set",
+                    result->adapter->calibration.fpr);
     for (int i = 0; i < result->sets->set_count; i++) {
         const EvalAtThresholds *const at = &result->at[i];
         at_row(table, result->sets->sets[i].name, "frame", &at->frame);
@@ -297,10 +296,9 @@ static Status print_comparison(const EvalComparison *comparison, CliFormat forma
                                      {"metric", CLI_LEFT},        {"difference", CLI_RIGHT},
                                      {"95% interval", CLI_RIGHT}, {"p", CLI_RIGHT}};
     static const TrainMetric shown[] = {TRAIN_AUROC, TRAIN_MAP, TRAIN_EER};
-    char title[512];
-    snprintf(title, sizeof title, "%s less %s, paired", comparison->other->adapter->name,
-             comparison->first->adapter->name);
-    CliTable *const table = make_table(title, columns, sizeof columns / sizeof columns[0]);
+    CliTable *const table = make_table(NULL, columns, sizeof columns / sizeof columns[0]);
+    cli_table_title(table, "%s less %s, paired", comparison->other->adapter->name,
+                    comparison->first->adapter->name);
     for (int s = 0; s < comparison->first->sets->set_count; s++) {
         const TrainComparison *const set = &comparison->sets[s];
         for (int m = 0; m < 3; m++)
