@@ -3,11 +3,9 @@
  * precision, agreement with the reference on random and extreme numbers of all small sizes, nothing touched
  * outside the operands, in-place use, and the choice of the variant.
  */
-#include "tests/support.h"
-#include "tests/support_guard.h"
-
-#include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
+#include "tests/support_guard.h"
+#include "tests/support_kernels.h"
 
 #include <float.h>
 #include <math.h>
@@ -17,12 +15,6 @@
 #include <unistd.h>
 
 enum { MAX_SIZE = 70 };
-
-/* NULL where this processor lacks the rung. */
-static const Kernels *rung(int number)
-{
-    return kernels_variant(kernels_variant_name(number));
-}
 
 /* The error of `found` in units of the last place of the f32 nearest to `exact`. */
 static double error_ulp(float found, double exact)
@@ -74,7 +66,7 @@ static void fill_sweep(double low, double high)
 
 START_TEST(exp_is_within_two_ulp)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return; /* this processor cannot run it */
     fill_sweep(-110, 95);
@@ -100,7 +92,7 @@ END_TEST
  */
 START_TEST(activations_are_accurate)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     fill_sweep(-12.9, 14.5); /* below, exp(-z^2 / 2) is subnormal and has fewer bits */
@@ -128,7 +120,7 @@ END_TEST
 
 START_TEST(activations_survive_extremes)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     const float x[] = {0,    -0.0f, 1e-45f, -1e-45f, 1e-20f,  100,
@@ -166,7 +158,7 @@ static double log_sum_exp(const float *x, int n, double scale)
 
 START_TEST(softmax_is_accurate)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     static const float scales[] = {1.0f, 0.125f, -2.0f};
@@ -197,7 +189,7 @@ END_TEST
 
 START_TEST(layer_norm_is_accurate)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     enum { D = 1024 };
@@ -233,7 +225,7 @@ END_TEST
 
 START_TEST(layer_norm_backward_is_the_derivative)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     enum { D = 257 };
@@ -263,7 +255,7 @@ END_TEST
 
 START_TEST(sums_are_in_double_and_in_a_fixed_order)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     static float x[1000], y[1000];
@@ -418,7 +410,7 @@ static void compare_run(const Kernels *table, int which, int n, int at_end,
 
 START_TEST(variants_agree_with_the_reference_and_stay_inside)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     SupportGuarded memory[OPERANDS];
@@ -435,7 +427,7 @@ END_TEST
 
 START_TEST(in_place_gives_the_same_bits)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     for (int n = 1; n <= MAX_SIZE; n++) {
@@ -519,9 +511,7 @@ END_TEST
 
 int main(void)
 {
-    int rungs = 0;
-    while (kernels_variant_name(rungs))
-        rungs++;
+    const int rungs = support_rungs();
     Suite *const suite = suite_create("kernels");
     TCase *const all = support_case(suite, "kernels", 120);
     tcase_add_test(all, the_environment_chooses_the_variant); /* first: before anything is chosen */

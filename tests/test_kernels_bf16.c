@@ -4,25 +4,16 @@
  * ends of guarded memory. LNCLIP_TEST_TIME=1 prints how long each kernel of a row or of elements takes
  * besides.
  */
-#include "tests/support.h"
-#include "tests/support_guard.h"
-
-#include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
+#include "tests/support_guard.h"
+#include "tests/support_kernels.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { MAX_SIZE = 70, LONG_ROW = 300, COLUMNS = KERNELS_COLUMNS };
-
-/* NULL where this processor lacks the rung. */
-static const Kernels *rung(int number)
-{
-    return kernels_variant(kernels_variant_name(number));
-}
 
 static float f32_of(uint16_t bf16)
 {
@@ -42,7 +33,7 @@ static bool is_rounded(uint16_t found, double exact, double slack)
 
 START_TEST(conversions_are_exact)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     static const uint32_t lower[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
@@ -81,7 +72,7 @@ static void fill_scores(float *row, int n, bool wide)
 
 START_TEST(softmax_bf16_is_rounded_once)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     for (int n = 1; n <= LONG_ROW; n += 1 + n / 9) {
@@ -109,7 +100,7 @@ END_TEST
 
 START_TEST(softmax_bf16_masks_and_keeps_nans)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     float row[LONG_ROW], inverse_sum;
@@ -142,7 +133,7 @@ static double lse_of(const float *row, int n, double scale)
 
 START_TEST(softmax_gradient_is_the_derivative)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     for (int n = 1; n <= LONG_ROW; n += 1 + n / 9) {
@@ -188,7 +179,7 @@ END_TEST
 
 START_TEST(layer_norm_bf16_is_rounded_once)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     for (int D = 1; D <= LONG_ROW; D += 1 + D / 9) {
@@ -211,7 +202,7 @@ END_TEST
 
 START_TEST(layer_norm_backward_bf16_is_the_derivative)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     for (int D = 1; D <= LONG_ROW; D += 1 + D / 9) {
@@ -246,7 +237,7 @@ END_TEST
 
 START_TEST(quantised_bytes_are_the_nearest)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     for (int n = 1; n <= LONG_ROW; n += 1 + n / 9) {
@@ -391,7 +382,7 @@ static void compare_operands(const Kernels *table, int which, const Operands *fo
 
 START_TEST(variants_agree_with_the_reference_and_stay_inside)
 {
-    const Kernels *const table = rung(_i);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     SupportGuarded memory[3 * OPERANDS];
@@ -538,42 +529,38 @@ static const struct {
     {"finish, quick_gelu, z", time_finish, TIMED},
 };
 
-static double nanoseconds(void)
+/* One kernel of one table. */
+typedef struct Timed {
+    const Kernels *table;
+    void (*run)(const Kernels *table);
+} Timed;
+
+static void run_timing(void *context)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
+    const Timed *const timed = context;
+    timed->run(timed->table);
 }
 
 START_TEST(speed)
 {
-    const char *const wanted = getenv("LNCLIP_TEST_TIME");
-    const Kernels *const table = rung(_i), *const below = _i ? rung(_i - 1) : NULL;
-    if (!wanted || !*wanted || !table || (below && below->finish == table->finish))
+    const Kernels *const table = support_rung(_i), *const below = _i ? support_rung(_i - 1) : NULL;
+    if (!support_speed_wanted() || !table || (below && below->finish == table->finish))
         return; /* nobody asks, or the same kernels as on the rung below */
     for (int i = 0; i < 3; i++)
         support_fill_normal(timed_f32[i], TIMED, (unsigned)i, 2);
     kernels_reference()->to_bf16(timed_f32[0], timed_bf16[0], TIMED);
     for (size_t i = 0; i < sizeof TIMINGS / sizeof *TIMINGS; i++) {
-        enum { ROUNDS = 60, CALLS = 50 };
-        double best = INFINITY;
-        for (int round = 0; round < ROUNDS; round++) {
-            const double start = nanoseconds();
-            for (int call = 0; call < CALLS; call++)
-                TIMINGS[i].run(table);
-            best = fmin(best, (nanoseconds() - start) / CALLS);
-        }
+        Timed timed = {table, TIMINGS[i].run};
+        const double seconds = support_seconds_of(run_timing, &timed, 60, 50e-6);
         printf("%-8s %-28s %7.3f ns an element\n", table->name, TIMINGS[i].name,
-               best / TIMINGS[i].n);
+               1e9 * seconds / TIMINGS[i].n);
     }
 }
 END_TEST
 
 int main(void)
 {
-    int rungs = 0;
-    while (kernels_variant_name(rungs))
-        rungs++;
+    const int rungs = support_rungs();
     Suite *const suite = suite_create("kernels_bf16");
     TCase *const all = support_case(suite, "kernels_bf16", 120);
     tcase_add_loop_test(all, conversions_are_exact, 0, rungs);

@@ -3,10 +3,8 @@
  * asked for gives the bits of its formula, writes only the columns and rows wanted, and stays inside guarded
  * memory.
  */
-#include "tests/support.h"
 #include "tests/support_guard.h"
-
-#include "tensor/kernels/kernels.h"
+#include "tests/support_kernels.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -46,26 +44,49 @@ static bool holds(DType type, void *at, ptrdiff_t index, float value)
     return memcmp(element(type, at, index), wanted, dtype_size(type)) == 0;
 }
 
+/* All that a finish may read beside what it is asked for. */
+typedef struct Operands {
+    float sums[MAX_ROWS * COLUMNS], bias[COLUMNS], scale[COLUMNS], row_scale[FIRST_ROW + MAX_ROWS];
+    int32_t integers[MAX_ROWS * COLUMNS], column_sum[COLUMNS], row_zero[FIRST_ROW + MAX_ROWS];
+    float addend[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP)]; /* as it stands beside c, rounded */
+} Operands;
+
+static void fill_operands(Operands *o)
+{
+    support_fill_normal(o->sums, MAX_ROWS * COLUMNS, 1, 2);
+    support_fill_normal(o->bias, COLUMNS, 2, 1);
+    support_fill_normal(o->scale, COLUMNS, 3, 0.01);
+    support_fill_normal(o->row_scale, FIRST_ROW + MAX_ROWS, 4, 0.1);
+    support_fill_normal(o->addend, (FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP), 5, 1);
+    for (int i = 0; i < MAX_ROWS * COLUMNS; i++)
+        o->integers[i] = (int32_t)(o->sums[i] * 1e5f);
+    for (int i = 0; i < COLUMNS; i++)
+        o->column_sum[i] = (int32_t)(o->bias[i] * 1e3f);
+    for (int i = 0; i < FIRST_ROW + MAX_ROWS; i++)
+        o->row_zero[i] = 255 - 37 * i % 256;
+}
+
+/* Element n of a row, before the activation. */
+static float formula(const Ending *e, const Operands *o, int row, int n)
+{
+    const int at = (row - FIRST_ROW) * COLUMNS + n;
+    float z = o->sums[at];
+    if (e->integers)
+        z = o->row_scale[row] * o->scale[n] *
+            (float)(o->integers[at] - o->row_zero[row] * o->column_sum[n]);
+    if (e->bias)
+        z += o->bias[n];
+    if (e->addend)
+        z += o->addend[row * (e->columns + GAP) + n];
+    return z;
+}
+
 static void check_ending(const Kernels *table, const Ending *e, const SupportGuarded memory[3])
 {
     const ptrdiff_t ld = e->columns + GAP, count = (FIRST_ROW + e->rows - 1) * ld + e->columns;
     const size_t size = dtype_size(e->type), bytes = (size_t)count * size;
-    float sums[MAX_ROWS * COLUMNS], bias[COLUMNS], scale[COLUMNS], row_scale[FIRST_ROW + MAX_ROWS];
-    int32_t integers[MAX_ROWS * COLUMNS], column_sum[COLUMNS], row_zero[FIRST_ROW + MAX_ROWS];
-    char before[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP) * sizeof(float)];
-    float addend[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP)];
-    support_fill_normal(sums, MAX_ROWS * COLUMNS, 1, 2);
-    support_fill_normal(bias, COLUMNS, 2, 1);
-    support_fill_normal(scale, COLUMNS, 3, 0.01);
-    support_fill_normal(row_scale, FIRST_ROW + MAX_ROWS, 4, 0.1);
-    support_fill_normal(addend, (size_t)count, 5, 1);
-    for (int i = 0; i < MAX_ROWS * COLUMNS; i++)
-        integers[i] = (int32_t)(sums[i] * 1e5f);
-    for (int i = 0; i < COLUMNS; i++)
-        column_sum[i] = (int32_t)(bias[i] * 1e3f);
-    for (int i = 0; i < FIRST_ROW + MAX_ROWS; i++)
-        row_zero[i] = 255 - 37 * i % 256;
-
+    Operands o;
+    fill_operands(&o);
     void *place[3]; /* c, z, addend */
     for (int i = 0; i < 3; i++) {
         place[i] = support_guarded_place(&memory[i], bytes, size, e->rows % 2);
@@ -73,40 +94,35 @@ static void check_ending(const Kernels *table, const Ending *e, const SupportGua
     }
     void *const c = place[0], *const added = e->in_place ? c : place[2];
     for (ptrdiff_t i = 0; e->addend && i < count; i++) {
-        const uint16_t rounded = dtype_bf16_from_f32(addend[i]);
+        const uint16_t rounded = dtype_bf16_from_f32(o.addend[i]);
         memcpy(element(e->type, added, i),
-               e->type == DTYPE_BF16 ? (const void *)&rounded : (const void *)&addend[i], size);
-        addend[i] = load_element(e->type, added, i);
+               e->type == DTYPE_BF16 ? (const void *)&rounded : (const void *)&o.addend[i], size);
+        o.addend[i] = load_element(e->type, added, i);
     }
+    char before[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP) * sizeof(float)];
     memcpy(before, c, bytes);
     const KernelFinish finish = {.columns = e->columns,
                                  .ld = ld,
                                  .type = e->type,
-                                 .bias = e->bias ? bias : NULL,
+                                 .bias = e->bias ? o.bias : NULL,
                                  .addend = e->addend ? added : NULL,
                                  .activate = e->activates ? table->quick_gelu : NULL,
                                  .z = e->saves_z ? place[1] : NULL,
                                  .c = c,
-                                 .row_scale = e->integers ? row_scale : NULL,
-                                 .row_zero = row_zero,
-                                 .column_scale = scale,
-                                 .column_sum = column_sum};
-    table->finish(&finish, FIRST_ROW, e->rows, e->integers ? (void *)integers : (void *)sums);
+                                 .row_scale = e->integers ? o.row_scale : NULL,
+                                 .row_zero = o.row_zero,
+                                 .column_scale = o.scale,
+                                 .column_sum = o.column_sum};
+    table->finish(&finish, FIRST_ROW, e->rows, e->integers ? (void *)o.integers : (void *)o.sums);
 
     for (ptrdiff_t i = 0; i < count; i++) {
-        const int row = (int)(i / ld), n = (int)(i % ld), at = (row - FIRST_ROW) * COLUMNS + n;
+        const int row = (int)(i / ld), n = (int)(i % ld);
         if (row < FIRST_ROW || n >= e->columns) {
             ck_each(memcmp(element(e->type, c, i), before + (size_t)i * size, size) == 0,
                     "%s: %d columns: row %d, %d was touched", table->name, e->columns, row, n);
             continue;
         }
-        float z = sums[at];
-        if (e->integers)
-            z = row_scale[row] * scale[n] * (float)(integers[at] - row_zero[row] * column_sum[n]);
-        if (e->bias)
-            z += bias[n];
-        if (e->addend)
-            z += addend[i];
+        const float z = formula(e, &o, row, n);
         float y = z;
         if (e->activates)
             table->quick_gelu(&z, &y, 1); /* an element's bits do not depend on its place */
@@ -119,7 +135,7 @@ static void check_ending(const Kernels *table, const Ending *e, const SupportGua
 
 START_TEST(the_end_of_a_product_has_the_bits_of_its_formula)
 {
-    const Kernels *const table = kernels_variant(kernels_variant_name(_i));
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return; /* this processor cannot run it */
     static const int columns[] = {1, 15, 16, 17, 31, 32, 33, 48, 50, 63, 64};
@@ -148,9 +164,7 @@ END_TEST
 
 int main(void)
 {
-    int rungs = 0;
-    while (kernels_variant_name(rungs))
-        rungs++;
+    const int rungs = support_rungs();
     Suite *const suite = suite_create("kernels_finish");
     TCase *const all = support_case(suite, "kernels_finish", 120);
     tcase_add_loop_test(all, the_end_of_a_product_has_the_bits_of_its_formula, 0, rungs);

@@ -2,10 +2,8 @@
  * test_kernels_layout.c - the kernels that lay operands of the packed product as it reads them: every number
  * in its place, zeros where there is none, and nothing touched outside.
  */
-#include "tests/support.h"
 #include "tests/support_guard.h"
-
-#include "tensor/kernels/kernels.h"
+#include "tests/support_kernels.h"
 
 #include <string.h>
 
@@ -13,7 +11,7 @@ enum { COLUMNS = KERNELS_COLUMNS, TILE = KERNELS_TILE_ROWS, GROUP = 4 /* bytes *
 
 START_TEST(rows_are_interleaved)
 {
-    const Kernels *const table = kernels_variant(kernels_variant_name(_i));
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     enum { MAX_DEPTH = 70, MAX_LDA = MAX_DEPTH + 3 };
@@ -44,7 +42,7 @@ END_TEST
 
 START_TEST(rows_become_columns)
 {
-    const Kernels *const table = kernels_variant(kernels_variant_name(_i));
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     enum { MAX_DEPTH = 70 };
@@ -77,9 +75,7 @@ END_TEST
 
 int main(void)
 {
-    int rungs = 0;
-    while (kernels_variant_name(rungs))
-        rungs++;
+    const int rungs = support_rungs();
     Suite *const suite = suite_create("kernels_layout");
     TCase *const layouts = support_case(suite, "layouts", 120);
     tcase_add_loop_test(layouts, rows_are_interleaved, 0, rungs);

@@ -4,18 +4,16 @@
  * stands, whatever rows stand beside it, and however its sums are handed over. LNCLIP_TEST_TIME=1 prints
  * how fast each is besides.
  */
-#include "tests/support.h"
 #include "tests/support_guard.h"
+#include "tests/support_kernels.h"
 
 #include "tensor/dtype.h"
-#include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     COLUMNS = KERNELS_COLUMNS,
@@ -42,8 +40,8 @@ static int collect_subjects(void)
 {
     int count = 0;
     const Kernels *below = NULL;
-    for (int rung = 0; kernels_variant_name(rung); rung++) {
-        const Kernels *const table = kernels_variant(kernels_variant_name(rung));
+    for (int rung = 0; rung < support_rungs(); rung++) {
+        const Kernels *const table = support_rung(rung);
         for (Precision p = 0; table && p < PRECISION_COUNT; p++)
             if (!below || below->product[p] != table->product[p])
                 subjects[count++] = (Subject){table, p};
@@ -503,11 +501,16 @@ static void ignore_delivery(const KernelFinish *finish, int row, int count, cons
     (void)sums;
 }
 
-static double seconds(void)
+/* One kernel and the product it makes over and over. */
+typedef struct Timed {
+    Subject subject;
+    const KernelProduct *product;
+} Timed;
+
+static void run_timed(void *context)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    const Timed *const timed = context;
+    timed->subject.table->product[timed->subject.precision](timed->product);
 }
 
 /* The best of some rounds of 20 ms, in GFLOP/s (a product and a sum are two). */
@@ -515,22 +518,13 @@ static double speed_of(Subject subject, const KernelProduct *product)
 {
     const double work =
         2e-9 * product->rows * product->columns * product->groups * group_size(subject.precision);
-    double best = 0;
-    for (int round = 0; round < 8; round++) {
-        const double start = seconds();
-        double time = 0;
-        int calls = 0;
-        for (; time < 0.02; calls++, time = seconds() - start)
-            subject.table->product[subject.precision](product);
-        best = fmax(best, work * calls / time);
-    }
-    return best;
+    Timed timed = {subject, product};
+    return work / support_seconds_of(run_timed, &timed, 8, 0.02);
 }
 
 START_TEST(speed)
 {
-    const char *const wanted = getenv("LNCLIP_TEST_TIME");
-    if (!wanted || !*wanted)
+    if (!support_speed_wanted())
         return;
     static const int all_rows[] = {1, 6, 16, 32, 64, 264}, all_k[] = {256, 1024, 4096};
     enum { MAX_ROWS = 264, MAX_K = 4096 };

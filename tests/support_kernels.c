@@ -1,0 +1,52 @@
+/*
+ * support_kernels.c - see support_kernels.h.
+ */
+#include "tests/support_kernels.h"
+
+#include <math.h>
+#include <time.h>
+
+const Kernels *support_rung(int rung)
+{
+    return kernels_variant(kernels_variant_name(rung));
+}
+
+int support_rungs(void)
+{
+    int rungs = 0;
+    while (kernels_variant_name(rungs))
+        rungs++;
+    return rungs;
+}
+
+bool support_speed_wanted(void)
+{
+    const char *const wanted = getenv("LNCLIP_TEST_TIME");
+    return wanted && *wanted;
+}
+
+static double processor_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double support_seconds_of(void (*call)(void *context), void *context, int rounds, double least)
+{
+    double best = INFINITY;
+    size_t calls = 1;
+    for (int round = 0; round < rounds;) {
+        const double start = processor_seconds();
+        for (size_t i = 0; i < calls; i++)
+            call(context);
+        const double spent = processor_seconds() - start;
+        if (spent < least) {
+            calls *= 2;
+            continue;
+        }
+        best = fmin(best, spent / (double)calls);
+        round++;
+    }
+    return best;
+}
