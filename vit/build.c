@@ -171,6 +171,29 @@ Status vit_build(Vit **out, const VitConfig *config, Error *error)
     return STATUS_OK;
 }
 
+/* The blocks of vit_make_room, in `arena`. */
+static void place(Vit *vit, Arena *arena)
+{
+    for (int i = 0; i < vit->parameter_count; i++) {
+        Tensor *const tensor = &vit->parameters[i].tensor;
+        if (!vit->parameters[i].mapped)
+            tensor->data = arena_alloc(arena, tensor_count(tensor) * sizeof(float));
+    }
+}
+
+Status vit_make_room(Vit *vit, Error *error)
+{
+    assert(!vit->arena);
+    Arena *plan;
+    TRY(arena_create_measuring(&plan, error));
+    place(vit, plan);
+    const size_t capacity = arena_peak(plan);
+    arena_destroy(plan);
+    TRY(arena_create(&vit->arena, capacity, error));
+    place(vit, vit->arena);
+    return STATUS_OK;
+}
+
 void vit_destroy(Vit *vit)
 {
     if (!vit)

@@ -159,25 +159,9 @@ static int plan_fills(Vit *vit, Fill *fills, int *tasks)
     return count;
 }
 
-/* Gives every parameter a block of the arena. */
-static void place(Vit *vit, Arena *arena)
-{
-    for (int i = 0; i < vit->parameter_count; i++) {
-        Tensor *const tensor = &vit->parameters[i].tensor;
-        tensor->data = arena_alloc(arena, tensor_count(tensor) * sizeof(float));
-    }
-}
-
 static Status make_numbers(Vit *vit, uint64_t seed, Threads *threads, Error *error)
 {
-    Arena *plan_arena;
-    TRY(arena_create_measuring(&plan_arena, error));
-    place(vit, plan_arena);
-    const size_t capacity = arena_peak(plan_arena);
-    arena_destroy(plan_arena);
-    TRY(arena_create(&vit->arena, capacity, error));
-    place(vit, vit->arena);
-
+    TRY(vit_make_room(vit, error));
     Fill *const fills = calloc((size_t)vit->parameter_count, sizeof *fills);
     if (!fills)
         return error_set(error, STATUS_FAILED, "model: no memory for its plan; free some");

@@ -176,17 +176,15 @@ static bool usable_in_place(const VitParameter *parameter, const SafeTensor *sou
            (uintptr_t)source->data % sizeof(float) == 0;
 }
 
-/* Points each parameter at its numbers, or at a new block of `arena` for them. */
-static void place(Vit *vit, const SafeTensor *const *sources, Arena *arena)
+/* Points parameters at their numbers in the mapped file, where those are usable as they lie. */
+static void use_mapping(Vit *vit, const SafeTensor *const *sources)
 {
     for (int i = 0; i < vit->parameter_count; i++) {
         VitParameter *const parameter = &vit->parameters[i];
         parameter->mapped = usable_in_place(parameter, sources[i]);
-        /* Nobody writes through this pointer: what may be written is placed in the arena. */
-        parameter->tensor.data =
-            parameter->mapped
-                ? (void *)(uintptr_t)sources[i]->data
-                : arena_alloc(arena, tensor_count(&parameter->tensor) * sizeof(float));
+        /* Nobody writes through this pointer: what may be written gets memory of its own. */
+        if (parameter->mapped)
+            parameter->tensor.data = (void *)(uintptr_t)sources[i]->data;
     }
 }
 
@@ -201,20 +199,15 @@ static void convert_task(void *context, int task, int worker)
     const Conversion *const conversion = context;
     const SafeTensor *const source = conversion->sources[task];
     const Tensor *const tensor = &conversion->vit->parameters[task].tensor;
-    if (tensor->data != source->data)
+    if (!conversion->vit->parameters[task].mapped)
         dtype_to_f32(source->dtype, source->data, tensor->data, tensor_count(tensor));
 }
 
 /* Makes the numbers of all parameters available. */
 static Status bind(Vit *vit, const SafeTensor *const *sources, Threads *threads, Error *error)
 {
-    Arena *plan;
-    TRY(arena_create_measuring(&plan, error));
-    place(vit, sources, plan);
-    const size_t capacity = arena_peak(plan);
-    arena_destroy(plan);
-    TRY(arena_create(&vit->arena, capacity, error));
-    place(vit, sources, vit->arena);
+    use_mapping(vit, sources);
+    TRY(vit_make_room(vit, error));
     Conversion conversion = {vit, sources};
     threads_run(threads, vit->parameter_count, convert_task, &conversion);
     return vit_compute_fingerprint(vit, threads, error);

@@ -70,6 +70,12 @@ SafeTensor vit_stored(const char *name, const Tensor *tensor);
  */
 Status vit_build(Vit **vit, const VitConfig *config, Error *error);
 
+/*
+ * Gives each parameter that is not `mapped` a block of vit->arena, which it creates in the size of all of
+ * them, for its numbers. STATUS_FAILED without memory. Call once.
+ */
+Status vit_make_room(Vit *vit, Error *error);
+
 /* Computes vit->fingerprint from names, shapes and numbers, on all threads. */
 Status vit_compute_fingerprint(Vit *vit, Threads *threads, Error *error);
 
