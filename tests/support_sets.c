@@ -34,6 +34,29 @@ void support_link(const char *target, const char *name)
     ck_assert_int_eq(symlink(target, support_in_folder(name)), 0);
 }
 
+const char *const support_ff_folders[5] = {
+    "original_sequences/youtube", "manipulated_sequences/Deepfakes",
+    "manipulated_sequences/Face2Face", "manipulated_sequences/FaceSwap",
+    "manipulated_sequences/NeuralTextures"};
+void support_ff_set(const char *root, const char *level)
+{
+    static const char *const REALS[] = {"071", "054", "720", "672", "953", "974"};
+    char name[600];
+    for (int m = 0; m < 5; m++) {
+        for (int i = 0; i < 6; i++) {
+            snprintf(name, sizeof name, m ? "%s/%s/%s/%s_%s" : "%s/%s/%s/%s", root,
+                     support_ff_folders[m], level, REALS[i], REALS[i ^ 1]);
+            support_video(name, 3);
+        }
+    }
+    snprintf(name, sizeof name, "%s/train.json", root);
+    support_text(name, "[\n  [\n    \"071\",\n    \"054\"\n  ]\n]\n");
+    snprintf(name, sizeof name, "%s/val.json", root);
+    support_text(name, "\xef\xbb\xbf[[\"720\", \"672\"]]\r\n");
+    snprintf(name, sizeof name, "%s/test.json", root);
+    support_text(name, "[[\"953\",\"974\"]]");
+}
+
 static const DataSetsKind *kind_of(const char *name)
 {
     int count;

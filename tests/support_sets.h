@@ -13,6 +13,12 @@ void support_text(const char *name, const char *content);
 void support_video(const char *folder, int frames);
 void support_link(const char *target, const char *name);
 
+/* FaceForensics++'s folders of originals and of four methods. */
+extern const char *const support_ff_folders[5];
+
+/* Such a set: six originals in three pairs, of the frames in `level` ("c23/frames"); splits beside. */
+void support_ff_set(const char *root, const char *level);
+
 /* Reads the set at `root` ("": the folder itself) as that kind; options.root is filled in. */
 Status support_try_set(DataSets *sets, const char *kind, const char *root, DataSetsOptions options,
                        Error *error);

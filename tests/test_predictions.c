@@ -1,44 +1,32 @@
 /*
- * test_predictions.c - score files as they are found, refused and written; videos, sources, reports.
+ * test_predictions.c - score files as they are found, refused and written. What is reported of them:
+ * test_reports.c.
  */
 #include "tests/splitmix.h"
-#include "tests/support.h"
+#include "tests/support_folder.h"
 
 #include "tensor/file.h"
+#include "train/plan.h"
 #include "train/reports.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-static char folder[4096];
-
-static void make_folder(void)
+/* Writes a file; returns its path, of support_in_folder. */
+static const char *write_scores(const char *name, const void *text, size_t size)
 {
-    support_make_folder(folder);
-}
-
-static void remove_folder(void)
-{
-    support_remove_folder(folder);
-}
-
-static void write_scores(const char *name, const void *text, size_t size, char path[FILE_PATH_SIZE])
-{
+    const char *const path = support_in_folder(name);
     Error error = {0};
-    ck_ok(file_join(path, folder, name, &error), &error);
     ck_ok(file_write(path, text, size, &error), &error);
+    return path;
 }
 
 static TrainPredictions read_scores(const char *name, const void *text, size_t size)
 {
-    char path[FILE_PATH_SIZE];
     TrainPredictions predictions;
     Error error = {0};
-    write_scores(name, text, size, path);
-    ck_ok(train_predictions_read(&predictions, path, &error), &error);
+    ck_ok(train_predictions_read(&predictions, write_scores(name, text, size), &error), &error);
     return predictions;
 }
 
@@ -193,10 +181,9 @@ static const BadFile bad_files[] = {
 START_TEST(bad_files_name_line_and_column)
 {
     const BadFile *const bad = &bad_files[_i];
-    char path[FILE_PATH_SIZE];
     TrainPredictions predictions;
     Error error = {0};
-    write_scores("scores.csv", bad->text, bad->size, path);
+    const char *const path = write_scores("scores.csv", bad->text, bad->size);
     ck_assert_int_eq(train_predictions_read(&predictions, path, &error), STATUS_FAILED);
     ck_assert_msg(strstr(error.message, bad->says) != NULL, "%s", error.message);
     ck_assert_msg(strncmp(error.message, path, strlen(path)) == 0, "%s", error.message);
@@ -209,7 +196,8 @@ START_TEST(no_file_and_a_folder)
 {
     TrainPredictions predictions;
     Error error = {0};
-    ck_assert_int_eq(train_predictions_read(&predictions, folder, &error), STATUS_FAILED);
+    ck_assert_int_eq(train_predictions_read(&predictions, support_in_folder(""), &error),
+                     STATUS_FAILED);
     ck_assert_int_eq(train_predictions_read(&predictions, "/nonexistent", &error), STATUS_FAILED);
 }
 END_TEST
@@ -220,11 +208,10 @@ START_TEST(truncated_files)
     static const char whole[] =
         "files,labels,prob_class_0,prob_class_1,dataset,video\n"
         "\"a,b/v/0.png\",0,0.75,0.25,X,\"a,b/v\"\n\"c\"\"d/w/0.png\",1,0.5,0.5,X,w\n";
-    char path[FILE_PATH_SIZE];
     for (size_t size = 0; size < sizeof whole; size++) {
         TrainPredictions predictions;
         Error error = {0};
-        write_scores("cut.csv", whole, size, path);
+        const char *const path = write_scores("cut.csv", whole, size);
         const Status status = train_predictions_read(&predictions, path, &error);
         ck_assert(status == STATUS_FAILED || (predictions.count >= 1 && predictions.count <= 2));
         train_predictions_free(&predictions);
@@ -255,11 +242,10 @@ END_TEST
 START_TEST(an_endless_line)
 {
     enum { SIZE = (64 << 20) + 100 };
-    char path[FILE_PATH_SIZE];
     char *const text = malloc(SIZE);
     memset(text, 'x', SIZE);
     memcpy(text, "label,score\n", 12);
-    write_scores("long.csv", text, SIZE, path);
+    const char *const path = write_scores("long.csv", text, SIZE);
     TrainPredictions predictions;
     Error error = {0};
     ck_assert_int_eq(train_predictions_read(&predictions, path, &error), STATUS_FAILED);
@@ -286,11 +272,10 @@ static void draw_name(uint64_t *state, int row, char *out, int longest)
 START_TEST(round_trip)
 {
     enum { ROWS = 3000, LONGEST = 3000000 };
-    char path[FILE_PATH_SIZE];
+    const char *const path = support_in_folder("predictions.csv");
     char *const name = malloc(LONGEST + 16), dataset[16];
     Error error = {0};
     FileWriter writer;
-    ck_ok(file_join(path, folder, "predictions.csv", &error), &error);
     ck_ok(file_begin(&writer, path, &error), &error);
     train_predictions_write_header(writer.stream, false);
     for (int pass = 0; pass < 2; pass++) {
@@ -326,94 +311,6 @@ START_TEST(round_trip)
 }
 END_TEST
 
-static const char two_sets[] = "files,labels,prob_class_0,prob_class_1,dataset,video\n"
-                               "r/real/a/0.png,0,0.9,0.1,X,a\n"
-                               "q/real/a/0.png,0,0.5,0.5,Y,a\n"
-                               "r/real/a/1.png,0,0.3,0.7,X,a\n"
-                               "r/real/b/0.png,0,0.8,0.2,X,b\n"
-                               "r/swap/c/0.png,1,0.4,0.6,X,c\n"
-                               "r/swap/c/1.png,1,0.4,0.6,X,c\n"
-                               "r/face/d/0.png,1,0.7,0.3,X,d\n"
-                               "q/swap/c/0.png,1,0.2,0.8,Y,c\n"
-                               "r/face/d/1.png,1,0.7,0.3,X,d\n";
-
-typedef struct Reports {
-    TrainPredictions predictions;
-    TrainReport *items;
-    int count;
-} Reports;
-
-static Reports report_on(TrainPredictions predictions)
-{
-    Reports reports = {.predictions = predictions};
-    Error error = {0};
-    ck_ok(train_reports(&predictions, &reports.items, &reports.count, &error), &error);
-    return reports;
-}
-
-static void free_reports(Reports *reports)
-{
-    train_reports_free(reports->items, reports->count);
-    train_predictions_free(&reports->predictions);
-}
-
-START_TEST(frames_videos_and_sources)
-{
-    Reports reports = report_on(READ(two_sets));
-    ck_assert_int_eq(reports.count, 2);
-    const TrainReport *const x = &reports.items[0], *const y = &reports.items[1];
-    ck_assert_str_eq(x->dataset, "X");
-    ck_assert(x->frame.n_real == 3 && x->frame.n_fake == 4 && x->has_videos);
-    ck_assert(x->video.n_real == 2 && x->video.n_fake == 2);
-    /* Frames: reals .1 .7 .2, fakes .6 .6 .3 .3: 8 of 12 pairs are in order. Videos: .4 .2 and .6 .3: 3 of 4. */
-    ck_assert_double_eq_tol(x->frame.auroc, 8.0 / 12, 1e-15);
-    ck_assert_double_eq(x->video.auroc, 0.75);
-    ck_assert_int_eq(x->source_count, 2);
-    ck_assert_str_eq(x->sources[0].name, "face");
-    ck_assert_str_eq(x->sources[1].name, "swap");
-    ck_assert(x->sources[0].frame.n_real == 3 && x->sources[0].frame.n_fake == 2);
-    ck_assert_double_eq(x->sources[0].video.auroc, 0.5); /* .3 against .4 and .2 */
-    ck_assert_double_eq(x->sources[1].video.auroc, 1);
-    ck_assert_double_eq_tol(x->sources[1].frame.auroc, 4.0 / 6, 1e-15);
-    ck_assert_str_eq(y->dataset, "Y");
-    ck_assert(y->frame.auroc == 1 && y->video.auroc == 1 && y->source_count == 1);
-    free_reports(&reports);
-}
-END_TEST
-
-/* The same frames alone, or among other data sets: the same bits. */
-START_TEST(data_sets_do_not_touch)
-{
-    TrainPredictions alone = train_predictions_empty(), mixed = train_predictions_empty();
-    Error error = {0};
-    uint64_t state = 11;
-    for (int i = 0; i < 500; i++) {
-        char file[64];
-        const int video = (int)(splitmix(&state) % 40);
-        snprintf(file, sizeof file, "x/%s/%d/%d.png", video % 2 ? "swap" : "real", video, i);
-        const TrainPrediction row = {.file = file,
-                                     .dataset = "A",
-                                     .label = video % 2,
-                                     .fake = (double)(splitmix(&state) >> 11) * 0x1p-53};
-        TrainPrediction other = row;
-        other.dataset = i % 3 ? "B" : "C";
-        other.fake = 1 - row.fake;
-        ck_ok(train_predictions_append(&mixed, &other, &error), &error);
-        ck_ok(train_predictions_append(&mixed, &row, &error), &error);
-        ck_ok(train_predictions_append(&alone, &row, &error), &error);
-    }
-    Reports a = report_on(alone), b = report_on(mixed);
-    const TrainReport *found = NULL;
-    for (int i = 0; i < b.count; i++)
-        found = strcmp(b.items[i].dataset, "A") == 0 ? &b.items[i] : found;
-    ck_assert(a.count == 1 && b.count == 3 && found);
-    ck_assert_mem_eq(&a.items[0].frame, &found->frame, sizeof found->frame);
-    ck_assert_mem_eq(&a.items[0].video, &found->video, sizeof found->video);
-    free_reports(&a);
-    free_reports(&b);
-}
-END_TEST
-
 START_TEST(append_refuses)
 {
     TrainPredictions p = train_predictions_empty();
@@ -429,131 +326,20 @@ START_TEST(append_refuses)
     ck_assert_int_eq(train_predictions_append(&p, &row, &error), STATUS_FAILED);
     ck_assert_uint_eq(p.count, 1);
     train_predictions_free(&p);
-    Reports none = {.predictions = p};
-    ck_assert_int_eq(train_reports(&p, &none.items, &none.count, &error), STATUS_FAILED);
+    TrainReport *reports;
+    int count;
+    ck_assert_int_eq(train_reports(&p, &reports, &count, &error), STATUS_FAILED);
 }
 END_TEST
-
-typedef Status (*Writer)(FILE *stream, const TrainReport *reports, int count, Error *error);
-
-static json_t *written(Writer writer, const Reports *reports)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *const stream = open_memstream(&text, &size);
-    Error error = {0};
-    ck_ok(writer(stream, reports->items, reports->count, &error), &error);
-    fclose(stream);
-    json_error_t why;
-    json_t *const document = json_loads(text, 0, &why);
-    ck_assert_msg(document != NULL, "%s in %s", why.text, text);
-    free(text);
-    return document;
-}
-
-static json_t *at(json_t *document, const char *a, const char *b, const char *c)
-{
-    return json_object_get(json_object_get(json_object_get(document, a), b), c);
-}
-
-static const char *const metric_keys[] = {"n_real",
-                                          "n_fake",
-                                          "auroc",
-                                          "ap",
-                                          "map",
-                                          "eer",
-                                          "eer_threshold",
-                                          "accuracy",
-                                          "f1_macro",
-                                          "accuracy_at_eer",
-                                          "f1_macro_at_eer",
-                                          "balanced_accuracy",
-                                          "tpr_at_fpr_0.01",
-                                          "tpr_at_fpr_0.001",
-                                          "tpr_at_fpr_0.05",
-                                          "partial_auroc_fpr_0.1",
-                                          "brier",
-                                          "log_loss",
-                                          "ece",
-                                          "balanced_accuracy_at_eer"};
-
-START_TEST(metrics_json)
-{
-    Reports reports = report_on(READ(two_sets));
-    json_t *const document = written(train_reports_write_json, &reports);
-    ck_assert_uint_eq(json_object_size(at(document, "X", "frame", NULL)), 0);
-    json_t *const frame = json_object_get(json_object_get(document, "X"), "frame");
-    ck_assert_uint_eq(json_object_size(frame), sizeof metric_keys / sizeof metric_keys[0]);
-    for (size_t i = 0; i < sizeof metric_keys / sizeof metric_keys[0]; i++)
-        ck_assert_msg(json_object_get(frame, metric_keys[i]) != NULL, "%s", metric_keys[i]);
-    ck_assert(json_real_value(at(document, "X", "frame", "auroc")) == reports.items[0].frame.auroc);
-    ck_assert(json_integer_value(at(document, "X", "video", "n_fake")) == 2);
-    ck_assert(json_real_value(json_object_get(
-                  json_object_get(at(document, "X", "sources", "face"), "video"), "auroc")) == 0.5);
-    json_decref(document);
-    free_reports(&reports);
-}
-END_TEST
-
-/* No paths: no "video"; one class: null; a name that is no UTF-8: escaped. */
-START_TEST(metrics_json_of_little)
-{
-    Reports reports = report_on(read_scores("n\xE9.csv", "label,score\n1,0.5\n", 18));
-    json_t *const document = written(train_reports_write_json, &reports);
-    json_t *const report = json_object_get(document, "n\\xe9");
-    ck_assert_ptr_nonnull(report);
-    ck_assert_ptr_null(json_object_get(report, "video"));
-    ck_assert(json_is_null(json_object_get(json_object_get(report, "frame"), "auroc")));
-    json_decref(document);
-    free_reports(&reports);
-}
-END_TEST
-
-START_TEST(summary_json)
-{
-    Reports reports = report_on(READ(two_sets));
-    json_t *const document = written(train_reports_write_summary, &reports);
-    const double expected = (8.0 / 12 + 1) / 2;
-    ck_assert_double_eq_tol(
-        json_real_value(json_object_get(json_object_get(document, "frame"), "auroc")), expected,
-        1e-15);
-    ck_assert_double_eq(
-        json_real_value(json_object_get(json_object_get(document, "video"), "auroc")), 0.875);
-    ck_assert(json_integer_value(json_object_get(document, "datasets")) == 2);
-    json_decref(document);
-    free_reports(&reports);
-}
-END_TEST
-
-/* Undefined in one data set is undefined in the average. */
-START_TEST(summary_json_of_one_class)
-{
-    Reports reports = report_on(READ("labels,score,dataset\n1,0.5,X\n1,0.5,Y\n0,0.25,Y\n"));
-    json_t *const document = written(train_reports_write_summary, &reports);
-    ck_assert(json_is_null(json_object_get(json_object_get(document, "frame"), "auroc")));
-    ck_assert(json_is_real(json_object_get(json_object_get(document, "frame"), "accuracy")));
-    ck_assert_ptr_null(json_object_get(document, "video"));
-    json_decref(document);
-    free_reports(&reports);
-}
-END_TEST
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* Many rows with the 17 digits that other programs print. $LNCLIP_TEST_ROWS asks for more of them. */
 START_TEST(many_rows)
 {
     const char *const wanted = getenv("LNCLIP_TEST_ROWS");
     const size_t rows = wanted ? strtoul(wanted, NULL, 10) : 200000;
-    char path[FILE_PATH_SIZE];
+    const char *const path = support_in_folder("many.csv");
     Error error = {0};
     FileWriter writer;
-    ck_ok(file_join(path, folder, "many.csv", &error), &error);
     ck_ok(file_begin(&writer, path, &error), &error);
     fputs("label,score\n", writer.stream);
     uint64_t state = 3;
@@ -562,26 +348,30 @@ START_TEST(many_rows)
         fprintf(writer.stream, "%d,%.17g\n", label, (double)(splitmix(&state) >> 11) * 0x1p-53);
     }
     ck_ok(file_commit(&writer, &error), &error);
-    const double start = seconds();
+    const double start = train_clock();
     TrainPredictions predictions;
     ck_ok(train_predictions_read(&predictions, path, &error), &error);
-    const double read = seconds();
-    Reports reports = report_on(predictions);
-    printf("%zu rows: read in %.3f s, metrics in %.3f s\n", rows, read - start, seconds() - read);
+    const double read = train_clock();
+    TrainReport *reports;
+    int count;
+    ck_ok(train_reports(&predictions, &reports, &count, &error), &error);
+    printf("%zu rows: read in %.3f s, metrics in %.3f s\n", rows, read - start,
+           train_clock() - read);
     ck_assert_uint_eq(predictions.count, rows);
     state = 3;
     for (size_t i = 0; i < rows; i++) {
         ck_assert(predictions.labels[i] == (splitmix(&state) & 1));
         ck_assert(predictions.scores[i] == (double)(splitmix(&state) >> 11) * 0x1p-53);
     }
-    free_reports(&reports);
+    train_reports_free(reports, count);
+    train_predictions_free(&predictions);
 }
 END_TEST
 
 static TCase *folder_case(Suite *suite, const char *name)
 {
     TCase *const test_case = support_case(suite, name, 120);
-    tcase_add_checked_fixture(test_case, make_folder, remove_folder);
+    tcase_add_checked_fixture(test_case, support_folder_setup, support_folder_teardown);
     return test_case;
 }
 
@@ -596,6 +386,7 @@ int main(void)
     tcase_add_test(reading, a_source_that_the_path_does_not_tell);
     tcase_add_test(reading, duplicates_are_counted);
     tcase_add_test(reading, round_trip);
+    tcase_add_test(reading, append_refuses);
     tcase_add_test(reading, many_rows);
     TCase *const bad = folder_case(suite, "bad files");
     tcase_add_loop_test(bad, bad_files_name_line_and_column, 0,
@@ -604,13 +395,5 @@ int main(void)
     tcase_add_test(bad, truncated_files);
     tcase_add_test(bad, a_million_columns);
     tcase_add_test(bad, an_endless_line);
-    TCase *const reports = folder_case(suite, "reports");
-    tcase_add_test(reports, frames_videos_and_sources);
-    tcase_add_test(reports, data_sets_do_not_touch);
-    tcase_add_test(reports, append_refuses);
-    tcase_add_test(reports, metrics_json);
-    tcase_add_test(reports, metrics_json_of_little);
-    tcase_add_test(reports, summary_json);
-    tcase_add_test(reports, summary_json_of_one_class);
     return support_main(suite);
 }

@@ -1,0 +1,232 @@
+/*
+ * test_reports.c - what is reported of score files: over frames, videos and sources, and as JSON.
+ */
+#include "tests/splitmix.h"
+#include "tests/support_folder.h"
+
+#include "tensor/file.h"
+#include "train/reports.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static TrainPredictions read_named(const char *name, const char *text)
+{
+    TrainPredictions predictions;
+    Error error = {0};
+    ck_ok(file_write(support_in_folder(name), text, strlen(text), &error), &error);
+    ck_ok(train_predictions_read(&predictions, support_in_folder(name), &error), &error);
+    return predictions;
+}
+
+static TrainPredictions read_scores(const char *text)
+{
+    return read_named("scores.csv", text);
+}
+
+static const char two_sets[] = "files,labels,prob_class_0,prob_class_1,dataset,video\n"
+                               "r/real/a/0.png,0,0.9,0.1,X,a\n"
+                               "q/real/a/0.png,0,0.5,0.5,Y,a\n"
+                               "r/real/a/1.png,0,0.3,0.7,X,a\n"
+                               "r/real/b/0.png,0,0.8,0.2,X,b\n"
+                               "r/swap/c/0.png,1,0.4,0.6,X,c\n"
+                               "r/swap/c/1.png,1,0.4,0.6,X,c\n"
+                               "r/face/d/0.png,1,0.7,0.3,X,d\n"
+                               "q/swap/c/0.png,1,0.2,0.8,Y,c\n"
+                               "r/face/d/1.png,1,0.7,0.3,X,d\n";
+
+typedef struct Reports {
+    TrainPredictions predictions;
+    TrainReport *items;
+    int count;
+} Reports;
+
+static Reports report_on(TrainPredictions predictions)
+{
+    Reports reports = {.predictions = predictions};
+    Error error = {0};
+    ck_ok(train_reports(&predictions, &reports.items, &reports.count, &error), &error);
+    return reports;
+}
+
+static void free_reports(Reports *reports)
+{
+    train_reports_free(reports->items, reports->count);
+    train_predictions_free(&reports->predictions);
+}
+
+START_TEST(frames_videos_and_sources)
+{
+    Reports reports = report_on(read_scores(two_sets));
+    ck_assert_int_eq(reports.count, 2);
+    const TrainReport *const x = &reports.items[0], *const y = &reports.items[1];
+    ck_assert_str_eq(x->dataset, "X");
+    ck_assert(x->frame.n_real == 3 && x->frame.n_fake == 4 && x->has_videos);
+    ck_assert(x->video.n_real == 2 && x->video.n_fake == 2);
+    /* Frames: reals .1 .7 .2, fakes .6 .6 .3 .3: 8 of 12 pairs are in order. Videos: .4 .2 and .6 .3: 3 of 4. */
+    ck_assert_double_eq_tol(x->frame.auroc, 8.0 / 12, 1e-15);
+    ck_assert_double_eq(x->video.auroc, 0.75);
+    ck_assert_int_eq(x->source_count, 2);
+    ck_assert_str_eq(x->sources[0].name, "face");
+    ck_assert_str_eq(x->sources[1].name, "swap");
+    ck_assert(x->sources[0].frame.n_real == 3 && x->sources[0].frame.n_fake == 2);
+    ck_assert_double_eq(x->sources[0].video.auroc, 0.5); /* .3 against .4 and .2 */
+    ck_assert_double_eq(x->sources[1].video.auroc, 1);
+    ck_assert_double_eq_tol(x->sources[1].frame.auroc, 4.0 / 6, 1e-15);
+    ck_assert_str_eq(y->dataset, "Y");
+    ck_assert(y->frame.auroc == 1 && y->video.auroc == 1 && y->source_count == 1);
+    free_reports(&reports);
+}
+END_TEST
+
+/* The same frames alone, or among other data sets: the same bits. */
+START_TEST(data_sets_do_not_touch)
+{
+    TrainPredictions alone = train_predictions_empty(), mixed = train_predictions_empty();
+    Error error = {0};
+    uint64_t state = 11;
+    for (int i = 0; i < 500; i++) {
+        char file[64];
+        const int video = (int)(splitmix(&state) % 40);
+        snprintf(file, sizeof file, "x/%s/%d/%d.png", video % 2 ? "swap" : "real", video, i);
+        const TrainPrediction row = {.file = file,
+                                     .dataset = "A",
+                                     .label = video % 2,
+                                     .fake = (double)(splitmix(&state) >> 11) * 0x1p-53};
+        TrainPrediction other = row;
+        other.dataset = i % 3 ? "B" : "C";
+        other.fake = 1 - row.fake;
+        ck_ok(train_predictions_append(&mixed, &other, &error), &error);
+        ck_ok(train_predictions_append(&mixed, &row, &error), &error);
+        ck_ok(train_predictions_append(&alone, &row, &error), &error);
+    }
+    Reports a = report_on(alone), b = report_on(mixed);
+    const TrainReport *found = NULL;
+    for (int i = 0; i < b.count; i++)
+        found = strcmp(b.items[i].dataset, "A") == 0 ? &b.items[i] : found;
+    ck_assert(a.count == 1 && b.count == 3 && found);
+    ck_assert_mem_eq(&a.items[0].frame, &found->frame, sizeof found->frame);
+    ck_assert_mem_eq(&a.items[0].video, &found->video, sizeof found->video);
+    free_reports(&a);
+    free_reports(&b);
+}
+END_TEST
+
+typedef Status (*Writer)(FILE *stream, const TrainReport *reports, int count, Error *error);
+
+static json_t *written(Writer writer, const Reports *reports)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    Error error = {0};
+    ck_ok(writer(stream, reports->items, reports->count, &error), &error);
+    fclose(stream);
+    json_error_t why;
+    json_t *const document = json_loads(text, 0, &why);
+    ck_assert_msg(document != NULL, "%s in %s", why.text, text);
+    free(text);
+    return document;
+}
+
+static json_t *at(json_t *document, const char *a, const char *b, const char *c)
+{
+    return json_object_get(json_object_get(json_object_get(document, a), b), c);
+}
+
+static const char *const metric_keys[] = {"n_real",
+                                          "n_fake",
+                                          "auroc",
+                                          "ap",
+                                          "map",
+                                          "eer",
+                                          "eer_threshold",
+                                          "accuracy",
+                                          "f1_macro",
+                                          "accuracy_at_eer",
+                                          "f1_macro_at_eer",
+                                          "balanced_accuracy",
+                                          "tpr_at_fpr_0.01",
+                                          "tpr_at_fpr_0.001",
+                                          "tpr_at_fpr_0.05",
+                                          "partial_auroc_fpr_0.1",
+                                          "brier",
+                                          "log_loss",
+                                          "ece",
+                                          "balanced_accuracy_at_eer"};
+
+START_TEST(metrics_json)
+{
+    Reports reports = report_on(read_scores(two_sets));
+    json_t *const document = written(train_reports_write_json, &reports);
+    ck_assert_uint_eq(json_object_size(at(document, "X", "frame", NULL)), 0);
+    json_t *const frame = json_object_get(json_object_get(document, "X"), "frame");
+    ck_assert_uint_eq(json_object_size(frame), sizeof metric_keys / sizeof metric_keys[0]);
+    for (size_t i = 0; i < sizeof metric_keys / sizeof metric_keys[0]; i++)
+        ck_assert_msg(json_object_get(frame, metric_keys[i]) != NULL, "%s", metric_keys[i]);
+    ck_assert(json_real_value(at(document, "X", "frame", "auroc")) == reports.items[0].frame.auroc);
+    ck_assert(json_integer_value(at(document, "X", "video", "n_fake")) == 2);
+    ck_assert(json_real_value(json_object_get(
+                  json_object_get(at(document, "X", "sources", "face"), "video"), "auroc")) == 0.5);
+    json_decref(document);
+    free_reports(&reports);
+}
+END_TEST
+
+/* No paths: no "video"; one class: null; a name that is no UTF-8: escaped. */
+START_TEST(metrics_json_of_little)
+{
+    Reports reports = report_on(read_named("n\xE9.csv", "label,score\n1,0.5\n"));
+    json_t *const document = written(train_reports_write_json, &reports);
+    json_t *const report = json_object_get(document, "n\\xe9");
+    ck_assert_ptr_nonnull(report);
+    ck_assert_ptr_null(json_object_get(report, "video"));
+    ck_assert(json_is_null(json_object_get(json_object_get(report, "frame"), "auroc")));
+    json_decref(document);
+    free_reports(&reports);
+}
+END_TEST
+
+START_TEST(summary_json)
+{
+    Reports reports = report_on(read_scores(two_sets));
+    json_t *const document = written(train_reports_write_summary, &reports);
+    const double expected = (8.0 / 12 + 1) / 2;
+    ck_assert_double_eq_tol(
+        json_real_value(json_object_get(json_object_get(document, "frame"), "auroc")), expected,
+        1e-15);
+    ck_assert_double_eq(
+        json_real_value(json_object_get(json_object_get(document, "video"), "auroc")), 0.875);
+    ck_assert(json_integer_value(json_object_get(document, "datasets")) == 2);
+    json_decref(document);
+    free_reports(&reports);
+}
+END_TEST
+
+/* Undefined in one data set is undefined in the average. */
+START_TEST(summary_json_of_one_class)
+{
+    Reports reports = report_on(read_scores("labels,score,dataset\n1,0.5,X\n1,0.5,Y\n0,0.25,Y\n"));
+    json_t *const document = written(train_reports_write_summary, &reports);
+    ck_assert(json_is_null(json_object_get(json_object_get(document, "frame"), "auroc")));
+    ck_assert(json_is_real(json_object_get(json_object_get(document, "frame"), "accuracy")));
+    ck_assert_ptr_null(json_object_get(document, "video"));
+    json_decref(document);
+    free_reports(&reports);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *const suite = suite_create("reports");
+    TCase *const reports = support_case(suite, "reports", 120);
+    tcase_add_checked_fixture(reports, support_folder_setup, support_folder_teardown);
+    tcase_add_test(reports, frames_videos_and_sources);
+    tcase_add_test(reports, data_sets_do_not_touch);
+    tcase_add_test(reports, metrics_json);
+    tcase_add_test(reports, metrics_json_of_little);
+    tcase_add_test(reports, summary_json);
+    tcase_add_test(reports, summary_json_of_one_class);
+    return support_main(suite);
+}
