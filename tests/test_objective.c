@@ -64,7 +64,7 @@ static TrainLosses run(Setup *setup, int rows, int64_t step, bool training, bool
     return losses;
 }
 
-/* The three parts without slerp, as reference.md's formulas read, in double. */
+/* The three parts without slerp, written out in double (docs/method.md). */
 static void expected_losses(const Setup *setup, double *ce, double *alignment, double *uniformity)
 {
     const float *const W = tensor_f32(&setup->head.weight), *const b =

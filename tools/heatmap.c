@@ -29,12 +29,14 @@ enum {
 
 static const uint8_t white[3] = {255, 255, 255}, ink[3] = {32, 32, 32};
 
+/* A panel is the smallest multiple of `size` with at least PANEL pixels. */
 static int panel_size(int size)
 {
     return size * ((PANEL + size - 1) / size);
 }
 
-void cli_heatmap_size(int size, int *width, int *height)
+/* Of the picture of an image of `size` pixels. */
+static void picture_size(int size, int *width, int *height)
 {
     const int panel = panel_size(size);
     *width = PANELS * panel + (PANELS + 1) * MARGIN;
@@ -51,7 +53,14 @@ static uint8_t encode(double linear)
     return (uint8_t)lround(255 * coded);
 }
 
-void cli_heatmap_colour(double t, uint8_t rgb[3])
+/*
+ * The colour of t, 0..1 (others are clamped). Equal steps of t are equal steps of perceived lightness and hue:
+ * from dark violet over red to light yellow in OKLCh, with L = 0.25 + 0.69 t, hue = 285 + 175 t degrees and
+ * chroma 0.10 + 0.08 sin(pi t), which sRGB holds everywhere (Ottosson, "A perceptual color space for image
+ * processing", 2020). Lightness rises all the way, so that a print in grey and a colour-blind reader see the
+ * same order.
+ */
+static void colour_of(double t, uint8_t rgb[3])
 {
     const double pi = 3.14159265358979323846, at = fmin(fmax(t, 0), 1);
     const double L = 0.25 + 0.69 * at, hue = (285 + 175 * at) * pi / 180;
@@ -134,7 +143,7 @@ static void draw_image(DataImage *picture, const DataImage *image, int x, int y)
 static void cover(uint8_t rgb[3], double t)
 {
     uint8_t colour[3];
-    cli_heatmap_colour(t, colour);
+    colour_of(t, colour);
     const double share = COVER_LEAST + (COVER_MOST - COVER_LEAST) * t;
     const double grey = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]; /* luma, ITU-R BT.601 */
     for (int c = 0; c < 3; c++)
@@ -156,7 +165,7 @@ static void draw_bar(DataImage *picture, const Map *map, int x, int y, int panel
 {
     for (int column = 0; column < panel; column++) {
         uint8_t rgb[3];
-        cli_heatmap_colour((column + 0.5) / panel, rgb);
+        colour_of((column + 0.5) / panel, rgb);
         for (int row = 0; row < BAR; row++)
             memcpy(pixel(picture, x + column, y + row), rgb, 3);
     }
@@ -177,7 +186,7 @@ Status cli_heatmap_draw(const CliHeatmap *heatmap, DataImage *picture, Error *er
     assert(heatmap->grid * heatmap->patch <= heatmap->size);
     const int panel = panel_size(heatmap->size);
     int width, height;
-    cli_heatmap_size(heatmap->size, &width, &height);
+    picture_size(heatmap->size, &width, &height);
     DataImage large = {0};
     DataResizer resizer = {.filter = DATA_FILTER_BICUBIC};
     /* The resizer only reads what it is given. */

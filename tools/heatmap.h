@@ -21,17 +21,6 @@ typedef struct CliHeatmap {
     double p_fake;
 } CliHeatmap;
 
-/* Size of the picture of an image of S pixels: a panel is the smallest multiple of S with at least 320 pixels. */
-void cli_heatmap_size(int size, int *width, int *height);
-
-/*
- * The colour of t, 0..1 (others are clamped). Equal steps of t are equal steps of perceived lightness and hue: from
- * dark violet over red to light yellow in OKLCh, with L = 0.25 + 0.69 t, hue = 285 + 175 t degrees and chroma
- * 0.10 + 0.08 sin(pi t), which sRGB holds everywhere (Ottosson, "A perceptual color space for image processing", 2020).
- * Lightness rises all the way, so that a print in grey and a colour-blind reader see the same order.
- */
-void cli_heatmap_colour(double t, uint8_t rgb[3]);
-
 /*
  * Draws it into *picture, owned by the caller. Between the centres of patches the map is interpolated by Keys' cubic,
  * kept within the ends of the bar. STATUS_FAILED without memory.

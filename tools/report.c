@@ -366,7 +366,8 @@ static void write_differences(FILE *stream, const Report *report)
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
-Status report_write(FILE *stream, const Report *report, Error *error)
+/* Write errors stay with the stream: file_commit finds them. */
+static Status write_page(FILE *stream, const Report *report, Error *error)
 {
     assert(stream && report && report->count > 0 && set_count(report) > 0 && error);
     write_head(stream, report);
@@ -390,7 +391,7 @@ Status report_write_file(const char *path, const Report *report, Error *error)
 {
     FileWriter writer;
     TRY(file_begin(&writer, path, error));
-    const Status status = report_write(writer.stream, report, error);
+    const Status status = write_page(writer.stream, report, error);
     if (status == STATUS_OK)
         return file_commit(&writer, error);
     file_abort(&writer);

@@ -28,13 +28,10 @@ typedef struct Report {
 } Report;
 
 /*
- * Writes the page. Texts may be any bytes: HTML is escaped, and what is no UTF-8 becomes \xNN. Images are read
- * for thumbnails alone, and one that cannot be read leaves an empty place. STATUS_FAILED without memory;
- * write errors stay with the stream.
+ * Writes the page into the file `path`, atomically. Texts may be any bytes: HTML is escaped, and what is no UTF-8
+ * becomes \xNN. Images are read for thumbnails alone, and one that cannot be read leaves an empty place.
+ * STATUS_FAILED without memory, or if the file cannot be written.
  */
-Status report_write(FILE *stream, const Report *report, Error *error);
-
-/* The same into the file `path`, atomically. */
 Status report_write_file(const char *path, const Report *report, Error *error);
 
 #endif

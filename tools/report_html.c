@@ -40,12 +40,6 @@ void report_number(FILE *stream, double value)
         fputs("<span class=\"none\" title=\"undefined\">&ndash;</span>", stream);
 }
 
-void report_interval(FILE *stream, TrainInterval interval)
-{
-    if (isfinite(interval.lower) && isfinite(interval.upper))
-        fprintf(stream, "%.4f to %.4f", interval.lower, interval.upper);
-}
-
 void report_number_cell(FILE *stream, double value)
 {
     fputs("<td>", stream);
@@ -56,7 +50,8 @@ void report_number_cell(FILE *stream, double value)
 void report_interval_cell(FILE *stream, TrainInterval interval)
 {
     fputs("<td class=\"interval\">", stream);
-    report_interval(stream, interval);
+    if (isfinite(interval.lower) && isfinite(interval.upper))
+        fprintf(stream, "%.4f to %.4f", interval.lower, interval.upper);
     fputs("</td>", stream);
 }
 

@@ -18,10 +18,7 @@ void report_text(FILE *stream, const char *format, ...) __attribute__((format(pr
 /* "0.9532", or a dash if it is undefined. */
 void report_number(FILE *stream, double value);
 
-/* "0.9311 to 0.9700"; nothing if there is none. */
-void report_interval(FILE *stream, TrainInterval interval);
-
-/* <td> of a number, of an interval, of a count with thousands set apart. */
+/* <td> of a number, of an interval ("0.9311 to 0.9700", nothing if there is none), of a count with thousands set apart. */
 void report_number_cell(FILE *stream, double value);
 void report_interval_cell(FILE *stream, TrainInterval interval);
 void report_count_cell(FILE *stream, unsigned long long count);

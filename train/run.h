@@ -60,6 +60,4 @@ TrainScoring train_run_scoring(TrainRun *run, const char *phase);
 /* Epochs that the run is to have. */
 int train_run_epochs(const TrainRun *run);
 
-void train_run_notice(const TrainRun *run, const char *text);
-
 #endif

@@ -20,7 +20,7 @@
  */
 enum { VALIDATION_BATCH = 32 };
 
-void train_run_notice(const TrainRun *run, const char *text)
+static void tell(const TrainRun *run, const char *text)
 {
     if (run->job->notice)
         run->job->notice(run->job->context, text);
@@ -133,7 +133,7 @@ static void tell_idle_settings(const TrainRun *run)
     }
     if (separator[0] == ' ') /* none was named */
         return;
-    train_run_notice(run, text);
+    tell(run, text);
 }
 
 static Status check_lists(TrainRun *run, Error *error)
@@ -220,7 +220,7 @@ static Status resume_state(TrainRun *run, Error *error)
     TRY(train_run_files_check_recipe(job->folder, job->recipe, error));
     TRY(file_join(path, job->folder, "state.safetensors", error));
     if (!file_exists(path)) {
-        train_run_notice(run, "nothing was saved yet: the run starts at step 0");
+        tell(run, "nothing was saved yet: the run starts at step 0");
         return STATUS_OK;
     }
     bool decoders_differ = false;
@@ -238,7 +238,7 @@ static Status resume_state(TrainRun *run, Error *error)
                          (long long)state->step, state->epoch);
     snprintf(text, sizeof text, "the run goes on at step %lld of %lld", (long long)run->state.step,
              (long long)run->steps);
-    train_run_notice(run, text);
+    tell(run, text);
     return STATUS_OK;
 }
 
@@ -265,8 +265,7 @@ static Status open_data(TrainRun *run, Error *error)
         TRY(train_feature_cache_fill(&run->cache, job->vit, job->train, job->val, &run->origin,
                                      job->folder, &scoring, job->threads, &from_file, error));
         if (from_file)
-            train_run_notice(run,
-                             "the features were computed before: taken from features.safetensors");
+            tell(run, "the features were computed before: taken from features.safetensors");
     }
     return train_batches_open(&run->batches, job->train, &run->loading, run->cache.train,
                               job->vit->config.width, error);
