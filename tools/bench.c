@@ -108,7 +108,7 @@ void bench_tape_free(BenchTape *work)
     *work = (BenchTape){0};
 }
 
-void bench_fill(float *numbers, size_t count, float scale)
+static void fill(float *numbers, size_t count, float scale)
 {
     enum { PERIOD = 65521 }; /* prime: no row of a matrix repeats another soon */
     Random random = random_stream(1, RANDOM_TEST, 0, 0);
@@ -118,16 +118,16 @@ void bench_fill(float *numbers, size_t count, float scale)
         numbers[i] = numbers[i - PERIOD];
 }
 
-void bench_fill_as(DType type, void *numbers, size_t count, float scale)
+static void fill_as(DType type, void *numbers, size_t count, float scale)
 {
     if (type == DTYPE_F32) {
-        bench_fill(numbers, count, scale);
+        fill(numbers, count, scale);
         return;
     }
     enum { PART = 4096 };
     float part[PART];
     uint16_t *const out = numbers;
-    bench_fill(part, PART, scale);
+    fill(part, PART, scale);
     for (size_t i = 0; i < count; i++)
         out[i] = dtype_bf16_from_f32(part[i % (PART - 1)]);
 }
@@ -140,7 +140,7 @@ Status bench_numbers(DType type, size_t count, float scale, void **numbers, Erro
     *numbers = aligned_alloc(ARENA_ALIGNMENT, bytes);
     if (!*numbers)
         return error_set(error, STATUS_FAILED, "bench: no memory for %zu bytes; free some", bytes);
-    bench_fill_as(type, *numbers, count, scale);
+    fill_as(type, *numbers, count, scale);
     return STATUS_OK;
 }
 

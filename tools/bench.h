@@ -17,6 +17,9 @@
  *     LN-tuning step                  forward, and every product of it (but the patch embedding) once more
  *                                     for the gradient of its input, attention as above; no weight gradients
  *
+ * What a step computes twice because memory does not hold its activations (train/stepper.h) counts once: the
+ * rate is that of the work wanted, and falls where work is repeated.
+ *
  * All functions are for the main thread.
  */
 #ifndef LNCLIP_TOOLS_BENCH_H
@@ -102,11 +105,10 @@ Status bench_tape_create(BenchTape *work, Threads *threads, int operations, Benc
                          void *context, Error *error);
 void bench_tape_free(BenchTape *work);
 
-/* Numbers of a standard normal distribution, repeated with a long period, times `scale`. */
-void bench_fill(float *numbers, size_t count, float scale);
-void bench_fill_as(DType type, void *numbers, size_t count, float scale);
-
-/* An array of `count` elements of `type` the caller frees, filled as above. STATUS_FAILED without memory. */
+/*
+ * An array of `count` elements of `type` that the caller frees: numbers of a standard normal distribution,
+ * repeated with a long period, times `scale`. STATUS_FAILED without memory.
+ */
 Status bench_numbers(DType type, size_t count, float scale, void **numbers, Error *error);
 
 /* ---- formulas (operations, see above) -------------------------------------------------------------- */
