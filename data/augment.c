@@ -1,8 +1,8 @@
 /*
  * augment.c - the recipes, and the order of the operations: see augment.h.
  *
- * Sources of the recipes: the public code of both papers, whose augmentation is torchvision's. GenD's resizing and noise are
- * off in its training, and so here; its tests of robustness use them.
+ * Sources of the recipes: the public code of both papers, whose augmentation is torchvision's. GenD's
+ * resizing and noise are off in its training, and so here; its tests of robustness use them.
  */
 #include "data/augment.h"
 

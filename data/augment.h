@@ -25,7 +25,10 @@ typedef struct DataRange {
     double low, high;
 } DataRange;
 
-/* The operations in the order in which they are applied. A field that is zero leaves its operation out; {0} changes nothing. */
+/*
+ * The operations in the order in which they are applied. A field that is zero leaves its operation out; {0}
+ * changes nothing.
+ */
 typedef struct DataAugment {
     double flip; /* probability of a horizontal flip */
 
@@ -52,9 +55,10 @@ typedef struct DataAugment {
 Status data_augment_parse(const char *name, DataAugment *augment, Error *error);
 
 /*
- * Parses a single operation of fixed strength, for tests of robustness: "jpeg=Q" (quality 1 to 100), "blur=S" (sigma in
- * pixels, 0.01 to 100; the kernel reaches 3 sigma to either side), "resize=N" (pixels of the shorter edge, 2 to 8192; or
- * a share of those it has, 0.01 to 1) or "noise=S" (standard deviation where white is 1, 0.0001 to 10). STATUS_USAGE for anything else.
+ * Parses a single operation of fixed strength, for tests of robustness: "jpeg=Q" (quality 1 to 100), "blur=S"
+ * (sigma in pixels, 0.01 to 100; the kernel reaches 3 sigma to either side), "resize=N" (pixels of the
+ * shorter edge, 2 to 8192; or a share of those it has, 0.01 to 1) or "noise=S" (standard deviation where
+ * white is 1, 0.0001 to 10). STATUS_USAGE for anything else.
  */
 Status data_augment_perturb(const char *text, DataAugment *augment, Error *error);
 
@@ -65,8 +69,9 @@ bool data_augment_active(const DataAugment *augment);
 size_t data_augment_bytes(const DataAugment *augment, int width, int height);
 
 /*
- * Applies the operations in their order, in place; a resize changes the size. The draws come from *random, whose first twelve
- * uniform numbers are used up. STATUS_FAILED as the operations say; the image is then somewhere between, and still to be freed.
+ * Applies the operations in their order, in place; a resize changes the size. The draws come from *random,
+ * whose first twelve uniform numbers are used up. STATUS_FAILED as the operations say; the image is then
+ * somewhere between, and still to be freed.
  * Thread-safe, as are all operations below.
  */
 Status data_augment_apply(const DataAugment *augment, Random *random, DataImage *image,
@@ -82,15 +87,17 @@ typedef struct DataAffine {
 } DataAffine;
 
 /*
- * Maps the image within its own frame: nearest neighbour, black where nothing is mapped to. As torchvision's affine with
- * Pillow's arithmetic, which is 16.16 fixed point while all corners are mapped within 32,768 pixels. STATUS_FAILED without memory.
+ * Maps the image within its own frame: nearest neighbour, black where nothing is mapped to. As torchvision's
+ * affine with Pillow's arithmetic, which is 16.16 fixed point while all corners are mapped within 32,768
+ * pixels. STATUS_FAILED without memory.
  */
 Status data_affine(DataImage *image, const DataAffine *affine, Error *error);
 
 /*
- * Gaussian blur with a kernel of width x height pixels, both odd: weights exp(-i^2 / (2 sigma^2)) scaled to sum to 1, f32 sums, the image
- * continued by reflection about its border pixels, rounded half to even. STATUS_FAILED without memory, or if the image is
- * not larger than half the kernel, which leaves nothing to reflect.
+ * Gaussian blur with a kernel of width x height pixels, both odd: weights exp(-i^2 / (2 sigma^2)) scaled to
+ * sum to 1, f32 sums, the image continued by reflection about its border pixels, rounded half to even.
+ * STATUS_FAILED without memory, or if the image is not larger than half the kernel, which leaves nothing to
+ * reflect.
  */
 Status data_blur(DataImage *image, int width, int height, double sigma, Error *error);
 
@@ -101,13 +108,15 @@ size_t data_blur_bytes(int image_width, int width, int height);
 void data_brightness(DataImage *image, double factor);
 
 /*
- * Pillow's blend with the even grey of the image's mean brightness: mean + factor * (value - mean), factor >= 0, truncated
- * and clipped. The mean is that of (19595 R + 38470 G + 7471 B + 2^15) / 2^16 of each pixel, rounded half up.
+ * Pillow's blend with the even grey of the image's mean brightness: mean + factor * (value - mean), factor >=
+ * 0, truncated and clipped. The mean is that of (19595 R + 38470 G + 7471 B + 2^15) / 2^16 of each pixel,
+ * rounded half up.
  */
 void data_contrast(DataImage *image, double factor);
 
 /*
- * Resizes so that the shorter edge has `size` > 0 pixels and the longer int(size * longer / shorter): Pillow's antialiased bilinear.
+ * Resizes so that the shorter edge has `size` > 0 pixels and the longer int(size * longer / shorter):
+ * Pillow's antialiased bilinear.
  * STATUS_FAILED if that exceeds DATA_MAX_PIXELS, or without memory.
  */
 Status data_resize_shorter(DataImage *image, int size, Error *error);

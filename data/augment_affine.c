@@ -2,8 +2,9 @@
  * augment_affine.c - rotation, scaling and shift as Pillow samples them: see augment.h.
  *
  * Sources: torchvision's affine for the inverse matrix, whose operations are repeated in their order since every
- * rounding shows, and Pillow's transform for the walk through the source. A row of the result crosses the source along
- * a line, so what lies inside is one interval: it is computed, and the loop over its pixels tests nothing.
+ * rounding shows, and Pillow's transform for the walk through the source. A row of the result crosses the
+ * source along a line, so what lies inside is one interval: it is computed, and the loop over its pixels
+ * tests nothing.
  */
 #include "data/augment.h"
 

@@ -20,9 +20,8 @@ enum { DATA_IDENTITY_SIZE = 128 };
 typedef struct DataIdentity {
     char origin[DATA_IDENTITY_SIZE]; /* name of the real video that its frames come from */
     char target[DATA_IDENTITY_SIZE]; /* person or FF++ video whose head it is */
-    char source
-        [DATA_IDENTITY_SIZE]; /* the one whose face or expression was put there; "" of a real video */
-    bool ffpp_pair;           /* of the form NNN_NNN */
+    char source[DATA_IDENTITY_SIZE]; /* whose face or expression was put there; "" of a real one */
+    bool ffpp_pair;                  /* of the form NNN_NNN */
     bool ffpp; /* of the form NNN_NNN or NNN: target and source are FF++ video numbers */
 } DataIdentity;
 

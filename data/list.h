@@ -23,13 +23,12 @@
 #include <stdint.h>
 
 typedef struct DataFrame {
-    const char *path; /* as written in the list */
-    const char *file; /* as it can be opened */
-    const char
-        *identity; /* absolute path without symbolic links; NULL in a list of data_list_paths */
-    int label;     /* 0 real, 1 fake */
-    int video;     /* index into videos */
-    int source;    /* index into sources */
+    const char *path;     /* as written in the list */
+    const char *file;     /* as it can be opened */
+    const char *identity; /* absolute path without links; NULL in a list of data_list_paths */
+    int label;            /* 0 real, 1 fake */
+    int video;            /* index into videos */
+    int source;           /* index into sources */
 } DataFrame;
 
 typedef struct DataList {
@@ -50,8 +49,9 @@ typedef struct DataList {
  * below it with the suffix of an image and no leading dot; symbolic links are followed, loops cut).
  * STATUS_FAILED for: missing or unreadable files (all are counted, the first ten named as details of
  * *error), a list without a path, a path too short to name source and video, a video, a file or a source with
- * two labels, a header line of another form, a line longer than a path can be, and files that are no text (UTF-16, zero bytes). *list is owned
- * by the caller and freed with data_list_free; it is empty on failure. Thread-safe.
+ * two labels, a header line of another form, a line longer than a path can be, and files that are no text
+ * (UTF-16, zero bytes). *list is owned by the caller and freed with data_list_free; it is empty on failure.
+ * Thread-safe.
  */
 Status data_list_read(DataList *list, const char *const *lists, int count, Error *error);
 
@@ -75,14 +75,17 @@ int data_list_spread(int j, int kept, int n);
 /* Keeps at most `frames` frames of each video, spread evenly by data_list_spread. 0 keeps all. Cannot fail. */
 void data_list_limit_frames(DataList *list, int frames);
 
-/* Keeps the videos with keep[video], [video_count]; the others go, and sources that have no frame left. Cannot fail. */
+/*
+ * Keeps the videos with keep[video], [video_count]; the others go, and sources that have no frame left.
+ * Cannot fail.
+ */
 void data_list_keep_videos(DataList *list, const bool *keep);
 
 /*
- * Keeps whole videos of at most `frames` frames in all (0, or a list that is no longer: everything), as many real as fake
- * frames and as many of every source of a class as the list allows, and of each source videos spread evenly
- * over the list. A pure function of the list. STATUS_FAILED, and nothing changed, without memory or if one of two
- * classes would vanish.
+ * Keeps whole videos of at most `frames` frames in all (0, or a list that is no longer: everything), as many
+ * real as fake frames and as many of every source of a class as the list allows, and of each source videos
+ * spread evenly over the list. A pure function of the list. STATUS_FAILED, and nothing changed, without
+ * memory or if one of two classes would vanish.
  */
 Status data_list_limit_videos(DataList *list, int frames, Error *error);
 

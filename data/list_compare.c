@@ -235,8 +235,7 @@ enum { FFPP_NUMBERS = 1000 };
 typedef struct People {
     const char *video[FFPP_NUMBERS];
     bool pairs; /* a video is called NNN_NNN: the numbers are those of FF++ */
-    bool
-        reals; /* all videos are real and called NNN: FF++'s own, if others beside them are pairs */
+    bool reals; /* all are real and called NNN: FF++'s own, if others beside them are pairs */
 } People;
 
 static void find_people(const DataList *list, People *people)

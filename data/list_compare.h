@@ -44,8 +44,9 @@ typedef struct DataComparison {
 /*
  * Compares lists [count], 1 <= count <= DATA_COMPARE_SETS; each as data_list_read made it, and none changed
  * while *comparison is in use. Without `contents` no file is touched: files and people alone. People are
- * compared between sets that both hold videos called NNN_NNN, and between such a set and one of nothing but real videos called NNN
- * (which self-blended fakes are trained on); elsewhere a folder called 003 proves nothing.
+ * compared between sets that both hold videos called NNN_NNN, and between such a set and one of nothing but
+ * real videos called NNN (which self-blended fakes are trained on); elsewhere a folder called 003 proves
+ * nothing.
  * STATUS_FAILED for files that cannot be read (all counted, the first ten named) and without memory.
  * `threads` may be NULL. The same result whatever their number.
  */

@@ -37,22 +37,23 @@ typedef struct DataBatch {
     const uint8_t *pixels; /* [count,S,S,3] */
     const int *index;      /* [count] position in the list's frames */
     const int *labels;     /* [count] under which they are trained */
-    const Error *const *
-        errors; /* [count] NULL, or why that frame could not be read (tolerant only; pixels are 0) */
+    /* [count] NULL, or why that frame could not be read (tolerant only; pixels are 0). */
+    const Error *const *errors;
 } DataBatch;
 
 typedef struct DataLoader DataLoader;
 
 /*
  * Bytes a loader of these settings will hold, for the memory plan: its slots, and for each worker the
- * file, pixels, augmentation (or blending) and resizing rows of a frame of 512 x 512 pixels. The order of an epoch adds some 30 a frame.
+ * file, pixels, augmentation (or blending) and resizing rows of a frame of 512 x 512 pixels. The order of an
+ * epoch adds some 30 a frame.
  */
 size_t data_loader_bytes(const DataLoaderSettings *settings);
 
 /*
  * Creates the loader and its threads; `list` is borrowed until data_loader_destroy and must not be empty.
- * The threads block all signals. STATUS_FAILED without memory or threads, and where data_order_create fails; *loader is then
- * NULL.
+ * The threads block all signals. STATUS_FAILED without memory or threads, and where data_order_create fails;
+ * *loader is then NULL.
  */
 Status data_loader_create(DataLoader **loader, const DataList *list,
                           const DataLoaderSettings *settings, Error *error);
@@ -76,9 +77,10 @@ int data_loader_batches(const DataLoader *loader);
 /*
  * Starts (or restarts) at batch `first` of `epoch`, 0 <= first <= batches: prefetching begins there. Resume
  * is this call. The order is that of data_order_fill; frame i of the list is augmented from
- * random_stream_part(seed, RANDOM_AUGMENT, first_frame + i, epoch, occurrence). With blend a real frame (data_self_blend_real) and the fake made
- * from it (data_self_blend) share part occurrence / 2 of RANDOM_BLEND, and then of RANDOM_AUGMENT, so that they differ in the
- * blending alone. Batches returned before become invalid. Cannot fail at present; the Status is for orders that need memory.
+ * random_stream_part(seed, RANDOM_AUGMENT, first_frame + i, epoch, occurrence). With blend a real frame
+ * (data_self_blend_real) and the fake made from it (data_self_blend) share part occurrence / 2 of
+ * RANDOM_BLEND, and then of RANDOM_AUGMENT, so that they differ in the blending alone. Batches returned
+ * before become invalid. Cannot fail at present; the Status is for orders that need memory.
  */
 Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error);
 

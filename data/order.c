@@ -20,11 +20,11 @@ struct DataOrder {
     int count;    /* places of an epoch */
     int width;    /* places of a unit: 1 or 2 */
     int unpaired; /* fakes */
-    int *
-        frames; /* [count] of the places, unit after unit, before the permutation; [pair_count x 2] never changes */
+    /* [count] of the places, unit after unit, before the permutation; [pair_count x 2] never changes. */
+    int *frames;
     int pair_count;
-    int *
-        members; /* [first[strata]] frames stratum after stratum; with pairs, those that stand alone */
+    /* [first[strata]] frames stratum after stratum; with pairs, those that stand alone. */
+    int *members;
     int *first; /* [strata + 1] */
     int strata; /* what stands equally often: everything, classes or sources */
     int quota;  /* units of each stratum that has frames */

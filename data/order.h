@@ -35,14 +35,14 @@ typedef enum DataSampling {
 const char *data_sampling_name(int sampling);
 
 /*
- * pairs: every fake frame stands right after a real one of the video it was made from, so that an even batch_size holds
- * whole pairs. That video is the real one whose folder has the name of the fake video's origin (identity.h); of
- * several, the one with the most leading folders in common with the fake video, then with the most trailing ones
- * (c23/frames), then the first. Of that video it is the frame with the same number in its name (the last digits), or
- * the nearest number, the lower of two; where the frames of one of the two videos have no numbers, or the same twice,
- * the frame at the same share of the video, in the order of the list. A real frame stands there as often as fakes were
- * made from it. Fakes without a real video, and real frames that no fake chose, stand alone, two by two among the pairs,
- * an odd one at the end.
+ * pairs: every fake frame stands right after a real one of the video it was made from, so that an even
+ * batch_size holds whole pairs. That video is the real one whose folder has the name of the fake video's
+ * origin (identity.h); of several, the one with the most leading folders in common with the fake video, then
+ * with the most trailing ones (c23/frames), then the first. Of that video it is the frame with the same
+ * number in its name (the last digits), or the nearest number, the lower of two; where the frames of one of
+ * the two videos have no numbers, or the same twice, the frame at the same share of the video, in the order
+ * of the list. A real frame stands there as often as fakes were made from it. Fakes without a real video, and
+ * real frames that no fake chose, stand alone, two by two among the pairs, an odd one at the end.
  *
  * blend: each real frame stands once as it is and right after that once self-blended; fakes of the list are ignored.
  *
@@ -67,9 +67,9 @@ typedef struct DataPlace {
 typedef struct DataOrder DataOrder;
 
 /*
- * Finds the groups that the settings need. `list` is borrowed until data_order_destroy. STATUS_FAILED without memory, for an
- * epoch of more places than an int counts, with `pairs` for a list in which no fake video has its real one, with `blend` for
- * one without real frames. *order is NULL then.
+ * Finds the groups that the settings need. `list` is borrowed until data_order_destroy. STATUS_FAILED without
+ * memory, for an epoch of more places than an int counts, with `pairs` for a list in which no fake video has
+ * its real one, with `blend` for one without real frames. *order is NULL then.
  */
 Status data_order_create(DataOrder **order, const DataList *list, const DataOrderSettings *settings,
                          Error *error);
@@ -82,9 +82,9 @@ int data_order_count(const DataOrder *order);
 int data_order_unpaired(const DataOrder *order);
 
 /*
- * The places of `epoch` into places [data_order_count]. With shuffle, single places, pairs or couples of a frame and its
- * blend are permuted by random_stream(seed, RANDOM_SHUFFLE, epoch, 0); what else is drawn takes sub-indices from 1. For one
- * thread at a time.
+ * The places of `epoch` into places [data_order_count]. With shuffle, single places, pairs or couples of a
+ * frame and its blend are permuted by random_stream(seed, RANDOM_SHUFFLE, epoch, 0); what else is drawn takes
+ * sub-indices from 1. For one thread at a time.
  */
 void data_order_fill(DataOrder *order, int epoch, DataPlace *places);
 

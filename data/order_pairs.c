@@ -1,8 +1,8 @@
 /*
  * order_pairs.c - see order_pairs.h: first the real video of each fake one, then the frame within it.
  *
- * Only names and paths are read. A data set whose names do not tell what its fakes were made from has no pairs here: a
- * guess would put other people's faces beside each other.
+ * Only names and paths are read. A data set whose names do not tell what its fakes were made from has no
+ * pairs here: a guess would put other people's faces beside each other.
  */
 #include "data/order_pairs.h"
 
@@ -25,10 +25,9 @@ typedef struct RealVideo {
 
 typedef struct Pairing {
     const DataList *list;
-    Moment *moments; /* [list->count] video after video */
-    int *first;      /* [video_count + 1] first moment of each video */
-    bool
-        *numbered; /* [video_count] by different numbers, and sorted by them; else as in the list */
+    Moment *moments;  /* [list->count] video after video */
+    int *first;       /* [video_count + 1] first moment of each video */
+    bool *numbered;   /* [video_count] sorted by numbers, all different; else as in the list */
     RealVideo *reals; /* [real_count] sorted by name */
     int real_count;
 } Pairing;

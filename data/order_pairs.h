@@ -7,8 +7,9 @@
 #include "data/list.h"
 
 /*
- * Into partner [list->count]: for a fake frame the real one of the same video and moment, as order.h says; -1 for real frames
- * and for fakes whose real video is not in the list. STATUS_FAILED without memory. Thread-safe.
+ * Into partner [list->count]: for a fake frame the real one of the same video and moment, as order.h says; -1
+ * for real frames and for fakes whose real video is not in the list. STATUS_FAILED without memory.
+ * Thread-safe.
  */
 Status data_order_partners(const DataList *list, int *partner, Error *error);
 

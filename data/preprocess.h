@@ -11,7 +11,10 @@
 
 #include <stdbool.h>
 
-/* Pillow's antialiased filters. Preprocessing is bicubic; bilinear is for what resizes an image as a loss of detail. */
+/*
+ * Pillow's antialiased filters. Preprocessing is bicubic; bilinear is for what resizes an image as a loss of
+ * detail.
+ */
 typedef enum DataFilter { DATA_FILTER_BICUBIC, DATA_FILTER_BILINEAR } DataFilter;
 
 /*
@@ -36,8 +39,8 @@ typedef struct DataResizeAxis {
 typedef struct DataResizer {
     DataFilter filter; /* may be changed between calls; zero is bicubic */
     DataResizeAxis x, y;
-    uint8_t
-        *rows; /* [rows needed, x.count, 3], between the passes; then what the first one works in */
+    /* [rows needed, x.count, 3], between the passes; then what the first one works in. */
+    uint8_t *rows;
     size_t capacity;
 } DataResizer;
 

@@ -2,7 +2,8 @@
  * sbi.c - self-blended images: see sbi.h.
  *
  * Source: Shiohara and Yamasaki, CVPR 2022, section 3, with the probabilities and ranges of their public code. What
- * differs from that code: the blend is rounded to 8 bits, not truncated, as truncation darkens a fake by half a level;
+ * differs from that code: the blend is rounded to 8 bits, not truncated, as truncation darkens a fake by half
+ * a level;
  * hulls have one shape, not one of several; the deformation scales with the face, not with the pixels; and without
  * landmarks an ellipse takes the place of the hull.
  */
@@ -125,9 +126,9 @@ static double map(DataAxis axis, double at)
 }
 
 /*
- * An ellipse for a face without landmarks: cropped and aligned with margin 1.3, as by DeepfakeBench and GenD, the eyes
- * are at 47 % of the height and the mouth is at 75 %. The ellipse reaches up to between the eyebrows and the upper
- * forehead, as hulls of 68 and of 81 points do, and down to the chin.
+ * An ellipse for a face without landmarks: cropped and aligned with margin 1.3, as by DeepfakeBench and GenD,
+ * the eyes are at 47 % of the height and the mouth is at 75 %. The ellipse reaches up to between the eyebrows
+ * and the upper forehead, as hulls of 68 and of 81 points do, and down to the chin.
  */
 static void draw_ellipse(DataRegion *region, int width, int height, const Draws *draws, DataAxis x,
                          DataAxis y, const DataImage *image)

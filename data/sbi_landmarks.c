@@ -1,8 +1,8 @@
 /*
  * sbi_landmarks.c - the landmarks beside a frame: see sbi.h.
  *
- * DeepfakeBench writes landmarks/VIDEO/NAME.npy beside frames/VIDEO/NAME.png, one face a file; the preprocessing of the public
- * SBI code writes all faces of a frame, the largest first.
+ * DeepfakeBench writes landmarks/VIDEO/NAME.npy beside frames/VIDEO/NAME.png, one face a file; the
+ * preprocessing of the public SBI code writes all faces of a frame, the largest first.
  */
 #include "data/npy.h"
 #include "data/sbi.h"

@@ -1,8 +1,9 @@
 /*
  * sbi_mask.c - see sbi_mask.h.
  *
- * Sources: Shiohara and Yamasaki, section 3.2, and the parameters of their public code; Andrew, "Another efficient algorithm
- * for convex hulls in two dimensions", 1979; Simard, Steinkraus and Platt, ICDAR 2003, for the elastic deformation.
+ * Sources: Shiohara and Yamasaki, section 3.2, and the parameters of their public code; Andrew, "Another
+ * efficient algorithm for convex hulls in two dimensions", 1979; Simard, Steinkraus and Platt, ICDAR 2003,
+ * for the elastic deformation.
  *
  * A region is kept as one interval a row until it is deformed, as that is all that a convex shape needs.
  */
@@ -157,9 +158,10 @@ static void blur(const float *in, size_t width, size_t height, const float *weig
 }
 
 /*
- * The public code deforms with white noise of -1 to 1 for each pixel, blurred with a sigma of 7 pixels and multiplied by 50: shifts of 1.2 pixels
- * on average, alike within some ten pixels. So smooth a field is known from every fourth cell. There the same density of noise
- * has a quarter of the deviation, and the sigma is a quarter as wide; 15 weights are four sigma to either side.
+ * The public code deforms with white noise of -1 to 1 for each pixel, blurred with a sigma of 7 pixels and
+ * multiplied by 50: shifts of 1.2 pixels on average, alike within some ten pixels. So smooth a field is known
+ * from every fourth cell. There the same density of noise has a quarter of the deviation, and the sigma is a
+ * quarter as wide; 15 weights are four sigma to either side.
  */
 enum { STEP = 4, TAPS = DATA_MASK_NOISE - DATA_MASK_LATTICE + 1 };
 static const float AMPLITUDE = 50.0F / STEP;
@@ -214,8 +216,9 @@ static size_t deform(DataMask *mask, const DataRegion *region)
 }
 
 /*
- * inside[1] = the cells of inside[0] about which a square of 2 * reach + 1 cells is inside, as far as it lies in the grid. The public
- * code blurs and keeps what is still 1, which is the same. Returns how many cells are left.
+ * inside[1] = the cells of inside[0] about which a square of 2 * reach + 1 cells is inside, as far as it lies
+ * in the grid. The public code blurs and keeps what is still 1, which is the same. Returns how many cells are
+ * left.
  */
 static size_t erode(DataMask *mask, int reach)
 {

@@ -1,8 +1,9 @@
 /*
  * sbi_mask.h - the mask of a self-blended image: for sbi.c and its test alone.
  *
- * The public code resizes the mask of a face to a random size of 192 to 256 pixels before it softens the edge, so that the
- * widths of its filters vary against the face. Here the mask is made in that grid from the start.
+ * The public code resizes the mask of a face to a random size of 192 to 256 pixels before it softens the
+ * edge, so that the widths of its filters vary against the face. Here the mask is made in that grid from the
+ * start.
  */
 #ifndef LNCLIP_DATA_SBI_MASK_H
 #define LNCLIP_DATA_SBI_MASK_H
@@ -12,8 +13,9 @@
 #include <stdbool.h>
 
 enum {
-    DATA_MASK_SIDE = 256,   /* largest side of the grid */
-    DATA_MASK_KERNEL = 25,  /* largest width of a filter, in cells */
+    DATA_MASK_SIDE = 256,  /* largest side of the grid */
+    DATA_MASK_KERNEL = 25, /* largest width of a filter, in cells: its number of taps */
+    DATA_MASK_PADDED = DATA_MASK_SIDE + DATA_MASK_KERNEL - 1,
     DATA_MASK_LATTICE = 66, /* side of the lattice on which the deformation is known */
     DATA_MASK_NOISE = 80,   /* side of the lattice of noise it is made from */
 };
@@ -30,8 +32,9 @@ typedef struct DataRegion {
 } DataRegion;
 
 /*
- * The cells of a grid whose middle lies in the convex hull of the first `count` landmarks, or on its edge, where a point of the image is
- * mapped to the grid by x and y. Landmarks may lie outside. Exact for whole numbers that are not mapped.
+ * The cells of a grid whose middle lies in the convex hull of the first `count` landmarks, or on its edge,
+ * where a point of the image is mapped to the grid by x and y. Landmarks may lie outside. Exact for whole
+ * numbers that are not mapped.
  */
 void data_region_hull(DataRegion *region, int width, int height, const DataLandmarks *landmarks,
                       int count, DataAxis x, DataAxis y);
@@ -51,11 +54,8 @@ typedef struct DataMask {
     int width, height;
     float values[DATA_MASK_SIDE * DATA_MASK_SIDE];      /* [height,width], 0 to 1 */
     uint8_t inside[2][DATA_MASK_SIDE * DATA_MASK_SIDE]; /* before and after erosion */
-    float
-        padded[(DATA_MASK_SIDE + DATA_MASK_KERNEL - 1) * /* [height + taps - 1,width + taps - 1] */
-               (DATA_MASK_SIDE + DATA_MASK_KERNEL - 1)];
-    float
-        between[(DATA_MASK_SIDE + DATA_MASK_KERNEL - 1) * DATA_MASK_SIDE]; /* passes of the blur */
+    float padded[DATA_MASK_PADDED * DATA_MASK_PADDED];  /* [height + taps - 1,width + taps - 1] */
+    float between[DATA_MASK_PADDED * DATA_MASK_SIDE];   /* passes of the blur */
     float shift[2][DATA_MASK_LATTICE * DATA_MASK_LATTICE]; /* the deformation, in cells */
 } DataMask;
 
@@ -68,8 +68,8 @@ typedef struct DataMaskEdge {
 } DataMaskEdge;
 
 /*
- * Deforms, erodes and blurs the region into mask->values, whose largest is 1. Where the erosion would leave nothing it takes a smaller
- * square. False if the region, deformed, is empty.
+ * Deforms, erodes and blurs the region into mask->values, whose largest is 1. Where the erosion would leave
+ * nothing it takes a smaller square. False if the region, deformed, is empty.
  */
 bool data_mask_make(DataMask *mask, const DataRegion *region, const DataMaskEdge *edge);
 

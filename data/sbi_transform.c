@@ -1,8 +1,9 @@
 /*
  * sbi_transform.c - see sbi_transform.h.
  *
- * Sources: albumentations' RGBShift, HueSaturationValue, RandomBrightnessContrast and Sharpen, and OpenCV's 8-bit HSV, by
- * their documented formulas. Everything is integer arithmetic or a table of 256 values, but for sharpening.
+ * Sources: albumentations' RGBShift, HueSaturationValue, RandomBrightnessContrast and Sharpen, and OpenCV's
+ * 8-bit HSV, by their documented formulas. Everything is integer arithmetic or a table of 256 values, but for
+ * sharpening.
  */
 #include "data/sbi_transform.h"
 

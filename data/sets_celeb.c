@@ -12,7 +12,7 @@ static Status no_memory(Error *error)
     return error_set(error, STATUS_FAILED, "lists: no memory; free some");
 }
 
-/* ---- Celeb-DF-v2 --------------------------------------------------------------------------------------- */
+/* ---- Celeb-DF-v2 ----------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
@@ -153,7 +153,7 @@ Status data_sets_celebdf2(DataSetsBuilder *builder, Error *error)
     return status;
 }
 
-/* ---- UADFV ----------------------------------------------------------------------------------------------- */
+/* ---- UADFV ----------------------------------------------------------------------------------- */
 
 Status data_sets_uadfv(DataSetsBuilder *builder, Error *error)
 {
@@ -179,7 +179,7 @@ Status data_sets_uadfv(DataSetsBuilder *builder, Error *error)
     return STATUS_OK;
 }
 
-/* ---- FFIW-10K ---------------------------------------------------------------------------------------------- */
+/* ---- FFIW-10K -------------------------------------------------------------------------------- */
 
 /* source/SPLIT and target/SPLIT below one root. */
 static Status read_ffiw(DataSetsBuilder *builder, const char *base, bool *any, Error *error)
@@ -217,7 +217,7 @@ Status data_sets_ffiw(DataSetsBuilder *builder, Error *error)
     return STATUS_OK;
 }
 
-/* ---- folders of one's own ------------------------------------------------------------------------------------ */
+/* ---- folders of one's own -------------------------------------------------------------------- */
 
 /* One source folder. Its list is called by its path below the root, with '_' for each slash. */
 static Status read_own_folder(DataSetsBuilder *builder, DataSplit split, const char *written,

@@ -68,7 +68,7 @@ static int find_label(const Bench *bench, const char *name)
     return -1;
 }
 
-/* ---- paths ------------------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 static void use_slashes(char *text)
 {
@@ -154,7 +154,7 @@ static Status frame_exists(Bench *bench, const char *path, bool *there, Error *e
     return STATUS_OK;
 }
 
-/* ---- videos ------------------------------------------------------------------------------------------------ */
+/* ---- videos ---------------------------------------------------------------------------------- */
 
 /* Collects the frames of a video that are there in bench->frames [*count]. */
 static Status collect_frames(Bench *bench, const json_t *frames, size_t *count, Error *error)
@@ -223,7 +223,7 @@ static Status add_videos(Bench *bench, int source, const char *label, const json
     return STATUS_OK;
 }
 
-/* ---- the outline ------------------------------------------------------------------------------------------- */
+/* ---- the outline ----------------------------------------------------------------------------- */
 
 static bool is_level(const char *name)
 {

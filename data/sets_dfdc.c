@@ -34,7 +34,7 @@ static int read_label(const json_t *label)
     return -1;
 }
 
-/* ---- DFDC: train parts ---------------------------------------------------------------------------------- */
+/* ---- DFDC: train parts ----------------------------------------------------------------------- */
 
 static Status bad_entry(const char *path, const char *key, const char *what, Error *error)
 {
@@ -116,7 +116,7 @@ static Status read_parts(DataSetsBuilder *builder, const char *folder, int depth
     return status;
 }
 
-/* ---- DFDC: test ------------------------------------------------------------------------------------------ */
+/* ---- DFDC: test ------------------------------------------------------------------------------ */
 
 enum { MAX_COLUMNS = 16 };
 
@@ -208,7 +208,7 @@ Status data_sets_dfdc(DataSetsBuilder *builder, Error *error)
     return STATUS_OK;
 }
 
-/* ---- the preview -------------------------------------------------------------------------------------------- */
+/* ---- the preview ----------------------------------------------------------------------------- */
 
 /* Where the frames of METHOD/.../NAME.mp4 are: METHOD/frames/NAME, .../frames/NAME or .../NAME; "" if nowhere. */
 static Status find_preview(const char *base, const char *key, const char *stem,

@@ -34,7 +34,7 @@ static const Method METHODS[] = {
 };
 enum { METHOD_COUNT = sizeof METHODS / sizeof METHODS[0] };
 
-/* ---- compression ------------------------------------------------------------------------------------- */
+/* ---- compression ----------------------------------------------------------------------------- */
 
 /* The folder of the compression level below `base`. raw and c0 are two names of one level. */
 static Status find_level(DataSetsBuilder *builder, char out[FILE_PATH_SIZE], const char *base,
@@ -60,7 +60,7 @@ static Status find_level(DataSetsBuilder *builder, char out[FILE_PATH_SIZE], con
                      other ? other : "");
 }
 
-/* ---- splits ------------------------------------------------------------------------------------------ */
+/* ---- splits ---------------------------------------------------------------------------------- */
 
 /* The originals of all splits: to see a video that is in two. */
 typedef struct Original {
@@ -182,7 +182,7 @@ static Status read_splits(DataSetsBuilder *builder, const char *base, Splits *sp
     return check_originals(splits, error);
 }
 
-/* ---- FaceForensics++ ---------------------------------------------------------------------------------- */
+/* ---- FaceForensics++ ------------------------------------------------------------------------- */
 
 /* The folder whose subfolders are the videos of `method`; "" if there is none. */
 static Status find_method(DataSetsBuilder *builder, char container[FILE_PATH_SIZE],
@@ -276,7 +276,7 @@ Status data_sets_ff(DataSetsBuilder *builder, Error *error)
     return status;
 }
 
-/* ---- DeepFakeDetection ---------------------------------------------------------------------------------- */
+/* ---- DeepFakeDetection ----------------------------------------------------------------------- */
 
 Status data_sets_dfd(DataSetsBuilder *builder, Error *error)
 {

@@ -76,7 +76,10 @@ static Status write_parts(const DataSets *sets, const char *folder, const char *
     return file_write(path, content, size, error);
 }
 
-/* Whether every name in the folder, workplaces left behind aside, passes `belongs`; true for a folder that is not there. */
+/*
+ * Whether every name in the folder, workplaces left behind aside, passes `belongs`; true for a folder that is
+ * not there.
+ */
 static bool holds_only(const char *folder, bool (*belongs)(const char *name))
 {
     DIR *const stream = opendir(folder);
@@ -152,8 +155,8 @@ static Status move(const char *from_folder, const char *from, const char *to_fol
 }
 
 /*
- * Exchanges the parts of `out` for those in `folder`; on failure puts back what was there. *stranded tells that something
- * could not be put back and lies in `folder`.
+ * Exchanges the parts of `out` for those in `folder`; on failure puts back what was there. *stranded tells
+ * that something could not be put back and lies in `folder`.
  */
 static Status exchange(const char *folder, const char *out, bool *stranded, Error *error)
 {

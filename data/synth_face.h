@@ -60,9 +60,8 @@ typedef struct DataPose {
 /* A frame in floating point, gamma-encoded RGB in 0..1. */
 typedef struct DataCanvas {
     int size;
-    float *rgb; /* [size,size,3] */
-    float *
-        face; /* [size,size,3]: u, v, and w > 0 where the pixel shows the front of the head, else -1 */
+    float *rgb;  /* [size,size,3] */
+    float *face; /* [size,size,3]: u, v, and w > 0 where the head's front is seen, else -1 */
 } DataCanvas;
 
 Status data_canvas_create(DataCanvas *canvas, int size, Error *error);

@@ -16,8 +16,9 @@
  * product. Heads write disjoint columns, so all gradients are stored without a lock. A task is one head of
  * one image, so a batch's size does not change a bit. Vaswani et al., arXiv 1706.03762, section 3.2.
  *
- * Who wants P gives a leaf to put it into. If that leaf needs a gradient it counts as one more input: the backward then
- * adds dP to it, which it has to compute in any case, and is run though no weight before it trains (vit/explain.h).
+ * Who wants P gives a leaf to put it into. If that leaf needs a gradient it counts as one more input: the
+ * backward then adds dP to it, which it has to compute in any case, and is run though no weight before it
+ * trains (vit/explain.h).
  */
 #include "tensor/attention.h"
 #include "tensor/op_tasks.h"

@@ -19,8 +19,8 @@
  * so that dz is written to memory only for what trains in the map itself.
  *
  * Types. A map works in f32, unless its weight was packed in bf16, or is narrow, then to be packed for each
- * product: op_linear_bf16.c. In bf16, x, z, y and their gradients are bf16; only a residual, y where there is one, and
- * dy then are f32. So are weights, biases, LoRA and their gradients always.
+ * product: op_linear_bf16.c. In bf16, x, z, y and their gradients are bf16; only a residual, y where there is
+ * one, and dy then are f32. So are weights, biases, LoRA and their gradients always.
  *
  * What is kept: x where a weight or LoRA trains, x A^T, the weights where x needs a gradient, z where there is an
  * activation. Frozen weights thus cost no memory, and y itself is never read again.

@@ -2,10 +2,10 @@
  * ops.h - the operations, one declaration with its formula each: the library's reference card.
  *
  * Common contract. Operands are f32 tensors unless said otherwise, borrowed; outputs are new values of the tape
- * (valid until tape_reset, numbers until tape_release). Gradients have their value's type. Wrong shapes assert and print both shapes. Nothing fails for
- * want of memory: the arena was planned. "Rows" are all dimensions but the last taken together. Every
- * operation differentiates with respect to every tensor operand. One caller at a time: the work is spread
- * over the tape's threads.
+ * (valid until tape_reset, numbers until tape_release). Gradients have their value's type. Wrong shapes
+ * assert and print both shapes. Nothing fails for want of memory: the arena was planned. "Rows" are all
+ * dimensions but the last taken together. Every operation differentiates with respect to every tensor
+ * operand. One caller at a time: the work is spread over the tape's threads.
  *
  * The same bits. Work is cut into tasks by shapes alone, so threads never change a result. Samples are the
  * first dimension of an operand of three or more dimensions, and are computed and summed one by one, so
@@ -64,10 +64,10 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
 
 /*
  * Multi-head attention: for each image and head, softmax(q k^T / sqrt(K)) v with K = D / heads.
- * q [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D], all f32 or all bf16; softmax in f32. probabilities: NULL, or
- * an f32 leaf [B,heads,Tq,T] of the caller that lives until tape_reset: its data, unless NULL, is filled with the
- * softmax, and if it needs a gradient the backward adds that of the objective with respect to the softmax. Never
- * holds more than one head's [Tq,T] per worker (backward: two) of its own.
+ * q [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D], all f32 or all bf16; softmax in f32.
+ * probabilities: NULL, or an f32 leaf [B,heads,Tq,T] of the caller that lives until tape_reset: its data,
+ * unless NULL, is filled with the softmax, and if it needs a gradient the backward adds that of the objective
+ * with respect to the softmax. Never holds more than one head's [Tq,T] per worker (backward: two) of its own.
  */
 Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *probabilities);
 

@@ -19,7 +19,7 @@ typedef enum RandomPurpose {
     RANDOM_SLERP = 5,      /* partners and t of one step */
     RANDOM_SYNTH = 6,      /* synthetic data set */
     RANDOM_FRAMES = 7,     /* choice of frames of a video */
-    RANDOM_TEST = 8,       /* tests */
+    RANDOM_TEST = 8,       /* tests, and operands of bench */
     RANDOM_NOISE = 9,      /* noise added to one image */
     RANDOM_BLEND = 10,     /* self-blending of one frame */
     RANDOM_BOOTSTRAP = 16, /* videos of one resample */
@@ -44,8 +44,8 @@ void random_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t ou
 Random random_stream(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub);
 
 /*
- * One of 2^24 such streams of the same arguments: e.g. part = how often the frame stood in the epoch before. Part 0 is
- * random_stream; parts that differ by a multiple of 2^24 are the same.
+ * One of 2^24 such streams of the same arguments: e.g. part = how often the frame stood in the epoch before.
+ * Part 0 is random_stream; parts that differ by a multiple of 2^24 are the same.
  */
 Random random_stream_part(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub,
                           uint32_t part);

@@ -65,8 +65,8 @@ bool tape_is_planning(const Tape *tape);
 void tape_release(Tape *tape, Tensor *value);
 
 /*
- * Asks for the gradient of `value` [shape] to survive tape_backward until tape_reset (attention maps,
- * tests, the features of a micro-batch). Leaves always keep theirs.
+ * Asks for the gradient of `value` [shape], which tape_backward would give back once it is used, to stay
+ * until tape_reset. Leaves always keep theirs.
  */
 void tape_retain_grad(Tape *tape, Tensor *value);
 

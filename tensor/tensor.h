@@ -20,8 +20,7 @@ typedef struct Tensor {
     int ndim;
     int shape[TENSOR_MAX_DIMS]; /* every extent >= 1; only [0..ndim) is meaningful */
     void *data; /* [shape] of dtype, borrowed from an arena or a mapped file; NULL once released */
-    void *
-        grad; /* [shape] of dtype, NULL until needed; a parameter's is a view of the flat gradient */
+    void *grad; /* [shape] of dtype or NULL; a parameter's is a view of the flat gradient */
     bool needs_grad; /* a leaf that trains, or computed from one */
     bool owns_data;  /* data is a block of the tape's arena (leaves borrow theirs) */
     int uses;        /* who still needs data: the caller, and recorded nodes */

@@ -144,7 +144,7 @@ Status bench_numbers(DType type, size_t count, float scale, void **numbers, Erro
     return STATUS_OK;
 }
 
-/* ---- formulas ---------------------------------------------------------------------------------------- */
+/* ---- formulas -------------------------------------------------------------------------------- */
 
 double bench_product_work(int M, int K, int N)
 {

@@ -129,7 +129,7 @@ Status bench_attention(Bench *bench, Error *error)
     return STATUS_OK;
 }
 
-/* ---- LayerNorm -------------------------------------------------------------------------------------- */
+/* ---- LayerNorm ------------------------------------------------------------------------------- */
 
 /* The rows of one image. */
 typedef struct Norm {

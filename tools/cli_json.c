@@ -12,7 +12,10 @@
 
 enum { MAX_COLUMNS = 16, MAX_INDENT = 32, MAX_TEXT = 200 };
 
-/* `text` as cli_print_escaped shows it, cut where it would fill the screen (a list of thousands of paths). The caller frees it. */
+/*
+ * `text` as cli_print_escaped shows it, cut where it would fill the screen (a list of thousands of paths).
+ * The caller frees it.
+ */
 static char *shortened(const char *text)
 {
     char *const copy = train_text_printed(text);

@@ -46,10 +46,16 @@ Status cli_metrics_print(const TrainReport *reports, int count, CliFormat format
  */
 void cli_metrics_warn(const char *path, size_t duplicates, const TrainReport *reports, int count);
 
-/* What a warning says, and whether it is about the scores; else it is about the rows, so that other scores of them share it. */
+/*
+ * What a warning says, and whether it is about the scores; else it is about the rows, so that other scores of
+ * them share it.
+ */
 typedef void CliMetricsTell(void *context, const char *text, bool of_scores);
 
-/* The same, each warning handed to `tell` instead of stderr: for several sets of scores, and for a file that holds them too. */
+/*
+ * The same, each warning handed to `tell` instead of stderr: for several sets of scores, and for a file that
+ * holds them too.
+ */
 void cli_metrics_each_warning(const char *path, size_t duplicates, const TrainReport *reports,
                               int count, CliMetricsTell *tell, void *context);
 

@@ -1,8 +1,8 @@
 /*
  * cli_table.h - one table, printed for a terminal, a README, a paper or a program.
  *
- * A table is filled cell by cell and printed once. Cells are text: how many digits a number deserves is known where it
- * comes from. Every format escapes what would break it.
+ * A table is filled cell by cell and printed once. Cells are text: how many digits a number deserves is known
+ * where it comes from. Every format escapes what would break it.
  */
 #ifndef LNCLIP_TOOLS_CLI_TABLE_H
 #define LNCLIP_TOOLS_CLI_TABLE_H

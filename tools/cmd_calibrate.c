@@ -1,6 +1,6 @@
 /*
- * cmd_calibrate.c - lnclip calibrate: fits a temperature and thresholds on validation frames, and stores them in a copy of
- * the adapter.
+ * cmd_calibrate.c - lnclip calibrate: fits a temperature and thresholds on validation frames, and stores them
+ * in a copy of the adapter.
  *
  * Nothing else in the adapter changes, and nothing applies the calibration but --calibrated. What is fitted here is
  * flattering on these frames; eval --calibrated reports it on others.
@@ -225,7 +225,10 @@ static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
     return status;
 }
 
-/* Frames that were trained on are scored too well to calibrate with; those that chose the adapter are what is meant. */
+/*
+ * Frames that were trained on are scored too well to calibrate with; those that chose the adapter are what is
+ * meant.
+ */
 static Status check_training(const Request *request, const EvalSet *set, Error *error)
 {
     SafeTensors *file = NULL;

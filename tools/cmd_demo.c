@@ -41,7 +41,7 @@ typedef struct Outcome {
     double seconds;
 } Outcome;
 
-/* ---- the four acts ----------------------------------------------------------------------------------------- */
+/* ---- the four acts --------------------------------------------------------------------------- */
 
 static void show_drawing(void *context, int done, int total)
 {
@@ -94,7 +94,7 @@ static Status perform(const Demo *demo, Outcome *outcome, Error *error)
     return STATUS_OK;
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static double mean(const double *values, int count)
 {
@@ -144,7 +144,7 @@ static void print_table(const Demo *demo, const Outcome *outcome)
            scores[1].file);
 }
 
-/* ---- demo.json --------------------------------------------------------------------------------------------- */
+/* ---- demo.json ------------------------------------------------------------------------------- */
 
 static json_t *pretraining_json(const DemoPretraining *pretraining)
 {

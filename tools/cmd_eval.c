@@ -3,8 +3,8 @@
  * worth.
  *
  * The story: arguments and lists (eval_sets.h), then for each adapter its scores (eval_scores.h), what they say
- * (eval_files.h), and at the end the adapters beside each other (eval_print.h). An earlier evaluation in a folder stays
- * whole until the new one is finished, and an interrupted one goes on where it stopped.
+ * (eval_files.h), and at the end the adapters beside each other (eval_print.h). An earlier evaluation in a
+ * folder stays whole until the new one is finished, and an interrupted one goes on where it stopped.
  */
 #include "tools/cli.h"
 #include "tools/cli_checks.h"

@@ -37,7 +37,8 @@ bool cmd_eval_partial_append(CmdEvalPartial *partial, const float *probabilities
 void cmd_eval_partial_close(CmdEvalPartial *partial, bool finished);
 
 /*
- * Deletes what other evaluations left unfinished in `folder`: their scores would be for results that have been replaced.
+ * Deletes what other evaluations left unfinished in `folder`: their scores would be for results that have
+ * been replaced.
  * Those of a process that is still running stay.
  */
 void cmd_eval_partial_clean(const char *folder);

@@ -2,8 +2,8 @@
  * cmd_predict.c - lnclip predict: the probability of being fake of each image, as lines, JSON or CSV.
  *
  * Lines come as soon as their batch is done, in the order of the arguments, so that a long run can be
- * watched and piped. An image that cannot be read costs its own line only, a folder without images nothing but a warning
- * and the exit code. Heat maps (cmd_predict_explain.h) are drawn when all lines are out.
+ * watched and piped. An image that cannot be read costs its own line only, a folder without images nothing
+ * but a warning and the exit code. Heat maps (cmd_predict_explain.h) are drawn when all lines are out.
  */
 #include "data/crop_check.h"
 #include "tools/cli.h"

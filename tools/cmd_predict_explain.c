@@ -31,8 +31,8 @@ typedef struct Name {
 } Name;
 
 /*
- * The part of `path` that ends before `end`: where it begins, and where the rest of the path ends. Dots, which lead to
- * other folders and name none, are passed over. False if there is none.
+ * The part of `path` that ends before `end`: where it begins, and where the rest of the path ends. Dots,
+ * which lead to other folders and name none, are passed over. False if there is none.
  */
 static bool part_before(const char *path, const char *end, const char **begin, const char **stop)
 {

@@ -1,9 +1,10 @@
 /*
  * cmd_predict_explain.h - the heat maps of lnclip predict --explain DIR.
  *
- * Each image that was scored gets a picture (heatmap.h) in DIR, named after the image: STEM.png. Where two images have
- * one stem, folders are put before it, joined by "_", until the names differ (real_000_004.png); what still agrees is
- * numbered. A picture that an earlier run left is replaced; an image that was given is never.
+ * Each image that was scored gets a picture (heatmap.h) in DIR, named after the image: STEM.png. Where two
+ * images have one stem, folders are put before it, joined by "_", until the names differ (real_000_004.png);
+ * what still agrees is numbered. A picture that an earlier run left is replaced; an image that was given is
+ * never.
  */
 #ifndef LNCLIP_TOOLS_CMD_PREDICT_EXPLAIN_H
 #define LNCLIP_TOOLS_CMD_PREDICT_EXPLAIN_H
@@ -18,8 +19,8 @@ typedef struct CmdPredictExplain {
 
 /*
  * Names the pictures and makes the folder; `list` is borrowed for the call. The caller ends it with
- * cmd_predict_explain_free, also after a failure. STATUS_FAILED if one of them would replace an image of the list, if the
- * folder cannot be made, or without memory.
+ * cmd_predict_explain_free, also after a failure. STATUS_FAILED if one of them would replace an image of the
+ * list, if the folder cannot be made, or without memory.
  */
 Status cmd_predict_explain_plan(CmdPredictExplain *explain, const char *folder,
                                 const DataList *list, Error *error);

@@ -49,8 +49,8 @@ typedef struct DemoPretraining {
     int frames, held_out; /* frames trained on, and kept apart to measure r2 */
     int steps;
     double seconds;
-    double
-        r2[DEMO_TARGETS]; /* explained variance on the held-out frames: 1 is perfect, 0 the mean */
+    /* Explained variance on the held-out frames: 1 is perfect, 0 the mean. */
+    double r2[DEMO_TARGETS];
 } DemoPretraining;
 
 /* The shape of the miniature's encoder. */

@@ -130,7 +130,7 @@ static void close_trial(Trial *trial)
     data_list_free(&trial->test);
 }
 
-/* ---- training ----------------------------------------------------------------------------------------------- */
+/* ---- training -------------------------------------------------------------------------------- */
 
 static void show_training(void *context, const TrainProgress *progress)
 {
@@ -172,7 +172,7 @@ static Status write_adapter(const Trial *trial, Error *error)
     return vit_adapter_write(trial->vit, &trial->head, trial->tuned, path, metadata, 2, error);
 }
 
-/* ---- the test ------------------------------------------------------------------------------------------------ */
+/* ---- the test -------------------------------------------------------------------------------- */
 
 /* The family whose folder a source of the list is. */
 static DataSynthFamily family_of(const DataList *list, int source)

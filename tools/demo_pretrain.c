@@ -68,7 +68,7 @@ VitConfig demo_config(void)
     return config;
 }
 
-/* ---- frames and what is to be read off them ----------------------------------------------------------- */
+/* ---- frames and what is to be read off them -------------------------------------------------- */
 
 static float brightness(const uint8_t *pixels, int row, int column)
 {
@@ -174,7 +174,7 @@ static Status draw_frames(Pretraining *p, Error *error)
     return STATUS_OK;
 }
 
-/* ---- the model with its readout --------------------------------------------------------------------------- */
+/* ---- the model with its readout -------------------------------------------------------------- */
 
 /* Weight ~ N(0, 0.02), bias 0, with room for gradients: what vit_tune does for parameters of the encoder. */
 static Status make_readout(Pretraining *p, Error *error)
@@ -303,7 +303,7 @@ static void clean_up(Pretraining *p)
     free(p->errors);
 }
 
-/* ---- training ----------------------------------------------------------------------------------------------- */
+/* ---- training -------------------------------------------------------------------------------- */
 
 /* Gathers frames order[0..count) as the next input; targets[i] then points to those of row i. */
 static Tensor load_batch(Pretraining *p, const int *order, int count, const float **targets)

@@ -26,9 +26,10 @@ typedef struct EvalScores {
 } EvalScores;
 
 /*
- * Loads the model with `adapter`, applies its calibration if it is `calibrated`, and scores whatever `folder` does not
- * hold already: each pass is kept there in a file of its own until eval_scores_close, so that the same command goes on
- * where it was stopped. The folder is made once the model is known to be good; NULL keeps nothing. Fills the part of
+ * Loads the model with `adapter`, applies its calibration if it is `calibrated`, and scores whatever `folder`
+ * does not hold already: each pass is kept there in a file of its own until eval_scores_close, so that the
+ * same command goes on where it was stopped. The folder is made once the model is known to be good; NULL
+ * keeps nothing. Fills the part of
  * *provenance that the model knows. STATUS_INTERRUPTED after a signal. *scores is to be closed in every case.
  */
 Status eval_score(const EvalScoring *scoring, const EvalAdapter *adapter, const char *folder,

@@ -9,9 +9,10 @@
 #include "tools/eval_result.h"
 
 /*
- * Understands arguments NAME=LIST[,LIST...] (a comma separates only if there is no file of the whole name) and reads all
- * lists; of each video `frames_per_video` frames are kept, 0 = all. STATUS_USAGE for another form, STATUS_FAILED for lists
- * that cannot be read. *sets is the caller's to free (eval_sets_free), also after a failure.
+ * Understands arguments NAME=LIST[,LIST...] (a comma separates only if there is no file of the whole name)
+ * and reads all lists; of each video `frames_per_video` frames are kept, 0 = all. STATUS_USAGE for another
+ * form, STATUS_FAILED for lists that cannot be read. *sets is the caller's to free (eval_sets_free), also
+ * after a failure.
  */
 Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, int frames_per_video,
                       Error *error);
@@ -29,10 +30,10 @@ typedef struct EvalAdapters {
 } EvalAdapters;
 
 /*
- * Understands the arguments of --adapter: FILE, or NAME=FILE as often as wanted (whatever exists under its whole name is a
- * FILE), and reads what their metadata says; with `calibrated` also the calibration of each. STATUS_USAGE for several without
- * a name, a name twice or one that is no name of a folder; STATUS_FAILED for a file that cannot be read or
- * lacks the calibration. To be freed (eval_adapters_free) also after a failure.
+ * Understands the arguments of --adapter: FILE, or NAME=FILE as often as wanted (whatever exists under its
+ * whole name is a FILE), and reads what their metadata says; with `calibrated` also the calibration of each.
+ * STATUS_USAGE for several without a name, a name twice or one that is no name of a folder; STATUS_FAILED for
+ * a file that cannot be read or lacks the calibration. To be freed (eval_adapters_free) also after a failure.
  */
 Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, bool calibrated,
                           Error *error);
@@ -48,7 +49,8 @@ typedef struct EvalPerturbation {
 
 /*
  * Understands the arguments of --perturb, KIND=STRENGTH[,STRENGTH...]: perturbations [*count], those of one kind
- * together, the caller's to free(). STATUS_USAGE for what data_augment_perturb refuses, and for a strength given twice.
+ * together, the caller's to free(). STATUS_USAGE for what data_augment_perturb refuses, and for a strength
+ * given twice.
  */
 Status eval_perturbations_parse(const CliStrings *arguments, EvalPerturbation **perturbations,
                                 int *count, Error *error);

@@ -1,8 +1,8 @@
 /*
  * heatmap.c - see heatmap.h.
  *
- * The image is turned to grey under a map, so that a colour is the map's alone; the stronger the relevance, the more of the
- * colour covers it. All positions are computed from the corner, in pixels of the picture.
+ * The image is turned to grey under a map, so that a colour is the map's alone; the stronger the relevance,
+ * the more of the colour covers it. All positions are computed from the corner, in pixels of the picture.
  */
 #include "tools/heatmap.h"
 

@@ -16,7 +16,8 @@ enum {
 int cli_heatmap_text_width(const char *text);
 
 /*
- * Draws text, its upper left corner at (x, y), in `rgb`. It must lie within the image, and hold only what is in the font:
+ * Draws text, its upper left corner at (x, y), in `rgb`. It must lie within the image, and hold only what is
+ * in the font:
  * blanks, digits, the full stop, the underscore and a part of the small letters (asserted).
  */
 void cli_heatmap_text_draw(DataImage *image, int x, int y, const char *text, const uint8_t rgb[3]);

@@ -1,9 +1,10 @@
 /*
  * report.h - an evaluation as one web page: report.html.
  *
- * One file that can be mailed, archived and printed: nothing is fetched, nothing is run, charts are SVG and thumbnails are
- * embedded. Every number is one of the EvalResult, with an interval where there is one; nothing is computed here but
- * what curves and histograms draw. The same results give the same bytes: no time of day stands in it.
+ * One file that can be mailed, archived and printed: nothing is fetched, nothing is run, charts are SVG and
+ * thumbnails are embedded. Every number is one of the EvalResult, with an interval where there is one;
+ * nothing is computed here but what curves and histograms draw. The same results give the same bytes: no time
+ * of day stands in it.
  */
 #ifndef LNCLIP_TOOLS_REPORT_H
 #define LNCLIP_TOOLS_REPORT_H
@@ -18,8 +19,7 @@ typedef struct Report {
     const char *subject;       /* what was scored, in words: the model, or a file of scores */
     const EvalResult *results; /* [count] one or more, over the same data sets */
     int count;
-    const EvalComparison
-        *comparisons; /* [comparison_count], each of another result with the first */
+    const EvalComparison *comparisons; /* [comparison_count], another result with the first */
     int comparison_count;
     const char *const *warnings; /* [warning_count] beside those that the results call for */
     int warning_count;

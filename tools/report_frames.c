@@ -1,5 +1,6 @@
 /*
- * report_frames.c - the hardest frames of a data set as thumbnails: where a detector errs is seen before it is understood.
+ * report_frames.c - the hardest frames of a data set as thumbnails: where a detector errs is seen before it
+ * is understood.
  *
  * Of every video only the hardest frame is taken, or eight frames of one video would fill the row. A thumbnail is the
  * centre crop the network sees, as a small JPEG in a data: URI.

@@ -1,7 +1,8 @@
 /*
  * report_html.c - the elements of report.html: escaped text, numbers, tables, facts.
  *
- * Whatever comes from files or arguments goes through report_text or train_text_print_xml; tags are written as they are.
+ * Whatever comes from files or arguments goes through report_text or train_text_print_xml; tags are written
+ * as they are.
  */
 #include "tools/report_parts.h"
 

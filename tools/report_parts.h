@@ -1,8 +1,9 @@
 /*
  * report_parts.h - the parts of report.html; private to tools/report*.c.
  *
- * report.c tells the story from top to bottom, report_set.c that of a data set, report_html.c has the elements it is told in, report_charts.c
- * the charts, report_robustness.c those of perturbed frames, report_frames.c the thumbnails, report_facts.c where everything comes from, and report_style.c the looks.
+ * report.c tells the story from top to bottom, report_set.c that of a data set, report_html.c has the
+ * elements it is told in, report_charts.c the charts, report_robustness.c those of perturbed frames,
+ * report_frames.c the thumbnails, report_facts.c where everything comes from, and report_style.c the looks.
  */
 #ifndef LNCLIP_TOOLS_REPORT_PARTS_H
 #define LNCLIP_TOOLS_REPORT_PARTS_H
@@ -18,7 +19,10 @@ void report_text(FILE *stream, const char *format, ...) __attribute__((format(pr
 /* "0.9532", or a dash if it is undefined. */
 void report_number(FILE *stream, double value);
 
-/* <td> of a number, of an interval ("0.9311 to 0.9700", nothing if there is none), of a count with thousands set apart. */
+/*
+ * <td> of a number, of an interval ("0.9311 to 0.9700", nothing if there is none), of a count with thousands
+ * set apart.
+ */
 void report_number_cell(FILE *stream, double value);
 void report_interval_cell(FILE *stream, TrainInterval interval);
 void report_count_cell(FILE *stream, unsigned long long count);
@@ -37,8 +41,8 @@ void report_fact(FILE *stream, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
- * <td> with a value and its interval as a dot on a line from `low` to 1: for looking down a column. The numbers stand beside
- * it, so that it is silent.
+ * <td> with a value and its interval as a dot on a line from `low` to 1: for looking down a column. The
+ * numbers stand beside it, so that it is silent.
  */
 void report_forest_cell(FILE *stream, double low, double value, TrainInterval interval);
 

@@ -25,8 +25,9 @@ typedef struct TrainBatches {
 } TrainBatches;
 
 /*
- * features: NULL, or [list->count, width] with one row a frame; never with settings->blend, whose fakes have no row. `list` and `features` are borrowed
- * until train_batches_close. STATUS_FAILED as data_loader_create; *batches is then empty.
+ * features: NULL, or [list->count, width] with one row a frame; never with settings->blend, whose fakes have
+ * no row. `list` and `features` are borrowed until train_batches_close. STATUS_FAILED as data_loader_create;
+ * *batches is then empty.
  */
 Status train_batches_open(TrainBatches *batches, const DataList *list,
                           const DataLoaderSettings *settings, const float *features, int width,

@@ -17,8 +17,8 @@
 #include <string.h>
 
 /*
- * Rows of one cluster whose scores fall into one bin of calibration, summed up: there are far fewer of these than of rows,
- * and calibration is a sum over them in any order. All have the label of the cluster.
+ * Rows of one cluster whose scores fall into one bin of calibration, summed up: there are far fewer of these
+ * than of rows, and calibration is a sum over them in any order. All have the label of the cluster.
  */
 typedef struct Cell {
     double brier, log_loss,
@@ -149,8 +149,8 @@ Status train_sample_create(TrainSample **sample, const double *scores, const uin
 }
 
 /*
- * Rows of each class, and the sums of calibration, where each cluster counts `weights[cluster]` times. Plain sums: the
- * spread of resamples does not ask for the last digit.
+ * Rows of each class, and the sums of calibration, where each cluster counts `weights[cluster]` times. Plain
+ * sums: the spread of resamples does not ask for the last digit.
  */
 static TrainProbabilitySums weigh_cells(const TrainSample *sample, const uint32_t *weights,
                                         uint64_t total[2])

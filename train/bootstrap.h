@@ -1,9 +1,9 @@
 /*
  * bootstrap.h - the spread of every metric when the videos are drawn again.
  *
- * Rows are sorted once. A resample draws as many videos of each class as there are, with replacement, which gives each
- * video a whole number as its weight; one pass down the sorted rows with those weights then yields all metrics. Nothing
- * is copied or sorted again, and what is counted stays exact.
+ * Rows are sorted once. A resample draws as many videos of each class as there are, with replacement, which
+ * gives each video a whole number as its weight; one pass down the sorted rows with those weights then yields
+ * all metrics. Nothing is copied or sorted again, and what is counted stays exact.
  */
 #ifndef LNCLIP_TRAIN_BOOTSTRAP_H
 #define LNCLIP_TRAIN_BOOTSTRAP_H
@@ -27,8 +27,7 @@ void train_sample_free(TrainSample *sample);
 /* What is drawn. */
 typedef struct TrainClusters {
     uint32_t count;
-    const uint8_t
-        *labels; /* [count] 0 or 1: drawn apart, so that every resample has both classes */
+    const uint8_t *labels; /* [count] 0 or 1, drawn apart: every resample has both classes */
 } TrainClusters;
 
 typedef struct TrainDraw {
@@ -48,18 +47,18 @@ Status train_bootstrap(const TrainSample *const *samples, int count, const Train
                        const TrainDraw *draw, double *values, Error *error);
 
 /*
- * The percentile interval of values [n], which it sorts, undefined ones last: the 2.5 and 97.5 % points, linear between order statistics
- * (Hyndman and Fan, The American Statistician 50 (1996) 361, definition 7). Undefined values are left
- * out; NaN if fewer than half are defined.
+ * The percentile interval of values [n], which it sorts, undefined ones last: the 2.5 and 97.5 % points,
+ * linear between order statistics (Hyndman and Fan, The American Statistician 50 (1996) 361, definition 7).
+ * Undefined values are left out; NaN if fewer than half are defined.
  */
 TrainInterval train_percentile_interval(double *values, size_t n);
 
 /*
- * The interval of an area (AUROC, average precision) from its resampled values [n]: logit(estimate) -+ t s, where s is their
- * standard deviation on the logit scale and t the 97.5 % point of Student's distribution with one degree of freedom
- * less than the smaller class has clusters. Near 1, where areas of good detectors lie, it covers more truly than
- * percentiles do (measured: docs/metrics.md). Values of 0 or 1, which have no logit, count as half a pair of clusters
- * away from there, or half as far as the estimate where that is less.
+ * The interval of an area (AUROC, average precision) from its resampled values [n]: logit(estimate) -+ t s,
+ * where s is their standard deviation on the logit scale and t the 97.5 % point of Student's distribution
+ * with one degree of freedom less than the smaller class has clusters. Near 1, where areas of good detectors
+ * lie, it covers more truly than percentiles do (measured: docs/metrics.md). Values of 0 or 1, which have no
+ * logit, count as half a pair of clusters away from there, or half as far as the estimate where that is less.
  * NaN if fewer than half the values are defined; the percentile interval if the estimate is 0 or 1. Sorts values.
  */
 TrainInterval train_logit_interval(double estimate, double *values, size_t n,

@@ -1,9 +1,9 @@
 /*
  * calibration.c - see calibration.h.
  *
- * With b = 1/T and s the margin towards the right label, the loss is the mean of log(1 + exp(-b s)): convex in b, slope
- * mean(-s sigmoid(-b s)), curvature mean(s^2 sigmoid(-b s) sigmoid(b s)). It has a minimum at a finite b > 0 if and only
- * if the mean of s is positive and some s is negative.
+ * With b = 1/T and s the margin towards the right label, the loss is the mean of log(1 + exp(-b s)): convex
+ * in b, slope mean(-s sigmoid(-b s)), curvature mean(s^2 sigmoid(-b s) sigmoid(b s)). It has a minimum at a
+ * finite b > 0 if and only if the mean of s is positive and some s is negative.
  */
 #include "train/calibration.h"
 

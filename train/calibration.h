@@ -33,8 +33,9 @@ typedef struct TrainTemperature {
     double nll_before,
         nll_after; /* mean negative log-likelihood of the labels, at T = 1 and at T */
     /*
-     * False if no T in the range above is best. `separated`: so few frames lie on the wrong side of a margin of 0 (or none)
-     * that a smaller T is always better; otherwise the margins do not follow the labels at all.
+     * False if no T in the range above is best. `separated`: so few frames lie on the wrong side of a margin
+     * of 0 (or none) that a smaller T is always better; otherwise the margins do not follow the labels at
+     * all.
      */
     bool fitted, separated;
 } TrainTemperature;
@@ -68,9 +69,10 @@ TrainAtThreshold train_at_threshold(const double *scores, const uint8_t *labels,
                                     double threshold);
 
 /*
- * A threshold above which lie at most a share `fpr`, in [0, 1), of the real ones among probabilities [n], and of the fake
- * ones as many as that allows. With ties the share may be smaller but is never greater. It stands halfway between the
- * score of a real one and the next higher score (1 if there is none), so that rounding moves nothing across.
+ * A threshold above which lie at most a share `fpr`, in [0, 1), of the real ones among probabilities [n], and
+ * of the fake ones as many as that allows. With ties the share may be smaller but is never greater. It stands
+ * halfway between the score of a real one and the next higher score (1 if there is none), so that rounding
+ * moves nothing across.
  * STATUS_FAILED without real ones, or without memory.
  */
 Status train_calibration_threshold(const double *probabilities, const uint8_t *labels, size_t n,

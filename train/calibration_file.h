@@ -8,14 +8,15 @@
 #include "vit/head.h"
 
 /*
- * Reads "temperature", "threshold_fpr", "threshold_frame", "threshold_video" and "calibrated_on" from the metadata of the
- * adapter `path`. STATUS_FAILED if it holds no calibration, half of one, or numbers that make no sense. Thread-safe.
+ * Reads "temperature", "threshold_fpr", "threshold_frame", "threshold_video" and "calibrated_on" from the
+ * metadata of the adapter `path`. STATUS_FAILED if it holds no calibration, half of one, or numbers that make
+ * no sense. Thread-safe.
  */
 Status train_calibration_read(const char *path, TrainCalibration *calibration, Error *error);
 
 /*
- * Writes the adapter `path` once more as `out`: the same tensors and metadata, with this calibration in place of any it
- * held. `out` may be `path`. Atomic; the bytes depend on the arguments alone.
+ * Writes the adapter `path` once more as `out`: the same tensors and metadata, with this calibration in place
+ * of any it held. `out` may be `path`. Atomic; the bytes depend on the arguments alone.
  */
 Status train_calibration_write(const char *path, const char *out,
                                const TrainCalibration *calibration, Error *error);

@@ -17,8 +17,9 @@ typedef struct TrainChartScale {
 } TrainChartScale;
 
 /*
- * An axis over numbers from `low` to `high` (low > high: there are none) with about `wanted` ticks at 1, 2 or 5 times a power
- * of ten. `round` extends the ends to ticks. Categories have none of these: their ends are -0.5 and count - 0.5.
+ * An axis over numbers from `low` to `high` (low > high: there are none) with about `wanted` ticks at 1, 2 or
+ * 5 times a power of ten. `round` extends the ends to ticks. Categories have none of these: their ends are
+ * -0.5 and count - 0.5.
  */
 TrainChartScale train_chart_scale(const TrainChartAxis *axis, double low, double high, int wanted,
                                   bool round);

@@ -25,11 +25,11 @@ typedef struct TrainReliability {
 } TrainReliability;
 
 typedef struct TrainCurves {
-    TrainPoint
-        *roc; /* [roc_count] (FPR, TPR) from (0,0) to (1,1); both curves NULL with one class only */
+    /* [roc_count] (FPR, TPR) from (0,0) to (1,1); both curves NULL with one class only. */
+    TrainPoint *roc;
     int roc_count;
-    TrainPoint
-        *pr; /* [pr_count] (recall, precision) from (0,1), which stands for "none", to recall 1 */
+    /* [pr_count] (recall, precision) from (0,1), which stands for "none", to recall 1. */
+    TrainPoint *pr;
     int pr_count;
     /* Rows by score, bin b from low + b width to low + (b+1) width, the last one closed. [0, 1] if all scores
      * are within, else from the least to the greatest. */
@@ -42,8 +42,9 @@ typedef struct TrainCurves {
 /*
  * The curves of scores [n] and labels [n] as in train_metrics, each of at most `points` points, at least 8
  * (asserted): those kept are vertices of the exact curve, its ends among them, and every vertex left out lies within
- * a distance of the line between its kept neighbours that is as small as that number allows (Ramer, Douglas, Peucker, worst
- * segment first). *curves is owned by the caller (train_curves_free). Failures as train_metrics.
+ * a distance of the line between its kept neighbours that is as small as that number allows (Ramer, Douglas,
+ * Peucker, worst segment first). *curves is owned by the caller (train_curves_free). Failures as
+ * train_metrics.
  */
 Status train_curves(const double *scores, const uint8_t *labels, size_t n, int points,
                     TrainCurves *curves, Error *error);

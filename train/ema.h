@@ -4,8 +4,8 @@
  *     a_1 = w_1,   a_s = d a_(s-1) + (1 - d) w_s      w_s: the values after optimizer step s
  *
  * as torch.optim.swa_utils.AveragedModel with an exponential average: it begins at the first values, so there
- * is no bias towards zero to be corrected, and d is never lower than asked for. It looks back over about 1/(1 - d) steps: a
- * run should be several times as long.
+ * is no bias towards zero to be corrected, and d is never lower than asked for. It looks back over about 1/(1
+ * - d) steps: a run should be several times as long.
  */
 #ifndef LNCLIP_TRAIN_EMA_H
 #define LNCLIP_TRAIN_EMA_H

@@ -1,8 +1,8 @@
 /*
  * event_file.c - see event_file.h.
  *
- * Protobuf by hand: four messages with seven fields in all. A field is a key (number << 3 | wire type) and a value: a varint (type
- * 0), 8 bytes (1), a length and so many bytes (2), or 4 bytes (5).
+ * Protobuf by hand: four messages with seven fields in all. A field is a key (number << 3 | wire type) and a
+ * value: a varint (type 0), 8 bytes (1), a length and so many bytes (2), or 4 bytes (5).
  *
  *     Event   { 1: double wall_time, 2: int64 step, 3: string file_version, 5: Summary }
  *     Summary { 1: repeated Value { 1: string tag, 2: float simple_value } }

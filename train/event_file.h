@@ -2,7 +2,8 @@
  * event_file.h - TensorBoard's event files: numbers with a name at a step, one record after the other.
  *
  * A record is framed as a TFRecord: length (u64), masked CRC-32C of the length, an Event in protobuf's encoding,
- * masked CRC-32C of the Event; all little-endian. An Event holds the time, the step and a summary of (tag, simple_value).
+ * masked CRC-32C of the Event; all little-endian. An Event holds the time, the step and a summary of (tag,
+ * simple_value).
  * The first record says "brain.Event:2". docs/formats.md names the tags of a run.
  *
  * Refused: reading anything else into a run. The file is for looking at; resume only cuts what is newer.
@@ -24,10 +25,10 @@ typedef struct TrainEventValue {
 #define TRAIN_EVENT_EPOCH "epoch"
 
 /*
- * Cuts an event file to what a run of `steps` steps and `epochs` closed epochs knows: records of an epoch (which begin with
- * the tag TRAIN_EVENT_EPOCH) from epoch `epochs` on go, other records from step `steps` on too, and a record that was cut
- * off in the middle. A file that is not there is fine. STATUS_FAILED if a record is damaged before the last of
- * these steps.
+ * Cuts an event file to what a run of `steps` steps and `epochs` closed epochs knows: records of an epoch
+ * (which begin with the tag TRAIN_EVENT_EPOCH) from epoch `epochs` on go, other records from step `steps` on
+ * too, and a record that was cut off in the middle. A file that is not there is fine. STATUS_FAILED if a
+ * record is damaged before the last of these steps.
  */
 Status train_event_file_cut(const char *path, int64_t steps, int epochs, Error *error);
 

@@ -17,7 +17,8 @@ enum { TRAIN_FPR_POINTS = 3, TRAIN_CALIBRATION_BINS = 15 };
 extern const double train_fpr_points[TRAIN_FPR_POINTS]; /* 0.001, 0.01, 0.05 */
 
 /*
- * Fractions, never per cent. With one class only, everything but n_real, n_fake, accuracy and calibration is undefined:
+ * Fractions, never per cent. With one class only, everything but n_real, n_fake, accuracy and calibration is
+ * undefined:
  * NaN, written as null; the four at the end say for themselves what they need.
  *
  * The ROC has one vertex (FPR, TPR) for each distinct score, "this score and above is fake", beside (0,0);

@@ -83,8 +83,8 @@ int train_calibration_bin(double score);
 
 /*
  * Begins a walk over n_real and n_fake rows in all, continues it over groups [count], strictly descending by score
- * from call to call, and sums up: all but what is train_probability_end's. Groups without rows are passed over. The product of the two
- * numbers is at most 2^62. Nothing is allocated; nothing can fail.
+ * from call to call, and sums up: all but what is train_probability_end's. Groups without rows are passed
+ * over. The product of the two numbers is at most 2^62. Nothing is allocated; nothing can fail.
  */
 void train_walk_begin(TrainWalk *walk, uint64_t n_real, uint64_t n_fake);
 void train_walk_groups(TrainWalk *walk, const TrainGroup *groups, size_t count);

@@ -46,8 +46,8 @@ typedef Status (*TrainMeasure)(void *context, int micro_batch, int kept, bool re
 /*
  * Fills micro_batch, micro_batches, kept, recompute, forward_twice, step and total of *plan, whose other
  * sizes and budget are given. A chosen micro_batch is the preferred one, halved until its activations
- * fit, if need be with recompute; then as many micro-batches as fit keep theirs. STATUS_FAILED, with the smallest sufficient
- * `memory`, if nothing fits.
+ * fit, if need be with recompute; then as many micro-batches as fit keep theirs. STATUS_FAILED, with the
+ * smallest sufficient `memory`, if nothing fits.
  */
 Status train_plan_choose(TrainPlan *plan, const TrainPlanLimits *limits, TrainMeasure measure,
                          void *context, Error *error);

@@ -36,8 +36,8 @@ void train_ranking_free(TrainRanking *ranking);
 bool train_ranking_next(TrainRanking *ranking, double *score, uint64_t *reals, uint64_t *fakes);
 
 /*
- * The rows of scores [n] from the highest down, rows of equal score as they stand, into order [n]. STATUS_FAILED for n = 0, n
- * beyond 2^32 - 1, a score that is not finite, or without memory.
+ * The rows of scores [n] from the highest down, rows of equal score as they stand, into order [n].
+ * STATUS_FAILED for n = 0, n beyond 2^32 - 1, a score that is not finite, or without memory.
  */
 Status train_ranking_order(const double *scores, size_t n, uint32_t *order, Error *error);
 

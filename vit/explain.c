@@ -1,8 +1,9 @@
 /*
  * explain.c - see explain.h.
  *
- * Only the class token's row of R is wanted. A row times a product of matrices is cheapest from the left, one matrix after
- * another, so the blocks are walked from the last to the first and no [T,T] product is ever made:
+ * Only the class token's row of R is wanted. A row times a product of matrices is cheapest from the left, one
+ * matrix after another, so the blocks are walked from the last to the first and no [T,T] product is ever
+ * made:
  *
  *     row <- keep row + gain row M_l,   M_l = A_l and keep = gain = 1/2, or M_l = C_l and keep = gain = 1
  *

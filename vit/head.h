@@ -1,5 +1,5 @@
 /*
- * head.h - the classifier on the pooled feature, and the flat array of all that trains.
+ * head.h - the classifier on the pooled feature.
  */
 #ifndef LNCLIP_VIT_HEAD_H
 #define LNCLIP_VIT_HEAD_H

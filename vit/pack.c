@@ -3,7 +3,8 @@
  *
  * Each block has five linear maps; keys and values are one. A map is packed whole or not at all: one part that
  * trains leaves it to gemm, or, in bf16, to packs that op_linear makes for each product. The patch embedding is
- * packed for the forward alone: no gradient flows to pixels in training. It sees pixels, whose outliers int8 has no remedy for, and is small: bf16 serves it there.
+ * packed for the forward alone: no gradient flows to pixels in training. It sees pixels, whose outliers int8
+ * has no remedy for, and is small: bf16 serves it there.
  *
  * int8 wants to know how large each channel of a map's input will be, relative to the others (packed.h). The
  * weights before it tell, without a single image: a LayerNorm's output has the deviation |gamma| about beta,
@@ -53,7 +54,10 @@ static bool is_frozen(const Linear *linear)
     return true;
 }
 
-/* The place in the list of the first parameter that trains, itself or by LoRA: gradients flow back no further than that. */
+/*
+ * The place in the list of the first parameter that trains, itself or by LoRA: gradients flow back no further
+ * than that.
+ */
 static int first_trained(const Vit *vit)
 {
     int index = 0;

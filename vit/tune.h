@@ -10,8 +10,7 @@
 #include "vit/head.h"
 
 typedef struct VitTunedEntry {
-    const char
-        *name; /* full native name: "feature_extractor.vision_model...." or "model.linear.weight" */
+    const char *name; /* native: "feature_extractor.vision_model...." or "model.linear.weight" */
     Tensor *tensor;
     size_t offset, count; /* floats, within values and grads */
     bool decays; /* weight decay applies: two or more dimensions, so never biases and norms */

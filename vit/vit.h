@@ -28,8 +28,7 @@ typedef enum VitKind { VIT_EMBEDDING, VIT_LAYER_NORM, VIT_WEIGHT, VIT_BIAS } Vit
 typedef struct VitParameter {
     char name[VIT_NAME_SIZE]; /* as in Hugging Face, from "vision_model." on */
     VitKind kind;
-    Tensor
-        tensor; /* frozen until vit_tune makes it train; its data may lie in a read-only mapping */
+    Tensor tensor;  /* frozen until vit_tune makes it train; data may lie in a read-only mapping */
     float *adapted; /* own memory of a frozen tensor that an adapter has set, or NULL */
     bool changed;   /* an adapter gave it other numbers than the model has */
     bool mapped;    /* as loaded, its numbers lay in the mapped file */
@@ -97,11 +96,12 @@ VitParameter *vit_find(const Vit *vit, const char *name);
 size_t vit_size(const Vit *vit);
 
 /*
- * Packs the linear maps whose weights do not train, patch embedding included, for the forward and, if `backward`, for the gradients
- * that flow through them to what trains before them: no others are made. Then lets the weights' file pages
- * go; the numbers stay readable, from the file. Where packing gains nothing (packed_pays) it does nothing.
- * `precision` is that of all later forwards: in bf16 and int8 activations between products are bf16 tensors; the
- * residual stream and what trains stay f32, but products with a weight that trains are made in bf16 from it. int8 asserts that `backward` is false.
+ * Packs the linear maps whose weights do not train, patch embedding included, for the forward and, if
+ * `backward`, for the gradients that flow through them to what trains before them: no others are made. Then
+ * lets the weights' file pages go; the numbers stay readable, from the file. Where packing gains nothing
+ * (packed_pays) it does nothing. `precision` is that of all later forwards: in bf16 and int8 activations
+ * between products are bf16 tensors; the residual stream and what trains stay f32, but products with a weight
+ * that trains are made in bf16 from it. int8 asserts that `backward` is false.
  * Call once, after vit_adapter_read and vit_tune: neither may follow. STATUS_FAILED without memory.
  */
 Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, Error *error);
@@ -112,9 +112,9 @@ size_t vit_bytes(const Vit *vit);
 /*
  * pixels [B,3,S,S], normalised -> features [B,1,D]. Transient values are released as soon as no one
  * needs them, so inference holds a few [B,T,D] at a time. `probabilities`: NULL, or L leaves
- * [B,H,Tq,T] (Tq = T, 1 in the last block), one for the attention of each block, as op_attention takes them: filled if
- * they have data, and given their gradient in the backward if they need one. On a tape with
- * an inner one (tape_allow_recompute, vit_block_operations) a recorded block keeps its input only and is
+ * [B,H,Tq,T] (Tq = T, 1 in the last block), one for the attention of each block, as op_attention takes them:
+ * filled if they have data, and given their gradient in the backward if they need one. On a tape with an
+ * inner one (tape_allow_recompute, vit_block_operations) a recorded block keeps its input only and is
  * computed again in the backward; then `probabilities` must be NULL.
  */
 Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities);
