@@ -35,6 +35,23 @@ rule data data tensor
 rule train train vit data tensor
 rule tools tools train vit data tensor
 
+# The map of docs/architecture.md has a row, "| **`folder/`** | |", before the rows of each folder's files.
+for file in tensor/*.c tensor/kernels/*.c vit/*.c data/*.c train/*.c tools/*.c; do
+    awk -v folder="$(dirname "$file")" -v name="$(basename "$file" .c)" '
+        /^\| \*\*`/ { split($0, part, "`"); here = part[2] == folder "/"; next }
+        !/^\|/ { here = 0 }
+        here {
+            split($0, cell, "|")
+            count = split(cell[2], word, "`")
+            for (i = 2; i <= count; i += 2) {
+                gsub(/\*/, ".*", word[i])
+                if (name ~ "^" word[i] "$")
+                    found = 1
+            }
+        }
+        END { exit !found }' docs/architecture.md || complain "$file: docs/architecture.md does not say what it is for"
+done
+
 for header in tensor/*.h tensor/kernels/*.h vit/*.h data/*.h train/*.h tools/*.h; do
     case $header in *_template.h) continue ;; esac
     echo "#include \"$header\"" |
