@@ -75,7 +75,8 @@ void packed_fill_both(PackedMatrix *transposed, PackedMatrix *plain, const Packe
 
 /*
  * A [M,K], row-major without gaps: numbers, or numbers times the derivative of an activation at z. Whatever is
- * not of the pack's type is converted: bf16 is read where it lies if K is a multiple of 32 and there is no z.
+ * not of the pack's type is converted: bf16 is read where it lies if K is a multiple of 32 and there is no z, unless
+ * the kernel in force wants many rows further apart: then they are copied first.
  */
 typedef struct PackedInput {
     DType type;          /* of both: f32 for f32 packs; f32 or bf16 for bf16 and int8 packs */

@@ -409,6 +409,7 @@ START_TEST(products_of_odd_shapes_equal_sums_in_double)
         if (flags < 9)
             check_shape((Precision)_i, 530, 2, 16400, flags * 3, threads);
         check_shape((Precision)_i, 300, 65, 4128, flags | 16, threads);
+        check_shape((Precision)_i, 40, 513, 128, flags | 16, threads); /* copied rows of bf16 */
     }
     threads_destroy(threads);
 }
@@ -451,6 +452,10 @@ START_TEST(grouping_and_threads_change_no_bit)
         is.K = i ? 1056 : 1100; /* bf16: read where it lies, and rounded */
         check_grouping(is);
     }
+    is.N = 514; /* bf16 of so many rows and columns may be copied, of fewer rows it is not */
+    is.M = 200;
+    is.K = 1024;
+    check_grouping(is);
 }
 END_TEST
 

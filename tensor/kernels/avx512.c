@@ -31,6 +31,7 @@ void kernels_overlay_amx(Kernels *table)
 {
     table->product[PRECISION_BF16] = kernels_product_bf16_amx;
     table->product[PRECISION_INT8] = kernels_product_int8_amx;
+    table->product_wants_odd_rows = true;
 }
 
 #endif

@@ -175,6 +175,12 @@ typedef struct Kernels {
 
     /* Whether product[PRECISION_F32] is written for this processor and beats the library behind gemm. */
     bool product_is_fast;
+
+    /*
+     * Whether product in bf16 and int8 is so much faster with rows of A an odd number of lines apart that they are
+     * worth copying: rows a power of two apart share a few sets of the first-level cache.
+     */
+    bool product_wants_odd_rows;
 } Kernels;
 
 /*

@@ -9,6 +9,7 @@
 #include "tensor/kernels/peak.h"
 
 #include "tensor/kernels/kernels.h"
+#include "tensor/kernels/tiles.h"
 
 #include <string.h>
 
@@ -43,8 +44,8 @@ enum {
     ZMM_F32 = 2 * 16,
     ZMM_BF16 = 2 * 32,
     ZMM_INT8 = 2 * 64,
-    TILE_BF16 = 2 * 16 * 16 * 32,
-    TILE_INT8 = 2 * 16 * 16 * 64,
+    TILE_BF16 = 2 * TILE_SIDE * TILE_SIDE * 32,
+    TILE_INT8 = 2 * TILE_SIDE * TILE_SIDE * 64,
 };
 
 __attribute__((target("avx2,fma"))) static double peak_fma_ymm(int rounds)
@@ -108,20 +109,10 @@ __attribute__((target("avx512f,avx512bf16"))) static double peak_bf16_zmm(int ro
     return (double)ZMM_BF16 * SUMS * REPEATS * rounds;
 }
 
-/* Six tiles of sums and two operands. Intel SDM volume 2A, LDTILECFG: 16 rows of 64 bytes each. */
-typedef struct TileConfig {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t bytes[16];
-    uint8_t rows[16];
-} TileConfig;
+/* Six tiles of sums and two operands. */
+static const TileShapes tile_shapes = TILE_SHAPES(TILE_SIDE);
 
-static const TileConfig tile_config = {
-    .palette = 1,
-    .bytes = {64, 64, 64, 64, 64, 64, 64, 64},
-    .rows = {16, 16, 16, 16, 16, 16, 16, 16},
-};
-
-enum { TILE_SUMS = 6, TILE_BYTES = 16 * 64 };
+enum { TILE_SUMS = 6, TILE_BYTES = TILE_SIDE * TILE_LINE };
 
 /* Zeroes the sums and fills both operands with `byte`: 0x2a is 1.5e-13 in bf16 and 42 in int8. */
 __attribute__((target("amx-tile"))) static void tiles_begin(int byte)
@@ -130,22 +121,28 @@ __attribute__((target("amx-tile"))) static void tiles_begin(int byte)
     memset(numbers, byte, sizeof numbers);
     /* The compilers do not see that the tile instructions read memory. */
     __asm__ volatile("" : : "r"(numbers) : "memory");
-    _tile_loadconfig(&tile_config);
+    _tile_loadconfig(&tile_shapes);
     _tile_loadd(6, numbers, 64);
     _tile_loadd(7, numbers, 64);
     __asm__ volatile("" : : "r"(numbers) : "memory");
 }
 
+#define SPACED(multiply, sum)                                                                      \
+    do {                                                                                           \
+        multiply(sum, 6, 7);                                                                       \
+        TILE_SPACE();                                                                              \
+    } while (0)
+
 __attribute__((target("amx-tile,amx-bf16"))) static double peak_bf16_tile(int rounds)
 {
     tiles_begin(0x2a);
     for (int r = 0; r < rounds; r++) {
-        _tile_dpbf16ps(0, 6, 7);
-        _tile_dpbf16ps(1, 6, 7);
-        _tile_dpbf16ps(2, 6, 7);
-        _tile_dpbf16ps(3, 6, 7);
-        _tile_dpbf16ps(4, 6, 7);
-        _tile_dpbf16ps(5, 6, 7);
+        SPACED(_tile_dpbf16ps, 0);
+        SPACED(_tile_dpbf16ps, 1);
+        SPACED(_tile_dpbf16ps, 2);
+        SPACED(_tile_dpbf16ps, 3);
+        SPACED(_tile_dpbf16ps, 4);
+        SPACED(_tile_dpbf16ps, 5);
     }
     _tile_release();
     return (double)TILE_BF16 * TILE_SUMS * rounds;
@@ -155,12 +152,12 @@ __attribute__((target("amx-tile,amx-int8"))) static double peak_int8_tile(int ro
 {
     tiles_begin(0x2a);
     for (int r = 0; r < rounds; r++) {
-        _tile_dpbusd(0, 6, 7);
-        _tile_dpbusd(1, 6, 7);
-        _tile_dpbusd(2, 6, 7);
-        _tile_dpbusd(3, 6, 7);
-        _tile_dpbusd(4, 6, 7);
-        _tile_dpbusd(5, 6, 7);
+        SPACED(_tile_dpbusd, 0);
+        SPACED(_tile_dpbusd, 1);
+        SPACED(_tile_dpbusd, 2);
+        SPACED(_tile_dpbusd, 3);
+        SPACED(_tile_dpbusd, 4);
+        SPACED(_tile_dpbusd, 5);
     }
     _tile_release();
     return (double)TILE_INT8 * TILE_SUMS * rounds;

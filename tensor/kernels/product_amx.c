@@ -11,6 +11,7 @@
  * order, wherever its row stands. Up to 16 rows that remain after blocks of 32 join the last block: they
  * then cost a pass over their own rows, and not one more over the panel.
  */
+#include "tensor/kernels/tiles.h"
 #include "tensor/kernels/variants.h"
 
 #if defined(__x86_64__)
@@ -23,11 +24,11 @@
 
 enum {
     COLUMNS = KERNELS_COLUMNS,
-    SIDE = 16,               /* rows of a tile, and 32-bit columns */
-    ROWS = 2 * SIDE,         /* of a block */
-    TALL_ROWS = 3 * SIDE,    /* of the last one at most */
-    HALF = 2 * SIDE,         /* columns of a block */
-    LINE = KERNELS_LINE,     /* bytes of a row of a tile */
+    SIDE = TILE_SIDE,
+    ROWS = 2 * SIDE,      /* of a block */
+    TALL_ROWS = 3 * SIDE, /* of the last one at most */
+    HALF = 2 * SIDE,      /* columns of a block */
+    LINE = TILE_LINE,
     PANEL_ROW = COLUMNS * 4, /* bytes from group to group of B */
 };
 _Static_assert(TALL_ROWS *COLUMNS <= KERNELS_SUMS, "a block is handed over at once");
@@ -49,26 +50,13 @@ _Static_assert(TALL_ROWS *COLUMNS <= KERNELS_SUMS, "a block is handed over at on
 
 typedef enum Kind { BF16, INT8 } Kind;
 
-/* What LDTILECFG reads: palette 1 has eight tiles of up to 16 rows of 64 bytes (Intel SDM 1, 18.2). */
-typedef struct TileShapes {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} TileShapes;
-
-/* Tiles of sums and of A have `high` rows; B's always sixteen. */
-#define SHAPES(high)                                                                               \
-    {                                                                                              \
-        .palette = 1, .row_bytes = {LINE, LINE, LINE, LINE, LINE, LINE, LINE, LINE},               \
-        .rows = {high, high, high, high, high, high, SIDE, SIDE},                                  \
-    }
-
-/* By the number of rows, less one. Constants: a compiler may not see that LDTILECFG reads memory. */
+/* Tiles of sums and of A have as many rows, B's always sixteen. By the number of rows, less one. */
 static const TileShapes SHAPES_OF[SIDE] = {
-    SHAPES(1), SHAPES(2),  SHAPES(3),  SHAPES(4),  SHAPES(5),  SHAPES(6),  SHAPES(7),  SHAPES(8),
-    SHAPES(9), SHAPES(10), SHAPES(11), SHAPES(12), SHAPES(13), SHAPES(14), SHAPES(15), SHAPES(16),
+    TILE_SHAPES(1),  TILE_SHAPES(2),  TILE_SHAPES(3),  TILE_SHAPES(4),
+    TILE_SHAPES(5),  TILE_SHAPES(6),  TILE_SHAPES(7),  TILE_SHAPES(8),
+    TILE_SHAPES(9),  TILE_SHAPES(10), TILE_SHAPES(11), TILE_SHAPES(12),
+    TILE_SHAPES(13), TILE_SHAPES(14), TILE_SHAPES(15), TILE_SHAPES(16),
 };
-_Static_assert(sizeof(TileShapes) == 64, "LDTILECFG reads 64 bytes");
 
 /* Bytes to be fetched, some of them at each step. */
 typedef struct Ahead {
@@ -84,7 +72,7 @@ INLINE void fetch(Ahead *ahead)
         _mm_prefetch(ahead->next, _MM_HINT_T1);
 }
 
-/* A macro, since tile numbers are constants: sum += a b. */
+/* Macros, since tile numbers are constants. sum += a b, and a load. */
 #define MULTIPLY(kind, sum, a, b)                                                                  \
     do {                                                                                           \
         if ((kind) == BF16)                                                                        \
@@ -92,6 +80,25 @@ INLINE void fetch(Ahead *ahead)
         else                                                                                       \
             _tile_dpbusd(sum, a, b);                                                               \
     } while (0)
+#define LOAD(tile, from, ld)                                                                       \
+    do {                                                                                           \
+        _tile_loadd(tile, from, ld);                                                               \
+        TILE_SPACE();                                                                              \
+    } while (0)
+
+/*
+ * In the place of a TILE_SPACE: the next step's lines of eight rows of A, into the first-level cache. Rows an even
+ * number of lines apart would drive each other out of it.
+ */
+INLINE void fetch_rows(const char *a, ptrdiff_t lda)
+{
+    if (lda / LINE % 2 == 0) {
+        TILE_SPACE();
+        return;
+    }
+    for (int row = 0; row < SIDE / 2; row++)
+        _mm_prefetch(a + row * lda + LINE, _MM_HINT_T0);
+}
 
 /* A block of sums: what its tiles read and where they go. */
 typedef struct Block {
@@ -118,19 +125,23 @@ INLINE void block(const Kind kind, const int high, const int wide, const Block *
     _tile_zero(SUM11);
     for (int k = 0; k < p->groups; k += SIDE) {
         fetch(ahead);
-        _tile_loadd(B0, b, PANEL_ROW);
+        LOAD(B0, b, PANEL_ROW);
         if (wide > 1)
-            _tile_loadd(B1, b + LINE, PANEL_ROW);
-        _tile_loadd(A0, a, p->lda);
+            LOAD(B1, b + LINE, PANEL_ROW);
+        LOAD(A0, a, p->lda);
         if (high > 1)
-            _tile_loadd(A1, a1, p->lda);
+            LOAD(A1, a1, p->lda);
         MULTIPLY(kind, SUM00, A0, B0);
+        fetch_rows(a, p->lda);
         if (wide > 1)
             MULTIPLY(kind, SUM01, A0, B1);
+        fetch_rows(a + SIDE / 2 * p->lda, p->lda);
         if (high > 1)
             MULTIPLY(kind, SUM10, A1, B0);
+        fetch_rows(a1, p->lda);
         if (high > 1 && wide > 1)
             MULTIPLY(kind, SUM11, A1, B1);
+        fetch_rows(a1 + SIDE / 2 * p->lda, p->lda);
         a += LINE;
         a1 += LINE;
         b += SIDE * PANEL_ROW;
@@ -157,20 +168,26 @@ INLINE void tall_block(const Kind kind, const int wide, const Block *p, Ahead *a
     _tile_zero(SUM21);
     for (int k = 0; k < p->groups; k += SIDE) {
         fetch(ahead);
-        _tile_loadd(B_ANY, b, PANEL_ROW);
-        _tile_loadd(A_ANY, a, p->lda);
+        LOAD(B_ANY, b, PANEL_ROW);
+        LOAD(A_ANY, a, p->lda);
         MULTIPLY(kind, SUM00, A_ANY, B_ANY);
-        _tile_loadd(A_ANY, a1, p->lda);
+        TILE_SPACE();
+        LOAD(A_ANY, a1, p->lda);
         MULTIPLY(kind, SUM10, A_ANY, B_ANY);
-        _tile_loadd(A_ANY, a2, p->lda);
+        TILE_SPACE();
+        LOAD(A_ANY, a2, p->lda);
         MULTIPLY(kind, SUM20, A_ANY, B_ANY);
+        TILE_SPACE();
         if (wide > 1) {
-            _tile_loadd(B_ANY, b + LINE, PANEL_ROW);
+            LOAD(B_ANY, b + LINE, PANEL_ROW);
             MULTIPLY(kind, SUM21, A_ANY, B_ANY);
-            _tile_loadd(A_ANY, a1, p->lda);
+            TILE_SPACE();
+            LOAD(A_ANY, a1, p->lda);
             MULTIPLY(kind, SUM11, A_ANY, B_ANY);
-            _tile_loadd(A_ANY, a, p->lda);
+            TILE_SPACE();
+            LOAD(A_ANY, a, p->lda);
             MULTIPLY(kind, SUM01, A_ANY, B_ANY);
+            TILE_SPACE();
         }
         a += LINE;
         a1 += LINE;

@@ -15,4 +15,5 @@ void kernels_overlay_reference(Kernels *table)
     table->interleave = kernels_interleave_reference;
     table->transpose = kernels_transpose_reference;
     table->product_is_fast = false;
+    table->product_wants_odd_rows = false;
 }
