@@ -360,6 +360,8 @@ static void product_in_slices(const KernelProduct *whole)
         const int groups = smaller(most, whole->groups - done);
         const char *const b = (const char *)whole->b + done * group_bytes;
         slices.last = done + groups == whole->groups;
+        slices.finish.c =
+            slices.last ? whole->finish->c : NULL; /* or it would be fetched each time */
         KernelProduct slice = *whole;
         slice.groups = groups;
         slice.a = (const char *)whole->a + done * (ptrdiff_t)sizeof(uint32_t);

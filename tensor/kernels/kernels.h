@@ -43,7 +43,7 @@ typedef struct KernelFinish {
     const void *addend; /* [rows,columns] or NULL; may be c */
     void (*activate)(const float *z, float *y, size_t n); /* or NULL */
     void *z;                   /* [rows,columns] receives what `activate` is given, or NULL */
-    void *c;                   /* [rows,columns] */
+    void *c;                   /* [rows,columns]; NULL for a `deliver` that does not write it */
     const float *row_scale;    /* int8: [rows], else NULL */
     const int32_t *row_zero;   /* int8: [rows], the byte of A that means 0 */
     const float *column_scale; /* int8: [columns] */
