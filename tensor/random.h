@@ -18,7 +18,6 @@ typedef enum RandomPurpose {
     RANDOM_AUGMENT = 4,    /* augmentation of one frame */
     RANDOM_SLERP = 5,      /* partners and t of one step */
     RANDOM_SYNTH = 6,      /* synthetic data set */
-    RANDOM_FRAMES = 7,     /* choice of frames of a video */
     RANDOM_TEST = 8,       /* tests, and operands of bench */
     RANDOM_NOISE = 9,      /* noise added to one image */
     RANDOM_BLEND = 10,     /* self-blending of one frame */

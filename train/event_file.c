@@ -23,8 +23,7 @@ enum {
     TAG_SIZE = 32,
     VALUE_SIZE = TAG_SIZE + 16,                 /* of one encoded value, at most */
     EVENT_SIZE = MOST_VALUES * VALUE_SIZE + 64, /* of one Event of ours, at most */
-    FRAME_HEAD = 12,
-    FRAME_TAIL = 4,
+    FRAME_TAIL = 4,                             /* the checksum behind an event */
 };
 
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
