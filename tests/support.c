@@ -6,7 +6,6 @@
 #include "tensor/random.h"
 
 #include <math.h>
-#include <stdio.h>
 
 int support_main(Suite *suite)
 {
@@ -82,4 +81,13 @@ void support_golden(char out[4096], const char *name)
 {
     const char *const base = getenv("LNCLIP_GOLDEN");
     snprintf(out, 4096, "%s/%s", base ? base : "tests/golden", name);
+}
+
+FILE *support_golden_open(const char *name)
+{
+    char path[4096];
+    support_golden(path, name);
+    FILE *const file = fopen(path, "rb");
+    ck_assert_msg(file != NULL, "cannot open %s", path);
+    return file;
 }

@@ -10,6 +10,7 @@
 #include "tensor/tape.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Runs one suite and returns the exit code of the program. */
@@ -60,5 +61,8 @@ void support_engine_close(SupportEngine *engine);
 
 /* Path of a golden file: tests/golden/NAME, found through $LNCLIP_GOLDEN (default tests/golden). */
 void support_golden(char out[4096], const char *name);
+
+/* Opens one for reading. */
+FILE *support_golden_open(const char *name);
 
 #endif

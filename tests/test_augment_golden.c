@@ -71,10 +71,8 @@ static void parse(Case *c, const char *line)
 static int each(const char *operation, void (*check)(Case *c, const char *line, void *context),
                 void *context)
 {
-    char path[4096], line[256];
-    support_golden(path, "augment.txt");
-    FILE *const file = fopen(path, "r");
-    ck_assert_ptr_nonnull(file);
+    char line[256];
+    FILE *const file = support_golden_open("augment.txt");
     int cases = 0;
     while (fgets(line, sizeof line, file)) {
         Case c;
@@ -139,10 +137,7 @@ static void check_blur(Case *c, const char *line, void *context)
 /* Sums of f32 in another order: at most one value in 1,000 may be rounded the other way. */
 START_TEST(blur_is_torchvision)
 {
-    char path[4096];
-    support_golden(path, "augment_blur.bin");
-    Blurs blurs = {.file = fopen(path, "rb")};
-    ck_assert_ptr_nonnull(blurs.file);
+    Blurs blurs = {.file = support_golden_open("augment_blur.bin")};
     ck_assert_int_eq(each("blur", check_blur, &blurs), 50);
     ck_assert_int_eq(fgetc(blurs.file), EOF);
     fclose(blurs.file);

@@ -43,10 +43,7 @@ START_TEST(equals_scipy)
 {
     static double margins[MAX_ROWS];
     static uint8_t labels[MAX_ROWS];
-    char path[4096];
-    support_golden(path, "calibration.txt");
-    FILE *const golden = fopen(path, "r");
-    ck_assert_msg(golden != NULL, "cannot open %s", path);
+    FILE *const golden = support_golden_open("calibration.txt");
     for (uint64_t number = 0; number < CASES; number++) {
         unsigned long long read_number;
         size_t rows;

@@ -55,18 +55,16 @@ static void check_bad(const char *path, const char *name, const char *words)
 
 START_TEST(test_files_as_pillow)
 {
-    char table[4096], path[8192], name[100], words[100];
-    support_golden(table, "images.txt");
-    FILE *const file = fopen(table, "r");
-    ck_assert_ptr_nonnull(file);
+    char folder[4096], path[8192], name[100], words[100];
+    FILE *const file = support_golden_open("images.txt");
     int good = 0, bad = 0;
     for (char line[300]; fgets(line, sizeof line, file);) {
         int width, height;
         unsigned crc;
         line[strcspn(line, "\n")] = '\0';
         ck_assert_int_eq(sscanf(line, "%99s", name), 1);
-        support_golden(table, "images");
-        snprintf(path, sizeof path, "%s/%s", table, name);
+        support_golden(folder, "images");
+        snprintf(path, sizeof path, "%s/%s", folder, name);
         if (!has_library(name))
             continue;
         if (sscanf(line, "%*s error %99[^\n]", words) == 1) {
@@ -345,10 +343,7 @@ END_TEST
 
 START_TEST(test_jpeg_roundtrip_as_pillow)
 {
-    char table[4096];
-    support_golden(table, "jpeg_roundtrip.txt");
-    FILE *const file = fopen(table, "r");
-    ck_assert_ptr_nonnull(file);
+    FILE *const file = support_golden_open("jpeg_roundtrip.txt");
     int width, height, quality, cases = 0;
     unsigned crc;
     for (; fscanf(file, "%d %d %d %x", &width, &height, &quality, &crc) == 4; cases++) {

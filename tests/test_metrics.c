@@ -53,10 +53,7 @@ static TrainMetrics metrics_of(const double *scores, const uint8_t *labels, size
 /* Every key of metrics.json, 1,000 files: ties from none to all, class ratios to 1 : 99, tiny and huge scores. */
 START_TEST(equals_scikit_learn)
 {
-    char path[4096];
-    support_golden(path, "metrics.txt");
-    FILE *const golden = fopen(path, "r");
-    ck_assert_msg(golden != NULL, "cannot open %s", path);
+    FILE *const golden = support_golden_open("metrics.txt");
     static ScoreFile file;
     for (int number = 0; number < CASES; number++) {
         make_case((uint64_t)number, &file);

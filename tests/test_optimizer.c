@@ -55,15 +55,6 @@ static const Case cases[] = {
     {TRAIN_OPTIMIZER_SGD, 0, 0, 0, 0.5},
 };
 
-static FILE *open_golden(void)
-{
-    char path[4096];
-    support_golden(path, "optimizer.txt");
-    FILE *const golden = fopen(path, "r");
-    ck_assert_msg(golden != NULL, "cannot open %s", path);
-    return golden;
-}
-
 static void run_case(uint64_t number, FILE *golden)
 {
     const Case *const c = &cases[number];
@@ -100,7 +91,7 @@ static void run_case(uint64_t number, FILE *golden)
 
 START_TEST(steps_equal_pytorch)
 {
-    FILE *const golden = open_golden();
+    FILE *const golden = support_golden_open("optimizer.txt");
     for (uint64_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         run_case(i, golden);
     fclose(golden);
@@ -120,7 +111,7 @@ static void check_rates(FILE *golden, const TrainRecipe *recipe)
 
 START_TEST(rates_equal_pytorch)
 {
-    FILE *const golden = open_golden();
+    FILE *const golden = support_golden_open("optimizer.txt");
     double skipped = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0] * STEPS * COUNT; i++)
         ck_assert_int_eq(fscanf(golden, "%lf", &skipped), 1);

@@ -10,18 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static FILE *open_golden(const char *name)
-{
-    char path[4096];
-    support_golden(path, name);
-    FILE *const file = fopen(path, "r");
-    ck_assert_msg(file != NULL, "cannot open %s", path);
-    return file;
-}
-
 START_TEST(test_crop_as_pillow)
 {
-    FILE *const file = open_golden("resize.txt");
+    FILE *const file = support_golden_open("resize.txt");
     DataResizer resizer = {0};
     int width, height, size, cases = 0;
     unsigned crc;
@@ -48,7 +39,7 @@ END_TEST
 
 START_TEST(test_whole_image_as_pillow)
 {
-    FILE *const file = open_golden("resize_full.txt");
+    FILE *const file = support_golden_open("resize_full.txt");
     DataResizer resizer = {0};
     int width, height, new_width, new_height, cases = 0;
     unsigned crc;
@@ -118,7 +109,7 @@ START_TEST(test_normalize_as_processor)
 {
     static const float MEAN[3] = {0.48145466f, 0.4578275f, 0.40821073f};
     static const float STD[3] = {0.26862954f, 0.26130258f, 0.27577711f};
-    FILE *const file = open_golden("normalize.txt");
+    FILE *const file = support_golden_open("normalize.txt");
     uint8_t pixels[16 * 16 * 3];
     float out[3 * 16 * 16];
     for (int i = 0; i < 256; i++) {

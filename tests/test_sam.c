@@ -95,10 +95,7 @@ static void run_case(FILE *golden, int number, const TrainRecipe *recipe, double
 
 START_TEST(steps_equal_pytorch)
 {
-    char path[4096];
-    support_golden(path, "sam.txt");
-    FILE *const golden = fopen(path, "r");
-    ck_assert_ptr_nonnull(golden);
+    FILE *const golden = support_golden_open("sam.txt");
     TrainRecipe recipe = {
         .optimizer = TRAIN_OPTIMIZER_SGD, .beta1 = 0.9, .sam_rho = 0.05, .ema = 0.9};
     run_case(golden, 0, &recipe, 0.05);

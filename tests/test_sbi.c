@@ -106,12 +106,9 @@ static void check_blend(const Golden *g, FILE *results)
 
 START_TEST(test_golden)
 {
-    char path[4096], line[128];
-    support_golden(path, "sbi.txt");
-    FILE *const lines = fopen(path, "r");
-    support_golden(path, "sbi.bin");
-    FILE *const results = fopen(path, "rb");
-    ck_assert(lines && results);
+    char line[128];
+    FILE *const lines = support_golden_open("sbi.txt");
+    FILE *const results = support_golden_open("sbi.bin");
     int hulls = 0, operations = 0, blends = 0;
     while (fgets(line, sizeof line, lines)) {
         Golden g = {0};
