@@ -513,6 +513,14 @@ expect 0 "inspect what the network sees" "$L" inspect m --tensor $image --out se
 holds "as a PNG" test -s seen.png
 expect 0 "which it would see the same" "$L" predict --model m --adapter head.safetensors $image seen.png
 [ "$(cut -f 2 out | uniq | wc -l)" = 1 ] || complain "the picture of --tensor is not what the network sees"
+expect 0 "inspect what the network of a run sees" "$L" inspect run --model m --tensor $image --out seen-run.png
+holds "as that of its model does" cmp seen.png seen-run.png
+expect 0 "inspect what that of an adapter sees" "$L" inspect run/last.safetensors --model m --tensor $image --out seen-adapter.png
+holds "the same" cmp seen.png seen-adapter.png
+expect 1 "inspect --tensor of a run without its model" "$L" inspect run --tensor $image --out never.png
+says "--model"
+expect 1 "inspect --tensor of a run on another model" "$L" inspect run --model m2 --tensor $image --out never.png
+expect 1 "inspect --tensor of nothing" "$L" inspect none --model m --tensor $image --out never.png
 expect 2 "inspect --tensor without --out" "$L" inspect m --tensor $image
 expect 1 "inspect --tensor of a bad image" "$L" inspect m --tensor a-file --out never.png
 lacks never.png

@@ -127,18 +127,9 @@ static Status write_crop(const Request *request, int size, json_t *out, Error *e
     return status;
 }
 
-static Status inspect_image(const Request *request, json_t *out, Error *error)
-{
-    CliModelOptions options = {.model = request->path};
-    CliModel model = {0};
-    Status status = cli_model_load(&model, &options, request->arguments, false, error);
-    if (status == STATUS_OK)
-        status = write_crop(request, model.vit->config.image_size, out, error);
-    cli_model_free(&model);
-    return status;
-}
-
 /* ---- which kind of thing ------------------------------------------------------------------------- */
+
+typedef enum Kind { KIND_MODEL, KIND_ADAPTER, KIND_RUN, KIND_TENSORS } Kind;
 
 static bool holds(const char *folder, const char *name)
 {
@@ -148,10 +139,8 @@ static bool holds(const char *folder, const char *name)
 }
 
 /* A file with a patch embedding is a model; one with LayerNorms or a head and nothing unknown an adapter. */
-static Status inspect_file(const Request *request, json_t *out, Error *error)
+static Kind kind_of_file(const SafeTensors *file)
 {
-    SafeTensors *file = NULL;
-    TRY(safetensors_open(&file, request->path, error));
     bool model = false, adapter = safetensors_count(file) > 0;
     for (int i = 0; i < safetensors_count(file); i++) {
         char native[VIT_NAME_SIZE];
@@ -159,18 +148,45 @@ static Status inspect_file(const Request *request, json_t *out, Error *error)
         model |= kind == VIT_NAME_ENCODER && strstr(native, "patch_embedding") != NULL;
         adapter &= kind != VIT_NAME_UNKNOWN;
     }
-    Status status = STATUS_OK;
-    if (!model) {
-        json_object_set_new(out, "kind", json_string(adapter ? "adapter" : "tensors"));
-        cmd_inspect_safetensors(file, out);
+    return model ? KIND_MODEL : adapter ? KIND_ADAPTER : KIND_TENSORS;
+}
+
+static Status find_kind(const char *path, Kind *kind, Error *error)
+{
+    if (!file_exists(path))
+        return error_set(error, STATUS_FAILED,
+                         "%s: there is no such file or folder; check the path", path);
+    if (!file_is_folder(path)) {
+        SafeTensors *file = NULL;
+        TRY(safetensors_open(&file, path, error));
+        *kind = kind_of_file(file);
+        safetensors_close(file);
+    } else if (holds(path, "recipe.txt")) {
+        *kind = KIND_RUN;
+    } else if (holds(path, "config.json") || holds(path, "model.safetensors") ||
+               holds(path, "model.safetensors.index.json")) {
+        *kind = KIND_MODEL;
+    } else {
+        return error_set(error, STATUS_FAILED,
+                         "%s: holds neither a model (config.json, model.safetensors) nor a run "
+                         "(recipe.txt); name a folder that does, or a .safetensors file",
+                         path);
     }
+    return STATUS_OK;
+}
+
+/* An adapter, or any other file. */
+static Status inspect_file(const Request *request, Kind kind, json_t *out, Error *error)
+{
+    SafeTensors *file = NULL;
+    TRY(safetensors_open(&file, request->path, error));
+    json_object_set_new(out, "kind", json_string(kind == KIND_ADAPTER ? "adapter" : "tensors"));
+    cmd_inspect_safetensors(file, out);
     safetensors_close(file);
-    if (model)
-        status = inspect_model(request, out, error);
-    else if (adapter && request->model_options.model)
-        status = cmd_inspect_drift(&request->model_options, request->path, request->arguments, out,
-                                   error);
-    return status;
+    if (kind != KIND_ADAPTER || !request->model_options.model)
+        return STATUS_OK;
+    return cmd_inspect_drift(&request->model_options, request->path, request->arguments, out,
+                             error);
 }
 
 static Status inspect_run(const Request *request, json_t *out, Error *error)
@@ -183,24 +199,48 @@ static Status inspect_run(const Request *request, json_t *out, Error *error)
     return cmd_inspect_drift(&request->model_options, adapter, request->arguments, out, error);
 }
 
+/* An adapter or a run sees as its base model does, which it must fit. */
+static Status inspect_image(const Request *request, Kind kind, json_t *out, Error *error)
+{
+    CliModelOptions options = request->model_options;
+    CliModel model = {0};
+    char best[FILE_PATH_SIZE];
+    if (kind == KIND_MODEL)
+        options.model = request->path;
+    if (kind == KIND_TENSORS || !options.model)
+        return error_set(
+            error, STATUS_FAILED, "%s: does not say how large an image the network sees; name %s",
+            request->path, kind == KIND_TENSORS ? "a model instead" : "its base with --model M");
+    if (kind == KIND_ADAPTER)
+        options.adapter = request->path;
+    if (kind == KIND_RUN) {
+        TRY(file_join(best, request->path, "best.safetensors", error));
+        if (file_exists(best)) /* of a run just begun there is none yet */
+            options.adapter = best;
+    }
+    Status status = cli_model_load(&model, &options, request->arguments, false, error);
+    if (status == STATUS_OK)
+        status = write_crop(request, model.vit->config.image_size, out, error);
+    cli_model_free(&model);
+    return status;
+}
+
 static Status inspect(const Request *request, json_t *out, Error *error)
 {
+    Kind kind;
+    TRY(find_kind(request->path, &kind, error));
     if (request->image)
-        return inspect_image(request, out, error);
-    if (!file_exists(request->path))
-        return error_set(error, STATUS_FAILED,
-                         "%s: there is no such file or folder; check the path", request->path);
-    if (!file_is_folder(request->path))
-        return inspect_file(request, out, error);
-    if (holds(request->path, "recipe.txt"))
-        return inspect_run(request, out, error);
-    if (holds(request->path, "config.json") || holds(request->path, "model.safetensors") ||
-        holds(request->path, "model.safetensors.index.json"))
+        return inspect_image(request, kind, out, error);
+    switch (kind) {
+    case KIND_MODEL:
         return inspect_model(request, out, error);
-    return error_set(error, STATUS_FAILED,
-                     "%s: holds neither a model (config.json, model.safetensors) nor a run "
-                     "(recipe.txt); name a folder that does, or a .safetensors file",
-                     request->path);
+    case KIND_RUN:
+        return inspect_run(request, out, error);
+    case KIND_ADAPTER:
+    case KIND_TENSORS:
+        break;
+    }
+    return inspect_file(request, kind, out, error);
 }
 
 static int show(const Request *request, bool json)
@@ -227,11 +267,12 @@ int cmd_inspect(int argc, char **argv)
     bool json = false;
     CliOption options[] = {
         {"--model", CLI_STRING, &request.model_options.model, 0, 0, "M",
-         "for an adapter or a run: the base model, to show how\nfar each LayerNorm has moved"},
+         "the base of an adapter or a run: shows how far each\nLayerNorm has moved, or by --tensor "
+         "what it sees"},
         {"--tune", CLI_STRING, &request.tune, 0, 0, "WHAT",
          "for a model: what would train, as in a recipe (ln)"},
         {"--tensor", CLI_STRING, &request.image, 0, 0, "IMAGE",
-         "for a model: write what the network sees of IMAGE"},
+         "write what the network sees of IMAGE"},
         {"--out", CLI_STRING, &request.out, 0, 0, "X.png", "where --tensor writes its picture"},
         {"--json", CLI_FLAG, &json, 0, 0, NULL, "print a JSON object"},
         {0},
