@@ -276,6 +276,7 @@ static Status run(Training *training, Error *error)
         .recipe = &training->recipe,
         .train = &training->train,
         .val = training->val_lists.count > 0 ? &training->val : NULL,
+        .lists_compared = cli_checks_expect(training->checks) != TRAIN_CHECKS_OFF,
         .train_names = {training->train_lists.items, training->train_lists.count},
         .val_names = {training->val_lists.items, training->val_lists.count},
         .folder = training->out,

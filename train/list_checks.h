@@ -4,7 +4,8 @@
  * Frames of the training in the test, one class only, the same frame twice, whole video frames instead of
  * faces, and images whose size alone tells the label. What is found is returned; what is an error and what a
  * warning is for the caller to say (tools/cli_checks.h, docs/pitfalls.md). train_run asks for two classes and
- * warns of shared files alone: a program that trains by the library calls train_check_lists first.
+ * warns of shared files alone: a program that trains by the library calls train_check_lists first, and says so
+ * in TrainJob.lists_compared.
  */
 #ifndef LNCLIP_TRAIN_LIST_CHECKS_H
 #define LNCLIP_TRAIN_LIST_CHECKS_H

@@ -30,6 +30,7 @@ typedef struct TrainJob {
     const TrainRecipe *recipe;
     const DataList *train; /* as they are to be used: recipe->frames is applied by the caller */
     const DataList *val;   /* NULL: no validation; best = last */
+    bool lists_compared;   /* the caller has told what both share (list_checks.h): not told again */
     TrainListNames train_names, val_names;
     const char *folder; /* of the run; NULL: nothing is written (demo, tests) */
     bool resume, dry_run;
