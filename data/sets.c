@@ -216,6 +216,14 @@ Status data_sets_source(DataSetsBuilder *builder, DataSplit split, const char *n
     return STATUS_OK;
 }
 
+Status data_sets_go_on(const DataSetsBuilder *builder, Error *error)
+{
+    if (!builder->options->stop || !*builder->options->stop)
+        return STATUS_OK;
+    return error_set(error, STATUS_INTERRUPTED, "%s: stopped while it was read; start again",
+                     builder->options->root);
+}
+
 /* Copies the frames that --frames keeps into the pool; NULL without memory. */
 static const char **keep_frames(DataSetsBuilder *builder, const char **frames, int count, int kept)
 {
@@ -233,6 +241,7 @@ Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, 
                         size_t count, const char *problem, Error *error)
 {
     DataSetsSource *const into = &builder->sets->sources[source];
+    TRY(data_sets_go_on(builder, error));
     if (count > INT_MAX / 2)
         return error_set(error, STATUS_FAILED, "%s: has %zu frames; split the video", name, count);
     for (size_t i = 0; i < count; i++)

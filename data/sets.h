@@ -14,6 +14,7 @@
 #include "tensor/error.h"
 #include "tensor/threads.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -65,6 +66,7 @@ typedef struct DataSetsOptions {
     int real_count, fake_count, replace_count;
     Threads *threads; /* may be NULL: the calling thread alone; results do not depend on it */
     int frames;       /* kept of each video, spread evenly (data_list_spread); 0 = all */
+    volatile sig_atomic_t *stop; /* may be NULL; looked at before each name that is read */
 } DataSetsOptions;
 
 /* The options of DataSetsOptions that a kind understands. */
@@ -92,7 +94,8 @@ const DataSetsKind *data_sets_kinds(int *count);
 /*
  * Reads a data set of that kind. STATUS_FAILED for a root that does not hold it, a split file that is missing or of
  * another shape, an unknown label, a folder that cannot be read, a video with two labels, videos where frames are
- * needed, and a set without any frame; STATUS_USAGE for a bad value of an option. Missing videos are no failure:
+ * needed, and a set without any frame; STATUS_USAGE for a bad value of an option; STATUS_INTERRUPTED once *stop is
+ * not 0. Missing videos are no failure:
  * they are in *sets. What the set shares between its splits, and a split with one class, become warnings. *sets is
  * owned by the caller and freed with data_sets_free; it is empty on failure. Thread-safe.
  */

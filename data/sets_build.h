@@ -47,6 +47,9 @@ Status data_sets_video(DataSetsBuilder *builder, int source, const char *name, c
 Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, const char **frames,
                         size_t count, const char *problem, Error *error);
 
+/* STATUS_INTERRUPTED once options->stop says so: for every loop over names. */
+Status data_sets_go_on(const DataSetsBuilder *builder, Error *error);
+
 /* A sentence for people. Without memory it is lost. */
 void data_sets_warn(DataSetsBuilder *builder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

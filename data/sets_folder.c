@@ -80,9 +80,11 @@ Status data_listing_read(DataListing *listing, DataSetsBuilder *builder, const c
     *found = true;
     Status status = STATUS_OK;
     const struct dirent *item;
-    while (status == STATUS_OK && (errno = 0, item = readdir(stream)))
-        if (item->d_name[0] != '.')
+    while (status == STATUS_OK && (errno = 0, item = readdir(stream))) {
+        status = data_sets_go_on(builder, error);
+        if (status == STATUS_OK && item->d_name[0] != '.')
             status = sort_in(listing, builder, folder, item, error);
+    }
     if (status == STATUS_OK && errno != 0)
         status =
             error_set(error, STATUS_FAILED, "%s: the folder cannot be read: %s; check the disk",

@@ -65,6 +65,25 @@ START_TEST(ff_original_layout)
 }
 END_TEST
 
+/* Used to be read to the end whatever happened: minutes of a large set on a slow disk. */
+START_TEST(reading_stops)
+{
+    volatile sig_atomic_t stop = 0;
+    support_ff_set("FF", "c23/frames");
+    DataSets sets = support_read_set("ff", "FF", (DataSetsOptions){.stop = &stop});
+    ck_assert_int_eq(sets.count, 15);
+    data_sets_free(&sets);
+    stop = 1;
+    support_refuse_set("ff", "FF", (DataSetsOptions){.stop = &stop}, STATUS_INTERRUPTED, "stopped");
+    const char *const real = "original_sequences", *const fake = "manipulated_sequences";
+    support_refuse_set(
+        "folder", "FF",
+        (DataSetsOptions){
+            .real = &real, .real_count = 1, .fake = &fake, .fake_count = 1, .stop = &stop},
+        STATUS_INTERRUPTED, "stopped");
+}
+END_TEST
+
 START_TEST(ff_reference_layout)
 {
     support_ff_set("x", "c23/frames");
@@ -383,6 +402,7 @@ int main(void)
     TCase *const kinds = support_case(suite, "kinds", 120);
     tcase_add_checked_fixture(kinds, support_folder_setup, support_folder_teardown);
     tcase_add_test(kinds, ff_original_layout);
+    tcase_add_test(kinds, reading_stops);
     tcase_add_test(kinds, ff_reference_layout);
     tcase_add_test(kinds, ff_compression);
     tcase_add_test(kinds, celebdf2);

@@ -183,8 +183,11 @@ static Status make_lists(const Request *request, const CliArguments *arguments, 
     TRY(threads_create(&threads, arguments->threads, error));
     DataSetsOptions options = request->options;
     options.threads = threads;
+    options.stop = cli_catch_signals();
     const Status read = data_sets_read(&sets, request->kind, &options, error);
     threads_destroy(threads);
+    if (read == STATUS_INTERRUPTED)
+        return cli_interrupted("lists", "nothing was written", error);
     TRY(read);
     json_t *const coverage = make_coverage(&sets, request->kind, &request->options);
     char *const content = coverage ? json_dumps(coverage, JSON_INDENT(2)) : NULL;
@@ -327,7 +330,6 @@ int cmd_lists(int argc, char **argv)
     options->fake = fake.items, options->fake_count = fake.count;
     options->replace = replace.items, options->replace_count = replace.count;
     check_options(&request);
-    cli_catch_signals();
     Error error = {0};
     return make_lists(&request, &arguments, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);
 }
