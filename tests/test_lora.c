@@ -286,6 +286,44 @@ START_TEST(an_adapter_makes_the_model_that_was_trained)
 }
 END_TEST
 
+/* Used to be read without a word: what "tune" names and the file does not hold. Half a pair is refused. */
+START_TEST(what_an_adapter_lacks_is_told)
+{
+    const char *const path = support_in_folder("part.safetensors");
+    VitAdapterReport report;
+    Bench trained, read;
+    open_bench(&trained, "lora:4:q,*.fc2.bias");
+    open_bench(&read, NULL);
+    for (int dropped = 0; dropped <= 3; dropped++) {
+        VitTuned part = *trained.tuned;
+        part.entries += dropped;
+        part.entry_count -= dropped;
+        error_clear(&error);
+        ck_ok(vit_adapter_write(trained.vit, &trained.head, &part, path, NULL, 0, &error), &error);
+        const Status status = vit_adapter_read(read.vit, &read.head, path, &report, &error);
+        if (dropped == 1) {
+            ck_assert_int_eq(status, STATUS_FAILED);
+            ck_assert_ptr_nonnull(strstr(error.message, "part.safetensors: 1 problems"));
+            ck_assert_str_eq(error.detail[0],
+                             "half of LoRA: feature_extractor.vision_model.encoder.layers.0."
+                             "self_attn.q_proj.lora_B.weight alone");
+            continue;
+        }
+        ck_ok(status, &error);
+        ck_assert_int_eq(report.loras_merged, dropped == 0 ? 2 : 1);
+        ck_assert_int_eq(report.others_set, dropped == 3 ? 1 : 2);
+        ck_assert_int_eq(report.others_kept, dropped == 0 ? 0 : dropped - 1);
+        if (dropped == 0)
+            ck_assert_ptr_null(report.first_kept);
+        else
+            ck_assert_str_eq(report.first_kept,
+                             "vision_model.encoder.layers.0.self_attn.q_proj.weight");
+    }
+    close_bench(&read);
+    close_bench(&trained);
+}
+END_TEST
+
 /* The same model written whole: its weights are the merged ones, and its head is there. */
 START_TEST(saved_as_one_model)
 {
@@ -449,7 +487,7 @@ START_TEST(a_stopped_run_goes_on_to_the_same_bits)
 }
 END_TEST
 
-/* Where everything trained, the adapter is a model, which knows its heads and its activation. */
+/* Where everything trained, the adapter is a model, which knows its heads, activation, mean and std. */
 START_TEST(an_adapter_of_everything_is_a_model)
 {
     const char *const path = support_in_folder("all.safetensors");
@@ -458,12 +496,17 @@ START_TEST(an_adapter_of_everything_is_a_model)
     Bench trained, read;
     open_bench(&trained, "all");
     open_bench(&read, NULL);
+    trained.vit->config.mean[1] = 0.3125F; /* not CLIP's */
+    trained.vit->config.std[2] = 0.1F;
     run(&trained, NULL, want);
     ck_ok(vit_adapter_write(trained.vit, &trained.head, trained.tuned, path, NULL, 0, &error),
           &error);
     vit_destroy(read.vit);
     ck_ok(vit_load(&read.vit, path, NULL, &error), &error);
     ck_assert_int_eq(read.vit->config.heads, 2);
+    ck_assert_mem_eq(read.vit->config.mean, trained.vit->config.mean, sizeof read.vit->config.mean);
+    ck_assert_mem_eq(read.vit->config.std, trained.vit->config.std, sizeof read.vit->config.std);
+    ck_assert_str_eq(read.vit->config.assumptions, "");
     ck_ok(vit_head_read(read.vit, &read.head, &found, &error), &error);
     ck_assert(found);
     run(&read, NULL, have);
@@ -482,6 +525,7 @@ int main(void)
     tcase_add_loop_test(cases, gradients_along_a_random_direction, 0, sizeof tunes / sizeof *tunes);
     tcase_add_test(cases, starts_as_the_model);
     tcase_add_test(cases, an_adapter_makes_the_model_that_was_trained);
+    tcase_add_test(cases, what_an_adapter_lacks_is_told);
     tcase_add_test(cases, saved_as_one_model);
     tcase_add_test(cases, an_adapter_of_everything_is_a_model);
     tcase_add_loop_test(cases, refused_adapters, 0, sizeof bad / sizeof *bad);

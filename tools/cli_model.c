@@ -35,6 +35,11 @@ static Status read_adapter(CliModel *model, const char *path, const CliArguments
     if (report.layer_norms_kept > 0)
         cli_note(arguments, "%s: sets %d LayerNorm tensors; the other %d keep the model's values",
                  path, report.layer_norms_set, report.layer_norms_kept);
+    if (report.others_kept > 0)
+        cli_note(arguments,
+                 "%s: lacks %d of what its metadata \"tune\" names (%s first); these keep the "
+                 "model's values",
+                 path, report.others_kept, report.first_kept);
     if (!report.head_set)
         cli_note(arguments, "%s: holds no head%s", path,
                  model->has_head ? "; the model's own is used" : "");

@@ -157,6 +157,23 @@ static void read_lora_tensor(Reading *reading, const VitNamed *named, Error *err
         read_lora(reading, named, other, error);
 }
 
+/* What "tune" says has trained, LayerNorms apart, and the file does not hold. */
+static void find_lacking(Reading *reading)
+{
+    const int count = safetensors_count(reading->file);
+    for (int i = 0; i < reading->vit->parameter_count; i++) {
+        const VitParameter *const parameter = &reading->vit->parameters[i];
+        const VitChoice choice = reading->chosen[i];
+        if (choice == VIT_FROZEN || parameter->kind == VIT_LAYER_NORM ||
+            vit_named_find_kind(reading->named, count,
+                                choice == VIT_LORA ? VIT_NAME_LORA_A : VIT_NAME_ENCODER,
+                                parameter->name))
+            continue;
+        if (reading->report.others_kept++ == 0)
+            reading->report.first_kept = parameter->name;
+    }
+}
+
 /* Both tensors of a head, or none. `kind` from the metadata if it is there. */
 static void read_head(Reading *reading, Error *error)
 {
@@ -224,6 +241,7 @@ static Status prepare(Reading *reading, Error *error)
             error_detail(error, "unknown: %.200s", named->tensor->name);
     }
     read_head(reading, error);
+    find_lacking(reading);
     if (error->problems > 0)
         return error_set(error, STATUS_FAILED,
                          "%s: %d problems with its tensors; it is no adapter of this model", path,
@@ -330,12 +348,14 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
                          Error *error)
 {
     assert(vit && tuned && path && error);
-    enum { ADDED = 7 };
+    enum { ADDED = 8 };
     SafeTensor *const tensors = calloc((size_t)tuned->entry_count, sizeof *tensors);
     SafeTensorsMetadata *const all = calloc((size_t)metadata_count + ADDED, sizeof *all);
-    char *const config = is_whole(vit) ? vit_config_format(&vit->config) : NULL;
+    const bool whole = is_whole(vit);
+    char *const config = whole ? vit_config_format(&vit->config) : NULL;
+    char *const seen = whole ? vit_config_format_preprocessor(&vit->config) : NULL;
     Status status = STATUS_OK;
-    if (tensors && all) {
+    if (tensors && all && (!whole || (config && seen))) {
         for (int i = 0; i < tuned->entry_count; i++)
             tensors[i] = vit_stored(tuned->entries[i].name, tuned->entries[i].tensor);
         int count = metadata_count;
@@ -349,12 +369,15 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
             all[count++] = (SafeTensorsMetadata){"head", vit_head_kind_name(head->kind)};
         if (tuned->loras > 0)
             all[count++] = (SafeTensorsMetadata){"lora_scale", "1"};
-        if (config)
+        if (whole) {
             all[count++] = (SafeTensorsMetadata){"config", config};
+            all[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};
+        }
         status = safetensors_write(path, tensors, tuned->entry_count, all, count, error);
     } else {
         status = error_set(error, STATUS_FAILED, "%s: no memory to write it; free some", path);
     }
+    free(seen);
     free(config);
     free(all);
     free(tensors);

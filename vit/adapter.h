@@ -16,6 +16,8 @@ typedef struct VitAdapterReport {
     int layer_norms_kept; /* tensors of LayerNorms the file lacks: base values stay */
     int others_set;       /* other tensors taken over, which its metadata "tune" names as trained */
     int loras_merged;     /* weights that became W + B A */
+    int others_kept;      /* other tensors that "tune" names and the file lacks: base values stay */
+    const char *first_kept; /* of these, by its name in the model; borrowed from the Vit, or NULL */
     bool head_set;
     int frozen_equal; /* other tensors in it, found equal to the base */
 } VitAdapterReport;
@@ -36,7 +38,7 @@ Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterRep
 /*
  * Writes the tensors of `tuned` under their native names, with `metadata` [metadata_count] and, added
  * here, "format", "head", "tune", "base_fingerprint", "base_arch"; with LoRA "lora_scale"; where everything trains
- * "config", that of vit_config_format, since such a file is a model, too. Atomic. The bytes depend on the
+ * "config" and "preprocessor_config", those of vit_config_format, since such a file is a model, too. Atomic. The bytes depend on the
  * arguments alone. `head` may be NULL if `tuned` has none.
  */
 Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tuned,

@@ -368,16 +368,23 @@ static Status read_text(const char *path, char **text, Error *error)
                      path);
 }
 
+Status vit_config_parse_preprocessor(const char *text, const char *origin, VitConfig *config,
+                                     Error *error)
+{
+    json_t *root = NULL;
+    Status status = parse_object(text, origin, &root, error);
+    if (status == STATUS_OK)
+        status = read_preprocessor(root, origin, config, error);
+    json_decref(root);
+    return status;
+}
+
 Status vit_config_read_preprocessor(const char *path, VitConfig *config, Error *error)
 {
     char *text;
-    json_t *root = NULL;
     TRY(read_text(path, &text, error));
-    Status status = parse_object(text, path, &root, error);
+    const Status status = vit_config_parse_preprocessor(text, path, config, error);
     free(text);
-    if (status == STATUS_OK)
-        status = read_preprocessor(root, path, config, error);
-    json_decref(root);
     return status;
 }
 
@@ -429,7 +436,7 @@ char *vit_config_format(const VitConfig *config)
                           "layer_norm_eps", real_of(config->eps), "torch_dtype", "float32"));
 }
 
-static char *format_preprocessor(const VitConfig *config)
+char *vit_config_format_preprocessor(const VitConfig *config)
 {
     return dump(json_pack(
         "{s:s, s:b, s:{s:i}, s:i, s:b, s:{s:i, s:i}, s:b, s:b, s:[o,o,o], s:[o,o,o], s:b}",
@@ -464,5 +471,6 @@ Status vit_config_write(const VitConfig *config, const char *folder, Error *erro
 {
     TRY(file_make_folders(folder, error));
     TRY(write_text(folder, "config.json", vit_config_format(config), error));
-    return write_text(folder, "preprocessor_config.json", format_preprocessor(config), error);
+    return write_text(folder, "preprocessor_config.json", vit_config_format_preprocessor(config),
+                      error);
 }

@@ -57,8 +57,10 @@ Status vit_config_read(const char *config_json, const char *preprocessor_json, V
 /* The same for the text of a config.json; `origin` names it in messages. */
 Status vit_config_parse(const char *text, const char *origin, VitConfig *config, Error *error);
 
-/* Reads preprocessor_config.json into a config whose image size is known (or 0: then it is set). */
+/* Reads preprocessor_config.json, a path or the text itself (of `origin`), into a config whose image size is known (or 0: then it is set). */
 Status vit_config_read_preprocessor(const char *path, VitConfig *config, Error *error);
+Status vit_config_parse_preprocessor(const char *text, const char *origin, VitConfig *config,
+                                     Error *error);
 
 /*
  * STATUS_FAILED, naming `origin` and the key, unless every size is positive and within reason, patches
@@ -66,8 +68,12 @@ Status vit_config_read_preprocessor(const char *path, VitConfig *config, Error *
  */
 Status vit_config_check(const VitConfig *config, const char *origin, Error *error);
 
-/* The text of config.json as Hugging Face writes it for a CLIPVisionModel; free() it. NULL: no memory. */
+/*
+ * The texts of config.json and preprocessor_config.json as Hugging Face writes them for a CLIPVisionModel;
+ * free() them. NULL: no memory.
+ */
 char *vit_config_format(const VitConfig *config);
+char *vit_config_format_preprocessor(const VitConfig *config);
 
 /* Writes config.json and preprocessor_config.json as Hugging Face does into `folder`. */
 Status vit_config_write(const VitConfig *config, const char *folder, Error *error);

@@ -50,15 +50,18 @@ static Status find_config(const Paths *paths, const SafeTensors *file, VitConfig
     if (paths->folder || file_exists(paths->config))
         return vit_config_read(paths->config, paths->preprocessor, config, error);
     const char *const text = safetensors_metadata(file, "config");
-    if (text) {
-        char origin[FILE_PATH_SIZE + 64];
-        snprintf(origin, sizeof origin, "%s: metadata \"config\"", paths->model);
+    const char *const seen = safetensors_metadata(file, "preprocessor_config");
+    char origin[FILE_PATH_SIZE + 64];
+    snprintf(origin, sizeof origin, "%s: metadata \"config\"", paths->model);
+    if (text)
         TRY(vit_config_parse(text, origin, config, error));
-    } else {
+    else
         *config = vit_config_unknown();
-    }
     if (file_exists(paths->preprocessor))
         return vit_config_read_preprocessor(paths->preprocessor, config, error);
+    snprintf(origin, sizeof origin, "%s: metadata \"preprocessor_config\"", paths->model);
+    if (seen)
+        return vit_config_parse_preprocessor(seen, origin, config, error);
     vit_config_assume(config, "no preprocessor_config.json: CLIP's mean and std");
     return STATUS_OK;
 }

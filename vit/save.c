@@ -29,19 +29,22 @@ Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folde
     TRY(file_join(path, folder, "model.safetensors", error));
     SafeTensor *const tensors = calloc((size_t)vit->parameter_count + 2, sizeof *tensors);
     char *const config = vit_config_format(&vit->config);
+    char *const seen = vit_config_format_preprocessor(&vit->config);
     Status status = STATUS_OK;
-    if (tensors && config) {
-        /* "format" is what transformers asks for; "config" lets the file stand alone. */
+    if (tensors && config && seen) {
+        /* "format" is what transformers asks for; the configurations let the file stand alone. */
         const SafeTensorsMetadata metadata[] = {
             {"format", "pt"},
             {"config", config},
+            {"preprocessor_config", seen},
             {"head", head ? vit_head_kind_name(head->kind) : ""},
         };
         const int count = list_tensors(vit, head, tensors);
-        status = safetensors_write(path, tensors, count, metadata, head ? 3 : 2, error);
+        status = safetensors_write(path, tensors, count, metadata, head ? 4 : 3, error);
     } else {
         status = error_set(error, STATUS_FAILED, "%s: no memory to write it; free some", path);
     }
+    free(seen);
     free(config);
     free(tensors);
     /* After the large file, which a full disk refuses: what is left then is an empty folder, and no half model. */
