@@ -44,6 +44,20 @@ cp out one
 auc 0 "three threads" p.csv --json --threads 3 --seed 5
 cmp -s out one || complain "threads change a bit"
 
+# Every row of one differs by the same from the other: an AUROC without variance, of which p = 0 was told.
+printf 'label,score\n0,0.1\n0,0.2\n0,0.3\n1,0.7\n1,0.8\n1,0.9\n' >perfect.csv
+printf 'label,score\n0,0.5\n0,0.5\n0,0.5\n1,0.5\n1,0.5\n1,0.5\n' >constant.csv
+auc 0 "no variance" perfect.csv constant.csv
+prints 'AUROC  *1.000000  *0.500000  *0.500000  *-  *-$'
+says "without any variance"
+auc 0 "no variance as JSON" perfect.csv constant.csv --json
+sed -n '/"auroc": {/,/}/p' out >one
+for line in '"difference": 0.5,' '"difference_ci95": null,' '"p": null,'; do
+    grep -qF "$line" one || complain "no $line"
+done
+auc 0 "no difference" constant.csv constant.csv
+silent_on "without any variance"
+
 auc 0 "Markdown" p.csv --format md
 prints '^| AUROC '
 prints '^|:---'

@@ -178,6 +178,21 @@ START_TEST(delong_at_its_limits)
     ck_assert(train_delong_interval(&many).lower > 0.98);
     const TrainDifference none = train_delong_difference(placements, placements, labels, 8);
     ck_assert(none.difference == 0 && none.p == 1);
+    /* A constant score beside a perfect one used to get p = 0, from two rows of a class as from a thousand. */
+    const double constant[] = {3, 3, 3, 3, 3, 3, 3, 3};
+    double others[8];
+    found = delong_of(perfect, labels, 8, placements);
+    found = delong_of(constant, labels, 8, others);
+    const TrainDifference same = train_delong_difference(placements, others, labels, 8);
+    ck_assert(same.difference == 0.5 && isnan(same.p));
+    ck_assert(isnan(same.interval.lower) && isnan(same.interval.upper));
+    /* Placements of 1/3 and 1/7 have means that are rounded: still no variance. */
+    for (int i = 0; i < 8; i++) {
+        placements[i] = 1.0 / 3;
+        others[i] = 1.0 / 7;
+    }
+    ck_assert(isnan(train_delong_difference(placements, others, labels, 8).p));
+    ck_assert(train_delong_difference(placements, placements, labels, 8).p == 1);
 
     const uint8_t lone[] = {0, 0, 0, 1}, single[] = {1, 1, 1, 1};
     found = delong_of(perfect, lone, 4, placements);

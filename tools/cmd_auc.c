@@ -6,6 +6,7 @@
 #include "tools/cli_metrics.h"
 #include "tools/report.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -110,6 +111,13 @@ static Status compare(const Request *request, Error *error)
             cli_warn("%s: more than a million rows: no bootstrap, so most differences stand "
                      "without interval and p; --ci on takes the time",
                      comparisons[i].dataset);
+        const TrainDifference *const auroc =
+            &(comparisons[i].has_videos ? comparisons[i].video : comparisons[i].frame)[TRAIN_AUROC];
+        if (auroc->method != TRAIN_INTERVAL_NONE && isnan(auroc->p))
+            cli_note(request->arguments,
+                     "%s: the files rank all %s alike, each in its own way: their AUROCs differ "
+                     "without any variance, so that nothing can be said of chance",
+                     comparisons[i].dataset, comparisons[i].has_videos ? "videos" : "rows");
         if (!comparisons[i].has_videos)
             cli_note(request->arguments, "%s: no videos are named: assumes independent rows",
                      comparisons[i].dataset);

@@ -58,6 +58,12 @@ static void class_means(const double *placements, const uint8_t *labels, size_t 
         mean[c] = train_sum_total(&sum[c]) / (double)count[c];
 }
 
+/*
+ * Deviations from a mean are multiples of 1 / (2 x reals x fakes): up to 5e13 pairs, what is smaller than this is the
+ * rounding of equal numbers, and beyond it is lost beside the larger ones.
+ */
+static const double ROUNDING = 1e-14;
+
 /* Sum over classes of the variance of a placement - b placement (b = NULL: of a), divided by the rows of the class. */
 static TrainDelong variance_of(const double *a, const double *b, const uint8_t *labels, size_t n)
 {
@@ -70,7 +76,8 @@ static TrainDelong variance_of(const double *a, const double *b, const uint8_t *
     for (size_t i = 0; i < n; i++) {
         const int c = labels[i];
         const double deviation = a[i] - mean_a[c] - (b ? b[i] - mean_b[c] : 0);
-        train_sum_add(&squares[c], deviation * deviation);
+        if (fabs(deviation) > ROUNDING)
+            train_sum_add(&squares[c], deviation * deviation);
     }
     double variance = 0;
     for (int c = 0; c < 2; c++)
@@ -135,13 +142,18 @@ TrainDifference train_delong_difference(const double *placements_a, const double
     const TrainDelong b = train_delong(placements_b, labels, n);
     const double error = sqrt(variance_of(placements_a, placements_b, labels, n).variance);
     const double difference = a.auroc - b.auroc, reach = TRAIN_NORMAL_975 * error;
-    double p = erfc(fabs(difference) / (error * sqrt(2.0)));
-    if (error == 0)
-        p = difference == 0 ? 1 : 0;
-    return (TrainDifference){.a = a.auroc,
+    TrainDifference found = {.a = a.auroc,
                              .b = b.auroc,
                              .difference = difference,
                              .interval = {difference - reach, difference + reach},
-                             .p = p,
+                             .p = erfc(fabs(difference) / (error * sqrt(2.0))),
                              .method = TRAIN_INTERVAL_DELONG};
+    if (error == 0 && fabs(difference) <= ROUNDING) {
+        found.p = 1;
+    } else if (error ==
+               0) { /* every row differs by the same: nothing to measure the difference with */
+        found.interval = (TrainInterval){NAN, NAN};
+        found.p = NAN;
+    }
+    return found;
 }

@@ -44,7 +44,8 @@ TrainInterval train_delong_interval(const TrainDelong *delong);
 /*
  * The difference a - b of the AUROCs of two scores of the same rows. placements_a and placements_b [n] belong to the
  * same row at the same index. The interval is difference -+ z sqrt(variance), p two-sided from the
- * normal distribution; a variance of 0 gives p = 1 for equal AUROCs, else 0.
+ * normal distribution. A variance of 0 gives p = 1 for equal AUROCs; for others there is no such test, and interval
+ * and p are NaN: a perfect score beside a constant one differs by the same in every row, were there two or a million.
  */
 TrainDifference train_delong_difference(const double *placements_a, const double *placements_b,
                                         const uint8_t *labels, size_t n);
