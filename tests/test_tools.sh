@@ -492,6 +492,9 @@ expect 1 "train on with less than an adapter changed" "$L" train --model m --ada
 says "lnclip export"
 expect 2 "export without --out" "$L" export --model m
 expect 1 "export of no model" "$L" export --model none --out never
+expect 1 "export of an adapter of another model" "$L" export --model m2 --adapter run/last.safetensors --out never/deeper
+lacks never
+expect 1 "export into a file" "$L" export --model m --out a-file
 
 # ---- inspect --------------------------------------------------------------------------------------
 

@@ -3,20 +3,17 @@
  */
 #include "tools/cli_model.h"
 
-#include "tensor/file.h"
-
 static Status export_model(const CliModelOptions *options, const char *folder,
                            const CliArguments *arguments, Error *error)
 {
     TRY(cli_model_refuse_existing(folder, error));
-    TRY(file_make_folders(folder, error)); /* a bad path is found before the work */
     CliModel model = {0};
     Status status = cli_model_load(&model, options, arguments, false, error);
     const VitHead *const head = model.has_head ? &model.head : NULL;
     if (status == STATUS_OK)
         status = cli_interrupted("export", "nothing was written", error);
     if (status == STATUS_OK)
-        status = vit_save_with_head(model.vit, head, folder, error);
+        status = vit_save_with_head(model.vit, head, folder, error); /* makes the folder */
     if (status == STATUS_OK)
         cli_note(arguments, "%s: %s parameters, %s", folder, cli_count(vit_size(model.vit)),
                  head ? vit_head_kind_name(head->kind) : "no head");
