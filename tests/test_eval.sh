@@ -193,6 +193,9 @@ expect 1 "calibrate on one class" "$L" calibrate --model m --adapter $A --val s/
 # ---- compare --------------------------------------------------------------------------------------
 
 expect 0 compare "$L" compare run1 run2 c0 e
+prints 'best epoch (from 1) .* last epoch (from 1)'
+prints '^run1  *[0-9]*  *[0-9]*  *1  .*  1  *[01]\.[0-9]*$' # of its only epoch, which is 0 in epochs.csv
+prints '(epoch 1 of 1)'
 prints '^run1  *[0-9]'
 prints '^seed  *1  *2$'
 prints '^one  *frame  *0\.'

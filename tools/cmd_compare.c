@@ -70,21 +70,31 @@ static void estimate_cell(CliTable *table, const json_t *level)
         fraction_cell(table, value);
 }
 
+/* epochs.csv counts from 0; people are told of epochs from 1, here as by train and in "selected on". */
+static void epoch_cell(CliTable *table, const json_t *value)
+{
+    if (json_is_integer(value))
+        cli_table_cell(table, "%lld", (long long)json_integer_value(value) + 1);
+    else
+        cli_table_cell(table, "-");
+}
+
 /* ---- runs ---------------------------------------------------------------------------------------- */
 
 static Status print_runs(Output *output, const json_t *runs, Error *error)
 {
-    static const char *const of_best[] = {"epoch", "val_auroc_frame", "val_auroc_video",
-                                          "val_map_video", "val_loss"};
-    static const char *const heads[] = {"best epoch (from 0)", "val AUROC, FRAMES",
-                                        "val AUROC, VIDEOS", "val mAP, VIDEOS", "val loss"};
+    static const char *const of_best[] = {"val_auroc_frame", "val_auroc_video", "val_map_video",
+                                          "val_loss"};
+    static const char *const heads[] = {"val AUROC, FRAMES", "val AUROC, VIDEOS", "val mAP, VIDEOS",
+                                        "val loss"};
     CliTable *const table = cli_table_create("Training runs");
     cli_table_column(table, "run", CLI_LEFT);
     cli_table_column(table, "trained numbers", CLI_RIGHT);
     cli_table_column(table, "steps", CLI_RIGHT);
-    for (int i = 0; i < 5; i++)
+    cli_table_column(table, "best epoch (from 1)", CLI_RIGHT);
+    for (int i = 0; i < 4; i++)
         cli_table_column(table, heads[i], CLI_RIGHT);
-    cli_table_column(table, "last epoch", CLI_RIGHT);
+    cli_table_column(table, "last epoch (from 1)", CLI_RIGHT);
     cli_table_column(table, "its val AUROC, VIDEOS", CLI_RIGHT);
     size_t i;
     const json_t *run;
@@ -95,10 +105,10 @@ static Status print_runs(Output *output, const json_t *runs, Error *error)
         cli_table_cell(table, "%s", path_of(run));
         value_cell(table, json_object_get(run, "trained_parameters"));
         value_cell(table, json_object_get(run, "steps"));
-        value_cell(table, json_object_get(best, of_best[0]));
-        for (int m = 1; m < 5; m++)
+        epoch_cell(table, json_object_get(best, "epoch"));
+        for (int m = 0; m < 4; m++)
             fraction_cell(table, json_object_get(best, of_best[m]));
-        value_cell(table, json_object_get(last, "epoch"));
+        epoch_cell(table, json_object_get(last, "epoch"));
         fraction_cell(table, json_object_get(last, "val_auroc_video"));
     }
     return print_and_free(output, table, error);
@@ -331,10 +341,11 @@ int cmd_compare(int argc, char **argv)
         .usage = "lnclip compare FOLDER... [--format F]",
         .details =
             "A FOLDER is one that lnclip train or lnclip eval wrote. Shows where recipes differ, "
-            "how "
-            "many numbers\ntrained, the best and the last epoch, and the AUROC of evaluations with "
-            "its intervals, each beside the\nlist that chose the weights. Whether a difference is "
-            "more than chance: lnclip auc A/predictions.csv\nB/predictions.csv.",
+            "how many numbers\ntrained, the best and the last epoch, and the AUROC of evaluations "
+            "with its intervals, each beside the\nlist that chose the weights. Tables count epochs "
+            "from 1, as train does; csv and json hold rows of\nepochs.csv, which counts from 0. "
+            "Whether a difference is more than chance: lnclip auc\nA/predictions.csv "
+            "B/predictions.csv.",
         .example = "lnclip compare run-a run-b eval-a eval-b --format md",
         .options = options,
     };
