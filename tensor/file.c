@@ -8,11 +8,14 @@
 #include "tensor/file.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -169,6 +172,8 @@ Status file_begin(FileWriter *writer, const char *path, Error *error)
         open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (descriptor < 0)
         return cannot_write(path, errno, error);
+    /* Tells file_remove_leftovers that it is being written. Where there are no locks, leftovers stay. */
+    (void)flock(descriptor, LOCK_EX | LOCK_NB);
     writer->stream = fdopen(descriptor, "wb");
     if (!writer->stream) {
         const int reason = errno;
@@ -179,15 +184,63 @@ Status file_begin(FileWriter *writer, const char *path, Error *error)
     return STATUS_OK;
 }
 
+/* The folder of a path, with its last slash; "" if it names none. */
+static void folder_of(const char *path, char folder[FILE_PATH_SIZE])
+{
+    const size_t length = (size_t)(file_name(path) - path);
+    memcpy(folder, path, length);
+    folder[length] = '\0';
+}
+
+/* Whether `name` is target.tmp-PID as file_begin makes it, of a process that is gone. */
+static bool names_leftover(const char *name, const char *target)
+{
+    static const char mark[] = ".tmp-";
+    const size_t length = strlen(target);
+    if (strncmp(name, target, length) != 0 || strncmp(name + length, mark, strlen(mark)) != 0)
+        return false;
+    const char *const digits = name + length + strlen(mark);
+    const size_t count = strlen(digits);
+    if (count == 0 || count > 9 || digits[0] == '0' || strspn(digits, "0123456789") != count)
+        return false;
+    return kill((pid_t)atoi(digits), 0) != 0 && errno == ESRCH;
+}
+
+/* Deletes a regular file, unless somebody holds its lock. */
+static void remove_unlocked(const char *path)
+{
+    struct stat facts;
+    const int descriptor = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0)
+        return;
+    if (fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode) &&
+        flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        unlink(path);
+    close(descriptor);
+}
+
+void file_remove_leftovers(const char *path)
+{
+    assert(path && strlen(path) < FILE_PATH_SIZE);
+    char folder[FILE_PATH_SIZE], leftover[FILE_PATH_SIZE];
+    Error ignored;
+    folder_of(path, folder);
+    DIR *const list = opendir(folder[0] ? folder : ".");
+    if (!list)
+        return;
+    for (const struct dirent *item; (item = readdir(list));)
+        if (names_leftover(item->d_name, file_name(path)) &&
+            file_join(leftover, folder, item->d_name, &ignored) == STATUS_OK)
+            remove_unlocked(leftover);
+    closedir(list);
+}
+
 /* Makes the rename itself durable. Some file systems cannot sync a folder: that is not our failure. */
 static void sync_folder_of(const char *path)
 {
     char folder[FILE_PATH_SIZE];
-    const char *const name = file_name(path);
-    const size_t length = (size_t)(name - path);
-    memcpy(folder, path, length);
-    memcpy(folder + length, ".", 2);
-    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    folder_of(path, folder);
+    const int descriptor = open(folder[0] ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor >= 0) {
         (void)fsync(descriptor);
         close(descriptor);

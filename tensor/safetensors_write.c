@@ -78,6 +78,7 @@ static Status write_file(const char *path, const char *header, const SafeTensor 
 {
     FileWriter writer;
     TRY(file_begin(&writer, path, error));
+    file_remove_leftovers(path);
     const size_t text = strlen(header), length = (text + 7) / 8 * 8;
     for (int i = 0; i < 8; i++)
         putc((int)((uint64_t)length >> (8 * i) & 255), writer.stream);

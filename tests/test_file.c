@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void expect_content(const char *path, const char *wanted)
@@ -150,6 +151,97 @@ START_TEST(full_disk_leaves_the_old_file)
 }
 END_TEST
 
+/* A process number that nobody has: of a child that has been waited for. */
+static pid_t gone(void)
+{
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        _exit(0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    return child;
+}
+
+/* Makes NAME.tmp-PID in the folder of the test. */
+static void leftover(const char *name, long pid)
+{
+    char temporary[64];
+    Error error = {0};
+    snprintf(temporary, sizeof temporary, "%s.tmp-%ld", name, pid);
+    ck_ok(file_write(support_in_folder(temporary), "half", 4, &error), &error);
+}
+
+/* Used to stay for ever: a gigabyte each time that a training is killed while it saves. */
+START_TEST(leftovers_of_killed_writers_go)
+{
+    Error error = {0};
+    FileWriter writer;
+    int ready[2];
+    char byte;
+    ck_assert_int_eq(pipe(ready), 0);
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) { /* is killed between the beginning and the end */
+        if (file_begin(&writer, support_in_folder("a"), &error) != STATUS_OK)
+            _exit(1);
+        if (write(ready[1], "", 1) != 1)
+            _exit(1);
+        pause();
+    }
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    file_remove_leftovers(support_in_folder("a"));
+    ck_assert_int_eq(names_in_folder(), 1); /* it lives */
+    kill(child, SIGKILL);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    file_remove_leftovers(support_in_folder("a"));
+    ck_assert_int_eq(names_in_folder(), 0);
+    file_remove_leftovers(support_in_folder("none/a")); /* nothing to do, nothing said */
+    close(ready[0]);
+    close(ready[1]);
+}
+END_TEST
+
+START_TEST(others_than_leftovers_stay)
+{
+    Error error = {0};
+    FileWriter writer;
+    const pid_t nobody = gone();
+    char name[64];
+    leftover("b", nobody);    /* of another target */
+    leftover("a", getppid()); /* lives */
+    leftover("a", 1);         /* lives, and is another user's */
+    leftover("xa", nobody);
+    leftover("a.tmp-", nobody);
+    snprintf(name, sizeof name, "a.tmp-0%d", (int)nobody);
+    ck_ok(file_write(support_in_folder(name), "", 0, &error), &error);
+    snprintf(name, sizeof name, "a.tmp-%dx", (int)nobody);
+    ck_ok(file_write(support_in_folder(name), "", 0, &error), &error);
+    ck_ok(file_write(support_in_folder("a.tmp-"), "", 0, &error), &error);
+    ck_ok(file_write(support_in_folder("a.tmp-99999999999999999999"), "", 0, &error), &error);
+    file_remove_leftovers(support_in_folder("a"));
+    ck_assert_int_eq(names_in_folder(), 9);
+
+    /* A number that nobody has here, but a writer's lock: of another machine on the same disk. */
+    ck_ok(file_begin(&writer, support_in_folder("c"), &error), &error);
+    snprintf(name, sizeof name, "c.tmp-%d", (int)nobody);
+    ck_assert_int_eq(rename(writer.temporary, support_in_folder(name)), 0);
+    file_remove_leftovers(support_in_folder("c"));
+    ck_assert_int_eq(names_in_folder(), 10);
+    ck_assert_int_eq(file_commit(&writer, &error), STATUS_FAILED);
+    file_remove_leftovers(support_in_folder("c"));
+    ck_assert_int_eq(names_in_folder(), 9);
+
+    /* No link is followed, and no folder removed. */
+    ck_assert_int_eq(symlink("xa", support_in_folder(name)), 0);
+    file_remove_leftovers(support_in_folder("c"));
+    ck_assert_int_eq(names_in_folder(), 10);
+    ck_assert_int_eq(unlink(support_in_folder(name)), 0);
+    ck_ok(file_make_folders(support_in_folder(name), &error), &error);
+    file_remove_leftovers(support_in_folder("c"));
+    ck_assert(file_is_folder(support_in_folder(name)));
+}
+END_TEST
+
 START_TEST(begin_refuses)
 {
     Error error = {0};
@@ -220,6 +312,8 @@ int main(void)
     tcase_add_test(files, map);
     tcase_add_test(files, abort_leaves_the_old_file);
     tcase_add_test(files, full_disk_leaves_the_old_file);
+    tcase_add_test(files, leftovers_of_killed_writers_go);
+    tcase_add_test(files, others_than_leftovers_stay);
     tcase_add_test(files, begin_refuses);
     tcase_add_test(files, folders);
     tcase_add_test(files, paths);

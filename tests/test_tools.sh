@@ -262,7 +262,11 @@ expect 1 "one file of heads that do not divide" "$L" predict --model alone.safet
 
 # ---- features -------------------------------------------------------------------------------------
 
+echo half >"f.safetensors.tmp-$(sh -c 'echo $$')" # of a process that was killed as it wrote
+echo half >f.safetensors.tmp-$$
 expect 0 "features" "$L" features --model m --out f.safetensors s/real $image
+[ "$(echo f.safetensors.tmp-*)" = f.safetensors.tmp-$$ ] || complain "leftovers: $(echo f.safetensors.tmp-*)"
+rm f.safetensors.tmp-$$
 expect 0 "features seen by inspect" "$L" inspect f.safetensors --json
 prints '"name": "features"'
 tr -d ' \n' <out >flat
