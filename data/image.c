@@ -166,3 +166,12 @@ Status data_image_size(const char *path, int *width, int *height, Error *error)
     *height = image.height;
     return STATUS_OK;
 }
+
+size_t data_image_decoding_bytes(int width, int height)
+{
+    assert(width > 0 && height > 0);
+    const size_t row = (size_t)width * 3, rows = (size_t)height;
+    /* Each row of a PNG begins with the number of its filter. */
+    const size_t unpacked = LNCLIP_WITH_PNG && LNCLIP_WITH_DEFLATE ? rows * (row + 1) : 0;
+    return rows * row + unpacked;
+}

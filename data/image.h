@@ -50,6 +50,12 @@ Status data_image_decode(const void *bytes, size_t size, const char *name, DataI
 Status data_image_size(const char *path, int *width, int *height, Error *error);
 
 /*
+ * Bytes that reading an RGB image of that size takes beside its pixels: the file, taken for as large as these, and in
+ * builds with libpng and libdeflate the unpacked data of a PNG.
+ */
+size_t data_image_decoding_bytes(int width, int height);
+
+/*
  * Names and versions of the decoders in this build, e.g. "libpng 1.6.39, libjpeg-turbo 2.1.5, stb_image
  * 2.27". A static string.
  */

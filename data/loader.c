@@ -68,13 +68,13 @@ size_t data_loader_bytes(const DataLoaderSettings *settings)
 {
     assert(settings);
     enum { SIDE = 512 };
-    const size_t source =
-        SIDE * SIDE * 3; /* its pixels, and while they are decoded at most its file */
+    const size_t source = SIDE * SIDE * 3; /* its pixels */
+    const size_t decoding = data_image_decoding_bytes(SIDE, SIDE);
     const size_t augmenting = data_augment_bytes(&settings->augment, SIDE, SIDE);
     const size_t blending = settings->blend ? data_self_blend_bytes(SIDE, SIDE) : 0;
     const size_t changing = augmenting > blending ? augmenting : blending;
-    const size_t per_worker =
-        source + (changing > source ? changing : source) + SIDE * 3 * (size_t)settings->image_size;
+    const size_t per_worker = source + (changing > decoding ? changing : decoding) +
+                              SIDE * 3 * (size_t)settings->image_size;
     const size_t per_frame = frame_bytes(settings) + 2 * sizeof(int) + sizeof(Error *);
     const size_t slots = (size_t)settings->prefetch + 1;
     const size_t workers = settings->workers > 0 ? (size_t)settings->workers : 1;

@@ -45,8 +45,8 @@ typedef struct DataLoader DataLoader;
 
 /*
  * Bytes a loader of these settings will hold, for the memory plan: its slots, and for each worker the
- * file, pixels, augmentation (or blending) and resizing rows of a frame of 512 x 512 pixels. The order of an
- * epoch adds some 30 a frame.
+ * pixels, file (data_image_decoding_bytes) or augmentation (or blending), and resizing rows of a frame of
+ * 512 x 512 pixels. The order of an epoch adds some 30 a frame.
  */
 size_t data_loader_bytes(const DataLoaderSettings *settings);
 
