@@ -56,6 +56,17 @@ holds() { # COMMAND...: it succeeds
     "$@" >/dev/null 2>&1 || complain "not true: $*"
 }
 
+# Whether the program was built with libjpeg-turbo, and with libpng: its compiler flags lie beside it.
+with_jpeg() { ! grep -qs 'LNCLIP_WITH_JPEG=0' "${L%/*}/flags"; }
+with_png() { ! grep -qs 'LNCLIP_WITH_PNG=0' "${L%/*}/flags"; }
+
+# For scripts whose images `lnclip synth` makes, which compresses as JPEG and writes PNG.
+needs_synth() {
+    with_jpeg && with_png && return
+    echo "not run: lnclip synth needs libjpeg-turbo and libpng, and this build lacks one"
+    exit 0
+}
+
 finish() {
     echo "$steps steps, $failures failures"
     [ "$failures" = 0 ]

@@ -27,6 +27,20 @@ void support_pattern(DataImage *image, int width, int height)
     }
 }
 
+void support_write_image(const char *path, const DataImage *image)
+{
+    Error error = {0};
+    FileWriter writer;
+    if (LNCLIP_WITH_PNG) {
+        ck_ok(data_image_write_png(image, path, &error), &error);
+        return;
+    }
+    ck_ok(file_begin(&writer, path, &error), &error);
+    fprintf(writer.stream, "P6 %d %d 255\n", image->width, image->height);
+    fwrite(image->pixels, 3, (size_t)image->width * (size_t)image->height, writer.stream);
+    ck_ok(file_commit(&writer, &error), &error);
+}
+
 uint32_t support_crc32(const void *bytes, size_t size)
 {
     uint32_t table[256];

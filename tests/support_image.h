@@ -9,6 +9,9 @@
 /* Fills a new image with the pattern: smooth if width + height is even, noise if it is odd. */
 void support_pattern(DataImage *image, int width, int height);
 
+/* Writes it as PNG, or, where this build writes none, as PNM: the content decides, not the name. */
+void support_write_image(const char *path, const DataImage *image);
+
 /* CRC-32 as zlib computes it. */
 uint32_t support_crc32(const void *bytes, size_t size);
 

@@ -95,7 +95,9 @@ bench 1 "a model that is not there" --model none --quick
 
 what="a signal"
 steps=$((steps + 1))
-"$L" bench --arch tiny --rounds 1000 --only loader >out 2>err &
+part=loader
+with_jpeg || part=forward
+"$L" bench --arch tiny --rounds 1000 --only $part >out 2>err &
 process=$!
 sleep 1
 kill -TERM $process

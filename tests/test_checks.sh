@@ -5,6 +5,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
+needs_synth
 
 ends_with() { # the last line of stderr holds it
     tail -n 1 err | grep -qF -e "$1" || complain "the last line does not say '$1'"

@@ -5,6 +5,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
+needs_synth
 
 eval_with() { # CODE WHAT OPTION...: scores data set `one` without looking at the lists
     code=$1

@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
+needs_synth
 
 predict() { # CODE WHAT ARGUMENT...
     code=$1

@@ -7,6 +7,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 manual=$PWD/docs/lnclip.1
 . tests/support.sh
+needs_synth
 
 prints() { # TEXT: the stdout of the last step holds it
     grep -qF -e "$1" "$T/out" || complain "stdout does not hold '$1'"

@@ -3,6 +3,7 @@
  */
 #include "tests/splitmix.h"
 #include "tests/support_folder.h"
+#include "tests/support_image.h"
 #include "tests/support_train.h"
 
 #include "data/image.h"
@@ -31,7 +32,7 @@ static void write_frames(void)
         snprintf(name, sizeof name, "f%02u/%s/v", frame, labels >> frame & 1 ? "fake" : "real");
         ck_ok(file_make_folders(support_in_folder(name), &error), &error);
         strcat(name, "/0.png");
-        ck_ok(data_image_write_png(&image, support_in_folder(name), &error), &error);
+        support_write_image(support_in_folder(name), &image);
         fprintf(list, "%s\n", name);
         data_image_free(&image);
     }
