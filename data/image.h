@@ -50,8 +50,8 @@ Status data_image_decode(const void *bytes, size_t size, const char *name, DataI
 Status data_image_size(const char *path, int *width, int *height, Error *error);
 
 /*
- * Bytes that reading an RGB image of that size takes beside its pixels: the file, taken for as large as these, and in
- * builds with libpng and libdeflate the unpacked data of a PNG.
+ * Bytes that reading an RGB image of that size takes beside its pixels: the file, taken for as large as
+ * these, and in builds with libpng and libdeflate the unpacked data of a PNG.
  */
 size_t data_image_decoding_bytes(int width, int height);
 
@@ -74,7 +74,8 @@ Status data_image_write_png(const DataImage *image, const char *path, Error *err
 Status data_image_write_jpeg(const DataImage *image, const char *path, int quality, Error *error);
 
 /*
- * The same bytes in memory: *bytes [*size] is the caller's to free(), NULL on failure. No file is named in messages.
+ * The same bytes in memory: *bytes [*size] is the caller's to free(), NULL on failure. No file is named in
+ * messages.
  */
 Status data_image_encode_jpeg(const DataImage *image, int quality, unsigned char **bytes,
                               size_t *size, Error *error);

@@ -61,10 +61,10 @@ typedef struct FileWriter {
 Status file_begin(FileWriter *writer, const char *path, Error *error);
 
 /*
- * Removes what killed processes left of earlier writes of `path`: PATH.tmp-PID beside it, as file_begin calls it,
- * if no process has that number and nobody holds the lock that every writer takes, for on a shared disk the process
- * may be one of another machine. Reads the whole folder, so that it is for large files that are written again
- * (safetensors_write). What cannot be removed stays.
+ * Removes what killed processes left of earlier writes of `path`: PATH.tmp-PID beside it, as file_begin
+ * calls it, if no process has that number and nobody holds the lock that every writer takes, for on a
+ * shared disk the process may be one of another machine. Reads the whole folder, so that it is for large
+ * files that are written again (safetensors_write). What cannot be removed stays.
  */
 void file_remove_leftovers(const char *path);
 

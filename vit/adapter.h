@@ -23,23 +23,24 @@ typedef struct VitAdapterReport {
 } VitAdapterReport;
 
 /*
- * Sets LayerNorms and head of `vit` and `head`, and what else the metadata "tune" names, from a .safetensors file: native names as in a GenD file
- * ("feature_extractor.vision_model.….weight", "model.linear.{weight,bias}"), the same without prefixes,
- * "head.{weight,bias}", and peft's LN-tuning names. LoRA's A and B (lora.h) are merged into their weight, so that they cost nothing from
- * then on. Any subset. All or nothing: on failure neither vit nor
- * head has changed. STATUS_FAILED for unknown names (all counted), another width (both shapes named), a
- * base model of another fingerprint, or a frozen tensor that differs from the base. The head's kind is read
- * from the metadata ("head"), else stays as it is in *head. vit->fingerprint stays that of the base. Call
- * before vit_tune. `head` may be NULL if only features are wanted.
+ * Sets LayerNorms and head of `vit` and `head`, and what else the metadata "tune" names, from a
+ * .safetensors file: native names as in a GenD file ("feature_extractor.vision_model.….weight",
+ * "model.linear.{weight,bias}"), the same without prefixes, "head.{weight,bias}", and peft's LN-tuning
+ * names. LoRA's A and B (lora.h) are merged into their weight, so that they cost nothing from then on. Any
+ * subset. All or nothing: on failure neither vit nor head has changed. STATUS_FAILED for unknown names (all
+ * counted), another width (both shapes named), a base model of another fingerprint, or a frozen tensor that
+ * differs from the base. The head's kind is read from the metadata ("head"), else stays as it is in *head.
+ * vit->fingerprint stays that of the base. Call before vit_tune. `head` may be NULL if only features are
+ * wanted.
  */
 Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterReport *report,
                         Error *error);
 
 /*
- * Writes the tensors of `tuned` under their native names, with `metadata` [metadata_count] and, added
- * here, "format", "head", "tune", "base_fingerprint", "base_arch"; with LoRA "lora_scale"; where everything trains
- * "config" and "preprocessor_config", those of vit_config_format, since such a file is a model, too. Atomic. The bytes depend on the
- * arguments alone. `head` may be NULL if `tuned` has none.
+ * Writes the tensors of `tuned` under their native names, with `metadata` [metadata_count] and, added here,
+ * "format", "head", "tune", "base_fingerprint", "base_arch"; with LoRA "lora_scale"; where everything
+ * trains "config" and "preprocessor_config", those of vit_config_format, since such a file is a model, too.
+ * Atomic. The bytes depend on the arguments alone. `head` may be NULL if `tuned` has none.
  */
 Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tuned,
                          const char *path, const SafeTensorsMetadata *metadata, int metadata_count,

@@ -57,7 +57,10 @@ Status vit_config_read(const char *config_json, const char *preprocessor_json, V
 /* The same for the text of a config.json; `origin` names it in messages. */
 Status vit_config_parse(const char *text, const char *origin, VitConfig *config, Error *error);
 
-/* Reads preprocessor_config.json, a path or the text itself (of `origin`), into a config whose image size is known (or 0: then it is set). */
+/*
+ * Reads preprocessor_config.json, a path or the text itself (of `origin`), into a config whose image size
+ * is known (or 0: then it is set).
+ */
 Status vit_config_read_preprocessor(const char *path, VitConfig *config, Error *error);
 Status vit_config_parse_preprocessor(const char *text, const char *origin, VitConfig *config,
                                      Error *error);
