@@ -9,6 +9,10 @@
  * stay in the second-level cache from the first product to the last. A row's scores are all there when its
  * softmax is taken: no running maximum is needed. Nothing depends on which worker takes a head, nor on the
  * other heads and images.
+ *
+ * A head's rows are short and kilobytes apart, which no processor foresees. So in bf16, where products take
+ * little of the time, what the next head reads and this one writes is fetched between rows of the softmax. In
+ * f32 that gained nothing.
  */
 #ifndef LNCLIP_TENSOR_ATTENTION_H
 #define LNCLIP_TENSOR_ATTENTION_H
@@ -20,6 +24,7 @@ typedef struct AttentionShape {
     DType type; /* of q, kv, o and their gradients: f32 or bf16 */
     int B, Tq, T, D, H, K;
     float scale; /* K^(-1/2) */
+    int ahead; /* bf16: as many heads further on is the one that follows on this thread; 0 for none */
 } AttentionShape;
 
 /* The tensors of a forward. */

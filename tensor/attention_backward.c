@@ -1,8 +1,9 @@
 /*
  * attention_backward.c - the gradients of one head on the product kernels; see attention.h.
  *
- * Block after block of rows, P and dS are computed again and give their rows of dq. They are also laid out as
- * right operands, and when all rows are there they give dv and dk. What is added to in bf16 is rounded once.
+ * Block after block of rows, P and dS are computed again and stored as right operands, and dS gives its rows
+ * of dq. When all rows are there they give dv and dk. In f32 even the scores are made in that place. What is
+ * added to in bf16 is rounded once.
  */
 #include "tensor/attention.h"
 #include "tensor/attention_operands.h"
@@ -17,9 +18,9 @@ typedef struct Layout {
     AttentionRight keys, values;           /* k^T, v^T */
     AttentionRight k;                      /* k, for dq */
     AttentionRight probabilities, dscores; /* P and dS of all rows, for dv and dk */
-    float *scores, *dP;                    /* [ATTENTION_ROWS][ld]; in f32 they become P and dS */
+    float *scores, *dP;                    /* bf16: [ATTENTION_ROWS][ld] */
     ptrdiff_t ld;                          /* T, whole panels */
-    uint16_t *P_bf16, *dS_bf16;            /* bf16: [ATTENTION_ROWS] rows of whole lines */
+    uint16_t *dS_bf16;                     /* bf16: [ATTENTION_ROWS] rows of whole lines */
     int line;                              /* bf16: numbers in such a row */
 } Layout;
 
@@ -41,14 +42,12 @@ static Layout layout_of(const AttentionShape *s, AttentionScratch *scratch)
     l.k = attention_take_right(scratch, type, T, K);
     l.probabilities = attention_take_right(scratch, type, Tq, T);
     l.dscores = attention_take_right(scratch, type, Tq, T);
-    const size_t numbers = ATTENTION_ROWS * (size_t)l.ld;
-    l.scores = attention_take(scratch, numbers * sizeof *l.scores);
-    l.dP = attention_take(scratch, numbers * sizeof *l.dP);
     if (type == DTYPE_BF16) {
+        const size_t bytes = ATTENTION_ROWS * (size_t)l.ld * sizeof(float);
+        l.scores = attention_take(scratch, bytes);
+        l.dP = attention_take(scratch, bytes);
         l.line = attention_groups(type, T) * 2;
-        const size_t bytes = ATTENTION_ROWS * (size_t)l.line * sizeof(uint16_t);
-        l.P_bf16 = attention_take(scratch, bytes);
-        l.dS_bf16 = attention_take(scratch, bytes);
+        l.dS_bf16 = attention_take(scratch, ATTENTION_ROWS * (size_t)l.line * sizeof *l.dS_bf16);
     }
     return l;
 }
@@ -76,52 +75,72 @@ static KernelFinish into(const AttentionShape *s, void *gradient, ptrdiff_t ld, 
     return (KernelFinish){.ld = ld, .type = s->type, .c = c, .addend = fresh ? NULL : c};
 }
 
-/* P and dS of some rows of a block, from their scores and dP. lse [rows of the block]. */
-static void softmax_rows(const AttentionShape *s, const Layout *l, const float *lse, int begin,
-                         int count)
+/* Adds a row of dP to `sum` [T]. */
+static void add_row(const AttentionShape *s, const float *dP, ptrdiff_t step, float *sum)
 {
-    const Kernels *const kernel = kernels();
-    for (int i = begin; i < begin + count; i++) {
-        float *const scores = l->scores + i * l->ld, *const dP = l->dP + i * l->ld;
-        const ptrdiff_t line = (ptrdiff_t)i * l->line;
-        if (s->type == DTYPE_F32)
-            kernel->softmax_gradient(scores, dP, s->T, s->scale, lse[i]);
-        else
-            kernel->softmax_gradient_bf16(scores, dP, s->T, s->scale, lse[i], l->P_bf16 + line,
-                                          l->dS_bf16 + line);
+    for (int column = 0; column < s->T; column += KERNELS_COLUMNS, dP += step) {
+        const int left = s->T - column;
+        kernels()->add(dP, sum + column, (size_t)(left < KERNELS_COLUMNS ? left : KERNELS_COLUMNS));
     }
 }
 
+/* Rows begin .. begin + count: P and dS from their scores and dP, in place. Returns dS on the left. */
+static AttentionLeft gradient_f32(const AttentionShape *s, const Head *h, const Layout *l,
+                                  int begin, int count)
+{
+    const ptrdiff_t step = attention_step(&l->dscores);
+    for (int i = begin; i < begin + count; i++)
+        kernels()->softmax_gradient(attention_right_row(&l->probabilities, i),
+                                    attention_right_row(&l->dscores, i), step, s->T, s->scale,
+                                    h->lse[i]);
+    return attention_left_of_right(&l->dscores, begin, count, l->ds);
+}
+
+/* The same from their block, two by two, which are a row of pairs. */
+static AttentionLeft gradient_bf16(const AttentionShape *s, const Head *h, const Layout *l,
+                                   int begin, int count, AttentionAhead *ahead)
+{
+    KernelScores rows = {.n = s->T,
+                         .scale = s->scale,
+                         .ld = l->ld,
+                         .ld_dS = l->line,
+                         .step = attention_step(&l->dscores)};
+    for (int i = 0; i < count; i += 2) {
+        rows.rows = count - i < 2 ? 1 : 2;
+        attention_fetch(ahead, rows.rows);
+        rows.lse = h->lse + begin + i;
+        rows.scores = l->scores + i * l->ld;
+        rows.dP = l->dP + i * l->ld;
+        rows.dS = l->dS_bf16 + (ptrdiff_t)i * l->line;
+        rows.P_pairs = attention_right_row(&l->probabilities, begin + i);
+        rows.dS_pairs = attention_right_row(&l->dscores, begin + i);
+        kernels()->softmax_gradient_bf16(&rows);
+    }
+    const AttentionMatrix dS = {s->type, count, s->T, l->line, l->dS_bf16};
+    return attention_left(&dS, NULL);
+}
+
 /* P and dS of rows begin .. begin + count, and dq = dS k. */
-static void backward_rows(const AttentionBackward *f, const Head *h, Layout *l, int begin,
-                          int count)
+static void backward_rows(const AttentionBackward *f, const Head *h, const Layout *l, int begin,
+                          int count, AttentionAhead *ahead)
 {
     const AttentionShape *const s = &f->shape;
     const bool f32 = s->type == DTYPE_F32;
     const AttentionLeft q = attention_left_rows(&h->q_left, begin, count);
     const AttentionLeft d_o = attention_left_rows(&h->d_o_left, begin, count);
-    attention_sums(&q, &l->keys, l->scores, l->ld);
-    attention_sums(&d_o, &l->values, l->dP, l->ld);
+    float *const scores = f32 ? attention_right_row(&l->probabilities, begin) : l->scores;
+    float *const dP = f32 ? attention_right_row(&l->dscores, begin) : l->dP;
+    const ptrdiff_t ld = f32 ? KERNELS_COLUMNS : l->ld;
+    const ptrdiff_t step = f32 ? attention_step(&l->dscores) : KERNELS_COLUMNS;
+    attention_sums(&q, &l->keys, scores, ld, step);
+    attention_sums(&d_o, &l->values, dP, ld, step);
     for (int i = 0; h->dP && i < count; i++)
-        kernels()->add(l->dP + i * l->ld, h->dP + (ptrdiff_t)(begin + i) * s->T, (size_t)s->T);
-    const ptrdiff_t ld = f32 ? l->ld : l->line;
-    const AttentionMatrix P = {s->type, count, s->T, ld, f32 ? (void *)l->scores : l->P_bf16};
-    const AttentionMatrix dS = {s->type, count, s->T, ld, f32 ? (void *)l->dP : l->dS_bf16};
-    for (int i = 0, together; i < count; i += together) {
-        together = count - i < 2 ? 1 : 2;
-        softmax_rows(s, l, h->lse + begin, i, together);
-        if (h->dk) { /* while the two rows are in the first-level cache */
-            const AttentionMatrix P_rows = attention_rows(&P, i, together);
-            const AttentionMatrix dS_rows = attention_rows(&dS, i, together);
-            const bool more = begin + i + together < s->Tq;
-            attention_fill_right(&P_rows, begin + i, more, &l->probabilities);
-            attention_fill_right(&dS_rows, begin + i, more, &l->dscores);
-        }
-    }
+        add_row(s, dP + i * ld, step, h->dP + (ptrdiff_t)(begin + i) * s->T);
+    const AttentionLeft dS =
+        f32 ? gradient_f32(s, h, l, begin, count) : gradient_bf16(s, h, l, begin, count, ahead);
     if (h->dq) {
-        const AttentionLeft left = attention_left(&dS, l->ds);
         const KernelFinish finish = into(s, h->dq, s->D, begin, f->dq_fresh);
-        attention_product(&left, &l->k, kernels()->finish, &finish);
+        attention_product(&dS, &l->k, kernels()->finish, &finish);
     }
 }
 
@@ -138,28 +157,59 @@ static void transposed_gradient(const AttentionBackward *f, const AttentionMatri
     }
 }
 
-static Head head_of(const AttentionBackward *f, int index, const Layout *l)
+/* Head `index` where it lies. */
+static Head head_of(const AttentionBackward *f, int index)
 {
     const AttentionShape *const s = &f->shape;
     const ptrdiff_t size = (ptrdiff_t)dtype_size(s->type), D = s->D;
     const ptrdiff_t query = attention_query_offset(s, index) * size;
     const ptrdiff_t key = attention_key_offset(s, index) * size;
-    Head h = {.q = {s->type, s->Tq, s->K, D, (const char *)f->q + query},
-              .k = {s->type, s->T, s->K, 2 * D, (const char *)f->kv + key},
-              .v = {s->type, s->T, s->K, 2 * D, (const char *)f->kv + key + D * size},
-              .d_o = {s->type, s->Tq, s->K, D, (const char *)f->d_o + query},
-              .dq = f->dq ? (char *)f->dq + query : NULL,
-              .dk = f->dkv ? (char *)f->dkv + key : NULL,
-              .dv = f->dkv ? (char *)f->dkv + key + D * size : NULL,
-              .lse = f->lse + (ptrdiff_t)index * s->Tq,
-              .dP = f->dprobabilities ? f->dprobabilities + (ptrdiff_t)index * s->Tq * s->T : NULL};
-    h.q = attention_whole(&h.q, l->q_whole);
-    h.k = attention_whole(&h.k, l->k_whole);
-    h.v = attention_whole(&h.v, l->v_whole);
-    h.d_o = attention_whole(&h.d_o, l->d_o_whole);
-    h.q_left = attention_left(&h.q, l->q);
-    h.d_o_left = attention_left(&h.d_o, l->d_o);
-    return h;
+    return (Head){.q = {s->type, s->Tq, s->K, D, (const char *)f->q + query},
+                  .k = {s->type, s->T, s->K, 2 * D, (const char *)f->kv + key},
+                  .v = {s->type, s->T, s->K, 2 * D, (const char *)f->kv + key + D * size},
+                  .d_o = {s->type, s->Tq, s->K, D, (const char *)f->d_o + query},
+                  .dq = f->dq ? (char *)f->dq + query : NULL,
+                  .dk = f->dkv ? (char *)f->dkv + key : NULL,
+                  .dv = f->dkv ? (char *)f->dkv + key + D * size : NULL,
+                  .lse = f->lse + (ptrdiff_t)index * s->Tq,
+                  .dP = f->dprobabilities ? f->dprobabilities + (ptrdiff_t)index * s->Tq * s->T
+                                          : NULL};
+}
+
+/* Makes rows whole and lays out the left operands. */
+static void lay_out(Head *h, const Layout *l)
+{
+    h->q = attention_whole(&h->q, l->q_whole);
+    h->k = attention_whole(&h->k, l->k_whole);
+    h->v = attention_whole(&h->v, l->v_whole);
+    h->d_o = attention_whole(&h->d_o, l->d_o_whole);
+    h->q_left = attention_left(&h->q, l->q);
+    h->d_o_left = attention_left(&h->d_o, l->d_o);
+}
+
+/* What this head writes and the next one reads. */
+static AttentionAhead ahead_of(const AttentionBackward *f, int index)
+{
+    const AttentionShape *const s = &f->shape;
+    const Head this = head_of(f, index);
+    const AttentionMatrix dq = {s->type, s->Tq, s->K, s->D, this.dq};
+    AttentionMatrix dk = {s->type, s->T, s->K, 2 * (ptrdiff_t)s->D, this.dk}, dv = dk;
+    dv.numbers = this.dv;
+    AttentionAhead ahead = {0};
+    if (this.dq)
+        attention_expect(&ahead, &dq);
+    if (this.dk) {
+        attention_expect(&ahead, &dk);
+        attention_expect(&ahead, &dv);
+    }
+    if (index + s->ahead < s->B * s->H) {
+        const Head next = head_of(f, index + s->ahead);
+        attention_expect(&ahead, &next.q);
+        attention_expect(&ahead, &next.d_o);
+        attention_expect(&ahead, &next.k);
+        attention_expect(&ahead, &next.v);
+    }
+    return ahead;
 }
 
 void attention_backward(const AttentionBackward *f, int index, void *memory)
@@ -167,19 +217,23 @@ void attention_backward(const AttentionBackward *f, int index, void *memory)
     const AttentionShape *const s = &f->shape;
     AttentionScratch scratch = {.base = memory};
     Layout l = layout_of(s, &scratch);
-    const Head h = head_of(f, index, &l);
+    Head h = head_of(f, index);
+    AttentionAhead ahead = ahead_of(f, index);
+    lay_out(&h, &l);
     attention_fill_right_transposed(&h.k, &l.keys);
     attention_fill_right_transposed(&h.v, &l.values);
     if (h.dq)
-        attention_fill_right(&h.k, 0, false, &l.k);
+        attention_fill_right(&h.k, &l.k);
     for (int i = 0; l.dS_bf16 && i < ATTENTION_ROWS; i++)
         memset(l.dS_bf16 + (ptrdiff_t)i * l.line + s->T, 0,
                (size_t)(l.line - s->T) * sizeof *l.dS_bf16);
     for (int begin = 0; begin < s->Tq; begin += ATTENTION_ROWS)
         backward_rows(f, &h, &l, begin,
-                      s->Tq - begin < ATTENTION_ROWS ? s->Tq - begin : ATTENTION_ROWS);
+                      s->Tq - begin < ATTENTION_ROWS ? s->Tq - begin : ATTENTION_ROWS, &ahead);
     if (!h.dk)
         return;
+    attention_clear_rest(&l.probabilities, s->Tq);
+    attention_clear_rest(&l.dscores, s->Tq);
     transposed_gradient(f, &h.d_o, &l.probabilities, l.turned, h.dv);
     transposed_gradient(f, &h.q, &l.dscores, l.turned, h.dk);
 }

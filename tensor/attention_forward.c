@@ -59,16 +59,50 @@ static void deliver_divided(const KernelFinish *finish, int row, int count, cons
     }
 }
 
+/* A head's operands where they lie. */
+typedef struct Head {
+    AttentionMatrix q, k, v;
+} Head;
+
+static Head head_of(const AttentionForward *f, int index)
+{
+    const AttentionShape *const s = &f->shape;
+    const ptrdiff_t size = (ptrdiff_t)dtype_size(s->type), D = s->D;
+    const char *const q = (const char *)f->q + attention_query_offset(s, index) * size;
+    const char *const k = (const char *)f->kv + attention_key_offset(s, index) * size;
+    return (Head){.q = {s->type, s->Tq, s->K, D, q},
+                  .k = {s->type, s->T, s->K, 2 * D, k},
+                  .v = {s->type, s->T, s->K, 2 * D, k + D * size}};
+}
+
+/* What this head writes and the next one reads. */
+static AttentionAhead ahead_of(const AttentionForward *f, int index, const void *o)
+{
+    const AttentionShape *const s = &f->shape;
+    const AttentionMatrix written = {s->type, s->Tq, s->K, s->D, o};
+    AttentionAhead ahead = {0};
+    attention_expect(&ahead, &written);
+    if (index + s->ahead < s->B * s->H) {
+        const Head next = head_of(f, index + s->ahead);
+        attention_expect(&ahead, &next.q);
+        attention_expect(&ahead, &next.k);
+        attention_expect(&ahead, &next.v);
+    }
+    return ahead;
+}
+
 /* Rows begin .. begin + q->rows of one head, which starts at o. */
 static void forward_rows(const AttentionForward *f, int index, const Layout *l,
-                         const AttentionLeft *q, int begin, void *o)
+                         const AttentionLeft *q, int begin, AttentionAhead *ahead, void *o)
 {
     const AttentionShape *const s = &f->shape;
     const int T = s->T;
     const bool f32 = s->type == DTYPE_F32;
     float inverse_sum[ATTENTION_ROWS];
-    attention_sums(q, &l->keys, l->scores, l->ld);
+    attention_sums(q, &l->keys, l->scores, l->ld, KERNELS_COLUMNS);
     for (int i = 0; i < q->rows; i++) {
+        if (!f32)
+            attention_fetch(ahead, 1);
         const ptrdiff_t row = (ptrdiff_t)index * s->Tq + begin + i;
         float *const scores = l->scores + i * l->ld;
         const float lse = f32 ? kernels()->softmax(scores, T, s->scale)
@@ -100,26 +134,23 @@ void attention_forward(const AttentionForward *f, int index, void *memory)
 {
     const AttentionShape *const s = &f->shape;
     const ptrdiff_t size = (ptrdiff_t)dtype_size(s->type);
-    const ptrdiff_t query = attention_query_offset(s, index) * size;
-    const char *const k_head = (const char *)f->kv + attention_key_offset(s, index) * size;
+    char *const o = (char *)f->o + attention_query_offset(s, index) * size;
     AttentionScratch scratch = {.base = memory};
     Layout l = layout_of(s, &scratch);
+    const Head h = head_of(f, index);
+    AttentionAhead ahead = ahead_of(f, index, o);
 
-    AttentionMatrix q = {s->type, s->Tq, s->K, s->D, (const char *)f->q + query};
-    AttentionMatrix k = {s->type, s->T, s->K, 2 * (ptrdiff_t)s->D, k_head};
-    const AttentionMatrix v = {s->type, s->T, s->K, 2 * (ptrdiff_t)s->D, k_head + s->D * size};
-    q = attention_whole(&q, l.q_whole);
-    k = attention_whole(&k, l.k_whole);
+    const AttentionMatrix q = attention_whole(&h.q, l.q_whole);
+    const AttentionMatrix k = attention_whole(&h.k, l.k_whole);
     const AttentionLeft left = attention_left(&q, l.q);
     attention_fill_right_transposed(&k, &l.keys);
-    attention_fill_right(&v, 0, false, &l.values);
+    attention_fill_right(&h.v, &l.values);
     for (int i = 0; l.exponentials && i < ATTENTION_ROWS; i++)
         memset(l.exponentials + (ptrdiff_t)i * l.line + s->T, 0,
                (size_t)(l.line - s->T) * sizeof *l.exponentials);
     for (int begin = 0; begin < s->Tq; begin += ATTENTION_ROWS) {
         const int count = s->Tq - begin < ATTENTION_ROWS ? s->Tq - begin : ATTENTION_ROWS;
         const AttentionLeft rows = attention_left_rows(&left, begin, count);
-        forward_rows(f, index, &l, &rows, begin,
-                     (char *)f->o + query + begin * (ptrdiff_t)s->D * size);
+        forward_rows(f, index, &l, &rows, begin, &ahead, o + begin * (ptrdiff_t)s->D * size);
     }
 }

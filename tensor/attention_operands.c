@@ -46,14 +46,6 @@ static void copy_line(void *to, const void *from, size_t bytes)
     memmove(to, from, bytes);
 }
 
-AttentionMatrix attention_rows(const AttentionMatrix *m, int begin, int count)
-{
-    AttentionMatrix rows = *m;
-    rows.numbers = at(m, begin, 0);
-    rows.rows = count;
-    return rows;
-}
-
 AttentionLeft attention_left_rows(const AttentionLeft *left, int begin, int count)
 {
     AttentionLeft rows = *left;
@@ -72,6 +64,29 @@ void *attention_take(AttentionScratch *scratch, size_t bytes)
     void *const taken = scratch->base ? scratch->base + scratch->used : NULL;
     scratch->used += (bytes + KERNELS_LINE - 1) / KERNELS_LINE * KERNELS_LINE;
     return taken;
+}
+
+void attention_expect(AttentionAhead *ahead, const AttentionMatrix *m)
+{
+    assert(ahead->count < (int)(sizeof ahead->matrix / sizeof *ahead->matrix));
+    const int i = ahead->count++;
+    ahead->matrix[i].numbers = m->numbers;
+    ahead->matrix[i].row_bytes = m->ld * size_of(m->type);
+    ahead->matrix[i].rows = m->rows;
+    ahead->matrix[i].bytes = m->columns * (int)size_of(m->type);
+}
+
+void attention_fetch(AttentionAhead *ahead, int rows)
+{
+    for (const int end = ahead->row + rows; ahead->row < end; ahead->row++) {
+        for (int i = 0; i < ahead->count; i++) {
+            const char *const row =
+                ahead->matrix[i].numbers + ahead->row * ahead->matrix[i].row_bytes;
+            const int bytes = ahead->row < ahead->matrix[i].rows ? ahead->matrix[i].bytes : 0;
+            for (int line = 0; line < bytes; line += KERNELS_LINE)
+                __builtin_prefetch(row + line, 0, 2);
+        }
+    }
 }
 
 /* Bytes of `rows` rows of `groups` groups. */
@@ -162,57 +177,108 @@ static void pair_rows(const Kernels *kernel, const AttentionMatrix *m, int group
                  (size_t)width, out);
 }
 
-/*
- * A square of groups after another: 64 groups along k of up to 64 columns are transposed. The kernels take
- * and make no more than that at once, so both squares stay in the first-level cache.
- */
-AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, void *memory)
+AttentionLeft attention_left_of_right(const AttentionRight *right, int begin, int count,
+                                      void *memory)
 {
-    const Kernels *const kernel = kernels();
-    const bool f32 = m->type == DTYPE_F32;
-    const int groups = attention_groups(m->type, m->rows);
-    const int filled = parts_of(m->rows, group_of(m->type));
-    const int width = smaller(COLUMNS, m->columns - column);
-    _Alignas(KERNELS_LINE) uint32_t paired[SQUARE], turned[SQUARE];
-    for (int k = 0; k < groups; k += COLUMNS) {
-        const int count = smaller(COLUMNS, filled - k);
-        const uint32_t *rows[COLUMNS];
-        for (int g = 0; g < count; g++) {
-            rows[g] = f32 ? at(m, k + g, column) : paired + (ptrdiff_t)g * COLUMNS;
-            if (!f32)
-                pair_rows(kernel, m, k + g, column, width, paired + (ptrdiff_t)g * COLUMNS);
+    const AttentionLeft left = {right->type, count, right->columns, 0, memory};
+    for (int r = 0; r < count; r += TILE) {
+        const float *from = attention_right_row(right, begin + r);
+        float *out = (float *)memory + (ptrdiff_t)r * left.groups;
+        for (int column = 0; column < right->columns; column += COLUMNS) {
+            kernels()->interleave(from, COLUMNS, smaller(TILE, count - r),
+                                  smaller(COLUMNS, right->columns - column), out);
+            from += attention_step(right);
+            out += COLUMNS * TILE;
         }
-        kernels()->transpose(rows, count, width, turned);
-        const int taken = smaller(COLUMNS, groups - k);
-        for (int c = 0; f32 && c < width; c += TILE)
-            kernels()->interleave((const float *)(const void *)(turned + (ptrdiff_t)c * COLUMNS),
-                                  COLUMNS, smaller(TILE, width - c), taken,
-                                  (float *)memory + (ptrdiff_t)c * groups + (ptrdiff_t)k * TILE);
-        for (int c = 0; !f32 && c < width; c++)
-            copy_line((uint32_t *)memory + (ptrdiff_t)c * groups + k,
-                      turned + (ptrdiff_t)c * COLUMNS, (size_t)taken * sizeof *turned);
     }
-    return (AttentionLeft){m->type, width, groups, groups * (ptrdiff_t)sizeof *turned, memory};
+    return left;
 }
 
-void attention_fill_right(const AttentionMatrix *m, int first, bool more, AttentionRight *right)
+/* In f32 six columns of a row stand side by side as they are. */
+static void transpose_f32(const AttentionMatrix *m, int column, int width, float *out)
+{
+    const ptrdiff_t step = (ptrdiff_t)m->rows * TILE;
+    const int whole = width / TILE, rest = width % TILE;
+    for (int k = 0; k < m->rows; k++, out += TILE) {
+        const float *const row = at(m, k, column);
+        for (int tile = 0; tile < whole; tile++)
+            memcpy(out + tile * step, row + (ptrdiff_t)tile * TILE, TILE * sizeof *out);
+        for (int i = 0; rest && i < TILE; i++)
+            out[whole * step + i] = i < rest ? row[whole * TILE + i] : 0.0F;
+    }
+}
+
+/*
+ * A square of pairs after another: 64 pairs of rows are transposed. The kernels take and make no more than
+ * that at once, so both squares stay in the first-level cache.
+ */
+static void transpose_bf16(const AttentionMatrix *m, int column, int width, int groups,
+                           uint32_t *out)
+{
+    const Kernels *const kernel = kernels();
+    const int filled = parts_of(m->rows, 2);
+    _Alignas(KERNELS_LINE) uint32_t paired[SQUARE], turned[SQUARE];
+    const uint32_t *rows[COLUMNS];
+    for (int g = 0; g < COLUMNS; g++)
+        rows[g] = paired + (ptrdiff_t)g * COLUMNS;
+    for (int k = 0; k < groups; k += COLUMNS) {
+        const int count = smaller(COLUMNS, filled - k);
+        for (int g = 0; g < count; g++)
+            pair_rows(kernel, m, k + g, column, width, paired + (ptrdiff_t)g * COLUMNS);
+        kernel->transpose(rows, count, width, turned);
+        const int taken = smaller(COLUMNS, groups - k);
+        for (int c = 0; c < width; c++)
+            copy_line(out + (ptrdiff_t)c * groups + k, turned + (ptrdiff_t)c * COLUMNS,
+                      (size_t)taken * sizeof *turned);
+    }
+}
+
+AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, void *memory)
+{
+    const int groups = attention_groups(m->type, m->rows);
+    const int width = smaller(COLUMNS, m->columns - column);
+    if (m->type == DTYPE_F32)
+        transpose_f32(m, column, width, memory);
+    else
+        transpose_bf16(m, column, width, groups, memory);
+    return (AttentionLeft){m->type, width, groups, groups * (ptrdiff_t)sizeof(uint32_t), memory};
+}
+
+void attention_fill_right(const AttentionMatrix *m, AttentionRight *right)
 {
     const Kernels *const kernel = kernels();
     const bool f32 = m->type == DTYPE_F32;
-    const int begin = first / group_of(m->type), filled = parts_of(m->rows, group_of(m->type));
+    const int filled = parts_of(m->rows, group_of(m->type));
     for (int column = 0; column < m->columns; column += COLUMNS) {
         const int width = smaller(COLUMNS, m->columns - column);
-        uint32_t *const panel = right->panels + (ptrdiff_t)column * right->groups;
-        uint32_t *out = panel + (ptrdiff_t)begin * COLUMNS;
+        uint32_t *out = right->panels + (ptrdiff_t)column * right->groups;
         for (int g = 0; g < filled; g++, out += COLUMNS) {
             if (f32)
                 copy_line(out, at(m, g, column), (size_t)width * sizeof *out);
             else
                 pair_rows(kernel, m, g, column, width, out);
         }
-        if (!more)
-            memset(out, 0, (size_t)(right->groups - begin - filled) * COLUMNS * sizeof *out);
     }
+    attention_clear_rest(right, m->rows);
+}
+
+void *attention_right_row(const AttentionRight *right, int row)
+{
+    return right->panels + (ptrdiff_t)(row / group_of(right->type)) * COLUMNS;
+}
+
+ptrdiff_t attention_step(const AttentionRight *right)
+{
+    return (ptrdiff_t)right->groups * COLUMNS;
+}
+
+void attention_clear_rest(AttentionRight *right, int rows)
+{
+    const int filled = parts_of(rows, group_of(right->type));
+    const size_t bytes = (size_t)(right->groups - filled) * COLUMNS * sizeof *right->panels;
+    for (int column = 0; column < right->columns; column += COLUMNS)
+        memset(right->panels + (ptrdiff_t)column * right->groups + (ptrdiff_t)filled * COLUMNS, 0,
+               bytes);
 }
 
 void attention_fill_right_transposed(const AttentionMatrix *m, AttentionRight *right)
@@ -241,11 +307,11 @@ static KernelProduct panel_product(const AttentionLeft *left, const AttentionRig
 }
 
 void attention_sums(const AttentionLeft *left, const AttentionRight *right, float *sums,
-                    ptrdiff_t ld)
+                    ptrdiff_t ld, ptrdiff_t step)
 {
-    for (int column = 0; column < right->columns; column += COLUMNS) {
+    for (int column = 0; column < right->columns; column += COLUMNS, sums += step) {
         KernelProduct product = panel_product(left, right, column);
-        product.sums = sums + column;
+        product.sums = sums;
         product.ld_sums = ld;
         kernels()->product[precision_of(left->type)](&product);
     }

@@ -46,9 +46,7 @@ typedef struct AttentionRight {
     uint32_t *panels;
 } AttentionRight;
 
-/* The rows begin .. begin + count. */
-AttentionMatrix attention_rows(const AttentionMatrix *m, int begin, int count);
-/* The same of a left operand; begin is a multiple of ATTENTION_ROWS. */
+/* The rows begin .. begin + count; begin is a multiple of ATTENTION_ROWS. */
 AttentionLeft attention_left_rows(const AttentionLeft *left, int begin, int count);
 
 /* 32-bit groups that `depth` numbers along k take: whole lines in bf16. */
@@ -61,6 +59,20 @@ typedef struct AttentionScratch {
 } AttentionScratch;
 
 void *attention_take(AttentionScratch *scratch, size_t bytes);
+
+/* Matrices that will soon be read or written, and that are fetched into the second-level cache row by row. */
+typedef struct AttentionAhead {
+    int count, row; /* matrices, and the row of each that comes next */
+    struct {
+        const char *numbers;
+        ptrdiff_t row_bytes; /* from row to row */
+        int rows, bytes;     /* bytes: of each row */
+    } matrix[7];
+} AttentionAhead;
+
+void attention_expect(AttentionAhead *ahead, const AttentionMatrix *m);
+/* Fetches the next `rows` rows of every matrix, of those that have as many. */
+void attention_fetch(AttentionAhead *ahead, int rows);
 
 /* Take the memory for a [rows,columns] matrix in each of the places; what is taken is not filled. */
 void *attention_take_whole(AttentionScratch *scratch, DType type, int rows, int columns);
@@ -79,18 +91,30 @@ AttentionLeft attention_left(const AttentionMatrix *m, void *memory);
 /* Some columns of `m`, at most 64, as rows of a left operand. */
 AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, void *memory);
 
-/*
- * Lays `m` into the rows of `right` from `first` on, an even number. Unless more rows follow, clears
- * what remains of the last line of groups.
- */
-void attention_fill_right(const AttentionMatrix *m, int first, bool more, AttentionRight *right);
+/* In f32, the rows begin .. begin + count of a right operand, on the left. */
+AttentionLeft attention_left_of_right(const AttentionRight *right, int begin, int count,
+                                      void *memory);
+
+/* Fills `right` with `m`. */
+void attention_fill_right(const AttentionMatrix *m, AttentionRight *right);
+
+/* The groups of row `row` in the first panel, in bf16 of an even row and the one after it. */
+void *attention_right_row(const AttentionRight *right, int row);
+/* Groups from there to those of the same row in the next panel. */
+ptrdiff_t attention_step(const AttentionRight *right);
+
+/* Clears what follows the first `rows` rows of `right` in the last line of groups. */
+void attention_clear_rest(AttentionRight *right, int rows);
 
 /* Fills `right` with the transpose of `m`, of whole rows. */
 void attention_fill_right_transposed(const AttentionMatrix *m, AttentionRight *right);
 
-/* sums [left->rows, right->columns] = left right, rows ld apart: room for whole panels. */
+/*
+ * sums [left->rows, right->columns] = left right: 64 columns, rows ld apart; the next 64 columns are `step`
+ * numbers further on. Room for whole panels.
+ */
 void attention_sums(const AttentionLeft *left, const AttentionRight *right, float *sums,
-                    ptrdiff_t ld);
+                    ptrdiff_t ld, ptrdiff_t step);
 
 /* The product as `deliver` and `finish` store it; finish->columns is ignored, c and addend start at column 0. */
 void attention_product(const AttentionLeft *left, const AttentionRight *right,

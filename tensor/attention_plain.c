@@ -57,8 +57,8 @@ void attention_plain_backward(const AttentionBackward *f, int index, void *scrat
         kernels()->add(dP, f->dprobabilities + (size_t)index * scores, scores);
     }
     for (int i = 0; i < Tq; i++)
-        kernels()->softmax_gradient(P + (ptrdiff_t)i * T, dP + (ptrdiff_t)i * T, T, s->scale,
-                                    f->lse[(ptrdiff_t)index * Tq + i]);
+        kernels()->softmax_gradient(P + (ptrdiff_t)i * T, dP + (ptrdiff_t)i * T, KERNELS_COLUMNS, T,
+                                    s->scale, f->lse[(ptrdiff_t)index * Tq + i]);
     if (dkv)
         gemm(true, false, T, K, Tq, 1, P, T, d_o, D, keep_kv, dkv + key + D, 2 * D);
     if (dq)

@@ -28,7 +28,8 @@
 
 enum { IN_Q, IN_KV, IN_PROBABILITIES, INPUTS };
 
-static AttentionShape shape_of(const Tensor *q, const Tensor *kv, int heads)
+/* Each of the threads takes the next head when it is done with one. */
+static AttentionShape shape_of(const Tape *tape, const Tensor *q, const Tensor *kv, int heads)
 {
     const int K = q->shape[2] / heads;
     return (AttentionShape){.type = q->dtype,
@@ -38,7 +39,8 @@ static AttentionShape shape_of(const Tensor *q, const Tensor *kv, int heads)
                             .D = q->shape[2],
                             .H = heads,
                             .K = K,
-                            .scale = (float)(1 / sqrt((double)K))};
+                            .scale = (float)(1 / sqrt((double)K)),
+                            .ahead = threads_count(tape_threads(tape))};
 }
 
 /*
@@ -87,7 +89,7 @@ Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *proba
     Tensor *const o = op_output_as(tape, q->dtype, 3, q->shape);
     Tensor *const inputs[INPUTS] = {[IN_Q] = q, [IN_KV] = kv, [IN_PROBABILITIES] = probabilities};
     Node *const node = op_record(tape, OP_ATTENTION, o, inputs, INPUTS);
-    const AttentionShape shape = shape_of(q, kv, heads);
+    const AttentionShape shape = shape_of(tape, q, kv, heads);
     ForwardTasks f = {
         .head = {.shape = shape, .probabilities = probabilities ? probabilities->data : NULL}};
     if (node) {
@@ -130,7 +132,7 @@ static void backward_task(void *context, int task, int worker)
 void op_attention_backward(Tape *tape, Node *node)
 {
     Tensor *const q = node->in[IN_Q], *const kv = node->in[IN_KV];
-    const AttentionShape shape = shape_of(q, kv, node->settings.attention.heads);
+    const AttentionShape shape = shape_of(tape, q, kv, node->settings.attention.heads);
     BackwardTasks f = {.head = {.shape = shape, .d_o = node->out->grad, .lse = node->saved[0]}};
     f.head.dq = op_grad_fresh(tape, q, &f.head.dq_fresh);
     f.head.dkv = op_grad_fresh(tape, kv, &f.head.dkv_fresh);

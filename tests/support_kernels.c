@@ -19,6 +19,19 @@ int support_rungs(void)
     return rungs;
 }
 
+float support_f32_of(uint16_t bf16)
+{
+    float value;
+    dtype_to_f32(DTYPE_BF16, &bf16, &value, 1);
+    return value;
+}
+
+bool support_is_rounded(uint16_t found, double exact, double slack)
+{
+    const double half_a_step = fabs(exact) / 256;
+    return fabs(support_f32_of(found) - exact) <= half_a_step + slack * fabs(exact) + 1e-37;
+}
+
 bool support_speed_wanted(void)
 {
     const char *const wanted = getenv("LNCLIP_TEST_TIME");

@@ -15,6 +15,12 @@ const Kernels *support_rung(int rung);
 /* The number of rungs: tests run once for each, with the rung in Check's _i. */
 int support_rungs(void);
 
+/* The number that the bits of a bf16 are. */
+float support_f32_of(uint16_t bf16);
+
+/* Whether `found` is `exact` rounded to bf16, if exact was first off by `slack` of itself. */
+bool support_is_rounded(uint16_t found, double exact, double slack);
+
 /* Whether speeds are to be measured and printed: LNCLIP_TEST_TIME is set, and not to "". */
 bool support_speed_wanted(void);
 

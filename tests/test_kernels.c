@@ -297,7 +297,7 @@ static void run_softmax_gradient(const Kernels *table, Case *c)
 {
     memcpy(c->out[0], c->in[0], (size_t)c->n * sizeof(float));
     memcpy(c->out[1], c->in[3], (size_t)c->n * sizeof(float));
-    table->softmax_gradient(c->out[0], c->out[1], c->n, c->scale, 1.5f);
+    table->softmax_gradient(c->out[0], c->out[1], KERNELS_COLUMNS, c->n, c->scale, 1.5f);
 }
 
 static void run_quick_gelu(const Kernels *table, Case *c)

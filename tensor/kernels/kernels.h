@@ -76,6 +76,23 @@ typedef struct KernelProduct {
     size_t ahead_bytes; /* how many of them to fetch into the second-level cache meanwhile */
 } KernelProduct;
 
+/*
+ * Rows of attention's scores, and of P and dS in bf16, which follow from them. dS is wanted twice: by rows,
+ * and like P as part of a packed operand whose k runs down the rows. There two rows are one of pairs: 64
+ * columns, the next 64 `step` pairs further on, and so on; without a second row its half is zeros.
+ */
+typedef struct KernelScores {
+    int rows, n; /* 1 or 2; columns */
+    float scale;
+    const float *lse;         /* [rows] */
+    const float *scores, *dP; /* [rows,n], ld apart */
+    ptrdiff_t ld;
+    uint16_t *dS; /* [rows,n], ld_dS apart */
+    ptrdiff_t ld_dS;
+    uint32_t *P_pairs, *dS_pairs; /* [ceil(n/64)] times up to 64 */
+    ptrdiff_t step;
+} KernelScores;
+
 typedef struct Kernels {
     const char *name; /* "ref", "avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx" */
 
@@ -98,12 +115,12 @@ typedef struct Kernels {
     /*
      * The backward of softmax from its scores and saved log-sum-exp. In place: P[n] comes as scores and
      * leaves as p = exp(scale * score - lse); dP[n] leaves as dS = scale * p (dP - sum p dP / sum p), the
-     * gradient of the unscaled scores: lse is rounded, so the p do not quite sum to 1. The bf16 one computes the
-     * same from bf16's p throughout; not in place.
+     * gradient of the unscaled scores: lse is rounded, so the p do not quite sum to 1. The rows lie as in a
+     * packed operand: 64 numbers, the next 64 `step` numbers further on, and so on. The bf16 one computes the
+     * same from bf16's p throughout, of one or two rows.
      */
-    void (*softmax_gradient)(float *P, float *dP, int n, float scale, float lse);
-    void (*softmax_gradient_bf16)(const float *scores, const float *dP, int n, float scale,
-                                  float lse, uint16_t *p, uint16_t *dS);
+    void (*softmax_gradient)(float *P, float *dP, ptrdiff_t step, int n, float scale, float lse);
+    void (*softmax_gradient_bf16)(const KernelScores *scores);
 
     /*
      * y = z sigmoid(1.702 z), and dz = dy * derivative (z is the pre-activation). Relative error below

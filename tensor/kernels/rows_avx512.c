@@ -181,51 +181,111 @@ INLINE void gradient_step(const float *P, float *dP, __mmask32 wanted, __m512 sc
     store_f32(dP, wanted, score_gradient(load_f32(P, wanted), dP, wanted, scale, delta));
 }
 
-TARGET static void softmax_gradient(float *P, float *dP, int n, float scale, float lse)
+/* Where column i of a row of a packed operand lies. */
+INLINE ptrdiff_t in_panel(int i, ptrdiff_t step)
+{
+    return i / KERNELS_COLUMNS * step + i % KERNELS_COLUMNS;
+}
+
+TARGET static void softmax_gradient(float *P, float *dP, ptrdiff_t step, int n, float scale,
+                                    float lse)
 {
     const Exponent e = exponent(in_base_2(scale), in_base_2(lse));
     Sums sums = {{constant(0), constant(0)}, {constant(0), constant(0)}};
     int i = 0;
     for (; i + STEP <= n; i += STEP)
-        recompute_step(P + i, dP + i, ALL, e, &sums);
+        recompute_step(P + in_panel(i, step), dP + in_panel(i, step), ALL, e, &sums);
     if (i < n)
-        recompute_step(P + i, dP + i, first_of((size_t)(n - i)), e, &sums);
+        recompute_step(P + in_panel(i, step), dP + in_panel(i, step), first_of((size_t)(n - i)), e,
+                       &sums);
     const __m512 factor = constant(scale), delta = delta_of(&sums);
     for (i = 0; i + STEP <= n; i += STEP)
-        gradient_step(P + i, dP + i, ALL, factor, delta);
+        gradient_step(P + in_panel(i, step), dP + in_panel(i, step), ALL, factor, delta);
     if (i < n)
-        gradient_step(P + i, dP + i, first_of((size_t)(n - i)), factor, delta);
+        gradient_step(P + in_panel(i, step), dP + in_panel(i, step), first_of((size_t)(n - i)),
+                      factor, delta);
 }
 
-INLINE void recompute_bf16_step(const float *scores, const float *dP, __mmask32 wanted, Exponent e,
-                                uint16_t *p, Sums *sums)
+/* Stores the upper halves of two rows as pairs. */
+INLINE void store_pairs(uint32_t *pairs, __mmask32 wanted, const Pair rows[2])
 {
-    const Pair power = powers(scores, wanted, e, 1);
-    store_truncated(p, wanted, power);
-    sums_of_powers(power, dP, wanted, sums);
+    for (int v = 0; v < 2; v++) {
+        const __m512i even = _mm512_srli_epi32(_mm512_castps_si512(rows[0].v[v]), 16);
+        const __m512i odd = _mm512_castps_si512(rows[1].v[v]);
+        _mm512_mask_storeu_epi32(pairs + v * LANES, half_of(wanted, v),
+                                 _mm512_mask_mov_epi16(even, 0xaaaaaaaa, odd));
+    }
 }
 
-INLINE void gradient_bf16_step(const uint16_t *p, const float *dP, __mmask32 wanted, __m512 scale,
-                               __m512 delta, uint16_t *dS)
+/* One of the two rows that lie in pairs. */
+INLINE Pair load_half(const uint32_t *pairs, __mmask32 wanted, const int row)
 {
-    store_bf16(dS, wanted, score_gradient(load_bf16(p, wanted), dP, wanted, scale, delta));
+    Pair p;
+    for (int v = 0; v < 2; v++) {
+        const __m512i both = _mm512_maskz_loadu_epi32(half_of(wanted, v), pairs + v * LANES);
+        p.v[v] =
+            _mm512_castsi512_ps(row ? _mm512_and_si512(both, _mm512_set1_epi32((int)0xffff0000))
+                                    : _mm512_slli_epi32(both, 16));
+    }
+    return p;
 }
 
-TARGET static void softmax_gradient_bf16(const float *scores, const float *dP, int n, float scale,
-                                         float lse, uint16_t *p, uint16_t *dS)
+static const Pair NO_NUMBERS;
+
+/* P of columns from i on, and what they add to the sums of each row. */
+INLINE void recompute_pairs(const int rows, const KernelScores *s, int i, __mmask32 wanted,
+                            const Exponent e[2], Sums sums[2])
 {
-    const Exponent e = exponent(in_base_2(scale), in_base_2(lse));
-    Sums sums = {{constant(0), constant(0)}, {constant(0), constant(0)}};
+    Pair p[2] = {NO_NUMBERS, NO_NUMBERS};
+    for (int r = 0; r < rows; r++) {
+        p[r] = powers(s->scores + r * s->ld + i, wanted, e[r], 1);
+        sums_of_powers(p[r], s->dP + r * s->ld + i, wanted, sums + r);
+    }
+    store_pairs(s->P_pairs + in_panel(i, s->step), wanted, p);
+}
+
+INLINE void gradient_pairs(const int rows, const KernelScores *s, int i, __mmask32 wanted,
+                           __m512 scale, const __m512 delta[2])
+{
+    Pair dS[2] = {NO_NUMBERS, NO_NUMBERS};
+    for (int r = 0; r < rows; r++) {
+        const Pair p = load_half(s->P_pairs + in_panel(i, s->step), wanted, r);
+        const Pair exact = score_gradient(p, s->dP + r * s->ld + i, wanted, scale, delta[r]);
+        dS[r] = (Pair){{rounded(exact.v[0]), rounded(exact.v[1])}};
+        store_truncated(s->dS + r * s->ld_dS + i, wanted, dS[r]);
+    }
+    store_pairs(s->dS_pairs + in_panel(i, s->step), wanted, dS);
+}
+
+INLINE void gradient_of_rows(const int rows, const KernelScores *s)
+{
+    const __m512 zero = constant(0), scale = constant(s->scale);
+    Exponent e[2];
+    Sums sums[2];
+    __m512 delta[2];
+    for (int r = 0; r < rows; r++) {
+        e[r] = exponent(in_base_2(s->scale), in_base_2(s->lse[r]));
+        sums[r] = (Sums){{zero, zero}, {zero, zero}};
+    }
     int i = 0;
-    for (; i + STEP <= n; i += STEP)
-        recompute_bf16_step(scores + i, dP + i, ALL, e, p + i, &sums);
-    if (i < n)
-        recompute_bf16_step(scores + i, dP + i, first_of((size_t)(n - i)), e, p + i, &sums);
-    const __m512 factor = constant(scale), delta = delta_of(&sums);
-    for (i = 0; i + STEP <= n; i += STEP)
-        gradient_bf16_step(p + i, dP + i, ALL, factor, delta, dS + i);
-    if (i < n)
-        gradient_bf16_step(p + i, dP + i, first_of((size_t)(n - i)), factor, delta, dS + i);
+    for (; i + STEP <= s->n; i += STEP)
+        recompute_pairs(rows, s, i, ALL, e, sums);
+    if (i < s->n)
+        recompute_pairs(rows, s, i, first_of((size_t)(s->n - i)), e, sums);
+    for (int r = 0; r < rows; r++)
+        delta[r] = delta_of(sums + r);
+    for (i = 0; i + STEP <= s->n; i += STEP)
+        gradient_pairs(rows, s, i, ALL, scale, delta);
+    if (i < s->n)
+        gradient_pairs(rows, s, i, first_of((size_t)(s->n - i)), scale, delta);
+}
+
+TARGET static void softmax_gradient_bf16(const KernelScores *s)
+{
+    if (s->rows > 1)
+        gradient_of_rows(2, s);
+    else
+        gradient_of_rows(1, s);
 }
 
 /* --- LayerNorm --- */

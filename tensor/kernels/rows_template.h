@@ -182,41 +182,81 @@ KERNELS_TARGET static float kernel_softmax_bf16(const float *row, int n, float s
     return largest - logf(*inverse_sum);
 }
 
-KERNELS_TARGET static void kernel_softmax_gradient(float *P, float *dP, int n, float scale,
-                                                   float lse)
+/* Of the n columns of a row, how many a panel has that begins at `first`. */
+KERNELS_TARGET static inline int columns_from(int first, int n)
 {
-    kernel_softmax_again(P, n, scale, lse);
-    float lanes[LANES] = {0};
-    int i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lanes[l] = KERNELS_MADD(P[i + l], dP[i + l], lanes[l]);
-    for (int l = 0; i + l < n; l++)
-        lanes[l] = KERNELS_MADD(P[i + l], dP[i + l], lanes[l]);
-    const float delta = sum_lanes(lanes) / sum_row(P, n);
-    INDEPENDENT
-    for (int j = 0; j < n; j++)
-        dP[j] = scale * P[j] * (dP[j] - delta);
+    return n - first < KERNELS_COLUMNS ? n - first : KERNELS_COLUMNS;
 }
 
-KERNELS_TARGET static void kernel_softmax_gradient_bf16(const float *scores, const float *dP, int n,
-                                                        float scale, float lse, uint16_t *p,
-                                                        uint16_t *dS)
+KERNELS_TARGET static void kernel_softmax_gradient(float *P, float *dP, ptrdiff_t step, int n,
+                                                   float scale, float lse)
 {
-    INDEPENDENT
-    for (int i = 0; i < n; i++)
-        p[i] = bf16_of(exp_of(scale * scores[i] - lse, NO_LOW));
-    float lanes[LANES] = {0};
-    int i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lanes[l] = KERNELS_MADD(of_bf16(p[i + l]), dP[i + l], lanes[l]);
-    for (int l = 0; i + l < n; l++)
-        lanes[l] = KERNELS_MADD(of_bf16(p[i + l]), dP[i + l], lanes[l]);
-    const float delta = sum_lanes(lanes) / sum_row_bf16(p, n);
-    INDEPENDENT
-    for (int j = 0; j < n; j++)
-        dS[j] = bf16_of(scale * of_bf16(p[j]) * (dP[j] - delta));
+    float p_lanes[LANES] = {0}, p_dP_lanes[LANES] = {0};
+    for (int first = 0; first < n; first += KERNELS_COLUMNS) {
+        float *const p = P + first / KERNELS_COLUMNS * step;
+        const float *const d = dP + first / KERNELS_COLUMNS * step;
+        const int count = columns_from(first, n);
+        kernel_softmax_again(p, count, scale, lse);
+        int i = 0;
+        for (; i + LANES <= count; i += LANES) {
+            for (int l = 0; l < LANES; l++) {
+                p_lanes[l] += p[i + l];
+                p_dP_lanes[l] = KERNELS_MADD(p[i + l], d[i + l], p_dP_lanes[l]);
+            }
+        }
+        for (int l = 0; i + l < count; l++) {
+            p_lanes[l] += p[i + l];
+            p_dP_lanes[l] = KERNELS_MADD(p[i + l], d[i + l], p_dP_lanes[l]);
+        }
+    }
+    const float delta = sum_lanes(p_dP_lanes) / sum_lanes(p_lanes);
+    for (int first = 0; first < n; first += KERNELS_COLUMNS) {
+        const float *const p = P + first / KERNELS_COLUMNS * step;
+        float *const d = dP + first / KERNELS_COLUMNS * step;
+        const int count = columns_from(first, n);
+        INDEPENDENT
+        for (int i = 0; i < count; i++)
+            d[i] = scale * p[i] * (d[i] - delta);
+    }
+}
+
+/* Makes a row x[n] one half of pairs: the first, clearing the other, or the second. */
+KERNELS_TARGET static inline void deal_row(const uint16_t *x, int n, bool second, uint32_t *pairs,
+                                           ptrdiff_t step)
+{
+    for (int first = 0; first < n; first += KERNELS_COLUMNS, pairs += step) {
+        const int count = columns_from(first, n);
+        INDEPENDENT
+        for (int i = 0; i < count; i++)
+            pairs[i] = second ? pairs[i] | (uint32_t)x[first + i] << 16 : x[first + i];
+    }
+}
+
+KERNELS_TARGET static void kernel_softmax_gradient_bf16(const KernelScores *s)
+{
+    const int n = s->n;
+    const float scale = s->scale;
+    for (int r = 0; r < s->rows; r++) {
+        const float *const scores = s->scores + r * s->ld, *const dP = s->dP + r * s->ld;
+        const float lse = s->lse[r];
+        uint16_t *const row = s->dS + r * s->ld_dS; /* p first */
+        INDEPENDENT
+        for (int i = 0; i < n; i++)
+            row[i] = bf16_of(exp_of(scale * scores[i] - lse, NO_LOW));
+        deal_row(row, n, r > 0, s->P_pairs, s->step);
+        float lanes[LANES] = {0};
+        int i = 0;
+        for (; i + LANES <= n; i += LANES)
+            for (int l = 0; l < LANES; l++)
+                lanes[l] = KERNELS_MADD(of_bf16(row[i + l]), dP[i + l], lanes[l]);
+        for (int l = 0; i + l < n; l++)
+            lanes[l] = KERNELS_MADD(of_bf16(row[i + l]), dP[i + l], lanes[l]);
+        const float delta = sum_lanes(lanes) / sum_row_bf16(row, n);
+        INDEPENDENT
+        for (int j = 0; j < n; j++)
+            row[j] = bf16_of(scale * of_bf16(row[j]) * (dP[j] - delta));
+        deal_row(row, n, r > 0, s->dS_pairs, s->step);
+    }
 }
 
 /* CLIP's sigmoid approximation of GELU: y = z s, s = sigmoid(1.702 z). */
