@@ -44,13 +44,14 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo '  $(1)')
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1))))
 LIBRARY_OBJECTS := $(call objects,$(MODULES:%=%/*.c) tensor/kernels/*.c)
 # Headers that only the library's own files include; they are not installed.
-PRIVATE_HEADERS := tensor/panels.h tensor/attention.h tensor/attention_operands.h tensor/op_tasks.h tensor/op_linear.h \
-                   tensor/kernels/rows_template.h tensor/kernels/variants.h \
-                   tensor/kernels/cpu.h tensor/kernels/resample_template.h \
+PRIVATE_HEADERS := tensor/panels.h tensor/attention.h tensor/attention_operands.h tensor/op_tasks.h \
+                   tensor/op_linear.h tensor/kernels/rows_template.h tensor/kernels/elements_template.h \
+                   tensor/kernels/variants.h tensor/kernels/cpu.h tensor/kernels/resample_template.h \
                    tensor/kernels/resample_variants.h tensor/kernels/vector_avx512.h \
-                   tensor/kernels/product_avx512_template.h tensor/kernels/tiles.h \
-                   data/decode.h data/sets_build.h data/sets_json.h data/jpeg.h data/list_collect.h data/list_files.h data/order_pairs.h data/sbi_mask.h \
-                   data/sbi_transform.h data/synth_face.h train/chart_axis.h train/metrics_walk.h train/run.h
+                   tensor/kernels/product_avx512_template.h tensor/kernels/tiles.h data/decode.h \
+                   data/sets_build.h data/sets_json.h data/jpeg.h data/list_collect.h data/list_files.h \
+                   data/order_pairs.h data/sbi_mask.h data/sbi_transform.h data/synth_face.h \
+                   train/chart_axis.h train/metrics_walk.h train/run.h
 LIBRARIES := $(MODULES:%=$(BUILD)/liblnclip_%.a) $(BUILD)/liblnclip.a
 TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
 

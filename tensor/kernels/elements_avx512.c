@@ -2,7 +2,7 @@
  * elements_avx512.c - the kernels of single elements, and the end of the packed products, for AVX-512 (F, BW,
  * DQ, VL).
  *
- * What the kernels compute, and the derivations, are in rows_template.h. Instructions that compilers do not
+ * What the kernels compute, and the derivations, are in elements_template.h. Instructions that compilers do not
  * find by themselves make the difference: vreduceps and vscalefps take an exponential apart and together
  * again, vrcp14ps with one Newton step replaces a division. The numbers agree with the reference within the
  * contracts of kernels.h, not bit for bit; conversions and the arithmetic of `finish` do to the bit.
@@ -41,7 +41,7 @@ INLINE void map_two(__m512 (*of)(__m512 a, __m512 b), const float *a, const floa
 }
 
 /*
- * exp(x + low), as exp_of in rows_template.h; vscalefps applies 2^k at once and rounds once. Of a minimum's
+ * exp(x + low), as exp_of in elements_template.h; vscalefps applies 2^k at once and rounds once. Of a minimum's
  * operands the second is returned if one is a NaN.
  */
 INLINE __m512 exp_of(__m512 x, __m512 low)
@@ -113,7 +113,7 @@ typedef struct Normal {
     __m512 cdf, density;
 } Normal;
 
-/* The normal distribution, as normal_at in rows_template.h. */
+/* The normal distribution, as normal_at in elements_template.h. */
 INLINE Normal normal_at(__m512 z)
 {
     const __m512 half = constant(-0.5f);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fits the polynomials of rows_template.h and vector_avx512.h and prints their coefficients and largest relative errors.
+"""Fits the polynomials of elements_template.h and vector_avx512.h and prints their coefficients and largest relative errors.
 
 Minimax by Lawson's algorithm: least squares on Chebyshev nodes, reweighted by the error until it
 levels out. Needs numpy and scipy; run by hand, never by the build.
