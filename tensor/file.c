@@ -149,6 +149,22 @@ static Status cannot_write(const char *path, int reason, Error *error)
                      strerror(reason), advice);
 }
 
+/*
+ * Creates a file and locks it, which tells file_remove_leftovers that it is being written. Another machine's
+ * may take it for a leftover before it is locked: then it is made again. Where there are no locks, leftovers
+ * stay.
+ */
+static int create_locked(const char *path)
+{
+    for (;;) {
+        const int descriptor =
+            open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (descriptor < 0 || flock(descriptor, LOCK_EX) != 0 || file_exists(path))
+            return descriptor;
+        close(descriptor);
+    }
+}
+
 Status file_begin(FileWriter *writer, const char *path, Error *error)
 {
     assert(writer && path && error);
@@ -168,12 +184,9 @@ Status file_begin(FileWriter *writer, const char *path, Error *error)
 
     /* A file of this name can only be left over from a killed process that had our number. */
     unlink(writer->temporary);
-    const int descriptor =
-        open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    const int descriptor = create_locked(writer->temporary);
     if (descriptor < 0)
         return cannot_write(path, errno, error);
-    /* Tells file_remove_leftovers that it is being written. Where there are no locks, leftovers stay. */
-    (void)flock(descriptor, LOCK_EX | LOCK_NB);
     writer->stream = fdopen(descriptor, "wb");
     if (!writer->stream) {
         const int reason = errno;
@@ -261,11 +274,15 @@ Status file_commit(FileWriter *writer, Error *error)
         reason = write(fileno(writer->stream), "", 1) < 0 ? errno : EIO;
     if (reason == 0 && fsync(fileno(writer->stream)) != 0)
         reason = errno;
+    /* A second descriptor keeps the lock of create_locked until the file has its name. */
+    const int lock = fcntl(fileno(writer->stream), F_DUPFD_CLOEXEC, 0);
     if (fclose(writer->stream) != 0 && reason == 0)
         reason = errno;
     writer->stream = NULL;
     if (reason == 0 && rename(writer->temporary, writer->path) != 0)
         reason = errno;
+    if (lock >= 0)
+        close(lock);
     if (reason != 0) {
         unlink(writer->temporary);
         return cannot_write(writer->path, reason, error);

@@ -8,8 +8,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -201,6 +203,47 @@ START_TEST(leftovers_of_killed_writers_go)
 }
 END_TEST
 
+/* In the place of libc's: whether a file was locked when it got its name. */
+static bool locked_when_renamed;
+
+int rename(const char *from, const char *to)
+{
+    const int descriptor = open(from, O_WRONLY | O_CLOEXEC);
+    if (descriptor >= 0) {
+        locked_when_renamed = flock(descriptor, LOCK_EX | LOCK_NB) != 0;
+        close(descriptor);
+    }
+    return renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+
+/* And what is removed right before the next lock is taken, as file_remove_leftovers elsewhere may. */
+static const char *taken_away;
+
+int flock(int descriptor, int operation)
+{
+    if (taken_away)
+        ck_assert_int_eq(unlink(taken_away), 0);
+    taken_away = NULL;
+    return (int)syscall(SYS_flock, descriptor, operation);
+}
+
+START_TEST(a_writer_keeps_its_file_from_begin_to_end)
+{
+    Error error = {0};
+    FileWriter writer;
+    char temporary[FILE_PATH_SIZE];
+    snprintf(temporary, sizeof temporary, "%s.tmp-%ld", support_in_folder("a"), (long)getpid());
+    taken_away = temporary;
+    ck_ok(file_begin(&writer, support_in_folder("a"), &error), &error);
+    ck_assert_ptr_null(taken_away);
+    fputs("whole", writer.stream);
+    ck_ok(file_commit(&writer, &error), &error);
+    ck_assert(locked_when_renamed);
+    expect_content(support_in_folder("a"), "whole");
+    ck_assert_int_eq(names_in_folder(), 1);
+}
+END_TEST
+
 START_TEST(others_than_leftovers_stay)
 {
     Error error = {0};
@@ -313,6 +356,7 @@ int main(void)
     tcase_add_test(files, abort_leaves_the_old_file);
     tcase_add_test(files, full_disk_leaves_the_old_file);
     tcase_add_test(files, leftovers_of_killed_writers_go);
+    tcase_add_test(files, a_writer_keeps_its_file_from_begin_to_end);
     tcase_add_test(files, others_than_leftovers_stay);
     tcase_add_test(files, begin_refuses);
     tcase_add_test(files, folders);
