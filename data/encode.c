@@ -212,10 +212,9 @@ Status data_image_jpeg_roundtrip(DataImage *image, int quality, Error *error)
 {
     (void)image;
     (void)quality;
-    return error_set(
-        error, STATUS_FAILED,
-        "JPEG compression: this build has no libjpeg; build with WITH_JPEG=1, or train "
-        "with augment=flip");
+    return error_set(error, STATUS_FAILED,
+                     "JPEG compression: this build has no libjpeg; build with WITH_JPEG=1 "
+                     "(training with augment=flip needs none)");
 }
 
 #endif

@@ -103,8 +103,8 @@ INLINE void fetch_rows(const char *a, ptrdiff_t lda)
 
 /* Where the results of a block of rows will be written and what will be added, to be fetched row by row. */
 typedef struct Results {
-    const KernelFinish *finish; /* NULL for none */
-    int row, end, column;
+    const KernelFinish *finish;
+    int row, end, column; /* row = end: none are left, or `finish` is not used */
 } Results;
 
 /* One row of 32 columns. */
