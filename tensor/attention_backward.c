@@ -202,7 +202,7 @@ static AttentionAhead ahead_of(const AttentionBackward *f, int index)
         attention_expect(&ahead, &dk);
         attention_expect(&ahead, &dv);
     }
-    if (index + s->ahead < s->B * s->H) {
+    if (s->ahead > 0 && index + s->ahead < s->B * s->H) {
         const Head next = head_of(f, index + s->ahead);
         attention_expect(&ahead, &next.q);
         attention_expect(&ahead, &next.d_o);

@@ -82,7 +82,7 @@ static AttentionAhead ahead_of(const AttentionForward *f, int index, const void 
     const AttentionMatrix written = {s->type, s->Tq, s->K, s->D, o};
     AttentionAhead ahead = {0};
     attention_expect(&ahead, &written);
-    if (index + s->ahead < s->B * s->H) {
+    if (s->ahead > 0 && index + s->ahead < s->B * s->H) {
         const Head next = head_of(f, index + s->ahead);
         attention_expect(&ahead, &next.q);
         attention_expect(&ahead, &next.k);
