@@ -32,10 +32,10 @@ _Static_assert(sizeof(TileShapes) == 64, "LDTILECFG reads 64 bytes");
     }
 
 /*
- * Nothing, eight times, after each load and each multiplication. While another program uses the other
- * hyper-thread of the core, tile instructions that follow each other closely take up to twice their time: four
- * multiplications 65 ns, and 43 ns spaced; with four loads from the first-level cache 121 and 75 ns. On a
- * core of one's own the spaces fit into the waits for the second-level cache.
+ * Nothing, eight times, after each load and each multiplication. On a core that is shared, as it seems by its
+ * other hyper-thread, tile instructions that follow each other closely take up to twice their time: four
+ * multiplications 65 ns, and 43 ns spaced; with four loads from the first-level cache 121 and 75 ns. On a core of
+ * one's own the spaces fit into the waits for the second-level cache.
  */
 #define TILE_SPACE() __asm__ volatile(".rept 8\n\tnop\n\t.endr")
 
