@@ -163,12 +163,13 @@ INLINE void block(const Kind kind, const int high, const int wide, const Block *
         if (wide > 1)
             MULTIPLY(kind, SUM01, A0, B1);
         fetch_rows(a + SIDE / 2 * p->lda, p->lda);
-        if (high > 1)
+        if (high > 1) {
             MULTIPLY(kind, SUM10, A1, B0);
-        fetch_rows(a1, p->lda);
-        if (high > 1 && wide > 1)
-            MULTIPLY(kind, SUM11, A1, B1);
-        fetch_rows(a1 + SIDE / 2 * p->lda, p->lda);
+            fetch_rows(a1, p->lda);
+            if (wide > 1)
+                MULTIPLY(kind, SUM11, A1, B1);
+            fetch_rows(a1 + SIDE / 2 * p->lda, p->lda);
+        }
         a += LINE;
         a1 += LINE;
         b += SIDE * PANEL_ROW;
