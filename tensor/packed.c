@@ -105,11 +105,10 @@ static int rows_in(size_t bytes, int most, const Cut *cut)
     return rows < cut->unit ? cut->unit : rows;
 }
 
-/* Whether rows of bf16, which could be read where they lie, are better copied to lie further apart. */
-static bool wants_copy(int M, const PackedMatrix *B)
+/* Whether rows of bf16 an even number of lines long, which could be read in place, are better copied. */
+static bool repays_copy(int M, const PackedMatrix *B)
 {
-    return kernels()->product_wants_odd_rows && packed_groups(B) / (KERNELS_LINE / 4) % 2 == 0 &&
-           M >= LOW_ROWS && B->N >= COPIED_COLUMNS;
+    return kernels()->product_wants_odd_rows && M >= LOW_ROWS && B->N >= COPIED_COLUMNS;
 }
 
 static bool is_sliced(const PackedMatrix *B)
@@ -124,14 +123,15 @@ static Cut cut_of(int M, const PackedInput *A, const PackedMatrix *B)
     const bool f32 = precision == PRECISION_F32, int8 = precision == PRECISION_INT8;
     const bool whole = packed_groups(B) * packed_group(precision) == B->K;
     Cut cut = {.unit = f32 ? TILE : LOW_ROWS, .slack = f32 ? 0 : LOW_SLACK, .chunk = M};
-    cut.prepares =
-        precision != PRECISION_BF16 || A->type != DTYPE_BF16 || A->z || !whole || wants_copy(M, B);
     cut.depth = f32 ? smaller(B->K, DEPTH) : B->K;
     cut.row_bytes = sizeof(uint32_t) * (size_t)(f32 ? cut.depth : packed_groups(B));
+    const bool even = !f32 && cut.row_bytes / KERNELS_LINE % 2 == 0;
+    cut.prepares = precision != PRECISION_BF16 || A->type != DTYPE_BF16 || A->z || !whole ||
+                   (even && repays_copy(M, B));
     cut.group = rows_in(GROUP_BYTES, is_sliced(B) ? SLICED_ROWS : GROUP_ROWS, &cut);
     if (!cut.prepares)
         return cut;
-    if (!f32 && cut.row_bytes / KERNELS_LINE % 2 == 0)
+    if (even)
         cut.row_bytes += KERNELS_LINE;
     cut.chunk = smaller(M, rows_in(CHUNK_BYTES, CHUNK_ROWS, &cut));
     const size_t rows = (size_t)parts_of(cut.chunk, TILE) * TILE;
