@@ -148,12 +148,11 @@ TrainDifference train_delong_difference(const double *placements_a, const double
                              .interval = {difference - reach, difference + reach},
                              .p = erfc(fabs(difference) / (error * sqrt(2.0))),
                              .method = TRAIN_INTERVAL_DELONG};
-    if (error == 0 && fabs(difference) <= ROUNDING) {
-        found.p = 1;
-    } else if (error ==
-               0) { /* every row differs by the same: nothing to measure the difference with */
-        found.interval = (TrainInterval){NAN, NAN};
-        found.p = NAN;
+    if (error == 0) { /* every row differs by the same: nothing to measure a difference with */
+        const bool equal = fabs(difference) <= ROUNDING;
+        found.p = equal ? 1 : NAN;
+        if (!equal)
+            found.interval = (TrainInterval){NAN, NAN};
     }
     return found;
 }
