@@ -14,6 +14,11 @@ need_program() { # PROGRAM PACKAGE
 need_header() { # HEADER PACKAGE
     echo "#include <$1>" | "${CC:-cc}" -E -x c - >/dev/null 2>&1 || missing="$missing $2"
 }
+# Another BLAS has a cblas.h, too: only a program that links shows that this library is there.
+need_library() { # LIBRARY HEADER PACKAGE
+    printf '#include <stddef.h>\n#include <stdio.h>\n#include <%s>\nint main(void) { return 0; }\n' "$2" |
+        "${CC:-cc}" -o /dev/null -x c - "-l$1" >/dev/null 2>&1 || missing="$missing $3"
+}
 
 for what in "$@"; do
     case $what in
@@ -21,13 +26,13 @@ for what in "$@"; do
         need_program cc gcc
         need_program pkg-config pkg-config
         need_header stdio.h libc6-dev
-        need_header cblas.h libopenblas-dev
+        need_library openblas cblas.h libopenblas-dev
         need_header stb/stb_image.h libstb-dev
-        need_header png.h libpng-dev
-        need_header jpeglib.h libjpeg-dev
-        need_header libdeflate.h libdeflate-dev
-        need_header jansson.h libjansson-dev
-        need_header xxhash.h libxxhash-dev
+        need_library png png.h libpng-dev
+        need_library jpeg jpeglib.h libjpeg-dev
+        need_library deflate libdeflate.h libdeflate-dev
+        need_library jansson jansson.h libjansson-dev
+        need_library xxhash xxhash.h libxxhash-dev
         ;;
     test)
         need_header check.h check
