@@ -2,7 +2,8 @@
  * sbi_mask.c - see sbi_mask.h.
  *
  * Sources: Shiohara and Yamasaki, section 3.2, and the parameters of their public code; Andrew, "Another
- * efficient algorithm for convex hulls in two dimensions", 1979; Simard, Steinkraus and Platt, ICDAR 2003,
+ * efficient algorithm for convex hulls in two dimensions", 1979; Shewchuk, "Adaptive precision floating-point
+ * arithmetic and fast robust geometric predicates", 1997; Simard, Steinkraus and Platt, ICDAR 2003,
  * for the elastic deformation.
  *
  * A region is kept as one interval a row until it is deformed, as that is all that a convex shape needs.
@@ -15,7 +16,7 @@
 #include <string.h>
 
 typedef struct Point {
-    double x, y;
+    float x, y; /* as the landmarks have them: products of two are exact in double */
 } Point;
 
 enum { MAX_POINTS = 81 };
@@ -28,14 +29,45 @@ static int compare_points(const void *a, const void *b)
     return (p->y > q->y) - (p->y < q->y);
 }
 
-/* Whether a, b, c turn to the left, in axes with y upwards. */
-static bool turns_left(Point a, Point b, Point c)
+/* The sign of the exact sum of `terms` [count], count <= 6. Source: Shewchuk, 1997, Grow-Expansion. */
+static int sign_of_sum(const double *terms, int count)
 {
-    return (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x) > 0;
+    double parts[6] = {
+        0}; /* their exact sum is that of the terms so far; the last is the largest */
+    for (int i = 0; i < count; i++) {
+        double carried = terms[i];
+        for (int k = 0; k < i; k++) {
+            const double sum = carried + parts[k];
+            const double from_part = sum - carried, from_carried = sum - from_part;
+            parts[k] = (carried - from_carried) + (parts[k] - from_part);
+            carried = sum;
+        }
+        parts[i] = carried;
+    }
+    for (int i = count - 1; i >= 0; i--)
+        if (parts[i] != 0)
+            return parts[i] > 0 ? 1 : -1;
+    return 0;
 }
 
-/* Sorts the points and leaves the corners of their hull, in order. One or two remain where they lie on a line. */
-static int find_hull(Point points[MAX_POINTS], int count, Point hull[MAX_POINTS + 1])
+/*
+ * Whether a, b, c turn to the left, in axes with y upwards. Exact for all finite points, however near to a line:
+ * the determinant is multiplied out into six products of two floats each, of 48 bits.
+ */
+static bool turns_left(Point a, Point b, Point c)
+{
+    const double ax = (double)a.x, ay = (double)a.y, bx = (double)b.x, by = (double)b.y;
+    const double cx = (double)c.x, cy = (double)c.y;
+    const double terms[6] = {ax * by, -(ay * bx), bx * cy, -(by * cx), cx * ay, -(cy * ax)};
+    return sign_of_sum(terms, 6) > 0;
+}
+
+/*
+ * Sorts the points and leaves the corners of their hull, in order. One or two remain where they lie on a line.
+ * Each loop stores at most one point for each that it visits, so `count` of the first and count - 1 of the second
+ * fit whatever turns_left answers.
+ */
+static int find_hull(Point points[MAX_POINTS], int count, Point hull[2 * MAX_POINTS])
 {
     qsort(points, (size_t)count, sizeof *points, compare_points);
     int n = 0;
@@ -65,29 +97,42 @@ static void set_row(DataRegion *region, int y, double left, double right)
     }
 }
 
+static double map(DataAxis axis, float at)
+{
+    return axis.scale * (double)at + axis.offset;
+}
+
+/* Widens left..right by what the edge from a to b has of the line y = row. */
+static void cross_edge(Point a, Point b, DataAxis x, DataAxis y, int row, double *left,
+                       double *right)
+{
+    const double ax = map(x, a.x), ay = map(y, a.y), bx = map(x, b.x), by = map(y, b.y);
+    if ((ay < row && by < row) || (ay > row && by > row))
+        return;
+    /* Multiplied before it is divided: exact where the edge meets the middle of a cell. */
+    const double at = ay == by ? ax : ax + (bx - ax) * (row - ay) / (by - ay);
+    *left = fmin(*left, ay == by ? fmin(ax, bx) : at);
+    *right = fmax(*right, ay == by ? fmax(ax, bx) : at);
+}
+
 void data_region_hull(DataRegion *region, int width, int height, const DataLandmarks *landmarks,
                       int count, DataAxis x, DataAxis y)
 {
     assert(region && width > 0 && width <= DATA_MASK_SIDE && height > 0);
     assert(height <= DATA_MASK_SIDE && count > 0 && count <= landmarks->count);
-    Point points[MAX_POINTS] = {{0, 0}}, hull[MAX_POINTS + 1];
-    for (int i = 0; i < count; i++)
-        points[i] = (Point){x.scale * (double)landmarks->x[i] + x.offset,
-                            y.scale * (double)landmarks->y[i] + y.offset};
+    assert(landmarks->count <= MAX_POINTS && x.scale > 0 && y.scale > 0);
+    Point points[MAX_POINTS] = {{0, 0}}, hull[2 * MAX_POINTS];
+    for (int i = 0; i < count; i++) {
+        assert(isfinite(landmarks->x[i]) && isfinite(landmarks->y[i]));
+        points[i] = (Point){landmarks->x[i], landmarks->y[i]};
+    }
     const int corners = find_hull(points, count, hull);
     region->width = width;
     region->height = height;
     for (int row = 0; row < height; row++) {
         double left = INFINITY, right = -INFINITY;
-        for (int i = 0; i < corners; i++) {
-            const Point a = hull[i], b = hull[i + 1 < corners ? i + 1 : 0];
-            if ((a.y < row && b.y < row) || (a.y > row && b.y > row))
-                continue;
-            /* Multiplied before it is divided: exact where the edge meets the middle of a cell. */
-            const double at = a.y == b.y ? a.x : a.x + (b.x - a.x) * (row - a.y) / (b.y - a.y);
-            left = fmin(left, a.y == b.y ? fmin(a.x, b.x) : at);
-            right = fmax(right, a.y == b.y ? fmax(a.x, b.x) : at);
-        }
+        for (int i = 0; i < corners; i++)
+            cross_edge(hull[i], hull[i + 1 < corners ? i + 1 : 0], x, y, row, &left, &right);
         set_row(region, row, left, right);
     }
 }

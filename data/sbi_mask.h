@@ -33,8 +33,9 @@ typedef struct DataRegion {
 
 /*
  * The cells of a grid whose middle lies in the convex hull of the first `count` landmarks, or on its edge,
- * where a point of the image is mapped to the grid by x and y. Landmarks may lie outside. Exact for whole
- * numbers that are not mapped.
+ * where a point of the image is mapped to the grid by x and y, whose scales are positive. Landmarks are finite, may
+ * lie outside and anywhere near a line: corners are found by exact arithmetic. Exact for whole numbers that are
+ * not mapped.
  */
 void data_region_hull(DataRegion *region, int width, int height, const DataLandmarks *landmarks,
                       int count, DataAxis x, DataAxis y);

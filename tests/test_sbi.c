@@ -149,6 +149,134 @@ START_TEST(test_colours_by_hand)
 }
 END_TEST
 
+/* ---- the hull ---- */
+
+/* Random landmarks of one of several hard kinds; whole numbers, fractions, near a line, on one, in clusters. */
+static DataLandmarks hard_landmarks(Random *random, int kind)
+{
+    DataLandmarks landmarks = {.count = kind % 2 ? 68 : 81};
+    const float far = kind < 8 ? 1.0F : 1e4F;
+    const float start_x = 100.0F * (float)random_uniform(random);
+    const float start_y = 100.0F * (float)random_uniform(random);
+    const float step_x = 0.7F * (float)random_uniform(random);
+    const float step_y = 0.7F * (float)random_uniform(random);
+    for (int i = 0; i < landmarks.count; i++) {
+        const float u = (float)random_uniform(random), v = (float)random_uniform(random);
+        const float noise = kind / 2 % 4 == 1 ? 1e-5F : 0; /* about the last bit of a coordinate */
+        float x = start_x + (float)i * step_x + noise * u;
+        float y = start_y - (float)i * step_y + noise * v;
+        if (kind / 2 % 4 == 2) { /* a chain that bends by about the rounding of its points */
+            x = start_x - 0.125F * (float)i;
+            y = start_y + 0.03125F * (float)(i * (i + 1) / 2);
+        } else if (kind / 2 % 4 == 3) {
+            x = floorf(8 * u) * 30;
+            y = floorf(8 * v) * 30;
+        }
+        landmarks.x[i] = far * x;
+        landmarks.y[i] = far * y;
+    }
+    return landmarks;
+}
+
+/* Where the lines between all pairs of the points cross row y: the hull without finding its corners. */
+static void brute_row(const DataLandmarks *l, DataAxis ax, DataAxis ay, int row, double span[2])
+{
+    span[0] = INFINITY;
+    span[1] = -INFINITY;
+    for (int i = 0; i < l->count; i++)
+        for (int k = 0; k < l->count; k++) {
+            const double x0 = ax.scale * (double)l->x[i] + ax.offset;
+            const double y0 = ay.scale * (double)l->y[i] + ay.offset;
+            const double x1 = ax.scale * (double)l->x[k] + ax.offset;
+            const double y1 = ay.scale * (double)l->y[k] + ay.offset;
+            if (y0 > row || y1 < row)
+                continue;
+            const double at = y0 == y1 ? x0 : x0 + (x1 - x0) * (row - y0) / (y1 - y0);
+            span[0] = fmin(span[0], at);
+            span[1] = fmax(span[1], at);
+        }
+}
+
+/* Every row equals brute force, except where a cell's middle lies within 1e-6 of the edge. */
+static void check_against_brute(const DataLandmarks *landmarks, DataAxis x, DataAxis y, int kind)
+{
+    enum { WIDTH = 248, HEIGHT = 217 };
+    DataRegion region;
+    data_region_hull(&region, WIDTH, HEIGHT, landmarks, landmarks->count, x, y);
+    for (int row = 0; row < HEIGHT; row++) {
+        double span[2];
+        brute_row(landmarks, x, y, row, span);
+        const int first = region.first[row], end = region.end[row];
+        ck_each(first >= 0 && first <= end && end <= WIDTH, "kind %d row %d", kind, row);
+        int inside = 0, least = 0;
+        for (int cell = 0; cell < WIDTH; cell++) {
+            inside += cell >= span[0] - 1e-6 && cell <= span[1] + 1e-6;
+            least += cell >= span[0] + 1e-6 && cell <= span[1] - 1e-6;
+        }
+        ck_each(end - first >= least && end - first <= inside,
+                "kind %d row %d: %d cells, expected %d to %d", kind, row, end - first, least,
+                inside);
+    }
+}
+
+START_TEST(test_hull_near_lines)
+{
+    const DataAxis still = {1, 0}, x = {248 / 133.0, 124 / 133.0 - 0.5};
+    const DataAxis y = {217 / 121.0, 108.5 / 121.0 - 0.5};
+    for (int i = 0; i < 160; i++) {
+        Random random = random_stream(7, RANDOM_TEST, (uint32_t)i, 0);
+        const DataLandmarks landmarks = hard_landmarks(&random, i % 16);
+        check_against_brute(&landmarks, i % 32 < 16 ? x : still, i % 32 < 16 ? y : still, i % 16);
+    }
+}
+END_TEST
+
+/* Rounded in the grid's coordinates all 81 lay on both sides of the hull: it was written past its end. */
+START_TEST(test_hull_of_one_chain)
+{
+    DataLandmarks landmarks = {.count = 81};
+    for (int i = 0; i < 3; i++) {
+        landmarks.x[78 + i] = 11.826171875F + (float)i * 3.341796875F;
+        landmarks.y[78 + i] = 0.294921875F + (float)i * -0.1484375F;
+    }
+    for (int i = 77; i >= 0; i--) {
+        landmarks.x[i] = landmarks.x[i + 1] - 0.125F;
+        landmarks.y[i] = landmarks.y[i + 1] + 0.03125F * (float)(78 - i);
+    }
+    const double x = 248 / 133.0, y = 217 / 121.0;
+    check_against_brute(&landmarks, (DataAxis){x, 0.5 * x - 0.5}, (DataAxis){y, 0.5 * y - 0.5}, 0);
+}
+END_TEST
+
+/* All equal, on one pixel row or column, huge, and far outside: a region without a cell, or all of it. */
+START_TEST(test_hull_degenerate)
+{
+    const DataAxis still = {1, 0};
+    static const float EXTREMES[] = {0, -0.0F, 1e-45F, 0.5F, 255, 1e6F, -1e6F, 1e38F, -3.4e38F};
+    enum { COUNT = sizeof EXTREMES / sizeof EXTREMES[0] };
+    DataRegion region;
+    for (int i = 0; i < COUNT * COUNT; i++) {
+        DataLandmarks landmarks = {.count = 81};
+        const float x = EXTREMES[i / COUNT], y = EXTREMES[i % COUNT];
+        for (int k = 0; k < 81; k++) {
+            landmarks.x[k] = x;
+            landmarks.y[k] = y;
+        }
+        data_region_hull(&region, 256, 256, &landmarks, 81, still, still);
+        const bool on_cell =
+            x == floorf(x) && y == floorf(y) && x >= 0 && x < 256 && y >= 0 && y < 256;
+        ck_assert_uint_eq(data_region_area(&region), on_cell);
+        for (int k = 0; k < 81; k++) { /* the four corners of a rectangle about the origin */
+            landmarks.x[k] = k & 1 ? x : -x;
+            landmarks.y[k] = k & 2 ? y : -y;
+        }
+        data_region_hull(&region, 256, 256, &landmarks, 81, still, still);
+        if (fabsf(x) > 1e5F && fabsf(y) > 1e5F)
+            ck_assert_uint_eq(data_region_area(&region), 256 * 256);
+    }
+}
+END_TEST
+
 /* ---- the mask ---- */
 
 START_TEST(test_mask_range)
@@ -399,6 +527,9 @@ int main(void)
     TCase *const parts = support_case(suite, "parts", 60);
     tcase_add_test(parts, test_golden);
     tcase_add_test(parts, test_colours_by_hand);
+    tcase_add_test(parts, test_hull_near_lines);
+    tcase_add_test(parts, test_hull_of_one_chain);
+    tcase_add_test(parts, test_hull_degenerate);
     tcase_add_test(parts, test_mask_range);
     tcase_add_test(parts, test_deformation);
     tcase_add_test(parts, test_thin_regions);
