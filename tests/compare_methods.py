@@ -22,7 +22,7 @@ COMMON = {"batch_size": "32", "min_lr": "0", "augment": "off", "precision": "f32
 
 # Name, built-in recipe, and what differs from it and from COMMON. Rates were chosen on seed 101, which is none of the five.
 METHODS = (
-    ("linear probe", "probe", {"epochs": "40", "lr": "3e-2", "slerp": "off"}),
+    ("linear probe", "probe-norm", {"epochs": "40", "lr": "3e-2", "slerp": "off"}),
     ("LN-tuning, CE alone", "paper", {"epochs": "10", "lr": "3e-2", "slerp": "off"}),
     ("LN-tuning, paper", "paper", {"epochs": "10", "lr": "3e-2"}),
     ("LN-tuning, gend", "gend", {"epochs": "10", "lr": "3e-2"}),

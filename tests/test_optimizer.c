@@ -98,33 +98,49 @@ START_TEST(steps_equal_pytorch)
 }
 END_TEST
 
-static void check_rates(FILE *golden, const TrainRecipe *recipe)
-{
-    for (int64_t step = 0; step < 37; step++) {
-        double expected = 0;
-        ck_assert_int_eq(fscanf(golden, "%lf", &expected), 1);
-        const double rate = train_learning_rate(recipe, step, 37, 6);
-        ck_assert_msg(fabs(rate - expected) <= 1e-9 * expected, "step %d: %.17g, expected %.17g",
-                      (int)step, rate, expected);
-    }
-}
+/* The schedules of make_optimizer.py: GenD's, with its 6 steps an epoch. */
+typedef struct Schedule {
+    TrainRecipe recipe;
+    int steps;
+} Schedule;
+
+static const Schedule schedules[] = {
+    {{.scheduler = TRAIN_SCHEDULER_COSINE, .lr = 8e-5, .min_lr = 5e-5}, 37},
+    {{.scheduler = TRAIN_SCHEDULER_CYCLIC,
+      .lr = 3e-4,
+      .min_lr = 1e-5,
+      .warmup_epochs = 1,
+      .cycle_epochs = 2},
+     37},
+    /* The cosine's period is not shortened by the warm-up. */
+    {{.scheduler = TRAIN_SCHEDULER_COSINE, .lr = 3e-4, .min_lr = 1e-5, .warmup_epochs = 1}, 36},
+    /* Fractions of a step are cut: 4.5 steps of warm-up are 4; 1.8 are 1, 15.6 of a cycle 15. */
+    {{.scheduler = TRAIN_SCHEDULER_COSINE, .lr = 3e-4, .min_lr = 1e-5, .warmup_epochs = 0.75}, 36},
+    {{.scheduler = TRAIN_SCHEDULER_CYCLIC,
+      .lr = 3e-4,
+      .min_lr = 1e-5,
+      .warmup_epochs = 0.3,
+      .cycle_epochs = 2.6},
+     36},
+    {{.scheduler = TRAIN_SCHEDULER_CONSTANT, .lr = 3e-4, .min_lr = 1e-5, .warmup_epochs = 0.999},
+     12},
+};
 
 START_TEST(rates_equal_pytorch)
 {
     FILE *const golden = support_golden_open("optimizer.txt");
-    double skipped = 0;
+    double expected = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0] * STEPS * COUNT; i++)
-        ck_assert_int_eq(fscanf(golden, "%lf", &skipped), 1);
-    TrainRecipe recipe = {.lr = 8e-5, .min_lr = 5e-5, .scheduler = TRAIN_SCHEDULER_COSINE};
-    check_rates(golden, &recipe);
-    recipe = (TrainRecipe){.lr = 3e-4,
-                           .min_lr = 1e-5,
-                           .scheduler = TRAIN_SCHEDULER_CYCLIC,
-                           .warmup_epochs = 1,
-                           .cycle_epochs = 2};
-    check_rates(golden, &recipe);
-    recipe.scheduler = TRAIN_SCHEDULER_COSINE;
-    check_rates(golden, &recipe);
+        ck_assert_int_eq(fscanf(golden, "%lf", &expected), 1);
+    for (size_t i = 0; i < sizeof schedules / sizeof schedules[0]; i++) {
+        const Schedule *const schedule = &schedules[i];
+        for (int step = 0; step < schedule->steps; step++) {
+            ck_assert_int_eq(fscanf(golden, "%lf", &expected), 1);
+            const double rate = train_learning_rate(&schedule->recipe, step, schedule->steps, 6);
+            ck_assert_msg(fabs(rate - expected) <= 1e-12 * expected,
+                          "schedule %zu, step %d: %.17g, expected %.17g", i, step, rate, expected);
+        }
+    }
     fclose(golden);
 }
 END_TEST

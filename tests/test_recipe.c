@@ -60,11 +60,24 @@ START_TEST(keys_of_the_contract)
 }
 END_TEST
 
+/* Asserts that two recipes differ in these keys, each followed by a space, and in no other. */
+static void differ_in(const TrainRecipe *a, const TrainRecipe *b, const char *keys)
+{
+    char found[512] = "", left[TRAIN_TEXT_SIZE], right[TRAIN_TEXT_SIZE];
+    for (int i = 0; train_recipe_key(i); i++) {
+        train_recipe_get(a, train_recipe_key(i), left);
+        train_recipe_get(b, train_recipe_key(i), right);
+        if (strcmp(left, right) != 0)
+            strcat(strcat(found, train_recipe_key(i)), " ");
+    }
+    ck_assert_str_eq(found, keys);
+}
+
 /* The published settings: arXiv 2503.19683 and 2508.06248. */
 START_TEST(built_in_recipes)
 {
     const TrainRecipe paper = named("paper"), released = named("released"), gend = named("gend");
-    const TrainRecipe probe = named("probe"), cpu = named("cpu");
+    const TrainRecipe probe = named("probe"), norm = named("probe-norm"), cpu = named("cpu");
     ck_assert(paper.batch_size == 128 && paper.epochs == 10 && paper.lr == 8e-5 &&
               paper.min_lr == 5e-5);
     ck_assert(paper.scheduler == TRAIN_SCHEDULER_COSINE && paper.warmup_epochs == 0 &&
@@ -85,11 +98,17 @@ START_TEST(built_in_recipes)
               gend.early_stopping == 30);
     ck_assert(gend.scheduler == TRAIN_SCHEDULER_CYCLIC && gend.cycle_epochs == 10);
     ck_assert(gend.warmup_epochs == 1 && gend.drop_last && gend.batch_size == 128);
+    /* GenD's published baseline (wacv-Baseline): all else is as in gend. */
     ck_assert_str_eq(probe.tune, "none");
+    ck_assert(probe.head == VIT_HEAD_LINEAR && probe.loss_ce == 1);
+    ck_assert(probe.loss_alignment == 0 && probe.loss_uniformity == 0 && !probe.slerp);
+    differ_in(&probe, &gend, "head loss.alignment loss.uniformity tune ");
+    differ_in(&norm, &paper, "tune ");
+    ck_assert_str_eq(norm.tune, "none");
     ck_assert(cpu.frames == 4 && cpu.epochs == 5 && cpu.slerp);
-    for (int i = 0; i < 5; i++) {
-        const TrainRecipe recipe =
-            named((const char *const[]){"paper", "released", "gend", "probe", "cpu"}[i]);
+    static const char *const names[] = {"paper", "released", "gend", "probe", "probe-norm", "cpu"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const TrainRecipe recipe = named(names[i]);
         Error error = {0};
         ck_ok(train_recipe_check(&recipe, &error), &error);
     }

@@ -288,6 +288,26 @@ START_TEST(max_steps_and_drop_last_count_steps)
 }
 END_TEST
 
+/* A fraction of an epoch is cut to whole steps; where none is left, that is never silent. */
+START_TEST(a_schedule_of_less_than_a_step_is_reported)
+{
+    SupportWatcher watcher = {0};
+    Error error = {0};
+    Status status = support_run_watched("a", "scheduler=cyclic cycle_epochs=0.2", false, &watcher,
+                                        &error); /* of 4 steps */
+    support_fails_with(status, &error, STATUS_USAGE, "cycle_epochs=0.2");
+    ck_assert(!support_run_has("a", "recipe.txt"));
+    watcher = (SupportWatcher){0};
+    status = support_run_watched("b", "warmup_epochs=0.2", false, &watcher, &error);
+    ck_ok(status, &error);
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "there is no warm-up"));
+    watcher = (SupportWatcher){0};
+    status = support_run_watched("c", "warmup_epochs=2", false, &watcher, &error);
+    ck_ok(status, &error);
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "never reaches lr"));
+}
+END_TEST
+
 START_TEST(patience_ends_a_run)
 {
     /* At rate 0 nothing ever changes: the first epoch is the best, and two more are patience. */
@@ -317,6 +337,7 @@ static Suite *suite(void)
         a_budget_that_holds_nothing_is_refused,
         a_dry_run_forecasts_and_writes_nothing,
         a_probe_caches_its_features,
+        a_schedule_of_less_than_a_step_is_reported,
         without_validation_the_last_is_the_best,
         max_steps_and_drop_last_count_steps,
         patience_ends_a_run,

@@ -361,7 +361,7 @@ int cmd_train(int argc, char **argv)
          "go on although train, val and test share frames or people"},
         {"--out", CLI_STRING, &training.out, 0, 0, "RUN", "folder of the run"},
         {"--recipe", CLI_STRING, &training.recipe_name, 0, 0, "NAME",
-         "paper (default), released, gend, probe, cpu, or a file"},
+         "paper (default), released, gend, probe, probe-norm, cpu, or a file"},
         {"--resume", CLI_FLAG, &training.resume, 0, 0, NULL,
          "go on with the run in RUN, to the same bits"},
         {"--dry-run", CLI_FLAG, &training.dry_run, 0, 0, NULL,

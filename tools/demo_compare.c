@@ -31,7 +31,7 @@ typedef struct Method {
 } Method;
 
 static const Method methods[DEMO_METHODS] = {
-    {"linear probe", "probe.safetensors", "probe"},
+    {"linear probe", "probe.safetensors", "probe-norm"},
     {"LN-tuning", "ln.safetensors", "paper"},
 };
 

@@ -279,6 +279,8 @@ static Status prepare(Pretraining *p, Error *error)
     TRY(train_recipe_named(&recipe, "paper", error)); /* AdamW, betas 0.9 and 0.999 */
     recipe.weight_decay = DECAY;
     TRY(vit_tune(&p->encoder, p->vit, NULL, "all", 0, error));
+    for (int i = 0; i < p->encoder->entry_count; i++) /* pretraining decays matrices alone */
+        p->encoder->entries[i].decays = p->encoder->entries[i].tensor->ndim >= 2;
     TRY(make_readout(p, error));
     TRY(train_optimizer_create(&p->optimizers[0], &recipe, p->encoder->count, error));
     TRY(train_optimizer_create(&p->optimizers[1], &recipe, p->readout.count, error));

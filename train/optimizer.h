@@ -45,12 +45,17 @@ double train_grad_norm(const VitTuned *tuned);
  */
 void train_clip_grads(VitTuned *tuned, double norm, double limit);
 
+/* Whole optimizer steps in `epochs` (a fraction is cut, as in GenD's code): of warm-up and cycles. */
+int64_t train_schedule_steps(double epochs, int64_t steps_per_epoch);
+
 /*
- * The rate of optimizer step s = `step` (from 0) of T = `total`, with `steps_per_epoch` for cycles and warm-up.
- * Warm-up, w = round(warmup_epochs steps_per_epoch) steps: min + (lr - min) s/w, so step 0 runs at min.
- * Then, with s' = s - w:
- *   cosine:   min + (lr - min)/2 (1 + cos(pi s'/(T - w))): the first step at lr, the last just above min
- *   cyclic:   the same with s' mod c and c = round(cycle_epochs steps_per_epoch) for T - w: warm restarts
+ * The rate of optimizer step s = `step` (from 0) of T = `total`, with `steps_per_epoch` for cycles
+ * and warm-up. Warm-up, w = floor(warmup_epochs steps_per_epoch) steps: min + (lr - min) s/w, so
+ * step 0 runs at min. Then, with s' = s - w:
+ *   cosine:   min + (lr - min)/2 (1 + cos(pi s'/T)): the first step at lr. The period is T also
+ *             after a warm-up, as in GenD's code, so that the last step runs above min then
+ *   cyclic:   the same with s' mod c and c = floor(cycle_epochs steps_per_epoch), which must be 1
+ *             or more, for T: warm restarts
  *   constant: lr
  */
 double train_learning_rate(const TrainRecipe *recipe, int64_t step, int64_t total,

@@ -62,7 +62,10 @@ typedef struct TrainRecipe {
     int keep; /* adapters of the best epochs kept beside best and last, one file an epoch; 0 = none */
 } TrainRecipe;
 
-/* The built-in recipe `name`: paper, released, gend, probe, cpu. STATUS_USAGE lists them for another. */
+/*
+ * The built-in recipe `name`: paper, released, gend, probe, probe-norm, cpu. STATUS_USAGE lists them
+ * for another, and leaves *recipe as it is.
+ */
 Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error);
 
 /*

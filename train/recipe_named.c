@@ -1,21 +1,23 @@
 /*
  * recipe_named.c - the built-in recipes: see recipe.h.
  *
- * A recipe is told as what it changes.
+ * A recipe is listed as what it changes in the one it is based on.
  */
 #include "train/recipe.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* One thing in which a built-in recipe differs from `paper`, which comes first. */
+/* One key in which a built-in recipe differs from its base; `paper` comes first and has all keys. */
 typedef struct Difference {
     const char *recipe, *key, *value;
 } Difference;
 
 /*
  * Sources: the public code of arXiv 2503.19683 (paper; released: its published checkpoint) and of
- * arXiv 2508.06248 (gend). What they do not set is ours: seed, workers, save_every, keep, frames and epochs of cpu.
+ * arXiv 2508.06248 (gend; probe: its baseline, the experiment wacv-Baseline, which shares all else
+ * with gend). What they do not set is ours: seed, workers, save_every, keep, frames and epochs of
+ * cpu, and probe-norm.
  */
 static const Difference differences[] = {
     {"paper", "batch_size", "128"},
@@ -74,41 +76,59 @@ static const Difference differences[] = {
     {"gend", "augment", "gend"},
     {"gend", "early_stopping", "30"},
     {"probe", "tune", "none"},
+    {"probe", "head", "linear"},
+    {"probe", "loss.alignment", "0"},
+    {"probe", "loss.uniformity", "0"},
+    {"probe-norm", "tune", "none"},
     {"cpu", "frames", "4"},
     {"cpu", "epochs", "5"},
 };
 
 enum { DIFFERENCES = sizeof differences / sizeof differences[0] };
 
-static const char *builtin_name(int i)
-{
-    static const char *const names[] = {"paper", "released", "gend", "probe", "cpu"};
-    return i < (int)(sizeof names / sizeof names[0]) ? names[i] : NULL;
-}
+/* The built-in recipes, and those they are based on. */
+static const struct {
+    const char *name, *base;
+} builtins[] = {
+    {"paper", NULL},   {"released", "paper"},   {"gend", "paper"},
+    {"probe", "gend"}, {"probe-norm", "paper"}, {"cpu", "paper"},
+};
 
-static void apply(TrainRecipe *recipe, const Difference *difference)
+enum { BUILTINS = sizeof builtins / sizeof builtins[0] };
+
+/* Applies what `name` differs in, after what its bases differ in; false if it is not built in. */
+static bool apply(TrainRecipe *recipe, const char *name)
 {
-    Error error = {0};
-    const Status status = train_recipe_set(recipe, difference->key, difference->value, &error);
-    assert(status == STATUS_OK);
-    (void)status;
+    int i = 0;
+    while (i < BUILTINS && strcmp(builtins[i].name, name) != 0)
+        i++;
+    if (i == BUILTINS)
+        return false;
+    if (builtins[i].base)
+        apply(recipe, builtins[i].base);
+    for (int d = 0; d < DIFFERENCES; d++) {
+        if (strcmp(differences[d].recipe, name) != 0)
+            continue;
+        Error error = {0};
+        const Status status =
+            train_recipe_set(recipe, differences[d].key, differences[d].value, &error);
+        assert(status == STATUS_OK);
+        (void)status;
+    }
+    return true;
 }
 
 Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error)
 {
     assert(recipe && name && error);
-    int known = 0;
-    while (builtin_name(known) && strcmp(builtin_name(known), name) != 0)
-        known++;
-    if (!builtin_name(known)) {
-        return error_set(
-            error, STATUS_USAGE,
-            "recipe %.80s: is not built in; use paper, released, gend, probe, cpu or a file", name);
-    }
-    memset(recipe, 0, sizeof *recipe);
-    snprintf(recipe->name, sizeof recipe->name, "%s", name);
-    for (int i = 0; i < DIFFERENCES; i++)
-        if (strcmp(differences[i].recipe, "paper") == 0 || strcmp(differences[i].recipe, name) == 0)
-            apply(recipe, &differences[i]);
+    TrainRecipe named;
+    memset(&named, 0, sizeof named);
+    snprintf(named.name, sizeof named.name, "%s", name);
+    if (!apply(&named, name))
+        return error_set(error, STATUS_USAGE,
+                         "recipe %.80s: is not built in; use paper, released, gend, probe, "
+                         "probe-norm, cpu or a file",
+                         name);
+    *recipe = named;
     return STATUS_OK;
 }

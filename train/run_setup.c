@@ -74,6 +74,33 @@ TrainScoring train_run_scoring(TrainRun *run, const char *phase)
 
 /* ---- Lists and memory -------------------------------------------------------------------------- */
 
+/* Epochs of the schedule are cut to whole steps (optimizer.h): reports where that leaves none. */
+static Status check_schedule(const TrainRun *run, Error *error)
+{
+    const TrainRecipe *const recipe = run->job->recipe;
+    const int64_t warmup = train_schedule_steps(recipe->warmup_epochs, run->steps_per_epoch);
+    char text[160];
+    if (recipe->scheduler == TRAIN_SCHEDULER_CYCLIC &&
+        train_schedule_steps(recipe->cycle_epochs, run->steps_per_epoch) < 1)
+        return error_set(error, STATUS_USAGE,
+                         "cycle_epochs=%g: is less than one step (an epoch has %lld); raise it, or "
+                         "set scheduler=constant",
+                         recipe->cycle_epochs, (long long)run->steps_per_epoch);
+    if (recipe->warmup_epochs > 0 && warmup < 1) {
+        snprintf(text, sizeof text,
+                 "warmup_epochs=%g is less than one step (an epoch has %lld): there is no warm-up",
+                 recipe->warmup_epochs, (long long)run->steps_per_epoch);
+        warning(run, text);
+    }
+    if (warmup >= run->steps) {
+        snprintf(text, sizeof text,
+                 "warmup_epochs=%g: the run ends within its warm-up and never reaches lr=%g",
+                 recipe->warmup_epochs, recipe->lr);
+        warning(run, text);
+    }
+    return STATUS_OK;
+}
+
 /* Places and steps of an epoch, and what there is to tell about its order. */
 static Status count_steps(TrainRun *run, Error *error)
 {
@@ -109,7 +136,7 @@ static Status count_steps(TrainRun *run, Error *error)
     run->steps = recipe->epochs * run->steps_per_epoch;
     if (recipe->max_steps > 0 && recipe->max_steps < run->steps)
         run->steps = recipe->max_steps;
-    return STATUS_OK;
+    return check_schedule(run, error);
 }
 
 /* What needs validation and does nothing without it. */

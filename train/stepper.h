@@ -46,7 +46,7 @@ const TrainPlan *train_stepper_plan(const TrainStepper *stepper);
 Status train_stepper_gradient(TrainStepper *stepper, const DataBatch *batch, int64_t step,
                               volatile sig_atomic_t *stop, TrainLosses *losses, Error *error);
 
-/* The same from ready features [N,D] of a frozen encoder (the cache of `probe`). */
+/* The same from ready features [N,D] of a frozen encoder (the cache of train/feature_cache.h). */
 Status train_stepper_gradient_cached(TrainStepper *stepper, const float *features,
                                      const int *labels, int count, int64_t step,
                                      TrainLosses *losses, Error *error);

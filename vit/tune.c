@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* Lists a tensor as the next entry, without moving it yet. */
-static void add_entry(VitTuned *tuned, const char *prefix, const char *name, Tensor *tensor)
+static void add_entry(VitTuned *tuned, const char *prefix, const char *name, Tensor *tensor,
+                      bool decays)
 {
     VitTunedEntry *const entry = &tuned->entries[tuned->entry_count];
     char *const full = tuned->names + (size_t)tuned->entry_count * 2 * VIT_NAME_SIZE;
@@ -22,7 +23,7 @@ static void add_entry(VitTuned *tuned, const char *prefix, const char *name, Ten
                              .tensor = tensor,
                              .offset = tuned->count,
                              .count = tensor_count(tensor),
-                             .decays = tensor->ndim >= 2};
+                             .decays = decays};
     tuned->count += entry->count;
 }
 
@@ -51,9 +52,9 @@ static void add_lora(VitTuned *tuned, const VitParameter *parameter, int rank)
     *up = tensor_leaf(NULL, 2, (const int[]){weight->shape[0], rank});
     tuned->loras += 2;
     vit_lora_name(parameter->name, false, name, sizeof name);
-    add_entry(tuned, VIT_PREFIX, name, down);
+    add_entry(tuned, VIT_PREFIX, name, down, true);
     vit_lora_name(parameter->name, true, name, sizeof name);
-    add_entry(tuned, VIT_PREFIX, name, up);
+    add_entry(tuned, VIT_PREFIX, name, up, true);
 }
 
 /* Draws every A and makes the maps use it. */
@@ -97,13 +98,14 @@ static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune,
     for (int i = 0; i < vit->parameter_count; i++) {
         VitParameter *const parameter = &vit->parameters[i];
         if (chosen[i] == VIT_TRAINS)
-            add_entry(tuned, VIT_PREFIX, parameter->name, &parameter->tensor);
+            add_entry(tuned, VIT_PREFIX, parameter->name, &parameter->tensor,
+                      parameter->kind == VIT_EMBEDDING || parameter->kind == VIT_WEIGHT);
         else if (chosen[i] == VIT_LORA)
             add_lora(tuned, parameter, rank);
     }
     if (head) {
-        add_entry(tuned, "", VIT_HEAD_WEIGHT, &head->weight);
-        add_entry(tuned, "", VIT_HEAD_BIAS, &head->bias);
+        add_entry(tuned, "", VIT_HEAD_WEIGHT, &head->weight, true);
+        add_entry(tuned, "", VIT_HEAD_BIAS, &head->bias, false);
     }
     tuned->values = calloc(tuned->count, sizeof *tuned->values);
     tuned->grads = calloc(tuned->count, sizeof *tuned->grads);

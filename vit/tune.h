@@ -13,7 +13,7 @@ typedef struct VitTunedEntry {
     const char *name; /* native: "feature_extractor.vision_model...." or "model.linear.weight" */
     Tensor *tensor;
     size_t offset, count; /* floats, within values and grads */
-    bool decays; /* weight decay applies: two or more dimensions, so never biases and norms */
+    bool decays;          /* weight decay applies: to all but biases and LayerNorms */
 } VitTunedEntry;
 
 typedef struct VitTuned {

@@ -62,15 +62,42 @@ def rates(make, lr, steps):
     return result
 
 
-def write_rates(out):
-    """cosine over 37 steps; a warm-up of 6 steps and cycles of 12 over 37 steps; cosine after warm-up."""
+PER_EPOCH = 6
+
+
+def gend(scheduler, lr, min_lr, warmup_epochs, cycle_epochs, steps):
+    """The rates of GenD.configure_optimizers (github.com/yermandy/GenD, src/model/GenD.py): PyTorch's
+    schedulers, chained in its way, with epochs cut to whole steps by int(). A warm-up alone is "constant"."""
     schedule = torch.optim.lr_scheduler
-    cosine = rates(lambda o: schedule.CosineAnnealingLR(o, 37, 5e-5), 8e-5, 37)
-    rise = [1e-5 + (3e-4 - 1e-5) * i / 6 for i in range(6)]
-    cyclic = rise + rates(lambda o: schedule.CosineAnnealingWarmRestarts(o, 12, eta_min=1e-5), 3e-4, 31)
-    warm_cosine = rise + rates(lambda o: schedule.CosineAnnealingLR(o, 31, 1e-5), 3e-4, 31)
-    for row in (cosine, cyclic, warm_cosine):
-        out.write(" ".join("%.17g" % rate for rate in row) + "\n")
+
+    def make(optimizer):
+        chosen = None
+        if scheduler == "cosine":
+            chosen = schedule.CosineAnnealingLR(optimizer, T_max=steps, eta_min=min_lr)
+        elif scheduler == "cyclic":
+            chosen = schedule.CosineAnnealingWarmRestarts(optimizer, T_0=int(cycle_epochs * PER_EPOCH), eta_min=min_lr)
+        if warmup_epochs == 0:
+            return chosen
+        warmup_steps = int(warmup_epochs * PER_EPOCH)
+        warmup = schedule.LinearLR(optimizer, start_factor=min_lr / lr, total_iters=warmup_steps)
+        return schedule.SequentialLR(optimizer, [warmup, chosen], [warmup_steps]) if chosen else warmup
+
+    return rates(make, lr, steps)
+
+
+SCHEDULES = [  # as in tests/test_optimizer.c: scheduler, lr, min_lr, warmup_epochs, cycle_epochs, steps
+    ("cosine", 8e-5, 5e-5, 0, 1, 37),
+    ("cyclic", 3e-4, 1e-5, 1, 2, 37),
+    ("cosine", 3e-4, 1e-5, 1, 1, 36),
+    ("cosine", 3e-4, 1e-5, 0.75, 1, 36),  # 4.5 steps of warm-up: 4
+    ("cyclic", 3e-4, 1e-5, 0.3, 2.6, 36),  # 1.8 and 15.6 steps: 1 and 15
+    ("constant", 3e-4, 1e-5, 0.999, 1, 12),  # 5.994 steps: 5
+]
+
+
+def write_rates(out):
+    for schedule in SCHEDULES:
+        out.write(" ".join("%.17g" % rate for rate in gend(*schedule)) + "\n")
 
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "optimizer.txt"), "w") as file:
