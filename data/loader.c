@@ -9,10 +9,10 @@
 
 #include "data/preprocess.h"
 #include "data/sbi.h"
+#include "tensor/threads.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,23 +195,12 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Signals belong to the program's main thread: the workers start with all of them blocked. */
-static Status create_threads(DataLoader *loader, Error *error)
+/* Fewer workers than wanted are enough, and without any the caller decodes (take_slot). */
+static void create_threads(DataLoader *loader)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = 0;
-    while (failure == 0 && loader->thread_count < loader->settings.workers) {
-        failure = pthread_create(&loader->threads[loader->thread_count], NULL, work, loader);
-        loader->thread_count += failure == 0;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failure != 0)
-        return error_set(error, STATUS_FAILED,
-                         "workers=%d: thread %d cannot be created: %s; use fewer",
-                         loader->settings.workers, loader->thread_count + 1, strerror(failure));
-    return STATUS_OK;
+    while (loader->thread_count < loader->settings.workers &&
+           threads_start(&loader->threads[loader->thread_count], work, loader))
+        loader->thread_count++;
 }
 
 static Status allocate(DataLoader *loader, Error *error)
@@ -246,7 +235,8 @@ static Status open_loader(DataLoader *loader, Error *error)
     loader->batches = data_epoch_batches(&loader->settings, loader->count);
     loader->next_batch = loader->claim_batch = loader->batches; /* nothing to do before the start */
     TRY(allocate(loader, error));
-    return create_threads(loader, error);
+    create_threads(loader);
+    return STATUS_OK;
 }
 
 Status data_loader_create(DataLoader **result, const DataList *list,

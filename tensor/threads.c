@@ -183,8 +183,8 @@ int threads_count(const Threads *threads)
     return threads ? threads->count : 1;
 }
 
-/* Processors this process may run on. The set grows until it holds the kernel's largest number. */
-static int available_processors(void)
+/* The set grows until it holds the kernel's largest number. */
+int threads_default(void)
 {
     for (int limit = CPU_SETSIZE; limit <= 1 << 20; limit *= 2) {
         cpu_set_t *const set = CPU_ALLOC((size_t)limit);
@@ -200,22 +200,35 @@ static int available_processors(void)
     return online > 0 ? (int)online : 1;
 }
 
-/* Starts the workers with all signals blocked, so that Ctrl-C always reaches the caller's thread. */
-static int start_workers(Threads *threads)
+static _Atomic(int) refused;
+
+bool threads_start(pthread_t *thread, void *(*run)(void *), void *argument)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = 0;
-    while (failure == 0 && threads->started < threads->count - 1) {
-        Worker *const worker = &threads->workers[threads->started];
-        *worker = (Worker){.threads = threads, .index = threads->started + 1};
-        failure = pthread_create(&threads->handles[threads->started], NULL, worker_main, worker);
-        if (failure == 0)
-            threads->started++;
-    }
+    const int failure = pthread_create(thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failure;
+    if (failure != 0)
+        atomic_store(&refused, failure);
+    return failure == 0;
+}
+
+int threads_refused(void)
+{
+    return atomic_load(&refused);
+}
+
+/* Fewer workers than wanted are enough: what a task computes does not depend on their number. */
+static void start_workers(Threads *threads)
+{
+    for (int i = 0; i < threads->count - 1; i++) {
+        threads->workers[i] = (Worker){.threads = threads, .index = i + 1};
+        if (!threads_start(&threads->handles[i], worker_main, &threads->workers[i]))
+            break;
+        threads->started++;
+    }
+    threads->count = threads->started + 1;
 }
 
 Status threads_create(Threads **out, int count, Error *error)
@@ -223,25 +236,21 @@ Status threads_create(Threads **out, int count, Error *error)
     assert(out && count >= 0);
     *out = NULL;
     if (count == 0)
-        count = available_processors();
+        count = threads_default();
     Threads *const threads = calloc(1, sizeof *threads);
     if (!threads)
-        return error_set(error, STATUS_FAILED, "threads: no memory; close other programs");
+        return error_set(error, STATUS_FAILED, "threads: out of memory; close other programs");
     threads->count = count;
     pthread_mutex_init(&threads->mutex, NULL);
     pthread_cond_init(&threads->begin, NULL);
     pthread_cond_init(&threads->end, NULL);
     threads->handles = calloc((size_t)count, sizeof *threads->handles);
     threads->workers = calloc((size_t)count, sizeof *threads->workers);
-    const bool allocated = threads->handles && threads->workers;
-    const int failure = allocated ? start_workers(threads) : 0;
-    if (!allocated || failure) {
-        error_set(error, STATUS_FAILED,
-                  "threads: only %d of %d could be started (%s); ask for fewer threads",
-                  threads->started + 1, count, failure ? strerror(failure) : "no memory");
+    if (!threads->handles || !threads->workers) {
         threads_destroy(threads);
-        return STATUS_FAILED;
+        return error_set(error, STATUS_FAILED, "threads: out of memory for %d; use fewer", count);
     }
+    start_workers(threads);
     *out = threads;
     return STATUS_OK;
 }

@@ -10,6 +10,9 @@
 
 #include "tensor/error.h"
 
+#include <pthread.h>
+#include <stdbool.h>
+
 typedef struct Threads Threads;
 
 /* One task. `worker` is in [0, threads_count): an index into per-worker scratch memory. */
@@ -17,7 +20,8 @@ typedef void (*ThreadsTask)(void *context, int task, int worker);
 
 /*
  * Creates a team of `count` threads, the caller included; 0 means the processors this process may use
- * (scheduling affinity respected). STATUS_FAILED if a thread cannot be created. Owned by the caller.
+ * (scheduling affinity respected). Where the system refuses threads there are fewer: see threads_count
+ * and threads_refused. STATUS_FAILED without memory. Owned by the caller.
  */
 Status threads_create(Threads **threads, int count, Error *error);
 
@@ -33,5 +37,17 @@ int threads_count(const Threads *threads);
  * call it. With NULL or a team of one the tasks run in order on the calling thread.
  */
 void threads_run(Threads *threads, int tasks, ThreadsTask task, void *context);
+
+/* The processors this process may use: at least 1. */
+int threads_default(void);
+
+/*
+ * Starts a thread with all signals blocked, so that they reach the program's own threads. False if the system
+ * refuses (RLIMIT_NPROC, pids.max, no address space for a stack): then do its work without it.
+ */
+bool threads_start(pthread_t *thread, void *(*run)(void *), void *argument);
+
+/* Why threads_start last failed in this process (an errno), 0 if it never did. From any thread. */
+int threads_refused(void);
 
 #endif

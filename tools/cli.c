@@ -5,7 +5,9 @@
 
 #include "train/text.h"
 
+#include <errno.h>
 #include <stdarg.h>
+#include <string.h>
 #include <unistd.h>
 
 /* ---- messages ---------------------------------------------------------------------------------- */
@@ -82,15 +84,36 @@ void cli_note(const CliArguments *arguments, const char *format, ...)
     print_message("", text);
 }
 
+void cli_warn_threads(void)
+{
+    static bool warned;
+    if (threads_refused() == 0 || warned)
+        return;
+    warned = true;
+    cli_warn("threads: the system refused to start some (%s), so fewer do the work, with the same "
+             "results; see the limits on processes (ulimit -u, pids.max) and on memory, or give a "
+             "lower --threads and workers",
+             strerror(threads_refused()));
+}
+
 int cli_finish(int code)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    cli_warn_threads();
+    /* Some file systems report a full disk only on closing. A reason is known if the last call failed. */
+    const bool lost = ferror(stdout) != 0;
+    errno = 0;
+    if (fflush(stdout) == 0 && close(STDOUT_FILENO) == 0 && !lost)
         return code;
     Error error = {0};
-    error_set(&error, STATUS_FAILED,
-              "standard output: what was printed could not be written (a full disk?); free some "
-              "space or direct it elsewhere");
-    return cli_report(&error);
+    error_set(
+        &error, STATUS_FAILED,
+        "standard output: what was printed could not be written (%s); free some disk space or "
+        "redirect it elsewhere",
+        errno == EBADF ? "it is closed"
+        : errno        ? strerror(errno)
+                       : "a full disk?");
+    const int failed = cli_report(&error);
+    return code == CLI_DONE ? failed : code;
 }
 
 /* ---- signals ----------------------------------------------------------------------------------- */

@@ -95,6 +95,9 @@ void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_note(const CliArguments *arguments, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Warns, once, if the system refused to start a thread. cli_finish does, too; long commands call it early. */
+void cli_warn_threads(void);
+
 /* Writes text with control characters and bytes that are no UTF-8 as \n, \t, \r or \xNN. */
 void cli_print_escaped(FILE *stream, const char *text);
 
@@ -105,8 +108,8 @@ void cli_print_escaped(FILE *stream, const char *text);
 const char *cli_nearest(const char *word, const char *const *names, int count);
 
 /*
- * Ends the output: flushes stdout, and if anything written to it was lost (a full disk) reports that and
- * returns 1; else returns `code`. main calls it last.
+ * Ends the output: closes stdout, and if anything written to it was lost (a full disk, a closed descriptor)
+ * reports that and returns 1 in place of 0; else returns `code`. main calls it last.
  */
 int cli_finish(int code);
 

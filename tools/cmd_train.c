@@ -113,6 +113,7 @@ static void show_plan(void *context, const TrainPlan *plan)
 {
     const Training *const training = context;
     const CliArguments *const arguments = &training->arguments;
+    cli_warn_threads();
     cli_note(arguments,
              "memory: model %s + training state %s + step %s + batch %s + loader %s + program %s = "
              "%s of %s",

@@ -5,10 +5,13 @@
  */
 #include "tools/cli.h"
 
+#include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Subcommand {
     const char *name;
@@ -102,9 +105,54 @@ static void keep_freed_memory(void)
 #endif
 }
 
+/*
+ * When OpenBLAS is loaded, before main, it starts a thread for each processor that it sees, and ends the
+ * process where that many are not allowed (RLIMIT_NPROC, pids.max). We use none of them: gemm calls it from
+ * our own threads. So it is shown one processor only, the one it runs on, until main restores the others.
+ * An environment variable would be too late: functions of .preinit_array run before the constructors of
+ * shared libraries, but the C library takes its environment only afterwards.
+ */
+static cpu_set_t allowed_processors[16]; /* bits for 16,384 processors; Linux knows 8,192 */
+static bool one_processor_only;
+
+static void show_one_processor(void)
+{
+    cpu_set_t one[sizeof allowed_processors / sizeof allowed_processors[0]];
+    const int current = sched_getcpu();
+    if (current < 0 || sched_getaffinity(0, sizeof allowed_processors, allowed_processors) != 0)
+        return;
+    CPU_ZERO_S(sizeof one, one);
+    CPU_SET_S((size_t)current, sizeof one, one);
+    one_processor_only = sched_setaffinity(0, sizeof one, one) == 0;
+}
+
+__attribute__((section(".preinit_array"),
+               used)) static void (*const before_libraries)(void) = show_one_processor;
+
+static void show_all_processors(void)
+{
+    if (one_processor_only)
+        (void)sched_setaffinity(0, sizeof allowed_processors, allowed_processors);
+}
+
+/*
+ * A file opened later must not get the number of a standard stream that the caller closed: progress would
+ * be printed into it. An O_PATH descriptor takes the number, and reading and writing still fail (EBADF).
+ */
+static bool reserve_standard_descriptors(void)
+{
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+        if (fcntl(i, F_GETFD) < 0 && open("/", O_PATH) != i)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    /* A write beyond the file-size limit shall fail like a full disk, not kill the process. */
+    show_all_processors();
+    if (!reserve_standard_descriptors())
+        return CLI_FAILED; /* and no stream to say so: standard error may be the closed one */
+    /* A write beyond the file-size limit must fail like a full disk, not kill the process. */
     signal(SIGXFSZ, SIG_IGN);
     keep_freed_memory();
     return cli_finish(run(argc, argv));
