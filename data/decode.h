@@ -41,6 +41,9 @@ Status data_decode_begin(const DataSource *source, unsigned long width, unsigned
 Status data_decode_damaged(const DataSource *source, const char *format, const char *reason,
                            Error *error);
 
+/* The one message for an allocation that failed while decoding. */
+Status data_decode_no_memory(const DataSource *source, Error *error);
+
 /* Refuses 16-bit grey. */
 Status data_decode_grey16(const DataSource *source, Error *error);
 

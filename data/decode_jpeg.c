@@ -19,6 +19,7 @@ static void on_error(j_common_ptr common)
 {
     DataJpegErrors *const errors = (DataJpegErrors *)common->err;
     common->err->format_message(common, errors->reason);
+    errors->no_memory = common->err->msg_code == JERR_OUT_OF_MEMORY;
     longjmp(errors->jump, 1);
 }
 
@@ -32,6 +33,7 @@ static void on_message(j_common_ptr common, int level)
 struct jpeg_error_mgr *data_jpeg_errors(DataJpegErrors *errors)
 {
     jpeg_std_error(&errors->manager);
+    errors->no_memory = false;
     errors->manager.error_exit = on_error;
     errors->manager.emit_message = on_message;
     return &errors->manager;
@@ -64,7 +66,9 @@ static Status read_image(JpegReader *reader, const DataSource *source, DataExten
                          DataImage *image, Error *error)
 {
     if (setjmp(reader->errors.jump))
-        return data_decode_damaged(source, "JPEG", reader->errors.reason, error);
+        return reader->errors.no_memory
+                   ? data_decode_no_memory(source, error)
+                   : data_decode_damaged(source, "JPEG", reader->errors.reason, error);
     struct jpeg_decompress_struct *const jpeg = &reader->jpeg;
     jpeg_create_decompress(jpeg);
     jpeg_mem_src(jpeg, source->bytes, (unsigned long)source->size);
@@ -77,8 +81,7 @@ static Status read_image(JpegReader *reader, const DataSource *source, DataExten
     jpeg->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
     const size_t width = (size_t)image->width;
     if (cmyk && !(reader->inks = malloc(4 * width)))
-        return error_set(error, STATUS_FAILED, "%s: no memory to decode it; free some",
-                         source->name);
+        return data_decode_no_memory(source, error);
     jpeg_start_decompress(jpeg);
     while (jpeg->output_scanline < jpeg->output_height) {
         uint8_t *const out = image->pixels + (size_t)jpeg->output_scanline * width * 3;

@@ -22,7 +22,8 @@ typedef struct PngReader {
     size_t position;
     png_structp png;
     png_infop info;
-    bool stored; /* the pixel data were unpacked and checked before: see data_png_stored */
+    bool stored;    /* the pixel data were unpacked and checked before: see data_png_stored */
+    bool no_memory; /* an allocation of the library failed */
     char reason[128];
 } PngReader;
 
@@ -36,7 +37,7 @@ static void on_error(png_structp png, png_const_charp message)
 static void on_warning(png_structp png, png_const_charp message)
 {
     (void)png;
-    (void)message; /* about metadata only: what concerns pixels is an error, see open_reader */
+    (void)message; /* about metadata only: what concerns pixels is an error, see set_rules */
 }
 
 static void read_bytes(png_structp png, png_bytep target, size_t size)
@@ -48,25 +49,30 @@ static void read_bytes(png_structp png, png_bytep target, size_t size)
     reader->position += size;
 }
 
-static Status open_reader(PngReader *reader, Error *error)
+static png_voidp allocate(png_structp png, png_alloc_size_t size)
 {
-    reader->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, on_error, on_warning);
-    reader->info = reader->png ? png_create_info_struct(reader->png) : NULL;
-    if (!reader->info)
-        return error_set(error, STATUS_FAILED, "%s: no memory to decode it; free some",
-                         reader->source->name);
-    png_set_read_fn(reader->png, reader, read_bytes);
-    png_set_crc_action(reader->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-    png_set_benign_errors(reader->png,
-                          0); /* a wrong Adler-32 or missing rows would count as benign */
-    png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_NEVER, NULL,
-                                -1); /* all ancillary ones */
-    png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_NEVER, (png_const_bytep) "tRNS", 1);
-    png_set_user_limits(reader->png, PNG_UINT_31_MAX,
-                        PNG_UINT_31_MAX); /* ours are in decode_begin */
+    PngReader *const reader = png_get_mem_ptr(png);
+    void *const block = malloc(size);
+    reader->no_memory = reader->no_memory || !block;
+    return block;
+}
+
+static void release(png_structp png, png_voidp block)
+{
+    (void)png;
+    free(block);
+}
+
+static void set_rules(const PngReader *reader)
+{
+    png_structp const png = reader->png;
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    png_set_benign_errors(png, 0); /* a wrong Adler-32 or missing rows would count as benign */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1); /* all ancillary ones */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, (png_const_bytep) "tRNS", 1);
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours are in decode_begin */
     if (reader->stored)
-        png_set_option(reader->png, PNG_IGNORE_ADLER32, PNG_OPTION_ON); /* ours, of their copy */
-    return STATUS_OK;
+        png_set_option(png, PNG_IGNORE_ADLER32, PNG_OPTION_ON); /* ours, of their copy */
 }
 
 /* Asks for 8-bit RGB rows, or 8-bit palette indices. */
@@ -108,12 +114,22 @@ static Status expand_palette(const PngReader *reader, DataImage *image, Error *e
     return STATUS_OK;
 }
 
-/* Everything that may longjmp. What must survive the jump lives behind pointers. */
+/*
+ * Everything that may longjmp: all that is asked of the library once it has a struct to jump from. What must
+ * survive the jump lives behind pointers.
+ */
 static Status read_image(PngReader *reader, DataExtent extent, DataImage *image, Error *error)
 {
     if (setjmp(png_jmpbuf(reader->png)))
-        return data_decode_damaged(reader->source, "PNG", reader->reason, error);
+        return reader->no_memory
+                   ? data_decode_no_memory(reader->source, error)
+                   : data_decode_damaged(reader->source, "PNG", reader->reason, error);
     png_structp const png = reader->png;
+    reader->info = png_create_info_struct(png);
+    if (!reader->info)
+        return data_decode_no_memory(reader->source, error);
+    png_set_read_fn(png, reader, read_bytes);
+    set_rules(reader);
     png_read_info(png, reader->info);
     const int color_type = png_get_color_type(png, reader->info);
     if (color_type == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png, reader->info) == 16)
@@ -145,9 +161,11 @@ Status data_decode_png(const DataSource *source, DataExtent extent, DataImage *i
         reader.source = &stored;
         reader.stored = true;
     }
-    Status status = open_reader(&reader, error);
-    if (status == STATUS_OK)
-        status = read_image(&reader, extent, image, error);
+    /* An error in here ends in NULL: the library has a jump of its own for the time being. */
+    reader.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning,
+                                          &reader, allocate, release);
+    const Status status = reader.png ? read_image(&reader, extent, image, error)
+                                     : data_decode_no_memory(source, error);
     png_destroy_read_struct(&reader.png, &reader.info, NULL);
     free((void *)stored.bytes);
     return status;

@@ -129,6 +129,8 @@ static Status load_pixels(const DataSource *source, DataImage *image, Error *err
     StbReader reader = {.source = source};
     int width, height, components;
     image->pixels = stbi_load_from_callbacks(&callbacks, &reader, &width, &height, &components, 3);
+    if (!image->pixels && strcmp(stbi_failure_reason(), "outofmem") == 0)
+        return data_decode_no_memory(source, error);
     if (!image->pixels)
         return data_decode_damaged(source, "image", stbi_failure_reason(), error);
     if (reader.ended)

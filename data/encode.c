@@ -61,10 +61,16 @@ static void flush_nothing(png_structp png)
     (void)png; /* file_commit flushes */
 }
 
-/* False if libpng had no memory or the stream failed. */
-static bool write_rows(png_structp png, png_infop info, const DataImage *image, FILE *stream)
+/*
+ * False if libpng had no memory or the stream failed. Everything that may longjmp: *created, which is NULL before,
+ * survives it.
+ */
+static bool write_image(png_structp png, png_infop *created, const DataImage *image, FILE *stream)
 {
     if (setjmp(png_jmpbuf(png)))
+        return false;
+    png_infop const info = *created = png_create_info_struct(png);
+    if (!info)
         return false;
     png_set_write_fn(png, stream, write_bytes, flush_nothing);
     png_set_IHDR(png, info, (png_uint_32)image->width, (png_uint_32)image->height, 8,
@@ -85,8 +91,8 @@ Status data_image_write_png(const DataImage *image, const char *path, Error *err
     FileWriter writer;
     TRY(file_begin(&writer, path, error));
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, on_error, on_warning);
-    png_infop info = png ? png_create_info_struct(png) : NULL;
-    const bool written = info && write_rows(png, info, image, writer.stream);
+    png_infop info = NULL;
+    const bool written = png && write_image(png, &info, image, writer.stream);
     png_destroy_write_struct(&png, &info);
     if (written || ferror(writer.stream))
         return file_commit(&writer, error);
@@ -110,24 +116,22 @@ Status data_image_write_png(const DataImage *image, const char *path, Error *err
 typedef struct JpegWriter {
     struct jpeg_compress_struct jpeg;
     DataJpegErrors errors;
-    unsigned char *bytes; /* by malloc, grown by the library */
-    unsigned long size;
+    FILE *stream; /* into `bytes` */
+    char *bytes;  /* by malloc */
+    size_t size;
 } JpegWriter;
 
-/* Encodes into writer->bytes, which the caller frees, also after a failure. `name` is for messages. */
-static Status compress(JpegWriter *writer, const DataImage *image, int quality, const char *name,
-                       Error *error)
+/*
+ * Everything that may longjmp. Into a stream: jpeg_mem_dest, out of memory, leaves its caller with a buffer that it
+ * freed when it took a larger one.
+ */
+static bool write_scanlines(JpegWriter *writer, const DataImage *image, int quality)
 {
-    writer->jpeg.err = data_jpeg_errors(&writer->errors);
-    if (setjmp(writer->errors.jump)) {
-        jpeg_destroy_compress(&writer->jpeg);
-        return error_set(error, STATUS_FAILED,
-                         "%s: %d x %d pixels as JPEG: %s; use a smaller image", name, image->width,
-                         image->height, writer->errors.reason);
-    }
+    if (setjmp(writer->errors.jump))
+        return false;
     struct jpeg_compress_struct *const jpeg = &writer->jpeg;
     jpeg_create_compress(jpeg);
-    jpeg_mem_dest(jpeg, &writer->bytes, &writer->size);
+    jpeg_stdio_dest(jpeg, writer->stream);
     jpeg->image_width = (JDIMENSION)image->width;
     jpeg->image_height = (JDIMENSION)image->height;
     jpeg->input_components = 3;
@@ -140,8 +144,27 @@ static Status compress(JpegWriter *writer, const DataImage *image, int quality, 
         jpeg_write_scanlines(jpeg, &row, 1);
     }
     jpeg_finish_compress(jpeg);
-    jpeg_destroy_compress(jpeg);
-    return STATUS_OK;
+    return true;
+}
+
+/* Encodes into writer->bytes, which the caller frees, also after a failure. `name` is for messages. */
+static Status compress(JpegWriter *writer, const DataImage *image, int quality, const char *name,
+                       Error *error)
+{
+    writer->jpeg.err = data_jpeg_errors(&writer->errors);
+    writer->stream = open_memstream(&writer->bytes, &writer->size);
+    bool written = writer->stream && write_scanlines(writer, image, quality);
+    jpeg_destroy_compress(&writer->jpeg);
+    if (writer->stream && fclose(writer->stream) != 0)
+        written = false;
+    if (written && writer->bytes) /* NULL where closing had no memory to cut it to its size */
+        return STATUS_OK;
+    /* A stream in memory fails for want of it alone: what is left are sizes that JPEG does not have. */
+    const bool too_large = image->width > JPEG_MAX_DIMENSION || image->height > JPEG_MAX_DIMENSION;
+    return error_set(error, STATUS_FAILED, "%s: %d x %d pixels as JPEG: %s", name, image->width,
+                     image->height,
+                     too_large ? "larger than 65500 a side; use a smaller image"
+                               : "no memory to encode it; free some");
 }
 
 Status data_image_write_jpeg(const DataImage *image, const char *path, int quality, Error *error)
@@ -166,7 +189,7 @@ Status data_image_encode_jpeg(const DataImage *image, int quality, unsigned char
         free(writer.bytes);
         return status;
     }
-    *bytes = writer.bytes;
+    *bytes = (unsigned char *)writer.bytes;
     *size = writer.size;
     return STATUS_OK;
 }

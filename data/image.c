@@ -67,6 +67,11 @@ Status data_decode_damaged(const DataSource *source, const char *format, const c
                      source->name, format, reason);
 }
 
+Status data_decode_no_memory(const DataSource *source, Error *error)
+{
+    return error_set(error, STATUS_FAILED, "%s: no memory to decode it; free some", source->name);
+}
+
 Status data_decode_grey16(const DataSource *source, Error *error)
 {
     return error_set(

@@ -7,11 +7,13 @@
 #include "tensor/file.h"
 #include "tensor/random.h"
 #include "tests/support.h"
+#include "tests/support_allocations.h"
 #include "tests/support_image.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static uint32_t image_crc(const DataImage *image)
 {
@@ -376,6 +378,98 @@ START_TEST(test_decoders_are_named)
 }
 END_TEST
 
+#if SUPPORT_ALLOCATIONS
+typedef Status Attempt(void *context, Error *error);
+
+/* Every allocation of `attempt` fails in turn, alone and with all after it: each time an error, or what succeeded. */
+static void fail_every_allocation(Attempt *attempt, void *context, const char *what)
+{
+    Error error = {0};
+    ck_ok(attempt(context, &error), &error); /* fills the tables that libraries keep */
+    const long before = support_allocations();
+    const Status whole = attempt(context, &error);
+    const long count = support_allocations() - before;
+    ck_assert_int_eq(whole, STATUS_OK);
+    ck_assert_int_gt(count, 0);
+    int failed = 0;
+    for (long n = 1; n <= count; n++)
+        for (int on = 0; on < 2; on++) {
+            error = (Error){0};
+            support_fail_allocation(n, on);
+            const Status status = attempt(context, &error);
+            support_fail_allocation(0, 0);
+            failed += status != STATUS_OK;
+            ck_each(status == STATUS_OK || strstr(error.message, "memory"),
+                    "%s: allocation %ld of %ld: \"%s\"", what, n, count, error.message);
+        }
+    ck_assert_int_gt(failed, 0);
+}
+
+typedef struct Expected {
+    char path[8192];
+    uint32_t crc;
+} Expected;
+
+static Status try_reading(void *context, Error *error)
+{
+    const Expected *const expected = context;
+    DataImage image;
+    TRY(data_image_read(expected->path, &image, error));
+    const bool same = image_crc(&image) == expected->crc;
+    data_image_free(&image);
+    return same ? STATUS_OK : error_set(error, STATUS_FAILED, "other pixels");
+}
+
+static Status try_png(void *image, Error *error)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "/tmp/lnclip-test-%ld.png", (long)getpid());
+    const Status status = data_image_write_png(image, path, error);
+    unlink(path);
+    return status;
+}
+
+static Status try_roundtrip(void *image, Error *error)
+{
+    return data_image_jpeg_roundtrip(image, 95, error);
+}
+
+static Status try_encoding(void *image, Error *error)
+{
+    unsigned char *bytes;
+    size_t size;
+    TRY(data_image_encode_jpeg(image, 95, &bytes, &size, error));
+    free(bytes);
+    return STATUS_OK;
+}
+
+/* libpng's structs were set up before its jump: out of memory there was an abort. */
+START_TEST(test_every_failed_allocation_is_an_error)
+{
+    char folder[4096], name[100];
+    support_golden(folder, "images");
+    FILE *const file = support_golden_open("images.txt");
+    for (char line[300]; fgets(line, sizeof line, file);) {
+        Expected expected;
+        if (sscanf(line, "%99s %*d %*d %x", name, &expected.crc) != 2 || !has_library(name))
+            continue;
+        snprintf(expected.path, sizeof expected.path, "%s/%s", folder, name);
+        fail_every_allocation(try_reading, &expected, name);
+    }
+    fclose(file);
+    DataImage image;
+    support_pattern(&image, 301, 200); /* noise: a file of many buffers */
+    if (LNCLIP_WITH_PNG)
+        fail_every_allocation(try_png, &image, "writing PNG");
+    if (LNCLIP_WITH_JPEG) {
+        fail_every_allocation(try_roundtrip, &image, "JPEG and back");
+        fail_every_allocation(try_encoding, &image, "JPEG");
+    }
+    data_image_free(&image);
+}
+END_TEST
+#endif
+
 int main(void)
 {
     Suite *const suite = suite_create("image");
@@ -387,6 +481,9 @@ int main(void)
     TCase *const encode = support_case(suite, "encode", 60);
     tcase_add_test(encode, test_jpeg_roundtrip_as_pillow);
     tcase_add_test(encode, test_decoders_are_named);
+#if SUPPORT_ALLOCATIONS
+    tcase_add_test(decode, test_every_failed_allocation_is_an_error);
+#endif
 #if LNCLIP_WITH_PNG
     tcase_add_test(decode, test_png_bit_flips_are_noticed);
     tcase_add_test(encode, test_png_written_reads_back);

@@ -2,38 +2,13 @@
  * test_stepper.c - the gradient of one step: the same bits however the batch is cut, shared and
  * kept, within the planned memory; and the choice of the plan itself.
  */
+#include "tests/support_allocations.h"
 #include "tests/support_train.h"
 
 #include "tensor/random.h"
 #include "train/optimizer.h"
 
-#include <stdatomic.h>
 #include <string.h>
-
-/*
- * Counts allocations of this process while `counting`; sanitizers bring an allocator of their own.
- */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COUNTS_ALLOCATIONS 0
-#else
-#define COUNTS_ALLOCATIONS 1
-static atomic_int allocations;
-static atomic_bool counting;
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *malloc(size_t size)
-{
-    if (atomic_load(&counting))
-        atomic_fetch_add(&allocations, 1);
-    return __libc_malloc(size);
-}
-void *calloc(size_t count, size_t size)
-{
-    if (atomic_load(&counting))
-        atomic_fetch_add(&allocations, 1);
-    return __libc_calloc(count, size);
-}
-#endif
 
 /*
  * 65 tokens, so that the activations of a batch (18 MB) stand out against the rest of the process.
@@ -231,22 +206,22 @@ END_TEST
 
 START_TEST(a_step_allocates_nothing)
 {
-#if COUNTS_ALLOCATIONS
+#if SUPPORT_ALLOCATIONS
     Bench bench;
     bench_open(&bench, "ln", 2, 3, 2);
     step(&bench, BATCH, 0);
     Error error = {0};
     const DataBatch batch = {.count = BATCH, .pixels = bench.pixels, .labels = bench.labels};
-    atomic_store(&counting, true); /* assertions of Check allocate: none of them in between */
+    const long start = support_allocations();
     void *volatile block = malloc(1);
     free(block);
-    const int by_malloc = atomic_exchange(&allocations, 0);
+    const long before = support_allocations(); /* assertions of Check allocate: none in between */
     const Status status =
         train_stepper_gradient(bench.stepper, &batch, 1, NULL, &bench.losses, &error);
-    atomic_store(&counting, false);
-    ck_assert_int_eq(by_malloc, 1); /* the counter does count */
+    const long after = support_allocations();
+    ck_assert_int_eq(before - start, 1); /* the counter does count */
     ck_assert_int_eq(status, STATUS_OK);
-    ck_assert_int_eq(atomic_load(&allocations), 0);
+    ck_assert_int_eq(after - before, 0);
     bench_close(&bench);
 #endif
 }

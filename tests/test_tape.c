@@ -3,20 +3,12 @@
  * checked elsewhere; here simple ones (add, scale, gelu) stand for all.
  */
 #include "tests/support.h"
+#include "tests/support_allocations.h"
 
 #include "tensor/op.h"
 
 #include <signal.h>
 #include <string.h>
-
-/* Sanitizers bring an allocator of their own, which cannot be stood before. */
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#if !defined(__has_feature)
-#define COUNTS_ALLOCATIONS
-#elif !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
-#define COUNTS_ALLOCATIONS
-#endif
-#endif
 
 enum { COUNT = 100, CAPACITY = 1 << 20, MAX_NODES = 64 };
 
@@ -365,42 +357,18 @@ START_TEST(several_tapes_share_an_arena)
 }
 END_TEST
 
-#ifdef COUNTS_ALLOCATIONS
-/* These stand before the C library's own, for the whole program. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *block, size_t size);
-static int allocations;
-
-void *malloc(size_t size)
-{
-    allocations++;
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    allocations++;
-    return __libc_calloc(count, size);
-}
-
-void *realloc(void *block, size_t size)
-{
-    allocations++;
-    return __libc_realloc(block, size);
-}
-
+#if SUPPORT_ALLOCATIONS
 START_TEST(a_step_allocates_nothing)
 {
     Fixture f;
-    const int at_start = allocations;
+    const long at_start = support_allocations();
     open_fixture(&f, new_arena());
-    ck_assert_int_gt(allocations, at_start); /* they are counted at all */
+    ck_assert_int_gt(support_allocations(), at_start); /* they are counted at all */
     step(f.tape, &f.x, f.seed);
-    const int before = allocations;
+    const long before = support_allocations();
     for (int i = 0; i < 10; i++)
         step(f.tape, &f.x, f.seed);
-    const int made = allocations - before;
+    const long made = support_allocations() - before;
     ck_assert_int_eq(made, 0);
     close_fixture(&f);
 }
@@ -490,7 +458,7 @@ int main(void)
     tcase_add_test(all, scratch_is_apart_for_each_worker);
     tcase_add_test(all, planning_predicts_the_memory_exactly);
     tcase_add_test(all, several_tapes_share_an_arena);
-#ifdef COUNTS_ALLOCATIONS
+#if SUPPORT_ALLOCATIONS
     tcase_add_test(all, a_step_allocates_nothing);
 #endif
     tcase_add_test(all, every_operation_has_a_name_and_a_backward);
