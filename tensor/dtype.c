@@ -92,6 +92,21 @@ void dtype_to_f32(DType dtype, const void *source, float *target, size_t count)
     }
 }
 
+bool dtype_all_finite(const float *numbers, size_t count)
+{
+    /* Their exponent is all ones: one more carries into the sign. Blocks, so that the loop within is vectorised. */
+    enum { BLOCK = 1024 };
+    for (size_t i = 0; i < count; i += BLOCK) {
+        const size_t end = count - i < BLOCK ? count : i + BLOCK;
+        uint32_t broken = 0;
+        for (size_t k = i; k < end; k++)
+            broken |= (bits_of_float(numbers[k]) & 0x7fffffff) + 0x00800000;
+        if (broken >> 31)
+            return false;
+    }
+    return true;
+}
+
 uint16_t dtype_bf16_from_f32(float value)
 {
     const uint32_t bits = bits_of_float(value);

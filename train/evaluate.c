@@ -73,9 +73,12 @@ static void head_forward(Tape *tape, VitHead *head, Tensor *features, const int 
     Tensor *const probabilities = op_softmax(tape, logits);
     if (tape_is_planning(tape))
         return;
-    if (rows->probabilities)
-        memcpy(rows->probabilities, tensor_f32(probabilities),
-               (size_t)count * VIT_CLASSES * sizeof(float));
+    const float *const z = tensor_f32(logits);
+    for (int i = 0; rows->probabilities && i < count * VIT_CLASSES; i++) {
+        /* A logit of -infinity would be a plausible 0. */
+        const bool finite = isfinite(z[i]) && isfinite(z[i ^ 1]);
+        rows->probabilities[i] = finite ? tensor_f32(probabilities)[i] : NAN;
+    }
     for (int i = 0; rows->cross_entropy && i < count; i++)
         rows->cross_entropy[i] = cross_entropy(tensor_f32(logits) + i * VIT_CLASSES, labels[i]);
 }

@@ -49,15 +49,23 @@ static bool fits(const SafeTensor *stored, const Tensor *tensor, Error *error)
     return false;
 }
 
-/* The numbers of a stored tensor as f32, to be freed; NULL, counted as a problem, without memory. */
+/*
+ * The numbers of a stored tensor as f32, to be freed; NULL, counted as a problem, without memory or where they are
+ * not finite.
+ */
 static float *convert(const SafeTensor *stored, size_t count, Error *error)
 {
     float *const values = malloc(count * sizeof *values);
-    if (values)
-        dtype_to_f32(stored->dtype, stored->data, values, count);
-    else
+    if (!values) {
         error_detail(error, "no memory for %.200s", stored->name);
-    return values;
+        return NULL;
+    }
+    dtype_to_f32(stored->dtype, stored->data, values, count);
+    if (dtype_all_finite(values, count))
+        return values;
+    error_detail(error, "NaN or infinity: %.200s", stored->name);
+    free(values);
+    return NULL;
 }
 
 /* Plans to set `tensor` from the file. */
@@ -132,12 +140,18 @@ static void read_lora(Reading *reading, const VitNamed *A, const VitNamed *B, Er
     float *const a = convert(A->tensor, tensor_count(&down), error);
     float *const b = convert(B->tensor, tensor_count(&up), error);
     float *const merged = malloc(tensor_count(weight) * sizeof *merged);
-    if (a && b && merged) {
+    if (a && b && merged)
         vit_lora_merge(tensor_f32(weight), a, b, out, in, rank, merged);
+    else if (a && b) /* otherwise convert has said it */
+        error_detail(error, "no memory for %.200s", A->tensor->name);
+    const bool made = a && b && merged;
+    const bool finite = made && dtype_all_finite(merged, tensor_count(weight));
+    if (made && !finite)
+        error_detail(error, "NaN or infinity in W + B A: %.200s", A->tensor->name);
+    if (finite) {
         reading->changes[reading->change_count++] = (Change){parameter, &parameter->tensor, merged};
         reading->report.loras_merged++;
     } else {
-        error_detail(error, "no memory for %.200s", A->tensor->name);
         free(merged);
     }
     free(a);

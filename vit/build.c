@@ -228,9 +228,10 @@ size_t vit_size(const Vit *vit)
 typedef struct Digest {
     const VitParameter *parameter;
     XXH128_canonical_t value;
+    bool finite;
 } Digest;
 
-/* Hash of one parameter: name and shape seed the hash of its numbers. */
+/* Hash of one parameter: name and shape seed the hash of its numbers. And whether these are finite. */
 static void digest_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -244,6 +245,7 @@ static void digest_task(void *context, int task, int worker)
     const size_t bytes = tensor_count(tensor) * sizeof(float);
     XXH128_canonicalFromHash(&digest->value,
                              XXH3_128bits_withSeed(tensor_f32(tensor), bytes, seed));
+    digest->finite = dtype_all_finite(tensor_f32(tensor), tensor_count(tensor));
 }
 
 static int by_name(const void *a, const void *b)
@@ -251,7 +253,25 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const Digest *)a)->parameter->name, ((const Digest *)b)->parameter->name);
 }
 
-Status vit_compute_fingerprint(Vit *vit, Threads *threads, Error *error)
+/* Lists the tensors that hold NaN or infinity. */
+static Status check_finite(const char *path, const Digest *digests, size_t count, Error *error)
+{
+    int broken = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (digests[i].finite)
+            continue;
+        broken++;
+        error_detail(error, "NaN or infinity: %s", digests[i].parameter->name);
+    }
+    if (broken == 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s: %d tensors hold NaN or infinity; the file is damaged or its training "
+                     "diverged, use another copy",
+                     path, broken);
+}
+
+Status vit_compute_fingerprint(Vit *vit, const char *path, Threads *threads, Error *error)
 {
     const size_t count = (size_t)vit->parameter_count;
     Digest *const digests = calloc(count, sizeof *digests);
@@ -268,8 +288,9 @@ Status vit_compute_fingerprint(Vit *vit, Threads *threads, Error *error)
         chain[1] = digests[i].value;
         XXH128_canonicalFromHash(&chain[0], XXH3_128bits(chain, sizeof chain));
     }
+    const Status status = check_finite(path, digests, count, error);
     free(digests);
     for (size_t i = 0; i < sizeof chain[0]; i++)
         snprintf(vit->fingerprint + 2 * i, 3, "%02x", chain[0].digest[i]);
-    return STATUS_OK;
+    return status;
 }

@@ -170,7 +170,7 @@ static Status make_numbers(Vit *vit, uint64_t seed, Threads *threads, Error *err
     Plan plan = {.key = {(uint32_t)seed, (uint32_t)(seed >> 32)}, .fills = fills, .count = count};
     threads_run(threads, tasks, fill_task, &plan);
     free(fills);
-    return vit_compute_fingerprint(vit, threads, error);
+    return vit_compute_fingerprint(vit, "model", threads, error);
 }
 
 Status vit_create(Vit **out, const VitConfig *config, uint64_t seed, Threads *threads, Error *error)

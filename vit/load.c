@@ -207,13 +207,14 @@ static void convert_task(void *context, int task, int worker)
 }
 
 /* Makes the numbers of all parameters available. */
-static Status bind(Vit *vit, const SafeTensor *const *sources, Threads *threads, Error *error)
+static Status bind(Vit *vit, const char *path, const SafeTensor *const *sources, Threads *threads,
+                   Error *error)
 {
     use_mapping(vit, sources);
     TRY(vit_make_room(vit, error));
     Conversion conversion = {vit, sources};
     threads_run(threads, vit->parameter_count, convert_task, &conversion);
-    return vit_compute_fingerprint(vit, threads, error);
+    return vit_compute_fingerprint(vit, path, threads, error);
 }
 
 /* Builds the encoder from an opened file and takes the file over, on success alone. */
@@ -235,7 +236,7 @@ static Status load(Vit **out, SafeTensors *file, VitConfig *config, Threads *thr
     if (status == STATUS_OK)
         status = match(vit, path, named, count, sources, error);
     if (status == STATUS_OK)
-        status = bind(vit, sources, threads, error);
+        status = bind(vit, path, sources, threads, error);
     free(sources);
     free(named);
     if (status != STATUS_OK) {

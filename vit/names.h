@@ -76,7 +76,10 @@ Status vit_build(Vit **vit, const VitConfig *config, Error *error);
  */
 Status vit_make_room(Vit *vit, Error *error);
 
-/* Computes vit->fingerprint from names, shapes and numbers, on all threads. */
-Status vit_compute_fingerprint(Vit *vit, Threads *threads, Error *error);
+/*
+ * Computes vit->fingerprint from names, shapes and numbers, on all threads. STATUS_FAILED without memory, and
+ * where a number is NaN or infinity: the tensors are listed, `path` is named as the file they are from.
+ */
+Status vit_compute_fingerprint(Vit *vit, const char *path, Threads *threads, Error *error);
 
 #endif

@@ -166,8 +166,8 @@ typedef struct Kernels {
     /*
      * Quantises x[n] f[n] (factor f, NULL for 1) in 254 steps from the least to the largest of them and 0: with
      * step = largest / 254 - least / 254, y = round(x f / step) + zero in [0, 255], where zero = round(-least / step) is
-     * the byte of 0. Returns the step, or 0 and y = zero = 0 if it would be subnormal. Finite x. Rounds to nearest, y's ties
-     * to even.
+     * the byte of 0. Returns the step, or 0 and y = zero = 0 if it would be subnormal, or NaN (y means nothing) where an x f is
+     * NaN or infinity. Rounds to nearest, y's ties to even.
      */
     float (*quantize)(const uint16_t *x, const float *factor, int n, uint8_t *y, int32_t *zero);
 

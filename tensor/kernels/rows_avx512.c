@@ -330,7 +330,7 @@ INLINE void row_statistics(const float *x, int D, float eps, float *mean, float 
             square[v] = _mm512_fmadd_ps(d, d, square[v]);
         }
     }
-    *rstd = 1.0f / sqrtf(sum_of_four(square) / (float)D + eps);
+    *rstd = kernels_rstd(sum_of_four(square) / (float)D + eps);
 }
 
 /* What normalises a row, in every lane, and the parameters that follow. */
@@ -518,9 +518,13 @@ INLINE Pair even_and_odd(const uint16_t *x, const float *factor, __mmask32 wante
     return p;
 }
 
-/* The least and the largest so far, and 0. */
+/*
+ * The least and the largest so far, and 0; and the largest word without its sign, which is 0x7f80 or more for
+ * infinity and NaN: minimum and maximum would lose NaN.
+ */
 typedef struct Range {
     __m512 least, largest;
+    __m512i words;
 } Range;
 
 INLINE Range range_step(const uint16_t *x, const float *factor, __mmask32 wanted, Range range)
@@ -528,6 +532,9 @@ INLINE Range range_step(const uint16_t *x, const float *factor, __mmask32 wanted
     const Pair p = even_and_odd(x, factor, wanted);
     range.least = _mm512_min_ps(range.least, _mm512_min_ps(p.v[0], p.v[1]));
     range.largest = _mm512_max_ps(range.largest, _mm512_max_ps(p.v[0], p.v[1]));
+    const __m512i magnitudes =
+        _mm512_and_si512(_mm512_maskz_loadu_epi16(wanted, x), _mm512_set1_epi16(0x7fff));
+    range.words = _mm512_max_epu16(range.words, magnitudes);
     return range;
 }
 
@@ -548,16 +555,17 @@ INLINE void quantize_step(const uint16_t *x, const float *factor, __mmask32 want
 
 INLINE float quantize_row(const uint16_t *x, const float *factor, int n, uint8_t *y, int32_t *zero)
 {
-    Range range = {constant(0), constant(0)};
+    Range range = {constant(0), constant(0), _mm512_setzero_si512()};
     int i = 0;
     for (; i + STEP <= n; i += STEP)
         range = range_step(x + i, factor ? factor + i : NULL, ALL, range);
     if (i < n)
         range = range_step(x + i, factor ? factor + i : NULL, first_of((size_t)(n - i)), range);
     const float least = _mm512_reduce_min_ps(range.least);
-    const float step = kernels_step(least, _mm512_reduce_max_ps(range.largest));
+    const bool finite = _mm512_cmpge_epu16_mask(range.words, _mm512_set1_epi16(0x7f80)) == 0;
+    const float step = finite ? kernels_step(least, _mm512_reduce_max_ps(range.largest)) : NAN;
     const float inverse = step > 0 ? 1 / step : 0;
-    *zero = _mm_cvtss_si32(_mm_set_ss(-least * inverse));
+    *zero = step > 0 ? _mm_cvtss_si32(_mm_set_ss(-least * inverse)) : 0;
     const __m512 scale = constant(inverse), rounder = constant(0x1.8p23f + (float)*zero);
     for (i = 0; i + STEP <= n; i += STEP)
         quantize_step(x + i, factor ? factor + i : NULL, ALL, scale, rounder, y + i);

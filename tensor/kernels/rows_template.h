@@ -188,7 +188,7 @@ KERNELS_TARGET static inline float inverse_deviation(const float *x, int D, floa
             lanes[l] = KERNELS_MADD(x[i + l] - mean, x[i + l] - mean, lanes[l]);
     for (int l = 0; i + l < D; l++)
         lanes[l] = KERNELS_MADD(x[i + l] - mean, x[i + l] - mean, lanes[l]);
-    return 1.0f / sqrtf(sum_lanes(lanes) / (float)D + eps);
+    return kernels_rstd(sum_lanes(lanes) / (float)D + eps);
 }
 
 KERNELS_TARGET static void kernel_layer_norm(const float *x, const float *gamma, const float *beta,
@@ -352,7 +352,7 @@ KERNELS_TARGET static float kernel_quantize(const uint16_t *x, const float *fact
     else
         range_of(x, NULL, n, &least, &largest);
     const float step = kernels_step(least, largest), scale = step > 0 ? 1 / step : 0;
-    *zero = (int32_t)lrintf(-least * scale);
+    *zero = step > 0 ? (int32_t)lrintf(-least * scale) : 0;
     /* Its sum with a small number ends in that number's integer. */
     const float rounder = 0x1.8p23f + (float)*zero;
     if (factor) {

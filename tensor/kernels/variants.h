@@ -12,6 +12,7 @@
 #include "tensor/kernels/kernels.h"
 
 #include <float.h>
+#include <math.h>
 
 /* The packed product's kernels in portable C, in every table that has no better ones. */
 void kernels_product_f32_reference(const KernelProduct *product);
@@ -50,11 +51,22 @@ void kernels_product_bf16_avx512_bf16(const KernelProduct *product);
 void kernels_product_bf16_amx(const KernelProduct *product);
 void kernels_product_int8_amx(const KernelProduct *product);
 
-/* The step that cuts least..largest into 254: 0 where it would be subnormal, and its inverse overflow. */
+/*
+ * The step that cuts least..largest into 254: 0 where it would be subnormal, and its inverse overflow; NaN
+ * where one of them is NaN or infinity.
+ */
 static inline float kernels_step(float least, float largest)
 {
     const float step = largest / 254.0f - least / 254.0f;
+    if (!(step <= FLT_MAX))
+        return NAN;
     return step >= FLT_MIN ? step : 0.0f;
+}
+
+/* 1 / sqrt(variance), NaN where the variance is beyond f32: 1 / sqrt(infinity) = 0 would hide the row. */
+static inline float kernels_rstd(float variance)
+{
+    return variance <= FLT_MAX ? 1.0f / sqrtf(variance) : NAN;
 }
 
 /* The rungs, plainest first: kernels beyond the first are assigned over those of the rungs below. */
