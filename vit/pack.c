@@ -221,19 +221,20 @@ static void pack_patches(Vit *vit, Threads *threads)
 static void pack_all(Vit *vit, Precision precision, float *numbers, Threads *threads)
 {
     const ptrdiff_t D = vit->config.width;
-    const Magnitudes none = {{NULL}},
-                     room = {{numbers, numbers, numbers + D, numbers + 2 * D, numbers + 3 * D}};
-    const Magnitudes *const magnitudes = numbers ? &room : &none;
+    Magnitudes magnitudes = {{NULL}};
+    if (numbers)
+        magnitudes =
+            (Magnitudes){{numbers, numbers, numbers + D, numbers + 2 * D, numbers + 3 * D}};
     if (!vit->patch_embedding->needs_grad)
         pack_patches(vit, threads);
     for (int i = 0; i < vit->config.layers * BLOCK_LINEARS; i++) {
         /* All of a block's at once: packing lets go of the weights that they are taken from. */
         if (numbers && i % BLOCK_LINEARS == 0)
-            magnitudes_of_block(vit, &vit->blocks[i / BLOCK_LINEARS], magnitudes, threads);
+            magnitudes_of_block(vit, &vit->blocks[i / BLOCK_LINEARS], &magnitudes, threads);
         if (!is_frozen(linear_at(vit, i)))
             linear_at(vit, i)->narrow = precision != PRECISION_F32;
         else
-            pack_linear(vit, i, magnitudes->of[i % BLOCK_LINEARS], threads);
+            pack_linear(vit, i, magnitudes.of[i % BLOCK_LINEARS], threads);
     }
 }
 
