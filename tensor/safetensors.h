@@ -27,14 +27,21 @@ enum {
 typedef struct SafeTensor {
     const char *name;
     DType dtype; /* DTYPE_COUNT for a type of the format that this library does not compute with */
-    const char *dtype_text; /* as the file spells it, e.g. "I32"; not looked at in writing */
-    int ndim;               /* 0 for a scalar */
+    const char
+        *dtype_text; /* as the file spells it, e.g. "I32"; in writing for DTYPE_COUNT alone */
+    int ndim;        /* 0 for a scalar */
     int64_t shape[SAFETENSORS_MAX_DIMS]; /* extents may be 0 */
     const void *data; /* row-major; in a mapped file, aligned only as the file is */
     size_t bytes;
 } SafeTensor;
 
 typedef struct SafeTensors SafeTensors;
+
+/* Bits of an element of this type of the format ("F4": 4), also of those not computed with; 0 if unknown. */
+unsigned safetensors_element_bits(const char *dtype_text);
+
+/* Number of elements. */
+size_t safetensors_elements(const SafeTensor *tensor);
 
 /*
  * Opens a .safetensors file or, if `path` ends in ".json", the shards named by that index (paths relative
@@ -70,8 +77,9 @@ typedef struct SafeTensorsMetadata {
  * Writes `tensors` [count] (names unique, in any order; data borrowed) and `metadata` [metadata_count]
  * (keys unique) atomically: beside the target, synced, renamed. The layout is the reference
  * implementation's: wider types first, then bytewise by name, the header padded with spaces to a multiple
- * of 8, so every number is aligned. The bytes depend on the set of arguments alone. STATUS_FAILED, with the
- * old file untouched, when the disk is full or a string is not UTF-8.
+ * of 8, so every number is aligned. Types that are not computed with are kept (DTYPE_COUNT and dtype_text, as a
+ * reader gives them). The bytes depend on the set of arguments alone. STATUS_FAILED, with the old file untouched,
+ * when the disk is full, memory is short (the header is read back before it is written) or a string is not UTF-8.
  */
 Status safetensors_write(const char *path, const SafeTensor *tensors, int count,
                          const SafeTensorsMetadata *metadata, int metadata_count, Error *error);

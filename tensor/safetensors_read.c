@@ -62,12 +62,20 @@ static const struct {
     {"F8_E5M2FNUZ", 8}, {"F8_E4M3FNUZ", 8},
 };
 
-static unsigned element_bits(const char *name)
+unsigned safetensors_element_bits(const char *dtype_text)
 {
     for (size_t i = 0; i < sizeof element_types / sizeof element_types[0]; i++)
-        if (strcmp(element_types[i].name, name) == 0)
+        if (strcmp(element_types[i].name, dtype_text) == 0)
             return element_types[i].bits;
     return 0;
+}
+
+size_t safetensors_elements(const SafeTensor *tensor)
+{
+    size_t count = 1;
+    for (int i = 0; i < tensor->ndim; i++)
+        count *= (size_t)tensor->shape[i];
+    return count;
 }
 
 /* What the first bytes of a file that is no safetensors file give away about it, or NULL. */
@@ -214,7 +222,7 @@ static Status read_entry(const Shard *shard, const char *name, const json_t *val
     const char *const type = json_string_value(json_object_get(value, "dtype"));
     if (!type)
         return bad_tensor(shard, name, "\"dtype\" is missing or no string", error);
-    const unsigned bits = element_bits(type);
+    const unsigned bits = safetensors_element_bits(type);
     if (bits == 0)
         return error_set(error, STATUS_FAILED,
                          "%s: tensor " NAME
@@ -277,7 +285,7 @@ static Status check_tiling(const Shard *shard, Entry *entries, int count, Error 
 
 static Status read_metadata(SafeTensors *file, const Shard *shard, json_t *metadata, Error *error)
 {
-    if (!metadata)
+    if (!metadata || json_is_null(metadata)) /* null is the reference reader's None */
         return STATUS_OK;
     if (!json_is_object(metadata))
         return error_set(error, STATUS_FAILED,

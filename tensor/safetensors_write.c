@@ -12,12 +12,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *type_name(const SafeTensor *tensor)
+{
+    return tensor->dtype == DTYPE_COUNT ? tensor->dtype_text : dtype_name(tensor->dtype);
+}
+
+static unsigned element_bits(const SafeTensor *tensor)
+{
+    return safetensors_element_bits(type_name(tensor));
+}
+
 /* Wider elements first, so that each tensor starts on a multiple of its element; then by name. */
 static int by_width_and_name(const void *a, const void *b)
 {
     const SafeTensor *const x = *(const SafeTensor *const *)a, *const y =
                                                                    *(const SafeTensor *const *)b;
-    const size_t wx = dtype_size(x->dtype), wy = dtype_size(y->dtype);
+    const unsigned wx = element_bits(x), wy = element_bits(y);
     return wx != wy ? (wx > wy ? -1 : 1) : strcmp(x->name, y->name);
 }
 
@@ -32,18 +42,26 @@ static json_t *describe(const SafeTensor *tensor, size_t begin)
 {
     assert(tensor->ndim >= 0 && tensor->ndim <= SAFETENSORS_MAX_DIMS);
     json_t *const shape = json_array();
-    size_t bytes = dtype_size(tensor->dtype);
+    const size_t bytes = safetensors_elements(tensor) * element_bits(tensor) / 8;
     for (int i = 0; i < tensor->ndim; i++) {
         assert(tensor->shape[i] >= 0);
-        bytes *= (size_t)tensor->shape[i];
         if (json_array_append_new(shape, json_integer(tensor->shape[i])) != 0) {
             json_decref(shape);
             return NULL;
         }
     }
     assert(bytes == tensor->bytes && (bytes == 0 || tensor->data));
-    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", dtype_name(tensor->dtype), "shape", shape,
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", type_name(tensor), "shape", shape,
                      "data_offsets", (json_int_t)begin, (json_int_t)(begin + bytes));
+}
+
+/* Whether `text` reads as exactly `header`: a text cut short by a failed allocation does not. */
+static bool reads_as(const char *text, const json_t *header)
+{
+    json_t *const again = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    const bool same = again && json_equal(again, header);
+    json_decref(again);
+    return same;
 }
 
 /* The header as JSON text, to be freed by the caller, or NULL: no memory, or a string is not UTF-8. */
@@ -68,7 +86,11 @@ static char *make_header(const SafeTensor *const *tensors, int count,
         fine = json_object_set_new(header, tensors[i]->name, describe(tensors[i], begin)) == 0;
         begin += tensors[i]->bytes;
     }
-    char *const text = fine ? json_dumps(header, JSON_COMPACT) : NULL;
+    char *text = fine ? json_dumps(header, JSON_COMPACT) : NULL;
+    if (text && !reads_as(text, header)) {
+        free(text);
+        text = NULL;
+    }
     json_decref(header);
     return text;
 }
@@ -111,7 +133,7 @@ Status safetensors_write(const char *path, const SafeTensor *tensors, int count,
     else
         status = error_set(
             error, STATUS_FAILED,
-            "%s: a name or metadata value is not UTF-8, or memory is short; check the paths in it",
+            "%s: a name or metadata value is not UTF-8, or out of memory; check the paths in it",
             path);
     free(header);
     free(keys);
