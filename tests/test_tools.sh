@@ -115,8 +115,8 @@ expect 1 "synth on a full disk" sh -c "ulimit -f 1; exec '$L' synth --out full-s
 
 # Any matrix of the model serves as a head: its numbers are small and finite.
 dd if=m/model.safetensors of=numbers bs=4 skip=100000 count=130 2>/dev/null
-head_json='{"head.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"head.weight":{"dtype":"F32","shape":[2,64],"data_offsets":[8,520]}}'
-safetensors head.safetensors "$head_json" numbers
+head_tensors='"head.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"head.weight":{"dtype":"F32","shape":[2,64],"data_offsets":[8,520]}'
+safetensors head.safetensors "{\"__metadata__\":{\"head\":\"LinearNorm\"},$head_tensors}" numbers
 
 # ---- predict --------------------------------------------------------------------------------------
 
@@ -208,6 +208,107 @@ head -c 1024 /dev/zero >unchanged
 safetensors equal.safetensors "$fc1" unchanged
 expect 0 "features with an adapter that repeats the base" "$L" features --model m --adapter equal.safetensors --out equal-features.safetensors $image
 expect 2 "two adapters" "$L" predict --model m --adapter head.safetensors --adapter head.safetensors $image
+
+# ---- what files do not say ------------------------------------------------------------------------
+
+# The kind of a head: nothing assumes it, and each command takes it from --head.
+mkdir unsaid
+safetensors unsaid/head.safetensors "{$head_tensors}" numbers
+unsaid="--model m --adapter unsaid/head.safetensors"
+sets="--val s/lists/val/real.txt s/lists/val/swap.txt"
+for command in "predict $unsaid $image" "eval $unsaid --out never x=s/real,s/swap" \
+    "calibrate $unsaid $sets --out never" "export $unsaid --out never" \
+    "train $unsaid --train s/real s/swap --out never max_steps=1"; do
+    # shellcheck disable=SC2086 # words of a command
+    expect 1 "$command" "$L" $command
+    says "pass --head LinearNorm (a head on L2-normalised features) or --head linear"
+    lacks never
+    # shellcheck disable=SC2086
+    expect 2 "$command with an unknown head" "$L" $command --head mlp
+done
+expect 0 "inspect a head of unknown kind" "$L" inspect unsaid/head.safetensors
+holds "inspect says so" grep -q "^head: *unknown" out
+expect 0 "features need no head" "$L" features $unsaid --out f-unsaid.safetensors $image
+for kind in LinearNorm linear; do
+    # shellcheck disable=SC2086
+    expect 0 "predict --head $kind" "$L" predict $unsaid --head $kind s/real
+    cp out predicted-$kind
+done
+holds "the kind of a head decides the scores" sh -c '! cmp -s predicted-linear predicted-LinearNorm'
+printf '{"model_type":"GenD","backbone":"openai/clip-vit-large-patch14","head":"linear"}' >unsaid/config.json
+# shellcheck disable=SC2086
+expect 0 "predict with the config.json of a head" "$L" predict $unsaid s/real
+holds "its config.json says linear" cmp out predicted-linear
+# shellcheck disable=SC2086
+expect 2 "predict with another --head than its config.json" "$L" predict $unsaid --head LinearNorm s/real
+says "of kind linear, not LinearNorm"
+expect 2 "train from a linear head as LinearNorm" "$L" train $unsaid --train s/real s/swap --out never max_steps=1
+says "give head=linear"
+expect 0 "train from a linear head" "$L" train $unsaid --train s/real s/swap --out from-linear max_steps=1 \
+    head=linear frames=1 batch_size=4
+expect 0 "inspect its adapter" "$L" inspect from-linear/last.safetensors
+holds "which says its kind" grep -q "^head: *linear" out
+expect 2 "--head and head= that differ" "$L" train $unsaid --train s/real --out never --head linear head=LinearNorm
+rm unsaid/config.json
+
+# Heads and activation of a GenD model on another CLIP than openai's.
+mkdir gend
+cp m/model.safetensors gend
+cat >gend/config.json <<END
+{"model_type":"GenD","backbone":"laion/CLIP-ViT-none","head":"linear"}
+END
+expect 1 "a backbone that is not known" env HF_HUB_CACHE="$PWD/hub" "$L" features --model gend --out never $image
+says "pass --activation"
+expect 0 "its activation given" "$L" features --model gend --activation quick_gelu --heads 2 --out gend.safetensors $image
+says "warning: gend: assumed: no preprocessor_config.json"
+expect 0 "features of the same as a CLIP" "$L" features --model m --out clip.safetensors $image
+expect 0 "with another activation" "$L" features --model gend --activation gelu --heads 2 --out gelu.safetensors $image
+tail -c 256 clip.safetensors >clip-feature
+tail -c 256 gend.safetensors >gend-feature
+tail -c 256 gelu.safetensors >gelu-feature
+holds "which is the right one" cmp clip-feature gend-feature
+holds "and not the wrong one" sh -c '! cmp -s clip-feature gelu-feature'
+mkdir -p hub/models--laion--CLIP-ViT-none/refs hub/models--laion--CLIP-ViT-none/snapshots/1
+printf 1 >hub/models--laion--CLIP-ViT-none/refs/main
+cp m/*.json hub/models--laion--CLIP-ViT-none/snapshots/1
+expect 0 "a backbone in the cache" env HF_HUB_CACHE="$PWD/hub" "$L" features --quiet --model gend --out cached.safetensors $image
+[ ! -s err ] || complain "something is assumed of a backbone in the cache"
+tail -c 256 cached.safetensors >gend-feature
+holds "is used" cmp clip-feature gend-feature
+expect 2 "an activation that contradicts it" env HF_HUB_CACHE="$PWD/hub" "$L" features --model gend --activation gelu --out never $image
+expect 2 "an unknown activation" "$L" features --model m --activation relu --out never $image
+expect 2 "heads that contradict config.json" "$L" inspect m --heads 1
+says "says 2 heads, not 1"
+
+# An adapter is refused on its base computed or fed in another way.
+cp -r m mean
+sed 's/0\.481454[0-9]*/0.5/' m/preprocessor_config.json >mean/preprocessor_config.json
+expect 1 "an adapter of a model with another mean" "$L" predict --model mean --adapter from-linear/last.safetensors $image
+says "was trained on a model with size 64, mean 0.48145467"
+
+# transformers 5 says how images are read in processor_config.json.
+cp -r m processor
+rm processor/preprocessor_config.json
+printf '{"processor_class":"CLIPProcessor","image_processor":%s}' "$(cat mean/preprocessor_config.json)" \
+    >processor/processor_config.json
+for model in mean processor; do
+    expect 0 "features of $model" "$L" features --model $model --out $model.safetensors $image
+    tail -c 256 $model.safetensors >feature-$model
+done
+holds "processor_config.json is read" cmp feature-mean feature-processor
+holds "and its mean used" sh -c '! cmp -s feature-mean clip-feature'
+
+# Element types that are not computed with are listed, and kept when an adapter is written again.
+more='"text_model.embeddings.position_ids":{"dtype":"I32","shape":[1,2],"data_offsets":[520,528]},"text_model.mask":{"dtype":"BOOL","shape":[2],"data_offsets":[528,530]},"text_model.scale":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[530,531]},"text_model.nibbles":{"dtype":"F4","shape":[2],"data_offsets":[531,532]}'
+{ cat numbers; printf 'abcdefghijkl'; } >numbers-more
+safetensors types.safetensors "{$head_tensors,$more,\"__metadata__\":null}" numbers-more
+expect 0 "inspect element types" "$L" inspect types.safetensors --json
+for type in I32 BOOL F8_E4M3 F4; do prints "\"dtype\": \"$type\""; done
+# shellcheck disable=SC2086
+expect 0 "calibrate keeps them" "$L" calibrate --model m --adapter types.safetensors --head linear $sets --out kept.safetensors
+expect 0 "inspect what it kept" "$L" inspect kept.safetensors --json
+for type in I32 BOOL F8_E4M3 F4; do prints "\"dtype\": \"$type\""; done
+prints '"head": "linear"'
 
 # ---- models ---------------------------------------------------------------------------------------
 

@@ -240,6 +240,11 @@ static void write_head(const char *path, const char *prefix, const char *kind, i
     ck_ok(safetensors_write(path, tensors, 2, metadata, kind ? 1 : 0, &error), &error);
 }
 
+static void say_head(const char *kind)
+{
+    snprintf(vit->hints.head, sizeof vit->hints.head, "%s", kind);
+}
+
 START_TEST(heads)
 {
     static const char *const prefixes[] = {"model.linear.", "linear.", "head."};
@@ -247,17 +252,67 @@ START_TEST(heads)
     const char *const path = support_in_folder("h.safetensors");
     for (int i = 0; i < 3; i++) {
         head.kind = VIT_HEAD_LINEAR_NORM;
+        say_head(i == 2 ? "LinearNorm" : "linear");
         memset(head.storage, 0, 130 * sizeof(float));
         write_head(path, prefixes[i], i == 1 ? "linear" : NULL, 64);
         ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
         ck_assert(report.head_set && head.storage[127] == 127 && head.storage[129] == 1);
-        ck_assert_int_eq(head.kind, i == 1 ? VIT_HEAD_LINEAR : VIT_HEAD_LINEAR_NORM);
+        ck_assert_int_eq(head.kind, i < 2 ? VIT_HEAD_LINEAR : VIT_HEAD_LINEAR_NORM);
     }
     write_head(path, "head.", NULL, 48);
     expect_refused(path, 1, "of shape [2,48], where the model has [2,64]: head.weight");
     write_head(path, "head.", "mlp", 64);
-    expect_refused(path, 1, "metadata \"head\" is mlp");
+    expect_refused(path, 0, "metadata \"head\" is mlp");
     expect_refused(write_one("head.bias", 2, DTYPE_F32, NULL), 1, "half a head");
+}
+END_TEST
+
+/* The kind of a head is never assumed: its metadata, a config.json beside it, or the caller must say it. */
+START_TEST(kind_of_a_head)
+{
+    static const char gend[] =
+        "{\"model_type\":\"GenD\",\"backbone\":\"clip\",\"head\":\"linear\"}";
+    Error error = {0};
+    const char *const path = support_in_folder("h.safetensors");
+    char config[FILE_PATH_SIZE];
+    snprintf(config, sizeof config, "%s", support_in_folder("config.json"));
+    write_head(path, "head.", NULL, 64);
+    expect_refused(path, 0, "pass --head LinearNorm");
+    ck_ok(vit_adapter_read(vit, NULL, path, &report, &error), &error); /* features alone */
+
+    ck_ok(file_write(config, gend, strlen(gend), &error), &error);
+    ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
+    ck_assert(report.head_set && head.kind == VIT_HEAD_LINEAR && !report.head_disputed);
+    say_head("LinearNorm");
+    ck_assert_int_eq(vit_adapter_read(vit, &head, path, &report, &error), STATUS_USAGE);
+    ck_assert_ptr_nonnull(strstr(error.message, "of kind linear, not LinearNorm"));
+
+    /* The file's own word is better than its neighbour's, and that is reported. */
+    write_head(path, "head.", "LinearNorm", 64);
+    ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
+    ck_assert(head.kind == VIT_HEAD_LINEAR_NORM && report.head_disputed);
+    say_head("linear");
+    ck_assert_int_eq(vit_adapter_read(vit, &head, path, &report, &error), STATUS_USAGE);
+}
+END_TEST
+
+/* An adapter says how its base was computed and fed; on another configuration of the same weights it is refused. */
+START_TEST(another_configuration)
+{
+    Error error = {0};
+    const char *const path = support_in_folder("a.safetensors");
+    write_trained(path, "ln", VIT_HEAD_LINEAR);
+    const VitConfig config = vit->config;
+    vit->config.activation = ACTIVATION_GELU;
+    expect_refused(path, 0, "heads 2, quick_gelu");
+    vit->config = config;
+    vit->config.heads = 1;
+    expect_refused(path, 0, "this one is read with heads 1, quick_gelu");
+    vit->config = config;
+    vit->config.mean[1] = 0.5F;
+    expect_refused(path, 0, "mean 0.48145467 0.5 0.408210725");
+    vit->config = config;
+    ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
 }
 END_TEST
 
@@ -337,6 +392,8 @@ int main(void)
     tcase_add_test(cases, other_tune);
     tcase_add_test(cases, names_of_others);
     tcase_add_test(cases, heads);
+    tcase_add_test(cases, kind_of_a_head);
+    tcase_add_test(cases, another_configuration);
     tcase_add_test(cases, refused);
     tcase_add_test(cases, all_or_nothing);
     tcase_add_test(cases, whole_model);

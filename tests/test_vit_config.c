@@ -63,11 +63,13 @@ START_TEST(whole_clip)
         "\"vision_config\":{\"hidden_size\":1024,\"intermediate_size\":4096,"
         "\"num_hidden_layers\":24,\"num_attention_heads\":16,\"patch_size\":14,"
         "\"image_size\":224,\"hidden_act\":\"gelu\",\"layer_norm_eps\":1e-6}}");
-    ck_ok(vit_config_read(path, support_in_folder("none.json"), &config, &error), &error);
+    ck_ok(vit_config_read(path, &config, &error), &error);
     ck_assert_str_eq(vit_config_name(&config), "vit-l-14");
     ck_assert_int_eq(config.activation, ACTIVATION_GELU);
     ck_assert(config.eps == 1e-6F);
-    ck_assert_ptr_nonnull(strstr(config.assumptions, "CLIP's mean and std"));
+    bool found;
+    ck_ok(vit_config_read_preprocessor(support_in_folder(""), &config, &found, &error), &error);
+    ck_assert(!found && config.mean[0] == 0.48145466F);
     ck_assert_str_eq(config.head, "");
 
     ck_ok(vit_config_parse("{\"model_type\":\"clip\",\"vision_config\":{\"patch_size\":14},"
@@ -115,6 +117,8 @@ START_TEST(gend)
               "text", &config, &error),
           &error);
     ck_assert_int_eq(config.width, 0);
+    ck_assert_int_eq(config.activation, ACTIVATION_NONE);
+    ck_assert_str_eq(config.backbone, "openai/clip-vit-large-patch14");
     ck_assert_str_eq(config.head, "LinearNorm");
     ck_ok(vit_config_parse("{\"backbone\":\"x/CLIP\"}", "text", &config, &error), &error);
     ck_assert_str_eq(config.head, "linear"); /* the default of the class */
@@ -128,7 +132,7 @@ static const struct {
     {"[]", "no JSON object"},
     {"{}", "model_type \"(none)\""},
     {"{\"model_type\":\"clip\",\"model_type\":\"clip\"}", "duplicate object key"},
-    {"{\"model_type\":\"bert\"}", "model_type \"bert\" is no CLIP"},
+    {"{\"model_type\":\"bert\"}", "model_type \"bert\" is not a CLIP"},
     {"{\"model_type\":\"siglip\",\"vision_config\":{}}", "model_type \"siglip\""},
     {"{\"model_type\":5}", "model_type"},
     {"{\"model_type\":\"clip\",\"vision_config\":[]}", "vision_config"},
@@ -151,7 +155,8 @@ static const struct {
     {"{\"model_type\":\"clip_vision_model\",\"num_channels\":1}", "num_channels"},
     {"{\"model_type\":\"clip_vision_model\",\"layer_norm_eps\":0}", "layer_norm_eps"},
     {"{\"model_type\":\"clip_vision_model\",\"layer_norm_eps\":\"1e-5\"}", "layer_norm_eps"},
-    {"{\"model_type\":\"GenD\",\"backbone\":\"facebook/dinov3\"}", "facebook/dinov3\" is no CLIP"},
+    {"{\"model_type\":\"GenD\",\"backbone\":\"facebook/dinov3\"}",
+     "facebook/dinov3\" is not a CLIP"},
     {"{\"model_type\":\"GenD\",\"backbone\":\"clip\",\"head\":\"mlp\"}", "head \"mlp\""},
 };
 
@@ -160,7 +165,7 @@ START_TEST(bad_config)
     Error error = {0};
     VitConfig config;
     const char *const path = write_text("config.json", bad_configs[_i].text);
-    ck_assert_int_eq(vit_config_read(path, NULL, &config, &error), STATUS_FAILED);
+    ck_assert_int_eq(vit_config_read(path, &config, &error), STATUS_FAILED);
     ck_assert_msg(strstr(error.message, bad_configs[_i].why) &&
                       strstr(error.message, "config.json: "),
                   "\"%s\" not in: %s", bad_configs[_i].why, error.message);
@@ -184,6 +189,8 @@ static const struct {
     {"{\"resample\":\"bicubic\"}", "resample"},
     {"{\"do_resize\":false}", "do_resize"},
     {"{\"do_center_crop\":false}", "do_center_crop"},
+    {"{\"do_rescale\":false}", "do_rescale"},
+    {"{\"do_pad\":true}", "do_pad"},
     {"{\"do_normalize\":0}", "do_normalize"},
     {"{\"rescale_factor\":1.0}", "rescale_factor"},
     {"{\"image_processor_type\":\"ViTImageProcessor\"}", "ViTImageProcessor"},
@@ -205,18 +212,96 @@ START_TEST(preprocessor)
     VitConfig config;
     const char *const model =
         write_text("config.json", "{\"model_type\":\"clip_vision_model\",\"patch_size\":14}");
-    const char *const path = write_text("preprocessor_config.json", preprocessors[_i].text);
-    const Status status = vit_config_read(model, path, &config, &error);
+    write_text("preprocessor_config.json", preprocessors[_i].text);
+    bool found;
+    ck_ok(vit_config_read(model, &config, &error), &error);
+    const Status status =
+        vit_config_read_preprocessor(support_in_folder(""), &config, &found, &error);
     if (!preprocessors[_i].why) {
         ck_assert_msg(status == STATUS_OK, "%s", error.message);
-        ck_assert(config.mean[0] == 0.5F);
-        ck_assert_str_eq(config.assumptions, "");
+        ck_assert(found && config.mean[0] == 0.5F);
         return;
     }
     ck_assert_int_eq(status, STATUS_FAILED);
     ck_assert_msg(strstr(error.message, preprocessors[_i].why) &&
                       strstr(error.message, "preprocessor_config.json: "),
                   "\"%s\" not in: %s", preprocessors[_i].why, error.message);
+}
+END_TEST
+
+/* processor_config.json of a whole CLIPProcessor, as transformers 5 writes it. */
+#define IMAGE_PROCESSOR                                                                            \
+    "{\"crop_size\":{\"height\":224,\"width\":224},\"do_center_crop\":true,\"do_convert_rgb\":"    \
+    "true,"                                                                                        \
+    "\"do_normalize\":true,\"do_rescale\":true,\"do_resize\":true,\"image_mean\":[0.5,0.5,0.5],"   \
+    "\"image_processor_type\":\"CLIPImageProcessorFast\",\"image_std\":[0.25,0.5,0.5],"            \
+    "\"resample\":3,\"rescale_factor\":0.00392156862745098,\"size\":{\"shortest_edge\":224}}"
+
+START_TEST(processor_config)
+{
+    Error error = {0};
+    VitConfig config;
+    bool found;
+    write_text("config.json", "{\"model_type\":\"clip_vision_model\",\"dtype\":\"float32\"}");
+    write_text("processor_config.json",
+               "{\"processor_class\":\"CLIPProcessor\",\"image_processor\":" IMAGE_PROCESSOR "}");
+    char folder[FILE_PATH_SIZE];
+    snprintf(folder, sizeof folder, "%s", support_in_folder(""));
+    ck_ok(vit_config_read(support_in_folder("config.json"), &config, &error), &error);
+    ck_ok(vit_config_read_preprocessor(folder, &config, &found, &error), &error);
+    ck_assert(found && config.mean[2] == 0.5F && config.std[0] == 0.25F);
+
+    /* Both files may be there, if they agree. */
+    write_text("preprocessor_config.json", IMAGE_PROCESSOR);
+    ck_ok(vit_config_read_preprocessor(folder, &config, &found, &error), &error);
+    config = vit_config_unknown();
+    write_text("preprocessor_config.json", "{\"image_mean\":[0.5,0.5,0.5]}");
+    ck_assert_int_eq(vit_config_read_preprocessor(folder, &config, &found, &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "differs from processor_config.json"));
+
+    /* transformers 4 writes one without the image processor. */
+    config = vit_config_unknown();
+    write_text("processor_config.json", "{\"processor_class\":\"CLIPProcessor\"}");
+    ck_ok(vit_config_read_preprocessor(folder, &config, &found, &error), &error);
+    ck_assert(found && config.mean[0] == 0.5F && config.std[0] == 0.26862954F);
+    ck_assert_int_eq(remove(support_in_folder("preprocessor_config.json")), 0);
+    ck_ok(vit_config_read_preprocessor(folder, &config, &found, &error), &error);
+    ck_assert(!found);
+
+    write_text("processor_config.json", "{\"image_processor\":{\"resample\":2}}");
+    ck_assert_int_eq(vit_config_read_preprocessor(folder, &config, &found, &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "resample 2"));
+    write_text("processor_config.json", "{\"image_processor\":[]}");
+    ck_assert_int_eq(vit_config_read_preprocessor(folder, &config, &found, &error), STATUS_FAILED);
+}
+END_TEST
+
+START_TEST(head_beside)
+{
+    static const struct {
+        const char *config, *head; /* NULL: refused */
+    } table[] = {
+        {"{\"model_type\":\"GenD\",\"backbone\":\"clip\",\"head\":\"LinearNorm\"}", "LinearNorm"},
+        {"{\"model_type\":\"GenD\",\"backbone\":\"clip\"}", "linear"}, /* the class's default */
+        {"{\"model_type\":\"lnclip\",\"head\":\"linear\"}", "linear"},
+        {"{\"model_type\":\"bert\",\"head\":\"mlp\"}", ""},
+        {"{\"model_type\":\"clip\"}", ""},
+        {"[1]", ""},
+        {"damaged", ""},
+        {"{\"model_type\":\"GenD\",\"backbone\":\"clip\",\"head\":\"mlp\"}", NULL},
+    };
+    char head[16];
+    Error error = {0};
+    ck_ok(vit_config_head_beside(support_in_folder("x.safetensors"), head, &error), &error);
+    ck_assert_str_eq(head, "");
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        write_text("config.json", table[i].config);
+        const Status status =
+            vit_config_head_beside(support_in_folder("x.safetensors"), head, &error);
+        ck_assert_int_eq(status, table[i].head ? STATUS_OK : STATUS_FAILED);
+        if (table[i].head)
+            ck_assert_str_eq(head, table[i].head);
+    }
 }
 END_TEST
 
@@ -230,9 +315,10 @@ START_TEST(round_trip)
     config.std[1] = 0.1F;
     const char *const folder = support_in_folder("a/b");
     ck_ok(vit_config_write(&config, folder, &error), &error);
-    ck_ok(vit_config_read(support_in_folder("a/b/config.json"),
-                          support_in_folder("a/b/preprocessor_config.json"), &again, &error),
-          &error);
+    bool found;
+    ck_ok(vit_config_read(support_in_folder("a/b/config.json"), &again, &error), &error);
+    ck_ok(vit_config_read_preprocessor(folder, &again, &found, &error), &error);
+    ck_assert(found);
     ck_assert_mem_eq(&config, &again, sizeof config);
 
     char *text;
@@ -249,12 +335,11 @@ START_TEST(unreadable)
 {
     Error error = {0};
     VitConfig config;
-    ck_assert_int_eq(vit_config_read(support_in_folder("none"), NULL, &config, &error),
-                     STATUS_FAILED);
+    ck_assert_int_eq(vit_config_read(support_in_folder("none"), &config, &error), STATUS_FAILED);
     ck_assert_ptr_nonnull(strstr(error.message, "cannot be read"));
     const char *const path = support_in_folder("zero");
     ck_ok(file_write(path, "{}\0{}", 5, &error), &error);
-    ck_assert_int_eq(vit_config_read(path, NULL, &config, &error), STATUS_FAILED);
+    ck_assert_int_eq(vit_config_read(path, &config, &error), STATUS_FAILED);
     ck_assert_ptr_nonnull(strstr(error.message, "zero bytes"));
     config = vit_config_unknown();
     for (int i = 0; i < 20; i++)
@@ -274,6 +359,8 @@ int main(void)
     tcase_add_test(cases, gend);
     tcase_add_loop_test(cases, bad_config, 0, sizeof bad_configs / sizeof bad_configs[0]);
     tcase_add_loop_test(cases, preprocessor, 0, sizeof preprocessors / sizeof preprocessors[0]);
+    tcase_add_test(cases, processor_config);
+    tcase_add_test(cases, head_beside);
     tcase_add_test(cases, round_trip);
     tcase_add_test(cases, unreadable);
     return support_main(suite);

@@ -106,24 +106,32 @@ static void expect_same(const Vit *a, const Vit *b)
     ck_assert_str_eq(a->fingerprint, b->fingerprint);
 }
 
-static void expect_loads_as(const char *path, const Vit *wanted)
+static const VitHints quick_gelu = {.activation = ACTIVATION_QUICK_GELU};
+
+static void expect_loads_with(const char *path, const VitHints *hints, const Vit *wanted)
 {
     Error error = {0};
     Vit *vit;
     Threads *threads;
     ck_ok(threads_create(&threads, 2, &error), &error);
-    ck_assert_msg(vit_load(&vit, path, threads, &error) == STATUS_OK, "%s (%s)", error.message,
-                  error.detail[0]);
+    ck_assert_msg(vit_load_with(&vit, path, hints, threads, &error) == STATUS_OK, "%s (%s)",
+                  error.message, error.detail[0]);
     expect_same(vit, wanted);
     vit_destroy(vit);
     threads_destroy(threads);
 }
 
-static void expect_refused(const char *path, int problems, const char *why)
+static void expect_loads_as(const char *path, const Vit *wanted)
+{
+    expect_loads_with(path, &(VitHints){0}, wanted);
+}
+
+static void expect_refused_with(const char *path, const VitHints *hints, int problems,
+                                const char *why)
 {
     Error error = {0};
     Vit *vit;
-    ck_assert_int_eq(vit_load(&vit, path, NULL, &error), STATUS_FAILED);
+    ck_assert_int_ne(vit_load_with(&vit, path, hints, NULL, &error), STATUS_OK);
     ck_assert_ptr_null(vit);
     ck_assert_msg(error.problems == problems, "%d problems: %s", error.problems, error.message);
     if (strstr(error.message, why))
@@ -132,6 +140,11 @@ static void expect_refused(const char *path, int problems, const char *why)
         if (strstr(error.detail[i], why))
             return;
     ck_abort_msg("\"%s\" not in: %s (%s)", why, error.message, error.detail[0]);
+}
+
+static void expect_refused(const char *path, int problems, const char *why)
+{
+    expect_refused_with(path, &(VitHints){0}, problems, why);
 }
 
 /* What vit_save writes loads as what was saved, as a folder and as a file that stands alone. */
@@ -209,7 +222,7 @@ START_TEST(gend)
     add_tensor(model, "feature_extractor.visual_projection.weight", DTYPE_F32, 1, two, b);
     add_tensor(model, "model.linear.weight", DTYPE_F32, 2, two, W);
     add_tensor(model, "model.linear.bias", DTYPE_F32, 1, two, b);
-    /* Heads of 64 are assumed: the reference model has two of 32, which changes no stored number. */
+    /* All openai models have heads of 64; the reference model has two of 32, which changes no stored number. */
     const char *const path = write_model(
         model,
         "{\"model_type\":\"GenD\",\"backbone\":\"openai/clip-vit-tiny\",\"head\":\"linear\"}");
@@ -218,7 +231,8 @@ START_TEST(gend)
     ck_ok(vit_load(&vit, path, NULL, &error), &error);
     ck_assert_int_eq(vit->config.heads, 1);
     ck_assert_int_eq(vit->config.image_size, 64);
-    ck_assert_ptr_nonnull(strstr(vit->config.assumptions, "heads = width/64"));
+    ck_assert_int_eq(vit->config.activation, ACTIVATION_QUICK_GELU);
+    ck_assert_str_eq(vit->config.assumptions, ""); /* openai's: all is known */
     VitHead head;
     bool found;
     ck_ok(vit_head_create(&head, VIT_HEAD_LINEAR_NORM, 64, 1, &error), &error);
@@ -259,6 +273,97 @@ START_TEST(gend)
 }
 END_TEST
 
+/* GenD with a backbone that is not openai's: its own config.json says heads and activation, or the caller. */
+START_TEST(gend_backbones)
+{
+    static const char config[] =
+        "{\"model_type\":\"GenD\",\"backbone\":\"laion/CLIP-tiny\",\"head\":\"LinearNorm\"}";
+    static const char backbone[] =
+        "{\"model_type\":\"clip_vision_model\",\"image_size\":64,\"patch_size\":16,\"hidden_size\":"
+        "64,"
+        "\"num_hidden_layers\":2,\"num_attention_heads\":2,\"intermediate_size\":256,"
+        "\"hidden_act\":\"gelu\"}";
+    static const char processor[] =
+        "{\"size\":64,\"crop_size\":64,\"image_mean\":[0.5,0.5,0.5],\"image_std\":[0.5,0.5,0.5]}";
+    static const char snapshot[] = "hub/models--laion--CLIP-tiny/snapshots/abc";
+    Error error = {0};
+    Vit *vit;
+    Model *const model = make_model("feature_extractor.");
+    char path[FILE_PATH_SIZE], file[FILE_PATH_SIZE];
+    snprintf(path, sizeof path, "%s", write_model(model, config));
+    setenv("HF_HUB_CACHE", support_in_folder("hub"), 1);
+    expect_refused(path, 0, "huggingface-cli download laion/CLIP-tiny config.json");
+    const VitHints gelu = {.activation = ACTIVATION_GELU, .heads = 2};
+    expect_loads_with(path, &gelu, model->vit);
+
+    ck_ok(file_make_folders(support_in_folder(snapshot), &error), &error);
+    ck_ok(file_make_folders(support_in_folder("hub/models--laion--CLIP-tiny/refs"), &error),
+          &error);
+    ck_ok(
+        file_write(support_in_folder("hub/models--laion--CLIP-tiny/refs/main"), "abc\n", 4, &error),
+        &error);
+    snprintf(file, sizeof file, "%s/config.json", support_in_folder(snapshot));
+    ck_ok(file_write(file, backbone, strlen(backbone), &error), &error);
+    snprintf(file, sizeof file, "%s/preprocessor_config.json", support_in_folder(snapshot));
+    ck_ok(file_write(file, processor, strlen(processor), &error), &error);
+    ck_ok(vit_load(&vit, path, NULL, &error), &error);
+    expect_same(vit, model->vit);
+    ck_assert_int_eq(vit->config.heads, 2);
+    ck_assert_int_eq(vit->config.activation, ACTIVATION_GELU);
+    ck_assert(vit->config.mean[0] == 0.5F);
+    ck_assert_str_eq(vit->config.head, "LinearNorm");
+    ck_assert_str_eq(vit->config.assumptions, "");
+    vit_destroy(vit);
+
+    /* What contradicts the files is an error. */
+    expect_refused_with(path, &quick_gelu, 0, "says activation gelu, not quick_gelu");
+    expect_refused_with(path, &(VitHints){.heads = 4}, 0, "says 2 heads, not 4");
+
+    /* A local path, from the model's folder. */
+    ck_ok(file_make_folders(support_in_folder("my-clip"), &error), &error);
+    ck_ok(file_write(support_in_folder("my-clip/config.json"), backbone, strlen(backbone), &error),
+          &error);
+    write_model(model, "{\"model_type\":\"GenD\",\"backbone\":\"my-clip\",\"head\":\"linear\"}");
+    ck_ok(vit_load(&vit, path, NULL, &error), &error);
+    ck_assert_int_eq(vit->config.activation, ACTIVATION_GELU);
+    ck_assert_ptr_nonnull(strstr(vit->config.assumptions, "CLIP's mean and std"));
+    vit_destroy(vit);
+    free_model(model);
+}
+END_TEST
+
+/* Heads are assumed where all published models have the same: not in a ViT-H. */
+START_TEST(wide_models)
+{
+    VitConfig config = small_config();
+    Error error = {0};
+    Vit *vit;
+    config.width = 1280;
+    config.heads = 16;
+    config.layers = 1;
+    config.mlp = 64;
+    config.activation = ACTIVATION_GELU;
+    ck_ok(vit_create(&vit, &config, 3, NULL, &error), &error);
+    ck_ok(vit_save(vit, support_in_folder("m"), &error), &error);
+    SafeTensors *file;
+    ck_ok(safetensors_open(&file, support_in_folder("m/model.safetensors"), &error), &error);
+    SafeTensor tensors[MAX_TENSORS];
+    for (int i = 0; i < safetensors_count(file); i++)
+        tensors[i] = *safetensors_at(file, i);
+    char path[FILE_PATH_SIZE];
+    snprintf(path, sizeof path, "%s", support_in_folder("bare.safetensors"));
+    ck_ok(safetensors_write(path, tensors, safetensors_count(file), NULL, 0, &error), &error);
+    safetensors_close(file);
+    VitHints hints = {.activation = ACTIVATION_GELU};
+    expect_refused_with(path, &hints, 0, "width 1280 do not tell the number of heads");
+    hints.heads = 16;
+    expect_loads_with(path, &hints, vit);
+    hints.heads = 7;
+    expect_refused_with(path, &hints, 0, "hidden_size 1280 is no multiple");
+    vit_destroy(vit);
+}
+END_TEST
+
 /* A file that stands alone tells its shape by its tensors; what cannot be one is refused by its name. */
 START_TEST(shape_from_tensors)
 {
@@ -267,26 +372,27 @@ START_TEST(shape_from_tensors)
     write_model(model, NULL);
     char path[FILE_PATH_SIZE];
     ck_ok(file_join(path, support_in_folder(""), "model.safetensors", &error), &error);
-    expect_loads_as(path, model->vit);
+    expect_refused(path, 0, "pass --activation quick_gelu (OpenAI's weights) or gelu");
+    expect_loads_with(path, &quick_gelu, model->vit);
 
     const char *const preprocessor = "{\"size\":128,\"crop_size\":128}";
     ck_ok(file_write(support_in_folder("preprocessor_config.json"), preprocessor,
                      strlen(preprocessor), &error),
           &error);
-    expect_refused(path, 0,
-                   "has 4 patches a side, but preprocessor_config.json makes images of 128");
+    expect_refused_with(path, &quick_gelu, 0,
+                        "has 4 patches a side, but its preprocessing makes images of 128");
     ck_assert_int_eq(remove(support_in_folder("preprocessor_config.json")), 0);
 
     SafeTensor *const position = tensor_of(model, "position_embedding.weight");
     position->shape[0]--;
     position->bytes -= 64 * sizeof(float);
     write_model(model, NULL);
-    expect_refused(path, 0, "16 tokens of width 64 fit no square image");
+    expect_refused_with(path, &quick_gelu, 0, "16 tokens fit no square image");
     position->shape[0]++;
     position->bytes += 64 * sizeof(float);
     strcpy(model->names[tensor_of(model, "layers.0.layer_norm1.weight") - model->tensors], "decoy");
     write_model(model, NULL);
-    expect_refused(path, 0, "model.safetensors: num_hidden_layers is 0");
+    expect_refused_with(path, &quick_gelu, 0, "model.safetensors: num_hidden_layers is 0");
     free_model(model);
 }
 END_TEST
@@ -487,8 +593,15 @@ START_TEST(other_families)
     } table[] = {
         {"visual.class_embedding", "an OpenAI or open_clip checkpoint"},
         {"blocks.0.attn.qkv.weight", "a timm vision transformer"},
-        {"feature_extractor.embeddings.cls_token", "DINOv2"},
         {"backbone.vision_model.embeddings.class_embedding", "DeepfakeBench"},
+        {"module.visual.class_embedding", "convert it to Hugging Face's CLIPVisionModel first"},
+        {"feature_extractor.embeddings.cls_token", "a ViT or DINO of Hugging Face"},
+        {"feature_extractor.backbone.embeddings.register_tokens", "DINOv2 or DINOv3"},
+        {"visual.attn_pool.probe", "Perception Encoder"},
+        {"feature_extractor.backbone.attn_pool.latent", "another network than CLIP"},
+        {"vision_model.head.probe", "a SigLIP, another network than CLIP"},
+        {"visual.trunk.blocks.0.ls1.gamma", "LayerScale"},
+        {"blocks.0.attn.q_proj.weight", "an EVA"},
     };
     static const float numbers[1];
     const int64_t one[] = {1};
@@ -512,7 +625,7 @@ START_TEST(other_families)
                                .bytes = 4};
     ck_ok(safetensors_write(support_in_folder("x.safetensors"), &tensor, 1, NULL, 0, &error),
           &error);
-    expect_refused(support_in_folder("x.safetensors"), 0, "no CLIP vision model");
+    expect_refused_with(support_in_folder("x.safetensors"), &quick_gelu, 0, "no CLIP vision model");
     expect_refused(support_in_folder(""), 0, "holds neither model.safetensors nor its index");
     expect_refused(support_in_folder("none"), 0, "cannot be read");
     ck_assert_int_eq(
@@ -530,6 +643,8 @@ int main(void)
     tcase_add_test(cases, in_place);
     tcase_add_test(cases, whole_clip);
     tcase_add_test(cases, gend);
+    tcase_add_test(cases, gend_backbones);
+    tcase_add_test(cases, wide_models);
     tcase_add_test(cases, shape_from_tensors);
     tcase_add_test(cases, peft_names);
     tcase_add_loop_test(cases, half_types, 0, 2);

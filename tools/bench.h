@@ -50,6 +50,7 @@ typedef struct Bench {
     int rounds;
     bool precisions[PRECISION_COUNT]; /* which are measured */
     const char *model;                /* path, or NULL: random weights */
+    VitHints hints;                   /* for the model */
     VitConfig config;
     BenchTeam teams[BENCH_TEAMS]; /* the last one is the largest */
     int team_count;

@@ -32,7 +32,7 @@ static Status model_create(Model *model, const Bench *bench, Precision precision
     Threads *const threads = bench->teams[bench->team_count - 1].threads;
     *model = (Model){0};
     if (bench->model)
-        TRY(vit_load(&model->vit, bench->model, threads, error));
+        TRY(vit_load_with(&model->vit, bench->model, &bench->hints, threads, error));
     else
         TRY(vit_create(&model->vit, &bench->config, 1, threads, error));
     TRY(vit_head_create(&model->head, VIT_HEAD_LINEAR_NORM, bench->config.width, 1, error));

@@ -11,16 +11,27 @@
 
 typedef struct CliModelOptions {
     const char *model;
-    const char *adapter;   /* or NULL */
-    const char *precision; /* "f32" (also if NULL), "bf16" or "int8" */
-    int batch, workers;    /* 0 = the library's default */
+    const char *adapter;           /* or NULL */
+    const char *precision;         /* "f32" (also if NULL), "bf16" or "int8" */
+    const char *activation, *head; /* what files do not tell (VitHints), or NULL */
+    int heads;                     /* 0: not given */
+    int batch, workers;            /* 0 = the library's default */
 } CliModelOptions;
 
 /* Rows of an option table, for an `o` of type CliModelOptions. */
 /* clang-format off */
+#define CLI_NETWORK_OPTIONS(o)                                                                     \
+    {"--activation", CLI_STRING, &(o).activation, 0, 0, "NAME",                                    \
+     "quick_gelu or gelu, for a model without configuration"},                                     \
+    {"--heads", CLI_INT, &(o).heads, 1, 65536, "N",                                                \
+     "attention heads, for a model without configuration"}
+#define CLI_HEAD_OPTION(o)                                                                         \
+    {"--head", CLI_STRING, &(o).head, 0, 0, "KIND",                                                \
+     "LinearNorm or linear, for a head that does not say it"}
 #define CLI_MODEL_OPTION(o)                                                                        \
     {"--model", CLI_STRING, &(o).model, 0, 0, "M",                                                 \
-     "folder with config.json and model.safetensors, or one file"}
+     "folder with config.json and model.safetensors, or one file"},                                \
+        CLI_NETWORK_OPTIONS(o)
 #define CLI_ADAPTER_OPTION(o)                                                                      \
     {"--adapter", CLI_STRING, &(o).adapter, 0, 0, "A",                                             \
      "what training changed, with the head (.safetensors)"}
@@ -41,18 +52,30 @@ typedef struct CliModel {
     bool head_created; /* head owns memory */
 } CliModel;
 
+/* What a command does with the classifier of a model or adapter. */
+typedef enum CliHeadUse {
+    CLI_HEAD_IF_ANY, /* uses it if there is one */
+    CLI_HEAD_NEEDED, /* fails without */
+    CLI_HEAD_UNUSED, /* needs the encoder alone: the head is not read */
+} CliHeadUse;
+
 /*
- * Exits 2 without --model and for an unknown precision: for use right after cli_parse, before any work.
+ * Exits 2 without --model and for an unknown precision, activation or head: for use right after cli_parse,
+ * before any work.
  */
 void cli_model_expect(const CliArguments *arguments, const CliModelOptions *options);
 
+/* The hints that --activation, --heads and --head give. STATUS_USAGE for unknown names. */
+Status cli_model_hints(const CliModelOptions *options, VitHints *hints, Error *error);
+
 /*
- * Loads model and adapter, telling notes (assumptions; what the adapter lacks). The caller ends it with
- * cli_model_free, also after a failure. STATUS_USAGE for what cli_model_expect refuses; STATUS_FAILED if
- * `head_needed` and none is found, and for everything vit_load and vit_adapter_read refuse.
+ * Loads model and adapter, printing notes (what the adapter lacks) and, as warnings, assumptions. The head is the
+ * adapter's, else the model's own. The caller ends it with cli_model_free, also after a failure. STATUS_USAGE for
+ * what cli_model_expect refuses; STATUS_FAILED if a head is needed and none is found, and for everything vit_load,
+ * vit_adapter_read and vit_head_read refuse.
  */
 Status cli_model_load(CliModel *model, const CliModelOptions *options,
-                      const CliArguments *arguments, bool head_needed, Error *error);
+                      const CliArguments *arguments, CliHeadUse use, Error *error);
 
 /* STATUS_FAILED if a folder holds any part of a model: weights may be someone's only copy. */
 Status cli_model_refuse_existing(const char *folder, Error *error);

@@ -8,6 +8,7 @@
 #include "tools/bench.h"
 #include "tools/cli_json.h"
 #include "tools/cli_machine.h"
+#include "tools/cli_model.h"
 
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
@@ -107,7 +108,8 @@ static Status read_config(Bench *bench, const char *arch, Error *error)
     if (!bench->model)
         return vit_config_named(arch, &bench->config, error);
     Vit *vit = NULL;
-    TRY(vit_load(&vit, bench->model, bench->teams[bench->team_count - 1].threads, error));
+    TRY(vit_load_with(&vit, bench->model, &bench->hints,
+                      bench->teams[bench->team_count - 1].threads, error));
     bench->config = vit->config;
     vit_destroy(vit);
     return STATUS_OK;
@@ -162,9 +164,11 @@ int cmd_bench(int argc, char **argv)
 {
     Bench bench = {.rounds = 5};
     const char *arch = NULL, *only = NULL, *precision = NULL;
+    CliModelOptions model = {0};
     CliOption options[] = {
         {"--json", CLI_FLAG, &bench.json, 0, 0, NULL, "print one JSON object instead of tables"},
         {"--model", CLI_STRING, &bench.model, 0, 0, "M", "measure with the weights of this model"},
+        CLI_NETWORK_OPTIONS(model),
         {"--arch", CLI_STRING, &arch, 0, 0, "NAME",
          "measure with random weights of this shape (default vit-l-14)"},
         {"--precision", CLI_STRING, &precision, 0, 0, "P",
@@ -196,6 +200,9 @@ int cmd_bench(int argc, char **argv)
     if (bench.model && arch)
         return cli_usage_error("--arch %s: beside --model, which has a shape; give one of the two",
                                arch);
+    Error wrong = {0};
+    if (cli_model_hints(&model, &bench.hints, &wrong) != STATUS_OK)
+        return cli_report(&wrong);
     bool parts[PARTS];
     const char *precision_names[PRECISION_COUNT];
     for (int i = 0; i < PRECISION_COUNT; i++)

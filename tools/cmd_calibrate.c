@@ -5,6 +5,7 @@
  * Nothing else in the adapter changes, and nothing applies the calibration but --calibrated. What is fitted here is
  * flattering on these frames; eval --calibrated reports it on others.
  */
+#include "tensor/file.h"
 #include "tensor/safetensors.h"
 #include "tools/cli.h"
 #include "tools/cli_checks.h"
@@ -218,7 +219,8 @@ static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
     if (status == STATUS_OK)
         status = fit_set(&sets->sets[0], scores.probabilities, &fit, error);
     if (status == STATUS_OK)
-        status = train_calibration_write(request->adapter, request->out, &fit.calibration, error);
+        status = train_calibration_write(request->adapter, request->out, provenance.head,
+                                         &fit.calibration, error);
     if (status == STATUS_OK)
         status = tell(request, &fit, error);
     eval_scores_close(&scores, true);
@@ -242,6 +244,15 @@ static Status check_training(const Request *request, const EvalSet *set, Error *
     return STATUS_OK;
 }
 
+/* Whether --out can be written, which is better known before all frames are scored. */
+static Status check_out(const Request *request, Error *error)
+{
+    FileWriter writer;
+    TRY(file_begin(&writer, request->out, error));
+    file_abort(&writer);
+    return STATUS_OK;
+}
+
 static Status calibrate(const Request *request, Error *error)
 {
     EvalSets sets = {0};
@@ -258,6 +269,8 @@ static Status calibrate(const Request *request, Error *error)
     }
     if (status == STATUS_OK)
         status = check_training(request, &sets.sets[0], error);
+    if (status == STATUS_OK)
+        status = check_out(request, error);
     if (status == STATUS_OK)
         status = fit_and_write(request, &adapter, &sets, error);
     eval_sets_free(&sets);
@@ -284,6 +297,7 @@ int cmd_calibrate(int argc, char **argv)
         CLI_MODEL_OPTION(request.model),
         {"--adapter", CLI_STRING, &request.adapter, 0, 0, "A",
          "LayerNorms and head from training (.safetensors)"},
+        CLI_HEAD_OPTION(request.model),
         {"--val", CLI_STRINGS, &request.val, 0, 0, "LIST",
          "frames that were not trained on: lists or folders"},
         {"--out", CLI_STRING, &request.out, 0, 0, "FILE", "the calibrated adapter"},

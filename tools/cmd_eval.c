@@ -316,6 +316,7 @@ int cmd_eval(int argc, char **argv)
         {"--adapter", CLI_REPEATED, &request.adapters, 0, 0, "A",
          "LayerNorms and head from training (.safetensors);\nNAME=FILE for several, "
          "side by side"},
+        CLI_HEAD_OPTION(request.model),
         {"--out", CLI_STRING, &request.out, 0, 0, "DIR", "folder for the results"},
         {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
          "score at most N frames a video, spread evenly\n(default: all)"},

@@ -8,7 +8,7 @@ static Status export_model(const CliModelOptions *options, const char *folder,
 {
     TRY(cli_model_refuse_existing(folder, error));
     CliModel model = {0};
-    Status status = cli_model_load(&model, options, arguments, false, error);
+    Status status = cli_model_load(&model, options, arguments, CLI_HEAD_IF_ANY, error);
     const VitHead *const head = model.has_head ? &model.head : NULL;
     if (status == STATUS_OK)
         status = cli_interrupted("export", "nothing was written", error);
@@ -28,6 +28,7 @@ int cmd_export(int argc, char **argv)
     CliOption options[] = {
         CLI_MODEL_OPTION(model),
         CLI_ADAPTER_OPTION(model),
+        CLI_HEAD_OPTION(model),
         {"--out", CLI_STRING, &out, 0, 0, "DIR", "folder to write; may not hold a model yet"},
         {0},
     };

@@ -111,7 +111,7 @@ static Status run(const CliModelOptions *options, const CliArguments *arguments,
     CliModel model = {0};
     Work work = {0};
     float *features = NULL;
-    Status status = cli_model_load(&model, options, arguments, false, error);
+    Status status = cli_model_load(&model, options, arguments, CLI_HEAD_UNUSED, error);
     if (status == STATUS_OK)
         status = vit_pack(model.vit, model.precision, false, model.threads, error);
     if (status == STATUS_OK) {

@@ -45,9 +45,7 @@ static void describe_config(json_t *out, const VitConfig *config)
     json_object_set_new(out, "heads", json_integer(config->heads));
     json_object_set_new(out, "mlp", json_integer(config->mlp));
     json_object_set_new(out, "eps", json_real((double)config->eps));
-    json_object_set_new(
-        out, "activation",
-        json_string(config->activation == ACTIVATION_QUICK_GELU ? "quick_gelu" : "gelu"));
+    json_object_set_new(out, "activation", json_string(vit_activation_name(config->activation)));
     if (config->assumptions[0])
         json_object_set_new(out, "assumed", cli_json_string(config->assumptions));
 }
@@ -76,13 +74,35 @@ static void describe_parameters(json_t *out, const Vit *vit, const VitTuned *tun
     json_object_set_new(out, "trained_fraction", json_real((double)tuned->count / (double)all));
 }
 
+/* "head": its kind, "unknown" if nothing says it, null without one. */
+static Status describe_head(const SafeTensors *file, const VitHints *hints, json_t *out,
+                            Error *error)
+{
+    char kind[16] = "", native[VIT_NAME_SIZE];
+    bool found = false, disputed = false;
+    for (int i = 0; i < safetensors_count(file); i++)
+        found |= vit_name_kind(safetensors_at(file, i)->name, native) == VIT_NAME_HEAD_WEIGHT;
+    if (found)
+        TRY(vit_head_kind_of_file(file, kind, &disputed, error));
+    if (disputed)
+        cli_warn("%s: its metadata says a head of kind %s, the config.json beside it another one",
+                 safetensors_path(file), kind);
+    if (kind[0] && hints->head[0] && strcmp(kind, hints->head) != 0)
+        return error_set(error, STATUS_USAGE,
+                         "--head %s: %s says its head is of kind %s; leave out --head", hints->head,
+                         safetensors_path(file), kind);
+    const char *const name = kind[0] ? kind : hints->head[0] ? hints->head : "unknown";
+    json_object_set_new(out, "head", found ? json_string(name) : json_null());
+    return STATUS_OK;
+}
+
 static Status inspect_model(const Request *request, json_t *out, Error *error)
 {
     CliModelOptions options = request->model_options;
     options.model = request->path;
     CliModel model = {0};
     VitTuned *tuned = NULL;
-    Status status = cli_model_load(&model, &options, request->arguments, false, error);
+    Status status = cli_model_load(&model, &options, request->arguments, CLI_HEAD_UNUSED, error);
     if (status == STATUS_OK)
         status = vit_tune(&tuned, model.vit, &model.head, request->tune, 0, error);
     if (status == STATUS_OK) {
@@ -90,9 +110,9 @@ static Status inspect_model(const Request *request, json_t *out, Error *error)
         json_object_set_new(out, "path", cli_json_string(request->path));
         describe_config(out, &model.vit->config);
         json_object_set_new(out, "fingerprint", json_string(model.vit->fingerprint));
-        json_object_set_new(out, "head",
-                            model.has_head ? json_string(vit_head_kind_name(model.head.kind))
-                                           : json_null());
+        status = describe_head(model.vit->file, &model.vit->hints, out, error);
+    }
+    if (status == STATUS_OK) {
         json_object_set_new(out, "tune", cli_json_string(request->tune));
         describe_parameters(out, model.vit, tuned);
     }
@@ -182,7 +202,12 @@ static Status inspect_file(const Request *request, Kind kind, json_t *out, Error
     TRY(safetensors_open(&file, request->path, error));
     json_object_set_new(out, "kind", json_string(kind == KIND_ADAPTER ? "adapter" : "tensors"));
     cmd_inspect_safetensors(file, out);
+    VitHints hints;
+    Status status = cli_model_hints(&request->model_options, &hints, error);
+    if (status == STATUS_OK && kind == KIND_ADAPTER)
+        status = describe_head(file, &hints, out, error);
     safetensors_close(file);
+    TRY(status);
     if (kind != KIND_ADAPTER || !request->model_options.model)
         return STATUS_OK;
     return cmd_inspect_drift(&request->model_options, request->path, request->arguments, out,
@@ -218,7 +243,7 @@ static Status inspect_image(const Request *request, Kind kind, json_t *out, Erro
         if (file_exists(best)) /* of a run just begun there is none yet */
             options.adapter = best;
     }
-    Status status = cli_model_load(&model, &options, request->arguments, false, error);
+    Status status = cli_model_load(&model, &options, request->arguments, CLI_HEAD_UNUSED, error);
     if (status == STATUS_OK)
         status = write_crop(request, model.vit->config.image_size, out, error);
     cli_model_free(&model);
@@ -269,6 +294,8 @@ int cmd_inspect(int argc, char **argv)
         {"--model", CLI_STRING, &request.model_options.model, 0, 0, "M",
          "the base of an adapter or a run: shows how far each\nLayerNorm has moved, or by --tensor "
          "what it sees"},
+        CLI_NETWORK_OPTIONS(request.model_options),
+        CLI_HEAD_OPTION(request.model_options),
         {"--tune", CLI_STRING, &request.tune, 0, 0, "WHAT",
          "for a model: what would train, as in a recipe (ln)"},
         {"--tensor", CLI_STRING, &request.image, 0, 0, "IMAGE",

@@ -67,12 +67,12 @@ void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
     json_int_t parameters = 0;
     for (int i = 0; i < safetensors_count(file); i++) {
         const SafeTensor *const tensor = safetensors_at(file, i);
-        const json_int_t count = (json_int_t)(tensor->bytes / dtype_size(tensor->dtype));
+        const json_int_t count = (json_int_t)safetensors_elements(tensor);
         json_t *const row = json_object(), *const shape = json_array();
         for (int d = 0; d < tensor->ndim; d++)
             json_array_append_new(shape, json_integer(tensor->shape[d]));
         json_object_set_new(row, "name", cli_json_string(tensor->name));
-        json_object_set_new(row, "dtype", json_string(dtype_name(tensor->dtype)));
+        json_object_set_new(row, "dtype", json_string(tensor->dtype_text));
         json_object_set_new(row, "shape", shape);
         json_object_set_new(row, "count", json_integer(count));
         json_array_append_new(tensors, row);
@@ -142,13 +142,13 @@ Status cmd_inspect_drift(const CliModelOptions *base, const char *adapter,
     CliModel model = {0};
     VitAdapterReport report = {0};
     float *before = NULL;
-    Status status = cli_model_load(&model, base, arguments, false, error);
+    Status status = cli_model_load(&model, base, arguments, CLI_HEAD_UNUSED, error);
     if (status == STATUS_OK && !(before = copy_layer_norms(model.vit)))
         status = error_set(
             error, STATUS_FAILED,
             "%s: no memory for the LayerNorms of the base model; close other programs", adapter);
     if (status == STATUS_OK)
-        status = vit_adapter_read(model.vit, &model.head, adapter, &report, error);
+        status = vit_adapter_read(model.vit, NULL, adapter, &report, error);
     if (status == STATUS_OK) {
         describe_drift(model.vit, before, out);
         json_object_set_new(out, "layer_norms_set", json_integer(report.layer_norms_set));

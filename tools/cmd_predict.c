@@ -234,7 +234,7 @@ static Status sum_up(const Work *work, const CmdPredictExplain *explain, Error *
 static Status load_model(const Request *request, const CliArguments *arguments, CliModel *model,
                          Error *error)
 {
-    TRY(cli_model_load(model, &request->model, arguments, true, error));
+    TRY(cli_model_load(model, &request->model, arguments, CLI_HEAD_NEEDED, error));
     if (!request->calibrated)
         return STATUS_OK;
     TrainCalibration calibration;
@@ -284,6 +284,7 @@ int cmd_predict(int argc, char **argv)
     CliOption options[] = {
         CLI_MODEL_OPTION(request.model),
         CLI_ADAPTER_OPTION(request.model),
+        CLI_HEAD_OPTION(request.model),
         CLI_SCORING_OPTIONS(request.model),
         {"--explain", CLI_STRING, &request.explain, 0, 0, "DIR",
          "draw into DIR, for each image, where the score came from"},

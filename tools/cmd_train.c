@@ -56,6 +56,17 @@ static Status base_recipe(Training *training, Error *error)
     return file_exists(saved) ? train_recipe_read(recipe, saved, error) : STATUS_OK;
 }
 
+/* head=KIND is --head KIND: it also says of which kind the head of an adapter is that does not say it. */
+static Status say_head(Training *training, const char *kind, Error *error)
+{
+    const char **const said = &training->model_options.head;
+    if (*said && strcmp(*said, kind) != 0)
+        return error_set(error, STATUS_USAGE, "--head %s: contradicts head=%s; give one of them",
+                         *said, kind);
+    *said = kind;
+    return STATUS_OK;
+}
+
 static Status resolve_recipe(Training *training, Error *error)
 {
     TrainRecipe *const recipe = &training->recipe;
@@ -66,7 +77,13 @@ static Status resolve_recipe(Training *training, Error *error)
         char key[64];
         snprintf(key, sizeof key, "%.*s", (int)(equals - setting), setting);
         TRY(train_recipe_set(recipe, key, equals + 1, error));
+        if (strcmp(key, "head") == 0)
+            TRY(say_head(training, equals + 1, error));
     }
+    if (training->model_options.head)
+        TRY(train_recipe_set(recipe, "head", training->model_options.head, error));
+    else if (training->resume) /* the run's own recipe.txt says it */
+        training->model_options.head = vit_head_kind_name(recipe->head);
     if (training->arguments.threads > 0)
         recipe->threads = training->arguments.threads;
     else
@@ -241,7 +258,8 @@ static Status load_model(Training *training, Error *error)
 {
     CliModel *const model = &training->model;
     const TrainRecipe *const recipe = &training->recipe;
-    TRY(cli_model_load(model, &training->model_options, &training->arguments, false, error));
+    TRY(cli_model_load(model, &training->model_options, &training->arguments, CLI_HEAD_IF_ANY,
+                       error));
     if (model->has_head && model->head.kind != recipe->head)
         return error_set(error, STATUS_USAGE,
                          "head=%s: the model or adapter brings a head of kind %s; give head=%s",
@@ -351,6 +369,7 @@ int cmd_train(int argc, char **argv)
     CliOption options[] = {
         CLI_MODEL_OPTION(training.model_options),
         CLI_ADAPTER_OPTION(training.model_options),
+        CLI_HEAD_OPTION(training.model_options),
         {"--train", CLI_STRINGS, &training.train_lists, 0, 0, "LIST",
          "lists or folders to train on"},
         {"--val", CLI_STRINGS, &training.val_lists, 0, 0, "LIST",

@@ -59,6 +59,7 @@ typedef struct Pretraining {
 VitConfig demo_config(void)
 {
     VitConfig config = vit_config_unknown();
+    config.activation = ACTIVATION_QUICK_GELU;
     config.image_size = DEMO_SIZE;
     config.patch_size = 8;
     config.width = 64;

@@ -12,6 +12,7 @@
 #include "train/calibration.h"
 #include "train/paired.h"
 #include "train/reports.h"
+#include "vit/head.h"
 
 /* One NAME of the command line. */
 typedef struct EvalSet {
@@ -45,10 +46,11 @@ typedef struct EvalAdapter {
 
 /* What else the scores depend on. */
 typedef struct EvalProvenance {
-    const char *model;     /* path, borrowed; NULL: scores from a file */
-    char arch[32];         /* vit_config_name */
-    char fingerprint[33];  /* of the encoder without any adapter */
-    int image_size;        /* pixels a side that the network sees */
+    const char *model;    /* path, borrowed; NULL: scores from a file */
+    char arch[32];        /* vit_config_name */
+    char fingerprint[33]; /* of the encoder without any adapter */
+    int image_size;       /* pixels a side that the network sees */
+    VitHeadKind head;
     const char *precision; /* "f32", ...; static */
     const char *kernels;   /* static */
     const char *decoders;  /* static */

@@ -182,6 +182,7 @@ static void describe_model(const CliModel *model, const CliModelOptions *options
     snprintf(provenance->fingerprint, sizeof provenance->fingerprint, "%s",
              model->vit->fingerprint);
     provenance->image_size = model->vit->config.image_size;
+    provenance->head = model->head.kind;
     provenance->precision = precision_name(model->precision);
     provenance->kernels = kernels()->name;
     provenance->decoders = data_image_decoders();
@@ -208,7 +209,8 @@ Status eval_score(const EvalScoring *scoring, const EvalAdapter *adapter, const 
     CliModelOptions options = *scoring->options;
     options.adapter = adapter->path;
     TRY(allocate(scores, 1 + scoring->perturbation_count, scoring->sets->count, error));
-    Status status = cli_model_load(&work.model, &options, scoring->arguments, true, error);
+    Status status =
+        cli_model_load(&work.model, &options, scoring->arguments, CLI_HEAD_NEEDED, error);
     if (status == STATUS_OK) {
         if (adapter->calibrated)
             train_calibration_apply(&work.model.head, &adapter->calibration);

@@ -61,14 +61,14 @@ Status train_calibration_read(const char *path, TrainCalibration *calibration, E
     return status;
 }
 
-Status train_calibration_write(const char *path, const char *out,
+Status train_calibration_write(const char *path, const char *out, VitHeadKind kind,
                                const TrainCalibration *calibration, Error *error)
 {
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, path, error));
     const int count = safetensors_count(file), old = safetensors_metadata_count(file);
     SafeTensor *const tensors = calloc((size_t)count + 1, sizeof *tensors);
-    SafeTensorsMetadata *const metadata = calloc((size_t)old + KEYS, sizeof *metadata);
+    SafeTensorsMetadata *const metadata = calloc((size_t)old + KEYS + 1, sizeof *metadata);
     char numbers[KEYS - 1][TRAIN_NUMBER_SIZE];
     const double values[KEYS - 1] = {calibration->temperature, calibration->fpr,
                                      calibration->threshold_frame, calibration->threshold_video};
@@ -82,7 +82,7 @@ Status train_calibration_write(const char *path, const char *out,
             tensors[i] = *safetensors_at(file, i);
         for (int i = 0; i < old; i++) {
             const char *const key = safetensors_metadata_key(file, i);
-            if (!is_key(key))
+            if (!is_key(key) && strcmp(key, "head") != 0)
                 metadata[used++] = (SafeTensorsMetadata){key, safetensors_metadata(file, key)};
         }
         for (int i = 0; i < KEYS - 1; i++) {
@@ -90,6 +90,7 @@ Status train_calibration_write(const char *path, const char *out,
             metadata[used++] = (SafeTensorsMetadata){keys[i], numbers[i]};
         }
         metadata[used++] = (SafeTensorsMetadata){keys[KEYS - 1], calibration->on};
+        metadata[used++] = (SafeTensorsMetadata){"head", vit_head_kind_name(kind)};
         status = safetensors_write(out, tensors, count, metadata, used, error);
     }
     free(tensors);

@@ -16,9 +16,9 @@ Status train_calibration_read(const char *path, TrainCalibration *calibration, E
 
 /*
  * Writes the adapter `path` once more as `out`: the same tensors and metadata, with this calibration in place
- * of any it held. `out` may be `path`. Atomic; the bytes depend on the arguments alone.
+ * of any it held, and the kind of head that it was made with, which `path` need not say. `out` may be `path`. Atomic; the bytes depend on the arguments alone.
  */
-Status train_calibration_write(const char *path, const char *out,
+Status train_calibration_write(const char *path, const char *out, VitHeadKind kind,
                                const TrainCalibration *calibration, Error *error);
 
 /* Divides the logits of `head` by the temperature from now on: its weight and bias. */

@@ -167,6 +167,7 @@ Status train_state_write(const TrainState *state, const VitTuned *tuned,
         {"format", FORMAT},
         {"tuned", names},
         {"base_fingerprint", origin->base},
+        {"base_network", origin->network},
         {"frozen_layer_norms", origin->frozen},
         {"recipe", origin->recipe},
         {"train_list", origin->train},
@@ -212,6 +213,9 @@ static Status check_origin(const SafeTensors *file, const VitTuned *tuned,
 {
     TRY(expect(file, "format", FORMAT, "is not a state of this version", error));
     TRY(expect(file, "base_fingerprint", origin->base, "was made with another base model", error));
+    if (safetensors_metadata(file, "base_network")) /* versions before did not write it */
+        TRY(expect(file, "base_network", origin->network,
+                   "the base model was computed or its images prepared in another way", error));
     TRY(expect(file, "frozen_layer_norms", origin->frozen, "was made with another adapter", error));
     TRY(expect(file, "recipe", origin->recipe, "the recipe has changed since it was made", error));
     TRY(expect(file, "train_list", origin->train, "the training list has changed since it was made",

@@ -22,12 +22,13 @@ size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const Da
 }
 
 /* What must agree for stored features to be the ones wanted. */
-enum { KEYS = 6 };
+enum { KEYS = 7 };
 static void origin_keys(const TrainOrigin *origin, SafeTensorsMetadata keys[KEYS])
 {
     const SafeTensorsMetadata all[KEYS] = {
         {"format", FORMAT},
         {"base_fingerprint", origin->base},
+        {"base_network", origin->network},
         {"frozen_layer_norms", origin->frozen},
         {"train_list", origin->train},
         {"val_list", origin->val},

@@ -52,6 +52,11 @@ Status train_origin_find(TrainOrigin *origin, const Vit *vit, const TrainRecipe 
 {
     *origin = (TrainOrigin){.decoders = data_image_decoders()};
     snprintf(origin->base, sizeof origin->base, "%s", vit->fingerprint);
+    char preprocessing[VIT_CONFIG_TEXT];
+    vit_config_describe_network(&vit->config, origin->network);
+    vit_config_describe_preprocessing(&vit->config, preprocessing);
+    const size_t used = strlen(origin->network);
+    snprintf(origin->network + used, sizeof origin->network - used, ", %s", preprocessing);
     data_list_hash(train, origin->train);
     if (val)
         data_list_hash(val, origin->val);

@@ -8,9 +8,10 @@
 #include "train/recipe.h"
 #include "vit/vit.h"
 
-/* 32 hexadecimal digits each. */
+/* Hashes: 32 hexadecimal digits each. */
 typedef struct TrainOrigin {
-    char base[33];        /* fingerprint of the encoder */
+    char base[33];                     /* fingerprint of the encoder */
+    char network[2 * VIT_CONFIG_TEXT]; /* how it is computed and fed, which no tensor tells */
     char frozen[33];      /* of the LayerNorms that do not train: an adapter may have set them */
     char recipe[33];      /* of every key that can change a result */
     char train[33];       /* of the training list */

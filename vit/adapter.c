@@ -10,6 +10,7 @@
 #include "vit/names.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,7 +189,54 @@ static void find_lacking(Reading *reading)
     }
 }
 
-/* Both tensors of a head, or none. `kind` from the metadata if it is there. */
+Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *disputed, Error *error)
+{
+    const char *const path = safetensors_path(file), *const name =
+                                                         safetensors_metadata(file, "head");
+    VitHeadKind known;
+    char beside[16] = "";
+    Error unreadable = {0};
+    if (disputed)
+        *disputed = false;
+    kind[0] = '\0';
+    if (!name)
+        return vit_config_head_beside(path, kind, error);
+    if (!vit_head_kind_parse(name, &known))
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: metadata \"head\" is %.64s, neither LinearNorm nor linear; use a file "
+            "that lnclip or GenD wrote",
+            path, name);
+    snprintf(kind, 16, "%s", name);
+    /* What lies beside an adapter may be another model's: the file's own word is the better one. */
+    if (disputed && vit_config_head_beside(path, beside, &unreadable) == STATUS_OK)
+        *disputed = beside[0] && strcmp(beside, kind) != 0;
+    return STATUS_OK;
+}
+
+/* The kind of the head that is read, from what its file and the caller say. */
+static Status settle_kind(Reading *reading, const char *said, const VitHints *hints, Error *error)
+{
+    const char *const path = safetensors_path(reading->file), *const asked = hints->head;
+    if (said[0] && asked[0] && strcmp(said, asked) != 0)
+        return error_set(
+            error, STATUS_USAGE,
+            "%s: its head is of kind %s, not %s; leave out --head, or correct the file", path, said,
+            asked);
+    if (!said[0] && !asked[0])
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: neither its metadata nor a config.json beside it says of which kind its "
+            "head is; pass --head LinearNorm (a head on L2-normalised features) or "
+            "--head linear",
+            path);
+    const bool known = vit_head_kind_parse(said[0] ? said : asked, &reading->kind);
+    assert(known && "the hint is one of the two names");
+    (void)known;
+    return STATUS_OK;
+}
+
+/* Both tensors of a head, or none. */
 static void read_head(Reading *reading, Error *error)
 {
     const int count = safetensors_count(reading->file);
@@ -200,14 +248,31 @@ static void read_head(Reading *reading, Error *error)
         error_detail(error, "half a head: %.200s alone", (weight ? weight : bias)->tensor->name);
         return;
     }
-    const char *const name = safetensors_metadata(reading->file, "head");
-    if (name && !vit_head_kind_parse(name, &reading->kind))
-        error_detail(error, "metadata \"head\" is %.64s, neither LinearNorm nor linear", name);
     if (!reading->head)
         return;
     plan(reading, NULL, &reading->head->weight, weight->tensor, error);
     plan(reading, NULL, &reading->head->bias, bias->tensor, error);
     reading->report.head_set = true;
+}
+
+/* The base must be computed and fed as it was in training. Adapters of older versions do not say how. */
+static Status check_base(const Reading *reading, Error *error)
+{
+    char texts[2][VIT_CONFIG_TEXT];
+    static const char *const keys[2] = {"base_network", "base_preprocessing"};
+    vit_config_describe_network(&reading->vit->config, texts[0]);
+    vit_config_describe_preprocessing(&reading->vit->config, texts[1]);
+    for (int i = 0; i < 2; i++) {
+        const char *const said = safetensors_metadata(reading->file, keys[i]);
+        if (said && strcmp(said, texts[i]) != 0)
+            return error_set(
+                error, STATUS_FAILED,
+                "%s: was trained on a model with %.150s, but this one is read with %s; "
+                "give the model the configuration files it had, or the same --heads "
+                "and --activation",
+                safetensors_path(reading->file), said, texts[i]);
+    }
+    return STATUS_OK;
 }
 
 /* What the file says it was trained on, and what of the encoder it may change. */
@@ -220,6 +285,7 @@ static Status check_metadata(Reading *reading, Error *error)
             error, STATUS_FAILED,
             "%s: was made for the model %.64s, not for %s; name the model it was trained on",
             safetensors_path(file), base, reading->vit->fingerprint);
+    TRY(check_base(reading, error));
     const char *const tune = safetensors_metadata(file, "tune");
     if (vit_tune_choose(reading->vit, tune ? tune : "ln", reading->chosen, &reading->rank, error) ==
         STATUS_OK)
@@ -263,7 +329,11 @@ static Status prepare(Reading *reading, Error *error)
     if (used == 0)
         return error_set(error, STATUS_FAILED,
                          "%s: holds no LayerNorm and no head; name an adapter", path);
-    return STATUS_OK;
+    if (!reading->report.head_set)
+        return STATUS_OK;
+    char said[16];
+    TRY(vit_head_kind_of_file(reading->file, said, &reading->report.head_disputed, error));
+    return settle_kind(reading, said, &reading->vit->hints, error);
 }
 
 /* The half that cannot fail. */
@@ -304,7 +374,7 @@ Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterRep
     assert(vit && path && report && error);
     assert(!vit->packed && "adapters come before packing");
     *report = (VitAdapterReport){0};
-    Reading reading = {.vit = vit, .head = head, .kind = head ? head->kind : VIT_HEAD_LINEAR_NORM};
+    Reading reading = {.vit = vit, .head = head};
     TRY(safetensors_open(&reading.file, path, error));
     const Status status = prepare(&reading, error);
     if (status == STATUS_OK) {
@@ -326,10 +396,9 @@ Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error)
     *found = false;
     if (!vit->file)
         return STATUS_OK;
+    const char *const path = safetensors_path(vit->file);
     const int count = safetensors_count(vit->file);
-    Reading reading = {.head = head, .file = vit->file, .kind = head->kind};
-    if (vit->config.head[0])
-        (void)vit_head_kind_parse(vit->config.head, &reading.kind); /* config.c checked the name */
+    Reading reading = {.head = head, .file = vit->file};
     TRY(vit_named_list(vit->file, &reading.named, error));
     Status status = STATUS_OK;
     reading.changes = calloc((size_t)count + 1, sizeof *reading.changes);
@@ -339,7 +408,20 @@ Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error)
         read_head(&reading, error);
     if (error->problems > 0)
         status = error_set(error, STATUS_FAILED, "%s: its head cannot be used: %s; fetch it again",
-                           safetensors_path(vit->file), error->detail[0]);
+                           path, error->detail[0]);
+    char said[16];
+    const char *const config = vit->config.head;
+    if (status == STATUS_OK && reading.report.head_set)
+        status = vit_head_kind_of_file(vit->file, said, NULL, error);
+    if (status == STATUS_OK && reading.report.head_set && said[0] && config[0] &&
+        strcmp(said, config) != 0)
+        status =
+            error_set(error, STATUS_FAILED,
+                      "%s: its metadata says a head of kind %s, its config.json %s; correct the "
+                      "wrong one",
+                      path, said, config);
+    if (status == STATUS_OK && reading.report.head_set)
+        status = settle_kind(&reading, said[0] ? said : config, &vit->hints, error);
     if (status == STATUS_OK) {
         apply(&reading);
         *found = reading.report.head_set;
@@ -362,7 +444,10 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
                          Error *error)
 {
     assert(vit && tuned && path && error);
-    enum { ADDED = 8 };
+    enum { ADDED = 10 };
+    char network[VIT_CONFIG_TEXT], preprocessing[VIT_CONFIG_TEXT];
+    vit_config_describe_network(&vit->config, network);
+    vit_config_describe_preprocessing(&vit->config, preprocessing);
     SafeTensor *const tensors = calloc((size_t)tuned->entry_count, sizeof *tensors);
     SafeTensorsMetadata *const all = calloc((size_t)metadata_count + ADDED, sizeof *all);
     const bool whole = is_whole(vit);
@@ -379,6 +464,8 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
         all[count++] = (SafeTensorsMetadata){"tune", tuned->tune};
         all[count++] = (SafeTensorsMetadata){"base_fingerprint", vit->fingerprint};
         all[count++] = (SafeTensorsMetadata){"base_arch", vit_config_name(&vit->config)};
+        all[count++] = (SafeTensorsMetadata){"base_network", network};
+        all[count++] = (SafeTensorsMetadata){"base_preprocessing", preprocessing};
         if (head)
             all[count++] = (SafeTensorsMetadata){"head", vit_head_kind_name(head->kind)};
         if (tuned->loras > 0)

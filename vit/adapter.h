@@ -19,7 +19,9 @@ typedef struct VitAdapterReport {
     int others_kept;      /* other tensors that "tune" names and the file lacks: base values stay */
     const char *first_kept; /* of these, by its name in the model; borrowed from the Vit, or NULL */
     bool head_set;
-    int frozen_equal; /* other tensors in it, found equal to the base */
+    bool
+        head_disputed; /* its metadata names the head's kind; a config.json beside it another one */
+    int frozen_equal;  /* other tensors in it, found equal to the base */
 } VitAdapterReport;
 
 /*
@@ -29,16 +31,19 @@ typedef struct VitAdapterReport {
  * names. LoRA's A and B (lora.h) are merged into their weight, so that they cost nothing from then on. Any
  * subset. All or nothing: on failure neither vit nor head has changed. STATUS_FAILED for unknown names (all
  * counted), another width (both shapes named), a base model of another fingerprint, or a frozen tensor that
- * differs from the base. The head's kind is read from the metadata ("head"), else stays as it is in *head.
+ * differs from the base, a base computed or fed in another way (metadata "base_network",
+ * "base_preprocessing"), or a head whose kind nothing says. The kind is that of the metadata ("head"), else of a
+ * config.json beside the file, else of vit->hints; hints that contradict these are STATUS_USAGE.
  * vit->fingerprint stays that of the base. Call before vit_tune. `head` may be NULL if only features are
- * wanted.
+ * wanted: then its kind is not asked for.
  */
 Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterReport *report,
                         Error *error);
 
 /*
  * Writes the tensors of `tuned` under their native names, with `metadata` [metadata_count] and, added here,
- * "format", "head", "tune", "base_fingerprint", "base_arch"; with LoRA "lora_scale"; where everything
+ * "format", "head", "tune", "base_fingerprint", "base_arch", "base_network" (heads, activation, eps) and
+ * "base_preprocessing" (size, mean, std), which no tensor tells; with LoRA "lora_scale"; where everything
  * trains "config" and "preprocessor_config", those of vit_config_format, since such a file is a model, too.
  * Atomic. The bytes depend on the arguments alone. `head` may be NULL if `tuned` has none.
  */
@@ -48,9 +53,15 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
 
 /*
  * The head inside the file a model was loaded from (GenD): sets the numbers and kind of *head (created by
- * the caller) if there is one, and *found. Its kind is the metadata's, else the config.json's, else stays.
- * STATUS_FAILED for a head of another shape or half a head.
+ * the caller) if there is one, and *found. STATUS_FAILED for a head of another shape, half a head, or one whose
+ * kind neither the metadata nor config.json nor vit->hints tells, or these tell differently.
  */
 Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error);
+
+/*
+ * Which head a file says it holds: "LinearNorm" or "linear" into `kind`, by its metadata, else a config.json
+ * beside it; "" if neither says so. *disputed (may be NULL): both do, differently. STATUS_FAILED for another name.
+ */
+Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *disputed, Error *error);
 
 #endif

@@ -42,7 +42,7 @@ int vit_tokens(const VitConfig *config)
 
 VitConfig vit_config_unknown(void)
 {
-    VitConfig config = {.eps = 1e-5F, .activation = ACTIVATION_QUICK_GELU};
+    VitConfig config = {.eps = 1e-5F};
     memcpy(config.mean, CLIP_MEAN, sizeof config.mean);
     memcpy(config.std, CLIP_STD, sizeof config.std);
     return config;
@@ -54,6 +54,7 @@ Status vit_config_named(const char *arch, VitConfig *config, Error *error)
         if (strcmp(named[i].name, arch) != 0)
             continue;
         *config = vit_config_unknown();
+        config->activation = ACTIVATION_QUICK_GELU;
         config->image_size = named[i].image_size;
         config->patch_size = named[i].patch_size;
         config->width = named[i].width;
@@ -64,7 +65,8 @@ Status vit_config_named(const char *arch, VitConfig *config, Error *error)
     }
     return error_set(
         error, STATUS_USAGE,
-        "%s: is no architecture; choose tiny, vit-b-32, vit-b-16, vit-l-14 or vit-l-14-336", arch);
+        "%s: unknown architecture; choose tiny, vit-b-32, vit-b-16, vit-l-14 or vit-l-14-336",
+        arch);
 }
 
 const char *vit_config_name(const VitConfig *config)
@@ -76,6 +78,28 @@ const char *vit_config_name(const VitConfig *config)
             named[i].mlp == config->mlp)
             return named[i].name;
     return "vit";
+}
+
+static const char *const activation_names[] = {
+    [ACTIVATION_NONE] = "none",
+    [ACTIVATION_QUICK_GELU] = "quick_gelu",
+    [ACTIVATION_GELU] = "gelu",
+};
+
+bool vit_activation_parse(const char *name, Activation *activation)
+{
+    for (Activation i = ACTIVATION_QUICK_GELU; i <= ACTIVATION_GELU; i++) {
+        if (strcmp(name, activation_names[i]) != 0)
+            continue;
+        *activation = i;
+        return true;
+    }
+    return false;
+}
+
+const char *vit_activation_name(Activation activation)
+{
+    return activation_names[activation];
 }
 
 void vit_config_assume(VitConfig *config, const char *sentence)
@@ -161,16 +185,13 @@ static Status read_activation(const json_t *vision, const char *origin, VitConfi
                               Error *error)
 {
     const json_t *const value = value_of(vision, "hidden_act");
-    const char *const name = json_string_value(value);
-    if (!value || (name && strcmp(name, "quick_gelu") == 0))
-        config->activation = ACTIVATION_QUICK_GELU;
-    else if (name && strcmp(name, "gelu") == 0)
-        config->activation = ACTIVATION_GELU;
-    else
-        return error_set(error, STATUS_FAILED,
-                         "%s: hidden_act \"%.64s\" is not supported; quick_gelu and gelu are",
-                         origin, name ? name : "(no string)");
-    return STATUS_OK;
+    const char *const name =
+        value ? json_string_value(value) : "quick_gelu"; /* the class's default */
+    if (name && vit_activation_parse(name, &config->activation))
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s: hidden_act \"%.64s\" is not supported; quick_gelu and gelu are", origin,
+                     name ? name : "(no string)");
 }
 
 /* The keys of CLIPVisionConfig. */
@@ -202,23 +223,43 @@ static Status read_vision(const json_t *vision, const char *origin, VitConfig *c
     return vit_config_check(config, origin, error);
 }
 
-/* GenD names its backbone and its head; the shape is in the tensors alone. */
+/* Whether this is the config.json of a GenD model; older files lack the type. */
+static bool is_gend(const json_t *root)
+{
+    const char *const type = json_string_value(value_of(root, "model_type"));
+    return type ? strcasecmp(type, "gend") == 0 : json_object_get(root, "backbone") != NULL;
+}
+
+static bool is_head_name(const char *name)
+{
+    return name && (strcmp(name, "LinearNorm") == 0 || strcmp(name, "linear") == 0);
+}
+
+static Status read_gend_head(const json_t *root, const char *origin, char head[16], Error *error)
+{
+    const json_t *const value = value_of(root, "head");
+    const char *const name = value ? json_string_value(value) : "linear"; /* the class's default */
+    if (!is_head_name(name))
+        return error_set(error, STATUS_FAILED,
+                         "%s: head \"%.64s\" is not supported; LinearNorm and linear are", origin,
+                         name ? name : "(no string)");
+    snprintf(head, 16, "%s", name);
+    return STATUS_OK;
+}
+
+/* GenD names its backbone and its head; the shape is in the tensors and the backbone's own files. */
 static Status read_gend(const json_t *root, const char *origin, VitConfig *config, Error *error)
 {
     const char *const backbone = json_string_value(json_object_get(root, "backbone"));
     if (backbone && !strcasestr(backbone, "clip"))
         return error_set(
             error, STATUS_FAILED,
-            "%s: backbone \"%.100s\" is no CLIP; use a GenD model with a CLIP backbone", origin,
+            "%s: backbone \"%.100s\" is not a CLIP; use a GenD model with a CLIP backbone", origin,
             backbone);
-    const json_t *const value = value_of(root, "head");
-    const char *const head = value ? json_string_value(value) : "linear"; /* the class's default */
-    if (!head || (strcmp(head, "LinearNorm") != 0 && strcmp(head, "linear") != 0))
-        return error_set(error, STATUS_FAILED,
-                         "%s: head \"%.64s\" is not supported; LinearNorm and linear are", origin,
-                         head ? head : "(no string)");
-    snprintf(config->head, sizeof config->head, "%s", head);
-    return STATUS_OK;
+    if (backbone && strlen(backbone) >= sizeof config->backbone)
+        return bad_value(origin, "backbone", "is too long a name", error);
+    snprintf(config->backbone, sizeof config->backbone, "%s", backbone ? backbone : "");
+    return read_gend_head(root, origin, config->head, error);
 }
 
 static Status read_root(const json_t *root, const char *origin, VitConfig *config, Error *error)
@@ -227,11 +268,8 @@ static Status read_root(const json_t *root, const char *origin, VitConfig *confi
     const json_t *const vision = value_of(root, "vision_config");
     const char *name = json_string_value(type);
     if (!type) /* older files lack it */
-        name = json_object_get(root, "backbone")      ? "gend"
-               : vision                               ? "clip"
-               : json_object_get(root, "hidden_size") ? "clip_vision_model"
-                                                      : NULL;
-    if (name && strcasecmp(name, "gend") == 0)
+        name = vision ? "clip" : json_object_get(root, "hidden_size") ? "clip_vision_model" : NULL;
+    if (is_gend(root))
         return read_gend(root, origin, config, error);
     if (name && strcmp(name, "clip_vision_model") == 0)
         return read_vision(root, origin, config, error);
@@ -246,7 +284,7 @@ static Status read_root(const json_t *root, const char *origin, VitConfig *confi
     }
     return error_set(
         error, STATUS_FAILED,
-        "%s: model_type \"%.64s\" is no CLIP; this program reads clip, clip_vision_model and "
+        "%s: model_type \"%.64s\" is not a CLIP; this program reads clip, clip_vision_model and "
         "GenD",
         origin, name ? name : "(none)");
 }
@@ -323,6 +361,9 @@ static Status check_steps(const json_t *root, const char *origin, Error *error)
     if (factor && !(fabs(json_number_value(factor) * 255 - 1) < 1e-6))
         return error_set(error, STATUS_FAILED,
                          "%s: rescale_factor is not 1/255; only that is supported", origin);
+    if (json_is_true(value_of(root, "do_pad")))
+        return error_set(error, STATUS_FAILED,
+                         "%s: do_pad is true; only CLIP's own preprocessing is supported", origin);
     const char *type = json_string_value(value_of(root, "image_processor_type"));
     type = type ? type : json_string_value(value_of(root, "feature_extractor_type"));
     if (type && strncmp(type, "CLIP", 4) != 0)
@@ -344,7 +385,8 @@ static Status read_preprocessor(const json_t *root, const char *origin, VitConfi
     if (size != crop || (config->image_size != 0 && crop != config->image_size))
         return error_set(
             error, STATUS_FAILED,
-            "%s: size %d, crop_size %d and the model's image_size %d differ; make them equal",
+            "%s: size %d, crop_size %d and the model's image_size %d differ; only equal ones are "
+            "supported",
             origin, size, crop, config->image_size);
     config->image_size = crop;
     TRY(read_triple(root, "image_mean", origin, config->mean, error));
@@ -368,39 +410,114 @@ static Status read_text(const char *path, char **text, Error *error)
                      path);
 }
 
-Status vit_config_parse_preprocessor(const char *text, const char *origin, VitConfig *config,
-                                     Error *error)
+/*
+ * Reads preprocessor_config.json, or what processor_config.json of a whole CLIPProcessor holds of it; *found
+ * is false if that holds nothing of it (transformers 4 wrote such files).
+ */
+static Status parse_preprocessor(const char *text, const char *origin, VitConfig *config,
+                                 bool *found, Error *error)
 {
     json_t *root = NULL;
-    Status status = parse_object(text, origin, &root, error);
-    if (status == STATUS_OK)
-        status = read_preprocessor(root, origin, config, error);
+    TRY(parse_object(text, origin, &root, error));
+    const json_t *const nested = value_of(root, "image_processor");
+    *found = nested || !json_object_get(root, "processor_class") ||
+             json_object_get(root, "image_mean") || json_object_get(root, "size");
+    Status status = STATUS_OK;
+    if (nested && !json_is_object(nested))
+        status = bad_value(origin, "image_processor", "is not a JSON object", error);
+    else if (*found)
+        status = read_preprocessor(nested ? nested : root, origin, config, error);
     json_decref(root);
     return status;
 }
 
-Status vit_config_read_preprocessor(const char *path, VitConfig *config, Error *error)
+Status vit_config_parse_preprocessor(const char *text, const char *origin, VitConfig *config,
+                                     Error *error)
 {
-    char *text;
-    TRY(read_text(path, &text, error));
-    const Status status = vit_config_parse_preprocessor(text, path, config, error);
-    free(text);
-    return status;
+    bool found;
+    TRY(parse_preprocessor(text, origin, config, &found, error));
+    return found
+               ? STATUS_OK
+               : error_set(error, STATUS_FAILED,
+                           "%s: says nothing about images; use a preprocessor_config.json", origin);
 }
 
-Status vit_config_read(const char *config_json, const char *preprocessor_json, VitConfig *config,
-                       Error *error)
+static bool same_preprocessing(const VitConfig *a, const VitConfig *b)
+{
+    return a->image_size == b->image_size && memcmp(a->mean, b->mean, sizeof a->mean) == 0 &&
+           memcmp(a->std, b->std, sizeof a->std) == 0;
+}
+
+Status vit_config_read_preprocessor(const char *folder, VitConfig *config, bool *found,
+                                    Error *error)
+{
+    static const char *const names[] = {"processor_config.json", "preprocessor_config.json"};
+    const VitConfig before = *config;
+    *found = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[FILE_PATH_SIZE], *text;
+        bool holds = false;
+        VitConfig this = before;
+        TRY(file_join(path, folder, names[i], error));
+        if (!file_exists(path))
+            continue;
+        TRY(read_text(path, &text, error));
+        const Status status = parse_preprocessor(text, path, &this, &holds, error);
+        free(text);
+        TRY(status);
+        if (holds && *found && !same_preprocessing(config, &this))
+            return error_set(error, STATUS_FAILED,
+                             "%s: differs from %s beside it in size, mean or std; remove the one "
+                             "that is not the model's",
+                             path, names[0]);
+        if (holds)
+            *config = this;
+        *found = *found || holds;
+    }
+    return STATUS_OK;
+}
+
+Status vit_config_read(const char *config_json, VitConfig *config, Error *error)
 {
     assert(config_json && config && error);
     char *text;
     TRY(read_text(config_json, &text, error));
     const Status status = vit_config_parse(text, config_json, config, error);
     free(text);
-    TRY(status);
-    if (preprocessor_json && file_exists(preprocessor_json))
-        return vit_config_read_preprocessor(preprocessor_json, config, error);
-    vit_config_assume(config, "no preprocessor_config.json: CLIP's mean and std");
-    return STATUS_OK;
+    return status;
+}
+
+Status vit_config_head_beside(const char *path, char head[16], Error *error)
+{
+    char folder[FILE_PATH_SIZE], config[FILE_PATH_SIZE], *text;
+    head[0] = '\0';
+    snprintf(folder, sizeof folder, "%.*s", (int)(file_name(path) - path), path);
+    TRY(file_join(config, folder, "config.json", error));
+    if (!file_exists(config))
+        return STATUS_OK;
+    TRY(read_text(config, &text, error));
+    json_t *const root = json_loads(text, 0, NULL);
+    free(text);
+    const char *const name = json_string_value(json_object_get(root, "head"));
+    Status status = STATUS_OK;
+    if (is_gend(root) || is_head_name(name))
+        status = read_gend_head(root, config, head, error);
+    json_decref(root);
+    return status;
+}
+
+void vit_config_describe_network(const VitConfig *config, char text[VIT_CONFIG_TEXT])
+{
+    snprintf(text, VIT_CONFIG_TEXT, "heads %d, %s, eps %.9g", config->heads,
+             vit_activation_name(config->activation), (double)config->eps);
+}
+
+void vit_config_describe_preprocessing(const VitConfig *config, char text[VIT_CONFIG_TEXT])
+{
+    const float *const m = config->mean, *const s = config->std;
+    snprintf(text, VIT_CONFIG_TEXT, "size %d, mean %.9g %.9g %.9g, std %.9g %.9g %.9g",
+             config->image_size, (double)m[0], (double)m[1], (double)m[2], (double)s[0],
+             (double)s[1], (double)s[2]);
 }
 
 /* The double next to the shortest decimal that stands for this float: 0.1F becomes 0.1. */
@@ -431,8 +548,7 @@ char *vit_config_format(const VitConfig *config)
                           "image_size", config->image_size, "patch_size", config->patch_size,
                           "num_channels", 3, "hidden_size", config->width, "num_hidden_layers",
                           config->layers, "num_attention_heads", config->heads, "intermediate_size",
-                          config->mlp, "hidden_act",
-                          config->activation == ACTIVATION_GELU ? "gelu" : "quick_gelu",
+                          config->mlp, "hidden_act", vit_activation_name(config->activation),
                           "layer_norm_eps", real_of(config->eps), "torch_dtype", "float32"));
 }
 

@@ -82,27 +82,69 @@ VitNameKind vit_name_kind(const char *name, char native[VIT_NAME_SIZE])
     return original ? VIT_NAME_ORIGINAL : VIT_NAME_ENCODER;
 }
 
-/* The family of a file whose tensors are named or packed in a way not read here, or NULL. */
-static const char *other_family(const SafeTensors *file)
+/* `name` without the prefixes that wrappers put before an encoder's names. */
+static const char *without_wrappers(const char *name)
+{
+    static const char *const wrappers[] = {
+        VIT_PREFIX, "base_model.model.", "module.", "model.", "backbone.",
+        "clip.",    "image_encoder.",    "visual.", "trunk.", "_orig_mod.",
+    };
+    for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0];) {
+        const bool wrapped = starts(name, wrappers[i]);
+        name += wrapped ? strlen(wrappers[i]) : 0;
+        i = wrapped ? 0 : i + 1;
+    }
+    return name;
+}
+
+/*
+ * The family of a file whose encoder is not read here, or NULL, by the beginning of a tensor's name behind its
+ * wrappers. *is_clip: a CLIP under other names, which a conversion would help. What tells other networks from CLIP
+ * comes first, for they share most names with it.
+ */
+static const char *other_family(const SafeTensors *file, bool *is_clip)
 {
     static const struct {
         const char *mark, *family;
+        bool is_clip;
     } marks[] = {
-        {"visual.class_embedding", "an OpenAI or open_clip checkpoint"},
-        {"visual.conv1.weight", "an OpenAI or open_clip checkpoint"},
-        {"cls_token", "a timm vision transformer"},
-        {"blocks.0.attn.qkv.weight", "a timm vision transformer"},
-        {"embeddings.cls_token", "a ViT or DINOv2 of Hugging Face"},
-        {"embeddings.patch_embeddings.projection.weight", "a ViT or DINOv2 of Hugging Face"},
-        {"backbone.class_embedding", "a DeepfakeBench checkpoint"},
-        {"backbone.embeddings.class_embedding", "a DeepfakeBench checkpoint"},
-        {"backbone.vision_model.embeddings.class_embedding", "a DeepfakeBench checkpoint"},
+        {"vision_model.head.", "a SigLIP", false},
+        {"attn_pool.", "a Perception Encoder (PE) or another one with attention pooling", false},
+        {"embeddings.register_tokens", "a DINOv2 or DINOv3 with registers", false},
+        {"embeddings.mask_token", "a DINOv2 or DINOv3", false},
+        {"embeddings.cls_token", "a ViT or DINO of Hugging Face", false},
+        {"embeddings.patch_embeddings.", "a ViT or DINO of Hugging Face", false},
+        {"register_tokens", "a DINOv2 or DINOv3 with registers", false},
+        {"storage_tokens", "a DINOv3", false},
+        {"reg_token", "a timm vision transformer with registers", false},
+        {"mask_token", "a DINOv2 or DINOv3", false},
+        {"blocks.0.ls1.", "a vision transformer with LayerScale, such as DINOv2", false},
+        {"blocks.0.gamma_1", "a vision transformer with LayerScale", false},
+        {"blocks.0.attn.q_proj.", "an EVA", false},
+        {"blocks.0.attn.q_bias", "an EVA", false},
+        {"blocks.0.mlp.w1.", "an EVA", false},
+        {"fc_norm.", "a timm vision transformer with average pooling", false},
+        {"transformer.resblocks.0.ls_1.", "an open_clip model with LayerScale", false},
+        {"class_embedding", "an OpenAI or open_clip checkpoint", true},
+        {"transformer.resblocks.0.ln_1.", "an OpenAI or open_clip checkpoint", true},
+        {"cls_token", "a timm vision transformer", true},
+        {"blocks.0.attn.qkv.", "a timm vision transformer", true},
     };
-    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
-        char prefixed[128];
-        snprintf(prefixed, sizeof prefixed, "%s%s", VIT_PREFIX, marks[i].mark);
-        if (safetensors_find(file, marks[i].mark) || safetensors_find(file, prefixed))
-            return marks[i].family;
+    for (size_t m = 0; m < sizeof marks / sizeof marks[0]; m++)
+        for (int i = 0; i < safetensors_count(file); i++) {
+            const char *const name = safetensors_at(file, i)->name;
+            /* The text tower of a whole CLIP has resblocks, too, and no wrapper. */
+            const bool text = starts(name, "transformer.") || starts(name, "text_model.");
+            if (text || !starts(without_wrappers(name), marks[m].mark))
+                continue;
+            *is_clip = marks[m].is_clip;
+            return marks[m].family;
+        }
+    for (int i = 0; i < safetensors_count(file); i++) {
+        const char *const name = safetensors_at(file, i)->name;
+        *is_clip = true;
+        if (starts(name, "backbone.") && (strstr(name, "embeddings.class_embedding")))
+            return "a DeepfakeBench checkpoint";
     }
     return NULL;
 }
@@ -117,12 +159,18 @@ static int by_native(const void *a, const void *b)
 Status vit_named_list(const SafeTensors *file, VitNamed **out, Error *error)
 {
     const int count = safetensors_count(file);
-    const char *const path = safetensors_path(file), *const family = other_family(file);
+    bool is_clip;
+    const char *const path = safetensors_path(file), *const family = other_family(file, &is_clip);
     *out = NULL;
-    if (family)
+    if (family && is_clip)
         return error_set(error, STATUS_FAILED,
                          "%s: is %s; convert it to Hugging Face's CLIPVisionModel first", path,
                          family);
+    if (family)
+        return error_set(error, STATUS_FAILED,
+                         "%s: is %s, another network than CLIP, which is not supported; use a CLIP "
+                         "vision model",
+                         path, family);
     VitNamed *const named = calloc((size_t)count + 1, sizeof *named);
     if (!named)
         return error_set(error, STATUS_FAILED, "%s: no memory for its names; free some", path);

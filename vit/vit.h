@@ -51,6 +51,7 @@ typedef struct VitBlock {
 
 typedef struct Vit {
     VitConfig config;
+    VitHints hints; /* what the caller said when it was loaded: holds for heads read later, too */
     VitParameter *parameters; /* [parameter_count] */
     int parameter_count;
     Tensor *class_embedding;    /* [D] */
@@ -68,11 +69,19 @@ typedef struct Vit {
 
 /*
  * Loads a model: a folder with config.json and model.safetensors (or its index), or one .safetensors
- * file (config.json beside it, else its metadata, else heads = D/64, quick_gelu, eps 1e-5, told in
- * config.assumptions). Whole CLIP, vision-only and GenD files; F32 is used in place from the mapping, F16
- * and BF16 are converted. All missing and unexpected tensors are listed. *vit is owned by the caller.
+ * file (config.json beside it, else its metadata). Where neither tells the shape (GenD, bare files) it is that
+ * of the tensors; what these do not tell is taken from the config.json of the backbone that a GenD file names
+ * (openai/clip-vit-*: known; else a local path or the Hugging Face cache), else from `hints`. Up to width 1024
+ * heads of 64 and eps 1e-5 are assumed, and reported in config.assumptions; an unknown activation, and unknown
+ * heads of wider models, are STATUS_FAILED. STATUS_USAGE for hints that contradict the files.
+ * Whole CLIP, vision-only and GenD files; F32 is used in place from the mapping, F16 and BF16 are converted.
+ * All missing and unexpected tensors are listed. *vit is owned by the caller.
  * If the file holds a GenD head, vit_head_read (head.h) finds it.
  */
+Status vit_load_with(Vit **vit, const char *path, const VitHints *hints, Threads *threads,
+                     Error *error);
+
+/* The same without hints. */
 Status vit_load(Vit **vit, const char *path, Threads *threads, Error *error);
 
 /*
