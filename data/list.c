@@ -7,9 +7,9 @@
 #include "data/list.h"
 
 #include "data/list_collect.h"
+#include "tensor/file.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,8 @@
 typedef struct ListMemory {
     DataPool pool;
     const char **identities; /* [count], sorted: what data_list_overlap merges */
-    int *video_frames;       /* [video_count,2], scratch of data_list_limit_frames */
+    int *renumbered;         /* [count,2], scratch of data_list_keep_frames */
+    DataSkippedFiles skipped;
 } ListMemory;
 
 /* Open addressing from texts to numbers. The texts are borrowed. */
@@ -44,22 +45,28 @@ static Status table_create(Table *table, int count, Error *error)
     return STATUS_OK;
 }
 
-/* The value of `text`; if it is new, `value` is stored and returned. */
-static int table_put(Table *table, const char *text, int value)
+/* Where the value of `text` is; if it is new, `value` is stored there. */
+static int *table_find(Table *table, const char *text, int value)
 {
     size_t i = (size_t)XXH3_64bits(text, strlen(text)) & table->mask;
     while (table->slots[i].text && strcmp(table->slots[i].text, text) != 0)
         i = (i + 1) & table->mask;
     if (!table->slots[i].text)
         table->slots[i] = (struct Slot){.text = text, .value = value};
-    return table->slots[i].value;
+    return &table->slots[i].value;
+}
+
+/* The value of `text`; if it is new, `value` is stored and returned. */
+static int table_put(Table *table, const char *text, int value)
+{
+    return *table_find(table, text, value);
 }
 
 static int compare_entries(const void *left, const void *right)
 {
     const DataEntry *const a = left, *const b = right;
     const int order = strcmp(a->path, b->path);
-    return order != 0 ? order : strcmp(a->identity, b->identity);
+    return order != 0 ? order : strcmp(a->place, b->place);
 }
 
 static int compare_texts(const void *left, const void *right)
@@ -67,7 +74,7 @@ static int compare_texts(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-/* Keeps the first of the entries of one file. Entries are sorted, so the order of the lists is no matter. */
+/* Keeps the first of the entries of one name in one folder. Entries are sorted, so the order of the lists is no matter. */
 static Status remove_duplicates(DataEntries *entries, int *duplicates, Error *error)
 {
     Table table;
@@ -76,7 +83,7 @@ static Status remove_duplicates(DataEntries *entries, int *duplicates, Error *er
     int kept = 0;
     for (int i = 0; i < entries->count && status == STATUS_OK; i++) {
         const DataEntry *const entry = &entries->items[i];
-        const int first = table_put(&table, entry->identity, kept);
+        const int first = table_put(&table, entry->place, kept);
         if (first == kept)
             entries->items[kept++] = *entry;
         else if (entries->items[first].label != entry->label)
@@ -92,6 +99,85 @@ static Status remove_duplicates(DataEntries *entries, int *duplicates, Error *er
     return status;
 }
 
+/* ---- labels ---------------------------------------------------------------------------------- */
+
+/* Sets the labels that the user gave. */
+static void apply_labels(DataEntries *entries, DataSourceLabel *labels, int count)
+{
+    for (int i = 0; i < entries->count; i++) {
+        DataEntry *const entry = &entries->items[i];
+        for (int l = 0; l < count; l++) {
+            if (strcmp(labels[l].source, entry->source) != 0)
+                continue;
+            labels[l].used = true;
+            entry->label = labels[l].label;
+            entry->doubt = NULL;
+            entry->above = false;
+        }
+    }
+}
+
+/* Names all sources without a label. */
+static Status check_doubts(const DataEntries *entries, Error *error)
+{
+    Table table;
+    const char *first = NULL;
+    int sources = 0;
+    TRY(table_create(&table, entries->count, error));
+    for (int i = 0; i < entries->count; i++) {
+        const DataEntry *const entry = &entries->items[i];
+        if (entry->label >= 0 || *table_find(&table, entry->source, i) != i)
+            continue;
+        error_detail(error, "source %s (%s): %s", entry->source, entry->path, entry->doubt);
+        first = first ? first : entry->source;
+        sources++;
+    }
+    free(table.slots);
+    if (sources == 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "source %s%s: not clear whether real or fake; say it with --label %s=real or "
+                     "--label %s=fake, or in the list, above its paths, with the line '# lnclip: "
+                     "label=real source=NAME'",
+                     first, sources > 1 ? " and others" : "", first, first);
+}
+
+/*
+ * Folders real/id1 and fake/id1 make two sources of the name id1: where a name has both labels, that of the folder
+ * is put before it.
+ */
+static Status part_sources(DataEntries *entries, DataPool *pool, Error *error)
+{
+    enum { BOTH = 2 };
+    Table table;
+    TRY(table_create(&table, entries->count, error));
+    for (int i = 0; i < entries->count; i++) {
+        const DataEntry *const entry = &entries->items[i];
+        int *const label = table_find(&table, entry->source, entry->label);
+        if (*label != entry->label)
+            *label = BOTH;
+    }
+    Status status = STATUS_OK;
+    for (int i = 0; i < entries->count && status == STATUS_OK; i++) {
+        DataEntry *const entry = &entries->items[i];
+        if (!entry->above || *table_find(&table, entry->source, 0) != BOTH)
+            continue;
+        const size_t length = strlen(entry->source);
+        char *const name = data_pool_allocate(pool, length + sizeof "real/");
+        if (!name)
+            status = error_set(error, STATUS_FAILED, "list of %d frames: no memory; free some",
+                               entries->count);
+        else
+            snprintf(name, length + sizeof "real/", "%s/%s", entry->label ? "fake" : "real",
+                     entry->source);
+        entry->source = name;
+    }
+    free(table.slots);
+    return status;
+}
+
+/* ---- numbers --------------------------------------------------------------------------------- */
+
 /* Numbers the videos in order of first frame: frames[i].video, videos, video_label. */
 static Status number_videos(DataList *list, const DataEntries *entries, DataPool *pool,
                             Error *error)
@@ -101,10 +187,11 @@ static Status number_videos(DataList *list, const DataEntries *entries, DataPool
     Status status = STATUS_OK;
     for (int i = 0; i < entries->count && status == STATUS_OK; i++) {
         const DataEntry *const entry = &entries->items[i];
-        const int video = table_put(&table, entry->folder, list->video_count);
+        const int video =
+            table_put(&table, entry->alone ? entry->place : entry->folder, list->video_count);
         if (video == list->video_count) {
-            const char *const slash = strrchr(entry->file, '/');
-            const size_t length = slash ? (size_t)(slash - entry->file) : 0;
+            const size_t folder = (size_t)(file_name(entry->file) - entry->file);
+            const size_t length = entry->alone ? strlen(entry->file) : folder > 0 ? folder - 1 : 0;
             list->videos[video] = data_pool_text(pool, entry->file, length);
             list->video_label[video] = entry->label;
             list->video_count++;
@@ -136,8 +223,10 @@ static Status number_sources(DataList *list, const DataEntries *entries, Error *
     }
     free(table.slots);
     qsort(list->sources, (size_t)list->source_count, sizeof *list->sources, compare_texts);
-    for (int i = 0; i < list->source_count; i++)
+    for (int i = 0; i < list->source_count; i++) {
         list->source_label[i] = -1;
+        list->source_doubt[i] = NULL;
+    }
     for (int i = 0; i < entries->count; i++) {
         const char *const *const found =
             bsearch(&entries->items[i].source, list->sources, (size_t)list->source_count,
@@ -151,6 +240,8 @@ static Status number_sources(DataList *list, const DataEntries *entries, Error *
                 "different names in the header lines of the lists",
                 entries->items[i].path, list->sources[source]);
         list->source_label[source] = entries->items[i].label;
+        if (entries->items[i].doubt)
+            list->source_doubt[source] = entries->items[i].doubt;
     }
     return STATUS_OK;
 }
@@ -174,10 +265,11 @@ static Status create_arrays(DataList *list, int count, Error *error)
     list->video_label = data_pool_allocate(&memory->pool, n * sizeof *list->video_label);
     list->sources = data_pool_allocate(&memory->pool, n * sizeof *list->sources);
     list->source_label = data_pool_allocate(&memory->pool, n * sizeof *list->source_label);
+    list->source_doubt = data_pool_allocate(&memory->pool, n * sizeof *list->source_doubt);
     memory->identities = data_pool_allocate(&memory->pool, n * sizeof *memory->identities);
-    memory->video_frames = data_pool_allocate(&memory->pool, 2 * n * sizeof *memory->video_frames);
+    memory->renumbered = data_pool_allocate(&memory->pool, 2 * n * sizeof *memory->renumbered);
     if (!list->frames || !list->videos || !list->video_label || !list->sources ||
-        !list->source_label || !memory->identities || !memory->video_frames)
+        !list->source_label || !list->source_doubt || !memory->identities || !memory->renumbered)
         return error_set(error, STATUS_FAILED, "list of %d frames: no memory; free some", count);
     return STATUS_OK;
 }
@@ -199,11 +291,15 @@ static Status take_entries(DataList *list, const DataEntries *entries, Error *er
     return STATUS_OK;
 }
 
-/* Everything after collecting: sort, drop duplicates, number. */
-static Status unite(DataList *list, DataEntries *entries, Error *error)
+/* Everything after collecting: labels, sort, drop duplicates, number. */
+static Status unite(DataList *list, DataEntries *entries, DataSourceLabel *labels, int label_count,
+                    Error *error)
 {
     ListMemory *const memory = list->memory;
     qsort(entries->items, (size_t)entries->count, sizeof *entries->items, compare_entries);
+    apply_labels(entries, labels, label_count);
+    TRY(check_doubts(entries, error));
+    TRY(part_sources(entries, &memory->pool, error));
     TRY(remove_duplicates(entries, &list->duplicates, error));
     TRY(take_entries(list, entries, error));
     TRY(number_videos(list, entries, &memory->pool, error));
@@ -220,16 +316,25 @@ static Status begin(DataList *list, Error *error)
     return STATUS_OK;
 }
 
-Status data_list_read(DataList *list, const char *const *lists, int count, Error *error)
+/* Hands what was passed over to the list. */
+static void take_skipped(DataList *list)
 {
-    assert(list && lists && count > 0 && error);
+    const ListMemory *const memory = list->memory;
+    list->skipped = memory->skipped.items;
+    list->skipped_count = memory->skipped.count;
+}
+
+Status data_list_read_labelled(DataList *list, const char *const *lists, int count,
+                               DataSourceLabel *labels, int label_count, Error *error)
+{
+    assert(list && lists && count > 0 && (labels || label_count == 0) && error);
     TRY(begin(list, error));
     ListMemory *const memory = list->memory;
     DataEntries entries = {0};
     const int problems = error->problems;
     Status status = STATUS_OK;
     for (int i = 0; i < count && status == STATUS_OK; i++)
-        status = data_collect_list(&memory->pool, &entries, lists[i], error);
+        status = data_collect_list(&memory->pool, &entries, &memory->skipped, lists[i], error);
     const int missing = error->problems - problems;
     if (status == STATUS_OK && missing > 0)
         status = error_set(
@@ -237,12 +342,23 @@ Status data_list_read(DataList *list, const char *const *lists, int count, Error
             "%s%s: %d of %d files are missing or cannot be read; check the folder the paths "
             "start from (the working directory, else the list's folder)",
             lists[0], count > 1 ? " and the other lists" : "", missing, missing + entries.count);
+    if (status == STATUS_OK && entries.count == 0)
+        status = error_set(error, STATUS_FAILED,
+                           "%s%s: all paths are masks, landmarks or files of the system; list the "
+                           "frames",
+                           lists[0], count > 1 ? " and the other lists" : "");
     if (status == STATUS_OK)
-        status = unite(list, &entries, error);
+        status = unite(list, &entries, labels, label_count, error);
     free(entries.items);
+    take_skipped(list);
     if (status != STATUS_OK)
         data_list_free(list);
     return status;
+}
+
+Status data_list_read(DataList *list, const char *const *lists, int count, Error *error)
+{
+    return data_list_read_labelled(list, lists, count, NULL, 0, error);
 }
 
 Status data_list_paths(DataList *list, const char *const *paths, int count, Error *error)
@@ -253,10 +369,11 @@ Status data_list_paths(DataList *list, const char *const *paths, int count, Erro
     DataEntries entries = {0};
     Status status = STATUS_OK;
     for (int i = 0; i < count && status == STATUS_OK; i++)
-        status = data_collect_path(&memory->pool, &entries, paths[i], error);
+        status = data_collect_path(&memory->pool, &entries, &memory->skipped, paths[i], error);
     if (status == STATUS_OK)
         status = take_entries(list, &entries, error);
     free(entries.items);
+    take_skipped(list);
     if (status != STATUS_OK)
         data_list_free(list);
     return status;
@@ -265,80 +382,51 @@ Status data_list_paths(DataList *list, const char *const *paths, int count, Erro
 void data_list_free(DataList *list)
 {
     ListMemory *const memory = list->memory;
-    if (memory)
+    if (memory) {
         data_pool_free(&memory->pool);
+        free(memory->skipped.items);
+    }
     free(memory);
     *list = (DataList){0};
 }
 
-int data_list_spread(int j, int kept, int n)
+void data_list_keep_frames(DataList *list, const bool *keep)
 {
-    assert(0 <= j && j < kept && kept <= n);
-    if (j == 0)
-        return 0;
-    return j == kept - 1 ? n - 1 : (int)floor(j * ((double)(n - 1) / (kept - 1)));
-}
-
-void data_list_limit_frames(DataList *list, int frames)
-{
-    assert(list && frames >= 0);
-    if (frames == 0 || list->video_count == 0)
-        return;
-    int *const total = ((ListMemory *)list->memory)->video_frames, *const seen =
-                                                                       total + list->video_count;
-    memset(total, 0, 2 * (size_t)list->video_count * sizeof *total);
-    for (int i = 0; i < list->count; i++)
-        total[list->frames[i].video]++;
-    int kept = 0;
-    for (int i = 0; i < list->count; i++) {
-        const int video = list->frames[i].video, n = total[video], position = seen[video]++;
-        bool keep = n <= frames || position == 0;
-        if (!keep && frames > 1) {
-            /* Kept is what some j yields: floor(j * step) = position; j is the one that comes nearest. */
-            const double step = (double)(n - 1) / (frames - 1);
-            const int j = (int)(position / step);
-            for (int near = j; near <= j + 2 && near < frames && !keep; near++)
-                keep = data_list_spread(near, frames, n) == position;
-        }
-        if (keep)
-            list->frames[kept++] = list->frames[i];
-    }
-    list->count = kept;
-    sort_identities(list);
-}
-
-void data_list_keep_videos(DataList *list, const bool *keep)
-{
-    assert(list && keep);
+    assert(list && (keep || list->count == 0));
     const ListMemory *const memory = list->memory;
-    int *const new_video = memory->video_frames; /* scratch of two numbers a video */
-    int *const new_source = new_video + list->video_count;
-    int videos = 0, sources = 0, kept = 0;
-    for (int video = 0; video < list->video_count; video++) {
-        new_video[video] = videos;
-        if (!keep[video])
-            continue;
-        list->videos[videos] = list->videos[video];
-        list->video_label[videos++] = list->video_label[video];
-    }
-    assert(list->source_count <= list->video_count);
-    memset(new_source, 0, (size_t)list->source_count * sizeof *new_source);
+    int *const video_number = memory->renumbered, *const source_number = video_number + list->count;
+    assert(list->video_count <= list->count && list->source_count <= list->count);
+    for (int video = 0; video < list->video_count; video++)
+        video_number[video] = 0;
+    for (int source = 0; source < list->source_count; source++)
+        source_number[source] = 0;
+    int kept = 0, videos = 0, sources = 0;
     for (int i = 0; i < list->count; i++) {
-        if (!keep[list->frames[i].video])
+        if (!keep[i])
             continue;
-        list->frames[kept] = list->frames[i];
-        list->frames[kept].video = new_video[list->frames[i].video];
-        new_source[list->frames[kept++].source] = 1;
+        video_number[list->frames[i].video] = source_number[list->frames[i].source] = 1;
+        list->frames[kept++] = list->frames[i];
+    }
+    for (int video = 0; video < list->video_count; video++) {
+        const int used = video_number[video];
+        video_number[video] = videos;
+        list->videos[videos] = list->videos[video];
+        list->video_label[videos] = list->video_label[video];
+        videos += used;
     }
     for (int source = 0; source < list->source_count; source++) {
-        const bool used = new_source[source] != 0;
-        new_source[source] = sources;
+        const int used = source_number[source];
+        source_number[source] = sources;
         list->sources[sources] = list->sources[source];
         list->source_label[sources] = list->source_label[source];
+        list->source_doubt[sources] = list->source_doubt[source];
         sources += used;
     }
-    for (int i = 0; i < kept; i++)
-        list->frames[i].source = new_source[list->frames[i].source];
+    for (int i = 0; i < kept; i++) {
+        list->frames[i].video = video_number[list->frames[i].video];
+        list->frames[i].source = source_number[list->frames[i].source];
+    }
+    list->left_out += list->count - kept;
     list->count = kept;
     list->video_count = videos;
     list->source_count = sources;

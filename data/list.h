@@ -4,19 +4,22 @@
  * A list is a text file with one image path a line (CRLF, UTF-8 BOM, missing last newline accepted; blank
  * lines skipped; white space around a path dropped; paths are bytes, not characters). Each path is tried
  * from the working directory, then from the list's folder; if neither exists, once more with backslashes
- * read as slashes. All lists of a set are united, duplicates (the same file after following symbolic
- * links) removed, and sorted bytewise by the path as written. Path from the right: .../SOURCE/VIDEO/FRAME; a
- * source whose name holds "real" in any case is real (0), any other fake (1). A video is the whole path of
- * its folder, symbolic links followed: two spellings of one folder are one video, two folders of the same
- * name are two.
+ * read as slashes. All lists of a set are united, a frame that is named twice (the same name in the same folder,
+ * links to folders followed) counts once, and all are sorted bytewise by the path as written. Two names of one file,
+ * as links into a content store are, count as two copies of it would.
+ *
+ * Source, video and label come from the path: see path.h. A video is the whole path of its folder, symbolic links
+ * followed: two spellings of one folder are one video, two folders of the same name are two.
  *
  * A line that begins with "#" and a blank is a comment. "# lnclip: label=real source=NAME" (or label=fake) names
  * source and label of all lines below it in this file, up to the next such line, whatever their paths say: for data
- * sets whose folders do not follow the layout.
+ * sets whose folders do not follow the layout. "video=image" before source= makes every image a video of its own,
+ * "video=folder" every folder one.
  */
 #ifndef LNCLIP_DATA_LIST_H
 #define LNCLIP_DATA_LIST_H
 
+#include "data/path.h"
 #include "tensor/error.h"
 
 #include <stdbool.h>
@@ -31,6 +34,16 @@ typedef struct DataFrame {
     int source;           /* index into sources */
 } DataFrame;
 
+/* Files or folders of one kind that were passed over in one folder. */
+typedef struct DataSkipped {
+    const char *folder; /* the folder that was named, or the first one below it */
+    const char
+        *what; /* the suffix with its dot, "" without one; the name of folders and system files */
+    DataSkip reason;
+    bool is_folder;
+    int count;
+} DataSkipped;
+
 typedef struct DataList {
     DataFrame *frames; /* [count], sorted bytewise by path */
     int count;
@@ -39,21 +52,40 @@ typedef struct DataList {
     int video_count;
     const char **sources; /* [source_count] names, bytewise order */
     int *source_label;    /* [source_count] */
+    const char *
+        *source_doubt; /* [source_count] why its label may be wrong, for a warning; or NULL */
     int source_count;
-    int duplicates; /* lines dropped because their file was already there */
-    void *memory;   /* owns all the above */
+    int duplicates;       /* lines dropped because their file was already there */
+    int left_out;         /* frames that data_list_choose_frames and the limits left out */
+    DataSkipped *skipped; /* [skipped_count] what lay beside the frames */
+    int skipped_count;
+    void *memory; /* owns all the above */
 } DataList;
 
+/* The label that a user gives a source. */
+typedef struct DataSourceLabel {
+    const char *source;
+    int label; /* 0 real, 1 fake */
+    bool used; /* set if a list has such a source; the caller says so if none has */
+} DataSourceLabel;
+
 /*
- * Reads and unites `lists` [count] paths: each a text list or a folder in the reference layout (all files
- * below it with the suffix of an image and no leading dot; symbolic links are followed, loops cut).
+ * Reads and unites `lists` [count] paths: each a text list or a folder in the layouts of path.h (all images below it;
+ * what is passed over is in list->skipped; symbolic links are followed, loops cut).
  * STATUS_FAILED for: missing or unreadable files (all are counted, the first ten named as details of
- * *error), a list without a path, a path too short to name source and video, a video, a file or a source with
- * two labels, a header line of another form, a line longer than a path can be, and files that are no text
- * (UTF-16, zero bytes). *list is owned by the caller and freed with data_list_free; it is empty on failure.
- * Thread-safe.
+ * *error), a list without a path, a path too short to name source and video, sources whose label is in doubt (all
+ * named), a video, a file or a source with two labels, a header line of another form, a line or a path of a folder
+ * longer than a path can be, and files that are no text (UTF-16, zero bytes). *list is owned by the caller and freed
+ * with data_list_free; it is empty on failure. Thread-safe.
  */
 Status data_list_read(DataList *list, const char *const *lists, int count, Error *error);
+
+/* The same; `labels` [label_count] replace what paths and header lines say of these sources. */
+Status data_list_read_labelled(DataList *list, const char *const *lists, int count,
+                               DataSourceLabel *labels, int label_count, Error *error);
+
+/* "videos/a: 12 .webp files (images of a format ...)": the row in words. */
+void data_skipped_describe(const DataSkipped *row, char *text, size_t size);
 
 /*
  * Plain image paths and folders for predict and features: files in the order given, the images below a
@@ -72,14 +104,40 @@ void data_list_free(DataList *list);
  */
 int data_list_spread(int j, int kept, int n);
 
-/* Keeps at most `frames` frames of each video, spread evenly by data_list_spread. 0 keeps all. Cannot fail. */
-void data_list_limit_frames(DataList *list, int frames);
+/* Which frames of a video are kept. */
+typedef enum DataFrameChoice {
+    DATA_FRAMES_EVEN, /* spread evenly by data_list_spread */
+    DATA_FRAMES_RANDOM /* drawn without repetition, a function of seed, video and number of frames alone */
+} DataFrameChoice;
+
+/* "even", "random"; NULL past the last. */
+const char *data_frame_choice_name(int choice);
 
 /*
- * Keeps the videos with keep[video], [video_count]; the others go, and sources that have no frame left.
- * Cannot fail.
+ * The one choice of frames: which `kept` of the n frames of `video`, which are in the order of data_path_compare, as
+ * ascending positions [kept]. 0 < kept <= n. The video is known by the last two parts of its path, so that a data set
+ * that was moved keeps its draws.
  */
-void data_list_keep_videos(DataList *list, const bool *keep);
+void data_list_choose(DataFrameChoice choice, uint64_t seed, const char *video, int n, int kept,
+                      int *positions);
+
+/*
+ * Keeps at most `frames` frames of each video, 0 all, by data_list_choose over the frames in the order of
+ * data_path_compare. The order of the list stays. STATUS_FAILED, and nothing changed, without memory.
+ */
+Status data_list_choose_frames(DataList *list, int frames, DataFrameChoice choice, uint64_t seed,
+                               Error *error);
+
+/*
+ * Keeps at most `frames` frames in all (0: everything): of each class its share of the list (rounded, at least one
+ * frame of a class that is there), from videos in random order by (seed, position of the video), of which the last one
+ * is cut to frames spread evenly over it. A pure function of list and seed. STATUS_FAILED, and nothing changed,
+ * without memory, or if `frames` is 1 and there are two classes.
+ */
+Status data_list_limit_ratio(DataList *list, int frames, uint64_t seed, Error *error);
+
+/* Keeps the frames with keep[i], [count]; videos and sources without one go. Cannot fail. */
+void data_list_keep_frames(DataList *list, const bool *keep);
 
 /*
  * Keeps whole videos of at most `frames` frames in all (0, or a list that is no longer: everything), as many

@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -91,12 +90,16 @@ static Status append(DataEntries *entries, DataEntry entry, const char *list, Er
 typedef struct Collector {
     DataPool *pool;
     DataEntries *entries;
+    DataSkippedFiles *skipped;
     const char *list;            /* the text file or folder, for messages */
+    size_t top;                  /* of a folder: where its own name begins */
+    bool walked;                 /* a folder, not a text file */
     char folder[FILE_PATH_SIZE]; /* of the text file */
     char seen[FILE_PATH_SIZE];   /* the folder resolved last, as written */
     const char *resolved;        /* what it resolved to, in the pool */
     const char *source;          /* of the header line that holds, in the pool; NULL: by the path */
     int label;                   /* of that line */
+    int alone; /* what that line says: 1 each image is a video, 0 not; -1 nothing */
 } Collector;
 
 /* 0 if `file` is a readable regular file, else an errno. *linked: the name itself is a symbolic link. */
@@ -126,7 +129,7 @@ static int find_file(const Collector *collector, const char *path, char file[FIL
     return check_file(file, linked);
 }
 
-/* Sets entry->folder and identity, by way of the folder resolved last if it is the same one. */
+/* Sets entry->folder, place and identity, by way of the folder resolved last if it is the same one. */
 static Status resolve_links(Collector *collector, DataEntry *entry, bool linked, Error *error)
 {
     char text[FILE_PATH_SIZE + NAME_MAX + 2], resolved[PATH_MAX];
@@ -145,65 +148,77 @@ static Status resolve_links(Collector *collector, DataEntry *entry, bool linked,
             return no_memory(collector->list, error);
     }
     entry->folder = collector->resolved;
+    const int size = snprintf(text, sizeof text, "%s/%s", entry->folder, name);
+    entry->place = data_pool_text(collector->pool, text, (size_t)size);
+    entry->identity = entry->place;
     if (linked) {
         if (!realpath(entry->file, resolved))
             return error_set(error, STATUS_FAILED,
                              "%s: the link cannot be resolved: %s; check its target", entry->file,
                              strerror(errno));
         entry->identity = data_pool_text(collector->pool, resolved, strlen(resolved));
-    } else {
-        const int size = snprintf(text, sizeof text, "%s/%s", entry->folder, name);
-        entry->identity = data_pool_text(collector->pool, text, (size_t)size);
     }
-    return entry->identity ? STATUS_OK : no_memory(collector->list, error);
+    return entry->place && entry->identity ? STATUS_OK : no_memory(collector->list, error);
 }
 
-int data_source_label(const char *source)
+/*
+ * Sets source, label and alone of the entry: from the header line, else from `path`; `literal`: a backslash in it is
+ * part of a name.
+ */
+static Status read_labels(Collector *collector, DataEntry *entry, const char *path, bool literal,
+                          Error *error)
 {
-    for (; *source; source++) {
-        if (strncasecmp(source, "real", 4) == 0)
-            return 0;
-    }
-    return 1;
-}
-
-size_t data_path_source(const char *path, const char **source)
-{
-    const char *starts[3] = {"", "", ""}; /* of the last three parts, oldest first */
-    for (const char *c = path; *c; c++) {
-        if (*c != '/' && (c == path || c[-1] == '/')) {
-            starts[0] = starts[1];
-            starts[1] = starts[2];
-            starts[2] = c;
-        }
-    }
-    *source = starts[0];
-    const size_t length = strcspn(starts[0], "/");
-    const bool is_dots =
-        length <= 2 && strncmp(starts[0], "..", length) == 0; /* "", "." and ".." */
-    return is_dots ? 0 : length;
-}
-
-/* Sets entry->source and label: from the header line, else from the third-last part of `path`. */
-static Status read_labels(Collector *collector, DataEntry *entry, const char *path, Error *error)
-{
+    char read[FILE_PATH_SIZE];
+    const size_t length = strlen(path);
+    for (size_t i = 0; i <= length; i++)
+        read[i] = (char)(literal && path[i] == '\\' ? '_' : path[i]);
+    const DataPath parts = data_path_read(read);
+    entry->alone = parts.alone;
     if (collector->source) {
         entry->source = collector->source;
         entry->label = collector->label;
+        if (collector->alone >= 0)
+            entry->alone = collector->alone == 1;
         return STATUS_OK;
     }
-    const char *source;
-    const size_t length = data_path_source(path, &source);
-    if (length == 0)
+    if (parts.source_length == 0)
         return error_set(error, STATUS_FAILED,
                          "%s: the path %s does not name source and video; write it as "
                          "SOURCE/VIDEO/FRAME, with the source (real or a forgery) in it",
                          collector->list, entry->path);
-    entry->source = data_pool_text(collector->pool, source, length);
+    entry->source =
+        data_pool_text(collector->pool, path + (parts.source - read), parts.source_length);
     if (!entry->source)
         return no_memory(collector->list, error);
-    entry->label = data_source_label(entry->source);
+    const DataLabel label =
+        data_path_label(read, &parts, collector->top, collector->walked, &entry->above);
+    entry->label = label.label;
+    entry->doubt = label.doubt;
     return STATUS_OK;
+}
+
+/* Why a line of a list is passed over: thumbnails and masks that find(1) has put there, too. */
+static bool is_no_frame(const char *path)
+{
+    const char *const name = file_name(path);
+    char folder[NAME_MAX + 2];
+    size_t end = (size_t)(name - path);
+    if (strncmp(name, "._", 2) == 0)
+        return true;
+    for (int up = 0; up < 2 && end > 0; up++) { /* the folders of a video and of a source */
+        size_t begin = --end;
+        while (begin > 0 && path[begin - 1] != '/')
+            begin--;
+        if (end - begin < sizeof folder) {
+            memcpy(folder, path + begin, end - begin);
+            folder[end - begin] = '\0';
+            const DataSkip skip = folder[0] == '.' ? DATA_SKIP_NONE : data_path_skip(folder, true);
+            if (skip != DATA_SKIP_NONE)
+                return true;
+        }
+        end = begin;
+    }
+    return false;
 }
 
 /* Adds one path; `line` is 0 in a folder. A file that cannot be read becomes a detail of *error. */
@@ -215,9 +230,10 @@ static Status add_frame(Collector *collector, const char *text, size_t length, i
     memcpy(path, text, length);
     path[length] = '\0';
     DataEntry entry = {.path = data_pool_text(collector->pool, path, length)};
-    bool linked = false;
+    bool linked = false, literal = true;
     int reason = find_file(collector, path, file, &linked);
     if (reason == ENOENT && strchr(path, '\\')) {
+        literal = false;
         for (char *c = path; *c; c++)
             *c = (char)(*c == '\\' ? '/' : *c);
         reason = find_file(collector, path, file, &linked);
@@ -231,12 +247,20 @@ static Status add_frame(Collector *collector, const char *text, size_t length, i
             error_detail(error, "%.*s: %s", (int)length, text, why);
         return STATUS_OK;
     }
+    if (!collector->walked && !collector->source && is_no_frame(path)) {
+        char folder[FILE_PATH_SIZE];
+        const size_t end = (size_t)(file_name(path) - path);
+        memcpy(folder, path, end);
+        folder[end > 0 ? end - 1 : 0] = '\0';
+        return data_skipped_add(collector->skipped, collector->pool, folder, strlen(folder),
+                                file_name(path), false, error);
+    }
     entry.file = strcmp(file, entry.path ? entry.path : "") == 0
                      ? entry.path
                      : data_pool_text(collector->pool, file, strlen(file));
     if (!entry.path || !entry.file)
         return no_memory(collector->list, error);
-    TRY(read_labels(collector, &entry, path, error));
+    TRY(read_labels(collector, &entry, path, literal, error));
     TRY(resolve_links(collector, &entry, linked, error));
     return append(collector->entries, entry, collector->list, error);
 }
@@ -263,7 +287,8 @@ static const char *skip_blanks(const char *begin, const char *end)
 
 /*
  * A line that begins with "#" and a blank is a comment, one of the form "# lnclip: label=real source=NAME" names the
- * source of the lines below it (NAME reaches to the end of the line).
+ * source of the lines below it (NAME reaches to the end of the line); video=image before source= makes each image
+ * a video, video=folder each folder.
  */
 static Status read_comment(Collector *collector, const char *begin, const char *end, int line,
                            Error *error)
@@ -279,14 +304,25 @@ static Status read_comment(Collector *collector, const char *begin, const char *
         value++;
     const bool real = label && value - label == 4 && memcmp(label, "real", 4) == 0;
     const bool fake = label && value - label == 4 && memcmp(label, "fake", 4) == 0;
-    const char *const source = label ? behind_key(skip_blanks(value, end), end, "source=") : NULL;
-    if (!source || !(real || fake))
+    const char *rest = label ? skip_blanks(value, end) : end;
+    const char *const video = behind_key(rest, end, "video=");
+    int alone = -1;
+    if (video) {
+        for (rest = video; rest < end && !is_blank(*rest);)
+            rest++;
+        alone = rest - video == 5 && memcmp(video, "image", 5) == 0    ? 1
+                : rest - video == 6 && memcmp(video, "folder", 6) == 0 ? 0
+                                                                       : -2;
+    }
+    const char *const source = behind_key(skip_blanks(rest, end), end, "source=");
+    if (!source || !(real || fake) || alone == -2)
         return error_set(error, STATUS_FAILED,
                          "%s: line %d: '%.*s' is no header of a list; write it as "
                          "'# lnclip: label=real source=NAME', with real or fake",
                          collector->list, line, (int)(end - begin), begin);
     collector->source = data_pool_text(collector->pool, source, (size_t)(end - source));
     collector->label = fake;
+    collector->alone = alone;
     return collector->source ? STATUS_OK : no_memory(collector->list, error);
 }
 
@@ -342,64 +378,152 @@ static Status collect_text(Collector *collector, Error *error)
     return status;
 }
 
-DataAncestor data_ancestor(const DataAncestor *above, const struct stat *facts)
+/* ---- folders --------------------------------------------------------------------------------- */
+
+/* The first folder below `top` bytes of `folder`, or all of it if it ends there. */
+static size_t first_folder(const char *folder, size_t top)
 {
-    return (DataAncestor){above, facts->st_dev, facts->st_ino, above ? above->depth + 1 : 0};
+    size_t end = top < strlen(folder) ? top : strlen(folder);
+    while (folder[end] == '/')
+        end++;
+    return end + strcspn(folder + end, "/");
 }
 
-bool data_ancestor_again(const DataAncestor *here)
+Status data_skipped_add(DataSkippedFiles *skipped, DataPool *pool, const char *folder, size_t top,
+                        const char *name, bool is_folder, Error *error)
 {
-    for (const DataAncestor *a = here->above; a; a = a->above)
-        if (a->device == here->device && a->inode == here->inode)
-            return true;
-    return false;
-}
-
-bool data_is_image(const char *name)
-{
-    static const char *const SUFFIXES[] = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm"};
-    const char *const dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof SUFFIXES / sizeof SUFFIXES[0]; i++) {
-        if (strcasecmp(dot, SUFFIXES[i]) == 0)
-            return true;
+    const DataSkip reason = data_path_skip(name, is_folder);
+    const char *const what =
+        is_folder || reason == DATA_SKIP_SYSTEM ? name : data_path_suffix(name);
+    const size_t length = first_folder(folder, top);
+    for (int i = skipped->count - 1; i >= 0; i--) {
+        DataSkipped *const row = &skipped->items[i];
+        if (row->reason == reason && row->is_folder == is_folder &&
+            strncmp(row->folder, folder, length) == 0 && row->folder[length] == '\0' &&
+            (strcmp(row->what, what) == 0 ||
+             (reason == DATA_SKIP_SYSTEM && row->what[0] == '.' && what[0] == '.'))) {
+            row->count++;
+            return STATUS_OK;
+        }
     }
+    if (skipped->count == skipped->capacity) {
+        const int capacity = skipped->capacity ? 2 * skipped->capacity : 16;
+        DataSkipped *const items = realloc(skipped->items, (size_t)capacity * sizeof *items);
+        if (!items)
+            return no_memory(folder, error);
+        skipped->items = items;
+        skipped->capacity = capacity;
+    }
+    DataSkipped *const row = &skipped->items[skipped->count];
+    *row = (DataSkipped){.folder = data_pool_text(pool, folder, length),
+                         .what = data_pool_text(pool, what, strlen(what)),
+                         .reason = reason,
+                         .is_folder = is_folder,
+                         .count = 1};
+    if (!row->folder || !row->what)
+        return no_memory(folder, error);
+    skipped->count++;
+    return STATUS_OK;
+}
+
+/* A folder that is walked, or waits for it. */
+typedef struct WalkFolder {
+    const char *path;
+    int above; /* index of the folder it lies in; -1 at the top */
+    dev_t device;
+    ino_t inode;
+} WalkFolder;
+
+/* A walk without recursion: a tree may be deeper than a stack. */
+typedef struct Walk {
+    DataPool *pool;
+    DataEntries *entries;
+    DataSkippedFiles *skipped;
+    size_t top; /* length of the path of the folder that was named */
+    WalkFolder *folders;
+    int count, capacity;
+} Walk;
+
+static Status push_folder(Walk *walk, const char *path, int above, Error *error)
+{
+    if (walk->count == walk->capacity) {
+        const int capacity = walk->capacity ? walk->capacity : 64;
+        WalkFolder *const folders =
+            capacity > INT_MAX / 2
+                ? NULL
+                : realloc(walk->folders, (size_t)capacity * 2 * sizeof *walk->folders);
+        if (!folders)
+            return no_memory(path, error);
+        walk->folders = folders;
+        walk->capacity = capacity * 2;
+    }
+    const char *const copy = data_pool_text(walk->pool, path, strlen(path));
+    walk->folders[walk->count] = (WalkFolder){.path = copy, .above = above};
+    if (!copy)
+        return no_memory(path, error);
+    walk->count++;
+    return STATUS_OK;
+}
+
+/* Whether folder `at` is one of those above it: a loop of symbolic links. */
+static bool is_loop(const Walk *walk, int at)
+{
+    const WalkFolder *const here = &walk->folders[at];
+    for (int i = here->above; i >= 0; i = walk->folders[i].above)
+        if (walk->folders[i].device == here->device && walk->folders[i].inode == here->inode)
+            return true;
     return false;
 }
 
-/* Appends all images below `folder`, in no particular order; only path and file are set. */
-static Status walk(DataPool *pool, DataEntries *entries, const char *folder,
-                   const DataAncestor *above, Error *error)
+/* Puts one name where it belongs: to the folders, the images or what is passed over. */
+static Status sort_name(Walk *walk, int at, const struct dirent *item, Error *error)
 {
+    const char *const folder = walk->folders[at].path, *const name = item->d_name;
+    char path[FILE_PATH_SIZE];
+    if (file_join(path, folder, name, error) != STATUS_OK)
+        return error_set(error, STATUS_FAILED,
+                         "%.200s...: folders lie so deep that a path has more than %d bytes; name "
+                         "a folder further down, or move it up",
+                         folder, FILE_PATH_SIZE - 1);
+    const bool unknown = item->d_type == DT_LNK || item->d_type == DT_UNKNOWN;
+    const bool is_folder = item->d_type == DT_DIR || (unknown && file_is_folder(path));
+    if (data_path_skip(name, is_folder) != DATA_SKIP_NONE)
+        return data_skipped_add(walk->skipped, walk->pool, folder, walk->top, name, is_folder,
+                                error);
+    if (is_folder)
+        return push_folder(walk, path, at, error);
+    const char *const text = data_pool_text(walk->pool, path, strlen(path));
+    return text ? append(walk->entries, (DataEntry){.path = text, .file = text}, folder, error)
+                : no_memory(folder, error);
+}
+
+static Status read_folder(Walk *walk, int at, Error *error)
+{
+    WalkFolder *const here = &walk->folders[at];
     struct stat facts;
-    DIR *const stream = opendir(folder);
+    DIR *const stream = opendir(here->path);
     if (!stream || fstat(dirfd(stream), &facts) != 0) {
         const int reason = errno;
         if (stream)
             closedir(stream);
         return error_set(error, STATUS_FAILED,
-                         "%s: the folder cannot be read: %s; check its permissions", folder,
+                         "%s: the folder cannot be read: %s; check its permissions", here->path,
                          strerror(reason));
     }
-    const DataAncestor here = data_ancestor(above, &facts);
-    const bool loop = data_ancestor_again(&here);
-
+    here->device = facts.st_dev;
+    here->inode = facts.st_ino;
     Status status = STATUS_OK;
-    char path[FILE_PATH_SIZE];
-    for (struct dirent *item; !loop && status == STATUS_OK && (item = readdir(stream));) {
-        if (item->d_name[0] == '.')
-            continue;
-        status = file_join(path, folder, item->d_name, error);
-        if (status != STATUS_OK)
-            break;
-        const bool unknown = item->d_type == DT_LNK || item->d_type == DT_UNKNOWN;
-        if (item->d_type == DT_DIR || (unknown && file_is_folder(path))) {
-            status = walk(pool, entries, path, &here, error);
-        } else if (data_is_image(item->d_name)) {
-            const char *const text = data_pool_text(pool, path, strlen(path));
-            status = text ? append(entries, (DataEntry){.path = text, .file = text}, folder, error)
-                          : no_memory(folder, error);
-        }
+    const bool loop = is_loop(walk, at);
+    errno = 0;
+    for (const struct dirent *item; !loop && status == STATUS_OK && (item = readdir(stream));) {
+        if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0)
+            status = sort_name(walk, at, item, error);
+        errno = 0;
     }
+    if (status == STATUS_OK && errno != 0)
+        status =
+            error_set(error, STATUS_FAILED, "%s: the folder cannot be read: %s; check the disk",
+                      walk->folders[at].path, strerror(errno));
     closedir(stream);
     return status;
 }
@@ -410,37 +534,69 @@ static int compare_paths(const void *a, const void *b)
 }
 
 /* Appends the images below `folder`, sorted; an error if there are none. */
-static Status walk_sorted(DataPool *pool, DataEntries *entries, const char *folder, Error *error)
+static Status walk_sorted(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+                          const char *folder, Error *error)
 {
-    const int before = entries->count;
-    TRY(walk(pool, entries, folder, NULL, error));
+    const int before = entries->count, skipped_before = skipped->count;
+    Walk walk = {.pool = pool, .entries = entries, .skipped = skipped, .top = strlen(folder)};
+    Status status = push_folder(&walk, folder, -1, error);
+    for (int at = 0; status == STATUS_OK && at < walk.count; at++)
+        status = read_folder(&walk, at, error);
+    free(walk.folders);
+    TRY(status);
     const size_t found = (size_t)(entries->count - before);
-    if (found == 0)
-        return error_set(
-            error, STATUS_FAILED,
-            "%s: no image below this folder; check the path, or name the lists in it one by one "
-            "(images are found by suffix: png, jpg, jpeg, bmp, ppm, pgm)",
-            folder);
-    qsort(entries->items + before, found, sizeof *entries->items, compare_paths);
-    return STATUS_OK;
+    if (found > 0) {
+        qsort(entries->items + before, found, sizeof *entries->items, compare_paths);
+        return STATUS_OK;
+    }
+    for (int i = skipped_before; i < skipped->count; i++) {
+        char text[ERROR_DETAIL_SIZE];
+        data_skipped_describe(&skipped->items[i], text, sizeof text);
+        error_detail(error, "%s", text);
+    }
+    return error_set(
+        error, STATUS_FAILED,
+        "%s: no image below this folder; check the path, or name the lists in it one by one "
+        "(images are found by suffix: png, jpg, jpeg, bmp, ppm, pgm)",
+        folder);
+}
+
+void data_skipped_describe(const DataSkipped *row, char *text, size_t size)
+{
+    snprintf(text, size, "%s: %d %s%s%s (%s)", row->folder, row->count,
+             row->is_folder ? "folders " : "",
+             row->reason == DATA_SKIP_SYSTEM && row->what[0] == '.' ? "names with a leading dot"
+             : row->what[0]                                         ? row->what
+                                                                    : "files without a suffix",
+             row->is_folder || row->reason == DATA_SKIP_SYSTEM || !row->what[0] ? "" : " files",
+             data_skip_reason(row->reason));
 }
 
 static Status collect_folder(Collector *collector, Error *error)
 {
     DataEntries found = {0};
-    Status status = walk_sorted(collector->pool, &found, collector->list, error);
+    Status status =
+        walk_sorted(collector->pool, &found, collector->skipped, collector->list, error);
+    size_t top = strlen(collector->list); /* of the folder's own name */
+    while (top > 0 && collector->list[top - 1] == '/')
+        top--;
+    while (top > 0 && collector->list[top - 1] != '/')
+        top--;
+    collector->top = top;
+    collector->walked = true;
     for (int i = 0; status == STATUS_OK && i < found.count; i++)
         status = add_frame(collector, found.items[i].path, strlen(found.items[i].path), 0, error);
     free(found.items);
     return status;
 }
 
-Status data_collect_list(DataPool *pool, DataEntries *entries, const char *list, Error *error)
+Status data_collect_list(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+                         const char *list, Error *error)
 {
     if (strlen(list) >= FILE_PATH_SIZE)
         return error_set(error, STATUS_FAILED, "%.200s...: the path is too long; use a shorter one",
                          list);
-    Collector collector = {.pool = pool, .entries = entries, .list = list};
+    Collector collector = {.pool = pool, .entries = entries, .skipped = skipped, .list = list};
     const int before = entries->count, problems = error->problems;
     if (file_is_folder(list))
         return collect_folder(&collector, error);
@@ -451,10 +607,11 @@ Status data_collect_list(DataPool *pool, DataEntries *entries, const char *list,
     return STATUS_OK;
 }
 
-Status data_collect_path(DataPool *pool, DataEntries *entries, const char *path, Error *error)
+Status data_collect_path(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+                         const char *path, Error *error)
 {
     if (file_is_folder(path))
-        return walk_sorted(pool, entries, path, error);
+        return walk_sorted(pool, entries, skipped, path, error);
     const char *const text = data_pool_text(pool, path, strlen(path));
     return text ? append(entries, (DataEntry){.path = text, .file = text}, path, error)
                 : no_memory(path, error);

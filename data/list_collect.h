@@ -4,11 +4,11 @@
 #ifndef LNCLIP_DATA_LIST_COLLECT_H
 #define LNCLIP_DATA_LIST_COLLECT_H
 
+#include "data/list.h"
 #include "tensor/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/stat.h>
 
 /* Memory that lives as long as the list: blocks that are never moved. {0} is empty. */
 typedef struct DataPool {
@@ -28,8 +28,12 @@ void data_pool_free(DataPool *pool);
 typedef struct DataEntry {
     const char *path, *file, *identity; /* see DataFrame */
     const char *folder;                 /* of the file, without symbolic links: names the video */
+    const char *place; /* folder and name: two names of one linked file are two frames */
     const char *source;
-    int label;
+    const char *doubt; /* see DataLabel; NULL below a header line */
+    int label;         /* -1 in doubt */
+    bool alone;        /* a video by itself */
+    bool above;        /* the label is that of a folder above the source */
 } DataEntry;
 
 /* A growing array, by malloc. {0} is empty. */
@@ -38,38 +42,30 @@ typedef struct DataEntries {
     int count, capacity;
 } DataEntries;
 
+/* What was passed over, by malloc. {0} is empty. */
+typedef struct DataSkippedFiles {
+    DataSkipped *items;
+    int count, capacity;
+} DataSkippedFiles;
+
+/*
+ * Counts one file or folder `name` that was passed over in `folder`, of which the part below `top` bytes that names
+ * its first folder is kept. STATUS_FAILED without memory.
+ */
+Status data_skipped_add(DataSkippedFiles *skipped, DataPool *pool, const char *folder, size_t top,
+                        const char *name, bool is_folder, Error *error);
+
 /*
  * Appends the entries of the text list or folder at `list`. Files that cannot be read are counted in
  * *error as details and left out; anything else that is wrong fails at once.
  */
-Status data_collect_list(DataPool *pool, DataEntries *entries, const char *list, Error *error);
+Status data_collect_list(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+                         const char *list, Error *error);
 
 /*
  * Appends `path`, or the images below it if it is a folder, bytewise sorted; only path and file are set.
  */
-Status data_collect_path(DataPool *pool, DataEntries *entries, const char *path, Error *error);
-
-/* 0 if the name of a source holds "real" in any case, else 1: the convention of the method's lists. */
-int data_source_label(const char *source);
-
-/* Where the third-last part of `path` begins, and its length: 0 if there is none, or it is "." or "..". */
-size_t data_path_source(const char *path, const char **source);
-
-/* A folder on the way down from where a walk began: to recognise a loop of symbolic links. */
-typedef struct DataAncestor {
-    const struct DataAncestor *above; /* NULL at the top */
-    dev_t device;
-    ino_t inode;
-    int depth; /* 0 at the top */
-} DataAncestor;
-
-/* The folder of these `facts` below `above`, which may be NULL and must outlive it. */
-DataAncestor data_ancestor(const DataAncestor *above, const struct stat *facts);
-
-/* Whether one of the folders above is `here` itself. */
-bool data_ancestor_again(const DataAncestor *here);
-
-/* Whether the name ends in the suffix of an image: png, jpg, jpeg, bmp, ppm, pgm in any case. */
-bool data_is_image(const char *name);
+Status data_collect_path(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+                         const char *path, Error *error);
 
 #endif

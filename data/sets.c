@@ -101,53 +101,16 @@ bool data_texts_has(const DataTexts *texts, const char *text)
            bsearch(&text, texts->items, texts->count, sizeof *texts->items, compare_bytes);
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* Numbers within the texts compare by value, all else by bytes. */
-static int compare_by_numbers(const char *a, const char *b)
-{
-    const char *const all_a = a, *const all_b = b;
-    while (*a && *b) {
-        if (!is_digit(*a) || !is_digit(*b)) {
-            if (*a != *b)
-                return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
-            a++;
-            b++;
-            continue;
-        }
-        while (*a == '0' && is_digit(a[1]))
-            a++;
-        while (*b == '0' && is_digit(b[1]))
-            b++;
-        size_t digits_a = 0, digits_b = 0;
-        while (is_digit(a[digits_a]))
-            digits_a++;
-        while (is_digit(b[digits_b]))
-            digits_b++;
-        if (digits_a != digits_b)
-            return digits_a < digits_b ? -1 : 1;
-        const int order = memcmp(a, b, digits_a);
-        if (order != 0)
-            return order;
-        a += digits_a;
-        b += digits_b;
-    }
-    return *a || *b ? (*a ? 1 : -1) : strcmp(all_a, all_b);
-}
-
 static int compare_items(const void *a, const void *b)
 {
-    return compare_by_numbers(*(const char *const *)a, *(const char *const *)b);
+    return data_path_compare(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* Folders are often read in order already: then nothing is to be done. */
 static void sort_by_numbers(const char **items, size_t count)
 {
     size_t sorted = 1;
-    while (sorted < count && compare_by_numbers(items[sorted - 1], items[sorted]) <= 0)
+    while (sorted < count && data_path_compare(items[sorted - 1], items[sorted]) <= 0)
         sorted++;
     if (sorted < count)
         qsort(items, count, sizeof *items, compare_items);
@@ -225,16 +188,21 @@ Status data_sets_go_on(const DataSetsBuilder *builder, Error *error)
 }
 
 /* Copies the frames that --frames keeps into the pool; NULL without memory. */
-static const char **keep_frames(DataSetsBuilder *builder, const char **frames, int count, int kept)
+static const char **keep_frames(DataSetsBuilder *builder, const char *video, const char **frames,
+                                int count, int kept)
 {
     const char **const copies = data_pool_allocate(builder->pool, (size_t)kept * sizeof *copies);
-    for (int j = 0; copies && j < kept; j++) {
-        const char *const frame = frames[kept == count ? j : data_list_spread(j, kept, count)];
+    int *const positions = malloc((size_t)kept * sizeof *positions);
+    bool complete = copies && positions;
+    if (complete)
+        data_list_choose(DATA_FRAMES_EVEN, 0, video, count, kept, positions);
+    for (int j = 0; complete && j < kept; j++) {
+        const char *const frame = frames[positions[j]];
         copies[j] = data_pool_text(builder->pool, frame, strlen(frame));
-        if (!copies[j])
-            return NULL;
+        complete = copies[j] != NULL;
     }
-    return copies;
+    free(positions);
+    return complete ? copies : NULL;
 }
 
 Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, const char **frames,
@@ -258,7 +226,7 @@ Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, 
     DataSetsVideo video = {.name = data_pool_text(builder->pool, name, strlen(name)),
                            .count = kept};
     if (kept > 0)
-        video.frames = keep_frames(builder, frames, all, kept);
+        video.frames = keep_frames(builder, name, frames, all, kept);
     else
         video.problem = data_pool_text(builder->pool, problem, strlen(problem));
     if (!video.name || (kept > 0 ? !video.frames : !video.problem))
@@ -290,6 +258,7 @@ Status data_sets_listed(DataSetsBuilder *builder, int source, const char *name, 
                         DataListing *listing, Error *error)
 {
     TRY(make_paths(listing, folder, error));
+    TRY(data_sets_skip(builder, folder, listing, error));
     return data_sets_frames(
         builder, source, name, listing->images.items, listing->images.count,
         listing->videos.count > 0 ? "only a video, no frames" : "no image in its folder", error);
@@ -514,6 +483,11 @@ static Status finish(DataSetsBuilder *builder, Error *error)
         data_sets_warn(builder,
                        "%s: holds videos, no frames; extract and crop them to use these, too",
                        builder->videos);
+    for (int i = 0; i < builder->skipped.count; i++) {
+        char text[ERROR_DETAIL_SIZE];
+        data_skipped_describe(&builder->skipped.items[i], text, sizeof text);
+        data_sets_warn(builder, "passed over: %s", text);
+    }
     if (builder->broken_links > 0)
         data_sets_warn(builder, "%d frames are links to nothing and were left out, the first: %s",
                        builder->broken_links, builder->broken_link);
@@ -546,6 +520,7 @@ Status data_sets_read(DataSets *sets, const DataSetsKind *kind, const DataSetsOp
     }
     if (status == STATUS_OK)
         status = finish(&builder, error);
+    free(builder.skipped.items);
     if (status != STATUS_OK)
         data_sets_free(sets);
     return status;

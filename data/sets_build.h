@@ -26,6 +26,7 @@ typedef struct DataSetsBuilder {
     char root[FILE_PATH_SIZE]; /* absolute, without symbolic links */
     char videos
         [FILE_PATH_SIZE]; /* a folder with videos in place of frames, for the message; "" if none was met */
+    DataSkippedFiles skipped;         /* what lies beside the frames */
     int broken_links;                 /* frames that are links to nothing */
     char broken_link[FILE_PATH_SIZE]; /* the first of them */
 } DataSetsBuilder;
@@ -69,11 +70,13 @@ bool data_texts_has(const DataTexts *texts, const char *text);
 
 /* ---- folders (sets_folder.c) ----------------------------------------------------------------------- */
 
-/* What stands in a folder. Hidden names (leading dot) are left out. Free with data_listing_free. */
+/* What a folder holds, as data_path_skip sorts it. Free with data_listing_free. */
 typedef struct DataListing {
     DataPool pool;
-    DataTexts images, videos, folders, others; /* names, unsorted */
-} DataListing;
+    DataTexts images, videos, folders;
+    DataTexts others;        /* files that are neither */
+    DataTexts other_folders; /* masks, landmarks, thumbnails, hidden ones */
+} DataListing;               /* names, unsorted */
 
 /*
  * Reads a folder. *found is false, without an error, if there is none of this name; another reason why it cannot be
@@ -87,8 +90,9 @@ void data_listing_free(DataListing *listing);
 Status data_sets_listed(DataSetsBuilder *builder, int source, const char *name, const char *folder,
                         DataListing *listing, Error *error);
 
-/* Whether the name ends in the suffix of a video. `*stem`, unless NULL, becomes its length without that. */
-bool data_is_video(const char *name, size_t *stem);
+/* Counts what the listing of `folder` has beside images and folders as passed over. */
+Status data_sets_skip(DataSetsBuilder *builder, const char *folder, const DataListing *listing,
+                      Error *error);
 
 /* parent/name if that is a folder, whatever the case of its letters; "" if there is none. */
 Status data_find_folder(char out[FILE_PATH_SIZE], const char *parent, const char *name,

@@ -14,22 +14,6 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-bool data_is_video(const char *name, size_t *stem)
-{
-    static const char *const SUFFIXES[] = {".mp4", ".avi", ".mov", ".mkv", ".webm"};
-    const char *const dot = strrchr(name, '.');
-    if (stem)
-        *stem = strlen(name);
-    for (size_t i = 0; dot && i < sizeof SUFFIXES / sizeof SUFFIXES[0]; i++) {
-        if (strcasecmp(dot, SUFFIXES[i]) != 0)
-            continue;
-        if (stem)
-            *stem = (size_t)(dot - name);
-        return true;
-    }
-    return false;
-}
-
 /* A link that leads nowhere: kept out, and told. */
 static void count_broken_link(DataSetsBuilder *builder, const char *path)
 {
@@ -42,26 +26,28 @@ static Status sort_in(DataListing *listing, DataSetsBuilder *builder, const char
                       const struct dirent *item, Error *error)
 {
     const char *const name = item->d_name;
-    const size_t length = strlen(name);
-    const bool image = data_is_image(name);
-    DataTexts *into = image                       ? &listing->images
-                      : data_is_video(name, NULL) ? &listing->videos
-                                                  : &listing->others;
-    if (item->d_type == DT_DIR) {
-        into = &listing->folders;
-    } else if (item->d_type != DT_REG) { /* a link, or a file system that does not tell */
+    bool is_folder = item->d_type == DT_DIR, is_file = item->d_type == DT_REG;
+    if (!is_folder && !is_file) { /* a link, or a file system that does not tell */
         char path[FILE_PATH_SIZE];
         struct stat facts;
         TRY(file_join(path, folder, name, error));
         const bool there = stat(path, &facts) == 0;
-        if (there && S_ISDIR(facts.st_mode))
-            into = &listing->folders;
-        else if (!there || !S_ISREG(facts.st_mode))
-            into = &listing->others;
-        if (!there && image)
+        is_folder = there && S_ISDIR(facts.st_mode);
+        is_file = there && S_ISREG(facts.st_mode);
+        if (!there && data_path_skip(name, false) == DATA_SKIP_NONE)
             count_broken_link(builder, path);
     }
-    return data_texts_add(into, &listing->pool, name, length, error);
+    const DataSkip skip = data_path_skip(name, is_folder);
+    DataTexts *into = &listing->others;
+    if (skip == DATA_SKIP_SYSTEM || skip == DATA_SKIP_MASKS)
+        into = is_folder ? &listing->other_folders : &listing->others;
+    else if (is_folder)
+        into = &listing->folders;
+    else if (is_file && skip == DATA_SKIP_NONE)
+        into = &listing->images;
+    else if (is_file && skip == DATA_SKIP_VIDEO)
+        into = &listing->videos;
+    return data_texts_add(into, &listing->pool, name, strlen(name), error);
 }
 
 Status data_listing_read(DataListing *listing, DataSetsBuilder *builder, const char *folder,
@@ -82,7 +68,8 @@ Status data_listing_read(DataListing *listing, DataSetsBuilder *builder, const c
     const struct dirent *item;
     while (status == STATUS_OK && (errno = 0, item = readdir(stream))) {
         status = data_sets_go_on(builder, error);
-        if (status == STATUS_OK && item->d_name[0] != '.')
+        if (status == STATUS_OK && strcmp(item->d_name, ".") != 0 &&
+            strcmp(item->d_name, "..") != 0)
             status = sort_in(listing, builder, folder, item, error);
     }
     if (status == STATUS_OK && errno != 0)
@@ -98,9 +85,21 @@ void data_listing_free(DataListing *listing)
     free(listing->images.items);
     free(listing->videos.items);
     free(listing->folders.items);
+    free(listing->other_folders.items);
     free(listing->others.items);
     data_pool_free(&listing->pool);
     *listing = (DataListing){0};
+}
+
+Status data_sets_skip(DataSetsBuilder *builder, const char *folder, const DataListing *listing,
+                      Error *error)
+{
+    const DataTexts *const kinds[] = {&listing->others, &listing->videos, &listing->other_folders};
+    for (int kind = 0; kind < 3; kind++)
+        for (size_t i = 0; i < kinds[kind]->count; i++)
+            TRY(data_skipped_add(&builder->skipped, builder->pool, folder, strlen(builder->root),
+                                 kinds[kind]->items[i], kind == 2, error));
+    return STATUS_OK;
 }
 
 Status data_find_folder(char out[FILE_PATH_SIZE], const char *parent, const char *name,
@@ -128,8 +127,7 @@ Status data_find_folder(char out[FILE_PATH_SIZE], const char *parent, const char
 /* Whether any of `names` [count] is a folder that can hold the frames of a video. */
 static bool has_video_folder(const DataTexts *folders)
 {
-    static const char *const OTHERS[] = {"masks", "landmarks", "frames", "faces",
-                                         "crops", "images",    "videos"};
+    static const char *const OTHERS[] = {"frames", "faces", "crops", "images", "videos"};
     for (size_t i = 0; i < folders->count; i++) {
         bool other = false;
         for (size_t j = 0; j < sizeof OTHERS / sizeof OTHERS[0]; j++)
@@ -204,6 +202,23 @@ Status data_find_base(char out[FILE_PATH_SIZE], const char *root, const char *co
 
 enum { MAX_DEPTH = 32 }; /* of folders below the one that was named */
 
+/* A folder on the way down from where a walk began: to recognise a loop of symbolic links. */
+typedef struct Ancestor {
+    const struct Ancestor *above; /* NULL at the top */
+    dev_t device;
+    ino_t inode;
+    int depth; /* 0 at the top */
+} Ancestor;
+
+/* Whether one of the folders above is `here` itself. */
+static bool is_loop(const Ancestor *here)
+{
+    for (const Ancestor *a = here->above; a; a = a->above)
+        if (a->device == here->device && a->inode == here->inode)
+            return true;
+    return false;
+}
+
 typedef struct Discovery {
     DataSetsBuilder *builder;
     int source;
@@ -216,37 +231,69 @@ typedef struct Discovery {
     int added;
 } Discovery;
 
-static Status discover_below(Discovery *discovery, const char *folder, const DataAncestor *above,
+static Status discover_below(Discovery *discovery, const char *folder, const Ancestor *above,
                              Error *error);
 
-/* Goes into every subfolder but masks and landmarks. */
+/* Goes into every subfolder; masks and landmarks are not among them. */
 static Status discover_folders(Discovery *discovery, const char *folder, DataTexts *folders,
-                               const DataAncestor *here, Error *error)
+                               const Ancestor *here, Error *error)
 {
     data_texts_sort(folders);
     for (size_t i = 0; i < folders->count; i++) {
         char path[FILE_PATH_SIZE];
-        if (strcmp(folders->items[i], "masks") == 0 || strcmp(folders->items[i], "landmarks") == 0)
-            continue;
         TRY(file_join(path, folder, folders->items[i], error));
         TRY(discover_below(discovery, path, here, error));
     }
     return STATUS_OK;
 }
 
-static Status discover_below(Discovery *discovery, const char *folder, const DataAncestor *above,
+/* Images right in the folder of the source: each is a video by itself. */
+static Status add_images(Discovery *discovery, const char *folder, DataListing *listing,
+                         Error *error)
+{
+    DataSetsBuilder *const builder = discovery->builder;
+    TRY(data_sets_skip(builder, folder, listing, error));
+    for (size_t i = 0; i < listing->images.count; i++) {
+        char path[FILE_PATH_SIZE];
+        const char *const name = listing->images.items[i], *frame = path;
+        if (data_texts_has(discovery->except, name))
+            continue;
+        TRY(file_join(path, folder, name, error));
+        TRY(data_sets_frames(builder, discovery->source, name, &frame, 1, "", error));
+        discovery->added++;
+    }
+    data_sets_warn(builder, "%s: %zu images lie right in this folder; each counts as a video",
+                   folder, listing->images.count);
+    return STATUS_OK;
+}
+
+/* What lies beside the folders of videos: formats that are not read, masks, thumbnails. */
+static Status skip_others(Discovery *discovery, const char *folder, DataListing *listing,
+                          Error *error)
+{
+    DataTexts *const others = &listing->others;
+    size_t kept = 0; /* lists of the data set, its documents and videos lie there, too */
+    for (size_t i = 0; i < others->count; i++)
+        if (data_path_skip(others->items[i], false) == DATA_SKIP_FORMAT)
+            others->items[kept++] = others->items[i];
+    others->count = kept;
+    listing->videos.count = 0; /* miss_videos names these */
+    return data_sets_skip(discovery->builder, folder, listing, error);
+}
+
+static Status discover_below(Discovery *discovery, const char *folder, const Ancestor *above,
                              Error *error)
 {
     struct stat facts;
     if (stat(folder, &facts) != 0)
         return error_set(error, STATUS_FAILED, "%s: the folder cannot be read: %s; check it",
                          folder, strerror(errno));
-    const DataAncestor here = data_ancestor(above, &facts);
+    const Ancestor here = {above, facts.st_dev, facts.st_ino, above ? above->depth + 1 : 0};
     if (here.depth > MAX_DEPTH)
         return error_set(error, STATUS_FAILED,
                          "%.200s...: folders lie more than %d deep; name the folder of the frames",
                          folder, MAX_DEPTH);
-    if (data_ancestor_again(&here))
+    if (is_loop(&here))
         return STATUS_OK;
     const char *const name = strlen(folder) >= discovery->top ? folder + discovery->top : ".";
     DataListing listing;
@@ -254,13 +301,17 @@ static Status discover_below(Discovery *discovery, const char *folder, const Dat
     Status status = data_listing_read(&listing, discovery->builder, folder, &found, error);
     const bool empty_video =
         discovery->contained && above && listing.folders.count == 0 && listing.videos.count == 0;
-    if (status == STATUS_OK && (listing.images.count > 0 || empty_video) &&
-        !data_texts_has(discovery->except, name)) {
+    if (status == STATUS_OK && !above && listing.images.count > 0) {
+        status = add_images(discovery, folder, &listing, error);
+    } else if (status == STATUS_OK && (listing.images.count > 0 || empty_video) &&
+               !data_texts_has(discovery->except, name)) {
         status =
             data_sets_listed(discovery->builder, discovery->source, name, folder, &listing, error);
         if (status == STATUS_OK)
             status = data_texts_add(&discovery->found, &discovery->pool, name, strlen(name), error);
         discovery->added++;
+    } else if (status == STATUS_OK) {
+        status = skip_others(discovery, folder, &listing, error);
     }
     if (status == STATUS_OK)
         status = discover_folders(discovery, folder, &listing.folders, &here, error);

@@ -3,7 +3,7 @@
  */
 #include "data/sets.h"
 
-#include "data/list_collect.h"
+#include "data/path.h"
 #include "tensor/file.h"
 
 #include <assert.h>
@@ -22,34 +22,56 @@ enum { PART_COUNT = 4 };
 /* Where lists are written before they are moved into place. One may be left behind by a process that was killed. */
 #define WORKPLACE ".lists-"
 
-/* Whether the paths alone say what the source is: then the list needs no header line. */
-static bool speaks_for_itself(const DataSetsSource *source)
+/* Whether the video is an image by itself: it is then called by the name of its file. */
+static bool is_alone(const DataSetsVideo *video)
+{
+    return video->count == 1 && strcmp(video->name, file_name(video->frames[0])) == 0;
+}
+
+/* What a list must say because its paths alone say something else. */
+typedef struct Header {
+    bool needed;
+    bool videos; /* what is a video, too */
+} Header;
+
+static Header find_header(const DataSetsSource *source)
 {
     const size_t length = strlen(source->name);
-    if (data_source_label(source->name) != source->label)
-        return false;
+    Header header = {false, false};
     for (int v = 0; v < source->count; v++) {
-        for (int i = 0; i < source->videos[v].count; i++) {
-            const char *name;
-            if (data_path_source(source->videos[v].frames[i], &name) != length ||
-                strncmp(name, source->name, length) != 0)
-                return false;
+        const DataSetsVideo *const video = &source->videos[v];
+        for (int i = 0; i < video->count; i++) {
+            bool above;
+            const DataPath parts = data_path_read(video->frames[i]);
+            const DataLabel label = data_path_label(video->frames[i], &parts, 0, false, &above);
+            header.videos |= parts.alone || is_alone(video);
+            header.needed |= parts.source_length != length ||
+                             strncmp(parts.source, source->name, length) != 0 ||
+                             label.label != source->label || parts.alone != is_alone(video);
         }
     }
-    return true;
+    return header;
 }
 
 static Status write_list(const DataSetsSource *source, const char *folder, Error *error)
 {
     char name[300], path[FILE_PATH_SIZE];
     FileWriter writer;
+    const Header header = find_header(source);
     snprintf(name, sizeof name, "%s/%s.txt", data_split_names[source->split], source->name);
     TRY(file_join(path, folder, name, error));
     TRY(file_begin(&writer, path, error));
-    if (!speaks_for_itself(source))
-        fprintf(writer.stream, "# lnclip: label=%s source=%s\n", source->label ? "fake" : "real",
-                source->name);
+    int said = -1; /* what the header line above says of videos */
     for (int v = 0; v < source->count; v++) {
+        const int alone = header.videos && is_alone(&source->videos[v]);
+        if (header.needed && source->videos[v].count > 0 && said != alone)
+            fprintf(writer.stream, "# lnclip: label=%s%s source=%s\n",
+                    source->label ? "fake" : "real",
+                    alone           ? " video=image"
+                    : header.videos ? " video=folder"
+                                    : "",
+                    source->name);
+        said = source->videos[v].count > 0 ? alone : said;
         for (int i = 0; i < source->videos[v].count; i++) {
             fputs(source->videos[v].frames[i], writer.stream);
             putc('\n', writer.stream);

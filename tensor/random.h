@@ -23,6 +23,8 @@ typedef enum RandomPurpose {
     RANDOM_BLEND = 10,     /* self-blending of one frame */
     RANDOM_BOOTSTRAP = 16, /* videos of one resample */
     RANDOM_LORA = 20,      /* initialisation of LoRA's A */
+    RANDOM_FRAMES = 24,    /* frames of one video */
+    RANDOM_LIMIT = 25,     /* videos of a class */
 } RandomPurpose;
 
 /* A stream: the position within the numbers of one (seed, purpose, index, sub-index). */

@@ -1,6 +1,7 @@
 /*
- * test_list_limit.c - fewer frames of each video, and fewer videos of each source, spread evenly.
+ * test_list_limit.c - fewer frames of each video, evenly spread or at random, and fewer videos of a list.
  */
+#include "data/sets.h"
 #include "tests/support.h"
 #include "tests/support_list.h"
 
@@ -35,7 +36,8 @@ START_TEST(test_limit_frames)
         support_list_text("FF/DF/w/0.png", "x");
         DataList list;
         support_list_read(&list, (const char *const[]){"FF"}, 1);
-        data_list_limit_frames(&list, CASES[c].k);
+        Error error = {0};
+        ck_ok(data_list_choose_frames(&list, CASES[c].k, DATA_FRAMES_EVEN, 0, &error), &error);
         ck_assert_str_eq(list.frames[0].path, "FF/DF/w/0.png");
         int i = 0;
         for (; CASES[c].kept[i] >= 0; i++) {
@@ -47,6 +49,88 @@ START_TEST(test_limit_frames)
         data_list_free(&list);
         support_list_leave();
     }
+}
+END_TEST
+
+/* Names without leading zeros: their numbers count, and lists of data sets choose the same ones. */
+START_TEST(test_frames_in_natural_order)
+{
+    static const int KEPT[4] = {0, 10, 20, 31}; /* floor(linspace(0, 31, 4)) */
+    support_list_enter();
+    char name[100];
+    for (int i = 0; i < 32; i++) {
+        snprintf(name, sizeof name, "FF/real/v/%d.png", i);
+        support_list_text(name, "x");
+    }
+    DataList list;
+    Error error = {0};
+    support_list_read(&list, (const char *const[]){"FF"}, 1);
+    ck_assert_str_eq(list.frames[2].path, "FF/real/v/10.png"); /* the list's own order: by bytes */
+    ck_ok(data_list_choose_frames(&list, 4, DATA_FRAMES_EVEN, 0, &error), &error);
+    ck_assert_int_eq(list.count, 4);
+    ck_assert_int_eq(list.left_out, 28);
+    const char *const paths[] = {"FF/real/v/0.png", "FF/real/v/10.png", "FF/real/v/20.png",
+                                 "FF/real/v/31.png", NULL};
+    support_list_paths(&list, paths);
+    data_list_free(&list);
+
+    const DataSetsKind *kind = NULL;
+    int kinds;
+    for (kind = data_sets_kinds(&kinds); strcmp(kind->name, "folder") != 0;)
+        kind++;
+    const char *const real[] = {"real"};
+    const DataSetsOptions options = {.root = "FF", .real = real, .real_count = 1, .frames = 4};
+    DataSets sets;
+    ck_ok(data_sets_read(&sets, kind, &options, &error), &error);
+    ck_assert_int_eq(sets.sources[0].videos[0].count, 4);
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "/v/%d.png", KEPT[i]);
+        ck_assert_msg(strstr(sets.sources[0].videos[0].frames[i], name) != NULL, "%s",
+                      sets.sources[0].videos[0].frames[i]);
+    }
+    data_sets_free(&sets);
+    support_list_leave();
+}
+END_TEST
+
+START_TEST(test_natural_order)
+{
+    static const char *const SORTED[] = {"0.png", "01.png", "1.png", "2.png", "10.png",
+                                         "a",     "a1b2",   "a1b10", "a2",    "b"};
+    enum { COUNT = sizeof SORTED / sizeof SORTED[0] };
+    for (int i = 0; i < COUNT; i++)
+        for (int j = 0; j < COUNT; j++) {
+            const int order = data_path_compare(SORTED[i], SORTED[j]);
+            ck_each((order > 0) - (order < 0) == (i > j) - (i < j), "%s, %s", SORTED[i], SORTED[j]);
+        }
+}
+END_TEST
+
+/* Random frames: distinct, in order, the same for the same seed and video wherever the set lies; all equally often. */
+START_TEST(test_random_frames)
+{
+    enum { N = 20, K = 5, SEEDS = 4000 };
+    int a[K], b[K], often[N] = {0};
+    for (int seed = 0; seed < SEEDS; seed++) {
+        data_list_choose(DATA_FRAMES_RANDOM, (uint64_t)seed, "here/FF/real/071", N, K, a);
+        data_list_choose(DATA_FRAMES_RANDOM, (uint64_t)seed, "elsewhere/real/071", N, K, b);
+        ck_assert(memcmp(a, b, sizeof a) == 0);
+        for (int j = 0; j < K; j++) {
+            ck_assert(a[j] >= 0 && a[j] < N && (j == 0 || a[j] > a[j - 1]));
+            often[a[j]]++;
+        }
+    }
+    /* Each in K/N of the draws; six standard deviations of a binomial count. */
+    for (int i = 0; i < N; i++)
+        ck_each(abs(often[i] - SEEDS * K / N) < 165, "frame %d: %d times", i, often[i]);
+    data_list_choose(DATA_FRAMES_RANDOM, 1, "FF/real/071", N, K, a);
+    data_list_choose(DATA_FRAMES_RANDOM, 1, "FF/real/072", N, K, b);
+    ck_assert(memcmp(a, b, sizeof a) != 0);
+    data_list_choose(DATA_FRAMES_RANDOM, 2, "FF/real/071", N, K, b);
+    ck_assert(memcmp(a, b, sizeof a) != 0);
+    data_list_choose(DATA_FRAMES_RANDOM, 1, "FF/real/071", K, K, a);
+    for (int j = 0; j < K; j++)
+        ck_assert_int_eq(a[j], j);
 }
 END_TEST
 
@@ -149,6 +233,46 @@ START_TEST(test_limit_videos)
 END_TEST
 
 /* Of 13 videos each quarter of the list gives some, whatever number fits. */
+/* Random videos, classes in proportion, the last video cut: 3 real and 9 fake videos of 8 frames. */
+START_TEST(test_limit_ratio)
+{
+    DataList list;
+    Error error = {0};
+    support_list_enter();
+    append_source("real", 3, 8);
+    append_source("DF", 5, 8);
+    append_source("FS", 4, 8);
+    char kept[2][4096] = {"", ""};
+    static const struct {
+        int limit, real, fake;
+    } CASES[] = {{96, 24, 72}, {0, 24, 72}, {48, 12, 36}, {50, 13, 37}, {10, 3, 7}, {2, 1, 1}};
+    for (size_t c = 0; c < sizeof CASES / sizeof CASES[0]; c++) {
+        int frames[2], videos[2];
+        support_list_read(&list, (const char *const[]){"list.txt"}, 1);
+        ck_ok(data_list_limit_ratio(&list, CASES[c].limit, 1, &error), &error);
+        data_list_counts(&list, frames, videos);
+        ck_assert(frames[0] == CASES[c].real && frames[1] == CASES[c].fake);
+        ck_assert_int_eq(videos[0], (CASES[c].real + 7) / 8); /* whole but for the last */
+        ck_assert_int_eq(videos[1], (CASES[c].fake + 7) / 8);
+        ck_assert_int_eq(list.left_out, 96 - list.count);
+        data_list_free(&list);
+    }
+    for (int seed = 0; seed < 2; seed++) {
+        support_list_read(&list, (const char *const[]){"list.txt"}, 1);
+        ck_ok(data_list_limit_ratio(&list, 40, (uint64_t)seed, &error), &error);
+        for (int i = 0; i < list.video_count; i++)
+            strcat(strcat(kept[seed], list.videos[i]), "\n");
+        data_list_free(&list);
+    }
+    ck_assert_str_ne(kept[0], kept[1]);
+    support_list_read(&list, (const char *const[]){"list.txt"}, 1);
+    ck_assert_int_eq(data_list_limit_ratio(&list, 1, 1, &error), STATUS_FAILED);
+    ck_assert_int_eq(list.count, 96);
+    data_list_free(&list);
+    support_list_leave();
+}
+END_TEST
+
 START_TEST(test_limit_videos_evenly)
 {
     const char *const lists[] = {"list.txt"};
@@ -205,6 +329,10 @@ int main(void)
     Suite *const suite = suite_create("list_limit");
     TCase *const limits = support_case(suite, "limits", 60);
     tcase_add_test(limits, test_limit_frames);
+    tcase_add_test(limits, test_frames_in_natural_order);
+    tcase_add_test(limits, test_natural_order);
+    tcase_add_test(limits, test_random_frames);
+    tcase_add_test(limits, test_limit_ratio);
     tcase_add_test(limits, test_limit_videos);
     tcase_add_test(limits, test_limit_videos_evenly);
     tcase_add_test(limits, test_spread);

@@ -255,10 +255,44 @@ START_TEST(an_endless_line)
 }
 END_TEST
 
+/* Paths of either slash, as other programs write them: the videos and sources that eval finds for these files. */
+START_TEST(videos_of_paths)
+{
+    static const char TEXT[] = "files,labels,prob_class_0,prob_class_1\n"
+                               "datasets\\FF\\DF\\000_003\\025.png,1,0.5,0.5\n"
+                               "datasets/FF/DF/000_003/026.png,1,0.5,0.5\n"
+                               "./datasets/FF//DF\\000_003\\./027.png,1,0.5,0.5\n"
+                               "datasets\\FF\\DF\\001_870\\025.png,1,0.5,0.5\n"
+                               "datasets/FF/real/000/025.png,0,0.5,0.5\n"
+                               "faces\\real\\a.png,0,0.5,0.5\n"
+                               "faces/real/b.png,0,0.5,0.5\n"
+                               "alone.png,0,0.5,0.5\n";
+    static const struct {
+        const char *name, *source;
+        int label;
+    } VIDEOS[] = {{"datasets/FF/DF/000_003", "DF", 1},
+                  {"datasets/FF/DF/001_870", "DF", 1},
+                  {"datasets/FF/real/000", "real", 0},
+                  {"faces/real/a.png", "real", 0},
+                  {"faces/real/b.png", "real", 0}};
+    static const uint32_t OF_ROW[] = {0, 0, 0, 1, 2, 3, 4, TRAIN_NO_VIDEO};
+    TrainPredictions predictions = read_scores("slashes.csv", TEXT, sizeof TEXT - 1);
+    ck_assert_uint_eq(predictions.video_count, 5);
+    for (uint32_t v = 0; v < 5; v++) {
+        ck_assert_str_eq(predictions.videos[v].name, VIDEOS[v].name);
+        ck_assert_str_eq(predictions.videos[v].source, VIDEOS[v].source);
+        ck_assert_int_eq(predictions.videos[v].label, VIDEOS[v].label);
+    }
+    for (size_t i = 0; i < predictions.count; i++)
+        ck_assert_uint_eq(predictions.row_video[i], OF_ROW[i]);
+    train_predictions_free(&predictions);
+}
+END_TEST
+
 /* A name with all that needs quotes, of any length up to `longest`. */
 static void draw_name(uint64_t *state, int row, char *out, int longest)
 {
-    static const char alphabet[] = "ab/,\"\n\r' \xC3\xA9\xFF";
+    static const char alphabet[] = "ab-,\"\n\r' \xC3\xA9\xFF";
     const int length = 1 + (int)(splitmix(state) % (uint64_t)longest);
     for (int i = 0; i < length; i++)
         out[i] = alphabet[splitmix(state) % (sizeof alphabet - 1)];
@@ -385,6 +419,7 @@ int main(void)
     tcase_add_test(reading, short_paths_have_no_source_or_video);
     tcase_add_test(reading, a_source_that_the_path_does_not_tell);
     tcase_add_test(reading, duplicates_are_counted);
+    tcase_add_test(reading, videos_of_paths);
     tcase_add_test(reading, round_trip);
     tcase_add_test(reading, append_refuses);
     tcase_add_test(reading, many_rows);

@@ -41,7 +41,9 @@ static const char *const contract[] = {"batch_size",     "micro_batch",
                                        "keep",           "sampling",
                                        "data.sbi",       "sam.rho",
                                        "sam.adaptive",   "ema",
-                                       "val_frames",     "log.tensorboard"};
+                                       "val_frames",     "log.tensorboard",
+                                       "frame_choice",   "limit",
+                                       "val_limit"};
 
 enum { CONTRACT = sizeof contract / sizeof contract[0] };
 

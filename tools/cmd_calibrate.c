@@ -24,7 +24,7 @@ typedef struct Request {
     const CliArguments *arguments;
     CliModelOptions model; /* without the adapter */
     const char *adapter, *out, *fpr_text, *checks;
-    CliStrings val;
+    CliStrings val, labels;
     double fpr;
     int frames_per_video;
     bool json;
@@ -258,8 +258,9 @@ static Status calibrate(const Request *request, Error *error)
     EvalSets sets = {0};
     const CliStrings none = {0};
     const EvalAdapter adapter = {.path = request->adapter};
+    const CliFrames frames = {.a_video = request->frames_per_video};
     Status status =
-        eval_sets_read_one(&sets, "val", &request->val, request->frames_per_video, error);
+        eval_sets_read_one(&sets, "val", &request->val, &frames, &request->labels, error);
     if (status == STATUS_OK) {
         const EvalSet *const set = &sets.sets[0];
         cli_tell_sources_head(request->arguments);
@@ -305,6 +306,7 @@ int cmd_calibrate(int argc, char **argv)
          "of real ones that may lie above the thresholds (0.01)"},
         {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
          "use at most N frames a video, spread evenly\n(default: all)"},
+        CLI_LABEL_OPTION(request.labels),
         CLI_CHECKS_OPTION(request.checks),
         CLI_SCORING_OPTIONS(request.model),
         {"--json", CLI_FLAG, &request.json, 0, 0, NULL, "print a JSON object"},

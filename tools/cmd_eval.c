@@ -15,6 +15,7 @@
 #include "tools/eval_scores.h"
 #include "tools/report.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,11 +23,13 @@
 typedef struct Request {
     const CliArguments *arguments;
     CliModelOptions model; /* without an adapter */
-    CliStrings adapters, perturb;
+    CliStrings adapters, perturb, labels;
     CliMetricsOptions metrics;
     const char *out, *checks;
     int frames_per_video; /* 0 = all */
-    int thumbnails;       /* of report.html */
+    const char *frame_choice;
+    int limit;      /* frames of a set; 0 = all */
+    int thumbnails; /* of report.html */
     bool calibrated, json;
 } Request;
 
@@ -86,8 +89,11 @@ static Status prepare(Evaluation *evaluation, Error *error)
     TRY(eval_perturbations_parse(&request->perturb, &evaluation->perturbations,
                                  &evaluation->perturbation_count, error));
     TRY(eval_adapters_read(&evaluation->adapters, &request->adapters, request->calibrated, error));
-    TRY(eval_sets_read(&evaluation->sets, &request->arguments->positional,
-                       request->frames_per_video, error));
+    const CliFrames frames = {request->frames_per_video,
+                              cli_frame_choice_expect(request->frame_choice), request->limit,
+                              request->metrics.seed};
+    TRY(eval_sets_read(&evaluation->sets, &request->arguments->positional, &frames,
+                       &request->labels, error));
     const size_t count = (size_t)evaluation->adapters.count;
     evaluation->scores = calloc(count, sizeof *evaluation->scores);
     evaluation->results = calloc(count, sizeof *evaluation->results);
@@ -139,6 +145,8 @@ static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
     if (adapter->name)
         cli_note(request->arguments, "%s: %s", adapter->name, adapter->path);
     result->provenance.frames_per_video = request->frames_per_video;
+    result->provenance.frame_choice = request->frame_choice ? request->frame_choice : "even";
+    result->provenance.limit = request->limit;
     result->provenance.seed = evaluation->settings.seed;
     result->provenance.ci = evaluation->settings.mode;
     TRY(eval_score(&scoring, adapter, folder, &evaluation->scores[which], &result->provenance,
@@ -296,7 +304,8 @@ static const CliCommand eval_command = {
     .summary = "score data sets and compute their metrics",
     .usage = "lnclip eval --model M [--adapter A] --out DIR NAME=LIST[,LIST...]...",
     .details =
-        "A LIST is a text file with one frame a line, or a folder DIR/SOURCE/VIDEO/FRAME. Lists of "
+        "A LIST is a text file with one frame a line, or a folder DIR/SOURCE/VIDEO/FRAME or "
+        "DIR/real/IMAGE. Lists of "
         "the same NAME\nare united; a comma separates lists unless there is a file of the whole "
         "name. Writes predictions.csv,\nmetrics.json, summary.json, evaluation.json and "
         "report.html "
@@ -319,7 +328,12 @@ int cmd_eval(int argc, char **argv)
         CLI_HEAD_OPTION(request.model),
         {"--out", CLI_STRING, &request.out, 0, 0, "DIR", "folder for the results"},
         {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
-         "score at most N frames a video, spread evenly\n(default: all)"},
+         "score at most N frames a video (default: all)"},
+        {"--frame-choice", CLI_STRING, &request.frame_choice, 0, 0, "HOW",
+         "which frames --frames keeps: even (default) or random,\nby --seed"},
+        {"--limit", CLI_INT, &request.limit, 0, INT_MAX, "N",
+         "score at most N frames of a set: random videos, by\n--seed, classes in proportion"},
+        CLI_LABEL_OPTION(request.labels),
         {"--perturb", CLI_REPEATED, &request.perturb, 0, 0, "KIND=S[,S...]",
          "score everything once more under jpeg=QUALITY,\nblur=SIGMA, resize=SHARE or noise=SIGMA"},
         {"--calibrated", CLI_FLAG, &request.calibrated, 0, 0, NULL,
@@ -339,6 +353,7 @@ int cmd_eval(int argc, char **argv)
     cli_model_expect(&arguments, &request.model);
     cli_expect_option(&arguments, "--out", request.out);
     cli_checks_expect(request.checks);
+    cli_frame_choice_expect(request.frame_choice);
     cli_expect_positional(&arguments, 1, argc, "a data set, NAME=LIST");
     request.arguments = &arguments;
     Evaluation evaluation = {.request = &request};

@@ -3,6 +3,7 @@
  */
 #include "tools/cli.h"
 #include "tools/cli_json.h"
+#include "tools/cli_lists.h"
 #include "tools/cli_model.h"
 
 #include "tensor/file.h"
@@ -166,6 +167,7 @@ int cmd_features(int argc, char **argv)
     Status status =
         data_list_paths(&list, arguments.positional.items, arguments.positional.count, &error);
     if (status == STATUS_OK) {
+        cli_tell_skipped(&arguments, "features", &list);
         status = run(&model, &arguments, &list, out, &error);
         data_list_free(&list);
     }

@@ -8,6 +8,7 @@
 #include "data/crop_check.h"
 #include "tools/cli.h"
 #include "tools/cli_json.h"
+#include "tools/cli_lists.h"
 #include "tools/cli_model.h"
 #include "tools/cmd_predict_explain.h"
 #include "train/calibration_file.h"
@@ -332,6 +333,7 @@ int cmd_predict(int argc, char **argv)
     work.progress.silent |= isatty(STDOUT_FILENO); /* the lines themselves show the progress */
     Status status = list_images(&list, &arguments.positional, &work.lost, &error);
     if (status == STATUS_OK) {
+        cli_tell_skipped(&arguments, "predict", &list);
         status = predict(&request, &arguments, &work, &error);
         data_list_free(&list);
     }

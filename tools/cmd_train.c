@@ -22,7 +22,7 @@
 
 typedef struct Training {
     CliModelOptions model_options;
-    CliStrings train_lists, val_lists, test_lists;
+    CliStrings train_lists, val_lists, test_lists, labels;
     const char *out, *recipe_name, *checks;
     bool resume, dry_run, print, keys, allow_overlap;
     CliArguments arguments;
@@ -225,16 +225,19 @@ static Status limit_validation(Training *training, Error *error)
 /* The lists, united and cut to `frames` of each video; of the test lists, which are compared alone, all. */
 static Status read_lists(Training *training, Error *error)
 {
-    const int frames = training->recipe.frames;
+    const TrainRecipe *const recipe = &training->recipe;
+    CliFrames frames = {recipe->frames, recipe->frame_choice, recipe->limit, recipe->seed};
+    const CliFrames all = {0};
     const CliStrings *const train = &training->train_lists, *const val = &training->val_lists;
     const CliStrings *const test = &training->test_lists;
-    CliSet sets[3] = {{train->items, train->count, frames, &training->train}};
+    CliSet sets[3] = {{"train", train->items, train->count, frames, &training->train}};
     int count = 1;
+    frames.limit = recipe->val_limit;
     if (val->count > 0)
-        sets[count++] = (CliSet){val->items, val->count, frames, &training->val};
+        sets[count++] = (CliSet){"val", val->items, val->count, frames, &training->val};
     if (test->count > 0)
-        sets[count++] = (CliSet){test->items, test->count, 0, &training->test};
-    TRY(cli_read_sets(sets, count, error));
+        sets[count++] = (CliSet){"test", test->items, test->count, all, &training->test};
+    TRY(cli_read_sets(sets, count, &training->labels, error));
     if (val->count > 0)
         TRY(limit_validation(training, error));
     tell_lists(training);
@@ -376,6 +379,7 @@ int cmd_train(int argc, char **argv)
          "lists or folders to choose the best epoch by"},
         {"--test", CLI_STRINGS, &training.test_lists, 0, 0, "LIST",
          "lists or folders that must stay unseen: only compared"},
+        CLI_LABEL_OPTION(training.labels),
         CLI_CHECKS_OPTION(training.checks),
         {"--allow-overlap", CLI_FLAG, &training.allow_overlap, 0, 0, NULL,
          "go on although train, val and test share frames or people"},

@@ -220,14 +220,15 @@ static Status write_evaluation(const EvalResult *result, FILE *stream, Error *er
     for (int i = 0; i < result->sets->set_count; i++)
         set_named(sets, result->sets->sets[i].name, set_json(&result->sets->sets[i]));
     json_t *const document = json_pack(
-        "{s:s, s:s, s:{s:o, s:s}, s:{s:o, s:s, s:s, s:i}, s:o, s:s, s:s, s:i, s:s, s:s, s:o, s:o}",
+        "{s:s, s:s, s:{s:o, s:s}, s:{s:o, s:s, s:s, s:i}, s:o, s:s, s:s, s:i, s:s, s:s, s:o, s:o, "
+        "s:s, s:i}",
         "lnclip", LNCLIP_VERSION, "revision", train_revision(), "machine", "processor",
         cli_json_string(processor), "kernels", from->kernels, "model", "path",
         cli_json_string(from->model), "arch", from->arch, "fingerprint", from->fingerprint,
         "image_size", from->image_size, "adapter", adapter_json(result->adapter), "precision",
         from->precision, "decoders", from->decoders, "frames_per_video", from->frames_per_video,
         "ci", modes[from->ci], "seed", seed, "sets", sets, "perturbations",
-        perturbations_json(result));
+        perturbations_json(result), "frame_choice", from->frame_choice, "limit", from->limit);
     return eval_json_print(document, stream, error);
 }
 

@@ -51,11 +51,13 @@ typedef struct EvalProvenance {
     char fingerprint[33]; /* of the encoder without any adapter */
     int image_size;       /* pixels a side that the network sees */
     VitHeadKind head;
-    const char *precision; /* "f32", ...; static */
-    const char *kernels;   /* static */
-    const char *decoders;  /* static */
-    int frames_per_video;  /* at most; 0 = all */
-    uint64_t seed;         /* of resamples and of noise */
+    const char *precision;    /* "f32", ...; static */
+    const char *kernels;      /* static */
+    const char *decoders;     /* static */
+    int frames_per_video;     /* at most; 0 = all */
+    const char *frame_choice; /* "even" or "random": which these are */
+    int limit;                /* frames of a set at most; 0 = all */
+    uint64_t seed;            /* of resamples and of noise */
     TrainCiMode ci;
 } EvalProvenance;
 

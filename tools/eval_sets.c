@@ -4,7 +4,6 @@
 #include "tools/eval_sets.h"
 
 #include "tensor/file.h"
-#include "tools/cli_lists.h"
 #include "train/number.h"
 
 #include <stdlib.h>
@@ -65,16 +64,17 @@ static Status add_argument(EvalSets *sets, const char *argument, Error *error)
 }
 
 /* Reads the lists of every set and lines their frames up. */
-static Status read_lists(EvalSets *sets, int frames_per_video, Error *error)
+static Status read_lists(EvalSets *sets, const CliFrames *frames, const CliStrings *labels,
+                         Error *error)
 {
     CliSet *const wanted = calloc((size_t)sets->set_count, sizeof *wanted);
     if (!wanted)
         return no_memory(error);
     for (int i = 0; i < sets->set_count; i++) {
         EvalSet *const set = &sets->sets[i];
-        wanted[i] = (CliSet){set->lists, set->list_count, frames_per_video, &set->frames};
+        wanted[i] = (CliSet){set->name, set->lists, set->list_count, *frames, &set->frames};
     }
-    const Status status = cli_read_sets(wanted, sets->set_count, error);
+    const Status status = cli_read_sets(wanted, sets->set_count, labels, error);
     free(wanted);
     for (int i = 0; status == STATUS_OK && i < sets->set_count; i++) {
         EvalSet *const set = &sets->sets[i];
@@ -94,23 +94,23 @@ static Status allocate(EvalSets *sets, int count, Error *error)
     return sets->sets && sets->texts ? STATUS_OK : no_memory(error);
 }
 
-Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, int frames_per_video,
-                      Error *error)
+Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, const CliFrames *frames,
+                      const CliStrings *labels, Error *error)
 {
     TRY(allocate(sets, arguments->count, error));
     for (int i = 0; i < arguments->count; i++)
         TRY(add_argument(sets, arguments->items[i], error));
-    return read_lists(sets, frames_per_video, error);
+    return read_lists(sets, frames, labels, error);
 }
 
 Status eval_sets_read_one(EvalSets *sets, const char *name, const CliStrings *lists,
-                          int frames_per_video, Error *error)
+                          const CliFrames *frames, const CliStrings *labels, Error *error)
 {
     TRY(allocate(sets, 1, error));
     EvalSet *const set = find_set(sets, name);
     for (int i = 0; i < lists->count; i++)
         TRY(add_list(set, lists->items[i], lists->items[i], error));
-    return read_lists(sets, frames_per_video, error);
+    return read_lists(sets, frames, labels, error);
 }
 
 void eval_sets_free(EvalSets *sets)

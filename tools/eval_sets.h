@@ -6,20 +6,21 @@
 
 #include "data/augment.h"
 #include "tools/cli.h"
+#include "tools/cli_lists.h"
 #include "tools/eval_result.h"
 
 /*
  * Understands arguments NAME=LIST[,LIST...] (a comma separates only if there is no file of the whole name)
- * and reads all lists; of each video `frames_per_video` frames are kept, 0 = all. STATUS_USAGE for another
- * form, STATUS_FAILED for lists that cannot be read. *sets is the caller's to free (eval_sets_free), also
+ * and reads all lists; `frames` says what is kept of each set, `labels` are the values of --label. STATUS_USAGE for
+ * another form, STATUS_FAILED for lists that cannot be read. *sets is the caller's to free (eval_sets_free), also
  * after a failure.
  */
-Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, int frames_per_video,
-                      Error *error);
+Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, const CliFrames *frames,
+                      const CliStrings *labels, Error *error);
 
 /* One set of that name from `lists`. Otherwise as eval_sets_read. */
 Status eval_sets_read_one(EvalSets *sets, const char *name, const CliStrings *lists,
-                          int frames_per_video, Error *error);
+                          const CliFrames *frames, const CliStrings *labels, Error *error);
 void eval_sets_free(EvalSets *sets);
 
 typedef struct EvalAdapters {

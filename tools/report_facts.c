@@ -192,9 +192,12 @@ static void write_model(FILE *stream, const EvalProvenance *from)
     report_fact(stream, "precision", "%s, kernels %s", from->precision, from->kernels);
     report_fact(stream, "image decoders", "%s", from->decoders);
     if (from->frames_per_video > 0)
-        report_fact(stream, "frames a video", "at most %d, spread evenly", from->frames_per_video);
+        report_fact(stream, "frames a video", "at most %d, %s", from->frames_per_video,
+                    strcmp(from->frame_choice, "even") == 0 ? "spread evenly" : "drawn at random");
     else
         report_fact(stream, "frames a video", "all");
+    if (from->limit > 0)
+        report_fact(stream, "frames a set", "at most %d, random videos", from->limit);
 }
 
 void report_write_provenance(FILE *stream, const Report *report)

@@ -7,6 +7,8 @@
  */
 #include "train/predictions.h"
 
+#include "data/path.h"
+#include "tensor/file.h"
 #include "train/number.h"
 
 #include <assert.h>
@@ -197,22 +199,12 @@ static bool intern_dataset(TrainPredictions *predictions, const char *name, uint
     return true;
 }
 
-/* The third-last part of a path, [*length]; NULL if there are only two. */
+/* The source that a path names, [*length]; NULL if it names none. */
 static const char *path_source(const char *file, size_t *length)
 {
-    const char *begin = NULL, *end = NULL;
-    int slashes = 0;
-    for (const char *p = file ? file + strlen(file) : NULL; p && p > file && slashes < 3; p--)
-        if (p[-1] == '/') {
-            slashes++;
-            end = slashes == 2 ? p - 1 : end;
-            begin = slashes == 3 ? p : begin;
-        }
-    begin = slashes == 2 ? file : begin;
-    if (!end || begin == end)
-        return NULL;
-    *length = (size_t)(end - begin);
-    return begin;
+    const DataPath parts = file ? data_path_read(file) : (DataPath){0};
+    *length = parts.source_length;
+    return *length > 0 ? parts.source : NULL;
 }
 
 /* The row's source, else that of its path, [*length]; NULL if it has neither. */
@@ -333,13 +325,17 @@ static bool put_file(TrainPredictions *predictions, const char *file, uint32_t d
     return true;
 }
 
-/* The name of the row's video: as given, or the folder of its file; false if it has neither. */
-static bool video_of(const TrainPrediction *row, Key *key)
+/* The name of the row's video: as given, or what its path says (perhaps in `buffer`); false if it has neither. */
+static bool video_of(const TrainPrediction *row, char buffer[FILE_PATH_SIZE], Key *key)
 {
-    const char *const slash = row->file ? strrchr(row->file, '/') : NULL;
-    key->text = row->video ? row->video : row->file;
-    key->length = row->video ? strlen(row->video) : slash ? (size_t)(slash - row->file) : 0;
-    return row->video || slash;
+    if (row->video) {
+        key->text = row->video;
+        key->length = strlen(row->video);
+        return true;
+    }
+    key->length = 0;
+    key->text = row->file ? data_path_video(row->file, buffer, FILE_PATH_SIZE, &key->length) : NULL;
+    return key->length > 0;
 }
 
 static Status append(TrainPredictions *predictions, const TrainPrediction *row, Error *error)
@@ -350,7 +346,8 @@ static Status append(TrainPredictions *predictions, const TrainPrediction *row, 
         if (!intern_dataset(predictions, row->dataset, &dataset))
             return no_memory(predictions, error);
     Key key = {.dataset = dataset};
-    if (video_of(row, &key)) {
+    char buffer[FILE_PATH_SIZE];
+    if (video_of(row, buffer, &key)) {
         if (!intern_video(predictions, row, &key, &video))
             return no_memory(predictions, error);
         if (predictions->videos[video].label != row->label)
@@ -433,6 +430,7 @@ void train_predictions_write_row(FILE *stream, const TrainPrediction *row, bool 
 {
     assert(stream && row && row->file && row->dataset);
     Key video = {0};
+    char buffer[FILE_PATH_SIZE];
     train_predictions_write_field(stream, row->file, strlen(row->file));
     fprintf(stream, ",%d,", row->label);
     train_number_write(stream, 9, row->real);
@@ -441,7 +439,7 @@ void train_predictions_write_row(FILE *stream, const TrainPrediction *row, bool 
     putc(',', stream);
     train_predictions_write_field(stream, row->dataset, strlen(row->dataset));
     putc(',', stream);
-    if (video_of(row, &video))
+    if (video_of(row, buffer, &video))
         train_predictions_write_field(stream, video.text, video.length);
     if (source) {
         size_t length = 0;

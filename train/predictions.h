@@ -19,10 +19,10 @@
 typedef struct TrainPrediction {
     const char *file;    /* path as written; NULL for a bare score */
     const char *dataset; /* never NULL */
-    const char *video;   /* name of its video; NULL: the folder of `file`, if it has one */
-    const char *source; /* what it comes from; NULL: the third-last part of `file`, if it has one */
-    int label;          /* 0 real, 1 fake */
-    double real, fake;  /* prob_class_0 and prob_class_1. Metrics use `fake` alone */
+    const char *video;   /* name of its video; NULL: data_path_video of `file`, if it has one */
+    const char *source;  /* what it comes from; NULL: as data_path_read says of `file` */
+    int label;           /* 0 real, 1 fake */
+    double real, fake;   /* prob_class_0 and prob_class_1. Metrics use `fake` alone */
 } TrainPrediction;
 
 /* A video of one data set. Its name is unique within the data set only. */
@@ -85,7 +85,7 @@ void train_predictions_free(TrainPredictions *predictions);
 void train_predictions_write_header(FILE *stream, bool source);
 void train_predictions_write_row(FILE *stream, const TrainPrediction *row, bool source);
 
-/* Whether row->source is given and differs from the third-last part of row->file. */
+/* Whether row->source is given and differs from what its path says (data_path_read). */
 bool train_predictions_source_differs(const TrainPrediction *row);
 
 /* One field as RFC 4180 wants it: in quotes, doubled inside, if a comma, quote or line end is in it. */

@@ -54,7 +54,10 @@ typedef struct TrainRecipe {
     bool sbi;                      /* real frames alone, with self-blended fakes: `data.sbi` */
     char augment[TRAIN_TEXT_SIZE]; /* as data_augment_parse takes it */
     int frames;                    /* a video; 0 = all */
+    DataFrameChoice frame_choice;  /* which these are */
+    int limit;                     /* frames of training at most, classes in proportion; 0 = all */
     int val_frames;                /* of validation at most, whole videos; 0 = all */
+    int val_limit;                 /* the same of validation as `limit` of training */
     bool log_tensorboard;
     char monitor[32];   /* one of those that train_monitor_descends knows */
     int early_stopping; /* epochs without a better value of `monitor`; 0 = off */

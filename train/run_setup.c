@@ -150,7 +150,8 @@ static void tell_idle_settings(const TrainRun *run)
         int value;
     } idle[] = {{"early_stopping", recipe->early_stopping},
                 {"keep", recipe->keep},
-                {"val_frames", recipe->val_frames}};
+                {"val_frames", recipe->val_frames},
+                {"val_limit", recipe->val_limit}};
     for (size_t i = 0; i < sizeof idle / sizeof idle[0]; i++) {
         if (idle[i].value == 0)
             continue;
