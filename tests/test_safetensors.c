@@ -5,6 +5,7 @@
 #include "tensor/file.h"
 #include "tensor/random.h"
 #include "tensor/safetensors.h"
+#include "tests/support_allocations.h"
 #include "tests/support_folder.h"
 
 #include <signal.h>
@@ -218,6 +219,107 @@ START_TEST(other_types)
     ck_assert_str_eq(safetensors_find(file, "a")->dtype_text, "I32");
     ck_assert_int_eq(safetensors_find(file, "b")->dtype, DTYPE_F32);
     safetensors_close(file);
+}
+END_TEST
+
+/* Every type of the format is kept when a file is written again: eight elements of each. */
+START_TEST(all_types)
+{
+    static const char *const types[] = {
+        "BOOL",    "F4",  "F6_E2M3", "F6_E3M2", "U8",          "I8",          "F8_E5M2", "F8_E4M3",
+        "F8_E8M0", "I16", "U16",     "F16",     "BF16",        "I32",         "U32",     "F32",
+        "C64",     "F64", "I64",     "U64",     "F8_E5M2FNUZ", "F8_E4M3FNUZ",
+    };
+    enum { TYPES = sizeof types / sizeof types[0] };
+    Error error = {0};
+    SafeTensor tensors[TYPES];
+    static unsigned char content[8 * 8];
+    for (int i = 0; i < 64; i++)
+        content[i] = (unsigned char)(i + 1);
+    for (int i = 0; i < TYPES; i++)
+        tensors[i] = (SafeTensor){.name = types[i],
+                                  .dtype = DTYPE_COUNT,
+                                  .dtype_text = types[i],
+                                  .ndim = 2,
+                                  .shape = {2, 4},
+                                  .data = content,
+                                  .bytes = safetensors_element_bits(types[i])};
+    ck_ok(safetensors_write(support_in_folder("x"), tensors, TYPES, NULL, 0, &error), &error);
+    SafeTensors *file;
+    ck_ok(safetensors_open(&file, support_in_folder("x"), &error), &error);
+    ck_assert_int_eq(safetensors_count(file), TYPES);
+    for (int i = 0; i < TYPES; i++) {
+        const SafeTensor *const found = safetensors_find(file, types[i]);
+        ck_assert_str_eq(found->dtype_text, types[i]);
+        ck_assert_uint_eq(safetensors_elements(found), 8);
+        ck_assert_uint_eq(found->bytes, tensors[i].bytes);
+        ck_assert_mem_eq(found->data, content, found->bytes);
+        tensors[i] = *found;
+    }
+    /* And once more from what was read, some of it with a dtype of this library. */
+    ck_ok(safetensors_write(support_in_folder("y"), tensors, TYPES, NULL, 0, &error), &error);
+    char *first, *second;
+    size_t size, again;
+    ck_ok(file_read(support_in_folder("x"), 1 << 20, &first, &size, &error), &error);
+    ck_ok(file_read(support_in_folder("y"), 1 << 20, &second, &again, &error), &error);
+    ck_assert_uint_eq(size, again);
+    ck_assert_mem_eq(first, second, size);
+    free(first);
+    free(second);
+    safetensors_close(file);
+}
+END_TEST
+
+/* Whichever allocation fails: the file is the one that was meant, or the previous one and an error. */
+START_TEST(failed_allocations)
+{
+    Error error = {0};
+    char *wanted, *found, x[FILE_PATH_SIZE];
+    size_t wanted_size, size;
+    snprintf(x, sizeof x, "%s", support_in_folder("x"));
+    write_sample("x");
+    ck_ok(file_read(x, 1 << 20, &wanted, &wanted_size, &error), &error);
+    int failed = 0;
+    for (long n = 1; SUPPORT_ALLOCATIONS; n++) {
+        ck_ok(file_write(x, "previous", 8, &error), &error);
+        error_clear(&error);
+        const long before = support_allocations();
+        support_fail_allocation(n, n % 2 == 0);
+        const Status status = safetensors_write(x, sample, 5, sample_metadata, 3, &error);
+        const bool all = support_allocations() - before < n;
+        support_fail_allocation(0, 0);
+        failed += status != STATUS_OK;
+        ck_assert(status == STATUS_OK || error.message[0] != '\0');
+        ck_ok(file_read(x, 1 << 20, &found, &size, &error), &error);
+        if (status == STATUS_OK) {
+            ck_assert_uint_eq(size, wanted_size);
+            ck_assert_mem_eq(found, wanted, size);
+        } else {
+            ck_assert_uint_eq(size, 8);
+            ck_assert_mem_eq(found, "previous", 8);
+        }
+        free(found);
+        if (all)
+            break;
+    }
+    ck_assert(failed > 20 || !SUPPORT_ALLOCATIONS);
+
+    ck_ok(file_write(x, wanted, wanted_size, &error), &error);
+    for (long n = 1; SUPPORT_ALLOCATIONS; n++) {
+        SafeTensors *file;
+        error_clear(&error);
+        const long before = support_allocations();
+        support_fail_allocation(n, 0);
+        const Status status = safetensors_open(&file, x, &error);
+        const bool all = support_allocations() - before < n;
+        support_fail_allocation(0, 0);
+        ck_assert((status == STATUS_OK) == (file != NULL));
+        ck_assert(!file || (safetensors_count(file) == 5 && safetensors_metadata_count(file) == 3));
+        safetensors_close(file);
+        if (all)
+            break;
+    }
+    free(wanted);
 }
 END_TEST
 
@@ -449,6 +551,8 @@ int main(void)
     tcase_add_test(cases, bytes_are_fixed);
     tcase_add_loop_test(cases, table_of_files, 0, sizeof files / sizeof files[0]);
     tcase_add_test(cases, other_types);
+    tcase_add_test(cases, all_types);
+    tcase_add_test(cases, failed_allocations);
     tcase_add_test(cases, lying_lengths);
     tcase_add_test(cases, damaged_files_never_crash);
     tcase_add_test(cases, shards);

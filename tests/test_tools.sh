@@ -253,7 +253,7 @@ rm unsaid/config.json
 
 # Heads and activation of a GenD model on another CLIP than openai's.
 mkdir gend
-cp m/model.safetensors gend
+sed 's/"config":/"unread":/;s/"preprocessor_config":/"preprocessor_unread":/' m/model.safetensors >gend/model.safetensors
 cat >gend/config.json <<END
 {"model_type":"GenD","backbone":"laion/CLIP-ViT-none","head":"linear"}
 END
@@ -276,6 +276,14 @@ expect 0 "a backbone in the cache" env HF_HUB_CACHE="$PWD/hub" "$L" features --q
 tail -c 256 cached.safetensors >gend-feature
 holds "is used" cmp clip-feature gend-feature
 expect 2 "an activation that contradicts it" env HF_HUB_CACHE="$PWD/hub" "$L" features --model gend --activation gelu --out never $image
+# lnclip's own files say it in their metadata, whatever the backbone is.
+mkdir own
+cp m/model.safetensors own
+cp gend/config.json own
+expect 0 "the metadata of lnclip's own file" "$L" features --quiet --model own --out own.safetensors $image
+[ ! -s err ] || complain "something is assumed of lnclip's own file"
+tail -c 256 own.safetensors >own-feature
+holds "is used" cmp clip-feature own-feature
 expect 2 "an unknown activation" "$L" features --model m --activation relu --out never $image
 expect 2 "heads that contradict config.json" "$L" inspect m --heads 1
 says "says 2 heads, not 1"

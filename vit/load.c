@@ -121,7 +121,7 @@ static bool find_backbone(const char *backbone, const char *beside, char folder[
 
 /*
  * What config.json, or the file's metadata, says: the shape, or only the activation, or nothing. The shape of a
- * GenD model is its backbone's, found in the folder `backbone` ("" if nothing is found).
+ * GenD model is that of the metadata, else its backbone's, whose folder is `backbone` ("" if it is not read).
  */
 static Status read_config(const Paths *paths, const SafeTensors *file, VitConfig *config,
                           char backbone[FILE_PATH_SIZE], Error *error)
@@ -138,21 +138,25 @@ static Status read_config(const Paths *paths, const SafeTensors *file, VitConfig
         *config = vit_config_unknown();
     if (!config->backbone[0])
         return STATUS_OK;
-    if (is_openai(config->backbone)) {
+    VitConfig named = {.width = 0};
+    if (text) /* what lnclip wrote of these very tensors */
+        TRY(vit_config_parse(text, origin, &named, error));
+    if (named.width == 0 && is_openai(config->backbone)) {
         config->activation = ACTIVATION_QUICK_GELU;
         return STATUS_OK;
     }
-    if (!find_backbone(config->backbone, paths->folder, backbone)) {
-        backbone[0] = '\0';
-        return STATUS_OK;
+    if (named.width == 0) {
+        if (!find_backbone(config->backbone, paths->folder, backbone)) {
+            backbone[0] = '\0';
+            return STATUS_OK;
+        }
+        TRY(file_join(path, backbone, "config.json", error));
+        TRY(vit_config_read(path, &named, error));
+        if (named.width == 0)
+            return error_set(error, STATUS_FAILED,
+                             "%s: does not tell the shape of a CLIP; correct the backbone in %s",
+                             path, paths->config);
     }
-    VitConfig named;
-    TRY(file_join(path, backbone, "config.json", error));
-    TRY(vit_config_read(path, &named, error));
-    if (named.width == 0)
-        return error_set(error, STATUS_FAILED,
-                         "%s: does not tell the shape of a CLIP; correct the backbone in %s", path,
-                         paths->config);
     memcpy(named.head, config->head, sizeof named.head);
     memcpy(named.backbone, config->backbone, sizeof named.backbone);
     *config = named;
@@ -166,7 +170,7 @@ static Status read_preprocessing(const Paths *paths, const SafeTensors *file, co
     bool found;
     TRY(vit_config_read_preprocessor(paths->folder, config, &found, error));
     const char *const text = safetensors_metadata(file, "preprocessor_config");
-    if (!found && text && !paths->is_folder) {
+    if (!found && text) {
         char origin[FILE_PATH_SIZE + 64];
         snprintf(origin, sizeof origin, "%s: metadata \"preprocessor_config\"", paths->model);
         return vit_config_parse_preprocessor(text, origin, config, error);
