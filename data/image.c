@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Larger files are no images of this project: 178 million uncompressed pixels fit in half of it. */
@@ -144,31 +145,82 @@ Status data_image_read(const char *path, DataImage *image, Error *error)
     return read_and_decode(path, DATA_EXTENT_PIXELS, image, error);
 }
 
-/* The size, if the first bytes of the file tell it; for anything else the whole file is asked. */
-static bool size_from_head(const char *path, DataImage *image)
+/* The first bytes of a file, and its whole size. */
+typedef struct Head {
+    unsigned char bytes[HEAD_SIZE];
+    size_t length, file_size;
+} Head;
+
+/* False if the file cannot be read: reading all of it will say why. */
+static bool read_head(const char *path, Head *head)
 {
-    char head[HEAD_SIZE];
     const int descriptor =
         open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* never waits for a pipe */
     if (descriptor < 0)
         return false;
-    const ssize_t length = read(descriptor, head, sizeof head);
+    struct stat info;
+    const ssize_t length = read(descriptor, head->bytes, sizeof head->bytes);
+    const bool known = fstat(descriptor, &info) == 0;
     close(descriptor);
-    if (length <= 0)
+    if (length <= 0 || !known)
         return false;
-    const DataSource source = {(const unsigned char *)head, (size_t)length, path};
+    head->length = (size_t)length;
+    head->file_size = (size_t)info.st_size;
+    return true;
+}
+
+/* The size, if the first bytes of the file tell it; for anything else the whole file is asked. */
+static Status find_size(const char *path, const Head *head, DataImage *image, Error *error)
+{
     Error unused = {0};
-    return decode(&source, DATA_EXTENT_SIZE, image, &unused) == STATUS_OK;
+    const DataSource source = {head->bytes, head->length, path};
+    if (head->length > 0 && decode(&source, DATA_EXTENT_SIZE, image, &unused) == STATUS_OK)
+        return STATUS_OK;
+    return read_and_decode(path, DATA_EXTENT_SIZE, image, error);
+}
+
+/* True unless the head says that a JPEG is sequential, of one pass over its blocks (SOF0, SOF1). */
+static bool may_be_progressive(const Head *head)
+{
+    const unsigned char *const bytes = head->bytes;
+    for (size_t at = 2; at + 4 <= head->length && bytes[at] == 0xff;) {
+        const unsigned marker = bytes[at + 1];
+        if (marker == 0xc0 || marker == 0xc1)
+            return false;
+        if (marker == 0xff) /* fill */
+            at++;
+        else
+            at += 2 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
+    }
+    return true;
+}
+
+Status data_image_header(const char *path, DataImageHeader *header, Error *error)
+{
+    assert(path && header && error);
+    Head head;
+    DataImage image;
+    if (!read_head(path, &head))
+        head.length = head.file_size = 0;
+    TRY(find_size(path, &head, &image, error));
+    const size_t pixels = (size_t)image.width * (size_t)image.height * 3;
+    const size_t row_filters = (size_t)image.height;
+    size_t library = 0;
+    if (head.length > 3 && memcmp(head.bytes, "\xff\xd8\xff", 3) == 0)
+        library = may_be_progressive(&head) ? 2 * pixels : 0; /* 16 bits each, at most 4:4:4 */
+    else if (head.length > 4 && memcmp(head.bytes, "\x89PNG", 4) == 0)
+        library = LNCLIP_WITH_PNG && LNCLIP_WITH_DEFLATE ? pixels + row_filters : 0;
+    *header = (DataImageHeader){image.width, image.height, head.file_size + library};
+    return STATUS_OK;
 }
 
 Status data_image_size(const char *path, int *width, int *height, Error *error)
 {
     assert(path && width && height && error);
-    DataImage image;
-    if (!size_from_head(path, &image))
-        TRY(read_and_decode(path, DATA_EXTENT_SIZE, &image, error));
-    *width = image.width;
-    *height = image.height;
+    DataImageHeader header;
+    TRY(data_image_header(path, &header, error));
+    *width = header.width;
+    *height = header.height;
     return STATUS_OK;
 }
 

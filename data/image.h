@@ -46,6 +46,18 @@ Status data_image_read(const char *path, DataImage *image, Error *error);
 Status data_image_decode(const void *bytes, size_t size, const char *name, DataImage *image,
                          Error *error);
 
+/*
+ * What reading an image will take, judged by the header and the size of the file. decoding_bytes: as
+ * data_image_decoding_bytes, with the coefficients that the JPEG library keeps of a progressive file.
+ */
+typedef struct DataImageHeader {
+    int width, height;
+    size_t decoding_bytes;
+} DataImageHeader;
+
+/* Fills *header as data_image_size would; damage behind the header is not looked for. */
+Status data_image_header(const char *path, DataImageHeader *header, Error *error);
+
 /* Only the size, from the header; damage behind it is not looked for. */
 Status data_image_size(const char *path, int *width, int *height, Error *error);
 

@@ -7,6 +7,7 @@
  */
 #include "data/loader.h"
 
+#include "data/list_files.h"
 #include "data/preprocess.h"
 #include "data/sbi.h"
 #include "tensor/threads.h"
@@ -46,6 +47,9 @@ struct DataLoader {
     int claim_frame;          /* ... this frame of it */
     int next_batch;           /* what data_loader_next returns next */
     int busy;                 /* workers with a claimed frame */
+    pthread_cond_t room;      /* workers wait: bytes are free, and it is their turn */
+    uint64_t claimed, served; /* frames that were claimed, and that were given their bytes, ever */
+    size_t decoding;          /* bytes given to frames at work */
     bool paused;              /* no claims: the epoch is being set up */
     bool stopping;
 };
@@ -64,22 +68,122 @@ static size_t frame_bytes(const DataLoaderSettings *settings)
     return (size_t)settings->image_size * (size_t)settings->image_size * 3;
 }
 
+size_t data_loader_frame_bytes(const DataLoaderSettings *settings, const DataImageHeader *header)
+{
+    assert(settings && header);
+    const int width = header->width, height = header->height;
+    const size_t pixels = (size_t)width * (size_t)height * 3;
+    const size_t augmenting = data_augment_bytes(&settings->augment, width, height);
+    const size_t blending = settings->blend ? data_self_blend_bytes(width, height) : 0;
+    size_t most = augmenting > blending ? augmenting : blending;
+    if (header->decoding_bytes > most)
+        most = header->decoding_bytes;
+    return pixels + most + (size_t)height * 3 * (size_t)settings->image_size;
+}
+
+/* What a worker keeps of frames of 512 x 512 pixels, or of larger ones until it gives their memory back. */
+static size_t usual_bytes(const DataLoaderSettings *settings)
+{
+    enum { SIDE = 512 };
+    return data_loader_frame_bytes(
+        settings, &(const DataImageHeader){SIDE, SIDE, data_image_decoding_bytes(SIDE, SIDE)});
+}
+
+static size_t workers_of(const DataLoaderSettings *settings)
+{
+    return settings->workers > 0 ? (size_t)settings->workers : 1;
+}
+
 size_t data_loader_bytes(const DataLoaderSettings *settings)
 {
     assert(settings);
-    enum { SIDE = 512 };
-    const size_t source = SIDE * SIDE * 3; /* its pixels */
-    const size_t decoding = data_image_decoding_bytes(SIDE, SIDE);
-    const size_t augmenting = data_augment_bytes(&settings->augment, SIDE, SIDE);
-    const size_t blending = settings->blend ? data_self_blend_bytes(SIDE, SIDE) : 0;
-    const size_t changing = augmenting > blending ? augmenting : blending;
-    const size_t per_worker = source + (changing > decoding ? changing : decoding) +
-                              SIDE * 3 * (size_t)settings->image_size;
     const size_t per_frame = frame_bytes(settings) + 2 * sizeof(int) + sizeof(Error *);
     const size_t slots = (size_t)settings->prefetch + 1;
-    const size_t workers = settings->workers > 0 ? (size_t)settings->workers : 1;
-    return slots * (size_t)settings->batch_size * per_frame + workers * per_worker;
+    return slots * (size_t)settings->batch_size * per_frame +
+           workers_of(settings) * usual_bytes(settings) + settings->decode_bytes;
 }
+
+size_t data_loader_decode_bytes(const DataLoaderSettings *settings, size_t largest, size_t allowed)
+{
+    if (largest <= usual_bytes(settings))
+        return 0;
+    const size_t all = workers_of(settings) * largest;
+    const size_t wanted = all < allowed ? all : allowed;
+    return wanted > largest ? wanted : largest;
+}
+
+/* ---- the largest frame of a list ---- */
+
+typedef struct Sized {
+    int64_t bytes; /* of the file; then, of those asked, data_loader_frame_bytes; -1: unreadable */
+    int frame;
+} Sized;
+
+typedef struct Measuring {
+    const DataList *list;
+    const DataLoaderSettings *settings;
+    Sized *frames;
+} Measuring;
+
+static Status measure_file(void *context, size_t index, Error *error)
+{
+    const Measuring *const measuring = context;
+    DataFileKey key = {.size = -1};
+    (void)data_file_key(measuring->list->frames[index].file, DATA_FILE_SIZE, &key, error);
+    measuring->frames[index] = (Sized){key.size, (int)index};
+    return STATUS_OK;
+}
+
+static Status measure_header(void *context, size_t index, Error *error)
+{
+    const Measuring *const measuring = context;
+    Sized *const sized = &measuring->frames[index];
+    DataImageHeader header;
+    sized->bytes = -1;
+    if (data_image_header(measuring->list->frames[sized->frame].file, &header, error) == STATUS_OK)
+        sized->bytes = (int64_t)data_loader_frame_bytes(measuring->settings, &header);
+    return STATUS_OK;
+}
+
+/* The largest first; of equal ones that which comes first in the list. */
+static int compare_sized(const void *a, const void *b)
+{
+    const Sized *const p = a, *const q = b;
+    if (p->bytes != q->bytes)
+        return p->bytes > q->bytes ? -1 : 1;
+    return (p->frame > q->frame) - (p->frame < q->frame);
+}
+
+Status data_loader_largest(const DataList *list, const DataLoaderSettings *settings,
+                           Threads *threads, size_t *bytes, int *largest, Error *error)
+{
+    assert(list && list->count > 0 && settings && bytes && largest && error);
+    const int count = list->count;
+    Measuring measuring = {list, settings, malloc((size_t)count * sizeof *measuring.frames)};
+    if (!measuring.frames)
+        return error_set(error, STATUS_FAILED, "loader: no memory for %d frames; free some", count);
+    Status status = data_files_each(measure_file, &measuring, (size_t)count, threads, error);
+    Sized *const frames = measuring.frames;
+    int asked = count;
+    if (status == STATUS_OK && count > DATA_LOADER_HEADERS) {
+        const int half = DATA_LOADER_HEADERS / 2;
+        qsort(frames, (size_t)count, sizeof *frames, compare_sized);
+        for (int i = 0; i < half; i++) /* never from before where it goes to: half <= spread */
+            frames[half + i] = frames[half + data_list_spread(i, half, count - half)];
+        asked = 2 * half;
+    }
+    if (status == STATUS_OK)
+        status = data_files_each(measure_header, &measuring, (size_t)asked, threads, error);
+    if (status == STATUS_OK) {
+        qsort(frames, (size_t)asked, sizeof *frames, compare_sized);
+        *bytes = frames[0].bytes > 0 ? (size_t)frames[0].bytes : 0;
+        *largest = frames[0].frame;
+    }
+    free(frames);
+    return status;
+}
+
+/* ---- frames into slots ---- */
 
 static int frames_in_batch(const DataLoader *loader, int batch)
 {
@@ -160,6 +264,39 @@ static void fill_frame(const DataLoader *loader, int batch, int i, DataResizer *
         slot->errors[i] = &out_of_memory;
 }
 
+/*
+ * Waits until the frame with this number among the claimed ones may take `bytes`: in the order of the claims, so that
+ * the batch wanted next is served first and a large frame is not passed over for ever. With nothing at work any
+ * size is let in, so that no wait is without an end. With the mutex.
+ */
+static void take_bytes(DataLoader *loader, uint64_t number, size_t bytes)
+{
+    const size_t limit = loader->settings.decode_bytes;
+    while (loader->served != number || (loader->decoding > 0 && (loader->decoding >= limit ||
+                                                                 bytes > limit - loader->decoding)))
+        pthread_cond_wait(&loader->room, &loader->mutex);
+    loader->served++;
+    loader->decoding += bytes;
+    pthread_cond_broadcast(&loader->room);
+}
+
+static void give_bytes(DataLoader *loader, size_t bytes)
+{
+    loader->decoding -= bytes;
+    pthread_cond_broadcast(&loader->room);
+}
+
+/* What the frame will take; 0 if its header cannot be read, which reading it then says. */
+static size_t bytes_of(const DataLoader *loader, int batch, int i)
+{
+    const DataPlace *const place = &loader->places[batch * loader->settings.batch_size + i];
+    DataImageHeader header;
+    Error unused = {0};
+    if (data_image_header(loader->list->frames[place->frame].file, &header, &unused) != STATUS_OK)
+        return 0;
+    return data_loader_frame_bytes(&loader->settings, &header);
+}
+
 /* True if a frame may be claimed: not past the epoch's end, nor in a slot that is still in use. */
 static bool can_claim(const DataLoader *loader)
 {
@@ -183,9 +320,19 @@ static void *work(void *argument)
             loader->claim_batch++;
         }
         loader->busy++;
+        const uint64_t number = loader->claimed++;
         pthread_mutex_unlock(&loader->mutex);
+        const bool limited = loader->settings.decode_bytes > 0;
+        const size_t bytes = limited ? bytes_of(loader, batch, frame) : 0;
+        if (limited) {
+            pthread_mutex_lock(&loader->mutex);
+            take_bytes(loader, number, bytes);
+            pthread_mutex_unlock(&loader->mutex);
+        }
         fill_frame(loader, batch, frame, &resizer);
         pthread_mutex_lock(&loader->mutex);
+        if (limited)
+            give_bytes(loader, bytes);
         loader->slots[batch % loader->slot_count].done++;
         loader->busy--;
         pthread_cond_signal(&loader->finished);
@@ -254,6 +401,7 @@ Status data_loader_create(DataLoader **result, const DataList *list,
     pthread_mutex_init(&loader->mutex, NULL);
     pthread_cond_init(&loader->claimable, NULL);
     pthread_cond_init(&loader->finished, NULL);
+    pthread_cond_init(&loader->room, NULL);
     const Status status = open_loader(loader, error);
     if (status != STATUS_OK)
         data_loader_destroy(loader);
@@ -283,6 +431,7 @@ void data_loader_destroy(DataLoader *loader)
     }
     data_resizer_free(&loader->own_resizer);
     pthread_cond_destroy(&loader->finished);
+    pthread_cond_destroy(&loader->room);
     pthread_cond_destroy(&loader->claimable);
     pthread_mutex_destroy(&loader->mutex);
     free(loader->slots);

@@ -13,6 +13,8 @@
 #include "data/augment.h"
 #include "data/order.h"
 
+#include "tensor/threads.h"
+
 typedef struct DataLoaderSettings {
     int image_size; /* S */
     int batch_size; /* frames a batch; the last one may be short */
@@ -27,6 +29,11 @@ typedef struct DataLoaderSettings {
     uint64_t seed;
     uint32_t first_frame; /* of the list within a longer one: draws go by the place in that */
     DataAugment augment;
+    /*
+     * Bytes that the workers' frames may take at one time, as data_loader_frame_bytes counts them; 0 = any number.
+     * Workers wait for it in the order of the frames; one that takes more is decoded while no other is.
+     */
+    size_t decode_bytes;
 } DataLoaderSettings;
 
 /* 224 pixels, batches of 32 in list order, two workers, two batches ahead, no augmentation, seed 0. */
@@ -44,11 +51,32 @@ typedef struct DataBatch {
 typedef struct DataLoader DataLoader;
 
 /*
- * Bytes a loader of these settings will hold, for the memory plan: its slots, and for each worker the
- * pixels, file (data_image_decoding_bytes) or augmentation (or blending), and resizing rows of a frame of
- * 512 x 512 pixels. The order of an epoch adds some 30 a frame.
+ * The most that one frame takes from its file to the batch: its pixels, what decoding them needs or what changes
+ * them (augmentation, blending), and the rows of the resize.
+ */
+size_t data_loader_frame_bytes(const DataLoaderSettings *settings, const DataImageHeader *header);
+
+/*
+ * Bytes a loader of these settings will hold, for the memory plan: its slots, for each worker a frame of 512 x 512
+ * pixels, and decode_bytes beside. The order of an epoch adds some 30 a frame.
  */
 size_t data_loader_bytes(const DataLoaderSettings *settings);
+
+/*
+ * The largest data_loader_frame_bytes in the list, and in *largest the index of that frame. All files are asked for
+ * their size, and the headers of the DATA_LOADER_HEADERS / 2 largest and of as many others, evenly spread, are
+ * read: the cost is bounded, and a frame that was missed only waits longer for its turn. Frames that cannot be read
+ * are passed over. STATUS_FAILED without memory.
+ */
+enum { DATA_LOADER_HEADERS = 4096 };
+Status data_loader_largest(const DataList *list, const DataLoaderSettings *settings,
+                           Threads *threads, size_t *bytes, int *largest, Error *error);
+
+/*
+ * The decode_bytes for frames that take up to `largest` bytes where `allowed` may be used: enough for all workers at
+ * once if that is allowed, and always for the largest frame. 0, no limit, where frames are at most 512 x 512.
+ */
+size_t data_loader_decode_bytes(const DataLoaderSettings *settings, size_t largest, size_t allowed);
 
 /*
  * Creates the loader and its threads; `list` is borrowed until data_loader_destroy and must not be empty.

@@ -5,8 +5,10 @@
 #include "data/preprocess.h"
 #include "data/sbi.h"
 #include "tests/support.h"
+#include "tests/support_allocations.h"
 #include "tests/support_image.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -516,6 +518,145 @@ START_TEST(test_bytes)
 }
 END_TEST
 
+/* ---- memory ---- */
+
+/* A loader that was given one byte serves one frame after the other, of whatever size, in the same batches. */
+START_TEST(test_little_memory_changes_no_batch)
+{
+    DataList list;
+    make_set(&list);
+    DataLoaderSettings settings = small_settings();
+    settings.shuffle = true;
+    settings.workers = 8;
+    uint32_t sums[3];
+    for (int i = 0; i < 3; i++) {
+        int frames = 0;
+        settings.decode_bytes = (size_t[]){0, 1, 20000}[i];
+        DataLoader *const loader = create(&list, &settings);
+        start(loader, 1, 0);
+        sums[i] = drain(loader, data_loader_batches(loader), &frames);
+        ck_assert_int_eq(frames, FRAMES);
+        start(loader, 2, 1); /* and it can be left while frames wait */
+        data_loader_destroy(loader);
+    }
+    ck_assert(sums[1] == sums[0] && sums[2] == sums[0]);
+    drop_set(&list);
+}
+END_TEST
+
+START_TEST(test_largest_frame)
+{
+    DataList list;
+    make_set(&list);
+    data_list_free(&list);
+    write_frame("FF/real/9/large.ppm", 300, 200);
+    support_write_file(root, "FF/real/9/no-image.ppm", "x", 1);
+    Error error = {0};
+    ck_ok(data_list_read(&list, (const char *const[]){root}, 1, &error), &error);
+    const DataLoaderSettings settings = small_settings();
+    size_t bytes = 0;
+    int frame = -1;
+    ck_ok(data_loader_largest(&list, &settings, NULL, &bytes, &frame, &error), &error);
+    ck_assert_ptr_nonnull(strstr(list.frames[frame].file, "large.ppm"));
+    /* Its pixels, the file that is in memory with them, and the rows of the resize. */
+    const size_t pixels = (size_t)300 * 200 * 3;
+    ck_assert_uint_ge(bytes, 2 * pixels + 200 * 3 * SIZE);
+    ck_assert_uint_le(bytes, 2 * pixels + 200 * 3 * SIZE + 100);
+    drop_set(&list);
+}
+END_TEST
+
+/* Beyond DATA_LOADER_HEADERS frames only some headers are read, those of the largest files among them. */
+START_TEST(test_largest_of_many)
+{
+    enum { COPIES = DATA_LOADER_HEADERS + 500 };
+    support_make_folder(root);
+    write_frame("small.ppm", 8, 8);
+    write_frame("large.ppm", 60, 50);
+    char small[8192], large[8192];
+    snprintf(small, sizeof small, "%s/small.ppm", root);
+    snprintf(large, sizeof large, "%s/large.ppm", root);
+    static const char *paths[COPIES];
+    for (int i = 0; i < COPIES; i++)
+        paths[i] = i == 4097 ? large : small;
+    DataList list;
+    Error error = {0};
+    ck_ok(data_list_paths(&list, paths, COPIES, &error), &error);
+    const DataLoaderSettings settings = small_settings();
+    size_t bytes = 0;
+    int frame = -1;
+    ck_ok(data_loader_largest(&list, &settings, NULL, &bytes, &frame, &error), &error);
+    ck_assert_int_eq(frame, 4097);
+    drop_set(&list);
+}
+END_TEST
+
+START_TEST(test_share_of_memory)
+{
+    DataLoaderSettings settings = small_settings();
+    settings.workers = 8;
+    const size_t small = 1 << 20, large = 100 << 20, huge = (size_t)1 << 40;
+    ck_assert_uint_eq(data_loader_decode_bytes(&settings, small, 1), 0);
+    ck_assert_uint_eq(data_loader_decode_bytes(&settings, large, 1), large);
+    ck_assert_uint_eq(data_loader_decode_bytes(&settings, large, 3 * large), 3 * large);
+    ck_assert_uint_eq(data_loader_decode_bytes(&settings, large, huge), 8 * large);
+    settings.decode_bytes = 0;
+    const size_t without = data_loader_bytes(&settings);
+    settings.decode_bytes = large;
+    ck_assert_uint_eq(data_loader_bytes(&settings), without + large);
+}
+END_TEST
+
+#if SUPPORT_ALLOCATIONS
+/* Bytes of this process in memory at their largest. */
+static size_t peak_bytes(void)
+{
+    char line[200];
+    size_t peak = 0;
+    FILE *const file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            peak = (size_t)strtoull(line + 6, NULL, 10) * 1024;
+    if (file)
+        fclose(file);
+    return peak;
+}
+
+/* Eight workers with frames of 12 MB each took what eight such frames take, whatever the plan said. */
+START_TEST(test_large_frames_wait)
+{
+    enum { SIDE = 2000 };
+    support_make_folder(root);
+    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* as the program does: freed frames are given back */
+    write_frame("large.ppm", SIDE, SIDE);
+    char path[8192];
+    snprintf(path, sizeof path, "%s/large.ppm", root);
+    const char *paths[32];
+    for (int i = 0; i < 32; i++)
+        paths[i] = path;
+    DataList list;
+    Error error = {0};
+    ck_ok(data_list_paths(&list, paths, 32, &error), &error);
+    DataLoaderSettings settings = small_settings();
+    settings.workers = 8;
+    size_t largest = 0;
+    int frame = 0, frames = 0;
+    ck_ok(data_loader_largest(&list, &settings, NULL, &largest, &frame, &error), &error);
+    settings.decode_bytes = data_loader_decode_bytes(&settings, largest, largest);
+    const size_t before = peak_bytes();
+    DataLoader *const loader = create(&list, &settings);
+    start(loader, 0, 0);
+    drain(loader, data_loader_batches(loader), &frames);
+    const size_t grown = peak_bytes() - before;
+    ck_assert_int_eq(frames, 32);
+    /* What write_frame took before counts for the peak: one frame and its file, too. */
+    ck_assert_msg(grown < largest + (4 << 20), "grew by %zu of %zu bytes", grown, largest);
+    data_loader_destroy(loader);
+    drop_set(&list);
+}
+END_TEST
+#endif
+
 int main(void)
 {
     Suite *const suite = suite_create("loader");
@@ -532,5 +673,13 @@ int main(void)
     tcase_add_test(loader, test_ends_at_bad_moments);
     tcase_add_test(loader, test_file_lost_after_listing);
     tcase_add_test(loader, test_bytes);
+    TCase *const memory = support_case(suite, "memory", 120);
+    tcase_add_test(memory, test_little_memory_changes_no_batch);
+    tcase_add_test(memory, test_largest_frame);
+    tcase_add_test(memory, test_largest_of_many);
+    tcase_add_test(memory, test_share_of_memory);
+#if SUPPORT_ALLOCATIONS
+    tcase_add_test(memory, test_large_frames_wait);
+#endif
     return support_main(suite);
 }

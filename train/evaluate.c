@@ -34,6 +34,7 @@ DataLoaderSettings train_scoring_loader(const TrainScoring *scoring, const VitCo
     settings.workers = scoring->workers;
     settings.augment = scoring->augment;
     settings.seed = scoring->seed;
+    settings.decode_bytes = scoring->decode_bytes;
     return settings;
 }
 
@@ -250,6 +251,8 @@ Status train_score(const Vit *vit, VitHead *head, const DataList *list, int firs
     const int remainder = rest.count % own.batch_size;
     DataLoaderSettings settings = train_scoring_loader(&own, &vit->config);
     settings.first_frame = (uint32_t)first;
+    if (settings.decode_bytes == 0)
+        settings.decode_bytes = train_machine_bytes() / 4;
     const Rows all = {features, probabilities, scoring->cross_entropy};
     const Rows rows = rows_from(&all, (size_t)first, (size_t)vit->config.width);
 

@@ -21,7 +21,8 @@ typedef struct TrainScoring {
      */
     DataAugment augment;
     uint64_t seed;
-    bool tolerant; /* an unreadable frame yields NaN and an Error instead of ending the run */
+    size_t decode_bytes; /* as DataLoaderSettings has it; 0 = a quarter of the machine's memory */
+    bool tolerant;       /* an unreadable frame yields NaN and an Error instead of ending the run */
     volatile sig_atomic_t *stop; /* may be NULL */
     void (*progress)(void *context, int done, int total,
                      double images_per_second); /* may be NULL */

@@ -171,6 +171,11 @@ double train_clock(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+size_t train_plan_budget(double memory)
+{
+    return memory > 0 ? (size_t)(memory * GIB) : train_machine_bytes() / 4 * 3;
+}
+
 size_t train_machine_bytes(void)
 {
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);

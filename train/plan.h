@@ -59,6 +59,9 @@ size_t train_peak_bytes(void);
 /* Seconds of a clock that only goes forward, from some moment on. */
 double train_clock(void);
 
+/* The bytes that the key `memory` allows, in GiB; 0 = three quarters of train_machine_bytes. */
+size_t train_plan_budget(double memory);
+
 /* Bytes of memory that this process may use: the machine's, or its control group's if less. */
 size_t train_machine_bytes(void);
 

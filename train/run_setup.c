@@ -69,6 +69,7 @@ TrainScoring train_run_scoring(TrainRun *run, const char *phase)
     scoring.progress = report_scoring;
     scoring.context = run;
     scoring.arena = train_stepper_arena(run->stepper);
+    scoring.decode_bytes = run->loading.decode_bytes;
     return scoring;
 }
 
@@ -226,18 +227,50 @@ static DataLoaderSettings loader_settings(const TrainRun *run, const DataAugment
     return settings;
 }
 
-/* What the run holds beside model, state and step: batches in flight, cached features. */
-static size_t other_bytes(const TrainRun *run)
+/*
+ * Raises *decode_bytes to what a loader of `list` should have: by its largest frame, and at least as much as fits into
+ * an eighth of the budget. Refuses a frame that takes the whole budget.
+ */
+static Status plan_decoding(const TrainRun *run, const DataList *list,
+                            const DataLoaderSettings *settings, size_t *decode_bytes, Error *error)
+{
+    const size_t budget = train_plan_budget(run->job->recipe->memory);
+    size_t largest = 0;
+    int frame = 0;
+    TRY(data_loader_largest(list, settings, run->job->threads, &largest, &frame, error));
+    if (largest >= budget)
+        return error_set(error, STATUS_FAILED,
+                         "%s: takes %.0f MiB from the file to the network, and all memory for the "
+                         "run is %.0f MiB; set memory=%.2f or more, or shrink the frame",
+                         list->frames[frame].file, (double)largest / (1 << 20),
+                         (double)budget / (1 << 20), 2.0 * (double)largest / (1 << 30) + 0.01);
+    const size_t wanted = data_loader_decode_bytes(settings, largest, budget / 8);
+    if (wanted > *decode_bytes)
+        *decode_bytes = wanted;
+    return STATUS_OK;
+}
+
+/*
+ * What the run holds beside model, state and step: batches in flight, cached features, and the frames being decoded,
+ * which are those of training or of validation, never of both at a time.
+ */
+static Status plan_loaders(TrainRun *run, size_t *bytes, Error *error)
 {
     const TrainJob *const job = run->job;
     TrainScoring scoring = train_scoring_defaults();
     scoring.batch_size = VALIDATION_BATCH;
     scoring.workers = job->recipe->workers;
     const DataLoaderSettings scoring_loader = train_scoring_loader(&scoring, &job->vit->config);
-    size_t bytes = job->val || run->cached ? data_loader_bytes(&scoring_loader) : 0;
-    bytes += run->cached ? train_feature_cache_bytes(job->vit, job->train, job->val)
-                         : data_loader_bytes(&run->loading);
-    return bytes;
+    size_t decode_bytes = 0;
+    if (job->val)
+        TRY(plan_decoding(run, job->val, &scoring_loader, &decode_bytes, error));
+    TRY(plan_decoding(run, job->train, &run->loading, &decode_bytes, error));
+    *bytes = job->val || run->cached ? data_loader_bytes(&scoring_loader) : 0;
+    *bytes += run->cached ? train_feature_cache_bytes(job->vit, job->train, job->val)
+                          : data_loader_bytes(&run->loading);
+    *bytes += decode_bytes;
+    run->loading.decode_bytes = decode_bytes;
+    return STATUS_OK;
 }
 
 /* Takes up state.safetensors, if the run has one. */
@@ -354,8 +387,10 @@ Status train_run_prepare(TrainRun *run, Error *error)
     TRY(train_optimizer_create(&run->optimizer, recipe, job->tuned->count, error));
     TRY(train_sam_create(&run->sam, recipe, job->tuned->count, error));
     TRY(train_ema_create(&run->ema, recipe, job->tuned, error));
+    size_t other_bytes = 0;
+    TRY(plan_loaders(run, &other_bytes, error));
     return train_stepper_create(&run->stepper, job->vit, job->head, job->tuned, recipe,
-                                job->threads, other_bytes(run), error);
+                                job->threads, other_bytes, error);
 }
 
 Status train_run_open(TrainRun *run, Error *error)

@@ -343,8 +343,7 @@ static void plan_given(TrainStepper *stepper, size_t other_bytes)
         plan->model + 2 * count * sizeof(float); /* values and base are touched */
     plan->rest = (resident > counted ? resident - counted : 0) +
                  GROWTH_PER_THREAD * (size_t)threads_count(stepper->threads);
-    plan->budget = recipe->memory > 0 ? (size_t)(recipe->memory * (double)(1 << 30))
-                                      : train_machine_bytes() / 4 * 3;
+    plan->budget = train_plan_budget(recipe->memory);
 }
 
 static Status create(TrainStepper *stepper, size_t other_bytes, Error *error)
