@@ -1,7 +1,8 @@
 /*
- * sets_dfdc.c - DFDC (metadata.json in every train part, labels.csv for the test) and its preview (dataset.json).
+ * sets_dfdc.c - DFDC (metadata.json in every train part; labels.csv or metadata.json for validation and test) and its
+ * preview (dataset.json).
  *
- * In labels.csv 1 means fake. The preview has no validation part; its test is not offered as one.
+ * In labels.csv, and as is_fake in the test's metadata.json, 1 means fake. The preview has no validation part; its test is not offered as one.
  */
 #include "data/sets_build.h"
 
@@ -57,9 +58,30 @@ static Status read_split(const char *path, const char *key, const json_t *value,
     return STATUS_OK;
 }
 
-/* The videos of one part: {"x.mp4": {"label": "FAKE", "split": "train", "original": "y.mp4"}}. */
+/* The label of an entry: "label": "FAKE", or "is_fake": 1; -1 without either, or if they contradict each other. */
+static int read_entry_label(const json_t *entry)
+{
+    const json_t *const is_fake = json_object_get(entry, "is_fake");
+    const json_t *const label = json_object_get(entry, "label");
+    int fake = -1;
+    if (json_is_boolean(is_fake))
+        fake = json_is_true(is_fake);
+    else if (json_is_integer(is_fake) && json_integer_value(is_fake) >= 0 &&
+             json_integer_value(is_fake) <= 1)
+        fake = (int)json_integer_value(is_fake);
+    else if (is_fake)
+        return -1;
+    if (!label)
+        return fake;
+    return fake < 0 || fake == read_label(label) ? read_label(label) : -1;
+}
+
+/*
+ * The videos of one part: {"x.mp4": {"label": "FAKE", "split": "train", "original": "y.mp4"}}; of the test:
+ * {"x.mp4": {"is_fake": 1, ...}}. Without "split" they belong to `usual`.
+ */
 static Status read_metadata(DataSetsBuilder *builder, const char *part, const char *path,
-                            const json_t *document, Error *error)
+                            const json_t *document, DataSplit usual, Error *error)
 {
     char container[FILE_PATH_SIZE], stem[FILE_PATH_SIZE];
     const char *key;
@@ -70,45 +92,66 @@ static Status read_metadata(DataSetsBuilder *builder, const char *part, const ch
     TRY(data_find_container(builder, container, part, error));
     json_object_foreach((json_t *)document, key, entry)
     {
-        const int label = read_label(json_object_get(entry, "label"));
-        DataSplit split;
+        const int label = read_entry_label(entry);
+        DataSplit split = json_object_get(entry, "is_fake") && usual == DATA_TRAIN
+                              ? DATA_TEST /* the test's file, in a root that is the test alone */
+                              : usual;
         int source;
         if (label < 0)
-            return bad_entry(path, key, "has no label REAL or FAKE", error);
+            return bad_entry(path, key, "has no label REAL or FAKE, and no is_fake 0 or 1", error);
         if (!read_stem(stem, key))
             return bad_entry(path, key, "is no name of a video", error);
-        TRY(read_split(path, key, json_object_get(entry, "split"), &split, error));
+        if (json_object_get(entry, "split"))
+            TRY(read_split(path, key, json_object_get(entry, "split"), &split, error));
         TRY(data_sets_source(builder, split, NAMES[label], label, &source, error));
         TRY(data_sets_contained(builder, source, container, stem, error));
     }
     return STATUS_OK;
 }
 
+/* metadata.json of `folder`, if there is one. */
+static Status read_part(DataSetsBuilder *builder, const char *folder, DataSplit usual, bool *found,
+                        Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, folder, "metadata.json", error));
+    *found = file_exists(path);
+    if (!*found)
+        return STATUS_OK;
+    json_t *document;
+    TRY(data_json_read(path, &document, error));
+    const Status status = read_metadata(builder, folder, path, document, usual, error);
+    json_decref(document);
+    return status;
+}
+
+/* Folders of the other splits, and of frames: no part of train lies in them. */
+static bool is_other(const char *name)
+{
+    static const char *const OTHERS[] = {"test", "validation", "val", "frames", "videos"};
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
+        if (strcasecmp(name, OTHERS[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Reads metadata.json of `folder`, or looks for parts below it. */
 static Status read_parts(DataSetsBuilder *builder, const char *folder, int depth, int *parts,
                          Error *error)
 {
-    char path[FILE_PATH_SIZE];
-    TRY(file_join(path, folder, "metadata.json", error));
-    if (file_exists(path)) {
-        json_t *document;
-        TRY(data_json_read(path, &document, error));
-        const Status status = read_metadata(builder, folder, path, document, error);
-        json_decref(document);
-        (*parts)++;
-        return status;
-    }
-    if (depth == 0)
+    bool found;
+    TRY(read_part(builder, folder, DATA_TRAIN, &found, error));
+    *parts += found;
+    if (found || depth == 0)
         return STATUS_OK;
     DataListing listing;
-    bool found;
     Status status = data_listing_read(&listing, builder, folder, &found, error);
     data_texts_sort(&listing.folders);
     for (size_t i = 0; i < listing.folders.count && status == STATUS_OK; i++) {
-        const char *const name = listing.folders.items[i];
-        if (strcmp(name, "test") == 0 || strcmp(name, "frames") == 0 || strcmp(name, "videos") == 0)
+        char path[FILE_PATH_SIZE];
+        if (is_other(listing.folders.items[i]))
             continue;
-        status = file_join(path, folder, name, error);
+        status = file_join(path, folder, listing.folders.items[i], error);
         if (status == STATUS_OK)
             status = read_parts(builder, path, depth - 1, parts, error);
     }
@@ -116,7 +159,7 @@ static Status read_parts(DataSetsBuilder *builder, const char *folder, int depth
     return status;
 }
 
-/* ---- DFDC: test ------------------------------------------------------------------------------ */
+/* ---- DFDC: validation and test ------------------------------------------------------------------------------ */
 
 enum { MAX_COLUMNS = 16 };
 
@@ -134,13 +177,14 @@ static Status read_header(const char *path, char *line, int columns[2], Error *e
     if (columns[0] < 0 || columns[1] < 0)
         return error_set(error, STATUS_FAILED,
                          "%s: the first line does not name the columns filename and label; use the "
-                         "file that comes with DFDC's test set",
+                         "file that comes with DFDC",
                          path);
     return STATUS_OK;
 }
 
-static Status read_row(DataSetsBuilder *builder, const char *path, const char *container,
-                       char *line, int number, const int columns[2], Error *error)
+static Status read_row(DataSetsBuilder *builder, DataSplit split, const char *path,
+                       const char *container, char *line, int number, const int columns[2],
+                       Error *error)
 {
     char *fields[MAX_COLUMNS], stem[FILE_PATH_SIZE];
     const int count = data_csv_cut(line, fields, MAX_COLUMNS);
@@ -159,15 +203,15 @@ static Status read_row(DataSetsBuilder *builder, const char *path, const char *c
     else
         problem = "the label is not 0 (real) or 1 (fake)";
     if (problem)
-        return error_set(error, STATUS_FAILED,
-                         "%s: line %d: %s; use the file that comes with DFDC's test set", path,
-                         number, problem);
-    TRY(data_sets_source(builder, DATA_TEST, NAMES[label], label, &source, error));
+        return error_set(error, STATUS_FAILED, "%s: line %d: %s; use the file that comes with DFDC",
+                         path, number, problem);
+    TRY(data_sets_source(builder, split, NAMES[label], label, &source, error));
     return data_sets_contained(builder, source, container, stem, error);
 }
 
 /* labels.csv of `folder`, if there is one. */
-static Status read_test(DataSetsBuilder *builder, const char *folder, bool *found, Error *error)
+static Status read_table(DataSetsBuilder *builder, const char *folder, DataSplit split, bool *found,
+                         Error *error)
 {
     char path[FILE_PATH_SIZE], container[FILE_PATH_SIZE];
     DataLines lines;
@@ -180,31 +224,56 @@ static Status read_test(DataSetsBuilder *builder, const char *folder, bool *foun
     TRY(data_lines_open(&lines, path, error));
     Status status = read_header(path, data_lines_next(&lines), columns, error);
     for (char *line; status == STATUS_OK && (line = data_lines_next(&lines));)
-        status = read_row(builder, path, container, line, lines.line, columns, error);
+        status = read_row(builder, split, path, container, line, lines.line, columns, error);
     free(lines.content);
     return status;
 }
 
+/* A split in a folder of one of `names` (NULL ends): labels.csv, else metadata.json. */
+static Status read_folder(DataSetsBuilder *builder, const char *base, const char *const *names,
+                          DataSplit split, bool *found, Error *error)
+{
+    for (*found = false; *names && !*found; names++) {
+        char folder[FILE_PATH_SIZE];
+        TRY(data_find_folder(folder, base, *names, error));
+        if (folder[0] == '\0')
+            continue;
+        TRY(read_table(builder, folder, split, found, error));
+        if (!*found)
+            TRY(read_part(builder, folder, split, found, error));
+        if (!*found)
+            data_sets_warn(builder,
+                           "%s: has neither labels.csv nor metadata.json, so that its "
+                           "videos have no labels; put the file there that comes with DFDC",
+                           folder);
+    }
+    return STATUS_OK;
+}
+
 Status data_sets_dfdc(DataSetsBuilder *builder, Error *error)
 {
-    char base[FILE_PATH_SIZE], folder[FILE_PATH_SIZE];
+    static const char *const VALIDATION[] = {"validation", "val", NULL}, *const TEST[] = {"test",
+                                                                                          NULL};
+    char base[FILE_PATH_SIZE];
     int parts = 0;
-    bool test = false;
+    bool validation = false, test = false;
     TRY(file_join(base, builder->root, "DFDC", error)); /* the root may be the folder above */
     if (!file_is_folder(base))
         TRY(file_join(base, builder->root, "", error));
     TRY(read_parts(builder, base, 3, &parts, error));
-    TRY(file_join(folder, base, "test", error));
-    TRY(read_test(builder, folder, &test, error));
+    TRY(read_folder(builder, base, VALIDATION, DATA_VAL, &validation, error));
+    TRY(read_folder(builder, base, TEST, DATA_TEST, &test, error));
     if (!test)
-        TRY(read_test(builder, base, &test, error));
-    if (parts == 0 && !test)
-        return data_sets_wrong_root(
-            builder, "the train parts (each with a metadata.json) or test/labels.csv", error);
+        TRY(read_table(builder, base, DATA_TEST, &test, error));
+    if (parts == 0 && !test && !validation)
+        return data_sets_wrong_root(builder,
+                                    "the train parts (each with a metadata.json), "
+                                    "validation/labels.csv or test/labels.csv",
+                                    error);
     if (parts == 0)
         data_sets_warn(builder, "train: no part with a metadata.json was found");
     if (!test)
-        data_sets_warn(builder, "test: no labels.csv was found");
+        data_sets_warn(builder, "test: no labels.csv and no metadata.json was found");
     return STATUS_OK;
 }
 

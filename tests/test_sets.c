@@ -302,6 +302,45 @@ START_TEST(dfdc)
 END_TEST
 
 /* Named by the folder above: parts and test are both found. */
+/* As it is distributed: validation by labels.csv, test by metadata.json with is_fake. */
+START_TEST(dfdc_as_distributed)
+{
+    static const char TEST[] = "{\"tt.mp4\": {\"is_fake\": 1, \"augmentations\": {}},"
+                               " \"uu.mp4\": {\"is_fake\": 0}, \"ww.mp4\": {\"is_fake\": true}}";
+    support_video("train/dfdc_train_part_0/frames/aa", 2);
+    support_video("train/dfdc_train_part_0/frames/bb", 2);
+    support_text(
+        "train/dfdc_train_part_0/metadata.json",
+        "{\"aa.mp4\": {\"label\": \"FAKE\", \"split\": \"train\", \"original\": \"bb.mp4\"},"
+        " \"bb.mp4\": {\"label\": \"REAL\", \"split\": \"train\"}}");
+    support_video("validation/frames/vv", 3);
+    support_text("validation/labels.csv", "filename,label\r\nvv.mp4,0\r\nxx.mp4,1\r\n");
+    support_video("test/frames/tt", 4);
+    support_video("test/frames/uu", 4);
+    support_text("test/metadata.json", TEST);
+    DataSets sets = support_read_set("dfdc", "", (DataSetsOptions){0});
+    support_check_source(&sets, DATA_TRAIN, "fake", 1, 1, 1);
+    support_check_source(&sets, DATA_TRAIN, "real", 0, 1, 1);
+    support_check_source(&sets, DATA_VAL, "real", 0, 1, 1);
+    support_check_source(&sets, DATA_VAL, "fake", 1, 1, 0);
+    support_check_source(&sets, DATA_TEST, "fake", 1, 2, 1);
+    support_check_source(&sets, DATA_TEST, "real", 0, 1, 1);
+    ck_assert(!support_set_warns(&sets, "was found"));
+    data_sets_free(&sets);
+    sets = support_read_set("dfdc", "test", (DataSetsOptions){0}); /* the test alone */
+    support_check_source(&sets, DATA_TEST, "fake", 1, 2, 1);
+    data_sets_free(&sets);
+    support_text("test/metadata.json", "{\"tt.mp4\": {\"is_fake\": 2}}");
+    support_refuse_set("dfdc", "", (DataSetsOptions){0}, STATUS_FAILED, "tt.mp4: has no label");
+    support_text("test/metadata.json", "{\"tt.mp4\": {\"is_fake\": 1, \"label\": \"REAL\"}}");
+    support_refuse_set("dfdc", "", (DataSetsOptions){0}, STATUS_FAILED, "tt.mp4: has no label");
+    ck_assert_int_eq(unlink(support_in_folder("test/metadata.json")), 0);
+    sets = support_read_set("dfdc", "", (DataSetsOptions){0});
+    ck_assert(support_set_warns(&sets, "test: has neither labels.csv nor metadata.json"));
+    data_sets_free(&sets);
+}
+END_TEST
+
 START_TEST(dfdc_from_above)
 {
     support_video("DFDC/train/dfdc_train_part_0/frames/aa", 1);
@@ -407,6 +446,7 @@ int main(void)
     tcase_add_test(kinds, ff_compression);
     tcase_add_test(kinds, celebdf2);
     tcase_add_test(kinds, dfdc);
+    tcase_add_test(kinds, dfdc_as_distributed);
     tcase_add_test(kinds, dfdc_from_above);
     tcase_add_test(kinds, dfdcp);
     TCase *const bad = support_case(suite, "bad input", 120);

@@ -174,7 +174,8 @@ Status train_check_classes(const DataList *list, const char *name, Error *error)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
                      "%s list: all %d frames are %s; add a list of %s frames (a source whose name "
-                     "holds \"real\" is real, any other is fake)",
+                     "has the word \"real\" is real, any other is fake; --label NAME=real or fake "
+                     "sets it)",
                      name, list->count, frames[0] > 0 ? "real" : "fake",
                      frames[0] > 0 ? "fake" : "real");
 }
