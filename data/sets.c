@@ -31,7 +31,7 @@ static const DataSetsKind kinds[] = {
     {"deepfakebench", "a FILE.json of DeepfakeBench's rearrange step",
      DATA_TAKES_FILE | DATA_TAKES_COMPRESSION | DATA_TAKES_LABELS | DATA_TAKES_REPLACE,
      data_sets_deepfakebench},
-    {"folder", "source folders of your own, named by --real and --fake",
+    {"folder", "source folders of your own: --real and --fake, or all below --root by their names",
      DATA_TAKES_LABELS | DATA_TAKES_SPLIT, data_sets_any_folder},
 };
 

@@ -247,16 +247,46 @@ static Status read_own_folder(DataSetsBuilder *builder, DataSplit split, const c
     return STATUS_OK;
 }
 
+/* Every folder below the root whose name says whether it is real or fake, or was named, is a source. */
+static Status read_all_folders(DataSetsBuilder *builder, DataSplit split, Error *error)
+{
+    DataListing listing;
+    bool found;
+    int problems = 0;
+    Status status = data_listing_read(&listing, builder, builder->root, &found, error);
+    data_texts_sort(&listing.folders);
+    for (size_t i = 0; i < listing.folders.count; i++) {
+        const char *const name = listing.folders.items[i];
+        const DataLabel label = data_label(name, strlen(name));
+        if (label.by_word)
+            continue;
+        error_detail(error, "%s: %s", name,
+                     label.doubt ? label.doubt : "its name has no word for real or fake");
+        problems++;
+    }
+    if (status == STATUS_OK && listing.folders.count == 0)
+        status = data_sets_wrong_root(builder, "folders of the sources in it", error);
+    else if (status == STATUS_OK && problems > 0)
+        status = error_set(
+            error, STATUS_USAGE,
+            "folder: no source was named, and %d of %zu folders do not say whether they are real "
+            "or fake; name every source with --real NAME or --fake NAME",
+            problems, listing.folders.count);
+    for (size_t i = 0; i < listing.folders.count && status == STATUS_OK; i++) {
+        const char *const name = listing.folders.items[i];
+        status = read_own_folder(builder, split, name, data_label(name, strlen(name)).label, error);
+    }
+    data_listing_free(&listing);
+    return status;
+}
+
 Status data_sets_any_folder(DataSetsBuilder *builder, Error *error)
 {
     const DataSetsOptions *const options = builder->options;
     DataSplit split;
     TRY(data_sets_split(builder, &split, error));
     if (options->real_count + options->fake_count == 0)
-        return error_set(
-            error, STATUS_USAGE,
-            "folder: no source was named; give --real NAME and --fake NAME, folders below "
-            "--root");
+        return read_all_folders(builder, split, error);
     for (int i = 0; i < options->real_count; i++)
         TRY(read_own_folder(builder, split, options->real[i], 0, error));
     for (int i = 0; i < options->fake_count; i++)

@@ -165,6 +165,35 @@ row val 1 1 2 2
 lists 0 "own folders, fakes alone" folder --root own --fake real
 holds test/real.txt "# lnclip: label=fake source=real" "@own/real/v1/000.png" "@own/real/v1/001.png"
 
+# Images without folders of videos; what is passed over; names in doubt.
+mkdir -p loose/real loose/fake/masks loose/fake/clip/@eaDir
+: >loose/real/1.png
+: >loose/real/2.png
+: >loose/real/10.png
+: >loose/fake/1.png
+: >loose/fake/2.webp
+: >loose/fake/masks/1.png
+: >loose/fake/clip/a.png
+: >loose/fake/clip/@eaDir/a.png
+: >loose/fake/clip/clip.mp4
+lists 0 "images without folders of videos" folder --root loose --frames 1
+row test real real 3 3 0 3 1 1 1
+row test fake fake 2 2 0 2 1 1 1
+holds test/real.txt "@loose/real/1.png" "@loose/real/10.png" "@loose/real/2.png"
+says "/fake: 1 .webp files (images of a format or suffix that is not read"
+says "/fake: 1 folders masks (masks or landmarks)"
+says "/fake: 1 folders @eaDir (hidden or system files)"
+says "/fake: 1 .mp4 files (videos"
+mv loose/real loose/surreal
+lists 2 "a name in doubt" folder --root loose
+says "surreal: the letters 'real' in its name are part of another word"
+lists 0 "a name in doubt, with its label" folder --root loose --label surreal=fake --label fake=fake
+says "only fake videos were found"
+holds test/surreal.txt "# lnclip: label=fake video=image source=surreal" "@loose/surreal/1.png" "@loose/surreal/10.png" \
+    "@loose/surreal/2.png"
+lists 2 "a label of another form" folder --root loose --label surreal=Fake
+says "is not of the form NAME=real or NAME=fake"
+
 # ---- wrong usage ---------------------------------------------------------------------------------------
 lists 2 "no kind" --root own
 lists 2 "an unknown kind" celebdf --root own
@@ -174,7 +203,7 @@ lists 2 "no file" deepfakebench --root own
 lists 2 "a file too many" ff x.json --root own
 lists 2 "an option of another kind" ff --root own --replace a=b
 says "lists ff has no use for it"
-lists 2 "no sources" folder --root own
+lists 2 "sources that do not say what they are" folder --root own
 lists 2 "a bad level" ff --root "F F" --splits s --compression c99
 lists 2 "a bad number" ff --root "F F" --splits s --frames 0
 lists 1 "a missing root" ff --root nowhere

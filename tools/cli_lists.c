@@ -30,8 +30,7 @@ DataFrameChoice cli_frame_choice_expect(const char *text)
     return DATA_FRAMES_EVEN;
 }
 
-/* One value of --label: NAME=real or NAME=fake; NAME may hold an equals sign. */
-static Status parse_label(const char *text, DataSourceLabel *label, Error *error)
+Status cli_label_parse(const char *text, DataSourceLabel *label, Error *error)
 {
     const char *const equals = strrchr(text, '=');
     const bool real = equals && strcmp(equals, "=real") == 0;
@@ -96,7 +95,7 @@ Status cli_read_sets(const CliSet *sets, int count, const CliStrings *labels, Er
     if (!given)
         status = error_set(error, STATUS_FAILED, "lists: no memory; free some");
     for (; status == STATUS_OK && label_count < labels->count; label_count++)
-        status = parse_label(labels->items[label_count], &given[label_count], error);
+        status = cli_label_parse(labels->items[label_count], &given[label_count], error);
     for (int i = 0; status == STATUS_OK && i < count; i++) {
         error_clear(&one);
         if (read_set(&sets[i], given, label_count, &one) == STATUS_OK)

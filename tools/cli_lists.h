@@ -35,6 +35,12 @@ typedef struct CliSet {
     }
 
 /*
+ * One value of --label, NAME=real or NAME=fake (NAME may hold an equals sign): label->source is the caller's to free.
+ * STATUS_USAGE for another form.
+ */
+Status cli_label_parse(const char *text, DataSourceLabel *label, Error *error);
+
+/*
  * Reads all sets [count], so that what is missing in any of them is known before any work begins: on
  * failure *error counts the problems of all. Sets that could be read stay read. `labels` are the values of --label:
  * STATUS_USAGE for another form, or for a source that no list has.

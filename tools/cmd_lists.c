@@ -8,6 +8,7 @@
 
 #include "data/sets.h"
 #include "tools/cli_json.h"
+#include "tools/cli_lists.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +256,23 @@ static void check_options(const Request *request)
                                  request->kind->name));
 }
 
+/* --label NAME=real is --real NAME, NAME=fake is --fake NAME. */
+static Status split_labels(const CliStrings *labels, CliStrings *real, CliStrings *fake,
+                           Error *error)
+{
+    for (int i = 0; i < labels->count; i++) {
+        DataSourceLabel label;
+        TRY(cli_label_parse(labels->items[i], &label, error));
+        CliStrings *const into = label.label ? fake : real;
+        const char **const items = realloc(into->items, (size_t)(into->count + 1) * sizeof *items);
+        if (!items)
+            return error_set(error, STATUS_FAILED, "lists: no memory; free some");
+        into->items = items;
+        into->items[into->count++] = label.source;
+    }
+    return STATUS_OK;
+}
+
 /* The help's list of kinds, in memory that lives until the process ends. */
 static const char *describe_kinds(void)
 {
@@ -280,7 +298,7 @@ int cmd_lists(int argc, char **argv)
 {
     Request request = {0};
     DataSetsOptions *const options = &request.options;
-    CliStrings real = {0}, fake = {0}, replace = {0};
+    CliStrings real = {0}, fake = {0}, labels = {0}, replace = {0};
     CliOption table[] = {
         {"--root", CLI_STRING, &options->root, 0, 0, "DIR", "folder of the data set"},
         {"--out", CLI_STRING, &request.out, 0, 0, "DIR",
@@ -298,6 +316,7 @@ int cmd_lists(int argc, char **argv)
         {"--real", CLI_REPEATED, &real, 0, 0, "NAME",
          "a real source: folder below --root, or label of the JSON"},
         {"--fake", CLI_REPEATED, &fake, 0, 0, "NAME", "a fake source, in the same way"},
+        CLI_LABEL_OPTION(labels),
         {"--replace", CLI_REPEATED, &replace, 0, 0, "OLD=NEW",
          "change the beginning of the paths in the JSON (deepfakebench)"},
         {"--json", CLI_FLAG, &request.json, 0, 0, NULL, "print coverage.json instead of tables"},
@@ -326,10 +345,12 @@ int cmd_lists(int argc, char **argv)
     options->file = takes_file ? arguments.positional.items[1] : NULL;
     cli_expect_option(&arguments, "--root", options->root);
     cli_expect_option(&arguments, "--out", request.out);
+    Error error = {0};
+    if (split_labels(&labels, &real, &fake, &error) != STATUS_OK)
+        return cli_report(&error);
     options->real = real.items, options->real_count = real.count;
     options->fake = fake.items, options->fake_count = fake.count;
     options->replace = replace.items, options->replace_count = replace.count;
     check_options(&request);
-    Error error = {0};
     return make_lists(&request, &arguments, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);
 }
