@@ -110,6 +110,10 @@ Status data_find_folder(char out[FILE_PATH_SIZE], const char *parent, const char
         return STATUS_OK;
     out[0] = '\0';
     DIR *const stream = opendir(parent);
+    if (!stream && errno != ENOENT && errno != ENOTDIR)
+        return error_set(error, STATUS_FAILED,
+                         "%s: the folder cannot be read: %s; check its permissions and links",
+                         parent, strerror(errno));
     Status status = STATUS_OK;
     for (const struct dirent *item;
          stream && status == STATUS_OK && out[0] == '\0' && (item = readdir(stream));) {

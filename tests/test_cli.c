@@ -5,6 +5,7 @@
  * in exit() looks at the exit code; what is printed, the end-to-end script checks.
  */
 #include "tools/cli.c"
+#include "tools/cli_json.c"
 #include "tools/cli_parse.c"
 
 #include "tests/support_folder.h"

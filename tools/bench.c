@@ -2,6 +2,7 @@
  * bench.c - see bench.h: the clock, the formulas and the rows. What is measured is in bench_*.c.
  */
 #include "tools/bench.h"
+#include "tools/cli_json.h"
 
 #include "tensor/random.h"
 #include "train/plan.h"
@@ -206,7 +207,7 @@ void bench_note(const Bench *bench, const char *what)
 
 void bench_add(Bench *bench, const char *section, json_t *row)
 {
-    json_array_append_new(json_object_get(bench->report, section), row);
+    cli_json_append(json_object_get(bench->report, section), row);
 }
 
 BenchRate bench_rate(const BenchTeam *team, Precision precision, double work, const BenchTime *time)

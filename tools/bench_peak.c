@@ -2,6 +2,7 @@
  * bench_peak.c - what this machine can do at best: arithmetic from registers, and reading memory.
  */
 #include "tools/bench.h"
+#include "tools/cli_json.h"
 
 #include "tensor/kernels/peak.h"
 #include "train/plan.h"
@@ -109,9 +110,9 @@ static json_t *team_json(const BenchTeam *team)
 {
     json_t *const object = json_object();
     for (int p = 0; p < PRECISION_COUNT; p++)
-        json_object_set_new(object, precision_name((Precision)p), json_real(team->peak[p] * 1e-9));
-    json_object_set_new(object, "dram", json_real(team->memory * 1e-9));
-    json_object_set_new(object, "threads", json_integer(team->count));
+        cli_json_set(object, precision_name((Precision)p), cli_json_number(team->peak[p] * 1e-9));
+    cli_json_set(object, "dram", cli_json_number(team->memory * 1e-9));
+    cli_json_set(object, "threads", json_integer(team->count));
     return object;
 }
 
@@ -138,12 +139,12 @@ Status bench_peaks(Bench *bench, const char *key, Error *error)
         bench_print(bench, "%-28s  %7d  %10.0f  %10.0f  %10.0f  %12.1f\n", "", team->count,
                     team->peak[PRECISION_F32] * 1e-9, team->peak[PRECISION_BF16] * 1e-9,
                     team->peak[PRECISION_INT8] * 1e-9, team->memory * 1e-9);
-        json_array_append_new(all, team_json(team));
-        json_object_set_new(bench->report, key, team_json(team)); /* the last one stays */
+        cli_json_append(all, team_json(team));
+        cli_json_set(bench->report, key, team_json(team)); /* the last one stays */
     }
     char every[32];
     snprintf(every, sizeof every, "%s_by_threads", key);
-    json_object_set_new(bench->report, every, all);
+    cli_json_set(bench->report, every, all);
     free(buffer);
     return status;
 }

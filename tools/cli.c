@@ -3,6 +3,8 @@
  */
 #include "tools/cli.h"
 
+#include "tools/cli_json.h"
+
 #include "train/text.h"
 
 #include <errno.h>
@@ -98,7 +100,14 @@ void cli_warn_threads(void)
 
 int cli_finish(int code)
 {
-    cli_warn_threads();
+    if (code == CLI_DONE)
+        cli_warn_threads();
+    if (code == CLI_DONE && !cli_json_complete()) {
+        Error error = {0};
+        error_set(&error, STATUS_FAILED,
+                  "memory: out of it, and what was printed lacks a part; close other programs");
+        code = cli_report(&error);
+    }
     /* Some file systems report a full disk only on closing. A reason is known if the last call failed. */
     const bool lost = ferror(stdout) != 0;
     errno = 0;

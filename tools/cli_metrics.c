@@ -413,19 +413,19 @@ static json_t *differences_json(const TrainDifference *differences)
     for (int m = 0; m < TRAIN_METRIC_NAMES && object; m++) {
         const TrainDifference *const d = &differences[m];
         json_t *const one = json_object();
-        json_object_set_new(one, "a", cli_json_number(d->a));
-        json_object_set_new(one, "b", cli_json_number(d->b));
-        json_object_set_new(one, "difference", cli_json_number(d->difference));
+        cli_json_set(one, "a", cli_json_number(d->a));
+        cli_json_set(one, "b", cli_json_number(d->b));
+        cli_json_set(one, "difference", cli_json_number(d->difference));
         json_t *const interval = isnan(d->interval.lower) ? json_null() : json_array();
-        json_array_append_new(interval, cli_json_number(d->interval.lower));
-        json_array_append_new(interval, cli_json_number(d->interval.upper));
-        json_object_set_new(one, "difference_ci95", interval);
-        json_object_set_new(one, "p", cli_json_number(d->p));
-        json_object_set_new(one, "method",
-                            d->method == TRAIN_INTERVAL_NONE
-                                ? json_null()
-                                : json_string(train_interval_method_name(d->method)));
-        json_object_set_new(object, train_metric_names[m].name, one);
+        cli_json_append(interval, cli_json_number(d->interval.lower));
+        cli_json_append(interval, cli_json_number(d->interval.upper));
+        cli_json_set(one, "difference_ci95", interval);
+        cli_json_set(one, "p", cli_json_number(d->p));
+        cli_json_set(one, "method",
+                     d->method == TRAIN_INTERVAL_NONE
+                         ? json_null()
+                         : json_string(train_interval_method_name(d->method)));
+        cli_json_set(object, train_metric_names[m].name, one);
     }
     return object;
 }
@@ -436,10 +436,10 @@ json_t *cli_metrics_comparisons_json(const TrainComparison *comparisons, int cou
     for (int i = 0; i < count && document; i++) {
         json_t *const name = cli_json_string(comparisons[i].dataset);
         json_t *const levels = json_object();
-        json_object_set_new(levels, "frame", differences_json(comparisons[i].frame));
+        cli_json_set(levels, "frame", differences_json(comparisons[i].frame));
         if (comparisons[i].has_videos)
-            json_object_set_new(levels, "video", differences_json(comparisons[i].video));
-        json_object_set_new(document, json_string_value(name), levels);
+            cli_json_set(levels, "video", differences_json(comparisons[i].video));
+        cli_json_set(document, json_string_value(name), levels);
         json_decref(name);
     }
     return document;

@@ -3,6 +3,7 @@
  */
 #include "tools/cli.h"
 
+#include "tools/cli_json.h"
 #include "tools/cli_metrics.h"
 #include "tools/report.h"
 
@@ -83,14 +84,8 @@ static Status print_comparisons(const Request *request, const TrainComparison *c
     if (request->format != CLI_JSON)
         return cli_metrics_print_comparisons(comparisons, count, paths[0], paths[1],
                                              request->format, stdout, error);
-    json_t *const document = cli_metrics_comparisons_json(comparisons, count);
-    const bool written =
-        document && json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) == 0 &&
-        putchar('\n') != EOF;
-    json_decref(document);
-    return written ? STATUS_OK
-                   : error_set(error, STATUS_FAILED,
-                               "comparison: cannot be written; free some memory or space");
+    return cli_json_write(cli_metrics_comparisons_json(comparisons, count), stdout, 17,
+                          "comparison", error);
 }
 
 static Status compare(const Request *request, Error *error)

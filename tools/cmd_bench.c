@@ -85,16 +85,16 @@ static void show_machine(Bench *bench)
         cli_warn("OPENBLAS_CORETYPE=%s: OpenBLAS computes at half the speed of this processor or "
                  "less; unset it",
                  forced);
-    json_object_set_new(bench->report, "machine",
-                        json_pack("{s:o, s:i, s:s, s:s, s:s, s:s}", "processor",
-                                  cli_json_string(processor), "threads", team->count, "kernels",
-                                  kernels()->name, "f32", kernels_peak_instruction(PRECISION_F32),
-                                  "bf16", kernels_peak_instruction(PRECISION_BF16), "int8",
-                                  kernels_peak_instruction(PRECISION_INT8)));
-    json_object_set_new(bench->report, "blas",
-                        json_pack("{s:s, s:s, s:o}", "library", gemm_library(), "core", gemm_core(),
-                                  "forced", forced ? cli_json_string(forced) : json_null()));
-    json_object_set_new(
+    cli_json_set(bench->report, "machine",
+                 json_pack("{s:o, s:i, s:s, s:s, s:s, s:s}", "processor",
+                           cli_json_string(processor), "threads", team->count, "kernels",
+                           kernels()->name, "f32", kernels_peak_instruction(PRECISION_F32), "bf16",
+                           kernels_peak_instruction(PRECISION_BF16), "int8",
+                           kernels_peak_instruction(PRECISION_INT8)));
+    cli_json_set(bench->report, "blas",
+                 json_pack("{s:s, s:s, s:o}", "library", gemm_library(), "core", gemm_core(),
+                           "forced", forced ? cli_json_string(forced) : json_null()));
+    cli_json_set(
         bench->report, "model",
         json_pack("{s:o, s:f, s:f}", "name",
                   cli_json_string(bench->model ? bench->model : vit_config_name(&bench->config)),
@@ -153,11 +153,8 @@ static Status run(Bench *bench, const char *arch, const bool *parts, Error *erro
     TRY(read_config(bench, arch, error));
     show_machine(bench);
     TRY(measure(bench, parts, error));
-    if (bench->json &&
-        (json_dumpf(bench->report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0 ||
-         putchar('\n') == EOF))
-        return error_set(error, STATUS_FAILED, "bench: the report cannot be written; free memory");
-    return STATUS_OK;
+    return bench->json ? cli_json_write(json_incref(bench->report), stdout, 6, "bench", error)
+                       : STATUS_OK;
 }
 
 int cmd_bench(int argc, char **argv)

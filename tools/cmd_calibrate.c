@@ -176,19 +176,20 @@ static void warn_about(const TrainTemperature *temperature)
 
 static json_t *at_json(const TrainAtThreshold *at)
 {
-    return json_pack("{s:f, s:o, s:o}", "threshold", at->threshold, "fpr", cli_json_number(at->fpr),
-                     "tpr", cli_json_number(at->tpr));
+    return json_pack("{s:o, s:o, s:o}", "threshold", cli_json_number(at->threshold), "fpr",
+                     cli_json_number(at->fpr), "tpr", cli_json_number(at->tpr));
 }
 
 static json_t *fit_json(const Fit *fit, const char *out)
 {
-    return json_pack("{s:o, s:f, s:b, s:f, s:f, s:o, s:o, s:f, s:o, s:o, s:o}", "written",
-                     cli_json_string(out), "temperature", fit->temperature.temperature, "fitted",
-                     (int)fit->temperature.fitted, "nll_before", fit->temperature.nll_before,
-                     "nll_after", fit->temperature.nll_after, "ece_before",
-                     cli_json_number(fit->ece_before), "ece_after", cli_json_number(fit->ece_after),
-                     "threshold_fpr", fit->calibration.fpr, "frame", at_json(&fit->frame), "video",
-                     at_json(&fit->video), "calibrated_on", cli_json_string(fit->calibration.on));
+    return json_pack(
+        "{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "written", cli_json_string(out),
+        "temperature", cli_json_number(fit->temperature.temperature), "fitted",
+        (int)fit->temperature.fitted, "nll_before", cli_json_number(fit->temperature.nll_before),
+        "nll_after", cli_json_number(fit->temperature.nll_after), "ece_before",
+        cli_json_number(fit->ece_before), "ece_after", cli_json_number(fit->ece_after),
+        "threshold_fpr", cli_json_number(fit->calibration.fpr), "frame", at_json(&fit->frame),
+        "video", at_json(&fit->video), "calibrated_on", cli_json_string(fit->calibration.on));
 }
 
 static Status tell(const Request *request, const Fit *fit, Error *error)
@@ -196,7 +197,7 @@ static Status tell(const Request *request, const Fit *fit, Error *error)
     warn_about(&fit->temperature);
     json_t *const found = fit_json(fit, request->out);
     if (request->json)
-        return eval_json_print(found, stdout, error);
+        return cli_json_write(found, stdout, 17, "calibrate", error);
     cli_json_print_text(stdout, found);
     json_decref(found);
     return STATUS_OK;

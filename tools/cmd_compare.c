@@ -5,6 +5,7 @@
  * what the paired comparison of `lnclip auc A B` and `lnclip eval` tells: intervals that overlap do not say it.
  */
 #include "tools/cli.h"
+#include "tools/cli_json.h"
 #include "tools/cli_table.h"
 #include "tools/cmd_compare_read.h"
 #include "tools/eval_files.h"
@@ -295,8 +296,8 @@ static Status print_csv(Output *output, const json_t *runs, const json_t *evalua
 static Status print_all(Output *output, json_t *runs, json_t *evaluations, Error *error)
 {
     if (output->format == CLI_JSON)
-        return eval_json_print(json_pack("{s:O, s:O}", "runs", runs, "evaluations", evaluations),
-                               output->stream, error);
+        return cli_json_write(json_pack("{s:O, s:O}", "runs", runs, "evaluations", evaluations),
+                              output->stream, 17, "compare", error);
     if (output->format == CLI_CSV)
         return print_csv(output, runs, evaluations, error);
     if (json_array_size(runs) > 0) {

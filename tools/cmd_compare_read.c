@@ -62,8 +62,8 @@ static Status describe_adapter(const char *folder, json_t *run, Error *error)
         numbers += (json_int_t)count;
     }
     const char *const selected = safetensors_metadata(file, "selected_on");
-    json_object_set_new(run, "trained_parameters", json_integer(numbers));
-    json_object_set_new(run, "selected_on", cli_json_string(selected ? selected : "unknown"));
+    cli_json_set(run, "trained_parameters", json_integer(numbers));
+    cli_json_set(run, "selected_on", cli_json_string(selected ? selected : "unknown"));
     safetensors_close(file);
     return STATUS_OK;
 }
@@ -71,7 +71,7 @@ static Status describe_adapter(const char *folder, json_t *run, Error *error)
 static Status read_run(const char *folder, json_t *runs, Error *error)
 {
     json_t *const run = json_object();
-    json_array_append_new(runs, run);
+    cli_json_append(runs, run);
     TRY(cmd_inspect_run(folder, run, error));
     json_object_del(run, "kind");
     json_object_del(run, "files");
@@ -85,11 +85,11 @@ static Status read_evaluation(const char *folder, json_t *evaluations, Error *er
     json_t *metrics = NULL, *origin = NULL;
     TRY(read_object(folder, "metrics.json", &metrics, error));
     json_t *const evaluation = json_object();
-    json_array_append_new(evaluations, evaluation);
-    json_object_set_new(evaluation, "path", cli_json_string(folder));
-    json_object_set_new(evaluation, "adapter", json_null());
-    json_object_set_new(evaluation, "selected_on", json_string("unknown"));
-    json_object_set_new(evaluation, "metrics", metrics);
+    cli_json_append(evaluations, evaluation);
+    cli_json_set(evaluation, "path", cli_json_string(folder));
+    cli_json_set(evaluation, "adapter", json_null());
+    cli_json_set(evaluation, "selected_on", json_string("unknown"));
+    cli_json_set(evaluation, "metrics", metrics);
     if (!holds(folder, "evaluation.json")) /* of an earlier version */
         return STATUS_OK;
     TRY(read_object(folder, "evaluation.json", &origin, error));
@@ -97,9 +97,9 @@ static Status read_evaluation(const char *folder, json_t *evaluations, Error *er
     json_t *const path = json_object_get(adapter, "path");
     json_t *const selected = json_object_get(adapter, "selected_on");
     if (json_is_string(path))
-        json_object_set(evaluation, "adapter", path);
+        cli_json_set(evaluation, "adapter", json_incref(path));
     if (json_is_string(selected))
-        json_object_set(evaluation, "selected_on", selected);
+        cli_json_set(evaluation, "selected_on", json_incref(selected));
     json_decref(origin);
     return STATUS_OK;
 }

@@ -151,11 +151,11 @@ static json_t *pretraining_json(const DemoPretraining *pretraining)
     const int cells = DEMO_GRID * DEMO_GRID;
     json_t *const traits = json_object();
     for (int t = 0; t < DEMO_TRAITS; t++)
-        json_object_set_new(traits, demo_trait_names[t], cli_json_number(pretraining->r2[t]));
-    json_object_set_new(traits, "cell_brightness",
-                        cli_json_number(mean(pretraining->r2 + DEMO_TRAITS, cells)));
-    json_object_set_new(traits, "cell_detail",
-                        cli_json_number(mean(pretraining->r2 + DEMO_TRAITS + cells, cells)));
+        cli_json_set(traits, demo_trait_names[t], cli_json_number(pretraining->r2[t]));
+    cli_json_set(traits, "cell_brightness",
+                 cli_json_number(mean(pretraining->r2 + DEMO_TRAITS, cells)));
+    cli_json_set(traits, "cell_detail",
+                 cli_json_number(mean(pretraining->r2 + DEMO_TRAITS + cells, cells)));
     return json_pack("{s:i, s:i, s:i, s:f, s:o}", "frames", pretraining->frames, "held_out_frames",
                      pretraining->held_out, "steps", pretraining->steps, "seconds",
                      pretraining->seconds, "r2", traits);
@@ -165,15 +165,15 @@ static json_t *score_json(const Demo *demo, const DemoScore *score, int index)
 {
     json_t *const families = json_object();
     for (int family = 1; family < DATA_SYNTH_FAMILIES; family++)
-        json_object_set_new(families, data_synth_name((DataSynthFamily)family),
-                            cli_json_number(score->family[family]));
+        cli_json_set(families, data_synth_name((DataSynthFamily)family),
+                     cli_json_number(score->family[family]));
     char *recipe = NULL;
     size_t size = 0;
     FILE *const stream = open_memstream(&recipe, &size);
-    if (stream) {
+    if (stream)
         demo_print_recipe(demo, index, stream);
-        fclose(stream);
-    }
+    if (!stream || fclose(stream) != 0 || !recipe)
+        cli_json_lose();
     json_t *const object = json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:f}", "method", score->method, "adapter",
         score->file, "train", recipe ? recipe : "", "trained_parameters",
@@ -189,7 +189,7 @@ static json_t *families_json(bool seen)
     json_t *const names = json_array();
     for (int family = 1; family < DATA_SYNTH_FAMILIES; family++)
         if (demo_family_is_seen((DataSynthFamily)family) == seen)
-            json_array_append_new(names, json_string(data_synth_name((DataSynthFamily)family)));
+            cli_json_append(names, json_string(data_synth_name((DataSynthFamily)family)));
     return names;
 }
 
@@ -197,7 +197,7 @@ static json_t *outcome_json(const Demo *demo, const Outcome *outcome)
 {
     json_t *const results = json_array();
     for (int i = 0; i < DEMO_METHODS; i++)
-        json_array_append_new(results, score_json(demo, &outcome->scores[i], i));
+        cli_json_append(results, score_json(demo, &outcome->scores[i], i));
     return json_pack("{s:b, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:f, s:[s,s,s,s]}", "finished",
                      1, "seed", (json_int_t)demo->seed, "videos_per_source", demo->scale->videos,
                      "frames_per_video", demo->scale->frames, "size", DEMO_SIZE, "seen_families",
@@ -211,20 +211,7 @@ static Status write_json(const Demo *demo, const Outcome *outcome, Error *error)
 {
     char path[FILE_PATH_SIZE];
     TRY(file_join(path, demo->out, "demo.json", error));
-    json_t *const object = outcome_json(demo, outcome);
-    FileWriter writer;
-    Status status = file_begin(&writer, path, error);
-    if (status == STATUS_OK) {
-        const int failed = !object || json_dumpf(object, writer.stream, JSON_INDENT(2)) != 0;
-        putc('\n', writer.stream);
-        if (failed)
-            file_abort(&writer);
-        status = failed ? error_set(error, STATUS_FAILED,
-                                    "%s: cannot be written; free some memory or disk space", path)
-                        : file_commit(&writer, error);
-    }
-    json_decref(object);
-    return status;
+    return cli_json_save(outcome_json(demo, outcome), path, 17, error);
 }
 
 int cmd_demo(int argc, char **argv)

@@ -48,10 +48,9 @@ static Status check_files(const DataList *list, const char *out, Error *error)
 static char *paths_json(const DataList *list)
 {
     json_t *const paths = json_array();
-    bool complete = paths != NULL;
-    for (int i = 0; complete && i < list->count; i++)
-        complete = json_array_append_new(paths, cli_json_string(list->frames[i].path)) == 0;
-    char *const text = complete ? json_dumps(paths, JSON_COMPACT) : NULL;
+    for (int i = 0; i < list->count; i++)
+        cli_json_append(paths, cli_json_string(list->frames[i].path));
+    char *const text = cli_json_complete() ? json_dumps(paths, JSON_COMPACT) : NULL;
     json_decref(paths);
     return text;
 }

@@ -30,24 +30,24 @@ static json_t *shape_json(const Tensor *tensor)
 {
     json_t *const shape = json_array();
     for (int i = 0; i < tensor->ndim; i++)
-        json_array_append_new(shape, json_integer(tensor->shape[i]));
+        cli_json_append(shape, json_integer(tensor->shape[i]));
     return shape;
 }
 
 static void describe_config(json_t *out, const VitConfig *config)
 {
-    json_object_set_new(out, "arch", json_string(vit_config_name(config)));
-    json_object_set_new(out, "image_size", json_integer(config->image_size));
-    json_object_set_new(out, "patch_size", json_integer(config->patch_size));
-    json_object_set_new(out, "tokens", json_integer(vit_tokens(config)));
-    json_object_set_new(out, "width", json_integer(config->width));
-    json_object_set_new(out, "layers", json_integer(config->layers));
-    json_object_set_new(out, "heads", json_integer(config->heads));
-    json_object_set_new(out, "mlp", json_integer(config->mlp));
-    json_object_set_new(out, "eps", json_real((double)config->eps));
-    json_object_set_new(out, "activation", json_string(vit_activation_name(config->activation)));
+    cli_json_set(out, "arch", json_string(vit_config_name(config)));
+    cli_json_set(out, "image_size", json_integer(config->image_size));
+    cli_json_set(out, "patch_size", json_integer(config->patch_size));
+    cli_json_set(out, "tokens", json_integer(vit_tokens(config)));
+    cli_json_set(out, "width", json_integer(config->width));
+    cli_json_set(out, "layers", json_integer(config->layers));
+    cli_json_set(out, "heads", json_integer(config->heads));
+    cli_json_set(out, "mlp", json_integer(config->mlp));
+    cli_json_set(out, "eps", cli_json_number((double)config->eps));
+    cli_json_set(out, "activation", json_string(vit_activation_name(config->activation)));
     if (config->assumptions[0])
-        json_object_set_new(out, "assumed", cli_json_string(config->assumptions));
+        cli_json_set(out, "assumed", cli_json_string(config->assumptions));
 }
 
 /* The parameters and which of them train; counts include the head, which always does. */
@@ -57,21 +57,20 @@ static void describe_parameters(json_t *out, const Vit *vit, const VitTuned *tun
     for (int i = 0; i < vit->parameter_count; i++) {
         const VitParameter *const parameter = &vit->parameters[i];
         json_t *const row = json_object();
-        json_object_set_new(row, "name", json_string(parameter->name));
-        json_object_set_new(row, "shape", shape_json(&parameter->tensor));
-        json_object_set_new(row, "count",
-                            json_integer((json_int_t)tensor_count(&parameter->tensor)));
-        json_object_set_new(row, "trains", json_boolean(parameter->tensor.needs_grad));
-        json_array_append_new(tensors, row);
+        cli_json_set(row, "name", json_string(parameter->name));
+        cli_json_set(row, "shape", shape_json(&parameter->tensor));
+        cli_json_set(row, "count", json_integer((json_int_t)tensor_count(&parameter->tensor)));
+        cli_json_set(row, "trains", json_boolean(parameter->tensor.needs_grad));
+        cli_json_append(tensors, row);
     }
     const size_t head = VIT_CLASSES * ((size_t)vit->config.width + 1);
     const size_t all = vit_size(vit) + head + vit_tuned_added(tuned);
-    json_object_set_new(out, "tensors", tensors);
-    json_object_set_new(out, "encoder_parameters", json_integer((json_int_t)vit_size(vit)));
-    json_object_set_new(out, "head_parameters", json_integer((json_int_t)head));
-    json_object_set_new(out, "trained_parameters", json_integer((json_int_t)tuned->count));
-    json_object_set_new(out, "frozen_parameters", json_integer((json_int_t)(all - tuned->count)));
-    json_object_set_new(out, "trained_fraction", json_real((double)tuned->count / (double)all));
+    cli_json_set(out, "tensors", tensors);
+    cli_json_set(out, "encoder_parameters", json_integer((json_int_t)vit_size(vit)));
+    cli_json_set(out, "head_parameters", json_integer((json_int_t)head));
+    cli_json_set(out, "trained_parameters", json_integer((json_int_t)tuned->count));
+    cli_json_set(out, "frozen_parameters", json_integer((json_int_t)(all - tuned->count)));
+    cli_json_set(out, "trained_fraction", cli_json_number((double)tuned->count / (double)all));
 }
 
 /* "head": its kind, "unknown" if nothing says it, null without one. */
@@ -92,7 +91,7 @@ static Status describe_head(const SafeTensors *file, const VitHints *hints, json
                          "--head %s: %s says its head is of kind %s; leave out --head", hints->head,
                          safetensors_path(file), kind);
     const char *const name = kind[0] ? kind : hints->head[0] ? hints->head : "unknown";
-    json_object_set_new(out, "head", found ? json_string(name) : json_null());
+    cli_json_set(out, "head", found ? json_string(name) : json_null());
     return STATUS_OK;
 }
 
@@ -106,14 +105,14 @@ static Status inspect_model(const Request *request, json_t *out, Error *error)
     if (status == STATUS_OK)
         status = vit_tune(&tuned, model.vit, &model.head, request->tune, 0, error);
     if (status == STATUS_OK) {
-        json_object_set_new(out, "kind", json_string("model"));
-        json_object_set_new(out, "path", cli_json_string(request->path));
+        cli_json_set(out, "kind", json_string("model"));
+        cli_json_set(out, "path", cli_json_string(request->path));
         describe_config(out, &model.vit->config);
-        json_object_set_new(out, "fingerprint", json_string(model.vit->fingerprint));
+        cli_json_set(out, "fingerprint", json_string(model.vit->fingerprint));
         status = describe_head(model.vit->file, &model.vit->hints, out, error);
     }
     if (status == STATUS_OK) {
-        json_object_set_new(out, "tune", cli_json_string(request->tune));
+        cli_json_set(out, "tune", cli_json_string(request->tune));
         describe_parameters(out, model.vit, tuned);
     }
     vit_tuned_destroy(tuned);
@@ -134,12 +133,12 @@ static Status write_crop(const Request *request, int size, json_t *out, Error *e
     if (status == STATUS_OK)
         status = data_image_write_png(&crop, request->out, error);
     if (status == STATUS_OK) {
-        json_object_set_new(out, "kind", json_string("image"));
-        json_object_set_new(out, "path", cli_json_string(request->image));
-        json_object_set_new(out, "width", json_integer(image.width));
-        json_object_set_new(out, "height", json_integer(image.height));
-        json_object_set_new(out, "image_size", json_integer(size));
-        json_object_set_new(out, "written", cli_json_string(request->out));
+        cli_json_set(out, "kind", json_string("image"));
+        cli_json_set(out, "path", cli_json_string(request->image));
+        cli_json_set(out, "width", json_integer(image.width));
+        cli_json_set(out, "height", json_integer(image.height));
+        cli_json_set(out, "image_size", json_integer(size));
+        cli_json_set(out, "written", cli_json_string(request->out));
     }
     data_resizer_free(&resizer);
     data_image_free(&crop);
@@ -200,7 +199,7 @@ static Status inspect_file(const Request *request, Kind kind, json_t *out, Error
 {
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, request->path, error));
-    json_object_set_new(out, "kind", json_string(kind == KIND_ADAPTER ? "adapter" : "tensors"));
+    cli_json_set(out, "kind", json_string(kind == KIND_ADAPTER ? "adapter" : "tensors"));
     cmd_inspect_safetensors(file, out);
     VitHints hints;
     Status status = cli_model_hints(&request->model_options, &hints, error);
@@ -276,12 +275,11 @@ static int show(const Request *request, bool json)
         json_decref(out);
         return cli_report(&error);
     }
-    if (json) {
-        json_dumpf(out, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-        putchar('\n');
-    } else {
-        cli_json_print_text(stdout, out);
-    }
+    if (json)
+        return cli_json_write(out, stdout, 9, request->path, &error) == STATUS_OK
+                   ? CLI_DONE
+                   : cli_report(&error);
+    cli_json_print_text(stdout, out);
     json_decref(out);
     return CLI_DONE;
 }

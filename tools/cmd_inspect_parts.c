@@ -32,13 +32,15 @@ static json_t *recipe_json(const char *text)
 {
     json_t *const recipe = json_object();
     char *const copy = strdup(text);
+    if (!copy)
+        cli_json_lose();
     for (char *rest = copy; rest;) {
         char *const line = strsep(&rest, "\n");
         char *const equals = strstr(line, " = ");
         if (line[0] == '#' || !equals)
             continue;
         *equals = '\0';
-        json_object_set_new(recipe, line, cell_json(equals + 3));
+        cli_json_set(recipe, line, cell_json(equals + 3));
     }
     free(copy);
     return recipe;
@@ -57,11 +59,11 @@ static json_t *metadata_json(const char *key, const char *value)
 
 void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
 {
-    json_object_set_new(out, "path", cli_json_string(safetensors_path(file)));
+    cli_json_set(out, "path", cli_json_string(safetensors_path(file)));
     json_t *const metadata = json_object();
     for (int i = 0; i < safetensors_metadata_count(file); i++) {
         const char *const key = safetensors_metadata_key(file, i);
-        json_object_set_new(metadata, key, metadata_json(key, safetensors_metadata(file, key)));
+        cli_json_set(metadata, key, metadata_json(key, safetensors_metadata(file, key)));
     }
     json_t *const tensors = json_array();
     json_int_t parameters = 0;
@@ -70,17 +72,17 @@ void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
         const json_int_t count = (json_int_t)safetensors_elements(tensor);
         json_t *const row = json_object(), *const shape = json_array();
         for (int d = 0; d < tensor->ndim; d++)
-            json_array_append_new(shape, json_integer(tensor->shape[d]));
-        json_object_set_new(row, "name", cli_json_string(tensor->name));
-        json_object_set_new(row, "dtype", json_string(tensor->dtype_text));
-        json_object_set_new(row, "shape", shape);
-        json_object_set_new(row, "count", json_integer(count));
-        json_array_append_new(tensors, row);
+            cli_json_append(shape, json_integer(tensor->shape[d]));
+        cli_json_set(row, "name", cli_json_string(tensor->name));
+        cli_json_set(row, "dtype", json_string(tensor->dtype_text));
+        cli_json_set(row, "shape", shape);
+        cli_json_set(row, "count", json_integer(count));
+        cli_json_append(tensors, row);
         parameters += count;
     }
-    json_object_set_new(out, "tensors", tensors);
-    json_object_set_new(out, "parameters", json_integer(parameters));
-    json_object_set_new(out, "metadata", metadata);
+    cli_json_set(out, "tensors", tensors);
+    cli_json_set(out, "parameters", json_integer(parameters));
+    cli_json_set(out, "metadata", metadata);
 }
 
 /* ---- drift --------------------------------------------------------------------------------------- */
@@ -114,10 +116,10 @@ static json_t *drift_row(const char *name, const float *w, const float *w0, size
         change += difference * difference;
     }
     json_t *const row = json_object();
-    json_object_set_new(row, "name", json_string(name));
-    json_object_set_new(row, "norm_base", json_real(sqrt(base)));
-    json_object_set_new(row, "norm_change", json_real(sqrt(change)));
-    json_object_set_new(row, "drift", cli_json_number(base > 0 ? sqrt(change / base) : NAN));
+    cli_json_set(row, "name", json_string(name));
+    cli_json_set(row, "norm_base", cli_json_number(sqrt(base)));
+    cli_json_set(row, "norm_change", cli_json_number(sqrt(change)));
+    cli_json_set(row, "drift", cli_json_number(base > 0 ? sqrt(change / base) : NAN));
     return row;
 }
 
@@ -129,11 +131,10 @@ static void describe_drift(const Vit *vit, const float *base, json_t *out)
         if (parameter->kind != VIT_LAYER_NORM)
             continue;
         const size_t n = tensor_count(&parameter->tensor);
-        json_array_append_new(rows,
-                              drift_row(parameter->name, tensor_f32(&parameter->tensor), base, n));
+        cli_json_append(rows, drift_row(parameter->name, tensor_f32(&parameter->tensor), base, n));
         base += n;
     }
-    json_object_set_new(out, "layer_norms", rows);
+    cli_json_set(out, "layer_norms", rows);
 }
 
 Status cmd_inspect_drift(const CliModelOptions *base, const char *adapter,
@@ -151,8 +152,8 @@ Status cmd_inspect_drift(const CliModelOptions *base, const char *adapter,
         status = vit_adapter_read(model.vit, NULL, adapter, &report, error);
     if (status == STATUS_OK) {
         describe_drift(model.vit, before, out);
-        json_object_set_new(out, "layer_norms_set", json_integer(report.layer_norms_set));
-        json_object_set_new(out, "layer_norms_kept", json_integer(report.layer_norms_kept));
+        cli_json_set(out, "layer_norms_set", json_integer(report.layer_norms_set));
+        cli_json_set(out, "layer_norms_kept", json_integer(report.layer_norms_kept));
     }
     free(before);
     cli_model_free(&model);
@@ -167,10 +168,12 @@ static json_t *row_json(const char *header, const char *line)
     json_t *const row = json_object();
     char *const names = strdup(header), *const cells = strdup(line);
     char *name = names, *cell = cells;
+    if (!names || !cells)
+        cli_json_lose();
     while (name && cell) {
         const char *const this_name = strsep(&name, ",");
         const char *const this_cell = strsep(&cell, ",");
-        json_object_set_new(row, this_name, cell_json(this_cell));
+        cli_json_set(row, this_name, cell_json(this_cell));
     }
     free(names);
     free(cells);
@@ -196,12 +199,12 @@ static Status describe_rows(const char *path, const char *last, const char *best
         rows++;
         const size_t length = strlen(line);
         if (best && length > 2 && strcmp(line + length - 2, ",1") == 0)
-            json_object_set_new(out, best, row_json(header, line));
+            cli_json_set(out, best, row_json(header, line));
     }
     if (count)
-        json_object_set_new(out, count, json_integer(rows));
+        cli_json_set(out, count, json_integer(rows));
     if (last_line)
-        json_object_set_new(out, last, row_json(header, last_line));
+        cli_json_set(out, last, row_json(header, last_line));
     free(content);
     return STATUS_OK;
 }
@@ -211,7 +214,7 @@ static Status describe_recipe(const char *path, json_t *out, Error *error)
     char *content = NULL;
     size_t size = 0;
     TRY(file_read(path, MAX_RECIPE, &content, &size, error));
-    json_object_set_new(out, "recipe", recipe_json(content));
+    cli_json_set(out, "recipe", recipe_json(content));
     free(content);
     return STATUS_OK;
 }
@@ -229,7 +232,7 @@ static Status describe_origin(const char *folder, json_t *out, Error *error)
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const char *const value = safetensors_metadata(file, keys[i]);
         if (value)
-            json_object_set_new(out, keys[i], metadata_json(keys[i], value));
+            cli_json_set(out, keys[i], metadata_json(keys[i], value));
     }
     safetensors_close(file);
     return STATUS_OK;
@@ -240,16 +243,16 @@ Status cmd_inspect_run(const char *folder, json_t *out, Error *error)
     static const char *const names[] = {
         "recipe.txt",       "steps.csv",         "epochs.csv", "best.safetensors",
         "last.safetensors", "state.safetensors", "curves.svg", "events.out.tfevents.lnclip"};
-    json_object_set_new(out, "kind", json_string("run"));
-    json_object_set_new(out, "path", cli_json_string(folder));
+    cli_json_set(out, "kind", json_string("run"));
+    cli_json_set(out, "path", cli_json_string(folder));
     json_t *const files = json_array();
-    json_object_set_new(out, "files", files);
+    cli_json_set(out, "files", files);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[FILE_PATH_SIZE];
         TRY(file_join(path, folder, names[i], error));
         if (!file_exists(path))
             continue;
-        json_array_append_new(files, json_string(names[i]));
+        cli_json_append(files, json_string(names[i]));
         if (i == 0)
             TRY(describe_recipe(path, out, error));
         else if (i == 1)

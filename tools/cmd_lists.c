@@ -50,7 +50,8 @@ static json_t *median(const Frames *frames)
         return json_null();
     const int low = frames->counts[(frames->videos - 1) / 2],
               high = frames->counts[frames->videos / 2];
-    return (low + high) % 2 == 0 ? json_integer((low + high) / 2) : json_real((low + high) / 2.0);
+    return (low + high) % 2 == 0 ? json_integer((low + high) / 2)
+                                 : cli_json_number((low + high) / 2.0);
 }
 
 static json_t *source_row(const DataSetsSource *source)
@@ -90,11 +91,11 @@ static json_t *missing_rows(const DataSets *sets)
         const DataSetsSource *const source = &sets->sources[i];
         for (int v = 0; v < source->count; v++)
             if (source->videos[v].count == 0)
-                json_array_append_new(rows, json_pack("{s:s, s:o, s:o, s:s}", "split",
-                                                      data_split_names[source->split], "source",
-                                                      cli_json_string(source->name), "video",
-                                                      cli_json_string(source->videos[v].name),
-                                                      "reason", source->videos[v].problem));
+                cli_json_append(rows, json_pack("{s:s, s:o, s:o, s:s}", "split",
+                                                data_split_names[source->split], "source",
+                                                cli_json_string(source->name), "video",
+                                                cli_json_string(source->videos[v].name), "reason",
+                                                source->videos[v].problem));
     }
     return rows;
 }
@@ -106,16 +107,16 @@ static json_t *make_coverage(const DataSets *sets, const DataSetsKind *kind,
     json_t *const sources = json_array(), *const splits = json_array(),
                   *const warnings = json_array();
     for (int i = 0; i < sets->count; i++)
-        json_array_append_new(sources, source_row(&sets->sources[i]));
+        cli_json_append(sources, source_row(&sets->sources[i]));
     for (int split = 0; split < DATA_SPLITS; split++) {
         bool any = false;
         for (int i = 0; i < sets->count; i++)
             any |= (int)sets->sources[i].split == split;
         if (any)
-            json_array_append_new(splits, split_row(sets, (DataSplit)split));
+            cli_json_append(splits, split_row(sets, (DataSplit)split));
     }
     for (int i = 0; i < sets->warning_count; i++)
-        json_array_append_new(warnings, cli_json_string(sets->warnings[i]));
+        cli_json_append(warnings, cli_json_string(sets->warnings[i]));
     return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kind->name, "root",
                      cli_json_string(options->root), "frames_per_video",
                      options->frames > 0 ? json_integer(options->frames) : json_null(), "sources",
@@ -126,7 +127,7 @@ static json_t *make_coverage(const DataSets *sets, const DataSetsKind *kind,
 /* The two tables; what is missing is told apart from them. */
 static void print_coverage(const json_t *coverage, bool as_json)
 {
-    if (as_json) {
+    if (as_json) { /* main sees if standard output lacks a part */
         json_dumpf(coverage, stdout, JSON_INDENT(2));
         putchar('\n');
         return;
@@ -191,7 +192,7 @@ static Status make_lists(const Request *request, const CliArguments *arguments, 
         return cli_interrupted("lists", "nothing was written", error);
     TRY(read);
     json_t *const coverage = make_coverage(&sets, request->kind, &request->options);
-    char *const content = coverage ? json_dumps(coverage, JSON_INDENT(2)) : NULL;
+    char *const content = cli_json_complete() ? json_dumps(coverage, JSON_INDENT(2)) : NULL;
     const size_t size = content ? strlen(content) : 0;
     Status status = STATUS_OK;
     if (!content)

@@ -12,32 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { JSON_FLAGS = JSON_INDENT(2) | JSON_REAL_PRECISION(17) };
-
-Status eval_json_print(json_t *document, FILE *stream, Error *error)
-{
-    const bool written =
-        document && json_dumpf(document, stream, JSON_FLAGS) == 0 && putc('\n', stream) != EOF;
-    json_decref(document);
-    return written ? STATUS_OK
-                   : error_set(error, STATUS_FAILED,
-                               "eval: JSON cannot be written; free some memory or space");
-}
-
-/* Sets object[name] for a name of any bytes. */
-static bool set_named(json_t *object, const char *name, json_t *value)
-{
-    json_t *const key = cli_json_string(name);
-    const bool done =
-        key && json_object_set_new(object, json_string_value(key), json_incref(value)) == 0;
-    json_decref(key);
-    json_decref(value);
-    return done;
-}
-
 /* ---- metrics.json -------------------------------------------------------------------------------- */
 
-/* What train_reports_write_json writes, to be added to. */
+/* What train_reports_write_json writes, to be added to. NULL, which is remembered, without memory. */
 static json_t *reports_json(const TrainReport *reports, int count)
 {
     char *text = NULL;
@@ -50,19 +27,21 @@ static json_t *reports_json(const TrainReport *reports, int count)
     if (stream && fclose(stream) == 0 && written)
         document = json_loadb(text, size, 0, NULL);
     free(text);
+    if (!document)
+        cli_json_lose();
     return document;
 }
 
 static json_t *at_json(const TrainAtThreshold *at)
 {
     json_t *const object = json_object();
-    json_object_set_new(object, "threshold", json_real(at->threshold));
-    json_object_set_new(object, "n_real", json_integer((json_int_t)at->n_real));
-    json_object_set_new(object, "n_fake", json_integer((json_int_t)at->n_fake));
-    json_object_set_new(object, "fpr", cli_json_number(at->fpr));
-    json_object_set_new(object, "tpr", cli_json_number(at->tpr));
-    json_object_set_new(object, "accuracy", cli_json_number(at->accuracy));
-    json_object_set_new(object, "balanced_accuracy", cli_json_number(at->balanced_accuracy));
+    cli_json_set(object, "threshold", cli_json_number(at->threshold));
+    cli_json_set(object, "n_real", json_integer((json_int_t)at->n_real));
+    cli_json_set(object, "n_fake", json_integer((json_int_t)at->n_fake));
+    cli_json_set(object, "fpr", cli_json_number(at->fpr));
+    cli_json_set(object, "tpr", cli_json_number(at->tpr));
+    cli_json_set(object, "accuracy", cli_json_number(at->accuracy));
+    cli_json_set(object, "balanced_accuracy", cli_json_number(at->balanced_accuracy));
     return object;
 }
 
@@ -78,17 +57,17 @@ json_t *eval_metrics_json(const EvalResult *result)
     {
         const EvalAtThresholds *const at = &result->at[i++];
         json_t *const levels = json_object();
-        json_object_set_new(levels, "frame", at_json(&at->frame));
+        cli_json_set(levels, "frame", at_json(&at->frame));
         if (at->video.n_real + at->video.n_fake > 0)
-            json_object_set_new(levels, "video", at_json(&at->video));
-        json_object_set_new(set, "at_threshold", levels);
+            cli_json_set(levels, "video", at_json(&at->video));
+        cli_json_set(set, "at_threshold", levels);
     }
     return document;
 }
 
 static Status write_metrics(const EvalResult *result, FILE *stream, Error *error)
 {
-    return eval_json_print(eval_metrics_json(result), stream, error);
+    return cli_json_write(eval_metrics_json(result), stream, 17, "eval", error);
 }
 
 static Status write_summary(const EvalResult *result, FILE *stream, Error *error)
@@ -135,13 +114,15 @@ static json_t *recipe_json(const char *recipe)
     json_t *const object = json_object();
     char *const text = strdup(recipe);
     char *rest = text;
+    if (!text)
+        cli_json_lose();
     while (rest) {
         char *const line = strsep(&rest, "\n");
         char *const equals = strstr(line, " = ");
         if (!equals)
             continue;
         *equals = '\0';
-        set_named(object, line, cli_json_string(equals + 3));
+        cli_json_set(object, line, cli_json_string(equals + 3));
     }
     free(text);
     return object;
@@ -153,11 +134,11 @@ static json_t *calibration_json(const EvalAdapter *adapter)
     if (!adapter->calibrated)
         return json_null();
     json_t *const object = json_object();
-    json_object_set_new(object, "temperature", json_real(calibration->temperature));
-    json_object_set_new(object, "threshold_fpr", json_real(calibration->fpr));
-    json_object_set_new(object, "threshold_frame", json_real(calibration->threshold_frame));
-    json_object_set_new(object, "threshold_video", json_real(calibration->threshold_video));
-    json_object_set_new(object, "calibrated_on", cli_json_string(calibration->on));
+    cli_json_set(object, "temperature", cli_json_number(calibration->temperature));
+    cli_json_set(object, "threshold_fpr", cli_json_number(calibration->fpr));
+    cli_json_set(object, "threshold_frame", cli_json_number(calibration->threshold_frame));
+    cli_json_set(object, "threshold_video", cli_json_number(calibration->threshold_video));
+    cli_json_set(object, "calibrated_on", cli_json_string(calibration->on));
     return object;
 }
 
@@ -166,14 +147,13 @@ static json_t *adapter_json(const EvalAdapter *adapter)
     if (!adapter->path)
         return json_null();
     json_t *const object = json_object();
-    json_object_set_new(object, "path", cli_json_string(adapter->path));
-    json_object_set_new(object, "hash", json_string(adapter->hash));
-    json_object_set_new(object, "selected_on", cli_json_string(adapter->selected_on));
-    json_object_set_new(object, "recipe",
-                        adapter->recipe ? recipe_json(adapter->recipe) : json_null());
+    cli_json_set(object, "path", cli_json_string(adapter->path));
+    cli_json_set(object, "hash", json_string(adapter->hash));
+    cli_json_set(object, "selected_on", cli_json_string(adapter->selected_on));
+    cli_json_set(object, "recipe", adapter->recipe ? recipe_json(adapter->recipe) : json_null());
     json_t *const record = adapter->record ? json_loads(adapter->record, 0, NULL) : NULL;
-    json_object_set_new(object, "record", record ? record : json_null());
-    json_object_set_new(object, "calibration", calibration_json(adapter));
+    cli_json_set(object, "record", record ? record : json_null());
+    cli_json_set(object, "calibration", calibration_json(adapter));
     return object;
 }
 
@@ -183,13 +163,11 @@ static json_t *set_json(const EvalSet *set)
     int frames[2], videos[2];
     data_list_counts(&set->frames, frames, videos);
     for (int i = 0; i < set->list_count; i++)
-        json_array_append_new(lists, cli_json_string(set->lists[i]));
-    json_object_set_new(object, "lists", lists);
-    json_object_set_new(object, "hash", json_string(set->hash));
-    json_object_set_new(object, "real",
-                        json_pack("{s:i, s:i}", "videos", videos[0], "frames", frames[0]));
-    json_object_set_new(object, "fake",
-                        json_pack("{s:i, s:i}", "videos", videos[1], "frames", frames[1]));
+        cli_json_append(lists, cli_json_string(set->lists[i]));
+    cli_json_set(object, "lists", lists);
+    cli_json_set(object, "hash", json_string(set->hash));
+    cli_json_set(object, "real", json_pack("{s:i, s:i}", "videos", videos[0], "frames", frames[0]));
+    cli_json_set(object, "fake", json_pack("{s:i, s:i}", "videos", videos[1], "frames", frames[1]));
     return object;
 }
 
@@ -201,9 +179,9 @@ static json_t *perturbations_json(const EvalResult *result)
         json_t *strengths = json_object_get(object, one->kind);
         if (!strengths) {
             strengths = json_array();
-            json_object_set_new(object, one->kind, strengths);
+            cli_json_set(object, one->kind, strengths);
         }
-        json_array_append_new(strengths, json_real(one->strength));
+        cli_json_append(strengths, cli_json_number(one->strength));
     }
     return object;
 }
@@ -218,7 +196,7 @@ static Status write_evaluation(const EvalResult *result, FILE *stream, Error *er
     train_processor(processor, sizeof processor);
     json_t *const sets = json_object();
     for (int i = 0; i < result->sets->set_count; i++)
-        set_named(sets, result->sets->sets[i].name, set_json(&result->sets->sets[i]));
+        cli_json_set(sets, result->sets->sets[i].name, set_json(&result->sets->sets[i]));
     json_t *const document = json_pack(
         "{s:s, s:s, s:{s:o, s:s}, s:{s:o, s:s, s:s, s:i}, s:o, s:s, s:s, s:i, s:s, s:s, s:o, s:o, "
         "s:s, s:i}",
@@ -229,7 +207,7 @@ static Status write_evaluation(const EvalResult *result, FILE *stream, Error *er
         from->precision, "decoders", from->decoders, "frames_per_video", from->frames_per_video,
         "ci", modes[from->ci], "seed", seed, "sets", sets, "perturbations",
         perturbations_json(result), "frame_choice", from->frame_choice, "limit", from->limit);
-    return eval_json_print(document, stream, error);
+    return cli_json_write(document, stream, 17, "eval", error);
 }
 
 /* ---- robustness ---------------------------------------------------------------------------------- */
@@ -247,18 +225,19 @@ static Status write_robustness(const EvalResult *result, FILE *stream, Error *er
         {
             json_t *kinds = json_object_get(document, name);
             if (!kinds)
-                json_object_set_new(document, name, kinds = json_object());
+                cli_json_set(document, name, kinds = json_object());
             json_t *strengths = json_object_get(kinds, one->kind);
             if (!strengths)
-                json_object_set_new(kinds, one->kind, strengths = json_array());
+                cli_json_set(kinds, one->kind, strengths = json_array());
             json_t *const entry = json_object();
-            json_object_set_new(entry, "strength", json_real(one->strength));
-            json_object_update(entry, metrics);
-            json_array_append_new(strengths, entry);
+            cli_json_set(entry, "strength", cli_json_number(one->strength));
+            if (json_object_update(entry, metrics) != 0)
+                cli_json_lose();
+            cli_json_append(strengths, entry);
         }
         json_decref(reports);
     }
-    return eval_json_print(document, stream, error);
+    return cli_json_write(document, stream, 17, "eval", error);
 }
 
 static void robustness_rows(CliTable *table, const TrainReport *report, const char *kind,
@@ -406,9 +385,9 @@ json_t *eval_comparisons_json(const EvalComparison *comparisons, int count)
 {
     json_t *const others = json_object();
     for (int i = 0; i < count; i++)
-        set_named(others, comparisons[i].other->adapter->name,
-                  cli_metrics_comparisons_json(comparisons[i].sets,
-                                               comparisons[i].first->sets->set_count));
+        cli_json_set(others, comparisons[i].other->adapter->name,
+                     cli_metrics_comparisons_json(comparisons[i].sets,
+                                                  comparisons[i].first->sets->set_count));
     return json_pack("{s:o, s:o}", "first", cli_json_string(comparisons[0].first->adapter->name),
                      "others", others);
 }
@@ -417,15 +396,8 @@ Status eval_comparisons_write(const EvalComparison *comparisons, int count, cons
                               Error *error)
 {
     char path[FILE_PATH_SIZE];
-    FileWriter writer;
     TRY(file_join(path, folder, comparison_file, error));
-    TRY(file_begin(&writer, path, error));
-    const Status status =
-        eval_json_print(eval_comparisons_json(comparisons, count), writer.stream, error);
-    if (status == STATUS_OK)
-        return file_commit(&writer, error);
-    file_abort(&writer);
-    return status;
+    return cli_json_save(eval_comparisons_json(comparisons, count), path, 17, error);
 }
 
 bool eval_comparisons_are_in(const char *folder)

@@ -58,7 +58,4 @@ json_t *eval_comparisons_json(const EvalComparison *comparisons, int count);
 Status eval_comparisons_write(const EvalComparison *comparisons, int count, const char *folder,
                               Error *error);
 
-/* Writes a document as all our JSON files are, and drops the reference; NULL is a failure for want of memory. */
-Status eval_json_print(json_t *document, FILE *stream, Error *error);
-
 #endif

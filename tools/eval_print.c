@@ -228,7 +228,7 @@ Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFo
 {
     Status status = STATUS_OK;
     if (format == CLI_JSON)
-        status = eval_json_print(eval_metrics_json(result), stream, error);
+        status = cli_json_write(eval_metrics_json(result), stream, 17, "eval", error);
     else if (format == CLI_CSV)
         status = cli_metrics_print(result->reports, result->sets->set_count, format, stream, error);
     else
@@ -347,13 +347,11 @@ static Status print_json(const EvalResult *results, const EvalComparison *compar
 {
     json_t *const adapters = json_object();
     for (int r = 0; r < count; r++) {
-        json_t *const name = cli_json_string(results[r].adapter->name);
-        json_object_set_new(adapters, json_string_value(name), eval_metrics_json(&results[r]));
-        json_decref(name);
+        cli_json_set(adapters, results[r].adapter->name, eval_metrics_json(&results[r]));
     }
     json_t *const document = json_pack("{s:o, s:o}", "adapters", adapters, "comparison",
                                        eval_comparisons_json(comparisons, count - 1));
-    return eval_json_print(document, stream, error);
+    return cli_json_write(document, stream, 17, "eval", error);
 }
 
 Status eval_print_several(const EvalResult *results, const EvalComparison *comparisons, int count,
