@@ -24,8 +24,11 @@ CONFIG_debug   := -O0 -g3
 CONFIG_asan    := -O1 -g -fsanitize=address -fno-omit-frame-pointer
 CONFIG_ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 CONFIG_tsan    := -O1 -g -fsanitize=thread
+# Sanitizers leave loops alone that are meant to be vectorised: no warning.
+CONFIG_fuzz    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fsanitize=fuzzer-no-link \
+                  -fno-omit-frame-pointer -Wno-pass-failed
 ifeq ($(CONFIG_$(CONFIG)),)
-$(error CONFIG=$(CONFIG) is unknown; use release, debug, asan, ubsan or tsan)
+$(error CONFIG=$(CONFIG) is unknown; use release, debug, asan, ubsan, tsan or, with CC=clang, fuzz)
 endif
 
 DEFINES  := -D_GNU_SOURCE -DLNCLIP_VERSION='"$(VERSION)"' \
@@ -68,6 +71,13 @@ test: setup-test ## install what is missing, build and run all tests (under 6 mi
 
 tests: $(TESTS)
 
+# Harnesses of tests/fuzz under clang's libFuzzer with its sanitizers, in a build folder of their own.
+FUZZ := build/fuzz
+SECONDS ?= 60
+fuzz: setup-fuzz ## feed every reader of files mutated input for SECONDS=60 each (NAMES="png list ..." for some)
+	@$(MAKE) --no-print-directory -j$(JOBS) CC=clang CONFIG=fuzz BUILD=$(FUZZ) $(FUZZ)/lnclip $(FUZZ)/lnclip_fuzz
+	@tests/fuzz/run.sh $(FUZZ) $(SECONDS) $(NAMES)
+
 check-long: all $(TESTS) ## checks that take long: full-size models, PyTorch beside us (needs python3-torch)
 	BUILD=$(BUILD) tests/check_long.sh
 
@@ -86,7 +96,7 @@ lint: ## format, static analysis, and the rules of the house
 	tests/lint.sh
 
 format: ## reformat all sources with clang-format 14
-	clang-format-14 -i $(wildcard $(foreach d,$(MODULES) tensor/kernels tools tests,$(d)/*.[ch]))
+	clang-format-14 -i $(wildcard $(foreach d,$(MODULES) tensor/kernels tools tests tests/fuzz,$(d)/*.[ch]))
 
 setup: ## install the libraries lnclip needs, if any is missing
 	@tools/setup.sh build
@@ -94,6 +104,8 @@ setup-test:
 	@tools/setup.sh build test
 setup-lint:
 	@tools/setup.sh build test lint
+setup-fuzz:
+	@tools/setup.sh build fuzz
 
 install: all ## install program, library, headers, pkg-config file and man page (DESTDIR=, PREFIX=)
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig share/man/man1)
@@ -131,6 +143,11 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call objects,tests/support*.c) 
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS) $$(pkg-config --libs check)
 
+# The command line's harness takes the place of exit and atexit (tests/fuzz/fuzz_tables.c).
+$(BUILD)/lnclip_fuzz: $(call objects,tests/fuzz/*.c) $(filter-out %/main.o,$(call objects,tools/*.c)) $(BUILD)/liblnclip.a
+	$(call say,LINK $@)
+	$(Q)$(LINK) -fsanitize=fuzzer -Wl,--wrap=exit,--wrap=atexit -o $@ $^ $(LDLIBS) -lz
+
 # The revision goes into one small file, so that a commit does not build everything anew.
 REVISION := $(or $(if $(wildcard .git),$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)),unknown)
 $(BUILD)/train/revision.o: private CPPFLAGS += -DLNCLIP_REVISION='"$(REVISION)"'
@@ -152,4 +169,4 @@ $(BUILD)/flags: FORCE
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all demo test tests check-long bench lint format setup setup-test setup-lint install clean help FORCE
+.PHONY: all demo test tests check-long bench lint format setup setup-test setup-lint setup-fuzz fuzz install clean help FORCE

@@ -12,7 +12,7 @@ failed=0
 skipped=0
 for script in tests/check_long_*.sh; do
     echo "== $script"
-    sh "$script"
+    "$script"
     case $? in
     0) passed=$((passed + 1)) ;;
     77) skipped=$((skipped + 1)) ;;

@@ -19,7 +19,7 @@ cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. -j2 -D__GNUC__ 
     --suppress=normalCheckLevelMaxBranches \
     $analysed || bad=1
 
-shellcheck .ci/run tools/*.sh tests/*.sh || bad=1
+shellcheck .ci/run tools/*.sh tests/*.sh tests/fuzz/*.sh || bad=1
 
 for file in $(git ls-files); do
     size=$(wc -c <"$file")

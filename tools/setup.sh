@@ -1,8 +1,8 @@
 #!/bin/sh
 # setup.sh WHAT... - install the Debian or Ubuntu packages that are missing.
 #
-# WHAT: build (compiler and libraries), test (Check), lint (clang-format, cppcheck, clang), browser (Chromium and Python, for the
-# look of reports).
+# WHAT: build (compiler and libraries), test (Check), lint (clang-format, cppcheck, clang), fuzz (clang with libFuzzer), browser
+# (Chromium and Python, for the look of reports).
 # A package counts as missing when what it provides is not found. As root, or where `sudo -n` works,
 # missing ones are installed; elsewhere the exact command is printed and the exit code is 1.
 set -eu
@@ -18,6 +18,17 @@ need_header() { # HEADER PACKAGE
 need_library() { # LIBRARY HEADER PACKAGE
     printf '#include <stddef.h>\n#include <stdio.h>\n#include <%s>\nint main(void) { return 0; }\n' "$2" |
         "${CC:-cc}" -o /dev/null -x c - "-l$1" >/dev/null 2>&1 || missing="$missing $3"
+}
+
+# Debian 12 and later have the runtimes of clang in a package of their own, Ubuntu 22.04 beside its headers.
+need_fuzzer_runtime() {
+    version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
+    version=${version:-14}
+    if apt-cache show "libclang-rt-$version-dev" >/dev/null 2>&1; then
+        missing="$missing libclang-rt-$version-dev"
+    else
+        missing="$missing libclang-common-$version-dev"
+    fi
 }
 
 for what in "$@"; do
@@ -43,12 +54,17 @@ for what in "$@"; do
         need_program clang clang
         need_program shellcheck shellcheck
         ;;
+    fuzz)
+        need_program clang clang
+        printf 'int LLVMFuzzerTestOneInput(void);\nint LLVMFuzzerTestOneInput(void) { return 0; }\n' |
+            clang -fsanitize=fuzzer,address,undefined -o /dev/null -x c - 2>/dev/null || need_fuzzer_runtime
+        ;;
     browser)
         need_program chromium chromium
         need_program python3 python3
         ;;
     *)
-        echo "setup.sh: unknown set '$what': use build, test, lint, browser" >&2
+        echo "setup.sh: unknown set '$what': use build, test, lint, fuzz, browser" >&2
         exit 2
         ;;
     esac
