@@ -148,7 +148,10 @@ static DataAffine draw_affine(const DataAugment *augment, const double u[DRAWS],
     const double far_x = augment->translate * image->width;
     const double far_y = augment->translate * image->height;
     return (DataAffine){.degrees = between(-augment->degrees, augment->degrees, u[DRAW_ANGLE]),
-                        .scale = between(augment->scale.low, augment->scale.high, u[DRAW_SCALE]),
+                        .scale =
+                            augment->scale.high > 0
+                                ? between(augment->scale.low, augment->scale.high, u[DRAW_SCALE])
+                                : 1,
                         .shift_x = (int)rint(between(-far_x, far_x, u[DRAW_SHIFT_X])),
                         .shift_y = (int)rint(between(-far_y, far_y, u[DRAW_SHIFT_Y]))};
 }
@@ -168,7 +171,7 @@ static void change_colour(const DataAugment *augment, const double u[DRAWS], Dat
 
 static bool has_affine(const DataAugment *augment)
 {
-    return augment->scale.high > 0;
+    return augment->scale.high > 0 || augment->degrees > 0 || augment->translate > 0;
 }
 
 static bool has_blur(const DataAugment *augment)

@@ -32,7 +32,8 @@ typedef struct DataRange {
 typedef struct DataAugment {
     double flip; /* probability of a horizontal flip */
 
-    DataRange scale;  /* of the affine map, above 0: with it the map is always applied */
+    /* The affine map is applied where one of the three is above 0. */
+    DataRange scale;  /* {0, 0}: 1 */
     double degrees;   /* largest rotation, either way */
     double translate; /* largest shift as a share of the width, and of the height */
 

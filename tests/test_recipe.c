@@ -21,29 +21,67 @@ static TrainRecipe named(const char *name)
 }
 
 /* The keys of the command line's contract, all of which must be there. */
-static const char *const contract[] = {"batch_size",     "micro_batch",
-                                       "memory",         "epochs",
-                                       "max_steps",      "lr",
-                                       "min_lr",         "scheduler",
-                                       "cycle_epochs",   "warmup_epochs",
-                                       "drop_last",      "optimizer",
-                                       "beta1",          "beta2",
-                                       "weight_decay",   "grad_clip",
-                                       "head",           "loss.ce",
-                                       "slerp",          "loss.label_smoothing",
-                                       "loss.alignment", "tune",
-                                       "precision",      "loss.uniformity",
-                                       "seed",           "threads",
-                                       "workers",        "shuffle",
-                                       "pairs",          "augment",
-                                       "frames",         "monitor",
-                                       "early_stopping", "save_every",
-                                       "keep",           "sampling",
-                                       "data.sbi",       "sam.rho",
-                                       "sam.adaptive",   "ema",
-                                       "val_frames",     "log.tensorboard",
-                                       "frame_choice",   "limit",
-                                       "val_limit"};
+static const char *const contract[] = {"batch_size",
+                                       "micro_batch",
+                                       "memory",
+                                       "epochs",
+                                       "max_steps",
+                                       "lr",
+                                       "min_lr",
+                                       "scheduler",
+                                       "cycle_epochs",
+                                       "warmup_epochs",
+                                       "drop_last",
+                                       "optimizer",
+                                       "beta1",
+                                       "beta2",
+                                       "weight_decay",
+                                       "grad_clip",
+                                       "head",
+                                       "loss.ce",
+                                       "slerp",
+                                       "loss.label_smoothing",
+                                       "loss.alignment",
+                                       "tune",
+                                       "precision",
+                                       "loss.uniformity",
+                                       "seed",
+                                       "threads",
+                                       "workers",
+                                       "shuffle",
+                                       "pairs",
+                                       "augment",
+                                       "frames",
+                                       "monitor",
+                                       "early_stopping",
+                                       "save_every",
+                                       "keep",
+                                       "sampling",
+                                       "data.sbi",
+                                       "sam.rho",
+                                       "sam.adaptive",
+                                       "ema",
+                                       "val_frames",
+                                       "log.tensorboard",
+                                       "frame_choice",
+                                       "limit",
+                                       "val_limit",
+                                       "augment.flip",
+                                       "augment.rotation",
+                                       "augment.translation",
+                                       "augment.scale_min",
+                                       "augment.scale_max",
+                                       "augment.blur",
+                                       "augment.blur_width",
+                                       "augment.blur_height",
+                                       "augment.blur_sigma_min",
+                                       "augment.blur_sigma_max",
+                                       "augment.brightness",
+                                       "augment.contrast",
+                                       "augment.jpeg_min",
+                                       "augment.jpeg_max",
+                                       "augment.resize",
+                                       "augment.noise"};
 
 enum { CONTRACT = sizeof contract / sizeof contract[0] };
 
@@ -161,6 +199,14 @@ static const Refusal refusals[] = {
     {"pairs", "1", "on or off"},
     {"monitor", "val_map", "val_map_video"},
     {"augment", "nonsense", "augment"},
+    {"augment.flip", "1.01", "augment.flip=1.01"},
+    {"augment.rotation", "-1", "from 0 to 180"},
+    {"augment.translation", "nan", "augment.translation"},
+    {"augment.scale_max", "11", "from 0 to 10"},
+    {"augment.blur", "2", "from 0 to 1"},
+    {"augment.blur_width", "3.5", "an integer"},
+    {"augment.jpeg_min", "101", "from 0 to 100"},
+    {"augment.noise", "-0.1", "augment.noise"},
 };
 
 START_TEST(refuses_by_name)
@@ -189,9 +235,41 @@ START_TEST(refuses_long_text)
 }
 END_TEST
 
+/* `augment` is a preset: it sets what data_augment_parse gives, keys after it change one parameter each. */
+START_TEST(augment_sets_its_parameters)
+{
+    const char *const presets[] = {"paper", "gend", "flip", "off"};
+    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
+        TrainRecipe recipe = named("paper");
+        Error error = {0};
+        DataAugment expected;
+        ck_ok(train_recipe_set(&recipe, "augment.noise", "0.5", &error), &error);
+        ck_ok(train_recipe_set(&recipe, "augment", presets[i], &error), &error);
+        ck_ok(data_augment_parse(presets[i], &expected, &error), &error);
+        ck_assert_mem_eq(&recipe.augmentation, &expected, sizeof expected);
+        ck_ok(train_recipe_check(&recipe, &error), &error);
+    }
+    TrainRecipe recipe = named("gend");
+    const TrainRecipe before = recipe;
+    Error error = {0};
+    ck_ok(train_recipe_set(&recipe, "augment.jpeg_min", "60", &error), &error);
+    ck_assert_int_eq(recipe.augmentation.quality_low, 60);
+    differ_in(&recipe, &before, "augment.jpeg_min ");
+    ck_assert_int_eq(train_recipe_same(&before, &recipe, &error), STATUS_USAGE); /* --resume */
+    ck_assert_ptr_nonnull(strstr(error.message, "augment.jpeg_min"));
+}
+END_TEST
+
 START_TEST(checks_what_no_single_key_can)
 {
-    const char *const bad[][2] = {{"min_lr", "1"}, {"micro_batch", "129"}, {"loss.ce", "0"}};
+    const char *const bad[][2] = {{"min_lr", "1"},
+                                  {"micro_batch", "129"},
+                                  {"loss.ce", "0"},
+                                  {"augment.scale_min", "2"},
+                                  {"augment.jpeg_min", "0"},
+                                  {"augment.blur_sigma_min", "3"},
+                                  {"augment.blur_width", "4"},
+                                  {"augment.blur_height", "0"}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         TrainRecipe recipe = named("paper");
         Error error = {0};
@@ -406,6 +484,7 @@ int main(void)
     tcase_add_loop_test(values, refuses_by_name, 0, sizeof refusals / sizeof refusals[0]);
     tcase_add_test(values, refuses_long_text);
     tcase_add_test(values, checks_what_no_single_key_can);
+    tcase_add_test(values, augment_sets_its_parameters);
     tcase_add_test(values, pairs_are_refused_beside_another_order);
     tcase_add_test(values, numbers_are_correctly_rounded);
     TCase *const files = support_case(suite, "files", 10);

@@ -76,6 +76,10 @@ static Status resolve_recipe(Training *training, Error *error)
         const char *const equals = strchr(setting, '=');
         char key[64];
         snprintf(key, sizeof key, "%.*s", (int)(equals - setting), setting);
+        for (int before = 0; strcmp(key, "augment") == 0 && before < i; before++)
+            if (strncmp(training->arguments.settings.items[before], "augment.", 8) == 0)
+                return error_set(error, STATUS_USAGE, "%s: would undo %s before it; give it first",
+                                 setting, training->arguments.settings.items[before]);
         TRY(train_recipe_set(recipe, key, equals + 1, error));
         if (strcmp(key, "head") == 0)
             TRY(say_head(training, equals + 1, error));

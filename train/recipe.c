@@ -171,7 +171,39 @@ static const Setting settings[] = {
      .help = "what an epoch holds: every frame once, or classes or sources in equal number"},
     {"data.sbi", SWITCH, FIELD(sbi), .help = "train on real frames alone, with self-blended fakes"},
     {"augment", TEXT, FIELD(augment), .check = check_augment,
-     .help = "of training images: paper, gend, flip, off"},
+     .help =
+         "of training images: paper, gend, flip, off; sets the keys augment.*, which follow it"},
+    {"augment.flip", REAL, FIELD(augmentation.flip), 0, 1,
+     .help = "probability of a horizontal flip"},
+    {"augment.rotation", REAL, FIELD(augmentation.degrees), 0, 180,
+     .help = "largest rotation either way, in degrees"},
+    {"augment.translation", REAL, FIELD(augmentation.translate), 0, 1,
+     .help = "largest shift as a share of width and height"},
+    {"augment.scale_min", REAL, FIELD(augmentation.scale.low), 0, 10,
+     .help = "smallest scale; 0, as scale_max = 0, is no scaling"},
+    {"augment.scale_max", REAL, FIELD(augmentation.scale.high), 0, 10, .help = "largest scale"},
+    {"augment.blur", REAL, FIELD(augmentation.blur), 0, 1,
+     .help = "probability of a Gaussian blur"},
+    {"augment.blur_width", INTEGER, FIELD(augmentation.blur_width), 0, 99,
+     .help = "pixels of its kernel, odd"},
+    {"augment.blur_height", INTEGER, FIELD(augmentation.blur_height), 0, 99,
+     .help = "pixels of its kernel, odd"},
+    {"augment.blur_sigma_min", REAL, FIELD(augmentation.sigma.low), 0, 100,
+     .help = "smallest sigma in pixels"},
+    {"augment.blur_sigma_max", REAL, FIELD(augmentation.sigma.high), 0, 100,
+     .help = "largest sigma in pixels"},
+    {"augment.brightness", REAL, FIELD(augmentation.brightness), 0, 1,
+     .help = "largest departure of the factor from 1; 0 = off"},
+    {"augment.contrast", REAL, FIELD(augmentation.contrast), 0, 1,
+     .help = "largest departure of the factor from 1; 0 = off"},
+    {"augment.jpeg_min", INTEGER, FIELD(augmentation.quality_low), 0, 100,
+     .help = "lowest quality of JPEG"},
+    {"augment.jpeg_max", INTEGER, FIELD(augmentation.quality_high), 0, 100,
+     .help = "highest quality of JPEG; 0 = off"},
+    {"augment.resize", INTEGER, FIELD(augmentation.resize), 0, 8192,
+     .help = "pixels that the shorter edge is resized to; 0 = off"},
+    {"augment.noise", REAL, FIELD(augmentation.noise), 0, 10,
+     .help = "standard deviation of Gaussian noise where white is 1; 0 = off"},
     {"frames", INTEGER, FIELD(frames), 0, MANY,
      .help = "used of each video, as frame_choice says; 0 = all"},
     {"frame_choice", CHOICE, FIELD(frame_choice), .choice = data_frame_choice_name,
@@ -395,8 +427,10 @@ Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value,
         return unknown_key(key, error);
     if (setting->type != TEXT || (value[0] != '\0' && strlen(value) < setting->size))
         TRY(setting->check ? setting->check(value, error) : STATUS_OK);
-    if (put_value(setting, recipe, value))
-        return STATUS_OK;
+    if (put_value(setting, recipe, value)) {
+        const bool preset = strcmp(key, "augment") == 0;
+        return preset ? data_augment_parse(value, &recipe->augmentation, error) : STATUS_OK;
+    }
     char accepted[TRAIN_TEXT_SIZE];
     describe_values(setting, accepted);
     return error_set(error, STATUS_USAGE, "%s=%.80s: is no value of this key; give %s", key, value,
@@ -426,6 +460,38 @@ static Status check_order(const TrainRecipe *recipe, Error *error)
     return STATUS_OK;
 }
 
+/* `low` and `high` of a range: both 0, or both above 0 and in order. `key` is the common part of their names. */
+static Status check_range(const char *key, double low, double high, bool needed, Error *error)
+{
+    if ((low == 0 && high == 0 && !needed) || (0 < low && low <= high))
+        return STATUS_OK;
+    return error_set(error, STATUS_USAGE,
+                     "%s_min=%g: not above 0 and at most %s_max=%g; set both, in order%s", key, low,
+                     key, high, needed ? "" : ", or both to 0");
+}
+
+static Status check_odd(const char *key, int pixels, Error *error)
+{
+    if (pixels % 2 == 1)
+        return STATUS_OK;
+    return error_set(error, STATUS_USAGE,
+                     "%s=%d: not the size of a kernel; give an odd number, or augment.blur=0", key,
+                     pixels);
+}
+
+/* What of the augmentation no single key can tell. */
+static Status check_augmentation(const DataAugment *augment, Error *error)
+{
+    const bool blurs = augment->blur > 0;
+    TRY(check_range("augment.scale", augment->scale.low, augment->scale.high, false, error));
+    TRY(check_range("augment.jpeg", augment->quality_low, augment->quality_high, false, error));
+    TRY(check_range("augment.blur_sigma", augment->sigma.low, augment->sigma.high, blurs, error));
+    if (!blurs)
+        return STATUS_OK;
+    TRY(check_odd("augment.blur_width", augment->blur_width, error));
+    return check_odd("augment.blur_height", augment->blur_height, error);
+}
+
 Status train_recipe_check(const TrainRecipe *recipe, Error *error)
 {
     assert(recipe && error);
@@ -440,6 +506,7 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error)
     if (recipe->loss_ce <= 0 && recipe->loss_alignment <= 0 && recipe->loss_uniformity <= 0)
         return error_set(error, STATUS_USAGE,
                          "loss.ce: all three weights of the loss are 0; set one of them above 0");
+    TRY(check_augmentation(&recipe->augmentation, error));
     return check_order(recipe, error);
 }
 

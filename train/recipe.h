@@ -52,7 +52,8 @@ typedef struct TrainRecipe {
     bool shuffle, pairs;
     DataSampling sampling;
     bool sbi;                      /* real frames alone, with self-blended fakes: `data.sbi` */
-    char augment[TRAIN_TEXT_SIZE]; /* as data_augment_parse takes it */
+    char augment[TRAIN_TEXT_SIZE]; /* as data_augment_parse takes it: what augmentation began as */
+    DataAugment augmentation;      /* its parameters: the keys `augment.` */
     int frames;                    /* a video; 0 = all */
     DataFrameChoice frame_choice;  /* which these are */
     int limit;                     /* frames of training at most, classes in proportion; 0 = all */
@@ -80,7 +81,7 @@ Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error);
 Status train_recipe_read(TrainRecipe *recipe, const char *path, Error *error);
 
 /*
- * Sets one key; on failure the recipe is unchanged. STATUS_USAGE names the nearest key for an unknown one, the
+ * Sets one key; on failure the recipe is unchanged. `augment` sets all keys that begin with `augment.`, too. STATUS_USAGE names the nearest key for an unknown one, the
  * accepted values for a bad value, and says so by name for a value that this version does not have yet.
  */
 Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value, Error *error);

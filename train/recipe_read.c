@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_KEYS = 64 };
+enum { MAX_KEYS = 128 };
 
 /* Cuts spaces and tabs from both ends of [*begin, *end). */
 static void trim(char **begin, char **end)
@@ -53,6 +53,12 @@ static Status read_line(TrainRecipe *recipe, char *line, char *end, bool seen[MA
                                  value);
         return train_recipe_named(recipe, value, error);
     }
+    if (strcmp(line, "augment") == 0)
+        for (int i = 0; train_recipe_key(i); i++)
+            if (seen[i] && strncmp(train_recipe_key(i), "augment.", 8) == 0)
+                return error_set(error, STATUS_FAILED,
+                                 "augment = %s would undo %s above; move it before that", value,
+                                 train_recipe_key(i));
     TRY(train_recipe_set(recipe, line, value, error));
     int index = 0;
     while (strcmp(train_recipe_key(index), line) != 0)

@@ -210,7 +210,7 @@ static Status check_start(const TrainJob *job, Error *error)
         job->tuned->tune, lost, first->name);
 }
 
-static DataLoaderSettings loader_settings(const TrainRun *run, const DataAugment *augment)
+static DataLoaderSettings loader_settings(const TrainRun *run)
 {
     const TrainRecipe *const recipe = run->job->recipe;
     DataLoaderSettings settings = data_loader_defaults();
@@ -223,7 +223,7 @@ static DataLoaderSettings loader_settings(const TrainRun *run, const DataAugment
     settings.blend = recipe->sbi;
     settings.workers = recipe->workers;
     settings.seed = recipe->seed;
-    settings.augment = *augment;
+    settings.augment = recipe->augmentation;
     return settings;
 }
 
@@ -370,18 +370,16 @@ Status train_run_prepare(TrainRun *run, Error *error)
 {
     const TrainJob *const job = run->job;
     const TrainRecipe *const recipe = job->recipe;
-    DataAugment augment;
     TRY(train_recipe_check(recipe, error));
     TRY(check_start(job, error));
-    TRY(data_augment_parse(recipe->augment, &augment, error));
-    run->loading = loader_settings(run, &augment);
+    run->loading = loader_settings(run);
     TRY(check_lists(run, error));
     if (job->folder && !job->resume && !job->dry_run && train_run_exists(job->folder))
         return train_run_files_create(&run->files, job->folder, recipe, error); /* its error */
     TRY(train_origin_find(&run->origin, job->vit, recipe, job->train, job->val, error));
     TRY(train_run_record_create(&run->record, job, &run->origin, error));
-    run->cached = !train_encoder_trains(job->tuned, job->head) && !data_augment_active(&augment) &&
-                  !recipe->sbi;
+    run->cached = !train_encoder_trains(job->tuned, job->head) &&
+                  !data_augment_active(&recipe->augmentation) && !recipe->sbi;
 
     TRY(vit_pack(job->vit, train_recipe_precision(recipe), true, job->threads, error));
     TRY(train_optimizer_create(&run->optimizer, recipe, job->tuned->count, error));
