@@ -87,17 +87,23 @@ static int by_key(const void *left, const void *right)
 
 /* ---- one file -------------------------------------------------------------------------------- */
 
-/* Sorts by identity and links the records of one file: to the first of them, and to those of earlier sets. */
+/*
+ * Sorts by identity and links the records of one file: to the first of them, and to the last one of each earlier set.
+ * A set may name one file often: links into a store of contents.
+ */
 static void link_files(Records *records)
 {
+    const Record *last[DATA_COMPARE_SETS] = {NULL};
     qsort(records->order, records->count, sizeof(Record *), by_identity);
     for (size_t i = 0, first = 0; i < records->count; i++) {
         Record *const record = records->order[i];
-        if (strcmp(record->frame->identity, records->order[first]->frame->identity) != 0)
+        if (strcmp(record->frame->identity, records->order[first]->frame->identity) != 0) {
             first = i;
+            memset(last, 0, sizeof last);
+        }
         record->stands = records->order[first];
-        for (size_t j = first; j < i; j++)
-            record->same_file[records->order[j]->set] = records->order[j];
+        memcpy(record->same_file, last, sizeof last);
+        last[record->set] = record;
     }
 }
 

@@ -59,6 +59,8 @@ static Status bad_celeb_line(const Celeb *celeb, int line, const char *text, Err
 static Status read_celeb_line(Celeb *celeb, char *text, int line, Error *error)
 {
     const int real = text[0] == '1';
+    for (char *c = text; *c; c++) /* lists that were made on Windows */
+        *c = (char)(*c == '\\' ? '/' : *c);
     const char *const path = text + 1 + strspn(text + 1, " \t");
     const char *const name = file_name(path);
     if ((text[0] != '0' && text[0] != '1') || path == text + 1 || name == path || !*name)

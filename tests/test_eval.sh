@@ -191,6 +191,42 @@ expect 2 "calibrate without frames" "$L" calibrate --model m --adapter $A --out 
 expect 1 "calibrate on one class" "$L" calibrate --model m --adapter $A --val s/lists/val/real.txt --out never --checks off
 [ ! -e never ] || complain "something was written for a failed command"
 
+# ---- frames and labels ----------------------------------------------------------------------------
+
+# Names without leading zeros, images without folders of videos, other files beside, a name in doubt.
+mkdir -p n/surreal/v n/real n/fake
+frame=$(find s/swap -name '*.png' | head -n 1)
+for i in $(seq 0 31); do cp "$frame" n/surreal/v/$i.png; done
+for i in 1 2 3; do cp "$frame" n/fake/$i.png && cp "$(find s/real -name '*.png' | sed -n ${i}p)" n/real/$i.png; done
+: >n/real/lost.webp
+expect 1 "a source in doubt" "$L" eval --model m --adapter $A --out en n=n
+says "--label surreal=real or --label surreal=fake"
+says "the letters 'real' in its name are part of another word"
+expect 2 "a label for no source" "$L" eval --model m --adapter $A --out en n=n --label surreal=fake --label swp=fake
+expect 2 "a label of another form" "$L" eval --model m --adapter $A --out en n=n --label surreal
+[ ! -e en ] || complain "something was written for a failed command"
+expect 0 "with its label" "$L" eval --model m --adapter $A --out en n=n --label surreal=fake --frames 4
+says "n: 10 of 38 frames are kept, 28 are left out"
+says "n/real: 1 .webp files"
+grep -q '^n  *surreal  *fake  *1  *4$' err || complain "does not show the label of every source"
+grep -q '^n  *real  *real  *3  *3$' err || complain "does not count each image as a video"
+for i in 0 10 20 31; do
+    grep -q "^n/surreal/v/$i.png,1," en/predictions.csv || complain "--frames 4 does not take $i.png"
+done
+# The same videos without the column, and with backslashes.
+expect 0 "auc by the column" "$L" auc en/predictions.csv --json
+sed 's/"n"/"paths"/' out >by_column
+cut -d, -f1-4 en/predictions.csv | sed '1!s|/|\\|g' >paths.csv
+expect 0 "auc by the paths" "$L" auc paths.csv --json
+holds cmp out by_column
+expect 0 "random frames" "$L" eval --model m --adapter $A --out er n=n --label surreal=fake --frames 4 \
+    --frame-choice random --seed 1
+cmp -s er/predictions.csv en/predictions.csv && complain "random frames are the even ones"
+expect 0 "a limit" "$L" eval --model m --adapter $A --out er n=n --label surreal=fake --limit 19
+[ "$(grep -c ',0,' er/predictions.csv)" -ge 2 ] && [ "$(wc -l <er/predictions.csv)" = 20 ] ||
+    complain "does not keep 19 frames"
+expect 2 "another choice" "$L" eval --model m --adapter $A --out er n=n --frames 4 --frame-choice odd
+
 # ---- compare --------------------------------------------------------------------------------------
 
 expect 0 compare "$L" compare run1 run2 c0 e
