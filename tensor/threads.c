@@ -13,16 +13,16 @@
  */
 #include "tensor/threads.h"
 
+#include "tensor/machine.h"
+
 #include <assert.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /*
  * Looks at the word before sleeping. One look takes 40 to 140 cycles with the pause instruction, so a
@@ -183,23 +183,6 @@ int threads_count(const Threads *threads)
     return threads ? threads->count : 1;
 }
 
-/* The set grows until it holds the kernel's largest number. */
-int threads_default(void)
-{
-    for (int limit = CPU_SETSIZE; limit <= 1 << 20; limit *= 2) {
-        cpu_set_t *const set = CPU_ALLOC((size_t)limit);
-        if (!set)
-            break;
-        const size_t size = CPU_ALLOC_SIZE((size_t)limit);
-        const int count = sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 0;
-        CPU_FREE(set);
-        if (count > 0)
-            return count;
-    }
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 0 ? (int)online : 1;
-}
-
 static _Atomic(int) refused;
 
 bool threads_start(pthread_t *thread, void *(*run)(void *), void *argument)
@@ -236,7 +219,7 @@ Status threads_create(Threads **out, int count, Error *error)
     assert(out && count >= 0);
     *out = NULL;
     if (count == 0)
-        count = threads_default();
+        count = machine_processors("");
     Threads *const threads = calloc(1, sizeof *threads);
     if (!threads)
         return error_set(error, STATUS_FAILED, "threads: out of memory; close other programs");

@@ -20,7 +20,7 @@ typedef void (*ThreadsTask)(void *context, int task, int worker);
 
 /*
  * Creates a team of `count` threads, the caller included; 0 means the processors this process may use
- * (scheduling affinity respected). Where the system refuses threads there are fewer: see threads_count
+ * (machine_processors). Where the system refuses threads there are fewer: see threads_count
  * and threads_refused. STATUS_FAILED without memory. Owned by the caller.
  */
 Status threads_create(Threads **threads, int count, Error *error);
@@ -37,9 +37,6 @@ int threads_count(const Threads *threads);
  * call it. With NULL or a team of one the tasks run in order on the calling thread.
  */
 void threads_run(Threads *threads, int tasks, ThreadsTask task, void *context);
-
-/* The processors this process may use: at least 1. */
-int threads_default(void);
 
 /*
  * Starts a thread with all signals blocked, so that they reach the program's own threads. False if the system

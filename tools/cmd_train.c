@@ -137,10 +137,13 @@ static void show_plan(void *context, const TrainPlan *plan)
     cli_warn_threads();
     cli_note(arguments,
              "memory: model %s + training state %s + step %s + batch %s + loader %s + program %s = "
-             "%s of %s",
+             "%s of %s (%s)",
              cli_bytes(plan->model), cli_bytes(plan->state), cli_bytes(plan->step),
              cli_bytes(plan->batch), cli_bytes(plan->loader), cli_bytes(plan->rest),
-             cli_bytes(plan->total), cli_bytes(plan->budget));
+             cli_bytes(plan->total), cli_bytes(plan->budget), plan->source);
+    if (plan->total > plan->machine)
+        cli_warn("memory: the plan needs %s, the limits of this machine allow %s; lower memory=",
+                 cli_bytes(plan->total), cli_bytes(plan->machine));
     if (plan->recompute)
         cli_note(
             arguments,

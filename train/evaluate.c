@@ -5,6 +5,7 @@
  * and compute each as if it were alone.
  */
 #include "train/evaluate.h"
+#include "tensor/machine.h"
 
 #include "train/stepper.h"
 
@@ -252,7 +253,7 @@ Status train_score(const Vit *vit, VitHead *head, const DataList *list, int firs
     DataLoaderSettings settings = train_scoring_loader(&own, &vit->config);
     settings.first_frame = (uint32_t)first;
     if (settings.decode_bytes == 0)
-        settings.decode_bytes = train_machine_bytes() / 4;
+        settings.decode_bytes = machine_memory("").bytes / 4;
     const Rows all = {features, probabilities, scoring->cross_entropy};
     const Rows rows = rows_from(&all, (size_t)first, (size_t)vit->config.width);
 

@@ -3,12 +3,14 @@
  */
 #include "train/plan.h"
 
+#include "tensor/machine.h"
+
 #include <assert.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 static const double GIB = 1 << 30;
 
@@ -69,9 +71,9 @@ static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
     const double enough = (double)(fixed_bytes(plan) + plan->step) / GIB;
     return error_set(
         error, STATUS_FAILED,
-        "memory = %.4g GiB: %s%d image%s at once need%s %.2f GiB for the whole process; set "
+        "memory = %.4g GiB (%s): %s%d image%s at once need%s %.2f GiB for the whole process; set "
         "memory=%.2f or more%s",
-        (double)plan->budget / GIB, given ? "micro_batch = " : "", micro_batch,
+        (double)plan->budget / GIB, plan->source, given ? "micro_batch = " : "", micro_batch,
         micro_batch == 1 ? "" : "s", micro_batch == 1 ? "s" : "", enough, enough + 0.01,
         given && micro_batch > 1 ? ", or a smaller micro_batch" : "");
 }
@@ -151,19 +153,6 @@ size_t train_peak_bytes(void)
     return process_bytes("VmHWM:");
 }
 
-/* The limit in a file of the control group; none ("max", or no such file) counts as `otherwise`. */
-static size_t group_limit(const char *path, size_t otherwise)
-{
-    FILE *const stream = fopen(path, "r");
-    if (!stream)
-        return otherwise;
-    char line[64] = "";
-    const bool read = fgets(line, sizeof line, stream) != NULL;
-    fclose(stream);
-    const unsigned long long limit = read ? strtoull(line, NULL, 10) : 0;
-    return limit > 0 && limit < otherwise ? (size_t)limit : otherwise;
-}
-
 double train_clock(void)
 {
     struct timespec time;
@@ -171,15 +160,19 @@ double train_clock(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-size_t train_plan_budget(double memory)
+TrainBudget train_plan_budget(double memory)
 {
-    return memory > 0 ? (size_t)(memory * GIB) : train_machine_bytes() / 4 * 3;
-}
-
-size_t train_machine_bytes(void)
-{
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    const size_t machine = pages > 0 && page > 0 ? (size_t)pages * (size_t)page : (size_t)1 << 30;
-    const size_t unified = group_limit("/sys/fs/cgroup/memory.max", machine); /* version 2 */
-    return group_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes", unified);
+    const MachineMemory limit = machine_memory("");
+    const size_t available = machine_available(""), resident = train_resident_bytes();
+    const size_t free_now = available < SIZE_MAX - resident ? available + resident : SIZE_MAX;
+    TrainBudget budget = {.bytes = limit.bytes / 4 * 3, .machine = limit.bytes};
+    snprintf(budget.source, sizeof budget.source, "three quarters of %s", limit.source);
+    if (memory > 0) {
+        budget.bytes = (size_t)(memory * GIB);
+        snprintf(budget.source, sizeof budget.source, "key memory");
+    } else if (free_now < budget.bytes) {
+        budget.bytes = free_now;
+        snprintf(budget.source, sizeof budget.source, "what is free now: MemAvailable");
+    }
+    return budget;
 }

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { TRAIN_SOURCE_SIZE = 560 }; /* of the words for a limit */
+
 /* In bytes: printed before the first step. */
 typedef struct TrainPlan {
     int micro_batch;   /* chosen or given */
@@ -28,6 +30,8 @@ typedef struct TrainPlan {
     size_t loader;      /* batches in flight, cached features */
     size_t rest;        /* program, libraries, decoders, thread stacks: measured at start */
     size_t total, budget;
+    size_t machine;                 /* what the limits of the machine allow */
+    char source[TRAIN_SOURCE_SIZE]; /* where the budget comes from */
 } TrainPlan;
 
 /* What train_plan_choose may choose from. */
@@ -59,10 +63,17 @@ size_t train_peak_bytes(void);
 /* Seconds of a clock that only goes forward, from some moment on. */
 double train_clock(void);
 
-/* The bytes that the key `memory` allows, in GiB; 0 = three quarters of train_machine_bytes. */
-size_t train_plan_budget(double memory);
+/* What a process may use for training, and why. */
+typedef struct TrainBudget {
+    size_t bytes;
+    size_t machine; /* what the limits of the machine allow (machine_memory) */
+    char source[TRAIN_SOURCE_SIZE];
+} TrainBudget;
 
-/* Bytes of memory that this process may use: the machine's, or its control group's if less. */
-size_t train_machine_bytes(void);
+/*
+ * The bytes that the key `memory` allows, in GiB; 0 = three quarters of what the machine allows, and no more
+ * than is free now.
+ */
+TrainBudget train_plan_budget(double memory);
 
 #endif

@@ -234,7 +234,7 @@ static DataLoaderSettings loader_settings(const TrainRun *run)
 static Status plan_decoding(const TrainRun *run, const DataList *list,
                             const DataLoaderSettings *settings, size_t *decode_bytes, Error *error)
 {
-    const size_t budget = train_plan_budget(run->job->recipe->memory);
+    const size_t budget = train_plan_budget(run->job->recipe->memory).bytes;
     size_t largest = 0;
     int frame = 0;
     TRY(data_loader_largest(list, settings, run->job->threads, &largest, &frame, error));

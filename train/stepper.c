@@ -343,7 +343,10 @@ static void plan_given(TrainStepper *stepper, size_t other_bytes)
         plan->model + 2 * count * sizeof(float); /* values and base are touched */
     plan->rest = (resident > counted ? resident - counted : 0) +
                  GROWTH_PER_THREAD * (size_t)threads_count(stepper->threads);
-    plan->budget = train_plan_budget(recipe->memory);
+    const TrainBudget budget = train_plan_budget(recipe->memory);
+    plan->budget = budget.bytes;
+    plan->machine = budget.machine;
+    memcpy(plan->source, budget.source, sizeof plan->source);
 }
 
 static Status create(TrainStepper *stepper, size_t other_bytes, Error *error)
