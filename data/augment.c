@@ -6,6 +6,8 @@
  */
 #include "data/augment.h"
 
+#include "tensor/c_locale.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -94,7 +96,7 @@ enum { PERTURBATIONS = sizeof perturbations / sizeof perturbations[0] };
 static bool parse_strength(const Perturbation *perturbation, const char *text, double *strength)
 {
     char *end = NULL;
-    *strength = strtod(text, &end);
+    *strength = strtod_l(text, &end, c_locale());
     return *text != '\0' && strspn(text, "0123456789.e-") == strlen(text) && *end == '\0' &&
            *strength >= perturbation->minimum && *strength <= perturbation->maximum &&
            (*strength <= perturbation->whole_above || *strength == floor(*strength));

@@ -3,6 +3,8 @@
  */
 #include "tensor/error.h"
 
+#include "tensor/c_locale.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +21,9 @@ Status error_set(Error *error, Status status, const char *format, ...)
     error->status = status;
     va_list arguments;
     va_start(arguments, format);
+    const locale_t before = c_locale_begin();
     vsnprintf(error->message, sizeof error->message, format, arguments);
+    c_locale_end(before);
     va_end(arguments);
     return status;
 }
@@ -30,7 +34,9 @@ void error_detail(Error *error, const char *format, ...)
     if (error->problems < ERROR_MAX_DETAILS) {
         va_list arguments;
         va_start(arguments, format);
+        const locale_t before = c_locale_begin();
         vsnprintf(error->detail[error->problems], sizeof error->detail[0], format, arguments);
+        c_locale_end(before);
         va_end(arguments);
     }
     error->problems++;

@@ -7,6 +7,7 @@
  */
 #include "train/chart.h"
 
+#include "tensor/c_locale.h"
 #include "train/chart_axis.h"
 #include "train/text.h"
 
@@ -448,6 +449,7 @@ static void write_inside(FILE *stream, const Layout *layout)
 
 void train_chart_write(FILE *stream, const TrainChart *chart)
 {
+    const locale_t before = c_locale_begin();
     Layout layout;
     find_layout(&layout, chart);
     fprintf(stream, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" role=\"img\"",
@@ -461,10 +463,12 @@ void train_chart_write(FILE *stream, const TrainChart *chart)
     fputs(">\n", stream);
     write_inside(stream, &layout);
     fputs("</svg>\n", stream);
+    c_locale_end(before);
 }
 
 void train_chart_write_file(FILE *stream, const char *title, const TrainChart *charts, int count)
 {
+    const locale_t before = c_locale_begin();
     double width = 0, height = 0;
     for (int i = 0; i < count; i++) {
         Layout layout;
@@ -491,4 +495,5 @@ void train_chart_write_file(FILE *stream, const char *title, const TrainChart *c
         y += layout.height;
     }
     fputs("</svg>\n", stream);
+    c_locale_end(before);
 }

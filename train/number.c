@@ -6,26 +6,17 @@
  * multiplication or division rounds once, which is correct rounding. Where long double has 64 bits of
  * significand (x86), the same holds for 19 digits and 10^27, and covers what %.17g writes; its result is
  * then rounded a second time, to double, which is harmless unless it lies halfway between two doubles.
- * Everything else goes to strtod_l.
+ * Everything else goes to strtod, in the C locale.
  */
 #include "train/number.h"
 
+#include "tensor/c_locale.h"
+
 #include <float.h>
-#include <locale.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-static locale_t
-    c_locale; /* (locale_t)0 if there was no memory for it: the process's locale then serves */
-static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
-
-static void make_c_locale(void)
-{
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
 
 static const double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                        1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
@@ -140,8 +131,9 @@ static bool parse_with_library(const char *text, size_t length, double *value)
         return false;
     memcpy(copy, text, length);
     copy[length] = '\0';
-    pthread_once(&c_locale_once, make_c_locale);
-    *value = c_locale ? strtod_l(copy, NULL, c_locale) : strtod(copy, NULL);
+    const locale_t before = c_locale_begin();
+    *value = strtod(copy, NULL);
+    c_locale_end(before);
     if (copy != small)
         free(copy);
     return true;
@@ -186,11 +178,9 @@ bool train_integer_parse(const char *text, size_t length, uint64_t *value)
 /* snprintf in the C locale. */
 static void format(char out[TRAIN_NUMBER_SIZE], int digits, double value)
 {
-    pthread_once(&c_locale_once, make_c_locale);
-    const locale_t before = c_locale ? uselocale(c_locale) : (locale_t)0;
+    const locale_t before = c_locale_begin();
     snprintf(out, TRAIN_NUMBER_SIZE, "%.*g", digits, value);
-    if (before)
-        uselocale(before);
+    c_locale_end(before);
 }
 
 void train_number_format(char out[TRAIN_NUMBER_SIZE], double value)

@@ -8,6 +8,7 @@
 #include "train/predictions.h"
 
 #include "data/path.h"
+#include "tensor/c_locale.h"
 #include "tensor/file.h"
 #include "train/number.h"
 
@@ -454,6 +455,9 @@ void train_predictions_write_row(FILE *stream, const TrainPrediction *row, bool 
 double train_predictions_written(float probability)
 {
     char text[32];
+    const locale_t before = c_locale_begin();
     snprintf(text, sizeof text, "%.9g", (double)probability);
-    return strtod(text, NULL);
+    const double written = strtod(text, NULL);
+    c_locale_end(before);
+    return written;
 }

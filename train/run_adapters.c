@@ -3,6 +3,7 @@
  */
 #include "train/run_adapters.h"
 
+#include "tensor/c_locale.h"
 #include "tensor/file.h"
 #include "vit/adapter.h"
 
@@ -26,6 +27,7 @@ static void metrics_text(const TrainEpoch *epoch, char *out, size_t size)
         {"val_eer_video", epoch->video.eer},
     };
     size_t used = 0;
+    const locale_t before = c_locale_begin();
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
         char number[32] = "null";
         if (isfinite(columns[i].value))
@@ -34,6 +36,7 @@ static void metrics_text(const TrainEpoch *epoch, char *out, size_t size)
                                  columns[i].name, number);
     }
     snprintf(out + used, size - used, "}");
+    c_locale_end(before);
 }
 
 /*
@@ -46,6 +49,7 @@ static char *selection(const TrainRunAdapter *adapter, TrainRunRole role)
     const TrainEpoch *const epoch = adapter->epoch;
     char *text = NULL;
     int length;
+    const locale_t before = c_locale_begin();
     if (!adapter->record->val)
         length = asprintf(&text, "nothing (no validation list; the last step)");
     else if (role == TRAIN_RUN_LAST)
@@ -54,6 +58,7 @@ static char *selection(const TrainRunAdapter *adapter, TrainRunRole role)
         length = asprintf(&text, "%s %.4f (epoch %d of %d) on %s", recipe->monitor,
                           train_monitor_value(epoch, recipe->monitor), epoch->epoch + 1,
                           recipe->epochs, adapter->record->val);
+    c_locale_end(before);
     return length < 0 ? NULL : text;
 }
 

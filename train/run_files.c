@@ -3,6 +3,7 @@
  */
 #include "train/run_files.h"
 
+#include "tensor/c_locale.h"
 #include "train/event_file.h"
 
 #include <assert.h>
@@ -224,10 +225,12 @@ Status train_run_files_step(TrainRunFiles *files, const TrainStepRow *row, Error
 {
     if (!files->steps)
         return STATUS_OK;
+    const locale_t before = c_locale_begin();
     fprintf(files->steps, "%lld,%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", (long long)row->step,
             row->epoch, row->lr, (double)row->losses.total, (double)row->losses.ce,
             (double)row->losses.alignment, (double)row->losses.uniformity, row->grad_norm,
             row->images_per_second);
+    c_locale_end(before);
     if (files->events) {
         const TrainEventValue values[] = {
             {"loss/total", (double)row->losses.total},
@@ -248,10 +251,12 @@ Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error 
 {
     if (!files->epochs)
         return STATUS_OK;
+    const locale_t before = c_locale_begin();
     fprintf(files->epochs, "%d,%lld,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%d\n", row->epoch,
             (long long)row->step, row->lr, row->train_loss, row->val_loss, row->frame.auroc,
             row->video.auroc, row->frame.map, row->video.map, row->video.eer, row->seconds,
             row->best ? 1 : 0);
+    c_locale_end(before);
     if (files->events) {
         const TrainEventValue values[] = {
             {TRAIN_EVENT_EPOCH, row->epoch},       {"loss/epoch", row->train_loss},
@@ -303,7 +308,7 @@ Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, c
         const char *field = line;
         for (int i = 0; i < column; i++)
             field = strchr(field, ',') + 1;
-        (*values)[(*count)++] = strtod(field, NULL);
+        (*values)[(*count)++] = strtod_l(field, NULL, c_locale());
     }
     free(content);
     return STATUS_OK;

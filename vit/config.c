@@ -7,6 +7,7 @@
  */
 #include "vit/config.h"
 
+#include "tensor/c_locale.h"
 #include "tensor/file.h"
 
 #include <assert.h>
@@ -524,12 +525,15 @@ void vit_config_describe_preprocessing(const VitConfig *config, char text[VIT_CO
 static json_t *real_of(float value)
 {
     char text[32];
+    const locale_t before = c_locale_begin();
     for (int digits = 6; digits <= 9; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, (double)value);
         if (strtof(text, NULL) == value)
             break;
     }
-    return json_real(strtod(text, NULL));
+    const double rounded = strtod(text, NULL);
+    c_locale_end(before);
+    return json_real(rounded);
 }
 
 /* Nine digits say a float exactly. */
