@@ -8,6 +8,9 @@ CONFIG  ?= release
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 BUILD   ?= build/$(CONFIG)$(if $(findstring clang,$(CC)),-clang)
 PREFIX  ?= /usr/local
+ifneq ($(words $(BUILD)),1)
+$(error BUILD=$(BUILD): make cannot build in a folder with blanks in its name; the folder of the sources may have them)
+endif
 JOBS    ?= $(shell nproc)
 MODULES := tensor vit data train
 
@@ -107,15 +110,20 @@ setup-lint:
 setup-fuzz:
 	@tools/setup.sh build fuzz
 
+# DESTDIR and PREFIX may hold any characters: they reach the shell in single quotes, unexpanded by make.
+quote = '$(subst ','\'',$(1))'
+INTO   = $(call quote,$(value DESTDIR)$(value PREFIX))
+# In a .pc file, a blank of a path is escaped; & | \ are special in sed's replacement.
 install: all ## install program, library, headers, pkg-config file and man page (DESTDIR=, PREFIX=)
-	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig share/man/man1)
-	install -m 755 $(BUILD)/lnclip $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 $(BUILD)/liblnclip.a $(DESTDIR)$(PREFIX)/lib/
-	install -m 644 docs/lnclip.1 $(DESTDIR)$(PREFIX)/share/man/man1/
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' tools/lnclip.pc.in \
-	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/lnclip.pc
-	for header in $(filter-out $(PRIVATE_HEADERS),$(wildcard $(MODULES:%=%/*.h) tensor/kernels/*.h)); do \
-	    install -D -m 644 $$header $(DESTDIR)$(PREFIX)/include/lnclip/$$header || exit 1; done
+	@mkdir -p -- $(INTO)/bin $(INTO)/lib/pkgconfig $(INTO)/share/man/man1
+	install -m 755 -- $(BUILD)/lnclip $(INTO)/bin/
+	install -m 644 -- $(BUILD)/liblnclip.a $(INTO)/lib/
+	install -m 644 -- docs/lnclip.1 $(INTO)/share/man/man1/
+	@prefix=$$(printf '%s\n' $(call quote,$(value PREFIX)) | sed -e 's|[\\ ]|\\&|g' -e 's/[\\&|]/\\&/g') && \
+	sed -e "s|@PREFIX@|$$prefix|" -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' tools/lnclip.pc.in \
+	    > $(INTO)/lib/pkgconfig/lnclip.pc
+	@for header in $(filter-out $(PRIVATE_HEADERS),$(wildcard $(MODULES:%=%/*.h) tensor/kernels/*.h)); do \
+	    install -D -m 644 -- $$header $(INTO)/include/lnclip/$$header || exit 1; done
 
 clean: ## remove everything that was built
 	rm -rf build lnclip

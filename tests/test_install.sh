@@ -1,0 +1,74 @@
+#!/bin/sh
+# test_install.sh - `make install` into folders with unusual names; then a program is built against what was installed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+tree=$PWD
+. tests/support.sh
+build=${BUILD:-build/release}
+case $build in /*) ;; *) build=$tree/$build ;; esac
+if grep -q fsanitize "$build/flags"; then
+    echo "not run: a library with sanitizers needs their flags"
+    exit 0
+fi
+
+holds() { # WHAT COMMAND...: it succeeds
+    what=$1
+    shift
+    steps=$((steps + 1))
+    "$@" >out 2>err || complain "$what"
+}
+
+cat >use.c <<'C'
+#include "vit/vit.h"
+#include "train/metrics.h"
+#include <stdio.h>
+int main(void)
+{
+    VitConfig config;
+    Error error = {0};
+    if (vit_config_named("vit-l-14", &config, &error) != STATUS_OK)
+        return 1;
+    printf("%d\n", config.layers);
+    return 0;
+}
+C
+
+# -o all: what was built is installed as it is.
+install_into() { # DESTDIR PREFIX
+    (cd "$tree" && make -s -o all install BUILD="$build" DESTDIR="$1" PREFIX="$2")
+}
+
+n=0
+for name in plain 'with blank' "quote's" 'dollar$x' 'ends/' 'a"b&c|d\e'; do
+    n=$((n + 1))
+    into=$T/$n/$name
+    holds "make install DESTDIR=.../$name" install_into "$into" /usr
+    holds "the program" test -x "$into/usr/bin/lnclip"
+    holds "the man page" test -s "$into/usr/share/man/man1/lnclip.1"
+    holds "the library" test -s "$into/usr/lib/liblnclip.a"
+    holds "nothing beside it" test "$(ls "$T/$n")" = "${name%/}"
+done
+holds "a relative DESTDIR" sh -c 'cd "$1" && make -s -o all install BUILD="$2" DESTDIR=build/relative.$$ PREFIX=/usr &&
+    test -x build/relative.$$/usr/bin/lnclip && rm -r build/relative.$$' sh "$tree" "$build"
+holds "a PREFIX with a blank" install_into "" "$T/own prefix"
+for prefix in "$T/own prefix" "$T/plain prefix"; do
+    [ "$prefix" = "$T/own prefix" ] || { prefix=$T/plain && holds "a plain PREFIX" install_into "" "$prefix"; }
+    export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
+    holds "pkg-config knows it" pkg-config --exists lnclip
+    # pkg-config escapes blanks for a shell
+    holds "a program links with $prefix" sh -c \
+        "\${CC:-cc} -std=c11 -D_GNU_SOURCE -o use use.c $(pkg-config --cflags --libs lnclip) && ./use"
+done
+
+# Every installed header compiles alone, without the tree.
+cd "$T/plain/include/lnclip" || exit 1
+for header in */*.h */*/*.h; do
+    case $header in *_template.h) continue ;; esac
+    echo "#include \"$header\"" >"$T/one.c"
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Werror -I. -fsyntax-only "$T/one.c" >"$T/out" 2>"$T/err" ||
+        complain "$header does not compile alone"
+    steps=$((steps + 1))
+done
+cd "$T" || exit 1
+
+finish
