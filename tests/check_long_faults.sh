@@ -134,10 +134,13 @@ judge() {
 
 retry() {
     cp err first_err
+    contents >now
+    cmp -s now "reference.$name" && return # all was written: only the report of it was lost
     case $name in
     train)
         if [ -n "$(ls -A out 2>/dev/null)" ]; then run "${command[@]}" --resume; else run "${command[@]}"; fi
         ;;
+    lists) run "${command[@]}" --overwrite ;;
     *)
         case $name in predict | auc) rm -f out/stdout ;; esac
         run "${command[@]}"

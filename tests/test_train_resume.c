@@ -141,6 +141,32 @@ START_TEST(a_killed_run_goes_on_to_the_same_bits)
 }
 END_TEST
 
+/* A kill while curves.svg or a table is written leaves its temporary file. */
+START_TEST(resume_removes_what_a_killed_process_was_writing)
+{
+    static const char *const names[] = {"curves.svg", "recipe.txt", "steps.csv", "epochs.csv",
+                                        "events.out.tfevents.lnclip"};
+    enum { COUNT = sizeof names / sizeof names[0] };
+    support_run_to_end("run", "");
+    const pid_t gone = fork();
+    ck_assert_int_ge(gone, 0);
+    if (gone == 0)
+        _exit(0);
+    ck_assert_int_eq(waitpid(gone, NULL, 0), gone);
+    char left[COUNT][80];
+    Error error = {0};
+    for (int i = 0; i < COUNT; i++) {
+        char path[512];
+        snprintf(left[i], sizeof left[i], "%s.tmp-%d", names[i], (int)gone);
+        snprintf(path, sizeof path, "run/%s", left[i]);
+        ck_ok(file_write(support_in_folder(path), "half", 4, &error), &error);
+    }
+    ck_ok(support_run_with("run", "", true, &(TrainResult){0}, &error), &error);
+    for (int i = 0; i < COUNT; i++)
+        ck_each(!support_run_has("run", left[i]), "%s is still there", left[i]);
+}
+END_TEST
+
 START_TEST(resume_starts_at_0_when_nothing_was_saved)
 {
     support_run_to_end("whole", "");
@@ -354,6 +380,7 @@ static Suite *suite(void)
         sam_and_ema_go_on_to_the_same_bits,
         a_stop_uphill_leaves_the_weights_below,
         a_killed_run_goes_on_to_the_same_bits,
+        resume_removes_what_a_killed_process_was_writing,
         resume_starts_at_0_when_nothing_was_saved,
         resume_refuses_what_would_change_the_result,
         a_folder_serves_one_process,

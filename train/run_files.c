@@ -166,9 +166,23 @@ static Status lock_folder(TrainRunFiles *files, const char *folder, Error *error
                      folder);
 }
 
+/* What killed processes were writing. Weights and states are left to safetensors_write. */
+static Status remove_leftovers(const char *folder, Error *error)
+{
+    static const char *const names[] = {"recipe.txt", "steps.csv", "epochs.csv", "curves.svg",
+                                        EVENTS_NAME};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[FILE_PATH_SIZE];
+        TRY(file_join(path, folder, names[i], error));
+        file_remove_leftovers(path);
+    }
+    return STATUS_OK;
+}
+
 static Status take_up(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps, int epochs,
                       Error *error)
 {
+    TRY(remove_leftovers(files->folder, error));
     TRY(cut(files->folder, TRAIN_RUN_STEPS, steps, error));
     TRY(cut(files->folder, TRAIN_RUN_EPOCHS, epochs, error));
     TRY(take_up_events(files, recipe, steps, epochs, error));
