@@ -598,6 +598,32 @@ expect 0 "predict with an adapter" "$L" predict --model m --adapter run/last.saf
 cp "$T/out" separate
 expect 0 "predict with the exported model" "$L" predict --model merged $image
 cmp -s "$T/out" separate || complain "the exported model predicts otherwise"
+expect 0 "export for GenD" "$L" export --model m --adapter run/last.safetensors --format gend --backbone my/clip --out for-gend
+expect 0 "predict with the model for GenD" "$L" predict --model for-gend $image
+cmp -s "$T/out" separate || complain "the model for GenD predicts otherwise"
+holds "config.json names the backbone" grep -q '"backbone": "my/clip"' for-gend/config.json
+if head -c 20000 for-gend/model.safetensors | grep -aq '"vision_model'; then complain "a tensor lacks its prefix"; fi
+expect 1 "export for GenD without a name of the backbone" "$L" export --model m --adapter run/last.safetensors --format gend --out never-gend
+says "pass --backbone"
+expect 1 "export for GenD without head" "$L" export --model m --format gend --backbone clip --out never-gend
+expect 2 "a format of a later version" "$L" export --model m --format onnx --out never-gend
+says "not available in this version"
+expect 2 "an unknown format" "$L" export --model m --format x --out never-gend
+lacks never-gend
+expect 0 "calibrate" "$L" calibrate --model m --adapter run/last.safetensors --val $lists/*.txt --out calibrated.safetensors
+expect 0 "export what is calibrated" "$L" export --model m --adapter calibrated.safetensors --out merged-calibrated
+expect 0 "predict with a calibrated adapter" "$L" predict --model m --adapter calibrated.safetensors --calibrated $image
+cp "$T/out" separate
+expect 0 "predict with the calibrated model" "$L" predict --model merged-calibrated --calibrated $image
+cmp -s "$T/out" separate || complain "the exported model has another calibration"
+expect 1 "calibrated, where there is no calibration" "$L" predict --model merged --calibrated $image
+expect 0 "a merged model on its own training lists" "$L" eval --model merged --out own A=$lists/real.txt,$lists/swap.txt
+says "was trained on this very list"
+expect 0 "the merged model says where it comes from" "$L" inspect merged
+prints "selected_on"
+prints "record"
+expect 0 "export of an exported model" "$L" export --model merged-calibrated --out exported-again
+holds "an exported model is exported alike" cmp merged-calibrated/model.safetensors exported-again/model.safetensors
 expect 1 "export over a model" "$L" export --model m --out merged
 says "holds a model already"
 expect 1 "export to a full disk" sh -c "ulimit -f 100; exec '$L' export --model m --out full"

@@ -67,6 +67,9 @@ static Status describe_sets(const Evaluation *evaluation, Error *error)
     for (int i = 0; i < evaluation->adapters.count; i++)
         if (evaluation->adapters.adapters[i].path)
             paths[adapters.count++] = evaluation->adapters.adapters[i].path;
+    char model[FILE_PATH_SIZE];
+    if (adapters.count == 0 && vit_model_file(request->model.model, model, error) == STATUS_OK)
+        paths[adapters.count++] = model; /* one that lnclip exported says what it was trained on */
     cli_tell_sources_head(request->arguments);
     Status status = STATUS_OK;
     for (int i = 0; i < evaluation->sets.set_count && status == STATUS_OK; i++) {
@@ -88,7 +91,8 @@ static Status prepare(Evaluation *evaluation, Error *error)
     const Request *const request = evaluation->request;
     TRY(eval_perturbations_parse(&request->perturb, &evaluation->perturbations,
                                  &evaluation->perturbation_count, error));
-    TRY(eval_adapters_read(&evaluation->adapters, &request->adapters, request->calibrated, error));
+    TRY(eval_adapters_read(&evaluation->adapters, &request->adapters, request->model.model,
+                           request->calibrated, error));
     const CliFrames frames = {request->frames_per_video,
                               cli_frame_choice_expect(request->frame_choice), request->limit,
                               request->metrics.seed};

@@ -1,56 +1,174 @@
 /*
  * cmd_export.c - lnclip export: a model with its adapter merged, for programs that know no adapters.
+ *
+ * What the adapter says of its origin goes along: recipe, record, lists, what selected it and its calibration.
+ * So a merged model still warns on its own training list, and can be evaluated with --calibrated.
  */
+#include "tensor/safetensors.h"
 #include "tools/cli_model.h"
 
-static Status export_model(const CliModelOptions *options, const char *folder,
-                           const CliArguments *arguments, Error *error)
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+typedef struct Request {
+    CliModelOptions model;
+    const char *out, *format, *backbone;
+} Request;
+
+static bool is_gend(const Request *request)
 {
-    TRY(cli_model_refuse_existing(folder, error));
+    return request->format && strcmp(request->format, "gend") == 0;
+}
+
+/* Whether a key says how the file is read, and not where it comes from: the exported file has its own. */
+static bool is_of_layout(const char *key)
+{
+    static const char *const keys[] = {
+        "format",           "config",       "preprocessor_config", "head",      "tune",
+        "base_fingerprint", "base_network", "base_preprocessing",  "base_arch", "lora_scale"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* The metadata of the adapter, else of the model, that says where it comes from; to be freed, values borrowed. */
+static Status carried_metadata(const SafeTensors *file, SafeTensorsMetadata **out, int *count,
+                               Error *error)
+{
+    const int all = file ? safetensors_metadata_count(file) : 0;
+    *count = 0;
+    *out = calloc((size_t)all + 1, sizeof **out);
+    if (!*out)
+        return error_set(error, STATUS_FAILED, "export: not enough memory; free some");
+    for (int i = 0; i < all; i++) {
+        const char *const key = safetensors_metadata_key(file, i);
+        if (!is_of_layout(key))
+            (*out)[(*count)++] = (SafeTensorsMetadata){key, safetensors_metadata(file, key)};
+    }
+    return STATUS_OK;
+}
+
+/* The name of the CLIP that GenD's class builds: --backbone, else the one of OpenAI that has this shape. */
+static Status find_backbone(const Request *request, const VitConfig *config, const char **backbone,
+                            Error *error)
+{
+    static const char *const known[][2] = {{"vit-b-32", "openai/clip-vit-base-patch32"},
+                                           {"vit-b-16", "openai/clip-vit-base-patch16"},
+                                           {"vit-l-14", "openai/clip-vit-large-patch14"},
+                                           {"vit-l-14-336", "openai/clip-vit-large-patch14-336"}};
+    *backbone = request->backbone;
+    if (!*backbone && config->backbone[0])
+        *backbone = config->backbone;
+    for (size_t i = 0; !*backbone && i < sizeof known / sizeof known[0]; i++)
+        if (config->activation == ACTIVATION_QUICK_GELU && config->eps == 1e-5F &&
+            strcmp(known[i][0], vit_config_name(config)) == 0)
+            *backbone = known[i][1];
+    if (!*backbone)
+        return error_set(error, STATUS_FAILED,
+                         "%s: has the shape of no CLIP of OpenAI, and GenD's config.json names its "
+                         "backbone; pass --backbone NAME, a folder or a model on the Hub",
+                         request->model.model);
+    if (!strcasestr(*backbone, "clip"))
+        return error_set(error, STATUS_FAILED,
+                         "--backbone %s: GenD recognises a CLIP by \"clip\" in this name; use a "
+                         "name with it",
+                         *backbone);
+    return STATUS_OK;
+}
+
+static Status save(const Request *request, const CliModel *model, Error *error)
+{
+    VitSaving saving = {.head = model->has_head ? &model->head : NULL};
+    SafeTensors *adapter = NULL;
+    SafeTensorsMetadata *metadata = NULL;
+    Status status = STATUS_OK;
+    if (is_gend(request) && !saving.head)
+        return error_set(error, STATUS_FAILED,
+                         "%s: neither the model nor an adapter holds a head, which GenD's class "
+                         "needs; give --adapter FILE",
+                         request->model.model);
+    if (is_gend(request))
+        TRY(find_backbone(request, &model->vit->config, &saving.backbone, error));
+    if (request->model.adapter)
+        status = safetensors_open(&adapter, request->model.adapter, error);
+    if (status == STATUS_OK)
+        status = carried_metadata(adapter ? adapter : model->vit->file, &metadata,
+                                  &saving.metadata_count, error);
+    saving.metadata = metadata;
+    if (status == STATUS_OK)
+        status = vit_save_as(model->vit, &saving, request->out, error); /* makes the folder */
+    free(metadata);
+    safetensors_close(adapter);
+    return status;
+}
+
+static Status export_model(const Request *request, const CliArguments *arguments, Error *error)
+{
+    TRY(cli_model_refuse_existing(request->out, error));
     CliModel model = {0};
-    Status status = cli_model_load(&model, options, arguments, CLI_HEAD_IF_ANY, error);
-    const VitHead *const head = model.has_head ? &model.head : NULL;
+    Status status = cli_model_load(&model, &request->model, arguments, CLI_HEAD_IF_ANY, error);
     if (status == STATUS_OK)
         status = cli_interrupted("export", "nothing was written", error);
     if (status == STATUS_OK)
-        status = vit_save_with_head(model.vit, head, folder, error); /* makes the folder */
+        status = save(request, &model, error);
     if (status == STATUS_OK)
-        cli_note(arguments, "%s: %s parameters, %s", folder, cli_count(vit_size(model.vit)),
-                 head ? vit_head_kind_name(head->kind) : "no head");
+        cli_note(arguments, "%s: %s parameters, %s", request->out, cli_count(vit_size(model.vit)),
+                 model.has_head ? vit_head_kind_name(model.head.kind) : "no head");
     cli_model_free(&model);
     return status;
 }
 
+/* Exits 2 for a format that is unknown, or not written yet. */
+static void expect_format(const char *format)
+{
+    static const char *const later[] = {"peft", "onnx", "transformers", "transformers-js"};
+    for (size_t i = 0; format && i < sizeof later / sizeof later[0]; i++)
+        if (strcmp(format, later[i]) == 0)
+            exit(cli_finish(cli_usage_error(
+                "--format %s: is not available in this version; choose hf or gend", format)));
+    if (format && strcmp(format, "hf") != 0 && strcmp(format, "gend") != 0)
+        exit(cli_finish(cli_usage_error("--format %s: unknown format; choose hf or gend", format)));
+}
+
 int cmd_export(int argc, char **argv)
 {
-    CliModelOptions model = {0};
-    const char *out = NULL;
+    Request request = {0};
     CliOption options[] = {
-        CLI_MODEL_OPTION(model),
-        CLI_ADAPTER_OPTION(model),
-        CLI_HEAD_OPTION(model),
-        {"--out", CLI_STRING, &out, 0, 0, "DIR", "folder to write; may not hold a model yet"},
+        CLI_MODEL_OPTION(request.model),
+        CLI_ADAPTER_OPTION(request.model),
+        CLI_HEAD_OPTION(request.model),
+        {"--format", CLI_STRING, &request.format, 0, 0, "NAME",
+         "hf (default): clip_vision_model of Hugging Face; gend: for GenD's class"},
+        {"--backbone", CLI_STRING, &request.backbone, 0, 0, "NAME",
+         "gend: the CLIP that its class builds (default: OpenAI's\nof this shape)"},
+        {"--out", CLI_STRING, &request.out, 0, 0, "DIR",
+         "folder to write; may not hold a model yet"},
         {0},
     };
     const CliCommand command = {
         .name = "export",
         .summary = "write a model with its adapter merged",
-        .usage = "lnclip export --model M [--adapter A] --out DIR",
-        .details =
-            "Writes config.json, preprocessor_config.json and model.safetensors in Hugging "
-            "Face's layout,\nF32, with what the adapter changed in place, LoRA merged into its "
-            "weights, and the head as\nmodel.linear.{weight,bias}. --model takes the folder "
-            "wherever it takes a model.",
+        .usage = "lnclip export --model M [--adapter A] [--format hf|gend] --out DIR",
+        .details = "Writes config.json, preprocessor_config.json and model.safetensors, F32, with "
+                   "what the "
+                   "adapter changed\nin place, LoRA merged into its weights, and the head as "
+                   "model.linear.{weight,bias}. Recipe, record,\nlists and calibration of the "
+                   "adapter stay "
+                   "in the file's metadata. --model takes the folder wherever it\ntakes a model.",
         .example = "lnclip export --model clip --adapter run/best.safetensors --out merged",
         .options = options,
     };
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
     cli_expect_positional(&arguments, 0, 0, "");
-    cli_model_expect(&arguments, &model);
-    cli_expect_option(&arguments, "--out", out);
+    cli_model_expect(&arguments, &request.model);
+    cli_expect_option(&arguments, "--out", request.out);
+    expect_format(request.format);
+    if (request.backbone && !is_gend(&request))
+        return cli_usage_error("--backbone: is a setting of --format gend; give both");
     cli_catch_signals();
     Error error = {0};
-    return export_model(&model, out, &arguments, &error) == STATUS_OK ? CLI_DONE
-                                                                      : cli_report(&error);
+    return export_model(&request, &arguments, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);
 }

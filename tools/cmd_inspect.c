@@ -112,6 +112,7 @@ static Status inspect_model(const Request *request, json_t *out, Error *error)
         status = describe_head(model.vit->file, &model.vit->hints, out, error);
     }
     if (status == STATUS_OK) {
+        cli_json_set(out, "metadata", cmd_inspect_metadata(model.vit->file));
         cli_json_set(out, "tune", cli_json_string(request->tune));
         describe_parameters(out, model.vit, tuned);
     }

@@ -57,14 +57,20 @@ static json_t *metadata_json(const char *key, const char *value)
 
 /* ---- tensors ------------------------------------------------------------------------------------- */
 
-void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
+json_t *cmd_inspect_metadata(const SafeTensors *file)
 {
-    cli_json_set(out, "path", cli_json_string(safetensors_path(file)));
     json_t *const metadata = json_object();
     for (int i = 0; i < safetensors_metadata_count(file); i++) {
         const char *const key = safetensors_metadata_key(file, i);
         cli_json_set(metadata, key, metadata_json(key, safetensors_metadata(file, key)));
     }
+    return metadata;
+}
+
+void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
+{
+    cli_json_set(out, "path", cli_json_string(safetensors_path(file)));
+    json_t *const metadata = cmd_inspect_metadata(file);
     json_t *const tensors = json_array();
     json_int_t parameters = 0;
     for (int i = 0; i < safetensors_count(file); i++) {

@@ -9,6 +9,9 @@
 
 #include <jansson.h>
 
+/* The metadata of a file as an object, recipes and JSON in it taken apart. NULL without memory. */
+json_t *cmd_inspect_metadata(const SafeTensors *file);
+
 /* "path", "metadata" {key: value; recipe, metrics and record of a run as objects}, "parameters", "tensors" [{name, dtype, shape, count}]. */
 void cmd_inspect_safetensors(const SafeTensors *file, json_t *out);
 

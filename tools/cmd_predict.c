@@ -239,7 +239,12 @@ static Status load_model(const Request *request, const CliArguments *arguments, 
     if (!request->calibrated)
         return STATUS_OK;
     TrainCalibration calibration;
-    TRY(train_calibration_read(request->model.adapter, &calibration, error));
+    char path[FILE_PATH_SIZE];
+    if (request->model.adapter)
+        TRY(file_join(path, "", request->model.adapter, error));
+    else
+        TRY(vit_model_file(request->model.model, path, error));
+    TRY(train_calibration_read(path, &calibration, error));
     train_calibration_apply(&model->head, &calibration);
     cli_note(arguments, "T = %.4g, calibrated on %s; at FPR %g of its frames fake is p_fake > %.6g",
              calibration.temperature, calibration.on, calibration.fpr, calibration.threshold_frame);
@@ -320,9 +325,6 @@ int cmd_predict(int argc, char **argv)
         return cli_usage_error("--explain: gradients of the attention are computed in f32; leave "
                                "--precision %s out",
                                request.model.precision);
-    if (request.calibrated && !request.model.adapter)
-        return cli_usage_error("--calibrated: a calibration is stored in an adapter; give "
-                               "--adapter");
     Error error = {0};
     DataList list = {0};
     Work work = {.list = &list,

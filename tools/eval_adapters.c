@@ -86,9 +86,10 @@ static Status copy_value(const SafeTensors *file, const char *key, const char *m
     return *copy || !text ? STATUS_OK : no_memory(error);
 }
 
-static Status copy_metadata(EvalAdapter *adapter, const SafeTensors *file, Error *error)
+static Status copy_metadata(EvalAdapter *adapter, const SafeTensors *file, const char *missing,
+                            Error *error)
 {
-    TRY(copy_value(file, "selected_on", "unknown", &adapter->selected_on, error));
+    TRY(copy_value(file, "selected_on", missing, &adapter->selected_on, error));
     TRY(copy_value(file, "recipe", NULL, &adapter->recipe, error));
     return copy_value(file, "record", NULL, &adapter->record, error);
 }
@@ -108,7 +109,7 @@ static Status read_adapter(EvalAdapter *adapter, bool calibrated, Error *error)
 {
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, adapter->path, error));
-    Status status = copy_metadata(adapter, file, error);
+    Status status = copy_metadata(adapter, file, "unknown", error);
     safetensors_close(file);
     if (status == STATUS_OK)
         status = hash_file(adapter, error);
@@ -118,19 +119,24 @@ static Status read_adapter(EvalAdapter *adapter, bool calibrated, Error *error)
     return status;
 }
 
-/* Without --adapter: whatever head the model has. */
-static Status without_adapter(EvalAdapters *all, bool calibrated, Error *error)
+/* Without --adapter: whatever head the model has, and what its file says of it (lnclip export). */
+static Status without_adapter(EvalAdapters *all, const char *model, bool calibrated, Error *error)
 {
-    if (calibrated)
-        return error_set(error, STATUS_USAGE,
-                         "--calibrated: needs --adapter; a calibration is stored in an adapter");
+    char path[FILE_PATH_SIZE];
+    SafeTensors *file = NULL;
     EvalAdapter *const adapter = &all->adapters[all->count++];
-    adapter->selected_on = strdup("unknown (the head is the model's own)");
-    return adapter->selected_on ? STATUS_OK : no_memory(error);
+    TRY(vit_model_file(model, path, error));
+    TRY(safetensors_open(&file, path, error));
+    Status status = copy_metadata(adapter, file, "unknown (the head is the model's own)", error);
+    safetensors_close(file);
+    if (status == STATUS_OK && calibrated)
+        status = train_calibration_read(path, &adapter->calibration, error);
+    adapter->calibrated = calibrated;
+    return status;
 }
 
-Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, bool calibrated,
-                          Error *error)
+Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, const char *model,
+                          bool calibrated, Error *error)
 {
     const size_t room = arguments->count > 0 ? (size_t)arguments->count : 1;
     *adapters = (EvalAdapters){
@@ -140,7 +146,7 @@ Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, b
     if (!adapters->adapters || !adapters->texts)
         return no_memory(error);
     if (arguments->count == 0)
-        return without_adapter(adapters, calibrated, error);
+        return without_adapter(adapters, model, calibrated, error);
     TRY(understand_all(adapters, arguments, error));
     for (int i = 0; i < adapters->count; i++)
         TRY(read_adapter(&adapters->adapters[i], calibrated, error));

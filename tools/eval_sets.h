@@ -34,10 +34,10 @@ typedef struct EvalAdapters {
  * Understands the arguments of --adapter: FILE, or NAME=FILE as often as wanted (whatever exists under its
  * whole name is a FILE), and reads what their metadata says; with `calibrated` also the calibration of each.
  * STATUS_USAGE for several without a name, a name twice or one that is no name of a folder; STATUS_FAILED for
- * a file that cannot be read or lacks the calibration. To be freed (eval_adapters_free) also after a failure.
+ * a file that cannot be read or lacks the calibration. Without any argument it is the file of `model` that says it. To be freed (eval_adapters_free) also after a failure.
  */
-Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, bool calibrated,
-                          Error *error);
+Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, const char *model,
+                          bool calibrated, Error *error);
 void eval_adapters_free(EvalAdapters *adapters);
 
 /* One strength of one perturbation. */

@@ -559,13 +559,13 @@ char *vit_config_format(const VitConfig *config)
 char *vit_config_format_preprocessor(const VitConfig *config)
 {
     return dump(json_pack(
-        "{s:s, s:b, s:{s:i}, s:i, s:b, s:{s:i, s:i}, s:b, s:b, s:[o,o,o], s:[o,o,o], s:b}",
+        "{s:s, s:b, s:{s:i}, s:i, s:b, s:{s:i, s:i}, s:b, s:f, s:b, s:[o,o,o], s:[o,o,o], s:b}",
         "image_processor_type", "CLIPImageProcessor", "do_resize", 1, "size", "shortest_edge",
         config->image_size, "resample", 3, "do_center_crop", 1, "crop_size", "height",
-        config->image_size, "width", config->image_size, "do_rescale", 1, "do_normalize", 1,
-        "image_mean", real_of(config->mean[0]), real_of(config->mean[1]), real_of(config->mean[2]),
-        "image_std", real_of(config->std[0]), real_of(config->std[1]), real_of(config->std[2]),
-        "do_convert_rgb", 1));
+        config->image_size, "width", config->image_size, "do_rescale", 1, "rescale_factor",
+        1.0 / 255, "do_normalize", 1, "image_mean", real_of(config->mean[0]),
+        real_of(config->mean[1]), real_of(config->mean[2]), "image_std", real_of(config->std[0]),
+        real_of(config->std[1]), real_of(config->std[2]), "do_convert_rgb", 1));
 }
 
 /* Writes `text`, with a last newline, to folder/name; frees it. */
@@ -587,10 +587,29 @@ static Status write_text(const char *folder, const char *name, char *text, Error
     return status;
 }
 
-Status vit_config_write(const VitConfig *config, const char *folder, Error *error)
+/* Both files, with `text`, which is freed, as config.json. */
+static Status write_configs(const VitConfig *config, char *text, const char *folder, Error *error)
 {
-    TRY(file_make_folders(folder, error));
-    TRY(write_text(folder, "config.json", vit_config_format(config), error));
+    const Status made = file_make_folders(folder, error);
+    if (made != STATUS_OK) {
+        free(text);
+        return made;
+    }
+    TRY(write_text(folder, "config.json", text, error));
     return write_text(folder, "preprocessor_config.json", vit_config_format_preprocessor(config),
                       error);
+}
+
+Status vit_config_write(const VitConfig *config, const char *folder, Error *error)
+{
+    return write_configs(config, vit_config_format(config), folder, error);
+}
+
+Status vit_config_write_gend(const VitConfig *config, const char *backbone, const char *head,
+                             const char *folder, Error *error)
+{
+    char *const text =
+        dump(json_pack("{s:[s], s:s, s:s, s:s, s:s}", "architectures", "GenD", "model_type", "GenD",
+                       "backbone", backbone, "head", head, "torch_dtype", "float32"));
+    return write_configs(config, text, folder, error);
 }

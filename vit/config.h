@@ -114,4 +114,8 @@ char *vit_config_format_preprocessor(const VitConfig *config);
 /* Writes config.json and preprocessor_config.json as Hugging Face does into `folder`. */
 Status vit_config_write(const VitConfig *config, const char *folder, Error *error);
 
+/* The same with GenD's config.json, which names backbone (UTF-8) and head ("LinearNorm" or "linear"). */
+Status vit_config_write_gend(const VitConfig *config, const char *backbone, const char *head,
+                             const char *folder, Error *error);
+
 #endif

@@ -35,6 +35,21 @@ void vit_head_destroy(VitHead *head);
  */
 Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folder, Error *error);
 
+/* What vit_save_as writes besides the encoder; all borrowed. */
+typedef struct VitSaving {
+    const VitHead *head;  /* or NULL */
+    const char *backbone; /* GenD's layout, over the CLIP of this name; NULL: Hugging Face's */
+    /* [metadata_count] added to what is written anyway: "format", "config", "preprocessor_config", "head" */
+    const SafeTensorsMetadata *metadata;
+    int metadata_count;
+} VitSaving;
+
+/*
+ * Writes config.json, preprocessor_config.json and model.safetensors, which vit_load and vit_head_read take back. In
+ * GenD's layout a head is needed (asserted), and visual_projection.weight is written if the model's file has it.
+ */
+Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, Error *error);
+
 /*
  * features [..,D] -> logits [..,2]. *normalised receives z = f/|f| [..,D] (for the metric losses), also
  * for the linear head; may be NULL.

@@ -445,6 +445,14 @@ Status vit_load_with(Vit **out, const char *path, const VitHints *hints, Threads
     return status;
 }
 
+Status vit_model_file(const char *path, char file[FILE_PATH_SIZE], Error *error)
+{
+    Paths paths;
+    TRY(find_files(path, &paths, error));
+    memcpy(file, paths.model, sizeof paths.model);
+    return STATUS_OK;
+}
+
 Status vit_load(Vit **out, const char *path, Threads *threads, Error *error)
 {
     return vit_load_with(out, path, &(VitHints){0}, threads, error);

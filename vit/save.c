@@ -1,5 +1,9 @@
 /*
  * save.c - vit_save: an encoder, and maybe its head, as files that other programs read.
+ *
+ * Two layouts. Hugging Face's clip_vision_model, with the head beside the encoder's tensors; and that of GenD's
+ * class (yermandy/GenD, src/hf/modeling_gend.py), whose names all start with "feature_extractor." or "model.",
+ * and whose config.json names the backbone instead of telling the shape.
  */
 #include "tensor/file.h"
 #include "vit/head.h"
@@ -7,51 +11,100 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* The tensors of a model into `tensors`, with room for the head's two; returns their number. */
-static int list_tensors(const Vit *vit, const VitHead *head, SafeTensor *tensors)
+enum { HEAD_TENSORS = 2, OWN_METADATA = 4 };
+
+static const char PROJECTION[] = "visual_projection.weight";
+
+typedef char Name[VIT_NAME_SIZE + sizeof VIT_PREFIX];
+
+/* CLIP's projection as the model's file holds it, or NULL: a strict load of GenD's class wants it, unused. */
+static const SafeTensor *find_projection(const Vit *vit)
+{
+    if (!vit->file)
+        return NULL;
+    Name prefixed;
+    snprintf(prefixed, sizeof prefixed, "%s%s", VIT_PREFIX, PROJECTION);
+    const SafeTensor *const found = safetensors_find(vit->file, PROJECTION);
+    return found ? found : safetensors_find(vit->file, prefixed);
+}
+
+/*
+ * The tensors of a model into `tensors`, with room for the head's two and the projection; returns their number.
+ * `names` [that many] is room for names in GenD's layout.
+ */
+static int list_tensors(const Vit *vit, const VitSaving *saving, SafeTensor *tensors, Name *names)
 {
     int count = 0;
-    for (; count < vit->parameter_count; count++)
-        tensors[count] = vit_stored(vit->parameters[count].name, &vit->parameters[count].tensor);
-    if (head) {
-        tensors[count++] = vit_stored(VIT_HEAD_WEIGHT, &head->weight);
-        tensors[count++] = vit_stored(VIT_HEAD_BIAS, &head->bias);
+    for (; count < vit->parameter_count; count++) {
+        const VitParameter *const parameter = &vit->parameters[count];
+        snprintf(names[count], sizeof names[count], "%s%s", saving->backbone ? VIT_PREFIX : "",
+                 parameter->name);
+        tensors[count] = vit_stored(names[count], &parameter->tensor);
+    }
+    const SafeTensor *const projection = saving->backbone ? find_projection(vit) : NULL;
+    if (projection && vit_is_float(projection)) {
+        snprintf(names[count], sizeof names[count], "%s%s", VIT_PREFIX, PROJECTION);
+        tensors[count] = *projection;
+        tensors[count].name = names[count];
+        count++;
+    }
+    if (saving->head) {
+        tensors[count++] = vit_stored(VIT_HEAD_WEIGHT, &saving->head->weight);
+        tensors[count++] = vit_stored(VIT_HEAD_BIAS, &saving->head->bias);
     }
     return count;
 }
 
-Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folder, Error *error)
+Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, Error *error)
 {
-    assert(vit && folder && error);
+    assert(vit && saving && folder && error && (!saving->backbone || saving->head));
+    const char *const kind = saving->head ? vit_head_kind_name(saving->head->kind) : "";
     char path[FILE_PATH_SIZE];
     TRY(file_make_folders(folder, error));
     TRY(file_join(path, folder, "model.safetensors", error));
-    SafeTensor *const tensors = calloc((size_t)vit->parameter_count + 2, sizeof *tensors);
+    const size_t room = (size_t)vit->parameter_count + HEAD_TENSORS + 1;
+    const size_t carried = (size_t)saving->metadata_count;
+    SafeTensor *const tensors = calloc(room, sizeof *tensors);
+    Name *const names = calloc(room, sizeof *names);
+    SafeTensorsMetadata *const metadata = calloc(carried + OWN_METADATA, sizeof *metadata);
     char *const config = vit_config_format(&vit->config);
     char *const seen = vit_config_format_preprocessor(&vit->config);
     Status status = STATUS_OK;
-    if (tensors && config && seen) {
+    if (tensors && names && metadata && config && seen) {
+        int count = 0;
+        for (; count < saving->metadata_count; count++)
+            metadata[count] = saving->metadata[count];
         /* "format" is what transformers asks for; the configurations let the file stand alone. */
-        const SafeTensorsMetadata metadata[] = {
-            {"format", "pt"},
-            {"config", config},
-            {"preprocessor_config", seen},
-            {"head", head ? vit_head_kind_name(head->kind) : ""},
-        };
-        const int count = list_tensors(vit, head, tensors);
-        status = safetensors_write(path, tensors, count, metadata, head ? 4 : 3, error);
+        metadata[count++] = (SafeTensorsMetadata){"format", "pt"};
+        metadata[count++] = (SafeTensorsMetadata){"config", config};
+        metadata[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};
+        if (saving->head)
+            metadata[count++] = (SafeTensorsMetadata){"head", kind};
+        status = safetensors_write(path, tensors, list_tensors(vit, saving, tensors, names),
+                                   metadata, count, error);
     } else {
-        status = error_set(error, STATUS_FAILED, "%s: no memory to write it; free some", path);
+        status = error_set(error, STATUS_FAILED, "%s: not enough memory; free some", path);
     }
     free(seen);
     free(config);
+    free(metadata);
+    free(names);
     free(tensors);
     /* After the large file, which a full disk refuses: what is left then is an empty folder, and no half model. */
-    return status == STATUS_OK ? vit_config_write(&vit->config, folder, error) : status;
+    TRY(status);
+    return saving->backbone
+               ? vit_config_write_gend(&vit->config, saving->backbone, kind, folder, error)
+               : vit_config_write(&vit->config, folder, error);
+}
+
+Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folder, Error *error)
+{
+    return vit_save_as(vit, &(VitSaving){.head = head}, folder, error);
 }
 
 Status vit_save(const Vit *vit, const char *folder, Error *error)
 {
-    return vit_save_with_head(vit, NULL, folder, error);
+    return vit_save_as(vit, &(VitSaving){0}, folder, error);
 }

@@ -13,6 +13,7 @@
 #define LNCLIP_VIT_VIT_H
 
 #include "tensor/arena.h"
+#include "tensor/file.h"
 #include "tensor/safetensors.h"
 #include "tensor/threads.h"
 #include "vit/config.h"
@@ -92,6 +93,9 @@ Status vit_load(Vit **vit, const char *path, Threads *threads, Error *error);
  */
 Status vit_create(Vit **vit, const VitConfig *config, uint64_t seed, Threads *threads,
                   Error *error);
+
+/* The file with the tensors (or their index) of a model that vit_load takes by `path`. STATUS_FAILED without one. */
+Status vit_model_file(const char *path, char file[FILE_PATH_SIZE], Error *error);
 
 /* Writes config.json, preprocessor_config.json and model.safetensors in Hugging Face's layout. */
 Status vit_save(const Vit *vit, const char *folder, Error *error);
