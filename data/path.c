@@ -393,8 +393,8 @@ const char *data_skip_reason(DataSkip skip)
         [DATA_SKIP_NONE] = "frames",
         [DATA_SKIP_SYSTEM] = "hidden or system files",
         [DATA_SKIP_MASKS] = "masks or landmarks",
-        [DATA_SKIP_FORMAT] = "images of a format or suffix that is not read; save them as PNG or "
-                             "JPEG",
+        [DATA_SKIP_FORMAT] = ("images of a format or suffix that is not read; save them as PNG or "
+                              "JPEG"),
         [DATA_SKIP_VIDEO] = "videos; extract frames and crop the faces first",
         [DATA_SKIP_OTHER] = "not images",
     };

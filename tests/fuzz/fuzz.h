@@ -50,7 +50,8 @@
     X(sets_celeb, 2048)                                                                            \
     X(sets_ff, 2048)                                                                               \
     X(identity, 256)                                                                               \
-    X(pairs, 1024)
+    X(pairs, 1024)                                                                                 \
+    X(natural_order, 96)
 #define FUZZ_TABLES(X)                                                                             \
     X(number, 256)                                                                                 \
     X(number_bits, 256)                                                                            \

@@ -8,6 +8,7 @@
 #include "data/identity.h"
 #include "data/list.h"
 #include "data/order_pairs.h"
+#include "data/path.h"
 #include "data/sets.h"
 #include "data/sets_json.h"
 #include "tensor/file.h"
@@ -49,7 +50,7 @@ static void use_list(DataList *list)
                   (list->frames[partners[i]].label == 0 && list->frames[i].label == 1));
     free(partners);
     (void)data_list_limit_videos(list, 2, &error);
-    data_list_limit_frames(list, 1);
+    CHECK_OK(data_list_choose_frames(list, 1, (DataFrameChoice)0, 1, &error), error);
     CHECK(list->count > 0 && list->count <= list->video_count);
 }
 
@@ -283,4 +284,42 @@ void fuzz_pairs(const uint8_t *data, size_t size)
         }
         CHECK(partners[i] == nearest);
     }
+}
+
+/* The text with every number padded by zeros to NUMBER digits: bytes of such keys compare as numbers do. */
+static void pad_numbers(const char *text, char *key)
+{
+    enum { NUMBER = 64 };
+    while (*text != '\0') {
+        const size_t digits = strspn(text, "0123456789");
+        if (digits == 0) {
+            *key++ = *text++;
+            continue;
+        }
+        memset(key, '0', NUMBER - digits);
+        memcpy(key + NUMBER - digits, text, digits);
+        key += NUMBER;
+        text += digits;
+    }
+    *key = '\0';
+}
+
+/* The order of two names against that of their padded forms. */
+void fuzz_natural_order(const uint8_t *data, size_t size)
+{
+    enum { MOST = 40 };
+    static char keys[2][MOST * 64 + 1];
+    char names[2][MOST + 1] = {{0}};
+    FuzzInput input = {data, size};
+    for (int n = 0; n < 2; n++)
+        for (size_t i = 0; i < MOST && (names[n][i] = (char)fuzz_take(&input, 1)) != '\0'; i++)
+            continue;
+    pad_numbers(names[0], keys[0]);
+    pad_numbers(names[1], keys[1]);
+    const int padded = strcmp(keys[0], keys[1]);
+    const int wanted = padded ? padded : strcmp(names[0], names[1]);
+    const int order = data_path_compare(names[0], names[1]);
+    CHECK((order > 0) == (wanted > 0) && (order < 0) == (wanted < 0));
+    const int reverse = data_path_compare(names[1], names[0]);
+    CHECK((reverse > 0) == (order < 0) && (reverse < 0) == (order > 0));
 }

@@ -20,7 +20,10 @@ for name; do
         exit 2
     }
 done
-tests/fuzz/seeds.sh "$build" "$build/seeds" || exit 1
+tests/fuzz/seeds.sh "$build" "$build/seeds" >"$T/log" 2>&1 || {
+    cat "$T/log"
+    exit 1
+}
 mkdir -p "$build/corpus" "$build/crashes" "$build/logs"
 
 export build seconds TMPDIR="$T"

@@ -94,6 +94,9 @@ text sets_celeb '1 YouTube-real/00000.mp4\n0 Celeb-synthesis/id0_id1_0000.mp4\n1
 text sets_ff '[["000","001"]]'
 for name in a/000_003 id0_id1_0000 01_02__walking_and_outside__YVGY8LOK x 12 ; do text identity "$name"; done
 
+text natural_order '9.png\000010.png'
+text natural_order 'v007/f1\000v7/f01'
+
 # ---- numbers, scores, tables ----
 for number in 0.5 1e-300 9007199254740993 -inf 12345678901234567890e-5 .5e+7; do text number "\\0$number"; done
 text number '\1abcdefghij'
