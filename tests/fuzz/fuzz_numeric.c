@@ -59,8 +59,8 @@ static void take_landmarks(FuzzInput *input, DataLandmarks *landmarks)
             *py = y;
             x += step_x;
             y += step_y;
-            if (byte != 0 && i < landmarks->count - tail)
-                step_y += (float)(flags & BOTH_SIDES ? byte : abs(byte)) / 256;
+            if (i < landmarks->count - tail)
+                step_y += (float)(flags & BOTH_SIDES ? byte : 1 + abs(byte)) / 256;
             break;
         case LINE:
             *px = nudge(first_x + (float)(i % 9) * step_x, byte % 4);
