@@ -11,7 +11,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +103,110 @@ Status file_read(const char *path, size_t limit, char **content, size_t *size, E
     return STATUS_OK;
 }
 
+/*
+ * Mappings, as the handler of SIGBUS sees them: a list that only grows, whose nodes are used again. A node is free
+ * while begin is 0. The path of one whose file shrank stays for good.
+ */
+typedef struct Mapping {
+    struct Mapping *next;
+    _Atomic uintptr_t begin;
+    size_t size;
+    char *path;
+} Mapping;
+
+static _Atomic(Mapping *) mappings;
+static _Atomic(const Mapping *) shrunk; /* the first mapping of which a part was lost */
+static pthread_mutex_t mappings_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t handler_once = PTHREAD_ONCE_INIT;
+static struct sigaction handler_before;
+static uintptr_t page_size;
+
+/*
+ * Zeros from the faulting page to the end of its mapping: all that lies behind it is beyond the end of the file,
+ * too. mmap is a system call, and safe here.
+ */
+static void replace_lost_pages(int number, siginfo_t *information, void *context)
+{
+    (void)context;
+    const int kept = errno;
+    const uintptr_t at = (uintptr_t)information->si_addr;
+    for (const Mapping *m = mappings; m; m = m->next) {
+        const uintptr_t begin = m->begin;
+        if (begin == 0 || at < begin || at >= begin + m->size)
+            continue;
+        const uintptr_t page = at / page_size * page_size;
+        const void *const zeros =
+            mmap((void *)page, begin + m->size - page, PROT_READ,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+        if (zeros == MAP_FAILED)
+            break;
+        const Mapping *none = NULL;
+        atomic_compare_exchange_strong(&shrunk, &none, m);
+        errno = kept;
+        return;
+    }
+    sigaction(number, &handler_before, NULL); /* the access faults again, there */
+    if (information->si_code <= 0)            /* sent by a process: there was no access */
+        raise(number);
+}
+
+static void install_handler(void)
+{
+    struct sigaction action = {.sa_sigaction = replace_lost_pages, .sa_flags = SA_SIGINFO};
+    page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, &handler_before);
+}
+
+/* False without memory. */
+static bool remember_mapping(const char *path, const FileMap *map)
+{
+    pthread_once(&handler_once, install_handler);
+    char *const copy = strdup(path);
+    pthread_mutex_lock(&mappings_lock);
+    Mapping *node = mappings;
+    while (node && (node->begin != 0 || node == shrunk))
+        node = node->next;
+    const bool fresh = !node;
+    if (fresh && copy)
+        node = calloc(1, sizeof *node);
+    if (copy && node) {
+        free(node->path);
+        node->path = copy;
+        node->size = map->size;
+        node->begin = (uintptr_t)map->data;
+        if (fresh) {
+            node->next = mappings;
+            mappings = node;
+        }
+    } else {
+        free(copy);
+    }
+    pthread_mutex_unlock(&mappings_lock);
+    return copy && node;
+}
+
+static void forget_mapping(const FileMap *map)
+{
+    pthread_mutex_lock(&mappings_lock);
+    for (Mapping *node = mappings; node; node = node->next)
+        if (node->begin == (uintptr_t)map->data)
+            node->begin = 0;
+    pthread_mutex_unlock(&mappings_lock);
+}
+
+Status file_check_mappings(Error *error)
+{
+    const Mapping *const lost = shrunk;
+    if (!lost)
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_FAILED,
+        "%s: became shorter while it was in use, and what was read is not its "
+        "contents; restore the complete file and start again (training: with --resume)",
+        lost->path);
+}
+
 Status file_map(const char *path, FileMap *map, Error *error)
 {
     assert(path && map && error);
@@ -120,13 +226,20 @@ Status file_map(const char *path, FileMap *map, Error *error)
             *map = (FileMap){.data = data, .size = size};
     }
     close(descriptor);
+    if (map->data && !remember_mapping(path, map)) {
+        munmap((void *)(uintptr_t)map->data, map->size);
+        *map = (FileMap){0};
+        status = error_set(error, STATUS_FAILED, "%s: not enough memory; free some", path);
+    }
     return status;
 }
 
 void file_unmap(FileMap *map)
 {
-    if (map->data)
+    if (map->data) {
+        forget_mapping(map);
         munmap((void *)(uintptr_t)map->data, map->size);
+    }
     *map = (FileMap){0};
 }
 

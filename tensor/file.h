@@ -2,7 +2,7 @@
  * file.h - whole-file input and atomic output.
  *
  * Functions that take an Error return STATUS_FAILED for every failure, with a message that names the
- * path. None keeps state of its own: they may be called from any thread.
+ * path. They may be called from any thread; state is kept of mappings alone.
  */
 #ifndef LNCLIP_TENSOR_FILE_H
 #define LNCLIP_TENSOR_FILE_H
@@ -23,8 +23,11 @@ Status file_read(const char *path, size_t limit, char **content, size_t *size, E
 
 /*
  * Read-only mapping of a whole regular file. If another process shortens the file while it is mapped,
- * touching the lost part raises SIGBUS: this is inherent to mapping. Writers that replace a file by
- * renaming, as file_commit does, never cause it, for the mapping keeps the old file.
+ * touching the lost part raises SIGBUS, which would kill the process. The first file_map installs a handler
+ * that puts zeros there instead and remembers the file: whoever computes with mapped numbers asks
+ * file_check_mappings before the result is used. A fault anywhere else goes to the handler of before.
+ * Writers that replace a file by renaming, as file_commit does, never cause it, for the mapping keeps the old
+ * file.
  */
 typedef struct FileMap {
     const unsigned char *data; /* NULL for an empty file */
@@ -36,6 +39,12 @@ Status file_map(const char *path, FileMap *map, Error *error);
 
 /* Ends the mapping and empties *map. An empty one is allowed. */
 void file_unmap(FileMap *map);
+
+/*
+ * STATUS_FAILED, naming the file, if part of a mapped file was lost since the process began: what was computed
+ * from it is worthless. Costs one load.
+ */
+Status file_check_mappings(Error *error);
 
 /*
  * Lets the whole pages of data [bytes], a part of a mapping, go from memory: what is read there later

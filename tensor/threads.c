@@ -189,6 +189,7 @@ bool threads_start(pthread_t *thread, void *(*run)(void *), void *argument)
 {
     sigset_t all, before;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* of a fault here (file.c): a blocked one would end the process */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const int failure = pthread_create(thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -5,10 +5,12 @@
 #include "tests/support_folder.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -344,6 +346,51 @@ START_TEST(paths)
 }
 END_TEST
 
+/* It used to be the end of the process, by SIGBUS. */
+START_TEST(a_mapped_file_that_shrinks_reads_as_zeros_and_is_reported)
+{
+    enum { PAGES = 5 };
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const char *const path = support_in_folder("shrinks");
+    char *const content = malloc(PAGES * page);
+    FileMap mapped, other;
+    Error error = {0};
+    memset(content, 'x', PAGES * page);
+    ck_ok(file_write(path, content, PAGES * page, &error), &error);
+    ck_ok(file_write(support_in_folder("other"), content, page, &error), &error);
+    ck_ok(file_map(path, &mapped, &error), &error);
+    ck_ok(file_map(support_in_folder("other"), &other, &error), &error);
+    ck_assert_int_eq(truncate(path, (off_t)(2 * page)), 0);
+    ck_assert_int_eq(mapped.data[2 * page - 1], 'x');
+    ck_ok(file_check_mappings(&error), &error);
+    ck_assert_int_eq(mapped.data[3 * page], 0);
+    ck_assert_int_eq(mapped.data[PAGES * page - 1], 0);
+    ck_assert_int_eq(mapped.data[page], 'x');
+    ck_assert_int_eq(other.data[0], 'x');
+    file_unmap(&mapped);
+    ck_assert_int_eq(file_check_mappings(&error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "shrinks: became shorter"));
+    file_unmap(&other);
+    free(content);
+}
+END_TEST
+
+/* A fault elsewhere still ends the process. */
+START_TEST(another_bus_error_is_not_hidden)
+{
+    FileMap mapped;
+    Error error = {0};
+    const char *const path = support_in_folder("own");
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    ck_ok(file_write(path, "x", 1, &error), &error);
+    ck_ok(file_map(path, &mapped, &error), &error);
+    const int descriptor = open(path, O_RDONLY);
+    const volatile char *const own = mmap(NULL, 2 * page, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    ck_assert(own != MAP_FAILED);
+    (void)own[page];
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("file");
@@ -353,6 +400,8 @@ int main(void)
     tcase_add_test(files, new_file_obeys_umask);
     tcase_add_test(files, read_refuses);
     tcase_add_test(files, map);
+    tcase_add_test(files, a_mapped_file_that_shrinks_reads_as_zeros_and_is_reported);
+    tcase_add_test_raise_signal(files, another_bus_error_is_not_hidden, SIGBUS);
     tcase_add_test(files, abort_leaves_the_old_file);
     tcase_add_test(files, full_disk_leaves_the_old_file);
     tcase_add_test(files, leftovers_of_killed_writers_go);

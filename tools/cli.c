@@ -5,6 +5,7 @@
 
 #include "tools/cli_json.h"
 
+#include "tensor/file.h"
 #include "train/text.h"
 
 #include <errno.h>
@@ -36,6 +37,9 @@ static volatile sig_atomic_t caught_signal;
 int cli_report(const Error *error)
 {
     fflush(stdout); /* the error is the last thing shown */
+    Error lost = {0};
+    if (error->status == STATUS_FAILED && file_check_mappings(&lost) != STATUS_OK)
+        error = &lost; /* the cause of whatever failed */
     const int kept = error->problems < ERROR_MAX_DETAILS ? error->problems : ERROR_MAX_DETAILS;
     for (int i = 0; i < kept; i++)
         print_message("  ", error->detail[i]);
@@ -102,6 +106,9 @@ int cli_finish(int code)
 {
     if (code == CLI_DONE)
         cli_warn_threads();
+    Error shrunk = {0};
+    if (code == CLI_DONE && file_check_mappings(&shrunk) != STATUS_OK)
+        code = cli_report(&shrunk);
     if (code == CLI_DONE && !cli_json_complete()) {
         Error error = {0};
         error_set(&error, STATUS_FAILED,

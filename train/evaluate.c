@@ -7,6 +7,7 @@
 #include "train/evaluate.h"
 #include "tensor/machine.h"
 
+#include "tensor/file.h"
 #include "train/stepper.h"
 
 #include <assert.h>
@@ -224,6 +225,7 @@ static Status score_list(Scorer *scorer, DataLoader *loader, const DataList *lis
         TRY(data_loader_next(loader, &batch, error));
         const Rows rows = rows_from(all, (size_t)done, D);
         score_batch(scorer, batch.count, batch.pixels, batch.labels, &rows);
+        TRY(file_check_mappings(error));
         TRY(check_finite(&batch, list, &rows, D, error));
         mark_unreadable(&batch, list, scoring, &rows, D);
         done += batch.count;

@@ -102,6 +102,8 @@ static Status finite_gradient(TrainRun *run, const Batch *batch, TrainLosses *lo
                               Error *error)
 {
     TRY(batch_gradient(run, batch, losses, error));
+    TRY(file_check_mappings(
+        error)); /* before the weights move: the state saved is that of the step before */
     *norm = train_grad_norm(run->job->tuned);
     if (isfinite(losses->total) && isfinite(*norm))
         return STATUS_OK;

@@ -1,6 +1,7 @@
 /*
  * build.c - the one list of the encoder's parameters, behind loading, tuning, adapters and inspect.
  */
+#include "tensor/file.h"
 #include "vit/names.h"
 
 #include <assert.h>
@@ -288,7 +289,9 @@ Status vit_compute_fingerprint(Vit *vit, const char *path, Threads *threads, Err
         chain[1] = digests[i].value;
         XXH128_canonicalFromHash(&chain[0], XXH3_128bits(chain, sizeof chain));
     }
-    const Status status = check_finite(path, digests, count, error);
+    Status status = file_check_mappings(error);
+    if (status == STATUS_OK)
+        status = check_finite(path, digests, count, error);
     free(digests);
     for (size_t i = 0; i < sizeof chain[0]; i++)
         snprintf(vit->fingerprint + 2 * i, 3, "%02x", chain[0].digest[i]);

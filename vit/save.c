@@ -62,6 +62,7 @@ Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, 
     assert(vit && saving && folder && error && (!saving->backbone || saving->head));
     const char *const kind = saving->head ? vit_head_kind_name(saving->head->kind) : "";
     char path[FILE_PATH_SIZE];
+    TRY(file_check_mappings(error));
     TRY(file_make_folders(folder, error));
     TRY(file_join(path, folder, "model.safetensors", error));
     const size_t room = (size_t)vit->parameter_count + HEAD_TENSORS + 1;
