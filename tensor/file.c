@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 static Status cannot_read(const char *path, int reason, Error *error)
 {
@@ -332,6 +333,43 @@ static bool names_leftover(const char *name, const char *target)
     return kill((pid_t)atoi(digits), 0) != 0 && errno == ESRCH;
 }
 
+/* Not every file system has locks: NFS without its daemon, FUSE, Lustre without -o flock, some kernels. */
+FileLock file_lock(int descriptor)
+{
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        return FILE_LOCK_TAKEN;
+    return errno == EWOULDBLOCK ? FILE_LOCK_BUSY : FILE_LOCK_UNSUPPORTED;
+}
+
+uint64_t file_stamp(const char *path)
+{
+    struct stat facts;
+    if (stat(path, &facts) != 0)
+        return 0;
+    const int64_t state[] = {facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec,
+                             facts.st_ctim.tv_sec, facts.st_ctim.tv_nsec};
+    const uint64_t stamp = XXH3_64bits(state, sizeof state);
+    return stamp ? stamp : 1;
+}
+
+uint64_t file_content_hash(const char *path)
+{
+    FILE *const stream = fopen(path, "rbe");
+    XXH3_state_t *const state = stream ? XXH3_createState() : NULL;
+    unsigned char block[1 << 14];
+    uint64_t hash = 0;
+    if (state) {
+        XXH3_64bits_reset(state);
+        for (size_t got; (got = fread(block, 1, sizeof block, stream)) > 0;)
+            XXH3_64bits_update(state, block, got);
+        hash = ferror(stream) ? 0 : XXH3_64bits_digest(state) | 1;
+    }
+    XXH3_freeState(state);
+    if (stream)
+        fclose(stream);
+    return hash;
+}
+
 /* Deletes a regular file, unless somebody holds its lock. */
 static void remove_unlocked(const char *path)
 {
@@ -340,7 +378,7 @@ static void remove_unlocked(const char *path)
     if (descriptor < 0)
         return;
     if (fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode) &&
-        flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        file_lock(descriptor) == FILE_LOCK_TAKEN)
         unlink(path);
     close(descriptor);
 }

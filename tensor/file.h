@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum { FILE_PATH_SIZE = 4096 }; /* longest path handled, with its terminator: PATH_MAX of Linux */
@@ -85,6 +86,26 @@ void file_abort(FileWriter *writer);
 
 /* Writes `size` bytes atomically: begin, write, commit. */
 Status file_write(const char *path, const void *content, size_t size, Error *error);
+
+/* What became of an attempt to lock a file or folder. */
+typedef enum FileLock {
+    FILE_LOCK_TAKEN,       /* until the descriptor is closed or the process ends */
+    FILE_LOCK_BUSY,        /* another process holds it */
+    FILE_LOCK_UNSUPPORTED, /* this file system or kernel has no such locks: proceed without, and say so */
+} FileLock;
+
+/* Locks an open file or folder for this process alone, without waiting. */
+FileLock file_lock(int descriptor);
+
+/*
+ * A number for the state of the file at `path` (symbolic links followed): its size and the times, in nanoseconds, of
+ * its last change of content and of anything else. Another one when the file was written to or replaced, even by one
+ * of the same size and modification time; 0 if there is none. Reads no content.
+ */
+uint64_t file_stamp(const char *path);
+
+/* XXH3 of the content, never 0; 0 if the file cannot be read. */
+uint64_t file_content_hash(const char *path);
 
 /* Creates a folder and its parents; an existing folder is fine. */
 Status file_make_folders(const char *path, Error *error);

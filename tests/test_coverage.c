@@ -104,12 +104,14 @@ static TrainInterval bootstrap_interval(const Data *data, Threads *threads, uint
     static double values[TRAIN_METRIC_NAMES * RESAMPLES];
     TrainSample *sample = NULL;
     Error error = {0};
-    ck_ok(train_sample_create(&sample, data->scores, data->labels, data->video, (size_t)data->rows,
-                              &error),
+    ck_ok(train_sample_create(&sample, data->scores, NULL, data->labels, data->video,
+                              (size_t)data->rows, &error),
           &error);
     const TrainSample *const samples[] = {sample};
-    const TrainClusters clusters = {(uint32_t)data->videos, data->video_labels};
-    const TrainDraw draw = {RESAMPLES, 0, number, threads};
+    const TrainClusters clusters = {(uint32_t)data->videos, data->video_labels, false};
+    char name[16];
+    snprintf(name, sizeof name, "%lu", (unsigned long)number);
+    const TrainDraw draw = {RESAMPLES, 0, name, threads};
     ck_ok(train_bootstrap(samples, 1, &clusters, &draw, values, &error), &error);
     train_sample_free(sample);
     TrainMetrics metrics;

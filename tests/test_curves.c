@@ -14,7 +14,7 @@ static TrainCurves curves_of(const double *scores, const uint8_t *labels, size_t
 {
     TrainCurves curves;
     Error error = {0};
-    ck_ok(train_curves(scores, labels, n, points, &curves, &error), &error);
+    ck_ok(train_curves(scores, NULL, labels, n, points, &curves, &error), &error);
     return curves;
 }
 
@@ -148,7 +148,8 @@ START_TEST(scores_that_are_no_probabilities)
     ck_assert(!curves.roc && !curves.pr && curves.fake[0] == 4);
     train_curves_free(&curves);
     Error error = {0};
-    ck_assert_int_eq(train_curves((double[]){NAN}, fakes, 1, 50, &curves, &error), STATUS_FAILED);
+    ck_assert_int_eq(train_curves((double[]){NAN}, NULL, fakes, 1, 50, &curves, &error),
+                     STATUS_FAILED);
 }
 END_TEST
 

@@ -143,13 +143,61 @@ echo "lnclip partial evaluation, version 1, key other" >parts/a/predictions-0123
 touch parts/a/predictions-mine.partial
 what="going on"
 (run_long parts) >out 2>err || complain "fails"
-says "parts/a: goes on after"
-says "parts/b: goes on after"
+says "parts/a: "
+says "are reused from an interrupted evaluation"
 for file in comparison.json a/predictions.csv b/predictions.csv a/robustness.csv b/robustness.csv b/metrics.json; do
     holds cmp whole/$file parts/$file
 done
 [ -z "$(find parts -name 'predictions-*.partial' ! -name '*mine*')" ] || complain "scores for a restart are left behind"
 holds test -e parts/a/predictions-mine.partial
+
+# A data set has the same intervals wherever it stands on the command line.
+expect 0 "two data sets" "$L" eval --model m --checks off --quiet --adapter $A --out o1 x=s/lists/test/real.txt,s/lists/test/swap.txt \
+    y=s/lists/val/real.txt,s/lists/val/swap.txt
+expect 0 "in the other order" "$L" eval --model m --checks off --quiet --adapter $A --out o2 y=s/lists/val/swap.txt,s/lists/val/real.txt \
+    x=s/lists/test/swap.txt,s/lists/test/real.txt
+holds cmp o1/summary.json o2/summary.json
+tr -d ',' <o1/metrics.json | sort >o1.sorted
+tr -d ',' <o2/metrics.json | sort >o2.sorted
+holds cmp o1.sorted o2.sorted
+
+# A frame that was replaced under its name is not taken from an interrupted evaluation, and one that was copied is.
+cp -r s t
+eval_t() { # CODE WHAT: evaluates t into k; its last frame can be broken
+    expect "$1" "$2" "$L" eval --model m --checks off --quiet --batch 1 --adapter $A --out k one=t/list.txt
+}
+find t -path '*/real/*.png' | sort | head -n 5 >t/list.txt
+sed -i 's,^t/,,' t/list.txt
+last=t/$(tail -n 1 t/list.txt)
+third=t/$(sed -n 3p t/list.txt)
+cp "$last" whole.png
+echo broken >"$last"
+eval_t 1 "stopped by a broken frame"
+cp whole.png "$last"
+cp -r k k2
+cp "$third" third.png && cp third.png "$third"
+eval_t 0 "continued with a copied frame"
+says "k: 4 of 5 scores are reused"
+silent_on "is another image"
+cp k/predictions.csv before.csv
+rm -r k && mv k2 k
+cp whole.png "$third"
+eval_t 0 "continued with a replaced frame"
+says "k: 2 of 5 scores are reused"
+says "is another image than when it was scored"
+rm -r k
+eval_t 0 "the same from the start"
+cmp -s k/predictions.csv before.csv && complain "the replaced frame has its old score"
+
+# A file system without locks is no reason to refuse, and is mentioned.
+if command -v "${CC:-cc}" >/dev/null 2>&1; then
+    printf '#include <errno.h>\nint flock(int d, int o) { (void)d, (void)o; errno = ENOLCK; return -1; }\n' >noflock.c
+    if "${CC:-cc}" -shared -fPIC -o noflock.so noflock.c 2>/dev/null && [ -z "${ASAN_OPTIONS:-}" ] && ! grep -qs fsanitize "${L%/*}/flags"; then
+        expect 0 "without flock" env LD_PRELOAD="$PWD/noflock.so" "$L" eval --model m --checks off --quiet --adapter $A --out n \
+            one=s/lists/test/real.txt,s/lists/test/swap.txt
+        says "this file system has no locks"
+    fi
+fi
 
 # ---- calibration ----------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@
 #include "tests/support_train.h"
 
 #include "train/evaluate.h"
+#include "train/validate.h"
 
 #include <math.h>
 #include <string.h>
@@ -17,6 +18,7 @@ static SupportJob job;
 
 typedef struct Scores {
     float features[FRAMES * WIDTH], probabilities[FRAMES * VIT_CLASSES], cross_entropy[FRAMES];
+    float margins[FRAMES];
 } Scores;
 
 static void setup(void)
@@ -37,6 +39,7 @@ static void teardown(void)
 static Status score(TrainScoring scoring, int first, Scores *scores, Error *error)
 {
     scoring.cross_entropy = scores->cross_entropy;
+    scoring.margins = scores->margins;
     return train_score(job.vit, &job.head, &job.train, first, &scoring, job.threads,
                        scores->features, scores->probabilities, error);
 }
@@ -69,6 +72,7 @@ START_TEST(scores_are_what_encoder_and_head_say)
         const double p_fake = 1 / (1 + exp(logits[0] - logits[1]));
         ck_close(scores.probabilities[i * 2 + 1], p_fake, 1e-6);
         ck_close(scores.probabilities[i * 2], 1 - p_fake, 1e-6);
+        ck_close(scores.margins[i], logits[1] - logits[0], 1e-5);
         ck_close(scores.cross_entropy[i], -log(job.train.frames[i].label ? p_fake : 1 - p_fake),
                  1e-6);
     }
@@ -139,10 +143,36 @@ START_TEST(ready_features_give_the_same_scores)
     for (int i = 0; i < FRAMES; i++)
         labels[i] = job.train.frames[i].label;
     ck_ok(train_score_features(&job.head, expected.features, labels, FRAMES, job.threads,
-                               scores.probabilities, scores.cross_entropy, &error),
+                               scores.probabilities, scores.cross_entropy, scores.margins, &error),
           &error);
+    ck_assert_mem_eq(scores.margins, expected.margins, sizeof scores.margins);
     ck_assert_mem_eq(scores.probabilities, expected.probabilities, sizeof scores.probabilities);
     ck_assert_mem_eq(scores.cross_entropy, expected.cross_entropy, sizeof scores.cross_entropy);
+}
+END_TEST
+
+/* A head of a thousand times the weights orders the frames as before, though all p_fake are then 0 or 1. */
+START_TEST(validation_ranks_by_the_margin)
+{
+    TrainEpoch plain = train_epoch_empty(), large = train_epoch_empty();
+    Error error = {0};
+    Scores scores = score_all(8, 1);
+    ck_ok(train_validation_metrics(&job.train, scores.probabilities, scores.margins,
+                                   scores.cross_entropy, &plain, &error),
+          &error);
+    for (size_t i = 0; i < VIT_CLASSES * WIDTH; i++)
+        tensor_f32(&job.head.weight)[i] *= 1e5F;
+    for (size_t i = 0; i < VIT_CLASSES; i++)
+        tensor_f32(&job.head.bias)[i] *= 1e5F;
+    scores = score_all(8, 1);
+    for (int i = 0; i < FRAMES * VIT_CLASSES; i++)
+        ck_assert(scores.probabilities[i] == 0 || scores.probabilities[i] == 1);
+    ck_ok(train_validation_metrics(&job.train, scores.probabilities, scores.margins,
+                                   scores.cross_entropy, &large, &error),
+          &error);
+    ck_close(large.frame.auroc, plain.frame.auroc, 0.02); /* f32 rounds either head its own way */
+    ck_assert_double_ne(large.frame.auroc, 0.5);
+    ck_assert_double_eq(large.frame.map > 0.5, plain.frame.map > 0.5);
 }
 END_TEST
 
@@ -233,6 +263,7 @@ static Suite *suite(void)
         scoring_can_start_anywhere,
         perturbed_scores_depend_on_the_frame_alone,
         ready_features_give_the_same_scores,
+        validation_ranks_by_the_margin,
         an_unreadable_frame_ends_scoring_or_is_nan,
         weights_that_are_no_numbers_are_told,
         a_stop_ends_scoring,

@@ -235,10 +235,58 @@ START_TEST(threads_change_no_bit)
         make_case(number, &file);
         const TrainMetrics alone = metrics_of(file.scores, file.labels, file.n);
         TrainMetrics shared;
-        ck_ok(train_metrics_on(threads, file.scores, file.labels, file.n, &shared, &error), &error);
+        ck_ok(train_metrics_on(threads, file.scores, NULL, file.labels, file.n, &shared, &error),
+              &error);
         ck_assert_mem_eq(&alone, &shared, sizeof alone);
     }
     threads_destroy(threads);
+}
+END_TEST
+
+/*
+ * A head of large weights: softmax in f32 makes 0 and 1 of nearly every frame, and p_fake alone an AUROC near 0.5.
+ * Ranking metrics are those of the margins, thresholds and calibration those of p_fake.
+ */
+START_TEST(margins_rank_what_softmax_ties)
+{
+    static ScoreFile file;
+    make_case(23, &file);
+    double *const margins = malloc(file.n * sizeof *margins), *const p = malloc(file.n * sizeof *p);
+    for (int scale = 1; scale <= 1000; scale *= 1000) {
+        for (size_t i = 0; i < file.n; i++) {
+            margins[i] = scale * (4 * file.scores[i] + (scale > 1 ? 100 : 0));
+            const float fake = (float)(1 / (1 + exp(-margins[i])));
+            p[i] = (double)fake;
+        }
+        Error error = {0};
+        TrainMetrics found;
+        ck_ok(train_metrics_on(NULL, p, margins, file.labels, file.n, &found, &error), &error);
+        const TrainMetrics by_margin = metrics_of(margins, file.labels, file.n);
+        const TrainMetrics by_p = metrics_of(p, file.labels, file.n);
+        static const int of_ranks[] = {TRAIN_AUROC,
+                                       TRAIN_AP,
+                                       TRAIN_EER,
+                                       TRAIN_TPR_AT_FPR_0001,
+                                       TRAIN_TPR_AT_FPR_001,
+                                       TRAIN_TPR_AT_FPR_005,
+                                       TRAIN_PARTIAL_AUROC};
+        static const int of_p[] = {TRAIN_EER_THRESHOLD,     TRAIN_ACCURACY,
+                                   TRAIN_BALANCED_ACCURACY, TRAIN_F1_MACRO,
+                                   TRAIN_ACCURACY_AT_EER,   TRAIN_BRIER,
+                                   TRAIN_LOG_LOSS,          TRAIN_ECE,
+                                   TRAIN_F1_MACRO_AT_EER,   TRAIN_BALANCED_ACCURACY_AT_EER};
+        for (size_t k = 0; k < sizeof of_ranks / sizeof of_ranks[0]; k++)
+            ck_assert_double_eq(train_metric_value(&found, of_ranks[k]),
+                                train_metric_value(&by_margin, of_ranks[k]));
+        for (size_t k = 0; k < sizeof of_p / sizeof of_p[0]; k++)
+            ck_assert_double_eq(train_metric_value(&found, of_p[k]),
+                                train_metric_value(&by_p, of_p[k]));
+        ck_assert_uint_eq(found.saturated[0] + found.saturated[1], scale > 1 ? file.n : 0);
+        if (scale > 1)
+            ck_assert(by_p.auroc == 0.5 && found.auroc > 0.6 && found.tied[0] == by_margin.tied[0]);
+    }
+    free(margins);
+    free(p);
 }
 END_TEST
 
@@ -295,7 +343,7 @@ START_TEST(a_million_scores)
         struct timespec start, end;
         ck_ok(threads_create(&threads, count, &error), &error);
         clock_gettime(CLOCK_MONOTONIC, &start);
-        ck_ok(train_metrics_on(threads, scores, labels, n, &metrics, &error), &error);
+        ck_ok(train_metrics_on(threads, scores, NULL, labels, n, &metrics, &error), &error);
         clock_gettime(CLOCK_MONOTONIC, &end);
         threads_destroy(threads);
         printf("%zu scores, %d thread%s: %.3f s\n", n, count, count > 1 ? "s" : "",
@@ -324,6 +372,7 @@ int main(void)
     tcase_add_test(definitions, neighbouring_scores);
     tcase_add_test(definitions, one_class_is_undefined);
     tcase_add_test(definitions, calibration);
+    tcase_add_test(definitions, margins_rank_what_softmax_ties);
     tcase_add_test(definitions, refuses_what_cannot_be_ranked);
     TCase *const size = support_case(suite, "size", 60);
     tcase_add_test(size, threads_change_no_bit);

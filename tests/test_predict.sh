@@ -92,18 +92,21 @@ score=$(cut -f 2 plain | head -n 1)
 odd=$(printf 'a, "b"\nc.png')
 cp "$one" "$odd"
 predict 0 "CSV" --csv "$one" "$odd"
-prints "path,p_fake"
-prints "$one,$score"
+prints "path,p_fake,margin"
+margin=$(grep "^$one,$score," out | cut -d, -f3)
+prints "$one,$score,$margin"
 prints '"a, ""b""'
-prints "c.png\",$score"
+prints "c.png\",$score,$margin"
+echo "$score $margin" | awk '{ d = 1 / (1 + exp(-$2)) - $1; exit !(d < 1e-6 && d > -1e-6) }' ||
+    complain "$margin is not the logit of $score"
 [ "$(wc -l <out | tr -d ' ')" = 4 ] || complain "$(wc -l <out) lines"
 predict 1 "CSV with heat maps" --csv --explain csv "$one" missing.png
-prints "path,p_fake,heatmap"
-prints "$one,$score,csv/000.png"
-prints "missing.png,nan,"
+prints "path,p_fake,heatmap,margin"
+prints "$one,$score,csv/000.png,$margin"
+prints "missing.png,nan,,nan"
 predict 1 "JSON with heat maps" --json --explain csv "$one" missing.png
-grep -qF "\"p_fake\": $score, \"heatmap\": \"csv/000.png\"}" out || complain "no heat map"
-grep -qF '"p_fake": null, "heatmap": null}' out || complain "no null"
+grep -qF "\"p_fake\": $score, \"heatmap\": \"csv/000.png\", \"margin\": $margin}" out || complain "no heat map"
+grep -qF '"p_fake": null, "heatmap": null, "margin": null}' out || complain "no null"
 predict 2 "two forms at once" --csv --json "$one"
 
 # ---- images that are no face crops ----------------------------------------------------------------

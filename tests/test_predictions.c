@@ -104,8 +104,8 @@ START_TEST(a_source_that_the_path_does_not_tell)
         train_predictions_write_row(stream, &rows[i], true);
     fclose(stream);
     ck_assert_ptr_nonnull(
-        strstr(text, "dataset,video,source\nd/x/v/0.png,1,0,1,X,d/x/v,\"Face, Swap\"\n"));
-    ck_assert_ptr_nonnull(strstr(text, "X,u,\n"));
+        strstr(text, "video,source,margin\nd/x/v/0.png,1,0,1,X,d/x/v,\"Face, Swap\",\n"));
+    ck_assert_ptr_nonnull(strstr(text, "X,u,,\n"));
     TrainPredictions p = read_scores("named.csv", text, size);
     ck_assert_str_eq(p.videos[0].source, "Face, Swap");
     ck_assert_str_eq(p.videos[1].source, "x");
@@ -172,6 +172,11 @@ static const BadFile bad_files[] = {
         "line 2, column 3 (prob_class_0): 'x'"),
     BAD("files,labels,prob_class_0,prob_class_1\n,0,0.5,0.5\n",
         "line 2, column 1 (files): '' is empty"),
+    BAD("files,labels,prob_class_0,prob_class_1,margin\na/b,0,0.5,0.5,2\n",
+        "line 2: margin 2 of row 1: contradicts its probability 0.5"),
+    BAD("files,labels,prob_class_0,prob_class_1,margin\na/b,0,0.5,0.5,0\na/c,0,0.5,0.5,\n",
+        "line 3: margin of row 2: is missing"),
+    BAD("files,labels,prob_class_0,prob_class_1,margin\na/b,0,0.5,0.5,nan\n", "is not finite"),
     BAD("files,labels,prob_class_0,prob_class_1,dataset\na/b,0,0.5,0.5,\n",
         "column 5 (dataset): '' is empty"),
     BAD("files,labels,prob_class_0,prob_class_1\na/v/0.png,0,1,0\na/v/1.png,1,0,1\n",
@@ -345,6 +350,47 @@ START_TEST(round_trip)
 }
 END_TEST
 
+/* The last column: the margin of every row to the bit of its f32, where p_fake is long 1. */
+START_TEST(margins)
+{
+    const TrainPrediction rows[] = {
+        {.file = "d/x/v/0.png",
+         .dataset = "X",
+         .label = 1,
+         .fake = 1,
+         .has_margin = true,
+         .margin = 41.2500038},
+        {.file = "d/x/w/0.png",
+         .dataset = "X",
+         .label = 0,
+         .fake = 0.25,
+         .has_margin = true,
+         .margin = -1.09861231},
+    };
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    train_predictions_write_header(stream, false);
+    for (int i = 0; i < 2; i++)
+        train_predictions_write_row(stream, &rows[i], false);
+    fclose(stream);
+    ck_assert_ptr_nonnull(
+        strstr(text, "dataset,video,margin\nd/x/v/0.png,1,0,1,X,d/x/v,41.2500038\n"));
+    TrainPredictions p = read_scores("margins.csv", text, size);
+    ck_assert(p.margins && p.margins[0] == rows[0].margin && p.margins[1] == rows[1].margin);
+    train_predictions_free(&p);
+    free(text);
+
+    /* Of bare scores it is another quantity; an empty column is none. */
+    p = READ("label,score,margin\n0,0.25,1.3\n");
+    ck_assert_ptr_null(p.margins);
+    train_predictions_free(&p);
+    p = READ("files,labels,prob_class_0,prob_class_1,margin\na/b/c.png,0,1,0,\n");
+    ck_assert_ptr_null(p.margins);
+    train_predictions_free(&p);
+}
+END_TEST
+
 START_TEST(append_refuses)
 {
     TrainPredictions p = train_predictions_empty();
@@ -421,6 +467,7 @@ int main(void)
     tcase_add_test(reading, duplicates_are_counted);
     tcase_add_test(reading, videos_of_paths);
     tcase_add_test(reading, round_trip);
+    tcase_add_test(reading, margins);
     tcase_add_test(reading, append_refuses);
     tcase_add_test(reading, many_rows);
     TCase *const bad = folder_case(suite, "bad files");

@@ -8,7 +8,9 @@
 #include "train/reports.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static TrainPredictions read_named(const char *name, const char *text)
@@ -110,6 +112,88 @@ START_TEST(data_sets_do_not_touch)
     ck_assert_mem_eq(&a.items[0].video, &found->video, sizeof found->video);
     free_reports(&a);
     free_reports(&b);
+}
+END_TEST
+
+/* Intervals of the data set `name` of rows A, then B (or B, then A), or of rows in reverse order. */
+static TrainReport intervals_of(const char *name, bool swapped, bool reversed, bool bare)
+{
+    enum { ROWS = 240 };
+    TrainPredictions table = train_predictions_empty();
+    TrainUncertainty settings = train_uncertainty_defaults();
+    TrainReport *reports = NULL, found = {0};
+    Error error = {0};
+    int count = 0;
+    for (int k = 0; k < 2 * ROWS; k++) {
+        const int at = reversed ? 2 * ROWS - 1 - k : k, i = at % ROWS, video = i / 4;
+        uint64_t state = (uint64_t)i + 1;
+        const double margin = (double)(splitmix(&state) >> 11) * 0x1p-51 + video % 2;
+        char file[64];
+        snprintf(file, sizeof file, "x/%s/%d/%d.png", video % 2 ? "swap" : "real", video, i);
+        const TrainPrediction row = {.file = bare ? NULL : file,
+                                     .dataset = (at < ROWS) == swapped ? "B" : "A",
+                                     .label = video % 2,
+                                     .fake = 1 / (1 + exp(-margin)),
+                                     .has_margin = true,
+                                     .margin = margin};
+        ck_ok(train_predictions_append(&table, &row, &error), &error);
+    }
+    settings.resamples = 200;
+    ck_ok(train_reports_with(&table, &settings, &reports, &count, &error), &error);
+    for (int i = 0; i < count; i++)
+        if (strcmp(reports[i].dataset, name) == 0)
+            found = reports[i];
+    for (int i = 0; i < count; i++)
+        free(reports[i].sources);
+    free(reports);
+    train_predictions_free(&table);
+    return found;
+}
+
+/* Intervals used to depend on where the data set stood on the command line, and on the order of its rows. */
+START_TEST(intervals_do_not_depend_on_any_order)
+{
+    for (int bare = 0; bare < 2; bare++) {
+        const TrainReport plain = intervals_of("A", false, false, bare == 1);
+        const TrainReport second = intervals_of("A", true, false, bare == 1);
+        const TrainReport reversed = intervals_of("A", false, true, bare == 1);
+        const TrainReport other = intervals_of("B", false, false, bare == 1);
+        ck_assert_mem_eq(&plain.frame_ci, &second.frame_ci, sizeof plain.frame_ci);
+        ck_assert_mem_eq(&plain.video_ci, &second.video_ci, sizeof plain.video_ci);
+        for (int m = 0; m < TRAIN_METRIC_NAMES; m++) { /* sums of frames may round another way */
+            ck_close(reversed.frame_ci.of[m].lower, plain.frame_ci.of[m].lower, 1e-13);
+            ck_close(reversed.frame_ci.of[m].upper, plain.frame_ci.of[m].upper, 1e-13);
+        }
+        ck_assert_double_ne(plain.frame_ci.of[TRAIN_AP].lower, other.frame_ci.of[TRAIN_AP].lower);
+    }
+}
+END_TEST
+
+/* Two frames a video, all with p_fake 1 in f32: means tie at 1, but the logits of the means do not. */
+START_TEST(videos_are_ranked_without_saturation)
+{
+    Reports reports =
+        report_on(read_scores("files,labels,prob_class_0,prob_class_1,margin\n"
+                              "x/real/a/0.png,0,0,1,30\nx/real/a/1.png,0,0,1,50\n"
+                              "x/real/b/0.png,0,1,0,-300\nx/real/b/1.png,0,1,0,-200\n"
+                              "x/swap/c/0.png,1,0,1,31\nx/swap/c/1.png,1,0,1,31\n"
+                              "x/swap/d/0.png,1,1,0,-150\nx/swap/d/1.png,1,1,0,-1000\n"));
+    const TrainReport *const report = &reports.items[0];
+    ck_assert(report->by_margin && report->video.n_real == 2 && report->video.n_fake == 2);
+    /* a: log(p) - log(q) is 30 + log 2; c: 31; d: -150 - log 2; b: -200 - log 2. c > a > d > b. */
+    ck_assert_double_eq(report->video.auroc, 0.75);
+    ck_assert_double_eq(report->video_median.auroc, 0.75);
+    ck_assert_double_eq(report->video.accuracy, 0.5);
+    TrainScores *sets = NULL;
+    int count = 0;
+    Error error = {0};
+    ck_ok(train_scores_gather(&reports.predictions, &sets, &count, &error), &error);
+    ck_close(sets[0].video_mean_ranks[0], 30 + log(2), 1e-8);
+    ck_assert_double_eq(sets[0].video_mean_ranks[2], 31);
+    ck_close(sets[0].video_mean_ranks[3], -150 - log(2), 1e-12);
+    ck_assert_ptr_ne(sets[0].ranks, sets[0].scores);
+    train_scores_free(sets, count);
+    free_reports(&reports);
 }
 END_TEST
 
@@ -224,6 +308,8 @@ int main(void)
     tcase_add_checked_fixture(reports, support_folder_setup, support_folder_teardown);
     tcase_add_test(reports, frames_videos_and_sources);
     tcase_add_test(reports, data_sets_do_not_touch);
+    tcase_add_test(reports, intervals_do_not_depend_on_any_order);
+    tcase_add_test(reports, videos_are_ranked_without_saturation);
     tcase_add_test(reports, metrics_json);
     tcase_add_test(reports, metrics_json_of_little);
     tcase_add_test(reports, summary_json);

@@ -404,7 +404,7 @@ prints "video"
 for file in predictions.csv metrics.json summary.json evaluation.json report.html; do
     holds "eval writes $file" test -s e/$file
 done
-[ "$(head -n 1 e/predictions.csv | tr -d '\r')" = files,labels,prob_class_0,prob_class_1,dataset,video ] ||
+[ "$(head -n 1 e/predictions.csv | tr -d '\r')" = files,labels,prob_class_0,prob_class_1,dataset,video,margin ] ||
     complain "predictions.csv has another head"
 frames=$(cat $lists/real.txt $lists/real.txt $lists/swap.txt $lists/warp.txt s/lists/val/warp.txt | wc -l)
 [ "$(lines_of e/predictions.csv)" = $((frames + 1)) ] || complain "predictions.csv has another number of rows"
@@ -489,12 +489,12 @@ cp whole.png "$broken"
 cp -r e5 e6
 expect 0 "eval goes on in another precision" "$L" eval --precision bf16 --model m --adapter head.safetensors --out e6 \
     "one=$lists/real.txt,$lists/swap.txt" "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
-grep -q "goes on after" "$T/err" && complain "an evaluation mixes precisions"
+grep -q "are reused" "$T/err" && complain "an evaluation mixes precisions"
 rm -rf e6
 printf '0.5 0.' >>"$(ls e5/*.partial)" # a line cut short by a crash
 expect 0 "eval goes on" "$L" eval --model m --adapter head.safetensors --out e5 "one=$lists/real.txt,$lists/swap.txt" \
     "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
-says "goes on after"
+says "scores are reused"
 holds "with the same scores" cmp e/predictions.csv e5/predictions.csv
 [ "$(find e5 | wc -l)" = 6 ] || complain "a finished evaluation leaves other files"
 expect 1 "eval on a full disk" sh -c "ulimit -f 2; exec '$L' eval --quiet --model m --adapter head.safetensors --out e5 one=$lists/swap.txt two=$lists/warp.txt three=$lists/real.txt four=$lists/splice.txt"
@@ -525,7 +525,7 @@ stop_eval INT 130
 stop_eval TERM 143
 # shellcheck disable=SC2086 # a list of words
 expect 0 "eval goes on after a signal" "$L" eval --model m --adapter head.safetensors --out stop143 $many
-says "goes on after"
+says "scores are reused"
 
 # ---- train ----------------------------------------------------------------------------------------
 

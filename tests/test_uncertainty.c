@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum { ROWS = 240 };
 
@@ -212,9 +213,9 @@ START_TEST(delong_equals_resampling)
     double *const values = malloc(TRAIN_METRIC_NAMES * RESAMPLES * sizeof *values);
     TrainSample *sample = NULL;
     Error error = {0};
-    ck_ok(train_sample_create(&sample, rows.scores, rows.labels, NULL, ROWS, &error), &error);
-    const TrainClusters clusters = {ROWS, rows.labels};
-    const TrainDraw draw = {RESAMPLES, 3, 0, NULL};
+    ck_ok(train_sample_create(&sample, rows.scores, NULL, rows.labels, NULL, ROWS, &error), &error);
+    const TrainClusters clusters = {ROWS, rows.labels, true};
+    const TrainDraw draw = {RESAMPLES, 3, "a", NULL};
     ck_ok(
         train_bootstrap((const TrainSample *const[]){sample}, 1, &clusters, &draw, values, &error),
         &error);
@@ -239,26 +240,33 @@ END_TEST
 /* Every metric of a resample is that of its rows written out as often as they were drawn. */
 START_TEST(resamples_equal_rows_written_out)
 {
+    const bool saturated = _i == 1; /* p_fake is 0 or 1 in f32, and margins rank */
     enum { RESAMPLES = 50, VIDEOS = ROWS / 4 };
     static double values[TRAIN_METRIC_NAMES * RESAMPLES];
     Rows rows = make_rows(5, ROWS, 8, 1);
-    for (int i = 0; i < ROWS; i++)
-        rows.scores[i] = 1 / (1 + exp(-rows.scores[i]));
+    double margins[ROWS];
+    for (int i = 0; i < ROWS; i++) {
+        margins[i] = (saturated ? 300 : 1) * rows.scores[i];
+        const float fake = (float)(1 / (1 + exp(-margins[i])));
+        rows.scores[i] = saturated ? (double)fake : 1 / (1 + exp(-margins[i]));
+    }
     uint8_t video_labels[VIDEOS];
     for (int v = 0; v < VIDEOS; v++)
         video_labels[v] = rows.labels[4 * v];
     TrainSample *sample = NULL;
     Error error = {0};
-    ck_ok(train_sample_create(&sample, rows.scores, rows.labels, rows.video, ROWS, &error), &error);
-    const TrainClusters clusters = {VIDEOS, video_labels};
-    const TrainDraw draw = {RESAMPLES, 9, 4, NULL};
+    ck_ok(train_sample_create(&sample, rows.scores, saturated ? margins : NULL, rows.labels,
+                              rows.video, ROWS, &error),
+          &error);
+    const TrainClusters clusters = {VIDEOS, video_labels, false};
+    const TrainDraw draw = {RESAMPLES, 9, "b", NULL};
     ck_ok(
         train_bootstrap((const TrainSample *const[]){sample}, 1, &clusters, &draw, values, &error),
         &error);
     for (uint32_t r = 0; r < RESAMPLES; r++) {
         /* As bootstrap.h tells: the reals in their order first, then the fakes. */
-        Random random = random_stream(9, RANDOM_BOOTSTRAP, r, 4);
-        double scores[ROWS];
+        Random random = random_stream(9, RANDOM_BOOTSTRAP, r, (uint32_t)XXH3_64bits("b", 1));
+        double scores[ROWS], ranks[ROWS];
         uint8_t labels[ROWS];
         int n = 0;
         for (int label = 0; label < 2; label++) {
@@ -270,12 +278,15 @@ START_TEST(resamples_equal_rows_written_out)
                 const int video = members[random_below(&random, (uint32_t)count)];
                 for (int f = 0; f < 4; f++) {
                     labels[n] = (uint8_t)label;
+                    ranks[n] = margins[4 * video + f];
                     scores[n++] = rows.scores[4 * video + f];
                 }
             }
         }
         TrainMetrics metrics;
-        ck_ok(train_metrics(scores, labels, (size_t)n, &metrics, &error), &error);
+        ck_ok(train_metrics_on(NULL, scores, saturated ? ranks : NULL, labels, (size_t)n, &metrics,
+                               &error),
+              &error);
         for (int m = 0; m < TRAIN_METRIC_NAMES; m++)
             ck_each(fabs(values[(uint32_t)m * RESAMPLES + r] - train_metric_value(&metrics, m)) <
                         1e-13,
@@ -499,7 +510,7 @@ int main(void)
     tcase_add_test(delong, delong_at_its_limits);
     tcase_add_test(delong, delong_equals_resampling);
     TCase *const bootstrap = support_case(suite, "bootstrap", 60);
-    tcase_add_test(bootstrap, resamples_equal_rows_written_out);
+    tcase_add_loop_test(bootstrap, resamples_equal_rows_written_out, 0, 2);
     tcase_add_test(bootstrap, percentiles);
     tcase_add_test(bootstrap, logit_intervals);
     TCase *const reports = support_case(suite, "reports", 120);

@@ -231,6 +231,33 @@ __attribute__((format(printf, 3, 4))) static void warn(const Listener *listener,
     listener->tell(listener->context, text, of_scores);
 }
 
+/* Rows of different classes that cannot be put in order: a head with large weights makes an AUROC of 0.5 of them. */
+static void warn_about_ties(const Listener *listener, const TrainReport *report)
+{
+    const TrainMetrics *const frame = &report->frame;
+    const size_t rows = frame->n_real + frame->n_fake;
+    const size_t tied = frame->tied[0] + frame->tied[1];
+    const size_t saturated = frame->saturated[0] + frame->saturated[1];
+    if (!report->by_margin && saturated > 0)
+        warn(listener, true,
+             "%s: %zu real and %zu fake rows share a score of exactly 0 or 1 with the other class; "
+             "AUROC, AP and EER count them as ties. If these are rounded probabilities, score by "
+             "the difference of the logits (lnclip eval writes it as the column margin)",
+             report->dataset, frame->saturated[0], frame->saturated[1]);
+    else if (report->by_margin && tied > rows / 100)
+        warn(listener, true,
+             "%s: the margins of %zu real and %zu fake frames equal one of the other class; the "
+             "weights or the bias of the head are too large for the logits to tell frames apart "
+             "in f32, so AUROC, AP and EER count ties",
+             report->dataset, frame->tied[0], frame->tied[1]);
+    else if (report->by_margin && saturated > rows / 100)
+        warn(listener, true,
+             "%s: p_fake of %zu real and %zu fake frames is exactly 0 or 1 like one of the other "
+             "class; the ranking metrics tell them apart by margin, but thresholds, calibration "
+             "and log loss cannot",
+             report->dataset, frame->saturated[0], frame->saturated[1]);
+}
+
 static void warn_about_report(const Listener *listener, const TrainReport *report)
 {
     const TrainMetrics *const frame = &report->frame, *const video = &report->video;
@@ -239,6 +266,7 @@ static void warn_about_report(const Listener *listener, const TrainReport *repor
              report->dataset, frame->n_real == 0 ? "fake" : "real");
         return;
     }
+    warn_about_ties(listener, report);
     if (frame->auroc < 0.5)
         warn(listener, true,
              "%s: the frame AUROC of %.4f is below chance; are labels or scores the wrong "

@@ -96,6 +96,10 @@ static Status compare(const Request *request, Error *error)
     int count = 0;
     TRY(train_predictions_read(&a, paths[0], error));
     Status status = train_predictions_read(&b, paths[1], error);
+    if (status == STATUS_OK && !a.margins != !b.margins)
+        cli_warn("%s: has no column margin, so it is ranked by probability, unlike the other file; "
+                 "evaluate it again for a comparison of like with like",
+                 paths[a.margins ? 1 : 0]);
     if (status == STATUS_OK)
         status = train_compare(&a, paths[0], &b, paths[1], &request->settings, &comparisons, &count,
                                error);
@@ -144,8 +148,10 @@ int cmd_auc(int argc, char **argv)
         .usage = "lnclip auc SCORES.csv [OTHER.csv] [--json]",
         .details =
             "SCORES.csv has the columns files,labels,prob_class_0,prob_class_1[,dataset,video] or "
-            "label,score, in any\norder; label 1 and high scores mean fake. A video is the folder "
-            "of its frames, unless the column video\nsays otherwise. Fractions, never per cent; "
+            "label,score, in any\norder; label 1 and high scores mean fake. A column margin (the "
+            "difference of the logits) ranks in the place\nof prob_class_1, which rounds to 0 and "
+            "1. A video is the folder of its frames, unless the column video\nsays otherwise. "
+            "Fractions, never per cent; "
             "the definitions are scikit-learn's. The EER threshold is\nchosen on the same scores, "
             "so what is measured at it is optimistic. With OTHER.csv, scores of the same\nrows, "
             "the two are compared: differences with intervals and p. docs/metrics.md tells how.",

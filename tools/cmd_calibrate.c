@@ -92,7 +92,9 @@ static Status table_at(const EvalSet *set, const double *margins, double tempera
                                      .source = set->frames.sources[frame->source],
                                      .label = frame->label,
                                      .real = 1 - fake,
-                                     .fake = fake};
+                                     .fake = fake,
+                                     .has_margin = true,
+                                     .margin = margins[i] / temperature};
         TRY(train_predictions_append(table, &row, error));
     }
     return STATUS_OK;
@@ -136,7 +138,7 @@ static Status examine(const EvalSet *set, const double *margins, double temperat
     return status;
 }
 
-static Status fit_set(const EvalSet *set, const float *probabilities, Fit *fit, Error *error)
+static Status fit_set(const EvalSet *set, const float *of_frames, Fit *fit, Error *error)
 {
     const size_t count = (size_t)set->frames.count;
     double *const margins = malloc(count * sizeof *margins);
@@ -145,7 +147,7 @@ static Status fit_set(const EvalSet *set, const float *probabilities, Fit *fit, 
     if (!margins || !labels)
         status = error_set(error, STATUS_FAILED, "calibrate: no memory; use fewer frames");
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        margins[i] = train_calibration_margin(probabilities[2 * i], probabilities[2 * i + 1]);
+        margins[i] = (double)of_frames[i];
         labels[i] = (uint8_t)set->frames.frames[i].label;
     }
     if (status == STATUS_OK)
@@ -218,7 +220,7 @@ static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
     if (status == STATUS_INTERRUPTED)
         cli_interrupted("calibrate", "nothing is kept: start it again", error);
     if (status == STATUS_OK)
-        status = fit_set(&sets->sets[0], scores.probabilities, &fit, error);
+        status = fit_set(&sets->sets[0], scores.margins, &fit, error);
     if (status == STATUS_OK)
         status = train_calibration_write(request->adapter, request->out, provenance.head,
                                          &fit.calibration, error);

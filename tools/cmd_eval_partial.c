@@ -3,47 +3,84 @@
  *
  * Nine digits carry an f32 exactly, so scores read back are the bits that were computed. Lines are
  * appended batch by batch; a process killed in the middle of one loses that line only.
+ *
+ * An image whose stamp (size and times) is the same is the same. Where only the stamp differs, as after a copy of
+ * the data set, its content decides. The content is read when the image was just scored, so that it comes from
+ * the page cache, and counts only if the stamp did not change in between.
  */
 #include "tools/cmd_eval_partial.h"
 
+#include "train/number.h"
+
 #include <dirent.h>
 #include <errno.h>
-#include <math.h>
-#include <stdlib.h>
+#include <float.h>
+#include <inttypes.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-enum { LINE_SIZE = 128 };
+enum { LINE_SIZE = 160 };
+
+typedef struct Line {
+    float probabilities[2], margin;
+    uint64_t stamp, content; /* 0: unknown */
+} Line;
 
 static void format_header(char line[LINE_SIZE], const char *key)
 {
-    snprintf(line, LINE_SIZE, "lnclip partial evaluation, version 1, key %s\n", key);
+    snprintf(line, LINE_SIZE, "lnclip partial evaluation, version 2, key %s\n", key);
 }
 
-/* Parses "p_real p_fake\n": two probabilities and nothing else. */
-static bool parse_line(const char *line, float probabilities[2])
+/* Parses the number before `stop`, one f32 in [low, high]; moves *cursor behind `stop`. */
+static bool parse_score(const char **cursor, char stop, float low, float high, float *value)
 {
-    char *end;
-    probabilities[0] = strtof(line, &end);
-    if (end == line || *end != ' ')
+    const char *const end = strchr(*cursor, stop);
+    double number = 0;
+    if (!end || !train_number_parse(*cursor, (size_t)(end - *cursor), &number) ||
+        !(number >= (double)low && number <= (double)high))
         return false;
-    const char *const second = end + 1;
-    probabilities[1] = strtof(second, &end);
-    return end != second && strcmp(end, "\n") == 0 && probabilities[0] >= 0 &&
-           probabilities[0] <= 1 && probabilities[1] >= 0 && probabilities[1] <= 1;
+    *value = (float)number;
+    *cursor = end + 1;
+    return true;
+}
+
+static bool parse_line(const char *text, Line *line)
+{
+    char end = '\0';
+    return parse_score(&text, ' ', 0, 1, &line->probabilities[0]) &&
+           parse_score(&text, ' ', 0, 1, &line->probabilities[1]) &&
+           parse_score(&text, ' ', -FLT_MAX, FLT_MAX, &line->margin) &&
+           sscanf(text, "%16" SCNx64 " %16" SCNx64 "%c", &line->stamp, &line->content, &end) == 3 &&
+           end == '\n';
+}
+
+/* Whether the image is still the one that was scored. */
+static bool is_same_image(const Line *line, const CmdEvalImages *images, size_t i)
+{
+    if (line->stamp != 0 && line->stamp == images->stamps[i])
+        return true;
+    return line->content != 0 && line->content == file_content_hash(images->files[i]);
 }
 
 /* Reads what is sound from the start of the file, cuts off the rest, and leaves the position there. */
-static bool read_kept(CmdEvalPartial *partial, const char *key, float *probabilities, size_t count)
+static bool read_kept(CmdEvalPartial *partial, const char *key, const CmdEvalImages *images,
+                      const CmdEvalScores *scores)
 {
-    char line[LINE_SIZE], header[LINE_SIZE];
+    char text[LINE_SIZE], header[LINE_SIZE];
     format_header(header, key);
     long sound = 0;
-    if (fgets(line, sizeof line, partial->stream) && strcmp(line, header) == 0) {
+    if (fgets(text, sizeof text, partial->stream) && strcmp(text, header) == 0) {
+        Line line;
         sound = ftell(partial->stream);
-        while (partial->done < count && fgets(line, sizeof line, partial->stream) &&
-               parse_line(line, probabilities + 2 * partial->done)) {
+        while (partial->done < images->count && fgets(text, sizeof text, partial->stream) &&
+               parse_line(text, &line)) {
+            const size_t i = partial->done;
+            if (!is_same_image(&line, images, i)) {
+                partial->replaced = images->files[i];
+                break;
+            }
+            memcpy(scores->probabilities + 2 * i, line.probabilities, sizeof line.probabilities);
+            scores->margins[i] = line.margin;
             partial->done++;
             sound = ftell(partial->stream);
         }
@@ -55,15 +92,18 @@ static bool read_kept(CmdEvalPartial *partial, const char *key, float *probabili
 }
 
 Status cmd_eval_partial_open(CmdEvalPartial *partial, const char *folder,
-                             const char key[CMD_EVAL_KEY_SIZE], float *probabilities, size_t count,
-                             Error *error)
+                             const char key[CMD_EVAL_KEY_SIZE], const CmdEvalImages *images,
+                             const CmdEvalScores *scores, Error *error)
 {
     memset(partial, 0, sizeof *partial);
     char name[CMD_EVAL_KEY_SIZE + 32];
     snprintf(name, sizeof name, "predictions-%s.partial", key);
     TRY(file_join(partial->path, folder, name, error));
     partial->stream = fopen(partial->path, "a+"); /* creates it, and never shortens it */
-    if (partial->stream && flock(fileno(partial->stream), LOCK_EX | LOCK_NB) != 0) {
+    const FileLock lock =
+        partial->stream ? file_lock(fileno(partial->stream)) : FILE_LOCK_UNSUPPORTED;
+    partial->unlocked = lock == FILE_LOCK_UNSUPPORTED;
+    if (lock == FILE_LOCK_BUSY) {
         fclose(partial->stream);
         partial->stream = NULL;
         return error_set(error, STATUS_FAILED,
@@ -73,7 +113,7 @@ Status cmd_eval_partial_open(CmdEvalPartial *partial, const char *folder,
     }
     if (partial->stream)
         rewind(partial->stream);
-    if (partial->stream && read_kept(partial, key, probabilities, count))
+    if (partial->stream && read_kept(partial, key, images, scores))
         return STATUS_OK;
     error_set(error, STATUS_FAILED,
               "%s: cannot be written: %s; free some space or choose another --out", partial->path,
@@ -82,14 +122,30 @@ Status cmd_eval_partial_open(CmdEvalPartial *partial, const char *folder,
     return STATUS_FAILED;
 }
 
-bool cmd_eval_partial_append(CmdEvalPartial *partial, const float *probabilities, size_t done)
+/* The score of image i; one that is changed while it is being evaluated is scored again next time. */
+static bool write_line(FILE *stream, const CmdEvalImages *images, const CmdEvalScores *scores,
+                       size_t i)
+{
+    const float *const p = scores->probabilities + 2 * i;
+    const float numbers[] = {p[0], p[1], scores->margins[i]};
+    uint64_t stamp = images->stamps[i], content = file_content_hash(images->files[i]);
+    if (file_stamp(images->files[i]) != stamp)
+        stamp = content = 0;
+    for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++) {
+        train_number_write(stream, 9, (double)numbers[k]);
+        putc(' ', stream);
+    }
+    return fprintf(stream, "%016" PRIx64 " %016" PRIx64 "\n", stamp, content) > 0;
+}
+
+bool cmd_eval_partial_append(CmdEvalPartial *partial, const CmdEvalImages *images,
+                             const CmdEvalScores *scores, size_t done)
 {
     if (!partial->stream)
         return true;
     bool written = true;
     for (; partial->done < done && written; partial->done++)
-        written = fprintf(partial->stream, "%.9g %.9g\n", (double)probabilities[2 * partial->done],
-                          (double)probabilities[2 * partial->done + 1]) > 0;
+        written = write_line(partial->stream, images, scores, partial->done);
     if (written && fflush(partial->stream) == 0)
         return true;
     fclose(partial->stream);
@@ -127,7 +183,7 @@ void cmd_eval_partial_clean(const char *folder)
             file_join(path, folder, entry->d_name, &error) != STATUS_OK)
             continue;
         FILE *const stream = fopen(path, "r");
-        if (stream && flock(fileno(stream), LOCK_EX | LOCK_NB) == 0)
+        if (stream && file_lock(fileno(stream)) != FILE_LOCK_BUSY)
             unlink(path);
         if (stream)
             fclose(stream);

@@ -30,6 +30,7 @@ typedef struct Request {
 typedef struct Work {
     const DataList *list;
     const float *probabilities; /* [count,2] */
+    const float *margins;       /* [count] */
     char **pictures;            /* [count] paths of heat maps to come, or NULL */
     int printed;                /* frames whose line is out */
     int unreadable, lost;       /* images, and paths that led to no image */
@@ -53,13 +54,17 @@ static void print_json(const Work *work, int frame, const char *path, double fak
         fputs(", \"heatmap\": ", stdout);
         cli_json_print_string(stdout, work->pictures[frame]);
     }
+    if (isnan(fake))
+        fputs(", \"margin\": null", stdout);
+    else
+        printf(", \"margin\": %.9g", (double)work->margins[frame]);
     putchar('}');
 }
 
 static void print_csv(const Work *work, int frame, const char *path, double fake)
 {
     if (frame == 0)
-        puts(work->pictures ? "path,p_fake,heatmap" : "path,p_fake");
+        puts(work->pictures ? "path,p_fake,heatmap,margin" : "path,p_fake,margin");
     train_predictions_write_field(stdout, path, strlen(path));
     if (isnan(fake))
         fputs(",nan", stdout);
@@ -70,7 +75,10 @@ static void print_csv(const Work *work, int frame, const char *path, double fake
         const char *const picture = isnan(fake) ? "" : work->pictures[frame];
         train_predictions_write_field(stdout, picture, strlen(picture));
     }
-    putchar('\n');
+    if (isnan(fake))
+        puts(",nan");
+    else
+        printf(",%.9g\n", (double)work->margins[frame]);
 }
 
 static void print_line(const char *path, double fake)
@@ -111,6 +119,25 @@ static void note_unreadable(void *context, const DataFrame *frame, const Error *
     (void)frame; /* the reason names the file */
     work->unreadable++;
     cli_warn("%s", reason->message);
+}
+
+/* Probabilities that softmax rounded to the same number put nothing in order. */
+static void note_saturated(const Work *work, const CliArguments *arguments)
+{
+    int zeros = 0, ones = 0;
+    for (int i = 0; i < work->list->count; i++) {
+        const float fake = work->probabilities[2 * (size_t)i + 1];
+        zeros += fake == 0;
+        ones += fake == 1;
+    }
+    if (zeros > 1 || ones > 1)
+        cli_note(arguments,
+                 "%d of %d p_fake are exactly 0 and %d exactly 1: f32 rounds what the logits tell "
+                 "apart; %s",
+                 zeros, work->list->count, ones,
+                 work->format == FORMAT_LINES ? "--csv and --json print the margin, which orders "
+                                                "them"
+                                              : "the margin orders them");
 }
 
 /* ---- what is given ------------------------------------------------------------------------------- */
@@ -187,15 +214,18 @@ static void warn_of_shapes(const DataList *list)
 
 /* Scores all images and prints them; then draws the heat maps, if any are planned. */
 static Status score(const Request *request, const CliArguments *arguments, CliModel *model,
-                    Work *work, float *probabilities, CmdPredictExplain *explain, Error *error)
+                    Work *work, float *probabilities, float *margins, CmdPredictExplain *explain,
+                    Error *error)
 {
     const DataList *const list = work->list;
     work->probabilities = probabilities;
+    work->margins = margins;
     TrainScoring scoring = cli_model_scoring(&request->model);
     scoring.tolerant = true;
     scoring.stop = cli_catch_signals();
     scoring.progress = show_progress;
     scoring.unreadable = note_unreadable;
+    scoring.margins = margins;
     scoring.context = work;
     Status status = train_score(model->vit, &model->head, list, 0, &scoring, model->threads, NULL,
                                 probabilities, error);
@@ -207,6 +237,8 @@ static Status score(const Request *request, const CliArguments *arguments, CliMo
         puts("\n]");
     fflush(stdout);
     cli_progress_end(&work->progress);
+    if (status == STATUS_OK)
+        note_saturated(work, arguments);
     if (status == STATUS_OK && request->explain)
         status = cmd_predict_explain_draw(explain, model, list, probabilities, arguments,
                                           scoring.stop, error);
@@ -258,7 +290,8 @@ static Status predict(const Request *request, const CliArguments *arguments, Wor
     CliModel model = {0};
     CmdPredictExplain explain = {0};
     float *const probabilities = calloc((size_t)list->count, 2 * sizeof *probabilities);
-    Status status = probabilities
+    float *const margins = calloc((size_t)list->count, sizeof *margins);
+    Status status = probabilities && margins
                         ? STATUS_OK
                         : error_set(error, STATUS_FAILED,
                                     "predict: no memory for %d images; give fewer", list->count);
@@ -271,7 +304,7 @@ static Status predict(const Request *request, const CliArguments *arguments, Wor
     if (status == STATUS_OK) {
         work->pictures = explain.files;
         warn_of_shapes(list);
-        status = score(request, arguments, &model, work, probabilities, &explain, error);
+        status = score(request, arguments, &model, work, probabilities, margins, &explain, error);
     }
     if (status == STATUS_OK && request->explain)
         cli_note(arguments, "heat maps are in %s; docs/method.md says how to read them",
@@ -281,6 +314,7 @@ static Status predict(const Request *request, const CliArguments *arguments, Wor
     cli_model_free(&model);
     cmd_predict_explain_free(&explain);
     free(probabilities);
+    free(margins);
     return status;
 }
 
@@ -296,8 +330,10 @@ int cmd_predict(int argc, char **argv)
          "draw into DIR, for each image, where the score came from"},
         {"--calibrated", CLI_FLAG, &request.calibrated, 0, 0, NULL,
          "apply the adapter's temperature (lnclip calibrate)"},
-        {"--json", CLI_FLAG, &request.json, 0, 0, NULL, "print a JSON array of {path, p_fake}"},
-        {"--csv", CLI_FLAG, &request.csv, 0, 0, NULL, "print CSV with the columns path,p_fake"},
+        {"--json", CLI_FLAG, &request.json, 0, 0, NULL,
+         "print a JSON array of {path, p_fake, margin}"},
+        {"--csv", CLI_FLAG, &request.csv, 0, 0, NULL,
+         "print CSV with the columns path,p_fake,margin"},
         {0},
     };
     const CliCommand command = {

@@ -185,8 +185,8 @@ static DataSynthFamily family_of(const DataList *list, int source)
 }
 
 /* The rows of two data sets, "seen" and "unseen": all real frames, and the fakes of the families it names. */
-static Status group(const Trial *trial, const float *probabilities, TrainPredictions *predictions,
-                    Error *error)
+static Status group(const Trial *trial, const float *probabilities, const float *margins,
+                    TrainPredictions *predictions, Error *error)
 {
     const DataList *const list = &trial->test;
     for (int seen = 1; seen >= 0; seen--) {
@@ -201,6 +201,8 @@ static Status group(const Trial *trial, const float *probabilities, TrainPredict
                 .label = frame->label,
                 .real = (double)probabilities[2 * i],
                 .fake = (double)probabilities[2 * i + 1],
+                .has_margin = true,
+                .margin = (double)margins[i],
             };
             TRY(train_predictions_append(predictions, &row, error));
         }
@@ -229,19 +231,25 @@ static Status sum_up(const TrainPredictions *predictions, DemoScore *score, Erro
 static Status test_trial(Trial *trial, DemoScore *score, Error *error)
 {
     float *const probabilities = calloc((size_t)trial->test.count, 2 * sizeof(float));
-    if (!probabilities)
+    float *const margins = calloc((size_t)trial->test.count, sizeof *margins);
+    if (!probabilities || !margins) {
+        free(probabilities);
+        free(margins);
         return error_set(error, STATUS_FAILED, "demo: no memory for the scores; free some");
+    }
     TrainScoring scoring = train_scoring_defaults();
     scoring.batch_size = 64;
     scoring.stop = trial->demo->stop;
+    scoring.margins = margins;
     TrainPredictions predictions = train_predictions_empty();
     Status status = train_score(trial->vit, &trial->head, &trial->test, 0, &scoring,
                                 trial->demo->threads, NULL, probabilities, error);
     if (status == STATUS_OK)
-        status = group(trial, probabilities, &predictions, error);
+        status = group(trial, probabilities, margins, &predictions, error);
     if (status == STATUS_OK)
         status = sum_up(&predictions, score, error);
     train_predictions_free(&predictions);
+    free(margins);
     free(probabilities);
     return status;
 }

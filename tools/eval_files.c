@@ -83,7 +83,8 @@ static bool names_sources(const EvalResult *result)
     for (int s = 0; s < result->sets->set_count; s++) {
         const EvalSet *const set = &result->sets->sets[s];
         for (int i = 0; i < set->frames.count; i++) {
-            const TrainPrediction row = eval_prediction(set, i, result->probabilities);
+            const TrainPrediction row =
+                eval_prediction(set, i, result->probabilities, result->margins);
             if (train_predictions_source_differs(&row))
                 return true;
         }
@@ -99,7 +100,8 @@ static Status write_predictions(const EvalResult *result, FILE *stream, Error *e
     for (int s = 0; s < result->sets->set_count; s++) {
         const EvalSet *const set = &result->sets->sets[s];
         for (int i = 0; i < set->frames.count; i++) {
-            const TrainPrediction row = eval_prediction(set, i, result->probabilities);
+            const TrainPrediction row =
+                eval_prediction(set, i, result->probabilities, result->margins);
             train_predictions_write_row(stream, &row, sources);
         }
     }

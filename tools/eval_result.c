@@ -12,10 +12,12 @@ static Status no_memory(Error *error)
     return error_set(error, STATUS_FAILED, "eval: not enough memory; evaluate fewer frames");
 }
 
-TrainPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities)
+TrainPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
+                                const float *margins)
 {
     const DataFrame *const frame = &set->frames.frames[i];
-    const float *const p = probabilities + 2 * (set->first + (size_t)i);
+    const size_t at = set->first + (size_t)i;
+    const float *const p = probabilities + 2 * at;
     return (TrainPrediction){
         .file = frame->path,
         .dataset = set->name,
@@ -24,29 +26,31 @@ TrainPrediction eval_prediction(const EvalSet *set, int i, const float *probabil
         .label = frame->label,
         .real = train_predictions_written(p[0]),
         .fake = train_predictions_written(p[1]),
+        .has_margin = true,
+        .margin = train_predictions_written(margins[at]),
     };
 }
 
 static Status make_predictions(const EvalSets *sets, const float *probabilities,
-                               TrainPredictions *predictions, Error *error)
+                               const float *margins, TrainPredictions *predictions, Error *error)
 {
     *predictions = train_predictions_empty();
     for (int s = 0; s < sets->set_count; s++) {
         const EvalSet *const set = &sets->sets[s];
         for (int i = 0; i < set->frames.count; i++) {
-            const TrainPrediction row = eval_prediction(set, i, probabilities);
+            const TrainPrediction row = eval_prediction(set, i, probabilities, margins);
             TRY(train_predictions_append(predictions, &row, error));
         }
     }
     return STATUS_OK;
 }
 
-static Status make_reports(const EvalSets *sets, const float *probabilities,
+static Status make_reports(const EvalSets *sets, const float *probabilities, const float *margins,
                            const TrainUncertainty *settings, TrainPredictions *predictions,
                            TrainReport **reports, Error *error)
 {
     int count = 0;
-    TRY(make_predictions(sets, probabilities, predictions, error));
+    TRY(make_predictions(sets, probabilities, margins, predictions, error));
     TRY(train_reports_with(predictions, settings, reports, &count, error));
     assert(count == sets->set_count);
     return STATUS_OK;
@@ -63,14 +67,13 @@ static Status make_perturbed(EvalResult *result, const EvalScoring *scoring,
         return no_memory(error);
     for (int i = 0; i < scoring->perturbation_count; i++) {
         const EvalPerturbation *const perturbation = &scoring->perturbations[i];
-        const float *const probabilities =
-            scores->probabilities + 2 * (size_t)(1 + i) * scoring->sets->count;
+        const size_t first = (size_t)(1 + i) * scoring->sets->count;
         EvalPerturbed *const perturbed = &result->perturbed[result->perturbed_count++];
         perturbed->kind = perturbation->kind;
         perturbed->text = perturbation->text;
         perturbed->strength = perturbation->strength;
-        TRY(make_reports(scoring->sets, probabilities, settings, &perturbed->predictions,
-                         &perturbed->reports, error));
+        TRY(make_reports(scoring->sets, scores->probabilities + 2 * first, scores->margins + first,
+                         settings, &perturbed->predictions, &perturbed->reports, error));
     }
     return STATUS_OK;
 }
@@ -101,12 +104,14 @@ Status eval_result_make(EvalResult *result, const EvalScoring *scoring, const Ev
     result->sets = sets;
     result->adapter = adapter;
     result->probabilities = malloc(sets->count * 2 * sizeof *result->probabilities);
-    if (!result->probabilities)
+    result->margins = malloc(sets->count * sizeof *result->margins);
+    if (!result->probabilities || !result->margins)
         return no_memory(error);
+    memcpy(result->margins, scores->margins, sets->count * sizeof *result->margins);
     memcpy(result->probabilities, scores->probabilities,
            sets->count * 2 * sizeof *result->probabilities);
-    TRY(make_reports(sets, result->probabilities, settings, &result->predictions, &result->reports,
-                     error));
+    TRY(make_reports(sets, result->probabilities, result->margins, settings, &result->predictions,
+                     &result->reports, error));
     TRY(train_scores_gather(&result->predictions, &result->scores, &count, error));
     TRY(find_at_thresholds(result, error));
     return make_perturbed(result, scoring, scores, settings, error);
@@ -128,5 +133,6 @@ void eval_result_free(EvalResult *result)
         train_reports_free(result->reports, count);
     train_predictions_free(&result->predictions);
     free(result->probabilities);
+    free(result->margins);
     *result = (EvalResult){0};
 }

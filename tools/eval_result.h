@@ -80,6 +80,7 @@ typedef struct EvalResult {
     EvalProvenance provenance;
     const EvalAdapter *adapter;   /* borrowed */
     float *probabilities;         /* [sets->count,2] real and fake, in the order of sets */
+    float *margins;               /* [sets->count] logit of fake less logit of real */
     TrainPredictions predictions; /* the same as written to predictions.csv; row = frame */
     TrainScores *scores;  /* [set_count] frames and videos of each set: for curves and histograms */
     TrainReport *reports; /* [set_count] in the order of sets */

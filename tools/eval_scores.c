@@ -16,6 +16,7 @@ typedef struct Work {
     EvalScores *scores;
     CliModel model;
     CliProgress progress;
+    CmdEvalImages images;
     int pass;
     size_t before; /* frames of this pass done when the set at hand was begun */
 } Work;
@@ -89,9 +90,10 @@ static Status make_key(const Work *work, int pass, char key[CMD_EVAL_KEY_SIZE], 
 
 /* ---- scoring ------------------------------------------------------------------------------------- */
 
-static float *of_pass(const Work *work, int pass)
+static CmdEvalScores of_pass(const Work *work, int pass)
 {
-    return work->scores->probabilities + 2 * (size_t)pass * work->scoring->sets->count;
+    const size_t first = (size_t)pass * work->scoring->sets->count;
+    return (CmdEvalScores){work->scores->probabilities + 2 * first, work->scores->margins + first};
 }
 
 static void show_progress(void *context, int done, int total, double images_per_second)
@@ -100,7 +102,8 @@ static void show_progress(void *context, int done, int total, double images_per_
     (void)total; /* of this call of train_score; shown is the whole evaluation */
     const size_t count = work->scoring->sets->count, in_pass = work->before + (size_t)done;
     CmdEvalPartial *const partial = &work->scores->partials[work->pass];
-    if (!cmd_eval_partial_append(partial, of_pass(work, work->pass), in_pass))
+    const CmdEvalScores scores = of_pass(work, work->pass);
+    if (!cmd_eval_partial_append(partial, &work->images, &scores, in_pass))
         cli_warn("%s: scores can no longer be kept for a restart (a full disk?)", partial->path);
     cli_progress_show(&work->progress, (long long)((size_t)work->pass * count + in_pass),
                       (long long)((size_t)work->scores->passes * count), images_per_second);
@@ -117,15 +120,17 @@ static Status score_pass(Work *work, Error *error)
         scoring.augment = wanted->perturbations[work->pass - 1].augment;
         scoring.seed = wanted->seed;
     }
+    const CmdEvalScores scores = of_pass(work, work->pass);
     const size_t kept = work->scores->partials[work->pass].done;
     for (int i = 0; i < wanted->sets->set_count; i++) {
         const EvalSet *const set = &wanted->sets->sets[i];
         const size_t count = (size_t)set->frames.count;
         const size_t first = kept > set->first ? kept - set->first : 0;
         work->before = set->first + first;
+        scoring.margins = scores.margins + set->first;
         if (first < count)
             TRY(train_score(work->model.vit, &work->model.head, &set->frames, (int)first, &scoring,
-                            work->model.threads, NULL, of_pass(work, work->pass) + 2 * set->first,
+                            work->model.threads, NULL, scores.probabilities + 2 * set->first,
                             error));
     }
     return STATUS_OK;
@@ -151,12 +156,57 @@ static Status score_passes(Work *work, Error *error)
     return status;
 }
 
+/* The files of all frames, and their state before any of them is read. */
+static Status list_images(Work *work, Error *error)
+{
+    const EvalSets *const sets = work->scoring->sets;
+    const char **const files = malloc((sets->count + 1) * sizeof *files);
+    uint64_t *const stamps = malloc((sets->count + 1) * sizeof *stamps);
+    work->images = (CmdEvalImages){files, stamps, sets->count};
+    if (!files || !stamps)
+        return error_set(error, STATUS_FAILED, "eval: not enough memory; evaluate fewer frames");
+    for (int s = 0; s < sets->set_count; s++)
+        for (int i = 0; i < sets->sets[s].frames.count; i++) {
+            const size_t at = sets->sets[s].first + (size_t)i;
+            files[at] = sets->sets[s].frames.frames[i].file;
+            stamps[at] = file_stamp(files[at]);
+        }
+    return STATUS_OK;
+}
+
+/*
+ * What is taken from an earlier try and what is not, even with --quiet: a figure made of scores of two moments must
+ * not look like one of this command alone.
+ */
+static void tell_kept(const Work *work, const char *folder)
+{
+    const EvalScores *const scores = work->scores;
+    const char *replaced = NULL;
+    size_t kept = 0;
+    for (int pass = 0; pass < scores->passes; pass++) {
+        kept += scores->partials[pass].done;
+        replaced = replaced ? replaced : scores->partials[pass].replaced;
+    }
+    if (kept > 0)
+        cli_warn("%s: %s of %s scores are reused from an interrupted evaluation of the same model, "
+                 "settings and images; the rest is computed",
+                 folder, cli_count(kept), cli_count((size_t)scores->passes * work->images.count));
+    if (replaced)
+        cli_warn("%s: is another image than when it was scored; it and all after it are scored "
+                 "again",
+                 replaced);
+    if (scores->partials[0].unlocked)
+        cli_warn("%s: this file system has no locks; make sure that no other process evaluates "
+                 "into this folder",
+                 folder);
+}
+
 /* Makes the folder, and opens the scores an earlier try may have left there. */
 static Status open_folder(Work *work, const char *folder, Error *error)
 {
     const CliArguments *const arguments = work->scoring->arguments;
     char key[CMD_EVAL_KEY_SIZE], path[FILE_PATH_SIZE];
-    size_t kept = 0;
+    TRY(list_images(work, error));
     TRY(file_make_folders(folder, error));
     TRY(file_join(path, folder, "predictions.csv", error));
     if (file_exists(path))
@@ -164,13 +214,11 @@ static Status open_folder(Work *work, const char *folder, Error *error)
                  folder);
     for (int pass = 0; pass < work->scores->passes; pass++) {
         CmdEvalPartial *const partial = &work->scores->partials[pass];
+        const CmdEvalScores scores = of_pass(work, pass);
         TRY(make_key(work, pass, key, error));
-        TRY(cmd_eval_partial_open(partial, folder, key, of_pass(work, pass),
-                                  work->scoring->sets->count, error));
-        kept += partial->done;
+        TRY(cmd_eval_partial_open(partial, folder, key, &work->images, &scores, error));
     }
-    if (kept > 0)
-        cli_note(arguments, "%s: goes on after %s frames scored before", folder, cli_count(kept));
+    tell_kept(work, folder);
     return STATUS_OK;
 }
 
@@ -190,13 +238,13 @@ static void describe_model(const CliModel *model, const CliModelOptions *options
 
 static Status allocate(EvalScores *scores, int passes, size_t count, Error *error)
 {
-    const size_t numbers = 2 * count;
     *scores = (EvalScores){
-        .probabilities = calloc((size_t)passes * numbers, sizeof *scores->probabilities),
+        .probabilities = calloc((size_t)passes * count, 2 * sizeof *scores->probabilities),
+        .margins = calloc((size_t)passes * count, sizeof *scores->margins),
         .partials = calloc((size_t)passes, sizeof *scores->partials),
         .passes = passes,
     };
-    if (scores->probabilities && scores->partials)
+    if (scores->probabilities && scores->margins && scores->partials)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED, "eval: not enough memory; evaluate fewer frames");
 }
@@ -220,6 +268,8 @@ Status eval_score(const EvalScoring *scoring, const EvalAdapter *adapter, const 
     }
     if (status == STATUS_OK)
         status = score_passes(&work, error);
+    free((void *)(uintptr_t)work.images.files);
+    free((void *)(uintptr_t)work.images.stamps);
     cli_model_free(&work.model);
     return status;
 }
@@ -230,5 +280,6 @@ void eval_scores_close(EvalScores *scores, bool finished)
         cmd_eval_partial_close(&scores->partials[pass], finished);
     free(scores->partials);
     free(scores->probabilities);
+    free(scores->margins);
     *scores = (EvalScores){0};
 }

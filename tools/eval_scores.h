@@ -21,6 +21,7 @@ typedef struct EvalScoring {
 /* Pass 0 shows the frames as they are, pass 1 + i under perturbation i. */
 typedef struct EvalScores {
     float *probabilities;     /* [passes][sets->count,2] */
+    float *margins;           /* [passes][sets->count] logit of fake less logit of real */
     CmdEvalPartial *partials; /* [passes] */
     int passes;
 } EvalScores;

@@ -95,10 +95,9 @@ static Status find_curves(Curves *curves, const SetCurves *all, int result, Leve
 {
     const EvalResult *const of = &all->report->results[result];
     const TrainScores *const scores = &of->scores[all->set];
-    const bool videos = level == VIDEOS;
-    TRY(train_curves(videos ? scores->video_mean : scores->scores,
-                     videos ? scores->video_labels : scores->labels,
-                     videos ? scores->videos : scores->frames, POINTS, &curves->of, error));
+    const TrainLevelRows rows =
+        train_level_rows(scores, level == VIDEOS ? TRAIN_VIDEOS : TRAIN_FRAMES);
+    TRY(train_curves(rows.scores, rows.ranks, rows.labels, rows.count, POINTS, &curves->of, error));
     curves->there = true;
     const TrainCurves *const c = &curves->of;
     const size_t needed = 2 * ((size_t)c->roc_count + (size_t)c->pr_count) + 1;

@@ -19,7 +19,7 @@ enum { SIDE = 96, QUALITY = 80 };
 /* A frame of TrainScores. */
 typedef struct Hard {
     size_t frame;
-    double score;
+    double score, rank; /* as in TrainScores */
 } Hard;
 
 static bool harder(double a, double b, int label)
@@ -39,10 +39,10 @@ static int slot_of(const TrainScores *scores, const Hard *kept, int count, int w
     const uint32_t video = video_of(scores, frame);
     for (int i = 0; i < count && video != TRAIN_NO_VIDEO; i++)
         if (video_of(scores, kept[i].frame) == video)
-            return harder(scores->scores[frame], kept[i].score, label) ? i : -1;
+            return harder(scores->ranks[frame], kept[i].rank, label) ? i : -1;
     if (count < wanted)
         return count;
-    return harder(scores->scores[frame], kept[count - 1].score, label) ? count - 1 : -1;
+    return harder(scores->ranks[frame], kept[count - 1].rank, label) ? count - 1 : -1;
 }
 
 /* The hardest frames of a class, hardest first, at most `wanted` and one a video; earlier ones before equal ones. */
@@ -56,9 +56,9 @@ static int find_hardest(const TrainScores *scores, int label, int wanted, Hard *
         if (place < 0)
             continue;
         count += place == count;
-        for (; place > 0 && harder(scores->scores[i], kept[place - 1].score, label); place--)
+        for (; place > 0 && harder(scores->ranks[i], kept[place - 1].rank, label); place--)
             kept[place] = kept[place - 1];
-        kept[place] = (Hard){i, scores->scores[i]};
+        kept[place] = (Hard){i, scores->scores[i], scores->ranks[i]};
     }
     return count;
 }

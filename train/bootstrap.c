@@ -1,7 +1,7 @@
 /*
  * bootstrap.c - see bootstrap.h.
  *
- * Draws come from a counter-based generator: resample r of a data set is a function of seed, stream and r, and its
+ * Draws come from a counter-based generator: resample r of a data set is a function of seed, name and r, and its
  * metrics go to places of their own. So threads share the resamples and change no bit.
  */
 #include "train/bootstrap.h"
@@ -15,6 +15,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 /*
  * Rows of one cluster whose scores fall into one bin of calibration, summed up: there are far fewer of these
@@ -27,41 +28,81 @@ typedef struct Cell {
     uint8_t bin, label;
 } Cell;
 
-struct TrainSample {
+/* Rows in one order. */
+typedef struct Order {
     double *scores;    /* [count] distinct ones, descending */
     uint32_t *end;     /* [count] position behind the last row of the score */
     uint32_t *cluster; /* [rows] in order of score */
     uint8_t *labels;   /* [rows] */
-    Cell *cells;       /* [cell_count] */
-    size_t rows, count, cell_count;
+    size_t count;
+} Order;
+
+struct TrainSample {
+    Order ranked;
+    bool exact;          /* by margins: see train_walk_begin */
+    Order by_thresholds; /* by p_fake; nothing where `ranked` has the same groups of rows */
+    Cell *cells;         /* [cell_count] */
+    size_t rows, cell_count;
     bool outside; /* a score is not in [0, 1]: no calibration */
 };
+
+static void free_order(Order *order)
+{
+    free(order->scores);
+    free(order->end);
+    free(order->cluster);
+    free(order->labels);
+    *order = (Order){0};
+}
 
 void train_sample_free(TrainSample *sample)
 {
     if (!sample)
         return;
-    free(sample->scores);
-    free(sample->end);
-    free(sample->cluster);
-    free(sample->labels);
+    free_order(&sample->ranked);
+    free_order(&sample->by_thresholds);
     free(sample->cells);
     free(sample);
 }
 
-static void fill_sample(TrainSample *sample, const uint32_t *order, const double *scores,
-                        const uint8_t *labels, const uint32_t *cluster)
+static Status no_memory(size_t n, Error *error)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < sample->rows; i++) {
-        const uint32_t row = order[i];
-        if (count == 0 || scores[row] != sample->scores[count - 1])
-            sample->scores[count++] = scores[row];
-        sample->end[count - 1] = (uint32_t)i + 1;
-        sample->cluster[i] = cluster ? cluster[row] : row;
-        sample->labels[i] = labels[row];
+    return error_set(error, STATUS_FAILED,
+                     "scores: no memory for a bootstrap of %zu rows; free some", n);
+}
+
+/* Sorts rows [n] by `scores`; to be freed after a failure, too. */
+static Status make_order(Order *order, const double *scores, const uint8_t *labels,
+                         const uint32_t *cluster, size_t n, Error *error)
+{
+    const size_t room = n > 0 ? n : 1;
+    uint32_t *const rows = malloc(room * sizeof *rows);
+    order->scores = malloc(room * sizeof *order->scores);
+    order->end = malloc(room * sizeof *order->end);
+    order->cluster = malloc(room * sizeof *order->cluster);
+    order->labels = malloc(room);
+    Status status = STATUS_OK;
+    if (!rows || !order->scores || !order->end || !order->cluster || !order->labels)
+        status = no_memory(n, error);
+    if (status == STATUS_OK)
+        status = train_ranking_order(scores, n, rows, error);
+    for (size_t i = 0; i < n && status == STATUS_OK; i++) {
+        const uint32_t row = rows[i];
+        if (order->count == 0 || scores[row] != order->scores[order->count - 1])
+            order->scores[order->count++] = scores[row];
+        order->end[order->count - 1] = (uint32_t)i + 1;
+        order->cluster[i] = cluster ? cluster[row] : row;
+        order->labels[i] = labels[row];
     }
-    sample->count = count;
+    free(rows);
+    return status;
+}
+
+static bool same_groups(const Order *a, const Order *b, size_t rows)
+{
+    return a->count == b->count && memcmp(a->end, b->end, a->count * sizeof *a->end) == 0 &&
+           memcmp(a->cluster, b->cluster, rows * sizeof *a->cluster) == 0 &&
+           memcmp(a->labels, b->labels, rows) == 0;
 }
 
 static int compare_cells(const void *a, const void *b)
@@ -109,8 +150,25 @@ static void fill_cells(TrainSample *sample, const double *scores, const uint8_t 
     sample->cells = shrunk ? shrunk : cells;
 }
 
-Status train_sample_create(TrainSample **sample, const double *scores, const uint8_t *labels,
-                           const uint32_t *cluster, size_t n, Error *error)
+/* Both orders; where they group the rows alike, p_fake alone, and one walk yields everything. */
+static Status make_orders(TrainSample *sample, const double *scores, const double *ranks,
+                          const uint8_t *labels, const uint32_t *cluster, Error *error)
+{
+    const size_t n = sample->rows;
+    TRY(make_order(&sample->by_thresholds, scores, labels, cluster, n, error));
+    sample->exact = ranks && ranks != scores;
+    if (sample->exact)
+        TRY(make_order(&sample->ranked, ranks, labels, cluster, n, error));
+    if (sample->exact && !same_groups(&sample->ranked, &sample->by_thresholds, n))
+        return STATUS_OK;
+    free_order(&sample->ranked);
+    sample->ranked = sample->by_thresholds;
+    sample->by_thresholds = (Order){0};
+    return STATUS_OK;
+}
+
+Status train_sample_create(TrainSample **sample, const double *scores, const double *ranks,
+                           const uint8_t *labels, const uint32_t *cluster, size_t n, Error *error)
 {
     assert(sample && error);
     *sample = NULL;
@@ -118,28 +176,15 @@ Status train_sample_create(TrainSample **sample, const double *scores, const uin
         return error_set(error, STATUS_FAILED,
                          "scores: %zu rows are too many for a bootstrap; leave it out", n);
     TrainSample *const made = calloc(1, sizeof *made);
-    const size_t room = n > 0 ? n : 1;
-    uint32_t *const order = malloc(room * sizeof *order);
-    Status status = STATUS_OK;
+    Status status = made ? STATUS_OK : no_memory(n, error);
     if (made) {
         made->rows = n;
-        made->scores = malloc(room * sizeof *made->scores);
-        made->end = malloc(room * sizeof *made->end);
-        made->cluster = malloc(room * sizeof *made->cluster);
-        made->labels = malloc(room);
-        made->cells = malloc(room * sizeof *made->cells);
+        made->cells = malloc((n > 0 ? n : 1) * sizeof *made->cells);
+        status = made->cells ? make_orders(made, scores, ranks, labels, cluster, error)
+                             : no_memory(n, error);
     }
-    if (!order || !made || !made->scores || !made->end || !made->cluster || !made->labels ||
-        !made->cells)
-        status = error_set(error, STATUS_FAILED,
-                           "scores: no memory for a bootstrap of %zu rows; free some", n);
     if (status == STATUS_OK)
-        status = train_ranking_order(scores, n, order, error);
-    if (status == STATUS_OK) {
-        fill_sample(made, order, scores, labels, cluster);
         fill_cells(made, scores, labels, cluster);
-    }
-    free(order);
     if (status != STATUS_OK) {
         train_sample_free(made);
         return status;
@@ -174,28 +219,26 @@ static TrainProbabilitySums weigh_cells(const TrainSample *sample, const uint32_
     return calibration;
 }
 
-/* Metrics of the sample where each cluster counts `weights[cluster]` times. */
-static void weighted_metrics(const TrainSample *sample, const uint32_t *weights,
-                             TrainMetrics *metrics)
+/* One walk down an order, where each cluster counts `weights[cluster]` times. */
+static void weighted_walk(const Order *order, const uint32_t *weights, const uint64_t total[2],
+                          bool exact, TrainMetrics *metrics)
 {
     enum { PARCEL = 128 };
-    uint64_t total[2] = {0, 0};
-    const TrainProbabilitySums calibration = weigh_cells(sample, weights, total);
-    const uint32_t *const cluster = sample->cluster;
-    const uint8_t *const labels = sample->labels;
+    const uint32_t *const cluster = order->cluster;
+    const uint8_t *const labels = order->labels;
     TrainWalk walk;
     TrainGroup parcel[PARCEL];
     size_t filled = 0, row = 0;
-    train_walk_begin(&walk, total[0], total[1]);
-    for (size_t g = 0; g < sample->count; g++) {
-        const size_t end = sample->end[g];
+    train_walk_begin(&walk, total[0], total[1], exact);
+    for (size_t g = 0; g < order->count; g++) {
+        const size_t end = order->end[g];
         uint64_t rows = 0, fakes = 0;
         for (; row < end; row++) {
             const uint64_t weight = weights[cluster[row]];
             rows += weight;
             fakes += weight & -(uint64_t)labels[row]; /* where the label is 1: no branch to guess */
         }
-        parcel[filled] = (TrainGroup){sample->scores[g], rows - fakes, fakes};
+        parcel[filled] = (TrainGroup){order->scores[g], rows - fakes, fakes};
         filled += rows > 0; /* a third of the groups is not drawn */
         if (filled == PARCEL) {
             train_walk_groups(&walk, parcel, filled);
@@ -204,6 +247,20 @@ static void weighted_metrics(const TrainSample *sample, const uint32_t *weights,
     }
     train_walk_groups(&walk, parcel, filled);
     train_walk_end(&walk, metrics);
+}
+
+/* Metrics of the sample where each cluster counts `weights[cluster]` times. */
+static void weighted_metrics(const TrainSample *sample, const uint32_t *weights,
+                             TrainMetrics *metrics)
+{
+    uint64_t total[2] = {0, 0};
+    const TrainProbabilitySums calibration = weigh_cells(sample, weights, total);
+    weighted_walk(&sample->ranked, weights, total, sample->exact, metrics);
+    if (sample->by_thresholds.count > 0) {
+        TrainMetrics by_probability;
+        weighted_walk(&sample->by_thresholds, weights, total, false, &by_probability);
+        train_walk_thresholds(&by_probability, metrics);
+    }
     train_probability_end(&calibration, metrics);
 }
 
@@ -212,6 +269,7 @@ typedef struct Bootstrap {
     const TrainSample *const *samples;
     int count;
     const TrainDraw *draw;
+    uint32_t stream; /* of the data set's name */
     uint32_t clusters;
     uint32_t *members; /* [clusters] the reals, then the fakes */
     uint32_t n_real;
@@ -232,7 +290,7 @@ static void resample(void *context, int task, int worker)
     const Bootstrap *const b = context;
     uint32_t *const weights = b->weights + (size_t)worker * b->clusters;
     const size_t resamples = (size_t)b->draw->resamples;
-    Random random = random_stream(b->draw->seed, RANDOM_BOOTSTRAP, (uint32_t)task, b->draw->stream);
+    Random random = random_stream(b->draw->seed, RANDOM_BOOTSTRAP, (uint32_t)task, b->stream);
     memset(weights, 0, b->clusters * sizeof *weights);
     draw_class(b, 0, b->n_real, &random, weights);
     draw_class(b, b->n_real, b->clusters, &random, weights);
@@ -253,6 +311,7 @@ Status train_bootstrap(const TrainSample *const *samples, int count, const Train
     Bootstrap b = {.samples = samples,
                    .count = count,
                    .draw = draw,
+                   .stream = (uint32_t)XXH3_64bits(draw->dataset, strlen(draw->dataset)),
                    .clusters = clusters->count,
                    .values = values};
     b.members = malloc(room * sizeof *b.members);
@@ -265,9 +324,11 @@ Status train_bootstrap(const TrainSample *const *samples, int count, const Train
     }
     uint32_t filled = 0;
     for (int label = 0; label < 2; label++) {
-        for (uint32_t i = 0; i < clusters->count; i++)
-            if (clusters->labels[i] == label)
-                b.members[filled++] = i;
+        for (uint32_t i = 0; i < clusters->count; i++) {
+            const uint32_t member = clusters->are_rows ? samples[0]->ranked.cluster[i] : i;
+            if (clusters->labels[member] == label)
+                b.members[filled++] = member;
+        }
         b.n_real = label == 0 ? filled : b.n_real;
     }
     threads_run(draw->threads, draw->resamples, resample, &b);

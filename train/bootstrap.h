@@ -12,35 +12,39 @@
 
 #include "tensor/threads.h"
 
+#include <stdbool.h>
+
 /* Rows in order of score, with the cluster (video) of each. Opaque; not changed by any use. */
 typedef struct TrainSample TrainSample;
 
 /*
- * Sorts rows [n]: scores (finite), labels (0 or 1) and cluster, the number of the video of each row, or NULL
- * if every row is one of its own. All borrowed for the call alone. *sample is owned by the caller
+ * Sorts rows [n]: scores (finite), ranks (finite; NULL or scores itself: scores rank; see train_metrics_on), labels
+ * (0 or 1) and cluster, the number of the video of each row, or NULL if every row is one of its own. All borrowed for the call alone. *sample is owned by the caller
  * (train_sample_free; NULL is allowed there). STATUS_FAILED as train_metrics, and for n beyond 2^31.
  */
-Status train_sample_create(TrainSample **sample, const double *scores, const uint8_t *labels,
-                           const uint32_t *cluster, size_t n, Error *error);
+Status train_sample_create(TrainSample **sample, const double *scores, const double *ranks,
+                           const uint8_t *labels, const uint32_t *cluster, size_t n, Error *error);
 void train_sample_free(TrainSample *sample);
 
 /* What is drawn. */
 typedef struct TrainClusters {
     uint32_t count;
     const uint8_t *labels; /* [count] 0 or 1, drawn apart: every resample has both classes */
+    bool
+        are_rows; /* each is a row of its own: drawn in the order of their ranks, not of the file */
 } TrainClusters;
 
 typedef struct TrainDraw {
     int resamples;
     uint64_t seed;
-    uint32_t stream;  /* tells the draws of one data set from those of another */
-    Threads *threads; /* NULL: the calling thread alone */
+    const char *dataset; /* its name gives it draws of its own, wherever it stands among others */
+    Threads *threads;    /* NULL: the calling thread alone */
 } TrainDraw;
 
 /*
  * Metrics of all samples [count] under the same `draw->resamples` draws of `clusters`, into values
- * [count][TRAIN_METRIC_NAMES][resamples]; resample r draws from random_stream(seed, RANDOM_BOOTSTRAP, r, stream), the
- * real clusters first, in their order. NaN where a metric is undefined in a resample. The same bits for any number of
+ * [count][TRAIN_METRIC_NAMES][resamples]; resample r draws from random_stream(seed, RANDOM_BOOTSTRAP, r, hash of the
+ * name), the real clusters first, in their order. NaN where a metric is undefined in a resample. The same bits for any number of
  * threads. STATUS_FAILED without memory.
  */
 Status train_bootstrap(const TrainSample *const *samples, int count, const TrainClusters *clusters,

@@ -15,12 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-double train_calibration_margin(float real, float fake)
-{
-    const double least = (double)FLT_TRUE_MIN;
-    return log(fmax((double)fake, least)) - log(fmax((double)real, least));
-}
-
 /* 1 / (1 + exp(-x)), without overflow. */
 static double sigmoid(double x)
 {

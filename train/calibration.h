@@ -40,13 +40,7 @@ typedef struct TrainTemperature {
     bool fitted, separated;
 } TrainTemperature;
 
-/*
- * The margin, logit of fake less logit of real, that a softmax in f32 was computed from: log(fake / real), good to
- * about 1e-7 up to a margin of 87; beyond, where one of the two is 0, it is held at that of the least f32.
- */
-double train_calibration_margin(float real, float fake);
-
-/* p_fake of a margin at temperature T: 1 / (1 + exp(-margin / T)). */
+/* p_fake of a margin, logit of fake less logit of real, at temperature T: 1 / (1 + exp(-margin / T)). */
 double train_calibration_probability(double margin, double temperature);
 
 /*

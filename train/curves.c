@@ -216,13 +216,13 @@ static void fill_reliability(const double *scores, const uint8_t *labels, size_t
     }
 }
 
-Status train_curves(const double *scores, const uint8_t *labels, size_t n, int points,
-                    TrainCurves *curves, Error *error)
+Status train_curves(const double *scores, const double *ranks, const uint8_t *labels, size_t n,
+                    int points, TrainCurves *curves, Error *error)
 {
     assert(curves && points >= 8);
     *curves = (TrainCurves){0};
     TrainRanking ranking;
-    TRY(train_ranking_create(&ranking, NULL, scores, labels, n, error));
+    TRY(train_ranking_create(&ranking, NULL, ranks ? ranks : scores, labels, n, error));
     const bool both = ranking.n_real > 0 && ranking.n_fake > 0;
     const bool complete = !both || draw_curves(&ranking, points, curves);
     train_ranking_free(&ranking);

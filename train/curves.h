@@ -40,14 +40,15 @@ typedef struct TrainCurves {
 } TrainCurves;
 
 /*
- * The curves of scores [n] and labels [n] as in train_metrics, each of at most `points` points, at least 8
+ * The curves of scores [n], ranks [n] and labels [n] as in train_metrics_on (ROC and precision-recall follow the ranks,
+ * histogram and reliability p_fake), each of at most `points` points, at least 8
  * (asserted): those kept are vertices of the exact curve, its ends among them, and every vertex left out lies within
  * a distance of the line between its kept neighbours that is as small as that number allows (Ramer, Douglas,
  * Peucker, worst segment first). *curves is owned by the caller (train_curves_free). Failures as
  * train_metrics.
  */
-Status train_curves(const double *scores, const uint8_t *labels, size_t n, int points,
-                    TrainCurves *curves, Error *error);
+Status train_curves(const double *scores, const double *ranks, const uint8_t *labels, size_t n,
+                    int points, TrainCurves *curves, Error *error);
 void train_curves_free(TrainCurves *curves);
 
 #endif

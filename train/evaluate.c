@@ -45,6 +45,7 @@ typedef struct Rows {
     float *features;      /* [count,D] */
     float *probabilities; /* [count,2] */
     float *cross_entropy; /* [count] */
+    float *margins;       /* [count] */
 } Rows;
 
 static Rows rows_from(const Rows *all, size_t first, size_t D)
@@ -53,6 +54,7 @@ static Rows rows_from(const Rows *all, size_t first, size_t D)
         .features = all->features ? all->features + first * D : NULL,
         .probabilities = all->probabilities ? all->probabilities + first * VIT_CLASSES : NULL,
         .cross_entropy = all->cross_entropy ? all->cross_entropy + first : NULL,
+        .margins = all->margins ? all->margins + first : NULL,
     };
 }
 
@@ -83,7 +85,9 @@ static void head_forward(Tape *tape, VitHead *head, Tensor *features, const int 
         rows->probabilities[i] = finite ? tensor_f32(probabilities)[i] : NAN;
     }
     for (int i = 0; rows->cross_entropy && i < count; i++)
-        rows->cross_entropy[i] = cross_entropy(tensor_f32(logits) + i * VIT_CLASSES, labels[i]);
+        rows->cross_entropy[i] = cross_entropy(z + i * VIT_CLASSES, labels[i]);
+    for (int i = 0; rows->margins && i < count; i++)
+        rows->margins[i] = z[i * VIT_CLASSES + 1] - z[i * VIT_CLASSES];
 }
 
 typedef struct Scorer {
@@ -181,6 +185,8 @@ static void mark_unreadable(const DataBatch *batch, const DataList *list,
             row.probabilities[c] = NAN;
         if (row.cross_entropy)
             *row.cross_entropy = NAN;
+        if (row.margins)
+            *row.margins = NAN;
         if (scoring->unreadable)
             scoring->unreadable(scoring->context, &list->frames[batch->index[i]], batch->errors[i]);
     }
@@ -202,6 +208,7 @@ static Status check_finite(const DataBatch *batch, const DataList *list, const R
             finite = finite && isfinite(row.features[d]);
         for (int c = 0; row.probabilities && c < VIT_CLASSES; c++)
             finite = finite && isfinite(row.probabilities[c]);
+        finite = finite && (!row.margins || isfinite(*row.margins));
         if (!finite)
             return error_set(error, STATUS_FAILED,
                              "%s: its score is no finite number; the weights of the model or the "
@@ -241,7 +248,7 @@ Status train_score(const Vit *vit, VitHead *head, const DataList *list, int firs
                    float *probabilities, Error *error)
 {
     assert(first >= 0 && first <= list->count && scoring->batch_size > 0);
-    assert(head || (!probabilities && !scoring->cross_entropy));
+    assert(head || (!probabilities && !scoring->cross_entropy && !scoring->margins));
     if (first == list->count)
         return STATUS_OK;
     /* The frames from `first` on, seen as a list of their own. */
@@ -256,7 +263,7 @@ Status train_score(const Vit *vit, VitHead *head, const DataList *list, int firs
     settings.first_frame = (uint32_t)first;
     if (settings.decode_bytes == 0)
         settings.decode_bytes = machine_memory("").bytes / 4;
-    const Rows all = {features, probabilities, scoring->cross_entropy};
+    const Rows all = {features, probabilities, scoring->cross_entropy, scoring->margins};
     const Rows rows = rows_from(&all, (size_t)first, (size_t)vit->config.width);
 
     Scorer scorer = {.vit = vit, .head = head, .threads = threads};
@@ -297,9 +304,9 @@ static Status score_features(Arena *arena, VitHead *head, const float *features,
 
 Status train_score_features(VitHead *head, const float *features, const int *labels, int count,
                             Threads *threads, float *probabilities, float *cross_entropies,
-                            Error *error)
+                            float *margins, Error *error)
 {
-    const Rows all = {NULL, probabilities, cross_entropies};
+    const Rows all = {NULL, probabilities, cross_entropies, margins};
     Arena *arena = NULL;
     TRY(arena_create_measuring(&arena, error));
     Status status = score_features(arena, head, features, labels, count, threads, &all, error);

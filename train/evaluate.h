@@ -30,6 +30,8 @@ typedef struct TrainScoring {
     void (*unreadable)(void *context, const DataFrame *frame, const Error *error);
     void *context;
     float *cross_entropy; /* NULL, or [count] to be filled with -log softmax(logits)[label] */
+    /* NULL, or [count] to be filled with logits[1] - logits[0]: ranks frames whose probability is 0 or 1 in f32 */
+    float *margins;
     /* NULL, or an empty arena to work in, used if it is large enough, and empty again afterwards. */
     Arena *arena;
 } TrainScoring;
@@ -43,7 +45,7 @@ DataLoaderSettings train_scoring_loader(const TrainScoring *scoring, const VitCo
 /*
  * Scores frames [first, list->count) in list order. features: NULL, or [count,D] filled with the
  * pooled feature; probabilities: NULL, or [count,2] filled with softmax(logits). head may be NULL
- * when probabilities and scoring->cross_entropy are. All arrays are indexed by frame; rows before
+ * when probabilities, scoring->cross_entropy and scoring->margins are. All arrays are indexed by frame; rows before
  * `first` are left alone. STATUS_INTERRUPTED if stopped, STATUS_FAILED for an unreadable frame
  * unless tolerant, or when the weights make a score that is not finite.
  */
@@ -53,10 +55,10 @@ Status train_score(const Vit *vit, VitHead *head, const DataList *list, int firs
 
 /*
  * The head alone over ready features [count,D]: what train_score would give, to the bit.
- * probabilities [count,2]; cross_entropy: NULL, or [count], for labels [count].
+ * probabilities [count,2]; cross_entropy: NULL, or [count], for labels [count]; margins: NULL, or [count].
  */
 Status train_score_features(VitHead *head, const float *features, const int *labels, int count,
                             Threads *threads, float *probabilities, float *cross_entropy,
-                            Error *error);
+                            float *margins, Error *error);
 
 #endif

@@ -97,23 +97,40 @@ static void pass(void *context, int task, int worker)
         passes->sums = sums;
 }
 
-Status train_metrics_on(Threads *threads, const double *scores, const uint8_t *labels, size_t n,
-                        TrainMetrics *metrics, Error *error)
+/* All metrics of one order; `exact` as in train_walk_begin. */
+static Status rank_and_walk(Threads *threads, const double *scores, bool exact,
+                            const uint8_t *labels, size_t n, TrainMetrics *metrics, Error *error)
 {
-    assert(metrics && error);
     TrainRanking ranking;
     TRY(train_ranking_create(&ranking, threads, scores, labels, n, error));
     Passes passes = {.ranking = &ranking};
-    train_walk_begin(&passes.walk, ranking.n_real, ranking.n_fake);
-    threads_run(threads, 2, pass, &passes);
+    train_walk_begin(&passes.walk, ranking.n_real, ranking.n_fake, exact);
+    threads_run(threads, exact ? 1 : 2, pass, &passes); /* margins are not probabilities */
     train_walk_end(&passes.walk, metrics);
-    train_probability_end(&passes.sums, metrics);
+    if (!exact)
+        train_probability_end(&passes.sums, metrics);
     train_ranking_free(&ranking);
+    return STATUS_OK;
+}
+
+Status train_metrics_on(Threads *threads, const double *scores, const double *ranks,
+                        const uint8_t *labels, size_t n, TrainMetrics *metrics, Error *error)
+{
+    assert(metrics && error);
+    TRY(rank_and_walk(threads, scores, false, labels, n, metrics, error));
+    if (!ranks || ranks == scores)
+        return STATUS_OK;
+    const TrainMetrics by_probability = *metrics;
+    TRY(rank_and_walk(threads, ranks, true, labels, n, metrics, error));
+    train_walk_thresholds(&by_probability, metrics);
+    metrics->brier = by_probability.brier;
+    metrics->log_loss = by_probability.log_loss;
+    metrics->ece = by_probability.ece;
     return STATUS_OK;
 }
 
 Status train_metrics(const double *scores, const uint8_t *labels, size_t n, TrainMetrics *metrics,
                      Error *error)
 {
-    return train_metrics_on(NULL, scores, labels, n, metrics, error);
+    return train_metrics_on(NULL, scores, NULL, labels, n, metrics, error);
 }

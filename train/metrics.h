@@ -54,6 +54,9 @@ typedef struct TrainMetrics {
     double ece;
     /* Rows whose label and score an earlier row has too: in a file of 17-digit scores a sign of doubled rows. */
     size_t repeated;
+    /* Reals [0] and fakes [1] whose rank a row of the other class has too, which counts half in the AUROC; and those
+     * whose p_fake is so shared at exactly 0 or 1, where softmax rounds what the logits still told apart. */
+    size_t tied[2], saturated[2];
 } TrainMetrics;
 
 /* The metrics in the order of metrics.json: indices into train_metric_names and into TrainIntervals.of. */
@@ -104,8 +107,14 @@ TrainMetrics train_metrics_undefined(void);
 Status train_metrics(const double *scores, const uint8_t *labels, size_t n, TrainMetrics *metrics,
                      Error *error);
 
-/* The same on a team of threads (NULL: on the calling one alone); the same bits for any number. */
-Status train_metrics_on(Threads *threads, const double *scores, const uint8_t *labels, size_t n,
-                        TrainMetrics *metrics, Error *error);
+/*
+ * The same on a pool of threads (NULL: on the calling one alone); the same bits for any number. ranks [n], finite, puts
+ * the rows in order in place of p_fake (margins; NULL or `scores` itself: p_fake does): auroc, ap, map, eer,
+ * tpr_at_fpr, partial_auroc, repeated and tied follow it. Everything at a threshold (accuracies, F1, eer_threshold and what
+ * is at it) and calibration stay with p_fake, tie for tie. map scores real by the negated rank, which unlike
+ * 1 - p_fake does not round.
+ */
+Status train_metrics_on(Threads *threads, const double *scores, const double *ranks,
+                        const uint8_t *labels, size_t n, TrainMetrics *metrics, Error *error);
 
 #endif

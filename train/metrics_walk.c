@@ -54,9 +54,10 @@ void train_probability_end(const TrainProbabilitySums *calibration, TrainMetrics
     metrics->ece = train_sum_total(&gaps) / rows;
 }
 
-void train_walk_begin(TrainWalk *walk, uint64_t n_real, uint64_t n_fake)
+void train_walk_begin(TrainWalk *walk, uint64_t n_real, uint64_t n_fake, bool exact)
 {
-    *walk = (TrainWalk){.n_real = n_real, .n_fake = n_fake, .eer = NAN, .eer_threshold = NAN};
+    *walk = (TrainWalk){
+        .n_real = n_real, .n_fake = n_fake, .exact = exact, .eer = NAN, .eer_threshold = NAN};
 }
 
 /* FPR - (1 - TPR), times n_real n_fake: from -1 to 1 along the ROC, and strictly growing. */
@@ -128,13 +129,13 @@ static void close_inverted(TrainWalk *walk)
 
 /*
  * Average precision of real scored by 1 - p_fake. That difference rounds, so scores that differ can tie here:
- * they are grouped by it, as a caller of average_precision_score would see them. A group's
+ * they are grouped by it, as a caller of average_precision_score would see them, unless the walk is exact. A group's
  * precision counts all that score as low or lower: what is not above it.
  */
 static void add_inverted(TrainWalk *walk, const TrainGroup *group)
 {
     const double inverted = 1.0 - group->score;
-    if (!walk->has_inverted || inverted != walk->inverted) {
+    if (!walk->has_inverted || walk->exact || inverted != walk->inverted) {
         if (walk->has_inverted)
             close_inverted(walk);
         walk->has_inverted = true;
@@ -159,6 +160,13 @@ static void add_group(TrainWalk *walk, const TrainGroup *group, bool both)
     }
     walk->repeated +=
         (group->reals > 0 ? group->reals - 1 : 0) + (group->fakes > 0 ? group->fakes - 1 : 0);
+    if (group->reals > 0 && group->fakes > 0) {
+        const bool saturated = group->score == 0 || group->score == 1;
+        walk->tied_reals += group->reals;
+        walk->tied_fakes += group->fakes;
+        walk->saturated_reals += saturated ? group->reals : 0;
+        walk->saturated_fakes += saturated ? group->fakes : 0;
+    }
     if (both) {
         train_sum_add(&walk->ap, (double)group->fakes * ((double)tp / (double)(tp + fp)));
         add_inverted(walk, group);
@@ -203,6 +211,10 @@ void train_walk_end(TrainWalk *walk, TrainMetrics *metrics)
     metrics->n_real = (size_t)walk->n_real;
     metrics->n_fake = (size_t)walk->n_fake;
     metrics->repeated = (size_t)walk->repeated;
+    metrics->tied[0] = (size_t)walk->tied_reals;
+    metrics->tied[1] = (size_t)walk->tied_fakes;
+    metrics->saturated[0] = (size_t)walk->saturated_reals;
+    metrics->saturated[1] = (size_t)walk->saturated_fakes;
     if (walk->n_real + walk->n_fake == 0)
         return;
     classify(walk, walk->half_fp, walk->half_tp, &metrics->accuracy, &metrics->balanced_accuracy,
@@ -221,4 +233,17 @@ void train_walk_end(TrainWalk *walk, TrainMetrics *metrics)
     const double area = (0.5 * (double)walk->twice_partial / n_real + walk->partial_tail) / n_fake;
     const double chance = 0.5 * PARTIAL_FPR * PARTIAL_FPR;
     metrics->partial_auroc = 0.5 * (1 + (area - chance) / (PARTIAL_FPR - chance));
+}
+
+void train_walk_thresholds(const TrainMetrics *by_probability, TrainMetrics *metrics)
+{
+    metrics->accuracy = by_probability->accuracy;
+    metrics->balanced_accuracy = by_probability->balanced_accuracy;
+    metrics->f1_macro = by_probability->f1_macro;
+    metrics->eer_threshold = by_probability->eer_threshold;
+    metrics->accuracy_at_eer = by_probability->accuracy_at_eer;
+    metrics->balanced_accuracy_at_eer = by_probability->balanced_accuracy_at_eer;
+    metrics->f1_macro_at_eer = by_probability->f1_macro_at_eer;
+    metrics->saturated[0] = by_probability->saturated[0];
+    metrics->saturated[1] = by_probability->saturated[1];
 }

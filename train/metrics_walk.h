@@ -60,6 +60,8 @@ double train_log_loss(double score, int label);
 /* The state of a walk: for train_walk_* alone. */
 typedef struct TrainWalk {
     uint64_t n_real, n_fake;
+    bool
+        exact; /* the order of the negated scores has the same groups: true of margins, not of 1 - p_fake */
     uint64_t fp, tp;        /* reals and fakes above the score that comes next */
     uint64_t twice_area;    /* of the ROC so far, times n_real n_fake */
     uint64_t twice_partial; /* the same at the last vertex with an FPR of at most 0.1 */
@@ -76,6 +78,8 @@ typedef struct TrainWalk {
     int points;                   /* how many of the FPRs are done */
     double tpr[TRAIN_FPR_POINTS + 1];
     uint64_t repeated;
+    uint64_t tied_reals, tied_fakes;           /* whose score a row of the other class has, too */
+    uint64_t saturated_reals, saturated_fakes; /* those of them at exactly 0 or 1 */
 } TrainWalk;
 
 /* The bin of a score in [0, 1]. */
@@ -84,10 +88,17 @@ int train_calibration_bin(double score);
 /*
  * Begins a walk over n_real and n_fake rows in all, continues it over groups [count], strictly descending by score
  * from call to call, and sums up: all but what is train_probability_end's. Groups without rows are passed
- * over. The product of the two numbers is at most 2^62. Nothing is allocated; nothing can fail.
+ * over. The product of the two numbers is at most 2^62. Nothing is allocated; nothing can fail. `exact` says that
+ * different scores stay different when real is scored by the negated score (margins), not by 1 - score, which rounds.
  */
-void train_walk_begin(TrainWalk *walk, uint64_t n_real, uint64_t n_fake);
+void train_walk_begin(TrainWalk *walk, uint64_t n_real, uint64_t n_fake, bool exact);
 void train_walk_groups(TrainWalk *walk, const TrainGroup *groups, size_t count);
 void train_walk_end(TrainWalk *walk, TrainMetrics *metrics);
+
+/*
+ * Copies into *metrics, which a walk down the margins filled, all that depends on thresholds on p_fake from the metrics
+ * of a walk down p_fake of the same rows: accuracies, F1, the EER threshold, saturated ties.
+ */
+void train_walk_thresholds(const TrainMetrics *by_probability, TrainMetrics *metrics);
 
 #endif

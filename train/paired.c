@@ -191,6 +191,7 @@ static Status match(Pair *pair, Error *error)
 typedef struct Level {
     size_t n;
     const double *scores_a, *scores_b;
+    const double *ranks_a, *ranks_b; /* as in TrainScores */
     const uint8_t *labels_a, *labels_b;
     const uint32_t *cluster_a, *cluster_b; /* cluster_a NULL: every row is one of its own */
     bool rows_are_clusters;                /* then cluster_b tells which row of a is meant */
@@ -205,8 +206,10 @@ static Status level_points(const Level *level, Threads *threads, TrainDifference
                            TrainMetrics *metrics, Error *error)
 {
     TrainMetrics b;
-    TRY(train_metrics_on(threads, level->scores_a, level->labels_a, level->n, metrics, error));
-    TRY(train_metrics_on(threads, level->scores_b, level->labels_b, level->n, &b, error));
+    TRY(train_metrics_on(threads, level->scores_a, level->ranks_a, level->labels_a, level->n,
+                         metrics, error));
+    TRY(train_metrics_on(threads, level->scores_b, level->ranks_b, level->labels_b, level->n, &b,
+                         error));
     for (int m = 0; m < TRAIN_METRIC_NAMES; m++)
         differences[m] =
             undefined_difference(train_metric_value(metrics, m), train_metric_value(&b, m));
@@ -222,9 +225,9 @@ static Status level_delong(const Level *level, TrainIntervalMethod method,
         return no_memory(error);
     double *const of_a = placements, *const of_b = of_a + level->n,
                   *const matched = of_b + level->n;
-    Status status = train_placements(level->scores_a, level->labels_a, level->n, of_a, error);
+    Status status = train_placements(level->ranks_a, level->labels_a, level->n, of_a, error);
     if (status == STATUS_OK)
-        status = train_placements(level->scores_b, level->labels_b, level->n, of_b, error);
+        status = train_placements(level->ranks_b, level->labels_b, level->n, of_b, error);
     if (status == STATUS_OK) {
         for (size_t i = 0; i < level->n; i++)
             matched[level->cluster_b[i]] = of_b[i];
@@ -258,7 +261,7 @@ static void bootstrap_difference(double *a, const double *b, size_t resamples,
 }
 
 static Status bootstrap_levels(const Level *levels, int count, const TrainClusters *clusters,
-                               uint32_t stream, const TrainUncertainty *settings,
+                               const char *dataset, const TrainUncertainty *settings,
                                TrainDifference *const *differences, Error *error)
 {
     const size_t resamples = (size_t)settings->resamples;
@@ -268,13 +271,13 @@ static Status bootstrap_levels(const Level *levels, int count, const TrainCluste
     Status status = values ? STATUS_OK : no_memory(error);
     for (int i = 0; i < count && status == STATUS_OK; i++) {
         const Level *const l = &levels[i];
-        status = train_sample_create(&samples[2 * i], l->scores_a, l->labels_a, l->cluster_a, l->n,
-                                     error);
+        status = train_sample_create(&samples[2 * i], l->scores_a, l->ranks_a, l->labels_a,
+                                     l->cluster_a, l->n, error);
         if (status == STATUS_OK)
-            status = train_sample_create(&samples[2 * i + 1], l->scores_b, l->labels_b,
+            status = train_sample_create(&samples[2 * i + 1], l->scores_b, l->ranks_b, l->labels_b,
                                          l->cluster_b, l->n, error);
     }
-    const TrainDraw draw = {settings->resamples, settings->seed, stream, settings->threads};
+    const TrainDraw draw = {settings->resamples, settings->seed, dataset, settings->threads};
     if (status == STATUS_OK)
         status = train_bootstrap((const TrainSample *const *)samples, 2 * count, clusters, &draw,
                                  values, error);
@@ -302,6 +305,8 @@ static int list_levels(const Pair *pair, uint32_t *clusters_b, Level levels[2])
     levels[0] = (Level){.n = a->frames,
                         .scores_a = a->scores,
                         .scores_b = b->scores,
+                        .ranks_a = a->ranks,
+                        .ranks_b = b->ranks,
                         .labels_a = a->labels,
                         .labels_b = b->labels,
                         .cluster_a = a->frame_video,
@@ -310,6 +315,8 @@ static int list_levels(const Pair *pair, uint32_t *clusters_b, Level levels[2])
     levels[1] = (Level){.n = a->videos,
                         .scores_a = a->video_mean,
                         .scores_b = b->video_mean,
+                        .ranks_a = a->video_mean_ranks,
+                        .ranks_b = b->video_mean_ranks,
                         .labels_a = a->video_labels,
                         .labels_b = b->video_labels,
                         .cluster_b = pair->video_of,
@@ -317,10 +324,12 @@ static int list_levels(const Pair *pair, uint32_t *clusters_b, Level levels[2])
     return a->has_videos ? 2 : 1;
 }
 
-static Status compare_set(const Pair *pair, uint32_t stream, const TrainUncertainty *settings,
+static Status compare_set(const Pair *pair, const TrainUncertainty *settings,
                           TrainComparison *comparison, Error *error)
 {
-    const TrainScores *const a = pair->a.set;
+    const TrainScores *const a = pair->a.set, *const b = pair->b.set;
+    /* The same draws whichever of the two files is named first. */
+    const char *const drawn_as = strcmp(a->dataset, b->dataset) < 0 ? a->dataset : b->dataset;
     const bool resampled = train_uncertainty_resamples(settings, a->frames);
     TrainDifference *const differences[2] = {comparison->frame, comparison->video};
     uint32_t *const clusters_b = malloc((a->frames + 1) * sizeof *clusters_b);
@@ -345,9 +354,10 @@ static Status compare_set(const Pair *pair, uint32_t stream, const TrainUncertai
         status =
             level_delong(drawn, a->has_videos ? TRAIN_INTERVAL_DELONG : TRAIN_INTERVAL_DELONG_ROWS,
                          &differences[count - 1][TRAIN_AUROC], error);
-    const TrainClusters clusters = {.count = (uint32_t)drawn->n, .labels = drawn->labels_a};
+    const TrainClusters clusters = {
+        .count = (uint32_t)drawn->n, .labels = drawn->labels_a, .are_rows = !a->has_videos};
     if (status == STATUS_OK && spread && resampled)
-        status = bootstrap_levels(levels, count, &clusters, stream, settings, differences, error);
+        status = bootstrap_levels(levels, count, &clusters, drawn_as, settings, differences, error);
     free(clusters_b);
     return status;
 }
@@ -368,14 +378,14 @@ static Status find_set(const Side *a, int count_a, const TrainScores *sets_b, in
 }
 
 static Status compare_sets(const Side *a, int count_a, const Side *b, const TrainScores *sets_b,
-                           int count_b, int index, const TrainUncertainty *settings,
+                           int count_b, const TrainUncertainty *settings,
                            TrainComparison *comparison, Error *error)
 {
     Pair pair = {.a = *a, .b = *b};
     TRY(find_set(a, count_a, sets_b, count_b, b->name, &pair.b.set, error));
     Status status = match(&pair, error);
     if (status == STATUS_OK)
-        status = compare_set(&pair, (uint32_t)index, settings, comparison, error);
+        status = compare_set(&pair, settings, comparison, error);
     free(pair.frame_of);
     free(pair.video_of);
     return status;
@@ -404,7 +414,7 @@ Status train_compare(const TrainPredictions *a, const char *name_a, const TrainP
         status = no_memory(error);
     for (int d = 0; d < count_a && status == STATUS_OK; d++)
         status = compare_sets(&(Side){a, name_a, &sets_a[d]}, count_a, &(Side){b, name_b, NULL},
-                              sets_b, count_b, d, settings, &made[d], error);
+                              sets_b, count_b, settings, &made[d], error);
     train_scores_free(sets_a, count_a);
     train_scores_free(sets_b, count_b);
     if (status != STATUS_OK) {

@@ -64,6 +64,7 @@ void train_predictions_free(TrainPredictions *predictions)
         free(names);
     }
     free(predictions->scores);
+    free(predictions->margins);
     free(predictions->labels);
     free(predictions->row_dataset);
     free(predictions->row_video);
@@ -276,6 +277,9 @@ static bool grow_columns(TrainPredictions *p)
     if (!grow_column(p->scores, true, capacity, sizeof *p->scores, &grown))
         return false;
     p->scores = grown;
+    if (!grow_column(p->margins, false, capacity, sizeof *p->margins, &grown))
+        return false;
+    p->margins = grown;
     if (!grow_column(p->labels, true, capacity, sizeof *p->labels, &grown))
         return false;
     p->labels = grown;
@@ -364,6 +368,11 @@ static Status append(TrainPredictions *predictions, const TrainPrediction *row, 
         return no_memory(predictions, error);
 
     const size_t at = predictions->count;
+    if (row->has_margin && !predictions->margins &&
+        !(predictions->margins = malloc(predictions->capacity * sizeof *predictions->margins)))
+        return no_memory(predictions, error);
+    if (predictions->margins)
+        predictions->margins[at] = row->margin;
     if (predictions->row_dataset)
         predictions->row_dataset[at] = dataset;
     if (predictions->row_video)
@@ -378,6 +387,30 @@ static Status append(TrainPredictions *predictions, const TrainPrediction *row, 
     return STATUS_OK;
 }
 
+/* A margin of every row or of none, finite, and of the same logits as p_fake. */
+static Status check_margin(const TrainPredictions *predictions, const TrainPrediction *row,
+                           Error *error)
+{
+    if (predictions->count > 0 && row->has_margin != (predictions->margins != NULL))
+        return error_set(
+            error, STATUS_FAILED,
+            "margin of row %zu: is %s, unlike those of the rows before; give every row "
+            "one, or none",
+            predictions->count + 1, row->has_margin ? "present" : "missing");
+    if (!row->has_margin)
+        return STATUS_OK;
+    if (!isfinite(row->margin))
+        return error_set(error, STATUS_FAILED,
+                         "margin of row %zu: is not finite; find out what produced it",
+                         predictions->count + 1);
+    if (fabs(1 / (1 + exp(-row->margin)) - row->fake) > TRAIN_MARGIN_TOLERANCE)
+        return error_set(error, STATUS_FAILED,
+                         "margin %.9g of row %zu: contradicts its probability %.9g, which is not "
+                         "1 / (1 + exp(-margin)); correct the column margin or remove it",
+                         row->margin, predictions->count + 1, row->fake);
+    return STATUS_OK;
+}
+
 Status train_predictions_append(TrainPredictions *predictions, const TrainPrediction *row,
                                 Error *error)
 {
@@ -389,6 +422,7 @@ Status train_predictions_append(TrainPredictions *predictions, const TrainPredic
         return error_set(error, STATUS_FAILED,
                          "score of row %zu: is not finite; find out what produced it",
                          predictions->count + 1);
+    TRY(check_margin(predictions, row, error));
     if (predictions->count >= TRAIN_NO_VIDEO - 1)
         return error_set(error, STATUS_FAILED, "scores: more than %lu rows; split them",
                          (unsigned long)TRAIN_NO_VIDEO - 1);
@@ -407,7 +441,7 @@ bool train_predictions_source_differs(const TrainPrediction *row)
 
 void train_predictions_write_header(FILE *stream, bool source)
 {
-    fprintf(stream, "files,labels,prob_class_0,prob_class_1,dataset,video%s\n",
+    fprintf(stream, "files,labels,prob_class_0,prob_class_1,dataset,video%s,margin\n",
             source ? ",source" : "");
 }
 
@@ -449,6 +483,9 @@ void train_predictions_write_row(FILE *stream, const TrainPrediction *row, bool 
         if (text)
             train_predictions_write_field(stream, text, length);
     }
+    putc(',', stream);
+    if (row->has_margin)
+        train_number_write(stream, 9, row->margin);
     putc('\n', stream);
 }
 

@@ -26,6 +26,7 @@ typedef enum Role {
     ROLE_DATASET,
     ROLE_VIDEO,
     ROLE_SOURCE,
+    ROLE_MARGIN,
     ROLES
 } Role;
 
@@ -38,6 +39,7 @@ static const char *const role_names[ROLES][2] = {
     [ROLE_DATASET] = {"dataset"},
     [ROLE_VIDEO] = {"video"},
     [ROLE_SOURCE] = {"source"},
+    [ROLE_MARGIN] = {"margin"},
 };
 
 /* A column that is read; those between are skipped. */
@@ -61,7 +63,8 @@ typedef struct Reader {
     size_t line, next_line; /* number of the first line of this record and of the next one */
     Column columns[ROLES];  /* [column_count] by position */
     int column_count;
-    size_t width; /* fields of the header */
+    size_t width;     /* fields of the header */
+    bool bare_scores; /* the column of scores is named `score` */
     Error *error;
 } Reader;
 
@@ -229,6 +232,7 @@ static Status note_column(Reader *reader, const Field *field)
                                  reader->path, reader->line, reader->width + 1,
                                  role == ROLE_FAKE ? "scores" : role_names[role][0]);
         reader->columns[reader->column_count++] = (Column){reader->width, role};
+        reader->bare_scores |= role == ROLE_FAKE && is_named(field, role_names[role][1]);
     }
     return STATUS_OK;
 }
@@ -239,6 +243,16 @@ static bool has_role(const Reader *reader, Role role)
         if (reader->columns[i].role == role)
             return true;
     return false;
+}
+
+/* Passes over the column as over one without a role. */
+static void drop_role(Reader *reader, Role role)
+{
+    int kept = 0;
+    for (int i = 0; i < reader->column_count; i++)
+        if (reader->columns[i].role != role)
+            reader->columns[kept++] = reader->columns[i];
+    reader->column_count = kept;
 }
 
 static Status check_encoding(Reader *reader)
@@ -273,6 +287,8 @@ static Status read_header(Reader *reader)
         trim(&field);
         TRY(note_column(reader, &field));
     }
+    if (reader->bare_scores)
+        drop_role(reader, ROLE_MARGIN);
     const bool label = has_role(reader, ROLE_LABEL);
     if (!label || !has_role(reader, ROLE_FAKE))
         return fail(
@@ -340,6 +356,11 @@ static Status read_cell(const Reader *reader, const Column *column, Field *field
         return field->length > 0 ? read_text(reader, column, field, &row->video) : STATUS_OK;
     case ROLE_SOURCE: /* empty: what the path says */
         return field->length > 0 ? read_text(reader, column, field, &row->source) : STATUS_OK;
+    case ROLE_MARGIN: /* empty: there is none */
+        if (field->length == 0)
+            return STATUS_OK;
+        row->has_margin = true;
+        return read_number(reader, column, field, &row->margin);
     case ROLES:
         break;
     }

@@ -15,33 +15,34 @@ static Status no_memory(Error *error)
 static Status level_metrics(const TrainScores *set, const TrainLevelChoice *choice,
                             Threads *threads, TrainMetrics *metrics, Error *error)
 {
-    const bool frames = choice->level == TRAIN_FRAMES;
-    const double *const scores = frames                          ? set->scores
-                                 : choice->level == TRAIN_VIDEOS ? set->video_mean
-                                                                 : set->video_median;
-    const uint8_t *const labels = frames ? set->labels : set->video_labels;
-    const size_t rows = frames ? set->frames : set->videos;
+    const TrainLevelRows all = train_level_rows(set, choice->level);
+    const size_t rows = all.count;
     if (choice->source == TRAIN_NO_SOURCE)
-        return train_metrics_on(threads, scores, labels, rows, metrics, error);
+        return train_metrics_on(threads, all.scores, all.ranks, all.labels, rows, metrics, error);
 
     uint32_t *const selected = malloc((rows + 1) * sizeof *selected);
-    double *const chosen = malloc((rows + 1) * sizeof *chosen);
-    uint8_t *const chosen_labels = malloc(rows + 1);
+    double *const scores = malloc((rows + 1) * sizeof *scores);
+    double *const ranks = malloc((rows + 1) * sizeof *ranks);
+    uint8_t *const labels = malloc(rows + 1);
     Status status = STATUS_OK;
-    if (!selected || !chosen || !chosen_labels)
+    if (!selected || !scores || !ranks || !labels)
         status = no_memory(error);
     if (status == STATUS_OK) {
-        const size_t n = frames ? train_scores_select_frames(set, choice->source, selected)
-                                : train_scores_select_videos(set, choice->source, selected);
+        const size_t n = choice->level == TRAIN_FRAMES
+                             ? train_scores_select_frames(set, choice->source, selected)
+                             : train_scores_select_videos(set, choice->source, selected);
         for (size_t i = 0; i < n; i++) {
-            chosen[i] = scores[selected[i]];
-            chosen_labels[i] = labels[selected[i]];
+            scores[i] = all.scores[selected[i]];
+            ranks[i] = all.ranks[selected[i]];
+            labels[i] = all.labels[selected[i]];
         }
-        status = train_metrics_on(threads, chosen, chosen_labels, n, metrics, error);
+        status = train_metrics_on(threads, scores, all.ranks == all.scores ? NULL : ranks, labels,
+                                  n, metrics, error);
     }
     free(selected);
-    free(chosen);
-    free(chosen_labels);
+    free(scores);
+    free(ranks);
+    free(labels);
     return status;
 }
 
@@ -74,7 +75,7 @@ static int list_levels(TrainReport *report, TrainLevelChoice *choices, Slot *slo
 }
 
 /* Metrics, then intervals, of all levels. */
-static Status fill_levels(const TrainScores *set, uint32_t stream, const TrainUncertainty *settings,
+static Status fill_levels(const TrainScores *set, const TrainUncertainty *settings,
                           TrainReport *report, Error *error)
 {
     const size_t room = 3 + 2 * (size_t)report->source_count;
@@ -86,7 +87,7 @@ static Status fill_levels(const TrainScores *set, uint32_t stream, const TrainUn
     for (int i = 0; i < count && status == STATUS_OK; i++)
         status = level_metrics(set, &choices[i], settings->threads, slots[i].metrics, error);
     if (status == STATUS_OK)
-        status = train_intervals(set, choices, count, stream, settings, intervals, error);
+        status = train_intervals(set, choices, count, settings, intervals, error);
     for (int i = 0; i < count && status == STATUS_OK; i++)
         *slots[i].intervals = intervals[i];
     free(choices);
@@ -95,12 +96,13 @@ static Status fill_levels(const TrainScores *set, uint32_t stream, const TrainUn
     return status;
 }
 
-static Status report_set(const TrainScores *set, uint32_t stream, const TrainUncertainty *settings,
+static Status report_set(const TrainScores *set, const TrainUncertainty *settings,
                          TrainReport *report, Error *error)
 {
     *report = (TrainReport){
         .dataset = set->dataset,
         .has_videos = set->has_videos,
+        .by_margin = set->ranks != set->scores,
         .source_count = set->source_count,
         .frame = train_metrics_undefined(),
         .video = train_metrics_undefined(),
@@ -116,7 +118,7 @@ static Status report_set(const TrainScores *set, uint32_t stream, const TrainUnc
         return no_memory(error);
     for (int s = 0; s < set->source_count; s++)
         report->sources[s].name = set->sources[s];
-    return fill_levels(set, stream, settings, report, error);
+    return fill_levels(set, settings, report, error);
 }
 
 Status train_reports_with(const TrainPredictions *predictions, const TrainUncertainty *settings,
@@ -131,7 +133,7 @@ Status train_reports_with(const TrainPredictions *predictions, const TrainUncert
     TrainReport *const made = calloc((size_t)made_count, sizeof *made);
     Status status = made ? STATUS_OK : no_memory(error);
     for (int d = 0; d < made_count && status == STATUS_OK; d++)
-        status = report_set(&sets[d], (uint32_t)d, settings, &made[d], error);
+        status = report_set(&sets[d], settings, &made[d], error);
     /* Names of sources are strings of the table: they outlive the sets. */
     train_scores_free(sets, made_count);
     if (status != STATUS_OK) {

@@ -23,6 +23,7 @@ typedef struct TrainReport {
     TrainMetrics video_median; /* the same by the median p_fake of a video's frames */
     TrainIntervals frame_ci, video_ci, video_median_ci;
     bool has_videos;            /* false if a frame has no folder: no video level, no sources */
+    bool by_margin;             /* margins ranked the rows, not p_fake */
     bool ci_left_out;           /* too many rows for the bootstrap: see TRAIN_CI_AUTO */
     TrainSourceReport *sources; /* [source_count] fake sources, bytewise order */
     int source_count;

@@ -3,6 +3,7 @@
  */
 #include "train/reports.h"
 
+#include "train/metrics_walk.h"
 #include "train/text.h"
 
 #include <assert.h>
@@ -145,11 +146,12 @@ static json_t *averages_json(const TrainReport *reports, int count, bool of_vide
     json_t *const object = json_object();
     bool complete = object != NULL;
     for (int m = 0; m < TRAIN_METRIC_NAMES && complete; m++) {
-        double sum = 0;
+        TrainSum sum = {0}; /* exact enough that the order of the data sets changes no bit */
         for (int i = 0; i < count; i++)
-            sum += train_metric_value(of_videos ? &reports[i].video : &reports[i].frame, m);
+            train_sum_add(&sum,
+                          train_metric_value(of_videos ? &reports[i].video : &reports[i].frame, m));
         complete = json_object_set_new(object, train_metric_names[m].name,
-                                       number_or_null(sum / count)) == 0;
+                                       number_or_null(train_sum_total(&sum) / count)) == 0;
     }
     if (complete)
         return object;

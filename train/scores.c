@@ -9,6 +9,7 @@
 #include "train/number.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,21 +17,30 @@
 struct TrainScoresMemory {
     uint32_t *rows;        /* [count] by data set, stable */
     double *scores;        /* [count] */
+    double *ranks;         /* [count] of tables with margins */
     uint8_t *labels;       /* [count] */
     uint32_t *frame_video; /* [count] */
     uint32_t *video_index; /* [video_count], as all below */
     double *mean, *median;
+    double *mean_ranks, *median_ranks; /* of tables with margins */
     uint8_t *video_labels;
     int *video_source;
     const char **sources;
 };
+
+/* A video of a set by its name. */
+typedef struct NamedVideo {
+    const char *name;
+    uint32_t number, video; /* in order of first row; index into the table's videos */
+} NamedVideo;
 
 /* What is needed only while gathering. */
 typedef struct Scratch {
     size_t *first;       /* [dataset_count + 1] position of each set's first row */
     uint32_t *local;     /* [video_count] index within the set of a table's video */
     size_t *video_first; /* [video_count + 1] position of each video's first score in `by_video` */
-    double *by_video;    /* [count] scores of a set, video by video */
+    double *by_video;    /* [count] scores, then margins of a set, video by video */
+    NamedVideo *named;   /* [video_count] of a set, for sorting */
 } Scratch;
 
 static void free_memory(struct TrainScoresMemory *memory)
@@ -39,11 +49,14 @@ static void free_memory(struct TrainScoresMemory *memory)
         return;
     free(memory->rows);
     free(memory->scores);
+    free(memory->ranks);
     free(memory->labels);
     free(memory->frame_video);
     free(memory->video_index);
     free(memory->mean);
     free(memory->median);
+    free(memory->mean_ranks);
+    free(memory->median_ranks);
     free(memory->video_labels);
     free(memory->video_source);
     free(memory->sources);
@@ -56,6 +69,7 @@ static void free_scratch(Scratch *scratch)
     free(scratch->local);
     free(scratch->video_first);
     free(scratch->by_video);
+    free(scratch->named);
 }
 
 /* An array of `count` elements, or none if it is not wanted; *complete becomes false without memory. */
@@ -70,15 +84,19 @@ static bool make_arrays(const TrainPredictions *table, struct TrainScoresMemory 
                         Scratch *scratch)
 {
     const bool many = table->row_dataset != NULL, videos = table->row_video != NULL;
+    const bool margins = table->margins != NULL;
     const size_t rows = table->count, count = table->video_count;
     bool complete = true;
     memory->rows = array(many, rows, sizeof *memory->rows, &complete);
     memory->scores = array(many, rows, sizeof *memory->scores, &complete);
+    memory->ranks = array(many && margins, rows, sizeof *memory->ranks, &complete);
     memory->labels = array(many, rows, sizeof *memory->labels, &complete);
     memory->frame_video = array(videos, rows, sizeof *memory->frame_video, &complete);
     memory->video_index = array(videos, count, sizeof *memory->video_index, &complete);
     memory->mean = array(videos, count, sizeof *memory->mean, &complete);
     memory->median = array(videos, count, sizeof *memory->median, &complete);
+    memory->mean_ranks = array(videos && margins, count, sizeof *memory->mean_ranks, &complete);
+    memory->median_ranks = array(videos && margins, count, sizeof *memory->median_ranks, &complete);
     memory->video_labels = array(videos, count, sizeof *memory->video_labels, &complete);
     memory->video_source = array(videos, count, sizeof *memory->video_source, &complete);
     memory->sources = array(videos, count, sizeof *memory->sources, &complete);
@@ -86,6 +104,7 @@ static bool make_arrays(const TrainPredictions *table, struct TrainScoresMemory 
     scratch->local = array(videos, count, sizeof *scratch->local, &complete);
     scratch->video_first = array(videos, count + 1, sizeof *scratch->video_first, &complete);
     scratch->by_video = array(videos, rows, sizeof *scratch->by_video, &complete);
+    scratch->named = array(videos, count, sizeof *scratch->named, &complete);
     return complete && scratch->first;
 }
 
@@ -107,6 +126,8 @@ static void order_rows(const TrainPredictions *table, struct TrainScoresMemory *
     for (size_t i = 0; i < table->count; i++) {
         memory->scores[i] = table->scores[memory->rows[i]];
         memory->labels[i] = table->labels[memory->rows[i]];
+        if (memory->ranks)
+            memory->ranks[i] = table->margins[memory->rows[i]];
     }
 }
 
@@ -115,13 +136,36 @@ static size_t row_at(const TrainScores *set, size_t frame)
     return set->rows ? set->rows[frame] : frame;
 }
 
+static int compare_videos(const void *a, const void *b)
+{
+    return strcmp(((const NamedVideo *)a)->name, ((const NamedVideo *)b)->name);
+}
+
+/* Numbers the videos of a set by name instead of by first row. */
+static void sort_videos(const TrainPredictions *table, const TrainScores *set, Scratch *scratch,
+                        uint32_t *frame_video, uint32_t *video_index)
+{
+    NamedVideo *const named = scratch->named;
+    uint32_t *const number = scratch->local; /* [videos] by the old one */
+    for (uint32_t v = 0; v < set->videos; v++)
+        named[v] = (NamedVideo){table->videos[video_index[v]].name, v, video_index[v]};
+    qsort(named, set->videos, sizeof *named, compare_videos);
+    for (uint32_t v = 0; v < set->videos; v++) {
+        video_index[v] = named[v].video;
+        number[named[v].number] = v;
+    }
+    for (size_t i = 0; i < set->frames; i++)
+        frame_video[i] = number[frame_video[i]];
+}
+
 /*
- * Numbers the videos of a set in order of first row, from `first_video` in the shared arrays on. False if a frame
- * has none. frame_video [frames] holds the set's numbers.
+ * Numbers the videos of a set. False if a frame has none. frame_video [frames] and video_index [videos] as in
+ * TrainScores.
  */
-static bool number_videos(const TrainPredictions *table, TrainScores *set, uint32_t *local,
+static bool number_videos(const TrainPredictions *table, TrainScores *set, Scratch *scratch,
                           uint32_t *frame_video, uint32_t *video_index)
 {
+    uint32_t *const local = scratch->local;
     uint32_t videos = 0;
     for (size_t i = 0; i < set->frames; i++) {
         const uint32_t video = table->row_video[row_at(set, i)];
@@ -135,34 +179,76 @@ static bool number_videos(const TrainPredictions *table, TrainScores *set, uint3
         frame_video[i] = local[video];
     }
     set->videos = videos;
+    sort_videos(table, set, scratch, frame_video, video_index);
     return true;
 }
 
-/* Means in file order, and medians, of the set's videos. */
-static void sum_videos(const TrainScores *set, const uint32_t *frame_video, Scratch *scratch,
-                       double *mean, double *median)
+/* values [frames] of the set into by_video, video by video in file order; first [videos] become their ends. */
+static void group_by_video(const TrainScores *set, const uint32_t *frame_video,
+                           const double *values, Scratch *scratch)
 {
     size_t *const first = scratch->video_first;
     memset(first, 0, (set->videos + (size_t)1) * sizeof *first);
-    memset(mean, 0, set->videos * sizeof *mean);
-    for (size_t i = 0; i < set->frames; i++) {
-        mean[frame_video[i]] += set->scores[i];
+    for (size_t i = 0; i < set->frames; i++)
         first[frame_video[i]]++;
-    }
     size_t begin = 0;
     for (uint32_t v = 0; v < set->videos; v++) {
         const size_t frames = first[v];
-        mean[v] /= (double)frames;
         first[v] = begin;
         begin += frames;
     }
     for (size_t i = 0; i < set->frames; i++)
-        scratch->by_video[first[frame_video[i]]++] = set->scores[i];
-    for (uint32_t v = 0; v < set->videos; v++) { /* first[v] is now the end of v */
-        double *const scores = scratch->by_video + (v > 0 ? first[v - 1] : 0);
-        const size_t n = (size_t)(scratch->by_video + first[v] - scores);
-        qsort(scores, n, sizeof *scores, train_number_compare);
-        median[v] = n % 2 ? scores[n / 2] : 0.5 * scores[n / 2 - 1] + 0.5 * scores[n / 2];
+        scratch->by_video[first[frame_video[i]]++] = values[i];
+}
+
+/* log(1 + exp(x)): -log(sigmoid(-x)), for any x. */
+static double softplus(double x)
+{
+    return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
+
+/*
+ * The logit of the mean of sigmoid(margins[i]): log(sum of p) - log(sum of q), each with its greatest term
+ * taken out, so that nothing saturates; frames that are all equal give their own margin however many they are.
+ */
+static double logit_of_mean(const double *margins, size_t n)
+{
+    double low = margins[0], high = margins[0], fake = 0, real = 0;
+    for (size_t i = 1; i < n; i++) {
+        low = fmin(low, margins[i]);
+        high = fmax(high, margins[i]);
+    }
+    const double most_fake = -softplus(-high), most_real = -softplus(low); /* log p, log q */
+    for (size_t i = 0; i < n; i++) {
+        fake += exp(-softplus(-margins[i]) - most_fake);
+        real += exp(-softplus(margins[i]) - most_real);
+    }
+    return (low == high ? high : most_fake - most_real) + (log(fake) - log(real));
+}
+
+/* Means in file order, and medians, of the set's videos; with margins what ranks these, too. */
+static void sum_videos(const TrainScores *set, const uint32_t *frame_video, Scratch *scratch,
+                       double *mean, double *median, double *mean_ranks, double *median_ranks)
+{
+    for (int margins = 0; margins <= (mean_ranks ? 1 : 0); margins++) {
+        group_by_video(set, frame_video, margins ? set->ranks : set->scores, scratch);
+        for (uint32_t v = 0; v < set->videos; v++) {
+            double *const values = scratch->by_video + (v > 0 ? scratch->video_first[v - 1] : 0);
+            const size_t n = (size_t)(scratch->by_video + scratch->video_first[v] - values);
+            double sum = 0;
+            for (size_t i = 0; i < n && !margins; i++)
+                sum += values[i];
+            if (margins)
+                mean_ranks[v] = logit_of_mean(values, n);
+            else
+                mean[v] = sum / (double)n;
+            qsort(values, n, sizeof *values, train_number_compare);
+            const double *const middle = values + (n - 1) / 2; /* the first of two if n is even */
+            if (margins)
+                median_ranks[v] = logit_of_mean(middle, n % 2 ? 1 : 2);
+            else
+                median[v] = n % 2 ? middle[0] : 0.5 * middle[0] + 0.5 * middle[1];
+        }
     }
 }
 
@@ -205,19 +291,28 @@ static void gather_set(const TrainPredictions *table, struct TrainScoresMemory *
     set->rows = memory->rows ? memory->rows + begin : NULL;
     set->scores = memory->rows ? memory->scores + begin : table->scores;
     set->labels = memory->rows ? memory->labels + begin : table->labels;
+    set->ranks = !table->margins ? set->scores
+                 : memory->ranks ? memory->ranks + begin
+                                 : table->margins;
     set->memory = memory;
     if (!table->row_video)
         return;
     uint32_t *const index = memory->video_index + first_video;
     uint32_t *const frame_video = memory->frame_video + begin;
-    if (!number_videos(table, set, scratch->local, frame_video, index))
+    if (!number_videos(table, set, scratch, frame_video, index))
         return;
     set->has_videos = true;
     set->frame_video = frame_video;
     set->video_index = index;
-    sum_videos(set, frame_video, scratch, memory->mean + first_video, memory->median + first_video);
+    const bool margins = table->margins != NULL;
+    double *const mean_ranks = margins ? memory->mean_ranks + first_video : NULL;
+    double *const median_ranks = margins ? memory->median_ranks + first_video : NULL;
+    sum_videos(set, frame_video, scratch, memory->mean + first_video, memory->median + first_video,
+               mean_ranks, median_ranks);
     set->video_mean = memory->mean + first_video;
     set->video_median = memory->median + first_video;
+    set->video_mean_ranks = margins ? mean_ranks : set->video_mean;
+    set->video_median_ranks = margins ? median_ranks : set->video_median;
     for (uint32_t v = 0; v < set->videos; v++)
         memory->video_labels[first_video + v] = (uint8_t)table->videos[index[v]].label;
     set->video_labels = memory->video_labels + first_video;

@@ -15,16 +15,26 @@ enum { TRAIN_MAX_SOURCES = 256, TRAIN_NO_SOURCE = -1 };
 typedef struct TrainScores {
     const char *dataset; /* borrowed from the table */
     size_t frames;
-    const double *scores;  /* [frames] p_fake */
+    const double *scores; /* [frames] p_fake */
+    /*
+     * [frames] what puts them in order: the margins of the table, or `scores` itself (the same pointer) without
+     * margins. A margin tells apart what p_fake rounds to the same 0 or 1.
+     */
+    const double *ranks;
     const uint8_t *labels; /* [frames] */
     const uint32_t *rows;  /* [frames] row in the table; NULL: the same number */
     /* Without videos (a frame that has none) the rest is 0 and NULL. */
     bool has_videos;
-    uint32_t videos;             /* in order of first row */
+    uint32_t videos; /* bytewise by name, so that no figure depends on the order of rows */
     const uint32_t *frame_video; /* [frames] index into the arrays below */
     const uint32_t *video_index; /* [videos] index into the table's videos */
     const double *video_mean;    /* [videos] mean p_fake of its frames, summed in file order */
     const double *video_median;  /* [videos] the middle one, or the mean of the two in the middle */
+    /*
+     * [videos] what puts means and medians in order: with margins the logit of the mean of sigmoid(margin), in double
+     * and without a rounded probability on the way; else the two arrays above themselves.
+     */
+    const double *video_mean_ranks, *video_median_ranks;
     const uint8_t *video_labels; /* [videos] */
     const int *video_source; /* [videos] of a fake one: index into sources; else TRAIN_NO_SOURCE */
     const char *const *sources; /* [source_count] of fake, bytewise order; strings of the table */

@@ -179,10 +179,11 @@ static Status validate(TrainRun *run, TrainEpoch *epoch, Error *error)
     const double started = train_clock();
     const size_t count = (size_t)val->count;
     float *const probabilities = malloc(count * VIT_CLASSES * sizeof(float));
+    float *const margins = malloc(count * sizeof(float));
     float *const cross_entropy = malloc(count * sizeof(float));
     int *const labels = malloc(count * sizeof(int));
     Status status = STATUS_OK;
-    if (!probabilities || !cross_entropy || !labels)
+    if (!probabilities || !margins || !cross_entropy || !labels)
         status = error_set(error, STATUS_FAILED,
                            "validation: no memory for %zu frames; validate on fewer", count);
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
@@ -190,17 +191,19 @@ static Status validate(TrainRun *run, TrainEpoch *epoch, Error *error)
     train_ema_swap(&run->ema, job->tuned);
     if (status == STATUS_OK && run->cached) {
         status = train_score_features(job->head, run->cache.val, labels, val->count, job->threads,
-                                      probabilities, cross_entropy, error);
+                                      probabilities, cross_entropy, margins, error);
     } else if (status == STATUS_OK) {
         TrainScoring scoring = train_run_scoring(run, "validate");
         scoring.cross_entropy = cross_entropy;
+        scoring.margins = margins;
         status = train_score(job->vit, job->head, val, 0, &scoring, job->threads, NULL,
                              probabilities, error);
     }
     train_ema_swap(&run->ema, job->tuned);
     if (status == STATUS_OK)
-        status = train_validation_metrics(val, probabilities, cross_entropy, epoch, error);
+        status = train_validation_metrics(val, probabilities, margins, cross_entropy, epoch, error);
     free(labels);
+    free(margins);
     free(cross_entropy);
     free(probabilities);
     run->validation_seconds = train_clock() - started;

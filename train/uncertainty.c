@@ -22,9 +22,21 @@ bool train_uncertainty_resamples(const TrainUncertainty *settings, size_t rows)
            (settings->mode == TRAIN_CI_AUTO && rows <= TRAIN_CI_ROWS);
 }
 
+TrainLevelRows train_level_rows(const TrainScores *set, TrainLevel level)
+{
+    if (level == TRAIN_FRAMES)
+        return (TrainLevelRows){set->scores, set->ranks, set->labels, set->frames};
+    if (level == TRAIN_VIDEOS)
+        return (TrainLevelRows){set->video_mean, set->video_mean_ranks, set->video_labels,
+                                set->videos};
+    return (TrainLevelRows){set->video_median, set->video_median_ranks, set->video_labels,
+                            set->videos};
+}
+
 /* The rows of one level, chosen and copied. */
 typedef struct Level {
     double *scores;
+    double *ranks; /* the same pointer where scores rank */
     uint8_t *labels;
     uint32_t *cluster; /* NULL: every row is one of its own */
     size_t n;
@@ -33,6 +45,8 @@ typedef struct Level {
 
 static void free_level(Level *level)
 {
+    if (level->ranks != level->scores)
+        free(level->ranks);
     free(level->scores);
     free(level->labels);
     free(level->cluster);
@@ -67,23 +81,24 @@ static Status make_level(const TrainScores *set, const TrainLevelChoice *choice,
                          Error *error)
 {
     const bool frames = choice->level == TRAIN_FRAMES;
-    const size_t room = frames ? set->frames : set->videos;
+    const TrainLevelRows rows = train_level_rows(set, choice->level);
+    const size_t room = rows.count;
     *level = (Level){0};
     level->scores = malloc((room + 1) * sizeof *level->scores);
+    level->ranks =
+        rows.ranks == rows.scores ? level->scores : malloc((room + 1) * sizeof *level->ranks);
     level->labels = malloc(room + 1);
     level->cluster = set->has_videos ? malloc((room + 1) * sizeof *level->cluster) : NULL;
     uint32_t *const selected = malloc((room + 1) * sizeof *selected);
-    bool complete =
-        level->scores && level->labels && selected && (level->cluster || !set->has_videos);
+    bool complete = level->scores && level->ranks && level->labels && selected &&
+                    (level->cluster || !set->has_videos);
     if (complete) {
         level->n = frames ? train_scores_select_frames(set, choice->source, selected)
                           : train_scores_select_videos(set, choice->source, selected);
-        const double *const scores = frames                          ? set->scores
-                                     : choice->level == TRAIN_VIDEOS ? set->video_mean
-                                                                     : set->video_median;
         for (size_t i = 0; i < level->n; i++) {
-            level->scores[i] = scores[selected[i]];
-            level->labels[i] = frames ? set->labels[selected[i]] : set->video_labels[selected[i]];
+            level->scores[i] = rows.scores[selected[i]];
+            level->ranks[i] = rows.ranks[selected[i]];
+            level->labels[i] = rows.labels[selected[i]];
             if (level->cluster)
                 level->cluster[i] = frames ? set->frame_video[selected[i]] : selected[i];
         }
@@ -104,7 +119,7 @@ static Status delong_interval(const Level *level, bool of_videos, TrainIntervals
     if (!placements)
         return no_memory(level->n, error);
     const Status status =
-        train_placements(level->scores, level->labels, level->n, placements, error);
+        train_placements(level->ranks, level->labels, level->n, placements, error);
     if (status == STATUS_OK) {
         const TrainDelong delong = train_delong(placements, level->labels, level->n);
         intervals->of[TRAIN_AUROC] = train_delong_interval(&delong);
@@ -126,7 +141,8 @@ static Status take_intervals(const Level *level, double *values, size_t resample
                              TrainIntervals *intervals, Error *error)
 {
     TrainMetrics metrics;
-    TRY(train_metrics(level->scores, level->labels, level->n, &metrics, error));
+    TRY(train_metrics_on(NULL, level->scores, level->ranks, level->labels, level->n, &metrics,
+                         error));
     const TrainIntervalMethod method =
         of_videos ? TRAIN_INTERVAL_BOOTSTRAP : TRAIN_INTERVAL_BOOTSTRAP_ROWS;
     intervals->others = method;
@@ -153,8 +169,8 @@ static Status take_intervals(const Level *level, double *values, size_t resample
 }
 
 static Status resample_levels(const TrainScores *set, const Level *levels, const int *of, int count,
-                              uint32_t stream, const TrainUncertainty *settings,
-                              TrainIntervals *intervals, Error *error)
+                              const TrainUncertainty *settings, TrainIntervals *intervals,
+                              Error *error)
 {
     const size_t resamples = (size_t)settings->resamples;
     TrainSample **const samples = calloc((size_t)count, sizeof *samples);
@@ -162,14 +178,15 @@ static Status resample_levels(const TrainScores *set, const Level *levels, const
     Status status = samples && values ? STATUS_OK : no_memory(set->frames, error);
     for (int i = 0; i < count && status == STATUS_OK; i++) {
         const Level *const level = &levels[of[i]];
-        status = train_sample_create(&samples[i], level->scores, level->labels, level->cluster,
-                                     level->n, error);
+        status = train_sample_create(&samples[i], level->scores, level->ranks, level->labels,
+                                     level->cluster, level->n, error);
     }
     const TrainClusters clusters = {
         .count = set->has_videos ? set->videos : (uint32_t)set->frames,
         .labels = set->has_videos ? set->video_labels : set->labels,
+        .are_rows = !set->has_videos,
     };
-    const TrainDraw draw = {settings->resamples, settings->seed, stream, settings->threads};
+    const TrainDraw draw = {settings->resamples, settings->seed, set->dataset, settings->threads};
     if (status == STATUS_OK)
         status = train_bootstrap((const TrainSample *const *)samples, count, &clusters, &draw,
                                  values, error);
@@ -184,8 +201,7 @@ static Status resample_levels(const TrainScores *set, const Level *levels, const
 }
 
 Status train_intervals(const TrainScores *set, const TrainLevelChoice *choices, int count,
-                       uint32_t stream, const TrainUncertainty *settings, TrainIntervals *intervals,
-                       Error *error)
+                       const TrainUncertainty *settings, TrainIntervals *intervals, Error *error)
 {
     assert(set && choices && settings && intervals && error && count > 0);
     assert(settings->resamples >= 100);
@@ -211,7 +227,7 @@ Status train_intervals(const TrainScores *set, const TrainLevelChoice *choices, 
         of[wanted++] = i;
     }
     if (status == STATUS_OK && resampled && wanted > 0)
-        status = resample_levels(set, levels, of, wanted, stream, settings, intervals, error);
+        status = resample_levels(set, levels, of, wanted, settings, intervals, error);
     for (int i = 0; levels && i < count; i++)
         free_level(&levels[i]);
     free(levels);

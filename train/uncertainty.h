@@ -37,18 +37,26 @@ bool train_uncertainty_resamples(const TrainUncertainty *settings, size_t rows);
 /* One level to find intervals for: rows of `set` chosen by train_scores_select_*. */
 typedef enum TrainLevel { TRAIN_FRAMES, TRAIN_VIDEOS, TRAIN_VIDEO_MEDIANS } TrainLevel;
 
+/* The rows of a level; all arrays are [count] and belong to the set. */
+typedef struct TrainLevelRows {
+    const double *scores, *ranks; /* as in TrainScores */
+    const uint8_t *labels;
+    size_t count;
+} TrainLevelRows;
+
+TrainLevelRows train_level_rows(const TrainScores *set, TrainLevel level);
+
 typedef struct TrainLevelChoice {
     TrainLevel level;
     int source; /* TRAIN_NO_SOURCE: all rows */
 } TrainLevelChoice;
 
 /*
- * Intervals of the metrics of `choices` [count] into intervals [count]. All choices see the same resamples,
- * numbered by `stream` beside the seed. NaN where a class has fewer than two videos (rows).
+ * Intervals of the metrics of `choices` [count] into intervals [count]. All choices see the same resamples, which
+ * depend on the seed, the name of the data set and its videos alone. NaN where a class has fewer than two videos (rows).
  * STATUS_FAILED without memory.
  */
 Status train_intervals(const TrainScores *set, const TrainLevelChoice *choices, int count,
-                       uint32_t stream, const TrainUncertainty *settings, TrainIntervals *intervals,
-                       Error *error);
+                       const TrainUncertainty *settings, TrainIntervals *intervals, Error *error);
 
 #endif

@@ -20,7 +20,8 @@ TrainEpoch train_epoch_empty(void)
 }
 
 Status train_validation_metrics(const DataList *list, const float *probabilities,
-                                const float *cross_entropy, TrainEpoch *epoch, Error *error)
+                                const float *margins, const float *cross_entropy, TrainEpoch *epoch,
+                                Error *error)
 {
     TrainPredictions predictions = train_predictions_empty();
     TrainReport *reports = NULL;
@@ -37,6 +38,8 @@ Status train_validation_metrics(const DataList *list, const float *probabilities
             .label = frame->label,
             .real = train_predictions_written(row[0]),
             .fake = train_predictions_written(row[1]),
+            .has_margin = true,
+            .margin = train_predictions_written(margins[i]),
         };
         status = train_predictions_append(&predictions, &prediction, error);
         loss += (double)cross_entropy[i];

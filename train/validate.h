@@ -32,12 +32,13 @@ typedef struct TrainEpoch {
 TrainEpoch train_epoch_empty(void);
 
 /*
- * Fills val_loss, frame and video from probabilities [count,2] and cross_entropy [count] of the
+ * Fills val_loss, frame and video from probabilities [count,2], margins [count] and cross_entropy [count] of the
  * list's frames. The metrics are those of a predictions.csv with the same numbers: p_fake as %.9g,
  * video means in double, in file order.
  */
 Status train_validation_metrics(const DataList *list, const float *probabilities,
-                                const float *cross_entropy, TrainEpoch *epoch, Error *error);
+                                const float *margins, const float *cross_entropy, TrainEpoch *epoch,
+                                Error *error);
 
 /* The value that `monitor` (a key of the recipe, such as val_map_video) names. */
 double train_monitor_value(const TrainEpoch *epoch, const char *monitor);
