@@ -444,9 +444,12 @@ static json_t *differences_json(const TrainDifference *differences)
         cli_json_set(one, "a", cli_json_number(d->a));
         cli_json_set(one, "b", cli_json_number(d->b));
         cli_json_set(one, "difference", cli_json_number(d->difference));
-        json_t *const interval = isnan(d->interval.lower) ? json_null() : json_array();
-        cli_json_append(interval, cli_json_number(d->interval.lower));
-        cli_json_append(interval, cli_json_number(d->interval.upper));
+        json_t *interval = json_null();
+        if (!isnan(d->interval.lower)) {
+            interval = json_array();
+            cli_json_append(interval, cli_json_number(d->interval.lower));
+            cli_json_append(interval, cli_json_number(d->interval.upper));
+        }
         cli_json_set(one, "difference_ci95", interval);
         cli_json_set(one, "p", cli_json_number(d->p));
         cli_json_set(one, "method",
