@@ -10,6 +10,9 @@
 
 #include "tests/support_folder.h"
 
+#include <fcntl.h>
+#include <sys/wait.h>
+
 /* ---- parsing ------------------------------------------------------------------------------------- */
 
 static bool flag;
@@ -238,7 +241,7 @@ END_TEST
 /* The first signal is remembered, and its number decides the exit code. */
 START_TEST(a_signal_stops_cleanly)
 {
-    const int number_of[] = {SIGINT, SIGTERM};
+    const int number_of[] = {SIGINT, SIGTERM, SIGHUP};
     const volatile sig_atomic_t *const stop = cli_catch_signals();
     Error error = {0};
     ck_assert_int_eq(cli_interrupted("x", "y", &error), STATUS_OK);
@@ -256,6 +259,72 @@ START_TEST(a_second_signal_ends_the_process)
     raise(SIGINT);
     raise(SIGTERM);
     exit(0); /* not reached: 143 is expected */
+}
+END_TEST
+
+/* A closed terminal sends SIGHUP twice, and some sessions end by SIGTERM and SIGHUP. */
+START_TEST(a_hangup_is_never_the_second_signal)
+{
+    const volatile sig_atomic_t *const stop = cli_catch_signals();
+    raise(SIGHUP);
+    raise(SIGHUP);
+    raise(SIGTERM);
+    raise(SIGHUP);
+    ck_assert_int_eq(*stop, SIGHUP);
+    raise(SIGTERM); /* 143 */
+}
+END_TEST
+
+/* nohup */
+START_TEST(an_ignored_hangup_stays_ignored)
+{
+    signal(SIGHUP, SIG_IGN);
+    const volatile sig_atomic_t *const stop = cli_catch_signals();
+    raise(SIGHUP);
+    ck_assert_int_eq(*stop, 0);
+}
+END_TEST
+
+/*
+ * Works on a terminal of its own until a signal stops it, and writes a progress line every
+ * millisecond; exits as a command does.
+ */
+static void work_on_terminal(const char *terminal)
+{
+    setsid();
+    const int tty = open(terminal, O_RDWR); /* becomes the controlling terminal */
+    dup2(tty, STDOUT_FILENO);
+    dup2(tty, STDERR_FILENO);
+    const volatile sig_atomic_t *const stop = cli_catch_signals();
+    const CliArguments arguments = {.quiet = false};
+    for (int i = 0; !*stop && i < 10000; i++) {
+        cli_note(&arguments, "step %d", i);
+        usleep(1000);
+    }
+    Error error = {0};
+    cli_note(&arguments, "stopped");
+    puts("and its output");
+    cli_interrupted("work", "continue", &error);
+    _exit(cli_finish(cli_report(&error)));
+}
+
+/* The progress lines then fail by EIO, which must not end the process before it has saved. */
+START_TEST(a_closed_terminal_stops_cleanly)
+{
+    const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    char name[64], seen[16];
+    snprintf(name, sizeof name, "%s", ptsname(terminal));
+    const pid_t child = fork();
+    if (child == 0) {
+        close(terminal);
+        work_on_terminal(name);
+    }
+    ck_assert(read(terminal, seen, sizeof seen) > 0);
+    close(terminal);
+    int status = 0;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGHUP, "%d", status);
 }
 END_TEST
 
@@ -298,11 +367,14 @@ int main(void)
     tcase_add_exit_test(exits, too_many_positional, 2);
     tcase_add_exit_test(exits, missing_option, 2);
     tcase_add_exit_test(exits, a_second_signal_ends_the_process, 128 + SIGTERM);
+    tcase_add_exit_test(exits, a_hangup_is_never_the_second_signal, 128 + SIGTERM);
+    tcase_add_test(exits, an_ignored_hangup_stays_ignored);
+    tcase_add_test(exits, a_closed_terminal_stops_cleanly);
     TCase *const messages = support_case(suite, "messages", 20);
     tcase_add_test(messages, the_nearest_name);
     tcase_add_loop_test(messages, control_characters_are_escaped, 0, ESCAPES);
     tcase_add_test(messages, exit_codes_of_errors);
-    tcase_add_loop_test(messages, a_signal_stops_cleanly, 0, 2);
+    tcase_add_loop_test(messages, a_signal_stops_cleanly, 0, 3);
     tcase_add_test(messages, numbers_for_people);
     return support_main(suite);
 }

@@ -586,6 +586,15 @@ stop_train() { # SIGNAL CODE
 }
 stop_train INT 130
 stop_train TERM 143
+stop_train HUP 129
+
+# Progress to a reader that has ended (tee after Ctrl-C) must not kill a run; rows without a reader end predict.
+expect 0 "train into a closed pipe" sh -c "{ '$L' train --model m --train $real $lists/swap.txt --out piped epochs=1 batch_size=8 memory=1 2>&1; echo \$? >code; } | true; exit \$(cat code)"
+holds "the run is complete" test -s piped/best.safetensors
+expect 0 "predict into a closed pipe" sh -c "trap '' PIPE; { '$L' predict --model m --adapter run/best.safetensors s/real 2>why; echo \$? >code; } | head -0; cat why >&2; [ \$(cat code) = 141 ]"
+silent_on "error"
+expect 0 "keys into a closed pipe" sh -c "{ sleep 0.2; '$L' train --keys 2>why; echo \$? >code; } | true; cat why >&2; [ \$(cat code) = 141 ]"
+silent_on "error"
 expect 0 "train goes on after a signal" "$L" train --model m --train $real $lists/swap.txt --out train143 --resume memory=2
 [ "$(lines_of train143/steps.csv)" = 401 ] || complain "the resumed run has another number of steps"
 expect 0 "predict with the trained adapter" "$L" predict --model m --adapter run/best.safetensors s/real

@@ -147,7 +147,7 @@ END_TEST
 
 /* ---- what a run refuses, and how it fails ---------------------------------------------------- */
 
-START_TEST(a_loss_that_is_no_number_names_the_step_and_the_files)
+START_TEST(a_start_from_damaged_weights_is_no_divergence)
 {
     const VitConfig config = support_tiny_config();
     SupportJob job;
@@ -156,12 +156,77 @@ START_TEST(a_loss_that_is_no_number_names_the_step_and_the_files)
     support_job_open(&job, support_run_folder(), "run", &config, "");
     job.tuned->values[job.tuned->count - 1] = NAN; /* the head's bias */
     const Status status = train_run(&job.job, &result, &error);
-    support_fails_with(status, &error, STATUS_FAILED, "step 0");
-    ck_assert_int_eq(error.problems, 6);
-    ck_assert_ptr_nonnull(strstr(error.detail[0], ".png"));
-    ck_assert(support_run_has("run", "state.safetensors"));
+    support_fails_with(status, &error, STATUS_FAILED, "step 0: loss nan");
+    ck_assert_ptr_nonnull(strstr(error.message, "before any training"));
+    ck_assert_int_eq(error.problems, 0); /* no file of the batch is at fault */
+    ck_assert(!support_run_has("run", "state.safetensors"));
     ck_assert_int_eq(support_run_lines("run", "steps.csv"), 1);
     support_job_close(&job);
+}
+END_TEST
+
+/* Makes a trained parameter NaN after a step. */
+typedef struct Ruin {
+    SupportJob *job;
+    int64_t after;
+} Ruin;
+
+static void ruin(void *context, const TrainProgress *progress)
+{
+    Ruin *const how = context;
+    if (strcmp(progress->phase, "train") == 0 && progress->step == how->after)
+        how->job->tuned->values[how->job->tuned->count - 1] = NAN;
+}
+
+/*
+ * Whichever part of a run sees it first: training says that it diverged, where and at which rate,
+ * and the state saved before stays, from which the run can be resumed.
+ */
+START_TEST(a_divergence_is_reported_and_the_last_good_state_kept)
+{
+    static const struct {
+        int64_t after; /* steps; an epoch has 4, and each second step is saved */
+        const char *settings, *says, *also;
+        int64_t kept;
+    } cases[] = {
+        {7, "", "step 7 (epoch 2, lr ", "loss nan", 6},
+        {6, "", "step 6 (epoch 2, lr ", "parameters are not finite", 4},
+        {4, "", "step 4 (epoch 1, lr ", "validation are not finite", 2},
+        {4, "tune=none augment=off", "step 4 (epoch 1, lr ", "validation are not finite", 2},
+        {7, "sam.rho=0.05", "step 7 (epoch 2, lr ", "a lower sam.rho", 6},
+    };
+    const VitConfig config = support_tiny_config();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        SupportJob job;
+        TrainResult result;
+        Error error = {0};
+        char run[16], settings[80], kept[40];
+        snprintf(run, sizeof run, "run%zu", i);
+        snprintf(settings, sizeof settings, "save_every=2 %s", cases[i].settings);
+        support_job_open(&job, support_run_folder(), run, &config, settings);
+        Ruin how = {.job = &job, .after = cases[i].after};
+        job.job.progress = ruin;
+        job.job.context = &how;
+        const Status status = train_run(&job.job, &result, &error);
+        support_fails_with(status, &error, STATUS_FAILED, cases[i].says);
+        support_fails_with(status, &error, STATUS_FAILED, cases[i].also);
+        ck_assert_ptr_null(strstr(error.message, ".png"));
+        ck_assert_int_eq(error.problems, 0);
+        snprintf(kept, sizeof kept, "the state of step %d is kept", (int)cases[i].kept);
+        support_fails_with(status, &error, STATUS_FAILED, kept);
+        support_job_close(&job);
+
+        SupportWatcher watcher = {0};
+        error = (Error){0};
+        ck_ok(support_run_watched(run, settings, true, &watcher, &error), &error);
+        snprintf(kept, sizeof kept, "at step %d", (int)cases[i].kept);
+        ck_assert_ptr_nonnull(strstr(watcher.notices, kept));
+        snprintf(run, sizeof run, "whole%zu", i);
+        support_run_to_end(run, settings);
+        char resumed[16];
+        snprintf(resumed, sizeof resumed, "run%zu", i);
+        support_run_same(run, resumed);
+    }
 }
 END_TEST
 
@@ -330,7 +395,8 @@ static Suite *suite(void)
         an_adapter_says_where_it_comes_from,
         a_start_that_would_be_lost_is_refused,
         monitors_know_which_way_is_better,
-        a_loss_that_is_no_number_names_the_step_and_the_files,
+        a_start_from_damaged_weights_is_no_divergence,
+        a_divergence_is_reported_and_the_last_good_state_kept,
         a_list_of_one_class_is_refused,
         self_blended_fakes_need_no_list_of_fakes,
         shared_frames_are_told,

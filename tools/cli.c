@@ -9,6 +9,7 @@
 #include "train/text.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -102,6 +103,13 @@ void cli_warn_threads(void)
              strerror(threads_refused()));
 }
 
+/* A pipe whose reader has ended, as in `lnclip auc scores.csv | head -1`. */
+static bool stdout_has_no_reader(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 int cli_finish(int code)
 {
     if (code == CLI_DONE)
@@ -116,9 +124,14 @@ int cli_finish(int code)
         code = cli_report(&error);
     }
     /* Some file systems report a full disk only on closing. A reason is known if the last call failed. */
-    const bool lost = ferror(stdout) != 0;
+    bool lost = ferror(stdout) != 0;
     errno = 0;
-    if (fflush(stdout) == 0 && close(STDOUT_FILENO) == 0 && !lost)
+    lost = fflush(stdout) != 0 || lost;
+    const int reason = errno;
+    if (lost && stdout_has_no_reader()) /* ends quietly, as by the signal */
+        return code == CLI_DONE ? 128 + SIGPIPE : code;
+    errno = reason;
+    if (!lost && close(STDOUT_FILENO) == 0)
         return code;
     Error error = {0};
     error_set(
@@ -134,20 +147,34 @@ int cli_finish(int code)
 
 /* ---- signals ----------------------------------------------------------------------------------- */
 
+/*
+ * A closed terminal sends SIGHUP twice (the kernel and the shell), and an ended session SIGTERM and
+ * SIGHUP: SIGHUP is therefore never the second signal, which ends the process at once.
+ */
 static void remember_signal(int number)
 {
-    if (caught_signal)
+    static volatile sig_atomic_t asked;
+    if (number != SIGHUP && asked)
         _exit(128 + number);
-    caught_signal = number;
+    asked = asked || number != SIGHUP;
+    if (!caught_signal)
+        caught_signal = number;
 }
 
 volatile sig_atomic_t *cli_catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = remember_signal, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = remember_signal, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* not by nohup */
+        sigaction(SIGHUP, &action, NULL);
     return &caught_signal;
+}
+
+static const char *signal_name(int number)
+{
+    return number == SIGHUP ? "SIGHUP" : number == SIGTERM ? "SIGTERM" : "SIGINT";
 }
 
 Status cli_interrupted(const char *what, const char *advice, Error *error)
@@ -155,7 +182,7 @@ Status cli_interrupted(const char *what, const char *advice, Error *error)
     if (!caught_signal)
         return STATUS_OK;
     return error_set(error, STATUS_INTERRUPTED, "%s: stopped by %s; %s", what,
-                     caught_signal == SIGTERM ? "SIGTERM" : "SIGINT", advice);
+                     signal_name(caught_signal), advice);
 }
 
 /* ---- progress and numbers ---------------------------------------------------------------------- */

@@ -108,14 +108,16 @@ void cli_print_escaped(FILE *stream, const char *text);
 const char *cli_nearest(const char *word, const char *const *names, int count);
 
 /*
- * Ends the output: closes stdout, and if anything written to it was lost (a full disk, a closed descriptor)
- * reports that and returns 1 in place of 0; else returns `code`. main calls it last.
+ * Ends the output: closes stdout, and if anything written to it was lost (a full disk, a closed
+ * descriptor) reports that and returns 1 in place of 0, or 141 without a word where stdout is a pipe
+ * without a reader; else returns `code`. main calls it last.
  */
 int cli_finish(int code);
 
 /*
- * Installs handlers for SIGINT and SIGTERM: the first sets the flag returned to the signal's number (and
- * is remembered for the exit code 130 or 143), the second ends the process at once.
+ * Installs handlers for SIGINT, SIGTERM and SIGHUP: the first sets the flag returned to the signal's
+ * number (and is remembered for the exit code 130, 143 or 129), a second SIGINT or SIGTERM ends the
+ * process at once. SIGHUP stays ignored where it is (nohup).
  */
 volatile sig_atomic_t *cli_catch_signals(void);
 

@@ -18,23 +18,24 @@ typedef struct Subcommand {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *summary;
+    bool prints; /* its result is its output: without a reader there is nothing to do */
 } Subcommand;
 
 static const Subcommand subcommands[] = {
-    {"demo", cmd_demo, "the whole method in miniature, nothing to download"},
-    {"init", cmd_init, "make a model with random weights"},
-    {"synth", cmd_synth, "make a synthetic face-forgery data set"},
-    {"lists", cmd_lists, "make frame lists of data sets as they are distributed"},
-    {"train", cmd_train, "LN-tune a model on lists of face frames"},
-    {"eval", cmd_eval, "score data sets and compute their metrics"},
-    {"calibrate", cmd_calibrate, "fit temperature and thresholds on validation frames"},
-    {"compare", cmd_compare, "put training runs and evaluations side by side"},
-    {"predict", cmd_predict, "print the probability of being fake of each image"},
-    {"features", cmd_features, "save the pooled features of images"},
-    {"auc", cmd_auc, "metrics of any score file"},
-    {"export", cmd_export, "write a model with its adapter merged"},
-    {"inspect", cmd_inspect, "what a model, an adapter or a run holds"},
-    {"bench", cmd_bench, "speed of this machine, and what share of it is reached"},
+    {"demo", cmd_demo, "the whole method in miniature, nothing to download", false},
+    {"init", cmd_init, "make a model with random weights", false},
+    {"synth", cmd_synth, "make a synthetic face-forgery data set", false},
+    {"lists", cmd_lists, "make frame lists of data sets as they are distributed", false},
+    {"train", cmd_train, "LN-tune a model on lists of face frames", false},
+    {"eval", cmd_eval, "score data sets and compute their metrics", false},
+    {"calibrate", cmd_calibrate, "fit temperature and thresholds on validation frames", false},
+    {"compare", cmd_compare, "put training runs and evaluations side by side", true},
+    {"predict", cmd_predict, "print the probability of being fake of each image", true},
+    {"features", cmd_features, "save the pooled features of images", false},
+    {"auc", cmd_auc, "metrics of any score file", true},
+    {"export", cmd_export, "write a model with its adapter merged", false},
+    {"inspect", cmd_inspect, "what a model, an adapter or a run holds", true},
+    {"bench", cmd_bench, "speed of this machine, and what share of it is reached", true},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
 
@@ -90,7 +91,14 @@ static int run(int argc, char **argv)
         return CLI_DONE;
     }
     const Subcommand *const subcommand = find_subcommand(argv[1]);
-    return subcommand ? subcommand->run(argc - 1, argv + 1) : unknown_subcommand(argv[1]);
+    if (!subcommand)
+        return unknown_subcommand(argv[1]);
+    /*
+     * `lnclip predict | head` ends quietly, also where the caller left SIGPIPE ignored (Python). A
+     * training run goes on when the reader of its progress has ended (tee after Ctrl-C).
+     */
+    signal(SIGPIPE, subcommand->prints ? SIG_DFL : SIG_IGN);
+    return subcommand->run(argc - 1, argv + 1);
 }
 
 /*

@@ -233,7 +233,10 @@ static Status score_list(Scorer *scorer, DataLoader *loader, const DataList *lis
         const Rows rows = rows_from(all, (size_t)done, D);
         score_batch(scorer, batch.count, batch.pixels, batch.labels, &rows);
         TRY(file_check_mappings(error));
-        TRY(check_finite(&batch, list, &rows, D, error));
+        const Status finite = check_finite(&batch, list, &rows, D, error);
+        if (finite != STATUS_OK && scoring->not_finite)
+            *scoring->not_finite = true;
+        TRY(finite);
         mark_unreadable(&batch, list, scoring, &rows, D);
         done += batch.count;
         if (scoring->progress)

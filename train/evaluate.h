@@ -29,6 +29,7 @@ typedef struct TrainScoring {
     /* Called for each unreadable frame when tolerant; may be NULL. */
     void (*unreadable)(void *context, const DataFrame *frame, const Error *error);
     void *context;
+    bool *not_finite;     /* NULL, or set if it fails because a score is not finite */
     float *cross_entropy; /* NULL, or [count] to be filled with -log softmax(logits)[label] */
     /* NULL, or [count] to be filled with logits[1] - logits[0]: ranks frames whose probability is 0 or 1 in f32 */
     float *margins;

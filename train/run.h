@@ -38,6 +38,8 @@ typedef struct TrainRun {
     int64_t first_step;        /* of this session */
     const char *phase;         /* for the progress of scoring */
     int ascents;               /* gradients of this step that are done: SAM needs two */
+    int64_t saved_step;        /* of the state on the disk; 0 = none */
+    bool diverged; /* the weights in memory are useless: what is on the disk must stay */
     bool torn; /* between a change and its row or file: what is in memory must not be saved now */
 } TrainRun;
 

@@ -289,6 +289,7 @@ static Status resume_state(TrainRun *run, Error *error)
                          &decoders_differ, error));
     if (decoders_differ)
         warning(run, "the images are decoded by other libraries than before: the bits may differ");
+    run->saved_step = run->state.step;
     /* Where the recipe and the lists are the same, only a damaged file says otherwise. */
     const TrainState *const state = &run->state;
     const int64_t begun = state->epoch * run->steps_per_epoch;

@@ -52,18 +52,30 @@ static Status batch_gradient(TrainRun *run, const Batch *batch, TrainLosses *los
     return train_stepper_gradient(run->stepper, &batch->data, step, run->job->stop, losses, error);
 }
 
-/* Names the step and the files of the batch whose loss or gradient is not a number. */
-static Status not_finite(TrainRun *run, const DataBatch *batch, const TrainLosses *losses,
-                         double norm, Error *error)
+/*
+ * The error of a run whose `what` ("loss nan") is not finite after `done` steps, the last or present
+ * one at rate lr. The weights in memory are useless then: what is on the disk stays as it is.
+ */
+static Status diverged(TrainRun *run, const char *what, int64_t done, double lr, Error *error)
 {
-    for (int i = 0; i < batch->count; i++)
-        error_detail(error, "%s", run->job->train->frames[batch->index[i]].path);
-    return error_set(
-        error, STATUS_FAILED,
-        "step %lld: loss %g, gradient norm %g; the state before this step is saved: look at the "
-        "files named above, or lower lr, or set grad_clip",
-        (long long)run->state.step, isnan(losses->total) ? (double)NAN : (double)losses->total,
-        isnan(norm) ? (double)NAN : norm); /* a NaN without its sign */
+    const TrainJob *const job = run->job;
+    char from[FILE_PATH_SIZE + 40] = "";
+    run->diverged = true;
+    if (done == 0)
+        return error_set(error, STATUS_FAILED,
+                         "step 0: %s, before any training; the model, or the adapter that the run "
+                         "starts from, is damaged: use another",
+                         what);
+    if (job->folder && job->val && run->state.has_best)
+        snprintf(from, sizeof from, ", from --adapter %s/best.safetensors", job->folder);
+    else if (job->folder && run->saved_step > 0 && run->saved_step < done)
+        snprintf(from, sizeof from, ", from --adapter %s/last.safetensors", job->folder);
+    return error_set(error, STATUS_FAILED,
+                     "step %lld (epoch %d, lr %.3g): %s, training has diverged; start a new run "
+                     "with a lower lr%s, grad_clip=1 or warmup_epochs=1%s (the state of step %lld "
+                     "is kept)",
+                     (long long)done, run->state.epoch + 1, lr, what,
+                     run->sam.rho > 0 ? ", a lower sam.rho" : "", from, (long long)run->saved_step);
 }
 
 static void report_step(const TrainRun *run, const TrainStepRow *row)
@@ -97,35 +109,39 @@ static void report_within_step(void *context, int done, int total)
                           passes * total);
 }
 
-/* The gradient of a batch and its norm, both finite: else the error names the step and the files. */
-static Status finite_gradient(TrainRun *run, const Batch *batch, TrainLosses *losses, double *norm,
-                              Error *error)
+/* The gradient of a batch and its norm, both finite: else the error names step, epoch and rate. */
+static Status finite_gradient(TrainRun *run, const Batch *batch, double lr, TrainLosses *losses,
+                              double *norm, Error *error)
 {
+    char what[80];
     TRY(batch_gradient(run, batch, losses, error));
     TRY(file_check_mappings(
         error)); /* before the weights move: the state saved is that of the step before */
     *norm = train_grad_norm(run->job->tuned);
     if (isfinite(losses->total) && isfinite(*norm))
         return STATUS_OK;
-    return not_finite(run, &batch->data, losses, *norm, error);
+    snprintf(what, sizeof what, "loss %g, gradient norm %g",
+             isnan(losses->total) ? (double)NAN : (double)losses->total,
+             isnan(*norm) ? (double)NAN : *norm); /* a NaN without its sign */
+    return diverged(run, what, run->state.step, lr, error);
 }
 
 /*
  * The gradient that the optimizer takes and its norm. *losses are those at the weights themselves, also with
  * SAM, whose second gradient comes from uphill of them, from the same batch and the same draws.
  */
-static Status step_gradient(TrainRun *run, const Batch *batch, TrainLosses *losses, double *norm,
-                            Error *error)
+static Status step_gradient(TrainRun *run, const Batch *batch, double lr, TrainLosses *losses,
+                            double *norm, Error *error)
 {
     VitTuned *const tuned = run->job->tuned;
     run->ascents = 0;
-    TRY(finite_gradient(run, batch, losses, norm, error));
+    TRY(finite_gradient(run, batch, lr, losses, norm, error));
     if (run->sam.rho <= 0)
         return STATUS_OK;
     TrainLosses uphill;
     run->ascents = 1;
     train_sam_climb(&run->sam, tuned);
-    const Status status = finite_gradient(run, batch, &uphill, norm, error);
+    const Status status = finite_gradient(run, batch, lr, &uphill, norm, error);
     train_sam_return(&run->sam, tuned);
     return status;
 }
@@ -143,7 +159,7 @@ static Status one_step(TrainRun *run, Error *error)
     TrainLosses losses;
     double norm;
     TRY(next_batch(run, &batch, error));
-    TRY(step_gradient(run, &batch, &losses, &norm, error));
+    TRY(step_gradient(run, &batch, lr, &losses, &norm, error));
     if (recipe->grad_clip > 0)
         train_clip_grads(job->tuned, norm, recipe->grad_clip);
     run->torn = true;
@@ -181,6 +197,7 @@ static Status validate(TrainRun *run, TrainEpoch *epoch, Error *error)
     float *const probabilities = malloc(count * VIT_CLASSES * sizeof(float));
     float *const margins = malloc(count * sizeof(float));
     float *const cross_entropy = malloc(count * sizeof(float));
+    bool not_finite = false;
     int *const labels = malloc(count * sizeof(int));
     Status status = STATUS_OK;
     if (!probabilities || !margins || !cross_entropy || !labels)
@@ -196,10 +213,16 @@ static Status validate(TrainRun *run, TrainEpoch *epoch, Error *error)
         TrainScoring scoring = train_run_scoring(run, "validate");
         scoring.cross_entropy = cross_entropy;
         scoring.margins = margins;
+        scoring.not_finite = &not_finite;
         status = train_score(job->vit, job->head, val, 0, &scoring, job->threads, NULL,
                              probabilities, error);
     }
     train_ema_swap(&run->ema, job->tuned);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        not_finite = not_finite || !isfinite(cross_entropy[i]);
+    if (not_finite)
+        status = diverged(run, "the scores of validation are not finite", run->state.step,
+                          epoch->lr, error);
     if (status == STATUS_OK)
         status = train_validation_metrics(val, probabilities, margins, cross_entropy, epoch, error);
     free(labels);
@@ -268,8 +291,22 @@ static Status write_best(const TrainRun *run, Error *error)
     return status;
 }
 
+/* What is written is finite: the last update may have ended that, and no loss has followed it yet. */
+static Status check_finite_weights(TrainRun *run, Error *error)
+{
+    const VitTuned *const tuned = run->job->tuned;
+    const int64_t last = run->state.step > 0 ? run->state.step - 1 : 0;
+    for (size_t i = 0; i < tuned->count; i++)
+        if (!isfinite(tuned->values[i]))
+            return diverged(
+                run, "the trained parameters are not finite", run->state.step,
+                train_learning_rate(run->job->recipe, last, run->steps, run->steps_per_epoch),
+                error);
+    return STATUS_OK;
+}
+
 /*
- * Saves where the run stands: rows, last adapter, and then the state, from which alone it is
+ * Saves the run as it is: rows, last adapter, and then the state, from which alone it is
  * resumed.
  */
 static Status save(TrainRun *run, Error *error)
@@ -278,11 +315,14 @@ static Status save(TrainRun *run, Error *error)
     if (!job->folder)
         return STATUS_OK;
     char path[FILE_PATH_SIZE];
+    TRY(check_finite_weights(run, error));
     TRY(file_join(path, job->folder, "state.safetensors", error));
     TRY(train_run_files_sync(&run->files, error));
     TRY(write_adapters(run, write_last, error));
-    return train_state_write(&run->state, job->tuned, &run->optimizer, &run->ema, &run->origin,
-                             path, error);
+    TRY(train_state_write(&run->state, job->tuned, &run->optimizer, &run->ema, &run->origin, path,
+                          error));
+    run->saved_step = run->state.step;
+    return STATUS_OK;
 }
 
 /* Whether the epoch is the best so far; without validation each is. */
@@ -360,13 +400,11 @@ static Status run_epochs(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/*
- * However the run ends before its end (a signal, a loss that is no number), its last step is saved.
- */
+/* However the run ends before its end (a signal, a full disk), its last step is saved if it is any good. */
 static Status run_and_save(TrainRun *run, Error *error)
 {
     const Status status = run_epochs(run, error);
-    if (status == STATUS_OK || run->torn)
+    if (status == STATUS_OK || run->torn || run->diverged)
         return status;
     Error saving = {0};
     if (save(run, &saving) == STATUS_OK || status != STATUS_INTERRUPTED)

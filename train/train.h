@@ -63,9 +63,9 @@ typedef struct TrainResult {
  * average, as in last.safetensors; the best are in best.safetensors.
  *
  * STATUS_INTERRUPTED after a clean stop: the last completed step is saved. STATUS_FAILED for a
- * training or validation list with one class, a list too short for one step, a non-finite loss or
- * gradient (the step is named, the files of its batch are details, and the last good state is
- * saved), a folder that holds a run while resume is off, a changed list, recipe or model on resume,
+ * training or validation list with one class, a list too short for one step, training that diverges
+ * (a loss, gradient, parameter or validation score that is not finite: step, epoch and rate are
+ * named, and the state saved before stays), a folder that holds a run while resume is off, a changed list, recipe or model on resume,
  * and any file that cannot be read or written. *result is filled in every case.
  *
  * With resume: goes on from the last saved step (from 0, with a notice, if none was saved) to the
