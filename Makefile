@@ -22,7 +22,10 @@ WITH_DEFLATE ?= 1
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wvla -Wundef
-CONFIG_release := -O3 -g
+# A write past the end of the stack or of a buffer of known size ends the program at once, before it does harm. -U
+# first: some distributions define another level.
+HARDENING := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+CONFIG_release := -O3 -g $(HARDENING)
 CONFIG_debug   := -O0 -g3
 CONFIG_asan    := -O1 -g -fsanitize=address -fno-omit-frame-pointer
 CONFIG_ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
