@@ -8,8 +8,6 @@
 
 #include <assert.h>
 #include <dirent.h>
-#include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,8 +17,8 @@
 static const char *const PARTS[] = {"train", "val", "test", "coverage.json"};
 enum { PART_COUNT = 4 };
 
-/* Where lists are written before they are moved into place. One may be left behind by a process that was killed. */
-#define WORKPLACE ".lists-"
+/* What versions up to 0.1 left in the folder when they were killed; it goes with the folder that is replaced. */
+#define OLD_WORKPLACE ".lists-"
 
 /* Whether the video is an image by itself: it is then called by the name of its file. */
 static bool is_alone(const DataSetsVideo *video)
@@ -99,7 +97,7 @@ static Status write_parts(const DataSets *sets, const char *folder, const char *
 }
 
 /*
- * Whether every name in the folder, workplaces left behind aside, passes `belongs`; true for a folder that is
+ * Whether every name in the folder, leftovers of killed writers aside, passes `belongs`; true for a folder that is
  * not there.
  */
 static bool holds_only(const char *folder, bool (*belongs)(const char *name))
@@ -108,7 +106,8 @@ static bool holds_only(const char *folder, bool (*belongs)(const char *name))
     bool all = true;
     for (const struct dirent *item; stream && all && (item = readdir(stream));)
         all = strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0 ||
-              strncmp(item->d_name, WORKPLACE, strlen(WORKPLACE)) == 0 || belongs(item->d_name);
+              strncmp(item->d_name, OLD_WORKPLACE, strlen(OLD_WORKPLACE)) == 0 ||
+              belongs(item->d_name);
     if (stream)
         closedir(stream);
     return all;
@@ -158,73 +157,16 @@ static Status check_out(const char *out, bool replace, Error *error)
     return STATUS_OK;
 }
 
-static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *place)
-{
-    (void)facts, (void)kind, (void)place;
-    return remove(path);
-}
-
-static Status move(const char *from_folder, const char *from, const char *to_folder, const char *to,
-                   Error *error)
-{
-    char source[FILE_PATH_SIZE], target[FILE_PATH_SIZE];
-    TRY(file_join(source, from_folder, from, error));
-    TRY(file_join(target, to_folder, to, error));
-    if (rename(source, target) == 0 || errno == ENOENT)
-        return STATUS_OK;
-    return error_set(error, STATUS_FAILED, "%s: cannot be moved to %s: %s; check the folder",
-                     source, target, strerror(errno));
-}
-
-/*
- * Exchanges the parts of `out` for those in `folder`; on failure puts back what was there. *stranded tells
- * that something could not be put back and lies in `folder`.
- */
-static Status exchange(const char *folder, const char *out, bool *stranded, Error *error)
-{
-    char old[PART_COUNT][32];
-    Status status = STATUS_OK;
-    int moved = 0, placed = 0;
-    for (int i = 0; i < PART_COUNT; i++)
-        snprintf(old[i], sizeof old[i], "old-%s", PARTS[i]);
-    for (; moved < PART_COUNT && status == STATUS_OK; moved++)
-        status = move(out, PARTS[moved], folder, old[moved], error);
-    for (; placed < PART_COUNT && status == STATUS_OK; placed++)
-        status = move(folder, PARTS[placed], out, PARTS[placed], error);
-    if (status == STATUS_OK)
-        return STATUS_OK;
-    Error second;
-    while (placed-- > 0)
-        *stranded |= move(out, PARTS[placed], folder, PARTS[placed], &second) != STATUS_OK;
-    while (moved-- > 0)
-        *stranded |= move(folder, old[moved], out, PARTS[moved], &second) != STATUS_OK;
-    if (*stranded)
-        error_detail(error, "the lists that were there before lie in %s as old-*", folder);
-    return status;
-}
-
 Status data_sets_write(const DataSets *sets, const char *out, bool replace, const char *content,
                        size_t size, Error *error)
 {
     assert(sets && out && content && error);
-    char folder[FILE_PATH_SIZE];
-    const bool existed = file_exists(out);
-    TRY(file_make_folders(out, error));
+    FolderWriter writer;
     TRY(check_out(out, replace, error));
-    TRY(file_join(folder, out, WORKPLACE "XXXXXX", error));
-    bool stranded = false;
-    Status status = STATUS_OK;
-    if (!mkdtemp(folder))
-        status = error_set(error, STATUS_FAILED, "%s: cannot be written: %s; choose another --out",
-                           out, strerror(errno));
-    if (status == STATUS_OK) {
-        status = write_parts(sets, folder, content, size, error);
-        if (status == STATUS_OK)
-            status = exchange(folder, out, &stranded, error);
-        if (!stranded)
-            nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    }
-    if (status != STATUS_OK && !existed)
-        rmdir(out);
+    TRY(file_folder_begin(&writer, out, error));
+    Status status = write_parts(sets, writer.temporary, content, size, error);
+    if (status == STATUS_OK)
+        status = file_folder_commit(&writer, error);
+    file_folder_abort(&writer);
     return status;
 }

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -370,20 +371,33 @@ uint64_t file_content_hash(const char *path)
     return hash;
 }
 
-/* Deletes a regular file, unless somebody holds its lock. */
-static void remove_unlocked(const char *path)
+static int remove_entry(const char *path, const struct stat *facts, int kind, struct FTW *where)
+{
+    (void)facts, (void)kind, (void)where;
+    return remove(path);
+}
+
+static void remove_tree(const char *folder)
+{
+    nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Deletes a regular file, or a folder with all it holds, unless another process holds its lock. */
+static void remove_unlocked(const char *path, bool folder)
 {
     struct stat facts;
-    const int descriptor = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (lstat(path, &facts) != 0 || !(folder ? S_ISDIR(facts.st_mode) : S_ISREG(facts.st_mode)))
+        return;
+    const int access = folder ? O_RDONLY | O_DIRECTORY : O_WRONLY;
+    const int descriptor = open(path, access | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (descriptor < 0)
         return;
-    if (fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode) &&
-        file_lock(descriptor) == FILE_LOCK_TAKEN)
-        unlink(path);
+    if (file_lock(descriptor) == FILE_LOCK_TAKEN)
+        remove_tree(path);
     close(descriptor);
 }
 
-void file_remove_leftovers(const char *path)
+static void remove_leftovers(const char *path, bool folders)
 {
     assert(path && strlen(path) < FILE_PATH_SIZE);
     char folder[FILE_PATH_SIZE], leftover[FILE_PATH_SIZE];
@@ -395,8 +409,13 @@ void file_remove_leftovers(const char *path)
     for (const struct dirent *item; (item = readdir(list));)
         if (names_leftover(item->d_name, file_name(path)) &&
             file_join(leftover, folder, item->d_name, &ignored) == STATUS_OK)
-            remove_unlocked(leftover);
+            remove_unlocked(leftover, folders);
     closedir(list);
+}
+
+void file_remove_leftovers(const char *path)
+{
+    remove_leftovers(path, false);
 }
 
 /* Makes the rename itself durable. Some file systems cannot sync a folder: that is not our failure. */
@@ -483,6 +502,175 @@ Status file_make_folders(const char *path, Error *error)
         prefix[i] = kept;
     }
     return STATUS_OK;
+}
+
+bool file_folder_is_empty(const char *path)
+{
+    DIR *const list = opendir(path);
+    if (!list)
+        return !file_exists(path);
+    bool empty = true;
+    for (const struct dirent *item; empty && (item = readdir(list));)
+        empty = strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0;
+    closedir(list);
+    return empty;
+}
+
+/* PATH.before: where the old folder is for a moment on file systems without RENAME_EXCHANGE. */
+static Status path_before(char out[FILE_PATH_SIZE], const char *path, Error *error)
+{
+    if (snprintf(out, FILE_PATH_SIZE, "%s.before", path) >= FILE_PATH_SIZE)
+        return error_set(error, STATUS_FAILED, "%.200s...: the path is too long; use a shorter one",
+                         path);
+    return STATUS_OK;
+}
+
+Status file_folder_begin(FolderWriter *writer, const char *path, Error *error)
+{
+    assert(writer && path && error);
+    *writer = (FolderWriter){.lock = -1};
+    char before[FILE_PATH_SIZE], parent[FILE_PATH_SIZE], *here = NULL;
+    TRY(file_join(writer->path, "", path, error));
+    for (size_t n = strlen(writer->path); n > 1 && writer->path[n - 1] == '/'; n--)
+        writer->path[n - 1] = '\0';
+    TRY(path_before(before, writer->path, error));
+    /* A process was killed between the two renames of replace_in_two. */
+    if (!file_exists(writer->path) && file_is_folder(before))
+        (void)rename(before, writer->path);
+    if (file_exists(writer->path)) {
+        char *const resolved = realpath(writer->path, NULL);
+        here = getcwd(NULL, 0);
+        Status status = STATUS_OK;
+        if (!resolved || !file_is_folder(resolved))
+            status = error_set(error, STATUS_FAILED, "%s: is not a folder; choose another name",
+                               writer->path);
+        else
+            status = file_join(writer->path, "", resolved, error);
+        writer->in_place = here && resolved && strcmp(here, resolved) == 0;
+        free(here);
+        free(resolved);
+        TRY(status);
+    }
+    folder_of(writer->path, parent);
+    if (parent[0])
+        TRY(file_make_folders(parent, error));
+    remove_leftovers(writer->path, true);
+    if (snprintf(writer->temporary, FILE_PATH_SIZE, "%s.tmp-%ld", writer->path, (long)getpid()) >=
+        FILE_PATH_SIZE)
+        return error_set(error, STATUS_FAILED, "%.200s...: the path is too long; use a shorter one",
+                         path);
+    remove_tree(writer->temporary); /* of an earlier process that had the number of this one */
+    if (mkdir(writer->temporary, 0777) != 0)
+        return cannot_write(path, errno, error);
+    writer->lock = open(writer->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (writer->lock < 0) {
+        const int reason = errno;
+        remove_tree(writer->temporary);
+        return cannot_write(path, reason, error);
+    }
+    (void)file_lock(writer->lock);
+    return STATUS_OK;
+}
+
+/* Two renames in place of one: 0, or the reason of the failure, after which the old folder is back. */
+static int replace_in_two(const FolderWriter *writer)
+{
+    char before[FILE_PATH_SIZE];
+    Error ignored;
+    if (path_before(before, writer->path, &ignored) != STATUS_OK)
+        return ENAMETOOLONG;
+    remove_tree(before);
+    if (rename(writer->path, before) != 0)
+        return errno;
+    if (rename(writer->temporary, writer->path) != 0) {
+        const int reason = errno;
+        (void)rename(before, writer->path);
+        return reason;
+    }
+    remove_tree(before);
+    return 0;
+}
+
+/* Removes the entries of `folder` that are not in `kept`. */
+static void remove_others(const char *folder, const char *kept)
+{
+    char here[FILE_PATH_SIZE], there[FILE_PATH_SIZE];
+    Error ignored;
+    DIR *const list = opendir(folder);
+    for (const struct dirent *item; list && (item = readdir(list));)
+        if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0 &&
+            file_join(here, folder, item->d_name, &ignored) == STATUS_OK &&
+            file_join(there, kept, item->d_name, &ignored) == STATUS_OK && !file_exists(there))
+            remove_tree(here);
+    if (list)
+        closedir(list);
+}
+
+/*
+ * For a folder that must stay the same one: the working directory, and mount points, which cannot be renamed.
+ * Its entries are replaced one by one. Returns 0 or the reason of a failure.
+ */
+static int replace_entries(const FolderWriter *writer)
+{
+    char from[FILE_PATH_SIZE], to[FILE_PATH_SIZE];
+    Error ignored;
+    int reason = 0;
+    remove_others(writer->path, writer->temporary);
+    DIR *const list = opendir(writer->temporary);
+    if (!list)
+        return errno;
+    for (const struct dirent *item; reason == 0 && (item = readdir(list));) {
+        if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0)
+            continue;
+        if (file_join(from, writer->temporary, item->d_name, &ignored) != STATUS_OK ||
+            file_join(to, writer->path, item->d_name, &ignored) != STATUS_OK)
+            reason = ENAMETOOLONG;
+        else if (rename(from, to) != 0)
+            reason = errno;
+        if (reason == ENOTEMPTY || reason == EEXIST) {
+            remove_tree(to);
+            reason = rename(from, to) == 0 ? 0 : errno;
+        }
+    }
+    closedir(list);
+    if (reason == 0)
+        remove_tree(writer->temporary);
+    return reason;
+}
+
+Status file_folder_commit(FolderWriter *writer, Error *error)
+{
+    assert(writer && writer->lock >= 0 && error);
+    (void)fsync(writer->lock); /* some file systems cannot sync a folder */
+    int reason = EBUSY;
+    if (!writer->in_place)
+        reason = rename(writer->temporary, writer->path) == 0 ? 0 : errno;
+    if (reason == EBUSY)
+        reason = replace_entries(writer);
+    if (reason == ENOTEMPTY || reason == EEXIST) {
+        reason = 0;
+        if (renameat2(AT_FDCWD, writer->temporary, AT_FDCWD, writer->path, RENAME_EXCHANGE) == 0)
+            remove_tree(writer->temporary); /* the old folder now */
+        else
+            reason = errno == EINVAL || errno == ENOSYS ? replace_in_two(writer) : errno;
+    }
+    if (reason != 0) {
+        file_folder_abort(writer);
+        return cannot_write(writer->path, reason, error);
+    }
+    close(writer->lock);
+    writer->lock = -1;
+    sync_folder_of(writer->path);
+    return STATUS_OK;
+}
+
+void file_folder_abort(FolderWriter *writer)
+{
+    if (writer->lock < 0)
+        return;
+    remove_tree(writer->temporary);
+    close(writer->lock);
+    writer->lock = -1;
 }
 
 bool file_exists(const char *path)

@@ -87,6 +87,37 @@ void file_abort(FileWriter *writer);
 /* Writes `size` bytes atomically: begin, write, commit. */
 Status file_write(const char *path, const void *content, size_t size, Error *error);
 
+/*
+ * A folder that gets its name only when all of it is written: files go into `temporary`, PATH.tmp-PID next to the
+ * target. A process killed at any moment leaves either no folder, the complete old one, or the complete new one; what
+ * it left next to it is removed when the same folder is written again.
+ */
+typedef struct FolderWriter {
+    char path[FILE_PATH_SIZE]; /* symbolic links resolved where the folder exists */
+    char temporary[FILE_PATH_SIZE];
+    int lock;      /* a descriptor of `temporary`; -1 after the end */
+    bool in_place; /* `path` is the working directory */
+} FolderWriter;
+
+/*
+ * Starts the folder `path`, and makes its parents. On success the caller ends it with file_folder_commit or file_folder_abort; on failure nothing is left.
+ */
+Status file_folder_begin(FolderWriter *writer, const char *path, Error *error);
+
+/*
+ * Gives the folder its name by one rename. A folder that is there is replaced whole, with everything in it, by
+ * RENAME_EXCHANGE; where the file system has none, the old one is PATH.before for a moment, and comes back with the
+ * next file_folder_begin if the process is killed then. The working directory and mount points stay: their entries are
+ * replaced one by one. On failure the old folder stays and the new one is removed.
+ */
+Status file_folder_commit(FolderWriter *writer, Error *error);
+
+/* Removes what was written. Does nothing after file_folder_commit. */
+void file_folder_abort(FolderWriter *writer);
+
+/* Whether nothing is at `path`, or a folder without any entry. */
+bool file_folder_is_empty(const char *path);
+
 /* What became of an attempt to lock a file or folder. */
 typedef enum FileLock {
     FILE_LOCK_TAKEN,       /* until the descriptor is closed or the process ends */

@@ -96,12 +96,14 @@ static bool told(const Error *error, const char *text)
 /* A model file with one such number is refused, and the tensor is named. */
 START_TEST(a_model_is_refused_by_tensor)
 {
-    const char *const folder = support_in_folder("model");
     for (int t = 0; t < TENSOR_COUNT; t++) {
         float *const number = number_in(job.vit, &job.head, TENSORS[t]);
         const float kept = *number;
         for (int v = 0; v < VALUES; v++) {
             Error error = {0};
+            char name[32];
+            snprintf(name, sizeof name, "model-%d-%d", t, v);
+            const char *const folder = support_in_folder(name);
             Vit *vit = NULL;
             VitHead head;
             bool found;

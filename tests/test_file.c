@@ -375,6 +375,13 @@ START_TEST(a_mapped_file_that_shrinks_reads_as_zeros_and_is_reported)
 }
 END_TEST
 
+/* AddressSanitizer would report the bus error that this test wants to end the process. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "handle_sigbus=0";
+}
+
 /* A fault elsewhere still ends the process. */
 START_TEST(another_bus_error_is_not_hidden)
 {
@@ -388,6 +395,108 @@ START_TEST(another_bus_error_is_not_hidden)
     const volatile char *const own = mmap(NULL, 2 * page, PROT_READ, MAP_PRIVATE, descriptor, 0);
     ck_assert(own != MAP_FAILED);
     (void)own[page];
+}
+END_TEST
+
+/* Folder `path` with files a and b that both hold `content`. */
+static Status write_pair(const char *path, const char *content, Error *error)
+{
+    FolderWriter writer;
+    char file[FILE_PATH_SIZE];
+    TRY(file_folder_begin(&writer, path, error));
+    Status status = STATUS_OK;
+    for (int i = 0; i < 2 && status == STATUS_OK; i++) {
+        status = file_join(file, writer.temporary, i == 0 ? "a" : "b", error);
+        if (status == STATUS_OK)
+            status = file_write(file, content, strlen(content), error);
+    }
+    if (status == STATUS_OK)
+        status = file_folder_commit(&writer, error);
+    file_folder_abort(&writer);
+    return status;
+}
+
+/* Whether the folder is there; then it must hold a and b, alike. */
+static bool is_complete_pair(const char *path)
+{
+    Error error = {0};
+    char file[FILE_PATH_SIZE], *content[2];
+    size_t size[2];
+    if (!file_exists(path))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        ck_ok(file_join(file, path, i == 0 ? "a" : "b", &error), &error);
+        ck_ok(file_read(file, 100, &content[i], &size[i], &error), &error);
+    }
+    ck_assert_uint_eq(size[0], 1);
+    ck_assert_str_eq(content[0], content[1]);
+    free(content[0]);
+    free(content[1]);
+    return true;
+}
+
+/*
+ * A process that replaces a folder is killed anywhere in its work: the folder is the whole old or the whole new
+ * one, and the next writer removes what was left.
+ */
+START_TEST(killed_writers_leave_whole_folders)
+{
+    Error error = {0};
+    int found = 0;
+    for (int round = 0; round < 60; round++) {
+        const pid_t child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0) {
+            for (int i = 0;; i++)
+                if (write_pair(support_in_folder("p"), i % 2 ? "1" : "0", &error) != STATUS_OK)
+                    _exit(1);
+        }
+        usleep((useconds_t)(3000 + round * 533));
+        ck_assert_int_eq(kill(child, SIGKILL), 0);
+        int how;
+        ck_assert_int_eq(waitpid(child, &how, 0), child);
+        ck_assert_msg(WIFSIGNALED(how), "the writer ended by itself");
+        const bool there = is_complete_pair(support_in_folder("p"));
+        ck_assert_msg(there || found == 0, "the folder is lost");
+        found += there;
+    }
+    ck_assert_int_gt(found, 0);
+    ck_ok(write_pair(support_in_folder("p"), "2", &error), &error);
+    ck_assert(is_complete_pair(support_in_folder("p")));
+    ck_assert_int_eq(names_in_folder(), 1);
+}
+END_TEST
+
+/* File systems without RENAME_EXCHANGE: killed between two renames, the old folder is PATH.before. */
+START_TEST(a_folder_set_aside_comes_back)
+{
+    Error error = {0};
+    FolderWriter writer;
+    const char *const path = support_in_folder("p");
+    ck_ok(write_pair(path, "1", &error), &error);
+    ck_assert_int_eq(rename(path, support_in_folder("p.before")), 0);
+    ck_ok(file_folder_begin(&writer, path, &error), &error);
+    file_folder_abort(&writer);
+    ck_assert(is_complete_pair(path));
+    ck_assert_int_eq(names_in_folder(), 1);
+}
+END_TEST
+
+START_TEST(folders_of_every_kind)
+{
+    Error error = {0};
+    FolderWriter writer;
+    const char *const path = support_in_folder("p/q/");
+    ck_ok(file_write(support_in_folder("f"), "x", 1, &error), &error);
+    ck_assert_int_eq(file_folder_begin(&writer, support_in_folder("f"), &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "is not a folder"));
+    ck_assert(file_folder_is_empty(path));
+    ck_ok(write_pair(path, "1", &error), &error);
+    ck_assert(!file_folder_is_empty(path) && is_complete_pair(path));
+    ck_assert_int_eq(chdir(path), 0);
+    ck_ok(write_pair(".", "2", &error), &error); /* the working directory stays the same folder */
+    ck_assert(is_complete_pair(".") && is_complete_pair(path));
+    ck_assert_int_eq(chdir("/"), 0);
 }
 END_TEST
 
@@ -410,5 +519,8 @@ int main(void)
     tcase_add_test(files, begin_refuses);
     tcase_add_test(files, folders);
     tcase_add_test(files, paths);
+    tcase_add_test(files, killed_writers_leave_whole_folders);
+    tcase_add_test(files, a_folder_set_aside_comes_back);
+    tcase_add_test(files, folders_of_every_kind);
     return support_main(suite);
 }

@@ -634,7 +634,7 @@ prints "record"
 expect 0 "export of an exported model" "$L" export --model merged-calibrated --out exported-again
 holds "an exported model is exported alike" cmp merged-calibrated/model.safetensors exported-again/model.safetensors
 expect 1 "export over a model" "$L" export --model m --out merged
-says "holds a model already"
+says "is not an empty folder"
 expect 1 "export to a full disk" sh -c "ulimit -f 100; exec '$L' export --model m --out full"
 expect 0 "export where a full disk ended one" "$L" export --model m --out full
 expect 1 "train on with less than an adapter changed" "$L" train --model m --adapter run/last.safetensors --train $lists/*.txt --out lost tune=none

@@ -104,18 +104,11 @@ Status cli_model_load(CliModel *model, const CliModelOptions *options,
 
 Status cli_model_refuse_existing(const char *folder, Error *error)
 {
-    static const char *const parts[] = {"config.json", "preprocessor_config.json",
-                                        "processor_config.json", "model.safetensors",
-                                        "model.safetensors.index.json"};
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        char path[FILE_PATH_SIZE];
-        TRY(file_join(path, folder, parts[i], error));
-        if (file_exists(path))
-            return error_set(error, STATUS_FAILED,
-                             "%s: holds a model already (%s); choose another --out, or delete it",
-                             folder, parts[i]);
-    }
-    return STATUS_OK;
+    if (file_folder_is_empty(folder))
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s: is not an empty folder; choose another --out, or delete what it holds",
+                     folder);
 }
 
 void cli_model_free(CliModel *model)

@@ -77,7 +77,7 @@ Status cli_model_hints(const CliModelOptions *options, VitHints *hints, Error *e
 Status cli_model_load(CliModel *model, const CliModelOptions *options,
                       const CliArguments *arguments, CliHeadUse use, Error *error);
 
-/* STATUS_FAILED if a folder holds any part of a model: weights may be someone's only copy. */
+/* STATUS_FAILED if a folder holds anything: it is replaced as a whole. */
 Status cli_model_refuse_existing(const char *folder, Error *error);
 
 /* Frees a model, loaded or half-loaded; {0} is allowed. */

@@ -5,15 +5,12 @@
  */
 #include "tools/cli_model.h"
 
-#include "tensor/file.h"
-
 static Status make_model(const char *arch, uint64_t seed, const char *folder,
                          const CliArguments *arguments, Error *error)
 {
     VitConfig config;
     TRY(vit_config_named(arch, &config, error));
     TRY(cli_model_refuse_existing(folder, error));
-    TRY(file_make_folders(folder, error)); /* a bad path is found before the work */
     Threads *threads = NULL;
     Vit *vit = NULL;
     Status status = threads_create(&threads, arguments->threads, error);
@@ -40,7 +37,7 @@ int cmd_init(int argc, char **argv)
         {"--arch", CLI_STRING, &arch, 0, 0, "NAME",
          "tiny, vit-b-32, vit-b-16, vit-l-14 or vit-l-14-336"},
         {"--seed", CLI_UINT64, &seed, 0, 0, "N", "of the random numbers (default 0)"},
-        {"--out", CLI_STRING, &out, 0, 0, "DIR", "folder to write; may not hold a model yet"},
+        {"--out", CLI_STRING, &out, 0, 0, "DIR", "folder to write; new, or empty"},
         {0},
     };
     const CliCommand command = {

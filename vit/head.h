@@ -45,7 +45,8 @@ typedef struct VitSaving {
 } VitSaving;
 
 /*
- * Writes config.json, preprocessor_config.json and model.safetensors, which vit_load and vit_head_read take back. In
+ * Writes config.json, preprocessor_config.json and model.safetensors, which vit_load and vit_head_read take back, into
+ * a folder that is new or empty, which gets its name when it is complete. In
  * GenD's layout a head is needed (asserted), and visual_projection.weight is written if the model's file has it.
  */
 Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, Error *error);

@@ -57,13 +57,12 @@ static int list_tensors(const Vit *vit, const VitSaving *saving, SafeTensor *ten
     return count;
 }
 
-Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, Error *error)
+/* The files of a model into `folder`, which is there. */
+static Status write_files(const Vit *vit, const VitSaving *saving, const char *folder, Error *error)
 {
-    assert(vit && saving && folder && error && (!saving->backbone || saving->head));
     const char *const kind = saving->head ? vit_head_kind_name(saving->head->kind) : "";
     char path[FILE_PATH_SIZE];
     TRY(file_check_mappings(error));
-    TRY(file_make_folders(folder, error));
     TRY(file_join(path, folder, "model.safetensors", error));
     const size_t room = (size_t)vit->parameter_count + HEAD_TENSORS + 1;
     const size_t carried = (size_t)saving->metadata_count;
@@ -93,11 +92,25 @@ Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, 
     free(metadata);
     free(names);
     free(tensors);
-    /* After the large file, which a full disk refuses: what is left then is an empty folder, and no half model. */
     TRY(status);
     return saving->backbone
                ? vit_config_write_gend(&vit->config, saving->backbone, kind, folder, error)
                : vit_config_write(&vit->config, folder, error);
+}
+
+Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, Error *error)
+{
+    assert(vit && saving && folder && error && (!saving->backbone || saving->head));
+    FolderWriter writer;
+    if (!file_folder_is_empty(folder))
+        return error_set(error, STATUS_FAILED,
+                         "%s: is not an empty folder; name a new one for the model", folder);
+    TRY(file_folder_begin(&writer, folder, error));
+    Status status = write_files(vit, saving, writer.temporary, error);
+    if (status == STATUS_OK)
+        status = file_folder_commit(&writer, error);
+    file_folder_abort(&writer);
+    return status;
 }
 
 Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folder, Error *error)

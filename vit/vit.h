@@ -97,7 +97,10 @@ Status vit_create(Vit **vit, const VitConfig *config, uint64_t seed, Threads *th
 /* The file with the tensors (or their index) of a model that vit_load takes by `path`. STATUS_FAILED without one. */
 Status vit_model_file(const char *path, char file[FILE_PATH_SIZE], Error *error);
 
-/* Writes config.json, preprocessor_config.json and model.safetensors in Hugging Face's layout. */
+/*
+ * Writes config.json, preprocessor_config.json and model.safetensors in Hugging Face's layout, into a folder that is
+ * new or empty; anything else is refused. The folder gets its name when it is complete (file_folder_commit).
+ */
 Status vit_save(const Vit *vit, const char *folder, Error *error);
 
 void vit_destroy(Vit *vit);
