@@ -1,8 +1,7 @@
 /*
  * fuzz_images.c - the decoders of images, and arrays of landmarks.
  *
- * Oracle of PNG: stb_image, an independent decoder. It checks less, so only what both accept is compared; where
- * tests/check_long_pixels.py finds Pillow, that judges all formats, also by what they refuse.
+ * Oracle of PNG: stb_image, an independent decoder. It checks less, so only what both accept is compared.
  */
 #include "tests/fuzz/fuzz.h"
 
