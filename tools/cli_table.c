@@ -217,6 +217,7 @@ typedef struct Print {
     const CliTable *table;
     CliFormat format;
     FILE *stream;
+    char *title;  /* NULL: none */
     char **texts; /* [(rows + 1) columns] */
     int *widths;  /* [columns] 0 in CSV */
 } Print;
@@ -269,21 +270,19 @@ static void print_latex_begin(const Print *print)
 
 static void print_title(const Print *print)
 {
-    char *const title = escape(print->table->title, print->format);
-    if (title && print->format != CLI_CSV)
+    if (print->format != CLI_CSV)
         fprintf(print->stream,
                 print->format == CLI_MARKDOWN ? "**%s**\n\n"
                 : print->format == CLI_LATEX  ? "%% %s\n"
                                               : "%s\n",
-                title);
-    free(title);
+                print->title);
 }
 
 static void print_rows(const Print *print)
 {
     const CliTable *const table = print->table;
     const size_t rows = table->count / (size_t)table->columns;
-    if (table->title)
+    if (print->title)
         print_title(print);
     if (print->format == CLI_LATEX)
         print_latex_begin(print);
@@ -314,6 +313,8 @@ Status cli_table_print(const CliTable *table, CliFormat format, FILE *stream, Er
     Print print = {.table = table, .format = format, .stream = stream};
     print.texts = calloc(count + 1, sizeof *print.texts);
     print.widths = calloc(columns + 1, sizeof *print.widths);
+    if (complete && table->title)
+        complete = (print.title = escape(table->title, format)) != NULL;
     complete = complete && print.texts && print.widths;
     for (size_t i = 0; i < count && complete; i++) {
         print.texts[i] =
@@ -328,6 +329,7 @@ Status cli_table_print(const CliTable *table, CliFormat format, FILE *stream, Er
     for (size_t i = 0; i < count && print.texts; i++)
         free(print.texts[i]);
     free(print.texts);
+    free(print.title);
     free(print.widths);
     return complete ? STATUS_OK
                     : error_set(error, STATUS_FAILED, "table: no memory for it; free some");

@@ -9,6 +9,7 @@
 
 #include "tensor/file.h"
 #include "tools/cli.h"
+#include "tools/cli_json.h"
 #include "tools/cli_metrics.h"
 #include "train/text.h"
 
@@ -391,7 +392,10 @@ Status report_write_file(const char *path, const Report *report, Error *error)
 {
     FileWriter writer;
     TRY(file_begin(&writer, path, error));
-    const Status status = write_page(writer.stream, report, error);
+    Status status = write_page(writer.stream, report, error);
+    if (status == STATUS_OK && !cli_json_complete())
+        status =
+            error_set(error, STATUS_FAILED, "%s: out of memory for a part of it; free some", path);
     if (status == STATUS_OK)
         return file_commit(&writer, error);
     file_abort(&writer);

@@ -7,6 +7,7 @@
 #include "tools/report_parts.h"
 
 #include "tools/cli.h"
+#include "tools/cli_json.h"
 #include "train/text.h"
 
 #include <math.h>
@@ -19,8 +20,10 @@ enum { FOREST_WIDTH = 150, FOREST_HEIGHT = 18, FOREST_EDGE = 5 };
 static void print_escaped(FILE *stream, const char *format, va_list arguments)
 {
     char *text = NULL;
-    if (vasprintf(&text, format, arguments) < 0)
-        return; /* without memory a word is missing, and what follows reports that */
+    if (vasprintf(&text, format, arguments) < 0) {
+        cli_json_lose(); /* a word is missing: report_write_file refuses the page */
+        return;
+    }
     train_text_print_xml(stream, text);
     free(text);
 }
