@@ -244,7 +244,7 @@ expect 1 "calibrate on one class" "$L" calibrate --model m --adapter $A --val s/
 # Names without leading zeros, images without folders of videos, other files beside, a name in doubt.
 mkdir -p n/surreal/v n/real n/fake
 frame=$(find s/swap -name '*.png' | head -n 1)
-for i in $(seq 0 31); do cp "$frame" n/surreal/v/$i.png; done
+for i in $(seq 0 31); do cp "$frame" n/surreal/v/"$i".png; done
 for i in 1 2 3; do cp "$frame" n/fake/$i.png && cp "$(find s/real -name '*.png' | sed -n ${i}p)" n/real/$i.png; done
 : >n/real/lost.webp
 expect 1 "a source in doubt" "$L" eval --model m --adapter $A --out en n=n
@@ -271,6 +271,7 @@ expect 0 "random frames" "$L" eval --model m --adapter $A --out er n=n --label s
     --frame-choice random --seed 1
 cmp -s er/predictions.csv en/predictions.csv && complain "random frames are the even ones"
 expect 0 "a limit" "$L" eval --model m --adapter $A --out er n=n --label surreal=fake --limit 19
+# shellcheck disable=SC2015 # either is a complaint
 [ "$(grep -c ',0,' er/predictions.csv)" -ge 2 ] && [ "$(wc -l <er/predictions.csv)" = 20 ] ||
     complain "does not keep 19 frames"
 expect 2 "another choice" "$L" eval --model m --adapter $A --out er n=n --frames 4 --frame-choice odd

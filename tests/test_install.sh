@@ -33,11 +33,13 @@ int main(void)
 C
 
 # -o all: what was built is installed as it is.
+# shellcheck disable=SC2317 # called through holds
 install_into() { # DESTDIR PREFIX
     (cd "$tree" && make -s -o all install BUILD="$build" DESTDIR="$1" PREFIX="$2")
 }
 
 n=0
+# shellcheck disable=SC2016 # these very names
 for name in plain 'with blank' "quote's" 'dollar$x' 'ends/' 'a"b&c|d\e'; do
     n=$((n + 1))
     into=$T/$n/$name
@@ -47,6 +49,7 @@ for name in plain 'with blank' "quote's" 'dollar$x' 'ends/' 'a"b&c|d\e'; do
     holds "the library" test -s "$into/usr/lib/liblnclip.a"
     holds "nothing beside it" test "$(ls "$T/$n")" = "${name%/}"
 done
+# shellcheck disable=SC2016 # for the inner shell
 holds "a relative DESTDIR" sh -c 'cd "$1" && make -s -o all install BUILD="$2" DESTDIR=build/relative.$$ PREFIX=/usr &&
     test -x build/relative.$$/usr/bin/lnclip && rm -r build/relative.$$' sh "$tree" "$build"
 holds "a PREFIX with a blank" install_into "" "$T/own prefix"

@@ -228,6 +228,7 @@ for command in "predict $unsaid $image" "eval $unsaid --out never x=s/real,s/swa
 done
 expect 0 "inspect a head of unknown kind" "$L" inspect unsaid/head.safetensors
 holds "inspect says so" grep -q "^head: *unknown" out
+# shellcheck disable=SC2086 # a list of words
 expect 0 "features need no head" "$L" features $unsaid --out f-unsaid.safetensors $image
 for kind in LinearNorm linear; do
     # shellcheck disable=SC2086
@@ -242,12 +243,15 @@ holds "its config.json says linear" cmp out predicted-linear
 # shellcheck disable=SC2086
 expect 2 "predict with another --head than its config.json" "$L" predict $unsaid --head LinearNorm s/real
 says "of kind linear, not LinearNorm"
+# shellcheck disable=SC2086 # a list of words
 expect 2 "train from a linear head as LinearNorm" "$L" train $unsaid --train s/real s/swap --out never max_steps=1
 says "give head=linear"
+# shellcheck disable=SC2086 # a list of words
 expect 0 "train from a linear head" "$L" train $unsaid --train s/real s/swap --out from-linear max_steps=1 \
     head=linear frames=1 batch_size=4
 expect 0 "inspect its adapter" "$L" inspect from-linear/last.safetensors
 holds "which says its kind" grep -q "^head: *linear" out
+# shellcheck disable=SC2086 # a list of words
 expect 2 "--head and head= that differ" "$L" train $unsaid --train s/real --out never --head linear head=LinearNorm
 rm unsaid/config.json
 

@@ -331,7 +331,7 @@ static Status prepare(Reading *reading, Error *error)
                          "%s: holds no LayerNorm and no head; name an adapter", path);
     if (!reading->report.head_set)
         return STATUS_OK;
-    char said[16];
+    char said[16] = "";
     TRY(vit_head_kind_of_file(reading->file, said, &reading->report.head_disputed, error));
     return settle_kind(reading, said, &reading->vit->hints, error);
 }
@@ -409,7 +409,7 @@ Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error)
     if (error->problems > 0)
         status = error_set(error, STATUS_FAILED, "%s: its head cannot be used: %s; fetch it again",
                            path, error->detail[0]);
-    char said[16];
+    char said[16] = "";
     const char *const config = vit->config.head;
     if (status == STATUS_OK && reading.report.head_set)
         status = vit_head_kind_of_file(vit->file, said, NULL, error);
