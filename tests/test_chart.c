@@ -114,6 +114,53 @@ START_TEST(ticks_are_round_numbers)
 }
 END_TEST
 
+/* A loss of 1.8e308 in steps.csv used to make an axis without end. */
+START_TEST(axes_of_any_numbers_end)
+{
+    static const double ends[] = {
+        0,     5e-324,  1e-310, 1e-300,   1,  1 + 1e-15, 1e15,     9007199254740993.0,
+        1e300, 1.7e308, NAN,    INFINITY, -1, -1e-310,   -1.7e308, -INFINITY};
+    enum { ENDS = sizeof ends / sizeof ends[0] };
+    for (int k = 0; k < ENDS * ENDS * 8; k++) {
+        const double low = ends[k % ENDS], high = ends[k / ENDS % ENDS];
+        const int kind = k / (ENDS * ENDS);
+        const bool logarithmic = kind & 1, fixed = low <= high && (kind & 4);
+        if (logarithmic && !(low > 0))
+            continue;
+        const TrainChartAxis axis = {.logarithmic = logarithmic,
+                                     .integers = kind & 2,
+                                     .fixed = fixed,
+                                     .low = low,
+                                     .high = high};
+        const TrainChartScale scale = train_chart_scale(&axis, low, high, 5, kind & 2);
+        ck_each(isfinite(scale.low) && isfinite(scale.high) && scale.low < scale.high,
+                "%g to %g: an axis from %g to %g", low, high, scale.low, scale.high);
+        ck_assert_int_le(scale.tick_count, TRAIN_CHART_TICKS);
+        for (int i = 0; i < ENDS; i++)
+            ck_assert(!isinf(train_chart_place(&scale, ends[i])));
+    }
+    /* And a chart of them, every mark. */
+    for (int mark = TRAIN_CHART_LINE; mark <= TRAIN_CHART_POINTS; mark++) {
+        double low[ENDS], high[ENDS];
+        for (int i = 0; i < ENDS; i++) {
+            low[i] = -ends[i];
+            high[i] = ends[i];
+        }
+        const TrainChartSeries series = {.mark = (TrainChartMark)mark,
+                                         .x = ends,
+                                         .y = high,
+                                         .low = low,
+                                         .high = high,
+                                         .count = ENDS};
+        const TrainChart chart = {.title = "any", .series = &series, .series_count = 1};
+        char *const text = written(&chart, 0);
+        ck_assert_ptr_null(strstr(text, "inf"));
+        ck_assert_ptr_null(strstr(text, "nan"));
+        free(text);
+    }
+}
+END_TEST
+
 /* Axes from 0 to 1 in a plot whose place is read from the file: a line must end in its corners. */
 START_TEST(marks_stand_where_their_numbers_say)
 {
@@ -278,6 +325,7 @@ int main(void)
     Suite *const suite = suite_create("chart");
     TCase *const charts = support_case(suite, "charts", 20);
     tcase_add_test(charts, ticks_are_round_numbers);
+    tcase_add_test(charts, axes_of_any_numbers_end);
     tcase_add_test(charts, marks_stand_where_their_numbers_say);
     tcase_add_test(charts, bars_stand_side_by_side_on_zero);
     tcase_add_test(charts, missing_numbers_break_a_mark);

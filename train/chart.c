@@ -85,7 +85,7 @@ static double x_of(const TrainChartSeries *series, int i)
 
 static void include(double range[2], double value, const TrainChartAxis *axis)
 {
-    if (!isfinite(value) || (axis->logarithmic && value <= 0))
+    if (!(fabs(value) <= TRAIN_CHART_GREATEST) || (axis->logarithmic && value <= 0))
         return;
     range[0] = fmin(range[0], value);
     range[1] = fmax(range[1], value);

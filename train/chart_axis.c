@@ -52,9 +52,13 @@ static void linear_ticks(TrainChartScale *scale, int wanted, bool integers, bool
     if (round) {
         scale->low = floor((scale->low + slack) / step) * step;
         scale->high = ceil((scale->high - slack) / step) * step;
+        if (!(scale->low < scale->high)) /* integers around a range far below 1 */
+            scale->high = scale->low + step;
     }
-    for (double i = ceil((scale->low - slack) / step); i * step <= scale->high + slack; i++)
-        put_tick(scale, i * step, step);
+    /* A counter, since adding 1 to a large double changes nothing. */
+    const double first = ceil((scale->low - slack) / step);
+    for (int i = 0; i < TRAIN_CHART_TICKS && (first + i) * step <= scale->high + slack; i++)
+        put_tick(scale, (first + i) * step, step);
 }
 
 /* Powers of ten; between few of them 2 and 5 times these. */
@@ -83,6 +87,8 @@ TrainChartScale train_chart_scale(const TrainChartAxis *axis, double low, double
         low = axis->logarithmic ? 0.1 : 0;
         high = 1;
     }
+    low = fmin(fmax(low, -TRAIN_CHART_GREATEST), TRAIN_CHART_GREATEST);
+    high = fmin(fmax(high, -TRAIN_CHART_GREATEST), TRAIN_CHART_GREATEST);
     TrainChartScale scale = {.low = low, .high = high, .logarithmic = axis->logarithmic};
     if (axis->logarithmic) {
         assert(low > 0);
@@ -90,7 +96,9 @@ TrainChartScale train_chart_scale(const TrainChartAxis *axis, double low, double
         scale.high = log10(high);
     }
     if (scale.high - scale.low <= 1e-12 * fmax(1, fabs(scale.high))) { /* one value: room for it */
-        const double room = scale.high == 0 ? 1 : 0.1 * fabs(scale.high);
+        /* As good as 0: steps of a range among the least doubles would be 0. */
+        const bool zero = fabs(scale.high) < 1 / TRAIN_CHART_GREATEST;
+        const double room = zero ? 1 : 0.1 * fabs(scale.high);
         scale.low -= room;
         scale.high += room;
     }
@@ -103,6 +111,9 @@ TrainChartScale train_chart_scale(const TrainChartAxis *axis, double low, double
 
 double train_chart_place(const TrainChartScale *scale, double value)
 {
+    if (!(fabs(value) <= TRAIN_CHART_GREATEST))
+        return NAN;
     const double at = !scale->logarithmic ? value : value > 0 ? log10(value) : (double)NAN;
-    return isfinite(at) ? (at - scale->low) / (scale->high - scale->low) : (double)NAN;
+    const double place = (at - scale->low) / (scale->high - scale->low);
+    return isfinite(place) ? place : (double)NAN; /* too far from a narrow axis: nowhere */
 }

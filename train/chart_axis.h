@@ -8,6 +8,9 @@
 
 enum { TRAIN_CHART_TICKS = 32 }; /* at most on an axis */
 
+/* Numbers beyond are drawn no more than infinity is: their differences and round numbers near them overflow. */
+#define TRAIN_CHART_GREATEST 1e300
+
 typedef struct TrainChartScale {
     double low, high; /* ends; logarithms to base 10 if logarithmic */
     bool logarithmic;
@@ -18,7 +21,8 @@ typedef struct TrainChartScale {
 
 /*
  * An axis over numbers from `low` to `high` (low > high: there are none) with about `wanted` ticks at 1, 2 or
- * 5 times a power of ten. `round` extends the ends to ticks. Categories have none of these: their ends are
+ * 5 times a power of ten. Terminates for any two doubles: ends beyond TRAIN_CHART_GREATEST are held there, NaN is no
+ * number. `round` extends the ends to ticks. Categories have none of these: their ends are
  * -0.5 and count - 0.5.
  */
 TrainChartScale train_chart_scale(const TrainChartAxis *axis, double low, double high, int wanted,
