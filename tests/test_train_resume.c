@@ -6,9 +6,12 @@
 
 #include "tensor/file.h"
 #include "tensor/safetensors.h"
+#include "train/run_files.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -220,6 +223,38 @@ START_TEST(a_folder_serves_one_process)
 }
 END_TEST
 
+/* steps.csv cut by another program while the run goes on: it used to be read past its end. */
+START_TEST(a_table_cut_during_the_run)
+{
+    TrainRecipe recipe;
+    TrainRunFiles files;
+    TrainStepRow row = {0};
+    Error error = {0};
+    double *values = NULL;
+    int count = 0;
+    const char *const name = support_in_folder("cut/steps.csv");
+    ck_ok(train_recipe_named(&recipe, "cpu", &error), &error);
+    ck_ok(train_run_files_create(&files, support_in_folder("cut"), &recipe, &error), &error);
+    ck_ok(train_run_files_step(&files, &row, &error), &error);
+    FILE *const rows = fopen(name, "a");
+    ck_assert_int_gt(fputs("1,0\n2\n", rows), 0);
+    fclose(rows);
+    ck_ok(train_run_files_column(&files, TRAIN_RUN_STEPS, "images_per_second", &values, &count,
+                                 &error),
+          &error);
+    ck_assert_int_eq(count, 3);
+    ck_assert(values[0] == 0 && isnan(values[1]) && isnan(values[2]));
+    free(values);
+    ck_assert_int_eq(truncate(name, 0), 0);
+    for (row.step = 1; row.step < 20; row.step++)
+        ck_ok(train_run_files_step(&files, &row, &error), &error);
+    const Status status =
+        train_run_files_column(&files, TRAIN_RUN_STEPS, "loss", &values, &count, &error);
+    support_fails_with(status, &error, STATUS_FAILED, "steps.csv: lost its first line");
+    train_run_files_close(&files);
+}
+END_TEST
+
 START_TEST(damaged_files_of_a_run_are_told)
 {
     SupportWatcher watcher = {.stop_after = 3};
@@ -384,6 +419,7 @@ static Suite *suite(void)
         resume_starts_at_0_when_nothing_was_saved,
         resume_refuses_what_would_change_the_result,
         a_folder_serves_one_process,
+        a_table_cut_during_the_run,
         damaged_files_of_a_run_are_told,
         a_state_that_makes_no_sense_is_refused,
         every_order_goes_on_to_the_same_bits,

@@ -8,9 +8,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 static const char STEPS_HEADER[] = "step,epoch,lr,loss,loss_ce,loss_alignment,loss_uniformity,"
@@ -157,8 +157,10 @@ static Status lock_folder(TrainRunFiles *files, const char *folder, Error *error
         return error_set(error, STATUS_FAILED,
                          "%s: the folder cannot be read (%s); check its permissions", folder,
                          strerror(errno));
-    if (flock(dirfd(files->lock), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-        return STATUS_OK; /* a file system without locks is no reason to refuse */
+    const FileLock lock = file_lock(dirfd(files->lock));
+    files->unlocked = lock == FILE_LOCK_UNSUPPORTED; /* which is no reason to refuse */
+    if (lock != FILE_LOCK_BUSY)
+        return STATUS_OK;
     train_run_files_close(files);
     return error_set(error, STATUS_FAILED,
                      "%s: another process is training in this folder; wait for it, or choose "
@@ -301,6 +303,8 @@ static int column_of(const char *header, const char *name)
 Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, const char *name,
                               double **values, int *count, Error *error)
 {
+    *values = NULL;
+    *count = 0;
     const char *const header = table_headers[table];
     char path[FILE_PATH_SIZE];
     char *content = NULL;
@@ -308,9 +312,13 @@ Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, c
     const int column = column_of(header, name);
     TRY(file_join(path, files->folder, table_names[table], error));
     TRY(file_read(path, CSV_LIMIT, &content, &size, error));
+    if (size < strlen(header) || memcmp(content, header, strlen(header)) != 0) {
+        free(content);
+        return error_set(error, STATUS_FAILED,
+                         "%s: lost its first line to another program; restore the file", path);
+    }
     for (size_t i = strlen(header); i < size; i++)
         rows += content[i] == '\n';
-    *count = 0;
     *values = malloc((rows + 1) * sizeof **values);
     if (!*values) {
         free(content);
@@ -319,10 +327,13 @@ Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, c
     }
     const char *line = content + strlen(header);
     for (size_t row = 0; row < rows; row++, line = strchr(line, '\n') + 1) {
-        const char *field = line;
-        for (int i = 0; i < column; i++)
-            field = strchr(field, ',') + 1;
-        (*values)[(*count)++] = strtod_l(field, NULL, c_locale());
+        const char *field = line, *const end = strchr(line, '\n');
+        for (int i = 0; i < column && field; i++) {
+            field = memchr(field, ',', (size_t)(end - field));
+            field = field ? field + 1 : NULL;
+        }
+        /* A row that another program cut has no such field: a gap. */
+        (*values)[(*count)++] = field ? strtod_l(field, NULL, c_locale()) : (double)NAN;
     }
     free(content);
     return STATUS_OK;

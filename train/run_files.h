@@ -19,6 +19,7 @@ typedef struct TrainRunFiles {
     FILE *steps, *epochs; /* NULL when nothing is written */
     FILE *events;         /* NULL also without log.tensorboard */
     DIR *lock;            /* the folder, locked against a second process; NULL likewise */
+    bool unlocked;        /* the file system has no locks */
     char folder[FILE_PATH_SIZE];
 } TrainRunFiles;
 

@@ -335,6 +335,15 @@ static bool is_best(const TrainRun *run, const TrainEpoch *epoch)
                                 train_monitor_value(&run->state.best, monitor));
 }
 
+/* A picture that cannot be drawn, as of a steps.csv that another program cut, is no reason to lose an epoch. */
+static void write_curves(const TrainRun *run)
+{
+    Error error = {0};
+    const TrainJob *const job = run->job;
+    if (train_run_curves_write(&run->files, job->val != NULL, &error) != STATUS_OK && job->warning)
+        job->warning(job->context, error.message);
+}
+
 /* Validation, the row of epochs.csv, curves, adapters, state. */
 static Status close_epoch(TrainRun *run, Error *error)
 {
@@ -361,7 +370,7 @@ static Status close_epoch(TrainRun *run, Error *error)
     state->loss_sum = 0;
     state->loss_steps = 0;
     if (run->job->folder)
-        TRY(train_run_curves_write(&run->files, run->job->val != NULL, error));
+        write_curves(run);
     TRY(write_adapters(run, write_best, error));
     TRY(save(run, error));
     run->torn = false;
