@@ -9,6 +9,7 @@
 #include "tensor/safetensors.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 START_TEST(a_run_leaves_its_files)
@@ -319,6 +320,28 @@ START_TEST(a_probe_caches_its_features)
 }
 END_TEST
 
+/* An image that was replaced under its name: its old feature used to be taken from the run. */
+START_TEST(a_probe_computes_features_of_replaced_images_again)
+{
+    const char *const settings = "tune=none augment=off";
+    SupportWatcher watcher = {.stop_after = 3};
+    Error error = {0};
+    ck_assert_int_eq(support_run_watched("run", settings, false, &watcher, &error),
+                     STATUS_INTERRUPTED);
+    const char *const image = support_in_folder("data/real/v00/000.png");
+    char *content = NULL;
+    size_t size = 0;
+    error_clear(&error);
+    ck_ok(file_read(image, 1 << 20, &content, &size, &error), &error);
+    ck_ok(file_write(image, content, size, &error), &error);
+    free(content);
+    watcher = (SupportWatcher){0};
+    ck_ok(support_run_watched("run", settings, true, &watcher, &error), &error);
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "computed again"));
+    ck_assert_ptr_null(strstr(watcher.notices, "computed before"));
+}
+END_TEST
+
 START_TEST(without_validation_the_last_is_the_best)
 {
     const VitConfig config = support_tiny_config();
@@ -403,6 +426,7 @@ static Suite *suite(void)
         a_budget_that_holds_nothing_is_refused,
         a_dry_run_forecasts_and_writes_nothing,
         a_probe_caches_its_features,
+        a_probe_computes_features_of_replaced_images_again,
         a_schedule_of_less_than_a_step_is_reported,
         without_validation_the_last_is_the_best,
         max_steps_and_drop_last_count_steps,

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 static const char FORMAT[] = "lnclip features 1";
 
@@ -22,8 +23,9 @@ size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const Da
 }
 
 /* What must agree for stored features to be the ones wanted. */
-enum { KEYS = 7 };
-static void origin_keys(const TrainOrigin *origin, SafeTensorsMetadata keys[KEYS])
+enum { KEYS = 8, IMAGES_SIZE = 17 };
+static void origin_keys(const TrainOrigin *origin, const char *images,
+                        SafeTensorsMetadata keys[KEYS])
 {
     const SafeTensorsMetadata all[KEYS] = {
         {"format", FORMAT},
@@ -33,8 +35,28 @@ static void origin_keys(const TrainOrigin *origin, SafeTensorsMetadata keys[KEYS
         {"train_list", origin->train},
         {"val_list", origin->val},
         {"decoders", origin->decoders},
+        {"images", images},
     };
     memcpy(keys, all, sizeof all);
+}
+
+/* The state of every image before it is read: a list says only what they are named. `val` may be NULL. */
+static Status stamp_images(const DataList *train, const DataList *val, char images[IMAGES_SIZE],
+                           Error *error)
+{
+    const DataList *const lists[] = {train, val};
+    XXH3_state_t *const state = XXH3_createState();
+    if (!state)
+        return error_set(error, STATUS_FAILED, "features: not enough memory; free some");
+    XXH3_64bits_reset(state);
+    for (int l = 0; l < 2; l++)
+        for (int i = 0; lists[l] && i < lists[l]->count; i++) {
+            const uint64_t stamp = file_stamp(lists[l]->frames[i].file);
+            XXH3_64bits_update(state, &stamp, sizeof stamp);
+        }
+    snprintf(images, IMAGES_SIZE, "%016llx", (unsigned long long)XXH3_64bits_digest(state));
+    XXH3_freeState(state);
+    return STATUS_OK;
 }
 
 /* Copies tensor `name` if it is F32 [count,D]. */
@@ -56,14 +78,15 @@ static bool take(const SafeTensors *file, const char *name, const Vit *vit, cons
  * time.
  */
 static bool read_cache(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
-                       const DataList *val, const TrainOrigin *origin, const char *path)
+                       const DataList *val, const TrainOrigin *origin, const char *images,
+                       const char *path)
 {
     SafeTensors *file = NULL;
     Error ignored = {0};
     if (!file_exists(path) || safetensors_open(&file, path, &ignored) != STATUS_OK)
         return false;
     SafeTensorsMetadata keys[KEYS];
-    origin_keys(origin, keys);
+    origin_keys(origin, images, keys);
     bool same = true;
     for (int i = 0; i < KEYS; i++) {
         const char *const found = safetensors_metadata(file, keys[i].key);
@@ -88,15 +111,15 @@ static SafeTensor matrix(const char *name, const Vit *vit, const DataList *list,
 }
 
 static Status write_cache(const TrainFeatureCache *cache, const Vit *vit, const DataList *train,
-                          const DataList *val, const TrainOrigin *origin, const char *path,
-                          Error *error)
+                          const DataList *val, const TrainOrigin *origin, const char *images,
+                          const char *path, Error *error)
 {
     const SafeTensor tensors[2] = {
         matrix("train", vit, train, cache->train),
         matrix("val", vit, val ? val : train, cache->val), /* left out without validation */
     };
     SafeTensorsMetadata keys[KEYS];
-    origin_keys(origin, keys);
+    origin_keys(origin, images, keys);
     return safetensors_write(path, tensors, val ? 2 : 1, keys, KEYS, error);
 }
 
@@ -115,7 +138,7 @@ Status train_feature_cache_fill(TrainFeatureCache *cache, const Vit *vit, const 
                                 const TrainScoring *scoring, Threads *threads, bool *from_file,
                                 Error *error)
 {
-    char path[FILE_PATH_SIZE];
+    char path[FILE_PATH_SIZE], images[IMAGES_SIZE];
     *from_file = false;
     *cache = (TrainFeatureCache){
         .train = malloc(list_bytes(vit, train)),
@@ -128,12 +151,14 @@ Status train_feature_cache_fill(TrainFeatureCache *cache, const Vit *vit, const 
                            train_feature_cache_bytes(vit, train, val));
     if (status == STATUS_OK && folder)
         status = file_join(path, folder, "features.safetensors", error);
+    if (status == STATUS_OK)
+        status = stamp_images(train, val, images, error);
     if (status == STATUS_OK && folder)
-        *from_file = read_cache(cache, vit, train, val, origin, path);
+        *from_file = read_cache(cache, vit, train, val, origin, images, path);
     if (status == STATUS_OK && !*from_file)
         status = compute(cache, vit, train, val, scoring, threads, error);
     if (status == STATUS_OK && !*from_file && folder)
-        status = write_cache(cache, vit, train, val, origin, path, error);
+        status = write_cache(cache, vit, train, val, origin, images, path, error);
     if (status != STATUS_OK)
         train_feature_cache_free(cache);
     return status;

@@ -21,7 +21,7 @@ size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const Da
 
 /*
  * Fills the cache: from folder/features.safetensors if that holds the features of the same origin
- * (encoder, lists, decoders), else by running the encoder over both lists, and then writes that
+ * (encoder, lists, decoders) and of the same images (file_stamp of each), else by running the encoder over both lists, and then writes that
  * file. folder may be NULL: nothing is read or written. *from_file tells which. STATUS_INTERRUPTED
  * if stopped.
  */

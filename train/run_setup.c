@@ -310,11 +310,17 @@ static Status open_folder(TrainRun *run, Error *error)
     const TrainJob *const job = run->job;
     if (!job->folder)
         return STATUS_OK;
-    if (!job->resume)
-        return train_run_files_create(&run->files, job->folder, job->recipe, error);
-    TRY(resume_state(run, error));
-    return train_run_files_resume(&run->files, job->folder, job->recipe, run->state.step,
-                                  run->state.epoch, error);
+    if (job->resume) {
+        TRY(resume_state(run, error));
+        TRY(train_run_files_resume(&run->files, job->folder, job->recipe, run->state.step,
+                                   run->state.epoch, error));
+    } else {
+        TRY(train_run_files_create(&run->files, job->folder, job->recipe, error));
+    }
+    if (run->files.unlocked)
+        warning(run, "this file system has no locks; make sure that no other process trains in "
+                     "the folder of this run");
+    return STATUS_OK;
 }
 
 /* Opens what batches come from: the loader, or the features of a frozen encoder. */
@@ -327,7 +333,11 @@ static Status open_data(TrainRun *run, Error *error)
         TRY(train_feature_cache_fill(&run->cache, job->vit, job->train, job->val, &run->origin,
                                      job->folder, &scoring, job->threads, &from_file, error));
         if (from_file)
-            tell(run, "the features were computed before: taken from features.safetensors");
+            warning(run, "the features were computed before: taken from features.safetensors, "
+                         "whose encoder, lists and images are the same");
+        else if (job->resume)
+            tell(run, "the features are computed again: features.safetensors is missing, or of "
+                      "another encoder, other lists or images that were replaced");
     }
     return train_batches_open(&run->batches, job->train, &run->loading, run->cache.train,
                               job->vit->config.width, error);
