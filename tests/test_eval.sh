@@ -298,4 +298,15 @@ echo '{"one": ' >c0/metrics.json
 expect 1 "compare a broken file" "$L" compare c0
 says "c0/metrics.json"
 
+# ---- numbers of files that nothing of ours wrote --------------------------------------------------
+
+# A product of dimensions that overflows before a 0 follows, an epoch beyond every integer, a loss near the end of doubles.
+mkdir hostile
+cp run1/recipe.txt run1/steps.csv hostile/
+header='{"x":{"dtype":"F32","shape":[4294967296,4294967296,0],"data_offsets":[0,0]}}'
+{ printf "\\$(printf %o ${#header})\\000\\000\\000\\000\\000\\000\\000" && printf %s "$header"; } >hostile/best.safetensors
+{ head -n 1 run1/epochs.csv && echo 99999999999999999,1,1.8e308,-1.8e308,1e308,1e308,1e308,1e308,nan,inf,1,1; } >hostile/epochs.csv
+expect 0 "compare a hostile run" "$L" compare run1 hostile
+silent_on "runtime error"
+
 finish

@@ -75,7 +75,7 @@ static void estimate_cell(CliTable *table, const json_t *level)
 static void epoch_cell(CliTable *table, const json_t *value)
 {
     if (json_is_integer(value))
-        cli_table_cell(table, "%lld", (long long)json_integer_value(value) + 1);
+        cli_table_cell(table, "%.0f", json_number_value(value) + 1); /* any integer of a file */
     else
         cli_table_cell(table, "-");
 }

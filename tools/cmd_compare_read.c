@@ -57,7 +57,10 @@ static Status describe_adapter(const char *folder, json_t *run, Error *error)
     for (int i = 0; i < safetensors_count(file); i++) {
         const SafeTensor *const tensor = safetensors_at(file, i);
         int64_t count = 1;
+        /* The reader bounds the product, unless a dimension of 0 makes it 0 whatever the others are. */
         for (int d = 0; d < tensor->ndim; d++)
+            count = tensor->shape[d] == 0 ? 0 : count;
+        for (int d = 0; d < tensor->ndim && count > 0; d++)
             count *= tensor->shape[d];
         numbers += (json_int_t)count;
     }
