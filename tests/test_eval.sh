@@ -304,6 +304,7 @@ says "c0/metrics.json"
 mkdir hostile
 cp run1/recipe.txt run1/steps.csv hostile/
 header='{"x":{"dtype":"F32","shape":[4294967296,4294967296,0],"data_offsets":[0,0]}}'
+# shellcheck disable=SC2059 # the format is an octal number
 { printf "\\$(printf %o ${#header})\\000\\000\\000\\000\\000\\000\\000" && printf %s "$header"; } >hostile/best.safetensors
 { head -n 1 run1/epochs.csv && echo 99999999999999999,1,1.8e308,-1.8e308,1e308,1e308,1e308,1e308,nan,inf,1,1; } >hostile/epochs.csv
 expect 0 "compare a hostile run" "$L" compare run1 hostile
