@@ -265,11 +265,7 @@ static Status split_labels(const CliStrings *labels, CliStrings *real, CliString
         DataSourceLabel label;
         TRY(cli_label_parse(labels->items[i], &label, error));
         CliStrings *const into = label.label ? fake : real;
-        const char **const items = realloc(into->items, (size_t)(into->count + 1) * sizeof *items);
-        if (!items)
-            return error_set(error, STATUS_FAILED, "lists: no memory; free some");
-        into->items = items;
-        into->items[into->count++] = label.source;
+        into->items[into->count++] = label.source; /* each list has room for every argument */
     }
     return STATUS_OK;
 }
