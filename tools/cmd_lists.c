@@ -236,7 +236,7 @@ static const DataSetsKind *find_kind(const char *name)
 }
 
 /* Exits if an option was given that the kind does not know. */
-static void check_options(const Request *request)
+static void check_options(const Request *request, bool labels_given)
 {
     const DataSetsOptions *const options = &request->options;
     const struct {
@@ -247,6 +247,7 @@ static void check_options(const Request *request)
         {"--splits", options->splits != NULL, DATA_TAKES_SPLITS},
         {"--compression", options->compression != NULL, DATA_TAKES_COMPRESSION},
         {"--split", options->split != NULL, DATA_TAKES_SPLIT},
+        {"--label", labels_given, DATA_TAKES_LABELS},
         {"--real", options->real_count > 0, DATA_TAKES_LABELS},
         {"--fake", options->fake_count > 0, DATA_TAKES_LABELS},
         {"--replace", options->replace_count > 0, DATA_TAKES_REPLACE},
@@ -257,7 +258,10 @@ static void check_options(const Request *request)
                                  request->kind->name));
 }
 
-/* --label NAME=real is --real NAME, NAME=fake is --fake NAME. */
+/*
+ * --label NAME=real is --real NAME, NAME=fake is --fake NAME: appended to these lists, which have room for every
+ * argument. The names are freed by free_labels.
+ */
 static Status split_labels(const CliStrings *labels, CliStrings *real, CliStrings *fake,
                            Error *error)
 {
@@ -265,9 +269,16 @@ static Status split_labels(const CliStrings *labels, CliStrings *real, CliString
         DataSourceLabel label;
         TRY(cli_label_parse(labels->items[i], &label, error));
         CliStrings *const into = label.label ? fake : real;
-        into->items[into->count++] = label.source; /* each list has room for every argument */
+        into->items[into->count++] = label.source;
     }
     return STATUS_OK;
+}
+
+/* Frees what split_labels appended after the first `given`. */
+static void free_labels(CliStrings *list, int given)
+{
+    while (list->count > given)
+        free((char *)list->items[--list->count]);
 }
 
 /* The help's list of kinds, in memory that lives until the process ends. */
@@ -342,12 +353,18 @@ int cmd_lists(int argc, char **argv)
     options->file = takes_file ? arguments.positional.items[1] : NULL;
     cli_expect_option(&arguments, "--root", options->root);
     cli_expect_option(&arguments, "--out", request.out);
+    const int given_real = real.count, given_fake = fake.count;
+    options->real_count = given_real;
+    options->fake_count = given_fake;
+    options->replace = replace.items, options->replace_count = replace.count;
+    check_options(&request, labels.count > 0);
     Error error = {0};
-    if (split_labels(&labels, &real, &fake, &error) != STATUS_OK)
-        return cli_report(&error);
+    Status status = split_labels(&labels, &real, &fake, &error);
     options->real = real.items, options->real_count = real.count;
     options->fake = fake.items, options->fake_count = fake.count;
-    options->replace = replace.items, options->replace_count = replace.count;
-    check_options(&request);
-    return make_lists(&request, &arguments, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);
+    if (status == STATUS_OK)
+        status = make_lists(&request, &arguments, &error);
+    free_labels(&real, given_real);
+    free_labels(&fake, given_fake);
+    return status == STATUS_OK ? CLI_DONE : cli_report(&error);
 }
