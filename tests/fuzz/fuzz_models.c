@@ -317,9 +317,9 @@ void fuzz_write_model_seeds(const char *corpus)
         if (i == 0) {
             CHECK_OK(vit_save_with_head(model.vit, &model.head, "seed", &error), error);
             write_header("seed/model.safetensors", corpus, "model", "head");
-            CHECK_OK(vit_save(model.vit, "seed", &error), error);
-            write_header("seed/model.safetensors", corpus, "model", "plain");
-            write_header("seed/model.safetensors", corpus, "safetensors_header", "model");
+            CHECK_OK(vit_save(model.vit, "plain", &error), error);
+            write_header("plain/model.safetensors", corpus, "model", "plain");
+            write_header("plain/model.safetensors", corpus, "safetensors_header", "model");
             destroy_model(&model);
             model = (Model){0};
             create_model(&model, tunes[i]);

@@ -371,23 +371,35 @@ void fuzz_compare_evaluation(const uint8_t *data, size_t size)
     compare_with("evaluation/evaluation.json", data, size);
 }
 
-/* Scores of an unfinished evaluation, behind a right first line: what is added to them is read back. */
+/*
+ * Scores of an unfinished evaluation, behind a right first line: what is added to them is read back. All frames are one
+ * image of one byte, so that its hash in the seeds is that of every run.
+ */
 void fuzz_partial(const uint8_t *data, size_t size)
 {
     enum { FRAMES = 12 };
     static const char key[CMD_EVAL_KEY_SIZE] = "0123456789abcdef0123456789abcdef";
     static char *head;
     static char path[FILE_PATH_SIZE];
-    float scores[2 * FRAMES], again[2 * FRAMES];
+    static const char *files[FRAMES];
+    static uint64_t stamps[FRAMES];
+    const CmdEvalImages images = {files, stamps, FRAMES};
+    float p[2 * FRAMES], p_again[2 * FRAMES], margins[FRAMES], margins_again[FRAMES];
+    const CmdEvalScores scores = {p, margins}, again = {p_again, margins_again};
     CmdEvalPartial partial;
     Error error = {0};
-    for (int i = 0; i < 2 * FRAMES; i++)
-        scores[i] = 0.5F;
+    for (int i = 0; i < FRAMES; i++)
+        p[2 * i] = p[2 * i + 1] = margins[i] = 0.5F;
     if (!head) { /* the first line as it is written */
         size_t length;
         fuzz_folder("partial");
-        CHECK_OK(cmd_eval_partial_open(&partial, "partial", key, scores, FRAMES, &error), error);
-        CHECK(cmd_eval_partial_append(&partial, scores, 1));
+        fuzz_write("partial/image", "x", 1);
+        for (int i = 0; i < FRAMES; i++) {
+            files[i] = "partial/image";
+            stamps[i] = file_stamp(files[i]);
+        }
+        CHECK_OK(cmd_eval_partial_open(&partial, "partial", key, &images, &scores, &error), error);
+        CHECK(cmd_eval_partial_append(&partial, &images, &scores, 1));
         memcpy(path, partial.path, sizeof path);
         cmd_eval_partial_close(&partial, false);
         CHECK_OK(file_read(path, 4096, &head, &length, &error), error);
@@ -400,20 +412,21 @@ void fuzz_partial(const uint8_t *data, size_t size)
     memcpy(text + strlen(head), data, size);
     fuzz_write(path, text, strlen(head) + size);
     free(text);
-    if (cmd_eval_partial_open(&partial, "partial", key, scores, FRAMES, &error) != STATUS_OK)
+    if (cmd_eval_partial_open(&partial, "partial", key, &images, &scores, &error) != STATUS_OK)
         return;
     CHECK(partial.done <= FRAMES);
-    for (size_t i = 0; i < 2 * FRAMES; i++) {
-        CHECK(i >= 2 * partial.done || (scores[i] >= 0 && scores[i] <= 1));
-        if (i >= 2 * partial.done)
-            scores[i] = 0.25F;
+    for (size_t i = 0; i < FRAMES; i++) {
+        const bool kept = i < partial.done;
+        CHECK(!kept || (p[2 * i] >= 0 && p[2 * i] <= 1 && isfinite(margins[i])));
+        if (!kept)
+            p[2 * i] = p[2 * i + 1] = margins[i] = 0.25F;
     }
-    CHECK(cmd_eval_partial_append(&partial, scores, FRAMES));
+    CHECK(cmd_eval_partial_append(&partial, &images, &scores, FRAMES));
     cmd_eval_partial_close(&partial, false);
-    CHECK_OK(cmd_eval_partial_open(&partial, "partial", key, again, FRAMES, &error), error);
+    CHECK_OK(cmd_eval_partial_open(&partial, "partial", key, &images, &again, &error), error);
     CHECK(partial.done == FRAMES);
     for (int i = 0; i < 2 * FRAMES; i++)
-        CHECK(scores[i] == again[i]);
+        CHECK(p[i] == p_again[i] && margins[i / 2] == margins_again[i / 2]);
     cmd_eval_partial_close(&partial, true);
 }
 
