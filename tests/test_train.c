@@ -396,6 +396,51 @@ START_TEST(a_schedule_of_less_than_a_step_is_reported)
 }
 END_TEST
 
+/*
+ * Every key that takes numbers, at the ends of what it takes: the run is planned and forecast, or
+ * refused by an error that names the cause; in an instant, for all of them together have one minute.
+ */
+START_TEST(extreme_values_are_planned_or_refused_at_once)
+{
+    static const char *const values[] = {
+        "0",          "1",        "2",     "7",    "1e-300",
+        "0.001",      "0.999999", "1000",  "1024", "1000000",
+        "2147483647", "1e17",     "1e300", "-1",   "18446744073709551615"};
+    static const char *const begun = "batch_size=6 max_steps=2";
+    const VitConfig config = support_tiny_config();
+    int planned = 0;
+    for (int k = 0; train_recipe_key(k); k++) {
+        const char *const key = train_recipe_key(k);
+        for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
+            TrainRecipe recipe;
+            char settings[120];
+            Error error = {0};
+            ck_ok(train_recipe_named(&recipe, "paper", &error), &error);
+            if (train_recipe_set(&recipe, key, values[v], &error) != STATUS_OK) {
+                ck_assert_ptr_nonnull(strstr(error.message, key));
+                continue;
+            }
+            if (strcmp(key, "tune") == 0) /* a pattern */
+                continue;
+            SupportJob job;
+            TrainResult result;
+            snprintf(settings, sizeof settings, "%s %s=%s", begun, key, values[v]);
+            support_job_open(&job, support_run_folder(), "never", &config, settings);
+            job.job.dry_run = true;
+            error = (Error){0};
+            const Status status = train_run(&job.job, &result, &error);
+            ck_assert_msg(status == STATUS_OK || strstr(error.message, key) ||
+                              strstr(error.message, "memory"),
+                          "%s: %s", settings, error.message);
+            planned += status == STATUS_OK;
+            support_job_close(&job);
+        }
+    }
+    ck_assert_int_gt(planned, 100);
+    ck_assert(!support_run_has("never", "recipe.txt"));
+}
+END_TEST
+
 START_TEST(patience_ends_a_run)
 {
     /* At rate 0 nothing ever changes: the first epoch is the best, and two more are patience. */
@@ -437,6 +482,9 @@ static Suite *suite(void)
     tcase_add_checked_fixture(runs, support_run_setup, support_folder_teardown);
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
         tcase_add_test(runs, tests[i]);
+    TCase *const extremes = support_case(suite, "extremes", 60);
+    tcase_add_checked_fixture(extremes, support_run_setup, support_folder_teardown);
+    tcase_add_test(extremes, extreme_values_are_planned_or_refused_at_once);
     return suite;
 }
 

@@ -14,6 +14,9 @@
 
 static const double GIB = 1 << 30;
 
+/* Micro-batches that may keep their activations: beyond any batch in use, and planned in an instant. */
+enum { MOST_KEPT = 512 };
+
 /* What is spoken for before the step arena gets anything. */
 static size_t fixed_bytes(const TrainPlan *plan)
 {
@@ -72,10 +75,11 @@ static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
     return error_set(
         error, STATUS_FAILED,
         "memory = %.4g GiB (%s): %s%d image%s at once need%s %.2f GiB for the whole process; set "
-        "memory=%.2f or more%s",
+        "memory=%.2f or more%s%s",
         (double)plan->budget / GIB, plan->source, given ? "micro_batch = " : "", micro_batch,
         micro_batch == 1 ? "" : "s", micro_batch == 1 ? "s" : "", enough, enough + 0.01,
-        given && micro_batch > 1 ? ", or a smaller micro_batch" : "");
+        given && micro_batch > 1 ? ", or a smaller micro_batch" : "",
+        plan->batch + plan->loader > plan->budget ? ", or a smaller batch_size" : "");
 }
 
 /*
@@ -87,7 +91,7 @@ static Status choose_kept(TrainPlan *plan, const TrainPlanLimits *limits, TrainM
                           void *context, Error *error)
 {
     const size_t none = plan->step;
-    const int all = plan->micro_batches;
+    const int all = plan->micro_batches < MOST_KEPT ? plan->micro_batches : MOST_KEPT;
     size_t one = 0, two = 0;
     TRY(measure(context, plan->micro_batch, 1, false, &one, error));
     TRY(measure(context, plan->micro_batch, all < 2 ? 1 : 2, false, &two, error));
