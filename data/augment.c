@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,13 +47,15 @@ Status data_augment_parse(const char *name, DataAugment *augment, Error *error)
 }
 
 /* One operation that data_augment_perturb knows. */
-typedef struct Perturbation {
+typedef struct Operation {
     const char *name;
+    int step; /* of data_augment_apply, which has one operation each */
     double minimum, maximum;
     double whole_above; /* strengths beyond are whole numbers */
     const char *values; /* for messages */
     void (*set)(DataAugment *augment, double strength);
-} Perturbation;
+    DataFilter filter; /* of a resize */
+} Operation;
 
 static void set_jpeg(DataAugment *augment, double strength)
 {
@@ -80,46 +83,108 @@ static void set_noise(DataAugment *augment, double strength)
     augment->noise = strength;
 }
 
-static const Perturbation perturbations[] = {
-    {"jpeg", 1, 100, 0, "a quality, an integer from 1 to 100", set_jpeg},
-    {"blur", 0.01, 100, INFINITY, "a sigma in pixels, from 0.01 to 100", set_blur},
-    {"resize", 0.01, 8192, 1,
-     "a share of the shorter edge from 0.01 to 1, or its pixels, an integer from 2 to 8192",
-     set_resize},
-    {"noise", 1e-4, 10, INFINITY, "a standard deviation where white is 1, from 0.0001 to 10",
-     set_noise},
+#define RESIZE(name, filter)                                                                       \
+    {                                                                                              \
+        name, 2, 0.01, 8192, 1,                                                                    \
+            "a share of the shorter edge from 0.01 to 1, or its pixels, an integer from 2 to "     \
+            "8192",                                                                                \
+            set_resize, filter                                                                     \
+    }
+
+static const Operation operations[] = {
+    {"blur", 0, 0.01, 100, INFINITY, "a sigma in pixels, from 0.01 to 100", set_blur, 0},
+    {"jpeg", 1, 1, 100, 0, "a quality, an integer from 1 to 100", set_jpeg, 0},
+    RESIZE("resize", DATA_FILTER_BILINEAR),
+    RESIZE("resize-nearest", DATA_FILTER_NEAREST),
+    RESIZE("resize-box", DATA_FILTER_BOX),
+    RESIZE("resize-bilinear", DATA_FILTER_BILINEAR),
+    RESIZE("resize-hamming", DATA_FILTER_HAMMING),
+    RESIZE("resize-bicubic", DATA_FILTER_BICUBIC),
+    RESIZE("resize-lanczos", DATA_FILTER_LANCZOS),
+    {"noise", 3, 1e-4, 10, INFINITY, "a standard deviation where white is 1, from 0.0001 to 10",
+     set_noise, 0},
 };
 
-enum { PERTURBATIONS = sizeof perturbations / sizeof perturbations[0] };
+enum { OPERATIONS = sizeof operations / sizeof operations[0], MAX_STRENGTH = 30 /* characters */ };
+
+/* An operation of a perturbation, and its strength as given. */
+typedef struct Given {
+    const Operation *operation; /* NULL: not given */
+    char text[MAX_STRENGTH + 1];
+    double strength;
+} Given;
 
 /* The strength after the equals sign; no blanks, no hexadecimal, no infinity. */
-static bool parse_strength(const Perturbation *perturbation, const char *text, double *strength)
+static bool parse_strength(const Operation *operation, const char *text, double *strength)
 {
     char *end = NULL;
     *strength = strtod_l(text, &end, c_locale());
     return *text != '\0' && strspn(text, "0123456789.e-") == strlen(text) && *end == '\0' &&
-           *strength >= perturbation->minimum && *strength <= perturbation->maximum &&
-           (*strength <= perturbation->whole_above || *strength == floor(*strength));
+           *strength >= operation->minimum && *strength <= operation->maximum &&
+           (*strength <= operation->whole_above || *strength == floor(*strength));
 }
 
-Status data_augment_perturb(const char *text, DataAugment *augment, Error *error)
+/* Puts text [length], NAME=STRENGTH, where its step is in given [DATA_PERTURB_MOST]. */
+static Status parse_operation(const char *text, size_t length, Given *given, Error *error)
 {
-    assert(text && augment && error);
-    *augment = (DataAugment){0};
-    const size_t length = strcspn(text, "=");
-    for (int i = 0; i < PERTURBATIONS; i++) {
-        const Perturbation *const p = &perturbations[i];
-        if (strlen(p->name) != length || strncmp(p->name, text, length) != 0)
+    const int shown = length < 60 ? (int)length : 60;
+    const char *const equals = memchr(text, '=', length);
+    const size_t name = equals ? (size_t)(equals - text) : length;
+    for (int i = 0; i < OPERATIONS; i++) {
+        const Operation *const o = &operations[i];
+        if (strlen(o->name) != name || strncmp(o->name, text, name) != 0)
             continue;
-        double strength = 0;
-        if (text[length] == '\0' || !parse_strength(p, text + length + 1, &strength))
-            return error_set(error, STATUS_USAGE, "%s: is no strength of %s; give %s", text,
-                             p->name, p->values);
-        p->set(augment, strength);
+        Given *const mine = &given[o->step];
+        if (mine->operation)
+            return error_set(error, STATUS_USAGE,
+                             "%.*s: cannot be joined to %s=%s; give one perturbation at most one "
+                             "blur, one jpeg, one resize and one noise",
+                             shown, text, mine->operation->name, mine->text);
+        const size_t rest = equals ? length - name - 1 : 0;
+        if (rest <= MAX_STRENGTH)
+            memcpy(mine->text, text + length - rest, rest);
+        if (rest > MAX_STRENGTH || !parse_strength(o, mine->text, &mine->strength))
+            return error_set(error, STATUS_USAGE, "%.*s: is no strength of %s; give %s", shown,
+                             text, o->name, o->values);
+        mine->operation = o;
         return STATUS_OK;
     }
     return error_set(error, STATUS_USAGE,
-                     "%s: unknown perturbation; use jpeg=Q, blur=S, resize=N or noise=S", text);
+                     "%.*s: unknown perturbation; use jpeg=Q, blur=S, resize=N, resize-FILTER=N "
+                     "(nearest, box, bilinear, hamming, bicubic, lanczos) or noise=S",
+                     shown, text);
+}
+
+/* Appends to `list` with a + between; both have room for every operation. */
+static void join(char *list, size_t size, const char *text)
+{
+    const size_t length = strlen(list);
+    snprintf(list + length, size - length, "%s%s", length > 0 ? "+" : "", text);
+}
+
+Status data_augment_perturb(const char *text, DataPerturbation *perturbation, Error *error)
+{
+    assert(text && perturbation && error);
+    *perturbation = (DataPerturbation){0};
+    Given given[DATA_PERTURB_MOST] = {0};
+    for (size_t length = strcspn(text, "+");; length = strcspn(text, "+")) {
+        TRY(parse_operation(text, length, given, error));
+        if (text[length] == '\0')
+            break;
+        text += length + 1;
+    }
+    for (int i = 0; i < DATA_PERTURB_MOST; i++) {
+        const Operation *const operation = given[i].operation;
+        if (!operation)
+            continue;
+        join(perturbation->kind, sizeof perturbation->kind, operation->name);
+        join(perturbation->text, sizeof perturbation->text, given[i].text);
+        perturbation->strengths[perturbation->count++] = given[i].strength;
+        operation->set(&perturbation->augment, given[i].strength);
+        if (operation->set == set_resize)
+            perturbation->augment.resize_filter = operation->filter;
+    }
+    return STATUS_OK;
 }
 
 /* What each uniform number of a frame's stream is for. Never renumber; a new operation takes the next. */
@@ -270,7 +335,8 @@ Status data_augment_apply(const DataAugment *augment, Random *random, DataImage 
             image, augment->quality_low + (int)(qualities * u[DRAW_QUALITY]), error));
     }
     if (has_resize(augment))
-        TRY(data_resize_shorter(image, resized_edge(augment, image->width, image->height), error));
+        TRY(data_resize_shorter(image, resized_edge(augment, image->width, image->height),
+                                augment->resize_filter, error));
     if (augment->noise > 0)
         data_noise(image, augment->noise, (uint64_t)(u[DRAW_NOISE] * 0x1p53));
     return STATUS_OK;

@@ -16,6 +16,7 @@
 #define LNCLIP_DATA_AUGMENT_H
 
 #include "data/image.h"
+#include "data/preprocess.h"
 #include "tensor/random.h"
 
 #include <stdbool.h>
@@ -46,7 +47,8 @@ typedef struct DataAugment {
     int quality_low, quality_high; /* of JPEG, both ends included, 1 to 100 */
     int resize;                    /* pixels of the shorter edge */
     double resize_share; /* the same as a share of what it has, at most 1; `resize` goes before */
-    double noise;        /* standard deviation, where white is 1 */
+    DataFilter resize_filter;
+    double noise; /* standard deviation, where white is 1 */
 } DataAugment;
 
 /*
@@ -55,13 +57,26 @@ typedef struct DataAugment {
  */
 Status data_augment_parse(const char *name, DataAugment *augment, Error *error);
 
+enum { DATA_PERTURB_MOST = 4 }; /* operations of one perturbation: blur, JPEG, resize, noise */
+
+/* Operations of fixed strength, in the order in which they are applied. */
+typedef struct DataPerturbation {
+    char kind[48];                       /* their names: "jpeg", "blur+jpeg" */
+    char text[128];                      /* their strengths as given: "50", "2+50" */
+    double strengths[DATA_PERTURB_MOST]; /* [count] */
+    int count;
+    DataAugment augment;
+} DataPerturbation;
+
 /*
- * Parses a single operation of fixed strength, for tests of robustness: "jpeg=Q" (quality 1 to 100), "blur=S"
- * (sigma in pixels, 0.01 to 100; the kernel reaches 3 sigma to either side), "resize=N" (pixels of the
- * shorter edge, 2 to 8192; or a share of those it has, 0.01 to 1) or "noise=S" (standard deviation where
- * white is 1, 0.0001 to 10). STATUS_USAGE for anything else.
+ * Parses what a test of robustness does to an image: "blur=S" (sigma in pixels, 0.01 to 100; the kernel reaches 3
+ * sigma to either side), "jpeg=Q" (quality 1 to 100), "resize=N" (pixels of the shorter edge, 2 to 8192; or a share
+ * of those it has, 0.01 to 1; bilinear, or "resize-FILTER=N" with nearest, box, bilinear, hamming, bicubic or
+ * lanczos), "noise=S" (standard deviation where white is 1, 0.0001 to 10), or several joined by "+". They are
+ * applied in this order, in whichever they are given, and each once at most. STATUS_USAGE for anything else;
+ * *perturbation then changes nothing.
  */
-Status data_augment_perturb(const char *text, DataAugment *augment, Error *error);
+Status data_augment_perturb(const char *text, DataPerturbation *perturbation, Error *error);
 
 /* True if the augmentation may change an image at all. */
 bool data_augment_active(const DataAugment *augment);
@@ -117,10 +132,10 @@ void data_contrast(DataImage *image, double factor);
 
 /*
  * Resizes so that the shorter edge has `size` > 0 pixels and the longer int(size * longer / shorter):
- * Pillow's antialiased bilinear.
+ * Pillow's resize with that filter.
  * STATUS_FAILED if that exceeds DATA_MAX_PIXELS, or without memory.
  */
-Status data_resize_shorter(DataImage *image, int size, Error *error);
+Status data_resize_shorter(DataImage *image, int size, DataFilter filter, Error *error);
 
 /*
  * Adds to every value normal noise of standard deviation `sigma` (white is 1), clips, and truncates to 8 bits, in

@@ -3,11 +3,9 @@
  */
 #include "data/augment.h"
 
-#include "data/preprocess.h"
-
 #include <assert.h>
 
-Status data_resize_shorter(DataImage *image, int size, Error *error)
+Status data_resize_shorter(DataImage *image, int size, DataFilter filter, Error *error)
 {
     assert(image && image->pixels && size > 0 && error);
     int width = 0, height = 0;
@@ -18,7 +16,7 @@ Status data_resize_shorter(DataImage *image, int size, Error *error)
                          image->width, image->height, size, DATA_MAX_PIXELS);
     DataImage out;
     TRY(data_image_create(&out, width, height, error));
-    DataResizer resizer = {.filter = DATA_FILTER_BILINEAR};
+    DataResizer resizer = {.filter = filter};
     const Status status = data_resize(&resizer, image, width, height, out.pixels, error);
     data_resizer_free(&resizer);
     if (status != STATUS_OK) {

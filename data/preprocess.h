@@ -11,11 +11,16 @@
 
 #include <stdbool.h>
 
-/*
- * Pillow's antialiased filters. Preprocessing is bicubic; bilinear is for what resizes an image as a loss of
- * detail.
- */
-typedef enum DataFilter { DATA_FILTER_BICUBIC, DATA_FILTER_BILINEAR } DataFilter;
+/* Pillow's filters of resizing. All but nearest are antialiased: they widen when they shrink an image. */
+typedef enum DataFilter {
+    DATA_FILTER_BILINEAR,
+    DATA_FILTER_BICUBIC,
+    DATA_FILTER_BOX,
+    DATA_FILTER_HAMMING,
+    DATA_FILTER_LANCZOS, /* of three lobes */
+    DATA_FILTER_NEAREST, /* one input pixel for each output pixel */
+    DATA_FILTERS
+} DataFilter;
 
 /*
  * How the pixels of one axis are made: output pixel first + i is the sum over k < taps of weights[i][k] *
@@ -37,7 +42,8 @@ typedef struct DataResizeAxis {
  * are kept: frames of a data set mostly share one.
  */
 typedef struct DataResizer {
-    DataFilter filter; /* may be changed between calls; zero is bicubic */
+    DataFilter
+        filter; /* of data_resize, may be changed between calls; the crop is always bicubic */
     DataResizeAxis x, y;
     /* [rows needed, x.count, 3], between the passes; then what the first one works in. */
     uint8_t *rows;

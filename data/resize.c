@@ -1,8 +1,8 @@
 /*
- * resize.c - Pillow's antialiased bicubic and bilinear in 8 bits, and the crop CLIP takes of it.
+ * resize.c - Pillow's filters of resizing in 8 bits, and the crop CLIP takes of its bicubic.
  *
  * Source: Pillow's documented resampling (two passes, horizontal first, 8 bits between them) with the
- * constants below; Keys, "Cubic convolution interpolation", 1981, for the kernel. To equal it byte for
+ * constants below; Keys, "Cubic convolution interpolation", 1981, for the bicubic kernel. To equal it byte for
  * byte the table of weights repeats every rounding: doubles are normalised in the same order and then
  * rounded half away from zero to integers, after which the arithmetic is exact and may be arranged
  * freely. That is why rows and columns outside the crop can be left out, and the sums computed by vectors.
@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double KERNEL_A = -0.5;
+static const double KERNEL_A = -0.5, PI = 3.14159265358979323846;
 
 void data_resizer_free(DataResizer *resizer)
 {
@@ -44,15 +44,40 @@ static double bilinear(double x)
     return x < 1 ? 1 - x : 0;
 }
 
+/* Half open, so that a pixel on the border of two boxes counts once. */
+static double box(double x)
+{
+    return x > -0.5 && x <= 0.5 ? 1 : 0;
+}
+
+static double sinc(double x)
+{
+    return x == 0 ? 1 : sin(PI * x) / (PI * x);
+}
+
+/* The window's coefficients are floats in Pillow: another sum than 1. */
+static double hamming(double x)
+{
+    return fabs(x) < 1 ? sinc(x) * (0.54f + 0.46f * cos(PI * x)) : 0;
+}
+
+static double lanczos(double x)
+{
+    return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
 typedef struct Kernel {
     double radius; /* in output pixels when shrinking, input pixels when enlarging */
     double (*weight)(double x);
 } Kernel;
 
 static const Kernel KERNELS[] = {
-    [DATA_FILTER_BICUBIC] = {2, bicubic},
-    [DATA_FILTER_BILINEAR] = {1, bilinear},
+    [DATA_FILTER_BILINEAR] = {1, bilinear}, [DATA_FILTER_BICUBIC] = {2, bicubic},
+    [DATA_FILTER_BOX] = {0.5, box},         [DATA_FILTER_HAMMING] = {1, hamming},
+    [DATA_FILTER_LANCZOS] = {3, lanczos},
 };
+_Static_assert(sizeof KERNELS / sizeof KERNELS[0] == DATA_FILTER_NEAREST,
+               "a kernel for every filter but nearest");
 
 /* The input pixels that bear on output pixel `i` of those wanted: start .. start + length - 1. */
 typedef struct Window {
@@ -102,6 +127,22 @@ static void fill_weights(const DataResizeAxis *axis, int i)
     }
 }
 
+/*
+ * Nearest as Pillow's affine transform of a scaling: the centre of an output pixel is reached by adding the scale up
+ * from the first one, whose roundings decide where a centre lies between two pixels.
+ */
+static void fill_nearest(const DataResizeAxis *axis)
+{
+    const double scale = (double)axis->in / axis->out;
+    double center = scale * 0.5;
+    for (int i = -axis->first; i < axis->count; i++, center += scale) {
+        if (i < 0)
+            continue;
+        axis->start[i] = center < axis->in ? (int)center : axis->in - 1;
+        axis->weights[i] = 1 << KERNELS_RESAMPLE_BITS;
+    }
+}
+
 /* Prepares the table of one axis, unless it is there from the image before. */
 static Status prepare_axis(DataResizeAxis *axis, DataFilter filter, int in, int out, int first,
                            int count, Error *error)
@@ -109,8 +150,9 @@ static Status prepare_axis(DataResizeAxis *axis, DataFilter filter, int in, int 
     if (axis->filter == filter && axis->in == in && axis->out == out && axis->first == first &&
         axis->count == count)
         return STATUS_OK;
-    int taps = 0;
-    for (int i = 0; i < count; i++) {
+    const bool nearest = filter == DATA_FILTER_NEAREST;
+    int taps = nearest ? 1 : 0;
+    for (int i = 0; i < count && !nearest; i++) {
         const int length = window_of(filter, in, out, first + i).length;
         taps = length > taps ? length : taps;
     }
@@ -134,7 +176,9 @@ static Status prepare_axis(DataResizeAxis *axis, DataFilter filter, int in, int 
                              .start = memory,
                              .weights = memory + count,
                              .capacity = axis->capacity};
-    for (int i = 0; i < count; i++)
+    if (nearest)
+        fill_nearest(axis);
+    for (int i = 0; i < count && !nearest; i++)
         fill_weights(axis, i);
     return STATUS_OK;
 }
@@ -228,9 +272,9 @@ Status data_resize_crop(DataResizer *resizer, const DataImage *image, int size, 
             "image of %d x %d pixels: too long and thin to be resized to %d (more than %d "
             "pixels); crop it to the face",
             width, height, size, DATA_MAX_PIXELS);
-    TRY(prepare_axis(&resizer->x, resizer->filter, width, out_width, (out_width - size) / 2, size,
-                     error));
-    TRY(prepare_axis(&resizer->y, resizer->filter, height, out_height, (out_height - size) / 2,
+    TRY(prepare_axis(&resizer->x, DATA_FILTER_BICUBIC, width, out_width, (out_width - size) / 2,
+                     size, error));
+    TRY(prepare_axis(&resizer->y, DATA_FILTER_BICUBIC, height, out_height, (out_height - size) / 2,
                      size, error));
     return resample(resizer, image, out, error);
 }

@@ -371,19 +371,38 @@ static const PerturbCase perturb_cases[] = {
     {"resize=1.5", "from 2 to 8192"},
     {"resize=0", "a share of the shorter edge"},
     {"noise=inf", "a standard deviation"},
-    {"noises=1", "use jpeg=Q, blur=S, resize=N or noise=S"},
-    {"", "use jpeg=Q, blur=S, resize=N or noise=S"},
+    {"noises=1", "use jpeg=Q, blur=S, resize=N, resize-FILTER=N"},
+    {"", "use jpeg=Q, blur=S, resize=N, resize-FILTER=N"},
+    {"resize-nearest=64", NULL},
+    {"resize-box=0.5", NULL},
+    {"resize-bilinear=64", NULL},
+    {"resize-hamming=64", NULL},
+    {"resize-bicubic=64", NULL},
+    {"resize-lanczos=64", NULL},
+    {"resize-lanczos=1.5", "from 2 to 8192"},
+    {"resize-cubic=64", "lanczos"},
+    {"resize-=64", "lanczos"},
+    {"blur=2+jpeg=50", NULL},
+    {"noise=0.1+resize-box=64+jpeg=50+blur=2", NULL},
+    {"jpeg=50+jpeg=30", "cannot be joined to jpeg=50"},
+    {"resize=64+resize-box=32", "cannot be joined to resize=64"},
+    {"jpeg=50+", "unknown perturbation"},
+    {"+jpeg=50", "unknown perturbation"},
+    {"jpeg=50++blur=2", "unknown perturbation"},
+    {"jpeg=50+blur", "a sigma in pixels"},
+    {"jpeg=50+blur=0", "blur=0: is no strength of blur"},
+    {"noise=0.1000000000000000000000000000000000000000", "a standard deviation"},
 };
 
 START_TEST(test_perturbations)
 {
     const PerturbCase *const c = &perturb_cases[_i];
     Error error = {0};
-    DataAugment augment;
-    const Status status = data_augment_perturb(c->text, &augment, &error);
+    DataPerturbation perturbation;
+    const Status status = data_augment_perturb(c->text, &perturbation, &error);
     ck_assert_msg(status == (c->words ? STATUS_USAGE : STATUS_OK), "%s: %s", c->text,
                   error.message);
-    ck_assert_int_eq(data_augment_active(&augment), !c->words);
+    ck_assert_int_eq(data_augment_active(&perturbation.augment), !c->words);
     ck_assert_msg(!c->words || strstr(error.message, c->words), "%s", error.message);
 }
 END_TEST
@@ -396,18 +415,18 @@ START_TEST(test_perturbation_is_its_operation)
                                         "resize=1"};
     for (int i = 0; i < 5; i++) {
         Error error = {0};
-        DataAugment augment;
+        DataPerturbation perturbation;
         DataImage one, two;
         support_pattern(&one, 45, 32);
         support_pattern(&two, 45, 32);
-        ck_ok(data_augment_perturb(TEXTS[i], &augment, &error), &error);
-        apply(&augment, 3, 0, &one);
+        ck_ok(data_augment_perturb(TEXTS[i], &perturbation, &error), &error);
+        apply(&perturbation.augment, 3, 0, &one);
         if (i == 0)
             ck_ok(data_blur(&two, 11, 11, 1.5, &error), &error);
         else if (i == 1)
-            ck_ok(data_resize_shorter(&two, 20, &error), &error);
+            ck_ok(data_resize_shorter(&two, 20, DATA_FILTER_BILINEAR, &error), &error);
         else if (i == 3)
-            ck_ok(data_resize_shorter(&two, 8, &error), &error);
+            ck_ok(data_resize_shorter(&two, 8, DATA_FILTER_BILINEAR, &error), &error);
         else if (i == 4)
             ck_assert(two.width == 45); /* the size it has: nothing changes */
         else if (LNCLIP_WITH_JPEG)
@@ -422,12 +441,43 @@ START_TEST(test_perturbation_is_its_operation)
 }
 END_TEST
 
+/* Joined operations are applied in the order of the pipeline, in whichever they are given, under one name. */
+START_TEST(test_joined_perturbations)
+{
+    static const char *const TEXTS[] = {"blur=1.50+resize-lanczos=20+noise=0.1",
+                                        "noise=0.1+blur=1.50+resize-lanczos=20"};
+    DataImage expected;
+    Error error = {0};
+    support_pattern(&expected, 45, 32);
+    ck_ok(data_blur(&expected, 11, 11, 1.5, &error), &error);
+    ck_ok(data_resize_shorter(&expected, 20, DATA_FILTER_LANCZOS, &error), &error);
+    const DataAugment noise = {.noise = 0.1};
+    apply(&noise, 3, 0, &expected);
+    for (int i = 0; i < 2; i++) {
+        DataPerturbation perturbation;
+        DataImage image;
+        support_pattern(&image, 45, 32);
+        ck_ok(data_augment_perturb(TEXTS[i], &perturbation, &error), &error);
+        ck_assert_str_eq(perturbation.kind, "blur+resize-lanczos+noise");
+        ck_assert_str_eq(perturbation.text, "1.50+20+0.1");
+        ck_assert_int_eq(perturbation.count, 3);
+        ck_assert(perturbation.strengths[0] == 1.5 && perturbation.strengths[1] == 20 &&
+                  perturbation.strengths[2] == 0.1);
+        apply(&perturbation.augment, 3, 0, &image);
+        ck_assert(image.width == expected.width && image.height == expected.height);
+        ck_assert(crc_of(&image) == crc_of(&expected));
+        data_image_free(&image);
+    }
+    data_image_free(&expected);
+}
+END_TEST
+
 START_TEST(test_resize_beyond_the_limit)
 {
     Error error = {0};
     DataImage image;
     support_pattern(&image, 1, 30000);
-    ck_assert_int_eq(data_resize_shorter(&image, 100, &error), STATUS_FAILED);
+    ck_assert_int_eq(data_resize_shorter(&image, 100, DATA_FILTER_BILINEAR, &error), STATUS_FAILED);
     ck_assert_ptr_nonnull(strstr(error.message, "would exceed"));
     data_image_free(&image);
 }
@@ -468,5 +518,6 @@ int main(void)
     tcase_add_loop_test(operations, test_perturbations, 0,
                         sizeof perturb_cases / sizeof perturb_cases[0]);
     tcase_add_test(operations, test_perturbation_is_its_operation);
+    tcase_add_test(operations, test_joined_perturbations);
     return support_main(suite);
 }

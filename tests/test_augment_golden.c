@@ -19,6 +19,15 @@ typedef struct Case {
     uint32_t crc; /* of torchvision's result */
 } Case;
 
+static Status resize_by_name(Case *c, Error *error)
+{
+    DataPerturbation perturbation;
+    char text[32];
+    snprintf(text, sizeof text, "%s=0.5", c->operation); /* the pixels wanted may be just one */
+    TRY(data_augment_perturb(text, &perturbation, error));
+    return data_resize_shorter(&c->image, (int)c->p[0], perturbation.augment.resize_filter, error);
+}
+
 /* Applies the operation of the line to its image. */
 static Status apply(Case *c, Error *error)
 {
@@ -37,8 +46,8 @@ static Status apply(Case *c, Error *error)
         data_contrast(&c->image, p[0]);
     else if (strcmp(c->operation, "jpeg") == 0)
         return data_image_jpeg_roundtrip(&c->image, (int)p[0], error);
-    else if (strcmp(c->operation, "resize") == 0)
-        return data_resize_shorter(&c->image, (int)p[0], error);
+    else if (strncmp(c->operation, "resize-", 7) == 0) /* as the user names the filter */
+        return resize_by_name(c, error);
     else if (strcmp(c->operation, "noise") == 0)
         data_noise(&c->image, p[0], (uint64_t)p[1]);
     else if (strcmp(c->operation, "blur") == 0)
@@ -98,9 +107,20 @@ static void check_equal(Case *c, const char *line, void *context)
 }
 
 /* Operations whose results are torchvision's byte for byte. */
-static const char *const exact[] = {"flip", "affine", "brightness", "contrast", "resize", "noise",
+static const char *const exact[] = {"flip",
+                                    "affine",
+                                    "brightness",
+                                    "contrast",
+                                    "resize-nearest",
+                                    "resize-box",
+                                    "resize-bilinear",
+                                    "resize-hamming",
+                                    "resize-bicubic",
+                                    "resize-lanczos",
+                                    "noise",
 #if LNCLIP_WITH_JPEG
-                                    "jpeg", "gend"
+                                    "jpeg",
+                                    "gend"
 #endif
 };
 

@@ -111,6 +111,26 @@ eval_with 0 "not perturbed" --adapter $A --out p
 for file in p/robustness.csv p/robustness.json; do
     [ ! -e $file ] || complain "$file of an earlier evaluation stays"
 done
+eval_with 0 "perturbed by filters and by several at once" --adapter $A --out q --perturb resize-nearest=1 --perturb noise=0.05,0.1+blur=1 \
+    --perturb resize-lanczos=0.5 --perturb resize=0.5
+prints '^  *blur+noise  *1+0.05 '
+holds grep -q '^one,blur+noise,1+0.1,frame' q/robustness.csv
+holds grep -q '"blur+noise": ' q/robustness.json
+holds grep -q '"blur+noise": ' q/evaluation.json
+[ "$(grep -c . q/robustness.csv)" = 13 ] || complain "robustness.csv has another number of rows"
+[ "$(tr -d ' \n' <q/evaluation.json | grep -c '"blur+noise":\[\[1.*,0.05.*\],\[1.*,0.1.*\]\]')" = 1 ] || complain "the strengths of a combination are no arrays"
+holds test "$plain" = "$(grep '^one,resize-nearest,1,video' q/robustness.csv | cut -d, -f7-)"
+[ "$(grep '^one,resize,0.5,frame' q/robustness.csv | cut -d, -f7-)" != "$(grep '^one,resize-lanczos,0.5,frame' q/robustness.csv | cut -d, -f7-)" ] ||
+    complain "two filters do the same"
+eval_with 2 "a combination twice" --adapter $A --perturb blur=1+noise=0.1 --perturb noise=0.1+blur=1 --out never
+says 'is given twice'
+eval_with 2 "two of one kind at once" --adapter $A --perturb blur=1+blur=2 --out never
+says 'cannot be joined'
+eval_with 2 "two filters at once" --adapter $A --perturb resize=64+resize-box=32 --out never
+eval_with 2 "an unknown filter" --adapter $A --perturb resize-cubic=64 --out never
+eval_with 2 "too many combinations" --adapter $A --out never \
+    --perturb "blur=$(seq -s, 1 99)+noise=$(seq -s, 0.01 0.01 0.2)"
+says 'give fewer strengths'
 eval_with 2 "a strength twice" --adapter $A --perturb jpeg=90,90 --out never
 eval_with 2 "a bad strength" --adapter $A --perturb jpeg=101 --out never
 eval_with 2 "an unknown perturbation" --adapter $A --perturb sharpen=1 --out never

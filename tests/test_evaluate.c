@@ -118,7 +118,9 @@ START_TEST(perturbed_scores_depend_on_the_frame_alone)
     Scores expected, scores;
     TrainScoring scoring = train_scoring_defaults();
     scoring.seed = 3;
-    ck_ok(data_augment_perturb("noise=0.1", &scoring.augment, &error), &error);
+    DataPerturbation noise;
+    ck_ok(data_augment_perturb("noise=0.1", &noise, &error), &error);
+    scoring.augment = noise.augment;
     ck_ok(score(scoring, 0, &expected, &error), &error);
     for (int i = 0; i < FRAMES; i++)
         ck_assert_float_ne(expected.probabilities[2 * i], plain.probabilities[2 * i]);

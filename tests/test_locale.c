@@ -67,8 +67,8 @@ START_TEST(numbers_are_read_and_written_with_points)
     /* More digits than the fast path takes. */
     ck_assert(train_number_parse("0.1234567890123456789012", 24, &value) && value > 0.12);
     ck_assert(train_predictions_written(0.1F) == 0.100000001);
-    DataAugment augment = {0};
-    ck_ok(data_augment_perturb("noise=0.5", &augment, &error), &error);
+    DataPerturbation perturbation;
+    ck_ok(data_augment_perturb("noise=0.5", &perturbation, &error), &error);
     error_set(&error, STATUS_FAILED, "%.1f", 0.5);
     ck_assert_str_eq(error.message, "0.5");
 }

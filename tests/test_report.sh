@@ -200,13 +200,15 @@ with_jpeg || {
     strengths=3,6
 }
 expect 0 "several adapters" "$L" eval --model m --adapter "A <1>=run/best.safetensors" --adapter B=run/last.safetensors \
-    --out two "t=${lists%,}" --perturb $kind=$strengths --perturb blur=2 --resamples 100 --checks off --quiet --thumbnails 2
+    --out two "t=${lists%,}" --perturb $kind=$strengths --perturb blur=2 --perturb blur=1+resize-box=0.5 --resamples 100 --checks off --quiet --thumbnails 2
 page two/report.html
 has two/report.html 'Evaluation of 2 adapters'
 has two/report.html 'A &lt;1&gt;'
 has two/report.html 'id="differences"'
 has two/report.html "AUROC against strength of $kind"
 has two/report.html 'AUROC against strength of blur'
+has two/report.html 'AUROC against strength of blur+resize-box'
+has two/report.html '1+0.5'
 has two/report.html 'weights selected on'
 has two/report.html 'lr = '
 thumbnails two/report.html 4

@@ -40,7 +40,7 @@ typedef struct Evaluation {
     CliFormat format;
     EvalSets sets;
     EvalAdapters adapters;
-    EvalPerturbation *perturbations; /* [perturbation_count] */
+    DataPerturbation *perturbations; /* [perturbation_count] */
     int perturbation_count;
     EvalScores *scores;          /* [adapters.count], kept for a restart until all is done */
     EvalResult *results;         /* [adapters.count] */
@@ -339,7 +339,11 @@ int cmd_eval(int argc, char **argv)
          "score at most N frames of a set: random videos, by\n--seed, classes in proportion"},
         CLI_LABEL_OPTION(request.labels),
         {"--perturb", CLI_REPEATED, &request.perturb, 0, 0, "KIND=S[,S...]",
-         "score everything once more under jpeg=QUALITY,\nblur=SIGMA, resize=SHARE or noise=SIGMA"},
+         "score everything once more under jpeg=QUALITY,\nblur=SIGMA, resize=SHARE, "
+         "resize-FILTER=SHARE "
+         "(nearest,\nbox, bilinear, hamming, bicubic, lanczos), noise=SIGMA,\nor several joined by "
+         "+ "
+         "(blur=2+jpeg=50)"},
         {"--calibrated", CLI_FLAG, &request.calibrated, 0, 0, NULL,
          "apply the adapter's temperature, and report at its\nthresholds (lnclip calibrate)"},
         {"--thumbnails", CLI_INT, &request.thumbnails, 0, REPORT_THUMBNAILS_MOST, "N",

@@ -173,17 +173,28 @@ static json_t *set_json(const EvalSet *set)
     return object;
 }
 
+/* A number, or of operations joined by + an array of theirs. */
+static json_t *strength_json(const DataPerturbation *perturbation)
+{
+    if (perturbation->count == 1)
+        return cli_json_number(perturbation->strengths[0]);
+    json_t *const strengths = json_array();
+    for (int i = 0; i < perturbation->count; i++)
+        cli_json_append(strengths, cli_json_number(perturbation->strengths[i]));
+    return strengths;
+}
+
 static json_t *perturbations_json(const EvalResult *result)
 {
     json_t *const object = json_object();
     for (int i = 0; i < result->perturbed_count; i++) {
         const EvalPerturbed *const one = &result->perturbed[i];
-        json_t *strengths = json_object_get(object, one->kind);
+        json_t *strengths = json_object_get(object, one->perturbation->kind);
         if (!strengths) {
             strengths = json_array();
-            cli_json_set(object, one->kind, strengths);
+            cli_json_set(object, one->perturbation->kind, strengths);
         }
-        cli_json_append(strengths, cli_json_number(one->strength));
+        cli_json_append(strengths, strength_json(one->perturbation));
     }
     return object;
 }
@@ -228,11 +239,11 @@ static Status write_robustness(const EvalResult *result, FILE *stream, Error *er
             json_t *kinds = json_object_get(document, name);
             if (!kinds)
                 cli_json_set(document, name, kinds = json_object());
-            json_t *strengths = json_object_get(kinds, one->kind);
+            json_t *strengths = json_object_get(kinds, one->perturbation->kind);
             if (!strengths)
-                cli_json_set(kinds, one->kind, strengths = json_array());
+                cli_json_set(kinds, one->perturbation->kind, strengths = json_array());
             json_t *const entry = json_object();
-            cli_json_set(entry, "strength", cli_json_number(one->strength));
+            cli_json_set(entry, "strength", strength_json(one->perturbation));
             if (json_object_update(entry, metrics) != 0)
                 cli_json_lose();
             cli_json_append(strengths, entry);
@@ -274,8 +285,9 @@ static Status write_robustness_csv(const EvalResult *result, FILE *stream, Error
     for (int s = 0; s < result->sets->set_count; s++) {
         robustness_rows(table, &result->reports[s], "none", "");
         for (int p = 0; p < result->perturbed_count; p++)
-            robustness_rows(table, &result->perturbed[p].reports[s], result->perturbed[p].kind,
-                            result->perturbed[p].text);
+            robustness_rows(table, &result->perturbed[p].reports[s],
+                            result->perturbed[p].perturbation->kind,
+                            result->perturbed[p].perturbation->text);
     }
     const Status status = cli_table_print(table, CLI_CSV, stream, error);
     cli_table_free(table);

@@ -214,9 +214,10 @@ static Status print_robustness(const EvalResult *result, CliFormat format, FILE 
         robustness_row(table, plain, plain, "none", "");
         for (int p = 0; p < result->perturbed_count; p++) {
             const EvalPerturbed *const one = &result->perturbed[p];
-            const bool another = p == 0 || strcmp(kind, one->kind) != 0;
-            kind = one->kind;
-            robustness_row(table, &one->reports[s], plain, another ? kind : "", one->text);
+            const bool another = p == 0 || strcmp(kind, one->perturbation->kind) != 0;
+            kind = one->perturbation->kind;
+            robustness_row(table, &one->reports[s], plain, another ? kind : "",
+                           one->perturbation->text);
         }
     }
     fputc('\n', stream);

@@ -66,12 +66,9 @@ static Status make_perturbed(EvalResult *result, const EvalScoring *scoring,
     if (!result->perturbed)
         return no_memory(error);
     for (int i = 0; i < scoring->perturbation_count; i++) {
-        const EvalPerturbation *const perturbation = &scoring->perturbations[i];
         const size_t first = (size_t)(1 + i) * scoring->sets->count;
         EvalPerturbed *const perturbed = &result->perturbed[result->perturbed_count++];
-        perturbed->kind = perturbation->kind;
-        perturbed->text = perturbation->text;
-        perturbed->strength = perturbation->strength;
+        perturbed->perturbation = &scoring->perturbations[i];
         TRY(make_reports(scoring->sets, scores->probabilities + 2 * first, scores->margins + first,
                          settings, &perturbed->predictions, &perturbed->reports, error));
     }

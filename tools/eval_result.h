@@ -8,6 +8,7 @@
 #ifndef LNCLIP_TOOLS_EVAL_RESULT_H
 #define LNCLIP_TOOLS_EVAL_RESULT_H
 
+#include "data/augment.h"
 #include "data/list.h"
 #include "train/calibration.h"
 #include "train/paired.h"
@@ -63,11 +64,9 @@ typedef struct EvalProvenance {
 
 /* All data sets once more, under one perturbation. */
 typedef struct EvalPerturbed {
-    const char *kind; /* "jpeg", "blur", "resize", "noise" (borrowed) */
-    const char *text; /* its strength as given: "90", "0.5" (borrowed) */
-    double strength;
-    TrainPredictions predictions; /* which the names in reports belong to */
-    TrainReport *reports;         /* [set_count] as EvalResult.reports */
+    const DataPerturbation *perturbation; /* borrowed */
+    TrainPredictions predictions;         /* which the names in reports belong to */
+    TrainReport *reports;                 /* [set_count] as EvalResult.reports */
 } EvalPerturbed;
 
 /* At the thresholds stored in the adapter. */

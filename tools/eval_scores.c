@@ -75,10 +75,11 @@ static Status make_key(const Work *work, int pass, char key[CMD_EVAL_KEY_SIZE], 
         hash_text(state, scoring->sets->sets[i].hash);
     }
     if (pass > 0) {
-        const EvalPerturbation *const perturbation = &scoring->perturbations[pass - 1];
+        const DataPerturbation *const perturbation = &scoring->perturbations[pass - 1];
         const uint64_t seed = perturbation->augment.noise > 0 ? scoring->seed : 0;
         hash_text(state, perturbation->kind);
-        XXH3_128bits_update(state, &perturbation->strength, sizeof perturbation->strength);
+        XXH3_128bits_update(state, perturbation->strengths,
+                            (size_t)perturbation->count * sizeof perturbation->strengths[0]);
         XXH3_128bits_update(state, &seed, sizeof seed);
     }
     const XXH128_hash_t hash = XXH3_128bits_digest(state);

@@ -13,7 +13,7 @@ typedef struct EvalScoring {
     const CliArguments *arguments;
     const CliModelOptions *options; /* without an adapter */
     const EvalSets *sets;
-    const EvalPerturbation *perturbations; /* [perturbation_count] */
+    const DataPerturbation *perturbations; /* [perturbation_count] */
     int perturbation_count;
     uint64_t seed; /* of noise */
 } EvalScoring;

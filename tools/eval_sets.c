@@ -4,7 +4,6 @@
 #include "tools/eval_sets.h"
 
 #include "tensor/file.h"
-#include "train/number.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -129,72 +128,95 @@ void eval_sets_free(EvalSets *sets)
 /* ---- perturbations ------------------------------------------------------------------------------- */
 
 typedef struct Perturbations {
-    EvalPerturbation *items; /* [count] */
+    DataPerturbation *items; /* [count] */
     int count;
 } Perturbations;
 
-/* Puts it behind the others of its kind. */
-static Status insert(Perturbations *all, const EvalPerturbation *one, Error *error)
+static bool same_perturbation(const DataPerturbation *a, const DataPerturbation *b)
 {
-    EvalPerturbation *const items =
+    bool same = strcmp(a->kind, b->kind) == 0;
+    for (int i = 0; same && i < a->count; i++)
+        same = a->strengths[i] == b->strengths[i];
+    return same;
+}
+
+/* Puts it behind the others of its kind. */
+static Status add_perturbation(Perturbations *all, const char *text, Error *error)
+{
+    DataPerturbation one;
+    TRY(data_augment_perturb(text, &one, error));
+    if (all->count == EVAL_PERTURBATIONS_MOST)
+        return error_set(error, STATUS_USAGE,
+                         "--perturb: more than %d perturbations, each of which scores everything "
+                         "once more; give fewer strengths",
+                         EVAL_PERTURBATIONS_MOST);
+    DataPerturbation *const items =
         realloc(all->items, (size_t)(all->count + 1) * sizeof *all->items);
     if (!items)
         return no_memory(error);
     all->items = items;
     int at = all->count;
     for (int i = 0; i < all->count; i++) {
-        if (strcmp(items[i].kind, one->kind) != 0)
+        if (strcmp(items[i].kind, one.kind) != 0)
             continue;
-        if (items[i].strength == one->strength)
+        if (same_perturbation(&items[i], &one))
             return error_set(error, STATUS_USAGE,
-                             "--perturb %s=%s: is given twice; give every strength once", one->kind,
-                             one->text);
+                             "--perturb %s: is given twice; give every strength once", text);
         at = i + 1;
     }
     memmove(items + at + 1, items + at, (size_t)(all->count - at) * sizeof *items);
-    items[at] = *one;
+    items[at] = one;
     all->count++;
     return STATUS_OK;
 }
 
-/* One strength, text [length], of the kind that argument [kind] begins with. */
-static Status add_strength(Perturbations *all, const char *argument, size_t kind, const char *text,
-                           size_t length, Error *error)
+/* Operations with one strength each, as far as they are chosen. */
+typedef struct Chosen {
+    char text[256];
+    size_t length;
+} Chosen;
+
+static bool append(Chosen *chosen, const char *text, size_t length)
 {
-    EvalPerturbation one = {0};
-    char whole[sizeof one.kind + sizeof one.text];
-    if (kind < sizeof one.kind && length < sizeof one.text) {
-        memcpy(one.kind, argument, kind);
-        memcpy(one.text, text, length);
-        snprintf(whole, sizeof whole, "%s=%s", one.kind, one.text);
-    } else {
-        snprintf(whole, sizeof whole, "%.40s", argument);
+    if (length >= sizeof chosen->text - chosen->length)
+        return false;
+    memcpy(chosen->text + chosen->length, text, length);
+    chosen->length += length;
+    chosen->text[chosen->length] = '\0';
+    return true;
+}
+
+/* Adds every choice of strengths in KIND=S[,S...][+KIND=S[,S...]...], behind those that are chosen. */
+static Status add_combinations(Perturbations *all, const char *rest, Chosen chosen, Error *error)
+{
+    const size_t end = strcspn(rest, "+"), equals = strcspn(rest, "+=");
+    const size_t kind = equals < end ? equals + 1 : end;
+    const bool fits = append(&chosen, rest, kind);
+    for (const char *text = rest + kind;; text++) {
+        Chosen next = chosen;
+        const size_t length = strcspn(text, ",+");
+        if (!fits || !append(&next, text, length) || (rest[end] == '+' && !append(&next, "+", 1)))
+            return error_set(error, STATUS_USAGE,
+                             "--perturb %.60s...: is too long for a perturbation; give one blur, "
+                             "jpeg, resize and noise at most",
+                             chosen.text);
+        if (rest[end] == '+')
+            TRY(add_combinations(all, rest + end + 1, next, error));
+        else
+            TRY(add_perturbation(all, next.text, error));
+        text += length;
+        if (*text != ',')
+            return STATUS_OK;
     }
-    TRY(data_augment_perturb(whole, &one.augment, error));
-    if (!train_number_parse(one.text, strlen(one.text), &one.strength))
-        return error_set(error, STATUS_USAGE, "--perturb %s: is no number; give KIND=NUMBER",
-                         whole);
-    return insert(all, &one, error);
 }
 
-static Status add_perturbation(Perturbations *all, const char *argument, Error *error)
-{
-    const size_t kind = strcspn(argument, "=");
-    if (argument[kind] == '\0') /* data_augment_perturb knows what to say */
-        return add_strength(all, argument, sizeof((EvalPerturbation *)0)->kind, "", 0, error);
-    const char *text = argument + kind + 1;
-    for (const char *comma; (comma = strchr(text, ',')); text = comma + 1)
-        TRY(add_strength(all, argument, kind, text, (size_t)(comma - text), error));
-    return add_strength(all, argument, kind, text, strlen(text), error);
-}
-
-Status eval_perturbations_parse(const CliStrings *arguments, EvalPerturbation **perturbations,
+Status eval_perturbations_parse(const CliStrings *arguments, DataPerturbation **perturbations,
                                 int *count, Error *error)
 {
     Perturbations all = {0};
     Status status = STATUS_OK;
     for (int i = 0; i < arguments->count && status == STATUS_OK; i++)
-        status = add_perturbation(&all, arguments->items[i], error);
+        status = add_combinations(&all, arguments->items[i], (Chosen){0}, error);
     if (status != STATUS_OK) {
         free(all.items);
         all = (Perturbations){0};

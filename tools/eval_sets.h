@@ -40,20 +40,15 @@ Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, c
                           bool calibrated, Error *error);
 void eval_adapters_free(EvalAdapters *adapters);
 
-/* One strength of one perturbation. */
-typedef struct EvalPerturbation {
-    char kind[16]; /* "jpeg" */
-    char text[32]; /* "90", as given */
-    double strength;
-    DataAugment augment;
-} EvalPerturbation;
-
 /*
- * Understands the arguments of --perturb, KIND=STRENGTH[,STRENGTH...]: perturbations [*count], those of one kind
- * together, the caller's to free(). STATUS_USAGE for what data_augment_perturb refuses, and for a strength
- * given twice.
+ * Understands the arguments of --perturb, KIND=STRENGTH[,STRENGTH...], or several of these joined by "+", which
+ * stands for every combination of their strengths: perturbations [*count], those of one kind together, the
+ * caller's to free(). STATUS_USAGE for what data_augment_perturb refuses, for one given twice, and for more than
+ * EVAL_PERTURBATIONS_MOST.
  */
-Status eval_perturbations_parse(const CliStrings *arguments, EvalPerturbation **perturbations,
+Status eval_perturbations_parse(const CliStrings *arguments, DataPerturbation **perturbations,
                                 int *count, Error *error);
+
+enum { EVAL_PERTURBATIONS_MOST = 1000 };
 
 #endif

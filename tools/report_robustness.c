@@ -27,7 +27,8 @@ static const TrainReport *step_report(const Kind *kind, int result, int i)
 
 static const char *step_name(const Kind *kind, int i)
 {
-    return i == 0 ? "none" : kind->report->results[0].perturbed[kind->first + i - 1].text;
+    return i == 0 ? "none"
+                  : kind->report->results[0].perturbed[kind->first + i - 1].perturbation->text;
 }
 
 /* What the numbers of a kind are. */
@@ -37,8 +38,10 @@ static const char *strength_of(const char *kind)
                                            {"blur", "sigma, pixels"},
                                            {"resize", "share or pixels of the shorter edge"},
                                            {"noise", "sigma"}};
+    if (strchr(kind, '+'))
+        return "strengths, in the order of the operations";
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(kind, names[i][0]) == 0)
+        if (strncmp(kind, names[i][0], strlen(names[i][0])) == 0) /* resize-lanczos, too */
             return names[i][1];
     return "strength";
 }
@@ -58,7 +61,7 @@ static void fill(const Kind *kind, int result, bool frames, double *y, double *l
 static void write_chart(FILE *stream, const Kind *kind, double *numbers, const char **steps)
 {
     const Report *const report = kind->report;
-    const char *const what = report->results[0].perturbed[kind->first].kind;
+    const char *const what = report->results[0].perturbed[kind->first].perturbation->kind;
     const bool has_videos = report->results[0].reports[kind->set].has_videos;
     TrainChartSeries series[DRAWN * LEVELS * 2];
     char names[DRAWN][LEVELS][64], label[128];
@@ -109,7 +112,7 @@ static void write_row(FILE *stream, const Kind *kind, int result, int i)
     const Report *const report = kind->report;
     const TrainReport *const of = step_report(kind, result, i);
     fputs("<tr><th scope=\"row\">", stream);
-    report_text(stream, "%s %s", report->results[0].perturbed[kind->first].kind,
+    report_text(stream, "%s %s", report->results[0].perturbed[kind->first].perturbation->kind,
                 step_name(kind, i));
     fputs("</th>", stream);
     if (report->count > 1) {
@@ -156,7 +159,7 @@ static Kind find_kind(const Report *report, int set, int first)
     const EvalPerturbed *const all = report->results[0].perturbed;
     Kind kind = {report, set, first, 0};
     while (first + kind.count < report->results[0].perturbed_count &&
-           strcmp(all[first + kind.count].kind, all[first].kind) == 0)
+           strcmp(all[first + kind.count].perturbation->kind, all[first].perturbation->kind) == 0)
         kind.count++;
     return kind;
 }

@@ -238,7 +238,7 @@ void fuzz_resize(const uint8_t *data, size_t size)
             image.pixels[i] =
                 input.data[(size_t)i % input.size] & 1 ? 255 : input.data[(size_t)i % input.size];
     Error error = {0};
-    resizer.filter = kind & 1 ? DATA_FILTER_BILINEAR : DATA_FILTER_BICUBIC;
+    resizer.filter = (DataFilter)(kind % DATA_FILTERS);
     CHECK_OK(data_resize(&resizer, &image, to_width, to_height, out, &error), error);
     pass(&resizer.x, image.pixels, height, rows);    /* [height,to_width] */
     swap_axes(rows, height, to_width, columns);      /* [to_width,height] */
@@ -249,6 +249,7 @@ void fuzz_resize(const uint8_t *data, size_t size)
     /* The crop is the middle of the whole resized image. */
     int full_width, full_height;
     const int side = 1 + (int)(kind >> 1) % 16;
+    resizer.filter = DATA_FILTER_BICUBIC;
     if (data_resized_shape(width, height, side, &full_width, &full_height) &&
         full_width * full_height <= SIDE * SIDE) {
         CHECK_OK(data_resize(&resizer, &image, full_width, full_height, out, &error), error);
@@ -301,6 +302,7 @@ void fuzz_augment(const uint8_t *data, size_t size)
     }
     if (used & 32)
         augment.resize = 2 + (int)fuzz_take(&input, 1) % 60;
+    augment.resize_filter = (DataFilter)(seed % DATA_FILTERS);
     if (used & 64)
         augment.resize_share = (1 + fuzz_take(&input, 1)) / 256.;
     if (used & 128)

@@ -486,10 +486,10 @@ void fuzz_augment_text(const uint8_t *data, size_t size)
 void fuzz_perturb(const uint8_t *data, size_t size)
 {
     char *text = fuzz_text(data, size);
-    DataAugment augment;
+    DataPerturbation perturbation;
     Error error = {0};
-    if (data_augment_perturb(text, &augment, &error) == STATUS_OK)
-        apply(&augment, size);
+    if (data_augment_perturb(text, &perturbation, &error) == STATUS_OK)
+        apply(&perturbation.augment, size);
     free(text);
 }
 
@@ -513,7 +513,7 @@ void fuzz_perturb_option(const uint8_t *data, size_t size)
     char *text = fuzz_text(data, size), *arguments[MOST + 1];
     const CliStrings strings = {(const char **)arguments,
                                 cut_arguments(text, size, arguments, MOST)};
-    EvalPerturbation *perturbations = NULL;
+    DataPerturbation *perturbations = NULL;
     int count = 0;
     Error error = {0};
     if (eval_perturbations_parse(&strings, &perturbations, &count, &error) == STATUS_OK)

@@ -110,7 +110,8 @@ text compare_evaluation '{"adapter":{"path":"a","selected_on":"b"}}'
 text recipe 'recipe = probe\nlr = 1e-3 # c\nseed=7\ntune = lora:8\naugment = paper\n'
 text recipe '\357\273\277data.sbi = on\r\nema=0.9\r\nsam.rho = 0.05\n'
 for name in off flip paper gend; do text augment_text $name; done
-for name in jpeg=90 blur=1.5 resize=64 resize=0.5 noise=0.1; do text perturb $name; done
+for name in jpeg=90 blur=1.5 resize=64 resize=0.5 noise=0.1 resize-lanczos=20 blur=1+jpeg=50+resize-nearest=0.5; do text perturb $name; done
 text perturb_option 'jpeg=90,80\nblur=1'
+text perturb_option 'blur=1,2+jpeg=90,50\nresize-box=64'
 text command_line '--flag\n--number\n5\n--strings\na\nb\n--repeated=c\nkey=value\nfile\n--\n--seed'
 text command_line '--help'

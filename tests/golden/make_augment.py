@@ -114,9 +114,9 @@ def main():
         for factor in (0.0, 0.3, 1.0, 2.5, 300.0):
             add(name, (41, 30), operation(pattern(41, 30), factor), factor)
     draw("jpeg", jpeg, lambda r: r.randint(40, 100))
-    draw("resize", F.resize, lambda r: r.randint(1, 90))
+    draw("resize-bilinear", F.resize, lambda r: r.randint(1, 90))
     for size, shorter in (((1, 1), 1), ((1, 1), 7), ((1, 40), 3), ((40, 1), 2), ((48, 48), 48), ((31, 47), 31)):
-        add("resize", size, F.resize(pattern(*size), shorter), shorter)
+        add("resize-bilinear", size, F.resize(pattern(*size), shorter), shorter)
     draw("noise", noise, lambda r: r.choice((0.001, 0.01, 0.03, 0.05, 0.1, 0.2, 5.0)), lambda r: r.getrandbits(53))
     for index in range(DRAWS):
         size = sides(rng)
@@ -130,6 +130,18 @@ def main():
         result = F.gaussian_blur(pattern(*size), list(kernel), [sigma, sigma])
         add("blur", size, result, *kernel, sigma)
         blurred.append(np.asarray(result).tobytes())
+    for name in ("nearest", "box", "hamming", "bicubic", "lanczos"):
+
+        def resize(image, shorter):
+            return F.resize(image, shorter, InterpolationMode(name))
+
+        draw("resize-" + name, resize, lambda r: r.randint(1, 90))
+        for size, shorter in (((1, 1), 1), ((1, 1), 7), ((1, 40), 3), ((40, 1), 2), ((48, 48), 48), ((31, 47), 31)):
+            add("resize-" + name, size, resize(pattern(*size), shorter), shorter)
+        for shorter in (224, 112, 64):  # the sizes of GenD's tests
+            add("resize-" + name, (299, 317), resize(pattern(299, 317), shorter), shorter)
+        add("resize-" + name, (700, 1100), resize(pattern(700, 1100), 11), 11)  # many taps
+        add("resize-" + name, (3, 11), resize(pattern(3, 11), 700), 700)
     with open(os.path.join(HERE, "augment.txt"), "w") as f:
         f.write("\n".join(lines) + "\n")
     with open(os.path.join(HERE, "augment_blur.bin"), "wb") as f:
