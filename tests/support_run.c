@@ -87,13 +87,18 @@ static void same_rows(const char *a, const char *b, const char *name, int timed_
     free(content_b);
 }
 
+void support_run_same_rows(const char *a, const char *b)
+{
+    same_rows(a, b, "steps.csv", 0);
+    same_rows(a, b, "epochs.csv", 1);
+}
+
 void support_run_same(const char *a, const char *b)
 {
     support_run_same_file(a, b, "best.safetensors");
     support_run_same_file(a, b, "last.safetensors");
     support_run_same_file(a, b, "state.safetensors");
-    same_rows(a, b, "steps.csv", 0);
-    same_rows(a, b, "epochs.csv", 1);
+    support_run_same_rows(a, b);
     support_run_same_file(a, b, "curves.svg");
 }
 

@@ -20,8 +20,10 @@ char *support_run_content(const char *run, const char *name, size_t *size);
 bool support_run_has(const char *run, const char *name);
 int support_run_lines(const char *run, const char *name);
 
-/* Asserts that a file of two runs, or all their files but for columns of time, have the same bytes. */
+/* Asserts that a file of two runs, their tables, or all their files have the same bytes, but for
+ * columns of time. */
 void support_run_same_file(const char *a, const char *b, const char *name);
+void support_run_same_rows(const char *a, const char *b);
 void support_run_same(const char *a, const char *b);
 
 /* Runs the small encoder with `settings`, see support_job_open. */

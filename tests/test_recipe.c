@@ -221,6 +221,55 @@ START_TEST(refuses_by_name)
 }
 END_TEST
 
+/* Numbers of any size: a key accepts one and prints it back, or is named in the error. */
+START_TEST(extremes_are_taken_or_refused_by_name)
+{
+    const char *const values[] = {"-1",
+                                  "0",
+                                  "1",
+                                  "1e300",
+                                  "-1e300",
+                                  "5e-324",
+                                  "1e6",
+                                  "1000000",
+                                  "1000001",
+                                  "2147483647",
+                                  "2147483648",
+                                  "4294967296",
+                                  "1e-300",
+                                  "inf",
+                                  "-inf",
+                                  "nan",
+                                  "",
+                                  "9007199254740993",
+                                  "0.9999999999999999",
+                                  "18446744073709551615",
+                                  "18446744073709551616",
+                                  "-9223372036854775809",
+                                  "99999999999999999999999"};
+    for (int i = 0; i < CONTRACT; i++) {
+        for (size_t j = 0; j < sizeof values / sizeof *values; j++) {
+            TrainRecipe recipe = named("paper");
+            const TrainRecipe before = recipe;
+            Error error = {0};
+            char text[TRAIN_TEXT_SIZE];
+            if (train_recipe_set(&recipe, contract[i], values[j], &error) == STATUS_OK) {
+                TrainRecipe again = before;
+                train_recipe_get(&recipe, contract[i], text);
+                ck_ok(train_recipe_set(&again, contract[i], text, &error), &error);
+                ck_assert_msg(memcmp(&recipe, &again, sizeof recipe) == 0, "%s=%s", contract[i],
+                              text);
+                continue;
+            }
+            ck_assert_int_eq(error.status, STATUS_USAGE);
+            ck_assert_msg(strstr(error.message, contract[i]) == error.message, "%s=%s: %s",
+                          contract[i], values[j], error.message);
+            ck_assert_mem_eq(&recipe, &before, sizeof recipe);
+        }
+    }
+}
+END_TEST
+
 /* A text longer than its field is refused, not cut. */
 START_TEST(refuses_long_text)
 {
@@ -482,6 +531,7 @@ int main(void)
     tcase_add_test(recipes, monitors_have_a_direction);
     TCase *const values = support_case(suite, "values", 10);
     tcase_add_loop_test(values, refuses_by_name, 0, sizeof refusals / sizeof refusals[0]);
+    tcase_add_test(values, extremes_are_taken_or_refused_by_name);
     tcase_add_test(values, refuses_long_text);
     tcase_add_test(values, checks_what_no_single_key_can);
     tcase_add_test(values, augment_sets_its_parameters);

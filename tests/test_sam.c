@@ -220,8 +220,8 @@ START_TEST(a_step_of_a_run_is_the_step_of_the_method)
     TrainSam sam;
     TrainOptimizer optimizer;
     TrainLosses losses, uphill;
-    ck_ok(train_stepper_create(&stepper, job.vit, &job.head, job.tuned, &job.recipe, job.threads, 0,
-                               &error),
+    ck_ok(train_stepper_create(&stepper, job.vit, &job.head, job.tuned, &job.recipe,
+                               job.recipe.batch_size, job.threads, 0, &error),
           &error);
     ck_ok(train_sam_create(&sam, &job.recipe, count, &error), &error);
     ck_ok(train_optimizer_create(&optimizer, &job.recipe, count, &error), &error);
@@ -256,7 +256,7 @@ START_TEST(the_plan_counts_what_they_keep)
         support_job_open(&job, support_in_folder(""), NULL, &config, settings[i]);
         count = job.tuned->count;
         ck_ok(train_stepper_create(&stepper, job.vit, &job.head, job.tuned, &job.recipe,
-                                   job.threads, 0, &error),
+                                   job.recipe.batch_size, job.threads, 0, &error),
               &error);
         state[i] = train_stepper_plan(stepper)->state;
         train_stepper_destroy(stepper);

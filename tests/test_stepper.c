@@ -61,7 +61,7 @@ static void bench_open(Bench *bench, const char *tune, int threads, int micro_ba
     for (int i = 0; i < BATCH; i++)
         bench->labels[i] = (int)random_below(&random, 2);
     ck_ok(train_stepper_create(&bench->stepper, bench->vit, &bench->head, bench->tuned,
-                               &bench->recipe, bench->threads, 0, &error),
+                               &bench->recipe, bench->recipe.batch_size, bench->threads, 0, &error),
           &error);
 }
 
@@ -336,6 +336,24 @@ START_TEST(the_plan_takes_what_fits)
 }
 END_TEST
 
+/* Planning looks at a few micro-batches, however many there are: a million images are refused. */
+START_TEST(a_batch_far_too_large_is_refused)
+{
+    Bench bench;
+    TrainStepper *stepper = NULL;
+    Error error = {0};
+    bench_open(&bench, "ln", 0, 0, 1);
+    bench.recipe.batch_size = 1000000;
+    bench.recipe.memory = 0.3;
+    ck_assert_int_eq(train_stepper_create(&stepper, bench.vit, &bench.head, bench.tuned,
+                                          &bench.recipe, bench.recipe.batch_size, bench.threads, 0,
+                                          &error),
+                     STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "1 image at once needs"));
+    bench_close(&bench);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
@@ -348,6 +366,7 @@ static Suite *suite(void)
         a_stop_between_micro_batches_leaves_the_stepper_usable,
         ready_features_give_the_same_gradient,
         the_plan_takes_what_fits,
+        a_batch_far_too_large_is_refused,
     };
     Suite *const suite = suite_create("stepper");
     TCase *const cases = support_case(suite, "stepper", 120);

@@ -455,6 +455,57 @@ START_TEST(patience_ends_a_run)
 }
 END_TEST
 
+/* An epoch that does not fill a batch is one batch, and no memory is planned for more. */
+START_TEST(a_batch_beyond_the_epoch_holds_the_epoch)
+{
+    const char *const settings[][2] = {
+        {"batch_size=24", "batch_size=1000000"},
+        {"batch_size=24 micro_batch=24", "batch_size=1000000 micro_batch=1000000"},
+        {"batch_size=24 pairs=on", "batch_size=1000000 pairs=on"},
+        {"batch_size=24 sampling=source", "batch_size=1000000 sampling=source memory=0.4"}};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        char runs[2][16];
+        for (int j = 0; j < 2; j++) {
+            snprintf(runs[j], sizeof runs[j], "run%zu%d", i, j);
+            ck_assert_int_eq((int)support_run_to_end(runs[j], settings[i][j]).steps, 2);
+        }
+        support_run_same_rows(runs[0], runs[1]);
+    }
+}
+END_TEST
+
+/* Numbers at the ends of their ranges: each run works, or says at once why it cannot. */
+START_TEST(extreme_numbers_work_or_are_refused)
+{
+    const char *const cases[][2] = {
+        {"epochs=1000000 max_steps=1", NULL},
+        {"max_steps=2147483647 epochs=1", NULL},
+        {"batch_size=1000000 drop_last=on", "do not fill one batch of 1000000"},
+        {"scheduler=cyclic cycle_epochs=1000000 max_steps=1", NULL},
+        {"scheduler=cyclic cycle_epochs=0.001 max_steps=1", "less than one step"},
+        {"warmup_epochs=1000000 max_steps=1", NULL},
+        {"seed=18446744073709551615 max_steps=1", NULL},
+        {"save_every=2147483647 max_steps=1", NULL},
+        {"keep=1000000 early_stopping=1000000 max_steps=1", NULL},
+        {"memory=1000000 max_steps=1", NULL},
+        {"memory=5e-324 max_steps=1", "set memory="},
+        {"workers=4096 memory=1 max_steps=1", "set memory="},
+        {"lr=1000 min_lr=1000 max_steps=1", NULL},
+        {"grad_clip=5e-324 max_steps=1", NULL},
+        {"beta2=0.9999999999999999 ema=0.9999999999999999 max_steps=1", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char run[16];
+        TrainResult result;
+        Error error = {0};
+        snprintf(run, sizeof run, "run%zu", i);
+        const Status status = support_run_with(run, cases[i][0], false, &result, &error);
+        ck_assert_msg((status == STATUS_OK) == !cases[i][1], "%s: %s", cases[i][0], error.message);
+        if (cases[i][1])
+            ck_assert_msg(strstr(error.message, cases[i][1]), "%s: %s", cases[i][0], error.message);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     const TTest *const tests[] = {
@@ -476,6 +527,8 @@ static Suite *suite(void)
         without_validation_the_last_is_the_best,
         max_steps_and_drop_last_count_steps,
         patience_ends_a_run,
+        a_batch_beyond_the_epoch_holds_the_epoch,
+        extreme_numbers_work_or_are_refused,
     };
     Suite *const suite = suite_create("train");
     TCase *const runs = support_case(suite, "runs", 120);

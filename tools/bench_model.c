@@ -154,7 +154,7 @@ static Status step(Bench *bench, Model *model, Precision precision, Error *error
     recipe.batch_size = BENCH_BATCH;
     Step s = {.stop = bench->stop, .error = error};
     TRY(train_stepper_create(&s.stepper, model->vit, &model->head, model->tuned, &recipe,
-                             bench->teams[bench->team_count - 1].threads, 0, error));
+                             BENCH_BATCH, bench->teams[bench->team_count - 1].threads, 0, error));
     const size_t S = (size_t)bench->config.image_size;
     const size_t bytes = (size_t)BENCH_BATCH * 3 * S * S;
     uint8_t *const pixels = malloc(bytes);

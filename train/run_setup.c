@@ -134,6 +134,9 @@ static Status count_steps(TrainRun *run, Error *error)
                          "training list: %d frames do not fill one batch of %d; set "
                          "drop_last=off or a smaller batch_size",
                          places, recipe->batch_size);
+    /* An epoch that does not fill a batch is one batch: no memory for more. Even, as for pairs. */
+    if (places < run->loading.batch_size)
+        run->loading.batch_size = places + places % 2;
     run->steps = recipe->epochs * run->steps_per_epoch;
     if (recipe->max_steps > 0 && recipe->max_steps < run->steps)
         run->steps = recipe->max_steps;
@@ -370,7 +373,7 @@ Status train_run_forecast(TrainRun *run, TrainResult *result, Error *error)
     const double an_image = fmax(gradients * (forward * (1 + again) + backward), loading);
     const double epochs = (double)run->steps / (double)run->steps_per_epoch;
     const double scored = job->val ? job->val->count * fmax(forward, loading) : 0;
-    result->forecast_step_seconds = an_image * job->recipe->batch_size;
+    result->forecast_step_seconds = an_image * run->loading.batch_size;
     result->forecast_seconds = epochs * (an_image * run->places + scored);
     if (run->cached) /* every frame once; a step over ready features takes no time beside that */
         result->forecast_seconds = job->train->count * fmax(forward, loading) + scored;
@@ -399,7 +402,7 @@ Status train_run_prepare(TrainRun *run, Error *error)
     size_t other_bytes = 0;
     TRY(plan_loaders(run, &other_bytes, error));
     return train_stepper_create(&run->stepper, job->vit, job->head, job->tuned, recipe,
-                                job->threads, other_bytes, error);
+                                run->loading.batch_size, job->threads, other_bytes, error);
 }
 
 Status train_run_open(TrainRun *run, Error *error)

@@ -57,6 +57,7 @@ struct TrainStepper {
     VitHead *head;
     VitTuned *tuned;
     const TrainRecipe *recipe;
+    int batch_size; /* images of the largest batch */
     Threads *threads;
     bool encoder_trains;
     TrainObjective objective;
@@ -120,7 +121,7 @@ static void workspace_destroy(Workspace *work)
 static Status workspace_create(Workspace *work, const TrainStepper *stepper, Arena *arena,
                                int micro_batch, int kept, bool recompute, Error *error)
 {
-    const int pieces = (stepper->recipe->batch_size + micro_batch - 1) / micro_batch;
+    const int pieces = (stepper->batch_size + micro_batch - 1) / micro_batch;
     assert(kept <= pieces && !(kept > 0 && recompute));
     *work = (Workspace){.arena = arena, .kept = kept, .micro_batch = micro_batch};
     work->pieces = calloc((size_t)pieces, sizeof *work->pieces);
@@ -221,6 +222,17 @@ static Status interrupted(Workspace *work, Error *error)
                      "training: stopped by a signal; go on with --resume");
 }
 
+/*
+ * The micro-batch that follows number i. Those that keep nothing leave the arena as they found it,
+ * so a measuring run visits only the first of them and the last, which may be shorter: the time of
+ * planning does not grow with the batch.
+ */
+static int next_piece(const Workspace *work, int pieces, int i)
+{
+    return arena_is_measuring(work->arena) && i >= work->kept && i < pieces - 1 ? pieces - 1
+                                                                                : i + 1;
+}
+
 /* Tells how many images have passed of those that pass in both phases. */
 static void pass(TrainStepper *stepper, const Workspace *work, const Piece *piece, int batch)
 {
@@ -251,7 +263,7 @@ static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch
     stepper->passed = 0;
 
     /* Phase 1: features of the whole batch. */
-    for (int i = 0; i < pieces; i++) {
+    for (int i = 0; i < pieces; i = next_piece(work, pieces, i)) {
         if (stop && *stop)
             return interrupted(work, error);
         Piece *const piece = &work->pieces[i];
@@ -272,7 +284,7 @@ static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch
         return STATUS_OK;
 
     /* Phase 2: each micro-batch backward, which adds to the gradient of what trains. */
-    for (int i = 0; i < pieces; i++) {
+    for (int i = 0; i < pieces; i = next_piece(work, pieces, i)) {
         if (stop && *stop)
             return interrupted(work, error);
         Piece *const piece = &work->pieces[i];
@@ -309,8 +321,7 @@ static Status measure_batch(void *context, int micro_batch, int kept, bool recom
                             Error *error)
 {
     TrainStepper *const stepper = context;
-    return measure(stepper, stepper->recipe->batch_size, micro_batch, kept, recompute, bytes,
-                   error);
+    return measure(stepper, stepper->batch_size, micro_batch, kept, recompute, bytes, error);
 }
 
 /*
@@ -319,7 +330,7 @@ static Status measure_batch(void *context, int micro_batch, int kept, bool recom
  */
 static Status plan_count(TrainStepper *stepper, int count, Error *error)
 {
-    assert(count >= 1 && count <= stepper->recipe->batch_size);
+    assert(count >= 1 && count <= stepper->batch_size);
     if (stepper->planned[count])
         return STATUS_OK;
     size_t bytes = 0;
@@ -349,7 +360,7 @@ static void plan_given(TrainStepper *stepper, size_t other_bytes)
     /* Values, gradients, base; what SAM and the moving average keep beside them. */
     const size_t copies = 3 + moments + (recipe->sam_rho > 0) + (recipe->ema > 0);
     plan->state = count * sizeof(float) * copies;
-    plan->batch = (size_t)recipe->batch_size * D * sizeof(float) * (stepper->dfeatures ? 2 : 1);
+    plan->batch = (size_t)stepper->batch_size * D * sizeof(float) * (stepper->dfeatures ? 2 : 1);
     plan->loader = other_bytes;
     const size_t resident = train_resident_bytes();
     const size_t counted =
@@ -365,7 +376,7 @@ static void plan_given(TrainStepper *stepper, size_t other_bytes)
 static Status create(TrainStepper *stepper, size_t other_bytes, Error *error)
 {
     const TrainRecipe *const recipe = stepper->recipe;
-    const size_t batch = (size_t)recipe->batch_size;
+    const size_t batch = (size_t)stepper->batch_size;
     const size_t D = (size_t)stepper->vit->config.width;
     TRY(train_objective_create(&stepper->objective, recipe, error));
     stepper->features = calloc(batch * D, sizeof(float));
@@ -374,19 +385,20 @@ static Status create(TrainStepper *stepper, size_t other_bytes, Error *error)
         stepper->dfeatures = calloc(batch * D, sizeof(float));
     if (!stepper->features || !stepper->planned || (stepper->encoder_trains && !stepper->dfeatures))
         return error_set(error, STATUS_FAILED,
-                         "step: no memory for a batch of %d; lower batch_size", recipe->batch_size);
+                         "step: no memory for a batch of %d; lower batch_size",
+                         stepper->batch_size);
     plan_given(stepper, other_bytes);
 
     const int T = vit_tokens(&stepper->vit->config);
     const TrainPlanLimits limits = {
-        .batch_size = recipe->batch_size,
+        .batch_size = stepper->batch_size,
         .micro_batch = recipe->micro_batch,
         .preferred = (ENOUGH_ROWS + T - 1) / T,
         .keeps = stepper->encoder_trains,
         .table_bytes = (size_t)vit_forward_operations(&stepper->vit->config) * OPERATION_BYTES,
     };
     TRY(train_plan_choose(&stepper->plan, &limits, measure_batch, stepper, error));
-    stepper->planned[recipe->batch_size] = true;
+    stepper->planned[stepper->batch_size] = true;
     Arena *arena = NULL;
     TRY(arena_create(&arena, stepper->plan.step, error));
     return workspace_create(&stepper->work, stepper, arena, stepper->plan.micro_batch,
@@ -394,9 +406,10 @@ static Status create(TrainStepper *stepper, size_t other_bytes, Error *error)
 }
 
 Status train_stepper_create(TrainStepper **out, const Vit *vit, VitHead *head, VitTuned *tuned,
-                            const TrainRecipe *recipe, Threads *threads, size_t other_bytes,
-                            Error *error)
+                            const TrainRecipe *recipe, int batch_size, Threads *threads,
+                            size_t other_bytes, Error *error)
 {
+    assert(batch_size >= 1 && batch_size <= recipe->batch_size);
     *out = NULL;
     TrainStepper *const stepper = calloc(1, sizeof *stepper);
     if (!stepper)
@@ -405,6 +418,7 @@ Status train_stepper_create(TrainStepper **out, const Vit *vit, VitHead *head, V
     stepper->head = head;
     stepper->tuned = tuned;
     stepper->recipe = recipe;
+    stepper->batch_size = batch_size;
     stepper->threads = threads;
     stepper->encoder_trains = train_encoder_trains(tuned, head);
     const Status status = create(stepper, other_bytes, error);

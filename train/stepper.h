@@ -22,14 +22,15 @@ typedef struct TrainStepper TrainStepper;
 
 /*
  * Plans (by running the step's own code on shapes alone) and allocates. recipe->micro_batch = 0
- * lets plan.h choose. `other_bytes` is what the caller holds beside it: loaders, cached features.
+ * lets plan.h choose. batch_size is that of the largest batch to come: at most recipe->batch_size,
+ * which an epoch of fewer images never fills. `other_bytes` is what the caller holds beside it: loaders, cached features.
  * STATUS_FAILED, with the smallest sufficient `memory`, if even one image does not fit. All
  * arguments are borrowed until train_stepper_destroy. With a frozen encoder (tune = none) no
  * activations are kept at all.
  */
 Status train_stepper_create(TrainStepper **stepper, const Vit *vit, VitHead *head, VitTuned *tuned,
-                            const TrainRecipe *recipe, Threads *threads, size_t other_bytes,
-                            Error *error);
+                            const TrainRecipe *recipe, int batch_size, Threads *threads,
+                            size_t other_bytes, Error *error);
 
 /* NULL is allowed. */
 void train_stepper_destroy(TrainStepper *stepper);
