@@ -67,7 +67,7 @@ static void blank_field(char *line, int from_end)
 }
 
 /* The CSV files agree in every column but the one of wall-clock time. */
-static void same_rows(const char *a, const char *b, const char *name, int timed_from_end)
+static void same_rows(const char *a, const char *b, const char *name, const char *timed)
 {
     size_t size_a = 0, size_b = 0;
     char *const content_a = support_run_content(a, name, &size_a);
@@ -75,9 +75,12 @@ static void same_rows(const char *a, const char *b, const char *name, int timed_
     char *keep_a = NULL, *keep_b = NULL;
     char *line_a = strtok_r(content_a, "\n", &keep_a), *line_b = strtok_r(content_b, "\n", &keep_b);
     ck_assert_str_eq(line_a, line_b); /* the header */
+    int from_end = 0;
+    for (const char *at = strstr(line_a, timed); *at; at++)
+        from_end += *at == ',';
     while (line_a && line_b) {
-        blank_field(line_a, timed_from_end);
-        blank_field(line_b, timed_from_end);
+        blank_field(line_a, from_end);
+        blank_field(line_b, from_end);
         ck_assert_str_eq(line_a, line_b);
         line_a = strtok_r(NULL, "\n", &keep_a);
         line_b = strtok_r(NULL, "\n", &keep_b);
@@ -89,8 +92,8 @@ static void same_rows(const char *a, const char *b, const char *name, int timed_
 
 void support_run_same_rows(const char *a, const char *b)
 {
-    same_rows(a, b, "steps.csv", 0);
-    same_rows(a, b, "epochs.csv", 1);
+    same_rows(a, b, "steps.csv", "images_per_second");
+    same_rows(a, b, "epochs.csv", "seconds");
 }
 
 void support_run_same(const char *a, const char *b)

@@ -19,7 +19,7 @@ enum { MOST = 256 };
 /* One scalar of a file. */
 typedef struct Scalar {
     int64_t step;
-    char tag[40];
+    char tag[48];
     float value;
 } Scalar;
 

@@ -4,6 +4,7 @@
 #include "tests/support.h"
 
 #include "tensor/file.h"
+#include "train/metrics.h"
 #include "train/number.h"
 #include "train/recipe.h"
 
@@ -197,7 +198,11 @@ static const Refusal refusals[] = {
     {"precision", "int8", "use f32 or bf16"},
     {"precision", "f16", "use f32 or bf16"},
     {"pairs", "1", "on or off"},
-    {"monitor", "val_map", "val_map_video"},
+    {"monitor", "val_map", "auroc, ap, map, eer, accuracy,"},
+    {"monitor", "val_map", "partial_auroc_fpr_0.1, brier, log_loss, ece"},
+    {"monitor", "val_eer_threshold_video", "val_METRIC_video"},
+    {"monitor", "val_auroc_videos", "val_METRIC_video"},
+    {"monitor", "val_loss_video", "val_loss, or"},
     {"augment", "nonsense", "augment"},
     {"augment.flip", "1.01", "augment.flip=1.01"},
     {"augment.rotation", "-1", "from 0 to 180"},
@@ -471,11 +476,32 @@ START_TEST(resume_compares_what_matters)
 }
 END_TEST
 
+/* Every metric of frames and of videos, each with its direction; a threshold has none. */
 START_TEST(monitors_have_a_direction)
 {
-    ck_assert(train_monitor_descends("val_loss") && train_monitor_descends("val_eer_video"));
-    ck_assert(!train_monitor_descends("val_map_video") &&
-              !train_monitor_descends("val_auroc_frame"));
+    const char *const falling[] = {"eer", "brier", "log_loss", "ece"};
+    for (int i = 0; i < 2 * TRAIN_METRIC_NAMES; i++) {
+        const char *const metric = train_metric_names[i / 2].name;
+        TrainRecipe recipe = named("paper");
+        TrainMonitor monitor;
+        Error error = {0};
+        char name[64];
+        bool descends = false;
+        snprintf(name, sizeof name, "val_%s_%s", metric, i % 2 ? "video" : "frame");
+        if (i / 2 == TRAIN_EER_THRESHOLD) {
+            ck_assert(!train_monitor_parse(name, &monitor));
+            continue;
+        }
+        for (size_t j = 0; j < sizeof falling / sizeof *falling; j++)
+            descends = descends || strcmp(metric, falling[j]) == 0;
+        ck_ok(train_recipe_set(&recipe, "monitor", name, &error), &error);
+        ck_assert_msg(train_monitor_parse(name, &monitor), "%s", name);
+        ck_assert_msg(monitor.descends == descends && monitor.video == (i % 2 == 1) &&
+                          monitor.metric == i / 2,
+                      "%s", name);
+    }
+    TrainMonitor loss;
+    ck_assert(train_monitor_parse("val_loss", &loss) && loss.descends && loss.metric == -1);
 }
 END_TEST
 

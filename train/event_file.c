@@ -20,7 +20,7 @@
 
 enum {
     MOST_VALUES = 16,
-    TAG_SIZE = 32,
+    TAG_SIZE = 40,
     VALUE_SIZE = TAG_SIZE + 16,                 /* of one encoded value, at most */
     EVENT_SIZE = MOST_VALUES * VALUE_SIZE + 64, /* of one Event of ours, at most */
     FRAME_TAIL = 4,                             /* the checksum behind an event */

@@ -37,7 +37,7 @@ Status train_event_file_open(FILE **stream, const char *path, Error *error);
 
 /*
  * Appends one record: `values` [count] at `step`, and the time of day. Write errors stay with the stream. At most
- * 16 values with tags of at most 32 bytes.
+ * 16 values with tags of at most 40 bytes.
  */
 void train_event_file_write(FILE *stream, int64_t step, const TrainEventValue *values, int count);
 

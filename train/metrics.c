@@ -15,34 +15,34 @@
 
 const double train_fpr_points[TRAIN_FPR_POINTS] = {0.001, 0.01, 0.05};
 
-#define METRIC(text, title, field)                                                                 \
+#define METRIC(text, title, field, better)                                                         \
     {                                                                                              \
-        text, title, offsetof(TrainMetrics, field)                                                 \
+        text, title, offsetof(TrainMetrics, field), better                                         \
     }
 const TrainMetricName train_metric_names[TRAIN_METRIC_NAMES] = {
-    [TRAIN_AUROC] = METRIC("auroc", "AUROC", auroc),
-    [TRAIN_AP] = METRIC("ap", "average precision", ap),
-    [TRAIN_MAP] = METRIC("map", "mAP, mean of both classes", map),
-    [TRAIN_EER] = METRIC("eer", "EER", eer),
-    [TRAIN_EER_THRESHOLD] = METRIC("eer_threshold", "EER threshold", eer_threshold),
-    [TRAIN_ACCURACY] = METRIC("accuracy", "accuracy at > 0.5", accuracy),
+    [TRAIN_AUROC] = METRIC("auroc", "AUROC", auroc, 1),
+    [TRAIN_AP] = METRIC("ap", "average precision", ap, 1),
+    [TRAIN_MAP] = METRIC("map", "mAP, mean of both classes", map, 1),
+    [TRAIN_EER] = METRIC("eer", "EER", eer, -1),
+    [TRAIN_EER_THRESHOLD] = METRIC("eer_threshold", "EER threshold", eer_threshold, 0),
+    [TRAIN_ACCURACY] = METRIC("accuracy", "accuracy at > 0.5", accuracy, 1),
     [TRAIN_BALANCED_ACCURACY] =
-        METRIC("balanced_accuracy", "balanced accuracy at > 0.5", balanced_accuracy),
-    [TRAIN_F1_MACRO] = METRIC("f1_macro", "macro F1 at > 0.5", f1_macro),
+        METRIC("balanced_accuracy", "balanced accuracy at > 0.5", balanced_accuracy, 1),
+    [TRAIN_F1_MACRO] = METRIC("f1_macro", "macro F1 at > 0.5", f1_macro, 1),
     [TRAIN_ACCURACY_AT_EER] =
-        METRIC("accuracy_at_eer", "accuracy at EER threshold", accuracy_at_eer),
-    [TRAIN_BALANCED_ACCURACY_AT_EER] =
-        METRIC("balanced_accuracy_at_eer", "balanced accuracy at EER t.", balanced_accuracy_at_eer),
+        METRIC("accuracy_at_eer", "accuracy at EER threshold", accuracy_at_eer, 1),
+    [TRAIN_BALANCED_ACCURACY_AT_EER] = METRIC(
+        "balanced_accuracy_at_eer", "balanced accuracy at EER t.", balanced_accuracy_at_eer, 1),
     [TRAIN_F1_MACRO_AT_EER] =
-        METRIC("f1_macro_at_eer", "macro F1 at EER threshold", f1_macro_at_eer),
-    [TRAIN_TPR_AT_FPR_0001] = METRIC("tpr_at_fpr_0.001", "TPR at FPR 0.001", tpr_at_fpr[0]),
-    [TRAIN_TPR_AT_FPR_001] = METRIC("tpr_at_fpr_0.01", "TPR at FPR 0.01", tpr_at_fpr[1]),
-    [TRAIN_TPR_AT_FPR_005] = METRIC("tpr_at_fpr_0.05", "TPR at FPR 0.05", tpr_at_fpr[2]),
+        METRIC("f1_macro_at_eer", "macro F1 at EER threshold", f1_macro_at_eer, 1),
+    [TRAIN_TPR_AT_FPR_0001] = METRIC("tpr_at_fpr_0.001", "TPR at FPR 0.001", tpr_at_fpr[0], 1),
+    [TRAIN_TPR_AT_FPR_001] = METRIC("tpr_at_fpr_0.01", "TPR at FPR 0.01", tpr_at_fpr[1], 1),
+    [TRAIN_TPR_AT_FPR_005] = METRIC("tpr_at_fpr_0.05", "TPR at FPR 0.05", tpr_at_fpr[2], 1),
     [TRAIN_PARTIAL_AUROC] =
-        METRIC("partial_auroc_fpr_0.1", "partial AUROC to FPR 0.1", partial_auroc),
-    [TRAIN_BRIER] = METRIC("brier", "Brier score", brier),
-    [TRAIN_LOG_LOSS] = METRIC("log_loss", "log loss", log_loss),
-    [TRAIN_ECE] = METRIC("ece", "expected calibration error", ece),
+        METRIC("partial_auroc_fpr_0.1", "partial AUROC to FPR 0.1", partial_auroc, 1),
+    [TRAIN_BRIER] = METRIC("brier", "Brier score", brier, -1),
+    [TRAIN_LOG_LOSS] = METRIC("log_loss", "log loss", log_loss, -1),
+    [TRAIN_ECE] = METRIC("ece", "expected calibration error", ece, -1),
 };
 #undef METRIC
 

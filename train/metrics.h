@@ -87,6 +87,7 @@ typedef struct TrainMetricName {
     const char *name;  /* key in metrics.json */
     const char *title; /* for people: "AUROC", "TPR at FPR 0.01" */
     size_t offset;
+    int better; /* 1: the greater the better, -1: the smaller, 0: neither, as for a threshold */
 } TrainMetricName;
 
 extern const TrainMetricName

@@ -5,6 +5,7 @@
  */
 #include "train/recipe.h"
 
+#include "train/metrics.h"
 #include "train/number.h"
 #include "vit/tune.h"
 
@@ -34,29 +35,22 @@ static const char *head_name(int i)
     return i <= VIT_HEAD_LINEAR ? vit_head_kind_name((VitHeadKind)i) : NULL;
 }
 
-typedef struct Monitor {
-    const char *name;
-    bool descends;
-} Monitor;
-
-static const Monitor monitors[] = {
-    {"val_map_video", false},   {"val_map_frame", false}, {"val_auroc_video", false},
-    {"val_auroc_frame", false}, {"val_eer_video", true},  {"val_loss", true},
-};
-
-enum { MONITORS = sizeof monitors / sizeof monitors[0] };
-
-static const char *monitor_name(int i)
+bool train_monitor_parse(const char *name, TrainMonitor *monitor)
 {
-    return i < MONITORS ? monitors[i].name : NULL;
-}
-
-bool train_monitor_descends(const char *monitor)
-{
-    for (int i = 0; i < MONITORS; i++)
-        if (strcmp(monitors[i].name, monitor) == 0)
-            return monitors[i].descends;
-    assert(0 && "a known monitor");
+    if (strcmp(name, "val_loss") == 0) {
+        *monitor = (TrainMonitor){.metric = -1, .descends = true};
+        return true;
+    }
+    for (int i = 0; i < 2 * TRAIN_METRIC_NAMES; i++) {
+        const TrainMetricName *const metric = &train_metric_names[i / 2];
+        const bool video = i % 2 == 1;
+        char known[sizeof((TrainRecipe *)0)->monitor];
+        snprintf(known, sizeof known, "val_%s_%s", metric->name, video ? "video" : "frame");
+        if (metric->better != 0 && strcmp(name, known) == 0) {
+            *monitor = (TrainMonitor){i / 2, video, metric->better < 0};
+            return true;
+        }
+    }
     return false;
 }
 
@@ -87,14 +81,19 @@ static Status check_augment(const char *value, Error *error)
 
 static Status check_monitor(const char *value, Error *error)
 {
-    for (int i = 0; i < MONITORS; i++)
-        if (strcmp(value, monitor_name(i)) == 0)
-            return STATUS_OK;
-    return error_set(
-        error, STATUS_USAGE,
-        "monitor=%s: is not computed; use val_map_video, val_map_frame, val_auroc_video, "
-        "val_auroc_frame, val_eer_video or val_loss",
-        value);
+    TrainMonitor ignored;
+    if (train_monitor_parse(value, &ignored))
+        return STATUS_OK;
+    char names[512];
+    size_t used = 0;
+    for (int i = 0; i < TRAIN_METRIC_NAMES; i++)
+        if (train_metric_names[i].better != 0)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
+                                     train_metric_names[i].name);
+    return error_set(error, STATUS_USAGE,
+                     "monitor=%s: is not computed; use val_loss, or val_METRIC_frame or "
+                     "val_METRIC_video, where METRIC is one of %s",
+                     value, names);
 }
 
 typedef enum Type { INTEGER, UNSIGNED_64, REAL, SWITCH, CHOICE, TEXT } Type;
@@ -215,7 +214,8 @@ static const Setting settings[] = {
     {"val_limit", INTEGER, FIELD(val_limit), 0, INT_MAX,
      .help = "validation frames at most, chosen as by limit; 0 = all"},
     {"monitor", TEXT, FIELD(monitor), .check = check_monitor,
-     .help = "what the best epoch is chosen by"},
+     .help = "what the best epoch is chosen by: val_loss, or a metric of frames or videos, as "
+             "val_map_video"},
     {"early_stopping", INTEGER, FIELD(early_stopping), 0, MANY,
      .help = "epochs of patience without a better monitor; 0 = off"},
     {"save_every", INTEGER, FIELD(save_every), 0, INT_MAX,

@@ -60,7 +60,7 @@ typedef struct TrainRecipe {
     int val_frames;                /* of validation at most, whole videos; 0 = all */
     int val_limit;                 /* the same of validation as `limit` of training */
     bool log_tensorboard;
-    char monitor[32];   /* one of those that train_monitor_descends knows */
+    char monitor[48];   /* as train_monitor_parse takes it */
     int early_stopping; /* epochs without a better value of `monitor`; 0 = off */
     int save_every;     /* steps between saved states, beside the end of every epoch; 0 = none */
     int keep; /* adapters of the best epochs kept beside best and last, one file an epoch; 0 = none */
@@ -122,7 +122,17 @@ Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Er
 /* The precision of the encoder in a run: f32 or bf16. */
 Precision train_recipe_precision(const TrainRecipe *recipe);
 
-/* True if a smaller value of `monitor` is better (val_loss, val_eer_video). Asserts that the name is known. */
-bool train_monitor_descends(const char *monitor);
+/* What a monitor names. */
+typedef struct TrainMonitor {
+    int metric;    /* index into train_metric_names; -1: the loss of validation */
+    bool video;    /* of videos, not of frames */
+    bool descends; /* a smaller value is better */
+} TrainMonitor;
+
+/*
+ * Takes val_loss, and val_METRIC_frame or val_METRIC_video for every metric of train_metric_names that
+ * has a better and a worse. False, and *monitor as it was, for another name.
+ */
+bool train_monitor_parse(const char *name, TrainMonitor *monitor);
 
 #endif

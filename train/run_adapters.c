@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* {"val_loss": 0.5, ...}: the columns of epochs.csv, undefined = null. */
-static void metrics_text(const TrainEpoch *epoch, char *out, size_t size)
+/* {"val_loss": 0.5, ...}: the columns of epochs.csv, and `monitor`; undefined = null. */
+static void metrics_text(const TrainEpoch *epoch, const char *monitor, char *out, size_t size)
 {
     const struct {
         const char *name;
@@ -24,11 +24,14 @@ static void metrics_text(const TrainEpoch *epoch, char *out, size_t size)
         {"train_loss", epoch->train_loss},       {"val_loss", epoch->val_loss},
         {"val_auroc_frame", epoch->frame.auroc}, {"val_auroc_video", epoch->video.auroc},
         {"val_map_frame", epoch->frame.map},     {"val_map_video", epoch->video.map},
-        {"val_eer_video", epoch->video.eer},
+        {"val_eer_video", epoch->video.eer},     {monitor, train_monitor_value(epoch, monitor)},
     };
-    size_t used = 0;
+    size_t used = 0, count = sizeof columns / sizeof columns[0];
+    for (size_t i = 0; i + 1 < sizeof columns / sizeof columns[0]; i++)
+        if (strcmp(columns[i].name, monitor) == 0)
+            count--; /* it is there already */
     const locale_t before = c_locale_begin();
-    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         char number[32] = "null";
         if (isfinite(columns[i].value))
             snprintf(number, sizeof number, "%.9g", columns[i].value);
@@ -79,7 +82,7 @@ Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folde
     snprintf(steps, sizeof steps, "%" PRId64, adapter->steps);
     snprintf(epoch, sizeof epoch, "%d", adapter->epoch->epoch);
     snprintf(seed, sizeof seed, "%" PRIu64, adapter->recipe->seed);
-    metrics_text(adapter->epoch, metrics, sizeof metrics);
+    metrics_text(adapter->epoch, adapter->recipe->monitor, metrics, sizeof metrics);
     char *const recipe = train_recipe_identity(adapter->recipe);
     char *const selected = selection(adapter, role);
     Status status = STATUS_OK;

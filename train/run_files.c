@@ -21,8 +21,36 @@ static const char EPOCHS_HEADER[] = "epoch,step,lr,train_loss,val_loss,val_auroc
 
 static const char *const table_names[] = {
     [TRAIN_RUN_STEPS] = "steps.csv", [TRAIN_RUN_EPOCHS] = "epochs.csv"};
-static const char *const table_headers[] = {
-    [TRAIN_RUN_STEPS] = STEPS_HEADER, [TRAIN_RUN_EPOCHS] = EPOCHS_HEADER};
+
+static const char *header_of(const TrainRunFiles *files, TrainRunTable table)
+{
+    return table == TRAIN_RUN_STEPS ? STEPS_HEADER : files->epochs_header;
+}
+
+/* The index of the column `name` in a header line, from 0; -1 if there is none. */
+static int column_of(const char *header, const char *name)
+{
+    const size_t length = strlen(name);
+    int column = 0;
+    for (const char *at = header; at; column++) {
+        if (strncmp(at, name, length) == 0 && strchr(",\n", at[length]))
+            return column;
+        at = strchr(at, ',');
+        at = at ? at + 1 : NULL;
+    }
+    return -1;
+}
+
+/* The monitor, by which kept adapters are ranked, has a column: if need be a last one of its own. */
+static void choose_columns(TrainRunFiles *files, const TrainRecipe *recipe)
+{
+    snprintf(files->epochs_header, sizeof files->epochs_header, "%s", EPOCHS_HEADER);
+    if (column_of(EPOCHS_HEADER, recipe->monitor) >= 0)
+        return;
+    snprintf(files->monitor, sizeof files->monitor, "%s", recipe->monitor);
+    snprintf(files->epochs_header, sizeof files->epochs_header, "%.*s,%s\n",
+             (int)strcspn(EPOCHS_HEADER, "\n"), EPOCHS_HEADER, recipe->monitor);
+}
 
 static const char EVENTS_NAME[] = "events.out.tfevents.lnclip";
 
@@ -118,11 +146,11 @@ static size_t kept_bytes(const char *content, size_t size, const char *header, i
 }
 
 /* Rewrites a table with its first `rows` rows; a new file if rows is 0. */
-static Status cut(const char *folder, TrainRunTable table, int64_t rows, Error *error)
+static Status cut(const TrainRunFiles *files, TrainRunTable table, int64_t rows, Error *error)
 {
-    const char *const header = table_headers[table];
+    const char *const header = header_of(files, table);
     char path[FILE_PATH_SIZE];
-    TRY(file_join(path, folder, table_names[table], error));
+    TRY(file_join(path, files->folder, table_names[table], error));
     if (rows == 0)
         return file_write(path, header, strlen(header), error);
     char *content = NULL;
@@ -185,8 +213,8 @@ static Status take_up(TrainRunFiles *files, const TrainRecipe *recipe, int64_t s
                       Error *error)
 {
     TRY(remove_leftovers(files->folder, error));
-    TRY(cut(files->folder, TRAIN_RUN_STEPS, steps, error));
-    TRY(cut(files->folder, TRAIN_RUN_EPOCHS, epochs, error));
+    TRY(cut(files, TRAIN_RUN_STEPS, steps, error));
+    TRY(cut(files, TRAIN_RUN_EPOCHS, epochs, error));
     TRY(take_up_events(files, recipe, steps, epochs, error));
     TRY(write_recipe(files->folder, recipe, error));
     return open_tables(files, error);
@@ -197,6 +225,7 @@ Status train_run_files_resume(TrainRunFiles *files, const char *folder, const Tr
 {
     *files = (TrainRunFiles){0};
     TRY(file_make_folders(folder, error));
+    choose_columns(files, recipe);
     TRY(file_join(files->folder, folder, "", error));
     TRY(lock_folder(files, folder, error));
     const Status status = take_up(files, recipe, steps, epochs, error);
@@ -268,36 +297,36 @@ Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error 
     if (!files->epochs)
         return STATUS_OK;
     const locale_t before = c_locale_begin();
-    fprintf(files->epochs, "%d,%lld,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%d\n", row->epoch,
+    fprintf(files->epochs, "%d,%lld,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%d", row->epoch,
             (long long)row->step, row->lr, row->train_loss, row->val_loss, row->frame.auroc,
             row->video.auroc, row->frame.map, row->video.map, row->video.eer, row->seconds,
             row->best ? 1 : 0);
+    const double monitor =
+        files->monitor[0] ? train_monitor_value(row, files->monitor) : (double)NAN;
+    if (files->monitor[0])
+        fprintf(files->epochs, ",%.9g", monitor);
+    fputc('\n', files->epochs);
     c_locale_end(before);
     if (files->events) {
+        char tag[sizeof files->monitor] = "";
+        if (files->monitor[0]) /* val_... */
+            snprintf(tag, sizeof tag, "val/%s", files->monitor + strlen("val_"));
         const TrainEventValue values[] = {
-            {TRAIN_EVENT_EPOCH, row->epoch},       {"loss/epoch", row->train_loss},
-            {"val/loss", row->val_loss},           {"val/auroc_frame", row->frame.auroc},
-            {"val/auroc_video", row->video.auroc}, {"val/map_frame", row->frame.map},
-            {"val/map_video", row->video.map},     {"val/eer_video", row->video.eer},
+            {TRAIN_EVENT_EPOCH, row->epoch},
+            {"loss/epoch", row->train_loss},
+            {"val/loss", row->val_loss},
+            {"val/auroc_frame", row->frame.auroc},
+            {"val/auroc_video", row->video.auroc},
+            {"val/map_frame", row->frame.map},
+            {"val/map_video", row->video.map},
+            {"val/eer_video", row->video.eer},
+            {tag, monitor},
         };
-        train_event_file_write(files->events, row->step, values, sizeof values / sizeof values[0]);
+        const int count = (int)(sizeof values / sizeof values[0]);
+        train_event_file_write(files->events, row->step, values, tag[0] ? count : count - 1);
         TRY(flush(files->events, files->folder, EVENTS_NAME, error));
     }
     return flush(files->epochs, files->folder, "epochs.csv", error);
-}
-
-/* The place of `name` in a header line, from 0. */
-static int column_of(const char *header, const char *name)
-{
-    const size_t length = strlen(name);
-    int column = 0;
-    for (const char *at = header;; column++) {
-        if (strncmp(at, name, length) == 0 && strchr(",\n", at[length]))
-            return column;
-        at = strchr(at, ',');
-        assert(at && "a column of this file");
-        at++;
-    }
 }
 
 Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, const char *name,
@@ -305,11 +334,12 @@ Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, c
 {
     *values = NULL;
     *count = 0;
-    const char *const header = table_headers[table];
+    const char *const header = header_of(files, table);
     char path[FILE_PATH_SIZE];
     char *content = NULL;
     size_t size = 0, rows = 0;
     const int column = column_of(header, name);
+    assert(column >= 0 && "a column of this file");
     TRY(file_join(path, files->folder, table_names[table], error));
     TRY(file_read(path, CSV_LIMIT, &content, &size, error));
     if (size < strlen(header) || memcmp(content, header, strlen(header)) != 0) {

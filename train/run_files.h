@@ -16,10 +16,12 @@
 #include <dirent.h>
 
 typedef struct TrainRunFiles {
-    FILE *steps, *epochs; /* NULL when nothing is written */
-    FILE *events;         /* NULL also without log.tensorboard */
-    DIR *lock;            /* the folder, locked against a second process; NULL likewise */
-    bool unlocked;        /* the file system has no locks */
+    FILE *steps, *epochs;    /* NULL when nothing is written */
+    FILE *events;            /* NULL also without log.tensorboard */
+    DIR *lock;               /* the folder, locked against a second process; NULL likewise */
+    bool unlocked;           /* the file system has no locks */
+    char monitor[48];        /* the last column of epochs.csv; "" if it has one in any case */
+    char epochs_header[256]; /* line of epochs.csv */
     char folder[FILE_PATH_SIZE];
 } TrainRunFiles;
 

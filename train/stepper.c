@@ -222,17 +222,6 @@ static Status interrupted(Workspace *work, Error *error)
                      "training: stopped by a signal; go on with --resume");
 }
 
-/*
- * The micro-batch that follows number i. Those that keep nothing leave the arena as they found it,
- * so a measuring run visits only the first of them and the last, which may be shorter: the time of
- * planning does not grow with the batch.
- */
-static int next_piece(const Workspace *work, int pieces, int i)
-{
-    return arena_is_measuring(work->arena) && i >= work->kept && i < pieces - 1 ? pieces - 1
-                                                                                : i + 1;
-}
-
 /* Tells how many images have passed of those that pass in both phases. */
 static void pass(TrainStepper *stepper, const Workspace *work, const Piece *piece, int batch)
 {
@@ -263,7 +252,7 @@ static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch
     stepper->passed = 0;
 
     /* Phase 1: features of the whole batch. */
-    for (int i = 0; i < pieces; i = next_piece(work, pieces, i)) {
+    for (int i = 0; i < pieces; i++) {
         if (stop && *stop)
             return interrupted(work, error);
         Piece *const piece = &work->pieces[i];
@@ -284,7 +273,7 @@ static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch
         return STATUS_OK;
 
     /* Phase 2: each micro-batch backward, which adds to the gradient of what trains. */
-    for (int i = 0; i < pieces; i = next_piece(work, pieces, i)) {
+    for (int i = 0; i < pieces; i++) {
         if (stop && *stop)
             return interrupted(work, error);
         Piece *const piece = &work->pieces[i];

@@ -10,7 +10,6 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 TrainEpoch train_epoch_empty(void)
 {
@@ -57,26 +56,26 @@ Status train_validation_metrics(const DataList *list, const float *probabilities
     return status;
 }
 
-double train_monitor_value(const TrainEpoch *epoch, const char *monitor)
+static TrainMonitor monitor_of(const char *name)
 {
-    const struct {
-        const char *name;
-        double value;
-    } values[] = {
-        {"val_loss", epoch->val_loss},           {"val_auroc_frame", epoch->frame.auroc},
-        {"val_auroc_video", epoch->video.auroc}, {"val_map_frame", epoch->frame.map},
-        {"val_map_video", epoch->video.map},     {"val_eer_video", epoch->video.eer},
-    };
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        if (strcmp(monitor, values[i].name) == 0)
-            return values[i].value;
-    assert(false && "a monitor that the recipe lets through");
-    return NAN;
+    TrainMonitor monitor = {0};
+    const bool known = train_monitor_parse(name, &monitor);
+    assert(known && "the recipe lets no other value in");
+    (void)known;
+    return monitor;
 }
 
-bool train_monitor_better(const char *monitor, double value, double best)
+double train_monitor_value(const TrainEpoch *epoch, const char *name)
+{
+    const TrainMonitor monitor = monitor_of(name);
+    if (monitor.metric < 0)
+        return epoch->val_loss;
+    return train_metric_value(monitor.video ? &epoch->video : &epoch->frame, monitor.metric);
+}
+
+bool train_monitor_better(const char *name, double value, double best)
 {
     if (isnan(value) || isnan(best))
         return !isnan(value) && isnan(best);
-    return train_monitor_descends(monitor) ? value < best : value > best;
+    return monitor_of(name).descends ? value < best : value > best;
 }

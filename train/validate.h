@@ -40,13 +40,13 @@ Status train_validation_metrics(const DataList *list, const float *probabilities
                                 const float *margins, const float *cross_entropy, TrainEpoch *epoch,
                                 Error *error);
 
-/* The value that `monitor` (a key of the recipe, such as val_map_video) names. */
-double train_monitor_value(const TrainEpoch *epoch, const char *monitor);
+/* The value of the monitor `name`, which train_monitor_parse takes: such as val_map_video. */
+double train_monitor_value(const TrainEpoch *epoch, const char *name);
 
 /*
- * True if `value` beats `best` in the direction of `monitor`. NaN never beats; anything else beats
+ * True if `value` beats `best` in the direction of the monitor `name`. NaN never beats; anything else beats
  * NaN.
  */
-bool train_monitor_better(const char *monitor, double value, double best);
+bool train_monitor_better(const char *name, double value, double best);
 
 #endif
