@@ -84,11 +84,31 @@ static int bmp_depth(const DataSource *source)
     return field[0] | field[1] << 8;
 }
 
-/* The largest sample value a PNM declares: its third number after "P5" or "P6"; 0 if there is none. */
+/* Whether a BMP is compressed, or in a way that is none: stb_image takes the number for signed. */
+static bool bmp_is_compressed(const DataSource *source)
+{
+    const unsigned char *const field = source->bytes + 30;
+    if (source->bytes[14] == 12) /* that header has no such field */
+        return false;
+    return source->size < 34 || (field[0] != 0 && field[0] != 3) || field[1] || field[2] ||
+           field[3];
+}
+
+static bool is_blank(unsigned char c)
+{
+    return c != '\0' && strchr(" \t\n\v\f\r", c);
+}
+
+/*
+ * The largest sample value a PNM declares: its third number after "P5" or "P6"; 0 without it, or where what
+ * separates them is not a blank: stb_image skips any byte there.
+ */
 static int pnm_maximum(const DataSource *source)
 {
     size_t i = 2;
     int value = 0;
+    if (source->size <= i || !is_blank(source->bytes[i]))
+        return 0;
     for (int number = 0; number < 3; number++) {
         bool comment = false;
         for (; i < source->size; i++) {
@@ -96,7 +116,7 @@ static int pnm_maximum(const DataSource *source)
             comment = c != '\n' && c != '\r' && (comment || c == '#');
             if (!comment && c >= '0' && c <= '9')
                 break;
-            if (!comment && c != '\0' && !strchr(" \t\n\v\f\r", c))
+            if (!comment && !is_blank(c))
                 return 0;
         }
         const size_t start = i;
@@ -106,6 +126,8 @@ static int pnm_maximum(const DataSource *source)
                 return 0;
             value = value * 10 + (source->bytes[i] - '0');
         }
+        if (i >= source->size || !is_blank(source->bytes[i]))
+            return 0;
     }
     return value;
 }
@@ -116,6 +138,9 @@ static Status check_variant(const DataSource *source, Error *error)
     if (source->bytes[0] == 'B' && bmp_depth(source) != 24 && bmp_depth(source) != 32)
         return error_set(error, STATUS_FAILED,
                          "%s: not a 24-bit or 32-bit BMP; save the image as PNG", source->name);
+    if (source->bytes[0] == 'B' && bmp_is_compressed(source))
+        return error_set(error, STATUS_FAILED, "%s: a compressed BMP; save the image as PNG",
+                         source->name);
     if (source->bytes[0] == 'P' && pnm_maximum(source) != 255)
         return error_set(error, STATUS_FAILED,
                          "%s: not an 8-bit binary PNM (largest value 255); save the image as PNG",

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -470,8 +471,26 @@ START_TEST(test_every_failed_allocation_is_an_error)
 END_TEST
 #endif
 
+/* For each path of stdin a line: "WIDTH HEIGHT CRC32", or "error MESSAGE" (tests/check_long_pixels.sh). */
+static int read_images(void)
+{
+    for (char path[4096]; fgets(path, sizeof path, stdin);) {
+        Error error = {0};
+        DataImage image;
+        path[strcspn(path, "\n")] = '\0';
+        if (data_image_read(path, &image, &error) == STATUS_OK)
+            printf("%d %d %08x\n", image.width, image.height, image_crc(&image));
+        else
+            printf("error %s\n", error.message);
+        data_image_free(&image);
+    }
+    return 0;
+}
+
 int main(void)
 {
+    if (getenv("LNCLIP_READ_IMAGES"))
+        return read_images();
     Suite *const suite = suite_create("image");
     TCase *const decode = support_case(suite, "decode", 60);
     tcase_add_test(decode, test_files_as_pillow);

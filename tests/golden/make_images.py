@@ -216,6 +216,11 @@ def make_others():
     BAD["too-large.ppm"] = (b"P6 99999 99999 255\nabc", "limit")
     BAD["zero.ppm"] = (b"P6 0 5 255\nabc", "no pixels")
     BAD["text.ppm"] = (b"P3 1 1 255\n1 2 3\n", "not an image")
+    # What stb_image reads over: any byte between the numbers, and a compression above 2^31.
+    BAD["magic.pgm"] = (b"P53 1 1 255\n" + b"x" * 9, "largest value")
+    BAD["separator.pgm"] = (b"P5 1 1 255\xeb" + b"x" * 9, "largest value")
+    compression = b"\xa5\x34\x20\xba"
+    BAD["compression.bmp"] = (GOOD["rgb.bmp"][:30] + compression + GOOD["rgb.bmp"][34:], "compressed BMP")
     BAD["frame.gif"] = (save(image.convert("P"), "gif"), "not an image")
 
 
