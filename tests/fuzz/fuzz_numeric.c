@@ -29,51 +29,69 @@ static float nudge(float value, int steps)
 }
 
 /*
+ * A chain that bends to one side, so that all its points are corners, and whose last ones are on a line near the origin:
+ * there rounding in the grid decides whether they turn to the left, perhaps seen from either end. Coordinates are
+ * multiples of 1/8192 and exact. Leftwards from its end, by small steps that rise ever more.
+ */
+static void take_chain(FuzzInput *input, bool both_sides, DataLandmarks *landmarks)
+{
+    const float x = (float)fuzz_take(input, 2) / 4096;
+    const float y = (float)(int16_t)fuzz_take(input, 2) / 8192;
+    const float step_x = (float)(1 + fuzz_take(input, 2)) / 8192;
+    const float step_y = (float)(int16_t)fuzz_take(input, 2) / 8192;
+    const int bend = landmarks->count - 3 - (int)fuzz_take(input, 1) % 2; /* first on the line */
+    const float back = (float)(1 + fuzz_take(input, 1) % 32) / 64;
+    for (int i = bend; i < landmarks->count; i++) {
+        landmarks->x[i] = x + (float)(i - bend) * step_x;
+        landmarks->y[i] = y + (float)(i - bend) * step_y;
+    }
+    float rise = ceilf(fmaxf(0, -step_y / step_x * back) * 64) / 64;
+    for (int i = bend - 1; i >= 0; i--) {
+        const int byte = (int8_t)fuzz_take(input, 1);
+        rise += (float)(both_sides ? byte : 1 + abs(byte) % 64) / 64;
+        landmarks->x[i] = landmarks->x[i + 1] - back;
+        landmarks->y[i] = landmarks->y[i + 1] + rise;
+    }
+}
+
+/*
  * Points of one of several shapes. Uniformly random points hardly ever lie on a line, or all on their hull, where
- * rounding decides: so there are chains that bend to one side, where all points are corners, and end straight; and
- * points of a line or an arc moved by a few units in the last place. The coordinates of a chain are exact in f32:
- * what is straight there is so but for the rounding of the map to the grid.
+ * rounding decides: so there are chains, and points of a line or an arc moved by a few units in the last place.
  */
 static void take_landmarks(FuzzInput *input, DataLandmarks *landmarks)
 {
-    enum { FREE, CHAIN, LINE, ARC, SHAPES };
-    enum { COUNT_81 = 1, MIRRORED = 2, UPSIDE_DOWN = 4, BOTH_SIDES = 8 };
+    enum { FREE, LINE, ARC, CHAIN, SHAPES = CHAIN + 5 }; /* most are chains */
     const unsigned shape = fuzz_take(input, 1) % SHAPES, flags = fuzz_take(input, 1);
-    const float first_x = (float)fuzz_take(input, 2) / 512;
-    const float first_y = (float)(int16_t)fuzz_take(input, 2) / 256;
-    const float step_x = (float)fuzz_take(input, 2) / 8192;
-    float step_y = (float)(int16_t)fuzz_take(input, 2) / 4096;
-    float x = first_x, y = first_y;
-    const int tail = (int)fuzz_take(input, 1) % 8;
-    landmarks->count = flags & COUNT_81 ? 81 : 68;
-    for (int i = 0; i < landmarks->count; i++) {
-        const int byte = (int8_t)fuzz_take(input, 1);
-        float *px = &landmarks->x[i], *py = &landmarks->y[i];
-        switch (shape) {
-        case FREE:
-            *px = (float)byte * 4;
-            *py = (float)(int16_t)fuzz_take(input, 2) / 64;
-            break;
-        case CHAIN:
-            *px = x;
-            *py = y;
-            x += step_x;
-            y += step_y;
-            if (i < landmarks->count - tail)
-                step_y += (float)(flags & BOTH_SIDES ? byte : 1 + abs(byte)) / 256;
-            break;
-        case LINE:
-            *px = nudge(first_x + (float)(i % 9) * step_x, byte % 4);
-            *py = nudge(first_y + (float)(i % 9) * step_y, byte / 4 % 4);
-            break;
-        default:
-            *px = nudge(128 + 100 * cosf((float)i * step_x), byte % 4);
-            *py = nudge(128 + 100 * sinf((float)i * step_x), byte / 4 % 4);
+    /* Each once in four: the hardest chain has none of them. */
+    const bool count_68 = flags % 4 == 1, mirrored = flags / 4 % 4 == 1;
+    const bool upside_down = flags / 16 % 4 == 1, both_sides = flags / 64 == 1;
+    landmarks->count = count_68 ? 68 : 81;
+    if (shape >= CHAIN) {
+        take_chain(input, both_sides, landmarks);
+    } else {
+        const float first_x = (float)fuzz_take(input, 2) / 512;
+        const float first_y = (float)(int16_t)fuzz_take(input, 2) / 256;
+        const float step_x = (float)fuzz_take(input, 2) / 8192;
+        const float step_y = (float)(int16_t)fuzz_take(input, 2) / 4096;
+        for (int i = 0; i < landmarks->count; i++) {
+            const int byte = (int8_t)fuzz_take(input, 1);
+            float x = (float)byte * 4, y;
+            if (shape == FREE) {
+                y = (float)(int16_t)fuzz_take(input, 2) / 64;
+            } else if (shape == LINE) {
+                x = nudge(first_x + (float)(i % 9) * step_x, byte % 4);
+                y = nudge(first_y + (float)(i % 9) * step_y, byte / 4 % 4);
+            } else {
+                x = nudge(128 + 100 * cosf((float)i * step_x), byte % 4);
+                y = nudge(128 + 100 * sinf((float)i * step_x), byte / 4 % 4);
+            }
+            landmarks->x[i] = x;
+            landmarks->y[i] = y;
         }
     }
     for (int i = 0; i < landmarks->count; i++) {
-        x = flags & MIRRORED ? 256 - landmarks->x[i] : landmarks->x[i];
-        y = flags & UPSIDE_DOWN ? 256 - landmarks->y[i] : landmarks->y[i];
+        const float x = mirrored ? 256 - landmarks->x[i] : landmarks->x[i];
+        const float y = upside_down ? 256 - landmarks->y[i] : landmarks->y[i];
         landmarks->x[i] = fmaxf(-1e6F, fminf(1e6F, x)); /* what data_landmarks_read lets pass */
         landmarks->y[i] = fmaxf(-1e6F, fminf(1e6F, y));
     }
@@ -108,7 +126,8 @@ void fuzz_hull(const uint8_t *data, size_t size)
     FuzzInput input = {data, size};
     static DataRegion region;
     DataLandmarks landmarks;
-    const int width = 1 + (int)fuzz_take(&input, 1), height = 1 + (int)fuzz_take(&input, 1);
+    /* Few rows: the time goes into them, and they make no difference to which points are corners. */
+    const int width = 1 + (int)fuzz_take(&input, 1), height = 1 + (int)fuzz_take(&input, 1) % 16;
     /* The grid as data_self_blend lays it over an image of about its size. */
     const double scale_x = width / (32. + fuzz_take(&input, 1)),
                  scale_y = height / (32. + fuzz_take(&input, 1));
