@@ -7,6 +7,7 @@
 #include "train/objective.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { N = 9, D = 12 };
@@ -197,6 +198,36 @@ START_TEST(slerp_belongs_to_seed_and_step)
 }
 END_TEST
 
+/* t lies in the range of the keys, and is the t of 0 to 1 stretched, as in the published code. */
+START_TEST(slerp_draws_t_from_its_range)
+{
+    const struct {
+        const char *least, *most;
+    } ranges[] = {{"0.25", "0.75"}, {"-0.5", "1.5"}, {"0.5", "0.5"}, {"0", "1"}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        const char *const settings[][2] = {{"slerp.min", ranges[i].least},
+                                           {"slerp.max", ranges[i].most}};
+        const double least = strtod(ranges[i].least, NULL), most = strtod(ranges[i].most, NULL);
+        Setup plain, ranged;
+        setup_open(&plain, NULL, 0);
+        setup_open(&ranged, settings, 2);
+        for (int64_t step = 0; step < 20; step++) {
+            run(&plain, N, step, true, false);
+            run(&ranged, N, step, true, false);
+            ck_assert_mem_eq(plain.objective.partner, ranged.objective.partner, N * sizeof(int));
+            for (int row = 0; row < N; row++) {
+                const double t = (double)ranged.objective.t[row];
+                const double unit = (double)plain.objective.t[row];
+                ck_assert(t >= least && t <= most);
+                ck_close(t, least + unit * (most - least), 1e-7);
+            }
+        }
+        setup_close(&ranged);
+        setup_close(&plain);
+    }
+}
+END_TEST
+
 START_TEST(validation_sees_no_slerp)
 {
     Setup setup;
@@ -214,11 +245,15 @@ END_TEST
  */
 START_TEST(the_gradient_is_the_slope)
 {
-    const char *const settings[][2] = {
-        {"loss.alignment", "0.5"}, {"loss.uniformity", "0.5"}, {"loss.label_smoothing", "0.1"}};
-    for (int kind = 0; kind < 2; kind++) {
+    const char *const settings[][2] = {{"loss.alignment", "0.5"},
+                                       {"loss.uniformity", "0.5"},
+                                       {"loss.label_smoothing", "0.1"},
+                                       {"slerp.min", "-0.5"},
+                                       {"slerp.max", "1.5"}};
+    for (int way = 0; way < 4; way++) {
+        const int kind = way / 2;
         Setup setup;
-        setup_open(&setup, settings, 3);
+        setup_open(&setup, settings, way % 2 ? 5 : 3);
         setup.head.kind = kind ? VIT_HEAD_LINEAR : VIT_HEAD_LINEAR_NORM;
         float saved[N * D], direction[N * D], gradient[N * D];
         memcpy(saved, setup.features, sizeof saved);
@@ -276,6 +311,7 @@ static Suite *suite(void)
         slerp_pairs_rows_of_one_class_by_a_permutation,
         slerp_leaves_the_only_row_of_a_class,
         slerp_belongs_to_seed_and_step,
+        slerp_draws_t_from_its_range,
         validation_sees_no_slerp,
         the_gradient_is_the_slope,
         planning_runs_on_shapes_alone,

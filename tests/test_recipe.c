@@ -41,6 +41,8 @@ static const char *const contract[] = {"batch_size",
                                        "head",
                                        "loss.ce",
                                        "slerp",
+                                       "slerp.min",
+                                       "slerp.max",
                                        "loss.label_smoothing",
                                        "loss.alignment",
                                        "tune",
@@ -186,6 +188,8 @@ static const Refusal refusals[] = {
     {"beta1", "1", "below 1"},
     {"loss.label_smoothing", "1", "below 1"},
     {"slerp", "yes", "on or off"},
+    {"slerp.min", "-1.01", "from -1 to 2"},
+    {"slerp.max", "nan", "from -1 to 2"},
     {"scheduler", "linear", "cosine, cyclic or constant"},
     {"optimizer", "adam", "adamw or sgd"},
     {"head", "linearnorm", "LinearNorm or linear"},
@@ -319,6 +323,7 @@ START_TEST(checks_what_no_single_key_can)
     const char *const bad[][2] = {{"min_lr", "1"},
                                   {"micro_batch", "129"},
                                   {"loss.ce", "0"},
+                                  {"slerp.min", "1.5"},
                                   {"augment.scale_min", "2"},
                                   {"augment.jpeg_min", "0"},
                                   {"augment.blur_sigma_min", "3"},
@@ -470,9 +475,11 @@ START_TEST(resume_compares_what_matters)
     ck_ok(train_recipe_same(&saved, &wanted, &error), &error);
     wanted.lr = nextafter(wanted.lr, 1);
     wanted.slerp = false;
+    wanted.slerp_max = 0.5;
     ck_assert_int_eq(train_recipe_same(&saved, &wanted, &error), STATUS_USAGE);
-    ck_assert_int_eq(error.problems, 2);
+    ck_assert_int_eq(error.problems, 3);
     ck_assert_str_eq(error.detail[1], "slerp was on and is now off");
+    ck_assert_str_eq(error.detail[2], "slerp.max was 1 and is now 0.5");
 }
 END_TEST
 

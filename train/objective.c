@@ -40,22 +40,23 @@ void train_objective_destroy(TrainObjective *objective)
 
 /*
  * Pairs the rows of each class that has at least two with a permutation of the class, and draws t
- * for each. A class of one keeps its row as it is. reference: arXiv 2503.19683, section 3 (SLERP).
+ * for each, between slerp.min and slerp.max. A class of one keeps its row as it is. reference: arXiv 2503.19683, section 3 (SLERP).
  */
 static void draw_partners(TrainObjective *objective, const int *labels, int N, int64_t step)
 {
+    const TrainRecipe *const recipe = objective->recipe;
+    const double least = recipe->slerp_min, span = recipe->slerp_max - least;
     for (int label = 0; label < VIT_CLASSES; label++) {
         int count = 0;
         for (int row = 0; row < N; row++) {
             if (labels[row] == label)
                 objective->members[count++] = row;
         }
-        Random random =
-            random_stream(objective->recipe->seed, RANDOM_SLERP, (uint32_t)step, (uint32_t)label);
+        Random random = random_stream(recipe->seed, RANDOM_SLERP, (uint32_t)step, (uint32_t)label);
         random_permutation(&random, count, objective->order);
         for (int i = 0; i < count; i++) {
             const int row = objective->members[i];
-            const double t = random_uniform(&random);
+            const double t = random_uniform(&random) * span + least;
             objective->partner[row] = count < 2 ? -1 : objective->members[objective->order[i]];
             objective->t[row] = (float)t;
         }

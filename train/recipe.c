@@ -152,6 +152,10 @@ static const Setting settings[] = {
     {"loss.alignment", REAL, FIELD(loss_alignment), 0, 1e6, .help = "weight of the alignment"},
     {"loss.uniformity", REAL, FIELD(loss_uniformity), 0, 1e6, .help = "weight of the uniformity"},
     {"slerp", SWITCH, FIELD(slerp), .help = "mix features of one class on the sphere"},
+    {"slerp.min", REAL, FIELD(slerp_min), -1, 2,
+     .help = "least share of the partner in slerp: 0 is the feature itself, below 0 away from it"},
+    {"slerp.max", REAL, FIELD(slerp_max), -1, 2,
+     .help = "greatest share of the partner: 1 is the partner, above 1 beyond it"},
     {"tune", TEXT, FIELD(tune), .check = vit_tune_check,
      .help = "comma list of ln, bias, lora:R, lora:R:q+k+v+out+fc1+fc2, all, none, name patterns; "
              "the head "
@@ -503,6 +507,10 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error)
             error, STATUS_USAGE,
             "micro_batch=%d: is larger than batch_size=%d; lower it, or give 0 to have it chosen",
             recipe->micro_batch, recipe->batch_size);
+    if (recipe->slerp_min > recipe->slerp_max)
+        return error_set(error, STATUS_USAGE,
+                         "slerp.min=%g: is above slerp.max=%g; lower slerp.min or raise slerp.max",
+                         recipe->slerp_min, recipe->slerp_max);
     if (recipe->loss_ce <= 0 && recipe->loss_alignment <= 0 && recipe->loss_uniformity <= 0)
         return error_set(error, STATUS_USAGE,
                          "loss.ce: all three weights of the loss are 0; set one of them above 0");

@@ -45,6 +45,8 @@ static const Difference differences[] = {
     {"paper", "loss.alignment", "0"},
     {"paper", "loss.uniformity", "0"},
     {"paper", "slerp", "on"},
+    {"paper", "slerp.min", "0"},
+    {"paper", "slerp.max", "1"},
     {"paper", "tune", "ln"},
     {"paper", "precision", "bf16"},
     {"paper", "seed", "42"},
