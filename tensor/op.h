@@ -52,6 +52,7 @@ typedef union OpSettings {
         Activation activation;
         const PackedMatrix *backward; /* borrowed until backward; NULL: gemm, or narrow */
         bool narrow;
+        float lora_scale; /* as Linear has it */
     } linear;
     struct {
         int heads;

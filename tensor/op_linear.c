@@ -249,6 +249,7 @@ static Node *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Acti
     node->settings.linear.activation = activation;
     node->settings.linear.backward = linear->backward;
     node->settings.linear.narrow = linear->narrow && !linear->forward;
+    node->settings.linear.lora_scale = linear->lora_scale;
     if (weight_trains || op_linear_lora_width(linear) > 0)
         op_keep(tape, node, x);
     for (int part = 0; x->needs_grad && part < linear->parts; part++)
@@ -424,7 +425,8 @@ static Backward backward_of(Tape *tape, const Node *node, bool *sums)
                         .out = node->out->shape[x->ndim - 1],
                         .parts = node->settings.linear.parts,
                         .backward = node->settings.linear.backward,
-                        .narrow = node->settings.linear.narrow};
+                        .narrow = node->settings.linear.narrow,
+                        .lora_scale = node->settings.linear.lora_scale};
     *sums = false;
     for (int part = 0; part < f.linear.parts; part++) {
         f.linear.weight[part] = node->in[IN_WEIGHT + part];

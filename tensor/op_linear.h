@@ -16,7 +16,7 @@ int op_linear_lora_width(const Linear *linear);
 /* Asserts that A and B fit each part. */
 void op_linear_lora_check(const Linear *linear);
 
-/* Operands of both directions: z += (x A^T) B^T for each part that has A [rank,in] and B [out_p,rank]. */
+/* Operands of both directions: z += s (x A^T) B^T for each part that has A [rank,in] and B [out_p,rank]. */
 typedef struct LinearLora {
     const Linear *linear;
     int B, M; /* samples, rows of one */
@@ -26,15 +26,15 @@ typedef struct LinearLora {
 } LinearLora;
 
 /*
- * z = residual + (x A^T) B^T, all of z [B,M,out], of `z_type`: where a part has no LoRA, residual or zeros.
+ * z = residual + s (x A^T) B^T, all of z [B,M,out], of `z_type`: where a part has no LoRA, residual or zeros.
  * residual: f32 [B,M,out] or NULL.
  */
 void op_linear_lora_forward(Tape *tape, const LinearLora *lora, const float *residual, DType z_type,
                             void *z);
 
 /*
- * From dz [B,M,out] of `dz_type`: dA += (dz B)^T x, dB += dz^T u, of those that need gradients, and
- * dx += (dz B) A, of x's type, unless dx is NULL.
+ * From dz [B,M,out] of `dz_type`: dA += s (dz B)^T x, dB += s dz^T u, of those that need gradients, and
+ * dx += s (dz B) A, of x's type, unless dx is NULL.
  */
 void op_linear_lora_backward(Tape *tape, const LinearLora *lora, DType dz_type, const void *dz,
                              void *dx);

@@ -1,9 +1,9 @@
 /*
  * op_linear_lora.c - what LoRA adds to a linear map; see op_linear.h.
  *
- * Derivation. With u = x A^T, z = u B^T and dz the gradient by z:
+ * Derivation. With u = x A^T, z = s u B^T and dz the gradient by z:
  *
- *     v = dz B        dB = dz^T u        dA = v^T x        dx = v A
+ *     v = s dz B      dB = s dz^T u      dA = v^T x        dx = v A
  *
  * Tasks. Rows (u and z forward, v and dx backward) are cut into blocks of a sample; dA and dB into panels of
  * their long side, each of which adds all blocks of all samples in order. In bf16 a block of x or dz becomes f32
@@ -27,6 +27,11 @@ static int part_rows(const Linear *linear, int part)
 static int part_rank(const Linear *linear, int part)
 {
     return linear->down[part] ? linear->down[part]->shape[0] : 0;
+}
+
+static float scale_of(const Linear *linear)
+{
+    return linear->lora_scale == 0 ? 1 : linear->lora_scale;
 }
 
 int op_linear_lora_width(const Linear *linear)
@@ -118,7 +123,7 @@ static void fill(float *z, const float *residual, int out, int rows, OpRange col
     }
 }
 
-/* A block: u = x A^T and z = residual + u B^T. */
+/* A block: u = x A^T and z = residual + s u B^T. */
 static void forward_task(void *context, int task, int worker)
 {
     const Pass *const pass = context;
@@ -142,8 +147,8 @@ static void forward_task(void *context, int task, int worker)
         const int rank = part_rank(linear, part);
         fill(z, residual, out, block.rows, columns);
         if (rank)
-            gemm(false, true, block.rows, columns.count, rank, 1, u + at, pass->width,
-                 tensor_f32(linear->up[part]), rank, 1, z + column, out);
+            gemm(false, true, block.rows, columns.count, rank, scale_of(linear), u + at,
+                 pass->width, tensor_f32(linear->up[part]), rank, 1, z + column, out);
         column += columns.count;
         at += rank;
     }
@@ -175,7 +180,7 @@ void op_linear_lora_forward(Tape *tape, const LinearLora *lora, const float *res
     arena_free(tape_arena(tape), pass.scratch);
 }
 
-/* A block: v = dz B, dx += v A. */
+/* A block: v = s dz B, dx += v A. */
 static void rows_task(void *context, int task, int worker)
 {
     const Pass *const pass = context;
@@ -189,8 +194,9 @@ static void rows_task(void *context, int task, int worker)
     for (int part = 0, at = 0, column = 0; part < linear->parts; part++) {
         const int rank = part_rank(linear, part);
         if (rank)
-            gemm(false, false, block.rows, rank, part_rows(linear, part), 1, dz.numbers + column,
-                 dz.stride, tensor_f32(linear->up[part]), rank, 0, v + at, pass->width);
+            gemm(false, false, block.rows, rank, part_rows(linear, part), scale_of(linear),
+                 dz.numbers + column, dz.stride, tensor_f32(linear->up[part]), rank, 0, v + at,
+                 pass->width);
         column += part_rows(linear, part);
         at += rank;
     }
@@ -235,7 +241,7 @@ static void down_panel(const Pass *pass, int part, int at, OpRange columns, floa
     }
 }
 
-/* Rows of dB of one part: += dz^T u. `column`: where they stand in dz. */
+/* Rows of dB of one part: += s dz^T u. `column`: where they stand in dz. */
 static void up_panel(const Pass *pass, int part, int at, OpRange rows, int column, float *scratch)
 {
     const LinearLora *const lora = pass->lora;
@@ -245,8 +251,8 @@ static void up_panel(const Pass *pass, int part, int at, OpRange rows, int colum
         const Block block = block_at(lora, i);
         const View dz = view(pass->z_type, pass->dz, lora->linear->out, block,
                              (OpRange){column, rows.count}, scratch);
-        gemm(true, false, rows.count, rank, block.rows, 1, dz.numbers, dz.stride,
-             lora->u + block.first * pass->width + at, pass->width, 1,
+        gemm(true, false, rows.count, rank, block.rows, scale_of(lora->linear), dz.numbers,
+             dz.stride, lora->u + block.first * pass->width + at, pass->width, 1,
              tensor_grad(up) + (ptrdiff_t)rows.begin * rank, rank);
     }
 }

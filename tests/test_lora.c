@@ -184,14 +184,15 @@ static const char *const tunes[] = {EVERY_MAP ",ln", "lora:2", "lora:3:k+fc2,bia
 
 /*
  * The slope of an objective along a random direction of all that trains, by central differences, equals gradient
- * times direction. At h = 1e-3 truncation and rounding are both below 1e-3 of the slopes met here.
+ * times direction, also with an alpha of its own. At h = 1e-3 truncation and rounding are both below 1e-3 of the slopes met here.
  */
 START_TEST(gradients_along_a_random_direction)
 {
     static const float seed[2 * IMAGES] = {1, -0.5F, 0.25F, 1.5F, -1, 0.75F};
     Bench bench;
-    open_bench(&bench, tunes[_i]);
+    open_bench(&bench, tunes[_i / 2]);
     VitTuned *const tuned = bench.tuned;
+    vit_tuned_set_lora_alpha(tuned, bench.vit, _i % 2 ? 5 : 0);
     const size_t bytes = tuned->count * sizeof(float);
     float logits[2 * IMAGES];
     float *const direction = malloc(bytes), *const start = malloc(bytes);
@@ -214,7 +215,7 @@ START_TEST(gradients_along_a_random_direction)
     }
     const double measured = (objective[0] - objective[1]) / (2 * h);
     ck_assert_msg(fabs(measured - slope) <= 5e-3 * fabs(slope) + 1e-4, "tune=%s: %g, measured %g",
-                  tunes[_i], slope, measured);
+                  tunes[_i / 2], slope, measured);
     ck_assert_double_gt(fabs(slope), 1e-2); /* otherwise nothing is tested */
     free(start);
     free(direction);
@@ -283,6 +284,51 @@ START_TEST(an_adapter_makes_the_model_that_was_trained)
     ck_assert_double_lt(support_relative_error(have, want, 2 * IMAGES), 1e-5);
     close_bench(&read);
     close_bench(&trained);
+}
+END_TEST
+
+/*
+ * With alpha the map is that of W + alpha / R B A: B times the scale and no alpha gives the same,
+ * the adapter holds the scale and is merged with it, and alpha = R is what 0 is, to the bit.
+ */
+START_TEST(alpha_scales_what_lora_adds)
+{
+    const char *const path = support_in_folder("alpha.safetensors");
+    const double alphas[] = {0, 4, 8, 1, 0.3};
+    float plain[2 * IMAGES];
+    for (size_t i = 0; i < sizeof alphas / sizeof *alphas; i++) {
+        const double scale = alphas[i] == 0 ? 1 : alphas[i] / 4;
+        float want[2 * IMAGES], have[2 * IMAGES];
+        VitAdapterReport report;
+        Bench scaled, by_hand, read;
+        open_bench(&scaled, EVERY_MAP);
+        open_bench(&by_hand, EVERY_MAP);
+        open_bench(&read, NULL);
+        vit_tuned_set_lora_alpha(scaled.tuned, scaled.vit, alphas[i]);
+        for (int k = 1; k < by_hand.tuned->loras; k += 2) {
+            Tensor *const B = &by_hand.tuned->lora[k];
+            for (size_t j = 0; j < tensor_count(B); j++)
+                tensor_f32(B)[j] *= (float)scale;
+        }
+        run(&scaled, NULL, have);
+        run(&by_hand, NULL, want);
+        ck_assert_double_lt(support_relative_error(have, want, 2 * IMAGES), 1e-5);
+        if (i == 0)
+            memcpy(plain, have, sizeof plain);
+        else if (scale == 1)
+            ck_assert_mem_eq(plain, have, sizeof plain);
+        else
+            ck_assert_double_gt(support_relative_error(have, plain, 2 * IMAGES), 1e-2);
+        ck_ok(vit_adapter_write(scaled.vit, &scaled.head, scaled.tuned, path, NULL, 0, &error),
+              &error);
+        ck_ok(vit_adapter_read(read.vit, &read.head, path, &report, &error), &error);
+        ck_assert_int_eq(report.loras_merged, 12);
+        run(&read, NULL, want);
+        ck_assert_double_lt(support_relative_error(want, have, 2 * IMAGES), 1e-5);
+        close_bench(&read);
+        close_bench(&by_hand);
+        close_bench(&scaled);
+    }
 }
 END_TEST
 
@@ -370,8 +416,11 @@ static const Bad bad[] = {
     {"lora:5", "q_proj.lora_A.weight", 4, 32, "of shape [4,32], where the model has [5,32]", NULL},
     {"lora:4", "q_proj.lora_A.weight", 4, 31, "of shape [4,31], where the model has [4,32]", NULL},
     {"lora:4", "x_proj.lora_A.weight", 4, 32, "LoRA of no linear map", NULL},
-    {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" of 1", "2"},
-    {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" of 1", ""},
+    {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" above 0", "0"},
+    {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" above 0", "-2"},
+    {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" above 0", "nan"},
+    {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" above 0", "2x"},
+    {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" above 0", ""},
 };
 
 START_TEST(refused_adapters)
@@ -461,9 +510,9 @@ static Status train(const char *name, const char *settings, bool stops, bool res
 }
 
 /* Threads and micro-batches change no bit either. */
-static const char *const settings[] = {"tune=lora:4:q+v+fc1 lr=1e-2", "tune=bias lr=1e-2",
-                                       "tune=lora:4:k+out+fc2,bias lr=1e-2 precision=bf16",
-                                       "tune=all lr=1e-3 precision=bf16"};
+static const char *const settings[] = {
+    "tune=lora:4:q+v+fc1 lora.alpha=16 lr=1e-2", "tune=bias lr=1e-2",
+    "tune=lora:4:k+out+fc2,bias lr=1e-2 precision=bf16", "tune=all lr=1e-3 precision=bf16"};
 
 START_TEST(a_stopped_run_goes_on_to_the_same_bits)
 {
@@ -522,9 +571,11 @@ int main(void)
     TCase *const cases = support_case(suite, "lora", 60);
     tcase_add_checked_fixture(cases, support_folder_setup, support_folder_teardown);
     tcase_add_loop_test(cases, the_map_equals_pytorch, 0, WAYS);
-    tcase_add_loop_test(cases, gradients_along_a_random_direction, 0, sizeof tunes / sizeof *tunes);
+    tcase_add_loop_test(cases, gradients_along_a_random_direction, 0,
+                        2 * (int)(sizeof tunes / sizeof *tunes));
     tcase_add_test(cases, starts_as_the_model);
     tcase_add_test(cases, an_adapter_makes_the_model_that_was_trained);
+    tcase_add_test(cases, alpha_scales_what_lora_adds);
     tcase_add_test(cases, what_an_adapter_lacks_is_told);
     tcase_add_test(cases, saved_as_one_model);
     tcase_add_test(cases, an_adapter_of_everything_is_a_model);

@@ -160,6 +160,8 @@ static const Setting settings[] = {
      .help = "comma list of ln, bias, lora:R, lora:R:q+k+v+out+fc1+fc2, all, none, name patterns; "
              "the head "
              "always trains"},
+    {"lora.alpha", REAL, FIELD(lora_alpha), 0, MANY,
+     .help = "LoRA adds alpha / R times B A; 0 = R, so that the factor is 1"},
     {"precision", TEXT, FIELD(precision), .check = check_precision, .help = "f32, bf16"},
     {"seed", UNSIGNED_64, FIELD(seed), .help = "of everything random"},
     {"threads", INTEGER, FIELD(threads), 0, 1024, .free_on_resume = true,
@@ -511,6 +513,11 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error)
         return error_set(error, STATUS_USAGE,
                          "slerp.min=%g: is above slerp.max=%g; lower slerp.min or raise slerp.max",
                          recipe->slerp_min, recipe->slerp_max);
+    if (recipe->lora_alpha > 0 && !strstr(recipe->tune, "lora"))
+        return error_set(error, STATUS_USAGE,
+                         "lora.alpha=%g: tune=%s trains no LoRA; add lora:R to tune, or set "
+                         "lora.alpha=0",
+                         recipe->lora_alpha, recipe->tune);
     if (recipe->loss_ce <= 0 && recipe->loss_alignment <= 0 && recipe->loss_uniformity <= 0)
         return error_set(error, STATUS_USAGE,
                          "loss.ce: all three weights of the loss are 0; set one of them above 0");

@@ -46,6 +46,7 @@ typedef struct TrainRecipe {
     bool slerp;
     double slerp_min, slerp_max; /* range of t */
     char tune[TRAIN_TEXT_SIZE];  /* as vit_tune takes it */
+    double lora_alpha;           /* LoRA's scale is alpha / rank; 0 = the rank, a scale of 1 */
     char precision[8];           /* see train_recipe_precision */
     uint64_t seed;
     int threads; /* 0 = all processors */
@@ -94,7 +95,8 @@ void train_recipe_get(const TrainRecipe *recipe, const char *key, char out[TRAIN
 const char *train_recipe_key(int i);
 
 /*
- * Checks what no single key can: min_lr <= lr, micro_batch <= batch_size, slerp.min <= slerp.max, some loss above 0, and what pairs and
+ * Checks what no single key can: min_lr <= lr, micro_batch <= batch_size, slerp.min <= slerp.max,
+ * lora.alpha with LoRA alone, some loss above 0, and what pairs and
  * data.sbi ask of the other keys (data/order.h). STATUS_USAGE.
  */
 Status train_recipe_check(const TrainRecipe *recipe, Error *error);

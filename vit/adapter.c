@@ -6,10 +6,12 @@
  */
 #include "vit/adapter.h"
 
+#include "tensor/c_locale.h"
 #include "vit/lora.h"
 #include "vit/names.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,14 +111,20 @@ static void read_encoder_tensor(Reading *reading, const VitNamed *named, Error *
     }
 }
 
-/* Whether the file says that B A has the scale 1, which peft keeps in another file: without it nobody knows. */
-static bool lora_is_unscaled(const Reading *reading)
+/* The scale of B A, which peft keeps in another file: without it nobody knows. False if it is no scale. */
+static bool lora_scale(const Reading *reading, float *scale)
 {
-    const char *const scale = safetensors_metadata(reading->file, "lora_scale");
-    return scale && strcmp(scale, "1") == 0;
+    const char *const text = safetensors_metadata(reading->file, "lora_scale");
+    if (!text || text[0] == '\0')
+        return false;
+    char *end = NULL;
+    const locale_t before = c_locale_begin();
+    *scale = strtof(text, &end);
+    c_locale_end(before);
+    return *end == '\0' && isfinite(*scale) && *scale > 0;
 }
 
-/* A and B of a weight, which gets W + B A. */
+/* A and B of a weight, which gets W + s B A. */
 static void read_lora(Reading *reading, const VitNamed *A, const VitNamed *B, Error *error)
 {
     VitParameter *const parameter = vit_find(reading->vit, A->native);
@@ -128,8 +136,10 @@ static void read_lora(Reading *reading, const VitNamed *A, const VitNamed *B, Er
         error_detail(error, "LoRA that no metadata \"tune\" names: %.200s", A->tensor->name);
         return;
     }
-    if (!lora_is_unscaled(reading)) {
-        error_detail(error, "LoRA without metadata \"lora_scale\" of 1: %.200s", A->tensor->name);
+    float scale = 1;
+    if (!lora_scale(reading, &scale)) {
+        error_detail(error, "LoRA without metadata \"lora_scale\" above 0: %.200s",
+                     A->tensor->name);
         return;
     }
     const Tensor *const weight = &parameter->tensor;
@@ -142,13 +152,13 @@ static void read_lora(Reading *reading, const VitNamed *A, const VitNamed *B, Er
     float *const b = convert(B->tensor, tensor_count(&up), error);
     float *const merged = malloc(tensor_count(weight) * sizeof *merged);
     if (a && b && merged)
-        vit_lora_merge(tensor_f32(weight), a, b, out, in, rank, merged);
+        vit_lora_merge(tensor_f32(weight), a, b, scale, out, in, rank, merged);
     else if (a && b) /* otherwise convert has said it */
         error_detail(error, "no memory for %.200s", A->tensor->name);
     const bool made = a && b && merged;
     const bool finite = made && dtype_all_finite(merged, tensor_count(weight));
     if (made && !finite)
-        error_detail(error, "NaN or infinity in W + B A: %.200s", A->tensor->name);
+        error_detail(error, "NaN or infinity in W + s B A: %.200s", A->tensor->name);
     if (finite) {
         reading->changes[reading->change_count++] = (Change){parameter, &parameter->tensor, merged};
         reading->report.loras_merged++;
@@ -445,7 +455,10 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
 {
     assert(vit && tuned && path && error);
     enum { ADDED = 10 };
-    char network[VIT_CONFIG_TEXT], preprocessing[VIT_CONFIG_TEXT];
+    char network[VIT_CONFIG_TEXT], preprocessing[VIT_CONFIG_TEXT], scale[32];
+    const locale_t before = c_locale_begin();
+    snprintf(scale, sizeof scale, "%.9g", (double)tuned->lora_scale); /* every bit of it */
+    c_locale_end(before);
     vit_config_describe_network(&vit->config, network);
     vit_config_describe_preprocessing(&vit->config, preprocessing);
     SafeTensor *const tensors = calloc((size_t)tuned->entry_count, sizeof *tensors);
@@ -469,7 +482,7 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
         if (head)
             all[count++] = (SafeTensorsMetadata){"head", vit_head_kind_name(head->kind)};
         if (tuned->loras > 0)
-            all[count++] = (SafeTensorsMetadata){"lora_scale", "1"};
+            all[count++] = (SafeTensorsMetadata){"lora_scale", scale};
         if (whole) {
             all[count++] = (SafeTensorsMetadata){"config", config};
             all[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};

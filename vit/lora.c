@@ -40,6 +40,16 @@ void vit_lora_attach(Vit *vit, VitParameter *parameter, Tensor *down, Tensor *up
     parameter->lora = true;
 }
 
+void vit_lora_scale(Vit *vit, float scale)
+{
+    for (int i = 0; i < vit->config.layers; i++) {
+        VitBlock *const block = &vit->blocks[i];
+        Linear *const maps[] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
+        for (size_t k = 0; k < sizeof maps / sizeof *maps; k++)
+            maps[k]->lora_scale = scale;
+    }
+}
+
 void vit_lora_start(float *down, int rank, int in, uint64_t seed, uint32_t index)
 {
     const double bound = 1 / sqrt(in);
@@ -48,12 +58,12 @@ void vit_lora_start(float *down, int rank, int in, uint64_t seed, uint32_t index
         down[i] = (float)((2 * random_uniform(&random) - 1) * bound);
 }
 
-void vit_lora_merge(const float *weight, const float *down, const float *up, int out, int in,
-                    int rank, float *merged)
+void vit_lora_merge(const float *weight, const float *down, const float *up, float scale, int out,
+                    int in, int rank, float *merged)
 {
     if (merged != weight)
         memcpy(merged, weight, (size_t)out * (size_t)in * sizeof *merged);
-    gemm(false, false, out, in, rank, 1, up, rank, down, in, 1, merged, in);
+    gemm(false, false, out, in, rank, scale, up, rank, down, in, 1, merged, in);
 }
 
 void vit_lora_name(const char *weight, bool up, char *out, size_t size)

@@ -1,7 +1,8 @@
 /*
- * lora.h - LoRA (Hu et al., arXiv 2106.09685): beside a frozen W [N,K] train A [R,K] and B [N,R], and use W + B A.
+ * lora.h - LoRA (Hu et al., arXiv 2106.09685): beside a frozen W [N,K] train A [R,K] and B [N,R],
+ * and use W + s B A.
  *
- * The scale of B A, alpha / R in the paper, is 1 here: alpha = R. A starts as peft starts it, B at zero, so that
+ * The scale s is alpha / R, 1 unless vit_tuned_set_lora_alpha sets another. A starts as peft starts it, B at zero, so that
  * the first forward is that of the model as loaded. Files name the two as peft does:
  * "....q_proj.lora_A.weight" and "....q_proj.lora_B.weight" in the place of "....q_proj.weight".
  */
@@ -18,12 +19,15 @@
  */
 void vit_lora_attach(Vit *vit, VitParameter *parameter, Tensor *down, Tensor *up);
 
+/* The scale of every linear map that has A and B, see Linear. */
+void vit_lora_scale(Vit *vit, float scale);
+
 /* A [rank,in] ~ U(-1/sqrt(in), 1/sqrt(in)), a pure function of (shape, seed, index): one index a weight. */
 void vit_lora_start(float *down, int rank, int in, uint64_t seed, uint32_t index);
 
-/* merged [out,in] = weight + B A; down [rank,in], up [out,rank]. merged may be weight itself. */
-void vit_lora_merge(const float *weight, const float *down, const float *up, int out, int in,
-                    int rank, float *merged);
+/* merged [out,in] = weight + scale B A; down [rank,in], up [out,rank]. merged may be weight itself. */
+void vit_lora_merge(const float *weight, const float *down, const float *up, float scale, int out,
+                    int in, int rank, float *merged);
 
 /* The name of A, or of B if `up`, for the weight named `weight` ("....weight"), into out [size]. */
 void vit_lora_name(const char *weight, bool up, char *out, size_t size);

@@ -89,6 +89,7 @@ static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune,
     if (entries == 0)
         return error_set(error, STATUS_USAGE,
                          "tune=%s: nothing would train; choose ln, all or patterns", tune);
+    tuned->lora_scale = 1;
     tuned->tune = strdup(tune);
     tuned->entries = calloc(entries, sizeof *tuned->entries);
     tuned->names = calloc(entries, (size_t)2 * VIT_NAME_SIZE);
@@ -139,6 +140,16 @@ Status vit_tune(VitTuned **out, Vit *vit, VitHead *head, const char *tune, uint6
     }
     *out = tuned;
     return STATUS_OK;
+}
+
+void vit_tuned_set_lora_alpha(VitTuned *tuned, Vit *vit, double alpha)
+{
+    assert(alpha >= 0);
+    if (tuned->loras == 0)
+        return;
+    const int rank = tuned->lora[0].shape[0];
+    tuned->lora_scale = alpha == 0 ? 1 : (float)(alpha / rank);
+    vit_lora_scale(vit, tuned->lora_scale);
 }
 
 void vit_tuned_destroy(VitTuned *tuned)

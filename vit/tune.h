@@ -25,8 +25,9 @@ typedef struct VitTuned {
     int entry_count;
     Tensor *lora; /* [loras] A and B of each weight in turn, views into the array, or NULL */
     int loras;
-    char *tune;  /* what was asked for: goes into adapters, so that they can be read back */
-    char *names; /* the memory behind the entries' names */
+    float lora_scale; /* s in W + s B A (lora.h) */
+    char *tune;       /* what was asked for: goes into adapters, so that they can be read back */
+    char *names;      /* the memory behind the entries' names */
 } VitTuned;
 
 /* What becomes of one parameter. */
@@ -63,6 +64,12 @@ Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, int 
  */
 Status vit_tune(VitTuned **tuned, Vit *vit, VitHead *head, const char *tune, uint64_t seed,
                 Error *error);
+
+/*
+ * Makes the scale of LoRA in `vit`, which `tuned` was made of, alpha / R; alpha 0 is R, the scale 1 that
+ * it has before. Nothing without LoRA.
+ */
+void vit_tuned_set_lora_alpha(VitTuned *tuned, Vit *vit, double alpha);
 
 /* Frees the array; the parameters it held must not be used afterwards, only destroyed. NULL is allowed. */
 void vit_tuned_destroy(VitTuned *tuned);
