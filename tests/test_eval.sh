@@ -303,6 +303,12 @@ prints 'best epoch (from 1) .* last epoch (from 1)'
 prints '^run1  *[0-9]*  *[0-9]*  *1  .*  1  *[01]\.[0-9]*$' # of its only epoch, which is 0 in epochs.csv
 prints '(epoch 1 of 1)'
 prints '^run1  *[0-9]'
+# The best epoch is found where a monitor has a column of its own behind it.
+cp -r run1 run3
+awk '{ print $0 (NR == 1 ? ",val_brier_frame" : ",0.25") }' run1/epochs.csv >run3/epochs.csv
+expect 0 "compare with a monitor's column" "$L" compare run1 run3
+prints '^run3  *[0-9]*  *[0-9]*  *1  .*  1  *[01]\.[0-9]*$'
+expect 0 compare "$L" compare run1 run2 c0 e
 prints '^seed  *1  *2$'
 prints '^one  *frame  *0\.'
 prints '^e/a  *run1/best.safetensors  *val_map_video'

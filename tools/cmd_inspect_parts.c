@@ -203,9 +203,13 @@ static Status describe_rows(const char *path, const char *last, const char *best
             break;
         last_line = line;
         rows++;
-        const size_t length = strlen(line);
-        if (best && length > 2 && strcmp(line + length - 2, ",1") == 0)
-            cli_json_set(out, best, row_json(header, line));
+        if (!best)
+            continue;
+        json_t *const row = row_json(header, line);
+        if (json_number_value(json_object_get(row, "best")) == 1)
+            cli_json_set(out, best, row);
+        else
+            json_decref(row);
     }
     if (count)
         cli_json_set(out, count, json_integer(rows));
