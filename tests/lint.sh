@@ -19,6 +19,10 @@ cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. -j2 -D__GNUC__ 
     --suppress=normalCheckLevelMaxBranches \
     $analysed || bad=1
 
+# The harnesses of libFuzzer are built by `make fuzz` alone: they must follow the functions that they call.
+"${CC:-cc}" -std=c11 -D_GNU_SOURCE -I. -DLNCLIP_VERSION='""' -DLNCLIP_WITH_PNG=1 -DLNCLIP_WITH_JPEG=1 -DLNCLIP_WITH_DEFLATE=1 \
+    -fsyntax-only -Werror tests/fuzz/*.c || bad=1
+
 shellcheck .ci/run tools/*.sh tests/*.sh tests/fuzz/*.sh || bad=1
 
 for file in $(git ls-files); do
