@@ -618,6 +618,24 @@ holds "config.json names the backbone" grep -q '"backbone": "my/clip"' for-gend/
 if head -c 20000 for-gend/model.safetensors | grep -aq '"vision_model'; then complain "a tensor lacks its prefix"; fi
 expect 1 "export for GenD without a name of the backbone" "$L" export --model m --adapter run/last.safetensors --format gend --out never-gend
 says "pass --backbone"
+export_gend() { "$L" export --model m --adapter run/last.safetensors --format gend --backbone "$1" --out "$2"; }
+mkdir tower-clip own-clip gelu-clip grey-clip
+cp m/config.json m/preprocessor_config.json tower-clip
+cp m/preprocessor_config.json own-clip
+cp m/preprocessor_config.json gelu-clip
+{ printf '{"model_type":"clip","text_config":{},"vision_config":' && cat m/config.json && printf '}'; } >own-clip/config.json
+cp own-clip/config.json grey-clip
+sed 's/quick_gelu/gelu/' own-clip/config.json >gelu-clip/config.json
+sed 's/0.48145467/0.5/' m/preprocessor_config.json >grey-clip/preprocessor_config.json
+expect 0 "export for GenD over a CLIP in a folder" export_gend own-clip for-gend-own
+expect 1 "export for GenD over a vision tower" export_gend tower-clip never-gend
+says "is no whole CLIP"
+expect 1 "export for GenD over another activation" export_gend gelu-clip never-gend
+says "heads 2, gelu"
+expect 1 "export for GenD over another preprocessing" export_gend grey-clip never-gend
+says "mean"
+expect 1 "export for GenD over another shape" export_gend openai/clip-vit-large-patch14 never-gend
+says "another shape"
 expect 1 "export for GenD without head" "$L" export --model m --format gend --backbone clip --out never-gend
 expect 2 "a format of a later version" "$L" export --model m --format onnx --out never-gend
 says "not available in this version"

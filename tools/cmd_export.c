@@ -4,9 +4,11 @@
  * What the adapter says of its origin goes along: recipe, record, lists, what selected it and its calibration.
  * So a merged model still warns on its own training list, and can be evaluated with --calibrated.
  */
+#include "tensor/file.h"
 #include "tensor/safetensors.h"
 #include "tools/cli_model.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -50,32 +52,92 @@ static Status carried_metadata(const SafeTensors *file, SafeTensorsMetadata **ou
     return STATUS_OK;
 }
 
+/* OpenAI's CLIPs: the names of their shapes, and on the Hub. */
+static const char *const openai[][2] = {{"vit-b-32", "openai/clip-vit-base-patch32"},
+                                        {"vit-b-16", "openai/clip-vit-base-patch16"},
+                                        {"vit-l-14", "openai/clip-vit-large-patch14"},
+                                        {"vit-l-14-336", "openai/clip-vit-large-patch14-336"}};
+enum { OPENAI_COUNT = sizeof openai / sizeof openai[0] };
+
+/* What the config.json and the preprocessor_config.json in the folder `backbone` say. */
+static Status read_backbone(const char *backbone, const char *path, VitConfig *config, Error *error)
+{
+    bool found;
+    json_t *const root = json_load_file(path, 0, NULL);
+    const bool is_tower = root && !json_object_get(root, "vision_config");
+    json_decref(root);
+    if (is_tower)
+        return error_set(error, STATUS_FAILED,
+                         "backbone %s: is no whole CLIP, which GenD's class builds: its "
+                         "config.json has no vision_config; pass --backbone with a CLIPModel",
+                         backbone);
+    TRY(vit_config_read(path, config, error));
+    return vit_config_read_preprocessor(backbone, config, &found, error);
+}
+
+/*
+ * GenD's class takes shape, activation, eps and preprocessing from the backbone: these must be the
+ * model's, as far as they can be known here. A name that is neither a folder nor OpenAI's is left to it.
+ */
+static Status check_backbone(const char *backbone, const VitConfig *config, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    char ours[VIT_CONFIG_TEXT], theirs[VIT_CONFIG_TEXT];
+    VitConfig named = {.width = 0};
+    TRY(file_join(path, backbone, "config.json", error));
+    if (file_exists(path))
+        TRY(read_backbone(backbone, path, &named, error));
+    for (size_t i = 0; named.width == 0 && i < OPENAI_COUNT; i++)
+        if (strcmp(openai[i][1], backbone) == 0)
+            TRY(vit_config_named(openai[i][0], &named, error));
+    if (named.width == 0)
+        return STATUS_OK;
+    if (named.image_size != config->image_size || named.patch_size != config->patch_size ||
+        named.width != config->width || named.layers != config->layers || named.mlp != config->mlp)
+        return error_set(error, STATUS_FAILED,
+                         "backbone %s: has another shape than the model (width %d, not %d; %d "
+                         "layers, not %d; patches of %d, not %d; images of %d, not %d); pass "
+                         "--backbone with the CLIP that the model was made of",
+                         backbone, named.width, config->width, named.layers, config->layers,
+                         named.patch_size, config->patch_size, named.image_size,
+                         config->image_size);
+    vit_config_describe_network(config, ours);
+    vit_config_describe_network(&named, theirs);
+    if (strcmp(ours, theirs) == 0) {
+        vit_config_describe_preprocessing(config, ours);
+        vit_config_describe_preprocessing(&named, theirs);
+    }
+    if (strcmp(ours, theirs) != 0)
+        return error_set(error, STATUS_FAILED,
+                         "backbone %s: has %s, the model %s, and GenD's class would use the "
+                         "former; pass --backbone with the CLIP that the model was made of",
+                         backbone, theirs, ours);
+    return STATUS_OK;
+}
+
 /* The name of the CLIP that GenD's class builds: --backbone, else the one of OpenAI that has this shape. */
 static Status find_backbone(const Request *request, const VitConfig *config, const char **backbone,
                             Error *error)
 {
-    static const char *const known[][2] = {{"vit-b-32", "openai/clip-vit-base-patch32"},
-                                           {"vit-b-16", "openai/clip-vit-base-patch16"},
-                                           {"vit-l-14", "openai/clip-vit-large-patch14"},
-                                           {"vit-l-14-336", "openai/clip-vit-large-patch14-336"}};
     *backbone = request->backbone;
     if (!*backbone && config->backbone[0])
         *backbone = config->backbone;
-    for (size_t i = 0; !*backbone && i < sizeof known / sizeof known[0]; i++)
+    for (size_t i = 0; !*backbone && i < OPENAI_COUNT; i++)
         if (config->activation == ACTIVATION_QUICK_GELU && config->eps == 1e-5F &&
-            strcmp(known[i][0], vit_config_name(config)) == 0)
-            *backbone = known[i][1];
+            strcmp(openai[i][0], vit_config_name(config)) == 0)
+            *backbone = openai[i][1];
     if (!*backbone)
         return error_set(error, STATUS_FAILED,
                          "%s: has the shape of no CLIP of OpenAI, and GenD's config.json names its "
-                         "backbone; pass --backbone NAME, a folder or a model on the Hub",
+                         "backbone; pass --backbone NAME, the folder of a CLIPModel or a model on "
+                         "the Hub",
                          request->model.model);
     if (!strcasestr(*backbone, "clip"))
         return error_set(error, STATUS_FAILED,
                          "--backbone %s: GenD recognises a CLIP by \"clip\" in this name; use a "
                          "name with it",
                          *backbone);
-    return STATUS_OK;
+    return check_backbone(*backbone, config, error);
 }
 
 static Status save(const Request *request, const CliModel *model, Error *error)
@@ -142,7 +204,8 @@ int cmd_export(int argc, char **argv)
         {"--format", CLI_STRING, &request.format, 0, 0, "NAME",
          "hf (default): clip_vision_model of Hugging Face; gend: for GenD's class"},
         {"--backbone", CLI_STRING, &request.backbone, 0, 0, "NAME",
-         "gend: the CLIP that its class builds (default: OpenAI's\nof this shape)"},
+         "gend: the CLIP that its class builds, the folder of a\nCLIPModel or its name on the Hub "
+         "(default: OpenAI's of\nthis shape)"},
         {"--out", CLI_STRING, &request.out, 0, 0, "DIR",
          "folder to write; may not hold a model yet"},
         {0},
