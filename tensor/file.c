@@ -272,9 +272,11 @@ static Status cannot_write(const char *path, int reason, Error *error)
 static int create_locked(const char *path)
 {
     for (;;) {
+        struct stat facts;
         const int descriptor =
             open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (descriptor < 0 || flock(descriptor, LOCK_EX) != 0 || file_exists(path))
+        if (descriptor < 0 || flock(descriptor, LOCK_EX) != 0 || stat(path, &facts) == 0 ||
+            errno != ENOENT)
             return descriptor;
         close(descriptor);
     }
