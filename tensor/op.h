@@ -52,7 +52,8 @@ typedef union OpSettings {
         Activation activation;
         const PackedMatrix *backward; /* borrowed until backward; NULL: gemm, or narrow */
         bool narrow;
-        float lora_scale; /* as Linear has it */
+        uint16_t lora_map; /* as Linear has it, and the scale too */
+        float lora_scale;
     } linear;
     struct {
         int heads;

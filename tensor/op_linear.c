@@ -249,6 +249,7 @@ static Node *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Acti
     node->settings.linear.activation = activation;
     node->settings.linear.backward = linear->backward;
     node->settings.linear.narrow = linear->narrow && !linear->forward;
+    node->settings.linear.lora_map = linear->lora_map;
     node->settings.linear.lora_scale = linear->lora_scale;
     if (weight_trains || op_linear_lora_width(linear) > 0)
         op_keep(tape, node, x);
@@ -426,7 +427,8 @@ static Backward backward_of(Tape *tape, const Node *node, bool *sums)
                         .parts = node->settings.linear.parts,
                         .backward = node->settings.linear.backward,
                         .narrow = node->settings.linear.narrow,
-                        .lora_scale = node->settings.linear.lora_scale};
+                        .lora_scale = node->settings.linear.lora_scale,
+                        .lora_map = node->settings.linear.lora_map};
     *sums = false;
     for (int part = 0; part < f.linear.parts; part++) {
         f.linear.weight[part] = node->in[IN_WEIGHT + part];

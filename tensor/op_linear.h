@@ -10,31 +10,36 @@
 
 #include "tensor/op_tasks.h"
 
-/* Numbers that x A^T has a row, of all parts together: 0 if no part has LoRA. */
+/* Numbers that u = D(x) A^T has a row, of all parts together: 0 if no part has LoRA. */
 int op_linear_lora_width(const Linear *linear);
 
 /* Asserts that A and B fit each part. */
 void op_linear_lora_check(const Linear *linear);
 
-/* Operands of both directions: z += s (x A^T) B^T for each part that has A [rank,in] and B [out_p,rank]. */
+/*
+ * Operands of both directions: z += s (D(x) A^T) B^T for each part that has A [rank,in] and
+ * B [out_p,rank], where D is the dropout of the tape. What it drops is computed wherever it is
+ * needed, never stored.
+ */
 typedef struct LinearLora {
     const Linear *linear;
     int B, M; /* samples, rows of one */
     DType x_type;
     const void *x; /* [B,M,in] */
-    float *u;      /* [B,M,width] x A^T: the forward makes it, the backward reads it */
+    float *u;      /* [B,M,width] D(x) A^T: the forward makes it, the backward reads it */
 } LinearLora;
 
 /*
- * z = residual + s (x A^T) B^T, all of z [B,M,out], of `z_type`: where a part has no LoRA, residual or zeros.
+ * z = residual + s (D(x) A^T) B^T, all of z [B,M,out], of `z_type`: where a part has no LoRA,
+ * residual or zeros.
  * residual: f32 [B,M,out] or NULL.
  */
 void op_linear_lora_forward(Tape *tape, const LinearLora *lora, const float *residual, DType z_type,
                             void *z);
 
 /*
- * From dz [B,M,out] of `dz_type`: dA += s (dz B)^T x, dB += s dz^T u, of those that need gradients, and
- * dx += s (dz B) A, of x's type, unless dx is NULL.
+ * From dz [B,M,out] of `dz_type`: dA += s (dz B)^T D(x), dB += s dz^T u, of those that need
+ * gradients, and dx += D(s (dz B) A), of x's type, unless dx is NULL.
  */
 void op_linear_lora_backward(Tape *tape, const LinearLora *lora, DType dz_type, const void *dz,
                              void *dx);

@@ -1,9 +1,14 @@
 /*
  * op_linear_lora.c - what LoRA adds to a linear map; see op_linear.h.
  *
- * Derivation. With u = x A^T, z = s u B^T and dz the gradient by z:
+ * Derivation. With u = D(x) A^T, z = s u B^T and dz the gradient by z:
  *
- *     v = s dz B      dB = s dz^T u      dA = v^T x        dx = v A
+ *     v = s dz B      dB = s dz^T u      dA = v^T D(x)     dx = D(v A)
+ *
+ * Dropout D multiplies each element by 0 or 1/(1-p), and so does its gradient; without dropout D(x)
+ * is x. Each part has its own, as each weight has one in peft. Whether an element is dropped is a
+ * function of seed, step, the sample's place in the whole batch, map, part and element (random.h),
+ * so nothing of it is kept.
  *
  * Tasks. Rows (u and z forward, v and dx backward) are cut into blocks of a sample; dA and dB into panels of
  * their long side, each of which adds all blocks of all samples in order. In bf16 a block of x or dz becomes f32
@@ -12,11 +17,13 @@
 #include "tensor/op_linear.h"
 
 #include "tensor/gemm.h"
+#include "tensor/kernels/kernels.h"
+#include "tensor/random.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { BLOCK_ROWS = 64, PANEL = 256 };
+enum { BLOCK_ROWS = 64, PANEL = 256, DRAWN = 256 };
 
 static int part_rows(const Linear *linear, int part)
 {
@@ -67,6 +74,7 @@ typedef struct Pass {
     void *dx;
     float *scratch; /* [workers][stride] */
     size_t stride;
+    TapeDropout dropout;
 } Pass;
 
 /* Some rows of one sample, by their place among all rows. */
@@ -110,6 +118,45 @@ static OpRange whole(int columns)
     return (OpRange){0, columns};
 }
 
+/* D of one part, in place: some columns [block.rows,columns.count] of a block of what is like x. */
+static void drop(const Pass *pass, int part, Block block, OpRange columns, float *x)
+{
+    const TapeDropout *const dropout = &pass->dropout;
+    const Linear *const linear = pass->lora->linear;
+    const int M = pass->lora->M;
+    const uint32_t sample = dropout->first + (uint32_t)(block.first / M);
+    const uint32_t map = linear->lora_map * (uint32_t)LINEAR_MAX_PARTS + (uint32_t)part;
+    const Random stream =
+        random_stream_part(dropout->seed, RANDOM_DROPOUT, dropout->step, sample, map);
+    const uint32_t least = (uint32_t)(dropout->p * 0x1p32); /* of the words that keep */
+    const float factor = (float)(1 / (1 - dropout->p));
+    for (int m = 0; m < block.rows; m++, x += columns.count) {
+        const uint64_t row = (uint64_t)(block.first % M + m) * (uint64_t)linear->in;
+        for (int n = 0; n < columns.count; n += DRAWN) {
+            uint32_t words[DRAWN];
+            const int count = columns.count - n < DRAWN ? columns.count - n : DRAWN;
+            random_words(&stream, row + (uint64_t)(columns.begin + n), (size_t)count, words);
+            for (int i = 0; i < count; i++)
+                x[n + i] = words[i] >= least ? x[n + i] * factor : 0;
+        }
+    }
+}
+
+/* D(x) of one part as a view; in `scratch` where there is dropout, else as view() has it. */
+static View dropped(const Pass *pass, int part, Block block, OpRange columns, float *scratch)
+{
+    const LinearLora *const lora = pass->lora;
+    const int in = lora->linear->in;
+    const View x = view(lora->x_type, lora->x, in, block, columns, scratch);
+    if (pass->dropout.p == 0)
+        return x;
+    for (int m = 0; m < block.rows && x.numbers != scratch; m++)
+        memcpy(scratch + (ptrdiff_t)m * columns.count, x.numbers + (ptrdiff_t)m * x.stride,
+               (size_t)columns.count * sizeof *scratch);
+    drop(pass, part, block, columns, scratch);
+    return (View){scratch, columns.count};
+}
+
 /* Some columns of z, f32: residual, or zeros. */
 static void fill(float *z, const float *residual, int out, int rows, OpRange columns)
 {
@@ -123,7 +170,7 @@ static void fill(float *z, const float *residual, int out, int rows, OpRange col
     }
 }
 
-/* A block: u = x A^T and z = residual + s u B^T. */
+/* A block: u = D(x) A^T and z = residual + s u B^T. */
 static void forward_task(void *context, int task, int worker)
 {
     const Pass *const pass = context;
@@ -133,11 +180,15 @@ static void forward_task(void *context, int task, int worker)
     const Block block = block_at(lora, task);
     float *const scratch = pass->scratch + (ptrdiff_t)worker * (ptrdiff_t)pass->stride;
     float *const u = lora->u + block.first * pass->width;
-    const View x = view(lora->x_type, lora->x, in, block, whole(in), scratch);
-    for (int part = 0, at = 0; part < linear->parts; at += part_rank(linear, part++))
-        if (linear->down[part])
-            gemm(false, true, block.rows, part_rank(linear, part), in, 1, x.numbers, x.stride,
-                 tensor_f32(linear->down[part]), in, 0, u + at, pass->width);
+    View x = {NULL, 0};
+    for (int part = 0, at = 0; part < linear->parts; at += part_rank(linear, part++)) {
+        if (!linear->down[part])
+            continue;
+        if (!x.numbers || pass->dropout.p > 0)
+            x = dropped(pass, part, block, whole(in), scratch);
+        gemm(false, true, block.rows, part_rank(linear, part), in, 1, x.numbers, x.stride,
+             tensor_f32(linear->down[part]), in, 0, u + at, pass->width);
+    }
 
     const bool direct = pass->z_type == DTYPE_F32;
     float *const z = direct ? (float *)pass->z + block.first * out : scratch;
@@ -164,6 +215,12 @@ static size_t block_floats(const Linear *linear)
     return (size_t)BLOCK_ROWS * (size_t)(linear->in > linear->out ? linear->in : linear->out);
 }
 
+/* The same in the backward: with dropout one more for dx of a part. */
+static size_t backward_floats(const Linear *linear, const TapeDropout *dropout)
+{
+    return block_floats(linear) + (dropout->p > 0 ? BLOCK_ROWS * (size_t)linear->in : 0);
+}
+
 void op_linear_lora_forward(Tape *tape, const LinearLora *lora, const float *residual, DType z_type,
                             void *z)
 {
@@ -174,13 +231,14 @@ void op_linear_lora_forward(Tape *tape, const LinearLora *lora, const float *res
                  .z_type = z_type,
                  .z = z,
                  .scratch = op_scratch(tape, floats),
-                 .stride = op_scratch_stride(floats)};
+                 .stride = op_scratch_stride(floats),
+                 .dropout = tape_dropout(tape)};
     if (!tape_is_planning(tape))
         threads_run(tape_threads(tape), block_count(lora), forward_task, &pass);
     arena_free(tape_arena(tape), pass.scratch);
 }
 
-/* A block: v = s dz B, dx += v A. */
+/* A block: v = s dz B, dx += D(v A). */
 static void rows_task(void *context, int task, int worker)
 {
     const Pass *const pass = context;
@@ -204,12 +262,18 @@ static void rows_task(void *context, int task, int worker)
         return;
     const bool direct = lora->x_type == DTYPE_F32;
     float *const dx = direct ? (float *)pass->dx + block.first * in : scratch;
+    const bool drops = pass->dropout.p > 0;
     bool adds = direct;
     for (int part = 0, at = 0; part < linear->parts; at += part_rank(linear, part++)) {
         if (!linear->down[part])
             continue;
+        float *const own = adds && drops ? scratch + block_floats(linear) : dx;
         gemm(false, false, block.rows, in, part_rank(linear, part), 1, v + at, pass->width,
-             tensor_f32(linear->down[part]), in, adds ? 1.0F : 0.0F, dx, in);
+             tensor_f32(linear->down[part]), in, adds && !drops ? 1.0F : 0.0F, own, in);
+        if (drops)
+            drop(pass, part, block, whole(in), own);
+        if (own != dx)
+            kernels()->add(own, dx, (size_t)block.rows * (size_t)in);
         adds = true;
     }
     if (!direct)
@@ -226,7 +290,7 @@ static int part_panels(const Linear *linear, int part)
                : 0;
 }
 
-/* Columns of dA of one part: += v^T x, block after block. `at`: of the part's v. */
+/* Columns of dA of one part: += v^T D(x), block after block. `at`: of the part's v. */
 static void down_panel(const Pass *pass, int part, int at, OpRange columns, float *scratch)
 {
     const LinearLora *const lora = pass->lora;
@@ -234,7 +298,7 @@ static void down_panel(const Pass *pass, int part, int at, OpRange columns, floa
     const int in = lora->linear->in;
     for (int i = 0; down->needs_grad && i < block_count(lora); i++) {
         const Block block = block_at(lora, i);
-        const View x = view(lora->x_type, lora->x, in, block, columns, scratch);
+        const View x = dropped(pass, part, block, columns, scratch);
         gemm(true, false, down->shape[0], columns.count, block.rows, 1,
              pass->v + block.first * pass->width + at, pass->width, x.numbers, x.stride, 1,
              tensor_grad(down) + columns.begin, in);
@@ -281,7 +345,8 @@ void op_linear_lora_backward(Tape *tape, const LinearLora *lora, DType dz_type, 
                              void *dx)
 {
     const Linear *const linear = lora->linear;
-    const size_t floats = block_floats(linear);
+    const TapeDropout dropout = tape_dropout(tape);
+    const size_t floats = backward_floats(linear, &dropout);
     const int width = op_linear_lora_width(linear);
     const size_t rows = (size_t)lora->B * (size_t)lora->M;
     Pass pass = {.lora = lora,
@@ -291,7 +356,8 @@ void op_linear_lora_backward(Tape *tape, const LinearLora *lora, DType dz_type, 
                  .v = arena_alloc(tape_arena(tape), rows * (size_t)width * sizeof(float)),
                  .dx = dx,
                  .scratch = op_scratch(tape, floats),
-                 .stride = op_scratch_stride(floats)};
+                 .stride = op_scratch_stride(floats),
+                 .dropout = dropout};
     int panels = 0;
     for (int part = 0; part < linear->parts; part++) {
         panels += part_panels(linear, part);

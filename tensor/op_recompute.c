@@ -41,6 +41,7 @@ void op_recompute_backward(Tape *tape, Node *node)
     Tensor input = tensor_leaf(x->data, x->ndim, x->shape);
     input.needs_grad = true;
     input.grad = op_grad(tape, x);
+    tape_set_dropout(inner, tape_dropout(tape)); /* what the first run dropped */
     Tensor *const y = node->settings.recompute.segment(
         inner, &input, node->settings.recompute.context, node->settings.recompute.index);
     tape_backward(inner, y, tensor_grad(node->out));

@@ -30,6 +30,8 @@ enum { LINEAR_MAX_PARTS = 3 };
  *
  * LoRA (Hu et al., arXiv 2106.09685): a part may have down[p], A [rank,in], and up[p], B [out_p,rank], both or
  * neither. Its weight is then W + s B A, though W itself stays as it is, packed or not; only A and B train.
+ * On a tape with dropout (tape_set_dropout) A reads D(x) in place of x: each element is 0 with
+ * probability p, else x / (1 - p), drawn for each part on its own.
  */
 typedef struct Linear {
     int in, out; /* out = sum of the parts' rows */
@@ -39,6 +41,7 @@ typedef struct Linear {
     Tensor *down[LINEAR_MAX_PARTS]; /* LoRA's A and B, or NULL */
     Tensor *up[LINEAR_MAX_PARTS];
     float lora_scale;             /* s in W + s B A; 0 counts as 1 */
+    uint16_t lora_map;            /* tells the maps of a network apart in what dropout draws */
     const PackedMatrix *forward;  /* W^T [in,out] for y, or NULL */
     const PackedMatrix *backward; /* W [out,in] for dx, or NULL; f32 or bf16 as forward is */
     bool narrow; /* without packs: works in bf16 all the same, of f32 weights that may train */
@@ -48,7 +51,8 @@ typedef struct Linear {
 DType op_linear_type(const Linear *linear);
 
 /*
- * y = residual + act(x W^T + s (x A^T) B^T + b).   x [B,M,in] or [M,in] -> y [B,M,out] or [M,out].
+ * y = residual + act(x W^T + s (D(x) A^T) B^T + b), D(x) = x without dropout.
+ * x [B,M,in] or [M,in] -> y [B,M,out] or [M,out].
  * x of op_linear_type; y of the same type, but f32 with a residual, which is f32. A weight packed in int8 has no
  * backward: recording through it asserts.
  * residual: like y, or NULL. An activation together with a residual asserts (nothing here needs it).

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 enum { PHILOX_ROUNDS = 10 };
 
@@ -56,6 +57,22 @@ uint32_t random_u32(Random *random)
         random->used = 0;
     }
     return random->block[random->used++];
+}
+
+void random_words(const Random *stream, uint64_t first, size_t count, uint32_t *words)
+{
+    uint32_t counter[4] = {0, stream->counter[1], stream->counter[2], stream->counter[3]};
+    while (count > 0) {
+        uint32_t block[4];
+        const size_t skipped = (size_t)(first % 4), left = 4 - skipped;
+        const size_t used = count < left ? count : left;
+        counter[0] = (uint32_t)(first / 4);
+        random_philox(stream->key, counter, block);
+        memcpy(words, block + skipped, used * sizeof *words);
+        words += used;
+        first += used;
+        count -= used;
+    }
 }
 
 uint32_t random_below(Random *random, uint32_t bound)

@@ -8,6 +8,7 @@
 #ifndef LNCLIP_TENSOR_RANDOM_H
 #define LNCLIP_TENSOR_RANDOM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* What the numbers are for. Values are part of the file formats' reproducibility: never renumber. */
@@ -23,6 +24,7 @@ typedef enum RandomPurpose {
     RANDOM_BLEND = 10,     /* self-blending of one frame */
     RANDOM_BOOTSTRAP = 16, /* videos of one resample */
     RANDOM_LORA = 20,      /* initialisation of LoRA's A */
+    RANDOM_DROPOUT = 21,   /* what dropout drops before LoRA's A in one step */
     RANDOM_FRAMES = 24,    /* frames of one video */
     RANDOM_LIMIT = 25,     /* videos of a class */
 } RandomPurpose;
@@ -52,6 +54,13 @@ Random random_stream_part(uint64_t seed, RandomPurpose purpose, uint32_t index, 
                           uint32_t part);
 
 uint32_t random_u32(Random *random);
+
+/*
+ * Words first .. first + count - 1 of a stream into `words` [count], wherever the stream is and
+ * without moving it: word i is what the (i+1)-th call of random_u32 on a new stream returns.
+ * first + count <= 2^34.
+ */
+void random_words(const Random *stream, uint64_t first, size_t count, uint32_t *words);
 
 /* Uniform integer in [0, bound), without bias (rejection). bound > 0. */
 uint32_t random_below(Random *random, uint32_t bound);

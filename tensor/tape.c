@@ -58,6 +58,7 @@ struct Tape {
     LeafGrad *leaf_grads; /* [max_nodes] */
     int value_count, node_count, leaf_grad_count;
     Tape *inner; /* records what op_recompute runs again, or NULL */
+    TapeDropout dropout;
     bool recording;
     bool consumed; /* tape_backward has run since the last reset */
 };
@@ -166,6 +167,7 @@ void tape_reset(Tape *tape)
         tape->leaf_grads[i].leaf->grad = NULL;
     }
     tape->node_count = tape->value_count = tape->leaf_grad_count = 0;
+    tape->dropout = (TapeDropout){0};
     tape->consumed = false;
 }
 
@@ -177,6 +179,17 @@ void tape_set_recording(Tape *tape, bool recording)
 bool tape_is_recording(const Tape *tape)
 {
     return tape->recording;
+}
+
+void tape_set_dropout(Tape *tape, TapeDropout dropout)
+{
+    assert(dropout.p >= 0 && dropout.p < 1);
+    tape->dropout = dropout;
+}
+
+TapeDropout tape_dropout(const Tape *tape)
+{
+    return tape->dropout;
 }
 
 bool tape_is_planning(const Tape *tape)

@@ -24,6 +24,8 @@
 #include "tensor/tensor.h"
 #include "tensor/threads.h"
 
+#include <stdint.h>
+
 typedef struct Tape Tape;
 
 /*
@@ -53,6 +55,23 @@ void tape_reset(Tape *tape);
 void tape_set_recording(Tape *tape, bool recording);
 
 bool tape_is_recording(const Tape *tape);
+
+/*
+ * Dropout of what LoRA's A reads (op_linear in ops.h). Whether an element is dropped is a function of
+ * seed, step, sample, map, part and element alone, so every pass over a sample drops the same.
+ */
+typedef struct TapeDropout {
+    double p; /* share of the elements that is dropped, 0 <= p < 1; 0: none */
+    uint64_t seed;
+    uint32_t step;
+    uint32_t first; /* place of the tape's first sample in the whole batch */
+} TapeDropout;
+
+/* Operations drop from now on, and so does their backward, until tape_reset. Call before the first. */
+void tape_set_dropout(Tape *tape, TapeDropout dropout);
+
+/* What is set, p = 0 if nothing is. */
+TapeDropout tape_dropout(const Tape *tape);
 
 /* True over a measuring arena. */
 bool tape_is_planning(const Tape *tape);

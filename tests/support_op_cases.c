@@ -10,7 +10,10 @@ static const int some_labels[] = {1, 0, 1, 2, 1, 0, 2, 0, 1};
 static const int some_partners[] = {2, 2, -1, 0, 1, 3, 4};
 static const float some_t[] = {0.25F, 0.5F, 0.1F, 0.8F, 0.0F, 0.97F, 0.4F};
 
-/* option: parts, bits of parts with bias, activation, whether there is a residual, bits of parts with LoRA. */
+/*
+ * option: parts, bits of parts with bias, activation, whether there is a residual, bits of parts
+ * with LoRA, and dropout in percent.
+ */
 static Tensor *build_linear(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
     Linear map = {.in = in[0]->shape[in[0]->ndim - 1], .parts = c->option[0]};
@@ -26,6 +29,13 @@ static Tensor *build_linear(const SupportOpCase *c, Tape *tape, Tensor *const *i
         map.down[part] = lora ? in[next++] : NULL;
         map.up[part] = lora ? in[next++] : NULL;
     }
+    TapeDropout dropout =
+        tape_dropout(tape); /* of which the caller has set where the samples begin */
+    dropout.p = c->option[5] / 100.0;
+    dropout.seed = 3;
+    dropout.step = 11;
+    tape_set_dropout(tape, dropout);
+    map.lora_map = 4;
     return op_linear(tape, in[0], &map, (Activation)c->option[2], c->option[3] ? in[next] : NULL);
 }
 
@@ -205,6 +215,26 @@ const SupportOpCase support_op_cases[] = {
      "b3x2x6 5x6 3x6 2x6 5x2 4x6 3x4"},
     {OP_LINEAR, "LoRA of one part", build_linear, {2, 1, GELU, 0, 2}, "b3x2x6 5x6 3x6 5 2x6 3x2"},
     {OP_LINEAR, "LoRA long", build_linear, {1, 0, NONE, 0, 1}, "b2x70x270 300x270 3x270 300x3"},
+    {OP_LINEAR,
+     "dropout, quick_gelu",
+     build_linear,
+     {1, 1, QUICK_GELU, 0, 1, 30},
+     "b3x5x7 11x7 11 1x7 11x1"},
+    {OP_LINEAR,
+     "dropout of both parts",
+     build_linear,
+     {2, 1, NONE, 0, 3, 50},
+     "b3x2x6 5x6 3x6 5 2x6 5x2 4x6 3x4"},
+    {OP_LINEAR,
+     "dropout of one part, residual",
+     build_linear,
+     {2, 0, NONE, 1, 2, 20},
+     "b3x2x6 5x6 3x6 2x6 3x2 b3x2x8"},
+    {OP_LINEAR,
+     "dropout long",
+     build_linear,
+     {1, 0, NONE, 0, 1, 40},
+     "b2x70x270 300x270 3x270 300x3"},
     {OP_LINEAR, "linear of a matrix", build_linear, {1, 1, NONE, 0}, "6x5 2x5 2"},
     {OP_LAYER_NORM, "layer_norm", build_layer_norm, {0}, "b3x5x19 19 19"},
     {OP_LAYER_NORM, "layer_norm long", build_layer_norm, {0}, "b2x3x201 201 201"},

@@ -8,7 +8,7 @@
 
 #include "tensor/op.h"
 
-enum { SUPPORT_OP_OPTIONS = 5 };
+enum { SUPPORT_OP_OPTIONS = 6 };
 
 typedef struct SupportOpCase SupportOpCase;
 

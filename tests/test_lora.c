@@ -7,6 +7,7 @@
 #include "tensor/file.h"
 #include "tests/support_folder.h"
 #include "tests/support_train.h"
+#include "train/evaluate.h"
 #include "vit/adapter.h"
 #include "vit/lora.h"
 
@@ -116,6 +117,7 @@ typedef struct Bench {
     VitHead head;
     VitTuned *tuned;
     float *pixels; /* [IMAGES,3,S,S] */
+    TapeDropout dropout;
 } Bench;
 
 enum { IMAGES = 3 };
@@ -172,6 +174,7 @@ static void run(Bench *bench, const float *seed, float logits[2 * IMAGES])
     ck_ok(tape_create(&tape, bench->engine.arena, bench->engine.threads,
                       vit_forward_operations(&bench->vit->config) + 4, &error),
           &error);
+    tape_set_dropout(tape, bench->dropout);
     Tensor *const features = vit_forward(bench->vit, tape, &pixels, NULL);
     Tensor *const y = vit_head_forward(&bench->head, tape, features, NULL);
     memcpy(logits, tensor_f32(y), 2 * IMAGES * sizeof *logits);
@@ -184,15 +187,17 @@ static const char *const tunes[] = {EVERY_MAP ",ln", "lora:2", "lora:3:k+fc2,bia
 
 /*
  * The slope of an objective along a random direction of all that trains, by central differences, equals gradient
- * times direction, also with an alpha of its own. At h = 1e-3 truncation and rounding are both below 1e-3 of the slopes met here.
+ * times direction, also with an alpha of its own, and with dropout. At h = 1e-3 truncation and
+ * rounding are both below 1e-3 of the slopes met here.
  */
 START_TEST(gradients_along_a_random_direction)
 {
     static const float seed[2 * IMAGES] = {1, -0.5F, 0.25F, 1.5F, -1, 0.75F};
     Bench bench;
-    open_bench(&bench, tunes[_i / 2]);
+    open_bench(&bench, tunes[_i / 3]);
     VitTuned *const tuned = bench.tuned;
-    vit_tuned_set_lora_alpha(tuned, bench.vit, _i % 2 ? 5 : 0);
+    vit_tuned_set_lora_alpha(tuned, bench.vit, _i % 3 ? 5 : 0);
+    bench.dropout = (TapeDropout){.p = _i % 3 == 2 ? 0.3 : 0, .seed = 4, .step = 9};
     const size_t bytes = tuned->count * sizeof(float);
     float logits[2 * IMAGES];
     float *const direction = malloc(bytes), *const start = malloc(bytes);
@@ -215,11 +220,158 @@ START_TEST(gradients_along_a_random_direction)
     }
     const double measured = (objective[0] - objective[1]) / (2 * h);
     ck_assert_msg(fabs(measured - slope) <= 5e-3 * fabs(slope) + 1e-4, "tune=%s: %g, measured %g",
-                  tunes[_i / 2], slope, measured);
+                  tunes[_i / 3], slope, measured);
     ck_assert_double_gt(fabs(slope), 1e-2); /* otherwise nothing is tested */
     free(start);
     free(direction);
     close_bench(&bench);
+}
+END_TEST
+
+/*
+ * A map of two parts whose W is zero and whose A and B are one: it gives D(x) of both parts, next to
+ * each other, and the gradient of x is the sum of D of both halves of dy.
+ */
+enum { WIDE = 70, ROWS = 67, SAMPLES = 4 };
+
+/* y [samples,ROWS,2 WIDE] and dx [samples,ROWS,WIDE] for x of ones and dy of 1 and 3 in the halves. */
+static void run_identity(TapeDropout dropout, int lora_map, bool narrow, int samples, float *y,
+                         float *dx)
+{
+    static float ones[SAMPLES * ROWS * WIDE], dy[SAMPLES * ROWS * 2 * WIDE], one[WIDE * WIDE];
+    static const float zero[WIDE * WIDE];
+    for (int i = 0; i < SAMPLES * ROWS * WIDE; i++)
+        ones[i] = 1;
+    for (int i = 0; i < SAMPLES * ROWS * 2 * WIDE; i++)
+        dy[i] = i / WIDE % 2 ? 3 : 1;
+    for (int i = 0; i < WIDE; i++)
+        one[i * WIDE + i] = 1;
+    SupportEngine engine;
+    support_engine_open(&engine, 2, 1 << 23);
+    const int square[] = {WIDE, WIDE};
+    Tensor x = tensor_leaf(ones, 3, (const int[]){samples, ROWS, WIDE});
+    Tensor W = tensor_leaf((float *)zero, 2, square);
+    Tensor down = tensor_leaf(one, 2, square), up = down;
+    const Linear map = {.in = WIDE,
+                        .out = 2 * WIDE,
+                        .parts = 2,
+                        .weight = {&W, &W},
+                        .down = {&down, &down},
+                        .up = {&up, &up},
+                        .lora_map = (uint16_t)lora_map,
+                        .narrow = narrow};
+    memset(dx, 0, (size_t)samples * ROWS * WIDE * sizeof *dx);
+    x.needs_grad = true;
+    x.grad = dx;
+    tape_set_dropout(engine.tape, dropout);
+    Tensor *const input = op_cast(engine.tape, &x, op_linear_type(&map));
+    Tensor *const output = op_linear(engine.tape, input, &map, ACTIVATION_NONE, NULL);
+    Tensor *const wide = op_cast(engine.tape, output, DTYPE_F32);
+    memcpy(y, tensor_f32(wide), (size_t)samples * ROWS * 2 * WIDE * sizeof *y);
+    tape_backward(engine.tape, wide, dy);
+    tape_reset(engine.tape);
+    ck_assert_double_eq(tape_dropout(engine.tape).p, 0); /* over with the samples it was for */
+    support_engine_close(&engine);
+}
+
+/* What differs between two sets of 2 WIDE ROWS SAMPLES draws, at p = 0.5 about half. */
+static double share_unlike(const float *a, const float *b, int count)
+{
+    int unlike = 0;
+    for (int i = 0; i < count; i++)
+        unlike += a[i] != b[i];
+    return (double)unlike / count;
+}
+
+/* No two maps of an encoder share their draws. */
+START_TEST(dropout_tells_maps_apart)
+{
+    Bench bench;
+    open_bench(&bench, EVERY_MAP);
+    bool seen[64] = {false};
+    for (int i = 0; i < bench.vit->config.layers; i++) {
+        const VitBlock *const block = &bench.vit->blocks[i];
+        const Linear *const maps[] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
+        for (size_t k = 0; k < sizeof maps / sizeof *maps; k++) {
+            ck_assert_int_lt(maps[k]->lora_map, 64);
+            ck_assert(!seen[maps[k]->lora_map]);
+            seen[maps[k]->lora_map] = true;
+        }
+    }
+    close_bench(&bench);
+}
+END_TEST
+
+/* Of f32 and of bf16: 1/(1-p) = 2 and the sums are exact in both. */
+START_TEST(dropout_draws_for_each_element_once)
+{
+    enum { COUNT = SAMPLES * ROWS * 2 * WIDE, SAMPLE = COUNT / SAMPLES };
+    static float y[COUNT], dx[COUNT / 2], other[COUNT], other_dx[COUNT / 2];
+    const bool narrow = _i == 1;
+    const TapeDropout dropout = {.p = 0.5, .seed = 42, .step = 7, .first = 3};
+    run_identity(dropout, 5, narrow, SAMPLES, y, dx);
+    for (int i = 0; i < COUNT; i++)
+        ck_each(y[i] == 0 || y[i] == 2, "y[%d] = %g", i, (double)y[i]);
+    /* The gradient passes where the value passed, in each part. */
+    for (int i = 0; i < COUNT / 2; i++) {
+        const float *const row = y + (ptrdiff_t)(i / WIDE) * 2 * WIDE;
+        const float want = row[i % WIDE] + 3 * row[WIDE + i % WIDE];
+        ck_each(dx[i] == want, "dx[%d] = %g, expected %g", i, (double)dx[i], (double)want);
+    }
+    /* The samples from the third on, as a micro-batch of their own. */
+    TapeDropout changed = dropout;
+    changed.first += 2;
+    run_identity(changed, 5, narrow, 2, other, other_dx);
+    ck_assert_mem_eq(other, y + (ptrdiff_t)2 * SAMPLE, sizeof *y * 2 * SAMPLE);
+    ck_assert_mem_eq(other_dx, dx + SAMPLE, sizeof *dx * SAMPLE);
+    /* Another seed (each half of it), step, map or sample: other draws. */
+    const TapeDropout others[] = {{0.5, 43, 7, 3},
+                                  {0.5, 42 + (1ULL << 32), 7, 3},
+                                  {0.5, 42, 8, 3},
+                                  {0.5, 42, 7, 3},
+                                  {0.5, 42, 7, 3 + SAMPLES}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        run_identity(others[i], i == 3 ? 6 : 5, narrow, SAMPLES, other, other_dx);
+        const double unlike = share_unlike(y, other, COUNT);
+        ck_assert_msg(fabs(unlike - 0.5) < 5 * 0.5 / sqrt(COUNT), "%zu: %g differ", i, unlike);
+    }
+    /* So have the parts, samples and rows among each other. */
+    double parts = 0, samples = 0, rows = 0;
+    for (int row = 0; row < SAMPLES * ROWS; row++)
+        parts +=
+            share_unlike(y + (ptrdiff_t)row * 2 * WIDE, y + (ptrdiff_t)(row * 2 + 1) * WIDE, WIDE);
+    samples = share_unlike(y, y + SAMPLE, COUNT - SAMPLE);
+    rows = share_unlike(y, y + (ptrdiff_t)2 * WIDE, COUNT - 2 * WIDE);
+    ck_assert_double_lt(fabs(parts / (SAMPLES * ROWS) - 0.5), 5 * 0.5 / sqrt(COUNT / 2));
+    ck_assert_double_lt(fabs(samples - 0.5), 5 * 0.5 / sqrt(COUNT - SAMPLE));
+    ck_assert_double_lt(fabs(rows - 0.5), 5 * 0.5 / sqrt(COUNT - 2 * WIDE));
+    /* None at all. */
+    run_identity((TapeDropout){0}, 5, narrow, SAMPLES, other, other_dx);
+    for (int i = 0; i < COUNT; i++)
+        ck_each(other[i] == 1, "y[%d] = %g", i, (double)other[i]);
+    for (int i = 0; i < COUNT / 2; i++)
+        ck_each(other_dx[i] == 4, "dx[%d] = %g", i, (double)other_dx[i]);
+}
+END_TEST
+
+/* 1 - p within five standard deviations, and what is kept makes the mean 1. */
+START_TEST(dropout_keeps_its_share)
+{
+    enum { COUNT = SAMPLES * ROWS * 2 * WIDE };
+    static float y[COUNT], dx[COUNT / 2];
+    const double shares[] = {0.01, 0.1, 0.3, 0.9, 0.999};
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        const double p = shares[i];
+        run_identity((TapeDropout){.p = p, .seed = 2}, 0, false, SAMPLES, y, dx);
+        int kept = 0;
+        for (int k = 0; k < COUNT; k++) {
+            ck_each(y[k] == 0 || y[k] == (float)(1 / (1 - p)), "p = %g: %g", p, (double)y[k]);
+            kept += y[k] != 0;
+        }
+        const double sigma = sqrt(p * (1 - p) / COUNT);
+        ck_assert_msg(fabs((double)kept / COUNT - (1 - p)) < 5 * sigma, "p = %g: %d of %d", p, kept,
+                      COUNT);
+    }
 }
 END_TEST
 
@@ -512,7 +664,8 @@ static Status train(const char *name, const char *settings, bool stops, bool res
 /* Threads and micro-batches change no bit either. */
 static const char *const settings[] = {
     "tune=lora:4:q+v+fc1 lora.alpha=16 lr=1e-2", "tune=bias lr=1e-2",
-    "tune=lora:4:k+out+fc2,bias lr=1e-2 precision=bf16", "tune=all lr=1e-3 precision=bf16"};
+    "tune=lora:4:k+out+fc2,bias lr=1e-2 precision=bf16", "tune=all lr=1e-3 precision=bf16",
+    "tune=lora:4:q+v+fc1 lora.dropout=0.3 lr=1e-2 sam.rho=0.05"};
 
 START_TEST(a_stopped_run_goes_on_to_the_same_bits)
 {
@@ -533,6 +686,51 @@ START_TEST(a_stopped_run_goes_on_to_the_same_bits)
           &error);
     ck_assert_int_eq(report.loras_merged, strstr(settings[_i], "lora") ? 6 : 0);
     vit_destroy(vit);
+}
+END_TEST
+
+/*
+ * A run with dropout validates what its adapter makes of the model, as eval and predict read it. And
+ * the dropout did something: without it the run ends elsewhere.
+ */
+START_TEST(dropout_is_of_training_alone)
+{
+    char folder[4096], path[4200];
+    const VitConfig config = support_tiny_config();
+    double losses[2];
+    snprintf(folder, sizeof folder, "%s", support_in_folder(""));
+    snprintf(path, sizeof path, "%s/drops/last.safetensors", folder);
+    support_write_frames(folder, 4, 4, 40);
+    for (int plain = 0; plain < 2; plain++) {
+        SupportJob job;
+        TrainResult result;
+        support_job_open(&job, folder, plain ? NULL : "drops", &config,
+                         plain ? "tune=lora:4 lr=1e-2" : "tune=lora:4 lr=1e-2 lora.dropout=0.5");
+        ck_ok(train_run(&job.job, &result, &error), &error);
+        losses[plain] = result.last.val_loss;
+        support_job_close(&job);
+    }
+    ck_assert_double_gt(fabs(losses[0] - losses[1]), 1e-3);
+    size_t size;
+    char *const recipe = content_of("drops", "recipe.txt", &size);
+    ck_assert_ptr_nonnull(strstr(recipe, "\nlora.dropout = 0.5\n"));
+    free(recipe);
+
+    SupportJob job;
+    VitAdapterReport report;
+    float cross_entropy[64];
+    double sum = 0;
+    support_job_open(&job, folder, NULL, &config, "tune=none");
+    ck_ok(vit_adapter_read(job.vit, &job.head, path, &report, &error), &error);
+    TrainScoring scoring = train_scoring_defaults();
+    scoring.cross_entropy = cross_entropy;
+    ck_assert_int_le(job.val.count, 64);
+    ck_ok(train_score(job.vit, &job.head, &job.val, 0, &scoring, job.threads, NULL, NULL, &error),
+          &error);
+    for (int i = 0; i < job.val.count; i++)
+        sum += cross_entropy[i];
+    ck_assert_double_lt(fabs(sum / job.val.count - losses[0]), 1e-5);
+    support_job_close(&job);
 }
 END_TEST
 
@@ -572,7 +770,11 @@ int main(void)
     tcase_add_checked_fixture(cases, support_folder_setup, support_folder_teardown);
     tcase_add_loop_test(cases, the_map_equals_pytorch, 0, WAYS);
     tcase_add_loop_test(cases, gradients_along_a_random_direction, 0,
-                        2 * (int)(sizeof tunes / sizeof *tunes));
+                        3 * (int)(sizeof tunes / sizeof *tunes));
+    tcase_add_loop_test(cases, dropout_draws_for_each_element_once, 0, 2);
+    tcase_add_test(cases, dropout_tells_maps_apart);
+    tcase_add_test(cases, dropout_keeps_its_share);
+    tcase_add_test(cases, dropout_is_of_training_alone);
     tcase_add_test(cases, starts_as_the_model);
     tcase_add_test(cases, an_adapter_makes_the_model_that_was_trained);
     tcase_add_test(cases, alpha_scales_what_lora_adds);

@@ -157,6 +157,7 @@ static void run_samples(const Bench *bench, Tape *tape, unsigned mask, int first
             leaf[i].grad = run->grad[i] + ((float *)leaf[i].data - bench->data[i]);
         in[i] = &leaf[i];
     }
+    tape_set_dropout(tape, (TapeDropout){.first = (uint32_t)first});
     Tensor *const y = bench->c->build(bench->c, tape, in);
     const size_t count = tensor_count(y);
     const size_t start = count == bench->outputs ? 0 : (size_t)first * count / (size_t)samples;

@@ -61,6 +61,31 @@ START_TEST(parts_of_a_stream_are_streams_of_their_own)
 }
 END_TEST
 
+/* Words by their place are those in order, from any place, and the stream stays where it is. */
+START_TEST(words_by_place_are_those_in_order)
+{
+    enum { WORDS = 23 };
+    uint32_t ordered[WORDS], words[WORDS];
+    Random random = random_stream_part(9, RANDOM_TEST, 77, 5, 3);
+    const Random start = random;
+    for (int i = 0; i < WORDS; i++)
+        ordered[i] = random_u32(&random);
+    const Random later = random;
+    for (size_t first = 0; first < WORDS; first++)
+        for (size_t count = 0; count <= WORDS - first; count++) {
+            random_words(count % 2 ? &start : &random, first, count, words);
+            ck_each(memcmp(words, ordered + first, count * sizeof *words) == 0, "from %zu", first);
+        }
+    ck_assert_mem_eq(&random, &later, sizeof random);
+
+    /* Beyond 2^32 words, where the block's number still fits its 32 bits. */
+    const uint32_t counter[4] = {0xfffffffe, RANDOM_TEST | 3U << 8, 77, 5};
+    random_philox(start.key, counter, ordered);
+    random_words(&start, 4 * (uint64_t)0xfffffffe, 4, words);
+    ck_assert_mem_eq(words, ordered, 4 * sizeof *words);
+}
+END_TEST
+
 START_TEST(below_is_uniform_without_bias)
 {
     Random random = random_stream(1, RANDOM_TEST, 0, 0);
@@ -178,6 +203,7 @@ int main(void)
     tcase_add_test(all, philox_gives_the_published_answers);
     tcase_add_test(all, stream_is_philox_of_seed_purpose_index_and_sub);
     tcase_add_test(all, parts_of_a_stream_are_streams_of_their_own);
+    tcase_add_test(all, words_by_place_are_those_in_order);
     tcase_add_test(all, below_is_uniform_without_bias);
     tcase_add_test(all, uniform_and_normal_have_their_moments);
     tcase_add_test(all, normal_spends_four_words_and_uniform_two);

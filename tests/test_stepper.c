@@ -8,6 +8,7 @@
 #include "tensor/random.h"
 #include "train/optimizer.h"
 
+#include <math.h>
 #include <string.h>
 
 /*
@@ -54,6 +55,14 @@ static void bench_open(Bench *bench, const char *tune, int threads, int micro_ba
     ck_ok(vit_create(&bench->vit, &config, 4, bench->threads, &error), &error);
     ck_ok(vit_head_create(&bench->head, VIT_HEAD_LINEAR_NORM, WIDTH, 4, &error), &error);
     ck_ok(vit_tune(&bench->tuned, bench->vit, &bench->head, tune, 0, &error), &error);
+    if (bench->tuned->loras > 0) { /* with dropout, and away from B = 0, where A would not matter */
+        set(bench, "lora.dropout", "0.3");
+        set(bench, "slerp", "off"); /* draws of the step too */
+        for (int i = 1; i < bench->tuned->loras; i += 2) {
+            const Tensor *const B = &bench->tuned->lora[i];
+            support_fill_normal(tensor_f32(B), tensor_count(B), (unsigned)i, 0.1);
+        }
+    }
     bench->pixels = malloc((size_t)BATCH * S * S * 3);
     Random random = random_stream(9, RANDOM_TEST, 0, 0);
     for (int i = 0; i < BATCH * S * S * 3; i++)
@@ -126,11 +135,13 @@ static void same_as_bench(const Bench *a, const Bench *b)
     ck_assert(memcmp(a->tuned->grads, b->tuned->grads, a->tuned->count * sizeof(float)) == 0);
 }
 
+#define DROPS "lora:2:q+k+v+out+fc1+fc2"
+
 START_TEST(bits_do_not_depend_on_micro_batch_and_threads)
 {
-    const char *const tunes[] = {"ln", "all"};
+    const char *const tunes[] = {"ln", "all", DROPS};
     const int sizes[] = {1, 3, 8, 16};
-    for (int tune = 0; tune < 2; tune++) {
+    for (int tune = 0; tune < 3; tune++) {
         const Gradient whole = gradient_of(tunes[tune], 1, 16, 2, 5, NULL);
         for (int i = 0; i < 4; i++)
             for (int threads = 1; threads <= 2; threads++)
@@ -143,7 +154,8 @@ END_TEST
 START_TEST(bits_do_not_depend_on_what_is_kept)
 {
     TrainPlan all;
-    const Gradient whole = gradient_of("ln", 1, 2, 4, 1, &all);
+    const char *const tune = _i ? DROPS : "ln";
+    const Gradient whole = gradient_of(tune, 1, 2, 4, 1, &all);
     ck_assert_int_eq(all.kept, 8);
     ck_assert(!all.forward_twice);
     const double others = (double)(all.total - all.step), step_bytes = (double)all.step;
@@ -152,7 +164,7 @@ START_TEST(bits_do_not_depend_on_what_is_kept)
     for (int i = 0; i < 2; i++) {
         TrainPlan some;
         const double memory = (others + shares[i] * step_bytes) / (1 << 30);
-        same_gradient(&whole, gradient_of("ln", 1, 2, memory, 1, &some));
+        same_gradient(&whole, gradient_of(tune, 1, 2, memory, 1, &some));
         ck_assert(some.forward_twice);
         ck_assert_int_lt(some.kept, kept_before);
         ck_assert_uint_le(some.total, some.budget);
@@ -166,14 +178,37 @@ END_TEST
 START_TEST(bits_do_not_depend_on_recomputation)
 {
     TrainPlan whole_plan, plan;
-    const Gradient whole = gradient_of("ln", 1, 16, 4, 1, &whole_plan);
+    const char *const tune = _i ? DROPS : "ln";
+    const Gradient whole = gradient_of(tune, 1, 16, 4, 1, &whole_plan);
     ck_assert(!whole_plan.recompute);
     const double others = (double)(whole_plan.total - whole_plan.step);
     const double memory = (others + 0.85 * (double)whole_plan.step) / (1 << 30);
-    same_gradient(&whole, gradient_of("ln", 1, 16, memory, 1, &plan));
+    same_gradient(&whole, gradient_of(tune, 1, 16, memory, 1, &plan));
     ck_assert(plan.recompute && plan.kept == 0);
     ck_assert_uint_le(plan.total, plan.budget);
     free(whole.values);
+}
+END_TEST
+
+/* SAM's second pass of a step drops the same as the first, another step or seed something else. */
+START_TEST(dropout_is_that_of_the_step)
+{
+    Bench first, second;
+    bench_open(&first, DROPS, 1, 3, 2);
+    bench_open(&second, DROPS, 1, 8, 2);
+    step(&first, BATCH, 4);
+    step(&second, BATCH, 3);
+    ck_assert_double_gt(fabs(first.losses.total - second.losses.total), 1e-6);
+    step(&second, BATCH, 4);
+    same_as_bench(&first, &second);
+    set(&second, "seed", "43");
+    step(&second, BATCH, 4);
+    ck_assert_double_gt(fabs(first.losses.total - second.losses.total), 1e-6);
+    set(&second, "lora.dropout", "0");
+    step(&second, BATCH, 4);
+    ck_assert_double_gt(fabs(first.losses.total - second.losses.total), 1e-6);
+    bench_close(&second);
+    bench_close(&first);
 }
 END_TEST
 
@@ -195,7 +230,7 @@ END_TEST
 START_TEST(the_arena_is_as_large_as_planned_and_empty_between_steps)
 {
     Bench bench;
-    bench_open(&bench, "ln", 1, 3, 2);
+    bench_open(&bench, _i ? DROPS : "ln", 1, 3, 2);
     step(&bench, BATCH, 0);
     const Arena *const arena = train_stepper_arena(bench.stepper);
     ck_assert_uint_eq(arena_used(arena), 0);
@@ -208,7 +243,7 @@ START_TEST(a_step_allocates_nothing)
 {
 #if SUPPORT_ALLOCATIONS
     Bench bench;
-    bench_open(&bench, "ln", 2, 3, 2);
+    bench_open(&bench, _i ? DROPS : "ln", 2, 3, 2);
     step(&bench, BATCH, 0);
     Error error = {0};
     const DataBatch batch = {.count = BATCH, .pixels = bench.pixels, .labels = bench.labels};
@@ -358,20 +393,25 @@ static Suite *suite(void)
 {
     const TTest *const tests[] = {
         bits_do_not_depend_on_micro_batch_and_threads,
-        bits_do_not_depend_on_what_is_kept,
-        bits_do_not_depend_on_recomputation,
+        dropout_is_that_of_the_step,
         a_short_batch_is_the_same_whatever_came_before,
-        the_arena_is_as_large_as_planned_and_empty_between_steps,
-        a_step_allocates_nothing,
         a_stop_between_micro_batches_leaves_the_stepper_usable,
         ready_features_give_the_same_gradient,
         the_plan_takes_what_fits,
         a_batch_far_too_large_is_refused,
     };
+    const TTest *const with_dropout_too[] = {
+        bits_do_not_depend_on_what_is_kept,
+        bits_do_not_depend_on_recomputation,
+        the_arena_is_as_large_as_planned_and_empty_between_steps,
+        a_step_allocates_nothing,
+    };
     Suite *const suite = suite_create("stepper");
     TCase *const cases = support_case(suite, "stepper", 120);
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
         tcase_add_test(cases, tests[i]);
+    for (size_t i = 0; i < sizeof with_dropout_too / sizeof with_dropout_too[0]; i++)
+        tcase_add_loop_test(cases, with_dropout_too[i], 0, 2);
     return suite;
 }
 

@@ -162,6 +162,8 @@ static const Setting settings[] = {
              "always trains"},
     {"lora.alpha", REAL, FIELD(lora_alpha), 0, MANY,
      .help = "LoRA adds alpha / R times B A; 0 = R, so that the factor is 1"},
+    {"lora.dropout", REAL, FIELD(lora_dropout), 0, 1, .below_maximum = true,
+     .help = "share of its input that LoRA drops before A in training; 0 = off"},
     {"precision", TEXT, FIELD(precision), .check = check_precision, .help = "f32, bf16"},
     {"seed", UNSIGNED_64, FIELD(seed), .help = "of everything random"},
     {"threads", INTEGER, FIELD(threads), 0, 1024, .free_on_resume = true,
@@ -498,6 +500,16 @@ static Status check_augmentation(const DataAugment *augment, Error *error)
     return check_odd("augment.blur_height", augment->blur_height, error);
 }
 
+/* A key of LoRA, whose `value` is not 0, without LoRA. */
+static Status check_lora(const TrainRecipe *recipe, const char *key, double value, Error *error)
+{
+    if (value == 0 || strstr(recipe->tune, "lora"))
+        return STATUS_OK;
+    return error_set(error, STATUS_USAGE,
+                     "%s=%g: tune=%s trains no LoRA; add lora:R to tune, or set %s=0", key, value,
+                     recipe->tune, key);
+}
+
 Status train_recipe_check(const TrainRecipe *recipe, Error *error)
 {
     assert(recipe && error);
@@ -513,11 +525,8 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error)
         return error_set(error, STATUS_USAGE,
                          "slerp.min=%g: is above slerp.max=%g; lower slerp.min or raise slerp.max",
                          recipe->slerp_min, recipe->slerp_max);
-    if (recipe->lora_alpha > 0 && !strstr(recipe->tune, "lora"))
-        return error_set(error, STATUS_USAGE,
-                         "lora.alpha=%g: tune=%s trains no LoRA; add lora:R to tune, or set "
-                         "lora.alpha=0",
-                         recipe->lora_alpha, recipe->tune);
+    TRY(check_lora(recipe, "lora.alpha", recipe->lora_alpha, error));
+    TRY(check_lora(recipe, "lora.dropout", recipe->lora_dropout, error));
     if (recipe->loss_ce <= 0 && recipe->loss_alignment <= 0 && recipe->loss_uniformity <= 0)
         return error_set(error, STATUS_USAGE,
                          "loss.ce: all three weights of the loss are 0; set one of them above 0");

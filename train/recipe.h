@@ -47,6 +47,7 @@ typedef struct TrainRecipe {
     double slerp_min, slerp_max; /* range of t */
     char tune[TRAIN_TEXT_SIZE];  /* as vit_tune takes it */
     double lora_alpha;           /* LoRA's scale is alpha / rank; 0 = the rank, a scale of 1 */
+    double lora_dropout;         /* share of x that LoRA's A does not see in training; 0 = off */
     char precision[8];           /* see train_recipe_precision */
     uint64_t seed;
     int threads; /* 0 = all processors */
@@ -96,7 +97,7 @@ const char *train_recipe_key(int i);
 
 /*
  * Checks what no single key can: min_lr <= lr, micro_batch <= batch_size, slerp.min <= slerp.max,
- * lora.alpha with LoRA alone, some loss above 0, and what pairs and
+ * lora.alpha and lora.dropout with LoRA alone, some loss above 0, and what pairs and
  * data.sbi ask of the other keys (data/order.h). STATUS_USAGE.
  */
 Status train_recipe_check(const TrainRecipe *recipe, Error *error);

@@ -49,6 +49,7 @@ static const Difference differences[] = {
     {"paper", "slerp.max", "1"},
     {"paper", "tune", "ln"},
     {"paper", "lora.alpha", "0"},
+    {"paper", "lora.dropout", "0"},
     {"paper", "precision", "bf16"},
     {"paper", "seed", "42"},
     {"paper", "threads", "0"},

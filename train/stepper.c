@@ -148,7 +148,7 @@ static Status workspace_create(Workspace *work, const TrainStepper *stepper, Are
  * planning.
  */
 static void piece_forward(TrainStepper *stepper, Workspace *work, Piece *piece,
-                          const uint8_t *pixels, bool recording)
+                          const uint8_t *pixels, int64_t step, bool recording)
 {
     const double start = train_clock();
     const VitConfig *const config = &stepper->vit->config;
@@ -160,6 +160,10 @@ static void piece_forward(TrainStepper *stepper, Workspace *work, Piece *piece,
         train_normalize(config, pixels + (size_t)piece->first * numbers, piece->count,
                         stepper->threads, piece->numbers);
     tape_set_recording(piece->tape, recording);
+    tape_set_dropout(piece->tape, (TapeDropout){.p = stepper->recipe->lora_dropout,
+                                                .seed = stepper->recipe->seed,
+                                                .step = (uint32_t)step,
+                                                .first = (uint32_t)piece->first});
     piece->features = vit_forward(stepper->vit, piece->tape, &piece->pixels, NULL);
     stepper->times.forward += train_clock() - start;
     stepper->times.forward_images += piece->count;
@@ -259,7 +263,7 @@ static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch
         const bool keep = i < work->kept;
         if (adds_nothing(work, i, pieces))
             continue;
-        piece_forward(stepper, work, piece, batch->pixels, keep);
+        piece_forward(stepper, work, piece, batch->pixels, step, keep);
         if (!tape_is_planning(piece->tape))
             memcpy(stepper->features + (size_t)piece->first * D, tensor_f32(piece->features),
                    (size_t)piece->count * D * sizeof(float));
@@ -280,7 +284,7 @@ static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch
         if (adds_nothing(work, i, pieces))
             continue;
         if (i >= work->kept)
-            piece_forward(stepper, work, piece, batch->pixels, true);
+            piece_forward(stepper, work, piece, batch->pixels, step, true);
         piece_backward(stepper, piece);
         piece_end(work, piece);
         pass(stepper, work, piece, batch->count);

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MAPS = 5 }; /* linear maps of a block; the number of one decides what dropout draws */
+
 static const char WEIGHT[] = ".weight";
 static const char *const marks[2] = {".lora_A", ".lora_B"};
 
@@ -32,9 +34,12 @@ void vit_lora_attach(Vit *vit, VitParameter *parameter, Tensor *down, Tensor *up
     bool found = false;
     for (int i = 0; i < vit->config.layers && !found; i++) {
         VitBlock *const block = &vit->blocks[i];
-        Linear *const maps[] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
-        for (size_t k = 0; k < sizeof maps / sizeof *maps && !found; k++)
+        Linear *const maps[MAPS] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
+        for (size_t k = 0; k < MAPS && !found; k++) {
             found = attach_part(maps[k], &parameter->tensor, down, up);
+            if (found)
+                maps[k]->lora_map = (uint16_t)((size_t)i * MAPS + k);
+        }
     }
     assert(found && "LoRA stands beside the weight of a linear map");
     parameter->lora = true;
@@ -44,8 +49,8 @@ void vit_lora_scale(Vit *vit, float scale)
 {
     for (int i = 0; i < vit->config.layers; i++) {
         VitBlock *const block = &vit->blocks[i];
-        Linear *const maps[] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
-        for (size_t k = 0; k < sizeof maps / sizeof *maps; k++)
+        Linear *const maps[MAPS] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
+        for (size_t k = 0; k < MAPS; k++)
             maps[k]->lora_scale = scale;
     }
 }
