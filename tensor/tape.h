@@ -57,8 +57,8 @@ void tape_set_recording(Tape *tape, bool recording);
 bool tape_is_recording(const Tape *tape);
 
 /*
- * Dropout of what LoRA's A reads (op_linear in ops.h). Whether an element is dropped is a function of
- * seed, step, sample, map, part and element alone, so every pass over a sample drops the same.
+ * Dropout of what LoRA's A reads (op_linear in ops.h). Whether an element is dropped is a function
+ * of seed, step, sample, map, part and element alone, so every pass over a sample drops the same.
  */
 typedef struct TapeDropout {
     double p; /* share of the elements that is dropped, 0 <= p < 1; 0: none */
@@ -67,7 +67,7 @@ typedef struct TapeDropout {
     uint32_t first; /* place of the tape's first sample in the whole batch */
 } TapeDropout;
 
-/* Operations drop from now on, and so does their backward, until tape_reset. Call before the first. */
+/* Operations drop from now on, and so does their backward, until tape_reset. Comes before them. */
 void tape_set_dropout(Tape *tape, TapeDropout dropout);
 
 /* What is set, p = 0 if nothing is. */

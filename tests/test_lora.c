@@ -229,12 +229,12 @@ START_TEST(gradients_along_a_random_direction)
 END_TEST
 
 /*
- * A map of two parts whose W is zero and whose A and B are one: it gives D(x) of both parts, next to
- * each other, and the gradient of x is the sum of D of both halves of dy.
+ * A map of two parts whose W is zero and whose A and B are one: it gives D(x) of both parts, next
+ * to each other, and the gradient of x is the sum of D of both halves of dy.
  */
 enum { WIDE = 70, ROWS = 67, SAMPLES = 4 };
 
-/* y [samples,ROWS,2 WIDE] and dx [samples,ROWS,WIDE] for x of ones and dy of 1 and 3 in the halves. */
+/* y [samples,ROWS,2 WIDE], dx [samples,ROWS,WIDE] for x of ones and dy of 1 and 3 in the halves. */
 static void run_identity(TapeDropout dropout, int lora_map, bool narrow, int samples, float *y,
                          float *dx)
 {
@@ -690,8 +690,8 @@ START_TEST(a_stopped_run_goes_on_to_the_same_bits)
 END_TEST
 
 /*
- * A run with dropout validates what its adapter makes of the model, as eval and predict read it. And
- * the dropout did something: without it the run ends elsewhere.
+ * A run with dropout validates what its adapter makes of the model, as eval and predict read it.
+ * And the dropout did something: without it the run ends elsewhere.
  */
 START_TEST(dropout_is_of_training_alone)
 {

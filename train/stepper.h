@@ -40,8 +40,8 @@ const TrainPlan *train_stepper_plan(const TrainStepper *stepper);
 /*
  * Gradient of one batch: zeroes tuned->grads, fills them, and *losses. `step` selects the draws of
  * slerp and of LoRA's dropout. `stop` (may be NULL) is looked at between micro-batches:
- * STATUS_INTERRUPTED then, nothing to be used. Non-finite losses are returned as they are: the caller
- * decides. Allocates nothing, except in the first batch shorter than the planned one: a batch of
+ * STATUS_INTERRUPTED then, nothing to be used. Non-finite losses are returned as they are: the
+ * caller decides. Allocates nothing, except in the first batch shorter than the planned one: a batch of
  * another size is planned once too, and the arena grown if it must be.
  */
 Status train_stepper_gradient(TrainStepper *stepper, const DataBatch *batch, int64_t step,
