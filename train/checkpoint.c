@@ -217,7 +217,8 @@ static Status check_origin(const SafeTensors *file, const VitTuned *tuned,
         TRY(expect(file, "base_network", origin->network,
                    "the base model was computed or its images prepared in another way", error));
     TRY(expect(file, "frozen_layer_norms", origin->frozen, "was made with another adapter", error));
-    TRY(expect(file, "recipe", origin->recipe, "the recipe has changed since it was made", error));
+    TRY(expect(file, "recipe", origin->recipe,
+               "the recipe has changed since it was made, or its keys with the version", error));
     TRY(expect(file, "train_list", origin->train, "the training list has changed since it was made",
                error));
     TRY(expect(file, "val_list", origin->val, "the validation list has changed since it was made",
