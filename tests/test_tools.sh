@@ -618,6 +618,7 @@ holds "config.json names the backbone" grep -q '"backbone": "my/clip"' for-gend/
 if head -c 20000 for-gend/model.safetensors | grep -aq '"vision_model'; then complain "a tensor lacks its prefix"; fi
 expect 1 "export for GenD without a name of the backbone" "$L" export --model m --adapter run/last.safetensors --format gend --out never-gend
 says "pass --backbone"
+# shellcheck disable=SC2317 # called through expect
 export_gend() { "$L" export --model m --adapter run/last.safetensors --format gend --backbone "$1" --out "$2"; }
 mkdir tower-clip own-clip gelu-clip grey-clip
 cp m/config.json m/preprocessor_config.json tower-clip
