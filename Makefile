@@ -51,16 +51,10 @@ Q := $(if $(V),,@)
 say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@echo '  $(1)')
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1))))
-LIBRARY_OBJECTS := $(call objects,$(MODULES:%=%/*.c) tensor/kernels/*.c)
-# Headers that only the library's own files include; they are not installed.
-PRIVATE_HEADERS := tensor/panels.h tensor/attention.h tensor/attention_operands.h tensor/op_tasks.h \
-                   tensor/op_linear.h tensor/kernels/rows_template.h tensor/kernels/elements_template.h \
-                   tensor/kernels/variants.h tensor/kernels/cpu.h tensor/kernels/resample_template.h \
-                   tensor/kernels/resample_variants.h tensor/kernels/vector_avx512.h \
-                   tensor/kernels/product_avx512_template.h tensor/kernels/tiles.h data/decode.h \
-                   data/sets_build.h data/sets_json.h data/jpeg.h data/list_collect.h data/list_files.h \
-                   data/order_pairs.h data/sbi_mask.h data/sbi_transform.h data/synth_face.h \
-                   train/chart_axis.h train/metrics_walk.h train/run.h
+LIBRARY_OBJECTS := $(call objects,$(MODULES:%=%/*.c) $(MODULES:%=%/*/*.c))
+TOOL_OBJECTS    := $(call objects,tools/*.c tools/*/*.c)
+# Headers that only one folder's files include; they are not installed.
+PRIVATE_HEADERS := %_private.h %_template.h
 LIBRARIES := $(MODULES:%=$(BUILD)/liblnclip_%.a) $(BUILD)/liblnclip.a
 TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
 
@@ -102,7 +96,7 @@ lint: ## format, static analysis, and the rules of the house
 	tests/lint.sh
 
 format: ## reformat all sources with clang-format 14
-	clang-format-14 -i $(wildcard $(foreach d,$(MODULES) tensor/kernels tools tests tests/fuzz,$(d)/*.[ch]))
+	clang-format-14 -i $(shell git ls-files '*.[ch]')
 
 setup: ## install the libraries lnclip needs, if any is missing
 	@tools/setup.sh build
@@ -125,7 +119,7 @@ install: all ## install program, library, headers, pkg-config file and man page 
 	@prefix=$$(printf '%s\n' $(call quote,$(value PREFIX)) | sed -e 's|[\\ ]|\\&|g' -e 's/[\\&|]/\\&/g') && \
 	sed -e "s|@PREFIX@|$$prefix|" -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' tools/lnclip.pc.in \
 	    > $(INTO)/lib/pkgconfig/lnclip.pc
-	@for header in $(filter-out $(PRIVATE_HEADERS),$(wildcard $(MODULES:%=%/*.h) tensor/kernels/*.h)); do \
+	@for header in $(filter-out $(PRIVATE_HEADERS),$(wildcard $(MODULES:%=%/*.h) $(MODULES:%=%/*/*.h))); do \
 	    install -D -m 644 -- $$header $(INTO)/include/lnclip/$$header || exit 1; done
 
 clean: ## remove everything that was built
@@ -135,7 +129,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
 	@echo "  CONFIG=release|debug|asan|ubsan|tsan, CC=gcc|clang, WITH_PNG=0, WITH_JPEG=0, WITH_DEFLATE=0 choose a build; V=1 shows commands"
 
-$(BUILD)/lnclip: $(call objects,tools/*.c) $(BUILD)/liblnclip.a
+$(BUILD)/lnclip: $(TOOL_OBJECTS) $(BUILD)/liblnclip.a
 	$(call say,LINK $@)
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 	$(if $(filter build/release,$(BUILD)),@ln -sf $@ lnclip)
@@ -155,14 +149,14 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call objects,tests/support*.c) 
 	$(Q)$(LINK) -o $@ $^ $(LDLIBS) $$(pkg-config --libs check)
 
 # The command line's harness takes the place of exit and atexit (tests/fuzz/fuzz_tables.c).
-$(BUILD)/lnclip_fuzz: $(call objects,tests/fuzz/*.c) $(filter-out %/main.o,$(call objects,tools/*.c)) $(BUILD)/liblnclip.a
+$(BUILD)/lnclip_fuzz: $(call objects,tests/fuzz/*.c) $(filter-out %/main.o,$(TOOL_OBJECTS)) $(BUILD)/liblnclip.a
 	$(call say,LINK $@)
 	$(Q)$(LINK) -fsanitize=fuzzer -Wl,--wrap=exit,--wrap=atexit -o $@ $^ $(LDLIBS) -lz
 
 # The revision goes into one small file, so that a commit does not build everything anew.
 REVISION := $(or $(if $(wildcard .git),$(shell git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null)),unknown)
-$(BUILD)/train/revision.o: private CPPFLAGS += -DLNCLIP_REVISION='"$(REVISION)"'
-$(BUILD)/train/revision.o: $(BUILD)/revision
+$(BUILD)/train/run/revision.o: private CPPFLAGS += -DLNCLIP_REVISION='"$(REVISION)"'
+$(BUILD)/train/run/revision.o: $(BUILD)/revision
 $(BUILD)/revision: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(REVISION)' | cmp -s - $@ || echo '$(REVISION)' > $@

@@ -7,9 +7,9 @@
  */
 #include "data/loader.h"
 
-#include "data/list_files.h"
-#include "data/preprocess.h"
-#include "data/sbi.h"
+#include "data/augment/sbi.h"
+#include "data/image/preprocess.h"
+#include "data/lists/list_files_private.h"
 #include "tensor/threads.h"
 
 #include <assert.h>

@@ -10,7 +10,7 @@
 #ifndef LNCLIP_DATA_LOADER_H
 #define LNCLIP_DATA_LOADER_H
 
-#include "data/augment.h"
+#include "data/augment/augment.h"
 #include "data/order.h"
 
 #include "tensor/threads.h"

@@ -6,7 +6,7 @@
  */
 #include "data/order.h"
 
-#include "data/order_pairs.h"
+#include "data/order_pairs_private.h"
 #include "tensor/random.h"
 
 #include <assert.h>

@@ -20,7 +20,7 @@
 #ifndef LNCLIP_DATA_ORDER_H
 #define LNCLIP_DATA_ORDER_H
 
-#include "data/list.h"
+#include "data/lists/list.h"
 
 #include <stdbool.h>
 

@@ -4,9 +4,9 @@
  * Only names and paths are read. A data set whose names do not tell what its fakes were made from has no
  * pairs here: a guess would put other people's faces beside each other.
  */
-#include "data/order_pairs.h"
+#include "data/order_pairs_private.h"
 
-#include "data/identity.h"
+#include "data/lists/identity.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

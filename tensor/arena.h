@@ -13,7 +13,7 @@
 #ifndef LNCLIP_TENSOR_ARENA_H
 #define LNCLIP_TENSOR_ARENA_H
 
-#include "tensor/error.h"
+#include "tensor/base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -14,7 +14,7 @@
 #include "tensor/packed.h"
 
 #include "tensor/kernels/kernels.h"
-#include "tensor/panels.h"
+#include "tensor/panels_private.h"
 
 #include <assert.h>
 #include <float.h>

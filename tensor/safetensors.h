@@ -13,8 +13,8 @@
 #ifndef LNCLIP_TENSOR_SAFETENSORS_H
 #define LNCLIP_TENSOR_SAFETENSORS_H
 
+#include "tensor/base/error.h"
 #include "tensor/dtype.h"
-#include "tensor/error.h"
 
 #include <stdint.h>
 

@@ -5,7 +5,7 @@
  * real size of the file, in arithmetic that cannot wrap, before a pointer into the mapping is formed.
  * JSON itself is jansson's business; its strings (names, metadata) are borrowed for the life of the file.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
 
 #include <assert.h>

@@ -4,7 +4,7 @@
  * The file depends on what is written alone, never on the order of the arguments, the time or the
  * machine: two runs that end with the same numbers end with the same bytes.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
 
 #include <assert.h>

@@ -8,7 +8,7 @@
 #include "tensor/tape.h"
 
 #include "tensor/kernels/kernels.h"
-#include "tensor/op_tasks.h"
+#include "tensor/ops/op_tasks_private.h"
 
 #include <assert.h>
 #include <limits.h>

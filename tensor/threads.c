@@ -13,7 +13,7 @@
  */
 #include "tensor/threads.h"
 
-#include "tensor/machine.h"
+#include "tensor/base/machine.h"
 
 #include <assert.h>
 #include <pthread.h>

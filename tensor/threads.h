@@ -8,7 +8,7 @@
 #ifndef LNCLIP_TENSOR_THREADS_H
 #define LNCLIP_TENSOR_THREADS_H
 
-#include "tensor/error.h"
+#include "tensor/base/error.h"
 
 #include <pthread.h>
 #include <stdbool.h>

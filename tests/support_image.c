@@ -3,7 +3,7 @@
  */
 #include "tests/support_image.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tests/support.h"
 
 void support_pattern(DataImage *image, int width, int height)

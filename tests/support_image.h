@@ -4,7 +4,7 @@
 #ifndef LNCLIP_TESTS_SUPPORT_IMAGE_H
 #define LNCLIP_TESTS_SUPPORT_IMAGE_H
 
-#include "data/image.h"
+#include "data/image/image.h"
 
 /* Fills a new image with the pattern: smooth if width + height is even, noise if it is odd. */
 void support_pattern(DataImage *image, int width, int height);

@@ -4,7 +4,7 @@
 #ifndef LNCLIP_TESTS_SUPPORT_LANDMARKS_H
 #define LNCLIP_TESTS_SUPPORT_LANDMARKS_H
 
-#include "data/sbi.h"
+#include "data/augment/sbi.h"
 
 /* Path of tests/golden/sbi/NAME.npy, and of the frame beside which it would lie; the frame is not there. */
 void support_landmarks_path(char out[4096], const char *name);

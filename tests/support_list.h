@@ -4,7 +4,7 @@
 #ifndef LNCLIP_TESTS_SUPPORT_LIST_H
 #define LNCLIP_TESTS_SUPPORT_LIST_H
 
-#include "data/list.h"
+#include "data/lists/list.h"
 
 /* Makes a new folder and goes there; goes away and removes it. */
 void support_list_enter(void);

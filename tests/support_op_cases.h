@@ -6,7 +6,7 @@
 #ifndef LNCLIP_TESTS_SUPPORT_OP_CASES_H
 #define LNCLIP_TESTS_SUPPORT_OP_CASES_H
 
-#include "tensor/op.h"
+#include "tensor/ops/op.h"
 
 enum { SUPPORT_OP_OPTIONS = 6 };
 

@@ -5,7 +5,7 @@
 
 #include "tests/support_folder.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 
 #include <string.h>
 #include <unistd.h>

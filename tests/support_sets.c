@@ -3,8 +3,8 @@
  */
 #include "tests/support_sets.h"
 
-#include "data/list.h"
-#include "tensor/file.h"
+#include "data/lists/list.h"
+#include "tensor/base/file.h"
 #include "tests/support.h"
 #include "tests/support_folder.h"
 #include "tests/support_image.h"

@@ -6,7 +6,7 @@
 #ifndef LNCLIP_TESTS_SUPPORT_SETS_H
 #define LNCLIP_TESTS_SUPPORT_SETS_H
 
-#include "data/sets.h"
+#include "data/sets/sets.h"
 
 /* A text file; NAME/000.png, 001.png...; a symbolic link. */
 void support_text(const char *name, const char *content);

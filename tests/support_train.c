@@ -3,8 +3,8 @@
  */
 #include "tests/support_train.h"
 
-#include "data/image.h"
-#include "tensor/file.h"
+#include "data/image/image.h"
+#include "tensor/base/file.h"
 #include "tensor/random.h"
 #include "tests/support_image.h"
 

@@ -7,7 +7,7 @@
  * the roundings enter, doubled for what f32 sums and exp add.
  */
 #include "tensor/kernels/kernels.h"
-#include "tensor/op.h"
+#include "tensor/ops/op.h"
 #include "tests/support.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
  * test_augment.c - what the recipes draw and in which order, and the operations on images of extreme sizes. That the
  * operations are torchvision's is checked by test_augment_golden.c.
  */
-#include "data/augment.h"
+#include "data/augment/augment.h"
 #include "tests/support.h"
 #include "tests/support_image.h"
 

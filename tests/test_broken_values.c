@@ -10,7 +10,7 @@
 #include "tests/support_train.h"
 
 #include "train/evaluate.h"
-#include "vit/adapter.h"
+#include "vit/checkpoint/adapter.h"
 
 #include <float.h>
 #include <math.h>

@@ -5,7 +5,7 @@
 #include "tests/splitmix.h"
 #include "tests/support.h"
 
-#include "train/calibration.h"
+#include "train/metrics/calibration.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  */
 #include "tests/support.h"
 
-#include "train/chart.h"
-#include "train/chart_axis.h"
+#include "train/plot/chart.h"
+#include "train/plot/chart_axis_private.h"
 #include "train/text.h"
 
 #include <math.h>

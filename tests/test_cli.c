@@ -4,9 +4,9 @@
  * The tools are no library, so this program compiles the parts under test into itself. A test that ends
  * in exit() looks at the exit code; what is printed, the end-to-end script checks.
  */
-#include "tools/cli.c"
-#include "tools/cli_json.c"
-#include "tools/cli_parse.c"
+#include "tools/cli/cli.c"
+#include "tools/cli/cli_json.c"
+#include "tools/cli/cli_parse.c"
 
 #include "tests/support_folder.h"
 

@@ -8,9 +8,9 @@
 #include "tests/support.h"
 
 #include "tensor/random.h"
-#include "train/bootstrap.h"
-#include "train/delong.h"
-#include "train/uncertainty.h"
+#include "train/metrics/bootstrap.h"
+#include "train/metrics/delong.h"
+#include "train/metrics/uncertainty.h"
 
 #include <math.h>
 #include <stdio.h>

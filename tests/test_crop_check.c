@@ -1,7 +1,7 @@
 /*
  * test_crop_check.c - which shapes pass for a face crop.
  */
-#include "data/crop_check.h"
+#include "data/lists/crop_check.h"
 #include "tests/support.h"
 
 START_TEST(shapes)

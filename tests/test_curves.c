@@ -4,7 +4,7 @@
 #include "tests/support.h"
 
 #include "tensor/random.h"
-#include "train/curves.h"
+#include "train/metrics/curves.h"
 
 #include <math.h>
 

@@ -5,8 +5,8 @@
 #include "tests/support_folder.h"
 #include "tests/support_train.h"
 
-#include "tensor/file.h"
-#include "train/event_file.h"
+#include "tensor/base/file.h"
+#include "train/run/event_file.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * test_file.c - whole-file input, atomic output: what a reader sees when a write fails half-way.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tests/support_folder.h"
 
 #include <dirent.h>

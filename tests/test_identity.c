@@ -1,7 +1,7 @@
 /*
  * test_identity.c - what the names of videos tell, and that similar names tell nothing.
  */
-#include "data/identity.h"
+#include "data/lists/identity.h"
 #include "tests/support.h"
 
 #include <stdio.h>

@@ -2,9 +2,9 @@
  * test_image.c - decoding and encoding: every kind of file against Pillow's pixels, every kind of damage
  * against its message. Golden files: make_images.py.
  */
-#include "data/decode.h"
-#include "data/image.h"
-#include "tensor/file.h"
+#include "data/image/decode_private.h"
+#include "data/image/image.h"
+#include "tensor/base/file.h"
 #include "tensor/random.h"
 #include "tests/support.h"
 #include "tests/support_allocations.h"

@@ -19,7 +19,7 @@ holds() { # WHAT COMMAND...: it succeeds
 
 cat >use.c <<'C'
 #include "vit/vit.h"
-#include "train/metrics.h"
+#include "train/metrics/metrics.h"
 #include <stdio.h>
 int main(void)
 {

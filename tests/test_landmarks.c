@@ -2,8 +2,8 @@
  * test_landmarks.c - .npy files as NumPy writes them (tests/golden/make_sbi.py) and as it never would, and where the
  * landmarks of a frame are looked for.
  */
-#include "data/npy.h"
-#include "tensor/file.h"
+#include "data/image/npy.h"
+#include "tensor/base/file.h"
 #include "tests/support.h"
 #include "tests/support_folder.h"
 #include "tests/support_image.h"

@@ -1,9 +1,9 @@
 /*
  * test_list.c - lists of frames: reading, uniting, labels, videos, and everything that is refused. (Limits: test_list_limit.c.)
  */
-#include "data/list.h"
-#include "data/list_compare.h"
-#include "tensor/file.h"
+#include "data/lists/list.h"
+#include "data/lists/list_compare.h"
+#include "tensor/base/file.h"
 #include "tests/support.h"
 #include "tests/support_image.h"
 #include "tests/support_list.h"

@@ -1,7 +1,7 @@
 /*
  * test_list_limit.c - fewer frames of each video, evenly spread or at random, and fewer videos of a list.
  */
-#include "data/sets.h"
+#include "data/sets/sets.h"
 #include "tests/support.h"
 #include "tests/support_list.h"
 

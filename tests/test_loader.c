@@ -1,9 +1,9 @@
 /*
  * test_loader.c - the same batches whatever the workers; errors, resume, and ends at bad moments.
  */
+#include "data/augment/sbi.h"
+#include "data/image/preprocess.h"
 #include "data/loader.h"
-#include "data/preprocess.h"
-#include "data/sbi.h"
 #include "tests/support.h"
 #include "tests/support_allocations.h"
 #include "tests/support_image.h"

@@ -1,11 +1,11 @@
 /* Under a locale with a decimal comma, which a program around us may have set, files keep their points. */
 #include "tests/support.h"
 
-#include "data/augment.h"
-#include "train/chart.h"
+#include "data/augment/augment.h"
+#include "train/metrics/predictions.h"
 #include "train/number.h"
-#include "train/predictions.h"
-#include "train/run_files.h"
+#include "train/plot/chart.h"
+#include "train/run/run_files.h"
 #include "vit/config.h"
 
 #include <locale.h>

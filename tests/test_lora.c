@@ -4,11 +4,11 @@
  * `tune`: test_vit_tune.c. Every operand alone, threads and micro-batches: test_ops_gradients.c. bf16 beside f32
  * and the same bits in the encoder: test_vit_precision.c.)
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tests/support_folder.h"
 #include "tests/support_train.h"
 #include "train/evaluate.h"
-#include "vit/adapter.h"
+#include "vit/checkpoint/adapter.h"
 #include "vit/lora.h"
 
 #include <math.h>

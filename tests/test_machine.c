@@ -1,8 +1,8 @@
 /* The limits of control groups, on made-up trees; and those of setrlimit, on this process. */
 #include "tests/support.h"
 
-#include "tensor/file.h"
-#include "tensor/machine.h"
+#include "tensor/base/file.h"
+#include "tensor/base/machine.h"
 
 #include <sched.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "tests/splitmix.h"
 #include "tests/support.h"
 
-#include "train/metrics.h"
+#include "train/metrics/metrics.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  * is the error in the Euclidean norm over all numbers (y, dx). Where rounded numbers are summed, the errors
  * of the terms are as independent as the terms, and the relative error of the sum is about that of a term.
  */
-#include "tensor/op.h"
+#include "tensor/ops/op.h"
 #include "tests/support.h"
 
 #include <math.h>

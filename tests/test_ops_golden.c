@@ -7,7 +7,7 @@
  * norm: float32 arithmetic over sums of a few dozen terms keeps 1e-6; what is computed in double and
  * rounded once keeps 1e-7.
  */
-#include "tensor/op.h"
+#include "tensor/ops/op.h"
 #include "tensor/safetensors.h"
 #include "tests/support.h"
 

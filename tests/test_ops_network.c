@@ -8,7 +8,7 @@
  *   - what frozen weights keep in memory: nothing;
  *   - misuse stops the program at the operation.
  */
-#include "tensor/op.h"
+#include "tensor/ops/op.h"
 #include "tests/support.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
  */
 #include "tests/support.h"
 
-#include "tensor/ops.h"
+#include "tensor/ops/ops.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
 #include "tests/support.h"
 
 #include "tensor/random.h"
-#include "train/paired.h"
-#include "train/reports.h"
+#include "train/metrics/paired.h"
+#include "train/metrics/reports.h"
 
 #include <math.h>
 #include <stdio.h>

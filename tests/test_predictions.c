@@ -5,9 +5,9 @@
 #include "tests/splitmix.h"
 #include "tests/support_folder.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
+#include "train/metrics/reports.h"
 #include "train/plan.h"
-#include "train/reports.h"
 
 #include <math.h>
 #include <stdio.h>

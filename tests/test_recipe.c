@@ -3,8 +3,8 @@
  */
 #include "tests/support.h"
 
-#include "tensor/file.h"
-#include "train/metrics.h"
+#include "tensor/base/file.h"
+#include "train/metrics/metrics.h"
 #include "train/number.h"
 #include "train/recipe.h"
 

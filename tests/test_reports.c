@@ -4,8 +4,8 @@
 #include "tests/splitmix.h"
 #include "tests/support_folder.h"
 
-#include "tensor/file.h"
-#include "train/reports.h"
+#include "tensor/base/file.h"
+#include "train/metrics/reports.h"
 
 #include <jansson.h>
 #include <math.h>

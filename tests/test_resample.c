@@ -3,7 +3,7 @@
  * sizes and on extreme weights, and touches nothing outside its operands; the reference itself against
  * arithmetic in 64 bits.
  */
-#include "tensor/kernels/cpu.h"
+#include "tensor/kernels/cpu_private.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/kernels/resample.h"
 #include "tensor/random.h"

@@ -2,7 +2,7 @@
  * test_resize.c - bicubic resize, crop and normalisation against Pillow and CLIPImageProcessor, byte for
  * byte. Golden values: make_images.py.
  */
-#include "data/preprocess.h"
+#include "data/image/preprocess.h"
 #include "tests/support.h"
 #include "tests/support_image.h"
 

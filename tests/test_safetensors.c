@@ -2,7 +2,7 @@
  * test_safetensors.c - what is written reads back, the same bytes each time; and no file, however
  * damaged, is read beyond its end.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/random.h"
 #include "tensor/safetensors.h"
 #include "tests/support_allocations.h"

@@ -7,7 +7,7 @@
 #include "tests/support_train.h"
 
 #include "data/loader.h"
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
 #include "train/ema.h"
 #include "train/optimizer.h"

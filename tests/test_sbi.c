@@ -2,9 +2,9 @@
  * test_sbi.c - self-blended images: the parts of a blend and whole blends against NumPy, SciPy and Pillow
  * (tests/golden/make_sbi.py), what stays and what changes, draws, and refusals.
  */
-#include "data/sbi.h"
-#include "data/sbi_mask.h"
-#include "data/sbi_transform.h"
+#include "data/augment/sbi.h"
+#include "data/augment/sbi_mask_private.h"
+#include "data/augment/sbi_transform_private.h"
 #include "tests/support.h"
 #include "tests/support_image.h"
 #include "tests/support_landmarks.h"

@@ -5,8 +5,8 @@
  *
  * What is written is read again as training reads it.
  */
-#include "data/sets.h"
-#include "tensor/file.h"
+#include "data/sets/sets.h"
+#include "tensor/base/file.h"
 #include "tests/support.h"
 #include "tests/support_folder.h"
 #include "tests/support_image.h"

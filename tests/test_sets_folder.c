@@ -2,8 +2,8 @@
  * test_sets_folder.c - data sets that folders tell, the user's own among them; links, depth, videos without
  * frames; and writing. What is written is read again as training reads it.
  */
-#include "data/sets.h"
-#include "tensor/file.h"
+#include "data/sets/sets.h"
+#include "tensor/base/file.h"
 #include "tests/support.h"
 #include "tests/support_folder.h"
 #include "tests/support_sets.h"

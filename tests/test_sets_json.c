@@ -1,8 +1,8 @@
 /*
  * test_sets_json.c - DeepfakeBench's files: labels, splits, compression levels, paths; large ones; bad ones.
  */
-#include "data/sets.h"
-#include "tensor/file.h"
+#include "data/sets/sets.h"
+#include "tensor/base/file.h"
 #include "tests/support.h"
 #include "tests/support_folder.h"
 #include "tests/support_image.h"

@@ -1,8 +1,8 @@
 /*
  * test_synth.c - the synthetic data set: reproducible, forged only in part, and split by identity.
  */
-#include "data/synth.h"
-#include "tensor/file.h"
+#include "data/synth/synth.h"
+#include "tensor/base/file.h"
 #include "tests/support.h"
 
 #include <stdio.h>

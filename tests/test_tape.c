@@ -5,7 +5,7 @@
 #include "tests/support.h"
 #include "tests/support_allocations.h"
 
-#include "tensor/op.h"
+#include "tensor/ops/op.h"
 
 #include <signal.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  */
 #include "tests/support.h"
 
-#include "tensor/error.h"
+#include "tensor/base/error.h"
 #include "tensor/tensor.h"
 
 #include <limits.h>

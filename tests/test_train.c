@@ -5,7 +5,7 @@
 #include "tests/support_folder.h"
 #include "tests/support_run.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
 
 #include <math.h>

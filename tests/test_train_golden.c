@@ -6,8 +6,8 @@
 #include "tests/support_image.h"
 #include "tests/support_train.h"
 
-#include "data/image.h"
-#include "tensor/file.h"
+#include "data/image/image.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
 
 #include <math.h>

@@ -4,9 +4,9 @@
 #include "tests/support_folder.h"
 #include "tests/support_run.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
-#include "train/run_files.h"
+#include "train/run/run_files.h"
 
 #include <fcntl.h>
 #include <math.h>

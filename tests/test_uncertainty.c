@@ -5,9 +5,9 @@
 #include "tests/support.h"
 
 #include "tensor/random.h"
-#include "train/bootstrap.h"
-#include "train/delong.h"
-#include "train/reports.h"
+#include "train/metrics/bootstrap.h"
+#include "train/metrics/delong.h"
+#include "train/metrics/reports.h"
 
 #include <math.h>
 #include <string.h>

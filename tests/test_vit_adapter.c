@@ -1,9 +1,9 @@
 /*
  * test_vit_adapter.c - adapters: written and read back, in the names of others, and what is refused.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tests/support_folder.h"
-#include "vit/adapter.h"
+#include "vit/checkpoint/adapter.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * test_vit_config.c - config.json and preprocessor_config.json: what is read, defaulted and refused.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tests/support_folder.h"
 #include "vit/config.h"
 

@@ -6,7 +6,7 @@
  * ViT-L/14, set LNCLIP_VIT_MODEL to it and LNCLIP_VIT_GOLDEN to a file that
  * tests/golden/check_long_vit.py made: the parity test then reads those.
  */
-#include "tensor/op.h"
+#include "tensor/ops/op.h"
 #include "tensor/safetensors.h"
 #include "tests/support.h"
 #include "vit/tune.h"

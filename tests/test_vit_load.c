@@ -1,9 +1,9 @@
 /*
  * test_vit_load.c - models in all the forms they come in, and what is refused of them.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tests/support_folder.h"
-#include "vit/adapter.h"
+#include "vit/checkpoint/adapter.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /*
  * cmd_auc.c - lnclip auc: the metrics of any score file with their intervals, or two files compared.
  */
-#include "tools/cli.h"
+#include "tools/cli/cli.h"
 
-#include "tools/cli_json.h"
-#include "tools/cli_metrics.h"
-#include "tools/report.h"
+#include "tools/cli/cli_json.h"
+#include "tools/cli/cli_metrics.h"
+#include "tools/report/report.h"
 
 #include <math.h>
 #include <stdio.h>

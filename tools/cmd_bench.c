@@ -5,15 +5,15 @@
  * milliseconds move from minute to minute: the peak is measured again at the end, and what must be compared
  * belongs in one run.
  */
-#include "tools/bench.h"
-#include "tools/cli_json.h"
-#include "tools/cli_machine.h"
-#include "tools/cli_model.h"
+#include "tools/bench/bench.h"
+#include "tools/cli/cli_json.h"
+#include "tools/cli/cli_machine.h"
+#include "tools/cli/cli_model.h"
 
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/kernels/peak.h"
-#include "train/run_record.h"
+#include "train/run/run_record.h"
 #include "vit/vit.h"
 
 #include <stdlib.h>

@@ -5,14 +5,14 @@
  * Nothing else in the adapter changes, and nothing applies the calibration but --calibrated. What is fitted here is
  * flattering on these frames; eval --calibrated reports it on others.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
-#include "tools/cli.h"
-#include "tools/cli_checks.h"
-#include "tools/cli_json.h"
-#include "tools/cli_lists.h"
-#include "tools/eval_files.h"
-#include "train/calibration_file.h"
+#include "tools/cli/cli.h"
+#include "tools/cli/cli_checks.h"
+#include "tools/cli/cli_json.h"
+#include "tools/cli/cli_lists.h"
+#include "tools/eval/eval_files.h"
+#include "train/metrics/calibration_file.h"
 #include "train/number.h"
 #include "train/text.h"
 

@@ -4,11 +4,11 @@
  * Everything is read from files that the runs left; nothing is scored. Whether two AUROCs differ by more than chance is
  * what the paired comparison of `lnclip auc A B` and `lnclip eval` tells: intervals that overlap do not say it.
  */
-#include "tools/cli.h"
-#include "tools/cli_json.h"
-#include "tools/cli_table.h"
+#include "tools/cli/cli.h"
+#include "tools/cli/cli_json.h"
+#include "tools/cli/cli_table.h"
 #include "tools/cmd_compare_read.h"
-#include "tools/eval_files.h"
+#include "tools/eval/eval_files.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,9 +3,9 @@
  */
 #include "tools/cmd_compare_read.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
-#include "tools/cli_json.h"
+#include "tools/cli/cli_json.h"
 #include "tools/cmd_inspect_parts.h"
 
 #include <stdlib.h>

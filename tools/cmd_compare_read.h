@@ -4,7 +4,7 @@
 #ifndef LNCLIP_TOOLS_CMD_COMPARE_READ_H
 #define LNCLIP_TOOLS_CMD_COMPARE_READ_H
 
-#include "tensor/error.h"
+#include "tensor/base/error.h"
 
 #include <jansson.h>
 

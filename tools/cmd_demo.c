@@ -8,11 +8,11 @@
  * never seen, where a probe on frozen features does not. The frames are synthetic, so the numbers say
  * nothing about real data sets.
  */
-#include "tools/cli.h"
-#include "tools/cli_json.h"
-#include "tools/demo.h"
+#include "tools/cli/cli.h"
+#include "tools/cli/cli_json.h"
+#include "tools/demo/demo.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "train/plan.h"
 
 #include <math.h>

@@ -6,14 +6,14 @@
  * (eval_files.h), and at the end the adapters beside each other (eval_print.h). An earlier evaluation in a
  * folder stays whole until the new one is finished, and an interrupted one goes on where it stopped.
  */
-#include "tools/cli.h"
-#include "tools/cli_checks.h"
-#include "tools/cli_lists.h"
-#include "tools/cli_metrics.h"
-#include "tools/eval_files.h"
-#include "tools/eval_print.h"
-#include "tools/eval_scores.h"
-#include "tools/report.h"
+#include "tools/cli/cli.h"
+#include "tools/cli/cli_checks.h"
+#include "tools/cli/cli_lists.h"
+#include "tools/cli/cli_metrics.h"
+#include "tools/eval/eval_files.h"
+#include "tools/eval/eval_print.h"
+#include "tools/eval/eval_scores.h"
+#include "tools/report/report.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #ifndef LNCLIP_TOOLS_CMD_EVAL_PARTIAL_H
 #define LNCLIP_TOOLS_CMD_EVAL_PARTIAL_H
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 
 enum { CMD_EVAL_KEY_SIZE = 33 }; /* 32 hexadecimal digits and a zero */
 

@@ -4,9 +4,9 @@
  * What the adapter says of its origin goes along: recipe, record, lists, what selected it and its calibration.
  * So a merged model still warns on its own training list, and can be evaluated with --calibrated.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
-#include "tools/cli_model.h"
+#include "tools/cli/cli_model.h"
 
 #include <jansson.h>
 #include <stdlib.h>

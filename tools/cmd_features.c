@@ -1,12 +1,12 @@
 /*
  * cmd_features.c - lnclip features: the pooled feature of each image, before the head, as safetensors.
  */
-#include "tools/cli.h"
-#include "tools/cli_json.h"
-#include "tools/cli_lists.h"
-#include "tools/cli_model.h"
+#include "tools/cli/cli.h"
+#include "tools/cli/cli_json.h"
+#include "tools/cli/cli_lists.h"
+#include "tools/cli/cli_model.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
  *
  * For tests, benchmarks and the first steps with the tools; no substitute for pretrained weights.
  */
-#include "tools/cli_model.h"
+#include "tools/cli/cli_model.h"
 
 static Status make_model(const char *arch, uint64_t seed, const char *folder,
                          const CliArguments *arguments, Error *error)

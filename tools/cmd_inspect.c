@@ -4,13 +4,13 @@
  *
  * Each kind of thing is described once, as a JSON object; without --json that object is shown as text.
  */
-#include "tools/cli.h"
-#include "tools/cli_json.h"
-#include "tools/cli_model.h"
+#include "tools/cli/cli.h"
+#include "tools/cli/cli_json.h"
+#include "tools/cli/cli_model.h"
 #include "tools/cmd_inspect_parts.h"
 
-#include "data/preprocess.h"
-#include "tensor/file.h"
+#include "data/image/preprocess.h"
+#include "tensor/base/file.h"
 #include "vit/names.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #ifndef LNCLIP_TOOLS_CMD_INSPECT_PARTS_H
 #define LNCLIP_TOOLS_CMD_INSPECT_PARTS_H
 
-#include "tools/cli_model.h"
+#include "tools/cli/cli_model.h"
 
 #include <jansson.h>
 

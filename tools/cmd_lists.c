@@ -4,11 +4,11 @@
  * What is missing is no error, because hardly anybody has every video; but it is counted and named, because "the
  * test set" is not the same set where it is not.
  */
-#include "tools/cli.h"
+#include "tools/cli/cli.h"
 
-#include "data/sets.h"
-#include "tools/cli_json.h"
-#include "tools/cli_lists.h"
+#include "data/sets/sets.h"
+#include "tools/cli/cli_json.h"
+#include "tools/cli/cli_lists.h"
 
 #include <stdlib.h>
 #include <string.h>

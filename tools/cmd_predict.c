@@ -5,14 +5,14 @@
  * watched and piped. An image that cannot be read costs its own line only, a folder without images nothing
  * but a warning and the exit code. Heat maps (cmd_predict_explain.h) are drawn when all lines are out.
  */
-#include "data/crop_check.h"
-#include "tools/cli.h"
-#include "tools/cli_json.h"
-#include "tools/cli_lists.h"
-#include "tools/cli_model.h"
+#include "data/lists/crop_check.h"
+#include "tools/cli/cli.h"
+#include "tools/cli/cli_json.h"
+#include "tools/cli/cli_lists.h"
+#include "tools/cli/cli_model.h"
 #include "tools/cmd_predict_explain.h"
-#include "train/calibration_file.h"
-#include "train/predictions.h"
+#include "train/metrics/calibration_file.h"
+#include "train/metrics/predictions.h"
 
 #include <math.h>
 #include <stdlib.h>

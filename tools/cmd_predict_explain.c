@@ -3,9 +3,9 @@
  */
 #include "tools/cmd_predict_explain.h"
 
-#include "data/preprocess.h"
-#include "tensor/file.h"
-#include "tools/heatmap.h"
+#include "data/image/preprocess.h"
+#include "tensor/base/file.h"
+#include "tools/report/heatmap.h"
 #include "train/stepper.h"
 #include "vit/explain.h"
 

@@ -9,7 +9,7 @@
 #ifndef LNCLIP_TOOLS_CMD_PREDICT_EXPLAIN_H
 #define LNCLIP_TOOLS_CMD_PREDICT_EXPLAIN_H
 
-#include "tools/cli_model.h"
+#include "tools/cli/cli_model.h"
 
 typedef struct CmdPredictExplain {
     char **files; /* [count], the picture of each frame of the list */

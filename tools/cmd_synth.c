@@ -1,9 +1,9 @@
 /*
  * cmd_synth.c - lnclip synth: a synthetic face-forgery data set on disk.
  */
-#include "tools/cli.h"
+#include "tools/cli/cli.h"
 
-#include "data/synth.h"
+#include "data/synth/synth.h"
 
 #include <stdlib.h>
 

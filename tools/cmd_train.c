@@ -5,15 +5,15 @@
  * with all missing files, the folder of the run. What training itself does is told in
  * train/train.c.
  */
-#include "tools/cli.h"
-#include "tools/cli_checks.h"
-#include "tools/cli_lists.h"
-#include "tools/cli_machine.h"
-#include "tools/cli_model.h"
+#include "tools/cli/cli.h"
+#include "tools/cli/cli_checks.h"
+#include "tools/cli/cli_lists.h"
+#include "tools/cli/cli_machine.h"
+#include "tools/cli/cli_model.h"
 #include "tools/cmd_train_result.h"
 
-#include "tensor/file.h"
-#include "train/run_files.h"
+#include "tensor/base/file.h"
+#include "train/run/run_files.h"
 #include "train/train.h"
 
 #include <math.h>

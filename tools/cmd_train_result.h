@@ -4,7 +4,7 @@
 #ifndef LNCLIP_TOOLS_CMD_TRAIN_RESULT_H
 #define LNCLIP_TOOLS_CMD_TRAIN_RESULT_H
 
-#include "tools/cli.h"
+#include "tools/cli/cli.h"
 #include "train/train.h"
 
 /*

@@ -3,8 +3,8 @@
  *
  * Everything else is in the files cmd_*.c, one a subcommand, and in the libraries below them.
  */
-#include "tools/cli.h"
-#include "tools/cli_json.h"
+#include "tools/cli/cli.h"
+#include "tools/cli/cli_json.h"
 
 #include <fcntl.h>
 #include <malloc.h>

@@ -5,9 +5,9 @@
  * and compute each as if it were alone.
  */
 #include "train/evaluate.h"
-#include "tensor/machine.h"
+#include "tensor/base/machine.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "train/stepper.h"
 
 #include <assert.h>

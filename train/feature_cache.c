@@ -3,7 +3,7 @@
  */
 #include "train/feature_cache.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
 
 #include <stdlib.h>

@@ -8,8 +8,8 @@
 #ifndef LNCLIP_TRAIN_FEATURE_CACHE_H
 #define LNCLIP_TRAIN_FEATURE_CACHE_H
 
-#include "train/checkpoint.h"
 #include "train/evaluate.h"
+#include "train/run/checkpoint.h"
 
 typedef struct TrainFeatureCache {
     float *train; /* [train->count,D] */

@@ -3,7 +3,7 @@
  */
 #include "train/list_checks.h"
 
-#include "train/metrics.h"
+#include "train/metrics/metrics.h"
 #include "train/stepper.h"
 
 #include <assert.h>

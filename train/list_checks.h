@@ -3,15 +3,15 @@
  *
  * Frames of the training in the test, one class only, the same frame twice, whole video frames instead of
  * faces, and images whose size alone tells the label. What is found is returned; what is an error and what a
- * warning is for the caller to say (tools/cli_checks.h, docs/pitfalls.md). train_run asks for two classes and
+ * warning is for the caller to say (tools/cli/cli_checks.h, docs/pitfalls.md). train_run asks for two classes and
  * warns of shared files alone: a program that trains by the library calls train_check_lists first, and says so
  * in TrainJob.lists_compared.
  */
 #ifndef LNCLIP_TRAIN_LIST_CHECKS_H
 #define LNCLIP_TRAIN_LIST_CHECKS_H
 
-#include "data/crop_check.h"
-#include "data/list_compare.h"
+#include "data/lists/crop_check.h"
+#include "data/lists/list_compare.h"
 
 /* How much is looked at. */
 typedef enum TrainChecks {

@@ -10,7 +10,7 @@
  */
 #include "train/number.h"
 
-#include "tensor/c_locale.h"
+#include "tensor/base/c_locale.h"
 
 #include <float.h>
 #include <math.h>

@@ -3,7 +3,7 @@
  */
 #include "train/plan.h"
 
-#include "tensor/machine.h"
+#include "tensor/base/machine.h"
 
 #include <assert.h>
 #include <stdint.h>

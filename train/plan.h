@@ -9,7 +9,7 @@
 #ifndef LNCLIP_TRAIN_PLAN_H
 #define LNCLIP_TRAIN_PLAN_H
 
-#include "tensor/error.h"
+#include "tensor/base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
  */
 #include "train/recipe.h"
 
-#include "train/metrics.h"
+#include "train/metrics/metrics.h"
 #include "train/number.h"
 #include "vit/tune.h"
 

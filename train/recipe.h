@@ -9,7 +9,7 @@
 #ifndef LNCLIP_TRAIN_RECIPE_H
 #define LNCLIP_TRAIN_RECIPE_H
 
-#include "data/augment.h"
+#include "data/augment/augment.h"
 #include "data/order.h"
 #include "tensor/precision.h"
 #include "vit/head.h"

@@ -1,7 +1,7 @@
 /*
  * recipe_read.c - recipe files: see recipe.h.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "train/recipe.h"
 
 #include <assert.h>

@@ -11,7 +11,7 @@
  */
 #include "train/stepper.h"
 
-#include "data/preprocess.h"
+#include "data/image/preprocess.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -14,11 +14,11 @@
  * What is on the disk is always a run that can go on: rows and curves first, adapters next, and
  * state.safetensors last, which alone says how far the run is.
  */
-#include "train/run.h"
+#include "train/run/run_private.h"
 
-#include "tensor/file.h"
-#include "train/run_adapters.h"
-#include "train/run_curves.h"
+#include "tensor/base/file.h"
+#include "train/run/run_adapters.h"
+#include "train/run/run_curves.h"
 
 #include <assert.h>
 #include <math.h>

@@ -3,8 +3,8 @@
  */
 #include "train/validate.h"
 
+#include "train/metrics/reports.h"
 #include "train/recipe.h"
-#include "train/reports.h"
 #include "vit/head.h"
 
 #include <assert.h>

@@ -5,8 +5,8 @@
 #ifndef LNCLIP_TRAIN_VALIDATE_H
 #define LNCLIP_TRAIN_VALIDATE_H
 
-#include "data/list.h"
-#include "train/metrics.h"
+#include "data/lists/list.h"
+#include "train/metrics/metrics.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /*
  * build.c - the one list of the encoder's parameters, behind loading, tuning, adapters and inspect.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "vit/names.h"
 
 #include <assert.h>

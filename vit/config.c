@@ -7,8 +7,8 @@
  */
 #include "vit/config.h"
 
-#include "tensor/c_locale.h"
-#include "tensor/file.h"
+#include "tensor/base/c_locale.h"
+#include "tensor/base/file.h"
 
 #include <assert.h>
 #include <jansson.h>

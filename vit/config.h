@@ -8,7 +8,7 @@
 #ifndef LNCLIP_VIT_CONFIG_H
 #define LNCLIP_VIT_CONFIG_H
 
-#include "tensor/ops.h"
+#include "tensor/ops/ops.h"
 
 typedef struct VitConfig {
     int image_size;        /* S, pixels of a side */

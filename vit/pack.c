@@ -16,7 +16,7 @@
  * such z, weighed by attention, and what fc2 gets are activations of them. The magnitude is taken as deviation
  * plus |mean| in all cases.
  */
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "vit/vit.h"
 
 #include <assert.h>

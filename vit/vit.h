@@ -13,7 +13,7 @@
 #define LNCLIP_VIT_VIT_H
 
 #include "tensor/arena.h"
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
 #include "tensor/threads.h"
 #include "vit/config.h"

@@ -2,7 +2,7 @@
  * avx2.c - what processors with AVX2 and FMA run: the text of rows_template.h, eight lanes at a
  * time, and product_avx2.c.
  */
-#include "tensor/kernels/variants.h"
+#include "tensor/kernels/variants_private.h"
 
 #if defined(__x86_64__)
 

@@ -2,7 +2,7 @@
  * avx512.c - what processors with AVX-512 (F, BW, DQ, VL) run: rows_avx512.c, elements_avx512.c and
  * product_avx512.c; and the rungs above, which have the same row kernels and better products.
  */
-#include "tensor/kernels/variants.h"
+#include "tensor/kernels/variants_private.h"
 
 #if defined(__x86_64__)
 

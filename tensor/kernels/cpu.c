@@ -2,7 +2,7 @@
  * cpu.c - see cpu.h. Bits: Intel SDM volume 2A, CPUID leaves 1 and 7; volume 1, 13.3 for XCR0. Tiles:
  * Documentation/arch/x86/xstate.rst of the Linux kernel.
  */
-#include "tensor/kernels/cpu.h"
+#include "tensor/kernels/cpu_private.h"
 
 #if defined(__x86_64__)
 

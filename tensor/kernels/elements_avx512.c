@@ -7,11 +7,11 @@
  * again, vrcp14ps with one Newton step replaces a division. The numbers agree with the reference within the
  * contracts of kernels.h, not bit for bit; conversions and the arithmetic of `finish` do to the bit.
  */
-#include "tensor/kernels/variants.h"
+#include "tensor/kernels/variants_private.h"
 
 #if defined(__x86_64__)
 
-#include "tensor/kernels/vector_avx512.h"
+#include "tensor/kernels/vector_avx512_private.h"
 
 #include <math.h>
 

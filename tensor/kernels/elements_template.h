@@ -4,7 +4,7 @@
  *
  * Polynomials are minimax fits; fit.py beside this file makes their coefficients.
  */
-#include "tensor/kernels/variants.h"
+#include "tensor/kernels/variants_private.h"
 
 #include <math.h>
 #include <stdint.h>

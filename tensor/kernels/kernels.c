@@ -4,8 +4,8 @@
  */
 #include "tensor/kernels/kernels.h"
 
-#include "tensor/kernels/cpu.h"
-#include "tensor/kernels/variants.h"
+#include "tensor/kernels/cpu_private.h"
+#include "tensor/kernels/variants_private.h"
 
 #include <assert.h>
 #include <pthread.h>

@@ -11,11 +11,11 @@
  * Kernels are single-threaded, allocate nothing, cannot fail; pointers need no alignment and, unless
  * noted, outputs may alias inputs of the same shape exactly (in place) but not overlap otherwise.
  */
-#ifndef LNCLIP_TENSOR_KERNELS_H
-#define LNCLIP_TENSOR_KERNELS_H
+#ifndef LNCLIP_TENSOR_KERNELS_KERNELS_H
+#define LNCLIP_TENSOR_KERNELS_KERNELS_H
 
+#include "tensor/base/error.h"
 #include "tensor/dtype.h"
-#include "tensor/error.h"
 #include "tensor/precision.h"
 
 #include <stdbool.h>

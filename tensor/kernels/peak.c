@@ -9,7 +9,7 @@
 #include "tensor/kernels/peak.h"
 
 #include "tensor/kernels/kernels.h"
-#include "tensor/kernels/tiles.h"
+#include "tensor/kernels/tiles_private.h"
 
 #include <string.h>
 

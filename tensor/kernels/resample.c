@@ -3,9 +3,9 @@
  */
 #include "tensor/kernels/resample.h"
 
-#include "tensor/kernels/cpu.h"
+#include "tensor/kernels/cpu_private.h"
 #include "tensor/kernels/kernels.h"
-#include "tensor/kernels/resample_variants.h"
+#include "tensor/kernels/resample_variants_private.h"
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
  * resample_avx.c - the kernels of resample.h for AVX2 and AVX-512: sums by resample_template.h, and the
  * transposition, for which registers of AVX2 are wide enough.
  */
-#include "tensor/kernels/resample_variants.h"
+#include "tensor/kernels/resample_variants_private.h"
 
 #if defined(__x86_64__)
 

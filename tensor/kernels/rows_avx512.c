@@ -6,11 +6,11 @@
  * kernels.h, not bit for bit; quantised bytes do to the bit. Every sum's order follows from the length of the
  * row alone.
  */
-#include "tensor/kernels/variants.h"
+#include "tensor/kernels/variants_private.h"
 
 #if defined(__x86_64__)
 
-#include "tensor/kernels/vector_avx512.h"
+#include "tensor/kernels/vector_avx512_private.h"
 
 #include <math.h>
 

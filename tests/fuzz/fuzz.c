@@ -7,7 +7,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -5,9 +5,9 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "data/decode.h"
-#include "data/npy.h"
-#include "data/sbi.h"
+#include "data/augment/sbi.h"
+#include "data/image/decode_private.h"
+#include "data/image/npy.h"
 
 #include <string.h>
 #include <zlib.h>

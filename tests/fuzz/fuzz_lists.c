@@ -5,13 +5,13 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "data/identity.h"
-#include "data/list.h"
-#include "data/order_pairs.h"
-#include "data/path.h"
-#include "data/sets.h"
-#include "data/sets_json.h"
-#include "tensor/file.h"
+#include "data/lists/identity.h"
+#include "data/lists/list.h"
+#include "data/lists/path.h"
+#include "data/order_pairs_private.h"
+#include "data/sets/sets.h"
+#include "data/sets/sets_json_private.h"
+#include "tensor/base/file.h"
 
 #include <string.h>
 

@@ -7,12 +7,12 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "tensor/file.h"
+#include "tensor/base/file.h"
 #include "tensor/safetensors.h"
 #include "tools/cmd_inspect_parts.h"
-#include "train/calibration_file.h"
-#include "train/checkpoint.h"
-#include "vit/adapter.h"
+#include "train/metrics/calibration_file.h"
+#include "train/run/checkpoint.h"
+#include "vit/checkpoint/adapter.h"
 #include "vit/config.h"
 #include "vit/names.h"
 

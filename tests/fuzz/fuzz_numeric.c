@@ -7,10 +7,10 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "data/augment.h"
-#include "data/preprocess.h"
-#include "data/sbi.h"
-#include "data/sbi_mask.h"
+#include "data/augment/augment.h"
+#include "data/augment/sbi.h"
+#include "data/augment/sbi_mask_private.h"
+#include "data/image/preprocess.h"
 #include "tensor/packed.h"
 
 #include <math.h>

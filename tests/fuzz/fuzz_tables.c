@@ -6,19 +6,19 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "data/augment.h"
-#include "tensor/file.h"
-#include "tools/cli.h"
+#include "data/augment/augment.h"
+#include "tensor/base/file.h"
+#include "tools/cli/cli.h"
 #include "tools/cmd_compare_read.h"
 #include "tools/cmd_eval_partial.h"
 #include "tools/cmd_inspect_parts.h"
-#include "tools/eval_sets.h"
-#include "train/event_file.h"
+#include "tools/eval/eval_sets.h"
+#include "train/metrics/predictions.h"
+#include "train/metrics/reports.h"
 #include "train/number.h"
-#include "train/predictions.h"
 #include "train/recipe.h"
-#include "train/reports.h"
-#include "train/run_files.h"
+#include "train/run/event_file.h"
+#include "train/run/run_files.h"
 
 #include <ctype.h>
 #include <errno.h>

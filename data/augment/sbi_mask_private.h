@@ -1,0 +1,77 @@
+/*
+ * sbi_mask_private.h - the mask of a self-blended image: for sbi.c and its test alone.
+ *
+ * The public code resizes the mask of a face to a random size of 192 to 256 pixels before it softens the
+ * edge, so that the widths of its filters vary against the face. Here the mask is made in that grid from the
+ * start.
+ */
+#ifndef LNCLIP_DATA_AUGMENT_SBI_MASK_PRIVATE_H
+#define LNCLIP_DATA_AUGMENT_SBI_MASK_PRIVATE_H
+
+#include "data/augment/sbi.h"
+
+#include <stdbool.h>
+
+enum {
+    DATA_MASK_SIDE = 256,  /* largest side of the grid */
+    DATA_MASK_KERNEL = 25, /* largest width of a filter, in cells: its number of taps */
+    DATA_MASK_PADDED = DATA_MASK_SIDE + DATA_MASK_KERNEL - 1,
+    DATA_MASK_LATTICE = 66, /* side of the lattice on which the deformation is known */
+    DATA_MASK_NOISE = 80,   /* side of the lattice of noise it is made from */
+};
+
+/* The map of one axis: x -> scale * x + offset. */
+typedef struct DataAxis {
+    double scale, offset;
+} DataAxis;
+
+/* A convex region of the grid [height,width]: of row y the columns first[y] <= x < end[y]. */
+typedef struct DataRegion {
+    int width, height;
+    int first[DATA_MASK_SIDE], end[DATA_MASK_SIDE];
+} DataRegion;
+
+/*
+ * The cells of a grid whose middle lies in the convex hull of the first `count` landmarks, or on its edge,
+ * where a point of the image is mapped to the grid by x and y, whose scales are positive. Landmarks are finite, may
+ * lie outside and anywhere near a line: corners are found by exact arithmetic. Exact for whole numbers that are
+ * not mapped.
+ */
+void data_region_hull(DataRegion *region, int width, int height, const DataLandmarks *landmarks,
+                      int count, DataAxis x, DataAxis y);
+
+/* The cells whose middle lies in the ellipse about (center_x, center_y), in cells. radius_x, radius_y > 0. */
+void data_region_ellipse(DataRegion *region, int width, int height, double center_x,
+                         double center_y, double radius_x, double radius_y);
+
+/* Takes away what lies beyond the cells low_x..high_x, low_y..high_y. */
+void data_region_clip(DataRegion *region, double low_x, double high_x, double low_y, double high_y);
+
+/* How many cells the region has. */
+size_t data_region_area(const DataRegion *region);
+
+/* Working memory of one mask. */
+typedef struct DataMask {
+    int width, height;
+    float values[DATA_MASK_SIDE * DATA_MASK_SIDE];      /* [height,width], 0 to 1 */
+    uint8_t inside[2][DATA_MASK_SIDE * DATA_MASK_SIDE]; /* before and after erosion */
+    float padded[DATA_MASK_PADDED * DATA_MASK_PADDED];  /* [height + taps - 1,width + taps - 1] */
+    float between[DATA_MASK_PADDED * DATA_MASK_SIDE];   /* passes of the blur */
+    float shift[2][DATA_MASK_LATTICE * DATA_MASK_LATTICE]; /* the deformation, in cells */
+} DataMask;
+
+/* How the edge is softened. */
+typedef struct DataMaskEdge {
+    uint64_t deformation; /* seeds the elastic deformation */
+    int erosion;  /* side of the square of the first filter, odd, at most DATA_MASK_KERNEL */
+    int blur;     /* width of the Gaussian filter, odd, at most DATA_MASK_KERNEL */
+    double sigma; /* of that filter, in cells */
+} DataMaskEdge;
+
+/*
+ * Deforms, erodes and blurs the region into mask->values, whose largest is 1. Where the erosion would leave
+ * nothing it takes a smaller square. False if the region, deformed, is empty.
+ */
+bool data_mask_make(DataMask *mask, const DataRegion *region, const DataMaskEdge *edge);
+
+#endif

@@ -1,0 +1,282 @@
+/*
+ * npy.c - see npy.h.
+ *
+ * The header of the file is a Python dictionary of three known keys. It is read by a grammar of just that, so
+ * that whatever else may stand there is an error and never evaluated.
+ */
+#include "data/image/npy.h"
+
+#include "tensor/base/file.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char MAGIC[] = "\x93NUMPY";
+
+enum {
+    MAGIC_SIZE = 6,
+    PREFIX_SIZE = 8, /* magic and version; then the length of the header, of 2 or 4 bytes */
+};
+
+/* The numbers an array may have: all little-endian. */
+typedef struct Type {
+    const char *descr;
+    size_t size;
+    double (*read)(const unsigned char *bytes);
+} Type;
+
+static double read_i32(const unsigned char *bytes)
+{
+    int32_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+static double read_i64(const unsigned char *bytes)
+{
+    int64_t value;
+    memcpy(&value, bytes, sizeof value);
+    return (double)value;
+}
+
+static double read_f32(const unsigned char *bytes)
+{
+    float value;
+    memcpy(&value, bytes, sizeof value);
+    return (double)value;
+}
+
+static double read_f64(const unsigned char *bytes)
+{
+    double value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the bytes are taken as they are");
+
+static const Type TYPES[] = {
+    {"<i4", 4, read_i32}, {"<i8", 8, read_i64}, {"<f4", 4, read_f32}, {"<f8", 8, read_f64}};
+
+/* What is left of the header's text, and what has been found in it. */
+typedef struct Header {
+    const char *at, *end;
+    const char *name; /* of the file, for messages */
+    char descr[16];
+    bool fortran;
+    int rank;
+    size_t shape[DATA_NPY_RANK];
+} Header;
+
+static Status damaged(const char *name, const char *reason, Error *error)
+{
+    return error_set(error, STATUS_FAILED, "%s: damaged .npy file: %s; write it again", name,
+                     reason);
+}
+
+static void skip_blanks(Header *header)
+{
+    while (header->at < header->end && (*header->at == ' ' || *header->at == '\n'))
+        header->at++;
+}
+
+/* Takes `text`, and blanks before it, if that is what comes next. */
+static bool take(Header *header, const char *text)
+{
+    skip_blanks(header);
+    const size_t length = strlen(text);
+    if ((size_t)(header->end - header->at) < length || memcmp(header->at, text, length) != 0)
+        return false;
+    header->at += length;
+    return true;
+}
+
+/* A string in single quotes without escapes, into out [size]. */
+static bool take_string(Header *header, char *out, size_t size)
+{
+    if (!take(header, "'"))
+        return false;
+    const size_t left = (size_t)(header->end - header->at);
+    const char *const quote = memchr(header->at, '\'', left);
+    if (!quote || (size_t)(quote - header->at) >= size)
+        return false;
+    const size_t length = (size_t)(quote - header->at);
+    memcpy(out, header->at, length);
+    out[length] = '\0';
+    header->at = quote + 1;
+    return true;
+}
+
+/* One dimension: digits, at most DATA_NPY_BYTES. */
+static bool take_extent(Header *header, size_t *extent)
+{
+    skip_blanks(header);
+    const char *const first = header->at;
+    size_t value = 0;
+    for (; header->at < header->end && *header->at >= '0' && *header->at <= '9'; header->at++) {
+        value = value * 10 + (size_t)(*header->at - '0');
+        if (value > DATA_NPY_BYTES)
+            return false;
+    }
+    *extent = value;
+    return header->at > first;
+}
+
+/* "(81, 2)", "(3,)" or "()". */
+static bool take_shape(Header *header)
+{
+    if (!take(header, "("))
+        return false;
+    header->rank = 0;
+    while (!take(header, ")")) {
+        if (header->rank == DATA_NPY_RANK || !take_extent(header, &header->shape[header->rank]))
+            return false;
+        header->rank++;
+        if (!take(header, ","))
+            return header->rank > 1 && take(header, ")");
+    }
+    return true;
+}
+
+static Status read_dictionary(Header *header, Error *error)
+{
+    enum { DESCR = 1, ORDER = 2, SHAPE = 4, ALL = 7 };
+    int seen = 0;
+    if (!take(header, "{"))
+        return damaged(header->name, "its header is no dictionary", error);
+    while (!take(header, "}")) {
+        char key[16];
+        if (!take_string(header, key, sizeof key) || !take(header, ":"))
+            return damaged(header->name, "a key of its header cannot be read", error);
+        const int bit = strcmp(key, "descr") == 0           ? DESCR
+                        : strcmp(key, "fortran_order") == 0 ? ORDER
+                        : strcmp(key, "shape") == 0         ? SHAPE
+                                                            : 0;
+        if (bit == 0 || (seen & bit) != 0)
+            return damaged(header->name, "its header has an unknown or a repeated key", error);
+        seen |= bit;
+        if (bit == DESCR && !take_string(header, header->descr, sizeof header->descr))
+            return error_set(error, STATUS_FAILED,
+                             "%s: holds records, not numbers; save a plain array", header->name);
+        if (bit == ORDER && !(header->fortran = take(header, "True")) && !take(header, "False"))
+            return damaged(header->name, "fortran_order is neither True nor False", error);
+        if (bit == SHAPE && !take_shape(header))
+            return error_set(error, STATUS_FAILED,
+                             "%s: its shape cannot be read, has more than %d dimensions, or is "
+                             "too large; save a small array of points",
+                             header->name, DATA_NPY_RANK);
+        if (!take(header, ",")) {
+            if (!take(header, "}"))
+                return damaged(header->name, "its header does not end", error);
+            break;
+        }
+    }
+    skip_blanks(header);
+    if (seen != ALL || header->at != header->end)
+        return damaged(header->name, "its header is incomplete or goes on behind its end", error);
+    return STATUS_OK;
+}
+
+/* The header of `bytes`, and where the data begin. */
+static Status read_header(const unsigned char *bytes, size_t size, Header *header, size_t *data,
+                          Error *error)
+{
+    if (size < MAGIC_SIZE || memcmp(bytes, MAGIC, MAGIC_SIZE) != 0)
+        return error_set(error, STATUS_FAILED,
+                         "%s: no .npy file, whatever its name says; write it with numpy.save",
+                         header->name);
+    if (size < PREFIX_SIZE + 4)
+        return damaged(header->name, "it ends within its header", error);
+    const int major = bytes[MAGIC_SIZE], minor = bytes[MAGIC_SIZE + 1];
+    if ((major != 1 && major != 2) || minor != 0)
+        return error_set(error, STATUS_FAILED,
+                         "%s: version %d.%d of the .npy format; only 1.0 and 2.0 are read: save "
+                         "a plain array of numbers",
+                         header->name, major, minor);
+    const unsigned char *const field = bytes + PREFIX_SIZE;
+    size_t length = (size_t)field[0] | (size_t)field[1] << 8;
+    *data = PREFIX_SIZE + 2;
+    if (major == 2) {
+        length |= (size_t)field[2] << 16 | (size_t)field[3] << 24;
+        *data = PREFIX_SIZE + 4;
+    }
+    if (length > size - *data)
+        return damaged(header->name, "it ends within its header", error);
+    header->at = (const char *)bytes + *data;
+    header->end = header->at + length;
+    *data += length;
+    return read_dictionary(header, error);
+}
+
+/* Copies the numbers into C order. */
+static void copy_values(const Header *header, const Type *type, const unsigned char *data,
+                        DataArray *array)
+{
+    for (size_t i = 0; i < array->count; i++) {
+        size_t from = i;
+        if (header->fortran) { /* the first index runs fastest */
+            size_t rest = i, stride = array->count;
+            from = 0;
+            for (int d = array->rank - 1; d >= 0; d--) {
+                stride /= array->shape[d];
+                from += rest % array->shape[d] * stride;
+                rest /= array->shape[d];
+            }
+        }
+        array->values[i] = type->read(data + from * type->size);
+    }
+}
+
+Status data_npy_decode(const void *bytes, size_t size, const char *name, DataArray *array,
+                       Error *error)
+{
+    assert((bytes || size == 0) && name && array && error);
+    *array = (DataArray){0};
+    Header header = {.name = name};
+    size_t start = 0;
+    TRY(read_header(bytes, size, &header, &start, error));
+    const Type *type = NULL;
+    for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++)
+        if (strcmp(TYPES[i].descr, header.descr) == 0)
+            type = &TYPES[i];
+    if (!type)
+        return error_set(error, STATUS_FAILED,
+                         "%s: holds values of type \"%s\"; save it as little-endian int32, int64, "
+                         "float32 or float64",
+                         name, header.descr);
+    size_t count = 1;
+    for (int d = 0; d < header.rank; d++) /* both factors are at most 2^24 */
+        count = count * header.shape[d] > DATA_NPY_BYTES ? DATA_NPY_BYTES + (size_t)1
+                                                         : count * header.shape[d];
+    if (count * type->size != size - start)
+        return damaged(name, "it has more or fewer numbers than its shape says", error);
+    double *const values = malloc((count > 0 ? count : 1) * sizeof *values);
+    if (!values)
+        return error_set(error, STATUS_FAILED, "%s: no memory for %zu numbers; free some", name,
+                         count);
+    *array = (DataArray){.rank = header.rank, .count = count, .values = values};
+    memcpy(array->shape, header.shape, sizeof array->shape);
+    copy_values(&header, type, (const unsigned char *)bytes + start, array);
+    return STATUS_OK;
+}
+
+Status data_npy_read(const char *path, DataArray *array, Error *error)
+{
+    assert(path && array && error);
+    char *content;
+    size_t size;
+    *array = (DataArray){0};
+    TRY(file_read(path, DATA_NPY_BYTES, &content, &size, error));
+    const Status status = data_npy_decode(content, size, path, array, error);
+    free(content);
+    return status;
+}
+
+void data_array_free(DataArray *array)
+{
+    free(array->values);
+    *array = (DataArray){0};
+}

@@ -1,0 +1,280 @@
+/*
+ * resize.c - Pillow's filters of resizing in 8 bits, and the crop CLIP takes of its bicubic.
+ *
+ * Source: Pillow's documented resampling (two passes, horizontal first, 8 bits between them) with the
+ * constants below; Keys, "Cubic convolution interpolation", 1981, for the bicubic kernel. To equal it byte for
+ * byte the table of weights repeats every rounding: doubles are normalised in the same order and then
+ * rounded half away from zero to integers, after which the arithmetic is exact and may be arranged
+ * freely. That is why rows and columns outside the crop can be left out, and the sums computed by vectors.
+ */
+#include "data/image/preprocess.h"
+
+#include "tensor/kernels/resample.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double KERNEL_A = -0.5, PI = 3.14159265358979323846;
+
+void data_resizer_free(DataResizer *resizer)
+{
+    free(resizer->x.start);
+    free(resizer->y.start);
+    free(resizer->rows);
+    *resizer = (DataResizer){0};
+}
+
+/* Keys' kernel, evaluated in the order that fixes its last bit. */
+static double bicubic(double x)
+{
+    x = fabs(x);
+    if (x < 1)
+        return ((KERNEL_A + 2) * x - (KERNEL_A + 3)) * x * x + 1;
+    if (x < 2)
+        return (((x - 5) * x + 8) * x - 4) * KERNEL_A;
+    return 0;
+}
+
+static double bilinear(double x)
+{
+    x = fabs(x);
+    return x < 1 ? 1 - x : 0;
+}
+
+/* Half open, so that a pixel on the border of two boxes counts once. */
+static double box(double x)
+{
+    return x > -0.5 && x <= 0.5 ? 1 : 0;
+}
+
+static double sinc(double x)
+{
+    return x == 0 ? 1 : sin(PI * x) / (PI * x);
+}
+
+/* The window's coefficients are floats in Pillow: another sum than 1. */
+static double hamming(double x)
+{
+    return fabs(x) < 1 ? sinc(x) * (0.54f + 0.46f * cos(PI * x)) : 0;
+}
+
+static double lanczos(double x)
+{
+    return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
+typedef struct Kernel {
+    double radius; /* in output pixels when shrinking, input pixels when enlarging */
+    double (*weight)(double x);
+} Kernel;
+
+static const Kernel KERNELS[] = {
+    [DATA_FILTER_BILINEAR] = {1, bilinear}, [DATA_FILTER_BICUBIC] = {2, bicubic},
+    [DATA_FILTER_BOX] = {0.5, box},         [DATA_FILTER_HAMMING] = {1, hamming},
+    [DATA_FILTER_LANCZOS] = {3, lanczos},
+};
+_Static_assert(sizeof KERNELS / sizeof KERNELS[0] == DATA_FILTER_NEAREST,
+               "a kernel for every filter but nearest");
+
+/* The input pixels that bear on output pixel `i` of those wanted: start .. start + length - 1. */
+typedef struct Window {
+    double center, stretch;
+    int start, length;
+} Window;
+
+static Window window_of(DataFilter filter, int in, int out, int output)
+{
+    const double scale = (double)in / out;
+    const double stretch = scale < 1 ? 1 : scale;
+    const double support = KERNELS[filter].radius * stretch;
+    const double center = (output + 0.5) * scale;
+    const int low = (int)(center - support + 0.5), high = (int)(center + support + 0.5);
+    const int start = low < 0 ? 0 : low;
+    return (Window){.center = center,
+                    .stretch = stretch,
+                    .start = start,
+                    .length = (high > in ? in : high) - start};
+}
+
+static double weight_at(DataFilter filter, const Window *window, int k)
+{
+    return KERNELS[filter].weight((k + window->start - window->center + 0.5) *
+                                  (1.0 / window->stretch));
+}
+
+/* Start and weights of output pixel first + i. */
+static void fill_weights(const DataResizeAxis *axis, int i)
+{
+    const Window window = window_of(axis->filter, axis->in, axis->out, axis->first + i);
+    const int last_start = axis->in - axis->taps;
+    axis->start[i] = window.start < last_start ? window.start : last_start;
+    int32_t *const weights = axis->weights + (size_t)i * (size_t)axis->taps;
+    memset(weights, 0, (size_t)axis->taps * sizeof *weights);
+
+    double sum = 0;
+    for (int k = 0; k < window.length; k++)
+        sum += weight_at(axis->filter, &window, k);
+    for (int k = 0; k < window.length; k++) {
+        double weight = weight_at(axis->filter, &window, k);
+        if (sum != 0)
+            weight /= sum;
+        weight *= 1 << KERNELS_RESAMPLE_BITS;
+        weights[window.start - axis->start[i] + k] =
+            (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
+    }
+}
+
+/*
+ * Nearest as Pillow's affine transform of a scaling: the centre of an output pixel is reached by adding the scale up
+ * from the first one, whose roundings decide where a centre lies between two pixels.
+ */
+static void fill_nearest(const DataResizeAxis *axis)
+{
+    const double scale = (double)axis->in / axis->out;
+    double center = scale * 0.5;
+    for (int i = -axis->first; i < axis->count; i++, center += scale) {
+        if (i < 0)
+            continue;
+        axis->start[i] = center < axis->in ? (int)center : axis->in - 1;
+        axis->weights[i] = 1 << KERNELS_RESAMPLE_BITS;
+    }
+}
+
+/* Prepares the table of one axis, unless it is there from the image before. */
+static Status prepare_axis(DataResizeAxis *axis, DataFilter filter, int in, int out, int first,
+                           int count, Error *error)
+{
+    if (axis->filter == filter && axis->in == in && axis->out == out && axis->first == first &&
+        axis->count == count)
+        return STATUS_OK;
+    const bool nearest = filter == DATA_FILTER_NEAREST;
+    int taps = nearest ? 1 : 0;
+    for (int i = 0; i < count && !nearest; i++) {
+        const int length = window_of(filter, in, out, first + i).length;
+        taps = length > taps ? length : taps;
+    }
+    const size_t bytes =
+        (size_t)count * ((size_t)taps * sizeof *axis->weights + sizeof *axis->start);
+    int *memory = axis->start;
+    if (bytes > axis->capacity) {
+        free(memory);
+        memory = malloc(bytes);
+        *axis = (DataResizeAxis){.start = memory, .capacity = memory ? bytes : 0};
+        if (!memory)
+            return error_set(error, STATUS_FAILED, "resizing %d to %d pixels: no memory; free some",
+                             in, out);
+    }
+    *axis = (DataResizeAxis){.filter = filter,
+                             .in = in,
+                             .out = out,
+                             .first = first,
+                             .count = count,
+                             .taps = taps,
+                             .start = memory,
+                             .weights = memory + count,
+                             .capacity = axis->capacity};
+    if (nearest)
+        fill_nearest(axis);
+    for (int i = 0; i < count && !nearest; i++)
+        fill_weights(axis, i);
+    return STATUS_OK;
+}
+
+/* Rows that the horizontal pass handles at a time: what it reads and writes stays in the second-level cache. */
+enum { BLOCK_ROWS = 64 };
+
+/*
+ * The horizontal pass: out [rows,x->count,3] from in [rows,...,3]. In the transposed image a column of pixels is
+ * a row of bytes, and an output column a weighted sum of such rows. in_columns and out_columns hold a block.
+ */
+static void resize_rows(const KernelsResample *kernels, const DataResizeAxis *x, const uint8_t *in,
+                        size_t in_stride, size_t rows, uint8_t *in_columns, uint8_t *out_columns,
+                        uint8_t *out)
+{
+    const size_t out_stride = (size_t)x->count * 3;
+    const int left = x->start[0];
+    const size_t used = (size_t)(x->start[x->count - 1] + x->taps - left) * 3;
+    for (size_t row = 0; row < rows; row += BLOCK_ROWS) {
+        const size_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
+        kernels->transpose(in + row * in_stride + (size_t)left * 3, in_stride, n, used, in_columns,
+                           n);
+        for (int i = 0; i < x->count; i++)
+            kernels->blend(x->weights + (size_t)i * (size_t)x->taps, x->taps,
+                           in_columns + (size_t)(x->start[i] - left) * 3 * n, 3 * n,
+                           out_columns + (size_t)i * 3 * n, 3 * n);
+        kernels->transpose(out_columns, n, out_stride, n, out + row * out_stride, out_stride);
+    }
+}
+
+/* Makes the wanted output pixels of both axes: out [y.count,x.count,3]. */
+static Status resample(DataResizer *resizer, const DataImage *image, uint8_t *out, Error *error)
+{
+    const KernelsResample *const kernels = kernels_resample();
+    const DataResizeAxis *const x = &resizer->x, *const y = &resizer->y;
+    const int top = y->start[0];
+    const size_t rows = (size_t)(y->start[y->count - 1] + y->taps - top);
+    const size_t block = rows < BLOCK_ROWS ? rows : BLOCK_ROWS;
+    const size_t in_stride = (size_t)image->width * 3, out_stride = (size_t)x->count * 3;
+    const size_t bytes = rows * out_stride + block * (in_stride + out_stride);
+    if (bytes > resizer->capacity) {
+        free(resizer->rows);
+        resizer->rows = malloc(bytes);
+        resizer->capacity = resizer->rows ? bytes : 0;
+        if (!resizer->rows)
+            return error_set(error, STATUS_FAILED,
+                             "resizing %d x %d pixels: no memory for %zu bytes; free some",
+                             image->width, image->height, bytes);
+    }
+    uint8_t *const in_columns = resizer->rows + rows * out_stride;
+    resize_rows(kernels, x, image->pixels + (size_t)top * in_stride, in_stride, rows, in_columns,
+                in_columns + block * in_stride, resizer->rows);
+    for (int i = 0; i < y->count; i++)
+        kernels->blend(y->weights + (size_t)i * (size_t)y->taps, y->taps,
+                       resizer->rows + (size_t)(y->start[i] - top) * out_stride, out_stride,
+                       out + (size_t)i * out_stride, out_stride);
+    return STATUS_OK;
+}
+
+Status data_resize(DataResizer *resizer, const DataImage *image, int width, int height,
+                   uint8_t *out, Error *error)
+{
+    assert(resizer && image && image->pixels && width > 0 && height > 0 && out && error);
+    TRY(prepare_axis(&resizer->x, resizer->filter, image->width, width, 0, width, error));
+    TRY(prepare_axis(&resizer->y, resizer->filter, image->height, height, 0, height, error));
+    return resample(resizer, image, out, error);
+}
+
+bool data_resized_shape(int width, int height, int size, int *out_width, int *out_height)
+{
+    assert(width > 0 && height > 0 && size > 0 && out_width && out_height);
+    const int shorter = width < height ? width : height, longer = width < height ? height : width;
+    /* Both factors are below 2^31, so the double is Python's true division, rounded once. */
+    const double resized = (double)((int64_t)size * longer) / shorter;
+    if (resized * size > DATA_MAX_PIXELS)
+        return false;
+    *out_width = width <= height ? size : (int)resized;
+    *out_height = width <= height ? (int)resized : size;
+    return true;
+}
+
+Status data_resize_crop(DataResizer *resizer, const DataImage *image, int size, uint8_t *out,
+                        Error *error)
+{
+    assert(resizer && image && image->pixels && size > 0 && out && error);
+    const int width = image->width, height = image->height;
+    int out_width = 0, out_height = 0;
+    if (!data_resized_shape(width, height, size, &out_width, &out_height))
+        return error_set(
+            error, STATUS_FAILED,
+            "image of %d x %d pixels: too long and thin to be resized to %d (more than %d "
+            "pixels); crop it to the face",
+            width, height, size, DATA_MAX_PIXELS);
+    TRY(prepare_axis(&resizer->x, DATA_FILTER_BICUBIC, width, out_width, (out_width - size) / 2,
+                     size, error));
+    TRY(prepare_axis(&resizer->y, DATA_FILTER_BICUBIC, height, out_height, (out_height - size) / 2,
+                     size, error));
+    return resample(resizer, image, out, error);
+}

@@ -1,0 +1,618 @@
+/*
+ * list_collect.c - see list_collect.h: reads text lists, walks folders, finds the files.
+ *
+ * A set may have 100,000 frames, so a file costs two system calls (lstat, access); folders are resolved
+ * once while consecutive paths share them.
+ */
+#include "data/lists/list_collect_private.h"
+
+#include "tensor/base/file.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { POOL_BLOCK = 1 << 18 };
+static const size_t MAX_LIST_SIZE = (size_t)1 << 30;
+
+typedef struct DataPoolBlock {
+    struct DataPoolBlock *next;
+    alignas(max_align_t) char bytes[];
+} DataPoolBlock;
+
+void *data_pool_allocate(DataPool *pool, size_t size)
+{
+    const size_t rounded =
+        (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+    if (!pool->blocks || rounded > pool->size - pool->used) {
+        const size_t block_size = rounded > POOL_BLOCK ? rounded : POOL_BLOCK;
+        DataPoolBlock *const block = malloc(sizeof *block + block_size);
+        if (!block)
+            return NULL;
+        block->next = pool->blocks;
+        *pool = (DataPool){.blocks = block, .size = block_size};
+    }
+    void *const result = pool->blocks->bytes + pool->used;
+    pool->used += rounded;
+    return result;
+}
+
+const char *data_pool_text(DataPool *pool, const char *text, size_t length)
+{
+    char *const copy = data_pool_allocate(pool, length + 1);
+    if (copy) {
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+    }
+    return copy;
+}
+
+void data_pool_free(DataPool *pool)
+{
+    for (DataPoolBlock *block = pool->blocks; block;) {
+        DataPoolBlock *const next = block->next;
+        free(block);
+        block = next;
+    }
+    *pool = (DataPool){0};
+}
+
+static Status no_memory(const char *list, Error *error)
+{
+    return error_set(error, STATUS_FAILED, "%s: no memory for its list of frames; free some", list);
+}
+
+static Status append(DataEntries *entries, DataEntry entry, const char *list, Error *error)
+{
+    if (entries->count == entries->capacity) {
+        const int capacity = entries->capacity ? entries->capacity : 1024;
+        if (capacity > INT_MAX / 2)
+            return error_set(error, STATUS_FAILED, "%s: more than %d frames; split the set", list,
+                             entries->count);
+        DataEntry *const items = realloc(entries->items, (size_t)capacity * 2 * sizeof *items);
+        if (!items)
+            return no_memory(list, error);
+        entries->items = items;
+        entries->capacity = capacity * 2;
+    }
+    entries->items[entries->count++] = entry;
+    return STATUS_OK;
+}
+
+/* What collecting one list needs beside its lines. */
+typedef struct Collector {
+    DataPool *pool;
+    DataEntries *entries;
+    DataSkippedFiles *skipped;
+    const char *list;            /* the text file or folder, for messages */
+    size_t top;                  /* of a folder: where its own name begins */
+    bool walked;                 /* a folder, not a text file */
+    char folder[FILE_PATH_SIZE]; /* of the text file */
+    char seen[FILE_PATH_SIZE];   /* the folder resolved last, as written */
+    const char *resolved;        /* what it resolved to, in the pool */
+    const char *source;          /* of the header line that holds, in the pool; NULL: by the path */
+    int label;                   /* of that line */
+    int alone; /* what that line says: 1 each image is a video, 0 not; -1 nothing */
+} Collector;
+
+/* 0 if `file` is a readable regular file, else an errno. *linked: the name itself is a symbolic link. */
+static int check_file(const char *file, bool *linked)
+{
+    struct stat facts;
+    if (lstat(file, &facts) != 0)
+        return errno;
+    *linked = S_ISLNK(facts.st_mode);
+    if (*linked && stat(file, &facts) != 0)
+        return errno;
+    if (!S_ISREG(facts.st_mode))
+        return S_ISDIR(facts.st_mode) ? EISDIR : EINVAL;
+    return access(file, R_OK) == 0 ? 0 : errno;
+}
+
+/* Where `path` can be opened: as written, or below the list's folder. 0 and `file` filled, or an errno. */
+static int find_file(const Collector *collector, const char *path, char file[FILE_PATH_SIZE],
+                     bool *linked)
+{
+    memcpy(file, path, strlen(path) + 1);
+    const int reason = check_file(file, linked);
+    Error ignored; /* a joined path that is too long is a file that is not there */
+    if (reason != ENOENT || path[0] == '/' || collector->folder[0] == '\0' ||
+        file_join(file, collector->folder, path, &ignored) != STATUS_OK)
+        return reason;
+    return check_file(file, linked);
+}
+
+/* Sets entry->folder, place and identity, by way of the folder resolved last if it is the same one. */
+static Status resolve_links(Collector *collector, DataEntry *entry, bool linked, Error *error)
+{
+    char text[FILE_PATH_SIZE + NAME_MAX + 2], resolved[PATH_MAX];
+    const char *const name = file_name(entry->file);
+    const size_t length = (size_t)(name - entry->file);
+    memcpy(text, entry->file, length);
+    memcpy(text + length, length ? "" : ".", length ? 1 : 2);
+    if (!collector->resolved || strcmp(text, collector->seen) != 0) {
+        if (!realpath(text, resolved))
+            return error_set(error, STATUS_FAILED,
+                             "%s: the folder cannot be resolved: %s; check its path", text,
+                             strerror(errno));
+        memcpy(collector->seen, text, strlen(text) + 1);
+        collector->resolved = data_pool_text(collector->pool, resolved, strlen(resolved));
+        if (!collector->resolved)
+            return no_memory(collector->list, error);
+    }
+    entry->folder = collector->resolved;
+    const int size = snprintf(text, sizeof text, "%s/%s", entry->folder, name);
+    entry->place = data_pool_text(collector->pool, text, (size_t)size);
+    entry->identity = entry->place;
+    if (linked) {
+        if (!realpath(entry->file, resolved))
+            return error_set(error, STATUS_FAILED,
+                             "%s: the link cannot be resolved: %s; check its target", entry->file,
+                             strerror(errno));
+        entry->identity = data_pool_text(collector->pool, resolved, strlen(resolved));
+    }
+    return entry->place && entry->identity ? STATUS_OK : no_memory(collector->list, error);
+}
+
+/*
+ * Sets source, label and alone of the entry: from the header line, else from `path`; `literal`: a backslash in it is
+ * part of a name.
+ */
+static Status read_labels(Collector *collector, DataEntry *entry, const char *path, bool literal,
+                          Error *error)
+{
+    char read[FILE_PATH_SIZE];
+    const size_t length = strlen(path);
+    for (size_t i = 0; i <= length; i++)
+        read[i] = (char)(literal && path[i] == '\\' ? '_' : path[i]);
+    const DataPath parts = data_path_read(read);
+    entry->alone = parts.alone;
+    if (collector->source) {
+        entry->source = collector->source;
+        entry->label = collector->label;
+        if (collector->alone >= 0)
+            entry->alone = collector->alone == 1;
+        return STATUS_OK;
+    }
+    if (parts.source_length == 0)
+        return error_set(error, STATUS_FAILED,
+                         "%s: the path %s does not name source and video; write it as "
+                         "SOURCE/VIDEO/FRAME, with the source (real or a forgery) in it",
+                         collector->list, entry->path);
+    entry->source =
+        data_pool_text(collector->pool, path + (parts.source - read), parts.source_length);
+    if (!entry->source)
+        return no_memory(collector->list, error);
+    const DataLabel label =
+        data_path_label(read, &parts, collector->top, collector->walked, &entry->above);
+    entry->label = label.label;
+    entry->doubt = label.doubt;
+    return STATUS_OK;
+}
+
+/* Why a line of a list is passed over: thumbnails and masks that find(1) has put there, too. */
+static bool is_no_frame(const char *path)
+{
+    const char *const name = file_name(path);
+    char folder[NAME_MAX + 2];
+    size_t end = (size_t)(name - path);
+    if (strncmp(name, "._", 2) == 0)
+        return true;
+    for (int up = 0; up < 2 && end > 0; up++) { /* the folders of a video and of a source */
+        size_t begin = --end;
+        while (begin > 0 && path[begin - 1] != '/')
+            begin--;
+        if (end - begin < sizeof folder) {
+            memcpy(folder, path + begin, end - begin);
+            folder[end - begin] = '\0';
+            const DataSkip skip = folder[0] == '.' ? DATA_SKIP_NONE : data_path_skip(folder, true);
+            if (skip != DATA_SKIP_NONE)
+                return true;
+        }
+        end = begin;
+    }
+    return false;
+}
+
+/* Adds one path; `line` is 0 in a folder. A file that cannot be read becomes a detail of *error. */
+static Status add_frame(Collector *collector, const char *text, size_t length, int line,
+                        Error *error)
+{
+    char path[FILE_PATH_SIZE], file[FILE_PATH_SIZE];
+    assert(length < sizeof path);
+    memcpy(path, text, length);
+    path[length] = '\0';
+    DataEntry entry = {.path = data_pool_text(collector->pool, path, length)};
+    bool linked = false, literal = true;
+    int reason = find_file(collector, path, file, &linked);
+    if (reason == ENOENT && strchr(path, '\\')) {
+        literal = false;
+        for (char *c = path; *c; c++)
+            *c = (char)(*c == '\\' ? '/' : *c);
+        reason = find_file(collector, path, file, &linked);
+    }
+    if (reason != 0) {
+        const char *const why = reason == EINVAL ? "no regular file" : strerror(reason);
+        if (line)
+            error_detail(error, "%.*s (%s, line %d): %s", (int)length, text, collector->list, line,
+                         why);
+        else
+            error_detail(error, "%.*s: %s", (int)length, text, why);
+        return STATUS_OK;
+    }
+    if (!collector->walked && !collector->source && is_no_frame(path)) {
+        char folder[FILE_PATH_SIZE];
+        const size_t end = (size_t)(file_name(path) - path);
+        memcpy(folder, path, end);
+        folder[end > 0 ? end - 1 : 0] = '\0';
+        return data_skipped_add(collector->skipped, collector->pool, folder, strlen(folder),
+                                file_name(path), false, error);
+    }
+    entry.file = strcmp(file, entry.path ? entry.path : "") == 0
+                     ? entry.path
+                     : data_pool_text(collector->pool, file, strlen(file));
+    if (!entry.path || !entry.file)
+        return no_memory(collector->list, error);
+    TRY(read_labels(collector, &entry, path, literal, error));
+    TRY(resolve_links(collector, &entry, linked, error));
+    return append(collector->entries, entry, collector->list, error);
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
+}
+
+/* The text behind `key` if [begin, end) starts with it and a value follows, else NULL. */
+static const char *behind_key(const char *begin, const char *end, const char *key)
+{
+    const size_t length = strlen(key);
+    const bool there = (size_t)(end - begin) > length && memcmp(begin, key, length) == 0;
+    return there && !is_blank(begin[length]) ? begin + length : NULL;
+}
+
+static const char *skip_blanks(const char *begin, const char *end)
+{
+    while (begin < end && is_blank(*begin))
+        begin++;
+    return begin;
+}
+
+/*
+ * A line that begins with "#" and a blank is a comment, one of the form "# lnclip: label=real source=NAME" names the
+ * source of the lines below it (NAME reaches to the end of the line); video=image before source= makes each image
+ * a video, video=folder each folder.
+ */
+static Status read_comment(Collector *collector, const char *begin, const char *end, int line,
+                           Error *error)
+{
+    const char *const text = skip_blanks(begin + 1, end);
+    static const char MARK[] = "lnclip:";
+    const size_t mark = sizeof MARK - 1;
+    if ((size_t)(end - text) < mark || memcmp(text, MARK, mark) != 0)
+        return STATUS_OK;
+    const char *const label = behind_key(skip_blanks(text + mark, end), end, "label=");
+    const char *value = label;
+    while (value && value < end && !is_blank(*value))
+        value++;
+    const bool real = label && value - label == 4 && memcmp(label, "real", 4) == 0;
+    const bool fake = label && value - label == 4 && memcmp(label, "fake", 4) == 0;
+    const char *rest = label ? skip_blanks(value, end) : end;
+    const char *const video = behind_key(rest, end, "video=");
+    int alone = -1;
+    if (video) {
+        for (rest = video; rest < end && !is_blank(*rest);)
+            rest++;
+        alone = rest - video == 5 && memcmp(video, "image", 5) == 0    ? 1
+                : rest - video == 6 && memcmp(video, "folder", 6) == 0 ? 0
+                                                                       : -2;
+    }
+    const char *const source = behind_key(skip_blanks(rest, end), end, "source=");
+    if (!source || !(real || fake) || alone == -2)
+        return error_set(error, STATUS_FAILED,
+                         "%s: line %d: '%.*s' is no header of a list; write it as "
+                         "'# lnclip: label=real source=NAME', with real or fake",
+                         collector->list, line, (int)(end - begin), begin);
+    collector->source = data_pool_text(collector->pool, source, (size_t)(end - source));
+    collector->label = fake;
+    collector->alone = alone;
+    return collector->source ? STATUS_OK : no_memory(collector->list, error);
+}
+
+/* Adds the path of one line [begin, end), if there is one. */
+static Status add_line(Collector *collector, const char *begin, const char *end, int line,
+                       Error *error)
+{
+    while (begin < end && is_blank(*begin))
+        begin++;
+    while (begin < end && is_blank(end[-1]))
+        end--;
+    const size_t length = (size_t)(end - begin);
+    if (memchr(begin, '\0', length))
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: line %d holds a zero byte: this is no text list; give one image path a line",
+            collector->list, line);
+    if (length >= FILE_PATH_SIZE)
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: line %d has %zu bytes, more than a path can have (%d); give one image path "
+            "a line",
+            collector->list, line, length, FILE_PATH_SIZE - 1);
+    if (length == 0)
+        return STATUS_OK;
+    if (begin[0] == '#' && (length == 1 || is_blank(begin[1])))
+        return read_comment(collector, begin, end, line, error);
+    return add_frame(collector, begin, length, line, error);
+}
+
+static Status collect_text(Collector *collector, Error *error)
+{
+    char *content;
+    size_t size;
+    TRY(file_read(collector->list, MAX_LIST_SIZE, &content, &size, error));
+    const size_t folder_length = (size_t)(file_name(collector->list) - collector->list);
+    memcpy(collector->folder, collector->list, folder_length);
+    collector->folder[folder_length] = '\0';
+
+    Status status = STATUS_OK;
+    if (size >= 2 && (memcmp(content, "\xff\xfe", 2) == 0 || memcmp(content, "\xfe\xff", 2) == 0))
+        status = error_set(error, STATUS_FAILED, "%s: the list is UTF-16 text; save it as UTF-8",
+                           collector->list);
+    const char *const end = content + size;
+    const char *at = content + (size >= 3 && memcmp(content, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
+    for (int line = 1; status == STATUS_OK && at < end; line++) {
+        const char *const newline = memchr(at, '\n', (size_t)(end - at));
+        const char *const stop = newline ? newline : end;
+        status = add_line(collector, at, stop, line, error);
+        at = newline ? newline + 1 : end;
+    }
+    free(content);
+    return status;
+}
+
+/* ---- folders --------------------------------------------------------------------------------- */
+
+/* The first folder below `top` bytes of `folder`, or all of it if it ends there. */
+static size_t first_folder(const char *folder, size_t top)
+{
+    size_t end = top < strlen(folder) ? top : strlen(folder);
+    while (folder[end] == '/')
+        end++;
+    return end + strcspn(folder + end, "/");
+}
+
+Status data_skipped_add(DataSkippedFiles *skipped, DataPool *pool, const char *folder, size_t top,
+                        const char *name, bool is_folder, Error *error)
+{
+    const DataSkip reason = data_path_skip(name, is_folder);
+    const char *const what =
+        is_folder || reason == DATA_SKIP_SYSTEM ? name : data_path_suffix(name);
+    const size_t length = first_folder(folder, top);
+    for (int i = skipped->count - 1; i >= 0; i--) {
+        DataSkipped *const row = &skipped->items[i];
+        if (row->reason == reason && row->is_folder == is_folder &&
+            strncmp(row->folder, folder, length) == 0 && row->folder[length] == '\0' &&
+            (strcmp(row->what, what) == 0 ||
+             (reason == DATA_SKIP_SYSTEM && row->what[0] == '.' && what[0] == '.'))) {
+            row->count++;
+            return STATUS_OK;
+        }
+    }
+    if (skipped->count == skipped->capacity) {
+        const int capacity = skipped->capacity ? 2 * skipped->capacity : 16;
+        DataSkipped *const items = realloc(skipped->items, (size_t)capacity * sizeof *items);
+        if (!items)
+            return no_memory(folder, error);
+        skipped->items = items;
+        skipped->capacity = capacity;
+    }
+    DataSkipped *const row = &skipped->items[skipped->count];
+    *row = (DataSkipped){.folder = data_pool_text(pool, folder, length),
+                         .what = data_pool_text(pool, what, strlen(what)),
+                         .reason = reason,
+                         .is_folder = is_folder,
+                         .count = 1};
+    if (!row->folder || !row->what)
+        return no_memory(folder, error);
+    skipped->count++;
+    return STATUS_OK;
+}
+
+/* A folder that is walked, or waits for it. */
+typedef struct WalkFolder {
+    const char *path;
+    int above; /* index of the folder it lies in; -1 at the top */
+    dev_t device;
+    ino_t inode;
+} WalkFolder;
+
+/* A walk without recursion: a tree may be deeper than a stack. */
+typedef struct Walk {
+    DataPool *pool;
+    DataEntries *entries;
+    DataSkippedFiles *skipped;
+    size_t top; /* length of the path of the folder that was named */
+    WalkFolder *folders;
+    int count, capacity;
+} Walk;
+
+static Status push_folder(Walk *walk, const char *path, int above, Error *error)
+{
+    if (walk->count == walk->capacity) {
+        const int capacity = walk->capacity ? walk->capacity : 64;
+        WalkFolder *const folders =
+            capacity > INT_MAX / 2
+                ? NULL
+                : realloc(walk->folders, (size_t)capacity * 2 * sizeof *walk->folders);
+        if (!folders)
+            return no_memory(path, error);
+        walk->folders = folders;
+        walk->capacity = capacity * 2;
+    }
+    const char *const copy = data_pool_text(walk->pool, path, strlen(path));
+    walk->folders[walk->count] = (WalkFolder){.path = copy, .above = above};
+    if (!copy)
+        return no_memory(path, error);
+    walk->count++;
+    return STATUS_OK;
+}
+
+/* Whether folder `at` is one of those above it: a loop of symbolic links. */
+static bool is_loop(const Walk *walk, int at)
+{
+    const WalkFolder *const here = &walk->folders[at];
+    for (int i = here->above; i >= 0; i = walk->folders[i].above)
+        if (walk->folders[i].device == here->device && walk->folders[i].inode == here->inode)
+            return true;
+    return false;
+}
+
+/* Puts one name where it belongs: to the folders, the images or what is passed over. */
+static Status sort_name(Walk *walk, int at, const struct dirent *item, Error *error)
+{
+    const char *const folder = walk->folders[at].path, *const name = item->d_name;
+    char path[FILE_PATH_SIZE];
+    if (file_join(path, folder, name, error) != STATUS_OK)
+        return error_set(error, STATUS_FAILED,
+                         "%.200s...: folders lie so deep that a path has more than %d bytes; name "
+                         "a folder further down, or move it up",
+                         folder, FILE_PATH_SIZE - 1);
+    const bool unknown = item->d_type == DT_LNK || item->d_type == DT_UNKNOWN;
+    const bool is_folder = item->d_type == DT_DIR || (unknown && file_is_folder(path));
+    if (data_path_skip(name, is_folder) != DATA_SKIP_NONE)
+        return data_skipped_add(walk->skipped, walk->pool, folder, walk->top, name, is_folder,
+                                error);
+    if (is_folder)
+        return push_folder(walk, path, at, error);
+    const char *const text = data_pool_text(walk->pool, path, strlen(path));
+    return text ? append(walk->entries, (DataEntry){.path = text, .file = text}, folder, error)
+                : no_memory(folder, error);
+}
+
+static Status read_folder(Walk *walk, int at, Error *error)
+{
+    WalkFolder *const here = &walk->folders[at];
+    struct stat facts;
+    DIR *const stream = opendir(here->path);
+    if (!stream || fstat(dirfd(stream), &facts) != 0) {
+        const int reason = errno;
+        if (stream)
+            closedir(stream);
+        return error_set(error, STATUS_FAILED,
+                         "%s: the folder cannot be read: %s; check its permissions", here->path,
+                         strerror(reason));
+    }
+    here->device = facts.st_dev;
+    here->inode = facts.st_ino;
+    Status status = STATUS_OK;
+    const bool loop = is_loop(walk, at);
+    errno = 0;
+    for (const struct dirent *item; !loop && status == STATUS_OK && (item = readdir(stream));) {
+        if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0)
+            status = sort_name(walk, at, item, error);
+        errno = 0;
+    }
+    if (status == STATUS_OK && errno != 0)
+        status =
+            error_set(error, STATUS_FAILED, "%s: the folder cannot be read: %s; check the disk",
+                      walk->folders[at].path, strerror(errno));
+    closedir(stream);
+    return status;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(((const DataEntry *)a)->path, ((const DataEntry *)b)->path);
+}
+
+/* Appends the images below `folder`, sorted; an error if there are none. */
+static Status walk_sorted(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+                          const char *folder, Error *error)
+{
+    const int before = entries->count, skipped_before = skipped->count;
+    Walk walk = {.pool = pool, .entries = entries, .skipped = skipped, .top = strlen(folder)};
+    Status status = push_folder(&walk, folder, -1, error);
+    for (int at = 0; status == STATUS_OK && at < walk.count; at++)
+        status = read_folder(&walk, at, error);
+    free(walk.folders);
+    TRY(status);
+    const size_t found = (size_t)(entries->count - before);
+    if (found > 0) {
+        qsort(entries->items + before, found, sizeof *entries->items, compare_paths);
+        return STATUS_OK;
+    }
+    for (int i = skipped_before; i < skipped->count; i++) {
+        char text[ERROR_DETAIL_SIZE];
+        data_skipped_describe(&skipped->items[i], text, sizeof text);
+        error_detail(error, "%s", text);
+    }
+    return error_set(
+        error, STATUS_FAILED,
+        "%s: no image below this folder; check the path, or name the lists in it one by one "
+        "(images are found by suffix: png, jpg, jpeg, bmp, ppm, pgm)",
+        folder);
+}
+
+void data_skipped_describe(const DataSkipped *row, char *text, size_t size)
+{
+    snprintf(text, size, "%s: %d %s%s%s (%s)", row->folder, row->count,
+             row->is_folder ? "folders " : "",
+             row->reason == DATA_SKIP_SYSTEM && row->what[0] == '.' ? "names with a leading dot"
+             : row->what[0]                                         ? row->what
+                                                                    : "files without a suffix",
+             row->is_folder || row->reason == DATA_SKIP_SYSTEM || !row->what[0] ? "" : " files",
+             data_skip_reason(row->reason));
+}
+
+static Status collect_folder(Collector *collector, Error *error)
+{
+    DataEntries found = {0};
+    Status status =
+        walk_sorted(collector->pool, &found, collector->skipped, collector->list, error);
+    size_t top = strlen(collector->list); /* of the folder's own name */
+    while (top > 0 && collector->list[top - 1] == '/')
+        top--;
+    while (top > 0 && collector->list[top - 1] != '/')
+        top--;
+    collector->top = top;
+    collector->walked = true;
+    for (int i = 0; status == STATUS_OK && i < found.count; i++)
+        status = add_frame(collector, found.items[i].path, strlen(found.items[i].path), 0, error);
+    free(found.items);
+    return status;
+}
+
+Status data_collect_list(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+                         const char *list, Error *error)
+{
+    if (strlen(list) >= FILE_PATH_SIZE)
+        return error_set(error, STATUS_FAILED, "%.200s...: the path is too long; use a shorter one",
+                         list);
+    Collector collector = {.pool = pool, .entries = entries, .skipped = skipped, .list = list};
+    const int before = entries->count, problems = error->problems;
+    if (file_is_folder(list))
+        return collect_folder(&collector, error);
+    TRY(collect_text(&collector, error));
+    if (entries->count == before && error->problems == problems)
+        return error_set(error, STATUS_FAILED, "%s: the list is empty; give one image path a line",
+                         list);
+    return STATUS_OK;
+}
+
+Status data_collect_path(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+                         const char *path, Error *error)
+{
+    if (file_is_folder(path))
+        return walk_sorted(pool, entries, skipped, path, error);
+    const char *const text = data_pool_text(pool, path, strlen(path));
+    return text ? append(entries, (DataEntry){.path = text, .file = text}, path, error)
+                : no_memory(path, error);
+}

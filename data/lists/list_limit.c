@@ -1,0 +1,360 @@
+/*
+ * list_limit.c - fewer frames of a list, chosen so that what is left stands for the whole: see list.h.
+ *
+ * Of a video, frames are chosen in the order of the numbers in their names. Of a list, data_list_limit_videos takes
+ * whole videos one at a time, each from the class, and in it from the source, that has the fewest frames so far; within
+ * a source they come in bit-reversed order (0, 1/2, 1/4, 3/4, 1/8, ...), every beginning of which is
+ * spread evenly over the source: whatever number fits, no part of a data set is left out. data_list_limit_ratio is
+ * what the method's own code does: random videos, and the classes in their proportion.
+ */
+#include "data/lists/list.h"
+
+#include "tensor/base/file.h"
+#include "tensor/random.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static Status no_memory(const DataList *list, Error *error)
+{
+    return error_set(error, STATUS_FAILED, "list of %d frames: no memory; free some", list->count);
+}
+
+/* ---- frames of a video ----------------------------------------------------------------------- */
+
+int data_list_spread(int j, int kept, int n)
+{
+    assert(0 <= j && j < kept && kept <= n);
+    if (j == 0)
+        return 0;
+    return j == kept - 1 ? n - 1 : (int)floor(j * ((double)(n - 1) / (kept - 1)));
+}
+
+const char *data_frame_choice_name(int choice)
+{
+    static const char *const NAMES[] = {
+        [DATA_FRAMES_EVEN] = "even", [DATA_FRAMES_RANDOM] = "random"};
+    return choice <= DATA_FRAMES_RANDOM ? NAMES[choice] : NULL;
+}
+
+/* The last two parts of a path, of either slash. */
+static const char *short_name(const char *video)
+{
+    const char *name = video + strlen(video);
+    for (int slashes = 0; name > video; name--)
+        if ((name[-1] == '/' || name[-1] == '\\') && ++slashes == 2)
+            break;
+    return name;
+}
+
+void data_list_choose(DataFrameChoice choice, uint64_t seed, const char *video, int n, int kept,
+                      int *positions)
+{
+    assert(0 < kept && kept <= n && positions);
+    if (choice == DATA_FRAMES_EVEN || kept == n) {
+        for (int j = 0; j < kept; j++)
+            positions[j] = kept == n ? j : data_list_spread(j, kept, n);
+        return;
+    }
+    /* Knuth's algorithm S: each of the n is taken with (still wanted) / (still to come). */
+    const char *const name = short_name(video);
+    const uint64_t hash = XXH3_64bits(name, strlen(name));
+    Random random = random_stream(seed, RANDOM_FRAMES, (uint32_t)hash, (uint32_t)(hash >> 32));
+    for (int i = 0, taken = 0; taken < kept; i++)
+        if (random_below(&random, (uint32_t)(n - i)) < (uint32_t)(kept - taken))
+            positions[taken++] = i;
+}
+
+/* A frame within its video. */
+typedef struct Ranked {
+    const char *name; /* of its file */
+    int video, frame; /* frame: index into list->frames */
+} Ranked;
+
+static int compare_ranked(const void *left, const void *right)
+{
+    const Ranked *const a = left, *const b = right;
+    if (a->video != b->video)
+        return a->video < b->video ? -1 : 1;
+    const int order = data_path_compare(a->name, b->name);
+    return order != 0 ? order : (a->frame > b->frame) - (a->frame < b->frame);
+}
+
+/* All frames, video by video, in the order of their names; NULL without memory. */
+static Ranked *rank_frames(const DataList *list)
+{
+    Ranked *const ranked = malloc(((size_t)list->count + 1) * sizeof *ranked);
+    for (int i = 0; ranked && i < list->count; i++)
+        ranked[i] = (Ranked){file_name(list->frames[i].file), list->frames[i].video, i};
+    if (ranked)
+        qsort(ranked, (size_t)list->count, sizeof *ranked, compare_ranked);
+    return ranked;
+}
+
+Status data_list_choose_frames(DataList *list, int frames, DataFrameChoice choice, uint64_t seed,
+                               Error *error)
+{
+    assert(list && frames >= 0 && error);
+    if (frames == 0 || list->video_count == 0)
+        return STATUS_OK;
+    const size_t count = (size_t)list->count;
+    Ranked *const ranked = rank_frames(list);
+    int *const positions = malloc((count + 1) * sizeof *positions);
+    bool *const keep = calloc(count + 1, sizeof *keep);
+    if (ranked && positions && keep) {
+        for (int begin = 0, end; begin < list->count; begin = end) {
+            const int video = ranked[begin].video;
+            for (end = begin; end < list->count && ranked[end].video == video;)
+                end++;
+            const int n = end - begin, kept = n < frames ? n : frames;
+            data_list_choose(choice, seed, list->videos[video], n, kept, positions);
+            for (int j = 0; j < kept; j++)
+                keep[ranked[begin + positions[j]].frame] = true;
+        }
+        data_list_keep_frames(list, keep);
+    }
+    const bool done = ranked && positions && keep;
+    free(ranked);
+    free(positions);
+    free(keep);
+    return done ? STATUS_OK : no_memory(list, error);
+}
+
+/* ---- random videos, classes in proportion ---------------------------------------------------- */
+
+/* How many frames of each class are kept of `limit`. */
+static void share_out(const int frames[2], int limit, int shares[2])
+{
+    const double all = (double)frames[0] + frames[1];
+    shares[0] = (int)floor(limit * (frames[0] / all) + 0.5);
+    if (frames[0] > 0 && frames[1] > 0) { /* neither vanishes */
+        shares[0] = shares[0] < 1 ? 1 : shares[0];
+        shares[0] = shares[0] > limit - 1 ? limit - 1 : shares[0];
+    }
+    shares[1] = limit - shares[0];
+}
+
+/* Marks `share` frames of the videos of one class; first[v] is where those of video v begin in `ranked`. */
+static void keep_share(const DataList *list, const Ranked *ranked, const int *first, int label,
+                       int share, uint64_t seed, int *order, int *positions, bool *keep)
+{
+    int *const videos = order + list->video_count;
+    int count = 0;
+    for (int video = 0; video < list->video_count; video++)
+        if (list->video_label[video] == label)
+            videos[count++] = video;
+    Random random = random_stream(seed, RANDOM_LIMIT, (uint32_t)label, 0);
+    random_permutation(&random, count, order);
+    for (int i = 0; i < count && share > 0; i++) {
+        const int video = videos[order[i]], n = first[video + 1] - first[video];
+        const int kept = n < share ? n : share;
+        data_list_choose(DATA_FRAMES_EVEN, 0, list->videos[video], n, kept, positions);
+        for (int j = 0; j < kept; j++)
+            keep[ranked[first[video] + positions[j]].frame] = true;
+        share -= kept;
+    }
+}
+
+Status data_list_limit_ratio(DataList *list, int frames, uint64_t seed, Error *error)
+{
+    assert(list && frames >= 0 && error);
+    if (frames == 0 || list->count <= frames)
+        return STATUS_OK;
+    int counts[2], videos[2], shares[2];
+    data_list_counts(list, counts, videos);
+    if (frames == 1 && counts[0] > 0 && counts[1] > 0)
+        return error_set(error, STATUS_FAILED,
+                         "limit of 1 frame: there are two classes; give at least 2");
+    share_out(counts, frames, shares);
+    const size_t count = (size_t)list->count, room = (size_t)list->video_count + 1;
+    Ranked *const ranked = rank_frames(list);
+    int *const first = calloc(room, sizeof *first), *const order = calloc(2 * room, sizeof *order);
+    int *const positions = malloc(count * sizeof *positions);
+    bool *const keep = calloc(count, sizeof *keep);
+    const bool done = ranked && first && order && positions && keep;
+    if (done) {
+        for (int i = 0; i < list->count; i++)
+            first[ranked[i].video + 1] = i + 1;
+        for (int label = 0; label < 2; label++)
+            keep_share(list, ranked, first, label, shares[label], seed, order, positions, keep);
+        data_list_keep_frames(list, keep);
+    }
+    free(ranked);
+    free(first);
+    free(order);
+    free(positions);
+    free(keep);
+    return done ? STATUS_OK : no_memory(list, error);
+}
+
+/* ---- whole videos, classes and sources alike ------------------------------------------------- */
+
+/* What is known of one source. Its videos are queue[next] to queue[end - 1]. */
+typedef struct Source {
+    int next, end;
+    int kept; /* frames */
+} Source;
+
+typedef struct Choice {
+    const DataList *list;
+    int *frames;     /* [video_count] of each video */
+    int *queue;      /* [video_count] videos, source by source, in the order they are taken */
+    Source *sources; /* [source_count] */
+    bool *keep;      /* [video_count] */
+    int left;        /* frames that still fit */
+    int kept[2];     /* frames of each class */
+} Choice;
+
+static void free_choice(Choice *choice)
+{
+    free(choice->frames);
+    free(choice->queue);
+    free(choice->sources);
+    free(choice->keep);
+}
+
+static Status create_choice(Choice *choice, const DataList *list, int frames, Error *error)
+{
+    const size_t videos = (size_t)list->video_count, sources = (size_t)list->source_count;
+    *choice = (Choice){.list = list,
+                       .frames = calloc(videos, sizeof *choice->frames),
+                       .queue = calloc(videos, sizeof *choice->queue),
+                       .sources = calloc(sources, sizeof *choice->sources),
+                       .keep = calloc(videos, sizeof *choice->keep),
+                       .left = frames};
+    if (choice->frames && choice->queue && choice->sources && choice->keep)
+        return STATUS_OK;
+    free_choice(choice);
+    return no_memory(list, error);
+}
+
+static int reversed_bits(int value, int bits)
+{
+    int reversed = 0;
+    for (int i = 0; i < bits; i++)
+        reversed |= (value >> i & 1) << (bits - 1 - i);
+    return reversed;
+}
+
+/* Fills `queue` with the videos of `source`, which are videos[0] to videos[count - 1] in the list's order. */
+static void spread(const int *videos, int count, int *queue)
+{
+    int bits = 0, filled = 0;
+    while ((int64_t)1 << bits < count)
+        bits++;
+    for (int i = 0; i < (int64_t)1 << bits; i++) {
+        const int position = reversed_bits(i, bits);
+        if (position < count)
+            queue[filled++] = videos[position];
+    }
+    assert(filled == count);
+}
+
+/* Counts frames, and queues the videos of each source; that of a video is its first frame's. */
+static Status queue_videos(Choice *choice, Error *error)
+{
+    const DataList *const list = choice->list;
+    int *const grouped = calloc((size_t)list->video_count, sizeof *grouped);
+    if (!grouped)
+        return no_memory(list, error);
+    for (int i = 0; i < list->count; i++)
+        if (choice->frames[list->frames[i].video]++ == 0)
+            choice->sources[list->frames[i].source].end++;
+    for (int s = 0, end = 0; s < list->source_count; s++) {
+        const int count = choice->sources[s].end;
+        choice->sources[s].next = choice->sources[s].end = end;
+        end += count;
+    }
+    int seen = -1; /* videos are numbered in order of first frame */
+    for (int i = 0; i < list->count; i++) {
+        const DataFrame *const frame = &list->frames[i];
+        if (frame->video <= seen)
+            continue;
+        seen = frame->video;
+        grouped[choice->sources[frame->source].end++] = frame->video;
+    }
+    for (int s = 0; s < list->source_count; s++) {
+        const Source *const source = &choice->sources[s];
+        spread(grouped + source->next, source->end - source->next, choice->queue + source->next);
+    }
+    free(grouped);
+    return STATUS_OK;
+}
+
+/* The source of this class with the fewest frames so far that has a video which still fits, or NULL. */
+static Source *poorest(const Choice *choice, int label)
+{
+    Source *found = NULL;
+    for (int s = 0; s < choice->list->source_count; s++) {
+        Source *const source = &choice->sources[s];
+        if (choice->list->source_label[s] != label)
+            continue;
+        while (source->next < source->end &&
+               choice->frames[choice->queue[source->next]] > choice->left)
+            source->next++;
+        if (source->next < source->end && (!found || source->kept < found->kept))
+            found = source;
+    }
+    return found;
+}
+
+static void choose(Choice *choice)
+{
+    for (;;) {
+        int label = choice->kept[1] < choice->kept[0];
+        Source *source = poorest(choice, label);
+        if (!source) {
+            label = !label;
+            source = poorest(choice, label);
+        }
+        if (!source)
+            return;
+        const int video = choice->queue[source->next++], frames = choice->frames[video];
+        choice->keep[video] = true;
+        choice->left -= frames;
+        choice->kept[label] += frames;
+        source->kept += frames;
+    }
+}
+
+/* A list that had both classes must keep both: without one of them there is nothing to measure. */
+static Status check_classes(const Choice *choice, int limit, Error *error)
+{
+    int videos[2], frames[2];
+    data_list_counts(choice->list, frames, videos);
+    for (int label = 0; label < 2; label++)
+        if (frames[label] > 0 && choice->kept[label] == 0)
+            return error_set(error, STATUS_FAILED,
+                             "limit of %d frames: no whole %s video fits beside the others (videos "
+                             "have %d frames on average); raise it",
+                             limit, label ? "fake" : "real",
+                             (frames[label] + videos[label] - 1) / videos[label]);
+    return STATUS_OK;
+}
+
+Status data_list_limit_videos(DataList *list, int frames, Error *error)
+{
+    assert(list && frames >= 0 && error);
+    if (frames == 0 || list->count <= frames)
+        return STATUS_OK;
+    Choice choice;
+    TRY(create_choice(&choice, list, frames, error));
+    Status status = queue_videos(&choice, error);
+    if (status == STATUS_OK) {
+        choose(&choice);
+        status = check_classes(&choice, frames, error);
+    }
+    bool *const keep = status == STATUS_OK ? calloc((size_t)list->count, sizeof *keep) : NULL;
+    for (int i = 0; keep && i < list->count; i++)
+        keep[i] = choice.keep[list->frames[i].video];
+    if (keep)
+        data_list_keep_frames(list, keep);
+    else if (status == STATUS_OK)
+        status = no_memory(list, error);
+    free(keep);
+    free_choice(&choice);
+    return status;
+}

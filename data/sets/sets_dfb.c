@@ -1,0 +1,380 @@
+/*
+ * sets_dfb.c - DeepfakeBench's files of one data set each:
+ * {name: {label: {split: {[compression:] {video: {"label": label, "frames": [path...], "masks": [...]}}}}}}.
+ *
+ * Paths in released files have backslashes and begin where their authors' data lay: --replace and --root say where
+ * they are here. A video's frames are compared with what its folder holds, which is read once.
+ */
+#include "data/sets/sets_build_private.h"
+#include "data/sets/sets_json_private.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The label dictionary of DeepfakeBench's configuration, whole. */
+static const struct {
+    const char *name;
+    int label;
+} LABELS[] = {
+    {"DFD_fake", 1},       {"DFD_real", 0},       {"FF-SH", 1},          {"FF-F2F", 1},
+    {"FF-DF", 1},          {"FF-FS", 1},          {"FF-NT", 1},          {"FF-FH", 1},
+    {"FF-real", 0},        {"CelebDFv1_real", 0}, {"CelebDFv1_fake", 1}, {"CelebDFv2_real", 0},
+    {"CelebDFv2_fake", 1}, {"DFDCP_Real", 0},     {"DFDCP_FakeA", 1},    {"DFDCP_FakeB", 1},
+    {"DFDC_Fake", 1},      {"DFDC_Real", 0},      {"DF_fake", 1},        {"DF_real", 0},
+    {"UADFV_Fake", 1},     {"UADFV_Real", 0},     {"roop_Real", 0},      {"roop_Fake", 1},
+};
+
+typedef struct Bench {
+    DataSetsBuilder *builder;
+    DataJson *json;
+    const char *file;
+    char at[600];                /* where in the file: "FF-DF / FF-real / train" */
+    bool has_levels;             /* the file has compression levels */
+    char folder[FILE_PATH_SIZE]; /* read last, with its slash */
+    DataListing listing;         /* of it: images sorted bytewise */
+    const char **frames;         /* [capacity] of one video: scratch, the texts are in `scratch` */
+    size_t capacity;
+    DataPool scratch;
+    long long lost; /* frames that are named but not there, of videos that are */
+    int lost_videos;
+} Bench;
+
+static Status no_memory(const Bench *bench, Error *error)
+{
+    return error_set(error, STATUS_FAILED, "%s: no memory; free some", bench->file);
+}
+
+static Status other_shape(const Bench *bench, const char *what, Error *error)
+{
+    return error_set(error, STATUS_FAILED,
+                     "%s: %s: %s; use a file of DeepfakeBench's rearrange step", bench->file,
+                     bench->at, what);
+}
+
+/* 0, 1, or -1 for a name that is not in the dictionary and was not named by --real or --fake. */
+static int find_label(const Bench *bench, const char *name)
+{
+    const DataSetsOptions *const options = bench->builder->options;
+    for (int i = 0; i < options->real_count; i++)
+        if (strcmp(options->real[i], name) == 0)
+            return 0;
+    for (int i = 0; i < options->fake_count; i++)
+        if (strcmp(options->fake[i], name) == 0)
+            return 1;
+    for (size_t i = 0; i < sizeof LABELS / sizeof LABELS[0]; i++)
+        if (strcmp(LABELS[i].name, name) == 0)
+            return LABELS[i].label;
+    return -1;
+}
+
+/* ---- paths ----------------------------------------------------------------------------------- */
+
+static void use_slashes(char *text)
+{
+    for (; *text; text++)
+        *text = (char)(*text == '\\' ? '/' : *text);
+}
+
+/* Applies the first --replace OLD=NEW whose OLD the path begins with. */
+static Status replace_prefix(const Bench *bench, char path[FILE_PATH_SIZE], Error *error)
+{
+    const DataSetsOptions *const options = bench->builder->options;
+    for (int i = 0; i < options->replace_count; i++) {
+        char old[FILE_PATH_SIZE], rest[FILE_PATH_SIZE];
+        const char *const rule = options->replace[i], *const equals = strchr(rule, '=');
+        const size_t length = (size_t)(equals - rule);
+        memcpy(old, rule, length);
+        old[length] = '\0';
+        use_slashes(old);
+        if (strncmp(path, old, length) != 0)
+            continue;
+        const size_t rest_length = strlen(path + length), new_length = strlen(equals + 1);
+        if (rest_length + new_length >= FILE_PATH_SIZE)
+            return error_set(error, STATUS_FAILED,
+                             "%.200s...: the path is too long; use a shorter "
+                             "--replace",
+                             path);
+        memcpy(rest, path + length, rest_length + 1);
+        memcpy(path, equals + 1, new_length);
+        memcpy(path + new_length, rest, rest_length + 1);
+        return STATUS_OK;
+    }
+    return STATUS_OK;
+}
+
+static Status check_rules(const DataSetsOptions *options, Error *error)
+{
+    for (int i = 0; i < options->replace_count; i++) {
+        const char *const equals = strchr(options->replace[i], '=');
+        if (!equals || equals == options->replace[i] ||
+            equals - options->replace[i] >= FILE_PATH_SIZE)
+            return error_set(
+                error, STATUS_USAGE,
+                "--replace %.200s: is not of the form OLD=NEW; give the beginning of the "
+                "paths in the file, and what stands in its place here",
+                options->replace[i]);
+    }
+    return STATUS_OK;
+}
+
+/* The absolute path of a frame as the file names it: slashes, prefix, root; "./" dropped. */
+static Status make_path(const Bench *bench, const char *text, char path[FILE_PATH_SIZE],
+                        Error *error)
+{
+    const size_t length = strlen(text);
+    if (length == 0 || length >= FILE_PATH_SIZE)
+        return other_shape(bench, "a frame's path is empty or too long", error);
+    memcpy(path, text, length + 1);
+    use_slashes(path);
+    TRY(replace_prefix(bench, path, error));
+    size_t skip = 0;
+    while (strncmp(path + skip, "./", 2) == 0)
+        skip += 2;
+    return file_join(path, bench->builder->root, path + skip, error);
+}
+
+/* Whether the frame is there; reads its folder unless it is the one read last. */
+static Status frame_exists(Bench *bench, const char *path, bool *there, Error *error)
+{
+    const char *const name = file_name(path);
+    const size_t length = (size_t)(name - path);
+    if (strncmp(path, bench->folder, length) != 0 || bench->folder[length] != '\0') {
+        bool found;
+        data_listing_free(&bench->listing);
+        memcpy(bench->folder, path, length);
+        bench->folder[length] = '\0';
+        TRY(data_listing_read(&bench->listing, bench->builder, bench->folder, &found, error));
+        DataTexts *const images = &bench->listing.images;
+        if (images->count > 0)
+            data_texts_sort_bytewise(images);
+    }
+    const DataTexts *const images = &bench->listing.images;
+    *there = data_texts_has(images, name);
+    return STATUS_OK;
+}
+
+/* ---- videos ---------------------------------------------------------------------------------- */
+
+/* Collects the frames of a video that are there in bench->frames [*count]. */
+static Status collect_frames(Bench *bench, const json_t *frames, size_t *count, Error *error)
+{
+    const size_t named = json_array_size(frames);
+    if (named > bench->capacity) {
+        const char **const larger = realloc(bench->frames, named * sizeof *larger);
+        if (!larger)
+            return no_memory(bench, error);
+        bench->frames = larger;
+        bench->capacity = named;
+    }
+    *count = 0;
+    for (size_t i = 0; i < named; i++) {
+        const char *const text = json_string_value(json_array_get(frames, i));
+        char path[FILE_PATH_SIZE];
+        bool there;
+        if (!text)
+            return other_shape(bench, "a frame is no text", error);
+        TRY(make_path(bench, text, path, error));
+        TRY(frame_exists(bench, path, &there, error));
+        if (!there)
+            continue;
+        bench->frames[*count] = data_pool_text(&bench->scratch, path, strlen(path));
+        if (!bench->frames[(*count)++])
+            return no_memory(bench, error);
+    }
+    if (*count > 0 && *count < named) {
+        bench->lost += (long long)(named - *count);
+        bench->lost_videos++;
+    }
+    return STATUS_OK;
+}
+
+static Status add_video(Bench *bench, int source, const char *label, const char *name,
+                        const json_t *video, Error *error)
+{
+    const json_t *const frames = json_object_get(video, "frames");
+    const json_t *const own = json_object_get(video, "label");
+    if (!json_is_array(frames))
+        return other_shape(bench, "a video has no list of frames", error);
+    if (own && (!json_is_string(own) || strcmp(json_string_value(own), label) != 0))
+        return other_shape(bench, "a video's label is another than that it stands under", error);
+    size_t count;
+    Status status = collect_frames(bench, frames, &count, error);
+    if (status == STATUS_OK)
+        status = data_sets_frames(bench->builder, source, name, bench->frames, count,
+                                  json_array_size(frames) == 0 ? "the file names no frame"
+                                                               : "none of its frames is there",
+                                  error);
+    data_pool_free(&bench->scratch);
+    return status;
+}
+
+static Status add_videos(Bench *bench, int source, const char *label, const json_t *videos,
+                         Error *error)
+{
+    const char *name;
+    json_t *node;
+    json_object_foreach((json_t *)videos, name, node)
+    {
+        const json_t *video;
+        TRY(data_json_value(bench->json, node, &video, error));
+        TRY(add_video(bench, source, label, name, video, error));
+    }
+    return STATUS_OK;
+}
+
+/* ---- the outline ----------------------------------------------------------------------------- */
+
+static bool is_level(const char *name)
+{
+    for (int i = 0; i < DATA_SETS_LEVELS; i++)
+        if (strcmp(name, data_sets_levels[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the members of a split are compression levels, not videos. Lists their names in `levels` [size]. */
+static Status find_levels(Bench *bench, const json_t *split, char *levels, size_t size, bool *any,
+                          Error *error)
+{
+    const char *name;
+    json_t *node;
+    *any = false;
+    json_object_foreach((json_t *)split, name, node)
+    {
+        const json_t *value = NULL;
+        if (is_level(name))
+            TRY(data_json_value(bench->json, node, &value, error));
+        *any |= json_is_object(value) && !json_object_get(value, "frames");
+    }
+    levels[0] = '\0';
+    json_object_foreach((json_t *)split, name, node)
+    {
+        if (*any && !json_is_object(node))
+            return other_shape(bench, "a compression level is no object", error);
+        if (strlen(levels) + strlen(name) + 3 < size)
+            strcat(strcat(levels, levels[0] ? ", " : ""), name);
+    }
+    return STATUS_OK;
+}
+
+/* The name of the level that is asked for: --compression, else the only one, else c23. */
+static const char *choose_level(const Bench *bench, const json_t *split)
+{
+    const char *const wanted = bench->builder->options->compression;
+    if (wanted && (strcmp(wanted, "raw") == 0 || strcmp(wanted, "c0") == 0))
+        return json_object_get(split, "c0") ? "c0" : "raw";
+    if (wanted)
+        return wanted;
+    return json_object_size(split) == 1 ? json_object_iter_key(json_object_iter((json_t *)split))
+                                        : "c23";
+}
+
+static Status read_split(Bench *bench, const char *label, int value, const char *name,
+                         const json_t *node, Error *error)
+{
+    int number = 0, source;
+    while (number < DATA_SPLITS && strcmp(data_split_names[number], name) != 0)
+        number++;
+    if (number == DATA_SPLITS)
+        return other_shape(bench, "there is a split that is not train, val or test", error);
+    const json_t *videos;
+    TRY(data_json_value(bench->json, node, &videos, error));
+    if (!json_is_object(videos))
+        return other_shape(bench, "a split is no object of videos", error);
+    char levels[200];
+    bool any;
+    TRY(find_levels(bench, videos, levels, sizeof levels, &any, error));
+    if (any) {
+        const char *const level = choose_level(bench, videos);
+        node = json_object_get(videos, level);
+        if (!node)
+            return error_set(
+                error, STATUS_FAILED,
+                "%s: %s: has no compression level %s, but %s; choose one with --compression",
+                bench->file, bench->at, level, levels);
+        TRY(data_json_value(bench->json, node, &videos, error));
+        bench->has_levels = true;
+    }
+    if (json_object_size(videos) == 0)
+        return STATUS_OK;
+    TRY(data_sets_source(bench->builder, (DataSplit)number, label, value, &source, error));
+    return add_videos(bench, source, label, videos, error);
+}
+
+static Status read_label(Bench *bench, const char *set, const char *label, const json_t *node,
+                         Error *error)
+{
+    const int number = find_label(bench, label);
+    if (number < 0)
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: %s: the label %s is not in DeepfakeBench's dictionary; say what it is with "
+            "--real %s or --fake %s",
+            bench->file, set, label, label, label);
+    snprintf(bench->at, sizeof bench->at, "%.200s / %.200s", set, label);
+    const json_t *splits;
+    TRY(data_json_value(bench->json, node, &splits, error));
+    if (!json_is_object(splits))
+        return other_shape(bench, "a label holds no splits", error);
+    const char *name;
+    json_t *split;
+    json_object_foreach((json_t *)splits, name, split)
+    {
+        snprintf(bench->at, sizeof bench->at, "%.200s / %.200s / %.100s", set, label, name);
+        TRY(read_split(bench, label, number, name, split, error));
+    }
+    return STATUS_OK;
+}
+
+static Status read_document(Bench *bench, Error *error)
+{
+    const char *set, *label;
+    json_t *node, *splits;
+    const json_t *document, *labels;
+    TRY(data_json_value(bench->json, bench->json->outline, &document, error));
+    if (!json_is_object(document) || json_object_size(document) == 0)
+        return other_shape(bench, "there is no object of a data set", error);
+    json_object_foreach((json_t *)document, set, node)
+    {
+        snprintf(bench->at, sizeof bench->at, "%.200s", set);
+        TRY(data_json_value(bench->json, node, &labels, error));
+        if (!json_is_object(labels) || json_object_size(labels) == 0)
+            return other_shape(bench, "the data set holds no labels", error);
+        json_object_foreach((json_t *)labels, label, splits)
+            TRY(read_label(bench, set, label, splits, error));
+    }
+    return STATUS_OK;
+}
+
+Status data_sets_deepfakebench(DataSetsBuilder *builder, Error *error)
+{
+    TRY(check_rules(builder->options, error));
+    Bench *const bench = calloc(1, sizeof *bench);
+    DataJson *const json = calloc(1, sizeof *json);
+    Status status = STATUS_OK;
+    if (!bench || !json)
+        status = error_set(error, STATUS_FAILED, "lists: no memory; free some");
+    if (status == STATUS_OK)
+        status = data_json_open(json, builder->options->file, builder->options->threads, error);
+    if (status == STATUS_OK) {
+        *bench = (Bench){
+            .builder = builder, .json = json, .file = builder->options->file, .at = "the top"};
+        status = read_document(bench, error);
+        if (status == STATUS_OK && builder->options->compression && !bench->has_levels)
+            status =
+                error_set(error, STATUS_FAILED,
+                          "%s: has no compression levels; leave --compression out", bench->file);
+        if (bench->lost > 0)
+            data_sets_warn(builder,
+                           "%lld frames of %d videos are named in the file but are not there",
+                           bench->lost, bench->lost_videos);
+        data_listing_free(&bench->listing);
+        data_pool_free(&bench->scratch);
+        free(bench->frames);
+        data_json_close(json);
+    }
+    free(json);
+    free(bench);
+    return status;
+}

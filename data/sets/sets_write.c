@@ -1,0 +1,172 @@
+/*
+ * sets_write.c - lists of what sets.c read, moved into place only when all of them are written.
+ */
+#include "data/sets/sets.h"
+
+#include "data/lists/path.h"
+#include "tensor/base/file.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What an output consists of. */
+static const char *const PARTS[] = {"train", "val", "test", "coverage.json"};
+enum { PART_COUNT = 4 };
+
+/* What versions up to 0.1 left in the folder when they were killed; it goes with the folder that is replaced. */
+#define OLD_WORKPLACE ".lists-"
+
+/* Whether the video is an image by itself: it is then called by the name of its file. */
+static bool is_alone(const DataSetsVideo *video)
+{
+    return video->count == 1 && strcmp(video->name, file_name(video->frames[0])) == 0;
+}
+
+/* What a list must say because its paths alone say something else. */
+typedef struct Header {
+    bool needed;
+    bool videos; /* what is a video, too */
+} Header;
+
+static Header find_header(const DataSetsSource *source)
+{
+    const size_t length = strlen(source->name);
+    Header header = {false, false};
+    for (int v = 0; v < source->count; v++) {
+        const DataSetsVideo *const video = &source->videos[v];
+        for (int i = 0; i < video->count; i++) {
+            bool above;
+            const DataPath parts = data_path_read(video->frames[i]);
+            const DataLabel label = data_path_label(video->frames[i], &parts, 0, false, &above);
+            header.videos |= parts.alone || is_alone(video);
+            header.needed |= parts.source_length != length ||
+                             strncmp(parts.source, source->name, length) != 0 ||
+                             label.label != source->label || parts.alone != is_alone(video);
+        }
+    }
+    return header;
+}
+
+static Status write_list(const DataSetsSource *source, const char *folder, Error *error)
+{
+    char name[300], path[FILE_PATH_SIZE];
+    FileWriter writer;
+    const Header header = find_header(source);
+    snprintf(name, sizeof name, "%s/%s.txt", data_split_names[source->split], source->name);
+    TRY(file_join(path, folder, name, error));
+    TRY(file_begin(&writer, path, error));
+    int said = -1; /* what the header line above says of videos */
+    for (int v = 0; v < source->count; v++) {
+        const int alone = header.videos && is_alone(&source->videos[v]);
+        if (header.needed && source->videos[v].count > 0 && said != alone)
+            fprintf(writer.stream, "# lnclip: label=%s%s source=%s\n",
+                    source->label ? "fake" : "real",
+                    alone           ? " video=image"
+                    : header.videos ? " video=folder"
+                                    : "",
+                    source->name);
+        said = source->videos[v].count > 0 ? alone : said;
+        for (int i = 0; i < source->videos[v].count; i++) {
+            fputs(source->videos[v].frames[i], writer.stream);
+            putc('\n', writer.stream);
+        }
+    }
+    return file_commit(&writer, error);
+}
+
+static Status write_parts(const DataSets *sets, const char *folder, const char *content,
+                          size_t size, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    for (int i = 0; i < sets->count; i++) {
+        bool any = false;
+        for (int v = 0; v < sets->sources[i].count; v++)
+            any |= sets->sources[i].videos[v].count > 0;
+        if (!any)
+            continue;
+        TRY(file_join(path, folder, data_split_names[sets->sources[i].split], error));
+        TRY(file_make_folders(path, error));
+        TRY(write_list(&sets->sources[i], folder, error));
+    }
+    TRY(file_join(path, folder, "coverage.json", error));
+    return file_write(path, content, size, error);
+}
+
+/*
+ * Whether every name in the folder, leftovers of killed writers aside, passes `belongs`; true for a folder that is
+ * not there.
+ */
+static bool holds_only(const char *folder, bool (*belongs)(const char *name))
+{
+    DIR *const stream = opendir(folder);
+    bool all = true;
+    for (const struct dirent *item; stream && all && (item = readdir(stream));)
+        all = strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0 ||
+              strncmp(item->d_name, OLD_WORKPLACE, strlen(OLD_WORKPLACE)) == 0 ||
+              belongs(item->d_name);
+    if (stream)
+        closedir(stream);
+    return all;
+}
+
+static bool is_nothing(const char *name)
+{
+    (void)name;
+    return false;
+}
+
+static bool is_part(const char *name)
+{
+    for (int i = 0; i < PART_COUNT; i++)
+        if (strcmp(name, PARTS[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_list(const char *name)
+{
+    const size_t length = strlen(name);
+    return length > 4 && strcmp(name + length - 4, ".txt") == 0;
+}
+
+/* `out` must be empty, or hold nothing but an earlier output that may be replaced. */
+static Status check_out(const char *out, bool replace, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    if (holds_only(out, is_nothing))
+        return STATUS_OK;
+    if (!replace)
+        return error_set(error, STATUS_FAILED,
+                         "%s: the folder is not empty; choose another --out, or add --overwrite to "
+                         "replace lists that were written before",
+                         out);
+    bool ours = holds_only(out, is_part);
+    for (int split = 0; split < DATA_SPLITS && ours; split++) {
+        TRY(file_join(path, out, data_split_names[split], error));
+        ours = holds_only(path, is_list);
+    }
+    TRY(file_join(path, out, "coverage.json", error));
+    if (!ours || !file_exists(path))
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: holds other things than lists that lnclip wrote; choose another --out", out);
+    return STATUS_OK;
+}
+
+Status data_sets_write(const DataSets *sets, const char *out, bool replace, const char *content,
+                       size_t size, Error *error)
+{
+    assert(sets && out && content && error);
+    FolderWriter writer;
+    TRY(check_out(out, replace, error));
+    TRY(file_folder_begin(&writer, out, error));
+    Status status = write_parts(sets, writer.temporary, content, size, error);
+    if (status == STATUS_OK)
+        status = file_folder_commit(&writer, error);
+    file_folder_abort(&writer);
+    return status;
+}

@@ -1,0 +1,30 @@
+/*
+ * cpu_private.h - which vector instructions this processor offers and the operating system lets programs use.
+ *
+ * A processor's own word is not enough: registers that the system does not save across a switch of
+ * tasks would be lost, so the saved state (XCR0) is asked too. Each function asks for what it names alone;
+ * that the others hold besides is for kernels.c to see. All false off x86-64. Thread-safe.
+ */
+#ifndef LNCLIP_TENSOR_KERNELS_CPU_PRIVATE_H
+#define LNCLIP_TENSOR_KERNELS_CPU_PRIVATE_H
+
+#include <stdbool.h>
+
+/* AVX2 and FMA. */
+bool cpu_has_avx2(void);
+
+/* AVX-512 F, BW, DQ and VL. */
+bool cpu_has_avx512(void);
+
+/* Dot products of bytes (VNNI), and of pairs of bf16 (BF16), in AVX-512 registers. */
+bool cpu_has_avx512_vnni(void);
+bool cpu_has_avx512_bf16(void);
+
+/*
+ * Tiles, and their products of bf16 and of bytes. Linux keeps tiles from a process until it asks: this
+ * asks for the whole process, its present and future threads, and says no if that is refused. Asking takes no
+ * memory; a thread's state grows by 8 KiB when it first uses a tile.
+ */
+bool cpu_has_amx(void);
+
+#endif

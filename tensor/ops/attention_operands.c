@@ -1,0 +1,358 @@
+/*
+ * attention_operands.c - see attention_operands.h.
+ */
+#include "tensor/ops/attention_operands_private.h"
+
+#include "tensor/packed.h"
+#include "tensor/panels_private.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    TILE = KERNELS_TILE_ROWS,
+    COLUMNS = KERNELS_COLUMNS,
+    SQUARE = COLUMNS * COLUMNS,
+};
+
+_Static_assert(ATTENTION_ROWS % TILE == 0 && ATTENTION_ROWS % 32 == 0, "whole tiles");
+
+static Precision precision_of(DType type)
+{
+    return type == DTYPE_F32 ? PRECISION_F32 : PRECISION_BF16;
+}
+
+/* Numbers in a 32-bit group. */
+static int group_of(DType type)
+{
+    return packed_group(precision_of(type));
+}
+
+/* Bytes of a number: f32 or bf16. */
+static ptrdiff_t size_of(DType type)
+{
+    return type == DTYPE_F32 ? (ptrdiff_t)sizeof(float) : (ptrdiff_t)sizeof(uint16_t);
+}
+
+/* Row r, from column c on. */
+static const void *at(const AttentionMatrix *m, int r, int c)
+{
+    return (const char *)m->numbers + (r * m->ld + c) * size_of(m->type);
+}
+
+/* Copies a few lines: gcc turns memcpy of so few into an instruction that is slow to start. */
+static void copy_line(void *to, const void *from, size_t bytes)
+{
+    memmove(to, from, bytes);
+}
+
+AttentionLeft attention_left_rows(const AttentionLeft *left, int begin, int count)
+{
+    AttentionLeft rows = *left;
+    rows.a += begin * (left->type == DTYPE_F32 ? left->groups * (ptrdiff_t)4 : left->ld);
+    rows.rows = count;
+    return rows;
+}
+
+int attention_groups(DType type, int depth)
+{
+    return packed_depth(precision_of(type), depth);
+}
+
+void *attention_take(AttentionScratch *scratch, size_t bytes)
+{
+    void *const taken = scratch->base ? scratch->base + scratch->used : NULL;
+    scratch->used += (bytes + KERNELS_LINE - 1) / KERNELS_LINE * KERNELS_LINE;
+    return taken;
+}
+
+void attention_expect(AttentionAhead *ahead, const AttentionMatrix *m)
+{
+    assert(ahead->count < (int)(sizeof ahead->matrix / sizeof *ahead->matrix));
+    const int i = ahead->count++;
+    ahead->matrix[i].numbers = m->numbers;
+    ahead->matrix[i].row_bytes = m->ld * size_of(m->type);
+    ahead->matrix[i].rows = m->rows;
+    ahead->matrix[i].bytes = m->columns * (int)size_of(m->type);
+}
+
+void attention_fetch(AttentionAhead *ahead, int rows)
+{
+    for (const int end = ahead->row + rows; ahead->row < end; ahead->row++) {
+        for (int i = 0; i < ahead->count; i++) {
+            const char *const row =
+                ahead->matrix[i].numbers + ahead->row * ahead->matrix[i].row_bytes;
+            const int bytes = ahead->row < ahead->matrix[i].rows ? ahead->matrix[i].bytes : 0;
+            for (int line = 0; line < bytes; line += KERNELS_LINE)
+                __builtin_prefetch(row + line, 0, 2);
+        }
+    }
+}
+
+/* Bytes of `rows` rows of `groups` groups. */
+static size_t bytes_of(int rows, int groups)
+{
+    return (size_t)rows * (size_t)groups * sizeof(uint32_t);
+}
+
+static bool is_whole(DType type, int columns)
+{
+    return attention_groups(type, columns) * group_of(type) == columns;
+}
+
+void *attention_take_whole(AttentionScratch *scratch, DType type, int rows, int columns)
+{
+    if (is_whole(type, columns))
+        return NULL;
+    return attention_take(scratch, bytes_of(rows, attention_groups(type, columns)));
+}
+
+void *attention_take_left(AttentionScratch *scratch, DType type, int rows, int columns)
+{
+    if (type != DTYPE_F32)
+        return NULL;
+    return attention_take(scratch, bytes_of(parts_of(rows, TILE) * TILE, columns));
+}
+
+void *attention_take_left_transposed(AttentionScratch *scratch, DType type, int rows, int columns)
+{
+    const int tall = parts_of(smaller(columns, COLUMNS), TILE) * TILE;
+    return attention_take(scratch, bytes_of(tall, attention_groups(type, rows)));
+}
+
+static AttentionRight take_right(AttentionScratch *scratch, DType type, int depth, int columns)
+{
+    const int groups = attention_groups(type, depth);
+    const size_t bytes = bytes_of(parts_of(columns, COLUMNS) * COLUMNS, groups);
+    return (AttentionRight){type, groups, columns, attention_take(scratch, bytes)};
+}
+
+AttentionRight attention_take_right(AttentionScratch *scratch, DType type, int rows, int columns)
+{
+    return take_right(scratch, type, rows, columns);
+}
+
+AttentionRight attention_take_right_transposed(AttentionScratch *scratch, DType type, int rows,
+                                               int columns)
+{
+    return take_right(scratch, type, columns, rows);
+}
+
+AttentionMatrix attention_whole(const AttentionMatrix *m, void *memory)
+{
+    if (is_whole(m->type, m->columns))
+        return *m;
+    AttentionMatrix whole = *m;
+    whole.ld = attention_groups(m->type, m->columns) * (ptrdiff_t)group_of(m->type);
+    whole.numbers = memory;
+    const size_t size = dtype_size(m->type), used = (size_t)m->columns * size;
+    for (int r = 0; r < m->rows; r++) {
+        char *const row = (char *)memory + (size_t)r * (size_t)whole.ld * size;
+        copy_line(row, at(m, r, 0), used);
+        memset(row + used, 0, (size_t)whole.ld * size - used);
+    }
+    return whole;
+}
+
+AttentionLeft attention_left(const AttentionMatrix *m, void *memory)
+{
+    AttentionLeft left = {m->type, m->rows, attention_groups(m->type, m->columns),
+                          m->ld * (ptrdiff_t)dtype_size(m->type), m->numbers};
+    if (m->type != DTYPE_F32)
+        return left;
+    left.a = memory;
+    for (int r = 0; r < m->rows; r += TILE)
+        kernels()->interleave(at(m, r, 0), m->ld, smaller(TILE, m->rows - r), m->columns,
+                              (float *)memory + (ptrdiff_t)r * left.groups);
+    return left;
+}
+
+/* Row `group` of a matrix in bf16 whose rows are taken two by two; zeros follow the last. */
+static void pair_rows(const Kernels *kernel, const AttentionMatrix *m, int group, int column,
+                      int width, uint32_t *out)
+{
+    static const uint16_t zeros[COLUMNS];
+    const int even = 2 * group;
+    kernel->pair(at(m, even, column), even + 1 < m->rows ? at(m, even + 1, column) : zeros,
+                 (size_t)width, out);
+}
+
+AttentionLeft attention_left_of_right(const AttentionRight *right, int begin, int count,
+                                      void *memory)
+{
+    const AttentionLeft left = {right->type, count, right->columns, 0, memory};
+    for (int r = 0; r < count; r += TILE) {
+        const float *from = attention_right_row(right, begin + r);
+        float *out = (float *)memory + (ptrdiff_t)r * left.groups;
+        for (int column = 0; column < right->columns; column += COLUMNS) {
+            kernels()->interleave(from, COLUMNS, smaller(TILE, count - r),
+                                  smaller(COLUMNS, right->columns - column), out);
+            from += attention_step(right);
+            out += COLUMNS * TILE;
+        }
+    }
+    return left;
+}
+
+/* In f32 six columns of a row stand side by side as they are. */
+static void transpose_f32(const AttentionMatrix *m, int column, int width, float *out)
+{
+    const ptrdiff_t step = (ptrdiff_t)m->rows * TILE;
+    const int whole = width / TILE, rest = width % TILE;
+    for (int k = 0; k < m->rows; k++, out += TILE) {
+        const float *const row = at(m, k, column);
+        for (int tile = 0; tile < whole; tile++)
+            memcpy(out + tile * step, row + (ptrdiff_t)tile * TILE, TILE * sizeof *out);
+        for (int i = 0; rest && i < TILE; i++)
+            out[whole * step + i] = i < rest ? row[whole * TILE + i] : 0.0F;
+    }
+}
+
+/*
+ * A square of pairs after another: 64 pairs of rows are transposed. The kernels take and make no more than
+ * that at once, so both squares stay in the first-level cache.
+ */
+static void transpose_bf16(const AttentionMatrix *m, int column, int width, int groups,
+                           uint32_t *out)
+{
+    const Kernels *const kernel = kernels();
+    const int filled = parts_of(m->rows, 2);
+    _Alignas(KERNELS_LINE) uint32_t paired[SQUARE], turned[SQUARE];
+    const uint32_t *rows[COLUMNS];
+    for (int g = 0; g < COLUMNS; g++)
+        rows[g] = paired + (ptrdiff_t)g * COLUMNS;
+    for (int k = 0; k < groups; k += COLUMNS) {
+        const int count = smaller(COLUMNS, filled - k);
+        for (int g = 0; g < count; g++)
+            pair_rows(kernel, m, k + g, column, width, paired + (ptrdiff_t)g * COLUMNS);
+        kernel->transpose(rows, count, width, turned);
+        const int taken = smaller(COLUMNS, groups - k);
+        for (int c = 0; c < width; c++)
+            copy_line(out + (ptrdiff_t)c * groups + k, turned + (ptrdiff_t)c * COLUMNS,
+                      (size_t)taken * sizeof *turned);
+    }
+}
+
+AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, void *memory)
+{
+    const int groups = attention_groups(m->type, m->rows);
+    const int width = smaller(COLUMNS, m->columns - column);
+    if (m->type == DTYPE_F32)
+        transpose_f32(m, column, width, memory);
+    else
+        transpose_bf16(m, column, width, groups, memory);
+    return (AttentionLeft){m->type, width, groups, groups * (ptrdiff_t)sizeof(uint32_t), memory};
+}
+
+void attention_fill_right(const AttentionMatrix *m, AttentionRight *right)
+{
+    const Kernels *const kernel = kernels();
+    const bool f32 = m->type == DTYPE_F32;
+    const int filled = parts_of(m->rows, group_of(m->type));
+    for (int column = 0; column < m->columns; column += COLUMNS) {
+        const int width = smaller(COLUMNS, m->columns - column);
+        uint32_t *out = right->panels + (ptrdiff_t)column * right->groups;
+        for (int g = 0; g < filled; g++, out += COLUMNS) {
+            if (f32)
+                copy_line(out, at(m, g, column), (size_t)width * sizeof *out);
+            else
+                pair_rows(kernel, m, g, column, width, out);
+        }
+    }
+    attention_clear_rest(right, m->rows);
+}
+
+void *attention_right_row(const AttentionRight *right, int row)
+{
+    return right->panels + (ptrdiff_t)(row / group_of(right->type)) * COLUMNS;
+}
+
+ptrdiff_t attention_step(const AttentionRight *right)
+{
+    return (ptrdiff_t)right->groups * COLUMNS;
+}
+
+void attention_clear_rest(AttentionRight *right, int rows)
+{
+    const int filled = parts_of(rows, group_of(right->type));
+    const size_t bytes = (size_t)(right->groups - filled) * COLUMNS * sizeof *right->panels;
+    for (int column = 0; column < right->columns; column += COLUMNS)
+        memset(right->panels + (ptrdiff_t)column * right->groups + (ptrdiff_t)filled * COLUMNS, 0,
+               bytes);
+}
+
+void attention_fill_right_transposed(const AttentionMatrix *m, AttentionRight *right)
+{
+    for (int row = 0; row < m->rows; row += COLUMNS) {
+        const int count = smaller(COLUMNS, m->rows - row);
+        const uint32_t *rows[COLUMNS];
+        for (int r = 0; r < count; r++)
+            rows[r] = at(m, row + r, 0);
+        kernels()->transpose(rows, count, right->groups,
+                             right->panels + (ptrdiff_t)row * right->groups);
+    }
+}
+
+/* The product with the panel that begins at `column`; where its sums go is left to say. */
+static KernelProduct panel_product(const AttentionLeft *left, const AttentionRight *right,
+                                   int column)
+{
+    assert(left->groups == right->groups && left->type == right->type);
+    return (KernelProduct){.rows = left->rows,
+                           .columns = smaller(COLUMNS, right->columns - column),
+                           .groups = left->groups,
+                           .a = left->a,
+                           .lda = left->ld,
+                           .b = right->panels + (ptrdiff_t)column * right->groups};
+}
+
+void attention_sums(const AttentionLeft *left, const AttentionRight *right, float *sums,
+                    ptrdiff_t ld, ptrdiff_t step)
+{
+    for (int column = 0; column < right->columns; column += COLUMNS, sums += step) {
+        KernelProduct product = panel_product(left, right, column);
+        product.sums = sums;
+        product.ld_sums = ld;
+        kernels()->product[precision_of(left->type)](&product);
+    }
+}
+
+void attention_product(const AttentionLeft *left, const AttentionRight *right,
+                       void (*deliver)(const KernelFinish *, int, int, const void *),
+                       const KernelFinish *finish)
+{
+    _Alignas(KERNELS_LINE) float sums[KERNELS_SUMS];
+    const size_t size = dtype_size(finish->type);
+    for (int column = 0; column < right->columns; column += COLUMNS) {
+        KernelProduct product = panel_product(left, right, column);
+        KernelFinish panel = *finish;
+        panel.columns = product.columns;
+        panel.c = (char *)finish->c + (size_t)column * size;
+        if (finish->addend)
+            panel.addend = (const char *)finish->addend + (size_t)column * size;
+        product.deliver = deliver;
+        product.finish = &panel;
+        product.sums = sums;
+        kernels()->product[precision_of(left->type)](&product);
+    }
+}
+
+void attention_product_transposed(const AttentionLeft *left, const AttentionRight *right,
+                                  const KernelFinish *finish)
+{
+    assert(left->rows <= COLUMNS);
+    _Alignas(KERNELS_LINE) float sums[SQUARE], turned[SQUARE];
+    KernelFinish rows = *finish;
+    rows.columns = left->rows;
+    const uint32_t *columns[COLUMNS];
+    for (int r = 0; r < left->rows; r++)
+        columns[r] = (const uint32_t *)(const void *)(sums + (ptrdiff_t)r * COLUMNS);
+    for (int column = 0; column < right->columns; column += COLUMNS) {
+        KernelProduct product = panel_product(left, right, column);
+        product.sums = sums;
+        product.ld_sums = COLUMNS;
+        kernels()->product[precision_of(left->type)](&product);
+        kernels()->transpose(columns, left->rows, product.columns, (uint32_t *)(void *)turned);
+        kernels()->finish(&rows, column, product.columns, turned);
+    }
+}

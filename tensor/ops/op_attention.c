@@ -1,0 +1,151 @@
+/*
+ * op_attention.c - multi-head attention, o = softmax(q k^T / sqrt(K)) v, one image and head at a time.
+ *
+ * Derivation. For one head, with s = K^(-1/2), S = q k^T, P = softmax(s S) by rows and o = P v:
+ *
+ *     dv = P^T do        dP = do v^T        dS = s P (dP - delta),  delta_i = sum over j of P_ij dP_ij
+ *     dq = dS k          dk = dS^T q
+ *
+ * delta is the usual term of the softmax: moving a whole row of S by a constant changes nothing.
+ *
+ * Shapes. q [B,Tq,D], kv [B,T,2D]: the keys of all heads, then the values of all heads; head h owns
+ * columns [hK, hK+K) of q, of both halves of kv, and of o [B,Tq,D].
+ *
+ * What is kept: q, kv and the log-sum-exp of every row of s S [B,H,Tq]. P itself [B,H,Tq,T] would be four
+ * times larger than o at T = 257 and K = 64; the backward computes it again from one more
+ * product. Heads write disjoint columns, so all gradients are stored without a lock. A task is one head of
+ * one image, so a batch's size does not change a bit. Vaswani et al., arXiv 1706.03762, section 3.2.
+ *
+ * Who wants P gives a leaf to put it into. If that leaf needs a gradient it counts as one more input: the
+ * backward then adds dP to it, which it has to compute in any case, and is run though no weight before it
+ * trains (vit/explain.h).
+ */
+#include "tensor/ops/attention_private.h"
+#include "tensor/ops/op_tasks_private.h"
+
+#include <assert.h>
+#include <math.h>
+
+enum { IN_Q, IN_KV, IN_PROBABILITIES, INPUTS };
+
+/* Each of the threads takes the next head when it is done with one. */
+static AttentionShape shape_of(const Tape *tape, const Tensor *q, const Tensor *kv, int heads)
+{
+    const int K = q->shape[2] / heads;
+    return (AttentionShape){.type = q->dtype,
+                            .B = q->shape[0],
+                            .Tq = q->shape[1],
+                            .T = kv->shape[1],
+                            .D = q->shape[2],
+                            .H = heads,
+                            .K = K,
+                            .scale = (float)(1 / sqrt((double)K)),
+                            .ahead = threads_count(tape_threads(tape))};
+}
+
+/*
+ * Whether the general product computes it, which knows f32 alone: where it beats the table's kernel, and for
+ * so few queries (the class token of a last block) that laying out keys and values costs more than it gains.
+ */
+static bool is_plain(const AttentionShape *shape)
+{
+    return shape->type == DTYPE_F32 &&
+           (!kernels()->product_is_fast || shape->Tq < KERNELS_TILE_ROWS);
+}
+
+/* Scratch in floats for one worker. */
+static size_t floats(size_t bytes)
+{
+    return (bytes + sizeof(float) - 1) / sizeof(float);
+}
+
+typedef struct ForwardTasks {
+    AttentionForward head;
+    float *scratch; /* one a worker, `step` floats apart */
+    size_t step;
+} ForwardTasks;
+
+static void forward_task(void *context, int task, int worker)
+{
+    const ForwardTasks *const f = context;
+    float *const scratch = f->scratch + (size_t)worker * f->step;
+    if (is_plain(&f->head.shape))
+        attention_plain_forward(&f->head, task, scratch);
+    else
+        attention_forward(&f->head, task, scratch);
+}
+
+Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *probabilities)
+{
+    tensor_expect(q, "attention", "q", 3, (const int[]){0, 0, 0});
+    tensor_expect(kv, "attention", "kv", 3, (const int[]){q->shape[0], 0, 2 * q->shape[2]});
+    assert(heads >= 1 && q->shape[2] % heads == 0);
+    assert((q->dtype == DTYPE_F32 || q->dtype == DTYPE_BF16) && kv->dtype == q->dtype);
+    if (probabilities) {
+        assert(probabilities->dtype == DTYPE_F32);
+        tensor_expect(probabilities, "attention", "probabilities", 4,
+                      (const int[]){q->shape[0], heads, q->shape[1], kv->shape[1]});
+    }
+    Tensor *const o = op_output_as(tape, q->dtype, 3, q->shape);
+    Tensor *const inputs[INPUTS] = {[IN_Q] = q, [IN_KV] = kv, [IN_PROBABILITIES] = probabilities};
+    Node *const node = op_record(tape, OP_ATTENTION, o, inputs, INPUTS);
+    const AttentionShape shape = shape_of(tape, q, kv, heads);
+    ForwardTasks f = {
+        .head = {.shape = shape, .probabilities = probabilities ? probabilities->data : NULL}};
+    if (node) {
+        node->settings.attention.heads = heads;
+        op_keep(tape, node, q);
+        op_keep(tape, node, kv);
+        f.head.lse = op_save(tape, node, (size_t)shape.B * (size_t)heads * (size_t)shape.Tq);
+    }
+    const size_t count = floats(is_plain(&shape) ? attention_plain_forward_scratch(&shape)
+                                                 : attention_forward_scratch(&shape));
+    f.step = op_scratch_stride(count);
+    f.scratch = op_scratch(tape, count);
+    if (!tape_is_planning(tape)) {
+        assert(q->data && kv->data);
+        f.head.q = q->data;
+        f.head.kv = kv->data;
+        f.head.o = o->data;
+        threads_run(tape_threads(tape), shape.B * heads, forward_task, &f);
+    }
+    arena_free(tape_arena(tape), f.scratch);
+    return o;
+}
+
+typedef struct BackwardTasks {
+    AttentionBackward head;
+    float *scratch; /* one a worker, `step` floats apart */
+    size_t step;
+} BackwardTasks;
+
+static void backward_task(void *context, int task, int worker)
+{
+    const BackwardTasks *const f = context;
+    float *const scratch = f->scratch + (size_t)worker * f->step;
+    if (is_plain(&f->head.shape))
+        attention_plain_backward(&f->head, task, scratch);
+    else
+        attention_backward(&f->head, task, scratch);
+}
+
+void op_attention_backward(Tape *tape, Node *node)
+{
+    Tensor *const q = node->in[IN_Q], *const kv = node->in[IN_KV];
+    const AttentionShape shape = shape_of(tape, q, kv, node->settings.attention.heads);
+    BackwardTasks f = {.head = {.shape = shape, .d_o = node->out->grad, .lse = node->saved[0]}};
+    f.head.dq = op_grad_fresh(tape, q, &f.head.dq_fresh);
+    f.head.dkv = op_grad_fresh(tape, kv, &f.head.dkv_fresh);
+    f.head.dprobabilities = op_grad(tape, node->in[IN_PROBABILITIES]);
+    const size_t count = floats(is_plain(&shape) ? attention_plain_backward_scratch(&shape)
+                                                 : attention_backward_scratch(&shape));
+    f.step = op_scratch_stride(count);
+    f.scratch = op_scratch(tape, count);
+    if (!tape_is_planning(tape)) {
+        assert(q->data && kv->data);
+        f.head.q = q->data;
+        f.head.kv = kv->data;
+        threads_run(tape_threads(tape), shape.B * shape.H, backward_task, &f);
+    }
+    arena_free(tape_arena(tape), f.scratch);
+}

@@ -1,0 +1,84 @@
+/*
+ * op_cross_entropy.c - mean over rows of the cross-entropy of softmax(logits) with smoothed labels.
+ *
+ * Derivation. The target of a row with label y is q_c = (1-s) [c = y] + s/C. With p the softmax,
+ *
+ *     loss = -sum over c of q_c log p_c = lse - (1-s) l_y - s/C sum over c of l_c
+ *     dl   = (p - q) / rows
+ *
+ * because d lse / dl = p and q sums to 1.
+ *
+ * Shapes. logits [..,C], labels [rows] in [0,C) -> [1].
+ *
+ * What is kept: the logits (no copy): p is a few exponentials away. All in double: there are few numbers
+ * here, and the whole gradient of a step starts from them. Szegedy et al., arXiv 1512.00567, section 7.
+ */
+#include "tensor/ops/op.h"
+
+#include <assert.h>
+#include <math.h>
+
+/* log sum exp of one row [C], stable for logits of any size. */
+static double log_sum_exp(const float *logits, int C)
+{
+    float most = logits[0];
+    for (int c = 1; c < C; c++)
+        most = fmaxf(most, logits[c]);
+    double sum = exp((double)logits[0] - most);
+    for (int c = 1; c < C; c++)
+        sum += exp((double)logits[c] - most);
+    return most + log(sum);
+}
+
+static double row_loss(const float *logits, int C, int label, double smoothing)
+{
+    assert(label >= 0 && label < C);
+    const double lse = log_sum_exp(logits, C);
+    double loss = (1 - smoothing) * (lse - logits[label]);
+    /* Without smoothing a logit of minus infinity is allowed: zero times it must not be formed. */
+    for (int c = 0; smoothing > 0 && c < C; c++)
+        loss += smoothing / C * (lse - logits[c]);
+    return loss;
+}
+
+Tensor *op_cross_entropy(Tape *tape, Tensor *logits, const int *labels, float smoothing)
+{
+    assert(smoothing >= 0 && smoothing <= 1);
+    const int rows = tensor_rows(logits), C = tensor_columns(logits);
+    Tensor *const y = op_output(tape, 1, (const int[]){1});
+    Node *const node = op_record(tape, OP_CROSS_ENTROPY, y, &logits, 1);
+    if (node) {
+        node->settings.cross_entropy.labels = labels;
+        node->settings.cross_entropy.smoothing = smoothing;
+        op_keep(tape, node, logits);
+    }
+    if (!tape_is_planning(tape)) {
+        double sum = 0;
+        for (int row = 0; row < rows; row++)
+            sum += row_loss(tensor_f32(logits) + (ptrdiff_t)row * C, C, labels[row],
+                            (double)smoothing);
+        *tensor_f32(y) = (float)(sum / rows);
+    }
+    return y;
+}
+
+void op_cross_entropy_backward(Tape *tape, Node *node)
+{
+    Tensor *const logits = node->in[0];
+    const int rows = tensor_rows(logits), C = tensor_columns(logits);
+    const int *const labels = node->settings.cross_entropy.labels;
+    const double smoothing = (double)node->settings.cross_entropy.smoothing;
+    float *const dlogits = op_grad(tape, logits);
+    if (tape_is_planning(tape))
+        return;
+    const double factor = (double)*tensor_grad(node->out) / rows;
+    for (int row = 0; row < rows; row++) {
+        const float *const l = tensor_f32(logits) + (ptrdiff_t)row * C;
+        float *const dl = dlogits + (ptrdiff_t)row * C;
+        const double lse = log_sum_exp(l, C);
+        for (int c = 0; c < C; c++) {
+            const double target = (c == labels[row] ? 1 - smoothing : 0) + smoothing / C;
+            dl[c] += (float)(factor * (exp(l[c] - lse) - target));
+        }
+    }
+}

@@ -1,0 +1,92 @@
+/*
+ * op_l2_normalize.c - y = x / max(|x|, eps), row by row: features on the unit sphere.
+ *
+ * Derivation. With n = |x| and dn/dx = x / n = y,
+ *
+ *     dx = (dy - y <y,dy>) / n        the part of dy along y is lost: length does not matter
+ *     dx = dy / eps                   where n < eps: there the divisor is a constant
+ *
+ * as in PyTorch, whose clamp passes the gradient where n = eps. A row of zeros yields zeros, not NaN.
+ *
+ * Shapes. x [..,D], y like x. What is kept: x (no copy); its norm is one dot product. Norms and dot
+ * products are in double, because features of an untrained encoder are nearly collinear and the losses
+ * after this operation live on their small differences.
+ */
+#include "tensor/kernels/kernels.h"
+#include "tensor/ops/op_tasks_private.h"
+
+#include <math.h>
+
+typedef struct Rows {
+    int rows, D;
+    double eps;
+    const float *x, *dy; /* [rows,D] */
+    float *y, *dx;       /* [rows,D] */
+} Rows;
+
+static void forward_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const Rows *const f = context;
+    const OpRange rows = op_range(f->rows, op_task_rows(f->D), task);
+    for (int row = rows.begin; row < rows.begin + rows.count; row++) {
+        const float *const x = f->x + (ptrdiff_t)row * f->D;
+        float *const y = f->y + (ptrdiff_t)row * f->D;
+        const double norm = fmax(sqrt(kernels()->dot(x, x, (size_t)f->D)), f->eps);
+        for (int d = 0; d < f->D; d++)
+            y[d] = (float)(x[d] / norm);
+    }
+}
+
+Tensor *op_l2_normalize(Tape *tape, Tensor *x, float eps)
+{
+    Tensor *const y = op_output(tape, x->ndim, x->shape);
+    Node *const node = op_record(tape, OP_L2_NORMALIZE, y, &x, 1);
+    if (node) {
+        node->settings.l2_normalize.eps = eps;
+        op_keep(tape, node, x);
+    }
+    if (!tape_is_planning(tape)) {
+        Rows f = {.rows = tensor_rows(x),
+                  .D = tensor_columns(x),
+                  .eps = eps,
+                  .x = tensor_f32(x),
+                  .y = tensor_f32(y)};
+        threads_run(tape_threads(tape), op_range_count(f.rows, op_task_rows(f.D)), forward_task,
+                    &f);
+    }
+    return y;
+}
+
+static void backward_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const Rows *const f = context;
+    const OpRange rows = op_range(f->rows, op_task_rows(f->D), task);
+    for (int row = rows.begin; row < rows.begin + rows.count; row++) {
+        const ptrdiff_t start = (ptrdiff_t)row * f->D;
+        const float *const x = f->x + start, *const dy = f->dy + start;
+        const double norm = sqrt(kernels()->dot(x, x, (size_t)f->D));
+        const double divisor = fmax(norm, f->eps);
+        /* y <y,dy> / n written with x: y = x / n. */
+        const double along =
+            norm < f->eps ? 0 : kernels()->dot(x, dy, (size_t)f->D) / (divisor * divisor * divisor);
+        for (int d = 0; d < f->D; d++)
+            f->dx[start + d] += (float)(dy[d] / divisor - x[d] * along);
+    }
+}
+
+void op_l2_normalize_backward(Tape *tape, Node *node)
+{
+    const Tensor *const x = node->in[0];
+    Rows f = {.rows = tensor_rows(x),
+              .D = tensor_columns(x),
+              .eps = node->settings.l2_normalize.eps,
+              .dy = node->out->grad,
+              .dx = op_grad(tape, node->in[0])};
+    if (!tape_is_planning(tape)) {
+        f.x = tensor_f32(x);
+        threads_run(tape_threads(tape), op_range_count(f.rows, op_task_rows(f.D)), backward_task,
+                    &f);
+    }
+}

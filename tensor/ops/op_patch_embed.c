@@ -1,0 +1,235 @@
+/*
+ * op_patch_embed.c - the convolution whose kernel is its stride: an image becomes tokens.
+ *
+ * Derivation. Patches do not overlap, so the convolution is one product. With X the patches of one image
+ * as rows, each in the weight's order (channel, row, column), and W as [D, C P P]:
+ *
+ *     y = X W^T        dW = dy^T X        dX = dy W, and each pixel lies in one patch
+ *
+ * Shapes. pixels [B,C,S,S], weight [D,C,P,P] -> y [B,N,D], N = G^2 patches, row-major, G = S / P rounded
+ * down. Pixels beyond G P are in no patch: they change nothing and their gradient is zero.
+ *
+ * With a packed weight the patches of some images are gathered side by side, for one product.
+ *
+ * What is kept: the pixels where the weight trains, the weight where the pixels want a gradient. X is
+ * gathered again in the backward: it is a copy of the pixels. Dosovitskiy et al., arXiv 2010.11929.
+ */
+#include "tensor/gemm.h"
+#include "tensor/kernels/kernels.h"
+#include "tensor/ops/op_tasks_private.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    PATCH_BLOCK = 128,        /* patches of one task: two tasks an image of 224 pixels cut by 14 */
+    PATCH_GRADIENT_ROWS = 64, /* rows of dW of one task */
+    PATCH_IMAGES = 8,         /* gathered at once for a packed weight: 4.6 MiB in ViT-L/14 */
+};
+
+enum { IN_PIXELS, IN_WEIGHT, INPUTS };
+
+/* One call. Which pointers are set depends on the pass. */
+typedef struct Patches {
+    int B, C, S, P, G, N, D;
+    int numbers;                  /* C P P: length of one patch */
+    int blocks;                   /* of PATCH_BLOCK patches, in one image */
+    int sample;                   /* the image at hand where images go one by one */
+    const float *pixels, *weight; /* [B,C,S,S], [D,C,P,P] */
+    float *y;                     /* [B,N,D] */
+    const float *dy;              /* [B,N,D] */
+    float *dpixels, *dweight;     /* [B,C,S,S], [D,C,P,P], or NULL */
+    float *scratch;               /* [workers][PATCH_BLOCK,numbers] */
+    float *gathered; /* [N,numbers]: all patches of `sample`, or of images from it on */
+} Patches;
+
+static Patches patches_of(const Tensor *pixels, const Tensor *weight)
+{
+    const int P = weight->shape[2], G = pixels->shape[2] / P;
+    return (Patches){.B = pixels->shape[0],
+                     .C = pixels->shape[1],
+                     .S = pixels->shape[2],
+                     .P = P,
+                     .G = G,
+                     .N = G * G,
+                     .D = weight->shape[0],
+                     .numbers = pixels->shape[1] * P * P,
+                     .blocks = op_range_count(G * G, PATCH_BLOCK)};
+}
+
+/* Where row `row` of channel `channel` of a patch starts in its image [C,S,S]. */
+static ptrdiff_t patch_row(const Patches *f, int patch, int channel, int row)
+{
+    const int y = patch / f->G * f->P + row, x = patch % f->G * f->P;
+    return ((ptrdiff_t)channel * f->S + y) * f->S + x;
+}
+
+/* rows [count,numbers] <- patches of one image. */
+static void gather(const Patches *f, int sample, OpRange patches, float *rows)
+{
+    const float *const image = f->pixels + (ptrdiff_t)sample * f->C * f->S * f->S;
+    for (int i = 0; i < patches.count; i++)
+        for (int channel = 0; channel < f->C; channel++)
+            for (int row = 0; row < f->P; row++, rows += f->P)
+                memcpy(rows, image + patch_row(f, patches.begin + i, channel, row),
+                       (size_t)f->P * sizeof *rows);
+}
+
+/* dpixels += rows [count,numbers], back where they came from. */
+static void scatter(const Patches *f, int sample, OpRange patches, const float *rows)
+{
+    float *const image = f->dpixels + (ptrdiff_t)sample * f->C * f->S * f->S;
+    for (int i = 0; i < patches.count; i++)
+        for (int channel = 0; channel < f->C; channel++)
+            for (int row = 0; row < f->P; row++, rows += f->P)
+                kernels()->add(rows, image + patch_row(f, patches.begin + i, channel, row),
+                               (size_t)f->P);
+}
+
+static float *worker_rows(const Patches *f, int worker)
+{
+    const size_t count = (size_t)PATCH_BLOCK * (size_t)f->numbers;
+    return f->scratch + (size_t)worker * op_scratch_stride(count);
+}
+
+static void forward_task(void *context, int task, int worker)
+{
+    const Patches *const f = context;
+    const int sample = task / f->blocks;
+    const OpRange patches = op_range(f->N, PATCH_BLOCK, task % f->blocks);
+    float *const X = worker_rows(f, worker);
+    gather(f, sample, patches, X);
+    gemm(false, true, patches.count, f->D, f->numbers, 1, X, f->numbers, f->weight, f->numbers, 0,
+         f->y + ((ptrdiff_t)sample * f->N + patches.begin) * f->D, f->D);
+}
+
+/* A block of patches of one image, counted from `sample` on, to its place in `gathered`. */
+static void gather_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const Patches *const f = context;
+    const int image = task / f->blocks;
+    const OpRange patches = op_range(f->N, PATCH_BLOCK, task % f->blocks);
+    const ptrdiff_t row = (ptrdiff_t)image * f->N + patches.begin;
+    gather(f, f->sample + image, patches, f->gathered + row * f->numbers);
+}
+
+/* y = X W^T by gemm, block by block. */
+static void forward_plain(Tape *tape, Patches *f)
+{
+    f->scratch = op_scratch(tape, (size_t)PATCH_BLOCK * (size_t)f->numbers);
+    if (!tape_is_planning(tape))
+        threads_run(tape_threads(tape), f->B * f->blocks, forward_task, f);
+    arena_free(tape_arena(tape), f->scratch);
+}
+
+/* y = X W^T with the packed weight, some images at once. */
+static void forward_packed(Tape *tape, Patches *f, const PackedMatrix *packed)
+{
+    Arena *const arena = tape_arena(tape);
+    const int images = f->B < PATCH_IMAGES ? f->B : PATCH_IMAGES;
+    const size_t rows = (size_t)images * (size_t)f->N;
+    f->gathered = arena_alloc(arena, rows * (size_t)f->numbers * sizeof *f->gathered);
+    const PackedInput input = {.type = DTYPE_F32, .numbers = f->gathered};
+    void *const scratch = arena_alloc(arena, packed_scratch((int)rows, &input, packed));
+    for (f->sample = 0; !tape_is_planning(tape) && f->sample < f->B; f->sample += images) {
+        const int count = f->B - f->sample < images ? f->B - f->sample : images;
+        threads_run(tape_threads(tape), count * f->blocks, gather_task, f);
+        packed_product(tape_threads(tape), count * f->N, &input, packed, &(PackedEpilogue){0},
+                       scratch, DTYPE_F32, f->y + (ptrdiff_t)f->sample * f->N * f->D);
+    }
+    arena_free(arena, scratch);
+    arena_free(arena, f->gathered);
+}
+
+Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedMatrix *packed)
+{
+    tensor_expect(pixels, "patch_embed", "pixels", 4, (const int[]){0, 0, 0, pixels->shape[2]});
+    tensor_expect(weight, "patch_embed", "weight", 4,
+                  (const int[]){0, pixels->shape[1], 0, weight->shape[2]});
+    Patches f = patches_of(pixels, weight);
+    assert(f.G >= 1);
+    assert(!packed || (packed->K == f.numbers && packed->N == f.D && !weight->needs_grad));
+    Tensor *const y = op_output(tape, 3, (const int[]){f.B, f.N, f.D});
+    Tensor *const inputs[INPUTS] = {pixels, weight};
+    Node *const node = op_record(tape, OP_PATCH_EMBED, y, inputs, INPUTS);
+    if (node) {
+        if (weight->needs_grad)
+            op_keep(tape, node, pixels);
+        if (pixels->needs_grad)
+            op_keep(tape, node, weight);
+    }
+    if (!tape_is_planning(tape)) {
+        f.pixels = tensor_f32(pixels);
+        f.weight = tensor_f32(weight);
+        f.y = tensor_f32(y);
+    }
+    if (packed)
+        forward_packed(tape, &f, packed);
+    else
+        forward_plain(tape, &f);
+    return y;
+}
+
+/* A block of patches of one image: dX = dy W, scattered to dpixels. */
+static void pixels_task(void *context, int task, int worker)
+{
+    const Patches *const f = context;
+    const int sample = task / f->blocks;
+    const OpRange patches = op_range(f->N, PATCH_BLOCK, task % f->blocks);
+    float *const dX = worker_rows(f, worker);
+    gemm(false, false, patches.count, f->numbers, f->D, 1,
+         f->dy + ((ptrdiff_t)sample * f->N + patches.begin) * f->D, f->D, f->weight, f->numbers, 0,
+         dX, f->numbers);
+    scatter(f, sample, patches, dX);
+}
+
+/* Some rows of the weight: dW += dy^T X of the image at hand. */
+static void weight_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const Patches *const f = context;
+    const OpRange rows = op_range(f->D, PATCH_GRADIENT_ROWS, task);
+    gemm(true, false, rows.count, f->numbers, f->N, 1,
+         f->dy + (ptrdiff_t)f->sample * f->N * f->D + rows.begin, f->D, f->gathered, f->numbers, 1,
+         f->dweight + (ptrdiff_t)rows.begin * f->numbers, f->numbers);
+}
+
+static void pixels_backward(Tape *tape, Patches *f, const Tensor *weight)
+{
+    f->scratch = op_scratch(tape, (size_t)PATCH_BLOCK * (size_t)f->numbers);
+    if (!tape_is_planning(tape)) {
+        f->weight = tensor_f32(weight);
+        threads_run(tape_threads(tape), f->B * f->blocks, pixels_task, f);
+    }
+    arena_free(tape_arena(tape), f->scratch);
+}
+
+/* Image after image, so that dW is one sum in the order of the images. */
+static void weight_backward(Tape *tape, Patches *f, const Tensor *pixels)
+{
+    f->gathered =
+        arena_alloc(tape_arena(tape), (size_t)f->N * (size_t)f->numbers * sizeof *f->gathered);
+    if (!tape_is_planning(tape)) {
+        f->pixels = tensor_f32(pixels);
+        for (f->sample = 0; f->sample < f->B; f->sample++) {
+            threads_run(tape_threads(tape), f->blocks, gather_task, f);
+            threads_run(tape_threads(tape), op_range_count(f->D, PATCH_GRADIENT_ROWS), weight_task,
+                        f);
+        }
+    }
+    arena_free(tape_arena(tape), f->gathered);
+}
+
+void op_patch_embed_backward(Tape *tape, Node *node)
+{
+    Tensor *const pixels = node->in[IN_PIXELS], *const weight = node->in[IN_WEIGHT];
+    Patches f = patches_of(pixels, weight);
+    f.dy = node->out->grad;
+    f.dpixels = op_grad(tape, pixels);
+    f.dweight = op_grad(tape, weight);
+    if (f.dpixels)
+        pixels_backward(tape, &f, weight);
+    if (f.dweight)
+        weight_backward(tape, &f, pixels);
+}

@@ -1,0 +1,143 @@
+/*
+ * op_slerp.c - spherical interpolation between rows: a new feature on the arc between two of them.
+ *
+ * Derivation. Row i of z and its partner are first put on the sphere: a = x / max(|x|, eps), b likewise.
+ * With c = a.b, w = acos(clamp(c)) and
+ *
+ *     A = sin((1-t) w) / sin(w)        B = sin(t w) / sin(w)        y = A a + B b
+ *
+ * the gradient g = dy reaches a and b along two ways, directly and through the angle:
+ *
+ *     dw = <g,a> A' + <g,b> B'         A' = ((1-t) cos((1-t) w) - A cos(w)) / sin(w), B' alike with t
+ *     dc = -dw / sin(w)                0 where the clamp holds c, as in PyTorch
+ *     da = A g + dc b                  db = B g + dc a
+ *     dx = (da - a <a,da>) / |x|       da / eps where |x| < eps; the same for the partner
+ *
+ * <a,da> = A <g,a> + dc c follows from three dot products, so no row of scratch is needed.
+ *
+ * The clamp keeps w >= 4.5e-4. There sin(w) is fine, and A' loses 1e-16 / w^2: in double nine digits
+ * stay. acos near 1 loses as many: c is exact to 1e-16 and 1 - c is at least 1e-7.
+ *
+ * Shapes. z [..,D], partner and t [rows], y like z. What is kept: z (no copy).
+ * The rows of a batch are few: they are visited in order by one thread, so that a row's gradients as
+ * itself and as the partner of others are added in a fixed order. Shoemake, SIGGRAPH 1985.
+ */
+#include "tensor/kernels/kernels.h"
+#include "tensor/ops/op.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+static const double SLERP_NORM_EPS = 1e-12;        /* as PyTorch's normalize */
+static const double SLERP_COSINE_LIMIT = 1 - 1e-7; /* as the published code */
+
+/* The arc between x and y, and the two weights of the point at t. */
+typedef struct Arc {
+    double x_norm, y_norm; /* max(norm, eps) */
+    bool x_small, y_small; /* norm < eps */
+    double cosine;         /* before the clamp */
+    bool clamped;
+    double w;    /* the angle, after the clamp */
+    double A, B; /* weights of the unit vectors of x and y */
+} Arc;
+
+static Arc arc_between(const float *x, const float *y, int D, double t)
+{
+    const size_t n = (size_t)D;
+    const double x_norm = sqrt(kernels()->dot(x, x, n)), y_norm = sqrt(kernels()->dot(y, y, n));
+    Arc arc = {.x_norm = fmax(x_norm, SLERP_NORM_EPS),
+               .y_norm = fmax(y_norm, SLERP_NORM_EPS),
+               .x_small = x_norm < SLERP_NORM_EPS,
+               .y_small = y_norm < SLERP_NORM_EPS};
+    arc.cosine = kernels()->dot(x, y, n) / (arc.x_norm * arc.y_norm);
+    const double cosine = fmax(fmin(arc.cosine, SLERP_COSINE_LIMIT), -SLERP_COSINE_LIMIT);
+    arc.clamped = cosine != arc.cosine;
+    arc.w = acos(cosine);
+    arc.A = sin((1 - t) * arc.w) / sin(arc.w);
+    arc.B = sin(t * arc.w) / sin(arc.w);
+    return arc;
+}
+
+static void slerp_forward(const float *z, const int *partner, const float *t, int rows, int D,
+                          float *out)
+{
+    for (int i = 0; i < rows; i++, out += D) {
+        const float *const x = z + (ptrdiff_t)i * D;
+        assert(partner[i] >= -1 && partner[i] < rows);
+        if (partner[i] < 0) {
+            memcpy(out, x, (size_t)D * sizeof *out);
+            continue;
+        }
+        const float *const y = z + (ptrdiff_t)partner[i] * D;
+        const Arc arc = arc_between(x, y, D, (double)t[i]);
+        for (int d = 0; d < D; d++)
+            out[d] = (float)(arc.A * x[d] / arc.x_norm + arc.B * y[d] / arc.y_norm);
+    }
+}
+
+Tensor *op_slerp(Tape *tape, Tensor *z, const int *partner, const float *t)
+{
+    Tensor *const y = op_output(tape, z->ndim, z->shape);
+    Node *const node = op_record(tape, OP_SLERP, y, &z, 1);
+    if (node) {
+        node->settings.slerp.partner = partner;
+        node->settings.slerp.t = t;
+        op_keep(tape, node, z);
+    }
+    if (!tape_is_planning(tape))
+        slerp_forward(tensor_f32(z), partner, t, tensor_rows(z), tensor_columns(z), tensor_f32(y));
+    return y;
+}
+
+/*
+ * One end of the arc: dx += gradient through a = x / norm of da = weight g + dc b, where b is the other
+ * end and along = <a,da>, or 0 if the norm is held by eps.
+ */
+static void end_backward(const float *g, const float *x, double x_norm, const float *y,
+                         double y_norm, double weight, double dc, double along, int D, float *dx)
+{
+    for (int d = 0; d < D; d++) {
+        const double da = weight * g[d] + dc * y[d] / y_norm;
+        dx[d] += (float)((da - along * x[d] / x_norm) / x_norm);
+    }
+}
+
+static void row_backward(const float *g, const float *x, const float *y, int D, double t, float *dx,
+                         float *dy)
+{
+    const Arc arc = arc_between(x, y, D, t);
+    const double ga = kernels()->dot(g, x, (size_t)D) / arc.x_norm;
+    const double gb = kernels()->dot(g, y, (size_t)D) / arc.y_norm;
+    const double sine = sin(arc.w), cosine = cos(arc.w);
+    const double slope_A = ((1 - t) * cos((1 - t) * arc.w) - arc.A * cosine) / sine;
+    const double slope_B = (t * cos(t * arc.w) - arc.B * cosine) / sine;
+    const double dc = arc.clamped ? 0 : -(ga * slope_A + gb * slope_B) / sine;
+    const double along_x = arc.x_small ? 0 : arc.A * ga + dc * arc.cosine;
+    const double along_y = arc.y_small ? 0 : arc.B * gb + dc * arc.cosine;
+    end_backward(g, x, arc.x_norm, y, arc.y_norm, arc.A, dc, along_x, D, dx);
+    end_backward(g, y, arc.y_norm, x, arc.x_norm, arc.B, dc, along_y, D, dy);
+}
+
+void op_slerp_backward(Tape *tape, Node *node)
+{
+    Tensor *const tensor = node->in[0];
+    const int rows = tensor_rows(tensor), D = tensor_columns(tensor);
+    const int *const partner = node->settings.slerp.partner;
+    float *const dz = op_grad(tape, tensor);
+    if (tape_is_planning(tape))
+        return;
+    const float *const z = tensor_f32(tensor);
+    for (int i = 0; i < rows; i++) {
+        const ptrdiff_t start = (ptrdiff_t)i * D;
+        const float *const g = tensor_grad(node->out) + start;
+        if (partner[i] < 0) {
+            kernels()->add(g, dz + start, (size_t)D);
+            continue;
+        }
+        const ptrdiff_t other = (ptrdiff_t)partner[i] * D;
+        row_backward(g, z + start, z + other, D, (double)node->settings.slerp.t[i], dz + start,
+                     dz + other);
+    }
+}

@@ -1,0 +1,134 @@
+/*
+ * op_uniformity.c - log of the mean over all pairs i < j of exp(-2 |z_i - z_j|^2).
+ *
+ * Derivation. With w_ij = exp(-2 d2_ij), P pairs and W = sum over pairs of w,
+ *
+ *     loss = log(W / P) = log1p((1/P) sum over pairs of expm1(-2 d2))
+ *     dz_i = -(4/W) sum over j of w_ij (z_i - z_j)
+ *
+ * Features of an untrained encoder are nearly collinear, so d2 may be 1e-6 and the loss -2e-6: there the
+ * second form keeps ten digits more. Rows far apart, off the unit sphere, want the first: log1p near -1
+ * would see nothing of a W below 1e-16 P. The mean decides. Everything is in double and rounded once.
+ *
+ * Shapes. z [..,D] -> [1]; 0 with zero gradient for fewer than two rows, where there is no pair.
+ *
+ * What is kept: z (no copy) and W. Pairs are visited again in the backward: N^2 weights would be more
+ * memory than the batch's features. A task is one row against all later rows (forward) or all others
+ * (backward); sums run in the order of the rows. Wang & Isola, arXiv 2005.10242, section 4, with t = 2.
+ */
+#include "tensor/ops/op_tasks_private.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct Pairs {
+    int rows, D;
+    const float *z;   /* [rows,D] */
+    double *excess;   /* [rows]: sum over later rows of w - 1 */
+    double *weight;   /* [rows]: sum over later rows of w */
+    double factor;    /* -(4/W) dloss */
+    double *gradient; /* [workers][D] */
+    size_t stride;    /* doubles between two workers' rows */
+    float *dz;        /* [rows,D] */
+} Pairs;
+
+/* |a - b|^2 in double. Four partial sums: so the additions need not wait for each other. */
+static double squared_distance(const float *a, const float *b, int D)
+{
+    double sum[4] = {0};
+    int d = 0;
+    for (; d + 4 <= D; d += 4)
+        for (int lane = 0; lane < 4; lane++) {
+            const double difference = (double)a[d + lane] - b[d + lane];
+            sum[lane] += difference * difference;
+        }
+    for (; d < D; d++) {
+        const double difference = (double)a[d] - b[d];
+        sum[0] += difference * difference;
+    }
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+static void forward_task(void *context, int i, int worker)
+{
+    (void)worker;
+    const Pairs *const f = context;
+    double excess = 0, weight = 0;
+    for (int j = i + 1; j < f->rows; j++) {
+        const double exponent =
+            -2 * squared_distance(f->z + (ptrdiff_t)i * f->D, f->z + (ptrdiff_t)j * f->D, f->D);
+        excess += expm1(exponent);
+        weight += exp(exponent);
+    }
+    f->excess[i] = excess;
+    f->weight[i] = weight;
+}
+
+Tensor *op_uniformity(Tape *tape, Tensor *z)
+{
+    Pairs f = {.rows = tensor_rows(z), .D = tensor_columns(z)};
+    Tensor *const y = op_output(tape, 1, (const int[]){1});
+    Node *const node = op_record(tape, OP_UNIFORMITY, y, &z, 1);
+    float *saved = NULL;
+    if (node) {
+        op_keep(tape, node, z);
+        saved = op_save(tape, node, sizeof(double) / sizeof(float));
+    }
+    f.excess = arena_alloc(tape_arena(tape), 2 * (size_t)f.rows * sizeof *f.excess);
+    f.weight = f.excess + f.rows;
+    if (!tape_is_planning(tape)) {
+        f.z = tensor_f32(z);
+        threads_run(tape_threads(tape), f.rows, forward_task, &f);
+        const double pairs = 0.5 * f.rows * (f.rows - 1.0);
+        double excess = 0, W = 0;
+        for (int i = 0; i < f.rows; i++) {
+            excess += f.excess[i];
+            W += f.weight[i];
+        }
+        if (saved)
+            memcpy(saved, &W, sizeof W);
+        const double loss = 2 * W > pairs ? log1p(excess / pairs) : log(W / pairs);
+        *tensor_f32(y) = f.rows > 1 ? (float)loss : 0;
+    }
+    arena_free(tape_arena(tape), f.excess);
+    return y;
+}
+
+static void backward_task(void *context, int i, int worker)
+{
+    const Pairs *const f = context;
+    const int D = f->D;
+    const float *const zi = f->z + (ptrdiff_t)i * D;
+    float *const dz = f->dz + (ptrdiff_t)i * D;
+    double *const gradient = f->gradient + (size_t)worker * f->stride;
+    memset(gradient, 0, (size_t)D * sizeof *gradient);
+    for (int j = 0; j < f->rows; j++) {
+        if (j == i)
+            continue;
+        const float *const zj = f->z + (ptrdiff_t)j * D;
+        const double w = exp(-2 * squared_distance(zi, zj, D));
+        for (int d = 0; d < D; d++)
+            gradient[d] += w * ((double)zi[d] - zj[d]);
+    }
+    for (int d = 0; d < D; d++)
+        dz[d] += (float)(f->factor * gradient[d]);
+}
+
+void op_uniformity_backward(Tape *tape, Node *node)
+{
+    const size_t per_double = sizeof(double) / sizeof(float);
+    Tensor *const z = node->in[0];
+    Pairs f = {.rows = tensor_rows(z), .D = tensor_columns(z), .dz = op_grad(tape, z)};
+    const size_t floats = (size_t)f.D * per_double;
+    float *const scratch = op_scratch(tape, floats);
+    if (!tape_is_planning(tape) && f.rows > 1) {
+        double W;
+        memcpy(&W, node->saved[0], sizeof W);
+        f.factor = -4 / W * (double)*tensor_grad(node->out);
+        f.z = tensor_f32(z);
+        f.gradient = (double *)(void *)scratch; /* blocks of the arena suit any type */
+        f.stride = op_scratch_stride(floats) / per_double;
+        threads_run(tape_threads(tape), f.rows, backward_task, &f);
+    }
+    arena_free(tape_arena(tape), scratch);
+}

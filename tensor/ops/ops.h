@@ -1,0 +1,144 @@
+/*
+ * ops.h - the operations, one declaration with its formula each: the library's reference card.
+ *
+ * Common contract. Operands are f32 tensors unless said otherwise, borrowed; outputs are new values of the tape
+ * (valid until tape_reset, numbers until tape_release). Gradients have their value's type. Wrong shapes
+ * assert and print both shapes. Nothing fails for want of memory: the arena was planned. "Rows" are all
+ * dimensions but the last taken together. Every operation differentiates with respect to every tensor
+ * operand. One caller at a time: the work is spread over the tape's threads.
+ *
+ * The same bits. Work is cut into tasks by shapes alone, so threads never change a result. Samples are the
+ * first dimension of an operand of three or more dimensions, and are computed and summed one by one, so
+ * their grouping into micro-batches changes no result either. A matrix is one sample: features that must
+ * not depend on the grouping travel as [B,1,D]. The losses take their rows as one batch.
+ */
+#ifndef LNCLIP_TENSOR_OPS_OPS_H
+#define LNCLIP_TENSOR_OPS_OPS_H
+
+#include "tensor/packed.h"
+#include "tensor/tape.h"
+
+typedef enum Activation { ACTIVATION_NONE, ACTIVATION_QUICK_GELU, ACTIVATION_GELU } Activation;
+
+enum { LINEAR_MAX_PARTS = 3 };
+
+/*
+ * The weights of a linear map, stored as stacked parts, so that keys and values (or any group that
+ * reads the same input) are one product. part p: weight[p] [out_p, in], bias[p] [out_p] or NULL. A part
+ * is frozen or trains according to needs_grad of its leaves. Where all parts are frozen, the stacked
+ * weight W may have been packed; the packs then serve instead of gemm, and must hold the same numbers.
+ *
+ * LoRA (Hu et al., arXiv 2106.09685): a part may have down[p], A [rank,in], and up[p], B [out_p,rank], both or
+ * neither. Its weight is then W + s B A, though W itself stays as it is, packed or not; only A and B train.
+ * On a tape with dropout (tape_set_dropout) A reads D(x) in place of x: each element is 0 with
+ * probability p, else x / (1 - p), drawn for each part on its own.
+ */
+typedef struct Linear {
+    int in, out; /* out = sum of the parts' rows */
+    int parts;
+    Tensor *weight[LINEAR_MAX_PARTS];
+    Tensor *bias[LINEAR_MAX_PARTS];
+    Tensor *down[LINEAR_MAX_PARTS]; /* LoRA's A and B, or NULL */
+    Tensor *up[LINEAR_MAX_PARTS];
+    float lora_scale;             /* s in W + s B A; 0 counts as 1 */
+    uint16_t lora_map;            /* tells the maps of a network apart in what dropout draws */
+    const PackedMatrix *forward;  /* W^T [in,out] for y, or NULL */
+    const PackedMatrix *backward; /* W [out,in] for dx, or NULL; f32 or bf16 as forward is */
+    bool narrow; /* without packs: works in bf16 all the same, of f32 weights that may train */
+} Linear;
+
+/* The type of x that op_linear wants: bf16 where the weight was packed in bf16 or int8, or is narrow, else f32. */
+DType op_linear_type(const Linear *linear);
+
+/*
+ * y = residual + act(x W^T + s (D(x) A^T) B^T + b), D(x) = x without dropout.
+ * x [B,M,in] or [M,in] -> y [B,M,out] or [M,out].
+ * x of op_linear_type; y of the same type, but f32 with a residual, which is f32. A weight packed in int8 has no
+ * backward: recording through it asserts.
+ * residual: like y, or NULL. An activation together with a residual asserts (nothing here needs it).
+ * quick_gelu(z) = z sigmoid(1.702 z); gelu(z) = z Phi(z), Phi the normal distribution function.
+ */
+Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activation,
+                  Tensor *residual);
+
+/*
+ * y = gamma (x - mean) / sqrt(var + eps) + beta, by row; var is the biased one. gamma, beta [D]. x f32, y of
+ * `type`, f32 or bf16; bf16 keeps (x - mean) / sqrt(var + eps) in bf16 for the backward, f32 keeps x.
+ */
+Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float eps, DType type);
+
+/*
+ * Multi-head attention: for each image and head, softmax(q k^T / sqrt(K)) v with K = D / heads.
+ * q [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D], all f32 or all bf16; softmax in f32.
+ * probabilities: NULL, or an f32 leaf [B,heads,Tq,T] of the caller that lives until tape_reset: its data,
+ * unless NULL, is filled with the softmax, and if it needs a gradient the backward adds that of the objective
+ * with respect to the softmax. Never holds more than one head's [Tq,T] per worker (backward: two) of its own.
+ */
+Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *probabilities);
+
+/*
+ * Convolution with kernel = stride = P, no bias: pixels [B,C,S,S], weight [D,C,P,P] -> [B,(S/P)^2,D],
+ * patches in row-major order. Where S is no multiple of P the rest of the border is ignored, as in
+ * PyTorch's convolution. packed: NULL, or the weight of one that does not train as W^T [C P P,D], packed in f32
+ * or bf16, borrowed for the call; it serves the forward instead of gemm. All tensors are f32 in any case.
+ */
+Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedMatrix *packed);
+
+/* concat(class_embedding, patches) + position: patches [B,T-1,D], class [D], position [T,D] -> [B,T,D]. */
+Tensor *op_embed_tokens(Tape *tape, Tensor *patches, Tensor *class_embedding, Tensor *position);
+
+/* x of f32 or bf16 -> the same numbers in `type`, f32 or bf16 (rounded to nearest even). */
+Tensor *op_cast(Tape *tape, Tensor *x, DType type);
+
+/* x [B,T,D], f32 or bf16 -> the given token of each image, [B,1,D], of the same type. */
+Tensor *op_select_token(Tape *tape, Tensor *x, int token);
+
+/* a + b, same shapes. */
+Tensor *op_add(Tape *tape, Tensor *a, Tensor *b);
+
+/* factor * x. */
+Tensor *op_scale(Tape *tape, Tensor *x, float factor);
+
+/* x Phi(x), exact (erf), element by element. Hendrycks & Gimpel, arXiv 1606.08415. */
+Tensor *op_gelu(Tape *tape, Tensor *x);
+
+/* exp(x - max) / sum, by row. */
+Tensor *op_softmax(Tape *tape, Tensor *x);
+
+/* x / max(|x|, eps), by row. */
+Tensor *op_l2_normalize(Tape *tape, Tensor *x, float eps);
+
+/*
+ * Mean over rows of cross-entropy with label smoothing s: -(1-s) log p_y - s/C sum_c log p_c.
+ * logits [..,C], labels [rows] in [0,C), borrowed until backward -> [1]. As torch's CrossEntropyLoss.
+ */
+Tensor *op_cross_entropy(Tape *tape, Tensor *logits, const int *labels, float smoothing);
+
+/*
+ * Mean of |z_i - z_j|^2 over all pairs i<j of equal label; 0 without such a pair. z [..,D] -> [1].
+ * labels [rows] borrowed until backward. Wang & Isola, arXiv 2005.10242, section 4.
+ */
+Tensor *op_alignment(Tape *tape, Tensor *z, const int *labels);
+
+/* log mean over pairs i<j of exp(-2 |z_i - z_j|^2); 0 for fewer than two rows. z [..,D] -> [1]. ibid. */
+Tensor *op_uniformity(Tape *tape, Tensor *z);
+
+/*
+ * Spherical interpolation of row i of z with row partner[i], both normalised first:
+ * sin((1-t)w)/sin(w) a + sin(t w)/sin(w) b, w = acos(clamp(a.b, -1+1e-7, 1-1e-7)).
+ * partner[i] = -1 leaves row i as it is. z [..,D] -> like z. partner, t [rows] borrowed until
+ * backward. Shoemake, SIGGRAPH 1985; used as in arXiv 2503.19683.
+ */
+Tensor *op_slerp(Tape *tape, Tensor *z, const int *partner, const float *t);
+
+/* Operations on x, which it takes over (releases), with what `context` and `index` tell: their result. */
+typedef Tensor *TapeSegment(Tape *tape, Tensor *x, const void *context, int index);
+
+/*
+ * segment(tape, x), of whose values none but x is kept: the backward computes them again, on tape_inner(tape),
+ * which must be there. x, taken over, and the result are f32. `context` is borrowed until backward. Where x
+ * needs no gradient the segment just runs, recorded as usual. Chen et al., arXiv 1604.06174.
+ */
+Tensor *op_recompute(Tape *tape, Tensor *x, TapeSegment *segment, const void *context, int index);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * panels_private.h - arithmetic of panels and groups, for the files that lay out operands. Private to tensor/.
+ */
+#ifndef LNCLIP_TENSOR_PANELS_PRIVATE_H
+#define LNCLIP_TENSOR_PANELS_PRIVATE_H
+
+static inline int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* How many parts of `size` cover `total`. */
+static inline int parts_of(int total, int size)
+{
+    return total / size + (total % size != 0);
+}
+
+#endif

@@ -1,0 +1,217 @@
+/*
+ * bench.c - see bench.h: the clock, the formulas and the rows. What is measured is in bench_*.c.
+ */
+#include "tools/bench/bench.h"
+#include "tools/cli/cli_json.h"
+
+#include "tensor/random.h"
+#include "train/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the clock ----------------------------------------------------------------------------------- */
+
+enum { MAX_ROUNDS = 1000, MEDIANS = 3, LONG_ROUNDS = 3, MAX_CALLS = 10000 };
+
+static const double LONG_CALL = 1;  /* seconds */
+static const double SAMPLE = 0.004; /* seconds: the clock and a switch of tasks weigh little then */
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *samples, int count)
+{
+    qsort(samples, (size_t)count, sizeof *samples, ascending);
+    return (samples[(count - 1) / 2] + samples[count / 2]) / 2;
+}
+
+/* One median of the calls and one of the peaks between them. */
+typedef struct Sampling {
+    const Bench *bench;
+    const BenchTeam *team;
+    Precision loop;
+    BenchRun run;
+    void *context;
+    int rounds, calls;
+} Sampling;
+
+static Status sample(const Sampling *s, BenchTime *time, Error *error)
+{
+    double seconds[MAX_ROUNDS] = {0}, peaks[MAX_ROUNDS] = {0};
+    for (int r = 0; r < s->rounds; r++) {
+        peaks[r] = s->team ? bench_peak_once(s->bench, s->team, s->loop) : 0;
+        seconds[r] = 0;
+        for (int c = 0; c < s->calls; c++)
+            seconds[r] += s->run(s->context);
+        TRY(cli_interrupted("bench", "nothing was left behind", error));
+    }
+    *time = (BenchTime){median(seconds, s->rounds) / s->calls * 1e3, median(peaks, s->rounds)};
+    return STATUS_OK;
+}
+
+Status bench_measure(const Bench *bench, const BenchTeam *team, Precision precision, BenchRun run,
+                     void *context, BenchTime *time, Error *error)
+{
+    const double once = run(context);
+    TRY(cli_interrupted("bench", "nothing was left behind", error));
+    const bool slow = once > LONG_CALL;
+    const double wanted = bench->quick ? 0 : SAMPLE / (once > 1e-9 ? once : 1e-9);
+    const int most = slow ? LONG_ROUNDS : MAX_ROUNDS;
+    const Sampling sampling = {
+        .bench = bench,
+        .team = team,
+        .loop = team ? team->loop[precision] : PRECISION_F32,
+        .run = run,
+        .context = context,
+        .rounds = bench->rounds < most ? bench->rounds : most,
+        .calls = wanted < 1           ? 1
+                 : wanted > MAX_CALLS ? MAX_CALLS
+                                      : (int)wanted,
+    };
+    for (int m = 0; m < (slow || bench->quick ? 1 : MEDIANS); m++) {
+        BenchTime one;
+        TRY(sample(&sampling, &one, error));
+        if (m == 0 || one.ms < time->ms)
+            *time = one;
+    }
+    return STATUS_OK;
+}
+
+/* ---- work over a tape ------------------------------------------------------------------------------ */
+
+Status bench_tape_create(BenchTape *work, Threads *threads, int operations, BenchGraph graph,
+                         void *context, Error *error)
+{
+    *work = (BenchTape){0};
+    BenchTape plan = {0};
+    Status status = arena_create_measuring(&plan.arena, error);
+    if (status == STATUS_OK)
+        status = tape_create(&plan.tape, plan.arena, threads, operations, error);
+    if (status == STATUS_OK) {
+        graph(plan.tape, context);
+        tape_reset(plan.tape);
+        status = arena_create(&work->arena, arena_peak(plan.arena), error);
+    }
+    if (status == STATUS_OK)
+        status = tape_create(&work->tape, work->arena, threads, operations, error);
+    bench_tape_free(&plan);
+    return status;
+}
+
+void bench_tape_free(BenchTape *work)
+{
+    tape_destroy(work->tape);
+    arena_destroy(work->arena);
+    *work = (BenchTape){0};
+}
+
+static void fill(float *numbers, size_t count, float scale)
+{
+    enum { PERIOD = 65521 }; /* prime: no row of a matrix repeats another soon */
+    Random random = random_stream(1, RANDOM_TEST, 0, 0);
+    for (size_t i = 0; i < count && i < PERIOD; i++)
+        numbers[i] = scale * (float)random_normal(&random);
+    for (size_t i = PERIOD; i < count; i++)
+        numbers[i] = numbers[i - PERIOD];
+}
+
+static void fill_as(DType type, void *numbers, size_t count, float scale)
+{
+    if (type == DTYPE_F32) {
+        fill(numbers, count, scale);
+        return;
+    }
+    enum { PART = 4096 };
+    float part[PART];
+    uint16_t *const out = numbers;
+    fill(part, PART, scale);
+    for (size_t i = 0; i < count; i++)
+        out[i] = dtype_bf16_from_f32(part[i % (PART - 1)]);
+}
+
+Status bench_numbers(DType type, size_t count, float scale, void **numbers, Error *error)
+{
+    /* Whole lines, as the arenas have them. */
+    const size_t bytes =
+        (count * dtype_size(type) + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+    *numbers = aligned_alloc(ARENA_ALIGNMENT, bytes);
+    if (!*numbers)
+        return error_set(error, STATUS_FAILED, "bench: no memory for %zu bytes; free some", bytes);
+    fill_as(type, *numbers, count, scale);
+    return STATUS_OK;
+}
+
+/* ---- formulas -------------------------------------------------------------------------------- */
+
+double bench_product_work(int M, int K, int N)
+{
+    return 2.0 * M * K * N;
+}
+
+double bench_attention_work(const VitConfig *config, bool backward)
+{
+    const double T = vit_tokens(config);
+    return (backward ? 10 : 4) * T * T * config->width;
+}
+
+/* The products of all blocks with weights, forward. */
+static double weights_work(const VitConfig *config)
+{
+    const int T = vit_tokens(config), D = config->width, F = config->mlp;
+    const double block = bench_product_work(T, D, 4 * D) + 2 * bench_product_work(T, D, F);
+    const double last = bench_product_work(T, D, 2 * D) + bench_product_work(1, D, 2 * D) +
+                        2 * bench_product_work(1, D, F);
+    return (config->layers - 1) * block + last;
+}
+
+/* Attention of all blocks; in the last one of one query instead of T. */
+static double attention_work(const VitConfig *config, bool backward)
+{
+    return bench_attention_work(config, backward) * (config->layers - 1 + 1.0 / vit_tokens(config));
+}
+
+double bench_forward_work(const VitConfig *config)
+{
+    const double embed = bench_product_work(
+        vit_tokens(config) - 1, 3 * config->patch_size * config->patch_size, config->width);
+    return embed + weights_work(config) + attention_work(config, false);
+}
+
+double bench_step_work(const VitConfig *config)
+{
+    return bench_forward_work(config) + weights_work(config) + attention_work(config, true);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------ */
+
+void bench_print(const Bench *bench, const char *format, ...)
+{
+    if (bench->json)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    fflush(stdout); /* a row is shown when it is known, also in a file */
+}
+
+void bench_note(const Bench *bench, const char *what)
+{
+    if (bench->json)
+        cli_note(bench->arguments, "measuring: %s", what);
+}
+
+void bench_add(Bench *bench, const char *section, json_t *row)
+{
+    cli_json_append(json_object_get(bench->report, section), row);
+}
+
+BenchRate bench_rate(const BenchTeam *team, Precision precision, double work, const BenchTime *time)
+{
+    const double rate = work / (time->ms * 1e-3);
+    return (BenchRate){rate * 1e-9, rate / team->peak[precision], rate / time->beside};
+}

@@ -1,0 +1,195 @@
+/*
+ * bench_model.c - the whole encoder: forward at batch 1 and 8, and the gradient of an LN-tuning step at batch
+ * 8, in each precision.
+ *
+ * One encoder a precision, packed as training packs it, serves both; the weights are the model's or random
+ * ones, which cost the same. Pixels are noise. A step is what train_stepper_gradient does for a batch:
+ * forward, losses, backward; the update of 0.1 million numbers that follows is too short to be seen.
+ */
+#include "tools/bench/bench.h"
+
+#include "train/stepper.h"
+
+#include <stdlib.h>
+
+typedef struct Model {
+    Vit *vit;
+    VitHead head;
+    VitTuned *tuned;
+} Model;
+
+static void model_free(Model *model)
+{
+    vit_tuned_destroy(model->tuned);
+    vit_head_destroy(&model->head);
+    vit_destroy(model->vit);
+    *model = (Model){0};
+}
+
+static Status model_create(Model *model, const Bench *bench, Precision precision, bool step,
+                           Error *error)
+{
+    Threads *const threads = bench->teams[bench->team_count - 1].threads;
+    *model = (Model){0};
+    if (bench->model)
+        TRY(vit_load_with(&model->vit, bench->model, &bench->hints, threads, error));
+    else
+        TRY(vit_create(&model->vit, &bench->config, 1, threads, error));
+    TRY(vit_head_create(&model->head, VIT_HEAD_LINEAR_NORM, bench->config.width, 1, error));
+    if (step)
+        TRY(vit_tune(&model->tuned, model->vit, &model->head, "ln", 0, error));
+    return vit_pack(model->vit, precision, step, threads, error);
+}
+
+static void report(Bench *bench, const char *section, const BenchTeam *team, Precision precision,
+                   int batch, double work, BenchTime time)
+{
+    time.ms /= batch;
+    const BenchRate rate = bench_rate(team, precision, work, &time);
+    char name[32];
+    snprintf(name, sizeof name, "%s, batch %d", section, batch);
+    bench_print(bench, "%-22s  %-9s  %7d  %12.2f  %10.0f  %7.1f %%  %7.1f %%\n", name,
+                precision_name(precision), team->count, time.ms, rate.gflops, 100 * rate.share,
+                100 * rate.share_beside);
+    bench_add(bench, section,
+              json_pack("{s:s, s:i, s:i, s:f, s:f, s:f, s:f}", "precision",
+                        precision_name(precision), "batch", batch, "threads", team->count,
+                        "ms_per_image", time.ms, "gflops", rate.gflops, "share", rate.share,
+                        "share_beside", rate.share_beside));
+}
+
+/* ---- forward -------------------------------------------------------------------------------------- */
+
+typedef struct Forward {
+    const Vit *vit;
+    Tensor pixels; /* [B,3,S,S] */
+    float *numbers;
+    BenchTape work;
+} Forward;
+
+static void forward_graph(Tape *tape, void *context)
+{
+    Forward *const f = context;
+    tape_set_recording(tape, false);
+    vit_forward(f->vit, tape, &f->pixels, NULL);
+}
+
+static double forward_run(void *context)
+{
+    Forward *const f = context;
+    const double start = train_clock();
+    forward_graph(f->work.tape, f);
+    tape_reset(f->work.tape);
+    return train_clock() - start;
+}
+
+static Status forward_on(Bench *bench, const BenchTeam *team, Forward *f, Precision precision,
+                         Error *error)
+{
+    BenchTime time = {0};
+    Status status = bench_tape_create(
+        &f->work, team->threads, vit_forward_operations(&bench->config), forward_graph, f, error);
+    if (status == STATUS_OK)
+        status = bench_measure(bench, team, precision, forward_run, f, &time, error);
+    bench_tape_free(&f->work);
+    TRY(status);
+    const int batch = f->pixels.shape[0];
+    report(bench, "forward", team, precision, batch, bench_forward_work(&bench->config), time);
+    return STATUS_OK;
+}
+
+/* One image on every team, a batch on the largest. */
+static Status forward(Bench *bench, const Vit *vit, Precision precision, Error *error)
+{
+    const int S = bench->config.image_size;
+    Forward f = {.vit = vit};
+    TRY(bench_numbers(DTYPE_F32, (size_t)BENCH_BATCH * 3 * (size_t)S * (size_t)S, 1,
+                      (void **)&f.numbers, error));
+    Status status = STATUS_OK;
+    for (int batch = 1; batch <= BENCH_BATCH; batch += BENCH_BATCH - 1) {
+        f.pixels = tensor_leaf(f.numbers, 4, (const int[]){batch, 3, S, S});
+        const int last = bench->team_count - 1;
+        for (int t = batch == 1 ? 0 : last; t <= last && status == STATUS_OK; t++)
+            status = forward_on(bench, &bench->teams[t], &f, precision, error);
+    }
+    free(f.numbers);
+    return status;
+}
+
+/* ---- step ----------------------------------------------------------------------------------------- */
+
+typedef struct Step {
+    TrainStepper *stepper;
+    DataBatch batch;
+    volatile sig_atomic_t *stop;
+    Status status;
+    Error *error;
+} Step;
+
+static double step_run(void *context)
+{
+    Step *const s = context;
+    TrainLosses losses;
+    const double start = train_clock();
+    s->status = train_stepper_gradient(s->stepper, &s->batch, 0, s->stop, &losses, s->error);
+    return train_clock() - start;
+}
+
+static Status step_measure(Bench *bench, Step *s, Precision precision, Error *error)
+{
+    BenchTime time = {0};
+    const BenchTeam *const team = &bench->teams[bench->team_count - 1];
+    TRY(bench_measure(bench, team, precision, step_run, s, &time, error));
+    TRY(s->status);
+    report(bench, "step", team, precision, BENCH_BATCH, bench_step_work(&bench->config), time);
+    return STATUS_OK;
+}
+
+static Status step(Bench *bench, Model *model, Precision precision, Error *error)
+{
+    static const int labels[BENCH_BATCH] = {0, 1, 0, 1, 0, 1, 0, 1};
+    TrainRecipe recipe;
+    TRY(train_recipe_named(&recipe, "paper", error));
+    TRY(train_recipe_set(&recipe, "precision", precision_name(precision), error));
+    recipe.batch_size = BENCH_BATCH;
+    Step s = {.stop = bench->stop, .error = error};
+    TRY(train_stepper_create(&s.stepper, model->vit, &model->head, model->tuned, &recipe,
+                             BENCH_BATCH, bench->teams[bench->team_count - 1].threads, 0, error));
+    const size_t S = (size_t)bench->config.image_size;
+    const size_t bytes = (size_t)BENCH_BATCH * 3 * S * S;
+    uint8_t *const pixels = malloc(bytes);
+    Status status = STATUS_OK;
+    if (!pixels)
+        status = error_set(error, STATUS_FAILED, "bench: no memory for pixels; free some");
+    for (size_t i = 0; status == STATUS_OK && i < bytes; i++)
+        pixels[i] =
+            (uint8_t)(i * 2654435761U >> 24); /* noise enough: Knuth's multiplicative hash */
+    s.batch = (DataBatch){.count = BENCH_BATCH, .pixels = pixels, .labels = labels};
+    if (status == STATUS_OK)
+        status = step_measure(bench, &s, precision, error);
+    free(pixels);
+    train_stepper_destroy(s.stepper);
+    return status;
+}
+
+/* int8 has no backward. */
+Status bench_model(Bench *bench, bool with_forward, bool with_step, Error *error)
+{
+    bench_note(bench, with_forward ? "the encoder" : "the step");
+    bench_print(bench, "\n%-22s  %-9s  %7s  %12s  %10s  %9s  %9s\n", "encoder", "precision",
+                "threads", "ms an image", "GFLOP/s", "of peak", "beside");
+    for (int p = 0; p < PRECISION_COUNT; p++) {
+        const bool steps = with_step && p != PRECISION_INT8;
+        if (!bench->precisions[p] || (!with_forward && !steps))
+            continue;
+        Model model;
+        Status status = model_create(&model, bench, (Precision)p, steps, error);
+        if (status == STATUS_OK && with_forward)
+            status = forward(bench, model.vit, (Precision)p, error);
+        if (status == STATUS_OK && steps)
+            status = step(bench, &model, (Precision)p, error);
+        model_free(&model);
+        TRY(status);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,186 @@
+/*
+ * bench_product.c - the four products of a block with their weights, packed in each precision and, in f32,
+ * unpacked through OpenBLAS.
+ *
+ * Each is run as the encoder runs it, as op_linear with a bias. Many weights of one shape take turns, more than
+ * the caches hold: in a network, too, a weight has left them before it comes again.
+ */
+#include "tools/bench/bench.h"
+
+#include "tensor/gemm.h"
+#include "tensor/ops/ops.h"
+#include "train/plan.h"
+
+#include <stdlib.h>
+
+enum {
+    MAX_COPIES = 64,
+    ROTATION = 192 << 20, /* bytes of all copies together */
+    QUICK_ROTATION = 1 << 20,
+};
+
+typedef struct Shape {
+    const char *name;
+    int K, N;
+} Shape;
+
+/* One shape in one precision: inputs and all copies of the weights. */
+typedef struct Product {
+    int K, N, copies, next;
+    int tokens;
+    Tensor x; /* [B,T,K] */
+    Tensor weights[MAX_COPIES], bias;
+    PackedMatrix packs[MAX_COPIES];
+    Linear linears[MAX_COPIES];
+    Arena *arena; /* of the packs */
+    void *numbers, *bias_numbers;
+    float *weight_numbers; /* [copies,N,K] unpacked, or [N,K] */
+    BenchTape work;
+} Product;
+
+static void product_graph(Tape *tape, void *context)
+{
+    Product *const p = context;
+    op_linear(tape, &p->x, &p->linears[p->next], ACTIVATION_NONE, NULL);
+    p->next = (p->next + 1) % p->copies;
+}
+
+static double product_run(void *context)
+{
+    Product *const p = context;
+    const double start = train_clock();
+    product_graph(p->work.tape, p);
+    const double seconds = train_clock() - start;
+    tape_reset(p->work.tape);
+    return seconds;
+}
+
+static void product_free(Product *p)
+{
+    arena_destroy(p->arena);
+    free(p->numbers);
+    free(p->bias_numbers);
+    free(p->weight_numbers);
+}
+
+/* Packs `copies` of one weight, which then is not needed any more. */
+static Status pack(Product *p, Precision precision, Threads *threads, Error *error)
+{
+    Arena *plan = NULL;
+    TRY(arena_create_measuring(&plan, error));
+    for (int i = 0; i < p->copies; i++)
+        packed_place(plan, precision, p->K, p->N);
+    const Status status = arena_create(&p->arena, arena_peak(plan), error);
+    arena_destroy(plan);
+    TRY(status);
+    const PackedPart part = {p->weight_numbers, p->N};
+    for (int i = 0; i < p->copies; i++) {
+        p->packs[i] = packed_place(p->arena, precision, p->K, p->N);
+        packed_fill_transposed(&p->packs[i], &part, 1, NULL, threads);
+        p->linears[i].forward = &p->packs[i];
+    }
+    return STATUS_OK;
+}
+
+/* `packed` false: as for weights that train, through gemm. */
+static Status product_create(Product *p, const Bench *bench, Precision precision, bool packed,
+                             Error *error)
+{
+    static const size_t bytes_of[PRECISION_COUNT] = {4, 2, 1};
+    const size_t count = (size_t)p->K * (size_t)p->N;
+    const size_t rotation = bench->quick ? QUICK_ROTATION : ROTATION;
+    const size_t copies = rotation / (count * bytes_of[precision]) + 2;
+    p->copies = copies < MAX_COPIES ? (int)copies : MAX_COPIES;
+    p->tokens = vit_tokens(&bench->config);
+    const size_t stored = packed ? 1 : (size_t)p->copies;
+    TRY(bench_numbers(DTYPE_F32, stored * count, 0.02F, (void **)&p->weight_numbers, error));
+    TRY(bench_numbers(DTYPE_F32, (size_t)p->N, 0.1F, &p->bias_numbers, error));
+    p->bias = tensor_leaf(p->bias_numbers, 1, &p->N);
+    for (int i = 0; i < p->copies; i++) {
+        float *const weight = p->weight_numbers + (packed ? 0 : (size_t)i * count);
+        p->weights[i] = tensor_leaf(weight, 2, (const int[]){p->N, p->K});
+        p->linears[i] = (Linear){
+            .in = p->K, .out = p->N, .parts = 1, .weight = {&p->weights[i]}, .bias = {&p->bias}};
+    }
+    if (packed)
+        TRY(pack(p, precision, bench->teams[bench->team_count - 1].threads, error));
+    const DType type = op_linear_type(&p->linears[0]);
+    const size_t rows = (size_t)BENCH_BATCH * (size_t)p->tokens;
+    TRY(bench_numbers(type, rows * (size_t)p->K, 1, &p->numbers, error));
+    p->x = tensor_leaf(p->numbers, 3, (const int[]){BENCH_BATCH, p->tokens, p->K});
+    p->x.dtype = type;
+    return STATUS_OK;
+}
+
+static void report(Bench *bench, const BenchTeam *team, const Shape *shape, int M,
+                   Precision precision, bool packed, const BenchTime *time)
+{
+    const BenchRate rate =
+        bench_rate(team, precision, bench_product_work(M, shape->K, shape->N), time);
+    const char *const library = packed ? "lnclip" : gemm_library();
+    bench_print(bench, "%-5s %5d %5d %5d  %-9s  %-15s %4d  %9.3f  %8.0f  %7.1f %%  %7.1f %%\n",
+                shape->name, M, shape->K, shape->N, precision_name(precision), library, team->count,
+                time->ms, rate.gflops, 100 * rate.share, 100 * rate.share_beside);
+    bench_add(bench, "gemm",
+              json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f}", "precision",
+                        precision_name(precision), "library", library, "name", shape->name, "M", M,
+                        "N", shape->N, "K", shape->K, "threads", team->count, "ms", time->ms,
+                        "gflops", rate.gflops, "share", rate.share, "share_beside",
+                        rate.share_beside));
+}
+
+/* One image and a batch of them, on every team. */
+static Status measure(Bench *bench, Product *p, const Shape *shape, Precision precision,
+                      bool packed, Error *error)
+{
+    for (int batch = 1; batch <= BENCH_BATCH; batch += BENCH_BATCH - 1) {
+        p->x.shape[0] = batch;
+        for (int t = 0; t < bench->team_count; t++) {
+            const BenchTeam *const team = &bench->teams[t];
+            BenchTime time = {0};
+            p->next = 0;
+            Status status = bench_tape_create(&p->work, team->threads, 1, product_graph, p, error);
+            if (status == STATUS_OK)
+                status = bench_measure(bench, team, precision, product_run, p, &time, error);
+            bench_tape_free(&p->work);
+            TRY(status);
+            report(bench, team, shape, batch * p->tokens, precision, packed, &time);
+        }
+    }
+    return STATUS_OK;
+}
+
+static Status run(Bench *bench, const Shape *shape, Precision precision, bool packed, Error *error)
+{
+    Product *const p = calloc(1, sizeof *p);
+    if (!p)
+        return error_set(error, STATUS_FAILED, "bench: no memory for a product; free some");
+    p->K = shape->K;
+    p->N = shape->N;
+    Status status = product_create(p, bench, precision, packed, error);
+    if (status == STATUS_OK)
+        status = measure(bench, p, shape, precision, packed, error);
+    product_free(p);
+    free(p);
+    return status;
+}
+
+Status bench_products(Bench *bench, Error *error)
+{
+    const int D = bench->config.width, F = bench->config.mlp;
+    const Shape shapes[] = {{"QKV", D, 3 * D}, {"out", D, D}, {"fc1", D, F}, {"fc2", F, D}};
+    bench_note(bench, "products");
+    bench_print(bench, "\n%-5s %5s %5s %5s  %-9s  %-15s %4s  %9s  %8s  %9s  %9s\n", "gemm", "M",
+                "K", "N", "precision", "by", "thr.", "ms", "GFLOP/s", "of peak", "beside");
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        for (int p = 0; p < PRECISION_COUNT; p++) {
+            if (!bench->precisions[p])
+                continue;
+            if (packed_pays((Precision)p))
+                TRY(run(bench, &shapes[i], (Precision)p, true, error));
+            if (p == PRECISION_F32)
+                TRY(run(bench, &shapes[i], PRECISION_F32, false, error));
+        }
+    }
+    return STATUS_OK;
+}

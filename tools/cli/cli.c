@@ -1,0 +1,295 @@
+/*
+ * cli.c - messages, signals, progress and numbers for people: see cli.h. Options are in cli_parse.c.
+ */
+#include "tools/cli/cli.h"
+
+#include "tools/cli/cli_json.h"
+
+#include "tensor/base/file.h"
+#include "train/text.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- messages ---------------------------------------------------------------------------------- */
+
+/* The progress line on the terminal, if one is open: messages close it first. */
+static CliProgress *open_progress;
+
+void cli_print_escaped(FILE *stream, const char *text)
+{
+    train_text_print(stream, text);
+}
+
+static void print_message(const char *prefix, const char *text)
+{
+    if (open_progress)
+        cli_progress_end(open_progress);
+    fputs(prefix, stderr);
+    cli_print_escaped(stderr, text);
+    fputc('\n', stderr);
+}
+
+static volatile sig_atomic_t caught_signal;
+
+int cli_report(const Error *error)
+{
+    fflush(stdout); /* the error is the last thing shown */
+    Error lost = {0};
+    if (error->status == STATUS_FAILED && file_check_mappings(&lost) != STATUS_OK)
+        error = &lost; /* the cause of whatever failed */
+    const int kept = error->problems < ERROR_MAX_DETAILS ? error->problems : ERROR_MAX_DETAILS;
+    for (int i = 0; i < kept; i++)
+        print_message("  ", error->detail[i]);
+    if (error->problems > kept)
+        fprintf(stderr, "  ... and %d more\n", error->problems - kept);
+    print_message("lnclip: error: ", error->message);
+    switch (error->status) {
+    case STATUS_USAGE:
+        return CLI_USAGE;
+    case STATUS_INTERRUPTED:
+        return 128 + (caught_signal ? caught_signal : SIGINT);
+    case STATUS_OK:
+    case STATUS_FAILED:
+        break;
+    }
+    return CLI_FAILED;
+}
+
+int cli_usage_error(const char *format, ...)
+{
+    Error error = {.status = STATUS_USAGE};
+    va_list values;
+    va_start(values, format);
+    vsnprintf(error.message, sizeof error.message, format, values);
+    va_end(values);
+    return cli_report(&error);
+}
+
+void cli_warn(const char *format, ...)
+{
+    char text[ERROR_MESSAGE_SIZE];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    print_message("lnclip: warning: ", text);
+}
+
+void cli_note(const CliArguments *arguments, const char *format, ...)
+{
+    if (arguments->quiet)
+        return;
+    char text[ERROR_MESSAGE_SIZE];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    print_message("", text);
+}
+
+void cli_warn_threads(void)
+{
+    static bool warned;
+    if (threads_refused() == 0 || warned)
+        return;
+    warned = true;
+    cli_warn("threads: the system refused to start some (%s), so fewer do the work, with the same "
+             "results; see the limits on processes (ulimit -u, pids.max) and on memory, or give a "
+             "lower --threads and workers",
+             strerror(threads_refused()));
+}
+
+/* A pipe whose reader has ended, as in `lnclip auc scores.csv | head -1`. */
+static bool stdout_has_no_reader(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
+int cli_finish(int code)
+{
+    if (code == CLI_DONE)
+        cli_warn_threads();
+    Error shrunk = {0};
+    if (code == CLI_DONE && file_check_mappings(&shrunk) != STATUS_OK)
+        code = cli_report(&shrunk);
+    if (code == CLI_DONE && !cli_json_complete()) {
+        Error error = {0};
+        error_set(&error, STATUS_FAILED,
+                  "memory: out of it, and what was printed lacks a part; close other programs");
+        code = cli_report(&error);
+    }
+    /* Some file systems report a full disk only on closing. A reason is known if the last call failed. */
+    bool lost = ferror(stdout) != 0;
+    errno = 0;
+    lost = fflush(stdout) != 0 || lost;
+    const int reason = errno;
+    if (lost && stdout_has_no_reader()) /* ends quietly, as by the signal */
+        return code == CLI_DONE ? 128 + SIGPIPE : code;
+    errno = reason;
+    if (!lost && close(STDOUT_FILENO) == 0)
+        return code;
+    Error error = {0};
+    error_set(
+        &error, STATUS_FAILED,
+        "standard output: what was printed could not be written (%s); free some disk space or "
+        "redirect it elsewhere",
+        errno == EBADF ? "it is closed"
+        : errno        ? strerror(errno)
+                       : "a full disk?");
+    const int failed = cli_report(&error);
+    return code == CLI_DONE ? failed : code;
+}
+
+/* ---- signals ----------------------------------------------------------------------------------- */
+
+/*
+ * A closed terminal sends SIGHUP twice (the kernel and the shell), and an ended session SIGTERM and
+ * SIGHUP: SIGHUP is therefore never the second signal, which ends the process at once.
+ */
+static void remember_signal(int number)
+{
+    static volatile sig_atomic_t asked;
+    if (number != SIGHUP && asked)
+        _exit(128 + number);
+    asked = asked || number != SIGHUP;
+    if (!caught_signal)
+        caught_signal = number;
+}
+
+volatile sig_atomic_t *cli_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = remember_signal, .sa_flags = SA_RESTART}, before;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* not by nohup */
+        sigaction(SIGHUP, &action, NULL);
+    return &caught_signal;
+}
+
+static const char *signal_name(int number)
+{
+    return number == SIGHUP ? "SIGHUP" : number == SIGTERM ? "SIGTERM" : "SIGINT";
+}
+
+Status cli_interrupted(const char *what, const char *advice, Error *error)
+{
+    if (!caught_signal)
+        return STATUS_OK;
+    return error_set(error, STATUS_INTERRUPTED, "%s: stopped by %s; %s", what,
+                     signal_name(caught_signal), advice);
+}
+
+/* ---- progress and numbers ---------------------------------------------------------------------- */
+
+static double seconds_between(const struct timespec *from, const struct timespec *to)
+{
+    return (double)(to->tv_sec - from->tv_sec) + 1e-9 * (double)(to->tv_nsec - from->tv_nsec);
+}
+
+CliProgress cli_progress_begin(const CliArguments *arguments, const char *what, const char *unit)
+{
+    CliProgress progress = {.what = what, .unit = unit, .silent = arguments->quiet};
+    progress.terminal = isatty(STDERR_FILENO);
+    clock_gettime(CLOCK_MONOTONIC, &progress.last);
+    return progress;
+}
+
+void cli_progress_text(CliProgress *progress, bool always, const char *text)
+{
+    const double interval = progress->terminal ? 0.2 : 10.0; /* seconds: a log should stay short */
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (progress->silent || (!always && seconds_between(&progress->last, &now) < interval))
+        return;
+    progress->last = now;
+    if (!progress->terminal) {
+        fprintf(stderr, "%s\n", text);
+        return;
+    }
+    fprintf(stderr, "\r%s\033[K", text); /* erase what a longer line left */
+    fflush(stderr);
+    progress->open = true;
+    open_progress = progress;
+}
+
+void cli_progress_show(CliProgress *progress, long long done, long long total, double per_second)
+{
+    char text[256];
+    int used =
+        snprintf(text, sizeof text, "%s %lld/%lld %s", progress->what, done, total, progress->unit);
+    if (per_second > 0 && used < (int)sizeof text)
+        snprintf(text + used, sizeof text - (size_t)used, ", %.3g/s, %s left", per_second,
+                 cli_duration((double)(total - done) / per_second));
+    cli_progress_text(progress, done >= total, text);
+}
+
+void cli_progress_end(CliProgress *progress)
+{
+    if (progress->open)
+        fputc('\n', stderr);
+    progress->open = false;
+    open_progress = NULL;
+}
+
+/* One of a few buffers in turn, so that several numbers fit one printf. */
+static char *number_buffer(void)
+{
+    static char buffers[16][40];
+    static int next;
+    next = (next + 1) % 16;
+    return buffers[next];
+}
+
+const char *cli_count(unsigned long long value)
+{
+    char digits[24];
+    const int length = snprintf(digits, sizeof digits, "%llu", value);
+    char *const out = number_buffer();
+    int n = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            out[n++] = ',';
+        out[n++] = digits[i];
+    }
+    out[n] = '\0';
+    return out;
+}
+
+const char *cli_bytes(unsigned long long bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double value = (double)bytes;
+    int unit = 0;
+    while (value >= 1023.995 && unit < 6) { /* 1023.995 would be printed as 1024.00 */
+        value /= 1024;
+        unit++;
+    }
+    char *const out = number_buffer();
+    snprintf(out, 40, unit == 0 ? "%.0f %s" : "%.2f %s", value, units[unit]);
+    return out;
+}
+
+const char *cli_duration(double seconds)
+{
+    char *const out = number_buffer();
+    if (!(seconds >= 0 && seconds < 1e15)) {
+        snprintf(out, 40, "?");
+    } else if (seconds < 9.95) {
+        snprintf(out, 40, "%.1f s", seconds);
+    } else if (seconds < 59.5) {
+        snprintf(out, 40, "%.0f s", seconds);
+    } else if (seconds < 3599.5) {
+        const long long whole = (long long)(seconds + 0.5);
+        snprintf(out, 40, "%lld min %02lld s", whole / 60, whole % 60);
+    } else {
+        const long long minutes = (long long)(seconds / 60 + 0.5);
+        snprintf(out, 40, "%lld h %02lld min", minutes / 60, minutes % 60);
+    }
+    return out;
+}

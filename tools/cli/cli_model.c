@@ -1,0 +1,132 @@
+/*
+ * cli_model.c - see cli_model.h.
+ */
+#include "tools/cli/cli_model.h"
+
+#include "tensor/base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+Status cli_model_hints(const CliModelOptions *options, VitHints *hints, Error *error)
+{
+    VitHeadKind kind;
+    *hints = (VitHints){.heads = options->heads};
+    if (options->activation && !vit_activation_parse(options->activation, &hints->activation))
+        return error_set(error, STATUS_USAGE,
+                         "--activation %s: unknown activation; give quick_gelu or gelu",
+                         options->activation);
+    if (options->head && !vit_head_kind_parse(options->head, &kind))
+        return error_set(error, STATUS_USAGE,
+                         "--head %s: unknown kind of head; give LinearNorm or linear",
+                         options->head);
+    snprintf(hints->head, sizeof hints->head, "%s", options->head ? options->head : "");
+    return STATUS_OK;
+}
+
+static Status check_options(const CliModelOptions *options, Precision *precision, VitHints *hints,
+                            Error *error)
+{
+    *precision = PRECISION_F32;
+    if (options->precision && !precision_parse(options->precision, precision))
+        return error_set(error, STATUS_USAGE,
+                         "--precision %s: not one of f32, bf16, int8; give one of these",
+                         options->precision);
+    return cli_model_hints(options, hints, error);
+}
+
+void cli_model_expect(const CliArguments *arguments, const CliModelOptions *options)
+{
+    Error error = {0};
+    Precision precision;
+    VitHints hints;
+    cli_expect_option(arguments, "--model", options->model);
+    if (check_options(options, &precision, &hints, &error) != STATUS_OK)
+        exit(cli_finish(cli_report(&error)));
+}
+
+static Status read_adapter(CliModel *model, const char *path, const CliArguments *arguments,
+                           CliHeadUse use, Error *error)
+{
+    VitAdapterReport report = {0};
+    TRY(vit_adapter_read(model->vit, use == CLI_HEAD_UNUSED ? NULL : &model->head, path, &report,
+                         error));
+    if (report.layer_norms_kept > 0)
+        cli_note(arguments, "%s: sets %d LayerNorm tensors; the other %d keep the model's values",
+                 path, report.layer_norms_set, report.layer_norms_kept);
+    if (report.others_kept > 0)
+        cli_note(arguments,
+                 "%s: lacks %d of what its metadata \"tune\" names (%s first); these keep the "
+                 "model's values",
+                 path, report.others_kept, report.first_kept);
+    if (report.head_disputed)
+        cli_warn("%s: its metadata says a head of kind %s, the config.json beside it another one; "
+                 "the metadata is used",
+                 path, vit_head_kind_name(model->head.kind));
+    model->has_head = report.head_set;
+    return STATUS_OK;
+}
+
+static Status read_heads(CliModel *model, const CliModelOptions *options,
+                         const CliArguments *arguments, CliHeadUse use, Error *error)
+{
+    const char *const adapter = options->adapter;
+    TRY(vit_head_create(&model->head, VIT_HEAD_LINEAR_NORM, model->vit->config.width, 0, error));
+    model->head_created = true;
+    if (adapter)
+        TRY(read_adapter(model, adapter, arguments, use, error));
+    if (use == CLI_HEAD_UNUSED || model->has_head)
+        return STATUS_OK;
+    TRY(vit_head_read(model->vit, &model->head, &model->has_head, error));
+    if (adapter)
+        cli_note(arguments, "%s: holds no head%s", adapter,
+                 model->has_head ? "; the model's own is used" : "");
+    if (use == CLI_HEAD_NEEDED && !model->has_head)
+        return error_set(error, STATUS_FAILED,
+                         "%s: neither the model nor an adapter holds a head to classify with; give "
+                         "--adapter FILE, for example the best.safetensors of a training run",
+                         adapter ? adapter : options->model);
+    return STATUS_OK;
+}
+
+Status cli_model_load(CliModel *model, const CliModelOptions *options,
+                      const CliArguments *arguments, CliHeadUse use, Error *error)
+{
+    VitHints hints;
+    memset(model, 0, sizeof *model);
+    TRY(check_options(options, &model->precision, &hints, error));
+    TRY(threads_create(&model->threads, arguments->threads, error));
+    TRY(vit_load_with(&model->vit, options->model, &hints, model->threads, error));
+    if (model->vit->config.assumptions[0])
+        cli_warn("%s: assumed: %s", options->model, model->vit->config.assumptions);
+    return read_heads(model, options, arguments, use, error);
+}
+
+Status cli_model_refuse_existing(const char *folder, Error *error)
+{
+    if (file_folder_is_empty(folder))
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s: is not an empty folder; choose another --out, or delete what it holds",
+                     folder);
+}
+
+void cli_model_free(CliModel *model)
+{
+    if (model->head_created)
+        vit_head_destroy(&model->head);
+    if (model->vit)
+        vit_destroy(model->vit);
+    threads_destroy(model->threads);
+    memset(model, 0, sizeof *model);
+}
+
+TrainScoring cli_model_scoring(const CliModelOptions *options)
+{
+    TrainScoring scoring = train_scoring_defaults();
+    if (options->batch > 0)
+        scoring.batch_size = options->batch;
+    if (options->workers > 0)
+        scoring.workers = options->workers;
+    return scoring;
+}

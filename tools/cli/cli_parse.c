@@ -1,0 +1,324 @@
+/*
+ * cli_parse.c - the option parser and the help text, both driven by a command's table of options.
+ *
+ * It knows nothing of the commands but their tables. Its errors end the process, for a command has
+ * nothing to clean up before its arguments are known. Long options only: a script should be readable.
+ */
+#include "tools/cli/cli.h"
+
+#include "tensor/base/file.h"
+#include "tensor/kernels/kernels.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_OPTIONS = 32, MAX_THREADS = 1024, NAME_SIZE = 64 };
+
+/* State of one cli_parse. */
+typedef struct Parser {
+    const CliCommand *command;
+    CliArguments *arguments;
+    CliOption options[MAX_OPTIONS]; /* the command's and the common ones */
+    bool given[MAX_OPTIONS];
+    int option_count;
+    bool help;
+    int argc, next; /* argv[next] is looked at next */
+    char **argv;
+} Parser;
+
+static void exit_with_usage(int code)
+{
+    exit(cli_finish(code));
+}
+
+/* ---- lists of strings --------------------------------------------------------------------------- */
+
+/* Every list of arguments is reachable from here, and freed at exit. */
+static const char **blocks[2 * MAX_OPTIONS];
+static int block_count;
+
+static void free_blocks(void)
+{
+    while (block_count > 0)
+        free(blocks[--block_count]);
+}
+
+/* Makes `list` empty with room for every argument there is. */
+static void strings_begin(CliStrings *list, int argc)
+{
+    assert(block_count < (int)(sizeof blocks / sizeof blocks[0]));
+    if (block_count == 0)
+        atexit(free_blocks);
+    list->items = calloc((size_t)argc + 1, sizeof *list->items);
+    list->count = 0;
+    if (!list->items) {
+        fputs("lnclip: error: arguments: no memory for them; give fewer\n", stderr);
+        exit(CLI_FAILED);
+    }
+    blocks[block_count++] = list->items;
+}
+
+static void strings_add(CliStrings *list, const char *item)
+{
+    list->items[list->count++] = item;
+}
+
+/* ---- the nearest name --------------------------------------------------------------------------- */
+
+const char *cli_nearest(const char *word, const char *const *names, int count)
+{
+    const char *nearest = NULL;
+    int best = 1 + (int)strnlen(word, NAME_SIZE) / 2; /* more than half changed is no slip */
+    for (int i = 0; i < count; i++) {
+        const int distance = error_distance(word, names[i]);
+        if (distance < best) {
+            best = distance;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
+
+/* ---- help --------------------------------------------------------------------------------------- */
+
+static void print_option(const CliOption *option)
+{
+    char left[NAME_SIZE];
+    snprintf(left, sizeof left, "%s%s%s%s", option->name, option->argument ? " " : "",
+             option->argument ? option->argument : "", option->kind == CLI_STRINGS ? "..." : "");
+    if (strlen(left) > 24)
+        printf("  %s\n  %-24s  ", left, "");
+    else
+        printf("  %-24s  ", left);
+    for (const char *at = option->help; *at; at++) { /* a line break continues in the column */
+        putchar(*at);
+        if (*at == '\n')
+            printf("  %-24s  ", "");
+    }
+    if (option->kind == CLI_REPEATED)
+        fputs(" (may be repeated)", stdout);
+    putchar('\n');
+}
+
+static void print_help(const Parser *parser)
+{
+    const CliCommand *const command = parser->command;
+    printf("lnclip %s - %s\n\nusage: %s\n", command->name, command->summary, command->usage);
+    if (command->details)
+        printf("\n%s\n", command->details);
+    puts("\noptions:");
+    for (int i = 0; i < parser->option_count; i++)
+        print_option(&parser->options[i]);
+    printf("\nexample:\n  %s\n", command->example);
+}
+
+/* ---- values ------------------------------------------------------------------------------------- */
+
+/* Whether `text` is a KEY=VALUE setting: see cli.h. */
+static bool is_setting(const char *text)
+{
+    const size_t key = strspn(text, "abcdefghijklmnopqrstuvwxyz_.0123456789");
+    const bool begins = text[0] < '0' || text[0] > '9';
+    return key > 0 && begins && text[key] == '=' && !file_exists(text);
+}
+
+static bool is_option(const char *text)
+{
+    return text[0] == '-' && text[1] != '\0';
+}
+
+/* Decimal digits only: no sign, no space, no empty string. */
+static bool parse_uint64(const char *text, uint64_t *value)
+{
+    if (text[0] == '\0' || text[strspn(text, "0123456789")] != '\0')
+        return false;
+    errno = 0;
+    const unsigned long long parsed = strtoull(text, NULL, 10);
+    *value = parsed;
+    return errno == 0;
+}
+
+static void set_int(const CliOption *option, const char *text)
+{
+    uint64_t value;
+    const bool negative = text[0] == '-';
+    const bool parsed = parse_uint64(text + negative, &value) && value <= INT32_MAX;
+    const int number = parsed ? (negative ? -(int)value : (int)value) : 0;
+    if (!parsed || number < option->minimum || number > option->maximum)
+        exit_with_usage(cli_usage_error("%s %s: not a whole number from %d to %d; give one",
+                                        option->name, text, option->minimum, option->maximum));
+    *(int *)option->target = number;
+}
+
+static void set_uint64(const CliOption *option, const char *text)
+{
+    if (!parse_uint64(text, option->target))
+        exit_with_usage(cli_usage_error("%s %s: not a whole number from 0 to 18446744073709551615; "
+                                        "give one",
+                                        option->name, text));
+}
+
+/* ---- parsing ------------------------------------------------------------------------------------ */
+
+/* What stands alone: a setting where the command takes them, else positional. */
+static void take_word(Parser *parser, const char *word)
+{
+    CliArguments *const arguments = parser->arguments;
+    const bool setting = parser->command->takes_settings && is_setting(word);
+    strings_add(setting ? &arguments->settings : &arguments->positional, word);
+}
+
+/* The words after `--name` of a CLI_STRINGS, up to the next option; settings among them stay settings. */
+static void take_words(Parser *parser, const CliOption *option)
+{
+    CliStrings *const list = option->target;
+    for (; parser->next < parser->argc && !is_option(parser->argv[parser->next]); parser->next++) {
+        const char *const word = parser->argv[parser->next];
+        if (parser->command->takes_settings && is_setting(word))
+            take_word(parser, word);
+        else
+            strings_add(list, word);
+    }
+}
+
+static void take_value(Parser *parser, int index, const char *value)
+{
+    const CliOption *const option = &parser->options[index];
+    const bool many = option->kind == CLI_STRINGS || option->kind == CLI_REPEATED;
+    if (parser->given[index] && !many)
+        exit_with_usage(cli_usage_error("%s: given twice; give it once", option->name));
+    parser->given[index] = true;
+    switch (option->kind) {
+    case CLI_STRING:
+        *(const char **)option->target = value;
+        break;
+    case CLI_STRINGS:
+    case CLI_REPEATED:
+        strings_add(option->target, value);
+        break;
+    case CLI_INT:
+        set_int(option, value);
+        break;
+    case CLI_UINT64:
+        set_uint64(option, value);
+        break;
+    case CLI_FLAG:
+        assert(false);
+    }
+}
+
+/* Index of the option that `text` [length] names. Exits 2 if there is none. */
+static int find_option(const Parser *parser, const char *text, size_t length)
+{
+    const char *names[MAX_OPTIONS];
+    for (int i = 0; i < parser->option_count; i++) {
+        names[i] = parser->options[i].name;
+        if (strlen(names[i]) == length && memcmp(names[i], text, length) == 0)
+            return i;
+    }
+    char name[NAME_SIZE];
+    snprintf(name, sizeof name, "%.*s", (int)(length < NAME_SIZE ? length : NAME_SIZE), text);
+    const char *const nearest = cli_nearest(name, names, parser->option_count);
+    exit_with_usage(nearest
+                        ? cli_usage_error("%s: no such option of lnclip %s; did you mean %s?", name,
+                                          parser->command->name, nearest)
+                        : cli_usage_error("%s: no such option of lnclip %s; see lnclip %s --help",
+                                          name, parser->command->name, parser->command->name));
+    return -1;
+}
+
+static void take_option(Parser *parser, const char *text)
+{
+    const char *const equals = strchr(text, '=');
+    const size_t length = equals ? (size_t)(equals - text) : strlen(text);
+    const int index = strcmp(text, "-h") == 0 ? find_option(parser, "--help", 6)
+                                              : find_option(parser, text, length);
+    const CliOption *const option = &parser->options[index];
+    if (option->kind == CLI_FLAG) {
+        if (equals)
+            exit_with_usage(
+                cli_usage_error("%s: takes no value; leave out '%s'", option->name, equals));
+        *(bool *)option->target = true;
+        return;
+    }
+    if (!equals && (parser->next == parser->argc ||
+                    (is_option(parser->argv[parser->next]) && option->kind != CLI_INT)))
+        exit_with_usage(cli_usage_error("%s: a value is missing; write %s %s", option->name,
+                                        option->name, option->argument));
+    take_value(parser, index, equals ? equals + 1 : parser->argv[parser->next++]);
+    if (!equals && option->kind == CLI_STRINGS)
+        take_words(parser, option);
+}
+
+/* The command's options and the common ones, their lists made ready. */
+static void collect_options(Parser *parser)
+{
+    const CliOption common[] = {
+        {"--threads", CLI_INT, &parser->arguments->threads, 0, MAX_THREADS, "N",
+         "threads to compute with (default: all processors);\nresults do not depend on it"},
+        {"--quiet", CLI_FLAG, &parser->arguments->quiet, 0, 0, NULL,
+         "no progress and no notes; warnings and errors stay"},
+        {"--help", CLI_FLAG, &parser->help, 0, 0, NULL, "print this help"},
+    };
+    int n = 0;
+    for (const CliOption *option = parser->command->options; option && option->name; option++) {
+        assert(n < MAX_OPTIONS - 3);
+        parser->options[n++] = *option;
+        if (option->kind == CLI_STRINGS || option->kind == CLI_REPEATED)
+            strings_begin(option->target, parser->argc);
+    }
+    for (int i = 0; i < 3; i++)
+        parser->options[n++] = common[i];
+    parser->option_count = n;
+    strings_begin(&parser->arguments->positional, parser->argc);
+    strings_begin(&parser->arguments->settings, parser->argc);
+}
+
+void cli_parse(const CliCommand *command, int argc, char **argv, CliArguments *arguments)
+{
+    Parser parser = {.command = command, .arguments = arguments, .argc = argc, .argv = argv};
+    memset(arguments, 0, sizeof *arguments);
+    arguments->command = command;
+    collect_options(&parser);
+    bool options_end = false;
+    for (parser.next = 1; parser.next < argc && !parser.help;) {
+        const char *const text = argv[parser.next++];
+        if (!options_end && strcmp(text, "--") == 0)
+            options_end = true;
+        else if (!options_end && is_option(text))
+            take_option(&parser, text);
+        else
+            take_word(&parser, text);
+    }
+    if (parser.help) {
+        print_help(&parser);
+        exit_with_usage(CLI_DONE);
+    }
+    Error error = {0};
+    if (kernels_init(&error) != STATUS_OK)
+        exit_with_usage(cli_report(&error));
+}
+
+void cli_expect_positional(const CliArguments *arguments, int minimum, int maximum,
+                           const char *what)
+{
+    const int count = arguments->positional.count;
+    const char *const name = arguments->command->name;
+    if (count < minimum)
+        exit_with_usage(
+            cli_usage_error("%s: %s is missing; see lnclip %s --help", name, what, name));
+    if (count > maximum)
+        exit_with_usage(cli_usage_error("%s: one argument too many; see lnclip %s --help",
+                                        arguments->positional.items[maximum], name));
+}
+
+void cli_expect_option(const CliArguments *arguments, const char *option, const char *value)
+{
+    const char *const name = arguments->command->name;
+    if (!value)
+        exit_with_usage(
+            cli_usage_error("%s: %s is missing; see lnclip %s --help", name, option, name));
+}

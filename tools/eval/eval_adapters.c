@@ -1,0 +1,167 @@
+/*
+ * eval_adapters.c - the adapters of an evaluation: see eval_sets.h.
+ */
+#include "tools/eval/eval_sets.h"
+
+#include "tensor/base/file.h"
+#include "tensor/safetensors.h"
+#include "tools/eval/eval_files.h"
+#include "train/metrics/calibration_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static Status no_memory(Error *error)
+{
+    return error_set(error, STATUS_FAILED, "eval: not enough memory; free some");
+}
+
+/* ---- arguments ----------------------------------------------------------------------------------- */
+
+/* A name becomes a folder in --out. */
+static Status check_name(const char *name, const char *argument, Error *error)
+{
+    if (name[0] == '\0' || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+        eval_is_file_name(name))
+        return error_set(error, STATUS_USAGE,
+                         "--adapter %s: there is no such file, and '%s' cannot name a folder; give "
+                         "an existing FILE, or NAME=FILE with a NAME that has no slash and is none "
+                         "of eval's files",
+                         argument, name);
+    return STATUS_OK;
+}
+
+/* FILE or NAME=FILE; *named tells which. */
+static Status understand(EvalAdapters *all, const char *argument, bool *named, Error *error)
+{
+    char *const text = strdup(argument);
+    if (!text)
+        return no_memory(error);
+    all->texts[all->count] = text;
+    EvalAdapter *const adapter = &all->adapters[all->count++];
+    char *const equals = strchr(text, '=');
+    *named = equals && !file_exists(argument);
+    if (!*named) {
+        adapter->path = text;
+        return STATUS_OK;
+    }
+    *equals = '\0';
+    adapter->name = text;
+    adapter->path = equals + 1;
+    TRY(check_name(adapter->name, argument, error));
+    for (int i = 0; i + 1 < all->count; i++)
+        if (strcmp(all->adapters[i].name, adapter->name) == 0)
+            return error_set(error, STATUS_USAGE,
+                             "--adapter %s: the name '%s' is given twice; give each adapter one of "
+                             "its own",
+                             argument, adapter->name);
+    return STATUS_OK;
+}
+
+static Status understand_all(EvalAdapters *all, const CliStrings *arguments, Error *error)
+{
+    for (int i = 0; i < arguments->count; i++) {
+        bool named;
+        TRY(understand(all, arguments->items[i], &named, error));
+        if (!named && arguments->count > 1)
+            return error_set(error, STATUS_USAGE,
+                             "--adapter %s: of several adapters each needs a name; write "
+                             "NAME=FILE, NAME names its folder",
+                             arguments->items[i]);
+        all->named = named;
+    }
+    return STATUS_OK;
+}
+
+/* ---- metadata ------------------------------------------------------------------------------------ */
+
+/* A copy of a value of the metadata; `missing` (may be NULL) if there is none. */
+static Status copy_value(const SafeTensors *file, const char *key, const char *missing, char **copy,
+                         Error *error)
+{
+    const char *const value = safetensors_metadata(file, key);
+    const char *const text = value ? value : missing;
+    *copy = text ? strdup(text) : NULL;
+    return *copy || !text ? STATUS_OK : no_memory(error);
+}
+
+static Status copy_metadata(EvalAdapter *adapter, const SafeTensors *file, const char *missing,
+                            Error *error)
+{
+    TRY(copy_value(file, "selected_on", missing, &adapter->selected_on, error));
+    TRY(copy_value(file, "recipe", NULL, &adapter->recipe, error));
+    return copy_value(file, "record", NULL, &adapter->record, error);
+}
+
+static Status hash_file(EvalAdapter *adapter, Error *error)
+{
+    FileMap map;
+    TRY(file_map(adapter->path, &map, error));
+    const XXH128_hash_t hash = XXH3_128bits(map.data, map.size);
+    file_unmap(&map);
+    snprintf(adapter->hash, sizeof adapter->hash, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
+    return STATUS_OK;
+}
+
+static Status read_adapter(EvalAdapter *adapter, bool calibrated, Error *error)
+{
+    SafeTensors *file = NULL;
+    TRY(safetensors_open(&file, adapter->path, error));
+    Status status = copy_metadata(adapter, file, "unknown", error);
+    safetensors_close(file);
+    if (status == STATUS_OK)
+        status = hash_file(adapter, error);
+    if (status == STATUS_OK && calibrated)
+        status = train_calibration_read(adapter->path, &adapter->calibration, error);
+    adapter->calibrated = calibrated;
+    return status;
+}
+
+/* Without --adapter: whatever head the model has, and what its file says of it (lnclip export). */
+static Status without_adapter(EvalAdapters *all, const char *model, bool calibrated, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    SafeTensors *file = NULL;
+    EvalAdapter *const adapter = &all->adapters[all->count++];
+    TRY(vit_model_file(model, path, error));
+    TRY(safetensors_open(&file, path, error));
+    Status status = copy_metadata(adapter, file, "unknown (the head is the model's own)", error);
+    safetensors_close(file);
+    if (status == STATUS_OK && calibrated)
+        status = train_calibration_read(path, &adapter->calibration, error);
+    adapter->calibrated = calibrated;
+    return status;
+}
+
+Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, const char *model,
+                          bool calibrated, Error *error)
+{
+    const size_t room = arguments->count > 0 ? (size_t)arguments->count : 1;
+    *adapters = (EvalAdapters){
+        .adapters = calloc(room, sizeof *adapters->adapters),
+        .texts = calloc(room, sizeof *adapters->texts),
+    };
+    if (!adapters->adapters || !adapters->texts)
+        return no_memory(error);
+    if (arguments->count == 0)
+        return without_adapter(adapters, model, calibrated, error);
+    TRY(understand_all(adapters, arguments, error));
+    for (int i = 0; i < adapters->count; i++)
+        TRY(read_adapter(&adapters->adapters[i], calibrated, error));
+    return STATUS_OK;
+}
+
+void eval_adapters_free(EvalAdapters *adapters)
+{
+    for (int i = 0; i < adapters->count; i++) {
+        free(adapters->adapters[i].selected_on);
+        free(adapters->adapters[i].recipe);
+        free(adapters->adapters[i].record);
+        free(adapters->texts[i]);
+    }
+    free(adapters->adapters);
+    free(adapters->texts);
+    *adapters = (EvalAdapters){0};
+}

@@ -1,0 +1,425 @@
+/*
+ * eval_files.c - the files of an evaluation: see eval_files.h. Encoding is jansson's.
+ */
+#include "tools/eval/eval_files.h"
+
+#include "tools/cli/cli_json.h"
+#include "tools/cli/cli_metrics.h"
+#include "train/run/run_record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- metrics.json -------------------------------------------------------------------------------- */
+
+/* What train_reports_write_json writes, to be added to. NULL, which is remembered, without memory. */
+static json_t *reports_json(const TrainReport *reports, int count)
+{
+    char *text = NULL;
+    size_t size = 0;
+    Error error = {0};
+    json_t *document = NULL;
+    FILE *const stream = open_memstream(&text, &size);
+    const bool written =
+        stream && train_reports_write_json(stream, reports, count, &error) == STATUS_OK;
+    if (stream && fclose(stream) == 0 && written)
+        document = json_loadb(text, size, 0, NULL);
+    free(text);
+    if (!document)
+        cli_json_lose();
+    return document;
+}
+
+static json_t *at_json(const TrainAtThreshold *at)
+{
+    json_t *const object = json_object();
+    cli_json_set(object, "threshold", cli_json_number(at->threshold));
+    cli_json_set(object, "n_real", json_integer((json_int_t)at->n_real));
+    cli_json_set(object, "n_fake", json_integer((json_int_t)at->n_fake));
+    cli_json_set(object, "fpr", cli_json_number(at->fpr));
+    cli_json_set(object, "tpr", cli_json_number(at->tpr));
+    cli_json_set(object, "accuracy", cli_json_number(at->accuracy));
+    cli_json_set(object, "balanced_accuracy", cli_json_number(at->balanced_accuracy));
+    return object;
+}
+
+json_t *eval_metrics_json(const EvalResult *result)
+{
+    json_t *const document = reports_json(result->reports, result->sets->set_count);
+    const char *name;
+    json_t *set;
+    int i = 0;
+    if (!result->at)
+        return document;
+    json_object_foreach(document, name, set)
+    {
+        const EvalAtThresholds *const at = &result->at[i++];
+        json_t *const levels = json_object();
+        cli_json_set(levels, "frame", at_json(&at->frame));
+        if (at->video.n_real + at->video.n_fake > 0)
+            cli_json_set(levels, "video", at_json(&at->video));
+        cli_json_set(set, "at_threshold", levels);
+    }
+    return document;
+}
+
+static Status write_metrics(const EvalResult *result, FILE *stream, Error *error)
+{
+    return cli_json_write(eval_metrics_json(result), stream, 17, "eval", error);
+}
+
+static Status write_summary(const EvalResult *result, FILE *stream, Error *error)
+{
+    return train_reports_write_summary(stream, result->reports, result->sets->set_count, error);
+}
+
+/* ---- predictions.csv ----------------------------------------------------------------------------- */
+
+/* Whether a list tells other sources than the paths of its frames do. */
+static bool names_sources(const EvalResult *result)
+{
+    for (int s = 0; s < result->sets->set_count; s++) {
+        const EvalSet *const set = &result->sets->sets[s];
+        for (int i = 0; i < set->frames.count; i++) {
+            const TrainPrediction row =
+                eval_prediction(set, i, result->probabilities, result->margins);
+            if (train_predictions_source_differs(&row))
+                return true;
+        }
+    }
+    return false;
+}
+
+static Status write_predictions(const EvalResult *result, FILE *stream, Error *error)
+{
+    (void)error; /* a failed write stays with the stream */
+    const bool sources = names_sources(result);
+    train_predictions_write_header(stream, sources);
+    for (int s = 0; s < result->sets->set_count; s++) {
+        const EvalSet *const set = &result->sets->sets[s];
+        for (int i = 0; i < set->frames.count; i++) {
+            const TrainPrediction row =
+                eval_prediction(set, i, result->probabilities, result->margins);
+            train_predictions_write_row(stream, &row, sources);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* ---- evaluation.json ----------------------------------------------------------------------------- */
+
+/* `key = value` lines as an object. */
+static json_t *recipe_json(const char *recipe)
+{
+    json_t *const object = json_object();
+    char *const text = strdup(recipe);
+    char *rest = text;
+    if (!text)
+        cli_json_lose();
+    while (rest) {
+        char *const line = strsep(&rest, "\n");
+        char *const equals = strstr(line, " = ");
+        if (!equals)
+            continue;
+        *equals = '\0';
+        cli_json_set(object, line, cli_json_string(equals + 3));
+    }
+    free(text);
+    return object;
+}
+
+static json_t *calibration_json(const EvalAdapter *adapter)
+{
+    const TrainCalibration *const calibration = &adapter->calibration;
+    if (!adapter->calibrated)
+        return json_null();
+    json_t *const object = json_object();
+    cli_json_set(object, "temperature", cli_json_number(calibration->temperature));
+    cli_json_set(object, "threshold_fpr", cli_json_number(calibration->fpr));
+    cli_json_set(object, "threshold_frame", cli_json_number(calibration->threshold_frame));
+    cli_json_set(object, "threshold_video", cli_json_number(calibration->threshold_video));
+    cli_json_set(object, "calibrated_on", cli_json_string(calibration->on));
+    return object;
+}
+
+static json_t *adapter_json(const EvalAdapter *adapter)
+{
+    if (!adapter->path)
+        return json_null();
+    json_t *const object = json_object();
+    cli_json_set(object, "path", cli_json_string(adapter->path));
+    cli_json_set(object, "hash", json_string(adapter->hash));
+    cli_json_set(object, "selected_on", cli_json_string(adapter->selected_on));
+    cli_json_set(object, "recipe", adapter->recipe ? recipe_json(adapter->recipe) : json_null());
+    json_t *const record = adapter->record ? json_loads(adapter->record, 0, NULL) : NULL;
+    cli_json_set(object, "record", record ? record : json_null());
+    cli_json_set(object, "calibration", calibration_json(adapter));
+    return object;
+}
+
+static json_t *set_json(const EvalSet *set)
+{
+    json_t *const object = json_object(), *const lists = json_array();
+    int frames[2], videos[2];
+    data_list_counts(&set->frames, frames, videos);
+    for (int i = 0; i < set->list_count; i++)
+        cli_json_append(lists, cli_json_string(set->lists[i]));
+    cli_json_set(object, "lists", lists);
+    cli_json_set(object, "hash", json_string(set->hash));
+    cli_json_set(object, "real", json_pack("{s:i, s:i}", "videos", videos[0], "frames", frames[0]));
+    cli_json_set(object, "fake", json_pack("{s:i, s:i}", "videos", videos[1], "frames", frames[1]));
+    return object;
+}
+
+/* A number, or of operations joined by + an array of theirs. */
+static json_t *strength_json(const DataPerturbation *perturbation)
+{
+    if (perturbation->count == 1)
+        return cli_json_number(perturbation->strengths[0]);
+    json_t *const strengths = json_array();
+    for (int i = 0; i < perturbation->count; i++)
+        cli_json_append(strengths, cli_json_number(perturbation->strengths[i]));
+    return strengths;
+}
+
+static json_t *perturbations_json(const EvalResult *result)
+{
+    json_t *const object = json_object();
+    for (int i = 0; i < result->perturbed_count; i++) {
+        const EvalPerturbed *const one = &result->perturbed[i];
+        json_t *strengths = json_object_get(object, one->perturbation->kind);
+        if (!strengths) {
+            strengths = json_array();
+            cli_json_set(object, one->perturbation->kind, strengths);
+        }
+        cli_json_append(strengths, strength_json(one->perturbation));
+    }
+    return object;
+}
+
+static Status write_evaluation(const EvalResult *result, FILE *stream, Error *error)
+{
+    static const char *const modes[] = {
+        [TRAIN_CI_AUTO] = "auto", [TRAIN_CI_ON] = "on", [TRAIN_CI_OFF] = "off"};
+    const EvalProvenance *const from = &result->provenance;
+    char processor[256], seed[24]; /* a seed may be too large for the integers of JSON */
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)from->seed);
+    train_processor(processor, sizeof processor);
+    json_t *const sets = json_object();
+    for (int i = 0; i < result->sets->set_count; i++)
+        cli_json_set(sets, result->sets->sets[i].name, set_json(&result->sets->sets[i]));
+    json_t *const document = json_pack(
+        "{s:s, s:s, s:{s:o, s:s}, s:{s:o, s:s, s:s, s:i}, s:o, s:s, s:s, s:i, s:s, s:s, s:o, s:o, "
+        "s:s, s:i}",
+        "lnclip", LNCLIP_VERSION, "revision", train_revision(), "machine", "processor",
+        cli_json_string(processor), "kernels", from->kernels, "model", "path",
+        cli_json_string(from->model), "arch", from->arch, "fingerprint", from->fingerprint,
+        "image_size", from->image_size, "adapter", adapter_json(result->adapter), "precision",
+        from->precision, "decoders", from->decoders, "frames_per_video", from->frames_per_video,
+        "ci", modes[from->ci], "seed", seed, "sets", sets, "perturbations",
+        perturbations_json(result), "frame_choice", from->frame_choice, "limit", from->limit);
+    return cli_json_write(document, stream, 17, "eval", error);
+}
+
+/* ---- robustness ---------------------------------------------------------------------------------- */
+
+/* {NAME: {KIND: [{"strength": S, "frame": ..., "video": ..., ...}]}} */
+static Status write_robustness(const EvalResult *result, FILE *stream, Error *error)
+{
+    json_t *const document = json_object();
+    for (int p = 0; p < result->perturbed_count; p++) {
+        const EvalPerturbed *const one = &result->perturbed[p];
+        json_t *const reports = reports_json(one->reports, result->sets->set_count);
+        const char *name;
+        json_t *metrics;
+        json_object_foreach(reports, name, metrics)
+        {
+            json_t *kinds = json_object_get(document, name);
+            if (!kinds)
+                cli_json_set(document, name, kinds = json_object());
+            json_t *strengths = json_object_get(kinds, one->perturbation->kind);
+            if (!strengths)
+                cli_json_set(kinds, one->perturbation->kind, strengths = json_array());
+            json_t *const entry = json_object();
+            cli_json_set(entry, "strength", strength_json(one->perturbation));
+            if (json_object_update(entry, metrics) != 0)
+                cli_json_lose();
+            cli_json_append(strengths, entry);
+        }
+        json_decref(reports);
+    }
+    return cli_json_write(document, stream, 17, "eval", error);
+}
+
+static void robustness_rows(CliTable *table, const TrainReport *report, const char *kind,
+                            const char *strength)
+{
+    const TrainMetrics *const levels[] = {&report->frame, &report->video};
+    const TrainIntervals *const intervals[] = {&report->frame_ci, &report->video_ci};
+    for (int i = 0; i < (report->has_videos ? 2 : 1); i++) {
+        cli_table_cell(table, "%s", report->dataset);
+        cli_table_cell(table, "%s", kind);
+        cli_table_cell(table, "%s", strength);
+        cli_table_cell(table, "%s", i == 0 ? "frame" : "video");
+        cli_table_cell(table, "%zu", levels[i]->n_real);
+        cli_table_cell(table, "%zu", levels[i]->n_fake);
+        cli_table_exact(table, levels[i]->auroc);
+        cli_table_exact(table, intervals[i]->of[TRAIN_AUROC].lower);
+        cli_table_exact(table, intervals[i]->of[TRAIN_AUROC].upper);
+        cli_table_exact(table, levels[i]->ap);
+        cli_table_exact(table, levels[i]->eer);
+        cli_table_exact(table, levels[i]->accuracy);
+    }
+}
+
+static Status write_robustness_csv(const EvalResult *result, FILE *stream, Error *error)
+{
+    static const char *const heads[] = {"dataset",     "perturbation", "strength", "level",
+                                        "n_real",      "n_fake",       "auroc",    "auroc_lower",
+                                        "auroc_upper", "ap",           "eer",      "accuracy"};
+    CliTable *const table = cli_table_create(NULL);
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+        cli_table_column(table, heads[i], CLI_LEFT);
+    for (int s = 0; s < result->sets->set_count; s++) {
+        robustness_rows(table, &result->reports[s], "none", "");
+        for (int p = 0; p < result->perturbed_count; p++)
+            robustness_rows(table, &result->perturbed[p].reports[s],
+                            result->perturbed[p].perturbation->kind,
+                            result->perturbed[p].perturbation->text);
+    }
+    const Status status = cli_table_print(table, CLI_CSV, stream, error);
+    cli_table_free(table);
+    return status;
+}
+
+/* ---- all together -------------------------------------------------------------------------------- */
+
+typedef struct ResultFile {
+    const char *name;
+    Status (*write)(const EvalResult *result, FILE *stream, Error *error);
+    bool of_perturbations; /* written only where there are some */
+} ResultFile;
+
+static const ResultFile result_files[] = {
+    {"predictions.csv", write_predictions, false}, {"metrics.json", write_metrics, false},
+    {"summary.json", write_summary, false},        {"evaluation.json", write_evaluation, false},
+    {"robustness.json", write_robustness, true},   {"robustness.csv", write_robustness_csv, true},
+};
+enum { RESULT_FILES = sizeof result_files / sizeof result_files[0] };
+static const char comparison_file[] = "comparison.json";
+
+/* Writes one result to its temporary file, down to the disk. */
+static Status write_result(const EvalResult *result, const ResultFile *file, FileWriter *writer,
+                           Error *error)
+{
+    const Status status = file->write(result, writer->stream, error);
+    if (fflush(writer->stream) == 0 && !ferror(writer->stream) &&
+        fsync(fileno(writer->stream)) == 0)
+        return status;
+    return error_set(error, STATUS_FAILED,
+                     "%s: cannot be written (a full disk?); free some space and run the same "
+                     "command: the scores are kept",
+                     writer->path);
+}
+
+static bool is_in(const char *folder, const char *name)
+{
+    char path[FILE_PATH_SIZE];
+    Error error = {0};
+    return file_join(path, folder, name, &error) == STATUS_OK && file_exists(path);
+}
+
+static Status remove_old(const char *folder, const char *name, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, folder, name, error));
+    if (unlink(path) == 0 || errno == ENOENT)
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s: is of an earlier evaluation and cannot be removed: %s; remove it by hand",
+                     path, strerror(errno));
+}
+
+Status eval_result_write(const EvalResult *result, const char *folder, Error *error)
+{
+    FileWriter writers[RESULT_FILES];
+    char path[FILE_PATH_SIZE];
+    int begun = 0;
+    Status status = STATUS_OK;
+    for (int i = 0; i < RESULT_FILES && status == STATUS_OK; i++) {
+        const ResultFile *const file = &result_files[i];
+        if (file->of_perturbations && result->perturbed_count == 0)
+            continue;
+        status = file_join(path, folder, file->name, error);
+        if (status == STATUS_OK)
+            status = file_begin(&writers[begun], path, error);
+        if (status == STATUS_OK)
+            status = write_result(result, file, &writers[begun++], error);
+    }
+    for (int i = 0; i < begun; i++) {
+        if (status == STATUS_OK)
+            status = file_commit(&writers[i], error);
+        else
+            file_abort(&writers[i]);
+    }
+    for (int i = 0; i < RESULT_FILES && status == STATUS_OK && result->perturbed_count == 0; i++)
+        if (result_files[i].of_perturbations)
+            status = remove_old(folder, result_files[i].name, error);
+    return status;
+}
+
+Status eval_result_remove(const char *folder, Error *error)
+{
+    for (int i = 0; i < RESULT_FILES; i++)
+        TRY(remove_old(folder, result_files[i].name, error));
+    return STATUS_OK;
+}
+
+bool eval_result_is_in(const char *folder)
+{
+    for (int i = 0; i < RESULT_FILES; i++)
+        if (is_in(folder, result_files[i].name))
+            return true;
+    return false;
+}
+
+bool eval_is_file_name(const char *name)
+{
+    for (int i = 0; i < RESULT_FILES; i++)
+        if (strcmp(name, result_files[i].name) == 0)
+            return true;
+    return strcmp(name, comparison_file) == 0 || strcmp(name, "report.html") == 0;
+}
+
+/* ---- comparison.json ----------------------------------------------------------------------------- */
+
+json_t *eval_comparisons_json(const EvalComparison *comparisons, int count)
+{
+    json_t *const others = json_object();
+    for (int i = 0; i < count; i++)
+        cli_json_set(others, comparisons[i].other->adapter->name,
+                     cli_metrics_comparisons_json(comparisons[i].sets,
+                                                  comparisons[i].first->sets->set_count));
+    return json_pack("{s:o, s:o}", "first", cli_json_string(comparisons[0].first->adapter->name),
+                     "others", others);
+}
+
+Status eval_comparisons_write(const EvalComparison *comparisons, int count, const char *folder,
+                              Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, folder, comparison_file, error));
+    return cli_json_save(eval_comparisons_json(comparisons, count), path, 17, error);
+}
+
+bool eval_comparisons_are_in(const char *folder)
+{
+    return is_in(folder, comparison_file);
+}
+
+Status eval_comparisons_remove(const char *folder, Error *error)
+{
+    return remove_old(folder, comparison_file, error);
+}

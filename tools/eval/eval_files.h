@@ -1,0 +1,62 @@
+/*
+ * eval_files.h - an evaluation's result made from its scores, and the files that hold it (docs/formats.md).
+ */
+#ifndef LNCLIP_TOOLS_EVAL_EVAL_FILES_H
+#define LNCLIP_TOOLS_EVAL_EVAL_FILES_H
+
+#include "tools/eval/eval_result.h"
+#include "tools/eval/eval_scores.h"
+
+#include <jansson.h>
+
+/*
+ * Computes metrics and intervals of every pass of `scores`, and what the thresholds of a calibrated adapter
+ * do. Takes what it needs over from *scores, which may be closed afterwards. result->provenance, filled by
+ * eval_score, stays. STATUS_FAILED without memory, or if a video has two labels within a set. To be freed
+ * (eval_result_free) in every case.
+ */
+Status eval_result_make(EvalResult *result, const EvalScoring *scoring, const EvalAdapter *adapter,
+                        const EvalScores *scores, const TrainUncertainty *settings, Error *error);
+void eval_result_free(EvalResult *result);
+
+/*
+ * The row of frame i of a set, probabilities [all frames of the evaluation,2] and margins [the same]; strings are
+ * borrowed from the set. Numbers are as predictions.csv shows them, since metrics are computed from exactly these.
+ */
+TrainPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
+                                const float *margins);
+
+/*
+ * Writes predictions.csv, metrics.json, summary.json, evaluation.json, and with perturbations robustness.json and
+ * robustness.csv into `folder`: all beside their targets first, so that a full disk is met before any earlier
+ * result is replaced. Removes the robustness of an earlier evaluation.
+ */
+Status eval_result_write(const EvalResult *result, const char *folder, Error *error);
+
+/*
+ * What eval_result_write, or eval_comparisons_write, left in `folder` earlier: whether there is any, and
+ * without it. For an evaluation that writes others there, so that no files of two evaluations stand side by
+ * side.
+ */
+bool eval_result_is_in(const char *folder);
+bool eval_comparisons_are_in(const char *folder);
+Status eval_result_remove(const char *folder, Error *error);
+Status eval_comparisons_remove(const char *folder, Error *error);
+
+/* Whether an evaluation has a file of that name, so that no adapter's folder can have it. */
+bool eval_is_file_name(const char *name);
+
+/* The object of metrics.json. The caller owns the reference; NULL without memory. */
+json_t *eval_metrics_json(const EvalResult *result);
+
+/*
+ * {"first": NAME, "others": {NAME: comparisons as in cli_metrics_comparisons_json, a = other, b = first}}, of
+ * comparisons [count] with one first. The caller owns the reference; NULL without memory.
+ */
+json_t *eval_comparisons_json(const EvalComparison *comparisons, int count);
+
+/* Writes comparison.json into `folder`. */
+Status eval_comparisons_write(const EvalComparison *comparisons, int count, const char *folder,
+                              Error *error);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * eval_result.c - from scores to metrics: see eval_files.h.
+ */
+#include "tools/eval/eval_files.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static Status no_memory(Error *error)
+{
+    return error_set(error, STATUS_FAILED, "eval: not enough memory; evaluate fewer frames");
+}
+
+TrainPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
+                                const float *margins)
+{
+    const DataFrame *const frame = &set->frames.frames[i];
+    const size_t at = set->first + (size_t)i;
+    const float *const p = probabilities + 2 * at;
+    return (TrainPrediction){
+        .file = frame->path,
+        .dataset = set->name,
+        .video = set->frames.videos[frame->video],
+        .source = set->frames.sources[frame->source],
+        .label = frame->label,
+        .real = train_predictions_written(p[0]),
+        .fake = train_predictions_written(p[1]),
+        .has_margin = true,
+        .margin = train_predictions_written(margins[at]),
+    };
+}
+
+static Status make_predictions(const EvalSets *sets, const float *probabilities,
+                               const float *margins, TrainPredictions *predictions, Error *error)
+{
+    *predictions = train_predictions_empty();
+    for (int s = 0; s < sets->set_count; s++) {
+        const EvalSet *const set = &sets->sets[s];
+        for (int i = 0; i < set->frames.count; i++) {
+            const TrainPrediction row = eval_prediction(set, i, probabilities, margins);
+            TRY(train_predictions_append(predictions, &row, error));
+        }
+    }
+    return STATUS_OK;
+}
+
+static Status make_reports(const EvalSets *sets, const float *probabilities, const float *margins,
+                           const TrainUncertainty *settings, TrainPredictions *predictions,
+                           TrainReport **reports, Error *error)
+{
+    int count = 0;
+    TRY(make_predictions(sets, probabilities, margins, predictions, error));
+    TRY(train_reports_with(predictions, settings, reports, &count, error));
+    assert(count == sets->set_count);
+    return STATUS_OK;
+}
+
+static Status make_perturbed(EvalResult *result, const EvalScoring *scoring,
+                             const EvalScores *scores, const TrainUncertainty *settings,
+                             Error *error)
+{
+    if (scoring->perturbation_count == 0)
+        return STATUS_OK;
+    result->perturbed = calloc((size_t)scoring->perturbation_count, sizeof *result->perturbed);
+    if (!result->perturbed)
+        return no_memory(error);
+    for (int i = 0; i < scoring->perturbation_count; i++) {
+        const size_t first = (size_t)(1 + i) * scoring->sets->count;
+        EvalPerturbed *const perturbed = &result->perturbed[result->perturbed_count++];
+        perturbed->perturbation = &scoring->perturbations[i];
+        TRY(make_reports(scoring->sets, scores->probabilities + 2 * first, scores->margins + first,
+                         settings, &perturbed->predictions, &perturbed->reports, error));
+    }
+    return STATUS_OK;
+}
+
+static Status find_at_thresholds(EvalResult *result, Error *error)
+{
+    const TrainCalibration *const calibration = &result->adapter->calibration;
+    if (!result->adapter->calibrated)
+        return STATUS_OK;
+    result->at = calloc((size_t)result->sets->set_count, sizeof *result->at);
+    if (!result->at)
+        return no_memory(error);
+    for (int i = 0; i < result->sets->set_count; i++) {
+        const TrainScores *const scores = &result->scores[i];
+        result->at[i].frame = train_at_threshold(scores->scores, scores->labels, scores->frames,
+                                                 calibration->threshold_frame);
+        result->at[i].video = train_at_threshold(scores->video_mean, scores->video_labels,
+                                                 scores->videos, calibration->threshold_video);
+    }
+    return STATUS_OK;
+}
+
+Status eval_result_make(EvalResult *result, const EvalScoring *scoring, const EvalAdapter *adapter,
+                        const EvalScores *scores, const TrainUncertainty *settings, Error *error)
+{
+    const EvalSets *const sets = scoring->sets;
+    int count = 0;
+    result->sets = sets;
+    result->adapter = adapter;
+    result->probabilities = malloc(sets->count * 2 * sizeof *result->probabilities);
+    result->margins = malloc(sets->count * sizeof *result->margins);
+    if (!result->probabilities || !result->margins)
+        return no_memory(error);
+    memcpy(result->margins, scores->margins, sets->count * sizeof *result->margins);
+    memcpy(result->probabilities, scores->probabilities,
+           sets->count * 2 * sizeof *result->probabilities);
+    TRY(make_reports(sets, result->probabilities, result->margins, settings, &result->predictions,
+                     &result->reports, error));
+    TRY(train_scores_gather(&result->predictions, &result->scores, &count, error));
+    TRY(find_at_thresholds(result, error));
+    return make_perturbed(result, scoring, scores, settings, error);
+}
+
+void eval_result_free(EvalResult *result)
+{
+    const int count = result->sets ? result->sets->set_count : 0;
+    for (int i = 0; i < result->perturbed_count; i++) {
+        if (result->perturbed[i].reports)
+            train_reports_free(result->perturbed[i].reports, count);
+        train_predictions_free(&result->perturbed[i].predictions);
+    }
+    free(result->perturbed);
+    free(result->at);
+    if (result->scores)
+        train_scores_free(result->scores, count);
+    if (result->reports)
+        train_reports_free(result->reports, count);
+    train_predictions_free(&result->predictions);
+    free(result->probabilities);
+    free(result->margins);
+    *result = (EvalResult){0};
+}

@@ -1,0 +1,227 @@
+/*
+ * eval_sets.c - data sets and perturbations of an evaluation: see eval_sets.h.
+ */
+#include "tools/eval/eval_sets.h"
+
+#include "tensor/base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static Status no_memory(Error *error)
+{
+    return error_set(error, STATUS_FAILED, "eval: not enough memory; evaluate fewer frames");
+}
+
+/* ---- data sets ----------------------------------------------------------------------------------- */
+
+/* The set of that name, made if there is none. The array has room for one set an argument. */
+static EvalSet *find_set(EvalSets *sets, const char *name)
+{
+    for (int i = 0; i < sets->set_count; i++)
+        if (strcmp(sets->sets[i].name, name) == 0)
+            return &sets->sets[i];
+    EvalSet *const set = &sets->sets[sets->set_count++];
+    set->name = name;
+    return set;
+}
+
+static Status add_list(EvalSet *set, const char *list, const char *argument, Error *error)
+{
+    if (list[0] == '\0')
+        return error_set(error, STATUS_USAGE,
+                         "%s: the name of a list is empty; write NAME=LIST[,LIST...]", argument);
+    const char **const lists = realloc(set->lists, (size_t)(set->list_count + 1) * sizeof *lists);
+    if (!lists)
+        return no_memory(error);
+    set->lists = lists;
+    set->lists[set->list_count++] = list;
+    return STATUS_OK;
+}
+
+/* NAME=LIST[,LIST...]; commas separate only if there is no file of the whole name. */
+static Status add_argument(EvalSets *sets, const char *argument, Error *error)
+{
+    char *const text = strdup(argument);
+    if (!text)
+        return no_memory(error);
+    sets->texts[sets->text_count++] = text;
+    char *const equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return error_set(error, STATUS_USAGE,
+                         "%s: does not name a data set; write NAME=LIST[,LIST...]", argument);
+    *equals = '\0';
+    EvalSet *const set = find_set(sets, text);
+    char *list = equals + 1;
+    if (file_exists(list))
+        return add_list(set, list, argument, error);
+    for (char *comma; (comma = strchr(list, ',')); list = comma + 1) {
+        *comma = '\0';
+        TRY(add_list(set, list, argument, error));
+    }
+    return add_list(set, list, argument, error);
+}
+
+/* Reads the lists of every set and lines their frames up. */
+static Status read_lists(EvalSets *sets, const CliFrames *frames, const CliStrings *labels,
+                         Error *error)
+{
+    CliSet *const wanted = calloc((size_t)sets->set_count, sizeof *wanted);
+    if (!wanted)
+        return no_memory(error);
+    for (int i = 0; i < sets->set_count; i++) {
+        EvalSet *const set = &sets->sets[i];
+        wanted[i] = (CliSet){set->name, set->lists, set->list_count, *frames, &set->frames};
+    }
+    const Status status = cli_read_sets(wanted, sets->set_count, labels, error);
+    free(wanted);
+    for (int i = 0; status == STATUS_OK && i < sets->set_count; i++) {
+        EvalSet *const set = &sets->sets[i];
+        data_list_hash(&set->frames, set->hash);
+        set->first = sets->count;
+        sets->count += (size_t)set->frames.count;
+    }
+    return status;
+}
+
+static Status allocate(EvalSets *sets, int count, Error *error)
+{
+    *sets = (EvalSets){
+        .sets = calloc((size_t)count, sizeof *sets->sets),
+        .texts = calloc((size_t)count, sizeof *sets->texts),
+    };
+    return sets->sets && sets->texts ? STATUS_OK : no_memory(error);
+}
+
+Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, const CliFrames *frames,
+                      const CliStrings *labels, Error *error)
+{
+    TRY(allocate(sets, arguments->count, error));
+    for (int i = 0; i < arguments->count; i++)
+        TRY(add_argument(sets, arguments->items[i], error));
+    return read_lists(sets, frames, labels, error);
+}
+
+Status eval_sets_read_one(EvalSets *sets, const char *name, const CliStrings *lists,
+                          const CliFrames *frames, const CliStrings *labels, Error *error)
+{
+    TRY(allocate(sets, 1, error));
+    EvalSet *const set = find_set(sets, name);
+    for (int i = 0; i < lists->count; i++)
+        TRY(add_list(set, lists->items[i], lists->items[i], error));
+    return read_lists(sets, frames, labels, error);
+}
+
+void eval_sets_free(EvalSets *sets)
+{
+    for (int i = 0; i < sets->set_count; i++) {
+        free(sets->sets[i].lists);
+        data_list_free(&sets->sets[i].frames);
+    }
+    for (int i = 0; i < sets->text_count; i++)
+        free(sets->texts[i]);
+    free(sets->sets);
+    free(sets->texts);
+    *sets = (EvalSets){0};
+}
+
+/* ---- perturbations ------------------------------------------------------------------------------- */
+
+typedef struct Perturbations {
+    DataPerturbation *items; /* [count] */
+    int count;
+} Perturbations;
+
+static bool same_perturbation(const DataPerturbation *a, const DataPerturbation *b)
+{
+    bool same = strcmp(a->kind, b->kind) == 0;
+    for (int i = 0; same && i < a->count; i++)
+        same = a->strengths[i] == b->strengths[i];
+    return same;
+}
+
+/* Puts it behind the others of its kind. */
+static Status add_perturbation(Perturbations *all, const char *text, Error *error)
+{
+    DataPerturbation one;
+    TRY(data_augment_perturb(text, &one, error));
+    if (all->count == EVAL_PERTURBATIONS_MOST)
+        return error_set(error, STATUS_USAGE,
+                         "--perturb: more than %d perturbations, each of which scores everything "
+                         "once more; give fewer strengths",
+                         EVAL_PERTURBATIONS_MOST);
+    DataPerturbation *const items =
+        realloc(all->items, (size_t)(all->count + 1) * sizeof *all->items);
+    if (!items)
+        return no_memory(error);
+    all->items = items;
+    int at = all->count;
+    for (int i = 0; i < all->count; i++) {
+        if (strcmp(items[i].kind, one.kind) != 0)
+            continue;
+        if (same_perturbation(&items[i], &one))
+            return error_set(error, STATUS_USAGE,
+                             "--perturb %s: is given twice; give every strength once", text);
+        at = i + 1;
+    }
+    memmove(items + at + 1, items + at, (size_t)(all->count - at) * sizeof *items);
+    items[at] = one;
+    all->count++;
+    return STATUS_OK;
+}
+
+/* Operations with one strength each, as far as they are chosen. */
+typedef struct Chosen {
+    char text[256];
+    size_t length;
+} Chosen;
+
+static bool append(Chosen *chosen, const char *text, size_t length)
+{
+    if (length >= sizeof chosen->text - chosen->length)
+        return false;
+    memcpy(chosen->text + chosen->length, text, length);
+    chosen->length += length;
+    chosen->text[chosen->length] = '\0';
+    return true;
+}
+
+/* Adds every choice of strengths in KIND=S[,S...][+KIND=S[,S...]...], behind those that are chosen. */
+static Status add_combinations(Perturbations *all, const char *rest, Chosen chosen, Error *error)
+{
+    const size_t end = strcspn(rest, "+"), equals = strcspn(rest, "+=");
+    const size_t kind = equals < end ? equals + 1 : end;
+    const bool fits = append(&chosen, rest, kind);
+    for (const char *text = rest + kind;; text++) {
+        Chosen next = chosen;
+        const size_t length = strcspn(text, ",+");
+        if (!fits || !append(&next, text, length) || (rest[end] == '+' && !append(&next, "+", 1)))
+            return error_set(error, STATUS_USAGE,
+                             "--perturb %.60s...: is too long for a perturbation; give one blur, "
+                             "jpeg, resize and noise at most",
+                             chosen.text);
+        if (rest[end] == '+')
+            TRY(add_combinations(all, rest + end + 1, next, error));
+        else
+            TRY(add_perturbation(all, next.text, error));
+        text += length;
+        if (*text != ',')
+            return STATUS_OK;
+    }
+}
+
+Status eval_perturbations_parse(const CliStrings *arguments, DataPerturbation **perturbations,
+                                int *count, Error *error)
+{
+    Perturbations all = {0};
+    Status status = STATUS_OK;
+    for (int i = 0; i < arguments->count && status == STATUS_OK; i++)
+        status = add_combinations(&all, arguments->items[i], (Chosen){0}, error);
+    if (status != STATUS_OK) {
+        free(all.items);
+        all = (Perturbations){0};
+    }
+    *perturbations = all.items;
+    *count = all.count;
+    return status;
+}

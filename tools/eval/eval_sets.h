@@ -1,0 +1,54 @@
+/*
+ * eval_sets.h - the arguments of an evaluation: data sets, adapters, perturbations.
+ */
+#ifndef LNCLIP_TOOLS_EVAL_EVAL_SETS_H
+#define LNCLIP_TOOLS_EVAL_EVAL_SETS_H
+
+#include "data/augment/augment.h"
+#include "tools/cli/cli.h"
+#include "tools/cli/cli_lists.h"
+#include "tools/eval/eval_result.h"
+
+/*
+ * Understands arguments NAME=LIST[,LIST...] (a comma separates only if there is no file of the whole name)
+ * and reads all lists; `frames` says what is kept of each set, `labels` are the values of --label. STATUS_USAGE for
+ * another form, STATUS_FAILED for lists that cannot be read. *sets is the caller's to free (eval_sets_free), also
+ * after a failure.
+ */
+Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, const CliFrames *frames,
+                      const CliStrings *labels, Error *error);
+
+/* One set of that name from `lists`. Otherwise as eval_sets_read. */
+Status eval_sets_read_one(EvalSets *sets, const char *name, const CliStrings *lists,
+                          const CliFrames *frames, const CliStrings *labels, Error *error);
+void eval_sets_free(EvalSets *sets);
+
+typedef struct EvalAdapters {
+    EvalAdapter *adapters; /* [count] at least one: without --adapter one without a path */
+    int count;
+    bool named;   /* NAME=FILE: each has a folder of its own */
+    char **texts; /* [count] copies that names and paths point into */
+} EvalAdapters;
+
+/*
+ * Understands the arguments of --adapter: FILE, or NAME=FILE as often as wanted (whatever exists under its
+ * whole name is a FILE), and reads what their metadata says; with `calibrated` also the calibration of each.
+ * STATUS_USAGE for several without a name, a name twice or one that is no name of a folder; STATUS_FAILED for
+ * a file that cannot be read or lacks the calibration. Without any argument it is the file of `model` that says it. To be freed (eval_adapters_free) also after a failure.
+ */
+Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, const char *model,
+                          bool calibrated, Error *error);
+void eval_adapters_free(EvalAdapters *adapters);
+
+/*
+ * Understands the arguments of --perturb, KIND=STRENGTH[,STRENGTH...], or several of these joined by "+", which
+ * stands for every combination of their strengths: perturbations [*count], those of one kind together, the
+ * caller's to free(). STATUS_USAGE for what data_augment_perturb refuses, for one given twice, and for more than
+ * EVAL_PERTURBATIONS_MOST.
+ */
+Status eval_perturbations_parse(const CliStrings *arguments, DataPerturbation **perturbations,
+                                int *count, Error *error);
+
+enum { EVAL_PERTURBATIONS_MOST = 1000 };
+
+#endif

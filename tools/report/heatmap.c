@@ -1,0 +1,224 @@
+/*
+ * heatmap.c - see heatmap.h.
+ *
+ * The image is turned to grey under a map, so that a colour is the map's alone; the stronger the relevance,
+ * the more of the colour covers it. All positions are computed from the corner, in pixels of the picture.
+ */
+#include "tools/report/heatmap.h"
+
+#include "data/image/preprocess.h"
+#include "tools/report/heatmap_text.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    PANEL = 320, /* pixels at least along a panel */
+    MARGIN = 24, /* around everything, and between panels */
+    GAP = 8,     /* between what belongs together */
+    BAR = 14,    /* height of a colour bar */
+    PANELS = 3,
+    LABEL_SIZE = 32
+};
+
+/* Least and greatest share of the colour over the grey image. */
+#define COVER_LEAST 0.30
+#define COVER_MOST  0.75
+
+static const uint8_t white[3] = {255, 255, 255}, ink[3] = {32, 32, 32};
+
+/* A panel is the smallest multiple of `size` with at least PANEL pixels. */
+static int panel_size(int size)
+{
+    return size * ((PANEL + size - 1) / size);
+}
+
+/* Of the picture of an image of `size` pixels. */
+static void picture_size(int size, int *width, int *height)
+{
+    const int panel = panel_size(size);
+    *width = PANELS * panel + (PANELS + 1) * MARGIN;
+    *height = 2 * MARGIN + 2 * CLI_GLYPH_HEIGHT + 3 * GAP + panel + BAR;
+}
+
+/* ---- colours ------------------------------------------------------------------------------------- */
+
+/* Linear light to an 8-bit sRGB component. */
+static uint8_t encode(double linear)
+{
+    const double x = fmin(fmax(linear, 0), 1);
+    const double coded = x <= 0.0031308 ? 12.92 * x : 1.055 * pow(x, 1 / 2.4) - 0.055;
+    return (uint8_t)lround(255 * coded);
+}
+
+/*
+ * The colour of t, 0..1 (others are clamped). Equal steps of t are equal steps of perceived lightness and hue:
+ * from dark violet over red to light yellow in OKLCh, with L = 0.25 + 0.69 t, hue = 285 + 175 t degrees and
+ * chroma 0.10 + 0.08 sin(pi t), which sRGB holds everywhere (Ottosson, "A perceptual color space for image
+ * processing", 2020). Lightness rises all the way, so that a print in grey and a colour-blind reader see the
+ * same order.
+ */
+static void colour_of(double t, uint8_t rgb[3])
+{
+    const double pi = 3.14159265358979323846, at = fmin(fmax(t, 0), 1);
+    const double L = 0.25 + 0.69 * at, hue = (285 + 175 * at) * pi / 180;
+    const double chroma = 0.10 + 0.08 * sin(pi * at);
+    const double a = chroma * cos(hue), b = chroma * sin(hue);
+    /* Ottosson's two matrices, from OKLab to linear sRGB. */
+    const double l = pow(L + 0.3963377774 * a + 0.2158037573 * b, 3);
+    const double m = pow(L - 0.1055613458 * a - 0.0638541728 * b, 3);
+    const double s = pow(L - 0.0894841775 * a - 1.2914855480 * b, 3);
+    rgb[0] = encode(4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s);
+    rgb[1] = encode(-1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s);
+    rgb[2] = encode(-0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s);
+}
+
+/* ---- a map --------------------------------------------------------------------------------------- */
+
+typedef struct Map {
+    const float *values; /* [grid,grid] */
+    int grid;
+    double mean, least, most; /* the latter two are the ends of the colour scale */
+} Map;
+
+static Map map_of(const float *values, int grid)
+{
+    Map map = {values, grid, 0, (double)values[0], (double)values[0]};
+    for (int i = 0; i < grid * grid; i++) {
+        map.mean += (double)values[i] / (grid * grid);
+        map.least = fmin(map.least, (double)values[i]);
+        map.most = fmax(map.most, (double)values[i]);
+    }
+    map.most = fmax(map.most, map.least + map.mean);
+    return map;
+}
+
+/* Keys' cubic with a = -1/2 at distance x: weights of four neighbours that sum to 1. */
+static double keys(double x)
+{
+    const double d = fabs(x);
+    return d < 1   ? 1.5 * d * d * d - 2.5 * d * d + 1
+           : d < 2 ? -0.5 * d * d * d + 2.5 * d * d - 4 * d + 2
+                   : 0;
+}
+
+static int clamp_index(int i, int count)
+{
+    return i < 0 ? 0 : i >= count ? count - 1 : i;
+}
+
+/* The map at (x, y) in patches from the corner of the image, as t of the colour scale. */
+static double map_at(const Map *map, double x, double y)
+{
+    const int column = (int)floor(x - 0.5), row = (int)floor(y - 0.5);
+    double sum = 0;
+    for (int i = row - 1; i <= row + 2; i++) {
+        const float *const line = map->values + (ptrdiff_t)clamp_index(i, map->grid) * map->grid;
+        double across = 0;
+        for (int j = column - 1; j <= column + 2; j++)
+            across += keys(x - 0.5 - j) * (double)line[clamp_index(j, map->grid)];
+        sum += keys(y - 0.5 - i) * across;
+    }
+    const double range = map->most - map->least;
+    return range > 0 ? fmin(fmax((sum - map->least) / range, 0), 1) : 0;
+}
+
+/* ---- the picture --------------------------------------------------------------------------------- */
+
+static uint8_t *pixel(DataImage *image, int x, int y)
+{
+    return image->pixels + 3 * ((size_t)y * (size_t)image->width + (size_t)x);
+}
+
+static void draw_image(DataImage *picture, const DataImage *image, int x, int y)
+{
+    for (int row = 0; row < image->height; row++)
+        memcpy(pixel(picture, x, y + row), image->pixels + 3 * (size_t)row * (size_t)image->width,
+               3 * (size_t)image->width);
+}
+
+/* Colour `t` over the grey of *rgb. */
+static void cover(uint8_t rgb[3], double t)
+{
+    uint8_t colour[3];
+    colour_of(t, colour);
+    const double share = COVER_LEAST + (COVER_MOST - COVER_LEAST) * t;
+    const double grey = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]; /* luma, ITU-R BT.601 */
+    for (int c = 0; c < 3; c++)
+        rgb[c] = (uint8_t)lround((1 - share) * grey + share * colour[c]);
+}
+
+static void draw_map(DataImage *picture, const CliHeatmap *heatmap, const Map *map, int x, int y,
+                     int panel)
+{
+    const double patches = (double)heatmap->size / heatmap->patch / panel; /* in a pixel */
+    for (int row = 0; row < panel; row++)
+        for (int column = 0; column < panel; column++)
+            cover(pixel(picture, x + column, y + row),
+                  map_at(map, (column + 0.5) * patches, (row + 0.5) * patches));
+}
+
+/* The bar, with the ends of the scale and its unit under it. */
+static void draw_bar(DataImage *picture, const Map *map, int x, int y, int panel)
+{
+    for (int column = 0; column < panel; column++) {
+        uint8_t rgb[3];
+        colour_of((column + 0.5) / panel, rgb);
+        for (int row = 0; row < BAR; row++)
+            memcpy(pixel(picture, x + column, y + row), rgb, 3);
+    }
+    const int below = y + BAR + GAP;
+    const double unit = map->mean > 0 ? map->mean : 1; /* nothing speaks for fake: a map of zeros */
+    char label[LABEL_SIZE];
+    snprintf(label, sizeof label, "%.2f", map->least / unit);
+    cli_heatmap_text_draw(picture, x, below, label, ink);
+    snprintf(label, sizeof label, "%.2f", map->most / unit);
+    cli_heatmap_text_draw(picture, x + panel - cli_heatmap_text_width(label), below, label, ink);
+    cli_heatmap_text_draw(picture, x + (panel - cli_heatmap_text_width("x mean")) / 2, below,
+                          "x mean", ink);
+}
+
+Status cli_heatmap_draw(const CliHeatmap *heatmap, DataImage *picture, Error *error)
+{
+    assert(heatmap && heatmap->size > 0 && heatmap->grid > 0);
+    assert(heatmap->grid * heatmap->patch <= heatmap->size);
+    const int panel = panel_size(heatmap->size);
+    int width, height;
+    picture_size(heatmap->size, &width, &height);
+    DataImage large = {0};
+    DataResizer resizer = {.filter = DATA_FILTER_BICUBIC};
+    /* The resizer only reads what it is given. */
+    const DataImage small = {heatmap->size, heatmap->size, (uint8_t *)(uintptr_t)heatmap->image};
+    *picture = (DataImage){0};
+    Status status = data_image_create(&large, panel, panel, error);
+    if (status == STATUS_OK)
+        status = data_resize(&resizer, &small, panel, panel, large.pixels, error);
+    if (status == STATUS_OK)
+        status = data_image_create(picture, width, height, error);
+    if (status == STATUS_OK) {
+        for (int i = 0; i < width * height; i++)
+            memcpy(picture->pixels + 3 * (size_t)i, white, 3);
+        static const char *const titles[PANELS] = {"network input", "attention rollout",
+                                                   "gradient x attention"};
+        const float *const maps[PANELS] = {NULL, heatmap->rollout, heatmap->gradient};
+        const int top = MARGIN + CLI_GLYPH_HEIGHT + GAP, bar = top + panel + GAP;
+        for (int i = 0; i < PANELS; i++) {
+            const int x = MARGIN + i * (panel + MARGIN);
+            cli_heatmap_text_draw(picture, x, MARGIN, titles[i], ink);
+            draw_image(picture, &large, x, top);
+            if (!maps[i])
+                continue;
+            const Map map = map_of(maps[i], heatmap->grid);
+            draw_map(picture, heatmap, &map, x, top, panel);
+            draw_bar(picture, &map, x, bar, panel);
+        }
+        char score[LABEL_SIZE];
+        snprintf(score, sizeof score, "p_fake %.4f", heatmap->p_fake);
+        cli_heatmap_text_draw(picture, MARGIN, bar, score, ink);
+    }
+    data_resizer_free(&resizer);
+    data_image_free(&large);
+    return status;
+}

@@ -1,0 +1,212 @@
+/*
+ * report_frames.c - the hardest frames of a data set as thumbnails: where a detector errs is seen before it
+ * is understood.
+ *
+ * Of every video only the hardest frame is taken, or eight frames of one video would fill the row. A thumbnail is the
+ * centre crop the network sees, as a small JPEG in a data: URI.
+ */
+#include "tools/report/report_parts.h"
+
+#include "data/image/preprocess.h"
+#include "train/text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE = 96, QUALITY = 80 };
+
+/* A frame of TrainScores. */
+typedef struct Hard {
+    size_t frame;
+    double score, rank; /* as in TrainScores */
+} Hard;
+
+static bool harder(double a, double b, int label)
+{
+    return label == 0 ? a > b : a < b;
+}
+
+static uint32_t video_of(const TrainScores *scores, size_t frame)
+{
+    return scores->has_videos ? scores->frame_video[frame] : TRAIN_NO_VIDEO;
+}
+
+/* Where a frame goes: the place of its video if that is there, else behind the last; -1 if it is not hard enough. */
+static int slot_of(const TrainScores *scores, const Hard *kept, int count, int wanted, size_t frame,
+                   int label)
+{
+    const uint32_t video = video_of(scores, frame);
+    for (int i = 0; i < count && video != TRAIN_NO_VIDEO; i++)
+        if (video_of(scores, kept[i].frame) == video)
+            return harder(scores->ranks[frame], kept[i].rank, label) ? i : -1;
+    if (count < wanted)
+        return count;
+    return harder(scores->ranks[frame], kept[count - 1].rank, label) ? count - 1 : -1;
+}
+
+/* The hardest frames of a class, hardest first, at most `wanted` and one a video; earlier ones before equal ones. */
+static int find_hardest(const TrainScores *scores, int label, int wanted, Hard *kept)
+{
+    int count = 0;
+    for (size_t i = 0; i < scores->frames; i++) {
+        if (scores->labels[i] != label)
+            continue;
+        int place = slot_of(scores, kept, count, wanted, i, label);
+        if (place < 0)
+            continue;
+        count += place == count;
+        for (; place > 0 && harder(scores->ranks[i], kept[place - 1].rank, label); place--)
+            kept[place] = kept[place - 1];
+        kept[place] = (Hard){i, scores->scores[i], scores->ranks[i]};
+    }
+    return count;
+}
+
+/* Four characters of base 64 for every three bytes (RFC 4648). */
+static void write_base64(FILE *stream, const unsigned char *bytes, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < size; i += 3) {
+        const size_t left = size - i;
+        const unsigned word = (unsigned)bytes[i] << 16 | (left > 1 ? bytes[i + 1] : 0u) << 8 |
+                              (left > 2 ? bytes[i + 2] : 0u);
+        putc(digits[word >> 18], stream);
+        putc(digits[word >> 12 & 63], stream);
+        putc(left > 1 ? digits[word >> 6 & 63] : '=', stream);
+        putc(left > 2 ? digits[word & 63] : '=', stream);
+    }
+}
+
+/* Reads the image and makes a JPEG of its centre. *bytes is the caller's to free. */
+static Status make_thumbnail(DataResizer *resizer, const char *file, unsigned char **bytes,
+                             size_t *size, Error *error)
+{
+    uint8_t pixels[SIDE * SIDE * 3];
+    DataImage image;
+    TRY(data_image_read(file, &image, error));
+    const Status status = data_resize_crop(resizer, &image, SIDE, pixels, error);
+    data_image_free(&image);
+    if (status != STATUS_OK)
+        return status;
+    const DataImage small = {SIDE, SIDE, pixels};
+    return data_image_encode_jpeg(&small, QUALITY, bytes, size, error);
+}
+
+/* The frame's path as written, and as it can be opened. */
+typedef struct Place {
+    const char *path, *file;
+} Place;
+
+static Place place_of_frame(const EvalResult *result, int set, size_t frame)
+{
+    const TrainScores *const scores = &result->scores[set];
+    const size_t row = scores->rows ? scores->rows[frame] : frame;
+    const EvalSet *const from = &result->sets->sets[set];
+    const char *const path = result->predictions.files ? result->predictions.files[row] : NULL;
+    if (row >= from->first && row - from->first < (size_t)from->frames.count)
+        return (Place){path, from->frames.frames[row - from->first].file};
+    return (Place){path, path};
+}
+
+/* A row of thumbnails under construction. */
+typedef struct Row {
+    const EvalResult *result;
+    int set, label;
+    DataResizer resizer;
+    int missing;
+    Error why; /* of the first that is missing */
+} Row;
+
+/* The source of a fake frame; NULL if it has none. */
+static const char *source_of(const Row *row, size_t frame)
+{
+    const TrainScores *const scores = &row->result->scores[row->set];
+    if (row->label == 0 || !scores->has_videos)
+        return NULL;
+    const int source = scores->video_source[scores->frame_video[frame]];
+    return source == TRAIN_NO_SOURCE ? NULL : scores->sources[source];
+}
+
+/* SOURCE, or the folder: the part before the file's name. */
+static void write_origin(FILE *stream, const Row *row, const Place *place, size_t frame)
+{
+    const char *const source = source_of(row, frame);
+    if (source)
+        report_text(stream, "%s", source);
+    const char *const name = report_base_name(place->path);
+    const char *video = name > place->path ? name - 1 : NULL;
+    while (video && video > place->path && video[-1] != '/')
+        video--;
+    if (source)
+        fputs("</span><span>", stream);
+    if (video)
+        report_text(stream, "%.*s", (int)(name - video), video);
+    report_text(stream, "%s", name);
+}
+
+static void write_frame(FILE *stream, Row *row, const Hard *hard)
+{
+    const Place place = place_of_frame(row->result, row->set, hard->frame);
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    Error error = {0};
+    fputs("<li title=\"", stream);
+    train_text_print_xml(stream, place.path);
+    if (make_thumbnail(&row->resizer, place.file, &bytes, &size, &error) == STATUS_OK) {
+        fprintf(stream, "\"><img width=\"%d\" height=\"%d\" alt=\"%s frame, p_fake %.4f\" src=\"",
+                SIDE, SIDE, row->label ? "fake" : "real", hard->score);
+        fputs("data:image/jpeg;base64,", stream);
+        write_base64(stream, bytes, size);
+        fputs("\">", stream);
+    } else {
+        if (row->missing++ == 0)
+            row->why = error;
+        fputs("\"><span class=\"gone\">no image</span>", stream);
+    }
+    free(bytes);
+    fprintf(stream, "<b>%.4f</b><span>", hard->score);
+    write_origin(stream, row, &place, hard->frame);
+    fputs("</span></li>\n", stream);
+}
+
+static Status write_class(FILE *stream, const Report *report, int set, int label, Error *error)
+{
+    Row row = {.result = &report->results[0], .set = set, .label = label};
+    Hard *const kept = calloc((size_t)report->thumbnails, sizeof *kept);
+    if (!kept)
+        return error_set(error, STATUS_FAILED, "report: no memory for thumbnails; free some");
+    const int count = find_hardest(&row.result->scores[set], label, report->thumbnails, kept);
+    if (count > 0) {
+        fprintf(stream, "<h3>Hardest %s frames</h3>\n<p class=\"soft\">%s p_fake first%s",
+                label ? "fake" : "real", label ? "Lowest" : "Highest",
+                row.result->scores[set].has_videos ? ", one frame a video." : ".");
+        if (report->count > 1)
+            report_text(stream, " Scores of %s.", report_result_name(report, row.result));
+        fputs("</p>\n<ul class=\"frames\">\n", stream);
+        for (int i = 0; i < count; i++)
+            write_frame(stream, &row, &kept[i]);
+        fputs("</ul>\n", stream);
+    }
+    if (row.missing > 0) {
+        fprintf(stream,
+                "<p class=\"soft\">%d of %d images cannot be shown. The first: ", row.missing,
+                count);
+        report_text(stream, "%s", row.why.message);
+        fputs("</p>\n", stream);
+    }
+    data_resizer_free(&row.resizer);
+    free(kept);
+    return STATUS_OK;
+}
+
+Status report_write_frames(FILE *stream, const Report *report, int set, Error *error)
+{
+    assert(report->thumbnails >= 0 && report->thumbnails <= REPORT_THUMBNAILS_MOST);
+    const EvalResult *const result = &report->results[0];
+    if (report->thumbnails == 0 || result->scores[set].frames == 0 ||
+        !place_of_frame(result, set, 0).path)
+        return STATUS_OK;
+    TRY(write_class(stream, report, set, 0, error));
+    return write_class(stream, report, set, 1, error);
+}

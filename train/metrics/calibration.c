@@ -1,0 +1,177 @@
+/*
+ * calibration.c - see calibration.h.
+ *
+ * With b = 1/T and s the margin towards the right label, the loss is the mean of log(1 + exp(-b s)): convex
+ * in b, slope mean(-s sigmoid(-b s)), curvature mean(s^2 sigmoid(-b s) sigmoid(b s)). It has a minimum at a
+ * finite b > 0 if and only if the mean of s is positive and some s is negative.
+ */
+#include "train/metrics/calibration.h"
+
+#include "train/metrics/metrics_walk_private.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 1 / (1 + exp(-x)), without overflow. */
+static double sigmoid(double x)
+{
+    const double e = exp(-fabs(x));
+    return x >= 0 ? 1 / (1 + e) : e / (1 + e);
+}
+
+double train_calibration_probability(double margin, double temperature)
+{
+    return sigmoid(margin / temperature);
+}
+
+/* ---- temperature --------------------------------------------------------------------------------- */
+
+typedef struct Margins {
+    const double *margins;
+    const uint8_t *labels;
+    size_t n;
+} Margins;
+
+/* Towards the right label. */
+static double signed_margin(const Margins *all, size_t i)
+{
+    return all->labels[i] ? all->margins[i] : -all->margins[i];
+}
+
+/* The mean of log(1 + exp(-b s)). */
+static double loss_at(const Margins *all, double b)
+{
+    TrainSum sum = {0};
+    for (size_t i = 0; i < all->n; i++) {
+        const double x = b * signed_margin(all, i);
+        train_sum_add(&sum, fmax(-x, 0) + log1p(exp(-fabs(x))));
+    }
+    return train_sum_total(&sum) / (double)all->n;
+}
+
+/* Its slope in b, and its curvature. */
+static double slope_at(const Margins *all, double b, double *curvature)
+{
+    TrainSum slope = {0}, bend = {0};
+    for (size_t i = 0; i < all->n; i++) {
+        const double s = signed_margin(all, i);
+        const double wrong = sigmoid(-b * s);
+        train_sum_add(&slope, -s * wrong);
+        train_sum_add(&bend, s * s * wrong * (1 - wrong));
+    }
+    *curvature = train_sum_total(&bend) / (double)all->n;
+    return train_sum_total(&slope) / (double)all->n;
+}
+
+/* The root of the slope in [low, high], where it has both signs: Newton, or a halving where that would leave it. */
+static double find_root(const Margins *all, double low, double high)
+{
+    enum { ENOUGH = 200 }; /* halvings alone need some 60 */
+    double b = low < 1 && 1 < high ? 1 : (low + high) / 2;
+    for (int i = 0; i < ENOUGH; i++) {
+        double curvature;
+        const double slope = slope_at(all, b, &curvature);
+        if (slope == 0)
+            break;
+        if (slope < 0)
+            low = b;
+        else
+            high = b;
+        double next = b - slope / curvature;
+        if (!(next > low && next < high))
+            next = (low + high) / 2;
+        if (fabs(next - b) <= 2 * DBL_EPSILON * b || next <= low || next >= high)
+            break;
+        b = next;
+    }
+    return b;
+}
+
+Status train_calibration_fit(const double *margins, const uint8_t *labels, size_t n,
+                             TrainTemperature *result, Error *error)
+{
+    assert(margins && labels && result && error);
+    const Margins all = {margins, labels, n};
+    size_t fakes = 0;
+    for (size_t i = 0; i < n; i++)
+        fakes += labels[i] != 0;
+    if (fakes == 0 || fakes == n)
+        return error_set(error, STATUS_FAILED,
+                         "calibration: %s; give real and fake frames that the model was not "
+                         "trained on",
+                         n == 0 ? "there are no frames" : "all frames are of one class");
+    const double low = 1 / TRAIN_TEMPERATURE_MOST, high = 1 / TRAIN_TEMPERATURE_LEAST;
+    double curvature;
+    *result = (TrainTemperature){.temperature = 1, .nll_before = loss_at(&all, 1)};
+    result->separated = slope_at(&all, high, &curvature) < 0;
+    result->fitted = !result->separated && slope_at(&all, low, &curvature) < 0;
+    if (result->fitted)
+        result->temperature = 1 / find_root(&all, low, high);
+    result->nll_after = loss_at(&all, 1 / result->temperature);
+    return STATUS_OK;
+}
+
+/* ---- thresholds ---------------------------------------------------------------------------------- */
+
+TrainAtThreshold train_at_threshold(const double *scores, const uint8_t *labels, size_t n,
+                                    double threshold)
+{
+    size_t above[2] = {0, 0}, all[2] = {0, 0};
+    for (size_t i = 0; i < n; i++) {
+        assert(labels[i] <= 1);
+        all[labels[i]]++;
+        above[labels[i]] += scores[i] > threshold;
+    }
+    TrainAtThreshold at = {.threshold = threshold, .n_real = all[0], .n_fake = all[1]};
+    at.fpr = all[0] ? (double)above[0] / (double)all[0] : NAN;
+    at.tpr = all[1] ? (double)above[1] / (double)all[1] : NAN;
+    at.accuracy = n ? (double)(all[0] - above[0] + above[1]) / (double)n : NAN;
+    at.balanced_accuracy = (at.tpr + (1 - at.fpr)) / 2;
+    return at;
+}
+
+static int descending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+/* Halfway to the least probability above `score`; to 1 if there is none. */
+static double above(double score, const double *probabilities, size_t n)
+{
+    double next = 1;
+    for (size_t i = 0; i < n; i++)
+        if (probabilities[i] > score && probabilities[i] < next)
+            next = probabilities[i];
+    return score + (next - score) / 2;
+}
+
+Status train_calibration_threshold(const double *probabilities, const uint8_t *labels, size_t n,
+                                   double fpr, double *threshold, Error *error)
+{
+    assert(probabilities && labels && threshold && error && fpr >= 0 && fpr < 1);
+    double *const reals = malloc((n ? n : 1) * sizeof *reals);
+    if (!reals)
+        return error_set(error, STATUS_FAILED, "calibration: no memory; use fewer frames");
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!labels[i])
+            reals[count++] = probabilities[i];
+    if (count == 0) {
+        free(reals);
+        return error_set(error, STATUS_FAILED,
+                         "calibration: there is nothing real to find a threshold with; give real "
+                         "frames, too");
+    }
+    qsort(reals, count, sizeof *reals, descending);
+    /* A share such as 0.29 is a little less in binary, but 0.29 of 100 shall be 29. */
+    size_t allowed = (size_t)floor(fpr * (double)count * (1 + 4 * DBL_EPSILON));
+    if (allowed >= count)
+        allowed = count - 1;
+    *threshold = above(reals[allowed], probabilities, n);
+    free(reals);
+    return STATUS_OK;
+}

@@ -1,0 +1,499 @@
+/*
+ * chart.c - see chart.h.
+ *
+ * From the outside in: layout() finds out how much room title, legend and labels of the axes take, and what
+ * is left is the plot. The plot is an <svg> in the <svg>, which cuts off what lies beyond its ends; all
+ * marks are drawn in its coordinates, in pixels of the viewBox, y downwards.
+ */
+#include "train/plot/chart.h"
+
+#include "tensor/base/c_locale.h"
+#include "train/plot/chart_axis_private.h"
+#include "train/text.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+    WIDTH = 640,
+    HEIGHT = 360,
+    LINE_HEIGHT = 18, /* of a line of text */
+    SWATCH = 22,      /* of the legend, with the gap behind it */
+    GAP = 8,
+    EDGE = 5,       /* marks at the ends of the axes may stand out so far */
+    TICK_ROOM = 72, /* a tick on the x axis takes at least so much; half of it on the y axis */
+};
+
+/* Of a character at 12 pixels, on average and rather too much: text cannot be measured here. */
+static const double CHARACTER = 7.1;
+
+static const char STYLE[] =
+    ".chart{color:#1c1e21;font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;"
+    "max-width:100%;height:auto}\n"
+    ".chart text{fill:currentColor;stroke:none}\n"
+    ".chart .title{font-size:14px;font-weight:600}\n"
+    ".chart .soft{color:#5c6066}\n"
+    ".chart .paper{fill:#fff}\n"
+    ".chart .grid{stroke:#8888;stroke-width:.5;fill:none}\n"
+    ".chart .axis{stroke:#888;stroke-width:1;fill:none}\n"
+    ".chart .line{fill:none;stroke:currentColor;stroke-width:1.8;stroke-linejoin:round}\n"
+    ".chart .dashed{stroke-dasharray:6 4}\n"
+    ".chart .band{fill:currentColor;fill-opacity:.2;stroke:none}\n"
+    ".chart .bar{fill:currentColor;fill-opacity:.75;stroke:currentColor;stroke-width:.5}\n"
+    ".chart .point{fill:currentColor;stroke:none}\n"
+    ".chart .error{fill:none;stroke:currentColor;stroke-width:1.2}\n"
+    ".chart .bar+.error{stroke:#444}\n";
+
+/* After Okabe and Ito, with yellow and sky blue made darker: lines on white. */
+static const char *const light[TRAIN_CHART_COLOURS] = {"#0067a5", "#c44e00", "#00805c", "#b0508a",
+                                                       "#8a6d00", "#2f8fc4", "#5b3fa8", "#7a4b2a"};
+static const char *const dark[TRAIN_CHART_COLOURS] = {"#5cb3ec", "#ff9350", "#3fce9f", "#ec9ccb",
+                                                      "#e0c04a", "#9ad4f5", "#b39df5", "#cfa07c"};
+
+void train_chart_write_style(FILE *stream)
+{
+    fputs(STYLE, stream);
+    for (int i = 0; i < TRAIN_CHART_COLOURS; i++)
+        fprintf(stream, ".chart .k%d{color:%s}\n", i, light[i]);
+    fputs("@media screen and (prefers-color-scheme:dark){\n.chart{color:#e6e6e6}\n"
+          ".chart .soft{color:#a4a8ae}\n.chart .paper{fill:#16181b}\n"
+          ".chart .bar+.error{stroke:#ddd}\n",
+          stream);
+    for (int i = 0; i < TRAIN_CHART_COLOURS; i++)
+        fprintf(stream, ".chart .k%d{color:%s}\n", i, dark[i]);
+    fputs("}\n", stream);
+}
+
+/* ---- layout ---------------------------------------------------------------------------------- */
+
+typedef struct Layout {
+    const TrainChart *chart;
+    double width, height;
+    double left, top, plot_width, plot_height; /* of the plot in the chart */
+    int legend_rows;
+    bool slanted; /* names of categories that are too long to stand side by side */
+    double bar;   /* width of the bars at one x, in x */
+    int bar_series;
+    TrainChartScale x, y;
+} Layout;
+
+static double x_of(const TrainChartSeries *series, int i)
+{
+    return series->x ? series->x[i] : i;
+}
+
+static void include(double range[2], double value, const TrainChartAxis *axis)
+{
+    if (!(fabs(value) <= TRAIN_CHART_GREATEST) || (axis->logarithmic && value <= 0))
+        return;
+    range[0] = fmin(range[0], value);
+    range[1] = fmax(range[1], value);
+}
+
+/* Finds what the axes must span, and how wide bars can be. */
+static void find_ranges(Layout *layout, double x[2], double y[2])
+{
+    const TrainChart *const chart = layout->chart;
+    double nearest = INFINITY;
+    for (int s = 0; s < chart->series_count; s++) {
+        const TrainChartSeries *const series = &chart->series[s];
+        assert(series->mark == TRAIN_CHART_BAND ? series->low && series->high : series->y != NULL);
+        for (int i = 0; i < series->count; i++) {
+            include(x, x_of(series, i), &chart->x);
+            if (series->y)
+                include(y, series->y[i], &chart->y);
+            if (series->low)
+                include(y, series->low[i], &chart->y);
+            if (series->high)
+                include(y, series->high[i], &chart->y);
+            if (i > 0 && x_of(series, i) > x_of(series, i - 1))
+                nearest = fmin(nearest, x_of(series, i) - x_of(series, i - 1));
+        }
+        if (series->mark != TRAIN_CHART_BARS)
+            continue;
+        include(y, 0, &chart->y);
+        layout->bar_series++;
+    }
+    layout->bar = 0.8 * (isfinite(nearest) ? nearest : 1);
+    if (layout->bar_series > 0 && x[0] <= x[1]) {
+        x[0] -= layout->bar / 2;
+        x[1] += layout->bar / 2;
+    }
+}
+
+static double legend_width(const char *name)
+{
+    return SWATCH + CHARACTER * train_text_width(name) + 2 * GAP;
+}
+
+static int legend_rows(const TrainChart *chart, double width)
+{
+    int rows = 0;
+    double at = width;
+    for (int s = 0; s < chart->series_count; s++) {
+        if (!chart->series[s].name)
+            continue;
+        const double needed = legend_width(chart->series[s].name);
+        if (rows == 0 || at + needed > width) {
+            rows++;
+            at = 0;
+        }
+        at += needed;
+    }
+    return rows;
+}
+
+static double widest_label(const TrainChartScale *scale)
+{
+    size_t widest = 0;
+    for (int i = 0; i < scale->tick_count; i++)
+        widest = strlen(scale->labels[i]) > widest ? strlen(scale->labels[i]) : widest;
+    return CHARACTER * (double)widest;
+}
+
+/* The room below the plot for names of categories, and whether they are slanted. */
+static double category_room(Layout *layout)
+{
+    const TrainChartAxis *const axis = &layout->chart->x;
+    double widest = 0;
+    for (int i = 0; i < axis->category_count; i++)
+        widest = fmax(widest, CHARACTER * train_text_width(axis->categories[i]));
+    layout->slanted = (widest + GAP) * axis->category_count > layout->plot_width;
+    return layout->slanted ? fmin(0.6 * widest, layout->height / 3) - GAP : 0;
+}
+
+static void find_layout(Layout *layout, const TrainChart *chart)
+{
+    double x[2] = {INFINITY, -INFINITY}, y[2] = {INFINITY, -INFINITY};
+    *layout = (Layout){.chart = chart,
+                       .width = chart->width > 0 ? chart->width : WIDTH,
+                       .height = chart->height > 0 ? chart->height : HEIGHT};
+    find_ranges(layout, x, y);
+    layout->legend_rows = legend_rows(chart, layout->width - 2 * GAP);
+    layout->top = GAP + (chart->title ? 20 : 0) + layout->legend_rows * LINE_HEIGHT + GAP;
+    const double below = LINE_HEIGHT + GAP + (chart->x.title ? LINE_HEIGHT : 0);
+    layout->plot_height = layout->height - layout->top - below;
+
+    const int rows = (int)fmax(2, 2 * layout->plot_height / TICK_ROOM);
+    layout->y = train_chart_scale(&chart->y, y[0], y[1], rows, true);
+    layout->left = GAP + widest_label(&layout->y) + GAP + (chart->y.title ? LINE_HEIGHT : 0);
+    layout->plot_width = layout->width - layout->left - 3 * GAP;
+    const int columns = (int)fmax(2, layout->plot_width / TICK_ROOM);
+    layout->x = train_chart_scale(&chart->x, x[0], x[1], columns, false);
+    if (chart->x.categories)
+        layout->plot_height -= category_room(layout);
+    assert(layout->plot_width > 0 && layout->plot_height > 0 && "a chart of a sensible size");
+}
+
+/* Places in the plot, in pixels; NaN where there is none. */
+static double plot_x(const Layout *layout, double value)
+{
+    return train_chart_place(&layout->x, value) * layout->plot_width;
+}
+
+static double plot_y(const Layout *layout, double value)
+{
+    return (1 - train_chart_place(&layout->y, value)) * layout->plot_height;
+}
+
+/* ---- around the plot ------------------------------------------------------------------------- */
+
+static void write_text(FILE *stream, double x, double y, const char *anchor, const char *attributes,
+                       const char *text)
+{
+    fprintf(stream, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\"%s>", x, y, anchor, attributes);
+    train_text_print_xml(stream, text);
+    fputs("</text>\n", stream);
+}
+
+static void open_colour(FILE *stream, const TrainChartSeries *series)
+{
+    assert(series->colour >= TRAIN_CHART_MUTED && series->colour < TRAIN_CHART_COLOURS);
+    if (series->colour == TRAIN_CHART_MUTED)
+        fputs("<g class=\"soft\">", stream);
+    else
+        fprintf(stream, "<g class=\"k%d\">", series->colour);
+}
+
+static void write_swatch(FILE *stream, const TrainChartSeries *series, double x, double y)
+{
+    const double middle = y - 4;
+    open_colour(stream, series);
+    if (series->mark == TRAIN_CHART_POINTS)
+        fprintf(stream, "<circle class=\"point\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>", x + 8, middle);
+    else if (series->mark == TRAIN_CHART_BARS || series->mark == TRAIN_CHART_BAND)
+        fprintf(stream, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"16\" height=\"10\"/>",
+                series->mark == TRAIN_CHART_BARS ? "bar" : "band", x, middle - 5);
+    else
+        fprintf(stream, "<path class=\"line%s\" d=\"M%.1f %.1fh16\"/>",
+                series->dashed ? " dashed" : "", x, middle);
+    fputs("</g>", stream);
+}
+
+static void write_legend(FILE *stream, const Layout *layout)
+{
+    const TrainChart *const chart = layout->chart;
+    const double width = layout->width - 2 * GAP;
+    double at = 0, y = GAP + (chart->title ? 20 : 0) + 12;
+    for (int s = 0; s < chart->series_count; s++) {
+        const TrainChartSeries *const series = &chart->series[s];
+        if (!series->name)
+            continue;
+        if (at > 0 && at + legend_width(series->name) > width) {
+            at = 0;
+            y += LINE_HEIGHT;
+        }
+        write_swatch(stream, series, GAP + at, y);
+        write_text(stream, GAP + at + SWATCH, y, "start", "", series->name);
+        at += legend_width(series->name);
+    }
+}
+
+static void write_y_axis(FILE *stream, const Layout *layout)
+{
+    const double right = layout->left + layout->plot_width;
+    for (int i = 0; i < layout->y.tick_count; i++) {
+        const double y = layout->top + plot_y(layout, layout->y.ticks[i]);
+        fprintf(stream, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>", layout->left, y, right);
+        write_text(stream, layout->left - GAP, y + 4, "end", "", layout->y.labels[i]);
+    }
+    const char *const title = layout->chart->y.title;
+    if (!title)
+        return;
+    fprintf(stream, "<g transform=\"translate(%.1f %.1f) rotate(-90)\">", GAP + 8.0,
+            layout->top + layout->plot_height / 2);
+    write_text(stream, 0, 0, "middle", "", title);
+    fputs("</g>", stream);
+}
+
+static void write_categories(FILE *stream, const Layout *layout)
+{
+    const TrainChartAxis *const axis = &layout->chart->x;
+    const double y = layout->top + layout->plot_height;
+    for (int i = 0; i < axis->category_count; i++) {
+        const double x = layout->left + plot_x(layout, i);
+        if (!layout->slanted) {
+            write_text(stream, x, y + LINE_HEIGHT, "middle", "", axis->categories[i]);
+            continue;
+        }
+        fprintf(stream, "<g transform=\"translate(%.1f %.1f) rotate(-35)\">", x + 4, y + 14);
+        write_text(stream, 0, 0, "end", "", axis->categories[i]);
+        fputs("</g>", stream);
+    }
+}
+
+static void write_x_axis(FILE *stream, const Layout *layout)
+{
+    const double bottom = layout->top + layout->plot_height;
+    for (int i = 0; i < layout->x.tick_count; i++) {
+        const double x = layout->left + plot_x(layout, layout->x.ticks[i]);
+        fprintf(stream, "<path class=\"axis\" d=\"M%.1f %.1fv4\"/>", x, bottom);
+        write_text(stream, x, bottom + LINE_HEIGHT, "middle", "", layout->x.labels[i]);
+    }
+    write_categories(stream, layout);
+    fprintf(stream, "<path class=\"axis\" d=\"M%.1f %.1fv%.1fh%.1f\"/>\n", layout->left,
+            layout->top, layout->plot_height, layout->plot_width);
+    if (layout->chart->x.title)
+        write_text(stream, layout->left + layout->plot_width / 2, layout->height - GAP, "middle",
+                   "", layout->chart->x.title);
+}
+
+/* ---- marks ----------------------------------------------------------------------------------- */
+
+static void write_line(FILE *stream, const Layout *layout, const TrainChartSeries *series)
+{
+    bool drawing = false;
+    fprintf(stream, "<path class=\"line%s\" d=\"", series->dashed ? " dashed" : "");
+    for (int i = 0; i < series->count; i++) {
+        const double x = plot_x(layout, x_of(series, i)), y = plot_y(layout, series->y[i]);
+        const bool there = isfinite(x) && isfinite(y);
+        if (there && drawing && series->mark == TRAIN_CHART_STEPS)
+            fprintf(stream, "H%.1fV%.1f", x, y);
+        else if (there)
+            fprintf(stream, "%c%.1f %.1f", drawing ? 'L' : 'M', x, y);
+        drawing = there;
+    }
+    fputs("\"/>\n", stream);
+    /* A point between two that are not there would leave no mark. */
+    if (series->count == 1 && isfinite(plot_x(layout, x_of(series, 0))) &&
+        isfinite(plot_y(layout, series->y[0])))
+        fprintf(stream, "<circle class=\"point\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n",
+                plot_x(layout, x_of(series, 0)), plot_y(layout, series->y[0]));
+}
+
+/* One polygon for each run of points that are there: along `high`, and back along `low`. */
+static void write_band(FILE *stream, const Layout *layout, const TrainChartSeries *series)
+{
+    int first = 0;
+    for (int i = 0; i <= series->count; i++) {
+        const bool there = i < series->count && isfinite(plot_x(layout, x_of(series, i))) &&
+                           isfinite(plot_y(layout, series->low[i])) &&
+                           isfinite(plot_y(layout, series->high[i]));
+        if (there)
+            continue;
+        if (i - first > 1) {
+            fputs("<path class=\"band\" d=\"M", stream);
+            for (int j = first; j < i; j++)
+                fprintf(stream, "%s%.1f %.1f", j > first ? "L" : "",
+                        plot_x(layout, x_of(series, j)), plot_y(layout, series->high[j]));
+            for (int j = i - 1; j >= first; j--)
+                fprintf(stream, "L%.1f %.1f", plot_x(layout, x_of(series, j)),
+                        plot_y(layout, series->low[j]));
+            fputs("z\"/>\n", stream);
+        }
+        first = i + 1;
+    }
+}
+
+/* An upright bar with short ends from low to high. */
+static void write_error(FILE *stream, const Layout *layout, const TrainChartSeries *series, int i,
+                        double x)
+{
+    if (!series->low || !series->high)
+        return;
+    const double low = plot_y(layout, series->low[i]), high = plot_y(layout, series->high[i]);
+    if (isfinite(low) && isfinite(high))
+        fprintf(stream, "<path class=\"error\" d=\"M%.1f %.1fV%.1fM%.1f %.1fh8M%.1f %.1fh8\"/>", x,
+                low, high, x - 4, low, x - 4, high);
+}
+
+/* What a pointer that rests on a mark is told. */
+static void write_hint(FILE *stream, const TrainChartSeries *series, int i)
+{
+    fputs("<title>", stream);
+    if (series->name) {
+        train_text_print_xml(stream, series->name);
+        fputs(": ", stream);
+    }
+    fprintf(stream, "%.4g", series->y[i]);
+    if (series->low && series->high)
+        fprintf(stream, " (%.4g to %.4g)", series->low[i], series->high[i]);
+    fputs("</title>", stream);
+}
+
+static void write_points(FILE *stream, const Layout *layout, const TrainChartSeries *series)
+{
+    for (int i = 0; i < series->count; i++) {
+        const double x = plot_x(layout, x_of(series, i)), y = plot_y(layout, series->y[i]);
+        if (!isfinite(x) || !isfinite(y))
+            continue;
+        fprintf(stream, "<circle class=\"point\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\">", x, y);
+        write_hint(stream, series, i);
+        fputs("</circle>", stream);
+        write_error(stream, layout, series, i, x);
+        fputs("\n", stream);
+    }
+}
+
+/* `turn`: which of the bar series of the chart this is. */
+static void write_bars(FILE *stream, const Layout *layout, const TrainChartSeries *series, int turn)
+{
+    const double width = layout->bar / layout->bar_series;
+    const double zero = fmin(fmax(train_chart_place(&layout->y, 0), 0), 1);
+    const double base = (1 - (isfinite(zero) ? zero : 0)) * layout->plot_height;
+    for (int i = 0; i < series->count; i++) {
+        const double from = x_of(series, i) - layout->bar / 2 + turn * width;
+        const double left = plot_x(layout, from), right = plot_x(layout, from + width);
+        const double y = plot_y(layout, series->y[i]);
+        if (!isfinite(left) || !isfinite(right) || !isfinite(y))
+            continue;
+        fprintf(stream, "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">",
+                left, fmin(y, base), right - left, fabs(base - y));
+        write_hint(stream, series, i);
+        fputs("</rect>", stream);
+        write_error(stream, layout, series, i, (left + right) / 2);
+        fputs("\n", stream);
+    }
+}
+
+static void write_plot(FILE *stream, const Layout *layout)
+{
+    const TrainChart *const chart = layout->chart;
+    int turn = 0;
+    fprintf(stream,
+            "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">"
+            "<g transform=\"translate(%d %d)\">\n",
+            layout->left - EDGE, layout->top - EDGE, layout->plot_width + 2 * EDGE,
+            layout->plot_height + 2 * EDGE, EDGE, EDGE);
+    for (int s = 0; s < chart->series_count; s++) {
+        const TrainChartSeries *const series = &chart->series[s];
+        open_colour(stream, series);
+        if (series->mark == TRAIN_CHART_BAND)
+            write_band(stream, layout, series);
+        else if (series->mark == TRAIN_CHART_POINTS)
+            write_points(stream, layout, series);
+        else if (series->mark == TRAIN_CHART_BARS)
+            write_bars(stream, layout, series, turn++);
+        else
+            write_line(stream, layout, series);
+        fputs("</g>", stream);
+    }
+    fputs("</g></svg>\n", stream);
+}
+
+/* ---- whole charts ---------------------------------------------------------------------------- */
+
+static void write_inside(FILE *stream, const Layout *layout)
+{
+    const char *const title = layout->chart->title;
+    if (title)
+        write_text(stream, GAP, GAP + 12, "start", " class=\"title\"", title);
+    write_legend(stream, layout);
+    fputs("<g class=\"soft\">\n", stream);
+    write_y_axis(stream, layout);
+    write_x_axis(stream, layout);
+    fputs("</g>\n", stream);
+    write_plot(stream, layout);
+}
+
+void train_chart_write(FILE *stream, const TrainChart *chart)
+{
+    const locale_t before = c_locale_begin();
+    Layout layout;
+    find_layout(&layout, chart);
+    fprintf(stream, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" role=\"img\"",
+            layout.width, layout.height, layout.width);
+    const char *const label = chart->label ? chart->label : chart->title;
+    if (label) {
+        fputs(" aria-label=\"", stream);
+        train_text_print_xml(stream, label);
+        fputs("\"", stream);
+    }
+    fputs(">\n", stream);
+    write_inside(stream, &layout);
+    fputs("</svg>\n", stream);
+    c_locale_end(before);
+}
+
+void train_chart_write_file(FILE *stream, const char *title, const TrainChart *charts, int count)
+{
+    const locale_t before = c_locale_begin();
+    double width = 0, height = 0;
+    for (int i = 0; i < count; i++) {
+        Layout layout;
+        find_layout(&layout, &charts[i]);
+        width = fmax(width, layout.width);
+        height += layout.height;
+    }
+    fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", stream);
+    fprintf(stream,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 0 %.0f %.0f\" "
+            "width=\"%.0f\">\n<title>",
+            width, height, width);
+    train_text_print_xml(stream, title);
+    fputs("</title>\n<style>\n", stream);
+    train_chart_write_style(stream);
+    fputs("</style>\n<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n", stream);
+    double y = 0;
+    for (int i = 0; i < count; i++) {
+        Layout layout;
+        find_layout(&layout, &charts[i]);
+        fprintf(stream, "<g transform=\"translate(0 %.0f)\">\n", y);
+        write_inside(stream, &layout);
+        fputs("</g>\n", stream);
+        y += layout.height;
+    }
+    fputs("</svg>\n", stream);
+    c_locale_end(before);
+}

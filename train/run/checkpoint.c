@@ -1,0 +1,283 @@
+/*
+ * checkpoint.c - see checkpoint.h.
+ *
+ * transfer_state lists the numbers of a TrainState once, for writing and for reading. They are
+ * stored as doubles, which hold the counts exactly below 2^53.
+ */
+#include "train/run/checkpoint.h"
+
+#include "tensor/safetensors.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char FORMAT[] = "lnclip state 1";
+
+enum {
+    METRICS_NUMBERS = 2 + TRAIN_METRIC_NAMES,
+    EPOCH_NUMBERS = 6 + 2 * METRICS_NUMBERS,
+    STATE_NUMBERS = 6 + 2 * EPOCH_NUMBERS,
+};
+
+/* Numbers on their way to or from a file. */
+typedef struct Transfer {
+    double numbers[STATE_NUMBERS];
+    int count; /* passed so far */
+    bool reading;
+    bool valid; /* false once a count was read that is none */
+} Transfer;
+
+static void transfer_double(Transfer *transfer, double *value)
+{
+    double *const number = &transfer->numbers[transfer->count++];
+    if (transfer->reading)
+        *value = *number;
+    else
+        *number = *value;
+}
+
+/* A count of at most `limit`. */
+static int64_t transfer_count(Transfer *transfer, int64_t value, int64_t limit)
+{
+    double number = (double)value;
+    transfer_double(transfer, &number);
+    if (number >= 0 && number <= (double)limit && number == floor(number))
+        return (int64_t)number;
+    transfer->valid = false;
+    return 0;
+}
+
+static void transfer_int64(Transfer *transfer, int64_t *value)
+{
+    *value = transfer_count(transfer, *value, (int64_t)1 << 53);
+}
+
+static void transfer_int(Transfer *transfer, int *value)
+{
+    *value = (int)transfer_count(transfer, *value, INT_MAX);
+}
+
+static void transfer_bool(Transfer *transfer, bool *value)
+{
+    *value = transfer_count(transfer, *value, 1) != 0;
+}
+
+static void transfer_metrics(Transfer *transfer, TrainMetrics *metrics)
+{
+    metrics->n_real = (size_t)transfer_count(transfer, (int64_t)metrics->n_real, (int64_t)1 << 53);
+    metrics->n_fake = (size_t)transfer_count(transfer, (int64_t)metrics->n_fake, (int64_t)1 << 53);
+    for (int i = 0; i < TRAIN_METRIC_NAMES; i++) {
+        char *const at = (char *)metrics + train_metric_names[i].offset;
+        double value;
+        memcpy(&value, at, sizeof value);
+        transfer_double(transfer, &value);
+        memcpy(at, &value, sizeof value);
+    }
+}
+
+static void transfer_epoch(Transfer *transfer, TrainEpoch *epoch)
+{
+    transfer_int(transfer, &epoch->epoch);
+    transfer_int64(transfer, &epoch->step);
+    transfer_double(transfer, &epoch->lr);
+    transfer_double(transfer, &epoch->train_loss);
+    transfer_double(transfer, &epoch->val_loss);
+    transfer_metrics(transfer, &epoch->frame);
+    transfer_metrics(transfer, &epoch->video);
+    transfer_bool(transfer, &epoch->best);
+}
+
+static void transfer_state(Transfer *transfer, TrainState *state)
+{
+    transfer_int64(transfer, &state->step);
+    transfer_int(transfer, &state->epoch);
+    transfer_double(transfer, &state->loss_sum);
+    transfer_int64(transfer, &state->loss_steps);
+    transfer_int(transfer, &state->since_best);
+    transfer_bool(transfer, &state->has_best);
+    transfer_epoch(transfer, &state->best);
+    transfer_epoch(transfer, &state->last);
+    assert(transfer->count == STATE_NUMBERS);
+}
+
+TrainState train_state_empty(void)
+{
+    return (TrainState){.best = train_epoch_empty(), .last = train_epoch_empty()};
+}
+
+/* The names of what trains, one a line: a state fits only the same set in the same order. */
+static char *tuned_names(const VitTuned *tuned)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    if (!stream)
+        return NULL;
+    for (int i = 0; i < tuned->entry_count; i++)
+        fprintf(stream, "%s %zu\n", tuned->entries[i].name, tuned->entries[i].count);
+    if (fclose(stream) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* `data` [count] for safetensors_write. */
+static SafeTensor vector(const char *name, DType dtype, const void *data, size_t count)
+{
+    return (SafeTensor){.name = name,
+                        .dtype = dtype,
+                        .ndim = 1,
+                        .shape = {(int64_t)count},
+                        .data = data,
+                        .bytes = count * dtype_size(dtype)};
+}
+
+Status train_state_write(const TrainState *state, const VitTuned *tuned,
+                         const TrainOptimizer *optimizer, const TrainEma *ema,
+                         const TrainOrigin *origin, const char *path, Error *error)
+{
+    assert(optimizer->count == tuned->count);
+    Transfer progress = {.valid = true};
+    TrainState copy = *state;
+    transfer_state(&progress, &copy);
+    assert(progress.valid);
+    const int64_t optimizer_steps = optimizer->steps;
+    SafeTensor tensors[6] = {
+        vector("values", DTYPE_F32, tuned->values, tuned->count),
+        vector("first_moment", DTYPE_F32, optimizer->first, tuned->count),
+        vector("progress", DTYPE_F64, progress.numbers, STATE_NUMBERS),
+        vector("optimizer_steps", DTYPE_I64, &optimizer_steps, 1),
+    };
+    int tensor_count = 4;
+    if (optimizer->second)
+        tensors[tensor_count++] =
+            vector("second_moment", DTYPE_F32, optimizer->second, tuned->count);
+    if (ema->average)
+        tensors[tensor_count++] = vector("average", DTYPE_F32, ema->average, tuned->count);
+    char *const names = tuned_names(tuned);
+    if (!names)
+        return error_set(error, STATUS_FAILED, "%s: no memory to write it; close other programs",
+                         path);
+    const SafeTensorsMetadata metadata[] = {
+        {"format", FORMAT},
+        {"tuned", names},
+        {"base_fingerprint", origin->base},
+        {"base_network", origin->network},
+        {"frozen_layer_norms", origin->frozen},
+        {"recipe", origin->recipe},
+        {"train_list", origin->train},
+        {"val_list", origin->val},
+        {"decoders", origin->decoders},
+    };
+    const Status status = safetensors_write(path, tensors, tensor_count, metadata,
+                                            (int)(sizeof metadata / sizeof metadata[0]), error);
+    free(names);
+    return status;
+}
+
+/* Whether metadata `key` equals `wanted`; the error says what else would have to be. */
+static Status expect(const SafeTensors *file, const char *key, const char *wanted, const char *what,
+                     Error *error)
+{
+    const char *const found = safetensors_metadata(file, key);
+    if (found && strcmp(found, wanted) == 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s: %s; start a new run in another folder, or resume with what it "
+                     "was started with",
+                     safetensors_path(file), what);
+}
+
+/* The tensor `name` of exactly this type and length. */
+static Status find(const SafeTensors *file, const char *name, DType dtype, size_t count,
+                   const SafeTensor **tensor, Error *error)
+{
+    *tensor = safetensors_find(file, name);
+    if (*tensor && (*tensor)->dtype == dtype && (*tensor)->ndim == 1 &&
+        (*tensor)->shape[0] == (int64_t)count)
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s: tensor %s is missing or is not %s [%zu]; the file is damaged or of "
+                     "another version, start "
+                     "a new run",
+                     safetensors_path(file), name, dtype_name(dtype), count);
+}
+
+static Status check_origin(const SafeTensors *file, const VitTuned *tuned,
+                           const TrainOrigin *origin, Error *error)
+{
+    TRY(expect(file, "format", FORMAT, "is not a state of this version", error));
+    TRY(expect(file, "base_fingerprint", origin->base, "was made with another base model", error));
+    if (safetensors_metadata(file, "base_network")) /* versions before did not write it */
+        TRY(expect(file, "base_network", origin->network,
+                   "the base model was computed or its images prepared in another way", error));
+    TRY(expect(file, "frozen_layer_norms", origin->frozen, "was made with another adapter", error));
+    TRY(expect(file, "recipe", origin->recipe,
+               "the recipe has changed since it was made, or its keys with the version", error));
+    TRY(expect(file, "train_list", origin->train, "the training list has changed since it was made",
+               error));
+    TRY(expect(file, "val_list", origin->val, "the validation list has changed since it was made",
+               error));
+    char *const names = tuned_names(tuned);
+    if (!names)
+        return error_set(error, STATUS_FAILED, "%s: no memory to read it; close other programs",
+                         safetensors_path(file));
+    const Status status = expect(file, "tuned", names, "other parameters were trained", error);
+    free(names);
+    return status;
+}
+
+static Status read_file(const SafeTensors *file, TrainState *state, VitTuned *tuned,
+                        TrainOptimizer *optimizer, TrainEma *ema, const TrainOrigin *origin,
+                        Error *error)
+{
+    const SafeTensor *values, *first, *second = NULL, *average = NULL, *progress, *steps;
+    const size_t count = tuned->count;
+    TRY(check_origin(file, tuned, origin, error));
+    TRY(find(file, "values", DTYPE_F32, count, &values, error));
+    TRY(find(file, "first_moment", DTYPE_F32, count, &first, error));
+    if (optimizer->second)
+        TRY(find(file, "second_moment", DTYPE_F32, count, &second, error));
+    if (ema->average)
+        TRY(find(file, "average", DTYPE_F32, count, &average, error));
+    TRY(find(file, "progress", DTYPE_F64, STATE_NUMBERS, &progress, error));
+    TRY(find(file, "optimizer_steps", DTYPE_I64, 1, &steps, error));
+
+    TrainState read = train_state_empty();
+    Transfer transfer = {.reading = true, .valid = true};
+    memcpy(transfer.numbers, progress->data, sizeof transfer.numbers);
+    transfer_state(&transfer, &read);
+    int64_t optimizer_steps;
+    memcpy(&optimizer_steps, steps->data, sizeof optimizer_steps);
+    if (!transfer.valid || optimizer_steps != read.step)
+        return error_set(error, STATUS_FAILED,
+                         "%s: its counts make no sense; the file is damaged, start a new run",
+                         safetensors_path(file));
+    *state = read;
+    memcpy(tuned->values, values->data, count * sizeof(float));
+    memcpy(optimizer->first, first->data, count * sizeof(float));
+    if (optimizer->second)
+        memcpy(optimizer->second, second->data, count * sizeof(float));
+    if (ema->average)
+        memcpy(ema->average, average->data, count * sizeof(float));
+    optimizer->steps = optimizer_steps;
+    return STATUS_OK;
+}
+
+Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *optimizer,
+                        TrainEma *ema, const TrainOrigin *origin, const char *path,
+                        bool *decoders_differ, Error *error)
+{
+    SafeTensors *file = NULL;
+    TRY(safetensors_open(&file, path, error));
+    const Status status = read_file(file, state, tuned, optimizer, ema, origin, error);
+    const char *const decoders = safetensors_metadata(file, "decoders");
+    *decoders_differ = !decoders || strcmp(decoders, origin->decoders) != 0;
+    safetensors_close(file);
+    return status;
+}

@@ -1,0 +1,13 @@
+/*
+ * revision.c - the revision of the sources: alone in a file, so that a commit does not build everything anew.
+ */
+#include "train/run/run_record.h"
+
+#ifndef LNCLIP_REVISION /* given by the Makefile */
+#define LNCLIP_REVISION "unknown"
+#endif
+
+const char *train_revision(void)
+{
+    return LNCLIP_REVISION;
+}

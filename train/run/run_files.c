@@ -1,0 +1,396 @@
+/*
+ * run_files.c - see run_files.h.
+ */
+#include "train/run/run_files.h"
+
+#include "tensor/base/c_locale.h"
+#include "train/run/event_file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char STEPS_HEADER[] = "step,epoch,lr,loss,loss_ce,loss_alignment,loss_uniformity,"
+                                   "grad_norm,images_per_second\n";
+static const char EPOCHS_HEADER[] = "epoch,step,lr,train_loss,val_loss,val_auroc_frame,"
+                                    "val_auroc_video,val_map_frame,val_map_video,val_eer_video,"
+                                    "seconds,best\n";
+
+static const char *const table_names[] = {
+    [TRAIN_RUN_STEPS] = "steps.csv", [TRAIN_RUN_EPOCHS] = "epochs.csv"};
+
+static const char *header_of(const TrainRunFiles *files, TrainRunTable table)
+{
+    return table == TRAIN_RUN_STEPS ? STEPS_HEADER : files->epochs_header;
+}
+
+/* The index of the column `name` in a header line, from 0; -1 if there is none. */
+static int column_of(const char *header, const char *name)
+{
+    const size_t length = strlen(name);
+    int column = 0;
+    for (const char *at = header; at; column++) {
+        if (strncmp(at, name, length) == 0 && strchr(",\n", at[length]))
+            return column;
+        at = strchr(at, ',');
+        at = at ? at + 1 : NULL;
+    }
+    return -1;
+}
+
+/* The monitor, by which kept adapters are ranked, has a column: if need be a last one of its own. */
+static void choose_columns(TrainRunFiles *files, const TrainRecipe *recipe)
+{
+    snprintf(files->epochs_header, sizeof files->epochs_header, "%s", EPOCHS_HEADER);
+    if (column_of(EPOCHS_HEADER, recipe->monitor) >= 0)
+        return;
+    snprintf(files->monitor, sizeof files->monitor, "%s", recipe->monitor);
+    snprintf(files->epochs_header, sizeof files->epochs_header, "%.*s,%s\n",
+             (int)strcspn(EPOCHS_HEADER, "\n"), EPOCHS_HEADER, recipe->monitor);
+}
+
+static const char EVENTS_NAME[] = "events.out.tfevents.lnclip";
+
+static const char *const run_names[] = {"recipe.txt",       "steps.csv",
+                                        "epochs.csv",       "last.safetensors",
+                                        "best.safetensors", "state.safetensors"};
+
+/*
+ * 100 bytes a row and ten million rows: far beyond any run, and a bound on what a wrong file can
+ * cost.
+ */
+static const size_t CSV_LIMIT = (size_t)1 << 30;
+
+bool train_run_exists(const char *folder)
+{
+    for (size_t i = 0; i < sizeof run_names / sizeof run_names[0]; i++) {
+        char path[FILE_PATH_SIZE];
+        Error ignored = {0};
+        if (file_join(path, folder, run_names[i], &ignored) == STATUS_OK && file_exists(path))
+            return true;
+    }
+    return false;
+}
+
+static Status write_recipe(const char *folder, const TrainRecipe *recipe, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    FileWriter writer;
+    TRY(file_join(path, folder, "recipe.txt", error));
+    TRY(file_begin(&writer, path, error));
+    train_recipe_print(recipe, writer.stream);
+    return file_commit(&writer, error);
+}
+
+static Status open_for_append(FILE **stream, const char *folder, const char *name, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, folder, name, error));
+    *stream = fopen(path, "ae");
+    if (!*stream)
+        return error_set(error, STATUS_FAILED,
+                         "%s: cannot be opened for writing (%s); choose another --out", path,
+                         strerror(errno));
+    return STATUS_OK;
+}
+
+static Status open_tables(TrainRunFiles *files, Error *error)
+{
+    TRY(open_for_append(&files->steps, files->folder, table_names[TRAIN_RUN_STEPS], error));
+    return open_for_append(&files->epochs, files->folder, table_names[TRAIN_RUN_EPOCHS], error);
+}
+
+/* What an earlier session wrote is cut also when this one writes no events. */
+static Status take_up_events(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps,
+                             int epochs, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, files->folder, EVENTS_NAME, error));
+    TRY(train_event_file_cut(path, steps, epochs, error));
+    return recipe->log_tensorboard ? train_event_file_open(&files->events, path, error) : STATUS_OK;
+}
+
+/* Whether a line [begin, end) is row `number`, which its first column says, of so many commas. */
+static bool is_row(const char *begin, const char *end, int64_t number, int commas)
+{
+    char *stop = NULL;
+    for (const char *p = begin; p < end; p++)
+        commas -= *p == ',';
+    return commas == 0 && !memchr(begin, '\0', (size_t)(end - begin)) &&
+           strtoll(begin, &stop, 10) == number && *stop == ',';
+}
+
+/*
+ * How many bytes of a CSV file belong to `header` and the complete rows numbered (in their first
+ * column) 0, 1, ... below `rows`. *found is the number of such rows.
+ */
+static size_t kept_bytes(const char *content, size_t size, const char *header, int64_t rows,
+                         int64_t *found)
+{
+    size_t end = strlen(header);
+    int commas = 0;
+    for (const char *p = header; *p; p++)
+        commas += *p == ',';
+    *found = 0;
+    while (*found < rows && end < size) {
+        const char *const newline = memchr(content + end, '\n', size - end);
+        if (!newline || !is_row(content + end, newline, *found, commas))
+            break;
+        end = (size_t)(newline - content) + 1;
+        (*found)++;
+    }
+    return end;
+}
+
+/* Rewrites a table with its first `rows` rows; a new file if rows is 0. */
+static Status cut(const TrainRunFiles *files, TrainRunTable table, int64_t rows, Error *error)
+{
+    const char *const header = header_of(files, table);
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, files->folder, table_names[table], error));
+    if (rows == 0)
+        return file_write(path, header, strlen(header), error);
+    char *content = NULL;
+    size_t size = 0;
+    TRY(file_read(path, CSV_LIMIT, &content, &size, error));
+    Status status = STATUS_OK;
+    int64_t found = 0;
+    if (strncmp(content, header, strlen(header)) != 0)
+        status = error_set(
+            error, STATUS_FAILED,
+            "%s: its first line is not the header of this file; restore it, or start a new run "
+            "in another folder",
+            path);
+    const size_t end = status == STATUS_OK ? kept_bytes(content, size, header, rows, &found) : 0;
+    if (status == STATUS_OK && found < rows)
+        status = error_set(
+            error, STATUS_FAILED,
+            "%s: row %lld is missing or damaged, but the checkpoint counts %lld rows; restore "
+            "the file, or start a new run in another folder",
+            path, (long long)found, (long long)rows);
+    if (status == STATUS_OK && end < size)
+        status = file_write(path, content, end, error);
+    free(content);
+    return status;
+}
+
+/* Two processes in one folder would mix their rows. The kernel frees the lock when a process ends. */
+static Status lock_folder(TrainRunFiles *files, const char *folder, Error *error)
+{
+    files->lock = opendir(folder);
+    if (!files->lock)
+        return error_set(error, STATUS_FAILED,
+                         "%s: the folder cannot be read (%s); check its permissions", folder,
+                         strerror(errno));
+    const FileLock lock = file_lock(dirfd(files->lock));
+    files->unlocked = lock == FILE_LOCK_UNSUPPORTED; /* which is no reason to refuse */
+    if (lock != FILE_LOCK_BUSY)
+        return STATUS_OK;
+    train_run_files_close(files);
+    return error_set(error, STATUS_FAILED,
+                     "%s: another process is training in this folder; wait for it, or choose "
+                     "another --out",
+                     folder);
+}
+
+/* What killed processes were writing. Weights and states are left to safetensors_write. */
+static Status remove_leftovers(const char *folder, Error *error)
+{
+    static const char *const names[] = {"recipe.txt", "steps.csv", "epochs.csv", "curves.svg",
+                                        EVENTS_NAME};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[FILE_PATH_SIZE];
+        TRY(file_join(path, folder, names[i], error));
+        file_remove_leftovers(path);
+    }
+    return STATUS_OK;
+}
+
+static Status take_up(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps, int epochs,
+                      Error *error)
+{
+    TRY(remove_leftovers(files->folder, error));
+    TRY(cut(files, TRAIN_RUN_STEPS, steps, error));
+    TRY(cut(files, TRAIN_RUN_EPOCHS, epochs, error));
+    TRY(take_up_events(files, recipe, steps, epochs, error));
+    TRY(write_recipe(files->folder, recipe, error));
+    return open_tables(files, error);
+}
+
+Status train_run_files_resume(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
+                              int64_t steps, int epochs, Error *error)
+{
+    *files = (TrainRunFiles){0};
+    TRY(file_make_folders(folder, error));
+    choose_columns(files, recipe);
+    TRY(file_join(files->folder, folder, "", error));
+    TRY(lock_folder(files, folder, error));
+    const Status status = take_up(files, recipe, steps, epochs, error);
+    if (status != STATUS_OK)
+        train_run_files_close(files);
+    return status;
+}
+
+Status train_run_files_create(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
+                              Error *error)
+{
+    *files = (TrainRunFiles){0};
+    if (train_run_exists(folder))
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: holds a run already; continue it with --resume, or choose another --out", folder);
+    return train_run_files_resume(files, folder, recipe, 0, 0, error);
+}
+
+Status train_run_files_check_recipe(const char *folder, const TrainRecipe *recipe, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, folder, "recipe.txt", error));
+    if (!file_exists(path))
+        return STATUS_OK;
+    TrainRecipe saved = *recipe;
+    TRY(train_recipe_read(&saved, path, error));
+    return train_recipe_same(&saved, recipe, error);
+}
+
+/* Hands what was printed to the system, and finds out whether it was taken. */
+static Status flush(FILE *stream, const char *folder, const char *name, Error *error)
+{
+    if (fflush(stream) == 0 && !ferror(stream))
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED,
+                     "%s%s: cannot be written (%s); free some space and use --resume", folder, name,
+                     strerror(errno));
+}
+
+Status train_run_files_step(TrainRunFiles *files, const TrainStepRow *row, Error *error)
+{
+    if (!files->steps)
+        return STATUS_OK;
+    const locale_t before = c_locale_begin();
+    fprintf(files->steps, "%lld,%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", (long long)row->step,
+            row->epoch, row->lr, (double)row->losses.total, (double)row->losses.ce,
+            (double)row->losses.alignment, (double)row->losses.uniformity, row->grad_norm,
+            row->images_per_second);
+    c_locale_end(before);
+    if (files->events) {
+        const TrainEventValue values[] = {
+            {"loss/total", (double)row->losses.total},
+            {"loss/ce", (double)row->losses.ce},
+            {"loss/alignment", (double)row->losses.alignment},
+            {"loss/uniformity", (double)row->losses.uniformity},
+            {"lr", row->lr},
+            {"grad_norm", row->grad_norm},
+            {"images_per_second", row->images_per_second},
+        };
+        train_event_file_write(files->events, row->step, values, sizeof values / sizeof values[0]);
+        TRY(flush(files->events, files->folder, EVENTS_NAME, error));
+    }
+    return flush(files->steps, files->folder, "steps.csv", error);
+}
+
+Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error *error)
+{
+    if (!files->epochs)
+        return STATUS_OK;
+    const locale_t before = c_locale_begin();
+    fprintf(files->epochs, "%d,%lld,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%d", row->epoch,
+            (long long)row->step, row->lr, row->train_loss, row->val_loss, row->frame.auroc,
+            row->video.auroc, row->frame.map, row->video.map, row->video.eer, row->seconds,
+            row->best ? 1 : 0);
+    const double monitor =
+        files->monitor[0] ? train_monitor_value(row, files->monitor) : (double)NAN;
+    if (files->monitor[0])
+        fprintf(files->epochs, ",%.9g", monitor);
+    fputc('\n', files->epochs);
+    c_locale_end(before);
+    if (files->events) {
+        char tag[sizeof files->monitor] = "";
+        if (files->monitor[0]) /* val_... */
+            snprintf(tag, sizeof tag, "val/%s", files->monitor + strlen("val_"));
+        const TrainEventValue values[] = {
+            {TRAIN_EVENT_EPOCH, row->epoch},
+            {"loss/epoch", row->train_loss},
+            {"val/loss", row->val_loss},
+            {"val/auroc_frame", row->frame.auroc},
+            {"val/auroc_video", row->video.auroc},
+            {"val/map_frame", row->frame.map},
+            {"val/map_video", row->video.map},
+            {"val/eer_video", row->video.eer},
+            {tag, monitor},
+        };
+        const int count = (int)(sizeof values / sizeof values[0]);
+        train_event_file_write(files->events, row->step, values, tag[0] ? count : count - 1);
+        TRY(flush(files->events, files->folder, EVENTS_NAME, error));
+    }
+    return flush(files->epochs, files->folder, "epochs.csv", error);
+}
+
+Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, const char *name,
+                              double **values, int *count, Error *error)
+{
+    *values = NULL;
+    *count = 0;
+    const char *const header = header_of(files, table);
+    char path[FILE_PATH_SIZE];
+    char *content = NULL;
+    size_t size = 0, rows = 0;
+    const int column = column_of(header, name);
+    assert(column >= 0 && "a column of this file");
+    TRY(file_join(path, files->folder, table_names[table], error));
+    TRY(file_read(path, CSV_LIMIT, &content, &size, error));
+    if (size < strlen(header) || memcmp(content, header, strlen(header)) != 0) {
+        free(content);
+        return error_set(error, STATUS_FAILED,
+                         "%s: lost its first line to another program; restore the file", path);
+    }
+    for (size_t i = strlen(header); i < size; i++)
+        rows += content[i] == '\n';
+    *values = malloc((rows + 1) * sizeof **values);
+    if (!*values) {
+        free(content);
+        return error_set(error, STATUS_FAILED, "%s: no memory to read it; close other programs",
+                         path);
+    }
+    const char *line = content + strlen(header);
+    for (size_t row = 0; row < rows; row++, line = strchr(line, '\n') + 1) {
+        const char *field = line, *const end = strchr(line, '\n');
+        for (int i = 0; i < column && field; i++) {
+            field = memchr(field, ',', (size_t)(end - field));
+            field = field ? field + 1 : NULL;
+        }
+        /* A row that another program cut has no such field: a gap. */
+        (*values)[(*count)++] = field ? strtod_l(field, NULL, c_locale()) : (double)NAN;
+    }
+    free(content);
+    return STATUS_OK;
+}
+
+Status train_run_files_sync(TrainRunFiles *files, Error *error)
+{
+    FILE *const streams[3] = {files->steps, files->epochs, files->events};
+    for (int i = 0; i < 3; i++) {
+        if (streams[i] && fsync(fileno(streams[i])) != 0 && errno != EINVAL)
+            return error_set(
+                error, STATUS_FAILED,
+                "%s: rows cannot be brought to the disk (%s); free some space and use --resume",
+                files->folder, strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+void train_run_files_close(TrainRunFiles *files)
+{
+    if (files->steps)
+        fclose(files->steps);
+    if (files->epochs)
+        fclose(files->epochs);
+    if (files->events)
+        fclose(files->events);
+    if (files->lock)
+        closedir(files->lock);
+    *files = (TrainRunFiles){0};
+}

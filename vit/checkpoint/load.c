@@ -1,0 +1,459 @@
+/*
+ * load.c - vit_load: from files to an encoder, with nothing missing, left over or of another shape.
+ *
+ * f32 weights are used where they lie in the mapped file, so loading 1.2 GB costs no copy. LayerNorms are
+ * copied: they are small, and an adapter may change them.
+ */
+#include "tensor/base/file.h"
+#include "vit/names.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Paths {
+    char
+        folder[FILE_PATH_SIZE]; /* that config.json is looked for in; "" is the working directory */
+    char model[FILE_PATH_SIZE];
+    char config[FILE_PATH_SIZE];
+    bool is_folder; /* a folder must hold a config.json */
+} Paths;
+
+static Status find_files(const char *path, Paths *paths, Error *error)
+{
+    TRY(file_join(paths->folder, "", path, error));
+    paths->is_folder = file_is_folder(path);
+    if (paths->is_folder) {
+        TRY(file_join(paths->model, paths->folder, "model.safetensors", error));
+        if (!file_exists(paths->model)) {
+            char index[FILE_PATH_SIZE];
+            TRY(file_join(index, paths->folder, "model.safetensors.index.json", error));
+            if (!file_exists(index))
+                return error_set(
+                    error, STATUS_FAILED,
+                    "%s: holds neither model.safetensors nor its index; name a model folder", path);
+            memcpy(paths->model, index, sizeof index);
+        }
+    } else {
+        memcpy(paths->model, paths->folder, sizeof paths->folder);
+        paths->folder[file_name(path) - path] = '\0';
+    }
+    return file_join(paths->config, paths->folder, "config.json", error);
+}
+
+/* ---- the backbone of a GenD model ---------------------------------------------------------------- */
+
+/* Whether all models of this name have heads of 64, quick_gelu, eps 1e-5 and CLIP's mean and std. */
+static bool is_openai(const char *backbone)
+{
+    static const char prefix[] = "openai/clip-vit-";
+    return strncmp(backbone, prefix, sizeof prefix - 1) == 0;
+}
+
+/* `folder`, or of a model's folder in the Hugging Face cache the snapshot its main branch is at. */
+static bool has_config(char folder[FILE_PATH_SIZE])
+{
+    char path[FILE_PATH_SIZE], *revision = NULL;
+    size_t size;
+    Error error = {0};
+    if (file_join(path, folder, "config.json", &error) == STATUS_OK && file_exists(path))
+        return true;
+    if (file_join(path, folder, "refs/main", &error) != STATUS_OK || !file_exists(path) ||
+        file_read(path, 256, &revision, &size, &error) != STATUS_OK)
+        return false;
+    revision[strcspn(revision, " \r\n")] = '\0';
+    const int length = snprintf(path, sizeof path, "%s/snapshots/%s", folder, revision);
+    free(revision);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return false;
+    memcpy(folder, path, (size_t)length + 1);
+    return file_join(path, folder, "config.json", &error) == STATUS_OK && file_exists(path);
+}
+
+/* Where huggingface_hub keeps what it has downloaded; false without a home. */
+static bool hub_cache(char folder[FILE_PATH_SIZE])
+{
+    static const struct {
+        const char *variable, *below;
+    } places[] = {
+        {"HF_HUB_CACHE", ""},
+        {"HUGGINGFACE_HUB_CACHE", ""},
+        {"HF_HOME", "/hub"},
+        {"XDG_CACHE_HOME", "/huggingface/hub"},
+        {"HOME", "/.cache/huggingface/hub"},
+    };
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const char *const value = getenv(places[i].variable);
+        if (!value || value[0] == '\0')
+            continue;
+        const int length = snprintf(folder, FILE_PATH_SIZE, "%s%s", value, places[i].below);
+        return length > 0 && length < FILE_PATH_SIZE;
+    }
+    return false;
+}
+
+/*
+ * The folder with the backbone's config.json: a path from the working directory or from the model's folder,
+ * or the name of a model in the Hugging Face cache.
+ */
+static bool find_backbone(const char *backbone, const char *beside, char folder[FILE_PATH_SIZE])
+{
+    Error error = {0};
+    char cache[FILE_PATH_SIZE], name[FILE_PATH_SIZE];
+    if (file_join(folder, "", backbone, &error) == STATUS_OK && has_config(folder))
+        return true;
+    if (file_join(folder, beside, backbone, &error) == STATUS_OK && has_config(folder))
+        return true;
+    if (backbone[0] == '/' || backbone[0] == '.' || !hub_cache(cache))
+        return false;
+    size_t used = (size_t)snprintf(name, sizeof name, "models--");
+    for (const char *at = backbone; *at && used + 3 < sizeof name; at++) {
+        if (*at == '/')
+            name[used++] = '-';
+        name[used++] = *at == '/' ? '-' : *at;
+    }
+    name[used] = '\0';
+    return file_join(folder, cache, name, &error) == STATUS_OK && has_config(folder);
+}
+
+/* ---- the configuration --------------------------------------------------------------------------- */
+
+/*
+ * What config.json, or the file's metadata, says: the shape, or only the activation, or nothing. The shape of a
+ * GenD model is that of the metadata, else its backbone's, whose folder is `backbone` ("" if it is not read).
+ */
+static Status read_config(const Paths *paths, const SafeTensors *file, VitConfig *config,
+                          char backbone[FILE_PATH_SIZE], Error *error)
+{
+    char origin[FILE_PATH_SIZE + 64], path[FILE_PATH_SIZE];
+    backbone[0] = '\0';
+    const char *const text = safetensors_metadata(file, "config");
+    snprintf(origin, sizeof origin, "%s: metadata \"config\"", paths->model);
+    if (paths->is_folder || file_exists(paths->config))
+        TRY(vit_config_read(paths->config, config, error));
+    else if (text)
+        TRY(vit_config_parse(text, origin, config, error));
+    else
+        *config = vit_config_unknown();
+    if (!config->backbone[0])
+        return STATUS_OK;
+    VitConfig named = {.width = 0};
+    if (text) /* what lnclip wrote of these very tensors */
+        TRY(vit_config_parse(text, origin, &named, error));
+    if (named.width == 0 && is_openai(config->backbone)) {
+        config->activation = ACTIVATION_QUICK_GELU;
+        return STATUS_OK;
+    }
+    if (named.width == 0) {
+        if (!find_backbone(config->backbone, paths->folder, backbone)) {
+            backbone[0] = '\0';
+            return STATUS_OK;
+        }
+        TRY(file_join(path, backbone, "config.json", error));
+        TRY(vit_config_read(path, &named, error));
+        if (named.width == 0)
+            return error_set(error, STATUS_FAILED,
+                             "%s: does not tell the shape of a CLIP; correct the backbone in %s",
+                             path, paths->config);
+    }
+    memcpy(named.head, config->head, sizeof named.head);
+    memcpy(named.backbone, config->backbone, sizeof named.backbone);
+    *config = named;
+    return STATUS_OK;
+}
+
+/* How images are prepared: the model's own files, its metadata, its backbone's files. */
+static Status read_preprocessing(const Paths *paths, const SafeTensors *file, const char *backbone,
+                                 VitConfig *config, Error *error)
+{
+    bool found;
+    TRY(vit_config_read_preprocessor(paths->folder, config, &found, error));
+    const char *const text = safetensors_metadata(file, "preprocessor_config");
+    if (!found && text) {
+        char origin[FILE_PATH_SIZE + 64];
+        snprintf(origin, sizeof origin, "%s: metadata \"preprocessor_config\"", paths->model);
+        return vit_config_parse_preprocessor(text, origin, config, error);
+    }
+    if (!found && backbone[0])
+        TRY(vit_config_read_preprocessor(backbone, config, &found, error));
+    if (!found && !is_openai(config->backbone))
+        vit_config_assume(config, "no preprocessor_config.json: CLIP's mean and std");
+    return STATUS_OK;
+}
+
+/* What the caller says fills the gaps, and contradicts nothing. The activation is known afterwards. */
+static Status apply_hints(const char *path, const VitHints *hints, VitConfig *config, Error *error)
+{
+    if (config->activation != ACTIVATION_NONE && hints->activation != ACTIVATION_NONE &&
+        config->activation != hints->activation)
+        return error_set(
+            error, STATUS_USAGE,
+            "%s: its configuration says activation %s, not %s; leave out --activation, "
+            "or correct the configuration",
+            path, vit_activation_name(config->activation), vit_activation_name(hints->activation));
+    if (config->heads > 0 && hints->heads > 0 && config->heads != hints->heads)
+        return error_set(error, STATUS_USAGE,
+                         "%s: its configuration says %d heads, not %d; leave out --heads, or "
+                         "correct the configuration",
+                         path, config->heads, hints->heads);
+    if (config->activation == ACTIVATION_NONE)
+        config->activation = hints->activation;
+    if (config->activation != ACTIVATION_NONE)
+        return STATUS_OK;
+    if (config->backbone[0])
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: its backbone is \"%s\", whose config.json is neither at that path nor in the "
+            "Hugging Face cache; get it with `huggingface-cli download %s config.json "
+            "preprocessor_config.json`, or pass --activation quick_gelu or gelu",
+            path, config->backbone, config->backbone);
+    return error_set(error, STATUS_FAILED,
+                     "%s: has no configuration, and tensors do not tell the activation; put its "
+                     "config.json beside it, or pass --activation quick_gelu (OpenAI's weights) or "
+                     "gelu (most of open_clip's)",
+                     path);
+}
+
+static const SafeTensor *find(const VitNamed *named, int count, const char *native, int ndim)
+{
+    const VitNamed *const found = vit_named_find(named, count, native);
+    if (!found || found->tensor->ndim != ndim)
+        return NULL;
+    for (int i = 0; i < ndim; i++)
+        if (found->tensor->shape[i] < 1 || found->tensor->shape[i] > 1 << 20)
+            return NULL;
+    return found->tensor;
+}
+
+/* Widest encoder of which every published CLIP has heads of 64; wider ones have 64, 80, 88, 104 or 112. */
+enum { HEADS_OF_64_WIDTH = 1024 };
+
+/* The number of heads, which the tensors do not tell: as the caller says, or heads of 64 where all have them. */
+static Status infer_heads(const char *path, const VitHints *hints, VitConfig *config, Error *error)
+{
+    const bool known = is_openai(config->backbone);
+    config->heads = hints->heads;
+    if (config->heads > 0 && known && config->heads * 64 != config->width)
+        return error_set(
+            error, STATUS_USAGE,
+            "%s: its backbone %s has heads of 64, %d of them, not %d; leave out --heads", path,
+            config->backbone, config->width / 64, config->heads);
+    if (config->heads > 0)
+        return STATUS_OK;
+    if (config->width % 64 != 0 || (config->width > HEADS_OF_64_WIDTH && !known))
+        return error_set(error, STATUS_FAILED,
+                         "%s: tensors of width %d do not tell the number of heads; put its "
+                         "config.json beside it, or pass --heads N (16 for ViT-H, g and bigG)",
+                         path, config->width);
+    config->heads = config->width / 64;
+    if (!known)
+        vit_config_assume(config, "no shape in a config.json: heads = width/64, eps 1e-5");
+    return STATUS_OK;
+}
+
+/* Takes the shape from the tensors: all but the number of heads. */
+static Status infer_shape(const char *path, const VitNamed *named, int count, const VitHints *hints,
+                          VitConfig *config, Error *error)
+{
+    static const char *const patch_name = "vision_model.embeddings.patch_embedding.weight";
+    static const char *const position_name = "vision_model.embeddings.position_embedding.weight";
+    static const char *const fc1_name = "vision_model.encoder.layers.0.mlp.fc1.weight";
+    const SafeTensor *const patch = find(named, count, patch_name, 4);
+    const SafeTensor *const position = find(named, count, position_name, 2);
+    const SafeTensor *const fc1 = find(named, count, fc1_name, 2);
+    if (!patch || !position || !fc1)
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: has no usable tensor %s, so it is no CLIP vision model; name another file", path,
+            !patch      ? patch_name
+            : !position ? position_name
+                        : fc1_name);
+    config->width = (int)patch->shape[0];
+    config->patch_size = (int)patch->shape[2];
+    config->mlp = (int)fc1->shape[0];
+    TRY(infer_heads(path, hints, config, error));
+    char name[VIT_NAME_SIZE];
+    do
+        snprintf(name, sizeof name, "vision_model.encoder.layers.%d.layer_norm1.weight",
+                 config->layers++);
+    while (config->layers <= 1000 && vit_named_find(named, count, name));
+    config->layers--;
+
+    const int patches = (int)position->shape[0] - 1;
+    int side = 1;
+    while ((side + 1) * (side + 1) <= patches)
+        side++;
+    if (side * side != patches)
+        return error_set(error, STATUS_FAILED,
+                         "%s: %d tokens fit no square image; put its config.json beside it", path,
+                         patches + 1);
+    if (config->image_size == 0)
+        config->image_size = side * config->patch_size;
+    else if (config->image_size / config->patch_size != side)
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: has %d patches a side, but its preprocessing makes images of %d pixels; "
+            "correct it",
+            path, side, config->image_size);
+    return vit_config_check(config, path, error);
+}
+
+/* Finds the stored tensor of each parameter, sources [parameter_count]; lists all that is wrong. */
+static Status match(const Vit *vit, const char *path, const VitNamed *named, int count,
+                    const SafeTensor **sources, Error *error)
+{
+    int missing = 0, wrong = 0, unexpected = 0;
+    for (int i = 0; i < vit->parameter_count; i++) {
+        const VitParameter *const parameter = &vit->parameters[i];
+        const VitNamed *const found = vit_named_find(named, count, parameter->name);
+        char have[VIT_SHAPE_TEXT], want[VIT_SHAPE_TEXT];
+        if (!found) {
+            missing++;
+            error_detail(error, "missing: %s", parameter->name);
+        } else if (!vit_is_float(found->tensor)) {
+            wrong++;
+            error_detail(error, "of type %s, not F32, F16 or BF16: %.200s",
+                         found->tensor->dtype_text, found->tensor->name);
+        } else if (!vit_same_shape(found->tensor, &parameter->tensor)) {
+            wrong++;
+            error_detail(error, "of shape %s, where the configuration asks for %s: %.200s",
+                         vit_shape_text(have, found->tensor),
+                         vit_tensor_shape_text(want, &parameter->tensor), found->tensor->name);
+        } else {
+            sources[i] = found->tensor;
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        const bool known = named[i].kind == VIT_NAME_ENCODER
+                               ? vit_find(vit, named[i].native) != NULL
+                               : named[i].kind != VIT_NAME_UNKNOWN &&
+                                     named[i].kind != VIT_NAME_LORA_A &&
+                                     named[i].kind != VIT_NAME_LORA_B;
+        if (known)
+            continue;
+        unexpected++;
+        error_detail(error, "unexpected: %.200s", named[i].tensor->name);
+    }
+    if (error->problems == 0)
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_FAILED,
+        "%s: %d tensors missing, %d unexpected, %d of wrong shape or type; check that it belongs "
+        "to this config.json",
+        path, missing, unexpected, wrong);
+}
+
+/* True if the numbers can be used where they lie: f32, aligned, and nothing an adapter changes. */
+static bool usable_in_place(const VitParameter *parameter, const SafeTensor *source)
+{
+    return parameter->kind != VIT_LAYER_NORM && source->dtype == DTYPE_F32 &&
+           (uintptr_t)source->data % sizeof(float) == 0;
+}
+
+/* Points parameters at their numbers in the mapped file, where those are usable as they lie. */
+static void use_mapping(Vit *vit, const SafeTensor *const *sources)
+{
+    for (int i = 0; i < vit->parameter_count; i++) {
+        VitParameter *const parameter = &vit->parameters[i];
+        parameter->mapped = usable_in_place(parameter, sources[i]);
+        /* Nobody writes through this pointer: what may be written gets memory of its own. */
+        if (parameter->mapped)
+            parameter->tensor.data = (void *)(uintptr_t)sources[i]->data;
+    }
+}
+
+typedef struct Conversion {
+    Vit *vit;
+    const SafeTensor *const *sources;
+} Conversion;
+
+static void convert_task(void *context, int task, int worker)
+{
+    (void)worker;
+    const Conversion *const conversion = context;
+    const SafeTensor *const source = conversion->sources[task];
+    const Tensor *const tensor = &conversion->vit->parameters[task].tensor;
+    if (!conversion->vit->parameters[task].mapped)
+        dtype_to_f32(source->dtype, source->data, tensor->data, tensor_count(tensor));
+}
+
+/* Makes the numbers of all parameters available. */
+static Status bind(Vit *vit, const char *path, const SafeTensor *const *sources, Threads *threads,
+                   Error *error)
+{
+    use_mapping(vit, sources);
+    TRY(vit_make_room(vit, error));
+    Conversion conversion = {vit, sources};
+    threads_run(threads, vit->parameter_count, convert_task, &conversion);
+    return vit_compute_fingerprint(vit, path, threads, error);
+}
+
+/* Builds the encoder from an opened file and takes the file over, on success alone. */
+static Status load(Vit **out, SafeTensors *file, const VitHints *hints, VitConfig *config,
+                   Threads *threads, Error *error)
+{
+    VitNamed *named = NULL;
+    const SafeTensor **sources = NULL;
+    Vit *vit = NULL;
+    const char *const path = safetensors_path(file);
+    const int count = safetensors_count(file);
+    TRY(vit_named_list(file, &named, error));
+    Status status = STATUS_OK;
+    if (config->width == 0)
+        status = infer_shape(path, named, count, hints, config, error);
+    if (status == STATUS_OK)
+        status = apply_hints(path, hints, config, error);
+    if (status == STATUS_OK)
+        status = vit_build(&vit, config, error);
+    if (status == STATUS_OK && !(sources = calloc((size_t)vit->parameter_count, sizeof *sources)))
+        status = error_set(error, STATUS_FAILED, "%s: no memory for its names; free some", path);
+    if (status == STATUS_OK)
+        status = match(vit, path, named, count, sources, error);
+    if (status == STATUS_OK)
+        status = bind(vit, path, sources, threads, error);
+    free(sources);
+    free(named);
+    if (status != STATUS_OK) {
+        vit_destroy(vit);
+        return status;
+    }
+    vit->file = file;
+    vit->hints = *hints;
+    *out = vit;
+    return STATUS_OK;
+}
+
+Status vit_load_with(Vit **out, const char *path, const VitHints *hints, Threads *threads,
+                     Error *error)
+{
+    assert(out && path && hints && error);
+    *out = NULL;
+    Paths paths;
+    VitConfig config;
+    SafeTensors *file;
+    char backbone[FILE_PATH_SIZE];
+    TRY(find_files(path, &paths, error));
+    TRY(safetensors_open(&file, paths.model, error));
+    Status status = read_config(&paths, file, &config, backbone, error);
+    if (status == STATUS_OK)
+        status = read_preprocessing(&paths, file, backbone, &config, error);
+    if (status == STATUS_OK)
+        status = load(out, file, hints, &config, threads, error);
+    if (status != STATUS_OK)
+        safetensors_close(file);
+    return status;
+}
+
+Status vit_model_file(const char *path, char file[FILE_PATH_SIZE], Error *error)
+{
+    Paths paths;
+    TRY(find_files(path, &paths, error));
+    memcpy(file, paths.model, sizeof paths.model);
+    return STATUS_OK;
+}
+
+Status vit_load(Vit **out, const char *path, Threads *threads, Error *error)
+{
+    return vit_load_with(out, path, &(VitHints){0}, threads, error);
+}

@@ -1,0 +1,124 @@
+/*
+ * save.c - vit_save: an encoder, and maybe its head, as files that other programs read.
+ *
+ * Two layouts. Hugging Face's clip_vision_model, with the head beside the encoder's tensors; and that of GenD's
+ * class (yermandy/GenD, src/hf/modeling_gend.py), whose names all start with "feature_extractor." or "model.",
+ * and whose config.json names the backbone instead of telling the shape.
+ */
+#include "tensor/base/file.h"
+#include "vit/head.h"
+#include "vit/names.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEAD_TENSORS = 2, OWN_METADATA = 4 };
+
+static const char PROJECTION[] = "visual_projection.weight";
+
+typedef char Name[VIT_NAME_SIZE + sizeof VIT_PREFIX];
+
+/* CLIP's projection as the model's file holds it, or NULL: a strict load of GenD's class wants it, unused. */
+static const SafeTensor *find_projection(const Vit *vit)
+{
+    if (!vit->file)
+        return NULL;
+    Name prefixed;
+    snprintf(prefixed, sizeof prefixed, "%s%s", VIT_PREFIX, PROJECTION);
+    const SafeTensor *const found = safetensors_find(vit->file, PROJECTION);
+    return found ? found : safetensors_find(vit->file, prefixed);
+}
+
+/*
+ * The tensors of a model into `tensors`, with room for the head's two and the projection; returns their number.
+ * `names` [that many] is room for names in GenD's layout.
+ */
+static int list_tensors(const Vit *vit, const VitSaving *saving, SafeTensor *tensors, Name *names)
+{
+    int count = 0;
+    for (; count < vit->parameter_count; count++) {
+        const VitParameter *const parameter = &vit->parameters[count];
+        snprintf(names[count], sizeof names[count], "%s%s", saving->backbone ? VIT_PREFIX : "",
+                 parameter->name);
+        tensors[count] = vit_stored(names[count], &parameter->tensor);
+    }
+    const SafeTensor *const projection = saving->backbone ? find_projection(vit) : NULL;
+    if (projection && vit_is_float(projection)) {
+        snprintf(names[count], sizeof names[count], "%s%s", VIT_PREFIX, PROJECTION);
+        tensors[count] = *projection;
+        tensors[count].name = names[count];
+        count++;
+    }
+    if (saving->head) {
+        tensors[count++] = vit_stored(VIT_HEAD_WEIGHT, &saving->head->weight);
+        tensors[count++] = vit_stored(VIT_HEAD_BIAS, &saving->head->bias);
+    }
+    return count;
+}
+
+/* The files of a model into `folder`, which is there. */
+static Status write_files(const Vit *vit, const VitSaving *saving, const char *folder, Error *error)
+{
+    const char *const kind = saving->head ? vit_head_kind_name(saving->head->kind) : "";
+    char path[FILE_PATH_SIZE];
+    TRY(file_check_mappings(error));
+    TRY(file_join(path, folder, "model.safetensors", error));
+    const size_t room = (size_t)vit->parameter_count + HEAD_TENSORS + 1;
+    const size_t carried = (size_t)saving->metadata_count;
+    SafeTensor *const tensors = calloc(room, sizeof *tensors);
+    Name *const names = calloc(room, sizeof *names);
+    SafeTensorsMetadata *const metadata = calloc(carried + OWN_METADATA, sizeof *metadata);
+    char *const config = vit_config_format(&vit->config);
+    char *const seen = vit_config_format_preprocessor(&vit->config);
+    Status status = STATUS_OK;
+    if (tensors && names && metadata && config && seen) {
+        int count = 0;
+        for (; count < saving->metadata_count; count++)
+            metadata[count] = saving->metadata[count];
+        /* "format" is what transformers asks for; the configurations let the file stand alone. */
+        metadata[count++] = (SafeTensorsMetadata){"format", "pt"};
+        metadata[count++] = (SafeTensorsMetadata){"config", config};
+        metadata[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};
+        if (saving->head)
+            metadata[count++] = (SafeTensorsMetadata){"head", kind};
+        status = safetensors_write(path, tensors, list_tensors(vit, saving, tensors, names),
+                                   metadata, count, error);
+    } else {
+        status = error_set(error, STATUS_FAILED, "%s: not enough memory; free some", path);
+    }
+    free(seen);
+    free(config);
+    free(metadata);
+    free(names);
+    free(tensors);
+    TRY(status);
+    return saving->backbone
+               ? vit_config_write_gend(&vit->config, saving->backbone, kind, folder, error)
+               : vit_config_write(&vit->config, folder, error);
+}
+
+Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, Error *error)
+{
+    assert(vit && saving && folder && error && (!saving->backbone || saving->head));
+    FolderWriter writer;
+    if (!file_folder_is_empty(folder))
+        return error_set(error, STATUS_FAILED,
+                         "%s: is not an empty folder; name a new one for the model", folder);
+    TRY(file_folder_begin(&writer, folder, error));
+    Status status = write_files(vit, saving, writer.temporary, error);
+    if (status == STATUS_OK)
+        status = file_folder_commit(&writer, error);
+    file_folder_abort(&writer);
+    return status;
+}
+
+Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folder, Error *error)
+{
+    return vit_save_as(vit, &(VitSaving){.head = head}, folder, error);
+}
+
+Status vit_save(const Vit *vit, const char *folder, Error *error)
+{
+    return vit_save_as(vit, &(VitSaving){0}, folder, error);
+}
