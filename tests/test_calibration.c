@@ -31,11 +31,11 @@ static size_t make_case(uint64_t number, double *margins, uint8_t *labels)
     return n;
 }
 
-static TrainTemperature fit(const double *margins, const uint8_t *labels, size_t n)
+static MetricsTemperature fit(const double *margins, const uint8_t *labels, size_t n)
 {
-    TrainTemperature result;
+    MetricsTemperature result;
     Error error = {0};
-    ck_ok(train_calibration_fit(margins, labels, n, &result, &error), &error);
+    ck_ok(metrics_calibration_fit(margins, labels, n, &result, &error), &error);
     return result;
 }
 
@@ -53,7 +53,7 @@ START_TEST(equals_scipy)
         ck_assert_uint_eq(read_number, number);
         const size_t n = make_case(number, margins, labels);
         ck_assert_uint_eq(rows, n);
-        const TrainTemperature result = fit(margins, labels, n);
+        const MetricsTemperature result = fit(margins, labels, n);
         ck_assert(result.fitted && !result.separated);
         ck_each(fabs(result.temperature / temperature - 1) < 1e-9,
                 "case %llu: T = %.17g, not %.17g", read_number, result.temperature, temperature);
@@ -79,9 +79,9 @@ START_TEST(recovers_a_known_temperature)
             const double honest = 8 * (u - 0.5);
             margins[i] = honest * temperatures[t];
             labels[i] = (double)(splitmix(&state) >> 11) * 0x1p-53 <
-                        train_calibration_probability(honest, 1);
+                        metrics_calibration_probability(honest, 1);
         }
-        const TrainTemperature result = fit(margins, labels, N);
+        const MetricsTemperature result = fit(margins, labels, N);
         ck_assert_double_eq_tol(result.temperature / temperatures[t], 1, 0.015);
     }
     free(margins);
@@ -94,7 +94,7 @@ START_TEST(no_minimum_is_told)
 {
     const double right[] = {-1, -2, 0.5, 3}, wrong[] = {1, 2, -0.5, -3};
     const uint8_t labels[] = {0, 0, 1, 1};
-    const TrainTemperature separated = fit(right, labels, 4), inverted = fit(wrong, labels, 4);
+    const MetricsTemperature separated = fit(right, labels, 4), inverted = fit(wrong, labels, 4);
     ck_assert(separated.separated && !separated.fitted && separated.temperature == 1);
     ck_assert(!inverted.separated && !inverted.fitted && inverted.temperature == 1);
     ck_assert(separated.nll_after == separated.nll_before);
@@ -105,20 +105,20 @@ START_TEST(refuses_one_class)
 {
     const double margins[] = {1, 2};
     const uint8_t fakes[] = {1, 1};
-    TrainTemperature result;
+    MetricsTemperature result;
     Error error = {0};
-    ck_assert_int_eq(train_calibration_fit(margins, fakes, 2, &result, &error), STATUS_FAILED);
-    ck_assert_int_eq(train_calibration_fit(margins, fakes, 0, &result, &error), STATUS_FAILED);
+    ck_assert_int_eq(metrics_calibration_fit(margins, fakes, 2, &result, &error), STATUS_FAILED);
+    ck_assert_int_eq(metrics_calibration_fit(margins, fakes, 0, &result, &error), STATUS_FAILED);
     double threshold;
-    ck_assert_int_eq(train_calibration_threshold(margins, fakes, 2, 0.1, &threshold, &error),
+    ck_assert_int_eq(metrics_calibration_threshold(margins, fakes, 2, 0.1, &threshold, &error),
                      STATUS_FAILED);
 }
 END_TEST
 
 START_TEST(probabilities_follow_margins)
 {
-    ck_assert_double_eq(train_calibration_probability(3, 2), 1 / (1 + exp(-1.5)));
-    ck_assert_double_eq(train_calibration_probability(-1e6, 1), 0);
+    ck_assert_double_eq(metrics_calibration_probability(3, 2), 1 / (1 + exp(-1.5)));
+    ck_assert_double_eq(metrics_calibration_probability(-1e6, 1), 0);
 }
 END_TEST
 
@@ -126,7 +126,7 @@ static double threshold_of(const double *scores, const uint8_t *labels, size_t n
 {
     double threshold;
     Error error = {0};
-    ck_ok(train_calibration_threshold(scores, labels, n, fpr, &threshold, &error), &error);
+    ck_ok(metrics_calibration_threshold(scores, labels, n, fpr, &threshold, &error), &error);
     return threshold;
 }
 
@@ -143,7 +143,7 @@ START_TEST(threshold_with_ties)
     ck_assert_double_eq(threshold_of(scores, labels, 13, 0.7), 0.2 + (0.5 - 0.2) / 2);
     ck_assert_double_eq(threshold_of(scores, labels, 13, 0.999), 0.1 + (0.2 - 0.1) / 2);
     ck_assert_double_eq(threshold_of(scores, labels, 10, 0), 0.9 + (1 - 0.9) / 2);
-    const TrainAtThreshold at = train_at_threshold(scores, labels, 13, 0.5);
+    const MetricsAtThreshold at = metrics_at_threshold(scores, labels, 13, 0.5);
     ck_assert_uint_eq(at.n_real, 10);
     ck_assert_uint_eq(at.n_fake, 3);
     ck_assert_double_eq(at.fpr, 0.2);
@@ -169,13 +169,14 @@ START_TEST(threshold_is_the_lowest)
         }
         const double fpr = (double)(splitmix(&state) % 100) / 100;
         const double threshold = threshold_of(scores, labels, n, fpr);
-        const TrainAtThreshold at = train_at_threshold(scores, labels, n, threshold);
+        const MetricsAtThreshold at = metrics_at_threshold(scores, labels, n, threshold);
         ck_each(at.fpr <= fpr + 1e-12, "file %llu", (unsigned long long)number);
         double next = -1; /* the highest score below */
         for (size_t i = 0; i < n; i++)
             if (scores[i] < threshold && scores[i] > next)
                 next = scores[i];
-        const TrainAtThreshold below = train_at_threshold(scores, labels, n, nextafter(next, -1));
+        const MetricsAtThreshold below =
+            metrics_at_threshold(scores, labels, n, nextafter(next, -1));
         ck_each(below.fpr > fpr, "file %llu", (unsigned long long)number);
     }
 }

@@ -3,9 +3,9 @@
  */
 #include "tests/support.h"
 
+#include "tensor/base/text.h"
 #include "train/plot/chart.h"
 #include "train/plot/chart_axis_private.h"
-#include "train/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,16 +13,16 @@
 
 __attribute__((noinline)) /* else gcc 12 takes the text for a dangling pointer */
 static char *
-written(const TrainChart *charts, int count)
+written(const PlotChart *charts, int count)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *const stream = open_memstream(&text, &size);
     ck_assert_ptr_nonnull(stream);
     if (count > 0)
-        train_chart_write_file(stream, "a file", charts, count);
+        plot_write_file(stream, "a file", charts, count);
     else
-        train_chart_write(stream, charts);
+        plot_write(stream, charts);
     fclose(stream);
     return text;
 }
@@ -73,7 +73,7 @@ static int occurrences(const char *text, const char *word)
     return count;
 }
 
-static void check_ticks(const TrainChartScale *scale, const char *expected)
+static void check_ticks(const PlotScale *scale, const char *expected)
 {
     char text[512] = "";
     for (int i = 0; i < scale->tick_count; i++)
@@ -84,32 +84,32 @@ static void check_ticks(const TrainChartScale *scale, const char *expected)
 
 START_TEST(ticks_are_round_numbers)
 {
-    const TrainChartAxis plain = {0}, integers = {.integers = true}, log = {.logarithmic = true};
-    TrainChartScale scale = train_chart_scale(&plain, 0.13, 0.94, 5, true);
+    const PlotAxis plain = {0}, integers = {.integers = true}, log = {.logarithmic = true};
+    PlotScale scale = plot_scale(&plain, 0.13, 0.94, 5, true);
     check_ticks(&scale, "0 0.2 0.4 0.6 0.8 1.0");
-    ck_assert_double_eq(train_chart_place(&scale, 0.5), 0.5);
-    scale = train_chart_scale(&plain, 0.13, 0.94, 5, false);
+    ck_assert_double_eq(plot_place(&scale, 0.5), 0.5);
+    scale = plot_scale(&plain, 0.13, 0.94, 5, false);
     check_ticks(&scale, "0.2 0.4 0.6 0.8");
-    ck_assert_double_eq(train_chart_place(&scale, 0.13), 0);
-    scale = train_chart_scale(&plain, -3, 9, 5, true);
+    ck_assert_double_eq(plot_place(&scale, 0.13), 0);
+    scale = plot_scale(&plain, -3, 9, 5, true);
     check_ticks(&scale, "-5 0 5 10");
-    scale = train_chart_scale(&plain, 0, 115200, 5, false);
+    scale = plot_scale(&plain, 0, 115200, 5, false);
     check_ticks(&scale, "0 50k 100k");
-    scale = train_chart_scale(&plain, 0, 3e-5, 3, true);
+    scale = plot_scale(&plain, 0, 3e-5, 3, true);
     check_ticks(&scale, "0 0.00001 0.00002 0.00003");
-    scale = train_chart_scale(&integers, 1, 3, 8, false);
+    scale = plot_scale(&integers, 1, 3, 8, false);
     check_ticks(&scale, "1 2 3");
-    scale = train_chart_scale(&log, 0.001, 1, 5, false);
+    scale = plot_scale(&log, 0.001, 1, 5, false);
     check_ticks(&scale, "0.001 0.01 0.1 1");
-    ck_assert_double_eq_tol(train_chart_place(&scale, 0.1), 2.0 / 3, 1e-12);
-    ck_assert(isnan(train_chart_place(&scale, 0)));
-    scale = train_chart_scale(&log, 0.02, 0.5, 5, false);
+    ck_assert_double_eq_tol(plot_place(&scale, 0.1), 2.0 / 3, 1e-12);
+    ck_assert(isnan(plot_place(&scale, 0)));
+    scale = plot_scale(&log, 0.02, 0.5, 5, false);
     check_ticks(&scale, "0.02 0.05 0.1 0.2 0.5");
     /* One number, and none at all. */
-    scale = train_chart_scale(&plain, 0.5, 0.5, 4, true);
+    scale = plot_scale(&plain, 0.5, 0.5, 4, true);
     ck_assert_int_ge(scale.tick_count, 2);
-    ck_assert(train_chart_place(&scale, 0.5) > 0 && train_chart_place(&scale, 0.5) < 1);
-    scale = train_chart_scale(&plain, INFINITY, -INFINITY, 5, true);
+    ck_assert(plot_place(&scale, 0.5) > 0 && plot_place(&scale, 0.5) < 1);
+    scale = plot_scale(&plain, INFINITY, -INFINITY, 5, true);
     check_ticks(&scale, "0 0.2 0.4 0.6 0.8 1.0");
 }
 END_TEST
@@ -127,32 +127,28 @@ START_TEST(axes_of_any_numbers_end)
         const bool logarithmic = kind & 1, fixed = low <= high && (kind & 4);
         if (logarithmic && !(low > 0))
             continue;
-        const TrainChartAxis axis = {.logarithmic = logarithmic,
-                                     .integers = kind & 2,
-                                     .fixed = fixed,
-                                     .low = low,
-                                     .high = high};
-        const TrainChartScale scale = train_chart_scale(&axis, low, high, 5, kind & 2);
+        const PlotAxis axis = {.logarithmic = logarithmic,
+                               .integers = kind & 2,
+                               .fixed = fixed,
+                               .low = low,
+                               .high = high};
+        const PlotScale scale = plot_scale(&axis, low, high, 5, kind & 2);
         ck_each(isfinite(scale.low) && isfinite(scale.high) && scale.low < scale.high,
                 "%g to %g: an axis from %g to %g", low, high, scale.low, scale.high);
-        ck_assert_int_le(scale.tick_count, TRAIN_CHART_TICKS);
+        ck_assert_int_le(scale.tick_count, PLOT_TICKS);
         for (int i = 0; i < ENDS; i++)
-            ck_assert(!isinf(train_chart_place(&scale, ends[i])));
+            ck_assert(!isinf(plot_place(&scale, ends[i])));
     }
     /* And a chart of them, every mark. */
-    for (int mark = TRAIN_CHART_LINE; mark <= TRAIN_CHART_POINTS; mark++) {
+    for (int mark = PLOT_LINE; mark <= PLOT_POINTS; mark++) {
         double low[ENDS], high[ENDS];
         for (int i = 0; i < ENDS; i++) {
             low[i] = -ends[i];
             high[i] = ends[i];
         }
-        const TrainChartSeries series = {.mark = (TrainChartMark)mark,
-                                         .x = ends,
-                                         .y = high,
-                                         .low = low,
-                                         .high = high,
-                                         .count = ENDS};
-        const TrainChart chart = {.title = "any", .series = &series, .series_count = 1};
+        const PlotSeries series = {
+            .mark = (PlotMark)mark, .x = ends, .y = high, .low = low, .high = high, .count = ENDS};
+        const PlotChart chart = {.title = "any", .series = &series, .series_count = 1};
         char *const text = written(&chart, 0);
         ck_assert_ptr_null(strstr(text, "inf"));
         ck_assert_ptr_null(strstr(text, "nan"));
@@ -165,17 +161,17 @@ END_TEST
 START_TEST(marks_stand_where_their_numbers_say)
 {
     const double x[] = {0, 0.5, 1}, y[] = {0, 1, NAN};
-    const TrainChartSeries line = {.mark = TRAIN_CHART_LINE, .x = x, .y = y, .count = 3};
-    TrainChartSeries steps = line;
-    steps.mark = TRAIN_CHART_STEPS;
+    const PlotSeries line = {.mark = PLOT_LINE, .x = x, .y = y, .count = 3};
+    PlotSeries steps = line;
+    steps.mark = PLOT_STEPS;
     steps.colour = 1;
-    const TrainChartSeries both[] = {line, steps};
-    const TrainChart chart = {.x = {.fixed = true, .low = 0, .high = 1},
-                              .y = {.fixed = true, .low = 0, .high = 1},
-                              .series = both,
-                              .series_count = 2,
-                              .width = 400,
-                              .height = 200};
+    const PlotSeries both[] = {line, steps};
+    const PlotChart chart = {.x = {.fixed = true, .low = 0, .high = 1},
+                             .y = {.fixed = true, .low = 0, .high = 1},
+                             .series = both,
+                             .series_count = 2,
+                             .width = 400,
+                             .height = 200};
     char *const text = written(&chart, 0);
     check_well_formed(text);
     double left, top, width, height;
@@ -200,20 +196,14 @@ START_TEST(bars_stand_side_by_side_on_zero)
 {
     const double a[] = {2, -1}, b[] = {1, 1}, low[] = {0.5, 0.5}, high[] = {1.5, 1.5};
     const char *const names[] = {"first", "a \"second\" <b> & 'c' \xff\n"};
-    const TrainChartSeries series[] = {
-        {.mark = TRAIN_CHART_BARS, .name = "a", .y = a, .count = 2},
-        {.mark = TRAIN_CHART_BARS,
-         .name = "b",
-         .y = b,
-         .low = low,
-         .high = high,
-         .count = 2,
-         .colour = 1},
+    const PlotSeries series[] = {
+        {.mark = PLOT_BARS, .name = "a", .y = a, .count = 2},
+        {.mark = PLOT_BARS, .name = "b", .y = b, .low = low, .high = high, .count = 2, .colour = 1},
     };
-    const TrainChart chart = {.title = "<&>",
-                              .x = {.categories = names, .category_count = 2},
-                              .series = series,
-                              .series_count = 2};
+    const PlotChart chart = {.title = "<&>",
+                             .x = {.categories = names, .category_count = 2},
+                             .series = series,
+                             .series_count = 2};
     char *const text = written(&chart, 1);
     check_well_formed(text);
     ck_assert_int_eq(occurrences(text, "<rect class=\"bar\" x"), 2 + 4); /* and the legend's */
@@ -243,12 +233,12 @@ START_TEST(missing_numbers_break_a_mark)
 {
     const double x[] = {0, 1, 2, 3, 4}, y[] = {1, 2, NAN, 2, 1};
     const double low[] = {0, 1, 1, 1, 0}, high[] = {2, 3, INFINITY, 3, 2};
-    const TrainChartSeries series[] = {
-        {.mark = TRAIN_CHART_BAND, .name = "band", .x = x, .low = low, .high = high, .count = 5},
-        {.mark = TRAIN_CHART_LINE, .name = "line", .x = x, .y = y, .count = 5, .dashed = true},
-        {.mark = TRAIN_CHART_POINTS, .name = "points", .x = x, .y = y, .count = 5},
+    const PlotSeries series[] = {
+        {.mark = PLOT_BAND, .name = "band", .x = x, .low = low, .high = high, .count = 5},
+        {.mark = PLOT_LINE, .name = "line", .x = x, .y = y, .count = 5, .dashed = true},
+        {.mark = PLOT_POINTS, .name = "points", .x = x, .y = y, .count = 5},
     };
-    const TrainChart chart = {.series = series, .series_count = 3};
+    const PlotChart chart = {.series = series, .series_count = 3};
     char *const text = written(&chart, 0);
     check_well_formed(text);
     ck_assert_int_eq(occurrences(text, "<path class=\"band\""), 2);
@@ -265,8 +255,8 @@ END_TEST
 
 START_TEST(charts_without_numbers_and_files_of_several)
 {
-    const TrainChart charts[] = {{.title = "nothing", .x = {.title = "x"}, .y = {.title = "y"}},
-                                 {.height = 100}};
+    const PlotChart charts[] = {{.title = "nothing", .x = {.title = "x"}, .y = {.title = "y"}},
+                                {.height = 100}};
     char *const text = written(charts, 2);
     check_well_formed(text);
     ck_assert_ptr_nonnull(strstr(text, "viewBox=\"0 0 640 460\""));
@@ -281,15 +271,12 @@ END_TEST
 
 START_TEST(the_legend_goes_on_in_a_second_row)
 {
-    TrainChartSeries series[TRAIN_CHART_COLOURS];
+    PlotSeries series[PLOT_COLOURS];
     const double y[] = {1, 2};
-    for (int i = 0; i < TRAIN_CHART_COLOURS; i++)
-        series[i] = (TrainChartSeries){.mark = TRAIN_CHART_LINE,
-                                       .name = "a name of some length",
-                                       .y = y,
-                                       .count = 2,
-                                       .colour = i};
-    const TrainChart chart = {.series = series, .series_count = TRAIN_CHART_COLOURS};
+    for (int i = 0; i < PLOT_COLOURS; i++)
+        series[i] = (PlotSeries){
+            .mark = PLOT_LINE, .name = "a name of some length", .y = y, .count = 2, .colour = i};
+    const PlotChart chart = {.series = series, .series_count = PLOT_COLOURS};
     char *const text = written(&chart, 0);
     check_well_formed(text);
     double first = 0, x = 0, line = 0;
@@ -312,9 +299,9 @@ END_TEST
 
 START_TEST(widths_count_characters)
 {
-    ck_assert_int_eq(train_text_width("caf\xc3\xa9"), 4);
-    ck_assert_int_eq(train_text_width("\xff\n"), 6);
-    char *const text = train_text_printed("a\xc3(\t");
+    ck_assert_int_eq(text_width("caf\xc3\xa9"), 4);
+    ck_assert_int_eq(text_width("\xff\n"), 6);
+    char *const text = text_printed("a\xc3(\t");
     ck_assert_str_eq(text, "a\\xc3(\\t");
     free(text);
 }

@@ -89,41 +89,42 @@ static void simulate(const Regime *regime, uint32_t number, Data *data)
     }
 }
 
-static TrainInterval delong_interval(const double *scores, const uint8_t *labels, int n)
+static MetricsInterval delong_interval(const double *scores, const uint8_t *labels, int n)
 {
     static double placements[MOST_VIDEOS * FRAMES];
     Error error = {0};
-    ck_ok(train_placements(scores, labels, (size_t)n, placements, &error), &error);
-    const TrainDelong delong = train_delong(placements, labels, (size_t)n);
-    return train_delong_interval(&delong);
+    ck_ok(metrics_placements(scores, labels, (size_t)n, placements, &error), &error);
+    const MetricsDelong delong = metrics_delong(placements, labels, (size_t)n);
+    return metrics_delong_interval(&delong);
 }
 
-static TrainInterval bootstrap_interval(const Data *data, Threads *threads, uint32_t number)
+static MetricsInterval bootstrap_interval(const Data *data, Threads *threads, uint32_t number)
 {
     enum { RESAMPLES = 1000 };
-    static double values[TRAIN_METRIC_NAMES * RESAMPLES];
-    TrainSample *sample = NULL;
+    static double values[METRICS_NAMES * RESAMPLES];
+    MetricsSample *sample = NULL;
     Error error = {0};
-    ck_ok(train_sample_create(&sample, data->scores, NULL, data->labels, data->video,
-                              (size_t)data->rows, &error),
+    ck_ok(metrics_sample_create(&sample, data->scores, NULL, data->labels, data->video,
+                                (size_t)data->rows, &error),
           &error);
-    const TrainSample *const samples[] = {sample};
-    const TrainClusters clusters = {(uint32_t)data->videos, data->video_labels, false};
+    const MetricsSample *const samples[] = {sample};
+    const MetricsClusters clusters = {(uint32_t)data->videos, data->video_labels, false};
     char name[16];
     snprintf(name, sizeof name, "%lu", (unsigned long)number);
-    const TrainDraw draw = {RESAMPLES, 0, name, threads};
-    ck_ok(train_bootstrap(samples, 1, &clusters, &draw, values, &error), &error);
-    train_sample_free(sample);
-    TrainMetrics metrics;
-    ck_ok(train_metrics(data->scores, data->labels, (size_t)data->rows, &metrics, &error), &error);
+    const MetricsDraw draw = {RESAMPLES, 0, name, threads};
+    ck_ok(metrics_bootstrap(samples, 1, &clusters, &draw, values, &error), &error);
+    metrics_sample_free(sample);
+    Metrics metrics;
+    ck_ok(metrics_compute(data->scores, data->labels, (size_t)data->rows, &metrics, &error),
+          &error);
     size_t clusters_of[2] = {0, 0};
     for (int v = 0; v < data->videos; v++)
         clusters_of[data->video_labels[v]]++;
-    return train_logit_interval(metrics.auroc, values + TRAIN_AUROC * RESAMPLES, RESAMPLES,
-                                clusters_of);
+    return metrics_logit_interval(metrics.auroc, values + METRICS_AUROC * RESAMPLES, RESAMPLES,
+                                  clusters_of);
 }
 
-static int holds(TrainInterval interval, double truth)
+static int holds(MetricsInterval interval, double truth)
 {
     return interval.lower <= truth && truth <= interval.upper;
 }

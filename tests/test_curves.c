@@ -10,15 +10,16 @@
 
 enum { MANY = 200000 };
 
-static TrainCurves curves_of(const double *scores, const uint8_t *labels, size_t n, int points)
+static MetricsCurves curves_of(const double *scores, const uint8_t *labels, size_t n, int points)
 {
-    TrainCurves curves;
+    MetricsCurves curves;
     Error error = {0};
-    ck_ok(train_curves(scores, NULL, labels, n, points, &curves, &error), &error);
+    ck_ok(metrics_curves(scores, NULL, labels, n, points, &curves, &error), &error);
     return curves;
 }
 
-static void check_points(const TrainPoint *found, int count, const TrainPoint *expected, int wanted)
+static void check_points(const MetricsPoint *found, int count, const MetricsPoint *expected,
+                         int wanted)
 {
     ck_assert_int_eq(count, wanted);
     for (int i = 0; i < count; i++) {
@@ -32,12 +33,12 @@ START_TEST(few_vertices_are_exact)
 {
     const double scores[] = {0.9, 0.8, 0.7, 0.6, 0.6, 0.2};
     const uint8_t labels[] = {1, 1, 0, 1, 0, 0};
-    const TrainPoint roc[] = {{0, 0}, {0, 2.0 / 3}, {1.0 / 3, 2.0 / 3}, {2.0 / 3, 1}, {1, 1}};
-    const TrainPoint pr[] = {{0, 1}, {2.0 / 3, 1}, {2.0 / 3, 2.0 / 3}, {1, 0.6}, {1, 0.5}};
-    TrainCurves curves = curves_of(scores, labels, 6, 100);
+    const MetricsPoint roc[] = {{0, 0}, {0, 2.0 / 3}, {1.0 / 3, 2.0 / 3}, {2.0 / 3, 1}, {1, 1}};
+    const MetricsPoint pr[] = {{0, 1}, {2.0 / 3, 1}, {2.0 / 3, 2.0 / 3}, {1, 0.6}, {1, 0.5}};
+    MetricsCurves curves = curves_of(scores, labels, 6, 100);
     check_points(curves.roc, curves.roc_count, roc, 5);
     check_points(curves.pr, curves.pr_count, pr, 5);
-    train_curves_free(&curves);
+    metrics_curves_free(&curves);
     ck_assert(!curves.roc && !curves.pr);
 }
 END_TEST
@@ -52,11 +53,11 @@ static void fill(double *scores, uint8_t *labels, size_t n)
 }
 
 /* How far a point is from a drawn curve. */
-static double distance_to(const TrainPoint *points, int count, TrainPoint p)
+static double distance_to(const MetricsPoint *points, int count, MetricsPoint p)
 {
     double nearest = INFINITY;
     for (int i = 1; i < count; i++) {
-        const TrainPoint a = points[i - 1], b = points[i];
+        const MetricsPoint a = points[i - 1], b = points[i];
         const double dx = b.x - a.x, dy = b.y - a.y;
         const double along = ((p.x - a.x) * dx + (p.y - a.y) * dy) / (dx * dx + dy * dy);
         const double t = fmin(1, fmax(0, along));
@@ -71,8 +72,8 @@ START_TEST(thinned_curves_stay_close)
     double *const scores = malloc(MANY * sizeof *scores);
     uint8_t *const labels = malloc(MANY);
     fill(scores, labels, MANY);
-    TrainCurves thin = curves_of(scores, labels, MANY, 200);
-    TrainCurves fine = curves_of(scores, labels, MANY, 4000);
+    MetricsCurves thin = curves_of(scores, labels, MANY, 200);
+    MetricsCurves fine = curves_of(scores, labels, MANY, 4000);
     ck_assert(thin.roc_count <= 200 && thin.pr_count <= 200 && fine.roc_count > 200);
     ck_assert(thin.roc[0].x == 0 && thin.roc[0].y == 0);
     ck_assert(thin.roc[thin.roc_count - 1].x == 1 && thin.roc[thin.roc_count - 1].y == 1);
@@ -88,15 +89,15 @@ START_TEST(thinned_curves_stay_close)
         ck_each(off < 1.0 / 400, "PR at %g off by %g", fine.pr[i].x, off);
     }
     /* The area under the drawn ROC is that of the exact one. */
-    TrainMetrics metrics;
+    Metrics metrics;
     Error error = {0};
-    ck_ok(train_metrics(scores, labels, MANY, &metrics, &error), &error);
+    ck_ok(metrics_compute(scores, labels, MANY, &metrics, &error), &error);
     double area = 0;
     for (int i = 1; i < thin.roc_count; i++)
         area += 0.5 * (thin.roc[i].x - thin.roc[i - 1].x) * (thin.roc[i].y + thin.roc[i - 1].y);
     ck_close(area, metrics.auroc, 2e-4);
-    train_curves_free(&thin);
-    train_curves_free(&fine);
+    metrics_curves_free(&thin);
+    metrics_curves_free(&fine);
     free(scores);
     free(labels);
 }
@@ -111,25 +112,25 @@ START_TEST(histogram_and_reliability)
     fill(scores, labels, N);
     scores[0] = 1;
     scores[1] = 0;
-    TrainCurves curves = curves_of(scores, labels, N, 50);
-    TrainMetrics metrics;
+    MetricsCurves curves = curves_of(scores, labels, N, 50);
+    Metrics metrics;
     Error error = {0};
-    ck_ok(train_metrics(scores, labels, N, &metrics, &error), &error);
+    ck_ok(metrics_compute(scores, labels, N, &metrics, &error), &error);
     size_t reals = 0, fakes = 0, rows = 0;
     double gaps = 0;
-    for (int b = 0; b < TRAIN_HISTOGRAM_BINS; b++) {
+    for (int b = 0; b < METRICS_HISTOGRAM_BINS; b++) {
         reals += curves.real[b];
         fakes += curves.fake[b];
     }
-    for (int b = 0; b < TRAIN_CALIBRATION_BINS; b++) {
-        const TrainReliability *const bin = &curves.reliability[b];
+    for (int b = 0; b < METRICS_CALIBRATION_BINS; b++) {
+        const MetricsReliability *const bin = &curves.reliability[b];
         rows += bin->rows;
         gaps += (double)bin->rows * fabs(bin->mean_score - bin->fraction_fake);
     }
     ck_assert(reals == metrics.n_real && fakes == metrics.n_fake && rows == N);
     ck_assert(curves.has_reliability && curves.low == 0 && curves.real[0] + curves.fake[0] > 0);
     ck_close(gaps / N, metrics.ece, 1e-13);
-    train_curves_free(&curves);
+    metrics_curves_free(&curves);
 }
 END_TEST
 
@@ -137,18 +138,19 @@ START_TEST(scores_that_are_no_probabilities)
 {
     const double scores[] = {-1.7e308, 1.7e308, 0, 3}, tied[] = {7, 7, 7, 7};
     const uint8_t labels[] = {0, 1, 0, 1}, fakes[] = {1, 1, 1, 1};
-    TrainCurves curves = curves_of(scores, labels, 4, 50);
+    MetricsCurves curves = curves_of(scores, labels, 4, 50);
     ck_assert(!curves.has_reliability && curves.real[0] == 1 && isfinite(curves.width));
-    ck_assert(curves.fake[TRAIN_HISTOGRAM_BINS - 1] == 1 && curves.real[20] + curves.fake[20] == 2);
-    train_curves_free(&curves);
+    ck_assert(curves.fake[METRICS_HISTOGRAM_BINS - 1] == 1 &&
+              curves.real[20] + curves.fake[20] == 2);
+    metrics_curves_free(&curves);
     curves = curves_of(tied, labels, 4, 50);
     ck_assert(curves.real[0] == 2 && curves.fake[0] == 2 && curves.roc_count == 2);
-    train_curves_free(&curves);
+    metrics_curves_free(&curves);
     curves = curves_of(tied, fakes, 4, 50);
     ck_assert(!curves.roc && !curves.pr && curves.fake[0] == 4);
-    train_curves_free(&curves);
+    metrics_curves_free(&curves);
     Error error = {0};
-    ck_assert_int_eq(train_curves((double[]){NAN}, NULL, fakes, 1, 50, &curves, &error),
+    ck_assert_int_eq(metrics_curves((double[]){NAN}, NULL, fakes, 1, 50, &curves, &error),
                      STATUS_FAILED);
 }
 END_TEST

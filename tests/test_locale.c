@@ -2,8 +2,8 @@
 #include "tests/support.h"
 
 #include "data/augment/augment.h"
+#include "tensor/base/number.h"
 #include "train/metrics/predictions.h"
-#include "train/number.h"
 #include "train/plot/chart.h"
 #include "train/run/run_files.h"
 #include "vit/config.h"
@@ -60,13 +60,13 @@ END_TEST
 START_TEST(numbers_are_read_and_written_with_points)
 {
     Error error = {0};
-    char text[TRAIN_NUMBER_SIZE];
+    char text[NUMBER_SIZE];
     double value = 0;
-    train_number_format(text, 0.5);
+    number_format(text, 0.5);
     ck_assert_str_eq(text, "0.5");
     /* More digits than the fast path takes. */
-    ck_assert(train_number_parse("0.1234567890123456789012", 24, &value) && value > 0.12);
-    ck_assert(train_predictions_written(0.1F) == 0.100000001);
+    ck_assert(number_parse("0.1234567890123456789012", 24, &value) && value > 0.12);
+    ck_assert(metrics_predictions_written(0.1F) == 0.100000001);
     DataPerturbation perturbation;
     ck_ok(data_augment_perturb("noise=0.5", &perturbation, &error), &error);
     error_set(&error, STATUS_FAILED, "%.1f", 0.5);
@@ -83,10 +83,10 @@ START_TEST(json_and_svg_have_points)
     ck_assert_ptr_nonnull(strstr(json, "0.48145467"));
     free(json);
     const double x[] = {0, 0.3, 1}, y[] = {0.5, 0.25, 0.125};
-    const TrainChartSeries series = {.x = x, .y = y, .count = 3};
-    const TrainChart chart = {.title = "t", .series = &series, .series_count = 1};
+    const PlotSeries series = {.x = x, .y = y, .count = 3};
+    const PlotChart chart = {.title = "t", .series = &series, .series_count = 1};
     FILE *stream = tmpfile();
-    train_chart_write_file(stream, "t", &chart, 1);
+    plot_write_file(stream, "t", &chart, 1);
     const char *svg = content_of(stream);
     ck_assert_ptr_null(strstr(svg, "0,5"));
     ck_assert_ptr_nonnull(strchr(svg, '.'));

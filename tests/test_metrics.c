@@ -42,11 +42,11 @@ static void make_case(uint64_t number, ScoreFile *file)
     }
 }
 
-static TrainMetrics metrics_of(const double *scores, const uint8_t *labels, size_t n)
+static Metrics metrics_of(const double *scores, const uint8_t *labels, size_t n)
 {
-    TrainMetrics metrics;
+    Metrics metrics;
     Error error = {0};
-    ck_ok(train_metrics(scores, labels, n, &metrics, &error), &error);
+    ck_ok(metrics_compute(scores, labels, n, &metrics, &error), &error);
     return metrics;
 }
 
@@ -57,16 +57,16 @@ START_TEST(equals_scikit_learn)
     static ScoreFile file;
     for (int number = 0; number < CASES; number++) {
         make_case((uint64_t)number, &file);
-        const TrainMetrics metrics = metrics_of(file.scores, file.labels, file.n);
-        for (int i = 0; i < TRAIN_METRIC_NAMES; i++) {
+        const Metrics metrics = metrics_of(file.scores, file.labels, file.n);
+        for (int i = 0; i < METRICS_NAMES; i++) {
             double expected = 0;
             ck_assert_int_eq(fscanf(golden, "%lf", &expected), 1);
             /* fmax: the threshold may be as large as 1e300; all others are fractions. */
-            const double value = train_metric_value(&metrics, i);
+            const double value = metrics_value(&metrics, i);
             ck_assert_msg(isnan(expected)
                               ? isnan(value)
                               : fabs(value - expected) <= 1e-12 * fmax(1, fabs(expected)),
-                          "file %d: %s = %.17g, expected %.17g", number, train_metric_names[i].name,
+                          "file %d: %s = %.17g, expected %.17g", number, metrics_names[i].name,
                           value, expected);
         }
     }
@@ -87,7 +87,7 @@ START_TEST(auroc_counts_pairs)
                     pairs++;
                     twice += file.scores[i] > file.scores[j] ? 2 : file.scores[i] == file.scores[j];
                 }
-        const TrainMetrics metrics = metrics_of(file.scores, file.labels, file.n);
+        const Metrics metrics = metrics_of(file.scores, file.labels, file.n);
         ck_assert_double_eq(metrics.auroc, (double)twice / (2.0 * (double)pairs));
     }
 }
@@ -97,16 +97,16 @@ START_TEST(perfect_separation)
 {
     const double scores[] = {0.1, 0.9, 0.2, 0.7, 0.4};
     const uint8_t labels[] = {0, 1, 0, 1, 0};
-    const TrainMetrics metrics = metrics_of(scores, labels, 5);
+    const Metrics metrics = metrics_of(scores, labels, 5);
     ck_assert_uint_eq(metrics.n_real, 3);
     ck_assert_uint_eq(metrics.n_fake, 2);
     ck_assert_double_eq(metrics.eer, 0);
     ck_assert_double_eq(metrics.eer_threshold, 0.5 * 0.7 + 0.5 * 0.4);
-    for (int i = 0; i < TRAIN_BRIER; i++)
-        if (metrics.eer != train_metric_value(&metrics, i) &&
-            metrics.eer_threshold != train_metric_value(&metrics, i))
-            ck_assert_msg(train_metric_value(&metrics, i) == 1, "%s = %g",
-                          train_metric_names[i].name, train_metric_value(&metrics, i));
+    for (int i = 0; i < METRICS_BRIER; i++)
+        if (metrics.eer != metrics_value(&metrics, i) &&
+            metrics.eer_threshold != metrics_value(&metrics, i))
+            ck_assert_msg(metrics_value(&metrics, i) == 1, "%s = %g", metrics_names[i].name,
+                          metrics_value(&metrics, i));
 }
 END_TEST
 
@@ -114,7 +114,7 @@ START_TEST(inverted_separation)
 {
     const double scores[] = {0.9, 0.1, 0.8, 0.3};
     const uint8_t labels[] = {0, 1, 0, 1};
-    const TrainMetrics metrics = metrics_of(scores, labels, 4);
+    const Metrics metrics = metrics_of(scores, labels, 4);
     ck_assert_double_eq(metrics.auroc, 0);
     ck_assert_double_eq(metrics.eer, 1);
     ck_assert_double_eq(metrics.accuracy, 0);
@@ -128,7 +128,7 @@ START_TEST(all_tied)
 {
     const double scores[] = {0.5, 0.5, 0.5, 0.5};
     const uint8_t labels[] = {0, 1, 1, 1};
-    const TrainMetrics metrics = metrics_of(scores, labels, 4);
+    const Metrics metrics = metrics_of(scores, labels, 4);
     ck_assert_double_eq(metrics.auroc, 0.5);
     ck_assert_double_eq(metrics.ap, 0.75);
     ck_assert_double_eq(metrics.map, 0.5);
@@ -150,7 +150,7 @@ START_TEST(tpr_takes_the_top_of_a_vertical)
         scores[i] = -i;
         labels[i] = (i >= 1 && i <= 50) || i >= 150;
     }
-    const TrainMetrics metrics = metrics_of(scores, labels, 200);
+    const Metrics metrics = metrics_of(scores, labels, 200);
     ck_assert_double_eq(metrics.tpr_at_fpr[0],
                         0); /* 0.1 of the way along the first, flat segment */
     ck_assert_double_eq(metrics.tpr_at_fpr[1], 0.5);
@@ -163,7 +163,7 @@ START_TEST(extreme_doubles)
 {
     const double scores[] = {-0.0, 0.0, 5e-324, -5e-324, 1.7e308, -1.7e308};
     const uint8_t labels[] = {0, 1, 1, 0, 1, 0};
-    const TrainMetrics metrics = metrics_of(scores, labels, 6);
+    const Metrics metrics = metrics_of(scores, labels, 6);
     ck_assert_double_eq(metrics.auroc, (9 - 0.5) / 9);
     ck_assert(isfinite(metrics.eer_threshold));
 }
@@ -174,7 +174,7 @@ START_TEST(neighbouring_scores)
 {
     const double scores[] = {0.3, nextafter(0.3, 1)};
     const uint8_t labels[] = {0, 1};
-    const TrainMetrics metrics = metrics_of(scores, labels, 2);
+    const Metrics metrics = metrics_of(scores, labels, 2);
     ck_assert_double_eq(metrics.auroc, 1);
     ck_assert_double_eq(metrics.accuracy_at_eer, 1);
 }
@@ -185,14 +185,13 @@ START_TEST(one_class_is_undefined)
     const double scores[] = {0.4, 0.6, 0.7};
     for (uint8_t label = 0; label <= 1; label++) {
         const uint8_t labels[] = {label, label, label};
-        const TrainMetrics metrics = metrics_of(scores, labels, 3);
+        const Metrics metrics = metrics_of(scores, labels, 3);
         ck_assert_uint_eq(label ? metrics.n_fake : metrics.n_real, 3);
-        for (int i = 0; i < TRAIN_METRIC_NAMES; i++)
-            if (train_metric_names[i].offset == offsetof(TrainMetrics, accuracy))
-                ck_assert_double_eq(train_metric_value(&metrics, i), label ? 2.0 / 3 : 1.0 / 3);
-            else if (i < TRAIN_BRIER)
-                ck_assert_msg(isnan(train_metric_value(&metrics, i)), "%s",
-                              train_metric_names[i].name);
+        for (int i = 0; i < METRICS_NAMES; i++)
+            if (metrics_names[i].offset == offsetof(Metrics, accuracy))
+                ck_assert_double_eq(metrics_value(&metrics, i), label ? 2.0 / 3 : 1.0 / 3);
+            else if (i < METRICS_BRIER)
+                ck_assert_msg(isnan(metrics_value(&metrics, i)), "%s", metrics_names[i].name);
     }
 }
 END_TEST
@@ -202,7 +201,7 @@ START_TEST(calibration)
 {
     const double scores[] = {0, 1, 1, 0.1, 0.12, 0.9};
     const uint8_t labels[] = {0, 1, 0, 0, 1, 1};
-    const TrainMetrics metrics = metrics_of(scores, labels, 6);
+    const Metrics metrics = metrics_of(scores, labels, 6);
     const double squares = 0 + 0 + 1 + 0.01 + 0.88 * 0.88 + 0.01;
     ck_assert_double_eq_tol(metrics.brier, squares / 6, 1e-15);
     const double losses = -2 * log(1 - 0x1p-52) - log(0x1p-52) - log(0.9) - log(0.12) - log(0.9);
@@ -212,13 +211,13 @@ START_TEST(calibration)
     ck_assert_uint_eq(metrics.repeated, 0);
 
     const uint8_t fakes[] = {1, 1, 1, 1, 1, 1};
-    const TrainMetrics one_class = metrics_of(scores, fakes, 6);
+    const Metrics one_class = metrics_of(scores, fakes, 6);
     ck_assert(isfinite(one_class.brier) && isfinite(one_class.log_loss) &&
               isfinite(one_class.ece) && isnan(one_class.partial_auroc));
     ck_assert_uint_eq(one_class.repeated, 1);
 
     const double logits[] = {0, 1, 1, 0.1, 0.12, 1.5};
-    const TrainMetrics none = metrics_of(logits, labels, 6);
+    const Metrics none = metrics_of(logits, labels, 6);
     ck_assert(isnan(none.brier) && isnan(none.log_loss) && isnan(none.ece));
     ck_assert(isfinite(none.partial_auroc));
 }
@@ -233,10 +232,9 @@ START_TEST(threads_change_no_bit)
     ck_ok(threads_create(&threads, 3, &error), &error);
     for (uint64_t number = 0; number < 140; number++) {
         make_case(number, &file);
-        const TrainMetrics alone = metrics_of(file.scores, file.labels, file.n);
-        TrainMetrics shared;
-        ck_ok(train_metrics_on(threads, file.scores, NULL, file.labels, file.n, &shared, &error),
-              &error);
+        const Metrics alone = metrics_of(file.scores, file.labels, file.n);
+        Metrics shared;
+        ck_ok(metrics_on(threads, file.scores, NULL, file.labels, file.n, &shared, &error), &error);
         ck_assert_mem_eq(&alone, &shared, sizeof alone);
     }
     threads_destroy(threads);
@@ -259,28 +257,27 @@ START_TEST(margins_rank_what_softmax_ties)
             p[i] = (double)fake;
         }
         Error error = {0};
-        TrainMetrics found;
-        ck_ok(train_metrics_on(NULL, p, margins, file.labels, file.n, &found, &error), &error);
-        const TrainMetrics by_margin = metrics_of(margins, file.labels, file.n);
-        const TrainMetrics by_p = metrics_of(p, file.labels, file.n);
-        static const int of_ranks[] = {TRAIN_AUROC,
-                                       TRAIN_AP,
-                                       TRAIN_EER,
-                                       TRAIN_TPR_AT_FPR_0001,
-                                       TRAIN_TPR_AT_FPR_001,
-                                       TRAIN_TPR_AT_FPR_005,
-                                       TRAIN_PARTIAL_AUROC};
-        static const int of_p[] = {TRAIN_EER_THRESHOLD,     TRAIN_ACCURACY,
-                                   TRAIN_BALANCED_ACCURACY, TRAIN_F1_MACRO,
-                                   TRAIN_ACCURACY_AT_EER,   TRAIN_BRIER,
-                                   TRAIN_LOG_LOSS,          TRAIN_ECE,
-                                   TRAIN_F1_MACRO_AT_EER,   TRAIN_BALANCED_ACCURACY_AT_EER};
+        Metrics found;
+        ck_ok(metrics_on(NULL, p, margins, file.labels, file.n, &found, &error), &error);
+        const Metrics by_margin = metrics_of(margins, file.labels, file.n);
+        const Metrics by_p = metrics_of(p, file.labels, file.n);
+        static const int of_ranks[] = {METRICS_AUROC,
+                                       METRICS_AP,
+                                       METRICS_EER,
+                                       METRICS_TPR_AT_FPR_0001,
+                                       METRICS_TPR_AT_FPR_001,
+                                       METRICS_TPR_AT_FPR_005,
+                                       METRICS_PARTIAL_AUROC};
+        static const int of_p[] = {METRICS_EER_THRESHOLD,     METRICS_ACCURACY,
+                                   METRICS_BALANCED_ACCURACY, METRICS_F1_MACRO,
+                                   METRICS_ACCURACY_AT_EER,   METRICS_BRIER,
+                                   METRICS_LOG_LOSS,          METRICS_ECE,
+                                   METRICS_F1_MACRO_AT_EER,   METRICS_BALANCED_ACCURACY_AT_EER};
         for (size_t k = 0; k < sizeof of_ranks / sizeof of_ranks[0]; k++)
-            ck_assert_double_eq(train_metric_value(&found, of_ranks[k]),
-                                train_metric_value(&by_margin, of_ranks[k]));
+            ck_assert_double_eq(metrics_value(&found, of_ranks[k]),
+                                metrics_value(&by_margin, of_ranks[k]));
         for (size_t k = 0; k < sizeof of_p / sizeof of_p[0]; k++)
-            ck_assert_double_eq(train_metric_value(&found, of_p[k]),
-                                train_metric_value(&by_p, of_p[k]));
+            ck_assert_double_eq(metrics_value(&found, of_p[k]), metrics_value(&by_p, of_p[k]));
         ck_assert_uint_eq(found.saturated[0] + found.saturated[1], scale > 1 ? file.n : 0);
         if (scale > 1)
             ck_assert(by_p.auroc == 0.5 && found.auroc > 0.6 && found.tied[0] == by_margin.tied[0]);
@@ -294,15 +291,15 @@ START_TEST(refuses_what_cannot_be_ranked)
 {
     const double bad[] = {NAN, INFINITY, -INFINITY};
     const uint8_t labels[] = {0, 1};
-    TrainMetrics metrics;
+    Metrics metrics;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const double scores[] = {0.5, bad[i]};
         Error error = {0};
-        ck_assert_int_eq(train_metrics(scores, labels, 2, &metrics, &error), STATUS_FAILED);
+        ck_assert_int_eq(metrics_compute(scores, labels, 2, &metrics, &error), STATUS_FAILED);
         ck_assert_ptr_nonnull(strstr(error.message, "number 2 of 2"));
     }
     Error error = {0};
-    ck_assert_int_eq(train_metrics(NULL, NULL, 0, &metrics, &error), STATUS_FAILED);
+    ck_assert_int_eq(metrics_compute(NULL, NULL, 0, &metrics, &error), STATUS_FAILED);
 }
 END_TEST
 
@@ -316,8 +313,8 @@ START_TEST(order_of_rows_is_irrelevant)
         reversed.scores[i] = file.scores[file.n - 1 - i];
         reversed.labels[i] = file.labels[file.n - 1 - i];
     }
-    const TrainMetrics a = metrics_of(file.scores, file.labels, file.n);
-    const TrainMetrics b = metrics_of(reversed.scores, reversed.labels, reversed.n);
+    const Metrics a = metrics_of(file.scores, file.labels, file.n);
+    const Metrics b = metrics_of(reversed.scores, reversed.labels, reversed.n);
     ck_assert_mem_eq(&a, &b, sizeof a);
 }
 END_TEST
@@ -336,14 +333,14 @@ START_TEST(a_million_scores)
         const double u = (double)(splitmix(&state) >> 11) * 0x1p-53;
         scores[i] = 1 / (1 + exp(-12 * (u - 0.5) - (labels[i] ? 2 : -2)));
     }
-    TrainMetrics metrics;
+    Metrics metrics;
     for (int count = 1; count <= 2; count++) {
         Threads *threads = NULL;
         Error error = {0};
         struct timespec start, end;
         ck_ok(threads_create(&threads, count, &error), &error);
         clock_gettime(CLOCK_MONOTONIC, &start);
-        ck_ok(train_metrics_on(threads, scores, NULL, labels, n, &metrics, &error), &error);
+        ck_ok(metrics_on(threads, scores, NULL, labels, n, &metrics, &error), &error);
         clock_gettime(CLOCK_MONOTONIC, &end);
         threads_destroy(threads);
         printf("%zu scores, %d thread%s: %.3f s\n", n, count, count > 1 ? "s" : "",

@@ -21,7 +21,7 @@ typedef struct Kind {
     const char *dataset; /* NULL: "X" */
 } Kind;
 
-static void append_frame(TrainPredictions *table, const Kind *kind, int video, int frame)
+static void append_frame(MetricsPredictions *table, const Kind *kind, int video, int frame)
 {
     Random shared = random_stream(1, RANDOM_TEST, (uint32_t)video, 0);
     Random own = random_stream(2, RANDOM_TEST, (uint32_t)(video * FRAMES + frame), 0);
@@ -30,16 +30,16 @@ static void append_frame(TrainPredictions *table, const Kind *kind, int video, i
     char file[64];
     snprintf(file, sizeof file, "d/%s/%02d/%d.png", label ? "swap" : "real", video, frame);
     Error error = {0};
-    const TrainPrediction row = {.file = kind->bare ? NULL : file,
-                                 .dataset = kind->dataset ? kind->dataset : "X",
-                                 .label = label,
-                                 .fake = 1 / (1 + exp(-logit))};
-    ck_ok(train_predictions_append(table, &row, &error), &error);
+    const MetricsPrediction row = {.file = kind->bare ? NULL : file,
+                                   .dataset = kind->dataset ? kind->dataset : "X",
+                                   .label = label,
+                                   .fake = 1 / (1 + exp(-logit))};
+    ck_ok(metrics_predictions_append(table, &row, &error), &error);
 }
 
-static TrainPredictions make_table(const Kind *kind)
+static MetricsPredictions make_table(const Kind *kind)
 {
-    TrainPredictions table = train_predictions_empty();
+    MetricsPredictions table = metrics_predictions_empty();
     for (int i = 0; i < VIDEOS * FRAMES; i++) {
         const int at = kind->backwards ? VIDEOS * FRAMES - 1 - i : i;
         append_frame(&table, kind, at / FRAMES, at % FRAMES);
@@ -47,20 +47,20 @@ static TrainPredictions make_table(const Kind *kind)
     return table;
 }
 
-static TrainUncertainty quick(void)
+static MetricsUncertainty quick(void)
 {
-    TrainUncertainty settings = train_uncertainty_defaults();
+    MetricsUncertainty settings = metrics_uncertainty_defaults();
     settings.resamples = 300;
     return settings;
 }
 
-static TrainComparison *compare(const TrainPredictions *a, const TrainPredictions *b,
-                                const TrainUncertainty *settings)
+static MetricsComparison *compare(const MetricsPredictions *a, const MetricsPredictions *b,
+                                  const MetricsUncertainty *settings)
 {
-    TrainComparison *found = NULL;
+    MetricsComparison *found = NULL;
     int count = 0;
     Error error = {0};
-    ck_ok(train_compare(a, "a.csv", b, "b.csv", settings, &found, &count, &error), &error);
+    ck_ok(metrics_compare(a, "a.csv", b, "b.csv", settings, &found, &count, &error), &error);
     ck_assert_int_eq(count, 1);
     return found;
 }
@@ -68,43 +68,43 @@ static TrainComparison *compare(const TrainPredictions *a, const TrainPrediction
 /* A sharp detector against a noisy one: metrics as each file has alone, a difference that is not chance. */
 START_TEST(better_is_told_from_worse)
 {
-    TrainPredictions a = make_table(&(Kind){.noise = 0.3}), b = make_table(&(Kind){.noise = 4});
-    const TrainUncertainty settings = quick();
-    TrainComparison *const found = compare(&a, &b, &settings);
-    TrainReport *reports[2] = {NULL};
+    MetricsPredictions a = make_table(&(Kind){.noise = 0.3}), b = make_table(&(Kind){.noise = 4});
+    const MetricsUncertainty settings = quick();
+    MetricsComparison *const found = compare(&a, &b, &settings);
+    MetricsReport *reports[2] = {NULL};
     int count = 0;
     Error error = {0};
-    ck_ok(train_reports(&a, &reports[0], &count, &error), &error);
-    ck_ok(train_reports(&b, &reports[1], &count, &error), &error);
-    for (int m = 0; m < TRAIN_METRIC_NAMES; m++) {
-        ck_assert(found->frame[m].a == train_metric_value(&reports[0]->frame, m));
-        ck_assert(found->frame[m].b == train_metric_value(&reports[1]->frame, m));
-        ck_assert(found->video[m].a == train_metric_value(&reports[0]->video, m));
-        ck_assert(found->video[m].b == train_metric_value(&reports[1]->video, m));
+    ck_ok(metrics_reports(&a, &reports[0], &count, &error), &error);
+    ck_ok(metrics_reports(&b, &reports[1], &count, &error), &error);
+    for (int m = 0; m < METRICS_NAMES; m++) {
+        ck_assert(found->frame[m].a == metrics_value(&reports[0]->frame, m));
+        ck_assert(found->frame[m].b == metrics_value(&reports[1]->frame, m));
+        ck_assert(found->video[m].a == metrics_value(&reports[0]->video, m));
+        ck_assert(found->video[m].b == metrics_value(&reports[1]->video, m));
         ck_assert(found->frame[m].difference == found->frame[m].a - found->frame[m].b);
     }
-    ck_assert_int_eq(found->video[TRAIN_AUROC].method, TRAIN_INTERVAL_DELONG);
-    ck_assert_int_eq(found->frame[TRAIN_AUROC].method, TRAIN_INTERVAL_BOOTSTRAP);
-    ck_assert(found->frame[TRAIN_AUROC].difference > 0.1 && found->frame[TRAIN_AUROC].p < 0.01);
-    ck_assert(found->frame[TRAIN_AUROC].interval.lower > 0);
-    ck_assert(found->frame[TRAIN_BRIER].interval.upper < 0);
-    ck_assert(found->video[TRAIN_AUROC].p < 0.05);
+    ck_assert_int_eq(found->video[METRICS_AUROC].method, METRICS_INTERVAL_DELONG);
+    ck_assert_int_eq(found->frame[METRICS_AUROC].method, METRICS_INTERVAL_BOOTSTRAP);
+    ck_assert(found->frame[METRICS_AUROC].difference > 0.1 && found->frame[METRICS_AUROC].p < 0.01);
+    ck_assert(found->frame[METRICS_AUROC].interval.lower > 0);
+    ck_assert(found->frame[METRICS_BRIER].interval.upper < 0);
+    ck_assert(found->video[METRICS_AUROC].p < 0.05);
     for (int i = 0; i < 2; i++)
-        train_reports_free(reports[i], 1);
+        metrics_reports_free(reports[i], 1);
     free(found);
-    train_predictions_free(&a);
-    train_predictions_free(&b);
+    metrics_predictions_free(&a);
+    metrics_predictions_free(&b);
 }
 END_TEST
 
 /* Turned round, every difference changes its sign and no p changes. */
 START_TEST(both_ways)
 {
-    TrainPredictions a = make_table(&(Kind){.noise = 1}), b = make_table(&(Kind){.noise = 1.5});
-    const TrainUncertainty settings = quick();
-    TrainComparison *const there = compare(&a, &b, &settings), *const back =
-                                                                   compare(&b, &a, &settings);
-    for (int m = 0; m < TRAIN_METRIC_NAMES; m++) {
+    MetricsPredictions a = make_table(&(Kind){.noise = 1}), b = make_table(&(Kind){.noise = 1.5});
+    const MetricsUncertainty settings = quick();
+    MetricsComparison *const there = compare(&a, &b, &settings), *const back =
+                                                                     compare(&b, &a, &settings);
+    for (int m = 0; m < METRICS_NAMES; m++) {
         ck_close(there->frame[m].difference, -back->frame[m].difference, 1e-15);
         ck_close(there->frame[m].interval.lower, -back->frame[m].interval.upper, 1e-12);
         ck_close(there->frame[m].p, back->frame[m].p, 1e-12);
@@ -112,79 +112,79 @@ START_TEST(both_ways)
     }
     free(there);
     free(back);
-    train_predictions_free(&a);
-    train_predictions_free(&b);
+    metrics_predictions_free(&a);
+    metrics_predictions_free(&b);
 }
 END_TEST
 
 /* A file against itself, row by row backwards: matched by name, nothing differs, and p is 1. */
 START_TEST(the_same_backwards)
 {
-    TrainPredictions a = make_table(&(Kind){.noise = 1});
-    TrainPredictions b = make_table(&(Kind){.noise = 1, .backwards = true, .dataset = "Y"});
-    const TrainUncertainty settings = quick();
-    TrainComparison *const found = compare(&a, &b, &settings);
+    MetricsPredictions a = make_table(&(Kind){.noise = 1});
+    MetricsPredictions b = make_table(&(Kind){.noise = 1, .backwards = true, .dataset = "Y"});
+    const MetricsUncertainty settings = quick();
+    MetricsComparison *const found = compare(&a, &b, &settings);
     ck_assert(found->has_videos && found->frames == VIDEOS * FRAMES && found->videos == VIDEOS);
-    for (int m = 0; m < TRAIN_METRIC_NAMES; m++) {
+    for (int m = 0; m < METRICS_NAMES; m++) {
         /* The sum of a video's frames runs backwards: the last bit may differ, and no rank does. */
         ck_each(fabs(found->frame[m].difference) < 1e-14 &&
                     fabs(found->video[m].difference) < 1e-14,
-                "%s", train_metric_names[m].name);
+                "%s", metrics_names[m].name);
     }
-    ck_assert(found->frame[TRAIN_AUROC].difference == 0 && found->frame[TRAIN_AUROC].p == 1);
-    ck_assert(found->video[TRAIN_AUROC].difference == 0 && found->video[TRAIN_AUROC].p == 1);
-    ck_assert(found->frame[TRAIN_AUROC].interval.lower == 0);
+    ck_assert(found->frame[METRICS_AUROC].difference == 0 && found->frame[METRICS_AUROC].p == 1);
+    ck_assert(found->video[METRICS_AUROC].difference == 0 && found->video[METRICS_AUROC].p == 1);
+    ck_assert(found->frame[METRICS_AUROC].interval.lower == 0);
     free(found);
-    train_predictions_free(&a);
-    train_predictions_free(&b);
+    metrics_predictions_free(&a);
+    metrics_predictions_free(&b);
 }
 END_TEST
 
 START_TEST(bare_rows_by_position)
 {
-    TrainPredictions a = make_table(&(Kind){.noise = 0.3, .bare = true});
-    TrainPredictions b = make_table(&(Kind){.noise = 3, .bare = true});
-    TrainUncertainty settings = quick();
-    TrainComparison *const found = compare(&a, &b, &settings);
+    MetricsPredictions a = make_table(&(Kind){.noise = 0.3, .bare = true});
+    MetricsPredictions b = make_table(&(Kind){.noise = 3, .bare = true});
+    MetricsUncertainty settings = quick();
+    MetricsComparison *const found = compare(&a, &b, &settings);
     ck_assert(!found->has_videos);
-    ck_assert_int_eq(found->frame[TRAIN_AUROC].method, TRAIN_INTERVAL_DELONG_ROWS);
-    ck_assert_int_eq(found->frame[TRAIN_AP].method, TRAIN_INTERVAL_BOOTSTRAP_ROWS);
-    ck_assert(found->frame[TRAIN_AUROC].interval.lower > 0);
+    ck_assert_int_eq(found->frame[METRICS_AUROC].method, METRICS_INTERVAL_DELONG_ROWS);
+    ck_assert_int_eq(found->frame[METRICS_AP].method, METRICS_INTERVAL_BOOTSTRAP_ROWS);
+    ck_assert(found->frame[METRICS_AUROC].interval.lower > 0);
     free(found);
-    settings.mode = TRAIN_CI_OFF;
-    TrainComparison *const off = compare(&a, &b, &settings);
-    ck_assert(isnan(off->frame[TRAIN_AUROC].p) && off->frame[TRAIN_AUROC].difference > 0);
-    ck_assert_int_eq(off->frame[TRAIN_AP].method, TRAIN_INTERVAL_NONE);
+    settings.mode = METRICS_CI_OFF;
+    MetricsComparison *const off = compare(&a, &b, &settings);
+    ck_assert(isnan(off->frame[METRICS_AUROC].p) && off->frame[METRICS_AUROC].difference > 0);
+    ck_assert_int_eq(off->frame[METRICS_AP].method, METRICS_INTERVAL_NONE);
     free(off);
-    train_predictions_free(&a);
-    train_predictions_free(&b);
+    metrics_predictions_free(&a);
+    metrics_predictions_free(&b);
 }
 END_TEST
 
-static void refuse(const TrainPredictions *a, const TrainPredictions *b, const char *says)
+static void refuse(const MetricsPredictions *a, const MetricsPredictions *b, const char *says)
 {
-    TrainComparison *found = NULL;
+    MetricsComparison *found = NULL;
     int count = 0;
     Error error = {0};
-    const TrainUncertainty settings = quick();
-    ck_assert_int_eq(train_compare(a, "a.csv", b, "b.csv", &settings, &found, &count, &error),
+    const MetricsUncertainty settings = quick();
+    ck_assert_int_eq(metrics_compare(a, "a.csv", b, "b.csv", &settings, &found, &count, &error),
                      STATUS_FAILED);
     ck_assert_msg(strstr(error.message, says) != NULL, "%s", error.message);
     ck_assert(strchr(error.message, ';') != NULL && !found && count == 0);
 }
 
-static void add(TrainPredictions *table, const char *file, const char *dataset, const char *video,
+static void add(MetricsPredictions *table, const char *file, const char *dataset, const char *video,
                 int label)
 {
     Error error = {0};
-    const TrainPrediction row = {
+    const MetricsPrediction row = {
         .file = file, .dataset = dataset, .video = video, .label = label, .fake = 0.5};
-    ck_ok(train_predictions_append(table, &row, &error), &error);
+    ck_ok(metrics_predictions_append(table, &row, &error), &error);
 }
 
 START_TEST(what_does_not_match_is_refused)
 {
-    TrainPredictions a = train_predictions_empty(), b = train_predictions_empty();
+    MetricsPredictions a = metrics_predictions_empty(), b = metrics_predictions_empty();
     add(&a, "r/real/v/0.png", "X", NULL, 0);
     add(&a, "r/swap/w/0.png", "X", NULL, 1);
     add(&b, "r/real/v/0.png", "X", NULL, 0);
@@ -195,8 +195,8 @@ START_TEST(what_does_not_match_is_refused)
     refuse(&a, &b, "b.csv: names r/swap/w/0.png twice");
     add(&a, "r/swap/w/0.png", "Y", NULL, 1);
     refuse(&a, &b, "a.csv: has 2 data sets, and b.csv has 1");
-    train_predictions_free(&a);
-    train_predictions_free(&b);
+    metrics_predictions_free(&a);
+    metrics_predictions_free(&b);
 
     add(&a, NULL, "X", NULL, 0);
     add(&a, NULL, "X", NULL, 1);
@@ -204,14 +204,14 @@ START_TEST(what_does_not_match_is_refused)
     refuse(&a, &b, "a.csv: has 2 rows of data set X, and b.csv has 1");
     add(&b, NULL, "Z", NULL, 1);
     refuse(&a, &b, "b.csv: row 1 of data set Z is labelled 1, but 0 in a.csv");
-    train_predictions_free(&a);
-    train_predictions_free(&b);
+    metrics_predictions_free(&a);
+    metrics_predictions_free(&b);
 
     add(&a, NULL, "X", NULL, 0);
     add(&b, NULL, "X", "v", 0);
     refuse(&a, &b, "a.csv: tells no videos of data set X, but b.csv does");
-    train_predictions_free(&a);
-    train_predictions_free(&b);
+    metrics_predictions_free(&a);
+    metrics_predictions_free(&b);
 
     add(&a, "0.png", "X", "v", 0);
     add(&a, "1.png", "X", "w", 0);
@@ -220,36 +220,37 @@ START_TEST(what_does_not_match_is_refused)
     add(&b, "1.png", "X", "p", 0);
     add(&b, "2.png", "X", "q", 0);
     refuse(&a, &b, "b.csv: divides the frames of data set X into other videos than a.csv");
-    train_predictions_free(&a);
-    train_predictions_free(&b);
+    metrics_predictions_free(&a);
+    metrics_predictions_free(&b);
 
     add(&a, "0.png", "X", "v", 0);
     add(&a, "0.png", "Y", "v", 0);
     add(&b, "0.png", "X", "v", 0);
     add(&b, "0.png", "Z", "v", 0);
     refuse(&a, &b, "b.csv: has no data set Y");
-    train_predictions_free(&a);
-    train_predictions_free(&b);
+    metrics_predictions_free(&a);
+    metrics_predictions_free(&b);
 }
 END_TEST
 
 /* One class: differences of what is defined, nothing else. */
 START_TEST(one_class)
 {
-    TrainPredictions a = train_predictions_empty(), b = train_predictions_empty();
+    MetricsPredictions a = metrics_predictions_empty(), b = metrics_predictions_empty();
     for (int i = 0; i < 4; i++) {
         char file[16];
         snprintf(file, sizeof file, "v/%d.png", i);
         add(&a, file, "X", NULL, 1);
         add(&b, file, "X", NULL, 1);
     }
-    const TrainUncertainty settings = quick();
-    TrainComparison *const found = compare(&a, &b, &settings);
-    ck_assert(isnan(found->frame[TRAIN_AUROC].difference) && isnan(found->frame[TRAIN_AUROC].p));
-    ck_assert(found->frame[TRAIN_BRIER].difference == 0);
+    const MetricsUncertainty settings = quick();
+    MetricsComparison *const found = compare(&a, &b, &settings);
+    ck_assert(isnan(found->frame[METRICS_AUROC].difference) &&
+              isnan(found->frame[METRICS_AUROC].p));
+    ck_assert(found->frame[METRICS_BRIER].difference == 0);
     free(found);
-    train_predictions_free(&a);
-    train_predictions_free(&b);
+    metrics_predictions_free(&a);
+    metrics_predictions_free(&b);
 }
 END_TEST
 

@@ -22,11 +22,11 @@ static const char *write_scores(const char *name, const void *text, size_t size)
     return path;
 }
 
-static TrainPredictions read_scores(const char *name, const void *text, size_t size)
+static MetricsPredictions read_scores(const char *name, const void *text, size_t size)
 {
-    TrainPredictions predictions;
+    MetricsPredictions predictions;
     Error error = {0};
-    ck_ok(train_predictions_read(&predictions, write_scores(name, text, size), &error), &error);
+    ck_ok(metrics_predictions_read(&predictions, write_scores(name, text, size), &error), &error);
     return predictions;
 }
 
@@ -34,97 +34,97 @@ static TrainPredictions read_scores(const char *name, const void *text, size_t s
 
 START_TEST(bare_scores)
 {
-    TrainPredictions p = READ("label,score\n0,0.25\n1,-3e2\n1,.5\n");
+    MetricsPredictions p = READ("label,score\n0,0.25\n1,-3e2\n1,.5\n");
     ck_assert_uint_eq(p.count, 3);
     ck_assert(p.scores[0] == 0.25 && p.scores[1] == -300 && p.scores[2] == 0.5);
     ck_assert(p.labels[0] == 0 && p.labels[1] == 1 && p.labels[2] == 1);
     ck_assert(!p.row_video && !p.files && !p.row_dataset); /* nine bytes a row */
     ck_assert_uint_eq(p.dataset_count, 1);
     ck_assert_str_eq(p.datasets[0], "scores");
-    train_predictions_free(&p);
+    metrics_predictions_free(&p);
 }
 END_TEST
 
 /* What spreadsheets and other systems make of such a file. */
 START_TEST(dialects)
 {
-    TrainPredictions p =
+    MetricsPredictions p =
         READ("\xEF\xBB\xBFscore , other,\"label\"\r\n\r\n 0.5 ,\"a \"\"b\"\", c\nd\",1\r\n"
              "\"0.25\",,0.0");
     ck_assert_uint_eq(p.count, 2);
     ck_assert(p.scores[0] == 0.5 && p.labels[0] == 1 && p.scores[1] == 0.25 && p.labels[1] == 0);
-    train_predictions_free(&p);
+    metrics_predictions_free(&p);
 }
 END_TEST
 
 START_TEST(the_reference_writes_four_columns)
 {
-    TrainPredictions p = READ("files,labels,prob_class_0,prob_class_1\n"
-                              "d/FF/real/001/0.png,0,0.9,0.1\nd/FF/real/001/1.png,0,0.7,0.3\n"
-                              "d/FF/DF/001/0.png,1,0.2,0.8\n");
+    MetricsPredictions p = READ("files,labels,prob_class_0,prob_class_1\n"
+                                "d/FF/real/001/0.png,0,0.9,0.1\nd/FF/real/001/1.png,0,0.7,0.3\n"
+                                "d/FF/DF/001/0.png,1,0.2,0.8\n");
     ck_assert_uint_eq(p.video_count, 2);
     ck_assert_str_eq(p.videos[0].name, "d/FF/real/001"); /* the whole folder, not its last part */
     ck_assert_str_eq(p.videos[1].name, "d/FF/DF/001");
     ck_assert_str_eq(p.videos[1].source, "DF");
     ck_assert_str_eq(p.files[2], "d/FF/DF/001/0.png");
-    train_predictions_free(&p);
+    metrics_predictions_free(&p);
 }
 END_TEST
 
 START_TEST(short_paths_have_no_source_or_video)
 {
-    TrainPredictions p = READ("files,labels,prob_class_0,prob_class_1\nreal/v/0.png,0,1,0\n"
-                              "v/0.png,1,0,1\n0.png,1,0,1\n/w/1.png,1,0,1\n");
+    MetricsPredictions p = READ("files,labels,prob_class_0,prob_class_1\nreal/v/0.png,0,1,0\n"
+                                "v/0.png,1,0,1\n0.png,1,0,1\n/w/1.png,1,0,1\n");
     ck_assert_str_eq(p.videos[0].source, "real");
     ck_assert_ptr_null(p.videos[1].source);
-    ck_assert_uint_eq(p.row_video[2], TRAIN_NO_VIDEO);
+    ck_assert_uint_eq(p.row_video[2], METRICS_NO_VIDEO);
     ck_assert_str_eq(p.videos[2].name, "/w");
     ck_assert_ptr_null(p.videos[2].source);
-    train_predictions_free(&p);
+    metrics_predictions_free(&p);
 }
 END_TEST
 
 /* A list may name the source of its frames, whatever their folders are called: a column tells it on. */
 START_TEST(a_source_that_the_path_does_not_tell)
 {
-    const TrainPrediction rows[] = {
+    const MetricsPrediction rows[] = {
         {.file = "d/x/v/0.png", .dataset = "X", .source = "Face, Swap", .label = 1, .fake = 1},
         {.file = "d/x/w/0.png", .dataset = "X", .source = "x", .label = 0, .fake = 0},
         {.file = "d/y/z/0.png", .dataset = "X", .label = 1, .fake = 1},
         {.file = "0.png", .dataset = "X", .video = "u", .label = 1, .fake = 1},
     };
-    ck_assert(train_predictions_source_differs(&rows[0]));
-    ck_assert(!train_predictions_source_differs(&rows[1]));
-    ck_assert(!train_predictions_source_differs(&rows[2]));
+    ck_assert(metrics_predictions_source_differs(&rows[0]));
+    ck_assert(!metrics_predictions_source_differs(&rows[1]));
+    ck_assert(!metrics_predictions_source_differs(&rows[2]));
     char *text = NULL;
     size_t size = 0;
     FILE *const stream = open_memstream(&text, &size);
-    train_predictions_write_header(stream, true);
+    metrics_predictions_write_header(stream, true);
     for (int i = 0; i < 4; i++)
-        train_predictions_write_row(stream, &rows[i], true);
+        metrics_predictions_write_row(stream, &rows[i], true);
     fclose(stream);
     ck_assert_ptr_nonnull(
         strstr(text, "video,source,margin\nd/x/v/0.png,1,0,1,X,d/x/v,\"Face, Swap\",\n"));
     ck_assert_ptr_nonnull(strstr(text, "X,u,,\n"));
-    TrainPredictions p = read_scores("named.csv", text, size);
+    MetricsPredictions p = read_scores("named.csv", text, size);
     ck_assert_str_eq(p.videos[0].source, "Face, Swap");
     ck_assert_str_eq(p.videos[1].source, "x");
     ck_assert_str_eq(p.videos[2].source, "y");
     ck_assert_ptr_null(p.videos[3].source);
-    train_predictions_free(&p);
+    metrics_predictions_free(&p);
     free(text);
 }
 END_TEST
 
 START_TEST(duplicates_are_counted)
 {
-    TrainPredictions p = READ("files,labels,prob_class_0,prob_class_1,dataset,video\n"
-                              "a/b/c.png,0,1,0,X,v\na/b/c.png,0,1,0,Y,v\na/b/c.png,0,1,0,X,v\n"
-                              "a/b/d.png,0,1,0,X,v\na/b/c.png,0,1,0,Y,v\n");
+    MetricsPredictions p = READ("files,labels,prob_class_0,prob_class_1,dataset,video\n"
+                                "a/b/c.png,0,1,0,X,v\na/b/c.png,0,1,0,Y,v\na/b/c.png,0,1,0,X,v\n"
+                                "a/b/d.png,0,1,0,X,v\na/b/c.png,0,1,0,Y,v\n");
     ck_assert_uint_eq(p.duplicates, 2);
     ck_assert_uint_eq(p.dataset_count, 2);
     ck_assert_uint_eq(p.video_count, 2); /* v of X and v of Y */
-    train_predictions_free(&p);
+    metrics_predictions_free(&p);
 }
 END_TEST
 
@@ -186,10 +186,10 @@ static const BadFile bad_files[] = {
 START_TEST(bad_files_name_line_and_column)
 {
     const BadFile *const bad = &bad_files[_i];
-    TrainPredictions predictions;
+    MetricsPredictions predictions;
     Error error = {0};
     const char *const path = write_scores("scores.csv", bad->text, bad->size);
-    ck_assert_int_eq(train_predictions_read(&predictions, path, &error), STATUS_FAILED);
+    ck_assert_int_eq(metrics_predictions_read(&predictions, path, &error), STATUS_FAILED);
     ck_assert_msg(strstr(error.message, bad->says) != NULL, "%s", error.message);
     ck_assert_msg(strncmp(error.message, path, strlen(path)) == 0, "%s", error.message);
     ck_assert_msg(strchr(error.message, ';') != NULL, "%s", error.message);
@@ -199,11 +199,11 @@ END_TEST
 
 START_TEST(no_file_and_a_folder)
 {
-    TrainPredictions predictions;
+    MetricsPredictions predictions;
     Error error = {0};
-    ck_assert_int_eq(train_predictions_read(&predictions, support_in_folder(""), &error),
+    ck_assert_int_eq(metrics_predictions_read(&predictions, support_in_folder(""), &error),
                      STATUS_FAILED);
-    ck_assert_int_eq(train_predictions_read(&predictions, "/nonexistent", &error), STATUS_FAILED);
+    ck_assert_int_eq(metrics_predictions_read(&predictions, "/nonexistent", &error), STATUS_FAILED);
 }
 END_TEST
 
@@ -214,12 +214,12 @@ START_TEST(truncated_files)
         "files,labels,prob_class_0,prob_class_1,dataset,video\n"
         "\"a,b/v/0.png\",0,0.75,0.25,X,\"a,b/v\"\n\"c\"\"d/w/0.png\",1,0.5,0.5,X,w\n";
     for (size_t size = 0; size < sizeof whole; size++) {
-        TrainPredictions predictions;
+        MetricsPredictions predictions;
         Error error = {0};
         const char *const path = write_scores("cut.csv", whole, size);
-        const Status status = train_predictions_read(&predictions, path, &error);
+        const Status status = metrics_predictions_read(&predictions, path, &error);
         ck_assert(status == STATUS_FAILED || (predictions.count >= 1 && predictions.count <= 2));
-        train_predictions_free(&predictions);
+        metrics_predictions_free(&predictions);
     }
 }
 END_TEST
@@ -236,9 +236,9 @@ START_TEST(a_million_columns)
     for (int i = 0; i < COLUMNS; i++)
         p += sprintf(p, "%s,", i == 7 ? "0.5" : "");
     p += sprintf(p, "1\n");
-    TrainPredictions predictions = read_scores("wide.csv", text, (size_t)(p - text));
+    MetricsPredictions predictions = read_scores("wide.csv", text, (size_t)(p - text));
     ck_assert(predictions.count == 1 && predictions.scores[0] == 0.5 && predictions.labels[0] == 1);
-    train_predictions_free(&predictions);
+    metrics_predictions_free(&predictions);
     free(text);
 }
 END_TEST
@@ -251,9 +251,9 @@ START_TEST(an_endless_line)
     memset(text, 'x', SIZE);
     memcpy(text, "label,score\n", 12);
     const char *const path = write_scores("long.csv", text, SIZE);
-    TrainPredictions predictions;
+    MetricsPredictions predictions;
     Error error = {0};
-    ck_assert_int_eq(train_predictions_read(&predictions, path, &error), STATUS_FAILED);
+    ck_assert_int_eq(metrics_predictions_read(&predictions, path, &error), STATUS_FAILED);
     ck_assert_msg(strstr(error.message, "line 2: is longer than 64 MiB") != NULL, "%s",
                   error.message);
     free(text);
@@ -280,8 +280,8 @@ START_TEST(videos_of_paths)
                   {"datasets/FF/real/000", "real", 0},
                   {"faces/real/a.png", "real", 0},
                   {"faces/real/b.png", "real", 0}};
-    static const uint32_t OF_ROW[] = {0, 0, 0, 1, 2, 3, 4, TRAIN_NO_VIDEO};
-    TrainPredictions predictions = read_scores("slashes.csv", TEXT, sizeof TEXT - 1);
+    static const uint32_t OF_ROW[] = {0, 0, 0, 1, 2, 3, 4, METRICS_NO_VIDEO};
+    MetricsPredictions predictions = read_scores("slashes.csv", TEXT, sizeof TEXT - 1);
     ck_assert_uint_eq(predictions.video_count, 5);
     for (uint32_t v = 0; v < 5; v++) {
         ck_assert_str_eq(predictions.videos[v].name, VIDEOS[v].name);
@@ -290,7 +290,7 @@ START_TEST(videos_of_paths)
     }
     for (size_t i = 0; i < predictions.count; i++)
         ck_assert_uint_eq(predictions.row_video[i], OF_ROW[i]);
-    train_predictions_free(&predictions);
+    metrics_predictions_free(&predictions);
 }
 END_TEST
 
@@ -316,12 +316,12 @@ START_TEST(round_trip)
     Error error = {0};
     FileWriter writer;
     ck_ok(file_begin(&writer, path, &error), &error);
-    train_predictions_write_header(writer.stream, false);
+    metrics_predictions_write_header(writer.stream, false);
     for (int pass = 0; pass < 2; pass++) {
-        TrainPredictions back = {0};
+        MetricsPredictions back = {0};
         if (pass == 1) {
             ck_ok(file_commit(&writer, &error), &error);
-            ck_ok(train_predictions_read(&back, path, &error), &error);
+            ck_ok(metrics_predictions_read(&back, path, &error), &error);
             ck_assert_uint_eq(back.count, ROWS);
         }
         uint64_t state = 5;
@@ -329,13 +329,13 @@ START_TEST(round_trip)
             draw_name(&state, i, name, i == 1500 ? LONGEST : i % 100 == 0 ? 20000 : 200);
             snprintf(dataset, sizeof dataset, "set, %d", (int)(splitmix(&state) % 3));
             const float fake = (float)((double)(splitmix(&state) >> 40) * 0x1p-24);
-            const TrainPrediction row = {.file = name,
-                                         .dataset = dataset,
-                                         .label = i & 1,
-                                         .real = 1 - (double)fake,
-                                         .fake = (double)fake};
+            const MetricsPrediction row = {.file = name,
+                                           .dataset = dataset,
+                                           .label = i & 1,
+                                           .real = 1 - (double)fake,
+                                           .fake = (double)fake};
             if (pass == 0) {
-                train_predictions_write_row(writer.stream, &row, false);
+                metrics_predictions_write_row(writer.stream, &row, false);
                 continue;
             }
             ck_assert((float)back.scores[i] == fake && back.labels[i] == row.label);
@@ -344,7 +344,7 @@ START_TEST(round_trip)
             name[strlen(name) - 2] = '\0';
             ck_assert_str_eq(back.videos[back.row_video[i]].name, name);
         }
-        train_predictions_free(&back);
+        metrics_predictions_free(&back);
     }
     free(name);
 }
@@ -353,7 +353,7 @@ END_TEST
 /* The last column: the margin of every row to the bit of its f32, where p_fake is long 1. */
 START_TEST(margins)
 {
-    const TrainPrediction rows[] = {
+    const MetricsPrediction rows[] = {
         {.file = "d/x/v/0.png",
          .dataset = "X",
          .label = 1,
@@ -370,45 +370,45 @@ START_TEST(margins)
     char *text = NULL;
     size_t size = 0;
     FILE *const stream = open_memstream(&text, &size);
-    train_predictions_write_header(stream, false);
+    metrics_predictions_write_header(stream, false);
     for (int i = 0; i < 2; i++)
-        train_predictions_write_row(stream, &rows[i], false);
+        metrics_predictions_write_row(stream, &rows[i], false);
     fclose(stream);
     ck_assert_ptr_nonnull(
         strstr(text, "dataset,video,margin\nd/x/v/0.png,1,0,1,X,d/x/v,41.2500038\n"));
-    TrainPredictions p = read_scores("margins.csv", text, size);
+    MetricsPredictions p = read_scores("margins.csv", text, size);
     ck_assert(p.margins && p.margins[0] == rows[0].margin && p.margins[1] == rows[1].margin);
-    train_predictions_free(&p);
+    metrics_predictions_free(&p);
     free(text);
 
     /* Of bare scores it is another quantity; an empty column is none. */
     p = READ("label,score,margin\n0,0.25,1.3\n");
     ck_assert_ptr_null(p.margins);
-    train_predictions_free(&p);
+    metrics_predictions_free(&p);
     p = READ("files,labels,prob_class_0,prob_class_1,margin\na/b/c.png,0,1,0,\n");
     ck_assert_ptr_null(p.margins);
-    train_predictions_free(&p);
+    metrics_predictions_free(&p);
 }
 END_TEST
 
 START_TEST(append_refuses)
 {
-    TrainPredictions p = train_predictions_empty();
+    MetricsPredictions p = metrics_predictions_empty();
     Error error = {0};
-    TrainPrediction row = {.file = "a/v/0.png", .dataset = "X", .label = 0, .fake = 0.5};
-    ck_ok(train_predictions_append(&p, &row, &error), &error);
+    MetricsPrediction row = {.file = "a/v/0.png", .dataset = "X", .label = 0, .fake = 0.5};
+    ck_ok(metrics_predictions_append(&p, &row, &error), &error);
     row.label = 1;
-    ck_assert_int_eq(train_predictions_append(&p, &row, &error), STATUS_FAILED);
+    ck_assert_int_eq(metrics_predictions_append(&p, &row, &error), STATUS_FAILED);
     row.label = 2;
-    ck_assert_int_eq(train_predictions_append(&p, &row, &error), STATUS_FAILED);
+    ck_assert_int_eq(metrics_predictions_append(&p, &row, &error), STATUS_FAILED);
     row.label = 0;
     row.fake = NAN;
-    ck_assert_int_eq(train_predictions_append(&p, &row, &error), STATUS_FAILED);
+    ck_assert_int_eq(metrics_predictions_append(&p, &row, &error), STATUS_FAILED);
     ck_assert_uint_eq(p.count, 1);
-    train_predictions_free(&p);
-    TrainReport *reports;
+    metrics_predictions_free(&p);
+    MetricsReport *reports;
     int count;
-    ck_assert_int_eq(train_reports(&p, &reports, &count, &error), STATUS_FAILED);
+    ck_assert_int_eq(metrics_reports(&p, &reports, &count, &error), STATUS_FAILED);
 }
 END_TEST
 
@@ -429,12 +429,12 @@ START_TEST(many_rows)
     }
     ck_ok(file_commit(&writer, &error), &error);
     const double start = train_clock();
-    TrainPredictions predictions;
-    ck_ok(train_predictions_read(&predictions, path, &error), &error);
+    MetricsPredictions predictions;
+    ck_ok(metrics_predictions_read(&predictions, path, &error), &error);
     const double read = train_clock();
-    TrainReport *reports;
+    MetricsReport *reports;
     int count;
-    ck_ok(train_reports(&predictions, &reports, &count, &error), &error);
+    ck_ok(metrics_reports(&predictions, &reports, &count, &error), &error);
     printf("%zu rows: read in %.3f s, metrics in %.3f s\n", rows, read - start,
            train_clock() - read);
     ck_assert_uint_eq(predictions.count, rows);
@@ -443,8 +443,8 @@ START_TEST(many_rows)
         ck_assert(predictions.labels[i] == (splitmix(&state) & 1));
         ck_assert(predictions.scores[i] == (double)(splitmix(&state) >> 11) * 0x1p-53);
     }
-    train_reports_free(reports, count);
-    train_predictions_free(&predictions);
+    metrics_reports_free(reports, count);
+    metrics_predictions_free(&predictions);
 }
 END_TEST
 

@@ -4,8 +4,8 @@
 #include "tests/support.h"
 
 #include "tensor/base/file.h"
+#include "tensor/base/number.h"
 #include "train/metrics/metrics.h"
-#include "train/number.h"
 #include "train/recipe.h"
 
 #include <locale.h>
@@ -496,15 +496,15 @@ END_TEST
 START_TEST(monitors_have_a_direction)
 {
     const char *const falling[] = {"eer", "brier", "log_loss", "ece"};
-    for (int i = 0; i < 2 * TRAIN_METRIC_NAMES; i++) {
-        const char *const metric = train_metric_names[i / 2].name;
+    for (int i = 0; i < 2 * METRICS_NAMES; i++) {
+        const char *const metric = metrics_names[i / 2].name;
         TrainRecipe recipe = named("paper");
         TrainMonitor monitor;
         Error error = {0};
         char name[64];
         bool descends = false;
         snprintf(name, sizeof name, "val_%s_%s", metric, i % 2 ? "video" : "frame");
-        if (i / 2 == TRAIN_EER_THRESHOLD) {
+        if (i / 2 == METRICS_EER_THRESHOLD) {
             ck_assert(!train_monitor_parse(name, &monitor));
             continue;
         }
@@ -532,8 +532,8 @@ START_TEST(numbers_are_correctly_rounded)
             (random_uniform(&random) - 0.5) * exp(120 * (random_uniform(&random) - 0.5) * (i % 3));
         snprintf(text, sizeof text, i % 2 ? "%.*g" : "%.*e", digits, value);
         double back = 0;
-        ck_assert_msg(train_number_parse(text, strlen(text), &back) && back == strtod(text, NULL),
-                      "%s", text);
+        ck_assert_msg(number_parse(text, strlen(text), &back) && back == strtod(text, NULL), "%s",
+                      text);
     }
     const char *const good[] = {"1",
                                 "-0",
@@ -547,7 +547,7 @@ START_TEST(numbers_are_correctly_rounded)
                                 "0.000000000000000000000000000001"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         double back = 0;
-        ck_assert_msg(train_number_parse(good[i], strlen(good[i]), &back) &&
+        ck_assert_msg(number_parse(good[i], strlen(good[i]), &back) &&
                           back == strtod(good[i], NULL),
                       "%s", good[i]);
     }
@@ -555,11 +555,11 @@ START_TEST(numbers_are_correctly_rounded)
                                " 1", "0x10", "1,5", "1_0", "na", "--1"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         double back = 0;
-        ck_assert_msg(!train_number_parse(bad[i], strlen(bad[i]), &back), "%s", bad[i]);
+        ck_assert_msg(!number_parse(bad[i], strlen(bad[i]), &back), "%s", bad[i]);
     }
     double special = 0;
-    ck_assert(train_number_parse("-Infinity", 9, &special) && special == (double)-INFINITY);
-    ck_assert(train_number_parse("NaN", 3, &special) && isnan(special));
+    ck_assert(number_parse("-Infinity", 9, &special) && special == (double)-INFINITY);
+    ck_assert(number_parse("NaN", 3, &special) && isnan(special));
 }
 END_TEST
 

@@ -13,16 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static TrainPredictions read_named(const char *name, const char *text)
+static MetricsPredictions read_named(const char *name, const char *text)
 {
-    TrainPredictions predictions;
+    MetricsPredictions predictions;
     Error error = {0};
     ck_ok(file_write(support_in_folder(name), text, strlen(text), &error), &error);
-    ck_ok(train_predictions_read(&predictions, support_in_folder(name), &error), &error);
+    ck_ok(metrics_predictions_read(&predictions, support_in_folder(name), &error), &error);
     return predictions;
 }
 
-static TrainPredictions read_scores(const char *text)
+static MetricsPredictions read_scores(const char *text)
 {
     return read_named("scores.csv", text);
 }
@@ -39,30 +39,30 @@ static const char two_sets[] = "files,labels,prob_class_0,prob_class_1,dataset,v
                                "r/face/d/1.png,1,0.7,0.3,X,d\n";
 
 typedef struct Reports {
-    TrainPredictions predictions;
-    TrainReport *items;
+    MetricsPredictions predictions;
+    MetricsReport *items;
     int count;
 } Reports;
 
-static Reports report_on(TrainPredictions predictions)
+static Reports report_on(MetricsPredictions predictions)
 {
     Reports reports = {.predictions = predictions};
     Error error = {0};
-    ck_ok(train_reports(&predictions, &reports.items, &reports.count, &error), &error);
+    ck_ok(metrics_reports(&predictions, &reports.items, &reports.count, &error), &error);
     return reports;
 }
 
 static void free_reports(Reports *reports)
 {
-    train_reports_free(reports->items, reports->count);
-    train_predictions_free(&reports->predictions);
+    metrics_reports_free(reports->items, reports->count);
+    metrics_predictions_free(&reports->predictions);
 }
 
 START_TEST(frames_videos_and_sources)
 {
     Reports reports = report_on(read_scores(two_sets));
     ck_assert_int_eq(reports.count, 2);
-    const TrainReport *const x = &reports.items[0], *const y = &reports.items[1];
+    const MetricsReport *const x = &reports.items[0], *const y = &reports.items[1];
     ck_assert_str_eq(x->dataset, "X");
     ck_assert(x->frame.n_real == 3 && x->frame.n_fake == 4 && x->has_videos);
     ck_assert(x->video.n_real == 2 && x->video.n_fake == 2);
@@ -85,26 +85,26 @@ END_TEST
 /* The same frames alone, or among other data sets: the same bits. */
 START_TEST(data_sets_do_not_touch)
 {
-    TrainPredictions alone = train_predictions_empty(), mixed = train_predictions_empty();
+    MetricsPredictions alone = metrics_predictions_empty(), mixed = metrics_predictions_empty();
     Error error = {0};
     uint64_t state = 11;
     for (int i = 0; i < 500; i++) {
         char file[64];
         const int video = (int)(splitmix(&state) % 40);
         snprintf(file, sizeof file, "x/%s/%d/%d.png", video % 2 ? "swap" : "real", video, i);
-        const TrainPrediction row = {.file = file,
-                                     .dataset = "A",
-                                     .label = video % 2,
-                                     .fake = (double)(splitmix(&state) >> 11) * 0x1p-53};
-        TrainPrediction other = row;
+        const MetricsPrediction row = {.file = file,
+                                       .dataset = "A",
+                                       .label = video % 2,
+                                       .fake = (double)(splitmix(&state) >> 11) * 0x1p-53};
+        MetricsPrediction other = row;
         other.dataset = i % 3 ? "B" : "C";
         other.fake = 1 - row.fake;
-        ck_ok(train_predictions_append(&mixed, &other, &error), &error);
-        ck_ok(train_predictions_append(&mixed, &row, &error), &error);
-        ck_ok(train_predictions_append(&alone, &row, &error), &error);
+        ck_ok(metrics_predictions_append(&mixed, &other, &error), &error);
+        ck_ok(metrics_predictions_append(&mixed, &row, &error), &error);
+        ck_ok(metrics_predictions_append(&alone, &row, &error), &error);
     }
     Reports a = report_on(alone), b = report_on(mixed);
-    const TrainReport *found = NULL;
+    const MetricsReport *found = NULL;
     for (int i = 0; i < b.count; i++)
         found = strcmp(b.items[i].dataset, "A") == 0 ? &b.items[i] : found;
     ck_assert(a.count == 1 && b.count == 3 && found);
@@ -116,12 +116,12 @@ START_TEST(data_sets_do_not_touch)
 END_TEST
 
 /* Intervals of the data set `name` of rows A, then B (or B, then A), or of rows in reverse order. */
-static TrainReport intervals_of(const char *name, bool swapped, bool reversed, bool bare)
+static MetricsReport intervals_of(const char *name, bool swapped, bool reversed, bool bare)
 {
     enum { ROWS = 240 };
-    TrainPredictions table = train_predictions_empty();
-    TrainUncertainty settings = train_uncertainty_defaults();
-    TrainReport *reports = NULL, found = {0};
+    MetricsPredictions table = metrics_predictions_empty();
+    MetricsUncertainty settings = metrics_uncertainty_defaults();
+    MetricsReport *reports = NULL, found = {0};
     Error error = {0};
     int count = 0;
     for (int k = 0; k < 2 * ROWS; k++) {
@@ -130,23 +130,23 @@ static TrainReport intervals_of(const char *name, bool swapped, bool reversed, b
         const double margin = (double)(splitmix(&state) >> 11) * 0x1p-51 + video % 2;
         char file[64];
         snprintf(file, sizeof file, "x/%s/%d/%d.png", video % 2 ? "swap" : "real", video, i);
-        const TrainPrediction row = {.file = bare ? NULL : file,
-                                     .dataset = (at < ROWS) == swapped ? "B" : "A",
-                                     .label = video % 2,
-                                     .fake = 1 / (1 + exp(-margin)),
-                                     .has_margin = true,
-                                     .margin = margin};
-        ck_ok(train_predictions_append(&table, &row, &error), &error);
+        const MetricsPrediction row = {.file = bare ? NULL : file,
+                                       .dataset = (at < ROWS) == swapped ? "B" : "A",
+                                       .label = video % 2,
+                                       .fake = 1 / (1 + exp(-margin)),
+                                       .has_margin = true,
+                                       .margin = margin};
+        ck_ok(metrics_predictions_append(&table, &row, &error), &error);
     }
     settings.resamples = 200;
-    ck_ok(train_reports_with(&table, &settings, &reports, &count, &error), &error);
+    ck_ok(metrics_reports_with(&table, &settings, &reports, &count, &error), &error);
     for (int i = 0; i < count; i++)
         if (strcmp(reports[i].dataset, name) == 0)
             found = reports[i];
     for (int i = 0; i < count; i++)
         free(reports[i].sources);
     free(reports);
-    train_predictions_free(&table);
+    metrics_predictions_free(&table);
     return found;
 }
 
@@ -154,17 +154,18 @@ static TrainReport intervals_of(const char *name, bool swapped, bool reversed, b
 START_TEST(intervals_do_not_depend_on_any_order)
 {
     for (int bare = 0; bare < 2; bare++) {
-        const TrainReport plain = intervals_of("A", false, false, bare == 1);
-        const TrainReport second = intervals_of("A", true, false, bare == 1);
-        const TrainReport reversed = intervals_of("A", false, true, bare == 1);
-        const TrainReport other = intervals_of("B", false, false, bare == 1);
+        const MetricsReport plain = intervals_of("A", false, false, bare == 1);
+        const MetricsReport second = intervals_of("A", true, false, bare == 1);
+        const MetricsReport reversed = intervals_of("A", false, true, bare == 1);
+        const MetricsReport other = intervals_of("B", false, false, bare == 1);
         ck_assert_mem_eq(&plain.frame_ci, &second.frame_ci, sizeof plain.frame_ci);
         ck_assert_mem_eq(&plain.video_ci, &second.video_ci, sizeof plain.video_ci);
-        for (int m = 0; m < TRAIN_METRIC_NAMES; m++) { /* sums of frames may round another way */
+        for (int m = 0; m < METRICS_NAMES; m++) { /* sums of frames may round another way */
             ck_close(reversed.frame_ci.of[m].lower, plain.frame_ci.of[m].lower, 1e-13);
             ck_close(reversed.frame_ci.of[m].upper, plain.frame_ci.of[m].upper, 1e-13);
         }
-        ck_assert_double_ne(plain.frame_ci.of[TRAIN_AP].lower, other.frame_ci.of[TRAIN_AP].lower);
+        ck_assert_double_ne(plain.frame_ci.of[METRICS_AP].lower,
+                            other.frame_ci.of[METRICS_AP].lower);
     }
 }
 END_TEST
@@ -178,26 +179,26 @@ START_TEST(videos_are_ranked_without_saturation)
                               "x/real/b/0.png,0,1,0,-300\nx/real/b/1.png,0,1,0,-200\n"
                               "x/swap/c/0.png,1,0,1,31\nx/swap/c/1.png,1,0,1,31\n"
                               "x/swap/d/0.png,1,1,0,-150\nx/swap/d/1.png,1,1,0,-1000\n"));
-    const TrainReport *const report = &reports.items[0];
+    const MetricsReport *const report = &reports.items[0];
     ck_assert(report->by_margin && report->video.n_real == 2 && report->video.n_fake == 2);
     /* a: log(p) - log(q) is 30 + log 2; c: 31; d: -150 - log 2; b: -200 - log 2. c > a > d > b. */
     ck_assert_double_eq(report->video.auroc, 0.75);
     ck_assert_double_eq(report->video_median.auroc, 0.75);
     ck_assert_double_eq(report->video.accuracy, 0.5);
-    TrainScores *sets = NULL;
+    MetricsScores *sets = NULL;
     int count = 0;
     Error error = {0};
-    ck_ok(train_scores_gather(&reports.predictions, &sets, &count, &error), &error);
+    ck_ok(metrics_scores_gather(&reports.predictions, &sets, &count, &error), &error);
     ck_close(sets[0].video_mean_ranks[0], 30 + log(2), 1e-8);
     ck_assert_double_eq(sets[0].video_mean_ranks[2], 31);
     ck_close(sets[0].video_mean_ranks[3], -150 - log(2), 1e-12);
     ck_assert_ptr_ne(sets[0].ranks, sets[0].scores);
-    train_scores_free(sets, count);
+    metrics_scores_free(sets, count);
     free_reports(&reports);
 }
 END_TEST
 
-typedef Status (*Writer)(FILE *stream, const TrainReport *reports, int count, Error *error);
+typedef Status (*Writer)(FILE *stream, const MetricsReport *reports, int count, Error *error);
 
 static json_t *written(Writer writer, const Reports *reports)
 {
@@ -243,7 +244,7 @@ static const char *const metric_keys[] = {"n_real",
 START_TEST(metrics_json)
 {
     Reports reports = report_on(read_scores(two_sets));
-    json_t *const document = written(train_reports_write_json, &reports);
+    json_t *const document = written(metrics_reports_write_json, &reports);
     ck_assert_uint_eq(json_object_size(at(document, "X", "frame", NULL)), 0);
     json_t *const frame = json_object_get(json_object_get(document, "X"), "frame");
     ck_assert_uint_eq(json_object_size(frame), sizeof metric_keys / sizeof metric_keys[0]);
@@ -262,7 +263,7 @@ END_TEST
 START_TEST(metrics_json_of_little)
 {
     Reports reports = report_on(read_named("n\xE9.csv", "label,score\n1,0.5\n"));
-    json_t *const document = written(train_reports_write_json, &reports);
+    json_t *const document = written(metrics_reports_write_json, &reports);
     json_t *const report = json_object_get(document, "n\\xe9");
     ck_assert_ptr_nonnull(report);
     ck_assert_ptr_null(json_object_get(report, "video"));
@@ -275,7 +276,7 @@ END_TEST
 START_TEST(summary_json)
 {
     Reports reports = report_on(read_scores(two_sets));
-    json_t *const document = written(train_reports_write_summary, &reports);
+    json_t *const document = written(metrics_reports_write_summary, &reports);
     const double expected = (8.0 / 12 + 1) / 2;
     ck_assert_double_eq_tol(
         json_real_value(json_object_get(json_object_get(document, "frame"), "auroc")), expected,
@@ -292,7 +293,7 @@ END_TEST
 START_TEST(summary_json_of_one_class)
 {
     Reports reports = report_on(read_scores("labels,score,dataset\n1,0.5,X\n1,0.5,Y\n0,0.25,Y\n"));
-    json_t *const document = written(train_reports_write_summary, &reports);
+    json_t *const document = written(metrics_reports_write_summary, &reports);
     ck_assert(json_is_null(json_object_get(json_object_get(document, "frame"), "auroc")));
     ck_assert(json_is_real(json_object_get(json_object_get(document, "frame"), "accuracy")));
     ck_assert_ptr_null(json_object_get(document, "video"));

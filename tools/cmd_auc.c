@@ -14,7 +14,7 @@
 /* What was asked for. */
 typedef struct Request {
     const CliArguments *arguments;
-    TrainUncertainty settings;
+    MetricsUncertainty settings;
     CliFormat format;
     const char *report; /* where to write report.html; NULL: nowhere */
     int thumbnails;
@@ -22,16 +22,16 @@ typedef struct Request {
 
 /* Writes the page of one file of scores: an evaluation without model and lists. */
 static Status write_report(const Request *request, const char *path,
-                           const TrainPredictions *predictions, TrainReport *reports, int count,
+                           const MetricsPredictions *predictions, MetricsReport *reports, int count,
                            Error *error)
 {
     EvalSet *const sets = calloc((size_t)count, sizeof *sets);
-    TrainScores *scores = NULL;
+    MetricsScores *scores = NULL;
     int gathered = 0;
     if (!sets)
         return error_set(error, STATUS_FAILED, "%s: no memory for a report; free some",
                          request->report);
-    Status status = train_scores_gather(predictions, &scores, &gathered, error);
+    Status status = metrics_scores_gather(predictions, &scores, &gathered, error);
     if (status == STATUS_OK) {
         for (int i = 0; i < count; i++)
             sets[i].name = reports[i].dataset;
@@ -46,38 +46,38 @@ static Status write_report(const Request *request, const char *path,
             .subject = path,
             .results = &result,
             .count = 1,
-            .resamples = request->settings.mode == TRAIN_CI_OFF ? 0 : request->settings.resamples,
+            .resamples = request->settings.mode == METRICS_CI_OFF ? 0 : request->settings.resamples,
             .thumbnails = request->thumbnails};
         status = report_write_file(request->report, &report, error);
     }
-    train_scores_free(scores, gathered);
+    metrics_scores_free(scores, gathered);
     free(sets);
     return status;
 }
 
 static Status show(const Request *request, const char *path, Error *error)
 {
-    TrainPredictions predictions;
-    TrainReport *reports = NULL;
+    MetricsPredictions predictions;
+    MetricsReport *reports = NULL;
     int count = 0;
-    TRY(train_predictions_read(&predictions, path, error));
-    Status status = train_reports_with(&predictions, &request->settings, &reports, &count, error);
+    TRY(metrics_predictions_read(&predictions, path, error));
+    Status status = metrics_reports_with(&predictions, &request->settings, &reports, &count, error);
     if (status == STATUS_OK) {
         cli_metrics_warn(path, predictions.duplicates, reports, count);
         status = request->format == CLI_JSON
-                     ? train_reports_write_json(stdout, reports, count, error)
+                     ? metrics_reports_write_json(stdout, reports, count, error)
                      : cli_metrics_print(reports, count, request->format, stdout, error);
     }
     if (status == STATUS_OK && request->report)
         status = write_report(request, path, &predictions, reports, count, error);
     if (status == STATUS_OK)
         cli_metrics_tell_methods(request->arguments, &request->settings, reports, count);
-    train_reports_free(reports, count);
-    train_predictions_free(&predictions);
+    metrics_reports_free(reports, count);
+    metrics_predictions_free(&predictions);
     return status;
 }
 
-static Status print_comparisons(const Request *request, const TrainComparison *comparisons,
+static Status print_comparisons(const Request *request, const MetricsComparison *comparisons,
                                 int count, Error *error)
 {
     const char *const *const paths = request->arguments->positional.items;
@@ -91,18 +91,18 @@ static Status print_comparisons(const Request *request, const TrainComparison *c
 static Status compare(const Request *request, Error *error)
 {
     const char *const *const paths = request->arguments->positional.items;
-    TrainPredictions a, b = train_predictions_empty();
-    TrainComparison *comparisons = NULL;
+    MetricsPredictions a, b = metrics_predictions_empty();
+    MetricsComparison *comparisons = NULL;
     int count = 0;
-    TRY(train_predictions_read(&a, paths[0], error));
-    Status status = train_predictions_read(&b, paths[1], error);
+    TRY(metrics_predictions_read(&a, paths[0], error));
+    Status status = metrics_predictions_read(&b, paths[1], error);
     if (status == STATUS_OK && !a.margins != !b.margins)
         cli_warn("%s: has no column margin, so it is ranked by probability, unlike the other file; "
                  "evaluate it again for a comparison of like with like",
                  paths[a.margins ? 1 : 0]);
     if (status == STATUS_OK)
-        status = train_compare(&a, paths[0], &b, paths[1], &request->settings, &comparisons, &count,
-                               error);
+        status = metrics_compare(&a, paths[0], &b, paths[1], &request->settings, &comparisons,
+                                 &count, error);
     if (status == STATUS_OK)
         status = print_comparisons(request, comparisons, count, error);
     for (int i = 0; i < count && status == STATUS_OK; i++) {
@@ -110,9 +110,9 @@ static Status compare(const Request *request, Error *error)
             cli_warn("%s: more than a million rows: no bootstrap, so most differences stand "
                      "without interval and p; --ci on takes the time",
                      comparisons[i].dataset);
-        const TrainDifference *const auroc =
-            &(comparisons[i].has_videos ? comparisons[i].video : comparisons[i].frame)[TRAIN_AUROC];
-        if (auroc->method != TRAIN_INTERVAL_NONE && isnan(auroc->p))
+        const MetricsDifference *const auroc = &(
+            comparisons[i].has_videos ? comparisons[i].video : comparisons[i].frame)[METRICS_AUROC];
+        if (auroc->method != METRICS_INTERVAL_NONE && isnan(auroc->p))
             cli_note(request->arguments,
                      "%s: the files rank all %s alike, each in its own way: their AUROCs differ "
                      "without any variance, so that nothing can be said of chance",
@@ -122,8 +122,8 @@ static Status compare(const Request *request, Error *error)
                      comparisons[i].dataset);
     }
     free(comparisons);
-    train_predictions_free(&a);
-    train_predictions_free(&b);
+    metrics_predictions_free(&a);
+    metrics_predictions_free(&b);
     return status;
 }
 

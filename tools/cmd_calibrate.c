@@ -6,6 +6,8 @@
  * flattering on these frames; eval --calibrated reports it on others.
  */
 #include "tensor/base/file.h"
+#include "tensor/base/number.h"
+#include "tensor/base/text.h"
 #include "tensor/safetensors.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_checks.h"
@@ -13,8 +15,6 @@
 #include "tools/cli/cli_lists.h"
 #include "tools/eval/eval_files.h"
 #include "train/metrics/calibration_file.h"
-#include "train/number.h"
-#include "train/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,10 +32,10 @@ typedef struct Request {
 
 /* What was found on the validation frames. */
 typedef struct Fit {
-    TrainTemperature temperature;
-    TrainCalibration calibration;
+    MetricsTemperature temperature;
+    MetricsCalibration calibration;
     double ece_before, ece_after;
-    TrainAtThreshold frame, video;
+    MetricsAtThreshold frame, video;
 } Fit;
 
 /* ---- fitting ------------------------------------------------------------------------------------- */
@@ -67,7 +67,7 @@ static Status describe_lists(const EvalSet *set, char *out, size_t size, Error *
                 set->frames.video_count, set->hash);
         for (int i = 0; i < set->list_count; i++) {
             fputs(i > 0 ? ", " : "", stream);
-            train_text_print(stream, set->lists[i]);
+            text_print(stream, set->lists[i]);
         }
         written = fclose(stream) == 0;
     }
@@ -80,37 +80,37 @@ static Status describe_lists(const EvalSet *set, char *out, size_t size, Error *
 
 /* The table of frames with p_fake at temperature T; margins [frames] become probabilities. */
 static Status table_at(const EvalSet *set, const double *margins, double temperature,
-                       TrainPredictions *table, Error *error)
+                       MetricsPredictions *table, Error *error)
 {
-    *table = train_predictions_empty();
+    *table = metrics_predictions_empty();
     for (int i = 0; i < set->frames.count; i++) {
         const DataFrame *const frame = &set->frames.frames[i];
-        const double fake = train_calibration_probability(margins[i], temperature);
-        const TrainPrediction row = {.file = frame->path,
-                                     .dataset = set->name,
-                                     .video = set->frames.videos[frame->video],
-                                     .source = set->frames.sources[frame->source],
-                                     .label = frame->label,
-                                     .real = 1 - fake,
-                                     .fake = fake,
-                                     .has_margin = true,
-                                     .margin = margins[i] / temperature};
-        TRY(train_predictions_append(table, &row, error));
+        const double fake = metrics_calibration_probability(margins[i], temperature);
+        const MetricsPrediction row = {.file = frame->path,
+                                       .dataset = set->name,
+                                       .video = set->frames.videos[frame->video],
+                                       .source = set->frames.sources[frame->source],
+                                       .label = frame->label,
+                                       .real = 1 - fake,
+                                       .fake = fake,
+                                       .has_margin = true,
+                                       .margin = margins[i] / temperature};
+        TRY(metrics_predictions_append(table, &row, error));
     }
     return STATUS_OK;
 }
 
-static Status find_thresholds(const TrainScores *scores, Fit *fit, Error *error)
+static Status find_thresholds(const MetricsScores *scores, Fit *fit, Error *error)
 {
-    TrainCalibration *const calibration = &fit->calibration;
-    TRY(train_calibration_threshold(scores->scores, scores->labels, scores->frames,
-                                    calibration->fpr, &calibration->threshold_frame, error));
-    TRY(train_calibration_threshold(scores->video_mean, scores->video_labels, scores->videos,
-                                    calibration->fpr, &calibration->threshold_video, error));
-    fit->frame = train_at_threshold(scores->scores, scores->labels, scores->frames,
-                                    calibration->threshold_frame);
-    fit->video = train_at_threshold(scores->video_mean, scores->video_labels, scores->videos,
-                                    calibration->threshold_video);
+    MetricsCalibration *const calibration = &fit->calibration;
+    TRY(metrics_calibration_threshold(scores->scores, scores->labels, scores->frames,
+                                      calibration->fpr, &calibration->threshold_frame, error));
+    TRY(metrics_calibration_threshold(scores->video_mean, scores->video_labels, scores->videos,
+                                      calibration->fpr, &calibration->threshold_video, error));
+    fit->frame = metrics_at_threshold(scores->scores, scores->labels, scores->frames,
+                                      calibration->threshold_frame);
+    fit->video = metrics_at_threshold(scores->video_mean, scores->video_labels, scores->videos,
+                                      calibration->threshold_video);
     return STATUS_OK;
 }
 
@@ -118,23 +118,23 @@ static Status find_thresholds(const TrainScores *scores, Fit *fit, Error *error)
 static Status examine(const EvalSet *set, const double *margins, double temperature, bool fitted,
                       Fit *fit, Error *error)
 {
-    TrainPredictions table;
-    TrainScores *scores = NULL;
-    TrainMetrics metrics;
+    MetricsPredictions table;
+    MetricsScores *scores = NULL;
+    Metrics metrics;
     int count = 0;
     Status status = table_at(set, margins, temperature, &table, error);
     if (status == STATUS_OK)
-        status = train_metrics(table.scores, table.labels, table.count, &metrics, error);
+        status = metrics_compute(table.scores, table.labels, table.count, &metrics, error);
     if (status == STATUS_OK)
         *(fitted ? &fit->ece_after : &fit->ece_before) = metrics.ece;
     if (status == STATUS_OK && fitted) {
-        status = train_scores_gather(&table, &scores, &count, error);
+        status = metrics_scores_gather(&table, &scores, &count, error);
         if (status == STATUS_OK)
             status = find_thresholds(scores, fit, error);
         if (scores)
-            train_scores_free(scores, count);
+            metrics_scores_free(scores, count);
     }
-    train_predictions_free(&table);
+    metrics_predictions_free(&table);
     return status;
 }
 
@@ -151,7 +151,7 @@ static Status fit_set(const EvalSet *set, const float *of_frames, Fit *fit, Erro
         labels[i] = (uint8_t)set->frames.frames[i].label;
     }
     if (status == STATUS_OK)
-        status = train_calibration_fit(margins, labels, count, &fit->temperature, error);
+        status = metrics_calibration_fit(margins, labels, count, &fit->temperature, error);
     if (status == STATUS_OK) {
         fit->calibration.temperature = fit->temperature.temperature;
         status = examine(set, margins, 1, false, fit, error);
@@ -165,7 +165,7 @@ static Status fit_set(const EvalSet *set, const float *of_frames, Fit *fit, Erro
 
 /* ---- telling ------------------------------------------------------------------------------------- */
 
-static void warn_about(const TrainTemperature *temperature)
+static void warn_about(const MetricsTemperature *temperature)
 {
     if (temperature->separated)
         cli_warn(
@@ -176,7 +176,7 @@ static void warn_about(const TrainTemperature *temperature)
                  "Are the labels right?");
 }
 
-static json_t *at_json(const TrainAtThreshold *at)
+static json_t *at_json(const MetricsAtThreshold *at)
 {
     return json_pack("{s:o, s:o, s:o}", "threshold", cli_json_number(at->threshold), "fpr",
                      cli_json_number(at->fpr), "tpr", cli_json_number(at->tpr));
@@ -222,8 +222,8 @@ static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
     if (status == STATUS_OK)
         status = fit_set(&sets->sets[0], scores.margins, &fit, error);
     if (status == STATUS_OK)
-        status = train_calibration_write(request->adapter, request->out, provenance.head,
-                                         &fit.calibration, error);
+        status = metrics_calibration_write(request->adapter, request->out, provenance.head,
+                                           &fit.calibration, error);
     if (status == STATUS_OK)
         status = tell(request, &fit, error);
     eval_scores_close(&scores, true);
@@ -326,7 +326,7 @@ int cmd_calibrate(int argc, char **argv)
     cli_expect_positional(&arguments, 0, 0, "nothing but options");
     if (request.val.count == 0)
         return cli_usage_error("calibrate: no --val LIST was given; name frames to calibrate on");
-    if (!train_number_parse(request.fpr_text, strlen(request.fpr_text), &request.fpr) ||
+    if (!number_parse(request.fpr_text, strlen(request.fpr_text), &request.fpr) ||
         !(request.fpr >= 0 && request.fpr < 1))
         return cli_usage_error("--fpr %s: is no share; give a number from 0 to below 1",
                                request.fpr_text);

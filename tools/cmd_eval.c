@@ -36,7 +36,7 @@ typedef struct Request {
 /* Everything that has to be given back. */
 typedef struct Evaluation {
     const Request *request;
-    TrainUncertainty settings;
+    MetricsUncertainty settings;
     CliFormat format;
     EvalSets sets;
     EvalAdapters adapters;
@@ -167,9 +167,9 @@ static Status compare_adapters(Evaluation *evaluation, Error *error)
         EvalComparison *const comparison = &evaluation->comparisons[i];
         int count = 0;
         *comparison = (EvalComparison){.first = first, .other = &evaluation->results[i + 1]};
-        TRY(train_compare(&comparison->other->predictions, comparison->other->adapter->name,
-                          &first->predictions, first->adapter->name, &evaluation->settings,
-                          &comparison->sets, &count, error));
+        TRY(metrics_compare(&comparison->other->predictions, comparison->other->adapter->name,
+                            &first->predictions, first->adapter->name, &evaluation->settings,
+                            &comparison->sets, &count, error));
     }
     return STATUS_OK;
 }
@@ -194,7 +194,7 @@ static Status write_results(const Evaluation *evaluation, Error *error)
 static Status write_report(const Evaluation *evaluation, Error *error)
 {
     const Request *const request = evaluation->request;
-    const TrainUncertainty *const settings = &evaluation->settings;
+    const MetricsUncertainty *const settings = &evaluation->settings;
     const int count = evaluation->adapters.count;
     const Report report = {
         .subject = evaluation->results[0].provenance.model,
@@ -202,7 +202,7 @@ static Status write_report(const Evaluation *evaluation, Error *error)
         .count = count,
         .comparisons = evaluation->comparisons,
         .comparison_count = count - 1,
-        .resamples = settings->mode == TRAIN_CI_OFF ? 0 : settings->resamples,
+        .resamples = settings->mode == METRICS_CI_OFF ? 0 : settings->resamples,
         .thumbnails = request->thumbnails,
     };
     char path[FILE_PATH_SIZE];

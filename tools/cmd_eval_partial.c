@@ -10,7 +10,7 @@
  */
 #include "tools/cmd_eval_partial.h"
 
-#include "train/number.h"
+#include "tensor/base/number.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ static bool parse_score(const char **cursor, char stop, float low, float high, f
 {
     const char *const end = strchr(*cursor, stop);
     double number = 0;
-    if (!end || !train_number_parse(*cursor, (size_t)(end - *cursor), &number) ||
+    if (!end || !number_parse(*cursor, (size_t)(end - *cursor), &number) ||
         !(number >= (double)low && number <= (double)high))
         return false;
     *value = (float)number;
@@ -132,7 +132,7 @@ static bool write_line(FILE *stream, const CmdEvalImages *images, const CmdEvalS
     if (file_stamp(images->files[i]) != stamp)
         stamp = content = 0;
     for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++) {
-        train_number_write(stream, 9, (double)numbers[k]);
+        number_write(stream, 9, (double)numbers[k]);
         putc(' ', stream);
     }
     return fprintf(stream, "%016" PRIx64 " %016" PRIx64 "\n", stamp, content) > 0;

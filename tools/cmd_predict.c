@@ -65,7 +65,7 @@ static void print_csv(const Work *work, int frame, const char *path, double fake
 {
     if (frame == 0)
         puts(work->pictures ? "path,p_fake,heatmap,margin" : "path,p_fake,margin");
-    train_predictions_write_field(stdout, path, strlen(path));
+    metrics_predictions_write_field(stdout, path, strlen(path));
     if (isnan(fake))
         fputs(",nan", stdout);
     else
@@ -73,7 +73,7 @@ static void print_csv(const Work *work, int frame, const char *path, double fake
     if (work->pictures) {
         putchar(',');
         const char *const picture = isnan(fake) ? "" : work->pictures[frame];
-        train_predictions_write_field(stdout, picture, strlen(picture));
+        metrics_predictions_write_field(stdout, picture, strlen(picture));
     }
     if (isnan(fake))
         puts(",nan");
@@ -270,14 +270,14 @@ static Status load_model(const Request *request, const CliArguments *arguments, 
     TRY(cli_model_load(model, &request->model, arguments, CLI_HEAD_NEEDED, error));
     if (!request->calibrated)
         return STATUS_OK;
-    TrainCalibration calibration;
+    MetricsCalibration calibration;
     char path[FILE_PATH_SIZE];
     if (request->model.adapter)
         TRY(file_join(path, "", request->model.adapter, error));
     else
         TRY(vit_model_file(request->model.model, path, error));
-    TRY(train_calibration_read(path, &calibration, error));
-    train_calibration_apply(&model->head, &calibration);
+    TRY(metrics_calibration_read(path, &calibration, error));
+    metrics_calibration_apply(&model->head, &calibration);
     cli_note(arguments, "T = %.4g, calibrated on %s; at FPR %g of its frames fake is p_fake > %.6g",
              calibration.temperature, calibration.on, calibration.fpr, calibration.threshold_frame);
     return STATUS_OK;

@@ -107,8 +107,8 @@ static Status video_sizes_create(VideoSizes *videos, const DataList *list,
 static Status compare_with_label(const double *values, const VideoSizes *videos,
                                  TrainSizeLabel *out, Error *error)
 {
-    TrainMetrics metrics;
-    TRY(train_metrics(values, videos->labels, (size_t)videos->count, &metrics, error));
+    Metrics metrics;
+    TRY(metrics_compute(values, videos->labels, (size_t)videos->count, &metrics, error));
     const double real = (double)metrics.n_real, fake = (double)metrics.n_fake;
     const double standard_error = sqrt((real + fake + 1) / (12 * real * fake));
     const double distance = fabs(metrics.auroc - 0.5); /* NaN with one class: never telling */

@@ -5,8 +5,8 @@
  */
 #include "train/recipe.h"
 
+#include "tensor/base/number.h"
 #include "train/metrics/metrics.h"
-#include "train/number.h"
 #include "vit/tune.h"
 
 #include <assert.h>
@@ -41,8 +41,8 @@ bool train_monitor_parse(const char *name, TrainMonitor *monitor)
         *monitor = (TrainMonitor){.metric = -1, .descends = true};
         return true;
     }
-    for (int i = 0; i < 2 * TRAIN_METRIC_NAMES; i++) {
-        const TrainMetricName *const metric = &train_metric_names[i / 2];
+    for (int i = 0; i < 2 * METRICS_NAMES; i++) {
+        const MetricName *const metric = &metrics_names[i / 2];
         const bool video = i % 2 == 1;
         char known[sizeof((TrainRecipe *)0)->monitor];
         snprintf(known, sizeof known, "val_%s_%s", metric->name, video ? "video" : "frame");
@@ -86,10 +86,10 @@ static Status check_monitor(const char *value, Error *error)
         return STATUS_OK;
     char names[512];
     size_t used = 0;
-    for (int i = 0; i < TRAIN_METRIC_NAMES; i++)
-        if (train_metric_names[i].better != 0)
+    for (int i = 0; i < METRICS_NAMES; i++)
+        if (metrics_names[i].better != 0)
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
-                                     train_metric_names[i].name);
+                                     metrics_names[i].name);
     return error_set(error, STATUS_USAGE,
                      "monitor=%s: is not computed; use val_loss, or val_METRIC_frame or "
                      "val_METRIC_video, where METRIC is one of %s",
@@ -259,7 +259,7 @@ static void print_value(const Setting *setting, const TrainRecipe *recipe,
         break;
     case REAL:
         memcpy(&real, field, sizeof real);
-        train_number_format(out, real);
+        number_format(out, real);
         break;
     case SWITCH:
         snprintf(out, TRAIN_TEXT_SIZE, "%s", *(const bool *)field ? "on" : "off");
@@ -305,9 +305,9 @@ static void list_choices(const char *(*choice)(int i), char out[TRAIN_TEXT_SIZE]
 /* What a setting accepts, in words. */
 static void describe_values(const Setting *setting, char out[TRAIN_TEXT_SIZE])
 {
-    char low[TRAIN_NUMBER_SIZE], high[TRAIN_NUMBER_SIZE];
-    train_number_format(low, setting->minimum);
-    train_number_format(high, setting->maximum);
+    char low[NUMBER_SIZE], high[NUMBER_SIZE];
+    number_format(low, setting->minimum);
+    number_format(high, setting->maximum);
     switch (setting->type) {
     case INTEGER:
         snprintf(out, TRAIN_TEXT_SIZE, "an integer from %.0f to %.0f", setting->minimum,
@@ -336,7 +336,7 @@ static bool parse_signed(const char *value, int64_t *out)
 {
     const bool negative = value[0] == '-';
     uint64_t magnitude = 0;
-    if (!train_integer_parse(value + negative, strlen(value + negative), &magnitude) ||
+    if (!number_parse_integer(value + negative, strlen(value + negative), &magnitude) ||
         magnitude > INT64_MAX)
         return false;
     *out = negative ? -(int64_t)magnitude : (int64_t)magnitude;
@@ -368,13 +368,13 @@ static bool put_value(const Setting *setting, TrainRecipe *recipe, const char *v
         return true;
     case UNSIGNED_64: {
         uint64_t seed = 0;
-        if (!train_integer_parse(value, length, &seed))
+        if (!number_parse_integer(value, length, &seed))
             return false;
         memcpy(field, &seed, sizeof seed);
         return true;
     }
     case REAL:
-        if (!train_number_parse(value, length, &real) || !in_range(setting, real))
+        if (!number_parse(value, length, &real) || !in_range(setting, real))
             return false;
         real += 0.0; /* -0 is 0: it would print differently and fail the check of --resume */
         memcpy(field, &real, sizeof real);

@@ -128,13 +128,13 @@ Precision train_recipe_precision(const TrainRecipe *recipe);
 
 /* What a monitor names. */
 typedef struct TrainMonitor {
-    int metric;    /* index into train_metric_names; -1: the loss of validation */
+    int metric;    /* index into metrics_names; -1: the loss of validation */
     bool video;    /* of videos, not of frames */
     bool descends; /* a smaller value is better */
 } TrainMonitor;
 
 /*
- * Takes val_loss, and val_METRIC_frame or val_METRIC_video for every metric of train_metric_names that
+ * Takes val_loss, and val_METRIC_frame or val_METRIC_video for every metric of metrics_names that
  * has a better and a worse. False, and *monitor as it was, for another name.
  */
 bool train_monitor_parse(const char *name, TrainMonitor *monitor);

@@ -13,7 +13,7 @@
 
 TrainEpoch train_epoch_empty(void)
 {
-    const TrainMetrics none = train_metrics_undefined();
+    const Metrics none = metrics_undefined();
     return (TrainEpoch){
         .lr = NAN, .train_loss = NAN, .val_loss = NAN, .frame = none, .video = none};
 }
@@ -22,37 +22,37 @@ Status train_validation_metrics(const DataList *list, const float *probabilities
                                 const float *margins, const float *cross_entropy, TrainEpoch *epoch,
                                 Error *error)
 {
-    TrainPredictions predictions = train_predictions_empty();
-    TrainReport *reports = NULL;
+    MetricsPredictions predictions = metrics_predictions_empty();
+    MetricsReport *reports = NULL;
     int report_count = 0;
     double loss = 0;
     Status status = STATUS_OK;
     for (int i = 0; i < list->count && status == STATUS_OK; i++) {
         const DataFrame *const frame = &list->frames[i];
         const float *const row = probabilities + (size_t)i * VIT_CLASSES;
-        const TrainPrediction prediction = {
+        const MetricsPrediction prediction = {
             .file = frame->path,
             .dataset = "val",
             .video = list->videos[frame->video],
             .label = frame->label,
-            .real = train_predictions_written(row[0]),
-            .fake = train_predictions_written(row[1]),
+            .real = metrics_predictions_written(row[0]),
+            .fake = metrics_predictions_written(row[1]),
             .has_margin = true,
-            .margin = train_predictions_written(margins[i]),
+            .margin = metrics_predictions_written(margins[i]),
         };
-        status = train_predictions_append(&predictions, &prediction, error);
+        status = metrics_predictions_append(&predictions, &prediction, error);
         loss += (double)cross_entropy[i];
     }
     if (status == STATUS_OK)
-        status = train_reports(&predictions, &reports, &report_count, error);
+        status = metrics_reports(&predictions, &reports, &report_count, error);
     if (status == STATUS_OK) {
         assert(report_count == 1 && reports[0].has_videos);
         epoch->val_loss = loss / list->count;
         epoch->frame = reports[0].frame;
         epoch->video = reports[0].video;
-        train_reports_free(reports, report_count);
+        metrics_reports_free(reports, report_count);
     }
-    train_predictions_free(&predictions);
+    metrics_predictions_free(&predictions);
     return status;
 }
 
@@ -70,7 +70,7 @@ double train_monitor_value(const TrainEpoch *epoch, const char *name)
     const TrainMonitor monitor = monitor_of(name);
     if (monitor.metric < 0)
         return epoch->val_loss;
-    return train_metric_value(monitor.video ? &epoch->video : &epoch->frame, monitor.metric);
+    return metrics_value(monitor.video ? &epoch->video : &epoch->frame, monitor.metric);
 }
 
 bool train_monitor_better(const char *name, double value, double best)

@@ -24,7 +24,7 @@ typedef struct TrainEpoch {
     double lr;         /* of its last step */
     double train_loss; /* mean of its steps' losses */
     double val_loss, seconds;
-    TrainMetrics frame, video;
+    Metrics frame, video;
     bool best;
 } TrainEpoch;
 

@@ -78,8 +78,8 @@ static void use_safetensors(const char *path)
     cmd_inspect_safetensors(file, object);
     json_decref(object);
     safetensors_close(file);
-    TrainCalibration calibration;
-    (void)train_calibration_read(path, &calibration, &error);
+    MetricsCalibration calibration;
+    (void)metrics_calibration_read(path, &calibration, &error);
 }
 
 void fuzz_safetensors(const uint8_t *data, size_t size)

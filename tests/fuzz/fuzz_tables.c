@@ -8,6 +8,7 @@
 
 #include "data/augment/augment.h"
 #include "tensor/base/file.h"
+#include "tensor/base/number.h"
 #include "tools/cli/cli.h"
 #include "tools/cmd_compare_read.h"
 #include "tools/cmd_eval_partial.h"
@@ -15,7 +16,6 @@
 #include "tools/eval/eval_sets.h"
 #include "train/metrics/predictions.h"
 #include "train/metrics/reports.h"
-#include "train/number.h"
 #include "train/recipe.h"
 #include "train/run/event_file.h"
 #include "train/run/run_files.h"
@@ -66,7 +66,7 @@ static void check_number(const char *text, size_t length)
     memcpy(exact, text, length);
     double value = 0;
     uint64_t integer = 0;
-    CHECK(train_number_parse(exact, length, &value) == (is_text && is_number(text)));
+    CHECK(number_parse(exact, length, &value) == (is_text && is_number(text)));
     if (is_text && is_number(text)) {
         const double wanted = strtod(text, NULL);
         CHECK((isnan(value) && isnan(wanted)) || memcmp(&value, &wanted, sizeof value) == 0);
@@ -74,7 +74,7 @@ static void check_number(const char *text, size_t length)
     const bool digits = is_text && length > 0 && *skip_digits(text) == '\0';
     errno = 0;
     const unsigned long long wanted = digits ? strtoull(text, NULL, 10) : 0;
-    CHECK(train_integer_parse(exact, length, &integer) == (digits && errno != ERANGE));
+    CHECK(number_parse_integer(exact, length, &integer) == (digits && errno != ERANGE));
     CHECK(!digits || errno == ERANGE || integer == wanted);
     free(exact);
 }
@@ -109,8 +109,8 @@ void fuzz_number_bits(const uint8_t *data, size_t size)
         check_number(text, (size_t)snprintf(text, sizeof text, "%.18Lg", middle));
         if (fabs(value) < 1e15 && fabs(value) > 1e-5)
             check_number(text, (size_t)snprintf(text, sizeof text, "%.60Lf", middle));
-        char shortest[TRAIN_NUMBER_SIZE];
-        train_number_format(shortest, value);
+        char shortest[NUMBER_SIZE];
+        number_format(shortest, value);
         CHECK(strtod(shortest, NULL) == value);
     }
 }
@@ -118,23 +118,23 @@ void fuzz_number_bits(const uint8_t *data, size_t size)
 /* ---- scores ------------------------------------------------------------------------------------- */
 
 /* Writes all rows that have a file, as predictions.csv: the caller's to free. */
-static char *write_rows(const TrainPredictions *table, size_t *size)
+static char *write_rows(const MetricsPredictions *table, size_t *size)
 {
     char *text = NULL;
     FILE *stream = open_memstream(&text, size);
     CHECK(stream);
-    train_predictions_write_header(stream, true);
+    metrics_predictions_write_header(stream, true);
     for (size_t i = 0; i < table->count; i++) {
-        const uint32_t video = table->row_video ? table->row_video[i] : TRAIN_NO_VIDEO;
-        const TrainPrediction row = {
+        const uint32_t video = table->row_video ? table->row_video[i] : METRICS_NO_VIDEO;
+        const MetricsPrediction row = {
             .file = table->files[i] ? table->files[i] : "none",
             .dataset = table->datasets[table->row_dataset ? table->row_dataset[i] : 0],
-            .video = video == TRAIN_NO_VIDEO ? NULL : table->videos[video].name,
-            .source = video == TRAIN_NO_VIDEO ? NULL : table->videos[video].source,
+            .video = video == METRICS_NO_VIDEO ? NULL : table->videos[video].name,
+            .source = video == METRICS_NO_VIDEO ? NULL : table->videos[video].source,
             .label = table->labels[i],
             .fake = table->scores[i],
             .real = 1 - table->scores[i]};
-        train_predictions_write_row(stream, &row, true);
+        metrics_predictions_write_row(stream, &row, true);
     }
     CHECK(fclose(stream) == 0);
     return text;
@@ -142,38 +142,38 @@ static char *write_rows(const TrainPredictions *table, size_t *size)
 
 void fuzz_predictions(const uint8_t *data, size_t size)
 {
-    TrainPredictions table, again;
+    MetricsPredictions table, again;
     Error error = {0};
-    if (train_predictions_read(&table, fuzz_file(data, size), &error) != STATUS_OK)
+    if (metrics_predictions_read(&table, fuzz_file(data, size), &error) != STATUS_OK)
         return;
     CHECK(table.count > 0);
     for (size_t i = 0; i < table.count; i++)
         CHECK(isfinite(table.scores[i]) && table.labels[i] <= 1);
-    TrainReport *reports;
+    MetricsReport *reports;
     int count = 0;
-    if (train_reports(&table, &reports, &count, &error) == STATUS_OK) {
+    if (metrics_reports(&table, &reports, &count, &error) == STATUS_OK) {
         FILE *null = fopen("/dev/null", "w");
         CHECK(null);
-        CHECK_OK(train_reports_write_json(null, reports, count, &error), error);
-        CHECK_OK(train_reports_write_summary(null, reports, count, &error), error);
+        CHECK_OK(metrics_reports_write_json(null, reports, count, &error), error);
+        CHECK_OK(metrics_reports_write_summary(null, reports, count, &error), error);
         fclose(null);
-        train_reports_free(reports, count);
+        metrics_reports_free(reports, count);
     }
     if (table.files) {
         size_t length = 0;
         char *text = write_rows(&table, &length);
-        if (train_predictions_read(&again, fuzz_file(text, length), &error) == STATUS_OK) {
+        if (metrics_predictions_read(&again, fuzz_file(text, length), &error) == STATUS_OK) {
             CHECK(again.count == table.count);
             for (size_t i = 0; i < table.count; i++) {
                 CHECK(!table.files[i] || strcmp(table.files[i], again.files[i]) == 0);
                 CHECK(again.labels[i] == table.labels[i]);
                 CHECK(fabs(again.scores[i] - table.scores[i]) <= 1e-8 * fabs(table.scores[i]));
             }
-            train_predictions_free(&again);
+            metrics_predictions_free(&again);
         }
         free(text);
     }
-    train_predictions_free(&table);
+    metrics_predictions_free(&table);
 }
 
 /* ---- the files of a run ------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 #include "tools/cli/cli_json.h"
 
 #include "tensor/base/file.h"
-#include "train/text.h"
+#include "tensor/base/text.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,7 +21,7 @@ static CliProgress *open_progress;
 
 void cli_print_escaped(FILE *stream, const char *text)
 {
-    train_text_print(stream, text);
+    text_print(stream, text);
 }
 
 static void print_message(const char *prefix, const char *text)

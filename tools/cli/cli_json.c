@@ -3,8 +3,8 @@
  */
 #include "tools/cli/cli_json.h"
 
+#include "tensor/base/text.h"
 #include "tools/cli/cli.h"
-#include "train/text.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -90,7 +90,7 @@ enum { MAX_COLUMNS = 16, MAX_INDENT = 32, MAX_TEXT = 200 };
  */
 static char *shortened(const char *text)
 {
-    char *const copy = train_text_printed(text);
+    char *const copy = text_printed(text);
     const size_t length = copy ? strlen(copy) : 0;
     if (length > MAX_TEXT) {
         size_t cut = MAX_TEXT - 3;
@@ -106,7 +106,7 @@ json_t *cli_json_string(const char *text)
     json_t *string = json_string(text); /* NULL also if `text` is no UTF-8 */
     if (string)
         return string;
-    char *const copy = train_text_printed(text);
+    char *const copy = text_printed(text);
     if (copy)
         string = json_string(copy);
     free(copy);

@@ -12,17 +12,17 @@
 #include <stdarg.h>
 #include <string.h>
 
-void cli_metrics_expect(const CliMetricsOptions *options, TrainUncertainty *settings,
+void cli_metrics_expect(const CliMetricsOptions *options, MetricsUncertainty *settings,
                         CliFormat *format)
 {
     static const char *const modes[] = {
-        [TRAIN_CI_AUTO] = "auto", [TRAIN_CI_ON] = "on", [TRAIN_CI_OFF] = "off"};
-    *settings = train_uncertainty_defaults();
+        [METRICS_CI_AUTO] = "auto", [METRICS_CI_ON] = "on", [METRICS_CI_OFF] = "off"};
+    *settings = metrics_uncertainty_defaults();
     *format = CLI_TEXT;
     bool known = !options->ci;
     for (int i = 0; i < 3 && options->ci; i++)
         if (strcmp(options->ci, modes[i]) == 0) {
-            settings->mode = (TrainCiMode)i;
+            settings->mode = (MetricsCiMode)i;
             known = true;
         }
     if (!known)
@@ -33,9 +33,9 @@ void cli_metrics_expect(const CliMetricsOptions *options, TrainUncertainty *sett
     settings->seed = options->seed;
 }
 
-static bool has_intervals(const TrainIntervals *intervals)
+static bool has_intervals(const MetricsIntervals *intervals)
 {
-    return intervals->auroc != TRAIN_INTERVAL_NONE || intervals->others != TRAIN_INTERVAL_NONE;
+    return intervals->auroc != METRICS_INTERVAL_NONE || intervals->others != METRICS_INTERVAL_NONE;
 }
 
 /* The EER threshold is on the scale of the scores, whatever that is; all else has fixed decimals. */
@@ -44,15 +44,15 @@ static void value_cell(CliTable *table, int metric, double value)
     if (isnan(value))
         cli_table_cell(table, "-");
     else
-        cli_table_cell(table, metric == TRAIN_EER_THRESHOLD ? "%.6g" : "%.6f", value);
+        cli_table_cell(table, metric == METRICS_EER_THRESHOLD ? "%.6g" : "%.6f", value);
 }
 
-static void interval_cell(CliTable *table, int metric, TrainInterval interval)
+static void interval_cell(CliTable *table, int metric, MetricsInterval interval)
 {
     if (isnan(interval.lower) || isnan(interval.upper))
         cli_table_cell(table, "-");
     else
-        cli_table_cell(table, metric == TRAIN_EER_THRESHOLD ? "[%.4g, %.4g]" : "[%.4f, %.4f]",
+        cli_table_cell(table, metric == METRICS_EER_THRESHOLD ? "[%.4g, %.4g]" : "[%.4f, %.4f]",
                        interval.lower, interval.upper);
 }
 
@@ -61,9 +61,9 @@ typedef struct Shape {
     bool frame_ci, video_ci;
 } Shape;
 
-static void add_counts(CliTable *table, const TrainReport *report, const Shape *shape, bool fake)
+static void add_counts(CliTable *table, const MetricsReport *report, const Shape *shape, bool fake)
 {
-    const TrainMetrics *const levels[] = {&report->frame, &report->video, &report->video_median};
+    const Metrics *const levels[] = {&report->frame, &report->video, &report->video_median};
     const bool intervals[] = {shape->frame_ci, shape->video_ci, false};
     cli_table_cell(table, fake ? "fake" : "real");
     for (int i = 0; i < (report->has_videos ? 3 : 1); i++) {
@@ -73,21 +73,22 @@ static void add_counts(CliTable *table, const TrainReport *report, const Shape *
     }
 }
 
-static void add_metric(CliTable *table, const TrainReport *report, const Shape *shape, int m)
+static void add_metric(CliTable *table, const MetricsReport *report, const Shape *shape, int m)
 {
-    cli_table_cell(table, "%s", train_metric_names[m].title);
-    value_cell(table, m, train_metric_value(&report->frame, m));
+    cli_table_cell(table, "%s", metrics_names[m].title);
+    value_cell(table, m, metrics_value(&report->frame, m));
     if (shape->frame_ci)
         interval_cell(table, m, report->frame_ci.of[m]);
     if (!report->has_videos)
         return;
-    value_cell(table, m, train_metric_value(&report->video, m));
+    value_cell(table, m, metrics_value(&report->video, m));
     if (shape->video_ci)
         interval_cell(table, m, report->video_ci.of[m]);
-    value_cell(table, m, train_metric_value(&report->video_median, m));
+    value_cell(table, m, metrics_value(&report->video_median, m));
 }
 
-static Status print_report(const TrainReport *report, CliFormat format, FILE *stream, Error *error)
+static Status print_report(const MetricsReport *report, CliFormat format, FILE *stream,
+                           Error *error)
 {
     static const char interval[] = "95% interval";
     const Shape shape = {has_intervals(&report->frame_ci), has_intervals(&report->video_ci)};
@@ -105,7 +106,7 @@ static Status print_report(const TrainReport *report, CliFormat format, FILE *st
     add_counts(table, report, &shape, false);
     add_counts(table, report, &shape, true);
     cli_table_rule(table);
-    for (int m = 0; m < TRAIN_METRIC_NAMES; m++)
+    for (int m = 0; m < METRICS_NAMES; m++)
         add_metric(table, report, &shape, m);
     const Status status = cli_table_print(table, format, stream, error);
     cli_table_free(table);
@@ -113,7 +114,8 @@ static Status print_report(const TrainReport *report, CliFormat format, FILE *st
 }
 
 /* The sources of fake, each against all that is real. */
-static Status print_sources(const TrainReport *report, CliFormat format, FILE *stream, Error *error)
+static Status print_sources(const MetricsReport *report, CliFormat format, FILE *stream,
+                            Error *error)
 {
     const bool frame_ci = has_intervals(&report->sources[0].frame_ci);
     const bool video_ci = has_intervals(&report->sources[0].video_ci);
@@ -129,16 +131,16 @@ static Status print_sources(const TrainReport *report, CliFormat format, FILE *s
     if (video_ci)
         cli_table_column(table, "95% interval", CLI_RIGHT);
     for (int i = 0; i < report->source_count; i++) {
-        const TrainSourceReport *const source = &report->sources[i];
+        const MetricsSourceReport *const source = &report->sources[i];
         cli_table_cell(table, "%s", source->name);
         cli_table_cell(table, "%zu", source->frame.n_fake);
-        value_cell(table, TRAIN_AUROC, source->frame.auroc);
+        value_cell(table, METRICS_AUROC, source->frame.auroc);
         if (frame_ci)
-            interval_cell(table, TRAIN_AUROC, source->frame_ci.of[TRAIN_AUROC]);
+            interval_cell(table, METRICS_AUROC, source->frame_ci.of[METRICS_AUROC]);
         cli_table_cell(table, "%zu", source->video.n_fake);
-        value_cell(table, TRAIN_AUROC, source->video.auroc);
+        value_cell(table, METRICS_AUROC, source->video.auroc);
         if (video_ci)
-            interval_cell(table, TRAIN_AUROC, source->video_ci.of[TRAIN_AUROC]);
+            interval_cell(table, METRICS_AUROC, source->video_ci.of[METRICS_AUROC]);
     }
     putc('\n', stream);
     const Status status = cli_table_print(table, format, stream, error);
@@ -147,22 +149,22 @@ static Status print_sources(const TrainReport *report, CliFormat format, FILE *s
 }
 
 static void add_csv_rows(CliTable *table, const char *dataset, const char *source,
-                         const char *level, const TrainMetrics *metrics,
-                         const TrainIntervals *intervals)
+                         const char *level, const Metrics *metrics,
+                         const MetricsIntervals *intervals)
 {
-    for (int m = 0; m < TRAIN_METRIC_NAMES; m++) {
+    for (int m = 0; m < METRICS_NAMES; m++) {
         cli_table_cell(table, "%s", dataset);
         cli_table_cell(table, "%s", source);
         cli_table_cell(table, "%s", level);
         cli_table_cell(table, "%zu", metrics->n_real);
         cli_table_cell(table, "%zu", metrics->n_fake);
-        cli_table_cell(table, "%s", train_metric_names[m].name);
-        cli_table_exact(table, train_metric_value(metrics, m));
+        cli_table_cell(table, "%s", metrics_names[m].name);
+        cli_table_exact(table, metrics_value(metrics, m));
         cli_table_exact(table, intervals->of[m].lower);
         cli_table_exact(table, intervals->of[m].upper);
-        cli_table_cell(
-            table, "%s",
-            train_interval_method_name(m == TRAIN_AUROC ? intervals->auroc : intervals->others));
+        cli_table_cell(table, "%s",
+                       metrics_interval_method_name(m == METRICS_AUROC ? intervals->auroc
+                                                                       : intervals->others));
     }
 }
 
@@ -172,14 +174,14 @@ static void add_heads(CliTable *table, const char *const *heads, size_t count)
         cli_table_column(table, heads[i], CLI_LEFT);
 }
 
-static Status print_csv(const TrainReport *reports, int count, FILE *stream, Error *error)
+static Status print_csv(const MetricsReport *reports, int count, FILE *stream, Error *error)
 {
     static const char *const heads[] = {"dataset", "source", "level", "n_real", "n_fake",
                                         "metric",  "value",  "lower", "upper",  "method"};
     CliTable *const table = cli_table_create(NULL);
     add_heads(table, heads, sizeof heads / sizeof heads[0]);
     for (int i = 0; i < count; i++) {
-        const TrainReport *const r = &reports[i];
+        const MetricsReport *const r = &reports[i];
         add_csv_rows(table, r->dataset, "", "frame", &r->frame, &r->frame_ci);
         if (r->has_videos) {
             add_csv_rows(table, r->dataset, "", "video", &r->video, &r->video_ci);
@@ -187,7 +189,7 @@ static Status print_csv(const TrainReport *reports, int count, FILE *stream, Err
                          &r->video_median_ci);
         }
         for (int s = 0; s < r->source_count; s++) {
-            const TrainSourceReport *const source = &r->sources[s];
+            const MetricsSourceReport *const source = &r->sources[s];
             add_csv_rows(table, r->dataset, source->name, "frame", &source->frame,
                          &source->frame_ci);
             add_csv_rows(table, r->dataset, source->name, "video", &source->video,
@@ -199,7 +201,7 @@ static Status print_csv(const TrainReport *reports, int count, FILE *stream, Err
     return status;
 }
 
-Status cli_metrics_print(const TrainReport *reports, int count, CliFormat format, FILE *stream,
+Status cli_metrics_print(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
                          Error *error)
 {
     if (format == CLI_CSV)
@@ -232,9 +234,9 @@ __attribute__((format(printf, 3, 4))) static void warn(const Listener *listener,
 }
 
 /* Rows of different classes that cannot be put in order: a head with large weights makes an AUROC of 0.5 of them. */
-static void warn_about_ties(const Listener *listener, const TrainReport *report)
+static void warn_about_ties(const Listener *listener, const MetricsReport *report)
 {
-    const TrainMetrics *const frame = &report->frame;
+    const Metrics *const frame = &report->frame;
     const size_t rows = frame->n_real + frame->n_fake;
     const size_t tied = frame->tied[0] + frame->tied[1];
     const size_t saturated = frame->saturated[0] + frame->saturated[1];
@@ -258,9 +260,9 @@ static void warn_about_ties(const Listener *listener, const TrainReport *report)
              report->dataset, frame->saturated[0], frame->saturated[1]);
 }
 
-static void warn_about_report(const Listener *listener, const TrainReport *report)
+static void warn_about_report(const Listener *listener, const MetricsReport *report)
 {
-    const TrainMetrics *const frame = &report->frame, *const video = &report->video;
+    const Metrics *const frame = &report->frame, *const video = &report->video;
     if (frame->n_real == 0 || frame->n_fake == 0) {
         warn(listener, false, "%s: all rows are %s; what needs both classes is undefined",
              report->dataset, frame->n_real == 0 ? "fake" : "real");
@@ -273,11 +275,11 @@ static void warn_about_report(const Listener *listener, const TrainReport *repor
              "way round? (label 1 and high scores mean fake)",
              report->dataset, frame->auroc);
     if (report->has_videos &&
-        (video->n_real < TRAIN_CI_FEW_VIDEOS || video->n_fake < TRAIN_CI_FEW_VIDEOS))
+        (video->n_real < METRICS_CI_FEW_VIDEOS || video->n_fake < METRICS_CI_FEW_VIDEOS))
         warn(listener, false,
              "%s: %zu real and %zu fake videos; with fewer than %d of a class figures and "
              "intervals are rough (docs/metrics.md shows how rough)",
-             report->dataset, video->n_real, video->n_fake, TRAIN_CI_FEW_VIDEOS);
+             report->dataset, video->n_real, video->n_fake, METRICS_CI_FEW_VIDEOS);
     if (report->ci_left_out)
         warn(listener, false,
              "%s: more than a million rows: no bootstrap, so most metrics stand without "
@@ -286,13 +288,13 @@ static void warn_about_report(const Listener *listener, const TrainReport *repor
 }
 
 /* Bare rows have no name, so doubled ones can only be guessed: by labels and scores that all occur again. */
-static bool looks_doubled(const TrainReport *report)
+static bool looks_doubled(const MetricsReport *report)
 {
     const size_t rows = report->frame.n_real + report->frame.n_fake;
     return !report->has_videos && rows >= 20 && 2 * report->frame.repeated == rows;
 }
 
-void cli_metrics_each_warning(const char *path, size_t duplicates, const TrainReport *reports,
+void cli_metrics_each_warning(const char *path, size_t duplicates, const MetricsReport *reports,
                               int count, CliMetricsTell *tell, void *context)
 {
     const Listener listener = {tell, context};
@@ -317,20 +319,20 @@ static void tell_terminal(void *context, const char *text, bool of_scores)
     cli_warn("%s", text);
 }
 
-void cli_metrics_warn(const char *path, size_t duplicates, const TrainReport *reports, int count)
+void cli_metrics_warn(const char *path, size_t duplicates, const MetricsReport *reports, int count)
 {
     cli_metrics_each_warning(path, duplicates, reports, count, tell_terminal, NULL);
 }
 
-void cli_metrics_tell_methods(const CliArguments *arguments, const TrainUncertainty *settings,
-                              const TrainReport *reports, int count)
+void cli_metrics_tell_methods(const CliArguments *arguments, const MetricsUncertainty *settings,
+                              const MetricsReport *reports, int count)
 {
     bool delong = false, resampled = false, rows = false;
     for (int i = 0; i < count; i++) {
-        const TrainReport *const r = &reports[i];
-        delong = delong || r->video_ci.auroc == TRAIN_INTERVAL_DELONG;
-        resampled = resampled || r->frame_ci.others == TRAIN_INTERVAL_BOOTSTRAP;
-        rows = rows || r->frame_ci.auroc == TRAIN_INTERVAL_DELONG_ROWS;
+        const MetricsReport *const r = &reports[i];
+        delong = delong || r->video_ci.auroc == METRICS_INTERVAL_DELONG;
+        resampled = resampled || r->frame_ci.others == METRICS_INTERVAL_BOOTSTRAP;
+        rows = rows || r->frame_ci.auroc == METRICS_INTERVAL_DELONG_ROWS;
     }
     if (delong)
         cli_note(arguments, "95%% intervals: AUROC over videos by DeLong on the logit scale");
@@ -355,13 +357,14 @@ static void p_cell(CliTable *table, double p)
         cli_table_cell(table, "%.4f", p);
 }
 
-static void add_differences(CliTable *table, const TrainDifference *differences, const char *level)
+static void add_differences(CliTable *table, const MetricsDifference *differences,
+                            const char *level)
 {
     cli_table_rule(table);
-    for (int m = 0; m < TRAIN_METRIC_NAMES; m++) {
-        const TrainDifference *const d = &differences[m];
+    for (int m = 0; m < METRICS_NAMES; m++) {
+        const MetricsDifference *const d = &differences[m];
         cli_table_cell(table, "%s", level);
-        cli_table_cell(table, "%s", train_metric_names[m].title);
+        cli_table_cell(table, "%s", metrics_names[m].title);
         value_cell(table, m, d->a);
         value_cell(table, m, d->b);
         value_cell(table, m, d->difference);
@@ -371,24 +374,24 @@ static void add_differences(CliTable *table, const TrainDifference *differences,
 }
 
 static void add_csv_differences(CliTable *table, const char *dataset,
-                                const TrainDifference *differences, const char *level)
+                                const MetricsDifference *differences, const char *level)
 {
-    for (int m = 0; m < TRAIN_METRIC_NAMES; m++) {
-        const TrainDifference *const d = &differences[m];
+    for (int m = 0; m < METRICS_NAMES; m++) {
+        const MetricsDifference *const d = &differences[m];
         cli_table_cell(table, "%s", dataset);
         cli_table_cell(table, "%s", level);
-        cli_table_cell(table, "%s", train_metric_names[m].name);
+        cli_table_cell(table, "%s", metrics_names[m].name);
         cli_table_exact(table, d->a);
         cli_table_exact(table, d->b);
         cli_table_exact(table, d->difference);
         cli_table_exact(table, d->interval.lower);
         cli_table_exact(table, d->interval.upper);
         cli_table_exact(table, d->p);
-        cli_table_cell(table, "%s", train_interval_method_name(d->method));
+        cli_table_cell(table, "%s", metrics_interval_method_name(d->method));
     }
 }
 
-static Status print_comparison(const TrainComparison *comparison, const char *name_a,
+static Status print_comparison(const MetricsComparison *comparison, const char *name_a,
                                const char *name_b, CliFormat format, FILE *stream, Error *error)
 {
     CliTable *const table = cli_table_create(NULL);
@@ -409,7 +412,7 @@ static Status print_comparison(const TrainComparison *comparison, const char *na
     return status;
 }
 
-Status cli_metrics_print_comparisons(const TrainComparison *comparisons, int count,
+Status cli_metrics_print_comparisons(const MetricsComparison *comparisons, int count,
                                      const char *name_a, const char *name_b, CliFormat format,
                                      FILE *stream, Error *error)
 {
@@ -435,11 +438,11 @@ Status cli_metrics_print_comparisons(const TrainComparison *comparisons, int cou
     return status;
 }
 
-static json_t *differences_json(const TrainDifference *differences)
+static json_t *differences_json(const MetricsDifference *differences)
 {
     json_t *const object = json_object();
-    for (int m = 0; m < TRAIN_METRIC_NAMES && object; m++) {
-        const TrainDifference *const d = &differences[m];
+    for (int m = 0; m < METRICS_NAMES && object; m++) {
+        const MetricsDifference *const d = &differences[m];
         json_t *const one = json_object();
         cli_json_set(one, "a", cli_json_number(d->a));
         cli_json_set(one, "b", cli_json_number(d->b));
@@ -453,15 +456,15 @@ static json_t *differences_json(const TrainDifference *differences)
         cli_json_set(one, "difference_ci95", interval);
         cli_json_set(one, "p", cli_json_number(d->p));
         cli_json_set(one, "method",
-                     d->method == TRAIN_INTERVAL_NONE
+                     d->method == METRICS_INTERVAL_NONE
                          ? json_null()
-                         : json_string(train_interval_method_name(d->method)));
-        cli_json_set(object, train_metric_names[m].name, one);
+                         : json_string(metrics_interval_method_name(d->method)));
+        cli_json_set(object, metrics_names[m].name, one);
     }
     return object;
 }
 
-json_t *cli_metrics_comparisons_json(const TrainComparison *comparisons, int count)
+json_t *cli_metrics_comparisons_json(const MetricsComparison *comparisons, int count)
 {
     json_t *const document = json_object();
     for (int i = 0; i < count && document; i++) {

@@ -30,21 +30,21 @@ typedef struct CliMetricsOptions {
 /* clang-format on */
 
 /* Exits 2 for an unknown word. Threads are the caller's to set in *settings. */
-void cli_metrics_expect(const CliMetricsOptions *options, TrainUncertainty *settings,
+void cli_metrics_expect(const CliMetricsOptions *options, MetricsUncertainty *settings,
                         CliFormat *format);
 
 /*
  * Prints reports [count]: a table a data set with frames and videos side by side, and one of its sources; in CSV
- * one table of everything, a metric a row. Not for CLI_JSON (train_reports_write_json does that).
+ * one table of everything, a metric a row. Not for CLI_JSON (metrics_reports_write_json does that).
  */
-Status cli_metrics_print(const TrainReport *reports, int count, CliFormat format, FILE *stream,
+Status cli_metrics_print(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
                          Error *error);
 
 /*
  * Warns of what is no error but should not be overlooked: one class, an AUROC below chance, few videos of a class,
- * rows twice, intervals left out. `path` names the file, `duplicates` is TrainPredictions.duplicates.
+ * rows twice, intervals left out. `path` names the file, `duplicates` is MetricsPredictions.duplicates.
  */
-void cli_metrics_warn(const char *path, size_t duplicates, const TrainReport *reports, int count);
+void cli_metrics_warn(const char *path, size_t duplicates, const MetricsReport *reports, int count);
 
 /*
  * What a warning says, and whether it is about the scores; else it is about the rows, so that other scores of
@@ -56,15 +56,15 @@ typedef void CliMetricsTell(void *context, const char *text, bool of_scores);
  * The same, each warning handed to `tell` instead of stderr: for several sets of scores, and for a file that
  * holds them too.
  */
-void cli_metrics_each_warning(const char *path, size_t duplicates, const TrainReport *reports,
+void cli_metrics_each_warning(const char *path, size_t duplicates, const MetricsReport *reports,
                               int count, CliMetricsTell *tell, void *context);
 
 /* Tells, as a note, where the intervals of the reports come from; nothing if there are none. */
-void cli_metrics_tell_methods(const CliArguments *arguments, const TrainUncertainty *settings,
-                              const TrainReport *reports, int count);
+void cli_metrics_tell_methods(const CliArguments *arguments, const MetricsUncertainty *settings,
+                              const MetricsReport *reports, int count);
 
 /* Prints comparisons [count] of two files, called name_a and name_b: a table a data set, CSV all in one. */
-Status cli_metrics_print_comparisons(const TrainComparison *comparisons, int count,
+Status cli_metrics_print_comparisons(const MetricsComparison *comparisons, int count,
                                      const char *name_a, const char *name_b, CliFormat format,
                                      FILE *stream, Error *error);
 
@@ -72,6 +72,6 @@ Status cli_metrics_print_comparisons(const TrainComparison *comparisons, int cou
  * {NAME: {"frame": {METRIC: {"a", "b", "difference", "difference_ci95", "p", "method"}}, "video": {...}}}. The caller
  * owns the reference; NULL without memory.
  */
-json_t *cli_metrics_comparisons_json(const TrainComparison *comparisons, int count);
+json_t *cli_metrics_comparisons_json(const MetricsComparison *comparisons, int count);
 
 #endif

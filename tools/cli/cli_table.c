@@ -159,7 +159,7 @@ static char *escape(const char *text, CliFormat format)
     if (!stream)
         return NULL;
     if (format == CLI_CSV) {
-        train_predictions_write_field(stream, text, strlen(text));
+        metrics_predictions_write_field(stream, text, strlen(text));
     } else if (format == CLI_TEXT) {
         cli_print_escaped(stream, text);
     } else {
@@ -193,7 +193,7 @@ static char *escape(const char *text, CliFormat format)
 }
 
 /* Code points of a UTF-8 text. */
-static int text_width(const char *text)
+static int cell_width(const char *text)
 {
     int width = 0;
     for (const char *p = text; *p; p++)
@@ -229,7 +229,7 @@ static void print_row(const Print *print, size_t row)
     fputs(frame->before, print->stream);
     for (size_t c = 0; c < columns; c++) {
         const char *const text = print->texts[row * columns + c];
-        const int space = print->widths[c] - text_width(text);
+        const int space = print->widths[c] - cell_width(text);
         const bool right = print->table->column[c].align == CLI_RIGHT;
         /* No blanks at the end of a line of plain text. */
         const bool padded = right || c + 1 < columns || frame->after[0];
@@ -320,7 +320,7 @@ Status cli_table_print(const CliTable *table, CliFormat format, FILE *stream, Er
         print.texts[i] =
             escape(i < columns ? table->column[i].head : table->cells[i - columns].text, format);
         complete = print.texts[i] != NULL;
-        const int width = complete && format != CLI_CSV ? text_width(print.texts[i]) : 0;
+        const int width = complete && format != CLI_CSV ? cell_width(print.texts[i]) : 0;
         if (width > print.widths[i % columns])
             print.widths[i % columns] = width;
     }

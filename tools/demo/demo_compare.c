@@ -186,7 +186,7 @@ static DataSynthFamily family_of(const DataList *list, int source)
 
 /* The rows of two data sets, "seen" and "unseen": all real frames, and the fakes of the families it names. */
 static Status group(const Trial *trial, const float *probabilities, const float *margins,
-                    TrainPredictions *predictions, Error *error)
+                    MetricsPredictions *predictions, Error *error)
 {
     const DataList *const list = &trial->test;
     for (int seen = 1; seen >= 0; seen--) {
@@ -194,7 +194,7 @@ static Status group(const Trial *trial, const float *probabilities, const float 
             const DataFrame *const frame = &list->frames[i];
             if (frame->label == 1 && seen_families[family_of(list, frame->source)] != (seen == 1))
                 continue;
-            const TrainPrediction row = {
+            const MetricsPrediction row = {
                 .file = frame->path,
                 .dataset = seen ? "seen" : "unseen",
                 .video = list->videos[frame->video],
@@ -204,17 +204,17 @@ static Status group(const Trial *trial, const float *probabilities, const float 
                 .has_margin = true,
                 .margin = (double)margins[i],
             };
-            TRY(train_predictions_append(predictions, &row, error));
+            TRY(metrics_predictions_append(predictions, &row, error));
         }
     }
     return STATUS_OK;
 }
 
-static Status sum_up(const TrainPredictions *predictions, DemoScore *score, Error *error)
+static Status sum_up(const MetricsPredictions *predictions, DemoScore *score, Error *error)
 {
-    TrainReport *reports;
+    MetricsReport *reports;
     int count;
-    TRY(train_reports(predictions, &reports, &count, error));
+    TRY(metrics_reports(predictions, &reports, &count, error));
     assert(count == 2);
     score->seen = reports[0].video.auroc;
     score->unseen = reports[1].video.auroc;
@@ -224,7 +224,7 @@ static Status sum_up(const TrainPredictions *predictions, DemoScore *score, Erro
                 if (strcmp(reports[r].sources[s].name, data_synth_name((DataSynthFamily)family)) ==
                     0)
                     score->family[family] = reports[r].sources[s].video.auroc;
-    train_reports_free(reports, count);
+    metrics_reports_free(reports, count);
     return STATUS_OK;
 }
 
@@ -241,14 +241,14 @@ static Status test_trial(Trial *trial, DemoScore *score, Error *error)
     scoring.batch_size = 64;
     scoring.stop = trial->demo->stop;
     scoring.margins = margins;
-    TrainPredictions predictions = train_predictions_empty();
+    MetricsPredictions predictions = metrics_predictions_empty();
     Status status = train_score(trial->vit, &trial->head, &trial->test, 0, &scoring,
                                 trial->demo->threads, NULL, probabilities, error);
     if (status == STATUS_OK)
         status = group(trial, probabilities, margins, &predictions, error);
     if (status == STATUS_OK)
         status = sum_up(&predictions, score, error);
-    train_predictions_free(&predictions);
+    metrics_predictions_free(&predictions);
     free(margins);
     free(probabilities);
     return status;

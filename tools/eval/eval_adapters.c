@@ -114,7 +114,7 @@ static Status read_adapter(EvalAdapter *adapter, bool calibrated, Error *error)
     if (status == STATUS_OK)
         status = hash_file(adapter, error);
     if (status == STATUS_OK && calibrated)
-        status = train_calibration_read(adapter->path, &adapter->calibration, error);
+        status = metrics_calibration_read(adapter->path, &adapter->calibration, error);
     adapter->calibrated = calibrated;
     return status;
 }
@@ -130,7 +130,7 @@ static Status without_adapter(EvalAdapters *all, const char *model, bool calibra
     Status status = copy_metadata(adapter, file, "unknown (the head is the model's own)", error);
     safetensors_close(file);
     if (status == STATUS_OK && calibrated)
-        status = train_calibration_read(path, &adapter->calibration, error);
+        status = metrics_calibration_read(path, &adapter->calibration, error);
     adapter->calibrated = calibrated;
     return status;
 }

@@ -14,8 +14,8 @@
 
 /* ---- metrics.json -------------------------------------------------------------------------------- */
 
-/* What train_reports_write_json writes, to be added to. NULL, which is remembered, without memory. */
-static json_t *reports_json(const TrainReport *reports, int count)
+/* What metrics_reports_write_json writes, to be added to. NULL, which is remembered, without memory. */
+static json_t *reports_json(const MetricsReport *reports, int count)
 {
     char *text = NULL;
     size_t size = 0;
@@ -23,7 +23,7 @@ static json_t *reports_json(const TrainReport *reports, int count)
     json_t *document = NULL;
     FILE *const stream = open_memstream(&text, &size);
     const bool written =
-        stream && train_reports_write_json(stream, reports, count, &error) == STATUS_OK;
+        stream && metrics_reports_write_json(stream, reports, count, &error) == STATUS_OK;
     if (stream && fclose(stream) == 0 && written)
         document = json_loadb(text, size, 0, NULL);
     free(text);
@@ -32,7 +32,7 @@ static json_t *reports_json(const TrainReport *reports, int count)
     return document;
 }
 
-static json_t *at_json(const TrainAtThreshold *at)
+static json_t *at_json(const MetricsAtThreshold *at)
 {
     json_t *const object = json_object();
     cli_json_set(object, "threshold", cli_json_number(at->threshold));
@@ -72,7 +72,7 @@ static Status write_metrics(const EvalResult *result, FILE *stream, Error *error
 
 static Status write_summary(const EvalResult *result, FILE *stream, Error *error)
 {
-    return train_reports_write_summary(stream, result->reports, result->sets->set_count, error);
+    return metrics_reports_write_summary(stream, result->reports, result->sets->set_count, error);
 }
 
 /* ---- predictions.csv ----------------------------------------------------------------------------- */
@@ -83,9 +83,9 @@ static bool names_sources(const EvalResult *result)
     for (int s = 0; s < result->sets->set_count; s++) {
         const EvalSet *const set = &result->sets->sets[s];
         for (int i = 0; i < set->frames.count; i++) {
-            const TrainPrediction row =
+            const MetricsPrediction row =
                 eval_prediction(set, i, result->probabilities, result->margins);
-            if (train_predictions_source_differs(&row))
+            if (metrics_predictions_source_differs(&row))
                 return true;
         }
     }
@@ -96,13 +96,13 @@ static Status write_predictions(const EvalResult *result, FILE *stream, Error *e
 {
     (void)error; /* a failed write stays with the stream */
     const bool sources = names_sources(result);
-    train_predictions_write_header(stream, sources);
+    metrics_predictions_write_header(stream, sources);
     for (int s = 0; s < result->sets->set_count; s++) {
         const EvalSet *const set = &result->sets->sets[s];
         for (int i = 0; i < set->frames.count; i++) {
-            const TrainPrediction row =
+            const MetricsPrediction row =
                 eval_prediction(set, i, result->probabilities, result->margins);
-            train_predictions_write_row(stream, &row, sources);
+            metrics_predictions_write_row(stream, &row, sources);
         }
     }
     return STATUS_OK;
@@ -132,7 +132,7 @@ static json_t *recipe_json(const char *recipe)
 
 static json_t *calibration_json(const EvalAdapter *adapter)
 {
-    const TrainCalibration *const calibration = &adapter->calibration;
+    const MetricsCalibration *const calibration = &adapter->calibration;
     if (!adapter->calibrated)
         return json_null();
     json_t *const object = json_object();
@@ -202,7 +202,7 @@ static json_t *perturbations_json(const EvalResult *result)
 static Status write_evaluation(const EvalResult *result, FILE *stream, Error *error)
 {
     static const char *const modes[] = {
-        [TRAIN_CI_AUTO] = "auto", [TRAIN_CI_ON] = "on", [TRAIN_CI_OFF] = "off"};
+        [METRICS_CI_AUTO] = "auto", [METRICS_CI_ON] = "on", [METRICS_CI_OFF] = "off"};
     const EvalProvenance *const from = &result->provenance;
     char processor[256], seed[24]; /* a seed may be too large for the integers of JSON */
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)from->seed);
@@ -253,11 +253,11 @@ static Status write_robustness(const EvalResult *result, FILE *stream, Error *er
     return cli_json_write(document, stream, 17, "eval", error);
 }
 
-static void robustness_rows(CliTable *table, const TrainReport *report, const char *kind,
+static void robustness_rows(CliTable *table, const MetricsReport *report, const char *kind,
                             const char *strength)
 {
-    const TrainMetrics *const levels[] = {&report->frame, &report->video};
-    const TrainIntervals *const intervals[] = {&report->frame_ci, &report->video_ci};
+    const Metrics *const levels[] = {&report->frame, &report->video};
+    const MetricsIntervals *const intervals[] = {&report->frame_ci, &report->video_ci};
     for (int i = 0; i < (report->has_videos ? 2 : 1); i++) {
         cli_table_cell(table, "%s", report->dataset);
         cli_table_cell(table, "%s", kind);
@@ -266,8 +266,8 @@ static void robustness_rows(CliTable *table, const TrainReport *report, const ch
         cli_table_cell(table, "%zu", levels[i]->n_real);
         cli_table_cell(table, "%zu", levels[i]->n_fake);
         cli_table_exact(table, levels[i]->auroc);
-        cli_table_exact(table, intervals[i]->of[TRAIN_AUROC].lower);
-        cli_table_exact(table, intervals[i]->of[TRAIN_AUROC].upper);
+        cli_table_exact(table, intervals[i]->of[METRICS_AUROC].lower);
+        cli_table_exact(table, intervals[i]->of[METRICS_AUROC].upper);
         cli_table_exact(table, levels[i]->ap);
         cli_table_exact(table, levels[i]->eer);
         cli_table_exact(table, levels[i]->accuracy);

@@ -16,15 +16,15 @@
  * (eval_result_free) in every case.
  */
 Status eval_result_make(EvalResult *result, const EvalScoring *scoring, const EvalAdapter *adapter,
-                        const EvalScores *scores, const TrainUncertainty *settings, Error *error);
+                        const EvalScores *scores, const MetricsUncertainty *settings, Error *error);
 void eval_result_free(EvalResult *result);
 
 /*
  * The row of frame i of a set, probabilities [all frames of the evaluation,2] and margins [the same]; strings are
  * borrowed from the set. Numbers are as predictions.csv shows them, since metrics are computed from exactly these.
  */
-TrainPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
-                                const float *margins);
+MetricsPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
+                                  const float *margins);
 
 /*
  * Writes predictions.csv, metrics.json, summary.json, evaluation.json, and with perturbations robustness.json and

@@ -38,7 +38,7 @@ static void fraction_cell(CliTable *table, double value)
         cli_table_cell(table, "%.4f", value);
 }
 
-static void interval_cell(CliTable *table, TrainInterval interval)
+static void interval_cell(CliTable *table, MetricsInterval interval)
 {
     if (isnan(interval.lower))
         cli_table_cell(table, "-");
@@ -47,7 +47,7 @@ static void interval_cell(CliTable *table, TrainInterval interval)
 }
 
 /* "0.9123 [0.8801, 0.9377]" in one cell. */
-static void estimate_cell(CliTable *table, double value, TrainInterval interval)
+static void estimate_cell(CliTable *table, double value, MetricsInterval interval)
 {
     if (isnan(value))
         cli_table_cell(table, "-");
@@ -60,11 +60,11 @@ static void estimate_cell(CliTable *table, double value, TrainInterval interval)
 /* One level of a report. */
 typedef struct Level {
     const char *name;
-    const TrainMetrics *metrics;
-    const TrainIntervals *intervals;
+    const Metrics *metrics;
+    const MetricsIntervals *intervals;
 } Level;
 
-static int levels_of(const TrainReport *report, Level levels[2])
+static int levels_of(const MetricsReport *report, Level levels[2])
 {
     levels[0] = (Level){"frame", &report->frame, &report->frame_ci};
     levels[1] = (Level){"video (mean p_fake)", &report->video, &report->video_ci};
@@ -97,11 +97,11 @@ static void tell_selection(const EvalAdapter *adapter, const CliArguments *argum
 
 /* ---- one evaluation ------------------------------------------------------------------------------ */
 
-static bool any_interval(const TrainReport *reports, int count)
+static bool any_interval(const MetricsReport *reports, int count)
 {
     for (int i = 0; i < count; i++)
-        if (reports[i].frame_ci.auroc != TRAIN_INTERVAL_NONE ||
-            reports[i].video_ci.auroc != TRAIN_INTERVAL_NONE)
+        if (reports[i].frame_ci.auroc != METRICS_INTERVAL_NONE ||
+            reports[i].video_ci.auroc != METRICS_INTERVAL_NONE)
             return true;
     return false;
 }
@@ -130,7 +130,7 @@ static Status print_metrics(const EvalResult *result, CliFormat format, FILE *st
             cli_table_cell(table, "%zu", levels[l].metrics->n_fake);
             fraction_cell(table, levels[l].metrics->auroc);
             if (intervals)
-                interval_cell(table, levels[l].intervals->of[TRAIN_AUROC]);
+                interval_cell(table, levels[l].intervals->of[METRICS_AUROC]);
             fraction_cell(table, levels[l].metrics->eer);
             fraction_cell(table, levels[l].metrics->map);
         }
@@ -138,7 +138,8 @@ static Status print_metrics(const EvalResult *result, CliFormat format, FILE *st
     return print_and_free(table, format, stream, error);
 }
 
-static void at_row(CliTable *table, const char *set, const char *level, const TrainAtThreshold *at)
+static void at_row(CliTable *table, const char *set, const char *level,
+                   const MetricsAtThreshold *at)
 {
     cli_table_cell(table, "%s", set);
     cli_table_cell(table, "%s", level);
@@ -174,7 +175,7 @@ static Status print_at_thresholds(const EvalResult *result, CliFormat format, FI
     return print_and_free(table, format, stream, error);
 }
 
-static void robustness_row(CliTable *table, const TrainReport *report, const TrainReport *plain,
+static void robustness_row(CliTable *table, const MetricsReport *report, const MetricsReport *plain,
                            const char *kind, const char *strength)
 {
     Level levels[2], before[2];
@@ -190,7 +191,7 @@ static void robustness_row(CliTable *table, const TrainReport *report, const Tra
             continue;
         }
         const double change = levels[l].metrics->auroc - before[l].metrics->auroc;
-        estimate_cell(table, levels[l].metrics->auroc, levels[l].intervals->of[TRAIN_AUROC]);
+        estimate_cell(table, levels[l].metrics->auroc, levels[l].intervals->of[METRICS_AUROC]);
         if (report == plain || isnan(change))
             cli_table_cell(table, "-");
         else
@@ -208,7 +209,7 @@ static Status print_robustness(const EvalResult *result, CliFormat format, FILE 
     };
     CliTable *const table = make_table("Robustness", columns, sizeof columns / sizeof columns[0]);
     for (int s = 0; s < result->sets->set_count; s++) {
-        const TrainReport *const plain = &result->reports[s];
+        const MetricsReport *const plain = &result->reports[s];
         const char *kind = "";
         cli_table_rule(table);
         robustness_row(table, plain, plain, "none", "");
@@ -254,7 +255,7 @@ static Status print_side_by_side(const EvalResult *results, int count, CliFormat
     for (int r = 0; r < count; r++)
         cli_table_column(table, results[r].adapter->name, CLI_LEFT);
     for (int s = 0; s < results[0].sets->set_count; s++) {
-        const TrainReport *const first = &results[0].reports[s];
+        const MetricsReport *const first = &results[0].reports[s];
         Level levels[2];
         const int n = levels_of(first, levels);
         for (int l = 0; l < n; l++) {
@@ -264,20 +265,20 @@ static Status print_side_by_side(const EvalResult *results, int count, CliFormat
                 Level of_this[2];
                 levels_of(&results[r].reports[s], of_this);
                 estimate_cell(table, of_this[l].metrics->auroc,
-                              of_this[l].intervals->of[TRAIN_AUROC]);
+                              of_this[l].intervals->of[METRICS_AUROC]);
             }
         }
     }
     return print_and_free(table, format, stream, error);
 }
 
-static void difference_row(CliTable *table, const char *set, const char *level, TrainMetric metric,
-                           const TrainDifference *differences)
+static void difference_row(CliTable *table, const char *set, const char *level, Metric metric,
+                           const MetricsDifference *differences)
 {
-    const TrainDifference *const d = &differences[metric];
+    const MetricsDifference *const d = &differences[metric];
     cli_table_cell(table, "%s", set);
     cli_table_cell(table, "%s", level);
-    cli_table_cell(table, "%s", train_metric_names[metric].title);
+    cli_table_cell(table, "%s", metrics_names[metric].title);
     if (isnan(d->difference))
         cli_table_cell(table, "-");
     else
@@ -296,12 +297,12 @@ static Status print_comparison(const EvalComparison *comparison, CliFormat forma
     static const Column columns[] = {{"data set", CLI_LEFT},      {"level", CLI_LEFT},
                                      {"metric", CLI_LEFT},        {"difference", CLI_RIGHT},
                                      {"95% interval", CLI_RIGHT}, {"p", CLI_RIGHT}};
-    static const TrainMetric shown[] = {TRAIN_AUROC, TRAIN_MAP, TRAIN_EER};
+    static const Metric shown[] = {METRICS_AUROC, METRICS_MAP, METRICS_EER};
     CliTable *const table = make_table(NULL, columns, sizeof columns / sizeof columns[0]);
     cli_table_title(table, "%s less %s, paired", comparison->other->adapter->name,
                     comparison->first->adapter->name);
     for (int s = 0; s < comparison->first->sets->set_count; s++) {
-        const TrainComparison *const set = &comparison->sets[s];
+        const MetricsComparison *const set = &comparison->sets[s];
         for (int m = 0; m < 3; m++)
             difference_row(table, m == 0 ? set->dataset : "", m == 0 ? "frame" : "", shown[m],
                            set->frame);
@@ -323,7 +324,7 @@ static Status print_csv(const EvalResult *results, int count, FILE *stream, Erro
     CliTable *const table = make_table(NULL, columns, sizeof columns / sizeof columns[0]);
     for (int r = 0; r < count; r++) {
         for (int s = 0; s < results[r].sets->set_count; s++) {
-            const TrainReport *const report = &results[r].reports[s];
+            const MetricsReport *const report = &results[r].reports[s];
             Level levels[2];
             const int n = levels_of(report, levels);
             for (int l = 0; l < n; l++) {
@@ -333,8 +334,8 @@ static Status print_csv(const EvalResult *results, int count, FILE *stream, Erro
                 cli_table_cell(table, "%zu", levels[l].metrics->n_real);
                 cli_table_cell(table, "%zu", levels[l].metrics->n_fake);
                 cli_table_exact(table, levels[l].metrics->auroc);
-                cli_table_exact(table, levels[l].intervals->of[TRAIN_AUROC].lower);
-                cli_table_exact(table, levels[l].intervals->of[TRAIN_AUROC].upper);
+                cli_table_exact(table, levels[l].intervals->of[METRICS_AUROC].lower);
+                cli_table_exact(table, levels[l].intervals->of[METRICS_AUROC].upper);
                 cli_table_exact(table, levels[l].metrics->eer);
                 cli_table_exact(table, levels[l].metrics->map);
             }

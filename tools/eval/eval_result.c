@@ -12,52 +12,52 @@ static Status no_memory(Error *error)
     return error_set(error, STATUS_FAILED, "eval: not enough memory; evaluate fewer frames");
 }
 
-TrainPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
-                                const float *margins)
+MetricsPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
+                                  const float *margins)
 {
     const DataFrame *const frame = &set->frames.frames[i];
     const size_t at = set->first + (size_t)i;
     const float *const p = probabilities + 2 * at;
-    return (TrainPrediction){
+    return (MetricsPrediction){
         .file = frame->path,
         .dataset = set->name,
         .video = set->frames.videos[frame->video],
         .source = set->frames.sources[frame->source],
         .label = frame->label,
-        .real = train_predictions_written(p[0]),
-        .fake = train_predictions_written(p[1]),
+        .real = metrics_predictions_written(p[0]),
+        .fake = metrics_predictions_written(p[1]),
         .has_margin = true,
-        .margin = train_predictions_written(margins[at]),
+        .margin = metrics_predictions_written(margins[at]),
     };
 }
 
 static Status make_predictions(const EvalSets *sets, const float *probabilities,
-                               const float *margins, TrainPredictions *predictions, Error *error)
+                               const float *margins, MetricsPredictions *predictions, Error *error)
 {
-    *predictions = train_predictions_empty();
+    *predictions = metrics_predictions_empty();
     for (int s = 0; s < sets->set_count; s++) {
         const EvalSet *const set = &sets->sets[s];
         for (int i = 0; i < set->frames.count; i++) {
-            const TrainPrediction row = eval_prediction(set, i, probabilities, margins);
-            TRY(train_predictions_append(predictions, &row, error));
+            const MetricsPrediction row = eval_prediction(set, i, probabilities, margins);
+            TRY(metrics_predictions_append(predictions, &row, error));
         }
     }
     return STATUS_OK;
 }
 
 static Status make_reports(const EvalSets *sets, const float *probabilities, const float *margins,
-                           const TrainUncertainty *settings, TrainPredictions *predictions,
-                           TrainReport **reports, Error *error)
+                           const MetricsUncertainty *settings, MetricsPredictions *predictions,
+                           MetricsReport **reports, Error *error)
 {
     int count = 0;
     TRY(make_predictions(sets, probabilities, margins, predictions, error));
-    TRY(train_reports_with(predictions, settings, reports, &count, error));
+    TRY(metrics_reports_with(predictions, settings, reports, &count, error));
     assert(count == sets->set_count);
     return STATUS_OK;
 }
 
 static Status make_perturbed(EvalResult *result, const EvalScoring *scoring,
-                             const EvalScores *scores, const TrainUncertainty *settings,
+                             const EvalScores *scores, const MetricsUncertainty *settings,
                              Error *error)
 {
     if (scoring->perturbation_count == 0)
@@ -77,24 +77,24 @@ static Status make_perturbed(EvalResult *result, const EvalScoring *scoring,
 
 static Status find_at_thresholds(EvalResult *result, Error *error)
 {
-    const TrainCalibration *const calibration = &result->adapter->calibration;
+    const MetricsCalibration *const calibration = &result->adapter->calibration;
     if (!result->adapter->calibrated)
         return STATUS_OK;
     result->at = calloc((size_t)result->sets->set_count, sizeof *result->at);
     if (!result->at)
         return no_memory(error);
     for (int i = 0; i < result->sets->set_count; i++) {
-        const TrainScores *const scores = &result->scores[i];
-        result->at[i].frame = train_at_threshold(scores->scores, scores->labels, scores->frames,
-                                                 calibration->threshold_frame);
-        result->at[i].video = train_at_threshold(scores->video_mean, scores->video_labels,
-                                                 scores->videos, calibration->threshold_video);
+        const MetricsScores *const scores = &result->scores[i];
+        result->at[i].frame = metrics_at_threshold(scores->scores, scores->labels, scores->frames,
+                                                   calibration->threshold_frame);
+        result->at[i].video = metrics_at_threshold(scores->video_mean, scores->video_labels,
+                                                   scores->videos, calibration->threshold_video);
     }
     return STATUS_OK;
 }
 
 Status eval_result_make(EvalResult *result, const EvalScoring *scoring, const EvalAdapter *adapter,
-                        const EvalScores *scores, const TrainUncertainty *settings, Error *error)
+                        const EvalScores *scores, const MetricsUncertainty *settings, Error *error)
 {
     const EvalSets *const sets = scoring->sets;
     int count = 0;
@@ -109,7 +109,7 @@ Status eval_result_make(EvalResult *result, const EvalScoring *scoring, const Ev
            sets->count * 2 * sizeof *result->probabilities);
     TRY(make_reports(sets, result->probabilities, result->margins, settings, &result->predictions,
                      &result->reports, error));
-    TRY(train_scores_gather(&result->predictions, &result->scores, &count, error));
+    TRY(metrics_scores_gather(&result->predictions, &result->scores, &count, error));
     TRY(find_at_thresholds(result, error));
     return make_perturbed(result, scoring, scores, settings, error);
 }
@@ -119,16 +119,16 @@ void eval_result_free(EvalResult *result)
     const int count = result->sets ? result->sets->set_count : 0;
     for (int i = 0; i < result->perturbed_count; i++) {
         if (result->perturbed[i].reports)
-            train_reports_free(result->perturbed[i].reports, count);
-        train_predictions_free(&result->perturbed[i].predictions);
+            metrics_reports_free(result->perturbed[i].reports, count);
+        metrics_predictions_free(&result->perturbed[i].predictions);
     }
     free(result->perturbed);
     free(result->at);
     if (result->scores)
-        train_scores_free(result->scores, count);
+        metrics_scores_free(result->scores, count);
     if (result->reports)
-        train_reports_free(result->reports, count);
-    train_predictions_free(&result->predictions);
+        metrics_reports_free(result->reports, count);
+    metrics_predictions_free(&result->predictions);
     free(result->probabilities);
     free(result->margins);
     *result = (EvalResult){0};

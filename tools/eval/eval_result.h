@@ -42,7 +42,7 @@ typedef struct EvalAdapter {
     char *recipe;      /* every key and its value, one a line; NULL if the file does not say */
     char *record;      /* JSON of train/run/run_record.h; NULL if the file does not say */
     bool calibrated;   /* --calibrated: `calibration` is applied to every score */
-    TrainCalibration calibration;
+    MetricsCalibration calibration;
 } EvalAdapter;
 
 /* What else the scores depend on. */
@@ -59,31 +59,32 @@ typedef struct EvalProvenance {
     const char *frame_choice; /* "even" or "random": which these are */
     int limit;                /* frames of a set at most; 0 = all */
     uint64_t seed;            /* of resamples and of noise */
-    TrainCiMode ci;
+    MetricsCiMode ci;
 } EvalProvenance;
 
 /* All data sets once more, under one perturbation. */
 typedef struct EvalPerturbed {
     const DataPerturbation *perturbation; /* borrowed */
-    TrainPredictions predictions;         /* which the names in reports belong to */
-    TrainReport *reports;                 /* [set_count] as EvalResult.reports */
+    MetricsPredictions predictions;       /* which the names in reports belong to */
+    MetricsReport *reports;               /* [set_count] as EvalResult.reports */
 } EvalPerturbed;
 
 /* At the thresholds stored in the adapter. */
 typedef struct EvalAtThresholds {
-    TrainAtThreshold frame, video; /* video: n_real = n_fake = 0 if the set has none */
+    MetricsAtThreshold frame, video; /* video: n_real = n_fake = 0 if the set has none */
 } EvalAtThresholds;
 
 typedef struct EvalResult {
     const EvalSets *sets; /* borrowed */
     EvalProvenance provenance;
-    const EvalAdapter *adapter;   /* borrowed */
-    float *probabilities;         /* [sets->count,2] real and fake, in the order of sets */
-    float *margins;               /* [sets->count] logit of fake less logit of real */
-    TrainPredictions predictions; /* the same as written to predictions.csv; row = frame */
-    TrainScores *scores;  /* [set_count] frames and videos of each set: for curves and histograms */
-    TrainReport *reports; /* [set_count] in the order of sets */
-    EvalAtThresholds *at; /* [set_count]; NULL unless adapter->calibrated */
+    const EvalAdapter *adapter;     /* borrowed */
+    float *probabilities;           /* [sets->count,2] real and fake, in the order of sets */
+    float *margins;                 /* [sets->count] logit of fake less logit of real */
+    MetricsPredictions predictions; /* the same as written to predictions.csv; row = frame */
+    MetricsScores
+        *scores; /* [set_count] frames and videos of each set: for curves and histograms */
+    MetricsReport *reports;   /* [set_count] in the order of sets */
+    EvalAtThresholds *at;     /* [set_count]; NULL unless adapter->calibrated */
     EvalPerturbed *perturbed; /* [perturbed_count] strengths of one kind stand together */
     int perturbed_count;
 } EvalResult;
@@ -91,7 +92,7 @@ typedef struct EvalResult {
 /* Result `other` of the same frames against the first: differences are other - first. */
 typedef struct EvalComparison {
     const EvalResult *first, *other;
-    TrainComparison *sets; /* [set_count] */
+    MetricsComparison *sets; /* [set_count] */
 } EvalComparison;
 
 #endif

@@ -262,7 +262,7 @@ Status eval_score(const EvalScoring *scoring, const EvalAdapter *adapter, const 
         cli_model_load(&work.model, &options, scoring->arguments, CLI_HEAD_NEEDED, error);
     if (status == STATUS_OK) {
         if (adapter->calibrated)
-            train_calibration_apply(&work.model.head, &adapter->calibration);
+            metrics_calibration_apply(&work.model.head, &adapter->calibration);
         describe_model(&work.model, &options, provenance);
         if (folder)
             status = open_folder(&work, folder, error);

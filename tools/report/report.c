@@ -8,16 +8,16 @@
 #include "tools/report/report_parts.h"
 
 #include "tensor/base/file.h"
+#include "tensor/base/text.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_metrics.h"
-#include "train/text.h"
 
 #include <assert.h>
 #include <math.h>
 
 /* What the summary shows beside the AUROC. */
-static const TrainMetric shown[] = {TRAIN_AP, TRAIN_EER, TRAIN_TPR_AT_FPR_001};
+static const Metric shown[] = {METRICS_AP, METRICS_EER, METRICS_TPR_AT_FPR_001};
 enum { SHOWN = sizeof shown / sizeof shown[0] };
 
 static int set_count(const Report *report)
@@ -25,12 +25,12 @@ static int set_count(const Report *report)
     return report->results[0].sets->set_count;
 }
 
-static const TrainMetrics *metrics_of(const TrainReport *report, bool frames)
+static const Metrics *metrics_of(const MetricsReport *report, bool frames)
 {
     return frames ? &report->frame : &report->video;
 }
 
-static const TrainIntervals *intervals_of(const TrainReport *report, bool frames)
+static const MetricsIntervals *intervals_of(const MetricsReport *report, bool frames)
 {
     return frames ? &report->frame_ci : &report->video_ci;
 }
@@ -76,7 +76,7 @@ static void count_all(const Report *report, size_t *videos, size_t *frames)
 {
     *videos = *frames = 0;
     for (int s = 0; s < set_count(report); s++) {
-        const TrainReport *const of = &report->results[0].reports[s];
+        const MetricsReport *const of = &report->results[0].reports[s];
         *videos += of->video.n_real + of->video.n_fake;
         *frames += of->frame.n_real + of->frame.n_fake;
     }
@@ -102,10 +102,10 @@ static double mean_over_sets(const EvalResult *result, bool frames, int metric)
 {
     double sum = 0;
     for (int s = 0; s < result->sets->set_count; s++) {
-        const TrainReport *const of = &result->reports[s];
+        const MetricsReport *const of = &result->reports[s];
         if (!frames && !of->has_videos)
             return NAN;
-        sum += train_metric_value(metrics_of(of, frames), metric);
+        sum += metrics_value(metrics_of(of, frames), metric);
     }
     return sum / result->sets->set_count;
 }
@@ -136,13 +136,13 @@ static void write_tiles(FILE *stream, const Report *report)
         if (!of_frames && !have_videos(report))
             continue;
         char note[64] = "mean of data sets";
-        const TrainInterval ci = intervals_of(&result->reports[0], of_frames)->of[TRAIN_AUROC];
+        const MetricsInterval ci = intervals_of(&result->reports[0], of_frames)->of[METRICS_AUROC];
         if (!many)
             note[0] = '\0';
         if (!many && isfinite(ci.lower))
             snprintf(note, sizeof note, "%.4f to %.4f", ci.lower, ci.upper);
         write_tile(stream, of_frames ? "AUROC of frames" : "AUROC of videos", !of_frames,
-                   mean_over_sets(result, of_frames, TRAIN_AUROC), note);
+                   mean_over_sets(result, of_frames, METRICS_AUROC), note);
     }
     if (videos > 0)
         write_count_tile(stream, "videos", videos);
@@ -189,7 +189,7 @@ static void write_alert(void *context, const char *text, bool of_scores)
     fputs("<li>", alerts->stream);
     if (of_scores && alerts->name)
         report_text(alerts->stream, "%s: ", alerts->name);
-    train_text_print_xml(alerts->stream, text);
+    text_print_xml(alerts->stream, text);
     fputs("</li>\n", alerts->stream);
 }
 
@@ -214,9 +214,9 @@ static void write_alerts(FILE *stream, const Report *report)
 static void write_summary_row(FILE *stream, const Report *report, int set, int result, bool frames,
                               double low)
 {
-    const TrainReport *const of = &report->results[result].reports[set];
-    const TrainMetrics *const metrics = metrics_of(of, frames);
-    const TrainInterval ci = intervals_of(of, frames)->of[TRAIN_AUROC];
+    const MetricsReport *const of = &report->results[result].reports[set];
+    const Metrics *const metrics = metrics_of(of, frames);
+    const MetricsInterval ci = intervals_of(of, frames)->of[METRICS_AUROC];
     fputs("<tr><th scope=\"row\">", stream);
     report_text(stream, "%s", of->dataset);
     fputs("</th>", stream);
@@ -227,7 +227,7 @@ static void write_summary_row(FILE *stream, const Report *report, int set, int r
     report_interval_cell(stream, ci);
     report_forest_cell(stream, low, metrics->auroc, ci);
     for (int i = 0; i < SHOWN; i++)
-        report_number_cell(stream, train_metric_value(metrics, (int)shown[i]));
+        report_number_cell(stream, metrics_value(metrics, (int)shown[i]));
     report_count_cell(stream, metrics->n_real);
     report_count_cell(stream, metrics->n_fake);
     fputs("</tr>\n", stream);
@@ -236,11 +236,11 @@ static void write_summary_row(FILE *stream, const Report *report, int set, int r
 /* The mean of data sets of each result. */
 static void write_means(FILE *stream, const Report *report, bool frames, double low)
 {
-    const TrainInterval none = {NAN, NAN};
+    const MetricsInterval none = {NAN, NAN};
     fputs("<tfoot>", stream);
     for (int r = 0; r < report->count; r++) {
         const EvalResult *const result = &report->results[r];
-        const double auroc = mean_over_sets(result, frames, TRAIN_AUROC);
+        const double auroc = mean_over_sets(result, frames, METRICS_AUROC);
         fputs("<tr><th scope=\"row\">Mean of data sets</th>", stream);
         report_adapter_cell(stream, report, r);
         fputs("<td class=\"key\">", stream);
@@ -273,7 +273,7 @@ static void write_summary_table(FILE *stream, const Report *report, bool frames)
     report_head(stream, true, "95 % interval");
     report_head(stream, true, scale);
     for (int i = 0; i < SHOWN; i++)
-        report_head(stream, true, train_metric_names[shown[i]].title);
+        report_head(stream, true, metrics_names[shown[i]].title);
     report_head(stream, true, frames ? "real frames" : "real videos");
     report_head(stream, true, frames ? "fake frames" : "fake videos");
     fputs("</tr></thead>\n<tbody>\n", stream);
@@ -303,8 +303,8 @@ static void write_summary(FILE *stream, const Report *report)
 static void write_difference_row(FILE *stream, const Report *report, const EvalComparison *of,
                                  int set, bool frames)
 {
-    const TrainDifference *const d =
-        frames ? &of->sets[set].frame[TRAIN_AUROC] : &of->sets[set].video[TRAIN_AUROC];
+    const MetricsDifference *const d =
+        frames ? &of->sets[set].frame[METRICS_AUROC] : &of->sets[set].video[METRICS_AUROC];
     fputs("<tr><th scope=\"row\">", stream);
     report_text(stream, "%s", of->first->reports[set].dataset);
     fputs("</th><td class=\"word\">", stream);

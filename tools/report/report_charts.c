@@ -18,12 +18,12 @@ enum {
     WIDTH = 344,
     HEIGHT = 300,
     LEGEND_LINE = 18,
-    POINTS = 400,                /* of a curve: enough to look at its first hundredth */
-    SAMPLES = 121,               /* of a curve on a logarithmic axis */
-    DRAWN = TRAIN_CHART_COLOURS, /* results at most */
-    BOTH_LEVELS = 3,             /* results at most whose frames are drawn beside their videos */
+    POINTS = 400,         /* of a curve: enough to look at its first hundredth */
+    SAMPLES = 121,        /* of a curve on a logarithmic axis */
+    DRAWN = PLOT_COLOURS, /* results at most */
+    BOTH_LEVELS = 3,      /* results at most whose frames are drawn beside their videos */
     NAME_SIZE = 96,
-    OUTLINE = 2 * TRAIN_HISTOGRAM_BINS,
+    OUTLINE = 2 * METRICS_HISTOGRAM_BINS,
     REAL_COLOUR = 0,
     FAKE_COLOUR = 1,
 };
@@ -35,7 +35,7 @@ static const char *const level_names[LEVELS] = {"videos", "frames"};
 /* The curves of one result at one level, with x and y apart as charts want them. */
 typedef struct Curves {
     bool there; /* false: the data set has no videos */
-    TrainCurves of;
+    MetricsCurves of;
     double *numbers; /* [2 roc_count + 2 pr_count] */
     const double *roc_x, *roc_y, *pr_x, *pr_y;
     char name[NAME_SIZE];
@@ -51,7 +51,7 @@ typedef struct SetCurves {
     Curves curves[DRAWN][LEVELS];
 } SetCurves;
 
-static const TrainMetrics *metrics_of(const TrainReport *report, Level level)
+static const Metrics *metrics_of(const MetricsReport *report, Level level)
 {
     return level == VIDEOS ? &report->video : &report->frame;
 }
@@ -77,7 +77,7 @@ static void name_curve(char out[NAME_SIZE], const Report *report, int result, Le
              level_names[level]);
 }
 
-static void split(const TrainPoint *points, int count, double *x, double *y)
+static void split(const MetricsPoint *points, int count, double *x, double *y)
 {
     for (int i = 0; i < count; i++) {
         x[i] = points[i].x;
@@ -94,12 +94,13 @@ static Status find_curves(Curves *curves, const SetCurves *all, int result, Leve
                           Error *error)
 {
     const EvalResult *const of = &all->report->results[result];
-    const TrainScores *const scores = &of->scores[all->set];
-    const TrainLevelRows rows =
-        train_level_rows(scores, level == VIDEOS ? TRAIN_VIDEOS : TRAIN_FRAMES);
-    TRY(train_curves(rows.scores, rows.ranks, rows.labels, rows.count, POINTS, &curves->of, error));
+    const MetricsScores *const scores = &of->scores[all->set];
+    const MetricsLevelRows rows =
+        metrics_level_rows(scores, level == VIDEOS ? METRICS_VIDEOS : METRICS_FRAMES);
+    TRY(metrics_curves(rows.scores, rows.ranks, rows.labels, rows.count, POINTS, &curves->of,
+                       error));
     curves->there = true;
-    const TrainCurves *const c = &curves->of;
+    const MetricsCurves *const c = &curves->of;
     const size_t needed = 2 * ((size_t)c->roc_count + (size_t)c->pr_count) + 1;
     double *const numbers = malloc(needed * sizeof *numbers);
     if (!numbers)
@@ -122,49 +123,49 @@ static void free_curves(SetCurves *all)
 {
     for (int r = 0; r < all->count; r++)
         for (Level level = 0; level < LEVELS; level++) {
-            train_curves_free(&all->curves[r][level].of);
+            metrics_curves_free(&all->curves[r][level].of);
             free(all->curves[r][level].numbers);
         }
 }
 
 /* ---- figures --------------------------------------------------------------------------------- */
 
-void report_add_series(TrainChartSeries *series, int *count, TrainChartSeries one)
+void report_add_series(PlotSeries *series, int *count, PlotSeries one)
 {
     series[*count] = one;
     ++*count;
 }
 
 /* Names that need more than a line of legend make the figure higher, not its plot smaller. */
-static void write_figure(FILE *stream, TrainChart *chart)
+static void write_figure(FILE *stream, PlotChart *chart)
 {
     int named = 0;
     for (int i = 0; i < chart->series_count; i++)
         named += chart->series[i].name != NULL;
     chart->width = WIDTH;
     chart->height = HEIGHT + (named > 2 ? (named - 1) * LEGEND_LINE : 0);
-    train_chart_write(stream, chart);
+    plot_write(stream, chart);
     fputs("</figure>\n", stream);
 }
 
 /* Axes whose numbers are shares. */
-static TrainChartAxis share_axis(const char *title)
+static PlotAxis share_axis(const char *title)
 {
-    return (TrainChartAxis){.title = title, .fixed = true, .low = 0, .high = 1};
+    return (PlotAxis){.title = title, .fixed = true, .low = 0, .high = 1};
 }
 
 static const double unit[2] = {0, 1};
 
 /* The line that chance, or perfect calibration, would draw. */
-static void add_reference(TrainChartSeries *series, int *count, const double *x, int points)
+static void add_reference(PlotSeries *series, int *count, const double *x, int points)
 {
     report_add_series(series, count,
-                      (TrainChartSeries){.mark = TRAIN_CHART_LINE,
-                                         .x = x,
-                                         .y = x,
-                                         .count = points,
-                                         .colour = TRAIN_CHART_MUTED,
-                                         .dashed = true});
+                      (PlotSeries){.mark = PLOT_LINE,
+                                   .x = x,
+                                   .y = x,
+                                   .count = points,
+                                   .colour = PLOT_MUTED,
+                                   .dashed = true});
 }
 
 /* Whether a curve is drawn: both classes are there, and so is the room. */
@@ -178,7 +179,7 @@ static bool is_ranked(const SetCurves *all, int result, Level level)
 /* ROC, or the precision-recall curve, of every result and level. */
 static void write_ranking(FILE *stream, const SetCurves *all, bool roc)
 {
-    TrainChartSeries series[DRAWN * LEVELS + 1];
+    PlotSeries series[DRAWN * LEVELS + 1];
     char names[DRAWN][LEVELS][NAME_SIZE + 16], label[NAME_SIZE * 4];
     int count = 0;
     int length = snprintf(label, sizeof label, "%s:", roc ? "ROC" : "Precision and recall");
@@ -197,21 +198,21 @@ static void write_ranking(FILE *stream, const SetCurves *all, bool roc)
                 length += snprintf(label + length, sizeof label - (size_t)length, " %s %s;",
                                    roc ? "AUROC" : "AP", name);
             report_add_series(series, &count,
-                              (TrainChartSeries){.mark = TRAIN_CHART_LINE,
-                                                 .name = name,
-                                                 .x = roc ? c->roc_x : c->pr_x,
-                                                 .y = roc ? c->roc_y : c->pr_y,
-                                                 .count = roc ? c->of.roc_count : c->of.pr_count,
-                                                 .colour = r,
-                                                 .dashed = level == FRAMES});
+                              (PlotSeries){.mark = PLOT_LINE,
+                                           .name = name,
+                                           .x = roc ? c->roc_x : c->pr_x,
+                                           .y = roc ? c->roc_y : c->pr_y,
+                                           .count = roc ? c->of.roc_count : c->of.pr_count,
+                                           .colour = r,
+                                           .dashed = level == FRAMES});
         }
     fprintf(stream, "<figure><figcaption><b>%s</b> The legend gives the %s.</figcaption>\n",
             roc ? "ROC" : "Precision and recall", roc ? "AUROC" : "AP");
-    TrainChart chart = {.label = label,
-                        .x = share_axis(roc ? "false positive rate" : "recall"),
-                        .y = share_axis(roc ? "true positive rate" : "precision"),
-                        .series = series,
-                        .series_count = count};
+    PlotChart chart = {.label = label,
+                       .x = share_axis(roc ? "false positive rate" : "recall"),
+                       .y = share_axis(roc ? "true positive rate" : "precision"),
+                       .series = series,
+                       .series_count = count};
     write_figure(stream, &chart);
 }
 
@@ -232,7 +233,7 @@ static double roc_at(const Curves *curves, double x)
 static void write_rare_alarms(FILE *stream, const SetCurves *all)
 {
     static const double least = 0.001;
-    TrainChartSeries series[DRAWN * LEVELS + 1];
+    PlotSeries series[DRAWN * LEVELS + 1];
     double x[SAMPLES], y[DRAWN * LEVELS][SAMPLES];
     int count = 0;
     for (int i = 0; i < SAMPLES; i++)
@@ -247,37 +248,37 @@ static void write_rare_alarms(FILE *stream, const SetCurves *all)
             for (int i = 0; i < SAMPLES; i++)
                 heights[i] = roc_at(c, x[i]);
             report_add_series(series, &count,
-                              (TrainChartSeries){.mark = TRAIN_CHART_LINE,
-                                                 .name = c->name,
-                                                 .x = x,
-                                                 .y = heights,
-                                                 .count = SAMPLES,
-                                                 .colour = r,
-                                                 .dashed = level == FRAMES});
+                              (PlotSeries){.mark = PLOT_LINE,
+                                           .name = c->name,
+                                           .x = x,
+                                           .y = heights,
+                                           .count = SAMPLES,
+                                           .colour = r,
+                                           .dashed = level == FRAMES});
         }
     fputs("<figure><figcaption><b>ROC, rare false alarms</b> The same on a logarithmic axis."
           "</figcaption>\n",
           stream);
-    TrainChart chart = {.label = "ROC with a logarithmic axis of false positive rates",
-                        .x = {.title = "false positive rate",
-                              .fixed = true,
-                              .low = least,
-                              .high = 1,
-                              .logarithmic = true},
-                        .y = share_axis("true positive rate"),
-                        .series = series,
-                        .series_count = count};
+    PlotChart chart = {.label = "ROC with a logarithmic axis of false positive rates",
+                       .x = {.title = "false positive rate",
+                             .fixed = true,
+                             .low = least,
+                             .high = 1,
+                             .logarithmic = true},
+                       .y = share_axis("true positive rate"),
+                       .series = series,
+                       .series_count = count};
     write_figure(stream, &chart);
 }
 
 /* The outline of a histogram: its bins as shares of `total`. */
-static void outline(const TrainCurves *curves, const size_t *rows, double x[OUTLINE],
+static void outline(const MetricsCurves *curves, const size_t *rows, double x[OUTLINE],
                     double y[OUTLINE])
 {
     size_t total = 0;
-    for (int b = 0; b < TRAIN_HISTOGRAM_BINS; b++)
+    for (int b = 0; b < METRICS_HISTOGRAM_BINS; b++)
         total += rows[b];
-    for (int b = 0; b < TRAIN_HISTOGRAM_BINS; b++) {
+    for (int b = 0; b < METRICS_HISTOGRAM_BINS; b++) {
         x[2 * b] = curves->low + b * curves->width;
         x[2 * b + 1] = curves->low + (b + 1) * curves->width;
         y[2 * b] = y[2 * b + 1] = total > 0 ? (double)rows[b] / (double)total : NAN;
@@ -287,47 +288,47 @@ static void outline(const TrainCurves *curves, const size_t *rows, double x[OUTL
 static void write_histogram(FILE *stream, const SetCurves *all, int result, Level level)
 {
     static const double zeros[OUTLINE];
-    const TrainCurves *const c = &all->curves[result][level].of;
+    const MetricsCurves *const c = &all->curves[result][level].of;
     double x[OUTLINE], real[OUTLINE], fake[OUTLINE];
     outline(c, c->real, x, real);
     outline(c, c->fake, x, fake);
     const double *const shares[2] = {real, fake};
     static const char *const names[2] = {"real", "fake"};
-    TrainChartSeries series[4];
+    PlotSeries series[4];
     for (int k = 0; k < 2; k++) {
         const int colour = k == 0 ? REAL_COLOUR : FAKE_COLOUR;
-        series[2 * k] = (TrainChartSeries){.mark = TRAIN_CHART_BAND,
-                                           .x = x,
-                                           .low = zeros,
-                                           .high = shares[k],
-                                           .count = OUTLINE,
-                                           .colour = colour};
-        series[2 * k + 1] = (TrainChartSeries){.mark = TRAIN_CHART_LINE,
-                                               .name = names[k],
-                                               .x = x,
-                                               .y = shares[k],
-                                               .count = OUTLINE,
-                                               .colour = colour,
-                                               .dashed = k == 1};
+        series[2 * k] = (PlotSeries){.mark = PLOT_BAND,
+                                     .x = x,
+                                     .low = zeros,
+                                     .high = shares[k],
+                                     .count = OUTLINE,
+                                     .colour = colour};
+        series[2 * k + 1] = (PlotSeries){.mark = PLOT_LINE,
+                                         .name = names[k],
+                                         .x = x,
+                                         .y = shares[k],
+                                         .count = OUTLINE,
+                                         .colour = colour,
+                                         .dashed = k == 1};
     }
     fprintf(stream, "<figure><figcaption><b>Scores of %s", level_names[level]);
     if (all->report->count > 1)
         report_text(stream, ", %s", report_result_name(all->report, &all->report->results[result]));
     fputs("</b> The bars of each class add up to 1.</figcaption>\n", stream);
-    TrainChart chart = {.label = "Histograms of the scores of real and of fake",
-                        .x = {.title = "p_fake",
-                              .fixed = true,
-                              .low = c->low,
-                              .high = c->low + TRAIN_HISTOGRAM_BINS * c->width},
-                        .y = {.title = "share of the class"},
-                        .series = series,
-                        .series_count = 4};
+    PlotChart chart = {.label = "Histograms of the scores of real and of fake",
+                       .x = {.title = "p_fake",
+                             .fixed = true,
+                             .low = c->low,
+                             .high = c->low + METRICS_HISTOGRAM_BINS * c->width},
+                       .y = {.title = "share of the class"},
+                       .series = series,
+                       .series_count = 4};
     write_figure(stream, &chart);
 }
 
 /* What the reliability diagram of one result draws: bins that hold rows. */
 typedef struct Reliability {
-    double x[TRAIN_CALIBRATION_BINS], y[TRAIN_CALIBRATION_BINS];
+    double x[METRICS_CALIBRATION_BINS], y[METRICS_CALIBRATION_BINS];
     int count;
     char name[NAME_SIZE + 16];
 } Reliability;
@@ -336,12 +337,12 @@ static void find_reliability(Reliability *out, const SetCurves *all, int result)
 {
     const Curves *const c = &all->curves[result][FRAMES];
     out->count = 0;
-    for (int b = 0; b < TRAIN_CALIBRATION_BINS; b++)
+    for (int b = 0; b < METRICS_CALIBRATION_BINS; b++)
         if (c->of.reliability[b].rows > 0) {
             out->x[out->count] = c->of.reliability[b].mean_score;
             out->y[out->count++] = c->of.reliability[b].fraction_fake;
         }
-    const TrainReport *const report = &all->report->results[result].reports[all->set];
+    const MetricsReport *const report = &all->report->results[result].reports[all->set];
     snprintf(out->name, sizeof out->name, "%s, ECE %.4f", c->name, report->frame.ece);
 }
 
@@ -349,7 +350,7 @@ static void find_reliability(Reliability *out, const SetCurves *all, int result)
 static void write_reliability(FILE *stream, const SetCurves *all)
 {
     Reliability lines[DRAWN];
-    TrainChartSeries series[2 * DRAWN + 1];
+    PlotSeries series[2 * DRAWN + 1];
     int count = 0;
     add_reference(series, &count, unit, 2);
     for (int r = 0; r < all->count; r++) {
@@ -359,28 +360,28 @@ static void write_reliability(FILE *stream, const SetCurves *all)
         find_reliability(of, all, r);
         report_add_series(
             series, &count,
-            (TrainChartSeries){
-                .mark = TRAIN_CHART_LINE, .x = of->x, .y = of->y, .count = of->count, .colour = r});
+            (PlotSeries){
+                .mark = PLOT_LINE, .x = of->x, .y = of->y, .count = of->count, .colour = r});
         report_add_series(series, &count,
-                          (TrainChartSeries){.mark = TRAIN_CHART_POINTS,
-                                             .name = of->name,
-                                             .x = of->x,
-                                             .y = of->y,
-                                             .count = of->count,
-                                             .colour = r});
+                          (PlotSeries){.mark = PLOT_POINTS,
+                                       .name = of->name,
+                                       .x = of->x,
+                                       .y = of->y,
+                                       .count = of->count,
+                                       .colour = r});
     }
     if (count == 1)
         return;
-    const TrainReport *const first = &all->report->results[0].reports[all->set];
+    const MetricsReport *const first = &all->report->results[0].reports[all->set];
     fputs("<figure><figcaption><b>Reliability</b> Share of fakes by score. ", stream);
     if (isfinite(first->frame.brier) && all->report->count == 1)
         fprintf(stream, "Brier score %.4f.", first->frame.brier);
     fputs("</figcaption>\n", stream);
-    TrainChart chart = {.label = "Reliability diagram: share of fake against mean score",
-                        .x = share_axis("mean p_fake"),
-                        .y = share_axis("share of fake"),
-                        .series = series,
-                        .series_count = count};
+    PlotChart chart = {.label = "Reliability diagram: share of fake against mean score",
+                       .x = share_axis("mean p_fake"),
+                       .y = share_axis("share of fake"),
+                       .series = series,
+                       .series_count = count};
     write_figure(stream, &chart);
 }
 
@@ -396,7 +397,7 @@ Status report_write_charts(FILE *stream, const Report *report, int set, Error *e
             if (level == FRAMES || report->results[r].reports[set].has_videos)
                 status = find_curves(&all->curves[r][level], all, r, level, error);
     if (status == STATUS_OK) {
-        const TrainMetrics *const frame = &report->results[0].reports[set].frame;
+        const Metrics *const frame = &report->results[0].reports[set].frame;
         fputs("<div class=\"figures\">\n", stream);
         if (frame->n_real > 0 && frame->n_fake > 0) {
             write_ranking(stream, all, true);

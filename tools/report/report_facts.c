@@ -3,9 +3,9 @@
  */
 #include "tools/report/report_parts.h"
 
+#include "tensor/base/text.h"
 #include "tools/cli/cli.h"
 #include "train/run/run_record.h"
-#include "train/text.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static int by_size(const void *a, const void *b)
 }
 
 /* Least, median and most frames of a video, as a cell. */
-static Status write_spread(FILE *stream, const TrainScores *scores, Error *error)
+static Status write_spread(FILE *stream, const MetricsScores *scores, Error *error)
 {
     uint32_t *const frames = calloc((size_t)scores->videos + 1, sizeof *frames);
     if (!frames)
@@ -70,7 +70,7 @@ Status report_write_coverage(FILE *stream, const Report *report, Error *error)
     }
     fputs("</tr></thead><tbody>\n", stream);
     for (int s = 0; s < first->sets->set_count; s++) {
-        const TrainReport *const of = &first->reports[s];
+        const MetricsReport *const of = &first->reports[s];
         fputs("<tr><th scope=\"row\">", stream);
         report_text(stream, "%s", of->dataset);
         fputs("</th>", stream);
@@ -113,7 +113,7 @@ static void write_leaves(FILE *stream, const char *path, const json_t *value)
         free(item);
     }
     if (json_is_string(value)) {
-        train_text_print_xml(stream, json_string_value(value));
+        text_print_xml(stream, json_string_value(value));
     } else if (!json_is_array(value)) {
         char *const text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
         report_text(stream, "%s", json_is_null(value) ? "none" : text ? text : "");
@@ -146,7 +146,7 @@ static void write_lines(FILE *stream, const char *text)
     fputs("</pre>\n", stream);
 }
 
-static void write_calibration(FILE *stream, const TrainCalibration *calibration)
+static void write_calibration(FILE *stream, const MetricsCalibration *calibration)
 {
     report_fact(stream, "temperature", "%.6g, applied to every score", calibration->temperature);
     report_fact(stream, "thresholds", "%.6g for frames, %.6g for videos: FPR %g on validation",
@@ -272,11 +272,11 @@ void report_write_definitions(FILE *stream)
     for (size_t i = 0; i < sizeof definitions / sizeof definitions[0]; i++) {
         const Definition *const of = &definitions[i];
         fputs("<div><dt>", stream);
-        train_text_print_xml(stream, of->term);
+        text_print_xml(stream, of->term);
         fputs("</dt><dd>", stream);
-        train_text_print_xml(stream, of->meaning);
+        text_print_xml(stream, of->meaning);
         fputs(" <span class=\"soft\">", stream);
-        train_text_print_xml(stream, of->caution);
+        text_print_xml(stream, of->caution);
         fputs("</span></dd></div>\n", stream);
     }
     fputs("</dl></section>\n", stream);

@@ -8,7 +8,7 @@
 #include "tools/report/report_parts.h"
 
 #include "data/image/preprocess.h"
-#include "train/text.h"
+#include "tensor/base/text.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,10 +16,10 @@
 
 enum { SIDE = 96, QUALITY = 80 };
 
-/* A frame of TrainScores. */
+/* A frame of MetricsScores. */
 typedef struct Hard {
     size_t frame;
-    double score, rank; /* as in TrainScores */
+    double score, rank; /* as in MetricsScores */
 } Hard;
 
 static bool harder(double a, double b, int label)
@@ -27,17 +27,17 @@ static bool harder(double a, double b, int label)
     return label == 0 ? a > b : a < b;
 }
 
-static uint32_t video_of(const TrainScores *scores, size_t frame)
+static uint32_t video_of(const MetricsScores *scores, size_t frame)
 {
-    return scores->has_videos ? scores->frame_video[frame] : TRAIN_NO_VIDEO;
+    return scores->has_videos ? scores->frame_video[frame] : METRICS_NO_VIDEO;
 }
 
 /* Where a frame goes: the place of its video if that is there, else behind the last; -1 if it is not hard enough. */
-static int slot_of(const TrainScores *scores, const Hard *kept, int count, int wanted, size_t frame,
-                   int label)
+static int slot_of(const MetricsScores *scores, const Hard *kept, int count, int wanted,
+                   size_t frame, int label)
 {
     const uint32_t video = video_of(scores, frame);
-    for (int i = 0; i < count && video != TRAIN_NO_VIDEO; i++)
+    for (int i = 0; i < count && video != METRICS_NO_VIDEO; i++)
         if (video_of(scores, kept[i].frame) == video)
             return harder(scores->ranks[frame], kept[i].rank, label) ? i : -1;
     if (count < wanted)
@@ -46,7 +46,7 @@ static int slot_of(const TrainScores *scores, const Hard *kept, int count, int w
 }
 
 /* The hardest frames of a class, hardest first, at most `wanted` and one a video; earlier ones before equal ones. */
-static int find_hardest(const TrainScores *scores, int label, int wanted, Hard *kept)
+static int find_hardest(const MetricsScores *scores, int label, int wanted, Hard *kept)
 {
     int count = 0;
     for (size_t i = 0; i < scores->frames; i++) {
@@ -100,7 +100,7 @@ typedef struct Place {
 
 static Place place_of_frame(const EvalResult *result, int set, size_t frame)
 {
-    const TrainScores *const scores = &result->scores[set];
+    const MetricsScores *const scores = &result->scores[set];
     const size_t row = scores->rows ? scores->rows[frame] : frame;
     const EvalSet *const from = &result->sets->sets[set];
     const char *const path = result->predictions.files ? result->predictions.files[row] : NULL;
@@ -121,11 +121,11 @@ typedef struct Row {
 /* The source of a fake frame; NULL if it has none. */
 static const char *source_of(const Row *row, size_t frame)
 {
-    const TrainScores *const scores = &row->result->scores[row->set];
+    const MetricsScores *const scores = &row->result->scores[row->set];
     if (row->label == 0 || !scores->has_videos)
         return NULL;
     const int source = scores->video_source[scores->frame_video[frame]];
-    return source == TRAIN_NO_SOURCE ? NULL : scores->sources[source];
+    return source == METRICS_NO_SOURCE ? NULL : scores->sources[source];
 }
 
 /* SOURCE, or the folder: the part before the file's name. */
@@ -152,7 +152,7 @@ static void write_frame(FILE *stream, Row *row, const Hard *hard)
     size_t size = 0;
     Error error = {0};
     fputs("<li title=\"", stream);
-    train_text_print_xml(stream, place.path);
+    text_print_xml(stream, place.path);
     if (make_thumbnail(&row->resizer, place.file, &bytes, &size, &error) == STATUS_OK) {
         fprintf(stream, "\"><img width=\"%d\" height=\"%d\" alt=\"%s frame, p_fake %.4f\" src=\"",
                 SIDE, SIDE, row->label ? "fake" : "real", hard->score);

@@ -1,14 +1,14 @@
 /*
  * report_html.c - the elements of report.html: escaped text, numbers, tables, facts.
  *
- * Whatever comes from files or arguments goes through report_text or train_text_print_xml; tags are written
+ * Whatever comes from files or arguments goes through report_text or text_print_xml; tags are written
  * as they are.
  */
 #include "tools/report/report_parts.h"
 
+#include "tensor/base/text.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_json.h"
-#include "train/text.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@ static void print_escaped(FILE *stream, const char *format, va_list arguments)
         cli_json_lose(); /* a word is missing: report_write_file refuses the page */
         return;
     }
-    train_text_print_xml(stream, text);
+    text_print_xml(stream, text);
     free(text);
 }
 
@@ -51,7 +51,7 @@ void report_number_cell(FILE *stream, double value)
     fputs("</td>", stream);
 }
 
-void report_interval_cell(FILE *stream, TrainInterval interval)
+void report_interval_cell(FILE *stream, MetricsInterval interval)
 {
     fputs("<td class=\"interval\">", stream);
     if (isfinite(interval.lower) && isfinite(interval.upper))
@@ -67,16 +67,16 @@ void report_count_cell(FILE *stream, unsigned long long count)
 void report_head(FILE *stream, bool number, const char *text)
 {
     fprintf(stream, "<th scope=\"col\"%s>", number ? "" : " class=\"word\"");
-    train_text_print_xml(stream, text);
+    text_print_xml(stream, text);
     fputs("</th>", stream);
 }
 
 void report_open_table(FILE *stream, const char *caption)
 {
     fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"", stream);
-    train_text_print_xml(stream, caption);
+    text_print_xml(stream, caption);
     fputs("\"><table>\n<caption>", stream);
-    train_text_print_xml(stream, caption);
+    text_print_xml(stream, caption);
     fputs("</caption>\n", stream);
 }
 
@@ -88,7 +88,7 @@ void report_close_table(FILE *stream)
 void report_open_fact(FILE *stream, const char *name)
 {
     fputs("<div><dt>", stream);
-    train_text_print_xml(stream, name);
+    text_print_xml(stream, name);
     fputs("</dt><dd>", stream);
 }
 
@@ -115,7 +115,7 @@ static double forest_x(double low, double value)
     return FOREST_EDGE + share * (FOREST_WIDTH - 2 * FOREST_EDGE);
 }
 
-void report_forest_cell(FILE *stream, double low, double value, TrainInterval interval)
+void report_forest_cell(FILE *stream, double low, double value, MetricsInterval interval)
 {
     const double middle = FOREST_HEIGHT / 2.0;
     if (!isfinite(value)) {
@@ -145,12 +145,12 @@ double report_forest_low(const Report *report, int set, bool frames)
     double low = 0.9;
     for (int r = 0; r < report->count; r++)
         for (int s = 0; s < report->results[r].sets->set_count; s++) {
-            const TrainReport *const of = &report->results[r].reports[s];
+            const MetricsReport *const of = &report->results[r].reports[s];
             include(&low, frames ? of->frame.auroc : of->video.auroc);
-            include(&low, (frames ? &of->frame_ci : &of->video_ci)->of[TRAIN_AUROC].lower);
+            include(&low, (frames ? &of->frame_ci : &of->video_ci)->of[METRICS_AUROC].lower);
             for (int i = 0; i < of->source_count && s == set; i++) {
                 include(&low, of->sources[i].video.auroc);
-                include(&low, of->sources[i].video_ci.of[TRAIN_AUROC].lower);
+                include(&low, of->sources[i].video_ci.of[METRICS_AUROC].lower);
             }
         }
     return fmax(floor(low * 10) / 10, 0);

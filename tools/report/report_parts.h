@@ -24,7 +24,7 @@ void report_number(FILE *stream, double value);
  * set apart.
  */
 void report_number_cell(FILE *stream, double value);
-void report_interval_cell(FILE *stream, TrainInterval interval);
+void report_interval_cell(FILE *stream, MetricsInterval interval);
 void report_count_cell(FILE *stream, unsigned long long count);
 
 /* <th scope="col">; of numbers, or of text. */
@@ -44,7 +44,7 @@ void report_fact(FILE *stream, const char *name, const char *format, ...)
  * <td> with a value and its interval as a dot on a line from `low` to 1: for looking down a column. The
  * numbers stand beside it, so that it is silent.
  */
-void report_forest_cell(FILE *stream, double low, double value, TrainInterval interval);
+void report_forest_cell(FILE *stream, double low, double value, MetricsInterval interval);
 
 /* `low` for all AUROCs of videos or frames, and those of the videos of the sources of data set `set` (-1: none). */
 double report_forest_low(const Report *report, int set, bool frames);
@@ -69,7 +69,7 @@ Status report_write_set(FILE *stream, const Report *report, int set, Error *erro
 Status report_write_charts(FILE *stream, const Report *report, int set, Error *error);
 
 /* Puts `one` behind series [*count], which has room for it. */
-void report_add_series(TrainChartSeries *series, int *count, TrainChartSeries one);
+void report_add_series(PlotSeries *series, int *count, PlotSeries one);
 
 /* ---- report_robustness.c --------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 344, HEIGHT = 280, DRAWN = TRAIN_CHART_COLOURS, LEVELS = 2 };
+enum { WIDTH = 344, HEIGHT = 280, DRAWN = PLOT_COLOURS, LEVELS = 2 };
 
 /* One kind of perturbation: entries [first, first + count) of EvalResult.perturbed. */
 typedef struct Kind {
@@ -18,7 +18,7 @@ typedef struct Kind {
 } Kind;
 
 /* The report of step `i`: 0 is without any perturbation. */
-static const TrainReport *step_report(const Kind *kind, int result, int i)
+static const MetricsReport *step_report(const Kind *kind, int result, int i)
 {
     const EvalResult *const of = &kind->report->results[result];
     return i == 0 ? &of->reports[kind->set]
@@ -50,11 +50,11 @@ static const char *strength_of(const char *kind)
 static void fill(const Kind *kind, int result, bool frames, double *y, double *low, double *high)
 {
     for (int i = 0; i <= kind->count; i++) {
-        const TrainReport *const of = step_report(kind, result, i);
-        const TrainIntervals *const ci = frames ? &of->frame_ci : &of->video_ci;
+        const MetricsReport *const of = step_report(kind, result, i);
+        const MetricsIntervals *const ci = frames ? &of->frame_ci : &of->video_ci;
         y[i] = frames ? of->frame.auroc : of->video.auroc;
-        low[i] = ci->of[TRAIN_AUROC].lower;
-        high[i] = ci->of[TRAIN_AUROC].upper;
+        low[i] = ci->of[METRICS_AUROC].lower;
+        high[i] = ci->of[METRICS_AUROC].upper;
     }
 }
 
@@ -63,7 +63,7 @@ static void write_chart(FILE *stream, const Kind *kind, double *numbers, const c
     const Report *const report = kind->report;
     const char *const what = report->results[0].perturbed[kind->first].perturbation->kind;
     const bool has_videos = report->results[0].reports[kind->set].has_videos;
-    TrainChartSeries series[DRAWN * LEVELS * 2];
+    PlotSeries series[DRAWN * LEVELS * 2];
     char names[DRAWN][LEVELS][64], label[128];
     int count = 0;
     const int stride = kind->count + 1;
@@ -77,25 +77,23 @@ static void write_chart(FILE *stream, const Kind *kind, double *numbers, const c
                      report->count > 1 ? ", " : "",
                      report->count > 1 ? report_result_name(report, &report->results[r]) : "");
             if (!frames && report->count == 1)
-                report_add_series(series, &count,
-                                  (TrainChartSeries){.mark = TRAIN_CHART_BAND,
-                                                     .low = low,
-                                                     .high = high,
-                                                     .count = stride,
-                                                     .colour = r});
+                report_add_series(
+                    series, &count,
+                    (PlotSeries){
+                        .mark = PLOT_BAND, .low = low, .high = high, .count = stride, .colour = r});
             report_add_series(series, &count,
-                              (TrainChartSeries){.mark = TRAIN_CHART_LINE,
-                                                 .name = name,
-                                                 .y = y,
-                                                 .count = stride,
-                                                 .colour = r,
-                                                 .dashed = frames});
+                              (PlotSeries){.mark = PLOT_LINE,
+                                           .name = name,
+                                           .y = y,
+                                           .count = stride,
+                                           .colour = r,
+                                           .dashed = frames});
         }
     snprintf(label, sizeof label, "AUROC against strength of %s", what);
     fputs("<figure><figcaption><b>", stream);
     report_text(stream, "%s", what);
     fputs("</b> AUROC against strength.</figcaption>\n", stream);
-    const TrainChart chart = {
+    const PlotChart chart = {
         .label = label,
         .x = {.title = strength_of(what), .categories = steps, .category_count = stride},
         .y = {.title = "AUROC"},
@@ -103,14 +101,14 @@ static void write_chart(FILE *stream, const Kind *kind, double *numbers, const c
         .series_count = count,
         .width = WIDTH,
         .height = HEIGHT};
-    train_chart_write(stream, &chart);
+    plot_write(stream, &chart);
     fputs("</figure>\n", stream);
 }
 
 static void write_row(FILE *stream, const Kind *kind, int result, int i)
 {
     const Report *const report = kind->report;
-    const TrainReport *const of = step_report(kind, result, i);
+    const MetricsReport *const of = step_report(kind, result, i);
     fputs("<tr><th scope=\"row\">", stream);
     report_text(stream, "%s %s", report->results[0].perturbed[kind->first].perturbation->kind,
                 step_name(kind, i));
@@ -122,10 +120,10 @@ static void write_row(FILE *stream, const Kind *kind, int result, int i)
     }
     if (of->has_videos) {
         report_number_cell(stream, of->video.auroc);
-        report_interval_cell(stream, of->video_ci.of[TRAIN_AUROC]);
+        report_interval_cell(stream, of->video_ci.of[METRICS_AUROC]);
     }
     report_number_cell(stream, of->frame.auroc);
-    report_interval_cell(stream, of->frame_ci.of[TRAIN_AUROC]);
+    report_interval_cell(stream, of->frame_ci.of[METRICS_AUROC]);
     fputs("</tr>\n", stream);
 }
 

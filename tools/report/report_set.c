@@ -9,8 +9,8 @@
 static void write_source_row(FILE *stream, const Report *report, int set, int result, int source,
                              double low)
 {
-    const TrainSourceReport *const of = &report->results[result].reports[set].sources[source];
-    const TrainInterval ci = of->video_ci.of[TRAIN_AUROC];
+    const MetricsSourceReport *const of = &report->results[result].reports[set].sources[source];
+    const MetricsInterval ci = of->video_ci.of[METRICS_AUROC];
     fputs("<tr><th scope=\"row\">", stream);
     report_text(stream, "%s", of->name);
     fputs("</th>", stream);
@@ -23,14 +23,14 @@ static void write_source_row(FILE *stream, const Report *report, int set, int re
     report_forest_cell(stream, low, of->video.auroc, ci);
     report_count_cell(stream, of->frame.n_fake);
     report_number_cell(stream, of->frame.auroc);
-    report_interval_cell(stream, of->frame_ci.of[TRAIN_AUROC]);
+    report_interval_cell(stream, of->frame_ci.of[METRICS_AUROC]);
     fputs("</tr>\n", stream);
 }
 
 /* Sources are those of videos: without videos there are none. */
 static void write_sources(FILE *stream, const Report *report, int set)
 {
-    const TrainReport *const first = &report->results[0].reports[set];
+    const MetricsReport *const first = &report->results[0].reports[set];
     if (first->source_count == 0)
         return;
     const double low = report_forest_low(report, set, false);
@@ -58,7 +58,7 @@ static void write_sources(FILE *stream, const Report *report, int set)
 }
 
 static void write_threshold_row(FILE *stream, const Report *report, int result, const char *level,
-                                const TrainAtThreshold *at)
+                                const MetricsAtThreshold *at)
 {
     if (at->n_real + at->n_fake == 0)
         return;
@@ -106,17 +106,17 @@ static void write_thresholds(FILE *stream, const Report *report, int set)
     report_close_table(stream);
 }
 
-static void write_metric_row(FILE *stream, const TrainReport *of, int metric)
+static void write_metric_row(FILE *stream, const MetricsReport *of, int metric)
 {
     fputs("<tr><th scope=\"row\">", stream);
-    report_text(stream, "%s", train_metric_names[metric].title);
+    report_text(stream, "%s", metrics_names[metric].title);
     fputs("</th>", stream);
     if (of->has_videos) {
-        report_number_cell(stream, train_metric_value(&of->video, metric));
+        report_number_cell(stream, metrics_value(&of->video, metric));
         report_interval_cell(stream, of->video_ci.of[metric]);
-        report_number_cell(stream, train_metric_value(&of->video_median, metric));
+        report_number_cell(stream, metrics_value(&of->video_median, metric));
     }
-    report_number_cell(stream, train_metric_value(&of->frame, metric));
+    report_number_cell(stream, metrics_value(&of->frame, metric));
     report_interval_cell(stream, of->frame_ci.of[metric]);
     fputs("</tr>\n", stream);
 }
@@ -124,7 +124,7 @@ static void write_metric_row(FILE *stream, const TrainReport *of, int metric)
 /* Every metric of metrics.json. */
 static void write_all_metrics(FILE *stream, const Report *report, int set, int result)
 {
-    const TrainReport *const of = &report->results[result].reports[set];
+    const MetricsReport *const of = &report->results[result].reports[set];
     fputs("<details><summary>All metrics", stream);
     if (report->count > 1)
         report_text(stream, " of %s", report_result_name(report, &report->results[result]));
@@ -140,14 +140,14 @@ static void write_all_metrics(FILE *stream, const Report *report, int set, int r
     report_head(stream, true, "FRAMES");
     report_head(stream, true, "95 % interval");
     fputs("</tr></thead><tbody>\n", stream);
-    for (int m = 0; m < TRAIN_METRIC_NAMES; m++)
+    for (int m = 0; m < METRICS_NAMES; m++)
         write_metric_row(stream, of, m);
     fputs("</tbody>", stream);
     report_close_table(stream);
     fputs("</details>\n", stream);
 }
 
-static void write_set_line(FILE *stream, const Report *report, const TrainReport *of)
+static void write_set_line(FILE *stream, const Report *report, const MetricsReport *of)
 {
     fputs("<p class=\"soft\">", stream);
     if (of->has_videos)
@@ -157,15 +157,14 @@ static void write_set_line(FILE *stream, const Report *report, const TrainReport
             cli_count(of->frame.n_fake));
     if (of->has_videos)
         fputs(" In the charts, solid lines are videos and dashed lines are frames.", stream);
-    if (report->count > TRAIN_CHART_COLOURS)
-        fprintf(stream, " They show the first %d of %d adapters.", TRAIN_CHART_COLOURS,
-                report->count);
+    if (report->count > PLOT_COLOURS)
+        fprintf(stream, " They show the first %d of %d adapters.", PLOT_COLOURS, report->count);
     fputs("</p>\n", stream);
 }
 
 Status report_write_set(FILE *stream, const Report *report, int set, Error *error)
 {
-    const TrainReport *const first = &report->results[0].reports[set];
+    const MetricsReport *const first = &report->results[0].reports[set];
     fprintf(stream, "<section id=\"set-%d\"><h2>", set);
     report_text(stream, "%s", first->dataset);
     fputs("</h2>\n", stream);

@@ -142,7 +142,7 @@ void report_write_style(FILE *stream)
     fputs(PAGE, stream);
     fputs(PARTS, stream);
     fputs(TABLES, stream);
-    train_chart_write_style(stream);
+    plot_write_style(stream);
     fputs(FIGURES, stream);
     fputs(NARROW, stream);
 }

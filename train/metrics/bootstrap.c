@@ -6,10 +6,10 @@
  */
 #include "train/metrics/bootstrap.h"
 
+#include "tensor/base/number.h"
 #include "tensor/random.h"
 #include "train/metrics/metrics_walk_private.h"
 #include "train/metrics/ranking.h"
-#include "train/number.h"
 
 #include <assert.h>
 #include <math.h>
@@ -37,9 +37,9 @@ typedef struct Order {
     size_t count;
 } Order;
 
-struct TrainSample {
+struct MetricsSample {
     Order ranked;
-    bool exact;          /* by margins: see train_walk_begin */
+    bool exact;          /* by margins: see metrics_walk_begin */
     Order by_thresholds; /* by p_fake; nothing where `ranked` has the same groups of rows */
     Cell *cells;         /* [cell_count] */
     size_t rows, cell_count;
@@ -55,7 +55,7 @@ static void free_order(Order *order)
     *order = (Order){0};
 }
 
-void train_sample_free(TrainSample *sample)
+void metrics_sample_free(MetricsSample *sample)
 {
     if (!sample)
         return;
@@ -85,7 +85,7 @@ static Status make_order(Order *order, const double *scores, const uint8_t *labe
     if (!rows || !order->scores || !order->end || !order->cluster || !order->labels)
         status = no_memory(n, error);
     if (status == STATUS_OK)
-        status = train_ranking_order(scores, n, rows, error);
+        status = metrics_ranking_order(scores, n, rows, error);
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         const uint32_t row = rows[i];
         if (order->count == 0 || scores[row] != order->scores[order->count - 1])
@@ -116,7 +116,7 @@ static int compare_cells(const void *a, const void *b)
 }
 
 /* Sums up rows [n] by cluster and bin, in order of score, so that the order of the rows changes no bit. */
-static void fill_cells(TrainSample *sample, const double *scores, const uint8_t *labels,
+static void fill_cells(MetricsSample *sample, const double *scores, const uint8_t *labels,
                        const uint32_t *cluster)
 {
     Cell *const cells = sample->cells;
@@ -125,11 +125,11 @@ static void fill_cells(TrainSample *sample, const double *scores, const uint8_t 
         const bool inside = s >= 0 && s <= 1;
         sample->outside = sample->outside || !inside;
         cells[i] = (Cell){.brier = miss * miss,
-                          .log_loss = inside ? train_log_loss(s, labels[i]) : 0,
+                          .log_loss = inside ? metrics_log_loss(s, labels[i]) : 0,
                           .score = s,
                           .cluster = cluster ? cluster[i] : (uint32_t)i,
                           .rows = 1,
-                          .bin = (uint8_t)(inside ? train_calibration_bin(s) : 0),
+                          .bin = (uint8_t)(inside ? metrics_calibration_bin(s) : 0),
                           .label = labels[i]};
     }
     qsort(cells, sample->rows, sizeof *cells, compare_cells);
@@ -151,7 +151,7 @@ static void fill_cells(TrainSample *sample, const double *scores, const uint8_t 
 }
 
 /* Both orders; where they group the rows alike, p_fake alone, and one walk yields everything. */
-static Status make_orders(TrainSample *sample, const double *scores, const double *ranks,
+static Status make_orders(MetricsSample *sample, const double *scores, const double *ranks,
                           const uint8_t *labels, const uint32_t *cluster, Error *error)
 {
     const size_t n = sample->rows;
@@ -167,15 +167,15 @@ static Status make_orders(TrainSample *sample, const double *scores, const doubl
     return STATUS_OK;
 }
 
-Status train_sample_create(TrainSample **sample, const double *scores, const double *ranks,
-                           const uint8_t *labels, const uint32_t *cluster, size_t n, Error *error)
+Status metrics_sample_create(MetricsSample **sample, const double *scores, const double *ranks,
+                             const uint8_t *labels, const uint32_t *cluster, size_t n, Error *error)
 {
     assert(sample && error);
     *sample = NULL;
     if (n > INT32_MAX)
         return error_set(error, STATUS_FAILED,
                          "scores: %zu rows are too many for a bootstrap; leave it out", n);
-    TrainSample *const made = calloc(1, sizeof *made);
+    MetricsSample *const made = calloc(1, sizeof *made);
     Status status = made ? STATUS_OK : no_memory(n, error);
     if (made) {
         made->rows = n;
@@ -186,7 +186,7 @@ Status train_sample_create(TrainSample **sample, const double *scores, const dou
     if (status == STATUS_OK)
         fill_cells(made, scores, labels, cluster);
     if (status != STATUS_OK) {
-        train_sample_free(made);
+        metrics_sample_free(made);
         return status;
     }
     *sample = made;
@@ -197,11 +197,11 @@ Status train_sample_create(TrainSample **sample, const double *scores, const dou
  * Rows of each class, and the sums of calibration, where each cluster counts `weights[cluster]` times. Plain
  * sums: the spread of resamples does not ask for the last digit.
  */
-static TrainProbabilitySums weigh_cells(const TrainSample *sample, const uint32_t *weights,
-                                        uint64_t total[2])
+static MetricsProbabilitySums weigh_cells(const MetricsSample *sample, const uint32_t *weights,
+                                          uint64_t total[2])
 {
-    double brier = 0, log_loss = 0, scores[TRAIN_CALIBRATION_BINS] = {0};
-    TrainProbabilitySums calibration = {.outside = sample->outside};
+    double brier = 0, log_loss = 0, scores[METRICS_CALIBRATION_BINS] = {0};
+    MetricsProbabilitySums calibration = {.outside = sample->outside};
     for (size_t i = 0; i < sample->cell_count; i++) {
         const Cell *const cell = &sample->cells[i];
         const uint32_t weight = weights[cell->cluster];
@@ -214,22 +214,22 @@ static TrainProbabilitySums weigh_cells(const TrainSample *sample, const uint32_
     }
     calibration.brier.value = brier;
     calibration.log_loss.value = log_loss;
-    for (int b = 0; b < TRAIN_CALIBRATION_BINS; b++)
+    for (int b = 0; b < METRICS_CALIBRATION_BINS; b++)
         calibration.bin_score[b].value = scores[b];
     return calibration;
 }
 
 /* One walk down an order, where each cluster counts `weights[cluster]` times. */
 static void weighted_walk(const Order *order, const uint32_t *weights, const uint64_t total[2],
-                          bool exact, TrainMetrics *metrics)
+                          bool exact, Metrics *metrics)
 {
     enum { PARCEL = 128 };
     const uint32_t *const cluster = order->cluster;
     const uint8_t *const labels = order->labels;
-    TrainWalk walk;
-    TrainGroup parcel[PARCEL];
+    MetricsWalk walk;
+    MetricsGroup parcel[PARCEL];
     size_t filled = 0, row = 0;
-    train_walk_begin(&walk, total[0], total[1], exact);
+    metrics_walk_begin(&walk, total[0], total[1], exact);
     for (size_t g = 0; g < order->count; g++) {
         const size_t end = order->end[g];
         uint64_t rows = 0, fakes = 0;
@@ -238,37 +238,36 @@ static void weighted_walk(const Order *order, const uint32_t *weights, const uin
             rows += weight;
             fakes += weight & -(uint64_t)labels[row]; /* where the label is 1: no branch to guess */
         }
-        parcel[filled] = (TrainGroup){order->scores[g], rows - fakes, fakes};
+        parcel[filled] = (MetricsGroup){order->scores[g], rows - fakes, fakes};
         filled += rows > 0; /* a third of the groups is not drawn */
         if (filled == PARCEL) {
-            train_walk_groups(&walk, parcel, filled);
+            metrics_walk_groups(&walk, parcel, filled);
             filled = 0;
         }
     }
-    train_walk_groups(&walk, parcel, filled);
-    train_walk_end(&walk, metrics);
+    metrics_walk_groups(&walk, parcel, filled);
+    metrics_walk_end(&walk, metrics);
 }
 
 /* Metrics of the sample where each cluster counts `weights[cluster]` times. */
-static void weighted_metrics(const TrainSample *sample, const uint32_t *weights,
-                             TrainMetrics *metrics)
+static void weighted_metrics(const MetricsSample *sample, const uint32_t *weights, Metrics *metrics)
 {
     uint64_t total[2] = {0, 0};
-    const TrainProbabilitySums calibration = weigh_cells(sample, weights, total);
+    const MetricsProbabilitySums calibration = weigh_cells(sample, weights, total);
     weighted_walk(&sample->ranked, weights, total, sample->exact, metrics);
     if (sample->by_thresholds.count > 0) {
-        TrainMetrics by_probability;
+        Metrics by_probability;
         weighted_walk(&sample->by_thresholds, weights, total, false, &by_probability);
-        train_walk_thresholds(&by_probability, metrics);
+        metrics_walk_thresholds(&by_probability, metrics);
     }
-    train_probability_end(&calibration, metrics);
+    metrics_probability_end(&calibration, metrics);
 }
 
 /* What the threads share. */
 typedef struct Bootstrap {
-    const TrainSample *const *samples;
+    const MetricsSample *const *samples;
     int count;
-    const TrainDraw *draw;
+    const MetricsDraw *draw;
     uint32_t stream; /* of the data set's name */
     uint32_t clusters;
     uint32_t *members; /* [clusters] the reals, then the fakes */
@@ -295,16 +294,17 @@ static void resample(void *context, int task, int worker)
     draw_class(b, 0, b->n_real, &random, weights);
     draw_class(b, b->n_real, b->clusters, &random, weights);
     for (int s = 0; s < b->count; s++) {
-        TrainMetrics metrics;
+        Metrics metrics;
         weighted_metrics(b->samples[s], weights, &metrics);
-        for (int m = 0; m < TRAIN_METRIC_NAMES; m++)
-            b->values[((size_t)s * TRAIN_METRIC_NAMES + (size_t)m) * resamples + (size_t)task] =
-                train_metric_value(&metrics, m);
+        for (int m = 0; m < METRICS_NAMES; m++)
+            b->values[((size_t)s * METRICS_NAMES + (size_t)m) * resamples + (size_t)task] =
+                metrics_value(&metrics, m);
     }
 }
 
-Status train_bootstrap(const TrainSample *const *samples, int count, const TrainClusters *clusters,
-                       const TrainDraw *draw, double *values, Error *error)
+Status metrics_bootstrap(const MetricsSample *const *samples, int count,
+                         const MetricsClusters *clusters, const MetricsDraw *draw, double *values,
+                         Error *error)
 {
     assert(samples && count > 0 && clusters && draw && draw->resamples > 0 && values && error);
     const size_t room = clusters->count > 0 ? clusters->count : 1;
@@ -345,7 +345,7 @@ static double quantile(const double *values, size_t n, double q)
     return values[below] + (at - (double)below) * (values[above] - values[below]);
 }
 
-TrainInterval train_percentile_interval(double *values, size_t n)
+MetricsInterval metrics_percentile_interval(double *values, size_t n)
 {
     size_t defined = 0;
     for (size_t i = 0; i < n; i++)
@@ -354,9 +354,9 @@ TrainInterval train_percentile_interval(double *values, size_t n)
     for (size_t i = defined; i < n; i++)
         values[i] = NAN;
     if (defined == 0 || 2 * defined < n)
-        return (TrainInterval){NAN, NAN};
-    qsort(values, defined, sizeof *values, train_number_compare);
-    return (TrainInterval){quantile(values, defined, 0.025), quantile(values, defined, 0.975)};
+        return (MetricsInterval){NAN, NAN};
+    qsort(values, defined, sizeof *values, number_compare);
+    return (MetricsInterval){quantile(values, defined, 0.025), quantile(values, defined, 0.975)};
 }
 
 /*
@@ -369,7 +369,7 @@ static double student_975(size_t degrees)
                                  2.446912,  2.364624, 2.306004, 2.262157};
     if (degrees <= sizeof few / sizeof few[0])
         return few[degrees - 1];
-    const double x = TRAIN_NORMAL_975, x2 = x * x, n = (double)degrees;
+    const double x = METRICS_NORMAL_975, x2 = x * x, n = (double)degrees;
     const double g1 = x * (x2 + 1) / 4;
     const double g2 = x * ((5 * x2 + 16) * x2 + 3) / 96;
     const double g3 = x * (((3 * x2 + 19) * x2 + 17) * x2 - 15) / 384;
@@ -382,28 +382,28 @@ static double clipped_logit(double value, double margin)
     return log(p / (1 - p));
 }
 
-TrainInterval train_logit_interval(double estimate, double *values, size_t n,
-                                   const size_t clusters[2])
+MetricsInterval metrics_logit_interval(double estimate, double *values, size_t n,
+                                       const size_t clusters[2])
 {
-    const TrainInterval percentiles = train_percentile_interval(values, n);
+    const MetricsInterval percentiles = metrics_percentile_interval(values, n);
     if (!(estimate > 0 && estimate < 1) || isnan(percentiles.lower))
         return percentiles;
     /* Never as far from the end as the estimate: that would take the spread out of an area very near to it. */
     const double pair = 1 / ((double)clusters[0] * (double)clusters[1]);
     const double margin = 0.5 * fmin(pair, fmin(estimate, 1 - estimate));
     const size_t fewer = clusters[0] < clusters[1] ? clusters[0] : clusters[1];
-    TrainSum sum = {0}, squares = {0};
+    MetricsSum sum = {0}, squares = {0};
     size_t defined = 0;
     for (; defined < n && !isnan(values[defined]);
          defined++) /* sorted now, the defined ones first */
-        train_sum_add(&sum, clipped_logit(values[defined], margin));
-    const double mean = train_sum_total(&sum) / (double)defined;
+        metrics_sum_add(&sum, clipped_logit(values[defined], margin));
+    const double mean = metrics_sum_total(&sum) / (double)defined;
     for (size_t i = 0; i < defined; i++) {
         const double deviation = clipped_logit(values[i], margin) - mean;
-        train_sum_add(&squares, deviation * deviation);
+        metrics_sum_add(&squares, deviation * deviation);
     }
-    const double spread = sqrt(train_sum_total(&squares) / (double)(defined - 1));
+    const double spread = sqrt(metrics_sum_total(&squares) / (double)(defined - 1));
     const double logit = log(estimate / (1 - estimate));
     const double reach = student_975(fewer > 1 ? fewer - 1 : 1) * spread;
-    return (TrainInterval){1 / (1 + exp(-(logit - reach))), 1 / (1 + exp(-(logit + reach)))};
+    return (MetricsInterval){1 / (1 + exp(-(logit - reach))), 1 / (1 + exp(-(logit + reach)))};
 }

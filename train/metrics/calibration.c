@@ -22,7 +22,7 @@ static double sigmoid(double x)
     return x >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
 
-double train_calibration_probability(double margin, double temperature)
+double metrics_calibration_probability(double margin, double temperature)
 {
     return sigmoid(margin / temperature);
 }
@@ -44,26 +44,26 @@ static double signed_margin(const Margins *all, size_t i)
 /* The mean of log(1 + exp(-b s)). */
 static double loss_at(const Margins *all, double b)
 {
-    TrainSum sum = {0};
+    MetricsSum sum = {0};
     for (size_t i = 0; i < all->n; i++) {
         const double x = b * signed_margin(all, i);
-        train_sum_add(&sum, fmax(-x, 0) + log1p(exp(-fabs(x))));
+        metrics_sum_add(&sum, fmax(-x, 0) + log1p(exp(-fabs(x))));
     }
-    return train_sum_total(&sum) / (double)all->n;
+    return metrics_sum_total(&sum) / (double)all->n;
 }
 
 /* Its slope in b, and its curvature. */
 static double slope_at(const Margins *all, double b, double *curvature)
 {
-    TrainSum slope = {0}, bend = {0};
+    MetricsSum slope = {0}, bend = {0};
     for (size_t i = 0; i < all->n; i++) {
         const double s = signed_margin(all, i);
         const double wrong = sigmoid(-b * s);
-        train_sum_add(&slope, -s * wrong);
-        train_sum_add(&bend, s * s * wrong * (1 - wrong));
+        metrics_sum_add(&slope, -s * wrong);
+        metrics_sum_add(&bend, s * s * wrong * (1 - wrong));
     }
-    *curvature = train_sum_total(&bend) / (double)all->n;
-    return train_sum_total(&slope) / (double)all->n;
+    *curvature = metrics_sum_total(&bend) / (double)all->n;
+    return metrics_sum_total(&slope) / (double)all->n;
 }
 
 /* The root of the slope in [low, high], where it has both signs: Newton, or a halving where that would leave it. */
@@ -90,8 +90,8 @@ static double find_root(const Margins *all, double low, double high)
     return b;
 }
 
-Status train_calibration_fit(const double *margins, const uint8_t *labels, size_t n,
-                             TrainTemperature *result, Error *error)
+Status metrics_calibration_fit(const double *margins, const uint8_t *labels, size_t n,
+                               MetricsTemperature *result, Error *error)
 {
     assert(margins && labels && result && error);
     const Margins all = {margins, labels, n};
@@ -103,9 +103,9 @@ Status train_calibration_fit(const double *margins, const uint8_t *labels, size_
                          "calibration: %s; give real and fake frames that the model was not "
                          "trained on",
                          n == 0 ? "there are no frames" : "all frames are of one class");
-    const double low = 1 / TRAIN_TEMPERATURE_MOST, high = 1 / TRAIN_TEMPERATURE_LEAST;
+    const double low = 1 / METRICS_TEMPERATURE_MOST, high = 1 / METRICS_TEMPERATURE_LEAST;
     double curvature;
-    *result = (TrainTemperature){.temperature = 1, .nll_before = loss_at(&all, 1)};
+    *result = (MetricsTemperature){.temperature = 1, .nll_before = loss_at(&all, 1)};
     result->separated = slope_at(&all, high, &curvature) < 0;
     result->fitted = !result->separated && slope_at(&all, low, &curvature) < 0;
     if (result->fitted)
@@ -116,8 +116,8 @@ Status train_calibration_fit(const double *margins, const uint8_t *labels, size_
 
 /* ---- thresholds ---------------------------------------------------------------------------------- */
 
-TrainAtThreshold train_at_threshold(const double *scores, const uint8_t *labels, size_t n,
-                                    double threshold)
+MetricsAtThreshold metrics_at_threshold(const double *scores, const uint8_t *labels, size_t n,
+                                        double threshold)
 {
     size_t above[2] = {0, 0}, all[2] = {0, 0};
     for (size_t i = 0; i < n; i++) {
@@ -125,7 +125,7 @@ TrainAtThreshold train_at_threshold(const double *scores, const uint8_t *labels,
         all[labels[i]]++;
         above[labels[i]] += scores[i] > threshold;
     }
-    TrainAtThreshold at = {.threshold = threshold, .n_real = all[0], .n_fake = all[1]};
+    MetricsAtThreshold at = {.threshold = threshold, .n_real = all[0], .n_fake = all[1]};
     at.fpr = all[0] ? (double)above[0] / (double)all[0] : NAN;
     at.tpr = all[1] ? (double)above[1] / (double)all[1] : NAN;
     at.accuracy = n ? (double)(all[0] - above[0] + above[1]) / (double)n : NAN;
@@ -149,8 +149,8 @@ static double above(double score, const double *probabilities, size_t n)
     return score + (next - score) / 2;
 }
 
-Status train_calibration_threshold(const double *probabilities, const uint8_t *labels, size_t n,
-                                   double fpr, double *threshold, Error *error)
+Status metrics_calibration_threshold(const double *probabilities, const uint8_t *labels, size_t n,
+                                     double fpr, double *threshold, Error *error)
 {
     assert(probabilities && labels && threshold && error && fpr >= 0 && fpr < 1);
     double *const reals = malloc((n ? n : 1) * sizeof *reals);

@@ -16,19 +16,19 @@
 #include <stdint.h>
 
 /* What an adapter's metadata says. Thresholds belong to p_fake after the division by the temperature. */
-typedef struct TrainCalibration {
+typedef struct MetricsCalibration {
     double temperature; /* > 0 */
     double fpr;         /* share of real ones that may lie above a threshold, in [0, 1) */
     double threshold_frame,
         threshold_video; /* fake is what lies above; of a video, its mean p_fake */
     char on[512];        /* the validation lists in words, with their hash */
-} TrainCalibration;
+} MetricsCalibration;
 
 /* Temperatures outside are no calibration but a sign that the validation set says nothing about T. */
-#define TRAIN_TEMPERATURE_LEAST 0.01
-#define TRAIN_TEMPERATURE_MOST  100.0
+#define METRICS_TEMPERATURE_LEAST 0.01
+#define METRICS_TEMPERATURE_MOST  100.0
 
-typedef struct TrainTemperature {
+typedef struct MetricsTemperature {
     double temperature; /* 1 unless `fitted` */
     double nll_before,
         nll_after; /* mean negative log-likelihood of the labels, at T = 1 and at T */
@@ -38,29 +38,29 @@ typedef struct TrainTemperature {
      * all.
      */
     bool fitted, separated;
-} TrainTemperature;
+} MetricsTemperature;
 
 /* p_fake of a margin, logit of fake less logit of real, at temperature T: 1 / (1 + exp(-margin / T)). */
-double train_calibration_probability(double margin, double temperature);
+double metrics_calibration_probability(double margin, double temperature);
 
 /*
  * Finds the T that minimises the mean of log(1 + exp(-+margin / T)) over margins [n] (finite) and labels [n] (0 real,
  * 1 fake), both borrowed: in 1/T that is convex, and Newton's steps, kept within a shrinking bracket, find it to the
  * last digits. STATUS_FAILED for n = 0 or one class only. Thread-safe.
  */
-Status train_calibration_fit(const double *margins, const uint8_t *labels, size_t n,
-                             TrainTemperature *result, Error *error);
+Status metrics_calibration_fit(const double *margins, const uint8_t *labels, size_t n,
+                               MetricsTemperature *result, Error *error);
 
 /* What "fake if above the threshold" does to a set of scores. Shares of nothing are NaN. */
-typedef struct TrainAtThreshold {
+typedef struct MetricsAtThreshold {
     double threshold;
     size_t n_real, n_fake;
     double fpr, tpr;                    /* of real and of fake: above the threshold */
     double accuracy, balanced_accuracy; /* (tpr + 1 - fpr) / 2 */
-} TrainAtThreshold;
+} MetricsAtThreshold;
 
-TrainAtThreshold train_at_threshold(const double *scores, const uint8_t *labels, size_t n,
-                                    double threshold);
+MetricsAtThreshold metrics_at_threshold(const double *scores, const uint8_t *labels, size_t n,
+                                        double threshold);
 
 /*
  * A threshold above which lie at most a share `fpr`, in [0, 1), of the real ones among probabilities [n], and
@@ -69,7 +69,7 @@ TrainAtThreshold train_at_threshold(const double *scores, const uint8_t *labels,
  * moves nothing across.
  * STATUS_FAILED without real ones, or without memory.
  */
-Status train_calibration_threshold(const double *probabilities, const uint8_t *labels, size_t n,
-                                   double fpr, double *threshold, Error *error);
+Status metrics_calibration_threshold(const double *probabilities, const uint8_t *labels, size_t n,
+                                     double fpr, double *threshold, Error *error);
 
 #endif

@@ -3,8 +3,8 @@
  */
 #include "train/metrics/calibration_file.h"
 
+#include "tensor/base/number.h"
 #include "tensor/safetensors.h"
-#include "train/number.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +26,7 @@ static Status read_number(const SafeTensors *file, const char *key, double minim
                           double *value, Error *error)
 {
     const char *const text = safetensors_metadata(file, key);
-    if (text && train_number_parse(text, strlen(text), value) && *value >= minimum &&
-        *value <= maximum)
+    if (text && number_parse(text, strlen(text), value) && *value >= minimum && *value <= maximum)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
                      "%s: metadata \"%s\" is %.64s, no number from %g to %g; calibrate the adapter "
@@ -35,14 +34,14 @@ static Status read_number(const SafeTensors *file, const char *key, double minim
                      safetensors_path(file), key, text ? text : "missing", minimum, maximum);
 }
 
-static Status read_all(const SafeTensors *file, TrainCalibration *calibration, Error *error)
+static Status read_all(const SafeTensors *file, MetricsCalibration *calibration, Error *error)
 {
     if (!safetensors_metadata(file, keys[0]))
         return error_set(error, STATUS_FAILED,
                          "%s: holds no calibration; make one with lnclip calibrate, or leave out "
                          "--calibrated",
                          safetensors_path(file));
-    TRY(read_number(file, keys[0], TRAIN_TEMPERATURE_LEAST, TRAIN_TEMPERATURE_MOST,
+    TRY(read_number(file, keys[0], METRICS_TEMPERATURE_LEAST, METRICS_TEMPERATURE_MOST,
                     &calibration->temperature, error));
     TRY(read_number(file, keys[1], 0, 1, &calibration->fpr, error));
     TRY(read_number(file, keys[2], 0, 1, &calibration->threshold_frame, error));
@@ -52,7 +51,7 @@ static Status read_all(const SafeTensors *file, TrainCalibration *calibration, E
     return STATUS_OK;
 }
 
-Status train_calibration_read(const char *path, TrainCalibration *calibration, Error *error)
+Status metrics_calibration_read(const char *path, MetricsCalibration *calibration, Error *error)
 {
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, path, error));
@@ -61,15 +60,15 @@ Status train_calibration_read(const char *path, TrainCalibration *calibration, E
     return status;
 }
 
-Status train_calibration_write(const char *path, const char *out, VitHeadKind kind,
-                               const TrainCalibration *calibration, Error *error)
+Status metrics_calibration_write(const char *path, const char *out, VitHeadKind kind,
+                                 const MetricsCalibration *calibration, Error *error)
 {
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, path, error));
     const int count = safetensors_count(file), old = safetensors_metadata_count(file);
     SafeTensor *const tensors = calloc((size_t)count + 1, sizeof *tensors);
     SafeTensorsMetadata *const metadata = calloc((size_t)old + KEYS + 1, sizeof *metadata);
-    char numbers[KEYS - 1][TRAIN_NUMBER_SIZE];
+    char numbers[KEYS - 1][NUMBER_SIZE];
     const double values[KEYS - 1] = {calibration->temperature, calibration->fpr,
                                      calibration->threshold_frame, calibration->threshold_video};
     Status status = STATUS_OK;
@@ -86,7 +85,7 @@ Status train_calibration_write(const char *path, const char *out, VitHeadKind ki
                 metadata[used++] = (SafeTensorsMetadata){key, safetensors_metadata(file, key)};
         }
         for (int i = 0; i < KEYS - 1; i++) {
-            train_number_format(numbers[i], values[i]);
+            number_format(numbers[i], values[i]);
             metadata[used++] = (SafeTensorsMetadata){keys[i], numbers[i]};
         }
         metadata[used++] = (SafeTensorsMetadata){keys[KEYS - 1], calibration->on};
@@ -99,7 +98,7 @@ Status train_calibration_write(const char *path, const char *out, VitHeadKind ki
     return status;
 }
 
-void train_calibration_apply(VitHead *head, const TrainCalibration *calibration)
+void metrics_calibration_apply(VitHead *head, const MetricsCalibration *calibration)
 {
     Tensor *const tensors[] = {&head->weight, &head->bias};
     for (int t = 0; t < 2; t++) {

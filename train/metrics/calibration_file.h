@@ -12,16 +12,16 @@
  * metadata of the adapter `path`. STATUS_FAILED if it holds no calibration, half of one, or numbers that make
  * no sense. Thread-safe.
  */
-Status train_calibration_read(const char *path, TrainCalibration *calibration, Error *error);
+Status metrics_calibration_read(const char *path, MetricsCalibration *calibration, Error *error);
 
 /*
  * Writes the adapter `path` once more as `out`: the same tensors and metadata, with this calibration in place
  * of any it held, and the kind of head that it was made with, which `path` need not say. `out` may be `path`. Atomic; the bytes depend on the arguments alone.
  */
-Status train_calibration_write(const char *path, const char *out, VitHeadKind kind,
-                               const TrainCalibration *calibration, Error *error);
+Status metrics_calibration_write(const char *path, const char *out, VitHeadKind kind,
+                                 const MetricsCalibration *calibration, Error *error);
 
 /* Divides the logits of `head` by the temperature from now on: its weight and bias. */
-void train_calibration_apply(VitHead *head, const TrainCalibration *calibration);
+void metrics_calibration_apply(VitHead *head, const MetricsCalibration *calibration);
 
 #endif

@@ -19,11 +19,11 @@ enum { COLUMNS = 4096, COLUMN_POINTS = 4, CUT_POINTS = COLUMN_POINTS * (COLUMNS 
 
 /* A curve while its vertices arrive in order of x. */
 typedef struct Cut {
-    TrainPoint *points; /* [CUT_POINTS] */
+    MetricsPoint *points; /* [CUT_POINTS] */
     int count;
-    int column;                     /* of the vertices in `open`; -1: none yet */
-    TrainPoint open[COLUMN_POINTS]; /* first, lowest, highest, last of the column */
-    size_t order[COLUMN_POINTS];    /* when each of them came */
+    int column;                       /* of the vertices in `open`; -1: none yet */
+    MetricsPoint open[COLUMN_POINTS]; /* first, lowest, highest, last of the column */
+    size_t order[COLUMN_POINTS];      /* when each of them came */
     size_t arrived;
 } Cut;
 
@@ -46,7 +46,7 @@ static void close_column(Cut *cut)
 
 static void add_vertex(Cut *cut, double x, double y)
 {
-    const TrainPoint point = {x, y};
+    const MetricsPoint point = {x, y};
     const int column = (int)(x * COLUMNS);
     cut->arrived++;
     if (column != cut->column) {
@@ -67,7 +67,7 @@ static void add_vertex(Cut *cut, double x, double y)
 }
 
 /* Distance of a point from the segment a b. */
-static double distance(TrainPoint p, TrainPoint a, TrainPoint b)
+static double distance(MetricsPoint p, MetricsPoint a, MetricsPoint b)
 {
     const double dx = b.x - a.x, dy = b.y - a.y, squared = dx * dx + dy * dy;
     const double along =
@@ -81,7 +81,7 @@ typedef struct Segment {
     double error;
 } Segment;
 
-static Segment measure(const TrainPoint *points, int begin, int end)
+static Segment measure(const MetricsPoint *points, int begin, int end)
 {
     Segment segment = {.begin = begin, .end = end, .worst = -1, .error = 0};
     for (int i = begin + 1; i < end; i++) {
@@ -101,7 +101,7 @@ static int compare_indices(const void *a, const void *b)
 }
 
 /* Keeps at most `limit` of points [count], ends included, moved to the front. False without memory. */
-static bool thin(TrainPoint *points, int *count, int limit)
+static bool thin(MetricsPoint *points, int *count, int limit)
 {
     if (*count <= 2)
         return true;
@@ -137,7 +137,7 @@ static bool thin(TrainPoint *points, int *count, int limit)
 }
 
 /* Ends a curve: thinned, in memory of its own size. */
-static bool finish(Cut *cut, int limit, TrainPoint **points, int *count)
+static bool finish(Cut *cut, int limit, MetricsPoint **points, int *count)
 {
     close_column(cut);
     if (!thin(cut->points, &cut->count, limit))
@@ -150,7 +150,7 @@ static bool finish(Cut *cut, int limit, TrainPoint **points, int *count)
 }
 
 /* Both curves, from the walk down the distinct scores. */
-static bool draw_curves(TrainRanking *ranking, int limit, TrainCurves *curves)
+static bool draw_curves(MetricsRanking *ranking, int limit, MetricsCurves *curves)
 {
     const double n_real = (double)ranking->n_real, n_fake = (double)ranking->n_fake;
     Cut roc = {.points = malloc(CUT_POINTS * sizeof *roc.points), .column = -1};
@@ -161,7 +161,7 @@ static bool draw_curves(TrainRanking *ranking, int limit, TrainCurves *curves)
         uint64_t reals, fakes, fp = 0, tp = 0;
         add_vertex(&roc, 0, 0);
         add_vertex(&pr, 0, 1);
-        while (train_ranking_next(ranking, &score, &reals, &fakes)) {
+        while (metrics_ranking_next(ranking, &score, &reals, &fakes)) {
             fp += reals;
             tp += fakes;
             add_vertex(&roc, (double)fp / n_real, (double)tp / n_fake);
@@ -176,7 +176,7 @@ static bool draw_curves(TrainRanking *ranking, int limit, TrainCurves *curves)
 }
 
 static void fill_histogram(const double *scores, const uint8_t *labels, size_t n,
-                           TrainCurves *curves)
+                           MetricsCurves *curves)
 {
     double low = scores[0], high = scores[0];
     for (size_t i = 1; i < n; i++) {
@@ -187,47 +187,47 @@ static void fill_histogram(const double *scores, const uint8_t *labels, size_t n
     curves->low = curves->has_reliability ? 0 : low;
     /* Halves, so that the width of the widest range of doubles is finite; all scores equal: any width will do. */
     const double width = curves->has_reliability
-                             ? 1.0 / TRAIN_HISTOGRAM_BINS
-                             : (0.5 * high - 0.5 * low) / (0.5 * TRAIN_HISTOGRAM_BINS);
+                             ? 1.0 / METRICS_HISTOGRAM_BINS
+                             : (0.5 * high - 0.5 * low) / (0.5 * METRICS_HISTOGRAM_BINS);
     curves->width = width > 0 ? width : 1;
     for (size_t i = 0; i < n; i++) {
         const double at = scores[i] / curves->width - curves->low / curves->width;
-        const int bin = at < TRAIN_HISTOGRAM_BINS ? (int)fmax(at, 0) : TRAIN_HISTOGRAM_BINS - 1;
+        const int bin = at < METRICS_HISTOGRAM_BINS ? (int)fmax(at, 0) : METRICS_HISTOGRAM_BINS - 1;
         (labels[i] ? curves->fake : curves->real)[bin]++;
     }
 }
 
 static void fill_reliability(const double *scores, const uint8_t *labels, size_t n,
-                             TrainCurves *curves)
+                             MetricsCurves *curves)
 {
-    TrainSum sums[TRAIN_CALIBRATION_BINS] = {{0, 0}};
-    size_t fakes[TRAIN_CALIBRATION_BINS] = {0};
+    MetricsSum sums[METRICS_CALIBRATION_BINS] = {{0, 0}};
+    size_t fakes[METRICS_CALIBRATION_BINS] = {0};
     for (size_t i = 0; i < n && curves->has_reliability; i++) {
-        const int bin = train_calibration_bin(scores[i]);
-        train_sum_add(&sums[bin], scores[i]);
+        const int bin = metrics_calibration_bin(scores[i]);
+        metrics_sum_add(&sums[bin], scores[i]);
         curves->reliability[bin].rows++;
         fakes[bin] += labels[i];
     }
-    for (int b = 0; b < TRAIN_CALIBRATION_BINS; b++) {
-        TrainReliability *const bin = &curves->reliability[b];
+    for (int b = 0; b < METRICS_CALIBRATION_BINS; b++) {
+        MetricsReliability *const bin = &curves->reliability[b];
         bin->mean_score =
-            bin->rows > 0 ? train_sum_total(&sums[b]) / (double)bin->rows : (double)NAN;
+            bin->rows > 0 ? metrics_sum_total(&sums[b]) / (double)bin->rows : (double)NAN;
         bin->fraction_fake = bin->rows > 0 ? (double)fakes[b] / (double)bin->rows : (double)NAN;
     }
 }
 
-Status train_curves(const double *scores, const double *ranks, const uint8_t *labels, size_t n,
-                    int points, TrainCurves *curves, Error *error)
+Status metrics_curves(const double *scores, const double *ranks, const uint8_t *labels, size_t n,
+                      int points, MetricsCurves *curves, Error *error)
 {
     assert(curves && points >= 8);
-    *curves = (TrainCurves){0};
-    TrainRanking ranking;
-    TRY(train_ranking_create(&ranking, NULL, ranks ? ranks : scores, labels, n, error));
+    *curves = (MetricsCurves){0};
+    MetricsRanking ranking;
+    TRY(metrics_ranking_create(&ranking, NULL, ranks ? ranks : scores, labels, n, error));
     const bool both = ranking.n_real > 0 && ranking.n_fake > 0;
     const bool complete = !both || draw_curves(&ranking, points, curves);
-    train_ranking_free(&ranking);
+    metrics_ranking_free(&ranking);
     if (!complete) {
-        train_curves_free(curves);
+        metrics_curves_free(curves);
         return error_set(error, STATUS_FAILED, "curves: no memory to draw them; free some");
     }
     fill_histogram(scores, labels, n, curves);
@@ -235,9 +235,9 @@ Status train_curves(const double *scores, const double *ranks, const uint8_t *la
     return STATUS_OK;
 }
 
-void train_curves_free(TrainCurves *curves)
+void metrics_curves_free(MetricsCurves *curves)
 {
     free(curves->roc);
     free(curves->pr);
-    *curves = (TrainCurves){0};
+    *curves = (MetricsCurves){0};
 }

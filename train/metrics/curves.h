@@ -11,44 +11,44 @@
 
 #include <stdbool.h>
 
-typedef struct TrainPoint {
+typedef struct MetricsPoint {
     double x, y;
-} TrainPoint;
+} MetricsPoint;
 
-enum { TRAIN_HISTOGRAM_BINS = 40 };
+enum { METRICS_HISTOGRAM_BINS = 40 };
 
-/* One bin of the reliability diagram: the bins of TrainMetrics.ece. */
-typedef struct TrainReliability {
+/* One bin of the reliability diagram: the bins of Metrics.ece. */
+typedef struct MetricsReliability {
     size_t rows;
     double mean_score;    /* NaN for an empty bin */
     double fraction_fake; /* NaN for an empty bin */
-} TrainReliability;
+} MetricsReliability;
 
-typedef struct TrainCurves {
+typedef struct MetricsCurves {
     /* [roc_count] (FPR, TPR) from (0,0) to (1,1); both curves NULL with one class only. */
-    TrainPoint *roc;
+    MetricsPoint *roc;
     int roc_count;
     /* [pr_count] (recall, precision) from (0,1), which stands for "none", to recall 1. */
-    TrainPoint *pr;
+    MetricsPoint *pr;
     int pr_count;
     /* Rows by score, bin b from low + b width to low + (b+1) width, the last one closed. [0, 1] if all scores
      * are within, else from the least to the greatest. */
     double low, width;
-    size_t real[TRAIN_HISTOGRAM_BINS], fake[TRAIN_HISTOGRAM_BINS];
+    size_t real[METRICS_HISTOGRAM_BINS], fake[METRICS_HISTOGRAM_BINS];
     bool has_reliability; /* all scores in [0, 1] */
-    TrainReliability reliability[TRAIN_CALIBRATION_BINS];
-} TrainCurves;
+    MetricsReliability reliability[METRICS_CALIBRATION_BINS];
+} MetricsCurves;
 
 /*
- * The curves of scores [n], ranks [n] and labels [n] as in train_metrics_on (ROC and precision-recall follow the ranks,
+ * The curves of scores [n], ranks [n] and labels [n] as in metrics_on (ROC and precision-recall follow the ranks,
  * histogram and reliability p_fake), each of at most `points` points, at least 8
  * (asserted): those kept are vertices of the exact curve, its ends among them, and every vertex left out lies within
  * a distance of the line between its kept neighbours that is as small as that number allows (Ramer, Douglas,
- * Peucker, worst segment first). *curves is owned by the caller (train_curves_free). Failures as
- * train_metrics.
+ * Peucker, worst segment first). *curves is owned by the caller (metrics_curves_free). Failures as
+ * metrics_compute.
  */
-Status train_curves(const double *scores, const double *ranks, const uint8_t *labels, size_t n,
-                    int points, TrainCurves *curves, Error *error);
-void train_curves_free(TrainCurves *curves);
+Status metrics_curves(const double *scores, const double *ranks, const uint8_t *labels, size_t n,
+                      int points, MetricsCurves *curves, Error *error);
+void metrics_curves_free(MetricsCurves *curves);
 
 #endif

@@ -12,8 +12,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-Status train_placements(const double *scores, const uint8_t *labels, size_t n, double *placements,
-                        Error *error)
+Status metrics_placements(const double *scores, const uint8_t *labels, size_t n, double *placements,
+                          Error *error)
 {
     assert(error && (n == 0 || (scores && labels && placements)));
     uint64_t total[2] = {0, 0}; /* reals, fakes */
@@ -26,7 +26,7 @@ Status train_placements(const double *scores, const uint8_t *labels, size_t n, d
     if (!order)
         return error_set(error, STATUS_FAILED, "scores: no memory to sort %zu of them; free some",
                          n);
-    const Status status = train_ranking_order(scores, n, order, error);
+    const Status status = metrics_ranking_order(scores, n, order, error);
     uint64_t above[2] = {0, 0};
     for (size_t begin = 0, end; begin < n && status == STATUS_OK; begin = end) {
         uint64_t equal[2] = {0, 0};
@@ -48,14 +48,14 @@ Status train_placements(const double *scores, const uint8_t *labels, size_t n, d
 static void class_means(const double *placements, const uint8_t *labels, size_t n, size_t count[2],
                         double mean[2])
 {
-    TrainSum sum[2] = {{0, 0}, {0, 0}};
+    MetricsSum sum[2] = {{0, 0}, {0, 0}};
     count[0] = count[1] = 0;
     for (size_t i = 0; i < n; i++) {
-        train_sum_add(&sum[labels[i]], placements[i]);
+        metrics_sum_add(&sum[labels[i]], placements[i]);
         count[labels[i]]++;
     }
     for (int c = 0; c < 2; c++)
-        mean[c] = train_sum_total(&sum[c]) / (double)count[c];
+        mean[c] = metrics_sum_total(&sum[c]) / (double)count[c];
 }
 
 /*
@@ -65,32 +65,32 @@ static void class_means(const double *placements, const uint8_t *labels, size_t 
 static const double ROUNDING = 1e-14;
 
 /* Sum over classes of the variance of a placement - b placement (b = NULL: of a), divided by the rows of the class. */
-static TrainDelong variance_of(const double *a, const double *b, const uint8_t *labels, size_t n)
+static MetricsDelong variance_of(const double *a, const double *b, const uint8_t *labels, size_t n)
 {
     size_t count[2];
     double mean_a[2], mean_b[2] = {0, 0};
     class_means(a, labels, n, count, mean_a);
     if (b)
         class_means(b, labels, n, count, mean_b);
-    TrainSum squares[2] = {{0, 0}, {0, 0}};
+    MetricsSum squares[2] = {{0, 0}, {0, 0}};
     for (size_t i = 0; i < n; i++) {
         const int c = labels[i];
         const double deviation = a[i] - mean_a[c] - (b ? b[i] - mean_b[c] : 0);
         if (fabs(deviation) > ROUNDING)
-            train_sum_add(&squares[c], deviation * deviation);
+            metrics_sum_add(&squares[c], deviation * deviation);
     }
     double variance = 0;
     for (int c = 0; c < 2; c++)
-        variance += count[c] > 1
-                        ? train_sum_total(&squares[c]) / ((double)(count[c] - 1) * (double)count[c])
-                        : (double)NAN;
-    return (TrainDelong){.n_real = count[0],
-                         .n_fake = count[1],
-                         .auroc = mean_a[1] - mean_b[1],
-                         .variance = variance};
+        variance += count[c] > 1 ? metrics_sum_total(&squares[c]) /
+                                       ((double)(count[c] - 1) * (double)count[c])
+                                 : (double)NAN;
+    return (MetricsDelong){.n_real = count[0],
+                           .n_fake = count[1],
+                           .auroc = mean_a[1] - mean_b[1],
+                           .variance = variance};
 }
 
-TrainDelong train_delong(const double *placements, const uint8_t *labels, size_t n)
+MetricsDelong metrics_delong(const double *placements, const uint8_t *labels, size_t n)
 {
     assert(placements && labels);
     return variance_of(placements, NULL, labels, n);
@@ -110,7 +110,7 @@ static double newcombe_lower(double n_real, double n_fake)
     double low = 0, high = 1;
     for (int i = 0; i < 60; i++) {
         const double middle = 0.5 * (low + high);
-        const double reach = TRAIN_NORMAL_975 * sqrt(newcombe_variance(middle, n_real, n_fake));
+        const double reach = METRICS_NORMAL_975 * sqrt(newcombe_variance(middle, n_real, n_fake));
         if (middle + reach < 1)
             low = middle;
         else
@@ -119,40 +119,40 @@ static double newcombe_lower(double n_real, double n_fake)
     return low;
 }
 
-TrainInterval train_delong_interval(const TrainDelong *delong)
+MetricsInterval metrics_delong_interval(const MetricsDelong *delong)
 {
     const double a = delong->auroc, variance = delong->variance;
     if (!isfinite(a) || !isfinite(variance))
-        return (TrainInterval){NAN, NAN};
+        return (MetricsInterval){NAN, NAN};
     if (a >= 1)
-        return (TrainInterval){newcombe_lower((double)delong->n_real, (double)delong->n_fake), 1};
+        return (MetricsInterval){newcombe_lower((double)delong->n_real, (double)delong->n_fake), 1};
     if (a <= 0)
-        return (TrainInterval){0,
-                               1 - newcombe_lower((double)delong->n_real, (double)delong->n_fake)};
+        return (MetricsInterval){
+            0, 1 - newcombe_lower((double)delong->n_real, (double)delong->n_fake)};
     const double logit = log(a / (1 - a));
-    const double reach = TRAIN_NORMAL_975 * sqrt(variance) / (a * (1 - a));
-    return (TrainInterval){1 / (1 + exp(-(logit - reach))), 1 / (1 + exp(-(logit + reach)))};
+    const double reach = METRICS_NORMAL_975 * sqrt(variance) / (a * (1 - a));
+    return (MetricsInterval){1 / (1 + exp(-(logit - reach))), 1 / (1 + exp(-(logit + reach)))};
 }
 
-TrainDifference train_delong_difference(const double *placements_a, const double *placements_b,
-                                        const uint8_t *labels, size_t n)
+MetricsDifference metrics_delong_difference(const double *placements_a, const double *placements_b,
+                                            const uint8_t *labels, size_t n)
 {
     assert(placements_a && placements_b && labels);
-    const TrainDelong a = train_delong(placements_a, labels, n);
-    const TrainDelong b = train_delong(placements_b, labels, n);
+    const MetricsDelong a = metrics_delong(placements_a, labels, n);
+    const MetricsDelong b = metrics_delong(placements_b, labels, n);
     const double error = sqrt(variance_of(placements_a, placements_b, labels, n).variance);
-    const double difference = a.auroc - b.auroc, reach = TRAIN_NORMAL_975 * error;
-    TrainDifference found = {.a = a.auroc,
-                             .b = b.auroc,
-                             .difference = difference,
-                             .interval = {difference - reach, difference + reach},
-                             .p = erfc(fabs(difference) / (error * sqrt(2.0))),
-                             .method = TRAIN_INTERVAL_DELONG};
+    const double difference = a.auroc - b.auroc, reach = METRICS_NORMAL_975 * error;
+    MetricsDifference found = {.a = a.auroc,
+                               .b = b.auroc,
+                               .difference = difference,
+                               .interval = {difference - reach, difference + reach},
+                               .p = erfc(fabs(difference) / (error * sqrt(2.0))),
+                               .method = METRICS_INTERVAL_DELONG};
     if (error == 0) { /* every row differs by the same: nothing to measure a difference with */
         const bool equal = fabs(difference) <= ROUNDING;
         found.p = equal ? 1 : NAN;
         if (!equal)
-            found.interval = (TrainInterval){NAN, NAN};
+            found.interval = (MetricsInterval){NAN, NAN};
     }
     return found;
 }

@@ -21,17 +21,17 @@
  * share of fakes that score above it, ties counted half. Scores [n] are finite, labels [n] 0 or 1; both
  * borrowed. STATUS_FAILED if a class is missing, n is beyond 2^32 - 1, or without memory. Thread-safe.
  */
-Status train_placements(const double *scores, const uint8_t *labels, size_t n, double *placements,
-                        Error *error);
+Status metrics_placements(const double *scores, const uint8_t *labels, size_t n, double *placements,
+                          Error *error);
 
-typedef struct TrainDelong {
+typedef struct MetricsDelong {
     size_t n_real, n_fake;
     double auroc;
     double variance; /* of auroc; NaN if a class has a single row */
-} TrainDelong;
+} MetricsDelong;
 
 /* The AUROC of rows with these placements [n] and labels [n], and its variance. */
-TrainDelong train_delong(const double *placements, const uint8_t *labels, size_t n);
+MetricsDelong metrics_delong(const double *placements, const uint8_t *labels, size_t n);
 
 /*
  * The 95 % interval of an AUROC on the logit scale, which keeps it within (0, 1) (Pepe, The Statistical Evaluation
@@ -39,7 +39,7 @@ TrainDelong train_delong(const double *placements, const uint8_t *labels, size_t
  * 1 has variance 0 and no logit: the interval is then Newcombe's method 5 (Statistics in Medicine 25 (2006)
  * 559), which is honest there: 30 videos a class in perfect order say "above 0.9", not "1". NaN for a NaN variance.
  */
-TrainInterval train_delong_interval(const TrainDelong *delong);
+MetricsInterval metrics_delong_interval(const MetricsDelong *delong);
 
 /*
  * The difference a - b of the AUROCs of two scores of the same rows. placements_a and placements_b [n] belong to the
@@ -47,7 +47,7 @@ TrainInterval train_delong_interval(const TrainDelong *delong);
  * normal distribution. A variance of 0 gives p = 1 for equal AUROCs; for others there is no such test, and interval
  * and p are NaN: a perfect score beside a constant one differs by the same in every row, were there two or a million.
  */
-TrainDifference train_delong_difference(const double *placements_a, const double *placements_b,
-                                        const uint8_t *labels, size_t n);
+MetricsDifference metrics_delong_difference(const double *placements_a, const double *placements_b,
+                                            const uint8_t *labels, size_t n);
 
 #endif

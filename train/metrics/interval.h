@@ -7,42 +7,42 @@
 #include "train/metrics/metrics.h"
 
 /* The 97.5 % point of the standard normal distribution. */
-#define TRAIN_NORMAL_975 1.959963984540054
+#define METRICS_NORMAL_975 1.959963984540054
 
 /* 95 %, both ends NaN if undefined. */
-typedef struct TrainInterval {
+typedef struct MetricsInterval {
     double lower, upper;
-} TrainInterval;
+} MetricsInterval;
 
-typedef enum TrainIntervalMethod {
-    TRAIN_INTERVAL_NONE,
-    TRAIN_INTERVAL_DELONG,         /* over videos, on the logit scale */
-    TRAIN_INTERVAL_BOOTSTRAP,      /* over videos */
-    TRAIN_INTERVAL_DELONG_ROWS,    /* over rows: assumes independent rows */
-    TRAIN_INTERVAL_BOOTSTRAP_ROWS, /* over rows: assumes independent rows */
-    TRAIN_INTERVAL_METHODS
-} TrainIntervalMethod;
+typedef enum MetricsIntervalMethod {
+    METRICS_INTERVAL_NONE,
+    METRICS_INTERVAL_DELONG,         /* over videos, on the logit scale */
+    METRICS_INTERVAL_BOOTSTRAP,      /* over videos */
+    METRICS_INTERVAL_DELONG_ROWS,    /* over rows: assumes independent rows */
+    METRICS_INTERVAL_BOOTSTRAP_ROWS, /* over rows: assumes independent rows */
+    METRICS_INTERVAL_METHODS
+} MetricsIntervalMethod;
 
 /* "delong_videos", "bootstrap_videos", "delong_rows", "bootstrap_rows" as in metrics.json; "" for none. */
-const char *train_interval_method_name(TrainIntervalMethod method);
+const char *metrics_interval_method_name(MetricsIntervalMethod method);
 
-/* The intervals of one TrainMetrics. */
-typedef struct TrainIntervals {
-    TrainInterval of[TRAIN_METRIC_NAMES]; /* by TrainMetric */
-    TrainIntervalMethod auroc;            /* how of[TRAIN_AUROC] was found */
-    TrainIntervalMethod others;           /* and all others */
-} TrainIntervals;
+/* The intervals of one Metrics. */
+typedef struct MetricsIntervals {
+    MetricsInterval of[METRICS_NAMES]; /* by Metric */
+    MetricsIntervalMethod auroc;       /* how of[METRICS_AUROC] was found */
+    MetricsIntervalMethod others;      /* and all others */
+} MetricsIntervals;
 
 /* No interval at all: every end NaN. */
-TrainIntervals train_intervals_none(void);
+MetricsIntervals metrics_intervals_none(void);
 
 /* One metric of two score files. */
-typedef struct TrainDifference {
+typedef struct MetricsDifference {
     double a, b;
-    double difference;      /* a - b */
-    TrainInterval interval; /* 95 %, of the difference */
-    double p;               /* two-sided, of "no difference"; NaN if undefined */
-    TrainIntervalMethod method;
-} TrainDifference;
+    double difference;        /* a - b */
+    MetricsInterval interval; /* 95 %, of the difference */
+    double p;                 /* two-sided, of "no difference"; NaN if undefined */
+    MetricsIntervalMethod method;
+} MetricsDifference;
 
 #endif

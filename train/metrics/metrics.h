@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TRAIN_FPR_POINTS = 3, TRAIN_CALIBRATION_BINS = 15 };
-extern const double train_fpr_points[TRAIN_FPR_POINTS]; /* 0.001, 0.01, 0.05 */
+enum { METRICS_FPR_POINTS = 3, METRICS_CALIBRATION_BINS = 15 };
+extern const double metrics_fpr_points[METRICS_FPR_POINTS]; /* 0.001, 0.01, 0.05 */
 
 /*
  * Fractions, never per cent. With one class only, everything but n_real, n_fake, accuracy and calibration is
@@ -24,7 +24,7 @@ extern const double train_fpr_points[TRAIN_FPR_POINTS]; /* 0.001, 0.01, 0.05 */
  * The ROC has one vertex (FPR, TPR) for each distinct score, "this score and above is fake", beside (0,0);
  * between vertices it is linear.
  */
-typedef struct TrainMetrics {
+typedef struct Metrics {
     size_t n_real, n_fake;
     double auroc; /* area under the ROC: ties count half (roc_auc_score) */
     double ap;  /* sum of (R_i - R_{i-1}) P_i over the distinct scores (average_precision_score) */
@@ -39,8 +39,8 @@ typedef struct TrainMetrics {
     double accuracy, balanced_accuracy, f1_macro;
     /* and at p_fake > eer_threshold, which was chosen on the same scores and is therefore optimistic. */
     double accuracy_at_eer, balanced_accuracy_at_eer, f1_macro_at_eer;
-    /* TPR on the ROC at train_fpr_points; where it rises vertically there, its highest. */
-    double tpr_at_fpr[TRAIN_FPR_POINTS];
+    /* TPR on the ROC at metrics_fpr_points; where it rises vertically there, its highest. */
+    double tpr_at_fpr[METRICS_FPR_POINTS];
     /* Area under the ROC up to FPR 0.1, standardised by McClish (1989) so that chance is 0.5 and perfect 1
      * (roc_auc_score(max_fpr=0.1)). */
     double partial_auroc;
@@ -48,7 +48,7 @@ typedef struct TrainMetrics {
     double brier; /* mean of (p_fake - label)^2 (brier_score_loss) */
     /* Mean of -log(probability of the label), p_fake held within [2^-52, 1 - 2^-52] (log_loss). */
     double log_loss;
-    /* Expected calibration error: over TRAIN_CALIBRATION_BINS bins of equal width, the mean, weighted by rows, of
+    /* Expected calibration error: over METRICS_CALIBRATION_BINS bins of equal width, the mean, weighted by rows, of
      * |mean p_fake - share of fake| (Naeini, Cooper, Hauskrecht 2015; Guo et al. 2017, for p_fake instead of the
      * greater of the two probabilities). Bin b holds floor(p_fake * bins) = b, and p_fake = 1 the last. */
     double ece;
@@ -57,47 +57,46 @@ typedef struct TrainMetrics {
     /* Reals [0] and fakes [1] whose rank a row of the other class has too, which counts half in the AUROC; and those
      * whose p_fake is so shared at exactly 0 or 1, where softmax rounds what the logits still told apart. */
     size_t tied[2], saturated[2];
-} TrainMetrics;
+} Metrics;
 
-/* The metrics in the order of metrics.json: indices into train_metric_names and into TrainIntervals.of. */
-typedef enum TrainMetric {
-    TRAIN_AUROC,
-    TRAIN_AP,
-    TRAIN_MAP,
-    TRAIN_EER,
-    TRAIN_EER_THRESHOLD,
-    TRAIN_ACCURACY,
-    TRAIN_BALANCED_ACCURACY,
-    TRAIN_F1_MACRO,
-    TRAIN_ACCURACY_AT_EER,
-    TRAIN_BALANCED_ACCURACY_AT_EER,
-    TRAIN_F1_MACRO_AT_EER,
-    TRAIN_TPR_AT_FPR_0001,
-    TRAIN_TPR_AT_FPR_001,
-    TRAIN_TPR_AT_FPR_005,
-    TRAIN_PARTIAL_AUROC,
-    TRAIN_BRIER,
-    TRAIN_LOG_LOSS,
-    TRAIN_ECE,
-    TRAIN_METRIC_NAMES
-} TrainMetric;
+/* The metrics in the order of metrics.json: indices into metrics_names and into MetricsIntervals.of. */
+typedef enum Metric {
+    METRICS_AUROC,
+    METRICS_AP,
+    METRICS_MAP,
+    METRICS_EER,
+    METRICS_EER_THRESHOLD,
+    METRICS_ACCURACY,
+    METRICS_BALANCED_ACCURACY,
+    METRICS_F1_MACRO,
+    METRICS_ACCURACY_AT_EER,
+    METRICS_BALANCED_ACCURACY_AT_EER,
+    METRICS_F1_MACRO_AT_EER,
+    METRICS_TPR_AT_FPR_0001,
+    METRICS_TPR_AT_FPR_001,
+    METRICS_TPR_AT_FPR_005,
+    METRICS_PARTIAL_AUROC,
+    METRICS_BRIER,
+    METRICS_LOG_LOSS,
+    METRICS_ECE,
+    METRICS_NAMES
+} Metric;
 
-/* A metric by its name in metrics.json, for writers and tables: a double at `offset` in TrainMetrics. */
-typedef struct TrainMetricName {
+/* A metric by its name in metrics.json, for writers and tables: a double at `offset` in Metrics. */
+typedef struct MetricName {
     const char *name;  /* key in metrics.json */
     const char *title; /* for people: "AUROC", "TPR at FPR 0.01" */
     size_t offset;
     int better; /* 1: the greater the better, -1: the smaller, 0: neither, as for a threshold */
-} TrainMetricName;
+} MetricName;
 
-extern const TrainMetricName
-    train_metric_names[TRAIN_METRIC_NAMES]; /* in the order of metrics.json */
+extern const MetricName metrics_names[METRICS_NAMES]; /* in the order of metrics.json */
 
-/* The metric train_metric_names[index], index in [0, TRAIN_METRIC_NAMES). */
-double train_metric_value(const TrainMetrics *metrics, int index);
+/* The metric metrics_names[index], index in [0, METRICS_NAMES). */
+double metrics_value(const Metrics *metrics, int index);
 
 /* No rows, and every metric NaN. */
-TrainMetrics train_metrics_undefined(void);
+Metrics metrics_undefined(void);
 
 /*
  * Computes all metrics of scores [n] (p_fake, or any score that grows with fakeness; finite) and labels
@@ -105,8 +104,8 @@ TrainMetrics train_metrics_undefined(void);
  * a score that is not finite, or without memory; *metrics is then undefined. Thread-safe. The same bits for
  * the same rows in any order.
  */
-Status train_metrics(const double *scores, const uint8_t *labels, size_t n, TrainMetrics *metrics,
-                     Error *error);
+Status metrics_compute(const double *scores, const uint8_t *labels, size_t n, Metrics *metrics,
+                       Error *error);
 
 /*
  * The same on a pool of threads (NULL: on the calling one alone); the same bits for any number. ranks [n], finite, puts
@@ -115,7 +114,7 @@ Status train_metrics(const double *scores, const uint8_t *labels, size_t n, Trai
  * is at it) and calibration stay with p_fake, tie for tie. map scores real by the negated rank, which unlike
  * 1 - p_fake does not round.
  */
-Status train_metrics_on(Threads *threads, const double *scores, const double *ranks,
-                        const uint8_t *labels, size_t n, TrainMetrics *metrics, Error *error);
+Status metrics_on(Threads *threads, const double *scores, const double *ranks,
+                  const uint8_t *labels, size_t n, Metrics *metrics, Error *error);
 
 #endif

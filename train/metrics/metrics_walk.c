@@ -12,56 +12,56 @@
 
 #define PARTIAL_FPR 0.1 /* the partial area's end; part of its name in metrics.json */
 
-double train_log_loss(double score, int label)
+double metrics_log_loss(double score, int label)
 {
     const double p = fmin(fmax(score, 0x1p-52), 1 - 0x1p-52);
     return -log(label ? p : 1 - p);
 }
 
-int train_calibration_bin(double score)
+int metrics_calibration_bin(double score)
 {
-    const int bin = (int)(score * TRAIN_CALIBRATION_BINS);
-    return bin < TRAIN_CALIBRATION_BINS ? bin : TRAIN_CALIBRATION_BINS - 1;
+    const int bin = (int)(score * METRICS_CALIBRATION_BINS);
+    return bin < METRICS_CALIBRATION_BINS ? bin : METRICS_CALIBRATION_BINS - 1;
 }
 
-void train_probability_add(TrainProbabilitySums *calibration, const TrainGroup *group)
+void metrics_probability_add(MetricsProbabilitySums *calibration, const MetricsGroup *group)
 {
     const double s = group->score, reals = (double)group->reals, fakes = (double)group->fakes;
     if (!(s >= 0 && s <= 1)) {
         calibration->outside = true;
         return;
     }
-    double loss = group->reals > 0 ? reals * train_log_loss(s, 0) : 0;
-    loss += group->fakes > 0 ? fakes * train_log_loss(s, 1) : 0;
-    const int bin = train_calibration_bin(s);
-    train_sum_add(&calibration->brier, reals * (s * s) + fakes * ((s - 1) * (s - 1)));
-    train_sum_add(&calibration->log_loss, loss);
-    train_sum_add(&calibration->bin_score[bin], (reals + fakes) * s);
+    double loss = group->reals > 0 ? reals * metrics_log_loss(s, 0) : 0;
+    loss += group->fakes > 0 ? fakes * metrics_log_loss(s, 1) : 0;
+    const int bin = metrics_calibration_bin(s);
+    metrics_sum_add(&calibration->brier, reals * (s * s) + fakes * ((s - 1) * (s - 1)));
+    metrics_sum_add(&calibration->log_loss, loss);
+    metrics_sum_add(&calibration->bin_score[bin], (reals + fakes) * s);
     calibration->bin_fakes[bin] += group->fakes;
 }
 
-void train_probability_end(const TrainProbabilitySums *calibration, TrainMetrics *metrics)
+void metrics_probability_end(const MetricsProbabilitySums *calibration, Metrics *metrics)
 {
     const double rows = (double)metrics->n_real + (double)metrics->n_fake;
     if (calibration->outside || rows == 0)
         return;
-    metrics->brier = train_sum_total(&calibration->brier) / rows;
-    metrics->log_loss = train_sum_total(&calibration->log_loss) / rows;
-    TrainSum gaps = {0};
-    for (int b = 0; b < TRAIN_CALIBRATION_BINS; b++)
-        train_sum_add(&gaps, fabs(train_sum_total(&calibration->bin_score[b]) -
-                                  (double)calibration->bin_fakes[b]));
-    metrics->ece = train_sum_total(&gaps) / rows;
+    metrics->brier = metrics_sum_total(&calibration->brier) / rows;
+    metrics->log_loss = metrics_sum_total(&calibration->log_loss) / rows;
+    MetricsSum gaps = {0};
+    for (int b = 0; b < METRICS_CALIBRATION_BINS; b++)
+        metrics_sum_add(&gaps, fabs(metrics_sum_total(&calibration->bin_score[b]) -
+                                    (double)calibration->bin_fakes[b]));
+    metrics->ece = metrics_sum_total(&gaps) / rows;
 }
 
-void train_walk_begin(TrainWalk *walk, uint64_t n_real, uint64_t n_fake, bool exact)
+void metrics_walk_begin(MetricsWalk *walk, uint64_t n_real, uint64_t n_fake, bool exact)
 {
-    *walk = (TrainWalk){
+    *walk = (MetricsWalk){
         .n_real = n_real, .n_fake = n_fake, .exact = exact, .eer = NAN, .eer_threshold = NAN};
 }
 
 /* FPR - (1 - TPR), times n_real n_fake: from -1 to 1 along the ROC, and strictly growing. */
-static int64_t imbalance(const TrainWalk *walk, uint64_t fp, uint64_t tp)
+static int64_t imbalance(const MetricsWalk *walk, uint64_t fp, uint64_t tp)
 {
     return (int64_t)(fp * walk->n_fake + tp * walk->n_real) -
            (int64_t)(walk->n_real * walk->n_fake);
@@ -78,7 +78,7 @@ static double between(double upper, double lower)
  * The segment to the vertex (fp, tp) at `score` crosses the diagonal FPR = 1 - TPR. The EER is where it does; the
  * threshold belongs to the end that is nearer to it.
  */
-static void cross_diagonal(TrainWalk *walk, uint64_t fp, uint64_t tp, double score)
+static void cross_diagonal(MetricsWalk *walk, uint64_t fp, uint64_t tp, double score)
 {
     const int64_t before = imbalance(walk, walk->fp, walk->tp), after = imbalance(walk, fp, tp);
     if (before >= 0 || after < 0)
@@ -96,7 +96,7 @@ static void cross_diagonal(TrainWalk *walk, uint64_t fp, uint64_t tp, double sco
 }
 
 /* TPR times n_fake at `fpr` on the segment from the last vertex, whose FPR is at most `fpr`, to (fp, tp). */
-static double interpolate_tp(const TrainWalk *walk, uint64_t fp, uint64_t tp, double fpr)
+static double interpolate_tp(const MetricsWalk *walk, uint64_t fp, uint64_t tp, double fpr)
 {
     const double t = (fpr * (double)walk->n_real - (double)walk->fp) / (double)(fp - walk->fp);
     /* fpr n_real is rounded: a point that lies on the vertex must not fall before it. */
@@ -104,13 +104,14 @@ static double interpolate_tp(const TrainWalk *walk, uint64_t fp, uint64_t tp, do
 }
 
 /* The FPRs passed by the segment to (fp, tp): TPRs there, and the end of the partial area. */
-static void pass_points(TrainWalk *walk, uint64_t fp, uint64_t tp)
+static void pass_points(MetricsWalk *walk, uint64_t fp, uint64_t tp)
 {
     const double fpr = (double)fp / (double)walk->n_real;
-    for (; walk->points < TRAIN_FPR_POINTS && fpr > train_fpr_points[walk->points]; walk->points++)
+    for (; walk->points < METRICS_FPR_POINTS && fpr > metrics_fpr_points[walk->points];
+         walk->points++)
         walk->tpr[walk->points] =
-            interpolate_tp(walk, fp, tp, train_fpr_points[walk->points]) / (double)walk->n_fake;
-    if (walk->points == TRAIN_FPR_POINTS && fpr > PARTIAL_FPR) {
+            interpolate_tp(walk, fp, tp, metrics_fpr_points[walk->points]) / (double)walk->n_fake;
+    if (walk->points == METRICS_FPR_POINTS && fpr > PARTIAL_FPR) {
         const double end = interpolate_tp(walk, fp, tp, PARTIAL_FPR);
         const double width = PARTIAL_FPR - (double)walk->fp / (double)walk->n_real;
         walk->twice_partial = walk->twice_area;
@@ -120,11 +121,11 @@ static void pass_points(TrainWalk *walk, uint64_t fp, uint64_t tp)
 }
 
 /* Adds the finished group of equal 1 - score to the average precision of real. */
-static void close_inverted(TrainWalk *walk)
+static void close_inverted(MetricsWalk *walk)
 {
     const double reals = (double)(walk->n_real - walk->inverted_fp);
     const double rows = reals + (double)(walk->n_fake - walk->inverted_tp);
-    train_sum_add(&walk->ap_real, (double)walk->inverted_reals * (reals / rows));
+    metrics_sum_add(&walk->ap_real, (double)walk->inverted_reals * (reals / rows));
 }
 
 /*
@@ -132,7 +133,7 @@ static void close_inverted(TrainWalk *walk)
  * they are grouped by it, as a caller of average_precision_score would see them, unless the walk is exact. A group's
  * precision counts all that score as low or lower: what is not above it.
  */
-static void add_inverted(TrainWalk *walk, const TrainGroup *group)
+static void add_inverted(MetricsWalk *walk, const MetricsGroup *group)
 {
     const double inverted = 1.0 - group->score;
     if (!walk->has_inverted || walk->exact || inverted != walk->inverted) {
@@ -147,7 +148,7 @@ static void add_inverted(TrainWalk *walk, const TrainGroup *group)
     walk->inverted_reals += group->reals;
 }
 
-static void add_group(TrainWalk *walk, const TrainGroup *group, bool both)
+static void add_group(MetricsWalk *walk, const MetricsGroup *group, bool both)
 {
     const uint64_t fp = walk->fp + group->reals, tp = walk->tp + group->fakes;
     if (walk->threshold_open) {
@@ -168,11 +169,11 @@ static void add_group(TrainWalk *walk, const TrainGroup *group, bool both)
         walk->saturated_fakes += saturated ? group->fakes : 0;
     }
     if (both) {
-        train_sum_add(&walk->ap, (double)group->fakes * ((double)tp / (double)(tp + fp)));
+        metrics_sum_add(&walk->ap, (double)group->fakes * ((double)tp / (double)(tp + fp)));
         add_inverted(walk, group);
         if (!walk->has_eer)
             cross_diagonal(walk, fp, tp, group->score);
-        if (walk->points <= TRAIN_FPR_POINTS)
+        if (walk->points <= METRICS_FPR_POINTS)
             pass_points(walk, fp, tp);
         walk->twice_area += (fp - walk->fp) * (walk->tp + tp);
     }
@@ -181,7 +182,7 @@ static void add_group(TrainWalk *walk, const TrainGroup *group, bool both)
     walk->tp = tp;
 }
 
-void train_walk_groups(TrainWalk *walk, const TrainGroup *groups, size_t count)
+void metrics_walk_groups(MetricsWalk *walk, const MetricsGroup *groups, size_t count)
 {
     const bool both = walk->n_real > 0 && walk->n_fake > 0;
     for (size_t i = 0; i < count; i++)
@@ -190,7 +191,7 @@ void train_walk_groups(TrainWalk *walk, const TrainGroup *groups, size_t count)
 }
 
 /* Accuracy, balanced accuracy and macro F1 where so many reals (fp) and fakes (tp) are called fake. */
-static void classify(const TrainWalk *walk, uint64_t fp, uint64_t tp, double *accuracy,
+static void classify(const MetricsWalk *walk, uint64_t fp, uint64_t tp, double *accuracy,
                      double *balanced, double *f1_macro)
 {
     const double reals = (double)walk->n_real, fakes = (double)walk->n_fake;
@@ -203,11 +204,11 @@ static void classify(const TrainWalk *walk, uint64_t fp, uint64_t tp, double *ac
                        2 * hits / (fakes + hits + (double)fp));
 }
 
-void train_walk_end(TrainWalk *walk, TrainMetrics *metrics)
+void metrics_walk_end(MetricsWalk *walk, Metrics *metrics)
 {
     const double n_real = (double)walk->n_real, n_fake = (double)walk->n_fake;
     assert(walk->fp == walk->n_real && walk->tp == walk->n_fake);
-    *metrics = train_metrics_undefined();
+    *metrics = metrics_undefined();
     metrics->n_real = (size_t)walk->n_real;
     metrics->n_fake = (size_t)walk->n_fake;
     metrics->repeated = (size_t)walk->repeated;
@@ -223,8 +224,8 @@ void train_walk_end(TrainWalk *walk, TrainMetrics *metrics)
         return;
     close_inverted(walk);
     metrics->auroc = (double)walk->twice_area / (2.0 * n_real * n_fake);
-    metrics->ap = train_sum_total(&walk->ap) / n_fake;
-    metrics->map = 0.5 * (metrics->ap + train_sum_total(&walk->ap_real) / n_real);
+    metrics->ap = metrics_sum_total(&walk->ap) / n_fake;
+    metrics->map = 0.5 * (metrics->ap + metrics_sum_total(&walk->ap_real) / n_real);
     metrics->eer = walk->eer;
     metrics->eer_threshold = walk->eer_threshold;
     classify(walk, walk->eer_fp, walk->eer_tp, &metrics->accuracy_at_eer,
@@ -235,7 +236,7 @@ void train_walk_end(TrainWalk *walk, TrainMetrics *metrics)
     metrics->partial_auroc = 0.5 * (1 + (area - chance) / (PARTIAL_FPR - chance));
 }
 
-void train_walk_thresholds(const TrainMetrics *by_probability, TrainMetrics *metrics)
+void metrics_walk_thresholds(const Metrics *by_probability, Metrics *metrics)
 {
     metrics->accuracy = by_probability->accuracy;
     metrics->balanced_accuracy = by_probability->balanced_accuracy;

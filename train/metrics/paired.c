@@ -16,9 +16,9 @@
 
 /* One of the two files, at one data set. */
 typedef struct Side {
-    const TrainPredictions *table;
+    const MetricsPredictions *table;
     const char *name; /* of the file, for messages */
-    const TrainScores *set;
+    const MetricsScores *set;
 } Side;
 
 typedef struct Pair {
@@ -121,7 +121,7 @@ static Status match_positions(Pair *pair, Error *error)
 
 static Status match_labels(const Pair *pair, Error *error)
 {
-    const TrainScores *const a = pair->a.set, *const b = pair->b.set;
+    const MetricsScores *const a = pair->a.set, *const b = pair->b.set;
     for (size_t i = 0; i < b->frames; i++) {
         const uint32_t other = pair->frame_of[i];
         if (a->labels[other] == b->labels[i])
@@ -139,7 +139,7 @@ static Status match_labels(const Pair *pair, Error *error)
 /* Every video of b has the frames of one video of a, and no other video of b has them. */
 static Status match_videos(Pair *pair, Error *error)
 {
-    const TrainScores *const a = pair->a.set, *const b = pair->b.set;
+    const MetricsScores *const a = pair->a.set, *const b = pair->b.set;
     if (a->has_videos != b->has_videos)
         return error_set(error, STATUS_FAILED,
                          "%s: tells no videos of data set %s, but %s does; give both files the "
@@ -150,11 +150,11 @@ static Status match_videos(Pair *pair, Error *error)
         return STATUS_OK;
     bool same = a->videos == b->videos;
     for (uint32_t v = 0; v < b->videos; v++)
-        pair->video_of[v] = TRAIN_NO_VIDEO;
+        pair->video_of[v] = METRICS_NO_VIDEO;
     for (size_t i = 0; i < b->frames && same; i++) {
         const uint32_t of_a = a->frame_video[pair->frame_of[i]];
         uint32_t *const of_b = &pair->video_of[b->frame_video[i]];
-        same = *of_b == TRAIN_NO_VIDEO || *of_b == of_a;
+        same = *of_b == METRICS_NO_VIDEO || *of_b == of_a;
         *of_b = of_a;
     }
     /* As many videos on both sides, every frame matched: the map is onto, so one to one. */
@@ -191,48 +191,47 @@ static Status match(Pair *pair, Error *error)
 typedef struct Level {
     size_t n;
     const double *scores_a, *scores_b;
-    const double *ranks_a, *ranks_b; /* as in TrainScores */
+    const double *ranks_a, *ranks_b; /* as in MetricsScores */
     const uint8_t *labels_a, *labels_b;
     const uint32_t *cluster_a, *cluster_b; /* cluster_a NULL: every row is one of its own */
     bool rows_are_clusters;                /* then cluster_b tells which row of a is meant */
 } Level;
 
-static TrainDifference undefined_difference(double a, double b)
+static MetricsDifference undefined_difference(double a, double b)
 {
-    return (TrainDifference){.a = a, .b = b, .difference = a - b, .interval = {NAN, NAN}, .p = NAN};
+    return (MetricsDifference){
+        .a = a, .b = b, .difference = a - b, .interval = {NAN, NAN}, .p = NAN};
 }
 
-static Status level_points(const Level *level, Threads *threads, TrainDifference *differences,
-                           TrainMetrics *metrics, Error *error)
+static Status level_points(const Level *level, Threads *threads, MetricsDifference *differences,
+                           Metrics *metrics, Error *error)
 {
-    TrainMetrics b;
-    TRY(train_metrics_on(threads, level->scores_a, level->ranks_a, level->labels_a, level->n,
-                         metrics, error));
-    TRY(train_metrics_on(threads, level->scores_b, level->ranks_b, level->labels_b, level->n, &b,
-                         error));
-    for (int m = 0; m < TRAIN_METRIC_NAMES; m++)
-        differences[m] =
-            undefined_difference(train_metric_value(metrics, m), train_metric_value(&b, m));
+    Metrics b;
+    TRY(metrics_on(threads, level->scores_a, level->ranks_a, level->labels_a, level->n, metrics,
+                   error));
+    TRY(metrics_on(threads, level->scores_b, level->ranks_b, level->labels_b, level->n, &b, error));
+    for (int m = 0; m < METRICS_NAMES; m++)
+        differences[m] = undefined_difference(metrics_value(metrics, m), metrics_value(&b, m));
     return STATUS_OK;
 }
 
 /* The paired method of DeLong, for a level whose rows are clusters. */
-static Status level_delong(const Level *level, TrainIntervalMethod method,
-                           TrainDifference *difference, Error *error)
+static Status level_delong(const Level *level, MetricsIntervalMethod method,
+                           MetricsDifference *difference, Error *error)
 {
     double *const placements = malloc(3 * (level->n + 1) * sizeof *placements);
     if (!placements)
         return no_memory(error);
     double *const of_a = placements, *const of_b = of_a + level->n,
                   *const matched = of_b + level->n;
-    Status status = train_placements(level->ranks_a, level->labels_a, level->n, of_a, error);
+    Status status = metrics_placements(level->ranks_a, level->labels_a, level->n, of_a, error);
     if (status == STATUS_OK)
-        status = train_placements(level->ranks_b, level->labels_b, level->n, of_b, error);
+        status = metrics_placements(level->ranks_b, level->labels_b, level->n, of_b, error);
     if (status == STATUS_OK) {
         for (size_t i = 0; i < level->n; i++)
             matched[level->cluster_b[i]] = of_b[i];
-        const TrainDifference found =
-            train_delong_difference(of_a, matched, level->labels_a, level->n);
+        const MetricsDifference found =
+            metrics_delong_difference(of_a, matched, level->labels_a, level->n);
         difference->interval = found.interval;
         difference->p = found.p;
         difference->method = method;
@@ -243,7 +242,7 @@ static Status level_delong(const Level *level, TrainIntervalMethod method,
 
 /* Interval and p of one metric from its resampled values of both sides; those of a are overwritten. */
 static void bootstrap_difference(double *a, const double *b, size_t resamples,
-                                 TrainIntervalMethod method, TrainDifference *difference)
+                                 MetricsIntervalMethod method, MetricsDifference *difference)
 {
     size_t defined = 0, not_above = 0, not_below = 0;
     for (size_t r = 0; r < resamples; r++) {
@@ -252,7 +251,7 @@ static void bootstrap_difference(double *a, const double *b, size_t resamples,
         not_above += a[r] <= 0;
         not_below += a[r] >= 0;
     }
-    difference->interval = train_percentile_interval(a, resamples);
+    difference->interval = metrics_percentile_interval(a, resamples);
     if (isnan(difference->interval.lower) || isnan(difference->difference))
         return;
     const size_t fewer = not_above < not_below ? not_above : not_below;
@@ -260,38 +259,38 @@ static void bootstrap_difference(double *a, const double *b, size_t resamples,
     difference->method = method;
 }
 
-static Status bootstrap_levels(const Level *levels, int count, const TrainClusters *clusters,
-                               const char *dataset, const TrainUncertainty *settings,
-                               TrainDifference *const *differences, Error *error)
+static Status bootstrap_levels(const Level *levels, int count, const MetricsClusters *clusters,
+                               const char *dataset, const MetricsUncertainty *settings,
+                               MetricsDifference *const *differences, Error *error)
 {
     const size_t resamples = (size_t)settings->resamples;
-    const size_t block = TRAIN_METRIC_NAMES * resamples; /* values of one sample */
-    TrainSample *samples[4] = {NULL};
+    const size_t block = METRICS_NAMES * resamples; /* values of one sample */
+    MetricsSample *samples[4] = {NULL};
     double *const values = malloc(2 * (size_t)count * block * sizeof *values);
     Status status = values ? STATUS_OK : no_memory(error);
     for (int i = 0; i < count && status == STATUS_OK; i++) {
         const Level *const l = &levels[i];
-        status = train_sample_create(&samples[2 * i], l->scores_a, l->ranks_a, l->labels_a,
-                                     l->cluster_a, l->n, error);
+        status = metrics_sample_create(&samples[2 * i], l->scores_a, l->ranks_a, l->labels_a,
+                                       l->cluster_a, l->n, error);
         if (status == STATUS_OK)
-            status = train_sample_create(&samples[2 * i + 1], l->scores_b, l->ranks_b, l->labels_b,
-                                         l->cluster_b, l->n, error);
+            status = metrics_sample_create(&samples[2 * i + 1], l->scores_b, l->ranks_b,
+                                           l->labels_b, l->cluster_b, l->n, error);
     }
-    const TrainDraw draw = {settings->resamples, settings->seed, dataset, settings->threads};
+    const MetricsDraw draw = {settings->resamples, settings->seed, dataset, settings->threads};
     if (status == STATUS_OK)
-        status = train_bootstrap((const TrainSample *const *)samples, 2 * count, clusters, &draw,
-                                 values, error);
+        status = metrics_bootstrap((const MetricsSample *const *)samples, 2 * count, clusters,
+                                   &draw, values, error);
     for (int i = 0; i < count && status == STATUS_OK; i++)
-        for (int m = 0; m < TRAIN_METRIC_NAMES; m++) {
+        for (int m = 0; m < METRICS_NAMES; m++) {
             double *const a = values + 2 * (size_t)i * block + (size_t)m * resamples;
-            if (differences[i][m].method == TRAIN_INTERVAL_NONE)
+            if (differences[i][m].method == METRICS_INTERVAL_NONE)
                 bootstrap_difference(a, a + block, resamples,
-                                     levels[0].rows_are_clusters ? TRAIN_INTERVAL_BOOTSTRAP_ROWS
-                                                                 : TRAIN_INTERVAL_BOOTSTRAP,
+                                     levels[0].rows_are_clusters ? METRICS_INTERVAL_BOOTSTRAP_ROWS
+                                                                 : METRICS_INTERVAL_BOOTSTRAP,
                                      &differences[i][m]);
         }
     for (int i = 0; i < 4; i++)
-        train_sample_free(samples[i]);
+        metrics_sample_free(samples[i]);
     free(values);
     return status;
 }
@@ -299,7 +298,7 @@ static Status bootstrap_levels(const Level *levels, int count, const TrainCluste
 /* The levels of a matched pair; clusters_b [frames] is room for the clusters of b's frames. */
 static int list_levels(const Pair *pair, uint32_t *clusters_b, Level levels[2])
 {
-    const TrainScores *const a = pair->a.set, *const b = pair->b.set;
+    const MetricsScores *const a = pair->a.set, *const b = pair->b.set;
     for (size_t i = 0; i < b->frames; i++)
         clusters_b[i] = a->has_videos ? pair->video_of[b->frame_video[i]] : pair->frame_of[i];
     levels[0] = (Level){.n = a->frames,
@@ -324,24 +323,25 @@ static int list_levels(const Pair *pair, uint32_t *clusters_b, Level levels[2])
     return a->has_videos ? 2 : 1;
 }
 
-static Status compare_set(const Pair *pair, const TrainUncertainty *settings,
-                          TrainComparison *comparison, Error *error)
+static Status compare_set(const Pair *pair, const MetricsUncertainty *settings,
+                          MetricsComparison *comparison, Error *error)
 {
-    const TrainScores *const a = pair->a.set, *const b = pair->b.set;
+    const MetricsScores *const a = pair->a.set, *const b = pair->b.set;
     /* The same draws whichever of the two files is named first. */
     const char *const drawn_as = strcmp(a->dataset, b->dataset) < 0 ? a->dataset : b->dataset;
-    const bool resampled = train_uncertainty_resamples(settings, a->frames);
-    TrainDifference *const differences[2] = {comparison->frame, comparison->video};
+    const bool resampled = metrics_uncertainty_resamples(settings, a->frames);
+    MetricsDifference *const differences[2] = {comparison->frame, comparison->video};
     uint32_t *const clusters_b = malloc((a->frames + 1) * sizeof *clusters_b);
     if (!clusters_b)
         return no_memory(error);
-    *comparison = (TrainComparison){.dataset = a->dataset,
-                                    .frames = a->frames,
-                                    .videos = a->videos,
-                                    .has_videos = a->has_videos,
-                                    .ci_left_out = settings->mode == TRAIN_CI_AUTO && !resampled};
+    *comparison =
+        (MetricsComparison){.dataset = a->dataset,
+                            .frames = a->frames,
+                            .videos = a->videos,
+                            .has_videos = a->has_videos,
+                            .ci_left_out = settings->mode == METRICS_CI_AUTO && !resampled};
     Level levels[2];
-    TrainMetrics points[2] = {train_metrics_undefined(), train_metrics_undefined()};
+    Metrics points[2] = {metrics_undefined(), metrics_undefined()};
     const int count = list_levels(pair, clusters_b, levels);
     Status status = STATUS_OK;
     for (int i = 0; i < count && status == STATUS_OK; i++)
@@ -349,12 +349,12 @@ static Status compare_set(const Pair *pair, const TrainUncertainty *settings,
     /* Rows that are drawn: videos where there are any. One of a class has no spread. */
     const Level *const drawn = &levels[count - 1];
     const bool spread = status == STATUS_OK && points[count - 1].n_real > 1 &&
-                        points[count - 1].n_fake > 1 && settings->mode != TRAIN_CI_OFF;
+                        points[count - 1].n_fake > 1 && settings->mode != METRICS_CI_OFF;
     if (spread && (resampled || a->has_videos))
-        status =
-            level_delong(drawn, a->has_videos ? TRAIN_INTERVAL_DELONG : TRAIN_INTERVAL_DELONG_ROWS,
-                         &differences[count - 1][TRAIN_AUROC], error);
-    const TrainClusters clusters = {
+        status = level_delong(
+            drawn, a->has_videos ? METRICS_INTERVAL_DELONG : METRICS_INTERVAL_DELONG_ROWS,
+            &differences[count - 1][METRICS_AUROC], error);
+    const MetricsClusters clusters = {
         .count = (uint32_t)drawn->n, .labels = drawn->labels_a, .are_rows = !a->has_videos};
     if (status == STATUS_OK && spread && resampled)
         status = bootstrap_levels(levels, count, &clusters, drawn_as, settings, differences, error);
@@ -363,8 +363,8 @@ static Status compare_set(const Pair *pair, const TrainUncertainty *settings,
 }
 
 /* The set of b that belongs to a's: of the same name, or the only one. */
-static Status find_set(const Side *a, int count_a, const TrainScores *sets_b, int count_b,
-                       const char *name_b, const TrainScores **found, Error *error)
+static Status find_set(const Side *a, int count_a, const MetricsScores *sets_b, int count_b,
+                       const char *name_b, const MetricsScores **found, Error *error)
 {
     *found = NULL;
     for (int i = 0; i < count_b && !*found; i++)
@@ -377,9 +377,9 @@ static Status find_set(const Side *a, int count_a, const TrainScores *sets_b, in
                      name_b, a->set->dataset, a->name);
 }
 
-static Status compare_sets(const Side *a, int count_a, const Side *b, const TrainScores *sets_b,
-                           int count_b, const TrainUncertainty *settings,
-                           TrainComparison *comparison, Error *error)
+static Status compare_sets(const Side *a, int count_a, const Side *b, const MetricsScores *sets_b,
+                           int count_b, const MetricsUncertainty *settings,
+                           MetricsComparison *comparison, Error *error)
 {
     Pair pair = {.a = *a, .b = *b};
     TRY(find_set(a, count_a, sets_b, count_b, b->name, &pair.b.set, error));
@@ -391,32 +391,32 @@ static Status compare_sets(const Side *a, int count_a, const Side *b, const Trai
     return status;
 }
 
-Status train_compare(const TrainPredictions *a, const char *name_a, const TrainPredictions *b,
-                     const char *name_b, const TrainUncertainty *settings,
-                     TrainComparison **comparisons, int *count, Error *error)
+Status metrics_compare(const MetricsPredictions *a, const char *name_a, const MetricsPredictions *b,
+                       const char *name_b, const MetricsUncertainty *settings,
+                       MetricsComparison **comparisons, int *count, Error *error)
 {
     assert(a && name_a && b && name_b && settings && comparisons && count && error);
-    TrainScores *sets_a = NULL, *sets_b = NULL;
+    MetricsScores *sets_a = NULL, *sets_b = NULL;
     int count_a = 0, count_b = 0;
     *comparisons = NULL;
     *count = 0;
-    Status status = train_scores_gather(a, &sets_a, &count_a, error);
+    Status status = metrics_scores_gather(a, &sets_a, &count_a, error);
     if (status == STATUS_OK)
-        status = train_scores_gather(b, &sets_b, &count_b, error);
+        status = metrics_scores_gather(b, &sets_b, &count_b, error);
     if (status == STATUS_OK && count_a != count_b)
         status = error_set(error, STATUS_FAILED,
                            "%s: has %d data sets, and %s has %d; compare scores of the same data "
                            "sets",
                            name_a, count_a, name_b, count_b);
-    TrainComparison *const made =
+    MetricsComparison *const made =
         status == STATUS_OK ? calloc((size_t)count_a, sizeof *made) : NULL;
     if (status == STATUS_OK && !made)
         status = no_memory(error);
     for (int d = 0; d < count_a && status == STATUS_OK; d++)
         status = compare_sets(&(Side){a, name_a, &sets_a[d]}, count_a, &(Side){b, name_b, NULL},
                               sets_b, count_b, settings, &made[d], error);
-    train_scores_free(sets_a, count_a);
-    train_scores_free(sets_b, count_b);
+    metrics_scores_free(sets_a, count_a);
+    metrics_scores_free(sets_b, count_b);
     if (status != STATUS_OK) {
         free(made);
         return status;

@@ -6,15 +6,15 @@
 
 #include "train/metrics/uncertainty.h"
 
-/* One data set of both files. Differences are a - b, by TrainMetric. */
-typedef struct TrainComparison {
+/* One data set of both files. Differences are a - b, by Metric. */
+typedef struct MetricsComparison {
     const char *dataset; /* of table a, borrowed */
     size_t frames;
     uint32_t videos;
     bool has_videos;
     bool ci_left_out; /* too many rows for the bootstrap */
-    TrainDifference frame[TRAIN_METRIC_NAMES], video[TRAIN_METRIC_NAMES];
-} TrainComparison;
+    MetricsDifference frame[METRICS_NAMES], video[METRICS_NAMES];
+} MetricsComparison;
 
 /*
  * Compares data set by data set, in the order of `a`. Rows are matched by data set and file (a single data set
@@ -26,8 +26,8 @@ typedef struct TrainComparison {
  * STATUS_FAILED if rows, labels or the division into videos differ (`name_a` and `name_b` say which file), if a file names a row
  * twice, or without memory.
  */
-Status train_compare(const TrainPredictions *a, const char *name_a, const TrainPredictions *b,
-                     const char *name_b, const TrainUncertainty *settings,
-                     TrainComparison **comparisons, int *count, Error *error);
+Status metrics_compare(const MetricsPredictions *a, const char *name_a, const MetricsPredictions *b,
+                       const char *name_b, const MetricsUncertainty *settings,
+                       MetricsComparison **comparisons, int *count, Error *error);
 
 #endif

@@ -10,7 +10,7 @@
 #include "data/lists/path.h"
 #include "tensor/base/c_locale.h"
 #include "tensor/base/file.h"
-#include "train/number.h"
+#include "tensor/base/number.h"
 
 #include <assert.h>
 #include <math.h>
@@ -36,7 +36,7 @@ typedef struct Block {
     char text[];
 } Block;
 
-struct TrainNames {
+struct MetricsNames {
     Index datasets, videos, files;
     Block *blocks;
     char *free; /* [room] in the newest block */
@@ -44,14 +44,14 @@ struct TrainNames {
     uint32_t video_capacity;
 };
 
-TrainPredictions train_predictions_empty(void)
+MetricsPredictions metrics_predictions_empty(void)
 {
-    return (TrainPredictions){0};
+    return (MetricsPredictions){0};
 }
 
-void train_predictions_free(TrainPredictions *predictions)
+void metrics_predictions_free(MetricsPredictions *predictions)
 {
-    TrainNames *const names = predictions->names;
+    MetricsNames *const names = predictions->names;
     if (names) {
         free(names->datasets.slots);
         free(names->videos.slots);
@@ -71,10 +71,10 @@ void train_predictions_free(TrainPredictions *predictions)
     free(predictions->files);
     free(predictions->datasets);
     free(predictions->videos);
-    *predictions = (TrainPredictions){0};
+    *predictions = (MetricsPredictions){0};
 }
 
-static Status no_memory(const TrainPredictions *predictions, Error *error)
+static Status no_memory(const MetricsPredictions *predictions, Error *error)
 {
     return error_set(error, STATUS_FAILED,
                      "scores: no memory after %zu rows; free some, or use fewer rows",
@@ -82,7 +82,7 @@ static Status no_memory(const TrainPredictions *predictions, Error *error)
 }
 
 /* A copy of text [length] that lives as long as the table; NULL without memory. */
-static char *keep_text(TrainNames *names, const char *text, size_t length)
+static char *keep_text(MetricsNames *names, const char *text, size_t length)
 {
     enum { BLOCK_SIZE = 1 << 18 };
     if (names->room < length + 1) {
@@ -133,27 +133,27 @@ typedef struct Key {
     size_t length;
 } Key;
 
-typedef Key (*KeyOf)(const TrainPredictions *predictions, uint32_t index);
+typedef Key (*KeyOf)(const MetricsPredictions *predictions, uint32_t index);
 
-static Key dataset_key(const TrainPredictions *predictions, uint32_t i)
+static Key dataset_key(const MetricsPredictions *predictions, uint32_t i)
 {
     return (Key){0, predictions->datasets[i], strlen(predictions->datasets[i])};
 }
 
-static Key video_key(const TrainPredictions *predictions, uint32_t i)
+static Key video_key(const MetricsPredictions *predictions, uint32_t i)
 {
-    const TrainVideo *const video = &predictions->videos[i];
+    const MetricsVideo *const video = &predictions->videos[i];
     return (Key){video->dataset, video->name, strlen(video->name)};
 }
 
-static Key file_key(const TrainPredictions *predictions, uint32_t row)
+static Key file_key(const MetricsPredictions *predictions, uint32_t row)
 {
     const uint32_t dataset = predictions->row_dataset ? predictions->row_dataset[row] : 0;
     return (Key){dataset, predictions->files[row], strlen(predictions->files[row])};
 }
 
 /* The slot that holds `key`, or the free one where it belongs. The index must have room. */
-static Slot *index_find(const Index *index, const TrainPredictions *predictions, KeyOf key_of,
+static Slot *index_find(const Index *index, const MetricsPredictions *predictions, KeyOf key_of,
                         const Key *key)
 {
     const uint32_t hash = (uint32_t)XXH3_64bits_withSeed(key->text, key->length, key->dataset);
@@ -177,9 +177,9 @@ static void index_put(Index *index, Slot *slot, size_t value)
 }
 
 /* Index of a data set, added if it is new. False without memory. */
-static bool intern_dataset(TrainPredictions *predictions, const char *name, uint32_t *out)
+static bool intern_dataset(MetricsPredictions *predictions, const char *name, uint32_t *out)
 {
-    TrainNames *const names = predictions->names;
+    MetricsNames *const names = predictions->names;
     const Key key = {0, name, strlen(name)};
     if (!index_grow(&names->datasets))
         return false;
@@ -210,7 +210,7 @@ static const char *path_source(const char *file, size_t *length)
 }
 
 /* The row's source, else that of its path, [*length]; NULL if it has neither. */
-static const char *source_of(const TrainPrediction *row, size_t *length)
+static const char *source_of(const MetricsPrediction *row, size_t *length)
 {
     if (!row->source)
         return path_source(row->file, length);
@@ -219,7 +219,7 @@ static const char *source_of(const TrainPrediction *row, size_t *length)
 }
 
 /* The row's source, kept; NULL if there is none. False without memory. */
-static bool keep_source(TrainNames *names, const TrainPrediction *row, const char **source)
+static bool keep_source(MetricsNames *names, const MetricsPrediction *row, const char **source)
 {
     size_t length = 0;
     const char *const text = source_of(row, &length);
@@ -228,10 +228,10 @@ static bool keep_source(TrainNames *names, const TrainPrediction *row, const cha
 }
 
 /* Index of the video of `row` within data set key->dataset, added if it is new. False without memory. */
-static bool intern_video(TrainPredictions *predictions, const TrainPrediction *row, const Key *key,
-                         uint32_t *out)
+static bool intern_video(MetricsPredictions *predictions, const MetricsPrediction *row,
+                         const Key *key, uint32_t *out)
 {
-    TrainNames *const names = predictions->names;
+    MetricsNames *const names = predictions->names;
     if (!index_grow(&names->videos))
         return false;
     Slot *const slot = index_find(&names->videos, predictions, video_key, key);
@@ -239,14 +239,14 @@ static bool intern_video(TrainPredictions *predictions, const TrainPrediction *r
         const uint32_t count = predictions->video_count;
         if (count == names->video_capacity) {
             const uint32_t capacity = count > 0 ? 2 * count : 64;
-            TrainVideo *const grown = realloc(predictions->videos, capacity * sizeof *grown);
+            MetricsVideo *const grown = realloc(predictions->videos, capacity * sizeof *grown);
             if (!grown)
                 return false;
             predictions->videos = grown;
             names->video_capacity = capacity;
         }
-        TrainVideo *const video = &predictions->videos[count];
-        *video = (TrainVideo){.dataset = key->dataset, .label = row->label};
+        MetricsVideo *const video = &predictions->videos[count];
+        *video = (MetricsVideo){.dataset = key->dataset, .label = row->label};
         video->name = keep_text(names, key->text, key->length);
         if (!video->name || !keep_source(names, row, &video->source))
             return false;
@@ -268,7 +268,7 @@ static bool grow_column(void *old, bool wanted, size_t capacity, size_t size, vo
  * Makes room for one more row. False without memory: what was grown by then is kept, and `capacity` still
  * holds for all columns.
  */
-static bool grow_columns(TrainPredictions *p)
+static bool grow_columns(MetricsPredictions *p)
 {
     if (p->count < p->capacity)
         return true;
@@ -297,7 +297,7 @@ static bool grow_columns(TrainPredictions *p)
 }
 
 /* Makes a column of indices, filled with `value` for the rows before, if there is none yet. */
-static bool make_column(TrainPredictions *predictions, uint32_t **column, uint32_t value)
+static bool make_column(MetricsPredictions *predictions, uint32_t **column, uint32_t value)
 {
     if (*column)
         return true;
@@ -308,9 +308,9 @@ static bool make_column(TrainPredictions *predictions, uint32_t **column, uint32
 }
 
 /* Enters the file of the row being added and counts it if it was there before. */
-static bool put_file(TrainPredictions *predictions, const char *file, uint32_t dataset)
+static bool put_file(MetricsPredictions *predictions, const char *file, uint32_t dataset)
 {
-    TrainNames *const names = predictions->names;
+    MetricsNames *const names = predictions->names;
     if (!predictions->files &&
         !(predictions->files = calloc(predictions->capacity, sizeof *predictions->files)))
         return false;
@@ -331,7 +331,7 @@ static bool put_file(TrainPredictions *predictions, const char *file, uint32_t d
 }
 
 /* The name of the row's video: as given, or what its path says (perhaps in `buffer`); false if it has neither. */
-static bool video_of(const TrainPrediction *row, char buffer[FILE_PATH_SIZE], Key *key)
+static bool video_of(const MetricsPrediction *row, char buffer[FILE_PATH_SIZE], Key *key)
 {
     if (row->video) {
         key->text = row->video;
@@ -343,9 +343,9 @@ static bool video_of(const TrainPrediction *row, char buffer[FILE_PATH_SIZE], Ke
     return key->length > 0;
 }
 
-static Status append(TrainPredictions *predictions, const TrainPrediction *row, Error *error)
+static Status append(MetricsPredictions *predictions, const MetricsPrediction *row, Error *error)
 {
-    uint32_t dataset = predictions->dataset_count - 1, video = TRAIN_NO_VIDEO;
+    uint32_t dataset = predictions->dataset_count - 1, video = METRICS_NO_VIDEO;
     if (predictions->dataset_count == 0 ||
         strcmp(predictions->datasets[dataset], row->dataset) != 0)
         if (!intern_dataset(predictions, row->dataset, &dataset))
@@ -363,8 +363,8 @@ static Status append(TrainPredictions *predictions, const TrainPrediction *row, 
     }
     if (!grow_columns(predictions) ||
         (dataset > 0 && !make_column(predictions, &predictions->row_dataset, 0)) ||
-        (video != TRAIN_NO_VIDEO &&
-         !make_column(predictions, &predictions->row_video, TRAIN_NO_VIDEO)))
+        (video != METRICS_NO_VIDEO &&
+         !make_column(predictions, &predictions->row_video, METRICS_NO_VIDEO)))
         return no_memory(predictions, error);
 
     const size_t at = predictions->count;
@@ -388,7 +388,7 @@ static Status append(TrainPredictions *predictions, const TrainPrediction *row, 
 }
 
 /* A margin of every row or of none, finite, and of the same logits as p_fake. */
-static Status check_margin(const TrainPredictions *predictions, const TrainPrediction *row,
+static Status check_margin(const MetricsPredictions *predictions, const MetricsPrediction *row,
                            Error *error)
 {
     if (predictions->count > 0 && row->has_margin != (predictions->margins != NULL))
@@ -403,7 +403,7 @@ static Status check_margin(const TrainPredictions *predictions, const TrainPredi
         return error_set(error, STATUS_FAILED,
                          "margin of row %zu: is not finite; find out what produced it",
                          predictions->count + 1);
-    if (fabs(1 / (1 + exp(-row->margin)) - row->fake) > TRAIN_MARGIN_TOLERANCE)
+    if (fabs(1 / (1 + exp(-row->margin)) - row->fake) > METRICS_MARGIN_TOLERANCE)
         return error_set(error, STATUS_FAILED,
                          "margin %.9g of row %zu: contradicts its probability %.9g, which is not "
                          "1 / (1 + exp(-margin)); correct the column margin or remove it",
@@ -411,8 +411,8 @@ static Status check_margin(const TrainPredictions *predictions, const TrainPredi
     return STATUS_OK;
 }
 
-Status train_predictions_append(TrainPredictions *predictions, const TrainPrediction *row,
-                                Error *error)
+Status metrics_predictions_append(MetricsPredictions *predictions, const MetricsPrediction *row,
+                                  Error *error)
 {
     assert(predictions && row && row->dataset && error);
     if (row->label != 0 && row->label != 1)
@@ -423,15 +423,15 @@ Status train_predictions_append(TrainPredictions *predictions, const TrainPredic
                          "score of row %zu: is not finite; find out what produced it",
                          predictions->count + 1);
     TRY(check_margin(predictions, row, error));
-    if (predictions->count >= TRAIN_NO_VIDEO - 1)
+    if (predictions->count >= METRICS_NO_VIDEO - 1)
         return error_set(error, STATUS_FAILED, "scores: more than %lu rows; split them",
-                         (unsigned long)TRAIN_NO_VIDEO - 1);
+                         (unsigned long)METRICS_NO_VIDEO - 1);
     if (!predictions->names && !(predictions->names = calloc(1, sizeof *predictions->names)))
         return no_memory(predictions, error);
     return append(predictions, row, error);
 }
 
-bool train_predictions_source_differs(const TrainPrediction *row)
+bool metrics_predictions_source_differs(const MetricsPrediction *row)
 {
     size_t length = 0;
     const char *const of_path = path_source(row->file, &length);
@@ -439,13 +439,13 @@ bool train_predictions_source_differs(const TrainPrediction *row)
            (!of_path || strlen(row->source) != length || memcmp(row->source, of_path, length) != 0);
 }
 
-void train_predictions_write_header(FILE *stream, bool source)
+void metrics_predictions_write_header(FILE *stream, bool source)
 {
     fprintf(stream, "files,labels,prob_class_0,prob_class_1,dataset,video%s,margin\n",
             source ? ",source" : "");
 }
 
-void train_predictions_write_field(FILE *stream, const char *text, size_t length)
+void metrics_predictions_write_field(FILE *stream, const char *text, size_t length)
 {
     if (!memchr(text, ',', length) && !memchr(text, '"', length) && !memchr(text, '\n', length) &&
         !memchr(text, '\r', length)) {
@@ -461,35 +461,35 @@ void train_predictions_write_field(FILE *stream, const char *text, size_t length
     putc('"', stream);
 }
 
-void train_predictions_write_row(FILE *stream, const TrainPrediction *row, bool source)
+void metrics_predictions_write_row(FILE *stream, const MetricsPrediction *row, bool source)
 {
     assert(stream && row && row->file && row->dataset);
     Key video = {0};
     char buffer[FILE_PATH_SIZE];
-    train_predictions_write_field(stream, row->file, strlen(row->file));
+    metrics_predictions_write_field(stream, row->file, strlen(row->file));
     fprintf(stream, ",%d,", row->label);
-    train_number_write(stream, 9, row->real);
+    number_write(stream, 9, row->real);
     putc(',', stream);
-    train_number_write(stream, 9, row->fake);
+    number_write(stream, 9, row->fake);
     putc(',', stream);
-    train_predictions_write_field(stream, row->dataset, strlen(row->dataset));
+    metrics_predictions_write_field(stream, row->dataset, strlen(row->dataset));
     putc(',', stream);
     if (video_of(row, buffer, &video))
-        train_predictions_write_field(stream, video.text, video.length);
+        metrics_predictions_write_field(stream, video.text, video.length);
     if (source) {
         size_t length = 0;
         const char *const text = source_of(row, &length);
         putc(',', stream);
         if (text)
-            train_predictions_write_field(stream, text, length);
+            metrics_predictions_write_field(stream, text, length);
     }
     putc(',', stream);
     if (row->has_margin)
-        train_number_write(stream, 9, row->margin);
+        number_write(stream, 9, row->margin);
     putc('\n', stream);
 }
 
-double train_predictions_written(float probability)
+double metrics_predictions_written(float probability)
 {
     char text[32];
     const locale_t before = c_locale_begin();

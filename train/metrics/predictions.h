@@ -15,8 +15,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* One row, for writing and for train_predictions_append. All strings are borrowed. */
-typedef struct TrainPrediction {
+/* One row, for writing and for metrics_predictions_append. All strings are borrowed. */
+typedef struct MetricsPrediction {
     const char *file;    /* path as written; NULL for a bare score */
     const char *dataset; /* never NULL */
     const char *video;   /* name of its video; NULL: data_path_video of `file`, if it has one */
@@ -26,51 +26,51 @@ typedef struct TrainPrediction {
     double real, fake;
     bool has_margin; /* of all rows of a table or of none */
     double margin; /* logit of fake less logit of real: ranks rows whose `fake` rounds to 0 or 1 */
-} TrainPrediction;
+} MetricsPrediction;
 
 /* A video of one data set. Its name is unique within the data set only. */
-typedef struct TrainVideo {
+typedef struct MetricsVideo {
     const char *name;   /* path of the folder, or what the column `video` says */
     const char *source; /* of its first frame; NULL if that is not known */
     uint32_t dataset;   /* index into datasets */
     int label;          /* of every frame in it */
-} TrainVideo;
+} MetricsVideo;
 
-#define TRAIN_NO_VIDEO UINT32_MAX
+#define METRICS_NO_VIDEO UINT32_MAX
 
-typedef struct TrainNames TrainNames; /* the strings and their hash tables */
+typedef struct MetricsNames MetricsNames; /* the strings and their hash tables */
 
-typedef struct TrainPredictions {
+typedef struct MetricsPredictions {
     size_t count;
     double *scores;        /* [count] p_fake, in file order */
-    double *margins;       /* [count] or NULL: TrainPrediction.margin */
+    double *margins;       /* [count] or NULL: MetricsPrediction.margin */
     uint8_t *labels;       /* [count] 0 real, 1 fake */
     uint32_t *row_dataset; /* [count] index into datasets; NULL while there is one data set only */
-    uint32_t *row_video;   /* [count] index into videos or TRAIN_NO_VIDEO; NULL for bare scores */
+    uint32_t *row_video;   /* [count] index into videos or METRICS_NO_VIDEO; NULL for bare scores */
     const char **files;    /* [count] NULL entries for bare scores; NULL if all rows are bare */
     const char **datasets; /* [dataset_count] in order of first row */
     uint32_t dataset_count;
-    TrainVideo *videos; /* [video_count] in order of first row */
+    MetricsVideo *videos; /* [video_count] in order of first row */
     uint32_t video_count;
     size_t duplicates; /* rows whose file and data set were there before */
     size_t capacity;
-    TrainNames *names;
-} TrainPredictions;
+    MetricsNames *names;
+} MetricsPredictions;
 
 /* A file rounded to three decimals by another program is still read; a margin of another model is not. */
-#define TRAIN_MARGIN_TOLERANCE 1e-3
+#define METRICS_MARGIN_TOLERANCE 1e-3
 
 /* The empty table. */
-TrainPredictions train_predictions_empty(void);
+MetricsPredictions metrics_predictions_empty(void);
 
 /*
  * Appends a copy of `row`. STATUS_FAILED for a score or margin that is not finite, a margin whose sigmoid differs
- * from row->fake by more than TRAIN_MARGIN_TOLERANCE or that only some rows have, a label other than 0 and 1, or a video that had the other label
+ * from row->fake by more than METRICS_MARGIN_TOLERANCE or that only some rows have, a label other than 0 and 1, or a video that had the other label
  * before: the table then has the rows it had. STATUS_FAILED without memory: the table is then good for
- * train_predictions_free alone.
+ * metrics_predictions_free alone.
  */
-Status train_predictions_append(TrainPredictions *predictions, const TrainPrediction *row,
-                                Error *error);
+Status metrics_predictions_append(MetricsPredictions *predictions, const MetricsPrediction *row,
+                                  Error *error);
 
 /*
  * Reads predictions.csv (files,labels,prob_class_0,prob_class_1[,dataset,video[,source][,margin]]; RFC 4180 quoting)
@@ -80,31 +80,31 @@ Status train_predictions_append(TrainPredictions *predictions, const TrainPredic
  * data set. STATUS_FAILED with line and column for a missing or doubled column, a row of another width,
  * text in a number, NaN, infinity, a label other than 0 and 1, a video with two labels, an open quote, an
  * empty table, UTF-16, a line beyond 64 MiB. *predictions is owned by the caller on success
- * (train_predictions_free) and empty on failure. Numbers are read alike in every locale.
+ * (metrics_predictions_free) and empty on failure. Numbers are read alike in every locale.
  */
-Status train_predictions_read(TrainPredictions *predictions, const char *path, Error *error);
-void train_predictions_free(TrainPredictions *predictions);
+Status metrics_predictions_read(MetricsPredictions *predictions, const char *path, Error *error);
+void metrics_predictions_free(MetricsPredictions *predictions);
 
 /*
  * Writes the header line, and one row with RFC 4180 quoting and numbers as %.9g (which gives every f32 back
- * exactly). row->video as in train_predictions_append. Write errors stay with the stream. The last column is
+ * exactly). row->video as in metrics_predictions_append. Write errors stay with the stream. The last column is
  * `margin`, empty without one. With `source` there is a column `source` before it: for tables in which the source of a
- * row, given by the head of its list, is not what its path says (train_predictions_source_differs). Other readers pass
+ * row, given by the head of its list, is not what its path says (metrics_predictions_source_differs). Other readers pass
  * over both.
  */
-void train_predictions_write_header(FILE *stream, bool source);
-void train_predictions_write_row(FILE *stream, const TrainPrediction *row, bool source);
+void metrics_predictions_write_header(FILE *stream, bool source);
+void metrics_predictions_write_row(FILE *stream, const MetricsPrediction *row, bool source);
 
 /* Whether row->source is given and differs from what its path says (data_path_read). */
-bool train_predictions_source_differs(const TrainPrediction *row);
+bool metrics_predictions_source_differs(const MetricsPrediction *row);
 
 /* One field as RFC 4180 wants it: in quotes, doubled inside, if a comma, quote or line end is in it. */
-void train_predictions_write_field(FILE *stream, const char *text, size_t length);
+void metrics_predictions_write_field(FILE *stream, const char *text, size_t length);
 
 /*
  * The number that predictions.csv shows for an f32 probability, as its readers get it back: what metrics are
  * computed from everywhere, so that train, eval and auc agree to the last digit.
  */
-double train_predictions_written(float probability);
+double metrics_predictions_written(float probability);
 
 #endif

@@ -5,8 +5,8 @@
  * the file. Fields are used where they lie. The reader is strict about what would change a number (widths,
  * quotes, text) and lax about what cannot (line ends, byte order mark, blank lines, other columns).
  */
+#include "tensor/base/number.h"
 #include "train/metrics/predictions.h"
-#include "train/number.h"
 
 #include "tensor/base/file.h"
 
@@ -310,9 +310,9 @@ static Status bad_cell(const Reader *reader, const Column *column, const Field *
 
 static Status read_number(const Reader *reader, const Column *column, Field *field, double *value)
 {
-    if (!train_number_parse(field->text, field->length, value)) {
+    if (!number_parse(field->text, field->length, value)) {
         trim(field);
-        if (!train_number_parse(field->text, field->length, value))
+        if (!number_parse(field->text, field->length, value))
             return bad_cell(reader, column, field,
                             column->role == ROLE_LABEL ? "is no label; write 0 for real, 1 for fake"
                                                        : "is no number; write it like 0.5");
@@ -334,7 +334,7 @@ static Status read_text(const Reader *reader, const Column *column, const Field 
 }
 
 static Status read_cell(const Reader *reader, const Column *column, Field *field,
-                        TrainPrediction *row)
+                        MetricsPrediction *row)
 {
     double number = 0;
     switch (column->role) {
@@ -369,7 +369,7 @@ static Status read_cell(const Reader *reader, const Column *column, Field *field
 }
 
 /* Fills *row from the fields of a record; texts point into the buffer. */
-static Status read_row(const Reader *reader, char *cursor, char *stop, TrainPrediction *row)
+static Status read_row(const Reader *reader, char *cursor, char *stop, MetricsPrediction *row)
 {
     const Column *column = reader->columns, *const last = column + reader->column_count;
     size_t position = 0;
@@ -393,7 +393,7 @@ static Status read_row(const Reader *reader, char *cursor, char *stop, TrainPred
     return STATUS_OK;
 }
 
-static Status read_rows(Reader *reader, const char *dataset, TrainPredictions *predictions)
+static Status read_rows(Reader *reader, const char *dataset, MetricsPredictions *predictions)
 {
     Error inner = {0}; /* here, since clearing its seven kilobytes would cost more than a row */
     for (;;) {
@@ -403,9 +403,9 @@ static Status read_rows(Reader *reader, const char *dataset, TrainPredictions *p
             break;
         if (record == stop) /* a blank line */
             continue;
-        TrainPrediction row = {.dataset = dataset};
+        MetricsPrediction row = {.dataset = dataset};
         TRY(read_row(reader, record, stop, &row));
-        const Status status = train_predictions_append(predictions, &row, &inner);
+        const Status status = metrics_predictions_append(predictions, &row, &inner);
         if (status != STATUS_OK)
             return error_set(reader->error, status, "%s: line %zu: %s", reader->path, reader->line,
                              inner.message);
@@ -416,10 +416,10 @@ static Status read_rows(Reader *reader, const char *dataset, TrainPredictions *p
     return STATUS_OK;
 }
 
-Status train_predictions_read(TrainPredictions *predictions, const char *path, Error *error)
+Status metrics_predictions_read(MetricsPredictions *predictions, const char *path, Error *error)
 {
     assert(predictions && path && error);
-    *predictions = train_predictions_empty();
+    *predictions = metrics_predictions_empty();
     Reader reader = {.path = path, .capacity = FIRST_BUFFER, .next_line = 1, .error = error};
     reader.stream = fopen(path, "rbe");
     if (!reader.stream)
@@ -442,7 +442,7 @@ Status train_predictions_read(TrainPredictions *predictions, const char *path, E
     if (status == STATUS_OK)
         status = read_rows(&reader, stem, predictions);
     if (status != STATUS_OK)
-        train_predictions_free(predictions);
+        metrics_predictions_free(predictions);
     free(reader.buffer);
     free(stem);
     fclose(reader.stream);

@@ -142,11 +142,11 @@ static Status no_memory(size_t n, Error *error)
     return error_set(error, STATUS_FAILED, "scores: no memory to sort %zu of them; free some", n);
 }
 
-Status train_ranking_create(TrainRanking *ranking, Threads *threads, const double *scores,
-                            const uint8_t *labels, size_t n, Error *error)
+Status metrics_ranking_create(MetricsRanking *ranking, Threads *threads, const double *scores,
+                              const uint8_t *labels, size_t n, Error *error)
 {
     assert(ranking && error && (n == 0 || (scores && labels)));
-    *ranking = (TrainRanking){0};
+    *ranking = (MetricsRanking){0};
     TRY(check_count(n, error));
     for (size_t i = 0; i < n; i++) {
         assert(labels[i] <= 1);
@@ -170,13 +170,13 @@ Status train_ranking_create(TrainRanking *ranking, Threads *threads, const doubl
     return STATUS_OK;
 }
 
-void train_ranking_free(TrainRanking *ranking)
+void metrics_ranking_free(MetricsRanking *ranking)
 {
     free(ranking->real);
-    *ranking = (TrainRanking){0};
+    *ranking = (MetricsRanking){0};
 }
 
-bool train_ranking_next(TrainRanking *ranking, double *score, uint64_t *reals, uint64_t *fakes)
+bool metrics_ranking_next(MetricsRanking *ranking, double *score, uint64_t *reals, uint64_t *fakes)
 {
     uint64_t r = ranking->reals, f = ranking->fakes;
     if (r + f == 0)
@@ -209,7 +209,7 @@ static int compare_rows(const void *a, const void *b)
     return x->row > y->row ? 1 : -1;
 }
 
-Status train_ranking_order(const double *scores, size_t n, uint32_t *order, Error *error)
+Status metrics_ranking_order(const double *scores, size_t n, uint32_t *order, Error *error)
 {
     assert(error && (n == 0 || (scores && order)));
     TRY(check_count(n, error));

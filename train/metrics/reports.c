@@ -12,13 +12,13 @@ static Status no_memory(Error *error)
 }
 
 /* Metrics of one level: all rows where they lie, those of one source gathered first. */
-static Status level_metrics(const TrainScores *set, const TrainLevelChoice *choice,
-                            Threads *threads, TrainMetrics *metrics, Error *error)
+static Status level_metrics(const MetricsScores *set, const MetricsLevelChoice *choice,
+                            Threads *threads, Metrics *metrics, Error *error)
 {
-    const TrainLevelRows all = train_level_rows(set, choice->level);
+    const MetricsLevelRows all = metrics_level_rows(set, choice->level);
     const size_t rows = all.count;
-    if (choice->source == TRAIN_NO_SOURCE)
-        return train_metrics_on(threads, all.scores, all.ranks, all.labels, rows, metrics, error);
+    if (choice->source == METRICS_NO_SOURCE)
+        return metrics_on(threads, all.scores, all.ranks, all.labels, rows, metrics, error);
 
     uint32_t *const selected = malloc((rows + 1) * sizeof *selected);
     double *const scores = malloc((rows + 1) * sizeof *scores);
@@ -28,16 +28,16 @@ static Status level_metrics(const TrainScores *set, const TrainLevelChoice *choi
     if (!selected || !scores || !ranks || !labels)
         status = no_memory(error);
     if (status == STATUS_OK) {
-        const size_t n = choice->level == TRAIN_FRAMES
-                             ? train_scores_select_frames(set, choice->source, selected)
-                             : train_scores_select_videos(set, choice->source, selected);
+        const size_t n = choice->level == METRICS_FRAMES
+                             ? metrics_scores_select_frames(set, choice->source, selected)
+                             : metrics_scores_select_videos(set, choice->source, selected);
         for (size_t i = 0; i < n; i++) {
             scores[i] = all.scores[selected[i]];
             ranks[i] = all.ranks[selected[i]];
             labels[i] = all.labels[selected[i]];
         }
-        status = train_metrics_on(threads, scores, all.ranks == all.scores ? NULL : ranks, labels,
-                                  n, metrics, error);
+        status = metrics_on(threads, scores, all.ranks == all.scores ? NULL : ranks, labels, n,
+                            metrics, error);
     }
     free(selected);
     free(scores);
@@ -48,46 +48,46 @@ static Status level_metrics(const TrainScores *set, const TrainLevelChoice *choi
 
 /* The levels of a report: where their metrics and intervals go. */
 typedef struct Slot {
-    TrainMetrics *metrics;
-    TrainIntervals *intervals;
+    Metrics *metrics;
+    MetricsIntervals *intervals;
 } Slot;
 
 /* Lists all levels of `report`, whose sources are there. choices and slots have room for 3 + 2 source_count. */
-static int list_levels(TrainReport *report, TrainLevelChoice *choices, Slot *slots)
+static int list_levels(MetricsReport *report, MetricsLevelChoice *choices, Slot *slots)
 {
     int count = 0;
-    choices[count] = (TrainLevelChoice){TRAIN_FRAMES, TRAIN_NO_SOURCE};
+    choices[count] = (MetricsLevelChoice){METRICS_FRAMES, METRICS_NO_SOURCE};
     slots[count++] = (Slot){&report->frame, &report->frame_ci};
     if (!report->has_videos)
         return count;
-    choices[count] = (TrainLevelChoice){TRAIN_VIDEOS, TRAIN_NO_SOURCE};
+    choices[count] = (MetricsLevelChoice){METRICS_VIDEOS, METRICS_NO_SOURCE};
     slots[count++] = (Slot){&report->video, &report->video_ci};
-    choices[count] = (TrainLevelChoice){TRAIN_VIDEO_MEDIANS, TRAIN_NO_SOURCE};
+    choices[count] = (MetricsLevelChoice){METRICS_VIDEO_MEDIANS, METRICS_NO_SOURCE};
     slots[count++] = (Slot){&report->video_median, &report->video_median_ci};
     for (int s = 0; s < report->source_count; s++) {
-        TrainSourceReport *const source = &report->sources[s];
-        choices[count] = (TrainLevelChoice){TRAIN_FRAMES, s};
+        MetricsSourceReport *const source = &report->sources[s];
+        choices[count] = (MetricsLevelChoice){METRICS_FRAMES, s};
         slots[count++] = (Slot){&source->frame, &source->frame_ci};
-        choices[count] = (TrainLevelChoice){TRAIN_VIDEOS, s};
+        choices[count] = (MetricsLevelChoice){METRICS_VIDEOS, s};
         slots[count++] = (Slot){&source->video, &source->video_ci};
     }
     return count;
 }
 
 /* Metrics, then intervals, of all levels. */
-static Status fill_levels(const TrainScores *set, const TrainUncertainty *settings,
-                          TrainReport *report, Error *error)
+static Status fill_levels(const MetricsScores *set, const MetricsUncertainty *settings,
+                          MetricsReport *report, Error *error)
 {
     const size_t room = 3 + 2 * (size_t)report->source_count;
-    TrainLevelChoice *const choices = calloc(room, sizeof *choices);
+    MetricsLevelChoice *const choices = calloc(room, sizeof *choices);
     Slot *const slots = calloc(room, sizeof *slots);
-    TrainIntervals *const intervals = calloc(room, sizeof *intervals);
+    MetricsIntervals *const intervals = calloc(room, sizeof *intervals);
     Status status = choices && slots && intervals ? STATUS_OK : no_memory(error);
     const int count = status == STATUS_OK ? list_levels(report, choices, slots) : 0;
     for (int i = 0; i < count && status == STATUS_OK; i++)
         status = level_metrics(set, &choices[i], settings->threads, slots[i].metrics, error);
     if (status == STATUS_OK)
-        status = train_intervals(set, choices, count, settings, intervals, error);
+        status = metrics_intervals(set, choices, count, settings, intervals, error);
     for (int i = 0; i < count && status == STATUS_OK; i++)
         *slots[i].intervals = intervals[i];
     free(choices);
@@ -96,22 +96,22 @@ static Status fill_levels(const TrainScores *set, const TrainUncertainty *settin
     return status;
 }
 
-static Status report_set(const TrainScores *set, const TrainUncertainty *settings,
-                         TrainReport *report, Error *error)
+static Status report_set(const MetricsScores *set, const MetricsUncertainty *settings,
+                         MetricsReport *report, Error *error)
 {
-    *report = (TrainReport){
+    *report = (MetricsReport){
         .dataset = set->dataset,
         .has_videos = set->has_videos,
         .by_margin = set->ranks != set->scores,
         .source_count = set->source_count,
-        .frame = train_metrics_undefined(),
-        .video = train_metrics_undefined(),
-        .video_median = train_metrics_undefined(),
-        .frame_ci = train_intervals_none(),
-        .video_ci = train_intervals_none(),
-        .video_median_ci = train_intervals_none(),
-        .ci_left_out =
-            settings->mode == TRAIN_CI_AUTO && !train_uncertainty_resamples(settings, set->frames),
+        .frame = metrics_undefined(),
+        .video = metrics_undefined(),
+        .video_median = metrics_undefined(),
+        .frame_ci = metrics_intervals_none(),
+        .video_ci = metrics_intervals_none(),
+        .video_median_ci = metrics_intervals_none(),
+        .ci_left_out = settings->mode == METRICS_CI_AUTO &&
+                       !metrics_uncertainty_resamples(settings, set->frames),
     };
     report->sources = calloc((size_t)set->source_count + 1, sizeof *report->sources);
     if (!report->sources)
@@ -121,23 +121,24 @@ static Status report_set(const TrainScores *set, const TrainUncertainty *setting
     return fill_levels(set, settings, report, error);
 }
 
-Status train_reports_with(const TrainPredictions *predictions, const TrainUncertainty *settings,
-                          TrainReport **reports, int *count, Error *error)
+Status metrics_reports_with(const MetricsPredictions *predictions,
+                            const MetricsUncertainty *settings, MetricsReport **reports, int *count,
+                            Error *error)
 {
     assert(predictions && settings && reports && count && error);
-    TrainScores *sets = NULL;
+    MetricsScores *sets = NULL;
     int made_count = 0;
     *reports = NULL;
     *count = 0;
-    TRY(train_scores_gather(predictions, &sets, &made_count, error));
-    TrainReport *const made = calloc((size_t)made_count, sizeof *made);
+    TRY(metrics_scores_gather(predictions, &sets, &made_count, error));
+    MetricsReport *const made = calloc((size_t)made_count, sizeof *made);
     Status status = made ? STATUS_OK : no_memory(error);
     for (int d = 0; d < made_count && status == STATUS_OK; d++)
         status = report_set(&sets[d], settings, &made[d], error);
     /* Names of sources are strings of the table: they outlive the sets. */
-    train_scores_free(sets, made_count);
+    metrics_scores_free(sets, made_count);
     if (status != STATUS_OK) {
-        train_reports_free(made, made ? made_count : 0);
+        metrics_reports_free(made, made ? made_count : 0);
         return status;
     }
     *reports = made;
@@ -145,15 +146,15 @@ Status train_reports_with(const TrainPredictions *predictions, const TrainUncert
     return STATUS_OK;
 }
 
-Status train_reports(const TrainPredictions *predictions, TrainReport **reports, int *count,
-                     Error *error)
+Status metrics_reports(const MetricsPredictions *predictions, MetricsReport **reports, int *count,
+                       Error *error)
 {
-    TrainUncertainty settings = train_uncertainty_defaults();
-    settings.mode = TRAIN_CI_OFF;
-    return train_reports_with(predictions, &settings, reports, count, error);
+    MetricsUncertainty settings = metrics_uncertainty_defaults();
+    settings.mode = METRICS_CI_OFF;
+    return metrics_reports_with(predictions, &settings, reports, count, error);
 }
 
-void train_reports_free(TrainReport *reports, int count)
+void metrics_reports_free(MetricsReport *reports, int count)
 {
     for (int i = 0; i < count; i++)
         free(reports[i].sources);

@@ -10,37 +10,38 @@
 #include "train/metrics/uncertainty.h"
 
 /* The metrics of one fake source: its frames (videos) against all real ones of the data set. */
-typedef struct TrainSourceReport {
+typedef struct MetricsSourceReport {
     const char *name;
-    TrainMetrics frame, video;
-    TrainIntervals frame_ci, video_ci;
-} TrainSourceReport;
+    Metrics frame, video;
+    MetricsIntervals frame_ci, video_ci;
+} MetricsSourceReport;
 
 /* The metrics of one data set. A video's score is the mean p_fake of its frames, in double, file order. */
-typedef struct TrainReport {
+typedef struct MetricsReport {
     const char *dataset;
-    TrainMetrics frame, video;
-    TrainMetrics video_median; /* the same by the median p_fake of a video's frames */
-    TrainIntervals frame_ci, video_ci, video_median_ci;
-    bool has_videos;            /* false if a frame has no folder: no video level, no sources */
-    bool by_margin;             /* margins ranked the rows, not p_fake */
-    bool ci_left_out;           /* too many rows for the bootstrap: see TRAIN_CI_AUTO */
-    TrainSourceReport *sources; /* [source_count] fake sources, bytewise order */
+    Metrics frame, video;
+    Metrics video_median; /* the same by the median p_fake of a video's frames */
+    MetricsIntervals frame_ci, video_ci, video_median_ci;
+    bool has_videos;              /* false if a frame has no folder: no video level, no sources */
+    bool by_margin;               /* margins ranked the rows, not p_fake */
+    bool ci_left_out;             /* too many rows for the bootstrap: see METRICS_CI_AUTO */
+    MetricsSourceReport *sources; /* [source_count] fake sources, bytewise order */
     int source_count;
-} TrainReport;
+} MetricsReport;
 
 /*
  * Sums up by data set, in order of first row. *reports [*count] is owned by the caller
- * (train_reports_free); names are borrowed from `predictions`. Without intervals. STATUS_FAILED for an empty
+ * (metrics_reports_free); names are borrowed from `predictions`. Without intervals. STATUS_FAILED for an empty
  * table or without memory. One class only is no failure: see metrics.h.
  */
-Status train_reports(const TrainPredictions *predictions, TrainReport **reports, int *count,
-                     Error *error);
+Status metrics_reports(const MetricsPredictions *predictions, MetricsReport **reports, int *count,
+                       Error *error);
 
 /* The same on threads and with intervals, as `settings` says. The same bits for any number of threads. */
-Status train_reports_with(const TrainPredictions *predictions, const TrainUncertainty *settings,
-                          TrainReport **reports, int *count, Error *error);
-void train_reports_free(TrainReport *reports, int count);
+Status metrics_reports_with(const MetricsPredictions *predictions,
+                            const MetricsUncertainty *settings, MetricsReport **reports, int *count,
+                            Error *error);
+void metrics_reports_free(MetricsReport *reports, int count);
 
 /*
  * metrics.json: {NAME: {"frame": {...}, "video": {...}, "video_median": {...}, "sources": {NAME: {"frame",
@@ -48,13 +49,14 @@ void train_reports_free(TrainReport *reports, int count);
  * intervals, METRIC_ci95: [lo, hi] follows each metric, and ci95_method names where they come from. Bytes of a
  * name that are not UTF-8 are written as \xNN. STATUS_FAILED without memory or if the stream fails.
  */
-Status train_reports_write_json(FILE *stream, const TrainReport *reports, int count, Error *error);
+Status metrics_reports_write_json(FILE *stream, const MetricsReport *reports, int count,
+                                  Error *error);
 
 /*
  * summary.json: {"datasets": N, "frame": {...}, "video": {...}}, the macro average over data sets of every
  * metric; null where it is undefined in any of them. No "video" unless all have one.
  */
-Status train_reports_write_summary(FILE *stream, const TrainReport *reports, int count,
-                                   Error *error);
+Status metrics_reports_write_summary(FILE *stream, const MetricsReport *reports, int count,
+                                     Error *error);
 
 #endif

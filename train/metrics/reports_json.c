@@ -3,8 +3,8 @@
  */
 #include "train/metrics/reports.h"
 
+#include "tensor/base/text.h"
 #include "train/metrics/metrics_walk_private.h"
-#include "train/text.h"
 
 #include <assert.h>
 #include <jansson.h>
@@ -18,7 +18,7 @@ static json_t *number_or_null(double value)
 }
 
 /* METRIC_ci95: [lo, hi], or null. */
-static bool set_interval(json_t *object, const char *name, TrainInterval interval)
+static bool set_interval(json_t *object, const char *name, MetricsInterval interval)
 {
     char key[64];
     snprintf(key, sizeof key, "%s_ci95", name);
@@ -29,17 +29,18 @@ static bool set_interval(json_t *object, const char *name, TrainInterval interva
 }
 
 /* Where the intervals come from. */
-static bool set_methods(json_t *object, const TrainIntervals *intervals)
+static bool set_methods(json_t *object, const MetricsIntervals *intervals)
 {
-    const bool rows = intervals->auroc == TRAIN_INTERVAL_DELONG_ROWS;
+    const bool rows = intervals->auroc == METRICS_INTERVAL_DELONG_ROWS;
     json_t *const method = json_object();
     bool complete =
         json_object_set_new(method, "auroc",
-                            json_string(train_interval_method_name(intervals->auroc))) == 0;
-    if (intervals->others != TRAIN_INTERVAL_NONE)
-        complete = complete && json_object_set_new(
-                                   method, "others",
-                                   json_string(train_interval_method_name(intervals->others))) == 0;
+                            json_string(metrics_interval_method_name(intervals->auroc))) == 0;
+    if (intervals->others != METRICS_INTERVAL_NONE)
+        complete =
+            complete &&
+            json_object_set_new(method, "others",
+                                json_string(metrics_interval_method_name(intervals->others))) == 0;
     if (rows)
         complete = complete &&
                    json_object_set_new(method, "assumes", json_string("independent rows")) == 0;
@@ -47,21 +48,22 @@ static bool set_methods(json_t *object, const TrainIntervals *intervals)
 }
 
 /* One level's metrics, with the keys of metrics.json, and their intervals if there are any. */
-static json_t *metrics_json(const TrainMetrics *metrics, const TrainIntervals *intervals)
+static json_t *metrics_json(const Metrics *metrics, const MetricsIntervals *intervals)
 {
     json_t *const object = json_object();
     bool complete =
         json_object_set_new(object, "n_real", json_integer((json_int_t)metrics->n_real)) == 0 &&
         json_object_set_new(object, "n_fake", json_integer((json_int_t)metrics->n_fake)) == 0;
-    for (int i = 0; i < TRAIN_METRIC_NAMES && complete; i++) {
-        const TrainIntervalMethod method = i == TRAIN_AUROC ? intervals->auroc : intervals->others;
-        const char *const name = train_metric_names[i].name;
+    for (int i = 0; i < METRICS_NAMES && complete; i++) {
+        const MetricsIntervalMethod method =
+            i == METRICS_AUROC ? intervals->auroc : intervals->others;
+        const char *const name = metrics_names[i].name;
         complete =
-            json_object_set_new(object, name, number_or_null(train_metric_value(metrics, i))) == 0;
-        if (method != TRAIN_INTERVAL_NONE)
+            json_object_set_new(object, name, number_or_null(metrics_value(metrics, i))) == 0;
+        if (method != METRICS_INTERVAL_NONE)
             complete = complete && set_interval(object, name, intervals->of[i]);
     }
-    if (intervals->auroc != TRAIN_INTERVAL_NONE)
+    if (intervals->auroc != METRICS_INTERVAL_NONE)
         complete = complete && set_methods(object, intervals);
     if (complete)
         return object;
@@ -76,7 +78,7 @@ static bool set_named(json_t *object, const char *name, json_t *value)
         json_decref(value);
         return true;
     }
-    char *const escaped = train_text_printed(name);
+    char *const escaped = text_printed(name);
     if (!escaped) {
         json_decref(value);
         return false;
@@ -86,7 +88,7 @@ static bool set_named(json_t *object, const char *name, json_t *value)
     return done;
 }
 
-static json_t *report_json(const TrainReport *report)
+static json_t *report_json(const MetricsReport *report)
 {
     json_t *const object = json_object(), *const sources = json_object();
     bool complete =
@@ -100,7 +102,7 @@ static json_t *report_json(const TrainReport *report)
                                 metrics_json(&report->video_median, &report->video_median_ci)) == 0;
     complete = complete && json_object_set(object, "sources", sources) == 0;
     for (int i = 0; i < report->source_count && complete; i++) {
-        const TrainSourceReport *const source = &report->sources[i];
+        const MetricsSourceReport *const source = &report->sources[i];
         json_t *const levels = json_object();
         complete = json_object_set_new(levels, "frame",
                                        metrics_json(&source->frame, &source->frame_ci)) == 0 &&
@@ -128,7 +130,8 @@ static Status write_document(FILE *stream, json_t *document, bool complete, Erro
     return status;
 }
 
-Status train_reports_write_json(FILE *stream, const TrainReport *reports, int count, Error *error)
+Status metrics_reports_write_json(FILE *stream, const MetricsReport *reports, int count,
+                                  Error *error)
 {
     assert(stream && error && (count == 0 || reports));
     json_t *const document = json_object();
@@ -141,17 +144,17 @@ Status train_reports_write_json(FILE *stream, const TrainReport *reports, int co
 }
 
 /* The mean of every metric over the reports; NaN if one of them is. */
-static json_t *averages_json(const TrainReport *reports, int count, bool of_videos)
+static json_t *averages_json(const MetricsReport *reports, int count, bool of_videos)
 {
     json_t *const object = json_object();
     bool complete = object != NULL;
-    for (int m = 0; m < TRAIN_METRIC_NAMES && complete; m++) {
-        TrainSum sum = {0}; /* exact enough that the order of the data sets changes no bit */
+    for (int m = 0; m < METRICS_NAMES && complete; m++) {
+        MetricsSum sum = {0}; /* exact enough that the order of the data sets changes no bit */
         for (int i = 0; i < count; i++)
-            train_sum_add(&sum,
-                          train_metric_value(of_videos ? &reports[i].video : &reports[i].frame, m));
-        complete = json_object_set_new(object, train_metric_names[m].name,
-                                       number_or_null(train_sum_total(&sum) / count)) == 0;
+            metrics_sum_add(&sum,
+                            metrics_value(of_videos ? &reports[i].video : &reports[i].frame, m));
+        complete = json_object_set_new(object, metrics_names[m].name,
+                                       number_or_null(metrics_sum_total(&sum) / count)) == 0;
     }
     if (complete)
         return object;
@@ -159,8 +162,8 @@ static json_t *averages_json(const TrainReport *reports, int count, bool of_vide
     return NULL;
 }
 
-Status train_reports_write_summary(FILE *stream, const TrainReport *reports, int count,
-                                   Error *error)
+Status metrics_reports_write_summary(FILE *stream, const MetricsReport *reports, int count,
+                                     Error *error)
 {
     assert(stream && error && reports && count > 0);
     bool videos = true;

@@ -6,7 +6,7 @@
  */
 #include "train/metrics/scores.h"
 
-#include "train/number.h"
+#include "tensor/base/number.h"
 
 #include <assert.h>
 #include <math.h>
@@ -80,7 +80,7 @@ static void *array(bool wanted, size_t count, size_t size, bool *complete)
     return made;
 }
 
-static bool make_arrays(const TrainPredictions *table, struct TrainScoresMemory *memory,
+static bool make_arrays(const MetricsPredictions *table, struct TrainScoresMemory *memory,
                         Scratch *scratch)
 {
     const bool many = table->row_dataset != NULL, videos = table->row_video != NULL;
@@ -109,7 +109,7 @@ static bool make_arrays(const TrainPredictions *table, struct TrainScoresMemory 
 }
 
 /* Sorts the rows by data set, by counting, and copies what metrics read. */
-static void order_rows(const TrainPredictions *table, struct TrainScoresMemory *memory,
+static void order_rows(const MetricsPredictions *table, struct TrainScoresMemory *memory,
                        size_t *first)
 {
     for (size_t i = 0; i < table->count; i++)
@@ -131,7 +131,7 @@ static void order_rows(const TrainPredictions *table, struct TrainScoresMemory *
     }
 }
 
-static size_t row_at(const TrainScores *set, size_t frame)
+static size_t row_at(const MetricsScores *set, size_t frame)
 {
     return set->rows ? set->rows[frame] : frame;
 }
@@ -142,7 +142,7 @@ static int compare_videos(const void *a, const void *b)
 }
 
 /* Numbers the videos of a set by name instead of by first row. */
-static void sort_videos(const TrainPredictions *table, const TrainScores *set, Scratch *scratch,
+static void sort_videos(const MetricsPredictions *table, const MetricsScores *set, Scratch *scratch,
                         uint32_t *frame_video, uint32_t *video_index)
 {
     NamedVideo *const named = scratch->named;
@@ -160,16 +160,16 @@ static void sort_videos(const TrainPredictions *table, const TrainScores *set, S
 
 /*
  * Numbers the videos of a set. False if a frame has none. frame_video [frames] and video_index [videos] as in
- * TrainScores.
+ * MetricsScores.
  */
-static bool number_videos(const TrainPredictions *table, TrainScores *set, Scratch *scratch,
+static bool number_videos(const MetricsPredictions *table, MetricsScores *set, Scratch *scratch,
                           uint32_t *frame_video, uint32_t *video_index)
 {
     uint32_t *const local = scratch->local;
     uint32_t videos = 0;
     for (size_t i = 0; i < set->frames; i++) {
         const uint32_t video = table->row_video[row_at(set, i)];
-        if (video == TRAIN_NO_VIDEO)
+        if (video == METRICS_NO_VIDEO)
             return false;
         /* A video's entry counts only if the index leads back to it: nothing need be cleared between sets. */
         if (local[video] >= videos || video_index[local[video]] != video) {
@@ -184,7 +184,7 @@ static bool number_videos(const TrainPredictions *table, TrainScores *set, Scrat
 }
 
 /* values [frames] of the set into by_video, video by video in file order; first [videos] become their ends. */
-static void group_by_video(const TrainScores *set, const uint32_t *frame_video,
+static void group_by_video(const MetricsScores *set, const uint32_t *frame_video,
                            const double *values, Scratch *scratch)
 {
     size_t *const first = scratch->video_first;
@@ -227,7 +227,7 @@ static double logit_of_mean(const double *margins, size_t n)
 }
 
 /* Means in file order, and medians, of the set's videos; with margins what ranks these, too. */
-static void sum_videos(const TrainScores *set, const uint32_t *frame_video, Scratch *scratch,
+static void sum_videos(const MetricsScores *set, const uint32_t *frame_video, Scratch *scratch,
                        double *mean, double *median, double *mean_ranks, double *median_ranks)
 {
     for (int margins = 0; margins <= (mean_ranks ? 1 : 0); margins++) {
@@ -242,7 +242,7 @@ static void sum_videos(const TrainScores *set, const uint32_t *frame_video, Scra
                 mean_ranks[v] = logit_of_mean(values, n);
             else
                 mean[v] = sum / (double)n;
-            qsort(values, n, sizeof *values, train_number_compare);
+            qsort(values, n, sizeof *values, number_compare);
             const double *const middle = values + (n - 1) / 2; /* the first of two if n is even */
             if (margins)
                 median_ranks[v] = logit_of_mean(middle, n % 2 ? 1 : 2);
@@ -258,12 +258,12 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* The names of the fake sources in bytewise order, and which of them each video is of. */
-static void find_sources(const TrainPredictions *table, TrainScores *set, const char **found,
+static void find_sources(const MetricsPredictions *table, MetricsScores *set, const char **found,
                          int *video_source)
 {
     size_t n = 0, unique = 0;
     for (uint32_t v = 0; v < set->videos; v++) {
-        const TrainVideo *const video = &table->videos[set->video_index[v]];
+        const MetricsVideo *const video = &table->videos[set->video_index[v]];
         if (video->label == 1 && video->source)
             found[n++] = video->source;
     }
@@ -271,22 +271,22 @@ static void find_sources(const TrainPredictions *table, TrainScores *set, const 
     for (size_t i = 0; i < n; i++)
         if (unique == 0 || strcmp(found[unique - 1], found[i]) != 0)
             found[unique++] = found[i];
-    unique = unique <= TRAIN_MAX_SOURCES ? unique : 0;
+    unique = unique <= METRICS_MAX_SOURCES ? unique : 0;
     for (uint32_t v = 0; v < set->videos; v++) {
-        const TrainVideo *const video = &table->videos[set->video_index[v]];
+        const MetricsVideo *const video = &table->videos[set->video_index[v]];
         const char **const at =
             video->label == 1 && video->source
                 ? bsearch(&video->source, found, unique, sizeof *found, compare_names)
                 : NULL;
-        video_source[v] = at ? (int)(at - found) : TRAIN_NO_SOURCE;
+        video_source[v] = at ? (int)(at - found) : METRICS_NO_SOURCE;
     }
     set->sources = found;
     set->source_count = (int)unique;
 }
 
 /* Fills one set from row position `begin` on; its videos go to the shared arrays from `first_video` on. */
-static void gather_set(const TrainPredictions *table, struct TrainScoresMemory *memory,
-                       Scratch *scratch, size_t begin, uint32_t first_video, TrainScores *set)
+static void gather_set(const MetricsPredictions *table, struct TrainScoresMemory *memory,
+                       Scratch *scratch, size_t begin, uint32_t first_video, MetricsScores *set)
 {
     set->rows = memory->rows ? memory->rows + begin : NULL;
     set->scores = memory->rows ? memory->scores + begin : table->scores;
@@ -320,8 +320,8 @@ static void gather_set(const TrainPredictions *table, struct TrainScoresMemory *
     set->video_source = memory->video_source + first_video;
 }
 
-Status train_scores_gather(const TrainPredictions *table, TrainScores **sets, int *count,
-                           Error *error)
+Status metrics_scores_gather(const MetricsPredictions *table, MetricsScores **sets, int *count,
+                             Error *error)
 {
     assert(table && sets && count && error);
     *sets = NULL;
@@ -330,7 +330,7 @@ Status train_scores_gather(const TrainPredictions *table, TrainScores **sets, in
         return error_set(error, STATUS_FAILED, "scores: there are none; give at least one row");
     Scratch scratch = {0};
     struct TrainScoresMemory *const memory = calloc(1, sizeof *memory);
-    TrainScores *const made = calloc(table->dataset_count, sizeof *made);
+    MetricsScores *const made = calloc(table->dataset_count, sizeof *made);
     if (!memory || !made || !make_arrays(table, memory, &scratch)) {
         free_scratch(&scratch);
         free_memory(memory);
@@ -354,7 +354,7 @@ Status train_scores_gather(const TrainPredictions *table, TrainScores **sets, in
     return STATUS_OK;
 }
 
-void train_scores_free(TrainScores *sets, int count)
+void metrics_scores_free(MetricsScores *sets, int count)
 {
     if (sets && count > 0)
         free_memory(sets[0].memory);
@@ -362,23 +362,23 @@ void train_scores_free(TrainScores *sets, int count)
 }
 
 /* Whether a video is real or of the source asked for. */
-static bool is_chosen(const TrainScores *set, uint32_t video, int source)
+static bool is_chosen(const MetricsScores *set, uint32_t video, int source)
 {
-    return source == TRAIN_NO_SOURCE || set->video_labels[video] == 0 ||
+    return source == METRICS_NO_SOURCE || set->video_labels[video] == 0 ||
            set->video_source[video] == source;
 }
 
-size_t train_scores_select_frames(const TrainScores *set, int source, uint32_t *selected)
+size_t metrics_scores_select_frames(const MetricsScores *set, int source, uint32_t *selected)
 {
-    assert(set->has_videos || source == TRAIN_NO_SOURCE);
+    assert(set->has_videos || source == METRICS_NO_SOURCE);
     size_t n = 0;
     for (size_t i = 0; i < set->frames; i++)
-        if (source == TRAIN_NO_SOURCE || is_chosen(set, set->frame_video[i], source))
+        if (source == METRICS_NO_SOURCE || is_chosen(set, set->frame_video[i], source))
             selected[n++] = (uint32_t)i;
     return n;
 }
 
-size_t train_scores_select_videos(const TrainScores *set, int source, uint32_t *selected)
+size_t metrics_scores_select_videos(const MetricsScores *set, int source, uint32_t *selected)
 {
     size_t n = 0;
     for (uint32_t v = 0; v < set->videos; v++)

@@ -10,9 +10,9 @@
 #include "train/metrics/predictions.h"
 
 /* More fake sources than this are no manipulations but another layout of folders: none is told apart then. */
-enum { TRAIN_MAX_SOURCES = 256, TRAIN_NO_SOURCE = -1 };
+enum { METRICS_MAX_SOURCES = 256, METRICS_NO_SOURCE = -1 };
 
-typedef struct TrainScores {
+typedef struct MetricsScores {
     const char *dataset; /* borrowed from the table */
     size_t frames;
     const double *scores; /* [frames] p_fake */
@@ -36,26 +36,27 @@ typedef struct TrainScores {
      */
     const double *video_mean_ranks, *video_median_ranks;
     const uint8_t *video_labels; /* [videos] */
-    const int *video_source; /* [videos] of a fake one: index into sources; else TRAIN_NO_SOURCE */
+    const int
+        *video_source; /* [videos] of a fake one: index into sources; else METRICS_NO_SOURCE */
     const char *const *sources; /* [source_count] of fake, bytewise order; strings of the table */
     int source_count;
     struct TrainScoresMemory *memory; /* of all sets gathered together */
-} TrainScores;
+} MetricsScores;
 
 /*
  * Gathers every data set of the table, in order of first row. *sets [*count] is owned by the caller
- * (train_scores_free), borrows from the table, and copies nothing of a file of bare scores. STATUS_FAILED for an
+ * (metrics_scores_free), borrows from the table, and copies nothing of a file of bare scores. STATUS_FAILED for an
  * empty table or without memory.
  */
-Status train_scores_gather(const TrainPredictions *table, TrainScores **sets, int *count,
-                           Error *error);
-void train_scores_free(TrainScores *sets, int count);
+Status metrics_scores_gather(const MetricsPredictions *table, MetricsScores **sets, int *count,
+                             Error *error);
+void metrics_scores_free(MetricsScores *sets, int count);
 
 /*
  * Selects the videos of one source beside all real ones: fills selected [frames or videos] of `set`
- * with indices and returns how many. source = TRAIN_NO_SOURCE selects all.
+ * with indices and returns how many. source = METRICS_NO_SOURCE selects all.
  */
-size_t train_scores_select_frames(const TrainScores *set, int source, uint32_t *selected);
-size_t train_scores_select_videos(const TrainScores *set, int source, uint32_t *selected);
+size_t metrics_scores_select_frames(const MetricsScores *set, int source, uint32_t *selected);
+size_t metrics_scores_select_videos(const MetricsScores *set, int source, uint32_t *selected);
 
 #endif

@@ -11,26 +11,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-TrainUncertainty train_uncertainty_defaults(void)
+MetricsUncertainty metrics_uncertainty_defaults(void)
 {
-    return (TrainUncertainty){.mode = TRAIN_CI_AUTO, .resamples = TRAIN_CI_RESAMPLES};
+    return (MetricsUncertainty){.mode = METRICS_CI_AUTO, .resamples = METRICS_CI_RESAMPLES};
 }
 
-bool train_uncertainty_resamples(const TrainUncertainty *settings, size_t rows)
+bool metrics_uncertainty_resamples(const MetricsUncertainty *settings, size_t rows)
 {
-    return settings->mode == TRAIN_CI_ON ||
-           (settings->mode == TRAIN_CI_AUTO && rows <= TRAIN_CI_ROWS);
+    return settings->mode == METRICS_CI_ON ||
+           (settings->mode == METRICS_CI_AUTO && rows <= METRICS_CI_ROWS);
 }
 
-TrainLevelRows train_level_rows(const TrainScores *set, TrainLevel level)
+MetricsLevelRows metrics_level_rows(const MetricsScores *set, MetricsLevel level)
 {
-    if (level == TRAIN_FRAMES)
-        return (TrainLevelRows){set->scores, set->ranks, set->labels, set->frames};
-    if (level == TRAIN_VIDEOS)
-        return (TrainLevelRows){set->video_mean, set->video_mean_ranks, set->video_labels,
-                                set->videos};
-    return (TrainLevelRows){set->video_median, set->video_median_ranks, set->video_labels,
-                            set->videos};
+    if (level == METRICS_FRAMES)
+        return (MetricsLevelRows){set->scores, set->ranks, set->labels, set->frames};
+    if (level == METRICS_VIDEOS)
+        return (MetricsLevelRows){set->video_mean, set->video_mean_ranks, set->video_labels,
+                                  set->videos};
+    return (MetricsLevelRows){set->video_median, set->video_median_ranks, set->video_labels,
+                              set->videos};
 }
 
 /* The rows of one level, chosen and copied. */
@@ -61,7 +61,7 @@ static Status no_memory(size_t n, Error *error)
 }
 
 /* Counts the different clusters of each class. */
-static bool count_clusters(const TrainScores *set, Level *level)
+static bool count_clusters(const MetricsScores *set, Level *level)
 {
     if (!set->has_videos) {
         for (size_t i = 0; i < level->n; i++)
@@ -77,11 +77,11 @@ static bool count_clusters(const TrainScores *set, Level *level)
     return seen != NULL;
 }
 
-static Status make_level(const TrainScores *set, const TrainLevelChoice *choice, Level *level,
+static Status make_level(const MetricsScores *set, const MetricsLevelChoice *choice, Level *level,
                          Error *error)
 {
-    const bool frames = choice->level == TRAIN_FRAMES;
-    const TrainLevelRows rows = train_level_rows(set, choice->level);
+    const bool frames = choice->level == METRICS_FRAMES;
+    const MetricsLevelRows rows = metrics_level_rows(set, choice->level);
     const size_t room = rows.count;
     *level = (Level){0};
     level->scores = malloc((room + 1) * sizeof *level->scores);
@@ -93,8 +93,8 @@ static Status make_level(const TrainScores *set, const TrainLevelChoice *choice,
     bool complete = level->scores && level->ranks && level->labels && selected &&
                     (level->cluster || !set->has_videos);
     if (complete) {
-        level->n = frames ? train_scores_select_frames(set, choice->source, selected)
-                          : train_scores_select_videos(set, choice->source, selected);
+        level->n = frames ? metrics_scores_select_frames(set, choice->source, selected)
+                          : metrics_scores_select_videos(set, choice->source, selected);
         for (size_t i = 0; i < level->n; i++) {
             level->scores[i] = rows.scores[selected[i]];
             level->ranks[i] = rows.ranks[selected[i]];
@@ -112,18 +112,18 @@ static Status make_level(const TrainScores *set, const TrainLevelChoice *choice,
 }
 
 /* The AUROC's interval by DeLong: for videos, and for rows that are taken for independent. */
-static Status delong_interval(const Level *level, bool of_videos, TrainIntervals *intervals,
+static Status delong_interval(const Level *level, bool of_videos, MetricsIntervals *intervals,
                               Error *error)
 {
     double *const placements = malloc((level->n + 1) * sizeof *placements);
     if (!placements)
         return no_memory(level->n, error);
     const Status status =
-        train_placements(level->ranks, level->labels, level->n, placements, error);
+        metrics_placements(level->ranks, level->labels, level->n, placements, error);
     if (status == STATUS_OK) {
-        const TrainDelong delong = train_delong(placements, level->labels, level->n);
-        intervals->of[TRAIN_AUROC] = train_delong_interval(&delong);
-        intervals->auroc = of_videos ? TRAIN_INTERVAL_DELONG : TRAIN_INTERVAL_DELONG_ROWS;
+        const MetricsDelong delong = metrics_delong(placements, level->labels, level->n);
+        intervals->of[METRICS_AUROC] = metrics_delong_interval(&delong);
+        intervals->auroc = of_videos ? METRICS_INTERVAL_DELONG : METRICS_INTERVAL_DELONG_ROWS;
     }
     free(placements);
     return status;
@@ -132,92 +132,92 @@ static Status delong_interval(const Level *level, bool of_videos, TrainIntervals
 /* Whether a metric is an area between 0 and 1, whose interval is found on the logit scale. */
 static bool is_area(int metric)
 {
-    return metric == TRAIN_AUROC || metric == TRAIN_AP || metric == TRAIN_MAP ||
-           metric == TRAIN_PARTIAL_AUROC;
+    return metric == METRICS_AUROC || metric == METRICS_AP || metric == METRICS_MAP ||
+           metric == METRICS_PARTIAL_AUROC;
 }
 
-/* Intervals of one level from its resampled values [TRAIN_METRIC_NAMES][resamples], around its metrics. */
+/* Intervals of one level from its resampled values [METRICS_NAMES][resamples], around its metrics. */
 static Status take_intervals(const Level *level, double *values, size_t resamples, bool of_videos,
-                             TrainIntervals *intervals, Error *error)
+                             MetricsIntervals *intervals, Error *error)
 {
-    TrainMetrics metrics;
-    TRY(train_metrics_on(NULL, level->scores, level->ranks, level->labels, level->n, &metrics,
-                         error));
-    const TrainIntervalMethod method =
-        of_videos ? TRAIN_INTERVAL_BOOTSTRAP : TRAIN_INTERVAL_BOOTSTRAP_ROWS;
+    Metrics metrics;
+    TRY(metrics_on(NULL, level->scores, level->ranks, level->labels, level->n, &metrics, error));
+    const MetricsIntervalMethod method =
+        of_videos ? METRICS_INTERVAL_BOOTSTRAP : METRICS_INTERVAL_BOOTSTRAP_ROWS;
     intervals->others = method;
-    for (int m = 0; m < TRAIN_METRIC_NAMES; m++) {
-        if (m == TRAIN_AUROC && intervals->auroc != TRAIN_INTERVAL_NONE)
+    for (int m = 0; m < METRICS_NAMES; m++) {
+        if (m == METRICS_AUROC && intervals->auroc != METRICS_INTERVAL_NONE)
             continue;
         double *const drawn = values + (size_t)m * resamples;
-        const double value = train_metric_value(&metrics, m);
+        const double value = metrics_value(&metrics, m);
         intervals->of[m] = is_area(m)
-                               ? train_logit_interval(value, drawn, resamples, level->clusters)
-                               : train_percentile_interval(drawn, resamples);
-        if (m == TRAIN_AUROC)
+                               ? metrics_logit_interval(value, drawn, resamples, level->clusters)
+                               : metrics_percentile_interval(drawn, resamples);
+        if (m == METRICS_AUROC)
             intervals->auroc = method;
     }
     /* Where the order is perfect it is so in every resample, and only the number of videos limits the claim. */
-    if (intervals->auroc == TRAIN_INTERVAL_BOOTSTRAP &&
+    if (intervals->auroc == METRICS_INTERVAL_BOOTSTRAP &&
         (metrics.auroc <= 0 || metrics.auroc >= 1)) {
-        const TrainDelong perfect = {
+        const MetricsDelong perfect = {
             .n_real = level->clusters[0], .n_fake = level->clusters[1], .auroc = metrics.auroc};
-        intervals->of[TRAIN_AUROC] = train_delong_interval(&perfect);
-        intervals->auroc = TRAIN_INTERVAL_DELONG;
+        intervals->of[METRICS_AUROC] = metrics_delong_interval(&perfect);
+        intervals->auroc = METRICS_INTERVAL_DELONG;
     }
     return STATUS_OK;
 }
 
-static Status resample_levels(const TrainScores *set, const Level *levels, const int *of, int count,
-                              const TrainUncertainty *settings, TrainIntervals *intervals,
-                              Error *error)
+static Status resample_levels(const MetricsScores *set, const Level *levels, const int *of,
+                              int count, const MetricsUncertainty *settings,
+                              MetricsIntervals *intervals, Error *error)
 {
     const size_t resamples = (size_t)settings->resamples;
-    TrainSample **const samples = calloc((size_t)count, sizeof *samples);
-    double *const values = malloc((size_t)count * TRAIN_METRIC_NAMES * resamples * sizeof *values);
+    MetricsSample **const samples = calloc((size_t)count, sizeof *samples);
+    double *const values = malloc((size_t)count * METRICS_NAMES * resamples * sizeof *values);
     Status status = samples && values ? STATUS_OK : no_memory(set->frames, error);
     for (int i = 0; i < count && status == STATUS_OK; i++) {
         const Level *const level = &levels[of[i]];
-        status = train_sample_create(&samples[i], level->scores, level->ranks, level->labels,
-                                     level->cluster, level->n, error);
+        status = metrics_sample_create(&samples[i], level->scores, level->ranks, level->labels,
+                                       level->cluster, level->n, error);
     }
-    const TrainClusters clusters = {
+    const MetricsClusters clusters = {
         .count = set->has_videos ? set->videos : (uint32_t)set->frames,
         .labels = set->has_videos ? set->video_labels : set->labels,
         .are_rows = !set->has_videos,
     };
-    const TrainDraw draw = {settings->resamples, settings->seed, set->dataset, settings->threads};
+    const MetricsDraw draw = {settings->resamples, settings->seed, set->dataset, settings->threads};
     if (status == STATUS_OK)
-        status = train_bootstrap((const TrainSample *const *)samples, count, &clusters, &draw,
-                                 values, error);
+        status = metrics_bootstrap((const MetricsSample *const *)samples, count, &clusters, &draw,
+                                   values, error);
     for (int i = 0; i < count && status == STATUS_OK; i++)
-        status = take_intervals(&levels[of[i]], values + (size_t)i * TRAIN_METRIC_NAMES * resamples,
+        status = take_intervals(&levels[of[i]], values + (size_t)i * METRICS_NAMES * resamples,
                                 resamples, set->has_videos, &intervals[of[i]], error);
     for (int i = 0; samples && i < count; i++)
-        train_sample_free(samples[i]);
+        metrics_sample_free(samples[i]);
     free(samples);
     free(values);
     return status;
 }
 
-Status train_intervals(const TrainScores *set, const TrainLevelChoice *choices, int count,
-                       const TrainUncertainty *settings, TrainIntervals *intervals, Error *error)
+Status metrics_intervals(const MetricsScores *set, const MetricsLevelChoice *choices, int count,
+                         const MetricsUncertainty *settings, MetricsIntervals *intervals,
+                         Error *error)
 {
     assert(set && choices && settings && intervals && error && count > 0);
     assert(settings->resamples >= 100);
     for (int i = 0; i < count; i++)
-        intervals[i] = train_intervals_none();
-    if (settings->mode == TRAIN_CI_OFF)
+        intervals[i] = metrics_intervals_none();
+    if (settings->mode == METRICS_CI_OFF)
         return STATUS_OK;
-    const bool resampled = train_uncertainty_resamples(settings, set->frames);
+    const bool resampled = metrics_uncertainty_resamples(settings, set->frames);
     Level *const levels = calloc((size_t)count, sizeof *levels);
     int *const of = calloc((size_t)count, sizeof *of);
     int wanted = 0;
     Status status = levels && of ? STATUS_OK : no_memory(set->frames, error);
     for (int i = 0; i < count && status == STATUS_OK; i++) {
-        const bool by_delong = choices[i].level != TRAIN_FRAMES || !set->has_videos;
-        assert(set->has_videos || choices[i].level == TRAIN_FRAMES);
-        if (!resampled && (choices[i].level == TRAIN_FRAMES))
+        const bool by_delong = choices[i].level != METRICS_FRAMES || !set->has_videos;
+        assert(set->has_videos || choices[i].level == METRICS_FRAMES);
+        if (!resampled && (choices[i].level == METRICS_FRAMES))
             continue; /* a million rows and more: DeLong over videos alone is cheap */
         status = make_level(set, &choices[i], &levels[i], error);
         if (status != STATUS_OK || levels[i].clusters[0] < 2 || levels[i].clusters[1] < 2)

@@ -13,50 +13,51 @@
 
 #include "tensor/threads.h"
 
-typedef enum TrainCiMode {
-    TRAIN_CI_AUTO, /* no bootstrap for a data set of more than TRAIN_CI_ROWS rows */
-    TRAIN_CI_ON,
-    TRAIN_CI_OFF,
-} TrainCiMode;
+typedef enum MetricsCiMode {
+    METRICS_CI_AUTO, /* no bootstrap for a data set of more than METRICS_CI_ROWS rows */
+    METRICS_CI_ON,
+    METRICS_CI_OFF,
+} MetricsCiMode;
 
-enum { TRAIN_CI_ROWS = 1000000, TRAIN_CI_RESAMPLES = 2000, TRAIN_CI_FEW_VIDEOS = 30 };
+enum { METRICS_CI_ROWS = 1000000, METRICS_CI_RESAMPLES = 2000, METRICS_CI_FEW_VIDEOS = 30 };
 
-typedef struct TrainUncertainty {
-    TrainCiMode mode;
+typedef struct MetricsUncertainty {
+    MetricsCiMode mode;
     int resamples;    /* at least 100 (asserted) */
     uint64_t seed;    /* of the resamples */
     Threads *threads; /* NULL: the calling thread alone. Results do not depend on it */
-} TrainUncertainty;
+} MetricsUncertainty;
 
-/* TRAIN_CI_AUTO, 2,000 resamples, seed 0, one thread. */
-TrainUncertainty train_uncertainty_defaults(void);
+/* METRICS_CI_AUTO, 2,000 resamples, seed 0, one thread. */
+MetricsUncertainty metrics_uncertainty_defaults(void);
 
 /* Whether the bootstrap runs for a data set of so many rows. */
-bool train_uncertainty_resamples(const TrainUncertainty *settings, size_t rows);
+bool metrics_uncertainty_resamples(const MetricsUncertainty *settings, size_t rows);
 
 /* One level to find intervals for: rows of `set` chosen by train_scores_select_*. */
-typedef enum TrainLevel { TRAIN_FRAMES, TRAIN_VIDEOS, TRAIN_VIDEO_MEDIANS } TrainLevel;
+typedef enum MetricsLevel { METRICS_FRAMES, METRICS_VIDEOS, METRICS_VIDEO_MEDIANS } MetricsLevel;
 
 /* The rows of a level; all arrays are [count] and belong to the set. */
-typedef struct TrainLevelRows {
-    const double *scores, *ranks; /* as in TrainScores */
+typedef struct MetricsLevelRows {
+    const double *scores, *ranks; /* as in MetricsScores */
     const uint8_t *labels;
     size_t count;
-} TrainLevelRows;
+} MetricsLevelRows;
 
-TrainLevelRows train_level_rows(const TrainScores *set, TrainLevel level);
+MetricsLevelRows metrics_level_rows(const MetricsScores *set, MetricsLevel level);
 
-typedef struct TrainLevelChoice {
-    TrainLevel level;
-    int source; /* TRAIN_NO_SOURCE: all rows */
-} TrainLevelChoice;
+typedef struct MetricsLevelChoice {
+    MetricsLevel level;
+    int source; /* METRICS_NO_SOURCE: all rows */
+} MetricsLevelChoice;
 
 /*
  * Intervals of the metrics of `choices` [count] into intervals [count]. All choices see the same resamples, which
  * depend on the seed, the name of the data set and its videos alone. NaN where a class has fewer than two videos (rows).
  * STATUS_FAILED without memory.
  */
-Status train_intervals(const TrainScores *set, const TrainLevelChoice *choices, int count,
-                       const TrainUncertainty *settings, TrainIntervals *intervals, Error *error);
+Status metrics_intervals(const MetricsScores *set, const MetricsLevelChoice *choices, int count,
+                         const MetricsUncertainty *settings, MetricsIntervals *intervals,
+                         Error *error);
 
 #endif

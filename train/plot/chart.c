@@ -8,8 +8,8 @@
 #include "train/plot/chart.h"
 
 #include "tensor/base/c_locale.h"
+#include "tensor/base/text.h"
 #include "train/plot/chart_axis_private.h"
-#include "train/text.h"
 
 #include <assert.h>
 #include <math.h>
@@ -46,21 +46,21 @@ static const char STYLE[] =
     ".chart .bar+.error{stroke:#444}\n";
 
 /* After Okabe and Ito, with yellow and sky blue made darker: lines on white. */
-static const char *const light[TRAIN_CHART_COLOURS] = {"#0067a5", "#c44e00", "#00805c", "#b0508a",
-                                                       "#8a6d00", "#2f8fc4", "#5b3fa8", "#7a4b2a"};
-static const char *const dark[TRAIN_CHART_COLOURS] = {"#5cb3ec", "#ff9350", "#3fce9f", "#ec9ccb",
-                                                      "#e0c04a", "#9ad4f5", "#b39df5", "#cfa07c"};
+static const char *const light[PLOT_COLOURS] = {"#0067a5", "#c44e00", "#00805c", "#b0508a",
+                                                "#8a6d00", "#2f8fc4", "#5b3fa8", "#7a4b2a"};
+static const char *const dark[PLOT_COLOURS] = {"#5cb3ec", "#ff9350", "#3fce9f", "#ec9ccb",
+                                               "#e0c04a", "#9ad4f5", "#b39df5", "#cfa07c"};
 
-void train_chart_write_style(FILE *stream)
+void plot_write_style(FILE *stream)
 {
     fputs(STYLE, stream);
-    for (int i = 0; i < TRAIN_CHART_COLOURS; i++)
+    for (int i = 0; i < PLOT_COLOURS; i++)
         fprintf(stream, ".chart .k%d{color:%s}\n", i, light[i]);
     fputs("@media screen and (prefers-color-scheme:dark){\n.chart{color:#e6e6e6}\n"
           ".chart .soft{color:#a4a8ae}\n.chart .paper{fill:#16181b}\n"
           ".chart .bar+.error{stroke:#ddd}\n",
           stream);
-    for (int i = 0; i < TRAIN_CHART_COLOURS; i++)
+    for (int i = 0; i < PLOT_COLOURS; i++)
         fprintf(stream, ".chart .k%d{color:%s}\n", i, dark[i]);
     fputs("}\n", stream);
 }
@@ -68,24 +68,24 @@ void train_chart_write_style(FILE *stream)
 /* ---- layout ---------------------------------------------------------------------------------- */
 
 typedef struct Layout {
-    const TrainChart *chart;
+    const PlotChart *chart;
     double width, height;
     double left, top, plot_width, plot_height; /* of the plot in the chart */
     int legend_rows;
     bool slanted; /* names of categories that are too long to stand side by side */
     double bar;   /* width of the bars at one x, in x */
     int bar_series;
-    TrainChartScale x, y;
+    PlotScale x, y;
 } Layout;
 
-static double x_of(const TrainChartSeries *series, int i)
+static double x_of(const PlotSeries *series, int i)
 {
     return series->x ? series->x[i] : i;
 }
 
-static void include(double range[2], double value, const TrainChartAxis *axis)
+static void include(double range[2], double value, const PlotAxis *axis)
 {
-    if (!(fabs(value) <= TRAIN_CHART_GREATEST) || (axis->logarithmic && value <= 0))
+    if (!(fabs(value) <= PLOT_GREATEST) || (axis->logarithmic && value <= 0))
         return;
     range[0] = fmin(range[0], value);
     range[1] = fmax(range[1], value);
@@ -94,11 +94,11 @@ static void include(double range[2], double value, const TrainChartAxis *axis)
 /* Finds what the axes must span, and how wide bars can be. */
 static void find_ranges(Layout *layout, double x[2], double y[2])
 {
-    const TrainChart *const chart = layout->chart;
+    const PlotChart *const chart = layout->chart;
     double nearest = INFINITY;
     for (int s = 0; s < chart->series_count; s++) {
-        const TrainChartSeries *const series = &chart->series[s];
-        assert(series->mark == TRAIN_CHART_BAND ? series->low && series->high : series->y != NULL);
+        const PlotSeries *const series = &chart->series[s];
+        assert(series->mark == PLOT_BAND ? series->low && series->high : series->y != NULL);
         for (int i = 0; i < series->count; i++) {
             include(x, x_of(series, i), &chart->x);
             if (series->y)
@@ -110,7 +110,7 @@ static void find_ranges(Layout *layout, double x[2], double y[2])
             if (i > 0 && x_of(series, i) > x_of(series, i - 1))
                 nearest = fmin(nearest, x_of(series, i) - x_of(series, i - 1));
         }
-        if (series->mark != TRAIN_CHART_BARS)
+        if (series->mark != PLOT_BARS)
             continue;
         include(y, 0, &chart->y);
         layout->bar_series++;
@@ -124,10 +124,10 @@ static void find_ranges(Layout *layout, double x[2], double y[2])
 
 static double legend_width(const char *name)
 {
-    return SWATCH + CHARACTER * train_text_width(name) + 2 * GAP;
+    return SWATCH + CHARACTER * text_width(name) + 2 * GAP;
 }
 
-static int legend_rows(const TrainChart *chart, double width)
+static int legend_rows(const PlotChart *chart, double width)
 {
     int rows = 0;
     double at = width;
@@ -144,7 +144,7 @@ static int legend_rows(const TrainChart *chart, double width)
     return rows;
 }
 
-static double widest_label(const TrainChartScale *scale)
+static double widest_label(const PlotScale *scale)
 {
     size_t widest = 0;
     for (int i = 0; i < scale->tick_count; i++)
@@ -155,15 +155,15 @@ static double widest_label(const TrainChartScale *scale)
 /* The room below the plot for names of categories, and whether they are slanted. */
 static double category_room(Layout *layout)
 {
-    const TrainChartAxis *const axis = &layout->chart->x;
+    const PlotAxis *const axis = &layout->chart->x;
     double widest = 0;
     for (int i = 0; i < axis->category_count; i++)
-        widest = fmax(widest, CHARACTER * train_text_width(axis->categories[i]));
+        widest = fmax(widest, CHARACTER * text_width(axis->categories[i]));
     layout->slanted = (widest + GAP) * axis->category_count > layout->plot_width;
     return layout->slanted ? fmin(0.6 * widest, layout->height / 3) - GAP : 0;
 }
 
-static void find_layout(Layout *layout, const TrainChart *chart)
+static void find_layout(Layout *layout, const PlotChart *chart)
 {
     double x[2] = {INFINITY, -INFINITY}, y[2] = {INFINITY, -INFINITY};
     *layout = (Layout){.chart = chart,
@@ -176,11 +176,11 @@ static void find_layout(Layout *layout, const TrainChart *chart)
     layout->plot_height = layout->height - layout->top - below;
 
     const int rows = (int)fmax(2, 2 * layout->plot_height / TICK_ROOM);
-    layout->y = train_chart_scale(&chart->y, y[0], y[1], rows, true);
+    layout->y = plot_scale(&chart->y, y[0], y[1], rows, true);
     layout->left = GAP + widest_label(&layout->y) + GAP + (chart->y.title ? LINE_HEIGHT : 0);
     layout->plot_width = layout->width - layout->left - 3 * GAP;
     const int columns = (int)fmax(2, layout->plot_width / TICK_ROOM);
-    layout->x = train_chart_scale(&chart->x, x[0], x[1], columns, false);
+    layout->x = plot_scale(&chart->x, x[0], x[1], columns, false);
     if (chart->x.categories)
         layout->plot_height -= category_room(layout);
     assert(layout->plot_width > 0 && layout->plot_height > 0 && "a chart of a sensible size");
@@ -189,12 +189,12 @@ static void find_layout(Layout *layout, const TrainChart *chart)
 /* Places in the plot, in pixels; NaN where there is none. */
 static double plot_x(const Layout *layout, double value)
 {
-    return train_chart_place(&layout->x, value) * layout->plot_width;
+    return plot_place(&layout->x, value) * layout->plot_width;
 }
 
 static double plot_y(const Layout *layout, double value)
 {
-    return (1 - train_chart_place(&layout->y, value)) * layout->plot_height;
+    return (1 - plot_place(&layout->y, value)) * layout->plot_height;
 }
 
 /* ---- around the plot ------------------------------------------------------------------------- */
@@ -203,28 +203,28 @@ static void write_text(FILE *stream, double x, double y, const char *anchor, con
                        const char *text)
 {
     fprintf(stream, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\"%s>", x, y, anchor, attributes);
-    train_text_print_xml(stream, text);
+    text_print_xml(stream, text);
     fputs("</text>\n", stream);
 }
 
-static void open_colour(FILE *stream, const TrainChartSeries *series)
+static void open_colour(FILE *stream, const PlotSeries *series)
 {
-    assert(series->colour >= TRAIN_CHART_MUTED && series->colour < TRAIN_CHART_COLOURS);
-    if (series->colour == TRAIN_CHART_MUTED)
+    assert(series->colour >= PLOT_MUTED && series->colour < PLOT_COLOURS);
+    if (series->colour == PLOT_MUTED)
         fputs("<g class=\"soft\">", stream);
     else
         fprintf(stream, "<g class=\"k%d\">", series->colour);
 }
 
-static void write_swatch(FILE *stream, const TrainChartSeries *series, double x, double y)
+static void write_swatch(FILE *stream, const PlotSeries *series, double x, double y)
 {
     const double middle = y - 4;
     open_colour(stream, series);
-    if (series->mark == TRAIN_CHART_POINTS)
+    if (series->mark == PLOT_POINTS)
         fprintf(stream, "<circle class=\"point\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>", x + 8, middle);
-    else if (series->mark == TRAIN_CHART_BARS || series->mark == TRAIN_CHART_BAND)
+    else if (series->mark == PLOT_BARS || series->mark == PLOT_BAND)
         fprintf(stream, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"16\" height=\"10\"/>",
-                series->mark == TRAIN_CHART_BARS ? "bar" : "band", x, middle - 5);
+                series->mark == PLOT_BARS ? "bar" : "band", x, middle - 5);
     else
         fprintf(stream, "<path class=\"line%s\" d=\"M%.1f %.1fh16\"/>",
                 series->dashed ? " dashed" : "", x, middle);
@@ -233,11 +233,11 @@ static void write_swatch(FILE *stream, const TrainChartSeries *series, double x,
 
 static void write_legend(FILE *stream, const Layout *layout)
 {
-    const TrainChart *const chart = layout->chart;
+    const PlotChart *const chart = layout->chart;
     const double width = layout->width - 2 * GAP;
     double at = 0, y = GAP + (chart->title ? 20 : 0) + 12;
     for (int s = 0; s < chart->series_count; s++) {
-        const TrainChartSeries *const series = &chart->series[s];
+        const PlotSeries *const series = &chart->series[s];
         if (!series->name)
             continue;
         if (at > 0 && at + legend_width(series->name) > width) {
@@ -269,7 +269,7 @@ static void write_y_axis(FILE *stream, const Layout *layout)
 
 static void write_categories(FILE *stream, const Layout *layout)
 {
-    const TrainChartAxis *const axis = &layout->chart->x;
+    const PlotAxis *const axis = &layout->chart->x;
     const double y = layout->top + layout->plot_height;
     for (int i = 0; i < axis->category_count; i++) {
         const double x = layout->left + plot_x(layout, i);
@@ -301,14 +301,14 @@ static void write_x_axis(FILE *stream, const Layout *layout)
 
 /* ---- marks ----------------------------------------------------------------------------------- */
 
-static void write_line(FILE *stream, const Layout *layout, const TrainChartSeries *series)
+static void write_line(FILE *stream, const Layout *layout, const PlotSeries *series)
 {
     bool drawing = false;
     fprintf(stream, "<path class=\"line%s\" d=\"", series->dashed ? " dashed" : "");
     for (int i = 0; i < series->count; i++) {
         const double x = plot_x(layout, x_of(series, i)), y = plot_y(layout, series->y[i]);
         const bool there = isfinite(x) && isfinite(y);
-        if (there && drawing && series->mark == TRAIN_CHART_STEPS)
+        if (there && drawing && series->mark == PLOT_STEPS)
             fprintf(stream, "H%.1fV%.1f", x, y);
         else if (there)
             fprintf(stream, "%c%.1f %.1f", drawing ? 'L' : 'M', x, y);
@@ -323,7 +323,7 @@ static void write_line(FILE *stream, const Layout *layout, const TrainChartSerie
 }
 
 /* One polygon for each run of points that are there: along `high`, and back along `low`. */
-static void write_band(FILE *stream, const Layout *layout, const TrainChartSeries *series)
+static void write_band(FILE *stream, const Layout *layout, const PlotSeries *series)
 {
     int first = 0;
     for (int i = 0; i <= series->count; i++) {
@@ -347,7 +347,7 @@ static void write_band(FILE *stream, const Layout *layout, const TrainChartSerie
 }
 
 /* An upright bar with short ends from low to high. */
-static void write_error(FILE *stream, const Layout *layout, const TrainChartSeries *series, int i,
+static void write_error(FILE *stream, const Layout *layout, const PlotSeries *series, int i,
                         double x)
 {
     if (!series->low || !series->high)
@@ -359,11 +359,11 @@ static void write_error(FILE *stream, const Layout *layout, const TrainChartSeri
 }
 
 /* What a pointer that rests on a mark is told. */
-static void write_hint(FILE *stream, const TrainChartSeries *series, int i)
+static void write_hint(FILE *stream, const PlotSeries *series, int i)
 {
     fputs("<title>", stream);
     if (series->name) {
-        train_text_print_xml(stream, series->name);
+        text_print_xml(stream, series->name);
         fputs(": ", stream);
     }
     fprintf(stream, "%.4g", series->y[i]);
@@ -372,7 +372,7 @@ static void write_hint(FILE *stream, const TrainChartSeries *series, int i)
     fputs("</title>", stream);
 }
 
-static void write_points(FILE *stream, const Layout *layout, const TrainChartSeries *series)
+static void write_points(FILE *stream, const Layout *layout, const PlotSeries *series)
 {
     for (int i = 0; i < series->count; i++) {
         const double x = plot_x(layout, x_of(series, i)), y = plot_y(layout, series->y[i]);
@@ -387,10 +387,10 @@ static void write_points(FILE *stream, const Layout *layout, const TrainChartSer
 }
 
 /* `turn`: which of the bar series of the chart this is. */
-static void write_bars(FILE *stream, const Layout *layout, const TrainChartSeries *series, int turn)
+static void write_bars(FILE *stream, const Layout *layout, const PlotSeries *series, int turn)
 {
     const double width = layout->bar / layout->bar_series;
-    const double zero = fmin(fmax(train_chart_place(&layout->y, 0), 0), 1);
+    const double zero = fmin(fmax(plot_place(&layout->y, 0), 0), 1);
     const double base = (1 - (isfinite(zero) ? zero : 0)) * layout->plot_height;
     for (int i = 0; i < series->count; i++) {
         const double from = x_of(series, i) - layout->bar / 2 + turn * width;
@@ -409,7 +409,7 @@ static void write_bars(FILE *stream, const Layout *layout, const TrainChartSerie
 
 static void write_plot(FILE *stream, const Layout *layout)
 {
-    const TrainChart *const chart = layout->chart;
+    const PlotChart *const chart = layout->chart;
     int turn = 0;
     fprintf(stream,
             "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">"
@@ -417,13 +417,13 @@ static void write_plot(FILE *stream, const Layout *layout)
             layout->left - EDGE, layout->top - EDGE, layout->plot_width + 2 * EDGE,
             layout->plot_height + 2 * EDGE, EDGE, EDGE);
     for (int s = 0; s < chart->series_count; s++) {
-        const TrainChartSeries *const series = &chart->series[s];
+        const PlotSeries *const series = &chart->series[s];
         open_colour(stream, series);
-        if (series->mark == TRAIN_CHART_BAND)
+        if (series->mark == PLOT_BAND)
             write_band(stream, layout, series);
-        else if (series->mark == TRAIN_CHART_POINTS)
+        else if (series->mark == PLOT_POINTS)
             write_points(stream, layout, series);
-        else if (series->mark == TRAIN_CHART_BARS)
+        else if (series->mark == PLOT_BARS)
             write_bars(stream, layout, series, turn++);
         else
             write_line(stream, layout, series);
@@ -447,7 +447,7 @@ static void write_inside(FILE *stream, const Layout *layout)
     write_plot(stream, layout);
 }
 
-void train_chart_write(FILE *stream, const TrainChart *chart)
+void plot_write(FILE *stream, const PlotChart *chart)
 {
     const locale_t before = c_locale_begin();
     Layout layout;
@@ -457,7 +457,7 @@ void train_chart_write(FILE *stream, const TrainChart *chart)
     const char *const label = chart->label ? chart->label : chart->title;
     if (label) {
         fputs(" aria-label=\"", stream);
-        train_text_print_xml(stream, label);
+        text_print_xml(stream, label);
         fputs("\"", stream);
     }
     fputs(">\n", stream);
@@ -466,7 +466,7 @@ void train_chart_write(FILE *stream, const TrainChart *chart)
     c_locale_end(before);
 }
 
-void train_chart_write_file(FILE *stream, const char *title, const TrainChart *charts, int count)
+void plot_write_file(FILE *stream, const char *title, const PlotChart *charts, int count)
 {
     const locale_t before = c_locale_begin();
     double width = 0, height = 0;
@@ -481,9 +481,9 @@ void train_chart_write_file(FILE *stream, const char *title, const TrainChart *c
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 0 %.0f %.0f\" "
             "width=\"%.0f\">\n<title>",
             width, height, width);
-    train_text_print_xml(stream, title);
+    text_print_xml(stream, title);
     fputs("</title>\n<style>\n", stream);
-    train_chart_write_style(stream);
+    plot_write_style(stream);
     fputs("</style>\n<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n", stream);
     double y = 0;
     for (int i = 0; i < count; i++) {

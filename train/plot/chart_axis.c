@@ -35,15 +35,15 @@ static void label_tick(char out[16], double value, double step)
         snprintf(out, 16, "%.*f", decimals, value);
 }
 
-static void put_tick(TrainChartScale *scale, double value, double step)
+static void put_tick(PlotScale *scale, double value, double step)
 {
-    if (scale->tick_count == TRAIN_CHART_TICKS)
+    if (scale->tick_count == PLOT_TICKS)
         return;
     label_tick(scale->labels[scale->tick_count], value, step);
     scale->ticks[scale->tick_count++] = value;
 }
 
-static void linear_ticks(TrainChartScale *scale, int wanted, bool integers, bool round)
+static void linear_ticks(PlotScale *scale, int wanted, bool integers, bool round)
 {
     double step = nice_step((scale->high - scale->low) / wanted);
     if (integers && step < 1)
@@ -57,12 +57,12 @@ static void linear_ticks(TrainChartScale *scale, int wanted, bool integers, bool
     }
     /* A counter, since adding 1 to a large double changes nothing. */
     const double first = ceil((scale->low - slack) / step);
-    for (int i = 0; i < TRAIN_CHART_TICKS && (first + i) * step <= scale->high + slack; i++)
+    for (int i = 0; i < PLOT_TICKS && (first + i) * step <= scale->high + slack; i++)
         put_tick(scale, (first + i) * step, step);
 }
 
 /* Powers of ten; between few of them 2 and 5 times these. */
-static void logarithmic_ticks(TrainChartScale *scale)
+static void logarithmic_ticks(PlotScale *scale)
 {
     const bool few = scale->high - scale->low < 2;
     for (double i = floor(scale->low); i <= scale->high + 1e-9; i++)
@@ -73,12 +73,11 @@ static void logarithmic_ticks(TrainChartScale *scale)
         }
 }
 
-TrainChartScale train_chart_scale(const TrainChartAxis *axis, double low, double high, int wanted,
-                                  bool round)
+PlotScale plot_scale(const PlotAxis *axis, double low, double high, int wanted, bool round)
 {
     assert(wanted > 0);
     if (axis->categories)
-        return (TrainChartScale){.low = -0.5, .high = axis->category_count - 0.5};
+        return (PlotScale){.low = -0.5, .high = axis->category_count - 0.5};
     if (axis->fixed) {
         low = axis->low;
         high = axis->high;
@@ -87,9 +86,9 @@ TrainChartScale train_chart_scale(const TrainChartAxis *axis, double low, double
         low = axis->logarithmic ? 0.1 : 0;
         high = 1;
     }
-    low = fmin(fmax(low, -TRAIN_CHART_GREATEST), TRAIN_CHART_GREATEST);
-    high = fmin(fmax(high, -TRAIN_CHART_GREATEST), TRAIN_CHART_GREATEST);
-    TrainChartScale scale = {.low = low, .high = high, .logarithmic = axis->logarithmic};
+    low = fmin(fmax(low, -PLOT_GREATEST), PLOT_GREATEST);
+    high = fmin(fmax(high, -PLOT_GREATEST), PLOT_GREATEST);
+    PlotScale scale = {.low = low, .high = high, .logarithmic = axis->logarithmic};
     if (axis->logarithmic) {
         assert(low > 0);
         scale.low = log10(low);
@@ -97,7 +96,7 @@ TrainChartScale train_chart_scale(const TrainChartAxis *axis, double low, double
     }
     if (scale.high - scale.low <= 1e-12 * fmax(1, fabs(scale.high))) { /* one value: room for it */
         /* As good as 0: steps of a range among the least doubles would be 0. */
-        const bool zero = fabs(scale.high) < 1 / TRAIN_CHART_GREATEST;
+        const bool zero = fabs(scale.high) < 1 / PLOT_GREATEST;
         const double room = zero ? 1 : 0.1 * fabs(scale.high);
         scale.low -= room;
         scale.high += room;
@@ -109,9 +108,9 @@ TrainChartScale train_chart_scale(const TrainChartAxis *axis, double low, double
     return scale;
 }
 
-double train_chart_place(const TrainChartScale *scale, double value)
+double plot_place(const PlotScale *scale, double value)
 {
-    if (!(fabs(value) <= TRAIN_CHART_GREATEST))
+    if (!(fabs(value) <= PLOT_GREATEST))
         return NAN;
     const double at = !scale->logarithmic ? value : value > 0 ? log10(value) : (double)NAN;
     const double place = (at - scale->low) / (scale->high - scale->low);

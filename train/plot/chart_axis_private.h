@@ -6,29 +6,28 @@
 
 #include "train/plot/chart.h"
 
-enum { TRAIN_CHART_TICKS = 32 }; /* at most on an axis */
+enum { PLOT_TICKS = 32 }; /* at most on an axis */
 
 /* Numbers beyond are drawn no more than infinity is: their differences and round numbers near them overflow. */
-#define TRAIN_CHART_GREATEST 1e300
+#define PLOT_GREATEST 1e300
 
-typedef struct TrainChartScale {
+typedef struct PlotScale {
     double low, high; /* ends; logarithms to base 10 if logarithmic */
     bool logarithmic;
-    double ticks[TRAIN_CHART_TICKS]; /* [tick_count] values */
-    char labels[TRAIN_CHART_TICKS][16];
+    double ticks[PLOT_TICKS]; /* [tick_count] values */
+    char labels[PLOT_TICKS][16];
     int tick_count;
-} TrainChartScale;
+} PlotScale;
 
 /*
  * An axis over numbers from `low` to `high` (low > high: there are none) with about `wanted` ticks at 1, 2 or
- * 5 times a power of ten. Terminates for any two doubles: ends beyond TRAIN_CHART_GREATEST are held there, NaN is no
+ * 5 times a power of ten. Terminates for any two doubles: ends beyond PLOT_GREATEST are held there, NaN is no
  * number. `round` extends the ends to ticks. Categories have none of these: their ends are
  * -0.5 and count - 0.5.
  */
-TrainChartScale train_chart_scale(const TrainChartAxis *axis, double low, double high, int wanted,
-                                  bool round);
+PlotScale plot_scale(const PlotAxis *axis, double low, double high, int wanted, bool round);
 
 /* Where `value` lies: 0 at the low end, 1 at the high end; NaN where it lies nowhere. */
-double train_chart_place(const TrainChartScale *scale, double value);
+double plot_place(const PlotScale *scale, double value);
 
 #endif

@@ -18,7 +18,7 @@
 static const char FORMAT[] = "lnclip state 1";
 
 enum {
-    METRICS_NUMBERS = 2 + TRAIN_METRIC_NAMES,
+    METRICS_NUMBERS = 2 + METRICS_NAMES,
     EPOCH_NUMBERS = 6 + 2 * METRICS_NUMBERS,
     STATE_NUMBERS = 6 + 2 * EPOCH_NUMBERS,
 };
@@ -66,12 +66,12 @@ static void transfer_bool(Transfer *transfer, bool *value)
     *value = transfer_count(transfer, *value, 1) != 0;
 }
 
-static void transfer_metrics(Transfer *transfer, TrainMetrics *metrics)
+static void transfer_metrics(Transfer *transfer, Metrics *metrics)
 {
     metrics->n_real = (size_t)transfer_count(transfer, (int64_t)metrics->n_real, (int64_t)1 << 53);
     metrics->n_fake = (size_t)transfer_count(transfer, (int64_t)metrics->n_fake, (int64_t)1 << 53);
-    for (int i = 0; i < TRAIN_METRIC_NAMES; i++) {
-        char *const at = (char *)metrics + train_metric_names[i].offset;
+    for (int i = 0; i < METRICS_NAMES; i++) {
+        char *const at = (char *)metrics + metrics_names[i].offset;
         double value;
         memcpy(&value, at, sizeof value);
         transfer_double(transfer, &value);

@@ -77,46 +77,46 @@ static void draw(FILE *stream, const Curves *curves, bool validated)
 {
     const Stretches *const losses = &curves->losses;
     const int epochs = curves->epoch_count;
-    const TrainChartSeries loss[] = {
-        {.mark = TRAIN_CHART_BAND,
+    const PlotSeries loss[] = {
+        {.mark = PLOT_BAND,
          .x = losses->step,
          .low = losses->low,
          .high = losses->high,
          .count = losses->stretch > 1 ? losses->count : 0,
          .colour = 0},
-        {.mark = TRAIN_CHART_LINE,
+        {.mark = PLOT_LINE,
          .name = "training",
          .x = losses->step,
          .y = losses->mean,
          .count = losses->count,
          .colour = 0},
-        {.mark = TRAIN_CHART_LINE,
+        {.mark = PLOT_LINE,
          .x = curves->epochs[STEP],
          .y = curves->epochs[VAL_LOSS],
          .count = validated ? epochs : 0,
          .colour = 1},
-        {.mark = TRAIN_CHART_POINTS,
+        {.mark = PLOT_POINTS,
          .name = validated ? "validation (cross-entropy)" : NULL,
          .x = curves->epochs[STEP],
          .y = curves->epochs[VAL_LOSS],
          .count = validated ? epochs : 0,
          .colour = 1},
     };
-    TrainChartSeries metrics[2 * 4];
+    PlotSeries metrics[2 * 4];
     static const char *const names[4] = {"AUROC video", "mAP video", "AUROC frame", "mAP frame"};
     for (int i = 0; i < 4; i++) {
-        metrics[i] = (TrainChartSeries){.mark = TRAIN_CHART_LINE,
-                                        .name = names[i],
-                                        .x = curves->number,
-                                        .y = curves->epochs[AUROC_VIDEO + i],
-                                        .count = epochs,
-                                        .colour = i % 2 == 0 ? 2 : 3,
-                                        .dashed = i >= 2};
+        metrics[i] = (PlotSeries){.mark = PLOT_LINE,
+                                  .name = names[i],
+                                  .x = curves->number,
+                                  .y = curves->epochs[AUROC_VIDEO + i],
+                                  .count = epochs,
+                                  .colour = i % 2 == 0 ? 2 : 3,
+                                  .dashed = i >= 2};
         metrics[4 + i] = metrics[i];
-        metrics[4 + i].mark = TRAIN_CHART_POINTS;
+        metrics[4 + i].mark = PLOT_POINTS;
         metrics[4 + i].name = NULL;
     }
-    const TrainChart charts[2] = {
+    const PlotChart charts[2] = {
         {.title = "Loss",
          .x = {.title = "step", .integers = true},
          .series = loss,
@@ -126,7 +126,7 @@ static void draw(FILE *stream, const Curves *curves, bool validated)
          .series = metrics,
          .series_count = sizeof metrics / sizeof metrics[0]},
     };
-    train_chart_write_file(stream, "Curves of a training run", charts, validated ? 2 : 1);
+    plot_write_file(stream, "Curves of a training run", charts, validated ? 2 : 1);
 }
 
 static Status read_curves(Curves *curves, const TrainRunFiles *files, Error *error)

@@ -3,9 +3,9 @@
  */
 #include "train/run/run_record.h"
 
+#include "tensor/base/text.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
-#include "train/text.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ void train_processor(char *out, size_t size)
 /* File names need not be UTF-8, JSON must be. NULL without memory. */
 static json_t *name_json(const char *name)
 {
-    char *const text = train_text_printed(name);
+    char *const text = text_printed(name);
     json_t *const json = text ? json_string(text) : NULL;
     free(text);
     return json;
@@ -89,7 +89,7 @@ static char *val_words(const TrainJob *job, const TrainOrigin *origin)
     data_list_counts(job->val, frames, videos);
     for (int i = 0; i < names->count && i < NAMED_IN_WORDS; i++) {
         fputs(i > 0 ? ", " : "", stream);
-        train_text_print(stream, names->paths[i]);
+        text_print(stream, names->paths[i]);
     }
     if (names->count == 0)
         fputs("a list without a name", stream);

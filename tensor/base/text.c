@@ -1,7 +1,7 @@
 /*
  * text.c - see text.h. Well-formed UTF-8 is that of RFC 3629, section 4.
  */
-#include "train/text.h"
+#include "tensor/base/text.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static void escape(unsigned char byte, char out[5])
         snprintf(out, 5, "\\x%02x", byte);
 }
 
-void train_text_print(FILE *stream, const char *text)
+void text_print(FILE *stream, const char *text)
 {
     for (const unsigned char *at = (const unsigned char *)text; *at;) {
         const int length = printable_length(at);
@@ -51,21 +51,21 @@ void train_text_print(FILE *stream, const char *text)
     }
 }
 
-char *train_text_printed(const char *text)
+char *text_printed(const char *text)
 {
     char *copy = NULL;
     size_t size = 0;
     FILE *const stream = open_memstream(&copy, &size);
     if (!stream)
         return NULL;
-    train_text_print(stream, text);
+    text_print(stream, text);
     if (fclose(stream) == 0)
         return copy;
     free(copy);
     return NULL;
 }
 
-void train_text_print_xml(FILE *stream, const char *text)
+void text_print_xml(FILE *stream, const char *text)
 {
     for (const unsigned char *at = (const unsigned char *)text; *at;) {
         const int length = printable_length(at);
@@ -89,7 +89,7 @@ void train_text_print_xml(FILE *stream, const char *text)
     }
 }
 
-int train_text_width(const char *text)
+int text_width(const char *text)
 {
     int width = 0;
     for (const unsigned char *at = (const unsigned char *)text; *at;) {

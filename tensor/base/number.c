@@ -8,7 +8,7 @@
  * then rounded a second time, to double, which is harmless unless it lies halfway between two doubles.
  * Everything else goes to strtod, in the C locale.
  */
-#include "train/number.h"
+#include "tensor/base/number.h"
 
 #include "tensor/base/c_locale.h"
 
@@ -139,7 +139,7 @@ static bool parse_with_library(const char *text, size_t length, double *value)
     return true;
 }
 
-bool train_number_parse(const char *text, size_t length, double *value)
+bool number_parse(const char *text, size_t length, double *value)
 {
     Decimal decimal;
     if (!scan_decimal(text, text + length, &decimal))
@@ -160,7 +160,7 @@ bool train_number_parse(const char *text, size_t length, double *value)
     return true;
 }
 
-bool train_integer_parse(const char *text, size_t length, uint64_t *value)
+bool number_parse_integer(const char *text, size_t length, uint64_t *value)
 {
     uint64_t result = 0;
     for (size_t i = 0; i < length; i++) {
@@ -176,31 +176,31 @@ bool train_integer_parse(const char *text, size_t length, uint64_t *value)
 }
 
 /* snprintf in the C locale. */
-static void format(char out[TRAIN_NUMBER_SIZE], int digits, double value)
+static void format(char out[NUMBER_SIZE], int digits, double value)
 {
     const locale_t before = c_locale_begin();
-    snprintf(out, TRAIN_NUMBER_SIZE, "%.*g", digits, value);
+    snprintf(out, NUMBER_SIZE, "%.*g", digits, value);
     c_locale_end(before);
 }
 
-void train_number_format(char out[TRAIN_NUMBER_SIZE], double value)
+void number_format(char out[NUMBER_SIZE], double value)
 {
     for (int digits = 15; digits <= 17; digits++) {
         double back = 0;
         format(out, digits, value);
-        if (train_number_parse(out, strlen(out), &back) && back == value)
+        if (number_parse(out, strlen(out), &back) && back == value)
             return;
     }
 }
 
-void train_number_write(FILE *stream, int digits, double value)
+void number_write(FILE *stream, int digits, double value)
 {
-    char text[TRAIN_NUMBER_SIZE];
+    char text[NUMBER_SIZE];
     format(text, digits, value);
     fputs(text, stream);
 }
 
-int train_number_compare(const void *a, const void *b)
+int number_compare(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
