@@ -20,7 +20,7 @@ WITH_JPEG ?= 1
 # WITH_DEFLATE=0 leaves out libdeflate; zlib then inflates PNG, to the same pixels in more time.
 WITH_DEFLATE ?= 1
 
-WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wvla -Wundef
 # A write past the end of the stack or of a buffer of known size ends the program at once, before it does harm. -U
 # first: some distributions define another level.

@@ -67,7 +67,7 @@ prefixes() { # LIBRARY REGEX
         echo "$symbol" | grep -Eq "^($2)" || complain "liblnclip_$1.a: symbol $symbol lacks its module's prefix"
     done
 }
-prefixes tensor 'text_|number_|arena_|attention_|c_locale|machine_|dtype_|error_|file_|gemm|kernels|op_|packed_|precision_|random_|safetensors_|tape_|tensor_|threads_|cpu_'
+prefixes tensor 'text_|number_|mem_|table_|hash_|arena_|attention_|c_locale|machine_|dtype_|error_|file_|gemm|kernels|op_|packed_|precision_|random_|safetensors_|tape_|tensor_|threads_|cpu_'
 prefixes vit 'vit_'
 prefixes data 'data_'
 prefixes train 'train_|metrics_|plot_'
