@@ -2,6 +2,7 @@
 # check_long.sh - the checks that take minutes or need PyTorch: tests/check_long_*.sh, one after the other.
 #
 # Each script prints what it measured and exits 0 (passed), 77 (skipped, with the reason) or anything else (failed).
+# check_long_same.sh compares with another commit and is skipped unless BASE=COMMIT names it in the environment.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}
