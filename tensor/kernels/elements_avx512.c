@@ -7,7 +7,7 @@
  * again, vrcp14ps with one Newton step replaces a division. The numbers agree with the reference within the
  * contracts of kernels.h, not bit for bit; conversions and the arithmetic of `finish` do to the bit.
  */
-#include "tensor/kernels/variants_private.h"
+#include "tensor/kernels/kernels_private.h"
 
 #if defined(__x86_64__)
 

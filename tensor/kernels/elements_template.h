@@ -1,31 +1,37 @@
 /*
  * elements_template.h - the kernels of single elements, written once in plain C: exponentials, activations,
- * conversions, and the end of the packed products. Included by rows_template.h, which says how.
+ * conversions, and the epilogue of the packed products. Included by rows_template.h, which says how.
  *
- * Polynomials are minimax fits; fit.py beside this file makes their coefficients.
+ * Polynomials are minimax fits; fit.py in this folder computes their coefficients.
  */
-#include "tensor/kernels/variants_private.h"
+#ifndef LNCLIP_TENSOR_KERNELS_ELEMENTS_TEMPLATE_H
+#define LNCLIP_TENSOR_KERNELS_ELEMENTS_TEMPLATE_H
+
+#include "tensor/kernels/kernels_private.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #ifdef __clang__
-#pragma STDC FP_CONTRACT OFF /* what is fused is said by KERNELS_MADD; gcc -std=c11 fuses nothing */
-/* The iterations of the loop that follows may run side by side: outputs are inputs or disjoint. */
+#pragma STDC FP_CONTRACT OFF /* MADD says what is fused; gcc -std=c11 fuses nothing */
+/* The iterations of the next loop are independent: outputs are inputs or disjoint. */
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
-KERNELS_TARGET static inline float float_of_bits(uint32_t bits)
+/* Inlined into the kernels of every ISA level, and there compiled for that level. */
+#define INLINE __attribute__((always_inline)) static inline
+
+INLINE float float_of_bits(uint32_t bits)
 {
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
-KERNELS_TARGET static inline uint32_t bits_of_float(float value)
+INLINE uint32_t bits_of_float(float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -33,20 +39,29 @@ KERNELS_TARGET static inline uint32_t bits_of_float(float value)
 }
 
 /* Rounding adds just under half of the last place kept, and all of half where that place is odd. */
-KERNELS_TARGET static inline uint16_t bf16_of(float value)
+INLINE uint16_t bf16_of(float value)
 {
     const uint32_t bits = bits_of_float(value);
     const uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
     return (uint16_t)(value == value ? rounded : bits >> 16 | 0x40); /* a NaN stays one */
 }
 
-KERNELS_TARGET static inline float of_bf16(uint16_t bits)
+INLINE float of_bf16(uint16_t bits)
 {
     return float_of_bits((uint32_t)bits << 16);
 }
 
-/* The `low` of an argument known no better: x + -0 is x for every x, so compilers drop the addition. */
+/* exp_of's `low` where the argument is known in f32 only: x + -0 is x for every x. */
 #define NO_LOW (-0.0f)
+
+/* The normal distribution at z: its function Phi and its density phi. */
+typedef struct Normal {
+    float cdf, density;
+} Normal;
+
+enum { EPILOGUE_ROWS = 8 }; /* activated per call, which makes the cost of the call negligible */
+
+#endif
 
 /*
  * exp(x + low) for |low| < 0.01: a caller that knows its argument to more than f32 passes the rest.
@@ -57,63 +72,57 @@ KERNELS_TARGET static inline float of_bf16(uint16_t bits)
  * it is applied as two factors; the second product rounds once, also to a subnormal. Beyond +-104 the
  * result is 0 or infinity anyway; a NaN passes through every step.
  */
-KERNELS_TARGET static inline float exp_of(float x, float low)
+INLINE TARGET float NAME(exp_of)(float x, float low)
 {
     const float log2_e = 1.44269504f, ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
     const float rounder = 0x1.8p23f;
     const float bounded = fabsf(x) > 104.0f ? copysignf(104.0f, x) : x;
-    const float shifted = KERNELS_MADD(bounded, log2_e, rounder);
+    const float shifted = MADD(bounded, log2_e, rounder);
     const float k = shifted - rounder;
-    float r = KERNELS_MADD(k, -ln2_high, bounded);
-    r = KERNELS_MADD(k, -ln2_low, r) + low;
+    float r = MADD(k, -ln2_high, bounded);
+    r = MADD(k, -ln2_low, r) + low;
 
     float series = 0.0013814612f; /* E of fit.py: relative error 3.1e-9 */
-    series = KERNELS_MADD(series, r, 0.00836870994f);
-    series = KERNELS_MADD(series, r, 0.0416683874f);
-    series = KERNELS_MADD(series, r, 0.166665207f);
-    series = KERNELS_MADD(series, r, 0.499999935f);
-    const float exp_r = KERNELS_MADD(series, r * r, r) + 1.0f;
+    series = MADD(series, r, 0.00836870994f);
+    series = MADD(series, r, 0.0416683874f);
+    series = MADD(series, r, 0.166665207f);
+    series = MADD(series, r, 0.499999935f);
+    const float exp_r = MADD(series, r * r, r) + 1.0f;
 
     const uint32_t exponent = bits_of_float(shifted) - bits_of_float(rounder) + 2 * 127;
     const uint32_t half = exponent / 2;
     return exp_r * float_of_bits(half << 23) * float_of_bits((exponent - half) << 23);
 }
 
-KERNELS_TARGET static void kernel_exp(const float *x, float *y, size_t n)
+TARGET static void NAME(exp)(const float *x, float *y, size_t n)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++)
-        y[i] = exp_of(x[i], NO_LOW);
+        y[i] = NAME(exp_of)(x[i], NO_LOW);
 }
 
 /* CLIP's sigmoid approximation of GELU: y = z s, s = sigmoid(1.702 z). */
-KERNELS_TARGET static inline float quick_gelu_sigmoid(float z)
+INLINE TARGET float NAME(quick_gelu_sigmoid)(float z)
 {
-    return 1.0f / (1.0f + exp_of(-1.702f * z, NO_LOW));
+    return 1.0f / (1.0f + NAME(exp_of)(-1.702f * z, NO_LOW));
 }
 
-KERNELS_TARGET static void kernel_quick_gelu(const float *z, float *y, size_t n)
+TARGET static void NAME(quick_gelu)(const float *z, float *y, size_t n)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++)
-        y[i] = z[i] * quick_gelu_sigmoid(z[i]);
+        y[i] = z[i] * NAME(quick_gelu_sigmoid)(z[i]);
 }
 
 /* ds/dz = 1.702 s (1 - s), so dy/dz = s + 1.702 (z s) (1 - s), in the order that never overflows. */
-KERNELS_TARGET static void kernel_quick_gelu_backward(const float *z, const float *dy, float *dz,
-                                                      size_t n)
+TARGET static void NAME(quick_gelu_backward)(const float *z, const float *dy, float *dz, size_t n)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++) {
-        const float s = quick_gelu_sigmoid(z[i]);
-        dz[i] = dy[i] * KERNELS_MADD(1.702f, (z[i] * s) * (1.0f - s), s);
+        const float s = NAME(quick_gelu_sigmoid)(z[i]);
+        dz[i] = dy[i] * MADD(1.702f, (z[i] * s) * (1.0f - s), s);
     }
 }
-
-/* The normal distribution at z: its function Phi and its density phi. */
-typedef struct Normal {
-    float cdf, density;
-} Normal;
 
 /*
  * With a = |z|, both share exp(-a^2 / 2); Phi(-a) = exp(-a^2 / 2) t Q(t) with t = 1 / (1 + a / 4), where
@@ -122,78 +131,76 @@ typedef struct Normal {
  * would be magnified by the exponential. Beyond a = 15 the tail is 0 (the bits of
  * positive floats are ordered as they are, and a minimum of integers is never turned into a branch).
  */
-KERNELS_TARGET static inline Normal normal_at(float z)
+INLINE TARGET Normal NAME(normal_at)(float z)
 {
     const uint32_t magnitude = bits_of_float(fabsf(z)), limit = bits_of_float(15.0f);
     const float a = float_of_bits(magnitude < limit ? magnitude : limit);
     const float high =
         float_of_bits(bits_of_float(a) & 0xfffff000); /* 12 bits: its square is exact */
-    const float gauss = exp_of(-0.5f * (high * high), -0.5f * ((a - high) * (a + high)));
-    const float t = 1.0f / KERNELS_MADD(0.25f, a, 1.0f);
+    const float gauss = NAME(exp_of)(-0.5f * (high * high), -0.5f * ((a - high) * (a + high)));
+    const float t = 1.0f / MADD(0.25f, a, 1.0f);
 
     float series = 0.0171772088f; /* Q of fit.py: relative error 9.1e-9 */
-    series = KERNELS_MADD(series, t, -0.0661193172f);
-    series = KERNELS_MADD(series, t, 0.0596933257f);
-    series = KERNELS_MADD(series, t, 0.0173845261f);
-    series = KERNELS_MADD(series, t, 0.0222131963f);
-    series = KERNELS_MADD(series, t, 0.0813674467f);
-    series = KERNELS_MADD(series, t, 0.0739026818f);
-    series = KERNELS_MADD(series, t, 0.0950896014f);
-    series = KERNELS_MADD(series, t, 0.0995463449f);
-    series = KERNELS_MADD(series, t, 0.09974499f);
+    series = MADD(series, t, -0.0661193172f);
+    series = MADD(series, t, 0.0596933257f);
+    series = MADD(series, t, 0.0173845261f);
+    series = MADD(series, t, 0.0222131963f);
+    series = MADD(series, t, 0.0813674467f);
+    series = MADD(series, t, 0.0739026818f);
+    series = MADD(series, t, 0.0950896014f);
+    series = MADD(series, t, 0.0995463449f);
+    series = MADD(series, t, 0.09974499f);
     const float tail = gauss * (t * series);
     const float step = z > 0 ? 1.0f : 0.0f; /* so cdf = 1 - tail or tail, by selecting a constant */
     const float inverse_sqrt_two_pi = 0.398942280f;
     return (Normal){.cdf = fabsf(step - tail), .density = inverse_sqrt_two_pi * gauss};
 }
 
-KERNELS_TARGET static void kernel_gelu(const float *z, float *y, size_t n)
+TARGET static void NAME(gelu)(const float *z, float *y, size_t n)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++)
-        y[i] = z[i] * normal_at(z[i]).cdf;
+        y[i] = z[i] * NAME(normal_at)(z[i]).cdf;
 }
 
-KERNELS_TARGET static void kernel_gelu_backward(const float *z, const float *dy, float *dz,
-                                                size_t n)
+TARGET static void NAME(gelu_backward)(const float *z, const float *dy, float *dz, size_t n)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++) {
-        const Normal normal = normal_at(z[i]);
-        dz[i] = dy[i] * KERNELS_MADD(z[i], normal.density, normal.cdf);
+        const Normal normal = NAME(normal_at)(z[i]);
+        dz[i] = dy[i] * MADD(z[i], normal.density, normal.cdf);
     }
 }
 
-KERNELS_TARGET static void kernel_add(const float *x, float *y, size_t n)
+TARGET static void NAME(add)(const float *x, float *y, size_t n)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++)
         y[i] += x[i];
 }
 
-KERNELS_TARGET static void kernel_axpy(float factor, const float *x, float *y, size_t n)
+TARGET static void NAME(axpy)(float factor, const float *x, float *y, size_t n)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++)
-        y[i] = KERNELS_MADD(factor, x[i], y[i]);
+        y[i] = MADD(factor, x[i], y[i]);
 }
 
-KERNELS_TARGET static void kernel_to_bf16(const float *x, uint16_t *y, size_t n)
+TARGET static void NAME(to_bf16)(const float *x, uint16_t *y, size_t n)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++)
         y[i] = bf16_of(x[i]);
 }
 
-KERNELS_TARGET static void kernel_from_bf16(const uint16_t *x, float *y, size_t n)
+TARGET static void NAME(from_bf16)(const uint16_t *x, float *y, size_t n)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++)
         y[i] = of_bf16(x[i]);
 }
 
-KERNELS_TARGET static void kernel_pair(const uint16_t *even, const uint16_t *odd, size_t n,
-                                       uint32_t *out)
+TARGET static void NAME(pair)(const uint16_t *even, const uint16_t *odd, size_t n, uint32_t *out)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++)
@@ -201,64 +208,75 @@ KERNELS_TARGET static void kernel_pair(const uint16_t *even, const uint16_t *odd
 }
 
 /* Sums of one row of a tile, in f32: scaled where they are integers, with bias and addend. */
-KERNELS_TARGET static inline void finish_row(const KernelFinish *f, int row, const void *sums,
-                                             float z[KERNELS_COLUMNS])
+INLINE TARGET void NAME(epilogue_row)(const KernelFinish *f, int row, const int columns,
+                                      const void *sums, float z[KERNELS_COLUMNS])
 {
     const ptrdiff_t start = row * f->ld;
     memcpy(z, sums, KERNELS_COLUMNS * sizeof *z);
     if (f->row_scale) {
-        const float row_scale = f->row_scale[row], *const column_scale = f->column_scale;
+        const float row_scale = f->row_scale[row], *column_scale = f->column_scale;
         const int32_t row_zero = f->row_zero[row];
-        const int32_t *const sum = sums, *const column_sum = f->column_sum;
+        const int32_t *sum = sums, *column_sum = f->column_sum;
         INDEPENDENT
-        for (int n = 0; n < f->columns; n++)
+        for (int n = 0; n < columns; n++)
             z[n] = row_scale * column_scale[n] * (float)(sum[n] - row_zero * column_sum[n]);
     }
     if (f->bias) {
-        const float *const bias = f->bias;
+        const float *bias = f->bias;
         INDEPENDENT
-        for (int n = 0; n < f->columns; n++)
+        for (int n = 0; n < columns; n++)
             z[n] += bias[n];
     }
     if (f->addend && f->type == DTYPE_F32) {
-        const float *const addend = (const float *)f->addend + start;
+        const float *addend = (const float *)f->addend + start;
         INDEPENDENT
-        for (int n = 0; n < f->columns; n++)
+        for (int n = 0; n < columns; n++)
             z[n] += addend[n];
     } else if (f->addend) {
-        const uint16_t *const addend = (const uint16_t *)f->addend + start;
+        const uint16_t *addend = (const uint16_t *)f->addend + start;
         INDEPENDENT
-        for (int n = 0; n < f->columns; n++)
+        for (int n = 0; n < columns; n++)
             z[n] += of_bf16(addend[n]);
     }
 }
 
-KERNELS_TARGET static void store_row(const float *v, DType type, void *out, ptrdiff_t start, int n)
+INLINE TARGET void NAME(store_row)(const float *v, DType type, void *out, ptrdiff_t start,
+                                   const int n)
 {
-    if (type == DTYPE_F32)
+    if (type == DTYPE_F32) {
         memcpy((float *)out + start, v, (size_t)n * sizeof *v);
-    else
-        kernel_to_bf16(v, (uint16_t *)out + start, (size_t)n);
+    } else {
+        uint16_t *y = (uint16_t *)out + start;
+        INDEPENDENT
+        for (int i = 0; i < n; i++)
+            y[i] = bf16_of(v[i]);
+    }
 }
 
-enum { FINISH_ROWS = 8 }; /* activated at once: enough for the call to cost nothing */
-
-KERNELS_TARGET static void kernel_finish(const KernelFinish *f, int row, int count,
-                                         const void *sums)
+/* `columns` is a constant for full panels: their loops then have no remainder. */
+INLINE TARGET void NAME(epilogue_rows)(const KernelFinish *f, int row, int count, const int columns,
+                                       const float *sums)
 {
-    float v[FINISH_ROWS][KERNELS_COLUMNS];
-    for (int first = 0; first < count; first += FINISH_ROWS) {
-        const int rows = count - first < FINISH_ROWS ? count - first : FINISH_ROWS;
+    float v[EPILOGUE_ROWS][KERNELS_COLUMNS];
+    for (int first = 0; first < count; first += EPILOGUE_ROWS) {
+        const int rows = count - first < EPILOGUE_ROWS ? count - first : EPILOGUE_ROWS;
         for (int r = 0; r < rows; r++) {
             const int tile_row = first + r;
-            finish_row(f, row + tile_row, (const char *)sums + (size_t)tile_row * sizeof v[r],
-                       v[r]);
+            NAME(epilogue_row)(f, row + tile_row, columns, sums + tile_row * KERNELS_COLUMNS, v[r]);
             if (f->z)
-                store_row(v[r], f->type, f->z, (row + tile_row) * f->ld, f->columns);
+                NAME(store_row)(v[r], f->type, f->z, (row + tile_row) * f->ld, columns);
         }
         if (f->activate)
             f->activate(v[0], v[0], (size_t)(rows * KERNELS_COLUMNS));
         for (int r = 0; r < rows; r++)
-            store_row(v[r], f->type, f->c, (row + first + r) * f->ld, f->columns);
+            NAME(store_row)(v[r], f->type, f->c, (row + first + r) * f->ld, columns);
     }
+}
+
+TARGET static void NAME(epilogue)(const KernelFinish *f, int row, int count, const void *sums)
+{
+    if (f->columns == KERNELS_COLUMNS)
+        NAME(epilogue_rows)(f, row, count, KERNELS_COLUMNS, sums);
+    else
+        NAME(epilogue_rows)(f, row, count, f->columns, sums);
 }

@@ -1,80 +1,145 @@
 /*
- * kernels.c - see kernels.h: builds a table for each rung of the ladder that the processor reaches, and
- * chooses one once.
+ * kernels.c - see kernels.h: compiles the templates for each ISA level, builds a table for each level that the
+ * processor has, and chooses one once.
  */
 #include "tensor/kernels/kernels.h"
 
 #include "tensor/kernels/cpu_private.h"
-#include "tensor/kernels/variants_private.h"
+#include "tensor/kernels/kernels_private.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Rung {
-    const char *name;
-    bool (*supported)(void); /* NULL: always */
-    void (*overlay)(Kernels *table);
-} Rung;
+/* --- The table of each ISA level: the kernels that it adds to those of the level below --- */
+
+#define TARGET        /* whatever the whole build targets */
+#define NAME(x)       x##_reference
+#define MADD(a, b, c) ((a) * (b) + (c))
+#include "tensor/kernels/rows_template.h"
+
+static void fill_reference(Kernels *table)
+{
+    fill_rows_reference(table);
+    table->product[PRECISION_F32] = kernels_product_f32_reference;
+    table->product[PRECISION_BF16] = kernels_product_bf16_reference;
+    table->product[PRECISION_INT8] = kernels_product_int8_reference;
+    table->interleave = kernels_interleave_reference;
+    table->transpose = kernels_transpose_reference;
+    table->product_is_fast = false;
+    table->product_wants_odd_rows = false;
+}
 
 #if defined(__x86_64__)
-#define X86(overlay) overlay
+
+#define TARGET        __attribute__((target("avx2,fma")))
+#define NAME(x)       x##_avx2
+#define MADD(a, b, c) __builtin_fmaf(a, b, c)
+#include "tensor/kernels/rows_template.h"
+
+static void fill_avx2(Kernels *table)
+{
+    fill_rows_avx2(table);
+    table->product[PRECISION_F32] = kernels_product_f32_avx2;
+    table->product[PRECISION_BF16] = kernels_product_bf16_avx2;
+    table->product[PRECISION_INT8] = kernels_product_int8_avx2;
+    table->interleave = kernels_interleave_avx2;
+    table->transpose = kernels_transpose_avx2;
+    table->product_is_fast = true;
+}
+
+static void fill_avx512(Kernels *table)
+{
+    kernels_overlay_rows_avx512(table);
+    kernels_overlay_elements_avx512(table);
+    table->product[PRECISION_F32] = kernels_product_f32_avx512;
+    table->product[PRECISION_BF16] = kernels_product_bf16_avx512;
+    table->interleave = kernels_interleave_avx512;
+    table->transpose = kernels_transpose_avx512;
+}
+
+static void fill_avx512_vnni(Kernels *table)
+{
+    table->product[PRECISION_INT8] = kernels_product_int8_avx512_vnni;
+}
+
+static void fill_avx512_bf16(Kernels *table)
+{
+    table->product[PRECISION_BF16] = kernels_product_bf16_avx512_bf16;
+}
+
+static void fill_amx(Kernels *table)
+{
+    table->product[PRECISION_BF16] = kernels_product_bf16_amx;
+    table->product[PRECISION_INT8] = kernels_product_int8_amx;
+    table->product_wants_odd_rows = true;
+}
+
+#define X86(fill) fill
 #else
-#define X86(overlay) NULL /* not there, and not asked for: cpu.h says no */
+#define X86(fill) NULL /* never called: cpu_has_* are false */
 #endif
 
-static const Rung ladder[] = {
-    {"ref", NULL, kernels_overlay_reference},
-    {"avx2", cpu_has_avx2, X86(kernels_overlay_avx2)},
-    {"avx512", cpu_has_avx512, X86(kernels_overlay_avx512)},
-    {"avx512_vnni", cpu_has_avx512_vnni, X86(kernels_overlay_avx512_vnni)},
-    {"avx512_bf16", cpu_has_avx512_bf16, X86(kernels_overlay_avx512_bf16)},
-    {"amx", cpu_has_amx, X86(kernels_overlay_amx)},
+/* --- The choice --- */
+
+typedef struct IsaLevel {
+    const char *name;
+    bool (*supported)(void); /* NULL: always */
+    void (*fill)(Kernels *table);
+} IsaLevel;
+
+static const IsaLevel levels[] = {
+    {"ref", NULL, fill_reference},
+    {"avx2", cpu_has_avx2, X86(fill_avx2)},
+    {"avx512", cpu_has_avx512, X86(fill_avx512)},
+    {"avx512_vnni", cpu_has_avx512_vnni, X86(fill_avx512_vnni)},
+    {"avx512_bf16", cpu_has_avx512_bf16, X86(fill_avx512_bf16)},
+    {"amx", cpu_has_amx, X86(fill_amx)},
 };
 #define NAMES "ref, avx2, avx512, avx512_vnni, avx512_bf16 or amx"
 
-enum { RUNGS = sizeof ladder / sizeof *ladder };
+enum { LEVELS = sizeof levels / sizeof *levels };
 
 static pthread_once_t build_once = PTHREAD_ONCE_INIT, choose_once = PTHREAD_ONCE_INIT;
-static Kernels tables[RUNGS]; /* of the rungs that the processor reaches */
-static int reached;
+static Kernels tables[LEVELS]; /* of the levels that the processor has */
+static int available;
 static const Kernels *chosen; /* NULL: choosing failed, and `failure` says why */
 static bool plain;
 static Error failure;
 
 static void build(void)
 {
-    for (; reached < RUNGS; reached++) {
-        const Rung *const rung = &ladder[reached];
-        if (rung->supported && !rung->supported())
+    for (; available < LEVELS; available++) {
+        const IsaLevel *level = &levels[available];
+        if (level->supported && !level->supported())
             return;
-        if (reached > 0)
-            tables[reached] = tables[reached - 1];
-        tables[reached].name = rung->name;
-        rung->overlay(&tables[reached]);
+        if (available > 0)
+            tables[available] = tables[available - 1];
+        tables[available].name = level->name;
+        level->fill(&tables[available]);
     }
 }
 
-/* RUNGS if there is none of that name. */
-static int rung_of(const char *name)
+/* LEVELS if none has that name. */
+static int level_of(const char *name)
 {
-    int rung = 0;
-    while (rung < RUNGS && strcmp(name, ladder[rung].name) != 0)
-        rung++;
-    return rung;
+    int level = 0;
+    while (level < LEVELS && strcmp(name, levels[level].name) != 0)
+        level++;
+    return level;
 }
 
-const char *kernels_variant_name(int rung)
+const char *kernels_variant_name(int level)
 {
-    return rung < RUNGS ? ladder[rung].name : NULL;
+    return level < LEVELS ? levels[level].name : NULL;
 }
 
 const Kernels *kernels_variant(const char *name)
 {
     pthread_once(&build_once, build);
-    const int rung = rung_of(name);
-    return rung < reached ? &tables[rung] : NULL;
+    const int level = level_of(name);
+    return level < available ? &tables[level] : NULL;
 }
 
 const Kernels *kernels_reference(void)
@@ -86,10 +151,10 @@ const Kernels *kernels_reference(void)
 static void choose(void)
 {
     pthread_once(&build_once, build);
-    const char *const wanted = getenv("LNCLIP_CPU");
+    const char *wanted = getenv("LNCLIP_CPU");
     if (!wanted || !*wanted) {
-        chosen = &tables[reached - 1];
-    } else if (rung_of(wanted) == RUNGS) {
+        chosen = &tables[available - 1];
+    } else if (level_of(wanted) == LEVELS) {
         error_set(&failure, STATUS_USAGE,
                   "LNCLIP_CPU: unknown value '%s'; use " NAMES ", or unset it", wanted);
     } else {

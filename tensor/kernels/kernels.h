@@ -1,12 +1,11 @@
 /*
  * kernels.h - the table of kernels, chosen once for this processor.
  *
- * The C reference of each kernel is always compiled and is the oracle of the tests; overlays for AVX2,
- * AVX-512 (with VNNI, with BF16) and AMX replace entries at run time (per-function target attributes, no
- * -march). The environment variable LNCLIP_CPU=ref|avx2|avx512|avx512_vnni|avx512_bf16|amx masks features,
- * so that every path can be reached on one machine. These are rungs of a ladder: a processor is on the highest
- * that it and all rungs below it allow. Processors were built in that order, so little is lost: one
- * with BF16 instructions but not VNNI would run avx512.
+ * The C reference of each kernel is always compiled and is the oracle of the tests; ISA levels (AVX2,
+ * AVX-512, with VNNI, with BF16, AMX) replace entries at run time (per-function target attributes, no
+ * -march). The environment variable LNCLIP_CPU=ref|avx2|avx512|avx512_vnni|avx512_bf16|amx chooses a level, so
+ * that every path can be reached on one machine. Each level includes the previous one, and all features of a
+ * level are required. Few processors have only some: one with BF16 instructions but not VNNI would run avx512.
  *
  * Kernels are single-threaded, allocate nothing, cannot fail; pointers need no alignment and, unless
  * noted, outputs may alias inputs of the same shape exactly (in place) but not overlap otherwise.
@@ -211,8 +210,8 @@ Status kernels_init(Error *error);
 const Kernels *kernels(void);
 
 /*
- * True if LNCLIP_CPU=ref asks for plain C throughout: gemm then does without OpenBLAS too. (False on a
- * processor for which there merely is no overlay.) Initialises on first use like kernels().
+ * True if LNCLIP_CPU=ref asks for plain C throughout: gemm then does without OpenBLAS too. (False where
+ * the reference runs because the processor has no further level.) Initialises on first use like kernels().
  */
 bool kernels_plain(void);
 
@@ -226,6 +225,6 @@ const Kernels *kernels_reference(void);
 const Kernels *kernels_variant(const char *name);
 
 /* The names that kernels_variant and LNCLIP_CPU know, plainest first: of 0, 1, ...; NULL beyond the last. */
-const char *kernels_variant_name(int rung);
+const char *kernels_variant_name(int level);
 
 #endif

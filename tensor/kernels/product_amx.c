@@ -12,8 +12,8 @@
  * order, wherever its row stands. Up to 16 rows that remain after blocks of 32 join the last block: they
  * then cost a pass over their own rows, and not one more over the panel.
  */
+#include "tensor/kernels/kernels_private.h"
 #include "tensor/kernels/tiles_private.h"
-#include "tensor/kernels/variants_private.h"
 
 #if defined(__x86_64__)
 

@@ -12,7 +12,7 @@
  * Long rows are cut into chunks, whose a stays in the first-level cache. Sums wait in memory
  * meanwhile, which rounds nothing: the order is the same as without chunks.
  */
-#include "tensor/kernels/variants_private.h"
+#include "tensor/kernels/kernels_private.h"
 
 #if defined(__x86_64__)
 

@@ -15,7 +15,7 @@
  * it for f32; PRODUCT_PARTS and PRODUCT_PART(x, part), for groups whose numbers have to be multiplied one after
  * the other. They are undefined again at the end.
  */
-#include "tensor/kernels/variants_private.h"
+#include "tensor/kernels/kernels_private.h"
 
 #include <immintrin.h>
 #include <string.h>

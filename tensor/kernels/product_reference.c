@@ -2,7 +2,7 @@
  * product_reference.c - the packed product's kernels in portable C: the text to read and the oracle of
  * the others' tests.
  */
-#include "tensor/kernels/variants_private.h"
+#include "tensor/kernels/kernels_private.h"
 
 #include <string.h>
 

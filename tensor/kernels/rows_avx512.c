@@ -6,7 +6,7 @@
  * kernels.h, not bit for bit; quantised bytes do to the bit. Every sum's order follows from the length of the
  * row alone.
  */
-#include "tensor/kernels/variants_private.h"
+#include "tensor/kernels/kernels_private.h"
 
 #if defined(__x86_64__)
 

@@ -1,147 +1,118 @@
 /*
- * rows_template.h - the kernels, written once in plain C: those of whole rows here, those of single elements in
- * elements_template.h.
+ * rows_template.h - the kernels, written once in plain C and compiled for each ISA level: those of whole rows
+ * here, those of single elements in elements_template.h.
  *
- * Not a header in the usual sense: reference.c and avx2.c each include it after defining
+ * kernels.c includes it once for each level, after it has defined
  *
- *     KERNELS_TARGET         the attribute that lets the compiler use the variant's instructions
- *     KERNELS_MADD(a, b, c)  a b + c, fused where the instruction exists
+ *     TARGET           the attribute that lets the compiler use the level's instructions
+ *     NAME(x)          x with the level's name: of kernels, and of functions that use MADD
+ *     MADD(a, b, c)    a b + c, fused where the instruction exists
  *
- * and get `overlay_rows`, which puts all of them into a table. The loops are the shape that gcc and clang
- * turn into vector code without leave to reorder arithmetic: elements are independent, conditions are
- * selections, and sums run over LANES interleaved partial sums that are combined in a fixed order. So the order
- * of every sum is the same in both; they differ only where one fuses a product with a sum.
+ * and gets NAME(fill_rows), which puts all of them into a table. The definitions are undone at the end.
+ *
+ * The loops have the shape that gcc and clang vectorise without permission to reorder arithmetic: elements are
+ * independent, conditions are selections, and sums run over LANES interleaved partial sums that are combined in a
+ * fixed order. So the order of every sum is the same at every level; levels differ only where MADD fuses. A
+ * step takes LANES elements. The last step of a row takes the `count` that are left, and adds zeros
+ * beyond them: a partial sum starts at +0 and so never is the -0 that this would change.
  */
 #include "tensor/kernels/elements_template.h"
 
+#ifndef LNCLIP_TENSOR_KERNELS_ROWS_TEMPLATE_H
+#define LNCLIP_TENSOR_KERNELS_ROWS_TEMPLATE_H
+
 /*
- * Partial sums: four registers of AVX2, eight of SSE2. More than one, because a sum waits four cycles for the
- * one before it in the same register.
+ * Partial sums: two registers of AVX-512, four of AVX2, eight of SSE2. More than one, because an addition waits
+ * four cycles for the one before it in the same register.
  */
 enum { LANES = 32 };
 
-/* Combines the partial sums: halves are added until one is left. */
-KERNELS_TARGET static inline float sum_lanes(float lanes[LANES])
+INLINE void add_halves(float *lanes, const int width)
 {
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int l = 0; l < width; l++)
-            lanes[l] += lanes[l + width];
-    return lanes[0];
+    for (int l = 0; l < width; l++)
+        lanes[l] += lanes[l + width];
 }
 
-KERNELS_TARGET static inline float sum_row(const float *x, int n)
+/* Combines the partial sums: halves are added until one is left. (A loop over widths is not vectorised.) */
+INLINE float sum_lanes(float lanes[LANES])
+{
+    add_halves(lanes, 16);
+    add_halves(lanes, 8);
+    add_halves(lanes, 4);
+    add_halves(lanes, 2);
+    return lanes[0] + lanes[1];
+}
+
+INLINE void sum_step(const float *x, const int count, float lanes[LANES])
+{
+    INDEPENDENT
+    for (int l = 0; l < LANES; l++)
+        lanes[l] += l < count ? x[l] : 0.0f;
+}
+
+INLINE float sum_row(const float *x, int n)
 {
     float lanes[LANES] = {0};
     int i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lanes[l] += x[i + l];
-    for (int l = 0; i + l < n; l++)
-        lanes[l] += x[i + l];
+        sum_step(x + i, LANES, lanes);
+    if (i < n)
+        sum_step(x + i, n - i, lanes);
     return sum_lanes(lanes);
 }
 
+INLINE void sum_bf16_step(const uint16_t *x, const int count, float lanes[LANES])
+{
+    INDEPENDENT
+    for (int l = 0; l < LANES; l++)
+        lanes[l] += l < count ? of_bf16(x[l]) : 0.0f;
+}
+
+INLINE float sum_row_bf16(const uint16_t *x, int n)
+{
+    float lanes[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= n; i += LANES)
+        sum_bf16_step(x + i, LANES, lanes);
+    if (i < n)
+        sum_bf16_step(x + i, n - i, lanes);
+    return sum_lanes(lanes);
+}
+
+INLINE void max_step(const float *x, const int count, float scale, float lanes[LANES])
+{
+    INDEPENDENT
+    for (int l = 0; l < LANES; l++) {
+        const float scaled = l < count ? scale * x[l] : -INFINITY;
+        lanes[l] = scaled > lanes[l] ? scaled : lanes[l];
+    }
+}
+
 /* Largest of scale x; NaNs are passed over here and come back through the sum. */
-KERNELS_TARGET static inline float max_scaled(const float *x, int n, float scale)
+INLINE float max_scaled(const float *x, int n, float scale)
 {
     float lanes[LANES];
     for (int l = 0; l < LANES; l++)
         lanes[l] = -INFINITY;
     int i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lanes[l] = scale * x[i + l] > lanes[l] ? scale * x[i + l] : lanes[l];
-    for (int l = 0; i + l < n; l++)
-        lanes[l] = scale * x[i + l] > lanes[l] ? scale * x[i + l] : lanes[l];
+        max_step(x + i, LANES, scale, lanes);
+    if (i < n)
+        max_step(x + i, n - i, scale, lanes);
     for (int width = LANES / 2; width > 0; width /= 2)
         for (int l = 0; l < width; l++)
             lanes[l] = lanes[l + width] > lanes[l] ? lanes[l + width] : lanes[l];
     return lanes[0];
 }
 
-KERNELS_TARGET static void kernel_softmax_again(float *row, int n, float scale, float lse)
-{
-    INDEPENDENT
-    for (int i = 0; i < n; i++)
-        row[i] = exp_of(scale * row[i] - lse, NO_LOW);
-}
-
-KERNELS_TARGET static float kernel_softmax(float *row, int n, float scale)
-{
-    const float largest = max_scaled(row, n, scale);
-    kernel_softmax_again(row, n, scale, largest); /* exponents <= 0: no overflow */
-    const float sum = sum_row(row, n);
-    const float factor = 1.0f / sum;
-    INDEPENDENT
-    for (int i = 0; i < n; i++)
-        row[i] *= factor;
-    return largest + logf(sum);
-}
-
-KERNELS_TARGET static inline float sum_row_bf16(const uint16_t *x, int n)
-{
-    float lanes[LANES] = {0};
-    int i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lanes[l] += of_bf16(x[i + l]);
-    for (int l = 0; i + l < n; l++)
-        lanes[l] += of_bf16(x[i + l]);
-    return sum_lanes(lanes);
-}
-
-KERNELS_TARGET static float kernel_softmax_bf16(const float *row, int n, float scale, uint16_t *p,
-                                                float *inverse_sum)
-{
-    const float largest = max_scaled(row, n, scale);
-    INDEPENDENT
-    for (int i = 0; i < n; i++)
-        p[i] = bf16_of(exp_of(scale * row[i] - largest, NO_LOW));
-    *inverse_sum = 1.0f / sum_row_bf16(p, n);
-    return largest - logf(*inverse_sum);
-}
-
 /* Of the n columns of a row, how many a panel has that begins at `first`. */
-KERNELS_TARGET static inline int columns_from(int first, int n)
+INLINE int columns_from(int first, int n)
 {
     return n - first < KERNELS_COLUMNS ? n - first : KERNELS_COLUMNS;
 }
 
-KERNELS_TARGET static void kernel_softmax_gradient(float *P, float *dP, ptrdiff_t step, int n,
-                                                   float scale, float lse)
-{
-    float p_lanes[LANES] = {0}, p_dP_lanes[LANES] = {0};
-    for (int first = 0; first < n; first += KERNELS_COLUMNS) {
-        float *const p = P + first / KERNELS_COLUMNS * step;
-        const float *const d = dP + first / KERNELS_COLUMNS * step;
-        const int count = columns_from(first, n);
-        kernel_softmax_again(p, count, scale, lse);
-        int i = 0;
-        for (; i + LANES <= count; i += LANES) {
-            for (int l = 0; l < LANES; l++) {
-                p_lanes[l] += p[i + l];
-                p_dP_lanes[l] = KERNELS_MADD(p[i + l], d[i + l], p_dP_lanes[l]);
-            }
-        }
-        for (int l = 0; i + l < count; l++) {
-            p_lanes[l] += p[i + l];
-            p_dP_lanes[l] = KERNELS_MADD(p[i + l], d[i + l], p_dP_lanes[l]);
-        }
-    }
-    const float delta = sum_lanes(p_dP_lanes) / sum_lanes(p_lanes);
-    for (int first = 0; first < n; first += KERNELS_COLUMNS) {
-        const float *const p = P + first / KERNELS_COLUMNS * step;
-        float *const d = dP + first / KERNELS_COLUMNS * step;
-        const int count = columns_from(first, n);
-        INDEPENDENT
-        for (int i = 0; i < count; i++)
-            d[i] = scale * p[i] * (d[i] - delta);
-    }
-}
-
 /* Makes a row x[n] one half of pairs: the first, clearing the other, or the second. */
-KERNELS_TARGET static inline void deal_row(const uint16_t *x, int n, bool second, uint32_t *pairs,
-                                           ptrdiff_t step)
+INLINE void deal_row(const uint16_t *x, int n, bool second, uint32_t *pairs, ptrdiff_t step)
 {
     for (int first = 0; first < n; first += KERNELS_COLUMNS, pairs += step) {
         const int count = columns_from(first, n);
@@ -151,186 +122,14 @@ KERNELS_TARGET static inline void deal_row(const uint16_t *x, int n, bool second
     }
 }
 
-KERNELS_TARGET static void kernel_softmax_gradient_bf16(const KernelScores *s)
-{
-    const int n = s->n;
-    const float scale = s->scale;
-    for (int r = 0; r < s->rows; r++) {
-        const float *const scores = s->scores + r * s->ld, *const dP = s->dP + r * s->ld;
-        const float lse = s->lse[r];
-        uint16_t *const row = s->dS + r * s->ld_dS; /* p first */
-        INDEPENDENT
-        for (int i = 0; i < n; i++)
-            row[i] = bf16_of(exp_of(scale * scores[i] - lse, NO_LOW));
-        deal_row(row, n, r > 0, s->P_pairs, s->step);
-        float lanes[LANES] = {0};
-        int i = 0;
-        for (; i + LANES <= n; i += LANES)
-            for (int l = 0; l < LANES; l++)
-                lanes[l] = KERNELS_MADD(of_bf16(row[i + l]), dP[i + l], lanes[l]);
-        for (int l = 0; i + l < n; l++)
-            lanes[l] = KERNELS_MADD(of_bf16(row[i + l]), dP[i + l], lanes[l]);
-        const float delta = sum_lanes(lanes) / sum_row_bf16(row, n);
-        INDEPENDENT
-        for (int j = 0; j < n; j++)
-            row[j] = bf16_of(scale * of_bf16(row[j]) * (dP[j] - delta));
-        deal_row(row, n, r > 0, s->dS_pairs, s->step);
-    }
-}
-
-/* 1 / sqrt(variance + eps). A second pass over the row: differences from the mean suffer no cancellation. */
-KERNELS_TARGET static inline float inverse_deviation(const float *x, int D, float mean, float eps)
-{
-    float lanes[LANES] = {0};
-    int i = 0;
-    for (; i + LANES <= D; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lanes[l] = KERNELS_MADD(x[i + l] - mean, x[i + l] - mean, lanes[l]);
-    for (int l = 0; i + l < D; l++)
-        lanes[l] = KERNELS_MADD(x[i + l] - mean, x[i + l] - mean, lanes[l]);
-    return kernels_rstd(sum_lanes(lanes) / (float)D + eps);
-}
-
-KERNELS_TARGET static void kernel_layer_norm(const float *x, const float *gamma, const float *beta,
-                                             int D, float eps, float *y, float *mean, float *rstd)
-{
-    const float m = sum_row(x, D) / (float)D;
-    const float s = inverse_deviation(x, D, m, eps);
-    INDEPENDENT
-    for (int d = 0; d < D; d++)
-        y[d] = KERNELS_MADD((x[d] - m) * s, gamma[d], beta[d]);
-    *mean = m;
-    *rstd = s;
-}
-
-/* dx += rstd (g - mean(g) - xhat mean(g xhat)), g = gamma dy, xhat = (x - mean) rstd. */
-KERNELS_TARGET static inline void layer_norm_dx(const float *x, const float *gamma, const float *dy,
-                                                int D, float mean, float rstd, float *dx)
-{
-    float g_lanes[LANES] = {0}, gx_lanes[LANES] = {0};
-    int i = 0;
-    for (; i + LANES <= D; i += LANES) {
-        for (int l = 0; l < LANES; l++) {
-            const float g = gamma[i + l] * dy[i + l];
-            g_lanes[l] += g;
-            gx_lanes[l] = KERNELS_MADD(g, (x[i + l] - mean) * rstd, gx_lanes[l]);
-        }
-    }
-    for (int l = 0; i + l < D; l++) {
-        const float g = gamma[i + l] * dy[i + l];
-        g_lanes[l] += g;
-        gx_lanes[l] = KERNELS_MADD(g, (x[i + l] - mean) * rstd, gx_lanes[l]);
-    }
-    const float mean_g = sum_lanes(g_lanes) / (float)D;
-    const float mean_gx = sum_lanes(gx_lanes) / (float)D;
-    INDEPENDENT
-    for (int d = 0; d < D; d++) {
-        const float xhat = (x[d] - mean) * rstd;
-        const float centred = KERNELS_MADD(gamma[d], dy[d], -mean_g);
-        dx[d] = KERNELS_MADD(rstd, KERNELS_MADD(-xhat, mean_gx, centred), dx[d]);
-    }
-}
-
-KERNELS_TARGET static void kernel_layer_norm_backward(const float *x, const float *gamma,
-                                                      const float *dy, int D, float mean,
-                                                      float rstd, float *dx, float *dgamma,
-                                                      float *dbeta)
-{
-    if (dgamma) {
-        INDEPENDENT
-        for (int d = 0; d < D; d++)
-            dgamma[d] = KERNELS_MADD(dy[d], (x[d] - mean) * rstd, dgamma[d]);
-    }
-    if (dbeta) {
-        INDEPENDENT
-        for (int d = 0; d < D; d++)
-            dbeta[d] += dy[d];
-    }
-    if (dx)
-        layer_norm_dx(x, gamma, dy, D, mean, rstd, dx);
-}
-
-/* The products of two f32 are exact in double, so fusing would change nothing. */
-KERNELS_TARGET static double kernel_dot(const float *x, const float *y, size_t n)
-{
-    double lanes[LANES] = {0};
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int l = 0; l < LANES; l++)
-            lanes[l] += (double)x[i + (size_t)l] * (double)y[i + (size_t)l];
-    for (size_t l = 0; i + l < n; l++)
-        lanes[l] += (double)x[i + l] * (double)y[i + l];
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int l = 0; l < width; l++)
-            lanes[l] += lanes[l + width];
-    return lanes[0];
-}
-
-KERNELS_TARGET static void kernel_layer_norm_bf16(const float *x, const float *gamma,
-                                                  const float *beta, int D, float eps, uint16_t *y,
-                                                  uint16_t *xhat, float *rstd)
-{
-    const float m = sum_row(x, D) / (float)D;
-    const float s = inverse_deviation(x, D, m, eps);
-    INDEPENDENT
-    for (int d = 0; d < D; d++)
-        y[d] = bf16_of(KERNELS_MADD((x[d] - m) * s, gamma[d], beta[d]));
-    if (xhat) {
-        INDEPENDENT
-        for (int d = 0; d < D; d++)
-            xhat[d] = bf16_of((x[d] - m) * s);
-    }
-    *rstd = s;
-}
-
-KERNELS_TARGET static void kernel_layer_norm_backward_bf16(const uint16_t *xhat, const float *gamma,
-                                                           const uint16_t *dy, int D, float rstd,
-                                                           float *dx, float *dgamma, float *dbeta)
-{
-    float g_lanes[LANES] = {0}, gx_lanes[LANES] = {0};
-    int i = 0;
-    for (; i + LANES <= D; i += LANES) {
-        for (int l = 0; l < LANES; l++) {
-            const float g = gamma[i + l] * of_bf16(dy[i + l]);
-            g_lanes[l] += g;
-            gx_lanes[l] = KERNELS_MADD(g, of_bf16(xhat[i + l]), gx_lanes[l]);
-        }
-    }
-    for (int l = 0; i + l < D; l++) {
-        const float g = gamma[i + l] * of_bf16(dy[i + l]);
-        g_lanes[l] += g;
-        gx_lanes[l] = KERNELS_MADD(g, of_bf16(xhat[i + l]), gx_lanes[l]);
-    }
-    if (dgamma) {
-        INDEPENDENT
-        for (int d = 0; d < D; d++)
-            dgamma[d] = KERNELS_MADD(of_bf16(dy[d]), of_bf16(xhat[d]), dgamma[d]);
-    }
-    if (dbeta) {
-        INDEPENDENT
-        for (int d = 0; d < D; d++)
-            dbeta[d] += of_bf16(dy[d]);
-    }
-    if (!dx)
-        return;
-    const float mean_g = sum_lanes(g_lanes) / (float)D;
-    const float mean_gx = sum_lanes(gx_lanes) / (float)D;
-    INDEPENDENT
-    for (int d = 0; d < D; d++) {
-        const float centred = KERNELS_MADD(gamma[d], of_bf16(dy[d]), -mean_g);
-        dx[d] = KERNELS_MADD(rstd, KERNELS_MADD(-of_bf16(xhat[d]), mean_gx, centred), dx[d]);
-    }
-}
-
 /* The bits of a float as an integer of the same order, and back. Compilers vectorise the maximum of integers. */
-KERNELS_TARGET static inline int32_t ordered_bits(int32_t bits)
+INLINE int32_t ordered_bits(int32_t bits)
 {
     return bits < 0 ? bits ^ INT32_MAX : bits;
 }
 
 /* The least and the largest of x f and 0. */
-KERNELS_TARGET static inline void range_of(const uint16_t *x, const float *factor, int n,
-                                           float *least, float *largest)
+INLINE void range_of(const uint16_t *x, const float *factor, int n, float *least, float *largest)
 {
     int32_t low = 0, high = 0;
     for (int i = 0; i < n; i++) {
@@ -343,8 +142,272 @@ KERNELS_TARGET static inline void range_of(const uint16_t *x, const float *facto
     *largest = float_of_bits((uint32_t)high);
 }
 
-KERNELS_TARGET static float kernel_quantize(const uint16_t *x, const float *factor, int n,
-                                            uint8_t *y, int32_t *zero)
+INLINE void dot_step(const float *x, const float *y, const size_t count, double lanes[LANES])
+{
+    INDEPENDENT
+    for (size_t l = 0; l < LANES; l++)
+        lanes[l] += l < count ? (double)x[l] * (double)y[l] : 0.0;
+}
+
+#endif
+
+TARGET static void NAME(softmax_again)(float *row, int n, float scale, float lse)
+{
+    INDEPENDENT
+    for (int i = 0; i < n; i++)
+        row[i] = NAME(exp_of)(scale * row[i] - lse, NO_LOW);
+}
+
+TARGET static float NAME(softmax)(float *row, int n, float scale)
+{
+    const float largest = max_scaled(row, n, scale);
+    NAME(softmax_again)(row, n, scale, largest); /* exponents <= 0: no overflow */
+    const float sum = sum_row(row, n);
+    const float factor = 1.0f / sum;
+    INDEPENDENT
+    for (int i = 0; i < n; i++)
+        row[i] *= factor;
+    return largest + logf(sum);
+}
+
+TARGET static float NAME(softmax_bf16)(const float *row, int n, float scale, uint16_t *p,
+                                       float *inverse_sum)
+{
+    const float largest = max_scaled(row, n, scale);
+    INDEPENDENT
+    for (int i = 0; i < n; i++)
+        p[i] = bf16_of(NAME(exp_of)(scale * row[i] - largest, NO_LOW));
+    *inverse_sum = 1.0f / sum_row_bf16(p, n);
+    return largest - logf(*inverse_sum);
+}
+
+/* sum p and sum p dP */
+INLINE TARGET void NAME(product_step)(const float *p, const float *dP, const int count,
+                                      float p_lanes[LANES], float p_dP_lanes[LANES])
+{
+    INDEPENDENT
+    for (int l = 0; l < LANES; l++) {
+        p_lanes[l] += l < count ? p[l] : 0.0f;
+        p_dP_lanes[l] = l < count ? MADD(p[l], dP[l], p_dP_lanes[l]) : p_dP_lanes[l];
+    }
+}
+
+TARGET static void NAME(softmax_gradient)(float *P, float *dP, ptrdiff_t step, int n, float scale,
+                                          float lse)
+{
+    float p_lanes[LANES] = {0}, p_dP_lanes[LANES] = {0};
+    for (int first = 0; first < n; first += KERNELS_COLUMNS) {
+        float *const p = P + first / KERNELS_COLUMNS * step;
+        const float *const d = dP + first / KERNELS_COLUMNS * step;
+        const int count = columns_from(first, n);
+        NAME(softmax_again)(p, count, scale, lse);
+        int i = 0;
+        for (; i + LANES <= count; i += LANES)
+            NAME(product_step)(p + i, d + i, LANES, p_lanes, p_dP_lanes);
+        if (i < count)
+            NAME(product_step)(p + i, d + i, count - i, p_lanes, p_dP_lanes);
+    }
+    const float delta = sum_lanes(p_dP_lanes) / sum_lanes(p_lanes);
+    for (int first = 0; first < n; first += KERNELS_COLUMNS) {
+        const float *const p = P + first / KERNELS_COLUMNS * step;
+        float *const d = dP + first / KERNELS_COLUMNS * step;
+        const int count = columns_from(first, n);
+        INDEPENDENT
+        for (int i = 0; i < count; i++)
+            d[i] = scale * p[i] * (d[i] - delta);
+    }
+}
+
+INLINE TARGET void NAME(product_bf16_step)(const uint16_t *p, const float *dP, const int count,
+                                           float lanes[LANES])
+{
+    INDEPENDENT
+    for (int l = 0; l < LANES; l++)
+        lanes[l] = l < count ? MADD(of_bf16(p[l]), dP[l], lanes[l]) : lanes[l];
+}
+
+TARGET static void NAME(softmax_gradient_bf16)(const KernelScores *s)
+{
+    const int n = s->n;
+    const float scale = s->scale;
+    for (int r = 0; r < s->rows; r++) {
+        const float *const scores = s->scores + r * s->ld, *const dP = s->dP + r * s->ld;
+        const float lse = s->lse[r];
+        uint16_t *const row = s->dS + r * s->ld_dS; /* p first */
+        INDEPENDENT
+        for (int i = 0; i < n; i++)
+            row[i] = bf16_of(NAME(exp_of)(scale * scores[i] - lse, NO_LOW));
+        deal_row(row, n, r > 0, s->P_pairs, s->step);
+        float lanes[LANES] = {0};
+        int i = 0;
+        for (; i + LANES <= n; i += LANES)
+            NAME(product_bf16_step)(row + i, dP + i, LANES, lanes);
+        if (i < n)
+            NAME(product_bf16_step)(row + i, dP + i, n - i, lanes);
+        const float delta = sum_lanes(lanes) / sum_row_bf16(row, n);
+        INDEPENDENT
+        for (int j = 0; j < n; j++)
+            row[j] = bf16_of(scale * of_bf16(row[j]) * (dP[j] - delta));
+        deal_row(row, n, r > 0, s->dS_pairs, s->step);
+    }
+}
+
+INLINE TARGET void NAME(square_step)(const float *x, const int count, float mean,
+                                     float lanes[LANES])
+{
+    INDEPENDENT
+    for (int l = 0; l < LANES; l++) {
+        const float difference = l < count ? x[l] - mean : 0.0f;
+        lanes[l] = MADD(difference, difference, lanes[l]);
+    }
+}
+
+/* 1 / sqrt(variance + eps). A second pass over the row: differences from the mean suffer no cancellation. */
+INLINE TARGET float NAME(inverse_deviation)(const float *x, int D, float mean, float eps)
+{
+    float lanes[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= D; i += LANES)
+        NAME(square_step)(x + i, LANES, mean, lanes);
+    if (i < D)
+        NAME(square_step)(x + i, D - i, mean, lanes);
+    return kernels_rstd(sum_lanes(lanes) / (float)D + eps);
+}
+
+TARGET static void NAME(layer_norm)(const float *x, const float *gamma, const float *beta, int D,
+                                    float eps, float *y, float *mean, float *rstd)
+{
+    const float m = sum_row(x, D) / (float)D;
+    const float s = NAME(inverse_deviation)(x, D, m, eps);
+    INDEPENDENT
+    for (int d = 0; d < D; d++)
+        y[d] = MADD((x[d] - m) * s, gamma[d], beta[d]);
+    *mean = m;
+    *rstd = s;
+}
+
+/* sum g and sum g xhat, g = gamma dy, xhat = (x - mean) rstd */
+INLINE TARGET void NAME(norm_step)(const float *x, const float *gamma, const float *dy,
+                                   const int count, float mean, float rstd, float g_lanes[LANES],
+                                   float gx_lanes[LANES])
+{
+    INDEPENDENT
+    for (int l = 0; l < LANES; l++) {
+        const float g = l < count ? gamma[l] * dy[l] : 0.0f;
+        const float xhat = l < count ? (x[l] - mean) * rstd : 0.0f;
+        g_lanes[l] += g;
+        gx_lanes[l] = MADD(g, xhat, gx_lanes[l]);
+    }
+}
+
+TARGET static void NAME(layer_norm_backward)(const float *x, const float *gamma, const float *dy,
+                                             int D, float mean, float rstd, float *dx,
+                                             float *dgamma, float *dbeta)
+{
+    if (dgamma) {
+        INDEPENDENT
+        for (int d = 0; d < D; d++)
+            dgamma[d] = MADD(dy[d], (x[d] - mean) * rstd, dgamma[d]);
+    }
+    if (dbeta) {
+        INDEPENDENT
+        for (int d = 0; d < D; d++)
+            dbeta[d] += dy[d];
+    }
+    if (!dx)
+        return;
+    float g_lanes[LANES] = {0}, gx_lanes[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= D; i += LANES)
+        NAME(norm_step)(x + i, gamma + i, dy + i, LANES, mean, rstd, g_lanes, gx_lanes);
+    if (i < D)
+        NAME(norm_step)(x + i, gamma + i, dy + i, D - i, mean, rstd, g_lanes, gx_lanes);
+    const float mean_g = sum_lanes(g_lanes) / (float)D;
+    const float mean_gx = sum_lanes(gx_lanes) / (float)D;
+    INDEPENDENT
+    for (int d = 0; d < D; d++) {
+        const float xhat = (x[d] - mean) * rstd;
+        const float centred = MADD(gamma[d], dy[d], -mean_g);
+        dx[d] = MADD(rstd, MADD(-xhat, mean_gx, centred), dx[d]);
+    }
+}
+
+TARGET static void NAME(layer_norm_bf16)(const float *x, const float *gamma, const float *beta,
+                                         int D, float eps, uint16_t *y, uint16_t *xhat, float *rstd)
+{
+    const float m = sum_row(x, D) / (float)D;
+    const float s = NAME(inverse_deviation)(x, D, m, eps);
+    INDEPENDENT
+    for (int d = 0; d < D; d++)
+        y[d] = bf16_of(MADD((x[d] - m) * s, gamma[d], beta[d]));
+    if (xhat) {
+        INDEPENDENT
+        for (int d = 0; d < D; d++)
+            xhat[d] = bf16_of((x[d] - m) * s);
+    }
+    *rstd = s;
+}
+
+INLINE TARGET void NAME(norm_bf16_step)(const uint16_t *xhat, const float *gamma,
+                                        const uint16_t *dy, const int count, float g_lanes[LANES],
+                                        float gx_lanes[LANES])
+{
+    INDEPENDENT
+    for (int l = 0; l < LANES; l++) {
+        const float g = l < count ? gamma[l] * of_bf16(dy[l]) : 0.0f;
+        g_lanes[l] += g;
+        gx_lanes[l] = MADD(g, l < count ? of_bf16(xhat[l]) : 0.0f, gx_lanes[l]);
+    }
+}
+
+TARGET static void NAME(layer_norm_backward_bf16)(const uint16_t *xhat, const float *gamma,
+                                                  const uint16_t *dy, int D, float rstd, float *dx,
+                                                  float *dgamma, float *dbeta)
+{
+    if (dgamma) {
+        INDEPENDENT
+        for (int d = 0; d < D; d++)
+            dgamma[d] = MADD(of_bf16(dy[d]), of_bf16(xhat[d]), dgamma[d]);
+    }
+    if (dbeta) {
+        INDEPENDENT
+        for (int d = 0; d < D; d++)
+            dbeta[d] += of_bf16(dy[d]);
+    }
+    if (!dx)
+        return;
+    float g_lanes[LANES] = {0}, gx_lanes[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= D; i += LANES)
+        NAME(norm_bf16_step)(xhat + i, gamma + i, dy + i, LANES, g_lanes, gx_lanes);
+    if (i < D)
+        NAME(norm_bf16_step)(xhat + i, gamma + i, dy + i, D - i, g_lanes, gx_lanes);
+    const float mean_g = sum_lanes(g_lanes) / (float)D;
+    const float mean_gx = sum_lanes(gx_lanes) / (float)D;
+    INDEPENDENT
+    for (int d = 0; d < D; d++) {
+        const float centred = MADD(gamma[d], of_bf16(dy[d]), -mean_g);
+        dx[d] = MADD(rstd, MADD(-of_bf16(xhat[d]), mean_gx, centred), dx[d]);
+    }
+}
+
+/* The products of two f32 are exact in double, so fusing would change nothing. */
+TARGET static double NAME(dot)(const float *x, const float *y, size_t n)
+{
+    double lanes[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        dot_step(x + i, y + i, LANES, lanes);
+    if (i < n)
+        dot_step(x + i, y + i, n - i, lanes);
+    for (int width = LANES / 2; width > 0; width /= 2)
+        for (int l = 0; l < width; l++)
+            lanes[l] += lanes[l + width];
+    return lanes[0];
+}
+
+TARGET static float NAME(quantize)(const uint16_t *x, const float *factor, int n, uint8_t *y,
+                                   int32_t *zero)
 {
     float least, largest;
     if (factor)
@@ -367,28 +430,32 @@ KERNELS_TARGET static float kernel_quantize(const uint16_t *x, const float *fact
     return step;
 }
 
-/* Puts the row kernels of this file into the table. */
-static void overlay_rows(Kernels *table)
+/* Puts all kernels of both templates into the table. */
+static void NAME(fill_rows)(Kernels *table)
 {
-    table->exp = kernel_exp;
-    table->softmax = kernel_softmax;
-    table->softmax_bf16 = kernel_softmax_bf16;
-    table->softmax_gradient = kernel_softmax_gradient;
-    table->softmax_gradient_bf16 = kernel_softmax_gradient_bf16;
-    table->quick_gelu = kernel_quick_gelu;
-    table->quick_gelu_backward = kernel_quick_gelu_backward;
-    table->gelu = kernel_gelu;
-    table->gelu_backward = kernel_gelu_backward;
-    table->layer_norm = kernel_layer_norm;
-    table->layer_norm_backward = kernel_layer_norm_backward;
-    table->add = kernel_add;
-    table->axpy = kernel_axpy;
-    table->dot = kernel_dot;
-    table->to_bf16 = kernel_to_bf16;
-    table->from_bf16 = kernel_from_bf16;
-    table->layer_norm_bf16 = kernel_layer_norm_bf16;
-    table->layer_norm_backward_bf16 = kernel_layer_norm_backward_bf16;
-    table->quantize = kernel_quantize;
-    table->pair = kernel_pair;
-    table->finish = kernel_finish;
+    table->exp = NAME(exp);
+    table->softmax = NAME(softmax);
+    table->softmax_bf16 = NAME(softmax_bf16);
+    table->softmax_gradient = NAME(softmax_gradient);
+    table->softmax_gradient_bf16 = NAME(softmax_gradient_bf16);
+    table->quick_gelu = NAME(quick_gelu);
+    table->quick_gelu_backward = NAME(quick_gelu_backward);
+    table->gelu = NAME(gelu);
+    table->gelu_backward = NAME(gelu_backward);
+    table->layer_norm = NAME(layer_norm);
+    table->layer_norm_backward = NAME(layer_norm_backward);
+    table->add = NAME(add);
+    table->axpy = NAME(axpy);
+    table->dot = NAME(dot);
+    table->to_bf16 = NAME(to_bf16);
+    table->from_bf16 = NAME(from_bf16);
+    table->layer_norm_bf16 = NAME(layer_norm_bf16);
+    table->layer_norm_backward_bf16 = NAME(layer_norm_backward_bf16);
+    table->quantize = NAME(quantize);
+    table->pair = NAME(pair);
+    table->finish = NAME(epilogue);
 }
+
+#undef TARGET
+#undef NAME
+#undef MADD
