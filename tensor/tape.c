@@ -8,32 +8,12 @@
 #include "tensor/tape.h"
 
 #include "tensor/kernels/kernels.h"
-#include "tensor/ops/op_tasks_private.h"
+#include "tensor/ops/op.h"
 
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-const Op op_table[OP_COUNT] = {
-    [OP_LINEAR] = {"linear", op_linear_backward},
-    [OP_LAYER_NORM] = {"layer_norm", op_layer_norm_backward},
-    [OP_ATTENTION] = {"attention", op_attention_backward},
-    [OP_PATCH_EMBED] = {"patch_embed", op_patch_embed_backward},
-    [OP_EMBED_TOKENS] = {"embed_tokens", op_embed_tokens_backward},
-    [OP_CAST] = {"cast", op_cast_backward},
-    [OP_SELECT_TOKEN] = {"select_token", op_select_token_backward},
-    [OP_ADD] = {"add", op_add_backward},
-    [OP_SCALE] = {"scale", op_scale_backward},
-    [OP_GELU] = {"gelu", op_gelu_backward},
-    [OP_SOFTMAX] = {"softmax", op_softmax_backward},
-    [OP_L2_NORMALIZE] = {"l2_normalize", op_l2_normalize_backward},
-    [OP_CROSS_ENTROPY] = {"cross_entropy", op_cross_entropy_backward},
-    [OP_ALIGNMENT] = {"alignment", op_alignment_backward},
-    [OP_UNIFORMITY] = {"uniformity", op_uniformity_backward},
-    [OP_SLERP] = {"slerp", op_slerp_backward},
-    [OP_RECOMPUTE] = {"recompute", op_recompute_backward},
-};
 
 /* An output of an operation. The tensor comes first: a Tensor of this tape is a Value. */
 typedef struct Value {
@@ -328,14 +308,14 @@ float *op_save(Tape *tape, Node *node, size_t count)
     return op_save_as(tape, node, DTYPE_F32, count);
 }
 
-void *op_grad_fresh(Tape *tape, Tensor *tensor, bool *fresh)
+void *op_grad_overwrite(Tape *tape, Tensor *tensor, bool *overwrite)
 {
-    *fresh = false;
+    *overwrite = false;
     if (!tensor || !tensor->needs_grad)
         return NULL;
     if (tensor->grad)
         return tensor->grad;
-    *fresh = true;
+    *overwrite = true;
     tensor->grad = arena_alloc(tape->arena, tensor_count(tensor) * dtype_size(tensor->dtype));
     if (!value_of(tape, tensor)) {
         assert(tape->leaf_grad_count < tape->max_nodes);
@@ -347,9 +327,9 @@ void *op_grad_fresh(Tape *tape, Tensor *tensor, bool *fresh)
 float *op_grad(Tape *tape, Tensor *tensor)
 {
     assert(!tensor || tensor->dtype == DTYPE_F32);
-    bool fresh;
-    float *const grad = op_grad_fresh(tape, tensor, &fresh);
-    if (fresh && !tape_is_planning(tape))
+    bool overwrite;
+    float *const grad = op_grad_overwrite(tape, tensor, &overwrite);
+    if (overwrite && !tape_is_planning(tape))
         memset(grad, 0, tensor_count(tensor) * sizeof *grad);
     return grad;
 }
@@ -357,14 +337,11 @@ float *op_grad(Tape *tape, Tensor *tensor)
 typedef struct PassGrad {
     const float *from;
     float *to;
-    int count;
 } PassGrad;
 
-static void pass_task(void *context, int task, int worker)
+static void add_elements(const void *context, OpRange range)
 {
-    (void)worker;
     const PassGrad *const pass = context;
-    const OpRange range = op_range(pass->count, OP_TASK_ELEMENTS, task);
     kernels()->add(pass->from + range.begin, pass->to + range.begin, (size_t)range.count);
 }
 
@@ -379,21 +356,6 @@ void op_pass_grad(Tape *tape, Tensor *out, Tensor *in)
         out->grad = NULL;
         return;
     }
-    PassGrad pass = {.from = out->grad, .to = op_grad(tape, in), .count = (int)tensor_count(out)};
-    if (!tape_is_planning(tape)) {
-        const int tasks = op_range_count(pass.count, OP_TASK_ELEMENTS);
-        threads_run(tape->threads, tasks, pass_task, &pass);
-    }
-}
-
-size_t op_scratch_stride(size_t count)
-{
-    const size_t line = ARENA_ALIGNMENT / sizeof(float);
-    return (count + line - 1) / line * line;
-}
-
-float *op_scratch(Tape *tape, size_t count)
-{
-    const size_t workers = (size_t)threads_count(tape->threads);
-    return arena_alloc(tape->arena, workers * op_scratch_stride(count) * sizeof(float));
+    const PassGrad pass = {.from = out->grad, .to = op_grad(tape, in)};
+    op_run_rows(tape, (int)tensor_count(out), 1, add_elements, &pass);
 }

@@ -276,20 +276,30 @@ START_TEST(passing_a_gradient_moves_or_adds)
 }
 END_TEST
 
+/* Fills its scratch memory and checks that no other task has written there meanwhile. */
+static void scratch_task(const void *context, int task, float *scratch)
+{
+    int *const seen = *(int *const *)context;
+    for (int i = 0; i < 20; i++)
+        scratch[i] = (float)task;
+    for (int i = 0; i < 20; i++)
+        seen[task] += scratch[i] == (float)task;
+}
+
 START_TEST(scratch_is_apart_for_each_worker)
 {
     Arena *const arena = new_arena();
     Threads *threads;
     Tape *tape;
+    int seen[64] = {0}, *const context = seen;
     ck_ok(threads_create(&threads, 3, &error), &error);
     ck_ok(tape_create(&tape, arena, threads, 1, &error), &error);
     ck_assert_ptr_eq(tape_threads(tape), threads);
-    ck_assert_uint_eq(op_scratch_stride(1), 16);
-    ck_assert_uint_eq(op_scratch_stride(32), 32);
-    float *const scratch = op_scratch(tape, 20);
-    ones(scratch, 3 * op_scratch_stride(20));
-    arena_free(tape_arena(tape), scratch);
+    op_run_scratch(tape, 64, 20, scratch_task, &context);
+    for (int task = 0; task < 64; task++)
+        ck_assert_int_eq(seen[task], 20);
     ck_assert_uint_eq(arena_used(arena), 0);
+    ck_assert_uint_eq(arena_peak(arena), 3 * 32 * sizeof(float));
     tape_destroy(tape);
     threads_destroy(threads);
     arena_destroy(arena);

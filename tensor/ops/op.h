@@ -1,99 +1,81 @@
 /*
  * op.h - what an operation's file needs from the tape. Users of the library include ops.h instead.
  *
- * An operation is one file op_NAME.c: derivation, shape rule, forward (what is saved and why), backward.
- * Its forward has the pattern
+ * An operation is one file op_NAME.c: derivation, shape rule, forward (what is saved and why), backward. One line
+ * in OPS registers it. Its forward has the pattern
  *
  *     Tensor *y = op_output(tape, ndim, shape);         allocates [shape]
- *     if (!tape_is_planning(tape)) compute y
  *     Node *node = op_record(tape, OP_NAME, y, inputs, count);   NULL when nothing needs a gradient
- *     if (node) { op_keep(node, x); node->saved[0] = ...; }
+ *     if (node) { op_keep(tape, node, x); node->saved[0] = ...; }
+ *     op_run_rows(tape, ...);                           computes y
  *
  * and its backward reads node->out->grad and adds to op_grad(tape, input), which is NULL for an input
  * that needs no gradient: that branch is then skipped, dX still flows while dW is never computed.
  *
- * Planning (a measuring arena): tape_backward runs every backward there too, so a backward must make
- * the same calls of op_grad, op_pass_grad, op_scratch, arena_alloc and arena_free in the same order
- * whatever the numbers are, and leave out the arithmetic when tape_is_planning(tape). The pointers it
- * gets are addresses nobody may read or write.
+ * Planning (a measuring arena). The same forward and backward run, and all arithmetic goes through op_run_*, which
+ * does nothing there. So an operation must make the same calls of op_output, op_grad, op_save, arena_alloc and so
+ * on in the same order whatever the values are. The pointers it gets are addresses that must not be accessed.
+ *
+ * Tasks. Work is divided by the shapes of the operands alone: never by the number of threads, and never by how
+ * many samples are in the batch. A sample is an index of the first dimension of a tensor of three or more
+ * dimensions; a matrix is a single sample. What operations sum over samples (gradients of parameters), they add
+ * sample by sample, in order, to what is there: so dividing a batch into micro-batches changes no bit.
  */
 #ifndef LNCLIP_TENSOR_OPS_OP_H
 #define LNCLIP_TENSOR_OPS_OP_H
 
 #include "tensor/ops/ops.h"
 
-enum { OP_MAX_INPUTS = 14, OP_MAX_SAVED = 3, OP_MAX_KEPT = 4 };
+#include <stddef.h>
+
+/* Every operation: X(NAME, name) is OP_NAME, with op_name_backward in its own file. */
+#define OPS(X)                                                                                     \
+    X(LINEAR, linear)                                                                              \
+    X(LAYER_NORM, layer_norm)                                                                      \
+    X(ATTENTION, attention)                                                                        \
+    X(PATCH_EMBED, patch_embed)                                                                    \
+    X(EMBED_TOKENS, embed_tokens)                                                                  \
+    X(CAST, cast)                                                                                  \
+    X(SELECT_TOKEN, select_token)                                                                  \
+    X(ADD, add)                                                                                    \
+    X(SCALE, scale)                                                                                \
+    X(GELU, gelu)                                                                                  \
+    X(SOFTMAX, softmax)                                                                            \
+    X(L2_NORMALIZE, l2_normalize)                                                                  \
+    X(CROSS_ENTROPY, cross_entropy)                                                                \
+    X(ALIGNMENT, alignment)                                                                        \
+    X(UNIFORMITY, uniformity)                                                                      \
+    X(SLERP, slerp)                                                                                \
+    X(RECOMPUTE, recompute)
 
 typedef enum OpKind {
-    OP_LINEAR,
-    OP_LAYER_NORM,
-    OP_ATTENTION,
-    OP_PATCH_EMBED,
-    OP_EMBED_TOKENS,
-    OP_CAST,
-    OP_SELECT_TOKEN,
-    OP_ADD,
-    OP_SCALE,
-    OP_GELU,
-    OP_SOFTMAX,
-    OP_L2_NORMALIZE,
-    OP_CROSS_ENTROPY,
-    OP_ALIGNMENT,
-    OP_UNIFORMITY,
-    OP_SLERP,
-    OP_RECOMPUTE,
-    OP_COUNT,
+#define X(NAME, name) OP_##NAME,
+    OPS(X)
+#undef X
+        OP_COUNT
 } OpKind;
 
-/* Settings of one recorded operation that are not tensors: which member is valid follows from the kind. */
-typedef union OpSettings {
-    struct {
-        int parts;
-        Activation activation;
-        const PackedMatrix *backward; /* borrowed until backward; NULL: gemm, or narrow */
-        bool narrow;
-        uint16_t lora_map; /* as Linear has it, and the scale too */
-        float lora_scale;
-    } linear;
-    struct {
-        int heads;
-    } attention;
-    struct {
-        int token;
-    } select_token;
-    struct {
-        float factor;
-    } scale;
-    struct {
-        float eps;
-    } l2_normalize;
-    struct {
-        const int *labels; /* [N], borrowed until backward */
-        float smoothing;
-    } cross_entropy;
-    struct {
-        const int *labels; /* [N], borrowed until backward */
-    } alignment;
-    struct {
-        const int *partner; /* [N], borrowed until backward */
-        const float *t;     /* [N], borrowed until backward */
-    } slerp;
-    struct {
-        TapeSegment *segment;
-        const void *context; /* borrowed until backward */
-        int index;
-    } recompute;
-} OpSettings;
+enum {
+    OP_MAX_INPUTS = 14,
+    OP_MAX_SAVED = 3,
+    OP_MAX_KEPT = 4,
+    OP_SETTINGS_BYTES = 64,
+    /*
+     * Elements that one task of a row-wise or element-wise operation computes: the claim of a task (well under a
+     * microsecond) is short compared with it, a layer is long, and it is half of a first-level cache.
+     */
+    OP_TASK_ELEMENTS = 8192,
+};
 
 typedef struct Node {
     OpKind kind;
     Tensor *out;
     Tensor *in[OP_MAX_INPUTS]; /* NULL where an optional operand is absent */
     int inputs;
-    Tensor *kept[OP_MAX_KEPT]; /* whose numbers the backward reads */
+    Tensor *kept[OP_MAX_KEPT]; /* whose data the backward reads */
     int kept_count;
-    void *saved[OP_MAX_SAVED]; /* the operation's own numbers, blocks of the arena, or NULL */
-    OpSettings settings;
+    void *saved[OP_MAX_SAVED]; /* the operation's own values, blocks of the arena, or NULL */
+    _Alignas(max_align_t) unsigned char settings[OP_SETTINGS_BYTES]; /* op_settings */
 } Node;
 
 /* One row of the table of operations: which exist, and how each is differentiated. */
@@ -104,12 +86,23 @@ typedef struct Op {
 
 extern const Op op_table[OP_COUNT];
 
+#define X(NAME, name) void op_##name##_backward(Tape *tape, Node *node);
+OPS(X)
+#undef X
+
 /*
- * A new value [shape] on the tape: uninitialised numbers, f32 or of `type` (f32 or bf16), owned by the tape, one
+ * A new value [shape] on the tape: uninitialised, f32 or of `type` (f32 or bf16), owned by the tape, one
  * use (the caller's). Asserts that fewer than the max_nodes of tape_create were made since the last reset.
  */
 Tensor *op_output(Tape *tape, int ndim, const int *shape);
 Tensor *op_output_as(Tape *tape, DType type, int ndim, const int *shape);
+
+/*
+ * The data of an operand of an operation: f32, or of any type. Asserts that they are present, except while
+ * planning, where NULL or an address that must not be accessed is returned.
+ */
+float *op_f32(const Tape *tape, const Tensor *tensor);
+void *op_data(const Tape *tape, const Tensor *tensor);
 
 /*
  * Appends a node if the tape is recording and one of `inputs` [count] (NULLs allowed) needs a gradient,
@@ -118,11 +111,17 @@ Tensor *op_output_as(Tape *tape, DType type, int ndim, const int *shape);
  */
 Node *op_record(Tape *tape, OpKind kind, Tensor *out, Tensor *const *inputs, int count);
 
-/* Keeps the numbers of `value` (an input, `out`, or a leaf) until the node's backward has run. */
+/*
+ * The node's memory for a struct of `bytes` (at most OP_SETTINGS_BYTES): what the backward needs to know that is not
+ * a tensor. Zero until written.
+ */
+void *op_settings(Node *node, size_t bytes);
+
+/* Keeps the data of `value` (an input, `out`, or a leaf) until the node's backward has run. */
 void op_keep(Tape *tape, Node *node, Tensor *value);
 
 /*
- * Allocates `count` numbers, f32 or of `type`, that live until the node's backward has run, in the next free
+ * Allocates `count` values, f32 or of `type`, that live until the node's backward has run, in the next free
  * saved[]. A block that the forward had to allocate earlier may be put into saved[] directly: the tape frees it.
  */
 float *op_save(Tape *tape, Node *node, size_t count);
@@ -136,49 +135,76 @@ void *op_save_as(Tape *tape, Node *node, DType type, size_t count);
 float *op_grad(Tape *tape, Tensor *value);
 
 /*
- * The same in the value's own type, for an operation that can as well write all of it as add to it: on first
- * use nothing is set to zero, and *fresh tells that the numbers there mean nothing yet.
+ * The same in the value's own type, for an operation that can write all of it as well as add to it: on first
+ * use nothing is set to zero, and *overwrite is true: the gradient holds no values yet.
  */
-void *op_grad_fresh(Tape *tape, Tensor *value, bool *fresh);
+void *op_grad_overwrite(Tape *tape, Tensor *value, bool *overwrite);
 
 /*
- * Hands the gradient of `out` on to `in` where the operation passes it through unchanged (a residual):
+ * Passes the gradient of `out` on to `in` where the operation leaves it unchanged (a residual):
  * the buffer moves if `in` has none yet, and is added otherwise. Call it last: out->grad may be NULL
  * after. Does nothing if `in` (or NULL) needs no gradient.
  */
 void op_pass_grad(Tape *tape, Tensor *out, Tensor *in);
 
-/*
- * Scratch of `count` floats for each worker of the tape's threads, [threads, count]; worker w uses
- * scratch + w * op_scratch_stride(count). Give back with arena_free(tape_arena(tape), scratch).
- */
-float *op_scratch(Tape *tape, size_t count);
-size_t op_scratch_stride(size_t count);
+/* A range of rows, columns or elements. */
+typedef struct OpRange {
+    int begin, count;
+} OpRange;
+
+/* How many ranges of `size` cover `total`, and the one with that index. */
+static inline int op_range_count(int total, int size)
+{
+    return total / size + (total % size != 0);
+}
+
+static inline OpRange op_range(int total, int size, int index)
+{
+    const int begin = index * size;
+    return (OpRange){begin, total - begin < size ? total - begin : size};
+}
+
+/* Samples of a tensor, and rows of each of them. */
+static inline int op_samples(const Tensor *tensor)
+{
+    return tensor->ndim >= 3 ? tensor->shape[0] : 1;
+}
+
+static inline int op_sample_rows(const Tensor *tensor)
+{
+    return tensor_rows(tensor) / op_samples(tensor);
+}
+
+typedef void OpTask(const void *context, int task);
+typedef void OpRowsTask(const void *context, OpRange rows);
+typedef void OpScratchTask(const void *context, int task, float *scratch);
 
 /*
- * Some numbers [count], f32 or bf16, written as those of another type or the same one, or added to such:
+ * The arithmetic of an operation. Each returns when all is done, and does nothing while planning, but that
+ * op_run_scratch plans its memory. op_run: function(context) on the calling thread. The others are spread over the
+ * tape's threads, in any order:
+ * op_run_tasks: task(context, 0..tasks-1);
+ * op_run_rows: task(context, range) for ranges of about OP_TASK_ELEMENTS elements that cover `rows` rows of
+ * `columns` elements (1 for element-wise operations);
+ * op_run_scratch: task(context, 0..tasks-1, scratch) with `floats` uninitialised floats of its own.
+ */
+void op_run(const Tape *tape, void (*function)(const void *context), const void *context);
+void op_run_tasks(Tape *tape, int tasks, OpTask *task, const void *context);
+void op_run_rows(Tape *tape, int rows, int columns, OpRowsTask *task, const void *context);
+void op_run_scratch(Tape *tape, int tasks, size_t floats, OpScratchTask *task, const void *context);
+
+/* packed_fill, or packed_fill_transposed without magnitudes (packed.h); does nothing while planning. */
+void op_pack(Tape *tape, PackedMatrix *packed, const PackedPart *parts, int count, bool transposed);
+
+/* packed_product (packed.h), with scratch memory from the arena: does nothing but plan that while planning. */
+void op_packed_product(Tape *tape, int rows, const PackedInput *input, const PackedMatrix *packed,
+                       const PackedEpilogue *epilogue, DType type, void *out);
+
+/*
+ * Values [count], f32 or bf16, written as those of another type or the same one, or added to such:
  * the sum is made in f32 and rounded once. `from` and `to` must not overlap. On the calling thread alone.
  */
 void op_convert(DType from_type, const void *from, DType type, void *to, size_t count);
 void op_accumulate(DType from_type, const void *from, DType type, void *to, size_t count);
-
-/* The backward functions, one an operation's file, listed here for the table in tape.c. */
-void op_linear_backward(Tape *tape, Node *node);
-void op_layer_norm_backward(Tape *tape, Node *node);
-void op_attention_backward(Tape *tape, Node *node);
-void op_patch_embed_backward(Tape *tape, Node *node);
-void op_embed_tokens_backward(Tape *tape, Node *node);
-void op_cast_backward(Tape *tape, Node *node);
-void op_select_token_backward(Tape *tape, Node *node);
-void op_add_backward(Tape *tape, Node *node);
-void op_scale_backward(Tape *tape, Node *node);
-void op_gelu_backward(Tape *tape, Node *node);
-void op_softmax_backward(Tape *tape, Node *node);
-void op_l2_normalize_backward(Tape *tape, Node *node);
-void op_cross_entropy_backward(Tape *tape, Node *node);
-void op_alignment_backward(Tape *tape, Node *node);
-void op_uniformity_backward(Tape *tape, Node *node);
-void op_slerp_backward(Tape *tape, Node *node);
-void op_recompute_backward(Tape *tape, Node *node);
 
 #endif

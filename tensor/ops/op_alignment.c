@@ -10,7 +10,7 @@
  * dz_i = (2 n / P) (z_i - m). One pass for the means and one for the differences, instead of all pairs.
  *
  * The form 2 - 2 cos is never used: features of an untrained encoder are nearly collinear, distances of
- * 1e-6 would drown in the rounding of numbers near 1. Differences from a mean in double keep ten digits.
+ * 1e-6 would be lost in the rounding of values near 1. Differences from a mean in double keep ten digits.
  *
  * Shapes. z [..,D], labels [rows], any integers -> [1]. Without a pair the loss and its gradient are 0.
  * What is kept: z (no copy). The mean of a class is one row of scratch.
@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Whether the label of `row` occurred in an earlier row: then its class was dealt with. */
+/* Whether the label of `row` occurred in an earlier row: then its class is done. */
 static bool seen_before(const int *labels, int row)
 {
     for (int i = 0; i < row; i++)
@@ -64,52 +64,67 @@ static double pairs_of_equal_label(const int *labels, int rows)
     return pairs;
 }
 
-static double alignment(const float *z, const int *labels, int rows, int D, double *mean)
+/* One call. */
+typedef struct Alignment {
+    int rows, D;
+    const int *labels;      /* [rows] */
+    const float *z, *dloss; /* [rows,D], [1] */
+    float *loss, *dz;       /* [1], [rows,D] */
+    double *mean;           /* [D], scratch */
+} Alignment;
+
+static void forward(const void *context)
 {
-    const double pairs = pairs_of_equal_label(labels, rows);
+    const Alignment *const f = context;
+    const double pairs = pairs_of_equal_label(f->labels, f->rows);
     double sum = 0;
-    for (int first = 0; pairs > 0 && first < rows; first++) {
-        if (seen_before(labels, first))
+    for (int first = 0; pairs > 0 && first < f->rows; first++) {
+        const int label = f->labels[first];
+        if (seen_before(f->labels, first))
             continue;
-        const int n = class_mean(z, labels, rows, D, labels[first], mean);
-        for (int row = first; row < rows; row++)
-            if (labels[row] == labels[first])
-                sum += n * squared_deviation(z + (ptrdiff_t)row * D, mean, D);
+        const int n = class_mean(f->z, f->labels, f->rows, f->D, label, f->mean);
+        for (int row = first; row < f->rows; row++)
+            if (f->labels[row] == label)
+                sum += n * squared_deviation(f->z + (ptrdiff_t)row * f->D, f->mean, f->D);
     }
-    return pairs > 0 ? sum / pairs : 0;
+    *f->loss = (float)(pairs > 0 ? sum / pairs : 0);
 }
 
 Tensor *op_alignment(Tape *tape, Tensor *z, const int *labels)
 {
-    const int rows = tensor_rows(z), D = tensor_columns(z);
     Tensor *const y = op_output(tape, 1, (const int[]){1});
     Node *const node = op_record(tape, OP_ALIGNMENT, y, &z, 1);
     if (node) {
-        node->settings.alignment.labels = labels;
+        *(const int **)op_settings(node, sizeof labels) = labels;
         op_keep(tape, node, z);
     }
-    double *const mean = arena_alloc(tape_arena(tape), (size_t)D * sizeof *mean);
-    if (!tape_is_planning(tape))
-        *tensor_f32(y) = (float)alignment(tensor_f32(z), labels, rows, D, mean);
-    arena_free(tape_arena(tape), mean);
+    Alignment f = {.rows = tensor_rows(z),
+                   .D = tensor_columns(z),
+                   .labels = labels,
+                   .z = op_f32(tape, z),
+                   .loss = op_f32(tape, y)};
+    f.mean = arena_alloc(tape_arena(tape), (size_t)f.D * sizeof *f.mean);
+    op_run(tape, forward, &f);
+    arena_free(tape_arena(tape), f.mean);
     return y;
 }
 
-static void alignment_backward(const float *z, const int *labels, int rows, int D, double dloss,
-                               double *mean, float *dz)
+static void backward(const void *context)
 {
-    const double pairs = pairs_of_equal_label(labels, rows);
-    for (int first = 0; pairs > 0 && first < rows; first++) {
-        if (seen_before(labels, first))
+    const Alignment *const f = context;
+    const double pairs = pairs_of_equal_label(f->labels, f->rows);
+    for (int first = 0; pairs > 0 && first < f->rows; first++) {
+        const int label = f->labels[first];
+        if (seen_before(f->labels, first))
             continue;
-        const int n = class_mean(z, labels, rows, D, labels[first], mean);
-        const double factor = dloss * 2 * n / pairs;
-        for (int row = first; row < rows; row++) {
-            if (labels[row] != labels[first])
+        const int n = class_mean(f->z, f->labels, f->rows, f->D, label, f->mean);
+        const double factor = (double)*f->dloss * 2 * n / pairs;
+        for (int row = first; row < f->rows; row++) {
+            if (f->labels[row] != label)
                 continue;
-            const ptrdiff_t start = (ptrdiff_t)row * D;
-            for (int d = 0; d < D; d++)
-                dz[start + d] += (float)(factor * (z[start + d] - mean[d]));
+            const ptrdiff_t start = (ptrdiff_t)row * f->D;
+            for (int d = 0; d < f->D; d++)
+                f->dz[start + d] += (float)(factor * (f->z[start + d] - f->mean[d]));
         }
     }
 }
@@ -117,11 +132,13 @@ static void alignment_backward(const float *z, const int *labels, int rows, int 
 void op_alignment_backward(Tape *tape, Node *node)
 {
     Tensor *const z = node->in[0];
-    const int rows = tensor_rows(z), D = tensor_columns(z);
-    float *const dz = op_grad(tape, z);
-    double *const mean = arena_alloc(tape_arena(tape), (size_t)D * sizeof *mean);
-    if (!tape_is_planning(tape))
-        alignment_backward(tensor_f32(z), node->settings.alignment.labels, rows, D,
-                           (double)*tensor_grad(node->out), mean, dz);
-    arena_free(tape_arena(tape), mean);
+    Alignment f = {.rows = tensor_rows(z),
+                   .D = tensor_columns(z),
+                   .labels = *(const int **)op_settings(node, sizeof f.labels),
+                   .z = op_f32(tape, z),
+                   .dloss = tensor_grad(node->out),
+                   .dz = op_grad(tape, z)};
+    f.mean = arena_alloc(tape_arena(tape), (size_t)f.D * sizeof *f.mean);
+    op_run(tape, backward, &f);
+    arena_free(tape_arena(tape), f.mean);
 }

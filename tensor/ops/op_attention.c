@@ -21,7 +21,7 @@
  * trains (vit/explain.h).
  */
 #include "tensor/ops/attention_private.h"
-#include "tensor/ops/op_tasks_private.h"
+#include "tensor/ops/op.h"
 
 #include <assert.h>
 #include <math.h>
@@ -59,20 +59,13 @@ static size_t floats(size_t bytes)
     return (bytes + sizeof(float) - 1) / sizeof(float);
 }
 
-typedef struct ForwardTasks {
-    AttentionForward head;
-    float *scratch; /* one a worker, `step` floats apart */
-    size_t step;
-} ForwardTasks;
-
-static void forward_task(void *context, int task, int worker)
+static void forward_task(const void *context, int head, float *scratch)
 {
-    const ForwardTasks *const f = context;
-    float *const scratch = f->scratch + (size_t)worker * f->step;
-    if (is_plain(&f->head.shape))
-        attention_plain_forward(&f->head, task, scratch);
+    const AttentionForward *const f = context;
+    if (is_plain(&f->shape))
+        attention_plain_forward(f, head, scratch);
     else
-        attention_forward(&f->head, task, scratch);
+        attention_forward(f, head, scratch);
 }
 
 Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *probabilities)
@@ -90,62 +83,45 @@ Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *proba
     Tensor *const inputs[INPUTS] = {[IN_Q] = q, [IN_KV] = kv, [IN_PROBABILITIES] = probabilities};
     Node *const node = op_record(tape, OP_ATTENTION, o, inputs, INPUTS);
     const AttentionShape shape = shape_of(tape, q, kv, heads);
-    ForwardTasks f = {
-        .head = {.shape = shape, .probabilities = probabilities ? probabilities->data : NULL}};
+    AttentionForward f = {.shape = shape,
+                          .q = op_data(tape, q),
+                          .kv = op_data(tape, kv),
+                          .o = o->data,
+                          .probabilities = probabilities ? probabilities->data : NULL};
     if (node) {
-        node->settings.attention.heads = heads;
+        *(int *)op_settings(node, sizeof heads) = heads;
         op_keep(tape, node, q);
         op_keep(tape, node, kv);
-        f.head.lse = op_save(tape, node, (size_t)shape.B * (size_t)heads * (size_t)shape.Tq);
+        f.lse = op_save(tape, node, (size_t)shape.B * (size_t)heads * (size_t)shape.Tq);
     }
-    const size_t count = floats(is_plain(&shape) ? attention_plain_forward_scratch(&shape)
-                                                 : attention_forward_scratch(&shape));
-    f.step = op_scratch_stride(count);
-    f.scratch = op_scratch(tape, count);
-    if (!tape_is_planning(tape)) {
-        assert(q->data && kv->data);
-        f.head.q = q->data;
-        f.head.kv = kv->data;
-        f.head.o = o->data;
-        threads_run(tape_threads(tape), shape.B * heads, forward_task, &f);
-    }
-    arena_free(tape_arena(tape), f.scratch);
+    const size_t bytes = is_plain(&shape) ? attention_plain_forward_scratch(&shape)
+                                          : attention_forward_scratch(&shape);
+    op_run_scratch(tape, shape.B * heads, floats(bytes), forward_task, &f);
     return o;
 }
 
-typedef struct BackwardTasks {
-    AttentionBackward head;
-    float *scratch; /* one a worker, `step` floats apart */
-    size_t step;
-} BackwardTasks;
-
-static void backward_task(void *context, int task, int worker)
+static void backward_task(const void *context, int head, float *scratch)
 {
-    const BackwardTasks *const f = context;
-    float *const scratch = f->scratch + (size_t)worker * f->step;
-    if (is_plain(&f->head.shape))
-        attention_plain_backward(&f->head, task, scratch);
+    const AttentionBackward *const f = context;
+    if (is_plain(&f->shape))
+        attention_plain_backward(f, head, scratch);
     else
-        attention_backward(&f->head, task, scratch);
+        attention_backward(f, head, scratch);
 }
 
 void op_attention_backward(Tape *tape, Node *node)
 {
     Tensor *const q = node->in[IN_Q], *const kv = node->in[IN_KV];
-    const AttentionShape shape = shape_of(tape, q, kv, node->settings.attention.heads);
-    BackwardTasks f = {.head = {.shape = shape, .d_o = node->out->grad, .lse = node->saved[0]}};
-    f.head.dq = op_grad_fresh(tape, q, &f.head.dq_fresh);
-    f.head.dkv = op_grad_fresh(tape, kv, &f.head.dkv_fresh);
-    f.head.dprobabilities = op_grad(tape, node->in[IN_PROBABILITIES]);
-    const size_t count = floats(is_plain(&shape) ? attention_plain_backward_scratch(&shape)
-                                                 : attention_backward_scratch(&shape));
-    f.step = op_scratch_stride(count);
-    f.scratch = op_scratch(tape, count);
-    if (!tape_is_planning(tape)) {
-        assert(q->data && kv->data);
-        f.head.q = q->data;
-        f.head.kv = kv->data;
-        threads_run(tape_threads(tape), shape.B * shape.H, backward_task, &f);
-    }
-    arena_free(tape_arena(tape), f.scratch);
+    const AttentionShape shape = shape_of(tape, q, kv, *(int *)op_settings(node, sizeof(int)));
+    AttentionBackward f = {.shape = shape,
+                           .q = op_data(tape, q),
+                           .kv = op_data(tape, kv),
+                           .d_o = node->out->grad,
+                           .lse = node->saved[0]};
+    f.dq = op_grad_overwrite(tape, q, &f.dq_fresh);
+    f.dkv = op_grad_overwrite(tape, kv, &f.dkv_fresh);
+    f.dprobabilities = op_grad(tape, node->in[IN_PROBABILITIES]);
+    const size_t bytes = is_plain(&shape) ? attention_plain_backward_scratch(&shape)
+                                          : attention_backward_scratch(&shape);
+    op_run_scratch(tape, shape.B * shape.H, floats(bytes), backward_task, &f);
 }

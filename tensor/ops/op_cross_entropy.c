@@ -10,8 +10,8 @@
  *
  * Shapes. logits [..,C], labels [rows] in [0,C) -> [1].
  *
- * What is kept: the logits (no copy): p is a few exponentials away. All in double: there are few numbers
- * here, and the whole gradient of a step starts from them. Szegedy et al., arXiv 1512.00567, section 7.
+ * What is kept: the logits (no copy): p is a few exponentials away. All in double: there are few elements
+ * here, and the gradient of a step starts from them. Szegedy et al., arXiv 1512.00567, section 7.
  */
 #include "tensor/ops/op.h"
 
@@ -41,44 +41,73 @@ static double row_loss(const float *logits, int C, int label, double smoothing)
     return loss;
 }
 
+typedef struct Settings {
+    const int *labels; /* [rows], borrowed until backward */
+    float smoothing;
+} Settings;
+
+/* One call. */
+typedef struct Loss {
+    int rows, C;
+    Settings settings;
+    const float *logits, *dloss; /* [rows,C], [1] */
+    float *loss, *dlogits;       /* [1], [rows,C] */
+} Loss;
+
+static void forward(const void *context)
+{
+    const Loss *const f = context;
+    double sum = 0;
+    for (int row = 0; row < f->rows; row++)
+        sum += row_loss(f->logits + (ptrdiff_t)row * f->C, f->C, f->settings.labels[row],
+                        (double)f->settings.smoothing);
+    *f->loss = (float)(sum / f->rows);
+}
+
 Tensor *op_cross_entropy(Tape *tape, Tensor *logits, const int *labels, float smoothing)
 {
     assert(smoothing >= 0 && smoothing <= 1);
-    const int rows = tensor_rows(logits), C = tensor_columns(logits);
     Tensor *const y = op_output(tape, 1, (const int[]){1});
     Node *const node = op_record(tape, OP_CROSS_ENTROPY, y, &logits, 1);
+    const Loss f = {.rows = tensor_rows(logits),
+                    .C = tensor_columns(logits),
+                    .settings = {labels, smoothing},
+                    .logits = op_f32(tape, logits),
+                    .loss = op_f32(tape, y)};
     if (node) {
-        node->settings.cross_entropy.labels = labels;
-        node->settings.cross_entropy.smoothing = smoothing;
+        *(Settings *)op_settings(node, sizeof(Settings)) = f.settings;
         op_keep(tape, node, logits);
     }
-    if (!tape_is_planning(tape)) {
-        double sum = 0;
-        for (int row = 0; row < rows; row++)
-            sum += row_loss(tensor_f32(logits) + (ptrdiff_t)row * C, C, labels[row],
-                            (double)smoothing);
-        *tensor_f32(y) = (float)(sum / rows);
-    }
+    op_run(tape, forward, &f);
     return y;
+}
+
+static void backward(const void *context)
+{
+    const Loss *const f = context;
+    const int C = f->C;
+    const double factor = (double)*f->dloss / f->rows;
+    const double smoothing = (double)f->settings.smoothing;
+    for (int row = 0; row < f->rows; row++) {
+        const float *const l = f->logits + (ptrdiff_t)row * C;
+        float *const dl = f->dlogits + (ptrdiff_t)row * C;
+        const double lse = log_sum_exp(l, C);
+        for (int c = 0; c < C; c++) {
+            const double target =
+                (c == f->settings.labels[row] ? 1 - smoothing : 0) + smoothing / C;
+            dl[c] += (float)(factor * (exp(l[c] - lse) - target));
+        }
+    }
 }
 
 void op_cross_entropy_backward(Tape *tape, Node *node)
 {
     Tensor *const logits = node->in[0];
-    const int rows = tensor_rows(logits), C = tensor_columns(logits);
-    const int *const labels = node->settings.cross_entropy.labels;
-    const double smoothing = (double)node->settings.cross_entropy.smoothing;
-    float *const dlogits = op_grad(tape, logits);
-    if (tape_is_planning(tape))
-        return;
-    const double factor = (double)*tensor_grad(node->out) / rows;
-    for (int row = 0; row < rows; row++) {
-        const float *const l = tensor_f32(logits) + (ptrdiff_t)row * C;
-        float *const dl = dlogits + (ptrdiff_t)row * C;
-        const double lse = log_sum_exp(l, C);
-        for (int c = 0; c < C; c++) {
-            const double target = (c == labels[row] ? 1 - smoothing : 0) + smoothing / C;
-            dl[c] += (float)(factor * (exp(l[c] - lse) - target));
-        }
-    }
+    const Loss f = {.rows = tensor_rows(logits),
+                    .C = tensor_columns(logits),
+                    .settings = *(Settings *)op_settings(node, sizeof(Settings)),
+                    .logits = op_f32(tape, logits),
+                    .dloss = tensor_grad(node->out),
+                    .dlogits = op_grad(tape, logits)};
+    op_run(tape, backward, &f);
 }

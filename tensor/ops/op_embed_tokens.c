@@ -11,7 +11,7 @@
  * What is kept: nothing, the operation is linear and its coefficients are 1.
  */
 #include "tensor/kernels/kernels.h"
-#include "tensor/ops/op_tasks_private.h"
+#include "tensor/ops/op.h"
 
 #include <string.h>
 
@@ -25,15 +25,14 @@ typedef struct Forward {
     float *y;                     /* [B,T,D] */
 } Forward;
 
-static void forward_task(void *context, int sample, int worker)
+static void forward_task(const void *context, int sample)
 {
-    (void)worker;
     const Forward *const f = context;
-    const size_t D = (size_t)f->D, patch_numbers = (size_t)(f->T - 1) * D;
-    float *const y = f->y + (size_t)sample * (patch_numbers + D);
+    const size_t D = (size_t)f->D, patch_count = (size_t)(f->T - 1) * D;
+    float *const y = f->y + (size_t)sample * (patch_count + D);
     memcpy(y, f->class_embedding, D * sizeof *y);
-    memcpy(y + D, f->patches + (size_t)sample * patch_numbers, patch_numbers * sizeof *y);
-    kernels()->add(f->position, y, patch_numbers + D);
+    memcpy(y + D, f->patches + (size_t)sample * patch_count, patch_count * sizeof *y);
+    kernels()->add(f->position, y, patch_count + D);
 }
 
 Tensor *op_embed_tokens(Tape *tape, Tensor *patches, Tensor *class_embedding, Tensor *position)
@@ -45,15 +44,13 @@ Tensor *op_embed_tokens(Tape *tape, Tensor *patches, Tensor *class_embedding, Te
     Tensor *const y = op_output(tape, 3, (const int[]){B, T, D});
     Tensor *const inputs[INPUTS] = {patches, class_embedding, position};
     op_record(tape, OP_EMBED_TOKENS, y, inputs, INPUTS);
-    if (!tape_is_planning(tape)) {
-        Forward f = {.T = T,
-                     .D = D,
-                     .patches = tensor_f32(patches),
-                     .class_embedding = tensor_f32(class_embedding),
-                     .position = tensor_f32(position),
-                     .y = tensor_f32(y)};
-        threads_run(tape_threads(tape), B, forward_task, &f);
-    }
+    const Forward f = {.T = T,
+                       .D = D,
+                       .patches = op_f32(tape, patches),
+                       .class_embedding = op_f32(tape, class_embedding),
+                       .position = op_f32(tape, position),
+                       .y = op_f32(tape, y)};
+    op_run_tasks(tape, B, forward_task, &f);
     return y;
 }
 
@@ -64,9 +61,8 @@ typedef struct Backward {
 } Backward;
 
 /* One token of all images, in order: so each sum over images belongs to one task. */
-static void token_task(void *context, int token, int worker)
+static void token_task(const void *context, int token)
 {
-    (void)worker;
     const Backward *const f = context;
     const size_t D = (size_t)f->D;
     for (int b = 0; b < f->B; b++) {
@@ -83,13 +79,12 @@ static void token_task(void *context, int token, int worker)
 void op_embed_tokens_backward(Tape *tape, Node *node)
 {
     const Tensor *const y = node->out;
-    Backward f = {.B = y->shape[0],
-                  .T = y->shape[1],
-                  .D = y->shape[2],
-                  .dy = y->grad,
-                  .dpatches = op_grad(tape, node->in[IN_PATCHES]),
-                  .dclass = op_grad(tape, node->in[IN_CLASS]),
-                  .dposition = op_grad(tape, node->in[IN_POSITION])};
-    if (!tape_is_planning(tape))
-        threads_run(tape_threads(tape), f.T, token_task, &f);
+    const Backward f = {.B = y->shape[0],
+                        .T = y->shape[1],
+                        .D = y->shape[2],
+                        .dy = y->grad,
+                        .dpatches = op_grad(tape, node->in[IN_PATCHES]),
+                        .dclass = op_grad(tape, node->in[IN_CLASS]),
+                        .dposition = op_grad(tape, node->in[IN_POSITION])};
+    op_run_tasks(tape, f.T, token_task, &f);
 }

@@ -13,22 +13,20 @@
  * after this operation live on their small differences.
  */
 #include "tensor/kernels/kernels.h"
-#include "tensor/ops/op_tasks_private.h"
+#include "tensor/ops/op.h"
 
 #include <math.h>
 
 typedef struct Rows {
-    int rows, D;
+    int D;
     double eps;
     const float *x, *dy; /* [rows,D] */
     float *y, *dx;       /* [rows,D] */
 } Rows;
 
-static void forward_task(void *context, int task, int worker)
+static void forward_rows(const void *context, OpRange rows)
 {
-    (void)worker;
     const Rows *const f = context;
-    const OpRange rows = op_range(f->rows, op_task_rows(f->D), task);
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
         const float *const x = f->x + (ptrdiff_t)row * f->D;
         float *const y = f->y + (ptrdiff_t)row * f->D;
@@ -43,26 +41,17 @@ Tensor *op_l2_normalize(Tape *tape, Tensor *x, float eps)
     Tensor *const y = op_output(tape, x->ndim, x->shape);
     Node *const node = op_record(tape, OP_L2_NORMALIZE, y, &x, 1);
     if (node) {
-        node->settings.l2_normalize.eps = eps;
+        *(float *)op_settings(node, sizeof eps) = eps;
         op_keep(tape, node, x);
     }
-    if (!tape_is_planning(tape)) {
-        Rows f = {.rows = tensor_rows(x),
-                  .D = tensor_columns(x),
-                  .eps = eps,
-                  .x = tensor_f32(x),
-                  .y = tensor_f32(y)};
-        threads_run(tape_threads(tape), op_range_count(f.rows, op_task_rows(f.D)), forward_task,
-                    &f);
-    }
+    const Rows f = {.D = tensor_columns(x), .eps = eps, .x = op_f32(tape, x), .y = op_f32(tape, y)};
+    op_run_rows(tape, tensor_rows(x), f.D, forward_rows, &f);
     return y;
 }
 
-static void backward_task(void *context, int task, int worker)
+static void backward_rows(const void *context, OpRange rows)
 {
-    (void)worker;
     const Rows *const f = context;
-    const OpRange rows = op_range(f->rows, op_task_rows(f->D), task);
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
         const ptrdiff_t start = (ptrdiff_t)row * f->D;
         const float *const x = f->x + start, *const dy = f->dy + start;
@@ -79,14 +68,10 @@ static void backward_task(void *context, int task, int worker)
 void op_l2_normalize_backward(Tape *tape, Node *node)
 {
     const Tensor *const x = node->in[0];
-    Rows f = {.rows = tensor_rows(x),
-              .D = tensor_columns(x),
-              .eps = node->settings.l2_normalize.eps,
-              .dy = node->out->grad,
-              .dx = op_grad(tape, node->in[0])};
-    if (!tape_is_planning(tape)) {
-        f.x = tensor_f32(x);
-        threads_run(tape_threads(tape), op_range_count(f.rows, op_task_rows(f.D)), backward_task,
-                    &f);
-    }
+    const Rows f = {.D = tensor_columns(x),
+                    .eps = *(float *)op_settings(node, sizeof(float)),
+                    .x = op_f32(tape, x),
+                    .dy = node->out->grad,
+                    .dx = op_grad(tape, node->in[0])};
+    op_run_rows(tape, tensor_rows(x), f.D, backward_rows, &f);
 }

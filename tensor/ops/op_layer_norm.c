@@ -7,16 +7,16 @@
  *     dgamma = sum over rows of dy xhat        dbeta = sum over rows of dy
  *
  * The two means in dx come from mean and var depending on every x of the row: a step of x along 1 or
- * along xhat leaves y as it is, so dx holds nothing of either direction.
+ * along xhat leaves y as it is, so dx has no component in either direction.
  *
  * Shapes. x [..,D], gamma and beta [D], y like x.
  *
  * What is kept: rstd of each row, and with a y of f32 x itself (no copy; xhat is one subtraction and one
- * product away) and the means. With a y of bf16 a copy of xhat in bf16: half of x, which then nobody keeps.
+ * product away) and the means. With a y of bf16 a copy of xhat in bf16: half of x, which then is not kept.
  * Ba, Kiros & Hinton, arXiv 1607.06450.
  */
 #include "tensor/kernels/kernels.h"
-#include "tensor/ops/op_tasks_private.h"
+#include "tensor/ops/op.h"
 
 #include <assert.h>
 #include <string.h>
@@ -30,7 +30,7 @@ enum { IN_X, IN_GAMMA, IN_BETA, INPUTS };
 enum { SAVED_RSTD, SAVED_MEAN, SAVED_XHAT = SAVED_MEAN }; /* one of the two, by y's type */
 
 typedef struct Forward {
-    int rows, D;
+    int D;
     float eps;
     const float *x;            /* [rows,D] */
     const float *gamma, *beta; /* [D] */
@@ -41,11 +41,9 @@ typedef struct Forward {
     uint16_t *xhat;            /* [rows,D] in bf16, or NULL: recorded for a y of bf16 */
 } Forward;
 
-static void forward_task(void *context, int task, int worker)
+static void forward_rows(const void *context, OpRange rows)
 {
-    (void)worker;
     const Forward *const f = context;
-    const OpRange rows = op_range(f->rows, op_task_rows(f->D), task);
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
         const ptrdiff_t start = (ptrdiff_t)row * f->D;
         float mean = 0, rstd;
@@ -71,7 +69,13 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
     Tensor *const y = op_output_as(tape, type, x->ndim, x->shape);
     Tensor *const inputs[INPUTS] = {x, gamma, beta};
     Node *const node = op_record(tape, OP_LAYER_NORM, y, inputs, INPUTS);
-    Forward f = {.rows = rows, .D = D, .eps = eps, .type = type};
+    Forward f = {.D = D,
+                 .eps = eps,
+                 .x = op_f32(tape, x),
+                 .gamma = op_f32(tape, gamma),
+                 .beta = op_f32(tape, beta),
+                 .type = type,
+                 .y = y->data};
     if (node) {
         op_keep(tape, node, gamma);
         f.rstd = op_save(tape, node, (size_t)rows);
@@ -82,13 +86,7 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
     } else if (node) {
         f.xhat = op_save_as(tape, node, DTYPE_BF16, tensor_count(x));
     }
-    if (!tape_is_planning(tape)) {
-        f.x = tensor_f32(x);
-        f.gamma = tensor_f32(gamma);
-        f.beta = tensor_f32(beta);
-        f.y = y->data;
-        threads_run(tape_threads(tape), op_range_count(rows, op_task_rows(D)), forward_task, &f);
-    }
+    op_run_rows(tape, rows, D, forward_rows, &f);
     return y;
 }
 
@@ -122,9 +120,8 @@ static void backward_row(const Backward *f, ptrdiff_t row, float *dgamma, float 
 }
 
 /* One block of rows of one sample: dx, and the block's own sums of dgamma and dbeta. */
-static void block_task(void *context, int task, int worker)
+static void block_task(const void *context, int task)
 {
-    (void)worker;
     const Backward *const f = context;
     const int sample = task / f->blocks;
     const OpRange rows = op_range(f->rows, NORM_BLOCK_ROWS, task % f->blocks);
@@ -137,9 +134,8 @@ static void block_task(void *context, int task, int worker)
 }
 
 /* Some columns: adds the sums of all blocks of all samples, in order, to dgamma and dbeta. */
-static void reduce_task(void *context, int task, int worker)
+static void reduce_task(const void *context, int task)
 {
-    (void)worker;
     const Backward *const f = context;
     const OpRange columns = op_range(f->D, NORM_REDUCE_COLUMNS, task);
     for (int block = 0; block < f->samples * f->blocks; block++) {
@@ -161,6 +157,8 @@ void op_layer_norm_backward(Tape *tape, Node *node)
                   .samples = op_samples(x),
                   .type = type,
                   .dy = node->out->grad,
+                  .x = type == DTYPE_F32 ? op_f32(tape, x) : NULL,
+                  .gamma = op_f32(tape, node->in[IN_GAMMA]),
                   .rstd = node->saved[SAVED_RSTD],
                   .mean = type == DTYPE_F32 ? node->saved[SAVED_MEAN] : NULL,
                   .xhat = type == DTYPE_F32 ? NULL : node->saved[SAVED_XHAT],
@@ -171,13 +169,8 @@ void op_layer_norm_backward(Tape *tape, Node *node)
     if (f.dgamma || f.dbeta)
         f.partial =
             arena_alloc(tape_arena(tape), (size_t)blocks * 2 * (size_t)f.D * sizeof *f.partial);
-    if (!tape_is_planning(tape)) {
-        f.x = type == DTYPE_F32 ? tensor_f32(x) : NULL;
-        f.gamma = tensor_f32(node->in[IN_GAMMA]);
-        threads_run(tape_threads(tape), blocks, block_task, &f);
-        if (f.partial)
-            threads_run(tape_threads(tape), op_range_count(f.D, NORM_REDUCE_COLUMNS), reduce_task,
-                        &f);
-    }
+    op_run_tasks(tape, blocks, block_task, &f);
+    if (f.partial)
+        op_run_tasks(tape, op_range_count(f.D, NORM_REDUCE_COLUMNS), reduce_task, &f);
     arena_free(tape_arena(tape), f.partial);
 }

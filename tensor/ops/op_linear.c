@@ -160,9 +160,8 @@ typedef struct Forward {
 } Forward;
 
 /* One panel of one sample: z = bias + residual, z += x W^T, y = act(z). */
-static void forward_task(void *context, int task, int worker)
+static void forward_task(const void *context, int task)
 {
-    (void)worker;
     const Forward *const f = context;
     const int in = f->linear->in, out = f->linear->out, M = f->M, sample = task % f->B;
     const Panel panel = panel_at(f->linear, LINEAR_PANEL, task / f->B);
@@ -190,41 +189,56 @@ static void forward_task(void *context, int task, int worker)
         f->activate(z + (ptrdiff_t)m * out, y + (ptrdiff_t)m * out, (size_t)width);
 }
 
-/* The biases of all parts, one after the other, into `bias` [out]: NULL if no part has one. */
-static const float *stack_biases(const Linear *linear, float *bias)
+typedef struct StackedBias {
+    const Linear *linear;
+    float *bias; /* [out] */
+} StackedBias;
+
+/* The biases of all parts, one after the other; zeros for a part without. */
+static void stack_biases(const void *context)
 {
-    bool any = false;
-    int column = 0;
-    for (int part = 0; part < linear->parts; part++) {
-        const Tensor *const own = linear->bias[part];
-        const int rows = linear->weight[part]->shape[0];
+    const StackedBias *const stacked = context;
+    float *bias = stacked->bias;
+    for (int part = 0; part < stacked->linear->parts; part++) {
+        const Tensor *const own = stacked->linear->bias[part];
+        const int rows = stacked->linear->weight[part]->shape[0];
         for (int n = 0; n < rows; n++)
-            bias[column + n] = own ? tensor_f32(own)[n] : 0;
-        any |= own != NULL;
-        column += rows;
+            bias[n] = own ? tensor_f32(own)[n] : 0;
+        bias += rows;
     }
-    return any ? bias : NULL;
 }
 
-/* The same with a packed weight, all samples at once. Plans its scratch memory too. */
+static bool has_bias(const Linear *linear)
+{
+    bool any = false;
+    for (int part = 0; part < linear->parts; part++)
+        any |= linear->bias[part] != NULL;
+    return any;
+}
+
+/* The same with a packed weight, all samples at once. */
 static void forward_packed(Tape *tape, const Forward *f, const PackedMatrix *packed)
 {
-    Arena *const arena = tape_arena(tape);
-    const int rows = f->B * f->M;
-    float *const bias = arena_alloc(arena, (size_t)f->linear->out * sizeof(float));
+    StackedBias bias = {.linear = f->linear};
+    bias.bias = arena_alloc(tape_arena(tape), (size_t)f->linear->out * sizeof *bias.bias);
+    op_run(tape, stack_biases, &bias);
     const PackedInput input = {.type = f->x_type, .numbers = f->x};
-    void *const scratch = arena_alloc(arena, packed_scratch(rows, &input, packed));
-    if (!tape_is_planning(tape)) {
-        const PackedEpilogue epilogue = {.bias = stack_biases(f->linear, bias),
-                                         .residual = f->residual,
-                                         .activate = f->activate,
-                                         .z = f->z};
-        packed_product(tape_threads(tape), rows, &input, packed, &epilogue, scratch, f->y_type,
-                       f->y);
-    }
-    arena_free(arena, scratch);
-    arena_free(arena, bias);
+    const PackedEpilogue epilogue = {.bias = has_bias(f->linear) ? bias.bias : NULL,
+                                     .residual = f->residual,
+                                     .activate = f->activate,
+                                     .z = f->z};
+    op_packed_product(tape, f->B * f->M, &input, packed, &epilogue, f->y_type, f->y);
+    arena_free(tape_arena(tape), bias.bias);
 }
+
+typedef struct Settings {
+    int parts;
+    Activation activation;
+    const PackedMatrix *backward; /* borrowed until backward; NULL: gemm, or narrow */
+    bool narrow;
+    uint16_t lora_map; /* as Linear has it, and the scale too */
+    float lora_scale;
+} Settings;
 
 /* Records the map and keeps the operands that the backward will read; NULL if there will be none. */
 static Node *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Activation activation,
@@ -245,12 +259,13 @@ static Node *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Acti
     assert(!linear->forward || linear->forward->precision != PRECISION_INT8);
     assert(x->dtype == DTYPE_F32 || linear->narrow ||
            (!weight_trains && (linear->backward || !x->needs_grad)));
-    node->settings.linear.parts = linear->parts;
-    node->settings.linear.activation = activation;
-    node->settings.linear.backward = linear->backward;
-    node->settings.linear.narrow = linear->narrow && !linear->forward;
-    node->settings.linear.lora_map = linear->lora_map;
-    node->settings.linear.lora_scale = linear->lora_scale;
+    *(Settings *)op_settings(node, sizeof(Settings)) =
+        (Settings){.parts = linear->parts,
+                   .activation = activation,
+                   .backward = linear->backward,
+                   .narrow = linear->narrow && !linear->forward,
+                   .lora_map = linear->lora_map,
+                   .lora_scale = linear->lora_scale};
     if (weight_trains || op_linear_lora_width(linear) > 0)
         op_keep(tape, node, x);
     for (int part = 0; x->needs_grad && part < linear->parts; part++)
@@ -285,16 +300,15 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
     shape[x->ndim - 1] = linear->out;
     Tensor *const y = op_output_as(tape, residual ? DTYPE_F32 : x->dtype, x->ndim, shape);
     Node *const node = record(tape, y, x, linear, activation, residual);
-    const bool planning = tape_is_planning(tape), saves = node && activation != ACTIVATION_NONE;
-    assert(planning || x->data);
+    const bool saves = node && activation != ACTIVATION_NONE;
     Forward forward = {.linear = linear,
                        .activate = activation_kernel(activation),
                        .B = op_samples(x),
                        .M = op_sample_rows(x),
                        .x_type = x->dtype,
                        .y_type = y->dtype,
-                       .x = x->data,
-                       .residual = residual && !planning ? tensor_f32(residual) : NULL,
+                       .x = op_data(tape, x),
+                       .residual = residual ? op_f32(tape, residual) : NULL,
                        .z = saves ? op_save_as(tape, node, y->dtype, tensor_count(y)) : NULL,
                        .y = y->data};
     float *const u = add_lora(tape, node, &forward);
@@ -304,10 +318,9 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
         const PackedMatrix packed = op_linear_pack(tape, linear, true);
         forward_packed(tape, &forward, &packed);
         arena_free(tape_arena(tape), packed.panels);
-    } else if (!planning) {
+    } else {
         forward.z = saves ? forward.z : forward.y;
-        threads_run(tape_threads(tape), forward.B * panel_count(linear, LINEAR_PANEL), forward_task,
-                    &forward);
+        op_run_tasks(tape, forward.B * panel_count(linear, LINEAR_PANEL), forward_task, &forward);
     }
     if (!node && u)
         arena_free(tape_arena(tape), u);
@@ -331,13 +344,11 @@ typedef struct Backward {
 } Backward;
 
 /* A stretch of rows: z <- dz = dy act'(z), in f32 and rounded once. */
-static void derive_task(void *context, int task, int worker)
+static void derive_rows(const void *context, OpRange rows)
 {
     enum { BLOCK = 512 };
-    (void)worker;
     const Backward *const f = context;
     const int out = f->linear.out;
-    const OpRange rows = op_range(f->B * f->M, op_task_rows(out), task);
     const size_t end = (size_t)(rows.begin + rows.count) * (size_t)out;
     for (size_t i = (size_t)rows.begin * (size_t)out; i < end; i += BLOCK) {
         const size_t count = end - i < BLOCK ? end - i : BLOCK, place = i * dtype_size(f->dy_type);
@@ -350,9 +361,8 @@ static void derive_task(void *context, int task, int worker)
 }
 
 /* A panel of columns of one sample: dx += dz W, part after part. */
-static void input_task(void *context, int task, int worker)
+static void input_task(const void *context, int task)
 {
-    (void)worker;
     const Backward *const f = context;
     const int in = f->linear.in, out = f->linear.out, M = f->M, sample = task % f->B;
     const OpRange columns = op_range(in, LINEAR_PANEL, task / f->B);
@@ -367,26 +377,20 @@ static void input_task(void *context, int task, int worker)
     }
 }
 
-/* The same with a packed weight, all samples at once. Plans its scratch memory too. */
+/* The same with a packed weight, all samples at once. */
 static void input_packed(Tape *tape, const Backward *f, const PackedMatrix *packed)
 {
-    const int rows = f->B * f->M;
     PackedInput input = {.type = f->dy_type, .numbers = f->dz};
     if (!f->dz)
         input =
             (PackedInput){.type = f->dy_type, .numbers = f->dy, .z = f->z, .backward = f->derive};
-    void *const scratch = arena_alloc(tape_arena(tape), packed_scratch(rows, &input, packed));
     const PackedEpilogue epilogue = {.residual = f->dx_fresh ? NULL : f->dx};
-    if (!tape_is_planning(tape))
-        packed_product(tape_threads(tape), rows, &input, packed, &epilogue, scratch, f->dx_type,
-                       f->dx);
-    arena_free(tape_arena(tape), scratch);
+    op_packed_product(tape, f->B * f->M, &input, packed, &epilogue, f->dx_type, f->dx);
 }
 
 /* A panel of rows of one part: dW += dz^T x and db += sum of dz, sample after sample. */
-static void weight_task(void *context, int task, int worker)
+static void weight_task(const void *context, int task)
 {
-    (void)worker;
     const Backward *const f = context;
     const int in = f->linear.in, out = f->linear.out, M = f->M;
     const Panel panel = panel_at(&f->linear, LINEAR_GRADIENT_ROWS, task);
@@ -409,10 +413,11 @@ static void weight_task(void *context, int task, int worker)
 }
 
 /* What the node says, with the gradients that are wanted; `sums` tells whether dW or db is among them. */
-static Backward backward_of(Tape *tape, const Node *node, bool *sums)
+static Backward backward_of(Tape *tape, Node *node, bool *sums)
 {
     Tensor *const x = node->in[IN_X];
-    const Activation activation = node->settings.linear.activation;
+    const Settings *const settings = op_settings(node, sizeof *settings);
+    const Activation activation = settings->activation;
     Backward f = {.derive = derivative_kernel(activation),
                   .B = op_samples(x),
                   .M = op_sample_rows(x),
@@ -421,14 +426,14 @@ static Backward backward_of(Tape *tape, const Node *node, bool *sums)
                   .dy = node->out->grad,
                   .z = activation != ACTIVATION_NONE ? node->saved[0] : NULL,
                   .x = x->data};
-    f.dx = op_grad_fresh(tape, x, &f.dx_fresh);
+    f.dx = op_grad_overwrite(tape, x, &f.dx_fresh);
     f.linear = (Linear){.in = x->shape[x->ndim - 1],
                         .out = node->out->shape[x->ndim - 1],
-                        .parts = node->settings.linear.parts,
-                        .backward = node->settings.linear.backward,
-                        .narrow = node->settings.linear.narrow,
-                        .lora_scale = node->settings.linear.lora_scale,
-                        .lora_map = node->settings.linear.lora_map};
+                        .parts = settings->parts,
+                        .backward = settings->backward,
+                        .narrow = settings->narrow,
+                        .lora_scale = settings->lora_scale,
+                        .lora_map = settings->lora_map};
     *sums = false;
     for (int part = 0; part < f.linear.parts; part++) {
         f.linear.weight[part] = node->in[IN_WEIGHT + part];
@@ -455,9 +460,8 @@ static void backward_input(Tape *tape, Backward *f)
         const PackedMatrix packed = op_linear_pack(tape, &f->linear, false);
         input_packed(tape, f, &packed);
         arena_free(tape_arena(tape), packed.panels);
-    } else if (!tape_is_planning(tape)) {
-        threads_run(tape_threads(tape), f->B * op_range_count(f->linear.in, LINEAR_PANEL),
-                    input_task, f);
+    } else {
+        op_run_tasks(tape, f->B * op_range_count(f->linear.in, LINEAR_PANEL), input_task, f);
     }
 }
 
@@ -466,9 +470,7 @@ static void backward_sums(Tape *tape, Backward *f)
 {
     if (f->linear.narrow && f->trains)
         op_linear_bf16_weights(tape, &f->linear, f->B, f->M, f->dy_type, f->dz, f->x, f->dW);
-    if (!tape_is_planning(tape))
-        threads_run(tape_threads(tape), panel_count(&f->linear, LINEAR_GRADIENT_ROWS), weight_task,
-                    f);
+    op_run_tasks(tape, panel_count(&f->linear, LINEAR_GRADIENT_ROWS), weight_task, f);
 }
 
 void op_linear_backward(Tape *tape, Node *node)
@@ -477,9 +479,8 @@ void op_linear_backward(Tape *tape, Node *node)
     Backward f = backward_of(tape, node, &sums);
     const bool packed = f.dx && (f.linear.backward || f.linear.narrow);
     const bool derives = f.z && (sums || f.u || !packed);
-    if (derives && !tape_is_planning(tape))
-        threads_run(tape_threads(tape), op_range_count(f.B * f.M, op_task_rows(f.linear.out)),
-                    derive_task, &f);
+    if (derives)
+        op_run_rows(tape, f.B * f.M, f.linear.out, derive_rows, &f);
     f.dz = derives ? f.z : f.z ? NULL : f.dy;
     backward_input(tape, &f);
     if (sums)

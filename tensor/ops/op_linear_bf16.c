@@ -18,16 +18,12 @@ PackedMatrix op_linear_pack(Tape *tape, const Linear *linear, bool transposed)
 {
     const int K = transposed ? linear->in : linear->out, N = transposed ? linear->out : linear->in;
     PackedMatrix packed = packed_place(tape_arena(tape), PRECISION_BF16, K, N);
-    if (tape_is_planning(tape))
-        return packed;
     PackedPart parts[LINEAR_MAX_PARTS];
-    for (int part = 0; part < linear->parts; part++)
-        parts[part] =
-            (PackedPart){tensor_f32(linear->weight[part]), linear->weight[part]->shape[0]};
-    if (transposed)
-        packed_fill_transposed(&packed, parts, linear->parts, NULL, tape_threads(tape));
-    else
-        packed_fill(&packed, parts, linear->parts, tape_threads(tape));
+    for (int part = 0; part < linear->parts; part++) {
+        const Tensor *const weight = linear->weight[part];
+        parts[part] = (PackedPart){op_f32(tape, weight), weight->shape[0]};
+    }
+    op_pack(tape, &packed, parts, linear->parts, transposed);
     return packed;
 }
 
@@ -42,9 +38,8 @@ typedef struct Sample {
 } Sample;
 
 /* Some columns of dz become rows: tile by tile, so that a tile's lines are in the cache when they are written. */
-static void transpose_task(void *context, int task, int worker)
+static void transpose_task(const void *context, int task)
 {
-    (void)worker;
     const Sample *const s = context;
     const OpRange columns = op_range(s->out, TASK_COLUMNS, task);
     const size_t size = dtype_size(s->dz_type);
@@ -65,31 +60,11 @@ static void transpose_task(void *context, int task, int worker)
 }
 
 /* A row of x as f32, as packing reads it. */
-static void widen_task(void *context, int task, int worker)
+static void widen_task(const void *context, int task)
 {
-    (void)worker;
     const Sample *const s = context;
     const ptrdiff_t at = (ptrdiff_t)task * s->in;
     op_convert(DTYPE_BF16, s->x + at, DTYPE_F32, s->wide + at, (size_t)s->in);
-}
-
-/* dW of all parts of one sample. */
-static void sample_weights(Tape *tape, const Linear *linear, Sample *sample, PackedMatrix *packed,
-                           void *scratch, float *const dW[LINEAR_MAX_PARTS])
-{
-    Threads *const threads = tape_threads(tape);
-    threads_run(threads, op_range_count(sample->out, TASK_COLUMNS), transpose_task, sample);
-    threads_run(threads, sample->M, widen_task, sample);
-    packed_fill(packed, &(const PackedPart){sample->wide, sample->M}, 1, threads);
-    const uint16_t *numbers = sample->transposed;
-    for (int part = 0; part < linear->parts; part++) {
-        const int rows = linear->weight[part]->shape[0];
-        const PackedInput input = {.type = DTYPE_BF16, .numbers = numbers};
-        const PackedEpilogue epilogue = {.residual = dW[part]};
-        if (dW[part])
-            packed_product(threads, rows, &input, packed, &epilogue, scratch, DTYPE_F32, dW[part]);
-        numbers += (ptrdiff_t)rows * sample->M;
-    }
 }
 
 void op_linear_bf16_weights(Tape *tape, const Linear *linear, int B, int M, DType dz_type,
@@ -101,14 +76,22 @@ void op_linear_bf16_weights(Tape *tape, const Linear *linear, int B, int M, DTyp
     sample.transposed = arena_alloc(arena, out * rows * sizeof *sample.transposed);
     sample.wide = arena_alloc(arena, rows * in * sizeof *sample.wide);
     PackedMatrix packed = packed_place(arena, PRECISION_BF16, M, linear->in);
-    const PackedInput input = {.type = DTYPE_BF16};
-    void *const scratch = arena_alloc(arena, packed_scratch(linear->out, &input, &packed));
-    for (int b = 0; b < B && !tape_is_planning(tape); b++) {
+    for (int b = 0; b < B; b++) {
         sample.dz = (const char *)dz + (size_t)b * rows * out * dtype_size(dz_type);
         sample.x = (const uint16_t *)x + (size_t)b * rows * in;
-        sample_weights(tape, linear, &sample, &packed, scratch, dW);
+        op_run_tasks(tape, op_range_count(sample.out, TASK_COLUMNS), transpose_task, &sample);
+        op_run_tasks(tape, M, widen_task, &sample);
+        op_pack(tape, &packed, &(const PackedPart){sample.wide, M}, 1, false);
+        const uint16_t *row = sample.transposed;
+        for (int part = 0; part < linear->parts; part++) {
+            const int part_rows = linear->weight[part]->shape[0];
+            const PackedInput input = {.type = DTYPE_BF16, .numbers = row};
+            const PackedEpilogue epilogue = {.residual = dW[part]};
+            if (dW[part])
+                op_packed_product(tape, part_rows, &input, &packed, &epilogue, DTYPE_F32, dW[part]);
+            row += (ptrdiff_t)part_rows * M;
+        }
     }
-    arena_free(arena, scratch);
     arena_free(arena, packed.panels);
     arena_free(arena, sample.wide);
     arena_free(arena, sample.transposed);

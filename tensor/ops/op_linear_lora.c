@@ -72,8 +72,6 @@ typedef struct Pass {
     const void *dz;
     float *v; /* [B,M,width] */
     void *dx;
-    float *scratch; /* [workers][stride] */
-    size_t stride;
     TapeDropout dropout;
 } Pass;
 
@@ -171,14 +169,13 @@ static void fill(float *z, const float *residual, int out, int rows, OpRange col
 }
 
 /* A block: u = D(x) A^T and z = residual + s u B^T. */
-static void forward_task(void *context, int task, int worker)
+static void forward_task(const void *context, int task, float *scratch)
 {
     const Pass *const pass = context;
     const LinearLora *const lora = pass->lora;
     const Linear *const linear = lora->linear;
     const int in = linear->in, out = linear->out;
     const Block block = block_at(lora, task);
-    float *const scratch = pass->scratch + (ptrdiff_t)worker * (ptrdiff_t)pass->stride;
     float *const u = lora->u + block.first * pass->width;
     View x = {NULL, 0};
     for (int part = 0, at = 0; part < linear->parts; at += part_rank(linear, part++)) {
@@ -224,29 +221,23 @@ static size_t backward_floats(const Linear *linear, const TapeDropout *dropout)
 void op_linear_lora_forward(Tape *tape, const LinearLora *lora, const float *residual, DType z_type,
                             void *z)
 {
-    const size_t floats = block_floats(lora->linear);
-    Pass pass = {.lora = lora,
-                 .width = op_linear_lora_width(lora->linear),
-                 .residual = residual,
-                 .z_type = z_type,
-                 .z = z,
-                 .scratch = op_scratch(tape, floats),
-                 .stride = op_scratch_stride(floats),
-                 .dropout = tape_dropout(tape)};
-    if (!tape_is_planning(tape))
-        threads_run(tape_threads(tape), block_count(lora), forward_task, &pass);
-    arena_free(tape_arena(tape), pass.scratch);
+    const Pass pass = {.lora = lora,
+                       .width = op_linear_lora_width(lora->linear),
+                       .residual = residual,
+                       .z_type = z_type,
+                       .z = z,
+                       .dropout = tape_dropout(tape)};
+    op_run_scratch(tape, block_count(lora), block_floats(lora->linear), forward_task, &pass);
 }
 
 /* A block: v = s dz B, dx += D(v A). */
-static void rows_task(void *context, int task, int worker)
+static void rows_task(const void *context, int task, float *scratch)
 {
     const Pass *const pass = context;
     const LinearLora *const lora = pass->lora;
     const Linear *const linear = lora->linear;
     const int in = linear->in, out = linear->out;
     const Block block = block_at(lora, task);
-    float *const scratch = pass->scratch + (ptrdiff_t)worker * (ptrdiff_t)pass->stride;
     float *const v = pass->v + block.first * pass->width;
     const View dz = view(pass->z_type, pass->dz, out, block, whole(out), scratch);
     for (int part = 0, at = 0, column = 0; part < linear->parts; part++) {
@@ -321,11 +312,10 @@ static void up_panel(const Pass *pass, int part, int at, OpRange rows, int colum
     }
 }
 
-static void sums_task(void *context, int task, int worker)
+static void sums_task(const void *context, int task, float *scratch)
 {
     const Pass *const pass = context;
     const Linear *const linear = pass->lora->linear;
-    float *const scratch = pass->scratch + (ptrdiff_t)worker * (ptrdiff_t)pass->stride;
     int part = 0, at = 0, column = 0;
     for (; task >= part_panels(linear, part); part++) {
         task -= part_panels(linear, part);
@@ -355,8 +345,6 @@ void op_linear_lora_backward(Tape *tape, const LinearLora *lora, DType dz_type, 
                  .dz = dz,
                  .v = arena_alloc(tape_arena(tape), rows * (size_t)width * sizeof(float)),
                  .dx = dx,
-                 .scratch = op_scratch(tape, floats),
-                 .stride = op_scratch_stride(floats),
                  .dropout = dropout};
     int panels = 0;
     for (int part = 0; part < linear->parts; part++) {
@@ -364,10 +352,7 @@ void op_linear_lora_backward(Tape *tape, const LinearLora *lora, DType dz_type, 
         (void)op_grad(tape, linear->down[part]); /* gives a leaf without a buffer its own */
         (void)op_grad(tape, linear->up[part]);
     }
-    if (!tape_is_planning(tape)) {
-        threads_run(tape_threads(tape), block_count(lora), rows_task, &pass);
-        threads_run(tape_threads(tape), panels, sums_task, &pass);
-    }
-    arena_free(tape_arena(tape), pass.scratch);
+    op_run_scratch(tape, block_count(lora), floats, rows_task, &pass);
+    op_run_scratch(tape, panels, floats, sums_task, &pass);
     arena_free(tape_arena(tape), pass.v);
 }

@@ -3,12 +3,12 @@
  *
  * Nothing here is an operation of its own: op_linear calls it around its product, so that bias, activation and
  * residual stay one with it. Work is cut by shapes alone, and sums are made sample by sample, in order
- * (op_tasks.h). What takes a tape plans its scratch memory on it too.
+ * (op.h). What takes a tape plans its scratch memory on it too.
  */
 #ifndef LNCLIP_TENSOR_OPS_OP_LINEAR_PRIVATE_H
 #define LNCLIP_TENSOR_OPS_OP_LINEAR_PRIVATE_H
 
-#include "tensor/ops/op_tasks_private.h"
+#include "tensor/ops/op.h"
 
 /* Numbers that u = D(x) A^T has a row, of all parts together: 0 if no part has LoRA. */
 int op_linear_lora_width(const Linear *linear);

@@ -16,7 +16,7 @@
  */
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
-#include "tensor/ops/op_tasks_private.h"
+#include "tensor/ops/op.h"
 
 #include <assert.h>
 #include <string.h>
@@ -32,18 +32,17 @@ enum { IN_PIXELS, IN_WEIGHT, INPUTS };
 /* One call. Which pointers are set depends on the pass. */
 typedef struct Patches {
     int B, C, S, P, G, N, D;
-    int numbers;                  /* C P P: length of one patch */
+    int length;                   /* of one patch: C P P */
     int blocks;                   /* of PATCH_BLOCK patches, in one image */
     int sample;                   /* the image at hand where images go one by one */
     const float *pixels, *weight; /* [B,C,S,S], [D,C,P,P] */
     float *y;                     /* [B,N,D] */
     const float *dy;              /* [B,N,D] */
     float *dpixels, *dweight;     /* [B,C,S,S], [D,C,P,P], or NULL */
-    float *scratch;               /* [workers][PATCH_BLOCK,numbers] */
-    float *gathered; /* [N,numbers]: all patches of `sample`, or of images from it on */
+    float *gathered;              /* [N,length]: all patches of `sample`, or of images from it on */
 } Patches;
 
-static Patches patches_of(const Tensor *pixels, const Tensor *weight)
+static Patches patches_of(const Tape *tape, const Tensor *pixels, const Tensor *weight)
 {
     const int P = weight->shape[2], G = pixels->shape[2] / P;
     return (Patches){.B = pixels->shape[0],
@@ -53,8 +52,10 @@ static Patches patches_of(const Tensor *pixels, const Tensor *weight)
                      .G = G,
                      .N = G * G,
                      .D = weight->shape[0],
-                     .numbers = pixels->shape[1] * P * P,
-                     .blocks = op_range_count(G * G, PATCH_BLOCK)};
+                     .length = pixels->shape[1] * P * P,
+                     .blocks = op_range_count(G * G, PATCH_BLOCK),
+                     .pixels = op_f32(tape, pixels),
+                     .weight = op_f32(tape, weight)};
 }
 
 /* Where row `row` of channel `channel` of a patch starts in its image [C,S,S]. */
@@ -64,7 +65,7 @@ static ptrdiff_t patch_row(const Patches *f, int patch, int channel, int row)
     return ((ptrdiff_t)channel * f->S + y) * f->S + x;
 }
 
-/* rows [count,numbers] <- patches of one image. */
+/* rows [count,length] <- patches of one image. */
 static void gather(const Patches *f, int sample, OpRange patches, float *rows)
 {
     const float *const image = f->pixels + (ptrdiff_t)sample * f->C * f->S * f->S;
@@ -75,7 +76,7 @@ static void gather(const Patches *f, int sample, OpRange patches, float *rows)
                        (size_t)f->P * sizeof *rows);
 }
 
-/* dpixels += rows [count,numbers], back where they came from. */
+/* dpixels += rows [count,length], back where they came from. */
 static void scatter(const Patches *f, int sample, OpRange patches, const float *rows)
 {
     float *const image = f->dpixels + (ptrdiff_t)sample * f->C * f->S * f->S;
@@ -86,60 +87,41 @@ static void scatter(const Patches *f, int sample, OpRange patches, const float *
                                (size_t)f->P);
 }
 
-static float *worker_rows(const Patches *f, int worker)
-{
-    const size_t count = (size_t)PATCH_BLOCK * (size_t)f->numbers;
-    return f->scratch + (size_t)worker * op_scratch_stride(count);
-}
-
-static void forward_task(void *context, int task, int worker)
+/* scratch: [PATCH_BLOCK,length]. */
+static void forward_task(const void *context, int task, float *scratch)
 {
     const Patches *const f = context;
     const int sample = task / f->blocks;
     const OpRange patches = op_range(f->N, PATCH_BLOCK, task % f->blocks);
-    float *const X = worker_rows(f, worker);
-    gather(f, sample, patches, X);
-    gemm(false, true, patches.count, f->D, f->numbers, 1, X, f->numbers, f->weight, f->numbers, 0,
-         f->y + ((ptrdiff_t)sample * f->N + patches.begin) * f->D, f->D);
+    gather(f, sample, patches, scratch);
+    gemm(false, true, patches.count, f->D, f->length, 1, scratch, f->length, f->weight, f->length,
+         0, f->y + ((ptrdiff_t)sample * f->N + patches.begin) * f->D, f->D);
 }
 
 /* A block of patches of one image, counted from `sample` on, to its place in `gathered`. */
-static void gather_task(void *context, int task, int worker)
+static void gather_task(const void *context, int task)
 {
-    (void)worker;
     const Patches *const f = context;
     const int image = task / f->blocks;
     const OpRange patches = op_range(f->N, PATCH_BLOCK, task % f->blocks);
     const ptrdiff_t row = (ptrdiff_t)image * f->N + patches.begin;
-    gather(f, f->sample + image, patches, f->gathered + row * f->numbers);
-}
-
-/* y = X W^T by gemm, block by block. */
-static void forward_plain(Tape *tape, Patches *f)
-{
-    f->scratch = op_scratch(tape, (size_t)PATCH_BLOCK * (size_t)f->numbers);
-    if (!tape_is_planning(tape))
-        threads_run(tape_threads(tape), f->B * f->blocks, forward_task, f);
-    arena_free(tape_arena(tape), f->scratch);
+    gather(f, f->sample + image, patches, f->gathered + row * f->length);
 }
 
 /* y = X W^T with the packed weight, some images at once. */
 static void forward_packed(Tape *tape, Patches *f, const PackedMatrix *packed)
 {
-    Arena *const arena = tape_arena(tape);
     const int images = f->B < PATCH_IMAGES ? f->B : PATCH_IMAGES;
-    const size_t rows = (size_t)images * (size_t)f->N;
-    f->gathered = arena_alloc(arena, rows * (size_t)f->numbers * sizeof *f->gathered);
+    f->gathered = arena_alloc(tape_arena(tape), (size_t)images * (size_t)f->N * (size_t)f->length *
+                                                    sizeof *f->gathered);
     const PackedInput input = {.type = DTYPE_F32, .numbers = f->gathered};
-    void *const scratch = arena_alloc(arena, packed_scratch((int)rows, &input, packed));
-    for (f->sample = 0; !tape_is_planning(tape) && f->sample < f->B; f->sample += images) {
+    for (f->sample = 0; f->sample < f->B; f->sample += images) {
         const int count = f->B - f->sample < images ? f->B - f->sample : images;
-        threads_run(tape_threads(tape), count * f->blocks, gather_task, f);
-        packed_product(tape_threads(tape), count * f->N, &input, packed, &(PackedEpilogue){0},
-                       scratch, DTYPE_F32, f->y + (ptrdiff_t)f->sample * f->N * f->D);
+        op_run_tasks(tape, count * f->blocks, gather_task, f);
+        op_packed_product(tape, count * f->N, &input, packed, &(PackedEpilogue){0}, DTYPE_F32,
+                          f->y + (ptrdiff_t)f->sample * f->N * f->D);
     }
-    arena_free(arena, scratch);
-    arena_free(arena, f->gathered);
+    arena_free(tape_arena(tape), f->gathered);
 }
 
 Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedMatrix *packed)
@@ -147,9 +129,9 @@ Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedM
     tensor_expect(pixels, "patch_embed", "pixels", 4, (const int[]){0, 0, 0, pixels->shape[2]});
     tensor_expect(weight, "patch_embed", "weight", 4,
                   (const int[]){0, pixels->shape[1], 0, weight->shape[2]});
-    Patches f = patches_of(pixels, weight);
+    Patches f = patches_of(tape, pixels, weight);
     assert(f.G >= 1);
-    assert(!packed || (packed->K == f.numbers && packed->N == f.D && !weight->needs_grad));
+    assert(!packed || (packed->K == f.length && packed->N == f.D && !weight->needs_grad));
     Tensor *const y = op_output(tape, 3, (const int[]){f.B, f.N, f.D});
     Tensor *const inputs[INPUTS] = {pixels, weight};
     Node *const node = op_record(tape, OP_PATCH_EMBED, y, inputs, INPUTS);
@@ -159,64 +141,45 @@ Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedM
         if (pixels->needs_grad)
             op_keep(tape, node, weight);
     }
-    if (!tape_is_planning(tape)) {
-        f.pixels = tensor_f32(pixels);
-        f.weight = tensor_f32(weight);
-        f.y = tensor_f32(y);
-    }
+    f.y = op_f32(tape, y);
     if (packed)
         forward_packed(tape, &f, packed);
     else
-        forward_plain(tape, &f);
+        op_run_scratch(tape, f.B * f.blocks, (size_t)PATCH_BLOCK * (size_t)f.length, forward_task,
+                       &f);
     return y;
 }
 
-/* A block of patches of one image: dX = dy W, scattered to dpixels. */
-static void pixels_task(void *context, int task, int worker)
+/* A block of patches of one image: dX = dy W, scattered to dpixels. scratch: as in the forward. */
+static void pixels_task(const void *context, int task, float *scratch)
 {
     const Patches *const f = context;
     const int sample = task / f->blocks;
     const OpRange patches = op_range(f->N, PATCH_BLOCK, task % f->blocks);
-    float *const dX = worker_rows(f, worker);
-    gemm(false, false, patches.count, f->numbers, f->D, 1,
-         f->dy + ((ptrdiff_t)sample * f->N + patches.begin) * f->D, f->D, f->weight, f->numbers, 0,
-         dX, f->numbers);
-    scatter(f, sample, patches, dX);
+    gemm(false, false, patches.count, f->length, f->D, 1,
+         f->dy + ((ptrdiff_t)sample * f->N + patches.begin) * f->D, f->D, f->weight, f->length, 0,
+         scratch, f->length);
+    scatter(f, sample, patches, scratch);
 }
 
 /* Some rows of the weight: dW += dy^T X of the image at hand. */
-static void weight_task(void *context, int task, int worker)
+static void weight_task(const void *context, int task)
 {
-    (void)worker;
     const Patches *const f = context;
     const OpRange rows = op_range(f->D, PATCH_GRADIENT_ROWS, task);
-    gemm(true, false, rows.count, f->numbers, f->N, 1,
-         f->dy + (ptrdiff_t)f->sample * f->N * f->D + rows.begin, f->D, f->gathered, f->numbers, 1,
-         f->dweight + (ptrdiff_t)rows.begin * f->numbers, f->numbers);
-}
-
-static void pixels_backward(Tape *tape, Patches *f, const Tensor *weight)
-{
-    f->scratch = op_scratch(tape, (size_t)PATCH_BLOCK * (size_t)f->numbers);
-    if (!tape_is_planning(tape)) {
-        f->weight = tensor_f32(weight);
-        threads_run(tape_threads(tape), f->B * f->blocks, pixels_task, f);
-    }
-    arena_free(tape_arena(tape), f->scratch);
+    gemm(true, false, rows.count, f->length, f->N, 1,
+         f->dy + (ptrdiff_t)f->sample * f->N * f->D + rows.begin, f->D, f->gathered, f->length, 1,
+         f->dweight + (ptrdiff_t)rows.begin * f->length, f->length);
 }
 
 /* Image after image, so that dW is one sum in the order of the images. */
-static void weight_backward(Tape *tape, Patches *f, const Tensor *pixels)
+static void weight_backward(Tape *tape, Patches *f)
 {
     f->gathered =
-        arena_alloc(tape_arena(tape), (size_t)f->N * (size_t)f->numbers * sizeof *f->gathered);
-    if (!tape_is_planning(tape)) {
-        f->pixels = tensor_f32(pixels);
-        for (f->sample = 0; f->sample < f->B; f->sample++) {
-            threads_run(tape_threads(tape), f->blocks, gather_task, f);
-            threads_run(tape_threads(tape), op_range_count(f->D, PATCH_GRADIENT_ROWS), weight_task,
-                        f);
-        }
+        arena_alloc(tape_arena(tape), (size_t)f->N * (size_t)f->length * sizeof *f->gathered);
+    for (f->sample = 0; f->sample < f->B; f->sample++) {
+        op_run_tasks(tape, f->blocks, gather_task, f);
+        op_run_tasks(tape, op_range_count(f->D, PATCH_GRADIENT_ROWS), weight_task, f);
     }
     arena_free(tape_arena(tape), f->gathered);
 }
@@ -224,12 +187,13 @@ static void weight_backward(Tape *tape, Patches *f, const Tensor *pixels)
 void op_patch_embed_backward(Tape *tape, Node *node)
 {
     Tensor *const pixels = node->in[IN_PIXELS], *const weight = node->in[IN_WEIGHT];
-    Patches f = patches_of(pixels, weight);
+    Patches f = patches_of(tape, pixels, weight);
     f.dy = node->out->grad;
     f.dpixels = op_grad(tape, pixels);
     f.dweight = op_grad(tape, weight);
     if (f.dpixels)
-        pixels_backward(tape, &f, weight);
+        op_run_scratch(tape, f.B * f.blocks, (size_t)PATCH_BLOCK * (size_t)f.length, pixels_task,
+                       &f);
     if (f.dweight)
-        weight_backward(tape, &f, pixels);
+        weight_backward(tape, &f);
 }

@@ -1,18 +1,24 @@
 /*
- * op_recompute.c - a stretch of operations whose values are computed a second time instead of kept.
+ * op_recompute.c - a segment of operations whose values are computed a second time instead of kept.
  *
- * Derivation. The backward of a stretch needs the values inside it, and these follow from its input. So only the
- * input is kept; when the gradient arrives, the stretch runs forward again, recorded on a tape of its own, and back.
- * The same operations on the same numbers: not a bit of the result differs. Memory falls from all values of all
- * stretches to their inputs and the values of one; time grows by one forward. Chen et al., arXiv 1604.06174.
+ * Derivation. The backward of a segment needs the values inside it, and these follow from its input. So only the
+ * input is kept; when the gradient arrives, the segment runs forward again, recorded on a tape of its own, and back.
+ * The same operations on the same values: the result is bit-identical. Memory falls from all values of all
+ * segments to their inputs and the values of one; time grows by one forward. Chen et al., arXiv 1604.06174.
  *
- * Shapes. Those of the stretch; its input and output are f32.
+ * Shapes. Those of the segment; its input and output are f32.
  *
  * What is kept: the input.
  */
 #include "tensor/ops/op.h"
 
 #include <assert.h>
+
+typedef struct Settings {
+    TapeSegment *segment;
+    const void *context; /* borrowed until backward */
+    int index;
+} Settings;
 
 Tensor *op_recompute(Tape *tape, Tensor *x, TapeSegment *segment, const void *context, int index)
 {
@@ -26,9 +32,7 @@ Tensor *op_recompute(Tape *tape, Tensor *x, TapeSegment *segment, const void *co
     Node *const node = op_record(tape, OP_RECOMPUTE, y, &x, 1);
     op_keep(tape, node, x);
     tape_release(tape, x);
-    node->settings.recompute.segment = segment;
-    node->settings.recompute.context = context;
-    node->settings.recompute.index = index;
+    *(Settings *)op_settings(node, sizeof(Settings)) = (Settings){segment, context, index};
     assert(y != &input && "a segment computes something");
     /* cppcheck-suppress returnDanglingLifetime */
     return y;
@@ -42,8 +46,8 @@ void op_recompute_backward(Tape *tape, Node *node)
     input.needs_grad = true;
     input.grad = op_grad(tape, x);
     tape_set_dropout(inner, tape_dropout(tape)); /* what the first run dropped */
-    Tensor *const y = node->settings.recompute.segment(
-        inner, &input, node->settings.recompute.context, node->settings.recompute.index);
+    const Settings *const settings = op_settings(node, sizeof *settings);
+    Tensor *const y = settings->segment(inner, &input, settings->context, settings->index);
     tape_backward(inner, y, tensor_grad(node->out));
     tape_reset(inner);
 }

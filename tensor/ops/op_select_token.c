@@ -10,11 +10,22 @@
 #include <assert.h>
 #include <string.h>
 
-/* Bytes before the token of image b in x or dx. */
-static size_t token_offset(const Tensor *x, int b, int token)
+/* One call: the token of x to y, or dy to that of dx. */
+typedef struct Tokens {
+    const Tensor *x;
+    int token;
+    char *tokens;   /* x or dx [B,T,D] */
+    char *selected; /* y or dy [B,1,D] */
+    bool clears;    /* dx holds no values yet */
+} Tokens;
+
+static void forward(const void *context)
 {
-    const size_t row = (size_t)b * (size_t)x->shape[1] + (size_t)token;
-    return row * (size_t)x->shape[2] * dtype_size(x->dtype);
+    const Tokens *const f = context;
+    const size_t bytes = (size_t)f->x->shape[2] * dtype_size(f->x->dtype);
+    const size_t T = (size_t)f->x->shape[1];
+    for (size_t b = 0; b < (size_t)f->x->shape[0]; b++)
+        memcpy(f->selected + b * bytes, f->tokens + (b * T + (size_t)f->token) * bytes, bytes);
 }
 
 Tensor *op_select_token(Tape *tape, Tensor *x, int token)
@@ -25,27 +36,30 @@ Tensor *op_select_token(Tape *tape, Tensor *x, int token)
     Tensor *const y = op_output_as(tape, x->dtype, 3, (const int[]){B, 1, D});
     Node *const node = op_record(tape, OP_SELECT_TOKEN, y, &x, 1);
     if (node)
-        node->settings.select_token.token = token;
-    if (tape_is_planning(tape))
-        return y;
-    assert(x->data);
-    for (int b = 0; b < B; b++)
-        memcpy((char *)y->data + token_offset(y, b, 0),
-               (const char *)x->data + token_offset(x, b, token), (size_t)D * dtype_size(x->dtype));
+        *(int *)op_settings(node, sizeof token) = token;
+    const Tokens f = {
+        .x = x, .token = token, .tokens = op_data(tape, x), .selected = op_data(tape, y)};
+    op_run(tape, forward, &f);
     return y;
+}
+
+static void backward(const void *context)
+{
+    const Tokens *const f = context;
+    const size_t T = (size_t)f->x->shape[1], D = (size_t)f->x->shape[2];
+    const size_t bytes = D * dtype_size(f->x->dtype);
+    if (f->clears)
+        memset(f->tokens, 0, tensor_count(f->x) * dtype_size(f->x->dtype));
+    for (size_t b = 0; b < (size_t)f->x->shape[0]; b++)
+        op_accumulate(f->x->dtype, f->selected + b * bytes, f->x->dtype,
+                      f->tokens + (b * T + (size_t)f->token) * bytes, D);
 }
 
 void op_select_token_backward(Tape *tape, Node *node)
 {
-    Tensor *const x = node->in[0], *const y = node->out;
-    const size_t D = (size_t)x->shape[2];
-    bool fresh;
-    char *const dx = op_grad_fresh(tape, x, &fresh);
-    if (tape_is_planning(tape))
-        return;
-    if (fresh)
-        memset(dx, 0, tensor_count(x) * dtype_size(x->dtype));
-    for (int b = 0; b < x->shape[0]; b++)
-        op_accumulate(x->dtype, (const char *)y->grad + token_offset(y, b, 0), x->dtype,
-                      dx + token_offset(x, b, node->settings.select_token.token), D);
+    Tokens f = {.x = node->in[0],
+                .token = *(int *)op_settings(node, sizeof(int)),
+                .selected = node->out->grad};
+    f.tokens = op_grad_overwrite(tape, node->in[0], &f.clears);
+    op_run(tape, backward, &f);
 }

@@ -60,20 +60,36 @@ static Arc arc_between(const float *x, const float *y, int D, double t)
     return arc;
 }
 
-static void slerp_forward(const float *z, const int *partner, const float *t, int rows, int D,
-                          float *out)
+typedef struct Settings {
+    const int *partner; /* [rows], borrowed until backward */
+    const float *t;     /* [rows], borrowed until backward */
+} Settings;
+
+/* One call. */
+typedef struct Slerp {
+    int rows, D;
+    Settings settings;
+    const float *z, *dy; /* [rows,D] */
+    float *y, *dz;       /* [rows,D] */
+} Slerp;
+
+static void forward(const void *context)
 {
-    for (int i = 0; i < rows; i++, out += D) {
-        const float *const x = z + (ptrdiff_t)i * D;
-        assert(partner[i] >= -1 && partner[i] < rows);
-        if (partner[i] < 0) {
-            memcpy(out, x, (size_t)D * sizeof *out);
+    const Slerp *const f = context;
+    const int D = f->D;
+    for (int i = 0; i < f->rows; i++) {
+        const float *const a = f->z + (ptrdiff_t)i * D;
+        float *const y = f->y + (ptrdiff_t)i * D;
+        const int partner = f->settings.partner[i];
+        assert(partner >= -1 && partner < f->rows);
+        if (partner < 0) {
+            memcpy(y, a, (size_t)D * sizeof *y);
             continue;
         }
-        const float *const y = z + (ptrdiff_t)partner[i] * D;
-        const Arc arc = arc_between(x, y, D, (double)t[i]);
+        const float *const b = f->z + (ptrdiff_t)partner * D;
+        const Arc arc = arc_between(a, b, D, (double)f->settings.t[i]);
         for (int d = 0; d < D; d++)
-            out[d] = (float)(arc.A * x[d] / arc.x_norm + arc.B * y[d] / arc.y_norm);
+            y[d] = (float)(arc.A * a[d] / arc.x_norm + arc.B * b[d] / arc.y_norm);
     }
 }
 
@@ -81,13 +97,16 @@ Tensor *op_slerp(Tape *tape, Tensor *z, const int *partner, const float *t)
 {
     Tensor *const y = op_output(tape, z->ndim, z->shape);
     Node *const node = op_record(tape, OP_SLERP, y, &z, 1);
+    const Slerp f = {.rows = tensor_rows(z),
+                     .D = tensor_columns(z),
+                     .settings = {partner, t},
+                     .z = op_f32(tape, z),
+                     .y = op_f32(tape, y)};
     if (node) {
-        node->settings.slerp.partner = partner;
-        node->settings.slerp.t = t;
+        *(Settings *)op_settings(node, sizeof(Settings)) = f.settings;
         op_keep(tape, node, z);
     }
-    if (!tape_is_planning(tape))
-        slerp_forward(tensor_f32(z), partner, t, tensor_rows(z), tensor_columns(z), tensor_f32(y));
+    op_run(tape, forward, &f);
     return y;
 }
 
@@ -120,24 +139,29 @@ static void row_backward(const float *g, const float *x, const float *y, int D, 
     end_backward(g, y, arc.y_norm, x, arc.x_norm, arc.B, dc, along_y, D, dy);
 }
 
+static void backward(const void *context)
+{
+    const Slerp *const f = context;
+    const int D = f->D;
+    for (int i = 0; i < f->rows; i++) {
+        const ptrdiff_t start = (ptrdiff_t)i * D;
+        const ptrdiff_t other = (ptrdiff_t)f->settings.partner[i] * D;
+        if (other < 0)
+            kernels()->add(f->dy + start, f->dz + start, (size_t)D);
+        else
+            row_backward(f->dy + start, f->z + start, f->z + other, D, (double)f->settings.t[i],
+                         f->dz + start, f->dz + other);
+    }
+}
+
 void op_slerp_backward(Tape *tape, Node *node)
 {
-    Tensor *const tensor = node->in[0];
-    const int rows = tensor_rows(tensor), D = tensor_columns(tensor);
-    const int *const partner = node->settings.slerp.partner;
-    float *const dz = op_grad(tape, tensor);
-    if (tape_is_planning(tape))
-        return;
-    const float *const z = tensor_f32(tensor);
-    for (int i = 0; i < rows; i++) {
-        const ptrdiff_t start = (ptrdiff_t)i * D;
-        const float *const g = tensor_grad(node->out) + start;
-        if (partner[i] < 0) {
-            kernels()->add(g, dz + start, (size_t)D);
-            continue;
-        }
-        const ptrdiff_t other = (ptrdiff_t)partner[i] * D;
-        row_backward(g, z + start, z + other, D, (double)node->settings.slerp.t[i], dz + start,
-                     dz + other);
-    }
+    Tensor *const z = node->in[0];
+    const Slerp f = {.rows = tensor_rows(z),
+                     .D = tensor_columns(z),
+                     .settings = *(Settings *)op_settings(node, sizeof(Settings)),
+                     .z = op_f32(tape, z),
+                     .dy = tensor_grad(node->out),
+                     .dz = op_grad(tape, z)};
+    op_run(tape, backward, &f);
 }

@@ -8,7 +8,7 @@
  *
  * Features of an untrained encoder are nearly collinear, so d2 may be 1e-6 and the loss -2e-6: there the
  * second form keeps ten digits more. Rows far apart, off the unit sphere, want the first: log1p near -1
- * would see nothing of a W below 1e-16 P. The mean decides. Everything is in double and rounded once.
+ * cannot represent a W below 1e-16 P. The mean decides. Everything is in double and rounded once.
  *
  * Shapes. z [..,D] -> [1]; 0 with zero gradient for fewer than two rows, where there is no pair.
  *
@@ -16,20 +16,19 @@
  * memory than the batch's features. A task is one row against all later rows (forward) or all others
  * (backward); sums run in the order of the rows. Wang & Isola, arXiv 2005.10242, section 4, with t = 2.
  */
-#include "tensor/ops/op_tasks_private.h"
+#include "tensor/ops/op.h"
 
 #include <math.h>
 #include <string.h>
 
 typedef struct Pairs {
     int rows, D;
-    const float *z;   /* [rows,D] */
-    double *excess;   /* [rows]: sum over later rows of w - 1 */
-    double *weight;   /* [rows]: sum over later rows of w */
-    double factor;    /* -(4/W) dloss */
-    double *gradient; /* [workers][D] */
-    size_t stride;    /* doubles between two workers' rows */
-    float *dz;        /* [rows,D] */
+    const float *z;     /* [rows,D] */
+    double *excess;     /* [rows]: sum over later rows of w - 1 */
+    double *weight;     /* [rows]: sum over later rows of w */
+    double *W;          /* [1] sum of all weights, or NULL if nothing is recorded */
+    const float *dloss; /* [1] */
+    float *loss, *dz;   /* [1], [rows,D] */
 } Pairs;
 
 /* |a - b|^2 in double. Four partial sums: so the additions need not wait for each other. */
@@ -49,9 +48,8 @@ static double squared_distance(const float *a, const float *b, int D)
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-static void forward_task(void *context, int i, int worker)
+static void forward_task(const void *context, int i)
 {
-    (void)worker;
     const Pairs *const f = context;
     double excess = 0, weight = 0;
     for (int j = i + 1; j < f->rows; j++) {
@@ -64,43 +62,49 @@ static void forward_task(void *context, int i, int worker)
     f->weight[i] = weight;
 }
 
+static void loss_of_sums(const void *context)
+{
+    const Pairs *const f = context;
+    const double pairs = 0.5 * f->rows * (f->rows - 1.0);
+    double excess = 0, W = 0;
+    for (int i = 0; i < f->rows; i++) {
+        excess += f->excess[i];
+        W += f->weight[i];
+    }
+    if (f->W)
+        *f->W = W;
+    const double loss = 2 * W > pairs ? log1p(excess / pairs) : log(W / pairs);
+    *f->loss = f->rows > 1 ? (float)loss : 0;
+}
+
 Tensor *op_uniformity(Tape *tape, Tensor *z)
 {
-    Pairs f = {.rows = tensor_rows(z), .D = tensor_columns(z)};
     Tensor *const y = op_output(tape, 1, (const int[]){1});
     Node *const node = op_record(tape, OP_UNIFORMITY, y, &z, 1);
-    float *saved = NULL;
+    Pairs f = {.rows = tensor_rows(z),
+               .D = tensor_columns(z),
+               .z = op_f32(tape, z),
+               .loss = op_f32(tape, y)};
     if (node) {
         op_keep(tape, node, z);
-        saved = op_save(tape, node, sizeof(double) / sizeof(float));
+        f.W = (double *)(void *)op_save(tape, node, sizeof *f.W / sizeof(float));
     }
     f.excess = arena_alloc(tape_arena(tape), 2 * (size_t)f.rows * sizeof *f.excess);
     f.weight = f.excess + f.rows;
-    if (!tape_is_planning(tape)) {
-        f.z = tensor_f32(z);
-        threads_run(tape_threads(tape), f.rows, forward_task, &f);
-        const double pairs = 0.5 * f.rows * (f.rows - 1.0);
-        double excess = 0, W = 0;
-        for (int i = 0; i < f.rows; i++) {
-            excess += f.excess[i];
-            W += f.weight[i];
-        }
-        if (saved)
-            memcpy(saved, &W, sizeof W);
-        const double loss = 2 * W > pairs ? log1p(excess / pairs) : log(W / pairs);
-        *tensor_f32(y) = f.rows > 1 ? (float)loss : 0;
-    }
+    op_run_tasks(tape, f.rows, forward_task, &f);
+    op_run(tape, loss_of_sums, &f);
     arena_free(tape_arena(tape), f.excess);
     return y;
 }
 
-static void backward_task(void *context, int i, int worker)
+/* scratch: [D] doubles. */
+static void backward_task(const void *context, int i, float *scratch)
 {
     const Pairs *const f = context;
     const int D = f->D;
     const float *const zi = f->z + (ptrdiff_t)i * D;
     float *const dz = f->dz + (ptrdiff_t)i * D;
-    double *const gradient = f->gradient + (size_t)worker * f->stride;
+    double *const gradient = (double *)(void *)scratch; /* blocks of the arena suit any type */
     memset(gradient, 0, (size_t)D * sizeof *gradient);
     for (int j = 0; j < f->rows; j++) {
         if (j == i)
@@ -110,25 +114,20 @@ static void backward_task(void *context, int i, int worker)
         for (int d = 0; d < D; d++)
             gradient[d] += w * ((double)zi[d] - zj[d]);
     }
+    const double factor = -4 / *f->W * (double)*f->dloss;
     for (int d = 0; d < D; d++)
-        dz[d] += (float)(f->factor * gradient[d]);
+        dz[d] += (float)(factor * gradient[d]);
 }
 
 void op_uniformity_backward(Tape *tape, Node *node)
 {
-    const size_t per_double = sizeof(double) / sizeof(float);
     Tensor *const z = node->in[0];
-    Pairs f = {.rows = tensor_rows(z), .D = tensor_columns(z), .dz = op_grad(tape, z)};
-    const size_t floats = (size_t)f.D * per_double;
-    float *const scratch = op_scratch(tape, floats);
-    if (!tape_is_planning(tape) && f.rows > 1) {
-        double W;
-        memcpy(&W, node->saved[0], sizeof W);
-        f.factor = -4 / W * (double)*tensor_grad(node->out);
-        f.z = tensor_f32(z);
-        f.gradient = (double *)(void *)scratch; /* blocks of the arena suit any type */
-        f.stride = op_scratch_stride(floats) / per_double;
-        threads_run(tape_threads(tape), f.rows, backward_task, &f);
-    }
-    arena_free(tape_arena(tape), scratch);
+    const Pairs f = {.rows = tensor_rows(z),
+                     .D = tensor_columns(z),
+                     .z = op_f32(tape, z),
+                     .W = node->saved[0],
+                     .dloss = tensor_grad(node->out),
+                     .dz = op_grad(tape, z)};
+    const size_t floats = (size_t)f.D * sizeof(double) / sizeof(float);
+    op_run_scratch(tape, f.rows > 1 ? f.rows : 0, floats, backward_task, &f);
 }
