@@ -1,10 +1,11 @@
 /*
  * recipe.c - see recipe.h.
  *
- * The table below is the only place that knows the keys.
+ * `settings` is the only place that knows the keys; a built-in recipe is a list of differences.
  */
 #include "train/recipe.h"
 
+#include "tensor/base/file.h"
 #include "tensor/base/number.h"
 #include "train/metrics/metrics.h"
 #include "vit/tune.h"
@@ -597,4 +598,226 @@ Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Er
         "%s: %s than in the run to resume; give the saved values, or start a "
         "new run (only threads, workers, memory, micro_batch and log.tensorboard may change)",
         first, error->problems == 1 ? "is set otherwise" : "and other keys are set otherwise");
+}
+
+/* ---- built-in recipes ------------------------------------------------------------------------- */
+
+/*
+ * One key in which a built-in recipe differs from the recipe that it is based on; `paper` comes first and
+ * has all keys.
+ */
+typedef struct Difference {
+    const char *recipe, *key, *value;
+} Difference;
+
+/*
+ * Sources: the public code of arXiv 2503.19683 (paper; released: its published checkpoint) and of
+ * arXiv 2508.06248 (gend; probe: its baseline, the experiment wacv-Baseline, which shares all else
+ * with gend). What they do not set is ours: seed, workers, save_every, keep, frames and epochs of
+ * cpu, and probe-norm.
+ */
+static const Difference differences[] = {
+    {"paper", "batch_size", "128"},
+    {"paper", "micro_batch", "0"},
+    {"paper", "memory", "0"},
+    {"paper", "epochs", "10"},
+    {"paper", "max_steps", "0"},
+    {"paper", "lr", "8e-5"},
+    {"paper", "min_lr", "5e-5"},
+    {"paper", "scheduler", "cosine"},
+    {"paper", "cycle_epochs", "10"},
+    {"paper", "warmup_epochs", "0"},
+    {"paper", "drop_last", "off"},
+    {"paper", "optimizer", "adamw"},
+    {"paper", "beta1", "0.9"},
+    {"paper", "beta2", "0.999"},
+    {"paper", "weight_decay", "0"},
+    {"paper", "grad_clip", "0"},
+    {"paper", "sam.rho", "0"},
+    {"paper", "sam.adaptive", "on"},
+    {"paper", "ema", "0"},
+    {"paper", "head", "LinearNorm"},
+    {"paper", "loss.ce", "1"},
+    {"paper", "loss.label_smoothing", "0"},
+    {"paper", "loss.alignment", "0"},
+    {"paper", "loss.uniformity", "0"},
+    {"paper", "slerp", "on"},
+    {"paper", "slerp.min", "0"},
+    {"paper", "slerp.max", "1"},
+    {"paper", "tune", "ln"},
+    {"paper", "lora.alpha", "0"},
+    {"paper", "lora.dropout", "0"},
+    {"paper", "precision", "bf16"},
+    {"paper", "seed", "42"},
+    {"paper", "threads", "0"},
+    {"paper", "workers", "2"},
+    {"paper", "shuffle", "on"},
+    {"paper", "pairs", "off"},
+    {"paper", "sampling", "all"},
+    {"paper", "data.sbi", "off"},
+    {"paper", "augment", "paper"},
+    {"paper", "frames", "32"},
+    {"paper", "frame_choice", "even"},
+    {"paper", "limit", "0"},
+    {"paper", "val_frames", "0"},
+    {"paper", "val_limit", "0"},
+    {"paper", "log.tensorboard", "off"},
+    {"paper", "monitor", "val_map_video"},
+    {"paper", "early_stopping", "0"},
+    {"paper", "save_every", "10"},
+    {"paper", "keep", "0"},
+    {"released", "loss.alignment", "0.1"},
+    {"released", "loss.uniformity", "0.1"},
+    {"gend", "epochs", "30"},
+    {"gend", "lr", "3e-4"},
+    {"gend", "min_lr", "1e-5"},
+    {"gend", "scheduler", "cyclic"},
+    {"gend", "warmup_epochs", "1"},
+    {"gend", "drop_last", "on"},
+    {"gend", "loss.alignment", "0.1"},
+    {"gend", "loss.uniformity", "0.5"},
+    {"gend", "slerp", "off"},
+    {"gend", "augment", "gend"},
+    {"gend", "early_stopping", "30"},
+    {"probe", "tune", "none"},
+    {"probe", "head", "linear"},
+    {"probe", "loss.alignment", "0"},
+    {"probe", "loss.uniformity", "0"},
+    {"probe-norm", "tune", "none"},
+    {"cpu", "frames", "4"},
+    {"cpu", "epochs", "5"},
+};
+
+enum { DIFFERENCES = sizeof differences / sizeof differences[0] };
+
+/* The built-in recipes, and those they are based on. */
+static const struct {
+    const char *name, *base;
+} builtins[] = {
+    {"paper", NULL},   {"released", "paper"},   {"gend", "paper"},
+    {"probe", "gend"}, {"probe-norm", "paper"}, {"cpu", "paper"},
+};
+
+enum { BUILTINS = sizeof builtins / sizeof builtins[0] };
+
+/* Applies what `name` differs in, after what its bases differ in; false if it is not built in. */
+static bool apply(TrainRecipe *recipe, const char *name)
+{
+    int i = 0;
+    while (i < BUILTINS && strcmp(builtins[i].name, name) != 0)
+        i++;
+    if (i == BUILTINS)
+        return false;
+    if (builtins[i].base)
+        apply(recipe, builtins[i].base);
+    for (int d = 0; d < DIFFERENCES; d++) {
+        if (strcmp(differences[d].recipe, name) != 0)
+            continue;
+        Error error = {0};
+        const Status status =
+            train_recipe_set(recipe, differences[d].key, differences[d].value, &error);
+        assert(status == STATUS_OK);
+        (void)status;
+    }
+    return true;
+}
+
+Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error)
+{
+    assert(recipe && name && error);
+    TrainRecipe named;
+    memset(&named, 0, sizeof named);
+    snprintf(named.name, sizeof named.name, "%s", name);
+    if (!apply(&named, name))
+        return error_set(error, STATUS_USAGE,
+                         "recipe %.80s: is not built in; use paper, released, gend, probe, "
+                         "probe-norm, cpu or a file",
+                         name);
+    *recipe = named;
+    return STATUS_OK;
+}
+
+/* ---- recipe files ----------------------------------------------------------------------------- */
+
+/* Removes spaces and tabs from both ends of [*begin, *end). */
+static void trim(char **begin, char **end)
+{
+    while (*begin < *end && strchr(" \t\r", **begin))
+        (*begin)++;
+    while (*end > *begin && strchr(" \t\r", (*end)[-1]))
+        (*end)--;
+}
+
+/* Where the setting of a line ends: before a '#' that begins it or follows a space. */
+static char *before_comment(char *line, char *end)
+{
+    for (char *p = line; p < end; p++)
+        if (*p == '#' && (p == line || p[-1] == ' ' || p[-1] == '\t'))
+            return p;
+    return end;
+}
+
+/* One line of a recipe file, in a form that may be changed. `seen` has one mark a key. */
+static Status read_line(TrainRecipe *recipe, char *line, char *end, bool seen[SETTINGS],
+                        Error *error)
+{
+    end = before_comment(line, end);
+    trim(&line, &end);
+    if (line == end)
+        return STATUS_OK;
+    char *const equals = memchr(line, '=', (size_t)(end - line));
+    if (!equals || memchr(line, '\0', (size_t)(end - line)))
+        return error_set(error, STATUS_FAILED,
+                         "is not of the form key = value; write one setting a line");
+    char *key_end = equals, *value = equals + 1;
+    trim(&line, &key_end);
+    trim(&value, &end);
+    *key_end = *end = '\0';
+    if (strcmp(line, "recipe") == 0) {
+        for (int i = 0; i < SETTINGS; i++)
+            if (seen[i])
+                return error_set(error, STATUS_FAILED,
+                                 "recipe = %s would undo the lines above; move it to "
+                                 "the top",
+                                 value);
+        return train_recipe_named(recipe, value, error);
+    }
+    if (strcmp(line, "augment") == 0)
+        for (int i = 0; i < SETTINGS; i++)
+            if (seen[i] && strncmp(settings[i].key, "augment.", 8) == 0)
+                return error_set(error, STATUS_FAILED,
+                                 "augment = %s would undo %s above; move it before that", value,
+                                 settings[i].key);
+    TRY(train_recipe_set(recipe, line, value, error));
+    bool *const set = &seen[find_setting(line) - settings];
+    if (*set)
+        return error_set(error, STATUS_FAILED, "%s is set a second time; keep one of the two",
+                         line);
+    *set = true;
+    return STATUS_OK;
+}
+
+Status train_recipe_read(TrainRecipe *recipe, const char *path, Error *error)
+{
+    assert(recipe && path && error);
+    enum { LARGEST_RECIPE = 1 << 20 };
+    char *content = NULL;
+    size_t size = 0;
+    TRY(file_read(path, LARGEST_RECIPE, &content, &size, error));
+    bool seen[SETTINGS] = {false};
+    char *line = content, *const end = content + size;
+    if (size >= 3 && memcmp(line, "\xEF\xBB\xBF", 3) == 0)
+        line += 3;
+    Status status = STATUS_OK;
+    for (int number = 1; line < end && status == STATUS_OK; number++) {
+        char *const newline = memchr(line, '\n', (size_t)(end - line));
+        char *const stop = newline ? newline : end;
+        Error inner = {0};
+        status = read_line(recipe, line, stop, seen, &inner);
+        if (status != STATUS_OK)
+            error_set(error, status, "%s: line %d: %s", path, number, inner.message);
+        line = stop + 1;
+    }
+    free(content);
+    return status;
 }
