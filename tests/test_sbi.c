@@ -3,8 +3,7 @@
  * (tests/golden/make_sbi.py), what stays and what changes, draws, and refusals.
  */
 #include "data/augment/sbi.h"
-#include "data/augment/sbi_mask_private.h"
-#include "data/augment/sbi_transform_private.h"
+#include "data/augment/sbi_private.h"
 #include "tests/support.h"
 #include "tests/support_image.h"
 #include "tests/support_landmarks.h"

@@ -1,22 +1,630 @@
 /*
- * sbi.c - self-blended images: see sbi.h.
+ * sbi.c - self-blended images: see sbi.h. First landmarks, regions and masks, then the change of one side, and at the
+ * end the draws and the blending, which use them.
  *
- * Source: Shiohara and Yamasaki, CVPR 2022, section 3, with the probabilities and ranges of their public code. What
- * differs from that code: the blend is rounded to 8 bits, not truncated, as truncation darkens a fake by half
- * a level;
- * hulls have one shape, not one of several; the deformation scales with the face, not with the pixels; and without
- * landmarks an ellipse takes the place of the hull.
+ * Sources: Shiohara and Yamasaki, CVPR 2022, section 3, with the probabilities and ranges of their public code;
+ * Andrew, "Another efficient algorithm for convex hulls in two dimensions", 1979; Shewchuk, "Adaptive precision
+ * floating-point arithmetic and fast robust geometric predicates", 1997; Simard, Steinkraus and Platt, ICDAR 2003, for
+ * the elastic deformation; albumentations' RGBShift, HueSaturationValue, RandomBrightnessContrast and Sharpen, and
+ * OpenCV's 8-bit HSV, by their documented formulas.
+ *
+ * What differs from the public code: the blend is rounded to 8 bits, not truncated, because truncation darkens a fake by
+ * half a level; hulls have one shape, not one of several; the deformation scales with the face, not with the pixels; and
+ * without landmarks an ellipse takes the place of the hull.
  */
 #include "data/augment/sbi.h"
 
-#include "data/augment/sbi_mask_private.h"
-#include "data/augment/sbi_transform_private.h"
+#include "data/augment/sbi_private.h"
+#include "data/image/npy.h"
+#include "data/image/preprocess.h"
+#include "tensor/base/arithmetic.h"
+#include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- landmarks --------------------------------------------------------------------------------- */
+
+/*
+ * DeepfakeBench writes landmarks/VIDEO/NAME.npy beside frames/VIDEO/NAME.png, one face a file; the preprocessing of the
+ * public SBI code writes all faces of a frame, the largest first.
+ */
+
+/* Farther from an image than this no landmark lies; beyond it a file holds something else. */
+static const double MAX_COORDINATE = 1e6;
+
+/* The folders of frames that `landmarks` may stand beside. */
+static const char *const FRAMES[] = {"frames", "faces", "crops", "images"};
+
+/* The part of `path` before its last slash: its length, 0 if there is none. */
+static size_t parent(const char *path, size_t length)
+{
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    while (length > 0 && path[length - 1] == '/')
+        length--;
+    return length;
+}
+
+/* Where the last of the parts of `path` [length] begins. */
+static size_t last_part(const char *path, size_t length)
+{
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    return length;
+}
+
+/* Writes HEAD[head] + middle + TAIL[tail] + ".npy" to `out`; false if too long, or no such file is there. */
+static bool npy_exists(char out[FILE_PATH_SIZE], const char *path, size_t head, const char *middle,
+                       size_t from, size_t stem)
+{
+    const int length = snprintf(out, FILE_PATH_SIZE, "%.*s%s%.*s.npy", (int)head, path, middle,
+                                (int)(stem - from), path + from);
+    return length > 0 && length < FILE_PATH_SIZE && file_exists(out);
+}
+
+/* The file of the frame's landmarks; false if there is none. */
+static bool find_landmarks(const char *file, char out[FILE_PATH_SIZE])
+{
+    const size_t length = strlen(file), name = last_part(file, length);
+    if (length >= FILE_PATH_SIZE)
+        return false;
+    const char *dot = strrchr(file + name, '.');
+    const size_t stem = dot && dot > file + name ? (size_t)(dot - file) : length;
+    if (npy_exists(out, file, 0, "", 0, stem))
+        return true;
+    const size_t video_end = parent(file, length), video = last_part(file, video_end);
+    if (video_end == 0)
+        return false;
+    if (npy_exists(out, file, video, "landmarks/", video, stem))
+        return true;
+    const size_t folder_end = parent(file, video_end), folder = last_part(file, folder_end);
+    for (size_t i = 0; i < COUNT_OF(FRAMES); i++)
+        if (strlen(FRAMES[i]) == folder_end - folder &&
+            strncmp(file + folder, FRAMES[i], folder_end - folder) == 0)
+            return npy_exists(out, file, folder, "landmarks/", video, stem);
+    return false;
+}
+
+static Status take_points(const char *path, const DataArray *array, DataLandmarks *landmarks,
+                          Error *error)
+{
+    const size_t *shape = array->shape + (array->rank == 3);
+    const bool faces = array->rank == 2 || (array->rank == 3 && array->shape[0] > 0);
+    if (!faces || (shape[0] != 68 && shape[0] != 81) || shape[1] != 2)
+        return error_set(error, STATUS_FAILED,
+                         "%s: no landmarks: %d dimensions, [%zu, %zu, %zu]; give 68 or 81 points: "
+                         "[81, 2], [68, 2], or one such array a face",
+                         path, array->rank, array->shape[0], array->shape[1], array->shape[2]);
+    const int count = (int)shape[0];
+    for (int i = 0; i < count; i++) {
+        const double x = array->values[2 * i], y = array->values[2 * i + 1];
+        if (!(fabs(x) <= MAX_COORDINATE && fabs(y) <= MAX_COORDINATE))
+            return error_set(
+                error, STATUS_FAILED,
+                "%s: landmark %d lies at (%g, %g); give pixels of the frame, or remove "
+                "the file",
+                path, i, x, y);
+        landmarks->x[i] = (float)x;
+        landmarks->y[i] = (float)y;
+    }
+    landmarks->count = count;
+    return STATUS_OK;
+}
+
+Status data_landmarks_read(const char *file, DataLandmarks *landmarks, Error *error)
+{
+    assert(file && landmarks && error);
+    *landmarks = (DataLandmarks){0};
+    char path[FILE_PATH_SIZE];
+    if (!find_landmarks(file, path))
+        return STATUS_OK;
+    DataArray array;
+    TRY(data_npy_read(path, &array, error));
+    const Status status = take_points(path, &array, landmarks, error);
+    data_array_free(&array);
+    return status;
+}
+
+/* ---- the region of a face ---------------------------------------------------------------------- */
+
+/* A region is kept as one interval a row until it is deformed, because a convex shape needs no more. */
+
+typedef struct Point {
+    float x, y; /* as the landmarks have them: products of two are exact in double */
+} Point;
+
+enum { MAX_POINTS = 81 };
+
+static int compare_points(const void *a, const void *b)
+{
+    const Point *const p = a, *const q = b;
+    if (p->x != q->x)
+        return p->x < q->x ? -1 : 1;
+    return (p->y > q->y) - (p->y < q->y);
+}
+
+/* The sign of the exact sum of `terms` [count], count <= 6. Source: Shewchuk, 1997, Grow-Expansion. */
+static int sign_of_sum(const double *terms, int count)
+{
+    double parts[6] = {
+        0}; /* their exact sum is that of the terms so far; the last is the largest */
+    for (int i = 0; i < count; i++) {
+        double carried = terms[i];
+        for (int k = 0; k < i; k++) {
+            const double sum = carried + parts[k];
+            const double from_part = sum - carried, from_carried = sum - from_part;
+            parts[k] = (carried - from_carried) + (parts[k] - from_part);
+            carried = sum;
+        }
+        parts[i] = carried;
+    }
+    for (int i = count - 1; i >= 0; i--)
+        if (parts[i] != 0)
+            return parts[i] > 0 ? 1 : -1;
+    return 0;
+}
+
+/*
+ * Whether a, b, c turn to the left, in axes with y upwards. Exact for all finite points, however near to a line:
+ * the determinant is multiplied out into six products of two floats each, of 48 bits.
+ */
+static bool turns_left(Point a, Point b, Point c)
+{
+    const double ax = (double)a.x, ay = (double)a.y, bx = (double)b.x, by = (double)b.y;
+    const double cx = (double)c.x, cy = (double)c.y;
+    const double terms[6] = {ax * by, -(ay * bx), bx * cy, -(by * cx), cx * ay, -(cy * ax)};
+    return sign_of_sum(terms, 6) > 0;
+}
+
+/*
+ * Sorts the points and leaves the corners of their hull, in order. One or two remain where they lie on a line.
+ * Each loop stores at most one point for each that it visits, so `count` of the first and count - 1 of the second
+ * fit whatever turns_left answers.
+ */
+static int find_hull(Point points[MAX_POINTS], int count, Point hull[2 * MAX_POINTS])
+{
+    qsort(points, count, sizeof *points, compare_points);
+    int n = 0;
+    for (int i = 0; i < count; i++) { /* the lower side, from left to right */
+        while (n >= 2 && !turns_left(hull[n - 2], hull[n - 1], points[i]))
+            n--;
+        hull[n++] = points[i];
+    }
+    const int lower = n + 1;
+    for (int i = count - 2; i >= 0; i--) { /* and the upper one back */
+        while (n >= lower && !turns_left(hull[n - 2], hull[n - 1], points[i]))
+            n--;
+        hull[n++] = points[i];
+    }
+    return n > 1 ? n - 1 : n; /* the first point came twice */
+}
+
+/* Sets row y to the cells from left to right, both included, within the grid. Nothing if left > right. */
+static void set_row(DataRegion *region, int y, double left, double right)
+{
+    const double low = ceil(left > 0 ? left : 0);
+    const double high = floor(right < region->width - 1 ? right : region->width - 1);
+    region->first[y] = region->end[y] = 0;
+    if (low <= high) {
+        region->first[y] = (int)low;
+        region->end[y] = (int)high + 1;
+    }
+}
+
+static double map(DataAxis axis, double at)
+{
+    return axis.scale * at + axis.offset;
+}
+
+/* Widens left..right by what the edge from a to b has of the line y = row. */
+static void cross_edge(Point a, Point b, DataAxis x, DataAxis y, int row, double *left,
+                       double *right)
+{
+    const double ax = map(x, a.x), ay = map(y, a.y), bx = map(x, b.x), by = map(y, b.y);
+    if ((ay < row && by < row) || (ay > row && by > row))
+        return;
+    /* Multiplied before it is divided: exact where the edge meets the middle of a cell. */
+    const double at = ay == by ? ax : ax + (bx - ax) * (row - ay) / (by - ay);
+    *left = fmin(*left, ay == by ? fmin(ax, bx) : at);
+    *right = fmax(*right, ay == by ? fmax(ax, bx) : at);
+}
+
+void data_region_hull(DataRegion *region, int width, int height, const DataLandmarks *landmarks,
+                      int count, DataAxis x, DataAxis y)
+{
+    assert(region && width > 0 && width <= DATA_MASK_SIDE && height > 0);
+    assert(height <= DATA_MASK_SIDE && count > 0 && count <= landmarks->count);
+    assert(landmarks->count <= MAX_POINTS && x.scale > 0 && y.scale > 0);
+    Point points[MAX_POINTS] = {{0, 0}}, hull[2 * MAX_POINTS];
+    for (int i = 0; i < count; i++) {
+        assert(isfinite(landmarks->x[i]) && isfinite(landmarks->y[i]));
+        points[i] = (Point){landmarks->x[i], landmarks->y[i]};
+    }
+    const int corners = find_hull(points, count, hull);
+    region->width = width;
+    region->height = height;
+    for (int row = 0; row < height; row++) {
+        double left = INFINITY, right = -INFINITY;
+        for (int i = 0; i < corners; i++)
+            cross_edge(hull[i], hull[i + 1 < corners ? i + 1 : 0], x, y, row, &left, &right);
+        set_row(region, row, left, right);
+    }
+}
+
+void data_region_ellipse(DataRegion *region, int width, int height, double center_x,
+                         double center_y, double radius_x, double radius_y)
+{
+    assert(region && width > 0 && width <= DATA_MASK_SIDE && height > 0);
+    assert(height <= DATA_MASK_SIDE && radius_x > 0 && radius_y > 0);
+    region->width = width;
+    region->height = height;
+    for (int row = 0; row < height; row++) {
+        const double v = (row - center_y) / radius_y;
+        const double half = v * v <= 1 ? radius_x * sqrt(1 - v * v) : -1;
+        set_row(region, row, center_x - half, center_x + half);
+    }
+}
+
+void data_region_clip(DataRegion *region, double low_x, double high_x, double low_y, double high_y)
+{
+    for (int row = 0; row < region->height; row++) {
+        const bool kept = row >= low_y && row <= high_y && region->first[row] < region->end[row];
+        set_row(region, row, kept ? fmax(low_x, region->first[row]) : 1,
+                kept ? fmin(high_x, region->end[row] - 1) : 0);
+    }
+}
+
+size_t data_region_area(const DataRegion *region)
+{
+    size_t area = 0;
+    for (int row = 0; row < region->height; row++)
+        area += region->end[row] - region->first[row];
+    return area;
+}
+
+static void gaussian(float *weights, int taps, double sigma)
+{
+    double sum = 0, exact[DATA_MASK_KERNEL];
+    for (int k = 0; k < taps; k++) {
+        const double distance = (k - taps / 2) / sigma;
+        exact[k] = exp(-0.5 * distance * distance);
+        sum += exact[k];
+    }
+    for (int k = 0; k < taps; k++)
+        weights[k] = (float)(exact[k] / sum);
+}
+
+/* out [n] = the sum over k < taps of weights[k] * in[k * step + i]. */
+static void sum_shifted(const float *restrict in, size_t step, const float *weights, int taps,
+                        float *restrict out, size_t n)
+{
+    memset(out, 0, n * sizeof *out);
+    for (int k = 0; k < taps; k++)
+        for (size_t i = 0; i < n; i++)
+            out[i] += weights[k] * in[k * step + i];
+}
+
+/* in [height,width] -> out [height - taps + 1,width - taps + 1]: only where the whole filter fits. */
+static void blur(const float *in, size_t width, size_t height, const float *weights, int taps,
+                 float *between, float *out)
+{
+    const size_t out_width = width - taps + 1, out_height = height - taps + 1;
+    for (size_t y = 0; y < height; y++)
+        sum_shifted(in + y * width, 1, weights, taps, between + y * out_width, out_width);
+    for (size_t y = 0; y < out_height; y++)
+        sum_shifted(between + y * out_width, out_width, weights, taps, out + y * out_width,
+                    out_width);
+}
+
+/*
+ * The public code deforms with white noise of -1 to 1 for each pixel, blurred with a sigma of 7 pixels and
+ * multiplied by 50: shifts of 1.2 pixels on average, alike within some ten pixels. So smooth a field is known
+ * from every fourth cell. There the same density of noise has a quarter of the deviation, and the sigma is a
+ * quarter as wide; 15 weights are four sigma to either side.
+ */
+enum { STEP = 4, TAPS = DATA_MASK_NOISE - DATA_MASK_LATTICE + 1 };
+static const float AMPLITUDE = 50.0F / STEP;
+static const double SIGMA = 7.0 / STEP;
+
+_Static_assert(TAPS == 15 && (DATA_MASK_LATTICE - 2) * STEP >= DATA_MASK_SIDE, "the lattice fits");
+
+static void fill_shift(DataMask *mask, uint64_t seed)
+{
+    Random random = random_stream(seed, RANDOM_NOISE, 0, 0);
+    float weights[TAPS];
+    gaussian(weights, TAPS, SIGMA);
+    for (int axis = 0; axis < 2; axis++) {
+        for (int i = 0; i < DATA_MASK_NOISE * DATA_MASK_NOISE; i++)
+            mask->padded[i] = AMPLITUDE * ((float)random_u32(&random) * 0x1p-31F - 1);
+        blur(mask->padded, DATA_MASK_NOISE, DATA_MASK_NOISE, weights, TAPS, mask->between,
+             mask->shift[axis]);
+    }
+}
+
+/* The shift at cell (x, y), between the four points of the lattice about it. */
+static float shift_at(const float *shift, int x, int y)
+{
+    const float u = (float)(x % STEP) / STEP, v = (float)(y % STEP) / STEP;
+    const float *at = shift + (y / STEP) * DATA_MASK_LATTICE + x / STEP;
+    const float upper = at[0] + u * (at[1] - at[0]);
+    const float lower =
+        at[DATA_MASK_LATTICE] + u * (at[DATA_MASK_LATTICE + 1] - at[DATA_MASK_LATTICE]);
+    return upper + v * (lower - upper);
+}
+
+/* The cell nearest to `position` of an axis of n cells. The sum is positive: shifts stay below AMPLITUDE. */
+static int nearest(int position, float shift, int n)
+{
+    const int at = (int)((float)position + shift + (2 * AMPLITUDE + 0.5F)) - (int)(2 * AMPLITUDE);
+    return at < 0 ? 0 : at >= n ? n - 1 : at;
+}
+
+/* mask->inside[0] = the deformed region; returns how many cells it has. */
+static size_t deform(DataMask *mask, const DataRegion *region)
+{
+    uint8_t *inside = mask->inside[0];
+    size_t area = 0;
+    for (int y = 0; y < region->height; y++)
+        for (int x = 0; x < region->width; x++) {
+            const int from_x = nearest(x, shift_at(mask->shift[0], x, y), region->width);
+            const int from_y = nearest(y, shift_at(mask->shift[1], x, y), region->height);
+            *inside = from_x >= region->first[from_y] && from_x < region->end[from_y];
+            area += *inside++;
+        }
+    return area;
+}
+
+/*
+ * inside[1] = the cells of inside[0] about which a square of 2 * reach + 1 cells is inside, as far as it lies
+ * in the grid. The public code blurs and keeps what is still 1, which is the same. Returns how many cells are
+ * left.
+ */
+static size_t erode(DataMask *mask, int reach)
+{
+    const int width = mask->width, height = mask->height;
+    int last[DATA_MASK_SIDE]; /* of each column: the row of the last cell outside so far */
+    size_t area = 0;
+    for (int y = 0; y < height; y++) {
+        const uint8_t *in = mask->inside[0] + y * width;
+        uint8_t *out = mask->inside[1] + y * width;
+        int outside = -width - 2 * reach;
+        for (int x = 0; x < width + reach; x++) {
+            if (x < width && !in[x])
+                outside = x;
+            if (x >= reach)
+                out[x - reach] = outside < x - 2 * reach;
+        }
+    }
+    for (int x = 0; x < width; x++)
+        last[x] = -height - 2 * reach;
+    for (int y = 0; y < height + reach; y++) {
+        uint8_t *in = mask->inside[1] + y * width;
+        for (int x = 0; x < width && y < height; x++)
+            last[x] = in[x] ? last[x] : y;
+        if (y < reach)
+            continue;
+        uint8_t *out = mask->inside[1] + (y - reach) * width;
+        for (int x = 0; x < width; x++) {
+            out[x] = last[x] < y - 2 * reach;
+            area += out[x];
+        }
+    }
+    return area;
+}
+
+/* i, reflected about the first and the last of n cells. */
+static int reflect(int i, int n)
+{
+    i = abs(i);
+    return i < n ? i : 2 * (n - 1) - i;
+}
+
+/* mask->values = inside[1], blurred, and scaled so that the largest is 1. */
+static void soften(DataMask *mask, int taps, double sigma)
+{
+    const int reach = taps / 2, width = mask->width, height = mask->height;
+    float weights[DATA_MASK_KERNEL];
+    float *to = mask->padded;
+    gaussian(weights, taps, sigma);
+    for (int y = -reach; y < height + reach; y++) {
+        const uint8_t *row = mask->inside[1] + reflect(y, height) * width;
+        for (int x = -reach; x < width + reach; x++)
+            *to++ = row[reflect(x, width)];
+    }
+    blur(mask->padded, width + 2 * reach, height + 2 * reach, weights, taps, mask->between,
+         mask->values);
+    const size_t cells = (size_t)width * height;
+    float largest = 0;
+    for (size_t i = 0; i < cells; i++)
+        largest = mask->values[i] > largest ? mask->values[i] : largest;
+    for (size_t i = 0; i < cells; i++)
+        mask->values[i] /= largest;
+}
+
+bool data_mask_make(DataMask *mask, const DataRegion *region, const DataMaskEdge *edge)
+{
+    assert(mask && region && edge);
+    assert(edge->erosion % 2 == 1 && edge->erosion > 0 && edge->erosion <= DATA_MASK_KERNEL);
+    assert(edge->blur % 2 == 1 && edge->blur > 0 && edge->blur <= DATA_MASK_KERNEL);
+    assert(edge->sigma > 0 && region->width > edge->blur / 2 && region->height > edge->blur / 2);
+    mask->width = region->width;
+    mask->height = region->height;
+    fill_shift(mask, edge->deformation);
+    if (deform(mask, region) == 0)
+        return false;
+    int reach = edge->erosion / 2;
+    while (erode(mask, reach) == 0) /* ends: without a reach all of it is left */
+        reach--;
+    soften(mask, edge->blur, edge->sigma);
+    return true;
+}
+
+/* ---- colour and sharpness ---------------------------------------------------------------------- */
+
+/* Everything is integer arithmetic or a table of 256 values, but for sharpening. */
+
+/* Clipped to 8 bits and truncated. */
+static uint8_t to_byte(double value)
+{
+    return (uint8_t)(value <= 0 ? 0 : value >= 255 ? 255 : value);
+}
+
+static size_t pixels_of(const DataImage *image)
+{
+    return (size_t)image->width * image->height;
+}
+
+void data_rgb_shift(DataImage *image, const double shift[3])
+{
+    uint8_t table[3][256];
+    for (int c = 0; c < 3; c++)
+        for (int value = 0; value < 256; value++)
+            table[c][value] = to_byte(value + shift[c]);
+    uint8_t *pixel = image->pixels;
+    for (size_t i = pixels_of(image); i > 0; i--, pixel += 3)
+        for (int c = 0; c < 3; c++)
+            pixel[c] = table[c][pixel[c]];
+}
+
+void data_linear(DataImage *image, double contrast, double brightness)
+{
+    uint8_t table[256];
+    for (int value = 0; value < 256; value++)
+        table[value] = to_byte(contrast * value + 255 * brightness);
+    const size_t values = pixels_of(image) * 3;
+    for (size_t i = 0; i < values; i++)
+        image->pixels[i] = table[image->pixels[i]];
+}
+
+/* Steps of hue in all, and from one pure or mixed colour to the next. */
+enum { CIRCLE = 180, SECTOR = 30 };
+
+typedef struct Hsv {
+    int hue, saturation, value;
+} Hsv;
+
+/* Halves are rounded up. */
+static Hsv to_hsv(const uint8_t pixel[3])
+{
+    const int r = pixel[0], g = pixel[1], b = pixel[2];
+    const int largest = max_int(r, max_int(g, b)), smallest = min_int(r, min_int(g, b));
+    const int range = largest - smallest;
+    if (range == 0)
+        return (Hsv){.value = largest};
+    const int ahead = largest == r ? g - b : largest == g ? b - r : r - g;
+    const int base = largest == r ? CIRCLE : largest == g ? 2 * SECTOR : 4 * SECTOR;
+    /* Positive, so that the division rounds downwards: base / SECTOR is at least 2, and |ahead| <= range. */
+    const int hue = (2 * (base * range + SECTOR * ahead) + range) / (2 * range);
+    return (Hsv){.hue = hue >= CIRCLE ? hue - CIRCLE : hue,
+                 .saturation = (2 * 255 * range + largest) / (2 * largest),
+                 .value = largest};
+}
+
+static void to_rgb(Hsv hsv, uint8_t pixel[3])
+{
+    enum { WHOLE = 255 * SECTOR };
+    const int sector = hsv.hue / SECTOR, along = hsv.hue % SECTOR;
+    const int v = hsv.value, s = hsv.saturation;
+    const uint8_t high = (uint8_t)v;
+    const uint8_t low = (uint8_t)((v * (255 - s) + 127) / 255);
+    const uint8_t falling = (uint8_t)((v * (WHOLE - s * along) + WHOLE / 2) / WHOLE);
+    const uint8_t rising = (uint8_t)((v * (WHOLE - s * (SECTOR - along)) + WHOLE / 2) / WHOLE);
+    const uint8_t colours[6][3] = {{high, rising, low}, {falling, high, low},
+                                   {low, high, rising}, {low, falling, high},
+                                   {rising, low, high}, {high, low, falling}};
+    memcpy(pixel, colours[sector], 3);
+}
+
+void data_hsv_shift(DataImage *image, const int shift[3])
+{
+    assert(abs(shift[0]) <= CIRCLE);
+    uint8_t *pixel = image->pixels;
+    for (size_t i = pixels_of(image); i > 0; i--, pixel += 3) {
+        Hsv hsv = to_hsv(pixel);
+        hsv.hue = (hsv.hue + shift[0] + CIRCLE) % CIRCLE;
+        hsv.saturation = to_byte(hsv.saturation + shift[1]);
+        hsv.value = to_byte(hsv.value + shift[2]);
+        to_rgb(hsv, pixel);
+    }
+}
+
+Status data_downscale(DataImage *image, int factor, Error *error)
+{
+    assert(factor > 0 && image->width >= factor && image->height >= factor);
+    DataImage small;
+    TRY(data_image_create(&small, image->width / factor, image->height / factor, error));
+    /* The nearest pixel of OpenCV: the scale is not quite the factor where that does not divide the side. */
+    const double scale_x = (double)image->width / small.width;
+    const double scale_y = (double)image->height / small.height;
+    uint8_t *to = small.pixels;
+    for (int y = 0; y < small.height; y++) {
+        const uint8_t *row = image->pixels + (size_t)(y * scale_y) * image->width * 3;
+        for (int x = 0; x < small.width; x++, to += 3)
+            memcpy(to, row + (size_t)(x * scale_x) * 3, 3);
+    }
+    DataResizer resizer = {.filter = DATA_FILTER_BILINEAR};
+    const Status status =
+        data_resize(&resizer, &small, image->width, image->height, image->pixels, error);
+    data_resizer_free(&resizer);
+    data_image_free(&small);
+    return status;
+}
+
+/* sums [n] = for each value the sum of the three below each other in the rows. */
+static void add_rows(const uint8_t *restrict above, const uint8_t *restrict at,
+                     const uint8_t *restrict below, int16_t *restrict sums, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sums[i] = (int16_t)(above[i] + at[i] + below[i]);
+}
+
+/* row [n] = own * row - others * the sum of three sums: those of the pixel and its neighbours in x. */
+static void sharpen_row(uint8_t *restrict row, const int16_t *restrict sums, float own,
+                        float others, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int sum = sums[i] + sums[i + 3] + sums[i + 6];
+        const float value = own * (float)row[i] - others * (float)sum + 0.5F;
+        row[i] = (uint8_t)(int)(value <= 0 ? 0 : value >= 255 ? 255 : value);
+    }
+}
+
+Status data_sharpen(DataImage *image, double alpha, double lightness, Error *error)
+{
+    assert(alpha >= 0 && alpha <= 1 && image->width >= 2 && image->height >= 2);
+    const size_t n = (size_t)image->width * 3;
+    /* The sums with a pixel to either side, and what the row above was before it was sharpened. */
+    int16_t *sums = mem_new(1, (n + 6) * sizeof *sums + 2 * n, "sharpening an image", error);
+    if (!sums)
+        return error->status;
+    uint8_t *above = (uint8_t *)(sums + n + 6), *at = above + n;
+    /* The pixel itself is in the sum, too: 1 - alpha + alpha * (8 + lightness) + alpha. */
+    const float own = (float)(1 + alpha * (8 + lightness)), others = (float)alpha;
+    memcpy(above, image->pixels + n, n); /* the row above the first is the second, reflected */
+    for (int y = 0; y < image->height; y++) {
+        uint8_t *row = image->pixels + y * n;
+        memcpy(at, row, n);
+        add_rows(above, at, y + 1 < image->height ? row + n : above, sums + 3, n);
+        for (size_t c = 0; c < 3; c++) { /* reflected to either side */
+            sums[c] = sums[6 + c];
+            sums[n + 3 + c] = sums[n - 3 + c];
+        }
+        sharpen_row(row, sums, own, others, n);
+        uint8_t *swap = above;
+        above = at;
+        at = swap;
+    }
+    free(sums);
+    return STATUS_OK;
+}
+
+/* ---- draws and blending ------------------------------------------------------------------------ */
 
 enum { SMALLEST_SIDE = 32 }; /* a face of fewer pixels has no border to be seen in it */
 
@@ -120,11 +728,6 @@ static DataAxis to_grid(DataAxis motion, int n, int cells)
     return (DataAxis){ratio * motion.scale, ratio * (motion.offset + 0.5) - 0.5};
 }
 
-static double map(DataAxis axis, double at)
-{
-    return axis.scale * at + axis.offset;
-}
-
 /*
  * An ellipse for a face without landmarks: cropped and aligned with margin 1.3, as by DeepfakeBench and GenD,
  * the eyes are at 47 % of the height and the mouth is at 75 %. The ellipse reaches up to between the eyebrows
@@ -218,20 +821,20 @@ typedef struct Columns {
 static void blend_row(DataImage *target, int y, const DataImage *source, Tap source_y,
                       const DataMask *mask, Tap mask_y, Columns columns, float ratio, float *line)
 {
-    const float *const upper = mask->values + (size_t)mask_y.low * (size_t)mask->width;
-    const float *const lower = mask->values + (size_t)mask_y.high * (size_t)mask->width;
+    const float *upper = mask->values + mask_y.low * mask->width;
+    const float *lower = mask->values + mask_y.high * mask->width;
     for (int x = 0; x < mask->width; x++)
         line[x] = ratio * mix(upper[x], lower[x], mask_y.share);
     const size_t row = (size_t)source->width * 3;
-    const uint8_t *const above = source->pixels + (size_t)source_y.low * row;
-    const uint8_t *const below = source->pixels + (size_t)source_y.high * row;
-    uint8_t *pixel = target->pixels + (size_t)y * row;
+    const uint8_t *above = source->pixels + source_y.low * row;
+    const uint8_t *below = source->pixels + source_y.high * row;
+    uint8_t *pixel = target->pixels + y * row;
     for (int x = 0; x < target->width; x++, pixel += 3) {
         const Tap at = columns.mask[x], from = columns.source[x];
         const float weight = mix(line[at.low], line[at.high], at.share);
         if (weight <= 0)
             continue;
-        const size_t left = (size_t)from.low * 3, right = (size_t)from.high * 3;
+        const int left = from.low * 3, right = from.high * 3;
         for (size_t c = 0; c < 3; c++) {
             const float value = mix(
                 mix((float)above[left + c], (float)above[right + c], from.share),
@@ -256,10 +859,9 @@ static Status blend(DataImage *target, const DataImage *source, const DataMask *
                     DataAxis y, float ratio, Error *error)
 {
     const int width = target->width, height = target->height;
-    Tap *const taps = malloc(2 * (size_t)width * sizeof *taps);
+    Tap *taps = mem_new(2 * width, sizeof *taps, "blending", error);
     if (!taps)
-        return error_set(error, STATUS_FAILED, "blending: no memory for %zu bytes; free some",
-                         2 * (size_t)width * sizeof *taps);
+        return error->status;
     const Columns columns = {taps, taps + width};
     for (int i = 0; i < width; i++) {
         columns.mask[i] = mask_tap(i, width, mask->width);
@@ -286,7 +888,7 @@ static Status check_size(const DataImage *image, Error *error)
 static Status copy_image(DataImage *copy, const DataImage *image, Error *error)
 {
     TRY(data_image_create(copy, image->width, image->height, error));
-    memcpy(copy->pixels, image->pixels, (size_t)image->width * (size_t)image->height * 3);
+    memcpy(copy->pixels, image->pixels, (size_t)image->width * image->height * 3);
     return STATUS_OK;
 }
 
@@ -299,29 +901,23 @@ Status data_self_blend(DataImage *image, const DataLandmarks *landmarks, Random 
     TRY(check_size(image, error));
     const DataAxis x = draw_motion(&draws, DRAW_SCALE_X, DRAW_SHIFT_X, 0.03, image->width);
     const DataAxis y = draw_motion(&draws, DRAW_SCALE_Y, DRAW_SHIFT_Y, 0.015, image->height);
-    DataMask *const mask = malloc(sizeof *mask);
     DataImage changed = {0};
-    Status status =
-        mask ? STATUS_OK
-             : error_set(error, STATUS_FAILED, "self-blending: no memory for %zu bytes; free some",
-                         sizeof *mask);
-    if (status == STATUS_OK)
-        status = make_mask(mask, &draws, landmarks, x, y, image, error);
-    if (status == STATUS_OK)
-        status = copy_image(&changed, image, error);
-    if (status == STATUS_OK)
-        status = change(&changed, &draws, error);
-    if (status == STATUS_OK) {
-        /* The target is written to; so it is the copy, or the image takes its place afterwards. */
-        const bool of_source = changes_source(&draws);
-        status = blend(of_source ? image : &changed, of_source ? &changed : image, mask, x, y,
-                       RATIOS[choice(&draws, DRAW_RATIO, 6)], error);
-        if (status == STATUS_OK && !of_source) {
-            const DataImage unchanged = *image;
-            *image = changed;
-            changed = unchanged;
-        }
+    Status status = STATUS_FAILED;
+    DataMask *mask = mem_new(1, sizeof *mask, "self-blending", error);
+    if (!mask || (status = make_mask(mask, &draws, landmarks, x, y, image, error)) != STATUS_OK ||
+        (status = copy_image(&changed, image, error)) != STATUS_OK ||
+        (status = change(&changed, &draws, error)) != STATUS_OK)
+        goto done;
+    /* The target is written to: it is the copy, or the image, which then takes the copy's place. */
+    const bool of_source = changes_source(&draws);
+    status = blend(of_source ? image : &changed, of_source ? &changed : image, mask, x, y,
+                   RATIOS[choice(&draws, DRAW_RATIO, 6)], error);
+    if (status == STATUS_OK && !of_source) {
+        const DataImage unchanged = *image;
+        *image = changed;
+        changed = unchanged;
     }
+done:
     data_image_free(&changed);
     free(mask);
     return status;
@@ -338,10 +934,10 @@ Status data_self_blend_real(DataImage *image, Random *random, Error *error)
 size_t data_self_blend_bytes(int width, int height)
 {
     assert(width > 0 && height > 0);
-    const size_t w = (size_t)width, h = (size_t)height, image = w * h * 3;
+    const size_t w = width, h = height, image = w * h * 3;
     /* The downscaled image, what lies between the passes of its enlargement (blocks of 64 rows), and the weights. */
     const size_t rows = h / 2 + 1, small = rows * (w / 2 + 1) * 3;
     const size_t downscale = small + rows * w * 3 + 64 * (w + w / 2 + 1) * 3 + (w + h) * 64;
     const size_t blending = 2 * w * sizeof(Tap);
-    return sizeof(DataMask) + image + (downscale > blending ? downscale : blending);
+    return sizeof(DataMask) + image + max_size(downscale, blending);
 }

@@ -9,7 +9,7 @@
 
 #include "data/augment/augment.h"
 #include "data/augment/sbi.h"
-#include "data/augment/sbi_mask_private.h"
+#include "data/augment/sbi_private.h"
 #include "data/image/preprocess.h"
 #include "tensor/packed.h"
 

@@ -1,16 +1,20 @@
 /*
- * sbi_mask_private.h - the mask of a self-blended image: for sbi.c and its test alone.
+ * sbi_private.h - the parts of a self-blended image: for sbi.c and its tests alone.
  *
- * The public code resizes the mask of a face to a random size of 192 to 256 pixels before it softens the
- * edge, so that the widths of its filters vary against the face. Here the mask is made in that grid from the
- * start.
+ * The public code resizes the mask of a face to a random size of 192 to 256 pixels before it softens the edge, so that
+ * the widths of its filters vary against the face. Here the mask is made in that grid from the start.
+ *
+ * The operations on one side of the image, and their ranges, are those of the public code, which takes them from
+ * albumentations on OpenCV's 8-bit images. They differ from the operations of augment.h that share their names.
  */
-#ifndef LNCLIP_DATA_AUGMENT_SBI_MASK_PRIVATE_H
-#define LNCLIP_DATA_AUGMENT_SBI_MASK_PRIVATE_H
+#ifndef LNCLIP_DATA_AUGMENT_SBI_PRIVATE_H
+#define LNCLIP_DATA_AUGMENT_SBI_PRIVATE_H
 
 #include "data/augment/sbi.h"
 
 #include <stdbool.h>
+
+/* ---- masks --------------------------------------------------------------------------------------------- */
 
 enum {
     DATA_MASK_SIDE = 256,  /* largest side of the grid */
@@ -73,5 +77,34 @@ typedef struct DataMaskEdge {
  * nothing it takes a smaller square. False if the region, deformed, is empty.
  */
 bool data_mask_make(DataMask *mask, const DataRegion *region, const DataMaskEdge *edge);
+
+/* ---- colour and sharpness ------------------------------------------------------------------------------ */
+
+/* Adds shift[c], -255 to 255, to channel c, clips to 0..255 and truncates. */
+void data_rgb_shift(DataImage *image, const double shift[3]);
+
+/*
+ * Adds whole numbers to hue (in steps of 2 degrees, 0 to 179, around the circle), saturation and value (0 to
+ * 255, clipped), each of which is rounded to its 8 bits on the way to HSV, as colours are on the way back.
+ * |shift[0]| <= 180.
+ */
+void data_hsv_shift(DataImage *image, const int shift[3]);
+
+/* Replaces every value v by the clipped and truncated contrast * v + 255 * brightness. contrast >= 0. */
+void data_linear(DataImage *image, double contrast, double brightness);
+
+/*
+ * Takes every factor-th row and column and enlarges the image to its size again, bilinearly: pixels are lost
+ * without being averaged.
+ * Both sides must be at least factor > 0. STATUS_FAILED without memory.
+ */
+Status data_downscale(DataImage *image, int factor, Error *error);
+
+/*
+ * Mixes the image with its filter by [-1 -1 -1; -1 8 + lightness -1; -1 -1 -1], which has the share alpha;
+ * rounded and clipped, the image reflected about its border pixels. 0 <= alpha <= 1, both sides at least 2.
+ * STATUS_FAILED without memory.
+ */
+Status data_sharpen(DataImage *image, double alpha, double lightness, Error *error);
 
 #endif
