@@ -10,6 +10,7 @@
 #if LNCLIP_WITH_JPEG
 
 #include "data/image/jpeg_private.h"
+#include "tensor/base/mem.h"
 
 #include <jerror.h>
 #include <stdbool.h>
@@ -17,7 +18,7 @@
 
 static void on_error(j_common_ptr common)
 {
-    DataJpegErrors *const errors = (DataJpegErrors *)common->err;
+    DataJpegErrors *errors = (DataJpegErrors *)common->err;
     common->err->format_message(common, errors->reason);
     errors->no_memory = common->err->msg_code == JERR_OUT_OF_MEMORY;
     longjmp(errors->jump, 1);
@@ -67,9 +68,9 @@ static Status read_image(JpegReader *reader, const DataSource *source, DataExten
 {
     if (setjmp(reader->errors.jump))
         return reader->errors.no_memory
-                   ? data_decode_no_memory(source, error)
+                   ? mem_full(0, source->name, error)
                    : data_decode_damaged(source, "JPEG", reader->errors.reason, error);
-    struct jpeg_decompress_struct *const jpeg = &reader->jpeg;
+    struct jpeg_decompress_struct *jpeg = &reader->jpeg;
     jpeg_create_decompress(jpeg);
     jpeg_mem_src(jpeg, source->bytes, (unsigned long)source->size);
     jpeg_read_header(jpeg, TRUE);
@@ -79,12 +80,12 @@ static Status read_image(JpegReader *reader, const DataSource *source, DataExten
 
     const bool cmyk = jpeg->num_components == 4;
     jpeg->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
-    const size_t width = (size_t)image->width;
-    if (cmyk && !(reader->inks = malloc(4 * width)))
-        return data_decode_no_memory(source, error);
+    const size_t width = image->width;
+    if (cmyk && !(reader->inks = mem_new(width, 4, source->name, error)))
+        return error->status;
     jpeg_start_decompress(jpeg);
     while (jpeg->output_scanline < jpeg->output_height) {
-        uint8_t *const out = image->pixels + (size_t)jpeg->output_scanline * width * 3;
+        uint8_t *out = image->pixels + jpeg->output_scanline * width * 3;
         JSAMPROW row = cmyk ? reader->inks : out;
         jpeg_read_scanlines(jpeg, &row, 1);
         if (cmyk)

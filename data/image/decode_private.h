@@ -41,17 +41,14 @@ Status data_decode_begin(const DataSource *source, unsigned long width, unsigned
 Status data_decode_damaged(const DataSource *source, const char *format, const char *reason,
                            Error *error);
 
-/* The one message for an allocation that failed while decoding. */
-Status data_decode_no_memory(const DataSource *source, Error *error);
-
 /* Refuses 16-bit grey. */
 Status data_decode_grey16(const DataSource *source, Error *error);
 
 /*
- * In builds with libpng and libdeflate: makes *stored the same PNG with its pixel data stored instead of compressed,
- * after their CRCs and Adler-32 were found right; stored->bytes is owned by the caller, to be freed. False, and
- * *stored untouched, for interlaced, huge, damaged or strange files, or without memory. `source` begins with
- * the signature of PNG.
+ * A test seam of decode_png.c, in builds with libpng and libdeflate: makes *stored the same PNG with its pixel data
+ * stored instead of compressed, after their CRCs and Adler-32 were found right; stored->bytes is owned by the caller, to
+ * be freed. False, and *stored untouched, for interlaced, huge, damaged or strange files, or without memory. `source`
+ * begins with the signature of PNG.
  */
 bool data_png_stored(const DataSource *source, DataSource *stored);
 

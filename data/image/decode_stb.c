@@ -9,6 +9,7 @@
  * stb_image is instantiated here and static: the library exports none of its symbols.
  */
 #include "data/image/decode_private.h"
+#include "tensor/base/mem.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -48,7 +49,7 @@ typedef struct StbReader {
  */
 static int read_bytes(void *user, char *target, int wanted)
 {
-    StbReader *const reader = user;
+    StbReader *reader = user;
     if (!reader->buffer)
         reader->buffer = target;
     const size_t left = reader->source->size - reader->position;
@@ -62,7 +63,7 @@ static int read_bytes(void *user, char *target, int wanted)
 
 static void skip_bytes(void *user, int count)
 {
-    StbReader *const reader = user;
+    StbReader *reader = user;
     const size_t left = reader->source->size - reader->position;
     if (count > 0 && (size_t)count > left)
         reader->ended = true;
@@ -71,7 +72,7 @@ static void skip_bytes(void *user, int count)
 
 static int at_end(void *user)
 {
-    const StbReader *const reader = user;
+    const StbReader *reader = user;
     return reader->position >= reader->source->size;
 }
 
@@ -155,7 +156,7 @@ static Status load_pixels(const DataSource *source, DataImage *image, Error *err
     int width, height, components;
     image->pixels = stbi_load_from_callbacks(&callbacks, &reader, &width, &height, &components, 3);
     if (!image->pixels && strcmp(stbi_failure_reason(), "outofmem") == 0)
-        return data_decode_no_memory(source, error);
+        return mem_full(0, source->name, error);
     if (!image->pixels)
         return data_decode_damaged(source, "image", stbi_failure_reason(), error);
     if (reader.ended)

@@ -5,6 +5,7 @@
 #include "data/image/image.h"
 
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -80,7 +81,7 @@ static bool write_image(png_structp png, png_infop *created, const DataImage *im
     png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_ALL_FILTERS);
     png_write_info(png, info);
     for (int y = 0; y < image->height; y++)
-        png_write_row(png, image->pixels + (size_t)y * (size_t)image->width * 3);
+        png_write_row(png, image->pixels + (size_t)y * image->width * 3);
     png_write_end(png, NULL);
     return true;
 }
@@ -97,7 +98,7 @@ Status data_image_write_png(const DataImage *image, const char *path, Error *err
     if (written || ferror(writer.stream))
         return file_commit(&writer, error);
     file_abort(&writer);
-    return error_set(error, STATUS_FAILED, "%s: no memory to encode it; free some", path);
+    return mem_full(0, path, error);
 }
 
 #else
@@ -129,7 +130,7 @@ static bool write_scanlines(JpegWriter *writer, const DataImage *image, int qual
 {
     if (setjmp(writer->errors.jump))
         return false;
-    struct jpeg_compress_struct *const jpeg = &writer->jpeg;
+    struct jpeg_compress_struct *jpeg = &writer->jpeg;
     jpeg_create_compress(jpeg);
     jpeg_stdio_dest(jpeg, writer->stream);
     jpeg->image_width = (JDIMENSION)image->width;
@@ -140,7 +141,7 @@ static bool write_scanlines(JpegWriter *writer, const DataImage *image, int qual
     jpeg_set_quality(jpeg, quality, TRUE);
     jpeg_start_compress(jpeg, TRUE);
     while (jpeg->next_scanline < jpeg->image_height) {
-        JSAMPROW row = image->pixels + (size_t)jpeg->next_scanline * (size_t)image->width * 3;
+        JSAMPROW row = image->pixels + (size_t)jpeg->next_scanline * image->width * 3;
         jpeg_write_scanlines(jpeg, &row, 1);
     }
     jpeg_finish_compress(jpeg);
@@ -160,11 +161,11 @@ static Status compress(JpegWriter *writer, const DataImage *image, int quality, 
     if (written && writer->bytes) /* NULL where closing had no memory to cut it to its size */
         return STATUS_OK;
     /* A stream in memory fails for want of it alone: what is left are sizes that JPEG does not have. */
-    const bool too_large = image->width > JPEG_MAX_DIMENSION || image->height > JPEG_MAX_DIMENSION;
-    return error_set(error, STATUS_FAILED, "%s: %d x %d pixels as JPEG: %s", name, image->width,
-                     image->height,
-                     too_large ? "larger than 65500 a side; use a smaller image"
-                               : "no memory to encode it; free some");
+    if (image->width <= JPEG_MAX_DIMENSION && image->height <= JPEG_MAX_DIMENSION)
+        return mem_full(0, name, error);
+    return error_set(error, STATUS_FAILED,
+                     "%s: %d x %d pixels as JPEG: larger than 65500 a side; use a smaller image",
+                     name, image->width, image->height);
 }
 
 Status data_image_write_jpeg(const DataImage *image, const char *path, int quality, Error *error)

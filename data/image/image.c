@@ -9,6 +9,7 @@
 
 #include "data/image/decode_private.h"
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -33,14 +34,13 @@ void data_image_free(DataImage *image)
 Status data_image_create(DataImage *image, int width, int height, Error *error)
 {
     assert(image && width > 0 && height > 0 && (int64_t)width * height <= DATA_MAX_PIXELS);
-    const size_t size = (size_t)width * (size_t)height * 3;
-    *image = (DataImage){.width = width, .height = height, .pixels = malloc(size)};
-    if (image->pixels)
-        return STATUS_OK;
-    *image = (DataImage){0};
-    return error_set(error, STATUS_FAILED,
-                     "image of %d x %d pixels: no memory for %zu bytes; free some", width, height,
-                     size);
+    const size_t size = (size_t)width * height * 3;
+    *image = (DataImage){.pixels = malloc(size)};
+    if (!image->pixels)
+        return mem_full(size, "the pixels of an image", error);
+    image->width = width;
+    image->height = height;
+    return STATUS_OK;
 }
 
 Status data_decode_begin(const DataSource *source, unsigned long width, unsigned long height,
@@ -66,11 +66,6 @@ Status data_decode_damaged(const DataSource *source, const char *format, const c
 {
     return error_set(error, STATUS_FAILED, "%s: damaged %s: %s; copy or extract the file again",
                      source->name, format, reason);
-}
-
-Status data_decode_no_memory(const DataSource *source, Error *error)
-{
-    return error_set(error, STATUS_FAILED, "%s: no memory to decode it; free some", source->name);
 }
 
 Status data_decode_grey16(const DataSource *source, Error *error)
@@ -106,7 +101,7 @@ static Status decode(const DataSource *source, DataExtent extent, DataImage *ima
     if (source->size == 0)
         return error_set(error, STATUS_FAILED, "%s: the file is empty; copy or extract it again",
                          source->name);
-    DataDecoder *const decoder = choose_decoder(source);
+    DataDecoder *decoder = choose_decoder(source);
     if (!decoder)
         return error_set(
             error, STATUS_FAILED,
@@ -182,7 +177,7 @@ static Status find_size(const char *path, const Head *head, DataImage *image, Er
 /* True unless the head says that a JPEG is sequential, of one pass over its blocks (SOF0, SOF1). */
 static bool may_be_progressive(const Head *head)
 {
-    const unsigned char *const bytes = head->bytes;
+    const unsigned char *bytes = head->bytes;
     for (size_t at = 2; at + 4 <= head->length && bytes[at] == 0xff;) {
         const unsigned marker = bytes[at + 1];
         if (marker == 0xc0 || marker == 0xc1)
@@ -203,8 +198,8 @@ Status data_image_header(const char *path, DataImageHeader *header, Error *error
     if (!read_head(path, &head))
         head.length = head.file_size = 0;
     TRY(find_size(path, &head, &image, error));
-    const size_t pixels = (size_t)image.width * (size_t)image.height * 3;
-    const size_t row_filters = (size_t)image.height;
+    const size_t pixels = (size_t)image.width * image.height * 3;
+    const size_t row_filters = image.height;
     size_t library = 0;
     if (head.length > 3 && memcmp(head.bytes, "\xff\xd8\xff", 3) == 0)
         library = may_be_progressive(&head) ? 2 * pixels : 0; /* 16 bits each, at most 4:4:4 */
@@ -227,7 +222,7 @@ Status data_image_size(const char *path, int *width, int *height, Error *error)
 size_t data_image_decoding_bytes(int width, int height)
 {
     assert(width > 0 && height > 0);
-    const size_t row = (size_t)width * 3, rows = (size_t)height;
+    const size_t row = (size_t)width * 3, rows = height;
     /* Each row of a PNG begins with the number of its filter. */
     const size_t unpacked = LNCLIP_WITH_PNG && LNCLIP_WITH_DEFLATE ? rows * (row + 1) : 0;
     return rows * row + unpacked;

@@ -6,7 +6,9 @@
  */
 #include "data/image/npy.h"
 
+#include "tensor/base/arithmetic.h"
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -100,7 +102,7 @@ static bool take_string(Header *header, char *out, size_t size)
     if (!take(header, "'"))
         return false;
     const size_t left = (size_t)(header->end - header->at);
-    const char *const quote = memchr(header->at, '\'', left);
+    const char *quote = memchr(header->at, '\'', left);
     if (!quote || (size_t)(quote - header->at) >= size)
         return false;
     const size_t length = (size_t)(quote - header->at);
@@ -114,10 +116,10 @@ static bool take_string(Header *header, char *out, size_t size)
 static bool take_extent(Header *header, size_t *extent)
 {
     skip_blanks(header);
-    const char *const first = header->at;
+    const char *first = header->at;
     size_t value = 0;
     for (; header->at < header->end && *header->at >= '0' && *header->at <= '9'; header->at++) {
-        value = value * 10 + (size_t)(*header->at - '0');
+        value = value * 10 + (*header->at - '0');
         if (value > DATA_NPY_BYTES)
             return false;
     }
@@ -196,7 +198,7 @@ static Status read_header(const unsigned char *bytes, size_t size, Header *heade
                          "%s: version %d.%d of the .npy format; only 1.0 and 2.0 are read: save "
                          "a plain array of numbers",
                          header->name, major, minor);
-    const unsigned char *const field = bytes + PREFIX_SIZE;
+    const unsigned char *field = bytes + PREFIX_SIZE;
     size_t length = (size_t)field[0] | (size_t)field[1] << 8;
     *data = PREFIX_SIZE + 2;
     if (major == 2) {
@@ -239,7 +241,7 @@ Status data_npy_decode(const void *bytes, size_t size, const char *name, DataArr
     size_t start = 0;
     TRY(read_header(bytes, size, &header, &start, error));
     const Type *type = NULL;
-    for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(TYPES); i++)
         if (strcmp(TYPES[i].descr, header.descr) == 0)
             type = &TYPES[i];
     if (!type)
@@ -249,14 +251,12 @@ Status data_npy_decode(const void *bytes, size_t size, const char *name, DataArr
                          name, header.descr);
     size_t count = 1;
     for (int d = 0; d < header.rank; d++) /* both factors are at most 2^24 */
-        count = count * header.shape[d] > DATA_NPY_BYTES ? DATA_NPY_BYTES + (size_t)1
-                                                         : count * header.shape[d];
+        count = min_size(count * header.shape[d], DATA_NPY_BYTES + 1);
     if (count * type->size != size - start)
         return damaged(name, "it has more or fewer numbers than its shape says", error);
-    double *const values = malloc((count > 0 ? count : 1) * sizeof *values);
+    double *values = mem_new(count, sizeof *values, name, error);
     if (!values)
-        return error_set(error, STATUS_FAILED, "%s: no memory for %zu numbers; free some", name,
-                         count);
+        return error->status;
     *array = (DataArray){.rank = header.rank, .count = count, .values = values};
     memcpy(array->shape, header.shape, sizeof array->shape);
     copy_values(&header, type, (const unsigned char *)bytes + start, array);

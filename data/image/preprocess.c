@@ -1,5 +1,5 @@
 /*
- * resize.c - Pillow's filters of resizing in 8 bits, and the crop CLIP takes of its bicubic.
+ * preprocess.c - Pillow's filters of resizing in 8 bits, the crop that CLIP takes of its bicubic, and normalisation.
  *
  * Source: Pillow's documented resampling (two passes, horizontal first, 8 bits between them) with the
  * constants below; Keys, "Cubic convolution interpolation", 1981, for the bicubic kernel. To equal it byte for
@@ -9,6 +9,8 @@
  */
 #include "data/image/preprocess.h"
 
+#include "tensor/base/arithmetic.h"
+#include "tensor/base/mem.h"
 #include "tensor/kernels/resample.h"
 
 #include <assert.h>
@@ -76,8 +78,7 @@ static const Kernel KERNELS[] = {
     [DATA_FILTER_BOX] = {0.5, box},         [DATA_FILTER_HAMMING] = {1, hamming},
     [DATA_FILTER_LANCZOS] = {3, lanczos},
 };
-_Static_assert(sizeof KERNELS / sizeof KERNELS[0] == DATA_FILTER_NEAREST,
-               "a kernel for every filter but nearest");
+_Static_assert(COUNT_OF(KERNELS) == DATA_FILTER_NEAREST, "a kernel for every filter but nearest");
 
 /* The input pixels that bear on output pixel `i` of those wanted: start .. start + length - 1. */
 typedef struct Window {
@@ -92,11 +93,9 @@ static Window window_of(DataFilter filter, int in, int out, int output)
     const double support = KERNELS[filter].radius * stretch;
     const double center = (output + 0.5) * scale;
     const int low = (int)(center - support + 0.5), high = (int)(center + support + 0.5);
-    const int start = low < 0 ? 0 : low;
-    return (Window){.center = center,
-                    .stretch = stretch,
-                    .start = start,
-                    .length = (high > in ? in : high) - start};
+    const int start = max_int(low, 0);
+    return (Window){
+        .center = center, .stretch = stretch, .start = start, .length = min_int(high, in) - start};
 }
 
 static double weight_at(DataFilter filter, const Window *window, int k)
@@ -109,10 +108,9 @@ static double weight_at(DataFilter filter, const Window *window, int k)
 static void fill_weights(const DataResizeAxis *axis, int i)
 {
     const Window window = window_of(axis->filter, axis->in, axis->out, axis->first + i);
-    const int last_start = axis->in - axis->taps;
-    axis->start[i] = window.start < last_start ? window.start : last_start;
-    int32_t *const weights = axis->weights + (size_t)i * (size_t)axis->taps;
-    memset(weights, 0, (size_t)axis->taps * sizeof *weights);
+    axis->start[i] = min_int(window.start, axis->in - axis->taps);
+    int32_t *weights = axis->weights + (size_t)i * axis->taps;
+    memset(weights, 0, axis->taps * sizeof *weights);
 
     double sum = 0;
     for (int k = 0; k < window.length; k++)
@@ -152,20 +150,16 @@ static Status prepare_axis(DataResizeAxis *axis, DataFilter filter, int in, int 
         return STATUS_OK;
     const bool nearest = filter == DATA_FILTER_NEAREST;
     int taps = nearest ? 1 : 0;
-    for (int i = 0; i < count && !nearest; i++) {
-        const int length = window_of(filter, in, out, first + i).length;
-        taps = length > taps ? length : taps;
-    }
-    const size_t bytes =
-        (size_t)count * ((size_t)taps * sizeof *axis->weights + sizeof *axis->start);
+    for (int i = 0; i < count && !nearest; i++)
+        taps = max_int(taps, window_of(filter, in, out, first + i).length);
+    const size_t bytes = count * (taps * sizeof *axis->weights + sizeof *axis->start);
     int *memory = axis->start;
     if (bytes > axis->capacity) {
         free(memory);
         memory = malloc(bytes);
         *axis = (DataResizeAxis){.start = memory, .capacity = memory ? bytes : 0};
         if (!memory)
-            return error_set(error, STATUS_FAILED, "resizing %d to %d pixels: no memory; free some",
-                             in, out);
+            return mem_full(bytes, "the weights of a resize", error);
     }
     *axis = (DataResizeAxis){.filter = filter,
                              .in = in,
@@ -198,13 +192,12 @@ static void resize_rows(const KernelsResample *kernels, const DataResizeAxis *x,
     const int left = x->start[0];
     const size_t used = (size_t)(x->start[x->count - 1] + x->taps - left) * 3;
     for (size_t row = 0; row < rows; row += BLOCK_ROWS) {
-        const size_t n = rows - row < BLOCK_ROWS ? rows - row : BLOCK_ROWS;
-        kernels->transpose(in + row * in_stride + (size_t)left * 3, in_stride, n, used, in_columns,
-                           n);
+        const size_t n = min_size(rows - row, BLOCK_ROWS);
+        kernels->transpose(in + row * in_stride + left * 3, in_stride, n, used, in_columns, n);
         for (int i = 0; i < x->count; i++)
-            kernels->blend(x->weights + (size_t)i * (size_t)x->taps, x->taps,
-                           in_columns + (size_t)(x->start[i] - left) * 3 * n, 3 * n,
-                           out_columns + (size_t)i * 3 * n, 3 * n);
+            kernels->blend(x->weights + (size_t)i * x->taps, x->taps,
+                           in_columns + (x->start[i] - left) * 3 * n, 3 * n,
+                           out_columns + i * 3 * n, 3 * n);
         kernels->transpose(out_columns, n, out_stride, n, out + row * out_stride, out_stride);
     }
 }
@@ -212,11 +205,11 @@ static void resize_rows(const KernelsResample *kernels, const DataResizeAxis *x,
 /* Makes the wanted output pixels of both axes: out [y.count,x.count,3]. */
 static Status resample(DataResizer *resizer, const DataImage *image, uint8_t *out, Error *error)
 {
-    const KernelsResample *const kernels = kernels_resample();
-    const DataResizeAxis *const x = &resizer->x, *const y = &resizer->y;
+    const KernelsResample *kernels = kernels_resample();
+    const DataResizeAxis *x = &resizer->x, *y = &resizer->y;
     const int top = y->start[0];
-    const size_t rows = (size_t)(y->start[y->count - 1] + y->taps - top);
-    const size_t block = rows < BLOCK_ROWS ? rows : BLOCK_ROWS;
+    const size_t rows = y->start[y->count - 1] + y->taps - top;
+    const size_t block = min_size(rows, BLOCK_ROWS);
     const size_t in_stride = (size_t)image->width * 3, out_stride = (size_t)x->count * 3;
     const size_t bytes = rows * out_stride + block * (in_stride + out_stride);
     if (bytes > resizer->capacity) {
@@ -224,17 +217,15 @@ static Status resample(DataResizer *resizer, const DataImage *image, uint8_t *ou
         resizer->rows = malloc(bytes);
         resizer->capacity = resizer->rows ? bytes : 0;
         if (!resizer->rows)
-            return error_set(error, STATUS_FAILED,
-                             "resizing %d x %d pixels: no memory for %zu bytes; free some",
-                             image->width, image->height, bytes);
+            return mem_full(bytes, "resizing an image", error);
     }
-    uint8_t *const in_columns = resizer->rows + rows * out_stride;
-    resize_rows(kernels, x, image->pixels + (size_t)top * in_stride, in_stride, rows, in_columns,
+    uint8_t *in_columns = resizer->rows + rows * out_stride;
+    resize_rows(kernels, x, image->pixels + top * in_stride, in_stride, rows, in_columns,
                 in_columns + block * in_stride, resizer->rows);
     for (int i = 0; i < y->count; i++)
-        kernels->blend(y->weights + (size_t)i * (size_t)y->taps, y->taps,
-                       resizer->rows + (size_t)(y->start[i] - top) * out_stride, out_stride,
-                       out + (size_t)i * out_stride, out_stride);
+        kernels->blend(y->weights + (size_t)i * y->taps, y->taps,
+                       resizer->rows + (y->start[i] - top) * out_stride, out_stride,
+                       out + i * out_stride, out_stride);
     return STATUS_OK;
 }
 
@@ -250,7 +241,7 @@ Status data_resize(DataResizer *resizer, const DataImage *image, int width, int 
 bool data_resized_shape(int width, int height, int size, int *out_width, int *out_height)
 {
     assert(width > 0 && height > 0 && size > 0 && out_width && out_height);
-    const int shorter = width < height ? width : height, longer = width < height ? height : width;
+    const int shorter = min_int(width, height), longer = max_int(width, height);
     /* Both factors are below 2^31, so the double is Python's true division, rounded once. */
     const double resized = (double)((int64_t)size * longer) / shorter;
     if (resized * size > DATA_MAX_PIXELS)
@@ -277,4 +268,25 @@ Status data_resize_crop(DataResizer *resizer, const DataImage *image, int size, 
     TRY(prepare_axis(&resizer->y, DATA_FILTER_BICUBIC, height, out_height, (out_height - size) / 2,
                      size, error));
     return resample(resizer, image, out, error);
+}
+
+/* A pixel has 256 values, so the three roundings are done once for each channel and value; the rest is a table look-up
+ * that also turns interleaved colours into planes. */
+void data_normalize(const uint8_t *pixels, int size, const float mean[3], const float std[3],
+                    float *out)
+{
+    assert(pixels && size > 0 && out);
+    const size_t count = (size_t)size * size;
+    float table[3][256];
+    for (int c = 0; c < 3; c++) {
+        for (int value = 0; value < 256; value++) {
+            const float unit = (float)((double)value * (1.0 / 255.0));
+            table[c][value] = (unit - mean[c]) / std[c];
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        out[i] = table[0][pixels[3 * i]];
+        out[count + i] = table[1][pixels[3 * i + 1]];
+        out[2 * count + i] = table[2][pixels[3 * i + 2]];
+    }
 }
