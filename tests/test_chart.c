@@ -5,7 +5,7 @@
 
 #include "tensor/base/text.h"
 #include "train/plot/chart.h"
-#include "train/plot/chart_axis_private.h"
+#include "train/plot/chart_private.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -14,7 +14,7 @@
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_lists.h"
 #include "tools/eval/eval_files.h"
-#include "train/metrics/calibration_file.h"
+#include "train/metrics/calibration.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,7 @@ typedef struct Fit {
     MetricsAtThreshold frame, video;
 } Fit;
 
-/* ---- fitting ------------------------------------------------------------------------------------- */
+/* ---- fitting --------------------------------------------------------------------------------- */
 
 /* Copies as much of a text in UTF-8 as there is room for, and says so where that is not all. */
 static void copy_cut(char *out, size_t size, const char *text)
@@ -163,7 +163,7 @@ static Status fit_set(const EvalSet *set, const float *of_frames, Fit *fit, Erro
     return status;
 }
 
-/* ---- telling ------------------------------------------------------------------------------------- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 static void warn_about(const MetricsTemperature *temperature)
 {
@@ -205,7 +205,7 @@ static Status tell(const Request *request, const Fit *fit, Error *error)
     return STATUS_OK;
 }
 
-/* ---- the command --------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
                             const EvalSets *sets, Error *error)

@@ -9,8 +9,8 @@
 
 #include "tensor/base/file.h"
 #include "tensor/safetensors.h"
-#include "tools/cmd_inspect_parts.h"
-#include "train/metrics/calibration_file.h"
+#include "tools/cmd_inspect.h"
+#include "train/metrics/calibration.h"
 #include "train/run/checkpoint.h"
 #include "vit/checkpoint/adapter.h"
 #include "vit/config.h"
@@ -54,7 +54,7 @@ static uint8_t *file_of_header(const uint8_t *header, size_t size, size_t *bytes
     return file;
 }
 
-/* ---- the format --------------------------------------------------------------------------------- */
+/* ---- the format ------------------------------------------------------------------------------ */
 
 static void use_safetensors(const char *path)
 {
@@ -122,7 +122,7 @@ void fuzz_safetensors_index(const uint8_t *data, size_t size)
     use_safetensors("model.safetensors.index.json");
 }
 
-/* ---- configurations ----------------------------------------------------------------------------- */
+/* ---- configurations -------------------------------------------------------------------------- */
 
 static bool same_config(const VitConfig *a, const VitConfig *b)
 {
@@ -180,7 +180,7 @@ void fuzz_tune(const uint8_t *data, size_t size)
     free(text);
 }
 
-/* ---- models ------------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
 /* A model of the smallest shape, its head, and what trains in it. */
 typedef struct Model {

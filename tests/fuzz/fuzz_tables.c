@@ -10,9 +10,9 @@
 #include "tensor/base/file.h"
 #include "tensor/base/number.h"
 #include "tools/cli/cli.h"
-#include "tools/cmd_compare_read.h"
+#include "tools/cmd_compare.h"
 #include "tools/cmd_eval_partial.h"
-#include "tools/cmd_inspect_parts.h"
+#include "tools/cmd_inspect.h"
 #include "tools/eval/eval_sets.h"
 #include "train/metrics/predictions.h"
 #include "train/metrics/reports.h"
@@ -27,7 +27,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- numbers ------------------------------------------------------------------------------------ */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static const char *skip_digits(const char *text)
 {
@@ -115,7 +115,7 @@ void fuzz_number_bits(const uint8_t *data, size_t size)
     }
 }
 
-/* ---- scores ------------------------------------------------------------------------------------- */
+/* ---- scores ---------------------------------------------------------------------------------- */
 
 /* Writes all rows that have a file, as predictions.csv: the caller's to free. */
 static char *write_rows(const MetricsPredictions *table, size_t *size)
@@ -176,7 +176,7 @@ void fuzz_predictions(const uint8_t *data, size_t size)
     metrics_predictions_free(&table);
 }
 
-/* ---- the files of a run ------------------------------------------------------------------------- */
+/* ---- the files of a run ---------------------------------------------------------------------- */
 
 static void read_column(TrainRunFiles *files, TrainRunTable table, const char *name, int rows)
 {
@@ -346,7 +346,7 @@ void fuzz_inspect_epochs(const uint8_t *data, size_t size)
     inspect_with("inspect/epochs.csv", data, size);
 }
 
-/* ---- the files of an evaluation ----------------------------------------------------------------- */
+/* ---- the files of an evaluation -------------------------------------------------------------- */
 
 static void compare_with(const char *path, const uint8_t *data, size_t size)
 {
@@ -430,7 +430,7 @@ void fuzz_partial(const uint8_t *data, size_t size)
     cmd_eval_partial_close(&partial, true);
 }
 
-/* ---- settings ----------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 /* An accepted recipe is printed, read back and the same. */
 void fuzz_recipe(const uint8_t *data, size_t size)
@@ -521,7 +521,7 @@ void fuzz_perturb_option(const uint8_t *data, size_t size)
     free(text);
 }
 
-/* ---- the command line --------------------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 /*
  * The parser ends the process after an error, and frees its lists at exit. The program is linked so that exit and

@@ -65,7 +65,7 @@ Status bench_layer_norm(Bench *bench, Error *error);
 Status bench_model(Bench *bench, bool forward, bool step, Error *error);
 Status bench_loader(Bench *bench, Error *error);
 
-/* ---- the clock ----------------------------------------------------------------------------------- */
+/* ---- the clock ------------------------------------------------------------------------------- */
 
 /* One measured call: returns the seconds of the part that counts. */
 typedef double (*BenchRun)(void *context);
@@ -85,10 +85,7 @@ typedef struct BenchTime {
 Status bench_measure(const Bench *bench, const BenchTeam *team, Precision precision, BenchRun run,
                      void *context, BenchTime *time, Error *error);
 
-/* Operations a second of one short run of the loop of the peak, whose kind is `loop`. */
-double bench_peak_once(const Bench *bench, const BenchTeam *team, Precision loop);
-
-/* ---- work over a tape ------------------------------------------------------------------------------ */
+/* ---- work over a tape ------------------------------------------------------------------------ */
 
 /* Records and computes something on a tape; runs over a measuring tape first. */
 typedef void (*BenchGraph)(Tape *tape, void *context);
@@ -112,14 +109,14 @@ void bench_tape_free(BenchTape *work);
  */
 Status bench_numbers(DType type, size_t count, float scale, void **numbers, Error *error);
 
-/* ---- formulas (operations, see above) -------------------------------------------------------------- */
+/* ---- formulas (operations, see above) -------------------------------------------------------- */
 
 double bench_product_work(int M, int K, int N);
 double bench_attention_work(const VitConfig *config, bool backward); /* of one image and layer */
 double bench_forward_work(const VitConfig *config);                  /* of one image */
 double bench_step_work(const VitConfig *config);                     /* of one image, LN-tuning */
 
-/* ---- rows ------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* A line of text for people; nothing with --json. */
 void bench_print(const Bench *bench, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -89,10 +89,4 @@ Status demo_method(const Demo *demo, int index, DemoScore *score, Error *error);
 /* Prints method `index` as arguments of `lnclip train`: --recipe NAME KEY=VALUE... */
 void demo_print_recipe(const Demo *demo, int index, FILE *stream);
 
-/*
- * Makes the folder ready: creates it, or clears what an earlier demo left. STATUS_FAILED, naming it, for
- * anything in it that is not a demo's: nothing is deleted then.
- */
-Status demo_folder_prepare(const char *folder, Error *error);
-
 #endif

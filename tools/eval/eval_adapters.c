@@ -6,7 +6,7 @@
 #include "tensor/base/file.h"
 #include "tensor/safetensors.h"
 #include "tools/eval/eval_files.h"
-#include "train/metrics/calibration_file.h"
+#include "train/metrics/calibration.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static Status no_memory(Error *error)
     return error_set(error, STATUS_FAILED, "eval: not enough memory; free some");
 }
 
-/* ---- arguments ----------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 /* A name becomes a folder in --out. */
 static Status check_name(const char *name, const char *argument, Error *error)
@@ -74,7 +74,7 @@ static Status understand_all(EvalAdapters *all, const CliStrings *arguments, Err
     return STATUS_OK;
 }
 
-/* ---- metadata ------------------------------------------------------------------------------------ */
+/* ---- metadata -------------------------------------------------------------------------------- */
 
 /* A copy of a value of the metadata; `missing` (may be NULL) if there is none. */
 static Status copy_value(const SafeTensors *file, const char *key, const char *missing, char **copy,

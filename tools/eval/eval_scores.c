@@ -4,7 +4,7 @@
 #include "tools/eval/eval_scores.h"
 
 #include "tensor/kernels/kernels.h"
-#include "train/metrics/calibration_file.h"
+#include "train/metrics/calibration.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ typedef struct Work {
     size_t before; /* frames of this pass done when the set at hand was begun */
 } Work;
 
-/* ---- keys ---------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static void hash_text(XXH3_state_t *state, const char *text)
 {
@@ -89,7 +89,7 @@ static Status make_key(const Work *work, int pass, char key[CMD_EVAL_KEY_SIZE], 
     return STATUS_OK;
 }
 
-/* ---- scoring ------------------------------------------------------------------------------------- */
+/* ---- scoring --------------------------------------------------------------------------------- */
 
 static CmdEvalScores of_pass(const Work *work, int pass)
 {

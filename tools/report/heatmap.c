@@ -7,7 +7,6 @@
 #include "tools/report/heatmap.h"
 
 #include "data/image/preprocess.h"
-#include "tools/report/heatmap_text.h"
 
 #include <assert.h>
 #include <math.h>
@@ -29,6 +28,88 @@ enum {
 
 static const uint8_t white[3] = {255, 255, 255}, ink[3] = {32, 32, 32};
 
+/* ---- words, as pixels ------------------------------------------------------------------------ */
+
+/* Glyphs are five dots by seven, and two more for what hangs below the line: only the characters needed here. */
+
+enum {
+    CLI_GLYPH_SCALE = 2,                     /* a dot of a glyph is so many pixels wide and high */
+    CLI_GLYPH_HEIGHT = 9 * CLI_GLYPH_SCALE,  /* pixels */
+    CLI_GLYPH_ADVANCE = 6 * CLI_GLYPH_SCALE, /* from one glyph to the next */
+};
+
+enum { COLUMNS = 5, ROWS = 9, CHARACTERS = 128 };
+
+/* clang-format off */
+static const char *const glyphs[CHARACTERS][ROWS] = {
+    [' '] = {"     ", "     ", "     ", "     ", "     ", "     ", "     ", "     ", "     "},
+    ['.'] = {"     ", "     ", "     ", "     ", "     ", " ##  ", " ##  ", "     ", "     "},
+    ['0'] = {" ### ", "#   #", "#  ##", "# # #", "##  #", "#   #", " ### ", "     ", "     "},
+    ['1'] = {"  #  ", " ##  ", "  #  ", "  #  ", "  #  ", "  #  ", " ### ", "     ", "     "},
+    ['2'] = {" ### ", "#   #", "    #", "   # ", "  #  ", " #   ", "#####", "     ", "     "},
+    ['3'] = {"#### ", "    #", "    #", " ### ", "    #", "    #", "#### ", "     ", "     "},
+    ['4'] = {"   # ", "  ## ", " # # ", "#  # ", "#####", "   # ", "   # ", "     ", "     "},
+    ['5'] = {"#####", "#    ", "#### ", "    #", "    #", "#   #", " ### ", "     ", "     "},
+    ['6'] = {"  ## ", " #   ", "#    ", "#### ", "#   #", "#   #", " ### ", "     ", "     "},
+    ['7'] = {"#####", "    #", "   # ", "  #  ", "  #  ", "  #  ", "  #  ", "     ", "     "},
+    ['8'] = {" ### ", "#   #", "#   #", " ### ", "#   #", "#   #", " ### ", "     ", "     "},
+    ['9'] = {" ### ", "#   #", "#   #", " ####", "    #", "   # ", " ##  ", "     ", "     "},
+    ['_'] = {"     ", "     ", "     ", "     ", "     ", "     ", "     ", "     ", "#####"},
+    ['a'] = {"     ", "     ", " ### ", "    #", " ####", "#   #", " ####", "     ", "     "},
+    ['d'] = {"    #", "    #", " ####", "#   #", "#   #", "#   #", " ####", "     ", "     "},
+    ['e'] = {"     ", "     ", " ### ", "#   #", "#####", "#    ", " ### ", "     ", "     "},
+    ['f'] = {"  ## ", " #  #", " #   ", "###  ", " #   ", " #   ", " #   ", "     ", "     "},
+    ['g'] = {"     ", "     ", " ####", "#   #", "#   #", "#   #", " ####", "    #", " ### "},
+    ['i'] = {"  #  ", "     ", " ##  ", "  #  ", "  #  ", "  #  ", " ### ", "     ", "     "},
+    ['k'] = {"#    ", "#    ", "#  # ", "# #  ", "##   ", "# #  ", "#  # ", "     ", "     "},
+    ['l'] = {" ##  ", "  #  ", "  #  ", "  #  ", "  #  ", "  #  ", " ### ", "     ", "     "},
+    ['m'] = {"     ", "     ", "## # ", "# # #", "# # #", "# # #", "# # #", "     ", "     "},
+    ['n'] = {"     ", "     ", "#### ", "#   #", "#   #", "#   #", "#   #", "     ", "     "},
+    ['o'] = {"     ", "     ", " ### ", "#   #", "#   #", "#   #", " ### ", "     ", "     "},
+    ['p'] = {"     ", "     ", "#### ", "#   #", "#   #", "#   #", "#### ", "#    ", "#    "},
+    ['r'] = {"     ", "     ", "# ## ", "##  #", "#    ", "#    ", "#    ", "     ", "     "},
+    ['t'] = {" #   ", " #   ", "###  ", " #   ", " #   ", " #  #", "  ## ", "     ", "     "},
+    ['u'] = {"     ", "     ", "#   #", "#   #", "#   #", "#  ##", " ## #", "     ", "     "},
+    ['w'] = {"     ", "     ", "#   #", "#   #", "# # #", "# # #", " # # ", "     ", "     "},
+    ['x'] = {"     ", "     ", "#   #", " # # ", "  #  ", " # # ", "#   #", "     ", "     "},
+};
+/* clang-format on */
+
+/* Pixels that `text` is wide. */
+static int text_width(const char *text)
+{
+    return (int)strlen(text) * CLI_GLYPH_ADVANCE - (CLI_GLYPH_ADVANCE - COLUMNS * CLI_GLYPH_SCALE);
+}
+
+static void draw_dot(DataImage *image, int x, int y, const uint8_t rgb[3])
+{
+    for (int i = 0; i < CLI_GLYPH_SCALE; i++)
+        for (int j = 0; j < CLI_GLYPH_SCALE; j++)
+            memcpy(image->pixels + 3 * ((size_t)(y + i) * (size_t)image->width + (size_t)(x + j)),
+                   rgb, 3);
+}
+
+/*
+ * Draws text, its upper left corner at (x, y), in `rgb`. It must lie within the image, and hold only what is
+ * in the font:
+ * blanks, digits, the full stop, the underscore and a part of the small letters (asserted).
+ */
+static void text_draw(DataImage *image, int x, int y, const char *text, const uint8_t rgb[3])
+{
+    assert(x >= 0 && y >= 0 && y + CLI_GLYPH_HEIGHT <= image->height);
+    assert(x + text_width(text) <= image->width);
+    for (; *text; text++, x += CLI_GLYPH_ADVANCE) {
+        const unsigned char character = (unsigned char)*text;
+        assert(character < CHARACTERS && glyphs[character][0] && "no such glyph");
+        for (int row = 0; row < ROWS; row++)
+            for (int column = 0; column < COLUMNS; column++)
+                if (glyphs[character][row][column] == '#')
+                    draw_dot(image, x + column * CLI_GLYPH_SCALE, y + row * CLI_GLYPH_SCALE, rgb);
+    }
+}
+
+/* ---- sizes ----------------------------------------------------------------------------------- */
+
 /* A panel is the smallest multiple of `size` with at least PANEL pixels. */
 static int panel_size(int size)
 {
@@ -43,7 +124,7 @@ static void picture_size(int size, int *width, int *height)
     *height = 2 * MARGIN + 2 * CLI_GLYPH_HEIGHT + 3 * GAP + panel + BAR;
 }
 
-/* ---- colours ------------------------------------------------------------------------------------- */
+/* ---- colours --------------------------------------------------------------------------------- */
 
 /* Linear light to an 8-bit sRGB component. */
 static uint8_t encode(double linear)
@@ -75,7 +156,7 @@ static void colour_of(double t, uint8_t rgb[3])
     rgb[2] = encode(-0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s);
 }
 
-/* ---- a map --------------------------------------------------------------------------------------- */
+/* ---- a map ----------------------------------------------------------------------------------- */
 
 typedef struct Map {
     const float *values; /* [grid,grid] */
@@ -125,7 +206,7 @@ static double map_at(const Map *map, double x, double y)
     return range > 0 ? fmin(fmax((sum - map->least) / range, 0), 1) : 0;
 }
 
-/* ---- the picture --------------------------------------------------------------------------------- */
+/* ---- the picture ----------------------------------------------------------------------------- */
 
 static uint8_t *pixel(DataImage *image, int x, int y)
 {
@@ -173,11 +254,10 @@ static void draw_bar(DataImage *picture, const Map *map, int x, int y, int panel
     const double unit = map->mean > 0 ? map->mean : 1; /* nothing speaks for fake: a map of zeros */
     char label[LABEL_SIZE];
     snprintf(label, sizeof label, "%.2f", map->least / unit);
-    cli_heatmap_text_draw(picture, x, below, label, ink);
+    text_draw(picture, x, below, label, ink);
     snprintf(label, sizeof label, "%.2f", map->most / unit);
-    cli_heatmap_text_draw(picture, x + panel - cli_heatmap_text_width(label), below, label, ink);
-    cli_heatmap_text_draw(picture, x + (panel - cli_heatmap_text_width("x mean")) / 2, below,
-                          "x mean", ink);
+    text_draw(picture, x + panel - text_width(label), below, label, ink);
+    text_draw(picture, x + (panel - text_width("x mean")) / 2, below, "x mean", ink);
 }
 
 Status cli_heatmap_draw(const CliHeatmap *heatmap, DataImage *picture, Error *error)
@@ -206,7 +286,7 @@ Status cli_heatmap_draw(const CliHeatmap *heatmap, DataImage *picture, Error *er
         const int top = MARGIN + CLI_GLYPH_HEIGHT + GAP, bar = top + panel + GAP;
         for (int i = 0; i < PANELS; i++) {
             const int x = MARGIN + i * (panel + MARGIN);
-            cli_heatmap_text_draw(picture, x, MARGIN, titles[i], ink);
+            text_draw(picture, x, MARGIN, titles[i], ink);
             draw_image(picture, &large, x, top);
             if (!maps[i])
                 continue;
@@ -216,7 +296,7 @@ Status cli_heatmap_draw(const CliHeatmap *heatmap, DataImage *picture, Error *er
         }
         char score[LABEL_SIZE];
         snprintf(score, sizeof score, "p_fake %.4f", heatmap->p_fake);
-        cli_heatmap_text_draw(picture, MARGIN, bar, score, ink);
+        text_draw(picture, MARGIN, bar, score, ink);
     }
     data_resizer_free(&resizer);
     data_image_free(&large);

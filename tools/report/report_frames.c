@@ -5,7 +5,7 @@
  * Of every video only the hardest frame is taken, or eight frames of one video would fill the row. A thumbnail is the
  * centre crop the network sees, as a small JPEG in a data: URI.
  */
-#include "tools/report/report_parts.h"
+#include "tools/report/report_private.h"
 
 #include "data/image/preprocess.h"
 #include "tensor/base/text.h"

@@ -8,7 +8,7 @@
 
 #include "tensor/base/number.h"
 #include "tensor/random.h"
-#include "train/metrics/metrics_walk_private.h"
+#include "train/metrics/metrics_private.h"
 #include "train/metrics/ranking.h"
 
 #include <assert.h>

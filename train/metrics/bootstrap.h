@@ -8,7 +8,7 @@
 #ifndef LNCLIP_TRAIN_METRICS_BOOTSTRAP_H
 #define LNCLIP_TRAIN_METRICS_BOOTSTRAP_H
 
-#include "train/metrics/interval.h"
+#include "train/metrics/metrics.h"
 
 #include "tensor/threads.h"
 

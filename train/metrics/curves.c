@@ -7,7 +7,7 @@
  */
 #include "train/metrics/curves.h"
 
-#include "train/metrics/metrics_walk_private.h"
+#include "train/metrics/metrics_private.h"
 #include "train/metrics/ranking.h"
 
 #include <assert.h>

@@ -9,7 +9,7 @@
 #ifndef LNCLIP_TRAIN_METRICS_DELONG_H
 #define LNCLIP_TRAIN_METRICS_DELONG_H
 
-#include "train/metrics/interval.h"
+#include "train/metrics/metrics.h"
 
 #include "tensor/base/error.h"
 

@@ -1,5 +1,5 @@
 /*
- * metrics.h - what a set of scores is worth, by scikit-learn's definitions.
+ * metrics.h - the metrics of a set of scores, by scikit-learn's definitions.
  *
  * One implementation for train, eval and auc. The positive class is fake. Exact with ties: whatever can be
  * counted is counted in integers, and divided once. Time is that of a radix sort; memory 8 bytes a score.
@@ -116,5 +116,46 @@ Status metrics_compute(const double *scores, const uint8_t *labels, size_t n, Me
  */
 Status metrics_on(Threads *threads, const double *scores, const double *ranks,
                   const uint8_t *labels, size_t n, Metrics *metrics, Error *error);
+
+/* ---- intervals ------------------------------------------------------------------------------- */
+
+/* The 97.5 % point of the standard normal distribution. */
+#define METRICS_NORMAL_975 1.959963984540054
+
+/* 95 %, both ends NaN if undefined. */
+typedef struct MetricsInterval {
+    double lower, upper;
+} MetricsInterval;
+
+typedef enum MetricsIntervalMethod {
+    METRICS_INTERVAL_NONE,
+    METRICS_INTERVAL_DELONG,         /* over videos, on the logit scale */
+    METRICS_INTERVAL_BOOTSTRAP,      /* over videos */
+    METRICS_INTERVAL_DELONG_ROWS,    /* over rows: assumes independent rows */
+    METRICS_INTERVAL_BOOTSTRAP_ROWS, /* over rows: assumes independent rows */
+    METRICS_INTERVAL_METHODS
+} MetricsIntervalMethod;
+
+/* "delong_videos", "bootstrap_videos", "delong_rows", "bootstrap_rows" as in metrics.json; "" for none. */
+const char *metrics_interval_method_name(MetricsIntervalMethod method);
+
+/* The intervals of one Metrics. */
+typedef struct MetricsIntervals {
+    MetricsInterval of[METRICS_NAMES]; /* by Metric */
+    MetricsIntervalMethod auroc;       /* how of[METRICS_AUROC] was found */
+    MetricsIntervalMethod others;      /* and all others */
+} MetricsIntervals;
+
+/* No interval at all: every end NaN. */
+MetricsIntervals metrics_intervals_none(void);
+
+/* One metric of two score files. */
+typedef struct MetricsDifference {
+    double a, b;
+    double difference;        /* a - b */
+    MetricsInterval interval; /* 95 %, of the difference */
+    double p;                 /* two-sided, of "no difference"; NaN if undefined */
+    MetricsIntervalMethod method;
+} MetricsDifference;
 
 #endif

@@ -2,7 +2,7 @@
  * ranking.h - scores in order: both classes sorted apart, met together one distinct score at a time.
  *
  * Eight bytes a score and no label beside it, sorted in place, because a hundred million scores leave no room for
- * copies. What is computed from the groups is metrics_walk.h's and curves.h's business.
+ * copies. What is computed from the groups is metrics.c's and curves.h's business.
  */
 #ifndef LNCLIP_TRAIN_METRICS_RANKING_H
 #define LNCLIP_TRAIN_METRICS_RANKING_H

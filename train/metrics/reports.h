@@ -4,7 +4,7 @@
 #ifndef LNCLIP_TRAIN_METRICS_REPORTS_H
 #define LNCLIP_TRAIN_METRICS_REPORTS_H
 
-#include "train/metrics/interval.h"
+#include "train/metrics/metrics.h"
 #include "train/metrics/predictions.h"
 #include "train/metrics/scores.h"
 #include "train/metrics/uncertainty.h"

@@ -8,7 +8,7 @@
 #ifndef LNCLIP_TRAIN_METRICS_UNCERTAINTY_H
 #define LNCLIP_TRAIN_METRICS_UNCERTAINTY_H
 
-#include "train/metrics/interval.h"
+#include "train/metrics/metrics.h"
 #include "train/metrics/scores.h"
 
 #include "tensor/threads.h"

@@ -1,12 +1,12 @@
 /*
- * metrics_walk_private.h - all metrics in one walk down the distinct scores, and sums in any order for those of calibration.
+ * metrics_private.h - all metrics in one walk down the distinct scores, and the sums of those of calibration.
  *
  * Point metrics and every resample of the bootstrap differ only in how many reals and fakes stand at each score,
  * so both feed the same walk. Everything that can be counted is counted in integers; what must be summed in
  * floating point carries its rounding error along.
  */
-#ifndef LNCLIP_TRAIN_METRICS_METRICS_WALK_PRIVATE_H
-#define LNCLIP_TRAIN_METRICS_METRICS_WALK_PRIVATE_H
+#ifndef LNCLIP_TRAIN_METRICS_METRICS_PRIVATE_H
+#define LNCLIP_TRAIN_METRICS_METRICS_PRIVATE_H
 
 #include "train/metrics/metrics.h"
 
@@ -57,7 +57,7 @@ void metrics_probability_end(const MetricsProbabilitySums *calibration, Metrics 
 /* -log of the probability that `score` in [0, 1] gives to `label`, held within [2^-52, 1 - 2^-52]. */
 double metrics_log_loss(double score, int label);
 
-/* The state of a walk: for train_walk_* alone. */
+/* The state of a walk: for metrics_walk_* alone. */
 typedef struct MetricsWalk {
     uint64_t n_real, n_fake;
     bool

@@ -1,8 +1,8 @@
 /*
- * chart_axis_private.h - an axis of a chart: its ends, its ticks, and where a number lies on it; private to train/plot/chart.c.
+ * chart_private.h - an axis of a chart: its ends, its ticks, and where a number lies on it; private to train/plot/ and its test.
  */
-#ifndef LNCLIP_TRAIN_PLOT_CHART_AXIS_PRIVATE_H
-#define LNCLIP_TRAIN_PLOT_CHART_AXIS_PRIVATE_H
+#ifndef LNCLIP_TRAIN_PLOT_CHART_PRIVATE_H
+#define LNCLIP_TRAIN_PLOT_CHART_PRIVATE_H
 
 #include "train/plot/chart.h"
 

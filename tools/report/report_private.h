@@ -1,12 +1,11 @@
 /*
- * report_parts.h - the parts of report.html; private to tools/report*.c.
+ * report_private.h - what the files of report.html share; private to tools/report/.
  *
- * report.c tells the story from top to bottom, report_set.c that of a data set, report_html.c has the
- * elements it is told in, report_charts.c the charts, report_robustness.c those of perturbed frames,
- * report_frames.c the thumbnails, report_facts.c where everything comes from, and report_style.c the looks.
+ * report.c writes the page from top to bottom; report_charts.c has its charts, report_frames.c the thumbnails, and
+ * report_html.c the elements and the style sheet.
  */
-#ifndef LNCLIP_TOOLS_REPORT_REPORT_PARTS_H
-#define LNCLIP_TOOLS_REPORT_REPORT_PARTS_H
+#ifndef LNCLIP_TOOLS_REPORT_REPORT_PRIVATE_H
+#define LNCLIP_TOOLS_REPORT_REPORT_PRIVATE_H
 
 #include "tools/report/report.h"
 #include "train/plot/chart.h"
@@ -58,20 +57,13 @@ void report_adapter_cell(FILE *stream, const Report *report, int result);
 /* The last part of a path. */
 const char *report_base_name(const char *path);
 
-/* ---- report_set.c ---------------------------------------------------------------------------- */
-
-/* The section of data set `set`. */
-Status report_write_set(FILE *stream, const Report *report, int set, Error *error);
+/* The contents of <style>, that of the charts among them. */
+void report_write_style(FILE *stream);
 
 /* ---- report_charts.c ------------------------------------------------------------------------- */
 
 /* ROC, precision-recall, scores and reliability of data set `set`. STATUS_FAILED without memory. */
 Status report_write_charts(FILE *stream, const Report *report, int set, Error *error);
-
-/* Puts `one` behind series [*count], which has room for it. */
-void report_add_series(PlotSeries *series, int *count, PlotSeries one);
-
-/* ---- report_robustness.c --------------------------------------------------------------------- */
 
 /* AUROC against strength for data set `set`, a chart a kind; nothing if nothing was perturbed. */
 Status report_write_robustness(FILE *stream, const Report *report, int set, Error *error);
@@ -80,17 +72,5 @@ Status report_write_robustness(FILE *stream, const Report *report, int set, Erro
 
 /* The hardest frames of data set `set` of the first result; nothing if frames have no files. */
 Status report_write_frames(FILE *stream, const Report *report, int set, Error *error);
-
-/* ---- report_facts.c -------------------------------------------------------------------------- */
-
-/* Coverage, provenance, and what the metrics mean. */
-Status report_write_coverage(FILE *stream, const Report *report, Error *error);
-void report_write_provenance(FILE *stream, const Report *report);
-void report_write_definitions(FILE *stream);
-
-/* ---- report_style.c -------------------------------------------------------------------------- */
-
-/* The contents of <style>, that of the charts among them. */
-void report_write_style(FILE *stream);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * cmd_inspect_parts.h - the parts of lnclip inspect that look into files: each adds members to a JSON
+ * cmd_inspect.h - the parts of lnclip inspect that look into files: each adds members to a JSON
  * object. Without memory members are left out.
  */
-#ifndef LNCLIP_TOOLS_CMD_INSPECT_PARTS_H
-#define LNCLIP_TOOLS_CMD_INSPECT_PARTS_H
+#ifndef LNCLIP_TOOLS_CMD_INSPECT_H
+#define LNCLIP_TOOLS_CMD_INSPECT_H
 
 #include "tools/cli/cli_model.h"
 

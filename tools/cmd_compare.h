@@ -1,8 +1,8 @@
 /*
- * cmd_compare_read.h - what lnclip compare reads of a folder: a training run, an evaluation, or several.
+ * cmd_compare.h - what lnclip compare reads of a folder: a training run, an evaluation, or several.
  */
-#ifndef LNCLIP_TOOLS_CMD_COMPARE_READ_H
-#define LNCLIP_TOOLS_CMD_COMPARE_READ_H
+#ifndef LNCLIP_TOOLS_CMD_COMPARE_H
+#define LNCLIP_TOOLS_CMD_COMPARE_H
 
 #include "tensor/base/error.h"
 
