@@ -551,7 +551,9 @@ on_purpose() { # STEP/FILE
     return 1
 }
 
-differs() { # PATH: reports it, with what is on stdin as the first difference
+# PATH: reports it, with what is on stdin as the first difference. Never in a pipe, whose subshell
+# would lose the count.
+differs() {
     local file=${1#./} step where
     case $file in
     said/*) step=${file#said/} where=${step##*.} step=${step%.*} ;;
@@ -560,7 +562,6 @@ differs() { # PATH: reports it, with what is on stdin as the first difference
     esac
     if on_purpose "$step/$where"; then
         echo "on purpose: $step/$where"
-        cat >/dev/null
         return
     fi
     failures=$((failures + 1))
@@ -586,8 +587,8 @@ compare() {
         normalise "now/$file" >now.text
         cmp -s base.text now.text && continue
         case $file in
-        *.safetensors | *.png) cmp base.text now.text 2>&1 | differs "$file" ;;
-        *) diff -a base.text now.text | differs "$file" ;;
+        *.safetensors | *.png) differs "$file" < <(cmp base.text now.text 2>&1) ;;
+        *) differs "$file" < <(diff -a base.text now.text) ;;
         esac
     done < <(diff base.sums now.sums | sed -n 's/^< [^ ]*  //p')
 }
