@@ -79,7 +79,7 @@ START_TEST(json_and_svg_have_points)
     Error error = {0};
     VitConfig config;
     ck_ok(vit_config_named("tiny", &config, &error), &error);
-    char *json = vit_config_format_preprocessor(&config);
+    char *json = vit_config_format_preprocessor(&config, &error);
     ck_assert_ptr_nonnull(strstr(json, "0.48145467"));
     free(json);
     const double x[] = {0, 0.3, 1}, y[] = {0.5, 0.25, 0.125};

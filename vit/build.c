@@ -2,6 +2,7 @@
  * build.c - the one list of the encoder's parameters, behind loading, tuning, adapters and inspect.
  */
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "vit/names.h"
 
 #include <assert.h>
@@ -72,8 +73,8 @@ static const Row last_rows[] = {
 };
 
 enum {
-    FIRST_ROWS = sizeof first_rows / sizeof first_rows[0],
-    LAST_ROWS = sizeof last_rows / sizeof last_rows[0],
+    FIRST_ROWS = COUNT_OF(first_rows),
+    LAST_ROWS = COUNT_OF(last_rows),
 };
 
 static int extent_of(const VitConfig *config, Extent extent)
@@ -98,7 +99,7 @@ static int extent_of(const VitConfig *config, Extent extent)
 /* Fills the next parameter from a row of the tables. */
 static Tensor *add(Vit *vit, const char *prefix, const Row *row)
 {
-    VitParameter *const parameter = &vit->parameters[vit->parameter_count++];
+    VitParameter *parameter = &vit->parameters[vit->parameter_count++];
     const int length = snprintf(parameter->name, sizeof parameter->name, "%s%s", prefix, row->name);
     assert(length > 0 && length < VIT_NAME_SIZE);
     int ndim = 0, shape[TENSOR_MAX_DIMS];
@@ -145,21 +146,22 @@ Status vit_build(Vit **out, const VitConfig *config, Error *error)
 {
     *out = NULL;
     TRY(vit_config_check(config, "model", error));
-    const size_t L = (size_t)config->layers;
-    Vit *const vit = calloc(1, sizeof *vit);
-    if (vit) {
-        vit->config = *config;
-        vit->parameters = calloc(FIRST_ROWS + LAST_ROWS + L * LAYER_ROWS, sizeof *vit->parameters);
-        vit->blocks = calloc(L, sizeof *vit->blocks);
-    }
-    if (!vit || !vit->parameters || !vit->blocks) {
+    const int L = config->layers;
+    Vit *vit = mem_new(1, sizeof *vit, "the model", error);
+    if (!vit)
+        return STATUS_FAILED;
+    vit->config = *config;
+    vit->parameters = mem_new(FIRST_ROWS + LAST_ROWS + L * LAYER_ROWS, sizeof *vit->parameters,
+                              "the parameters of the model", error);
+    vit->blocks = mem_new(L, sizeof *vit->blocks, "the blocks of the model", error);
+    if (!vit->parameters || !vit->blocks) {
         vit_destroy(vit);
-        return error_set(error, STATUS_FAILED, "model: no memory for %zu layers; free some", L);
+        return STATUS_FAILED;
     }
     Tensor *first[FIRST_ROWS], *last[LAST_ROWS];
     for (int i = 0; i < FIRST_ROWS; i++)
         first[i] = add(vit, "vision_model.", &first_rows[i]);
-    for (int i = 0; i < config->layers; i++)
+    for (int i = 0; i < L; i++)
         build_layer(vit, i);
     for (int i = 0; i < LAST_ROWS; i++)
         last[i] = add(vit, "vision_model.", &last_rows[i]);
@@ -176,7 +178,7 @@ Status vit_build(Vit **out, const VitConfig *config, Error *error)
 static void place(Vit *vit, Arena *arena)
 {
     for (int i = 0; i < vit->parameter_count; i++) {
-        Tensor *const tensor = &vit->parameters[i].tensor;
+        Tensor *tensor = &vit->parameters[i].tensor;
         if (!vit->parameters[i].mapped)
             tensor->data = arena_alloc(arena, tensor_count(tensor) * sizeof(float));
     }
@@ -236,13 +238,13 @@ typedef struct Digest {
 static void digest_task(void *context, int task, int worker)
 {
     (void)worker;
-    Digest *const digest = (Digest *)context + task;
-    const VitParameter *const parameter = digest->parameter;
-    const Tensor *const tensor = &parameter->tensor;
+    Digest *digest = (Digest *)context + task;
+    const VitParameter *parameter = digest->parameter;
+    const Tensor *tensor = &parameter->tensor;
     char text[VIT_NAME_SIZE + VIT_SHAPE_TEXT], shape[VIT_SHAPE_TEXT];
     const int length =
         snprintf(text, sizeof text, "%s %s", parameter->name, vit_tensor_shape_text(shape, tensor));
-    const XXH64_hash_t seed = XXH3_64bits(text, (size_t)length);
+    const XXH64_hash_t seed = XXH3_64bits(text, length);
     const size_t bytes = tensor_count(tensor) * sizeof(float);
     XXH128_canonicalFromHash(&digest->value,
                              XXH3_128bits_withSeed(tensor_f32(tensor), bytes, seed));
@@ -255,10 +257,10 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Lists the tensors that hold NaN or infinity. */
-static Status check_finite(const char *path, const Digest *digests, size_t count, Error *error)
+static Status check_finite(const char *path, const Digest *digests, int count, Error *error)
 {
     int broken = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++) {
         if (digests[i].finite)
             continue;
         broken++;
@@ -274,18 +276,18 @@ static Status check_finite(const char *path, const Digest *digests, size_t count
 
 Status vit_compute_fingerprint(Vit *vit, const char *path, Threads *threads, Error *error)
 {
-    const size_t count = (size_t)vit->parameter_count;
-    Digest *const digests = calloc(count, sizeof *digests);
+    const int count = vit->parameter_count;
+    Digest *digests = mem_new(count, sizeof *digests, "the fingerprint of the model", error);
     if (!digests)
-        return error_set(error, STATUS_FAILED, "model: no memory for its fingerprint; free some");
-    for (size_t i = 0; i < count; i++)
+        return STATUS_FAILED;
+    for (int i = 0; i < count; i++)
         digests[i].parameter = &vit->parameters[i];
-    threads_run(threads, vit->parameter_count, digest_task, digests);
+    threads_run(threads, count, digest_task, digests);
 
     /* In the order of names, so that the fingerprint does not depend on the order of our list. */
     qsort(digests, count, sizeof *digests, by_name);
     XXH128_canonical_t chain[2] = {{{0}}}; /* what was hashed so far, and the next parameter */
-    for (size_t i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++) {
         chain[1] = digests[i].value;
         XXH128_canonicalFromHash(&chain[0], XXH3_128bits(chain, sizeof chain));
     }

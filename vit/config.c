@@ -9,6 +9,7 @@
 
 #include "tensor/base/c_locale.h"
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 
 #include <assert.h>
 #include <jansson.h>
@@ -33,7 +34,7 @@ static const struct {
     {"vit-l-14", 224, 14, 1024, 24, 16, 4096},
     {"vit-l-14-336", 336, 14, 1024, 24, 16, 4096},
 };
-enum { NAMED_COUNT = sizeof named / sizeof named[0] };
+enum { NAMED_COUNT = COUNT_OF(named) };
 
 int vit_tokens(const VitConfig *config)
 {
@@ -105,7 +106,7 @@ const char *vit_activation_name(Activation activation)
 
 void vit_config_assume(VitConfig *config, const char *sentence)
 {
-    char *const end = config->assumptions + strlen(config->assumptions);
+    char *end = config->assumptions + strlen(config->assumptions);
     const size_t free_bytes = sizeof config->assumptions - (size_t)(end - config->assumptions);
     const size_t separator = end > config->assumptions ? 2 : 0, length = strlen(sentence);
     if (separator + length >= free_bytes)
@@ -130,7 +131,7 @@ Status vit_config_check(const VitConfig *config, const char *origin, Error *erro
         {"hidden_size", config->width, 65536},         {"num_hidden_layers", config->layers, 999},
         {"num_attention_heads", config->heads, 65536}, {"intermediate_size", config->mlp, 1 << 20},
     };
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(sizes); i++)
         if (sizes[i].value < 1 || sizes[i].value > sizes[i].limit)
             return error_set(error, STATUS_FAILED, "%s: %s is %d, not in 1..%d; correct it", origin,
                              sizes[i].key, sizes[i].value, sizes[i].limit);
@@ -164,7 +165,7 @@ static Status parse_object(const char *text, const char *origin, json_t **object
 /* The value of `key`, or NULL if it is absent or null: then the default holds. */
 static const json_t *value_of(const json_t *object, const char *key)
 {
-    const json_t *const value = json_object_get(object, key);
+    const json_t *value = json_object_get(object, key);
     return json_is_null(value) ? NULL : value;
 }
 
@@ -172,7 +173,7 @@ static const json_t *value_of(const json_t *object, const char *key)
 static Status read_int(const json_t *object, const char *key, const char *origin, int *target,
                        Error *error)
 {
-    const json_t *const value = value_of(object, key);
+    const json_t *value = value_of(object, key);
     if (!value)
         return STATUS_OK;
     const json_int_t number = json_integer_value(value);
@@ -185,9 +186,8 @@ static Status read_int(const json_t *object, const char *key, const char *origin
 static Status read_activation(const json_t *vision, const char *origin, VitConfig *config,
                               Error *error)
 {
-    const json_t *const value = value_of(vision, "hidden_act");
-    const char *const name =
-        value ? json_string_value(value) : "quick_gelu"; /* the class's default */
+    const json_t *value = value_of(vision, "hidden_act");
+    const char *name = value ? json_string_value(value) : "quick_gelu"; /* the class's default */
     if (name && vit_activation_parse(name, &config->activation))
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
@@ -214,7 +214,7 @@ static Status read_vision(const json_t *vision, const char *origin, VitConfig *c
     TRY(read_int(vision, "num_channels", origin, &channels, error));
     if (channels != 3)
         return bad_value(origin, "num_channels", "is not 3", error);
-    const json_t *const eps = value_of(vision, "layer_norm_eps");
+    const json_t *eps = value_of(vision, "layer_norm_eps");
     if (eps) {
         config->eps = (float)json_number_value(eps);
         if (!json_is_number(eps) || !(config->eps > 0 && config->eps < 1))
@@ -227,7 +227,7 @@ static Status read_vision(const json_t *vision, const char *origin, VitConfig *c
 /* Whether this is the config.json of a GenD model; older files lack the type. */
 static bool is_gend(const json_t *root)
 {
-    const char *const type = json_string_value(value_of(root, "model_type"));
+    const char *type = json_string_value(value_of(root, "model_type"));
     return type ? strcasecmp(type, "gend") == 0 : json_object_get(root, "backbone") != NULL;
 }
 
@@ -238,8 +238,8 @@ static bool is_head_name(const char *name)
 
 static Status read_gend_head(const json_t *root, const char *origin, char head[16], Error *error)
 {
-    const json_t *const value = value_of(root, "head");
-    const char *const name = value ? json_string_value(value) : "linear"; /* the class's default */
+    const json_t *value = value_of(root, "head");
+    const char *name = value ? json_string_value(value) : "linear"; /* the class's default */
     if (!is_head_name(name))
         return error_set(error, STATUS_FAILED,
                          "%s: head \"%.64s\" is not supported; LinearNorm and linear are", origin,
@@ -251,7 +251,7 @@ static Status read_gend_head(const json_t *root, const char *origin, char head[1
 /* GenD names its backbone and its head; the shape is in the tensors and the backbone's own files. */
 static Status read_gend(const json_t *root, const char *origin, VitConfig *config, Error *error)
 {
-    const char *const backbone = json_string_value(json_object_get(root, "backbone"));
+    const char *backbone = json_string_value(json_object_get(root, "backbone"));
     if (backbone && !strcasestr(backbone, "clip"))
         return error_set(
             error, STATUS_FAILED,
@@ -265,8 +265,8 @@ static Status read_gend(const json_t *root, const char *origin, VitConfig *confi
 
 static Status read_root(const json_t *root, const char *origin, VitConfig *config, Error *error)
 {
-    const json_t *const type = value_of(root, "model_type");
-    const json_t *const vision = value_of(root, "vision_config");
+    const json_t *type = value_of(root, "model_type");
+    const json_t *vision = value_of(root, "vision_config");
     const char *name = json_string_value(type);
     if (!type) /* older files lack it */
         name = vision ? "clip" : json_object_get(root, "hidden_size") ? "clip_vision_model" : NULL;
@@ -276,8 +276,8 @@ static Status read_root(const json_t *root, const char *origin, VitConfig *confi
         return read_vision(root, origin, config, error);
     if (name && strcmp(name, "clip") == 0) {
         /* Older files have "vision_config_dict" too, which transformers lets overrule the whole. */
-        const json_t *const older = value_of(root, "vision_config_dict");
-        const json_t *const read = older ? older : vision;
+        const json_t *older = value_of(root, "vision_config_dict");
+        const json_t *read = older ? older : vision;
         if (read && !json_is_object(read))
             return bad_value(origin, older ? "vision_config_dict" : "vision_config",
                              "is no JSON object", error);
@@ -305,7 +305,7 @@ Status vit_config_parse(const char *text, const char *origin, VitConfig *config,
 static Status read_side(const json_t *object, const char *key, const char *const *keys,
                         const char *origin, int *side, Error *error)
 {
-    const json_t *const value = value_of(object, key);
+    const json_t *value = value_of(object, key);
     if (!json_is_object(value))
         return read_int(object, key, origin, side, error);
     int first = 0;
@@ -327,13 +327,13 @@ static Status read_side(const json_t *object, const char *key, const char *const
 static Status read_triple(const json_t *object, const char *key, const char *origin,
                           float target[3], Error *error)
 {
-    const json_t *const value = value_of(object, key);
+    const json_t *value = value_of(object, key);
     if (!value)
         return STATUS_OK;
     if (json_array_size(value) != 3)
         return bad_value(origin, key, "is no array of three numbers", error);
     for (size_t c = 0; c < 3; c++) {
-        const json_t *const number = json_array_get(value, c);
+        const json_t *number = json_array_get(value, c);
         target[c] = (float)json_number_value(number);
         if (!json_is_number(number) || !isfinite(target[c]))
             return bad_value(origin, key, "is no array of three numbers", error);
@@ -346,19 +346,19 @@ static Status check_steps(const json_t *root, const char *origin, Error *error)
 {
     static const char *const steps[] = {"do_resize", "do_center_crop", "do_rescale",
                                         "do_normalize"};
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        const json_t *const value = value_of(root, steps[i]);
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        const json_t *value = value_of(root, steps[i]);
         if (value && !json_is_true(value))
             return error_set(error, STATUS_FAILED,
                              "%s: %s is not true; only CLIP's own preprocessing is supported",
                              origin, steps[i]);
     }
-    const json_t *const resample = value_of(root, "resample");
+    const json_t *resample = value_of(root, "resample");
     if (resample && json_integer_value(resample) != 3) /* Pillow's BICUBIC */
         return error_set(error, STATUS_FAILED,
                          "%s: resample %lld is not supported; only 3 (bicubic) is", origin,
                          (long long)json_integer_value(resample));
-    const json_t *const factor = value_of(root, "rescale_factor");
+    const json_t *factor = value_of(root, "rescale_factor");
     if (factor && !(fabs(json_number_value(factor) * 255 - 1) < 1e-6))
         return error_set(error, STATUS_FAILED,
                          "%s: rescale_factor is not 1/255; only that is supported", origin);
@@ -420,7 +420,7 @@ static Status parse_preprocessor(const char *text, const char *origin, VitConfig
 {
     json_t *root = NULL;
     TRY(parse_object(text, origin, &root, error));
-    const json_t *const nested = value_of(root, "image_processor");
+    const json_t *nested = value_of(root, "image_processor");
     *found = nested || !json_object_get(root, "processor_class") ||
              json_object_get(root, "image_mean") || json_object_get(root, "size");
     Status status = STATUS_OK;
@@ -455,7 +455,7 @@ Status vit_config_read_preprocessor(const char *folder, VitConfig *config, bool 
     static const char *const names[] = {"processor_config.json", "preprocessor_config.json"};
     const VitConfig before = *config;
     *found = false;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
         char path[FILE_PATH_SIZE], *text;
         bool holds = false;
         VitConfig this = before;
@@ -497,9 +497,9 @@ Status vit_config_head_beside(const char *path, char head[16], Error *error)
     if (!file_exists(config))
         return STATUS_OK;
     TRY(read_text(config, &text, error));
-    json_t *const root = json_loads(text, 0, NULL);
+    json_t *root = json_loads(text, 0, NULL);
     free(text);
-    const char *const name = json_string_value(json_object_get(root, "head"));
+    const char *name = json_string_value(json_object_get(root, "head"));
     Status status = STATUS_OK;
     if (is_gend(root) || is_head_name(name))
         status = read_gend_head(root, config, head, error);
@@ -515,7 +515,7 @@ void vit_config_describe_network(const VitConfig *config, char text[VIT_CONFIG_T
 
 void vit_config_describe_preprocessing(const VitConfig *config, char text[VIT_CONFIG_TEXT])
 {
-    const float *const m = config->mean, *const s = config->std;
+    const float *m = config->mean, *s = config->std;
     snprintf(text, VIT_CONFIG_TEXT, "size %d, mean %.9g %.9g %.9g, std %.9g %.9g %.9g",
              config->image_size, (double)m[0], (double)m[1], (double)m[2], (double)s[0],
              (double)s[1], (double)s[2]);
@@ -536,15 +536,17 @@ static json_t *real_of(float value)
     return json_real(rounded);
 }
 
-/* Nine digits say a float exactly. */
-static char *dump(json_t *object)
+/* The text of `object`, which is released; nine digits represent a float exactly. */
+static char *dump(json_t *object, Error *error)
 {
-    char *const text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
+    if (!text)
+        mem_full(0, "the configuration of the model", error);
     return text;
 }
 
-char *vit_config_format(const VitConfig *config)
+char *vit_config_format(const VitConfig *config, Error *error)
 {
     assert(config->activation != ACTIVATION_NONE);
     return dump(json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:o, s:s}",
@@ -553,63 +555,61 @@ char *vit_config_format(const VitConfig *config)
                           "num_channels", 3, "hidden_size", config->width, "num_hidden_layers",
                           config->layers, "num_attention_heads", config->heads, "intermediate_size",
                           config->mlp, "hidden_act", vit_activation_name(config->activation),
-                          "layer_norm_eps", real_of(config->eps), "torch_dtype", "float32"));
+                          "layer_norm_eps", real_of(config->eps), "torch_dtype", "float32"),
+                error);
 }
 
-char *vit_config_format_preprocessor(const VitConfig *config)
+char *vit_config_format_preprocessor(const VitConfig *config, Error *error)
 {
-    return dump(json_pack(
-        "{s:s, s:b, s:{s:i}, s:i, s:b, s:{s:i, s:i}, s:b, s:f, s:b, s:[o,o,o], s:[o,o,o], s:b}",
-        "image_processor_type", "CLIPImageProcessor", "do_resize", 1, "size", "shortest_edge",
-        config->image_size, "resample", 3, "do_center_crop", 1, "crop_size", "height",
-        config->image_size, "width", config->image_size, "do_rescale", 1, "rescale_factor",
-        1.0 / 255, "do_normalize", 1, "image_mean", real_of(config->mean[0]),
-        real_of(config->mean[1]), real_of(config->mean[2]), "image_std", real_of(config->std[0]),
-        real_of(config->std[1]), real_of(config->std[2]), "do_convert_rgb", 1));
+    return dump(
+        json_pack(
+            "{s:s, s:b, s:{s:i}, s:i, s:b, s:{s:i, s:i}, s:b, s:f, s:b, s:[o,o,o], s:[o,o,o], s:b}",
+            "image_processor_type", "CLIPImageProcessor", "do_resize", 1, "size", "shortest_edge",
+            config->image_size, "resample", 3, "do_center_crop", 1, "crop_size", "height",
+            config->image_size, "width", config->image_size, "do_rescale", 1, "rescale_factor",
+            1.0 / 255, "do_normalize", 1, "image_mean", real_of(config->mean[0]),
+            real_of(config->mean[1]), real_of(config->mean[2]), "image_std",
+            real_of(config->std[0]), real_of(config->std[1]), real_of(config->std[2]),
+            "do_convert_rgb", 1),
+        error);
 }
 
-/* Writes `text`, with a last newline, to folder/name; frees it. */
-static Status write_text(const char *folder, const char *name, char *text, Error *error)
+/* Writes `text` with a newline at the end to folder/name. */
+static Status write_text(const char *folder, const char *name, const char *text, Error *error)
 {
     char path[FILE_PATH_SIZE];
     FileWriter writer;
-    Status status =
-        text ? STATUS_OK : error_set(error, STATUS_FAILED, "%s: no memory; free some", name);
+    TRY(file_join(path, folder, name, error));
+    TRY(file_begin(&writer, path, error));
+    fprintf(writer.stream, "%s\n", text);
+    return file_commit(&writer, error);
+}
+
+/* Both files, with `text` (freed here; NULL where there was no memory for it) as config.json. */
+static Status write_configs(const VitConfig *config, char *text, const char *folder, Error *error)
+{
+    char *preprocessor = text ? vit_config_format_preprocessor(config, error) : NULL;
+    Status status = preprocessor ? file_make_folders(folder, error) : STATUS_FAILED;
     if (status == STATUS_OK)
-        status = file_join(path, folder, name, error);
+        status = write_text(folder, "config.json", text, error);
     if (status == STATUS_OK)
-        status = file_begin(&writer, path, error);
-    if (status == STATUS_OK) {
-        fprintf(writer.stream, "%s\n", text);
-        status = file_commit(&writer, error);
-    }
+        status = write_text(folder, "preprocessor_config.json", preprocessor, error);
+    free(preprocessor);
     free(text);
     return status;
 }
 
-/* Both files, with `text`, which is freed, as config.json. */
-static Status write_configs(const VitConfig *config, char *text, const char *folder, Error *error)
-{
-    const Status made = file_make_folders(folder, error);
-    if (made != STATUS_OK) {
-        free(text);
-        return made;
-    }
-    TRY(write_text(folder, "config.json", text, error));
-    return write_text(folder, "preprocessor_config.json", vit_config_format_preprocessor(config),
-                      error);
-}
-
 Status vit_config_write(const VitConfig *config, const char *folder, Error *error)
 {
-    return write_configs(config, vit_config_format(config), folder, error);
+    return write_configs(config, vit_config_format(config, error), folder, error);
 }
 
 Status vit_config_write_gend(const VitConfig *config, const char *backbone, const char *head,
                              const char *folder, Error *error)
 {
-    char *const text =
+    char *text =
         dump(json_pack("{s:[s], s:s, s:s, s:s, s:s}", "architectures", "GenD", "model_type", "GenD",
-                       "backbone", backbone, "head", head, "torch_dtype", "float32"));
+                       "backbone", backbone, "head", head, "torch_dtype", "float32"),
+             error);
     return write_configs(config, text, folder, error);
 }

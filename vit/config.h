@@ -106,10 +106,10 @@ void vit_config_describe_preprocessing(const VitConfig *config, char text[VIT_CO
 
 /*
  * The texts of config.json and preprocessor_config.json as Hugging Face writes them for a CLIPVisionModel;
- * free() them. NULL: no memory.
+ * free() them. NULL and the error filled: out of memory.
  */
-char *vit_config_format(const VitConfig *config);
-char *vit_config_format_preprocessor(const VitConfig *config);
+char *vit_config_format(const VitConfig *config, Error *error);
+char *vit_config_format_preprocessor(const VitConfig *config, Error *error);
 
 /* Writes config.json and preprocessor_config.json as Hugging Face does into `folder`. */
 Status vit_config_write(const VitConfig *config, const char *folder, Error *error);

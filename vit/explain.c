@@ -11,6 +11,8 @@
  */
 #include "vit/explain.h"
 
+#include "tensor/base/mem.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -37,17 +39,17 @@ static void walk_back(VitExplainer *explainer, const Tensor *attention, bool gra
 {
     const int H = attention->shape[1], Tq = attention->shape[2], T = attention->shape[3];
     const double keep = gradient ? 1 : 0.5, gain = keep / H;
-    const float *const A = tensor_f32(attention), *const dA = tensor_grad(attention);
-    double *const row = explainer->row, *const next = explainer->next;
+    const float *A = tensor_f32(attention), *dA = tensor_grad(attention);
+    double *row = explainer->row, *next = explainer->next;
     for (int j = 0; j < T; j++)
         next[j] = keep * row[j];
     for (int h = 0; h < H; h++) {
         for (int i = 0; i < Tq; i++) {
-            const size_t at = ((size_t)h * (size_t)Tq + (size_t)i) * (size_t)T;
+            const size_t at = ((size_t)h * Tq + i) * T;
             const double weight = gain * row[i];
-            for (size_t j = 0; j < (size_t)T && !gradient; j++)
+            for (int j = 0; j < T && !gradient; j++)
                 next[j] += weight * (double)A[at + j];
-            for (size_t j = 0; j < (size_t)T && gradient; j++)
+            for (int j = 0; j < T && gradient; j++)
                 next[j] += weight * fmax(0, (double)A[at + j] * (double)dA[at + j]);
         }
     }
@@ -58,7 +60,7 @@ static void walk_back(VitExplainer *explainer, const Tensor *attention, bool gra
 /* map [T-1], from the attention (and its gradient) of all blocks. */
 static void relevance(VitExplainer *explainer, bool gradient, float *map)
 {
-    const VitConfig *const config = &explainer->vit->config;
+    const VitConfig *config = &explainer->vit->config;
     const int T = vit_tokens(config);
     for (int j = 0; j < T; j++)
         explainer->row[j] = j == 0;
@@ -74,15 +76,13 @@ static void relevance(VitExplainer *explainer, bool gradient, float *map)
 /* The leaves that the encoder puts its attention into, over one block of the arena, which is returned. */
 static float *lay_out_probabilities(VitExplainer *explainer, bool gradient)
 {
-    const VitConfig *const config = &explainer->vit->config;
+    const VitConfig *config = &explainer->vit->config;
     const int T = vit_tokens(config), H = config->heads, L = config->layers;
-    const size_t row = (size_t)H * (size_t)T, whole = row * (size_t)T;
-    float *const block =
-        arena_alloc(explainer->arena, ((size_t)(L - 1) * whole + row) * sizeof(float));
+    const size_t row = (size_t)H * T, whole = row * T;
+    float *block = arena_alloc(explainer->arena, ((L - 1) * whole + row) * sizeof(float));
     for (int l = 0; l < L; l++) {
         const int Tq = l == L - 1 ? 1 : T;
-        explainer->probabilities[l] =
-            tensor_leaf(block + (size_t)l * whole, 4, (const int[]){1, H, Tq, T});
+        explainer->probabilities[l] = tensor_leaf(block + l * whole, 4, (const int[]){1, H, Tq, T});
         explainer->probabilities[l].needs_grad = gradient;
     }
     return block;
@@ -94,13 +94,13 @@ void vit_explain(VitExplainer *explainer, const float *pixels, float *rollout, f
     const bool planning = tape_is_planning(explainer->tape);
     /* A leaf wants writable numbers; nothing writes to those of an input. */
     Tensor input = tensor_leaf((void *)(uintptr_t)pixels, 4, (const int[]){1, 3, S, S});
-    float *const block = lay_out_probabilities(explainer, gradient != NULL);
-    Tensor *const features =
+    float *block = lay_out_probabilities(explainer, gradient != NULL);
+    Tensor *features =
         vit_forward(explainer->vit, explainer->tape, &input, explainer->probabilities);
     if (rollout && !planning)
         relevance(explainer, false, rollout);
     if (gradient) {
-        Tensor *const logits =
+        Tensor *logits =
             vit_head_forward(explainer->head, explainer->tape, features, NULL); /* [1,1,2] */
         tape_backward(explainer->tape, logits, (const float[VIT_CLASSES]){-1, 1});
         if (!planning)
@@ -142,21 +142,17 @@ Status vit_explainer_create(VitExplainer **explainer, const Vit *vit, VitHead *h
     for (int i = 0; i < vit->parameter_count; i++)
         assert(!vit->parameters[i].tensor.needs_grad);
     *explainer = NULL;
-    VitExplainer *const e = calloc(1, sizeof *e);
-    const size_t T = (size_t)vit_tokens(&vit->config);
-    if (e) {
-        *e = (VitExplainer){.vit = vit, .head = head, .threads = threads};
-        e->probabilities = calloc((size_t)vit->config.layers, sizeof *e->probabilities);
-        e->row = calloc(T, sizeof *e->row);
-        e->next = calloc(T, sizeof *e->next);
-    }
-    Status status =
-        e && e->probabilities && e->row && e->next
-            ? STATUS_OK
-            : error_set(error, STATUS_FAILED,
-                        "explanation: no memory for %zu tokens; close other programs", T);
-    if (status == STATUS_OK)
-        status = open_measured(e, error);
+    static const char what[] = "the explanation";
+    const int T = vit_tokens(&vit->config);
+    VitExplainer *e = mem_new(1, sizeof *e, what, error);
+    if (!e)
+        return STATUS_FAILED;
+    *e = (VitExplainer){.vit = vit, .head = head, .threads = threads};
+    e->probabilities = mem_new(vit->config.layers, sizeof *e->probabilities, what, error);
+    e->row = mem_new(T, sizeof *e->row, what, error);
+    e->next = mem_new(T, sizeof *e->next, what, error);
+    const bool complete = e->probabilities && e->row && e->next;
+    const Status status = complete ? open_measured(e, error) : STATUS_FAILED;
     if (status != STATUS_OK) {
         vit_explainer_destroy(e);
         return status;

@@ -33,11 +33,10 @@ static Tensor *layer_norm(const Vit *vit, Tape *tape, Tensor *x, const VitLayerN
 /* pixels [B,3,S,S] -> [B,T,D] */
 static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
 {
-    Tensor *const patches = op_patch_embed(tape, pixels, vit->patch_embedding, vit->patch_pack);
-    Tensor *const tokens =
-        op_embed_tokens(tape, patches, vit->class_embedding, vit->position_embedding);
+    Tensor *patches = op_patch_embed(tape, pixels, vit->patch_embedding, vit->patch_pack);
+    Tensor *tokens = op_embed_tokens(tape, patches, vit->class_embedding, vit->position_embedding);
     tape_release(tape, patches);
-    Tensor *const x = layer_norm(vit, tape, tokens, &vit->pre, DTYPE_F32);
+    Tensor *x = layer_norm(vit, tape, tokens, &vit->pre, DTYPE_F32);
     tape_release(tape, tokens);
     return x;
 }
@@ -45,10 +44,10 @@ static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
 /* x + fc2(act(fc1(ln2(x)))); takes x over. x [B,M,D] -> [B,M,D] */
 static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 {
-    Tensor *const normed = layer_norm(vit, tape, x, &block->ln2, op_linear_type(&block->fc1));
-    Tensor *const hidden = op_linear(tape, normed, &block->fc1, vit->config.activation, NULL);
+    Tensor *normed = layer_norm(vit, tape, x, &block->ln2, op_linear_type(&block->fc1));
+    Tensor *hidden = op_linear(tape, normed, &block->fc1, vit->config.activation, NULL);
     tape_release(tape, normed);
-    Tensor *const y = op_linear(tape, hidden, &block->fc2, ACTIVATION_NONE, x);
+    Tensor *y = op_linear(tape, hidden, &block->fc2, ACTIVATION_NONE, x);
     tape_release(tape, hidden);
     tape_release(tape, x);
     return y;
@@ -61,21 +60,21 @@ static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, bool last,
                              Tensor *x, Tensor *probabilities)
 {
-    Tensor *const normed = layer_norm(vit, tape, x, &block->ln1, op_linear_type(&block->q));
-    Tensor *const queried = last ? op_select_token(tape, normed, 0) : normed;
-    Tensor *const kv = op_linear(tape, normed, &block->kv, ACTIVATION_NONE, NULL);
+    Tensor *normed = layer_norm(vit, tape, x, &block->ln1, op_linear_type(&block->q));
+    Tensor *queried = last ? op_select_token(tape, normed, 0) : normed;
+    Tensor *kv = op_linear(tape, normed, &block->kv, ACTIVATION_NONE, NULL);
     if (last) {
         tape_release(tape, normed);
-        Tensor *const class_token = op_select_token(tape, x, 0);
+        Tensor *class_token = op_select_token(tape, x, 0);
         tape_release(tape, x);
         x = class_token;
     }
-    Tensor *const q = op_linear(tape, queried, &block->q, ACTIVATION_NONE, NULL);
+    Tensor *q = op_linear(tape, queried, &block->q, ACTIVATION_NONE, NULL);
     tape_release(tape, queried);
-    Tensor *const mixed = op_attention(tape, q, kv, vit->config.heads, probabilities);
+    Tensor *mixed = op_attention(tape, q, kv, vit->config.heads, probabilities);
     tape_release(tape, q);
     tape_release(tape, kv);
-    Tensor *const y = op_linear(tape, mixed, &block->out, ACTIVATION_NONE, x);
+    Tensor *y = op_linear(tape, mixed, &block->out, ACTIVATION_NONE, x);
     tape_release(tape, mixed);
     tape_release(tape, x);
     return mlp(vit, tape, block, y);
@@ -84,7 +83,7 @@ static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, 
 /* One block as op_recompute wants it. */
 static Tensor *block_segment(Tape *tape, Tensor *x, const void *context, int index)
 {
-    const Vit *const vit = context;
+    const Vit *vit = context;
     return block_forward(vit, tape, &vit->blocks[index], index == vit->config.layers - 1, x, NULL);
 }
 
@@ -95,7 +94,7 @@ int vit_block_operations(void)
 
 Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities)
 {
-    const VitConfig *const config = &vit->config;
+    const VitConfig *config = &vit->config;
     const int wanted[] = {0, 3, config->image_size, config->image_size};
     tensor_expect(pixels, "vit_forward", "pixels", 4, wanted);
     assert(!tape_inner(tape) || !probabilities);
@@ -104,7 +103,7 @@ Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabil
         x = tape_inner(tape) ? op_recompute(tape, x, block_segment, vit, i)
                              : block_forward(vit, tape, &vit->blocks[i], i == config->layers - 1, x,
                                              probabilities ? &probabilities[i] : NULL);
-    Tensor *const feature = layer_norm(vit, tape, x, &vit->post, DTYPE_F32);
+    Tensor *feature = layer_norm(vit, tape, x, &vit->post, DTYPE_F32);
     tape_release(tape, x);
     return feature;
 }

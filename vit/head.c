@@ -3,6 +3,7 @@
  */
 #include "vit/head.h"
 
+#include "tensor/base/mem.h"
 #include "tensor/random.h"
 
 #include <assert.h>
@@ -37,11 +38,11 @@ const char *vit_head_kind_name(VitHeadKind kind)
 Status vit_head_create(VitHead *head, VitHeadKind kind, int width, uint64_t seed, Error *error)
 {
     assert(head && width > 0 && error);
-    const size_t weights = (size_t)VIT_CLASSES * (size_t)width;
+    const size_t weights = (size_t)VIT_CLASSES * width;
     *head = (VitHead){.kind = kind};
-    head->storage = malloc((weights + VIT_CLASSES) * sizeof *head->storage);
+    head->storage = mem_new(weights + VIT_CLASSES, sizeof *head->storage, "the head", error);
     if (!head->storage)
-        return error_set(error, STATUS_FAILED, "head: no memory for it; free some");
+        return STATUS_FAILED;
     head->weight = tensor_leaf(head->storage, 2, (const int[]){VIT_CLASSES, width});
     head->bias = tensor_leaf(head->storage + weights, 1, (const int[]){VIT_CLASSES});
     const double bound = 1 / sqrt(width);
@@ -65,9 +66,8 @@ Tensor *vit_head_forward(VitHead *head, Tape *tape, Tensor *features, Tensor **n
                            .weight = {&head->weight},
                            .bias = {&head->bias}};
     const bool on_sphere = head->kind == VIT_HEAD_LINEAR_NORM;
-    Tensor *const z = on_sphere || normalised ? op_l2_normalize(tape, features, NORM_EPS) : NULL;
-    Tensor *const logits =
-        op_linear(tape, on_sphere ? z : features, &linear, ACTIVATION_NONE, NULL);
+    Tensor *z = on_sphere || normalised ? op_l2_normalize(tape, features, NORM_EPS) : NULL;
+    Tensor *logits = op_linear(tape, on_sphere ? z : features, &linear, ACTIVATION_NONE, NULL);
     if (normalised)
         *normalised = z;
     else

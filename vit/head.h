@@ -12,6 +12,7 @@ typedef enum VitHeadKind {
 } VitHeadKind;
 
 enum { VIT_CLASSES = 2 }; /* 0 real, 1 fake */
+enum { VIT_HEAD_TENSORS = 2 };
 
 typedef struct VitHead {
     VitHeadKind kind;

@@ -6,6 +6,8 @@
  * which is beyond what 300 million numbers show. Logarithm, sine and cosine are series written out here:
  * a compiler turns their loops into vector code, and the weights do not depend on a mathematics library.
  */
+#include "tensor/base/arithmetic.h"
+#include "tensor/base/mem.h"
 #include "tensor/random.h"
 #include "vit/names.h"
 
@@ -41,14 +43,11 @@ typedef struct Plan {
  */
 static float minus_two_log(uint32_t word)
 {
-    const float value = (float)word + 0.5F;
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
+    uint32_t bits = float_bits((float)word + 0.5F);
     const uint32_t shifted = bits - 0x3F3504F3; /* the bits of sqrt(1/2) */
     const int32_t exponent = (int32_t)shifted >> 23;
     bits -= (uint32_t)exponent << 23;
-    float m;
-    memcpy(&m, &bits, sizeof m);
+    const float m = float_from_bits(bits);
     const float s = (m - 1) / (m + 1), t = s * s;
     const float log_m =
         2 * s * (1 + t * (1 / 3.0F + t * (1 / 5.0F + t * (1 / 7.0F + t * (1 / 9.0F)))));
@@ -108,19 +107,19 @@ static void normal_block(const uint32_t key[2], uint32_t index, size_t position,
 static void fill_task(void *context, int task, int worker)
 {
     (void)worker;
-    const Plan *const plan = context;
+    const Plan *plan = context;
     int low = 0, high = plan->count; /* the last fill whose first task is not beyond ours */
     while (high - low > 1) {
         const int middle = (low + high) / 2;
         *(plan->fills[middle].first_task <= task ? &low : &high) = middle;
     }
-    const Fill *const fill = &plan->fills[low];
+    const Fill *fill = &plan->fills[low];
     const size_t begin = (size_t)(task - fill->first_task) * CHUNK;
-    const size_t end = begin + CHUNK < fill->count ? begin + CHUNK : fill->count;
+    const size_t end = min_size(begin + CHUNK, fill->count);
     for (size_t i = begin; i < end; i += BLOCK) {
         float normal[BLOCK];
         normal_block(plan->key, fill->index, i, fill->std, normal);
-        memcpy(fill->target + i, normal, (end - i < BLOCK ? end - i : BLOCK) * sizeof *normal);
+        memcpy(fill->target + i, normal, min_size(end - i, BLOCK) * sizeof *normal);
     }
 }
 
@@ -128,7 +127,7 @@ static void fill_task(void *context, int task, int worker)
 static float std_of(const Vit *vit, const VitParameter *parameter)
 {
     const double width = vit->config.width, layers = vit->config.layers;
-    const char *const name = parameter->name;
+    const char *name = parameter->name;
     if (parameter->kind == VIT_EMBEDDING)
         return &parameter->tensor == vit->class_embedding ? (float)(1 / sqrt(width)) : 0.02F;
     if (strstr(name, ".out_proj."))
@@ -144,12 +143,12 @@ static int plan_fills(Vit *vit, Fill *fills, int *tasks)
     int count = 0;
     *tasks = 0;
     for (int i = 0; i < vit->parameter_count; i++) {
-        const VitParameter *const parameter = &vit->parameters[i];
-        float *const target = tensor_f32(&parameter->tensor);
+        const VitParameter *parameter = &vit->parameters[i];
+        float *target = tensor_f32(&parameter->tensor);
         const size_t size = tensor_count(&parameter->tensor);
         if (parameter->kind == VIT_EMBEDDING || parameter->kind == VIT_WEIGHT) {
             fills[count++] = (Fill){target, size, std_of(vit, parameter), (uint32_t)i, *tasks};
-            *tasks += (int)((size + CHUNK - 1) / CHUNK);
+            *tasks += (int)ceil_div(size, CHUNK);
             continue;
         }
         const bool weight = strcmp(strrchr(parameter->name, '.'), ".weight") == 0;
@@ -162,9 +161,9 @@ static int plan_fills(Vit *vit, Fill *fills, int *tasks)
 static Status make_numbers(Vit *vit, uint64_t seed, Threads *threads, Error *error)
 {
     TRY(vit_make_room(vit, error));
-    Fill *const fills = calloc((size_t)vit->parameter_count, sizeof *fills);
+    Fill *fills = mem_new(vit->parameter_count, sizeof *fills, "the weights to draw", error);
     if (!fills)
-        return error_set(error, STATUS_FAILED, "model: no memory for its plan; free some");
+        return STATUS_FAILED;
     int tasks;
     const int count = plan_fills(vit, fills, &tasks);
     Plan plan = {.key = {(uint32_t)seed, (uint32_t)(seed >> 32)}, .fills = fills, .count = count};

@@ -33,7 +33,7 @@ void vit_lora_attach(Vit *vit, VitParameter *parameter, Tensor *down, Tensor *up
 {
     bool found = false;
     for (int i = 0; i < vit->config.layers && !found; i++) {
-        VitBlock *const block = &vit->blocks[i];
+        VitBlock *block = &vit->blocks[i];
         Linear *const maps[MAPS] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
         for (size_t k = 0; k < MAPS && !found; k++) {
             found = attach_part(maps[k], &parameter->tensor, down, up);
@@ -48,7 +48,7 @@ void vit_lora_attach(Vit *vit, VitParameter *parameter, Tensor *down, Tensor *up
 void vit_lora_scale(Vit *vit, float scale)
 {
     for (int i = 0; i < vit->config.layers; i++) {
-        VitBlock *const block = &vit->blocks[i];
+        VitBlock *block = &vit->blocks[i];
         Linear *const maps[MAPS] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
         for (size_t k = 0; k < MAPS; k++)
             maps[k]->lora_scale = scale;
@@ -84,7 +84,7 @@ bool vit_lora_name_parse(char *name, bool *up)
 {
     static const char *const tails[] = {".weight", ".default.weight"};
     for (int side = 0; side < 2; side++) {
-        char *const mark = strstr(name, marks[side]);
+        char *mark = strstr(name, marks[side]);
         for (int i = 0; mark && i < 2; i++) {
             if (strcmp(mark + strlen(marks[side]), tails[i]) != 0)
                 continue;

@@ -3,6 +3,7 @@
  */
 #include "vit/names.h"
 
+#include "tensor/base/mem.h"
 #include "vit/lora.h"
 
 #include <assert.h>
@@ -33,10 +34,10 @@ static bool is_one_of(const char *text, const char *const *list)
 /* Removes the first `infix` from `text`. False if it is not there. */
 static bool cut(char *text, const char *infix)
 {
-    char *const at = strstr(text, infix);
+    char *at = strstr(text, infix);
     if (!at)
         return false;
-    const char *const rest = at + strlen(infix);
+    const char *rest = at + strlen(infix);
     memmove(at, rest, strlen(rest) + 1);
     return true;
 }
@@ -62,8 +63,8 @@ VitNameKind vit_name_kind(const char *name, char native[VIT_NAME_SIZE])
         return VIT_NAME_IGNORED;
 
     bool encoder = starts(name, "vision_model.");
-    const char *const prefix = encoder ? "" : "vision_model.";
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    const char *prefix = encoder ? "" : "vision_model.";
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
         encoder = encoder || starts(name, parts[i]);
     char full[2 * VIT_NAME_SIZE];
     const int length = snprintf(full, sizeof full, "%s%s", prefix, name);
@@ -89,7 +90,7 @@ static const char *without_wrappers(const char *name)
         VIT_PREFIX, "base_model.model.", "module.", "model.", "backbone.",
         "clip.",    "image_encoder.",    "visual.", "trunk.", "_orig_mod.",
     };
-    for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0];) {
+    for (size_t i = 0; i < COUNT_OF(wrappers);) {
         const bool wrapped = starts(name, wrappers[i]);
         name += wrapped ? strlen(wrappers[i]) : 0;
         i = wrapped ? 0 : i + 1;
@@ -130,9 +131,9 @@ static const char *other_family(const SafeTensors *file, bool *is_clip)
         {"cls_token", "a timm vision transformer", true},
         {"blocks.0.attn.qkv.", "a timm vision transformer", true},
     };
-    for (size_t m = 0; m < sizeof marks / sizeof marks[0]; m++)
+    for (size_t m = 0; m < COUNT_OF(marks); m++)
         for (int i = 0; i < safetensors_count(file); i++) {
-            const char *const name = safetensors_at(file, i)->name;
+            const char *name = safetensors_at(file, i)->name;
             /* The text tower of a whole CLIP has resblocks, too, and no wrapper. */
             const bool text = starts(name, "transformer.") || starts(name, "text_model.");
             if (text || !starts(without_wrappers(name), marks[m].mark))
@@ -141,7 +142,7 @@ static const char *other_family(const SafeTensors *file, bool *is_clip)
             return marks[m].family;
         }
     for (int i = 0; i < safetensors_count(file); i++) {
-        const char *const name = safetensors_at(file, i)->name;
+        const char *name = safetensors_at(file, i)->name;
         *is_clip = true;
         if (starts(name, "backbone.") && (strstr(name, "embeddings.class_embedding")))
             return "a DeepfakeBench checkpoint";
@@ -151,7 +152,7 @@ static const char *other_family(const SafeTensors *file, bool *is_clip)
 
 static int by_native(const void *a, const void *b)
 {
-    const VitNamed *const x = a, *const y = b;
+    const VitNamed *x = a, *y = b;
     const int kinds = (x->kind > y->kind) - (x->kind < y->kind);
     return kinds != 0 ? kinds : strcmp(x->native, y->native);
 }
@@ -160,7 +161,7 @@ Status vit_named_list(const SafeTensors *file, VitNamed **out, Error *error)
 {
     const int count = safetensors_count(file);
     bool is_clip;
-    const char *const path = safetensors_path(file), *const family = other_family(file, &is_clip);
+    const char *path = safetensors_path(file), *family = other_family(file, &is_clip);
     *out = NULL;
     if (family && is_clip)
         return error_set(error, STATUS_FAILED,
@@ -171,14 +172,14 @@ Status vit_named_list(const SafeTensors *file, VitNamed **out, Error *error)
                          "%s: is %s, another network than CLIP, which is not supported; use a CLIP "
                          "vision model",
                          path, family);
-    VitNamed *const named = calloc((size_t)count + 1, sizeof *named);
+    VitNamed *named = mem_new(count, sizeof *named, path, error);
     if (!named)
-        return error_set(error, STATUS_FAILED, "%s: no memory for its names; free some", path);
+        return STATUS_FAILED;
     for (int i = 0; i < count; i++) {
         named[i].tensor = safetensors_at(file, i);
         named[i].kind = vit_name_kind(named[i].tensor->name, named[i].native);
     }
-    qsort(named, (size_t)count, sizeof *named, by_native);
+    qsort(named, count, sizeof *named, by_native);
     for (int i = 1; i < count; i++)
         if (named[i].kind < VIT_NAME_IGNORED && by_native(&named[i - 1], &named[i]) == 0)
             error_detail(error, "the same twice: %.150s and %.150s", named[i - 1].tensor->name,
@@ -204,7 +205,7 @@ const VitNamed *vit_named_find_kind(const VitNamed *named, int count, VitNameKin
     VitNamed key = {.kind = kind};
     assert(strlen(native) < sizeof key.native);
     memcpy(key.native, native, strlen(native) + 1);
-    return count > 0 ? bsearch(&key, named, (size_t)count, sizeof key, by_native) : NULL;
+    return count > 0 ? bsearch(&key, named, count, sizeof key, by_native) : NULL;
 }
 
 const VitNamed *vit_named_of_kind(const VitNamed *named, int count, VitNameKind kind)
@@ -234,9 +235,9 @@ const char *vit_shape_text(char text[VIT_SHAPE_TEXT], const SafeTensor *stored)
 {
     int used = snprintf(text, VIT_SHAPE_TEXT, "[");
     for (int i = 0; i < stored->ndim; i++)
-        used += snprintf(text + used, (size_t)(VIT_SHAPE_TEXT - used), "%s%" PRId64, i ? "," : "",
+        used += snprintf(text + used, VIT_SHAPE_TEXT - used, "%s%" PRId64, i ? "," : "",
                          stored->shape[i]);
-    snprintf(text + used, (size_t)(VIT_SHAPE_TEXT - used), "]");
+    snprintf(text + used, VIT_SHAPE_TEXT - used, "]");
     return text;
 }
 

@@ -16,7 +16,9 @@
  * such z, weighed by attention, and what fc2 gets are activations of them. The magnitude is taken as deviation
  * plus |mean| in all cases.
  */
+#include "tensor/base/arithmetic.h"
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "vit/vit.h"
 
 #include <assert.h>
@@ -31,7 +33,7 @@ enum { INT8_WIDEST = 1 << 16 };
 
 static Linear *linear_at(const Vit *vit, int index)
 {
-    VitBlock *const block = &vit->blocks[index / BLOCK_LINEARS];
+    VitBlock *block = &vit->blocks[index / BLOCK_LINEARS];
     Linear *const linears[BLOCK_LINEARS] = {[MAP_Q] = &block->q,
                                             [MAP_KV] = &block->kv,
                                             [MAP_OUT] = &block->out,
@@ -70,8 +72,8 @@ static int first_trained(const Vit *vit)
 /* The weight of the patch embedding, stored as [D,3,P,P], as a matrix [D,K]: this is K. */
 static int patch_numbers(const Vit *vit)
 {
-    const Tensor *const weight = vit->patch_embedding;
-    return (int)(tensor_count(weight) / (size_t)weight->shape[0]);
+    const Tensor *weight = vit->patch_embedding;
+    return (int)(tensor_count(weight) / weight->shape[0]);
 }
 
 /* Where the pack of the patch embedding is: behind those of the linear maps. */
@@ -83,7 +85,7 @@ static PackedMatrix *patch_place(const Vit *vit)
 /* Gives each pack its memory; `keep` is false to measure how much that is. */
 static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bool keep)
 {
-    const VitParameter *const first = vit->parameters + first_trained(vit);
+    const VitParameter *first = vit->parameters + first_trained(vit);
     if (!vit->patch_embedding->needs_grad) {
         const PackedMatrix patch =
             packed_place(arena, precision == PRECISION_INT8 ? PRECISION_BF16 : precision,
@@ -92,7 +94,7 @@ static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bo
             *patch_place(vit) = patch;
     }
     for (int i = 0; i < vit->config.layers * BLOCK_LINEARS; i++) {
-        Linear *const linear = linear_at(vit, i);
+        Linear *linear = linear_at(vit, i);
         if (!is_frozen(linear))
             continue;
         const bool flows = backward && parameter_of(linear->weight[0]) > first;
@@ -102,7 +104,7 @@ static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bo
             back = packed_place(arena, precision, linear->out, linear->in);
         if (!keep)
             continue;
-        PackedMatrix *const packs = vit->packed + (ptrdiff_t)i * LINEAR_PACKS;
+        PackedMatrix *packs = vit->packed + (ptrdiff_t)i * LINEAR_PACKS;
         packs[0] = forth;
         packs[1] = back;
     }
@@ -116,7 +118,7 @@ typedef struct Magnitudes {
 /* magnitude[D] of a LayerNorm's output. */
 static void magnitudes_of_norm(const VitLayerNorm *norm, int D, float *magnitude)
 {
-    const float *const gamma = tensor_f32(norm->weight), *const beta = tensor_f32(norm->bias);
+    const float *gamma = tensor_f32(norm->weight), *beta = tensor_f32(norm->bias);
     for (int k = 0; k < D; k++)
         magnitude[k] = fabsf(gamma[k]) + fabsf(beta[k]);
 }
@@ -133,12 +135,12 @@ enum { MAPPED_ROWS = 64, LANES = 8 };
 static void mapped_task(void *context, int task, int worker)
 {
     (void)worker;
-    const MappedNorm *const mapped = context;
+    const MappedNorm *mapped = context;
     const int N = mapped->weight->shape[0], D = mapped->weight->shape[1];
-    const float *const gamma = tensor_f32(mapped->norm->weight);
-    const float *const beta = tensor_f32(mapped->norm->bias);
+    const float *gamma = tensor_f32(mapped->norm->weight);
+    const float *beta = tensor_f32(mapped->norm->bias);
     for (int n = task * MAPPED_ROWS; n < N && n < (task + 1) * MAPPED_ROWS; n++) {
-        const float *const w = tensor_f32(mapped->weight) + (ptrdiff_t)n * D;
+        const float *w = tensor_f32(mapped->weight) + (ptrdiff_t)n * D;
         /* Several sums side by side, which the compiler makes vectors of. */
         float variance[LANES] = {0}, mean[LANES] = {0};
         int k = 0;
@@ -166,7 +168,7 @@ static void magnitudes_of_map(const Linear *linear, int part, const VitLayerNorm
 {
     MappedNorm mapped = {linear->weight[part], linear->bias[part], norm, magnitude};
     const int rows = mapped.weight->shape[0];
-    threads_run(threads, (rows + MAPPED_ROWS - 1) / MAPPED_ROWS, mapped_task, &mapped);
+    threads_run(threads, (int)ceil_div(rows, MAPPED_ROWS), mapped_task, &mapped);
 }
 
 static void magnitudes_of_block(const Vit *vit, const VitBlock *block, const Magnitudes *magnitudes,
@@ -182,7 +184,7 @@ static void magnitudes_of_block(const Vit *vit, const VitBlock *block, const Mag
 /* A weight's packs are read from now on: the pages of its file are not needed. */
 static void let_go(Tensor *weight)
 {
-    VitParameter *const parameter = parameter_of(weight);
+    VitParameter *parameter = parameter_of(weight);
     parameter->packed = true;
     if (parameter->mapped && !parameter->adapted)
         file_let_go(parameter->tensor.data, tensor_count(&parameter->tensor) * sizeof(float));
@@ -191,8 +193,8 @@ static void let_go(Tensor *weight)
 /* Fills the packs of one map, points it at them, and lets its weights' pages go. */
 static void pack_linear(Vit *vit, int index, const float *magnitude, Threads *threads)
 {
-    Linear *const linear = linear_at(vit, index);
-    PackedMatrix *const packs = vit->packed + (ptrdiff_t)index * LINEAR_PACKS;
+    Linear *linear = linear_at(vit, index);
+    PackedMatrix *packs = vit->packed + (ptrdiff_t)index * LINEAR_PACKS;
     PackedPart parts[LINEAR_MAX_PARTS];
     for (int part = 0; part < linear->parts; part++)
         parts[part] =
@@ -244,28 +246,31 @@ Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, 
     assert(vit && error && !vit->packed && !(int8 && backward));
     if (!packed_pays(precision))
         return STATUS_OK;
-    const VitConfig *const config = &vit->config;
+    const VitConfig *config = &vit->config;
     if (int8 && (config->width > INT8_WIDEST || config->mlp > INT8_WIDEST))
         return error_set(error, STATUS_FAILED,
                          "model: %d channels are too many for precision int8; use bf16",
-                         config->mlp > config->width ? config->mlp : config->width);
+                         max_int(config->mlp, config->width));
     Arena *plan;
     TRY(arena_create_measuring(&plan, error));
     place(vit, precision, backward, plan, false);
     const size_t bytes = arena_peak(plan);
     arena_destroy(plan);
-    PackedMatrix *const packed =
-        calloc((size_t)config->layers * BLOCK_LINEARS * LINEAR_PACKS + 1, sizeof *packed);
-    float *const numbers =
-        int8 ? calloc((size_t)config->width * 3 + (size_t)config->mlp, sizeof *numbers) : NULL;
-    if (!packed || (int8 && !numbers) || arena_create(&vit->packs, bytes, error) != STATUS_OK) {
+    static const char what[] = "the packed weights of the model";
+    const int packs = config->layers * BLOCK_LINEARS * LINEAR_PACKS + 1;
+    const size_t magnitudes = int8 ? (size_t)config->width * 3 + config->mlp : 0;
+    PackedMatrix *packed = mem_new(packs, sizeof *packed, what, error);
+    float *numbers = int8 ? mem_new(magnitudes, sizeof *numbers, what, error) : NULL;
+    if (!packed || (int8 && !numbers)) {
         free(packed);
         free(numbers);
-        return error_set(error, STATUS_FAILED,
-                         "model: no memory for %.2f GiB of packed weights; free some",
-                         (double)bytes / (1 << 30));
+        return STATUS_FAILED;
     }
-    vit->packed = packed;
+    vit->packed = packed; /* vit_destroy frees it */
+    if (arena_create(&vit->packs, bytes, error) != STATUS_OK) {
+        free(numbers);
+        return mem_full(bytes, what, error);
+    }
     place(vit, precision, backward, vit->packs, true);
     pack_all(vit, precision, numbers, threads);
     free(numbers);
@@ -276,7 +281,7 @@ size_t vit_bytes(const Vit *vit)
 {
     size_t bytes = vit->packs ? arena_capacity(vit->packs) : 0;
     for (int i = 0; i < vit->parameter_count; i++) {
-        const VitParameter *const parameter = &vit->parameters[i];
+        const VitParameter *parameter = &vit->parameters[i];
         if (!parameter->packed || !parameter->mapped || parameter->adapted)
             bytes += tensor_count(&parameter->tensor) * sizeof(float);
     }

@@ -7,6 +7,7 @@
  */
 #include "vit/tune.h"
 
+#include "tensor/base/mem.h"
 #include "vit/lora.h"
 #include "vit/names.h"
 
@@ -32,7 +33,7 @@ static const struct {
     {"out", ".out_proj."}, {"fc1", ".fc1."},  {"fc2", ".fc2."},
 };
 
-enum { TARGETS = sizeof targets / sizeof targets[0], TARGET_Q = 0, TARGET_V = 2 };
+enum { TARGETS = COUNT_OF(targets), TARGET_Q = 0, TARGET_V = 2 };
 
 typedef struct Item {
     ItemKind kind;
@@ -65,9 +66,9 @@ static bool parse_targets(const char *text, unsigned *wanted, char wrong[ITEM_SI
 /* "lora:R" or "lora:R:q+v" */
 static Status parse_lora(const char *tune, Item *item, Error *error)
 {
-    const char *const digits = item->text + strlen("lora") + (item->text[4] == ':');
+    const char *digits = item->text + strlen("lora") + (item->text[4] == ':');
     const size_t length = strspn(digits, "0123456789");
-    const char *const rest = digits + length;
+    const char *rest = digits + length;
     if (length == 0 || length > 4 || (*rest != '\0' && *rest != ':') || digits[0] == '0' ||
         atoi(digits) > LORA_HIGHEST_RANK)
         return error_set(error, STATUS_USAGE,
@@ -139,7 +140,7 @@ static bool trains(const Item *item, const VitParameter *parameter)
     case ITEM_LN:
         return parameter->kind == VIT_LAYER_NORM;
     case ITEM_BIAS: {
-        const char *const last = strrchr(parameter->name, '.');
+        const char *last = strrchr(parameter->name, '.');
         return last && strcmp(last, ".bias") == 0;
     }
     case ITEM_ALL:
@@ -176,7 +177,7 @@ static Status choose_lora(const Vit *vit, const char *tune, const Item *item, Vi
                           Error *error)
 {
     for (int i = 0; i < vit->parameter_count; i++) {
-        const VitParameter *const parameter = &vit->parameters[i];
+        const VitParameter *parameter = &vit->parameters[i];
         if (!is_target(item, parameter))
             continue;
         if (chosen[i] == VIT_TRAINS)
@@ -217,12 +218,14 @@ Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, int 
 
 /* ---- the array of trainable parameters ------------------------------------------------------------ */
 
+static const char WHAT[] = "the trainable parameters";
+
 /* Lists a tensor as the next entry, without moving it yet. */
 static void add_entry(VitTuned *tuned, const char *prefix, const char *name, Tensor *tensor,
                       bool decays)
 {
-    VitTunedEntry *const entry = &tuned->entries[tuned->entry_count];
-    char *const full = tuned->names + (size_t)tuned->entry_count * 2 * VIT_NAME_SIZE;
+    VitTunedEntry *entry = &tuned->entries[tuned->entry_count];
+    char *full = tuned->names + (size_t)tuned->entry_count * 2 * VIT_NAME_SIZE;
     tuned->entry_count++;
     snprintf(full, 2 * VIT_NAME_SIZE, "%s%s", prefix, name);
     *entry = (VitTunedEntry){.name = full,
@@ -237,8 +240,8 @@ static void add_entry(VitTuned *tuned, const char *prefix, const char *name, Ten
 static void adopt(VitTuned *tuned)
 {
     for (int i = 0; i < tuned->entry_count; i++) {
-        const VitTunedEntry *const entry = &tuned->entries[i];
-        Tensor *const tensor = entry->tensor;
+        const VitTunedEntry *entry = &tuned->entries[i];
+        Tensor *tensor = entry->tensor;
         assert(!tensor->needs_grad && "already tuned");
         if (tensor->data) /* LoRA starts at zero */
             memcpy(tuned->values + entry->offset, tensor_f32(tensor), entry->count * sizeof(float));
@@ -251,8 +254,8 @@ static void adopt(VitTuned *tuned)
 /* Lists A and B of a weight. */
 static void add_lora(VitTuned *tuned, const VitParameter *parameter, int rank)
 {
-    const Tensor *const weight = &parameter->tensor;
-    Tensor *const down = &tuned->lora[tuned->loras], *const up = down + 1;
+    const Tensor *weight = &parameter->tensor;
+    Tensor *down = &tuned->lora[tuned->loras], *up = down + 1;
     char name[VIT_NAME_SIZE + sizeof ".lora_A"];
     *down = tensor_leaf(NULL, 2, (const int[]){rank, weight->shape[1]});
     *up = tensor_leaf(NULL, 2, (const int[]){weight->shape[0], rank});
@@ -276,12 +279,6 @@ static void attach_loras(VitTuned *tuned, Vit *vit, const VitChoice *chosen, uin
     }
 }
 
-static Status no_memory(Error *error)
-{
-    return error_set(error, STATUS_FAILED,
-                     "tune: no memory for what trains; free some or tune less");
-}
-
 /* Makes the table of entries and then the arrays. */
 static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune,
                     const VitChoice *chosen, int rank, uint64_t seed, Error *error)
@@ -296,14 +293,14 @@ static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune,
         return error_set(error, STATUS_USAGE,
                          "tune=%s: nothing would train; choose ln, all or patterns", tune);
     tuned->lora_scale = 1;
-    tuned->tune = strdup(tune);
-    tuned->entries = calloc(entries, sizeof *tuned->entries);
-    tuned->names = calloc(entries, (size_t)2 * VIT_NAME_SIZE);
-    tuned->lora = calloc(loras + 1, sizeof *tuned->lora);
+    tuned->tune = mem_copy(tune, WHAT, error);
+    tuned->entries = mem_new(entries, sizeof *tuned->entries, WHAT, error);
+    tuned->names = mem_new(entries, (size_t)2 * VIT_NAME_SIZE, WHAT, error);
+    tuned->lora = mem_new(loras, sizeof *tuned->lora, WHAT, error);
     if (!tuned->tune || !tuned->entries || !tuned->names || !tuned->lora)
-        return no_memory(error);
+        return STATUS_FAILED;
     for (int i = 0; i < vit->parameter_count; i++) {
-        VitParameter *const parameter = &vit->parameters[i];
+        VitParameter *parameter = &vit->parameters[i];
         if (chosen[i] == VIT_TRAINS)
             add_entry(tuned, VIT_PREFIX, parameter->name, &parameter->tensor,
                       parameter->kind == VIT_EMBEDDING || parameter->kind == VIT_WEIGHT);
@@ -314,11 +311,11 @@ static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune,
         add_entry(tuned, "", VIT_HEAD_WEIGHT, &head->weight, true);
         add_entry(tuned, "", VIT_HEAD_BIAS, &head->bias, false);
     }
-    tuned->values = calloc(tuned->count, sizeof *tuned->values);
-    tuned->grads = calloc(tuned->count, sizeof *tuned->grads);
-    tuned->base = malloc(tuned->count * sizeof *tuned->base);
+    tuned->values = mem_new(tuned->count, sizeof *tuned->values, WHAT, error);
+    tuned->grads = mem_new(tuned->count, sizeof *tuned->grads, WHAT, error);
+    tuned->base = mem_new(tuned->count, sizeof *tuned->base, WHAT, error);
     if (!tuned->values || !tuned->grads || !tuned->base)
-        return no_memory(error);
+        return STATUS_FAILED;
     adopt(tuned);
     attach_loras(tuned, vit, chosen, seed);
     memcpy(tuned->base, tuned->values, tuned->count * sizeof *tuned->base);
@@ -332,9 +329,9 @@ Status vit_tune(VitTuned **out, Vit *vit, VitHead *head, const char *tune, uint6
     assert(!vit->packed && "what trains is chosen before the rest is packed");
     *out = NULL;
     int rank = 0;
-    VitTuned *const tuned = calloc(1, sizeof *tuned);
-    VitChoice *const chosen = calloc((size_t)vit->parameter_count, sizeof *chosen);
-    Status status = tuned && chosen ? STATUS_OK : no_memory(error);
+    VitTuned *tuned = mem_new(1, sizeof *tuned, WHAT, error);
+    VitChoice *chosen = mem_new(vit->parameter_count, sizeof *chosen, WHAT, error);
+    Status status = tuned && chosen ? STATUS_OK : STATUS_FAILED;
     if (status == STATUS_OK)
         status = vit_tune_choose(vit, tune, chosen, &rank, error);
     if (status == STATUS_OK)

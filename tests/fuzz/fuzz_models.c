@@ -139,7 +139,8 @@ static void check_config(const VitConfig *config)
     Error error = {0};
     CHECK_OK(vit_config_check(config, "input", &error), error);
     (void)vit_tokens(config);
-    char *text = vit_config_format(config), *preprocessor = vit_config_format_preprocessor(config);
+    char *text = vit_config_format(config, &error);
+    char *preprocessor = vit_config_format_preprocessor(config, &error);
     CHECK(text && preprocessor);
     VitConfig back = vit_config_unknown();
     CHECK_OK(vit_config_parse(text, "written", &back, &error), error);

@@ -7,6 +7,7 @@
 #include "vit/checkpoint/adapter.h"
 
 #include "tensor/base/c_locale.h"
+#include "tensor/base/mem.h"
 #include "vit/lora.h"
 #include "vit/names.h"
 
@@ -58,9 +59,9 @@ static bool fits(const SafeTensor *stored, const Tensor *tensor, Error *error)
  */
 static float *convert(const SafeTensor *stored, size_t count, Error *error)
 {
-    float *const values = malloc(count * sizeof *values);
+    float *values = malloc(count * sizeof *values);
     if (!values) {
-        error_detail(error, "no memory for %.200s", stored->name);
+        error_detail(error, "out of memory: %.200s", stored->name);
         return NULL;
     }
     dtype_to_f32(stored->dtype, stored->data, values, count);
@@ -77,7 +78,7 @@ static void plan(Reading *reading, VitParameter *parameter, Tensor *tensor,
 {
     if (!fits(stored, tensor, error))
         return;
-    float *const values = convert(stored, tensor_count(tensor), error);
+    float *values = convert(stored, tensor_count(tensor), error);
     if (values)
         reading->changes[reading->change_count++] = (Change){parameter, tensor, values};
 }
@@ -86,7 +87,7 @@ static void plan(Reading *reading, VitParameter *parameter, Tensor *tensor,
 static void compare(Reading *reading, const Tensor *tensor, const SafeTensor *stored, Error *error)
 {
     const size_t count = tensor_count(tensor);
-    float *const values = fits(stored, tensor, error) ? convert(stored, count, error) : NULL;
+    float *values = fits(stored, tensor, error) ? convert(stored, count, error) : NULL;
     if (values && memcmp(values, tensor_f32(tensor), count * sizeof *values) == 0)
         reading->report.frozen_equal++;
     else if (values)
@@ -96,8 +97,8 @@ static void compare(Reading *reading, const Tensor *tensor, const SafeTensor *st
 
 static void read_encoder_tensor(Reading *reading, const VitNamed *named, Error *error)
 {
-    Vit *const vit = reading->vit;
-    VitParameter *const parameter = vit_find(vit, named->native);
+    Vit *vit = reading->vit;
+    VitParameter *parameter = vit_find(vit, named->native);
     if (!parameter) {
         error_detail(error, "unknown: %.200s", named->tensor->name);
     } else if (named->kind == VIT_NAME_ORIGINAL ||
@@ -114,7 +115,7 @@ static void read_encoder_tensor(Reading *reading, const VitNamed *named, Error *
 /* The scale of B A, which peft keeps in another file: without it nobody knows. False if it is no scale. */
 static bool lora_scale(const Reading *reading, float *scale)
 {
-    const char *const text = safetensors_metadata(reading->file, "lora_scale");
+    const char *text = safetensors_metadata(reading->file, "lora_scale");
     if (!text || text[0] == '\0')
         return false;
     char *end = NULL;
@@ -127,7 +128,7 @@ static bool lora_scale(const Reading *reading, float *scale)
 /* A and B of a weight, which gets W + s B A. */
 static void read_lora(Reading *reading, const VitNamed *A, const VitNamed *B, Error *error)
 {
-    VitParameter *const parameter = vit_find(reading->vit, A->native);
+    VitParameter *parameter = vit_find(reading->vit, A->native);
     if (!parameter || parameter->kind != VIT_WEIGHT) {
         error_detail(error, "LoRA of no linear map: %.200s", A->tensor->name);
         return;
@@ -142,19 +143,19 @@ static void read_lora(Reading *reading, const VitNamed *A, const VitNamed *B, Er
                      A->tensor->name);
         return;
     }
-    const Tensor *const weight = &parameter->tensor;
+    const Tensor *weight = &parameter->tensor;
     const int out = weight->shape[0], in = weight->shape[1], rank = reading->rank;
     const Tensor down = tensor_leaf(NULL, 2, (const int[]){rank, in});
     const Tensor up = tensor_leaf(NULL, 2, (const int[]){out, rank});
     if (!fits(A->tensor, &down, error) || !fits(B->tensor, &up, error))
         return;
-    float *const a = convert(A->tensor, tensor_count(&down), error);
-    float *const b = convert(B->tensor, tensor_count(&up), error);
-    float *const merged = malloc(tensor_count(weight) * sizeof *merged);
+    float *a = convert(A->tensor, tensor_count(&down), error);
+    float *b = convert(B->tensor, tensor_count(&up), error);
+    float *merged = malloc(tensor_count(weight) * sizeof *merged);
     if (a && b && merged)
         vit_lora_merge(tensor_f32(weight), a, b, scale, out, in, rank, merged);
     else if (a && b) /* otherwise convert has said it */
-        error_detail(error, "no memory for %.200s", A->tensor->name);
+        error_detail(error, "out of memory: %.200s", A->tensor->name);
     const bool made = a && b && merged;
     const bool finite = made && dtype_all_finite(merged, tensor_count(weight));
     if (made && !finite)
@@ -173,7 +174,7 @@ static void read_lora(Reading *reading, const VitNamed *A, const VitNamed *B, Er
 static void read_lora_tensor(Reading *reading, const VitNamed *named, Error *error)
 {
     const bool is_a = named->kind == VIT_NAME_LORA_A;
-    const VitNamed *const other =
+    const VitNamed *other =
         vit_named_find_kind(reading->named, safetensors_count(reading->file),
                             is_a ? VIT_NAME_LORA_B : VIT_NAME_LORA_A, named->native);
     if (!other)
@@ -187,7 +188,7 @@ static void find_lacking(Reading *reading)
 {
     const int count = safetensors_count(reading->file);
     for (int i = 0; i < reading->vit->parameter_count; i++) {
-        const VitParameter *const parameter = &reading->vit->parameters[i];
+        const VitParameter *parameter = &reading->vit->parameters[i];
         const VitChoice choice = reading->chosen[i];
         if (choice == VIT_FROZEN || parameter->kind == VIT_LAYER_NORM ||
             vit_named_find_kind(reading->named, count,
@@ -201,8 +202,7 @@ static void find_lacking(Reading *reading)
 
 Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *disputed, Error *error)
 {
-    const char *const path = safetensors_path(file), *const name =
-                                                         safetensors_metadata(file, "head");
+    const char *path = safetensors_path(file), *name = safetensors_metadata(file, "head");
     VitHeadKind known;
     char beside[16] = "";
     Error unreadable = {0};
@@ -227,7 +227,7 @@ Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *dispu
 /* The kind of the head that is read, from what its file and the caller say. */
 static Status settle_kind(Reading *reading, const char *said, const VitHints *hints, Error *error)
 {
-    const char *const path = safetensors_path(reading->file), *const asked = hints->head;
+    const char *path = safetensors_path(reading->file), *asked = hints->head;
     if (said[0] && asked[0] && strcmp(said, asked) != 0)
         return error_set(
             error, STATUS_USAGE,
@@ -250,8 +250,8 @@ static Status settle_kind(Reading *reading, const char *said, const VitHints *hi
 static void read_head(Reading *reading, Error *error)
 {
     const int count = safetensors_count(reading->file);
-    const VitNamed *const weight = vit_named_of_kind(reading->named, count, VIT_NAME_HEAD_WEIGHT);
-    const VitNamed *const bias = vit_named_of_kind(reading->named, count, VIT_NAME_HEAD_BIAS);
+    const VitNamed *weight = vit_named_of_kind(reading->named, count, VIT_NAME_HEAD_WEIGHT);
+    const VitNamed *bias = vit_named_of_kind(reading->named, count, VIT_NAME_HEAD_BIAS);
     if (!weight && !bias)
         return;
     if (!weight || !bias) {
@@ -273,7 +273,7 @@ static Status check_base(const Reading *reading, Error *error)
     vit_config_describe_network(&reading->vit->config, texts[0]);
     vit_config_describe_preprocessing(&reading->vit->config, texts[1]);
     for (int i = 0; i < 2; i++) {
-        const char *const said = safetensors_metadata(reading->file, keys[i]);
+        const char *said = safetensors_metadata(reading->file, keys[i]);
         if (said && strcmp(said, texts[i]) != 0)
             return error_set(
                 error, STATUS_FAILED,
@@ -288,15 +288,15 @@ static Status check_base(const Reading *reading, Error *error)
 /* What the file says it was trained on, and what of the encoder it may change. */
 static Status check_metadata(Reading *reading, Error *error)
 {
-    const SafeTensors *const file = reading->file;
-    const char *const base = safetensors_metadata(file, "base_fingerprint");
+    const SafeTensors *file = reading->file;
+    const char *base = safetensors_metadata(file, "base_fingerprint");
     if (base && strcmp(base, reading->vit->fingerprint) != 0)
         return error_set(
             error, STATUS_FAILED,
             "%s: was made for the model %.64s, not for %s; name the model it was trained on",
             safetensors_path(file), base, reading->vit->fingerprint);
     TRY(check_base(reading, error));
-    const char *const tune = safetensors_metadata(file, "tune");
+    const char *tune = safetensors_metadata(file, "tune");
     if (vit_tune_choose(reading->vit, tune ? tune : "ln", reading->chosen, &reading->rank, error) ==
         STATUS_OK)
         return STATUS_OK;
@@ -311,17 +311,17 @@ static Status check_metadata(Reading *reading, Error *error)
 static Status prepare(Reading *reading, Error *error)
 {
     const int count = safetensors_count(reading->file), parameters = reading->vit->parameter_count;
-    const char *const path = safetensors_path(reading->file);
+    const char *path = safetensors_path(reading->file);
     TRY(vit_named_list(reading->file, &reading->named, error));
-    reading->changes = calloc((size_t)count + 1, sizeof *reading->changes);
-    reading->chosen = calloc((size_t)parameters, sizeof *reading->chosen);
+    reading->changes = mem_new(count, sizeof *reading->changes, path, error);
+    reading->chosen = mem_new(parameters, sizeof *reading->chosen, path, error);
     if (!reading->changes || !reading->chosen)
-        return error_set(error, STATUS_FAILED, "%s: no memory to read it; free some", path);
+        return STATUS_FAILED;
     TRY(check_metadata(reading, error));
 
     int used = 0;
     for (int i = 0; i < count; i++) {
-        const VitNamed *const named = &reading->named[i];
+        const VitNamed *named = &reading->named[i];
         used += named->kind < VIT_NAME_IGNORED;
         if (named->kind == VIT_NAME_ENCODER || named->kind == VIT_NAME_ORIGINAL)
             read_encoder_tensor(reading, named, error);
@@ -350,8 +350,8 @@ static Status prepare(Reading *reading, Error *error)
 static void apply(Reading *reading)
 {
     for (int i = 0; i < reading->change_count; i++) {
-        Change *const change = &reading->changes[i];
-        VitParameter *const parameter = change->parameter;
+        Change *change = &reading->changes[i];
+        VitParameter *parameter = change->parameter;
         const size_t bytes = tensor_count(change->tensor) * sizeof(float);
         if (parameter)
             parameter->changed |= memcmp(tensor_f32(change->tensor), change->values, bytes) != 0;
@@ -400,38 +400,39 @@ Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterRep
     return status;
 }
 
+/* The half of vit_head_read that may fail. */
+static Status prepare_model_head(Reading *reading, const VitConfig *config, const VitHints *hints,
+                                 Error *error)
+{
+    const char *path = safetensors_path(reading->file), *other = config->head;
+    char said[16] = "";
+    TRY(vit_named_list(reading->file, &reading->named, error));
+    reading->changes = mem_new(VIT_HEAD_TENSORS, sizeof *reading->changes, path, error);
+    if (!reading->changes)
+        return STATUS_FAILED;
+    read_head(reading, error);
+    if (error->problems > 0)
+        return error_set(error, STATUS_FAILED, "%s: its head cannot be used: %s; fetch it again",
+                         path, error->detail[0]);
+    if (!reading->report.head_set)
+        return STATUS_OK;
+    TRY(vit_head_kind_of_file(reading->file, said, NULL, error));
+    if (said[0] && other[0] && strcmp(said, other) != 0)
+        return error_set(error, STATUS_FAILED,
+                         "%s: its metadata says a head of kind %s, its config.json %s; correct the "
+                         "wrong one",
+                         path, said, other);
+    return settle_kind(reading, said[0] ? said : other, hints, error);
+}
+
 Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error)
 {
     assert(vit && head && found && error);
     *found = false;
     if (!vit->file)
         return STATUS_OK;
-    const char *const path = safetensors_path(vit->file);
-    const int count = safetensors_count(vit->file);
     Reading reading = {.head = head, .file = vit->file};
-    TRY(vit_named_list(vit->file, &reading.named, error));
-    Status status = STATUS_OK;
-    reading.changes = calloc((size_t)count + 1, sizeof *reading.changes);
-    if (!reading.changes)
-        error_detail(error, "no memory");
-    else
-        read_head(&reading, error);
-    if (error->problems > 0)
-        status = error_set(error, STATUS_FAILED, "%s: its head cannot be used: %s; fetch it again",
-                           path, error->detail[0]);
-    char said[16] = "";
-    const char *const config = vit->config.head;
-    if (status == STATUS_OK && reading.report.head_set)
-        status = vit_head_kind_of_file(vit->file, said, NULL, error);
-    if (status == STATUS_OK && reading.report.head_set && said[0] && config[0] &&
-        strcmp(said, config) != 0)
-        status =
-            error_set(error, STATUS_FAILED,
-                      "%s: its metadata says a head of kind %s, its config.json %s; correct the "
-                      "wrong one",
-                      path, said, config);
-    if (status == STATUS_OK && reading.report.head_set)
-        status = settle_kind(&reading, said[0] ? said : config, &vit->hints, error);
+    Status status = prepare_model_head(&reading, &vit->config, &vit->hints, error);
     if (status == STATUS_OK) {
         apply(&reading);
         *found = reading.report.head_set;
@@ -461,36 +462,35 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
     c_locale_end(before);
     vit_config_describe_network(&vit->config, network);
     vit_config_describe_preprocessing(&vit->config, preprocessing);
-    SafeTensor *const tensors = calloc((size_t)tuned->entry_count, sizeof *tensors);
-    SafeTensorsMetadata *const all = calloc((size_t)metadata_count + ADDED, sizeof *all);
+    SafeTensor *tensors = mem_new(tuned->entry_count, sizeof *tensors, path, error);
+    SafeTensorsMetadata *all = mem_new(metadata_count + ADDED, sizeof *all, path, error);
     const bool whole = is_whole(vit);
-    char *const config = whole ? vit_config_format(&vit->config) : NULL;
-    char *const seen = whole ? vit_config_format_preprocessor(&vit->config) : NULL;
-    Status status = STATUS_OK;
-    if (tensors && all && (!whole || (config && seen))) {
-        for (int i = 0; i < tuned->entry_count; i++)
-            tensors[i] = vit_stored(tuned->entries[i].name, tuned->entries[i].tensor);
-        int count = metadata_count;
-        if (metadata_count > 0)
-            memcpy(all, metadata, (size_t)metadata_count * sizeof *all);
-        all[count++] = (SafeTensorsMetadata){"format", "pt"};
-        all[count++] = (SafeTensorsMetadata){"tune", tuned->tune};
-        all[count++] = (SafeTensorsMetadata){"base_fingerprint", vit->fingerprint};
-        all[count++] = (SafeTensorsMetadata){"base_arch", vit_config_name(&vit->config)};
-        all[count++] = (SafeTensorsMetadata){"base_network", network};
-        all[count++] = (SafeTensorsMetadata){"base_preprocessing", preprocessing};
-        if (head)
-            all[count++] = (SafeTensorsMetadata){"head", vit_head_kind_name(head->kind)};
-        if (tuned->loras > 0)
-            all[count++] = (SafeTensorsMetadata){"lora_scale", scale};
-        if (whole) {
-            all[count++] = (SafeTensorsMetadata){"config", config};
-            all[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};
-        }
-        status = safetensors_write(path, tensors, tuned->entry_count, all, count, error);
-    } else {
-        status = error_set(error, STATUS_FAILED, "%s: no memory to write it; free some", path);
+    char *config = whole ? vit_config_format(&vit->config, error) : NULL;
+    char *seen = whole ? vit_config_format_preprocessor(&vit->config, error) : NULL;
+    Status status = STATUS_FAILED;
+    if (!tensors || !all || (whole && (!config || !seen)))
+        goto done;
+    for (int i = 0; i < tuned->entry_count; i++)
+        tensors[i] = vit_stored(tuned->entries[i].name, tuned->entries[i].tensor);
+    int count = 0;
+    for (; count < metadata_count; count++)
+        all[count] = metadata[count];
+    all[count++] = (SafeTensorsMetadata){"format", "pt"};
+    all[count++] = (SafeTensorsMetadata){"tune", tuned->tune};
+    all[count++] = (SafeTensorsMetadata){"base_fingerprint", vit->fingerprint};
+    all[count++] = (SafeTensorsMetadata){"base_arch", vit_config_name(&vit->config)};
+    all[count++] = (SafeTensorsMetadata){"base_network", network};
+    all[count++] = (SafeTensorsMetadata){"base_preprocessing", preprocessing};
+    if (head)
+        all[count++] = (SafeTensorsMetadata){"head", vit_head_kind_name(head->kind)};
+    if (tuned->loras > 0)
+        all[count++] = (SafeTensorsMetadata){"lora_scale", scale};
+    if (whole) {
+        all[count++] = (SafeTensorsMetadata){"config", config};
+        all[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};
     }
+    status = safetensors_write(path, tensors, tuned->entry_count, all, count, error);
+done:
     free(seen);
     free(config);
     free(all);

@@ -5,6 +5,7 @@
  * copied: they are small, and an adapter may change them.
  */
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "vit/names.h"
 
 #include <assert.h>
@@ -67,7 +68,7 @@ static bool has_config(char folder[FILE_PATH_SIZE])
     free(revision);
     if (length < 0 || (size_t)length >= sizeof path)
         return false;
-    memcpy(folder, path, (size_t)length + 1);
+    memcpy(folder, path, length + 1);
     return file_join(path, folder, "config.json", &error) == STATUS_OK && file_exists(path);
 }
 
@@ -83,8 +84,8 @@ static bool hub_cache(char folder[FILE_PATH_SIZE])
         {"XDG_CACHE_HOME", "/huggingface/hub"},
         {"HOME", "/.cache/huggingface/hub"},
     };
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        const char *const value = getenv(places[i].variable);
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        const char *value = getenv(places[i].variable);
         if (!value || value[0] == '\0')
             continue;
         const int length = snprintf(folder, FILE_PATH_SIZE, "%s%s", value, places[i].below);
@@ -107,7 +108,7 @@ static bool find_backbone(const char *backbone, const char *beside, char folder[
         return true;
     if (backbone[0] == '/' || backbone[0] == '.' || !hub_cache(cache))
         return false;
-    size_t used = (size_t)snprintf(name, sizeof name, "models--");
+    size_t used = snprintf(name, sizeof name, "models--");
     for (const char *at = backbone; *at && used + 3 < sizeof name; at++) {
         if (*at == '/')
             name[used++] = '-';
@@ -128,7 +129,7 @@ static Status read_config(const Paths *paths, const SafeTensors *file, VitConfig
 {
     char origin[FILE_PATH_SIZE + 64], path[FILE_PATH_SIZE];
     backbone[0] = '\0';
-    const char *const text = safetensors_metadata(file, "config");
+    const char *text = safetensors_metadata(file, "config");
     snprintf(origin, sizeof origin, "%s: metadata \"config\"", paths->model);
     if (paths->is_folder || file_exists(paths->config))
         TRY(vit_config_read(paths->config, config, error));
@@ -169,7 +170,7 @@ static Status read_preprocessing(const Paths *paths, const SafeTensors *file, co
 {
     bool found;
     TRY(vit_config_read_preprocessor(paths->folder, config, &found, error));
-    const char *const text = safetensors_metadata(file, "preprocessor_config");
+    const char *text = safetensors_metadata(file, "preprocessor_config");
     if (!found && text) {
         char origin[FILE_PATH_SIZE + 64];
         snprintf(origin, sizeof origin, "%s: metadata \"preprocessor_config\"", paths->model);
@@ -217,7 +218,7 @@ static Status apply_hints(const char *path, const VitHints *hints, VitConfig *co
 
 static const SafeTensor *find(const VitNamed *named, int count, const char *native, int ndim)
 {
-    const VitNamed *const found = vit_named_find(named, count, native);
+    const VitNamed *found = vit_named_find(named, count, native);
     if (!found || found->tensor->ndim != ndim)
         return NULL;
     for (int i = 0; i < ndim; i++)
@@ -259,9 +260,9 @@ static Status infer_shape(const char *path, const VitNamed *named, int count, co
     static const char *const patch_name = "vision_model.embeddings.patch_embedding.weight";
     static const char *const position_name = "vision_model.embeddings.position_embedding.weight";
     static const char *const fc1_name = "vision_model.encoder.layers.0.mlp.fc1.weight";
-    const SafeTensor *const patch = find(named, count, patch_name, 4);
-    const SafeTensor *const position = find(named, count, position_name, 2);
-    const SafeTensor *const fc1 = find(named, count, fc1_name, 2);
+    const SafeTensor *patch = find(named, count, patch_name, 4);
+    const SafeTensor *position = find(named, count, position_name, 2);
+    const SafeTensor *fc1 = find(named, count, fc1_name, 2);
     if (!patch || !position || !fc1)
         return error_set(
             error, STATUS_FAILED,
@@ -305,8 +306,8 @@ static Status match(const Vit *vit, const char *path, const VitNamed *named, int
 {
     int missing = 0, wrong = 0, unexpected = 0;
     for (int i = 0; i < vit->parameter_count; i++) {
-        const VitParameter *const parameter = &vit->parameters[i];
-        const VitNamed *const found = vit_named_find(named, count, parameter->name);
+        const VitParameter *parameter = &vit->parameters[i];
+        const VitNamed *found = vit_named_find(named, count, parameter->name);
         char have[VIT_SHAPE_TEXT], want[VIT_SHAPE_TEXT];
         if (!found) {
             missing++;
@@ -355,7 +356,7 @@ static bool usable_in_place(const VitParameter *parameter, const SafeTensor *sou
 static void use_mapping(Vit *vit, const SafeTensor *const *sources)
 {
     for (int i = 0; i < vit->parameter_count; i++) {
-        VitParameter *const parameter = &vit->parameters[i];
+        VitParameter *parameter = &vit->parameters[i];
         parameter->mapped = usable_in_place(parameter, sources[i]);
         /* Nobody writes through this pointer: what may be written gets memory of its own. */
         if (parameter->mapped)
@@ -371,9 +372,9 @@ typedef struct Conversion {
 static void convert_task(void *context, int task, int worker)
 {
     (void)worker;
-    const Conversion *const conversion = context;
-    const SafeTensor *const source = conversion->sources[task];
-    const Tensor *const tensor = &conversion->vit->parameters[task].tensor;
+    const Conversion *conversion = context;
+    const SafeTensor *source = conversion->sources[task];
+    const Tensor *tensor = &conversion->vit->parameters[task].tensor;
     if (!conversion->vit->parameters[task].mapped)
         dtype_to_f32(source->dtype, source->data, tensor->data, tensor_count(tensor));
 }
@@ -396,32 +397,27 @@ static Status load(Vit **out, SafeTensors *file, const VitHints *hints, VitConfi
     VitNamed *named = NULL;
     const SafeTensor **sources = NULL;
     Vit *vit = NULL;
-    const char *const path = safetensors_path(file);
+    const char *path = safetensors_path(file);
     const int count = safetensors_count(file);
-    TRY(vit_named_list(file, &named, error));
-    Status status = STATUS_OK;
-    if (config->width == 0)
+    Status status = vit_named_list(file, &named, error);
+    if (status == STATUS_OK && config->width == 0)
         status = infer_shape(path, named, count, hints, config, error);
-    if (status == STATUS_OK)
-        status = apply_hints(path, hints, config, error);
-    if (status == STATUS_OK)
-        status = vit_build(&vit, config, error);
-    if (status == STATUS_OK && !(sources = calloc((size_t)vit->parameter_count, sizeof *sources)))
-        status = error_set(error, STATUS_FAILED, "%s: no memory for its names; free some", path);
-    if (status == STATUS_OK)
-        status = match(vit, path, named, count, sources, error);
-    if (status == STATUS_OK)
-        status = bind(vit, path, sources, threads, error);
-    free(sources);
-    free(named);
-    if (status != STATUS_OK) {
-        vit_destroy(vit);
-        return status;
-    }
+    if (status != STATUS_OK || (status = apply_hints(path, hints, config, error)) != STATUS_OK ||
+        (status = vit_build(&vit, config, error)) != STATUS_OK)
+        goto done;
+    sources = mem_new(vit->parameter_count, sizeof *sources, path, error);
+    status = sources ? match(vit, path, named, count, sources, error) : STATUS_FAILED;
+    if (status != STATUS_OK || (status = bind(vit, path, sources, threads, error)) != STATUS_OK)
+        goto done;
     vit->file = file;
     vit->hints = *hints;
     *out = vit;
-    return STATUS_OK;
+    vit = NULL;
+done:
+    vit_destroy(vit);
+    free(sources);
+    free(named);
+    return status;
 }
 
 Status vit_load_with(Vit **out, const char *path, const VitHints *hints, Threads *threads,

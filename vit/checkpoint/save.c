@@ -6,6 +6,7 @@
  * and whose config.json names the backbone instead of telling the shape.
  */
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "vit/head.h"
 #include "vit/names.h"
 
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_TENSORS = 2, OWN_METADATA = 4 };
+enum { OWN_METADATA = 4 };
 
 static const char PROJECTION[] = "visual_projection.weight";
 
@@ -26,7 +27,7 @@ static const SafeTensor *find_projection(const Vit *vit)
         return NULL;
     Name prefixed;
     snprintf(prefixed, sizeof prefixed, "%s%s", VIT_PREFIX, PROJECTION);
-    const SafeTensor *const found = safetensors_find(vit->file, PROJECTION);
+    const SafeTensor *found = safetensors_find(vit->file, PROJECTION);
     return found ? found : safetensors_find(vit->file, prefixed);
 }
 
@@ -38,12 +39,12 @@ static int list_tensors(const Vit *vit, const VitSaving *saving, SafeTensor *ten
 {
     int count = 0;
     for (; count < vit->parameter_count; count++) {
-        const VitParameter *const parameter = &vit->parameters[count];
+        const VitParameter *parameter = &vit->parameters[count];
         snprintf(names[count], sizeof names[count], "%s%s", saving->backbone ? VIT_PREFIX : "",
                  parameter->name);
         tensors[count] = vit_stored(names[count], &parameter->tensor);
     }
-    const SafeTensor *const projection = saving->backbone ? find_projection(vit) : NULL;
+    const SafeTensor *projection = saving->backbone ? find_projection(vit) : NULL;
     if (projection && vit_is_float(projection)) {
         snprintf(names[count], sizeof names[count], "%s%s", VIT_PREFIX, PROJECTION);
         tensors[count] = *projection;
@@ -60,33 +61,32 @@ static int list_tensors(const Vit *vit, const VitSaving *saving, SafeTensor *ten
 /* The files of a model into `folder`, which is there. */
 static Status write_files(const Vit *vit, const VitSaving *saving, const char *folder, Error *error)
 {
-    const char *const kind = saving->head ? vit_head_kind_name(saving->head->kind) : "";
+    const char *kind = saving->head ? vit_head_kind_name(saving->head->kind) : "";
     char path[FILE_PATH_SIZE];
     TRY(file_check_mappings(error));
     TRY(file_join(path, folder, "model.safetensors", error));
-    const size_t room = (size_t)vit->parameter_count + HEAD_TENSORS + 1;
-    const size_t carried = (size_t)saving->metadata_count;
-    SafeTensor *const tensors = calloc(room, sizeof *tensors);
-    Name *const names = calloc(room, sizeof *names);
-    SafeTensorsMetadata *const metadata = calloc(carried + OWN_METADATA, sizeof *metadata);
-    char *const config = vit_config_format(&vit->config);
-    char *const seen = vit_config_format_preprocessor(&vit->config);
-    Status status = STATUS_OK;
-    if (tensors && names && metadata && config && seen) {
-        int count = 0;
-        for (; count < saving->metadata_count; count++)
-            metadata[count] = saving->metadata[count];
-        /* "format" is what transformers asks for; the configurations let the file stand alone. */
-        metadata[count++] = (SafeTensorsMetadata){"format", "pt"};
-        metadata[count++] = (SafeTensorsMetadata){"config", config};
-        metadata[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};
-        if (saving->head)
-            metadata[count++] = (SafeTensorsMetadata){"head", kind};
-        status = safetensors_write(path, tensors, list_tensors(vit, saving, tensors, names),
-                                   metadata, count, error);
-    } else {
-        status = error_set(error, STATUS_FAILED, "%s: not enough memory; free some", path);
-    }
+    const int room = vit->parameter_count + VIT_HEAD_TENSORS + 1;
+    SafeTensor *tensors = mem_new(room, sizeof *tensors, path, error);
+    Name *names = mem_new(room, sizeof *names, path, error);
+    SafeTensorsMetadata *metadata =
+        mem_new(saving->metadata_count + OWN_METADATA, sizeof *metadata, path, error);
+    char *config = vit_config_format(&vit->config, error);
+    char *seen = vit_config_format_preprocessor(&vit->config, error);
+    Status status = STATUS_FAILED;
+    if (!tensors || !names || !metadata || !config || !seen)
+        goto done;
+    int count = 0;
+    for (; count < saving->metadata_count; count++)
+        metadata[count] = saving->metadata[count];
+    /* transformers requires "format"; with the configurations the file needs no other one. */
+    metadata[count++] = (SafeTensorsMetadata){"format", "pt"};
+    metadata[count++] = (SafeTensorsMetadata){"config", config};
+    metadata[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};
+    if (saving->head)
+        metadata[count++] = (SafeTensorsMetadata){"head", kind};
+    status = safetensors_write(path, tensors, list_tensors(vit, saving, tensors, names), metadata,
+                               count, error);
+done:
     free(seen);
     free(config);
     free(metadata);
