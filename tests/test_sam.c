@@ -225,9 +225,9 @@ START_TEST(a_step_of_a_run_is_the_step_of_the_method)
           &error);
     ck_ok(train_sam_create(&sam, &job.recipe, count, &error), &error);
     ck_ok(train_optimizer_create(&optimizer, &job.recipe, count, &error), &error);
-    ck_ok(train_stepper_gradient(stepper, &batch, 0, NULL, &losses, &error), &error);
+    ck_ok(train_stepper_step(stepper, &batch, NULL, 0, NULL, &losses, &error), &error);
     train_sam_climb(&sam, job.tuned);
-    ck_ok(train_stepper_gradient(stepper, &batch, 0, NULL, &uphill, &error), &error);
+    ck_ok(train_stepper_step(stepper, &batch, NULL, 0, NULL, &uphill, &error), &error);
     ck_assert(uphill.total > losses.total);
     train_sam_return(&sam, job.tuned);
     train_optimizer_step(&optimizer, job.tuned, job.recipe.lr);

@@ -88,7 +88,7 @@ static void step(Bench *bench, int count, int64_t number)
 {
     Error error = {0};
     const DataBatch batch = {.count = count, .pixels = bench->pixels, .labels = bench->labels};
-    ck_ok(train_stepper_gradient(bench->stepper, &batch, number, NULL, &bench->losses, &error),
+    ck_ok(train_stepper_step(bench->stepper, &batch, NULL, number, NULL, &bench->losses, &error),
           &error);
 }
 
@@ -252,7 +252,7 @@ START_TEST(a_step_allocates_nothing)
     free(block);
     const long before = support_allocations(); /* assertions of Check allocate: none in between */
     const Status status =
-        train_stepper_gradient(bench.stepper, &batch, 1, NULL, &bench.losses, &error);
+        train_stepper_step(bench.stepper, &batch, NULL, 1, NULL, &bench.losses, &error);
     const long after = support_allocations();
     ck_assert_int_eq(before - start, 1); /* the counter does count */
     ck_assert_int_eq(status, STATUS_OK);
@@ -270,7 +270,7 @@ START_TEST(a_stop_between_micro_batches_leaves_the_stepper_usable)
     bench_open(&stopped, "ln", 1, 4, 2);
     const DataBatch batch = {.count = BATCH, .pixels = stopped.pixels, .labels = stopped.labels};
     ck_assert_int_eq(
-        train_stepper_gradient(stopped.stepper, &batch, 0, &stop, &stopped.losses, &error),
+        train_stepper_step(stopped.stepper, &batch, NULL, 0, &stop, &stopped.losses, &error),
         STATUS_INTERRUPTED);
     ck_assert_uint_eq(arena_used(train_stepper_arena(stopped.stepper)), 0);
     step(&stopped, BATCH, 3);
@@ -312,9 +312,8 @@ START_TEST(ready_features_give_the_same_gradient)
     }
     tape_destroy(tape);
     arena_destroy(arena);
-    ck_ok(train_stepper_gradient_cached(frozen.stepper, features, frozen.labels, BATCH, 4, &cached,
-                                        &error),
-          &error);
+    const DataBatch ready = {.count = BATCH, .labels = frozen.labels};
+    ck_ok(train_stepper_step(frozen.stepper, &ready, features, 4, NULL, &cached, &error), &error);
     ck_assert_mem_eq(&cached, &frozen.losses, sizeof cached);
     ck_assert_mem_eq(gradient, frozen.tuned->grads, sizeof gradient);
     free(numbers);

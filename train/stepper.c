@@ -1,10 +1,9 @@
 /*
  * stepper.c - see stepper.h.
  *
- * A Workspace is an arena and the tapes over it. There is one with memory, in which steps run, and
- * for a moment a measuring one whenever a size has to be planned: the very same run() goes over
- * both, so what was measured is what is used. A micro-batch that keeps its activations owns a tape;
- * all others take turns on the last one.
+ * A Workspace is an arena and the tapes over it. Steps run in one that has memory. To plan a size, the same
+ * train_stepper_step runs in another one, which only measures: so what was measured is what is used. A
+ * micro-batch that keeps its activations owns a tape; all others share the last one.
  *
  * Gradients of parameters are added up image by image, in order, inside the operations; phase 2
  * therefore visits the micro-batches in the order of the batch, whichever of them kept their tapes.
@@ -12,6 +11,8 @@
 #include "train/stepper.h"
 
 #include "data/image/preprocess.h"
+#include "tensor/base/arithmetic.h"
+#include "tensor/base/mem.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -35,21 +36,21 @@ static const size_t GROWTH_PER_THREAD = (size_t)8 << 20;
  */
 enum { OPERATION_BYTES = 368 };
 
-typedef struct Piece { /* a micro-batch under way */
+typedef struct MicroBatch {
     int first, count;
-    Tape *tape;
-    float *numbers;   /* [count,3,S,S], a block of the arena */
-    Tensor pixels;    /* leaf over numbers */
+    Tape *tape;       /* its own while it keeps its activations, else the shared one */
+    float *values;    /* [count,3,S,S], a block of the arena */
+    Tensor pixels;    /* leaf over values */
     Tensor *features; /* [count,1,D] on the tape */
-} Piece;
+} MicroBatch;
 
 typedef struct Workspace {
     Arena *arena;
     Tape *objective;
     Tape **tapes; /* [kept + 1], the last one shared */
     int kept;
-    int micro_batch;
-    Piece *pieces; /* [micro_batches] */
+    int micro_batch;           /* images of each, but for a short last one */
+    MicroBatch *micro_batches; /* [ceil(batch_size / micro_batch)] */
 } Workspace;
 
 struct TrainStepper {
@@ -67,9 +68,9 @@ struct TrainStepper {
     TrainPlan plan;
     TrainStepTimes times;
     Workspace work;
-    void (*watch)(void *context, int done, int total); /* NULL: nobody */
+    void (*watch)(void *context, int done, int total); /* may be NULL */
     void *watch_context;
-    int passed; /* images of the step under way */
+    int passed; /* images of the present step that have gone forward or backward */
 };
 
 bool train_encoder_trains(const VitTuned *tuned, const VitHead *head)
@@ -91,11 +92,10 @@ typedef struct Normalize {
 static void normalize_image(void *context, int task, int worker)
 {
     (void)worker;
-    const Normalize *const n = context;
+    const Normalize *n = context;
     const int S = n->config->image_size;
-    const size_t numbers = (size_t)3 * (size_t)S * (size_t)S;
-    data_normalize(n->pixels + (size_t)task * numbers, S, n->config->mean, n->config->std,
-                   n->out + (size_t)task * numbers);
+    const size_t first = (size_t)3 * S * S * task;
+    data_normalize(n->pixels + first, S, n->config->mean, n->config->std, n->out + first);
 }
 
 void train_normalize(const VitConfig *config, const uint8_t *pixels, int count, Threads *threads,
@@ -105,222 +105,212 @@ void train_normalize(const VitConfig *config, const uint8_t *pixels, int count, 
     threads_run(threads, count, normalize_image, &normalize);
 }
 
-/* Frees what workspace_create made, also half of it. */
+/* {0} is allowed, and what workspace_create left on failure. */
 static void workspace_destroy(Workspace *work)
 {
     for (int i = 0; work->tapes && i <= work->kept; i++)
         tape_destroy(work->tapes[i]);
     tape_destroy(work->objective);
     arena_destroy(work->arena);
-    free(work->pieces);
+    free(work->micro_batches);
     free(work->tapes);
     *work = (Workspace){0};
 }
 
-/* Takes over `arena`, also on failure. */
+/* Owns `arena` from now on, also on failure, which leaves the rest half made. */
 static Status workspace_create(Workspace *work, const TrainStepper *stepper, Arena *arena,
                                int micro_batch, int kept, bool recompute, Error *error)
 {
-    const int pieces = (stepper->batch_size + micro_batch - 1) / micro_batch;
-    assert(kept <= pieces && !(kept > 0 && recompute));
+    const char *const what = "the micro-batches of a step";
+    const size_t count = ceil_div(stepper->batch_size, micro_batch);
+    assert((size_t)kept <= count && !(kept > 0 && recompute));
     *work = (Workspace){.arena = arena, .kept = kept, .micro_batch = micro_batch};
-    work->pieces = calloc((size_t)pieces, sizeof *work->pieces);
-    work->tapes = calloc((size_t)kept + 1, sizeof *work->tapes);
-    Status status = STATUS_OK;
-    if (!work->pieces || !work->tapes)
-        status = error_set(error, STATUS_FAILED,
-                           "step: no memory for %d tapes; set a larger micro_batch", kept + 1);
-    if (status == STATUS_OK)
-        status = tape_create(&work->objective, arena, stepper->threads, TRAIN_OBJECTIVE_OPERATIONS,
-                             error);
+    work->micro_batches = mem_new(count, sizeof *work->micro_batches, what, error);
+    work->tapes = mem_new((size_t)kept + 1, sizeof *work->tapes, what, error);
+    if (!work->micro_batches || !work->tapes)
+        return error->status;
+    TRY(tape_create(&work->objective, arena, stepper->threads, TRAIN_OBJECTIVE_OPERATIONS, error));
     const int operations = vit_forward_operations(&stepper->vit->config);
-    for (int i = 0; i <= kept && status == STATUS_OK; i++)
-        status = tape_create(&work->tapes[i], arena, stepper->threads, operations, error);
-    if (recompute && status == STATUS_OK)
-        status = tape_allow_recompute(work->tapes[kept], vit_block_operations(), error);
-    if (status != STATUS_OK)
-        workspace_destroy(work);
-    return status;
+    for (int i = 0; i <= kept; i++)
+        TRY(tape_create(&work->tapes[i], arena, stepper->threads, operations, error));
+    return recompute ? tape_allow_recompute(work->tapes[kept], vit_block_operations(), error)
+                     : STATUS_OK;
 }
 
-/*
- * Runs the encoder over one micro-batch. `pixels` of the whole batch are not looked at when
- * planning.
- */
-static void piece_forward(TrainStepper *stepper, Workspace *work, Piece *piece,
-                          const uint8_t *pixels, int64_t step, bool recording)
-{
-    const double start = train_clock();
-    const VitConfig *const config = &stepper->vit->config;
-    const int S = config->image_size;
-    const size_t numbers = (size_t)3 * (size_t)S * (size_t)S;
-    piece->numbers = arena_alloc(work->arena, (size_t)piece->count * numbers * sizeof(float));
-    piece->pixels = tensor_leaf(piece->numbers, 4, (const int[]){piece->count, 3, S, S});
-    if (!tape_is_planning(piece->tape))
-        train_normalize(config, pixels + (size_t)piece->first * numbers, piece->count,
-                        stepper->threads, piece->numbers);
-    tape_set_recording(piece->tape, recording);
-    tape_set_dropout(piece->tape, (TapeDropout){.p = stepper->recipe->lora_dropout,
-                                                .seed = stepper->recipe->seed,
-                                                .step = (uint32_t)step,
-                                                .first = (uint32_t)piece->first});
-    piece->features = vit_forward(stepper->vit, piece->tape, &piece->pixels, NULL);
-    stepper->times.forward += train_clock() - start;
-    stepper->times.forward_images += piece->count;
-}
-
-static void piece_backward(TrainStepper *stepper, Piece *piece)
-{
-    const double start = train_clock();
-    const size_t D = (size_t)stepper->vit->config.width;
-    tape_backward(piece->tape, piece->features, stepper->dfeatures + (size_t)piece->first * D);
-    stepper->times.backward += train_clock() - start;
-    stepper->times.backward_images += piece->count;
-}
-
-static void piece_end(Workspace *work, Piece *piece)
-{
-    tape_reset(piece->tape);
-    arena_free(work->arena, piece->numbers);
-    piece->numbers = NULL;
-}
-
-/* From the gathered features [count,D] to the loss, the head's gradient and the features' own. */
-static void run_objective(TrainStepper *stepper, Workspace *work, const int *labels, int count,
-                          int64_t step, TrainLosses *losses)
-{
-    const int D = stepper->vit->config.width;
-    Tensor features = tensor_leaf(stepper->features, 2, (const int[]){count, D});
-    if (stepper->encoder_trains) {
-        features.needs_grad = true;
-        features.grad = stepper->dfeatures;
-        if (!tape_is_planning(work->objective))
-            memset(features.grad, 0, (size_t)count * (size_t)D * sizeof(float));
-    }
-    Tensor *const total = train_objective_forward(
-        &stepper->objective, work->objective, stepper->head, &features, labels, step, true, losses);
-    if (total->needs_grad)
-        tape_backward(work->objective, total, NULL);
-    tape_reset(work->objective);
-}
-
-/* Cuts the batch into micro-batches and returns their number. */
+/* Divides a batch into micro-batches and returns their number. */
 static int divide(Workspace *work, int count)
 {
-    const int micro_batch = work->micro_batch;
-    for (int i = 0, first = 0; first < count; i++, first += micro_batch)
-        work->pieces[i] = (Piece){
+    int parts = 0;
+    for (int first = 0; first < count; first += work->micro_batch, parts++)
+        work->micro_batches[parts] = (MicroBatch){
             .first = first,
-            .count = count - first < micro_batch ? count - first : micro_batch,
-            .tape = work->tapes[i < work->kept ? i : work->kept],
+            .count = min_int(work->micro_batch, count - first),
+            .tape = work->tapes[min_int(parts, work->kept)],
         };
-    return (count + micro_batch - 1) / micro_batch;
+    return parts;
+}
+
+/* Runs the encoder over one micro-batch. Planning does not look at `pixels`, those of the whole batch. */
+static void embed(TrainStepper *stepper, MicroBatch *part, const uint8_t *pixels, int64_t step,
+                  bool recording)
+{
+    const double start = train_clock();
+    const VitConfig *config = &stepper->vit->config;
+    const int S = config->image_size;
+    const size_t image = (size_t)3 * S * S;
+    part->values = arena_alloc(stepper->work.arena, part->count * image * sizeof(float));
+    part->pixels = tensor_leaf(part->values, 4, (const int[]){part->count, 3, S, S});
+    if (!tape_is_planning(part->tape))
+        train_normalize(config, pixels + part->first * image, part->count, stepper->threads,
+                        part->values);
+    tape_set_recording(part->tape, recording);
+    tape_set_dropout(part->tape, (TapeDropout){.p = stepper->recipe->lora_dropout,
+                                               .seed = stepper->recipe->seed,
+                                               .step = (uint32_t)step,
+                                               .first = (uint32_t)part->first});
+    part->features = vit_forward(stepper->vit, part->tape, &part->pixels, NULL);
+    stepper->times.forward += train_clock() - start;
+    stepper->times.forward_images += part->count;
+}
+
+/* Frees the activations of a micro-batch. */
+static void release(Workspace *work, MicroBatch *part)
+{
+    tape_reset(part->tape);
+    arena_free(work->arena, part->values);
+    part->values = NULL;
 }
 
 static Status interrupted(Workspace *work, Error *error)
 {
     for (int i = 0; i <= work->kept; i++)
         tape_reset(work->tapes[i]);
-    arena_reset(work->arena); /* the pixels of kept micro-batches */
+    arena_reset(work->arena); /* the pixels of micro-batches that keep their activations */
     return error_set(error, STATUS_INTERRUPTED,
                      "training: stopped by a signal; go on with --resume");
 }
 
-/* Tells how many images have passed of those that pass in both phases. */
-static void pass(TrainStepper *stepper, const Workspace *work, const Piece *piece, int batch)
+/* Reports the images that have passed of those that pass in both phases. */
+static void pass(TrainStepper *stepper, const MicroBatch *part, int batch)
 {
-    stepper->passed += piece->count;
-    if (stepper->watch && !arena_is_measuring(work->arena))
+    stepper->passed += part->count;
+    if (stepper->watch && !arena_is_measuring(stepper->work.arena))
         stepper->watch(stepper->watch_context, stepper->passed,
                        stepper->encoder_trains ? 2 * batch : batch);
 }
 
 /*
- * Whether planning may leave out a micro-batch: it keeps nothing, and finds and leaves the arena as
- * the one before it did. So a plan takes no longer for a batch of a million images.
+ * Whether planning may leave out micro-batch i of `parts`: it keeps nothing, and needs of the arena what the
+ * one before it needed. So planning takes no longer for a batch of a million images.
  */
-static bool adds_nothing(const Workspace *work, int i, int pieces)
+static bool adds_nothing(const Workspace *work, int i, int parts)
 {
-    return arena_is_measuring(work->arena) && i > work->kept && i + 1 < pieces;
+    return arena_is_measuring(work->arena) && i > work->kept && i + 1 < parts;
 }
 
-/*
- * Both phases over a batch, or, in a measuring workspace, over its shape (then pixels and labels
- * are NULL).
- */
-static Status run(TrainStepper *stepper, Workspace *work, const DataBatch *batch, int64_t step,
-                  volatile sig_atomic_t *stop, TrainLosses *losses, Error *error)
+static Status plan_count(TrainStepper *stepper, int count, Error *error);
+
+Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const float *features,
+                          int64_t step, volatile sig_atomic_t *stop, TrainLosses *losses,
+                          Error *error)
 {
-    const int pieces = divide(work, batch->count);
-    const size_t D = (size_t)stepper->vit->config.width;
+    assert(!(features && stepper->encoder_trains) && "these features would change with each step");
+    const bool planning = arena_is_measuring(stepper->work.arena);
+    const size_t D = stepper->vit->config.width;
+    if (!planning) {
+        TRY(plan_count(stepper, batch->count, error));
+        vit_tuned_zero_grads(stepper->tuned);
+    }
+    Workspace *work = &stepper->work;
+    const int parts = features ? 0 : divide(work, batch->count);
     stepper->passed = 0;
 
-    /* Phase 1: features of the whole batch. */
-    for (int i = 0; i < pieces; i++) {
+    /* Phase 1: embed one micro-batch after the other, and gather the features [count,D] of the batch. */
+    for (int i = 0; i < parts; i++) {
         if (stop && *stop)
             return interrupted(work, error);
-        Piece *const piece = &work->pieces[i];
-        const bool keep = i < work->kept;
-        if (adds_nothing(work, i, pieces))
+        if (adds_nothing(work, i, parts))
             continue;
-        piece_forward(stepper, work, piece, batch->pixels, step, keep);
-        if (!tape_is_planning(piece->tape))
-            memcpy(stepper->features + (size_t)piece->first * D, tensor_f32(piece->features),
-                   (size_t)piece->count * D * sizeof(float));
+        MicroBatch *part = &work->micro_batches[i];
+        const bool keep = i < work->kept;
+        embed(stepper, part, batch->pixels, step, keep);
+        if (!planning)
+            memcpy(stepper->features + part->first * D, tensor_f32(part->features),
+                   part->count * D * sizeof(float));
         if (!keep)
-            piece_end(work, piece);
-        pass(stepper, work, piece, batch->count);
+            release(work, part);
+        pass(stepper, part, batch->count);
     }
+    if (features)
+        memcpy(stepper->features, features, batch->count * D * sizeof(float));
 
-    run_objective(stepper, work, batch->labels, batch->count, step, losses);
+    /* The loss, a mean over the whole batch; backward to the head and to the features. */
+    Tensor gathered = tensor_leaf(stepper->features, 2, (const int[]){batch->count, (int)D});
+    if (stepper->encoder_trains) {
+        gathered.needs_grad = true;
+        gathered.grad = stepper->dfeatures;
+        if (!planning)
+            memset(gathered.grad, 0, batch->count * D * sizeof(float));
+    }
+    Tensor *total = train_objective_forward(&stepper->objective, work->objective, stepper->head,
+                                            &gathered, batch->labels, step, true, losses);
+    if (total->needs_grad)
+        tape_backward(work->objective, total, NULL);
+    tape_reset(work->objective);
     if (!stepper->encoder_trains)
         return STATUS_OK;
 
-    /* Phase 2: each micro-batch backward, which adds to the gradient of what trains. */
-    for (int i = 0; i < pieces; i++) {
+    /* Phase 2: backward from the features of each micro-batch. Every operation adds its images to the
+       gradient of the parameters, so that the sum is the gradient of the mean over the batch. */
+    for (int i = 0; i < parts; i++) {
         if (stop && *stop)
             return interrupted(work, error);
-        Piece *const piece = &work->pieces[i];
-        if (adds_nothing(work, i, pieces))
+        if (adds_nothing(work, i, parts))
             continue;
+        MicroBatch *part = &work->micro_batches[i];
         if (i >= work->kept)
-            piece_forward(stepper, work, piece, batch->pixels, step, true);
-        piece_backward(stepper, piece);
-        piece_end(work, piece);
-        pass(stepper, work, piece, batch->count);
+            embed(stepper, part, batch->pixels, step, true);
+        const double start = train_clock();
+        tape_backward(part->tape, part->features, stepper->dfeatures + part->first * D);
+        stepper->times.backward += train_clock() - start;
+        stepper->times.backward_images += part->count;
+        release(work, part);
+        pass(stepper, part, batch->count);
     }
     return STATUS_OK;
 }
 
-/* Bytes of arena that a batch of `count` needs, by running it on shapes alone. */
+/* ---- Planning -------------------------------------------------------------------------------- */
+
+/* Bytes of arena that a batch of `count` needs: the step itself runs, in a workspace without memory. */
 static Status measure(TrainStepper *stepper, int count, int micro_batch, int kept, bool recompute,
                       size_t *bytes, Error *error)
 {
-    Workspace work = {0};
-    Arena *arena = NULL;
-    TRY(arena_create_measuring(&arena, error));
-    TRY(workspace_create(&work, stepper, arena, micro_batch, kept, recompute, error));
+    const Workspace work = stepper->work;
     const TrainStepTimes times = stepper->times; /* planning takes no images */
-    const DataBatch shape = {.count = count};
+    Arena *arena = NULL;
     TrainLosses losses;
-    const Status status = run(stepper, &work, &shape, 0, NULL, &losses, error);
+    TRY(arena_create_measuring(&arena, error));
+    Status status =
+        workspace_create(&stepper->work, stepper, arena, micro_batch, kept, recompute, error);
+    if (status == STATUS_OK)
+        status = train_stepper_step(stepper, &(DataBatch){.count = count}, NULL, 0, NULL, &losses,
+                                    error);
     *bytes = arena_peak(arena);
+    workspace_destroy(&stepper->work);
+    stepper->work = work;
     stepper->times = times;
-    workspace_destroy(&work);
     return status;
 }
 
 static Status measure_batch(void *context, int micro_batch, int kept, bool recompute, size_t *bytes,
                             Error *error)
 {
-    TrainStepper *const stepper = context;
+    TrainStepper *stepper = context;
     return measure(stepper, stepper->batch_size, micro_batch, kept, recompute, bytes, error);
 }
 
-/*
- * Plans a batch shorter than the whole one, the first time it comes, and grows the arena if it
- * must.
- */
+/* Plans a batch that is shorter than the largest when the first of its size comes; the arena grows if it must. */
 static Status plan_count(TrainStepper *stepper, int count, Error *error)
 {
     assert(count >= 1 && count <= stepper->batch_size);
@@ -341,25 +331,25 @@ static Status plan_count(TrainStepper *stepper, int count, Error *error)
     return STATUS_OK;
 }
 
-/* The parts of the plan that are given; what stays resident now and is none of them is "rest". */
+/* The parts of the plan that are given; `rest` is what is resident now and none of the other parts. */
 static void plan_given(TrainStepper *stepper, size_t other_bytes)
 {
-    TrainPlan *const plan = &stepper->plan;
-    const TrainRecipe *const recipe = stepper->recipe;
+    TrainPlan *plan = &stepper->plan;
+    const TrainRecipe *recipe = stepper->recipe;
     const size_t count = stepper->tuned->count;
     const size_t moments = recipe->optimizer == TRAIN_OPTIMIZER_ADAMW ? 2 : 1;
-    const size_t D = (size_t)stepper->vit->config.width;
+    const size_t D = stepper->vit->config.width;
     plan->model = vit_bytes(stepper->vit);
     /* Values, gradients, base; what SAM and the moving average keep beside them. */
     const size_t copies = 3 + moments + (recipe->sam_rho > 0) + (recipe->ema > 0);
     plan->state = count * sizeof(float) * copies;
-    plan->batch = (size_t)stepper->batch_size * D * sizeof(float) * (stepper->dfeatures ? 2 : 1);
+    plan->batch = stepper->batch_size * D * sizeof(float) * (stepper->dfeatures ? 2 : 1);
     plan->loader = other_bytes;
     const size_t resident = train_resident_bytes();
     const size_t counted =
         plan->model + 2 * count * sizeof(float); /* values and base are touched */
     plan->rest = (resident > counted ? resident - counted : 0) +
-                 GROWTH_PER_THREAD * (size_t)threads_count(stepper->threads);
+                 GROWTH_PER_THREAD * threads_count(stepper->threads);
     const TrainBudget budget = train_plan_budget(recipe->memory);
     plan->budget = budget.bytes;
     plan->machine = budget.machine;
@@ -368,25 +358,22 @@ static void plan_given(TrainStepper *stepper, size_t other_bytes)
 
 static Status create(TrainStepper *stepper, size_t other_bytes, Error *error)
 {
-    const TrainRecipe *const recipe = stepper->recipe;
-    const size_t batch = (size_t)stepper->batch_size;
-    const size_t D = (size_t)stepper->vit->config.width;
+    const TrainRecipe *recipe = stepper->recipe;
+    const size_t batch = stepper->batch_size, D = stepper->vit->config.width;
+    const char *const what = "the features of a batch (batch_size)";
     TRY(train_objective_create(&stepper->objective, recipe, error));
-    stepper->features = calloc(batch * D, sizeof(float));
-    stepper->planned = calloc(batch + 1, sizeof(bool));
-    if (stepper->encoder_trains)
-        stepper->dfeatures = calloc(batch * D, sizeof(float));
-    if (!stepper->features || !stepper->planned || (stepper->encoder_trains && !stepper->dfeatures))
-        return error_set(error, STATUS_FAILED,
-                         "step: no memory for a batch of %d; lower batch_size",
-                         stepper->batch_size);
+    if (!(stepper->features = mem_new(batch * D, sizeof(float), what, error)) ||
+        !(stepper->planned = mem_new(batch + 1, sizeof(bool), what, error)))
+        return error->status;
+    if (stepper->encoder_trains &&
+        !(stepper->dfeatures = mem_new(batch * D, sizeof(float), what, error)))
+        return error->status;
     plan_given(stepper, other_bytes);
 
-    const int T = vit_tokens(&stepper->vit->config);
     const TrainPlanLimits limits = {
         .batch_size = stepper->batch_size,
         .micro_batch = recipe->micro_batch,
-        .preferred = (ENOUGH_ROWS + T - 1) / T,
+        .preferred = (int)ceil_div(ENOUGH_ROWS, vit_tokens(&stepper->vit->config)),
         .keeps = stepper->encoder_trains,
         .table_bytes = (size_t)vit_forward_operations(&stepper->vit->config) * OPERATION_BYTES,
     };
@@ -404,23 +391,24 @@ Status train_stepper_create(TrainStepper **out, const Vit *vit, VitHead *head, V
 {
     assert(batch_size >= 1 && batch_size <= recipe->batch_size);
     *out = NULL;
-    TrainStepper *const stepper = calloc(1, sizeof *stepper);
+    TrainStepper *stepper = mem_new(1, sizeof *stepper, "the training step", error);
     if (!stepper)
-        return error_set(error, STATUS_FAILED, "step: no memory; close other programs");
-    stepper->vit = vit;
-    stepper->head = head;
-    stepper->tuned = tuned;
-    stepper->recipe = recipe;
-    stepper->batch_size = batch_size;
-    stepper->threads = threads;
-    stepper->encoder_trains = train_encoder_trains(tuned, head);
+        return error->status;
+    *stepper = (TrainStepper){
+        .vit = vit,
+        .head = head,
+        .tuned = tuned,
+        .recipe = recipe,
+        .batch_size = batch_size,
+        .threads = threads,
+        .encoder_trains = train_encoder_trains(tuned, head),
+    };
     const Status status = create(stepper, other_bytes, error);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = stepper;
+    else
         train_stepper_destroy(stepper);
-        return status;
-    }
-    *out = stepper;
-    return STATUS_OK;
+    return status;
 }
 
 void train_stepper_destroy(TrainStepper *stepper)
@@ -455,25 +443,4 @@ void train_stepper_watch(TrainStepper *stepper, void (*watch)(void *context, int
 Arena *train_stepper_arena(TrainStepper *stepper)
 {
     return stepper->work.arena;
-}
-
-Status train_stepper_gradient(TrainStepper *stepper, const DataBatch *batch, int64_t step,
-                              volatile sig_atomic_t *stop, TrainLosses *losses, Error *error)
-{
-    TRY(plan_count(stepper, batch->count, error));
-    vit_tuned_zero_grads(stepper->tuned);
-    return run(stepper, &stepper->work, batch, step, stop, losses, error);
-}
-
-Status train_stepper_gradient_cached(TrainStepper *stepper, const float *features,
-                                     const int *labels, int count, int64_t step,
-                                     TrainLosses *losses, Error *error)
-{
-    assert(!stepper->encoder_trains && "features of an encoder that trains are never ready");
-    TRY(plan_count(stepper, count, error));
-    const size_t D = (size_t)stepper->vit->config.width;
-    memcpy(stepper->features, features, (size_t)count * D * sizeof(float));
-    vit_tuned_zero_grads(stepper->tuned);
-    run_objective(stepper, &stepper->work, labels, count, step, losses);
-    return STATUS_OK;
 }

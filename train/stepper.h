@@ -38,19 +38,16 @@ void train_stepper_destroy(TrainStepper *stepper);
 const TrainPlan *train_stepper_plan(const TrainStepper *stepper);
 
 /*
- * Gradient of one batch: zeroes tuned->grads, fills them, and *losses. `step` selects the draws of
- * slerp and of LoRA's dropout. `stop` (may be NULL) is looked at between micro-batches:
- * STATUS_INTERRUPTED then, nothing to be used. Non-finite losses are returned as they are: the
- * caller decides. Allocates nothing, except in the first batch shorter than the planned one: a batch of
- * another size is planned once too, and the arena grown if it must be.
+ * The gradient of one batch: zeroes tuned->grads and fills them, and *losses. `features` is NULL, or the ready
+ * features [count,D] of a frozen encoder (train/feature_cache.h), which take the place of batch->pixels.
+ * `step` selects the draws of slerp and of LoRA's dropout. `stop` (may be NULL) is looked at between
+ * micro-batches: STATUS_INTERRUPTED then, and no gradient is valid. Losses that are not finite are returned as
+ * they are: the caller decides. Allocates nothing, except in the first batch of a size that is smaller than the
+ * planned one: that size is planned too, and the arena grows if it must.
  */
-Status train_stepper_gradient(TrainStepper *stepper, const DataBatch *batch, int64_t step,
-                              volatile sig_atomic_t *stop, TrainLosses *losses, Error *error);
-
-/* The same from ready features [N,D] of a frozen encoder (the cache of train/feature_cache.h). */
-Status train_stepper_gradient_cached(TrainStepper *stepper, const float *features,
-                                     const int *labels, int count, int64_t step,
-                                     TrainLosses *losses, Error *error);
+Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const float *features,
+                          int64_t step, volatile sig_atomic_t *stop, TrainLosses *losses,
+                          Error *error);
 
 /* Where the time of the steps so far went: for the forecast of a dry run. */
 typedef struct TrainStepTimes {
@@ -62,7 +59,7 @@ const TrainStepTimes *train_stepper_times(const TrainStepper *stepper);
 
 /*
  * Has `watch` called after each micro-batch of a phase, with the images that have passed and those
- * that pass in all (each twice, forward and backward; once with a frozen encoder). NULL: nobody.
+ * that pass in all (each twice, forward and backward; once with a frozen encoder). NULL: none.
  */
 void train_stepper_watch(TrainStepper *stepper, void (*watch)(void *context, int done, int total),
                          void *context);

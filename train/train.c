@@ -42,16 +42,6 @@ static Status next_batch(TrainRun *run, Batch *batch, Error *error)
     return train_batches_next(&run->batches, &batch->data, &batch->features, error);
 }
 
-/* Fills the gradient of everything that trains, at its present values. */
-static Status batch_gradient(TrainRun *run, const Batch *batch, TrainLosses *losses, Error *error)
-{
-    const int64_t step = run->state.step;
-    if (batch->features)
-        return train_stepper_gradient_cached(run->stepper, batch->features, batch->data.labels,
-                                             batch->data.count, step, losses, error);
-    return train_stepper_gradient(run->stepper, &batch->data, step, run->job->stop, losses, error);
-}
-
 /*
  * The error of a run whose `what` ("loss nan") is not finite after `done` steps, the last or present
  * one at rate lr. The weights in memory are useless then: what is on the disk stays as it is.
@@ -114,7 +104,8 @@ static Status finite_gradient(TrainRun *run, const Batch *batch, double lr, Trai
                               double *norm, Error *error)
 {
     char what[80];
-    TRY(batch_gradient(run, batch, losses, error));
+    TRY(train_stepper_step(run->stepper, &batch->data, batch->features, run->state.step,
+                           run->job->stop, losses, error));
     TRY(file_check_mappings(
         error)); /* before the weights move: the state saved is that of the step before */
     *norm = train_grad_norm(run->job->tuned);

@@ -3,7 +3,7 @@
  * 8, in each precision.
  *
  * One encoder a precision, packed as training packs it, serves both; the weights are the model's or random
- * ones, which cost the same. Pixels are noise. A step is what train_stepper_gradient does for a batch:
+ * ones, which cost the same. Pixels are noise. A step is what train_stepper_step does for a batch:
  * forward, losses, backward; the update of 0.1 million numbers that follows is too short to be seen.
  */
 #include "tools/bench/bench.h"
@@ -131,7 +131,7 @@ static double step_run(void *context)
     Step *const s = context;
     TrainLosses losses;
     const double start = train_clock();
-    s->status = train_stepper_gradient(s->stepper, &s->batch, 0, s->stop, &losses, s->error);
+    s->status = train_stepper_step(s->stepper, &s->batch, NULL, 0, s->stop, &losses, s->error);
     return train_clock() - start;
 }
 

@@ -361,7 +361,7 @@ Status train_run_forecast(TrainRun *run, TrainResult *result, Error *error)
     const double loading = (train_clock() - opened) / batch.count; /* an image, all workers at it */
     if (batch.count > 3 * plan->micro_batch)
         batch.count = 3 * plan->micro_batch;
-    TRY(train_stepper_gradient(run->stepper, &batch, 0, job->stop, &losses, error));
+    TRY(train_stepper_step(run->stepper, &batch, NULL, 0, job->stop, &losses, error));
 
     const TrainStepTimes *const times = train_stepper_times(run->stepper);
     const double forward = times->forward / (double)times->forward_images;
