@@ -11,6 +11,8 @@
  */
 #include "tensor/arena.h"
 
+#include "tensor/base/mem.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdint.h>
@@ -58,12 +60,12 @@ struct Arena {
 static Status create(Arena **out, Error *error)
 {
     *out = NULL;
-    Arena *const arena = calloc(1, sizeof *arena);
-    Block *const blocks = malloc(FIRST_BLOCKS * sizeof *blocks);
+    Arena *arena = mem_new(1, sizeof *arena, "an arena", error);
+    Block *blocks = mem_new(FIRST_BLOCKS, sizeof *blocks, "an arena", error);
     if (!arena || !blocks) {
         free(arena);
         free(blocks);
-        return error_set(error, STATUS_FAILED, "arena: no memory; close other programs");
+        return error->status;
     }
     arena->blocks = blocks;
     arena->blocks_allocated = FIRST_BLOCKS;

@@ -5,6 +5,8 @@
  */
 #include "tensor/dtype.h"
 
+#include "tensor/base/arithmetic.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -45,20 +47,6 @@ bool dtype_parse(const char *name, DType *dtype)
     return false;
 }
 
-static float float_of_bits(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static uint32_t bits_of_float(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
 /*
  * IEEE 754 binary16 has 5 exponent bits (bias 15) and 10 of fraction. Moved 13 places up, its magnitude
  * reads as an f32 that is 2^(127-15) too small; the product with 2^112 is exact and makes subnormals
@@ -68,9 +56,9 @@ static float float_of_f16(uint16_t half)
 {
     const uint32_t magnitude = (uint32_t)(half & 0x7fff) << 13;
     const uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-    const uint32_t scaled = bits_of_float(float_of_bits(magnitude) * 0x1p112f);
+    const uint32_t scaled = float_bits(float_from_bits(magnitude) * 0x1p112f);
     const uint32_t special = magnitude | 0x7f800000;
-    return float_of_bits(sign | ((half & 0x7c00) == 0x7c00 ? special : scaled));
+    return float_from_bits(sign | ((half & 0x7c00) == 0x7c00 ? special : scaled));
 }
 
 void dtype_to_f32(DType dtype, const void *source, float *target, size_t count)
@@ -88,7 +76,7 @@ void dtype_to_f32(DType dtype, const void *source, float *target, size_t count)
         uint16_t element; /* by memcpy: a file aligns its tensors as it likes */
         memcpy(&element, bytes + 2 * i, sizeof element);
         target[i] =
-            dtype == DTYPE_BF16 ? float_of_bits((uint32_t)element << 16) : float_of_f16(element);
+            dtype == DTYPE_BF16 ? float_from_bits((uint32_t)element << 16) : float_of_f16(element);
     }
 }
 
@@ -100,7 +88,7 @@ bool dtype_all_finite(const float *numbers, size_t count)
         const size_t end = count - i < BLOCK ? count : i + BLOCK;
         uint32_t broken = 0;
         for (size_t k = i; k < end; k++)
-            broken |= (bits_of_float(numbers[k]) & 0x7fffffff) + 0x00800000;
+            broken |= (float_bits(numbers[k]) & 0x7fffffff) + 0x00800000;
         if (broken >> 31)
             return false;
     }
@@ -109,7 +97,7 @@ bool dtype_all_finite(const float *numbers, size_t count)
 
 uint16_t dtype_bf16_from_f32(float value)
 {
-    const uint32_t bits = bits_of_float(value);
+    const uint32_t bits = float_bits(value);
     if ((bits & 0x7fffffff) > 0x7f800000)
         return (uint16_t)(bits >> 16 |
                           0x40); /* NaN: set the quiet bit, or rounding could make infinity */

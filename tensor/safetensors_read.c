@@ -6,6 +6,7 @@
  * JSON itself is jansson's business; its strings (names, metadata) are borrowed for the life of the file.
  */
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tensor/safetensors.h"
 
 #include <assert.h>
@@ -96,12 +97,6 @@ static const char *recognise(const FileMap *map)
             return known[i].what;
     }
     return NULL;
-}
-
-static Status no_memory(const char *path, Error *error)
-{
-    return error_set(error, STATUS_FAILED, "%s: no memory for its list of tensors; free some",
-                     path);
 }
 
 /* Parses the JSON header of a mapped shard. */
@@ -294,9 +289,9 @@ static Status read_metadata(SafeTensors *file, const Shard *shard, json_t *metad
     const size_t total = (size_t)file->metadata_count + json_object_size(metadata);
     if (total == 0)
         return STATUS_OK;
-    Pair *const grown = realloc(file->metadata, total * sizeof *grown);
+    Pair *grown = realloc(file->metadata, total * sizeof *grown);
     if (!grown)
-        return no_memory(shard->path, error);
+        return mem_full(total * sizeof *grown, shard->path, error);
     file->metadata = grown;
     const char *key;
     json_t *value;
@@ -325,9 +320,9 @@ static Status read_shard(SafeTensors *file, int index, Error *error)
     if (total > INT_MAX)
         return error_set(error, STATUS_FAILED, "%s: has too many tensors; split it", shard->path);
     if (total > 0) {
-        Entry *const grown = realloc(file->entries, total * sizeof *grown);
+        Entry *grown = realloc(file->entries, total * sizeof *grown);
         if (!grown)
-            return no_memory(shard->path, error);
+            return mem_full(total * sizeof *grown, shard->path, error);
         file->entries = grown;
     }
     const int first = file->count;
@@ -398,16 +393,16 @@ static Status list_shards(SafeTensors *file, json_t *weight_map, json_t *numbers
         if (!json_object_get(numbers, shard) &&
             json_object_set_new(numbers, shard,
                                 json_integer((json_int_t)json_object_size(numbers))) != 0)
-            return no_memory(file->path, error);
+            return mem_full(0, file->path, error);
     }
     const size_t count = json_object_size(numbers);
     if (count == 0 || count > SAFETENSORS_MAX_SHARDS)
         return error_set(error, STATUS_FAILED,
                          "%s: \"weight_map\" names %zu shards, not 1 to %d; fetch the index again",
                          file->path, count, SAFETENSORS_MAX_SHARDS);
-    file->shards = calloc(count, sizeof *file->shards);
+    file->shards = mem_new(count, sizeof *file->shards, file->path, error);
     if (!file->shards)
-        return no_memory(file->path, error);
+        return error->status;
     file->shard_count = (int)count;
 
     char folder[FILE_PATH_SIZE];
@@ -488,7 +483,7 @@ static Status open_index(SafeTensors *file, Error *error)
                          reason.text, reason.line);
     json_t *const numbers = json_object();
     const Status status =
-        numbers ? open_shards(file, index, numbers, error) : no_memory(file->path, error);
+        numbers ? open_shards(file, index, numbers, error) : mem_full(0, file->path, error);
     json_decref(numbers);
     json_decref(index);
     return status;
@@ -496,9 +491,9 @@ static Status open_index(SafeTensors *file, Error *error)
 
 static Status open_single(SafeTensors *file, Error *error)
 {
-    file->shards = calloc(1, sizeof *file->shards);
+    file->shards = mem_new(1, sizeof *file->shards, file->path, error);
     if (!file->shards)
-        return no_memory(file->path, error);
+        return error->status;
     file->shard_count = 1;
     memcpy(file->shards[0].path, file->path, sizeof file->path);
     TRY(read_shard(file, 0, error));
@@ -510,9 +505,9 @@ Status safetensors_open(SafeTensors **out, const char *path, Error *error)
 {
     assert(out && path && error);
     *out = NULL;
-    SafeTensors *const file = calloc(1, sizeof *file);
+    SafeTensors *file = mem_new(1, sizeof *file, path, error);
     if (!file)
-        return no_memory(path, error);
+        return error->status;
     const size_t length = strlen(path);
     Status status = file_join(file->path, "", path, error);
     if (status == STATUS_OK && length > 5 && strcmp(path + length - 5, ".json") == 0)

@@ -7,6 +7,7 @@
  */
 #include "tensor/tape.h"
 
+#include "tensor/base/mem.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
 
@@ -47,20 +48,19 @@ Status tape_create(Tape **out, Arena *arena, Threads *threads, int max_nodes, Er
 {
     assert(out && arena && max_nodes > 0);
     *out = NULL;
-    Tape *const tape = calloc(1, sizeof *tape);
+    Tape *tape = mem_new(1, sizeof *tape, "a tape", error);
     if (tape) {
         tape->arena = arena;
         tape->threads = threads;
         tape->max_nodes = max_nodes;
         tape->recording = true;
-        tape->values = calloc((size_t)max_nodes, sizeof *tape->values);
-        tape->nodes = calloc((size_t)max_nodes, sizeof *tape->nodes);
-        tape->leaf_grads = calloc((size_t)max_nodes, sizeof *tape->leaf_grads);
+        tape->values = mem_new(max_nodes, sizeof *tape->values, "a tape", error);
+        tape->nodes = mem_new(max_nodes, sizeof *tape->nodes, "a tape", error);
+        tape->leaf_grads = mem_new(max_nodes, sizeof *tape->leaf_grads, "a tape", error);
     }
     if (!tape || !tape->values || !tape->nodes || !tape->leaf_grads) {
         tape_destroy(tape);
-        return error_set(error, STATUS_FAILED,
-                         "tape: no memory for %d operations; close other programs", max_nodes);
+        return error->status;
     }
     *out = tape;
     return STATUS_OK;

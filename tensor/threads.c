@@ -14,6 +14,7 @@
 #include "tensor/threads.h"
 
 #include "tensor/base/machine.h"
+#include "tensor/base/mem.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -221,18 +222,18 @@ Status threads_create(Threads **out, int count, Error *error)
     *out = NULL;
     if (count == 0)
         count = machine_processors("");
-    Threads *const threads = calloc(1, sizeof *threads);
+    Threads *threads = mem_new(1, sizeof *threads, "the thread pool", error);
     if (!threads)
-        return error_set(error, STATUS_FAILED, "threads: out of memory; close other programs");
+        return error->status;
     threads->count = count;
     pthread_mutex_init(&threads->mutex, NULL);
     pthread_cond_init(&threads->begin, NULL);
     pthread_cond_init(&threads->end, NULL);
-    threads->handles = calloc((size_t)count, sizeof *threads->handles);
-    threads->workers = calloc((size_t)count, sizeof *threads->workers);
+    threads->handles = mem_new(count, sizeof *threads->handles, "the threads", error);
+    threads->workers = mem_new(count, sizeof *threads->workers, "the threads", error);
     if (!threads->handles || !threads->workers) {
         threads_destroy(threads);
-        return error_set(error, STATUS_FAILED, "threads: out of memory for %d; use fewer", count);
+        return error->status;
     }
     start_workers(threads);
     *out = threads;

@@ -7,6 +7,11 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}
 export BUILD
+# A shell that was started with a signal ignored (nohup: SIGHUP) cannot take that back; what tests signals needs it.
+if [ -z "${LNCLIP_SIGNALS_RESET:-}" ] && env --default-signal=HUP true 2>/dev/null; then
+    export LNCLIP_SIGNALS_RESET=1
+    exec env --default-signal=HUP,INT,TERM tests/run.sh "$@"
+fi
 # OpenBLAS is called from our own threads; a core type forced from outside would test another library.
 unset OPENBLAS_CORETYPE
 log=$(mktemp)

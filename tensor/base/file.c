@@ -7,6 +7,8 @@
  */
 #include "tensor/base/file.h"
 
+#include "tensor/base/mem.h"
+
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
@@ -90,8 +92,7 @@ Status file_read(const char *path, size_t limit, char **content, size_t *size, E
                            "check that it is the file you mean",
                            path, length, limit);
     else if (!(buffer = malloc(length + 1)))
-        status = error_set(error, STATUS_FAILED, "%s: no memory for its %zu bytes; free some", path,
-                           length);
+        status = mem_full(length, path, error);
     else
         status = read_fully(descriptor, path, buffer, length, error);
     close(descriptor);
