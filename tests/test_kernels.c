@@ -425,6 +425,39 @@ START_TEST(variants_agree_with_the_reference_and_stay_inside)
 }
 END_TEST
 
+/*
+ * These kernels are one text for all levels, and AVX2 fuses what AVX-512 fuses. NaNs are left out: which of two is
+ * passed on is the processor's choice.
+ */
+START_TEST(levels_with_fused_products_give_the_same_bits)
+{
+    const Kernels *const table = support_rung(_i), *const avx2 = kernels_variant("avx2");
+    if (!table || !avx2 || table == kernels_reference())
+        return;
+    enum { SIZE = 1030 };
+    static float in[4][SIZE], out[2][3][SIZE];
+    for (int which = 0; which < RUN_COUNT; which++) {
+        for (int n = 1; n <= SIZE; n += n < MAX_SIZE ? 1 : 160) {
+            Case c[2] = {{.n = n, .scale = 0.125f}, {.n = n, .scale = 0.125f}};
+            for (int i = 0; i < 4; i++) {
+                fill_case(in[i], n, (unsigned)(which * 1000 + n + i), 0);
+                c[0].in[i] = c[1].in[i] = in[i];
+            }
+            for (int t = 0; t < 2; t++) {
+                for (int i = 0; i < 3; i++) {
+                    fill_case(out[t][i], n, (unsigned)i, 0);
+                    c[t].out[i] = out[t][i];
+                }
+                RUNS[which].run(t ? table : avx2, &c[t]);
+            }
+            ck_each(memcmp(c[0].scalar, c[1].scalar, sizeof c[0].scalar) == 0 &&
+                        memcmp(out[0], out[1], sizeof out[0]) == 0,
+                    "%s %s, n %d: other bits than avx2", table->name, RUNS[which].name, n);
+        }
+    }
+}
+END_TEST
+
 START_TEST(in_place_gives_the_same_bits)
 {
     const Kernels *const table = support_rung(_i);
@@ -523,6 +556,7 @@ int main(void)
     tcase_add_loop_test(all, layer_norm_backward_is_the_derivative, 0, rungs);
     tcase_add_loop_test(all, sums_are_in_double_and_in_a_fixed_order, 0, rungs);
     tcase_add_loop_test(all, variants_agree_with_the_reference_and_stay_inside, 0, rungs);
+    tcase_add_loop_test(all, levels_with_fused_products_give_the_same_bits, 0, rungs);
     tcase_add_loop_test(all, in_place_gives_the_same_bits, 0, rungs);
     return support_main(suite);
 }

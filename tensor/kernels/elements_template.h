@@ -253,30 +253,40 @@ INLINE TARGET void NAME(store_row)(const float *v, DType type, void *out, ptrdif
     }
 }
 
-/* `columns` is a constant for full panels: their loops then have no remainder. */
+/*
+ * At most EPILOGUE_ROWS rows. `columns` is a constant for full panels: their loops then have no remainder, and
+ * the sums of a row stay in registers.
+ */
 INLINE TARGET void NAME(epilogue_rows)(const KernelFinish *f, int row, int count, const int columns,
                                        const float *sums)
 {
-    float v[EPILOGUE_ROWS][KERNELS_COLUMNS];
-    for (int first = 0; first < count; first += EPILOGUE_ROWS) {
-        const int rows = count - first < EPILOGUE_ROWS ? count - first : EPILOGUE_ROWS;
-        for (int r = 0; r < rows; r++) {
-            const int tile_row = first + r;
-            NAME(epilogue_row)(f, row + tile_row, columns, sums + tile_row * KERNELS_COLUMNS, v[r]);
-            if (f->z)
-                NAME(store_row)(v[r], f->type, f->z, (row + tile_row) * f->ld, columns);
-        }
+    float activated[EPILOGUE_ROWS][KERNELS_COLUMNS];
+    for (int r = 0; r < count; r++) {
+        const ptrdiff_t start = (row + r) * f->ld;
+        float z[KERNELS_COLUMNS];
+        NAME(epilogue_row)(f, row + r, columns, sums + r * KERNELS_COLUMNS, z);
+        if (f->z)
+            NAME(store_row)(z, f->type, f->z, start, columns);
         if (f->activate)
-            f->activate(v[0], v[0], (size_t)(rows * KERNELS_COLUMNS));
-        for (int r = 0; r < rows; r++)
-            NAME(store_row)(v[r], f->type, f->c, (row + first + r) * f->ld, columns);
+            memcpy(activated[r], z, sizeof z);
+        else
+            NAME(store_row)(z, f->type, f->c, start, columns);
     }
+    if (!f->activate)
+        return;
+    f->activate(activated[0], activated[0], (size_t)(count * KERNELS_COLUMNS));
+    for (int r = 0; r < count; r++)
+        NAME(store_row)(activated[r], f->type, f->c, (row + r) * f->ld, columns);
 }
 
 TARGET static void NAME(epilogue)(const KernelFinish *f, int row, int count, const void *sums)
 {
-    if (f->columns == KERNELS_COLUMNS)
-        NAME(epilogue_rows)(f, row, count, KERNELS_COLUMNS, sums);
-    else
-        NAME(epilogue_rows)(f, row, count, f->columns, sums);
+    for (int r = 0; r < count; r += EPILOGUE_ROWS) {
+        const int rows = count - r < EPILOGUE_ROWS ? count - r : EPILOGUE_ROWS;
+        const float *from = (const float *)sums + (ptrdiff_t)r * KERNELS_COLUMNS;
+        if (f->columns == KERNELS_COLUMNS)
+            NAME(epilogue_rows)(f, row + r, rows, KERNELS_COLUMNS, from);
+        else
+            NAME(epilogue_rows)(f, row + r, rows, f->columns, from);
+    }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fits the polynomials of elements_template.h and vector_avx512.h and prints their coefficients and largest relative errors.
+"""Fits the polynomials of elements_template.h and softmax_avx512.c; prints coefficients and largest relative errors.
 
 Minimax by Lawson's algorithm: least squares on Chebyshev nodes, reweighted by the error until it
 levels out. Needs numpy and scipy; run by hand, never by the build.
@@ -42,8 +42,7 @@ def power(r):
     return np.expm1(r * np.log(2)) / r
 
 
-for degree in 3, 4:
-    show("T%d" % degree, minimax(power, lambda r: r / 2**r, 0, 1, degree))
+show("T", minimax(power, lambda r: r / 2**r, 0, 1, 3))
 
 
 # Phi(-a) = exp(-a^2 / 2) t Q(t), t = 1 / (1 + GELU_RATE a), for 0 <= a <= GELU_LIMIT

@@ -49,10 +49,16 @@ static void fill_avx2(Kernels *table)
     table->product_is_fast = true;
 }
 
+#define TARGET        __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
+#define NAME(x)       x##_avx512
+#define MADD(a, b, c) __builtin_fmaf(a, b, c)
+#include "tensor/kernels/rows_template.h"
+
 static void fill_avx512(Kernels *table)
 {
-    kernels_overlay_rows_avx512(table);
-    kernels_overlay_elements_avx512(table);
+    fill_rows_avx512(table);
+    table->softmax_bf16 = kernels_softmax_bf16_avx512;
+    table->softmax_gradient_bf16 = kernels_softmax_gradient_bf16_avx512;
     table->product[PRECISION_F32] = kernels_product_f32_avx512;
     table->product[PRECISION_BF16] = kernels_product_bf16_avx512;
     table->interleave = kernels_interleave_avx512;

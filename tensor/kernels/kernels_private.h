@@ -10,9 +10,6 @@
 
 #include "tensor/kernels/kernels.h"
 
-#include <float.h>
-#include <math.h>
-
 /* The packed products in portable C (product_reference.c). */
 void kernels_product_f32_reference(const KernelProduct *product);
 void kernels_product_bf16_reference(const KernelProduct *product);
@@ -32,9 +29,10 @@ void kernels_product_f32_avx512(const KernelProduct *product);
 void kernels_interleave_avx512(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 void kernels_transpose_avx512(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
-/* Put those of rows_avx512.c and of elements_avx512.c into the table of a processor with AVX-512. */
-void kernels_overlay_rows_avx512(Kernels *table);
-void kernels_overlay_elements_avx512(Kernels *table);
+/* softmax_avx512.c */
+float kernels_softmax_bf16_avx512(const float *row, int n, float scale, uint16_t *p,
+                                  float *inverse_sum);
+void kernels_softmax_gradient_bf16_avx512(const KernelScores *scores);
 
 /* AVX-512 without BF16 instructions: widens to f32. */
 void kernels_product_bf16_avx512(const KernelProduct *product);
@@ -49,23 +47,5 @@ void kernels_product_bf16_avx512_bf16(const KernelProduct *product);
  */
 void kernels_product_bf16_amx(const KernelProduct *product);
 void kernels_product_int8_amx(const KernelProduct *product);
-
-/*
- * The step that divides least..largest into 254: 0 where it would be subnormal, because its inverse would
- * overflow; NaN where one of them is NaN or infinity.
- */
-static inline float kernels_step(float least, float largest)
-{
-    const float step = largest / 254.0f - least / 254.0f;
-    if (!(step <= FLT_MAX))
-        return NAN;
-    return step >= FLT_MIN ? step : 0.0f;
-}
-
-/* 1 / sqrt(variance), NaN where the variance is beyond f32: 1 / sqrt(infinity) = 0 would hide the row. */
-static inline float kernels_rstd(float variance)
-{
-    return variance <= FLT_MAX ? 1.0f / sqrtf(variance) : NAN;
-}
 
 #endif

@@ -21,6 +21,8 @@
 #ifndef LNCLIP_TENSOR_KERNELS_ROWS_TEMPLATE_H
 #define LNCLIP_TENSOR_KERNELS_ROWS_TEMPLATE_H
 
+#include <float.h>
+
 /*
  * Partial sums: two registers of AVX-512, four of AVX2, eight of SSE2. More than one, because an addition waits
  * four cycles for the one before it in the same register.
@@ -122,6 +124,12 @@ INLINE void deal_row(const uint16_t *x, int n, bool second, uint32_t *pairs, ptr
     }
 }
 
+/* 1 / sqrt(variance), NaN where the variance is beyond f32: 1 / sqrt(infinity) = 0 would hide the row. */
+INLINE float rstd_of(float variance)
+{
+    return variance <= FLT_MAX ? 1.0f / sqrtf(variance) : NAN;
+}
+
 /* The bits of a float as an integer of the same order, and back. Compilers vectorise the maximum of integers. */
 INLINE int32_t ordered_bits(int32_t bits)
 {
@@ -140,6 +148,18 @@ INLINE void range_of(const uint16_t *x, const float *factor, int n, float *least
     }
     *least = float_of_bits((uint32_t)ordered_bits(low));
     *largest = float_of_bits((uint32_t)high);
+}
+
+/*
+ * The step that divides least..largest into 254: 0 where it would be subnormal, because its inverse would
+ * overflow; NaN where one of them is NaN or infinity.
+ */
+INLINE float step_of(float least, float largest)
+{
+    const float step = largest / 254.0f - least / 254.0f;
+    if (!(step <= FLT_MAX))
+        return NAN;
+    return step >= FLT_MIN ? step : 0.0f;
 }
 
 INLINE void dot_step(const float *x, const float *y, const size_t count, double lanes[LANES])
@@ -271,7 +291,7 @@ INLINE TARGET float NAME(inverse_deviation)(const float *x, int D, float mean, f
         NAME(square_step)(x + i, LANES, mean, lanes);
     if (i < D)
         NAME(square_step)(x + i, D - i, mean, lanes);
-    return kernels_rstd(sum_lanes(lanes) / (float)D + eps);
+    return rstd_of(sum_lanes(lanes) / (float)D + eps);
 }
 
 TARGET static void NAME(layer_norm)(const float *x, const float *gamma, const float *beta, int D,
@@ -414,7 +434,7 @@ TARGET static float NAME(quantize)(const uint16_t *x, const float *factor, int n
         range_of(x, factor, n, &least, &largest);
     else
         range_of(x, NULL, n, &least, &largest);
-    const float step = kernels_step(least, largest), scale = step > 0 ? 1 / step : 0;
+    const float step = step_of(least, largest), scale = step > 0 ? 1 / step : 0;
     *zero = step > 0 ? (int32_t)lrintf(-least * scale) : 0;
     /* Its sum with a small number ends in that number's integer. */
     const float rounder = 0x1.8p23f + (float)*zero;
