@@ -52,13 +52,6 @@ static Status carried_metadata(const SafeTensors *file, SafeTensorsMetadata **ou
     return STATUS_OK;
 }
 
-/* OpenAI's CLIPs: the names of their shapes, and on the Hub. */
-static const char *const openai[][2] = {{"vit-b-32", "openai/clip-vit-base-patch32"},
-                                        {"vit-b-16", "openai/clip-vit-base-patch16"},
-                                        {"vit-l-14", "openai/clip-vit-large-patch14"},
-                                        {"vit-l-14-336", "openai/clip-vit-large-patch14-336"}};
-enum { OPENAI_COUNT = sizeof openai / sizeof openai[0] };
-
 /* What the config.json and the preprocessor_config.json in the folder `backbone` say. */
 static Status read_backbone(const char *backbone, const char *path, VitConfig *config, Error *error)
 {
@@ -87,9 +80,9 @@ static Status check_backbone(const char *backbone, const VitConfig *config, Erro
     TRY(file_join(path, backbone, "config.json", error));
     if (file_exists(path))
         TRY(read_backbone(backbone, path, &named, error));
-    for (size_t i = 0; named.width == 0 && i < OPENAI_COUNT; i++)
-        if (strcmp(openai[i][1], backbone) == 0)
-            TRY(vit_config_named(openai[i][0], &named, error));
+    for (int i = 0; named.width == 0 && i < vit_clip.shape_count; i++)
+        if (vit_clip.shapes[i].hub && strcmp(vit_clip.shapes[i].hub, backbone) == 0)
+            TRY(vit_config_named(vit_clip.shapes[i].name, &named, error));
     if (named.width == 0)
         return STATUS_OK;
     if (named.image_size != config->image_size || named.patch_size != config->patch_size ||
@@ -122,10 +115,10 @@ static Status find_backbone(const Request *request, const VitConfig *config, con
     *backbone = request->backbone;
     if (!*backbone && config->backbone[0])
         *backbone = config->backbone;
-    for (size_t i = 0; !*backbone && i < OPENAI_COUNT; i++)
-        if (config->activation == ACTIVATION_QUICK_GELU && config->eps == 1e-5F &&
-            strcmp(openai[i][0], vit_config_name(config)) == 0)
-            *backbone = openai[i][1];
+    for (int i = 0; !*backbone && i < vit_clip.shape_count; i++)
+        if (config->activation == ACTIVATION_QUICK_GELU && config->eps == vit_clip.eps &&
+            strcmp(vit_clip.shapes[i].name, vit_config_name(config)) == 0)
+            *backbone = vit_clip.shapes[i].hub;
     if (!*backbone)
         return error_set(error, STATUS_FAILED,
                          "%s: has the shape of no CLIP of OpenAI, and GenD's config.json names its "

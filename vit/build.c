@@ -11,165 +11,91 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* An extent that depends on the configuration. */
-typedef enum Extent { NONE, WIDTH, MLP, TOKENS, COLOURS, PATCH } Extent;
-
-typedef struct Row {
-    const char *name;
-    VitKind kind;
-    Extent shape[TENSOR_MAX_DIMS];
-} Row;
-
-static const Row first_rows[] = {
-    {"embeddings.class_embedding", VIT_EMBEDDING, {WIDTH}},
-    {"embeddings.patch_embedding.weight", VIT_EMBEDDING, {WIDTH, COLOURS, PATCH, PATCH}},
-    {"embeddings.position_embedding.weight", VIT_EMBEDDING, {TOKENS, WIDTH}},
-    {"pre_layrnorm.weight", VIT_LAYER_NORM, {WIDTH}}, /* the misspelling is in the files */
-    {"pre_layrnorm.bias", VIT_LAYER_NORM, {WIDTH}},
-};
-
-enum {
-    LN1_WEIGHT,
-    LN1_BIAS,
-    Q_WEIGHT,
-    Q_BIAS,
-    K_WEIGHT,
-    K_BIAS,
-    V_WEIGHT,
-    V_BIAS,
-    OUT_WEIGHT,
-    OUT_BIAS,
-    LN2_WEIGHT,
-    LN2_BIAS,
-    FC1_WEIGHT,
-    FC1_BIAS,
-    FC2_WEIGHT,
-    FC2_BIAS,
-    LAYER_ROWS
-};
-
-static const Row layer_rows[LAYER_ROWS] = {
-    [LN1_WEIGHT] = {"layer_norm1.weight", VIT_LAYER_NORM, {WIDTH}},
-    [LN1_BIAS] = {"layer_norm1.bias", VIT_LAYER_NORM, {WIDTH}},
-    [Q_WEIGHT] = {"self_attn.q_proj.weight", VIT_WEIGHT, {WIDTH, WIDTH}},
-    [Q_BIAS] = {"self_attn.q_proj.bias", VIT_BIAS, {WIDTH}},
-    [K_WEIGHT] = {"self_attn.k_proj.weight", VIT_WEIGHT, {WIDTH, WIDTH}},
-    [K_BIAS] = {"self_attn.k_proj.bias", VIT_BIAS, {WIDTH}},
-    [V_WEIGHT] = {"self_attn.v_proj.weight", VIT_WEIGHT, {WIDTH, WIDTH}},
-    [V_BIAS] = {"self_attn.v_proj.bias", VIT_BIAS, {WIDTH}},
-    [OUT_WEIGHT] = {"self_attn.out_proj.weight", VIT_WEIGHT, {WIDTH, WIDTH}},
-    [OUT_BIAS] = {"self_attn.out_proj.bias", VIT_BIAS, {WIDTH}},
-    [LN2_WEIGHT] = {"layer_norm2.weight", VIT_LAYER_NORM, {WIDTH}},
-    [LN2_BIAS] = {"layer_norm2.bias", VIT_LAYER_NORM, {WIDTH}},
-    [FC1_WEIGHT] = {"mlp.fc1.weight", VIT_WEIGHT, {MLP, WIDTH}},
-    [FC1_BIAS] = {"mlp.fc1.bias", VIT_BIAS, {MLP}},
-    [FC2_WEIGHT] = {"mlp.fc2.weight", VIT_WEIGHT, {WIDTH, MLP}},
-    [FC2_BIAS] = {"mlp.fc2.bias", VIT_BIAS, {WIDTH}},
-};
-
-static const Row last_rows[] = {
-    {"post_layernorm.weight", VIT_LAYER_NORM, {WIDTH}},
-    {"post_layernorm.bias", VIT_LAYER_NORM, {WIDTH}},
-};
-
-enum {
-    FIRST_ROWS = COUNT_OF(first_rows),
-    LAST_ROWS = COUNT_OF(last_rows),
-};
-
-static int extent_of(const VitConfig *config, Extent extent)
+static int extent_of(const VitConfig *config, VitExtent extent)
 {
     switch (extent) {
-    case WIDTH:
+    case VIT_WIDTH:
         return config->width;
-    case MLP:
+    case VIT_MLP:
         return config->mlp;
-    case TOKENS:
+    case VIT_TOKENS:
         return vit_tokens(config);
-    case COLOURS:
+    case VIT_COLOURS:
         return 3;
-    case PATCH:
+    case VIT_PATCH:
         return config->patch_size;
-    case NONE:
+    case VIT_NONE:
         break;
     }
     return 0;
 }
 
-/* Fills the next parameter from a row of the tables. */
-static Tensor *add(Vit *vit, const char *prefix, const Row *row)
+/* Adds the parameters of the rows from slot `first` to slot `last`, of this block if they are a block's. */
+static void add_rows(Vit *vit, VitSlot first, VitSlot last, int block, Tensor *slots[VIT_SLOTS])
 {
-    VitParameter *parameter = &vit->parameters[vit->parameter_count++];
-    const int length = snprintf(parameter->name, sizeof parameter->name, "%s%s", prefix, row->name);
-    assert(length > 0 && length < VIT_NAME_SIZE);
-    int ndim = 0, shape[TENSOR_MAX_DIMS];
-    for (; ndim < TENSOR_MAX_DIMS && row->shape[ndim] != NONE; ndim++)
-        shape[ndim] = extent_of(&vit->config, row->shape[ndim]);
-    parameter->kind = row->kind;
-    parameter->tensor = tensor_leaf(NULL, ndim, shape);
-    return &parameter->tensor;
+    for (int i = 0; i < vit_clip.row_count; i++) {
+        const VitTensorRow *row = &vit_clip.rows[i];
+        if (row->slot < first || row->slot > last)
+            continue;
+        VitParameter *parameter = &vit->parameters[vit->parameter_count++];
+        parameter->row = row;
+        parameter->kind = row->kind;
+        vit_tensor_name(&vit_clip, row, block, parameter->name);
+        int ndim = 0, shape[TENSOR_MAX_DIMS];
+        for (; ndim < TENSOR_MAX_DIMS && row->shape[ndim] != VIT_NONE; ndim++)
+            shape[ndim] = extent_of(&vit->config, row->shape[ndim]);
+        parameter->tensor = tensor_leaf(NULL, ndim, shape);
+        slots[row->slot] = &parameter->tensor;
+    }
 }
 
-static Linear linear_of(Tensor *weight, Tensor *bias)
+/* The linear map of `parts` stacked weights, the first one in slot `first`; each has its bias or NULL behind it. */
+static Linear linear_of(Tensor *const slots[VIT_SLOTS], VitSlot first, int parts)
 {
-    return (Linear){.in = weight->shape[1],
-                    .out = weight->shape[0],
-                    .parts = 1,
-                    .weight = {weight},
-                    .bias = {bias}};
-}
-
-static void build_layer(Vit *vit, int layer)
-{
-    char prefix[VIT_NAME_SIZE];
-    snprintf(prefix, sizeof prefix, "vision_model.encoder.layers.%d.", layer);
-    Tensor *t[LAYER_ROWS];
-    for (int i = 0; i < LAYER_ROWS; i++)
-        t[i] = add(vit, prefix, &layer_rows[i]);
-    const int D = vit->config.width;
-    vit->blocks[layer] = (VitBlock){
-        .ln1 = {t[LN1_WEIGHT], t[LN1_BIAS]},
-        .ln2 = {t[LN2_WEIGHT], t[LN2_BIAS]},
-        .q = linear_of(t[Q_WEIGHT], t[Q_BIAS]),
-        .kv = {.in = D,
-               .out = 2 * D,
-               .parts = 2,
-               .weight = {t[K_WEIGHT], t[V_WEIGHT]},
-               .bias = {t[K_BIAS], t[V_BIAS]}},
-        .out = linear_of(t[OUT_WEIGHT], t[OUT_BIAS]),
-        .fc1 = linear_of(t[FC1_WEIGHT], t[FC1_BIAS]),
-        .fc2 = linear_of(t[FC2_WEIGHT], t[FC2_BIAS]),
-    };
+    Linear linear = {.in = slots[first]->shape[1], .parts = parts};
+    for (int part = 0; part < parts; part++) {
+        linear.weight[part] = slots[first + 2 * part];
+        linear.bias[part] = slots[first + 2 * part + 1];
+        linear.out += linear.weight[part]->shape[0];
+    }
+    return linear;
 }
 
 Status vit_build(Vit **out, const VitConfig *config, Error *error)
 {
     *out = NULL;
     TRY(vit_config_check(config, "model", error));
-    const int L = config->layers;
     Vit *vit = mem_new(1, sizeof *vit, "the model", error);
     if (!vit)
         return STATUS_FAILED;
     vit->config = *config;
-    vit->parameters = mem_new(FIRST_ROWS + LAST_ROWS + L * LAYER_ROWS, sizeof *vit->parameters,
-                              "the parameters of the model", error);
-    vit->blocks = mem_new(L, sizeof *vit->blocks, "the blocks of the model", error);
+    vit->parameters = mem_new(VIT_SLOTS + (config->layers - 1) * VIT_BLOCK_SLOTS,
+                              sizeof *vit->parameters, "the parameters of the model", error);
+    vit->blocks = mem_new(config->layers, sizeof *vit->blocks, "the blocks of the model", error);
     if (!vit->parameters || !vit->blocks) {
         vit_destroy(vit);
         return STATUS_FAILED;
     }
-    Tensor *first[FIRST_ROWS], *last[LAST_ROWS];
-    for (int i = 0; i < FIRST_ROWS; i++)
-        first[i] = add(vit, "vision_model.", &first_rows[i]);
-    for (int i = 0; i < L; i++)
-        build_layer(vit, i);
-    for (int i = 0; i < LAST_ROWS; i++)
-        last[i] = add(vit, "vision_model.", &last_rows[i]);
-    vit->class_embedding = first[0];
-    vit->patch_embedding = first[1];
-    vit->position_embedding = first[2];
-    vit->pre = (VitLayerNorm){first[3], first[4]};
-    vit->post = (VitLayerNorm){last[0], last[1]};
+    Tensor *t[VIT_SLOTS] = {NULL};
+    add_rows(vit, 0, VIT_LN1_WEIGHT - 1, 0, t);
+    for (int i = 0; i < config->layers; i++) {
+        add_rows(vit, VIT_LN1_WEIGHT, VIT_FC2_BIAS, i, t);
+        vit->blocks[i] = (VitBlock){
+            .ln1 = {t[VIT_LN1_WEIGHT], t[VIT_LN1_BIAS]},
+            .ln2 = {t[VIT_LN2_WEIGHT], t[VIT_LN2_BIAS]},
+            .q = linear_of(t, VIT_Q_WEIGHT, 1),
+            .kv = linear_of(t, VIT_K_WEIGHT, 2),
+            .out = linear_of(t, VIT_OUT_WEIGHT, 1),
+            .fc1 = linear_of(t, VIT_FC1_WEIGHT, 1),
+            .fc2 = linear_of(t, VIT_FC2_WEIGHT, 1),
+        };
+    }
+    add_rows(vit, VIT_FC2_BIAS + 1, VIT_SLOTS - 1, 0, t);
+    vit->class_embedding = t[VIT_CLASS_EMBEDDING];
+    vit->patch_embedding = t[VIT_PATCH_EMBEDDING];
+    vit->position_embedding = t[VIT_POSITION_EMBEDDING];
+    vit->pre = (VitLayerNorm){t[VIT_PRE_WEIGHT], t[VIT_PRE_BIAS]};
+    vit->post = (VitLayerNorm){t[VIT_POST_WEIGHT], t[VIT_POST_BIAS]};
     *out = vit;
     return STATUS_OK;
 }

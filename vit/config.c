@@ -10,6 +10,7 @@
 #include "tensor/base/c_locale.h"
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
+#include "vit/towers/tower.h"
 
 #include <assert.h>
 #include <jansson.h>
@@ -20,22 +21,6 @@
 
 enum { MAX_JSON = 16 << 20 }; /* bytes; real files have a few thousand */
 
-/* OpenAI's preprocessing (openai/CLIP, clip.py): mean and standard deviation of RGB in 0..1. */
-static const float CLIP_MEAN[3] = {0.48145466F, 0.4578275F, 0.40821073F};
-static const float CLIP_STD[3] = {0.26862954F, 0.26130258F, 0.27577711F};
-
-static const struct {
-    const char *name;
-    int image_size, patch_size, width, layers, heads, mlp;
-} named[] = {
-    {"tiny", 64, 16, 64, 3, 2, 256},
-    {"vit-b-32", 224, 32, 768, 12, 12, 3072},
-    {"vit-b-16", 224, 16, 768, 12, 12, 3072},
-    {"vit-l-14", 224, 14, 1024, 24, 16, 4096},
-    {"vit-l-14-336", 336, 14, 1024, 24, 16, 4096},
-};
-enum { NAMED_COUNT = COUNT_OF(named) };
-
 int vit_tokens(const VitConfig *config)
 {
     const int side = config->image_size / config->patch_size;
@@ -44,41 +29,45 @@ int vit_tokens(const VitConfig *config)
 
 VitConfig vit_config_unknown(void)
 {
-    VitConfig config = {.eps = 1e-5F};
-    memcpy(config.mean, CLIP_MEAN, sizeof config.mean);
-    memcpy(config.std, CLIP_STD, sizeof config.std);
+    VitConfig config = {.eps = vit_clip.eps};
+    memcpy(config.mean, vit_clip.mean, sizeof config.mean);
+    memcpy(config.std, vit_clip.std, sizeof config.std);
     return config;
+}
+
+static void set_shape(VitConfig *config, const VitShape *shape)
+{
+    config->image_size = shape->image_size;
+    config->patch_size = shape->patch_size;
+    config->width = shape->width;
+    config->layers = shape->layers;
+    config->heads = shape->heads;
+    config->mlp = shape->mlp;
 }
 
 Status vit_config_named(const char *arch, VitConfig *config, Error *error)
 {
-    for (int i = 0; i < NAMED_COUNT; i++) {
-        if (strcmp(named[i].name, arch) != 0)
+    for (int i = 0; i < vit_clip.shape_count; i++) {
+        if (strcmp(vit_clip.shapes[i].name, arch) != 0)
             continue;
         *config = vit_config_unknown();
-        config->activation = ACTIVATION_QUICK_GELU;
-        config->image_size = named[i].image_size;
-        config->patch_size = named[i].patch_size;
-        config->width = named[i].width;
-        config->layers = named[i].layers;
-        config->heads = named[i].heads;
-        config->mlp = named[i].mlp;
+        vit_activation_parse(vit_clip.activation, &config->activation);
+        set_shape(config, &vit_clip.shapes[i]);
         return STATUS_OK;
     }
-    return error_set(
-        error, STATUS_USAGE,
-        "%s: unknown architecture; choose tiny, vit-b-32, vit-b-16, vit-l-14 or vit-l-14-336",
-        arch);
+    return error_set(error, STATUS_USAGE, "%s: unknown architecture; choose %s", arch,
+                     vit_clip.shape_names);
 }
 
 const char *vit_config_name(const VitConfig *config)
 {
-    for (int i = 0; i < NAMED_COUNT; i++)
-        if (named[i].image_size == config->image_size &&
-            named[i].patch_size == config->patch_size && named[i].width == config->width &&
-            named[i].layers == config->layers && named[i].heads == config->heads &&
-            named[i].mlp == config->mlp)
-            return named[i].name;
+    for (int i = 0; i < vit_clip.shape_count; i++) {
+        const VitShape *shape = &vit_clip.shapes[i];
+        if (shape->image_size == config->image_size && shape->patch_size == config->patch_size &&
+            shape->width == config->width && shape->layers == config->layers &&
+            shape->heads == config->heads && shape->mlp == config->mlp)
+            return shape->name;
+    }
     return "vit";
 }
 
@@ -187,7 +176,7 @@ static Status read_activation(const json_t *vision, const char *origin, VitConfi
                               Error *error)
 {
     const json_t *value = value_of(vision, "hidden_act");
-    const char *name = value ? json_string_value(value) : "quick_gelu"; /* the class's default */
+    const char *name = value ? json_string_value(value) : vit_clip.activation;
     if (name && vit_activation_parse(name, &config->activation))
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
@@ -198,12 +187,7 @@ static Status read_activation(const json_t *vision, const char *origin, VitConfi
 /* The keys of CLIPVisionConfig. */
 static Status read_vision(const json_t *vision, const char *origin, VitConfig *config, Error *error)
 {
-    config->image_size = 224;
-    config->patch_size = 32;
-    config->width = 768;
-    config->layers = 12;
-    config->heads = 12;
-    config->mlp = 3072;
+    set_shape(config, &vit_clip.defaults);
     int channels = 3;
     TRY(read_int(vision, "image_size", origin, &config->image_size, error));
     TRY(read_int(vision, "patch_size", origin, &config->patch_size, error));
@@ -252,7 +236,7 @@ static Status read_gend_head(const json_t *root, const char *origin, char head[1
 static Status read_gend(const json_t *root, const char *origin, VitConfig *config, Error *error)
 {
     const char *backbone = json_string_value(json_object_get(root, "backbone"));
-    if (backbone && !strcasestr(backbone, "clip"))
+    if (backbone && !strcasestr(backbone, vit_clip.mark))
         return error_set(
             error, STATUS_FAILED,
             "%s: backbone \"%.100s\" is not a CLIP; use a GenD model with a CLIP backbone", origin,
@@ -269,12 +253,14 @@ static Status read_root(const json_t *root, const char *origin, VitConfig *confi
     const json_t *vision = value_of(root, "vision_config");
     const char *name = json_string_value(type);
     if (!type) /* older files lack it */
-        name = vision ? "clip" : json_object_get(root, "hidden_size") ? "clip_vision_model" : NULL;
+        name = vision                                 ? vit_clip.whole_type
+               : json_object_get(root, "hidden_size") ? vit_clip.model_type
+                                                      : NULL;
     if (is_gend(root))
         return read_gend(root, origin, config, error);
-    if (name && strcmp(name, "clip_vision_model") == 0)
+    if (name && strcmp(name, vit_clip.model_type) == 0)
         return read_vision(root, origin, config, error);
-    if (name && strcmp(name, "clip") == 0) {
+    if (name && strcmp(name, vit_clip.whole_type) == 0) {
         /* Older files have "vision_config_dict" too, which transformers lets overrule the whole. */
         const json_t *older = value_of(root, "vision_config_dict");
         const json_t *read = older ? older : vision;
@@ -367,7 +353,7 @@ static Status check_steps(const json_t *root, const char *origin, Error *error)
                          "%s: do_pad is true; only CLIP's own preprocessing is supported", origin);
     const char *type = json_string_value(value_of(root, "image_processor_type"));
     type = type ? type : json_string_value(value_of(root, "feature_extractor_type"));
-    if (type && strncmp(type, "CLIP", 4) != 0)
+    if (type && strncmp(type, vit_clip.mark, strlen(vit_clip.mark)) != 0)
         return error_set(error, STATUS_FAILED,
                          "%s: is of the image processor %.64s; only CLIP's are supported", origin,
                          type);
@@ -380,7 +366,7 @@ static Status read_preprocessor(const json_t *root, const char *origin, VitConfi
     static const char *const shortest[] = {"shortest_edge", NULL};
     static const char *const sides[] = {"height", "width", NULL};
     TRY(check_steps(root, origin, error));
-    int size = 224, crop = 224; /* the defaults of CLIPImageProcessor */
+    int size = vit_clip.defaults.image_size, crop = size;
     TRY(read_side(root, "size", shortest, origin, &size, error));
     TRY(read_side(root, "crop_size", sides, origin, &crop, error));
     if (size != crop || (config->image_size != 0 && crop != config->image_size))
@@ -550,7 +536,7 @@ char *vit_config_format(const VitConfig *config, Error *error)
 {
     assert(config->activation != ACTIVATION_NONE);
     return dump(json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:o, s:s}",
-                          "architectures", "CLIPVisionModel", "model_type", "clip_vision_model",
+                          "architectures", vit_clip.architecture, "model_type", vit_clip.model_type,
                           "image_size", config->image_size, "patch_size", config->patch_size,
                           "num_channels", 3, "hidden_size", config->width, "num_hidden_layers",
                           config->layers, "num_attention_heads", config->heads, "intermediate_size",
@@ -564,10 +550,10 @@ char *vit_config_format_preprocessor(const VitConfig *config, Error *error)
     return dump(
         json_pack(
             "{s:s, s:b, s:{s:i}, s:i, s:b, s:{s:i, s:i}, s:b, s:f, s:b, s:[o,o,o], s:[o,o,o], s:b}",
-            "image_processor_type", "CLIPImageProcessor", "do_resize", 1, "size", "shortest_edge",
-            config->image_size, "resample", 3, "do_center_crop", 1, "crop_size", "height",
-            config->image_size, "width", config->image_size, "do_rescale", 1, "rescale_factor",
-            1.0 / 255, "do_normalize", 1, "image_mean", real_of(config->mean[0]),
+            "image_processor_type", vit_clip.image_processor, "do_resize", 1, "size",
+            "shortest_edge", config->image_size, "resample", 3, "do_center_crop", 1, "crop_size",
+            "height", config->image_size, "width", config->image_size, "do_rescale", 1,
+            "rescale_factor", 1.0 / 255, "do_normalize", 1, "image_mean", real_of(config->mean[0]),
             real_of(config->mean[1]), real_of(config->mean[2]), "image_std",
             real_of(config->std[0]), real_of(config->std[1]), real_of(config->std[2]),
             "do_convert_rgb", 1),

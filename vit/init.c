@@ -123,21 +123,27 @@ static void fill_task(void *context, int task, int worker)
     }
 }
 
-/* The standard deviation of a parameter that is drawn; transformers' initializer_factor is 1. */
-static float std_of(const Vit *vit, const VitParameter *parameter)
+/* The standard deviation of a draw. */
+static float std_of(VitDraw draw, const VitConfig *config)
 {
-    const double width = vit->config.width, layers = vit->config.layers;
-    const char *name = parameter->name;
-    if (parameter->kind == VIT_EMBEDDING)
-        return &parameter->tensor == vit->class_embedding ? (float)(1 / sqrt(width)) : 0.02F;
-    if (strstr(name, ".out_proj."))
+    const double width = config->width, layers = config->layers;
+    switch (draw) {
+    case VIT_DRAW_0_02:
+        return 0.02F;
+    case VIT_DRAW_WIDTH:
         return (float)(1 / sqrt(width));
-    if (strstr(name, ".fc1."))
+    case VIT_DRAW_MLP:
         return (float)(1 / sqrt(2 * width));
-    return (float)(1 / sqrt(width) / sqrt(2 * layers)); /* q, k, v and fc2 */
+    case VIT_DRAW_RESIDUAL:
+        return (float)(1 / sqrt(width) / sqrt(2 * layers));
+    case VIT_DRAW_ZERO:
+    case VIT_DRAW_ONE:
+        break;
+    }
+    return 0;
 }
 
-/* LayerNorm weights 1; their biases and all other biases 0. The rest is listed in `fills`. */
+/* Sets the parameters that are constant; the others are listed in `fills`. */
 static int plan_fills(Vit *vit, Fill *fills, int *tasks)
 {
     int count = 0;
@@ -146,14 +152,14 @@ static int plan_fills(Vit *vit, Fill *fills, int *tasks)
         const VitParameter *parameter = &vit->parameters[i];
         float *target = tensor_f32(&parameter->tensor);
         const size_t size = tensor_count(&parameter->tensor);
-        if (parameter->kind == VIT_EMBEDDING || parameter->kind == VIT_WEIGHT) {
-            fills[count++] = (Fill){target, size, std_of(vit, parameter), (uint32_t)i, *tasks};
+        const VitDraw draw = parameter->row->draw;
+        if (draw != VIT_DRAW_ZERO && draw != VIT_DRAW_ONE) {
+            fills[count++] = (Fill){target, size, std_of(draw, &vit->config), (uint32_t)i, *tasks};
             *tasks += (int)ceil_div(size, CHUNK);
             continue;
         }
-        const bool weight = strcmp(strrchr(parameter->name, '.'), ".weight") == 0;
         for (size_t k = 0; k < size; k++)
-            target[k] = weight ? 1 : 0;
+            target[k] = draw == VIT_DRAW_ONE ? 1 : 0;
     }
     return count;
 }

@@ -17,12 +17,6 @@ static bool starts(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static bool ends(const char *text, const char *suffix)
-{
-    const size_t length = strlen(text), tail = strlen(suffix);
-    return length >= tail && strcmp(text + length - tail, suffix) == 0;
-}
-
 static bool is_one_of(const char *text, const char *const *list)
 {
     for (; *list; list++)
@@ -46,10 +40,6 @@ VitNameKind vit_name_kind(const char *name, char native[VIT_NAME_SIZE])
 {
     static const char *const weights[] = {VIT_HEAD_WEIGHT, "linear.weight", "head.weight", NULL};
     static const char *const biases[] = {VIT_HEAD_BIAS, "linear.bias", "head.bias", NULL};
-    static const char *const ignored[] = {"text_projection.weight", "visual_projection.weight",
-                                          "logit_scale", NULL};
-    static const char *const parts[] = {"embeddings.", "pre_layrnorm.", "encoder.layers.",
-                                        "post_layernorm."};
     native[0] = '\0';
     if (is_one_of(name, weights))
         return VIT_NAME_HEAD_WEIGHT;
@@ -59,13 +49,12 @@ VitNameKind vit_name_kind(const char *name, char native[VIT_NAME_SIZE])
         name += strlen(VIT_PREFIX);
     if (starts(name, "base_model.model."))
         name += strlen("base_model.model.");
-    if (is_one_of(name, ignored) || starts(name, "text_model.") || ends(name, ".position_ids"))
+    if (vit_tower_ignores(&vit_clip, name))
         return VIT_NAME_IGNORED;
 
-    bool encoder = starts(name, "vision_model.");
-    const char *prefix = encoder ? "" : "vision_model.";
-    for (size_t i = 0; i < COUNT_OF(parts); i++)
-        encoder = encoder || starts(name, parts[i]);
+    const bool prefixed = starts(name, vit_clip.prefix);
+    const char *prefix = prefixed ? "" : vit_clip.prefix;
+    const bool encoder = prefixed || vit_tower_begins(&vit_clip, name);
     char full[2 * VIT_NAME_SIZE];
     const int length = snprintf(full, sizeof full, "%s%s", prefix, name);
     if (!encoder || length < 0 || (size_t)length >= sizeof full)

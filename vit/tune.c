@@ -25,21 +25,11 @@ enum { ITEM_SIZE = 256, LORA_HIGHEST_RANK = 4096 };
 
 typedef enum ItemKind { ITEM_LN, ITEM_BIAS, ITEM_ALL, ITEM_NONE, ITEM_LORA, ITEM_PATTERN } ItemKind;
 
-/* The linear maps of a block by the names that a LoRA item gives them, and in those of parameters. */
-static const struct {
-    const char *name, *infix;
-} targets[] = {
-    {"q", ".q_proj."},     {"k", ".k_proj."}, {"v", ".v_proj."},
-    {"out", ".out_proj."}, {"fc1", ".fc1."},  {"fc2", ".fc2."},
-};
-
-enum { TARGETS = COUNT_OF(targets), TARGET_Q = 0, TARGET_V = 2 };
-
 typedef struct Item {
     ItemKind kind;
     char text[ITEM_SIZE];
     int rank;        /* of LoRA */
-    unsigned wanted; /* bit i: LoRA of targets[i] */
+    unsigned wanted; /* bit s: LoRA of the weights of VitSlot s */
 } Item;
 
 /* "q+v+out" -> bits; false, and *wrong the first name that is none. */
@@ -48,15 +38,17 @@ static bool parse_targets(const char *text, unsigned *wanted, char wrong[ITEM_SI
     *wanted = 0;
     for (;;) {
         const size_t length = strcspn(text, "+");
-        int i = 0;
-        while (i < TARGETS &&
-               (strlen(targets[i].name) != length || strncmp(targets[i].name, text, length) != 0))
-            i++;
-        if (i == TARGETS || (*wanted >> i & 1U)) {
+        unsigned bit = 0;
+        for (int i = 0; i < vit_clip.row_count; i++) {
+            const char *target = vit_clip.rows[i].target;
+            if (target && strlen(target) == length && strncmp(target, text, length) == 0)
+                bit = 1U << vit_clip.rows[i].slot;
+        }
+        if (bit == 0 || (*wanted & bit)) {
             snprintf(wrong, ITEM_SIZE, "%.*s", (int)length, text);
             return false;
         }
-        *wanted |= 1U << i;
+        *wanted |= bit;
         if (text[length] == '\0')
             return true;
         text += length + 1;
@@ -75,7 +67,7 @@ static Status parse_lora(const char *tune, Item *item, Error *error)
                          "tune=%s: %s names no rank from 1 to %d; write lora:8 or lora:8:q+v+out",
                          tune, item->text, LORA_HIGHEST_RANK);
     item->rank = atoi(digits);
-    item->wanted = 1U << TARGET_Q | 1U << TARGET_V;
+    item->wanted = 1U << VIT_Q_WEIGHT | 1U << VIT_V_WEIGHT;
     char wrong[ITEM_SIZE];
     if (*rest == ':' && !parse_targets(rest + 1, &item->wanted, wrong))
         return error_set(error, STATUS_USAGE,
@@ -125,15 +117,6 @@ Status vit_tune_check(const char *tune, Error *error)
     return STATUS_OK;
 }
 
-/* Whether LoRA of this item belongs to a parameter. */
-static bool is_target(const Item *item, const VitParameter *parameter)
-{
-    for (int i = 0; parameter->kind == VIT_WEIGHT && i < TARGETS; i++)
-        if ((item->wanted >> i & 1U) && strstr(parameter->name, targets[i].infix))
-            return true;
-    return false;
-}
-
 static bool trains(const Item *item, const VitParameter *parameter)
 {
     switch (item->kind) {
@@ -178,7 +161,7 @@ static Status choose_lora(const Vit *vit, const char *tune, const Item *item, Vi
 {
     for (int i = 0; i < vit->parameter_count; i++) {
         const VitParameter *parameter = &vit->parameters[i];
-        if (!is_target(item, parameter))
+        if (!(item->wanted >> parameter->row->slot & 1U))
             continue;
         if (chosen[i] == VIT_TRAINS)
             return error_set(error, STATUS_USAGE,

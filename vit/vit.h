@@ -17,18 +17,15 @@
 #include "tensor/safetensors.h"
 #include "tensor/threads.h"
 #include "vit/config.h"
+#include "vit/towers/tower.h"
 
 #include <stdint.h>
-
-enum { VIT_NAME_SIZE = 96 };
-
-/* What a parameter is, so that `tune` can choose by kind. */
-typedef enum VitKind { VIT_EMBEDDING, VIT_LAYER_NORM, VIT_WEIGHT, VIT_BIAS } VitKind;
 
 /* One named parameter of the encoder: the single list behind loading, tuning, adapters and inspect. */
 typedef struct VitParameter {
     char name[VIT_NAME_SIZE]; /* as in Hugging Face, from "vision_model." on */
-    VitKind kind;
+    const VitTensorRow *row;  /* of the family's table */
+    VitKind kind;             /* as in the row */
     Tensor tensor;  /* frozen until vit_tune makes it train; data may lie in a read-only mapping */
     float *adapted; /* own memory of a frozen tensor that an adapter has set, or NULL */
     bool changed;   /* an adapter gave it other numbers than the model has */

@@ -45,11 +45,10 @@ static Status find_files(const char *path, Paths *paths, Error *error)
 
 /* ---- the backbone of a GenD model ---------------------------------------------------------------- */
 
-/* Whether all models of this name have heads of 64, quick_gelu, eps 1e-5 and CLIP's mean and std. */
-static bool is_openai(const char *backbone)
+/* Whether all models of this name have the family's activation, eps, width of a head and preprocessing. */
+static bool is_known(const char *backbone)
 {
-    static const char prefix[] = "openai/clip-vit-";
-    return strncmp(backbone, prefix, sizeof prefix - 1) == 0;
+    return strncmp(backbone, vit_clip.known, strlen(vit_clip.known)) == 0;
 }
 
 /* `folder`, or of a model's folder in the Hugging Face cache the snapshot its main branch is at. */
@@ -142,8 +141,8 @@ static Status read_config(const Paths *paths, const SafeTensors *file, VitConfig
     VitConfig named = {.width = 0};
     if (text) /* what lnclip wrote of these very tensors */
         TRY(vit_config_parse(text, origin, &named, error));
-    if (named.width == 0 && is_openai(config->backbone)) {
-        config->activation = ACTIVATION_QUICK_GELU;
+    if (named.width == 0 && is_known(config->backbone)) {
+        vit_activation_parse(vit_clip.activation, &config->activation);
         return STATUS_OK;
     }
     if (named.width == 0) {
@@ -178,7 +177,7 @@ static Status read_preprocessing(const Paths *paths, const SafeTensors *file, co
     }
     if (!found && backbone[0])
         TRY(vit_config_read_preprocessor(backbone, config, &found, error));
-    if (!found && !is_openai(config->backbone))
+    if (!found && !is_known(config->backbone))
         vit_config_assume(config, "no preprocessor_config.json: CLIP's mean and std");
     return STATUS_OK;
 }
@@ -216,8 +215,11 @@ static Status apply_hints(const char *path, const VitHints *hints, VitConfig *co
                      path);
 }
 
-static const SafeTensor *find(const VitNamed *named, int count, const char *native, int ndim)
+/* The stored tensor of a row, in the first block, if its shape is a usable one; `native` becomes its name. */
+static const SafeTensor *find(const VitNamed *named, int count, VitSlot slot, int ndim,
+                              char native[VIT_NAME_SIZE])
 {
+    vit_tensor_name(&vit_clip, vit_tower_row(&vit_clip, slot), 0, native);
     const VitNamed *found = vit_named_find(named, count, native);
     if (!found || found->tensor->ndim != ndim)
         return NULL;
@@ -227,27 +229,25 @@ static const SafeTensor *find(const VitNamed *named, int count, const char *nati
     return found->tensor;
 }
 
-/* Widest encoder of which every published CLIP has heads of 64; wider ones have 64, 80, 88, 104 or 112. */
-enum { HEADS_OF_64_WIDTH = 1024 };
-
 /* The number of heads, which the tensors do not tell: as the caller says, or heads of 64 where all have them. */
 static Status infer_heads(const char *path, const VitHints *hints, VitConfig *config, Error *error)
 {
-    const bool known = is_openai(config->backbone);
+    const bool known = is_known(config->backbone);
+    const int head_width = vit_clip.head_width;
     config->heads = hints->heads;
-    if (config->heads > 0 && known && config->heads * 64 != config->width)
+    if (config->heads > 0 && known && config->heads * head_width != config->width)
         return error_set(
             error, STATUS_USAGE,
-            "%s: its backbone %s has heads of 64, %d of them, not %d; leave out --heads", path,
-            config->backbone, config->width / 64, config->heads);
+            "%s: its backbone %s has heads of %d, %d of them, not %d; leave out --heads", path,
+            config->backbone, head_width, config->width / head_width, config->heads);
     if (config->heads > 0)
         return STATUS_OK;
-    if (config->width % 64 != 0 || (config->width > HEADS_OF_64_WIDTH && !known))
+    if (config->width % head_width != 0 || (config->width > vit_clip.head_width_limit && !known))
         return error_set(error, STATUS_FAILED,
                          "%s: tensors of width %d do not tell the number of heads; put its "
                          "config.json beside it, or pass --heads N (16 for ViT-H, g and bigG)",
                          path, config->width);
-    config->heads = config->width / 64;
+    config->heads = config->width / head_width;
     if (!known)
         vit_config_assume(config, "no shape in a config.json: heads = width/64, eps 1e-5");
     return STATUS_OK;
@@ -257,27 +257,25 @@ static Status infer_heads(const char *path, const VitHints *hints, VitConfig *co
 static Status infer_shape(const char *path, const VitNamed *named, int count, const VitHints *hints,
                           VitConfig *config, Error *error)
 {
-    static const char *const patch_name = "vision_model.embeddings.patch_embedding.weight";
-    static const char *const position_name = "vision_model.embeddings.position_embedding.weight";
-    static const char *const fc1_name = "vision_model.encoder.layers.0.mlp.fc1.weight";
-    const SafeTensor *patch = find(named, count, patch_name, 4);
-    const SafeTensor *position = find(named, count, position_name, 2);
-    const SafeTensor *fc1 = find(named, count, fc1_name, 2);
+    char names[3][VIT_NAME_SIZE];
+    const SafeTensor *patch = find(named, count, VIT_PATCH_EMBEDDING, 4, names[0]);
+    const SafeTensor *position = find(named, count, VIT_POSITION_EMBEDDING, 2, names[1]);
+    const SafeTensor *fc1 = find(named, count, VIT_FC1_WEIGHT, 2, names[2]);
     if (!patch || !position || !fc1)
         return error_set(
             error, STATUS_FAILED,
             "%s: has no usable tensor %s, so it is no CLIP vision model; name another file", path,
-            !patch      ? patch_name
-            : !position ? position_name
-                        : fc1_name);
+            names[!patch      ? 0
+                  : !position ? 1
+                              : 2]);
     config->width = (int)patch->shape[0];
     config->patch_size = (int)patch->shape[2];
     config->mlp = (int)fc1->shape[0];
     TRY(infer_heads(path, hints, config, error));
     char name[VIT_NAME_SIZE];
     do
-        snprintf(name, sizeof name, "vision_model.encoder.layers.%d.layer_norm1.weight",
-                 config->layers++);
+        vit_tensor_name(&vit_clip, vit_tower_row(&vit_clip, VIT_LN1_WEIGHT), config->layers++,
+                        name);
     while (config->layers <= 1000 && vit_named_find(named, count, name));
     config->layers--;
 

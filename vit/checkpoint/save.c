@@ -16,8 +16,6 @@
 
 enum { OWN_METADATA = 4 };
 
-static const char PROJECTION[] = "visual_projection.weight";
-
 typedef char Name[VIT_NAME_SIZE + sizeof VIT_PREFIX];
 
 /* CLIP's projection as the model's file holds it, or NULL: a strict load of GenD's class wants it, unused. */
@@ -26,8 +24,8 @@ static const SafeTensor *find_projection(const Vit *vit)
     if (!vit->file)
         return NULL;
     Name prefixed;
-    snprintf(prefixed, sizeof prefixed, "%s%s", VIT_PREFIX, PROJECTION);
-    const SafeTensor *found = safetensors_find(vit->file, PROJECTION);
+    snprintf(prefixed, sizeof prefixed, "%s%s", VIT_PREFIX, vit_clip.projection);
+    const SafeTensor *found = safetensors_find(vit->file, vit_clip.projection);
     return found ? found : safetensors_find(vit->file, prefixed);
 }
 
@@ -46,7 +44,7 @@ static int list_tensors(const Vit *vit, const VitSaving *saving, SafeTensor *ten
     }
     const SafeTensor *projection = saving->backbone ? find_projection(vit) : NULL;
     if (projection && vit_is_float(projection)) {
-        snprintf(names[count], sizeof names[count], "%s%s", VIT_PREFIX, PROJECTION);
+        snprintf(names[count], sizeof names[count], "%s%s", VIT_PREFIX, vit_clip.projection);
         tensors[count] = *projection;
         tensors[count].name = names[count];
         count++;
