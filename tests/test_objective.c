@@ -4,7 +4,7 @@
  */
 #include "tests/support.h"
 
-#include "train/objective.h"
+#include "train/recipe.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -111,9 +111,9 @@ START_TEST(parts_are_the_formulas_and_the_total_their_weighted_sum)
     setup_open(&setup, settings, 4);
     expected_losses(&setup, &ce, &alignment, &uniformity);
     const TrainLosses losses = run(&setup, N, 0, true, false);
-    ck_close(losses.ce, ce, 1e-6);
-    ck_close(losses.alignment, alignment, 1e-6);
-    ck_close(losses.uniformity, uniformity, 1e-6);
+    ck_close(losses.part[TRAIN_LOSS_CE], ce, 1e-6);
+    ck_close(losses.part[TRAIN_LOSS_ALIGNMENT], alignment, 1e-6);
+    ck_close(losses.part[TRAIN_LOSS_UNIFORMITY], uniformity, 1e-6);
     ck_close(losses.total, 0.5 * ce + 0.25 * alignment + 2 * uniformity, 1e-6);
     setup_close(&setup);
 }
@@ -127,9 +127,9 @@ START_TEST(parts_are_told_at_weight_0_and_send_no_gradient)
     setup_open(&setup, settings, 1);
     expected_losses(&setup, &ce, &alignment, &uniformity);
     const TrainLosses losses = run(&setup, N, 0, true, true);
-    ck_close(losses.alignment, alignment, 1e-6);
-    ck_close(losses.uniformity, uniformity, 1e-6);
-    ck_assert_float_eq(losses.total, losses.ce);
+    ck_close(losses.part[TRAIN_LOSS_ALIGNMENT], alignment, 1e-6);
+    ck_close(losses.part[TRAIN_LOSS_UNIFORMITY], uniformity, 1e-6);
+    ck_assert_float_eq(losses.total, losses.part[TRAIN_LOSS_CE]);
     /* A constant shift of all logits of a class is all that the bias does: its gradients cancel. */
     ck_assert_float_eq_tol(setup.dbias[0] + setup.dbias[1], 0.0F, 1e-6F);
     setup_close(&setup);
@@ -142,8 +142,8 @@ START_TEST(a_batch_of_one_has_no_pairs)
     Setup setup;
     setup_open(&setup, settings, 2);
     const TrainLosses losses = run(&setup, 1, 0, true, true);
-    ck_assert_float_eq(losses.alignment, 0.0F);
-    ck_assert_float_eq(losses.uniformity, 0.0F);
+    ck_assert_float_eq(losses.part[TRAIN_LOSS_ALIGNMENT], 0.0F);
+    ck_assert_float_eq(losses.part[TRAIN_LOSS_UNIFORMITY], 0.0F);
     ck_assert(isfinite(losses.total) && isfinite(setup.dfeatures[0]));
     setup_close(&setup);
 }
@@ -234,7 +234,7 @@ START_TEST(validation_sees_no_slerp)
     double ce, alignment, uniformity;
     setup_open(&setup, NULL, 0);
     expected_losses(&setup, &ce, &alignment, &uniformity);
-    ck_close(run(&setup, N, 0, false, false).ce, ce, 1e-6);
+    ck_close(run(&setup, N, 0, false, false).part[TRAIN_LOSS_CE], ce, 1e-6);
     setup_close(&setup);
 }
 END_TEST

@@ -130,23 +130,28 @@ START_TEST(built_in_recipes)
     ck_assert(paper.optimizer == TRAIN_OPTIMIZER_ADAMW && paper.beta1 == 0.9 &&
               paper.beta2 == 0.999);
     ck_assert(paper.weight_decay == 0 && paper.head == VIT_HEAD_LINEAR_NORM && paper.slerp);
-    ck_assert(paper.loss_ce == 1 && paper.loss_alignment == 0 && paper.loss_uniformity == 0);
+    ck_assert(paper.loss_weight[TRAIN_LOSS_CE] == 1 &&
+              paper.loss_weight[TRAIN_LOSS_ALIGNMENT] == 0 &&
+              paper.loss_weight[TRAIN_LOSS_UNIFORMITY] == 0);
     ck_assert(paper.frames == 32 && paper.early_stopping == 0 && paper.shuffle && paper.seed == 42);
     ck_assert_str_eq(paper.tune, "ln");
     ck_assert_str_eq(paper.augment, "paper");
     ck_assert_str_eq(gend.augment, "gend");
     ck_assert_str_eq(paper.monitor, "val_map_video");
-    ck_assert(released.loss_alignment == 0.1 && released.loss_uniformity == 0.1 && released.slerp);
+    ck_assert(released.loss_weight[TRAIN_LOSS_ALIGNMENT] == 0.1 &&
+              released.loss_weight[TRAIN_LOSS_UNIFORMITY] == 0.1 && released.slerp);
     ck_assert(released.lr == paper.lr && released.epochs == paper.epochs);
-    ck_assert(gend.loss_alignment == 0.1 && gend.loss_uniformity == 0.5 && !gend.slerp);
+    ck_assert(gend.loss_weight[TRAIN_LOSS_ALIGNMENT] == 0.1 &&
+              gend.loss_weight[TRAIN_LOSS_UNIFORMITY] == 0.5 && !gend.slerp);
     ck_assert(gend.lr == 3e-4 && gend.min_lr == 1e-5 && gend.epochs == 30 &&
               gend.early_stopping == 30);
     ck_assert(gend.scheduler == TRAIN_SCHEDULER_CYCLIC && gend.cycle_epochs == 10);
     ck_assert(gend.warmup_epochs == 1 && gend.drop_last && gend.batch_size == 128);
     /* GenD's published baseline (wacv-Baseline): all else is as in gend. */
     ck_assert_str_eq(probe.tune, "none");
-    ck_assert(probe.head == VIT_HEAD_LINEAR && probe.loss_ce == 1);
-    ck_assert(probe.loss_alignment == 0 && probe.loss_uniformity == 0 && !probe.slerp);
+    ck_assert(probe.head == VIT_HEAD_LINEAR && probe.loss_weight[TRAIN_LOSS_CE] == 1);
+    ck_assert(probe.loss_weight[TRAIN_LOSS_ALIGNMENT] == 0 &&
+              probe.loss_weight[TRAIN_LOSS_UNIFORMITY] == 0 && !probe.slerp);
     differ_in(&probe, &gend, "head loss.alignment loss.uniformity tune ");
     differ_in(&norm, &paper, "tune ");
     ck_assert_str_eq(norm.tune, "none");
@@ -396,7 +401,7 @@ START_TEST(prints_and_reads_the_same_bits)
     recipe.lr = 0.1 + 0.2;
     recipe.min_lr = nextafter(1e-5, 1);
     recipe.memory = 1.0 / 3;
-    recipe.loss_uniformity = 5e-324;
+    recipe.loss_weight[TRAIN_LOSS_UNIFORMITY] = 5e-324;
     recipe.seed = UINT64_MAX;
     snprintf(recipe.tune, sizeof recipe.tune, "*.layer_norm1.weight,*.5.*");
     FILE *const stream = open_memstream(&text, &size);

@@ -6,27 +6,57 @@
  */
 #include "train/objective.h"
 
+#include "tensor/base/mem.h"
 #include "tensor/random.h"
+#include "train/recipe.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
+/* ---- The losses ------------------------------------------------------------------------------ */
+
+/* What a loss may need of a batch of N images. */
+typedef struct Inputs {
+    const TrainRecipe *recipe;
+    Tensor *logits;    /* [N,2] */
+    Tensor *z;         /* [N,D] features on the unit sphere */
+    const int *labels; /* [N] */
+} Inputs;
+
+static Tensor *loss_ce(Tape *tape, const Inputs *in)
+{
+    return op_cross_entropy(tape, in->logits, in->labels, (float)in->recipe->loss_label_smoothing);
+}
+
+static Tensor *loss_alignment(Tape *tape, const Inputs *in)
+{
+    return op_alignment(tape, in->z, in->labels);
+}
+
+static Tensor *loss_uniformity(Tape *tape, const Inputs *in)
+{
+    return op_uniformity(tape, in->z);
+}
+
+/* Each returns a loss [1], a mean over the batch. */
+#define FUNCTION(NAME, name, ...) [TRAIN_LOSS_##NAME] = loss_##name,
+static Tensor *(*const functions[TRAIN_LOSSES])(Tape *tape, const Inputs *in) = {
+    TRAIN_LOSS_ROWS(FUNCTION, TRAIN_LOSS_SKIP)};
+
+/* ---- The objective --------------------------------------------------------------------------- */
+
 Status train_objective_create(TrainObjective *objective, const TrainRecipe *recipe, Error *error)
 {
-    const size_t batch = (size_t)recipe->batch_size;
-    *objective = (TrainObjective){
-        .recipe = recipe,
-        .partner = calloc(batch, sizeof(int)),
-        .t = calloc(batch, sizeof(float)),
-        .members = calloc(batch, sizeof(int)),
-        .order = calloc(batch, sizeof(int)),
-    };
-    if (objective->partner && objective->t && objective->members && objective->order)
+    const char *const what = "slerp of a batch (batch_size)";
+    const size_t batch = recipe->batch_size;
+    *objective = (TrainObjective){.recipe = recipe};
+    if ((objective->partner = mem_new(batch, sizeof(int), what, error)) &&
+        (objective->t = mem_new(batch, sizeof(float), what, error)) &&
+        (objective->members = mem_new(batch, sizeof(int), what, error)) &&
+        (objective->order = mem_new(batch, sizeof(int), what, error)))
         return STATUS_OK;
     train_objective_destroy(objective);
-    return error_set(error, STATUS_FAILED,
-                     "objective: no memory for a batch of %d; lower batch_size",
-                     recipe->batch_size);
+    return error->status;
 }
 
 void train_objective_destroy(TrainObjective *objective)
@@ -44,7 +74,7 @@ void train_objective_destroy(TrainObjective *objective)
  */
 static void draw_partners(TrainObjective *objective, const int *labels, int N, int64_t step)
 {
-    const TrainRecipe *const recipe = objective->recipe;
+    const TrainRecipe *recipe = objective->recipe;
     const double least = recipe->slerp_min, span = recipe->slerp_max - least;
     for (int label = 0; label < VIT_CLASSES; label++) {
         int count = 0;
@@ -63,23 +93,11 @@ static void draw_partners(TrainObjective *objective, const int *labels, int N, i
     }
 }
 
-/*
- * sum + weight * part; a weight of 0 leaves the part out of the graph, so nothing flows back into
- * it.
- */
-static Tensor *add_part(Tape *tape, Tensor *sum, Tensor *part, double weight)
-{
-    if (weight == 0)
-        return sum;
-    Tensor *const scaled = weight == 1 ? part : op_scale(tape, part, (float)weight);
-    return sum ? op_add(tape, sum, scaled) : scaled;
-}
-
 Tensor *train_objective_forward(TrainObjective *objective, Tape *tape, VitHead *head,
                                 Tensor *features, const int *labels, int64_t step, bool training,
                                 TrainLosses *losses)
 {
-    const TrainRecipe *const recipe = objective->recipe;
+    const TrainRecipe *recipe = objective->recipe;
     const bool planning = tape_is_planning(tape);
     const int N = features->shape[0];
     assert(features->ndim == 2 && N <= recipe->batch_size && (labels || planning));
@@ -90,23 +108,25 @@ Tensor *train_objective_forward(TrainObjective *objective, Tape *tape, VitHead *
             draw_partners(objective, labels, N, step);
         f = op_slerp(tape, f, objective->partner, objective->t);
     }
-    Tensor *z = NULL;                                           /* [N,D] on the unit sphere */
-    Tensor *const logits = vit_head_forward(head, tape, f, &z); /* [N,2] */
+    Inputs in = {.recipe = recipe, .labels = labels};
+    in.logits = vit_head_forward(head, tape, f, &in.z);
 
-    Tensor *const ce = op_cross_entropy(tape, logits, labels, (float)recipe->loss_label_smoothing);
-    Tensor *const alignment = op_alignment(tape, z, labels);
-    Tensor *const uniformity = op_uniformity(tape, z);
-    Tensor *total = add_part(tape, NULL, ce, recipe->loss_ce);
-    total = add_part(tape, total, alignment, recipe->loss_alignment);
-    total = add_part(tape, total, uniformity, recipe->loss_uniformity);
-    if (!total) /* all weights 0: nothing to learn, but a run may still be asked for its losses */
-        total = op_scale(tape, ce, 0);
-    if (!planning)
-        *losses = (TrainLosses){
-            .total = *tensor_f32(total),
-            .ce = *tensor_f32(ce),
-            .alignment = *tensor_f32(alignment),
-            .uniformity = *tensor_f32(uniformity),
-        };
+    Tensor *part[TRAIN_LOSSES], *total = NULL;
+    for (int i = 0; i < TRAIN_LOSSES; i++)
+        part[i] = functions[i](tape, &in);
+    for (int i = 0; i < TRAIN_LOSSES; i++) {
+        const double weight = recipe->loss_weight[i];
+        if (weight == 0) /* not in the graph, so that nothing flows back into it */
+            continue;
+        Tensor *scaled = weight == 1 ? part[i] : op_scale(tape, part[i], (float)weight);
+        total = total ? op_add(tape, total, scaled) : scaled;
+    }
+    if (!total) /* all weights 0: nothing to learn, but a run may still report its losses */
+        total = op_scale(tape, part[0], 0);
+    if (planning)
+        return total;
+    losses->total = *tensor_f32(total);
+    for (int i = 0; i < TRAIN_LOSSES; i++)
+        losses->part[i] = *tensor_f32(part[i]);
     return total;
 }

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,12 +148,14 @@ static const Setting settings[] = {
     {"ema", REAL, FIELD(ema), 0, 1, .below_maximum = true,
      .help = "decay of the average of the weights that is validated and saved; 0 = off"},
     {"head", CHOICE, FIELD(head), .choice = head_name, .help = "classifier on the feature"},
-    {"loss.ce", REAL, FIELD(loss_ce), 0, 1e6, .help = "weight of the cross-entropy"},
-    {"loss.label_smoothing", REAL, FIELD(loss_label_smoothing), 0, 1, .below_maximum = true,
-     .help = "share of the target spread over both classes"},
-    {"loss.alignment", REAL, FIELD(loss_alignment), 0, 1e6, .help = "weight of the alignment"},
-    {"loss.uniformity", REAL, FIELD(loss_uniformity), 0, 1e6, .help = "weight of the uniformity"},
-    {"slerp", SWITCH, FIELD(slerp), .help = "mix features of one class on the sphere"},
+#define LOSS(NAME, name, weight, text)                                                             \
+    {"loss." #name, REAL, FIELD(loss_weight[TRAIN_LOSS_##NAME]), 0, 1e6, .help = text},
+#define PARAMETER(name, value, low, limit, text)                                                   \
+    {"loss." #name, REAL, FIELD(loss_##name), low, limit, .below_maximum = true, .help = text},
+    TRAIN_LOSS_ROWS(LOSS, PARAMETER)
+#undef LOSS
+#undef PARAMETER
+        {"slerp", SWITCH, FIELD(slerp), .help = "mix features of one class on the sphere"},
     {"slerp.min", REAL, FIELD(slerp_min), -1, 2,
      .help = "least share of the partner in slerp: 0 is the feature itself, below 0 away from it"},
     {"slerp.max", REAL, FIELD(slerp_max), -1, 2,
@@ -528,9 +531,12 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error)
                          recipe->slerp_min, recipe->slerp_max);
     TRY(check_lora(recipe, "lora.alpha", recipe->lora_alpha, error));
     TRY(check_lora(recipe, "lora.dropout", recipe->lora_dropout, error));
-    if (recipe->loss_ce <= 0 && recipe->loss_alignment <= 0 && recipe->loss_uniformity <= 0)
+    double most = 0;
+    for (int i = 0; i < TRAIN_LOSSES; i++)
+        most = fmax(most, recipe->loss_weight[i]);
+    if (most <= 0)
         return error_set(error, STATUS_USAGE,
-                         "loss.ce: all three weights of the loss are 0; set one of them above 0");
+                         "loss.ce: all weights of the loss are 0; set one of them above 0");
     TRY(check_augmentation(&recipe->augmentation, error));
     return check_order(recipe, error);
 }
@@ -637,11 +643,14 @@ static const Difference differences[] = {
     {"paper", "sam.adaptive", "on"},
     {"paper", "ema", "0"},
     {"paper", "head", "LinearNorm"},
-    {"paper", "loss.ce", "1"},
-    {"paper", "loss.label_smoothing", "0"},
-    {"paper", "loss.alignment", "0"},
-    {"paper", "loss.uniformity", "0"},
-    {"paper", "slerp", "on"},
+#define KEY(name, value)              {"paper", "loss." #name, value},
+#define LOSS(NAME, name, weight, ...) KEY(name, weight)
+#define PARAMETER(name, value, ...)   KEY(name, value)
+    TRAIN_LOSS_ROWS(LOSS, PARAMETER)
+#undef KEY
+#undef LOSS
+#undef PARAMETER
+        {"paper", "slerp", "on"},
     {"paper", "slerp.min", "0"},
     {"paper", "slerp.max", "1"},
     {"paper", "tune", "ln"},

@@ -12,6 +12,7 @@
 #include "data/augment/augment.h"
 #include "data/order.h"
 #include "tensor/precision.h"
+#include "train/objective.h"
 #include "vit/head.h"
 
 #include <stdio.h>
@@ -25,7 +26,7 @@ typedef enum TrainOptimizerKind { TRAIN_OPTIMIZER_ADAMW, TRAIN_OPTIMIZER_SGD } T
 
 enum { TRAIN_TEXT_SIZE = 256 };
 
-typedef struct TrainRecipe {
+struct TrainRecipe {
     char name[32]; /* the built-in recipe it started from */
     int batch_size;
     int micro_batch; /* images in memory at once; 0 = chosen from `memory` */
@@ -42,7 +43,10 @@ typedef struct TrainRecipe {
     bool sam_adaptive;                            /* scaled by the size of each number */
     double ema;                                   /* decay of the average of the weights; 0 = off */
     VitHeadKind head;
-    double loss_ce, loss_label_smoothing, loss_alignment, loss_uniformity;
+    double loss_weight[TRAIN_LOSSES];
+#define PARAMETER(name, ...) double loss_##name;
+    TRAIN_LOSS_ROWS(TRAIN_LOSS_SKIP, PARAMETER)
+#undef PARAMETER
     bool slerp;
     double slerp_min, slerp_max; /* range of t */
     char tune[TRAIN_TEXT_SIZE];  /* as vit_tune takes it */
@@ -67,7 +71,7 @@ typedef struct TrainRecipe {
     int early_stopping; /* epochs without a better value of `monitor`; 0 = off */
     int save_every;     /* steps between saved states, beside the end of every epoch; 0 = none */
     int keep; /* adapters of the best epochs kept beside best and last, one file an epoch; 0 = none */
-} TrainRecipe;
+};            /* TrainRecipe */
 
 /*
  * The built-in recipe `name`: paper, released, gend, probe, probe-norm, cpu. STATUS_USAGE lists them

@@ -12,8 +12,8 @@
 #define LNCLIP_TRAIN_STEPPER_H
 
 #include "data/loader.h"
-#include "train/objective.h"
 #include "train/plan.h"
+#include "train/recipe.h"
 #include "vit/tune.h"
 
 #include <signal.h>

@@ -4,6 +4,7 @@
 #ifndef LNCLIP_TRAIN_TRAIN_H
 #define LNCLIP_TRAIN_TRAIN_H
 
+#include "train/recipe.h"
 #include "train/stepper.h"
 #include "train/validate.h"
 

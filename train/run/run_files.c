@@ -4,6 +4,7 @@
 #include "train/run/run_files.h"
 
 #include "tensor/base/c_locale.h"
+#include "tensor/base/mem.h"
 #include "train/run/event_file.h"
 
 #include <assert.h>
@@ -13,8 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char STEPS_HEADER[] = "step,epoch,lr,loss,loss_ce,loss_alignment,loss_uniformity,"
-                                   "grad_norm,images_per_second\n";
+#define COLUMN(NAME, name, ...) ",loss_" #name
+static const char STEPS_HEADER[] =
+    "step,epoch,lr,loss" TRAIN_LOSS_ROWS(COLUMN, TRAIN_LOSS_SKIP) ",grad_norm,images_per_second\n";
+#undef COLUMN
 static const char EPOCHS_HEADER[] = "epoch,step,lr,train_loss,val_loss,val_auroc_frame,"
                                     "val_auroc_video,val_map_frame,val_map_video,val_eer_video,"
                                     "seconds,best\n";
@@ -271,22 +274,22 @@ Status train_run_files_step(TrainRunFiles *files, const TrainStepRow *row, Error
     if (!files->steps)
         return STATUS_OK;
     const locale_t before = c_locale_begin();
-    fprintf(files->steps, "%lld,%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", (long long)row->step,
-            row->epoch, row->lr, (double)row->losses.total, (double)row->losses.ce,
-            (double)row->losses.alignment, (double)row->losses.uniformity, row->grad_norm,
-            row->images_per_second);
+    fprintf(files->steps, "%lld,%d,%.9g,%.9g", (long long)row->step, row->epoch, row->lr,
+            (double)row->losses.total);
+    for (int i = 0; i < TRAIN_LOSSES; i++)
+        fprintf(files->steps, ",%.9g", (double)row->losses.part[i]);
+    fprintf(files->steps, ",%.9g,%.9g\n", row->grad_norm, row->images_per_second);
     c_locale_end(before);
     if (files->events) {
+#define VALUE(NAME, name, ...) {"loss/" #name, (double)row->losses.part[TRAIN_LOSS_##NAME]},
         const TrainEventValue values[] = {
             {"loss/total", (double)row->losses.total},
-            {"loss/ce", (double)row->losses.ce},
-            {"loss/alignment", (double)row->losses.alignment},
-            {"loss/uniformity", (double)row->losses.uniformity},
-            {"lr", row->lr},
+            TRAIN_LOSS_ROWS(VALUE, TRAIN_LOSS_SKIP){"lr", row->lr},
             {"grad_norm", row->grad_norm},
             {"images_per_second", row->images_per_second},
         };
-        train_event_file_write(files->events, row->step, values, sizeof values / sizeof values[0]);
+#undef VALUE
+        train_event_file_write(files->events, row->step, values, COUNT_OF(values));
         TRY(flush(files->events, files->folder, EVENTS_NAME, error));
     }
     return flush(files->steps, files->folder, "steps.csv", error);

@@ -10,7 +10,7 @@
 #define LNCLIP_TRAIN_RUN_RUN_FILES_H
 
 #include "tensor/base/file.h"
-#include "train/objective.h"
+#include "train/recipe.h"
 #include "train/validate.h"
 
 #include <dirent.h>
