@@ -136,20 +136,16 @@ int support_run_lines(const char *run, const char *name)
     return lines;
 }
 
-static void watch(void *context, const TrainProgress *progress)
+static void watch(void *context, const TrainEvent *event)
 {
-    SupportWatcher *const watcher = context;
-    if (watcher->pause_us > 0)
+    SupportWatcher *watcher = context;
+    if (watcher->pause_us > 0 && event->progress)
         usleep((useconds_t)watcher->pause_us);
-    if (strcmp(progress->phase, "train") == 0 && ++watcher->seen == watcher->stop_after)
+    if (event->kind == TRAIN_STEP_DONE && ++watcher->seen == watcher->stop_after)
         watcher->stop = 1;
-}
-
-static void collect_notice(void *context, const char *text)
-{
-    SupportWatcher *const watcher = context;
     const size_t used = strlen(watcher->notices);
-    snprintf(watcher->notices + used, sizeof watcher->notices - used, "%s\n", text);
+    if (event->kind == TRAIN_NOTICE || event->kind == TRAIN_WARNING)
+        snprintf(watcher->notices + used, sizeof watcher->notices - used, "%s\n", event->text);
 }
 
 Status support_run_watched(const char *run, const char *settings, bool resume,
@@ -161,8 +157,7 @@ Status support_run_watched(const char *run, const char *settings, bool resume,
     support_job_open(&job, folder, run, &config, settings);
     job.job.resume = resume;
     job.job.stop = &watcher->stop;
-    job.job.progress = watch;
-    job.job.notice = job.job.warning = collect_notice;
+    job.job.event = watch;
     job.job.context = watcher;
     const Status status = train_run(&job.job, &result, error);
     support_job_close(&job);

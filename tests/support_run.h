@@ -33,7 +33,7 @@ Status support_run_with(const char *run, const char *settings, bool resume, Trai
 /* The same; asserts that it ends well. */
 TrainResult support_run_to_end(const char *run, const char *settings);
 
-/* Told after every step: stops the run, kills the process, or takes its time. */
+/* Receives the events of a run: stops it, or pauses. */
 typedef struct SupportWatcher {
     SupportJob *job;
     int64_t stop_after; /* steps of this session; 0 = never */

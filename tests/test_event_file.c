@@ -250,10 +250,10 @@ END_TEST
 static int64_t stop_after;
 static volatile sig_atomic_t stop;
 
-static void watch(void *context, const TrainProgress *progress)
+static void watch(void *context, const TrainEvent *event)
 {
     (void)context;
-    if (strcmp(progress->phase, "train") == 0 && progress->step == stop_after)
+    if (event->kind == TRAIN_STEP_DONE && event->progress->step == stop_after)
         stop = 1;
 }
 
@@ -268,7 +268,7 @@ static void train(const char *run, const char *settings, bool resume, int64_t st
     support_job_open(&job, support_in_folder(""), run, &config, settings);
     job.job.resume = resume;
     job.job.stop = &stop;
-    job.job.progress = watch;
+    job.job.event = watch;
     const Status status = train_run(&job.job, &result, &error);
     ck_assert_msg(status == (stop_at > 0 ? STATUS_INTERRUPTED : STATUS_OK), "%s", error.message);
     support_job_close(&job);

@@ -634,10 +634,10 @@ static void same_file(const char *a, const char *b, const char *name)
 
 static volatile sig_atomic_t stop;
 
-static void stop_after_three(void *context, const TrainProgress *progress)
+static void stop_after_three(void *context, const TrainEvent *event)
 {
-    int *const steps = context;
-    if (strcmp(progress->phase, "train") == 0 && ++*steps == 3)
+    int *steps = context;
+    if (event->kind == TRAIN_STEP_DONE && ++*steps == 3)
         stop = 1;
 }
 
@@ -654,7 +654,7 @@ static Status train(const char *name, const char *settings, bool stops, bool res
     support_job_open(&job, folder, name, &config, settings);
     job.job.resume = resume;
     job.job.stop = &stop;
-    job.job.progress = stops ? stop_after_three : NULL;
+    job.job.event = stops ? stop_after_three : NULL;
     job.job.context = &steps;
     const Status status = train_run(&job.job, &result, &error);
     support_job_close(&job);

@@ -175,10 +175,10 @@ typedef struct Ruin {
     int64_t after;
 } Ruin;
 
-static void ruin(void *context, const TrainProgress *progress)
+static void ruin(void *context, const TrainEvent *event)
 {
-    Ruin *const how = context;
-    if (strcmp(progress->phase, "train") == 0 && progress->step == how->after)
+    Ruin *how = context;
+    if (event->kind == TRAIN_STEP_DONE && event->progress->step == how->after)
         how->job->tuned->values[how->job->tuned->count - 1] = NAN;
 }
 
@@ -209,7 +209,7 @@ START_TEST(a_divergence_is_reported_and_the_last_good_state_kept)
         snprintf(settings, sizeof settings, "save_every=2 %s", cases[i].settings);
         support_job_open(&job, support_run_folder(), run, &config, settings);
         Ruin how = {.job = &job, .after = cases[i].after};
-        job.job.progress = ruin;
+        job.job.event = ruin;
         job.job.context = &how;
         const Status status = train_run(&job.job, &result, &error);
         support_fails_with(status, &error, STATUS_FAILED, cases[i].says);

@@ -75,10 +75,10 @@ START_TEST(sam_and_ema_go_on_to_the_same_bits)
 END_TEST
 
 /* Stops during a step: with SAM in its second gradient. */
-static void stop_within(void *context, int64_t step, int done, int total)
+static void stop_within(void *context, const TrainEvent *event)
 {
-    SupportWatcher *const watcher = context;
-    if (step == 1 && done * 4 > total * 3)
+    SupportWatcher *watcher = context;
+    if (event->kind == TRAIN_STEP_PART && event->step == 1 && event->done * 4 > event->total * 3)
         watcher->stop = 1;
 }
 
@@ -93,7 +93,7 @@ START_TEST(a_stop_uphill_leaves_the_weights_below)
     support_run_to_end("whole", settings);
     support_job_open(&job, support_run_folder(), "parts", &config, settings);
     job.job.stop = &watcher.stop;
-    job.job.within_step = stop_within;
+    job.job.event = stop_within;
     job.job.context = &watcher;
     ck_assert_int_eq(train_run(&job.job, &result, &error), STATUS_INTERRUPTED);
     ck_assert_int_eq((int)result.steps_done, 1);

@@ -2,15 +2,13 @@
  * cmd_train.c - lnclip train: LN-tunes a model on lists of face frames.
  *
  * Everything that can be known to fail is found before the model is loaded: the recipe, the lists
- * with all missing files, the folder of the run. What training itself does is told in
- * train/train.c.
+ * with all missing files, the folder of the run. Training itself is train/train.c.
  */
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_checks.h"
 #include "tools/cli/cli_lists.h"
 #include "tools/cli/cli_machine.h"
 #include "tools/cli/cli_model.h"
-#include "tools/cmd_train_result.h"
 
 #include "tensor/base/file.h"
 #include "train/run/run_files.h"
@@ -35,10 +33,10 @@ typedef struct Training {
 
 /* ---- recipe ---------------------------------------------------------------------------------- */
 
-/* The base: a built-in recipe or a file; of a run to resume that of the run; else paper. */
+/* The base: a built-in recipe or a file; to resume, that of the run; else paper. */
 static Status base_recipe(Training *training, Error *error)
 {
-    TrainRecipe *const recipe = &training->recipe;
+    TrainRecipe *recipe = &training->recipe;
     char saved[FILE_PATH_SIZE];
     TRY(train_recipe_named(recipe, "paper", error));
     if (training->recipe_name) {
@@ -56,24 +54,24 @@ static Status base_recipe(Training *training, Error *error)
     return file_exists(saved) ? train_recipe_read(recipe, saved, error) : STATUS_OK;
 }
 
-/* head=KIND is --head KIND: it also says of which kind the head of an adapter is that does not say it. */
-static Status say_head(Training *training, const char *kind, Error *error)
+/* head=KIND is --head KIND, which also gives the kind of a head whose adapter does not name it. */
+static Status set_head(Training *training, const char *kind, Error *error)
 {
-    const char **const said = &training->model_options.head;
-    if (*said && strcmp(*said, kind) != 0)
+    const char **head = &training->model_options.head;
+    if (*head && strcmp(*head, kind) != 0)
         return error_set(error, STATUS_USAGE, "--head %s: contradicts head=%s; give one of them",
-                         *said, kind);
-    *said = kind;
+                         *head, kind);
+    *head = kind;
     return STATUS_OK;
 }
 
 static Status resolve_recipe(Training *training, Error *error)
 {
-    TrainRecipe *const recipe = &training->recipe;
+    TrainRecipe *recipe = &training->recipe;
     TRY(base_recipe(training, error));
     for (int i = 0; i < training->arguments.settings.count; i++) {
-        const char *const setting = training->arguments.settings.items[i];
-        const char *const equals = strchr(setting, '=');
+        const char *setting = training->arguments.settings.items[i];
+        const char *equals = strchr(setting, '=');
         char key[64];
         snprintf(key, sizeof key, "%.*s", (int)(equals - setting), setting);
         for (int before = 0; strcmp(key, "augment") == 0 && before < i; before++)
@@ -82,7 +80,7 @@ static Status resolve_recipe(Training *training, Error *error)
                                  setting, training->arguments.settings.items[before]);
         TRY(train_recipe_set(recipe, key, equals + 1, error));
         if (strcmp(key, "head") == 0)
-            TRY(say_head(training, equals + 1, error));
+            TRY(set_head(training, equals + 1, error));
     }
     if (training->model_options.head)
         TRY(train_recipe_set(recipe, "head", training->model_options.head, error));
@@ -95,7 +93,7 @@ static Status resolve_recipe(Training *training, Error *error)
     return train_recipe_check(recipe, error);
 }
 
-/* ---- what is told before the first step ------------------------------------------------------ */
+/* ---- before the first step ------------------------------------------------------------------- */
 
 /* The sets that were given: train, val, test. */
 static int name_sets(const Training *training, CliCheckedSet sets[3])
@@ -109,7 +107,7 @@ static int name_sets(const Training *training, CliCheckedSet sets[3])
     return count;
 }
 
-static void tell_lists(const Training *training)
+static void print_lists(const Training *training)
 {
     CliCheckedSet sets[3];
     const int count = name_sets(training, sets);
@@ -118,10 +116,10 @@ static void tell_lists(const Training *training)
         cli_tell_sources(&training->arguments, sets[i].name, sets[i].list);
 }
 
-static void tell_model(const Training *training)
+static void print_model(const Training *training)
 {
-    const CliArguments *const arguments = &training->arguments;
-    const VitHead *const head = &training->model.head;
+    const CliArguments *arguments = &training->arguments;
+    const VitHead *head = &training->model.head;
     const size_t all =
         vit_size(training->model.vit) + tensor_count(&head->weight) + tensor_count(&head->bias);
     cli_note(arguments, "trains: %s of %s parameters (%.3g %%), head %s",
@@ -130,10 +128,9 @@ static void tell_model(const Training *training)
     cli_tell_machine(arguments);
 }
 
-static void show_plan(void *context, const TrainPlan *plan)
+static void show_plan(const Training *training, const TrainPlan *plan)
 {
-    const Training *const training = context;
-    const CliArguments *const arguments = &training->arguments;
+    const CliArguments *arguments = &training->arguments;
     cli_warn_threads();
     cli_note(arguments,
              "memory: model %s + training state %s + step %s + batch %s + loader %s + program %s = "
@@ -158,41 +155,43 @@ static void show_plan(void *context, const TrainPlan *plan)
                  plan->micro_batches, plan->micro_batch, plan->kept);
 }
 
-/* ---- what is told during the run ------------------------------------------------------------- */
+/* ---- during the run -------------------------------------------------------------------------- */
 
-static void show_progress(void *context, const TrainProgress *progress)
+static void show_step(Training *training, const TrainProgress *progress)
 {
-    Training *const training = context;
     char text[256];
-    if (strcmp(progress->phase, "train") == 0)
-        snprintf(text, sizeof text,
-                 "epoch %d/%d step %lld/%lld loss %.4f, %.3g images/s, %s left, peak %s",
-                 progress->epoch + 1, progress->epochs, (long long)progress->step,
-                 (long long)progress->total_steps, (double)progress->losses.total,
-                 progress->images_per_second, cli_duration(progress->seconds_left),
-                 cli_bytes(progress->peak_bytes));
-    else
-        snprintf(text, sizeof text, "%s %lld/%lld, %.3g images/s, %s left, peak %s",
-                 progress->phase, (long long)progress->step, (long long)progress->total_steps,
-                 progress->images_per_second, cli_duration(progress->seconds_left),
-                 cli_bytes(progress->peak_bytes));
+    snprintf(text, sizeof text,
+             "epoch %d/%d step %lld/%lld loss %.4f, %.3g images/s, %s left, peak %s",
+             progress->epoch + 1, progress->epochs, (long long)progress->step,
+             (long long)progress->total_steps, (double)progress->losses.total,
+             progress->images_per_second, cli_duration(progress->seconds_left),
+             cli_bytes(progress->peak_bytes));
     cli_progress_text(&training->progress, progress->step == progress->total_steps, text);
 }
 
-/* On a terminal a step of minutes shows that it is under way; a log is told of whole steps only. */
-static void show_within_step(void *context, int64_t step, int done, int total)
+static void show_scoring(Training *training, const TrainProgress *progress)
 {
-    Training *const training = context;
+    char text[256];
+    snprintf(text, sizeof text, "%s %lld/%lld, %.3g images/s, %s left, peak %s", progress->phase,
+             (long long)progress->step, (long long)progress->total_steps,
+             progress->images_per_second, cli_duration(progress->seconds_left),
+             cli_bytes(progress->peak_bytes));
+    cli_progress_text(&training->progress, progress->step == progress->total_steps, text);
+}
+
+/* On a terminal a step of minutes shows that it is under way; a log gets whole steps only. */
+static void show_step_part(Training *training, const TrainEvent *event)
+{
     char text[96];
-    snprintf(text, sizeof text, "step %lld: %.0f %%", (long long)step + 1, 100.0 * done / total);
+    snprintf(text, sizeof text, "step %lld: %.0f %%", (long long)event->step + 1,
+             100.0 * event->done / event->total);
     if (training->progress.terminal)
         cli_progress_text(&training->progress, false, text);
 }
 
-static void show_epoch(void *context, const TrainEpoch *epoch)
+static void show_epoch(const Training *training, const TrainEpoch *epoch)
 {
-    const Training *const training = context;
-    const CliArguments *const arguments = &training->arguments;
+    const CliArguments *arguments = &training->arguments;
     if (training->val_lists.count == 0)
         cli_note(arguments, "epoch %d: train loss %.4f, %s", epoch->epoch + 1, epoch->train_loss,
                  cli_duration(epoch->seconds));
@@ -205,16 +204,80 @@ static void show_epoch(void *context, const TrainEpoch *epoch)
                  epoch->best ? " (best so far)" : "");
 }
 
-static void show_notice(void *context, const char *text)
+static void show_event(void *context, const TrainEvent *event)
 {
-    const Training *const training = context;
-    cli_note(&training->arguments, "%s", text);
+    Training *training = context;
+    switch (event->kind) {
+    case TRAIN_PLANNED:
+        show_plan(training, event->plan);
+        break;
+    case TRAIN_STEP_PART:
+        show_step_part(training, event);
+        break;
+    case TRAIN_STEP_DONE:
+        show_step(training, event->progress);
+        break;
+    case TRAIN_SCORING:
+        show_scoring(training, event->progress);
+        break;
+    case TRAIN_EPOCH_DONE:
+        show_epoch(training, event->epoch);
+        break;
+    case TRAIN_NOTICE:
+        cli_note(&training->arguments, "%s", event->text);
+        break;
+    case TRAIN_WARNING:
+        cli_warn("%s", event->text);
+        break;
+    }
 }
 
-static void show_warning(void *context, const char *text)
+/* ---- after the run --------------------------------------------------------------------------- */
+
+/* In the last column what the epochs were compared by. */
+static void print_epoch(const CliArguments *arguments, const char *name, const TrainEpoch *epoch,
+                        const char *monitor)
 {
-    (void)context;
-    cli_warn("%s", text);
+    cli_note(arguments, "%-5s %6d %10.4f %12.4f %12.4f %12.4f %12.4f  %*.4f", name,
+             epoch->epoch + 1, epoch->val_loss, epoch->frame.auroc, epoch->video.auroc,
+             epoch->frame.map, epoch->video.map, (int)strlen(monitor),
+             train_monitor_value(epoch, monitor));
+}
+
+static void print_epochs(const CliArguments *arguments, const TrainRecipe *recipe,
+                         const CliStrings *val, const TrainResult *result)
+{
+    cli_note(arguments, "%-5s %6s %10s %12s %12s %12s %12s  %s", "", "epoch", "val loss",
+             "AUROC frame", "AUROC video", "mAP frame", "mAP video", recipe->monitor);
+    print_epoch(arguments, "best", &result->best, recipe->monitor);
+    print_epoch(arguments, "last", &result->last, recipe->monitor);
+    for (int i = 0; i < val->count; i++)
+        cli_note(arguments, "selected on: %s (%s)", val->items[i], recipe->monitor);
+}
+
+/*
+ * Best and last epoch side by side, never one alone, and the lists that the best one was selected on: on these its
+ * metrics are optimistic. Then steps, time, memory and files of the run.
+ */
+static void print_result(const CliArguments *arguments, const char *out, const TrainRecipe *recipe,
+                         const CliStrings *val, const TrainResult *result)
+{
+    if (result->stopped_early)
+        cli_note(arguments, "stopped early: %s has not improved for %d epochs", recipe->monitor,
+                 recipe->early_stopping);
+    if (val->count > 0)
+        print_epochs(arguments, recipe, val, result);
+    cli_note(arguments, "%s: %s steps in %s, peak memory %s; best.safetensors and last.safetensors",
+             out, cli_count((unsigned long long)result->steps_done), cli_duration(result->seconds),
+             cli_bytes(train_peak_bytes()));
+}
+
+/* After a dry run: how long the whole run would take. */
+static void print_forecast(const CliArguments *arguments, const TrainResult *result)
+{
+    cli_note(arguments, "forecast: %s a step, %s steps, %s in all (nothing was written)",
+             cli_duration(result->forecast_step_seconds),
+             cli_count((unsigned long long)result->steps), cli_duration(result->forecast_seconds));
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -229,14 +292,14 @@ static Status limit_validation(Training *training, Error *error)
     return error_set(error, reason.status, "val_frames=%d: %s", frames, reason.message);
 }
 
-/* The lists, united and cut to `frames` of each video; of the test lists, which are compared alone, all. */
+/* The lists, united and limited to `frames` of each video; of the test lists, which are only compared, all frames. */
 static Status read_lists(Training *training, Error *error)
 {
-    const TrainRecipe *const recipe = &training->recipe;
+    const TrainRecipe *recipe = &training->recipe;
     CliFrames frames = {recipe->frames, recipe->frame_choice, recipe->limit, recipe->seed};
     const CliFrames all = {0};
-    const CliStrings *const train = &training->train_lists, *const val = &training->val_lists;
-    const CliStrings *const test = &training->test_lists;
+    const CliStrings *train = &training->train_lists, *const val = &training->val_lists;
+    const CliStrings *test = &training->test_lists;
     CliSet sets[3] = {{"train", train->items, train->count, frames, &training->train}};
     int count = 1;
     frames.limit = recipe->val_limit;
@@ -247,7 +310,7 @@ static Status read_lists(Training *training, Error *error)
     TRY(cli_read_sets(sets, count, &training->labels, error));
     if (val->count > 0)
         TRY(limit_validation(training, error));
-    tell_lists(training);
+    print_lists(training);
     return STATUS_OK;
 }
 
@@ -255,19 +318,17 @@ static Status check_lists(const Training *training, Error *error)
 {
     CliCheckedSet sets[3];
     const int count = name_sets(training, sets);
-    if (!training->recipe.sbi)
-        TRY(train_check_classes(&training->train, "training", error));
-    if (training->val_lists.count > 0)
-        TRY(train_check_classes(&training->val, "validation", error));
+    TRY(train_check_labels(&training->train, training->val_lists.count > 0 ? &training->val : NULL,
+                           training->recipe.sbi, error));
     return cli_check_training(&training->arguments, sets, count,
                               cli_checks_expect(training->checks), training->allow_overlap, error);
 }
 
-/* Model, adapter and head; a head that neither brings starts from the seed. */
+/* Model, adapter and head; if neither has a head, one is drawn from the seed. */
 static Status load_model(Training *training, Error *error)
 {
-    CliModel *const model = &training->model;
-    const TrainRecipe *const recipe = &training->recipe;
+    CliModel *model = &training->model;
+    const TrainRecipe *recipe = &training->recipe;
     TRY(cli_model_load(model, &training->model_options, &training->arguments, CLI_HEAD_IF_ANY,
                        error));
     if (model->has_head && model->head.kind != recipe->head)
@@ -284,17 +345,14 @@ static Status load_model(Training *training, Error *error)
     }
     TRY(vit_tune(&training->tuned, model->vit, &model->head, recipe->tune, recipe->seed, error));
     vit_tuned_set_lora_alpha(training->tuned, model->vit, recipe->lora_alpha);
-    tell_model(training);
+    print_model(training);
     return STATUS_OK;
 }
 
 static Status run(Training *training, Error *error)
 {
-    if (!training->resume && !training->dry_run && train_run_exists(training->out))
-        return error_set(
-            error, STATUS_FAILED,
-            "%s: holds a run already; continue it with --resume, or choose another --out",
-            training->out);
+    if (!training->resume && !training->dry_run)
+        TRY(train_run_check_new(training->out, error));
     TRY(read_lists(training, error));
     TRY(check_lists(training, error));
     TRY(load_model(training, error));
@@ -306,7 +364,7 @@ static Status run(Training *training, Error *error)
         .recipe = &training->recipe,
         .train = &training->train,
         .val = training->val_lists.count > 0 ? &training->val : NULL,
-        .lists_compared = cli_checks_expect(training->checks) != TRAIN_CHECKS_OFF,
+        .lists_checked = cli_checks_expect(training->checks) != TRAIN_CHECKS_OFF,
         .train_names = {training->train_lists.items, training->train_lists.count},
         .val_names = {training->val_lists.items, training->val_lists.count},
         .folder = training->out,
@@ -314,12 +372,7 @@ static Status run(Training *training, Error *error)
         .dry_run = training->dry_run,
         .threads = training->model.threads,
         .stop = cli_catch_signals(),
-        .progress = show_progress,
-        .epoch_done = show_epoch,
-        .planned = show_plan,
-        .notice = show_notice,
-        .warning = show_warning,
-        .within_step = show_within_step,
+        .event = show_event,
         .context = training,
     };
     TrainResult result;
@@ -328,10 +381,10 @@ static Status run(Training *training, Error *error)
     if (status == STATUS_INTERRUPTED)
         status = cli_interrupted(training->out, "continue with --resume", error);
     if (status == STATUS_OK && training->dry_run)
-        cmd_train_tell_forecast(&training->arguments, &result);
+        print_forecast(&training->arguments, &result);
     else if (status == STATUS_OK)
-        cmd_train_tell_result(&training->arguments, training->out, &training->recipe,
-                              &training->val_lists, &result);
+        print_result(&training->arguments, training->out, &training->recipe, &training->val_lists,
+                     &result);
     return status;
 }
 
@@ -344,10 +397,10 @@ static void free_training(Training *training)
     data_list_free(&training->train);
 }
 
-/* What the arguments ask for. */
-static int obey(Training *training)
+/* Does what the arguments ask for. */
+static int apply(Training *training)
 {
-    CliArguments *const arguments = &training->arguments;
+    CliArguments *arguments = &training->arguments;
     cli_expect_positional(arguments, 0, 0, "KEY=VALUE");
     cli_checks_expect(training->checks);
     if (training->keys) {
@@ -422,5 +475,5 @@ int cmd_train(int argc, char **argv)
         .takes_settings = true,
     };
     cli_parse(&command, argc, argv, &training.arguments);
-    return obey(&training);
+    return apply(&training);
 }

@@ -4,17 +4,17 @@
 #include "train/feature_cache.h"
 
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tensor/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 static const char FORMAT[] = "lnclip features 1";
 
 static size_t list_bytes(const Vit *vit, const DataList *list)
 {
-    return list ? (size_t)list->count * (size_t)vit->config.width * sizeof(float) : 0;
+    return list ? (size_t)list->count * vit->config.width * sizeof(float) : 0;
 }
 
 size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const DataList *val)
@@ -22,46 +22,33 @@ size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const Da
     return list_bytes(vit, train) + list_bytes(vit, val);
 }
 
-/* What must agree for stored features to be the ones wanted. */
-enum { KEYS = 8, IMAGES_SIZE = 17 };
-static void origin_keys(const TrainOrigin *origin, const char *images,
+/* What must agree so that stored features are valid: all but the recipe, which a run does not change. */
+enum { KEYS = TRAIN_RECORD_KEYS + 1, IMAGES_SIZE = 17 };
+static void origin_keys(const TrainRecord *record, const char *images,
                         SafeTensorsMetadata keys[KEYS])
 {
-    const SafeTensorsMetadata all[KEYS] = {
-        {"format", FORMAT},
-        {"base_fingerprint", origin->base},
-        {"base_network", origin->network},
-        {"frozen_layer_norms", origin->frozen},
-        {"train_list", origin->train},
-        {"val_list", origin->val},
-        {"decoders", origin->decoders},
-        {"images", images},
-    };
-    memcpy(keys, all, sizeof all);
+    train_record_metadata(record, keys);
+    keys[TRAIN_RECORD_KEYS - 1] = (SafeTensorsMetadata){"images", images};
+    keys[TRAIN_RECORD_KEYS] = (SafeTensorsMetadata){"format", FORMAT};
 }
 
 /* The state of every image before it is read: a list says only what they are named. `val` may be NULL. */
-static Status stamp_images(const DataList *train, const DataList *val, char images[IMAGES_SIZE],
-                           Error *error)
+static void stamp_images(const DataList *train, const DataList *val, char images[IMAGES_SIZE])
 {
-    const DataList *const lists[] = {train, val};
-    XXH3_state_t *const state = XXH3_createState();
-    if (!state)
-        return error_set(error, STATUS_FAILED, "features: not enough memory; free some");
-    XXH3_64bits_reset(state);
+    const DataList *lists[] = {train, val};
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
     for (int l = 0; l < 2; l++)
         for (int i = 0; lists[l] && i < lists[l]->count; i++) {
             const uint64_t stamp = file_stamp(lists[l]->frames[i].file);
-            XXH3_64bits_update(state, &stamp, sizeof stamp);
+            XXH3_64bits_update(&state, &stamp, sizeof stamp);
         }
-    snprintf(images, IMAGES_SIZE, "%016llx", (unsigned long long)XXH3_64bits_digest(state));
-    XXH3_freeState(state);
-    return STATUS_OK;
+    snprintf(images, IMAGES_SIZE, "%016llx", (unsigned long long)XXH3_64bits_digest(&state));
 }
 
 /* Copies tensor `name` if it is F32 [count,D]. */
-static bool take(const SafeTensors *file, const char *name, const Vit *vit, const DataList *list,
-                 float *target)
+static bool copy_features(const SafeTensors *file, const char *name, const Vit *vit,
+                          const DataList *list, float *target)
 {
     if (!list)
         return true;
@@ -73,12 +60,9 @@ static bool take(const SafeTensors *file, const char *name, const Vit *vit, cons
     return true;
 }
 
-/*
- * False if there is no file, or one of another origin: then it is made anew, for it costs only
- * time.
- */
+/* False if there is no file, or one of another origin: then the features are computed again. */
 static bool read_cache(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
-                       const DataList *val, const TrainOrigin *origin, const char *images,
+                       const DataList *val, const TrainRecord *record, const char *images,
                        const char *path)
 {
     SafeTensors *file = NULL;
@@ -86,14 +70,14 @@ static bool read_cache(TrainFeatureCache *cache, const Vit *vit, const DataList 
     if (!file_exists(path) || safetensors_open(&file, path, &ignored) != STATUS_OK)
         return false;
     SafeTensorsMetadata keys[KEYS];
-    origin_keys(origin, images, keys);
+    origin_keys(record, images, keys);
     bool same = true;
     for (int i = 0; i < KEYS; i++) {
         const char *const found = safetensors_metadata(file, keys[i].key);
         same = same && found && strcmp(found, keys[i].value) == 0;
     }
-    same = same && take(file, "train", vit, train, cache->train) &&
-           take(file, "val", vit, val, cache->val);
+    same = same && copy_features(file, "train", vit, train, cache->train) &&
+           copy_features(file, "val", vit, val, cache->val);
     safetensors_close(file);
     return same;
 }
@@ -111,7 +95,7 @@ static SafeTensor matrix(const char *name, const Vit *vit, const DataList *list,
 }
 
 static Status write_cache(const TrainFeatureCache *cache, const Vit *vit, const DataList *train,
-                          const DataList *val, const TrainOrigin *origin, const char *images,
+                          const DataList *val, const TrainRecord *record, const char *images,
                           const char *path, Error *error)
 {
     const SafeTensor tensors[2] = {
@@ -119,7 +103,7 @@ static Status write_cache(const TrainFeatureCache *cache, const Vit *vit, const 
         matrix("val", vit, val ? val : train, cache->val), /* left out without validation */
     };
     SafeTensorsMetadata keys[KEYS];
-    origin_keys(origin, images, keys);
+    origin_keys(record, images, keys);
     return safetensors_write(path, tensors, val ? 2 : 1, keys, KEYS, error);
 }
 
@@ -134,31 +118,28 @@ static Status compute(TrainFeatureCache *cache, const Vit *vit, const DataList *
 }
 
 Status train_feature_cache_fill(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
-                                const DataList *val, const TrainOrigin *origin, const char *folder,
+                                const DataList *val, const TrainRecord *record, const char *folder,
                                 const TrainScoring *scoring, Threads *threads, bool *from_file,
                                 Error *error)
 {
     char path[FILE_PATH_SIZE], images[IMAGES_SIZE];
+    const char *const what = "the features of all frames";
     *from_file = false;
-    *cache = (TrainFeatureCache){
-        .train = malloc(list_bytes(vit, train)),
-        .val = val ? malloc(list_bytes(vit, val)) : NULL,
-    };
-    Status status = STATUS_OK;
-    if (!cache->train || (val && !cache->val))
-        status = error_set(error, STATUS_FAILED,
-                           "features: no memory for %zu bytes of cached features; use fewer frames",
-                           train_feature_cache_bytes(vit, train, val));
-    if (status == STATUS_OK && folder)
-        status = file_join(path, folder, "features.safetensors", error);
-    if (status == STATUS_OK)
-        status = stamp_images(train, val, images, error);
-    if (status == STATUS_OK && folder)
-        *from_file = read_cache(cache, vit, train, val, origin, images, path);
-    if (status == STATUS_OK && !*from_file)
-        status = compute(cache, vit, train, val, scoring, threads, error);
-    if (status == STATUS_OK && !*from_file && folder)
-        status = write_cache(cache, vit, train, val, origin, images, path, error);
+    *cache = (TrainFeatureCache){0};
+    Status status = STATUS_FAILED;
+    if (!(cache->train = mem_new(list_bytes(vit, train), 1, what, error)) ||
+        (val && !(cache->val = mem_new(list_bytes(vit, val), 1, what, error))))
+        goto done;
+    if (folder) {
+        if ((status = file_join(path, folder, "features.safetensors", error)) != STATUS_OK)
+            goto done;
+        stamp_images(train, val, images);
+        *from_file = read_cache(cache, vit, train, val, record, images, path);
+    }
+    status = *from_file ? STATUS_OK : compute(cache, vit, train, val, scoring, threads, error);
+    if (status == STATUS_OK && folder && !*from_file)
+        status = write_cache(cache, vit, train, val, record, images, path, error);
+done:
     if (status != STATUS_OK)
         train_feature_cache_free(cache);
     return status;

@@ -9,7 +9,7 @@
 #define LNCLIP_TRAIN_FEATURE_CACHE_H
 
 #include "train/evaluate.h"
-#include "train/run/checkpoint.h"
+#include "train/run/run_record.h"
 
 typedef struct TrainFeatureCache {
     float *train; /* [train->count,D] */
@@ -20,13 +20,13 @@ typedef struct TrainFeatureCache {
 size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const DataList *val);
 
 /*
- * Fills the cache: from folder/features.safetensors if that holds the features of the same origin
- * (encoder, lists, decoders) and of the same images (file_stamp of each), else by running the encoder over both lists, and then writes that
- * file. folder may be NULL: nothing is read or written. *from_file tells which. STATUS_INTERRUPTED
- * if stopped.
+ * Fills the cache: from folder/features.safetensors if that holds the features of the same encoder, lists and
+ * decoders (`record`) and of the same images (file_stamp of each), else by running the encoder over both lists; then
+ * it writes that file. folder may be NULL: nothing is read or written. *from_file says which. STATUS_INTERRUPTED if
+ * stopped, STATUS_FAILED without memory.
  */
 Status train_feature_cache_fill(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
-                                const DataList *val, const TrainOrigin *origin, const char *folder,
+                                const DataList *val, const TrainRecord *record, const char *folder,
                                 const TrainScoring *scoring, Threads *threads, bool *from_file,
                                 Error *error);
 

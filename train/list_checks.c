@@ -3,12 +3,15 @@
  */
 #include "train/list_checks.h"
 
+#include "tensor/base/mem.h"
 #include "train/metrics/metrics.h"
 #include "train/stepper.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+
+static const char WHAT[] = "the check of the lists";
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
@@ -34,16 +37,11 @@ static void summarize(int *values, int count, int out[3])
     out[2] = values[count - 1];
 }
 
-static Status no_memory(Error *error)
-{
-    return error_set(error, STATUS_FAILED, "checking lists: no memory; close other programs");
-}
-
 static Status check_shapes(const DataFrameSize *sizes, int count, TrainSizes *out, Error *error)
 {
-    int *const values = calloc((size_t)count + 1, sizeof *values);
+    int *values = mem_new(count, sizeof *values, WHAT, error);
     if (!values)
-        return no_memory(error);
+        return error->status;
     for (int i = 0; i < count; i++) {
         const DataCropShape shape = data_crop_shape(sizes[i].width, sizes[i].height);
         if (shape != DATA_CROP_FACE)
@@ -80,12 +78,13 @@ static void video_sizes_free(VideoSizes *videos)
 static Status video_sizes_create(VideoSizes *videos, const DataList *list,
                                  const DataFrameSize *sizes, int count, Error *error)
 {
-    const size_t all = (size_t)list->video_count + 1;
-    *videos =
-        (VideoSizes){calloc(all, sizeof *videos->pixels), calloc(all, sizeof *videos->bytes),
-                     calloc(all, sizeof *videos->labels), calloc(all, sizeof *videos->images), 0};
-    if (!videos->pixels || !videos->bytes || !videos->labels || !videos->images)
-        return no_memory(error);
+    const size_t all = list->video_count;
+    *videos = (VideoSizes){0};
+    if (!(videos->pixels = mem_new(all, sizeof *videos->pixels, WHAT, error)) ||
+        !(videos->bytes = mem_new(all, sizeof *videos->bytes, WHAT, error)) ||
+        !(videos->labels = mem_new(all, sizeof *videos->labels, WHAT, error)) ||
+        !(videos->images = mem_new(all, sizeof *videos->images, WHAT, error)))
+        return error->status;
     for (int i = 0; i < count; i++) {
         const int video = list->frames[sizes[i].frame].video;
         videos->pixels[video] += (double)sizes[i].width * sizes[i].height;
@@ -178,6 +177,14 @@ Status train_check_classes(const DataList *list, const char *name, Error *error)
                      "sets it)",
                      name, list->count, frames[0] > 0 ? "real" : "fake",
                      frames[0] > 0 ? "fake" : "real");
+}
+
+Status train_check_labels(const DataList *train, const DataList *val, bool makes_fakes,
+                          Error *error)
+{
+    if (!makes_fakes)
+        TRY(train_check_classes(train, "training", error));
+    return val ? train_check_classes(val, "validation", error) : STATUS_OK;
 }
 
 bool train_lists_overlap(const TrainListFindings *findings, int a, int b)

@@ -4,8 +4,8 @@
  * Frames of the training in the test, one class only, the same frame twice, whole video frames instead of
  * faces, and images whose size alone tells the label. What is found is returned; what is an error and what a
  * warning is for the caller to say (tools/cli/cli_checks.h, docs/pitfalls.md). train_run asks for two classes and
- * warns of shared files alone: a program that trains by the library calls train_check_lists first, and says so
- * in TrainJob.lists_compared.
+ * warns of shared files, no more: a program that trains with the library calls train_check_labels and
+ * train_check_lists first, and says so in TrainJob.lists_checked.
  */
 #ifndef LNCLIP_TRAIN_LIST_CHECKS_H
 #define LNCLIP_TRAIN_LIST_CHECKS_H
@@ -68,9 +68,16 @@ Status train_check_lists(const DataList *const *lists, int count, TrainChecks ch
 
 /*
  * STATUS_FAILED for a list that is real or fake alone: nothing can be learned or compared. `name` stands for
- * it in the message ("training"). train_run does call this, unless the recipe makes its own fakes.
+ * it in the message ("training").
  */
 Status train_check_classes(const DataList *list, const char *name, Error *error);
+
+/*
+ * train_check_classes of the lists of a run, unless it makes its own fakes (data.sbi; data_order_create then asks for real frames);
+ * `val` may be NULL.
+ */
+Status train_check_labels(const DataList *train, const DataList *val, bool makes_fakes,
+                          Error *error);
 
 /* Whether sets a < b share a file, bytes or FF++ numbers. */
 bool train_lists_overlap(const TrainListFindings *findings, int a, int b);

@@ -1,376 +1,462 @@
 /*
- * train.c - the whole project in one file, from top to bottom.
+ * train.c - a training run, from top to bottom: train_run first, then what it calls, in the order of a run.
  *
- *     one_step      data -> encoder -> loss -> backward -> AdamW
- *     close_epoch   encoder -> scores -> metrics -> adapters
- *     train_run     what comes before the first step and after the last
+ *     prepare       lists, steps of an epoch, memory; fails before anything is written
+ *     open_run      folder, saved state, where batches come from
+ *     one_step      images -> encoder -> features -> loss -> backward -> AdamW, a row of steps.csv
+ *     close_epoch   encoder -> scores -> metrics, a row of epochs.csv, curves, adapters, state
  *
- * A frame's way into a step: the loader decodes, augments, resizes and crops it (data/loader.h);
- * the stepper normalises it and runs it through the encoder to its feature (train/stepper.h,
- * vit/vit.h); the objective puts the features of the batch on the unit sphere, through the head,
- * and compares them with their labels (train/objective.h); the tape takes the loss back to the
- * LayerNorms (tensor/tape.h); the optimizer moves them (train/optimizer.h).
+ * What trains: the LayerNorms of the encoder and the head (or what the key `tune` names), as one flat array
+ * (vit/tune.h); all else is frozen. The way of a frame into a step: the loader decodes, augments, resizes and crops it
+ * (data/loader.h); the stepper normalises it and embeds it with the encoder (train/stepper.h, vit/vit.h); the objective
+ * puts the features of the batch on the unit sphere, through the head, and compares them with their labels
+ * (train/objective.h); the tape carries the gradient of the loss back to the trainable parameters (tensor/tape.h);
+ * the optimizer updates them (train/optimizer.h).
  *
- * What is on the disk is always a run that can go on: rows and curves first, adapters next, and
- * state.safetensors last, which alone says how far the run is.
+ * The files on disk always form a resumable run: rows and curves first, adapters next, and state.safetensors last,
+ * which alone says how far the run is.
  */
-#include "train/run/run_private.h"
+#include "train/train.h"
 
+#include "tensor/base/arithmetic.h"
 #include "tensor/base/file.h"
-#include "train/run/run_adapters.h"
-#include "train/run/run_curves.h"
+#include "tensor/base/mem.h"
+#include "train/batches.h"
+#include "train/feature_cache.h"
+#include "train/list_checks.h"
+#include "train/run/checkpoint.h"
+#include "train/run/run_files.h"
+#include "train/sam.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* ---- One step -------------------------------------------------------------------------------- */
-
-/* A batch, and its features [count,D] where the encoder is frozen and they are ready, else NULL. */
-typedef struct Batch {
-    DataBatch data;
-    const float *features;
-} Batch;
-
-static Status next_batch(TrainRun *run, Batch *batch, Error *error)
-{
-    volatile sig_atomic_t *const stop = run->job->stop;
-    if (stop && *stop)
-        return error_set(error, STATUS_INTERRUPTED,
-                         "training: stopped by a signal; go on with --resume");
-    return train_batches_next(&run->batches, &batch->data, &batch->features, error);
-}
+#include <string.h>
 
 /*
- * The error of a run whose `what` ("loss nan") is not finite after `done` steps, the last or present
- * one at rate lr. The weights in memory are useless then: what is on the disk stays as it is.
+ * Most images that validation decodes at once: more are no faster, and the loader would hold them
+ * all.
  */
-static Status diverged(TrainRun *run, const char *what, int64_t done, double lr, Error *error)
+enum { VALIDATION_BATCH = 32 };
+
+typedef struct TrainRun {
+    const TrainJob *job;
+    TrainRecord record;
+    int images;                     /* of an epoch */
+    int64_t steps_per_epoch, steps; /* T: of the whole run */
+    TrainOptimizer optimizer;
+    TrainSam sam;
+    TrainEma ema;
+    TrainStepper *stepper;
+    TrainRunFiles files;
+    TrainState state;
+
+    DataLoaderSettings loading;
+    bool cached; /* the encoder is frozen and nothing changes the images: features are ready */
+    TrainFeatureCache cache;
+    TrainBatches batches;
+
+    double epoch_started;      /* seconds of train_clock */
+    double step_seconds;       /* spent in the steps of this session */
+    double validation_seconds; /* of the last validation */
+    int64_t first_step;        /* of this session */
+    const char *phase;         /* for the progress of scoring */
+    int ascents;               /* gradients of this step that are done: SAM needs two */
+    int64_t saved_step;        /* of the state on disk; 0 = none */
+    bool diverged;             /* the parameters in memory are useless: what is on disk must stay */
+    bool inconsistent;         /* between a change and its row or file: must not be saved now */
+} TrainRun;
+
+static Status prepare(TrainRun *run, Error *error);
+static Status forecast(TrainRun *run, TrainResult *result, Error *error);
+static Status open_run(TrainRun *run, Error *error);
+static Status run_epochs(TrainRun *run, Error *error);
+static Status one_step(TrainRun *run, Error *error);
+static Status close_epoch(TrainRun *run, Error *error);
+static Status save(TrainRun *run, Error *error);
+static TrainScoring scoring_settings(TrainRun *run, const char *phase);
+static void report_step_part(void *context, int done, int total);
+
+static void report(const TrainRun *run, TrainEvent event)
 {
-    const TrainJob *const job = run->job;
-    char from[FILE_PATH_SIZE + 40] = "";
-    run->diverged = true;
-    if (done == 0)
-        return error_set(error, STATUS_FAILED,
-                         "step 0: %s, before any training; the model, or the adapter that the run "
-                         "starts from, is damaged: use another",
-                         what);
-    if (job->folder && job->val && run->state.has_best)
-        snprintf(from, sizeof from, ", from --adapter %s/best.safetensors", job->folder);
-    else if (job->folder && run->saved_step > 0 && run->saved_step < done)
-        snprintf(from, sizeof from, ", from --adapter %s/last.safetensors", job->folder);
-    return error_set(error, STATUS_FAILED,
-                     "step %lld (epoch %d, lr %.3g): %s, training has diverged; start a new run "
-                     "with a lower lr%s, grad_clip=1 or warmup_epochs=1%s (the state of step %lld "
-                     "is kept)",
-                     (long long)done, run->state.epoch + 1, lr, what,
-                     run->sam.rho > 0 ? ", a lower sam.rho" : "", from, (long long)run->saved_step);
+    if (run->job->event)
+        run->job->event(run->job->context, &event);
 }
 
-static void report_step(const TrainRun *run, const TrainStepRow *row)
+static void notice(const TrainRun *run, const char *text)
 {
-    const TrainJob *const job = run->job;
-    if (!job->progress)
-        return;
-    const int64_t left = run->steps - run->state.step;
-    const int64_t epochs_left = (left + run->steps_per_epoch - 1) / run->steps_per_epoch;
-    const double each = run->step_seconds / (double)(run->state.step - run->first_step);
-    const TrainProgress progress = {
-        .phase = "train",
-        .epoch = row->epoch,
-        .epochs = train_run_epochs(run),
-        .step = run->state.step,
-        .total_steps = run->steps,
-        .lr = row->lr,
-        .seconds_left = each * (double)left + run->validation_seconds * (double)epochs_left,
-        .images_per_second = row->images_per_second,
-        .losses = row->losses,
-        .peak_bytes = train_peak_bytes(),
-    };
-    job->progress(job->context, &progress);
+    report(run, (TrainEvent){.kind = TRAIN_NOTICE, .text = text});
 }
 
-static void report_within_step(void *context, int done, int total)
+static void warning(const TrainRun *run, const char *text)
 {
-    const TrainRun *const run = context;
-    const int passes = run->sam.rho > 0 ? 2 : 1;
-    run->job->within_step(run->job->context, run->state.step, run->ascents * total + done,
-                          passes * total);
+    report(run, (TrainEvent){.kind = TRAIN_WARNING, .text = text});
 }
 
-/* The gradient of a batch and its norm, both finite: else the error names step, epoch and rate. */
-static Status finite_gradient(TrainRun *run, const Batch *batch, double lr, TrainLosses *losses,
-                              double *norm, Error *error)
+static int epochs_of(const TrainRun *run)
 {
-    char what[80];
-    TRY(train_stepper_step(run->stepper, &batch->data, batch->features, run->state.step,
-                           run->job->stop, losses, error));
-    TRY(file_check_mappings(
-        error)); /* before the weights move: the state saved is that of the step before */
-    *norm = train_grad_norm(run->job->tuned);
-    if (isfinite(losses->total) && isfinite(*norm))
-        return STATUS_OK;
-    snprintf(what, sizeof what, "loss %g, gradient norm %g",
-             isnan(losses->total) ? (double)NAN : (double)losses->total,
-             isnan(*norm) ? (double)NAN : *norm); /* a NaN without its sign */
-    return diverged(run, what, run->state.step, lr, error);
+    return (int)ceil_div(run->steps, run->steps_per_epoch);
 }
 
-/*
- * The gradient that the optimizer takes and its norm. *losses are those at the weights themselves, also with
- * SAM, whose second gradient comes from uphill of them, from the same batch and the same draws.
- */
-static Status step_gradient(TrainRun *run, const Batch *batch, double lr, TrainLosses *losses,
-                            double *norm, Error *error)
-{
-    VitTuned *const tuned = run->job->tuned;
-    run->ascents = 0;
-    TRY(finite_gradient(run, batch, lr, losses, norm, error));
-    if (run->sam.rho <= 0)
-        return STATUS_OK;
-    TrainLosses uphill;
-    run->ascents = 1;
-    train_sam_climb(&run->sam, tuned);
-    const Status status = finite_gradient(run, batch, lr, &uphill, norm, error);
-    train_sam_return(&run->sam, tuned);
-    return status;
-}
+/* ---- From beginning to end ------------------------------------------------------------------- */
 
-/* Data, encoder, loss, backward, optimizer; then the row of steps.csv. */
-static Status one_step(TrainRun *run, Error *error)
+Status train_run(const TrainJob *job, TrainResult *result, Error *error)
 {
-    const TrainJob *const job = run->job;
-    const TrainRecipe *const recipe = job->recipe;
+    assert(job->vit && job->head && job->tuned && job->recipe && job->train);
     const double started = train_clock();
-    const double lr =
-        train_learning_rate(recipe, run->state.step, run->steps, run->steps_per_epoch);
-
-    Batch batch;
-    TrainLosses losses;
-    double norm;
-    TRY(next_batch(run, &batch, error));
-    TRY(step_gradient(run, &batch, lr, &losses, &norm, error));
-    if (recipe->grad_clip > 0)
-        train_clip_grads(job->tuned, norm, recipe->grad_clip);
-    run->torn = true;
-    train_optimizer_step(&run->optimizer, job->tuned, lr);
-    train_ema_update(&run->ema, job->tuned, run->optimizer.steps);
-
-    const double seconds = train_clock() - started;
-    const TrainStepRow row = {
-        .step = run->state.step,
-        .epoch = run->state.epoch,
-        .lr = lr,
-        .losses = losses,
-        .grad_norm = norm,
-        .images_per_second = batch.data.count / seconds,
-    };
-    run->step_seconds += seconds;
-    run->state.step++;
-    run->state.loss_sum += (double)losses.total;
-    run->state.loss_steps++;
-    report_step(run, &row);
-    TRY(train_run_files_step(&run->files, &row, error));
-    run->torn = false;
-    return STATUS_OK;
-}
-
-/* ---- The end of an epoch --------------------------------------------------------------------- */
-
-/* Scores every validation frame by the averaged weights, where there are any, and fills the metrics of *epoch. */
-static Status validate(TrainRun *run, TrainEpoch *epoch, Error *error)
-{
-    const TrainJob *const job = run->job;
-    const DataList *const val = job->val;
-    const double started = train_clock();
-    const size_t count = (size_t)val->count;
-    float *const probabilities = malloc(count * VIT_CLASSES * sizeof(float));
-    float *const margins = malloc(count * sizeof(float));
-    float *const cross_entropy = malloc(count * sizeof(float));
-    bool not_finite = false;
-    int *const labels = malloc(count * sizeof(int));
-    Status status = STATUS_OK;
-    if (!probabilities || !margins || !cross_entropy || !labels)
-        status = error_set(error, STATUS_FAILED,
-                           "validation: no memory for %zu frames; validate on fewer", count);
-    for (size_t i = 0; status == STATUS_OK && i < count; i++)
-        labels[i] = val->frames[i].label;
-    train_ema_swap(&run->ema, job->tuned);
-    if (status == STATUS_OK && run->cached) {
-        status = train_score_features(job->head, run->cache.val, labels, val->count, job->threads,
-                                      probabilities, cross_entropy, margins, error);
-    } else if (status == STATUS_OK) {
-        TrainScoring scoring = train_run_scoring(run, "validate");
-        scoring.cross_entropy = cross_entropy;
-        scoring.margins = margins;
-        scoring.not_finite = &not_finite;
-        status = train_score(job->vit, job->head, val, 0, &scoring, job->threads, NULL,
-                             probabilities, error);
+    TrainRun run = {.job = job, .state = train_state_empty()};
+    *result = (TrainResult){0};
+    Status status = prepare(&run, error);
+    if (status != STATUS_OK)
+        goto done;
+    report(&run, (TrainEvent){.kind = TRAIN_PLANNED, .plan = train_stepper_plan(run.stepper)});
+    if (job->dry_run) {
+        status = forecast(&run, result, error);
+        goto done;
     }
-    train_ema_swap(&run->ema, job->tuned);
-    for (size_t i = 0; status == STATUS_OK && i < count; i++)
-        not_finite = not_finite || !isfinite(cross_entropy[i]);
-    if (not_finite)
-        status = diverged(run, "the scores of validation are not finite", run->state.step,
-                          epoch->lr, error);
-    if (status == STATUS_OK)
-        status = train_validation_metrics(val, probabilities, margins, cross_entropy, epoch, error);
-    free(labels);
-    free(margins);
-    free(cross_entropy);
-    free(probabilities);
-    run->validation_seconds = train_clock() - started;
+    status = open_run(&run, error);
+    if (status != STATUS_OK)
+        goto done;
+    status = run_epochs(&run, error);
+    if (status != STATUS_OK && !run.inconsistent && !run.diverged) {
+        /* A signal, a full disk: the last step is saved if it can be. */
+        Error saving = {0};
+        if (save(&run, &saving) != STATUS_OK && status == STATUS_INTERRUPTED) {
+            *error = saving;
+            status = saving.status;
+        }
+    }
+done:
+    result->steps = run.steps;
+    result->steps_done = run.state.step;
+    result->stopped_early = status == STATUS_OK && !job->dry_run && run.state.step < run.steps;
+    result->best = run.state.best;
+    result->last = run.state.last;
+    result->seconds = train_clock() - started;
+    train_batches_close(&run.batches);
+    train_feature_cache_free(&run.cache);
+    train_run_files_close(&run.files);
+    train_stepper_destroy(run.stepper);
+    train_ema_swap(&run.ema, job->tuned);
+    train_record_free(&run.record);
+    train_ema_destroy(&run.ema);
+    train_sam_destroy(&run.sam);
+    train_optimizer_destroy(&run.optimizer);
     return status;
 }
 
-static TrainRunAdapter adapter_of(const TrainRun *run)
-{
-    const TrainJob *const job = run->job;
-    return (TrainRunAdapter){
-        .vit = job->vit,
-        .head = job->head,
-        .tuned = job->tuned,
-        .recipe = job->recipe,
-        .origin = &run->origin,
-        .record = &run->record,
-        .steps = run->state.step,
-        .epoch = &run->state.last,
-    };
-}
+/* ---- Before the first step --------------------------------------------------------------------- */
 
-/* Writes adapters by `write`, of the averaged weights where there are any. */
-static Status write_adapters(TrainRun *run, Status (*write)(const TrainRun *, Error *),
-                             Error *error)
+/*
+ * What training writes is an adapter of the model alone: what an earlier adapter changed in it must be part of
+ * that, or whoever reads the new one gets another model than the one that was validated.
+ */
+static Status check_start(const TrainJob *job, Error *error)
 {
-    if (!run->job->folder)
+    int lost = 0;
+    const VitParameter *first = NULL;
+    for (int i = 0; i < job->vit->parameter_count; i++) {
+        const VitParameter *parameter = &job->vit->parameters[i];
+        if (!parameter->changed || parameter->tensor.needs_grad)
+            continue;
+        first = first ? first : parameter;
+        lost++;
+    }
+    if (lost == 0)
         return STATUS_OK;
-    train_ema_swap(&run->ema, run->job->tuned);
-    const Status status = write(run, error);
-    train_ema_swap(&run->ema, run->job->tuned);
-    return status;
+    return error_set(
+        error, STATUS_FAILED,
+        "tune=%s: the adapter that the run starts from changed %d tensors that would not "
+        "train, %s for one, so that the new adapter would lack them; name them in tune, or "
+        "merge the old one into a model first (lnclip export) and start from that",
+        job->tuned->tune, lost, first->name);
 }
 
-static Status write_last(const TrainRun *run, Error *error)
+static DataLoaderSettings loader_settings(const TrainRun *run)
 {
-    const TrainJob *const job = run->job;
-    const TrainRunAdapter adapter = adapter_of(run);
-    TRY(train_run_adapter_write(&adapter, job->folder, TRAIN_RUN_LAST, error));
-    if (job->val)
-        return STATUS_OK;
-    /* Nothing to choose by: the last one counts as the best. */
-    return train_run_adapter_write(&adapter, job->folder, TRAIN_RUN_BEST, error);
+    const TrainRecipe *recipe = run->job->recipe;
+    DataLoaderSettings settings = data_loader_defaults();
+    settings.image_size = run->job->vit->config.image_size;
+    settings.batch_size = recipe->batch_size;
+    settings.drop_last = recipe->drop_last;
+    settings.shuffle = recipe->shuffle;
+    settings.pairs = recipe->pairs;
+    settings.sampling = recipe->sampling;
+    settings.blend = recipe->sbi;
+    settings.workers = recipe->workers;
+    settings.seed = recipe->seed;
+    settings.augment = recipe->augmentation;
+    return settings;
 }
 
-/* Writes best.safetensors and the kept adapters of the epoch just closed. */
-static Status write_best(const TrainRun *run, Error *error)
+/* Reports the keys that were set and do nothing without validation. */
+static void report_idle_settings(const TrainRun *run)
 {
-    const TrainJob *const job = run->job;
+    const TrainRecipe *recipe = run->job->recipe;
+    char text[160] = "without validation these have no effect:";
+    const char *separator = " ";
+    const struct {
+        const char *key;
+        int value;
+    } idle[] = {{"early_stopping", recipe->early_stopping},
+                {"keep", recipe->keep},
+                {"val_frames", recipe->val_frames},
+                {"val_limit", recipe->val_limit}};
+    for (size_t i = 0; i < COUNT_OF(idle); i++) {
+        if (idle[i].value == 0)
+            continue;
+        const size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s%s", separator, idle[i].key);
+        separator = ", ";
+    }
+    if (separator[0] == ' ') /* none was named */
+        return;
+    notice(run, text);
+}
+
+/* Epochs of the schedule are cut to whole steps (optimizer.h): reports where that leaves none. */
+static Status check_schedule(const TrainRun *run, Error *error)
+{
+    const TrainRecipe *recipe = run->job->recipe;
+    const int64_t warmup = train_schedule_steps(recipe->warmup_epochs, run->steps_per_epoch);
+    char text[160];
+    if (recipe->scheduler == TRAIN_SCHEDULER_CYCLIC &&
+        train_schedule_steps(recipe->cycle_epochs, run->steps_per_epoch) < 1)
+        return error_set(error, STATUS_USAGE,
+                         "cycle_epochs=%g: is less than one step (an epoch has %lld); raise it, or "
+                         "set scheduler=constant",
+                         recipe->cycle_epochs, (long long)run->steps_per_epoch);
+    if (recipe->warmup_epochs > 0 && warmup < 1) {
+        snprintf(text, sizeof text,
+                 "warmup_epochs=%g is less than one step (an epoch has %lld): there is no warm-up",
+                 recipe->warmup_epochs, (long long)run->steps_per_epoch);
+        warning(run, text);
+    }
+    if (warmup >= run->steps) {
+        snprintf(text, sizeof text,
+                 "warmup_epochs=%g: the run ends within its warm-up and never reaches lr=%g",
+                 recipe->warmup_epochs, recipe->lr);
+        warning(run, text);
+    }
+    return STATUS_OK;
+}
+
+/* The images and steps of an epoch, and warnings about its order. */
+static Status count_steps(TrainRun *run, Error *error)
+{
+    const TrainJob *job = run->job;
+    const TrainRecipe *recipe = job->recipe;
+    DataOrder *order;
+    TRY(data_loader_order(&order, job->train, &run->loading, error));
+    const int images = data_order_count(order), unpaired = data_order_unpaired(order);
+    data_order_destroy(order);
+
+    int frames[2], videos[2];
+    char text[160];
+    data_list_counts(job->train, frames, videos);
+    if (unpaired > 0) {
+        snprintf(text, sizeof text,
+                 "pairs=on: %d of %d fake frames have no real frame of their video in the lists: "
+                 "they stand alone",
+                 unpaired, frames[1]);
+        warning(run, text);
+    }
+    if (recipe->sbi && frames[1] > 0) {
+        snprintf(text, sizeof text, "data.sbi=on: the %d fake frames of the lists are not used",
+                 frames[1]);
+        warning(run, text);
+    }
+    run->images = images;
+    run->steps_per_epoch = data_epoch_batches(&run->loading, images);
+    if (run->steps_per_epoch == 0)
+        return error_set(error, STATUS_FAILED,
+                         "training list: %d frames do not fill one batch of %d; set "
+                         "drop_last=off or a smaller batch_size",
+                         images, recipe->batch_size);
+    /* An epoch that does not fill a batch is one batch: no memory for more. Even, as for pairs. */
+    if (images < run->loading.batch_size)
+        run->loading.batch_size = images + images % 2;
+    run->steps = recipe->epochs * run->steps_per_epoch;
+    if (recipe->max_steps > 0 && recipe->max_steps < run->steps)
+        run->steps = recipe->max_steps;
+    return check_schedule(run, error);
+}
+
+static Status check_lists(TrainRun *run, Error *error)
+{
+    const TrainJob *job = run->job;
     if (!job->val)
-        return STATUS_OK;
-    const TrainRunAdapter adapter = adapter_of(run);
-    if (run->state.last.best)
-        TRY(train_run_adapter_write(&adapter, job->folder, TRAIN_RUN_BEST, error));
-    if (job->recipe->keep == 0)
-        return STATUS_OK;
-    double *values = NULL;
-    int epochs = 0;
-    TRY(train_run_files_column(&run->files, TRAIN_RUN_EPOCHS, job->recipe->monitor, &values,
-                               &epochs, error));
-    const Status status = train_run_adapters_keep(&adapter, job->folder, values, epochs, error);
-    free(values);
-    return status;
+        report_idle_settings(run);
+    if (!job->lists_checked)
+        TRY(train_check_labels(job->train, job->val, job->recipe->sbi, error));
+    const int shared =
+        job->val && !job->lists_checked ? data_list_overlap(job->train, job->val) : 0;
+    if (shared > 0) {
+        char text[160];
+        snprintf(text, sizeof text,
+                 "%d of %d validation frames are training frames too: their scores flatter", shared,
+                 job->val->count);
+        warning(run, text);
+    }
+    return count_steps(run, error);
 }
 
-/* What is written is finite: the last update may have ended that, and no loss has followed it yet. */
-static Status check_finite_weights(TrainRun *run, Error *error)
+/*
+ * Raises *decode_bytes to what a loader of `list` should have: by its largest frame, and at least as much as fits into
+ * an eighth of the budget. Refuses a frame that takes the whole budget.
+ */
+static Status plan_decoding(const TrainRun *run, const DataList *list,
+                            const DataLoaderSettings *settings, size_t *decode_bytes, Error *error)
 {
-    const VitTuned *const tuned = run->job->tuned;
-    const int64_t last = run->state.step > 0 ? run->state.step - 1 : 0;
-    for (size_t i = 0; i < tuned->count; i++)
-        if (!isfinite(tuned->values[i]))
-            return diverged(
-                run, "the trained parameters are not finite", run->state.step,
-                train_learning_rate(run->job->recipe, last, run->steps, run->steps_per_epoch),
-                error);
+    const size_t budget = train_plan_budget(run->job->recipe->memory).bytes;
+    size_t largest = 0;
+    int frame = 0;
+    TRY(data_loader_largest(list, settings, run->job->threads, &largest, &frame, error));
+    if (largest >= budget)
+        return error_set(error, STATUS_FAILED,
+                         "%s: takes %.0f MiB from the file to the network, and all memory for the "
+                         "run is %.0f MiB; set memory=%.2f or more, or shrink the frame",
+                         list->frames[frame].file, (double)largest / (1 << 20),
+                         (double)budget / (1 << 20), 2.0 * (double)largest / (1 << 30) + 0.01);
+    const size_t wanted = data_loader_decode_bytes(settings, largest, budget / 8);
+    if (wanted > *decode_bytes)
+        *decode_bytes = wanted;
     return STATUS_OK;
 }
 
 /*
- * Saves the run as it is: rows, last adapter, and then the state, from which alone it is
- * resumed.
+ * What the run holds in addition to model, state and step: batches in flight, cached features, and the frames being decoded,
+ * which are those of training or of validation, never of both at a time.
  */
-static Status save(TrainRun *run, Error *error)
+static Status plan_loaders(TrainRun *run, size_t *bytes, Error *error)
 {
-    const TrainJob *const job = run->job;
+    const TrainJob *job = run->job;
+    TrainScoring scoring = train_scoring_defaults();
+    scoring.batch_size = VALIDATION_BATCH;
+    scoring.workers = job->recipe->workers;
+    const DataLoaderSettings scoring_loader = train_scoring_loader(&scoring, &job->vit->config);
+    size_t decode_bytes = 0;
+    if (job->val)
+        TRY(plan_decoding(run, job->val, &scoring_loader, &decode_bytes, error));
+    TRY(plan_decoding(run, job->train, &run->loading, &decode_bytes, error));
+    *bytes = job->val || run->cached ? data_loader_bytes(&scoring_loader) : 0;
+    *bytes += run->cached ? train_feature_cache_bytes(job->vit, job->train, job->val)
+                          : data_loader_bytes(&run->loading);
+    *bytes += decode_bytes;
+    run->loading.decode_bytes = decode_bytes;
+    return STATUS_OK;
+}
+
+/*
+ * Checks recipe and lists, counts the steps, plans the memory and allocates all that a step needs. Writes nothing and
+ * reads no image. On failure what was made stays in *run, for train_run.
+ */
+static Status prepare(TrainRun *run, Error *error)
+{
+    const TrainJob *job = run->job;
+    const TrainRecipe *recipe = job->recipe;
+    TRY(train_recipe_check(recipe, error));
+    TRY(check_start(job, error));
+    run->loading = loader_settings(run);
+    TRY(check_lists(run, error));
+    if (job->folder && !job->resume && !job->dry_run)
+        TRY(train_run_check_new(job->folder, error));
+    TRY(train_record_create(&run->record, job, error));
+    run->cached = !train_encoder_trains(job->tuned, job->head) &&
+                  !data_augment_active(&recipe->augmentation) && !recipe->sbi;
+
+    TRY(vit_pack(job->vit, train_recipe_precision(recipe), true, job->threads, error));
+    TRY(train_optimizer_create(&run->optimizer, recipe, job->tuned->count, error));
+    TRY(train_sam_create(&run->sam, recipe, job->tuned->count, error));
+    TRY(train_ema_create(&run->ema, recipe, job->tuned, error));
+    size_t other_bytes = 0;
+    TRY(plan_loaders(run, &other_bytes, error));
+    TRY(train_stepper_create(&run->stepper, job->vit, job->head, job->tuned, recipe,
+                             run->loading.batch_size, job->threads, other_bytes, error));
+    train_stepper_watch(run->stepper, report_step_part, run);
+    return STATUS_OK;
+}
+
+/* Reads state.safetensors, if the run has one. */
+static Status resume_state(TrainRun *run, Error *error)
+{
+    const TrainJob *job = run->job;
+    char path[FILE_PATH_SIZE], text[160];
+    TRY(train_run_files_check_recipe(job->folder, job->recipe, error));
+    TRY(file_join(path, job->folder, "state.safetensors", error));
+    if (!file_exists(path)) {
+        notice(run, "nothing was saved yet: the run starts at step 0");
+        return STATUS_OK;
+    }
+    bool decoders_differ = false;
+    TRY(train_state_read(&run->state, job->tuned, &run->optimizer, &run->ema, &run->record, path,
+                         &decoders_differ, error));
+    if (decoders_differ)
+        warning(run, "the images are decoded by other libraries than before: the bits may differ");
+    run->saved_step = run->state.step;
+    /* Where the recipe and the lists are the same, only a damaged file says otherwise. */
+    const TrainState *state = &run->state;
+    const int64_t begun = state->epoch * run->steps_per_epoch;
+    if (state->step > run->steps || state->step > begun + run->steps_per_epoch ||
+        (state->step < begun && state->step < run->steps))
+        return error_set(error, STATUS_FAILED,
+                         "%s: step %lld in epoch %d cannot be of this run; start a new one", path,
+                         (long long)state->step, state->epoch);
+    snprintf(text, sizeof text, "the run goes on at step %lld of %lld", (long long)run->state.step,
+             (long long)run->steps);
+    notice(run, text);
+    return STATUS_OK;
+}
+
+/* Opens the run's folder: a new one, or one to go on with. */
+static Status open_folder(TrainRun *run, Error *error)
+{
+    const TrainJob *job = run->job;
     if (!job->folder)
         return STATUS_OK;
-    char path[FILE_PATH_SIZE];
-    TRY(check_finite_weights(run, error));
-    TRY(file_join(path, job->folder, "state.safetensors", error));
-    TRY(train_run_files_sync(&run->files, error));
-    TRY(write_adapters(run, write_last, error));
-    TRY(train_state_write(&run->state, job->tuned, &run->optimizer, &run->ema, &run->origin, path,
-                          error));
-    run->saved_step = run->state.step;
-    return STATUS_OK;
-}
-
-/* Whether the epoch is the best so far; without validation each is. */
-static bool is_best(const TrainRun *run, const TrainEpoch *epoch)
-{
-    const char *const monitor = run->job->recipe->monitor;
-    if (!run->job->val || !run->state.has_best)
-        return true;
-    return train_monitor_better(monitor, train_monitor_value(epoch, monitor),
-                                train_monitor_value(&run->state.best, monitor));
-}
-
-/* A picture that cannot be drawn, as of a steps.csv that another program cut, is no reason to lose an epoch. */
-static void write_curves(const TrainRun *run)
-{
-    Error error = {0};
-    const TrainJob *const job = run->job;
-    if (train_run_curves_write(&run->files, job->val != NULL, &error) != STATUS_OK && job->warning)
-        job->warning(job->context, error.message);
-}
-
-/* Validation, the row of epochs.csv, curves, adapters, state. */
-static Status close_epoch(TrainRun *run, Error *error)
-{
-    TrainState *const state = &run->state;
-    TrainEpoch epoch = train_epoch_empty();
-    epoch.epoch = state->epoch;
-    epoch.step = state->step;
-    epoch.lr =
-        train_learning_rate(run->job->recipe, state->step - 1, run->steps, run->steps_per_epoch);
-    epoch.train_loss = state->loss_sum / (double)state->loss_steps;
-    if (run->job->val)
-        TRY(validate(run, &epoch, error));
-    epoch.best = is_best(run, &epoch);
-    epoch.seconds = train_clock() - run->epoch_started;
-    run->torn = true;
-    TRY(train_run_files_epoch(&run->files, &epoch, error));
-    state->last = epoch;
-    if (epoch.best) {
-        state->best = epoch;
-        state->has_best = true;
+    if (job->resume) {
+        TRY(resume_state(run, error));
+        TRY(train_run_files_resume(&run->files, job->folder, job->recipe, run->state.step,
+                                   run->state.epoch, error));
+    } else {
+        TRY(train_run_files_create(&run->files, job->folder, job->recipe, error));
     }
-    state->since_best = epoch.best ? 0 : state->since_best + 1;
-    state->epoch++;
-    state->loss_sum = 0;
-    state->loss_steps = 0;
-    if (run->job->folder)
-        write_curves(run);
-    TRY(write_adapters(run, write_best, error));
-    TRY(save(run, error));
-    run->torn = false;
-    if (run->job->epoch_done)
-        run->job->epoch_done(run->job->context, &epoch);
+    if (run->files.unlocked)
+        warning(run, "this file system has no locks; make sure that no other process trains in "
+                     "the folder of this run");
     return STATUS_OK;
 }
 
-/* ---- The run --------------------------------------------------------------------------------- */
+/* Opens what batches come from: the loader, or the features of a frozen encoder. */
+static Status open_data(TrainRun *run, Error *error)
+{
+    const TrainJob *job = run->job;
+    if (run->cached) {
+        const TrainScoring scoring = scoring_settings(run, "cache features");
+        bool from_file = false;
+        TRY(train_feature_cache_fill(&run->cache, job->vit, job->train, job->val, &run->record,
+                                     job->folder, &scoring, job->threads, &from_file, error));
+        if (from_file)
+            warning(run, "the features were computed before: taken from features.safetensors, "
+                         "whose encoder, lists and images are the same");
+        else if (job->resume)
+            notice(run, "the features are computed again: features.safetensors is missing, or of "
+                        "another encoder, other lists or images that were replaced");
+    }
+    return train_batches_open(&run->batches, job->train, &run->loading, run->cache.train,
+                              job->vit->config.width, error);
+}
+
+static Status open_run(TrainRun *run, Error *error)
+{
+    TRY(open_folder(run, error));
+    TRY(open_data(run, error));
+    run->first_step = run->state.step;
+    return STATUS_OK;
+}
+
+/* ---- Epochs ------------------------------------------------------------------------------------ */
 
 static bool finished(const TrainRun *run)
 {
@@ -400,56 +486,402 @@ static Status run_epochs(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/* However the run ends before its end (a signal, a full disk), its last step is saved if it is any good. */
-static Status run_and_save(TrainRun *run, Error *error)
+/* ---- One step ---------------------------------------------------------------------------------- */
+
+/*
+ * Fills the error of a run whose `what` ("loss nan") is not finite after `done` steps, the last or present
+ * one at rate lr. The parameters in memory are useless then: what is on disk stays as it is.
+ */
+static Status diverged(TrainRun *run, const char *what, int64_t done, double lr, Error *error)
 {
-    const Status status = run_epochs(run, error);
-    if (status == STATUS_OK || run->torn || run->diverged)
-        return status;
-    Error saving = {0};
-    if (save(run, &saving) == STATUS_OK || status != STATUS_INTERRUPTED)
-        return status;
-    *error = saving;
-    return saving.status;
+    const TrainJob *job = run->job;
+    char from[FILE_PATH_SIZE + 40] = "";
+    run->diverged = true;
+    if (done == 0)
+        return error_set(error, STATUS_FAILED,
+                         "step 0: %s, before any training; the model, or the adapter that the run "
+                         "starts from, is damaged: use another",
+                         what);
+    if (job->folder && job->val && run->state.has_best)
+        snprintf(from, sizeof from, ", from --adapter %s/best.safetensors", job->folder);
+    else if (job->folder && run->saved_step > 0 && run->saved_step < done)
+        snprintf(from, sizeof from, ", from --adapter %s/last.safetensors", job->folder);
+    return error_set(error, STATUS_FAILED,
+                     "step %lld (epoch %d, lr %.3g): %s, training has diverged; start a new run "
+                     "with a lower lr%s, grad_clip=1 or warmup_epochs=1%s (the state of step %lld "
+                     "is kept)",
+                     (long long)done, run->state.epoch + 1, lr, what,
+                     run->sam.rho > 0 ? ", a lower sam.rho" : "", from, (long long)run->saved_step);
 }
 
-/* ---- From beginning to end -------------------------------------------------------------------- */
-
-static Status run_job(TrainRun *run, TrainResult *result, Error *error)
+/* The gradient of a batch and its norm, both finite: else the error names step, epoch and rate. */
+static Status finite_gradient(TrainRun *run, const DataBatch *batch, const float *features,
+                              double lr, TrainLosses *losses, double *norm, Error *error)
 {
-    const TrainJob *const job = run->job;
-    TRY(train_run_prepare(run, error));
-    if (job->within_step)
-        train_stepper_watch(run->stepper, report_within_step, run);
-    if (job->planned)
-        job->planned(job->context, train_stepper_plan(run->stepper));
-    if (job->dry_run)
-        return train_run_forecast(run, result, error);
-    TRY(train_run_open(run, error));
-    return run_and_save(run, error);
+    char what[80];
+    TRY(train_stepper_step(run->stepper, batch, features, run->state.step, run->job->stop, losses,
+                           error));
+    TRY(file_check_mappings(
+        error)); /* before the weights move: the state saved is that of the step before */
+    *norm = train_grad_norm(run->job->tuned);
+    if (isfinite(losses->total) && isfinite(*norm))
+        return STATUS_OK;
+    snprintf(what, sizeof what, "loss %g, gradient norm %g",
+             isnan(losses->total) ? (double)NAN : (double)losses->total,
+             isnan(*norm) ? (double)NAN : *norm); /* a NaN without its sign */
+    return diverged(run, what, run->state.step, lr, error);
 }
 
-Status train_run(const TrainJob *job, TrainResult *result, Error *error)
+/*
+ * The gradient for the optimizer and its norm. *losses are those at the weights themselves, also with
+ * SAM, whose second gradient comes from uphill of them, from the same batch and the same draws.
+ */
+static Status step_gradient(TrainRun *run, const DataBatch *batch, const float *features, double lr,
+                            TrainLosses *losses, double *norm, Error *error)
 {
-    assert(job->vit && job->head && job->tuned && job->recipe && job->train);
-    const double started = train_clock();
-    TrainRun run = {.job = job, .state = train_state_empty()};
-    *result = (TrainResult){0};
-    const Status status = run_job(&run, result, error);
-    result->steps = run.steps;
-    result->steps_done = run.state.step;
-    result->stopped_early = status == STATUS_OK && !job->dry_run && run.state.step < run.steps;
-    result->best = run.state.best;
-    result->last = run.state.last;
-    result->seconds = train_clock() - started;
-    train_batches_close(&run.batches);
-    train_feature_cache_free(&run.cache);
-    train_run_files_close(&run.files);
-    train_stepper_destroy(run.stepper);
-    train_ema_swap(&run.ema, job->tuned);
-    train_run_record_free(&run.record);
-    train_ema_destroy(&run.ema);
-    train_sam_destroy(&run.sam);
-    train_optimizer_destroy(&run.optimizer);
+    VitTuned *tuned = run->job->tuned;
+    run->ascents = 0;
+    TRY(finite_gradient(run, batch, features, lr, losses, norm, error));
+    if (run->sam.rho <= 0)
+        return STATUS_OK;
+    TrainLosses uphill;
+    run->ascents = 1;
+    train_sam_climb(&run->sam, tuned);
+    const Status status = finite_gradient(run, batch, features, lr, &uphill, norm, error);
+    train_sam_return(&run->sam, tuned);
     return status;
+}
+
+static void report_step(const TrainRun *run, const TrainStepRow *row)
+{
+    const int64_t left = run->steps - run->state.step;
+    const int64_t epochs_left = (int64_t)ceil_div(left, run->steps_per_epoch);
+    const double each = run->step_seconds / (double)(run->state.step - run->first_step);
+    const TrainProgress progress = {
+        .phase = "train",
+        .epoch = row->epoch,
+        .epochs = epochs_of(run),
+        .step = run->state.step,
+        .total_steps = run->steps,
+        .lr = row->lr,
+        .seconds_left = each * (double)left + run->validation_seconds * (double)epochs_left,
+        .images_per_second = row->images_per_second,
+        .losses = row->losses,
+        .peak_bytes = train_peak_bytes(),
+    };
+    report(run, (TrainEvent){.kind = TRAIN_STEP_DONE, .progress = &progress});
+}
+
+static void report_step_part(void *context, int done, int total)
+{
+    const TrainRun *run = context;
+    const int passes = run->sam.rho > 0 ? 2 : 1;
+    report(run, (TrainEvent){.kind = TRAIN_STEP_PART,
+                             .step = run->state.step,
+                             .done = run->ascents * total + done,
+                             .total = passes * total});
+}
+
+/* Images, encoder, loss, backward, optimizer; then the row of steps.csv. */
+static Status one_step(TrainRun *run, Error *error)
+{
+    const TrainJob *job = run->job;
+    const TrainRecipe *recipe = job->recipe;
+    const double started = train_clock();
+    const double lr =
+        train_learning_rate(recipe, run->state.step, run->steps, run->steps_per_epoch);
+
+    DataBatch batch;
+    const float *features; /* [count,D] where the encoder is frozen and they are ready, else NULL */
+    TrainLosses losses;
+    double norm;
+    if (job->stop && *job->stop)
+        return error_set(error, STATUS_INTERRUPTED,
+                         "training: stopped by a signal; go on with --resume");
+    TRY(train_batches_next(&run->batches, &batch, &features, error));
+    TRY(step_gradient(run, &batch, features, lr, &losses, &norm, error));
+    if (recipe->grad_clip > 0)
+        train_clip_grads(job->tuned, norm, recipe->grad_clip);
+    run->inconsistent = true;
+    train_optimizer_step(&run->optimizer, job->tuned, lr);
+    train_ema_update(&run->ema, job->tuned, run->optimizer.steps);
+
+    const double seconds = train_clock() - started;
+    const TrainStepRow row = {
+        .step = run->state.step,
+        .epoch = run->state.epoch,
+        .lr = lr,
+        .losses = losses,
+        .grad_norm = norm,
+        .images_per_second = batch.count / seconds,
+    };
+    run->step_seconds += seconds;
+    run->state.step++;
+    run->state.loss_sum += (double)losses.total;
+    run->state.loss_steps++;
+    report_step(run, &row);
+    TRY(train_run_files_step(&run->files, &row, error));
+    run->inconsistent = false;
+    return STATUS_OK;
+}
+
+/* ---- Saving ------------------------------------------------------------------------------------ */
+
+static TrainRunAdapter adapter_of(const TrainRun *run)
+{
+    const TrainJob *job = run->job;
+    return (TrainRunAdapter){
+        .vit = job->vit,
+        .head = job->head,
+        .tuned = job->tuned,
+        .recipe = job->recipe,
+        .record = &run->record,
+        .steps = run->state.step,
+        .epoch = &run->state.last,
+    };
+}
+
+/* Writes adapters by `write`, of the averaged weights where there are any. */
+static Status write_adapters(TrainRun *run, Status (*write)(const TrainRun *, Error *),
+                             Error *error)
+{
+    if (!run->job->folder)
+        return STATUS_OK;
+    train_ema_swap(&run->ema, run->job->tuned);
+    const Status status = write(run, error);
+    train_ema_swap(&run->ema, run->job->tuned);
+    return status;
+}
+
+static Status write_last(const TrainRun *run, Error *error)
+{
+    const TrainJob *job = run->job;
+    const TrainRunAdapter adapter = adapter_of(run);
+    TRY(train_run_adapter_write(&adapter, job->folder, TRAIN_RUN_LAST, error));
+    if (job->val)
+        return STATUS_OK;
+    /* Nothing to choose by: the last one counts as the best. */
+    return train_run_adapter_write(&adapter, job->folder, TRAIN_RUN_BEST, error);
+}
+
+/* Writes best.safetensors and the kept adapters of the epoch just closed. */
+static Status write_best(const TrainRun *run, Error *error)
+{
+    const TrainJob *job = run->job;
+    if (!job->val)
+        return STATUS_OK;
+    const TrainRunAdapter adapter = adapter_of(run);
+    if (run->state.last.best)
+        TRY(train_run_adapter_write(&adapter, job->folder, TRAIN_RUN_BEST, error));
+    if (job->recipe->keep == 0)
+        return STATUS_OK;
+    double *values = NULL;
+    int epochs = 0;
+    TRY(train_run_files_column(&run->files, TRAIN_RUN_EPOCHS, job->recipe->monitor, &values,
+                               &epochs, error));
+    const Status status = train_run_adapters_keep(&adapter, job->folder, values, epochs, error);
+    free(values);
+    return status;
+}
+
+/* What is written is finite: the last update may have ended that, and no loss has followed it yet. */
+static Status check_finite_weights(TrainRun *run, Error *error)
+{
+    const VitTuned *tuned = run->job->tuned;
+    const int64_t last = run->state.step > 0 ? run->state.step - 1 : 0;
+    for (size_t i = 0; i < tuned->count; i++)
+        if (!isfinite(tuned->values[i]))
+            return diverged(
+                run, "the trained parameters are not finite", run->state.step,
+                train_learning_rate(run->job->recipe, last, run->steps, run->steps_per_epoch),
+                error);
+    return STATUS_OK;
+}
+
+/* Saves the run as it is: rows, last adapter, and then the state, from which alone it is resumed. */
+static Status save(TrainRun *run, Error *error)
+{
+    const TrainJob *job = run->job;
+    if (!job->folder)
+        return STATUS_OK;
+    char path[FILE_PATH_SIZE];
+    TRY(check_finite_weights(run, error));
+    TRY(file_join(path, job->folder, "state.safetensors", error));
+    TRY(train_run_files_sync(&run->files, error));
+    TRY(write_adapters(run, write_last, error));
+    TRY(train_state_write(&run->state, job->tuned, &run->optimizer, &run->ema, &run->record, path,
+                          error));
+    run->saved_step = run->state.step;
+    return STATUS_OK;
+}
+
+/* ---- The end of an epoch ----------------------------------------------------------------------- */
+
+static void report_scoring(void *context, int done, int total, double images_per_second)
+{
+    const TrainRun *run = context;
+    const TrainProgress progress = {
+        .phase = run->phase,
+        .epoch = run->state.epoch,
+        .epochs = epochs_of(run),
+        .step = done,
+        .total_steps = total,
+        .lr = NAN,
+        .seconds_left = (total - done) / images_per_second,
+        .images_per_second = images_per_second,
+        .peak_bytes = train_peak_bytes(),
+    };
+    report(run, (TrainEvent){.kind = TRAIN_SCORING, .progress = &progress});
+}
+
+/* How frames are scored in `phase` of this run. */
+static TrainScoring scoring_settings(TrainRun *run, const char *phase)
+{
+    const int micro_batch = train_stepper_plan(run->stepper)->micro_batch;
+    run->phase = phase;
+    TrainScoring scoring = train_scoring_defaults();
+    scoring.batch_size = min_int(micro_batch, VALIDATION_BATCH);
+    scoring.workers = run->job->recipe->workers;
+    scoring.stop = run->job->stop;
+    scoring.progress = report_scoring;
+    scoring.context = run;
+    scoring.arena = train_stepper_arena(run->stepper);
+    scoring.decode_bytes = run->loading.decode_bytes;
+    return scoring;
+}
+
+/* Scores every validation frame by the averaged weights, where there are any, and fills the metrics of *epoch. */
+static Status validate(TrainRun *run, TrainEpoch *epoch, Error *error)
+{
+    const TrainJob *job = run->job;
+    const DataList *val = job->val;
+    const double started = train_clock();
+    const size_t count = val->count;
+    const char *what = "the scores of validation";
+    float *probabilities = mem_new(count * VIT_CLASSES, sizeof(float), what, error);
+    float *margins = mem_new(count, sizeof(float), what, error);
+    float *cross_entropy = mem_new(count, sizeof(float), what, error);
+    int *labels = mem_new(count, sizeof(int), what, error);
+    bool not_finite = false;
+    Status status = STATUS_FAILED;
+    if (!probabilities || !margins || !cross_entropy || !labels)
+        goto done;
+    for (size_t i = 0; i < count; i++)
+        labels[i] = val->frames[i].label;
+    train_ema_swap(&run->ema, job->tuned);
+    if (run->cached) {
+        status = train_score_features(job->head, run->cache.val, labels, val->count, job->threads,
+                                      probabilities, cross_entropy, margins, error);
+    } else {
+        TrainScoring scoring = scoring_settings(run, "validate");
+        scoring.cross_entropy = cross_entropy;
+        scoring.margins = margins;
+        scoring.not_finite = &not_finite;
+        status = train_score(job->vit, job->head, val, 0, &scoring, job->threads, NULL,
+                             probabilities, error);
+    }
+    train_ema_swap(&run->ema, job->tuned);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        not_finite = not_finite || !isfinite(cross_entropy[i]);
+    if (not_finite)
+        status = diverged(run, "the scores of validation are not finite", run->state.step,
+                          epoch->lr, error);
+    if (status == STATUS_OK)
+        status = train_validation_metrics(val, probabilities, margins, cross_entropy, epoch, error);
+done:
+    free(labels);
+    free(margins);
+    free(cross_entropy);
+    free(probabilities);
+    run->validation_seconds = train_clock() - started;
+    return status;
+}
+
+/* Whether the epoch is the best so far; without validation each is. */
+static bool is_best(const TrainRun *run, const TrainEpoch *epoch)
+{
+    const char *monitor = run->job->recipe->monitor;
+    if (!run->job->val || !run->state.has_best)
+        return true;
+    return train_monitor_better(monitor, train_monitor_value(epoch, monitor),
+                                train_monitor_value(&run->state.best, monitor));
+}
+
+/* A picture that cannot be drawn, as of a steps.csv that another program cut, is no reason to lose an epoch. */
+static void write_curves(const TrainRun *run)
+{
+    Error error = {0};
+    const TrainJob *job = run->job;
+    if (train_run_curves_write(&run->files, job->val != NULL, &error) != STATUS_OK)
+        warning(run, error.message);
+}
+
+/* Validation, the row of epochs.csv, curves, adapters, state. */
+static Status close_epoch(TrainRun *run, Error *error)
+{
+    TrainState *state = &run->state;
+    TrainEpoch epoch = train_epoch_empty();
+    epoch.epoch = state->epoch;
+    epoch.step = state->step;
+    epoch.lr =
+        train_learning_rate(run->job->recipe, state->step - 1, run->steps, run->steps_per_epoch);
+    epoch.train_loss = state->loss_sum / (double)state->loss_steps;
+    if (run->job->val)
+        TRY(validate(run, &epoch, error));
+    epoch.best = is_best(run, &epoch);
+    epoch.seconds = train_clock() - run->epoch_started;
+    run->inconsistent = true;
+    TRY(train_run_files_epoch(&run->files, &epoch, error));
+    state->last = epoch;
+    if (epoch.best) {
+        state->best = epoch;
+        state->has_best = true;
+    }
+    state->since_best = epoch.best ? 0 : state->since_best + 1;
+    state->epoch++;
+    state->loss_sum = 0;
+    state->loss_steps = 0;
+    if (run->job->folder)
+        write_curves(run);
+    TRY(write_adapters(run, write_best, error));
+    TRY(save(run, error));
+    run->inconsistent = false;
+    report(run, (TrainEvent){.kind = TRAIN_EPOCH_DONE, .epoch = &epoch});
+    return STATUS_OK;
+}
+
+/* ---- A dry run --------------------------------------------------------------------------------- */
+
+/* Measures a few micro-batches of the first batch and forecasts the whole run. */
+static Status forecast(TrainRun *run, TrainResult *result, Error *error)
+{
+    const TrainJob *job = run->job;
+    const TrainPlan *plan = train_stepper_plan(run->stepper);
+    const double opened = train_clock();
+    DataBatch batch;
+    TrainLosses losses;
+    const float *ready = NULL;
+    TRY(train_batches_open(&run->batches, job->train, &run->loading, NULL, 0, error));
+    TRY(train_batches_start(&run->batches, 0, 0, error));
+    TRY(train_batches_next(&run->batches, &batch, &ready, error));
+    const double loading = (train_clock() - opened) / batch.count; /* an image, all workers at it */
+    if (batch.count > 3 * plan->micro_batch)
+        batch.count = 3 * plan->micro_batch;
+    TRY(train_stepper_step(run->stepper, &batch, NULL, 0, job->stop, &losses, error));
+
+    const TrainStepTimes *times = train_stepper_times(run->stepper);
+    const double forward = times->forward / (double)times->forward_images;
+    const double backward =
+        times->backward_images > 0 ? times->backward / (double)times->backward_images : 0;
+    /* The share of images that go forward twice. */
+    const double again = plan->forward_twice ? 1 - (double)plan->kept / plan->micro_batches : 0;
+    const double gradients = job->recipe->sam_rho > 0 ? 2 : 1;
+    const double an_image = fmax(gradients * (forward * (1 + again) + backward), loading);
+    const double epochs = (double)run->steps / (double)run->steps_per_epoch;
+    const double scored = job->val ? job->val->count * fmax(forward, loading) : 0;
+    result->forecast_step_seconds = an_image * run->loading.batch_size;
+    result->forecast_seconds = epochs * (an_image * run->images + scored);
+    if (run->cached) /* every frame once; a step over ready features takes no time beside that */
+        result->forecast_seconds = job->train->count * fmax(forward, loading) + scored;
+    return STATUS_OK;
 }

@@ -1,5 +1,5 @@
 /*
- * train.h - the training run: the story of the whole project, told in train.c from top to bottom.
+ * train.h - a training run; train.c reads from top to bottom.
  */
 #ifndef LNCLIP_TRAIN_TRAIN_H
 #define LNCLIP_TRAIN_TRAIN_H
@@ -8,7 +8,7 @@
 #include "train/stepper.h"
 #include "train/validate.h"
 
-/* Told after every step, and during validation: for a progress line. */
+/* For a progress line. */
 typedef struct TrainProgress {
     const char *phase; /* "train", "validate", "cache features" */
     int epoch, epochs;
@@ -18,11 +18,32 @@ typedef struct TrainProgress {
     size_t peak_bytes; /* resident set size at its largest */
 } TrainProgress;
 
-/* Lists as the user named them: for the record of the run alone. {0} if nobody knows. */
+/* Lists as the user named them, for the record of the run; {0} if they have no names. */
 typedef struct TrainListNames {
     const char *const *paths; /* [count], borrowed */
     int count;
 } TrainListNames;
+
+typedef enum TrainEventKind {
+    TRAIN_PLANNED,   /* before the first step: plan */
+    TRAIN_STEP_PART, /* after each micro-batch: images `done` of `total` that pass in step `step` */
+    TRAIN_STEP_DONE, /* after every step: progress */
+    TRAIN_SCORING,   /* while images are scored or their features cached: progress */
+    TRAIN_EPOCH_DONE, /* after an epoch is saved: epoch */
+    TRAIN_NOTICE,     /* text */
+    TRAIN_WARNING,    /* text */
+} TrainEventKind;
+
+/* What a run reports; pointers are valid during the call, fields of other kinds are 0. */
+typedef struct TrainEvent {
+    TrainEventKind kind;
+    const TrainPlan *plan;
+    const TrainProgress *progress;
+    const TrainEpoch *epoch;
+    const char *text;
+    int64_t step;
+    int done, total;
+} TrainEvent;
 
 typedef struct TrainJob {
     Vit *vit;      /* borrowed; its LayerNorms train in place; packed here for recipe->precision */
@@ -31,22 +52,13 @@ typedef struct TrainJob {
     const TrainRecipe *recipe;
     const DataList *train; /* as they are to be used: recipe->frames is applied by the caller */
     const DataList *val;   /* NULL: no validation; best = last */
-    bool lists_compared;   /* the caller has told what both share (list_checks.h): not told again */
+    bool lists_checked;    /* the caller has checked the lists (list_checks.h): not checked again */
     TrainListNames train_names, val_names;
     const char *folder; /* of the run; NULL: nothing is written (demo, tests) */
     bool resume, dry_run;
     Threads *threads;
-    volatile sig_atomic_t *stop;                                    /* may be NULL */
-    void (*progress)(void *context, const TrainProgress *progress); /* may be NULL */
-    void (*epoch_done)(void *context, const TrainEpoch *epoch);     /* may be NULL */
-    void (*planned)(void *context, const TrainPlan *plan);          /* may be NULL */
-    /*
-     * After each micro-batch: images of step `step` that have passed, of those that pass in both
-     * phases.
-     */
-    void (*within_step)(void *context, int64_t step, int done, int total); /* may be NULL */
-    void (*notice)(void *context, const char *text);                       /* may be NULL */
-    void (*warning)(void *context, const char *text);                      /* may be NULL */
+    volatile sig_atomic_t *stop;                           /* may be NULL */
+    void (*event)(void *context, const TrainEvent *event); /* may be NULL */
     void *context;
 } TrainJob;
 
@@ -69,7 +81,7 @@ typedef struct TrainResult {
  * named, and the state saved before stays), a folder that holds a run while resume is off, a changed list, recipe or model on resume,
  * and any file that cannot be read or written. *result is filled in every case.
  *
- * With resume: goes on from the last saved step (from 0, with a notice, if none was saved) to the
+ * With resume: continues from the last saved step (from 0, with a notice, if none was saved) to the
  * same bits in all tensors and in every column but images_per_second and seconds as a run that was
  * never interrupted.
  *

@@ -190,7 +190,7 @@ typedef struct Model {
     VitTuned *tuned;
     TrainOptimizer optimizer;
     TrainEma ema;
-    TrainOrigin origin;
+    TrainRecord record;
 } Model;
 
 static void create_model(Model *model, const char *tune)
@@ -213,7 +213,7 @@ static void create_model(Model *model, const char *tune)
                  error);
         CHECK_OK(train_ema_create(&model->ema, &recipe, model->tuned, &error), error);
     }
-    model->origin = (TrainOrigin){.base = "b", .recipe = "r", .decoders = "d"};
+    model->record = (TrainRecord){.base = "b", .recipe = "r", .decoders = "d"};
 }
 
 static void destroy_model(Model *model)
@@ -282,7 +282,7 @@ void fuzz_state(const uint8_t *data, size_t size)
     CHECK(values);
     memcpy(values, model.tuned->values, model.tuned->count * sizeof *values);
     const Status status = train_state_read(&state, model.tuned, &model.optimizer, &model.ema,
-                                           &model.origin, fuzz_file(file, bytes), &differ, &error);
+                                           &model.record, fuzz_file(file, bytes), &differ, &error);
     if (status != STATUS_OK) {
         CHECK(memcmp(values, model.tuned->values, model.tuned->count * sizeof *values) == 0);
         CHECK(state.step == 0);
@@ -336,7 +336,7 @@ void fuzz_write_model_seeds(const char *corpus)
         write_header("seed/a.safetensors", corpus, "adapter", tunes[i]);
         write_header("seed/a.safetensors", corpus, "safetensors_header", tunes[i]);
         TrainState state = train_state_empty();
-        CHECK_OK(train_state_write(&state, model.tuned, &model.optimizer, &model.ema, &model.origin,
+        CHECK_OK(train_state_write(&state, model.tuned, &model.optimizer, &model.ema, &model.record,
                                    "seed/state.safetensors", &error),
                  error);
         write_header("seed/state.safetensors", corpus, "state", tunes[i]);

@@ -132,10 +132,13 @@ static void close_trial(Trial *trial)
 
 /* ---- training -------------------------------------------------------------------------------- */
 
-static void show_training(void *context, const TrainProgress *progress)
+static void show_training(void *context, const TrainEvent *event)
 {
-    Trial *const trial = context;
+    Trial *trial = context;
+    const TrainProgress *progress = event->progress;
     char text[160];
+    if (!progress)
+        return;
     snprintf(text, sizeof text, "%s: %s %" PRId64 "/%" PRId64 ", loss %.3f", trial->method->name,
              progress->phase, progress->step, progress->total_steps,
              (double)progress->losses.total);
@@ -152,7 +155,7 @@ static Status train_trial(Trial *trial, double *seconds, Error *error)
         .train = &trial->train,
         .threads = trial->demo->threads,
         .stop = trial->demo->stop,
-        .progress = show_training,
+        .event = show_training,
         .context = trial,
     };
     TrainResult result;

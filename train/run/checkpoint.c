@@ -6,14 +6,22 @@
  */
 #include "train/run/checkpoint.h"
 
-#include "tensor/safetensors.h"
+#include "tensor/base/c_locale.h"
+#include "tensor/base/file.h"
+#include "tensor/base/mem.h"
+#include "vit/checkpoint/adapter.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* ---- state -------------------------------------------------------------------------------------- */
 
 static const char FORMAT[] = "lnclip state 1";
 
@@ -139,7 +147,7 @@ static SafeTensor vector(const char *name, DType dtype, const void *data, size_t
 
 Status train_state_write(const TrainState *state, const VitTuned *tuned,
                          const TrainOptimizer *optimizer, const TrainEma *ema,
-                         const TrainOrigin *origin, const char *path, Error *error)
+                         const TrainRecord *record, const char *path, Error *error)
 {
     assert(optimizer->count == tuned->count);
     Transfer progress = {.valid = true};
@@ -159,23 +167,14 @@ Status train_state_write(const TrainState *state, const VitTuned *tuned,
             vector("second_moment", DTYPE_F32, optimizer->second, tuned->count);
     if (ema->average)
         tensors[tensor_count++] = vector("average", DTYPE_F32, ema->average, tuned->count);
-    char *const names = tuned_names(tuned);
+    char *names = tuned_names(tuned);
     if (!names)
-        return error_set(error, STATUS_FAILED, "%s: no memory to write it; close other programs",
-                         path);
-    const SafeTensorsMetadata metadata[] = {
-        {"format", FORMAT},
-        {"tuned", names},
-        {"base_fingerprint", origin->base},
-        {"base_network", origin->network},
-        {"frozen_layer_norms", origin->frozen},
-        {"recipe", origin->recipe},
-        {"train_list", origin->train},
-        {"val_list", origin->val},
-        {"decoders", origin->decoders},
-    };
-    const Status status = safetensors_write(path, tensors, tensor_count, metadata,
-                                            (int)(sizeof metadata / sizeof metadata[0]), error);
+        return mem_full(0, path, error);
+    SafeTensorsMetadata metadata[TRAIN_RECORD_KEYS + 2] = {[TRAIN_RECORD_KEYS] = {"format", FORMAT},
+                                                           {"tuned", names}};
+    train_record_metadata(record, metadata);
+    const Status status =
+        safetensors_write(path, tensors, tensor_count, metadata, COUNT_OF(metadata), error);
     free(names);
     return status;
 }
@@ -209,36 +208,35 @@ static Status find(const SafeTensors *file, const char *name, DType dtype, size_
 }
 
 static Status check_origin(const SafeTensors *file, const VitTuned *tuned,
-                           const TrainOrigin *origin, Error *error)
+                           const TrainRecord *record, Error *error)
 {
     TRY(expect(file, "format", FORMAT, "is not a state of this version", error));
-    TRY(expect(file, "base_fingerprint", origin->base, "was made with another base model", error));
+    TRY(expect(file, "base_fingerprint", record->base, "was made with another base model", error));
     if (safetensors_metadata(file, "base_network")) /* versions before did not write it */
-        TRY(expect(file, "base_network", origin->network,
+        TRY(expect(file, "base_network", record->network,
                    "the base model was computed or its images prepared in another way", error));
-    TRY(expect(file, "frozen_layer_norms", origin->frozen, "was made with another adapter", error));
-    TRY(expect(file, "recipe", origin->recipe,
+    TRY(expect(file, "frozen_layer_norms", record->frozen, "was made with another adapter", error));
+    TRY(expect(file, "recipe", record->recipe,
                "the recipe has changed since it was made, or its keys with the version", error));
-    TRY(expect(file, "train_list", origin->train, "the training list has changed since it was made",
+    TRY(expect(file, "train_list", record->train, "the training list has changed since it was made",
                error));
-    TRY(expect(file, "val_list", origin->val, "the validation list has changed since it was made",
+    TRY(expect(file, "val_list", record->val, "the validation list has changed since it was made",
                error));
-    char *const names = tuned_names(tuned);
+    char *names = tuned_names(tuned);
     if (!names)
-        return error_set(error, STATUS_FAILED, "%s: no memory to read it; close other programs",
-                         safetensors_path(file));
+        return mem_full(0, safetensors_path(file), error);
     const Status status = expect(file, "tuned", names, "other parameters were trained", error);
     free(names);
     return status;
 }
 
 static Status read_file(const SafeTensors *file, TrainState *state, VitTuned *tuned,
-                        TrainOptimizer *optimizer, TrainEma *ema, const TrainOrigin *origin,
+                        TrainOptimizer *optimizer, TrainEma *ema, const TrainRecord *record,
                         Error *error)
 {
     const SafeTensor *values, *first, *second = NULL, *average = NULL, *progress, *steps;
     const size_t count = tuned->count;
-    TRY(check_origin(file, tuned, origin, error));
+    TRY(check_origin(file, tuned, record, error));
     TRY(find(file, "values", DTYPE_F32, count, &values, error));
     TRY(find(file, "first_moment", DTYPE_F32, count, &first, error));
     if (optimizer->second)
@@ -270,14 +268,140 @@ static Status read_file(const SafeTensors *file, TrainState *state, VitTuned *tu
 }
 
 Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *optimizer,
-                        TrainEma *ema, const TrainOrigin *origin, const char *path,
+                        TrainEma *ema, const TrainRecord *record, const char *path,
                         bool *decoders_differ, Error *error)
 {
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, path, error));
-    const Status status = read_file(file, state, tuned, optimizer, ema, origin, error);
+    const Status status = read_file(file, state, tuned, optimizer, ema, record, error);
     const char *const decoders = safetensors_metadata(file, "decoders");
-    *decoders_differ = !decoders || strcmp(decoders, origin->decoders) != 0;
+    *decoders_differ = !decoders || strcmp(decoders, record->decoders) != 0;
     safetensors_close(file);
     return status;
+}
+
+/* ---- adapters ---------------------------------------------------------------------------------- */
+
+/* {"val_loss": 0.5, ...}: the columns of epochs.csv, and `monitor`; undefined = null. */
+static void metrics_text(const TrainEpoch *epoch, const char *monitor, char *out, size_t size)
+{
+    const struct {
+        const char *name;
+        double value;
+    } columns[] = {
+        {"train_loss", epoch->train_loss},       {"val_loss", epoch->val_loss},
+        {"val_auroc_frame", epoch->frame.auroc}, {"val_auroc_video", epoch->video.auroc},
+        {"val_map_frame", epoch->frame.map},     {"val_map_video", epoch->video.map},
+        {"val_eer_video", epoch->video.eer},     {monitor, train_monitor_value(epoch, monitor)},
+    };
+    size_t used = 0, count = COUNT_OF(columns);
+    for (size_t i = 0; i + 1 < COUNT_OF(columns); i++)
+        if (strcmp(columns[i].name, monitor) == 0)
+            count--; /* it is there already */
+    const locale_t before = c_locale_begin();
+    for (size_t i = 0; i < count; i++) {
+        char number[32] = "null";
+        if (isfinite(columns[i].value))
+            snprintf(number, sizeof number, "%.9g", columns[i].value);
+        used += (size_t)snprintf(out + used, size - used, "%s\"%s\": %s", i ? ", " : "{",
+                                 columns[i].name, number);
+    }
+    snprintf(out + used, size - used, "}");
+    c_locale_end(before);
+}
+
+/*
+ * Which list chose these weights, and by what: "val_map_video 0.9812 (epoch 4 of 10) on LISTS". A score on
+ * that list is optimistic, so the adapter names it.
+ */
+static char *selection(const TrainRunAdapter *adapter, TrainRunRole role)
+{
+    const TrainRecipe *const recipe = adapter->recipe;
+    const TrainEpoch *const epoch = adapter->epoch;
+    char *text = NULL;
+    int length;
+    const locale_t before = c_locale_begin();
+    if (!adapter->record->val_words)
+        length = asprintf(&text, "nothing (no validation list; the last step)");
+    else if (role == TRAIN_RUN_LAST)
+        length = asprintf(&text, "nothing (the last step)");
+    else
+        length = asprintf(&text, "%s %.4f (epoch %d of %d) on %s", recipe->monitor,
+                          train_monitor_value(epoch, recipe->monitor), epoch->epoch + 1,
+                          recipe->epochs, adapter->record->val_words);
+    c_locale_end(before);
+    return length < 0 ? NULL : text;
+}
+
+static void file_of(const TrainRunAdapter *adapter, TrainRunRole role, char out[48])
+{
+    if (role == TRAIN_RUN_KEPT)
+        snprintf(out, 48, "epoch-%03d.safetensors", adapter->epoch->epoch);
+    else
+        snprintf(out, 48, "%s", role == TRAIN_RUN_BEST ? "best.safetensors" : "last.safetensors");
+}
+
+Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folder,
+                               TrainRunRole role, Error *error)
+{
+    char path[FILE_PATH_SIZE], name[48], steps[24], epoch[16], seed[24], metrics[1024];
+    file_of(adapter, role, name);
+    TRY(file_join(path, folder, name, error));
+    snprintf(steps, sizeof steps, "%" PRId64, adapter->steps);
+    snprintf(epoch, sizeof epoch, "%d", adapter->epoch->epoch);
+    snprintf(seed, sizeof seed, "%" PRIu64, adapter->recipe->seed);
+    metrics_text(adapter->epoch, adapter->recipe->monitor, metrics, sizeof metrics);
+    char *recipe = train_recipe_identity(adapter->recipe), *selected = selection(adapter, role);
+    Status status = STATUS_OK;
+    if (!recipe || !selected)
+        status = mem_full(0, path, error);
+    const TrainRecord *record = adapter->record;
+    const SafeTensorsMetadata metadata[] = {
+        {"recipe", recipe},
+        {"seed", seed},
+        {"steps", steps},
+        {"epoch", epoch},
+        {"metrics", metrics},
+        {"selected_on", selected},
+        {"train_list", record->train},
+        {"val_list", record->val},
+        {"decoders", record->decoders},
+        {"record", record->json},
+    };
+    if (status == STATUS_OK)
+        status = vit_adapter_write(adapter->vit, adapter->head, adapter->tuned, path, metadata,
+                                   COUNT_OF(metadata), error);
+    free(selected);
+    free(recipe);
+    return status;
+}
+
+/* How many epochs are better than this one. */
+static int rank(const char *monitor, const double *values, int epochs, int epoch)
+{
+    int better = 0;
+    for (int i = 0; i < epochs; i++) {
+        const bool beats = train_monitor_better(monitor, values[i], values[epoch]);
+        const bool beaten = train_monitor_better(monitor, values[epoch], values[i]);
+        better += beats || (!beaten && i < epoch);
+    }
+    return better;
+}
+
+Status train_run_adapters_keep(const TrainRunAdapter *adapter, const char *folder,
+                               const double *values, int epochs, Error *error)
+{
+    for (int epoch = 0; epoch < epochs && adapter->recipe->keep > 0; epoch++) {
+        char name[48], path[FILE_PATH_SIZE];
+        snprintf(name, sizeof name, "epoch-%03d.safetensors", epoch);
+        TRY(file_join(path, folder, name, error));
+        const bool keep =
+            rank(adapter->recipe->monitor, values, epochs, epoch) < adapter->recipe->keep;
+        if (keep && epoch == epochs - 1)
+            TRY(train_run_adapter_write(adapter, folder, TRAIN_RUN_KEPT, error));
+        if (!keep && unlink(path) != 0 && errno != ENOENT)
+            return error_set(error, STATUS_FAILED, "%s: cannot be removed (%s); remove it by hand",
+                             path, strerror(errno));
+    }
+    return STATUS_OK;
 }

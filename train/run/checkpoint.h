@@ -1,16 +1,16 @@
 /*
- * checkpoint.h - state.safetensors: all that a run needs to go on to the same bits.
+ * checkpoint.h - what a run saves: state.safetensors, from which it resumes with the same bits, and its adapters: the
+ * last one, the best one, and those of the best epochs (`keep`).
  *
- * It holds no wall-clock time and nothing that depends on threads, workers or memory, so two runs
- * of the same recipe leave the same file. Written beside, synced, renamed: a crash or a full disk
- * leaves the old one.
+ * None of them depends on the time of day, threads, workers, memory or micro_batch: two runs of one recipe leave the
+ * same bytes. Each is written beside its target, synced and renamed: a crash or a full disk leaves the old file.
  */
 #ifndef LNCLIP_TRAIN_RUN_CHECKPOINT_H
 #define LNCLIP_TRAIN_RUN_CHECKPOINT_H
 
 #include "train/ema.h"
 #include "train/optimizer.h"
-#include "train/run/origin.h"
+#include "train/run/run_record.h"
 #include "train/validate.h"
 
 /* Where a run stands. */
@@ -30,7 +30,7 @@ TrainState train_state_empty(void);
 /* Writes all of it to `path`, with the names of what trains; the average too if there is one. */
 Status train_state_write(const TrainState *state, const VitTuned *tuned,
                          const TrainOptimizer *optimizer, const TrainEma *ema,
-                         const TrainOrigin *origin, const char *path, Error *error);
+                         const TrainRecord *record, const char *path, Error *error);
 
 /*
  * Reads it back into *state, tuned->values, *optimizer and *ema. STATUS_FAILED, leaving all of them as
@@ -38,7 +38,36 @@ Status train_state_write(const TrainState *state, const VitTuned *tuned,
  * *decoders_differ tells that the images were decoded by other libraries then.
  */
 Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *optimizer,
-                        TrainEma *ema, const TrainOrigin *origin, const char *path,
+                        TrainEma *ema, const TrainRecord *record, const char *path,
                         bool *decoders_differ, Error *error);
+
+/* Which adapter of a run, and so the name of its file and how it was selected. */
+typedef enum TrainRunRole {
+    TRAIN_RUN_LAST, /* last.safetensors */
+    TRAIN_RUN_BEST, /* best.safetensors */
+    TRAIN_RUN_KEPT  /* epoch-NNN.safetensors, of the epoch just closed */
+} TrainRunRole;
+
+typedef struct TrainRunAdapter {
+    const Vit *vit;
+    const VitHead *head;
+    const VitTuned *tuned;
+    const TrainRecipe *recipe;
+    const TrainRecord *record;
+    int64_t steps;           /* completed when it is written */
+    const TrainEpoch *epoch; /* the latest closed epoch: its metrics go with the adapter */
+} TrainRunAdapter;
+
+/* Writes the adapter of this role into `folder`, atomically. */
+Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folder,
+                               TrainRunRole role, Error *error);
+
+/*
+ * Writes folder/epoch-NNN.safetensors for the epoch just closed if it is among the recipe->keep
+ * best of `values` [epochs], the monitor of all closed epochs, and removes those that no longer
+ * are. Of equal values the earlier epoch is better.
+ */
+Status train_run_adapters_keep(const TrainRunAdapter *adapter, const char *folder,
+                               const double *values, int epochs, Error *error);
 
 #endif

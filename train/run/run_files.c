@@ -3,8 +3,10 @@
  */
 #include "train/run/run_files.h"
 
+#include "tensor/base/arithmetic.h"
 #include "tensor/base/c_locale.h"
 #include "tensor/base/mem.h"
+#include "train/plot/chart.h"
 #include "train/run/event_file.h"
 
 #include <assert.h>
@@ -55,7 +57,7 @@ static void choose_columns(TrainRunFiles *files, const TrainRecipe *recipe)
              (int)strcspn(EPOCHS_HEADER, "\n"), EPOCHS_HEADER, recipe->monitor);
 }
 
-static const char EVENTS_NAME[] = "events.out.tfevents.lnclip";
+static const char EVENTS_NAME[] = "events.out.tfevents.lnclip", CURVES_NAME[] = "curves.svg";
 
 static const char *const run_names[] = {"recipe.txt",       "steps.csv",
                                         "epochs.csv",       "last.safetensors",
@@ -67,15 +69,18 @@ static const char *const run_names[] = {"recipe.txt",       "steps.csv",
  */
 static const size_t CSV_LIMIT = (size_t)1 << 30;
 
-bool train_run_exists(const char *folder)
+Status train_run_check_new(const char *folder, Error *error)
 {
-    for (size_t i = 0; i < sizeof run_names / sizeof run_names[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(run_names); i++) {
         char path[FILE_PATH_SIZE];
         Error ignored = {0};
         if (file_join(path, folder, run_names[i], &ignored) == STATUS_OK && file_exists(path))
-            return true;
+            return error_set(
+                error, STATUS_FAILED,
+                "%s: holds a run already; continue it with --resume, or choose another --out",
+                folder);
     }
-    return false;
+    return STATUS_OK;
 }
 
 static Status write_recipe(const char *folder, const TrainRecipe *recipe, Error *error)
@@ -107,8 +112,8 @@ static Status open_tables(TrainRunFiles *files, Error *error)
 }
 
 /* What an earlier session wrote is cut also when this one writes no events. */
-static Status take_up_events(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps,
-                             int epochs, Error *error)
+static Status reopen_events(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps,
+                            int epochs, Error *error)
 {
     char path[FILE_PATH_SIZE];
     TRY(file_join(path, files->folder, EVENTS_NAME, error));
@@ -202,9 +207,9 @@ static Status lock_folder(TrainRunFiles *files, const char *folder, Error *error
 /* What killed processes were writing. Weights and states are left to safetensors_write. */
 static Status remove_leftovers(const char *folder, Error *error)
 {
-    static const char *const names[] = {"recipe.txt", "steps.csv", "epochs.csv", "curves.svg",
+    static const char *const names[] = {"recipe.txt", "steps.csv", "epochs.csv", CURVES_NAME,
                                         EVENTS_NAME};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
         char path[FILE_PATH_SIZE];
         TRY(file_join(path, folder, names[i], error));
         file_remove_leftovers(path);
@@ -212,13 +217,13 @@ static Status remove_leftovers(const char *folder, Error *error)
     return STATUS_OK;
 }
 
-static Status take_up(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps, int epochs,
-                      Error *error)
+static Status reopen(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps, int epochs,
+                     Error *error)
 {
     TRY(remove_leftovers(files->folder, error));
     TRY(cut(files, TRAIN_RUN_STEPS, steps, error));
     TRY(cut(files, TRAIN_RUN_EPOCHS, epochs, error));
-    TRY(take_up_events(files, recipe, steps, epochs, error));
+    TRY(reopen_events(files, recipe, steps, epochs, error));
     TRY(write_recipe(files->folder, recipe, error));
     return open_tables(files, error);
 }
@@ -231,7 +236,7 @@ Status train_run_files_resume(TrainRunFiles *files, const char *folder, const Tr
     choose_columns(files, recipe);
     TRY(file_join(files->folder, folder, "", error));
     TRY(lock_folder(files, folder, error));
-    const Status status = take_up(files, recipe, steps, epochs, error);
+    const Status status = reopen(files, recipe, steps, epochs, error);
     if (status != STATUS_OK)
         train_run_files_close(files);
     return status;
@@ -241,10 +246,7 @@ Status train_run_files_create(TrainRunFiles *files, const char *folder, const Tr
                               Error *error)
 {
     *files = (TrainRunFiles){0};
-    if (train_run_exists(folder))
-        return error_set(
-            error, STATUS_FAILED,
-            "%s: holds a run already; continue it with --resume, or choose another --out", folder);
+    TRY(train_run_check_new(folder, error));
     return train_run_files_resume(files, folder, recipe, 0, 0, error);
 }
 
@@ -325,7 +327,7 @@ Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error 
             {"val/eer_video", row->video.eer},
             {tag, monitor},
         };
-        const int count = (int)(sizeof values / sizeof values[0]);
+        const int count = COUNT_OF(values);
         train_event_file_write(files->events, row->step, values, tag[0] ? count : count - 1);
         TRY(flush(files->events, files->folder, EVENTS_NAME, error));
     }
@@ -352,11 +354,9 @@ Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, c
     }
     for (size_t i = strlen(header); i < size; i++)
         rows += content[i] == '\n';
-    *values = malloc((rows + 1) * sizeof **values);
-    if (!*values) {
+    if (!(*values = mem_new(rows, sizeof **values, path, error))) {
         free(content);
-        return error_set(error, STATUS_FAILED, "%s: no memory to read it; close other programs",
-                         path);
+        return error->status;
     }
     const char *line = content + strlen(header);
     for (size_t row = 0; row < rows; row++, line = strchr(line, '\n') + 1) {
@@ -396,4 +396,163 @@ void train_run_files_close(TrainRunFiles *files)
     if (files->lock)
         closedir(files->lock);
     *files = (TrainRunFiles){0};
+}
+
+/* ---- curves.svg --------------------------------------------------------------------------------- */
+
+enum { MOST_POINTS = 400 }; /* of a curve: about what 640 pixels can show */
+
+/* The losses of all steps in chunks of `chunk_steps` steps each. */
+typedef struct Chunks {
+    double *step, *mean, *low, *high; /* [count] */
+    int count;
+    int chunk_steps;
+} Chunks;
+
+static void free_chunks(Chunks *chunks)
+{
+    free(chunks->step);
+    free(chunks->mean);
+    free(chunks->low);
+    free(chunks->high);
+}
+
+/* STATUS_FAILED without memory; free_chunks in any case. */
+static Status make_chunks(Chunks *out, const double *losses, int steps, Error *error)
+{
+    const int chunk = (int)ceil_div(steps, MOST_POINTS);
+    const int count = chunk > 0 ? (int)ceil_div(steps, chunk) : 0;
+    *out = (Chunks){.count = count, .chunk_steps = chunk};
+    if (!(out->step = mem_new(count, sizeof(double), CURVES_NAME, error)) ||
+        !(out->mean = mem_new(count, sizeof(double), CURVES_NAME, error)) ||
+        !(out->low = mem_new(count, sizeof(double), CURVES_NAME, error)) ||
+        !(out->high = mem_new(count, sizeof(double), CURVES_NAME, error)))
+        return error->status;
+    for (int i = 0; i < count; i++) {
+        const int first = i * chunk, end = min_int(first + chunk, steps);
+        double sum = 0, low = losses[first], high = losses[first];
+        for (int step = first; step < end; step++) {
+            sum += losses[step];
+            low = fmin(low, losses[step]);
+            high = fmax(high, losses[step]);
+        }
+        out->step[i] = 0.5 * (first + end - 1);
+        out->mean[i] = sum / (end - first);
+        out->low[i] = low;
+        out->high[i] = high;
+    }
+    return STATUS_OK;
+}
+
+/* The columns of epochs.csv that are drawn. */
+enum { STEP, VAL_LOSS, AUROC_VIDEO, MAP_VIDEO, AUROC_FRAME, MAP_FRAME, COLUMNS };
+
+static const char *const columns[COLUMNS] = {[STEP] = "step",
+                                             [VAL_LOSS] = "val_loss",
+                                             [AUROC_VIDEO] = "val_auroc_video",
+                                             [MAP_VIDEO] = "val_map_video",
+                                             [AUROC_FRAME] = "val_auroc_frame",
+                                             [MAP_FRAME] = "val_map_frame"};
+
+typedef struct Curves {
+    Chunks losses;
+    double *epochs[COLUMNS]; /* [epoch_count] */
+    double *number;          /* [epoch_count] of each epoch, from 1 */
+    int epoch_count;
+} Curves;
+
+static void draw(FILE *stream, const Curves *curves, bool validated)
+{
+    const Chunks *losses = &curves->losses;
+    const int epochs = curves->epoch_count;
+    const PlotSeries loss[] = {
+        {.mark = PLOT_BAND,
+         .x = losses->step,
+         .low = losses->low,
+         .high = losses->high,
+         .count = losses->chunk_steps > 1 ? losses->count : 0,
+         .colour = 0},
+        {.mark = PLOT_LINE,
+         .name = "training",
+         .x = losses->step,
+         .y = losses->mean,
+         .count = losses->count,
+         .colour = 0},
+        {.mark = PLOT_LINE,
+         .x = curves->epochs[STEP],
+         .y = curves->epochs[VAL_LOSS],
+         .count = validated ? epochs : 0,
+         .colour = 1},
+        {.mark = PLOT_POINTS,
+         .name = validated ? "validation (cross-entropy)" : NULL,
+         .x = curves->epochs[STEP],
+         .y = curves->epochs[VAL_LOSS],
+         .count = validated ? epochs : 0,
+         .colour = 1},
+    };
+    PlotSeries metrics[2 * 4];
+    static const char *const names[4] = {"AUROC video", "mAP video", "AUROC frame", "mAP frame"};
+    for (int i = 0; i < 4; i++) {
+        metrics[i] = (PlotSeries){.mark = PLOT_LINE,
+                                  .name = names[i],
+                                  .x = curves->number,
+                                  .y = curves->epochs[AUROC_VIDEO + i],
+                                  .count = epochs,
+                                  .colour = i % 2 == 0 ? 2 : 3,
+                                  .dashed = i >= 2};
+        metrics[4 + i] = metrics[i];
+        metrics[4 + i].mark = PLOT_POINTS;
+        metrics[4 + i].name = NULL;
+    }
+    const PlotChart charts[2] = {
+        {.title = "Loss",
+         .x = {.title = "step", .integers = true},
+         .series = loss,
+         .series_count = COUNT_OF(loss)},
+        {.title = "Validation",
+         .x = {.title = "epoch", .integers = true},
+         .series = metrics,
+         .series_count = COUNT_OF(metrics)},
+    };
+    plot_write_file(stream, "Curves of a training run", charts, validated ? 2 : 1);
+}
+
+static Status read_curves(Curves *curves, const TrainRunFiles *files, Error *error)
+{
+    double *losses = NULL;
+    int steps = 0;
+    TRY(train_run_files_column(files, TRAIN_RUN_STEPS, "loss", &losses, &steps, error));
+    Status status = make_chunks(&curves->losses, losses, steps, error);
+    free(losses);
+    for (int i = 0; i < COLUMNS && status == STATUS_OK; i++)
+        status = train_run_files_column(files, TRAIN_RUN_EPOCHS, columns[i], &curves->epochs[i],
+                                        &curves->epoch_count, error);
+    if (status != STATUS_OK)
+        return status;
+    curves->number = mem_new(curves->epoch_count, sizeof(double), CURVES_NAME, error);
+    if (!curves->number)
+        return error->status;
+    for (int i = 0; i < curves->epoch_count; i++)
+        curves->number[i] = i + 1;
+    return STATUS_OK;
+}
+
+Status train_run_curves_write(const TrainRunFiles *files, bool validated, Error *error)
+{
+    Curves curves = {0};
+    char path[FILE_PATH_SIZE];
+    FileWriter writer;
+    Status status = read_curves(&curves, files, error);
+    if (status != STATUS_OK ||
+        (status = file_join(path, files->folder, CURVES_NAME, error)) != STATUS_OK ||
+        (status = file_begin(&writer, path, error)) != STATUS_OK)
+        goto done;
+    draw(writer.stream, &curves, validated);
+    status = file_commit(&writer, error);
+done:
+    for (int i = 0; i < COLUMNS; i++)
+        free(curves.epochs[i]);
+    free(curves.number);
+    free_chunks(&curves.losses);
+    return status;
 }

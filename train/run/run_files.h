@@ -1,6 +1,6 @@
 /*
- * run_files.h - the readable files of a run: recipe.txt, steps.csv, epochs.csv, and with log.tensorboard an
- * event file. See docs/formats.md.
+ * run_files.h - the readable files of a run: recipe.txt, steps.csv, epochs.csv, curves.svg, and with
+ * log.tensorboard an event file. See docs/formats.md.
  *
  * Rows are appended and handed to the system at once; the checkpoint is written after them. So on
  * resume the files hold at least the rows the checkpoint knows, and what is newer (also a row cut
@@ -34,19 +34,19 @@ typedef struct TrainStepRow {
     double grad_norm, images_per_second;
 } TrainStepRow;
 
-/* True if `folder` holds any file of a run. */
-bool train_run_exists(const char *folder);
+/* STATUS_FAILED if `folder` holds any file of a run: a new run needs a folder of its own. */
+Status train_run_check_new(const char *folder, Error *error);
 
 /*
- * Starts the files of a new run in `folder`, which is made if need be. STATUS_FAILED if it holds a
- * run already. Close with train_run_files_close.
+ * Starts the files of a new run in `folder`, which is made if need be. STATUS_FAILED as
+ * train_run_check_new. Close with train_run_files_close.
  */
 Status train_run_files_create(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
                               Error *error);
 
 /*
- * Takes up the files of a run that has completed `steps` steps and `epochs` epochs: newer rows are
- * cut, recipe.txt is written anew (threads, workers, memory, micro_batch and log.tensorboard may differ).
+ * Reopens the files of a run that has completed `steps` steps and `epochs` epochs: newer rows are
+ * cut, recipe.txt is written again (threads, workers, memory, micro_batch and log.tensorboard may differ).
  * STATUS_FAILED for a file that lacks an older row, or if another process holds the run.
  */
 Status train_run_files_resume(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
@@ -70,6 +70,13 @@ typedef enum TrainRunTable { TRAIN_RUN_STEPS, TRAIN_RUN_EPOCHS } TrainRunTable;
  */
 Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, const char *name,
                               double **values, int *count, Error *error);
+
+/*
+ * Draws curves.svg from the rows of steps.csv and epochs.csv: loss over the steps, validation over the epochs. The
+ * second chart and the validation loss only with `validated`. Many steps are drawn as means of chunks of equal length,
+ * with a band from the least to the largest loss of each. Atomic; the same rows give the same bytes.
+ */
+Status train_run_curves_write(const TrainRunFiles *files, bool validated, Error *error);
 
 /* Waits until all rows are on the disk: before a checkpoint counts on them. */
 Status train_run_files_sync(TrainRunFiles *files, Error *error);

@@ -3,6 +3,8 @@
  */
 #include "train/run/run_record.h"
 
+#include "data/image/image.h"
+#include "tensor/base/mem.h"
 #include "tensor/base/text.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
@@ -65,19 +67,19 @@ static json_t *set_json(const DataList *list, const TrainListNames *names, const
                      "frames", frames[1]);
 }
 
-static char *record_json(const TrainJob *job, const TrainOrigin *origin)
+static char *record_json(const TrainJob *job, const TrainRecord *of)
 {
-    json_t *const record = json_pack(
-        "{s:s, s:s, s:o, s:o, s:o}", "lnclip", LNCLIP_VERSION, "revision", train_revision(),
-        "machine", machine_json(), "train", set_json(job->train, &job->train_names, origin->train),
-        "val", set_json(job->val, &job->val_names, origin->val));
+    json_t *const record = json_pack("{s:s, s:s, s:o, s:o, s:o}", "lnclip", LNCLIP_VERSION,
+                                     "revision", train_revision(), "machine", machine_json(),
+                                     "train", set_json(job->train, &job->train_names, of->train),
+                                     "val", set_json(job->val, &job->val_names, of->val));
     char *const text = record ? json_dumps(record, 0) : NULL;
     json_decref(record);
     return text;
 }
 
 /* "a.txt, b.txt (640 frames of 20 videos, hash 0123...)". NULL without memory. */
-static char *val_words(const TrainJob *job, const TrainOrigin *origin)
+static char *val_words(const TrainJob *job, const TrainRecord *of)
 {
     char *text = NULL;
     size_t size = 0;
@@ -96,29 +98,88 @@ static char *val_words(const TrainJob *job, const TrainOrigin *origin)
     if (names->count > NAMED_IN_WORDS)
         fprintf(stream, " and %d more", names->count - NAMED_IN_WORDS);
     fprintf(stream, " (%d frames of %d videos, hash %s)", frames[0] + frames[1],
-            videos[0] + videos[1], origin->val);
+            videos[0] + videos[1], of->val);
     if (fclose(stream) == 0)
         return text;
     free(text);
     return NULL;
 }
 
-Status train_run_record_create(TrainRunRecord *record, const TrainJob *job,
-                               const TrainOrigin *origin, Error *error)
+/* Of the keys and values alone: from which built-in recipe they came does not matter. */
+static Status hash_recipe(const TrainRecipe *recipe, char out[HASH_TEXT_SIZE], Error *error)
 {
-    *record = (TrainRunRecord){.json = record_json(job, origin),
-                               .val = job->val ? val_words(job, origin) : NULL};
-    if (record->json && (record->val || !job->val))
-        return STATUS_OK;
-    train_run_record_free(record);
-    return error_set(error, STATUS_FAILED,
-                     "training: no memory for its record; close other "
-                     "programs");
+    char *text = train_recipe_identity(recipe);
+    if (!text)
+        return mem_full(0, "the text of the recipe", error);
+    const char *keys = text + strcspn(text, "\n");
+    Hash hash;
+    hash_begin(&hash);
+    hash_bytes(&hash, keys, strlen(keys));
+    hash_end(&hash, out);
+    free(text);
+    return STATUS_OK;
 }
 
-void train_run_record_free(TrainRunRecord *record)
+/* Of what an adapter may have changed and training does not. */
+static void hash_frozen(const Vit *vit, char out[HASH_TEXT_SIZE])
+{
+    Hash hash;
+    hash_begin(&hash);
+    for (int i = 0; i < vit->parameter_count; i++) {
+        const VitParameter *parameter = &vit->parameters[i];
+        const bool changed = parameter->kind == VIT_LAYER_NORM || parameter->adapted;
+        if (changed && !parameter->tensor.needs_grad)
+            hash_bytes(&hash, tensor_f32(&parameter->tensor),
+                       tensor_count(&parameter->tensor) * sizeof(float));
+    }
+    hash_end(&hash, out);
+}
+
+Status train_record_create(TrainRecord *record, const TrainJob *job, Error *error)
+{
+    const Vit *vit = job->vit;
+    char preprocessing[VIT_CONFIG_TEXT];
+    *record = (TrainRecord){.decoders = data_image_decoders()};
+    snprintf(record->base, sizeof record->base, "%s", vit->fingerprint);
+    vit_config_describe_network(&vit->config, record->network);
+    vit_config_describe_preprocessing(&vit->config, preprocessing);
+    const size_t used = strlen(record->network);
+    snprintf(record->network + used, sizeof record->network - used, ", %s", preprocessing);
+    hash_frozen(vit, record->frozen);
+    data_list_hash(job->train, record->train);
+    if (job->val)
+        data_list_hash(job->val, record->val);
+
+    Status status = hash_recipe(job->recipe, record->recipe, error);
+    if (status != STATUS_OK)
+        goto done;
+    record->json = record_json(job, record);
+    record->val_words = job->val ? val_words(job, record) : NULL;
+    if (!record->json || (job->val && !record->val_words))
+        status = mem_full(0, "the record of the run", error);
+done:
+    if (status != STATUS_OK)
+        train_record_free(record);
+    return status;
+}
+
+void train_record_free(TrainRecord *record)
 {
     free(record->json);
-    free(record->val);
-    *record = (TrainRunRecord){0};
+    free(record->val_words);
+    *record = (TrainRecord){0};
+}
+
+void train_record_metadata(const TrainRecord *record, SafeTensorsMetadata keys[TRAIN_RECORD_KEYS])
+{
+    const SafeTensorsMetadata all[TRAIN_RECORD_KEYS] = {
+        {"base_fingerprint", record->base},
+        {"base_network", record->network},
+        {"frozen_layer_norms", record->frozen},
+        {"train_list", record->train},
+        {"val_list", record->val},
+        {"decoders", record->decoders},
+        {"recipe", record->recipe},
+    };
+    memcpy(keys, all, sizeof all);
 }
