@@ -6,13 +6,16 @@
  */
 #include "data/order.h"
 
-#include "data/order_pairs_private.h"
+#include "data/lists/identity.h"
+#include "tensor/base/arithmetic.h"
+#include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tensor/random.h"
 
 #include <assert.h>
 #include <limits.h>
-#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct DataOrder {
     const DataList *list;
@@ -40,13 +43,236 @@ const char *data_sampling_name(int sampling)
     return sampling >= 0 && sampling <= DATA_SAMPLING_SOURCE ? names[sampling] : NULL;
 }
 
-static Status no_memory(const DataList *list, Error *error)
+/* ---- pairs: first the real video of each fake one, then the frame within it ---------------------- */
+
+/*
+ * Only names and paths are read. A data set whose names do not say what its fakes were made from has no pairs: a guess
+ * would put other people's faces beside each other.
+ */
+
+/* A frame of a video, and where it stands there. */
+typedef struct Moment {
+    uint64_t number; /* in its name; 0 if there is none */
+    int frame;       /* of the list */
+} Moment;
+
+typedef struct RealVideo {
+    const char *name; /* of its folder */
+    int video;        /* of the list */
+} RealVideo;
+
+typedef struct Pairing {
+    const DataList *list;
+    Moment *moments;  /* [list->count] video after video */
+    int *first;       /* [video_count + 1] first moment of each video */
+    bool *numbered;   /* [video_count] sorted by numbers, all different; else as in the list */
+    RealVideo *reals; /* [real_count] sorted by name */
+    int real_count;
+} Pairing;
+
+/* Value of the last digits in the name of a file, its suffix left out; false without digits, or with too many. */
+static bool read_number(const char *path, uint64_t *number)
 {
-    return error_set(error, STATUS_FAILED, "order: no memory for %d frames; use fewer",
-                     list->count);
+    enum { MOST_DIGITS = 18 };
+    const char *name = file_name(path), *suffix = strrchr(name, '.');
+    const char *end = suffix ? suffix : name + strlen(name);
+    while (end > name && !(end[-1] >= '0' && end[-1] <= '9'))
+        end--;
+    const char *start = end;
+    while (start > name && start[-1] >= '0' && start[-1] <= '9')
+        start--;
+    *number = 0;
+    for (const char *digit = start; digit < end && end - start <= MOST_DIGITS; digit++)
+        *number = *number * 10 + (uint64_t)(*digit - '0');
+    return end > start && end - start <= MOST_DIGITS;
 }
 
-/* ---- What never changes ------------------------------------------------------------------------ */
+static int compare_numbers(const void *a, const void *b)
+{
+    const Moment *x = a, *y = b;
+    if (x->number != y->number)
+        return x->number < y->number ? -1 : 1;
+    return x->frame - y->frame;
+}
+
+static int compare_frames(const void *a, const void *b)
+{
+    return ((const Moment *)a)->frame - ((const Moment *)b)->frame;
+}
+
+/* Names that count as one to identity.h are one here. */
+static int compare_names(const char *a, const char *b)
+{
+    return strncmp(a, b, DATA_IDENTITY_SIZE - 1);
+}
+
+static int compare_reals(const void *a, const void *b)
+{
+    const RealVideo *x = a, *y = b;
+    const int names = compare_names(x->name, y->name);
+    return names != 0 ? names : x->video - y->video;
+}
+
+/* Sorts the moments of a video by their numbers, if these tell them apart. */
+static bool sort_by_numbers(Moment *moments, int count, bool all_have_one)
+{
+    qsort(moments, count, sizeof *moments, compare_numbers);
+    bool different = true;
+    for (int i = 1; i < count; i++)
+        different = different && moments[i - 1].number != moments[i].number;
+    if (!all_have_one || !different)
+        qsort(moments, count, sizeof *moments, compare_frames);
+    return all_have_one && different;
+}
+
+/* Gathers the frames of each video. */
+static void find_moments(Pairing *pairing)
+{
+    const DataList *list = pairing->list;
+    int *first = pairing->first;
+    for (int i = 0; i < list->count; i++)
+        first[list->frames[i].video + 1]++;
+    for (int v = 0; v < list->video_count; v++) {
+        first[v + 1] += first[v];
+        pairing->numbered[v] = true;
+    }
+    for (int i = list->count - 1; i >= 0; i--) { /* backwards: first[v + 1] ends as first[v] */
+        const int video = list->frames[i].video;
+        Moment *moment = &pairing->moments[--first[video + 1]];
+        moment->frame = i;
+        if (!read_number(list->frames[i].path, &moment->number))
+            pairing->numbered[video] = false;
+    }
+    memmove(first, first + 1, list->video_count * sizeof *first);
+    first[list->video_count] = list->count;
+    for (int v = 0; v < list->video_count; v++)
+        pairing->numbered[v] = sort_by_numbers(pairing->moments + first[v], first[v + 1] - first[v],
+                                               pairing->numbered[v]);
+}
+
+static void find_reals(Pairing *pairing)
+{
+    const DataList *list = pairing->list;
+    for (int v = 0; v < list->video_count; v++)
+        if (list->video_label[v] == 0)
+            pairing->reals[pairing->real_count++] = (RealVideo){file_name(list->videos[v]), v};
+    qsort(pairing->reals, pairing->real_count, sizeof *pairing->reals, compare_reals);
+}
+
+/* Leading folders that two paths share. */
+static int shared_start(const char *a, const char *b)
+{
+    int folders = 0;
+    for (; *a != '\0' && *a == *b; a++, b++)
+        folders += *a == '/';
+    return folders;
+}
+
+/* Trailing folders that the parents of two paths share. */
+static int shared_end(const char *a, const char *b)
+{
+    const char *i = file_name(a), *j = file_name(b);
+    int folders = -1; /* the slash that ends both parents is not one yet */
+    for (; i > a && j > b && i[-1] == j[-1]; i--, j--)
+        folders += i[-1] == '/';
+    return folders;
+}
+
+/* The real video that a fake one was made from, or -1. */
+static int find_origin(const Pairing *pairing, int fake)
+{
+    const char *path = pairing->list->videos[fake];
+    DataIdentity identity;
+    data_identity(path, &identity);
+    int low = 0, high = pairing->real_count;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (compare_names(pairing->reals[middle].name, identity.origin) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    int best = -1, best_start = 0, best_end = 0;
+    for (int i = low; i < pairing->real_count; i++) {
+        if (compare_names(pairing->reals[i].name, identity.origin) != 0)
+            break;
+        const char *real = pairing->list->videos[pairing->reals[i].video];
+        const int start = shared_start(path, real), end = shared_end(path, real);
+        if (best < 0 || start > best_start || (start == best_start && end > best_end)) {
+            best = pairing->reals[i].video;
+            best_start = start;
+            best_end = end;
+        }
+    }
+    return best;
+}
+
+/* The one of moments [count], sorted by number, that is nearest to `number`; the lower of two. */
+static int nearest(const Moment *moments, int count, uint64_t number)
+{
+    int low = 0, high = count;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (moments[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == count ||
+        (low > 0 && number - moments[low - 1].number <= moments[low].number - number))
+        low--;
+    return moments[low].frame;
+}
+
+static void pair_videos(const Pairing *pairing, int fake, int real, int *partner)
+{
+    const int *first = pairing->first;
+    const Moment *fakes = pairing->moments + first[fake];
+    const Moment *reals = pairing->moments + first[real];
+    const int m = first[fake + 1] - first[fake], n = first[real + 1] - first[real];
+    const bool numbered = pairing->numbered[fake] && pairing->numbered[real];
+    for (int i = 0; i < m; i++) {
+        /* The middle of the i-th of m parts lies in this one of n parts; n = m gives i. */
+        const int64_t same_share = (2 * (int64_t)i + 1) * n / (2 * (int64_t)m);
+        partner[fakes[i].frame] =
+            numbered ? nearest(reals, n, fakes[i].number) : reals[same_share].frame;
+    }
+}
+
+/*
+ * Into partner [list->count]: for a fake frame the real one of the same video and moment, as order.h says; -1 for real
+ * frames and for fakes whose real video is not in the list.
+ */
+static Status find_partners(const DataList *list, int *partner, Error *error)
+{
+    const int videos = list->video_count;
+    const char *what = "the pairs of frames";
+    Pairing pairing = {.list = list};
+    Status status = STATUS_FAILED;
+    if (!(pairing.moments = mem_new(list->count, sizeof *pairing.moments, what, error)) ||
+        !(pairing.first = mem_new(videos + 1, sizeof *pairing.first, what, error)) ||
+        !(pairing.numbered = mem_new(videos, sizeof *pairing.numbered, what, error)) ||
+        !(pairing.reals = mem_new(videos, sizeof *pairing.reals, what, error)))
+        goto done;
+    find_moments(&pairing);
+    find_reals(&pairing);
+    for (int i = 0; i < list->count; i++)
+        partner[i] = -1;
+    for (int v = 0; v < videos; v++) {
+        const int real = list->video_label[v] == 1 ? find_origin(&pairing, v) : -1;
+        if (real >= 0)
+            pair_videos(&pairing, v, real, partner);
+    }
+    status = STATUS_OK;
+done:
+    free(pairing.reals);
+    free(pairing.numbered);
+    free(pairing.first);
+    free(pairing.moments);
+    return status;
+}
+
+/* ---- what never changes ------------------------------------------------------------------------ */
 
 static int stratum_of(const DataOrder *order, const DataFrame *frame)
 {
@@ -64,9 +290,9 @@ static int stratum_of(const DataOrder *order, const DataFrame *frame)
 /* Sorts the frames that take part into strata and finds how many units each of these has. */
 static Status divide(DataOrder *order, Error *error)
 {
-    const DataList *const list = order->list;
+    const DataList *list = order->list;
     const bool blend = order->settings.blend;
-    int *const first = order->first;
+    int *first = order->first;
     for (int i = 0; i < list->count; i++)
         if (!blend || list->frames[i].label == 0)
             first[stratum_of(order, &list->frames[i]) + 1]++;
@@ -74,15 +300,14 @@ static Status divide(DataOrder *order, Error *error)
     for (int s = 0; s < order->strata; s++) {
         const int frames = first[s + 1];
         filled += frames > 0;
-        order->quota = frames > order->quota ? frames : order->quota;
+        order->quota = max_int(order->quota, frames);
         first[s + 1] += first[s];
     }
     if (filled == 0)
         return error_set(error, STATUS_FAILED,
                          "data.sbi=on: none of the %d frames is real; add a list of real frames",
                          list->count);
-    int *const end =
-        order->tally; /* of each stratum so far: there are no more strata than frames */
+    int *end = order->tally; /* of each stratum so far: there are no more strata than frames */
     for (int i = 0; i < list->count; i++) {
         const int s = stratum_of(order, &list->frames[i]);
         if (!blend || list->frames[i].label == 0)
@@ -97,11 +322,11 @@ static Status divide(DataOrder *order, Error *error)
     return STATUS_OK;
 }
 
-/* Lays out the pairs, and gathers the frames that stand alone; `partner` is of data_order_partners. */
+/* Lays out the pairs, and gathers the frames that stand alone; `partner` is that of find_partners. */
 static Status couple(DataOrder *order, const int *partner, Error *error)
 {
-    const DataList *const list = order->list;
-    int *const chosen = order->tally; /* how many fakes chose a real frame */
+    const DataList *list = order->list;
+    int *chosen = order->tally; /* how many fakes chose a real frame */
     int alone = 0;
     for (int i = 0; i < list->count; i++) {
         order->unpaired += list->frames[i].label == 1 && partner[i] < 0;
@@ -131,12 +356,12 @@ static Status couple(DataOrder *order, const int *partner, Error *error)
 
 static Status find_pairs(DataOrder *order, Error *error)
 {
-    const size_t frames = (size_t)order->list->count;
-    int *const partner = malloc(frames * sizeof *partner);
-    order->frames = malloc(2 * frames * sizeof *order->frames);
-    Status status = partner && order->frames ? STATUS_OK : no_memory(order->list, error);
-    if (status == STATUS_OK)
-        status = data_order_partners(order->list, partner, error);
+    const int frames = order->list->count;
+    int *partner = mem_new(frames, sizeof *partner, "the pairs of frames", error);
+    Status status = STATUS_FAILED;
+    order->frames = mem_new(frames, 2 * sizeof *order->frames, "the pairs of frames", error);
+    if (partner && order->frames)
+        status = find_partners(order->list, partner, error);
     if (status == STATUS_OK)
         status = couple(order, partner, error);
     free(partner);
@@ -145,24 +370,25 @@ static Status find_pairs(DataOrder *order, Error *error)
 
 static Status build(DataOrder *order, Error *error)
 {
-    const DataList *const list = order->list;
-    const DataOrderSettings *const settings = &order->settings;
-    const size_t frames = (size_t)list->count;
+    static const char WHAT[] = "the order of an epoch";
+    const DataList *list = order->list;
+    const DataOrderSettings *settings = &order->settings;
     order->width = settings->pairs || settings->blend ? 2 : 1;
     order->strata = settings->sampling == DATA_SAMPLING_CLASS    ? 2
                     : settings->sampling == DATA_SAMPLING_SOURCE ? list->source_count
                                                                  : 1;
-    order->first = calloc((size_t)order->strata + 1, sizeof *order->first);
-    order->members = malloc(frames * sizeof *order->members);
-    order->tally = calloc(frames + (size_t)order->strata, sizeof *order->tally);
-    if (!order->first || !order->members || !order->tally)
-        return no_memory(list, error);
+    if (!(order->first = mem_new(order->strata + 1, sizeof *order->first, WHAT, error)) ||
+        !(order->members = mem_new(list->count, sizeof *order->members, WHAT, error)) ||
+        !(order->tally =
+              mem_new((size_t)list->count + order->strata, sizeof *order->tally, WHAT, error)))
+        return error->status;
     TRY(settings->pairs ? find_pairs(order, error) : divide(order, error));
-    const int units = order->count / order->width;
-    order->drawn = malloc((units > list->count ? (size_t)units : frames) * sizeof *order->drawn);
-    if (!settings->pairs)
-        order->frames = malloc((size_t)order->count * sizeof *order->frames);
-    return order->drawn && order->frames ? STATUS_OK : no_memory(list, error);
+    const int drawn = max_int(order->count / order->width, list->count);
+    if (!(order->drawn = mem_new(drawn, sizeof *order->drawn, WHAT, error)) ||
+        (!settings->pairs &&
+         !(order->frames = mem_new(order->count, sizeof *order->frames, WHAT, error))))
+        return error->status;
+    return STATUS_OK;
 }
 
 Status data_order_create(DataOrder **result, const DataList *list,
@@ -172,9 +398,9 @@ Status data_order_create(DataOrder **result, const DataList *list,
     assert((!settings->pairs && !settings->blend) || settings->batch_size % 2 == 0);
     assert(!settings->pairs || (!settings->blend && settings->sampling == DATA_SAMPLING_ALL));
     *result = NULL;
-    DataOrder *const order = calloc(1, sizeof *order);
+    DataOrder *order = mem_new(1, sizeof *order, "the order of an epoch", error);
     if (!order)
-        return no_memory(list, error);
+        return error->status;
     order->list = list;
     order->settings = *settings;
     const Status status = build(order, error);
@@ -207,12 +433,12 @@ int data_order_unpaired(const DataOrder *order)
     return order->unpaired;
 }
 
-/* ---- What an epoch draws ----------------------------------------------------------------------- */
+/* ---- what an epoch draws ----------------------------------------------------------------------- */
 
 /* How often each frame of the stratum stands in the epoch, into order->tally. */
 static void draw_repeats(DataOrder *order, int stratum, int epoch)
 {
-    const int *const members = order->members + order->first[stratum];
+    const int *members = order->members + order->first[stratum];
     const int count = order->first[stratum + 1] - order->first[stratum];
     if (count == 0)
         return;
@@ -246,7 +472,7 @@ static void lay_out(DataOrder *order, int epoch)
 static void lay_out_singles(DataOrder *order, int epoch)
 {
     const int alone = order->first[1];
-    int *const singles = order->frames + 2 * (size_t)order->pair_count;
+    int *singles = order->frames + 2 * (size_t)order->pair_count;
     if (order->settings.shuffle) {
         Random random = random_stream(order->settings.seed, RANDOM_SHUFFLE, (uint32_t)epoch, 1);
         random_permutation(&random, alone, order->drawn);
