@@ -9,13 +9,15 @@
 
 #include "data/augment/sbi.h"
 #include "data/image/preprocess.h"
-#include "data/lists/list_files_private.h"
+#include "tensor/base/arithmetic.h"
+#include "tensor/base/mem.h"
 #include "tensor/threads.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A batch in the making, or in use. The arrays have batch_size rows. */
 typedef struct Slot {
@@ -56,7 +58,8 @@ struct DataLoader {
 
 /* Stands in where not even the report of a failure can be allocated. */
 static Error out_of_memory = {.status = STATUS_FAILED,
-                              .message = "reading frames: no memory; free some"};
+                              .message = "out of memory for reading frames; close other programs "
+                                         "or allow this one more"};
 
 DataLoaderSettings data_loader_defaults(void)
 {
@@ -65,20 +68,18 @@ DataLoaderSettings data_loader_defaults(void)
 
 static size_t frame_bytes(const DataLoaderSettings *settings)
 {
-    return (size_t)settings->image_size * (size_t)settings->image_size * 3;
+    return (size_t)settings->image_size * settings->image_size * 3;
 }
 
 size_t data_loader_frame_bytes(const DataLoaderSettings *settings, const DataImageHeader *header)
 {
     assert(settings && header);
     const int width = header->width, height = header->height;
-    const size_t pixels = (size_t)width * (size_t)height * 3;
+    const size_t pixels = (size_t)width * height * 3;
     const size_t augmenting = data_augment_bytes(&settings->augment, width, height);
     const size_t blending = settings->blend ? data_self_blend_bytes(width, height) : 0;
-    size_t most = augmenting > blending ? augmenting : blending;
-    if (header->decoding_bytes > most)
-        most = header->decoding_bytes;
-    return pixels + most + (size_t)height * 3 * (size_t)settings->image_size;
+    const size_t most = max_size(header->decoding_bytes, max_size(augmenting, blending));
+    return pixels + most + (size_t)height * 3 * settings->image_size;
 }
 
 /* What a worker keeps of frames of 512 x 512 pixels, or of larger ones until it gives their memory back. */
@@ -91,7 +92,7 @@ static size_t usual_bytes(const DataLoaderSettings *settings)
 
 static size_t workers_of(const DataLoaderSettings *settings)
 {
-    return settings->workers > 0 ? (size_t)settings->workers : 1;
+    return max_int(settings->workers, 1);
 }
 
 size_t data_loader_bytes(const DataLoaderSettings *settings)
@@ -99,17 +100,15 @@ size_t data_loader_bytes(const DataLoaderSettings *settings)
     assert(settings);
     const size_t per_frame = frame_bytes(settings) + 2 * sizeof(int) + sizeof(Error *);
     const size_t slots = (size_t)settings->prefetch + 1;
-    return slots * (size_t)settings->batch_size * per_frame +
-           workers_of(settings) * usual_bytes(settings) + settings->decode_bytes;
+    return slots * settings->batch_size * per_frame + workers_of(settings) * usual_bytes(settings) +
+           settings->decode_bytes;
 }
 
 size_t data_loader_decode_bytes(const DataLoaderSettings *settings, size_t largest, size_t allowed)
 {
     if (largest <= usual_bytes(settings))
         return 0;
-    const size_t all = workers_of(settings) * largest;
-    const size_t wanted = all < allowed ? all : allowed;
-    return wanted > largest ? wanted : largest;
+    return max_size(largest, min_size(workers_of(settings) * largest, allowed));
 }
 
 /* ---- the largest frame of a list ---- */
@@ -125,30 +124,33 @@ typedef struct Measuring {
     Sized *frames;
 } Measuring;
 
-static Status measure_file(void *context, size_t index, Error *error)
+static void measure_file(void *context, int index, int worker)
 {
-    const Measuring *const measuring = context;
-    DataFileKey key = {.size = -1};
-    (void)data_file_key(measuring->list->frames[index].file, DATA_FILE_SIZE, &key, error);
-    measuring->frames[index] = (Sized){key.size, (int)index};
-    return STATUS_OK;
+    const Measuring *measuring = context;
+    struct stat info;
+    (void)worker;
+    const bool known =
+        stat(measuring->list->frames[index].file, &info) == 0 && S_ISREG(info.st_mode);
+    measuring->frames[index] = (Sized){known ? info.st_size : 0, index};
 }
 
-static Status measure_header(void *context, size_t index, Error *error)
+static void measure_header(void *context, int index, int worker)
 {
-    const Measuring *const measuring = context;
-    Sized *const sized = &measuring->frames[index];
+    const Measuring *measuring = context;
+    Sized *sized = &measuring->frames[index];
     DataImageHeader header;
+    Error unused = {0};
+    (void)worker;
+    const char *file = measuring->list->frames[sized->frame].file;
     sized->bytes = -1;
-    if (data_image_header(measuring->list->frames[sized->frame].file, &header, error) == STATUS_OK)
-        sized->bytes = (int64_t)data_loader_frame_bytes(measuring->settings, &header);
-    return STATUS_OK;
+    if (data_image_header(file, &header, &unused) == STATUS_OK)
+        sized->bytes = data_loader_frame_bytes(measuring->settings, &header);
 }
 
 /* The largest first; of equal ones that which comes first in the list. */
 static int compare_sized(const void *a, const void *b)
 {
-    const Sized *const p = a, *const q = b;
+    const Sized *p = a, *q = b;
     if (p->bytes != q->bytes)
         return p->bytes > q->bytes ? -1 : 1;
     return (p->frame > q->frame) - (p->frame < q->frame);
@@ -159,36 +161,33 @@ Status data_loader_largest(const DataList *list, const DataLoaderSettings *setti
 {
     assert(list && list->count > 0 && settings && bytes && largest && error);
     const int count = list->count;
-    Measuring measuring = {list, settings, malloc((size_t)count * sizeof *measuring.frames)};
-    if (!measuring.frames)
-        return error_set(error, STATUS_FAILED, "loader: no memory for %d frames; free some", count);
-    Status status = data_files_each(measure_file, &measuring, (size_t)count, threads, error);
-    Sized *const frames = measuring.frames;
+    Sized *frames = mem_new(count, sizeof *frames, "the sizes of frames", error);
+    if (!frames)
+        return error->status;
+    Measuring measuring = {list, settings, frames};
+    threads_run(threads, count, measure_file, &measuring);
     int asked = count;
-    if (status == STATUS_OK && count > DATA_LOADER_HEADERS) {
+    if (count > DATA_LOADER_HEADERS) {
         const int half = DATA_LOADER_HEADERS / 2;
-        qsort(frames, (size_t)count, sizeof *frames, compare_sized);
+        qsort(frames, count, sizeof *frames, compare_sized);
         for (int i = 0; i < half; i++) /* never from before where it goes to: half <= spread */
             frames[half + i] = frames[half + data_list_spread(i, half, count - half)];
         asked = 2 * half;
     }
-    if (status == STATUS_OK)
-        status = data_files_each(measure_header, &measuring, (size_t)asked, threads, error);
-    if (status == STATUS_OK) {
-        qsort(frames, (size_t)asked, sizeof *frames, compare_sized);
-        *bytes = frames[0].bytes > 0 ? (size_t)frames[0].bytes : 0;
-        *largest = frames[0].frame;
-    }
+    threads_run(threads, asked, measure_header, &measuring);
+    qsort(frames, asked, sizeof *frames, compare_sized);
+    *bytes = frames[0].bytes > 0 ? (size_t)frames[0].bytes : 0;
+    *largest = frames[0].frame;
     free(frames);
-    return status;
+    return STATUS_OK;
 }
 
 /* ---- frames into slots ---- */
 
 static int frames_in_batch(const DataLoader *loader, int batch)
 {
-    const int left = loader->count - batch * loader->settings.batch_size;
-    return left < loader->settings.batch_size ? left : loader->settings.batch_size;
+    const int size = loader->settings.batch_size;
+    return min_int(size, loader->count - batch * size);
 }
 
 static void forget_errors(const DataLoader *loader, Slot *slot)
@@ -204,9 +203,8 @@ static void forget_errors(const DataLoader *loader, Slot *slot)
 static Random draws_of(const DataLoader *loader, const DataPlace *place, RandomPurpose purpose)
 {
     const int part = loader->settings.blend ? place->occurrence / 2 : place->occurrence;
-    const uint32_t frame = loader->settings.first_frame + (uint32_t)place->frame;
-    return random_stream_part(loader->settings.seed, purpose, frame, (uint32_t)loader->epoch,
-                              (uint32_t)part);
+    const uint32_t frame = loader->settings.first_frame + place->frame;
+    return random_stream_part(loader->settings.seed, purpose, frame, loader->epoch, part);
 }
 
 /* Makes the fake of a real frame, or of the frame the real one that stands beside this fake. */
@@ -225,19 +223,23 @@ static Status blend_frame(const DataLoader *loader, const DataPlace *place, Data
 static Status prepare_frame(const DataLoader *loader, const DataPlace *place, DataResizer *resizer,
                             uint8_t *pixels, Error *error)
 {
-    const DataLoaderSettings *const settings = &loader->settings;
-    const char *const file = loader->list->frames[place->frame].file;
+    const DataLoaderSettings *settings = &loader->settings;
+    const char *file = loader->list->frames[place->frame].file;
     DataImage image;
     TRY(data_image_read(file, &image, error));
-    Status status = settings->blend ? blend_frame(loader, place, &image, error) : STATUS_OK;
-    if (status == STATUS_OK && data_augment_active(&settings->augment)) {
+    Status status = STATUS_OK;
+    if (settings->blend && (status = blend_frame(loader, place, &image, error)) != STATUS_OK)
+        goto done;
+    if (data_augment_active(&settings->augment)) {
         Random random = draws_of(loader, place, RANDOM_AUGMENT);
         status = data_augment_apply(&settings->augment, &random, &image, error);
+        if (status != STATUS_OK)
+            goto done;
     }
-    if (status == STATUS_OK)
-        status = data_resize_crop(resizer, &image, settings->image_size, pixels, error);
+    status = data_resize_crop(resizer, &image, settings->image_size, pixels, error);
+done:
     data_image_free(&image);
-    if (status != STATUS_OK) { /* these messages do not know the file */
+    if (status != STATUS_OK) { /* these messages do not name the file */
         const Error cause = *error;
         error_set(error, status, "%s: %s", file, cause.message);
     }
@@ -247,9 +249,9 @@ static Status prepare_frame(const DataLoader *loader, const DataPlace *place, Da
 /* Fills frame `i` of `batch`. Called without the mutex: nobody else touches that frame. */
 static void fill_frame(const DataLoader *loader, int batch, int i, DataResizer *resizer)
 {
-    Slot *const slot = &loader->slots[batch % loader->slot_count];
-    const DataPlace *const place = &loader->places[batch * loader->settings.batch_size + i];
-    uint8_t *const pixels = slot->pixels + (size_t)i * frame_bytes(&loader->settings);
+    Slot *slot = &loader->slots[batch % loader->slot_count];
+    const DataPlace *place = &loader->places[batch * loader->settings.batch_size + i];
+    uint8_t *pixels = slot->pixels + i * frame_bytes(&loader->settings);
     Error error = {0};
     slot->index[i] = place->frame;
     slot->labels[i] = data_place_label(loader->list, place);
@@ -289,7 +291,7 @@ static void give_bytes(DataLoader *loader, size_t bytes)
 /* What the frame will take; 0 if its header cannot be read, which reading it then says. */
 static size_t bytes_of(const DataLoader *loader, int batch, int i)
 {
-    const DataPlace *const place = &loader->places[batch * loader->settings.batch_size + i];
+    const DataPlace *place = &loader->places[batch * loader->settings.batch_size + i];
     DataImageHeader header;
     Error unused = {0};
     if (data_image_header(loader->list->frames[place->frame].file, &header, &unused) != STATUS_OK)
@@ -306,7 +308,7 @@ static bool can_claim(const DataLoader *loader)
 
 static void *work(void *argument)
 {
-    DataLoader *const loader = argument;
+    DataLoader *loader = argument;
     DataResizer resizer = {0};
     pthread_mutex_lock(&loader->mutex);
     while (!loader->stopping) {
@@ -352,25 +354,22 @@ static void create_threads(DataLoader *loader)
 
 static Status allocate(DataLoader *loader, Error *error)
 {
-    const size_t rows = (size_t)loader->settings.batch_size;
-    bool complete = true;
-    loader->slot_count = loader->settings.prefetch + 1;
-    loader->places = malloc((size_t)loader->count * sizeof *loader->places);
-    loader->threads = calloc((size_t)loader->settings.workers + 1, sizeof *loader->threads);
-    loader->slots = calloc((size_t)loader->slot_count, sizeof *loader->slots);
-    for (int i = 0; loader->slots && i < loader->slot_count; i++) {
-        Slot *const slot = &loader->slots[i];
-        slot->pixels = malloc(rows * frame_bytes(&loader->settings));
-        slot->index = malloc(rows * sizeof *slot->index);
-        slot->labels = malloc(rows * sizeof *slot->labels);
-        slot->errors = calloc(rows, sizeof *slot->errors);
-        complete = complete && slot->pixels && slot->index && slot->labels && slot->errors;
+    static const char WHAT[] = "batches of frames (a smaller batch takes less)";
+    const DataLoaderSettings *settings = &loader->settings;
+    const int rows = settings->batch_size;
+    loader->slot_count = settings->prefetch + 1;
+    if (!(loader->places = mem_new(loader->count, sizeof *loader->places, WHAT, error)) ||
+        !(loader->threads = mem_new(settings->workers, sizeof *loader->threads, WHAT, error)) ||
+        !(loader->slots = mem_new(loader->slot_count, sizeof *loader->slots, WHAT, error)))
+        return error->status;
+    for (int i = 0; i < loader->slot_count; i++) {
+        Slot *slot = &loader->slots[i];
+        if (!(slot->pixels = mem_new(rows, frame_bytes(settings), WHAT, error)) ||
+            !(slot->index = mem_new(rows, sizeof *slot->index, WHAT, error)) ||
+            !(slot->labels = mem_new(rows, sizeof *slot->labels, WHAT, error)) ||
+            !(slot->errors = mem_new(rows, sizeof *slot->errors, WHAT, error)))
+            return error->status;
     }
-    if (!loader->places || !loader->threads || !loader->slots || !complete)
-        return error_set(
-            error, STATUS_FAILED,
-            "loader: no memory for %d batches of %d frames (%zu bytes); use a smaller batch",
-            loader->slot_count, loader->settings.batch_size, data_loader_bytes(&loader->settings));
     return STATUS_OK;
 }
 
@@ -393,9 +392,9 @@ Status data_loader_create(DataLoader **result, const DataList *list,
     assert(settings->image_size > 0 && settings->batch_size > 0 && settings->workers >= 0 &&
            settings->prefetch >= 1);
     *result = NULL;
-    DataLoader *const loader = calloc(1, sizeof *loader);
+    DataLoader *loader = mem_new(1, sizeof *loader, "the loader", error);
     if (!loader)
-        return error_set(error, STATUS_FAILED, "loader: no memory; free some");
+        return error->status;
     loader->list = list;
     loader->settings = *settings;
     pthread_mutex_init(&loader->mutex, NULL);
@@ -421,7 +420,7 @@ void data_loader_destroy(DataLoader *loader)
     for (int i = 0; i < loader->thread_count; i++)
         pthread_join(loader->threads[i], NULL);
     for (int i = 0; loader->slots && i < loader->slot_count; i++) {
-        Slot *const slot = &loader->slots[i];
+        Slot *slot = &loader->slots[i];
         if (slot->errors)
             forget_errors(loader, slot);
         free(slot->errors);
@@ -491,7 +490,7 @@ Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error)
 static Slot *take_slot(DataLoader *loader)
 {
     const int batch = loader->next_batch, count = frames_in_batch(loader, batch);
-    Slot *const slot = &loader->slots[batch % loader->slot_count];
+    Slot *slot = &loader->slots[batch % loader->slot_count];
     if (loader->thread_count == 0) {
         forget_errors(loader, slot);
         for (int i = 0; i < count; i++)
@@ -501,7 +500,7 @@ static Slot *take_slot(DataLoader *loader)
     }
     pthread_mutex_lock(&loader->mutex);
     /* The slot of the batch before this one is the one that batch + prefetch will use. */
-    Slot *const used = &loader->slots[(batch + loader->slot_count - 1) % loader->slot_count];
+    Slot *used = &loader->slots[(batch + loader->slot_count - 1) % loader->slot_count];
     if (used->done > 0) {
         forget_errors(loader, used);
         used->done = 0;
@@ -519,7 +518,7 @@ Status data_loader_next(DataLoader *loader, DataBatch *batch, Error *error)
     assert(loader && batch && error);
     assert(loader->next_batch < loader->batches);
     const int count = frames_in_batch(loader, loader->next_batch);
-    const Slot *const slot = take_slot(loader);
+    const Slot *slot = take_slot(loader);
     *batch = (DataBatch){.count = count,
                          .pixels = slot->pixels,
                          .index = slot->index,

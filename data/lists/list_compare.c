@@ -10,11 +10,180 @@
 
 #include "data/image/image.h"
 #include "data/lists/identity.h"
-#include "data/lists/list_files_private.h"
+#include "tensor/base/arithmetic.h"
+#include "tensor/base/mem.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define XXH_STATIC_LINKING_ONLY /* for a hash state on the stack */
+#include <xxhash.h>
+
+/* ---- one file --------------------------------------------------------------------------------- */
+
+/*
+ * Files are read by pread, never mapped: a disk that fails must be an error, not a signal. The threads are there for the
+ * waiting: most of the time goes into opening small files.
+ */
+
+/* What tells two files apart: their size, and XXH3-128 of a part of them (0 at first). */
+typedef struct FileKey {
+    int64_t size;
+    uint64_t high, low;
+} FileKey;
+
+/* How far a file is looked at. */
+typedef enum FilePart {
+    FILE_SIZE,  /* its folder entry */
+    FILE_BLOCK, /* 4 KiB from its middle, or all of a smaller one */
+    FILE_WHOLE, /* all of it; for one no larger than the block, *key is right already and stays */
+} FilePart;
+
+enum { BLOCK_BYTES = 4096, READ_BYTES = 65536 };
+
+static Status cannot_read(const char *path, const char *reason, Error *error)
+{
+    return error_set(error, STATUS_FAILED,
+                     "%s: cannot be read (%s); check the file, or take it from the list", path,
+                     reason);
+}
+
+static Status find_size(const char *path, FileKey *key, Error *error)
+{
+    struct stat info;
+    *key = (FileKey){0};
+    if (stat(path, &info) != 0)
+        return cannot_read(path, strerror(errno), error);
+    if (!S_ISREG(info.st_mode))
+        return cannot_read(path, "no regular file", error);
+    key->size = info.st_size;
+    return STATUS_OK;
+}
+
+/* Hashes `length` bytes from `offset` on. */
+static Status hash_range(const char *path, int descriptor, int64_t offset, int64_t length,
+                         FileKey *key, Error *error)
+{
+    char buffer[READ_BYTES];
+    XXH3_state_t state;
+    XXH3_128bits_reset(&state);
+    for (int64_t done = 0; done < length;) {
+        const int64_t rest = length - done;
+        const size_t wanted = min_size(rest, READ_BYTES);
+        const ssize_t got = pread(descriptor, buffer, wanted, offset + done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return cannot_read(path, got < 0 ? strerror(errno) : "it became shorter", error);
+        XXH3_128bits_update(&state, buffer, got);
+        done += got;
+    }
+    const XXH128_hash_t hash = XXH3_128bits_digest(&state);
+    key->high = hash.high64;
+    key->low = hash.low64;
+    return STATUS_OK;
+}
+
+/* Sets what `part` says of *key; for BLOCK and WHOLE key->size must have been found before. */
+static Status find_key(const char *path, FilePart part, FileKey *key, Error *error)
+{
+    if (part == FILE_SIZE)
+        return find_size(path, key, error);
+    if (part == FILE_WHOLE && key->size <= BLOCK_BYTES)
+        return STATUS_OK;
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return cannot_read(path, strerror(errno), error);
+    const bool block = part == FILE_BLOCK && key->size > BLOCK_BYTES;
+    const int64_t length = block ? BLOCK_BYTES : key->size;
+    /* From where a page begins: one read, of one page. */
+    const int64_t offset = block ? key->size / 2 / BLOCK_BYTES * BLOCK_BYTES : 0;
+    const int64_t after = key->size - offset;
+    const Status status =
+        hash_range(path, descriptor, offset, after < length ? after : length, key, error);
+    close(descriptor);
+    return status;
+}
+
+/* -1, 0 or 1: an order of keys, by size first. */
+static int compare_keys(const FileKey *a, const FileKey *b)
+{
+    if (a->size != b->size)
+        return a->size < b->size ? -1 : 1;
+    if (a->high != b->high)
+        return a->high < b->high ? -1 : 1;
+    return (a->low > b->low) - (a->low < b->low);
+}
+
+/* ---- many files ------------------------------------------------------------------------------ */
+
+enum { CHUNK = 64 };
+
+typedef Status Visit(void *context, size_t index, Error *error);
+
+typedef struct Visits {
+    Visit *visit;
+    void *context;
+    size_t count;
+    unsigned char *failed; /* [count] */
+} Visits;
+
+static void visit_chunk(void *context, int task, int worker)
+{
+    const Visits *visits = context;
+    (void)worker;
+    const size_t begin = (size_t)task * CHUNK;
+    Error unused = {0};
+    for (size_t i = begin; i < begin + CHUNK && i < visits->count; i++)
+        visits->failed[i] = visits->visit(visits->context, i, &unused) != STATUS_OK;
+}
+
+/* Visits the first that failed once more, in order, for their messages; the others are only counted. */
+static Status report_failures(const Visits *visits, Error *error)
+{
+    size_t failures = 0;
+    Error one = {0};
+    for (size_t i = 0; i < visits->count; i++) {
+        if (!visits->failed[i])
+            continue;
+        if (failures < ERROR_MAX_DETAILS && visits->visit(visits->context, i, &one) == STATUS_OK)
+            continue; /* it can be read now */
+        error_detail(error, "%s", one.message);
+        failures++;
+    }
+    if (failures == 0)
+        return STATUS_OK;
+    if (failures == 1) {
+        *error = one;
+        return one.status;
+    }
+    return error_set(error, STATUS_FAILED,
+                     "lists: %zu of %zu images cannot be read; copy or extract them again, or take "
+                     "them from the lists",
+                     failures, visits->count);
+}
+
+/*
+ * Calls visit(context, 0..count-1, error) on the threads (NULL: on the caller). All are visited; if any fails, the
+ * failures are counted and the first ten of them, in order of index, are details of *error: STATUS_FAILED. A single
+ * failure is reported in its own words.
+ */
+static Status visit_all(Visit *visit, void *context, size_t count, Threads *threads, Error *error)
+{
+    assert(visit && count <= INT32_MAX);
+    Visits visits = {visit, context, count, mem_new(count, 1, "reading images", error)};
+    if (!visits.failed)
+        return error->status;
+    threads_run(threads, (int)ceil_div(count, CHUNK), visit_chunk, &visits);
+    const Status status = report_failures(&visits, error);
+    free(visits.failed);
+    return status;
+}
 
 /* ---- records --------------------------------------------------------------------------------- */
 
@@ -22,7 +191,7 @@ typedef struct Record {
     const DataFrame *frame;
     int set;
     struct Record *stands; /* the record of the same file that is read for all of them */
-    DataFileKey key;       /* of `stands` alone, until it is copied to the others */
+    FileKey key;           /* of `stands` alone, until it is copied to the others */
     const struct Record *same_file[DATA_COMPARE_SETS];  /* in earlier sets, or NULL */
     const struct Record *same_bytes[DATA_COMPARE_SETS]; /* in earlier sets and, earlier, its own */
     const struct Record *contradiction; /* earlier in its own set, of the other label */
@@ -34,35 +203,23 @@ typedef struct Records {
     size_t count;
 } Records;
 
-static Status no_memory(Error *error)
-{
-    return error_set(error, STATUS_FAILED, "comparing lists: no memory; close other programs");
-}
-
 static Status records_create(Records *records, const DataList *const *lists, int count,
                              Error *error)
 {
     size_t n = 0;
     for (int set = 0; set < count; set++)
-        n += (size_t)lists[set]->count;
-    *records = (Records){.items = calloc(n + 1, sizeof *records->items),
-                         .order = calloc(n + 1, sizeof(Record *))};
-    if (!records->items || !records->order)
-        return no_memory(error);
+        n += lists[set]->count;
+    if (!(records->items = mem_new(n, sizeof *records->items, "comparing lists", error)) ||
+        !(records->order = mem_new(n, sizeof(Record *), "comparing lists", error)))
+        return error->status;
     for (int set = 0; set < count; set++) {
         for (int i = 0; i < lists[set]->count; i++) {
-            Record *const record = &records->items[records->count];
+            Record *record = &records->items[records->count];
             *record = (Record){.frame = &lists[set]->frames[i], .set = set};
             records->order[records->count++] = record;
         }
     }
     return STATUS_OK;
-}
-
-static void records_free(Records *records)
-{
-    free(records->items);
-    free(records->order);
 }
 
 /* Records stand in one array in order of set and list: where their addresses differ is where they do. */
@@ -73,19 +230,19 @@ static int by_position(const Record *a, const Record *b)
 
 static int by_identity(const void *left, const void *right)
 {
-    const Record *const a = *(Record *const *)left, *const b = *(Record *const *)right;
+    const Record *a = *(Record *const *)left, *b = *(Record *const *)right;
     const int order = strcmp(a->frame->identity, b->frame->identity);
     return order != 0 ? order : by_position(a, b);
 }
 
 static int by_key(const void *left, const void *right)
 {
-    const Record *const a = *(Record *const *)left, *const b = *(Record *const *)right;
-    const int order = data_file_key_compare(&a->key, &b->key);
+    const Record *a = *(Record *const *)left, *b = *(Record *const *)right;
+    const int order = compare_keys(&a->key, &b->key);
     return order != 0 ? order : by_position(a, b);
 }
 
-/* ---- one file -------------------------------------------------------------------------------- */
+/* ---- records of one file ---------------------------------------------------------------------- */
 
 /*
  * Sorts by identity and links the records of one file: to the first of them, and to the last one of each earlier set.
@@ -96,7 +253,7 @@ static void link_files(Records *records)
     const Record *last[DATA_COMPARE_SETS] = {NULL};
     qsort(records->order, records->count, sizeof(Record *), by_identity);
     for (size_t i = 0, first = 0; i < records->count; i++) {
-        Record *const record = records->order[i];
+        Record *record = records->order[i];
         if (strcmp(record->frame->identity, records->order[first]->frame->identity) != 0) {
             first = i;
             memset(last, 0, sizeof last);
@@ -126,8 +283,7 @@ static size_t keep_alike(Record **order, size_t count)
     size_t kept = 0;
     bool before = false; /* order[i] is like the one before it */
     for (size_t i = 0; i < count; i++) {
-        const bool after =
-            i + 1 < count && data_file_key_compare(&order[i]->key, &order[i + 1]->key) == 0;
+        const bool after = i + 1 < count && compare_keys(&order[i]->key, &order[i + 1]->key) == 0;
         if (before || after)
             order[kept++] = order[i];
         before = after;
@@ -137,24 +293,24 @@ static size_t keep_alike(Record **order, size_t count)
 
 typedef struct Reading {
     Record **order;
-    DataFilePart part;
+    FilePart part;
 } Reading;
 
 static Status read_key(void *context, size_t index, Error *error)
 {
-    const Reading *const reading = context;
-    Record *const record = reading->order[index];
-    return data_file_key(record->frame->file, reading->part, &record->key, error);
+    const Reading *reading = context;
+    Record *record = reading->order[index];
+    return find_key(record->frame->file, reading->part, &record->key, error);
 }
 
 /* Finds the key of each file as far as it takes to tell it from all others. */
 static Status find_keys(Records *records, Threads *threads, Error *error)
 {
-    static const DataFilePart PARTS[] = {DATA_FILE_SIZE, DATA_FILE_BLOCK, DATA_FILE_WHOLE};
+    static const FilePart PARTS[] = {FILE_SIZE, FILE_BLOCK, FILE_WHOLE};
     size_t count = gather_standing(records);
-    for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0] && count > 0; i++) {
+    for (size_t i = 0; i < COUNT_OF(PARTS) && count > 0; i++) {
         Reading reading = {records->order, PARTS[i]};
-        TRY(data_files_each(read_key, &reading, count, threads, error));
+        TRY(visit_all(read_key, &reading, count, threads, error));
         count = keep_alike(records->order, count);
     }
     for (size_t i = 0; i < records->count; i++)
@@ -171,7 +327,7 @@ static void link_group(Record *const *group, size_t count)
     const Record *first[DATA_COMPARE_SETS] = {NULL};
     const Record *labelled[DATA_COMPARE_SETS][2] = {{NULL}};
     for (size_t i = 0; i < count; i++) {
-        Record *const record = group[i];
+        Record *record = group[i];
         const int set = record->set, label = record->frame->label;
         memcpy(record->same_bytes, first, sizeof first);
         record->contradiction = labelled[set][!label];
@@ -190,7 +346,7 @@ static Status link_contents(Records *records, Threads *threads, Error *error)
     qsort(records->order, records->count, sizeof(Record *), by_key);
     for (size_t i = 0, end; i < records->count; i = end) {
         for (end = i + 1; end < records->count; end++)
-            if (data_file_key_compare(&records->order[i]->key, &records->order[end]->key) != 0)
+            if (compare_keys(&records->order[i]->key, &records->order[end]->key) != 0)
                 break;
         link_group(records->order + i, end - i);
     }
@@ -217,10 +373,10 @@ static void add_record(DataMatches *matches, const Record *partner, const Record
 static void count_matches(const Records *records, DataComparison *comparison)
 {
     for (size_t i = 0; i < records->count; i++) {
-        const Record *const record = &records->items[i];
+        const Record *record = &records->items[i];
         const int set = record->set;
         for (int a = 0; a < set; a++) {
-            DataOverlap *const overlap = &comparison->overlap[a][set];
+            DataOverlap *overlap = &comparison->overlap[a][set];
             if (record->same_file[a])
                 add_record(&overlap->files, record->same_file[a], record);
             else
@@ -280,9 +436,9 @@ static void match_people(const People *people, const DataList *list, DataMatches
 static Status compare_people(const DataList *const *lists, int count, DataComparison *comparison,
                              Error *error)
 {
-    People *const people = calloc((size_t)count, sizeof *people);
+    People *people = mem_new(count, sizeof *people, "comparing lists", error);
     if (!people)
-        return no_memory(error);
+        return error->status;
     for (int set = 0; set < count; set++)
         find_people(lists[set], &people[set]);
     for (int a = 0; a < count; a++)
@@ -299,17 +455,18 @@ Status data_list_compare(const DataList *const *lists, int count, bool contents,
 {
     assert(lists && 0 < count && count <= DATA_COMPARE_SETS && comparison && error);
     *comparison = (DataComparison){0};
-    Records records;
+    Records records = {0};
     Status status = records_create(&records, lists, count, error);
-    if (status == STATUS_OK) {
-        link_files(&records);
-        status = contents ? link_contents(&records, threads, error) : STATUS_OK;
-    }
-    if (status == STATUS_OK) {
-        count_matches(&records, comparison);
-        status = compare_people(lists, count, comparison, error);
-    }
-    records_free(&records);
+    if (status != STATUS_OK)
+        goto done;
+    link_files(&records);
+    if (contents && (status = link_contents(&records, threads, error)) != STATUS_OK)
+        goto done;
+    count_matches(&records, comparison);
+    status = compare_people(lists, count, comparison, error);
+done:
+    free(records.items);
+    free(records.order);
     return status;
 }
 
@@ -322,11 +479,11 @@ typedef struct Measuring {
 
 static Status measure(void *context, size_t index, Error *error)
 {
-    const Measuring *const measuring = context;
-    DataFrameSize *const size = &measuring->sizes[index];
-    const char *const file = measuring->list->frames[size->frame].file;
-    DataFileKey key;
-    TRY(data_file_key(file, DATA_FILE_SIZE, &key, error));
+    const Measuring *measuring = context;
+    DataFrameSize *size = &measuring->sizes[index];
+    const char *file = measuring->list->frames[size->frame].file;
+    FileKey key;
+    TRY(find_key(file, FILE_SIZE, &key, error));
     size->bytes = key.size;
     return data_image_size(file, &size->width, &size->height, error);
 }
@@ -335,15 +492,15 @@ Status data_list_sizes(const DataList *list, int limit, Threads *threads, DataFr
                        int *count, Error *error)
 {
     assert(list && limit >= 0 && sizes && count && error);
-    const int kept = limit == 0 || list->count < limit ? list->count : limit;
-    Measuring measuring = {list, calloc((size_t)kept + 1, sizeof *measuring.sizes)};
+    const int kept = limit == 0 ? list->count : min_int(list->count, limit);
+    Measuring measuring = {list, mem_new(kept, sizeof *measuring.sizes, "sizes of images", error)};
     *sizes = NULL;
     *count = 0;
     if (!measuring.sizes)
-        return no_memory(error);
+        return error->status;
     for (int i = 0; i < kept; i++)
         measuring.sizes[i].frame = data_list_spread(i, kept, list->count);
-    const Status status = data_files_each(measure, &measuring, (size_t)kept, threads, error);
+    const Status status = visit_all(measure, &measuring, kept, threads, error);
     if (status != STATUS_OK) {
         free(measuring.sizes);
         return status;
