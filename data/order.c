@@ -239,11 +239,7 @@ static void pair_videos(const Pairing *pairing, int fake, int real, int *partner
     }
 }
 
-/*
- * Into partner [list->count]: for a fake frame the real one of the same video and moment, as order.h says; -1 for real
- * frames and for fakes whose real video is not in the list.
- */
-static Status find_partners(const DataList *list, int *partner, Error *error)
+Status data_order_partners(const DataList *list, int *partner, Error *error)
 {
     const int videos = list->video_count;
     const char *what = "the pairs of frames";
@@ -322,7 +318,7 @@ static Status divide(DataOrder *order, Error *error)
     return STATUS_OK;
 }
 
-/* Lays out the pairs, and gathers the frames that stand alone; `partner` is that of find_partners. */
+/* Lays out the pairs, and gathers the frames that stand alone; `partner` is that of data_order_partners. */
 static Status couple(DataOrder *order, const int *partner, Error *error)
 {
     const DataList *list = order->list;
@@ -361,7 +357,7 @@ static Status find_pairs(DataOrder *order, Error *error)
     Status status = STATUS_FAILED;
     order->frames = mem_new(frames, 2 * sizeof *order->frames, "the pairs of frames", error);
     if (partner && order->frames)
-        status = find_partners(order->list, partner, error);
+        status = data_order_partners(order->list, partner, error);
     if (status == STATUS_OK)
         status = couple(order, partner, error);
     free(partner);

@@ -91,4 +91,11 @@ void data_order_fill(DataOrder *order, int epoch, DataPlace *places);
 /* The label under which a place is trained. */
 int data_place_label(const DataList *list, const DataPlace *place);
 
+/*
+ * A test seam, what data_order_create asks for pairs. Into partner [list->count]: for a fake frame the real one of the
+ * same video and moment, -1 for real frames and for fakes whose real video is not in the list. STATUS_FAILED without
+ * memory. Thread-safe.
+ */
+Status data_order_partners(const DataList *list, int *partner, Error *error);
+
 #endif

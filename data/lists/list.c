@@ -8,6 +8,8 @@
 
 #include "data/lists/list_collect_private.h"
 #include "tensor/base/file.h"
+#include "tensor/base/hash.h"
+#include "tensor/base/table.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -15,56 +17,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_STATIC_LINKING_ONLY /* for a hash state on the stack */
-#include <xxhash.h>
+static const char WHAT[] = "a list of frames";
 
 typedef struct ListMemory {
-    DataPool pool;
+    MemPool pool;
     const char **identities; /* [count], sorted: what data_list_overlap merges */
     int *renumbered;         /* [count,2], scratch of data_list_keep_frames */
     DataSkippedFiles skipped;
 } ListMemory;
 
-/* Open addressing from texts to numbers. The texts are borrowed. */
-typedef struct Table {
-    struct Slot {
-        const char *text;
-        int value;
-    } * slots;
-    size_t mask;
-} Table;
-
-static Status table_create(Table *table, int count, Error *error)
+/* Keys of the table of places, of sources and of videos; a value is the index of an entry. */
+static TableKey key_text(const char *text)
 {
-    size_t size = 16;
-    while (size < (size_t)count * 2)
-        size *= 2;
-    *table = (Table){.slots = calloc(size, sizeof *table->slots), .mask = size - 1};
-    if (!table->slots)
-        return error_set(error, STATUS_FAILED, "list of %d frames: no memory; free some", count);
-    return STATUS_OK;
+    return (TableKey){.text = text, .length = strlen(text)};
 }
 
-/* Where the value of `text` is; if it is new, `value` is stored there. */
-static int *table_find(Table *table, const char *text, int value)
+static TableKey key_place(const void *entries, uint32_t i)
 {
-    size_t i = (size_t)XXH3_64bits(text, strlen(text)) & table->mask;
-    while (table->slots[i].text && strcmp(table->slots[i].text, text) != 0)
-        i = (i + 1) & table->mask;
-    if (!table->slots[i].text)
-        table->slots[i] = (struct Slot){.text = text, .value = value};
-    return &table->slots[i].value;
+    return key_text(((const DataEntry *)entries)[i].place);
 }
 
-/* The value of `text`; if it is new, `value` is stored and returned. */
-static int table_put(Table *table, const char *text, int value)
+static TableKey key_source(const void *entries, uint32_t i)
 {
-    return *table_find(table, text, value);
+    return key_text(((const DataEntry *)entries)[i].source);
+}
+
+static TableKey key_video(const void *entries, uint32_t i)
+{
+    const DataEntry *entry = (const DataEntry *)entries + i;
+    return key_text(entry->alone ? entry->place : entry->folder);
+}
+
+/* *first: the index of the first entry with the key of items[i], which is i itself where it is a new one. */
+static Status find_first(Table *table, TableKeyOf key_of, const DataEntry *items, uint32_t i,
+                         uint32_t *first, Error *error)
+{
+    bool added;
+    *first = i;
+    return table_find(table, key_of(items, i), key_of, items, first, &added, error);
 }
 
 static int compare_entries(const void *left, const void *right)
 {
-    const DataEntry *const a = left, *const b = right;
+    const DataEntry *a = left, *b = right;
     const int order = strcmp(a->path, b->path);
     return order != 0 ? order : strcmp(a->place, b->place);
 }
@@ -77,25 +72,26 @@ static int compare_texts(const void *left, const void *right)
 /* Keeps the first of the entries of one name in one folder. Entries are sorted, so the order of the lists is no matter. */
 static Status remove_duplicates(DataEntries *entries, int *duplicates, Error *error)
 {
-    Table table;
-    TRY(table_create(&table, entries->count, error));
+    Table table = {0};
+    DataEntry *items = entries->items;
     Status status = STATUS_OK;
     int kept = 0;
     for (int i = 0; i < entries->count && status == STATUS_OK; i++) {
-        const DataEntry *const entry = &entries->items[i];
-        const int first = table_put(&table, entry->place, kept);
-        if (first == kept)
-            entries->items[kept++] = *entry;
-        else if (entries->items[first].label != entry->label)
+        uint32_t first = kept;
+        bool added;
+        status = table_find(&table, key_place(items, i), key_place, items, &first, &added, error);
+        if (status == STATUS_OK && added)
+            items[kept++] = items[i];
+        else if (status == STATUS_OK && items[first].label != items[i].label)
             status = error_set(
                 error, STATUS_FAILED,
                 "%s: the same file as %s, which makes it both real and fake; remove one of "
                 "them from the lists",
-                entry->path, entries->items[first].path);
+                items[i].path, items[first].path);
     }
     *duplicates = entries->count - kept;
     entries->count = kept;
-    free(table.slots);
+    table_free(&table);
     return status;
 }
 
@@ -105,7 +101,7 @@ static Status remove_duplicates(DataEntries *entries, int *duplicates, Error *er
 static void apply_labels(DataEntries *entries, DataSourceLabel *labels, int count)
 {
     for (int i = 0; i < entries->count; i++) {
-        DataEntry *const entry = &entries->items[i];
+        DataEntry *entry = &entries->items[i];
         for (int l = 0; l < count; l++) {
             if (strcmp(labels[l].source, entry->source) != 0)
                 continue;
@@ -120,128 +116,144 @@ static void apply_labels(DataEntries *entries, DataSourceLabel *labels, int coun
 /* Names all sources without a label. */
 static Status check_doubts(const DataEntries *entries, Error *error)
 {
-    Table table;
-    const char *first = NULL;
+    Table table = {0};
+    const char *name = NULL;
     int sources = 0;
-    TRY(table_create(&table, entries->count, error));
-    for (int i = 0; i < entries->count; i++) {
-        const DataEntry *const entry = &entries->items[i];
-        if (entry->label >= 0 || *table_find(&table, entry->source, i) != i)
+    Status status = STATUS_OK;
+    for (int i = 0; i < entries->count && status == STATUS_OK; i++) {
+        const DataEntry *entry = &entries->items[i];
+        uint32_t first;
+        if (entry->label >= 0)
+            continue;
+        status = find_first(&table, key_source, entries->items, i, &first, error);
+        if (status != STATUS_OK || first != (uint32_t)i)
             continue;
         error_detail(error, "source %s (%s): %s", entry->source, entry->path, entry->doubt);
-        first = first ? first : entry->source;
+        name = name ? name : entry->source;
         sources++;
     }
-    free(table.slots);
-    if (sources == 0)
-        return STATUS_OK;
+    table_free(&table);
+    if (status != STATUS_OK || sources == 0)
+        return status;
     return error_set(error, STATUS_FAILED,
                      "source %s%s: not clear whether real or fake; say it with --label %s=real or "
                      "--label %s=fake, or in the list, above its paths, with the line '# lnclip: "
                      "label=real source=NAME'",
-                     first, sources > 1 ? " and others" : "", first, first);
+                     name, sources > 1 ? " and others" : "", name, name);
 }
 
 /*
  * Folders real/id1 and fake/id1 make two sources of the name id1: where a name has both labels, that of the folder
  * is put before it.
  */
-static Status part_sources(DataEntries *entries, DataPool *pool, Error *error)
+static Status part_sources(DataEntries *entries, MemPool *pool, Error *error)
 {
-    enum { BOTH = 2 };
-    Table table;
-    TRY(table_create(&table, entries->count, error));
+    Table table = {0};
+    DataEntry *items = entries->items;
+    Status status = STATUS_FAILED;
+    /* The first entry of the source of each entry, and whether the source has both labels. */
+    uint32_t *first = mem_new(entries->count, sizeof *first, WHAT, error);
+    bool *both = mem_new(entries->count, sizeof *both, WHAT, error);
+    if (!first || !both)
+        goto done;
     for (int i = 0; i < entries->count; i++) {
-        const DataEntry *const entry = &entries->items[i];
-        int *const label = table_find(&table, entry->source, entry->label);
-        if (*label != entry->label)
-            *label = BOTH;
+        status = find_first(&table, key_source, items, i, &first[i], error);
+        if (status != STATUS_OK)
+            goto done;
+        both[first[i]] |= items[i].label != items[first[i]].label;
     }
-    Status status = STATUS_OK;
-    for (int i = 0; i < entries->count && status == STATUS_OK; i++) {
-        DataEntry *const entry = &entries->items[i];
-        if (!entry->above || *table_find(&table, entry->source, 0) != BOTH)
+    for (int i = 0; i < entries->count; i++) {
+        DataEntry *entry = &items[i];
+        if (!entry->above || !both[first[i]])
             continue;
-        const size_t length = strlen(entry->source);
-        char *const name = data_pool_allocate(pool, length + sizeof "real/");
-        if (!name)
-            status = error_set(error, STATUS_FAILED, "list of %d frames: no memory; free some",
-                               entries->count);
-        else
-            snprintf(name, length + sizeof "real/", "%s/%s", entry->label ? "fake" : "real",
-                     entry->source);
+        const size_t size = strlen(entry->source) + sizeof "real/";
+        char *name = mem_pool_new(pool, size, WHAT, error);
+        if (!name) {
+            status = error->status;
+            goto done;
+        }
+        snprintf(name, size, "%s/%s", entry->label ? "fake" : "real", entry->source);
         entry->source = name;
     }
-    free(table.slots);
+done:
+    free(first);
+    free(both);
+    table_free(&table);
     return status;
 }
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
 /* Numbers the videos in order of first frame: frames[i].video, videos, video_label. */
-static Status number_videos(DataList *list, const DataEntries *entries, DataPool *pool,
-                            Error *error)
+static Status number_videos(DataList *list, const DataEntries *entries, MemPool *pool, Error *error)
 {
-    Table table;
-    TRY(table_create(&table, entries->count, error));
+    Table table = {0};
     Status status = STATUS_OK;
-    for (int i = 0; i < entries->count && status == STATUS_OK; i++) {
-        const DataEntry *const entry = &entries->items[i];
-        const int video =
-            table_put(&table, entry->alone ? entry->place : entry->folder, list->video_count);
-        if (video == list->video_count) {
-            const size_t folder = (size_t)(file_name(entry->file) - entry->file);
+    for (int i = 0; i < entries->count; i++) {
+        const DataEntry *entry = &entries->items[i];
+        uint32_t first;
+        status = find_first(&table, key_video, entries->items, i, &first, error);
+        if (status != STATUS_OK)
+            goto done;
+        const bool is_new = first == (uint32_t)i;
+        const int video = is_new ? list->video_count++ : list->frames[first].video;
+        list->frames[i].video = video;
+        if (is_new) {
+            const size_t folder = file_name(entry->file) - entry->file;
             const size_t length = entry->alone ? strlen(entry->file) : folder > 0 ? folder - 1 : 0;
-            list->videos[video] = data_pool_text(pool, entry->file, length);
             list->video_label[video] = entry->label;
-            list->video_count++;
-            if (!list->videos[video])
-                status = error_set(error, STATUS_FAILED, "list of %d frames: no memory; free some",
-                                   entries->count);
+            list->videos[video] = mem_pool_text(pool, entry->file, length, WHAT, error);
+            if (!list->videos[video]) {
+                status = error->status;
+                goto done;
+            }
         } else if (list->video_label[video] != entry->label) {
             status = error_set(
                 error, STATUS_FAILED,
                 "%s: its video %s has both real and fake frames; a video needs one label, "
                 "so check the source folders",
                 entry->path, list->videos[video]);
+            goto done;
         }
-        list->frames[i].video = video;
     }
-    free(table.slots);
+done:
+    table_free(&table);
     return status;
 }
 
 /* Collects the names of the sources in bytewise order, and sets frames[i].source. */
 static Status number_sources(DataList *list, const DataEntries *entries, Error *error)
 {
-    Table table;
-    TRY(table_create(&table, entries->count, error));
-    for (int i = 0; i < entries->count; i++) {
-        const char *const source = entries->items[i].source;
-        if (table_put(&table, source, list->source_count) == list->source_count)
-            list->sources[list->source_count++] = source;
+    Table table = {0};
+    Status status = STATUS_OK;
+    for (int i = 0; i < entries->count && status == STATUS_OK; i++) {
+        uint32_t first;
+        status = find_first(&table, key_source, entries->items, i, &first, error);
+        if (status == STATUS_OK && first == (uint32_t)i)
+            list->sources[list->source_count++] = entries->items[i].source;
     }
-    free(table.slots);
-    qsort(list->sources, (size_t)list->source_count, sizeof *list->sources, compare_texts);
+    table_free(&table);
+    TRY(status);
+    qsort(list->sources, list->source_count, sizeof *list->sources, compare_texts);
     for (int i = 0; i < list->source_count; i++) {
         list->source_label[i] = -1;
         list->source_doubt[i] = NULL;
     }
     for (int i = 0; i < entries->count; i++) {
-        const char *const *const found =
-            bsearch(&entries->items[i].source, list->sources, (size_t)list->source_count,
-                    sizeof *list->sources, compare_texts);
+        const DataEntry *entry = &entries->items[i];
+        const char *const *found = bsearch(&entry->source, list->sources, list->source_count,
+                                           sizeof *list->sources, compare_texts);
         const int source = (int)(found - list->sources);
         list->frames[i].source = source;
-        if (list->source_label[source] == !entries->items[i].label)
+        if (list->source_label[source] == !entry->label)
             return error_set(
                 error, STATUS_FAILED,
                 "%s: its source %s is real in one list and fake in another; give the two "
                 "different names in the header lines of the lists",
-                entries->items[i].path, list->sources[source]);
-        list->source_label[source] = entries->items[i].label;
-        if (entries->items[i].doubt)
-            list->source_doubt[source] = entries->items[i].doubt;
+                entry->path, list->sources[source]);
+        list->source_label[source] = entry->label;
+        if (entry->doubt)
+            list->source_doubt[source] = entry->doubt;
     }
     return STATUS_OK;
 }
@@ -249,28 +261,27 @@ static Status number_sources(DataList *list, const DataEntries *entries, Error *
 /* The identities of the frames that are left, sorted. */
 static void sort_identities(const DataList *list)
 {
-    const ListMemory *const memory = list->memory;
+    const ListMemory *memory = list->memory;
     for (int i = 0; i < list->count; i++)
         memory->identities[i] = list->frames[i].identity;
-    qsort(memory->identities, (size_t)list->count, sizeof *memory->identities, compare_texts);
+    qsort(memory->identities, list->count, sizeof *memory->identities, compare_texts);
 }
 
-/* Allocates the arrays of the list for `count` entries, zeroed where that matters. */
+/* Allocates the arrays of the list for `count` entries. */
 static Status create_arrays(DataList *list, int count, Error *error)
 {
-    const size_t n = (size_t)count;
-    ListMemory *const memory = list->memory;
-    list->frames = data_pool_allocate(&memory->pool, n * sizeof *list->frames);
-    list->videos = data_pool_allocate(&memory->pool, n * sizeof *list->videos);
-    list->video_label = data_pool_allocate(&memory->pool, n * sizeof *list->video_label);
-    list->sources = data_pool_allocate(&memory->pool, n * sizeof *list->sources);
-    list->source_label = data_pool_allocate(&memory->pool, n * sizeof *list->source_label);
-    list->source_doubt = data_pool_allocate(&memory->pool, n * sizeof *list->source_doubt);
-    memory->identities = data_pool_allocate(&memory->pool, n * sizeof *memory->identities);
-    memory->renumbered = data_pool_allocate(&memory->pool, 2 * n * sizeof *memory->renumbered);
-    if (!list->frames || !list->videos || !list->video_label || !list->sources ||
-        !list->source_label || !list->source_doubt || !memory->identities || !memory->renumbered)
-        return error_set(error, STATUS_FAILED, "list of %d frames: no memory; free some", count);
+    const size_t n = count;
+    ListMemory *memory = list->memory;
+    MemPool *pool = &memory->pool;
+    if (!(list->frames = mem_pool_new(pool, n * sizeof *list->frames, WHAT, error)) ||
+        !(list->videos = mem_pool_new(pool, n * sizeof *list->videos, WHAT, error)) ||
+        !(list->video_label = mem_pool_new(pool, n * sizeof *list->video_label, WHAT, error)) ||
+        !(list->sources = mem_pool_new(pool, n * sizeof *list->sources, WHAT, error)) ||
+        !(list->source_label = mem_pool_new(pool, n * sizeof *list->source_label, WHAT, error)) ||
+        !(list->source_doubt = mem_pool_new(pool, n * sizeof *list->source_doubt, WHAT, error)) ||
+        !(memory->identities = mem_pool_new(pool, n * sizeof *memory->identities, WHAT, error)) ||
+        !(memory->renumbered = mem_pool_new(pool, 2 * n * sizeof *memory->renumbered, WHAT, error)))
+        return error->status;
     return STATUS_OK;
 }
 
@@ -280,7 +291,7 @@ static Status take_entries(DataList *list, const DataEntries *entries, Error *er
     TRY(create_arrays(list, entries->count, error));
     list->count = entries->count;
     for (int i = 0; i < entries->count; i++) {
-        const DataEntry *const entry = &entries->items[i];
+        const DataEntry *entry = &entries->items[i];
         list->frames[i] = (DataFrame){.path = entry->path,
                                       .file = entry->file,
                                       .identity = entry->identity,
@@ -295,8 +306,8 @@ static Status take_entries(DataList *list, const DataEntries *entries, Error *er
 static Status unite(DataList *list, DataEntries *entries, DataSourceLabel *labels, int label_count,
                     Error *error)
 {
-    ListMemory *const memory = list->memory;
-    qsort(entries->items, (size_t)entries->count, sizeof *entries->items, compare_entries);
+    ListMemory *memory = list->memory;
+    qsort(entries->items, entries->count, sizeof *entries->items, compare_entries);
     apply_labels(entries, labels, label_count);
     TRY(check_doubts(entries, error));
     TRY(part_sources(entries, &memory->pool, error));
@@ -310,16 +321,14 @@ static Status unite(DataList *list, DataEntries *entries, DataSourceLabel *label
 
 static Status begin(DataList *list, Error *error)
 {
-    *list = (DataList){.memory = calloc(1, sizeof(ListMemory))};
-    if (!list->memory)
-        return error_set(error, STATUS_FAILED, "list of frames: no memory; free some");
-    return STATUS_OK;
+    *list = (DataList){.memory = mem_new(1, sizeof(ListMemory), WHAT, error)};
+    return list->memory ? STATUS_OK : error->status;
 }
 
-/* Hands what was passed over to the list. */
+/* Hands the files that were passed over to the list. */
 static void take_skipped(DataList *list)
 {
-    const ListMemory *const memory = list->memory;
+    const ListMemory *memory = list->memory;
     list->skipped = memory->skipped.items;
     list->skipped_count = memory->skipped.count;
 }
@@ -329,26 +338,30 @@ Status data_list_read_labelled(DataList *list, const char *const *lists, int cou
 {
     assert(list && lists && count > 0 && (labels || label_count == 0) && error);
     TRY(begin(list, error));
-    ListMemory *const memory = list->memory;
+    ListMemory *memory = list->memory;
     DataEntries entries = {0};
+    const char *others = count > 1 ? " and the other lists" : "";
     const int problems = error->problems;
     Status status = STATUS_OK;
     for (int i = 0; i < count && status == STATUS_OK; i++)
         status = data_collect_list(&memory->pool, &entries, &memory->skipped, lists[i], error);
     const int missing = error->problems - problems;
-    if (status == STATUS_OK && missing > 0)
+    if (status != STATUS_OK)
+        goto done;
+    if (missing > 0)
         status = error_set(
             error, STATUS_FAILED,
             "%s%s: %d of %d files are missing or cannot be read; check the folder the paths "
             "start from (the working directory, else the list's folder)",
-            lists[0], count > 1 ? " and the other lists" : "", missing, missing + entries.count);
-    if (status == STATUS_OK && entries.count == 0)
+            lists[0], others, missing, missing + entries.count);
+    else if (entries.count == 0)
         status = error_set(error, STATUS_FAILED,
                            "%s%s: all paths are masks, landmarks or files of the system; list the "
                            "frames",
-                           lists[0], count > 1 ? " and the other lists" : "");
-    if (status == STATUS_OK)
+                           lists[0], others);
+    else
         status = unite(list, &entries, labels, label_count, error);
+done:
     free(entries.items);
     take_skipped(list);
     if (status != STATUS_OK)
@@ -365,7 +378,7 @@ Status data_list_paths(DataList *list, const char *const *paths, int count, Erro
 {
     assert(list && paths && count > 0 && error);
     TRY(begin(list, error));
-    ListMemory *const memory = list->memory;
+    ListMemory *memory = list->memory;
     DataEntries entries = {0};
     Status status = STATUS_OK;
     for (int i = 0; i < count && status == STATUS_OK; i++)
@@ -381,9 +394,9 @@ Status data_list_paths(DataList *list, const char *const *paths, int count, Erro
 
 void data_list_free(DataList *list)
 {
-    ListMemory *const memory = list->memory;
+    ListMemory *memory = list->memory;
     if (memory) {
-        data_pool_free(&memory->pool);
+        mem_pool_free(&memory->pool);
         free(memory->skipped.items);
     }
     free(memory);
@@ -393,8 +406,8 @@ void data_list_free(DataList *list)
 void data_list_keep_frames(DataList *list, const bool *keep)
 {
     assert(list && (keep || list->count == 0));
-    const ListMemory *const memory = list->memory;
-    int *const video_number = memory->renumbered, *const source_number = video_number + list->count;
+    const ListMemory *memory = list->memory;
+    int *video_number = memory->renumbered, *source_number = video_number + list->count;
     assert(list->video_count <= list->count && list->source_count <= list->count);
     for (int video = 0; video < list->video_count; video++)
         video_number[video] = 0;
@@ -446,23 +459,21 @@ void data_list_counts(const DataList *list, int frames[2], int videos[2])
 void data_list_hash(const DataList *list, char out[33])
 {
     assert(list && out);
-    XXH3_state_t state;
-    XXH3_128bits_reset(&state);
+    Hash hash;
+    hash_begin(&hash);
     for (int i = 0; i < list->count; i++) {
-        const DataFrame *const frame = &list->frames[i];
+        const DataFrame *frame = &list->frames[i];
         const char label = (char)('0' + frame->label);
-        XXH3_128bits_update(&state, frame->path, strlen(frame->path) + 1);
-        XXH3_128bits_update(&state, &label, 1);
+        hash_text(&hash, frame->path);
+        hash_bytes(&hash, &label, 1);
     }
-    const XXH128_hash_t hash = XXH3_128bits_digest(&state);
-    snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
+    hash_end(&hash, out);
 }
 
 int data_list_overlap(const DataList *a, const DataList *b)
 {
     assert(a && b);
-    const ListMemory *const left = a->memory, *const right = b->memory;
+    const ListMemory *left = a->memory, *right = b->memory;
     assert((a->count == 0 || a->frames[0].identity) && (b->count == 0 || b->frames[0].identity));
     int common = 0;
     for (int i = 0, j = 0; i < a->count && j < b->count;) {

@@ -1,5 +1,5 @@
 /*
- * list_collect.c - see list_collect.h: reads text lists, walks folders, finds the files.
+ * list_collect.c - see list_collect_private.h: reads text lists, walks folders, finds the files.
  *
  * A set may have 100,000 frames, so a file costs two system calls (lstat, access); folders are resolved
  * once while consecutive paths share them.
@@ -12,83 +12,37 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdalign.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { POOL_BLOCK = 1 << 18 };
 static const size_t MAX_LIST_SIZE = (size_t)1 << 30;
-
-typedef struct DataPoolBlock {
-    struct DataPoolBlock *next;
-    alignas(max_align_t) char bytes[];
-} DataPoolBlock;
-
-void *data_pool_allocate(DataPool *pool, size_t size)
-{
-    const size_t rounded =
-        (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
-    if (!pool->blocks || rounded > pool->size - pool->used) {
-        const size_t block_size = rounded > POOL_BLOCK ? rounded : POOL_BLOCK;
-        DataPoolBlock *const block = malloc(sizeof *block + block_size);
-        if (!block)
-            return NULL;
-        block->next = pool->blocks;
-        *pool = (DataPool){.blocks = block, .size = block_size};
-    }
-    void *const result = pool->blocks->bytes + pool->used;
-    pool->used += rounded;
-    return result;
-}
-
-const char *data_pool_text(DataPool *pool, const char *text, size_t length)
-{
-    char *const copy = data_pool_allocate(pool, length + 1);
-    if (copy) {
-        memcpy(copy, text, length);
-        copy[length] = '\0';
-    }
-    return copy;
-}
-
-void data_pool_free(DataPool *pool)
-{
-    for (DataPoolBlock *block = pool->blocks; block;) {
-        DataPoolBlock *const next = block->next;
-        free(block);
-        block = next;
-    }
-    *pool = (DataPool){0};
-}
-
-static Status no_memory(const char *list, Error *error)
-{
-    return error_set(error, STATUS_FAILED, "%s: no memory for its list of frames; free some", list);
-}
 
 static Status append(DataEntries *entries, DataEntry entry, const char *list, Error *error)
 {
-    if (entries->count == entries->capacity) {
-        const int capacity = entries->capacity ? entries->capacity : 1024;
-        if (capacity > INT_MAX / 2)
-            return error_set(error, STATUS_FAILED, "%s: more than %d frames; split the set", list,
-                             entries->count);
-        DataEntry *const items = realloc(entries->items, (size_t)capacity * 2 * sizeof *items);
-        if (!items)
-            return no_memory(list, error);
-        entries->items = items;
-        entries->capacity = capacity * 2;
-    }
+    if (entries->count > INT_MAX / 2)
+        return error_set(error, STATUS_FAILED, "%s: more than %d frames; split the set", list,
+                         entries->count);
+    TRY(mem_grow(&entries->items, entries->count + 1, &entries->capacity, sizeof entry, list,
+                 error));
     entries->items[entries->count++] = entry;
     return STATUS_OK;
 }
 
+/* Appends a frame of which only the path is known. */
+static Status append_path(MemPool *pool, DataEntries *entries, const char *path, const char *list,
+                          Error *error)
+{
+    const char *text = mem_pool_text(pool, path, strlen(path), list, error);
+    return text ? append(entries, (DataEntry){.path = text, .file = text}, list, error)
+                : error->status;
+}
+
 /* What collecting one list needs beside its lines. */
 typedef struct Collector {
-    DataPool *pool;
+    MemPool *pool;
     DataEntries *entries;
     DataSkippedFiles *skipped;
     const char *list;            /* the text file or folder, for messages */
@@ -101,6 +55,12 @@ typedef struct Collector {
     int label;                   /* of that line */
     int alone; /* what that line says: 1 each image is a video, 0 not; -1 nothing */
 } Collector;
+
+static const char *copy_text(const Collector *collector, const char *text, size_t length,
+                             Error *error)
+{
+    return mem_pool_text(collector->pool, text, length, collector->list, error);
+}
 
 /* 0 if `file` is a readable regular file, else an errno. *linked: the name itself is a symbolic link. */
 static int check_file(const char *file, bool *linked)
@@ -133,7 +93,7 @@ static int find_file(const Collector *collector, const char *path, char file[FIL
 static Status resolve_links(Collector *collector, DataEntry *entry, bool linked, Error *error)
 {
     char text[FILE_PATH_SIZE + NAME_MAX + 2], resolved[PATH_MAX];
-    const char *const name = file_name(entry->file);
+    const char *name = file_name(entry->file);
     const size_t length = (size_t)(name - entry->file);
     memcpy(text, entry->file, length);
     memcpy(text + length, length ? "" : ".", length ? 1 : 2);
@@ -143,22 +103,23 @@ static Status resolve_links(Collector *collector, DataEntry *entry, bool linked,
                              "%s: the folder cannot be resolved: %s; check its path", text,
                              strerror(errno));
         memcpy(collector->seen, text, strlen(text) + 1);
-        collector->resolved = data_pool_text(collector->pool, resolved, strlen(resolved));
+        collector->resolved = copy_text(collector, resolved, strlen(resolved), error);
         if (!collector->resolved)
-            return no_memory(collector->list, error);
+            return error->status;
     }
     entry->folder = collector->resolved;
     const int size = snprintf(text, sizeof text, "%s/%s", entry->folder, name);
-    entry->place = data_pool_text(collector->pool, text, (size_t)size);
-    entry->identity = entry->place;
+    entry->identity = entry->place = copy_text(collector, text, size, error);
+    if (!entry->place)
+        return error->status;
     if (linked) {
         if (!realpath(entry->file, resolved))
             return error_set(error, STATUS_FAILED,
                              "%s: the link cannot be resolved: %s; check its target", entry->file,
                              strerror(errno));
-        entry->identity = data_pool_text(collector->pool, resolved, strlen(resolved));
+        entry->identity = copy_text(collector, resolved, strlen(resolved), error);
     }
-    return entry->place && entry->identity ? STATUS_OK : no_memory(collector->list, error);
+    return entry->identity ? STATUS_OK : error->status;
 }
 
 /*
@@ -186,10 +147,9 @@ static Status read_labels(Collector *collector, DataEntry *entry, const char *pa
                          "%s: the path %s does not name source and video; write it as "
                          "SOURCE/VIDEO/FRAME, with the source (real or a forgery) in it",
                          collector->list, entry->path);
-    entry->source =
-        data_pool_text(collector->pool, path + (parts.source - read), parts.source_length);
+    entry->source = copy_text(collector, path + (parts.source - read), parts.source_length, error);
     if (!entry->source)
-        return no_memory(collector->list, error);
+        return error->status;
     const DataLabel label =
         data_path_label(read, &parts, collector->top, collector->walked, &entry->above);
     entry->label = label.label;
@@ -200,7 +160,7 @@ static Status read_labels(Collector *collector, DataEntry *entry, const char *pa
 /* Why a line of a list is passed over: thumbnails and masks that find(1) has put there, too. */
 static bool is_no_frame(const char *path)
 {
-    const char *const name = file_name(path);
+    const char *name = file_name(path);
     char folder[NAME_MAX + 2];
     size_t end = (size_t)(name - path);
     if (strncmp(name, "._", 2) == 0)
@@ -229,7 +189,9 @@ static Status add_frame(Collector *collector, const char *text, size_t length, i
     assert(length < sizeof path);
     memcpy(path, text, length);
     path[length] = '\0';
-    DataEntry entry = {.path = data_pool_text(collector->pool, path, length)};
+    DataEntry entry = {.path = copy_text(collector, path, length, error)};
+    if (!entry.path)
+        return error->status;
     bool linked = false, literal = true;
     int reason = find_file(collector, path, file, &linked);
     if (reason == ENOENT && strchr(path, '\\')) {
@@ -239,7 +201,7 @@ static Status add_frame(Collector *collector, const char *text, size_t length, i
         reason = find_file(collector, path, file, &linked);
     }
     if (reason != 0) {
-        const char *const why = reason == EINVAL ? "no regular file" : strerror(reason);
+        const char *why = reason == EINVAL ? "no regular file" : strerror(reason);
         if (line)
             error_detail(error, "%.*s (%s, line %d): %s", (int)length, text, collector->list, line,
                          why);
@@ -255,11 +217,10 @@ static Status add_frame(Collector *collector, const char *text, size_t length, i
         return data_skipped_add(collector->skipped, collector->pool, folder, strlen(folder),
                                 file_name(path), false, error);
     }
-    entry.file = strcmp(file, entry.path ? entry.path : "") == 0
-                     ? entry.path
-                     : data_pool_text(collector->pool, file, strlen(file));
-    if (!entry.path || !entry.file)
-        return no_memory(collector->list, error);
+    entry.file = strcmp(file, entry.path) == 0 ? entry.path
+                                               : copy_text(collector, file, strlen(file), error);
+    if (!entry.file)
+        return error->status;
     TRY(read_labels(collector, &entry, path, literal, error));
     TRY(resolve_links(collector, &entry, linked, error));
     return append(collector->entries, entry, collector->list, error);
@@ -293,19 +254,19 @@ static const char *skip_blanks(const char *begin, const char *end)
 static Status read_comment(Collector *collector, const char *begin, const char *end, int line,
                            Error *error)
 {
-    const char *const text = skip_blanks(begin + 1, end);
+    const char *text = skip_blanks(begin + 1, end);
     static const char MARK[] = "lnclip:";
     const size_t mark = sizeof MARK - 1;
     if ((size_t)(end - text) < mark || memcmp(text, MARK, mark) != 0)
         return STATUS_OK;
-    const char *const label = behind_key(skip_blanks(text + mark, end), end, "label=");
+    const char *label = behind_key(skip_blanks(text + mark, end), end, "label=");
     const char *value = label;
     while (value && value < end && !is_blank(*value))
         value++;
     const bool real = label && value - label == 4 && memcmp(label, "real", 4) == 0;
     const bool fake = label && value - label == 4 && memcmp(label, "fake", 4) == 0;
     const char *rest = label ? skip_blanks(value, end) : end;
-    const char *const video = behind_key(rest, end, "video=");
+    const char *video = behind_key(rest, end, "video=");
     int alone = -1;
     if (video) {
         for (rest = video; rest < end && !is_blank(*rest);)
@@ -314,16 +275,16 @@ static Status read_comment(Collector *collector, const char *begin, const char *
                 : rest - video == 6 && memcmp(video, "folder", 6) == 0 ? 0
                                                                        : -2;
     }
-    const char *const source = behind_key(skip_blanks(rest, end), end, "source=");
+    const char *source = behind_key(skip_blanks(rest, end), end, "source=");
     if (!source || !(real || fake) || alone == -2)
         return error_set(error, STATUS_FAILED,
                          "%s: line %d: '%.*s' is no header of a list; write it as "
                          "'# lnclip: label=real source=NAME', with real or fake",
                          collector->list, line, (int)(end - begin), begin);
-    collector->source = data_pool_text(collector->pool, source, (size_t)(end - source));
+    collector->source = copy_text(collector, source, end - source, error);
     collector->label = fake;
     collector->alone = alone;
-    return collector->source ? STATUS_OK : no_memory(collector->list, error);
+    return collector->source ? STATUS_OK : error->status;
 }
 
 /* Adds the path of one line [begin, end), if there is one. */
@@ -366,11 +327,11 @@ static Status collect_text(Collector *collector, Error *error)
     if (size >= 2 && (memcmp(content, "\xff\xfe", 2) == 0 || memcmp(content, "\xfe\xff", 2) == 0))
         status = error_set(error, STATUS_FAILED, "%s: the list is UTF-16 text; save it as UTF-8",
                            collector->list);
-    const char *const end = content + size;
+    const char *end = content + size;
     const char *at = content + (size >= 3 && memcmp(content, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
     for (int line = 1; status == STATUS_OK && at < end; line++) {
-        const char *const newline = memchr(at, '\n', (size_t)(end - at));
-        const char *const stop = newline ? newline : end;
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *stop = newline ? newline : end;
         status = add_line(collector, at, stop, line, error);
         at = newline ? newline + 1 : end;
     }
@@ -389,15 +350,14 @@ static size_t first_folder(const char *folder, size_t top)
     return end + strcspn(folder + end, "/");
 }
 
-Status data_skipped_add(DataSkippedFiles *skipped, DataPool *pool, const char *folder, size_t top,
+Status data_skipped_add(DataSkippedFiles *skipped, MemPool *pool, const char *folder, size_t top,
                         const char *name, bool is_folder, Error *error)
 {
     const DataSkip reason = data_path_skip(name, is_folder);
-    const char *const what =
-        is_folder || reason == DATA_SKIP_SYSTEM ? name : data_path_suffix(name);
+    const char *what = is_folder || reason == DATA_SKIP_SYSTEM ? name : data_path_suffix(name);
     const size_t length = first_folder(folder, top);
     for (int i = skipped->count - 1; i >= 0; i--) {
-        DataSkipped *const row = &skipped->items[i];
+        DataSkipped *row = &skipped->items[i];
         if (row->reason == reason && row->is_folder == is_folder &&
             strncmp(row->folder, folder, length) == 0 && row->folder[length] == '\0' &&
             (strcmp(row->what, what) == 0 ||
@@ -406,22 +366,16 @@ Status data_skipped_add(DataSkippedFiles *skipped, DataPool *pool, const char *f
             return STATUS_OK;
         }
     }
-    if (skipped->count == skipped->capacity) {
-        const int capacity = skipped->capacity ? 2 * skipped->capacity : 16;
-        DataSkipped *const items = realloc(skipped->items, (size_t)capacity * sizeof *items);
-        if (!items)
-            return no_memory(folder, error);
-        skipped->items = items;
-        skipped->capacity = capacity;
-    }
-    DataSkipped *const row = &skipped->items[skipped->count];
-    *row = (DataSkipped){.folder = data_pool_text(pool, folder, length),
-                         .what = data_pool_text(pool, what, strlen(what)),
+    TRY(mem_grow(&skipped->items, skipped->count + 1, &skipped->capacity, sizeof *skipped->items,
+                 folder, error));
+    DataSkipped *row = &skipped->items[skipped->count];
+    *row = (DataSkipped){.folder = mem_pool_text(pool, folder, length, folder, error),
+                         .what = mem_pool_text(pool, what, strlen(what), folder, error),
                          .reason = reason,
                          .is_folder = is_folder,
                          .count = 1};
     if (!row->folder || !row->what)
-        return no_memory(folder, error);
+        return error->status;
     skipped->count++;
     return STATUS_OK;
 }
@@ -436,39 +390,33 @@ typedef struct WalkFolder {
 
 /* A walk without recursion: a tree may be deeper than a stack. */
 typedef struct Walk {
-    DataPool *pool;
+    MemPool *pool;
     DataEntries *entries;
     DataSkippedFiles *skipped;
     size_t top; /* length of the path of the folder that was named */
     WalkFolder *folders;
-    int count, capacity;
+    int count;
+    size_t capacity;
 } Walk;
 
 static Status push_folder(Walk *walk, const char *path, int above, Error *error)
 {
-    if (walk->count == walk->capacity) {
-        const int capacity = walk->capacity ? walk->capacity : 64;
-        WalkFolder *const folders =
-            capacity > INT_MAX / 2
-                ? NULL
-                : realloc(walk->folders, (size_t)capacity * 2 * sizeof *walk->folders);
-        if (!folders)
-            return no_memory(path, error);
-        walk->folders = folders;
-        walk->capacity = capacity * 2;
-    }
-    const char *const copy = data_pool_text(walk->pool, path, strlen(path));
-    walk->folders[walk->count] = (WalkFolder){.path = copy, .above = above};
+    if (walk->count > INT_MAX / 2)
+        return error_set(error, STATUS_FAILED, "%s: more than %d folders; split the set", path,
+                         walk->count);
+    TRY(mem_grow(&walk->folders, walk->count + 1, &walk->capacity, sizeof *walk->folders, path,
+                 error));
+    const char *copy = mem_pool_text(walk->pool, path, strlen(path), path, error);
     if (!copy)
-        return no_memory(path, error);
-    walk->count++;
+        return error->status;
+    walk->folders[walk->count++] = (WalkFolder){.path = copy, .above = above};
     return STATUS_OK;
 }
 
 /* Whether folder `at` is one of those above it: a loop of symbolic links. */
 static bool is_loop(const Walk *walk, int at)
 {
-    const WalkFolder *const here = &walk->folders[at];
+    const WalkFolder *here = &walk->folders[at];
     for (int i = here->above; i >= 0; i = walk->folders[i].above)
         if (walk->folders[i].device == here->device && walk->folders[i].inode == here->inode)
             return true;
@@ -478,7 +426,7 @@ static bool is_loop(const Walk *walk, int at)
 /* Puts one name where it belongs: to the folders, the images or what is passed over. */
 static Status sort_name(Walk *walk, int at, const struct dirent *item, Error *error)
 {
-    const char *const folder = walk->folders[at].path, *const name = item->d_name;
+    const char *folder = walk->folders[at].path, *name = item->d_name;
     char path[FILE_PATH_SIZE];
     if (file_join(path, folder, name, error) != STATUS_OK)
         return error_set(error, STATUS_FAILED,
@@ -492,16 +440,14 @@ static Status sort_name(Walk *walk, int at, const struct dirent *item, Error *er
                                 error);
     if (is_folder)
         return push_folder(walk, path, at, error);
-    const char *const text = data_pool_text(walk->pool, path, strlen(path));
-    return text ? append(walk->entries, (DataEntry){.path = text, .file = text}, folder, error)
-                : no_memory(folder, error);
+    return append_path(walk->pool, walk->entries, path, folder, error);
 }
 
 static Status read_folder(Walk *walk, int at, Error *error)
 {
-    WalkFolder *const here = &walk->folders[at];
+    WalkFolder *here = &walk->folders[at];
     struct stat facts;
-    DIR *const stream = opendir(here->path);
+    DIR *stream = opendir(here->path);
     if (!stream || fstat(dirfd(stream), &facts) != 0) {
         const int reason = errno;
         if (stream)
@@ -534,7 +480,7 @@ static int compare_paths(const void *a, const void *b)
 }
 
 /* Appends the images below `folder`, sorted; an error if there are none. */
-static Status walk_sorted(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+static Status walk_sorted(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                           const char *folder, Error *error)
 {
     const int before = entries->count, skipped_before = skipped->count;
@@ -544,7 +490,7 @@ static Status walk_sorted(DataPool *pool, DataEntries *entries, DataSkippedFiles
         status = read_folder(&walk, at, error);
     free(walk.folders);
     TRY(status);
-    const size_t found = (size_t)(entries->count - before);
+    const int found = entries->count - before;
     if (found > 0) {
         qsort(entries->items + before, found, sizeof *entries->items, compare_paths);
         return STATUS_OK;
@@ -590,7 +536,7 @@ static Status collect_folder(Collector *collector, Error *error)
     return status;
 }
 
-Status data_collect_list(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+Status data_collect_list(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                          const char *list, Error *error)
 {
     if (strlen(list) >= FILE_PATH_SIZE)
@@ -607,12 +553,10 @@ Status data_collect_list(DataPool *pool, DataEntries *entries, DataSkippedFiles 
     return STATUS_OK;
 }
 
-Status data_collect_path(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+Status data_collect_path(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                          const char *path, Error *error)
 {
     if (file_is_folder(path))
         return walk_sorted(pool, entries, skipped, path, error);
-    const char *const text = data_pool_text(pool, path, strlen(path));
-    return text ? append(entries, (DataEntry){.path = text, .file = text}, path, error)
-                : no_memory(path, error);
+    return append_path(pool, entries, path, path, error);
 }

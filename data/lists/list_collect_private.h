@@ -6,23 +6,10 @@
 
 #include "data/lists/list.h"
 #include "tensor/base/error.h"
+#include "tensor/base/mem.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* Memory that lives as long as the list: blocks that are never moved. {0} is empty. */
-typedef struct DataPool {
-    struct DataPoolBlock *blocks;
-    size_t used, size; /* of the newest block */
-} DataPool;
-
-/* `size` bytes, aligned for any type, or NULL. */
-void *data_pool_allocate(DataPool *pool, size_t size);
-
-/* A copy of text[0..length) with a terminator, or NULL. */
-const char *data_pool_text(DataPool *pool, const char *text, size_t length);
-
-void data_pool_free(DataPool *pool);
 
 /* One line of a list, or one file of a folder. All strings are in the pool. */
 typedef struct DataEntry {
@@ -39,33 +26,35 @@ typedef struct DataEntry {
 /* A growing array, by malloc. {0} is empty. */
 typedef struct DataEntries {
     DataEntry *items;
-    int count, capacity;
+    int count;
+    size_t capacity;
 } DataEntries;
 
 /* What was passed over, by malloc. {0} is empty. */
 typedef struct DataSkippedFiles {
     DataSkipped *items;
-    int count, capacity;
+    int count;
+    size_t capacity;
 } DataSkippedFiles;
 
 /*
  * Counts one file or folder `name` that was passed over in `folder`, of which the part below `top` bytes that names
  * its first folder is kept. STATUS_FAILED without memory.
  */
-Status data_skipped_add(DataSkippedFiles *skipped, DataPool *pool, const char *folder, size_t top,
+Status data_skipped_add(DataSkippedFiles *skipped, MemPool *pool, const char *folder, size_t top,
                         const char *name, bool is_folder, Error *error);
 
 /*
  * Appends the entries of the text list or folder at `list`. Files that cannot be read are counted in
  * *error as details and left out; anything else that is wrong fails at once.
  */
-Status data_collect_list(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+Status data_collect_list(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                          const char *list, Error *error);
 
 /*
  * Appends `path`, or the images below it if it is a folder, bytewise sorted; only path and file are set.
  */
-Status data_collect_path(DataPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
+Status data_collect_path(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                          const char *path, Error *error);
 
 #endif

@@ -9,7 +9,9 @@
  */
 #include "data/lists/list.h"
 
+#include "tensor/base/arithmetic.h"
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tensor/random.h"
 
 #include <assert.h>
@@ -18,10 +20,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-static Status no_memory(const DataList *list, Error *error)
-{
-    return error_set(error, STATUS_FAILED, "list of %d frames: no memory; free some", list->count);
-}
+static const char WHAT[] = "a choice of frames";
 
 /* ---- frames of a video ----------------------------------------------------------------------- */
 
@@ -60,7 +59,7 @@ void data_list_choose(DataFrameChoice choice, uint64_t seed, const char *video, 
         return;
     }
     /* Knuth's algorithm S: each of the n is taken with (still wanted) / (still to come). */
-    const char *const name = short_name(video);
+    const char *name = short_name(video);
     const uint64_t hash = XXH3_64bits(name, strlen(name));
     Random random = random_stream(seed, RANDOM_FRAMES, (uint32_t)hash, (uint32_t)(hash >> 32));
     for (int i = 0, taken = 0; taken < kept; i++)
@@ -76,21 +75,22 @@ typedef struct Ranked {
 
 static int compare_ranked(const void *left, const void *right)
 {
-    const Ranked *const a = left, *const b = right;
+    const Ranked *a = left, *b = right;
     if (a->video != b->video)
         return a->video < b->video ? -1 : 1;
     const int order = data_path_compare(a->name, b->name);
     return order != 0 ? order : (a->frame > b->frame) - (a->frame < b->frame);
 }
 
-/* All frames, video by video, in the order of their names; NULL without memory. */
-static Ranked *rank_frames(const DataList *list)
+/* All frames, video by video, in the order of their names; NULL and the error filled without memory. */
+static Ranked *rank_frames(const DataList *list, Error *error)
 {
-    Ranked *const ranked = malloc(((size_t)list->count + 1) * sizeof *ranked);
-    for (int i = 0; ranked && i < list->count; i++)
+    Ranked *ranked = mem_new(list->count, sizeof *ranked, WHAT, error);
+    if (!ranked)
+        return NULL;
+    for (int i = 0; i < list->count; i++)
         ranked[i] = (Ranked){file_name(list->frames[i].file), list->frames[i].video, i};
-    if (ranked)
-        qsort(ranked, (size_t)list->count, sizeof *ranked, compare_ranked);
+    qsort(ranked, list->count, sizeof *ranked, compare_ranked);
     return ranked;
 }
 
@@ -100,27 +100,28 @@ Status data_list_choose_frames(DataList *list, int frames, DataFrameChoice choic
     assert(list && frames >= 0 && error);
     if (frames == 0 || list->video_count == 0)
         return STATUS_OK;
-    const size_t count = (size_t)list->count;
-    Ranked *const ranked = rank_frames(list);
-    int *const positions = malloc((count + 1) * sizeof *positions);
-    bool *const keep = calloc(count + 1, sizeof *keep);
-    if (ranked && positions && keep) {
-        for (int begin = 0, end; begin < list->count; begin = end) {
-            const int video = ranked[begin].video;
-            for (end = begin; end < list->count && ranked[end].video == video;)
-                end++;
-            const int n = end - begin, kept = n < frames ? n : frames;
-            data_list_choose(choice, seed, list->videos[video], n, kept, positions);
-            for (int j = 0; j < kept; j++)
-                keep[ranked[begin + positions[j]].frame] = true;
-        }
-        data_list_keep_frames(list, keep);
+    Status status = STATUS_FAILED;
+    Ranked *ranked = rank_frames(list, error);
+    int *positions = mem_new(list->count, sizeof *positions, WHAT, error);
+    bool *keep = mem_new(list->count, sizeof *keep, WHAT, error);
+    if (!ranked || !positions || !keep)
+        goto done;
+    for (int begin = 0, end; begin < list->count; begin = end) {
+        const int video = ranked[begin].video;
+        for (end = begin; end < list->count && ranked[end].video == video;)
+            end++;
+        const int kept = min_int(end - begin, frames);
+        data_list_choose(choice, seed, list->videos[video], end - begin, kept, positions);
+        for (int j = 0; j < kept; j++)
+            keep[ranked[begin + positions[j]].frame] = true;
     }
-    const bool done = ranked && positions && keep;
+    data_list_keep_frames(list, keep);
+    status = STATUS_OK;
+done:
     free(ranked);
     free(positions);
     free(keep);
-    return done ? STATUS_OK : no_memory(list, error);
+    return status;
 }
 
 /* ---- random videos, classes in proportion ---------------------------------------------------- */
@@ -131,8 +132,7 @@ static void share_out(const int frames[2], int limit, int shares[2])
     const double all = (double)frames[0] + frames[1];
     shares[0] = (int)floor(limit * (frames[0] / all) + 0.5);
     if (frames[0] > 0 && frames[1] > 0) { /* neither vanishes */
-        shares[0] = shares[0] < 1 ? 1 : shares[0];
-        shares[0] = shares[0] > limit - 1 ? limit - 1 : shares[0];
+        shares[0] = min_int(max_int(shares[0], 1), limit - 1);
     }
     shares[1] = limit - shares[0];
 }
@@ -141,7 +141,7 @@ static void share_out(const int frames[2], int limit, int shares[2])
 static void keep_share(const DataList *list, const Ranked *ranked, const int *first, int label,
                        int share, uint64_t seed, int *order, int *positions, bool *keep)
 {
-    int *const videos = order + list->video_count;
+    int *videos = order + list->video_count;
     int count = 0;
     for (int video = 0; video < list->video_count; video++)
         if (list->video_label[video] == label)
@@ -150,7 +150,7 @@ static void keep_share(const DataList *list, const Ranked *ranked, const int *fi
     random_permutation(&random, count, order);
     for (int i = 0; i < count && share > 0; i++) {
         const int video = videos[order[i]], n = first[video + 1] - first[video];
-        const int kept = n < share ? n : share;
+        const int kept = min_int(n, share);
         data_list_choose(DATA_FRAMES_EVEN, 0, list->videos[video], n, kept, positions);
         for (int j = 0; j < kept; j++)
             keep[ranked[first[video] + positions[j]].frame] = true;
@@ -169,25 +169,28 @@ Status data_list_limit_ratio(DataList *list, int frames, uint64_t seed, Error *e
         return error_set(error, STATUS_FAILED,
                          "limit of 1 frame: there are two classes; give at least 2");
     share_out(counts, frames, shares);
-    const size_t count = (size_t)list->count, room = (size_t)list->video_count + 1;
-    Ranked *const ranked = rank_frames(list);
-    int *const first = calloc(room, sizeof *first), *const order = calloc(2 * room, sizeof *order);
-    int *const positions = malloc(count * sizeof *positions);
-    bool *const keep = calloc(count, sizeof *keep);
-    const bool done = ranked && first && order && positions && keep;
-    if (done) {
-        for (int i = 0; i < list->count; i++)
-            first[ranked[i].video + 1] = i + 1;
-        for (int label = 0; label < 2; label++)
-            keep_share(list, ranked, first, label, shares[label], seed, order, positions, keep);
-        data_list_keep_frames(list, keep);
-    }
+    const int room = list->video_count + 1;
+    Status status = STATUS_FAILED;
+    Ranked *ranked = rank_frames(list, error);
+    int *first = mem_new(room, sizeof *first, WHAT, error);
+    int *order = mem_new(room, 2 * sizeof *order, WHAT, error);
+    int *positions = mem_new(list->count, sizeof *positions, WHAT, error);
+    bool *keep = mem_new(list->count, sizeof *keep, WHAT, error);
+    if (!ranked || !first || !order || !positions || !keep)
+        goto done;
+    for (int i = 0; i < list->count; i++)
+        first[ranked[i].video + 1] = i + 1;
+    for (int label = 0; label < 2; label++)
+        keep_share(list, ranked, first, label, shares[label], seed, order, positions, keep);
+    data_list_keep_frames(list, keep);
+    status = STATUS_OK;
+done:
     free(ranked);
     free(first);
     free(order);
     free(positions);
     free(keep);
-    return done ? STATUS_OK : no_memory(list, error);
+    return status;
 }
 
 /* ---- whole videos, classes and sources alike ------------------------------------------------- */
@@ -218,17 +221,15 @@ static void free_choice(Choice *choice)
 
 static Status create_choice(Choice *choice, const DataList *list, int frames, Error *error)
 {
-    const size_t videos = (size_t)list->video_count, sources = (size_t)list->source_count;
-    *choice = (Choice){.list = list,
-                       .frames = calloc(videos, sizeof *choice->frames),
-                       .queue = calloc(videos, sizeof *choice->queue),
-                       .sources = calloc(sources, sizeof *choice->sources),
-                       .keep = calloc(videos, sizeof *choice->keep),
-                       .left = frames};
-    if (choice->frames && choice->queue && choice->sources && choice->keep)
+    const int videos = list->video_count;
+    *choice = (Choice){.list = list, .left = frames};
+    if ((choice->frames = mem_new(videos, sizeof *choice->frames, WHAT, error)) &&
+        (choice->queue = mem_new(videos, sizeof *choice->queue, WHAT, error)) &&
+        (choice->sources = mem_new(list->source_count, sizeof *choice->sources, WHAT, error)) &&
+        (choice->keep = mem_new(videos, sizeof *choice->keep, WHAT, error)))
         return STATUS_OK;
     free_choice(choice);
-    return no_memory(list, error);
+    return error->status;
 }
 
 static int reversed_bits(int value, int bits)
@@ -256,10 +257,10 @@ static void spread(const int *videos, int count, int *queue)
 /* Counts frames, and queues the videos of each source; that of a video is its first frame's. */
 static Status queue_videos(Choice *choice, Error *error)
 {
-    const DataList *const list = choice->list;
-    int *const grouped = calloc((size_t)list->video_count, sizeof *grouped);
+    const DataList *list = choice->list;
+    int *grouped = mem_new(list->video_count, sizeof *grouped, WHAT, error);
     if (!grouped)
-        return no_memory(list, error);
+        return error->status;
     for (int i = 0; i < list->count; i++)
         if (choice->frames[list->frames[i].video]++ == 0)
             choice->sources[list->frames[i].source].end++;
@@ -270,14 +271,14 @@ static Status queue_videos(Choice *choice, Error *error)
     }
     int seen = -1; /* videos are numbered in order of first frame */
     for (int i = 0; i < list->count; i++) {
-        const DataFrame *const frame = &list->frames[i];
+        const DataFrame *frame = &list->frames[i];
         if (frame->video <= seen)
             continue;
         seen = frame->video;
         grouped[choice->sources[frame->source].end++] = frame->video;
     }
     for (int s = 0; s < list->source_count; s++) {
-        const Source *const source = &choice->sources[s];
+        const Source *source = &choice->sources[s];
         spread(grouped + source->next, source->end - source->next, choice->queue + source->next);
     }
     free(grouped);
@@ -289,7 +290,7 @@ static Source *poorest(const Choice *choice, int label)
 {
     Source *found = NULL;
     for (int s = 0; s < choice->list->source_count; s++) {
-        Source *const source = &choice->sources[s];
+        Source *source = &choice->sources[s];
         if (choice->list->source_label[s] != label)
             continue;
         while (source->next < source->end &&
@@ -342,18 +343,22 @@ Status data_list_limit_videos(DataList *list, int frames, Error *error)
         return STATUS_OK;
     Choice choice;
     TRY(create_choice(&choice, list, frames, error));
+    bool *keep = NULL;
     Status status = queue_videos(&choice, error);
-    if (status == STATUS_OK) {
-        choose(&choice);
-        status = check_classes(&choice, frames, error);
+    if (status != STATUS_OK)
+        goto done;
+    choose(&choice);
+    status = check_classes(&choice, frames, error);
+    if (status != STATUS_OK)
+        goto done;
+    if (!(keep = mem_new(list->count, sizeof *keep, WHAT, error))) {
+        status = error->status;
+        goto done;
     }
-    bool *const keep = status == STATUS_OK ? calloc((size_t)list->count, sizeof *keep) : NULL;
-    for (int i = 0; keep && i < list->count; i++)
+    for (int i = 0; i < list->count; i++)
         keep[i] = choice.keep[list->frames[i].video];
-    if (keep)
-        data_list_keep_frames(list, keep);
-    else if (status == STATUS_OK)
-        status = no_memory(list, error);
+    data_list_keep_frames(list, keep);
+done:
     free(keep);
     free_choice(&choice);
     return status;

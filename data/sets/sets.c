@@ -1,18 +1,26 @@
 /*
- * sets.c - see sets.h: the table of kinds, what their readers build, and what is checked of all of them.
+ * sets.c - see sets.h: the table of kinds, what their readers share (sources, videos, folders), and what is checked of
+ * all sets.
  */
 #include "data/sets/sets.h"
 
 #include "data/lists/list.h"
 #include "data/sets/sets_build_private.h"
+#include "tensor/base/arithmetic.h"
+#include "tensor/base/mem.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+static const char WHAT[] = "lists of data sets";
 
 const char *const data_split_names[DATA_SPLITS] = {"train", "val", "test"};
 const char *const data_sets_levels[DATA_SETS_LEVELS] = {"c23", "c40", "raw", "c0"};
@@ -37,49 +45,25 @@ static const DataSetsKind kinds[] = {
 
 const DataSetsKind *data_sets_kinds(int *count)
 {
-    *count = sizeof kinds / sizeof kinds[0];
+    *count = COUNT_OF(kinds);
     return kinds;
 }
 
-static Status no_memory(Error *error)
+/* ---- texts ----------------------------------------------------------------------------------------- */
+
+static const char *copy_text(const DataSetsBuilder *builder, const char *text, Error *error)
 {
-    return error_set(error, STATUS_FAILED, "lists: no memory; free some");
+    return mem_pool_text(builder->pool, text, strlen(text), WHAT, error);
 }
 
-/* ---- arrays that grow ------------------------------------------------------------------------------ */
-
-/* Makes room for one more of `size` bytes each in *items; false without memory. */
-static bool grow(void *items, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    const size_t larger = *capacity ? 2 * *capacity : 16;
-    void *const old = *(void **)items, *const moved = realloc(old, larger * size);
-    if (!moved)
-        return false;
-    *(void **)items = moved;
-    *capacity = larger;
-    return true;
-}
-
-/* The same for the public arrays, which count in int. */
-static bool grow_int(void *items, int count, int *capacity, size_t size)
-{
-    size_t room = (size_t)*capacity;
-    if (count > INT_MAX / 2 - 16 || !grow(items, (size_t)count, &room, size))
-        return false;
-    *capacity = (int)room;
-    return true;
-}
-
-Status data_texts_add(DataTexts *texts, DataPool *pool, const char *text, size_t length,
+Status data_texts_add(DataTexts *texts, MemPool *pool, const char *text, size_t length,
                       Error *error)
 {
-    if (!grow(&texts->items, texts->count, &texts->capacity, sizeof *texts->items))
-        return no_memory(error);
-    const char *const copy = data_pool_text(pool, text, length);
+    TRY(mem_grow(&texts->items, texts->count + 1, &texts->capacity, sizeof *texts->items, WHAT,
+                 error));
+    const char *copy = mem_pool_text(pool, text, length, WHAT, error);
     if (!copy)
-        return no_memory(error);
+        return error->status;
     texts->items[texts->count++] = copy;
     return STATUS_OK;
 }
@@ -125,15 +109,16 @@ void data_texts_sort(DataTexts *texts)
 
 void data_sets_warn(DataSetsBuilder *builder, const char *format, ...)
 {
-    DataSets *const sets = builder->sets;
+    DataSets *sets = builder->sets;
     char text[ERROR_MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    const char *const copy = data_pool_text(builder->pool, text, strlen(text));
-    if (copy && grow_int(&sets->warnings, sets->warning_count, &sets->warning_capacity,
-                         sizeof *sets->warnings))
+    Error unused = {0};
+    const char *copy = copy_text(builder, text, &unused);
+    if (copy && mem_grow(&sets->warnings, sets->warning_count + 1, &sets->warning_capacity,
+                         sizeof *sets->warnings, WHAT, &unused) == STATUS_OK)
         sets->warnings[sets->warning_count++] = copy;
 }
 
@@ -151,10 +136,10 @@ static bool is_file_name(const char *name)
 Status data_sets_source(DataSetsBuilder *builder, DataSplit split, const char *name, int label,
                         int *source, Error *error)
 {
-    DataSets *const sets = builder->sets;
+    DataSets *sets = builder->sets;
     *source = -1;
     for (int i = 0; i < sets->count; i++) {
-        const DataSetsSource *const other = &sets->sources[i];
+        const DataSetsSource *other = &sets->sources[i];
         if (strcmp(other->name, name) != 0)
             continue;
         if (other->label != label)
@@ -171,9 +156,11 @@ Status data_sets_source(DataSetsBuilder *builder, DataSplit split, const char *n
                          "%s: a list cannot be called so; rename the source (no slash, control "
                          "character, leading dot or blank)",
                          name);
-    const char *const copy = data_pool_text(builder->pool, name, strlen(name));
-    if (!copy || !grow_int(&sets->sources, sets->count, &sets->capacity, sizeof *sets->sources))
-        return no_memory(error);
+    TRY(mem_grow(&sets->sources, sets->count + 1, &sets->capacity, sizeof *sets->sources, WHAT,
+                 error));
+    const char *copy = copy_text(builder, name, error);
+    if (!copy)
+        return error->status;
     *source = sets->count++;
     sets->sources[*source] = (DataSetsSource){.split = split, .name = copy, .label = label};
     return STATUS_OK;
@@ -187,28 +174,26 @@ Status data_sets_go_on(const DataSetsBuilder *builder, Error *error)
                      builder->options->root);
 }
 
-/* Copies the frames that --frames keeps into the pool; NULL without memory. */
+/* Copies the frames that --frames keeps into the pool; NULL and the error filled without memory. */
 static const char **keep_frames(DataSetsBuilder *builder, const char *video, const char **frames,
-                                int count, int kept)
+                                int count, int kept, Error *error)
 {
-    const char **const copies = data_pool_allocate(builder->pool, (size_t)kept * sizeof *copies);
-    int *const positions = malloc((size_t)kept * sizeof *positions);
-    bool complete = copies && positions;
-    if (complete)
+    const char **copies = mem_pool_new(builder->pool, kept * sizeof *copies, WHAT, error);
+    int *positions = mem_new(kept, sizeof *positions, WHAT, error);
+    if (copies && positions)
         data_list_choose(DATA_FRAMES_EVEN, 0, video, count, kept, positions);
-    for (int j = 0; complete && j < kept; j++) {
-        const char *const frame = frames[positions[j]];
-        copies[j] = data_pool_text(builder->pool, frame, strlen(frame));
-        complete = copies[j] != NULL;
-    }
+    for (int j = 0; copies && positions && j < kept; j++)
+        if (!(copies[j] = copy_text(builder, frames[positions[j]], error)))
+            copies = NULL;
+    copies = positions ? copies : NULL;
     free(positions);
-    return complete ? copies : NULL;
+    return copies;
 }
 
 Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, const char **frames,
                         size_t count, const char *problem, Error *error)
 {
-    DataSetsSource *const into = &builder->sets->sources[source];
+    DataSetsSource *into = &builder->sets->sources[source];
     TRY(data_sets_go_on(builder, error));
     if (count > INT_MAX / 2)
         return error_set(error, STATUS_FAILED, "%s: has %zu frames; split the video", name, count);
@@ -218,19 +203,18 @@ Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, 
                              "%s: a path with a line end in it cannot stand in a list; rename the "
                              "file or its folder",
                              frames[i]);
-    if (!grow_int(&into->videos, into->count, &into->capacity, sizeof *into->videos))
-        return no_memory(error);
+    TRY(mem_grow(&into->videos, into->count + 1, &into->capacity, sizeof *into->videos, WHAT,
+                 error));
     sort_by_numbers(frames, count);
     const int limit = builder->options->frames, all = (int)count;
-    const int kept = limit > 0 && limit < all ? limit : all;
-    DataSetsVideo video = {.name = data_pool_text(builder->pool, name, strlen(name)),
-                           .count = kept};
+    const int kept = limit > 0 ? min_int(limit, all) : all;
+    DataSetsVideo video = {.name = copy_text(builder, name, error), .count = kept};
     if (kept > 0)
-        video.frames = keep_frames(builder, name, frames, all, kept);
+        video.frames = keep_frames(builder, name, frames, all, kept, error);
     else
-        video.problem = data_pool_text(builder->pool, problem, strlen(problem));
+        video.problem = copy_text(builder, problem, error);
     if (!video.name || (kept > 0 ? !video.frames : !video.problem))
-        return no_memory(error);
+        return error->status;
     into->videos[into->count++] = video;
     return STATUS_OK;
 }
@@ -241,11 +225,11 @@ static Status make_paths(DataListing *listing, const char *folder, Error *error)
     const size_t length = strlen(folder);
     const bool slash = length > 0 && folder[length - 1] == '/';
     for (size_t i = 0; i < listing->images.count; i++) {
-        const char *const name = listing->images.items[i];
+        const char *name = listing->images.items[i];
         const size_t name_length = strlen(name);
-        char *const path = data_pool_allocate(&listing->pool, length + 1 + name_length + 1);
+        char *path = mem_pool_new(&listing->pool, length + 1 + name_length + 1, folder, error);
         if (!path)
-            return no_memory(error);
+            return error->status;
         memcpy(path, folder, length);
         path[length] = '/';
         memcpy(path + length + !slash, name, name_length + 1);
@@ -285,7 +269,7 @@ void data_sets_expect(DataSetsBuilder *builder, const char *source, int publishe
     int found = 0;
     bool there = false;
     for (int i = 0; i < builder->sets->count; i++) {
-        const DataSetsSource *const other = &builder->sets->sources[i];
+        const DataSetsSource *other = &builder->sets->sources[i];
         if (strcmp(other->name, source) != 0)
             continue;
         there = true;
@@ -299,7 +283,7 @@ void data_sets_expect(DataSetsBuilder *builder, const char *source, int publishe
 
 Status data_sets_split(const DataSetsBuilder *builder, DataSplit *split, Error *error)
 {
-    const char *const name = builder->options->split;
+    const char *name = builder->options->split;
     for (int i = 0; i < DATA_SPLITS; i++)
         if (strcmp(name ? name : "test", data_split_names[i]) == 0) {
             *split = (DataSplit)i;
@@ -316,11 +300,368 @@ Status data_sets_wrong_root(const DataSetsBuilder *builder, const char *needs, E
                      builder->options->root, needs);
 }
 
+/* ---- folders ---------------------------------------------------------------------------------------- */
+
+/* A link that leads nowhere: left out, and reported. */
+static void count_broken_link(DataSetsBuilder *builder, const char *path)
+{
+    if (builder->broken_links++ == 0)
+        snprintf(builder->broken_link, sizeof builder->broken_link, "%s", path);
+}
+
+/* Puts one name where it belongs. */
+static Status sort_in(DataListing *listing, DataSetsBuilder *builder, const char *folder,
+                      const struct dirent *item, Error *error)
+{
+    const char *name = item->d_name;
+    bool is_folder = item->d_type == DT_DIR, is_file = item->d_type == DT_REG;
+    if (!is_folder && !is_file) { /* a link, or a file system that does not tell */
+        char path[FILE_PATH_SIZE];
+        struct stat facts;
+        TRY(file_join(path, folder, name, error));
+        const bool there = stat(path, &facts) == 0;
+        is_folder = there && S_ISDIR(facts.st_mode);
+        is_file = there && S_ISREG(facts.st_mode);
+        if (!there && data_path_skip(name, false) == DATA_SKIP_NONE)
+            count_broken_link(builder, path);
+    }
+    const DataSkip skip = data_path_skip(name, is_folder);
+    DataTexts *into = &listing->others;
+    if (skip == DATA_SKIP_SYSTEM || skip == DATA_SKIP_MASKS)
+        into = is_folder ? &listing->other_folders : &listing->others;
+    else if (is_folder)
+        into = &listing->folders;
+    else if (is_file && skip == DATA_SKIP_NONE)
+        into = &listing->images;
+    else if (is_file && skip == DATA_SKIP_VIDEO)
+        into = &listing->videos;
+    return data_texts_add(into, &listing->pool, name, strlen(name), error);
+}
+
+Status data_listing_read(DataListing *listing, DataSetsBuilder *builder, const char *folder,
+                         bool *found, Error *error)
+{
+    *listing = (DataListing){0};
+    *found = false;
+    DIR *stream = opendir(folder);
+    if (!stream) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return STATUS_OK;
+        return error_set(error, STATUS_FAILED,
+                         "%s: the folder cannot be read: %s; check its permissions and links",
+                         folder, strerror(errno));
+    }
+    *found = true;
+    Status status = STATUS_OK;
+    const struct dirent *item;
+    while (status == STATUS_OK && (errno = 0, item = readdir(stream))) {
+        status = data_sets_go_on(builder, error);
+        if (status == STATUS_OK && strcmp(item->d_name, ".") != 0 &&
+            strcmp(item->d_name, "..") != 0)
+            status = sort_in(listing, builder, folder, item, error);
+    }
+    if (status == STATUS_OK && errno != 0)
+        status =
+            error_set(error, STATUS_FAILED, "%s: the folder cannot be read: %s; check the disk",
+                      folder, strerror(errno));
+    closedir(stream);
+    return status;
+}
+
+void data_listing_free(DataListing *listing)
+{
+    free(listing->images.items);
+    free(listing->videos.items);
+    free(listing->folders.items);
+    free(listing->other_folders.items);
+    free(listing->others.items);
+    mem_pool_free(&listing->pool);
+    *listing = (DataListing){0};
+}
+
+Status data_sets_skip(DataSetsBuilder *builder, const char *folder, const DataListing *listing,
+                      Error *error)
+{
+    const DataTexts *others[] = {&listing->others, &listing->videos, &listing->other_folders};
+    for (int kind = 0; kind < 3; kind++)
+        for (size_t i = 0; i < others[kind]->count; i++)
+            TRY(data_skipped_add(&builder->skipped, builder->pool, folder, strlen(builder->root),
+                                 others[kind]->items[i], kind == 2, error));
+    return STATUS_OK;
+}
+
+Status data_find_folder(char out[FILE_PATH_SIZE], const char *parent, const char *name,
+                        Error *error)
+{
+    TRY(file_join(out, parent, name, error));
+    if (file_is_folder(out))
+        return STATUS_OK;
+    out[0] = '\0';
+    DIR *stream = opendir(parent);
+    if (!stream && errno != ENOENT && errno != ENOTDIR)
+        return error_set(error, STATUS_FAILED,
+                         "%s: the folder cannot be read: %s; check its permissions and links",
+                         parent, strerror(errno));
+    Status status = STATUS_OK;
+    for (const struct dirent *item;
+         stream && status == STATUS_OK && out[0] == '\0' && (item = readdir(stream));) {
+        if (strcasecmp(item->d_name, name) != 0)
+            continue;
+        status = file_join(out, parent, item->d_name, error);
+        if (status == STATUS_OK && !file_is_folder(out))
+            out[0] = '\0';
+    }
+    if (stream)
+        closedir(stream);
+    return status;
+}
+
+/* Whether any of `names` [count] is a folder that can hold the frames of a video. */
+static bool has_video_folder(const DataTexts *folders)
+{
+    static const char *const OTHERS[] = {"frames", "faces", "crops", "images", "videos"};
+    for (size_t i = 0; i < folders->count; i++) {
+        bool other = false;
+        for (size_t j = 0; j < COUNT_OF(OTHERS); j++)
+            other |= strcmp(folders->items[i], OTHERS[j]) == 0;
+        if (!other)
+            return true;
+    }
+    return false;
+}
+
+Status data_find_container(DataSetsBuilder *builder, char out[FILE_PATH_SIZE], const char *base,
+                           Error *error)
+{
+    static const char *const NAMES[] = {"frames", "faces", "crops", "images", "videos", ""};
+    char videos[FILE_PATH_SIZE] = "";
+    for (size_t i = 0; i < COUNT_OF(NAMES); i++) {
+        DataListing listing;
+        bool found;
+        char folder[FILE_PATH_SIZE];
+        TRY(file_join(folder, base, NAMES[i], error));
+        if (NAMES[i][0] == '\0')
+            folder[strlen(folder) - 1] = '\0'; /* the slash */
+        Status status = data_listing_read(&listing, builder, folder, &found, error);
+        const bool holds = status == STATUS_OK && found && has_video_folder(&listing.folders);
+        if (status == STATUS_OK && listing.videos.count > 0)
+            memcpy(videos, folder, strlen(folder) + 1);
+        data_listing_free(&listing);
+        if (status != STATUS_OK)
+            return status;
+        if (holds) {
+            memcpy(out, folder, strlen(folder) + 1);
+            return STATUS_OK;
+        }
+    }
+    out[0] = '\0';
+    if (videos[0] && builder->videos[0] == '\0')
+        memcpy(builder->videos, videos, strlen(videos) + 1);
+    return STATUS_OK;
+}
+
+Status data_sets_contained(DataSetsBuilder *builder, int source, const char *container,
+                           const char *name, Error *error)
+{
+    if (container[0] == '\0')
+        return data_sets_video(builder, source, name, NULL, error);
+    char folder[FILE_PATH_SIZE];
+    TRY(file_join(folder, container, name, error));
+    return data_sets_video(builder, source, name, folder, error);
+}
+
+Status data_find_base(char out[FILE_PATH_SIZE], const char *root, const char *const *names,
+                      const char *const *marks, Error *error)
+{
+    for (int i = -1; i < 0 || names[i]; i++) {
+        char base[FILE_PATH_SIZE], mark[FILE_PATH_SIZE];
+        memcpy(base, root, strlen(root) + 1);
+        if (i >= 0)
+            TRY(data_find_folder(base, root, names[i], error));
+        for (const char *const *m = marks; base[0] && *m; m++) {
+            TRY(data_find_folder(mark, base, *m, error));
+            if (mark[0]) {
+                memcpy(out, base, strlen(base) + 1);
+                return STATUS_OK;
+            }
+        }
+    }
+    out[0] = '\0';
+    return STATUS_OK;
+}
+
+/* ---- discovery --------------------------------------------------------------------------------------- */
+
+enum { MAX_DEPTH = 32 }; /* of folders below the one that was named */
+
+/* A folder on the way down from where a walk began: to recognise a loop of symbolic links. */
+typedef struct Ancestor {
+    const struct Ancestor *above; /* NULL at the top */
+    dev_t device;
+    ino_t inode;
+    int depth; /* 0 at the top */
+} Ancestor;
+
+/* Whether one of the folders above is `here` itself. */
+static bool is_loop(const Ancestor *here)
+{
+    for (const Ancestor *a = here->above; a; a = a->above)
+        if (a->device == here->device && a->inode == here->inode)
+            return true;
+    return false;
+}
+
+typedef struct Discovery {
+    DataSetsBuilder *builder;
+    int source;
+    const DataTexts *except;
+    bool
+        contained; /* the top is a container: a folder without anything in it is a video without frames */
+    size_t top;      /* length of the container's path with its slash: names begin there */
+    MemPool pool;    /* of `found` */
+    DataTexts found; /* names of the videos that were added */
+    int added;
+} Discovery;
+
+static Status discover_below(Discovery *discovery, const char *folder, const Ancestor *above,
+                             Error *error);
+
+/* Goes into every subfolder; masks and landmarks are not among them. */
+static Status discover_folders(Discovery *discovery, const char *folder, DataTexts *folders,
+                               const Ancestor *here, Error *error)
+{
+    data_texts_sort(folders);
+    for (size_t i = 0; i < folders->count; i++) {
+        char path[FILE_PATH_SIZE];
+        TRY(file_join(path, folder, folders->items[i], error));
+        TRY(discover_below(discovery, path, here, error));
+    }
+    return STATUS_OK;
+}
+
+/* Images right in the folder of the source: each is a video by itself. */
+static Status add_images(Discovery *discovery, const char *folder, DataListing *listing,
+                         Error *error)
+{
+    DataSetsBuilder *builder = discovery->builder;
+    TRY(data_sets_skip(builder, folder, listing, error));
+    for (size_t i = 0; i < listing->images.count; i++) {
+        char path[FILE_PATH_SIZE];
+        const char *name = listing->images.items[i], *frame = path;
+        if (data_texts_has(discovery->except, name))
+            continue;
+        TRY(file_join(path, folder, name, error));
+        TRY(data_sets_frames(builder, discovery->source, name, &frame, 1, "", error));
+        discovery->added++;
+    }
+    data_sets_warn(builder, "%s: %zu images lie right in this folder; each counts as a video",
+                   folder, listing->images.count);
+    return STATUS_OK;
+}
+
+/* What lies beside the folders of videos: formats that are not read, masks, thumbnails. */
+static Status skip_others(Discovery *discovery, const char *folder, DataListing *listing,
+                          Error *error)
+{
+    DataTexts *others = &listing->others;
+    size_t kept = 0; /* lists of the data set, its documents and videos lie there, too */
+    for (size_t i = 0; i < others->count; i++)
+        if (data_path_skip(others->items[i], false) == DATA_SKIP_FORMAT)
+            others->items[kept++] = others->items[i];
+    others->count = kept;
+    listing->videos.count = 0; /* miss_videos names these */
+    return data_sets_skip(discovery->builder, folder, listing, error);
+}
+
+static Status discover_below(Discovery *discovery, const char *folder, const Ancestor *above,
+                             Error *error)
+{
+    struct stat facts;
+    if (stat(folder, &facts) != 0)
+        return error_set(error, STATUS_FAILED, "%s: the folder cannot be read: %s; check it",
+                         folder, strerror(errno));
+    const Ancestor here = {above, facts.st_dev, facts.st_ino, above ? above->depth + 1 : 0};
+    if (here.depth > MAX_DEPTH)
+        return error_set(error, STATUS_FAILED,
+                         "%.200s...: folders lie more than %d deep; name the folder of the frames",
+                         folder, MAX_DEPTH);
+    if (is_loop(&here))
+        return STATUS_OK;
+    const char *name = strlen(folder) >= discovery->top ? folder + discovery->top : ".";
+    DataListing listing;
+    bool found;
+    Status status = data_listing_read(&listing, discovery->builder, folder, &found, error);
+    const bool empty_video =
+        discovery->contained && above && listing.folders.count == 0 && listing.videos.count == 0;
+    if (status == STATUS_OK && !above && listing.images.count > 0) {
+        status = add_images(discovery, folder, &listing, error);
+    } else if (status == STATUS_OK && (listing.images.count > 0 || empty_video) &&
+               !data_texts_has(discovery->except, name)) {
+        status =
+            data_sets_listed(discovery->builder, discovery->source, name, folder, &listing, error);
+        if (status == STATUS_OK)
+            status = data_texts_add(&discovery->found, &discovery->pool, name, strlen(name), error);
+        discovery->added++;
+    } else if (status == STATUS_OK) {
+        status = skip_others(discovery, folder, &listing, error);
+    }
+    if (status == STATUS_OK)
+        status = discover_folders(discovery, folder, &listing.folders, &here, error);
+    data_listing_free(&listing);
+    return status;
+}
+
+/* Video files of `folder` without frames are missing videos. */
+static Status miss_videos(Discovery *discovery, const char *folder, Error *error)
+{
+    DataListing listing;
+    bool found;
+    Status status = data_listing_read(&listing, discovery->builder, folder, &found, error);
+    for (size_t i = 0; i < listing.videos.count && status == STATUS_OK; i++) {
+        size_t length;
+        data_is_video(listing.videos.items[i], &length);
+        const char *stem =
+            mem_pool_text(&discovery->pool, listing.videos.items[i], length, folder, error);
+        if (!stem)
+            status = error->status;
+        else if (!data_texts_has(discovery->except, stem) &&
+                 !data_texts_has(&discovery->found, stem))
+            status = data_sets_frames(discovery->builder, discovery->source, stem, NULL, 0,
+                                      "only a video, no frames", error);
+    }
+    data_listing_free(&listing);
+    return status;
+}
+
+Status data_sets_discover(DataSetsBuilder *builder, int source, const char *base,
+                          const DataTexts *except, int *added, Error *error)
+{
+    char container[FILE_PATH_SIZE], videos[FILE_PATH_SIZE];
+    Discovery discovery = {.builder = builder, .source = source, .except = except};
+    TRY(data_find_container(builder, container, base, error));
+    TRY(file_join(videos, base, "videos", error));
+    const char *top = container[0] ? container : base;
+    discovery.contained = container[0] != '\0';
+    discovery.top = strlen(top) + 1;
+    Status status = discover_below(&discovery, top, NULL, error);
+    if (discovery.found.count > 0)
+        data_texts_sort_bytewise(&discovery.found);
+    if (status == STATUS_OK)
+        status = miss_videos(&discovery, videos, error);
+    if (status == STATUS_OK)
+        status = miss_videos(&discovery, base, error);
+    if (added)
+        *added = discovery.added;
+    free(discovery.found.items);
+    mem_pool_free(&discovery.pool);
+    return status;
+}
+
 /* ---- what is checked of every set ------------------------------------------------------------------- */
 
 static int compare_sources(const void *a, const void *b)
 {
-    const DataSetsSource *const left = a, *const right = b;
+    const DataSetsSource *left = a, *right = b;
     if (left->split != right->split)
         return left->split < right->split ? -1 : 1;
     return strcmp(left->name, right->name);
@@ -328,7 +669,7 @@ static int compare_sources(const void *a, const void *b)
 
 static int compare_videos(const void *a, const void *b)
 {
-    const DataSetsVideo *const left = a, *const right = b;
+    const DataSetsVideo *left = a, *right = b;
     const int order = strcmp(left->name, right->name);
     if (order != 0 || !left->frames || !right->frames)
         return order != 0 ? order : (right->frames != NULL) - (left->frames != NULL);
@@ -340,11 +681,10 @@ static int sort_videos(DataSetsSource *source)
 {
     if (source->count == 0)
         return 0;
-    qsort(source->videos, (size_t)source->count, sizeof *source->videos, compare_videos);
+    qsort(source->videos, source->count, sizeof *source->videos, compare_videos);
     int kept = 1;
     for (int v = 1; v < source->count; v++) {
-        const DataSetsVideo *const last = &source->videos[kept - 1], *const one =
-                                                                         &source->videos[v];
+        const DataSetsVideo *last = &source->videos[kept - 1], *const one = &source->videos[v];
         const bool again = last->frames && one->frames && compare_videos(last, one) == 0;
         if (!again)
             source->videos[kept++] = *one;
@@ -364,33 +704,30 @@ typedef struct Folder {
 
 static int compare_folders(const void *a, const void *b)
 {
-    const Folder *const left = a, *const right = b;
-    const size_t shorter = left->length < right->length ? left->length : right->length;
-    const int order = memcmp(left->frame, right->frame, shorter);
+    const Folder *left = a, *right = b;
+    const int order = memcmp(left->frame, right->frame, min_size(left->length, right->length));
     return order != 0 ? order : (left->length > right->length) - (left->length < right->length);
 }
 
-/* All videos that were found by their folders, sorted, in memory the caller frees. */
-static Folder *sort_folders(const DataSets *sets, size_t *count)
+/* All videos that were found by their folders, sorted, in memory the caller frees; NULL and the error filled. */
+static Folder *sort_folders(const DataSets *sets, size_t *count, Error *error)
 {
-    size_t capacity = 0;
-    Folder *folders = NULL;
+    size_t videos = 0;
+    for (int i = 0; i < sets->count; i++)
+        videos += sets->sources[i].count;
+    Folder *folders = mem_new(videos, sizeof *folders, WHAT, error);
     *count = 0;
-    for (int i = 0; i < sets->count; i++) {
-        const DataSetsSource *const source = &sets->sources[i];
+    for (int i = 0; folders && i < sets->count; i++) {
+        const DataSetsSource *source = &sets->sources[i];
         for (int v = 0; v < source->count; v++) {
             if (source->videos[v].count == 0)
                 continue;
-            const char *const frame = source->videos[v].frames[0];
-            if (!grow(&folders, *count, &capacity, sizeof *folders)) {
-                free(folders);
-                return NULL;
-            }
+            const char *frame = source->videos[v].frames[0];
             folders[(*count)++] =
-                (Folder){frame, (size_t)(file_name(frame) - frame), source->split, source->label};
+                (Folder){frame, file_name(frame) - frame, source->split, source->label};
         }
     }
-    if (*count > 0)
+    if (folders)
         qsort(folders, *count, sizeof *folders, compare_folders);
     return folders;
 }
@@ -399,9 +736,9 @@ static Folder *sort_folders(const DataSets *sets, size_t *count)
 static Status compare_splits(DataSetsBuilder *builder, Error *error)
 {
     size_t count;
-    Folder *const folders = sort_folders(builder->sets, &count);
+    Folder *folders = sort_folders(builder->sets, &count, error);
     if (!folders)
-        return no_memory(error);
+        return error->status;
     int shared[DATA_SPLITS][DATA_SPLITS] = {0};
     Status status = STATUS_OK;
     for (size_t begin = 0, end; begin < count && status == STATUS_OK; begin = end) {
@@ -437,7 +774,7 @@ static void warn_one_class(DataSetsBuilder *builder)
     for (int split = 0; split < DATA_SPLITS; split++) {
         bool has[2] = {false, false};
         for (int i = 0; i < builder->sets->count; i++) {
-            const DataSetsSource *const source = &builder->sets->sources[i];
+            const DataSetsSource *source = &builder->sets->sources[i];
             for (int v = 0; v < source->count && (int)source->split == split; v++)
                 has[source->label] |= source->videos[v].count > 0;
         }
@@ -448,12 +785,12 @@ static void warn_one_class(DataSetsBuilder *builder)
 }
 
 /* What no reader looks at by itself: no frames at all, order, labels, shared videos. */
-static Status finish(DataSetsBuilder *builder, Error *error)
+static Status check_sets(DataSetsBuilder *builder, Error *error)
 {
-    DataSets *const sets = builder->sets;
+    DataSets *sets = builder->sets;
     long long expected = 0, found = 0;
     for (int i = 0; i < sets->count; i++) {
-        DataSetsSource *const source = &sets->sources[i];
+        DataSetsSource *source = &sets->sources[i];
         const int again = sort_videos(source);
         if (again > 0)
             data_sets_warn(builder, "%s/%s: %d videos are named twice; they count once",
@@ -491,7 +828,7 @@ static Status finish(DataSetsBuilder *builder, Error *error)
     if (builder->broken_links > 0)
         data_sets_warn(builder, "%d frames are links to nothing and were left out, the first: %s",
                        builder->broken_links, builder->broken_link);
-    qsort(sets->sources, (size_t)sets->count, sizeof *sets->sources, compare_sources);
+    qsort(sets->sources, sets->count, sizeof *sets->sources, compare_sources);
     TRY(compare_splits(builder, error));
     warn_one_class(builder);
     return STATUS_OK;
@@ -501,10 +838,10 @@ Status data_sets_read(DataSets *sets, const DataSetsKind *kind, const DataSetsOp
                       Error *error)
 {
     assert(sets && kind && options && options->root && options->frames >= 0 && error);
-    DataPool *const pool = calloc(1, sizeof *pool);
+    MemPool *pool = mem_new(1, sizeof *pool, WHAT, error);
     *sets = (DataSets){.memory = pool};
     if (!pool)
-        return no_memory(error);
+        return error->status;
     DataSetsBuilder builder = {.options = options, .sets = sets, .pool = pool};
     char resolved[PATH_MAX];
     Status status = STATUS_OK;
@@ -514,12 +851,13 @@ Status data_sets_read(DataSets *sets, const DataSetsKind *kind, const DataSetsOp
     else if (!file_is_folder(resolved))
         status =
             error_set(error, STATUS_FAILED, "%s: is no folder; --root needs one", options->root);
-    if (status == STATUS_OK) {
-        snprintf(builder.root, sizeof builder.root, "%s", resolved);
-        status = kind->read(&builder, error);
-    }
+    if (status != STATUS_OK)
+        goto done;
+    snprintf(builder.root, sizeof builder.root, "%s", resolved);
+    status = kind->read(&builder, error);
     if (status == STATUS_OK)
-        status = finish(&builder, error);
+        status = check_sets(&builder, error);
+done:
     free(builder.skipped.items);
     if (status != STATUS_OK)
         data_sets_free(sets);
@@ -533,7 +871,7 @@ void data_sets_free(DataSets *sets)
     free(sets->sources);
     free(sets->warnings);
     if (sets->memory)
-        data_pool_free(sets->memory);
+        mem_pool_free(sets->memory);
     free(sets->memory);
     *sets = (DataSets){0};
 }

@@ -38,15 +38,18 @@ typedef struct DataSetsSource {
     const char *name;
     int label;             /* 0 real, 1 fake */
     DataSetsVideo *videos; /* [count] by name */
-    int count, capacity;
+    int count;
+    size_t capacity;
 } DataSetsSource;
 
 /* What was read. All strings are owned by `memory`. */
 typedef struct DataSets {
     DataSetsSource *sources; /* [count] by split, then name */
-    int count, capacity;
+    int count;
+    size_t capacity;
     const char **warnings; /* [warning_count] whole sentences, for people */
-    int warning_count, warning_capacity;
+    int warning_count;
+    size_t warning_capacity;
     void *memory;
 } DataSets;
 

@@ -11,8 +11,6 @@
 #include "data/sets/sets.h"
 #include "tensor/base/file.h"
 
-#include <jansson.h>
-
 /* A growing array of texts, by malloc; the texts belong to a pool. {0} is empty. */
 typedef struct DataTexts {
     const char **items;
@@ -22,7 +20,7 @@ typedef struct DataTexts {
 typedef struct DataSetsBuilder {
     const DataSetsOptions *options;
     DataSets *sets;
-    DataPool *pool;            /* lives as long as the sets */
+    MemPool *pool;             /* lives as long as the sets */
     char root[FILE_PATH_SIZE]; /* absolute, without symbolic links */
     char videos
         [FILE_PATH_SIZE]; /* a folder with videos in place of frames, for the message; "" if none was met */
@@ -31,7 +29,7 @@ typedef struct DataSetsBuilder {
     char broken_link[FILE_PATH_SIZE]; /* the first of them */
 } DataSetsBuilder;
 
-/* ---- sources and videos (sets.c) ------------------------------------------------------------------- */
+/* ---- sources and videos ----------------------------------------------------------------------------- */
 
 /* The number of that source, added if it is new. A name with two labels is an error. */
 Status data_sets_source(DataSetsBuilder *builder, DataSplit split, const char *name, int label,
@@ -58,7 +56,7 @@ void data_sets_warn(DataSetsBuilder *builder, const char *format, ...)
 /* Warns if the splits of a source hold not `published` videos in all. */
 void data_sets_expect(DataSetsBuilder *builder, const char *source, int published);
 
-Status data_texts_add(DataTexts *texts, DataPool *pool, const char *text, size_t length,
+Status data_texts_add(DataTexts *texts, MemPool *pool, const char *text, size_t length,
                       Error *error);
 
 /* Sorted by the numbers in the texts: frame_2 before frame_10. */
@@ -68,11 +66,11 @@ void data_texts_sort(DataTexts *texts);
 void data_texts_sort_bytewise(DataTexts *texts);
 bool data_texts_has(const DataTexts *texts, const char *text);
 
-/* ---- folders (sets_folder.c) ----------------------------------------------------------------------- */
+/* ---- folders ---------------------------------------------------------------------------------------- */
 
 /* What a folder holds, as data_path_skip sorts it. Free with data_listing_free. */
 typedef struct DataListing {
-    DataPool pool;
+    MemPool pool;
     DataTexts images, videos, folders;
     DataTexts others;        /* files that are neither */
     DataTexts other_folders; /* masks, landmarks, thumbnails, hidden ones */
@@ -116,29 +114,6 @@ Status data_sets_contained(DataSetsBuilder *builder, int source, const char *con
  */
 Status data_sets_discover(DataSetsBuilder *builder, int source, const char *base,
                           const DataTexts *except, int *added, Error *error);
-
-/* ---- files (sets_text.c) ---------------------------------------------------------------------------- */
-
-/* Parses a JSON file (a byte-order mark is allowed; a name twice in an object is an error). Free with json_decref. */
-Status data_json_read(const char *path, json_t **document, Error *error);
-
-/* A text file cut into lines, in memory the caller frees through `content`. */
-typedef struct DataLines {
-    char *content; /* owned */
-    char *next;    /* NULL at the end */
-    int line;      /* of the one last returned, from 1 */
-} DataLines;
-
-Status data_lines_open(DataLines *lines, const char *path, Error *error);
-
-/* The next line that is not blank, without line end and surrounding blanks; NULL at the end. */
-char *data_lines_next(DataLines *lines);
-
-/*
- * Cuts one line of a CSV file into fields [most] in place, as RFC 4180 has it (but no line ends within quotes).
- * Returns how many there are, -1 for a quote that does not close or text behind one.
- */
-int data_csv_cut(char *line, char **fields, int most);
 
 /* The folders and names of compression: c23, c40, raw, c0, of which the last two are one level. */
 enum { DATA_SETS_LEVELS = 4, DATA_SETS_RAW = 2 };

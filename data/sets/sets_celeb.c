@@ -2,15 +2,12 @@
  * sets_celeb.c - data sets that are told by their folders: Celeb-DF-v2, UADFV, FFIW-10K, and folders of one's own.
  */
 #include "data/sets/sets_build_private.h"
+#include "data/sets/sets_text_private.h"
+#include "tensor/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-static Status no_memory(Error *error)
-{
-    return error_set(error, STATUS_FAILED, "lists: no memory; free some");
-}
 
 /* ---- Celeb-DF-v2 ----------------------------------------------------------------------------- */
 
@@ -33,7 +30,7 @@ static Status find_celeb_list(const DataSetsBuilder *builder, const char *base,
                               char path[FILE_PATH_SIZE], Error *error)
 {
     static const char NAME[] = "List_of_testing_videos.txt";
-    const char *const given = builder->options->splits;
+    const char *given = builder->options->splits;
     TRY(file_join(path, given ? given : base, NAME, error));
     if (!given && !file_exists(path))
         TRY(file_join(path, builder->root, NAME, error));
@@ -61,8 +58,8 @@ static Status read_celeb_line(Celeb *celeb, char *text, int line, Error *error)
     const int real = text[0] == '1';
     for (char *c = text; *c; c++) /* lists that were made on Windows */
         *c = (char)(*c == '\\' ? '/' : *c);
-    const char *const path = text + 1 + strspn(text + 1, " \t");
-    const char *const name = file_name(path);
+    const char *path = text + 1 + strspn(text + 1, " \t");
+    const char *name = file_name(path);
     if ((text[0] != '0' && text[0] != '1') || path == text + 1 || name == path || !*name)
         return bad_celeb_line(celeb, line, text, error);
     int s = 0;
@@ -106,7 +103,7 @@ static Status read_celeb_rest(Celeb *celeb, const char *base, Error *error)
 {
     for (int s = 0; s < CELEB_SOURCES; s++) {
         char folder[FILE_PATH_SIZE];
-        DataTexts *const tested = &celeb->tested[s];
+        DataTexts *tested = &celeb->tested[s];
         int source;
         TRY(data_find_folder(folder, base, CELEB[s].name, error));
         if (folder[0] == '\0') {
@@ -132,23 +129,25 @@ Status data_sets_celebdf2(DataSetsBuilder *builder, Error *error)
     if (base[0] == '\0')
         return data_sets_wrong_root(builder, "Celeb-real, YouTube-real and Celeb-synthesis", error);
     TRY(find_celeb_list(builder, base, list, error));
-    Celeb *const celeb = calloc(1, sizeof *celeb);
+    Celeb *celeb = mem_new(1, sizeof *celeb, "the folders of Celeb-DF-v2", error);
     if (!celeb)
-        return no_memory(error);
+        return error->status;
     *celeb = (Celeb){.builder = builder, .list = list};
     Status status = STATUS_OK;
-    for (int s = 0; s < CELEB_SOURCES && status == STATUS_OK; s++) {
+    for (int s = 0; s < CELEB_SOURCES; s++) {
         status = data_find_folder(folder, base, CELEB[s].name, error);
         if (status == STATUS_OK && folder[0])
             status = data_find_container(builder, celeb->containers[s], folder, error);
         if (status == STATUS_OK)
             status = data_sets_source(builder, DATA_TEST, CELEB[s].name, CELEB[s].label,
                                       &celeb->sources[s], error);
+        if (status != STATUS_OK)
+            goto done;
     }
-    if (status == STATUS_OK)
-        status = read_celeb_list(celeb, error);
+    status = read_celeb_list(celeb, error);
     if (status == STATUS_OK)
         status = read_celeb_rest(celeb, base, error);
+done:
     for (int s = 0; s < CELEB_SOURCES; s++)
         free(celeb->tested[s].items);
     free(celeb);
@@ -208,7 +207,7 @@ Status data_sets_ffiw(DataSetsBuilder *builder, Error *error)
     static const char *const BASES[] = {"", "FFIW10K-v1-release", "FFIW10K-v1-release-test",
                                         "FFIW"};
     bool any = false;
-    for (size_t i = 0; i < sizeof BASES / sizeof BASES[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(BASES); i++) {
         char base[FILE_PATH_SIZE];
         TRY(file_join(base, builder->root, BASES[i], error));
         TRY(read_ffiw(builder, base, &any, error));
@@ -258,7 +257,7 @@ static Status read_all_folders(DataSetsBuilder *builder, DataSplit split, Error 
     Status status = data_listing_read(&listing, builder, builder->root, &found, error);
     data_texts_sort(&listing.folders);
     for (size_t i = 0; i < listing.folders.count; i++) {
-        const char *const name = listing.folders.items[i];
+        const char *name = listing.folders.items[i];
         const DataLabel label = data_label(name, strlen(name));
         if (label.by_word)
             continue;
@@ -275,7 +274,7 @@ static Status read_all_folders(DataSetsBuilder *builder, DataSplit split, Error 
             "or fake; name every source with --real NAME or --fake NAME",
             problems, listing.folders.count);
     for (size_t i = 0; i < listing.folders.count && status == STATUS_OK; i++) {
-        const char *const name = listing.folders.items[i];
+        const char *name = listing.folders.items[i];
         status = read_own_folder(builder, split, name, data_label(name, strlen(name)).label, error);
     }
     data_listing_free(&listing);
@@ -284,7 +283,7 @@ static Status read_all_folders(DataSetsBuilder *builder, DataSplit split, Error 
 
 Status data_sets_any_folder(DataSetsBuilder *builder, Error *error)
 {
-    const DataSetsOptions *const options = builder->options;
+    const DataSetsOptions *options = builder->options;
     DataSplit split;
     TRY(data_sets_split(builder, &split, error));
     if (options->real_count + options->fake_count == 0)

@@ -6,7 +6,8 @@
  * they are here. A video's frames are compared with what its folder holds, which is read once.
  */
 #include "data/sets/sets_build_private.h"
-#include "data/sets/sets_json_private.h"
+#include "data/sets/sets_text_private.h"
+#include "tensor/base/mem.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -35,15 +36,10 @@ typedef struct Bench {
     DataListing listing;         /* of it: images sorted bytewise */
     const char **frames;         /* [capacity] of one video: scratch, the texts are in `scratch` */
     size_t capacity;
-    DataPool scratch;
+    MemPool scratch;
     long long lost; /* frames that are named but not there, of videos that are */
     int lost_videos;
 } Bench;
-
-static Status no_memory(const Bench *bench, Error *error)
-{
-    return error_set(error, STATUS_FAILED, "%s: no memory; free some", bench->file);
-}
 
 static Status other_shape(const Bench *bench, const char *what, Error *error)
 {
@@ -55,14 +51,14 @@ static Status other_shape(const Bench *bench, const char *what, Error *error)
 /* 0, 1, or -1 for a name that is not in the dictionary and was not named by --real or --fake. */
 static int find_label(const Bench *bench, const char *name)
 {
-    const DataSetsOptions *const options = bench->builder->options;
+    const DataSetsOptions *options = bench->builder->options;
     for (int i = 0; i < options->real_count; i++)
         if (strcmp(options->real[i], name) == 0)
             return 0;
     for (int i = 0; i < options->fake_count; i++)
         if (strcmp(options->fake[i], name) == 0)
             return 1;
-    for (size_t i = 0; i < sizeof LABELS / sizeof LABELS[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(LABELS); i++)
         if (strcmp(LABELS[i].name, name) == 0)
             return LABELS[i].label;
     return -1;
@@ -79,10 +75,10 @@ static void use_slashes(char *text)
 /* Applies the first --replace OLD=NEW whose OLD the path begins with. */
 static Status replace_prefix(const Bench *bench, char path[FILE_PATH_SIZE], Error *error)
 {
-    const DataSetsOptions *const options = bench->builder->options;
+    const DataSetsOptions *options = bench->builder->options;
     for (int i = 0; i < options->replace_count; i++) {
         char old[FILE_PATH_SIZE], rest[FILE_PATH_SIZE];
-        const char *const rule = options->replace[i], *const equals = strchr(rule, '=');
+        const char *rule = options->replace[i], *const equals = strchr(rule, '=');
         const size_t length = (size_t)(equals - rule);
         memcpy(old, rule, length);
         old[length] = '\0';
@@ -106,7 +102,7 @@ static Status replace_prefix(const Bench *bench, char path[FILE_PATH_SIZE], Erro
 static Status check_rules(const DataSetsOptions *options, Error *error)
 {
     for (int i = 0; i < options->replace_count; i++) {
-        const char *const equals = strchr(options->replace[i], '=');
+        const char *equals = strchr(options->replace[i], '=');
         if (!equals || equals == options->replace[i] ||
             equals - options->replace[i] >= FILE_PATH_SIZE)
             return error_set(
@@ -137,7 +133,7 @@ static Status make_path(const Bench *bench, const char *text, char path[FILE_PAT
 /* Whether the frame is there; reads its folder unless it is the one read last. */
 static Status frame_exists(Bench *bench, const char *path, bool *there, Error *error)
 {
-    const char *const name = file_name(path);
+    const char *name = file_name(path);
     const size_t length = (size_t)(name - path);
     if (strncmp(path, bench->folder, length) != 0 || bench->folder[length] != '\0') {
         bool found;
@@ -145,11 +141,11 @@ static Status frame_exists(Bench *bench, const char *path, bool *there, Error *e
         memcpy(bench->folder, path, length);
         bench->folder[length] = '\0';
         TRY(data_listing_read(&bench->listing, bench->builder, bench->folder, &found, error));
-        DataTexts *const images = &bench->listing.images;
+        DataTexts *images = &bench->listing.images;
         if (images->count > 0)
             data_texts_sort_bytewise(images);
     }
-    const DataTexts *const images = &bench->listing.images;
+    const DataTexts *images = &bench->listing.images;
     *there = data_texts_has(images, name);
     return STATUS_OK;
 }
@@ -160,16 +156,11 @@ static Status frame_exists(Bench *bench, const char *path, bool *there, Error *e
 static Status collect_frames(Bench *bench, const json_t *frames, size_t *count, Error *error)
 {
     const size_t named = json_array_size(frames);
-    if (named > bench->capacity) {
-        const char **const larger = realloc(bench->frames, named * sizeof *larger);
-        if (!larger)
-            return no_memory(bench, error);
-        bench->frames = larger;
-        bench->capacity = named;
-    }
+    TRY(mem_grow(&bench->frames, named, &bench->capacity, sizeof *bench->frames, bench->file,
+                 error));
     *count = 0;
     for (size_t i = 0; i < named; i++) {
-        const char *const text = json_string_value(json_array_get(frames, i));
+        const char *text = json_string_value(json_array_get(frames, i));
         char path[FILE_PATH_SIZE];
         bool there;
         if (!text)
@@ -178,12 +169,13 @@ static Status collect_frames(Bench *bench, const json_t *frames, size_t *count, 
         TRY(frame_exists(bench, path, &there, error));
         if (!there)
             continue;
-        bench->frames[*count] = data_pool_text(&bench->scratch, path, strlen(path));
+        bench->frames[*count] =
+            mem_pool_text(&bench->scratch, path, strlen(path), bench->file, error);
         if (!bench->frames[(*count)++])
-            return no_memory(bench, error);
+            return error->status;
     }
     if (*count > 0 && *count < named) {
-        bench->lost += (long long)(named - *count);
+        bench->lost += named - *count;
         bench->lost_videos++;
     }
     return STATUS_OK;
@@ -192,8 +184,8 @@ static Status collect_frames(Bench *bench, const json_t *frames, size_t *count, 
 static Status add_video(Bench *bench, int source, const char *label, const char *name,
                         const json_t *video, Error *error)
 {
-    const json_t *const frames = json_object_get(video, "frames");
-    const json_t *const own = json_object_get(video, "label");
+    const json_t *frames = json_object_get(video, "frames");
+    const json_t *own = json_object_get(video, "label");
     if (!json_is_array(frames))
         return other_shape(bench, "a video has no list of frames", error);
     if (own && (!json_is_string(own) || strcmp(json_string_value(own), label) != 0))
@@ -205,7 +197,7 @@ static Status add_video(Bench *bench, int source, const char *label, const char 
                                   json_array_size(frames) == 0 ? "the file names no frame"
                                                                : "none of its frames is there",
                                   error);
-    data_pool_free(&bench->scratch);
+    mem_pool_free(&bench->scratch);
     return status;
 }
 
@@ -261,7 +253,7 @@ static Status find_levels(Bench *bench, const json_t *split, char *levels, size_
 /* The name of the level that is asked for: --compression, else the only one, else c23. */
 static const char *choose_level(const Bench *bench, const json_t *split)
 {
-    const char *const wanted = bench->builder->options->compression;
+    const char *wanted = bench->builder->options->compression;
     if (wanted && (strcmp(wanted, "raw") == 0 || strcmp(wanted, "c0") == 0))
         return json_object_get(split, "c0") ? "c0" : "raw";
     if (wanted)
@@ -286,7 +278,7 @@ static Status read_split(Bench *bench, const char *label, int value, const char 
     bool any;
     TRY(find_levels(bench, videos, levels, sizeof levels, &any, error));
     if (any) {
-        const char *const level = choose_level(bench, videos);
+        const char *level = choose_level(bench, videos);
         node = json_object_get(videos, level);
         if (!node)
             return error_set(
@@ -350,30 +342,26 @@ static Status read_document(Bench *bench, Error *error)
 Status data_sets_deepfakebench(DataSetsBuilder *builder, Error *error)
 {
     TRY(check_rules(builder->options, error));
-    Bench *const bench = calloc(1, sizeof *bench);
-    DataJson *const json = calloc(1, sizeof *json);
-    Status status = STATUS_OK;
-    if (!bench || !json)
-        status = error_set(error, STATUS_FAILED, "lists: no memory; free some");
-    if (status == STATUS_OK)
-        status = data_json_open(json, builder->options->file, builder->options->threads, error);
-    if (status == STATUS_OK) {
-        *bench = (Bench){
-            .builder = builder, .json = json, .file = builder->options->file, .at = "the top"};
-        status = read_document(bench, error);
-        if (status == STATUS_OK && builder->options->compression && !bench->has_levels)
-            status =
-                error_set(error, STATUS_FAILED,
-                          "%s: has no compression levels; leave --compression out", bench->file);
-        if (bench->lost > 0)
-            data_sets_warn(builder,
-                           "%lld frames of %d videos are named in the file but are not there",
-                           bench->lost, bench->lost_videos);
-        data_listing_free(&bench->listing);
-        data_pool_free(&bench->scratch);
-        free(bench->frames);
-        data_json_close(json);
-    }
+    const char *file = builder->options->file;
+    Status status = STATUS_FAILED;
+    Bench *bench = mem_new(1, sizeof *bench, file, error);
+    DataJson *json = mem_new(1, sizeof *json, file, error);
+    if (!bench || !json ||
+        (status = data_json_open(json, file, builder->options->threads, error)) != STATUS_OK)
+        goto done;
+    *bench = (Bench){.builder = builder, .json = json, .file = file, .at = "the top"};
+    status = read_document(bench, error);
+    if (status == STATUS_OK && builder->options->compression && !bench->has_levels)
+        status = error_set(error, STATUS_FAILED,
+                           "%s: has no compression levels; leave --compression out", file);
+    if (bench->lost > 0)
+        data_sets_warn(builder, "%lld frames of %d videos are named in the file but are not there",
+                       bench->lost, bench->lost_videos);
+    data_listing_free(&bench->listing);
+    mem_pool_free(&bench->scratch);
+    free(bench->frames);
+    data_json_close(json);
+done:
     free(json);
     free(bench);
     return status;

@@ -5,6 +5,7 @@
  * In labels.csv, and as is_fake in the test's metadata.json, 1 means fake. The preview has no validation part; its test is not offered as one.
  */
 #include "data/sets/sets_build_private.h"
+#include "data/sets/sets_text_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static const char *const NAMES[] = {"real", "fake"};
 /* The name of a video: the last part of `path` without the suffix of a video. False if there is none. */
 static bool read_stem(char stem[FILE_PATH_SIZE], const char *path)
 {
-    const char *const name = file_name(path);
+    const char *name = file_name(path);
     size_t length;
     data_is_video(name, &length);
     if (length == 0 || length >= FILE_PATH_SIZE || name[0] == '.' || strpbrk(name, "\\\n\r"))
@@ -28,7 +29,7 @@ static bool read_stem(char stem[FILE_PATH_SIZE], const char *path)
 /* 0 real, 1 fake, -1 another word. */
 static int read_label(const json_t *label)
 {
-    const char *const text = json_string_value(label);
+    const char *text = json_string_value(label);
     for (int i = 0; text && i < 2; i++)
         if (strcasecmp(text, NAMES[i]) == 0)
             return i;
@@ -46,7 +47,7 @@ static Status bad_entry(const char *path, const char *key, const char *what, Err
 static Status read_split(const char *path, const char *key, const json_t *value, DataSplit *split,
                          Error *error)
 {
-    const char *const text = json_string_value(value);
+    const char *text = json_string_value(value);
     if (!value || (text && strcasecmp(text, "train") == 0))
         *split = DATA_TRAIN;
     else if (text && (strcasecmp(text, "val") == 0 || strcasecmp(text, "validation") == 0))
@@ -61,8 +62,8 @@ static Status read_split(const char *path, const char *key, const json_t *value,
 /* The label of an entry: "label": "FAKE", or "is_fake": 1; -1 without either, or if they contradict each other. */
 static int read_entry_label(const json_t *entry)
 {
-    const json_t *const is_fake = json_object_get(entry, "is_fake");
-    const json_t *const label = json_object_get(entry, "label");
+    const json_t *is_fake = json_object_get(entry, "is_fake");
+    const json_t *label = json_object_get(entry, "label");
     int fake = -1;
     if (json_is_boolean(is_fake))
         fake = json_is_true(is_fake);
@@ -129,7 +130,7 @@ static Status read_part(DataSetsBuilder *builder, const char *folder, DataSplit 
 static bool is_other(const char *name)
 {
     static const char *const OTHERS[] = {"test", "validation", "val", "frames", "videos"};
-    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(OTHERS); i++)
         if (strcasecmp(name, OTHERS[i]) == 0)
             return true;
     return false;
@@ -315,7 +316,7 @@ static Status read_preview(DataSetsBuilder *builder, const char *base, const cha
     if (s == 3 || strstr(key, "..") || !read_stem(stem, key))
         return bad_entry(path, key, "lies in none of original_videos, method_A and method_B",
                          error);
-    const json_t *const label = json_object_get(entry, "label");
+    const json_t *label = json_object_get(entry, "label");
     if (read_label(label) < 0)
         return bad_entry(path, key, "has no label real or fake", error);
     if (read_label(label) != SOURCES[s].label)

@@ -6,6 +6,8 @@
  * reals a and b and, of each method, the fakes a_b and b_a.
  */
 #include "data/sets/sets_build_private.h"
+#include "data/sets/sets_text_private.h"
+#include "tensor/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +34,7 @@ static const Method METHODS[] = {
     {"NT", "manipulated_sequences/NeuralTextures", "NeuralTextures", 1, false},
     {"FSh", "manipulated_sequences/FaceShifter", "FaceShifter", 1, true},
 };
-enum { METHOD_COUNT = sizeof METHODS / sizeof METHODS[0] };
+enum { METHOD_COUNT = COUNT_OF(METHODS) };
 
 /* ---- compression ----------------------------------------------------------------------------- */
 
@@ -40,8 +42,7 @@ enum { METHOD_COUNT = sizeof METHODS / sizeof METHODS[0] };
 static Status find_level(DataSetsBuilder *builder, char out[FILE_PATH_SIZE], const char *base,
                          Error *error)
 {
-    const char *const wanted =
-        builder->options->compression ? builder->options->compression : "c23";
+    const char *wanted = builder->options->compression ? builder->options->compression : "c23";
     const bool raw = strcmp(wanted, "raw") == 0 || strcmp(wanted, "c0") == 0;
     if (!raw && strcmp(wanted, "c23") != 0 && strcmp(wanted, "c40") != 0)
         return error_set(error, STATUS_USAGE,
@@ -83,7 +84,7 @@ static void free_splits(Splits *splits)
 
 static bool is_video_name(const json_t *name)
 {
-    const char *const text = json_string_value(name);
+    const char *text = json_string_value(name);
     return text && text[0] && text[0] != '.' && strlen(text) < 100 && !strpbrk(text, "/\\\n\r");
 }
 
@@ -98,7 +99,7 @@ static Status check_pairs(const char *path, const json_t *pairs, Error *error)
                          PUBLISHED);
     json_array_foreach(pairs, i, pair)
     {
-        const json_t *const a = json_array_get(pair, 0), *const b = json_array_get(pair, 1);
+        const json_t *a = json_array_get(pair, 0), *const b = json_array_get(pair, 1);
         if (json_array_size(pair) != 2 || !is_video_name(a) || !is_video_name(b) ||
             json_equal(a, b))
             return error_set(error, STATUS_FAILED,
@@ -116,8 +117,8 @@ static Status find_split(const DataSetsBuilder *builder, const char *base, const
     static const char *const BESIDE[] = {"", "splits", "dataset/splits"};
     char file[16], folder[FILE_PATH_SIZE];
     snprintf(file, sizeof file, "%s.json", name);
-    const char *const given = builder->options->splits;
-    const char *const places[] = {given ? given : base, given ? given : builder->root};
+    const char *given = builder->options->splits;
+    const char *places[] = {given ? given : base, given ? given : builder->root};
     for (int place = 0; place < 2; place++) {
         for (int i = 0; i < 3; i++) {
             TRY(file_join(folder, places[place], BESIDE[i], error));
@@ -143,9 +144,9 @@ static Status check_originals(Splits *splits, Error *error)
 {
     for (int i = 0; i < DATA_SPLITS; i++)
         splits->count += 2 * json_array_size(splits->pairs[i]);
-    splits->originals = malloc(splits->count * sizeof *splits->originals);
+    splits->originals = mem_new(splits->count, sizeof *splits->originals, "the splits", error);
     if (!splits->originals)
-        return error_set(error, STATUS_FAILED, "splits: no memory; free some");
+        return error->status;
     size_t n = 0;
     for (int s = 0; s < DATA_SPLITS; s++)
         for (size_t i = 0; i < 2 * json_array_size(splits->pairs[s]); i++)
@@ -214,8 +215,8 @@ static Status find_method(DataSetsBuilder *builder, char container[FILE_PATH_SIZ
 static Status add_pair(DataSetsBuilder *builder, int source, const char *container,
                        const Method *method, const json_t *pair, Error *error)
 {
-    const char *const a = json_string_value(json_array_get(pair, 0));
-    const char *const b = json_string_value(json_array_get(pair, 1));
+    const char *a = json_string_value(json_array_get(pair, 0));
+    const char *b = json_string_value(json_array_get(pair, 1));
     char first[256], second[256];
     snprintf(first, sizeof first, method->label ? "%s_%s" : "%s", a, b);
     snprintf(second, sizeof second, method->label ? "%s_%s" : "%s", b, a);

@@ -8,9 +8,9 @@
 #include "data/lists/identity.h"
 #include "data/lists/list.h"
 #include "data/lists/path.h"
-#include "data/order_pairs_private.h"
+#include "data/order.h"
 #include "data/sets/sets.h"
-#include "data/sets/sets_json_private.h"
+#include "data/sets/sets_text_private.h"
 #include "tensor/base/file.h"
 
 #include <string.h>
