@@ -1,21 +1,18 @@
 /*
- * test_resample.c - the kernels of resizing: every variant equals the C reference bit for bit on all small
+ * test_resample.c - the kernels of resizing: every ISA level equals the C reference bit for bit on all small
  * sizes and on extreme weights, and touches nothing outside its operands; the reference itself against
  * arithmetic in 64 bits.
  */
-#include "tensor/kernels/cpu_private.h"
 #include "tensor/kernels/kernels.h"
-#include "tensor/kernels/resample.h"
 #include "tensor/random.h"
-#include "tests/support.h"
+#include "tests/support_kernels.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
-static const char *const VARIANTS[] = {"ref", "avx2", "avx512"};
-enum { VARIANT_COUNT = sizeof VARIANTS / sizeof *VARIANTS, PAGE = 4096, ROOM = 8 * PAGE };
+enum { PAGE = 4096, ROOM = 8 * PAGE };
 
 /* ROOM bytes between two pages that may not be touched. */
 typedef struct Guarded {
@@ -65,17 +62,17 @@ static void fill_weights(int32_t *weights, int taps, Random *random, int kind)
     }
 }
 
-/* What resample.h promises, in 64 bits. */
+/* What kernels.h promises, in 64 bits. */
 static uint8_t blend_exactly(const int32_t *weights, int taps, const uint8_t *in, size_t stride)
 {
-    int64_t sum = 1 << (KERNELS_RESAMPLE_BITS - 1);
+    int64_t sum = 1 << (KERNELS_WEIGHT_BITS - 1);
     for (int k = 0; k < taps; k++)
         sum += (int64_t)weights[k] * in[(size_t)k * stride];
-    const int64_t value = sum >> KERNELS_RESAMPLE_BITS;
+    const int64_t value = sum >> KERNELS_WEIGHT_BITS;
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-static void check_blend(const KernelsResample *table, Guarded in_pages, Guarded out_pages, int taps,
+static void check_blend(const Kernels *table, Guarded in_pages, Guarded out_pages, int taps,
                         size_t n, size_t stride, int kind, bool at_end, Random *random)
 {
     int32_t weights[64];
@@ -96,7 +93,7 @@ static void check_blend(const KernelsResample *table, Guarded in_pages, Guarded 
 
 START_TEST(test_blend_is_exact)
 {
-    const KernelsResample *const table = kernels_resample_variant(VARIANTS[_i]);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return; /* this processor cannot run it */
     const Guarded in = guard(), out = guard();
@@ -116,7 +113,7 @@ END_TEST
 /* Every pair of a weight's sign and low bits with every pixel: the split of the weight loses nothing. */
 START_TEST(test_blend_single_weights)
 {
-    const KernelsResample *const table = kernels_resample_variant(VARIANTS[_i]);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     uint8_t in[256], out[256];
@@ -135,7 +132,7 @@ START_TEST(test_transpose)
 {
     static const size_t SIZES[] = {1, 2, 7, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 97};
     enum { COUNT = sizeof SIZES / sizeof *SIZES };
-    const KernelsResample *const table = kernels_resample_variant(VARIANTS[_i]);
+    const Kernels *const table = support_rung(_i);
     if (!table)
         return;
     const Guarded in_pages = guard(), out_pages = guard();
@@ -150,7 +147,7 @@ START_TEST(test_transpose)
         uint8_t *const out = place(out_pages, out_bytes, at_end);
         fill(in, in_bytes, &random, 0);
         memset(out, 77, out_bytes);
-        table->transpose(in, in_stride, rows, columns, out, out_stride);
+        table->transpose_bytes(in, in_stride, rows, columns, out, out_stride);
         for (size_t i = 0; i < out_bytes; i++) {
             const size_t column = i / out_stride, row = i % out_stride;
             const uint8_t wanted = row < rows ? in[row * in_stride + column] : 77;
@@ -163,31 +160,12 @@ START_TEST(test_transpose)
 }
 END_TEST
 
-START_TEST(test_choice)
-{
-    const char *const rung = kernels()->name;
-    const char *const name = kernels_resample()->name;
-    const char *const best = cpu_has_avx512() ? "avx512" : cpu_has_avx2() ? "avx2" : "ref";
-    if (strcmp(rung, "ref") == 0 || strcmp(rung, "avx2") == 0)
-        ck_assert_str_eq(name, rung);
-    else
-        ck_assert_str_eq(name, best);
-    ck_assert_ptr_null(kernels_resample_variant("sse9"));
-    for (int i = 0; i < VARIANT_COUNT; i++) {
-        const KernelsResample *const table = kernels_resample_variant(VARIANTS[i]);
-        if (table)
-            ck_assert_str_eq(table->name, VARIANTS[i]);
-    }
-}
-END_TEST
-
 int main(void)
 {
     Suite *const suite = suite_create("resample");
     TCase *const kernels = support_case(suite, "kernels", 60);
-    tcase_add_loop_test(kernels, test_blend_is_exact, 0, VARIANT_COUNT);
-    tcase_add_loop_test(kernels, test_blend_single_weights, 0, VARIANT_COUNT);
-    tcase_add_loop_test(kernels, test_transpose, 0, VARIANT_COUNT);
-    tcase_add_test(kernels, test_choice);
+    tcase_add_loop_test(kernels, test_blend_is_exact, 0, support_rungs());
+    tcase_add_loop_test(kernels, test_blend_single_weights, 0, support_rungs());
+    tcase_add_loop_test(kernels, test_transpose, 0, support_rungs());
     return support_main(suite);
 }

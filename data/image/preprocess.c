@@ -11,7 +11,7 @@
 
 #include "tensor/base/arithmetic.h"
 #include "tensor/base/mem.h"
-#include "tensor/kernels/resample.h"
+#include "tensor/kernels/kernels.h"
 
 #include <assert.h>
 #include <math.h>
@@ -119,7 +119,7 @@ static void fill_weights(const DataResizeAxis *axis, int i)
         double weight = weight_at(axis->filter, &window, k);
         if (sum != 0)
             weight /= sum;
-        weight *= 1 << KERNELS_RESAMPLE_BITS;
+        weight *= 1 << KERNELS_WEIGHT_BITS;
         weights[window.start - axis->start[i] + k] =
             (int32_t)(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
@@ -137,7 +137,7 @@ static void fill_nearest(const DataResizeAxis *axis)
         if (i < 0)
             continue;
         axis->start[i] = center < axis->in ? (int)center : axis->in - 1;
-        axis->weights[i] = 1 << KERNELS_RESAMPLE_BITS;
+        axis->weights[i] = 1 << KERNELS_WEIGHT_BITS;
     }
 }
 
@@ -184,7 +184,7 @@ enum { BLOCK_ROWS = 64 };
  * The horizontal pass: out [rows,x->count,3] from in [rows,...,3]. In the transposed image a column of pixels is
  * a row of bytes, and an output column a weighted sum of such rows. in_columns and out_columns hold a block.
  */
-static void resize_rows(const KernelsResample *kernels, const DataResizeAxis *x, const uint8_t *in,
+static void resize_rows(const Kernels *table, const DataResizeAxis *x, const uint8_t *in,
                         size_t in_stride, size_t rows, uint8_t *in_columns, uint8_t *out_columns,
                         uint8_t *out)
 {
@@ -193,19 +193,19 @@ static void resize_rows(const KernelsResample *kernels, const DataResizeAxis *x,
     const size_t used = (size_t)(x->start[x->count - 1] + x->taps - left) * 3;
     for (size_t row = 0; row < rows; row += BLOCK_ROWS) {
         const size_t n = min_size(rows - row, BLOCK_ROWS);
-        kernels->transpose(in + row * in_stride + left * 3, in_stride, n, used, in_columns, n);
+        table->transpose_bytes(in + row * in_stride + left * 3, in_stride, n, used, in_columns, n);
         for (int i = 0; i < x->count; i++)
-            kernels->blend(x->weights + (size_t)i * x->taps, x->taps,
-                           in_columns + (x->start[i] - left) * 3 * n, 3 * n,
-                           out_columns + i * 3 * n, 3 * n);
-        kernels->transpose(out_columns, n, out_stride, n, out + row * out_stride, out_stride);
+            table->blend(x->weights + (size_t)i * x->taps, x->taps,
+                         in_columns + (x->start[i] - left) * 3 * n, 3 * n, out_columns + i * 3 * n,
+                         3 * n);
+        table->transpose_bytes(out_columns, n, out_stride, n, out + row * out_stride, out_stride);
     }
 }
 
 /* Makes the wanted output pixels of both axes: out [y.count,x.count,3]. */
 static Status resample(DataResizer *resizer, const DataImage *image, uint8_t *out, Error *error)
 {
-    const KernelsResample *kernels = kernels_resample();
+    const Kernels *table = kernels();
     const DataResizeAxis *x = &resizer->x, *y = &resizer->y;
     const int top = y->start[0];
     const size_t rows = y->start[y->count - 1] + y->taps - top;
@@ -220,12 +220,12 @@ static Status resample(DataResizer *resizer, const DataImage *image, uint8_t *ou
             return mem_full(bytes, "resizing an image", error);
     }
     uint8_t *in_columns = resizer->rows + rows * out_stride;
-    resize_rows(kernels, x, image->pixels + top * in_stride, in_stride, rows, in_columns,
+    resize_rows(table, x, image->pixels + top * in_stride, in_stride, rows, in_columns,
                 in_columns + block * in_stride, resizer->rows);
     for (int i = 0; i < y->count; i++)
-        kernels->blend(y->weights + (size_t)i * y->taps, y->taps,
-                       resizer->rows + (y->start[i] - top) * out_stride, out_stride,
-                       out + i * out_stride, out_stride);
+        table->blend(y->weights + (size_t)i * y->taps, y->taps,
+                     resizer->rows + (y->start[i] - top) * out_stride, out_stride,
+                     out + i * out_stride, out_stride);
     return STATUS_OK;
 }
 

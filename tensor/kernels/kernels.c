@@ -27,6 +27,8 @@ static void fill_reference(Kernels *table)
     table->product[PRECISION_INT8] = kernels_product_int8_reference;
     table->interleave = kernels_interleave_reference;
     table->transpose = kernels_transpose_reference;
+    table->blend = kernels_blend_reference;
+    table->transpose_bytes = kernels_transpose_bytes_reference;
     table->product_is_fast = false;
     table->product_wants_odd_rows = false;
 }
@@ -46,6 +48,8 @@ static void fill_avx2(Kernels *table)
     table->product[PRECISION_INT8] = kernels_product_int8_avx2;
     table->interleave = kernels_interleave_avx2;
     table->transpose = kernels_transpose_avx2;
+    table->blend = kernels_blend_avx2;
+    table->transpose_bytes = kernels_transpose_bytes_avx2;
     table->product_is_fast = true;
 }
 
@@ -63,6 +67,7 @@ static void fill_avx512(Kernels *table)
     table->product[PRECISION_BF16] = kernels_product_bf16_avx512;
     table->interleave = kernels_interleave_avx512;
     table->transpose = kernels_transpose_avx512;
+    table->blend = kernels_blend_avx512;
 }
 
 static void fill_avx512_vnni(Kernels *table)

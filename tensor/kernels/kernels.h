@@ -26,6 +26,8 @@ enum {
     KERNELS_TILE_ROWS = 6, /* rows of A that the f32 product wants side by side */
     KERNELS_LINE = 64,     /* bytes: rows of A in bf16 and int8 are whole lines long */
     KERNELS_SUMS = 48 * KERNELS_COLUMNS, /* most sums that a product hands over at once */
+    /* Fractional bits of a weight of `blend`: 32 - 8 bits of a pixel - 2 of headroom for negative lobes. */
+    KERNELS_WEIGHT_BITS = 22,
 };
 
 /*
@@ -188,6 +190,21 @@ typedef struct Kernels {
      * aligned, zero beyond `count`.
      */
     void (*transpose)(const uint32_t *const *rows, int count, int depth, uint32_t *out);
+
+    /*
+     * Image resizing, in integers: the same bytes at every ISA level. Both passes are weighted sums of rows of bytes; the
+     * horizontal one works on the transposed image, where a column of pixels is a row. Neither works in place.
+     *
+     * blend: out[i] = clip(round(sum over k < taps of weights[k] * in[k * stride + i] / 2^22)), i < n, where
+     * round takes halves up and clip keeps 0..255. |weights[k]| < 2^27, taps >= 1, and the sum of |weights[k]| *
+     * 255 must stay below 2^31 - 2^21.
+     */
+    void (*blend)(const int32_t *weights, int taps, const uint8_t *in, size_t stride, uint8_t *out,
+                  size_t n);
+
+    /* out [columns,rows], out_stride bytes between rows = transpose of in [rows,columns], in_stride. */
+    void (*transpose_bytes)(const uint8_t *in, size_t in_stride, size_t rows, size_t columns,
+                            uint8_t *out, size_t out_stride);
 
     /* Whether product[PRECISION_F32] is written for this processor and beats the library behind gemm. */
     bool product_is_fast;

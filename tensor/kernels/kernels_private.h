@@ -29,6 +29,18 @@ void kernels_product_f32_avx512(const KernelProduct *product);
 void kernels_interleave_avx512(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 void kernels_transpose_avx512(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
+/* resample.c */
+void kernels_blend_reference(const int32_t *weights, int taps, const uint8_t *in, size_t stride,
+                             uint8_t *out, size_t n);
+void kernels_blend_avx2(const int32_t *weights, int taps, const uint8_t *in, size_t stride,
+                        uint8_t *out, size_t n);
+void kernels_blend_avx512(const int32_t *weights, int taps, const uint8_t *in, size_t stride,
+                          uint8_t *out, size_t n);
+void kernels_transpose_bytes_reference(const uint8_t *in, size_t in_stride, size_t rows,
+                                       size_t columns, uint8_t *out, size_t out_stride);
+void kernels_transpose_bytes_avx2(const uint8_t *in, size_t in_stride, size_t rows, size_t columns,
+                                  uint8_t *out, size_t out_stride);
+
 /* softmax_avx512.c */
 float kernels_softmax_bf16_avx512(const float *row, int n, float scale, uint16_t *p,
                                   float *inverse_sum);

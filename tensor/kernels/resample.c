@@ -1,31 +1,26 @@
 /*
- * resample.c - see resample.h: the C reference, and the choice of the variant.
+ * resample.c - the kernels of image resizing: weighted sums of rows of bytes, and transposition. In C, and for AVX2
+ * and AVX-512: sums by resample_template.h, and a transposition for which registers of AVX2 are wide enough.
+ *
+ * All of it is integers: every ISA level gives the same bytes.
  */
-#include "tensor/kernels/resample.h"
-
-#include "tensor/kernels/cpu_private.h"
-#include "tensor/kernels/kernels.h"
-#include "tensor/kernels/resample_variants_private.h"
-
-#include <pthread.h>
-#include <stdbool.h>
-#include <string.h>
+#include "tensor/kernels/kernels_private.h"
 
 static uint8_t clip(int32_t sum)
 {
-    const int32_t value = sum >> KERNELS_RESAMPLE_BITS;
+    const int32_t value = sum >> KERNELS_WEIGHT_BITS;
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-void kernels_resample_blend_reference(const int32_t *weights, int taps, const uint8_t *restrict in,
-                                      size_t stride, uint8_t *restrict out, size_t n)
+void kernels_blend_reference(const int32_t *weights, int taps, const uint8_t *restrict in,
+                             size_t stride, uint8_t *restrict out, size_t n)
 {
     enum { BLOCK = 128 }; /* sums that stay in the first-level cache */
     for (size_t begin = 0; begin < n; begin += BLOCK) {
         const size_t count = n - begin < BLOCK ? n - begin : BLOCK;
         int32_t sums[BLOCK];
         for (size_t i = 0; i < count; i++)
-            sums[i] = 1 << (KERNELS_RESAMPLE_BITS - 1);
+            sums[i] = 1 << (KERNELS_WEIGHT_BITS - 1);
         for (int k = 0; k < taps; k++) {
             const uint8_t *const row = in + (size_t)k * stride + begin;
             const int32_t weight = weights[k];
@@ -37,45 +32,80 @@ void kernels_resample_blend_reference(const int32_t *weights, int taps, const ui
     }
 }
 
-void kernels_resample_transpose_reference(const uint8_t *restrict in, size_t in_stride, size_t rows,
-                                          size_t columns, uint8_t *restrict out, size_t out_stride)
+void kernels_transpose_bytes_reference(const uint8_t *restrict in, size_t in_stride, size_t rows,
+                                       size_t columns, uint8_t *restrict out, size_t out_stride)
 {
     for (size_t column = 0; column < columns; column++)
         for (size_t row = 0; row < rows; row++)
             out[column * out_stride + row] = in[row * in_stride + column];
 }
 
-static const KernelsResample reference = {.name = "ref",
-                                          .blend = kernels_resample_blend_reference,
-                                          .transpose = kernels_resample_transpose_reference};
+#if defined(__x86_64__)
 
-const KernelsResample *kernels_resample_variant(const char *name)
+#include <immintrin.h>
+
+#define TARGET_AVX2   __attribute__((target("avx2")))
+#define TARGET_AVX512 __attribute__((target("avx2,avx512f,avx512bw,avx512vl")))
+
+#define TARGET   TARGET_AVX2
+#define VECTOR   __m256i
+#define NAME(x)  kernels_##x##_avx2
+#define OP(x)    _mm256_##x
+#define WHOLE(x) _mm256_##x##256
+#include "tensor/kernels/resample_template.h"
+
+#define TARGET   TARGET_AVX512
+#define VECTOR   __m512i
+#define NAME(x)  kernels_##x##_avx512
+#define OP(x)    _mm512_##x
+#define WHOLE(x) _mm512_##x##512
+#include "tensor/kernels/resample_template.h"
+
+enum { TILE = 16 }; /* rows of a tile, and columns of each of its two halves */
+
+/*
+ * One perfect shuffle of the rows: row i and row i + 8 are interleaved byte by byte into rows 2i and 2i + 1,
+ * within each half. Four of them transpose 16 x 16 bytes: each rotates the bits of (row, column) by one.
+ */
+TARGET_AVX2 static inline void shuffle(const __m256i in[TILE], __m256i out[TILE])
 {
-    if (strcmp(name, "ref") == 0)
-        return &reference;
-    if (strcmp(name, "avx2") == 0)
-        return cpu_has_avx2() ? kernels_resample_avx2() : NULL;
-    if (strcmp(name, "avx512") == 0)
-        return cpu_has_avx512() ? kernels_resample_avx512() : NULL;
-    return NULL;
+    for (int i = 0; i < TILE / 2; i++) {
+        out[2 * i] = _mm256_unpacklo_epi8(in[i], in[i + TILE / 2]);
+        out[2 * i + 1] = _mm256_unpackhi_epi8(in[i], in[i + TILE / 2]);
+    }
 }
 
-static pthread_once_t choose_once = PTHREAD_ONCE_INIT;
-static const KernelsResample *chosen;
-
-/* Every rung above avx2 has the instructions of avx512, and gains nothing here from its own. */
-static void choose(void)
+/* out [32,16] = transpose of in [16,32]. */
+TARGET_AVX2 static inline void transpose_tile(const uint8_t *in, size_t in_stride, uint8_t *out,
+                                              size_t out_stride)
 {
-    const char *const rung = kernels()->name;
-    const bool plain = strcmp(rung, "ref") == 0 || strcmp(rung, "avx2") == 0;
-    chosen = kernels_resample_variant(plain ? rung : "avx512");
-    if (!chosen)
-        chosen = &reference;
+    __m256i a[TILE], b[TILE];
+    for (size_t i = 0; i < TILE; i++)
+        a[i] = _mm256_loadu_si256((const void *)(in + i * in_stride));
+    shuffle(a, b);
+    shuffle(b, a);
+    shuffle(a, b);
+    shuffle(b, a);
+    for (size_t i = 0; i < TILE; i++) {
+        _mm_storeu_si128((void *)(out + i * out_stride), _mm256_castsi256_si128(a[i]));
+        _mm_storeu_si128((void *)(out + (i + TILE) * out_stride),
+                         _mm256_extracti128_si256(a[i], 1));
+    }
 }
 
-/* Once, because asking a virtual machine for its processor takes longer than a tenth of a resize. */
-const KernelsResample *kernels_resample(void)
+TARGET_AVX2 void kernels_transpose_bytes_avx2(const uint8_t *in, size_t in_stride, size_t rows,
+                                              size_t columns, uint8_t *out, size_t out_stride)
 {
-    pthread_once(&choose_once, choose);
-    return chosen;
+    const size_t whole_rows = rows - rows % TILE, whole_columns = columns - columns % (2 * TILE);
+    for (size_t row = 0; row < whole_rows; row += TILE)
+        for (size_t column = 0; column < whole_columns; column += 2 * TILE)
+            transpose_tile(in + row * in_stride + column, in_stride,
+                           out + column * out_stride + row, out_stride);
+    kernels_transpose_bytes_reference(in + whole_columns, in_stride, whole_rows,
+                                      columns - whole_columns, out + whole_columns * out_stride,
+                                      out_stride);
+    kernels_transpose_bytes_reference(in + whole_rows * in_stride, in_stride, rows - whole_rows,
+                                      columns, out + whole_rows, out_stride);
 }
+
+#endif

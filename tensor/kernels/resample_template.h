@@ -1,12 +1,12 @@
 /*
- * resample_template.h - the weighted sum of rows for one width of vector; resample_avx.c includes it twice.
+ * resample_template.h - the weighted sum of rows for one width of vector; resample.c includes it twice.
  *
  * The multiply-add of 16-bit pairs takes two rows at once where a 32-bit multiply costs twice as much, so
  * each weight is split, w = 2^12 high + low with 0 <= low < 2^12, and two sums are kept. They are put together
  * modulo 2^32; the sum itself fits, so nothing is lost.
  *
- * The includer defines NAME(x), the functions' names; TARGET; VECTOR, the type; OP(x), the intrinsic called x; and
- * WHOLE(x), the one that has the register's width after its name too.
+ * The includer defines NAME(x), the functions' names; TARGET; VECTOR, the type; OP(x), the intrinsic x; and
+ * WHOLE(x), the one with the register's width after its name too. They are undefined again at the end.
  */
 
 /* Interleaving and packing both stay within 128 bits: after both, every byte is in its place again. */
@@ -14,7 +14,7 @@ TARGET static inline void NAME(block)(const int32_t *weights, int taps, const ui
                                       size_t stride, uint8_t *out)
 {
     const VECTOR zero = WHOLE(setzero_si)();
-    VECTOR low0 = OP(set1_epi32)(1 << (KERNELS_RESAMPLE_BITS - 1)), low1 = low0, low2 = low0,
+    VECTOR low0 = OP(set1_epi32)(1 << (KERNELS_WEIGHT_BITS - 1)), low1 = low0, low2 = low0,
            low3 = low0;
     VECTOR high0 = zero, high1 = zero, high2 = zero, high3 = zero;
     for (int k = 0; k < taps; k += 2, in += 2 * stride) {
@@ -36,19 +36,19 @@ TARGET static inline void NAME(block)(const int32_t *weights, int taps, const ui
 #undef ADD
     }
 #define SUM(low, high)                                                                             \
-    OP(srai_epi32)(OP(add_epi32)(low, OP(slli_epi32)(high, 12)), KERNELS_RESAMPLE_BITS)
+    OP(srai_epi32)(OP(add_epi32)(low, OP(slli_epi32)(high, 12)), KERNELS_WEIGHT_BITS)
     const VECTOR begin = OP(packs_epi32)(SUM(low0, high0), SUM(low1, high1));
     const VECTOR end = OP(packs_epi32)(SUM(low2, high2), SUM(low3, high3));
     WHOLE(storeu_si)((void *)out, OP(packus_epi16)(begin, end));
 #undef SUM
 }
 
-TARGET static void NAME(blend)(const int32_t *weights, int taps, const uint8_t *in, size_t stride,
-                               uint8_t *out, size_t n)
+TARGET void NAME(blend)(const int32_t *weights, int taps, const uint8_t *in, size_t stride,
+                        uint8_t *out, size_t n)
 {
     const size_t width = sizeof(VECTOR);
     if (n < width) {
-        kernels_resample_blend_reference(weights, taps, in, stride, out, n);
+        kernels_blend_reference(weights, taps, in, stride, out, n);
         return;
     }
     size_t i = 0;
@@ -57,3 +57,9 @@ TARGET static void NAME(blend)(const int32_t *weights, int taps, const uint8_t *
     if (i < n) /* the last bytes once more, to fill a vector */
         NAME(block)(weights, taps, in + n - width, stride, out + n - width);
 }
+
+#undef TARGET
+#undef VECTOR
+#undef NAME
+#undef OP
+#undef WHOLE

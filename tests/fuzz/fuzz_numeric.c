@@ -208,7 +208,7 @@ void fuzz_self_blend(const uint8_t *data, size_t size)
 static uint8_t weighted(const int32_t *weights, int taps, const uint8_t *in, size_t stride)
 {
     int64_t sum =
-        1 << 21; /* half of 2^22, by which weights are scaled (tensor/kernels/resample.h) */
+        1 << 21; /* half of 2^22, by which weights are scaled (tensor/kernels/kernels.h) */
     for (int k = 0; k < taps; k++)
         sum += (int64_t)weights[k] * in[(size_t)k * stride];
     sum >>= 22;
