@@ -3,6 +3,9 @@
  */
 #include "train/batches.h"
 
+#include "tensor/base/arithmetic.h"
+#include "tensor/base/mem.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,21 +19,21 @@ Status train_batches_open(TrainBatches *batches, const DataList *list,
         (TrainBatches){.list = list, .settings = *settings, .features = features, .width = width};
     if (!features)
         return data_loader_create(&batches->loader, list, settings, error);
-    const Status status = data_loader_order(&batches->order, list, settings, error);
-    if (status != STATUS_OK) {
+    const char *what = "a batch of features (batch_size)";
+    const size_t batch = settings->batch_size;
+    Status status = data_loader_order(&batches->order, list, settings, error);
+    if (status != STATUS_OK)
+        goto done;
+    const size_t places = data_order_count(batches->order);
+    if (!(batches->places = mem_new(places, sizeof *batches->places, what, error)) ||
+        !(batches->batch_index = mem_new(batch, sizeof *batches->batch_index, what, error)) ||
+        !(batches->batch_labels = mem_new(batch, sizeof *batches->batch_labels, what, error)) ||
+        !(batches->batch_features = mem_new(batch * width, sizeof(float), what, error)))
+        status = error->status;
+done:
+    if (status != STATUS_OK)
         train_batches_close(batches);
-        return status;
-    }
-    const size_t batch = (size_t)settings->batch_size;
-    batches->places = malloc((size_t)data_order_count(batches->order) * sizeof *batches->places);
-    batches->batch_index = malloc(batch * sizeof *batches->batch_index);
-    batches->batch_labels = malloc(batch * sizeof *batches->batch_labels);
-    batches->batch_features = malloc(batch * (size_t)width * sizeof *batches->batch_features);
-    if (batches->places && batches->batch_index && batches->batch_labels && batches->batch_features)
-        return STATUS_OK;
-    train_batches_close(batches);
-    return error_set(error, STATUS_FAILED, "batches: no memory for %d features; lower batch_size",
-                     settings->batch_size);
+    return status;
 }
 
 void train_batches_close(TrainBatches *batches)
@@ -61,18 +64,18 @@ Status train_batches_next(TrainBatches *batches, DataBatch *batch, const float *
         return data_loader_next(batches->loader, batch, error);
     const int left = data_order_count(batches->order) - batches->position;
     assert(left > 0 && "past the last batch");
-    const size_t D = (size_t)batches->width;
+    const size_t D = batches->width;
     *batch = (DataBatch){
-        .count = left < batches->settings.batch_size ? left : batches->settings.batch_size,
+        .count = min_int(left, batches->settings.batch_size),
         .index = batches->batch_index,
         .labels = batches->batch_labels,
     };
     for (int i = 0; i < batch->count; i++) {
-        const DataPlace *const place = &batches->places[batches->position + i];
+        const DataPlace *place = &batches->places[batches->position + i];
         batches->batch_index[i] = place->frame;
         batches->batch_labels[i] = data_place_label(batches->list, place);
-        memcpy(batches->batch_features + (size_t)i * D,
-               batches->features + (size_t)place->frame * D, D * sizeof(float));
+        memcpy(batches->batch_features + i * D, batches->features + place->frame * D,
+               D * sizeof(float));
     }
     batches->position += batch->count;
     *features = batches->batch_features;

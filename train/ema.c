@@ -3,6 +3,8 @@
  */
 #include "train/ema.h"
 
+#include "tensor/base/mem.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,16 +16,13 @@ Status train_ema_create(TrainEma *ema, const TrainRecipe *recipe, const VitTuned
     *ema = (TrainEma){.decay = recipe->ema, .count = tuned->count};
     if (ema->decay <= 0)
         return STATUS_OK;
-    const size_t bytes = tuned->count * sizeof *ema->average;
-    ema->average = malloc(bytes > 0 ? bytes : 1);
+    ema->average = mem_new(tuned->count, sizeof *ema->average,
+                           "the averaged parameters (ema=0 needs none)", error);
     if (!ema->average) {
         *ema = (TrainEma){0};
-        return error_set(
-            error, STATUS_FAILED,
-            "ema: no memory for the average of %zu numbers; free some, tune less, or set ema=0",
-            tuned->count);
+        return error->status;
     }
-    memcpy(ema->average, tuned->values, bytes);
+    memcpy(ema->average, tuned->values, tuned->count * sizeof *ema->average);
     return STATUS_OK;
 }
 

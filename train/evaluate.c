@@ -74,11 +74,11 @@ static void head_forward(Tape *tape, VitHead *head, Tensor *features, const int 
                          const Rows *rows)
 {
     const int count = features->shape[0];
-    Tensor *const logits = vit_head_forward(head, tape, features, NULL); /* [count,1,2] */
-    Tensor *const probabilities = op_softmax(tape, logits);
+    Tensor *logits = vit_head_forward(head, tape, features, NULL); /* [count,1,2] */
+    Tensor *probabilities = op_softmax(tape, logits);
     if (tape_is_planning(tape))
         return;
-    const float *const z = tensor_f32(logits);
+    const float *z = tensor_f32(logits);
     for (int i = 0; rows->probabilities && i < count * VIT_CLASSES; i++) {
         /* A logit of -infinity would be a plausible 0. */
         const bool finite = isfinite(z[i]) && isfinite(z[i ^ 1]);
@@ -103,14 +103,14 @@ typedef struct Scorer {
 static void score_batch(Scorer *scorer, int count, const uint8_t *pixels, const int *labels,
                         const Rows *rows)
 {
-    const VitConfig *const config = &scorer->vit->config;
+    const VitConfig *config = &scorer->vit->config;
     const int S = config->image_size;
     const size_t numbers = (size_t)count * 3 * (size_t)S * (size_t)S;
-    float *const block = arena_alloc(scorer->arena, numbers * sizeof(float));
+    float *block = arena_alloc(scorer->arena, numbers * sizeof(float));
     Tensor input = tensor_leaf(block, 4, (const int[]){count, 3, S, S});
     if (!tape_is_planning(scorer->tape))
         train_normalize(config, pixels, count, scorer->threads, block);
-    Tensor *const features = vit_forward(scorer->vit, scorer->tape, &input, NULL); /* [count,1,D] */
+    Tensor *features = vit_forward(scorer->vit, scorer->tape, &input, NULL); /* [count,1,D] */
     if (rows->features && !tape_is_planning(scorer->tape))
         memcpy(rows->features, tensor_f32(features), tensor_count(features) * sizeof(float));
     if (scorer->head)
@@ -295,7 +295,7 @@ static Status score_features(Arena *arena, VitHead *head, const float *features,
     for (int done = 0; done < count; done += FEATURES_AT_ONCE) {
         const int group = count - done < FEATURES_AT_ONCE ? count - done : FEATURES_AT_ONCE;
         /* A leaf wants writable numbers; nothing writes to those of an input. */
-        float *const numbers = (float *)(uintptr_t)features + (size_t)done * (size_t)D;
+        float *numbers = (float *)(uintptr_t)features + (size_t)done * (size_t)D;
         Tensor leaf = tensor_leaf(numbers, 3, (const int[]){group, 1, D});
         const Rows rows = rows_from(all, (size_t)done, (size_t)D);
         head_forward(tape, head, &leaf, labels + done, &rows);

@@ -52,7 +52,7 @@ static bool copy_features(const SafeTensors *file, const char *name, const Vit *
 {
     if (!list)
         return true;
-    const SafeTensor *const tensor = safetensors_find(file, name);
+    const SafeTensor *tensor = safetensors_find(file, name);
     if (!tensor || tensor->dtype != DTYPE_F32 || tensor->ndim != 2 ||
         tensor->shape[0] != list->count || tensor->shape[1] != vit->config.width)
         return false;
@@ -73,7 +73,7 @@ static bool read_cache(TrainFeatureCache *cache, const Vit *vit, const DataList 
     origin_keys(record, images, keys);
     bool same = true;
     for (int i = 0; i < KEYS; i++) {
-        const char *const found = safetensors_metadata(file, keys[i].key);
+        const char *found = safetensors_metadata(file, keys[i].key);
         same = same && found && strcmp(found, keys[i].value) == 0;
     }
     same = same && copy_features(file, "train", vit, train, cache->train) &&
@@ -123,7 +123,7 @@ Status train_feature_cache_fill(TrainFeatureCache *cache, const Vit *vit, const 
                                 Error *error)
 {
     char path[FILE_PATH_SIZE], images[IMAGES_SIZE];
-    const char *const what = "the features of all frames";
+    const char *what = "the features of all frames";
     *from_file = false;
     *cache = (TrainFeatureCache){0};
     Status status = STATUS_FAILED;

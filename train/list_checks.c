@@ -31,7 +31,7 @@ static int compare_numbers(const void *left, const void *right)
 /* Sorts values [count] and takes the smallest, the (lower) median and the largest. */
 static void summarize(int *values, int count, int out[3])
 {
-    qsort(values, (size_t)count, sizeof *values, compare_numbers);
+    qsort(values, count, sizeof *values, compare_numbers);
     out[0] = values[0];
     out[1] = values[(count - 1) / 2];
     out[2] = values[count - 1];
@@ -189,6 +189,6 @@ Status train_check_labels(const DataList *train, const DataList *val, bool makes
 
 bool train_lists_overlap(const TrainListFindings *findings, int a, int b)
 {
-    const DataOverlap *const overlap = &findings->same.overlap[a][b];
+    const DataOverlap *overlap = &findings->same.overlap[a][b];
     return overlap->files.count > 0 || overlap->contents.count > 0 || overlap->people.count > 0;
 }

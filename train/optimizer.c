@@ -6,6 +6,8 @@
  */
 #include "train/optimizer.h"
 
+#include "tensor/base/mem.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -24,18 +26,13 @@ Status train_optimizer_create(TrainOptimizer *optimizer, const TrainRecipe *reci
                                   .eps = adamw_eps,
                                   .weight_decay = recipe->weight_decay,
                                   .count = count};
-    const size_t length = count > 0 ? count : 1;
-    const bool adamw = recipe->optimizer == TRAIN_OPTIMIZER_ADAMW;
-    optimizer->first = calloc(length, sizeof *optimizer->first);
-    optimizer->second = adamw ? calloc(length, sizeof *optimizer->second) : NULL;
-    if (!optimizer->first || (adamw && !optimizer->second)) {
-        train_optimizer_destroy(optimizer);
-        return error_set(error, STATUS_FAILED,
-                         "optimizer: no memory for the moments of %zu numbers; "
-                         "free some, or tune less",
-                         count);
-    }
-    return STATUS_OK;
+    const char *what = "the moments of the optimizer (tune less)";
+    if ((optimizer->first = mem_new(count, sizeof *optimizer->first, what, error)) &&
+        (recipe->optimizer == TRAIN_OPTIMIZER_SGD ||
+         (optimizer->second = mem_new(count, sizeof *optimizer->second, what, error))))
+        return STATUS_OK;
+    train_optimizer_destroy(optimizer);
+    return error->status;
 }
 
 void train_optimizer_destroy(TrainOptimizer *optimizer)
@@ -59,9 +56,9 @@ static void adamw(const TrainOptimizer *optimizer, const VitTunedEntry *entry, V
     const float rate = (float)(lr / (1 - pow(optimizer->beta1, t)));
     const float eps = (float)optimizer->eps;
     const float shrink = entry->decays ? (float)(1 - lr * optimizer->weight_decay) : 1;
-    float *const p = tuned->values + entry->offset;
-    const float *const g = tuned->grads + entry->offset;
-    float *const m = optimizer->first + entry->offset, *const v = optimizer->second + entry->offset;
+    float *p = tuned->values + entry->offset;
+    const float *g = tuned->grads + entry->offset;
+    float *m = optimizer->first + entry->offset, *v = optimizer->second + entry->offset;
     for (size_t i = 0; i < entry->count; i++) {
         m[i] = m[i] * keep1 + add1 * g[i];
         v[i] = v[i] * keep2 + add2 * g[i] * g[i];
@@ -76,9 +73,9 @@ static void sgd(const TrainOptimizer *optimizer, const VitTunedEntry *entry, Vit
 {
     const float momentum = (float)optimizer->beta1, rate = (float)lr;
     const float decay = entry->decays ? (float)optimizer->weight_decay : 0;
-    float *const p = tuned->values + entry->offset;
-    const float *const g = tuned->grads + entry->offset;
-    float *const m = optimizer->first + entry->offset;
+    float *p = tuned->values + entry->offset;
+    const float *g = tuned->grads + entry->offset;
+    float *m = optimizer->first + entry->offset;
     for (size_t i = 0; i < entry->count; i++) {
         m[i] = m[i] * momentum + (g[i] + decay * p[i]);
         p[i] -= rate * m[i];

@@ -134,7 +134,7 @@ Status train_plan_choose(TrainPlan *plan, const TrainPlanLimits *limits, TrainMe
 /* The number after `key` in /proc/self/status, in bytes. */
 static size_t process_bytes(const char *key)
 {
-    FILE *const stream = fopen("/proc/self/status", "r");
+    FILE *stream = fopen("/proc/self/status", "r");
     if (!stream)
         return 0;
     char line[256];

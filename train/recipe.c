@@ -44,7 +44,7 @@ bool train_monitor_parse(const char *name, TrainMonitor *monitor)
         return true;
     }
     for (int i = 0; i < 2 * METRICS_NAMES; i++) {
-        const MetricName *const metric = &metrics_names[i / 2];
+        const MetricName *metric = &metrics_names[i / 2];
         const bool video = i % 2 == 1;
         char known[sizeof((TrainRecipe *)0)->monitor];
         snprintf(known, sizeof known, "val_%s_%s", metric->name, video ? "video" : "frame");
@@ -244,7 +244,7 @@ enum { SETTINGS = sizeof settings / sizeof settings[0] };
 static void print_value(const Setting *setting, const TrainRecipe *recipe,
                         char out[TRAIN_TEXT_SIZE])
 {
-    const char *const field = (const char *)recipe + setting->offset;
+    const char *field = (const char *)recipe + setting->offset;
     int integer = 0;
     double real = 0;
     uint64_t seed = 0;
@@ -290,7 +290,7 @@ static const Setting *find_setting(const char *key)
 
 void train_recipe_get(const TrainRecipe *recipe, const char *key, char out[TRAIN_TEXT_SIZE])
 {
-    const Setting *const setting = find_setting(key);
+    const Setting *setting = find_setting(key);
     assert(recipe && setting);
     print_value(setting, recipe, out);
 }
@@ -301,7 +301,7 @@ static void list_choices(const char *(*choice)(int i), char out[TRAIN_TEXT_SIZE]
     size_t used = 0;
     out[0] = '\0';
     for (int i = 0; choice(i) && used < TRAIN_TEXT_SIZE; i++) {
-        const char *const before = i == 0 ? "" : choice(i + 1) ? ", " : " or ";
+        const char *before = i == 0 ? "" : choice(i + 1) ? ", " : " or ";
         used += (size_t)snprintf(out + used, TRAIN_TEXT_SIZE - used, "%s%s", before, choice(i));
     }
 }
@@ -360,7 +360,7 @@ static bool put_value(const Setting *setting, TrainRecipe *recipe, const char *v
                        sizeof(TrainOptimizerKind) == sizeof(int) &&
                        sizeof(VitHeadKind) == sizeof(int) && sizeof(DataSampling) == sizeof(int),
                    "choices are stored as int");
-    char *const field = (char *)recipe + setting->offset;
+    char *field = (char *)recipe + setting->offset;
     const size_t length = strlen(value);
     int64_t integer = 0;
     double real = 0;
@@ -418,7 +418,7 @@ static Status unknown_key(const char *key, Error *error)
     int distance = INT_MAX;
     for (int i = 0; i < SETTINGS; i++) {
         /* The last part alone counts too, so that "alignment" finds "loss.alignment". */
-        const char *const dot = strchr(settings[i].key, '.');
+        const char *dot = strchr(settings[i].key, '.');
         int d = error_distance(key, settings[i].key);
         if (dot && error_distance(key, dot + 1) < d)
             d = error_distance(key, dot + 1);
@@ -434,7 +434,7 @@ static Status unknown_key(const char *key, Error *error)
 Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value, Error *error)
 {
     assert(recipe && key && value && error);
-    const Setting *const setting = find_setting(key);
+    const Setting *setting = find_setting(key);
     if (!setting)
         return unknown_key(key, error);
     if (setting->type != TEXT || (value[0] != '\0' && strlen(value) < setting->size))
@@ -562,7 +562,7 @@ char *train_recipe_identity(const TrainRecipe *recipe)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *const stream = open_memstream(&text, &size);
+    FILE *stream = open_memstream(&text, &size);
     if (!stream)
         return NULL;
     print_settings(recipe, false, stream);
@@ -774,7 +774,7 @@ static Status read_line(TrainRecipe *recipe, char *line, char *end, bool seen[SE
     trim(&line, &end);
     if (line == end)
         return STATUS_OK;
-    char *const equals = memchr(line, '=', (size_t)(end - line));
+    char *equals = memchr(line, '=', (size_t)(end - line));
     if (!equals || memchr(line, '\0', (size_t)(end - line)))
         return error_set(error, STATUS_FAILED,
                          "is not of the form key = value; write one setting a line");
@@ -798,7 +798,7 @@ static Status read_line(TrainRecipe *recipe, char *line, char *end, bool seen[SE
                                  "augment = %s would undo %s above; move it before that", value,
                                  settings[i].key);
     TRY(train_recipe_set(recipe, line, value, error));
-    bool *const set = &seen[find_setting(line) - settings];
+    bool *set = &seen[find_setting(line) - settings];
     if (*set)
         return error_set(error, STATUS_FAILED, "%s is set a second time; keep one of the two",
                          line);
@@ -814,13 +814,13 @@ Status train_recipe_read(TrainRecipe *recipe, const char *path, Error *error)
     size_t size = 0;
     TRY(file_read(path, LARGEST_RECIPE, &content, &size, error));
     bool seen[SETTINGS] = {false};
-    char *line = content, *const end = content + size;
+    char *line = content, *end = content + size;
     if (size >= 3 && memcmp(line, "\xEF\xBB\xBF", 3) == 0)
         line += 3;
     Status status = STATUS_OK;
     for (int number = 1; line < end && status == STATUS_OK; number++) {
-        char *const newline = memchr(line, '\n', (size_t)(end - line));
-        char *const stop = newline ? newline : end;
+        char *newline = memchr(line, '\n', (size_t)(end - line));
+        char *stop = newline ? newline : end;
         Error inner = {0};
         status = read_line(recipe, line, stop, seen, &inner);
         if (status != STATUS_OK)

@@ -3,6 +3,8 @@
  */
 #include "train/sam.h"
 
+#include "tensor/base/mem.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,14 +16,12 @@ Status train_sam_create(TrainSam *sam, const TrainRecipe *recipe, size_t count, 
     *sam = (TrainSam){.rho = recipe->sam_rho, .adaptive = recipe->sam_adaptive, .count = count};
     if (sam->rho <= 0)
         return STATUS_OK;
-    sam->saved = malloc((count > 0 ? count : 1) * sizeof *sam->saved);
+    sam->saved =
+        mem_new(count, sizeof *sam->saved, "the parameters of SAM (sam.rho=0 needs none)", error);
     if (sam->saved)
         return STATUS_OK;
     *sam = (TrainSam){0};
-    return error_set(error, STATUS_FAILED,
-                     "sam.rho: no memory to keep %zu numbers; free some, tune less, or set "
-                     "sam.rho=0",
-                     count);
+    return error->status;
 }
 
 void train_sam_destroy(TrainSam *sam)
@@ -34,8 +34,8 @@ void train_sam_climb(TrainSam *sam, VitTuned *tuned)
 {
     assert(sam->saved && sam->rho > 0 && sam->count == tuned->count);
     const size_t count = sam->count;
-    float *const w = tuned->values;
-    const float *const g = tuned->grads;
+    float *w = tuned->values;
+    const float *g = tuned->grads;
     memcpy(sam->saved, w, count * sizeof *w);
     double sum = 0;
     for (size_t i = 0; i < count; i++) {

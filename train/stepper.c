@@ -76,7 +76,7 @@ struct TrainStepper {
 bool train_encoder_trains(const VitTuned *tuned, const VitHead *head)
 {
     for (int i = 0; i < tuned->entry_count; i++) {
-        const Tensor *const tensor = tuned->entries[i].tensor;
+        const Tensor *tensor = tuned->entries[i].tensor;
         if (tensor != &head->weight && tensor != &head->bias)
             return true;
     }
@@ -121,7 +121,7 @@ static void workspace_destroy(Workspace *work)
 static Status workspace_create(Workspace *work, const TrainStepper *stepper, Arena *arena,
                                int micro_batch, int kept, bool recompute, Error *error)
 {
-    const char *const what = "the micro-batches of a step";
+    const char *what = "the micro-batches of a step";
     const size_t count = ceil_div(stepper->batch_size, micro_batch);
     assert((size_t)kept <= count && !(kept > 0 && recompute));
     *work = (Workspace){.arena = arena, .kept = kept, .micro_batch = micro_batch};
@@ -360,7 +360,7 @@ static Status create(TrainStepper *stepper, size_t other_bytes, Error *error)
 {
     const TrainRecipe *recipe = stepper->recipe;
     const size_t batch = stepper->batch_size, D = stepper->vit->config.width;
-    const char *const what = "the features of a batch (batch_size)";
+    const char *what = "the features of a batch (batch_size)";
     TRY(train_objective_create(&stepper->objective, recipe, error));
     if (!(stepper->features = mem_new(batch * D, sizeof(float), what, error)) ||
         !(stepper->planned = mem_new(batch + 1, sizeof(bool), what, error)))

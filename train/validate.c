@@ -28,8 +28,8 @@ Status train_validation_metrics(const DataList *list, const float *probabilities
     double loss = 0;
     Status status = STATUS_OK;
     for (int i = 0; i < list->count && status == STATUS_OK; i++) {
-        const DataFrame *const frame = &list->frames[i];
-        const float *const row = probabilities + (size_t)i * VIT_CLASSES;
+        const DataFrame *frame = &list->frames[i];
+        const float *row = probabilities + (size_t)i * VIT_CLASSES;
         const MetricsPrediction prediction = {
             .file = frame->path,
             .dataset = "val",

@@ -41,7 +41,7 @@ typedef struct Transfer {
 
 static void transfer_double(Transfer *transfer, double *value)
 {
-    double *const number = &transfer->numbers[transfer->count++];
+    double *number = &transfer->numbers[transfer->count++];
     if (transfer->reading)
         *value = *number;
     else
@@ -79,7 +79,7 @@ static void transfer_metrics(Transfer *transfer, Metrics *metrics)
     metrics->n_real = (size_t)transfer_count(transfer, (int64_t)metrics->n_real, (int64_t)1 << 53);
     metrics->n_fake = (size_t)transfer_count(transfer, (int64_t)metrics->n_fake, (int64_t)1 << 53);
     for (int i = 0; i < METRICS_NAMES; i++) {
-        char *const at = (char *)metrics + metrics_names[i].offset;
+        char *at = (char *)metrics + metrics_names[i].offset;
         double value;
         memcpy(&value, at, sizeof value);
         transfer_double(transfer, &value);
@@ -122,7 +122,7 @@ static char *tuned_names(const VitTuned *tuned)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *const stream = open_memstream(&text, &size);
+    FILE *stream = open_memstream(&text, &size);
     if (!stream)
         return NULL;
     for (int i = 0; i < tuned->entry_count; i++)
@@ -183,7 +183,7 @@ Status train_state_write(const TrainState *state, const VitTuned *tuned,
 static Status expect(const SafeTensors *file, const char *key, const char *wanted, const char *what,
                      Error *error)
 {
-    const char *const found = safetensors_metadata(file, key);
+    const char *found = safetensors_metadata(file, key);
     if (found && strcmp(found, wanted) == 0)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
@@ -274,7 +274,7 @@ Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *opti
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, path, error));
     const Status status = read_file(file, state, tuned, optimizer, ema, record, error);
-    const char *const decoders = safetensors_metadata(file, "decoders");
+    const char *decoders = safetensors_metadata(file, "decoders");
     *decoders_differ = !decoders || strcmp(decoders, record->decoders) != 0;
     safetensors_close(file);
     return status;
@@ -316,8 +316,8 @@ static void metrics_text(const TrainEpoch *epoch, const char *monitor, char *out
  */
 static char *selection(const TrainRunAdapter *adapter, TrainRunRole role)
 {
-    const TrainRecipe *const recipe = adapter->recipe;
-    const TrainEpoch *const epoch = adapter->epoch;
+    const TrainRecipe *recipe = adapter->recipe;
+    const TrainEpoch *epoch = adapter->epoch;
     char *text = NULL;
     int length;
     const locale_t before = c_locale_begin();

@@ -35,7 +35,7 @@ static const size_t FILE_LIMIT = (size_t)1 << 32; /* ten million steps */
 uint32_t train_event_crc32c(const void *bytes, size_t count)
 {
     const uint32_t polynomial = 0x82f63b78; /* 0x1edc6f41, bits reversed */
-    const unsigned char *const at = bytes;
+    const unsigned char *at = bytes;
     uint32_t crc = 0xffffffff;
     for (size_t i = 0; i < count; i++) {
         crc ^= at[i];
@@ -280,7 +280,7 @@ static bool read_event(Reader event, Mark *mark)
 /* The Event of the record at reader->at, which moves behind it. False if it is damaged or cut off. */
 static bool get_record(Reader *reader, Reader *event)
 {
-    const unsigned char *const head = reader->at;
+    const unsigned char *head = reader->at;
     Reader at = *reader;
     const uint64_t count = get_little_endian(&at, 8);
     const uint64_t head_crc = get_little_endian(&at, 4);
@@ -305,7 +305,7 @@ static size_t keep_records(unsigned char *content, size_t size, int64_t steps, i
     *last = -1;
     *damaged = false;
     while (reader.at < reader.end) {
-        const unsigned char *const record = reader.at;
+        const unsigned char *record = reader.at;
         Reader event;
         Mark mark;
         if (!get_record(&reader, &event) || !read_event(event, &mark)) {

@@ -144,7 +144,7 @@ static size_t kept_bytes(const char *content, size_t size, const char *header, i
         commas += *p == ',';
     *found = 0;
     while (*found < rows && end < size) {
-        const char *const newline = memchr(content + end, '\n', size - end);
+        const char *newline = memchr(content + end, '\n', size - end);
         if (!newline || !is_row(content + end, newline, *found, commas))
             break;
         end = (size_t)(newline - content) + 1;
@@ -156,7 +156,7 @@ static size_t kept_bytes(const char *content, size_t size, const char *header, i
 /* Rewrites a table with its first `rows` rows; a new file if rows is 0. */
 static Status cut(const TrainRunFiles *files, TrainRunTable table, int64_t rows, Error *error)
 {
-    const char *const header = header_of(files, table);
+    const char *header = header_of(files, table);
     char path[FILE_PATH_SIZE];
     TRY(file_join(path, files->folder, table_names[table], error));
     if (rows == 0)
@@ -339,7 +339,7 @@ Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, c
 {
     *values = NULL;
     *count = 0;
-    const char *const header = header_of(files, table);
+    const char *header = header_of(files, table);
     char path[FILE_PATH_SIZE];
     char *content = NULL;
     size_t size = 0, rows = 0;
@@ -360,7 +360,7 @@ Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, c
     }
     const char *line = content + strlen(header);
     for (size_t row = 0; row < rows; row++, line = strchr(line, '\n') + 1) {
-        const char *field = line, *const end = strchr(line, '\n');
+        const char *field = line, *end = strchr(line, '\n');
         for (int i = 0; i < column && field; i++) {
             field = memchr(field, ',', (size_t)(end - field));
             field = field ? field + 1 : NULL;
@@ -374,7 +374,7 @@ Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, c
 
 Status train_run_files_sync(TrainRunFiles *files, Error *error)
 {
-    FILE *const streams[3] = {files->steps, files->epochs, files->events};
+    FILE *streams[3] = {files->steps, files->epochs, files->events};
     for (int i = 0; i < 3; i++) {
         if (streams[i] && fsync(fileno(streams[i])) != 0 && errno != EINVAL)
             return error_set(

@@ -18,10 +18,10 @@ enum { NAMED_IN_WORDS = 4 }; /* lists; of more, the record has the rest */
 void train_processor(char *out, size_t size)
 {
     snprintf(out, size, "unknown");
-    FILE *const stream = fopen("/proc/cpuinfo", "r");
+    FILE *stream = fopen("/proc/cpuinfo", "r");
     char line[256];
     while (stream && fgets(line, sizeof line, stream)) {
-        const char *const colon = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
+        const char *colon = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
         if (!colon)
             continue;
         line[strcspn(line, "\n")] = '\0';
@@ -35,8 +35,8 @@ void train_processor(char *out, size_t size)
 /* File names need not be UTF-8, JSON must be. NULL without memory. */
 static json_t *name_json(const char *name)
 {
-    char *const text = text_printed(name);
-    json_t *const json = text ? json_string(text) : NULL;
+    char *text = text_printed(name);
+    json_t *json = text ? json_string(text) : NULL;
     free(text);
     return json;
 }
@@ -56,7 +56,7 @@ static json_t *set_json(const DataList *list, const TrainListNames *names, const
         return json_null();
     int frames[2], videos[2];
     data_list_counts(list, frames, videos);
-    json_t *const lists = json_array();
+    json_t *lists = json_array();
     for (int i = 0; i < names->count; i++)
         if (json_array_append_new(lists, name_json(names->paths[i])) != 0) {
             json_decref(lists);
@@ -69,11 +69,11 @@ static json_t *set_json(const DataList *list, const TrainListNames *names, const
 
 static char *record_json(const TrainJob *job, const TrainRecord *of)
 {
-    json_t *const record = json_pack("{s:s, s:s, s:o, s:o, s:o}", "lnclip", LNCLIP_VERSION,
-                                     "revision", train_revision(), "machine", machine_json(),
-                                     "train", set_json(job->train, &job->train_names, of->train),
-                                     "val", set_json(job->val, &job->val_names, of->val));
-    char *const text = record ? json_dumps(record, 0) : NULL;
+    json_t *record = json_pack("{s:s, s:s, s:o, s:o, s:o}", "lnclip", LNCLIP_VERSION, "revision",
+                               train_revision(), "machine", machine_json(), "train",
+                               set_json(job->train, &job->train_names, of->train), "val",
+                               set_json(job->val, &job->val_names, of->val));
+    char *text = record ? json_dumps(record, 0) : NULL;
     json_decref(record);
     return text;
 }
@@ -83,10 +83,10 @@ static char *val_words(const TrainJob *job, const TrainRecord *of)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *const stream = open_memstream(&text, &size);
+    FILE *stream = open_memstream(&text, &size);
     if (!stream)
         return NULL;
-    const TrainListNames *const names = &job->val_names;
+    const TrainListNames *names = &job->val_names;
     int frames[2], videos[2];
     data_list_counts(job->val, frames, videos);
     for (int i = 0; i < names->count && i < NAMED_IN_WORDS; i++) {
