@@ -1,5 +1,6 @@
 /*
- * support_run.h - whole runs over a small list of frames, and whether two of them are the same to the bit.
+ * support_run.h - whole runs over a small list of frames, and whether two of them are the same to
+ * the bit.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_RUN_H
 #define LNCLIP_TESTS_SUPPORT_RUN_H
@@ -9,8 +10,9 @@
 #include <signal.h>
 
 /*
- * Makes a folder with the frames of support_write_frames (4 videos a source, 4 frames, 40 pixels): the fixture of a case, together
- * with support_folder_teardown. Runs are named by their folder within it.
+ * Makes a folder with the frames of support_write_frames (4 videos a source, 4 frames, 40 pixels):
+ * the fixture of a case, together with support_folder_teardown. Runs are named by their folder
+ * within it.
  */
 void support_run_setup(void);
 const char *support_run_folder(void);

@@ -256,8 +256,8 @@ static void print_epochs(const CliArguments *arguments, const TrainRecipe *recip
 }
 
 /*
- * Best and last epoch side by side, never one alone, and the lists that the best one was selected on: on these its
- * metrics are optimistic. Then steps, time, memory and files of the run.
+ * Best and last epoch side by side, never one alone, and the lists that the best one was selected
+ * on: on these its metrics are optimistic. Then steps, time, memory and files of the run.
  */
 static void print_result(const CliArguments *arguments, const char *out, const TrainRecipe *recipe,
                          const CliStrings *val, const TrainResult *result)
@@ -282,7 +282,7 @@ static void print_forecast(const CliArguments *arguments, const TrainResult *res
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
-/* Cuts the validation lists to whole videos of `val_frames` frames in all. */
+/* Limits the validation lists to complete videos of `val_frames` frames in all. */
 static Status limit_validation(Training *training, Error *error)
 {
     Error reason = {0};
@@ -292,7 +292,10 @@ static Status limit_validation(Training *training, Error *error)
     return error_set(error, reason.status, "val_frames=%d: %s", frames, reason.message);
 }
 
-/* The lists, united and limited to `frames` of each video; of the test lists, which are only compared, all frames. */
+/*
+ * The lists, united and limited to `frames` of each video; of the test lists, which are only
+ * compared, all frames.
+ */
 static Status read_lists(Training *training, Error *error)
 {
     const TrainRecipe *recipe = &training->recipe;

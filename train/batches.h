@@ -1,8 +1,8 @@
 /*
  * batches.h - where the batches of an epoch come from: the loader's pixels, or ready features.
  *
- * Ready features are those of a frozen encoder (feature_cache.h). Both ways visit the same places
- * in the same order (data/order.h). For one thread.
+ * Ready features are those of a frozen encoder (feature_cache.h). Both sources visit the same
+ * samples in the same order (data/order.h). For one thread.
  */
 #ifndef LNCLIP_TRAIN_BATCHES_H
 #define LNCLIP_TRAIN_BATCHES_H
@@ -17,7 +17,7 @@ typedef struct TrainBatches {
     DataOrder *order;            /* NULL with a loader */
     const float *features;       /* [list->count,D], borrowed; NULL with a loader */
     int width;                   /* D */
-    DataPlace *places;           /* [data_order_count] of the epoch under way */
+    DataPlace *places;           /* [data_order_count] of the present epoch */
     int position;                /* in it, of the next batch */
     int *batch_index;            /* [batch_size] */
     float *batch_features;       /* [batch_size,D] */
@@ -25,9 +25,9 @@ typedef struct TrainBatches {
 } TrainBatches;
 
 /*
- * features: NULL, or [list->count, width] with one row a frame; never with settings->blend, whose fakes have
- * no row. `list` and `features` are borrowed until train_batches_close. STATUS_FAILED as data_loader_create;
- * *batches is then empty.
+ * features: NULL, or [list->count, width] with one row a frame; never with settings->blend, whose
+ * fakes have no row. `list` and `features` are borrowed until train_batches_close. STATUS_FAILED as
+ * data_loader_create; *batches is then empty.
  */
 Status train_batches_open(TrainBatches *batches, const DataList *list,
                           const DataLoaderSettings *settings, const float *features, int width,

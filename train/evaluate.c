@@ -193,8 +193,8 @@ static void mark_unreadable(const DataBatch *batch, const DataList *list,
 }
 
 /*
- * Every frame that was read has finite rows, or the weights are no good: their NaN must not pass for
- * that of an unreadable frame.
+ * Every frame that was read has finite rows, or the weights are no good: their NaN must not pass
+ * for that of an unreadable frame.
  */
 static Status check_finite(const DataBatch *batch, const DataList *list, const Rows *rows, size_t D,
                            Error *error)
@@ -294,7 +294,7 @@ static Status score_features(Arena *arena, VitHead *head, const float *features,
     tape_set_recording(tape, false);
     for (int done = 0; done < count; done += FEATURES_AT_ONCE) {
         const int group = count - done < FEATURES_AT_ONCE ? count - done : FEATURES_AT_ONCE;
-        /* A leaf wants writable numbers; nothing writes to those of an input. */
+        /* A leaf takes a pointer to mutable values; no operation writes to those of an input. */
         float *numbers = (float *)(uintptr_t)features + (size_t)done * (size_t)D;
         Tensor leaf = tensor_leaf(numbers, 3, (const int[]){group, 1, D});
         const Rows rows = rows_from(all, (size_t)done, (size_t)D);

@@ -16,8 +16,8 @@ typedef struct TrainScoring {
     int batch_size; /* images in memory at once */
     int workers;
     /*
-     * What is done to every image before preprocessing: {0}, or a perturbation whose draws depend on the seed and the
-     * frame's place in the list alone.
+     * What is done to every image before preprocessing: {0}, or a perturbation whose draws depend
+     * on the seed and the frame's place in the list alone.
      */
     DataAugment augment;
     uint64_t seed;
@@ -31,9 +31,14 @@ typedef struct TrainScoring {
     void *context;
     bool *not_finite;     /* NULL, or set if it fails because a score is not finite */
     float *cross_entropy; /* NULL, or [count] to be filled with -log softmax(logits)[label] */
-    /* NULL, or [count] to be filled with logits[1] - logits[0]: ranks frames whose probability is 0 or 1 in f32 */
+    /*
+     * NULL, or [count] to be filled with logits[1] - logits[0]: ranks frames whose probability is 0
+     * or 1 in f32
+     */
     float *margins;
-    /* NULL, or an empty arena to work in, used if it is large enough, and empty again afterwards. */
+    /*
+     * NULL, or an empty arena to work in, used if it is large enough, and empty again afterwards.
+     */
     Arena *arena;
 } TrainScoring;
 
@@ -46,9 +51,9 @@ DataLoaderSettings train_scoring_loader(const TrainScoring *scoring, const VitCo
 /*
  * Scores frames [first, list->count) in list order. features: NULL, or [count,D] filled with the
  * pooled feature; probabilities: NULL, or [count,2] filled with softmax(logits). head may be NULL
- * when probabilities, scoring->cross_entropy and scoring->margins are. All arrays are indexed by frame; rows before
- * `first` are left alone. STATUS_INTERRUPTED if stopped, STATUS_FAILED for an unreadable frame
- * unless tolerant, or when the weights make a score that is not finite.
+ * when probabilities, scoring->cross_entropy and scoring->margins are. All arrays are indexed by
+ * frame; rows before `first` are left alone. STATUS_INTERRUPTED if stopped, STATUS_FAILED for an
+ * unreadable frame unless tolerant, or when the weights make a score that is not finite.
  */
 Status train_score(const Vit *vit, VitHead *head, const DataList *list, int first,
                    const TrainScoring *scoring, Threads *threads, float *features,
@@ -56,7 +61,8 @@ Status train_score(const Vit *vit, VitHead *head, const DataList *list, int firs
 
 /*
  * The head alone over ready features [count,D]: what train_score would give, to the bit.
- * probabilities [count,2]; cross_entropy: NULL, or [count], for labels [count]; margins: NULL, or [count].
+ * probabilities [count,2]; cross_entropy: NULL, or [count], for labels [count]; margins: NULL, or
+ * [count].
  */
 Status train_score_features(VitHead *head, const float *features, const int *labels, int count,
                             Threads *threads, float *probabilities, float *cross_entropy,

@@ -22,7 +22,10 @@ size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const Da
     return list_bytes(vit, train) + list_bytes(vit, val);
 }
 
-/* What must agree so that stored features are valid: all but the recipe, which a run does not change. */
+/*
+ * What must agree so that stored features are valid: all but the recipe, which a run does not
+ * change.
+ */
 enum { KEYS = TRAIN_RECORD_KEYS + 1, IMAGES_SIZE = 17 };
 static void origin_keys(const TrainRecord *record, const char *images,
                         SafeTensorsMetadata keys[KEYS])
@@ -32,7 +35,10 @@ static void origin_keys(const TrainRecord *record, const char *images,
     keys[TRAIN_RECORD_KEYS] = (SafeTensorsMetadata){"format", FORMAT};
 }
 
-/* The state of every image before it is read: a list says only what they are named. `val` may be NULL. */
+/*
+ * The state of every image before it is read: a list says only what they are named. `val` may be
+ * NULL.
+ */
 static void stamp_images(const DataList *train, const DataList *val, char images[IMAGES_SIZE])
 {
     const DataList *lists[] = {train, val};

@@ -20,10 +20,10 @@ typedef struct TrainFeatureCache {
 size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const DataList *val);
 
 /*
- * Fills the cache: from folder/features.safetensors if that holds the features of the same encoder, lists and
- * decoders (`record`) and of the same images (file_stamp of each), else by running the encoder over both lists; then
- * it writes that file. folder may be NULL: nothing is read or written. *from_file says which. STATUS_INTERRUPTED if
- * stopped, STATUS_FAILED without memory.
+ * Fills the cache: from folder/features.safetensors if that holds the features of the same encoder,
+ * lists and decoders (`record`) and of the same images (file_stamp of each), else by running the
+ * encoder over both lists; then it writes that file. folder may be NULL: nothing is read or
+ * written. *from_file says which. STATUS_INTERRUPTED if stopped, STATUS_FAILED without memory.
  */
 Status train_feature_cache_fill(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
                                 const DataList *val, const TrainRecord *record, const char *folder,

@@ -70,7 +70,8 @@ void train_objective_destroy(TrainObjective *objective)
 
 /*
  * Pairs the rows of each class that has at least two with a permutation of the class, and draws t
- * for each, between slerp.min and slerp.max. A class of one keeps its row as it is. reference: arXiv 2503.19683, section 3 (SLERP).
+ * for each, between slerp.min and slerp.max. A class of one keeps its row as it is. reference:
+ * arXiv 2503.19683, section 3 (SLERP).
  */
 static void draw_partners(TrainObjective *objective, const int *labels, int N, int64_t step)
 {

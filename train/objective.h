@@ -2,9 +2,9 @@
  * objective.h - from the gathered features of a whole batch to the loss, on a tape of its own.
  *
  *     loss = sum over TRAIN_LOSS_ROWS of weight * loss of the row
- *     paper: ce CE(logits, y) + alignment A(z, y) + uniformity U(z)     (arXiv 2503.19683, section 3)
+ *     paper: ce CE(logits, y) + alignment A(z, y) + uniformity U(z)  (arXiv 2503.19683, section 3)
  *
- * The batch is whole here, however small the micro-batches that the encoder embedded.
+ * It sees the full batch, however small the micro-batches that the encoder embedded.
  */
 #ifndef LNCLIP_TRAIN_OBJECTIVE_H
 #define LNCLIP_TRAIN_OBJECTIVE_H
@@ -14,12 +14,13 @@
 typedef struct TrainRecipe TrainRecipe; /* recipe.h, which includes this header */
 
 /*
- * The table of losses. Recipe keys, columns of steps.csv and tags of TensorBoard are loops over it, in this order.
+ * The table of losses. Recipe keys, columns of steps.csv and tags of TensorBoard are loops over it,
+ * in this order.
  *
  *     LOSS(NAME, name, weight, help)
- *         recipe key loss.name, the weight; column loss_name and tag loss/name, the loss before its weight;
- *         `weight` is that of recipe paper. objective.c defines loss_name(), which computes it from what it
- *         needs of a batch (struct Inputs).
+ *         recipe key loss.name, the weight; column loss_name and tag loss/name, the loss before its
+ *         weight; `weight` is that of recipe paper. objective.c defines loss_name(), which computes
+ *         it from what it needs of a batch (struct Inputs).
  *     PARAMETER(name, value, minimum, limit, help)
  *         recipe key loss.name, a number from `minimum` to below `limit` that a loss reads from
  *         recipe->loss_name; `value` is that of recipe paper.

@@ -1,8 +1,9 @@
 /*
  * optimizer.c - see optimizer.h.
  *
- * Plain loops over the flat arrays, in f32 and in PyTorch's order of operations, so that a run can be laid
- * beside a PyTorch one number by number. No threads: LN-tuning has 104,450 numbers, a millisecond's work.
+ * Plain loops over the flat arrays, in f32 and in PyTorch's order of operations, so that a run can
+ * be compared with a PyTorch run value by value. No threads: the 104,450 parameters of LN-tuning
+ * take a millisecond.
  */
 #include "train/optimizer.h"
 
@@ -67,7 +68,9 @@ static void adamw(const TrainOptimizer *optimizer, const VitTunedEntry *entry, V
     }
 }
 
-/* g <- g + wd p;  m <- momentum m + g;  p <- p - lr m. (torch.optim.SGD, dampening 0, no Nesterov.) */
+/*
+ * g <- g + wd p;  m <- momentum m + g;  p <- p - lr m. (torch.optim.SGD, dampening 0, no Nesterov.)
+ */
 static void sgd(const TrainOptimizer *optimizer, const VitTunedEntry *entry, VitTuned *tuned,
                 double lr)
 {
@@ -113,12 +116,13 @@ void train_clip_grads(VitTuned *tuned, double norm, double limit)
         tuned->grads[i] *= (float)factor;
 }
 
-/* ---- learning rate ---------------------------------------------------------------------------- */
+/* ---- learning rate --------------------------------------------------------------------------- */
 
 /*
- * The rate is a pure function of the step, so that resuming needs no state. PyTorch's schedulers reach the same
- * values by recursion (CosineAnnealingLR) or by counting cycles (CosineAnnealingWarmRestarts); GenD's code
- * chains them to a LinearLR for the warm-up (SequentialLR).
+ * The rate is a pure function of the step, so that resuming needs no state. PyTorch's schedulers
+ * reach the same values by recursion (CosineAnnealingLR) or by counting cycles
+ * (CosineAnnealingWarmRestarts); GenD's code chains them to a LinearLR for the warm-up
+ * (SequentialLR).
  */
 int64_t train_schedule_steps(double epochs, int64_t steps_per_epoch)
 {

@@ -1,8 +1,10 @@
 /*
- * optimizer.h - AdamW and SGD over the flat array of what trains, and the learning-rate schedules.
+ * optimizer.h - AdamW and SGD over the flat array of trainable parameters, and the learning-rate
+ * schedules.
  *
- * An optimizer belongs to one run and one thread. Its whole state is `first`, `second` and `steps`, which
- * the checkpoint saves and restores. The rate is no part of it: it is a function of the step.
+ * An optimizer belongs to one run and one thread. Its whole state is `first`, `second` and `steps`,
+ * which the checkpoint saves and restores. The rate is not part of it: it is a function of the
+ * step.
  */
 #ifndef LNCLIP_TRAIN_OPTIMIZER_H
 #define LNCLIP_TRAIN_OPTIMIZER_H
@@ -20,32 +22,40 @@ typedef struct TrainOptimizer {
 } TrainOptimizer;
 
 /*
- * An optimizer of `count` numbers, moments zero, no step done. STATUS_FAILED without memory; *optimizer is
- * empty then. Owned by the caller: train_optimizer_destroy, which an empty one survives.
+ * An optimizer of `count` parameters, moments zero, no step done. STATUS_FAILED without memory;
+ * *optimizer is empty then. Owned by the caller: train_optimizer_destroy, which an empty one
+ * survives.
  */
 Status train_optimizer_create(TrainOptimizer *optimizer, const TrainRecipe *recipe, size_t count,
                               Error *error);
 void train_optimizer_destroy(TrainOptimizer *optimizer);
 
 /*
- * One step at rate `lr` over tuned->values from tuned->grads, which stay; steps grows by one. f32 throughout,
- * with the scalars rounded to f32, as PyTorch's single-tensor code computes. AdamW: Loshchilov & Hutter,
- * arXiv 1711.05101, in the order of operations of torch.optim.AdamW (decay first; denominator
- * sqrt(v)/sqrt(1-b2^t) + eps). SGD: torch.optim.SGD with momentum beta1. Decay acts on entries that
- * decay only. tuned->count must be the optimizer's. Cannot fail, allocates nothing.
+ * One step at rate `lr` over tuned->values from tuned->grads, which stay; steps grows by one. f32
+ * throughout, with the scalars rounded to f32, as PyTorch's single-tensor code computes. AdamW:
+ * Loshchilov & Hutter, arXiv 1711.05101, in the order of operations of torch.optim.AdamW (decay
+ * first; denominator sqrt(v)/sqrt(1-b2^t) + eps). SGD: torch.optim.SGD with momentum beta1. Decay
+ * acts on entries that decay only. tuned->count must be the optimizer's. Cannot fail, allocates
+ * nothing.
  */
 void train_optimizer_step(TrainOptimizer *optimizer, VitTuned *tuned, double lr);
 
-/* Euclidean norm of tuned->grads, summed in double in their order. Not finite if a gradient is not. */
+/*
+ * Euclidean norm of tuned->grads, summed in double in their order. Not finite if a gradient is not.
+ */
 double train_grad_norm(const VitTuned *tuned);
 
 /*
- * Scales the gradients by limit / (norm + 1e-6) if that is below 1, as torch.nn.utils.clip_grad_norm_.
- * `norm` is their train_grad_norm, limit > 0. Does nothing for a norm that is not a number.
+ * Scales the gradients by limit / (norm + 1e-6) if that is below 1, as
+ * torch.nn.utils.clip_grad_norm_. `norm` is their train_grad_norm, limit > 0. Does nothing for a
+ * norm that is not a number.
  */
 void train_clip_grads(VitTuned *tuned, double norm, double limit);
 
-/* Whole optimizer steps in `epochs` (a fraction is cut, as in GenD's code): of warm-up and cycles. */
+/*
+ * Optimizer steps in `epochs`, for warm-up and cycles; a fraction of a step is dropped, as in
+ * GenD's code.
+ */
 int64_t train_schedule_steps(double epochs, int64_t steps_per_epoch);
 
 /*

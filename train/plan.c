@@ -14,10 +14,13 @@
 
 static const double GIB = 1 << 30;
 
-/* Micro-batches that may keep their activations: beyond any batch in use, and planned in an instant. */
+/*
+ * Micro-batches that may keep their activations: beyond any batch in use, and planned in an
+ * instant.
+ */
 enum { MOST_KEPT = 512 };
 
-/* What is spoken for before the step arena gets anything. */
+/* Bytes that are needed in any case, without the step arena. */
 static size_t fixed_bytes(const TrainPlan *plan)
 {
     return plan->model + plan->state + plan->batch + plan->loader + plan->rest;
@@ -35,8 +38,8 @@ static int micro_batches(const TrainPlanLimits *limits, int micro_batch)
 }
 
 /*
- * The largest micro-batch, from the preferred one down, whose own step fits with nothing else kept; and its
- * bytes, or those of the smallest one tried.
+ * The largest micro-batch, from the preferred one down, whose own step fits with nothing else kept;
+ * and its bytes, or those of the smallest one tried.
  */
 static Status shrink_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
                                  TrainMeasure measure, void *context, Error *error)
@@ -54,7 +57,7 @@ static Status shrink_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
     return STATUS_OK;
 }
 
-/* With whole blocks if that fits, else with blocks computed again. */
+/* Chooses micro_batch, without recompute if that fits, else with it. */
 static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
                                  TrainMeasure measure, void *context, Error *error)
 {
@@ -85,7 +88,7 @@ static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
 /*
  * How many micro-batches can keep their activations. The need grows evenly with their number, so
  * two measurements give an estimate, which is then measured itself and lowered until it fits:
- * measuring a whole batch that is far too large would take longer than it is worth.
+ * measuring a batch that is far too large would take too long.
  */
 static Status choose_kept(TrainPlan *plan, const TrainPlanLimits *limits, TrainMeasure measure,
                           void *context, Error *error)

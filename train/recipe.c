@@ -449,7 +449,7 @@ Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value,
                      accepted);
 }
 
-/* What of an epoch's order (data/order.h) does not go together. */
+/* Checks that the keys of an epoch's order (data/order.h) are compatible. */
 static Status check_order(const TrainRecipe *recipe, Error *error)
 {
     if (recipe->pairs && recipe->sbi)
@@ -472,7 +472,10 @@ static Status check_order(const TrainRecipe *recipe, Error *error)
     return STATUS_OK;
 }
 
-/* `low` and `high` of a range: both 0, or both above 0 and in order. `key` is the common part of their names. */
+/*
+ * `low` and `high` of a range: both 0, or both above 0 and in order. `key` is the common part of
+ * their names.
+ */
 static Status check_range(const char *key, double low, double high, bool needed, Error *error)
 {
     if ((low == 0 && high == 0 && !needed) || (0 < low && low <= high))
@@ -491,7 +494,7 @@ static Status check_odd(const char *key, int pixels, Error *error)
                      pixels);
 }
 
-/* What of the augmentation no single key can tell. */
+/* Checks of the augmentation that involve several keys. */
 static Status check_augmentation(const DataAugment *augment, Error *error)
 {
     const bool blurs = augment->blur > 0;
@@ -606,11 +609,11 @@ Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Er
         first, error->problems == 1 ? "is set otherwise" : "and other keys are set otherwise");
 }
 
-/* ---- built-in recipes ------------------------------------------------------------------------- */
+/* ---- built-in recipes ------------------------------------------------------------------------ */
 
 /*
- * One key in which a built-in recipe differs from the recipe that it is based on; `paper` comes first and
- * has all keys.
+ * One key in which a built-in recipe differs from the recipe that it is based on; `paper` comes
+ * first and has all keys.
  */
 typedef struct Difference {
     const char *recipe, *key, *value;
@@ -746,7 +749,7 @@ Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error)
     return STATUS_OK;
 }
 
-/* ---- recipe files ----------------------------------------------------------------------------- */
+/* ---- recipe files ---------------------------------------------------------------------------- */
 
 /* Removes spaces and tabs from both ends of [*begin, *end). */
 static void trim(char **begin, char **end)

@@ -1,8 +1,9 @@
 /*
  * recipe.h - every setting of a training run, by name.
  *
- * One table (recipe.c) holds key, type, range and help of each setting; parsing, printing, nearest-key
- * suggestions and the equality check of --resume are loops over it. Keys: see docs/recipes.md.
+ * One table (recipe.c) holds key, type, range and help of each setting; parsing, printing,
+ * nearest-key suggestions and the equality check of --resume are loops over it. Keys: see
+ * docs/recipes.md.
  *
  * No function here keeps state: all may be called from any thread on distinct recipes.
  */
@@ -40,7 +41,7 @@ struct TrainRecipe {
     TrainOptimizerKind optimizer;
     double beta1, beta2, weight_decay, grad_clip; /* grad_clip: largest norm; 0 = off */
     double sam_rho;                               /* of sharpness-aware minimisation; 0 = off */
-    bool sam_adaptive;                            /* scaled by the size of each number */
+    bool sam_adaptive;                            /* scaled by the size of each parameter */
     double ema;                                   /* decay of the average of the weights; 0 = off */
     VitHeadKind head;
     double loss_weight[TRAIN_LOSSES];
@@ -58,38 +59,40 @@ struct TrainRecipe {
     int workers; /* of the loader */
     bool shuffle, pairs;
     DataSampling sampling;
-    bool sbi;                      /* real frames alone, with self-blended fakes: `data.sbi` */
-    char augment[TRAIN_TEXT_SIZE]; /* as data_augment_parse takes it: what augmentation began as */
-    DataAugment augmentation;      /* its parameters: the keys `augment.` */
-    int frames;                    /* a video; 0 = all */
-    DataFrameChoice frame_choice;  /* which these are */
-    int limit;                     /* frames of training at most, classes in proportion; 0 = all */
-    int val_frames;                /* of validation at most, whole videos; 0 = all */
-    int val_limit;                 /* the same of validation as `limit` of training */
+    bool sbi; /* real frames alone, with self-blended fakes: `data.sbi` */
+    char augment
+        [TRAIN_TEXT_SIZE];    /* as data_augment_parse takes it: what augmentation started from */
+    DataAugment augmentation; /* its parameters: the keys `augment.` */
+    int frames;               /* a video; 0 = all */
+    DataFrameChoice frame_choice; /* which these are */
+    int limit;                    /* frames of training at most, classes in proportion; 0 = all */
+    int val_frames;               /* of validation at most, whole videos; 0 = all */
+    int val_limit;                /* the same of validation as `limit` of training */
     bool log_tensorboard;
     char monitor[48];   /* as train_monitor_parse takes it */
     int early_stopping; /* epochs without a better value of `monitor`; 0 = off */
-    int save_every;     /* steps between saved states, beside the end of every epoch; 0 = none */
-    int keep; /* adapters of the best epochs kept beside best and last, one file an epoch; 0 = none */
-};            /* TrainRecipe */
+    int save_every;     /* steps between saved states; each epoch saves too; 0 = none */
+    int keep;           /* adapters of the best epochs that stay, one file an epoch; 0 = none */
+};                      /* TrainRecipe */
 
 /*
- * The built-in recipe `name`: paper, released, gend, probe, probe-norm, cpu. STATUS_USAGE lists them
- * for another, and leaves *recipe as it is.
+ * The built-in recipe `name`: paper, released, gend, probe, probe-norm, cpu. STATUS_USAGE lists
+ * them for another, and leaves *recipe as it is.
  */
 Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error);
 
 /*
- * Applies a file of `key = value` lines (# comments, CRLF and BOM accepted). A first line `recipe = NAME`
- * starts over from that built-in recipe. Errors name file and line: STATUS_USAGE for keys and values,
- * STATUS_FAILED for a file that cannot be read, a line of another form, a key given twice. *recipe may be
- * half changed then.
+ * Applies a file of `key = value` lines (# comments, CRLF and BOM accepted). A first line `recipe =
+ * NAME` starts over from that built-in recipe. Errors name file and line: STATUS_USAGE for keys and
+ * values, STATUS_FAILED for a file that cannot be read, a line of another form, a key given twice.
+ * *recipe may be half changed then.
  */
 Status train_recipe_read(TrainRecipe *recipe, const char *path, Error *error);
 
 /*
- * Sets one key; on failure the recipe is unchanged. `augment` sets all keys that begin with `augment.`, too. STATUS_USAGE names the nearest key for an unknown one, the
- * accepted values for a bad value, and says so by name for a value that this version does not have yet.
+ * Sets one key; on failure the recipe is unchanged. `augment` sets all keys that begin with
+ * `augment.`, too. STATUS_USAGE names the nearest key for an unknown one, the accepted values for a
+ * bad value, and says so by name for a value that this version does not have yet.
  */
 Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value, Error *error);
 
@@ -107,14 +110,15 @@ const char *train_recipe_key(int i);
 Status train_recipe_check(const TrainRecipe *recipe, Error *error);
 
 /*
- * `recipe = NAME`, then every key and its value, one `key = value` a line: what recipe.txt holds and
- * train_recipe_read takes, with the same bits in every number. Write errors stay with the stream.
+ * `recipe = NAME`, then every key and its value, one `key = value` a line: what recipe.txt holds
+ * and train_recipe_read takes, with the same bits in every number. Write errors stay with the
+ * stream.
  */
 void train_recipe_print(const TrainRecipe *recipe, FILE *stream);
 
 /*
- * What train_recipe_print prints, less threads, workers, memory, micro_batch and log.tensorboard, which never
- * change a result. Free it. NULL without memory.
+ * What train_recipe_print prints, less threads, workers, memory, micro_batch and log.tensorboard,
+ * which never change a result. Free it. NULL without memory.
  */
 char *train_recipe_identity(const TrainRecipe *recipe);
 
@@ -122,8 +126,8 @@ char *train_recipe_identity(const TrainRecipe *recipe);
 void train_recipe_describe(FILE *stream);
 
 /*
- * For --resume: STATUS_USAGE naming the keys in which the two differ, other than threads, workers, memory,
- * micro_batch and log.tensorboard, which never change a result.
+ * For --resume: STATUS_USAGE naming the keys in which the two differ, other than threads, workers,
+ * memory, micro_batch and log.tensorboard, which never change a result.
  */
 Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Error *error);
 

@@ -1,9 +1,10 @@
 /*
  * stepper.c - see stepper.h.
  *
- * A Workspace is an arena and the tapes over it. Steps run in one that has memory. To plan a size, the same
- * train_stepper_step runs in another one, which only measures: so what was measured is what is used. A
- * micro-batch that keeps its activations owns a tape; all others share the last one.
+ * A Workspace is an arena and the tapes over it. Steps run in one that has memory. To plan a size,
+ * the same train_stepper_step runs in another one, which only measures: so what was measured is
+ * what is used. A micro-batch that keeps its activations owns a tape; all others share the last
+ * one.
  *
  * Gradients of parameters are added up image by image, in order, inside the operations; phase 2
  * therefore visits the micro-batches in the order of the batch, whichever of them kept their tapes.
@@ -150,7 +151,10 @@ static int divide(Workspace *work, int count)
     return parts;
 }
 
-/* Runs the encoder over one micro-batch. Planning does not look at `pixels`, those of the whole batch. */
+/*
+ * Runs the encoder over one micro-batch. Planning does not look at `pixels`, those of the whole
+ * batch.
+ */
 static void embed(TrainStepper *stepper, MicroBatch *part, const uint8_t *pixels, int64_t step,
                   bool recording)
 {
@@ -200,8 +204,8 @@ static void pass(TrainStepper *stepper, const MicroBatch *part, int batch)
 }
 
 /*
- * Whether planning may leave out micro-batch i of `parts`: it keeps nothing, and needs of the arena what the
- * one before it needed. So planning takes no longer for a batch of a million images.
+ * Whether planning may leave out micro-batch i of `parts`: it keeps nothing, and needs of the arena
+ * what the one before it needed. So planning takes no longer for a batch of a million images.
  */
 static bool adds_nothing(const Workspace *work, int i, int parts)
 {
@@ -225,7 +229,10 @@ Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const f
     const int parts = features ? 0 : divide(work, batch->count);
     stepper->passed = 0;
 
-    /* Phase 1: embed one micro-batch after the other, and gather the features [count,D] of the batch. */
+    /*
+     * Phase 1: embed one micro-batch after the other, and gather the features [count,D] of the
+     * batch.
+     */
     for (int i = 0; i < parts; i++) {
         if (stop && *stop)
             return interrupted(work, error);
@@ -260,8 +267,8 @@ Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const f
     if (!stepper->encoder_trains)
         return STATUS_OK;
 
-    /* Phase 2: backward from the features of each micro-batch. Every operation adds its images to the
-       gradient of the parameters, so that the sum is the gradient of the mean over the batch. */
+    /* Phase 2: backward from the features of each micro-batch. Every operation adds its images to
+       the gradient of the parameters: the sum is the gradient of the mean over the batch. */
     for (int i = 0; i < parts; i++) {
         if (stop && *stop)
             return interrupted(work, error);
@@ -282,7 +289,10 @@ Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const f
 
 /* ---- Planning -------------------------------------------------------------------------------- */
 
-/* Bytes of arena that a batch of `count` needs: the step itself runs, in a workspace without memory. */
+/*
+ * Bytes of arena that a batch of `count` needs: the step itself runs, in a workspace without
+ * memory.
+ */
 static Status measure(TrainStepper *stepper, int count, int micro_batch, int kept, bool recompute,
                       size_t *bytes, Error *error)
 {
@@ -310,7 +320,10 @@ static Status measure_batch(void *context, int micro_batch, int kept, bool recom
     return measure(stepper, stepper->batch_size, micro_batch, kept, recompute, bytes, error);
 }
 
-/* Plans a batch that is shorter than the largest when the first of its size comes; the arena grows if it must. */
+/*
+ * Plans a batch that is shorter than the largest when the first of its size comes; the arena grows
+ * if it must.
+ */
 static Status plan_count(TrainStepper *stepper, int count, Error *error)
 {
     assert(count >= 1 && count <= stepper->batch_size);
@@ -331,7 +344,9 @@ static Status plan_count(TrainStepper *stepper, int count, Error *error)
     return STATUS_OK;
 }
 
-/* The parts of the plan that are given; `rest` is what is resident now and none of the other parts. */
+/*
+ * The parts of the plan that are given; `rest` is what is resident now and none of the other parts.
+ */
 static void plan_given(TrainStepper *stepper, size_t other_bytes)
 {
     TrainPlan *plan = &stepper->plan;
@@ -340,7 +355,7 @@ static void plan_given(TrainStepper *stepper, size_t other_bytes)
     const size_t moments = recipe->optimizer == TRAIN_OPTIMIZER_ADAMW ? 2 : 1;
     const size_t D = stepper->vit->config.width;
     plan->model = vit_bytes(stepper->vit);
-    /* Values, gradients, base; what SAM and the moving average keep beside them. */
+    /* Values, gradients, base; the copies of SAM and of the moving average. */
     const size_t copies = 3 + moments + (recipe->sam_rho > 0) + (recipe->ema > 0);
     plan->state = count * sizeof(float) * copies;
     plan->batch = stepper->batch_size * D * sizeof(float) * (stepper->dfeatures ? 2 : 1);

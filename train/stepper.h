@@ -5,8 +5,8 @@
  * batch. The objective, on a tape of its own, yields the loss and its gradient with respect to the
  * features. Phase 2 takes each micro-batch backward from its rows of that gradient. Micro-batches
  * whose activations the budget holds keep their tapes and need no second forward; for the others
- * the forward runs again. Where even one image's activations are too many, blocks keep their input only
- * and are computed again one by one. None of these choices changes a bit.
+ * the forward runs again. Where even one image's activations are too many, blocks keep their input
+ * only and are computed again one by one. None of these choices changes a bit.
  */
 #ifndef LNCLIP_TRAIN_STEPPER_H
 #define LNCLIP_TRAIN_STEPPER_H
@@ -23,7 +23,8 @@ typedef struct TrainStepper TrainStepper;
 /*
  * Plans (by running the step's own code on shapes alone) and allocates. recipe->micro_batch = 0
  * lets plan.h choose. batch_size is that of the largest batch to come: at most recipe->batch_size,
- * which an epoch of fewer images never fills. `other_bytes` is what the caller holds beside it: loaders, cached features.
+ * which an epoch of fewer images never fills. `other_bytes` is what the caller
+ * holds in addition: loaders, cached features.
  * STATUS_FAILED, with the smallest sufficient `memory`, if even one image does not fit. All
  * arguments are borrowed until train_stepper_destroy. With a frozen encoder (tune = none) no
  * activations are kept at all.
@@ -38,12 +39,13 @@ void train_stepper_destroy(TrainStepper *stepper);
 const TrainPlan *train_stepper_plan(const TrainStepper *stepper);
 
 /*
- * The gradient of one batch: zeroes tuned->grads and fills them, and *losses. `features` is NULL, or the ready
- * features [count,D] of a frozen encoder (train/feature_cache.h), which take the place of batch->pixels.
- * `step` selects the draws of slerp and of LoRA's dropout. `stop` (may be NULL) is looked at between
- * micro-batches: STATUS_INTERRUPTED then, and no gradient is valid. Losses that are not finite are returned as
- * they are: the caller decides. Allocates nothing, except in the first batch of a size that is smaller than the
- * planned one: that size is planned too, and the arena grows if it must.
+ * The gradient of one batch: zeroes tuned->grads and fills them, and *losses. `features` is NULL,
+ * or the ready features [count,D] of a frozen encoder (train/feature_cache.h), which take the place
+ * of batch->pixels. `step` selects the draws of slerp and of LoRA's dropout. `stop` (may be NULL)
+ * is looked at between micro-batches: STATUS_INTERRUPTED then, and no gradient is valid. Losses
+ * that are not finite are returned as they are: the caller decides. Allocates nothing, except in
+ * the first batch of a size that is smaller than the planned one: that size is planned too, and the
+ * arena grows if it must.
  */
 Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const float *features,
                           int64_t step, volatile sig_atomic_t *stop, TrainLosses *losses,

@@ -1,20 +1,22 @@
 /*
- * train.c - a training run, from top to bottom: train_run first, then what it calls, in the order of a run.
+ * train.c - a training run, from top to bottom: train_run first, then what it calls, in the order
+ * of a run.
  *
  *     prepare       lists, steps of an epoch, memory; fails before anything is written
  *     open_run      folder, saved state, where batches come from
  *     one_step      images -> encoder -> features -> loss -> backward -> AdamW, a row of steps.csv
  *     close_epoch   encoder -> scores -> metrics, a row of epochs.csv, curves, adapters, state
  *
- * What trains: the LayerNorms of the encoder and the head (or what the key `tune` names), as one flat array
- * (vit/tune.h); all else is frozen. The way of a frame into a step: the loader decodes, augments, resizes and crops it
- * (data/loader.h); the stepper normalises it and embeds it with the encoder (train/stepper.h, vit/vit.h); the objective
- * puts the features of the batch on the unit sphere, through the head, and compares them with their labels
- * (train/objective.h); the tape carries the gradient of the loss back to the trainable parameters (tensor/tape.h);
- * the optimizer updates them (train/optimizer.h).
+ * What trains: the LayerNorms of the encoder and the head (or what the key `tune` names), as one
+ * flat array (vit/tune.h); all else is frozen. The way of a frame into a step: the loader decodes,
+ * augments, resizes and crops it (data/loader.h); the stepper normalises it and embeds it with the
+ * encoder (train/stepper.h, vit/vit.h); the objective puts the features of the batch on the unit
+ * sphere, through the head, and compares them with their labels (train/objective.h); the tape
+ * carries the gradient of the loss back to the trainable parameters (tensor/tape.h); the optimizer
+ * updates them (train/optimizer.h).
  *
- * The files on disk always form a resumable run: rows and curves first, adapters next, and state.safetensors last,
- * which alone says how far the run is.
+ * The files on disk always form a resumable run: rows and curves first, adapters next, and
+ * state.safetensors last, which alone says how far the run is.
  */
 #include "train/train.h"
 
@@ -146,11 +148,12 @@ done:
     return status;
 }
 
-/* ---- Before the first step --------------------------------------------------------------------- */
+/* ---- Before the first step ------------------------------------------------------------------- */
 
 /*
- * What training writes is an adapter of the model alone: what an earlier adapter changed in it must be part of
- * that, or whoever reads the new one gets another model than the one that was validated.
+ * The adapter that training writes is relative to the base model. It must contain what an earlier
+ * adapter changed: otherwise the new one, read on its own, gives another model than the one that
+ * was validated.
  */
 static Status check_start(const TrainJob *job, Error *error)
 {
@@ -215,7 +218,9 @@ static void report_idle_settings(const TrainRun *run)
     notice(run, text);
 }
 
-/* Epochs of the schedule are cut to whole steps (optimizer.h): reports where that leaves none. */
+/*
+ * Epochs of the schedule are rounded down to steps (optimizer.h): reports where that leaves none.
+ */
 static Status check_schedule(const TrainRun *run, Error *error)
 {
     const TrainRecipe *recipe = run->job->recipe;
@@ -286,10 +291,10 @@ static Status count_steps(TrainRun *run, Error *error)
 static Status check_lists(TrainRun *run, Error *error)
 {
     const TrainJob *job = run->job;
-    if (!job->val)
-        report_idle_settings(run);
     if (!job->lists_checked)
         TRY(train_check_labels(job->train, job->val, job->recipe->sbi, error));
+    if (!job->val)
+        report_idle_settings(run);
     const int shared =
         job->val && !job->lists_checked ? data_list_overlap(job->train, job->val) : 0;
     if (shared > 0) {
@@ -303,8 +308,8 @@ static Status check_lists(TrainRun *run, Error *error)
 }
 
 /*
- * Raises *decode_bytes to what a loader of `list` should have: by its largest frame, and at least as much as fits into
- * an eighth of the budget. Refuses a frame that takes the whole budget.
+ * Raises *decode_bytes to what a loader of `list` should have: by its largest frame, and at least
+ * as much as fits into an eighth of the budget. Refuses a frame that takes the whole budget.
  */
 static Status plan_decoding(const TrainRun *run, const DataList *list,
                             const DataLoaderSettings *settings, size_t *decode_bytes, Error *error)
@@ -326,8 +331,8 @@ static Status plan_decoding(const TrainRun *run, const DataList *list,
 }
 
 /*
- * What the run holds in addition to model, state and step: batches in flight, cached features, and the frames being decoded,
- * which are those of training or of validation, never of both at a time.
+ * What the run holds in addition to model, state and step: batches in flight, cached features, and
+ * the frames being decoded, which are those of training or of validation, never of both at a time.
  */
 static Status plan_loaders(TrainRun *run, size_t *bytes, Error *error)
 {
@@ -349,8 +354,8 @@ static Status plan_loaders(TrainRun *run, size_t *bytes, Error *error)
 }
 
 /*
- * Checks recipe and lists, counts the steps, plans the memory and allocates all that a step needs. Writes nothing and
- * reads no image. On failure what was made stays in *run, for train_run.
+ * Checks recipe and lists, counts the steps, plans the memory and allocates all that a step needs.
+ * Writes nothing and reads no image. On failure what was made stays in *run, for train_run.
  */
 static Status prepare(TrainRun *run, Error *error)
 {
@@ -409,7 +414,7 @@ static Status resume_state(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/* Opens the run's folder: a new one, or one to go on with. */
+/* Opens the folder of the run: a new one, or the one to resume. */
 static Status open_folder(TrainRun *run, Error *error)
 {
     const TrainJob *job = run->job;
@@ -456,7 +461,7 @@ static Status open_run(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/* ---- Epochs ------------------------------------------------------------------------------------ */
+/* ---- Epochs ---------------------------------------------------------------------------------- */
 
 static bool finished(const TrainRun *run)
 {
@@ -486,11 +491,12 @@ static Status run_epochs(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/* ---- One step ---------------------------------------------------------------------------------- */
+/* ---- One step -------------------------------------------------------------------------------- */
 
 /*
- * Fills the error of a run whose `what` ("loss nan") is not finite after `done` steps, the last or present
- * one at rate lr. The parameters in memory are useless then: what is on disk stays as it is.
+ * Fills the error of a run whose `what` ("loss nan") is not finite after `done` steps, the last or
+ * present one at rate lr. The parameters in memory are useless then: what is on disk stays as it
+ * is.
  */
 static Status diverged(TrainRun *run, const char *what, int64_t done, double lr, Error *error)
 {
@@ -521,8 +527,8 @@ static Status finite_gradient(TrainRun *run, const DataBatch *batch, const float
     char what[80];
     TRY(train_stepper_step(run->stepper, batch, features, run->state.step, run->job->stop, losses,
                            error));
-    TRY(file_check_mappings(
-        error)); /* before the weights move: the state saved is that of the step before */
+    /* Before the parameters change, so that the state saved is that of the step before. */
+    TRY(file_check_mappings(error));
     *norm = train_grad_norm(run->job->tuned);
     if (isfinite(losses->total) && isfinite(*norm))
         return STATUS_OK;
@@ -533,8 +539,9 @@ static Status finite_gradient(TrainRun *run, const DataBatch *batch, const float
 }
 
 /*
- * The gradient for the optimizer and its norm. *losses are those at the weights themselves, also with
- * SAM, whose second gradient comes from uphill of them, from the same batch and the same draws.
+ * The gradient for the optimizer and its norm. *losses are those at the parameters themselves, also
+ * with SAM, whose second gradient comes from uphill of them, with the same batch and the same
+ * draws.
  */
 static Status step_gradient(TrainRun *run, const DataBatch *batch, const float *features, double lr,
                             TrainLosses *losses, double *norm, Error *error)
@@ -625,7 +632,7 @@ static Status one_step(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/* ---- Saving ------------------------------------------------------------------------------------ */
+/* ---- Saving ---------------------------------------------------------------------------------- */
 
 static TrainRunAdapter adapter_of(const TrainRun *run)
 {
@@ -684,7 +691,7 @@ static Status write_best(const TrainRun *run, Error *error)
     return status;
 }
 
-/* What is written is finite: the last update may have ended that, and no loss has followed it yet. */
+/* The last update may have made parameters that are not finite, and no loss has shown it yet. */
 static Status check_finite_weights(TrainRun *run, Error *error)
 {
     const VitTuned *tuned = run->job->tuned;
@@ -698,7 +705,9 @@ static Status check_finite_weights(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/* Saves the run as it is: rows, last adapter, and then the state, from which alone it is resumed. */
+/*
+ * Saves the run as it is: rows, last adapter, and then the state, from which alone it is resumed.
+ */
 static Status save(TrainRun *run, Error *error)
 {
     const TrainJob *job = run->job;
@@ -715,7 +724,7 @@ static Status save(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/* ---- The end of an epoch ----------------------------------------------------------------------- */
+/* ---- The end of an epoch --------------------------------------------------------------------- */
 
 static void report_scoring(void *context, int done, int total, double images_per_second)
 {
@@ -750,7 +759,10 @@ static TrainScoring scoring_settings(TrainRun *run, const char *phase)
     return scoring;
 }
 
-/* Scores every validation frame by the averaged weights, where there are any, and fills the metrics of *epoch. */
+/*
+ * Scores every validation frame by the averaged weights, where there are any, and fills the metrics
+ * of *epoch.
+ */
 static Status validate(TrainRun *run, TrainEpoch *epoch, Error *error)
 {
     const TrainJob *job = run->job;
@@ -807,7 +819,10 @@ static bool is_best(const TrainRun *run, const TrainEpoch *epoch)
                                 train_monitor_value(&run->state.best, monitor));
 }
 
-/* A picture that cannot be drawn, as of a steps.csv that another program cut, is no reason to lose an epoch. */
+/*
+ * Curves that cannot be drawn, such as those of a steps.csv that another program cut, must not end
+ * the run.
+ */
 static void write_curves(const TrainRun *run)
 {
     Error error = {0};
@@ -850,7 +865,7 @@ static Status close_epoch(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/* ---- A dry run --------------------------------------------------------------------------------- */
+/* ---- A dry run ------------------------------------------------------------------------------- */
 
 /* Measures a few micro-batches of the first batch and forecasts the whole run. */
 static Status forecast(TrainRun *run, TrainResult *result, Error *error)
@@ -881,7 +896,7 @@ static Status forecast(TrainRun *run, TrainResult *result, Error *error)
     const double scored = job->val ? job->val->count * fmax(forward, loading) : 0;
     result->forecast_step_seconds = an_image * run->loading.batch_size;
     result->forecast_seconds = epochs * (an_image * run->images + scored);
-    if (run->cached) /* every frame once; a step over ready features takes no time beside that */
+    if (run->cached) /* every frame once; steps over ready features take next to no time */
         result->forecast_seconds = job->train->count * fmax(forward, loading) + scored;
     return STATUS_OK;
 }

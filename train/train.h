@@ -72,14 +72,15 @@ typedef struct TrainResult {
 } TrainResult;
 
 /*
- * Runs (or resumes) a job to its end. The values in job->tuned are the last ones afterwards, with `ema` their
- * average, as in last.safetensors; the best are in best.safetensors.
+ * Runs (or resumes) a job to its end. The values in job->tuned are the last ones afterwards, with
+ * `ema` their average, as in last.safetensors; the best are in best.safetensors.
  *
  * STATUS_INTERRUPTED after a clean stop: the last completed step is saved. STATUS_FAILED for a
  * training or validation list with one class, a list too short for one step, training that diverges
  * (a loss, gradient, parameter or validation score that is not finite: step, epoch and rate are
- * named, and the state saved before stays), a folder that holds a run while resume is off, a changed list, recipe or model on resume,
- * and any file that cannot be read or written. *result is filled in every case.
+ * named, and the state saved before stays), a folder that holds a run while resume is off, a
+ * changed list, recipe or model on resume, and any file that cannot be read or written. *result is
+ * filled in every case.
  *
  * With resume: continues from the last saved step (from 0, with a notice, if none was saved) to the
  * same bits in all tensors and in every column but images_per_second and seconds as a run that was

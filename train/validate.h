@@ -32,9 +32,9 @@ typedef struct TrainEpoch {
 TrainEpoch train_epoch_empty(void);
 
 /*
- * Fills val_loss, frame and video from probabilities [count,2], margins [count] and cross_entropy [count] of the
- * list's frames. The metrics are those of a predictions.csv with the same numbers: p_fake as %.9g,
- * video means in double, in file order.
+ * Fills val_loss, frame and video from probabilities [count,2], margins [count] and cross_entropy
+ * [count] of the list's frames. The metrics are those of a predictions.csv with the same numbers:
+ * p_fake as %.9g, video means in double, in file order.
  */
 Status train_validation_metrics(const DataList *list, const float *probabilities,
                                 const float *margins, const float *cross_entropy, TrainEpoch *epoch,
@@ -44,8 +44,8 @@ Status train_validation_metrics(const DataList *list, const float *probabilities
 double train_monitor_value(const TrainEpoch *epoch, const char *name);
 
 /*
- * True if `value` beats `best` in the direction of the monitor `name`. NaN never beats; anything else beats
- * NaN.
+ * True if `value` beats `best` in the direction of the monitor `name`. NaN never beats; anything
+ * else beats NaN.
  */
 bool train_monitor_better(const char *name, double value, double best);
 

@@ -1,7 +1,7 @@
 /*
  * checkpoint.c - see checkpoint.h.
  *
- * transfer_state lists the numbers of a TrainState once, for writing and for reading. They are
+ * transfer_state lists the fields of a TrainState once, for writing and for reading. They are
  * stored as doubles, which hold the counts exactly below 2^53.
  */
 #include "train/run/checkpoint.h"
@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- state -------------------------------------------------------------------------------------- */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 static const char FORMAT[] = "lnclip state 1";
 
@@ -117,7 +117,10 @@ TrainState train_state_empty(void)
     return (TrainState){.best = train_epoch_empty(), .last = train_epoch_empty()};
 }
 
-/* The names of what trains, one a line: a state fits only the same set in the same order. */
+/*
+ * The names of the trainable parameters, one a line: a state is valid only for the same set in the
+ * same order.
+ */
 static char *tuned_names(const VitTuned *tuned)
 {
     char *text = NULL;
@@ -280,7 +283,7 @@ Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *opti
     return status;
 }
 
-/* ---- adapters ---------------------------------------------------------------------------------- */
+/* ---- adapters -------------------------------------------------------------------------------- */
 
 /* {"val_loss": 0.5, ...}: the columns of epochs.csv, and `monitor`; undefined = null. */
 static void metrics_text(const TrainEpoch *epoch, const char *monitor, char *out, size_t size)
@@ -311,8 +314,8 @@ static void metrics_text(const TrainEpoch *epoch, const char *monitor, char *out
 }
 
 /*
- * Which list chose these weights, and by what: "val_map_video 0.9812 (epoch 4 of 10) on LISTS". A score on
- * that list is optimistic, so the adapter names it.
+ * Which list chose these weights, and by what: "val_map_video 0.9812 (epoch 4 of 10) on LISTS". A
+ * score on that list is optimistic, so the adapter names it.
  */
 static char *selection(const TrainRunAdapter *adapter, TrainRunRole role)
 {

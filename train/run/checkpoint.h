@@ -1,9 +1,10 @@
 /*
- * checkpoint.h - what a run saves: state.safetensors, from which it resumes with the same bits, and its adapters: the
- * last one, the best one, and those of the best epochs (`keep`).
+ * checkpoint.h - what a run saves: state.safetensors, from which it resumes with the same bits, and
+ * its adapters: the last one, the best one, and those of the best epochs (`keep`).
  *
- * None of them depends on the time of day, threads, workers, memory or micro_batch: two runs of one recipe leave the
- * same bytes. Each is written beside its target, synced and renamed: a crash or a full disk leaves the old file.
+ * None of them depends on the time of day, threads, workers, memory or micro_batch: two runs of one
+ * recipe leave the same bytes. Each is written beside its target, synced and renamed: a crash or a
+ * full disk leaves the old file.
  */
 #ifndef LNCLIP_TRAIN_RUN_CHECKPOINT_H
 #define LNCLIP_TRAIN_RUN_CHECKPOINT_H
@@ -13,10 +14,10 @@
 #include "train/run/run_record.h"
 #include "train/validate.h"
 
-/* Where a run stands. */
+/* The progress of a run. */
 typedef struct TrainState {
     int64_t step;    /* completed steps */
-    int epoch;       /* under way: all before it are closed, their row and adapters written */
+    int epoch;       /* the present one: all before it are closed, their row and adapters written */
     double loss_sum; /* of the steps of this epoch */
     int64_t loss_steps;
     int since_best; /* closed epochs since the best one */
@@ -27,15 +28,18 @@ typedef struct TrainState {
 /* The state before the first step. */
 TrainState train_state_empty(void);
 
-/* Writes all of it to `path`, with the names of what trains; the average too if there is one. */
+/*
+ * Writes all of it to `path`, with the names of the trainable parameters; the average too if there
+ * is one.
+ */
 Status train_state_write(const TrainState *state, const VitTuned *tuned,
                          const TrainOptimizer *optimizer, const TrainEma *ema,
                          const TrainRecord *record, const char *path, Error *error);
 
 /*
- * Reads it back into *state, tuned->values, *optimizer and *ema. STATUS_FAILED, leaving all of them as
- * they were, for a damaged file, another base model, recipe or lists, or another set of what trains.
- * *decoders_differ tells that the images were decoded by other libraries then.
+ * Reads it back into *state, tuned->values, *optimizer and *ema. STATUS_FAILED, leaving all of them
+ * as they were, for a damaged file, another base model, recipe or lists, or another set of
+ * trainable parameters. *decoders_differ is set if the images were decoded by other libraries then.
  */
 Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *optimizer,
                         TrainEma *ema, const TrainRecord *record, const char *path,

@@ -1,14 +1,16 @@
 /*
  * event_file.c - see event_file.h.
  *
- * Protobuf by hand: four messages with seven fields in all. A field is a key (number << 3 | wire type) and a
- * value: a varint (type 0), 8 bytes (1), a length and so many bytes (2), or 4 bytes (5).
+ * Protobuf by hand: four messages with seven fields in all. A field is a key (number << 3 | wire
+ * type) and a value: a varint (type 0), 8 bytes (1), a length and so many bytes (2), or 4 bytes
+ * (5).
  *
  *     Event   { 1: double wall_time, 2: int64 step, 3: string file_version, 5: Summary }
  *     Summary { 1: repeated Value { 1: string tag, 2: float simple_value } }
  */
 #include "train/run/event_file.h"
 
+#include "tensor/base/arithmetic.h"
 #include "tensor/base/file.h"
 
 #include <assert.h>
@@ -95,10 +97,8 @@ static void put_double(Buffer *buffer, unsigned field, double value)
 
 static void put_float(Buffer *buffer, unsigned field, float value)
 {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
     put_key(buffer, field, WIRE_32);
-    put_little_endian(buffer, bits, 4);
+    put_little_endian(buffer, float_bits(value), 4);
 }
 
 static void write_record(FILE *stream, const Buffer *event)
@@ -193,7 +193,9 @@ static uint64_t get_varint(Reader *reader)
     return 0;
 }
 
-/* One field. *number is its varint or fixed value, *inside its bytes. False at the end, or if bad. */
+/*
+ * One field. *number is its varint or fixed value, *inside its bytes. False at the end, or if bad.
+ */
 static bool get_field(Reader *reader, unsigned *field, uint64_t *number, Reader *inside)
 {
     if (reader->bad || reader->at == reader->end)
@@ -247,10 +249,7 @@ static void read_value(Reader value, Mark *mark)
             epoch = (size_t)(inside.end - inside.at) == strlen(TRAIN_EVENT_EPOCH) &&
                     memcmp(inside.at, TRAIN_EVENT_EPOCH, strlen(TRAIN_EVENT_EPOCH)) == 0;
         if (field == 2 && epoch) {
-            const uint32_t bits = (uint32_t)number;
-            float as_float;
-            memcpy(&as_float, &bits, sizeof as_float);
-            mark->epoch = (double)as_float;
+            mark->epoch = (double)float_from_bits((uint32_t)number);
             mark->epoch_ends = true;
         }
     }
@@ -277,7 +276,9 @@ static bool read_event(Reader event, Mark *mark)
     return !event.bad;
 }
 
-/* The Event of the record at reader->at, which moves behind it. False if it is damaged or cut off. */
+/*
+ * The Event of the record at reader->at, which moves behind it. False if it is damaged or cut off.
+ */
 static bool get_record(Reader *reader, Reader *event)
 {
     const unsigned char *head = reader->at;
@@ -296,7 +297,9 @@ static bool get_record(Reader *reader, Reader *event)
     return true;
 }
 
-/* Moves the records that stay to the front of content [size]. *last is the last step that has one. */
+/*
+ * Moves the records that stay to the front of content [size]. *last is the last step that has one.
+ */
 static size_t keep_records(unsigned char *content, size_t size, int64_t steps, int epochs,
                            int64_t *last, bool *damaged)
 {

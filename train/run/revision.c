@@ -1,5 +1,6 @@
 /*
- * revision.c - the revision of the sources: alone in a file, so that a commit does not build everything anew.
+ * revision.c - the revision of the sources: alone in a file, so that a commit does not rebuild
+ * everything.
  */
 #include "train/run/run_record.h"
 

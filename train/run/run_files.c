@@ -46,7 +46,9 @@ static int column_of(const char *header, const char *name)
     return -1;
 }
 
-/* The monitor, by which kept adapters are ranked, has a column: if need be a last one of its own. */
+/*
+ * The monitor, by which kept adapters are ranked, has a column: if need be a last one of its own.
+ */
 static void choose_columns(TrainRunFiles *files, const TrainRecipe *recipe)
 {
     snprintf(files->epochs_header, sizeof files->epochs_header, "%s", EPOCHS_HEADER);
@@ -111,7 +113,7 @@ static Status open_tables(TrainRunFiles *files, Error *error)
     return open_for_append(&files->epochs, files->folder, table_names[TRAIN_RUN_EPOCHS], error);
 }
 
-/* What an earlier session wrote is cut also when this one writes no events. */
+/* Newer records of an earlier session are removed, also when this one writes no events. */
 static Status reopen_events(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps,
                             int epochs, Error *error)
 {
@@ -185,7 +187,9 @@ static Status cut(const TrainRunFiles *files, TrainRunTable table, int64_t rows,
     return status;
 }
 
-/* Two processes in one folder would mix their rows. The kernel frees the lock when a process ends. */
+/*
+ * Two processes in one folder would mix their rows. The kernel frees the lock when a process ends.
+ */
 static Status lock_folder(TrainRunFiles *files, const char *folder, Error *error)
 {
     files->lock = opendir(folder);
@@ -261,7 +265,7 @@ Status train_run_files_check_recipe(const char *folder, const TrainRecipe *recip
     return train_recipe_same(&saved, recipe, error);
 }
 
-/* Hands what was printed to the system, and finds out whether it was taken. */
+/* Passes what was printed to the system and checks that it was written. */
 static Status flush(FILE *stream, const char *folder, const char *name, Error *error)
 {
     if (fflush(stream) == 0 && !ferror(stream))
@@ -398,7 +402,7 @@ void train_run_files_close(TrainRunFiles *files)
     *files = (TrainRunFiles){0};
 }
 
-/* ---- curves.svg --------------------------------------------------------------------------------- */
+/* ---- curves.svg ------------------------------------------------------------------------------ */
 
 enum { MOST_POINTS = 400 }; /* of a curve: about what 640 pixels can show */
 

@@ -1,6 +1,6 @@
 /*
- * run_files.h - the readable files of a run: recipe.txt, steps.csv, epochs.csv, curves.svg, and with
- * log.tensorboard an event file. See docs/formats.md.
+ * run_files.h - the readable files of a run: recipe.txt, steps.csv, epochs.csv, curves.svg, and
+ * with log.tensorboard an event file. See docs/formats.md.
  *
  * Rows are appended and handed to the system at once; the checkpoint is written after them. So on
  * resume the files hold at least the rows the checkpoint knows, and what is newer (also a row cut
@@ -46,8 +46,8 @@ Status train_run_files_create(TrainRunFiles *files, const char *folder, const Tr
 
 /*
  * Reopens the files of a run that has completed `steps` steps and `epochs` epochs: newer rows are
- * cut, recipe.txt is written again (threads, workers, memory, micro_batch and log.tensorboard may differ).
- * STATUS_FAILED for a file that lacks an older row, or if another process holds the run.
+ * cut, recipe.txt is written again (threads, workers, memory, micro_batch and log.tensorboard may
+ * differ). STATUS_FAILED for a file that lacks an older row, or if another process holds the run.
  */
 Status train_run_files_resume(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
                               int64_t steps, int epochs, Error *error);
@@ -65,16 +65,17 @@ Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error 
 typedef enum TrainRunTable { TRAIN_RUN_STEPS, TRAIN_RUN_EPOCHS } TrainRunTable;
 
 /*
- * The column `name` of all rows of steps.csv or epochs.csv: *values [*count], owned by the caller; free().
- * Asserts that there is such a column.
+ * The column `name` of all rows of steps.csv or epochs.csv: *values [*count], owned by the caller;
+ * free(). Asserts that there is such a column.
  */
 Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, const char *name,
                               double **values, int *count, Error *error);
 
 /*
- * Draws curves.svg from the rows of steps.csv and epochs.csv: loss over the steps, validation over the epochs. The
- * second chart and the validation loss only with `validated`. Many steps are drawn as means of chunks of equal length,
- * with a band from the least to the largest loss of each. Atomic; the same rows give the same bytes.
+ * Draws curves.svg from the rows of steps.csv and epochs.csv: loss over the steps, validation over
+ * the epochs. The second chart and the validation loss only with `validated`. Many steps are drawn
+ * as means of chunks of equal length, with a band from the least to the largest loss of each.
+ * Atomic; the same rows give the same bytes.
  */
 Status train_run_curves_write(const TrainRunFiles *files, bool validated, Error *error);
 

@@ -1,10 +1,11 @@
 /*
  * run_record.h - what a run is made from and made with: the one record behind all its files.
  *
- * Hashes of model, recipe and lists prove that a run resumes with what it was started with. In words and JSON the
- * same facts go into the metadata of adapters, so that a file found years later says where it comes from: the
- * program, its revision, the machine, and the lists as they were named. No time of day and no number of threads: two
- * runs of a recipe on one machine leave the same bytes.
+ * Hashes of model, recipe and lists prove that a run resumes with what it was started with. In
+ * words and JSON the same facts go into the metadata of adapters, so that a file found years later
+ * says where it comes from: the program, its revision, the machine, and the lists as they were
+ * named. No time of day and no number of threads: two runs of a recipe on one machine leave the
+ * same bytes.
  */
 #ifndef LNCLIP_TRAIN_RUN_RUN_RECORD_H
 #define LNCLIP_TRAIN_RUN_RUN_RECORD_H
@@ -26,8 +27,8 @@ typedef struct TrainRecord {
 } TrainRecord;
 
 /*
- * Describes the run of `job`; call it after vit_tune. STATUS_FAILED without memory; *record is {0} then. Owned by
- * the caller: train_record_free, which accepts {0}.
+ * Describes the run of `job`; call it after vit_tune. STATUS_FAILED without memory; *record is {0}
+ * then. Owned by the caller: train_record_free, which accepts {0}.
  */
 Status train_record_create(TrainRecord *record, const TrainJob *job, Error *error);
 void train_record_free(TrainRecord *record);
@@ -36,10 +37,13 @@ void train_record_free(TrainRecord *record);
 enum { TRAIN_RECORD_KEYS = 7 };
 void train_record_metadata(const TrainRecord *record, SafeTensorsMetadata keys[TRAIN_RECORD_KEYS]);
 
-/* The revision this program was built from: "0123456789ab", "0123456789ab-dirty", or "unknown". Static. */
+/*
+ * The revision this program was built from: "0123456789ab", "0123456789ab-dirty", or "unknown".
+ * Static.
+ */
 const char *train_revision(void);
 
-/* The name of this machine's processor; "unknown" where /proc does not tell. */
+/* The name of this machine's processor; "unknown" where /proc has no such entry. */
 void train_processor(char *out, size_t size);
 
 #endif
