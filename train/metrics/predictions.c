@@ -1,48 +1,32 @@
 /*
- * predictions.c - the table of predictions and how a row is written: see predictions.h.
+ * predictions.c - the table of predictions, and how score files are written and read: see predictions.h.
  *
  * Names are interned: every data set and video is kept once, and rows hold indices. The columns that a file
- * of bare scores does not need are made when the first row asks for them. The table only collects; what
- * is right in a file is predictions_read.c's business, what it is worth reports.c's.
+ * of bare scores does not need are made when the first row asks for them.
  */
 #include "train/metrics/predictions.h"
 
 #include "data/lists/path.h"
 #include "tensor/base/c_locale.h"
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tensor/base/number.h"
+#include "tensor/base/table.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
-
-/* A hash table of indices: what an index stands for, and whether two are equal, its user knows. */
-typedef struct Slot {
-    uint32_t index_plus_one; /* 0: free */
-    uint32_t hash;
-} Slot;
-
-typedef struct Index {
-    Slot *slots;     /* [capacity], linear probing */
-    size_t capacity; /* 0 or a power of two, more than 4/3 of `used` */
-    size_t used;
-} Index;
-
-/* Strings live in blocks that never move. */
-typedef struct Block {
-    struct Block *previous;
-    char text[];
-} Block;
 
 struct MetricsNames {
-    Index datasets, videos, files;
-    Block *blocks;
-    char *free; /* [room] in the newest block */
-    size_t room;
-    uint32_t video_capacity;
+    Table datasets, videos, files;
+    MemPool texts;
+    size_t dataset_capacity, video_capacity;
 };
+
+/* What allocations are for, in messages. */
+static const char purpose[] = "the table of scores";
 
 MetricsPredictions metrics_predictions_empty(void)
 {
@@ -53,14 +37,10 @@ void metrics_predictions_free(MetricsPredictions *predictions)
 {
     MetricsNames *const names = predictions->names;
     if (names) {
-        free(names->datasets.slots);
-        free(names->videos.slots);
-        free(names->files.slots);
-        for (Block *block = names->blocks; block;) {
-            Block *const previous = block->previous;
-            free(block);
-            block = previous;
-        }
+        table_free(&names->datasets);
+        table_free(&names->videos);
+        table_free(&names->files);
+        mem_pool_free(&names->texts);
         free(names);
     }
     free(predictions->scores);
@@ -74,131 +54,48 @@ void metrics_predictions_free(MetricsPredictions *predictions)
     *predictions = (MetricsPredictions){0};
 }
 
-static Status no_memory(const MetricsPredictions *predictions, Error *error)
+/* What the three tables look for: a name within a data set (0 for the names of data sets themselves). */
+
+static TableKey dataset_key(const void *predictions, uint32_t i)
 {
-    return error_set(error, STATUS_FAILED,
-                     "scores: no memory after %zu rows; free some, or use fewer rows",
-                     predictions->count);
+    const char *const name = ((const MetricsPredictions *)predictions)->datasets[i];
+    return (TableKey){.text = name, .length = strlen(name)};
 }
 
-/* A copy of text [length] that lives as long as the table; NULL without memory. */
-static char *keep_text(MetricsNames *names, const char *text, size_t length)
+static TableKey video_key(const void *predictions, uint32_t i)
 {
-    enum { BLOCK_SIZE = 1 << 18 };
-    if (names->room < length + 1) {
-        const size_t size = length + 1 > BLOCK_SIZE ? length + 1 : BLOCK_SIZE;
-        Block *const block = malloc(sizeof *block + size);
-        if (!block)
-            return NULL;
-        block->previous = names->blocks;
-        names->blocks = block;
-        names->free = block->text;
-        names->room = size;
-    }
-    char *const copy = names->free;
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    names->free += length + 1;
-    names->room -= length + 1;
-    return copy;
+    const MetricsVideo *const video = &((const MetricsPredictions *)predictions)->videos[i];
+    return (TableKey){video->name, strlen(video->name), video->dataset};
 }
 
-/* Makes room for one more entry. False without memory. */
-static bool index_grow(Index *index)
+static TableKey file_key(const void *context, uint32_t row)
 {
-    if ((index->used + 1) * 4 < index->capacity * 3)
-        return true;
-    const size_t capacity = index->capacity > 0 ? 2 * index->capacity : 64;
-    Slot *const slots = calloc(capacity, sizeof *slots);
-    if (!slots)
-        return false;
-    for (size_t i = 0; i < index->capacity; i++) {
-        if (index->slots[i].index_plus_one == 0)
-            continue;
-        size_t at = index->slots[i].hash & (capacity - 1);
-        while (slots[at].index_plus_one != 0)
-            at = (at + 1) & (capacity - 1);
-        slots[at] = index->slots[i];
-    }
-    free(index->slots);
-    index->slots = slots;
-    index->capacity = capacity;
-    return true;
-}
-
-/* A name within a data set: what the three indices look for. */
-typedef struct Key {
-    uint32_t dataset; /* 0 for the names of data sets themselves */
-    const char *text;
-    size_t length;
-} Key;
-
-typedef Key (*KeyOf)(const MetricsPredictions *predictions, uint32_t index);
-
-static Key dataset_key(const MetricsPredictions *predictions, uint32_t i)
-{
-    return (Key){0, predictions->datasets[i], strlen(predictions->datasets[i])};
-}
-
-static Key video_key(const MetricsPredictions *predictions, uint32_t i)
-{
-    const MetricsVideo *const video = &predictions->videos[i];
-    return (Key){video->dataset, video->name, strlen(video->name)};
-}
-
-static Key file_key(const MetricsPredictions *predictions, uint32_t row)
-{
+    const MetricsPredictions *const predictions = context;
     const uint32_t dataset = predictions->row_dataset ? predictions->row_dataset[row] : 0;
-    return (Key){dataset, predictions->files[row], strlen(predictions->files[row])};
+    return (TableKey){predictions->files[row], strlen(predictions->files[row]), dataset};
 }
 
-/* The slot that holds `key`, or the free one where it belongs. The index must have room. */
-static Slot *index_find(const Index *index, const MetricsPredictions *predictions, KeyOf key_of,
-                        const Key *key)
+static const char *keep_text(MetricsNames *names, const char *text, size_t length, Error *error)
 {
-    const uint32_t hash = (uint32_t)XXH3_64bits_withSeed(key->text, key->length, key->dataset);
-    size_t at = hash & (index->capacity - 1);
-    for (; index->slots[at].index_plus_one != 0; at = (at + 1) & (index->capacity - 1)) {
-        if (index->slots[at].hash != hash)
-            continue;
-        const Key other = key_of(predictions, index->slots[at].index_plus_one - 1);
-        if (other.dataset == key->dataset && other.length == key->length &&
-            memcmp(other.text, key->text, key->length) == 0)
-            return &index->slots[at];
-    }
-    index->slots[at].hash = hash;
-    return &index->slots[at];
+    return mem_pool_text(&names->texts, text, length, purpose, error);
 }
 
-static void index_put(Index *index, Slot *slot, size_t value)
+/* *out: index of a data set, added if it is new. */
+static Status intern_dataset(MetricsPredictions *predictions, const char *name, uint32_t *out,
+                             Error *error)
 {
-    slot->index_plus_one = (uint32_t)(value + 1);
-    index->used++;
-}
-
-/* Index of a data set, added if it is new. False without memory. */
-static bool intern_dataset(MetricsPredictions *predictions, const char *name, uint32_t *out)
-{
-    MetricsNames *const names = predictions->names;
-    const Key key = {0, name, strlen(name)};
-    if (!index_grow(&names->datasets))
-        return false;
-    Slot *const slot = index_find(&names->datasets, predictions, dataset_key, &key);
-    if (slot->index_plus_one == 0) {
-        const size_t count = predictions->dataset_count;
-        const char **const grown =
-            realloc(predictions->datasets, (count + 1) * sizeof *predictions->datasets);
-        if (!grown)
-            return false;
-        predictions->datasets = grown;
-        predictions->datasets[count] = keep_text(names, name, key.length);
-        if (!predictions->datasets[count])
-            return false;
-        predictions->dataset_count++;
-        index_put(&names->datasets, slot, count);
-    }
-    *out = slot->index_plus_one - 1;
-    return true;
+    MetricsNames *names = predictions->names;
+    const TableKey key = {.text = name, .length = strlen(name)};
+    bool added = false;
+    *out = predictions->dataset_count;
+    TRY(mem_grow(&predictions->datasets, *out + (size_t)1, &names->dataset_capacity,
+                 sizeof *predictions->datasets, purpose, error));
+    TRY(table_find(&names->datasets, key, dataset_key, predictions, out, &added, error));
+    if (!added)
+        return STATUS_OK;
+    predictions->datasets[*out] = keep_text(names, name, key.length, error);
+    predictions->dataset_count++;
+    return predictions->datasets[*out] ? STATUS_OK : error->status;
 }
 
 /* The source that a path names, [*length]; NULL if it names none. */
@@ -218,120 +115,97 @@ static const char *source_of(const MetricsPrediction *row, size_t *length)
     return row->source;
 }
 
-/* The row's source, kept; NULL if there is none. False without memory. */
-static bool keep_source(MetricsNames *names, const MetricsPrediction *row, const char **source)
+/* *out: index of the video of `row` within data set key->group, added if it is new. */
+static Status intern_video(MetricsPredictions *predictions, const MetricsPrediction *row,
+                           const TableKey *key, uint32_t *out, Error *error)
 {
+    MetricsNames *names = predictions->names;
+    bool added = false;
+    *out = predictions->video_count;
+    TRY(mem_grow(&predictions->videos, *out + (size_t)1, &names->video_capacity,
+                 sizeof *predictions->videos, purpose, error));
+    TRY(table_find(&names->videos, *key, video_key, predictions, out, &added, error));
+    if (!added)
+        return STATUS_OK;
+    MetricsVideo *video = &predictions->videos[*out];
+    *video = (MetricsVideo){.dataset = key->group, .label = row->label};
+    video->name = keep_text(names, key->text, key->length, error);
+    predictions->video_count++;
+    if (!video->name)
+        return error->status;
     size_t length = 0;
-    const char *const text = source_of(row, &length);
-    *source = text ? keep_text(names, text, length) : NULL;
-    return *source || !text;
+    const char *source = source_of(row, &length);
+    if (!source)
+        return STATUS_OK;
+    video->source = keep_text(names, source, length, error);
+    return video->source ? STATUS_OK : error->status;
 }
 
-/* Index of the video of `row` within data set key->dataset, added if it is new. False without memory. */
-static bool intern_video(MetricsPredictions *predictions, const MetricsPrediction *row,
-                         const Key *key, uint32_t *out)
-{
-    MetricsNames *const names = predictions->names;
-    if (!index_grow(&names->videos))
-        return false;
-    Slot *const slot = index_find(&names->videos, predictions, video_key, key);
-    if (slot->index_plus_one == 0) {
-        const uint32_t count = predictions->video_count;
-        if (count == names->video_capacity) {
-            const uint32_t capacity = count > 0 ? 2 * count : 64;
-            MetricsVideo *const grown = realloc(predictions->videos, capacity * sizeof *grown);
-            if (!grown)
-                return false;
-            predictions->videos = grown;
-            names->video_capacity = capacity;
-        }
-        MetricsVideo *const video = &predictions->videos[count];
-        *video = (MetricsVideo){.dataset = key->dataset, .label = row->label};
-        video->name = keep_text(names, key->text, key->length);
-        if (!video->name || !keep_source(names, row, &video->source))
-            return false;
-        predictions->video_count++;
-        index_put(&names->videos, slot, count);
-    }
-    *out = slot->index_plus_one - 1;
-    return true;
-}
-
-/* A column of `capacity` elements: `old` grown, or NULL if there was none and none is wanted. */
-static bool grow_column(void *old, bool wanted, size_t capacity, size_t size, void **grown)
-{
-    *grown = old || wanted ? realloc(old, capacity * size) : NULL;
-    return *grown || (!old && !wanted);
-}
-
-/*
- * Makes room for one more row. False without memory: what was grown by then is kept, and `capacity` still
- * holds for all columns.
- */
-static bool grow_columns(MetricsPredictions *p)
+/* Makes room for one more row in the columns that there are; on failure `capacity` still holds for all. */
+static Status grow_columns(MetricsPredictions *p, Error *error)
 {
     if (p->count < p->capacity)
-        return true;
-    const size_t capacity = p->capacity > 0 ? 2 * p->capacity : 1024;
-    void *grown = NULL;
-    if (!grow_column(p->scores, true, capacity, sizeof *p->scores, &grown))
-        return false;
-    p->scores = grown;
-    if (!grow_column(p->margins, false, capacity, sizeof *p->margins, &grown))
-        return false;
-    p->margins = grown;
-    if (!grow_column(p->labels, true, capacity, sizeof *p->labels, &grown))
-        return false;
-    p->labels = grown;
-    if (!grow_column(p->row_dataset, false, capacity, sizeof *p->row_dataset, &grown))
-        return false;
-    p->row_dataset = grown;
-    if (!grow_column(p->row_video, false, capacity, sizeof *p->row_video, &grown))
-        return false;
-    p->row_video = grown;
-    if (!grow_column(p->files, false, capacity, sizeof *p->files, &grown))
-        return false;
-    p->files = grown;
+        return STATUS_OK;
+    const struct {
+        bool is_there;
+        void *column;
+        size_t size;
+    } columns[] = {
+        {true, &p->scores, sizeof *p->scores},
+        {true, &p->labels, sizeof *p->labels},
+        {p->margins != NULL, &p->margins, sizeof *p->margins},
+        {p->row_dataset != NULL, &p->row_dataset, sizeof *p->row_dataset},
+        {p->row_video != NULL, &p->row_video, sizeof *p->row_video},
+        {p->files != NULL, &p->files, sizeof *p->files},
+    };
+    size_t capacity = 0;
+    for (size_t i = 0; i < COUNT_OF(columns); i++)
+        if (columns[i].is_there) {
+            capacity = p->capacity;
+            TRY(mem_grow(columns[i].column, p->count + 1, &capacity, columns[i].size, purpose,
+                         error));
+        }
     p->capacity = capacity;
-    return true;
+    return STATUS_OK;
 }
 
 /* Makes a column of indices, filled with `value` for the rows before, if there is none yet. */
-static bool make_column(MetricsPredictions *predictions, uint32_t **column, uint32_t value)
+static Status make_column(MetricsPredictions *predictions, uint32_t **column, uint32_t value,
+                          Error *error)
 {
     if (*column)
-        return true;
-    *column = malloc(predictions->capacity * sizeof **column);
-    for (size_t i = 0; *column && i < predictions->count; i++)
+        return STATUS_OK;
+    *column = mem_new(predictions->capacity, sizeof **column, purpose, error);
+    if (!*column)
+        return error->status;
+    for (size_t i = 0; i < predictions->count; i++)
         (*column)[i] = value;
-    return *column != NULL;
+    return STATUS_OK;
 }
 
 /* Enters the file of the row being added and counts it if it was there before. */
-static bool put_file(MetricsPredictions *predictions, const char *file, uint32_t dataset)
+static Status put_file(MetricsPredictions *predictions, const char *file, uint32_t dataset,
+                       Error *error)
 {
-    MetricsNames *const names = predictions->names;
-    if (!predictions->files &&
-        !(predictions->files = calloc(predictions->capacity, sizeof *predictions->files)))
-        return false;
-    if (!index_grow(&names->files))
-        return false;
-    const Key key = {dataset, file, strlen(file)};
-    Slot *const slot = index_find(&names->files, predictions, file_key, &key);
-    if (slot->index_plus_one != 0) {
-        predictions->duplicates++;
-        predictions->files[predictions->count] = predictions->files[slot->index_plus_one - 1];
-        return true;
+    MetricsNames *names = predictions->names;
+    const TableKey key = {file, strlen(file), dataset};
+    uint32_t row = (uint32_t)predictions->count;
+    bool added = false;
+    if (!predictions->files) {
+        predictions->files =
+            mem_new(predictions->capacity, sizeof *predictions->files, purpose, error);
+        if (!predictions->files)
+            return error->status;
     }
-    predictions->files[predictions->count] = keep_text(names, file, key.length);
-    if (!predictions->files[predictions->count])
-        return false;
-    index_put(&names->files, slot, predictions->count);
-    return true;
+    TRY(table_find(&names->files, key, file_key, predictions, &row, &added, error));
+    predictions->duplicates += !added;
+    const char *text = added ? keep_text(names, file, key.length, error) : predictions->files[row];
+    predictions->files[predictions->count] = text;
+    return text ? STATUS_OK : error->status;
 }
 
 /* The name of the row's video: as given, or what its path says (perhaps in `buffer`); false if it has neither. */
-static bool video_of(const MetricsPrediction *row, char buffer[FILE_PATH_SIZE], Key *key)
+static bool video_of(const MetricsPrediction *row, char buffer[FILE_PATH_SIZE], TableKey *key)
 {
     if (row->video) {
         key->text = row->video;
@@ -348,29 +222,30 @@ static Status append(MetricsPredictions *predictions, const MetricsPrediction *r
     uint32_t dataset = predictions->dataset_count - 1, video = METRICS_NO_VIDEO;
     if (predictions->dataset_count == 0 ||
         strcmp(predictions->datasets[dataset], row->dataset) != 0)
-        if (!intern_dataset(predictions, row->dataset, &dataset))
-            return no_memory(predictions, error);
-    Key key = {.dataset = dataset};
+        TRY(intern_dataset(predictions, row->dataset, &dataset, error));
+    TableKey key = {.group = dataset};
     char buffer[FILE_PATH_SIZE];
     if (video_of(row, buffer, &key)) {
-        if (!intern_video(predictions, row, &key, &video))
-            return no_memory(predictions, error);
+        TRY(intern_video(predictions, row, &key, &video, error));
         if (predictions->videos[video].label != row->label)
             return error_set(error, STATUS_FAILED,
                              "video %s of %s: has real and fake frames; a video has one "
                              "label: check labels and folders",
                              predictions->videos[video].name, row->dataset);
     }
-    if (!grow_columns(predictions) ||
-        (dataset > 0 && !make_column(predictions, &predictions->row_dataset, 0)) ||
-        (video != METRICS_NO_VIDEO &&
-         !make_column(predictions, &predictions->row_video, METRICS_NO_VIDEO)))
-        return no_memory(predictions, error);
+    TRY(grow_columns(predictions, error));
+    if (dataset > 0)
+        TRY(make_column(predictions, &predictions->row_dataset, 0, error));
+    if (video != METRICS_NO_VIDEO)
+        TRY(make_column(predictions, &predictions->row_video, METRICS_NO_VIDEO, error));
+    if (row->has_margin && !predictions->margins) {
+        predictions->margins =
+            mem_new(predictions->capacity, sizeof *predictions->margins, purpose, error);
+        if (!predictions->margins)
+            return error->status;
+    }
 
     const size_t at = predictions->count;
-    if (row->has_margin && !predictions->margins &&
-        !(predictions->margins = malloc(predictions->capacity * sizeof *predictions->margins)))
-        return no_memory(predictions, error);
     if (predictions->margins)
         predictions->margins[at] = row->margin;
     if (predictions->row_dataset)
@@ -379,8 +254,8 @@ static Status append(MetricsPredictions *predictions, const MetricsPrediction *r
         predictions->row_video[at] = video;
     if (predictions->files)
         predictions->files[at] = NULL;
-    if (row->file && !put_file(predictions, row->file, dataset))
-        return no_memory(predictions, error);
+    if (row->file)
+        TRY(put_file(predictions, row->file, dataset, error));
     predictions->scores[at] = row->fake;
     predictions->labels[at] = (uint8_t)row->label;
     predictions->count++;
@@ -426,8 +301,11 @@ Status metrics_predictions_append(MetricsPredictions *predictions, const Metrics
     if (predictions->count >= METRICS_NO_VIDEO - 1)
         return error_set(error, STATUS_FAILED, "scores: more than %lu rows; split them",
                          (unsigned long)METRICS_NO_VIDEO - 1);
-    if (!predictions->names && !(predictions->names = calloc(1, sizeof *predictions->names)))
-        return no_memory(predictions, error);
+    if (!predictions->names) {
+        predictions->names = mem_new(1, sizeof *predictions->names, purpose, error);
+        if (!predictions->names)
+            return error->status;
+    }
     return append(predictions, row, error);
 }
 
@@ -464,7 +342,7 @@ void metrics_predictions_write_field(FILE *stream, const char *text, size_t leng
 void metrics_predictions_write_row(FILE *stream, const MetricsPrediction *row, bool source)
 {
     assert(stream && row && row->file && row->dataset);
-    Key video = {0};
+    TableKey video = {0};
     char buffer[FILE_PATH_SIZE];
     metrics_predictions_write_field(stream, row->file, strlen(row->file));
     fprintf(stream, ",%d,", row->label);
@@ -497,4 +375,443 @@ double metrics_predictions_written(float probability)
     const double written = strtod(text, NULL);
     c_locale_end(before);
     return written;
+}
+
+/* ---- score files ----------------------------------------------------------------------------- */
+
+/*
+ * RFC 4180 as it is found in practice, read in one pass. The file streams through one buffer that holds at least a
+ * whole record, so that memory does not grow with the file. Fields are used in place. The reader is strict about what
+ * would change a number (widths, quotes, text) and lax about what cannot (line ends, byte order mark, blank lines,
+ * other columns).
+ */
+
+enum { FIRST_BUFFER = 1 << 20, LARGEST_RECORD = 1 << 26 };
+
+typedef enum Role {
+    ROLE_FILE,
+    ROLE_LABEL,
+    ROLE_FAKE,
+    ROLE_REAL,
+    ROLE_DATASET,
+    ROLE_VIDEO,
+    ROLE_SOURCE,
+    ROLE_MARGIN,
+    ROLES
+} Role;
+
+/* The names a column may have. */
+static const char *const role_names[ROLES][2] = {
+    [ROLE_FILE] = {"files"},
+    [ROLE_LABEL] = {"labels", "label"},
+    [ROLE_FAKE] = {"prob_class_1", "score"},
+    [ROLE_REAL] = {"prob_class_0"},
+    [ROLE_DATASET] = {"dataset"},
+    [ROLE_VIDEO] = {"video"},
+    [ROLE_SOURCE] = {"source"},
+    [ROLE_MARGIN] = {"margin"},
+};
+
+/* A column that is read; those between are skipped. */
+typedef struct Column {
+    size_t position; /* from 0 */
+    Role role;
+} Column;
+
+typedef struct Field {
+    char *text; /* ends with a zero byte, written over what separated it */
+    size_t length;
+} Field;
+
+typedef struct Reader {
+    const char *path;
+    FILE *stream;
+    char *buffer; /* [capacity + 1] */
+    size_t capacity;
+    size_t begin, end;      /* what is read and not yet used */
+    bool at_end;            /* of the file */
+    size_t line, next_line; /* number of the first line of this record and of the next one */
+    Column columns[ROLES];  /* [column_count] by position */
+    int column_count;
+    size_t width;     /* fields of the header */
+    bool bare_scores; /* the column of scores is named `score` */
+    Error *error;
+} Reader;
+
+static Status fail(const Reader *reader, const char *what, const char *todo)
+{
+    return error_set(reader->error, STATUS_FAILED, "%s: line %zu: %s; %s", reader->path,
+                     reader->line, what, todo);
+}
+
+/* Reads more behind what is there, moving it to the front or enlarging the buffer if need be. */
+static Status refill(Reader *reader)
+{
+    memmove(reader->buffer, reader->buffer + reader->begin, reader->end - reader->begin);
+    reader->end -= reader->begin;
+    reader->begin = 0;
+    if (reader->end == reader->capacity) {
+        if (reader->capacity >= LARGEST_RECORD)
+            return fail(reader, "is longer than 64 MiB", "check that every quote is closed");
+        size_t room = reader->capacity + 1;
+        TRY(mem_grow(&reader->buffer, 2 * reader->capacity + 1, &room, 1, reader->path,
+                     reader->error));
+        reader->capacity *= 2;
+    }
+    const size_t got =
+        fread(reader->buffer + reader->end, 1, reader->capacity - reader->end, reader->stream);
+    if (got == 0 && ferror(reader->stream))
+        return error_set(reader->error, STATUS_FAILED,
+                         "%s: cannot be read: %s; check the path and its permissions", reader->path,
+                         strerror(errno));
+    reader->end += got;
+    reader->at_end = got == 0;
+    return STATUS_OK;
+}
+
+/* Where within a record a scan stands. */
+typedef enum Place { FIELD_START, PLAIN, IN_QUOTES, BEHIND_QUOTE } Place;
+
+/*
+ * Looks for the line end that is in no quotes, from `from`, where *place says how the text before ended.
+ * Returns its position, or the end of what is there. A quote opens a field at its beginning only.
+ */
+static size_t scan_quoted(const Reader *reader, size_t from, Place *place)
+{
+    size_t i = from;
+    for (; i < reader->end; i++) {
+        const char c = reader->buffer[i];
+        if (*place == IN_QUOTES)
+            *place = c == '"' ? BEHIND_QUOTE : IN_QUOTES;
+        else if (c == '\n')
+            break;
+        else if (c == ',')
+            *place = FIELD_START;
+        else if (c == '"' && *place != PLAIN) /* behind a quote: a doubled one */
+            *place = IN_QUOTES;
+        else
+            *place = PLAIN;
+    }
+    return i;
+}
+
+/*
+ * The next record without its line end: [*record, *stop). *record = NULL at the end of the file. Almost every
+ * record has no quote, and is found by two calls of memchr.
+ */
+static Status next_record(Reader *reader, char **record, char **stop)
+{
+    size_t scanned = reader->begin;
+    bool has_quote = false;
+    Place place = FIELD_START;
+    reader->line = reader->next_line;
+    for (;;) {
+        size_t at = reader->end;
+        if (!has_quote) {
+            const char *const from = reader->buffer + scanned;
+            const char *const newline = memchr(from, '\n', reader->end - scanned);
+            at = newline ? (size_t)(newline - reader->buffer) : reader->end;
+            has_quote = memchr(from, '"', at - scanned) != NULL;
+            scanned = has_quote ? reader->begin : scanned;
+        }
+        if (has_quote)
+            at = scan_quoted(reader, scanned, &place);
+        if (at < reader->end || reader->at_end) {
+            *record =
+                at > reader->begin || at < reader->end ? reader->buffer + reader->begin : NULL;
+            *stop = reader->buffer + at;
+            for (const char *p = *record; has_quote && p && p < *stop; p++)
+                reader->next_line += *p == '\n';
+            if (place == IN_QUOTES)
+                return fail(reader, "opens a quote that is never closed",
+                            "close it, or double it inside");
+            reader->next_line++;
+            reader->begin = at < reader->end ? at + 1 : at;
+            if (*record && *stop > *record && (*stop)[-1] == '\r')
+                (*stop)--;
+            return STATUS_OK;
+        }
+        scanned = reader->end - reader->begin;
+        TRY(refill(reader));
+    }
+}
+
+/* Unquotes a field that begins with a quote at *cursor, in place. */
+static Status quoted_field(const Reader *reader, char **cursor, const char *stop, Field *field)
+{
+    char *in = *cursor + 1, *out = in;
+    field->text = in;
+    for (; in < stop; in++) {
+        if (*in == '"') {
+            if (in + 1 >= stop || in[1] != '"')
+                break;
+            in++;
+        }
+        *out++ = *in;
+    }
+    field->length = (size_t)(out - field->text);
+    in++; /* the closing quote: next_record made sure that it is there */
+    if (in < stop && *in != ',')
+        return fail(reader, "has text behind a closing quote", "put the whole field in quotes");
+    *out = '\0';
+    *cursor = in;
+    return STATUS_OK;
+}
+
+/* The field at *cursor; *cursor moves to the comma behind it or to `stop`. */
+static Status next_field(const Reader *reader, char **cursor, char *stop, Field *field)
+{
+    if (*cursor < stop && **cursor == '"')
+        return quoted_field(reader, cursor, stop, field);
+    field->text = *cursor;
+    char *p = *cursor;
+    while (p < stop && *p != ',')
+        p++;
+    field->length = (size_t)(p - *cursor);
+    *cursor = p;
+    return STATUS_OK;
+}
+
+static void trim(Field *field)
+{
+    while (field->length > 0 && (*field->text == ' ' || *field->text == '\t')) {
+        field->text++;
+        field->length--;
+    }
+    while (field->length > 0 &&
+           (field->text[field->length - 1] == ' ' || field->text[field->length - 1] == '\t'))
+        field->length--;
+}
+
+static bool is_named(const Field *field, const char *name)
+{
+    return name && strlen(name) == field->length && memcmp(field->text, name, field->length) == 0;
+}
+
+/* Notes the column if it has a role. */
+static Status note_column(Reader *reader, const Field *field)
+{
+    for (Role role = 0; role < ROLES; role++) {
+        if (!is_named(field, role_names[role][0]) && !is_named(field, role_names[role][1]))
+            continue;
+        for (int i = 0; i < reader->column_count; i++)
+            if (reader->columns[i].role == role)
+                return error_set(reader->error, STATUS_FAILED,
+                                 "%s: line %zu, column %zu: a second column of %s; keep one",
+                                 reader->path, reader->line, reader->width + 1,
+                                 role == ROLE_FAKE ? "scores" : role_names[role][0]);
+        reader->columns[reader->column_count++] = (Column){reader->width, role};
+        reader->bare_scores |= role == ROLE_FAKE && is_named(field, role_names[role][1]);
+    }
+    return STATUS_OK;
+}
+
+static bool has_role(const Reader *reader, Role role)
+{
+    for (int i = 0; i < reader->column_count; i++)
+        if (reader->columns[i].role == role)
+            return true;
+    return false;
+}
+
+/* Passes over the column as over one without a role. */
+static void drop_role(Reader *reader, Role role)
+{
+    int kept = 0;
+    for (int i = 0; i < reader->column_count; i++)
+        if (reader->columns[i].role != role)
+            reader->columns[kept++] = reader->columns[i];
+    reader->column_count = kept;
+}
+
+static Status check_encoding(Reader *reader)
+{
+    const char *const text = reader->buffer;
+    if (reader->end == 0)
+        return error_set(reader->error, STATUS_FAILED, "%s: is empty; write the scores first",
+                         reader->path);
+    if (reader->end >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0))
+        return error_set(reader->error, STATUS_FAILED, "%s: is UTF-16; save it as UTF-8",
+                         reader->path);
+    if (memchr(text, '\0', reader->end < 4096 ? reader->end : 4096))
+        return error_set(reader->error, STATUS_FAILED,
+                         "%s: holds zero bytes, so it is no text; give a CSV file in UTF-8",
+                         reader->path);
+    if (reader->end >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+        reader->begin = 3;
+    return STATUS_OK;
+}
+
+static Status read_header(Reader *reader)
+{
+    char *cursor = NULL, *stop = NULL;
+    TRY(refill(reader));
+    TRY(check_encoding(reader));
+    TRY(next_record(reader, &cursor, &stop));
+    for (bool more = cursor != NULL; more; reader->width++) {
+        Field field;
+        TRY(next_field(reader, &cursor, stop, &field));
+        more = cursor < stop;
+        cursor++;
+        trim(&field);
+        TRY(note_column(reader, &field));
+    }
+    if (reader->bare_scores)
+        drop_role(reader, ROLE_MARGIN);
+    const bool label = has_role(reader, ROLE_LABEL);
+    if (!label || !has_role(reader, ROLE_FAKE))
+        return fail(
+            reader, label ? "has no column prob_class_1 or score" : "has no column labels or label",
+            "the first line must name the columns: files,labels,prob_class_0,prob_class_1 or "
+            "label,score");
+    return STATUS_OK;
+}
+
+static Status bad_cell(const Reader *reader, const Column *column, const Field *field,
+                       const char *why)
+{
+    const char *const *const names = role_names[column->role];
+    return error_set(reader->error, STATUS_FAILED, "%s: line %zu, column %zu (%s): '%.*s' %s",
+                     reader->path, reader->line, column->position + 1,
+                     names[1] && !has_role(reader, ROLE_FILE) ? names[1] : names[0],
+                     (int)(field->length < 60 ? field->length : 60), field->text, why);
+}
+
+static Status read_number(const Reader *reader, const Column *column, Field *field, double *value)
+{
+    if (!number_parse(field->text, field->length, value)) {
+        trim(field);
+        if (!number_parse(field->text, field->length, value))
+            return bad_cell(reader, column, field,
+                            column->role == ROLE_LABEL ? "is no label; write 0 for real, 1 for fake"
+                                                       : "is no number; write it like 0.5");
+    }
+    if (!isfinite(*value))
+        return bad_cell(reader, column, field, "is not finite; find out what produced it");
+    return STATUS_OK;
+}
+
+static Status read_text(const Reader *reader, const Column *column, const Field *field,
+                        const char **text)
+{
+    if (field->length == 0)
+        return bad_cell(reader, column, field, "is empty; fill it in");
+    if (memchr(field->text, '\0', field->length))
+        return bad_cell(reader, column, field, "holds a zero byte; write text");
+    *text = field->text;
+    return STATUS_OK;
+}
+
+static Status read_cell(const Reader *reader, const Column *column, Field *field,
+                        MetricsPrediction *row)
+{
+    double number = 0;
+    switch (column->role) {
+    case ROLE_LABEL:
+        TRY(read_number(reader, column, field, &number));
+        if (number != 0 && number != 1)
+            return bad_cell(reader, column, field, "is no label; 0 is real and 1 is fake");
+        row->label = number == 1;
+        return STATUS_OK;
+    case ROLE_FAKE:
+        return read_number(reader, column, field, &row->fake);
+    case ROLE_REAL:
+        return read_number(reader, column, field, &row->real);
+    case ROLE_FILE:
+        return read_text(reader, column, field, &row->file);
+    case ROLE_DATASET:
+        return read_text(reader, column, field, &row->dataset);
+    case ROLE_VIDEO: /* may be empty: written so for a file without a folder */
+        return field->length > 0 ? read_text(reader, column, field, &row->video) : STATUS_OK;
+    case ROLE_SOURCE: /* empty: what the path says */
+        return field->length > 0 ? read_text(reader, column, field, &row->source) : STATUS_OK;
+    case ROLE_MARGIN: /* empty: there is none */
+        if (field->length == 0)
+            return STATUS_OK;
+        row->has_margin = true;
+        return read_number(reader, column, field, &row->margin);
+    case ROLES:
+        break;
+    }
+    assert(0 && "a known role");
+    return STATUS_FAILED;
+}
+
+/* Fills *row from the fields of a record; texts point into the buffer. */
+static Status read_row(const Reader *reader, char *cursor, char *stop, MetricsPrediction *row)
+{
+    const Column *column = reader->columns, *const last = column + reader->column_count;
+    size_t position = 0;
+    for (bool more = true; more; position++) {
+        Field field;
+        TRY(next_field(reader, &cursor, stop, &field));
+        more = cursor < stop;
+        if (column < last && column->position == position) {
+            field.text[field.length] = '\0'; /* over the comma or line end */
+            TRY(read_cell(reader, column, &field, row));
+            column++;
+        }
+        cursor++;
+    }
+    if (position != reader->width)
+        return error_set(reader->error, STATUS_FAILED,
+                         "%s: line %zu: has %zu columns, but the first line has %zu; put fields "
+                         "that hold commas "
+                         "in quotes",
+                         reader->path, reader->line, position, reader->width);
+    return STATUS_OK;
+}
+
+static Status read_rows(Reader *reader, const char *dataset, MetricsPredictions *predictions)
+{
+    Error inner = {0}; /* here, since clearing its seven kilobytes would cost more than a row */
+    for (;;) {
+        char *record = NULL, *stop = NULL;
+        TRY(next_record(reader, &record, &stop));
+        if (!record)
+            break;
+        if (record == stop) /* a blank line */
+            continue;
+        MetricsPrediction row = {.dataset = dataset};
+        TRY(read_row(reader, record, stop, &row));
+        const Status status = metrics_predictions_append(predictions, &row, &inner);
+        if (status != STATUS_OK)
+            return error_set(reader->error, status, "%s: line %zu: %s", reader->path, reader->line,
+                             inner.message);
+    }
+    if (predictions->count == 0)
+        return error_set(reader->error, STATUS_FAILED,
+                         "%s: has no row below its header; write the scores first", reader->path);
+    return STATUS_OK;
+}
+
+Status metrics_predictions_read(MetricsPredictions *predictions, const char *path, Error *error)
+{
+    assert(predictions && path && error);
+    *predictions = metrics_predictions_empty();
+    Reader reader = {.path = path, .capacity = FIRST_BUFFER, .next_line = 1, .error = error};
+    reader.stream = fopen(path, "rbe");
+    if (!reader.stream)
+        return error_set(error, STATUS_FAILED,
+                         "%s: cannot be read: %s; check the path and its permissions", path,
+                         strerror(errno));
+    setvbuf(reader.stream, NULL, _IONBF, 0); /* reads go straight into our buffer */
+
+    /* Without a column `dataset`, the file's name without folder and suffix. */
+    char *stem = mem_copy(file_name(path), path, error);
+    char *dot = stem ? strrchr(stem, '.') : NULL;
+    if (dot && dot > stem)
+        *dot = '\0';
+    reader.buffer = mem_new(reader.capacity + 1, 1, path, error);
+    Status status = stem && reader.buffer ? STATUS_OK : error->status;
+    if (status == STATUS_OK)
+        status = read_header(&reader);
+    if (status == STATUS_OK)
+        status = read_rows(&reader, stem, predictions);
+    if (status != STATUS_OK)
+        metrics_predictions_free(predictions);
+    free(reader.buffer);
+    free(stem);
+    fclose(reader.stream);
+    return status;
 }
