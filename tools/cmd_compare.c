@@ -7,6 +7,7 @@
 #include "tools/cmd_compare.h"
 
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tensor/safetensors.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_json.h"
@@ -167,14 +168,12 @@ typedef struct Output {
     bool begun; /* something was printed: a blank line comes before the next table */
 } Output;
 
-static Status print_and_free(Output *output, CliTable *table, Error *error)
+static Status print_table(Output *output, CliTable *table, Error *error)
 {
     if (output->begun)
         fputc('\n', output->stream);
     output->begun = true;
-    const Status status = cli_table_print(table, output->format, output->stream, error);
-    cli_table_free(table);
-    return status;
+    return cli_table_print(table, output->format, output->stream, error);
 }
 
 static const char *path_of(const json_t *item)
@@ -188,43 +187,34 @@ static const char *path_of(const json_t *item)
 /* Any plain value as the files show it; "-" if there is none. */
 static void value_cell(CliTable *table, const json_t *value)
 {
-    if (json_is_string(value))
-        cli_table_cell(table, "%s", json_string_value(value));
-    else if (json_is_integer(value))
-        cli_table_cell(table, "%lld", (long long)json_integer_value(value));
+    char text[CLI_NUMBER_SIZE] = "-";
+    if (json_is_integer(value))
+        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
     else if (json_is_real(value))
-        cli_table_cell(table, "%.9g", json_real_value(value));
-    else
-        cli_table_cell(table, "-");
+        snprintf(text, sizeof text, "%.9g", json_real_value(value));
+    cli_table_words(table, json_is_string(value) ? json_string_value(value) : text);
 }
 
-static void fraction_cell(CliTable *table, const json_t *value)
+static double number_or_nan(const json_t *value)
 {
-    if (json_is_number(value))
-        cli_table_cell(table, "%.4f", json_number_value(value));
-    else
-        cli_table_cell(table, "-");
+    return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
 static void estimate_cell(CliTable *table, const json_t *level)
 {
-    const json_t *const value = json_object_get(level, "auroc");
-    const json_t *const interval = json_object_get(level, "auroc_ci95");
-    if (json_is_number(value) && json_array_size(interval) == 2)
-        cli_table_cell(table, "%.4f [%.4f, %.4f]", json_number_value(value),
-                       json_number_value(json_array_get(interval, 0)),
-                       json_number_value(json_array_get(interval, 1)));
-    else
-        fraction_cell(table, value);
+    const json_t *const ends = json_object_get(level, "auroc_ci95");
+    const MetricsInterval interval = {number_or_nan(json_array_get(ends, 0)),
+                                      number_or_nan(json_array_get(ends, 1))};
+    cli_table_estimate(table, number_or_nan(json_object_get(level, "auroc")), interval);
 }
 
 /* epochs.csv counts from 0; people are told of epochs from 1, here as by train and in "selected on". */
 static void epoch_cell(CliTable *table, const json_t *value)
 {
+    char text[512] = "-"; /* any integer of a file */
     if (json_is_integer(value))
-        cli_table_cell(table, "%.0f", json_number_value(value) + 1); /* any integer of a file */
-    else
-        cli_table_cell(table, "-");
+        snprintf(text, sizeof text, "%.0f", json_number_value(value) + 1);
+    cli_table_words(table, text);
 }
 
 /* ---- runs ------------------------------------------------------------------------------------ */
@@ -233,33 +223,35 @@ static Status print_runs(Output *output, const json_t *runs, Error *error)
 {
     static const char *const of_best[] = {"val_auroc_frame", "val_auroc_video", "val_map_video",
                                           "val_loss"};
-    static const char *const heads[] = {"val AUROC, FRAMES", "val AUROC, VIDEOS", "val mAP, VIDEOS",
-                                        "val loss"};
-    CliTable *const table = cli_table_create("Training runs");
-    cli_table_column(table, "run", CLI_LEFT);
-    cli_table_column(table, "trained numbers", CLI_RIGHT);
-    cli_table_column(table, "steps", CLI_RIGHT);
-    cli_table_column(table, "best epoch (from 1)", CLI_RIGHT);
-    for (int i = 0; i < 4; i++)
-        cli_table_column(table, heads[i], CLI_RIGHT);
-    cli_table_column(table, "last epoch (from 1)", CLI_RIGHT);
-    cli_table_column(table, "its val AUROC, VIDEOS", CLI_RIGHT);
+    static const CliColumn columns[] = {
+        {.heading = "run"},
+        {.heading = "trained numbers", .unit = CLI_FIGURES},
+        {.heading = "steps", .unit = CLI_FIGURES},
+        {.heading = "best epoch (from 1)", .unit = CLI_FIGURES},
+        {.heading = "val AUROC, FRAMES", .unit = CLI_FRACTION},
+        {.heading = "val AUROC, VIDEOS", .unit = CLI_FRACTION},
+        {.heading = "val mAP, VIDEOS", .unit = CLI_FRACTION},
+        {.heading = "val loss", .unit = CLI_FRACTION},
+        {.heading = "last epoch (from 1)", .unit = CLI_FIGURES},
+        {.heading = "its val AUROC, VIDEOS", .unit = CLI_FRACTION},
+    };
+    CliTable *const table = cli_table_create("Training runs", columns, COUNT_OF(columns));
     size_t i;
     const json_t *run;
     json_array_foreach(runs, i, run)
     {
         const json_t *const best = json_object_get(run, "best_epoch");
         const json_t *const last = json_object_get(run, "last_epoch");
-        cli_table_cell(table, "%s", path_of(run));
+        cli_table_words(table, path_of(run));
         value_cell(table, json_object_get(run, "trained_parameters"));
         value_cell(table, json_object_get(run, "steps"));
         epoch_cell(table, json_object_get(best, "epoch"));
         for (int m = 0; m < 4; m++)
-            fraction_cell(table, json_object_get(best, of_best[m]));
+            cli_table_number(table, number_or_nan(json_object_get(best, of_best[m])));
         epoch_cell(table, json_object_get(last, "epoch"));
-        fraction_cell(table, json_object_get(last, "val_auroc_video"));
+        cli_table_number(table, number_or_nan(json_object_get(last, "val_auroc_video")));
     }
-    return print_and_free(output, table, error);
+    return print_table(output, table, error);
 }
 
 /* Whether a key of the recipe has another value, or none, in some run. */
@@ -288,24 +280,24 @@ static json_t *all_keys(const json_t *runs)
 
 static Status print_recipes(Output *output, const json_t *runs, Error *error)
 {
-    CliTable *const table = cli_table_create("Where the recipes differ");
+    CliTable *const table =
+        cli_table_create("Where the recipes differ", &(CliColumn){.heading = "key"}, 1);
     json_t *const keys = all_keys(runs);
     size_t i;
     json_t *value;
     const json_t *run;
     const char *key;
     bool any = false;
-    cli_table_column(table, "key", CLI_LEFT);
     json_array_foreach(runs, i, run)
     {
-        cli_table_column(table, path_of(run), CLI_LEFT);
+        cli_table_column(table, (CliColumn){.heading = path_of(run)});
     }
     json_object_foreach(keys, key, value)
     {
         if (!differs(runs, key, value))
             continue;
         any = true;
-        cli_table_cell(table, "%s", key);
+        cli_table_words(table, key);
         json_array_foreach(runs, i, run)
         {
             value_cell(table, json_object_get(json_object_get(run, "recipe"), key));
@@ -313,7 +305,7 @@ static Status print_recipes(Output *output, const json_t *runs, Error *error)
     }
     json_decref(keys);
     if (any)
-        return print_and_free(output, table, error);
+        return print_table(output, table, error);
     cli_table_free(table);
     return STATUS_OK;
 }
@@ -323,45 +315,42 @@ static Status print_recipes(Output *output, const json_t *runs, Error *error)
 /* Which adapter, and which list chose it: for runs and evaluations alike. */
 static Status print_selections(Output *output, const json_t *items, const char *head, Error *error)
 {
-    CliTable *const table = cli_table_create(NULL);
-    cli_table_column(table, head, CLI_LEFT);
     const bool evaluations = strcmp(head, "evaluation") == 0;
-    if (evaluations)
-        cli_table_column(table, "adapter", CLI_LEFT);
-    cli_table_column(table, "selected on", CLI_LEFT);
+    const CliColumn columns[] = {{.heading = head},
+                                 {.heading = "adapter", .hidden = !evaluations},
+                                 {.heading = "selected on"}};
+    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
     size_t i;
     const json_t *item;
     json_array_foreach(items, i, item)
     {
-        cli_table_cell(table, "%s", path_of(item));
-        if (evaluations)
-            value_cell(table, json_object_get(item, "adapter"));
+        cli_table_words(table, path_of(item));
+        value_cell(table, json_object_get(item, "adapter"));
         value_cell(table, json_object_get(item, "selected_on"));
     }
-    return print_and_free(output, table, error);
+    return print_table(output, table, error);
 }
 
 static Status print_auroc(Output *output, const json_t *evaluations, Error *error)
 {
     static const char *const levels[] = {"frame", "video"};
-    CliTable *const table = cli_table_create("AUROC");
+    static const CliColumn columns[] = {{.heading = "data set"}, {.heading = "level"}};
+    CliTable *const table = cli_table_create("AUROC", columns, COUNT_OF(columns));
     json_t *const sets = json_object();
     size_t i;
     const json_t *one;
     json_t *unused;
     const char *name;
-    cli_table_column(table, "data set", CLI_LEFT);
-    cli_table_column(table, "level", CLI_LEFT);
     json_array_foreach(evaluations, i, one)
     {
-        cli_table_column(table, path_of(one), CLI_LEFT);
+        cli_table_column(table, (CliColumn){.heading = path_of(one), .unit = CLI_ESTIMATE});
         json_object_update_missing(sets, json_object_get(one, "metrics"));
     }
     json_object_foreach(sets, name, unused)
     {
         for (int l = 0; l < 2; l++) {
-            cli_table_cell(table, "%s", l == 0 ? name : "");
-            cli_table_cell(table, "%s", levels[l]);
+            cli_table_words(table, l == 0 ? name : "");
+            cli_table_words(table, levels[l]);
             json_array_foreach(evaluations, i, one)
             {
                 const json_t *const set = json_object_get(json_object_get(one, "metrics"), name);
@@ -370,7 +359,7 @@ static Status print_auroc(Output *output, const json_t *evaluations, Error *erro
         }
     }
     json_decref(sets);
-    return print_and_free(output, table, error);
+    return print_table(output, table, error);
 }
 
 /* ---- for programs ---------------------------------------------------------------------------- */
@@ -381,13 +370,13 @@ static void csv_row(CliTable *table, const char *path, const char *kind, const c
 {
     if (!json_is_string(value) && !json_is_number(value))
         return;
-    cli_table_cell(table, "%s", path);
-    cli_table_cell(table, "%s", kind);
-    cli_table_cell(table, "%s", group);
-    cli_table_cell(table, "%s", level);
-    cli_table_cell(table, "%s", item);
+    cli_table_words(table, path);
+    cli_table_words(table, kind);
+    cli_table_words(table, group);
+    cli_table_words(table, level);
+    cli_table_words(table, item);
     if (json_is_real(value))
-        cli_table_cell(table, "%.17g", json_real_value(value));
+        cli_table_number(table, json_real_value(value));
     else
         value_cell(table, value);
 }
@@ -412,11 +401,10 @@ static void csv_members(CliTable *table, const char *path, const char *kind, con
 
 static Status print_csv(Output *output, const json_t *runs, const json_t *evaluations, Error *error)
 {
-    static const char *const heads[] = {"path", "kind", "group", "level", "item", "value"};
+    static const CliColumn columns[] = {{.key = "path"},  {.key = "kind"}, {.key = "group"},
+                                        {.key = "level"}, {.key = "item"}, {.key = "value"}};
     static const char *const parts[] = {"recipe", "best_epoch", "last_epoch"};
-    CliTable *const table = cli_table_create(NULL);
-    for (int h = 0; h < 6; h++)
-        cli_table_column(table, heads[h], CLI_LEFT);
+    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
     size_t i;
     json_t *item, *set, *level;
     const char *name, *level_name;
@@ -437,7 +425,7 @@ static Status print_csv(Output *output, const json_t *runs, const json_t *evalua
             }
         }
     }
-    return print_and_free(output, table, error);
+    return print_table(output, table, error);
 }
 
 static Status print_all(Output *output, json_t *runs, json_t *evaluations, Error *error)

@@ -6,6 +6,7 @@
  */
 #include "tools/cli/cli_metrics.h"
 
+#include "tensor/base/mem.h"
 #include "tools/cli/cli_json.h"
 
 #include <math.h>
@@ -38,167 +39,126 @@ static bool has_intervals(const MetricsIntervals *intervals)
     return intervals->auroc != METRICS_INTERVAL_NONE || intervals->others != METRICS_INTERVAL_NONE;
 }
 
-/* The EER threshold is on the scale of the scores, whatever that is; all else has fixed decimals. */
-static void value_cell(CliTable *table, int metric, double value)
+/* The EER threshold is on the scale of the scores; all other metrics are fractions or the like. */
+static void set_unit(CliTable *table, int metric)
 {
-    if (isnan(value))
-        cli_table_cell(table, "-");
-    else
-        cli_table_cell(table, metric == METRICS_EER_THRESHOLD ? "%.6g" : "%.6f", value);
-}
-
-static void interval_cell(CliTable *table, int metric, MetricsInterval interval)
-{
-    if (isnan(interval.lower) || isnan(interval.upper))
-        cli_table_cell(table, "-");
-    else
-        cli_table_cell(table, metric == METRICS_EER_THRESHOLD ? "[%.4g, %.4g]" : "[%.4f, %.4f]",
-                       interval.lower, interval.upper);
-}
-
-/* What one report's table shows. */
-typedef struct Shape {
-    bool frame_ci, video_ci;
-} Shape;
-
-static void add_counts(CliTable *table, const MetricsReport *report, const Shape *shape, bool fake)
-{
-    const Metrics *const levels[] = {&report->frame, &report->video, &report->video_median};
-    const bool intervals[] = {shape->frame_ci, shape->video_ci, false};
-    cli_table_cell(table, fake ? "fake" : "real");
-    for (int i = 0; i < (report->has_videos ? 3 : 1); i++) {
-        cli_table_cell(table, "%zu", fake ? levels[i]->n_fake : levels[i]->n_real);
-        if (intervals[i])
-            cli_table_cell(table, "%s", "");
-    }
-}
-
-static void add_metric(CliTable *table, const MetricsReport *report, const Shape *shape, int m)
-{
-    cli_table_cell(table, "%s", metrics_names[m].title);
-    value_cell(table, m, metrics_value(&report->frame, m));
-    if (shape->frame_ci)
-        interval_cell(table, m, report->frame_ci.of[m]);
-    if (!report->has_videos)
-        return;
-    value_cell(table, m, metrics_value(&report->video, m));
-    if (shape->video_ci)
-        interval_cell(table, m, report->video_ci.of[m]);
-    value_cell(table, m, metrics_value(&report->video_median, m));
+    cli_table_row_unit(table, metric == METRICS_EER_THRESHOLD ? CLI_SCORE : CLI_METRIC);
 }
 
 static Status print_report(const MetricsReport *report, CliFormat format, FILE *stream,
                            Error *error)
 {
-    static const char interval[] = "95% interval";
-    const Shape shape = {has_intervals(&report->frame_ci), has_intervals(&report->video_ci)};
-    CliTable *const table = cli_table_create(report->dataset);
-    cli_table_column(table, "", CLI_LEFT);
-    cli_table_column(table, "FRAMES", CLI_RIGHT);
-    if (shape.frame_ci)
-        cli_table_column(table, interval, CLI_RIGHT);
-    if (report->has_videos) {
-        cli_table_column(table, "VIDEOS (mean)", CLI_RIGHT);
-        if (shape.video_ci)
-            cli_table_column(table, interval, CLI_RIGHT);
-        cli_table_column(table, "VIDEOS (median)", CLI_RIGHT);
+    const bool videos = report->has_videos;
+    const bool frame_ci = has_intervals(&report->frame_ci),
+               video_ci = has_intervals(&report->video_ci);
+    const CliColumn columns[] = {
+        {.heading = ""},
+        {.heading = "FRAMES", .unit = CLI_METRIC},
+        {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !frame_ci},
+        {.heading = "VIDEOS (mean)", .unit = CLI_METRIC, .hidden = !videos},
+        {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !videos || !video_ci},
+        {.heading = "VIDEOS (median)", .unit = CLI_METRIC, .hidden = !videos},
+        {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = true},
+    };
+    CliTable *const table = cli_table_create(report->dataset, columns, COUNT_OF(columns));
+    MetricsReportLevel levels[METRICS_REPORT_LEVELS];
+    metrics_report_levels(report, levels);
+    for (int fake = 0; fake < 2; fake++) {
+        cli_table_words(table, fake ? "fake" : "real");
+        for (int l = 0; l < METRICS_REPORT_LEVELS; l++) {
+            cli_table_count(table, fake ? levels[l].metrics->n_fake : levels[l].metrics->n_real);
+            cli_table_words(table, "");
+        }
     }
-    add_counts(table, report, &shape, false);
-    add_counts(table, report, &shape, true);
     cli_table_rule(table);
-    for (int m = 0; m < METRICS_NAMES; m++)
-        add_metric(table, report, &shape, m);
-    const Status status = cli_table_print(table, format, stream, error);
-    cli_table_free(table);
-    return status;
+    for (int m = 0; m < METRICS_NAMES; m++) {
+        set_unit(table, m);
+        cli_table_words(table, metrics_names[m].title);
+        for (int l = 0; l < METRICS_REPORT_LEVELS; l++) {
+            cli_table_number(table, metrics_value(levels[l].metrics, m));
+            cli_table_interval(table, levels[l].intervals->of[m]);
+        }
+    }
+    return cli_table_print(table, format, stream, error);
 }
 
 /* The sources of fake, each against all that is real. */
 static Status print_sources(const MetricsReport *report, CliFormat format, FILE *stream,
                             Error *error)
 {
-    const bool frame_ci = has_intervals(&report->sources[0].frame_ci);
-    const bool video_ci = has_intervals(&report->sources[0].video_ci);
-    CliTable *const table = cli_table_create(NULL);
+    const bool frame_ci = has_intervals(&report->sources[0].frame_ci),
+               video_ci = has_intervals(&report->sources[0].video_ci);
+    const CliColumn columns[] = {
+        {.heading = "source"},
+        {.heading = "fake frames", .unit = CLI_COUNT},
+        {.heading = "AUROC, FRAMES", .unit = CLI_METRIC},
+        {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !frame_ci},
+        {.heading = "fake videos", .unit = CLI_COUNT},
+        {.heading = "AUROC, VIDEOS", .unit = CLI_METRIC},
+        {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !video_ci},
+    };
+    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
     cli_table_title(table, "%s: AUROC of each source of fake against all real", report->dataset);
-    cli_table_column(table, "source", CLI_LEFT);
-    cli_table_column(table, "fake frames", CLI_RIGHT);
-    cli_table_column(table, "AUROC, FRAMES", CLI_RIGHT);
-    if (frame_ci)
-        cli_table_column(table, "95% interval", CLI_RIGHT);
-    cli_table_column(table, "fake videos", CLI_RIGHT);
-    cli_table_column(table, "AUROC, VIDEOS", CLI_RIGHT);
-    if (video_ci)
-        cli_table_column(table, "95% interval", CLI_RIGHT);
     for (int i = 0; i < report->source_count; i++) {
         const MetricsSourceReport *const source = &report->sources[i];
-        cli_table_cell(table, "%s", source->name);
-        cli_table_cell(table, "%zu", source->frame.n_fake);
-        value_cell(table, METRICS_AUROC, source->frame.auroc);
-        if (frame_ci)
-            interval_cell(table, METRICS_AUROC, source->frame_ci.of[METRICS_AUROC]);
-        cli_table_cell(table, "%zu", source->video.n_fake);
-        value_cell(table, METRICS_AUROC, source->video.auroc);
-        if (video_ci)
-            interval_cell(table, METRICS_AUROC, source->video_ci.of[METRICS_AUROC]);
+        cli_table_words(table, source->name);
+        cli_table_count(table, source->frame.n_fake);
+        cli_table_number(table, source->frame.auroc);
+        cli_table_interval(table, source->frame_ci.of[METRICS_AUROC]);
+        cli_table_count(table, source->video.n_fake);
+        cli_table_number(table, source->video.auroc);
+        cli_table_interval(table, source->video_ci.of[METRICS_AUROC]);
     }
     putc('\n', stream);
-    const Status status = cli_table_print(table, format, stream, error);
-    cli_table_free(table);
-    return status;
+    return cli_table_print(table, format, stream, error);
 }
 
 static void add_csv_rows(CliTable *table, const char *dataset, const char *source,
-                         const char *level, const Metrics *metrics,
-                         const MetricsIntervals *intervals)
+                         const MetricsReportLevel *level)
 {
     for (int m = 0; m < METRICS_NAMES; m++) {
-        cli_table_cell(table, "%s", dataset);
-        cli_table_cell(table, "%s", source);
-        cli_table_cell(table, "%s", level);
-        cli_table_cell(table, "%zu", metrics->n_real);
-        cli_table_cell(table, "%zu", metrics->n_fake);
-        cli_table_cell(table, "%s", metrics_names[m].name);
-        cli_table_exact(table, metrics_value(metrics, m));
-        cli_table_exact(table, intervals->of[m].lower);
-        cli_table_exact(table, intervals->of[m].upper);
-        cli_table_cell(table, "%s",
-                       metrics_interval_method_name(m == METRICS_AUROC ? intervals->auroc
-                                                                       : intervals->others));
+        cli_table_words(table, dataset);
+        cli_table_words(table, source);
+        cli_table_words(table, level->key);
+        cli_table_count(table, level->metrics->n_real);
+        cli_table_count(table, level->metrics->n_fake);
+        cli_table_words(table, metrics_names[m].name);
+        cli_table_number(table, metrics_value(level->metrics, m));
+        cli_table_interval(table, level->intervals->of[m]);
+        cli_table_words(table, metrics_interval_method_name(m == METRICS_AUROC
+                                                                ? level->intervals->auroc
+                                                                : level->intervals->others));
     }
-}
-
-static void add_heads(CliTable *table, const char *const *heads, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        cli_table_column(table, heads[i], CLI_LEFT);
 }
 
 static Status print_csv(const MetricsReport *reports, int count, FILE *stream, Error *error)
 {
-    static const char *const heads[] = {"dataset", "source", "level", "n_real", "n_fake",
-                                        "metric",  "value",  "lower", "upper",  "method"};
-    CliTable *const table = cli_table_create(NULL);
-    add_heads(table, heads, sizeof heads / sizeof heads[0]);
+    static const CliColumn columns[] = {
+        {.key = "dataset"},
+        {.key = "source"},
+        {.key = "level"},
+        {.key = "n_real", .unit = CLI_COUNT},
+        {.key = "n_fake", .unit = CLI_COUNT},
+        {.key = "metric"},
+        {.key = "value", .unit = CLI_METRIC},
+        {.key = "", .unit = CLI_INTERVAL},
+        {.key = "method"},
+    };
+    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
     for (int i = 0; i < count; i++) {
-        const MetricsReport *const r = &reports[i];
-        add_csv_rows(table, r->dataset, "", "frame", &r->frame, &r->frame_ci);
-        if (r->has_videos) {
-            add_csv_rows(table, r->dataset, "", "video", &r->video, &r->video_ci);
-            add_csv_rows(table, r->dataset, "", "video_median", &r->video_median,
-                         &r->video_median_ci);
-        }
-        for (int s = 0; s < r->source_count; s++) {
-            const MetricsSourceReport *const source = &r->sources[s];
-            add_csv_rows(table, r->dataset, source->name, "frame", &source->frame,
-                         &source->frame_ci);
-            add_csv_rows(table, r->dataset, source->name, "video", &source->video,
-                         &source->video_ci);
+        MetricsReportLevel levels[METRICS_REPORT_LEVELS];
+        const int n = metrics_report_levels(&reports[i], levels);
+        for (int l = 0; l < n; l++)
+            add_csv_rows(table, reports[i].dataset, "", &levels[l]);
+        for (int s = 0; s < reports[i].source_count; s++) {
+            const MetricsSourceReport *const source = &reports[i].sources[s];
+            add_csv_rows(table, reports[i].dataset, source->name,
+                         &(MetricsReportLevel){"frame", &source->frame, &source->frame_ci});
+            add_csv_rows(table, reports[i].dataset, source->name,
+                         &(MetricsReportLevel){"video", &source->video, &source->video_ci});
         }
     }
-    const Status status = cli_table_print(table, CLI_CSV, stream, error);
-    cli_table_free(table);
-    return status;
+    return cli_table_print(table, CLI_CSV, stream, error);
 }
 
 Status cli_metrics_print(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
@@ -346,96 +306,66 @@ void cli_metrics_tell_methods(const CliArguments *arguments, const MetricsUncert
                  "over rows: assumes independent rows");
 }
 
-/* p for people: two digits, and no zero where none was measured. */
-static void p_cell(CliTable *table, double p)
-{
-    if (isnan(p))
-        cli_table_cell(table, "-");
-    else if (p < 1e-4)
-        cli_table_cell(table, "< 0.0001");
-    else
-        cli_table_cell(table, "%.4f", p);
-}
-
-static void add_differences(CliTable *table, const MetricsDifference *differences,
-                            const char *level)
+static void add_differences(CliTable *table, const char *dataset, const char *level,
+                            const MetricsDifference *differences, bool keys)
 {
     cli_table_rule(table);
     for (int m = 0; m < METRICS_NAMES; m++) {
         const MetricsDifference *const d = &differences[m];
-        cli_table_cell(table, "%s", level);
-        cli_table_cell(table, "%s", metrics_names[m].title);
-        value_cell(table, m, d->a);
-        value_cell(table, m, d->b);
-        value_cell(table, m, d->difference);
-        interval_cell(table, m, d->interval);
-        p_cell(table, d->p);
+        set_unit(table, m);
+        cli_table_words(table, dataset);
+        cli_table_words(table, level);
+        cli_table_words(table, keys ? metrics_names[m].name : metrics_names[m].title);
+        cli_table_number(table, d->a);
+        cli_table_number(table, d->b);
+        cli_table_number(table, d->difference);
+        cli_table_interval(table, d->interval);
+        cli_table_number(table, d->p);
+        cli_table_words(table, metrics_interval_method_name(d->method));
     }
 }
 
-static void add_csv_differences(CliTable *table, const char *dataset,
-                                const MetricsDifference *differences, const char *level)
+static CliTable *make_differences(bool keys)
 {
-    for (int m = 0; m < METRICS_NAMES; m++) {
-        const MetricsDifference *const d = &differences[m];
-        cli_table_cell(table, "%s", dataset);
-        cli_table_cell(table, "%s", level);
-        cli_table_cell(table, "%s", metrics_names[m].name);
-        cli_table_exact(table, d->a);
-        cli_table_exact(table, d->b);
-        cli_table_exact(table, d->difference);
-        cli_table_exact(table, d->interval.lower);
-        cli_table_exact(table, d->interval.upper);
-        cli_table_exact(table, d->p);
-        cli_table_cell(table, "%s", metrics_interval_method_name(d->method));
-    }
-}
-
-static Status print_comparison(const MetricsComparison *comparison, const char *name_a,
-                               const char *name_b, CliFormat format, FILE *stream, Error *error)
-{
-    CliTable *const table = cli_table_create(NULL);
-    cli_table_title(table, "%s: %zu frames, %lu videos; A is %s, B is %s", comparison->dataset,
-                    comparison->frames, (unsigned long)comparison->videos, name_a, name_b);
-    cli_table_column(table, "level", CLI_LEFT);
-    cli_table_column(table, "metric", CLI_LEFT);
-    cli_table_column(table, "A", CLI_RIGHT);
-    cli_table_column(table, "B", CLI_RIGHT);
-    cli_table_column(table, "A - B", CLI_RIGHT);
-    cli_table_column(table, "95% interval", CLI_RIGHT);
-    cli_table_column(table, "p", CLI_RIGHT);
-    if (comparison->has_videos)
-        add_differences(table, comparison->video, "VIDEOS");
-    add_differences(table, comparison->frame, "FRAMES");
-    const Status status = cli_table_print(table, format, stream, error);
-    cli_table_free(table);
-    return status;
+    const CliColumn columns[] = {
+        {.key = "dataset", .hidden = !keys},
+        {.heading = "level"},
+        {.heading = "metric"},
+        {.key = "a", .heading = "A", .unit = CLI_METRIC},
+        {.key = "b", .heading = "B", .unit = CLI_METRIC},
+        {.key = "difference", .heading = "A - B", .unit = CLI_METRIC},
+        {.key = "", .heading = "95% interval", .unit = CLI_INTERVAL},
+        {.heading = "p", .unit = CLI_P},
+        {.key = "method", .hidden = !keys},
+    };
+    return cli_table_create(NULL, columns, COUNT_OF(columns));
 }
 
 Status cli_metrics_print_comparisons(const MetricsComparison *comparisons, int count,
                                      const char *name_a, const char *name_b, CliFormat format,
                                      FILE *stream, Error *error)
 {
-    static const char *const heads[] = {"dataset",    "level", "metric", "a", "b",
-                                        "difference", "lower", "upper",  "p", "method"};
-    if (format != CLI_CSV) {
-        for (int i = 0; i < count; i++) {
-            if (i > 0)
-                putc('\n', stream);
-            TRY(print_comparison(&comparisons[i], name_a, name_b, format, stream, error));
-        }
-        return STATUS_OK;
-    }
-    CliTable *const table = cli_table_create(NULL);
-    add_heads(table, heads, sizeof heads / sizeof heads[0]);
+    const bool keys = format == CLI_CSV;
+    CliTable *table = keys ? make_differences(keys) : NULL;
     for (int i = 0; i < count; i++) {
-        add_csv_differences(table, comparisons[i].dataset, comparisons[i].frame, "frame");
-        if (comparisons[i].has_videos)
-            add_csv_differences(table, comparisons[i].dataset, comparisons[i].video, "video");
+        const MetricsComparison *const one = &comparisons[i];
+        if (keys) {
+            add_differences(table, one->dataset, "frame", one->frame, keys);
+            if (one->has_videos)
+                add_differences(table, one->dataset, "video", one->video, keys);
+            continue;
+        }
+        table = make_differences(keys);
+        cli_table_title(table, "%s: %zu frames, %lu videos; A is %s, B is %s", one->dataset,
+                        one->frames, (unsigned long)one->videos, name_a, name_b);
+        if (one->has_videos)
+            add_differences(table, one->dataset, "VIDEOS", one->video, keys);
+        add_differences(table, one->dataset, "FRAMES", one->frame, keys);
+        if (i > 0)
+            putc('\n', stream);
+        TRY(cli_table_print(table, format, stream, error));
     }
-    const Status status = cli_table_print(table, CLI_CSV, stream, error);
-    cli_table_free(table);
-    return status;
+    return keys ? cli_table_print(table, format, stream, error) : STATUS_OK;
 }
 
 static json_t *differences_json(const MetricsDifference *differences)

@@ -1,11 +1,13 @@
 /*
  * cli_table.c - see cli_table.h.
  *
- * Cells are kept as text in one row-major array; widths are counted when the table is printed, in code points, since
- * names of data sets need not be ASCII. Without memory the table remembers that, and printing reports it.
+ * Cells are kept as numbers in one row-major array and become text when the table is printed; widths are counted then,
+ * in code points, since names of data sets need not be ASCII. Without memory the table remembers that, and printing
+ * reports it.
  */
 #include "tools/cli/cli_table.h"
 
+#include "tensor/base/mem.h"
 #include "tools/cli/cli.h"
 #include "train/metrics/predictions.h"
 
@@ -15,50 +17,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Column {
-    char *head;
-    CliAlign align;
-} Column;
-
 typedef struct Cell {
-    char *text;
-    bool rule; /* precedes it; read of the first cell of a row */
+    char *text;    /* of words, else NULL */
+    CliUnit unit;  /* of the numbers; of an interval that of its ends */
+    bool rule;     /* precedes it; read of the first cell of a row */
+    double number; /* NaN of an interval alone */
+    MetricsInterval interval;
 } Cell;
 
 struct CliTable {
     char *title;
-    Column *column; /* [columns] */
-    int columns;
+    CliColumn *column; /* [columns], with texts of their own */
+    size_t columns, column_capacity;
     Cell *cells; /* [count], row by row */
     size_t count, capacity;
     bool rule_next;
+    size_t unit_row; /* from 1: the row that has the unit `unit`; 0: none */
+    CliUnit unit;
     bool broken; /* memory ran out */
 };
 
-bool cli_format_parse(const char *word, CliFormat *format)
-{
-    static const char *const words[] = {
-        [CLI_TEXT] = "text", [CLI_MARKDOWN] = "md", [CLI_LATEX] = "latex",
-        [CLI_CSV] = "csv",   [CLI_JSON] = "json",
-    };
-    _Static_assert(sizeof words / sizeof words[0] == CLI_FORMATS, "a word for each format");
-    for (int i = 0; i < CLI_FORMATS; i++)
-        if (strcmp(word, words[i]) == 0) {
-            *format = (CliFormat)i;
-            return true;
-        }
-    return false;
-}
+static const char purpose[] = "a table";
 
-CliTable *cli_table_create(const char *title)
-{
-    CliTable *const table = calloc(1, sizeof *table);
-    if (table && title) {
-        table->title = strdup(title);
-        table->broken = !table->title;
-    }
-    return table;
-}
+/* ---- filling --------------------------------------------------------------------------------- */
 
 void cli_table_title(CliTable *table, const char *format, ...)
 {
@@ -74,12 +55,25 @@ void cli_table_title(CliTable *table, const char *format, ...)
     va_end(arguments);
 }
 
+CliTable *cli_table_create(const char *title, const CliColumn *columns, size_t count)
+{
+    Error error = {0};
+    CliTable *table = mem_new(1, sizeof *table, purpose, &error);
+    if (table && title)
+        cli_table_title(table, "%s", title);
+    for (size_t i = 0; i < count; i++)
+        cli_table_column(table, columns[i]);
+    return table;
+}
+
 void cli_table_free(CliTable *table)
 {
     if (!table)
         return;
-    for (int c = 0; c < table->columns; c++)
-        free(table->column[c].head);
+    for (size_t c = 0; c < table->columns; c++) {
+        free((char *)table->column[c].key);
+        free((char *)table->column[c].heading);
+    }
     for (size_t i = 0; i < table->count; i++)
         free(table->cells[i].text);
     free(table->column);
@@ -88,60 +82,95 @@ void cli_table_free(CliTable *table)
     free(table);
 }
 
-void cli_table_column(CliTable *table, const char *head, CliAlign align)
+void cli_table_column(CliTable *table, CliColumn column)
 {
+    Error error = {0};
     if (!table || table->broken)
         return;
-    assert(table->count == 0);
-    Column *const grown = realloc(table->column, ((size_t)table->columns + 1) * sizeof *grown);
-    table->broken = !grown;
-    if (!grown)
+    assert(table->count == 0 && (column.key || column.heading));
+    if (mem_grow(&table->column, table->columns + 1, &table->column_capacity, sizeof *table->column,
+                 purpose, &error) != STATUS_OK) {
+        table->broken = true;
         return;
-    table->column = grown;
-    grown[table->columns] = (Column){strdup(head), align};
-    table->broken = !grown[table->columns++].head;
+    }
+    column.key = mem_copy(column.key ? column.key : column.heading, purpose, &error);
+    column.heading =
+        column.key ? mem_copy(column.heading ? column.heading : column.key, purpose, &error) : NULL;
+    table->column[table->columns++] = column;
+    table->broken = !column.heading;
 }
 
-/* Makes room for one more cell. */
-static bool grow(CliTable *table)
+/* The cell that comes next; NULL in a table that is broken. */
+static Cell *add_cell(CliTable *table)
 {
-    const size_t capacity = table->capacity > 0 ? 2 * table->capacity : 64;
-    Cell *const grown = realloc(table->cells, capacity * sizeof *grown);
-    if (!grown)
-        return false;
-    table->cells = grown;
-    table->capacity = capacity;
-    return true;
-}
-
-void cli_table_cell(CliTable *table, const char *format, ...)
-{
+    Error error = {0};
     if (!table || table->broken)
-        return;
+        return NULL;
     assert(table->columns > 0);
-    if (table->count == table->capacity && !grow(table)) {
+    if (mem_grow(&table->cells, table->count + 1, &table->capacity, sizeof *table->cells, purpose,
+                 &error) != STATUS_OK) {
         table->broken = true;
-        return;
+        return NULL;
     }
-    va_list arguments;
-    va_start(arguments, format);
-    char *text = NULL;
-    const int length = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    if (length < 0) {
-        table->broken = true;
-        return;
-    }
-    table->cells[table->count++] = (Cell){text, table->rule_next};
+    const CliUnit unit = table->column[table->count % table->columns].unit;
+    const bool of_row = table->unit_row == table->count / table->columns + 1;
+    const bool compound = unit == CLI_INTERVAL || unit == CLI_ESTIMATE;
+    Cell *cell = &table->cells[table->count++];
+    *cell = (Cell){.unit = of_row && (compound || unit == CLI_METRIC) ? table->unit
+                           : compound                                 ? CLI_FRACTION
+                                                                      : unit,
+                   .rule = table->rule_next,
+                   .number = NAN,
+                   .interval = {NAN, NAN}};
     table->rule_next = false;
+    return cell;
 }
 
-void cli_table_exact(CliTable *table, double value)
+void cli_table_words(CliTable *table, const char *text)
 {
-    if (isfinite(value))
-        cli_table_cell(table, "%.17g", value);
-    else
-        cli_table_cell(table, "%s", "");
+    Error error = {0};
+    Cell *cell = add_cell(table);
+    if (!cell)
+        return;
+    cell->text = mem_copy(text, purpose, &error);
+    table->broken = !cell->text;
+}
+
+void cli_table_count(CliTable *table, unsigned long long count)
+{
+    char text[CLI_NUMBER_SIZE];
+    snprintf(text, sizeof text, "%llu", count);
+    cli_table_words(table, text);
+}
+
+void cli_table_number(CliTable *table, double value)
+{
+    Cell *cell = add_cell(table);
+    if (cell)
+        cell->number = value;
+}
+
+void cli_table_interval(CliTable *table, MetricsInterval interval)
+{
+    cli_table_estimate(table, NAN, interval);
+}
+
+void cli_table_estimate(CliTable *table, double value, MetricsInterval interval)
+{
+    Cell *cell = add_cell(table);
+    if (!cell)
+        return;
+    assert(table->column[(table->count - 1) % table->columns].unit >= CLI_INTERVAL);
+    cell->number = value;
+    cell->interval = interval;
+}
+
+void cli_table_row_unit(CliTable *table, CliUnit unit)
+{
+    if (!table || table->columns == 0)
+        return;
+    table->unit = unit;
+    table->unit_row = table->count / table->columns + 1;
 }
 
 void cli_table_rule(CliTable *table)
@@ -150,50 +179,256 @@ void cli_table_rule(CliTable *table)
         table->rule_next = table->count > 0;
 }
 
-/* `text` as the format wants it inside a cell. The caller frees it; NULL without memory. */
-static char *escape(const char *text, CliFormat format)
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+bool cli_number(char out[CLI_NUMBER_SIZE], CliUnit unit, double value)
 {
-    char *escaped = NULL;
+    const size_t size = CLI_NUMBER_SIZE;
+    if (isnan(value))
+        snprintf(out, size, "-");
+    else if (unit == CLI_P && value < 1e-4)
+        snprintf(out, size, "< 0.0001");
+    else if (unit == CLI_METRIC)
+        snprintf(out, size, "%.6f", value);
+    else if (unit == CLI_SCORE)
+        snprintf(out, size, "%.6g", value);
+    else if (unit == CLI_CHANGE)
+        snprintf(out, size, "%+.4f", value);
+    else
+        snprintf(out, size, "%.4f", value);
+    return !isnan(value);
+}
+
+/* Writes a cell of a column of unit `unit` as people see it. */
+static void print_for_people(FILE *stream, const Cell *cell, CliUnit unit)
+{
+    char number[CLI_NUMBER_SIZE];
+    const MetricsInterval i = cell->interval;
+    const bool has_number = cli_number(number, cell->unit, cell->number);
+    const bool has_interval = !isnan(i.lower) && !isnan(i.upper);
+    if (unit != CLI_INTERVAL)
+        fputs(number, stream);
+    if (unit == CLI_ESTIMATE && has_number && has_interval)
+        putc(' ', stream);
+    if (unit == CLI_INTERVAL && !has_interval)
+        putc('-', stream);
+    if (has_interval && (unit == CLI_INTERVAL || has_number))
+        fprintf(stream, cell->unit == CLI_SCORE ? "[%.4g, %.4g]" : "[%.4f, %.4f]", i.lower,
+                i.upper);
+}
+
+/* All digits, or nothing. */
+static void print_exactly(FILE *stream, double value)
+{
+    if (isfinite(value))
+        fprintf(stream, "%.17g", value);
+}
+
+/* ---- renderers ------------------------------------------------------------------------------- */
+
+static void escape_markdown(FILE *stream, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7F)
+            fprintf(stream, "\\\\x%02X", (unsigned)(unsigned char)*p);
+        else
+            fprintf(stream, strchr("\\|*_`<>~", *p) ? "\\%c" : "%c", *p);
+    }
+}
+
+static void escape_latex(FILE *stream, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7F)
+            fprintf(stream, "\\textbackslash{}x%02X", (unsigned)(unsigned char)*p);
+        else if (strchr("&%$#_{}", *p))
+            fprintf(stream, "\\%c", *p);
+        else if (*p == '\\')
+            fputs("\\textbackslash{}", stream);
+        else if (*p == '~')
+            fputs("\\textasciitilde{}", stream);
+        else if (*p == '^')
+            fputs("\\textasciicircum{}", stream);
+        else if (*p == '|')
+            fputs("\\textbar{}", stream);
+        else
+            fprintf(stream, *p == '<' || *p == '>' ? "$%c$" : "%c", *p);
+    }
+}
+
+static void escape_csv(FILE *stream, const char *text)
+{
+    metrics_predictions_write_field(stream, text, strlen(text));
+}
+
+/* A column as it is printed: one of the table, or a part of one. */
+typedef struct Field {
+    size_t column;
+    int part; /* of an interval or estimate for programs: 0 the value, 1 the lower end, 2 the upper */
+    bool right;
+    int width; /* 0 where nothing is aligned */
+} Field;
+
+/* The printing of one table. */
+typedef struct Print {
+    const CliTable *table;
+    const struct Renderer *renderer;
+    FILE *stream;
+    Field *fields; /* [field_count] */
+    size_t field_count;
+    char **texts; /* [(rows + 1) field_count] escaped, heads first */
+} Print;
+
+static void markdown_rule(const Print *print)
+{
+    putc('|', print->stream);
+    for (size_t f = 0; f < print->field_count; f++) {
+        putc(print->fields[f].right ? '-' : ':', print->stream);
+        for (int i = 0; i < print->fields[f].width; i++)
+            putc('-', print->stream);
+        fputs(print->fields[f].right ? ":|" : "-|", print->stream);
+    }
+    putc('\n', print->stream);
+}
+
+static void latex_begin(const Print *print)
+{
+    fputs("\\begin{tabular}{", print->stream);
+    for (size_t f = 0; f < print->field_count; f++)
+        putc(print->fields[f].right ? 'r' : 'l', print->stream);
+    fputs("}\n\\toprule\n", print->stream);
+}
+
+static void latex_rule(const Print *print)
+{
+    fputs("\\midrule\n", print->stream);
+}
+
+/* How a format writes a table. What is NULL is not written. */
+typedef struct Renderer {
+    const char *word; /* of --format */
+    bool exact;       /* for programs: keys and all digits, nothing aligned */
+    void (*escape)(FILE *stream, const char *text);
+    const char *before_title, *after_title;
+    const char *before, *between, *after; /* the fields of a row */
+    const char *guarded;                  /* a row that begins with one of these begins with {} */
+    void (*begin)(const Print *print);
+    void (*below_heads)(const Print *print);
+    const char *rule; /* before a group of rows */
+    const char *end;
+} Renderer;
+
+static const Renderer renderers[] = {
+    [CLI_TEXT] = {.word = "text",
+                  .escape = cli_print_escaped,
+                  .before_title = "",
+                  .after_title = "\n",
+                  .before = "",
+                  .between = "  ",
+                  .after = "",
+                  .rule = "\n"},
+    [CLI_MARKDOWN] = {.word = "md",
+                      .escape = escape_markdown,
+                      .before_title = "**",
+                      .after_title = "**\n\n",
+                      .before = "| ",
+                      .between = " | ",
+                      .after = " |",
+                      .below_heads = markdown_rule},
+    [CLI_LATEX] = {.word = "latex",
+                   .escape = escape_latex,
+                   .before_title = "% ",
+                   .after_title = "\n",
+                   .before = "",
+                   .between = " & ",
+                   .after = " \\\\",
+                   .guarded = "[*", /* options of the row before */
+                   .begin = latex_begin,
+                   .below_heads = latex_rule,
+                   .rule = "\\midrule\n",
+                   .end = "\\bottomrule\n\\end{tabular}\n"},
+    [CLI_CSV] = {.word = "csv",
+                 .exact = true,
+                 .escape = escape_csv,
+                 .before = "",
+                 .between = ",",
+                 .after = ""},
+    [CLI_JSON] = {.word = "json"},
+};
+_Static_assert(COUNT_OF(renderers) == CLI_FORMATS, "a renderer for each format");
+
+bool cli_format_parse(const char *word, CliFormat *format)
+{
+    for (int i = 0; i < CLI_FORMATS; i++)
+        if (strcmp(word, renderers[i].word) == 0) {
+            *format = (CliFormat)i;
+            return true;
+        }
+    return false;
+}
+
+/* ---- printing -------------------------------------------------------------------------------- */
+
+static void list_fields(Print *print)
+{
+    for (size_t c = 0; c < print->table->columns; c++) {
+        const CliColumn *column = &print->table->column[c];
+        const bool right = column->unit != CLI_WORDS && column->unit != CLI_ESTIMATE;
+        const bool parts = print->renderer->exact &&
+                           (column->unit == CLI_INTERVAL || column->unit == CLI_ESTIMATE);
+        const int first = parts && column->unit == CLI_INTERVAL ? 1 : 0;
+        for (int part = first; part <= (parts ? 2 : 0) && !column->hidden; part++)
+            print->fields[print->field_count++] = (Field){c, part, right, 0};
+    }
+}
+
+static void print_head(const Print *print, const Field *field, FILE *stream)
+{
+    static const char *const suffixes[] = {"", "lower", "upper"};
+    const CliColumn *column = &print->table->column[field->column];
+    fputs(print->renderer->exact ? column->key : column->heading, stream);
+    if (field->part > 0)
+        fprintf(stream, "%s%s", column->key[0] ? "_" : "", suffixes[field->part]);
+}
+
+static void print_cell(const Print *print, const Field *field, const Cell *cell, FILE *stream)
+{
+    if (cell->text)
+        fputs(cell->text, stream);
+    else if (!print->renderer->exact)
+        print_for_people(stream, cell, print->table->column[field->column].unit);
+    else
+        print_exactly(stream, field->part == 0   ? cell->number
+                              : field->part == 1 ? cell->interval.lower
+                                                 : cell->interval.upper);
+}
+
+/* The escaped text of a field of row `row`, of its head where that is 0. The caller frees it; NULL without memory. */
+static char *field_text(const Print *print, size_t row, const Field *field)
+{
+    char *text = NULL, *escaped = NULL;
     size_t size = 0;
-    FILE *const stream = open_memstream(&escaped, &size);
+    FILE *stream = open_memstream(&text, &size);
     if (!stream)
         return NULL;
-    if (format == CLI_CSV) {
-        metrics_predictions_write_field(stream, text, strlen(text));
-    } else if (format == CLI_TEXT) {
-        cli_print_escaped(stream, text);
-    } else {
-        for (const char *p = text; *p; p++) {
-            if ((unsigned char)*p < 0x20 || *p == 0x7F)
-                fprintf(stream, format == CLI_LATEX ? "\\textbackslash{}x%02X" : "\\\\x%02X",
-                        (unsigned)(unsigned char)*p);
-            else if (format == CLI_MARKDOWN && strchr("\\|*_`<>~", *p))
-                fprintf(stream, "\\%c", *p);
-            else if (format == CLI_LATEX && strchr("&%$#_{}", *p))
-                fprintf(stream, "\\%c", *p);
-            else if (format == CLI_LATEX && *p == '\\')
-                fputs("\\textbackslash{}", stream);
-            else if (format == CLI_LATEX && *p == '~')
-                fputs("\\textasciitilde{}", stream);
-            else if (format == CLI_LATEX && *p == '^')
-                fputs("\\textasciicircum{}", stream);
-            else if (format == CLI_LATEX && *p == '|')
-                fputs("\\textbar{}", stream);
-            else if (format == CLI_LATEX && (*p == '<' || *p == '>'))
-                fprintf(stream, "$%c$", *p);
-            else
-                putc(*p, stream);
+    if (row == 0)
+        print_head(print, field, stream);
+    else
+        print_cell(print, field,
+                   &print->table->cells[(row - 1) * print->table->columns + field->column], stream);
+    if (fclose(stream) == 0 && (stream = open_memstream(&escaped, &size)) != NULL) {
+        print->renderer->escape(stream, text);
+        if (fclose(stream) != 0) {
+            free(escaped);
+            escaped = NULL;
         }
     }
-    if (fclose(stream) != 0) {
-        free(escaped);
-        return NULL;
-    }
+    free(text);
     return escaped;
 }
 
 /* Code points of a UTF-8 text. */
-static int cell_width(const char *text)
+static int text_points(const char *text)
 {
     int width = 0;
     for (const char *p = text; *p; p++)
@@ -201,136 +436,91 @@ static int cell_width(const char *text)
     return width;
 }
 
-/* What separates cells and rows in each aligned format. */
-typedef struct Frame {
-    const char *before, *between, *after;
-} Frame;
-
-static const Frame frames[CLI_FORMATS] = {
-    [CLI_TEXT] = {"", "  ", ""},        [CLI_MARKDOWN] = {"| ", " | ", " |"},
-    [CLI_LATEX] = {"", " & ", " \\\\"}, [CLI_CSV] = {"", ",", ""},
-    [CLI_JSON] = {"", "", ""},
-};
-
-/* The printing of one table: all texts escaped, heads first. */
-typedef struct Print {
-    const CliTable *table;
-    CliFormat format;
-    FILE *stream;
-    char *title;  /* NULL: none */
-    char **texts; /* [(rows + 1) columns] */
-    int *widths;  /* [columns] 0 in CSV */
-} Print;
-
 static void print_row(const Print *print, size_t row)
 {
-    const size_t columns = (size_t)print->table->columns;
-    const Frame *const frame = &frames[print->format];
-    fputs(frame->before, print->stream);
-    for (size_t c = 0; c < columns; c++) {
-        const char *const text = print->texts[row * columns + c];
-        const int space = print->widths[c] - cell_width(text);
-        const bool right = print->table->column[c].align == CLI_RIGHT;
+    const Renderer *const renderer = print->renderer;
+    fputs(renderer->before, print->stream);
+    for (size_t f = 0; f < print->field_count; f++) {
+        const Field *const field = &print->fields[f];
+        const char *const text = print->texts[row * print->field_count + f];
+        const int space = field->width - text_points(text);
+        const bool last = f + 1 == print->field_count;
         /* No blanks at the end of a line of plain text. */
-        const bool padded = right || c + 1 < columns || frame->after[0];
-        /* LaTeX takes these two behind the end of a row for options of it. */
-        if (c == 0 && print->format == CLI_LATEX && (text[0] == '[' || text[0] == '*'))
+        const bool padded = field->right || !last || renderer->after[0];
+        if (f == 0 && renderer->guarded && text[0] && strchr(renderer->guarded, text[0]))
             fputs("{}", print->stream);
-        if (right && space > 0)
+        if (field->right && space > 0)
             fprintf(print->stream, "%*s", space, "");
         fputs(text, print->stream);
-        if (!right && padded && space > 0)
+        if (!field->right && padded && space > 0)
             fprintf(print->stream, "%*s", space, "");
-        fputs(c + 1 < columns ? frame->between : frame->after, print->stream);
+        fputs(last ? renderer->after : renderer->between, print->stream);
     }
     putc('\n', print->stream);
 }
 
-static void print_markdown_rule(const Print *print)
+static void print_rows(const Print *print, size_t rows)
 {
-    putc('|', print->stream);
-    for (int c = 0; c < print->table->columns; c++) {
-        const bool right = print->table->column[c].align == CLI_RIGHT;
-        putc(right ? '-' : ':', print->stream);
-        for (int i = 0; i < print->widths[c]; i++)
-            putc('-', print->stream);
-        putc(right ? ':' : '-', print->stream);
-        putc('|', print->stream);
+    const Renderer *const renderer = print->renderer;
+    if (print->table->title && renderer->before_title) {
+        fputs(renderer->before_title, print->stream);
+        renderer->escape(print->stream, print->table->title);
+        fputs(renderer->after_title, print->stream);
     }
-    putc('\n', print->stream);
-}
-
-static void print_latex_begin(const Print *print)
-{
-    fputs("\\begin{tabular}{", print->stream);
-    for (int c = 0; c < print->table->columns; c++)
-        putc(print->table->column[c].align == CLI_RIGHT ? 'r' : 'l', print->stream);
-    fputs("}\n\\toprule\n", print->stream);
-}
-
-static void print_title(const Print *print)
-{
-    if (print->format != CLI_CSV)
-        fprintf(print->stream,
-                print->format == CLI_MARKDOWN ? "**%s**\n\n"
-                : print->format == CLI_LATEX  ? "%% %s\n"
-                                              : "%s\n",
-                print->title);
-}
-
-static void print_rows(const Print *print)
-{
-    const CliTable *const table = print->table;
-    const size_t rows = table->count / (size_t)table->columns;
-    if (print->title)
-        print_title(print);
-    if (print->format == CLI_LATEX)
-        print_latex_begin(print);
+    if (renderer->begin)
+        renderer->begin(print);
     print_row(print, 0);
-    if (print->format == CLI_MARKDOWN)
-        print_markdown_rule(print);
-    if (print->format == CLI_LATEX)
-        fputs("\\midrule\n", print->stream);
+    if (renderer->below_heads)
+        renderer->below_heads(print);
     for (size_t r = 0; r < rows; r++) {
-        const bool rule = table->cells[r * (size_t)table->columns].rule;
-        if (rule && print->format == CLI_LATEX)
-            fputs("\\midrule\n", print->stream);
-        if (rule && print->format == CLI_TEXT)
-            putc('\n', print->stream);
+        if (renderer->rule && print->table->cells[r * print->table->columns].rule)
+            fputs(renderer->rule, print->stream);
         print_row(print, r + 1);
     }
-    if (print->format == CLI_LATEX)
-        fputs("\\bottomrule\n\\end{tabular}\n", print->stream);
+    if (renderer->end)
+        fputs(renderer->end, print->stream);
 }
 
-Status cli_table_print(const CliTable *table, CliFormat format, FILE *stream, Error *error)
+Status cli_table_print(CliTable *table, CliFormat format, FILE *stream, Error *error)
 {
-    assert(format != CLI_JSON && (!table || table->broken || table->columns > 0));
-    bool complete = table && !table->broken;
-    assert(!complete || table->count % (size_t)table->columns == 0);
-    const size_t columns = complete ? (size_t)table->columns : 0;
-    const size_t count = complete ? columns + table->count : 0;
-    Print print = {.table = table, .format = format, .stream = stream};
-    print.texts = calloc(count + 1, sizeof *print.texts);
-    print.widths = calloc(columns + 1, sizeof *print.widths);
-    if (complete && table->title)
-        complete = (print.title = escape(table->title, format)) != NULL;
-    complete = complete && print.texts && print.widths;
-    for (size_t i = 0; i < count && complete; i++) {
-        print.texts[i] =
-            escape(i < columns ? table->column[i].head : table->cells[i - columns].text, format);
-        complete = print.texts[i] != NULL;
-        const int width = complete && format != CLI_CSV ? cell_width(print.texts[i]) : 0;
-        if (width > print.widths[i % columns])
-            print.widths[i % columns] = width;
+    assert(format != CLI_JSON);
+    Print print = {.table = table, .renderer = &renderers[format], .stream = stream};
+    size_t count = 0;
+    Status status = STATUS_OK;
+    if (!table || table->broken) {
+        status = mem_full(0, purpose, error);
+        goto done;
     }
-    if (complete)
-        print_rows(&print);
-    for (size_t i = 0; i < count && print.texts; i++)
+    assert(table->columns > 0 && table->count % table->columns == 0);
+    const size_t rows = table->count / table->columns;
+    print.fields = mem_new(3 * table->columns, sizeof *print.fields, purpose, error);
+    if (!print.fields) {
+        status = error->status;
+        goto done;
+    }
+    list_fields(&print);
+    print.texts = mem_new((rows + 1) * print.field_count, sizeof *print.texts, purpose, error);
+    if (!print.texts) {
+        status = error->status;
+        goto done;
+    }
+    for (; count < (rows + 1) * print.field_count; count++) {
+        Field *const field = &print.fields[count % print.field_count];
+        char *const text = field_text(&print, count / print.field_count, field);
+        if (!text) {
+            status = mem_full(0, purpose, error);
+            goto done;
+        }
+        print.texts[count] = text;
+        if (!print.renderer->exact && text_points(text) > field->width)
+            field->width = text_points(text);
+    }
+    print_rows(&print, rows);
+done:
+    for (size_t i = 0; i < count; i++)
         free(print.texts[i]);
     free(print.texts);
-    free(print.title);
-    free(print.widths);
-    return complete ? STATUS_OK
-                    : error_set(error, STATUS_FAILED, "table: no memory for it; free some");
+    free(print.fields);
+    cli_table_free(table);
+    return status;
 }

@@ -3,6 +3,7 @@
  */
 #include "tools/eval/eval_files.h"
 
+#include "tensor/base/mem.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_metrics.h"
 #include "train/run/run_record.h"
@@ -14,19 +15,10 @@
 
 /* ---- metrics.json -------------------------------------------------------------------------------- */
 
-/* What metrics_reports_write_json writes, to be added to. NULL, which is remembered, without memory. */
+/* NULL, which is remembered, without memory. */
 static json_t *reports_json(const MetricsReport *reports, int count)
 {
-    char *text = NULL;
-    size_t size = 0;
-    Error error = {0};
-    json_t *document = NULL;
-    FILE *const stream = open_memstream(&text, &size);
-    const bool written =
-        stream && metrics_reports_write_json(stream, reports, count, &error) == STATUS_OK;
-    if (stream && fclose(stream) == 0 && written)
-        document = json_loadb(text, size, 0, NULL);
-    free(text);
+    json_t *const document = metrics_reports_json(reports, count);
     if (!document)
         cli_json_lose();
     return document;
@@ -256,32 +248,38 @@ static Status write_robustness(const EvalResult *result, FILE *stream, Error *er
 static void robustness_rows(CliTable *table, const MetricsReport *report, const char *kind,
                             const char *strength)
 {
-    const Metrics *const levels[] = {&report->frame, &report->video};
-    const MetricsIntervals *const intervals[] = {&report->frame_ci, &report->video_ci};
+    MetricsReportLevel levels[METRICS_REPORT_LEVELS];
+    metrics_report_levels(report, levels);
     for (int i = 0; i < (report->has_videos ? 2 : 1); i++) {
-        cli_table_cell(table, "%s", report->dataset);
-        cli_table_cell(table, "%s", kind);
-        cli_table_cell(table, "%s", strength);
-        cli_table_cell(table, "%s", i == 0 ? "frame" : "video");
-        cli_table_cell(table, "%zu", levels[i]->n_real);
-        cli_table_cell(table, "%zu", levels[i]->n_fake);
-        cli_table_exact(table, levels[i]->auroc);
-        cli_table_exact(table, intervals[i]->of[METRICS_AUROC].lower);
-        cli_table_exact(table, intervals[i]->of[METRICS_AUROC].upper);
-        cli_table_exact(table, levels[i]->ap);
-        cli_table_exact(table, levels[i]->eer);
-        cli_table_exact(table, levels[i]->accuracy);
+        const Metrics *const metrics = levels[i].metrics;
+        cli_table_words(table, report->dataset);
+        cli_table_words(table, kind);
+        cli_table_words(table, strength);
+        cli_table_words(table, levels[i].key);
+        cli_table_count(table, metrics->n_real);
+        cli_table_count(table, metrics->n_fake);
+        cli_table_estimate(table, metrics->auroc, levels[i].intervals->of[METRICS_AUROC]);
+        cli_table_number(table, metrics->ap);
+        cli_table_number(table, metrics->eer);
+        cli_table_number(table, metrics->accuracy);
     }
 }
 
 static Status write_robustness_csv(const EvalResult *result, FILE *stream, Error *error)
 {
-    static const char *const heads[] = {"dataset",     "perturbation", "strength", "level",
-                                        "n_real",      "n_fake",       "auroc",    "auroc_lower",
-                                        "auroc_upper", "ap",           "eer",      "accuracy"};
-    CliTable *const table = cli_table_create(NULL);
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
-        cli_table_column(table, heads[i], CLI_LEFT);
+    static const CliColumn columns[] = {
+        {.key = "dataset"},
+        {.key = "perturbation"},
+        {.key = "strength"},
+        {.key = "level"},
+        {.key = "n_real", .unit = CLI_COUNT},
+        {.key = "n_fake", .unit = CLI_COUNT},
+        {.key = "auroc", .unit = CLI_ESTIMATE},
+        {.key = "ap", .unit = CLI_FRACTION},
+        {.key = "eer", .unit = CLI_FRACTION},
+        {.key = "accuracy", .unit = CLI_FRACTION},
+    };
+    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
     for (int s = 0; s < result->sets->set_count; s++) {
         robustness_rows(table, &result->reports[s], "none", "");
         for (int p = 0; p < result->perturbed_count; p++)
@@ -289,9 +287,7 @@ static Status write_robustness_csv(const EvalResult *result, FILE *stream, Error
                             result->perturbed[p].perturbation->kind,
                             result->perturbed[p].perturbation->text);
     }
-    const Status status = cli_table_print(table, CLI_CSV, stream, error);
-    cli_table_free(table);
-    return status;
+    return cli_table_print(table, CLI_CSV, stream, error);
 }
 
 /* ---- all together -------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
  */
 #include "tools/eval/eval_print.h"
 
+#include "tensor/base/mem.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_metrics.h"
 #include "tools/eval/eval_files.h"
@@ -10,64 +11,12 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct Column {
-    const char *head;
-    CliAlign align;
-} Column;
+/* The levels that an evaluation shows: frames, and videos by the mean of their frames. */
+static const char *const level_names[] = {"frame", "video (mean p_fake)"};
 
-static CliTable *make_table(const char *title, const Column *columns, size_t count)
+static int levels_of(const MetricsReport *report, MetricsReportLevel levels[METRICS_REPORT_LEVELS])
 {
-    CliTable *const table = cli_table_create(title);
-    for (size_t i = 0; i < count; i++)
-        cli_table_column(table, columns[i].head, columns[i].align);
-    return table;
-}
-
-static Status print_and_free(CliTable *table, CliFormat format, FILE *stream, Error *error)
-{
-    const Status status = cli_table_print(table, format, stream, error);
-    cli_table_free(table);
-    return status;
-}
-
-static void fraction_cell(CliTable *table, double value)
-{
-    if (isnan(value))
-        cli_table_cell(table, "-");
-    else
-        cli_table_cell(table, "%.4f", value);
-}
-
-static void interval_cell(CliTable *table, MetricsInterval interval)
-{
-    if (isnan(interval.lower))
-        cli_table_cell(table, "-");
-    else
-        cli_table_cell(table, "[%.4f, %.4f]", interval.lower, interval.upper);
-}
-
-/* "0.9123 [0.8801, 0.9377]" in one cell. */
-static void estimate_cell(CliTable *table, double value, MetricsInterval interval)
-{
-    if (isnan(value))
-        cli_table_cell(table, "-");
-    else if (isnan(interval.lower))
-        cli_table_cell(table, "%.4f", value);
-    else
-        cli_table_cell(table, "%.4f [%.4f, %.4f]", value, interval.lower, interval.upper);
-}
-
-/* One level of a report. */
-typedef struct Level {
-    const char *name;
-    const Metrics *metrics;
-    const MetricsIntervals *intervals;
-} Level;
-
-static int levels_of(const MetricsReport *report, Level levels[2])
-{
-    levels[0] = (Level){"frame", &report->frame, &report->frame_ci};
-    levels[1] = (Level){"video (mean p_fake)", &report->video, &report->video_ci};
+    metrics_report_levels(report, levels);
     return report->has_videos ? 2 : 1;
 }
 
@@ -110,59 +59,59 @@ static Status print_metrics(const EvalResult *result, CliFormat format, FILE *st
 {
     const int count = result->sets->set_count;
     const bool intervals = any_interval(result->reports, count);
-    const Column before[] = {{"data set", CLI_LEFT},
-                             {"level", CLI_LEFT},
-                             {"real", CLI_RIGHT},
-                             {"fake", CLI_RIGHT},
-                             {"AUROC", CLI_RIGHT}};
-    CliTable *const table = make_table(NULL, before, sizeof before / sizeof before[0]);
-    if (intervals)
-        cli_table_column(table, "95% interval", CLI_RIGHT);
-    cli_table_column(table, "EER", CLI_RIGHT);
-    cli_table_column(table, "mAP", CLI_RIGHT);
+    const CliColumn columns[] = {
+        {.heading = "data set"},
+        {.heading = "level"},
+        {.heading = "real", .unit = CLI_COUNT},
+        {.heading = "fake", .unit = CLI_COUNT},
+        {.heading = "AUROC", .unit = CLI_FRACTION},
+        {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !intervals},
+        {.heading = "EER", .unit = CLI_FRACTION},
+        {.heading = "mAP", .unit = CLI_FRACTION},
+    };
+    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
     for (int i = 0; i < count; i++) {
-        Level levels[2];
+        MetricsReportLevel levels[METRICS_REPORT_LEVELS];
         const int n = levels_of(&result->reports[i], levels);
         for (int l = 0; l < n; l++) {
-            cli_table_cell(table, "%s", l == 0 ? result->reports[i].dataset : "");
-            cli_table_cell(table, "%s", levels[l].name);
-            cli_table_cell(table, "%zu", levels[l].metrics->n_real);
-            cli_table_cell(table, "%zu", levels[l].metrics->n_fake);
-            fraction_cell(table, levels[l].metrics->auroc);
-            if (intervals)
-                interval_cell(table, levels[l].intervals->of[METRICS_AUROC]);
-            fraction_cell(table, levels[l].metrics->eer);
-            fraction_cell(table, levels[l].metrics->map);
+            cli_table_words(table, l == 0 ? result->reports[i].dataset : "");
+            cli_table_words(table, level_names[l]);
+            cli_table_count(table, levels[l].metrics->n_real);
+            cli_table_count(table, levels[l].metrics->n_fake);
+            cli_table_number(table, levels[l].metrics->auroc);
+            cli_table_interval(table, levels[l].intervals->of[METRICS_AUROC]);
+            cli_table_number(table, levels[l].metrics->eer);
+            cli_table_number(table, levels[l].metrics->map);
         }
     }
-    return print_and_free(table, format, stream, error);
+    return cli_table_print(table, format, stream, error);
 }
 
 static void at_row(CliTable *table, const char *set, const char *level,
                    const MetricsAtThreshold *at)
 {
-    cli_table_cell(table, "%s", set);
-    cli_table_cell(table, "%s", level);
-    cli_table_cell(table, "%.6g", at->threshold);
-    fraction_cell(table, at->fpr);
-    fraction_cell(table, at->tpr);
-    fraction_cell(table, at->accuracy);
-    fraction_cell(table, at->balanced_accuracy);
+    cli_table_words(table, set);
+    cli_table_words(table, level);
+    cli_table_number(table, at->threshold);
+    cli_table_number(table, at->fpr);
+    cli_table_number(table, at->tpr);
+    cli_table_number(table, at->accuracy);
+    cli_table_number(table, at->balanced_accuracy);
 }
 
 static Status print_at_thresholds(const EvalResult *result, CliFormat format, FILE *stream,
                                   Error *error)
 {
-    static const Column columns[] = {
-        {"data set", CLI_LEFT},
-        {"level", CLI_LEFT},
-        {"threshold", CLI_RIGHT},
-        {"FPR", CLI_RIGHT},
-        {"TPR", CLI_RIGHT},
-        {"accuracy", CLI_RIGHT},
-        {"balanced accuracy", CLI_RIGHT},
+    static const CliColumn columns[] = {
+        {.heading = "data set"},
+        {.heading = "level"},
+        {.heading = "threshold", .unit = CLI_SCORE},
+        {.heading = "FPR", .unit = CLI_FRACTION},
+        {.heading = "TPR", .unit = CLI_FRACTION},
+        {.heading = "accuracy", .unit = CLI_FRACTION},
+        {.heading = "balanced accuracy", .unit = CLI_FRACTION},
     };
-    CliTable *const table = make_table(NULL, columns, sizeof columns / sizeof columns[0]);
+    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
     cli_table_title(table, "At the thresholds of FPR %g on the calibration set",
                     result->adapter->calibration.fpr);
     for (int i = 0; i < result->sets->set_count; i++) {
@@ -172,42 +121,38 @@ static Status print_at_thresholds(const EvalResult *result, CliFormat format, FI
             at_row(table, "", "video", &at->video);
     }
     fputc('\n', stream);
-    return print_and_free(table, format, stream, error);
+    return cli_table_print(table, format, stream, error);
 }
 
 static void robustness_row(CliTable *table, const MetricsReport *report, const MetricsReport *plain,
                            const char *kind, const char *strength)
 {
-    Level levels[2], before[2];
+    MetricsReportLevel levels[METRICS_REPORT_LEVELS], before[METRICS_REPORT_LEVELS];
     const int n = levels_of(report, levels);
     levels_of(plain, before);
-    cli_table_cell(table, "%s", report == plain ? report->dataset : "");
-    cli_table_cell(table, "%s", kind);
-    cli_table_cell(table, "%s", strength);
+    cli_table_words(table, report == plain ? report->dataset : "");
+    cli_table_words(table, kind);
+    cli_table_words(table, strength);
     for (int l = 0; l < 2; l++) {
-        if (l >= n) {
-            cli_table_cell(table, "-");
-            cli_table_cell(table, "-");
-            continue;
-        }
-        const double change = levels[l].metrics->auroc - before[l].metrics->auroc;
-        estimate_cell(table, levels[l].metrics->auroc, levels[l].intervals->of[METRICS_AUROC]);
-        if (report == plain || isnan(change))
-            cli_table_cell(table, "-");
-        else
-            cli_table_cell(table, "%+.4f", change);
+        const double auroc = l < n ? levels[l].metrics->auroc : NAN;
+        cli_table_estimate(table, auroc, levels[l].intervals->of[METRICS_AUROC]);
+        cli_table_number(table, report == plain ? NAN : auroc - before[l].metrics->auroc);
     }
 }
 
 static Status print_robustness(const EvalResult *result, CliFormat format, FILE *stream,
                                Error *error)
 {
-    static const Column columns[] = {
-        {"data set", CLI_LEFT},      {"perturbation", CLI_LEFT}, {"strength", CLI_RIGHT},
-        {"AUROC, FRAMES", CLI_LEFT}, {"change", CLI_RIGHT},      {"AUROC, VIDEOS", CLI_LEFT},
-        {"change", CLI_RIGHT},
+    static const CliColumn columns[] = {
+        {.heading = "data set"},
+        {.heading = "perturbation"},
+        {.heading = "strength", .unit = CLI_FIGURES},
+        {.heading = "AUROC, FRAMES", .unit = CLI_ESTIMATE},
+        {.heading = "change", .unit = CLI_CHANGE},
+        {.heading = "AUROC, VIDEOS", .unit = CLI_ESTIMATE},
+        {.heading = "change", .unit = CLI_CHANGE},
     };
-    CliTable *const table = make_table("Robustness", columns, sizeof columns / sizeof columns[0]);
+    CliTable *const table = cli_table_create("Robustness", columns, COUNT_OF(columns));
     for (int s = 0; s < result->sets->set_count; s++) {
         const MetricsReport *const plain = &result->reports[s];
         const char *kind = "";
@@ -222,27 +167,25 @@ static Status print_robustness(const EvalResult *result, CliFormat format, FILE 
         }
     }
     fputc('\n', stream);
-    return print_and_free(table, format, stream, error);
+    return cli_table_print(table, format, stream, error);
 }
 
 Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFormat format,
                   FILE *stream, Error *error)
 {
-    Status status = STATUS_OK;
-    if (format == CLI_JSON)
-        status = cli_json_write(eval_metrics_json(result), stream, 17, "eval", error);
-    else if (format == CLI_CSV)
-        status = cli_metrics_print(result->reports, result->sets->set_count, format, stream, error);
-    else
-        status = print_metrics(result, format, stream, error);
-    if (status == STATUS_OK && result->at && format != CLI_JSON && format != CLI_CSV)
-        status = print_at_thresholds(result, format, stream, error);
-    if (status == STATUS_OK && result->perturbed_count > 0 && format != CLI_JSON &&
-        format != CLI_CSV)
-        status = print_robustness(result, format, stream, error);
-    if (status == STATUS_OK)
-        tell_selection(result->adapter, arguments, format, stream);
-    return status;
+    if (format == CLI_JSON) {
+        TRY(cli_json_write(eval_metrics_json(result), stream, 17, "eval", error));
+    } else if (format == CLI_CSV) {
+        TRY(cli_metrics_print(result->reports, result->sets->set_count, format, stream, error));
+    } else {
+        TRY(print_metrics(result, format, stream, error));
+        if (result->at)
+            TRY(print_at_thresholds(result, format, stream, error));
+        if (result->perturbed_count > 0)
+            TRY(print_robustness(result, format, stream, error));
+    }
+    tell_selection(result->adapter, arguments, format, stream);
+    return STATUS_OK;
 }
 
 /* ---- several ------------------------------------------------------------------------------------- */
@@ -250,55 +193,54 @@ Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFo
 static Status print_side_by_side(const EvalResult *results, int count, CliFormat format,
                                  FILE *stream, Error *error)
 {
-    static const Column columns[] = {{"data set", CLI_LEFT}, {"level", CLI_LEFT}};
-    CliTable *const table = make_table("AUROC", columns, sizeof columns / sizeof columns[0]);
+    static const CliColumn columns[] = {{.heading = "data set"}, {.heading = "level"}};
+    CliTable *const table = cli_table_create("AUROC", columns, COUNT_OF(columns));
     for (int r = 0; r < count; r++)
-        cli_table_column(table, results[r].adapter->name, CLI_LEFT);
+        cli_table_column(table,
+                         (CliColumn){.heading = results[r].adapter->name, .unit = CLI_ESTIMATE});
     for (int s = 0; s < results[0].sets->set_count; s++) {
         const MetricsReport *const first = &results[0].reports[s];
-        Level levels[2];
+        MetricsReportLevel levels[METRICS_REPORT_LEVELS];
         const int n = levels_of(first, levels);
         for (int l = 0; l < n; l++) {
-            cli_table_cell(table, "%s", l == 0 ? first->dataset : "");
-            cli_table_cell(table, "%s", levels[l].name);
+            cli_table_words(table, l == 0 ? first->dataset : "");
+            cli_table_words(table, level_names[l]);
             for (int r = 0; r < count; r++) {
-                Level of_this[2];
-                levels_of(&results[r].reports[s], of_this);
-                estimate_cell(table, of_this[l].metrics->auroc,
-                              of_this[l].intervals->of[METRICS_AUROC]);
+                levels_of(&results[r].reports[s], levels);
+                cli_table_estimate(table, levels[l].metrics->auroc,
+                                   levels[l].intervals->of[METRICS_AUROC]);
             }
         }
     }
-    return print_and_free(table, format, stream, error);
+    return cli_table_print(table, format, stream, error);
 }
 
 static void difference_row(CliTable *table, const char *set, const char *level, Metric metric,
                            const MetricsDifference *differences)
 {
     const MetricsDifference *const d = &differences[metric];
-    cli_table_cell(table, "%s", set);
-    cli_table_cell(table, "%s", level);
-    cli_table_cell(table, "%s", metrics_names[metric].title);
-    if (isnan(d->difference))
-        cli_table_cell(table, "-");
-    else
-        cli_table_cell(table, "%+.4f", d->difference);
-    interval_cell(table, d->interval);
-    if (isnan(d->p))
-        cli_table_cell(table, "-");
-    else
-        cli_table_cell(table, d->p < 1e-4 ? "< 0.0001" : "%.4f", d->p);
+    cli_table_words(table, set);
+    cli_table_words(table, level);
+    cli_table_words(table, metrics_names[metric].title);
+    cli_table_number(table, d->difference);
+    cli_table_interval(table, d->interval);
+    cli_table_number(table, d->p);
 }
 
 /* The figures that are compared in words; comparison.json has all. */
 static Status print_comparison(const EvalComparison *comparison, CliFormat format, FILE *stream,
                                Error *error)
 {
-    static const Column columns[] = {{"data set", CLI_LEFT},      {"level", CLI_LEFT},
-                                     {"metric", CLI_LEFT},        {"difference", CLI_RIGHT},
-                                     {"95% interval", CLI_RIGHT}, {"p", CLI_RIGHT}};
+    static const CliColumn columns[] = {
+        {.heading = "data set"},
+        {.heading = "level"},
+        {.heading = "metric"},
+        {.heading = "difference", .unit = CLI_CHANGE},
+        {.heading = "95% interval", .unit = CLI_INTERVAL},
+        {.heading = "p", .unit = CLI_P},
+    };
     static const Metric shown[] = {METRICS_AUROC, METRICS_MAP, METRICS_EER};
-    CliTable *const table = make_table(NULL, columns, sizeof columns / sizeof columns[0]);
+    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
     cli_table_title(table, "%s less %s, paired", comparison->other->adapter->name,
                     comparison->first->adapter->name);
     for (int s = 0; s < comparison->first->sets->set_count; s++) {
@@ -310,38 +252,41 @@ static Status print_comparison(const EvalComparison *comparison, CliFormat forma
             difference_row(table, "", m == 0 ? "video" : "", shown[m], set->video);
     }
     fputc('\n', stream);
-    return print_and_free(table, format, stream, error);
+    return cli_table_print(table, format, stream, error);
 }
 
 static Status print_csv(const EvalResult *results, int count, FILE *stream, Error *error)
 {
-    static const Column columns[] = {
-        {"adapter", CLI_LEFT},     {"dataset", CLI_LEFT},     {"level", CLI_LEFT},
-        {"n_real", CLI_LEFT},      {"n_fake", CLI_LEFT},      {"auroc", CLI_LEFT},
-        {"auroc_lower", CLI_LEFT}, {"auroc_upper", CLI_LEFT}, {"eer", CLI_LEFT},
-        {"map", CLI_LEFT},
+    static const CliColumn columns[] = {
+        {.key = "adapter"},
+        {.key = "dataset"},
+        {.key = "level"},
+        {.key = "n_real", .unit = CLI_COUNT},
+        {.key = "n_fake", .unit = CLI_COUNT},
+        {.key = "auroc", .unit = CLI_ESTIMATE},
+        {.key = "eer", .unit = CLI_FRACTION},
+        {.key = "map", .unit = CLI_FRACTION},
     };
-    CliTable *const table = make_table(NULL, columns, sizeof columns / sizeof columns[0]);
+    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
     for (int r = 0; r < count; r++) {
         for (int s = 0; s < results[r].sets->set_count; s++) {
             const MetricsReport *const report = &results[r].reports[s];
-            Level levels[2];
+            MetricsReportLevel levels[METRICS_REPORT_LEVELS];
             const int n = levels_of(report, levels);
             for (int l = 0; l < n; l++) {
-                cli_table_cell(table, "%s", results[r].adapter->name);
-                cli_table_cell(table, "%s", report->dataset);
-                cli_table_cell(table, "%s", l == 0 ? "frame" : "video");
-                cli_table_cell(table, "%zu", levels[l].metrics->n_real);
-                cli_table_cell(table, "%zu", levels[l].metrics->n_fake);
-                cli_table_exact(table, levels[l].metrics->auroc);
-                cli_table_exact(table, levels[l].intervals->of[METRICS_AUROC].lower);
-                cli_table_exact(table, levels[l].intervals->of[METRICS_AUROC].upper);
-                cli_table_exact(table, levels[l].metrics->eer);
-                cli_table_exact(table, levels[l].metrics->map);
+                const Metrics *const metrics = levels[l].metrics;
+                cli_table_words(table, results[r].adapter->name);
+                cli_table_words(table, report->dataset);
+                cli_table_words(table, levels[l].key);
+                cli_table_count(table, metrics->n_real);
+                cli_table_count(table, metrics->n_fake);
+                cli_table_estimate(table, metrics->auroc, levels[l].intervals->of[METRICS_AUROC]);
+                cli_table_number(table, metrics->eer);
+                cli_table_number(table, metrics->map);
             }
         }
     }
-    return print_and_free(table, CLI_CSV, stream, error);
+    return cli_table_print(table, CLI_CSV, stream, error);
 }
 
 static Status print_json(const EvalResult *results, const EvalComparison *comparisons, int count,

@@ -160,6 +160,16 @@ Status metrics_reports(const MetricsPredictions *predictions, MetricsReport **re
     return metrics_reports_with(predictions, &settings, reports, count, error);
 }
 
+int metrics_report_levels(const MetricsReport *report,
+                          MetricsReportLevel levels[METRICS_REPORT_LEVELS])
+{
+    levels[0] = (MetricsReportLevel){"frame", &report->frame, &report->frame_ci};
+    levels[1] = (MetricsReportLevel){"video", &report->video, &report->video_ci};
+    levels[2] =
+        (MetricsReportLevel){"video_median", &report->video_median, &report->video_median_ci};
+    return report->has_videos ? METRICS_REPORT_LEVELS : 1;
+}
+
 void metrics_reports_free(MetricsReport *reports, int count)
 {
     for (int i = 0; i < count; i++)
@@ -248,30 +258,41 @@ static bool set_named(json_t *object, const char *name, json_t *value)
 static json_t *report_json(const MetricsReport *report)
 {
     json_t *const object = json_object(), *const sources = json_object();
-    bool complete =
-        json_object_set_new(object, "frame", metrics_json(&report->frame, &report->frame_ci)) == 0;
-    if (report->has_videos)
-        complete =
-            complete &&
-            json_object_set_new(object, "video", metrics_json(&report->video, &report->video_ci)) ==
-                0 &&
-            json_object_set_new(object, "video_median",
-                                metrics_json(&report->video_median, &report->video_median_ci)) == 0;
+    MetricsReportLevel levels[METRICS_REPORT_LEVELS];
+    const int count = metrics_report_levels(report, levels);
+    bool complete = true;
+    for (int i = 0; i < count && complete; i++)
+        complete = json_object_set_new(object, levels[i].key,
+                                       metrics_json(levels[i].metrics, levels[i].intervals)) == 0;
     complete = complete && json_object_set(object, "sources", sources) == 0;
     for (int i = 0; i < report->source_count && complete; i++) {
         const MetricsSourceReport *const source = &report->sources[i];
-        json_t *const levels = json_object();
-        complete = json_object_set_new(levels, "frame",
+        json_t *const of_source = json_object();
+        complete = json_object_set_new(of_source, "frame",
                                        metrics_json(&source->frame, &source->frame_ci)) == 0 &&
-                   json_object_set_new(levels, "video",
+                   json_object_set_new(of_source, "video",
                                        metrics_json(&source->video, &source->video_ci)) == 0;
-        complete = set_named(sources, source->name, levels) && complete;
+        complete = set_named(sources, source->name, of_source) && complete;
     }
     json_decref(sources);
     if (complete)
         return object;
     json_decref(object);
     return NULL;
+}
+
+json_t *metrics_reports_json(const MetricsReport *reports, int count)
+{
+    assert(count == 0 || reports);
+    json_t *document = json_object();
+    for (int i = 0; i < count && document; i++) {
+        json_t *const report = report_json(&reports[i]);
+        if (!report || !set_named(document, reports[i].dataset, report)) {
+            json_decref(document);
+            document = NULL;
+        }
+    }
+    return document;
 }
 
 /* Writes a document, which may be NULL or incomplete for want of memory, and ends it. */
@@ -290,14 +311,8 @@ static Status write_document(FILE *stream, json_t *document, bool complete, Erro
 Status metrics_reports_write_json(FILE *stream, const MetricsReport *reports, int count,
                                   Error *error)
 {
-    assert(stream && error && (count == 0 || reports));
-    json_t *const document = json_object();
-    bool complete = document != NULL;
-    for (int i = 0; i < count && complete; i++) {
-        json_t *const report = report_json(&reports[i]);
-        complete = report && set_named(document, reports[i].dataset, report);
-    }
-    return write_document(stream, document, complete, error);
+    assert(stream && error);
+    return write_document(stream, metrics_reports_json(reports, count), true, error);
 }
 
 /* The mean of every metric over the reports; NaN if one of them is. */

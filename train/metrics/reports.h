@@ -9,6 +9,8 @@
 #include "train/metrics/scores.h"
 #include "train/metrics/uncertainty.h"
 
+#include <jansson.h>
+
 /* The metrics of one fake source: its frames (videos) against all real ones of the data set. */
 typedef struct MetricsSourceReport {
     const char *name;
@@ -29,6 +31,19 @@ typedef struct MetricsReport {
     int source_count;
 } MetricsReport;
 
+/* One level of a report, by its key in metrics.json: "frame", "video", "video_median". */
+typedef struct MetricsReportLevel {
+    const char *key;
+    const Metrics *metrics;
+    const MetricsIntervals *intervals;
+} MetricsReportLevel;
+
+enum { METRICS_REPORT_LEVELS = 3 };
+
+/* The levels that a report has, all borrowed from it; returns how many: one without videos. */
+int metrics_report_levels(const MetricsReport *report,
+                          MetricsReportLevel levels[METRICS_REPORT_LEVELS]);
+
 /*
  * Sums up by data set, in order of first row. *reports [*count] is owned by the caller
  * (metrics_reports_free); names are borrowed from `predictions`. Without intervals. STATUS_FAILED for an empty
@@ -44,11 +59,14 @@ Status metrics_reports_with(const MetricsPredictions *predictions,
 void metrics_reports_free(MetricsReport *reports, int count);
 
 /*
- * metrics.json: {NAME: {"frame": {...}, "video": {...}, "video_median": {...}, "sources": {NAME: {"frame",
- * "video"}}}}, undefined = null, doubles with 17 digits; no "video" where has_videos is false. Where there are
+ * The object of metrics.json: {NAME: {"frame": {...}, "video": {...}, "video_median": {...}, "sources": {NAME: {"frame",
+ * "video"}}}}, undefined = null; no "video" where has_videos is false. Where there are
  * intervals, METRIC_ci95: [lo, hi] follows each metric, and ci95_method names where they come from. Bytes of a
- * name that are not UTF-8 are written as \xNN. STATUS_FAILED without memory or if the stream fails.
+ * name that are not UTF-8 are written as \xNN. The caller owns the reference; NULL without memory.
  */
+json_t *metrics_reports_json(const MetricsReport *reports, int count);
+
+/* The same written to a stream, with 17 digits. STATUS_FAILED without memory or if the stream fails. */
 Status metrics_reports_write_json(FILE *stream, const MetricsReport *reports, int count,
                                   Error *error);
 
