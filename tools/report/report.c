@@ -317,18 +317,12 @@ static void write_difference_row(FILE *stream, const Report *report, const EvalC
     fputs("</td>", stream);
     report_number_cell(stream, d->a);
     report_number_cell(stream, d->b);
-    if (isfinite(d->difference))
-        fprintf(stream, "<td class=\"key\">%+.4f</td>", d->difference);
-    else
-        report_number_cell(stream, NAN);
-    fputs("<td class=\"interval\">", stream);
-    if (isfinite(d->interval.lower) && isfinite(d->interval.upper))
-        fprintf(stream, "%+.4f to %+.4f", d->interval.lower, d->interval.upper);
-    fputs("</td><td>", stream);
-    if (d->p < 1e-4)
-        fputs("&lt; 0.0001", stream);
-    else
-        report_number(stream, d->p);
+    fputs(isfinite(d->difference) ? "<td class=\"key\">" : "<td>", stream);
+    report_value(stream, CLI_CHANGE, d->difference);
+    fputs("</td>", stream);
+    report_range_cell(stream, CLI_CHANGE, d->interval);
+    fputs("<td>", stream);
+    report_value(stream, CLI_P, d->p);
     fputs("</td></tr>\n", stream);
 }
 

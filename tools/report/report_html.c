@@ -36,12 +36,18 @@ void report_text(FILE *stream, const char *format, ...)
     va_end(arguments);
 }
 
-void report_number(FILE *stream, double value)
+void report_value(FILE *stream, CliUnit unit, double value)
 {
-    if (isfinite(value))
-        fprintf(stream, "%.4f", value);
+    char number[CLI_NUMBER_SIZE];
+    if (cli_number(number, unit, value) && isfinite(value))
+        text_print_xml(stream, number);
     else
         fputs("<span class=\"none\" title=\"undefined\">&ndash;</span>", stream);
+}
+
+void report_number(FILE *stream, double value)
+{
+    report_value(stream, CLI_FRACTION, value);
 }
 
 void report_number_cell(FILE *stream, double value)
@@ -51,12 +57,20 @@ void report_number_cell(FILE *stream, double value)
     fputs("</td>", stream);
 }
 
-void report_interval_cell(FILE *stream, MetricsInterval interval)
+void report_range_cell(FILE *stream, CliUnit unit, MetricsInterval interval)
 {
     fputs("<td class=\"interval\">", stream);
-    if (isfinite(interval.lower) && isfinite(interval.upper))
-        fprintf(stream, "%.4f to %.4f", interval.lower, interval.upper);
+    if (isfinite(interval.lower) && isfinite(interval.upper)) {
+        report_value(stream, unit, interval.lower);
+        fputs(" to ", stream);
+        report_value(stream, unit, interval.upper);
+    }
     fputs("</td>", stream);
+}
+
+void report_interval_cell(FILE *stream, MetricsInterval interval)
+{
+    report_range_cell(stream, CLI_FRACTION, interval);
 }
 
 void report_count_cell(FILE *stream, unsigned long long count)

@@ -7,6 +7,7 @@
 #ifndef LNCLIP_TOOLS_REPORT_REPORT_PRIVATE_H
 #define LNCLIP_TOOLS_REPORT_REPORT_PRIVATE_H
 
+#include "tools/cli/cli_table.h"
 #include "tools/report/report.h"
 #include "train/plot/chart.h"
 
@@ -15,7 +16,10 @@
 /* printf of text without a byte of HTML in it: what it formats is escaped. */
 void report_text(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* "0.9532", or a dash if it is undefined. */
+/* A number as its unit shows it ("0.9532" of CLI_FRACTION), or a dash if it is undefined. */
+void report_value(FILE *stream, CliUnit unit, double value);
+
+/* The same of a fraction. */
 void report_number(FILE *stream, double value);
 
 /*
@@ -24,6 +28,7 @@ void report_number(FILE *stream, double value);
  */
 void report_number_cell(FILE *stream, double value);
 void report_interval_cell(FILE *stream, MetricsInterval interval);
+void report_range_cell(FILE *stream, CliUnit unit, MetricsInterval interval); /* of any unit */
 void report_count_cell(FILE *stream, unsigned long long count);
 
 /* <th scope="col">; of numbers, or of text. */
