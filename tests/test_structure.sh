@@ -74,5 +74,5 @@ prefixes() { # LIBRARY REGEX
 prefixes tensor 'text_|number_|mem_|table_|hash_|arena_|attention_|c_locale|machine_|dtype_|error_|file_|gemm|kernels|op_|packed_|precision_|random_|safetensors_|tape_|tensor_|threads_|cpu_'
 prefixes vit 'vit_'
 prefixes data 'data_'
-prefixes train 'train_|metrics_|plot_'
+prefixes train 'train_|eval_|metrics_|plot_'
 exit $bad

@@ -217,9 +217,9 @@ static Status clean_up(Evaluation *evaluation, Error *error)
         char folder[FILE_PATH_SIZE];
         TRY(folder_of(evaluation, i, folder, error));
         eval_scores_close(&evaluation->scores[i], true);
-        cmd_eval_partial_clean(folder);
+        eval_partial_clean(folder);
     }
-    cmd_eval_partial_clean(evaluation->request->out);
+    eval_partial_clean(evaluation->request->out);
     return STATUS_OK;
 }
 

@@ -11,9 +11,9 @@
 #include "tensor/base/number.h"
 #include "tools/cli/cli.h"
 #include "tools/cmd_compare.h"
-#include "tools/cmd_eval_partial.h"
 #include "tools/cmd_inspect.h"
 #include "tools/eval/eval_sets.h"
+#include "train/eval/eval_partial.h"
 #include "train/metrics/predictions.h"
 #include "train/metrics/reports.h"
 #include "train/recipe.h"
@@ -378,15 +378,15 @@ void fuzz_compare_evaluation(const uint8_t *data, size_t size)
 void fuzz_partial(const uint8_t *data, size_t size)
 {
     enum { FRAMES = 12 };
-    static const char key[CMD_EVAL_KEY_SIZE] = "0123456789abcdef0123456789abcdef";
+    static const char key[EVAL_KEY_SIZE] = "0123456789abcdef0123456789abcdef";
     static char *head;
     static char path[FILE_PATH_SIZE];
     static const char *files[FRAMES];
     static uint64_t stamps[FRAMES];
-    const CmdEvalImages images = {files, stamps, FRAMES};
+    const EvalImages images = {files, stamps, FRAMES};
     float p[2 * FRAMES], p_again[2 * FRAMES], margins[FRAMES], margins_again[FRAMES];
-    const CmdEvalScores scores = {p, margins}, again = {p_again, margins_again};
-    CmdEvalPartial partial;
+    const EvalKept scores = {p, margins}, again = {p_again, margins_again};
+    EvalPartial partial;
     Error error = {0};
     for (int i = 0; i < FRAMES; i++)
         p[2 * i] = p[2 * i + 1] = margins[i] = 0.5F;
@@ -398,10 +398,10 @@ void fuzz_partial(const uint8_t *data, size_t size)
             files[i] = "partial/image";
             stamps[i] = file_stamp(files[i]);
         }
-        CHECK_OK(cmd_eval_partial_open(&partial, "partial", key, &images, &scores, &error), error);
-        CHECK(cmd_eval_partial_append(&partial, &images, &scores, 1));
+        CHECK_OK(eval_partial_open(&partial, "partial", key, &images, &scores, &error), error);
+        CHECK(eval_partial_append(&partial, &images, &scores, 1));
         memcpy(path, partial.path, sizeof path);
-        cmd_eval_partial_close(&partial, false);
+        eval_partial_close(&partial, false);
         CHECK_OK(file_read(path, 4096, &head, &length, &error), error);
         CHECK(strchr(head, '\n'));
         strchr(head, '\n')[1] = '\0';
@@ -412,7 +412,7 @@ void fuzz_partial(const uint8_t *data, size_t size)
     memcpy(text + strlen(head), data, size);
     fuzz_write(path, text, strlen(head) + size);
     free(text);
-    if (cmd_eval_partial_open(&partial, "partial", key, &images, &scores, &error) != STATUS_OK)
+    if (eval_partial_open(&partial, "partial", key, &images, &scores, &error) != STATUS_OK)
         return;
     CHECK(partial.done <= FRAMES);
     for (size_t i = 0; i < FRAMES; i++) {
@@ -421,13 +421,13 @@ void fuzz_partial(const uint8_t *data, size_t size)
         if (!kept)
             p[2 * i] = p[2 * i + 1] = margins[i] = 0.25F;
     }
-    CHECK(cmd_eval_partial_append(&partial, &images, &scores, FRAMES));
-    cmd_eval_partial_close(&partial, false);
-    CHECK_OK(cmd_eval_partial_open(&partial, "partial", key, &images, &again, &error), error);
+    CHECK(eval_partial_append(&partial, &images, &scores, FRAMES));
+    eval_partial_close(&partial, false);
+    CHECK_OK(eval_partial_open(&partial, "partial", key, &images, &again, &error), error);
     CHECK(partial.done == FRAMES);
     for (int i = 0; i < 2 * FRAMES; i++)
         CHECK(p[i] == p_again[i] && margins[i / 2] == margins_again[i / 2]);
-    cmd_eval_partial_close(&partial, true);
+    eval_partial_close(&partial, true);
 }
 
 /* ---- settings -------------------------------------------------------------------------------- */

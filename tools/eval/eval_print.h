@@ -6,7 +6,7 @@
 
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_table.h"
-#include "tools/eval/eval_result.h"
+#include "train/eval/eval_result.h"
 
 /*
  * Prints one evaluation: a row for frames and videos of each data set, then what the thresholds of a

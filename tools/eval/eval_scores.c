@@ -16,7 +16,7 @@ typedef struct Work {
     EvalScores *scores;
     CliModel model;
     CliProgress progress;
-    CmdEvalImages images;
+    EvalImages images;
     int pass;
     size_t before; /* frames of this pass done when the set at hand was begun */
 } Work;
@@ -60,7 +60,7 @@ static void hash_model(XXH3_state_t *state, const CliModel *model)
 
 /* All that the scores of a pass depend on but the contents of the images: program, kernels, precision, weights,
  * frames, perturbation. */
-static Status make_key(const Work *work, int pass, char key[CMD_EVAL_KEY_SIZE], Error *error)
+static Status make_key(const Work *work, int pass, char key[EVAL_KEY_SIZE], Error *error)
 {
     const EvalScoring *const scoring = work->scoring;
     XXH3_state_t *const state = XXH3_createState();
@@ -84,17 +84,17 @@ static Status make_key(const Work *work, int pass, char key[CMD_EVAL_KEY_SIZE], 
     }
     const XXH128_hash_t hash = XXH3_128bits_digest(state);
     XXH3_freeState(state);
-    snprintf(key, CMD_EVAL_KEY_SIZE, "%016llx%016llx", (unsigned long long)hash.high64,
+    snprintf(key, EVAL_KEY_SIZE, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);
     return STATUS_OK;
 }
 
 /* ---- scoring --------------------------------------------------------------------------------- */
 
-static CmdEvalScores of_pass(const Work *work, int pass)
+static EvalKept of_pass(const Work *work, int pass)
 {
     const size_t first = (size_t)pass * work->scoring->sets->count;
-    return (CmdEvalScores){work->scores->probabilities + 2 * first, work->scores->margins + first};
+    return (EvalKept){work->scores->probabilities + 2 * first, work->scores->margins + first};
 }
 
 static void show_progress(void *context, int done, int total, double images_per_second)
@@ -102,9 +102,9 @@ static void show_progress(void *context, int done, int total, double images_per_
     Work *const work = context;
     (void)total; /* of this call of train_score; shown is the whole evaluation */
     const size_t count = work->scoring->sets->count, in_pass = work->before + (size_t)done;
-    CmdEvalPartial *const partial = &work->scores->partials[work->pass];
-    const CmdEvalScores scores = of_pass(work, work->pass);
-    if (!cmd_eval_partial_append(partial, &work->images, &scores, in_pass))
+    EvalPartial *const partial = &work->scores->partials[work->pass];
+    const EvalKept scores = of_pass(work, work->pass);
+    if (!eval_partial_append(partial, &work->images, &scores, in_pass))
         cli_warn("%s: scores can no longer be kept for a restart (a full disk?)", partial->path);
     cli_progress_show(&work->progress, (long long)((size_t)work->pass * count + in_pass),
                       (long long)((size_t)work->scores->passes * count), images_per_second);
@@ -121,7 +121,7 @@ static Status score_pass(Work *work, Error *error)
         scoring.augment = wanted->perturbations[work->pass - 1].augment;
         scoring.seed = wanted->seed;
     }
-    const CmdEvalScores scores = of_pass(work, work->pass);
+    const EvalKept scores = of_pass(work, work->pass);
     const size_t kept = work->scores->partials[work->pass].done;
     for (int i = 0; i < wanted->sets->set_count; i++) {
         const EvalSet *const set = &wanted->sets->sets[i];
@@ -163,7 +163,7 @@ static Status list_images(Work *work, Error *error)
     const EvalSets *const sets = work->scoring->sets;
     const char **const files = malloc((sets->count + 1) * sizeof *files);
     uint64_t *const stamps = malloc((sets->count + 1) * sizeof *stamps);
-    work->images = (CmdEvalImages){files, stamps, sets->count};
+    work->images = (EvalImages){files, stamps, sets->count};
     if (!files || !stamps)
         return error_set(error, STATUS_FAILED, "eval: not enough memory; evaluate fewer frames");
     for (int s = 0; s < sets->set_count; s++)
@@ -206,7 +206,7 @@ static void tell_kept(const Work *work, const char *folder)
 static Status open_folder(Work *work, const char *folder, Error *error)
 {
     const CliArguments *const arguments = work->scoring->arguments;
-    char key[CMD_EVAL_KEY_SIZE], path[FILE_PATH_SIZE];
+    char key[EVAL_KEY_SIZE], path[FILE_PATH_SIZE];
     TRY(list_images(work, error));
     TRY(file_make_folders(folder, error));
     TRY(file_join(path, folder, "predictions.csv", error));
@@ -214,10 +214,10 @@ static Status open_folder(Work *work, const char *folder, Error *error)
         cli_note(arguments, "%s: holds an evaluation; it is replaced when this one is finished",
                  folder);
     for (int pass = 0; pass < work->scores->passes; pass++) {
-        CmdEvalPartial *const partial = &work->scores->partials[pass];
-        const CmdEvalScores scores = of_pass(work, pass);
+        EvalPartial *const partial = &work->scores->partials[pass];
+        const EvalKept scores = of_pass(work, pass);
         TRY(make_key(work, pass, key, error));
-        TRY(cmd_eval_partial_open(partial, folder, key, &work->images, &scores, error));
+        TRY(eval_partial_open(partial, folder, key, &work->images, &scores, error));
     }
     tell_kept(work, folder);
     return STATUS_OK;
@@ -278,7 +278,7 @@ Status eval_score(const EvalScoring *scoring, const EvalAdapter *adapter, const 
 void eval_scores_close(EvalScores *scores, bool finished)
 {
     for (int pass = 0; pass < scores->passes && scores->partials; pass++)
-        cmd_eval_partial_close(&scores->partials[pass], finished);
+        eval_partial_close(&scores->partials[pass], finished);
     free(scores->partials);
     free(scores->probabilities);
     free(scores->margins);

@@ -5,8 +5,8 @@
 #define LNCLIP_TOOLS_EVAL_EVAL_SCORES_H
 
 #include "tools/cli/cli_model.h"
-#include "tools/cmd_eval_partial.h"
 #include "tools/eval/eval_sets.h"
+#include "train/eval/eval_partial.h"
 
 /* What is to be scored, and how. Everything is borrowed. */
 typedef struct EvalScoring {
@@ -20,9 +20,9 @@ typedef struct EvalScoring {
 
 /* Pass 0 shows the frames as they are, pass 1 + i under perturbation i. */
 typedef struct EvalScores {
-    float *probabilities;     /* [passes][sets->count,2] */
-    float *margins;           /* [passes][sets->count] logit of fake less logit of real */
-    CmdEvalPartial *partials; /* [passes] */
+    float *probabilities;  /* [passes][sets->count,2] */
+    float *margins;        /* [passes][sets->count] logit of fake less logit of real */
+    EvalPartial *partials; /* [passes] */
     int passes;
 } EvalScores;
 

@@ -7,7 +7,7 @@
 #include "data/augment/augment.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_lists.h"
-#include "tools/eval/eval_result.h"
+#include "train/eval/eval_result.h"
 
 /*
  * Understands arguments NAME=LIST[,LIST...] (a comma separates only if there is no file of the whole name)

@@ -9,7 +9,7 @@
 #ifndef LNCLIP_TOOLS_REPORT_REPORT_H
 #define LNCLIP_TOOLS_REPORT_REPORT_H
 
-#include "tools/eval/eval_result.h"
+#include "train/eval/eval_result.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /*
- * cmd_eval_partial.c - see cmd_eval_partial.h.
+ * eval_partial.c - see eval_partial.h.
  *
  * Nine digits carry an f32 exactly, so scores read back are the bits that were computed. Lines are
  * appended batch by batch; a process killed in the middle of one loses that line only.
@@ -8,7 +8,7 @@
  * the data set, its content decides. The content is read when the image was just scored, so that it comes from
  * the page cache, and counts only if the stamp did not change in between.
  */
-#include "tools/cmd_eval_partial.h"
+#include "train/eval/eval_partial.h"
 
 #include "tensor/base/number.h"
 
@@ -55,7 +55,7 @@ static bool parse_line(const char *text, Line *line)
 }
 
 /* Whether the image is still the one that was scored. */
-static bool is_same_image(const Line *line, const CmdEvalImages *images, size_t i)
+static bool is_same_image(const Line *line, const EvalImages *images, size_t i)
 {
     if (line->stamp != 0 && line->stamp == images->stamps[i])
         return true;
@@ -63,8 +63,8 @@ static bool is_same_image(const Line *line, const CmdEvalImages *images, size_t 
 }
 
 /* Reads what is sound from the start of the file, cuts off the rest, and leaves the position there. */
-static bool read_kept(CmdEvalPartial *partial, const char *key, const CmdEvalImages *images,
-                      const CmdEvalScores *scores)
+static bool read_kept(EvalPartial *partial, const char *key, const EvalImages *images,
+                      const EvalKept *scores)
 {
     char text[LINE_SIZE], header[LINE_SIZE];
     format_header(header, key);
@@ -91,12 +91,11 @@ static bool read_kept(CmdEvalPartial *partial, const char *key, const CmdEvalIma
     return sound > 0 || (fputs(header, partial->stream) >= 0 && fflush(partial->stream) == 0);
 }
 
-Status cmd_eval_partial_open(CmdEvalPartial *partial, const char *folder,
-                             const char key[CMD_EVAL_KEY_SIZE], const CmdEvalImages *images,
-                             const CmdEvalScores *scores, Error *error)
+Status eval_partial_open(EvalPartial *partial, const char *folder, const char key[EVAL_KEY_SIZE],
+                         const EvalImages *images, const EvalKept *scores, Error *error)
 {
     memset(partial, 0, sizeof *partial);
-    char name[CMD_EVAL_KEY_SIZE + 32];
+    char name[EVAL_KEY_SIZE + 32];
     snprintf(name, sizeof name, "predictions-%s.partial", key);
     TRY(file_join(partial->path, folder, name, error));
     partial->stream = fopen(partial->path, "a+"); /* creates it, and never shortens it */
@@ -118,13 +117,12 @@ Status cmd_eval_partial_open(CmdEvalPartial *partial, const char *folder,
     error_set(error, STATUS_FAILED,
               "%s: cannot be written: %s; free some space or choose another --out", partial->path,
               strerror(errno));
-    cmd_eval_partial_close(partial, false);
+    eval_partial_close(partial, false);
     return STATUS_FAILED;
 }
 
 /* The score of image i; one that is changed while it is being evaluated is scored again next time. */
-static bool write_line(FILE *stream, const CmdEvalImages *images, const CmdEvalScores *scores,
-                       size_t i)
+static bool write_line(FILE *stream, const EvalImages *images, const EvalKept *scores, size_t i)
 {
     const float *const p = scores->probabilities + 2 * i;
     const float numbers[] = {p[0], p[1], scores->margins[i]};
@@ -138,8 +136,8 @@ static bool write_line(FILE *stream, const CmdEvalImages *images, const CmdEvalS
     return fprintf(stream, "%016" PRIx64 " %016" PRIx64 "\n", stamp, content) > 0;
 }
 
-bool cmd_eval_partial_append(CmdEvalPartial *partial, const CmdEvalImages *images,
-                             const CmdEvalScores *scores, size_t done)
+bool eval_partial_append(EvalPartial *partial, const EvalImages *images, const EvalKept *scores,
+                         size_t done)
 {
     if (!partial->stream)
         return true;
@@ -153,7 +151,7 @@ bool cmd_eval_partial_append(CmdEvalPartial *partial, const CmdEvalImages *image
     return false;
 }
 
-void cmd_eval_partial_close(CmdEvalPartial *partial, bool finished)
+void eval_partial_close(EvalPartial *partial, bool finished)
 {
     if (partial->path[0] && (finished || partial->done == 0))
         unlink(partial->path); /* before the lock goes, so that no one else opens it in between */
@@ -166,13 +164,13 @@ void cmd_eval_partial_close(CmdEvalPartial *partial, bool finished)
 static bool is_partial(const char *name)
 {
     static const char before[] = "predictions-", after[] = ".partial";
-    const size_t digits = CMD_EVAL_KEY_SIZE - 1, start = sizeof before - 1;
+    const size_t digits = EVAL_KEY_SIZE - 1, start = sizeof before - 1;
     return strncmp(name, before, start) == 0 &&
            strspn(name + start, "0123456789abcdef") == digits &&
            strcmp(name + start + digits, after) == 0;
 }
 
-void cmd_eval_partial_clean(const char *folder)
+void eval_partial_clean(const char *folder)
 {
     DIR *const entries = opendir(folder);
     const struct dirent *entry;

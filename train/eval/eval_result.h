@@ -5,8 +5,8 @@
  * Several adapters give several results over the same EvalSets, and an EvalComparison of each with the first.
  * A file of scores makes one too, for its report: without lists, probabilities, model and adapter (NULL, "" or 0).
  */
-#ifndef LNCLIP_TOOLS_EVAL_EVAL_RESULT_H
-#define LNCLIP_TOOLS_EVAL_EVAL_RESULT_H
+#ifndef LNCLIP_TRAIN_EVAL_EVAL_RESULT_H
+#define LNCLIP_TRAIN_EVAL_EVAL_RESULT_H
 
 #include "data/augment/augment.h"
 #include "data/lists/list.h"
