@@ -13,7 +13,8 @@
 #include "tools/cli/cli_checks.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_lists.h"
-#include "tools/eval/eval_files.h"
+#include "tools/eval/eval_model.h"
+#include "tools/eval/eval_sets.h"
 #include "train/metrics/calibration.h"
 
 #include <stdlib.h>
@@ -210,13 +211,13 @@ static Status tell(const Request *request, const Fit *fit, Error *error)
 static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
                             const EvalSets *sets, Error *error)
 {
-    const EvalScoring scoring = {
-        .arguments = request->arguments, .options = &request->model, .sets = sets};
+    const EvalScoring scoring = {.sets = sets};
     EvalScores scores = {0};
     EvalProvenance provenance;
     Fit fit = {.calibration.fpr = request->fpr};
     TRY(describe_lists(&sets->sets[0], fit.calibration.on, sizeof fit.calibration.on, error));
-    Status status = eval_score(&scoring, adapter, NULL, &scores, &provenance, error);
+    Status status = eval_score_model(&scoring, &request->model, request->arguments, adapter, NULL,
+                                     &scores, &provenance, error);
     if (status == STATUS_INTERRUPTED)
         cli_interrupted("calibrate", "nothing is kept: start it again", error);
     if (status == STATUS_OK)

@@ -2,8 +2,8 @@
  * cmd_eval.c - lnclip eval: scores data sets with one adapter or several, and writes and prints what the scores are
  * worth.
  *
- * The story: arguments and lists (eval_sets.h), then for each adapter its scores (eval_scores.h), what they say
- * (eval_files.h), and at the end the adapters beside each other (eval_print.h). An earlier evaluation in a
+ * The story: arguments and lists (eval_sets.h), then for each adapter its scores (eval_model.h), what they say
+ * (train/eval/eval_scores.h, eval_files.h), and at the end all adapters together (eval_print.h). An earlier evaluation in a
  * folder stays whole until the new one is finished, and an interrupted one goes on where it stopped.
  */
 #include "tools/cli/cli.h"
@@ -11,8 +11,9 @@
 #include "tools/cli/cli_lists.h"
 #include "tools/cli/cli_metrics.h"
 #include "tools/eval/eval_files.h"
+#include "tools/eval/eval_model.h"
 #include "tools/eval/eval_print.h"
-#include "tools/eval/eval_scores.h"
+#include "tools/eval/eval_sets.h"
 #include "tools/report/report.h"
 
 #include <limits.h>
@@ -137,8 +138,6 @@ static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
     const EvalAdapter *const adapter = &evaluation->adapters.adapters[which];
     EvalResult *const result = &evaluation->results[which];
     const EvalScoring scoring = {
-        .arguments = request->arguments,
-        .options = &request->model,
         .sets = &evaluation->sets,
         .perturbations = evaluation->perturbations,
         .perturbation_count = evaluation->perturbation_count,
@@ -153,8 +152,8 @@ static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
     result->provenance.limit = request->limit;
     result->provenance.seed = evaluation->settings.seed;
     result->provenance.ci = evaluation->settings.mode;
-    TRY(eval_score(&scoring, adapter, folder, &evaluation->scores[which], &result->provenance,
-                   error));
+    TRY(eval_score_model(&scoring, &request->model, request->arguments, adapter, folder,
+                         &evaluation->scores[which], &result->provenance, error));
     return eval_result_make(result, &scoring, adapter, &evaluation->scores[which],
                             &evaluation->settings, error);
 }

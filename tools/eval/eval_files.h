@@ -1,30 +1,12 @@
 /*
- * eval_files.h - an evaluation's result made from its scores, and the files that hold it (docs/formats.md).
+ * eval_files.h - the files that hold the result of an evaluation (docs/formats.md).
  */
 #ifndef LNCLIP_TOOLS_EVAL_EVAL_FILES_H
 #define LNCLIP_TOOLS_EVAL_EVAL_FILES_H
 
-#include "train/eval/eval_result.h"
-#include "tools/eval/eval_scores.h"
+#include "train/eval/eval_scores.h"
 
 #include <jansson.h>
-
-/*
- * Computes metrics and intervals of every pass of `scores`, and what the thresholds of a calibrated adapter
- * do. Takes what it needs over from *scores, which may be closed afterwards. result->provenance, filled by
- * eval_score, stays. STATUS_FAILED without memory, or if a video has two labels within a set. To be freed
- * (eval_result_free) in every case.
- */
-Status eval_result_make(EvalResult *result, const EvalScoring *scoring, const EvalAdapter *adapter,
-                        const EvalScores *scores, const MetricsUncertainty *settings, Error *error);
-void eval_result_free(EvalResult *result);
-
-/*
- * The row of frame i of a set, probabilities [all frames of the evaluation,2] and margins [the same]; strings are
- * borrowed from the set. Numbers are as predictions.csv shows them, since metrics are computed from exactly these.
- */
-MetricsPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
-                                  const float *margins);
 
 /*
  * Writes predictions.csv, metrics.json, summary.json, evaluation.json, and with perturbations robustness.json and

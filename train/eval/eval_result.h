@@ -1,7 +1,7 @@
 /*
  * eval_result.h - everything one evaluation found: what its files, tables and report are made from.
  *
- * An EvalResult is one model with one adapter (or none) over all data sets. Whoever writes or draws it only reads it.
+ * An EvalResult is one model with one adapter (or none) over all data sets. Files, tables and pages only read it.
  * Several adapters give several results over the same EvalSets, and an EvalComparison of each with the first.
  * A file of scores makes one too, for its report: without lists, probabilities, model and adapter (NULL, "" or 0).
  */

@@ -1,16 +1,13 @@
 /*
- * eval_result.c - from scores to metrics: see eval_files.h.
+ * eval_result.c - from scores to metrics: see eval_scores.h.
  */
-#include "tools/eval/eval_files.h"
+#include "train/eval/eval_scores.h"
+
+#include "tensor/base/mem.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-static Status no_memory(Error *error)
-{
-    return error_set(error, STATUS_FAILED, "eval: not enough memory; evaluate fewer frames");
-}
 
 MetricsPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
                                   const float *margins)
@@ -62,9 +59,10 @@ static Status make_perturbed(EvalResult *result, const EvalScoring *scoring,
 {
     if (scoring->perturbation_count == 0)
         return STATUS_OK;
-    result->perturbed = calloc((size_t)scoring->perturbation_count, sizeof *result->perturbed);
+    result->perturbed = mem_new(scoring->perturbation_count, sizeof *result->perturbed,
+                                "the results of perturbations", error);
     if (!result->perturbed)
-        return no_memory(error);
+        return error->status;
     for (int i = 0; i < scoring->perturbation_count; i++) {
         const size_t first = (size_t)(1 + i) * scoring->sets->count;
         EvalPerturbed *const perturbed = &result->perturbed[result->perturbed_count++];
@@ -80,9 +78,10 @@ static Status find_at_thresholds(EvalResult *result, Error *error)
     const MetricsCalibration *const calibration = &result->adapter->calibration;
     if (!result->adapter->calibrated)
         return STATUS_OK;
-    result->at = calloc((size_t)result->sets->set_count, sizeof *result->at);
+    result->at =
+        mem_new(result->sets->set_count, sizeof *result->at, "errors at thresholds", error);
     if (!result->at)
-        return no_memory(error);
+        return error->status;
     for (int i = 0; i < result->sets->set_count; i++) {
         const MetricsScores *const scores = &result->scores[i];
         result->at[i].frame = metrics_at_threshold(scores->scores, scores->labels, scores->frames,
@@ -100,10 +99,13 @@ Status eval_result_make(EvalResult *result, const EvalScoring *scoring, const Ev
     int count = 0;
     result->sets = sets;
     result->adapter = adapter;
-    result->probabilities = malloc(sets->count * 2 * sizeof *result->probabilities);
-    result->margins = malloc(sets->count * sizeof *result->margins);
-    if (!result->probabilities || !result->margins)
-        return no_memory(error);
+    result->probabilities =
+        mem_new(sets->count, 2 * sizeof *result->probabilities, "the scores", error);
+    if (!result->probabilities)
+        return error->status;
+    result->margins = mem_new(sets->count, sizeof *result->margins, "the scores", error);
+    if (!result->margins)
+        return error->status;
     memcpy(result->margins, scores->margins, sets->count * sizeof *result->margins);
     memcpy(result->probabilities, scores->probabilities,
            sets->count * 2 * sizeof *result->probabilities);

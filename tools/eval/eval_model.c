@@ -1,0 +1,93 @@
+/*
+ * eval_model.c - see eval_model.h.
+ */
+#include "tools/eval/eval_model.h"
+
+/* What the events of a scoring are shown with. */
+typedef struct Show {
+    const char *folder;
+    CliProgress progress;
+} Show;
+
+/*
+ * What is taken from an earlier try and what is not, even with --quiet: a figure made of scores of two moments must
+ * not look like one of this command alone.
+ */
+static void show_opened(void *context, const EvalScores *scores)
+{
+    const Show *const show = context;
+    const char *replaced = NULL;
+    size_t kept = 0;
+    for (int pass = 0; pass < scores->passes; pass++) {
+        kept += scores->partials[pass].done;
+        replaced = replaced ? replaced : scores->partials[pass].replaced;
+    }
+    if (kept > 0)
+        cli_warn("%s: %s of %s scores are reused from an interrupted evaluation of the same model, "
+                 "settings and images; the rest is computed",
+                 show->folder, cli_count(kept), cli_count((size_t)scores->passes * scores->count));
+    if (replaced)
+        cli_warn("%s: is another image than when it was scored; it and all after it are scored "
+                 "again",
+                 replaced);
+    if (scores->partials[0].unlocked)
+        cli_warn("%s: this file system has no locks; make sure that no other process evaluates "
+                 "into this folder",
+                 show->folder);
+}
+
+static void show_progress(void *context, size_t done, size_t total, double images_per_second)
+{
+    Show *const show = context;
+    cli_progress_show(&show->progress, (long long)done, (long long)total, images_per_second);
+}
+
+static void show_not_kept(void *context, const char *path)
+{
+    (void)context;
+    cli_warn("%s: scores can no longer be kept for a restart (a full disk?)", path);
+}
+
+/* An earlier evaluation in the folder is not touched before this one is finished. */
+static Status note_earlier(const CliArguments *arguments, const char *folder, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(file_join(path, folder, "predictions.csv", error));
+    if (file_exists(path))
+        cli_note(arguments, "%s: holds an evaluation; it is replaced when this one is finished",
+                 folder);
+    return STATUS_OK;
+}
+
+Status eval_score_model(const EvalScoring *scoring, const CliModelOptions *options,
+                        const CliArguments *arguments, const EvalAdapter *adapter,
+                        const char *folder, EvalScores *scores, EvalProvenance *provenance,
+                        Error *error)
+{
+    CliModelOptions adapted = *options;
+    adapted.adapter = adapter->path;
+    CliModel model = {0};
+    Show show = {.folder = folder};
+    EvalScoring with_model = *scoring;
+    Status status = cli_model_load(&model, &adapted, arguments, CLI_HEAD_NEEDED, error);
+    if (status == STATUS_OK && folder)
+        status = note_earlier(arguments, folder, error);
+    if (status != STATUS_OK)
+        goto done;
+    with_model.model = options->model;
+    with_model.vit = model.vit;
+    with_model.head = &model.head;
+    with_model.precision = model.precision;
+    with_model.threads = model.threads;
+    with_model.settings = cli_model_scoring(options);
+    with_model.settings.stop = cli_catch_signals();
+    with_model.events = (EvalEvents){show_opened, show_progress, show_not_kept, &show};
+    show.progress = cli_progress_begin(arguments, "scoring", "images");
+    status = eval_score(&with_model, adapter, folder, scores, provenance, error);
+    cli_progress_end(&show.progress);
+    if (status == STATUS_INTERRUPTED)
+        cli_interrupted("eval", "the scores so far are kept: the same command goes on", error);
+done:
+    cli_model_free(&model);
+    return status;
+}
