@@ -143,7 +143,7 @@ enum { MAX_POINTS = 81 };
 
 static int compare_points(const void *a, const void *b)
 {
-    const Point *const p = a, *const q = b;
+    const Point *p = a, *q = b;
     if (p->x != q->x)
         return p->x < q->x ? -1 : 1;
     return (p->y > q->y) - (p->y < q->y);

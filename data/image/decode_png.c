@@ -209,7 +209,7 @@ typedef struct PngReader {
 
 static void on_error(png_structp png, png_const_charp message)
 {
-    PngReader *const reader = png_get_error_ptr(png);
+    PngReader *reader = png_get_error_ptr(png);
     snprintf(reader->reason, sizeof reader->reason, "%s", message);
     png_longjmp(png, 1);
 }
@@ -222,7 +222,7 @@ static void on_warning(png_structp png, png_const_charp message)
 
 static void read_bytes(png_structp png, png_bytep target, size_t size)
 {
-    PngReader *const reader = png_get_io_ptr(png);
+    PngReader *reader = png_get_io_ptr(png);
     if (size > reader->source->size - reader->position)
         png_error(png, "the file ends too early");
     memcpy(target, reader->source->bytes + reader->position, size);
@@ -231,8 +231,8 @@ static void read_bytes(png_structp png, png_bytep target, size_t size)
 
 static png_voidp allocate(png_structp png, png_alloc_size_t size)
 {
-    PngReader *const reader = png_get_mem_ptr(png);
-    void *const block = malloc(size);
+    PngReader *reader = png_get_mem_ptr(png);
+    void *block = malloc(size);
     reader->no_memory = reader->no_memory || !block;
     return block;
 }

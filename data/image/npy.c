@@ -101,11 +101,11 @@ static bool take_string(Header *header, char *out, size_t size)
 {
     if (!take(header, "'"))
         return false;
-    const size_t left = (size_t)(header->end - header->at);
+    const size_t left = header->end - header->at;
     const char *quote = memchr(header->at, '\'', left);
     if (!quote || (size_t)(quote - header->at) >= size)
         return false;
-    const size_t length = (size_t)(quote - header->at);
+    const size_t length = quote - header->at;
     memcpy(out, header->at, length);
     out[length] = '\0';
     header->at = quote + 1;

@@ -48,9 +48,9 @@ static bool read_celeb(const char *name, DataIdentity *identity)
     const size_t first = celebrity(name);
     if (first == 0 || name[first] != '_')
         return false;
-    const char *const rest = name + first + 1;
+    const char *rest = name + first + 1;
     const size_t second = celebrity(rest);
-    const char *const clip = second > 0 && rest[second] == '_' ? rest + second + 1 : rest;
+    const char *clip = second > 0 && rest[second] == '_' ? rest + second + 1 : rest;
     if (digits(clip) == 0 || clip[digits(clip)] != '\0')
         return false;
     put(identity->target, name, first);
@@ -65,10 +65,10 @@ static bool read_dfd(const char *name, DataIdentity *identity)
     if (digits(name) != 2 || name[2] != '_')
         return false;
     const bool pair = digits(name + 3) == 2;
-    const char *const scene = name + (pair ? 5 : 2);
+    const char *scene = name + (pair ? 5 : 2);
     if (strncmp(scene, "__", 2) != 0 || scene[2] == '\0')
         return false;
-    const char *const key = pair ? strstr(scene + 2, "__") : NULL;
+    const char *key = pair ? strstr(scene + 2, "__") : NULL;
     if (key == scene + 2)
         return false;
     const size_t length = key ? (size_t)(key - scene) : strlen(scene);
@@ -81,8 +81,8 @@ static bool read_dfd(const char *name, DataIdentity *identity)
 
 void data_identity(const char *video, DataIdentity *identity)
 {
-    const char *const slash = strrchr(video, '/');
-    const char *const name = slash ? slash + 1 : video;
+    const char *slash = strrchr(video, '/');
+    const char *name = slash ? slash + 1 : video;
     *identity = (DataIdentity){.source = ""};
     if (read_ffpp(name, identity) || read_celeb(name, identity) || read_dfd(name, identity))
         return;

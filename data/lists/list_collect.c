@@ -94,7 +94,7 @@ static Status resolve_links(Collector *collector, DataEntry *entry, bool linked,
 {
     char text[FILE_PATH_SIZE + NAME_MAX + 2], resolved[PATH_MAX];
     const char *name = file_name(entry->file);
-    const size_t length = (size_t)(name - entry->file);
+    const size_t length = name - entry->file;
     memcpy(text, entry->file, length);
     memcpy(text + length, length ? "" : ".", length ? 1 : 2);
     if (!collector->resolved || strcmp(text, collector->seen) != 0) {
@@ -162,7 +162,7 @@ static bool is_no_frame(const char *path)
 {
     const char *name = file_name(path);
     char folder[NAME_MAX + 2];
-    size_t end = (size_t)(name - path);
+    size_t end = name - path;
     if (strncmp(name, "._", 2) == 0)
         return true;
     for (int up = 0; up < 2 && end > 0; up++) { /* the folders of a video and of a source */
@@ -211,7 +211,7 @@ static Status add_frame(Collector *collector, const char *text, size_t length, i
     }
     if (!collector->walked && !collector->source && is_no_frame(path)) {
         char folder[FILE_PATH_SIZE];
-        const size_t end = (size_t)(file_name(path) - path);
+        const size_t end = file_name(path) - path;
         memcpy(folder, path, end);
         folder[end > 0 ? end - 1 : 0] = '\0';
         return data_skipped_add(collector->skipped, collector->pool, folder, strlen(folder),
@@ -295,7 +295,7 @@ static Status add_line(Collector *collector, const char *begin, const char *end,
         begin++;
     while (begin < end && is_blank(end[-1]))
         end--;
-    const size_t length = (size_t)(end - begin);
+    const size_t length = end - begin;
     if (memchr(begin, '\0', length))
         return error_set(
             error, STATUS_FAILED,
@@ -319,7 +319,7 @@ static Status collect_text(Collector *collector, Error *error)
     char *content;
     size_t size;
     TRY(file_read(collector->list, MAX_LIST_SIZE, &content, &size, error));
-    const size_t folder_length = (size_t)(file_name(collector->list) - collector->list);
+    const size_t folder_length = file_name(collector->list) - collector->list;
     memcpy(collector->folder, collector->list, folder_length);
     collector->folder[folder_length] = '\0';
 
@@ -330,7 +330,7 @@ static Status collect_text(Collector *collector, Error *error)
     const char *end = content + size;
     const char *at = content + (size >= 3 && memcmp(content, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
     for (int line = 1; status == STATUS_OK && at < end; line++) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *newline = memchr(at, '\n', end - at);
         const char *stop = newline ? newline : end;
         status = add_line(collector, at, stop, line, error);
         at = newline ? newline + 1 : end;

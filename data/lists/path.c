@@ -306,7 +306,7 @@ DataLabel data_path_label(const char *path, const DataPath *parts, size_t top, b
 
 int data_path_compare(const char *a, const char *b)
 {
-    const char *const all_a = a, *const all_b = b;
+    const char *all_a = a, *all_b = b;
     while (*a && *b) {
         if (!is_digit(*a) || !is_digit(*b)) {
             if (*a != *b)
@@ -339,14 +339,14 @@ int data_path_compare(const char *a, const char *b)
 
 const char *data_path_suffix(const char *name)
 {
-    const char *const dot = strrchr(name, '.');
+    const char *dot = strrchr(name, '.');
     return dot && dot > name ? dot : "";
 }
 
 /* Whether the suffix is one of `suffixes` (NULL ends). */
 static bool has_suffix(const char *name, const char *const *suffixes)
 {
-    const char *const suffix = data_path_suffix(name);
+    const char *suffix = data_path_suffix(name);
     return is_among((Word){suffix, strlen(suffix)}, suffixes);
 }
 

@@ -684,7 +684,7 @@ static int sort_videos(DataSetsSource *source)
     qsort(source->videos, source->count, sizeof *source->videos, compare_videos);
     int kept = 1;
     for (int v = 1; v < source->count; v++) {
-        const DataSetsVideo *last = &source->videos[kept - 1], *const one = &source->videos[v];
+        const DataSetsVideo *last = &source->videos[kept - 1], *one = &source->videos[v];
         const bool again = last->frames && one->frames && compare_videos(last, one) == 0;
         if (!again)
             source->videos[kept++] = *one;

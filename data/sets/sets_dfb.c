@@ -78,8 +78,8 @@ static Status replace_prefix(const Bench *bench, char path[FILE_PATH_SIZE], Erro
     const DataSetsOptions *options = bench->builder->options;
     for (int i = 0; i < options->replace_count; i++) {
         char old[FILE_PATH_SIZE], rest[FILE_PATH_SIZE];
-        const char *rule = options->replace[i], *const equals = strchr(rule, '=');
-        const size_t length = (size_t)(equals - rule);
+        const char *rule = options->replace[i], *equals = strchr(rule, '=');
+        const size_t length = equals - rule;
         memcpy(old, rule, length);
         old[length] = '\0';
         use_slashes(old);
@@ -134,7 +134,7 @@ static Status make_path(const Bench *bench, const char *text, char path[FILE_PAT
 static Status frame_exists(Bench *bench, const char *path, bool *there, Error *error)
 {
     const char *name = file_name(path);
-    const size_t length = (size_t)(name - path);
+    const size_t length = name - path;
     if (strncmp(path, bench->folder, length) != 0 || bench->folder[length] != '\0') {
         bool found;
         data_listing_free(&bench->listing);

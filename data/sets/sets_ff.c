@@ -99,7 +99,7 @@ static Status check_pairs(const char *path, const json_t *pairs, Error *error)
                          PUBLISHED);
     json_array_foreach(pairs, i, pair)
     {
-        const json_t *a = json_array_get(pair, 0), *const b = json_array_get(pair, 1);
+        const json_t *a = json_array_get(pair, 0), *b = json_array_get(pair, 1);
         if (json_array_size(pair) != 2 || !is_video_name(a) || !is_video_name(b) ||
             json_equal(a, b))
             return error_set(error, STATUS_FAILED,
@@ -155,7 +155,7 @@ static Status check_originals(Splits *splits, Error *error)
                 (DataSplit)s};
     qsort(splits->originals, n, sizeof *splits->originals, compare_originals);
     for (size_t i = 1; i < n; i++) {
-        const Original *const a = &splits->originals[i - 1], *const b = &splits->originals[i];
+        const Original *a = &splits->originals[i - 1], *b = &splits->originals[i];
         if (strcmp(a->name, b->name) == 0)
             return error_set(error, STATUS_FAILED,
                              "splits: the video %s is in %s.json and again in %s.json; use "

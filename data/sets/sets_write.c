@@ -37,7 +37,7 @@ static Header find_header(const DataSetsSource *source)
     const size_t length = strlen(source->name);
     Header header = {false, false};
     for (int v = 0; v < source->count; v++) {
-        const DataSetsVideo *const video = &source->videos[v];
+        const DataSetsVideo *video = &source->videos[v];
         for (int i = 0; i < video->count; i++) {
             bool above;
             const DataPath parts = data_path_read(video->frames[i]);
@@ -102,7 +102,7 @@ static Status write_parts(const DataSets *sets, const char *folder, const char *
  */
 static bool holds_only(const char *folder, bool (*belongs)(const char *name))
 {
-    DIR *const stream = opendir(folder);
+    DIR *stream = opendir(folder);
     bool all = true;
     for (const struct dirent *item; stream && all && (item = readdir(stream));)
         all = strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0 ||

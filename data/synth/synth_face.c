@@ -8,23 +8,21 @@
  */
 #include "data/synth/synth_face_private.h"
 
+#include "tensor/base/mem.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
 Status data_canvas_create(DataCanvas *canvas, int size, Error *error)
 {
-    const size_t count = (size_t)size * (size_t)size * 3;
+    const size_t count = (size_t)size * size * 3;
     *canvas = (DataCanvas){.size = size};
-    canvas->rgb = calloc(count, sizeof(float));
-    canvas->face = calloc(count, sizeof(float));
-    if (canvas->rgb == NULL || canvas->face == NULL) {
-        data_canvas_free(canvas);
-        return error_set(error, STATUS_FAILED,
-                         "synthetic frame: no memory for %d x %d pixels; use a smaller size", size,
-                         size);
-    }
-    return STATUS_OK;
+    if ((canvas->rgb = mem_new(count, sizeof(float), "a synthetic frame", error)) &&
+        (canvas->face = mem_new(count, sizeof(float), "a synthetic frame", error)))
+        return STATUS_OK;
+    data_canvas_free(canvas);
+    return error->status;
 }
 
 void data_canvas_free(DataCanvas *canvas)
@@ -124,7 +122,7 @@ static bool chance(Random *random, double p)
 DataFace data_face_draw(uint64_t seed, int identity)
 {
     Random random = random_stream(seed, RANDOM_SYNTH, (uint32_t)identity, DATA_STREAM_FACE);
-    Random *const r = &random;
+    Random *r = &random;
     static const float pale[3] = {0.95f, 0.80f, 0.71f}, deep[3] = {0.38f, 0.25f, 0.18f};
     static const float blond[3] = {0.80f, 0.66f, 0.42f}, black[3] = {0.08f, 0.06f, 0.06f};
     static const float irises[4][3] = {
@@ -165,7 +163,7 @@ DataFace data_face_draw(uint64_t seed, int identity)
 DataShot data_shot_draw(uint64_t seed, int identity)
 {
     Random random = random_stream(seed, RANDOM_SYNTH, (uint32_t)identity, DATA_STREAM_SHOT);
-    Random *const r = &random;
+    Random *r = &random;
     DataShot shot = {.texture = random_u32(r)};
     for (int c = 0; c < 3; c++) {
         shot.back[0][c] = between(r, -0.14, 0.14);
@@ -199,7 +197,7 @@ DataPose data_pose_draw(uint64_t seed, int identity, int frame, const DataShot *
 {
     Random random =
         random_stream(seed, RANDOM_SYNTH, (uint32_t)identity, DATA_STREAM_POSES + (uint32_t)frame);
-    Random *const r = &random;
+    Random *r = &random;
     DataPose pose = {0};
     pose.yaw = shot->yaw + between(r, -0.2, 0.2);
     pose.pitch = shot->pitch + between(r, -0.1, 0.1);
@@ -266,7 +264,7 @@ static int resolved(const Point *p, float frequency, int most)
 
 static void paint_skin(Point *p)
 {
-    const DataFace *const f = p->face;
+    const DataFace *f = p->face;
     const uint32_t seed = f->texture;
     const float blotch = data_noise_octaves(p->u * 2.5f, p->v * 2.5f, 2, seed);
     const float pores =
@@ -286,7 +284,7 @@ static void paint_skin(Point *p)
 static void paint_eye(Point *p, float side)
 {
     static const float white[3] = {0.90f, 0.88f, 0.86f}, dark[3] = {0.07f, 0.05f, 0.05f};
-    const DataFace *const f = p->face;
+    const DataFace *f = p->face;
     const float x = p->u - side * f->eye_distance, y = p->v - f->eye_height;
     if (fabsf(x) > 0.4f || fabsf(y) > 0.4f)
         return;
@@ -316,7 +314,7 @@ static void paint_eye(Point *p, float side)
 static void paint_nose(Point *p)
 {
     static const float dark[3] = {0.16f, 0.08f, 0.07f};
-    const DataFace *const f = p->face;
+    const DataFace *f = p->face;
     const float y = p->v - f->nose_length;
     const float under = expf(-square(p->u / f->nose_width) - square((y - 0.05f) / 0.05f));
     darken(p, 1.0f - 0.22f * under);
@@ -333,7 +331,7 @@ static void paint_nose(Point *p)
 static void paint_mouth(Point *p)
 {
     static const float hollow[3] = {0.22f, 0.06f, 0.07f}, teeth[3] = {0.88f, 0.86f, 0.80f};
-    const DataFace *const f = p->face;
+    const DataFace *f = p->face;
     const float opening = 0.13f * p->pose->mouth;
     const float half = f->mouth_width * (1.0f + 0.12f * p->pose->smile - 0.15f * p->pose->mouth);
     const float bend = 0.35f * p->pose->smile; /* corners up */
@@ -363,7 +361,7 @@ static void paint_mouth(Point *p)
 /* Beard and the hair on the head; the beard leaves the lips free. */
 static void paint_hair(Point *p)
 {
-    const DataFace *const f = p->face;
+    const DataFace *f = p->face;
     if (!f->beard && p->w > 0 && p->v > -0.3f && fabsf(p->u) < 0.5f)
         return;
     const float strand = data_noise_octaves(p->u * 16.0f, p->v * 4.0f, 2, f->texture + 57);
@@ -384,7 +382,7 @@ static void paint_hair(Point *p)
 static void paint_glasses(Point *p)
 {
     static const float frame[3] = {0.08f, 0.07f, 0.09f};
-    const DataFace *const f = p->face;
+    const DataFace *f = p->face;
     if (!f->glasses || p->w <= 0)
         return;
     const float y = p->v - f->eye_height;
@@ -397,14 +395,14 @@ static void paint_glasses(Point *p)
 /* Lambert's law with ambient light and a highlight; the nose tilts the normal by its slope. */
 static void shade(Point *p)
 {
-    const DataFace *const f = p->face;
-    const DataShot *const s = p->shot;
+    const DataFace *f = p->face;
+    const DataShot *s = p->shot;
     const float ridge = expf(-square(p->u / (0.75f * f->nose_width))) *
                         smooth(-0.25f, f->nose_length, p->v) *
                         (1.0f - smooth(f->nose_length, f->nose_length + 0.10f, p->v));
     const float n0 = p->n[0] + (p->w > 0 ? 5.0f * p->u * ridge : 0.0f);
     const float norm = 1.0f / sqrtf(square(n0) + square(p->n[1]) + square(p->n[2]) + 1e-6f);
-    const float *const l = p->light;
+    const float *l = p->light;
     const float cosine = (n0 * l[0] + p->n[1] * l[1] + p->n[2] * l[2]) * norm;
     const float diffuse = cosine > 0 ? cosine : 0;
     const float level = s->ambient + s->diffuse * diffuse;
@@ -427,7 +425,7 @@ static void paint_background(const DataShot *shot, float x, float y, float colou
 /* Neck, shoulders and the hair that stands out behind the head. */
 static void paint_behind(Point *p, float px, float py, float x, float y)
 {
-    const DataFace *const f = p->face;
+    const DataFace *f = p->face;
     const float light = p->shot->ambient + 0.5f * p->shot->diffuse;
     float colour[3];
     const float hair =
@@ -452,10 +450,10 @@ static void paint_behind(Point *p, float px, float py, float x, float y)
 
 static void render_pixel(Point *p, float x, float y, float uvw[3])
 {
-    const DataFace *const f = p->face;
-    const DataPose *const pose = p->pose;
+    const DataFace *f = p->face;
+    const DataPose *pose = p->pose;
     const float dx = x - 0.5f - pose->dx, dy = y - 0.53f - pose->dy;
-    const float *const roll = p->turn[0], *const yaw = p->turn[1], *const pitch = p->turn[2];
+    const float *roll = p->turn[0], *yaw = p->turn[1], *pitch = p->turn[2];
     const float px = (roll[0] * dx + roll[1] * dy) / f->half_width;
     const float py = (roll[0] * dy - roll[1] * dx) / f->half_height;
     const float nx = px / (1.0f - (py > 0 ? f->jaw * py * py : 0.0f));
@@ -517,7 +515,7 @@ void data_face_render(const DataFace *face, const DataShot *shot, const DataPose
     p.light[2] = cosf(azimuth) * length;
     for (int row = 0; row < size; row++) {
         for (int column = 0; column < size; column++) {
-            const size_t at = ((size_t)row * (size_t)size + (size_t)column) * 3;
+            const size_t at = ((size_t)row * size + (size_t)column) * 3;
             render_pixel(&p, ((float)column + 0.5f) / (float)size,
                          ((float)row + 0.5f) / (float)size, canvas->face + at);
             for (int c = 0; c < 3; c++)

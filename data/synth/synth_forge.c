@@ -12,6 +12,7 @@
  */
 #include "data/synth/synth.h"
 #include "data/synth/synth_face_private.h"
+#include "tensor/base/mem.h"
 
 #include <assert.h>
 #include <math.h>
@@ -66,7 +67,7 @@ static void blur_axis(const float *in, float *out, int size, size_t step, size_t
             float sum[3] = {0, 0, 0};
             for (int k = -radius; k <= radius; k++) {
                 const int j = i + k < 0 ? 0 : i + k >= size ? size - 1 : i + k;
-                const float *const pixel = in + (size_t)row * line + (size_t)j * step;
+                const float *pixel = in + (size_t)row * line + (size_t)j * step;
                 const float weight = weights[k < 0 ? -k : k];
                 for (int c = 0; c < 3; c++)
                     sum[c] += weight * pixel[c];
@@ -151,7 +152,7 @@ static void paste(Forge *forge, const float gain[3])
     const int size = forge->canvas.size;
     for (int i = 0; i < size * size; i++) {
         for (int c = 0; c < 3; c++) {
-            float *const pixel = &forge->canvas.rgb[3 * i + c];
+            float *pixel = &forge->canvas.rgb[3 * i + c];
             *pixel += forge->mask[i] * (gain[c] * forge->other.rgb[3 * i + c] - *pixel);
         }
     }
@@ -175,7 +176,7 @@ static Region draw_region(Random *random, double smallest, double largest)
  */
 static void replace(Forge *forge, const DataFace *face, const DataPose *pose, const Region *region)
 {
-    Random *const r = &forge->random;
+    Random *r = &forge->random;
     const float soft = between(r, 0.7, 1.2), feather = between(r, 0.08, 0.32);
     const float all = between(r, 0.97, 1.03);
     float gain[3];
@@ -191,7 +192,7 @@ static void replace(Forge *forge, const DataFace *face, const DataPose *pose, co
 static Status forge_swap(Forge *forge, Error *error)
 {
     (void)error;
-    Random *const r = &forge->random;
+    Random *r = &forge->random;
     DataFace donor = data_face_draw(forge->seed, forge->identity ^ 1);
     const float match = between(r, 0.75, 0.95); /* how well the colours were matched */
     for (int c = 0; c < 3; c++)
@@ -212,7 +213,7 @@ static Status forge_swap(Forge *forge, Error *error)
 static Status forge_reenact(Forge *forge, Error *error)
 {
     (void)error;
-    Random *const r = &forge->random;
+    Random *r = &forge->random;
     DataPose pose = forge->pose;
     const float change = between(r, 0.35, 0.7);
     pose.mouth = pose.mouth > 0.5f ? pose.mouth - change : pose.mouth + change;
@@ -228,7 +229,7 @@ static Status forge_reenact(Forge *forge, Error *error)
 static Status forge_resynthesis(Forge *forge, Error *error)
 {
     (void)error;
-    Random *const r = &forge->random;
+    Random *r = &forge->random;
     const int size = forge->canvas.size;
     const Region region = draw_region(r, 0.34, 0.50);
     const float soft = between(r, 0.9, 1.5), feather = between(r, 0.1, 0.4);
@@ -286,7 +287,7 @@ static void sample(const float *rgb, int size, float x, float y, float out[3])
 static Status forge_warp(Forge *forge, Error *error)
 {
     (void)error;
-    Random *const r = &forge->random;
+    Random *r = &forge->random;
     const int size = forge->canvas.size;
     const Region region = draw_region(r, 0.55, 0.80);
     const float zoom = either(r, 0.15, 0.30);
@@ -313,7 +314,7 @@ static Status forge_warp(Forge *forge, Error *error)
 /* A hard-edged piece of another frame of the video, recorded with other noise and compression. */
 static Status forge_splice(Forge *forge, Error *error)
 {
-    Random *const r = &forge->random;
+    Random *r = &forge->random;
     const int size = forge->canvas.size;
     DataShot shot = forge->shot;
     const Region region = draw_region(r, 0.34, 0.52);
@@ -368,16 +369,13 @@ const char *data_synth_name(DataSynthFamily family)
 
 static Status forge_open(Forge *forge, int size, Error *error)
 {
-    const size_t pixels = (size_t)size * (size_t)size;
+    const size_t pixels = (size_t)size * size;
     TRY(data_canvas_create(&forge->canvas, size, error));
     TRY(data_canvas_create(&forge->other, size, error));
     TRY(data_image_create(&forge->image, size, size, error));
-    forge->mask = calloc(pixels, sizeof(float));
-    forge->scratch = calloc(pixels * 3, sizeof(float));
-    if (forge->mask == NULL || forge->scratch == NULL)
-        return error_set(error, STATUS_FAILED,
-                         "synthetic frame: no memory for %d x %d pixels; use a smaller size", size,
-                         size);
+    if (!(forge->mask = mem_new(pixels, sizeof(float), "a synthetic frame", error)) ||
+        !(forge->scratch = mem_new(pixels, 3 * sizeof(float), "a synthetic frame", error)))
+        return error->status;
     return STATUS_OK;
 }
 
@@ -403,7 +401,7 @@ static Status forge_frame(Forge *forge, DataSynthFamily family, Error *error)
 
 static void describe(const Forge *forge, DataSynthTraits *traits)
 {
-    const DataShot *const shot = &forge->shot;
+    const DataShot *shot = &forge->shot;
     *traits = (DataSynthTraits){
         .identity = forge->identity,
         .yaw = forge->pose.yaw / 0.65f,

@@ -1,12 +1,14 @@
 /*
  * synth_write.c - the synthetic data set as files: FF++ folders, frames as PNG, lists by split.
  *
- * Frames are drawn in chunks by the team of threads; each frame is a pure function of the settings, so
+ * Frames are drawn in chunks by the thread pool; each frame is a pure function of the settings, so
  * who draws it changes nothing. The folder must be empty: a data set is never mixed with another one.
  */
 #include "data/synth/synth.h"
 
+#include "tensor/base/arithmetic.h"
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -50,7 +52,7 @@ static Status check(const DataSynthSettings *settings, Error *error)
 /* A folder that does not exist yet counts as empty. */
 static Status check_empty(const char *folder, Error *error)
 {
-    DIR *const stream = opendir(folder);
+    DIR *stream = opendir(folder);
     if (stream == NULL) {
         if (errno == ENOENT)
             return STATUS_OK;
@@ -80,7 +82,7 @@ static void video_name(char *out, size_t size, DataSynthFamily family, int ident
 /* Frames are numbered family by family, video by video. */
 static Status write_frame(const Chunk *chunk, int number, Error *error)
 {
-    const DataSynthSettings *const settings = chunk->settings;
+    const DataSynthSettings *settings = chunk->settings;
     const int frame = number % settings->frames;
     const int identity = number / settings->frames % settings->videos;
     const DataSynthFamily family = (DataSynthFamily)(number / settings->frames / settings->videos);
@@ -98,7 +100,7 @@ static Status write_frame(const Chunk *chunk, int number, Error *error)
 
 static void frame_task(void *context, int task, int worker)
 {
-    Chunk *const chunk = context;
+    Chunk *chunk = context;
     (void)worker;
     chunk->status[task] = write_frame(chunk, chunk->first + task, &chunk->errors[task]);
 }
@@ -108,7 +110,7 @@ static Status write_frames(Chunk *chunk, int total,
                            Error *error)
 {
     for (chunk->first = 0; chunk->first < total; chunk->first += CHUNK) {
-        const int rest = total - chunk->first, count = rest < CHUNK ? rest : CHUNK;
+        const int count = min_int(total - chunk->first, CHUNK);
         threads_run(chunk->settings->threads, count, frame_task, chunk);
         for (int i = 0; i < count; i++) {
             if (chunk->status[i] != STATUS_OK) {
@@ -148,10 +150,9 @@ static int split_begin(int split, int videos)
 {
     const int unit = videos >= 2 * SPLITS ? 2 : 1;
     const int units = (videos + unit - 1) / unit;
-    const int test = units / 4 > 1 ? units / 4 : 1;
-    const int val = units * 3 / 20 > 1 ? units * 3 / 20 : 1;
+    const int test = max_int(units / 4, 1), val = max_int(units * 3 / 20, 1);
     const int begins[SPLITS + 1] = {0, units - test - val, units - test, units};
-    return begins[split] * unit < videos ? begins[split] * unit : videos;
+    return min_int(begins[split] * unit, videos);
 }
 
 static Status write_list(const char *folder, const DataSynthSettings *settings, int split,
@@ -179,15 +180,15 @@ Status data_synth_write(const char *folder, const DataSynthSettings *settings,
     TRY(check_empty(folder, error));
     TRY(make_folders(folder, settings, error));
     Chunk chunk = {.folder = folder, .settings = settings};
-    chunk.errors = calloc(CHUNK, sizeof(Error));
-    if (chunk.errors == NULL)
-        return error_set(error, STATUS_FAILED, "%s: no memory to write it; free some", folder);
+    chunk.errors = mem_new(CHUNK, sizeof(Error), folder, error);
+    if (!chunk.errors)
+        return error->status;
     const int total = DATA_SYNTH_FAMILIES * settings->videos * settings->frames;
-    Status status = write_frames(&chunk, total, progress, context, error);
+    const Status status = write_frames(&chunk, total, progress, context, error);
     free(chunk.errors);
+    TRY(status);
     for (int split = 0; split < SPLITS; split++)
         for (int family = 0; family < DATA_SYNTH_FAMILIES; family++)
-            if (status == STATUS_OK)
-                status = write_list(folder, settings, split, (DataSynthFamily)family, error);
-    return status;
+            TRY(write_list(folder, settings, split, (DataSynthFamily)family, error));
+    return STATUS_OK;
 }
