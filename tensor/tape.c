@@ -20,6 +20,7 @@
 typedef struct Value {
     Tensor tensor;
     bool released;    /* the caller gave its use back */
+    bool handed_over; /* the next operation that can write over it releases it */
     bool retain_grad; /* the gradient outlives the backward of its producer */
     int keeps;        /* of tensor.uses, those of recorded nodes */
 } Value;
@@ -187,6 +188,13 @@ void tape_release(Tape *tape, Tensor *tensor)
     drop_use(tape, value);
 }
 
+void tape_hand_over(Tape *tape, Tensor *tensor)
+{
+    Value *const value = value_of(tape, tensor);
+    assert(value && !value->released);
+    value->handed_over = true;
+}
+
 void tape_retain_grad(Tape *tape, Tensor *tensor)
 {
     Value *const value = value_of(tape, tensor);
@@ -246,17 +254,42 @@ Arena *tape_arena(const Tape *tape)
     return tape->arena;
 }
 
-Tensor *op_output_as(Tape *tape, DType type, int ndim, const int *shape)
+/* A value of the tape that has no data yet. */
+static Value *new_value(Tape *tape, DType type, int ndim, const int *shape)
 {
     assert(tape->value_count < tape->max_nodes && "tape_create was promised fewer operations");
     assert(type == DTYPE_F32 || type == DTYPE_BF16);
     Value *const value = &tape->values[tape->value_count++];
     *value = (Value){.tensor = tensor_leaf(NULL, ndim, shape)};
     value->tensor.dtype = type;
-    value->tensor.data = arena_alloc(tape->arena, tensor_count(&value->tensor) * dtype_size(type));
     value->tensor.owns_data = true;
     value->tensor.uses = 1;
-    return &value->tensor;
+    return value;
+}
+
+Tensor *op_output_as(Tape *tape, DType type, int ndim, const int *shape)
+{
+    Tensor *const tensor = &new_value(tape, type, ndim, shape)->tensor;
+    tensor->data = arena_alloc(tape->arena, tensor_count(tensor) * dtype_size(type));
+    return tensor;
+}
+
+Tensor *op_output_over(Tape *tape, Tensor *tensor, DType type, int ndim, const int *shape)
+{
+    Value *const value = tensor ? value_of(tape, tensor) : NULL;
+    if (!value || !value->handed_over)
+        return op_output_as(tape, type, ndim, shape);
+    if (value->tensor.uses > 1) {
+        tape_release(tape, tensor);
+        return op_output_as(tape, type, ndim, shape);
+    }
+    Tensor *const out = &new_value(tape, type, ndim, shape)->tensor;
+    assert(type == tensor->dtype && tensor_count(out) == tensor_count(tensor));
+    out->data = tensor->data;
+    tensor->data = NULL;
+    tensor->uses = 0;
+    value->released = true;
+    return out;
 }
 
 Tensor *op_output(Tape *tape, int ndim, const int *shape)
@@ -324,38 +357,58 @@ void *op_grad_overwrite(Tape *tape, Tensor *tensor, bool *overwrite)
     return tensor->grad;
 }
 
-float *op_grad(Tape *tape, Tensor *tensor)
+void *op_grad_as(Tape *tape, Tensor *tensor)
 {
-    assert(!tensor || tensor->dtype == DTYPE_F32);
     bool overwrite;
-    float *const grad = op_grad_overwrite(tape, tensor, &overwrite);
+    void *const grad = op_grad_overwrite(tape, tensor, &overwrite);
     if (overwrite && !tape_is_planning(tape))
-        memset(grad, 0, tensor_count(tensor) * sizeof *grad);
+        memset(grad, 0, tensor_count(tensor) * dtype_size(tensor->dtype));
     return grad;
 }
 
+float *op_grad(Tape *tape, Tensor *tensor)
+{
+    assert(!tensor || tensor->dtype == DTYPE_F32);
+    return op_grad_as(tape, tensor);
+}
+
 typedef struct PassGrad {
-    const float *from;
-    float *to;
+    DType type;
+    const char *from;
+    char *to;
 } PassGrad;
 
 static void add_elements(const void *context, OpRange range)
 {
     const PassGrad *const pass = context;
-    kernels()->add(pass->from + range.begin, pass->to + range.begin, (size_t)range.count);
+    const size_t place = (size_t)range.begin * dtype_size(pass->type);
+    op_accumulate(pass->type, pass->from + place, pass->type, pass->to + place,
+                  (size_t)range.count);
+}
+
+/* *from becomes the gradient of `in`, which has none, or is added to it. */
+static void pass_block(Tape *tape, void **from, bool moves, Tensor *in)
+{
+    assert(*from && tensor_count(in) <= INT_MAX);
+    if (moves && !in->grad && value_of(tape, in)) {
+        in->grad = *from;
+        *from = NULL;
+        return;
+    }
+    const PassGrad pass = {.type = in->dtype, .from = *from, .to = op_grad_as(tape, in)};
+    op_run_rows(tape, (int)tensor_count(in), 1, add_elements, &pass);
 }
 
 void op_pass_grad(Tape *tape, Tensor *out, Tensor *in)
 {
     if (!in || !in->needs_grad)
         return;
-    assert(out->grad && tensor_count(out) == tensor_count(in) && tensor_count(out) <= INT_MAX);
-    assert(out->dtype == DTYPE_F32 && in->dtype == DTYPE_F32);
-    if (!in->grad && value_of(tape, in) && !value_of(tape, out)->retain_grad) {
-        in->grad = out->grad;
-        out->grad = NULL;
-        return;
-    }
-    const PassGrad pass = {.from = out->grad, .to = op_grad(tape, in)};
-    op_run_rows(tape, (int)tensor_count(out), 1, add_elements, &pass);
+    assert(tensor_count(out) == tensor_count(in) && out->dtype == in->dtype);
+    pass_block(tape, &out->grad, !value_of(tape, out)->retain_grad, in);
+}
+
+void op_pass_saved(Tape *tape, Node *node, int slot, Tensor *in)
+{
+    if (in && in->needs_grad)
+        pass_block(tape, &node->saved[slot], true, in);
 }

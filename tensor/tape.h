@@ -57,11 +57,11 @@ void tape_set_recording(Tape *tape, bool recording);
 bool tape_is_recording(const Tape *tape);
 
 /*
- * Dropout of what LoRA's A reads (op_linear in ops.h). Whether an element is dropped is a function
+ * Dropout of what LoRA's A reads (op_lora in ops.h). Whether an element is dropped is a function
  * of seed, step, sample, map, part and element alone, so every pass over a sample drops the same.
  */
 typedef struct TapeDropout {
-    double p; /* share of the elements that is dropped, 0 <= p < 1; 0: none */
+    double p; /* fraction of the elements that is dropped, 0 <= p < 1; 0: none */
     uint64_t seed;
     uint32_t step;
     uint32_t first; /* place of the tape's first sample in the whole batch */
@@ -82,6 +82,12 @@ bool tape_is_planning(const Tape *tape);
  * the header are not affected. Leaves and NULL are allowed and ignored.
  */
 void tape_release(Tape *tape, Tensor *value);
+
+/*
+ * The caller's use of `value`, an output of an operation on this tape, ends with the next op_linear that has it as
+ * its residual: that one releases it, and writes its result in its place where no recorded node keeps its data.
+ */
+void tape_hand_over(Tape *tape, Tensor *value);
 
 /*
  * Asks for the gradient of `value` [shape], which tape_backward would give back once it is used, to stay

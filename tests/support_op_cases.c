@@ -24,10 +24,12 @@ static Tensor *build_linear(const SupportOpCase *c, Tape *tape, Tensor *const *i
     }
     for (int part = 0; part < map.parts; part++)
         map.bias[part] = c->option[1] >> part & 1 ? in[next++] : NULL;
+    Lora lora = {.in = map.in, .out = map.out, .parts = map.parts, .map = 4};
     for (int part = 0; part < map.parts; part++) {
-        const bool lora = c->option[4] >> part & 1;
-        map.down[part] = lora ? in[next++] : NULL;
-        map.up[part] = lora ? in[next++] : NULL;
+        const bool has = c->option[4] >> part & 1;
+        lora.rows[part] = map.weight[part]->shape[0];
+        lora.down[part] = has ? in[next++] : NULL;
+        lora.up[part] = has ? in[next++] : NULL;
     }
     TapeDropout dropout =
         tape_dropout(tape); /* of which the caller has set where the samples begin */
@@ -35,8 +37,26 @@ static Tensor *build_linear(const SupportOpCase *c, Tape *tape, Tensor *const *i
     dropout.seed = 3;
     dropout.step = 11;
     tape_set_dropout(tape, dropout);
-    map.lora_map = 4;
-    return op_linear(tape, in[0], &map, (Activation)c->option[2], c->option[3] ? in[next] : NULL);
+    Tensor *residual = c->option[3] ? in[next] : NULL;
+    if (c->option[4]) {
+        residual = op_lora(tape, in[0], &lora, residual);
+        tape_hand_over(tape, residual);
+    }
+    return op_linear(tape, in[0], &map, (Activation)c->option[2], residual);
+}
+
+/* option: whether there is a residual. */
+static Tensor *build_lora(const SupportOpCase *c, Tape *tape, Tensor *const *in)
+{
+    const int rows = in[2]->shape[0];
+    const Lora lora = {.in = in[1]->shape[1],
+                       .out = rows,
+                       .parts = 1,
+                       .rows = {rows},
+                       .down = {in[1]},
+                       .up = {in[2]},
+                       .scale = 0.5F};
+    return op_lora(tape, in[0], &lora, c->option[0] ? in[3] : NULL);
 }
 
 static Tensor *build_layer_norm(const SupportOpCase *c, Tape *tape, Tensor *const *in)
@@ -201,36 +221,44 @@ const SupportOpCase support_op_cases[] = {
      {1, 1, QUICK_GELU, 0},
      "b2x150x3 65x3 65"},
     {OP_LINEAR, "linear 257 rows", build_linear, {1, 1, GELU, 0}, "b2x257x24 520x24 520"},
-    {OP_LINEAR, "LoRA", build_linear, {1, 1, NONE, 0, 1}, "b3x5x7 11x7 11 2x7 11x2"},
     {OP_LINEAR,
+     "linear residual, quick_gelu",
+     build_linear,
+     {1, 1, QUICK_GELU, 1},
+     "b3x5x7 9x7 9 b3x5x9"},
+    {OP_LORA, "LoRA alone", build_lora, {0}, "b3x5x7 2x7 11x2"},
+    {OP_LORA, "LoRA alone, residual", build_lora, {1}, "b3x70x7 2x7 11x2 b3x70x11"},
+    {OP_LORA, "LoRA alone of a matrix", build_lora, {1}, "6x5 2x5 3x2 6x3"},
+    {OP_LORA, "LoRA", build_linear, {1, 1, NONE, 0, 1}, "b3x5x7 11x7 11 2x7 11x2"},
+    {OP_LORA,
      "LoRA, quick_gelu",
      build_linear,
      {1, 1, QUICK_GELU, 0, 1},
      "b3x5x7 11x7 11 1x7 11x1"},
-    {OP_LINEAR, "LoRA, residual", build_linear, {1, 1, NONE, 1, 1}, "b3x2x6 5x6 5 3x6 5x3 b3x2x5"},
-    {OP_LINEAR,
+    {OP_LORA, "LoRA, residual", build_linear, {1, 1, NONE, 1, 1}, "b3x2x6 5x6 5 3x6 5x3 b3x2x5"},
+    {OP_LORA,
      "LoRA of both parts",
      build_linear,
      {2, 0, NONE, 0, 3},
      "b3x2x6 5x6 3x6 2x6 5x2 4x6 3x4"},
-    {OP_LINEAR, "LoRA of one part", build_linear, {2, 1, GELU, 0, 2}, "b3x2x6 5x6 3x6 5 2x6 3x2"},
-    {OP_LINEAR, "LoRA long", build_linear, {1, 0, NONE, 0, 1}, "b2x70x270 300x270 3x270 300x3"},
-    {OP_LINEAR,
+    {OP_LORA, "LoRA of one part", build_linear, {2, 1, GELU, 0, 2}, "b3x2x6 5x6 3x6 5 2x6 3x2"},
+    {OP_LORA, "LoRA long", build_linear, {1, 0, NONE, 0, 1}, "b2x70x270 300x270 3x270 300x3"},
+    {OP_LORA,
      "dropout, quick_gelu",
      build_linear,
      {1, 1, QUICK_GELU, 0, 1, 30},
      "b3x5x7 11x7 11 1x7 11x1"},
-    {OP_LINEAR,
+    {OP_LORA,
      "dropout of both parts",
      build_linear,
      {2, 1, NONE, 0, 3, 50},
      "b3x2x6 5x6 3x6 5 2x6 5x2 4x6 3x4"},
-    {OP_LINEAR,
+    {OP_LORA,
      "dropout of one part, residual",
      build_linear,
      {2, 0, NONE, 1, 2, 20},
      "b3x2x6 5x6 3x6 2x6 3x2 b3x2x8"},
-    {OP_LINEAR,
+    {OP_LORA,
      "dropout long",
      build_linear,
      {1, 0, NONE, 0, 1, 40},

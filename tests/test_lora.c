@@ -64,8 +64,8 @@ static void check_golden(const SafeTensors *file, const char *group, Activation 
     Tensor x = golden_leaf(file, group, "x", true), w = golden_leaf(file, group, "w", false);
     Tensor b = golden_leaf(file, group, "b", true), A = golden_leaf(file, group, "A", true);
     Tensor B = golden_leaf(file, group, "B", true), dy = golden_leaf(file, group, "dy", false);
-    Linear map = {
-        .in = IN, .out = OUT, .parts = 1, .weight = {&w}, .bias = {&b}, .down = {&A}, .up = {&B}};
+    Linear map = {.in = IN, .out = OUT, .parts = 1, .weight = {&w}, .bias = {&b}};
+    const Lora lora = {.in = IN, .out = OUT, .parts = 1, .rows = {OUT}, .down = {&A}, .up = {&B}};
     PackedMatrix forward, backward;
     if (way != WAY_GEMM) {
         const Precision precision = way == WAY_F32 ? PRECISION_F32 : PRECISION_BF16;
@@ -77,8 +77,10 @@ static void check_golden(const SafeTensors *file, const char *group, Activation 
         map.backward = &backward;
     }
     Tensor *const input = op_cast(engine.tape, &x, op_linear_type(&map));
-    Tensor *const narrow = op_linear(engine.tape, input, &map, activation, NULL);
-    Tensor *const y = op_cast(engine.tape, narrow, DTYPE_F32);
+    Tensor *const added = op_lora(engine.tape, input, &lora, NULL);
+    tape_hand_over(engine.tape, added);
+    Tensor *const output = op_linear(engine.tape, input, &map, activation, added);
+    Tensor *const y = op_cast(engine.tape, output, DTYPE_F32);
     const double tolerance = way == WAY_BF16 ? 1e-2 : 1e-6;
     expect_golden(file, group, "y", tensor_f32(y), tolerance);
     tape_backward(engine.tape, y, tensor_f32(&dy));
@@ -172,7 +174,7 @@ static void run(Bench *bench, const float *seed, float logits[2 * IMAGES])
     Tensor pixels = tensor_leaf(bench->pixels, 4, (const int[]){IMAGES, 3, S, S});
     Tape *tape;
     ck_ok(tape_create(&tape, bench->engine.arena, bench->engine.threads,
-                      vit_forward_operations(&bench->vit->config) + 4, &error),
+                      vit_forward_operations(bench->vit) + 4, &error),
           &error);
     tape_set_dropout(tape, bench->dropout);
     Tensor *const features = vit_forward(bench->vit, tape, &pixels, NULL);
@@ -235,7 +237,7 @@ END_TEST
 enum { WIDE = 70, ROWS = 67, SAMPLES = 4 };
 
 /* y [samples,ROWS,2 WIDE], dx [samples,ROWS,WIDE] for x of ones and dy of 1 and 3 in the halves. */
-static void run_identity(TapeDropout dropout, int lora_map, bool narrow, int samples, float *y,
+static void run_identity(TapeDropout dropout, int lora_map, DType type, int samples, float *y,
                          float *dx)
 {
     static float ones[SAMPLES * ROWS * WIDE], dy[SAMPLES * ROWS * 2 * WIDE], one[WIDE * WIDE];
@@ -252,20 +254,23 @@ static void run_identity(TapeDropout dropout, int lora_map, bool narrow, int sam
     Tensor x = tensor_leaf(ones, 3, (const int[]){samples, ROWS, WIDE});
     Tensor W = tensor_leaf((float *)zero, 2, square);
     Tensor down = tensor_leaf(one, 2, square), up = down;
-    const Linear map = {.in = WIDE,
-                        .out = 2 * WIDE,
-                        .parts = 2,
-                        .weight = {&W, &W},
-                        .down = {&down, &down},
-                        .up = {&up, &up},
-                        .lora_map = (uint16_t)lora_map,
-                        .narrow = narrow};
+    const Linear map = {
+        .in = WIDE, .out = 2 * WIDE, .parts = 2, .weight = {&W, &W}, .compute = type};
+    const Lora lora = {.in = WIDE,
+                       .out = 2 * WIDE,
+                       .parts = 2,
+                       .rows = {WIDE, WIDE},
+                       .down = {&down, &down},
+                       .up = {&up, &up},
+                       .map = (uint16_t)lora_map};
     memset(dx, 0, (size_t)samples * ROWS * WIDE * sizeof *dx);
     x.needs_grad = true;
     x.grad = dx;
     tape_set_dropout(engine.tape, dropout);
     Tensor *const input = op_cast(engine.tape, &x, op_linear_type(&map));
-    Tensor *const output = op_linear(engine.tape, input, &map, ACTIVATION_NONE, NULL);
+    Tensor *const added = op_lora(engine.tape, input, &lora, NULL);
+    tape_hand_over(engine.tape, added);
+    Tensor *const output = op_linear(engine.tape, input, &map, ACTIVATION_NONE, added);
     Tensor *const wide = op_cast(engine.tape, output, DTYPE_F32);
     memcpy(y, tensor_f32(wide), (size_t)samples * ROWS * 2 * WIDE * sizeof *y);
     tape_backward(engine.tape, wide, dy);
@@ -290,12 +295,11 @@ START_TEST(dropout_tells_maps_apart)
     open_bench(&bench, EVERY_MAP);
     bool seen[64] = {false};
     for (int i = 0; i < bench.vit->config.layers; i++) {
-        const VitBlock *const block = &bench.vit->blocks[i];
-        const Linear *const maps[] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
-        for (size_t k = 0; k < sizeof maps / sizeof *maps; k++) {
-            ck_assert_int_lt(maps[k]->lora_map, 64);
-            ck_assert(!seen[maps[k]->lora_map]);
-            seen[maps[k]->lora_map] = true;
+        for (int k = 0; k < VIT_MAPS; k++) {
+            const int map = bench.vit->blocks[i].lora[k].map;
+            ck_assert_int_lt(map, 64);
+            ck_assert(!seen[map]);
+            seen[map] = true;
         }
     }
     close_bench(&bench);
@@ -307,9 +311,9 @@ START_TEST(dropout_draws_for_each_element_once)
 {
     enum { COUNT = SAMPLES * ROWS * 2 * WIDE, SAMPLE = COUNT / SAMPLES };
     static float y[COUNT], dx[COUNT / 2], other[COUNT], other_dx[COUNT / 2];
-    const bool narrow = _i == 1;
+    const DType type = _i == 1 ? DTYPE_BF16 : DTYPE_F32;
     const TapeDropout dropout = {.p = 0.5, .seed = 42, .step = 7, .first = 3};
-    run_identity(dropout, 5, narrow, SAMPLES, y, dx);
+    run_identity(dropout, 5, type, SAMPLES, y, dx);
     for (int i = 0; i < COUNT; i++)
         ck_each(y[i] == 0 || y[i] == 2, "y[%d] = %g", i, (double)y[i]);
     /* The gradient passes where the value passed, in each part. */
@@ -321,7 +325,7 @@ START_TEST(dropout_draws_for_each_element_once)
     /* The samples from the third on, as a micro-batch of their own. */
     TapeDropout changed = dropout;
     changed.first += 2;
-    run_identity(changed, 5, narrow, 2, other, other_dx);
+    run_identity(changed, 5, type, 2, other, other_dx);
     ck_assert_mem_eq(other, y + (ptrdiff_t)2 * SAMPLE, sizeof *y * 2 * SAMPLE);
     ck_assert_mem_eq(other_dx, dx + SAMPLE, sizeof *dx * SAMPLE);
     /* Another seed (each half of it), step, map or sample: other draws. */
@@ -331,7 +335,7 @@ START_TEST(dropout_draws_for_each_element_once)
                                   {0.5, 42, 7, 3},
                                   {0.5, 42, 7, 3 + SAMPLES}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        run_identity(others[i], i == 3 ? 6 : 5, narrow, SAMPLES, other, other_dx);
+        run_identity(others[i], i == 3 ? 6 : 5, type, SAMPLES, other, other_dx);
         const double unlike = share_unlike(y, other, COUNT);
         ck_assert_msg(fabs(unlike - 0.5) < 5 * 0.5 / sqrt(COUNT), "%zu: %g differ", i, unlike);
     }
@@ -346,7 +350,7 @@ START_TEST(dropout_draws_for_each_element_once)
     ck_assert_double_lt(fabs(samples - 0.5), 5 * 0.5 / sqrt(COUNT - SAMPLE));
     ck_assert_double_lt(fabs(rows - 0.5), 5 * 0.5 / sqrt(COUNT - 2 * WIDE));
     /* None at all. */
-    run_identity((TapeDropout){0}, 5, narrow, SAMPLES, other, other_dx);
+    run_identity((TapeDropout){0}, 5, type, SAMPLES, other, other_dx);
     for (int i = 0; i < COUNT; i++)
         ck_each(other[i] == 1, "y[%d] = %g", i, (double)other[i]);
     for (int i = 0; i < COUNT / 2; i++)

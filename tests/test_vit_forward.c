@@ -59,7 +59,7 @@ static void close_bench(Bench *bench)
 static void plan_step(Bench *bench, bool backward, Tensor *probabilities)
 {
     Error error = {0};
-    const int operations = vit_forward_operations(&bench->vit->config);
+    const int operations = vit_forward_operations(bench->vit);
     tape_destroy(bench->tape);
     arena_destroy(bench->arena);
     Arena *plan;
@@ -265,7 +265,7 @@ static double objective(Bench *bench, VitHead *head, const float *seed, bool bac
     Error error = {0};
     tape_destroy(bench->tape);
     ck_ok(tape_create(&bench->tape, bench->arena, bench->threads,
-                      vit_forward_operations(&bench->vit->config) + 2, &error),
+                      vit_forward_operations(bench->vit) + 2, &error),
           &error);
     Tensor *const features = vit_forward(bench->vit, bench->tape, &bench->pixels, NULL);
     Tensor *const logits = vit_head_forward(head, bench->tape, features, NULL);

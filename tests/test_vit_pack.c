@@ -63,7 +63,7 @@ static size_t run_encoder(Vit *vit, int precision, int images_at_once, float *fe
     float *const seed = malloc(IMAGES * D * sizeof *seed);
     support_fill_normal(seed, IMAGES * D, 10, 1);
     Tape *tape;
-    ck_ok(tape_create(&tape, engine.arena, engine.threads, vit_forward_operations(&config), &error),
+    ck_ok(tape_create(&tape, engine.arena, engine.threads, vit_forward_operations(vit), &error),
           &error);
     if (tuned)
         vit_tuned_zero_grads(tuned);

@@ -130,7 +130,7 @@ static void step(const Vit *vit, Tape *tape, float *pixels, int images, const fl
 /* All images, in micro-batches, in an arena of the size that planning finds for the largest of them. */
 static void run_steps(const Setup *setup, const Vit *vit, Threads *threads, Result *result)
 {
-    const int operations = vit_forward_operations(&vit->config), images = image_count();
+    const int operations = vit_forward_operations(vit), images = image_count();
     const size_t D = (size_t)vit->config.width, S = (size_t)vit->config.image_size;
     const size_t image = 3 * S * S;
     float *const pixels = malloc((size_t)images * image * sizeof *pixels);

@@ -130,7 +130,7 @@ static void scorer_end(Scorer *scorer)
 
 static Status scorer_tape(Scorer *scorer, Error *error)
 {
-    const int operations = vit_forward_operations(&scorer->vit->config) + HEAD_OPERATIONS;
+    const int operations = vit_forward_operations(scorer->vit) + HEAD_OPERATIONS;
     TRY(tape_create(&scorer->tape, scorer->arena, scorer->threads, operations, error));
     tape_set_recording(scorer->tape, false);
     return STATUS_OK;

@@ -131,7 +131,7 @@ static Status workspace_create(Workspace *work, const TrainStepper *stepper, Are
     if (!work->micro_batches || !work->tapes)
         return error->status;
     TRY(tape_create(&work->objective, arena, stepper->threads, TRAIN_OBJECTIVE_OPERATIONS, error));
-    const int operations = vit_forward_operations(&stepper->vit->config);
+    const int operations = vit_forward_operations(stepper->vit);
     for (int i = 0; i <= kept; i++)
         TRY(tape_create(&work->tapes[i], arena, stepper->threads, operations, error));
     return recompute ? tape_allow_recompute(work->tapes[kept], vit_block_operations(), error)
@@ -390,7 +390,7 @@ static Status create(TrainStepper *stepper, size_t other_bytes, Error *error)
         .micro_batch = recipe->micro_batch,
         .preferred = (int)ceil_div(ENOUGH_ROWS, vit_tokens(&stepper->vit->config)),
         .keeps = stepper->encoder_trains,
-        .table_bytes = (size_t)vit_forward_operations(&stepper->vit->config) * OPERATION_BYTES,
+        .table_bytes = (size_t)vit_forward_operations(stepper->vit) * OPERATION_BYTES,
     };
     TRY(train_plan_choose(&stepper->plan, &limits, measure_batch, stepper, error));
     stepper->planned[stepper->batch_size] = true;

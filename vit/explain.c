@@ -113,7 +113,7 @@ void vit_explain(VitExplainer *explainer, const float *pixels, float *rollout, f
 /* (Re)opens arena and tape; `bytes` is the arena's capacity, 0 a measuring one. */
 static Status open_tape(VitExplainer *explainer, size_t bytes, Error *error)
 {
-    const int operations = vit_forward_operations(&explainer->vit->config) + HEAD_OPERATIONS;
+    const int operations = vit_forward_operations(explainer->vit) + HEAD_OPERATIONS;
     tape_destroy(explainer->tape);
     arena_destroy(explainer->arena);
     explainer->tape = NULL;

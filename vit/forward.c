@@ -18,9 +18,13 @@ enum {
     POST_OPERATIONS = 1,
 };
 
-int vit_forward_operations(const VitConfig *config)
+int vit_forward_operations(const Vit *vit)
 {
-    return EMBEDDING_OPERATIONS + BLOCK_OPERATIONS * config->layers + LAST_OPERATIONS +
+    int loras = 0;
+    for (int i = 0; i < vit->config.layers; i++)
+        for (int map = 0; map < VIT_MAPS; map++)
+            loras += vit->blocks[i].lora[map].parts > 0;
+    return EMBEDDING_OPERATIONS + BLOCK_OPERATIONS * vit->config.layers + loras + LAST_OPERATIONS +
            POST_OPERATIONS;
 }
 
@@ -41,13 +45,26 @@ static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
     return x;
 }
 
+/* One of a block's maps, VIT_MAP_.. `index`, with LoRA if it has any: act(linear(x) + residual). */
+static Tensor *linear_map(Tape *tape, const VitBlock *block, int index, const Linear *linear,
+                          Tensor *x, Activation activation, Tensor *residual)
+{
+    const Lora *const lora = &block->lora[index];
+    if (lora->parts == 0)
+        return op_linear(tape, x, linear, activation, residual);
+    Tensor *const added = op_lora(tape, x, lora, residual);
+    tape_hand_over(tape, added);
+    return op_linear(tape, x, linear, activation, added);
+}
+
 /* x + fc2(act(fc1(ln2(x)))); takes x over. x [B,M,D] -> [B,M,D] */
 static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 {
     Tensor *normed = layer_norm(vit, tape, x, &block->ln2, op_linear_type(&block->fc1));
-    Tensor *hidden = op_linear(tape, normed, &block->fc1, vit->config.activation, NULL);
+    Tensor *hidden =
+        linear_map(tape, block, VIT_MAP_FC1, &block->fc1, normed, vit->config.activation, NULL);
     tape_release(tape, normed);
-    Tensor *y = op_linear(tape, hidden, &block->fc2, ACTIVATION_NONE, x);
+    Tensor *y = linear_map(tape, block, VIT_MAP_FC2, &block->fc2, hidden, ACTIVATION_NONE, x);
     tape_release(tape, hidden);
     tape_release(tape, x);
     return y;
@@ -62,19 +79,19 @@ static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, 
 {
     Tensor *normed = layer_norm(vit, tape, x, &block->ln1, op_linear_type(&block->q));
     Tensor *queried = last ? op_select_token(tape, normed, 0) : normed;
-    Tensor *kv = op_linear(tape, normed, &block->kv, ACTIVATION_NONE, NULL);
+    Tensor *kv = linear_map(tape, block, VIT_MAP_KV, &block->kv, normed, ACTIVATION_NONE, NULL);
     if (last) {
         tape_release(tape, normed);
         Tensor *class_token = op_select_token(tape, x, 0);
         tape_release(tape, x);
         x = class_token;
     }
-    Tensor *q = op_linear(tape, queried, &block->q, ACTIVATION_NONE, NULL);
+    Tensor *q = linear_map(tape, block, VIT_MAP_Q, &block->q, queried, ACTIVATION_NONE, NULL);
     tape_release(tape, queried);
     Tensor *mixed = op_attention(tape, q, kv, vit->config.heads, probabilities);
     tape_release(tape, q);
     tape_release(tape, kv);
-    Tensor *y = op_linear(tape, mixed, &block->out, ACTIVATION_NONE, x);
+    Tensor *y = linear_map(tape, block, VIT_MAP_OUT, &block->out, mixed, ACTIVATION_NONE, x);
     tape_release(tape, mixed);
     tape_release(tape, x);
     return mlp(vit, tape, block, y);
@@ -89,7 +106,7 @@ static Tensor *block_segment(Tape *tape, Tensor *x, const void *context, int ind
 
 int vit_block_operations(void)
 {
-    return BLOCK_OPERATIONS + LAST_OPERATIONS;
+    return BLOCK_OPERATIONS + VIT_MAPS + LAST_OPERATIONS;
 }
 
 Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities)

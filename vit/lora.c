@@ -11,19 +11,23 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAPS = 5 }; /* linear maps of a block; the number of one decides what dropout draws */
-
 static const char WEIGHT[] = ".weight";
 static const char *const marks[2] = {".lora_A", ".lora_B"};
 
-/* Points the part of `linear` that has this weight at A and B; false if none has it. */
-static bool attach_part(Linear *linear, const Tensor *weight, Tensor *down, Tensor *up)
+/* Gives the part of `linear` that has this weight A and B in `lora`; false if none has it. */
+static bool attach_part(Lora *lora, const Linear *linear, const Tensor *weight, Tensor *down,
+                        Tensor *up)
 {
     for (int part = 0; part < linear->parts; part++) {
         if (linear->weight[part] != weight)
             continue;
-        linear->down[part] = down;
-        linear->up[part] = up;
+        lora->in = linear->in;
+        lora->out = linear->out;
+        lora->parts = linear->parts;
+        for (int i = 0; i < linear->parts; i++)
+            lora->rows[i] = linear->weight[i]->shape[0];
+        lora->down[part] = down;
+        lora->up[part] = up;
         return true;
     }
     return false;
@@ -34,25 +38,26 @@ void vit_lora_attach(Vit *vit, VitParameter *parameter, Tensor *down, Tensor *up
     bool found = false;
     for (int i = 0; i < vit->config.layers && !found; i++) {
         VitBlock *block = &vit->blocks[i];
-        Linear *const maps[MAPS] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
-        for (size_t k = 0; k < MAPS && !found; k++) {
-            found = attach_part(maps[k], &parameter->tensor, down, up);
+        const Linear *const maps[VIT_MAPS] = {[VIT_MAP_Q] = &block->q,
+                                              [VIT_MAP_KV] = &block->kv,
+                                              [VIT_MAP_OUT] = &block->out,
+                                              [VIT_MAP_FC1] = &block->fc1,
+                                              [VIT_MAP_FC2] = &block->fc2};
+        for (int k = 0; k < VIT_MAPS && !found; k++) {
+            found = attach_part(&block->lora[k], maps[k], &parameter->tensor, down, up);
             if (found)
-                maps[k]->lora_map = (uint16_t)((size_t)i * MAPS + k);
+                block->lora[k].map = (uint16_t)(i * VIT_MAPS + k);
         }
     }
-    assert(found && "LoRA stands beside the weight of a linear map");
+    assert(found && "LoRA belongs to the weight of a linear map");
     parameter->lora = true;
 }
 
 void vit_lora_scale(Vit *vit, float scale)
 {
-    for (int i = 0; i < vit->config.layers; i++) {
-        VitBlock *block = &vit->blocks[i];
-        Linear *const maps[MAPS] = {&block->q, &block->kv, &block->out, &block->fc1, &block->fc2};
-        for (size_t k = 0; k < MAPS; k++)
-            maps[k]->lora_scale = scale;
-    }
+    for (int i = 0; i < vit->config.layers; i++)
+        for (int k = 0; k < VIT_MAPS; k++)
+            vit->blocks[i].lora[k].scale = scale;
 }
 
 void vit_lora_start(float *down, int rank, int in, uint64_t seed, uint32_t index)

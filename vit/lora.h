@@ -1,6 +1,6 @@
 /*
- * lora.h - LoRA (Hu et al., arXiv 2106.09685): beside a frozen W [N,K] train A [R,K] and B [N,R],
- * and use W + s B A.
+ * lora.h - LoRA (Hu et al., arXiv 2106.09685): W [N,K] stays frozen, A [R,K] and B [N,R] are trained, and
+ * W + s B A is used (op_lora in tensor/ops/ops.h).
  *
  * The scale s is alpha / R, 1 unless vit_tuned_set_lora_alpha sets another. A starts as peft starts it, B at zero, so that
  * the first forward is that of the model as loaded. Files name the two as peft does:
@@ -14,12 +14,12 @@
 #include <stdint.h>
 
 /*
- * Makes the linear map that `parameter` is a weight of use A (`down`) and B (`up`), borrowed, beside it from
+ * Makes the linear map that `parameter` is a weight of use A (`down`) and B (`up`), borrowed, from
  * now on. Asserts that the parameter is one of a linear map.
  */
 void vit_lora_attach(Vit *vit, VitParameter *parameter, Tensor *down, Tensor *up);
 
-/* The scale of every linear map that has A and B, see Linear. */
+/* Sets the scale s of every linear map (Lora). */
 void vit_lora_scale(Vit *vit, float scale);
 
 /* A [rank,in] ~ U(-1/sqrt(in), 1/sqrt(in)), a pure function of (shape, seed, index): one index a weight. */

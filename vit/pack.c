@@ -26,20 +26,20 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { MAP_Q, MAP_KV, MAP_OUT, MAP_FC1, MAP_FC2, BLOCK_LINEARS, LINEAR_PACKS = 2 };
+enum { LINEAR_PACKS = 2 };
 
 /* The inner products of int8 overflow beyond (packed_fill_transposed). */
 enum { INT8_WIDEST = 1 << 16 };
 
 static Linear *linear_at(const Vit *vit, int index)
 {
-    VitBlock *block = &vit->blocks[index / BLOCK_LINEARS];
-    Linear *const linears[BLOCK_LINEARS] = {[MAP_Q] = &block->q,
-                                            [MAP_KV] = &block->kv,
-                                            [MAP_OUT] = &block->out,
-                                            [MAP_FC1] = &block->fc1,
-                                            [MAP_FC2] = &block->fc2};
-    return linears[index % BLOCK_LINEARS];
+    VitBlock *block = &vit->blocks[index / VIT_MAPS];
+    Linear *const linears[VIT_MAPS] = {[VIT_MAP_Q] = &block->q,
+                                       [VIT_MAP_KV] = &block->kv,
+                                       [VIT_MAP_OUT] = &block->out,
+                                       [VIT_MAP_FC1] = &block->fc1,
+                                       [VIT_MAP_FC2] = &block->fc2};
+    return linears[index % VIT_MAPS];
 }
 
 /* The parameter that a weight's Tensor is a member of. */
@@ -79,7 +79,7 @@ static int patch_numbers(const Vit *vit)
 /* Where the pack of the patch embedding is: behind those of the linear maps. */
 static PackedMatrix *patch_place(const Vit *vit)
 {
-    return vit->packed + (ptrdiff_t)vit->config.layers * BLOCK_LINEARS * LINEAR_PACKS;
+    return vit->packed + (ptrdiff_t)vit->config.layers * VIT_MAPS * LINEAR_PACKS;
 }
 
 /* Gives each pack its memory; `keep` is false to measure how much that is. */
@@ -93,7 +93,7 @@ static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bo
         if (keep)
             *patch_place(vit) = patch;
     }
-    for (int i = 0; i < vit->config.layers * BLOCK_LINEARS; i++) {
+    for (int i = 0; i < vit->config.layers * VIT_MAPS; i++) {
         Linear *linear = linear_at(vit, i);
         if (!is_frozen(linear))
             continue;
@@ -112,7 +112,7 @@ static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bo
 
 /* How large the channels of each map's input are in one block, for int8. */
 typedef struct Magnitudes {
-    float *of[BLOCK_LINEARS]; /* [in] of each map; q and kv share theirs */
+    float *of[VIT_MAPS]; /* [in] of each map; q and kv share theirs */
 } Magnitudes;
 
 /* magnitude[D] of a LayerNorm's output. */
@@ -175,10 +175,10 @@ static void magnitudes_of_block(const Vit *vit, const VitBlock *block, const Mag
                                 Threads *threads)
 {
     const int values = block->kv.parts - 1;
-    magnitudes_of_norm(&block->ln1, vit->config.width, magnitudes->of[MAP_Q]);
-    magnitudes_of_norm(&block->ln2, vit->config.width, magnitudes->of[MAP_FC1]);
-    magnitudes_of_map(&block->kv, values, &block->ln1, magnitudes->of[MAP_OUT], threads);
-    magnitudes_of_map(&block->fc1, 0, &block->ln2, magnitudes->of[MAP_FC2], threads);
+    magnitudes_of_norm(&block->ln1, vit->config.width, magnitudes->of[VIT_MAP_Q]);
+    magnitudes_of_norm(&block->ln2, vit->config.width, magnitudes->of[VIT_MAP_FC1]);
+    magnitudes_of_map(&block->kv, values, &block->ln1, magnitudes->of[VIT_MAP_OUT], threads);
+    magnitudes_of_map(&block->fc1, 0, &block->ln2, magnitudes->of[VIT_MAP_FC2], threads);
 }
 
 /* A weight's packs are read from now on: the pages of its file are not needed. */
@@ -229,14 +229,14 @@ static void pack_all(Vit *vit, Precision precision, float *numbers, Threads *thr
             (Magnitudes){{numbers, numbers, numbers + D, numbers + 2 * D, numbers + 3 * D}};
     if (!vit->patch_embedding->needs_grad)
         pack_patches(vit, threads);
-    for (int i = 0; i < vit->config.layers * BLOCK_LINEARS; i++) {
+    for (int i = 0; i < vit->config.layers * VIT_MAPS; i++) {
         /* All of a block's at once: packing lets go of the weights that they are taken from. */
-        if (numbers && i % BLOCK_LINEARS == 0)
-            magnitudes_of_block(vit, &vit->blocks[i / BLOCK_LINEARS], &magnitudes, threads);
+        if (numbers && i % VIT_MAPS == 0)
+            magnitudes_of_block(vit, &vit->blocks[i / VIT_MAPS], &magnitudes, threads);
         if (!is_frozen(linear_at(vit, i)))
-            linear_at(vit, i)->narrow = precision != PRECISION_F32;
+            linear_at(vit, i)->compute = precision == PRECISION_F32 ? DTYPE_F32 : DTYPE_BF16;
         else
-            pack_linear(vit, i, magnitudes.of[i % BLOCK_LINEARS], threads);
+            pack_linear(vit, i, magnitudes.of[i % VIT_MAPS], threads);
     }
 }
 
@@ -257,7 +257,7 @@ Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, 
     const size_t bytes = arena_peak(plan);
     arena_destroy(plan);
     static const char what[] = "the packed weights of the model";
-    const int packs = config->layers * BLOCK_LINEARS * LINEAR_PACKS + 1;
+    const int packs = config->layers * VIT_MAPS * LINEAR_PACKS + 1;
     const size_t magnitudes = int8 ? (size_t)config->width * 3 + config->mlp : 0;
     PackedMatrix *packed = mem_new(packs, sizeof *packed, what, error);
     float *numbers = int8 ? mem_new(magnitudes, sizeof *numbers, what, error) : NULL;

@@ -31,20 +31,24 @@ typedef struct VitParameter {
     bool changed;   /* an adapter gave it other numbers than the model has */
     bool mapped;    /* as loaded, its numbers lay in the mapped file */
     bool packed;    /* vit_pack made packs of it: forward and backward read those */
-    bool lora;      /* LoRA trains beside it: its Linear has A and B (lora.h) */
+    bool lora;      /* LoRA is trained for it: its map's Lora has A and B (lora.h) */
 } VitParameter;
 
 typedef struct VitLayerNorm {
     Tensor *weight, *bias; /* [D] */
 } VitLayerNorm;
 
+/* The linear maps of a block. */
+enum { VIT_MAP_Q, VIT_MAP_KV, VIT_MAP_OUT, VIT_MAP_FC1, VIT_MAP_FC2, VIT_MAPS };
+
 typedef struct VitBlock {
     VitLayerNorm ln1, ln2;
-    Linear q;   /* D -> D */
-    Linear kv;  /* D -> 2D, parts k and v */
-    Linear out; /* D -> D */
-    Linear fc1; /* D -> F */
-    Linear fc2; /* F -> D */
+    Linear q;            /* D -> D */
+    Linear kv;           /* D -> 2D, parts k and v */
+    Linear out;          /* D -> D */
+    Linear fc1;          /* D -> F */
+    Linear fc2;          /* F -> D */
+    Lora lora[VIT_MAPS]; /* LoRA of each map; without parts where there is none */
 } VitBlock;
 
 typedef struct Vit {
@@ -133,7 +137,7 @@ size_t vit_bytes(const Vit *vit);
 Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities);
 
 /* Upper bounds on the operations of one vit_forward, for tape_create, and of one block, for tape_allow_recompute. */
-int vit_forward_operations(const VitConfig *config);
+int vit_forward_operations(const Vit *vit);
 int vit_block_operations(void);
 
 #endif

@@ -31,6 +31,7 @@
 /* Every operation: X(NAME, name) is OP_NAME, with op_name_backward in its own file. */
 #define OPS(X)                                                                                     \
     X(LINEAR, linear)                                                                              \
+    X(LORA, lora)                                                                                  \
     X(LAYER_NORM, layer_norm)                                                                      \
     X(ATTENTION, attention)                                                                        \
     X(PATCH_EMBED, patch_embed)                                                                    \
@@ -56,7 +57,7 @@ typedef enum OpKind {
 } OpKind;
 
 enum {
-    OP_MAX_INPUTS = 14,
+    OP_MAX_INPUTS = 8,
     OP_MAX_SAVED = 3,
     OP_MAX_KEPT = 4,
     OP_SETTINGS_BYTES = 64,
@@ -98,6 +99,13 @@ Tensor *op_output(Tape *tape, int ndim, const int *shape);
 Tensor *op_output_as(Tape *tape, DType type, int ndim, const int *shape);
 
 /*
+ * op_output_as for an operation that can write its result over `value` (NULL allowed), of the same type and size. If
+ * the caller handed `value` over (tape_hand_over) it is released, and where nothing else uses its data, they become
+ * those of the output.
+ */
+Tensor *op_output_over(Tape *tape, Tensor *value, DType type, int ndim, const int *shape);
+
+/*
  * The data of an operand of an operation: f32, or of any type. Asserts that they are present, except while
  * planning, where NULL or an address that must not be accessed is returned.
  */
@@ -130,22 +138,24 @@ void *op_save_as(Tape *tape, Node *node, DType type, size_t count);
 /*
  * The gradient [shape of value] to add to, set to zero on first use; NULL if value (or NULL itself)
  * needs none. A leaf that needs a gradient and brought no buffer gets one that lives until tape_reset.
- * Asserts that value is f32.
+ * op_grad asserts that value is f32, op_grad_as has the value's own type.
  */
 float *op_grad(Tape *tape, Tensor *value);
+void *op_grad_as(Tape *tape, Tensor *value);
 
 /*
- * The same in the value's own type, for an operation that can write all of it as well as add to it: on first
- * use nothing is set to zero, and *overwrite is true: the gradient holds no values yet.
+ * The same for an operation that can write all of it as well as add to it: on first use nothing is set to zero,
+ * and *overwrite is true: the gradient holds no values yet.
  */
 void *op_grad_overwrite(Tape *tape, Tensor *value, bool *overwrite);
 
 /*
- * Passes the gradient of `out` on to `in` where the operation leaves it unchanged (a residual):
+ * Passes the gradient of `out` on to `in`, of the same type, where the operation leaves it unchanged (a residual):
  * the buffer moves if `in` has none yet, and is added otherwise. Call it last: out->grad may be NULL
- * after. Does nothing if `in` (or NULL) needs no gradient.
+ * after. op_pass_saved passes node->saved[slot] on instead. Both do nothing if `in` (or NULL) needs no gradient.
  */
 void op_pass_grad(Tape *tape, Tensor *out, Tensor *in);
+void op_pass_saved(Tape *tape, Node *node, int slot, Tensor *in);
 
 /* A range of rows, columns or elements. */
 typedef struct OpRange {

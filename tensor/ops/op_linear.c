@@ -1,55 +1,57 @@
 /*
- * op_linear.c - y = residual + act(x W^T + (x A^T) B^T + b).
+ * op_linear.c - y = act(x W^T + b + residual).
  *
- * Derivation. With z = x W^T + b, y = act(z) and dy the gradient of the objective by y:
+ * Derivation. With z = x W^T + b + residual, y = act(z) and dy the gradient of the objective by y:
  *
  *     dz = dy act'(z)        dx = dz W        dW = dz^T x        db = sum over rows of dz
  *
- * and a residual receives dy itself. W may be given in parts (keys and values, say): then columns of z
- * belong to parts, and dx is the sum over them. What LoRA (A, B) adds to z is written first, in the residual's
- * place, and the product is added to it: op_linear_lora.c, also for its gradients.
+ * and a residual receives dz. W may be given in parts (keys and values, say): then columns of z
+ * belong to parts, and dx is the sum over them.
  *
  * Shapes. x [B,M,in] or [M,in]; W [out,in] in parts of rows; b [out]; y, z, residual [B,M,out].
  *
- * Tasks. One product is one sample times one panel of columns: all M rows of the sample, at most
+ * Products. y and dx are made from a packed weight (packed.h), all samples at once: the map's own pack, or in bf16, where
+ * weights that train are f32, one made for this product. Without packs OpenBLAS makes them in f32. dW of a sample
+ * is a product of f32 sums in any case; in bf16 its operands are dz^T, transposed here, and x, packed.
+ *
+ * Tasks of OpenBLAS. One product is one sample times one panel of columns: all M rows of the sample, at most
  * LINEAR_PANEL columns of one part. Samples vary fastest, so that the threads share a panel of weights
  * while it is in the cache. The product is added to rows that already hold bias and residual, and the
- * activation follows while the panel is in the second-level cache. Where the weight is packed, packed.h
- * does all this, with the rows of all samples at once; in the backward it even forms dz on its way to dx,
- * so that dz is written to memory only for what trains in the map itself.
+ * activation follows while the panel is in the second-level cache.
  *
- * Types. A map works in f32, unless its weight was packed in bf16, or is narrow, then to be packed for each
- * product: op_linear_bf16.c. In bf16, x, z, y and their gradients are bf16; only a residual, y where there is
- * one, and dy then are f32. So are weights, biases, LoRA and their gradients always.
+ * Types. A map works in f32 or bf16 (op_linear_type). In bf16, x, y, z and their gradients are bf16, but y, z and their
+ * gradients are f32 where the residual is. Weights, biases and their gradients are always f32: steps of the
+ * optimizer are smaller than what bf16 can add to a weight.
  *
- * What is kept: x where a weight or LoRA trains, x A^T, the weights where x needs a gradient, z where there is an
+ * What is kept: x where a weight trains, the weights where x needs a gradient, z where there is an
  * activation. Frozen weights thus cost no memory, and y itself is never read again.
  */
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
-#include "tensor/ops/op_linear_private.h"
+#include "tensor/ops/op.h"
 
 #include <assert.h>
 #include <string.h>
 
-/*
- * Columns of y or dx in one task. At 257 rows the panel is 0.5 MiB, which a second-level cache holds until
- * the activation has run. OpenBLAS keeps about 95 % of its speed on whole rows with it, 87 % with 256.
- */
-enum { LINEAR_PANEL = 512 };
+enum {
+    /*
+     * Columns of y or dx in one task. At 257 rows the panel is 0.5 MiB, which a second-level cache holds until
+     * the activation has run. OpenBLAS keeps about 95 % of its speed on whole rows with it, 87 % with 256.
+     */
+    LINEAR_PANEL = 512,
+    LINEAR_GRADIENT_ROWS =
+        64,                  /* rows of dW in one task: fewer, because small networks train fully */
+    TRANSPOSED_ROWS = 32,    /* of a tile of dz that is transposed at once, */
+    TRANSPOSED_COLUMNS = 64, /* and its columns, those of a task */
+};
 
-/* Rows of dW in one task: fewer, because it is small networks that train whole. */
-enum { LINEAR_GRADIENT_ROWS = 64 };
-
-/* Places of the operands in Node.in. */
+/* Indices of the operands in Node.in. */
 enum {
     IN_X,
     IN_RESIDUAL,
     IN_WEIGHT,
     IN_BIAS = IN_WEIGHT + LINEAR_MAX_PARTS,
-    IN_DOWN = IN_BIAS + LINEAR_MAX_PARTS,
-    IN_UP = IN_DOWN + LINEAR_MAX_PARTS,
-    INPUTS = IN_UP + LINEAR_MAX_PARTS
+    INPUTS = IN_BIAS + LINEAR_MAX_PARTS
 };
 
 /* Some columns of y: rows [begin, begin + count) of one part's weight. */
@@ -84,18 +86,16 @@ static Panel panel_at(const Linear *linear, int size, int index)
 
 DType op_linear_type(const Linear *linear)
 {
-    const bool narrow =
-        linear->forward ? linear->forward->precision != PRECISION_F32 : linear->narrow;
-    return narrow ? DTYPE_BF16 : DTYPE_F32;
+    if (linear->forward)
+        return linear->forward->precision == PRECISION_F32 ? DTYPE_F32 : DTYPE_BF16;
+    return linear->compute;
 }
 
-static void check_shapes(const Tensor *x, const Linear *linear, Activation activation,
-                         const Tensor *residual)
+static void check_shapes(const Tensor *x, const Linear *linear, const Tensor *residual)
 {
     assert(x->ndim == 2 || x->ndim == 3);
     assert(linear->parts >= 1 && linear->parts <= LINEAR_MAX_PARTS);
-    assert(activation == ACTIVATION_NONE || residual == NULL);
-    assert(x->dtype == op_linear_type(linear) && (!residual || residual->dtype == DTYPE_F32));
+    assert(x->dtype == op_linear_type(linear));
     const int last = x->ndim - 1;
     int shape[TENSOR_MAX_DIMS] = {0};
     shape[last] = linear->in;
@@ -109,13 +109,14 @@ static void check_shapes(const Tensor *x, const Linear *linear, Activation activ
         out += rows;
     }
     assert(out == linear->out);
-    op_linear_lora_check(linear);
     assert(!linear->forward || (linear->forward->K == linear->in && linear->forward->N == out));
     assert(!linear->backward || (linear->backward->K == out && linear->backward->N == linear->in));
     memcpy(shape, x->shape, sizeof shape);
     shape[last] = linear->out;
-    if (residual)
+    if (residual) {
+        assert(residual->dtype == DTYPE_F32 || residual->dtype == x->dtype);
         tensor_expect(residual, "linear", "residual", x->ndim, shape);
+    }
 }
 
 /* The kernels of an activation, y = act(z) and dz = dy act'(z); NULL for none. */
@@ -148,18 +149,54 @@ static Derive *derivative_kernel(Activation activation)
     return NULL;
 }
 
+/* A product of f32 or bf16 by OpenBLAS, as tasks. */
+typedef struct GemmTasks {
+    int count;
+    OpTask *task;
+    const void *context;
+} GemmTasks;
+
+/*
+ * input W^T if `transposed`, else input W, by what serves the map: its pack, a pack made for this product, or
+ * OpenBLAS. `epilogue`, `type` and `out` [rows,..] are those of packed_product; the tasks of OpenBLAS do the same.
+ */
+static void product(Tape *tape, const Linear *linear, bool transposed, int rows,
+                    const PackedInput *input, const PackedEpilogue *epilogue, DType type, void *out,
+                    GemmTasks gemm_tasks)
+{
+    const PackedMatrix *const own = transposed ? linear->forward : linear->backward;
+    if (own) {
+        op_packed_product(tape, rows, input, own, epilogue, type, out);
+        return;
+    }
+    if (linear->compute == DTYPE_F32) {
+        op_run_tasks(tape, gemm_tasks.count, gemm_tasks.task, gemm_tasks.context);
+        return;
+    }
+    const int K = transposed ? linear->in : linear->out, N = transposed ? linear->out : linear->in;
+    PackedMatrix packed = packed_place(tape_arena(tape), PRECISION_BF16, K, N);
+    PackedPart parts[LINEAR_MAX_PARTS];
+    for (int part = 0; part < linear->parts; part++) {
+        const Tensor *const weight = linear->weight[part];
+        parts[part] = (PackedPart){op_f32(tape, weight), weight->shape[0]};
+    }
+    op_pack(tape, &packed, parts, linear->parts, transposed);
+    op_packed_product(tape, rows, input, &packed, epilogue, type, out);
+    arena_free(tape_arena(tape), packed.panels);
+}
+
 typedef struct Forward {
     const Linear *linear;
     Activate *activate;
     int B, M;
-    DType x_type, y_type;
     const void *x;        /* [B,M,in] */
-    const void *residual; /* [B,M,out] or NULL; what z, or y of packs, already holds with LoRA */
-    void *z;              /* [B,M,out]; y itself, or NULL for packs, where z need not be saved */
+    const void *residual; /* [B,M,out] or NULL; may be y */
+    void *z;              /* [B,M,out] to be saved, or NULL */
     void *y;              /* [B,M,out] */
+    float *bias;          /* [out] of all parts: zeros for one without */
 } Forward;
 
-/* One panel of one sample: z = bias + residual, z += x W^T, y = act(z). */
+/* One panel of one sample by OpenBLAS: z = bias + residual, z += x W^T, y = act(z). */
 static void forward_task(const void *context, int task)
 {
     const Forward *const f = context;
@@ -170,7 +207,7 @@ static void forward_task(const void *context, int task)
     const float *const W =
         tensor_f32(f->linear->weight[panel.part]) + (ptrdiff_t)panel.rows.begin * in;
     const ptrdiff_t corner = (ptrdiff_t)sample * M * out + panel.column;
-    float *const z = (float *)f->z + corner, *const y = (float *)f->y + corner;
+    float *const y = (float *)f->y + corner, *const z = f->z ? (float *)f->z + corner : y;
     const float *const x = (const float *)f->x + (ptrdiff_t)sample * M * in;
 
     const bool prefilled = bias || f->residual;
@@ -189,55 +226,26 @@ static void forward_task(const void *context, int task)
         f->activate(z + (ptrdiff_t)m * out, y + (ptrdiff_t)m * out, (size_t)width);
 }
 
-typedef struct StackedBias {
-    const Linear *linear;
-    float *bias; /* [out] */
-} StackedBias;
-
-/* The biases of all parts, one after the other; zeros for a part without. */
+/* For packed products: the biases of all parts, one after the other. */
 static void stack_biases(const void *context)
 {
-    const StackedBias *const stacked = context;
-    float *bias = stacked->bias;
-    for (int part = 0; part < stacked->linear->parts; part++) {
-        const Tensor *const own = stacked->linear->bias[part];
-        const int rows = stacked->linear->weight[part]->shape[0];
+    const Forward *const f = context;
+    float *bias = f->bias;
+    for (int part = 0; part < f->linear->parts; part++) {
+        const Tensor *const own = f->linear->bias[part];
+        const int rows = f->linear->weight[part]->shape[0];
         for (int n = 0; n < rows; n++)
             bias[n] = own ? tensor_f32(own)[n] : 0;
         bias += rows;
     }
 }
 
-static bool has_bias(const Linear *linear)
-{
-    bool any = false;
-    for (int part = 0; part < linear->parts; part++)
-        any |= linear->bias[part] != NULL;
-    return any;
-}
-
-/* The same with a packed weight, all samples at once. */
-static void forward_packed(Tape *tape, const Forward *f, const PackedMatrix *packed)
-{
-    StackedBias bias = {.linear = f->linear};
-    bias.bias = arena_alloc(tape_arena(tape), (size_t)f->linear->out * sizeof *bias.bias);
-    op_run(tape, stack_biases, &bias);
-    const PackedInput input = {.type = f->x_type, .numbers = f->x};
-    const PackedEpilogue epilogue = {.bias = has_bias(f->linear) ? bias.bias : NULL,
-                                     .residual = f->residual,
-                                     .activate = f->activate,
-                                     .z = f->z};
-    op_packed_product(tape, f->B * f->M, &input, packed, &epilogue, f->y_type, f->y);
-    arena_free(tape_arena(tape), bias.bias);
-}
-
+/* Of Linear, what the backward needs beside the operands. */
 typedef struct Settings {
-    int parts;
     Activation activation;
-    const PackedMatrix *backward; /* borrowed until backward; NULL: gemm, or narrow */
-    bool narrow;
-    uint16_t lora_map; /* as Linear has it, and the scale too */
-    float lora_scale;
+    int parts;
+    const PackedMatrix *backward; /* borrowed until backward */
+    DType compute;                /* f32 where there is a pack for y */
 } Settings;
 
 /* Records the map and keeps the operands that the backward will read; NULL if there will be none. */
@@ -249,153 +257,129 @@ static Node *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Acti
     for (int part = 0; part < linear->parts; part++) {
         inputs[IN_WEIGHT + part] = linear->weight[part];
         inputs[IN_BIAS + part] = linear->bias[part];
-        inputs[IN_DOWN + part] = linear->down[part];
-        inputs[IN_UP + part] = linear->up[part];
         weight_trains |= linear->weight[part]->needs_grad;
     }
     Node *const node = op_record(tape, OP_LINEAR, y, inputs, INPUTS);
     if (node == NULL)
         return NULL;
     assert(!linear->forward || linear->forward->precision != PRECISION_INT8);
-    assert(x->dtype == DTYPE_F32 || linear->narrow ||
+    assert(x->dtype == DTYPE_F32 || !linear->forward ||
            (!weight_trains && (linear->backward || !x->needs_grad)));
     *(Settings *)op_settings(node, sizeof(Settings)) =
-        (Settings){.parts = linear->parts,
-                   .activation = activation,
+        (Settings){.activation = activation,
+                   .parts = linear->parts,
                    .backward = linear->backward,
-                   .narrow = linear->narrow && !linear->forward,
-                   .lora_map = linear->lora_map,
-                   .lora_scale = linear->lora_scale};
-    if (weight_trains || op_linear_lora_width(linear) > 0)
+                   .compute = linear->forward ? DTYPE_F32 : linear->compute};
+    if (weight_trains)
         op_keep(tape, node, x);
     for (int part = 0; x->needs_grad && part < linear->parts; part++)
         op_keep(tape, node, linear->weight[part]);
     return node;
 }
 
-/* Writes what LoRA adds, and the residual, to where z, or y of packs, will be; returns x A^T [B,M,width]. */
-static float *add_lora(Tape *tape, Node *node, Forward *f)
-{
-    const int width = op_linear_lora_width(f->linear);
-    if (width == 0)
-        return NULL;
-    const size_t count = (size_t)f->B * (size_t)f->M * (size_t)width;
-    float *const u =
-        node ? op_save(tape, node, count) : arena_alloc(tape_arena(tape), count * sizeof(float));
-    const LinearLora lora = {
-        .linear = f->linear, .B = f->B, .M = f->M, .x_type = f->x_type, .x = f->x, .u = u};
-    const bool packs = f->linear->forward || f->linear->narrow;
-    void *const z = f->z && !packs ? f->z : f->y;
-    op_linear_lora_forward(tape, &lora, f->residual, f->y_type, z);
-    f->residual = z;
-    return u;
-}
-
 Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activation,
                   Tensor *residual)
 {
-    check_shapes(x, linear, activation, residual);
+    check_shapes(x, linear, residual);
     int shape[TENSOR_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     shape[x->ndim - 1] = linear->out;
-    Tensor *const y = op_output_as(tape, residual ? DTYPE_F32 : x->dtype, x->ndim, shape);
+    Forward f = {.linear = linear,
+                 .activate = activation_kernel(activation),
+                 .B = op_samples(x),
+                 .M = op_sample_rows(x),
+                 .x = op_data(tape, x),
+                 .residual = residual ? op_data(tape, residual) : NULL};
+    Tensor *const y =
+        op_output_over(tape, residual, residual ? residual->dtype : x->dtype, x->ndim, shape);
     Node *const node = record(tape, y, x, linear, activation, residual);
-    const bool saves = node && activation != ACTIVATION_NONE;
-    Forward forward = {.linear = linear,
-                       .activate = activation_kernel(activation),
-                       .B = op_samples(x),
-                       .M = op_sample_rows(x),
-                       .x_type = x->dtype,
-                       .y_type = y->dtype,
-                       .x = op_data(tape, x),
-                       .residual = residual ? op_f32(tape, residual) : NULL,
-                       .z = saves ? op_save_as(tape, node, y->dtype, tensor_count(y)) : NULL,
-                       .y = y->data};
-    float *const u = add_lora(tape, node, &forward);
-    if (linear->forward) {
-        forward_packed(tape, &forward, linear->forward);
-    } else if (linear->narrow) {
-        const PackedMatrix packed = op_linear_pack(tape, linear, true);
-        forward_packed(tape, &forward, &packed);
-        arena_free(tape_arena(tape), packed.panels);
-    } else {
-        forward.z = saves ? forward.z : forward.y;
-        op_run_tasks(tape, forward.B * panel_count(linear, LINEAR_PANEL), forward_task, &forward);
+    f.y = y->data;
+    if (node && activation != ACTIVATION_NONE)
+        f.z = op_save_as(tape, node, y->dtype, tensor_count(y));
+    bool biased = false;
+    for (int part = 0; part < linear->parts; part++)
+        biased |= linear->bias[part] != NULL;
+    const bool packs = linear->forward || linear->compute != DTYPE_F32;
+    if (packs) {
+        f.bias = arena_alloc(tape_arena(tape), (size_t)linear->out * sizeof *f.bias);
+        op_run(tape, stack_biases, &f);
     }
-    if (!node && u)
-        arena_free(tape_arena(tape), u);
+    const PackedInput input = {.type = x->dtype, .numbers = f.x};
+    const PackedEpilogue epilogue = {
+        .bias = biased ? f.bias : NULL, .residual = f.residual, .activate = f.activate, .z = f.z};
+    product(tape, linear, true, f.B * f.M, &input, &epilogue, y->dtype, f.y,
+            (GemmTasks){f.B * panel_count(linear, LINEAR_PANEL), forward_task, &f});
+    arena_free(tape_arena(tape), f.bias);
     return y;
 }
 
+/* Where the backward finds dz = dy act'(z). */
+typedef enum DzSource {
+    DZ_IS_DY, /* there is no activation */
+    DZ_IN_Z,  /* written over z first: more than the product for dx reads it, or OpenBLAS does */
+    DZ_IN_PRODUCT, /* formed by the packed product for dx from dy and z, and not written to memory */
+} DzSource;
+
 typedef struct Backward {
-    Linear linear;
+    const Linear *linear;
     Derive *derive;
     int B, M;
-    DType dx_type, dy_type; /* of x and dx; of z, dy and dz */
-    const void *dy;         /* [B,M,out] */
-    void *z;                /* [B,M,out] saved, or NULL without activation */
-    const void *dz; /* [B,M,out]: dy, or in z's place; NULL if only packed_product wants it */
-    const void *x;  /* [B,M,in], read if a weight or LoRA trains */
-    float *u;       /* [B,M,width] x A^T, NULL without LoRA */
-    void *dx;       /* [B,M,in] or NULL */
-    bool trains;    /* a weight does */
-    bool dx_fresh;  /* dx holds nothing yet */
+    DType x_type, y_type; /* of x and dx; of z, dy and dz */
+    const void *dy;       /* [B,M,out] */
+    void *z;              /* [B,M,out] saved, or NULL without activation */
+    const void *dz;       /* [B,M,out], or NULL for DZ_IN_PRODUCT */
+    const void *x;        /* [B,M,in], read if a weight trains */
+    void *dx;             /* [B,M,in] or NULL */
+    bool dx_overwrite;    /* dx holds no values yet */
     float *dW[LINEAR_MAX_PARTS], *db[LINEAR_MAX_PARTS]; /* NULL where frozen */
+    int sample;           /* the one at hand, where dW is made in bf16 */
+    uint16_t *transposed; /* [out,M] its dz^T */
+    float *wide;          /* [M,in] its x */
 } Backward;
 
-/* A stretch of rows: z <- dz = dy act'(z), in f32 and rounded once. */
+/* Some rows: z <- dz = dy act'(z), in f32 and rounded once. */
 static void derive_rows(const void *context, OpRange rows)
 {
     enum { BLOCK = 512 };
     const Backward *const f = context;
-    const int out = f->linear.out;
-    const size_t end = (size_t)(rows.begin + rows.count) * (size_t)out;
-    for (size_t i = (size_t)rows.begin * (size_t)out; i < end; i += BLOCK) {
-        const size_t count = end - i < BLOCK ? end - i : BLOCK, place = i * dtype_size(f->dy_type);
+    const size_t out = (size_t)f->linear->out;
+    const size_t end = (size_t)(rows.begin + rows.count) * out;
+    for (size_t i = (size_t)rows.begin * out; i < end; i += BLOCK) {
+        const size_t count = end - i < BLOCK ? end - i : BLOCK, place = i * dtype_size(f->y_type);
         float z[BLOCK], dy[BLOCK];
-        op_convert(f->dy_type, (const char *)f->z + place, DTYPE_F32, z, count);
-        op_convert(f->dy_type, (const char *)f->dy + place, DTYPE_F32, dy, count);
+        op_convert(f->y_type, (const char *)f->z + place, DTYPE_F32, z, count);
+        op_convert(f->y_type, (const char *)f->dy + place, DTYPE_F32, dy, count);
         f->derive(z, dy, z, count);
-        op_convert(DTYPE_F32, z, f->dy_type, (char *)f->z + place, count);
+        op_convert(DTYPE_F32, z, f->y_type, (char *)f->z + place, count);
     }
 }
 
-/* A panel of columns of one sample: dx += dz W, part after part. */
+/* A panel of columns of one sample by OpenBLAS: dx += dz W, part after part. */
 static void input_task(const void *context, int task)
 {
     const Backward *const f = context;
-    const int in = f->linear.in, out = f->linear.out, M = f->M, sample = task % f->B;
+    const int in = f->linear->in, out = f->linear->out, M = f->M, sample = task % f->B;
     const OpRange columns = op_range(in, LINEAR_PANEL, task / f->B);
     float *const dx = (float *)f->dx + (ptrdiff_t)sample * M * in + columns.begin;
     const float *dz = (const float *)f->dz + (ptrdiff_t)sample * M * out;
-    for (int part = 0; part < f->linear.parts; part++) {
-        const Tensor *const weight = f->linear.weight[part];
+    for (int part = 0; part < f->linear->parts; part++) {
+        const Tensor *const weight = f->linear->weight[part];
         gemm(false, false, M, columns.count, weight->shape[0], 1, dz, out,
-             tensor_f32(weight) + columns.begin, in, f->dx_fresh && part == 0 ? 0.0F : 1.0F, dx,
+             tensor_f32(weight) + columns.begin, in, f->dx_overwrite && part == 0 ? 0.0F : 1.0F, dx,
              in);
         dz += weight->shape[0];
     }
 }
 
-/* The same with a packed weight, all samples at once. */
-static void input_packed(Tape *tape, const Backward *f, const PackedMatrix *packed)
-{
-    PackedInput input = {.type = f->dy_type, .numbers = f->dz};
-    if (!f->dz)
-        input =
-            (PackedInput){.type = f->dy_type, .numbers = f->dy, .z = f->z, .backward = f->derive};
-    const PackedEpilogue epilogue = {.residual = f->dx_fresh ? NULL : f->dx};
-    op_packed_product(tape, f->B * f->M, &input, packed, &epilogue, f->dx_type, f->dx);
-}
-
-/* A panel of rows of one part: dW += dz^T x and db += sum of dz, sample after sample. */
+/* A panel of rows of one part: dW += dz^T x, in f32, and db += sum of dz, sample after sample. */
 static void weight_task(const void *context, int task)
 {
     const Backward *const f = context;
-    const int in = f->linear.in, out = f->linear.out, M = f->M;
-    const Panel panel = panel_at(&f->linear, LINEAR_GRADIENT_ROWS, task);
+    const int in = f->linear->in, out = f->linear->out, M = f->M;
+    const Panel panel = panel_at(f->linear, LINEAR_GRADIENT_ROWS, task);
     const int width = panel.rows.count;
-    float *const dW = f->linear.narrow ? NULL : f->dW[panel.part], *const db = f->db[panel.part];
+    float *const dW = f->linear->compute == DTYPE_F32 ? f->dW[panel.part] : NULL;
+    float *const db = f->db[panel.part];
     for (int sample = 0; sample < f->B; sample++) {
         const ptrdiff_t corner = (ptrdiff_t)sample * M * out + panel.column;
         if (dW)
@@ -403,91 +387,129 @@ static void weight_task(const void *context, int task)
                  (const float *)f->x + (ptrdiff_t)sample * M * in, in, 1,
                  dW + (ptrdiff_t)panel.rows.begin * in, in);
         if (db) {
-            const char *dz = (const char *)f->dz + corner * (ptrdiff_t)dtype_size(f->dy_type);
+            const char *dz = (const char *)f->dz + corner * (ptrdiff_t)dtype_size(f->y_type);
             float sum[LINEAR_GRADIENT_ROWS] = {0};
-            for (int m = 0; m < M; m++, dz += (size_t)out * dtype_size(f->dy_type))
-                op_accumulate(f->dy_type, dz, DTYPE_F32, sum, (size_t)width);
+            for (int m = 0; m < M; m++, dz += (size_t)out * dtype_size(f->y_type))
+                op_accumulate(f->y_type, dz, DTYPE_F32, sum, (size_t)width);
             kernels()->add(sum, db + panel.rows.begin, (size_t)width);
         }
     }
 }
 
-/* What the node says, with the gradients that are wanted; `sums` tells whether dW or db is among them. */
-static Backward backward_of(Tape *tape, Node *node, bool *sums)
+/* Some columns of the sample's dz become rows: tile by tile, so that a tile's lines are in the cache when written. */
+static void transpose_task(const void *context, int task)
 {
-    Tensor *const x = node->in[IN_X];
-    const Settings *const settings = op_settings(node, sizeof *settings);
-    const Activation activation = settings->activation;
-    Backward f = {.derive = derivative_kernel(activation),
-                  .B = op_samples(x),
-                  .M = op_sample_rows(x),
-                  .dx_type = x->dtype,
-                  .dy_type = node->out->dtype,
-                  .dy = node->out->grad,
-                  .z = activation != ACTIVATION_NONE ? node->saved[0] : NULL,
-                  .x = x->data};
-    f.dx = op_grad_overwrite(tape, x, &f.dx_fresh);
-    f.linear = (Linear){.in = x->shape[x->ndim - 1],
-                        .out = node->out->shape[x->ndim - 1],
-                        .parts = settings->parts,
-                        .backward = settings->backward,
-                        .narrow = settings->narrow,
-                        .lora_scale = settings->lora_scale,
-                        .lora_map = settings->lora_map};
-    *sums = false;
-    for (int part = 0; part < f.linear.parts; part++) {
-        f.linear.weight[part] = node->in[IN_WEIGHT + part];
-        f.linear.down[part] = node->in[IN_DOWN + part];
-        f.linear.up[part] = node->in[IN_UP + part];
-        f.dW[part] = op_grad(tape, node->in[IN_WEIGHT + part]);
-        f.db[part] = op_grad(tape, node->in[IN_BIAS + part]);
-        f.trains |= f.dW[part] != NULL;
-        *sums |= f.dW[part] || f.db[part];
-    }
-    if (op_linear_lora_width(&f.linear) > 0)
-        f.u = node->saved[activation != ACTIVATION_NONE];
-    return f;
-}
-
-/* dx, if it is wanted. */
-static void backward_input(Tape *tape, Backward *f)
-{
-    if (!f->dx)
-        return;
-    if (f->linear.backward) {
-        input_packed(tape, f, f->linear.backward);
-    } else if (f->linear.narrow) {
-        const PackedMatrix packed = op_linear_pack(tape, &f->linear, false);
-        input_packed(tape, f, &packed);
-        arena_free(tape_arena(tape), packed.panels);
-    } else {
-        op_run_tasks(tape, f->B * op_range_count(f->linear.in, LINEAR_PANEL), input_task, f);
+    const Backward *const f = context;
+    const int out = f->linear->out, M = f->M;
+    const OpRange columns = op_range(out, TRANSPOSED_COLUMNS, task);
+    const size_t size = dtype_size(f->y_type);
+    const char *const dz =
+        (const char *)f->dz +
+        ((size_t)f->sample * (size_t)M * (size_t)out + (size_t)columns.begin) * size;
+    uint16_t tile[TRANSPOSED_ROWS][TRANSPOSED_COLUMNS];
+    for (int first = 0; first < M; first += TRANSPOSED_ROWS) {
+        const int rows = M - first < TRANSPOSED_ROWS ? M - first : TRANSPOSED_ROWS;
+        for (int m = 0; m < rows; m++)
+            op_convert(f->y_type, dz + (size_t)(first + m) * (size_t)out * size, DTYPE_BF16,
+                       tile[m], (size_t)columns.count);
+        for (int n = 0; n < columns.count; n++) {
+            uint16_t *const row = f->transposed + (ptrdiff_t)(columns.begin + n) * M + first;
+            for (int m = 0; m < rows; m++)
+                row[m] = tile[m][n];
+        }
     }
 }
 
-/* dW and db. */
-static void backward_sums(Tape *tape, Backward *f)
+/* A row of the sample's x as f32, as packing reads it. */
+static void widen_task(const void *context, int task)
 {
-    if (f->linear.narrow && f->trains)
-        op_linear_bf16_weights(tape, &f->linear, f->B, f->M, f->dy_type, f->dz, f->x, f->dW);
-    op_run_tasks(tape, panel_count(&f->linear, LINEAR_GRADIENT_ROWS), weight_task, f);
+    const Backward *const f = context;
+    const ptrdiff_t in = f->linear->in;
+    op_convert(DTYPE_BF16, (const uint16_t *)f->x + ((ptrdiff_t)f->sample * f->M + task) * in,
+               DTYPE_F32, f->wide + task * in, (size_t)in);
+}
+
+/* dW += dz^T x in bf16, one product a sample and part: so micro-batches change no bit of it. */
+static void weights_bf16(Tape *tape, Backward *f)
+{
+    Arena *const arena = tape_arena(tape);
+    const Linear *const linear = f->linear;
+    const size_t M = (size_t)f->M;
+    f->transposed = arena_alloc(arena, (size_t)linear->out * M * sizeof *f->transposed);
+    f->wide = arena_alloc(arena, M * (size_t)linear->in * sizeof *f->wide);
+    PackedMatrix packed = packed_place(arena, PRECISION_BF16, f->M, linear->in);
+    for (f->sample = 0; f->sample < f->B; f->sample++) {
+        op_run_tasks(tape, op_range_count(linear->out, TRANSPOSED_COLUMNS), transpose_task, f);
+        op_run_tasks(tape, f->M, widen_task, f);
+        op_pack(tape, &packed, &(const PackedPart){f->wide, f->M}, 1, false);
+        const uint16_t *rows = f->transposed;
+        for (int part = 0; part < linear->parts; part++) {
+            const int count = linear->weight[part]->shape[0];
+            const PackedInput input = {.type = DTYPE_BF16, .numbers = rows};
+            const PackedEpilogue epilogue = {.residual = f->dW[part]};
+            if (f->dW[part])
+                op_packed_product(tape, count, &input, &packed, &epilogue, DTYPE_F32, f->dW[part]);
+            rows += (ptrdiff_t)count * f->M;
+        }
+    }
+    arena_free(arena, packed.panels);
+    arena_free(arena, f->wide);
+    arena_free(arena, f->transposed);
 }
 
 void op_linear_backward(Tape *tape, Node *node)
 {
-    bool sums;
-    Backward f = backward_of(tape, node, &sums);
-    const bool packed = f.dx && (f.linear.backward || f.linear.narrow);
-    const bool derives = f.z && (sums || f.u || !packed);
-    if (derives)
-        op_run_rows(tape, f.B * f.M, f.linear.out, derive_rows, &f);
-    f.dz = derives ? f.z : f.z ? NULL : f.dy;
-    backward_input(tape, &f);
-    if (sums)
-        backward_sums(tape, &f);
-    if (f.u) {
-        const LinearLora lora = {&f.linear, f.B, f.M, f.dx_type, f.x, f.u};
-        op_linear_lora_backward(tape, &lora, f.dy_type, f.dz, f.dx);
+    const Settings *const settings = op_settings(node, sizeof *settings);
+    Tensor *const x = node->in[IN_X], *const residual = node->in[IN_RESIDUAL];
+    Linear linear = {.in = tensor_columns(x),
+                     .out = tensor_columns(node->out),
+                     .parts = settings->parts,
+                     .backward = settings->backward,
+                     .compute = settings->compute};
+    Backward f = {.linear = &linear,
+                  .derive = derivative_kernel(settings->activation),
+                  .B = op_samples(x),
+                  .M = op_sample_rows(x),
+                  .x_type = x->dtype,
+                  .y_type = node->out->dtype,
+                  .dy = node->out->grad,
+                  .z = node->saved[0],
+                  .x = x->data};
+    f.dx = op_grad_overwrite(tape, x, &f.dx_overwrite);
+    bool weights = false, biases = false;
+    for (int part = 0; part < linear.parts; part++) {
+        linear.weight[part] = node->in[IN_WEIGHT + part];
+        f.dW[part] = op_grad(tape, node->in[IN_WEIGHT + part]);
+        f.db[part] = op_grad(tape, node->in[IN_BIAS + part]);
+        weights |= f.dW[part] != NULL;
+        biases |= f.db[part] != NULL;
     }
-    op_pass_grad(tape, node->out, node->in[IN_RESIDUAL]);
+
+    const bool packs = linear.backward || linear.compute != DTYPE_F32;
+    DzSource source = DZ_IS_DY;
+    if (settings->activation != ACTIVATION_NONE)
+        source = weights || biases || (residual && residual->needs_grad) || !f.dx || !packs
+                     ? DZ_IN_Z
+                     : DZ_IN_PRODUCT;
+    if (source == DZ_IN_Z)
+        op_run_rows(tape, f.B * f.M, linear.out, derive_rows, &f);
+    f.dz = source == DZ_IS_DY ? f.dy : source == DZ_IN_Z ? f.z : NULL;
+
+    if (f.dx) {
+        PackedInput input = {.type = f.y_type, .numbers = f.dz};
+        if (source == DZ_IN_PRODUCT)
+            input =
+                (PackedInput){.type = f.y_type, .numbers = f.dy, .z = f.z, .backward = f.derive};
+        const PackedEpilogue epilogue = {.residual = f.dx_overwrite ? NULL : f.dx};
+        product(tape, &linear, false, f.B * f.M, &input, &epilogue, f.x_type, f.dx,
+                (GemmTasks){f.B * op_range_count(linear.in, LINEAR_PANEL), input_task, &f});
+    }
+    if (weights && linear.compute != DTYPE_F32)
+        weights_bf16(tape, &f);
+    if (weights || biases)
+        op_run_tasks(tape, panel_count(&linear, LINEAR_GRADIENT_ROWS), weight_task, &f);
+    if (source == DZ_IN_Z)
+        op_pass_saved(tape, node, 0, residual);
+    else
+        op_pass_grad(tape, node->out, residual);
 }

@@ -25,41 +25,54 @@ enum { LINEAR_MAX_PARTS = 3 };
 /*
  * The weights of a linear map, stored as stacked parts, so that keys and values (or any group that
  * reads the same input) are one product. part p: weight[p] [out_p, in], bias[p] [out_p] or NULL. A part
- * is frozen or trains according to needs_grad of its leaves. Where all parts are frozen, the stacked
- * weight W may have been packed; the packs then serve instead of gemm, and must hold the same numbers.
- *
- * LoRA (Hu et al., arXiv 2106.09685): a part may have down[p], A [rank,in], and up[p], B [out_p,rank], both or
- * neither. Its weight is then W + s B A, though W itself stays as it is, packed or not; only A and B train.
- * On a tape with dropout (tape_set_dropout) A reads D(x) in place of x: each element is 0 with
- * probability p, else x / (1 - p), drawn for each part on its own.
+ * is frozen or trainable according to needs_grad of its leaves. Where all parts are frozen, the stacked
+ * weight W may have been packed; the packs then serve instead of gemm, and must hold the same values.
  */
 typedef struct Linear {
     int in, out; /* out = sum of the parts' rows */
     int parts;
     Tensor *weight[LINEAR_MAX_PARTS];
     Tensor *bias[LINEAR_MAX_PARTS];
-    Tensor *down[LINEAR_MAX_PARTS]; /* LoRA's A and B, or NULL */
-    Tensor *up[LINEAR_MAX_PARTS];
-    float lora_scale;             /* s in W + s B A; 0 counts as 1 */
-    uint16_t lora_map;            /* tells the maps of a network apart in what dropout draws */
     const PackedMatrix *forward;  /* W^T [in,out] for y, or NULL */
     const PackedMatrix *backward; /* W [out,in] for dx, or NULL; f32 or bf16 as forward is */
-    bool narrow; /* without packs: works in bf16 all the same, of f32 weights that may train */
+    DType
+        compute; /* without packs: f32, or bf16 of f32 weights, which are packed for each product */
 } Linear;
 
-/* The type of x that op_linear wants: bf16 where the weight was packed in bf16 or int8, or is narrow, else f32. */
+/* The type of x that op_linear expects: bf16 where the weight was packed in bf16 or int8, else `compute`. */
 DType op_linear_type(const Linear *linear);
 
 /*
- * y = residual + act(x W^T + s (D(x) A^T) B^T + b), D(x) = x without dropout.
- * x [B,M,in] or [M,in] -> y [B,M,out] or [M,out].
- * x of op_linear_type; y of the same type, but f32 with a residual, which is f32. A weight packed in int8 has no
- * backward: recording through it asserts.
- * residual: like y, or NULL. An activation together with a residual asserts (nothing here needs it).
+ * y = act(x W^T + b + residual). x [B,M,in] or [M,in] -> y [B,M,out] or [M,out].
+ * x of op_linear_type. residual: like y, or NULL; f32 or of x's type. y has its type, or x's without one, and is
+ * written in its place if it was handed over (tape_hand_over). A weight packed in int8 has no backward: recording
+ * through it asserts.
  * quick_gelu(z) = z sigmoid(1.702 z); gelu(z) = z Phi(z), Phi the normal distribution function.
  */
 Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activation,
                   Tensor *residual);
+
+/*
+ * LoRA of a linear map in parts (Linear): part p, rows[p] columns of y, has down[p], A [rank,in], and up[p],
+ * B [rows[p],rank], or neither; at least one part has them.
+ */
+typedef struct Lora {
+    int in, out; /* out = sum of rows */
+    int parts;
+    int rows[LINEAR_MAX_PARTS];
+    Tensor *down[LINEAR_MAX_PARTS], *up[LINEAR_MAX_PARTS];
+    float scale;  /* s; 0 counts as 1 */
+    uint16_t map; /* identifies the map of a network in what dropout draws */
+} Lora;
+
+/*
+ * y = residual + s (D(x) A^T) B^T: with y as the residual of op_linear its weight is in effect W + s B A, though W
+ * stays as it is, packed or not. On a tape with dropout (tape_set_dropout) each element of D(x) is 0 with
+ * probability p, else x / (1 - p), drawn for each part on its own; otherwise D(x) = x. x [B,M,in] or [M,in], f32 or
+ * bf16; residual: f32 like y, or NULL, which is zeros. y [.., out], f32 with a residual, else of x's type.
+ * Hu et al., arXiv 2106.09685.
+ */
+Tensor *op_lora(Tape *tape, Tensor *x, const Lora *lora, Tensor *residual);
 
 /*
  * y = gamma (x - mean) / sqrt(var + eps) + beta, by row; var is the biased one. gamma, beta [D]. x f32, y of

@@ -87,8 +87,8 @@ static Status forward_on(Bench *bench, const BenchTeam *team, Forward *f, Precis
                          Error *error)
 {
     BenchTime time = {0};
-    Status status = bench_tape_create(
-        &f->work, team->threads, vit_forward_operations(&bench->config), forward_graph, f, error);
+    Status status = bench_tape_create(&f->work, team->threads, vit_forward_operations(f->vit),
+                                      forward_graph, f, error);
     if (status == STATUS_OK)
         status = bench_measure(bench, team, precision, forward_run, f, &time, error);
     bench_tape_free(&f->work);

@@ -251,8 +251,8 @@ static Status plan(Pretraining *p, size_t *bytes, Error *error)
     Arena *arena;
     Tape *tape;
     TRY(arena_create_measuring(&arena, error));
-    Status status = tape_create(&tape, arena, p->demo->threads,
-                                vit_forward_operations(&p->vit->config) + 1, error);
+    Status status =
+        tape_create(&tape, arena, p->demo->threads, vit_forward_operations(p->vit) + 1, error);
     if (status == STATUS_OK) {
         Tensor pixels = input_leaf(p, BATCH);
         tape_backward(tape, predict(p, tape, &pixels), p->gradient);
@@ -287,8 +287,8 @@ static Status prepare(Pretraining *p, Error *error)
     TRY(train_optimizer_create(&p->optimizers[1], &recipe, p->readout.count, error));
     TRY(plan(p, &bytes, error));
     TRY(arena_create(&p->arena, bytes, error));
-    return tape_create(&p->tape, p->arena, p->demo->threads,
-                       vit_forward_operations(&p->vit->config) + 1, error);
+    return tape_create(&p->tape, p->arena, p->demo->threads, vit_forward_operations(p->vit) + 1,
+                       error);
 }
 
 static void clean_up(Pretraining *p)
