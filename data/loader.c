@@ -1,9 +1,10 @@
 /*
  * loader.c - see loader.h: a ring of slots, filled frame by frame, handed out batch by batch.
  *
- * Batch b lives in slot b mod slots. Workers claim frames in the order of the epoch, so the batch wanted
- * next is always the one being finished, and they stop where the ring is full. One mutex guards the claims
- * and the counts; pixels are written outside it and become visible when the frame is counted as done.
+ * Batch b lives in slot b mod slots. Workers claim frames in the order of the epoch, so the batch
+ * wanted next is always the one being finished, and they stop where the ring is full. One mutex
+ * guards the claims and the counts; pixels are written outside it and become visible when the frame
+ * is counted as done.
  */
 #include "data/loader.h"
 
@@ -82,7 +83,10 @@ size_t data_loader_frame_bytes(const DataLoaderSettings *settings, const DataIma
     return pixels + most + (size_t)height * 3 * settings->image_size;
 }
 
-/* What a worker keeps of frames of 512 x 512 pixels, or of larger ones until it gives their memory back. */
+/*
+ * What a worker keeps of frames of 512 x 512 pixels, or of larger ones until it gives their memory
+ * back.
+ */
 static size_t usual_bytes(const DataLoaderSettings *settings)
 {
     enum { SIDE = 512 };
@@ -111,7 +115,7 @@ size_t data_loader_decode_bytes(const DataLoaderSettings *settings, size_t large
     return max_size(largest, min_size(workers_of(settings) * largest, allowed));
 }
 
-/* ---- the largest frame of a list ---- */
+/* ---- the largest frame of a list ------------------------------------------------------------- */
 
 typedef struct Sized {
     int64_t bytes; /* of the file; then, of those asked, data_loader_frame_bytes; -1: unreadable */
@@ -182,7 +186,7 @@ Status data_loader_largest(const DataList *list, const DataLoaderSettings *setti
     return STATUS_OK;
 }
 
-/* ---- frames into slots ---- */
+/* ---- frames into slots ----------------------------------------------------------------------- */
 
 static int frames_in_batch(const DataLoader *loader, int batch)
 {
@@ -267,9 +271,10 @@ static void fill_frame(const DataLoader *loader, int batch, int i, DataResizer *
 }
 
 /*
- * Waits until the frame with this number among the claimed ones may take `bytes`: in the order of the claims, so that
- * the batch wanted next is served first and a large frame is not passed over for ever. With nothing at work any
- * size is let in, so that no wait is without an end. With the mutex.
+ * Waits until the frame with this number among the claimed ones may take `bytes`: in the order of
+ * the claims, so that the batch wanted next is served first and a large frame is not passed over
+ * for ever. With nothing at work any size is let in, so that no wait is without an end. With the
+ * mutex.
  */
 static void take_bytes(DataLoader *loader, uint64_t number, size_t bytes)
 {
@@ -486,7 +491,9 @@ Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error)
     return STATUS_OK;
 }
 
-/* Frees the slot of the batch returned before, and waits for the next; without workers, fills it. */
+/*
+ * Frees the slot of the batch returned before, and waits for the next; without workers, fills it.
+ */
 static Slot *take_slot(DataLoader *loader)
 {
     const int batch = loader->next_batch, count = frames_in_batch(loader, batch);

@@ -1,8 +1,10 @@
 /*
- * order.c - see order.h: units of one or two places are laid out in the order of the list, and then permuted.
+ * order.c - see order.h: units of one or two places are laid out in the order of the list, and then
+ * permuted.
  *
- * A unit is a frame, a real frame with its fake, or a frame with its blend. Units of two keep a couple in one batch
- * whatever the permutation is, since a batch begins at a multiple of an even number.
+ * A unit is a frame, a real frame with its fake, or a frame with its blend. Units of two keep a
+ * couple in one batch whatever the permutation is, since a batch begins at a multiple of an even
+ * number.
  */
 #include "data/order.h"
 
@@ -23,7 +25,10 @@ struct DataOrder {
     int count;    /* places of an epoch */
     int width;    /* places of a unit: 1 or 2 */
     int unpaired; /* fakes */
-    /* [count] of the places, unit after unit, before the permutation; [pair_count x 2] never changes. */
+    /*
+     * [count] of the places, unit after unit, before the permutation; [pair_count x 2] never
+     * changes.
+     */
     int *frames;
     int pair_count;
     /* [first[strata]] frames stratum after stratum; with pairs, those that stand alone. */
@@ -43,11 +48,11 @@ const char *data_sampling_name(int sampling)
     return sampling >= 0 && sampling <= DATA_SAMPLING_SOURCE ? names[sampling] : NULL;
 }
 
-/* ---- pairs: first the real video of each fake one, then the frame within it ---------------------- */
+/* ---- pairs: first the real video of each fake one, then the frame within it ------------------ */
 
 /*
- * Only names and paths are read. A data set whose names do not say what its fakes were made from has no pairs: a guess
- * would put other people's faces beside each other.
+ * Only names and paths are read. A data set whose names do not say what its fakes were made from
+ * has no pairs: a guess would put other people's faces beside each other.
  */
 
 /* A frame of a video, and where it stands there. */
@@ -70,7 +75,10 @@ typedef struct Pairing {
     int real_count;
 } Pairing;
 
-/* Value of the last digits in the name of a file, its suffix left out; false without digits, or with too many. */
+/*
+ * Value of the last digits in the name of a file, its suffix left out; false without digits, or
+ * with too many.
+ */
 static bool read_number(const char *path, uint64_t *number)
 {
     enum { MOST_DIGITS = 18 };
@@ -268,7 +276,7 @@ done:
     return status;
 }
 
-/* ---- what never changes ------------------------------------------------------------------------ */
+/* ---- what never changes ---------------------------------------------------------------------- */
 
 static int stratum_of(const DataOrder *order, const DataFrame *frame)
 {
@@ -318,7 +326,10 @@ static Status divide(DataOrder *order, Error *error)
     return STATUS_OK;
 }
 
-/* Lays out the pairs, and gathers the frames that stand alone; `partner` is that of data_order_partners. */
+/*
+ * Lays out the pairs, and gathers the frames that stand alone; `partner` is that of
+ * data_order_partners.
+ */
 static Status couple(DataOrder *order, const int *partner, Error *error)
 {
     const DataList *list = order->list;
@@ -429,7 +440,7 @@ int data_order_unpaired(const DataOrder *order)
     return order->unpaired;
 }
 
-/* ---- what an epoch draws ----------------------------------------------------------------------- */
+/* ---- what an epoch draws --------------------------------------------------------------------- */
 
 /* How often each frame of the stratum stands in the epoch, into order->tally. */
 static void draw_repeats(DataOrder *order, int stratum, int epoch)

@@ -1,21 +1,22 @@
 /*
- * order.h - which frame stands where in an epoch: shuffling, balance between classes or sources, pairs, and
- * self-blended fakes.
+ * order.h - which frame stands where in an epoch: shuffling, balance between classes or sources,
+ * pairs, and self-blended fakes.
  *
- * An epoch is a sequence of places. A place is a frame of the list, how often that frame stood in this epoch before
- * (so that a repeated frame has an augmentation draw of its own), and whether it is to be shown self-blended. The
- * sequence is a pure function of (settings, list, epoch): not of workers, batches in flight, or resume.
+ * An epoch is a sequence of places. A place is a frame of the list, how often that frame stood in
+ * this epoch before (so that a repeated frame has an augmentation draw of its own), and whether it
+ * is to be shown self-blended. The sequence is a pure function of (settings, list, epoch): not of
+ * workers, batches in flight, or resume.
  *
  * Length of an epoch:
  *
  *     DATA_SAMPLING_ALL     every frame once
  *     DATA_SAMPLING_CLASS   2 x the frames of the larger class
  *     DATA_SAMPLING_SOURCE  sources x the frames of the largest source
- *     pairs                 2 x the fake frames that have a real one, and every frame that is left over once
- *     blend                 2 x the real frames (of the lengths above, counted over the real frames alone)
+ *     pairs                 2 x the fake frames that have a real one, and each frame left over once
+ *     blend                 2 x the real frames (of the lengths above, of the real frames alone)
  *
- * So no frame is ever left out. Where n frames fill m places, each stands there floor(m / n) or ceil(m / n) times;
- * which ones stand once more is drawn anew in every epoch.
+ * So no frame is ever left out. Where n frames fill m places, each stands there floor(m / n) or
+ * ceil(m / n) times; which ones stand once more is drawn anew in every epoch.
  */
 #ifndef LNCLIP_DATA_ORDER_H
 #define LNCLIP_DATA_ORDER_H
@@ -35,19 +36,21 @@ typedef enum DataSampling {
 const char *data_sampling_name(int sampling);
 
 /*
- * pairs: every fake frame stands right after a real one of the video it was made from, so that an even
- * batch_size holds whole pairs. That video is the real one whose folder has the name of the fake video's
- * origin (identity.h); of several, the one with the most leading folders in common with the fake video, then
- * with the most trailing ones (c23/frames), then the first. Of that video it is the frame with the same
- * number in its name (the last digits), or the nearest number, the lower of two; where the frames of one of
- * the two videos have no numbers, or the same twice, the frame at the same share of the video, in the order
- * of the list. A real frame stands there as often as fakes were made from it. Fakes without a real video, and
- * real frames that no fake chose, stand alone, two by two among the pairs, an odd one at the end.
+ * pairs: every fake frame stands right after a real one of the video it was made from, so that an
+ * even batch_size holds whole pairs. That video is the real one whose folder has the name of the
+ * fake video's origin (identity.h); of several, the one with the most leading folders in common
+ * with the fake video, then with the most trailing ones (c23/frames), then the first. Of that video
+ * it is the frame with the same number in its name (the last digits), or the nearest number, the
+ * lower of two; where the frames of one of the two videos have no numbers, or the same twice, the
+ * frame at the same share of the video, in the order of the list. A real frame stands there as
+ * often as fakes were made from it. Fakes without a real video, and real frames that no fake chose,
+ * stand alone, two by two among the pairs, an odd one at the end.
  *
- * blend: each real frame stands once as it is and right after that once self-blended; fakes of the list are ignored.
+ * blend: each real frame stands once as it is and right after that once self-blended; fakes of the
+ * list are ignored.
  *
- * Asserts that batch_size is even with pairs or blend, and that pairs comes with neither blend nor a sampling: it
- * has its own measure of how often a frame stands.
+ * Asserts that batch_size is even with pairs or blend, and that pairs comes with neither blend nor
+ * a sampling: it has its own measure of how often a frame stands.
  */
 typedef struct DataOrderSettings {
     uint64_t seed;
@@ -67,9 +70,10 @@ typedef struct DataPlace {
 typedef struct DataOrder DataOrder;
 
 /*
- * Finds the groups that the settings need. `list` is borrowed until data_order_destroy. STATUS_FAILED without
- * memory, for an epoch of more places than an int counts, with `pairs` for a list in which no fake video has
- * its real one, with `blend` for one without real frames. *order is NULL then.
+ * Finds the groups that the settings need. `list` is borrowed until data_order_destroy.
+ * STATUS_FAILED without memory, for an epoch of more places than an int counts, with `pairs` for a
+ * list in which no fake video has its real one, with `blend` for one without real frames. *order is
+ * NULL then.
  */
 Status data_order_create(DataOrder **order, const DataList *list, const DataOrderSettings *settings,
                          Error *error);
@@ -82,9 +86,9 @@ int data_order_count(const DataOrder *order);
 int data_order_unpaired(const DataOrder *order);
 
 /*
- * The places of `epoch` into places [data_order_count]. With shuffle, single places, pairs or couples of a
- * frame and its blend are permuted by random_stream(seed, RANDOM_SHUFFLE, epoch, 0); what else is drawn takes
- * sub-indices from 1. For one thread at a time.
+ * The places of `epoch` into places [data_order_count]. With shuffle, single places, pairs or
+ * couples of a frame and its blend are permuted by random_stream(seed, RANDOM_SHUFFLE, epoch, 0);
+ * what else is drawn takes sub-indices from 1. For one thread at a time.
  */
 void data_order_fill(DataOrder *order, int epoch, DataPlace *places);
 
@@ -92,9 +96,9 @@ void data_order_fill(DataOrder *order, int epoch, DataPlace *places);
 int data_place_label(const DataList *list, const DataPlace *place);
 
 /*
- * A test seam, what data_order_create asks for pairs. Into partner [list->count]: for a fake frame the real one of the
- * same video and moment, -1 for real frames and for fakes whose real video is not in the list. STATUS_FAILED without
- * memory. Thread-safe.
+ * A test seam, what data_order_create asks for pairs. Into partner [list->count]: for a fake frame
+ * the real one of the same video and moment, -1 for real frames and for fakes whose real video is
+ * not in the list. STATUS_FAILED without memory. Thread-safe.
  */
 Status data_order_partners(const DataList *list, int *partner, Error *error);
 

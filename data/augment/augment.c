@@ -1,8 +1,8 @@
 /*
  * augment.c - the recipes, the operations, and the order of the operations: see augment.h.
  *
- * Sources of the recipes: the public code of both papers, whose augmentation is torchvision's. GenD's
- * resizing and noise are off in its training, and so here; its tests of robustness use them.
+ * Sources of the recipes: the public code of both papers, whose augmentation is torchvision's.
+ * GenD's resizing and noise are off in its training, and so here; its tests of robustness use them.
  */
 #include "data/augment/augment.h"
 
@@ -187,7 +187,7 @@ Status data_augment_perturb(const char *text, DataPerturbation *perturbation, Er
     return STATUS_OK;
 }
 
-/* ---- flip -------------------------------------------------------------------------------------- */
+/* ---- flip ------------------------------------------------------------------------------------ */
 
 void data_flip_horizontal(DataImage *image)
 {
@@ -204,12 +204,13 @@ void data_flip_horizontal(DataImage *image)
     }
 }
 
-/* ---- rotation, scaling and shift --------------------------------------------------------------- */
+/* ---- rotation, scaling and shift ------------------------------------------------------------- */
 
 /*
- * Sources: torchvision's affine for the inverse matrix, whose operations are repeated in their order because every
- * rounding shows, and Pillow's transform for the walk through the source. A row of the result crosses the source along
- * a line, so the pixels that lie inside are one interval: it is computed, and the loop over its pixels tests nothing.
+ * Sources: torchvision's affine for the inverse matrix, whose operations are repeated in their
+ * order because every rounding shows, and Pillow's transform for the walk through the source. A row
+ * of the result crosses the source along a line, so the pixels that lie inside are one interval: it
+ * is computed, and the loop over its pixels tests nothing.
  */
 
 static const double PI = 3.14159265358979323846;
@@ -286,7 +287,10 @@ static void walk_fixed(const Matrix *inverse, const DataImage *in, DataImage *ou
     }
 }
 
-/* What Pillow does without rotation, and with images too large for 16.16. Positions are sums, as there. */
+/*
+ * What Pillow does without rotation, and with images too large for 16.16. Positions are sums, as
+ * there.
+ */
 static void walk_double(const Matrix *inverse, const DataImage *in, DataImage *out)
 {
     const double *m = inverse->m;
@@ -321,16 +325,19 @@ Status data_affine(DataImage *image, const DataAffine *affine, Error *error)
     return STATUS_OK;
 }
 
-/* ---- blur -------------------------------------------------------------------------------------- */
+/* ---- blur ------------------------------------------------------------------------------------ */
 
 /*
- * The kernel is a product, so rows are blurred first, each once, into a ring of as many rows as the kernel is high; an
- * output row is the weighted sum of the ring. The image can thus be overwritten from the top. Both sums run over
- * shifted or stacked lines of floats, which compilers vectorise. torchvision sums the two-dimensional kernel instead:
- * results can differ by one where a sum lies within some 1e-4 of a half.
+ * The kernel is a product, so rows are blurred first, each once, into a ring of as many rows as the
+ * kernel is high; an output row is the weighted sum of the ring. The image can thus be overwritten
+ * from the top. Both sums run over shifted or stacked lines of floats, which compilers vectorise.
+ * torchvision sums the two-dimensional kernel instead: results can differ by one where a sum lies
+ * within some 1e-4 of a half.
  */
 
-/* out [n] = the sum over k < taps of weights[k] * in[k][i]. Inlined with a constant number of taps. */
+/*
+ * out [n] = the sum over k < taps of weights[k] * in[k][i]. Inlined with a constant number of taps.
+ */
 static inline void sum_lines(const float *const *in, const float *weights, int taps,
                              float *restrict out, size_t n)
 {
@@ -367,7 +374,10 @@ static void fill_weights(float *weights, int taps, double sigma)
         weights[k] /= sum;
 }
 
-/* Working memory of one blur, in one allocation that begins at `weights`. W and H: the kernel's sides. */
+/*
+ * Working memory of one blur, in one allocation that begins at `weights`. W and H: the kernel's
+ * sides.
+ */
 typedef struct Blur {
     float *weights;      /* [W], then those of the columns [H] */
     float *padded;       /* [width + W - 1, 3] */
@@ -456,11 +466,12 @@ Status data_blur(DataImage *image, int width, int height, double sigma, Error *e
     return STATUS_OK;
 }
 
-/* ---- brightness and contrast ------------------------------------------------------------------- */
+/* ---- brightness and contrast ----------------------------------------------------------------- */
 
 /*
- * Both are Pillow's blend of the image with an even grey, so one table of 256 values does each. The blend is computed
- * in f32 and truncated, as there; Pillow clips only where the factor is above 1: other factors cannot leave the range.
+ * Both are Pillow's blend of the image with an even grey, so one table of 256 values does each. The
+ * blend is computed in f32 and truncated, as there; Pillow clips only where the factor is above 1:
+ * other factors cannot leave the range.
  */
 
 /* Replaces every value v by the truncated and clipped grey + factor * (v - grey). */
@@ -500,7 +511,7 @@ void data_contrast(DataImage *image, double factor)
     blend_with_grey(image, mean_grey(image), factor);
 }
 
-/* ---- resize and noise -------------------------------------------------------------------------- */
+/* ---- resize and noise ------------------------------------------------------------------------ */
 
 Status data_resize_shorter(DataImage *image, int size, DataFilter filter, Error *error)
 {
@@ -525,8 +536,10 @@ Status data_resize_shorter(DataImage *image, int size, DataFilter filter, Error 
     return STATUS_OK;
 }
 
-/* Noise is made for tests of robustness, where the encoder takes a hundred times as long: a normal number costs a
- * logarithm and a cosine in f64. */
+/*
+ * Noise is made for tests of robustness, where the encoder takes a hundred times as long: a normal
+ * number costs a logarithm and a cosine in f64.
+ */
 void data_noise(DataImage *image, double sigma, uint64_t seed)
 {
     assert(image && image->pixels && sigma >= 0);
@@ -541,9 +554,12 @@ void data_noise(DataImage *image, double sigma, uint64_t seed)
     }
 }
 
-/* ---- all operations ---------------------------------------------------------------------------- */
+/* ---- all operations -------------------------------------------------------------------------- */
 
-/* What each uniform number of a frame's stream is for. Never renumber; a new operation takes the next. */
+/*
+ * What each uniform number of a frame's stream is for. Never renumber; a new operation takes the
+ * next.
+ */
 enum {
     DRAW_FLIP,
     DRAW_ANGLE,

@@ -1,16 +1,18 @@
 /*
- * sbi.c - self-blended images: see sbi.h. First landmarks, regions and masks, then the change of one side, and at the
- * end the draws and the blending, which use them.
+ * sbi.c - self-blended images: see sbi.h. First landmarks, regions and masks, then the change of
+ * one side, and at the end the draws and the blending, which use them.
  *
- * Sources: Shiohara and Yamasaki, CVPR 2022, section 3, with the probabilities and ranges of their public code;
- * Andrew, "Another efficient algorithm for convex hulls in two dimensions", 1979; Shewchuk, "Adaptive precision
- * floating-point arithmetic and fast robust geometric predicates", 1997; Simard, Steinkraus and Platt, ICDAR 2003, for
- * the elastic deformation; albumentations' RGBShift, HueSaturationValue, RandomBrightnessContrast and Sharpen, and
- * OpenCV's 8-bit HSV, by their documented formulas.
+ * Sources: Shiohara and Yamasaki, CVPR 2022, section 3, with the probabilities and ranges of their
+ * public code; Andrew, "Another efficient algorithm for convex hulls in two dimensions", 1979;
+ * Shewchuk, "Adaptive precision floating-point arithmetic and fast robust geometric predicates",
+ * 1997; Simard, Steinkraus and Platt, ICDAR 2003, for the elastic deformation; albumentations'
+ * RGBShift, HueSaturationValue, RandomBrightnessContrast and Sharpen, and OpenCV's 8-bit HSV, by
+ * their documented formulas.
  *
- * What differs from the public code: the blend is rounded to 8 bits, not truncated, because truncation darkens a fake by
- * half a level; hulls have one shape, not one of several; the deformation scales with the face, not with the pixels; and
- * without landmarks an ellipse takes the place of the hull.
+ * What differs from the public code: the blend is rounded to 8 bits, not truncated, because
+ * truncation darkens a fake by half a level; hulls have one shape, not one of several; the
+ * deformation scales with the face, not with the pixels; and without landmarks an ellipse takes the
+ * place of the hull.
  */
 #include "data/augment/sbi.h"
 
@@ -28,11 +30,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- landmarks --------------------------------------------------------------------------------- */
+/* ---- landmarks ------------------------------------------------------------------------------- */
 
 /*
- * DeepfakeBench writes landmarks/VIDEO/NAME.npy beside frames/VIDEO/NAME.png, one face a file; the preprocessing of the
- * public SBI code writes all faces of a frame, the largest first.
+ * DeepfakeBench writes landmarks/VIDEO/NAME.npy beside frames/VIDEO/NAME.png, one face a file; the
+ * preprocessing of the public SBI code writes all faces of a frame, the largest first.
  */
 
 /* Farther from an image than this no landmark lies; beyond it a file holds something else. */
@@ -59,7 +61,10 @@ static size_t last_part(const char *path, size_t length)
     return length;
 }
 
-/* Writes HEAD[head] + middle + TAIL[tail] + ".npy" to `out`; false if too long, or no such file is there. */
+/*
+ * Writes HEAD[head] + middle + TAIL[tail] + ".npy" to `out`; false if too long, or no such file is
+ * there.
+ */
 static bool npy_exists(char out[FILE_PATH_SIZE], const char *path, size_t head, const char *middle,
                        size_t from, size_t stem)
 {
@@ -131,9 +136,12 @@ Status data_landmarks_read(const char *file, DataLandmarks *landmarks, Error *er
     return status;
 }
 
-/* ---- the region of a face ---------------------------------------------------------------------- */
+/* ---- the region of a face -------------------------------------------------------------------- */
 
-/* A region is kept as one interval a row until it is deformed, because a convex shape needs no more. */
+/*
+ * A region is kept as one interval a row until it is deformed, because a convex shape needs no
+ * more.
+ */
 
 typedef struct Point {
     float x, y; /* as the landmarks have them: products of two are exact in double */
@@ -149,7 +157,9 @@ static int compare_points(const void *a, const void *b)
     return (p->y > q->y) - (p->y < q->y);
 }
 
-/* The sign of the exact sum of `terms` [count], count <= 6. Source: Shewchuk, 1997, Grow-Expansion. */
+/*
+ * The sign of the exact sum of `terms` [count], count <= 6. Source: Shewchuk, 1997, Grow-Expansion.
+ */
 static int sign_of_sum(const double *terms, int count)
 {
     double parts[6] = {
@@ -171,8 +181,9 @@ static int sign_of_sum(const double *terms, int count)
 }
 
 /*
- * Whether a, b, c turn to the left, in axes with y upwards. Exact for all finite points, however near to a line:
- * the determinant is multiplied out into six products of two floats each, of 48 bits.
+ * Whether a, b, c turn to the left, in axes with y upwards. Exact for all finite points, however
+ * near to a line: the determinant is multiplied out into six products of two floats each, of 48
+ * bits.
  */
 static bool turns_left(Point a, Point b, Point c)
 {
@@ -183,9 +194,9 @@ static bool turns_left(Point a, Point b, Point c)
 }
 
 /*
- * Sorts the points and leaves the corners of their hull, in order. One or two remain where they lie on a line.
- * Each loop stores at most one point for each that it visits, so `count` of the first and count - 1 of the second
- * fit whatever turns_left answers.
+ * Sorts the points and leaves the corners of their hull, in order. One or two remain where they lie
+ * on a line. Each loop stores at most one point for each that it visits, so `count` of the first
+ * and count - 1 of the second fit whatever turns_left answers.
  */
 static int find_hull(Point points[MAX_POINTS], int count, Point hull[2 * MAX_POINTS])
 {
@@ -205,7 +216,10 @@ static int find_hull(Point points[MAX_POINTS], int count, Point hull[2 * MAX_POI
     return n > 1 ? n - 1 : n; /* the first point came twice */
 }
 
-/* Sets row y to the cells from left to right, both included, within the grid. Nothing if left > right. */
+/*
+ * Sets row y to the cells from left to right, both included, within the grid. Nothing if left >
+ * right.
+ */
 static void set_row(DataRegion *region, int y, double left, double right)
 {
     const double low = ceil(left > 0 ? left : 0);
@@ -310,7 +324,9 @@ static void sum_shifted(const float *restrict in, size_t step, const float *weig
             out[i] += weights[k] * in[k * step + i];
 }
 
-/* in [height,width] -> out [height - taps + 1,width - taps + 1]: only where the whole filter fits. */
+/*
+ * in [height,width] -> out [height - taps + 1,width - taps + 1]: only where the whole filter fits.
+ */
 static void blur(const float *in, size_t width, size_t height, const float *weights, int taps,
                  float *between, float *out)
 {
@@ -323,10 +339,10 @@ static void blur(const float *in, size_t width, size_t height, const float *weig
 }
 
 /*
- * The public code deforms with white noise of -1 to 1 for each pixel, blurred with a sigma of 7 pixels and
- * multiplied by 50: shifts of 1.2 pixels on average, alike within some ten pixels. So smooth a field is known
- * from every fourth cell. There the same density of noise has a quarter of the deviation, and the sigma is a
- * quarter as wide; 15 weights are four sigma to either side.
+ * The public code deforms with white noise of -1 to 1 for each pixel, blurred with a sigma of 7
+ * pixels and multiplied by 50: shifts of 1.2 pixels on average, alike within some ten pixels. So
+ * smooth a field is known from every fourth cell. There the same density of noise has a quarter of
+ * the deviation, and the sigma is a quarter as wide; 15 weights are four sigma to either side.
  */
 enum { STEP = 4, TAPS = DATA_MASK_NOISE - DATA_MASK_LATTICE + 1 };
 static const float AMPLITUDE = 50.0F / STEP;
@@ -358,7 +374,10 @@ static float shift_at(const float *shift, int x, int y)
     return upper + v * (lower - upper);
 }
 
-/* The cell nearest to `position` of an axis of n cells. The sum is positive: shifts stay below AMPLITUDE. */
+/*
+ * The cell nearest to `position` of an axis of n cells. The sum is positive: shifts stay below
+ * AMPLITUDE.
+ */
 static int nearest(int position, float shift, int n)
 {
     const int at = (int)((float)position + shift + (2 * AMPLITUDE + 0.5F)) - (int)(2 * AMPLITUDE);
@@ -381,9 +400,9 @@ static size_t deform(DataMask *mask, const DataRegion *region)
 }
 
 /*
- * inside[1] = the cells of inside[0] about which a square of 2 * reach + 1 cells is inside, as far as it lies
- * in the grid. The public code blurs and keeps what is still 1, which is the same. Returns how many cells are
- * left.
+ * inside[1] = the cells of inside[0] about which a square of 2 * reach + 1 cells is inside, as far
+ * as it lies in the grid. The public code blurs and keeps what is still 1, which is the same.
+ * Returns how many cells are left.
  */
 static size_t erode(DataMask *mask, int reach)
 {
@@ -465,7 +484,7 @@ bool data_mask_make(DataMask *mask, const DataRegion *region, const DataMaskEdge
     return true;
 }
 
-/* ---- colour and sharpness ---------------------------------------------------------------------- */
+/* ---- colour and sharpness -------------------------------------------------------------------- */
 
 /* Everything is integer arithmetic or a table of 256 values, but for sharpening. */
 
@@ -519,7 +538,10 @@ static Hsv to_hsv(const uint8_t pixel[3])
         return (Hsv){.value = largest};
     const int ahead = largest == r ? g - b : largest == g ? b - r : r - g;
     const int base = largest == r ? CIRCLE : largest == g ? 2 * SECTOR : 4 * SECTOR;
-    /* Positive, so that the division rounds downwards: base / SECTOR is at least 2, and |ahead| <= range. */
+    /*
+     * Positive, so that the division rounds downwards: base / SECTOR is at least 2, and |ahead| <=
+     * range.
+     */
     const int hue = (2 * (base * range + SECTOR * ahead) + range) / (2 * range);
     return (Hsv){.hue = hue >= CIRCLE ? hue - CIRCLE : hue,
                  .saturation = (2 * 255 * range + largest) / (2 * largest),
@@ -559,7 +581,10 @@ Status data_downscale(DataImage *image, int factor, Error *error)
     assert(factor > 0 && image->width >= factor && image->height >= factor);
     DataImage small;
     TRY(data_image_create(&small, image->width / factor, image->height / factor, error));
-    /* The nearest pixel of OpenCV: the scale is not quite the factor where that does not divide the side. */
+    /*
+     * The nearest pixel of OpenCV: the scale is not quite the factor where that does not divide the
+     * side.
+     */
     const double scale_x = (double)image->width / small.width;
     const double scale_y = (double)image->height / small.height;
     uint8_t *to = small.pixels;
@@ -584,7 +609,9 @@ static void add_rows(const uint8_t *restrict above, const uint8_t *restrict at,
         sums[i] = (int16_t)(above[i] + at[i] + below[i]);
 }
 
-/* row [n] = own * row - others * the sum of three sums: those of the pixel and its neighbours in x. */
+/*
+ * row [n] = own * row - others * the sum of three sums: those of the pixel and its neighbours in x.
+ */
 static void sharpen_row(uint8_t *restrict row, const int16_t *restrict sums, float own,
                         float others, size_t n)
 {
@@ -624,7 +651,7 @@ Status data_sharpen(DataImage *image, double alpha, double lightness, Error *err
     return STATUS_OK;
 }
 
-/* ---- draws and blending ------------------------------------------------------------------------ */
+/* ---- draws and blending ---------------------------------------------------------------------- */
 
 enum { SMALLEST_SIDE = 32 }; /* a face of fewer pixels has no border to be seen in it */
 
@@ -693,8 +720,9 @@ static bool changes_source(const Draws *draws)
 }
 
 /*
- * The change of colour and sharpness of one side. The published shifts of hue, saturation and value are -0.3 to 0.3
- * steps of 8 bits, truncated: each value becomes one less or stays. So most of what is left is the rounding to HSV.
+ * The change of colour and sharpness of one side. The published shifts of hue, saturation and value
+ * are -0.3 to 0.3 steps of 8 bits, truncated: each value becomes one less or stays. So most of what
+ * is left is the rounding to HSV.
  */
 static Status change(DataImage *image, const Draws *draws, Error *error)
 {
@@ -713,7 +741,10 @@ static Status change(DataImage *image, const Draws *draws, Error *error)
                         between(draws, DRAW_LIGHTNESS, 0.5, 1), error);
 }
 
-/* How the source is moved along one axis of n pixels: scaled about the middle, then shifted by a share of n. */
+/*
+ * How the source is moved along one axis of n pixels: scaled about the middle, then shifted by a
+ * share of n.
+ */
 static DataAxis draw_motion(const Draws *draws, int scale_use, int shift_use, double shift, int n)
 {
     const double scale = between(draws, scale_use, 0.95, 1 / 0.95);
@@ -729,9 +760,10 @@ static DataAxis to_grid(DataAxis motion, int n, int cells)
 }
 
 /*
- * An ellipse for a face without landmarks: cropped and aligned with margin 1.3, as by DeepfakeBench and GenD,
- * the eyes are at 47 % of the height and the mouth is at 75 %. The ellipse reaches up to between the eyebrows
- * and the upper forehead, as hulls of 68 and of 81 points do, and down to the chin.
+ * An ellipse for a face without landmarks: cropped and aligned with margin 1.3, as by DeepfakeBench
+ * and GenD, the eyes are at 47 % of the height and the mouth is at 75 %. The ellipse reaches up to
+ * between the eyebrows and the upper forehead, as hulls of 68 and of 81 points do, and down to the
+ * chin.
  */
 static void draw_ellipse(DataRegion *region, int width, int height, const Draws *draws, DataAxis x,
                          DataAxis y, const DataImage *image)
@@ -791,7 +823,10 @@ static Status make_mask(DataMask *mask, const Draws *draws, const DataLandmarks 
         image->width, image->height);
 }
 
-/* The two samples about a position, and the second one's share: bilinear interpolation, constant beyond the ends. */
+/*
+ * The two samples about a position, and the second one's share: bilinear interpolation, constant
+ * beyond the ends.
+ */
 typedef struct Tap {
     int low, high;
     float share;
@@ -815,8 +850,8 @@ typedef struct Columns {
 } Columns;
 
 /*
- * Lays the moved source over row y of the target. The mask is interpolated along y into `line` [mask->width] first;
- * where it is zero the target is left alone.
+ * Lays the moved source over row y of the target. The mask is interpolated along y into `line`
+ * [mask->width] first; where it is zero the target is left alone.
  */
 static void blend_row(DataImage *target, int y, const DataImage *source, Tap source_y,
                       const DataMask *mask, Tap mask_y, Columns columns, float ratio, float *line)
@@ -935,7 +970,10 @@ size_t data_self_blend_bytes(int width, int height)
 {
     assert(width > 0 && height > 0);
     const size_t w = width, h = height, image = w * h * 3;
-    /* The downscaled image, what lies between the passes of its enlargement (blocks of 64 rows), and the weights. */
+    /*
+     * The downscaled image, what lies between the passes of its enlargement (blocks of 64 rows),
+     * and the weights.
+     */
     const size_t rows = h / 2 + 1, small = rows * (w / 2 + 1) * 3;
     const size_t downscale = small + rows * w * 3 + 64 * (w + w / 2 + 1) * 3 + (w + h) * 64;
     const size_t blending = 2 * w * sizeof(Tap);

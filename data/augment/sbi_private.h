@@ -1,11 +1,13 @@
 /*
  * sbi_private.h - the parts of a self-blended image: for sbi.c and its tests alone.
  *
- * The public code resizes the mask of a face to a random size of 192 to 256 pixels before it softens the edge, so that
- * the widths of its filters vary against the face. Here the mask is made in that grid from the start.
+ * The public code resizes the mask of a face to a random size of 192 to 256 pixels before it
+ * softens the edge, so that the widths of its filters vary against the face. Here the mask is made
+ * in that grid from the start.
  *
- * The operations on one side of the image, and their ranges, are those of the public code, which takes them from
- * albumentations on OpenCV's 8-bit images. They differ from the operations of augment.h that share their names.
+ * The operations on one side of the image, and their ranges, are those of the public code, which
+ * takes them from albumentations on OpenCV's 8-bit images. They differ from the operations of
+ * augment.h that share their names.
  */
 #ifndef LNCLIP_DATA_AUGMENT_SBI_PRIVATE_H
 #define LNCLIP_DATA_AUGMENT_SBI_PRIVATE_H
@@ -14,7 +16,7 @@
 
 #include <stdbool.h>
 
-/* ---- masks --------------------------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 enum {
     DATA_MASK_SIDE = 256,  /* largest side of the grid */
@@ -36,15 +38,18 @@ typedef struct DataRegion {
 } DataRegion;
 
 /*
- * The cells of a grid whose middle lies in the convex hull of the first `count` landmarks, or on its edge,
- * where a point of the image is mapped to the grid by x and y, whose scales are positive. Landmarks are finite, may
- * lie outside and anywhere near a line: corners are found by exact arithmetic. Exact for whole numbers that are
- * not mapped.
+ * The cells of a grid whose middle lies in the convex hull of the first `count` landmarks, or on
+ * its edge, where a point of the image is mapped to the grid by x and y, whose scales are positive.
+ * Landmarks are finite, may lie outside and anywhere near a line: corners are found by exact
+ * arithmetic. Exact for whole numbers that are not mapped.
  */
 void data_region_hull(DataRegion *region, int width, int height, const DataLandmarks *landmarks,
                       int count, DataAxis x, DataAxis y);
 
-/* The cells whose middle lies in the ellipse about (center_x, center_y), in cells. radius_x, radius_y > 0. */
+/*
+ * The cells whose middle lies in the ellipse about (center_x, center_y), in cells. radius_x,
+ * radius_y > 0.
+ */
 void data_region_ellipse(DataRegion *region, int width, int height, double center_x,
                          double center_y, double radius_x, double radius_y);
 
@@ -73,37 +78,40 @@ typedef struct DataMaskEdge {
 } DataMaskEdge;
 
 /*
- * Deforms, erodes and blurs the region into mask->values, whose largest is 1. Where the erosion would leave
- * nothing it takes a smaller square. False if the region, deformed, is empty.
+ * Deforms, erodes and blurs the region into mask->values, whose largest is 1. Where the erosion
+ * would leave nothing it takes a smaller square. False if the region, deformed, is empty.
  */
 bool data_mask_make(DataMask *mask, const DataRegion *region, const DataMaskEdge *edge);
 
-/* ---- colour and sharpness ------------------------------------------------------------------------------ */
+/* ---- colour and sharpness -------------------------------------------------------------------- */
 
 /* Adds shift[c], -255 to 255, to channel c, clips to 0..255 and truncates. */
 void data_rgb_shift(DataImage *image, const double shift[3]);
 
 /*
- * Adds whole numbers to hue (in steps of 2 degrees, 0 to 179, around the circle), saturation and value (0 to
- * 255, clipped), each of which is rounded to its 8 bits on the way to HSV, as colours are on the way back.
- * |shift[0]| <= 180.
+ * Adds whole numbers to hue (in steps of 2 degrees, 0 to 179, around the circle), saturation and
+ * value (0 to 255, clipped), each of which is rounded to its 8 bits on the way to HSV, as colours
+ * are on the way back. |shift[0]| <= 180.
  */
 void data_hsv_shift(DataImage *image, const int shift[3]);
 
-/* Replaces every value v by the clipped and truncated contrast * v + 255 * brightness. contrast >= 0. */
+/*
+ * Replaces every value v by the clipped and truncated contrast * v + 255 * brightness. contrast >=
+ * 0.
+ */
 void data_linear(DataImage *image, double contrast, double brightness);
 
 /*
- * Takes every factor-th row and column and enlarges the image to its size again, bilinearly: pixels are lost
- * without being averaged.
- * Both sides must be at least factor > 0. STATUS_FAILED without memory.
+ * Takes every factor-th row and column and enlarges the image to its size again, bilinearly: pixels
+ * are lost without being averaged. Both sides must be at least factor > 0. STATUS_FAILED without
+ * memory.
  */
 Status data_downscale(DataImage *image, int factor, Error *error);
 
 /*
- * Mixes the image with its filter by [-1 -1 -1; -1 8 + lightness -1; -1 -1 -1], which has the share alpha;
- * rounded and clipped, the image reflected about its border pixels. 0 <= alpha <= 1, both sides at least 2.
- * STATUS_FAILED without memory.
+ * Mixes the image with its filter by [-1 -1 -1; -1 8 + lightness -1; -1 -1 -1], which has the share
+ * alpha; rounded and clipped, the image reflected about its border pixels. 0 <= alpha <= 1, both
+ * sides at least 2. STATUS_FAILED without memory.
  */
 Status data_sharpen(DataImage *image, double alpha, double lightness, Error *error);
 

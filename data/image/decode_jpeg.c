@@ -1,9 +1,9 @@
 /*
  * decode_jpeg.c - JPEG by libjpeg-turbo with its defaults, which are Pillow's.
  *
- * JPEG has no checksum: the library's warnings (premature end, bad Huffman code, stray bytes) are the
- * only sign of damage, and it goes on with grey blocks after them. Here they end the decoding. Two
- * warnings about metadata alone are passed over.
+ * JPEG has no checksum: the library's warnings (premature end, bad Huffman code, stray bytes) are
+ * the only sign of damage, and it goes on with grey blocks after them. Here they end the decoding.
+ * Two warnings about metadata alone are passed over.
  */
 #include "data/image/decode_private.h"
 
@@ -41,9 +41,9 @@ struct jpeg_error_mgr *data_jpeg_errors(DataJpegErrors *errors)
 }
 
 /*
- * One row of four inks to RGB, in place at the row's start. Files from Adobe programs, the only common
- * ones, store 255 minus the ink; Pillow takes all CMYK JPEGs so, and multiplies (255 - ink) by
- * (255 - black) with rounding to nearest.
+ * One row of four inks to RGB, in place at the row's start. Files from Adobe programs, the only
+ * common ones, store 255 minus the ink; Pillow takes all CMYK JPEGs so, and multiplies (255 - ink)
+ * by (255 - black) with rounding to nearest.
  */
 static void convert_cmyk_row(uint8_t *out, const uint8_t *inks, size_t width)
 {

@@ -1,10 +1,11 @@
 /*
- * decode_png.c - PNG by libpng: every checksum is verified, every complaint about pixels is an error.
+ * decode_png.c - PNG by libpng: every checksum is verified, every complaint about pixels is an
+ * error.
  *
- * libpng is asked for 8-bit samples with its transformations, in the ways Pillow converts: 16-bit samples
- * lose their low byte, small grey depths are scaled, alpha is dropped. Ancillary chunks (gamma, profiles,
- * transparency, text) do not change Pillow's pixels, so they are skipped after their CRC was checked.
- * libdeflate, where it is there, does the slow part of the work before.
+ * libpng is asked for 8-bit samples with its transformations, in the ways Pillow converts: 16-bit
+ * samples lose their low byte, small grey depths are scaled, alpha is dropped. Ancillary chunks
+ * (gamma, profiles, transparency, text) do not change Pillow's pixels, so they are skipped after
+ * their CRC was checked. libdeflate, where it is there, does the slow part of the work before.
  */
 #include "data/image/decode_private.h"
 #include "tensor/base/arithmetic.h"
@@ -23,14 +24,15 @@
 #include <libdeflate.h>
 #endif
 
-/* ---- pixel data unpacked by libdeflate ------------------------------------------------------------------ */
+/* ---- pixel data unpacked by libdeflate ------------------------------------------------------- */
 
 /*
- * Inflating takes half of libpng's time, and libdeflate does it more than twice as fast as zlib; but libpng knows zlib
- * only. So it is given the same file with its pixel data stored instead of compressed: the DEFLATE format has blocks for
- * that, which zlib merely copies. Reading the image stays libpng's work. Only the header's sizes and the frames of the
- * chunks are looked at, and the file is rewritten only where every check of theirs passed: in any doubt libpng gets the
- * file as it is, and reports what is wrong with it.
+ * Inflating takes half of libpng's time, and libdeflate does it more than twice as fast as zlib;
+ * but libpng knows zlib only. So it is given the same file with its pixel data stored instead of
+ * compressed: the DEFLATE format has blocks for that, which zlib merely copies. Reading the image
+ * stays libpng's work. Only the header's sizes and the frames of the chunks are looked at, and the
+ * file is rewritten only where every check of theirs passed: in any doubt libpng gets the file as
+ * it is, and reports what is wrong with it.
  */
 #if LNCLIP_WITH_DEFLATE
 
@@ -75,7 +77,10 @@ static bool is_chunk(const DataSource *source, size_t at, const char *type)
     return memcmp(source->bytes + at + 4, type, 4) == 0;
 }
 
-/* Bytes of the unpacked pixel data: every row has one before it, its filter. 0 for what is left to libpng. */
+/*
+ * Bytes of the unpacked pixel data: every row has one before it, its filter. 0 for what is left to
+ * libpng.
+ */
 static size_t raw_size(const DataSource *source)
 {
     static const unsigned char CHANNELS[7] = {1, 0, 3, 1, 2, 0, 4}; /* by colour type */
@@ -141,8 +146,9 @@ static bool unpack(const DataSource *source, const PixelData *data, unsigned cha
 }
 
 /*
- * Cuts raw [size] into stored blocks that begin at `out`, and returns their end. `raw` may lie behind `out` in
- * the same memory, by as much as all headers take: then no block reaches bytes not moved yet.
+ * Cuts raw [size] into stored blocks that begin at `out`, and returns their end. `raw` may lie
+ * behind `out` in the same memory, by as much as all headers take: then no block reaches bytes not
+ * moved yet.
  */
 static unsigned char *store(unsigned char *out, const unsigned char *raw, size_t size)
 {
@@ -195,7 +201,7 @@ bool data_png_stored(const DataSource *source, DataSource *stored)
 
 #endif
 
-/* ---- reading by libpng ---------------------------------------------------------------------------------- */
+/* ---- reading by libpng ----------------------------------------------------------------------- */
 
 typedef struct PngReader {
     const DataSource *source;
@@ -270,8 +276,8 @@ static void set_conversion(PngReader *reader, int color_type)
 }
 
 /*
- * Replaces indices by colours: those of row y stand in the last third of the row, where the colour of
- * pixel x never overwrites an index not read yet.
+ * Replaces indices by colours: those of row y stand in the last third of the row, where the colour
+ * of pixel x never overwrites an index not read yet.
  */
 static Status expand_palette(const PngReader *reader, DataImage *image, Error *error)
 {
@@ -295,8 +301,8 @@ static Status expand_palette(const PngReader *reader, DataImage *image, Error *e
 }
 
 /*
- * Everything that may longjmp: all that is asked of the library once it has a struct to jump from. What must
- * survive the jump lives behind pointers.
+ * Everything that may longjmp: all that is asked of the library once it has a struct to jump from.
+ * What must survive the jump lives behind pointers.
  */
 static Status read_image(PngReader *reader, DataExtent extent, DataImage *image, Error *error)
 {

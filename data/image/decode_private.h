@@ -1,8 +1,9 @@
 /*
  * decode_private.h - what the decoders of image.c share; private to data/.
  *
- * One file a library: each turns its library's way of failing (longjmp, NULL, warnings) into a Status
- * with one form of message. A decoder fills *image and leaves it to the caller to free it on failure.
+ * One file a library: each turns its library's way of failing (longjmp, NULL, warnings) into a
+ * Status with one form of message. A decoder fills *image and leaves it to the caller to free it on
+ * failure.
  */
 #ifndef LNCLIP_DATA_IMAGE_DECODE_PRIVATE_H
 #define LNCLIP_DATA_IMAGE_DECODE_PRIVATE_H
@@ -31,8 +32,8 @@ typedef Status DataDecoder(const DataSource *source, DataExtent extent, DataImag
 DataDecoder data_decode_png, data_decode_jpeg, data_decode_stb;
 
 /*
- * Sets image->width and height if the limits allow them, and allocates the pixels if `extent` asks for
- * them. Every decoder calls it as soon as it knows the size.
+ * Sets image->width and height if the limits allow them, and allocates the pixels if `extent` asks
+ * for them. Every decoder calls it as soon as it knows the size.
  */
 Status data_decode_begin(const DataSource *source, unsigned long width, unsigned long height,
                          DataExtent extent, DataImage *image, Error *error);
@@ -45,10 +46,10 @@ Status data_decode_damaged(const DataSource *source, const char *format, const c
 Status data_decode_grey16(const DataSource *source, Error *error);
 
 /*
- * A test seam of decode_png.c, in builds with libpng and libdeflate: makes *stored the same PNG with its pixel data
- * stored instead of compressed, after their CRCs and Adler-32 were found right; stored->bytes is owned by the caller, to
- * be freed. False, and *stored untouched, for interlaced, huge, damaged or strange files, or without memory. `source`
- * begins with the signature of PNG.
+ * A test seam of decode_png.c, in builds with libpng and libdeflate: makes *stored the same PNG
+ * with its pixel data stored instead of compressed, after their CRCs and Adler-32 were found right;
+ * stored->bytes is owned by the caller, to be freed. False, and *stored untouched, for interlaced,
+ * huge, damaged or strange files, or without memory. `source` begins with the signature of PNG.
  */
 bool data_png_stored(const DataSource *source, DataSource *stored);
 

@@ -1,10 +1,12 @@
 /*
- * decode_stb.c - BMP and binary PNM by stb_image; also PNG or JPEG in builds without their libraries.
+ * decode_stb.c - BMP and binary PNM by stb_image; also PNG or JPEG in builds without their
+ * libraries.
  *
- * stb_image answers a file that ends too early with zeros, so every byte goes through a callback that
- * notices. Formats whose damage or whose difference from Pillow cannot be told even so are left out: TGA
- * (no signature), GIF, PSD, palette BMP (indices are not checked), PNM other than 8-bit. As a stand-in for
- * libpng it checks no CRC, and for libjpeg its pixels differ from Pillow's by a few units.
+ * stb_image answers a file that ends too early with zeros, so every byte goes through a callback
+ * that notices. Formats whose damage or whose difference from Pillow cannot be told even so are
+ * left out: TGA (no signature), GIF, PSD, palette BMP (indices are not checked), PNM other than
+ * 8-bit. As a stand-in for libpng it checks no CRC, and for libjpeg its pixels differ from Pillow's
+ * by a few units.
  *
  * stb_image is instantiated here and static: the library exports none of its symbols.
  */
@@ -29,7 +31,9 @@
 #define STBI_ONLY_JPEG
 #endif
 #define STBI_MAX_DIMENSIONS 178956970 /* DATA_MAX_PIXELS; the product is checked below */
-/* Of the formats left out it declares functions that it does not define: gcc tells only at the end. */
+/*
+ * Of the formats left out it declares functions that it does not define: gcc tells only at the end.
+ */
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include <stb/stb_image.h>
 
@@ -44,8 +48,8 @@ typedef struct StbReader {
 } StbReader;
 
 /*
- * stb_image fills its read-ahead buffer speculatively, so a short answer there means nothing until it
- * comes back for more; bytes asked for at any other address are pixels it will use.
+ * stb_image fills its read-ahead buffer speculatively, so a short answer there means nothing until
+ * it comes back for more; bytes asked for at any other address are pixels it will use.
  */
 static int read_bytes(void *user, char *target, int wanted)
 {
@@ -101,8 +105,8 @@ static bool is_blank(unsigned char c)
 }
 
 /*
- * The largest sample value a PNM declares: its third number after "P5" or "P6"; 0 without it, or where what
- * separates them is not a blank: stb_image skips any byte there.
+ * The largest sample value a PNM declares: its third number after "P5" or "P6"; 0 without it, or
+ * where what separates them is not a blank: stb_image skips any byte there.
  */
 static int pnm_maximum(const DataSource *source)
 {

@@ -1,6 +1,6 @@
 /*
- * encode.c - writing images: PNG and JPEG files, and the JPEG round trip of the augmentation. Also names the
- * libraries of this build, since all of them are seen here.
+ * encode.c - writing images: PNG and JPEG files, and the JPEG round trip of the augmentation. Also
+ * names the libraries of this build, since all of them are seen here.
  */
 #include "data/image/image.h"
 
@@ -63,8 +63,8 @@ static void flush_nothing(png_structp png)
 }
 
 /*
- * False if libpng had no memory or the stream failed. Everything that may longjmp: *created, which is NULL before,
- * survives it.
+ * False if libpng had no memory or the stream failed. Everything that may longjmp: *created, which
+ * is NULL before, survives it.
  */
 static bool write_image(png_structp png, png_infop *created, const DataImage *image, FILE *stream)
 {
@@ -123,8 +123,8 @@ typedef struct JpegWriter {
 } JpegWriter;
 
 /*
- * Everything that may longjmp. Into a stream: jpeg_mem_dest, out of memory, leaves its caller with a buffer that it
- * freed when it took a larger one.
+ * Everything that may longjmp. Into a stream: jpeg_mem_dest, out of memory, leaves its caller with
+ * a buffer that it freed when it took a larger one.
  */
 static bool write_scanlines(JpegWriter *writer, const DataImage *image, int quality)
 {
@@ -148,7 +148,9 @@ static bool write_scanlines(JpegWriter *writer, const DataImage *image, int qual
     return true;
 }
 
-/* Encodes into writer->bytes, which the caller frees, also after a failure. `name` is for messages. */
+/*
+ * Encodes into writer->bytes, which the caller frees, also after a failure. `name` is for messages.
+ */
 static Status compress(JpegWriter *writer, const DataImage *image, int quality, const char *name,
                        Error *error)
 {
@@ -160,7 +162,10 @@ static Status compress(JpegWriter *writer, const DataImage *image, int quality, 
         written = false;
     if (written && writer->bytes) /* NULL where closing had no memory to cut it to its size */
         return STATUS_OK;
-    /* A stream in memory fails for want of it alone: what is left are sizes that JPEG does not have. */
+    /*
+     * A stream in memory fails for want of it alone: what is left are sizes that JPEG does not
+     * have.
+     */
     if (image->width <= JPEG_MAX_DIMENSION && image->height <= JPEG_MAX_DIMENSION)
         return mem_full(0, name, error);
     return error_set(error, STATUS_FAILED,

@@ -2,8 +2,8 @@
  * image.c - see image.h. Chooses the decoder by the first bytes of the file, and keeps the limits.
  *
  * PNG and JPEG go to libpng and libjpeg-turbo because these check what they read and give Pillow's
- * pixels; stb_image ignores checksums, so it serves the remaining formats only (and, in builds without
- * those libraries, everything).
+ * pixels; stb_image ignores checksums, so it serves the remaining formats only (and, in builds
+ * without those libraries, everything).
  */
 #include "data/image/image.h"
 

@@ -10,7 +10,9 @@
 
 #include <jpeglib.h>
 
-/* Error handler of one (de)compressor. `manager` must come first: the library hands it back to us. */
+/*
+ * Error handler of one (de)compressor. `manager` must come first: the library hands it back to us.
+ */
 typedef struct DataJpegErrors {
     struct jpeg_error_mgr manager;
     jmp_buf jump;
@@ -19,8 +21,9 @@ typedef struct DataJpegErrors {
 } DataJpegErrors;
 
 /*
- * Prepares `errors`: errors and warnings about pixels jump to errors->jump with errors->reason set. The caller sets
- * the jump before anything else is asked of the library: creating a (de)compressor can fail, too.
+ * Prepares `errors`: errors and warnings about pixels jump to errors->jump with errors->reason set.
+ * The caller sets the jump before anything else is asked of the library: creating a (de)compressor
+ * can fail, too.
  */
 struct jpeg_error_mgr *data_jpeg_errors(DataJpegErrors *errors);
 

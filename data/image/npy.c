@@ -1,8 +1,8 @@
 /*
  * npy.c - see npy.h.
  *
- * The header of the file is a Python dictionary of three known keys. It is read by a grammar of just that, so
- * that whatever else may stand there is an error and never evaluated.
+ * The header of the file is a Python dictionary of three known keys. It is read by a grammar of
+ * just that, so that whatever else may stand there is an error and never evaluated.
  */
 #include "data/image/npy.h"
 

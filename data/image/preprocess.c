@@ -1,11 +1,13 @@
 /*
- * preprocess.c - Pillow's filters of resizing in 8 bits, the crop that CLIP takes of its bicubic, and normalisation.
+ * preprocess.c - Pillow's filters of resizing in 8 bits, the crop that CLIP takes of its bicubic,
+ * and normalisation.
  *
- * Source: Pillow's documented resampling (two passes, horizontal first, 8 bits between them) with the
- * constants below; Keys, "Cubic convolution interpolation", 1981, for the bicubic kernel. To equal it byte for
- * byte the table of weights repeats every rounding: doubles are normalised in the same order and then
- * rounded half away from zero to integers, after which the arithmetic is exact and may be arranged
- * freely. That is why rows and columns outside the crop can be left out, and the sums computed by vectors.
+ * Source: Pillow's documented resampling (two passes, horizontal first, 8 bits between them) with
+ * the constants below; Keys, "Cubic convolution interpolation", 1981, for the bicubic kernel. To
+ * equal it byte for byte the table of weights repeats every rounding: doubles are normalised in the
+ * same order and then rounded half away from zero to integers, after which the arithmetic is exact
+ * and may be arranged freely. That is why rows and columns outside the crop can be left out, and
+ * the sums computed by vectors.
  */
 #include "data/image/preprocess.h"
 
@@ -126,8 +128,9 @@ static void fill_weights(const DataResizeAxis *axis, int i)
 }
 
 /*
- * Nearest as Pillow's affine transform of a scaling: the centre of an output pixel is reached by adding the scale up
- * from the first one, whose roundings decide where a centre lies between two pixels.
+ * Nearest as Pillow's affine transform of a scaling: the centre of an output pixel is reached by
+ * adding the scale up from the first one, whose roundings decide where a centre lies between two
+ * pixels.
  */
 static void fill_nearest(const DataResizeAxis *axis)
 {
@@ -177,12 +180,16 @@ static Status prepare_axis(DataResizeAxis *axis, DataFilter filter, int in, int 
     return STATUS_OK;
 }
 
-/* Rows that the horizontal pass handles at a time: what it reads and writes stays in the second-level cache. */
+/*
+ * Rows that the horizontal pass handles at a time: what it reads and writes stays in the
+ * second-level cache.
+ */
 enum { BLOCK_ROWS = 64 };
 
 /*
- * The horizontal pass: out [rows,x->count,3] from in [rows,...,3]. In the transposed image a column of pixels is
- * a row of bytes, and an output column a weighted sum of such rows. in_columns and out_columns hold a block.
+ * The horizontal pass: out [rows,x->count,3] from in [rows,...,3]. In the transposed image a column
+ * of pixels is a row of bytes, and an output column a weighted sum of such rows. in_columns and
+ * out_columns hold a block.
  */
 static void resize_rows(const Kernels *table, const DataResizeAxis *x, const uint8_t *in,
                         size_t in_stride, size_t rows, uint8_t *in_columns, uint8_t *out_columns,
@@ -270,8 +277,10 @@ Status data_resize_crop(DataResizer *resizer, const DataImage *image, int size, 
     return resample(resizer, image, out, error);
 }
 
-/* A pixel has 256 values, so the three roundings are done once for each channel and value; the rest is a table look-up
- * that also turns interleaved colours into planes. */
+/*
+ * A pixel has 256 values, so the three roundings are done once for each channel and value; the rest
+ * is a table look-up that also turns interleaved colours into planes.
+ */
 void data_normalize(const uint8_t *pixels, int size, const float mean[3], const float std[3],
                     float *out)
 {

@@ -1,8 +1,9 @@
 /*
- * preprocess.h - from an RGB image to what the encoder sees: CLIPImageProcessor on Pillow, byte for byte.
+ * preprocess.h - from an RGB image to what the encoder sees: CLIPImageProcessor on Pillow, byte for
+ * byte.
  *
- * Shorter edge to S (longer to int(S * long / short)) with Pillow's antialiased bicubic, centre crop
- * S x S, then (x / 255 - mean) / std. Only the rows and columns the crop needs are computed.
+ * Shorter edge to S (longer to int(S * long / short)) with Pillow's antialiased bicubic, centre
+ * crop S x S, then (x / 255 - mean) / std. Only the rows and columns the crop needs are computed.
  */
 #ifndef LNCLIP_DATA_IMAGE_PREPROCESS_H
 #define LNCLIP_DATA_IMAGE_PREPROCESS_H
@@ -11,7 +12,10 @@
 
 #include <stdbool.h>
 
-/* Pillow's filters of resizing. All but nearest are antialiased: they widen when they shrink an image. */
+/*
+ * Pillow's filters of resizing. All but nearest are antialiased: they widen when they shrink an
+ * image.
+ */
 typedef enum DataFilter {
     DATA_FILTER_BILINEAR,
     DATA_FILTER_BICUBIC,
@@ -23,9 +27,9 @@ typedef enum DataFilter {
 } DataFilter;
 
 /*
- * How the pixels of one axis are made: output pixel first + i is the sum over k < taps of weights[i][k] *
- * input pixel start[i] + k, in units of 2^-22. Every output has the same number of taps, some of them
- * zero, so that the innermost loop runs equally often.
+ * How the pixels of one axis are made: output pixel first + i is the sum over k < taps of
+ * weights[i][k] * input pixel start[i] + k, in units of 2^-22. Every output has the same number of
+ * taps, some of them zero, so that the innermost loop runs equally often.
  */
 typedef struct DataResizeAxis {
     DataFilter filter;
@@ -38,8 +42,8 @@ typedef struct DataResizeAxis {
 } DataResizeAxis;
 
 /*
- * Working memory of one thread, grown on demand and reused; {0} is empty. The tables of the last size
- * are kept: frames of a data set mostly share one.
+ * Working memory of one thread, grown on demand and reused; {0} is empty. The tables of the last
+ * size are kept: frames of a data set mostly share one.
  */
 typedef struct DataResizer {
     DataFilter
@@ -54,15 +58,16 @@ typedef struct DataResizer {
 void data_resizer_free(DataResizer *resizer);
 
 /*
- * The size that width x height takes when its shorter edge is resized to `size` pixels: the longer becomes int(size *
- * longer / shorter), as in Python. False, and nothing stored, beyond DATA_MAX_PIXELS.
+ * The size that width x height takes when its shorter edge is resized to `size` pixels: the longer
+ * becomes int(size * longer / shorter), as in Python. False, and nothing stored, beyond
+ * DATA_MAX_PIXELS.
  */
 bool data_resized_shape(int width, int height, int size, int *out_width, int *out_height);
 
 /*
- * out [size,size,3] = centre crop of the resized image. STATUS_FAILED for an image whose resized form,
- * of which the crop is the middle, would exceed DATA_MAX_PIXELS (1 x 20,000 pixels: nothing of a face
- * would be left in it), or without memory. One resizer serves one thread at a time.
+ * out [size,size,3] = centre crop of the resized image. STATUS_FAILED for an image whose resized
+ * form, of which the crop is the middle, would exceed DATA_MAX_PIXELS (1 x 20,000 pixels: nothing
+ * of a face would be left in it), or without memory. One resizer serves one thread at a time.
  */
 Status data_resize_crop(DataResizer *resizer, const DataImage *image, int size, uint8_t *out,
                         Error *error);
@@ -72,8 +77,8 @@ Status data_resize(DataResizer *resizer, const DataImage *image, int width, int 
                    uint8_t *out, Error *error);
 
 /*
- * pixels [size,size,3] -> out [3,size,size]: (x * (1/255) - mean) / std, each operation rounded to f32 as
- * the processor's NumPy code rounds. Cannot fail; thread-safe.
+ * pixels [size,size,3] -> out [3,size,size]: (x * (1/255) - mean) / std, each operation rounded to
+ * f32 as the processor's NumPy code rounds. Cannot fail; thread-safe.
  */
 void data_normalize(const uint8_t *pixels, int size, const float mean[3], const float std[3],
                     float *out);

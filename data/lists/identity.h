@@ -1,12 +1,12 @@
 /*
  * identity.h - whose face a video shows, read off the name of its folder.
  *
- * A forged video is made from a real one: it keeps that video's frames and shows somebody else's face, or
- * expression, in them. The names of the usual data sets tell which:
+ * A forged video is made from a real one: it keeps that video's frames and shows somebody else's
+ * face, or expression, in them. The names of the usual data sets tell which:
  *
- *     FaceForensics++   000_003                                    from 000, with the face of 003
- *     Celeb-DF          id0_id1_0000                               from id0_0000, with the face of id1
- *     DFD               01_02__walking_and_outside__YVGY8LOK       from 01__walking_and_outside, with the face of 02
+ *     FaceForensics++   000_003                              from 000, face of 003
+ *     Celeb-DF          id0_id1_0000                         from id0_0000, face of id1
+ *     DFD               01_02__walking_and_outside__YVGY8LOK from 01__walking_and_outside, face of 02
  *
  * (docs/formats.md). Any other name is its own origin, and its own only identity.
  */
@@ -26,8 +26,8 @@ typedef struct DataIdentity {
 } DataIdentity;
 
 /*
- * Reads the last part of `video`, the path of a video's folder. Longer names are cut: two that agree in their first
- * DATA_IDENTITY_SIZE - 1 bytes count as one. Cannot fail; thread-safe.
+ * Reads the last part of `video`, the path of a video's folder. Longer names are cut: two that
+ * agree in their first DATA_IDENTITY_SIZE - 1 bytes count as one. Cannot fail; thread-safe.
  */
 void data_identity(const char *video, DataIdentity *identity);
 

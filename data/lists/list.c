@@ -1,8 +1,9 @@
 /*
- * list.c - see list.h: unites what list_collect.c found, numbers videos and sources, answers questions.
+ * list.c - see list.h: unites what list_collect.c found, numbers videos and sources, answers
+ * questions.
  *
- * Everything a list owns lives in one pool; it also keeps the scratch that the questions need, so that
- * they cannot fail.
+ * Everything a list owns lives in one pool; it also keeps the scratch that the questions need, so
+ * that they cannot fail.
  */
 #include "data/lists/list.h"
 
@@ -48,7 +49,10 @@ static TableKey key_video(const void *entries, uint32_t i)
     return key_text(entry->alone ? entry->place : entry->folder);
 }
 
-/* *first: the index of the first entry with the key of items[i], which is i itself where it is a new one. */
+/*
+ * *first: the index of the first entry with the key of items[i], which is i itself where it is a
+ * new one.
+ */
 static Status find_first(Table *table, TableKeyOf key_of, const DataEntry *items, uint32_t i,
                          uint32_t *first, Error *error)
 {
@@ -69,7 +73,10 @@ static int compare_texts(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-/* Keeps the first of the entries of one name in one folder. Entries are sorted, so the order of the lists is no matter. */
+/*
+ * Keeps the first of the entries of one name in one folder. Entries are sorted, so the order of the
+ * lists is no matter.
+ */
 static Status remove_duplicates(DataEntries *entries, int *duplicates, Error *error)
 {
     Table table = {0};
@@ -143,8 +150,8 @@ static Status check_doubts(const DataEntries *entries, Error *error)
 }
 
 /*
- * Folders real/id1 and fake/id1 make two sources of the name id1: where a name has both labels, that of the folder
- * is put before it.
+ * Folders real/id1 and fake/id1 make two sources of the name id1: where a name has both labels,
+ * that of the folder is put before it.
  */
 static Status part_sources(DataEntries *entries, MemPool *pool, Error *error)
 {

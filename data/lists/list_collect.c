@@ -1,8 +1,8 @@
 /*
  * list_collect.c - see list_collect_private.h: reads text lists, walks folders, finds the files.
  *
- * A set may have 100,000 frames, so a file costs two system calls (lstat, access); folders are resolved
- * once while consecutive paths share them.
+ * A set may have 100,000 frames, so a file costs two system calls (lstat, access); folders are
+ * resolved once while consecutive paths share them.
  */
 #include "data/lists/list_collect_private.h"
 
@@ -62,7 +62,10 @@ static const char *copy_text(const Collector *collector, const char *text, size_
     return mem_pool_text(collector->pool, text, length, collector->list, error);
 }
 
-/* 0 if `file` is a readable regular file, else an errno. *linked: the name itself is a symbolic link. */
+/*
+ * 0 if `file` is a readable regular file, else an errno. *linked: the name itself is a symbolic
+ * link.
+ */
 static int check_file(const char *file, bool *linked)
 {
     struct stat facts;
@@ -76,7 +79,10 @@ static int check_file(const char *file, bool *linked)
     return access(file, R_OK) == 0 ? 0 : errno;
 }
 
-/* Where `path` can be opened: as written, or below the list's folder. 0 and `file` filled, or an errno. */
+/*
+ * Where `path` can be opened: as written, or below the list's folder. 0 and `file` filled, or an
+ * errno.
+ */
 static int find_file(const Collector *collector, const char *path, char file[FILE_PATH_SIZE],
                      bool *linked)
 {
@@ -89,7 +95,9 @@ static int find_file(const Collector *collector, const char *path, char file[FIL
     return check_file(file, linked);
 }
 
-/* Sets entry->folder, place and identity, by way of the folder resolved last if it is the same one. */
+/*
+ * Sets entry->folder, place and identity, by way of the folder resolved last if it is the same one.
+ */
 static Status resolve_links(Collector *collector, DataEntry *entry, bool linked, Error *error)
 {
     char text[FILE_PATH_SIZE + NAME_MAX + 2], resolved[PATH_MAX];
@@ -123,8 +131,8 @@ static Status resolve_links(Collector *collector, DataEntry *entry, bool linked,
 }
 
 /*
- * Sets source, label and alone of the entry: from the header line, else from `path`; `literal`: a backslash in it is
- * part of a name.
+ * Sets source, label and alone of the entry: from the header line, else from `path`; `literal`: a
+ * backslash in it is part of a name.
  */
 static Status read_labels(Collector *collector, DataEntry *entry, const char *path, bool literal,
                           Error *error)
@@ -247,9 +255,9 @@ static const char *skip_blanks(const char *begin, const char *end)
 }
 
 /*
- * A line that begins with "#" and a blank is a comment, one of the form "# lnclip: label=real source=NAME" names the
- * source of the lines below it (NAME reaches to the end of the line); video=image before source= makes each image
- * a video, video=folder each folder.
+ * A line that begins with "#" and a blank is a comment, one of the form "# lnclip: label=real
+ * source=NAME" names the source of the lines below it (NAME reaches to the end of the line);
+ * video=image before source= makes each image a video, video=folder each folder.
  */
 static Status read_comment(Collector *collector, const char *begin, const char *end, int line,
                            Error *error)

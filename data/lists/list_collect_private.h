@@ -38,21 +38,22 @@ typedef struct DataSkippedFiles {
 } DataSkippedFiles;
 
 /*
- * Counts one file or folder `name` that was passed over in `folder`, of which the part below `top` bytes that names
- * its first folder is kept. STATUS_FAILED without memory.
+ * Counts one file or folder `name` that was passed over in `folder`, of which the part below `top`
+ * bytes that names its first folder is kept. STATUS_FAILED without memory.
  */
 Status data_skipped_add(DataSkippedFiles *skipped, MemPool *pool, const char *folder, size_t top,
                         const char *name, bool is_folder, Error *error);
 
 /*
- * Appends the entries of the text list or folder at `list`. Files that cannot be read are counted in
- * *error as details and left out; anything else that is wrong fails at once.
+ * Appends the entries of the text list or folder at `list`. Files that cannot be read are counted
+ * in *error as details and left out; anything else that is wrong fails at once.
  */
 Status data_collect_list(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                          const char *list, Error *error);
 
 /*
- * Appends `path`, or the images below it if it is a folder, bytewise sorted; only path and file are set.
+ * Appends `path`, or the images below it if it is a folder, bytewise sorted; only path and file are
+ * set.
  */
 Status data_collect_path(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                          const char *path, Error *error);

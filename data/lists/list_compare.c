@@ -1,10 +1,11 @@
 /*
  * list_compare.c - see list_compare.h.
  *
- * All frames of all sets become one array of records. Sorting it by identity finds what is one file, and
- * picks one record to stand for it, so that no file is read twice. Sorting these by size, and then by hash,
- * finds what has to be looked at more closely; each round reads less files and more of them. A last walk in
- * the order of the lists counts, so that what is named does not depend on hashes.
+ * All frames of all sets become one array of records. Sorting it by identity finds what is one
+ * file, and picks one record to stand for it, so that no file is read twice. Sorting these by size,
+ * and then by hash, finds what has to be looked at more closely; each round reads less files and
+ * more of them. A last walk in the order of the lists counts, so that what is named does not depend
+ * on hashes.
  */
 #include "data/lists/list_compare.h"
 
@@ -24,11 +25,11 @@
 #define XXH_STATIC_LINKING_ONLY /* for a hash state on the stack */
 #include <xxhash.h>
 
-/* ---- one file --------------------------------------------------------------------------------- */
+/* ---- one file -------------------------------------------------------------------------------- */
 
 /*
- * Files are read by pread, never mapped: a disk that fails must be an error, not a signal. The threads are there for the
- * waiting: most of the time goes into opening small files.
+ * Files are read by pread, never mapped: a disk that fails must be an error, not a signal. The
+ * threads are there for the waiting: most of the time goes into opening small files.
  */
 
 /* What tells two files apart: their size, and XXH3-128 of a part of them (0 at first). */
@@ -143,7 +144,10 @@ static void visit_chunk(void *context, int task, int worker)
         visits->failed[i] = visits->visit(visits->context, i, &unused) != STATUS_OK;
 }
 
-/* Visits the first that failed once more, in order, for their messages; the others are only counted. */
+/*
+ * Visits the first that failed once more, in order, for their messages; the others are only
+ * counted.
+ */
 static Status report_failures(const Visits *visits, Error *error)
 {
     size_t failures = 0;
@@ -169,9 +173,9 @@ static Status report_failures(const Visits *visits, Error *error)
 }
 
 /*
- * Calls visit(context, 0..count-1, error) on the threads (NULL: on the caller). All are visited; if any fails, the
- * failures are counted and the first ten of them, in order of index, are details of *error: STATUS_FAILED. A single
- * failure is reported in its own words.
+ * Calls visit(context, 0..count-1, error) on the threads (NULL: on the caller). All are visited; if
+ * any fails, the failures are counted and the first ten of them, in order of index, are details of
+ * *error: STATUS_FAILED. A single failure is reported in its own words.
  */
 static Status visit_all(Visit *visit, void *context, size_t count, Threads *threads, Error *error)
 {
@@ -222,7 +226,10 @@ static Status records_create(Records *records, const DataList *const *lists, int
     return STATUS_OK;
 }
 
-/* Records stand in one array in order of set and list: where their addresses differ is where they do. */
+/*
+ * Records stand in one array in order of set and list: where their addresses differ is where they
+ * do.
+ */
 static int by_position(const Record *a, const Record *b)
 {
     return (a > b) - (a < b);
@@ -242,11 +249,11 @@ static int by_key(const void *left, const void *right)
     return order != 0 ? order : by_position(a, b);
 }
 
-/* ---- records of one file ---------------------------------------------------------------------- */
+/* ---- records of one file --------------------------------------------------------------------- */
 
 /*
- * Sorts by identity and links the records of one file: to the first of them, and to the last one of each earlier set.
- * A set may name one file often: links into a store of contents.
+ * Sorts by identity and links the records of one file: to the first of them, and to the last one of
+ * each earlier set. A set may name one file often: links into a store of contents.
  */
 static void link_files(Records *records)
 {
@@ -319,8 +326,8 @@ static Status find_keys(Records *records, Threads *threads, Error *error)
 }
 
 /*
- * Links the records of one group of equal bytes, in order of set and list. Files of one key are equal: a key
- * that was not followed to the end of its file is the only one of its kind.
+ * Links the records of one group of equal bytes, in order of set and list. Files of one key are
+ * equal: a key that was not followed to the end of its file is the only one of its kind.
  */
 static void link_group(Record *const *group, size_t count)
 {

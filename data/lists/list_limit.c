@@ -1,11 +1,13 @@
 /*
- * list_limit.c - fewer frames of a list, chosen so that what is left stands for the whole: see list.h.
+ * list_limit.c - fewer frames of a list, chosen so that what is left stands for the whole: see
+ * list.h.
  *
- * Of a video, frames are chosen in the order of the numbers in their names. Of a list, data_list_limit_videos takes
- * whole videos one at a time, each from the class, and in it from the source, that has the fewest frames so far; within
- * a source they come in bit-reversed order (0, 1/2, 1/4, 3/4, 1/8, ...), every beginning of which is
- * spread evenly over the source: whatever number fits, no part of a data set is left out. data_list_limit_ratio is
- * what the method's own code does: random videos, and the classes in their proportion.
+ * Of a video, frames are chosen in the order of the numbers in their names. Of a list,
+ * data_list_limit_videos takes whole videos one at a time, each from the class, and in it from the
+ * source, that has the fewest frames so far; within a source they come in bit-reversed order (0,
+ * 1/2, 1/4, 3/4, 1/8, ...), every beginning of which is spread evenly over the source: whatever
+ * number fits, no part of a data set is left out. data_list_limit_ratio is what the method's own
+ * code does: random videos, and the classes in their proportion.
  */
 #include "data/lists/list.h"
 
@@ -82,7 +84,10 @@ static int compare_ranked(const void *left, const void *right)
     return order != 0 ? order : (a->frame > b->frame) - (a->frame < b->frame);
 }
 
-/* All frames, video by video, in the order of their names; NULL and the error filled without memory. */
+/*
+ * All frames, video by video, in the order of their names; NULL and the error filled without
+ * memory.
+ */
 static Ranked *rank_frames(const DataList *list, Error *error)
 {
     Ranked *ranked = mem_new(list->count, sizeof *ranked, WHAT, error);
@@ -137,7 +142,10 @@ static void share_out(const int frames[2], int limit, int shares[2])
     shares[1] = limit - shares[0];
 }
 
-/* Marks `share` frames of the videos of one class; first[v] is where those of video v begin in `ranked`. */
+/*
+ * Marks `share` frames of the videos of one class; first[v] is where those of video v begin in
+ * `ranked`.
+ */
 static void keep_share(const DataList *list, const Ranked *ranked, const int *first, int label,
                        int share, uint64_t seed, int *order, int *positions, bool *keep)
 {
@@ -240,7 +248,10 @@ static int reversed_bits(int value, int bits)
     return reversed;
 }
 
-/* Fills `queue` with the videos of `source`, which are videos[0] to videos[count - 1] in the list's order. */
+/*
+ * Fills `queue` with the videos of `source`, which are videos[0] to videos[count - 1] in the list's
+ * order.
+ */
 static void spread(const int *videos, int count, int *queue)
 {
     int bits = 0, filled = 0;
@@ -285,7 +296,10 @@ static Status queue_videos(Choice *choice, Error *error)
     return STATUS_OK;
 }
 
-/* The source of this class with the fewest frames so far that has a video which still fits, or NULL. */
+/*
+ * The source of this class with the fewest frames so far that has a video which still fits, or
+ * NULL.
+ */
 static Source *poorest(const Choice *choice, int label)
 {
     Source *found = NULL;

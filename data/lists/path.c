@@ -15,7 +15,9 @@ typedef struct Word {
     size_t length;
 } Word;
 
-/* ASCII alone, whatever the locale; bytes of other scripts count as letters of the word they touch. */
+/*
+ * ASCII alone, whatever the locale; bytes of other scripts count as letters of the word they touch.
+ */
 static bool is_upper(char c)
 {
     return c >= 'A' && c <= 'Z';
@@ -181,7 +183,9 @@ int data_class_folder(const char *name, size_t length)
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 
-/* The last part that ends before path[end], without empty ones and "."; length 0 if there is none. */
+/*
+ * The last part that ends before path[end], without empty ones and "."; length 0 if there is none.
+ */
 static Word part_before(const char *path, size_t end)
 {
     for (;;) {
@@ -270,7 +274,10 @@ const char *data_path_video(const char *path, char *buffer, size_t size, size_t 
     return buffer;
 }
 
-/* What a folder below it says that holds images: D/Celeb-real/0.png, where D was named, looks like a video of D. */
+/*
+ * What a folder below it says that holds images: D/Celeb-real/0.png, where D was named, looks like
+ * a video of D.
+ */
 static bool looks_real(const char *path, const DataPath *parts, size_t top)
 {
     const Word folder = part_before(path, parts->video_length);

@@ -1,6 +1,6 @@
 /*
- * sets.c - see sets.h: the table of kinds, what their readers share (sources, videos, folders), and what is checked of
- * all sets.
+ * sets.c - see sets.h: the table of kinds, what their readers share (sources, videos, folders), and
+ * what is checked of all sets.
  */
 #include "data/sets/sets.h"
 
@@ -49,7 +49,7 @@ const DataSetsKind *data_sets_kinds(int *count)
     return kinds;
 }
 
-/* ---- texts ----------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 static const char *copy_text(const DataSetsBuilder *builder, const char *text, Error *error)
 {
@@ -105,7 +105,7 @@ void data_texts_sort(DataTexts *texts)
     sort_by_numbers(texts->items, texts->count);
 }
 
-/* ---- sources and videos ---------------------------------------------------------------------------- */
+/* ---- sources and videos ---------------------------------------------------------------------- */
 
 void data_sets_warn(DataSetsBuilder *builder, const char *format, ...)
 {
@@ -300,7 +300,7 @@ Status data_sets_wrong_root(const DataSetsBuilder *builder, const char *needs, E
                      builder->options->root, needs);
 }
 
-/* ---- folders ---------------------------------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------------------------- */
 
 /* A link that leads nowhere: left out, and reported. */
 static void count_broken_link(DataSetsBuilder *builder, const char *path)
@@ -490,7 +490,7 @@ Status data_find_base(char out[FILE_PATH_SIZE], const char *root, const char *co
     return STATUS_OK;
 }
 
-/* ---- discovery --------------------------------------------------------------------------------------- */
+/* ---- discovery ------------------------------------------------------------------------------- */
 
 enum { MAX_DEPTH = 32 }; /* of folders below the one that was named */
 
@@ -515,8 +515,8 @@ typedef struct Discovery {
     DataSetsBuilder *builder;
     int source;
     const DataTexts *except;
-    bool
-        contained; /* the top is a container: a folder without anything in it is a video without frames */
+    /* The top is a container: a folder without anything in it is a video without frames. */
+    bool contained;
     size_t top;      /* length of the container's path with its slash: names begin there */
     MemPool pool;    /* of `found` */
     DataTexts found; /* names of the videos that were added */
@@ -657,7 +657,7 @@ Status data_sets_discover(DataSetsBuilder *builder, int source, const char *base
     return status;
 }
 
-/* ---- what is checked of every set ------------------------------------------------------------------- */
+/* ---- what is checked of every set ------------------------------------------------------------ */
 
 static int compare_sources(const void *a, const void *b)
 {
@@ -676,7 +676,10 @@ static int compare_videos(const void *a, const void *b)
     return strcmp(left->frames[0], right->frames[0]);
 }
 
-/* Sorts the videos of a source; one that is named again, with the same frames, is dropped. Returns how many. */
+/*
+ * Sorts the videos of a source; one that is named again, with the same frames, is dropped. Returns
+ * how many.
+ */
 static int sort_videos(DataSetsSource *source)
 {
     if (source->count == 0)
@@ -709,7 +712,10 @@ static int compare_folders(const void *a, const void *b)
     return order != 0 ? order : (left->length > right->length) - (left->length < right->length);
 }
 
-/* All videos that were found by their folders, sorted, in memory the caller frees; NULL and the error filled. */
+/*
+ * All videos that were found by their folders, sorted, in memory the caller frees; NULL and the
+ * error filled.
+ */
 static Folder *sort_folders(const DataSets *sets, size_t *count, Error *error)
 {
     size_t videos = 0;

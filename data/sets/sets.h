@@ -1,11 +1,12 @@
 /*
- * sets.h - data sets as they are distributed or as the usual tools preprocess them, read into lists.
+ * sets.h - data sets as they are distributed or as the usual tools preprocess them, read into
+ * lists.
  *
- * A kind knows one data set: its folders, its split files, and which of its labels means what. Reading
- * finds the folder of frames of every video that the data set promises, and tells which are not there. Only
- * frames that are images are listed: lnclip neither cuts videos nor finds faces, and says so where it meets
- * videos alone. Nothing is guessed: a file of another shape, a name without a known label, a video with two
- * labels is an error.
+ * A kind knows one data set: its folders, its split files, and which of its labels means what.
+ * Reading finds the folder of frames of every video that the data set promises, and tells which are
+ * not there. Only frames that are images are listed: lnclip neither cuts videos nor finds faces,
+ * and says so where it meets videos alone. Nothing is guessed: a file of another shape, a name
+ * without a known label, a video with two labels is an error.
  *
  * The layouts and their traps are in docs/formats.md.
  */
@@ -59,8 +60,8 @@ typedef struct DataSetsOptions {
         *root; /* folder of the data set; for DATA_TAKES_FILE what relative paths start from */
     const char *file;   /* DATA_TAKES_FILE */
     const char *splits; /* DATA_TAKES_SPLITS: folder of the split files, NULL: beside the data */
-    const char *
-        compression; /* DATA_TAKES_COMPRESSION: "c23" (the default where needed), "c40", "raw" or "c0" */
+    /* DATA_TAKES_COMPRESSION: "c23" (the default where needed), "c40", "raw" or "c0". */
+    const char *compression;
     const char
         *split; /* DATA_TAKES_SPLIT: "train", "val" or "test" (default) for a set without splits */
     const char *const *real; /* DATA_TAKES_LABELS [real_count]: folders, or labels of the file */
@@ -96,12 +97,12 @@ typedef struct DataSetsKind {
 const DataSetsKind *data_sets_kinds(int *count);
 
 /*
- * Reads a data set of that kind. STATUS_FAILED for a root that does not hold it, a split file that is
- * missing or of another shape, an unknown label, a folder that cannot be read, a video with two labels,
- * videos where frames are needed, and a set without any frame; STATUS_USAGE for a bad value of an option;
- * STATUS_INTERRUPTED once *stop is not 0. Missing videos are no failure: they are in *sets. What the set
- * shares between its splits, and a split with one class, become warnings. *sets is owned by the caller and
- * freed with data_sets_free; it is empty on failure. Thread-safe.
+ * Reads a data set of that kind. STATUS_FAILED for a root that does not hold it, a split file that
+ * is missing or of another shape, an unknown label, a folder that cannot be read, a video with two
+ * labels, videos where frames are needed, and a set without any frame; STATUS_USAGE for a bad value
+ * of an option; STATUS_INTERRUPTED once *stop is not 0. Missing videos are no failure: they are in
+ * *sets. What the set shares between its splits, and a split with one class, become warnings. *sets
+ * is owned by the caller and freed with data_sets_free; it is empty on failure. Thread-safe.
  */
 Status data_sets_read(DataSets *sets, const DataSetsKind *kind, const DataSetsOptions *options,
                       Error *error);
@@ -110,11 +111,11 @@ Status data_sets_read(DataSets *sets, const DataSetsKind *kind, const DataSetsOp
 void data_sets_free(DataSets *sets);
 
 /*
- * Writes OUT/SPLIT/SOURCE.txt for every source with a frame, and `content` [size] as OUT/coverage.json. A
- * list begins with the line "# lnclip: label=... source=..." where the paths alone would tell another
- * source or label. Everything is written beside and moved in at the end; on failure `out` is as it was. An
- * `out` that holds anything is refused, but for an earlier output of this function if `replace` is set:
- * then that is replaced whole.
+ * Writes OUT/SPLIT/SOURCE.txt for every source with a frame, and `content` [size] as
+ * OUT/coverage.json. A list begins with the line "# lnclip: label=... source=..." where the paths
+ * alone would tell another source or label. Everything is written beside and moved in at the end;
+ * on failure `out` is as it was. An `out` that holds anything is refused, but for an earlier output
+ * of this function if `replace` is set: then that is replaced whole.
  */
 Status data_sets_write(const DataSets *sets, const char *out, bool replace, const char *content,
                        size_t size, Error *error);

@@ -1,5 +1,6 @@
 /*
- * sets_celeb.c - data sets that are told by their folders: Celeb-DF-v2, UADFV, FFIW-10K, and folders of one's own.
+ * sets_celeb.c - data sets that are told by their folders: Celeb-DF-v2, UADFV, FFIW-10K, and
+ * folders of one's own.
  */
 #include "data/sets/sets_build_private.h"
 #include "data/sets/sets_text_private.h"
@@ -248,7 +249,10 @@ static Status read_own_folder(DataSetsBuilder *builder, DataSplit split, const c
     return STATUS_OK;
 }
 
-/* Every folder below the root whose name says whether it is real or fake, or was named, is a source. */
+/*
+ * Every folder below the root whose name says whether it is real or fake, or was named, is a
+ * source.
+ */
 static Status read_all_folders(DataSetsBuilder *builder, DataSplit split, Error *error)
 {
     DataListing listing;

@@ -1,9 +1,10 @@
 /*
- * sets_dfb.c - DeepfakeBench's files of one data set each:
- * {name: {label: {split: {[compression:] {video: {"label": label, "frames": [path...], "masks": [...]}}}}}}.
+ * sets_dfb.c - DeepfakeBench's files of one data set each: {name: {label: {split: {[compression:]
+ * {video: {"label": label, "frames": [path...], "masks": [...]}}}}}}.
  *
- * Paths in released files have backslashes and begin where their authors' data lay: --replace and --root say where
- * they are here. A video's frames are compared with what its folder holds, which is read once.
+ * Paths in released files have backslashes and begin where their authors' data lay: --replace and
+ * --root say where they are here. A video's frames are compared with what its folder holds, which
+ * is read once.
  */
 #include "data/sets/sets_build_private.h"
 #include "data/sets/sets_text_private.h"
@@ -225,7 +226,10 @@ static bool is_level(const char *name)
     return false;
 }
 
-/* Whether the members of a split are compression levels, not videos. Lists their names in `levels` [size]. */
+/*
+ * Whether the members of a split are compression levels, not videos. Lists their names in `levels`
+ * [size].
+ */
 static Status find_levels(Bench *bench, const json_t *split, char *levels, size_t size, bool *any,
                           Error *error)
 {

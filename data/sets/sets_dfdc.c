@@ -1,8 +1,9 @@
 /*
- * sets_dfdc.c - DFDC (metadata.json in every train part; labels.csv or metadata.json for validation and test) and its
- * preview (dataset.json).
+ * sets_dfdc.c - DFDC (metadata.json in every train part; labels.csv or metadata.json for validation
+ * and test) and its preview (dataset.json).
  *
- * In labels.csv, and as is_fake in the test's metadata.json, 1 means fake. The preview has no validation part; its test is not offered as one.
+ * In labels.csv, and as is_fake in the test's metadata.json, 1 means fake. The preview has no
+ * validation part; its test is not offered as one.
  */
 #include "data/sets/sets_build_private.h"
 #include "data/sets/sets_text_private.h"
@@ -13,7 +14,10 @@
 
 static const char *const NAMES[] = {"real", "fake"};
 
-/* The name of a video: the last part of `path` without the suffix of a video. False if there is none. */
+/*
+ * The name of a video: the last part of `path` without the suffix of a video. False if there is
+ * none.
+ */
 static bool read_stem(char stem[FILE_PATH_SIZE], const char *path)
 {
     const char *name = file_name(path);
@@ -59,7 +63,10 @@ static Status read_split(const char *path, const char *key, const json_t *value,
     return STATUS_OK;
 }
 
-/* The label of an entry: "label": "FAKE", or "is_fake": 1; -1 without either, or if they contradict each other. */
+/*
+ * The label of an entry: "label": "FAKE", or "is_fake": 1; -1 without either, or if they contradict
+ * each other.
+ */
 static int read_entry_label(const json_t *entry)
 {
     const json_t *is_fake = json_object_get(entry, "is_fake");
@@ -78,8 +85,8 @@ static int read_entry_label(const json_t *entry)
 }
 
 /*
- * The videos of one part: {"x.mp4": {"label": "FAKE", "split": "train", "original": "y.mp4"}}; of the test:
- * {"x.mp4": {"is_fake": 1, ...}}. Without "split" they belong to `usual`.
+ * The videos of one part: {"x.mp4": {"label": "FAKE", "split": "train", "original": "y.mp4"}}; of
+ * the test: {"x.mp4": {"is_fake": 1, ...}}. Without "split" they belong to `usual`.
  */
 static Status read_metadata(DataSetsBuilder *builder, const char *part, const char *path,
                             const json_t *document, DataSplit usual, Error *error)
@@ -160,7 +167,7 @@ static Status read_parts(DataSetsBuilder *builder, const char *folder, int depth
     return status;
 }
 
-/* ---- DFDC: validation and test ------------------------------------------------------------------------------ */
+/* ---- DFDC: validation and test --------------------------------------------------------------- */
 
 enum { MAX_COLUMNS = 16 };
 
@@ -280,7 +287,10 @@ Status data_sets_dfdc(DataSetsBuilder *builder, Error *error)
 
 /* ---- the preview ----------------------------------------------------------------------------- */
 
-/* Where the frames of METHOD/.../NAME.mp4 are: METHOD/frames/NAME, .../frames/NAME or .../NAME; "" if nowhere. */
+/*
+ * Where the frames of METHOD/.../NAME.mp4 are: METHOD/frames/NAME, .../frames/NAME or .../NAME; ""
+ * if nowhere.
+ */
 static Status find_preview(const char *base, const char *key, const char *stem,
                            char folder[FILE_PATH_SIZE], Error *error)
 {

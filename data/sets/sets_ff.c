@@ -1,9 +1,10 @@
 /*
  * sets_ff.c - FaceForensics++ and DeepFakeDetection, which share one tree of folders.
  *
- * Original layout: original_sequences/youtube/c23/frames/071, manipulated_sequences/Deepfakes/c23/frames/071_054.
- * Reference layout: real/071, DF/071_054. The official splits are pairs of originals: a pair (a, b) stands for the
- * reals a and b and, of each method, the fakes a_b and b_a.
+ * Original layout: original_sequences/youtube/c23/frames/071,
+ * manipulated_sequences/Deepfakes/c23/frames/071_054. Reference layout: real/071, DF/071_054. The
+ * official splits are pairs of originals: a pair (a, b) stands for the reals a and b and, of each
+ * method, the fakes a_b and b_a.
  */
 #include "data/sets/sets_build_private.h"
 #include "data/sets/sets_text_private.h"

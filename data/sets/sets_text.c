@@ -1,6 +1,6 @@
 /*
- * sets_text.c - see sets_text_private.h: the files that come with data sets, as people have them, with byte-order marks,
- * CRLF and quotes.
+ * sets_text.c - see sets_text_private.h: the files that come with data sets, as people have them,
+ * with byte-order marks, CRLF and quotes.
  */
 #include "data/sets/sets_text_private.h"
 
@@ -44,7 +44,7 @@ Status data_json_read(const char *path, json_t **document, Error *error)
     return *document ? STATUS_OK : bad_json(path, reason.line, reason.text, error);
 }
 
-/* ---- lines and CSV ---------------------------------------------------------------------------------- */
+/* ---- lines and CSV --------------------------------------------------------------------------- */
 
 Status data_lines_open(DataLines *lines, const char *path, Error *error)
 {
@@ -102,11 +102,11 @@ int data_csv_cut(char *line, char **fields, int most)
     return count;
 }
 
-/* ---- a large JSON file ------------------------------------------------------------------------------ */
+/* ---- a large JSON file ----------------------------------------------------------------------- */
 
 /*
- * A reference is the object {"@": NUMBER}. No such object of the file's own can be in the outline: it has no object in
- * it, so it has become a chunk itself.
+ * A reference is the object {"@": NUMBER}. No such object of the file's own can be in the outline:
+ * it has no object in it, so it has become a chunk itself.
  */
 static const char REFERENCE[] = "@";
 

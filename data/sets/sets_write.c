@@ -17,7 +17,10 @@
 static const char *const PARTS[] = {"train", "val", "test", "coverage.json"};
 enum { PART_COUNT = 4 };
 
-/* What versions up to 0.1 left in the folder when they were killed; it goes with the folder that is replaced. */
+/*
+ * What versions up to 0.1 left in the folder when they were killed; it goes with the folder that is
+ * replaced.
+ */
 #define OLD_WORKPLACE ".lists-"
 
 /* Whether the video is an image by itself: it is then called by the name of its file. */
@@ -97,8 +100,8 @@ static Status write_parts(const DataSets *sets, const char *folder, const char *
 }
 
 /*
- * Whether every name in the folder, leftovers of killed writers aside, passes `belongs`; true for a folder that is
- * not there.
+ * Whether every name in the folder, leftovers of killed writers aside, passes `belongs`; true for a
+ * folder that is not there.
  */
 static bool holds_only(const char *folder, bool (*belongs)(const char *name))
 {

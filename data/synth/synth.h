@@ -1,9 +1,9 @@
 /*
  * synth.h - a synthetic face-forgery data set, drawn from nothing but a seed.
  *
- * Procedural faces (shape, skin texture, lighting, pose, sensor noise, JPEG) in the FF++ folder layout,
- * and manipulation families that alter part of the face of a source video. It stands in for data that
- * cannot be distributed; it is no substitute for it.
+ * Procedural faces (shape, skin texture, lighting, pose, sensor noise, JPEG) in the FF++ folder
+ * layout, and manipulation families that alter part of the face of a source video. It stands in for
+ * data that cannot be distributed; it is no substitute for it.
  */
 #ifndef LNCLIP_DATA_SYNTH_SYNTH_H
 #define LNCLIP_DATA_SYNTH_SYNTH_H
@@ -42,11 +42,11 @@ typedef struct DataSynthTraits {
 } DataSynthTraits;
 
 /*
- * Draws one frame, size x size pixels: a pure function of its arguments. `identity` (>= 0) selects the face
- * and the video's light, background and camera, `frame` (>= 0) pose and expression. A fake frame is the
- * real frame of the same arguments, forged before its last compression; its source face is identity ^ 1.
- * traits (may be NULL) describe the target. *image is owned by the caller. STATUS_FAILED without memory.
- * Thread-safe.
+ * Draws one frame, size x size pixels: a pure function of its arguments. `identity` (>= 0) selects
+ * the face and the video's light, background and camera, `frame` (>= 0) pose and expression. A fake
+ * frame is the real frame of the same arguments, forged before its last compression; its source
+ * face is identity ^ 1. traits (may be NULL) describe the target. *image is owned by the caller.
+ * STATUS_FAILED without memory. Thread-safe.
  */
 Status data_synth_frame(DataImage *image, DataSynthFamily family, uint64_t seed, int identity,
                         int frame, int size, DataSynthTraits *traits, Error *error);
@@ -66,14 +66,14 @@ enum { DATA_SYNTH_MIN_VIDEOS = 3, DATA_SYNTH_MAX_VIDEOS = 1000 };
 DataSynthSettings data_synth_defaults(void);
 
 /*
- * Writes DIR/SOURCE/VIDEO/NNN.png and DIR/lists/{train,val,test}/SOURCE.txt. Identity i is real video "i"
- * and the target of one fake of every family, "i_j", where j is the other one of its pair (target
- * and source, as in FF++). About 60 % train, 15 % validate, 25 % test; from six videos on no pair is parted,
- * so identities are disjoint between splits. Paths in the
- * lists are relative to the list's folder: the data set can be moved. The same settings write the
- * same bytes for any number of threads. STATUS_USAGE for settings out of range; STATUS_FAILED for a folder
- * that is not empty (nothing is touched), or when writing fails (what was written stays).
- * `progress` may be NULL; it is called on the calling thread, `done` of `total` frames written.
+ * Writes DIR/SOURCE/VIDEO/NNN.png and DIR/lists/{train,val,test}/SOURCE.txt. Identity i is real
+ * video "i" and the target of one fake of every family, "i_j", where j is the other one of its pair
+ * (target and source, as in FF++). About 60 % train, 15 % validate, 25 % test; from six videos on
+ * no pair is parted, so identities are disjoint between splits. Paths in the lists are relative to
+ * the list's folder: the data set can be moved. The same settings write the same bytes for any
+ * number of threads. STATUS_USAGE for settings out of range; STATUS_FAILED for a folder that is not
+ * empty (nothing is touched), or when writing fails (what was written stays). `progress` may be
+ * NULL; it is called on the calling thread, `done` of `total` frames written.
  */
 Status data_synth_write(const char *folder, const DataSynthSettings *settings,
                         void (*progress)(void *context, int done, int total), void *context,

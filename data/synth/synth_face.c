@@ -1,10 +1,10 @@
 /*
  * synth_face.c - draws a procedural portrait.
  *
- * The head is an ellipsoid: for each pixel the visible point of its surface is rotated back by the pose
- * to face coordinates (u, v), where skin texture and features are defined, so that they move, turn and
- * foreshorten together. Edges are anti-aliased by distance; textures drop the octaves that the
- * frame could not resolve. This is a plausible face, not a likeness of anyone.
+ * The head is an ellipsoid: for each pixel the visible point of its surface is rotated back by the
+ * pose to face coordinates (u, v), where skin texture and features are defined, so that they move,
+ * turn and foreshorten together. Edges are anti-aliased by distance; textures drop the octaves that
+ * the frame could not resolve. This is a plausible face, not a likeness of anyone.
  */
 #include "data/synth/synth_face_private.h"
 
@@ -32,7 +32,7 @@ void data_canvas_free(DataCanvas *canvas)
     *canvas = (DataCanvas){0};
 }
 
-/* ---- numbers ---- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static uint32_t hash2(int x, int y, uint32_t seed)
 {
@@ -63,7 +63,9 @@ static float square(float x)
     return x * x;
 }
 
-/* The largest integer not above x, without the call that floorf is where SSE4.1 may not be assumed. */
+/*
+ * The largest integer not above x, without the call that floorf is where SSE4.1 may not be assumed.
+ */
 static int lattice(float x)
 {
     const int whole = (int)x;
@@ -117,7 +119,7 @@ static bool chance(Random *random, double p)
     return random_uniform(random) < p;
 }
 
-/* ---- who, where, how ---- */
+/* ---- who, where, how ------------------------------------------------------------------------- */
 
 DataFace data_face_draw(uint64_t seed, int identity)
 {
@@ -211,7 +213,7 @@ DataPose data_pose_draw(uint64_t seed, int identity, int frame, const DataShot *
     return pose;
 }
 
-/* ---- the raster ---- */
+/* ---- the raster ------------------------------------------------------------------------------ */
 
 /* What is needed at one pixel of the head. */
 typedef struct Point {

@@ -1,9 +1,11 @@
 /*
- * synth_face_private.h - the procedural portrait behind the synthetic data set: who, where, how, and its raster.
+ * synth_face_private.h - the procedural portrait behind the synthetic data set: who, where, how,
+ * and its raster.
  *
- * Private to data/synth_*.c. A portrait is drawn in three steps that vary at different rates: a face
- * (one per identity), a shot (one per video: background, light, camera) and a pose (one per frame). The
- * forgeries recombine them: a swapped face is another DataFace in the same shot and pose.
+ * Private to data/synth_*.c. A portrait is drawn in three steps that vary at different rates: a
+ * face (one per identity), a shot (one per video: background, light, camera) and a pose (one per
+ * frame). The forgeries recombine them: a swapped face is another DataFace in the same shot and
+ * pose.
  */
 #ifndef LNCLIP_DATA_SYNTH_SYNTH_FACE_PRIVATE_H
 #define LNCLIP_DATA_SYNTH_SYNTH_FACE_PRIVATE_H
@@ -67,7 +69,9 @@ typedef struct DataCanvas {
 Status data_canvas_create(DataCanvas *canvas, int size, Error *error);
 void data_canvas_free(DataCanvas *canvas);
 
-/* Sub-streams of RANDOM_SYNTH within one identity: forgeries one per family, poses one per frame. */
+/*
+ * Sub-streams of RANDOM_SYNTH within one identity: forgeries one per family, poses one per frame.
+ */
 enum { DATA_STREAM_FACE, DATA_STREAM_SHOT, DATA_STREAM_FORGE, DATA_STREAM_POSES = 64 };
 
 /* Pure functions of their arguments. */
@@ -79,7 +83,10 @@ DataPose data_pose_draw(uint64_t seed, int identity, int frame, const DataShot *
 void data_face_render(const DataFace *face, const DataShot *shot, const DataPose *pose,
                       DataCanvas *canvas);
 
-/* Lattice value noise in about -1..1: `octaves` of it, from one feature per unit on, each half as strong. */
+/*
+ * Lattice value noise in about -1..1: `octaves` of it, from one feature per unit on, each half as
+ * strong.
+ */
 float data_noise_octaves(float x, float y, int octaves, uint32_t seed);
 
 /* An approximately normal number (variance 1) of (x, y, seed). */

@@ -1,14 +1,15 @@
 /*
  * synth_forge.c - one frame of the synthetic data set: portrait, camera, forgery, publication.
  *
- *     portrait -> lens -> sensor noise -> JPEG     the recording, shared by a real frame and its fakes
+ *     portrait -> lens -> sensor noise -> JPEG     the recording, of a real frame and its fakes
  *     -> forgery of a part of the face             fakes only
  *     -> faint noise -> JPEG                       publication, again the same for all
  *
  * A fake is its own real frame with a part altered, so that no property of the whole frame (size,
- * brightness, background, noise, compression) tells the label. What does tell it is local: a face that
- * is not the target's, an edge, a tint, and above all the recording's grain, missing or foreign where
- * pixels were made anew. Parameters of a forgery are drawn once a video, as a real method's would be.
+ * brightness, background, noise, compression) tells the label. What does tell it is local: a face
+ * that is not the target's, an edge, a tint, and above all the recording's grain, missing or
+ * foreign where pixels were made anew. Parameters of a forgery are drawn once a video, as a real
+ * method's would be.
  */
 #include "data/synth/synth.h"
 #include "data/synth/synth_face_private.h"
@@ -54,7 +55,7 @@ static float clamp01(float x)
     return x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x;
 }
 
-/* ---- camera and publication ---- */
+/* ---- camera and publication ------------------------------------------------------------------ */
 
 enum { BLUR_MAX_RADIUS = 32 };
 
@@ -96,7 +97,9 @@ static void blur(Forge *forge, float *rgb, float sigma)
     blur_axis(forge->scratch, rgb, size, line, pixel, weights, radius);
 }
 
-/* Adds grain of standard deviation sigma: mostly grey, partly of each channel, as sensors show it. */
+/*
+ * Adds grain of standard deviation sigma: mostly grey, partly of each channel, as sensors show it.
+ */
 static void add_grain(DataCanvas *canvas, float sigma, uint32_t seed)
 {
     const int size = canvas->size;
@@ -132,7 +135,7 @@ static Status record(Forge *forge, DataCanvas *canvas, const DataShot *shot, uin
     return compress(forge, canvas, shot->quality[0], error);
 }
 
-/* ---- forgeries ---- */
+/* ---- forgeries ------------------------------------------------------------------------------- */
 
 /* mask = 1 within the ellipse of the region, falling to 0 over `feather` of its radius beyond. */
 static void mask_region(Forge *forge, const Region *region, float feather)
@@ -171,8 +174,8 @@ static Region draw_region(Random *random, double smallest, double largest)
 }
 
 /*
- * What face-synthesising networks do: `face` in `pose` is rendered softly into the target's shot, its colours
- * nearly right, and blended in over the region. Draws its softness, blending and tint.
+ * What face-synthesising networks do: `face` in `pose` is rendered softly into the target's shot,
+ * its colours nearly right, and blended in over the region. Draws its softness, blending and tint.
  */
 static void replace(Forge *forge, const DataFace *face, const DataPose *pose, const Region *region)
 {
@@ -365,7 +368,7 @@ const char *data_synth_name(DataSynthFamily family)
     return families[family].name;
 }
 
-/* ---- one frame ---- */
+/* ---- one frame ------------------------------------------------------------------------------- */
 
 static Status forge_open(Forge *forge, int size, Error *error)
 {

@@ -2,7 +2,8 @@
  * synth_write.c - the synthetic data set as files: FF++ folders, frames as PNG, lists by split.
  *
  * Frames are drawn in chunks by the thread pool; each frame is a pure function of the settings, so
- * who draws it changes nothing. The folder must be empty: a data set is never mixed with another one.
+ * who draws it changes nothing. The folder must be empty: a data set is never mixed with another
+ * one.
  */
 #include "data/synth/synth.h"
 
@@ -143,8 +144,9 @@ static Status make_folders(const char *folder, const DataSynthSettings *settings
 }
 
 /*
- * First identity of a split, and of the one after the last. Pairs stay together, because a fake shows both
- * of its pair; with fewer than three pairs that cannot be, and each split gets at least one video instead.
+ * First identity of a split, and of the one after the last. Pairs stay together, because a fake
+ * shows both of its pair; with fewer than three pairs that cannot be, and each split gets at least
+ * one video instead.
  */
 static int split_begin(int split, int videos)
 {
