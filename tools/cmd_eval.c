@@ -2,9 +2,9 @@
  * cmd_eval.c - lnclip eval: scores data sets with one adapter or several, and writes and prints what the scores are
  * worth.
  *
- * The story: arguments and lists (eval_sets.h), then for each adapter its scores (eval_model.h), what they say
- * (train/eval/eval_scores.h, eval_files.h), and at the end all adapters together (eval_print.h). An earlier evaluation in a
- * folder stays whole until the new one is finished, and an interrupted one goes on where it stopped.
+ * The story: arguments and lists (eval_sets.h), then for each adapter its scores (eval_model.h) and what they yield
+ * (train/eval/eval_scores.h, eval_files.h), and at the end all adapters together (eval_print.h). An earlier
+ * evaluation in a folder stays whole until the new one is finished, and an interrupted one continues where it stopped.
  */
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_checks.h"

@@ -6,6 +6,7 @@
  */
 #include "train/metrics/bootstrap.h"
 
+#include "tensor/base/mem.h"
 #include "tensor/base/number.h"
 #include "tensor/random.h"
 #include "train/metrics/metrics_private.h"
@@ -16,6 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+
+/* What allocations are for, in messages. */
+static const char purpose[] = "the bootstrap";
 
 /*
  * Rows of one cluster whose scores fall into one bin of calibration, summed up: there are far fewer of these
@@ -65,25 +69,19 @@ void metrics_sample_free(MetricsSample *sample)
     free(sample);
 }
 
-static Status no_memory(size_t n, Error *error)
-{
-    return error_set(error, STATUS_FAILED,
-                     "scores: no memory for a bootstrap of %zu rows; free some", n);
-}
-
 /* Sorts rows [n] by `scores`; to be freed after a failure, too. */
 static Status make_order(Order *order, const double *scores, const uint8_t *labels,
                          const uint32_t *cluster, size_t n, Error *error)
 {
     const size_t room = n > 0 ? n : 1;
-    uint32_t *const rows = malloc(room * sizeof *rows);
-    order->scores = malloc(room * sizeof *order->scores);
-    order->end = malloc(room * sizeof *order->end);
-    order->cluster = malloc(room * sizeof *order->cluster);
-    order->labels = malloc(room);
+    uint32_t *const rows = mem_new(room, sizeof *rows, purpose, error);
+    order->scores = mem_new(room, sizeof *order->scores, purpose, error);
+    order->end = mem_new(room, sizeof *order->end, purpose, error);
+    order->cluster = mem_new(room, sizeof *order->cluster, purpose, error);
+    order->labels = mem_new(room, 1, purpose, error);
     Status status = STATUS_OK;
     if (!rows || !order->scores || !order->end || !order->cluster || !order->labels)
-        status = no_memory(n, error);
+        status = error->status;
     if (status == STATUS_OK)
         status = metrics_ranking_order(scores, n, rows, error);
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
@@ -175,13 +173,13 @@ Status metrics_sample_create(MetricsSample **sample, const double *scores, const
     if (n > INT32_MAX)
         return error_set(error, STATUS_FAILED,
                          "scores: %zu rows are too many for a bootstrap; leave it out", n);
-    MetricsSample *const made = calloc(1, sizeof *made);
-    Status status = made ? STATUS_OK : no_memory(n, error);
+    MetricsSample *const made = mem_new(1, sizeof *made, purpose, error);
+    Status status = made ? STATUS_OK : error->status;
     if (made) {
         made->rows = n;
-        made->cells = malloc((n > 0 ? n : 1) * sizeof *made->cells);
-        status = made->cells ? make_orders(made, scores, ranks, labels, cluster, error)
-                             : no_memory(n, error);
+        made->cells = mem_new(n > 0 ? n : 1, sizeof *made->cells, purpose, error);
+        status =
+            made->cells ? make_orders(made, scores, ranks, labels, cluster, error) : error->status;
     }
     if (status == STATUS_OK)
         fill_cells(made, scores, labels, cluster);
@@ -314,13 +312,13 @@ Status metrics_bootstrap(const MetricsSample *const *samples, int count,
                    .stream = (uint32_t)XXH3_64bits(draw->dataset, strlen(draw->dataset)),
                    .clusters = clusters->count,
                    .values = values};
-    b.members = malloc(room * sizeof *b.members);
-    b.weights = malloc(room * (size_t)threads_count(draw->threads) * sizeof *b.weights);
+    b.members = mem_new(room, sizeof *b.members, purpose, error);
+    b.weights =
+        mem_new(room * (size_t)threads_count(draw->threads), sizeof *b.weights, purpose, error);
     if (!b.members || !b.weights) {
         free(b.members);
         free(b.weights);
-        return error_set(error, STATUS_FAILED, "bootstrap: no memory for %lu videos; free some",
-                         (unsigned long)clusters->count);
+        return error->status;
     }
     uint32_t filled = 0;
     for (int label = 0; label < 2; label++) {

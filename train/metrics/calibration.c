@@ -7,6 +7,7 @@
  */
 #include "train/metrics/calibration.h"
 
+#include "tensor/base/mem.h"
 #include "tensor/base/number.h"
 #include "tensor/safetensors.h"
 #include "train/metrics/metrics_private.h"
@@ -16,6 +17,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What allocations are for, in messages. */
+static const char purpose[] = "the calibration";
 
 /* 1 / (1 + exp(-x)), without overflow. */
 static double sigmoid(double x)
@@ -155,9 +159,9 @@ Status metrics_calibration_threshold(const double *probabilities, const uint8_t 
                                      double fpr, double *threshold, Error *error)
 {
     assert(probabilities && labels && threshold && error && fpr >= 0 && fpr < 1);
-    double *const reals = malloc((n ? n : 1) * sizeof *reals);
+    double *const reals = mem_new(n ? n : 1, sizeof *reals, purpose, error);
     if (!reals)
-        return error_set(error, STATUS_FAILED, "calibration: no memory; use fewer frames");
+        return error->status;
     size_t count = 0;
     for (size_t i = 0; i < n; i++)
         if (!labels[i])
@@ -237,15 +241,15 @@ Status metrics_calibration_write(const char *path, const char *out, VitHeadKind 
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, path, error));
     const int count = safetensors_count(file), old = safetensors_metadata_count(file);
-    SafeTensor *const tensors = calloc((size_t)count + 1, sizeof *tensors);
-    SafeTensorsMetadata *const metadata = calloc((size_t)old + KEYS + 1, sizeof *metadata);
+    SafeTensor *const tensors = mem_new((size_t)count + 1, sizeof *tensors, purpose, error);
+    SafeTensorsMetadata *const metadata =
+        mem_new((size_t)old + KEYS + 1, sizeof *metadata, purpose, error);
     char numbers[KEYS - 1][NUMBER_SIZE];
     const double values[KEYS - 1] = {calibration->temperature, calibration->fpr,
                                      calibration->threshold_frame, calibration->threshold_video};
     Status status = STATUS_OK;
     if (!tensors || !metadata)
-        status =
-            error_set(error, STATUS_FAILED, "%s: no memory to write it; close other programs", out);
+        status = error->status;
     if (status == STATUS_OK) {
         int used = 0;
         for (int i = 0; i < count; i++)

@@ -7,6 +7,7 @@
  */
 #include "train/metrics/curves.h"
 
+#include "tensor/base/mem.h"
 #include "train/metrics/metrics_private.h"
 #include "train/metrics/ranking.h"
 
@@ -228,7 +229,7 @@ Status metrics_curves(const double *scores, const double *ranks, const uint8_t *
     metrics_ranking_free(&ranking);
     if (!complete) {
         metrics_curves_free(curves);
-        return error_set(error, STATUS_FAILED, "curves: no memory to draw them; free some");
+        return mem_full(0, "the curves", error);
     }
     fill_histogram(scores, labels, n, curves);
     fill_reliability(scores, labels, n, curves);

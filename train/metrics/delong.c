@@ -5,12 +5,16 @@
  */
 #include "train/metrics/delong.h"
 
+#include "tensor/base/mem.h"
 #include "train/metrics/metrics_private.h"
 #include "train/metrics/ranking.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+
+/* What allocations are for, in messages. */
+static const char purpose[] = "the order of the scores";
 
 Status metrics_placements(const double *scores, const uint8_t *labels, size_t n, double *placements,
                           Error *error)
@@ -22,10 +26,9 @@ Status metrics_placements(const double *scores, const uint8_t *labels, size_t n,
     if (total[0] == 0 || total[1] == 0)
         return error_set(error, STATUS_FAILED,
                          "scores: hold one class only; give real and fake rows");
-    uint32_t *const order = malloc(n * sizeof *order);
+    uint32_t *const order = mem_new(n, sizeof *order, purpose, error);
     if (!order)
-        return error_set(error, STATUS_FAILED, "scores: no memory to sort %zu of them; free some",
-                         n);
+        return error->status;
     const Status status = metrics_ranking_order(scores, n, order, error);
     uint64_t above[2] = {0, 0};
     for (size_t begin = 0, end; begin < n && status == STATUS_OK; begin = end) {

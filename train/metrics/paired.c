@@ -6,6 +6,7 @@
  */
 #include "train/metrics/paired.h"
 
+#include "tensor/base/mem.h"
 #include "train/metrics/bootstrap.h"
 #include "train/metrics/delong.h"
 
@@ -13,6 +14,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What allocations are for, in messages. */
+static const char purpose[] = "the comparison";
 
 /* One of the two files, at one data set. */
 typedef struct Side {
@@ -26,11 +30,6 @@ typedef struct Pair {
     uint32_t *frame_of; /* [frames] for each frame of b, its frame of a */
     uint32_t *video_of; /* [videos] for each video of b, its video of a */
 } Pair;
-
-static Status no_memory(Error *error)
-{
-    return error_set(error, STATUS_FAILED, "comparison: no memory for it; free some");
-}
 
 static const char *file_at(const Side *side, size_t frame)
 {
@@ -54,10 +53,10 @@ static int compare_files(const void *a, const void *b)
 static Status sort_files(const Side *side, NamedFrame **named, Error *error)
 {
     const size_t n = side->set->frames;
-    NamedFrame *const made = malloc(n * sizeof *made);
+    NamedFrame *const made = mem_new(n, sizeof *made, purpose, error);
     *named = NULL;
     if (!made)
-        return no_memory(error);
+        return error->status;
     for (size_t i = 0; i < n; i++) {
         made[i] = (NamedFrame){file_at(side, i), (uint32_t)i};
         if (!made[i].file) {
@@ -169,9 +168,10 @@ static Status match_videos(Pair *pair, Error *error)
 static Status match(Pair *pair, Error *error)
 {
     NamedFrame *a = NULL, *b = NULL;
-    pair->frame_of = malloc((pair->b.set->frames + 1) * sizeof *pair->frame_of);
-    pair->video_of = malloc((pair->b.set->videos + (size_t)1) * sizeof *pair->video_of);
-    Status status = pair->frame_of && pair->video_of ? STATUS_OK : no_memory(error);
+    pair->frame_of = mem_new(pair->b.set->frames + 1, sizeof *pair->frame_of, purpose, error);
+    pair->video_of =
+        mem_new(pair->b.set->videos + (size_t)1, sizeof *pair->video_of, purpose, error);
+    Status status = pair->frame_of && pair->video_of ? STATUS_OK : error->status;
     if (status == STATUS_OK)
         status = sort_files(&pair->a, &a, error);
     if (status == STATUS_OK && a)
@@ -219,9 +219,9 @@ static Status level_points(const Level *level, Threads *threads, MetricsDifferen
 static Status level_delong(const Level *level, MetricsIntervalMethod method,
                            MetricsDifference *difference, Error *error)
 {
-    double *const placements = malloc(3 * (level->n + 1) * sizeof *placements);
+    double *const placements = mem_new(3 * (level->n + 1), sizeof *placements, purpose, error);
     if (!placements)
-        return no_memory(error);
+        return error->status;
     double *const of_a = placements, *const of_b = of_a + level->n,
                   *const matched = of_b + level->n;
     Status status = metrics_placements(level->ranks_a, level->labels_a, level->n, of_a, error);
@@ -266,8 +266,8 @@ static Status bootstrap_levels(const Level *levels, int count, const MetricsClus
     const size_t resamples = (size_t)settings->resamples;
     const size_t block = METRICS_NAMES * resamples; /* values of one sample */
     MetricsSample *samples[4] = {NULL};
-    double *const values = malloc(2 * (size_t)count * block * sizeof *values);
-    Status status = values ? STATUS_OK : no_memory(error);
+    double *const values = mem_new(2 * (size_t)count * block, sizeof *values, purpose, error);
+    Status status = values ? STATUS_OK : error->status;
     for (int i = 0; i < count && status == STATUS_OK; i++) {
         const Level *const l = &levels[i];
         status = metrics_sample_create(&samples[2 * i], l->scores_a, l->ranks_a, l->labels_a,
@@ -331,9 +331,9 @@ static Status compare_set(const Pair *pair, const MetricsUncertainty *settings,
     const char *const drawn_as = strcmp(a->dataset, b->dataset) < 0 ? a->dataset : b->dataset;
     const bool resampled = metrics_uncertainty_resamples(settings, a->frames);
     MetricsDifference *const differences[2] = {comparison->frame, comparison->video};
-    uint32_t *const clusters_b = malloc((a->frames + 1) * sizeof *clusters_b);
+    uint32_t *const clusters_b = mem_new(a->frames + 1, sizeof *clusters_b, purpose, error);
     if (!clusters_b)
-        return no_memory(error);
+        return error->status;
     *comparison =
         (MetricsComparison){.dataset = a->dataset,
                             .frames = a->frames,
@@ -409,9 +409,9 @@ Status metrics_compare(const MetricsPredictions *a, const char *name_a, const Me
                            "sets",
                            name_a, count_a, name_b, count_b);
     MetricsComparison *const made =
-        status == STATUS_OK ? calloc((size_t)count_a, sizeof *made) : NULL;
+        status == STATUS_OK ? mem_new(count_a, sizeof *made, purpose, error) : NULL;
     if (status == STATUS_OK && !made)
-        status = no_memory(error);
+        status = error->status;
     for (int d = 0; d < count_a && status == STATUS_OK; d++)
         status = compare_sets(&(Side){a, name_a, &sets_a[d]}, count_a, &(Side){b, name_b, NULL},
                               sets_b, count_b, settings, &made[d], error);

@@ -8,10 +8,15 @@
  */
 #include "train/metrics/ranking.h"
 
+#include "tensor/base/mem.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What allocations are for, in messages. */
+static const char purpose[] = "the order of the scores";
 
 #define SIGN_BIT (UINT64_C(1) << 63)
 
@@ -137,11 +142,6 @@ static Status check_finite(const double *scores, size_t i, size_t n, Error *erro
                      n);
 }
 
-static Status no_memory(size_t n, Error *error)
-{
-    return error_set(error, STATUS_FAILED, "scores: no memory to sort %zu of them; free some", n);
-}
-
 Status metrics_ranking_create(MetricsRanking *ranking, Threads *threads, const double *scores,
                               const uint8_t *labels, size_t n, Error *error)
 {
@@ -156,9 +156,9 @@ Status metrics_ranking_create(MetricsRanking *ranking, Threads *threads, const d
     ranking->n_real = n - ranking->n_fake;
     ranking->reals = ranking->n_real;
     ranking->fakes = ranking->n_fake;
-    ranking->real = malloc(n * sizeof *ranking->real);
+    ranking->real = mem_new(n, sizeof *ranking->real, purpose, error);
     if (!ranking->real)
-        return no_memory(n, error);
+        return error->status;
     ranking->fake = ranking->real + ranking->n_real;
     uint64_t *end[2] = {ranking->real, ranking->fake};
     for (size_t i = 0; i < n; i++)
@@ -213,9 +213,9 @@ Status metrics_ranking_order(const double *scores, size_t n, uint32_t *order, Er
 {
     assert(error && (n == 0 || (scores && order)));
     TRY(check_count(n, error));
-    Row *const rows = malloc(n * sizeof *rows);
+    Row *const rows = mem_new(n, sizeof *rows, purpose, error);
     if (!rows)
-        return no_memory(n, error);
+        return error->status;
     Status status = STATUS_OK;
     for (size_t i = 0; i < n && status == STATUS_OK; i++) {
         status = check_finite(scores, i, n, error);

@@ -3,6 +3,7 @@
  */
 #include "train/metrics/reports.h"
 
+#include "tensor/base/mem.h"
 #include "tensor/base/text.h"
 #include "train/metrics/metrics_private.h"
 
@@ -12,10 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static Status no_memory(Error *error)
-{
-    return error_set(error, STATUS_FAILED, "scores: no memory for the reports; free some");
-}
+/* What allocations are for, in messages. */
+static const char purpose[] = "the reports";
 
 /* Metrics of one level: all rows where they lie, those of one source gathered first. */
 static Status level_metrics(const MetricsScores *set, const MetricsLevelChoice *choice,
@@ -26,13 +25,13 @@ static Status level_metrics(const MetricsScores *set, const MetricsLevelChoice *
     if (choice->source == METRICS_NO_SOURCE)
         return metrics_on(threads, all.scores, all.ranks, all.labels, rows, metrics, error);
 
-    uint32_t *const selected = malloc((rows + 1) * sizeof *selected);
-    double *const scores = malloc((rows + 1) * sizeof *scores);
-    double *const ranks = malloc((rows + 1) * sizeof *ranks);
-    uint8_t *const labels = malloc(rows + 1);
+    uint32_t *const selected = mem_new(rows + 1, sizeof *selected, purpose, error);
+    double *const scores = mem_new(rows + 1, sizeof *scores, purpose, error);
+    double *const ranks = mem_new(rows + 1, sizeof *ranks, purpose, error);
+    uint8_t *const labels = mem_new(rows + 1, 1, purpose, error);
     Status status = STATUS_OK;
     if (!selected || !scores || !ranks || !labels)
-        status = no_memory(error);
+        status = error->status;
     if (status == STATUS_OK) {
         const size_t n = choice->level == METRICS_FRAMES
                              ? metrics_scores_select_frames(set, choice->source, selected)
@@ -85,10 +84,10 @@ static Status fill_levels(const MetricsScores *set, const MetricsUncertainty *se
                           MetricsReport *report, Error *error)
 {
     const size_t room = 3 + 2 * (size_t)report->source_count;
-    MetricsLevelChoice *const choices = calloc(room, sizeof *choices);
-    Slot *const slots = calloc(room, sizeof *slots);
-    MetricsIntervals *const intervals = calloc(room, sizeof *intervals);
-    Status status = choices && slots && intervals ? STATUS_OK : no_memory(error);
+    MetricsLevelChoice *const choices = mem_new(room, sizeof *choices, purpose, error);
+    Slot *const slots = mem_new(room, sizeof *slots, purpose, error);
+    MetricsIntervals *const intervals = mem_new(room, sizeof *intervals, purpose, error);
+    Status status = choices && slots && intervals ? STATUS_OK : error->status;
     const int count = status == STATUS_OK ? list_levels(report, choices, slots) : 0;
     for (int i = 0; i < count && status == STATUS_OK; i++)
         status = level_metrics(set, &choices[i], settings->threads, slots[i].metrics, error);
@@ -119,9 +118,10 @@ static Status report_set(const MetricsScores *set, const MetricsUncertainty *set
         .ci_left_out = settings->mode == METRICS_CI_AUTO &&
                        !metrics_uncertainty_resamples(settings, set->frames),
     };
-    report->sources = calloc((size_t)set->source_count + 1, sizeof *report->sources);
+    report->sources =
+        mem_new((size_t)set->source_count + 1, sizeof *report->sources, purpose, error);
     if (!report->sources)
-        return no_memory(error);
+        return error->status;
     for (int s = 0; s < set->source_count; s++)
         report->sources[s].name = set->sources[s];
     return fill_levels(set, settings, report, error);
@@ -137,8 +137,8 @@ Status metrics_reports_with(const MetricsPredictions *predictions,
     *reports = NULL;
     *count = 0;
     TRY(metrics_scores_gather(predictions, &sets, &made_count, error));
-    MetricsReport *const made = calloc((size_t)made_count, sizeof *made);
-    Status status = made ? STATUS_OK : no_memory(error);
+    MetricsReport *const made = mem_new(made_count, sizeof *made, purpose, error);
+    Status status = made ? STATUS_OK : error->status;
     for (int d = 0; d < made_count && status == STATUS_OK; d++)
         status = report_set(&sets[d], settings, &made[d], error);
     /* Names of sources are strings of the table: they outlive the sets. */
@@ -300,7 +300,7 @@ static Status write_document(FILE *stream, json_t *document, bool complete, Erro
 {
     Status status = STATUS_OK;
     if (!document || !complete)
-        status = error_set(error, STATUS_FAILED, "metrics: no memory to write them; free some");
+        status = mem_full(0, "the metrics as JSON", error);
     else if (json_dumpf(document, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) != 0 ||
              putc('\n', stream) == EOF)
         status = error_set(error, STATUS_FAILED, "metrics: cannot be written; free some space");

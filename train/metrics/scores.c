@@ -6,6 +6,7 @@
  */
 #include "train/metrics/scores.h"
 
+#include "tensor/base/mem.h"
 #include "tensor/base/number.h"
 
 #include <assert.h>
@@ -335,8 +336,7 @@ Status metrics_scores_gather(const MetricsPredictions *table, MetricsScores **se
         free_scratch(&scratch);
         free_memory(memory);
         free(made);
-        return error_set(error, STATUS_FAILED, "scores: no memory to sum up %zu rows; free some",
-                         table->count);
+        return mem_full(0, "gathering the scores", error);
     }
     order_rows(table, memory, scratch.first);
     if (scratch.local)

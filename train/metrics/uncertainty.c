@@ -3,6 +3,7 @@
  */
 #include "train/metrics/uncertainty.h"
 
+#include "tensor/base/mem.h"
 #include "train/metrics/bootstrap.h"
 #include "train/metrics/delong.h"
 
@@ -10,6 +11,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What allocations are for, in messages. */
+static const char purpose[] = "the intervals";
 
 MetricsUncertainty metrics_uncertainty_defaults(void)
 {
@@ -53,22 +57,15 @@ static void free_level(Level *level)
     *level = (Level){0};
 }
 
-static Status no_memory(size_t n, Error *error)
-{
-    return error_set(error, STATUS_FAILED,
-                     "scores: no memory for intervals of %zu rows; free some, or leave them out",
-                     n);
-}
-
 /* Counts the different clusters of each class. */
-static bool count_clusters(const MetricsScores *set, Level *level)
+static bool count_clusters(const MetricsScores *set, Level *level, Error *error)
 {
     if (!set->has_videos) {
         for (size_t i = 0; i < level->n; i++)
             level->clusters[level->labels[i]]++;
         return true;
     }
-    bool *const seen = calloc(set->videos + (size_t)1, sizeof *seen);
+    bool *const seen = mem_new(set->videos + (size_t)1, sizeof *seen, purpose, error);
     for (size_t i = 0; seen && i < level->n; i++) {
         level->clusters[level->labels[i]] += !seen[level->cluster[i]];
         seen[level->cluster[i]] = true;
@@ -84,12 +81,14 @@ static Status make_level(const MetricsScores *set, const MetricsLevelChoice *cho
     const MetricsLevelRows rows = metrics_level_rows(set, choice->level);
     const size_t room = rows.count;
     *level = (Level){0};
-    level->scores = malloc((room + 1) * sizeof *level->scores);
-    level->ranks =
-        rows.ranks == rows.scores ? level->scores : malloc((room + 1) * sizeof *level->ranks);
-    level->labels = malloc(room + 1);
-    level->cluster = set->has_videos ? malloc((room + 1) * sizeof *level->cluster) : NULL;
-    uint32_t *const selected = malloc((room + 1) * sizeof *selected);
+    level->scores = mem_new(room + 1, sizeof *level->scores, purpose, error);
+    level->ranks = rows.ranks == rows.scores
+                       ? level->scores
+                       : mem_new(room + 1, sizeof *level->ranks, purpose, error);
+    level->labels = mem_new(room + 1, 1, purpose, error);
+    level->cluster =
+        set->has_videos ? mem_new(room + 1, sizeof *level->cluster, purpose, error) : NULL;
+    uint32_t *const selected = mem_new(room + 1, sizeof *selected, purpose, error);
     bool complete = level->scores && level->ranks && level->labels && selected &&
                     (level->cluster || !set->has_videos);
     if (complete) {
@@ -102,22 +101,22 @@ static Status make_level(const MetricsScores *set, const MetricsLevelChoice *cho
             if (level->cluster)
                 level->cluster[i] = frames ? set->frame_video[selected[i]] : selected[i];
         }
-        complete = count_clusters(set, level);
+        complete = count_clusters(set, level, error);
     }
     free(selected);
     if (complete)
         return STATUS_OK;
     free_level(level);
-    return no_memory(room, error);
+    return error->status;
 }
 
 /* The AUROC's interval by DeLong: for videos, and for rows that are taken for independent. */
 static Status delong_interval(const Level *level, bool of_videos, MetricsIntervals *intervals,
                               Error *error)
 {
-    double *const placements = malloc((level->n + 1) * sizeof *placements);
+    double *const placements = mem_new(level->n + 1, sizeof *placements, purpose, error);
     if (!placements)
-        return no_memory(level->n, error);
+        return error->status;
     const Status status =
         metrics_placements(level->ranks, level->labels, level->n, placements, error);
     if (status == STATUS_OK) {
@@ -172,9 +171,10 @@ static Status resample_levels(const MetricsScores *set, const Level *levels, con
                               MetricsIntervals *intervals, Error *error)
 {
     const size_t resamples = (size_t)settings->resamples;
-    MetricsSample **const samples = calloc((size_t)count, sizeof *samples);
-    double *const values = malloc((size_t)count * METRICS_NAMES * resamples * sizeof *values);
-    Status status = samples && values ? STATUS_OK : no_memory(set->frames, error);
+    MetricsSample **const samples = mem_new(count, sizeof *samples, purpose, error);
+    double *const values =
+        mem_new((size_t)count * METRICS_NAMES * resamples, sizeof *values, purpose, error);
+    Status status = samples && values ? STATUS_OK : error->status;
     for (int i = 0; i < count && status == STATUS_OK; i++) {
         const Level *const level = &levels[of[i]];
         status = metrics_sample_create(&samples[i], level->scores, level->ranks, level->labels,
@@ -210,10 +210,10 @@ Status metrics_intervals(const MetricsScores *set, const MetricsLevelChoice *cho
     if (settings->mode == METRICS_CI_OFF)
         return STATUS_OK;
     const bool resampled = metrics_uncertainty_resamples(settings, set->frames);
-    Level *const levels = calloc((size_t)count, sizeof *levels);
-    int *const of = calloc((size_t)count, sizeof *of);
+    Level *const levels = mem_new(count, sizeof *levels, purpose, error);
+    int *const of = mem_new(count, sizeof *of, purpose, error);
     int wanted = 0;
-    Status status = levels && of ? STATUS_OK : no_memory(set->frames, error);
+    Status status = levels && of ? STATUS_OK : error->status;
     for (int i = 0; i < count && status == STATUS_OK; i++) {
         const bool by_delong = choices[i].level != METRICS_FRAMES || !set->has_videos;
         assert(set->has_videos || choices[i].level == METRICS_FRAMES);
