@@ -1,6 +1,6 @@
 /*
  * kernels_private.h - the kernels that are written for one ISA level each, from which kernels.c builds its
- * tables beside those of rows_template.h.
+ * tables, in addition to those of rows_template.h.
  *
  * All but the reference exist only in programs for x86-64, and may only be put into the table of a
  * processor that has the instructions (cpu_private.h).
@@ -24,8 +24,11 @@ void kernels_product_int8_avx2(const KernelProduct *product);
 void kernels_interleave_avx2(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 void kernels_transpose_avx2(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
-/* product_avx512.c */
+/* product_avx512.c; int8 needs VNNI, and bf16 without BF16 instructions widens to f32. */
 void kernels_product_f32_avx512(const KernelProduct *product);
+void kernels_product_bf16_avx512(const KernelProduct *product);
+void kernels_product_bf16_avx512_bf16(const KernelProduct *product);
+void kernels_product_int8_avx512_vnni(const KernelProduct *product);
 void kernels_interleave_avx512(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 void kernels_transpose_avx512(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
@@ -45,13 +48,6 @@ void kernels_transpose_bytes_avx2(const uint8_t *in, size_t in_stride, size_t ro
 float kernels_softmax_bf16_avx512(const float *row, int n, float scale, uint16_t *p,
                                   float *inverse_sum);
 void kernels_softmax_gradient_bf16_avx512(const KernelScores *scores);
-
-/* AVX-512 without BF16 instructions: widens to f32. */
-void kernels_product_bf16_avx512(const KernelProduct *product);
-
-/* With one extension of AVX-512 each. */
-void kernels_product_int8_avx512_vnni(const KernelProduct *product);
-void kernels_product_bf16_avx512_bf16(const KernelProduct *product);
 
 /*
  * product_amx.c. The process must have permission to use tiles (cpu_private.h). The tile configuration and
