@@ -6,17 +6,17 @@
 #include <math.h>
 #include <time.h>
 
-const Kernels *support_rung(int rung)
+const Kernels *support_level(int level)
 {
-    return kernels_variant(kernels_variant_name(rung));
+    return kernels_variant(kernels_variant_name(level));
 }
 
-int support_rungs(void)
+int support_levels(void)
 {
-    int rungs = 0;
-    while (kernels_variant_name(rungs))
-        rungs++;
-    return rungs;
+    int levels = 0;
+    while (kernels_variant_name(levels))
+        levels++;
+    return levels;
 }
 
 float support_f32_of(uint16_t bf16)

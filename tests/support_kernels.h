@@ -9,11 +9,11 @@
 
 #include "tensor/kernels/kernels.h"
 
-/* The variant on that rung (kernels_variant_name), or NULL where this processor lacks it. */
-const Kernels *support_rung(int rung);
+/* The table of that ISA level (kernels_variant_name), or NULL where this processor lacks it. */
+const Kernels *support_level(int level);
 
-/* The number of rungs: tests run once for each, with the rung in Check's _i. */
-int support_rungs(void);
+/* The number of ISA levels: tests run once for each, with the level in Check's _i. */
+int support_levels(void);
 
 /* The number that the bits of a bf16 are. */
 float support_f32_of(uint16_t bf16);

@@ -234,7 +234,7 @@ END_TEST
 START_TEST(quantising_shows_them)
 {
     enum { N = 100 };
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     static const uint16_t WORDS[] = {0x7fc0, 0xffc0, 0x7f80, 0xff80, 0x7f81};
@@ -269,7 +269,7 @@ END_TEST
 START_TEST(layer_norm_shows_overflow)
 {
     enum { D = 70 };
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     float x[D], gamma[D], beta[D], y[D], mean, rstd;
@@ -297,7 +297,7 @@ int main(void)
     tcase_add_test(files, no_precision_hides_them);
     tcase_add_test(files, overflow_on_the_way_is_refused);
     TCase *const all = support_case(suite, "kernels", 60);
-    tcase_add_loop_test(all, quantising_shows_them, 0, support_rungs());
-    tcase_add_loop_test(all, layer_norm_shows_overflow, 0, support_rungs());
+    tcase_add_loop_test(all, quantising_shows_them, 0, support_levels());
+    tcase_add_loop_test(all, layer_norm_shows_overflow, 0, support_levels());
     return support_main(suite);
 }

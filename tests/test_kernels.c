@@ -66,7 +66,7 @@ static void fill_sweep(double low, double high)
 
 START_TEST(exp_is_within_two_ulp)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return; /* this processor cannot run it */
     fill_sweep(-110, 95);
@@ -92,7 +92,7 @@ END_TEST
  */
 START_TEST(activations_are_accurate)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     fill_sweep(-12.9, 14.5); /* below, exp(-z^2 / 2) is subnormal and has fewer bits */
@@ -120,7 +120,7 @@ END_TEST
 
 START_TEST(activations_survive_extremes)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     const float x[] = {0,    -0.0f, 1e-45f, -1e-45f, 1e-20f,  100,
@@ -158,7 +158,7 @@ static double log_sum_exp(const float *x, int n, double scale)
 
 START_TEST(softmax_is_accurate)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     static const float scales[] = {1.0f, 0.125f, -2.0f};
@@ -189,7 +189,7 @@ END_TEST
 
 START_TEST(layer_norm_is_accurate)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     enum { D = 1024 };
@@ -225,7 +225,7 @@ END_TEST
 
 START_TEST(layer_norm_backward_is_the_derivative)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     enum { D = 257 };
@@ -255,7 +255,7 @@ END_TEST
 
 START_TEST(sums_are_in_double_and_in_a_fixed_order)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     static float x[1000], y[1000];
@@ -410,7 +410,7 @@ static void compare_run(const Kernels *table, int which, int n, int at_end,
 
 START_TEST(variants_agree_with_the_reference_and_stay_inside)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     SupportGuarded memory[OPERANDS];
@@ -431,7 +431,7 @@ END_TEST
  */
 START_TEST(levels_with_fused_products_give_the_same_bits)
 {
-    const Kernels *const table = support_rung(_i), *const avx2 = kernels_variant("avx2");
+    const Kernels *const table = support_level(_i), *const avx2 = kernels_variant("avx2");
     if (!table || !avx2 || table == kernels_reference())
         return;
     enum { SIZE = 1030 };
@@ -460,7 +460,7 @@ END_TEST
 
 START_TEST(in_place_gives_the_same_bits)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     for (int n = 1; n <= MAX_SIZE; n++) {
@@ -531,7 +531,7 @@ START_TEST(the_environment_chooses_the_variant)
         ck_assert_int_eq(init_in_child(name), table ? 0 : (int)STATUS_FAILED);
         if (table)
             ck_assert_str_eq(table->name, name);
-        else /* nor is any rung above */
+        else /* nor is any level above */
             ck_assert(!kernels_variant_name(i + 1) ||
                       !kernels_variant(kernels_variant_name(i + 1)));
     }
@@ -544,19 +544,19 @@ END_TEST
 
 int main(void)
 {
-    const int rungs = support_rungs();
+    const int levels = support_levels();
     Suite *const suite = suite_create("kernels");
     TCase *const all = support_case(suite, "kernels", 120);
     tcase_add_test(all, the_environment_chooses_the_variant); /* first: before anything is chosen */
-    tcase_add_loop_test(all, exp_is_within_two_ulp, 0, rungs);
-    tcase_add_loop_test(all, activations_are_accurate, 0, rungs);
-    tcase_add_loop_test(all, activations_survive_extremes, 0, rungs);
-    tcase_add_loop_test(all, softmax_is_accurate, 0, rungs);
-    tcase_add_loop_test(all, layer_norm_is_accurate, 0, rungs);
-    tcase_add_loop_test(all, layer_norm_backward_is_the_derivative, 0, rungs);
-    tcase_add_loop_test(all, sums_are_in_double_and_in_a_fixed_order, 0, rungs);
-    tcase_add_loop_test(all, variants_agree_with_the_reference_and_stay_inside, 0, rungs);
-    tcase_add_loop_test(all, levels_with_fused_products_give_the_same_bits, 0, rungs);
-    tcase_add_loop_test(all, in_place_gives_the_same_bits, 0, rungs);
+    tcase_add_loop_test(all, exp_is_within_two_ulp, 0, levels);
+    tcase_add_loop_test(all, activations_are_accurate, 0, levels);
+    tcase_add_loop_test(all, activations_survive_extremes, 0, levels);
+    tcase_add_loop_test(all, softmax_is_accurate, 0, levels);
+    tcase_add_loop_test(all, layer_norm_is_accurate, 0, levels);
+    tcase_add_loop_test(all, layer_norm_backward_is_the_derivative, 0, levels);
+    tcase_add_loop_test(all, sums_are_in_double_and_in_a_fixed_order, 0, levels);
+    tcase_add_loop_test(all, variants_agree_with_the_reference_and_stay_inside, 0, levels);
+    tcase_add_loop_test(all, levels_with_fused_products_give_the_same_bits, 0, levels);
+    tcase_add_loop_test(all, in_place_gives_the_same_bits, 0, levels);
     return support_main(suite);
 }

@@ -19,7 +19,7 @@ enum { MAX_SIZE = 70, LONG_ROW = 300, COLUMNS = KERNELS_COLUMNS };
 
 START_TEST(conversions_are_exact)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     static const uint32_t lower[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
@@ -36,7 +36,8 @@ START_TEST(conversions_are_exact)
             ck_each(isnan(x[i]) ? isnan(support_f32_of(y[i])) : y[i] == dtype_bf16_from_f32(x[i]),
                     "%s: %08x becomes %04x", table->name, (unsigned)bits[i], (unsigned)y[i]);
         kernels_reference()->to_bf16(x, again, UPPER);
-        ck_assert(memcmp(y, again, sizeof y) == 0); /* NaNs too: every rung stores the same file */
+        ck_assert(memcmp(y, again, sizeof y) ==
+                  0); /* NaNs too: every ISA level stores the same file */
     }
     for (int i = 0; i < UPPER; i++)
         y[i] = (uint16_t)i;
@@ -52,7 +53,7 @@ END_TEST
 
 START_TEST(layer_norm_bf16_is_rounded_once)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     for (int D = 1; D <= LONG_ROW; D += 1 + D / 9) {
@@ -75,7 +76,7 @@ END_TEST
 
 START_TEST(layer_norm_backward_bf16_is_the_derivative)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     for (int D = 1; D <= LONG_ROW; D += 1 + D / 9) {
@@ -110,7 +111,7 @@ END_TEST
 
 START_TEST(quantised_bytes_are_the_nearest)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     for (int n = 1; n <= LONG_ROW; n += 1 + n / 9) {
@@ -276,7 +277,7 @@ static void compare_operands(const Kernels *table, int which, const Operands *fo
 
 START_TEST(variants_agree_with_the_reference_and_stay_inside)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     SupportGuarded memory[3 * OPERANDS];
@@ -449,9 +450,10 @@ static void run_timing(void *context)
 
 START_TEST(speed)
 {
-    const Kernels *const table = support_rung(_i), *const below = _i ? support_rung(_i - 1) : NULL;
+    const Kernels *const table = support_level(_i), *const below =
+                                                        _i ? support_level(_i - 1) : NULL;
     if (!support_speed_wanted() || !table || (below && below->finish == table->finish))
-        return; /* nobody asks, or the same kernels as on the rung below */
+        return; /* not requested, or the kernels of the level below */
     for (int i = 0; i < 3; i++)
         support_fill_normal(timed_f32[i], TIMED, (unsigned)i, 2);
     kernels_reference()->to_bf16(timed_f32[0], timed_bf16[0], TIMED);
@@ -466,14 +468,14 @@ END_TEST
 
 int main(void)
 {
-    const int rungs = support_rungs();
+    const int levels = support_levels();
     Suite *const suite = suite_create("kernels_bf16");
     TCase *const all = support_case(suite, "kernels_bf16", 120);
-    tcase_add_loop_test(all, conversions_are_exact, 0, rungs);
-    tcase_add_loop_test(all, layer_norm_bf16_is_rounded_once, 0, rungs);
-    tcase_add_loop_test(all, layer_norm_backward_bf16_is_the_derivative, 0, rungs);
-    tcase_add_loop_test(all, quantised_bytes_are_the_nearest, 0, rungs);
-    tcase_add_loop_test(all, variants_agree_with_the_reference_and_stay_inside, 0, rungs);
-    tcase_add_loop_test(all, speed, 0, rungs);
+    tcase_add_loop_test(all, conversions_are_exact, 0, levels);
+    tcase_add_loop_test(all, layer_norm_bf16_is_rounded_once, 0, levels);
+    tcase_add_loop_test(all, layer_norm_backward_bf16_is_the_derivative, 0, levels);
+    tcase_add_loop_test(all, quantised_bytes_are_the_nearest, 0, levels);
+    tcase_add_loop_test(all, variants_agree_with_the_reference_and_stay_inside, 0, levels);
+    tcase_add_loop_test(all, speed, 0, levels);
     return support_main(suite);
 }

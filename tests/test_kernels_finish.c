@@ -135,7 +135,7 @@ static void check_ending(const Kernels *table, const Ending *e, const SupportGua
 
 START_TEST(the_end_of_a_product_has_the_bits_of_its_formula)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return; /* this processor cannot run it */
     static const int columns[] = {1, 15, 16, 17, 31, 32, 33, 48, 50, 63, 64};
@@ -164,9 +164,9 @@ END_TEST
 
 int main(void)
 {
-    const int rungs = support_rungs();
+    const int levels = support_levels();
     Suite *const suite = suite_create("kernels_finish");
     TCase *const all = support_case(suite, "kernels_finish", 120);
-    tcase_add_loop_test(all, the_end_of_a_product_has_the_bits_of_its_formula, 0, rungs);
+    tcase_add_loop_test(all, the_end_of_a_product_has_the_bits_of_its_formula, 0, levels);
     return support_main(suite);
 }

@@ -11,7 +11,7 @@ enum { COLUMNS = KERNELS_COLUMNS, TILE = KERNELS_TILE_ROWS, GROUP = 4 /* bytes *
 
 START_TEST(rows_are_interleaved)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     enum { MAX_DEPTH = 70, MAX_LDA = MAX_DEPTH + 3 };
@@ -42,7 +42,7 @@ END_TEST
 
 START_TEST(rows_become_columns)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     enum { MAX_DEPTH = 70 };
@@ -75,10 +75,10 @@ END_TEST
 
 int main(void)
 {
-    const int rungs = support_rungs();
+    const int levels = support_levels();
     Suite *const suite = suite_create("kernels_layout");
     TCase *const layouts = support_case(suite, "layouts", 120);
-    tcase_add_loop_test(layouts, rows_are_interleaved, 0, rungs);
-    tcase_add_loop_test(layouts, rows_become_columns, 0, rungs);
+    tcase_add_loop_test(layouts, rows_are_interleaved, 0, levels);
+    tcase_add_loop_test(layouts, rows_become_columns, 0, levels);
     return support_main(suite);
 }

@@ -35,13 +35,13 @@ typedef struct Subject {
 enum { MAX_SUBJECTS = 32 };
 static Subject subjects[MAX_SUBJECTS];
 
-/* All kernels that differ from that of the rung below, on the rungs that this processor reaches. */
+/* All kernels that differ from that of the ISA level below, of the levels that this processor has. */
 static int collect_subjects(void)
 {
     int count = 0;
     const Kernels *below = NULL;
-    for (int rung = 0; rung < support_rungs(); rung++) {
-        const Kernels *const table = support_rung(rung);
+    for (int level = 0; level < support_levels(); level++) {
+        const Kernels *const table = support_level(level);
         for (Precision p = 0; table && p < PRECISION_COUNT; p++)
             if (!below || below->product[p] != table->product[p])
                 subjects[count++] = (Subject){table, p};

@@ -17,7 +17,7 @@ static void fill_scores(float *row, int n, bool wide)
 
 START_TEST(softmax_bf16_is_rounded_once)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     for (int n = 1; n <= LONG_ROW; n += 1 + n / 9) {
@@ -45,7 +45,7 @@ END_TEST
 
 START_TEST(softmax_bf16_masks_and_keeps_nans)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     float row[LONG_ROW], inverse_sum;
@@ -182,7 +182,7 @@ static void check_gradient_bf16(const Kernels *table, int rows, const float (*sc
 
 START_TEST(softmax_gradient_is_the_derivative)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     for (int n = 1; n <= LONG_ROW; n += 1 + n / 9) {
@@ -204,8 +204,8 @@ int main(void)
 {
     Suite *const suite = suite_create("kernels_softmax");
     TCase *const all = support_case(suite, "kernels_softmax", 120);
-    tcase_add_loop_test(all, softmax_bf16_is_rounded_once, 0, support_rungs());
-    tcase_add_loop_test(all, softmax_bf16_masks_and_keeps_nans, 0, support_rungs());
-    tcase_add_loop_test(all, softmax_gradient_is_the_derivative, 0, support_rungs());
+    tcase_add_loop_test(all, softmax_bf16_is_rounded_once, 0, support_levels());
+    tcase_add_loop_test(all, softmax_bf16_masks_and_keeps_nans, 0, support_levels());
+    tcase_add_loop_test(all, softmax_gradient_is_the_derivative, 0, support_levels());
     return support_main(suite);
 }

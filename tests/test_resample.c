@@ -93,7 +93,7 @@ static void check_blend(const Kernels *table, Guarded in_pages, Guarded out_page
 
 START_TEST(test_blend_is_exact)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return; /* this processor cannot run it */
     const Guarded in = guard(), out = guard();
@@ -113,7 +113,7 @@ END_TEST
 /* Every pair of a weight's sign and low bits with every pixel: the split of the weight loses nothing. */
 START_TEST(test_blend_single_weights)
 {
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     uint8_t in[256], out[256];
@@ -132,7 +132,7 @@ START_TEST(test_transpose)
 {
     static const size_t SIZES[] = {1, 2, 7, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 97};
     enum { COUNT = sizeof SIZES / sizeof *SIZES };
-    const Kernels *const table = support_rung(_i);
+    const Kernels *const table = support_level(_i);
     if (!table)
         return;
     const Guarded in_pages = guard(), out_pages = guard();
@@ -164,8 +164,8 @@ int main(void)
 {
     Suite *const suite = suite_create("resample");
     TCase *const kernels = support_case(suite, "kernels", 60);
-    tcase_add_loop_test(kernels, test_blend_is_exact, 0, support_rungs());
-    tcase_add_loop_test(kernels, test_blend_single_weights, 0, support_rungs());
-    tcase_add_loop_test(kernels, test_transpose, 0, support_rungs());
+    tcase_add_loop_test(kernels, test_blend_is_exact, 0, support_levels());
+    tcase_add_loop_test(kernels, test_blend_single_weights, 0, support_levels());
+    tcase_add_loop_test(kernels, test_transpose, 0, support_levels());
     return support_main(suite);
 }

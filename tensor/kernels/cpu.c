@@ -16,11 +16,11 @@
 
 /* State that XCR0 says is saved. */
 enum {
-    XCR0_YMM = 0x6,          /* of SSE and AVX */
-    XCR0_ZMM = 0xe6,         /* and opmask, upper halves, zmm16-31 */
-    XCR0_TILES = 0x3 << 17,  /* their configuration and their contents */
-    XCR0_TILE_CONTENTS = 18, /* the number of the bit that needs leave */
-    REQUEST_LEAVE = 0x1023,  /* ARCH_REQ_XCOMP_PERM of asm/prctl.h, which older systems lack */
+    XCR0_YMM = 0x6,              /* of SSE and AVX */
+    XCR0_ZMM = 0xe6,             /* and opmask, upper halves, zmm16-31 */
+    XCR0_TILES = 0x3 << 17,      /* their configuration and their contents */
+    XCR0_TILE_CONTENTS = 18,     /* the number of the bit that needs permission */
+    REQUEST_PERMISSION = 0x1023, /* ARCH_REQ_XCOMP_PERM of asm/prctl.h, which older systems lack */
 };
 
 /* Leaf 7, of which older compilers' cpuid.h lack names or call them otherwise. */
@@ -78,10 +78,10 @@ bool cpu_has_avx512_bf16(void)
     return cpuid(7, 0).eax >= 1 && (cpuid(7, 1).eax & EAX_AVX512_BF16) && saves(XCR0_ZMM);
 }
 
-static bool leave_to_use_tiles(void)
+static bool request_amx_permission(void)
 {
 #if defined(__linux__)
-    return syscall(SYS_arch_prctl, REQUEST_LEAVE, XCR0_TILE_CONTENTS) == 0;
+    return syscall(SYS_arch_prctl, REQUEST_PERMISSION, XCR0_TILE_CONTENTS) == 0;
 #else
     return false;
 #endif
@@ -90,7 +90,7 @@ static bool leave_to_use_tiles(void)
 bool cpu_has_amx(void)
 {
     const unsigned tiles = EDX_AMX_TILE | EDX_AMX_BF16 | EDX_AMX_INT8;
-    return (cpuid(7, 0).edx & tiles) == tiles && saves(XCR0_TILES) && leave_to_use_tiles();
+    return (cpuid(7, 0).edx & tiles) == tiles && saves(XCR0_TILES) && request_amx_permission();
 }
 
 #else

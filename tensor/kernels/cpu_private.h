@@ -1,9 +1,9 @@
 /*
  * cpu_private.h - which vector instructions this processor offers and the operating system lets programs use.
  *
- * A processor's own word is not enough: registers that the system does not save across a switch of
- * tasks would be lost, so the saved state (XCR0) is asked too. Each function asks for what it names alone;
- * that the others hold besides is for kernels.c to see. All false off x86-64. Thread-safe.
+ * CPUID is not enough: registers that the system does not save across a switch of tasks would be lost, so the
+ * saved state (XCR0) is checked too. Each function checks only what it names; kernels.c checks that all
+ * lower levels are available as well. All false off x86-64. Thread-safe.
  */
 #ifndef LNCLIP_TENSOR_KERNELS_CPU_PRIVATE_H
 #define LNCLIP_TENSOR_KERNELS_CPU_PRIVATE_H

@@ -3,8 +3,8 @@
  *
  * Each loop keeps enough independent sums to hide the latency of its instruction (at most 8 cycles for the
  * vectors, two a cycle; 52 for tiles, one in 16) and starts from values that stay finite and normal: some
- * processors slow down on others. What the loops compute is thrown away, but through `keep`, so that the
- * compiler cannot know.
+ * processors slow down on others. What the loops compute is discarded through `keep`, so that the
+ * compiler cannot remove them.
  */
 #include "tensor/kernels/peak.h"
 
@@ -165,14 +165,14 @@ __attribute__((target("amx-tile,amx-int8"))) static double peak_int8_tile(int ro
 
 #endif
 
-/* One loop, and from which rung of the ladder on it may run. */
+/* One loop, and the lowest ISA level at which it may run. */
 typedef struct Peak {
-    const char *rung;
+    const char *level;
     const char *instruction;
     double (*run)(int rounds);
 } Peak;
 
-/* From the plainest to the best, rungs as in LNCLIP_CPU; every precision may use those of f32. */
+/* From the plainest to the best, ISA levels as in LNCLIP_CPU; every precision may use those of f32. */
 static const Peak f32_peaks[] = {
     {"ref", "plain C", peak_plain},
 #if defined(__x86_64__)
@@ -195,20 +195,20 @@ static const Peak int8_peaks[] = {
     {0},
 };
 
-/* The place of a rung on the ladder of LNCLIP_CPU. */
-static int height(const char *rung)
+/* The number of a level in the order of LNCLIP_CPU. */
+static int level_number(const char *name)
 {
     int i = 0;
-    while (kernels_variant_name(i) && strcmp(kernels_variant_name(i), rung) != 0)
+    while (kernels_variant_name(i) && strcmp(kernels_variant_name(i), name) != 0)
         i++;
     return i;
 }
 
 static void improve(const Peak **best, const Peak *peaks, size_t count)
 {
-    const int allowed = height(kernels()->name);
+    const int allowed = level_number(kernels()->name);
     for (size_t i = 0; i < count; i++)
-        if (peaks[i].run && height(peaks[i].rung) <= allowed)
+        if (peaks[i].run && level_number(peaks[i].level) <= allowed)
             *best = &peaks[i];
 }
 

@@ -3,7 +3,7 @@
  *
  * A product is judged by its share of these rates. The instruction is the widest that the kernels in force
  * may use for a precision (LNCLIP_CPU masks it too), so a share close to 1 means that nothing is left to
- * gain on this rung, and a low peak that a higher rung is missing.
+ * gain at this ISA level, and a low peak that the processor lacks a higher one.
  */
 #ifndef LNCLIP_TENSOR_KERNELS_PEAK_H
 #define LNCLIP_TENSOR_KERNELS_PEAK_H
