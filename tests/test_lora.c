@@ -432,7 +432,7 @@ START_TEST(an_adapter_makes_the_model_that_was_trained)
     ck_ok(vit_adapter_write(trained.vit, &trained.head, trained.tuned, path, NULL, 0, &error),
           &error);
     ck_ok(vit_adapter_read(read.vit, &read.head, path, &report, &error), &error);
-    ck_assert_int_eq(report.loras_merged, 12);
+    ck_assert_int_eq(report.weights_merged, 12);
     ck_assert_int_eq(report.others_set, 0);
     ck_assert_int_eq(report.layer_norms_kept, 0);
     ck_assert_int_eq(report.frozen_equal, 0);
@@ -461,8 +461,8 @@ START_TEST(alpha_scales_what_lora_adds)
         open_bench(&by_hand, EVERY_MAP);
         open_bench(&read, NULL);
         vit_tuned_set_lora_alpha(scaled.tuned, scaled.vit, alphas[i]);
-        for (int k = 1; k < by_hand.tuned->loras; k += 2) {
-            Tensor *const B = &by_hand.tuned->lora[k];
+        for (int k = 1; k < by_hand.tuned->part_count; k += 2) {
+            Tensor *const B = &by_hand.tuned->parts[k];
             for (size_t j = 0; j < tensor_count(B); j++)
                 tensor_f32(B)[j] *= (float)scale;
         }
@@ -478,7 +478,7 @@ START_TEST(alpha_scales_what_lora_adds)
         ck_ok(vit_adapter_write(scaled.vit, &scaled.head, scaled.tuned, path, NULL, 0, &error),
               &error);
         ck_ok(vit_adapter_read(read.vit, &read.head, path, &report, &error), &error);
-        ck_assert_int_eq(report.loras_merged, 12);
+        ck_assert_int_eq(report.weights_merged, 12);
         run(&read, NULL, want);
         ck_assert_double_lt(support_relative_error(want, have, 2 * IMAGES), 1e-5);
         close_bench(&read);
@@ -512,7 +512,7 @@ START_TEST(what_an_adapter_lacks_is_told)
             continue;
         }
         ck_ok(status, &error);
-        ck_assert_int_eq(report.loras_merged, dropped == 0 ? 2 : 1);
+        ck_assert_int_eq(report.weights_merged, dropped == 0 ? 2 : 1);
         ck_assert_int_eq(report.others_set, dropped == 3 ? 1 : 2);
         ck_assert_int_eq(report.others_kept, dropped == 0 ? 0 : dropped - 1);
         if (dropped == 0)
@@ -688,7 +688,7 @@ START_TEST(a_stopped_run_goes_on_to_the_same_bits)
     VitAdapterReport report;
     ck_ok(vit_adapter_read(vit, NULL, support_in_folder("whole/last.safetensors"), &report, &error),
           &error);
-    ck_assert_int_eq(report.loras_merged, strstr(settings[_i], "lora") ? 6 : 0);
+    ck_assert_int_eq(report.weights_merged, strstr(settings[_i], "lora") ? 6 : 0);
     vit_destroy(vit);
 }
 END_TEST

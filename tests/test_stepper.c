@@ -55,11 +55,12 @@ static void bench_open(Bench *bench, const char *tune, int threads, int micro_ba
     ck_ok(vit_create(&bench->vit, &config, 4, bench->threads, &error), &error);
     ck_ok(vit_head_create(&bench->head, VIT_HEAD_LINEAR_NORM, WIDTH, 4, &error), &error);
     ck_ok(vit_tune(&bench->tuned, bench->vit, &bench->head, tune, 0, &error), &error);
-    if (bench->tuned->loras > 0) { /* with dropout, and away from B = 0, where A would not matter */
+    if (bench->tuned->part_count >
+        0) { /* with dropout, and away from B = 0, where A would not matter */
         set(bench, "lora.dropout", "0.3");
         set(bench, "slerp", "off"); /* draws of the step too */
-        for (int i = 1; i < bench->tuned->loras; i += 2) {
-            const Tensor *const B = &bench->tuned->lora[i];
+        for (int i = 1; i < bench->tuned->part_count; i += 2) {
+            const Tensor *const B = &bench->tuned->parts[i];
             support_fill_normal(tensor_f32(B), tensor_count(B), (unsigned)i, 0.1);
         }
     }

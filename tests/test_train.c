@@ -118,7 +118,8 @@ START_TEST(a_start_that_would_be_lost_is_refused)
         support_job_open(&job, support_run_folder(), run, &config, settings[i]);
         for (int p = 0; p < job.vit->parameter_count; p++) {
             VitParameter *const parameter = &job.vit->parameters[p];
-            parameter->changed = i == 2 ? parameter->lora : parameter->kind == VIT_LAYER_NORM;
+            parameter->changed =
+                i == 2 ? parameter->method != NULL : parameter->kind == VIT_LAYER_NORM;
         }
         const Status status = train_run(&job.job, &result, &error);
         if (i == 0)

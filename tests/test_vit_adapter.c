@@ -383,6 +383,22 @@ START_TEST(whole_model)
 }
 END_TEST
 
+/* A model is not written without what cannot be merged into its weights. */
+START_TEST(unmerged_parts)
+{
+    static const VitMethod method = {.name = "Prompt"};
+    Error error = {0};
+    VitParameter *weight = vit_find(vit, "vision_model.encoder.layers.1.mlp.fc2.weight");
+    weight->method = &method;
+    const char *folder = support_in_folder("unmerged");
+    ck_assert_int_eq(vit_save_with_head(vit, &head, folder, &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "Prompt at vision_model.encoder.layers.1.mlp.fc2"));
+    ck_assert(!file_exists(folder));
+    weight->method = NULL;
+    ck_ok(vit_save_with_head(vit, &head, folder, &error), &error);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("vit_adapter");
@@ -397,5 +413,6 @@ int main(void)
     tcase_add_test(cases, refused);
     tcase_add_test(cases, all_or_nothing);
     tcase_add_test(cases, whole_model);
+    tcase_add_test(cases, unmerged_parts);
     return support_main(suite);
 }

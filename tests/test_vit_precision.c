@@ -164,8 +164,8 @@ static void run_steps(const Setup *setup, const Vit *vit, Threads *threads, Resu
 /* LoRA's B starts at zero, and the gradient of A with it: it is moved. */
 static void move_loras(const VitTuned *tuned)
 {
-    for (int i = 1; i < tuned->loras; i += 2)
-        move(&tuned->lora[i], (unsigned)i, 0.05);
+    for (int i = 1; i < tuned->part_count; i += 2)
+        move(&tuned->parts[i], (unsigned)i, 0.05);
 }
 
 static Result run(Setup setup)

@@ -314,7 +314,7 @@ static void describe_config(json_t *out, const VitConfig *config)
 }
 
 /* The parameters and which of them train; counts include the head, which always does. */
-static void describe_parameters(json_t *out, const Vit *vit, const VitTuned *tuned)
+static void describe_parameters(json_t *out, const Vit *vit, VitHead *own, const VitTuned *tuned)
 {
     json_t *const tensors = json_array();
     for (int i = 0; i < vit->parameter_count; i++) {
@@ -326,7 +326,9 @@ static void describe_parameters(json_t *out, const Vit *vit, const VitTuned *tun
         cli_json_set(row, "trains", json_boolean(parameter->tensor.needs_grad));
         cli_json_append(tensors, row);
     }
-    const size_t head = VIT_CLASSES * ((size_t)vit->config.width + 1);
+    size_t head = 0;
+    for (int i = 0; i < VIT_HEAD_TENSORS; i++)
+        head += tensor_count(vit_head_tensor(own, i));
     const size_t all = vit_size(vit) + head + vit_tuned_added(tuned);
     cli_json_set(out, "tensors", tensors);
     cli_json_set(out, "encoder_parameters", json_integer((json_int_t)vit_size(vit)));
@@ -377,7 +379,7 @@ static Status inspect_model(const Request *request, json_t *out, Error *error)
     if (status == STATUS_OK) {
         cli_json_set(out, "metadata", cmd_inspect_metadata(model.vit->file));
         cli_json_set(out, "tune", cli_json_string(request->tune));
-        describe_parameters(out, model.vit, tuned);
+        describe_parameters(out, model.vit, &model.head, tuned);
     }
     vit_tuned_destroy(tuned);
     cli_model_free(&model);

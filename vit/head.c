@@ -4,10 +4,9 @@
 #include "vit/head.h"
 
 #include "tensor/base/mem.h"
-#include "tensor/random.h"
+#include "vit/names.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +34,16 @@ const char *vit_head_kind_name(VitHeadKind kind)
     return kind_names[kind];
 }
 
+const VitPartRow vit_head_rows[VIT_HEAD_TENSORS] = {
+    {VIT_HEAD_WEIGHT, {VIT_PART_OUT, VIT_PART_IN}, VIT_PART_UNIFORM, true},
+    {VIT_HEAD_BIAS, {VIT_PART_OUT}, VIT_PART_UNIFORM, false},
+};
+
+Tensor *vit_head_tensor(VitHead *head, int row)
+{
+    return row == 0 ? &head->weight : &head->bias;
+}
+
 Status vit_head_create(VitHead *head, VitHeadKind kind, int width, uint64_t seed, Error *error)
 {
     assert(head && width > 0 && error);
@@ -45,10 +54,9 @@ Status vit_head_create(VitHead *head, VitHeadKind kind, int width, uint64_t seed
         return STATUS_FAILED;
     head->weight = tensor_leaf(head->storage, 2, (const int[]){VIT_CLASSES, width});
     head->bias = tensor_leaf(head->storage + weights, 1, (const int[]){VIT_CLASSES});
-    const double bound = 1 / sqrt(width);
     Random random = random_stream(seed, RANDOM_HEAD, 0, 0);
-    for (size_t i = 0; i < weights + VIT_CLASSES; i++)
-        head->storage[i] = (float)(bound * (2 * random_uniform(&random) - 1));
+    for (int i = 0; i < VIT_HEAD_TENSORS; i++)
+        vit_part_draw(&vit_head_rows[i], vit_head_tensor(head, i), width, &random);
     return STATUS_OK;
 }
 

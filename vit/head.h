@@ -4,7 +4,7 @@
 #ifndef LNCLIP_VIT_HEAD_H
 #define LNCLIP_VIT_HEAD_H
 
-#include "vit/vit.h"
+#include "vit/part.h"
 
 typedef enum VitHeadKind {
     VIT_HEAD_LINEAR_NORM, /* logits = W z + b, z = f / |f|: the method */
@@ -28,6 +28,10 @@ const char *vit_head_kind_name(VitHeadKind kind);
 /* W and b ~ U(-1/sqrt(D), 1/sqrt(D)), a pure function of (width, seed). */
 Status vit_head_create(VitHead *head, VitHeadKind kind, int width, uint64_t seed, Error *error);
 void vit_head_destroy(VitHead *head);
+
+/* What the head adds to the model: names, decay and initial values of its tensors, which are its weight and bias. */
+extern const VitPartRow vit_head_rows[VIT_HEAD_TENSORS];
+Tensor *vit_head_tensor(VitHead *head, int row);
 
 /*
  * vit_save with the head, named as in GenD's files, its kind in the metadata: vit_load and vit_head_read take it

@@ -3,16 +3,11 @@
  */
 #include "vit/lora.h"
 
+#include "tensor/base/mem.h"
 #include "tensor/gemm.h"
-#include "tensor/random.h"
 
 #include <assert.h>
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-static const char WEIGHT[] = ".weight";
-static const char *const marks[2] = {".lora_A", ".lora_B"};
 
 /* Gives the part of `linear` that has this weight A and B in `lora`; false if none has it. */
 static bool attach_part(Lora *lora, const Linear *linear, const Tensor *weight, Tensor *down,
@@ -33,7 +28,7 @@ static bool attach_part(Lora *lora, const Linear *linear, const Tensor *weight, 
     return false;
 }
 
-void vit_lora_attach(Vit *vit, VitParameter *parameter, Tensor *down, Tensor *up)
+static void attach(Vit *vit, VitParameter *parameter, Tensor *parts)
 {
     bool found = false;
     for (int i = 0; i < vit->config.layers && !found; i++) {
@@ -44,13 +39,12 @@ void vit_lora_attach(Vit *vit, VitParameter *parameter, Tensor *down, Tensor *up
                                               [VIT_MAP_FC1] = &block->fc1,
                                               [VIT_MAP_FC2] = &block->fc2};
         for (int k = 0; k < VIT_MAPS && !found; k++) {
-            found = attach_part(&block->lora[k], maps[k], &parameter->tensor, down, up);
+            found = attach_part(&block->lora[k], maps[k], &parameter->tensor, &parts[0], &parts[1]);
             if (found)
                 block->lora[k].map = (uint16_t)(i * VIT_MAPS + k);
         }
     }
     assert(found && "LoRA belongs to the weight of a linear map");
-    parameter->lora = true;
 }
 
 void vit_lora_scale(Vit *vit, float scale)
@@ -60,43 +54,29 @@ void vit_lora_scale(Vit *vit, float scale)
             vit->blocks[i].lora[k].scale = scale;
 }
 
-void vit_lora_start(float *down, int rank, int in, uint64_t seed, uint32_t index)
+/* W + s B A */
+static void merge(const Tensor *weight, float *const *parts, int rank, float scale, float *merged)
 {
-    const double bound = 1 / sqrt(in);
-    Random random = random_stream(seed, RANDOM_LORA, index, 0);
-    for (size_t i = 0; i < (size_t)rank * (size_t)in; i++)
-        down[i] = (float)((2 * random_uniform(&random) - 1) * bound);
+    const int out = weight->shape[0], in = weight->shape[1];
+    memcpy(merged, tensor_f32(weight), tensor_count(weight) * sizeof *merged);
+    gemm(false, false, out, in, rank, scale, parts[1], rank, parts[0], in, 1, merged, in);
 }
 
-void vit_lora_merge(const float *weight, const float *down, const float *up, float scale, int out,
-                    int in, int rank, float *merged)
-{
-    if (merged != weight)
-        memcpy(merged, weight, (size_t)out * (size_t)in * sizeof *merged);
-    gemm(false, false, out, in, rank, scale, up, rank, down, in, 1, merged, in);
-}
+/* B is 0 at first, so that the first forward is that of the model as loaded. */
+static const VitPartRow rows[] = {
+    {".lora_A.weight", {VIT_PART_RANK, VIT_PART_IN}, VIT_PART_UNIFORM, true},
+    {".lora_B.weight", {VIT_PART_OUT, VIT_PART_RANK}, VIT_PART_ZERO, true},
+};
 
-void vit_lora_name(const char *weight, bool up, char *out, size_t size)
-{
-    const size_t stem = strlen(weight) - strlen(WEIGHT);
-    assert(strlen(weight) > strlen(WEIGHT) && strcmp(weight + stem, WEIGHT) == 0);
-    const int length = snprintf(out, size, "%.*s%s%s", (int)stem, weight, marks[up], WEIGHT);
-    assert(length > 0 && (size_t)length < size);
-    (void)length;
-}
-
-bool vit_lora_name_parse(char *name, bool *up)
-{
-    static const char *const tails[] = {".weight", ".default.weight"};
-    for (int side = 0; side < 2; side++) {
-        char *mark = strstr(name, marks[side]);
-        for (int i = 0; mark && i < 2; i++) {
-            if (strcmp(mark + strlen(marks[side]), tails[i]) != 0)
-                continue;
-            memcpy(mark, WEIGHT, sizeof WEIGHT);
-            *up = side == 1;
-            return true;
-        }
-    }
-    return false;
-}
+const VitMethod vit_lora = {
+    .name = "LoRA",
+    .word = "lora",
+    .highest_rank = 4096,
+    .targets = 1U << VIT_Q_WEIGHT | 1U << VIT_V_WEIGHT,
+    .scale_key = "lora_scale",
+    .purpose = RANDOM_LORA,
+    .rows = rows,
+    .row_count = COUNT_OF(rows),
+    .attach = attach,
+    .merge = merge,
+};

@@ -4,7 +4,7 @@
 #include "vit/names.h"
 
 #include "tensor/base/mem.h"
-#include "vit/lora.h"
+#include "vit/part.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -36,7 +36,9 @@ static bool cut(char *text, const char *infix)
     return true;
 }
 
-VitNameKind vit_name_kind(const char *name, char native[VIT_NAME_SIZE])
+/* vit_name_kind, and of a part its method and row. */
+static VitNameKind kind_of(const char *name, char native[VIT_NAME_SIZE], const VitMethod **method,
+                           int *part)
 {
     static const char *const weights[] = {VIT_HEAD_WEIGHT, "linear.weight", "head.weight", NULL};
     static const char *const biases[] = {VIT_HEAD_BIAS, "linear.bias", "head.bias", NULL};
@@ -64,12 +66,20 @@ VitNameKind vit_name_kind(const char *name, char native[VIT_NAME_SIZE])
     const bool original = cut(full, "base_layer.");
     if (strlen(full) >= VIT_NAME_SIZE)
         return VIT_NAME_UNKNOWN;
-    bool up;
-    const bool lora = vit_lora_name_parse(full, &up);
+    *method = vit_part_parse(full, part);
+    if (strlen(full) >= VIT_NAME_SIZE)
+        return VIT_NAME_UNKNOWN;
     memcpy(native, full, strlen(full) + 1);
-    if (lora)
-        return up ? VIT_NAME_LORA_B : VIT_NAME_LORA_A;
+    if (*method)
+        return VIT_NAME_PART;
     return original ? VIT_NAME_ORIGINAL : VIT_NAME_ENCODER;
+}
+
+VitNameKind vit_name_kind(const char *name, char native[VIT_NAME_SIZE])
+{
+    const VitMethod *method = NULL;
+    int part;
+    return kind_of(name, native, &method, &part);
 }
 
 /* `name` without the prefixes that wrappers put before an encoder's names. */
@@ -142,8 +152,12 @@ static const char *other_family(const SafeTensors *file, bool *is_clip)
 static int by_native(const void *a, const void *b)
 {
     const VitNamed *x = a, *y = b;
-    const int kinds = (x->kind > y->kind) - (x->kind < y->kind);
-    return kinds != 0 ? kinds : strcmp(x->native, y->native);
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    if (x->part != y->part)
+        return x->part < y->part ? -1 : 1;
+    const int names = strcmp(x->native, y->native);
+    return names != 0 || x->method == y->method ? names : strcmp(x->method->name, y->method->name);
 }
 
 Status vit_named_list(const SafeTensors *file, VitNamed **out, Error *error)
@@ -166,7 +180,8 @@ Status vit_named_list(const SafeTensors *file, VitNamed **out, Error *error)
         return STATUS_FAILED;
     for (int i = 0; i < count; i++) {
         named[i].tensor = safetensors_at(file, i);
-        named[i].kind = vit_name_kind(named[i].tensor->name, named[i].native);
+        named[i].kind =
+            kind_of(named[i].tensor->name, named[i].native, &named[i].method, &named[i].part);
     }
     qsort(named, count, sizeof *named, by_native);
     for (int i = 1; i < count; i++)
@@ -183,18 +198,24 @@ Status vit_named_list(const SafeTensors *file, VitNamed **out, Error *error)
     return STATUS_OK;
 }
 
-const VitNamed *vit_named_find(const VitNamed *named, int count, const char *native)
+/* The entry of this native name that is otherwise as `key`. */
+static const VitNamed *find_key(const VitNamed *named, int count, VitNamed key, const char *native)
 {
-    return vit_named_find_kind(named, count, VIT_NAME_ENCODER, native);
-}
-
-const VitNamed *vit_named_find_kind(const VitNamed *named, int count, VitNameKind kind,
-                                    const char *native)
-{
-    VitNamed key = {.kind = kind};
     assert(strlen(native) < sizeof key.native);
     memcpy(key.native, native, strlen(native) + 1);
     return count > 0 ? bsearch(&key, named, count, sizeof key, by_native) : NULL;
+}
+
+const VitNamed *vit_named_find(const VitNamed *named, int count, const char *native)
+{
+    return find_key(named, count, (VitNamed){.kind = VIT_NAME_ENCODER}, native);
+}
+
+const VitNamed *vit_named_find_part(const VitNamed *named, int count, const VitMethod *method,
+                                    int part, const char *native)
+{
+    const VitNamed key = {.kind = VIT_NAME_PART, .method = method, .part = part};
+    return find_key(named, count, key, native);
 }
 
 const VitNamed *vit_named_of_kind(const VitNamed *named, int count, VitNameKind kind)

@@ -20,8 +20,7 @@ typedef enum VitNameKind {
     VIT_NAME_ORIGINAL, /* a LayerNorm as it was before peft tuned it */
     VIT_NAME_HEAD_WEIGHT,
     VIT_NAME_HEAD_BIAS,
-    VIT_NAME_LORA_A, /* LoRA beside the parameter of that native name */
-    VIT_NAME_LORA_B,
+    VIT_NAME_PART, /* a method's part at the weight of that native name */
     VIT_NAME_IGNORED, /* belongs to CLIP, but not to the encoder: text tower, projections, position_ids */
     VIT_NAME_UNKNOWN,
 } VitNameKind;
@@ -31,6 +30,8 @@ typedef struct VitNamed {
     const SafeTensor *tensor;
     VitNameKind kind;
     char native[VIT_NAME_SIZE]; /* of an encoder tensor, "vision_model....", else "" */
+    const VitMethod *method;    /* of a part */
+    int part;                   /* the number of its row */
 } VitNamed;
 
 /* What `name` is; for encoder names fills `native`. Any text is allowed. */
@@ -45,9 +46,9 @@ Status vit_named_list(const SafeTensors *file, VitNamed **named, Error *error);
 /* The entry of that native name and kind (VIT_NAME_ENCODER), or NULL. */
 const VitNamed *vit_named_find(const VitNamed *named, int count, const char *native);
 
-/* The same of another kind. */
-const VitNamed *vit_named_find_kind(const VitNamed *named, int count, VitNameKind kind,
-                                    const char *native);
+/* The part of that row of a method at the weight of that native name, or NULL. */
+const VitNamed *vit_named_find_part(const VitNamed *named, int count, const VitMethod *method,
+                                    int part, const char *native);
 
 /* The entry of this kind, or NULL: for the head's tensors. */
 const VitNamed *vit_named_of_kind(const VitNamed *named, int count, VitNameKind kind);

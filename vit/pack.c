@@ -57,14 +57,14 @@ static bool is_frozen(const Linear *linear)
 }
 
 /*
- * The place in the list of the first parameter that trains, itself or by LoRA: gradients flow back no further
+ * The index of the first parameter that trains, itself or by parts of a method: gradients flow back no further
  * than that.
  */
 static int first_trained(const Vit *vit)
 {
     int index = 0;
     while (index < vit->parameter_count && !vit->parameters[index].tensor.needs_grad &&
-           !vit->parameters[index].lora)
+           !vit->parameters[index].method)
         index++;
     return index;
 }

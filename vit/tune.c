@@ -21,15 +21,23 @@
 
 #define KNOWN "ln, bias, lora:R, all, none or patterns such as *.layers.0.*"
 
-enum { ITEM_SIZE = 256, LORA_HIGHEST_RANK = 4096 };
+enum { ITEM_SIZE = 256 };
 
-typedef enum ItemKind { ITEM_LN, ITEM_BIAS, ITEM_ALL, ITEM_NONE, ITEM_LORA, ITEM_PATTERN } ItemKind;
+typedef enum ItemKind {
+    ITEM_LN,
+    ITEM_BIAS,
+    ITEM_ALL,
+    ITEM_NONE,
+    ITEM_METHOD,
+    ITEM_PATTERN
+} ItemKind;
 
 typedef struct Item {
     ItemKind kind;
     char text[ITEM_SIZE];
-    int rank;        /* of LoRA */
-    unsigned wanted; /* bit s: LoRA of the weights of VitSlot s */
+    const VitMethod *method;
+    int rank;        /* of the method, 0 where it has none */
+    unsigned wanted; /* bit s: parts at the weights of VitSlot s */
 } Item;
 
 /* "q+v+out" -> bits; false, and *wrong the first name that is none. */
@@ -55,20 +63,29 @@ static bool parse_targets(const char *text, unsigned *wanted, char wrong[ITEM_SI
     }
 }
 
-/* "lora:R" or "lora:R:q+v" */
-static Status parse_lora(const char *tune, Item *item, Error *error)
+/* "lora", "lora:R" or "lora:R:q+v" */
+static Status parse_method(const char *tune, const VitMethod *method, Item *item, Error *error)
 {
-    const char *digits = item->text + strlen("lora") + (item->text[4] == ':');
-    const size_t length = strspn(digits, "0123456789");
-    const char *rest = digits + length;
-    if (length == 0 || length > 4 || (*rest != '\0' && *rest != ':') || digits[0] == '0' ||
-        atoi(digits) > LORA_HIGHEST_RANK)
-        return error_set(error, STATUS_USAGE,
-                         "tune=%s: %s names no rank from 1 to %d; write lora:8 or lora:8:q+v+out",
-                         tune, item->text, LORA_HIGHEST_RANK);
-    item->rank = atoi(digits);
-    item->wanted = 1U << VIT_Q_WEIGHT | 1U << VIT_V_WEIGHT;
+    const char *word = method->word, *rest = item->text + strlen(word);
     char wrong[ITEM_SIZE];
+    item->kind = ITEM_METHOD;
+    item->method = method;
+    item->wanted = method->targets;
+    if (method->highest_rank == 0) {
+        if (*rest == '\0')
+            return STATUS_OK;
+        return error_set(error, STATUS_USAGE, "tune=%s: %s takes no rank; write %s alone", tune,
+                         method->name, word);
+    }
+    const char *digits = rest + (*rest == ':');
+    const size_t length = strspn(digits, "0123456789");
+    rest = digits + length;
+    if (length == 0 || length > 4 || (*rest != '\0' && *rest != ':') || digits[0] == '0' ||
+        atoi(digits) > method->highest_rank)
+        return error_set(error, STATUS_USAGE,
+                         "tune=%s: %s names no rank from 1 to %d; write %s:8 or %s:8:q+v+out", tune,
+                         item->text, method->highest_rank, word, word);
+    item->rank = atoi(digits);
     if (*rest == ':' && !parse_targets(rest + 1, &item->wanted, wrong))
         return error_set(error, STATUS_USAGE,
                          "tune=%s: \"%s\" is no linear map, or named twice; join q, k, v, out, fc1 "
@@ -95,25 +112,30 @@ static Status parse_item(const char *tune, const char **next, Item *item, Error 
     for (int kind = ITEM_LN; kind <= ITEM_NONE; kind++)
         if (strcmp(item->text, words[kind]) == 0)
             item->kind = (ItemKind)kind;
-    if (strcmp(item->text, "lora") != 0 && strncmp(item->text, "lora:", 5) != 0)
-        return STATUS_OK;
-    item->kind = ITEM_LORA;
-    return parse_lora(tune, item, error);
+    for (int m = 0; vit_methods[m]; m++) {
+        const size_t word = strlen(vit_methods[m]->word);
+        if (strncmp(item->text, vit_methods[m]->word, word) == 0 &&
+            (item->text[word] == '\0' || item->text[word] == ':'))
+            return parse_method(tune, vit_methods[m], item, error);
+    }
+    return STATUS_OK;
 }
 
 Status vit_tune_check(const char *tune, Error *error)
 {
     assert(tune && error);
-    int loras = 0;
     for (const char *next = tune; next;) {
-        Item item;
+        Item item, other;
         TRY(parse_item(tune, &next, &item, error));
-        loras += item.kind == ITEM_LORA;
+        for (const char *rest = next; item.kind == ITEM_METHOD && rest;) {
+            TRY(parse_item(tune, &rest, &other, error));
+            if (other.method == item.method)
+                return error_set(error, STATUS_USAGE,
+                                 "tune=%s: names %s twice; join its linear maps in one item, as "
+                                 "%s:8:q+v",
+                                 tune, item.method->name, item.method->word);
+        }
     }
-    if (loras > 1)
-        return error_set(
-            error, STATUS_USAGE,
-            "tune=%s: names LoRA twice; join its linear maps in one item, as lora:8:q+v", tune);
     return STATUS_OK;
 }
 
@@ -131,13 +153,13 @@ static bool trains(const Item *item, const VitParameter *parameter)
     case ITEM_PATTERN:
         return fnmatch(item->text, parameter->name, 0) == 0;
     case ITEM_NONE:
-    case ITEM_LORA:
+    case ITEM_METHOD:
         break;
     }
     return false;
 }
 
-/* Adds what an item that is no LoRA chooses. */
+/* Adds what an item chooses that is not a method. */
 static Status choose(const Vit *vit, const char *tune, const Item *item, VitChoice *chosen,
                      Error *error)
 {
@@ -146,7 +168,7 @@ static Status choose(const Vit *vit, const char *tune, const Item *item, VitChoi
         if (!trains(item, &vit->parameters[i]))
             continue;
         any = true;
-        chosen[i] = VIT_TRAINS;
+        chosen[i].trains = true;
     }
     if (any)
         return STATUS_OK;
@@ -155,51 +177,50 @@ static Status choose(const Vit *vit, const char *tune, const Item *item, VitChoi
                      item->text);
 }
 
-/* Adds LoRA, once all else is chosen. */
-static Status choose_lora(const Vit *vit, const char *tune, const Item *item, VitChoice *chosen,
-                          Error *error)
+/* Adds the parts of a method, once it is known what trains itself. */
+static Status choose_parts(const Vit *vit, const char *tune, const Item *item, VitChoice *chosen,
+                           Error *error)
 {
     for (int i = 0; i < vit->parameter_count; i++) {
         const VitParameter *parameter = &vit->parameters[i];
         if (!(item->wanted >> parameter->row->slot & 1U))
             continue;
-        if (chosen[i] == VIT_TRAINS)
+        if (chosen[i].trains || chosen[i].method)
             return error_set(error, STATUS_USAGE,
-                             "tune=%s: %s would train whole and by LoRA; leave out one", tune,
-                             parameter->name);
+                             "tune=%s: %s would train whole and by %s; leave out one", tune,
+                             parameter->name, item->method->name);
         if (item->rank > vit->config.width)
             return error_set(error, STATUS_USAGE,
                              "tune=%s: a rank of %d is no lower one in a model of width %d; choose "
                              "a smaller rank",
                              tune, item->rank, vit->config.width);
-        chosen[i] = VIT_LORA;
+        chosen[i].method = item->method;
+        chosen[i].rank = item->rank;
     }
     return STATUS_OK;
 }
 
-Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, int *rank, Error *error)
+Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, Error *error)
 {
-    assert(vit && tune && chosen && rank && error);
+    assert(vit && tune && chosen && error);
     TRY(vit_tune_check(tune, error));
     for (int i = 0; i < vit->parameter_count; i++)
-        chosen[i] = VIT_FROZEN;
-    *rank = 0;
-    Item lora = {.rank = 0};
-    for (const char *next = tune; next;) {
-        Item item;
-        TRY(parse_item(tune, &next, &item, error));
-        if (item.kind == ITEM_LORA)
-            lora = item;
-        else
-            TRY(choose(vit, tune, &item, chosen, error));
-    }
-    if (lora.rank == 0)
-        return STATUS_OK;
-    *rank = lora.rank;
-    return choose_lora(vit, tune, &lora, chosen, error);
+        chosen[i] = (VitChoice){0};
+    for (int methods = 0; methods < 2; methods++)
+        for (const char *next = tune; next;) {
+            Item item;
+            TRY(parse_item(tune, &next, &item, error));
+            if (methods && item.kind == ITEM_METHOD)
+                TRY(choose_parts(vit, tune, &item, chosen, error));
+            else if (!methods && item.kind != ITEM_METHOD)
+                TRY(choose(vit, tune, &item, chosen, error));
+        }
+    return STATUS_OK;
 }
 
 /* ---- the array of trainable parameters ------------------------------------------------------------ */
+
+enum { ENTRY_NAME_SIZE = VIT_PART_NAME_SIZE + sizeof VIT_PREFIX };
 
 static const char WHAT[] = "the trainable parameters";
 
@@ -208,9 +229,9 @@ static void add_entry(VitTuned *tuned, const char *prefix, const char *name, Ten
                       bool decays)
 {
     VitTunedEntry *entry = &tuned->entries[tuned->entry_count];
-    char *full = tuned->names + (size_t)tuned->entry_count * 2 * VIT_NAME_SIZE;
+    char *full = tuned->names + (size_t)tuned->entry_count * ENTRY_NAME_SIZE;
     tuned->entry_count++;
-    snprintf(full, 2 * VIT_NAME_SIZE, "%s%s", prefix, name);
+    snprintf(full, ENTRY_NAME_SIZE, "%s%s", prefix, name);
     *entry = (VitTunedEntry){.name = full,
                              .tensor = tensor,
                              .offset = tuned->count,
@@ -226,7 +247,7 @@ static void adopt(VitTuned *tuned)
         const VitTunedEntry *entry = &tuned->entries[i];
         Tensor *tensor = entry->tensor;
         assert(!tensor->needs_grad && "already tuned");
-        if (tensor->data) /* LoRA starts at zero */
+        if (tensor->data) /* parts have initial values drawn later */
             memcpy(tuned->values + entry->offset, tensor_f32(tensor), entry->count * sizeof(float));
         tensor->data = tuned->values + entry->offset;
         tensor->grad = tuned->grads + entry->offset;
@@ -234,73 +255,78 @@ static void adopt(VitTuned *tuned)
     }
 }
 
-/* Lists A and B of a weight. */
-static void add_lora(VitTuned *tuned, const VitParameter *parameter, int rank)
+/* Lists the parts of a weight. */
+static void add_parts(VitTuned *tuned, const VitParameter *parameter, const VitChoice *choice)
 {
-    const Tensor *weight = &parameter->tensor;
-    Tensor *down = &tuned->lora[tuned->loras], *up = down + 1;
-    char name[VIT_NAME_SIZE + sizeof ".lora_A"];
-    *down = tensor_leaf(NULL, 2, (const int[]){rank, weight->shape[1]});
-    *up = tensor_leaf(NULL, 2, (const int[]){weight->shape[0], rank});
-    tuned->loras += 2;
-    vit_lora_name(parameter->name, false, name, sizeof name);
-    add_entry(tuned, VIT_PREFIX, name, down, true);
-    vit_lora_name(parameter->name, true, name, sizeof name);
-    add_entry(tuned, VIT_PREFIX, name, up, true);
+    const int *shape = parameter->tensor.shape;
+    for (int i = 0; i < choice->method->row_count; i++) {
+        const VitPartRow *row = &choice->method->rows[i];
+        char name[VIT_PART_NAME_SIZE];
+        Tensor *part = &tuned->parts[tuned->part_count++];
+        *part = vit_part_tensor(row, shape[0], shape[1], choice->rank);
+        vit_part_name(row, parameter->name, name);
+        add_entry(tuned, VIT_PREFIX, name, part, row->decays);
+    }
 }
 
-/* Draws every A and makes the maps use it. */
-static void attach_loras(VitTuned *tuned, Vit *vit, const VitChoice *chosen, uint64_t seed)
+/* Draws all parts and makes the linear maps use them. */
+static void attach_parts(VitTuned *tuned, Vit *vit, const VitChoice *chosen, uint64_t seed)
 {
-    Tensor *down = tuned->lora;
+    Tensor *parts = tuned->parts;
     for (int i = 0; i < vit->parameter_count; i++) {
-        if (chosen[i] != VIT_LORA)
+        VitParameter *parameter = &vit->parameters[i];
+        const VitMethod *method = chosen[i].method;
+        if (!method)
             continue;
-        vit_lora_start(tensor_f32(down), down->shape[0], down->shape[1], seed, (uint32_t)i);
-        vit_lora_attach(vit, &vit->parameters[i], down, down + 1);
-        down += 2;
+        Random random = random_stream(seed, method->purpose, (uint32_t)i, 0);
+        for (int k = 0; k < method->row_count; k++)
+            vit_part_draw(&method->rows[k], &parts[k], parameter->tensor.shape[1], &random);
+        method->attach(vit, parameter, parts);
+        parameter->method = method;
+        if (method == &vit_lora)
+            tuned->lora_rank = chosen[i].rank;
+        parts += method->row_count;
     }
 }
 
 /* Makes the table of entries and then the arrays. */
 static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune,
-                    const VitChoice *chosen, int rank, uint64_t seed, Error *error)
+                    const VitChoice *chosen, uint64_t seed, Error *error)
 {
-    size_t entries = head ? 2 : 0, loras = 0;
+    int entries = head ? VIT_HEAD_TENSORS : 0, parts = 0;
     for (int i = 0; i < vit->parameter_count; i++) {
-        entries += chosen[i] == VIT_TRAINS;
-        loras += chosen[i] == VIT_LORA ? 2 : 0;
+        entries += chosen[i].trains;
+        parts += chosen[i].method ? chosen[i].method->row_count : 0;
     }
-    entries += loras;
+    entries += parts;
     if (entries == 0)
         return error_set(error, STATUS_USAGE,
                          "tune=%s: nothing would train; choose ln, all or patterns", tune);
     tuned->lora_scale = 1;
     tuned->tune = mem_copy(tune, WHAT, error);
     tuned->entries = mem_new(entries, sizeof *tuned->entries, WHAT, error);
-    tuned->names = mem_new(entries, (size_t)2 * VIT_NAME_SIZE, WHAT, error);
-    tuned->lora = mem_new(loras, sizeof *tuned->lora, WHAT, error);
-    if (!tuned->tune || !tuned->entries || !tuned->names || !tuned->lora)
+    tuned->names = mem_new(entries, ENTRY_NAME_SIZE, WHAT, error);
+    tuned->parts = mem_new(parts, sizeof *tuned->parts, WHAT, error);
+    if (!tuned->tune || !tuned->entries || !tuned->names || !tuned->parts)
         return STATUS_FAILED;
     for (int i = 0; i < vit->parameter_count; i++) {
         VitParameter *parameter = &vit->parameters[i];
-        if (chosen[i] == VIT_TRAINS)
+        if (chosen[i].trains)
             add_entry(tuned, VIT_PREFIX, parameter->name, &parameter->tensor,
                       parameter->kind == VIT_EMBEDDING || parameter->kind == VIT_WEIGHT);
-        else if (chosen[i] == VIT_LORA)
-            add_lora(tuned, parameter, rank);
+        else if (chosen[i].method)
+            add_parts(tuned, parameter, &chosen[i]);
     }
-    if (head) {
-        add_entry(tuned, "", VIT_HEAD_WEIGHT, &head->weight, true);
-        add_entry(tuned, "", VIT_HEAD_BIAS, &head->bias, false);
-    }
+    for (int i = 0; head && i < VIT_HEAD_TENSORS; i++)
+        add_entry(tuned, "", vit_head_rows[i].name, vit_head_tensor(head, i),
+                  vit_head_rows[i].decays);
     tuned->values = mem_new(tuned->count, sizeof *tuned->values, WHAT, error);
     tuned->grads = mem_new(tuned->count, sizeof *tuned->grads, WHAT, error);
     tuned->base = mem_new(tuned->count, sizeof *tuned->base, WHAT, error);
     if (!tuned->values || !tuned->grads || !tuned->base)
         return STATUS_FAILED;
     adopt(tuned);
-    attach_loras(tuned, vit, chosen, seed);
+    attach_parts(tuned, vit, chosen, seed);
     memcpy(tuned->base, tuned->values, tuned->count * sizeof *tuned->base);
     return STATUS_OK;
 }
@@ -311,14 +337,13 @@ Status vit_tune(VitTuned **out, Vit *vit, VitHead *head, const char *tune, uint6
     assert(out && vit && tune && error);
     assert(!vit->packed && "what trains is chosen before the rest is packed");
     *out = NULL;
-    int rank = 0;
     VitTuned *tuned = mem_new(1, sizeof *tuned, WHAT, error);
     VitChoice *chosen = mem_new(vit->parameter_count, sizeof *chosen, WHAT, error);
     Status status = tuned && chosen ? STATUS_OK : STATUS_FAILED;
     if (status == STATUS_OK)
-        status = vit_tune_choose(vit, tune, chosen, &rank, error);
+        status = vit_tune_choose(vit, tune, chosen, error);
     if (status == STATUS_OK)
-        status = build(tuned, vit, head, tune, chosen, rank, seed, error);
+        status = build(tuned, vit, head, tune, chosen, seed, error);
     free(chosen);
     if (status != STATUS_OK) {
         vit_tuned_destroy(tuned);
@@ -331,10 +356,9 @@ Status vit_tune(VitTuned **out, Vit *vit, VitHead *head, const char *tune, uint6
 void vit_tuned_set_lora_alpha(VitTuned *tuned, Vit *vit, double alpha)
 {
     assert(alpha >= 0);
-    if (tuned->loras == 0)
+    if (tuned->lora_rank == 0)
         return;
-    const int rank = tuned->lora[0].shape[0];
-    tuned->lora_scale = alpha == 0 ? 1 : (float)(alpha / rank);
+    tuned->lora_scale = alpha == 0 ? 1 : (float)(alpha / tuned->lora_rank);
     vit_lora_scale(vit, tuned->lora_scale);
 }
 
@@ -346,7 +370,7 @@ void vit_tuned_destroy(VitTuned *tuned)
     free(tuned->grads);
     free(tuned->base);
     free(tuned->entries);
-    free(tuned->lora);
+    free(tuned->parts);
     free(tuned->names);
     free(tuned->tune);
     free(tuned);
@@ -355,8 +379,8 @@ void vit_tuned_destroy(VitTuned *tuned)
 size_t vit_tuned_added(const VitTuned *tuned)
 {
     size_t count = 0;
-    for (int i = 0; i < tuned->loras; i++)
-        count += tensor_count(&tuned->lora[i]);
+    for (int i = 0; i < tuned->part_count; i++)
+        count += tensor_count(&tuned->parts[i]);
     return count;
 }
 

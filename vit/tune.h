@@ -23,15 +23,20 @@ typedef struct VitTuned {
     size_t count;
     VitTunedEntry *entries; /* [entry_count], in the order of the encoder, then the head */
     int entry_count;
-    Tensor *lora; /* [loras] A and B of each weight in turn, views into the array, or NULL */
-    int loras;
+    Tensor *parts; /* [part_count] those of each weight in turn (part.h), views into the array */
+    int part_count;
+    int lora_rank;    /* 0 without LoRA */
     float lora_scale; /* s in W + s B A (lora.h) */
     char *tune;       /* what was asked for: goes into adapters, so that they can be read back */
     char *names;      /* the memory behind the entries' names */
 } VitTuned;
 
-/* What becomes of one parameter. */
-typedef enum VitChoice { VIT_FROZEN, VIT_TRAINS, VIT_LORA } VitChoice;
+/* What becomes of one parameter: it trains, or a method adds parts to it, or neither. */
+typedef struct VitChoice {
+    bool trains;
+    const VitMethod *method; /* or NULL */
+    int rank;                /* of the method, 0 where it has none */
+} VitChoice;
 
 /*
  * The text of `tune` is a comma list whose items add up:
@@ -49,17 +54,15 @@ typedef enum VitChoice { VIT_FROZEN, VIT_TRAINS, VIT_LORA } VitChoice;
 Status vit_tune_check(const char *tune, Error *error);
 
 /*
- * What `tune` means for the parameters of a model: sets chosen [parameter_count] and *rank, that of LoRA, 0
- * without any. STATUS_USAGE as vit_tune_check has it, and for a pattern that matches nothing, LoRA of a weight that
+ * What `tune` means for the parameters of a model: sets chosen [parameter_count]. STATUS_USAGE as vit_tune_check has it, and for a pattern that matches nothing, LoRA of a weight that
  * trains itself, and a rank above the width.
  */
-Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, int *rank,
-                       Error *error);
+Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, Error *error);
 
 /*
  * Moves what `tune` chooses (vit_tune_choose) and the head, which always trains, into one array; their
- * Tensors become views of it, with needs_grad set and the gradient beside. LoRA's A and B are made here, A drawn from
- * `seed`, and attached (lora.h): their entries stand in the place of their weight. `head` may be NULL only for
+ * Tensors become views of it, with needs_grad set and the gradient beside. The parts of methods are made here, drawn
+ * from `seed`, and attached (part.h): their entries are where that of their weight would be. `head` may be NULL only for
  * pretraining, where none exists. vit and head must outlive *tuned; destroy it first. Once per Vit.
  */
 Status vit_tune(VitTuned **tuned, Vit *vit, VitHead *head, const char *tune, uint64_t seed,
@@ -74,7 +77,7 @@ void vit_tuned_set_lora_alpha(VitTuned *tuned, Vit *vit, double alpha);
 /* Frees the array; the parameters it held must not be used afterwards, only destroyed. NULL is allowed. */
 void vit_tuned_destroy(VitTuned *tuned);
 
-/* Numbers among `count` that the model itself does not have: LoRA's. */
+/* Parameters among `count` that methods add to the encoder. */
 size_t vit_tuned_added(const VitTuned *tuned);
 
 /* grads = 0. The one place where parameters' gradients are zeroed. */

@@ -21,6 +21,9 @@
 
 #include <stdint.h>
 
+/* A method that adds parameters to the encoder (part.h). */
+typedef struct VitMethod VitMethod;
+
 /* One named parameter of the encoder: the single list behind loading, tuning, adapters and inspect. */
 typedef struct VitParameter {
     char name[VIT_NAME_SIZE]; /* as in Hugging Face, from "vision_model." on */
@@ -31,7 +34,7 @@ typedef struct VitParameter {
     bool changed;   /* an adapter gave it other numbers than the model has */
     bool mapped;    /* as loaded, its numbers lay in the mapped file */
     bool packed;    /* vit_pack made packs of it: forward and backward read those */
-    bool lora;      /* LoRA is trained for it: its map's Lora has A and B (lora.h) */
+    const VitMethod *method; /* that has attached parts to it (part.h), or NULL */
 } VitParameter;
 
 typedef struct VitLayerNorm {

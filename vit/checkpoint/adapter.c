@@ -8,7 +8,6 @@
 
 #include "tensor/base/c_locale.h"
 #include "tensor/base/mem.h"
-#include "vit/lora.h"
 #include "vit/names.h"
 
 #include <assert.h>
@@ -29,7 +28,6 @@ typedef struct Reading {
     VitHead *head;
     SafeTensors *file;
     VitNamed *named;   /* [safetensors_count] */
-    int rank;          /* of LoRA, 0 without any */
     VitChoice *chosen; /* [parameter_count] what the adapter may change */
     Change *changes;
     int change_count;
@@ -102,7 +100,7 @@ static void read_encoder_tensor(Reading *reading, const VitNamed *named, Error *
     if (!parameter) {
         error_detail(error, "unknown: %.200s", named->tensor->name);
     } else if (named->kind == VIT_NAME_ORIGINAL ||
-               reading->chosen[parameter - vit->parameters] != VIT_TRAINS) {
+               !reading->chosen[parameter - vit->parameters].trains) {
         compare(reading, &parameter->tensor, named->tensor, error);
     } else {
         const bool norm = parameter->kind == VIT_LAYER_NORM;
@@ -112,10 +110,13 @@ static void read_encoder_tensor(Reading *reading, const VitNamed *named, Error *
     }
 }
 
-/* The scale of B A, which peft keeps in another file: without it nobody knows. False if it is no scale. */
-static bool lora_scale(const Reading *reading, float *scale)
+/* The scale of a method's parts, which peft stores in another file. False if there is none, or not a valid one. */
+static bool read_scale(const Reading *reading, const VitMethod *method, float *scale)
 {
-    const char *text = safetensors_metadata(reading->file, "lora_scale");
+    *scale = 1;
+    if (!method->scale_key)
+        return true;
+    const char *text = safetensors_metadata(reading->file, method->scale_key);
     if (!text || text[0] == '\0')
         return false;
     char *end = NULL;
@@ -125,62 +126,79 @@ static bool lora_scale(const Reading *reading, float *scale)
     return *end == '\0' && isfinite(*scale) && *scale > 0;
 }
 
-/* A and B of a weight, which gets W + s B A. */
-static void read_lora(Reading *reading, const VitNamed *A, const VitNamed *B, Error *error)
+/* Plans to merge `count` parts, whose values are `values`, into a weight. */
+static void plan_merge(Reading *reading, VitParameter *parameter, const VitChoice *choice,
+                       float *const *values, float scale, const char *first, Error *error)
 {
-    VitParameter *parameter = vit_find(reading->vit, A->native);
-    if (!parameter || parameter->kind != VIT_WEIGHT) {
-        error_detail(error, "LoRA of no linear map: %.200s", A->tensor->name);
-        return;
-    }
-    if (reading->chosen[parameter - reading->vit->parameters] != VIT_LORA) {
-        error_detail(error, "LoRA that no metadata \"tune\" names: %.200s", A->tensor->name);
-        return;
-    }
-    float scale = 1;
-    if (!lora_scale(reading, &scale)) {
-        error_detail(error, "LoRA without metadata \"lora_scale\" above 0: %.200s",
-                     A->tensor->name);
-        return;
-    }
     const Tensor *weight = &parameter->tensor;
-    const int out = weight->shape[0], in = weight->shape[1], rank = reading->rank;
-    const Tensor down = tensor_leaf(NULL, 2, (const int[]){rank, in});
-    const Tensor up = tensor_leaf(NULL, 2, (const int[]){out, rank});
-    if (!fits(A->tensor, &down, error) || !fits(B->tensor, &up, error))
-        return;
-    float *a = convert(A->tensor, tensor_count(&down), error);
-    float *b = convert(B->tensor, tensor_count(&up), error);
     float *merged = malloc(tensor_count(weight) * sizeof *merged);
-    if (a && b && merged)
-        vit_lora_merge(tensor_f32(weight), a, b, scale, out, in, rank, merged);
-    else if (a && b) /* otherwise convert has said it */
-        error_detail(error, "out of memory: %.200s", A->tensor->name);
-    const bool made = a && b && merged;
-    const bool finite = made && dtype_all_finite(merged, tensor_count(weight));
-    if (made && !finite)
-        error_detail(error, "NaN or infinity in W + s B A: %.200s", A->tensor->name);
-    if (finite) {
-        reading->changes[reading->change_count++] = (Change){parameter, &parameter->tensor, merged};
-        reading->report.loras_merged++;
-    } else {
-        free(merged);
+    if (!merged) {
+        error_detail(error, "out of memory: %.200s", first);
+        return;
     }
-    free(a);
-    free(b);
+    choice->method->merge(weight, values, choice->rank, scale, merged);
+    if (!dtype_all_finite(merged, tensor_count(weight))) {
+        error_detail(error, "NaN or infinity in W + s B A: %.200s", first);
+        free(merged);
+        return;
+    }
+    reading->changes[reading->change_count++] = (Change){parameter, &parameter->tensor, merged};
+    reading->report.weights_merged++;
 }
 
-/* Reads LoRA at its A; a B alone is named. */
-static void read_lora_tensor(Reading *reading, const VitNamed *named, Error *error)
+/* All parts of a method at one weight, the first of which is found[0]. */
+static void read_parts(Reading *reading, const VitNamed *const *found, Error *error)
 {
-    const bool is_a = named->kind == VIT_NAME_LORA_A;
-    const VitNamed *other =
-        vit_named_find_kind(reading->named, safetensors_count(reading->file),
-                            is_a ? VIT_NAME_LORA_B : VIT_NAME_LORA_A, named->native);
-    if (!other)
-        error_detail(error, "half of LoRA: %.200s alone", named->tensor->name);
-    else if (is_a)
-        read_lora(reading, named, other, error);
+    const VitMethod *method = found[0]->method;
+    const char *first = found[0]->tensor->name;
+    VitParameter *parameter = vit_find(reading->vit, found[0]->native);
+    float scale, *values[VIT_MOST_PARTS] = {NULL};
+    if (!parameter || parameter->kind != VIT_WEIGHT) {
+        error_detail(error, "%s of no linear map: %.200s", method->name, first);
+        return;
+    }
+    const VitChoice *choice = &reading->chosen[parameter - reading->vit->parameters];
+    if (choice->method != method) {
+        error_detail(error, "%s that no metadata \"tune\" names: %.200s", method->name, first);
+        return;
+    }
+    if (!read_scale(reading, method, &scale)) {
+        error_detail(error, "%s without metadata \"%s\" above 0: %.200s", method->name,
+                     method->scale_key, first);
+        return;
+    }
+    assert(method->merge && "no method yet whose parts an encoder would have to keep");
+    const int *shape = parameter->tensor.shape;
+    Tensor wanted[VIT_MOST_PARTS];
+    bool fit = true, read = true;
+    for (int i = 0; i < method->row_count; i++) {
+        wanted[i] = vit_part_tensor(&method->rows[i], shape[0], shape[1], choice->rank);
+        fit = fit && fits(found[i]->tensor, &wanted[i], error);
+    }
+    for (int i = 0; fit && i < method->row_count; i++) {
+        values[i] = convert(found[i]->tensor, tensor_count(&wanted[i]), error);
+        read = read && values[i];
+    }
+    if (fit && read)
+        plan_merge(reading, parameter, choice, values, scale, first, error);
+    for (int i = 0; i < method->row_count; i++)
+        free(values[i]);
+}
+
+/* Reads all parts of a method at a weight when the first one comes; where one is missing, each other is named. */
+static void read_part(Reading *reading, const VitNamed *named, Error *error)
+{
+    const VitNamed *found[VIT_MOST_PARTS];
+    bool complete = true;
+    for (int i = 0; i < named->method->row_count; i++) {
+        found[i] = vit_named_find_part(reading->named, safetensors_count(reading->file),
+                                       named->method, i, named->native);
+        complete = complete && found[i];
+    }
+    if (!complete)
+        error_detail(error, "half of %s: %.200s alone", named->method->name, named->tensor->name);
+    else if (named->part == 0)
+        read_parts(reading, found, error);
 }
 
 /* What "tune" says has trained, LayerNorms apart, and the file does not hold. */
@@ -189,11 +207,11 @@ static void find_lacking(Reading *reading)
     const int count = safetensors_count(reading->file);
     for (int i = 0; i < reading->vit->parameter_count; i++) {
         const VitParameter *parameter = &reading->vit->parameters[i];
-        const VitChoice choice = reading->chosen[i];
-        if (choice == VIT_FROZEN || parameter->kind == VIT_LAYER_NORM ||
-            vit_named_find_kind(reading->named, count,
-                                choice == VIT_LORA ? VIT_NAME_LORA_A : VIT_NAME_ENCODER,
-                                parameter->name))
+        const VitChoice *choice = &reading->chosen[i];
+        if ((!choice->trains && !choice->method) || parameter->kind == VIT_LAYER_NORM ||
+            (choice->method
+                 ? vit_named_find_part(reading->named, count, choice->method, 0, parameter->name)
+                 : vit_named_find(reading->named, count, parameter->name)))
             continue;
         if (reading->report.others_kept++ == 0)
             reading->report.first_kept = parameter->name;
@@ -249,19 +267,20 @@ static Status settle_kind(Reading *reading, const char *said, const VitHints *hi
 /* Both tensors of a head, or none. */
 static void read_head(Reading *reading, Error *error)
 {
-    const int count = safetensors_count(reading->file);
-    const VitNamed *weight = vit_named_of_kind(reading->named, count, VIT_NAME_HEAD_WEIGHT);
-    const VitNamed *bias = vit_named_of_kind(reading->named, count, VIT_NAME_HEAD_BIAS);
-    if (!weight && !bias)
-        return;
-    if (!weight || !bias) {
-        error_detail(error, "half a head: %.200s alone", (weight ? weight : bias)->tensor->name);
-        return;
+    static const VitNameKind kinds[VIT_HEAD_TENSORS] = {VIT_NAME_HEAD_WEIGHT, VIT_NAME_HEAD_BIAS};
+    const VitNamed *found[VIT_HEAD_TENSORS], *any = NULL;
+    bool complete = true;
+    for (int i = 0; i < VIT_HEAD_TENSORS; i++) {
+        found[i] = vit_named_of_kind(reading->named, safetensors_count(reading->file), kinds[i]);
+        any = any ? any : found[i];
+        complete = complete && found[i];
     }
-    if (!reading->head)
+    if (any && !complete)
+        error_detail(error, "half a head: %.200s alone", any->tensor->name);
+    if (!complete || !reading->head)
         return;
-    plan(reading, NULL, &reading->head->weight, weight->tensor, error);
-    plan(reading, NULL, &reading->head->bias, bias->tensor, error);
+    for (int i = 0; i < VIT_HEAD_TENSORS; i++)
+        plan(reading, NULL, vit_head_tensor(reading->head, i), found[i]->tensor, error);
     reading->report.head_set = true;
 }
 
@@ -297,8 +316,7 @@ static Status check_metadata(Reading *reading, Error *error)
             safetensors_path(file), base, reading->vit->fingerprint);
     TRY(check_base(reading, error));
     const char *tune = safetensors_metadata(file, "tune");
-    if (vit_tune_choose(reading->vit, tune ? tune : "ln", reading->chosen, &reading->rank, error) ==
-        STATUS_OK)
+    if (vit_tune_choose(reading->vit, tune ? tune : "ln", reading->chosen, error) == STATUS_OK)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
                      "%s: metadata \"tune\" is \"%.200s\", which fits nothing in this model; use "
@@ -325,8 +343,8 @@ static Status prepare(Reading *reading, Error *error)
         used += named->kind < VIT_NAME_IGNORED;
         if (named->kind == VIT_NAME_ENCODER || named->kind == VIT_NAME_ORIGINAL)
             read_encoder_tensor(reading, named, error);
-        else if (named->kind == VIT_NAME_LORA_A || named->kind == VIT_NAME_LORA_B)
-            read_lora_tensor(reading, named, error);
+        else if (named->kind == VIT_NAME_PART)
+            read_part(reading, named, error);
         else if (named->kind == VIT_NAME_UNKNOWN)
             error_detail(error, "unknown: %.200s", named->tensor->name);
     }
@@ -483,7 +501,7 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
     all[count++] = (SafeTensorsMetadata){"base_preprocessing", preprocessing};
     if (head)
         all[count++] = (SafeTensorsMetadata){"head", vit_head_kind_name(head->kind)};
-    if (tuned->loras > 0)
+    if (tuned->lora_rank > 0)
         all[count++] = (SafeTensorsMetadata){"lora_scale", scale};
     if (whole) {
         all[count++] = (SafeTensorsMetadata){"config", config};

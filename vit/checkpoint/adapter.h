@@ -15,7 +15,7 @@ typedef struct VitAdapterReport {
     int layer_norms_set;  /* tensors of LayerNorms taken over */
     int layer_norms_kept; /* tensors of LayerNorms the file lacks: base values stay */
     int others_set;       /* other tensors taken over, which its metadata "tune" names as trained */
-    int loras_merged;     /* weights that became W + B A */
+    int weights_merged;   /* weights that a method's parts were merged into: LoRA's W + s B A */
     int others_kept;      /* other tensors that "tune" names and the file lacks: base values stay */
     const char *first_kept; /* of these, by its name in the model; borrowed from the Vit, or NULL */
     bool head_set;
@@ -28,7 +28,7 @@ typedef struct VitAdapterReport {
  * Sets LayerNorms and head of `vit` and `head`, and what else the metadata "tune" names, from a
  * .safetensors file: native names as in a GenD file ("feature_extractor.vision_model.….weight",
  * "model.linear.{weight,bias}"), the same without prefixes, "head.{weight,bias}", and peft's LN-tuning
- * names. LoRA's A and B (lora.h) are merged into their weight, so that they cost nothing from then on. Any
+ * names. Parts of methods (part.h), such as LoRA's A and B, are merged into their weight, so that they cost nothing. Any
  * subset. All or nothing: on failure neither vit nor head has changed. STATUS_FAILED for unknown names (all
  * counted), another width (both shapes named), a base model of another fingerprint, or a frozen tensor that
  * differs from the base, a base computed or fed in another way (metadata "base_network",

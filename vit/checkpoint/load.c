@@ -324,11 +324,10 @@ static Status match(const Vit *vit, const char *path, const VitNamed *named, int
         }
     }
     for (int i = 0; i < count; i++) {
-        const bool known = named[i].kind == VIT_NAME_ENCODER
-                               ? vit_find(vit, named[i].native) != NULL
-                               : named[i].kind != VIT_NAME_UNKNOWN &&
-                                     named[i].kind != VIT_NAME_LORA_A &&
-                                     named[i].kind != VIT_NAME_LORA_B;
+        const bool known =
+            named[i].kind == VIT_NAME_ENCODER
+                ? vit_find(vit, named[i].native) != NULL
+                : named[i].kind != VIT_NAME_UNKNOWN && named[i].kind != VIT_NAME_PART;
         if (known)
             continue;
         unexpected++;

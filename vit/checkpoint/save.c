@@ -49,10 +49,9 @@ static int list_tensors(const Vit *vit, const VitSaving *saving, SafeTensor *ten
         tensors[count].name = names[count];
         count++;
     }
-    if (saving->head) {
-        tensors[count++] = vit_stored(VIT_HEAD_WEIGHT, &saving->head->weight);
-        tensors[count++] = vit_stored(VIT_HEAD_BIAS, &saving->head->bias);
-    }
+    for (int i = 0; saving->head && i < VIT_HEAD_TENSORS; i++)
+        tensors[count++] =
+            vit_stored(vit_head_rows[i].name, vit_head_tensor((VitHead *)saving->head, i));
     return count;
 }
 
@@ -100,6 +99,14 @@ Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, 
 {
     assert(vit && saving && folder && error && (!saving->backbone || saving->head));
     FolderWriter writer;
+    for (int i = 0; i < vit->parameter_count; i++) {
+        const VitMethod *method = vit->parameters[i].method;
+        if (method && !method->merge)
+            return error_set(error, STATUS_FAILED,
+                             "%s: %s at %s cannot be merged into the weights, and a model has no "
+                             "place for it; keep the adapter",
+                             folder, method->name, vit->parameters[i].name);
+    }
     if (!file_folder_is_empty(folder))
         return error_set(error, STATUS_FAILED,
                          "%s: is not an empty folder; name a new one for the model", folder);
