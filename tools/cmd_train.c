@@ -342,7 +342,7 @@ static Status load_model(Training *training, Error *error)
     if (!model->has_head) {
         vit_head_destroy(&model->head);
         model->head_created = false;
-        TRY(vit_head_create(&model->head, recipe->head, model->vit->config.width, recipe->seed,
+        TRY(vit_head_create(&model->head, recipe->head, vit_model_width(model->vit), recipe->seed,
                             error));
         model->head_created = true;
     }

@@ -110,7 +110,7 @@ static void score_batch(Scorer *scorer, int count, const uint8_t *pixels, const 
     Tensor input = tensor_leaf(block, 4, (const int[]){count, 3, S, S});
     if (!tape_is_planning(scorer->tape))
         train_normalize(config, pixels, count, scorer->threads, block);
-    Tensor *features = vit_forward(scorer->vit, scorer->tape, &input, NULL); /* [count,1,D] */
+    Tensor *features = vit_model_forward(scorer->vit, scorer->tape, &input, NULL); /* [count,1,D] */
     if (rows->features && !tape_is_planning(scorer->tape))
         memcpy(rows->features, tensor_f32(features), tensor_count(features) * sizeof(float));
     if (scorer->head)
@@ -130,7 +130,7 @@ static void scorer_end(Scorer *scorer)
 
 static Status scorer_tape(Scorer *scorer, Error *error)
 {
-    const int operations = vit_forward_operations(scorer->vit) + HEAD_OPERATIONS;
+    const int operations = vit_model_operations(scorer->vit) + HEAD_OPERATIONS;
     TRY(tape_create(&scorer->tape, scorer->arena, scorer->threads, operations, error));
     tape_set_recording(scorer->tape, false);
     return STATUS_OK;
@@ -221,7 +221,7 @@ static Status check_finite(const DataBatch *batch, const DataList *list, const R
 static Status score_list(Scorer *scorer, DataLoader *loader, const DataList *list,
                          const TrainScoring *scoring, const Rows *all, Error *error)
 {
-    const size_t D = (size_t)scorer->vit->config.width;
+    const size_t D = vit_model_width(scorer->vit);
     const double start = train_clock();
     TRY(data_loader_start(loader, 0, 0, error));
     for (int done = 0; done < list->count;) {
@@ -267,7 +267,7 @@ Status train_score(const Vit *vit, VitHead *head, const DataList *list, int firs
     if (settings.decode_bytes == 0)
         settings.decode_bytes = machine_memory("").bytes / 4;
     const Rows all = {features, probabilities, scoring->cross_entropy, scoring->margins};
-    const Rows rows = rows_from(&all, (size_t)first, (size_t)vit->config.width);
+    const Rows rows = rows_from(&all, (size_t)first, vit_model_width(vit));
 
     Scorer scorer = {.vit = vit, .head = head, .threads = threads};
     DataLoader *loader = NULL;

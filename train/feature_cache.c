@@ -14,7 +14,7 @@ static const char FORMAT[] = "lnclip features 1";
 
 static size_t list_bytes(const Vit *vit, const DataList *list)
 {
-    return list ? (size_t)list->count * vit->config.width * sizeof(float) : 0;
+    return list ? (size_t)list->count * vit_model_width(vit) * sizeof(float) : 0;
 }
 
 size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const DataList *val)
@@ -60,7 +60,7 @@ static bool copy_features(const SafeTensors *file, const char *name, const Vit *
         return true;
     const SafeTensor *tensor = safetensors_find(file, name);
     if (!tensor || tensor->dtype != DTYPE_F32 || tensor->ndim != 2 ||
-        tensor->shape[0] != list->count || tensor->shape[1] != vit->config.width)
+        tensor->shape[0] != list->count || tensor->shape[1] != vit_model_width(vit))
         return false;
     memcpy(target, tensor->data, tensor->bytes);
     return true;
@@ -95,7 +95,7 @@ static SafeTensor matrix(const char *name, const Vit *vit, const DataList *list,
     return (SafeTensor){.name = name,
                         .dtype = DTYPE_F32,
                         .ndim = 2,
-                        .shape = {list->count, vit->config.width},
+                        .shape = {list->count, vit_model_width(vit)},
                         .data = features,
                         .bytes = list_bytes(vit, list)};
 }

@@ -131,7 +131,7 @@ static Status workspace_create(Workspace *work, const TrainStepper *stepper, Are
     if (!work->micro_batches || !work->tapes)
         return error->status;
     TRY(tape_create(&work->objective, arena, stepper->threads, TRAIN_OBJECTIVE_OPERATIONS, error));
-    const int operations = vit_forward_operations(stepper->vit);
+    const int operations = vit_model_operations(stepper->vit);
     for (int i = 0; i <= kept; i++)
         TRY(tape_create(&work->tapes[i], arena, stepper->threads, operations, error));
     return recompute ? tape_allow_recompute(work->tapes[kept], vit_block_operations(), error)
@@ -172,7 +172,7 @@ static void embed(TrainStepper *stepper, MicroBatch *part, const uint8_t *pixels
                                                .seed = stepper->recipe->seed,
                                                .step = (uint32_t)step,
                                                .first = (uint32_t)part->first});
-    part->features = vit_forward(stepper->vit, part->tape, &part->pixels, NULL);
+    part->features = vit_model_forward(stepper->vit, part->tape, &part->pixels, NULL);
     stepper->times.forward += train_clock() - start;
     stepper->times.forward_images += part->count;
 }
@@ -220,7 +220,7 @@ Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const f
 {
     assert(!(features && stepper->encoder_trains) && "these features would change with each step");
     const bool planning = arena_is_measuring(stepper->work.arena);
-    const size_t D = stepper->vit->config.width;
+    const size_t D = vit_model_width(stepper->vit);
     if (!planning) {
         TRY(plan_count(stepper, batch->count, error));
         vit_tuned_zero_grads(stepper->tuned);
@@ -353,7 +353,7 @@ static void plan_given(TrainStepper *stepper, size_t other_bytes)
     const TrainRecipe *recipe = stepper->recipe;
     const size_t count = stepper->tuned->count;
     const size_t moments = recipe->optimizer == TRAIN_OPTIMIZER_ADAMW ? 2 : 1;
-    const size_t D = stepper->vit->config.width;
+    const size_t D = vit_model_width(stepper->vit);
     plan->model = vit_bytes(stepper->vit);
     /* Values, gradients, base; the copies of SAM and of the moving average. */
     const size_t copies = 3 + moments + (recipe->sam_rho > 0) + (recipe->ema > 0);
@@ -374,7 +374,7 @@ static void plan_given(TrainStepper *stepper, size_t other_bytes)
 static Status create(TrainStepper *stepper, size_t other_bytes, Error *error)
 {
     const TrainRecipe *recipe = stepper->recipe;
-    const size_t batch = stepper->batch_size, D = stepper->vit->config.width;
+    const size_t batch = stepper->batch_size, D = vit_model_width(stepper->vit);
     const char *what = "the features of a batch (batch_size)";
     TRY(train_objective_create(&stepper->objective, recipe, error));
     if (!(stepper->features = mem_new(batch * D, sizeof(float), what, error)) ||
@@ -390,7 +390,7 @@ static Status create(TrainStepper *stepper, size_t other_bytes, Error *error)
         .micro_batch = recipe->micro_batch,
         .preferred = (int)ceil_div(ENOUGH_ROWS, vit_tokens(&stepper->vit->config)),
         .keeps = stepper->encoder_trains,
-        .table_bytes = (size_t)vit_forward_operations(stepper->vit) * OPERATION_BYTES,
+        .table_bytes = (size_t)vit_model_operations(stepper->vit) * OPERATION_BYTES,
     };
     TRY(train_plan_choose(&stepper->plan, &limits, measure_batch, stepper, error));
     stepper->planned[stepper->batch_size] = true;

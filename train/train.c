@@ -450,7 +450,7 @@ static Status open_data(TrainRun *run, Error *error)
                         "another encoder, other lists or images that were replaced");
     }
     return train_batches_open(&run->batches, job->train, &run->loading, run->cache.train,
-                              job->vit->config.width, error);
+                              vit_model_width(job->vit), error);
 }
 
 static Status open_run(TrainRun *run, Error *error)

@@ -96,7 +96,7 @@ void vit_explain(VitExplainer *explainer, const float *pixels, float *rollout, f
     Tensor input = tensor_leaf((void *)(uintptr_t)pixels, 4, (const int[]){1, 3, S, S});
     float *block = lay_out_probabilities(explainer, gradient != NULL);
     Tensor *features =
-        vit_forward(explainer->vit, explainer->tape, &input, explainer->probabilities);
+        vit_model_forward(explainer->vit, explainer->tape, &input, explainer->probabilities);
     if (rollout && !planning)
         relevance(explainer, false, rollout);
     if (gradient) {
@@ -113,7 +113,7 @@ void vit_explain(VitExplainer *explainer, const float *pixels, float *rollout, f
 /* (Re)opens arena and tape; `bytes` is the arena's capacity, 0 a measuring one. */
 static Status open_tape(VitExplainer *explainer, size_t bytes, Error *error)
 {
-    const int operations = vit_forward_operations(explainer->vit) + HEAD_OPERATIONS;
+    const int operations = vit_model_operations(explainer->vit) + HEAD_OPERATIONS;
     tape_destroy(explainer->tape);
     arena_destroy(explainer->arena);
     explainer->tape = NULL;

@@ -124,3 +124,18 @@ Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabil
     tape_release(tape, x);
     return feature;
 }
+
+Tensor *vit_model_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities)
+{
+    return vit_forward(vit, tape, pixels, probabilities);
+}
+
+int vit_model_width(const Vit *vit)
+{
+    return vit->config.width;
+}
+
+int vit_model_operations(const Vit *vit)
+{
+    return vit_forward_operations(vit);
+}

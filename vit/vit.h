@@ -139,6 +139,15 @@ size_t vit_bytes(const Vit *vit);
  */
 Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities);
 
+/*
+ * The model: the encoder and what methods add to it. pixels [B,3,S,S] -> features [B,1,W], W = vit_model_width, for
+ * the head; otherwise as vit_forward. Training, scoring, cached features and explanations call this, so a
+ * method that reads other tokens or another tower changes these three functions alone.
+ */
+Tensor *vit_model_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities);
+int vit_model_width(const Vit *vit);
+int vit_model_operations(const Vit *vit); /* an upper bound, for tape_create */
+
 /* Upper bounds on the operations of one vit_forward, for tape_create, and of one block, for tape_allow_recompute. */
 int vit_forward_operations(const Vit *vit);
 int vit_block_operations(void);

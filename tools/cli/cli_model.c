@@ -71,7 +71,7 @@ static Status read_heads(CliModel *model, const CliModelOptions *options,
                          const CliArguments *arguments, CliHeadUse use, Error *error)
 {
     const char *const adapter = options->adapter;
-    TRY(vit_head_create(&model->head, VIT_HEAD_LINEAR_NORM, model->vit->config.width, 0, error));
+    TRY(vit_head_create(&model->head, VIT_HEAD_LINEAR_NORM, vit_model_width(model->vit), 0, error));
     model->head_created = true;
     if (adapter)
         TRY(read_adapter(model, adapter, arguments, use, error));
