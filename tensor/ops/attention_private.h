@@ -1,9 +1,8 @@
 /*
- * attention_private.h - attention of one image and head, plain and fused. Private to tensor/.
+ * attention_private.h - attention of one image and head on the product kernels. Private to tensor/.
  *
- * op_attention.c is the operation and derives the formulas. attention_plain.c computes them with gemm.
- * attention_forward.c and attention_backward.c compute them with the product kernels of the table, in f32
- * and bf16 by the same text, from operands that attention_operands.c lays out as the kernels read them.
+ * op_attention.c is the operation, derives the formulas, and computes them with gemm where that is faster.
+ * attention.c computes them with the product kernels of the table, in f32 and bf16 by the same text, from operands that attention_operands.c lays out as the kernels read them.
  *
  * A head is small (257 x 64 numbers are 33 KB in bf16), so its matrices and a block of rows of the scores
  * stay in the second-level cache from the first product to the last. A row's scores are all there when its
@@ -49,16 +48,12 @@ typedef struct AttentionBackward {
 
 /*
  * One head, `index` of B H with heads varying fastest; heads write disjoint parts of the results. scratch:
- * as many bytes as the function before it says, 64-byte aligned. The plain ones are for f32 alone.
+ * as many bytes as the function before it says, 64-byte aligned.
  */
 size_t attention_forward_scratch(const AttentionShape *shape);
 void attention_forward(const AttentionForward *forward, int index, void *scratch);
 size_t attention_backward_scratch(const AttentionShape *shape);
 void attention_backward(const AttentionBackward *backward, int index, void *scratch);
-size_t attention_plain_forward_scratch(const AttentionShape *shape);
-void attention_plain_forward(const AttentionForward *forward, int index, void *scratch);
-size_t attention_plain_backward_scratch(const AttentionShape *shape);
-void attention_plain_backward(const AttentionBackward *backward, int index, void *scratch);
 
 /* Where head `index` starts in a [B,Tq,D] and in a [B,T,2D] tensor (there: its keys; D on, its values). */
 static inline ptrdiff_t attention_query_offset(const AttentionShape *shape, int index)

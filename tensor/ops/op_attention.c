@@ -20,11 +20,13 @@
  * backward then adds dP to it, which it has to compute in any case, and is run though no weight before it
  * trains (vit/explain.h).
  */
+#include "tensor/gemm.h"
 #include "tensor/ops/attention_private.h"
 #include "tensor/ops/op.h"
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 enum { IN_Q, IN_KV, IN_PROBABILITIES, INPUTS };
 
@@ -53,6 +55,65 @@ static bool is_plain(const AttentionShape *shape)
            (!kernels()->product_is_fast || shape->Tq < KERNELS_TILE_ROWS);
 }
 
+/* The plain forward and backward of a head: one [Tq,T] matrix of scratch memory, and two (P and dP). */
+static size_t plain_forward_scratch(const AttentionShape *shape)
+{
+    return (size_t)shape->Tq * (size_t)shape->T * sizeof(float);
+}
+
+static void plain_forward(const AttentionForward *f, int index, void *scratch)
+{
+    const AttentionShape *const s = &f->shape;
+    const int Tq = s->Tq, T = s->T, D = s->D, K = s->K;
+    const ptrdiff_t query = attention_query_offset(s, index);
+    const float *const q = (const float *)f->q + query;
+    const float *const k = (const float *)f->kv + attention_key_offset(s, index), *const v = k + D;
+    const size_t scores = (size_t)Tq * (size_t)T;
+    float *const P = scratch;
+    gemm(false, true, Tq, T, K, 1, q, D, k, 2 * D, 0, P, T);
+    for (int i = 0; i < Tq; i++) {
+        const float lse = kernels()->softmax(P + (ptrdiff_t)i * T, T, s->scale);
+        if (f->lse)
+            f->lse[(ptrdiff_t)index * Tq + i] = lse;
+    }
+    if (f->probabilities)
+        memcpy(f->probabilities + (size_t)index * scores, P, scores * sizeof *P);
+    gemm(false, false, Tq, K, T, 1, P, T, v, 2 * D, 0, (float *)f->o + query, D);
+}
+
+static size_t plain_backward_scratch(const AttentionShape *shape)
+{
+    return 2 * plain_forward_scratch(shape);
+}
+
+static void plain_backward(const AttentionBackward *f, int index, void *scratch)
+{
+    const AttentionShape *const s = &f->shape;
+    const int Tq = s->Tq, T = s->T, D = s->D, K = s->K;
+    const ptrdiff_t query = attention_query_offset(s, index), key = attention_key_offset(s, index);
+    const float *const q = (const float *)f->q + query, *const d_o = (const float *)f->d_o + query;
+    const float *const k = (const float *)f->kv + key, *const v = k + D;
+    float *const P = scratch, *const dP = P + (ptrdiff_t)Tq * T, *const dS = dP;
+    float *const dq = f->dq, *const dkv = f->dkv;
+    const float keep_q = f->dq_fresh ? 0.0F : 1.0F, keep_kv = f->dkv_fresh ? 0.0F : 1.0F;
+
+    gemm(false, true, Tq, T, K, 1, q, D, k, 2 * D, 0, P, T);
+    gemm(false, true, Tq, T, K, 1, d_o, D, v, 2 * D, 0, dP, T);
+    if (f->dprobabilities) {
+        const size_t scores = (size_t)Tq * (size_t)T;
+        kernels()->add(dP, f->dprobabilities + (size_t)index * scores, scores);
+    }
+    for (int i = 0; i < Tq; i++)
+        kernels()->softmax_gradient(P + (ptrdiff_t)i * T, dP + (ptrdiff_t)i * T, KERNELS_COLUMNS, T,
+                                    s->scale, f->lse[(ptrdiff_t)index * Tq + i]);
+    if (dkv)
+        gemm(true, false, T, K, Tq, 1, P, T, d_o, D, keep_kv, dkv + key + D, 2 * D);
+    if (dq)
+        gemm(false, false, Tq, K, T, 1, dS, T, k, 2 * D, keep_q, dq + query, D);
+    if (dkv)
+        gemm(true, false, T, K, Tq, 1, dS, T, q, D, keep_kv, dkv + key, 2 * D);
+}
+
 /* Scratch in floats for one worker. */
 static size_t floats(size_t bytes)
 {
@@ -63,7 +124,7 @@ static void forward_task(const void *context, int head, float *scratch)
 {
     const AttentionForward *const f = context;
     if (is_plain(&f->shape))
-        attention_plain_forward(f, head, scratch);
+        plain_forward(f, head, scratch);
     else
         attention_forward(f, head, scratch);
 }
@@ -94,8 +155,8 @@ Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *proba
         op_keep(tape, node, kv);
         f.lse = op_save(tape, node, (size_t)shape.B * (size_t)heads * (size_t)shape.Tq);
     }
-    const size_t bytes = is_plain(&shape) ? attention_plain_forward_scratch(&shape)
-                                          : attention_forward_scratch(&shape);
+    const size_t bytes =
+        is_plain(&shape) ? plain_forward_scratch(&shape) : attention_forward_scratch(&shape);
     op_run_scratch(tape, shape.B * heads, floats(bytes), forward_task, &f);
     return o;
 }
@@ -104,7 +165,7 @@ static void backward_task(const void *context, int head, float *scratch)
 {
     const AttentionBackward *const f = context;
     if (is_plain(&f->shape))
-        attention_plain_backward(f, head, scratch);
+        plain_backward(f, head, scratch);
     else
         attention_backward(f, head, scratch);
 }
@@ -121,7 +182,7 @@ void op_attention_backward(Tape *tape, Node *node)
     f.dq = op_grad_overwrite(tape, q, &f.dq_fresh);
     f.dkv = op_grad_overwrite(tape, kv, &f.dkv_fresh);
     f.dprobabilities = op_grad(tape, node->in[IN_PROBABILITIES]);
-    const size_t bytes = is_plain(&shape) ? attention_plain_backward_scratch(&shape)
-                                          : attention_backward_scratch(&shape);
+    const size_t bytes =
+        is_plain(&shape) ? plain_backward_scratch(&shape) : attention_backward_scratch(&shape);
     op_run_scratch(tape, shape.B * shape.H, floats(bytes), backward_task, &f);
 }

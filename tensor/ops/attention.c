@@ -1,0 +1,391 @@
+/*
+ * attention.c - one head on the product kernels, o = softmax(s q k^T) v and its gradients; see attention_private.h.
+ *
+ * Forward. In bf16 the exponentials are rounded as they are, at most 1, and the products with v are divided by their
+ * sum, so that a probability is rounded once. In f32 the softmax is completed in place.
+ *
+ * Backward. Block after block of rows, P and dS are computed again and stored as right operands, and dS gives its rows
+ * of dq. When all rows are there they give dv and dk. In f32 even the scores are made in that place. What is
+ * added to in bf16 is rounded once.
+ */
+#include "tensor/ops/attention_operands_private.h"
+#include "tensor/ops/attention_private.h"
+
+#include <string.h>
+
+/* Scratch memory of a forward. */
+typedef struct ForwardLayout {
+    void *q_whole, *k_whole;
+    void *q, *p;            /* left operands */
+    AttentionRight keys;    /* k^T */
+    AttentionRight values;  /* v */
+    float *scores;          /* [ATTENTION_ROWS][ld], in f32 the probabilities too */
+    ptrdiff_t ld;           /* T, whole panels */
+    uint16_t *exponentials; /* bf16: [ATTENTION_ROWS] rows of whole lines */
+    int line;               /* bf16: numbers in such a row */
+} ForwardLayout;
+
+static ForwardLayout forward_layout(const AttentionShape *s, AttentionScratch *scratch)
+{
+    ForwardLayout l = {.ld = (s->T + KERNELS_COLUMNS - 1) / KERNELS_COLUMNS *
+                             (ptrdiff_t)KERNELS_COLUMNS};
+    l.q_whole = attention_take_whole(scratch, s->type, s->Tq, s->K);
+    l.k_whole = attention_take_whole(scratch, s->type, s->T, s->K);
+    l.q = attention_take_left(scratch, s->type, s->Tq, s->K);
+    l.p = attention_take_left(scratch, s->type, ATTENTION_ROWS, s->T);
+    l.keys = attention_take_right_transposed(scratch, s->type, s->T, s->K);
+    l.values = attention_take_right(scratch, s->type, s->T, s->K);
+    l.scores = attention_take(scratch, ATTENTION_ROWS * (size_t)l.ld * sizeof *l.scores);
+    if (s->type == DTYPE_BF16) {
+        l.line = attention_groups(s->type, s->T) * 2;
+        l.exponentials =
+            attention_take(scratch, ATTENTION_ROWS * (size_t)l.line * sizeof *l.exponentials);
+    }
+    return l;
+}
+
+size_t attention_forward_scratch(const AttentionShape *shape)
+{
+    AttentionScratch measured = {0};
+    forward_layout(shape, &measured);
+    return measured.used;
+}
+
+/* A KernelProduct's deliver: row by row, the sums times row_scale, rounded to bf16. */
+static void deliver_divided(const KernelFinish *finish, int row, int count, const void *sums)
+{
+    const float *sum = sums;
+    float mean[KERNELS_COLUMNS];
+    for (int r = row; r < row + count; r++, sum += KERNELS_COLUMNS) {
+        const float factor = finish->row_scale[r];
+        for (int n = 0; n < KERNELS_COLUMNS; n++)
+            mean[n] = sum[n] * factor;
+        kernels()->to_bf16(mean, (uint16_t *)finish->c + r * finish->ld, (size_t)finish->columns);
+    }
+}
+
+/* A head's operands where they lie. */
+typedef struct ForwardHead {
+    AttentionMatrix q, k, v;
+} ForwardHead;
+
+static ForwardHead forward_head(const AttentionForward *f, int index)
+{
+    const AttentionShape *const s = &f->shape;
+    const ptrdiff_t size = (ptrdiff_t)dtype_size(s->type), D = s->D;
+    const char *const q = (const char *)f->q + attention_query_offset(s, index) * size;
+    const char *const k = (const char *)f->kv + attention_key_offset(s, index) * size;
+    return (ForwardHead){.q = {s->type, s->Tq, s->K, D, q},
+                         .k = {s->type, s->T, s->K, 2 * D, k},
+                         .v = {s->type, s->T, s->K, 2 * D, k + D * size}};
+}
+
+/* What this head writes and the next one reads. */
+static AttentionAhead forward_ahead(const AttentionForward *f, int index, const void *o)
+{
+    const AttentionShape *const s = &f->shape;
+    const AttentionMatrix written = {s->type, s->Tq, s->K, s->D, o};
+    AttentionAhead ahead = {0};
+    attention_expect(&ahead, &written);
+    if (s->ahead > 0 && index + s->ahead < s->B * s->H) {
+        const ForwardHead next = forward_head(f, index + s->ahead);
+        attention_expect(&ahead, &next.q);
+        attention_expect(&ahead, &next.k);
+        attention_expect(&ahead, &next.v);
+    }
+    return ahead;
+}
+
+/* Rows begin .. begin + q->rows of one head, which starts at o. */
+static void forward_rows(const AttentionForward *f, int index, const ForwardLayout *l,
+                         const AttentionLeft *q, int begin, AttentionAhead *ahead, void *o)
+{
+    const AttentionShape *const s = &f->shape;
+    const int T = s->T;
+    const bool f32 = s->type == DTYPE_F32;
+    float inverse_sum[ATTENTION_ROWS];
+    attention_sums(q, &l->keys, l->scores, l->ld, KERNELS_COLUMNS);
+    for (int i = 0; i < q->rows; i++) {
+        if (!f32)
+            attention_fetch(ahead, 1);
+        const ptrdiff_t row = (ptrdiff_t)index * s->Tq + begin + i;
+        float *const scores = l->scores + i * l->ld;
+        const float lse = f32 ? kernels()->softmax(scores, T, s->scale)
+                              : kernels()->softmax_bf16(scores, T, s->scale,
+                                                        l->exponentials + (ptrdiff_t)i * l->line,
+                                                        inverse_sum + i);
+        if (f->lse)
+            f->lse[row] = lse;
+        if (f->probabilities) {
+            float *const probabilities = f->probabilities + row * T;
+            memcpy(probabilities, scores, (size_t)T * sizeof *scores);
+            if (!f32)
+                kernels()->softmax(probabilities, T, s->scale);
+        }
+    }
+    const AttentionMatrix P = {.type = s->type,
+                               .rows = q->rows,
+                               .columns = T,
+                               .ld = f32 ? l->ld : l->line,
+                               .numbers = f32 ? (const void *)l->scores : l->exponentials};
+    const AttentionLeft left = attention_left(&P, l->p);
+    const KernelFinish finish = {.ld = s->D, .type = s->type, .c = o, .row_scale = inverse_sum};
+    const KernelFinish plain = {.ld = s->D, .type = s->type, .c = o};
+    attention_product(&left, &l->values, f32 ? kernels()->finish : deliver_divided,
+                      f32 ? &plain : &finish);
+}
+
+void attention_forward(const AttentionForward *f, int index, void *memory)
+{
+    const AttentionShape *const s = &f->shape;
+    const ptrdiff_t size = (ptrdiff_t)dtype_size(s->type);
+    char *const o = (char *)f->o + attention_query_offset(s, index) * size;
+    AttentionScratch scratch = {.base = memory};
+    ForwardLayout l = forward_layout(s, &scratch);
+    const ForwardHead h = forward_head(f, index);
+    AttentionAhead ahead = forward_ahead(f, index, o);
+
+    const AttentionMatrix q = attention_whole(&h.q, l.q_whole);
+    const AttentionMatrix k = attention_whole(&h.k, l.k_whole);
+    const AttentionLeft left = attention_left(&q, l.q);
+    attention_fill_right_transposed(&k, &l.keys);
+    attention_fill_right(&h.v, &l.values);
+    for (int i = 0; l.exponentials && i < ATTENTION_ROWS; i++)
+        memset(l.exponentials + (ptrdiff_t)i * l.line + s->T, 0,
+               (size_t)(l.line - s->T) * sizeof *l.exponentials);
+    for (int begin = 0; begin < s->Tq; begin += ATTENTION_ROWS) {
+        const int count = s->Tq - begin < ATTENTION_ROWS ? s->Tq - begin : ATTENTION_ROWS;
+        const AttentionLeft rows = attention_left_rows(&left, begin, count);
+        forward_rows(f, index, &l, &rows, begin, &ahead, o + begin * (ptrdiff_t)s->D * size);
+    }
+}
+
+/* Scratch memory of a backward. */
+typedef struct BackwardLayout {
+    void *q_whole, *k_whole, *v_whole, *d_o_whole;
+    void *q, *d_o, *ds;                    /* left operands */
+    void *turned;                          /* do^T or q^T, 64 columns */
+    AttentionRight keys, values;           /* k^T, v^T */
+    AttentionRight k;                      /* k, for dq */
+    AttentionRight probabilities, dscores; /* P and dS of all rows, for dv and dk */
+    float *scores, *dP;                    /* bf16: [ATTENTION_ROWS][ld] */
+    ptrdiff_t ld;                          /* T, whole panels */
+    uint16_t *dS_bf16;                     /* bf16: [ATTENTION_ROWS] rows of whole lines */
+    int line;                              /* bf16: numbers in such a row */
+} BackwardLayout;
+
+static BackwardLayout backward_layout(const AttentionShape *s, AttentionScratch *scratch)
+{
+    const DType type = s->type;
+    const int Tq = s->Tq, T = s->T, K = s->K;
+    BackwardLayout l = {.ld = (T + KERNELS_COLUMNS - 1) / KERNELS_COLUMNS *
+                              (ptrdiff_t)KERNELS_COLUMNS};
+    l.q_whole = attention_take_whole(scratch, type, Tq, K);
+    l.k_whole = attention_take_whole(scratch, type, T, K);
+    l.v_whole = attention_take_whole(scratch, type, T, K);
+    l.d_o_whole = attention_take_whole(scratch, type, Tq, K);
+    l.q = attention_take_left(scratch, type, Tq, K);
+    l.d_o = attention_take_left(scratch, type, Tq, K);
+    l.ds = attention_take_left(scratch, type, ATTENTION_ROWS, T);
+    l.turned = attention_take_left_transposed(scratch, type, Tq, K);
+    l.keys = attention_take_right_transposed(scratch, type, T, K);
+    l.values = attention_take_right_transposed(scratch, type, T, K);
+    l.k = attention_take_right(scratch, type, T, K);
+    l.probabilities = attention_take_right(scratch, type, Tq, T);
+    l.dscores = attention_take_right(scratch, type, Tq, T);
+    if (type == DTYPE_BF16) {
+        const size_t bytes = ATTENTION_ROWS * (size_t)l.ld * sizeof(float);
+        l.scores = attention_take(scratch, bytes);
+        l.dP = attention_take(scratch, bytes);
+        l.line = attention_groups(type, T) * 2;
+        l.dS_bf16 = attention_take(scratch, ATTENTION_ROWS * (size_t)l.line * sizeof *l.dS_bf16);
+    }
+    return l;
+}
+
+size_t attention_backward_scratch(const AttentionShape *shape)
+{
+    AttentionScratch measured = {0};
+    backward_layout(shape, &measured);
+    return measured.used;
+}
+
+/* The operands of one head. */
+typedef struct BackwardHead {
+    AttentionMatrix q, k, v, d_o; /* rows of whole groups */
+    AttentionLeft q_left, d_o_left;
+    void *dq, *dk, *dv; /* where this head's columns start, or NULL */
+    const float *lse;   /* [Tq] */
+    float *dP;          /* [Tq,T] to add dP to, or NULL */
+} BackwardHead;
+
+/* Where a gradient goes, from `row` on. */
+static KernelFinish into(const AttentionShape *s, void *gradient, ptrdiff_t ld, int row, bool fresh)
+{
+    void *const c = (char *)gradient + row * ld * (ptrdiff_t)dtype_size(s->type);
+    return (KernelFinish){.ld = ld, .type = s->type, .c = c, .addend = fresh ? NULL : c};
+}
+
+/* Adds a row of dP to `sum` [T]. */
+static void add_row(const AttentionShape *s, const float *dP, ptrdiff_t step, float *sum)
+{
+    for (int column = 0; column < s->T; column += KERNELS_COLUMNS, dP += step) {
+        const int left = s->T - column;
+        kernels()->add(dP, sum + column, (size_t)(left < KERNELS_COLUMNS ? left : KERNELS_COLUMNS));
+    }
+}
+
+/* Rows begin .. begin + count: P and dS from their scores and dP, in place. Returns dS on the left. */
+static AttentionLeft gradient_f32(const AttentionShape *s, const BackwardHead *h,
+                                  const BackwardLayout *l, int begin, int count)
+{
+    const ptrdiff_t step = attention_step(&l->dscores);
+    for (int i = begin; i < begin + count; i++)
+        kernels()->softmax_gradient(attention_right_row(&l->probabilities, i),
+                                    attention_right_row(&l->dscores, i), step, s->T, s->scale,
+                                    h->lse[i]);
+    return attention_left_of_right(&l->dscores, begin, count, l->ds);
+}
+
+/* The same from their block, two by two, which are a row of pairs. */
+static AttentionLeft gradient_bf16(const AttentionShape *s, const BackwardHead *h,
+                                   const BackwardLayout *l, int begin, int count,
+                                   AttentionAhead *ahead)
+{
+    KernelScores rows = {.n = s->T,
+                         .scale = s->scale,
+                         .ld = l->ld,
+                         .ld_dS = l->line,
+                         .step = attention_step(&l->dscores)};
+    for (int i = 0; i < count; i += 2) {
+        rows.rows = count - i < 2 ? 1 : 2;
+        attention_fetch(ahead, rows.rows);
+        rows.lse = h->lse + begin + i;
+        rows.scores = l->scores + i * l->ld;
+        rows.dP = l->dP + i * l->ld;
+        rows.dS = l->dS_bf16 + (ptrdiff_t)i * l->line;
+        rows.P_pairs = attention_right_row(&l->probabilities, begin + i);
+        rows.dS_pairs = attention_right_row(&l->dscores, begin + i);
+        kernels()->softmax_gradient_bf16(&rows);
+    }
+    const AttentionMatrix dS = {s->type, count, s->T, l->line, l->dS_bf16};
+    return attention_left(&dS, NULL);
+}
+
+/* P and dS of rows begin .. begin + count, and dq = dS k. */
+static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
+                          const BackwardLayout *l, int begin, int count, AttentionAhead *ahead)
+{
+    const AttentionShape *const s = &f->shape;
+    const bool f32 = s->type == DTYPE_F32;
+    const AttentionLeft q = attention_left_rows(&h->q_left, begin, count);
+    const AttentionLeft d_o = attention_left_rows(&h->d_o_left, begin, count);
+    float *const scores = f32 ? attention_right_row(&l->probabilities, begin) : l->scores;
+    float *const dP = f32 ? attention_right_row(&l->dscores, begin) : l->dP;
+    const ptrdiff_t ld = f32 ? KERNELS_COLUMNS : l->ld;
+    const ptrdiff_t step = f32 ? attention_step(&l->dscores) : KERNELS_COLUMNS;
+    attention_sums(&q, &l->keys, scores, ld, step);
+    attention_sums(&d_o, &l->values, dP, ld, step);
+    for (int i = 0; h->dP && i < count; i++)
+        add_row(s, dP + i * ld, step, h->dP + (ptrdiff_t)(begin + i) * s->T);
+    const AttentionLeft dS =
+        f32 ? gradient_f32(s, h, l, begin, count) : gradient_bf16(s, h, l, begin, count, ahead);
+    if (h->dq) {
+        const KernelFinish finish = into(s, h->dq, s->D, begin, f->dq_fresh);
+        attention_product(&dS, &l->k, kernels()->finish, &finish);
+    }
+}
+
+/* gradient [T,K] = right^T m, computed as (m^T right)^T. */
+static void transposed_gradient(const AttentionBackward *f, const AttentionMatrix *m,
+                                const AttentionRight *right, void *turned, void *gradient)
+{
+    const AttentionShape *const s = &f->shape;
+    for (int column = 0; column < s->K; column += KERNELS_COLUMNS) {
+        const AttentionLeft left = attention_left_transposed(m, column, turned);
+        void *const c = (char *)gradient + (size_t)column * dtype_size(s->type);
+        const KernelFinish finish = into(s, c, 2 * (ptrdiff_t)s->D, 0, f->dkv_fresh);
+        attention_product_transposed(&left, right, &finish);
+    }
+}
+
+/* BackwardHead `index` where it lies. */
+static BackwardHead backward_head(const AttentionBackward *f, int index)
+{
+    const AttentionShape *const s = &f->shape;
+    const ptrdiff_t size = (ptrdiff_t)dtype_size(s->type), D = s->D;
+    const ptrdiff_t query = attention_query_offset(s, index) * size;
+    const ptrdiff_t key = attention_key_offset(s, index) * size;
+    return (BackwardHead){
+        .q = {s->type, s->Tq, s->K, D, (const char *)f->q + query},
+        .k = {s->type, s->T, s->K, 2 * D, (const char *)f->kv + key},
+        .v = {s->type, s->T, s->K, 2 * D, (const char *)f->kv + key + D * size},
+        .d_o = {s->type, s->Tq, s->K, D, (const char *)f->d_o + query},
+        .dq = f->dq ? (char *)f->dq + query : NULL,
+        .dk = f->dkv ? (char *)f->dkv + key : NULL,
+        .dv = f->dkv ? (char *)f->dkv + key + D * size : NULL,
+        .lse = f->lse + (ptrdiff_t)index * s->Tq,
+        .dP = f->dprobabilities ? f->dprobabilities + (ptrdiff_t)index * s->Tq * s->T : NULL};
+}
+
+/* Makes rows whole and lays out the left operands. */
+static void lay_out_operands(BackwardHead *h, const BackwardLayout *l)
+{
+    h->q = attention_whole(&h->q, l->q_whole);
+    h->k = attention_whole(&h->k, l->k_whole);
+    h->v = attention_whole(&h->v, l->v_whole);
+    h->d_o = attention_whole(&h->d_o, l->d_o_whole);
+    h->q_left = attention_left(&h->q, l->q);
+    h->d_o_left = attention_left(&h->d_o, l->d_o);
+}
+
+/* What this head writes and the next one reads. */
+static AttentionAhead backward_ahead(const AttentionBackward *f, int index)
+{
+    const AttentionShape *const s = &f->shape;
+    const BackwardHead this = backward_head(f, index);
+    const AttentionMatrix dq = {s->type, s->Tq, s->K, s->D, this.dq};
+    AttentionMatrix dk = {s->type, s->T, s->K, 2 * (ptrdiff_t)s->D, this.dk}, dv = dk;
+    dv.numbers = this.dv;
+    AttentionAhead ahead = {0};
+    if (this.dq)
+        attention_expect(&ahead, &dq);
+    if (this.dk) {
+        attention_expect(&ahead, &dk);
+        attention_expect(&ahead, &dv);
+    }
+    if (s->ahead > 0 && index + s->ahead < s->B * s->H) {
+        const BackwardHead next = backward_head(f, index + s->ahead);
+        attention_expect(&ahead, &next.q);
+        attention_expect(&ahead, &next.d_o);
+        attention_expect(&ahead, &next.k);
+        attention_expect(&ahead, &next.v);
+    }
+    return ahead;
+}
+
+void attention_backward(const AttentionBackward *f, int index, void *memory)
+{
+    const AttentionShape *const s = &f->shape;
+    AttentionScratch scratch = {.base = memory};
+    BackwardLayout l = backward_layout(s, &scratch);
+    BackwardHead h = backward_head(f, index);
+    AttentionAhead ahead = backward_ahead(f, index);
+    lay_out_operands(&h, &l);
+    attention_fill_right_transposed(&h.k, &l.keys);
+    attention_fill_right_transposed(&h.v, &l.values);
+    if (h.dq)
+        attention_fill_right(&h.k, &l.k);
+    for (int i = 0; l.dS_bf16 && i < ATTENTION_ROWS; i++)
+        memset(l.dS_bf16 + (ptrdiff_t)i * l.line + s->T, 0,
+               (size_t)(l.line - s->T) * sizeof *l.dS_bf16);
+    for (int begin = 0; begin < s->Tq; begin += ATTENTION_ROWS)
+        backward_rows(f, &h, &l, begin,
+                      s->Tq - begin < ATTENTION_ROWS ? s->Tq - begin : ATTENTION_ROWS, &ahead);
+    if (!h.dk)
+        return;
+    attention_clear_rest(&l.probabilities, s->Tq);
+    attention_clear_rest(&l.dscores, s->Tq);
+    transposed_gradient(f, &h.d_o, &l.probabilities, l.turned, h.dv);
+    transposed_gradient(f, &h.q, &l.dscores, l.turned, h.dk);
+}
