@@ -4,9 +4,9 @@
  * A forged video is made from a real one: it keeps that video's frames and shows somebody else's
  * face, or expression, in them. The names of the usual data sets tell which:
  *
- *     FaceForensics++   000_003                              from 000, face of 003
- *     Celeb-DF          id0_id1_0000                         from id0_0000, face of id1
- *     DFD               01_02__walking_and_outside__YVGY8LOK from 01__walking_and_outside, face of 02
+ *   FaceForensics++   000_003                              from 000, face of 003
+ *   Celeb-DF          id0_id1_0000                         from id0_0000, face of id1
+ *   DFD               01_02__walking_and_outside__YVGY8LOK from 01__walking_and_outside, face of 02
  *
  * (docs/formats.md). Any other name is its own origin, and its own only identity.
  */

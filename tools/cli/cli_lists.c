@@ -3,14 +3,17 @@
  */
 #include "tools/cli/cli_lists.h"
 
+#include "tensor/base/arithmetic.h"
+#include "tensor/base/mem.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 /* Adds what is wrong with one set to what is wrong with all. */
 static void join_errors(Error *all, const Error *one)
 {
-    const int problems = all->problems + (one->problems > 0 ? one->problems : 1);
-    const int kept = one->problems < ERROR_MAX_DETAILS ? one->problems : ERROR_MAX_DETAILS;
+    const int problems = all->problems + max_int(one->problems, 1);
+    const int kept = min_int(one->problems, ERROR_MAX_DETAILS);
     for (int i = 0; i < kept; i++)
         error_detail(all, "%s", one->detail[i]);
     if (one->problems == 0)
@@ -39,9 +42,9 @@ Status cli_label_parse(const char *text, DataSourceLabel *label, Error *error)
                          "--label %s: is not of the form NAME=real or NAME=fake; give the name of "
                          "a source",
                          text);
-    char *const name = strndup(text, (size_t)(equals - text));
+    char *name = mem_print("a label", error, "%.*s", (int)(equals - text), text);
     if (!name)
-        return error_set(error, STATUS_FAILED, "lists: no memory; free some");
+        return error->status;
     *label = (DataSourceLabel){.source = name, .label = !real};
     return STATUS_OK;
 }
@@ -90,13 +93,16 @@ Status cli_read_sets(const CliSet *sets, int count, const CliStrings *labels, Er
 {
     int failed = 0, label_count = 0;
     Error one, last = {0};
-    DataSourceLabel *const given = calloc((size_t)labels->count + 1, sizeof *given);
     Status status = STATUS_OK;
+    DataSourceLabel *given = mem_new(labels->count, sizeof *given, "the labels of sources", error);
     if (!given)
-        status = error_set(error, STATUS_FAILED, "lists: no memory; free some");
-    for (; status == STATUS_OK && label_count < labels->count; label_count++)
+        return error->status;
+    for (; label_count < labels->count; label_count++) {
         status = cli_label_parse(labels->items[label_count], &given[label_count], error);
-    for (int i = 0; status == STATUS_OK && i < count; i++) {
+        if (status != STATUS_OK)
+            goto done;
+    }
+    for (int i = 0; i < count; i++) {
         error_clear(&one);
         if (read_set(&sets[i], given, label_count, &one) == STATUS_OK)
             continue;
@@ -104,19 +110,21 @@ Status cli_read_sets(const CliSet *sets, int count, const CliStrings *labels, Er
         last = one;
         failed++;
     }
-    if (status == STATUS_OK && failed == 0)
+    if (failed > 1) {
+        status =
+            error_set(error, STATUS_FAILED, "lists: %d problems in %d data sets; correct the lists",
+                      error->problems, failed);
+    } else if (failed == 1) {
+        *error = last;
+        status = last.status;
+    } else {
         status = check_labels(sets, count, given, label_count, error);
+    }
+done:
     for (int i = 0; i < label_count; i++)
         free((char *)given[i].source);
     free(given);
-    if (failed == 0)
-        return status;
-    if (failed > 1)
-        return error_set(error, STATUS_FAILED,
-                         "lists: %d problems in %d data sets; correct the lists", error->problems,
-                         failed);
-    *error = last;
-    return last.status;
+    return status;
 }
 
 void cli_tell_sources_head(const CliArguments *arguments)
