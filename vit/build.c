@@ -40,6 +40,7 @@ static void add_rows(Vit *vit, VitSlot first, VitSlot last, int block, Tensor *s
         VitParameter *parameter = &vit->parameters[vit->parameter_count++];
         parameter->row = row;
         parameter->kind = row->kind;
+        parameter->block = block;
         vit_tensor_name(&vit_clip, row, block, parameter->name);
         int ndim = 0, shape[TENSOR_MAX_DIMS];
         for (; ndim < TENSOR_MAX_DIMS && row->shape[ndim] != VIT_NONE; ndim++)

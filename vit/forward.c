@@ -46,13 +46,14 @@ static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
 }
 
 /* One of a block's maps, VIT_MAP_.. `index`, with LoRA if it has any: act(linear(x) + residual). */
-static Tensor *linear_map(Tape *tape, const VitBlock *block, int index, const Linear *linear,
-                          Tensor *x, Activation activation, Tensor *residual)
+static Tensor *linear_map(Tape *tape, const VitBlock *block, int index, Tensor *x,
+                          Activation activation, Tensor *residual)
 {
-    const Lora *const lora = &block->lora[index];
+    const Linear *linear = &block->maps[index];
+    const Lora *lora = &block->lora[index];
     if (lora->parts == 0)
         return op_linear(tape, x, linear, activation, residual);
-    Tensor *const added = op_lora(tape, x, lora, residual);
+    Tensor *added = op_lora(tape, x, lora, residual);
     tape_hand_over(tape, added);
     return op_linear(tape, x, linear, activation, added);
 }
@@ -61,10 +62,9 @@ static Tensor *linear_map(Tape *tape, const VitBlock *block, int index, const Li
 static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 {
     Tensor *normed = layer_norm(vit, tape, x, &block->ln2, op_linear_type(&block->fc1));
-    Tensor *hidden =
-        linear_map(tape, block, VIT_MAP_FC1, &block->fc1, normed, vit->config.activation, NULL);
+    Tensor *hidden = linear_map(tape, block, VIT_MAP_FC1, normed, vit->config.activation, NULL);
     tape_release(tape, normed);
-    Tensor *y = linear_map(tape, block, VIT_MAP_FC2, &block->fc2, hidden, ACTIVATION_NONE, x);
+    Tensor *y = linear_map(tape, block, VIT_MAP_FC2, hidden, ACTIVATION_NONE, x);
     tape_release(tape, hidden);
     tape_release(tape, x);
     return y;
@@ -79,19 +79,19 @@ static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, 
 {
     Tensor *normed = layer_norm(vit, tape, x, &block->ln1, op_linear_type(&block->q));
     Tensor *queried = last ? op_select_token(tape, normed, 0) : normed;
-    Tensor *kv = linear_map(tape, block, VIT_MAP_KV, &block->kv, normed, ACTIVATION_NONE, NULL);
+    Tensor *kv = linear_map(tape, block, VIT_MAP_KV, normed, ACTIVATION_NONE, NULL);
     if (last) {
         tape_release(tape, normed);
         Tensor *class_token = op_select_token(tape, x, 0);
         tape_release(tape, x);
         x = class_token;
     }
-    Tensor *q = linear_map(tape, block, VIT_MAP_Q, &block->q, queried, ACTIVATION_NONE, NULL);
+    Tensor *q = linear_map(tape, block, VIT_MAP_Q, queried, ACTIVATION_NONE, NULL);
     tape_release(tape, queried);
     Tensor *mixed = op_attention(tape, q, kv, vit->config.heads, probabilities);
     tape_release(tape, q);
     tape_release(tape, kv);
-    Tensor *y = linear_map(tape, block, VIT_MAP_OUT, &block->out, mixed, ACTIVATION_NONE, x);
+    Tensor *y = linear_map(tape, block, VIT_MAP_OUT, mixed, ACTIVATION_NONE, x);
     tape_release(tape, mixed);
     tape_release(tape, x);
     return mlp(vit, tape, block, y);

@@ -9,42 +9,27 @@
 #include <assert.h>
 #include <string.h>
 
-/* Gives the part of `linear` that has this weight A and B in `lora`; false if none has it. */
-static bool attach_part(Lora *lora, const Linear *linear, const Tensor *weight, Tensor *down,
-                        Tensor *up)
-{
-    for (int part = 0; part < linear->parts; part++) {
-        if (linear->weight[part] != weight)
-            continue;
-        lora->in = linear->in;
-        lora->out = linear->out;
-        lora->parts = linear->parts;
-        for (int i = 0; i < linear->parts; i++)
-            lora->rows[i] = linear->weight[i]->shape[0];
-        lora->down[part] = down;
-        lora->up[part] = up;
-        return true;
-    }
-    return false;
-}
-
 static void attach(Vit *vit, VitParameter *parameter, Tensor *parts)
 {
-    bool found = false;
-    for (int i = 0; i < vit->config.layers && !found; i++) {
-        VitBlock *block = &vit->blocks[i];
-        const Linear *const maps[VIT_MAPS] = {[VIT_MAP_Q] = &block->q,
-                                              [VIT_MAP_KV] = &block->kv,
-                                              [VIT_MAP_OUT] = &block->out,
-                                              [VIT_MAP_FC1] = &block->fc1,
-                                              [VIT_MAP_FC2] = &block->fc2};
-        for (int k = 0; k < VIT_MAPS && !found; k++) {
-            found = attach_part(&block->lora[k], maps[k], &parameter->tensor, &parts[0], &parts[1]);
-            if (found)
-                block->lora[k].map = (uint16_t)(i * VIT_MAPS + k);
+    VitBlock *block = &vit->blocks[parameter->block];
+    for (int map = 0; map < VIT_MAPS; map++) {
+        const Linear *linear = &block->maps[map];
+        Lora *lora = &block->lora[map];
+        for (int part = 0; part < linear->parts; part++) {
+            if (linear->weight[part] != &parameter->tensor)
+                continue;
+            lora->in = linear->in;
+            lora->out = linear->out;
+            lora->parts = linear->parts;
+            for (int i = 0; i < linear->parts; i++)
+                lora->rows[i] = linear->weight[i]->shape[0];
+            lora->down[part] = &parts[0];
+            lora->up[part] = &parts[1];
+            lora->map = (uint16_t)(parameter->block * VIT_MAPS + map);
+            return;
         }
     }
-    assert(found && "LoRA belongs to the weight of a linear map");
+    assert(!"LoRA belongs to the weight of a linear map");
 }
 
 void vit_lora_scale(Vit *vit, float scale)

@@ -33,13 +33,7 @@ enum { INT8_WIDEST = 1 << 16 };
 
 static Linear *linear_at(const Vit *vit, int index)
 {
-    VitBlock *block = &vit->blocks[index / VIT_MAPS];
-    Linear *const linears[VIT_MAPS] = {[VIT_MAP_Q] = &block->q,
-                                       [VIT_MAP_KV] = &block->kv,
-                                       [VIT_MAP_OUT] = &block->out,
-                                       [VIT_MAP_FC1] = &block->fc1,
-                                       [VIT_MAP_FC2] = &block->fc2};
-    return linears[index % VIT_MAPS];
+    return &vit->blocks[index / VIT_MAPS].maps[index % VIT_MAPS];
 }
 
 /* The parameter that a weight's Tensor is a member of. */

@@ -28,6 +28,7 @@ typedef struct VitMethod VitMethod;
 typedef struct VitParameter {
     char name[VIT_NAME_SIZE]; /* as in Hugging Face, from "vision_model." on */
     const VitTensorRow *row;  /* of the family's table */
+    int block;                /* whose tensor it is; 0 if it is not a block's */
     VitKind kind;             /* as in the row */
     Tensor tensor;  /* frozen until vit_tune makes it train; data may lie in a read-only mapping */
     float *adapted; /* own memory of a frozen tensor that an adapter has set, or NULL */
@@ -46,11 +47,16 @@ enum { VIT_MAP_Q, VIT_MAP_KV, VIT_MAP_OUT, VIT_MAP_FC1, VIT_MAP_FC2, VIT_MAPS };
 
 typedef struct VitBlock {
     VitLayerNorm ln1, ln2;
-    Linear q;            /* D -> D */
-    Linear kv;           /* D -> 2D, parts k and v */
-    Linear out;          /* D -> D */
-    Linear fc1;          /* D -> F */
-    Linear fc2;          /* F -> D */
+    union {
+        struct {
+            Linear q;   /* D -> D */
+            Linear kv;  /* D -> 2D, parts k and v */
+            Linear out; /* D -> D */
+            Linear fc1; /* D -> F */
+            Linear fc2; /* F -> D */
+        };
+        Linear maps[VIT_MAPS]; /* the same ones */
+    };
     Lora lora[VIT_MAPS]; /* LoRA of each map; without parts where there is none */
 } VitBlock;
 
