@@ -3,6 +3,7 @@
  */
 #include "tools/cli/cli.h"
 
+#include "tensor/base/mem.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_metrics.h"
 #include "tools/report/report.h"
@@ -29,8 +30,7 @@ static Status write_report(const Request *request, const char *path,
     MetricsScores *scores = NULL;
     int gathered = 0;
     if (!sets)
-        return error_set(error, STATUS_FAILED, "%s: no memory for a report; free some",
-                         request->report);
+        return mem_full(0, "the report", error);
     Status status = metrics_scores_gather(predictions, &scores, &gathered, error);
     if (status == STATUS_OK) {
         for (int i = 0; i < count; i++)

@@ -5,6 +5,7 @@
  * milliseconds move from minute to minute: the peak is measured again at the end, and what must be compared
  * belongs in one run.
  */
+#include "tensor/base/mem.h"
 #include "tools/bench/bench.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_machine.h"
@@ -148,7 +149,7 @@ static Status run(Bench *bench, const char *arch, const bool *parts, Error *erro
     bench->report = json_pack("{s:[], s:[], s:[], s:[], s:[], s:{}}", "gemm", "attention",
                               "layer_norm", "forward", "step", "loader");
     if (!bench->report)
-        return error_set(error, STATUS_FAILED, "bench: no memory for a report; free some");
+        return mem_full(0, "the report", error);
     TRY(create_teams(bench, error));
     TRY(read_config(bench, arch, error));
     show_machine(bench);

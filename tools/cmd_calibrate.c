@@ -6,6 +6,7 @@
  * flattering on these frames; eval --calibrated reports it on others.
  */
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tensor/base/number.h"
 #include "tensor/base/text.h"
 #include "tensor/safetensors.h"
@@ -75,8 +76,7 @@ static Status describe_lists(const EvalSet *set, char *out, size_t size, Error *
     if (written)
         copy_cut(out, size, text);
     free(text);
-    return written ? STATUS_OK
-                   : error_set(error, STATUS_FAILED, "calibrate: no memory; use fewer frames");
+    return written ? STATUS_OK : mem_full(0, "the calibration", error);
 }
 
 /* The table of frames with p_fake at temperature T; margins [frames] become probabilities. */
@@ -146,7 +146,7 @@ static Status fit_set(const EvalSet *set, const float *of_frames, Fit *fit, Erro
     uint8_t *const labels = malloc(count);
     Status status = STATUS_OK;
     if (!margins || !labels)
-        status = error_set(error, STATUS_FAILED, "calibrate: no memory; use fewer frames");
+        status = mem_full(0, "the calibration", error);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         margins[i] = (double)of_frames[i];
         labels[i] = (uint8_t)set->frames.frames[i].label;

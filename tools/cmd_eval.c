@@ -6,6 +6,7 @@
  * (train/eval/eval_scores.h, eval_files.h), and at the end all adapters together (eval_print.h). An earlier
  * evaluation in a folder stays whole until the new one is finished, and an interrupted one continues where it stopped.
  */
+#include "tensor/base/mem.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_checks.h"
 #include "tools/cli/cli_lists.h"
@@ -64,7 +65,7 @@ static Status describe_sets(const Evaluation *evaluation, Error *error)
     const char **const paths = calloc((size_t)evaluation->adapters.count, sizeof *paths);
     CliStrings adapters = {paths, 0};
     if (!paths)
-        return error_set(error, STATUS_FAILED, "eval: not enough memory; free some");
+        return mem_full(0, "the evaluation", error);
     for (int i = 0; i < evaluation->adapters.count; i++)
         if (evaluation->adapters.adapters[i].path)
             paths[adapters.count++] = evaluation->adapters.adapters[i].path;
@@ -104,7 +105,7 @@ static Status prepare(Evaluation *evaluation, Error *error)
     evaluation->results = calloc(count, sizeof *evaluation->results);
     evaluation->comparisons = calloc(count, sizeof *evaluation->comparisons);
     if (!evaluation->scores || !evaluation->results || !evaluation->comparisons)
-        return error_set(error, STATUS_FAILED, "eval: not enough memory; free some");
+        return mem_full(0, "the evaluation", error);
     return describe_sets(evaluation, error);
 }
 

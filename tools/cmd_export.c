@@ -5,6 +5,7 @@
  * So a merged model still warns on its own training list, and can be evaluated with --calibrated.
  */
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tensor/safetensors.h"
 #include "tools/cli/cli_model.h"
 
@@ -43,7 +44,7 @@ static Status carried_metadata(const SafeTensors *file, SafeTensorsMetadata **ou
     *count = 0;
     *out = calloc((size_t)all + 1, sizeof **out);
     if (!*out)
-        return error_set(error, STATUS_FAILED, "export: not enough memory; free some");
+        return mem_full(0, "the metadata", error);
     for (int i = 0; i < all; i++) {
         const char *const key = safetensors_metadata_key(file, i);
         if (!is_of_layout(key))

@@ -1,6 +1,7 @@
 /*
  * cmd_features.c - lnclip features: the pooled feature of each image, before the head, as safetensors.
  */
+#include "tensor/base/mem.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_lists.h"
@@ -60,8 +61,7 @@ static Status write_features(const char *out, const CliModel *model, const DataL
 {
     char *const paths = paths_json(list);
     if (!paths)
-        return error_set(error, STATUS_FAILED, "%s: no memory for the list of files; give fewer",
-                         out);
+        return mem_full(0, "the features", error);
     const int width = model->vit->config.width;
     const SafeTensor tensor = {
         .name = "features",
@@ -117,9 +117,7 @@ static Status run(const CliModelOptions *options, const CliArguments *arguments,
     if (status == STATUS_OK) {
         features = calloc((size_t)list->count * (size_t)model.vit->config.width, sizeof *features);
         if (!features)
-            status =
-                error_set(error, STATUS_FAILED,
-                          "features: no memory for %d features; give fewer images", list->count);
+            status = mem_full(0, "the features", error);
     }
     if (status == STATUS_OK) {
         work.progress = cli_progress_begin(arguments, "features", "images");

@@ -8,6 +8,7 @@
 
 #include "data/image/preprocess.h"
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_model.h"
@@ -165,9 +166,7 @@ Status cmd_inspect_drift(const CliModelOptions *base, const char *adapter,
     float *before = NULL;
     Status status = cli_model_load(&model, base, arguments, CLI_HEAD_UNUSED, error);
     if (status == STATUS_OK && !(before = copy_layer_norms(model.vit)))
-        status = error_set(
-            error, STATUS_FAILED,
-            "%s: no memory for the LayerNorms of the base model; close other programs", adapter);
+        status = mem_full(0, "the LayerNorms of the base model", error);
     if (status == STATUS_OK)
         status = vit_adapter_read(model.vit, NULL, adapter, &report, error);
     if (status == STATUS_OK) {

@@ -7,6 +7,7 @@
 #include "tools/cli/cli.h"
 
 #include "data/sets/sets.h"
+#include "tensor/base/mem.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_lists.h"
 
@@ -196,7 +197,7 @@ static Status make_lists(const Request *request, const CliArguments *arguments, 
     const size_t size = content ? strlen(content) : 0;
     Status status = STATUS_OK;
     if (!content)
-        status = error_set(error, STATUS_FAILED, "lists: no memory; free some");
+        status = mem_full(0, "the coverage of the lists", error);
     if (status == STATUS_OK)
         status = cli_interrupted("lists", "nothing was written", error);
     if (status == STATUS_OK) {

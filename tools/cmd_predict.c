@@ -8,6 +8,7 @@
 #include "data/image/preprocess.h"
 #include "data/lists/crop_check.h"
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_lists.h"
@@ -165,8 +166,7 @@ static Status number_equal(Explain *explain, const char *folder, const Name *nam
         TRY(file_join(path, folder, file, error));
         explain->files[names[i].frame] = strdup(path);
         if (!explain->files[names[i].frame])
-            return error_set(error, STATUS_FAILED, "%s: no memory to name %d heat maps; give fewer",
-                             folder, explain->count);
+            return mem_full(0, "the images", error);
     }
     return STATUS_OK;
 }
@@ -200,8 +200,7 @@ static Status check_images_safe(const Explain *explain, const DataList *list, Er
 {
     FileId *const images = calloc((size_t)list->count, sizeof *images);
     if (!images)
-        return error_set(error, STATUS_FAILED, "predict: no memory for %d images; give fewer",
-                         list->count);
+        return mem_full(0, "the images", error);
     size_t count = 0;
     for (int i = 0; i < list->count; i++)
         count += file_id(list->frames[i].file, &images[count]);
@@ -229,11 +228,7 @@ static Status explain_plan(Explain *explain, const char *folder, const DataList 
     *explain = (Explain){.count = list->count};
     explain->files = calloc((size_t)list->count, sizeof *explain->files);
     Name *const names = calloc((size_t)list->count, sizeof *names);
-    Status status =
-        explain->files && names
-            ? STATUS_OK
-            : error_set(error, STATUS_FAILED, "%s: no memory to name %d heat maps; give fewer",
-                        folder, list->count);
+    Status status = explain->files && names ? STATUS_OK : mem_full(0, "the images", error);
     for (int i = 0; status == STATUS_OK && i < list->count; i++) {
         names[i] = (Name){.path = list->frames[i].path, .frame = i, .parts = 1};
         (void)spell(&names[i]);
@@ -280,8 +275,7 @@ static Status painter_open(Painter *painter, CliModel *model, Error *error)
     painter->rollout = malloc(G * G * sizeof(float));
     painter->gradient = malloc(G * G * sizeof(float));
     if (!painter->crop || !painter->pixels || !painter->rollout || !painter->gradient)
-        return error_set(error, STATUS_FAILED,
-                         "--explain: no memory for an image; close other programs");
+        return mem_full(0, "the images", error);
     return vit_explainer_create(&painter->explainer, model->vit, &model->head, model->threads,
                                 error);
 }
@@ -637,10 +631,7 @@ static Status predict(const Request *request, const CliArguments *arguments, Wor
     Explain explain = {0};
     float *const probabilities = calloc((size_t)list->count, 2 * sizeof *probabilities);
     float *const margins = calloc((size_t)list->count, sizeof *margins);
-    Status status = probabilities && margins
-                        ? STATUS_OK
-                        : error_set(error, STATUS_FAILED,
-                                    "predict: no memory for %d images; give fewer", list->count);
+    Status status = probabilities && margins ? STATUS_OK : mem_full(0, "the images", error);
     if (status == STATUS_OK)
         status = load_model(request, arguments, &model, error);
     if (status == STATUS_OK && request->explain)

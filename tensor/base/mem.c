@@ -18,7 +18,7 @@ Status mem_full(size_t bytes, const char *what, Error *error)
     assert(what && error);
     const char *const remedy = "close other programs or allow this one more";
     if (bytes == 0)
-        return error_set(error, STATUS_FAILED, "out of memory for %s; %s", what, remedy);
+        return error_set(error, STATUS_FAILED, "%s: out of memory; %s", what, remedy);
     return error_set(error, STATUS_FAILED, "out of memory: %zu bytes for %s; %s", bytes, what,
                      remedy);
 }

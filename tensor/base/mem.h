@@ -33,7 +33,10 @@ char *mem_copy(const char *text, const char *what, Error *error);
 char *mem_print(const char *what, Error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Fills the error where a library has found no memory: `bytes` of it, 0 where it does not say. */
+/*
+ * Fills the error where a library has found no memory: `bytes` of it; 0 where it does not say, and the message is
+ * "WHAT: out of memory; ...".
+ */
 Status mem_full(size_t bytes, const char *what, Error *error);
 
 /* Many small objects that are freed together. Zero-initialised; mem_pool_free leaves it so. */

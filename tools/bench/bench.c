@@ -4,6 +4,7 @@
  */
 #include "tools/bench/bench.h"
 
+#include "tensor/base/mem.h"
 #include "tensor/kernels/peak.h"
 #include "tensor/random.h"
 #include "tools/cli/cli_json.h"
@@ -203,7 +204,7 @@ Status bench_peaks(Bench *bench, const char *key, Error *error)
     const size_t bytes = bench->quick ? QUICK_BUFFER : BUFFER;
     unsigned char *const buffer = aligned_alloc(ARENA_ALIGNMENT, bytes);
     if (!buffer)
-        return error_set(error, STATUS_FAILED, "bench: no memory for %zu bytes; free some", bytes);
+        return mem_full(bytes, "the benchmark", error);
     memset(buffer, 1, bytes);
     Status status = STATUS_OK;
     json_t *const all = json_array();
@@ -286,7 +287,7 @@ Status bench_numbers(DType type, size_t count, float scale, void **numbers, Erro
         (count * dtype_size(type) + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
     *numbers = aligned_alloc(ARENA_ALIGNMENT, bytes);
     if (!*numbers)
-        return error_set(error, STATUS_FAILED, "bench: no memory for %zu bytes; free some", bytes);
+        return mem_full(bytes, "the benchmark", error);
     fill_as(type, *numbers, count, scale);
     return STATUS_OK;
 }

@@ -8,6 +8,7 @@
  */
 #include "tools/bench/bench.h"
 
+#include "tensor/base/mem.h"
 #include "train/stepper.h"
 
 #include <stdlib.h>
@@ -160,7 +161,7 @@ static Status step(Bench *bench, Model *model, Precision precision, Error *error
     uint8_t *const pixels = malloc(bytes);
     Status status = STATUS_OK;
     if (!pixels)
-        status = error_set(error, STATUS_FAILED, "bench: no memory for pixels; free some");
+        status = mem_full(0, "the pixels", error);
     for (size_t i = 0; status == STATUS_OK && i < bytes; i++)
         pixels[i] =
             (uint8_t)(i * 2654435761U >> 24); /* noise enough: Knuth's multiplicative hash */

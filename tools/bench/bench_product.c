@@ -7,6 +7,7 @@
  */
 #include "tools/bench/bench.h"
 
+#include "tensor/base/mem.h"
 #include "tensor/gemm.h"
 #include "tensor/ops/ops.h"
 #include "train/plan.h"
@@ -154,7 +155,7 @@ static Status run(Bench *bench, const Shape *shape, Precision precision, bool pa
 {
     Product *const p = calloc(1, sizeof *p);
     if (!p)
-        return error_set(error, STATUS_FAILED, "bench: no memory for a product; free some");
+        return mem_full(0, "a product", error);
     p->K = shape->K;
     p->N = shape->N;
     Status status = product_create(p, bench, precision, packed, error);

@@ -7,6 +7,7 @@
 #include "tools/demo/demo.h"
 
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "train/evaluate.h"
 #include "train/metrics/reports.h"
 #include "train/train.h"
@@ -238,7 +239,7 @@ static Status test_trial(Trial *trial, DemoScore *score, Error *error)
     if (!probabilities || !margins) {
         free(probabilities);
         free(margins);
-        return error_set(error, STATUS_FAILED, "demo: no memory for the scores; free some");
+        return mem_full(0, "the scores", error);
     }
     TrainScoring scoring = train_scoring_defaults();
     scoring.batch_size = 64;

@@ -10,6 +10,7 @@
  */
 #include "tools/demo/demo.h"
 
+#include "tensor/base/mem.h"
 #include "train/optimizer.h"
 #include "train/stepper.h"
 
@@ -187,7 +188,7 @@ static Status make_readout(Pretraining *p, Error *error)
     readout->values = calloc(readout->count, sizeof(float));
     readout->grads = calloc(readout->count, sizeof(float));
     if (!readout->values || !readout->grads)
-        return error_set(error, STATUS_FAILED, "demo: no memory for the readout; free some");
+        return mem_full(0, "the pretraining", error);
     Random random = random_stream(p->demo->seed, RANDOM_HEAD, 1, 0);
     for (size_t i = 0; i < weights; i++)
         readout->values[i] = (float)(0.02 * random_normal(&random));
@@ -274,8 +275,7 @@ static Status prepare(Pretraining *p, Error *error)
     p->input = malloc(BATCH * numbers * sizeof(float));
     p->errors = calloc(CHUNK, sizeof(Error));
     if (!p->pixels || !p->targets || !p->batch || !p->input || !p->errors)
-        return error_set(error, STATUS_FAILED, "demo: no memory for %d portraits; free some",
-                         p->scale->portraits);
+        return mem_full(0, "the pretraining", error);
     TrainRecipe recipe;
     TRY(train_recipe_named(&recipe, "paper", error)); /* AdamW, betas 0.9 and 0.999 */
     recipe.weight_decay = DECAY;
@@ -352,8 +352,7 @@ static Status train_all(Pretraining *p, int *steps_done, Error *error)
     const int steps = p->scale->pretraining_epochs * steps_per_epoch;
     int *const order = malloc((size_t)frames * sizeof *order);
     if (!order)
-        return error_set(error, STATUS_FAILED,
-                         "demo: no memory for the order of frames; free some");
+        return mem_full(0, "the pretraining", error);
     CliProgress progress = cli_progress_begin(p->demo->arguments, "pretraining", "steps");
     double smooth = 0;
     Status status = STATUS_OK;

@@ -4,6 +4,7 @@
 #include "tools/eval/eval_sets.h"
 
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tensor/safetensors.h"
 #include "tools/eval/eval_files.h"
 #include "train/metrics/calibration.h"
@@ -11,11 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
-
-static Status no_memory(Error *error)
-{
-    return error_set(error, STATUS_FAILED, "eval: not enough memory; free some");
-}
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
@@ -37,7 +33,7 @@ static Status understand(EvalAdapters *all, const char *argument, bool *named, E
 {
     char *const text = strdup(argument);
     if (!text)
-        return no_memory(error);
+        return mem_full(0, "the adapters", error);
     all->texts[all->count] = text;
     EvalAdapter *const adapter = &all->adapters[all->count++];
     char *const equals = strchr(text, '=');
@@ -83,7 +79,7 @@ static Status copy_value(const SafeTensors *file, const char *key, const char *m
     const char *const value = safetensors_metadata(file, key);
     const char *const text = value ? value : missing;
     *copy = text ? strdup(text) : NULL;
-    return *copy || !text ? STATUS_OK : no_memory(error);
+    return *copy || !text ? STATUS_OK : mem_full(0, "the adapters", error);
 }
 
 static Status copy_metadata(EvalAdapter *adapter, const SafeTensors *file, const char *missing,
@@ -144,7 +140,7 @@ Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, c
         .texts = calloc(room, sizeof *adapters->texts),
     };
     if (!adapters->adapters || !adapters->texts)
-        return no_memory(error);
+        return mem_full(0, "the adapters", error);
     if (arguments->count == 0)
         return without_adapter(adapters, model, calibrated, error);
     TRY(understand_all(adapters, arguments, error));

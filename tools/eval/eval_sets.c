@@ -4,14 +4,10 @@
 #include "tools/eval/eval_sets.h"
 
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static Status no_memory(Error *error)
-{
-    return error_set(error, STATUS_FAILED, "eval: not enough memory; evaluate fewer frames");
-}
 
 /* ---- data sets ----------------------------------------------------------------------------------- */
 
@@ -33,7 +29,7 @@ static Status add_list(EvalSet *set, const char *list, const char *argument, Err
                          "%s: the name of a list is empty; write NAME=LIST[,LIST...]", argument);
     const char **const lists = realloc(set->lists, (size_t)(set->list_count + 1) * sizeof *lists);
     if (!lists)
-        return no_memory(error);
+        return mem_full(0, "the data sets", error);
     set->lists = lists;
     set->lists[set->list_count++] = list;
     return STATUS_OK;
@@ -44,7 +40,7 @@ static Status add_argument(EvalSets *sets, const char *argument, Error *error)
 {
     char *const text = strdup(argument);
     if (!text)
-        return no_memory(error);
+        return mem_full(0, "the data sets", error);
     sets->texts[sets->text_count++] = text;
     char *const equals = strchr(text, '=');
     if (!equals || equals == text)
@@ -68,7 +64,7 @@ static Status read_lists(EvalSets *sets, const CliFrames *frames, const CliStrin
 {
     CliSet *const wanted = calloc((size_t)sets->set_count, sizeof *wanted);
     if (!wanted)
-        return no_memory(error);
+        return mem_full(0, "the data sets", error);
     for (int i = 0; i < sets->set_count; i++) {
         EvalSet *const set = &sets->sets[i];
         wanted[i] = (CliSet){set->name, set->lists, set->list_count, *frames, &set->frames};
@@ -90,7 +86,7 @@ static Status allocate(EvalSets *sets, int count, Error *error)
         .sets = calloc((size_t)count, sizeof *sets->sets),
         .texts = calloc((size_t)count, sizeof *sets->texts),
     };
-    return sets->sets && sets->texts ? STATUS_OK : no_memory(error);
+    return sets->sets && sets->texts ? STATUS_OK : mem_full(0, "the data sets", error);
 }
 
 Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, const CliFrames *frames,
@@ -153,7 +149,7 @@ static Status add_perturbation(Perturbations *all, const char *text, Error *erro
     DataPerturbation *const items =
         realloc(all->items, (size_t)(all->count + 1) * sizeof *all->items);
     if (!items)
-        return no_memory(error);
+        return mem_full(0, "the data sets", error);
     all->items = items;
     int at = all->count;
     for (int i = 0; i < all->count; i++) {

@@ -8,6 +8,7 @@
 #include "tools/report/report_private.h"
 
 #include "tensor/base/file.h"
+#include "tensor/base/mem.h"
 #include "tensor/base/text.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_json.h"
@@ -553,7 +554,7 @@ static Status write_spread(FILE *stream, const MetricsScores *scores, Error *err
 {
     uint32_t *const frames = calloc((size_t)scores->videos + 1, sizeof *frames);
     if (!frames)
-        return error_set(error, STATUS_FAILED, "report: no memory to count frames; free some");
+        return mem_full(0, "the report", error);
     for (size_t i = 0; i < scores->frames && scores->has_videos; i++)
         frames[scores->frame_video[i]]++;
     const uint32_t n = scores->videos;

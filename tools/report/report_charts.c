@@ -5,6 +5,7 @@
  * videos and a dashed one for frames. Charts are as wide as a phone, so that their text keeps its size on
  * one; wider screens put several in a row.
  */
+#include "tensor/base/mem.h"
 #include "tools/report/report_private.h"
 #include "train/metrics/curves.h"
 #include "train/plot/chart.h"
@@ -85,11 +86,6 @@ static void split(const MetricsPoint *points, int count, double *x, double *y)
     }
 }
 
-static Status no_memory(Error *error)
-{
-    return error_set(error, STATUS_FAILED, "report: no memory for its charts; free some");
-}
-
 static Status find_curves(Curves *curves, const SetCurves *all, int result, Level level,
                           Error *error)
 {
@@ -104,7 +100,7 @@ static Status find_curves(Curves *curves, const SetCurves *all, int result, Leve
     const size_t needed = 2 * ((size_t)c->roc_count + (size_t)c->pr_count) + 1;
     double *const numbers = malloc(needed * sizeof *numbers);
     if (!numbers)
-        return no_memory(error);
+        return mem_full(0, "the charts of the report", error);
     curves->numbers = numbers;
     double *const roc_y = numbers + c->roc_count, *const pr_x = roc_y + c->roc_count;
     split(c->roc, c->roc_count, numbers, roc_y);
@@ -388,7 +384,7 @@ Status report_write_charts(FILE *stream, const Report *report, int set, Error *e
 {
     SetCurves *const all = calloc(1, sizeof *all);
     if (!all)
-        return no_memory(error);
+        return mem_full(0, "the charts of the report", error);
     *all = (SetCurves){.report = report, .set = set, .count = drawn(report)};
     Status status = STATUS_OK;
     for (int r = 0; r < all->count && status == STATUS_OK; r++)
@@ -596,7 +592,5 @@ Status report_write_robustness(FILE *stream, const Report *report, int set, Erro
     free(kinds);
     free(steps);
     free(numbers);
-    return done ? STATUS_OK
-                : error_set(error, STATUS_FAILED,
-                            "report: no memory for its curves of robustness; free some");
+    return done ? STATUS_OK : mem_full(0, "the charts of the report", error);
 }

@@ -8,6 +8,7 @@
 #include "tools/report/report_private.h"
 
 #include "data/image/preprocess.h"
+#include "tensor/base/mem.h"
 #include "tensor/base/text.h"
 
 #include <assert.h>
@@ -175,7 +176,7 @@ static Status write_class(FILE *stream, const Report *report, int set, int label
     Row row = {.result = &report->results[0], .set = set, .label = label};
     Hard *const kept = calloc((size_t)report->thumbnails, sizeof *kept);
     if (!kept)
-        return error_set(error, STATUS_FAILED, "report: no memory for thumbnails; free some");
+        return mem_full(0, "the thumbnails", error);
     const int count = find_hardest(&row.result->scores[set], label, report->thumbnails, kept);
     if (count > 0) {
         fprintf(stream, "<h3>Hardest %s frames</h3>\n<p class=\"soft\">%s p_fake first%s",
