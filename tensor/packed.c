@@ -162,10 +162,8 @@ size_t packed_scratch(int M, const PackedInput *input, const PackedMatrix *B)
 typedef struct Product {
     const PackedInput *A;
     const PackedMatrix *B;
-    const PackedEpilogue *epilogue;
+    const Epilogue *epilogue;
     Cut cut;
-    DType type;
-    char *C; /* [M,N] of `type` */
     char *scratch;
     int workers;
     int first, rows; /* of the chunk */
@@ -293,30 +291,31 @@ static const char *panel_at(const PackedMatrix *B, int panel, int k)
 
 static void *element(const Product *p, const void *matrix, ptrdiff_t index)
 {
-    /* Residual and C may be one matrix; what is only read is handed on as const by KernelFinish. */
-    return matrix ? (char *)(uintptr_t)matrix + index * (ptrdiff_t)dtype_size(p->type) : NULL;
+    /* Residual and C may be one matrix; what is only read is handed on as const by Epilogue. */
+    return matrix ? (char *)(uintptr_t)matrix + index * (ptrdiff_t)dtype_size(p->epilogue->type)
+                  : NULL;
 }
 
 /*
  * What becomes of the sums at [row,column] of the chunk. The first block adds bias and residual; the later
  * ones add to what is there; the last one activates.
  */
-static KernelFinish finish_of(const Product *p, int row, int column)
+static Epilogue finish_of(const Product *p, int row, int column)
 {
     const PackedMatrix *const B = p->B;
-    const PackedEpilogue *const epilogue = p->epilogue;
+    const Epilogue *const epilogue = p->epilogue;
     const bool starts = p->k == 0, ends = p->k + p->depth == B->K;
-    void *const z = epilogue->z && epilogue->activate ? epilogue->z : p->C;
+    void *const z = epilogue->z && epilogue->activate ? epilogue->z : epilogue->c;
     const ptrdiff_t place = (ptrdiff_t)(p->first + row) * B->N + column;
-    KernelFinish finish = {
+    Epilogue finish = {
         .columns = smaller(COLUMNS, B->N - column),
         .ld = B->N,
-        .type = p->type,
+        .type = epilogue->type,
         .bias = starts && epilogue->bias ? epilogue->bias + column : NULL,
-        .addend = element(p, starts ? epilogue->residual : z, place),
+        .residual = element(p, starts ? epilogue->residual : z, place),
         .activate = ends ? epilogue->activate : NULL,
-        .z = ends && z != p->C ? element(p, z, place) : NULL,
-        .c = element(p, ends ? p->C : z, place),
+        .z = ends && z != epilogue->c ? element(p, z, place) : NULL,
+        .c = element(p, ends ? epilogue->c : z, place),
     };
     if (B->precision == PRECISION_INT8) {
         finish.row_scale = row_scales(p) + row;
@@ -329,12 +328,12 @@ static KernelFinish finish_of(const Product *p, int row, int column)
 
 /* A product in slices of k: the sums so far. `finish` comes first, since `deliver` is handed that alone. */
 typedef struct Slices {
-    KernelFinish finish;
+    Epilogue finish;
     float *sums; /* [rows,64] */
     bool last;   /* of the slices */
 } Slices;
 
-static void add_slice(const KernelFinish *finish, int row, int count, const void *sums)
+static void add_slice(const Epilogue *finish, int row, int count, const void *sums)
 {
     const Slices *const slices = (const Slices *)(const void *)finish;
     const float *const more = sums;
@@ -391,7 +390,7 @@ static void product_task(void *context, int task, int worker)
     const int units = parts_of(p->rows, p->cut.unit), groups = groups_of(&p->cut, p->rows);
     const int row = units * group / groups * p->cut.unit;
     const int end = smaller(units * (group + 1) / groups * p->cut.unit, p->rows);
-    const KernelFinish finish = finish_of(p, row, panel * COLUMNS);
+    const Epilogue finish = finish_of(p, row, panel * COLUMNS);
     const int next = (panel + p->workers) % panels;
     const int deep = B->precision == PRECISION_F32 ? p->depth : packed_groups(B);
     const size_t row_bytes =
@@ -427,16 +426,14 @@ static void check(const PackedInput *A, const PackedMatrix *B, DType type)
 }
 
 void packed_product(Threads *threads, int M, const PackedInput *A, const PackedMatrix *B,
-                    const PackedEpilogue *epilogue, void *scratch, DType type, void *C)
+                    const Epilogue *epilogue, void *scratch)
 {
-    assert(M >= 1 && A->numbers && C && scratch);
-    check(A, B, type);
+    assert(M >= 1 && A->numbers && epilogue->c && scratch);
+    check(A, B, epilogue->type);
     Product p = {.A = A,
                  .B = B,
                  .epilogue = epilogue,
                  .cut = cut_of(M, A, B),
-                 .type = type,
-                 .C = C,
                  .scratch = scratch,
                  .workers = threads_count(threads)};
     for (p.first = 0; p.first < M; p.first += p.cut.chunk) {

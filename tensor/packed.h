@@ -17,8 +17,7 @@
 #define LNCLIP_TENSOR_PACKED_H
 
 #include "tensor/arena.h"
-#include "tensor/dtype.h"
-#include "tensor/precision.h"
+#include "tensor/kernels/kernels.h"
 #include "tensor/threads.h"
 
 #include <stdbool.h>
@@ -85,23 +84,15 @@ typedef struct PackedInput {
     void (*backward)(const float *z, const float *dy, float *dz, size_t n); /* with z */
 } PackedInput;
 
-/* What happens to the product before it is stored; all zero is the plain product. */
-typedef struct PackedEpilogue {
-    const float *bias; /* [N] or NULL */
-    const void
-        *residual; /* [M,N] of C's type, or NULL; may be C, to which the product is then added */
-    void (*activate)(const float *z, float *y, size_t n); /* element by element, or NULL */
-    void *z; /* [M,N] of C's type receives what `activate` was given; NULL if nobody wants it */
-} PackedEpilogue;
-
 /* Bytes of scratch that packed_product needs for M rows of an input like `input` (its pointers are not read). */
 size_t packed_scratch(int M, const PackedInput *input, const PackedMatrix *B);
 
 /*
- * C[M,N] = activate(A B + bias + residual). C row-major without gaps, of `type`: f32, or for bf16 and int8
- * packs bf16 too; not overlapping A; M >= 1. scratch [packed_scratch], 64-byte aligned. Spread over `threads`.
+ * C[M,N] = activate(A B + bias + residual), where `epilogue` gives C (its c), type, bias [N], residual and z [M,N],
+ * each or NULL, and activate; its other members are set here. C row-major without gaps, f32, or for bf16 and int8 packs
+ * bf16 too; not overlapping A; M >= 1. scratch [packed_scratch], 64-byte aligned. Spread over `threads`.
  */
 void packed_product(Threads *threads, int M, const PackedInput *A, const PackedMatrix *B,
-                    const PackedEpilogue *epilogue, void *scratch, DType type, void *C);
+                    const Epilogue *epilogue, void *scratch);
 
 #endif

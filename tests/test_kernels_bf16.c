@@ -405,13 +405,13 @@ static void time_quantize(const Kernels *t)
 
 static void time_finish(const Kernels *t)
 {
-    const KernelFinish finish = {.columns = COLUMNS,
-                                 .ld = COLUMNS,
-                                 .type = DTYPE_BF16,
-                                 .bias = timed_f32[1],
-                                 .activate = t->quick_gelu,
-                                 .z = timed_bf16[1],
-                                 .c = timed_bf16[2]};
+    const Epilogue finish = {.columns = COLUMNS,
+                             .ld = COLUMNS,
+                             .type = DTYPE_BF16,
+                             .bias = timed_f32[1],
+                             .activate = t->quick_gelu,
+                             .z = timed_bf16[1],
+                             .c = timed_bf16[2]};
     t->finish(&finish, 0, TIMED / COLUMNS, timed_f32[0]);
 }
 

@@ -21,7 +21,7 @@ enum {
 typedef struct Ending {
     int columns, rows;
     DType type;
-    bool bias, addend, in_place, activates, saves_z, integers;
+    bool bias, residual, in_place, activates, saves_z, integers;
 } Ending;
 
 static void *element(DType type, void *at, ptrdiff_t index)
@@ -48,7 +48,7 @@ static bool holds(DType type, void *at, ptrdiff_t index, float value)
 typedef struct Operands {
     float sums[MAX_ROWS * COLUMNS], bias[COLUMNS], scale[COLUMNS], row_scale[FIRST_ROW + MAX_ROWS];
     int32_t integers[MAX_ROWS * COLUMNS], column_sum[COLUMNS], row_zero[FIRST_ROW + MAX_ROWS];
-    float addend[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP)]; /* as it stands beside c, rounded */
+    float residual[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP)]; /* as it stands beside c, rounded */
 } Operands;
 
 static void fill_operands(Operands *o)
@@ -57,7 +57,7 @@ static void fill_operands(Operands *o)
     support_fill_normal(o->bias, COLUMNS, 2, 1);
     support_fill_normal(o->scale, COLUMNS, 3, 0.01);
     support_fill_normal(o->row_scale, FIRST_ROW + MAX_ROWS, 4, 0.1);
-    support_fill_normal(o->addend, (FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP), 5, 1);
+    support_fill_normal(o->residual, (FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP), 5, 1);
     for (int i = 0; i < MAX_ROWS * COLUMNS; i++)
         o->integers[i] = (int32_t)(o->sums[i] * 1e5f);
     for (int i = 0; i < COLUMNS; i++)
@@ -76,8 +76,8 @@ static float formula(const Ending *e, const Operands *o, int row, int n)
             (float)(o->integers[at] - o->row_zero[row] * o->column_sum[n]);
     if (e->bias)
         z += o->bias[n];
-    if (e->addend)
-        z += o->addend[row * (e->columns + GAP) + n];
+    if (e->residual)
+        z += o->residual[row * (e->columns + GAP) + n];
     return z;
 }
 
@@ -87,32 +87,32 @@ static void check_ending(const Kernels *table, const Ending *e, const SupportGua
     const size_t size = dtype_size(e->type), bytes = (size_t)count * size;
     Operands o;
     fill_operands(&o);
-    void *place[3]; /* c, z, addend */
+    void *place[3]; /* c, z, residual */
     for (int i = 0; i < 3; i++) {
         place[i] = support_guarded_place(&memory[i], bytes, size, e->rows % 2);
         memset(place[i], CANARY, bytes);
     }
     void *const c = place[0], *const added = e->in_place ? c : place[2];
-    for (ptrdiff_t i = 0; e->addend && i < count; i++) {
-        const uint16_t rounded = dtype_bf16_from_f32(o.addend[i]);
+    for (ptrdiff_t i = 0; e->residual && i < count; i++) {
+        const uint16_t rounded = dtype_bf16_from_f32(o.residual[i]);
         memcpy(element(e->type, added, i),
-               e->type == DTYPE_BF16 ? (const void *)&rounded : (const void *)&o.addend[i], size);
-        o.addend[i] = load_element(e->type, added, i);
+               e->type == DTYPE_BF16 ? (const void *)&rounded : (const void *)&o.residual[i], size);
+        o.residual[i] = load_element(e->type, added, i);
     }
     char before[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP) * sizeof(float)];
     memcpy(before, c, bytes);
-    const KernelFinish finish = {.columns = e->columns,
-                                 .ld = ld,
-                                 .type = e->type,
-                                 .bias = e->bias ? o.bias : NULL,
-                                 .addend = e->addend ? added : NULL,
-                                 .activate = e->activates ? table->quick_gelu : NULL,
-                                 .z = e->saves_z ? place[1] : NULL,
-                                 .c = c,
-                                 .row_scale = e->integers ? o.row_scale : NULL,
-                                 .row_zero = o.row_zero,
-                                 .column_scale = o.scale,
-                                 .column_sum = o.column_sum};
+    const Epilogue finish = {.columns = e->columns,
+                             .ld = ld,
+                             .type = e->type,
+                             .bias = e->bias ? o.bias : NULL,
+                             .residual = e->residual ? added : NULL,
+                             .activate = e->activates ? table->quick_gelu : NULL,
+                             .z = e->saves_z ? place[1] : NULL,
+                             .c = c,
+                             .row_scale = e->integers ? o.row_scale : NULL,
+                             .row_zero = o.row_zero,
+                             .column_scale = o.scale,
+                             .column_sum = o.column_sum};
     table->finish(&finish, FIRST_ROW, e->rows, e->integers ? (void *)o.integers : (void *)o.sums);
 
     for (ptrdiff_t i = 0; i < count; i++) {
@@ -149,7 +149,7 @@ START_TEST(the_end_of_a_product_has_the_bits_of_its_formula)
                                    .rows = 1 + (flags * 7 + (int)i) % MAX_ROWS,
                                    .type = flags & 1 ? DTYPE_BF16 : DTYPE_F32,
                                    .bias = flags & 2,
-                                   .addend = flags & 4,
+                                   .residual = flags & 4,
                                    .in_place = flags & 8,
                                    .activates = flags & 16,
                                    .saves_z = flags & 32,

@@ -228,14 +228,14 @@ static const void *place_a(const Call *call, ptrdiff_t *lda)
     return a;
 }
 
-/* What `deliver` works on: KernelFinish.c points here. */
+/* What `deliver` works on: Epilogue.c points here. */
 typedef struct Delivery {
     const Call *call;
     const char *sums;
     int seen[POOL]; /* how often each row came */
 } Delivery;
 
-static void take_delivery(const KernelFinish *finish, int row, int count, const void *sums)
+static void take_delivery(const Epilogue *finish, int row, int count, const void *sums)
 {
     Delivery *const delivery = finish->c;
     const Call *const call = delivery->call;
@@ -281,7 +281,7 @@ static void run(const Call *call)
     void *const b = support_guarded_place(&guard_b, b_bytes, 64, true);
     memcpy(b, panel, b_bytes);
     Delivery delivery = {.call = call, .sums = sums};
-    const KernelFinish finish = {.columns = call->columns, .c = &delivery};
+    const Epilogue finish = {.columns = call->columns, .c = &delivery};
     KernelProduct product = {.rows = call->rows,
                              .columns = call->columns,
                              .groups = call->groups,
@@ -493,7 +493,7 @@ END_TEST
 
 /* --- Speed, on request --- */
 
-static void ignore_delivery(const KernelFinish *finish, int row, int count, const void *sums)
+static void ignore_delivery(const Epilogue *finish, int row, int count, const void *sums)
 {
     (void)finish;
     (void)row;
@@ -543,16 +543,16 @@ START_TEST(speed)
             static const int32_t zeros[MAX_ROWS];
             static const float scales[MAX_ROWS];
             const bool integers = subject.precision == PRECISION_INT8;
-            const KernelFinish finish = {.columns = COLUMNS,
-                                         .ld = COLUMNS,
-                                         .type = subject.precision == PRECISION_F32 ? DTYPE_F32
-                                                                                    : DTYPE_BF16,
-                                         .bias = ones,
-                                         .row_scale = integers ? scales : NULL,
-                                         .column_scale = ones,
-                                         .row_zero = zeros,
-                                         .column_sum = zeros,
-                                         .c = c};
+            const Epilogue finish = {.columns = COLUMNS,
+                                     .ld = COLUMNS,
+                                     .type = subject.precision == PRECISION_F32 ? DTYPE_F32
+                                                                                : DTYPE_BF16,
+                                     .bias = ones,
+                                     .row_scale = integers ? scales : NULL,
+                                     .column_scale = ones,
+                                     .row_zero = zeros,
+                                     .column_sum = zeros,
+                                     .c = c};
             KernelProduct product = {.rows = all_rows[i],
                                      .columns = COLUMNS,
                                      .groups = all_k[j] / size,

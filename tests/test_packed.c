@@ -197,7 +197,7 @@ START_TEST(weights_that_are_not_finite_show)
     float C[2] = {0};
     const PackedInput input = {.type = DTYPE_BF16, .numbers = A};
     void *const scratch = arena_alloc(arena, packed_scratch(1, &input, &B));
-    packed_product(NULL, 1, &input, &B, &(PackedEpilogue){0}, scratch, DTYPE_F32, C);
+    packed_product(NULL, 1, &input, &B, &(Epilogue){.type = DTYPE_F32, .c = C}, scratch);
     ck_assert(isnan(C[0]) && isnan(C[1]));
     arena_destroy(arena);
 }
@@ -290,16 +290,17 @@ static void product(const Bench *bench, Threads *threads, int first, int rows, A
                                .z = is->z ? (const char *)bench->Az.data + from : NULL,
                                .backward = kernels()->quick_gelu_backward};
     char *const C = (char *)bench->C.data + to;
-    const PackedEpilogue epilogue = {.bias = is->bias ? bench->bias : NULL,
-                                     .residual = is->in_place ? C
-                                                 : is->residual
-                                                     ? (const char *)bench->residual.data + to
-                                                     : NULL,
-                                     .activate = activate,
-                                     .z = activate ? (char *)bench->z.data + to : NULL};
+    const Epilogue epilogue = {.type = is->out,
+                               .c = C,
+                               .bias = is->bias ? bench->bias : NULL,
+                               .residual = is->in_place   ? C
+                                           : is->residual ? (const char *)bench->residual.data + to
+                                                          : NULL,
+                               .activate = activate,
+                               .z = activate ? (char *)bench->z.data + to : NULL};
     SupportGuarded scratch =
         support_guarded(packed_scratch(rows, &input, &bench->B), ARENA_ALIGNMENT);
-    packed_product(threads, rows, &input, &bench->B, &epilogue, scratch.data, is->out, C);
+    packed_product(threads, rows, &input, &bench->B, &epilogue, scratch.data);
     support_guarded_free(&scratch);
 }
 
@@ -496,8 +497,8 @@ static double int8_cosine(const float *x, const float *W, const float *magnitude
     const PackedMatrix B = pack(arena, PRECISION_INT8, W, K, N, true, magnitude, NULL);
     const PackedInput input = {.numbers = x};
     float *const C = arena_alloc(arena, (size_t)(M * N) * sizeof *C);
-    packed_product(NULL, M, &input, &B, &(PackedEpilogue){0},
-                   arena_alloc(arena, packed_scratch(M, &input, &B)), DTYPE_F32, C);
+    packed_product(NULL, M, &input, &B, &(Epilogue){.type = DTYPE_F32, .c = C},
+                   arena_alloc(arena, packed_scratch(M, &input, &B)));
     double across = 0, left = 0, right = 0;
     for (int i = 0; i < M * N; i++) {
         double sum = 0;

@@ -207,8 +207,8 @@ TARGET static void NAME(pair)(const uint16_t *even, const uint16_t *odd, size_t 
         out[i] = even[i] | (uint32_t)odd[i] << 16;
 }
 
-/* Sums of one row of a tile, in f32: scaled where they are integers, with bias and addend. */
-INLINE TARGET void NAME(epilogue_row)(const KernelFinish *f, int row, const int columns,
+/* Sums of one row of a tile, in f32: scaled where they are integers, with bias and residual. */
+INLINE TARGET void NAME(epilogue_row)(const Epilogue *f, int row, const int columns,
                                       const void *sums, float z[KERNELS_COLUMNS])
 {
     const ptrdiff_t start = row * f->ld;
@@ -227,16 +227,16 @@ INLINE TARGET void NAME(epilogue_row)(const KernelFinish *f, int row, const int 
         for (int n = 0; n < columns; n++)
             z[n] += bias[n];
     }
-    if (f->addend && f->type == DTYPE_F32) {
-        const float *addend = (const float *)f->addend + start;
+    if (f->residual && f->type == DTYPE_F32) {
+        const float *residual = (const float *)f->residual + start;
         INDEPENDENT
         for (int n = 0; n < columns; n++)
-            z[n] += addend[n];
-    } else if (f->addend) {
-        const uint16_t *addend = (const uint16_t *)f->addend + start;
+            z[n] += residual[n];
+    } else if (f->residual) {
+        const uint16_t *residual = (const uint16_t *)f->residual + start;
         INDEPENDENT
         for (int n = 0; n < columns; n++)
-            z[n] += of_bf16(addend[n]);
+            z[n] += of_bf16(residual[n]);
     }
 }
 
@@ -257,7 +257,7 @@ INLINE TARGET void NAME(store_row)(const float *v, DType type, void *out, ptrdif
  * At most EPILOGUE_ROWS rows. `columns` is a constant for full panels: their loops then have no remainder, and
  * the sums of a row stay in registers.
  */
-INLINE TARGET void NAME(epilogue_rows)(const KernelFinish *f, int row, int count, const int columns,
+INLINE TARGET void NAME(epilogue_rows)(const Epilogue *f, int row, int count, const int columns,
                                        const float *sums)
 {
     float activated[EPILOGUE_ROWS][KERNELS_COLUMNS];
@@ -279,7 +279,7 @@ INLINE TARGET void NAME(epilogue_rows)(const KernelFinish *f, int row, int count
         NAME(store_row)(activated[r], f->type, f->c, (row + r) * f->ld, columns);
 }
 
-TARGET static void NAME(epilogue)(const KernelFinish *f, int row, int count, const void *sums)
+TARGET static void NAME(epilogue)(const Epilogue *f, int row, int count, const void *sums)
 {
     for (int r = 0; r < count; r += EPILOGUE_ROWS) {
         const int rows = count - r < EPILOGUE_ROWS ? count - r : EPILOGUE_ROWS;

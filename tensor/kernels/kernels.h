@@ -34,14 +34,14 @@ enum {
  * What happens to finished sums on their way to memory. With v = sum, or for int8
  * row_scale[m] column_scale[n] (sum - row_zero[m] column_sum[n]):
  *
- *     z = v + bias + addend        c = activate(z), or z
+ *     z = v + bias + residual        c = activate(z), or z
  */
-typedef struct KernelFinish {
-    int columns;        /* 1..KERNELS_COLUMNS: what is written */
-    ptrdiff_t ld;       /* elements between rows of c, z and addend */
-    DType type;         /* of c, z and addend: DTYPE_F32 or DTYPE_BF16 (rounded to nearest even) */
-    const float *bias;  /* [columns] or NULL */
-    const void *addend; /* [rows,columns] or NULL; may be c */
+typedef struct Epilogue {
+    int columns;       /* 1..KERNELS_COLUMNS: what is written */
+    ptrdiff_t ld;      /* elements between rows of c, z and residual */
+    DType type;        /* of c, z and residual: DTYPE_F32 or DTYPE_BF16 (rounded to nearest even) */
+    const float *bias; /* [columns] or NULL */
+    const void *residual;                                 /* [rows,columns] or NULL; may be c */
     void (*activate)(const float *z, float *y, size_t n); /* or NULL */
     void *z;                   /* [rows,columns] receives what `activate` is given, or NULL */
     void *c;                   /* [rows,columns]; NULL for a `deliver` that does not write it */
@@ -49,7 +49,7 @@ typedef struct KernelFinish {
     const int32_t *row_zero;   /* int8: [rows], the byte of A that means 0 */
     const float *column_scale; /* int8: [columns] */
     const int32_t *column_sum; /* int8: [columns], of each column of B */
-} KernelFinish;
+} Epilogue;
 
 /*
  * sums [rows,64] = A B for one panel of B. Both lie in 32-bit groups of g = 1 (f32), 2 (bf16) or 4 (int8: A
@@ -69,8 +69,8 @@ typedef struct KernelProduct {
      * next are computed in the same place (`sums`, KERNELS_SUMS of them, 64-byte aligned). If it is NULL, row r's
      * sums stay at sums + r ld_sums: room for all rows, 64 columns each, whatever `columns` is.
      */
-    void (*deliver)(const KernelFinish *finish, int row, int count, const void *sums);
-    const KernelFinish *finish;
+    void (*deliver)(const Epilogue *finish, int row, int count, const void *sums);
+    const Epilogue *finish;
     void *sums;
     ptrdiff_t ld_sums;  /* sums between rows, >= 64; unused with `deliver` */
     const char *ahead;  /* bytes that will be wanted soon; need not be mapped; NULL for none */
@@ -177,7 +177,7 @@ typedef struct Kernels {
 
     /* The packed product in each precision, and the usual `deliver`. */
     void (*product[PRECISION_COUNT])(const KernelProduct *product);
-    void (*finish)(const KernelFinish *finish, int row, int count, const void *sums);
+    void (*finish)(const Epilogue *finish, int row, int count, const void *sums);
 
     /*
      * Lays `rows` (1..KERNELS_TILE_ROWS) of a [rows,depth], lda floats apart, side by side: out

@@ -103,14 +103,14 @@ INLINE void fetch_rows(const char *a, ptrdiff_t lda)
 
 /* Where the results of a block of rows will be written and what will be added, to be fetched row by row. */
 typedef struct Results {
-    const KernelFinish *finish;
+    const Epilogue *finish;
     int row, end, column; /* row = end: none are left, or `finish` is not used */
 } Results;
 
 /* One row of 32 columns. */
 INLINE void fetch_result(Results *results)
 {
-    const KernelFinish *const f = results->finish;
+    const Epilogue *const f = results->finish;
     if (results->row >= results->end || !f->c)
         return;
     const ptrdiff_t size = f->type == DTYPE_F32 ? 4 : 2;
@@ -119,8 +119,8 @@ INLINE void fetch_result(Results *results)
         _mm_prefetch((const char *)f->c + at + line, _MM_HINT_T0);
         if (f->z)
             _mm_prefetch((const char *)f->z + at + line, _MM_HINT_T0);
-        if (f->addend && f->addend != f->c)
-            _mm_prefetch((const char *)f->addend + at + line, _MM_HINT_T0);
+        if (f->residual && f->residual != f->c)
+            _mm_prefetch((const char *)f->residual + at + line, _MM_HINT_T0);
     }
 }
 

@@ -52,7 +52,7 @@ size_t attention_forward_scratch(const AttentionShape *shape)
 }
 
 /* A KernelProduct's deliver: row by row, the sums times row_scale, rounded to bf16. */
-static void deliver_divided(const KernelFinish *finish, int row, int count, const void *sums)
+static void deliver_divided(const Epilogue *finish, int row, int count, const void *sums)
 {
     const float *sum = sums;
     float mean[KERNELS_COLUMNS];
@@ -129,8 +129,8 @@ static void forward_rows(const AttentionForward *f, int index, const ForwardLayo
                                .ld = f32 ? l->ld : l->line,
                                .numbers = f32 ? (const void *)l->scores : l->exponentials};
     const AttentionLeft left = attention_left(&P, l->p);
-    const KernelFinish finish = {.ld = s->D, .type = s->type, .c = o, .row_scale = inverse_sum};
-    const KernelFinish plain = {.ld = s->D, .type = s->type, .c = o};
+    const Epilogue finish = {.ld = s->D, .type = s->type, .c = o, .row_scale = inverse_sum};
+    const Epilogue plain = {.ld = s->D, .type = s->type, .c = o};
     attention_product(&left, &l->values, f32 ? kernels()->finish : deliver_divided,
                       f32 ? &plain : &finish);
 }
@@ -220,10 +220,10 @@ typedef struct BackwardHead {
 } BackwardHead;
 
 /* Where a gradient goes, from `row` on. */
-static KernelFinish into(const AttentionShape *s, void *gradient, ptrdiff_t ld, int row, bool fresh)
+static Epilogue into(const AttentionShape *s, void *gradient, ptrdiff_t ld, int row, bool fresh)
 {
     void *const c = (char *)gradient + row * ld * (ptrdiff_t)dtype_size(s->type);
-    return (KernelFinish){.ld = ld, .type = s->type, .c = c, .addend = fresh ? NULL : c};
+    return (Epilogue){.ld = ld, .type = s->type, .c = c, .residual = fresh ? NULL : c};
 }
 
 /* Adds a row of dP to `sum` [T]. */
@@ -291,7 +291,7 @@ static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
     const AttentionLeft dS =
         f32 ? gradient_f32(s, h, l, begin, count) : gradient_bf16(s, h, l, begin, count, ahead);
     if (h->dq) {
-        const KernelFinish finish = into(s, h->dq, s->D, begin, f->dq_fresh);
+        const Epilogue finish = into(s, h->dq, s->D, begin, f->dq_fresh);
         attention_product(&dS, &l->k, kernels()->finish, &finish);
     }
 }
@@ -304,7 +304,7 @@ static void transposed_gradient(const AttentionBackward *f, const AttentionMatri
     for (int column = 0; column < s->K; column += KERNELS_COLUMNS) {
         const AttentionLeft left = attention_left_transposed(m, column, turned);
         void *const c = (char *)gradient + (size_t)column * dtype_size(s->type);
-        const KernelFinish finish = into(s, c, 2 * (ptrdiff_t)s->D, 0, f->dkv_fresh);
+        const Epilogue finish = into(s, c, 2 * (ptrdiff_t)s->D, 0, f->dkv_fresh);
         attention_product_transposed(&left, right, &finish);
     }
 }

@@ -318,18 +318,18 @@ void attention_sums(const AttentionLeft *left, const AttentionRight *right, floa
 }
 
 void attention_product(const AttentionLeft *left, const AttentionRight *right,
-                       void (*deliver)(const KernelFinish *, int, int, const void *),
-                       const KernelFinish *finish)
+                       void (*deliver)(const Epilogue *, int, int, const void *),
+                       const Epilogue *finish)
 {
     _Alignas(KERNELS_LINE) float sums[KERNELS_SUMS];
     const size_t size = dtype_size(finish->type);
     for (int column = 0; column < right->columns; column += COLUMNS) {
         KernelProduct product = panel_product(left, right, column);
-        KernelFinish panel = *finish;
+        Epilogue panel = *finish;
         panel.columns = product.columns;
         panel.c = (char *)finish->c + (size_t)column * size;
-        if (finish->addend)
-            panel.addend = (const char *)finish->addend + (size_t)column * size;
+        if (finish->residual)
+            panel.residual = (const char *)finish->residual + (size_t)column * size;
         product.deliver = deliver;
         product.finish = &panel;
         product.sums = sums;
@@ -338,11 +338,11 @@ void attention_product(const AttentionLeft *left, const AttentionRight *right,
 }
 
 void attention_product_transposed(const AttentionLeft *left, const AttentionRight *right,
-                                  const KernelFinish *finish)
+                                  const Epilogue *finish)
 {
     assert(left->rows <= COLUMNS);
     _Alignas(KERNELS_LINE) float sums[SQUARE], turned[SQUARE];
-    KernelFinish rows = *finish;
+    Epilogue rows = *finish;
     rows.columns = left->rows;
     const uint32_t *columns[COLUMNS];
     for (int r = 0; r < left->rows; r++)

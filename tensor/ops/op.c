@@ -100,12 +100,12 @@ void op_pack(Tape *tape, PackedMatrix *packed, const PackedPart *parts, int coun
 }
 
 void op_packed_product(Tape *tape, int rows, const PackedInput *input, const PackedMatrix *packed,
-                       const PackedEpilogue *epilogue, DType type, void *out)
+                       const Epilogue *epilogue)
 {
     Arena *const arena = tape_arena(tape);
     void *const scratch = arena_alloc(arena, packed_scratch(rows, input, packed));
     if (!tape_is_planning(tape))
-        packed_product(tape_threads(tape), rows, input, packed, epilogue, scratch, type, out);
+        packed_product(tape_threads(tape), rows, input, packed, epilogue, scratch);
     arena_free(arena, scratch);
 }
 

@@ -208,7 +208,7 @@ void op_pack(Tape *tape, PackedMatrix *packed, const PackedPart *parts, int coun
 
 /* packed_product (packed.h), with scratch memory from the arena: does nothing but plan that while planning. */
 void op_packed_product(Tape *tape, int rows, const PackedInput *input, const PackedMatrix *packed,
-                       const PackedEpilogue *epilogue, DType type, void *out);
+                       const Epilogue *epilogue);
 
 /*
  * Values [count], f32 or bf16, written as those of another type or the same one, or added to such:

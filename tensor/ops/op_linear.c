@@ -158,15 +158,14 @@ typedef struct GemmTasks {
 
 /*
  * input W^T if `transposed`, else input W, by what serves the map: its pack, a pack made for this product, or
- * OpenBLAS. `epilogue`, `type` and `out` [rows,..] are those of packed_product; the tasks of OpenBLAS do the same.
+ * OpenBLAS. `epilogue` is that of packed_product; the tasks of OpenBLAS do the same.
  */
 static void product(Tape *tape, const Linear *linear, bool transposed, int rows,
-                    const PackedInput *input, const PackedEpilogue *epilogue, DType type, void *out,
-                    GemmTasks gemm_tasks)
+                    const PackedInput *input, const Epilogue *epilogue, GemmTasks gemm_tasks)
 {
     const PackedMatrix *const own = transposed ? linear->forward : linear->backward;
     if (own) {
-        op_packed_product(tape, rows, input, own, epilogue, type, out);
+        op_packed_product(tape, rows, input, own, epilogue);
         return;
     }
     if (linear->compute == DTYPE_F32) {
@@ -181,7 +180,7 @@ static void product(Tape *tape, const Linear *linear, bool transposed, int rows,
         parts[part] = (PackedPart){op_f32(tape, weight), weight->shape[0]};
     }
     op_pack(tape, &packed, parts, linear->parts, transposed);
-    op_packed_product(tape, rows, input, &packed, epilogue, type, out);
+    op_packed_product(tape, rows, input, &packed, epilogue);
     arena_free(tape_arena(tape), packed.panels);
 }
 
@@ -305,9 +304,9 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
         op_run(tape, stack_biases, &f);
     }
     const PackedInput input = {.type = x->dtype, .numbers = f.x};
-    const PackedEpilogue epilogue = {
+    const Epilogue epilogue = {
         .bias = biased ? f.bias : NULL, .residual = f.residual, .activate = f.activate, .z = f.z};
-    product(tape, linear, true, f.B * f.M, &input, &epilogue, y->dtype, f.y,
+    product(tape, linear, true, f.B * f.M, &input, &epilogue,
             (GemmTasks){f.B * panel_count(linear, LINEAR_PANEL), forward_task, &f});
     arena_free(tape_arena(tape), f.bias);
     return y;
@@ -446,9 +445,10 @@ static void weights_bf16(Tape *tape, Backward *f)
         for (int part = 0; part < linear->parts; part++) {
             const int count = linear->weight[part]->shape[0];
             const PackedInput input = {.type = DTYPE_BF16, .numbers = rows};
-            const PackedEpilogue epilogue = {.residual = f->dW[part]};
+            const Epilogue epilogue = {
+                .type = DTYPE_F32, .c = f->dW[part], .residual = f->dW[part]};
             if (f->dW[part])
-                op_packed_product(tape, count, &input, &packed, &epilogue, DTYPE_F32, f->dW[part]);
+                op_packed_product(tape, count, &input, &packed, &epilogue);
             rows += (ptrdiff_t)count * f->M;
         }
     }
@@ -500,8 +500,9 @@ void op_linear_backward(Tape *tape, Node *node)
         if (source == DZ_IN_PRODUCT)
             input =
                 (PackedInput){.type = f.y_type, .numbers = f.dy, .z = f.z, .backward = f.derive};
-        const PackedEpilogue epilogue = {.residual = f.dx_overwrite ? NULL : f.dx};
-        product(tape, &linear, false, f.B * f.M, &input, &epilogue, f.x_type, f.dx,
+        const Epilogue epilogue = {
+            .type = f.x_type, .c = f.dx, .residual = f.dx_overwrite ? NULL : f.dx};
+        product(tape, &linear, false, f.B * f.M, &input, &epilogue,
                 (GemmTasks){f.B * op_range_count(linear.in, LINEAR_PANEL), input_task, &f});
     }
     if (weights && linear.compute != DTYPE_F32)

@@ -118,8 +118,9 @@ static void forward_packed(Tape *tape, Patches *f, const PackedMatrix *packed)
     for (f->sample = 0; f->sample < f->B; f->sample += images) {
         const int count = f->B - f->sample < images ? f->B - f->sample : images;
         op_run_tasks(tape, count * f->blocks, gather_task, f);
-        op_packed_product(tape, count * f->N, &input, packed, &(PackedEpilogue){0}, DTYPE_F32,
-                          f->y + (ptrdiff_t)f->sample * f->N * f->D);
+        const Epilogue epilogue = {.type = DTYPE_F32,
+                                   .c = f->y + (ptrdiff_t)f->sample * f->N * f->D};
+        op_packed_product(tape, count * f->N, &input, packed, &epilogue);
     }
     arena_free(tape_arena(tape), f->gathered);
 }

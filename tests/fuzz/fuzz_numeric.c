@@ -388,7 +388,7 @@ void fuzz_packed_product(const uint8_t *data, size_t size)
                             .numbers = f32 ? (const void *)A : (const void *)narrow};
     void *scratch = arena_alloc(arena, packed_scratch(M, &in, &B));
     CHECK(scratch);
-    packed_product(NULL, M, &in, &B, &(PackedEpilogue){.bias = bias}, scratch, DTYPE_F32, C);
+    packed_product(NULL, M, &in, &B, &(Epilogue){.type = DTYPE_F32, .c = C, .bias = bias}, scratch);
     for (int m = 0; m < M; m++) {
         double low = 0, high = 0;
         for (int k = 0; k < K; k++) {
