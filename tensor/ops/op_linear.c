@@ -304,8 +304,12 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
         op_run(tape, stack_biases, &f);
     }
     const PackedInput input = {.type = x->dtype, .numbers = f.x};
-    const Epilogue epilogue = {
-        .bias = biased ? f.bias : NULL, .residual = f.residual, .activate = f.activate, .z = f.z};
+    const Epilogue epilogue = {.type = y->dtype,
+                               .c = f.y,
+                               .bias = biased ? f.bias : NULL,
+                               .residual = f.residual,
+                               .activate = f.activate,
+                               .z = f.z};
     product(tape, linear, true, f.B * f.M, &input, &epilogue,
             (GemmTasks){f.B * panel_count(linear, LINEAR_PANEL), forward_task, &f});
     arena_free(tape_arena(tape), f.bias);
