@@ -53,6 +53,7 @@ Status mem_grow(void *items, size_t needed, size_t *capacity, size_t size, const
         return mem_full(bytes, what, error);
     memcpy(items, &moved, sizeof moved);
     *capacity = larger;
+    /* cppcheck-suppress memleak ; it is in *items */
     return STATUS_OK;
 }
 

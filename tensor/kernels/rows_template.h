@@ -208,6 +208,7 @@ INLINE TARGET void NAME(product_step)(const float *p, const float *dP, const int
     INDEPENDENT
     for (int l = 0; l < LANES; l++) {
         p_lanes[l] += l < count ? p[l] : 0.0f;
+        /* cppcheck-suppress arrayIndexOutOfBoundsCond ; l is below LANES, count may not be */
         p_dP_lanes[l] = l < count ? MADD(p[l], dP[l], p_dP_lanes[l]) : p_dP_lanes[l];
     }
 }
@@ -243,6 +244,7 @@ INLINE TARGET void NAME(product_bf16_step)(const uint16_t *p, const float *dP, c
 {
     INDEPENDENT
     for (int l = 0; l < LANES; l++)
+        /* cppcheck-suppress arrayIndexOutOfBoundsCond ; l is below LANES, count may not be */
         lanes[l] = l < count ? MADD(of_bf16(p[l]), dP[l], lanes[l]) : lanes[l];
 }
 
