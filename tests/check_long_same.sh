@@ -177,7 +177,7 @@ trainings() {
     step train-twice train --model m --train s/lists/train/*.txt --out @ $few batch_size=96 \
         epochs=1 memory=0.0355 threads=2
     step train-blocks train --model m --train s/lists/train/*.txt --out @ $few batch_size=96 \
-        epochs=1 micro_batch=48 memory=0.0387 tune=all threads=2
+        epochs=1 micro_batch=48 memory=0.0396 tune=all threads=2
     step train-chosen train --model m $data --test s/lists/test/real.txt --out @ $few \
         sampling=class frame_choice=random frames=1 limit=12 val_limit=4 monitor=val_loss \
         early_stopping=1 log.tensorboard=on scheduler=cosine epochs=4
