@@ -238,7 +238,7 @@ START_TEST(one_class)
 {
     MetricsPredictions a = metrics_predictions_empty(), b = metrics_predictions_empty();
     for (int i = 0; i < 4; i++) {
-        char file[16];
+        char file[24];
         snprintf(file, sizeof file, "v/%d.png", i);
         add(&a, file, "X", NULL, 1);
         add(&b, file, "X", NULL, 1);

@@ -516,7 +516,7 @@ static Status inspect_image(const Request *request, Kind kind, json_t *out, Erro
 
 static Status inspect(const Request *request, json_t *out, Error *error)
 {
-    Kind kind;
+    Kind kind = KIND_TENSORS;
     TRY(find_kind(request->path, &kind, error));
     if (request->image)
         return inspect_image(request, kind, out, error);

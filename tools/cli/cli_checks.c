@@ -238,7 +238,7 @@ static Status find(const CliArguments *arguments, const DataList *const *lists, 
 Status cli_check_training(const CliArguments *arguments, const CliCheckedSet *sets, int count,
                           TrainChecks checks, bool allow_overlap, Error *error)
 {
-    const DataList *lists[DATA_COMPARE_SETS];
+    const DataList *lists[DATA_COMPARE_SETS] = {NULL};
     TrainListFindings findings;
     if (checks == TRAIN_CHECKS_OFF)
         return STATUS_OK;
