@@ -29,7 +29,7 @@ static void attach(Vit *vit, VitParameter *parameter, Tensor *parts)
             return;
         }
     }
-    assert(!"LoRA belongs to the weight of a linear map");
+    assert(false && "LoRA belongs to the weight of a linear map");
 }
 
 void vit_lora_scale(Vit *vit, float scale)
