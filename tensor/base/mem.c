@@ -25,11 +25,14 @@ Status mem_full(size_t bytes, const char *what, Error *error)
 
 void *mem_new(size_t count, size_t size, const char *what, Error *error)
 {
-    void *const items = calloc(count > 0 ? count : 1, size > 0 ? size : 1);
-    if (!items) {
-        size_t bytes = 0;
-        mem_full(__builtin_mul_overflow(count, size, &bytes) ? SIZE_MAX : bytes, what, error);
-    }
+    size_t bytes = 0;
+    void *items = NULL;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        bytes = SIZE_MAX;
+    else
+        items = calloc(bytes > 0 ? bytes : 1, 1);
+    if (!items)
+        mem_full(bytes, what, error);
     return items;
 }
 
