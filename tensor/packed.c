@@ -17,6 +17,7 @@
  */
 #include "tensor/packed.h"
 
+#include "tensor/base/arithmetic.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/panels_private.h"
 
@@ -125,7 +126,7 @@ static Cut cut_of(int M, const PackedInput *A, const PackedMatrix *B)
     const bool f32 = precision == PRECISION_F32, int8 = precision == PRECISION_INT8;
     const bool whole = packed_groups(B) * packed_group(precision) == B->K;
     Cut cut = {.unit = f32 ? TILE : LOW_ROWS, .slack = f32 ? 0 : LOW_SLACK, .chunk = M};
-    cut.depth = f32 ? smaller(B->K, DEPTH) : B->K;
+    cut.depth = f32 ? min_int(B->K, DEPTH) : B->K;
     cut.row_bytes = sizeof(uint32_t) * (size_t)(f32 ? cut.depth : packed_groups(B));
     const bool even = !f32 && cut.row_bytes / KERNELS_LINE % 2 == 0;
     cut.prepares = precision != PRECISION_BF16 || A->type != DTYPE_BF16 || A->z || !whole ||
@@ -135,7 +136,7 @@ static Cut cut_of(int M, const PackedInput *A, const PackedMatrix *B)
         return cut;
     if (even)
         cut.row_bytes += KERNELS_LINE;
-    cut.chunk = smaller(M, rows_in(CHUNK_BYTES, CHUNK_ROWS, &cut));
+    cut.chunk = min_int(M, rows_in(CHUNK_BYTES, CHUNK_ROWS, &cut));
     const size_t rows = (size_t)parts_of(cut.chunk, TILE) * TILE;
     cut.scale_at = lines(rows * cut.row_bytes);
     cut.zero_at = cut.scale_at + (int8 ? lines(rows * sizeof(float)) : 0);
@@ -197,7 +198,7 @@ static void interleave_task(void *context, int task, int worker)
     (void)worker;
     const Product *const p = context;
     const ptrdiff_t K = p->B->K;
-    const int row = task * TILE, rows = smaller(TILE, p->rows - row);
+    const int row = task * TILE, rows = min_int(TILE, p->rows - row);
     const ptrdiff_t corner = (p->first + row) * K + p->k;
     float *const out = (float *)(void *)p->scratch + (ptrdiff_t)row * p->depth;
     if (!p->A->z) {
@@ -206,7 +207,7 @@ static void interleave_task(void *context, int task, int worker)
     }
     for (int k = 0; k < p->depth; k += STRETCH) {
         float dz[TILE][STRETCH];
-        const int count = smaller(STRETCH, p->depth - k);
+        const int count = min_int(STRETCH, p->depth - k);
         for (int r = 0; r < rows; r++)
             stretch(p->A, corner + r * K + k, count, dz[r]);
         kernels()->interleave(dz[0], STRETCH, rows, count, out + (ptrdiff_t)k * TILE);
@@ -222,7 +223,7 @@ static void round_row(const PackedInput *A, ptrdiff_t start, int K, uint16_t *ou
     }
     for (int k = 0; k < K; k += STRETCH) {
         float x[STRETCH];
-        const int count = smaller(STRETCH, K - k);
+        const int count = min_int(STRETCH, K - k);
         kernels()->to_bf16(stretch(A, start + k, count, x), out + k, (size_t)count);
     }
 }
@@ -232,7 +233,7 @@ static void round_task(void *context, int task, int worker)
 {
     (void)worker;
     const Product *const p = context;
-    const int K = p->B->K, end = smaller((task + 1) * PREPARED_ROWS, p->rows);
+    const int K = p->B->K, end = min_int((task + 1) * PREPARED_ROWS, p->rows);
     for (int row = task * PREPARED_ROWS; row < end; row++) {
         char *const out = p->scratch + (size_t)row * p->cut.row_bytes;
         const size_t bytes = (size_t)K * sizeof(uint16_t);
@@ -256,7 +257,7 @@ static void quantize_task(void *context, int task, int worker)
 {
     (void)worker;
     const Product *const p = context;
-    const int K = p->B->K, end = smaller((task + 1) * PREPARED_ROWS, p->rows);
+    const int K = p->B->K, end = min_int((task + 1) * PREPARED_ROWS, p->rows);
     uint16_t *const wide = (uint16_t *)(void *)(p->scratch + p->cut.wide_at) + (ptrdiff_t)task * K;
     for (int row = task * PREPARED_ROWS; row < end; row++) {
         uint8_t *const out = (uint8_t *)p->scratch + (size_t)row * p->cut.row_bytes;
@@ -308,7 +309,7 @@ static Epilogue finish_of(const Product *p, int row, int column)
     void *const z = epilogue->z && epilogue->activate ? epilogue->z : epilogue->c;
     const ptrdiff_t place = (ptrdiff_t)(p->first + row) * B->N + column;
     Epilogue finish = {
-        .columns = smaller(COLUMNS, B->N - column),
+        .columns = min_int(COLUMNS, B->N - column),
         .ld = B->N,
         .type = epilogue->type,
         .bias = starts && epilogue->bias ? epilogue->bias + column : NULL,
@@ -358,7 +359,7 @@ static void product_in_slices(const KernelProduct *whole)
     Slices slices = {.finish = *whole->finish, .sums = sums};
     assert(whole->rows <= SLICED_ROWS + LOW_SLACK);
     for (int done = 0; done < whole->groups; done += most) {
-        const int groups = smaller(most, whole->groups - done);
+        const int groups = min_int(most, whole->groups - done);
         const char *const b = (const char *)whole->b + done * group_bytes;
         slices.last = done + groups == whole->groups;
         slices.finish.c =
@@ -389,7 +390,7 @@ static void product_task(void *context, int task, int worker)
     const int panels = parts_of(B->N, COLUMNS), panel = task % panels, group = task / panels;
     const int units = parts_of(p->rows, p->cut.unit), groups = groups_of(&p->cut, p->rows);
     const int row = units * group / groups * p->cut.unit;
-    const int end = smaller(units * (group + 1) / groups * p->cut.unit, p->rows);
+    const int end = min_int(units * (group + 1) / groups * p->cut.unit, p->rows);
     const Epilogue finish = finish_of(p, row, panel * COLUMNS);
     const int next = (panel + p->workers) % panels;
     const int deep = B->precision == PRECISION_F32 ? p->depth : packed_groups(B);
@@ -437,10 +438,10 @@ void packed_product(Threads *threads, int M, const PackedInput *A, const PackedM
                  .scratch = scratch,
                  .workers = threads_count(threads)};
     for (p.first = 0; p.first < M; p.first += p.cut.chunk) {
-        p.rows = smaller(p.cut.chunk, M - p.first);
+        p.rows = min_int(p.cut.chunk, M - p.first);
         const int tasks = groups_of(&p.cut, p.rows) * parts_of(B->N, COLUMNS);
         for (p.k = 0; p.k < B->K; p.k += p.cut.depth) {
-            p.depth = smaller(p.cut.depth, B->K - p.k);
+            p.depth = min_int(p.cut.depth, B->K - p.k);
             if (p.cut.prepares)
                 prepare(threads, &p);
             threads_run(threads, tasks, product_task, &p);
@@ -517,19 +518,19 @@ static void f32_task(void *context, int task, int worker)
 {
     (void)worker;
     const Fill *const fill = context;
-    const int first = task * COLUMNS, count = smaller(COLUMNS, fill->rows - first);
+    const int first = task * COLUMNS, count = min_int(COLUMNS, fill->rows - first);
     const float *rows[COLUMNS];
     for (int r = 0; r < count; r++)
         rows[r] = row_of(fill, first + r);
     for (int column = 0; column < fill->width; column += BLOCK) {
-        const int columns = smaller(BLOCK, fill->width - column);
+        const int columns = min_int(BLOCK, fill->width - column);
         const uint32_t *bits[COLUMNS];
         for (int r = 0; r < count; r++)
             bits[r] = (const uint32_t *)(const void *)(rows[r] + column);
         if (fill->transposed)
             lay_across(fill->transposed, task, column, columns, bits, count);
         for (int c = 0; fill->plain && c < columns; c += COLUMNS) {
-            const size_t used = (size_t)smaller(COLUMNS, columns - c) * LANE_BYTES;
+            const size_t used = (size_t)min_int(COLUMNS, columns - c) * LANE_BYTES;
             for (int r = 0; r < count; r++) {
                 char *const out = (char *)groups_at(fill->plain, (column + c) / COLUMNS, first + r);
                 memcpy(out, bits[r] + c, used);
@@ -559,7 +560,7 @@ static void bf16_task(void *context, int task, int worker)
 {
     (void)worker;
     const Fill *const fill = context;
-    const int first = task * COLUMNS, count = smaller(COLUMNS, fill->rows - first);
+    const int first = task * COLUMNS, count = min_int(COLUMNS, fill->rows - first);
     const float *rows[COLUMNS];
     _Alignas(KERNELS_LINE) uint16_t block[COLUMNS][BLOCK];
     const uint32_t *bits[COLUMNS];
@@ -569,7 +570,7 @@ static void bf16_task(void *context, int task, int worker)
     }
     const int pairs = parts_of(count, LINE_LOW) * LINE_LOW / 2;
     for (int column = 0; column < fill->width; column += BLOCK) {
-        const int columns = smaller(BLOCK, fill->width - column);
+        const int columns = min_int(BLOCK, fill->width - column);
         round_block(rows, count, column, columns, block);
         if (fill->transposed)
             lay_across(fill->transposed, task, column, columns, bits, count);
@@ -598,7 +599,7 @@ static void largest_task(void *context, int task, int worker)
 {
     (void)worker;
     const Fill *const fill = context;
-    const int column = task * FACTOR_COLUMNS, n = smaller(FACTOR_COLUMNS, fill->width - column);
+    const int column = task * FACTOR_COLUMNS, n = min_int(FACTOR_COLUMNS, fill->width - column);
     uint32_t max[FACTOR_COLUMNS] = {0};
     for (int row = 0; row < fill->rows; row++)
         raise(row_of(fill, row) + column, n, max);
@@ -664,7 +665,7 @@ static void largest_of_rows(const Fill *fill, const float *const *rows, int coun
     uint32_t max[COLUMNS] = {0};
     for (int column = 0; column < fill->width; column += BLOCK) {
         float inverse[BLOCK];
-        const int columns = smaller(BLOCK, fill->width - column);
+        const int columns = min_int(BLOCK, fill->width - column);
         invert(fill->transposed, column, columns, inverse);
         for (int r = 0; r < count; r++) {
             uint32_t row_max = max[r];
@@ -687,7 +688,7 @@ static void int8_task(void *context, int task, int worker)
     (void)worker;
     const Fill *const fill = context;
     const PackedMatrix *const packed = fill->transposed;
-    const int first = task * COLUMNS, count = smaller(COLUMNS, fill->rows - first);
+    const int first = task * COLUMNS, count = min_int(COLUMNS, fill->rows - first);
     const float *rows[COLUMNS];
     const uint32_t *bits[COLUMNS];
     _Alignas(KERNELS_LINE) int8_t block[COLUMNS][BLOCK];
@@ -705,7 +706,7 @@ static void int8_task(void *context, int task, int worker)
     }
     for (int column = 0; column < fill->width; column += BLOCK) {
         float inverse[BLOCK];
-        const int columns = smaller(BLOCK, fill->width - column);
+        const int columns = min_int(BLOCK, fill->width - column);
         invert(packed, column, columns, inverse);
         for (int r = 0; r < count; r++) {
             sum[r] += quantize(rows[r] + column, inverse, step[r], columns, block[r]);

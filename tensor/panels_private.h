@@ -4,11 +4,6 @@
 #ifndef LNCLIP_TENSOR_PANELS_PRIVATE_H
 #define LNCLIP_TENSOR_PANELS_PRIVATE_H
 
-static inline int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
 /* How many parts of `size` cover `total`. */
 static inline int parts_of(int total, int size)
 {

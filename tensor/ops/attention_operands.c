@@ -1,8 +1,9 @@
 /*
- * attention_operands.c - see attention_operands.h.
+ * attention_operands.c - see attention_operands_private.h.
  */
 #include "tensor/ops/attention_operands_private.h"
 
+#include "tensor/base/arithmetic.h"
 #include "tensor/packed.h"
 #include "tensor/panels_private.h"
 
@@ -116,7 +117,7 @@ void *attention_take_left(AttentionScratch *scratch, DType type, int rows, int c
 
 void *attention_take_left_transposed(AttentionScratch *scratch, DType type, int rows, int columns)
 {
-    const int tall = parts_of(smaller(columns, COLUMNS), TILE) * TILE;
+    const int tall = parts_of(min_int(columns, COLUMNS), TILE) * TILE;
     return attention_take(scratch, bytes_of(tall, attention_groups(type, rows)));
 }
 
@@ -162,7 +163,7 @@ AttentionLeft attention_left(const AttentionMatrix *m, void *memory)
         return left;
     left.a = memory;
     for (int r = 0; r < m->rows; r += TILE)
-        kernels()->interleave(at(m, r, 0), m->ld, smaller(TILE, m->rows - r), m->columns,
+        kernels()->interleave(at(m, r, 0), m->ld, min_int(TILE, m->rows - r), m->columns,
                               (float *)memory + (ptrdiff_t)r * left.groups);
     return left;
 }
@@ -185,8 +186,8 @@ AttentionLeft attention_left_of_right(const AttentionRight *right, int begin, in
         const float *from = attention_right_row(right, begin + r);
         float *out = (float *)memory + (ptrdiff_t)r * left.groups;
         for (int column = 0; column < right->columns; column += COLUMNS) {
-            kernels()->interleave(from, COLUMNS, smaller(TILE, count - r),
-                                  smaller(COLUMNS, right->columns - column), out);
+            kernels()->interleave(from, COLUMNS, min_int(TILE, count - r),
+                                  min_int(COLUMNS, right->columns - column), out);
             from += attention_step(right);
             out += COLUMNS * TILE;
         }
@@ -222,11 +223,11 @@ static void transpose_bf16(const AttentionMatrix *m, int column, int width, int 
     for (int g = 0; g < COLUMNS; g++)
         rows[g] = paired + (ptrdiff_t)g * COLUMNS;
     for (int k = 0; k < groups; k += COLUMNS) {
-        const int count = smaller(COLUMNS, filled - k);
+        const int count = min_int(COLUMNS, filled - k);
         for (int g = 0; g < count; g++)
             pair_rows(kernel, m, k + g, column, width, paired + (ptrdiff_t)g * COLUMNS);
         kernel->transpose(rows, count, width, turned);
-        const int taken = smaller(COLUMNS, groups - k);
+        const int taken = min_int(COLUMNS, groups - k);
         for (int c = 0; c < width; c++)
             copy_line(out + (ptrdiff_t)c * groups + k, turned + (ptrdiff_t)c * COLUMNS,
                       (size_t)taken * sizeof *turned);
@@ -236,7 +237,7 @@ static void transpose_bf16(const AttentionMatrix *m, int column, int width, int 
 AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, void *memory)
 {
     const int groups = attention_groups(m->type, m->rows);
-    const int width = smaller(COLUMNS, m->columns - column);
+    const int width = min_int(COLUMNS, m->columns - column);
     if (m->type == DTYPE_F32)
         transpose_f32(m, column, width, memory);
     else
@@ -250,7 +251,7 @@ void attention_fill_right(const AttentionMatrix *m, AttentionRight *right)
     const bool f32 = m->type == DTYPE_F32;
     const int filled = parts_of(m->rows, group_of(m->type));
     for (int column = 0; column < m->columns; column += COLUMNS) {
-        const int width = smaller(COLUMNS, m->columns - column);
+        const int width = min_int(COLUMNS, m->columns - column);
         uint32_t *out = right->panels + (ptrdiff_t)column * right->groups;
         for (int g = 0; g < filled; g++, out += COLUMNS) {
             if (f32)
@@ -284,7 +285,7 @@ void attention_clear_rest(AttentionRight *right, int rows)
 void attention_fill_right_transposed(const AttentionMatrix *m, AttentionRight *right)
 {
     for (int row = 0; row < m->rows; row += COLUMNS) {
-        const int count = smaller(COLUMNS, m->rows - row);
+        const int count = min_int(COLUMNS, m->rows - row);
         const uint32_t *rows[COLUMNS];
         for (int r = 0; r < count; r++)
             rows[r] = at(m, row + r, 0);
@@ -299,7 +300,7 @@ static KernelProduct panel_product(const AttentionLeft *left, const AttentionRig
 {
     assert(left->groups == right->groups && left->type == right->type);
     return (KernelProduct){.rows = left->rows,
-                           .columns = smaller(COLUMNS, right->columns - column),
+                           .columns = min_int(COLUMNS, right->columns - column),
                            .groups = left->groups,
                            .a = left->a,
                            .lda = left->ld,
