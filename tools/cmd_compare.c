@@ -21,13 +21,6 @@
 
 enum { MAX_JSON = 1 << 30 }; /* bytes; metrics of a thousand data sets are far smaller */
 
-static bool holds(const char *folder, const char *name)
-{
-    char path[FILE_PATH_SIZE];
-    Error error = {0};
-    return file_join(path, folder, name, &error) == STATUS_OK && file_exists(path);
-}
-
 /* The object in folder/name; the caller owns the reference. */
 static Status read_object(const char *folder, const char *name, json_t **object, Error *error)
 {
@@ -54,10 +47,10 @@ static Status read_object(const char *folder, const char *name, json_t **object,
 static Status describe_adapter(const char *folder, json_t *run, Error *error)
 {
     const char *const name =
-        holds(folder, "best.safetensors") ? "best.safetensors" : "last.safetensors";
+        cli_folder_holds(folder, "best.safetensors") ? "best.safetensors" : "last.safetensors";
     char path[FILE_PATH_SIZE];
     SafeTensors *file = NULL;
-    if (!holds(folder, name)) /* no epoch has ended yet */
+    if (!cli_folder_holds(folder, name)) /* no epoch has ended yet */
         return STATUS_OK;
     TRY(file_join(path, folder, name, error));
     TRY(safetensors_open(&file, path, error));
@@ -101,7 +94,7 @@ static Status read_evaluation(const char *folder, json_t *evaluations, Error *er
     cli_json_set(evaluation, "adapter", json_null());
     cli_json_set(evaluation, "selected_on", json_string("unknown"));
     cli_json_set(evaluation, "metrics", metrics);
-    if (!holds(folder, "evaluation.json")) /* of an earlier version */
+    if (!cli_folder_holds(folder, "evaluation.json")) /* of an earlier version */
         return STATUS_OK;
     TRY(read_object(folder, "evaluation.json", &origin, error));
     json_t *const adapter = json_object_get(origin, "adapter");
@@ -147,8 +140,9 @@ Status cmd_compare_read(const char *folder, json_t *runs, json_t *evaluations, E
                          "%s: there is no such folder; name one that lnclip train or lnclip eval "
                          "wrote",
                          folder);
-    const bool run = holds(folder, "recipe.txt"), evaluation = holds(folder, "metrics.json");
-    const bool several = holds(folder, "comparison.json");
+    const bool run = cli_folder_holds(folder, "recipe.txt"),
+               evaluation = cli_folder_holds(folder, "metrics.json");
+    const bool several = cli_folder_holds(folder, "comparison.json");
     if (!run && !evaluation && !several)
         return error_set(error, STATUS_FAILED,
                          "%s: holds neither a run (recipe.txt) nor a finished evaluation "

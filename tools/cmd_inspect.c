@@ -72,7 +72,8 @@ static json_t *metadata_json(const char *key, const char *value)
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
-json_t *cmd_inspect_metadata(const SafeTensors *file)
+/* The metadata of a file; recipes and JSON in it become objects. NULL without memory. */
+static json_t *metadata_of_file(const SafeTensors *file)
 {
     json_t *const metadata = json_object();
     for (int i = 0; i < safetensors_metadata_count(file); i++) {
@@ -85,7 +86,7 @@ json_t *cmd_inspect_metadata(const SafeTensors *file)
 void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
 {
     cli_json_set(out, "path", cli_json_string(safetensors_path(file)));
-    json_t *const metadata = cmd_inspect_metadata(file);
+    json_t *const metadata = metadata_of_file(file);
     json_t *const tensors = json_array();
     json_int_t parameters = 0;
     for (int i = 0; i < safetensors_count(file); i++) {
@@ -158,8 +159,12 @@ static void describe_drift(const Vit *vit, const float *base, json_t *out)
     cli_json_set(out, "layer_norms", rows);
 }
 
-Status cmd_inspect_drift(const CliModelOptions *base, const char *adapter,
-                         const CliArguments *arguments, json_t *out, Error *error)
+/*
+ * "layer_norms" [{name, norm_base, norm_change, drift}] and "layer_norms_set", "layer_norms_kept": how far
+ * the adapter takes each LayerNorm of the base model. drift = |w - w0| / |w0|, null where w0 is 0.
+ */
+static Status inspect_drift(const CliModelOptions *base, const char *adapter,
+                            const CliArguments *arguments, json_t *out, Error *error)
 {
     CliModel model = {0};
     VitAdapterReport report = {0};
@@ -376,7 +381,7 @@ static Status inspect_model(const Request *request, json_t *out, Error *error)
         status = describe_head(model.vit->file, &model.vit->hints, out, error);
     }
     if (status == STATUS_OK) {
-        cli_json_set(out, "metadata", cmd_inspect_metadata(model.vit->file));
+        cli_json_set(out, "metadata", metadata_of_file(model.vit->file));
         cli_json_set(out, "tune", cli_json_string(request->tune));
         describe_parameters(out, model.vit, &model.head, tuned);
     }
@@ -415,13 +420,6 @@ static Status write_crop(const Request *request, int size, json_t *out, Error *e
 
 typedef enum Kind { KIND_MODEL, KIND_ADAPTER, KIND_RUN, KIND_TENSORS } Kind;
 
-static bool holds(const char *folder, const char *name)
-{
-    char path[FILE_PATH_SIZE];
-    Error error;
-    return file_join(path, folder, name, &error) == STATUS_OK && file_exists(path);
-}
-
 /* A file with a patch embedding is a model; one with LayerNorms or a head and nothing unknown an adapter. */
 static Kind kind_of_file(const SafeTensors *file)
 {
@@ -445,10 +443,11 @@ static Status find_kind(const char *path, Kind *kind, Error *error)
         TRY(safetensors_open(&file, path, error));
         *kind = kind_of_file(file);
         safetensors_close(file);
-    } else if (holds(path, "recipe.txt")) {
+    } else if (cli_folder_holds(path, "recipe.txt")) {
         *kind = KIND_RUN;
-    } else if (holds(path, "config.json") || holds(path, "model.safetensors") ||
-               holds(path, "model.safetensors.index.json")) {
+    } else if (cli_folder_holds(path, "config.json") ||
+               cli_folder_holds(path, "model.safetensors") ||
+               cli_folder_holds(path, "model.safetensors.index.json")) {
         *kind = KIND_MODEL;
     } else {
         return error_set(error, STATUS_FAILED,
@@ -474,8 +473,7 @@ static Status inspect_file(const Request *request, Kind kind, json_t *out, Error
     TRY(status);
     if (kind != KIND_ADAPTER || !request->model_options.model)
         return STATUS_OK;
-    return cmd_inspect_drift(&request->model_options, request->path, request->arguments, out,
-                             error);
+    return inspect_drift(&request->model_options, request->path, request->arguments, out, error);
 }
 
 static Status inspect_run(const Request *request, json_t *out, Error *error)
@@ -485,7 +483,7 @@ static Status inspect_run(const Request *request, json_t *out, Error *error)
         return STATUS_OK;
     char adapter[FILE_PATH_SIZE];
     TRY(file_join(adapter, request->path, "best.safetensors", error));
-    return cmd_inspect_drift(&request->model_options, adapter, request->arguments, out, error);
+    return inspect_drift(&request->model_options, adapter, request->arguments, out, error);
 }
 
 /* An adapter or a run sees as its base model does, which it must fit. */

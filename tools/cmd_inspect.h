@@ -9,18 +9,8 @@
 
 #include <jansson.h>
 
-/* The metadata of a file as an object, recipes and JSON in it taken apart. NULL without memory. */
-json_t *cmd_inspect_metadata(const SafeTensors *file);
-
 /* "path", "metadata" {key: value; recipe, metrics and record of a run as objects}, "parameters", "tensors" [{name, dtype, shape, count}]. */
 void cmd_inspect_safetensors(const SafeTensors *file, json_t *out);
-
-/*
- * "layer_norms" [{name, norm_base, norm_change, drift}] and "layer_norms_set", "layer_norms_kept": how far
- * the adapter takes each LayerNorm of the base model. drift = |w - w0| / |w0|, null where w0 is 0.
- */
-Status cmd_inspect_drift(const CliModelOptions *base, const char *adapter,
-                         const CliArguments *arguments, json_t *out, Error *error);
 
 /* "kind", "path", "files", "steps", "recipe" {key: value}, "last_step", "best_epoch", "last_epoch",
  * and of best.safetensors "selected_on" and "record". */

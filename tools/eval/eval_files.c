@@ -320,13 +320,6 @@ static Status write_result(const EvalResult *result, const ResultFile *file, Fil
                      writer->path);
 }
 
-static bool is_in(const char *folder, const char *name)
-{
-    char path[FILE_PATH_SIZE];
-    Error error = {0};
-    return file_join(path, folder, name, &error) == STATUS_OK && file_exists(path);
-}
-
 static Status remove_old(const char *folder, const char *name, Error *error)
 {
     char path[FILE_PATH_SIZE];
@@ -376,7 +369,7 @@ Status eval_result_remove(const char *folder, Error *error)
 bool eval_result_is_in(const char *folder)
 {
     for (int i = 0; i < RESULT_FILES; i++)
-        if (is_in(folder, result_files[i].name))
+        if (cli_folder_holds(folder, result_files[i].name))
             return true;
     return false;
 }
@@ -412,7 +405,7 @@ Status eval_comparisons_write(const EvalComparison *comparisons, int count, cons
 
 bool eval_comparisons_are_in(const char *folder)
 {
-    return is_in(folder, comparison_file);
+    return cli_folder_holds(folder, comparison_file);
 }
 
 Status eval_comparisons_remove(const char *folder, Error *error)
