@@ -166,7 +166,8 @@ Status data_sets_source(DataSetsBuilder *builder, DataSplit split, const char *n
     return STATUS_OK;
 }
 
-Status data_sets_go_on(const DataSetsBuilder *builder, Error *error)
+/* STATUS_INTERRUPTED once options->stop says so: for every loop over names. */
+static Status check_stop(const DataSetsBuilder *builder, Error *error)
 {
     if (!builder->options->stop || !*builder->options->stop)
         return STATUS_OK;
@@ -194,7 +195,7 @@ Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, 
                         size_t count, const char *problem, Error *error)
 {
     DataSetsSource *into = &builder->sets->sources[source];
-    TRY(data_sets_go_on(builder, error));
+    TRY(check_stop(builder, error));
     if (count > INT_MAX / 2)
         return error_set(error, STATUS_FAILED, "%s: has %zu frames; split the video", name, count);
     for (size_t i = 0; i < count; i++)
@@ -238,11 +239,27 @@ static Status make_paths(DataListing *listing, const char *folder, Error *error)
     return STATUS_OK;
 }
 
-Status data_sets_listed(DataSetsBuilder *builder, int source, const char *name, const char *folder,
-                        DataListing *listing, Error *error)
+/* Counts what the listing of `folder` has in addition to images and folders as passed over. */
+static Status count_skipped(DataSetsBuilder *builder, const char *folder,
+                            const DataListing *listing, Error *error)
+{
+    const DataTexts *others[] = {&listing->others, &listing->videos, &listing->other_folders};
+    for (int kind = 0; kind < 3; kind++)
+        for (size_t i = 0; i < others[kind]->count; i++)
+            TRY(data_skipped_add(&builder->skipped, builder->pool, folder, strlen(builder->root),
+                                 others[kind]->items[i], kind == 2, error));
+    return STATUS_OK;
+}
+
+/*
+ * Adds a video whose frames are the images of `folder`, which was read; their names in *listing
+ * become paths.
+ */
+static Status add_listed(DataSetsBuilder *builder, int source, const char *name, const char *folder,
+                         DataListing *listing, Error *error)
 {
     TRY(make_paths(listing, folder, error));
-    TRY(data_sets_skip(builder, folder, listing, error));
+    TRY(count_skipped(builder, folder, listing, error));
     return data_sets_frames(
         builder, source, name, listing->images.items, listing->images.count,
         listing->videos.count > 0 ? "only a video, no frames" : "no image in its folder", error);
@@ -257,7 +274,7 @@ Status data_sets_video(DataSetsBuilder *builder, int source, const char *name, c
     if (folder)
         status = data_listing_read(&listing, builder, folder, &found, error);
     if (status == STATUS_OK && found)
-        status = data_sets_listed(builder, source, name, folder, &listing, error);
+        status = add_listed(builder, source, name, folder, &listing, error);
     else if (status == STATUS_OK)
         status = data_sets_frames(builder, source, name, NULL, 0, "no folder", error);
     data_listing_free(&listing);
@@ -355,7 +372,7 @@ Status data_listing_read(DataListing *listing, DataSetsBuilder *builder, const c
     Status status = STATUS_OK;
     const struct dirent *item;
     while (status == STATUS_OK && (errno = 0, item = readdir(stream))) {
-        status = data_sets_go_on(builder, error);
+        status = check_stop(builder, error);
         if (status == STATUS_OK && strcmp(item->d_name, ".") != 0 &&
             strcmp(item->d_name, "..") != 0)
             status = sort_in(listing, builder, folder, item, error);
@@ -377,17 +394,6 @@ void data_listing_free(DataListing *listing)
     free(listing->others.items);
     mem_pool_free(&listing->pool);
     *listing = (DataListing){0};
-}
-
-Status data_sets_skip(DataSetsBuilder *builder, const char *folder, const DataListing *listing,
-                      Error *error)
-{
-    const DataTexts *others[] = {&listing->others, &listing->videos, &listing->other_folders};
-    for (int kind = 0; kind < 3; kind++)
-        for (size_t i = 0; i < others[kind]->count; i++)
-            TRY(data_skipped_add(&builder->skipped, builder->pool, folder, strlen(builder->root),
-                                 others[kind]->items[i], kind == 2, error));
-    return STATUS_OK;
 }
 
 Status data_find_folder(char out[FILE_PATH_SIZE], const char *parent, const char *name,
@@ -544,7 +550,7 @@ static Status add_images(Discovery *discovery, const char *folder, DataListing *
                          Error *error)
 {
     DataSetsBuilder *builder = discovery->builder;
-    TRY(data_sets_skip(builder, folder, listing, error));
+    TRY(count_skipped(builder, folder, listing, error));
     for (size_t i = 0; i < listing->images.count; i++) {
         char path[FILE_PATH_SIZE];
         const char *name = listing->images.items[i], *frame = path;
@@ -570,7 +576,7 @@ static Status skip_others(Discovery *discovery, const char *folder, DataListing 
             others->items[kept++] = others->items[i];
     others->count = kept;
     listing->videos.count = 0; /* miss_videos names these */
-    return data_sets_skip(discovery->builder, folder, listing, error);
+    return count_skipped(discovery->builder, folder, listing, error);
 }
 
 static Status discover_below(Discovery *discovery, const char *folder, const Ancestor *above,
@@ -597,8 +603,7 @@ static Status discover_below(Discovery *discovery, const char *folder, const Anc
         status = add_images(discovery, folder, &listing, error);
     } else if (status == STATUS_OK && (listing.images.count > 0 || empty_video) &&
                !data_texts_has(discovery->except, name)) {
-        status =
-            data_sets_listed(discovery->builder, discovery->source, name, folder, &listing, error);
+        status = add_listed(discovery->builder, discovery->source, name, folder, &listing, error);
         if (status == STATUS_OK)
             status = data_texts_add(&discovery->found, &discovery->pool, name, strlen(name), error);
         discovery->added++;

@@ -50,9 +50,6 @@ Status data_sets_video(DataSetsBuilder *builder, int source, const char *name, c
 Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, const char **frames,
                         size_t count, const char *problem, Error *error);
 
-/* STATUS_INTERRUPTED once options->stop says so: for every loop over names. */
-Status data_sets_go_on(const DataSetsBuilder *builder, Error *error);
-
 /* A sentence for people. Without memory it is lost. */
 void data_sets_warn(DataSetsBuilder *builder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -88,17 +85,6 @@ typedef struct DataListing {
 Status data_listing_read(DataListing *listing, DataSetsBuilder *builder, const char *folder,
                          bool *found, Error *error);
 void data_listing_free(DataListing *listing);
-
-/*
- * Adds a video whose frames are the images of `folder`, which was read; their names in *listing
- * become paths.
- */
-Status data_sets_listed(DataSetsBuilder *builder, int source, const char *name, const char *folder,
-                        DataListing *listing, Error *error);
-
-/* Counts what the listing of `folder` has beside images and folders as passed over. */
-Status data_sets_skip(DataSetsBuilder *builder, const char *folder, const DataListing *listing,
-                      Error *error);
 
 /* parent/name if that is a folder, whatever the case of its letters; "" if there is none. */
 Status data_find_folder(char out[FILE_PATH_SIZE], const char *parent, const char *name,

@@ -42,11 +42,6 @@ static uint32_t hash2(int x, int y, uint32_t seed)
     return h ^ (h >> 15);
 }
 
-static float clamp01(float x)
-{
-    return x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x;
-}
-
 static float mix(float a, float b, float t)
 {
     return a + (b - a) * t;
@@ -107,11 +102,6 @@ float data_grain(int x, int y, uint32_t seed)
     const uint32_t h = hash2(x, y, seed);
     const int sum = (int)(h & 255u) + (int)(h >> 8 & 255u) + (int)(h >> 16 & 255u) + (int)(h >> 24);
     return (float)(sum - 510) / 147.8f;
-}
-
-static float between(Random *random, double low, double high)
-{
-    return (float)(low + (high - low) * random_uniform(random));
 }
 
 static bool chance(Random *random, double p)

@@ -92,4 +92,15 @@ float data_noise_octaves(float x, float y, int octaves, uint32_t seed);
 /* An approximately normal number (variance 1) of (x, y, seed). */
 float data_grain(int x, int y, uint32_t seed);
 
+static inline float clamp01(float x)
+{
+    return x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x;
+}
+
+/* A number from `low` to below `high`. */
+static inline float between(Random *random, double low, double high)
+{
+    return (float)(low + (high - low) * random_uniform(random));
+}
+
 #endif

@@ -39,20 +39,10 @@ typedef struct Region {
     float u, v, ru, rv;
 } Region;
 
-static float between(Random *random, double low, double high)
-{
-    return (float)(low + (high - low) * random_uniform(random));
-}
-
 static float either(Random *random, double low, double high)
 {
     const float x = between(random, low, high);
     return random_below(random, 2) ? x : -x;
-}
-
-static float clamp01(float x)
-{
-    return x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x;
 }
 
 /* ---- camera and publication ------------------------------------------------------------------ */

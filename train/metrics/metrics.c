@@ -84,7 +84,8 @@ int metrics_calibration_bin(double score)
     return bin < METRICS_CALIBRATION_BINS ? bin : METRICS_CALIBRATION_BINS - 1;
 }
 
-void metrics_probability_add(MetricsProbabilitySums *calibration, const MetricsGroup *group)
+/* Adds the rows of a group. {0} is the empty sum. */
+static void add_probability(MetricsProbabilitySums *calibration, const MetricsGroup *group)
 {
     const double s = group->score, reals = (double)group->reals, fakes = (double)group->fakes;
     if (!(s >= 0 && s <= 1)) {
@@ -335,7 +336,7 @@ static void pass(void *context, int task, int worker)
             if (!metrics_ranking_next(&ranking, &group->score, &group->reals, &group->fakes))
                 break;
             if (task == 1)
-                metrics_probability_add(&sums, group);
+                add_probability(&sums, group);
         }
         if (task == 0)
             metrics_walk_groups(&walk, groups, count);

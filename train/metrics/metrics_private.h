@@ -48,9 +48,6 @@ typedef struct MetricsProbabilitySums {
     uint64_t bin_fakes[METRICS_CALIBRATION_BINS];
 } MetricsProbabilitySums;
 
-/* Adds the rows of a group. {0} is the empty sum. */
-void metrics_probability_add(MetricsProbabilitySums *calibration, const MetricsGroup *group);
-
 /* Fills brier, log_loss and ece of *metrics, whose n_real and n_fake are those of the sums. */
 void metrics_probability_end(const MetricsProbabilitySums *calibration, Metrics *metrics);
 
