@@ -65,7 +65,7 @@ static const struct {
 
 unsigned safetensors_element_bits(const char *dtype_text)
 {
-    for (size_t i = 0; i < sizeof element_types / sizeof element_types[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(element_types); i++)
         if (strcmp(element_types[i].name, dtype_text) == 0)
             return element_types[i].bits;
     return 0;
@@ -91,7 +91,7 @@ static const char *recognise(const FileMap *map)
         {"GGUF", "a GGUF file; convert it to safetensors"},
         {"<!DOCTYPE", "a web page; download the file itself"},
     };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
         const size_t length = strlen(known[i].start);
         if (map->size >= length && memcmp(map->data, known[i].start, length) == 0)
             return known[i].what;

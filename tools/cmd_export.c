@@ -30,7 +30,7 @@ static bool is_of_layout(const char *key)
     static const char *const keys[] = {
         "format",           "config",       "preprocessor_config", "head",      "tune",
         "base_fingerprint", "base_network", "base_preprocessing",  "base_arch", "lora_scale"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(keys); i++)
         if (strcmp(keys[i], key) == 0)
             return true;
     return false;
@@ -180,7 +180,7 @@ static Status export_model(const Request *request, const CliArguments *arguments
 static void expect_format(const char *format)
 {
     static const char *const later[] = {"peft", "onnx", "transformers", "transformers-js"};
-    for (size_t i = 0; format && i < sizeof later / sizeof later[0]; i++)
+    for (size_t i = 0; format && i < COUNT_OF(later); i++)
         if (strcmp(format, later[i]) == 0)
             exit(cli_finish(cli_usage_error(
                 "--format %s: is not available in this version; choose hf or gend", format)));

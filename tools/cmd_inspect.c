@@ -257,7 +257,7 @@ static Status describe_origin(const char *folder, json_t *out, Error *error)
     if (!file_exists(path))
         return STATUS_OK;
     TRY(safetensors_open(&file, path, error));
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
         const char *const value = safetensors_metadata(file, keys[i]);
         if (value)
             cli_json_set(out, keys[i], metadata_json(keys[i], value));
@@ -275,7 +275,7 @@ Status cmd_inspect_run(const char *folder, json_t *out, Error *error)
     cli_json_set(out, "path", cli_json_string(folder));
     json_t *const files = json_array();
     cli_json_set(out, "files", files);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
         char path[FILE_PATH_SIZE];
         TRY(file_join(path, folder, names[i], error));
         if (!file_exists(path))

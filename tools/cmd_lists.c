@@ -253,7 +253,7 @@ static void check_options(const Request *request, bool labels_given)
         {"--fake", options->fake_count > 0, DATA_TAKES_LABELS},
         {"--replace", options->replace_count > 0, DATA_TAKES_REPLACE},
     };
-    for (size_t i = 0; i < sizeof GIVEN / sizeof GIVEN[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(GIVEN); i++)
         if (GIVEN[i].given && !(request->kind->takes & GIVEN[i].takes))
             exit(cli_usage_error("%s: lists %s has no use for it; leave it out", GIVEN[i].name,
                                  request->kind->name));

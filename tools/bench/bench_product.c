@@ -173,7 +173,7 @@ Status bench_products(Bench *bench, Error *error)
     bench_note(bench, "products");
     bench_print(bench, "\n%-5s %5s %5s %5s  %-9s  %-15s %4s  %9s  %8s  %9s  %9s\n", "gemm", "M",
                 "K", "N", "precision", "by", "thr.", "ms", "GFLOP/s", "of peak", "beside");
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
         for (int p = 0; p < PRECISION_COUNT; p++) {
             if (!bench->precisions[p])
                 continue;

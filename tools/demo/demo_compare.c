@@ -45,7 +45,7 @@ static const char *const settings[][2] = {
     {"batch_size", "32"}, {"lr", "3e-2"},     {"min_lr", "0"},
     {"slerp", "off"},     {"augment", "off"}, {"precision", "f32"},
 };
-enum { SETTINGS = sizeof settings / sizeof settings[0] };
+enum { SETTINGS = COUNT_OF(settings) };
 
 bool demo_family_is_seen(DataSynthFamily family)
 {

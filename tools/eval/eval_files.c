@@ -303,7 +303,7 @@ static const ResultFile result_files[] = {
     {"summary.json", write_summary, false},        {"evaluation.json", write_evaluation, false},
     {"robustness.json", write_robustness, true},   {"robustness.csv", write_robustness_csv, true},
 };
-enum { RESULT_FILES = sizeof result_files / sizeof result_files[0] };
+enum { RESULT_FILES = COUNT_OF(result_files) };
 static const char comparison_file[] = "comparison.json";
 
 /* Writes one result to its temporary file, down to the disk. */

@@ -24,7 +24,7 @@
 
 /* What the summary shows beside the AUROC. */
 static const Metric shown[] = {METRICS_AP, METRICS_EER, METRICS_TPR_AT_FPR_001};
-enum { SHOWN = sizeof shown / sizeof shown[0] };
+enum { SHOWN = COUNT_OF(shown) };
 
 static int set_count(const Report *report)
 {
@@ -453,7 +453,7 @@ static void write_thresholds(FILE *stream, const Report *report, int set)
     if (report->count > 1)
         report_head(stream, false, "adapter");
     static const char *const heads[] = {"threshold", "FPR", "TPR", "accuracy", "balanced accuracy"};
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(heads); i++)
         report_head(stream, true, heads[i]);
     fputs("</tr></thead><tbody>\n", stream);
     for (int r = 0; r < report->count; r++) {
@@ -592,7 +592,7 @@ static Status write_coverage(FILE *stream, const Report *report, Error *error)
     report_head(stream, false, "data set");
     static const char *const heads[] = {"real videos", "fake videos", "real frames", "fake frames",
                                         "frames a video"};
-    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(heads); i++)
         report_head(stream, true, heads[i]);
     if (lists) {
         report_head(stream, false, "lists");
@@ -799,7 +799,7 @@ static void write_definitions(FILE *stream)
           "<p class=\"soft\">The positive class is fake. All figures are fractions, never per "
           "cent.</p>\n<dl class=\"terms\">\n",
           stream);
-    for (size_t i = 0; i < sizeof definitions / sizeof definitions[0]; i++) {
+    for (size_t i = 0; i < COUNT_OF(definitions); i++) {
         const Definition *const of = &definitions[i];
         fputs("<div><dt>", stream);
         text_print_xml(stream, of->term);

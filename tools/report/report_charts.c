@@ -444,7 +444,7 @@ static const char *strength_of(const char *kind)
                                            {"noise", "sigma"}};
     if (strchr(kind, '+'))
         return "strengths, in the order of the operations";
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    for (size_t i = 0; i < COUNT_OF(names); i++)
         if (strncmp(kind, names[i][0], strlen(names[i][0])) == 0) /* resize-lanczos, too */
             return names[i][1];
     return "strength";

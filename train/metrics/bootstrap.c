@@ -365,7 +365,7 @@ static double student_975(size_t degrees)
 {
     static const double few[] = {12.706205, 4.302653, 3.182446, 2.776445, 2.570582,
                                  2.446912,  2.364624, 2.306004, 2.262157};
-    if (degrees <= sizeof few / sizeof few[0])
+    if (degrees <= COUNT_OF(few))
         return few[degrees - 1];
     const double x = METRICS_NORMAL_975, x2 = x * x, n = (double)degrees;
     const double g1 = x * (x2 + 1) / 4;
