@@ -13,7 +13,8 @@
 # BASE may also be set in the environment; without one the script is skipped.
 # SAME_EXCEPT="PATTERN ..." permits differences made on purpose: shell patterns of STEP/FILE as
 # printed here. Those that later commits meet, too, belong in the table `except` with their reason.
-# KEEP=DIR keeps both results in DIR.
+# KEEP=DIR keeps both results in DIR. LEVEL=avx2 runs all commands at that ISA level: for a commit that changes bits
+# at higher ones on purpose.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BASE=${1:-${BASE:-}}
@@ -26,6 +27,7 @@ commit=$(git rev-parse --verify --quiet "$BASE^{commit}") || {
     exit 1
 }
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS LNCLIP_CPU
+[ -z "${LEVEL:-}" ] || export LNCLIP_CPU=$LEVEL
 export LC_ALL=C TZ=UTC
 started=$SECONDS
 
