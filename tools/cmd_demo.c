@@ -16,7 +16,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,25 +63,18 @@ static bool is_own(const char *name)
     return false;
 }
 
-static int remove_entry(const char *path, const struct stat *facts, int type, struct FTW *position)
-{
-    (void)facts;
-    (void)type;
-    (void)position;
-    return remove(path);
-}
-
 /* Deletes what a demo wrote; links are removed, never followed. */
 static Status clear(const char *folder, Error *error)
 {
     char path[FILE_PATH_SIZE];
     for (int i = 0; i < OWN_NAMES; i++) {
         TRY(file_join(path, folder, own_names[i], error));
-        if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+        const int reason = file_remove_tree(path);
+        if (reason != 0 && reason != ENOENT)
             return error_set(
                 error, STATUS_FAILED,
                 "%s: what an earlier demo left cannot be deleted: %s; choose another --out", path,
-                strerror(errno));
+                strerror(reason));
     }
     return STATUS_OK;
 }

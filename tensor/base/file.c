@@ -380,9 +380,9 @@ static int remove_entry(const char *path, const struct stat *facts, int kind, st
     return remove(path);
 }
 
-static void remove_tree(const char *folder)
+int file_remove_tree(const char *path)
 {
-    nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : errno;
 }
 
 /* Deletes a regular file, or a folder with all it holds, unless another process holds its lock. */
@@ -396,7 +396,7 @@ static void remove_unlocked(const char *path, bool folder)
     if (descriptor < 0)
         return;
     if (file_lock(descriptor) == FILE_LOCK_TAKEN)
-        remove_tree(path);
+        file_remove_tree(path);
     close(descriptor);
 }
 
@@ -562,13 +562,13 @@ Status file_folder_begin(FolderWriter *writer, const char *path, Error *error)
         FILE_PATH_SIZE)
         return error_set(error, STATUS_FAILED, "%.200s...: the path is too long; use a shorter one",
                          path);
-    remove_tree(writer->temporary); /* of an earlier process that had the number of this one */
+    file_remove_tree(writer->temporary); /* of an earlier process that had the number of this one */
     if (mkdir(writer->temporary, 0777) != 0)
         return cannot_write(path, errno, error);
     writer->lock = open(writer->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (writer->lock < 0) {
         const int reason = errno;
-        remove_tree(writer->temporary);
+        file_remove_tree(writer->temporary);
         return cannot_write(path, reason, error);
     }
     (void)file_lock(writer->lock);
@@ -582,7 +582,7 @@ static int replace_in_two(const FolderWriter *writer)
     Error ignored;
     if (path_before(before, writer->path, &ignored) != STATUS_OK)
         return ENAMETOOLONG;
-    remove_tree(before);
+    file_remove_tree(before);
     if (rename(writer->path, before) != 0)
         return errno;
     if (rename(writer->temporary, writer->path) != 0) {
@@ -590,7 +590,7 @@ static int replace_in_two(const FolderWriter *writer)
         (void)rename(before, writer->path);
         return reason;
     }
-    remove_tree(before);
+    file_remove_tree(before);
     return 0;
 }
 
@@ -604,7 +604,7 @@ static void remove_others(const char *folder, const char *kept)
         if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0 &&
             file_join(here, folder, item->d_name, &ignored) == STATUS_OK &&
             file_join(there, kept, item->d_name, &ignored) == STATUS_OK && !file_exists(there))
-            remove_tree(here);
+            file_remove_tree(here);
     if (list)
         closedir(list);
 }
@@ -631,13 +631,13 @@ static int replace_entries(const FolderWriter *writer)
         else if (rename(from, to) != 0)
             reason = errno;
         if (reason == ENOTEMPTY || reason == EEXIST) {
-            remove_tree(to);
+            file_remove_tree(to);
             reason = rename(from, to) == 0 ? 0 : errno;
         }
     }
     closedir(list);
     if (reason == 0)
-        remove_tree(writer->temporary);
+        file_remove_tree(writer->temporary);
     return reason;
 }
 
@@ -653,7 +653,7 @@ Status file_folder_commit(FolderWriter *writer, Error *error)
     if (reason == ENOTEMPTY || reason == EEXIST) {
         reason = 0;
         if (renameat2(AT_FDCWD, writer->temporary, AT_FDCWD, writer->path, RENAME_EXCHANGE) == 0)
-            remove_tree(writer->temporary); /* the old folder now */
+            file_remove_tree(writer->temporary); /* the old folder now */
         else
             reason = errno == EINVAL || errno == ENOSYS ? replace_in_two(writer) : errno;
     }
@@ -671,7 +671,7 @@ void file_folder_abort(FolderWriter *writer)
 {
     if (writer->lock < 0)
         return;
-    remove_tree(writer->temporary);
+    file_remove_tree(writer->temporary);
     close(writer->lock);
     writer->lock = -1;
 }

@@ -78,6 +78,12 @@ Status file_begin(FileWriter *writer, const char *path, Error *error);
  */
 void file_remove_leftovers(const char *path);
 
+/*
+ * Removes a file, or a folder with all it holds; symbolic links are removed, never followed. 0, or the errno of the
+ * first entry that cannot be removed: ENOENT if there is nothing. Thread-safe.
+ */
+int file_remove_tree(const char *path);
+
 /* Puts the file in its place. On failure the old file stands and the temporary one is gone. */
 Status file_commit(FileWriter *writer, Error *error);
 
