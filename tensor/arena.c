@@ -1,13 +1,15 @@
 /*
  * arena.c - see arena.h.
  *
- * The blocks in use are one array sorted by offset, kept outside the region: the free room is what lies
- * between neighbours, so nothing is ever merged or split. Finding a gap scans the array and inserting
- * moves its tail; with the few thousand blocks of a step that is microseconds beside operations of
- * milliseconds. The array doubles when full, so a second identical step allocates nothing.
+ * The blocks in use are one array sorted by offset, kept outside the region: the free room is what
+ * lies between neighbours, so nothing is ever merged or split. Finding a gap scans the array and
+ * inserting moves its tail; with the few thousand blocks of a step that is microseconds beside
+ * operations of milliseconds. The array doubles when full, so a second identical step allocates
+ * nothing.
  *
- * Under AddressSanitizer whatever is not in a block is poisoned, and each block is followed by a red
- * zone; the offsets then differ from those of other builds, but measuring and using still agree.
+ * Under AddressSanitizer whatever is not in a block is poisoned, and each block is followed by a
+ * red zone; the offsets then differ from those of other builds, but measuring and using still
+ * agree.
  */
 #include "tensor/arena.h"
 
@@ -130,7 +132,8 @@ static size_t end_of(const Arena *arena, int index)
     return index < 0 ? 0 : arena->blocks[index].offset + arena->blocks[index].size;
 }
 
-/* The index at which a block of `size` goes: the smallest gap that holds it, the lowest if several. */
+/* The index at which a block of `size` goes: the smallest gap that holds it, the
+ * lowest if several. */
 static int best_fit(const Arena *arena, size_t size)
 {
     int best = arena->block_count;

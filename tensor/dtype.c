@@ -1,7 +1,7 @@
 /*
- * dtype.c - see dtype.h. Conversions work on bits, never on the host's own half types, so that they are
- * the same on every compiler; the loops are simple enough to be vectorised, because a model of 600 MB
- * passes through them at load.
+ * dtype.c - see dtype.h. Conversions work on bits, never on the host's own half types, so that they
+ * are the same on every compiler; the loops are simple enough to be vectorised, because a model of
+ * 600 MB passes through them at load.
  */
 #include "tensor/dtype.h"
 
@@ -48,9 +48,9 @@ bool dtype_parse(const char *name, DType *dtype)
 }
 
 /*
- * IEEE 754 binary16 has 5 exponent bits (bias 15) and 10 of fraction. Moved 13 places up, its magnitude
- * reads as an f32 that is 2^(127-15) too small; the product with 2^112 is exact and makes subnormals
- * normal on the way. Only the exponent 31 (infinity, NaN) has to be widened by hand.
+ * IEEE 754 binary16 has 5 exponent bits (bias 15) and 10 of fraction. Moved 13 places up, its
+ * magnitude reads as an f32 that is 2^(127-15) too small; the product with 2^112 is exact and makes
+ * subnormals normal on the way. Only the exponent 31 (infinity, NaN) has to be widened by hand.
  */
 static float float_of_f16(uint16_t half)
 {
@@ -82,7 +82,8 @@ void dtype_to_f32(DType dtype, const void *source, float *target, size_t count)
 
 bool dtype_all_finite(const float *numbers, size_t count)
 {
-    /* Their exponent is all ones: one more carries into the sign. Blocks, so that the loop within is vectorised. */
+    /* Their exponent is all ones: one more carries into the sign. Blocks, so that the loop within
+     * is vectorised. */
     enum { BLOCK = 1024 };
     for (size_t i = 0; i < count; i += BLOCK) {
         const size_t end = count - i < BLOCK ? count : i + BLOCK;

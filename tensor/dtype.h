@@ -36,7 +36,8 @@ void dtype_to_f32(DType dtype, const void *source, float *target, size_t count);
 /* Whether all numbers [count] are finite: none is NaN or infinity. */
 bool dtype_all_finite(const float *numbers, size_t count);
 
-/* f32 to bf16, round to nearest even; NaN stays NaN (quiet). IEEE 754 truncated to its upper half. */
+/* f32 to bf16, round to nearest even; NaN stays NaN (quiet). IEEE 754 truncated to
+ * its upper half. */
 uint16_t dtype_bf16_from_f32(float value);
 
 #endif

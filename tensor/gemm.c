@@ -1,6 +1,7 @@
 /*
- * gemm.c - see gemm.h. OpenBLAS is asked for one thread: the tasks of tensor/threads.h are what runs in
- * parallel. The plain loop is for reading, and for the runs that mask every special instruction.
+ * gemm.c - see gemm.h. OpenBLAS is asked for one thread: the tasks of tensor/threads.h are what
+ * runs in parallel. The plain loop is for reading, and for the runs that mask every special
+ * instruction.
  */
 #include "tensor/gemm.h"
 
@@ -18,7 +19,8 @@ enum { LIBRARY_NAME_SIZE = 64 };
 static pthread_once_t gemm_once = PTHREAD_ONCE_INIT;
 static char library_name[LIBRARY_NAME_SIZE];
 
-/* The configuration reads like "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": two words are the name. */
+/* The configuration reads like "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": two words are the
+ * name. */
 static void gemm_start(void)
 {
     openblas_set_num_threads(1);
@@ -41,8 +43,8 @@ static void scale_rows(int M, int N, float beta, float *C, size_t ldc)
 }
 
 /*
- * The product, one element of A against one row of B at a time, so that the inner loop runs along rows
- * of B and C. Where B is stored transposed, a block of it is turned first into `turned`.
+ * The product, one element of A against one row of B at a time, so that the inner loop runs along
+ * rows of B and C. Where B is stored transposed, a block of it is turned first into `turned`.
  */
 static void gemm_plain(bool transpose_a, bool transpose_b, int M, int N, int K, float alpha,
                        const float *A, size_t lda, const float *B, size_t ldb, float *C, size_t ldc)

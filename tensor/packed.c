@@ -1,19 +1,22 @@
 /*
- * packed.c - the product with a packed matrix, and how packs are filled (second half); see packed.h.
+ * packed.c - the product with a packed matrix, and how packs are filled (second half); see
+ * packed.h.
  *
- * A task is one group of rows times one panel. Group goes after group: its rows stay in the second-level
- * cache while panel after panel passes by, and the panel that this thread will probably take next is fetched
- * meanwhile.
+ * A task is one group of rows times one panel. Group goes after group: its rows stay in the
+ * second-level cache while panel after panel passes by, and the panel that this thread will
+ * probably take next is fetched meanwhile.
  *
- * The kernels want rows of A in the precision of the pack. In bf16 that is how activations lie in memory, but AMX
- * multiplies rows of 2 or 8 KiB a quarter faster from a copy in which they are an odd number of lines apart.
- * Whatever is not read in place is prepared in scratch memory first, chunk by chunk: in f32 rows are
- * interleaved six by six, which takes 2 % of the time and makes every read of the kernel sequential, which
- * gains 7 %: rows 4 KiB apart fall into the same few sets of the first-level cache. In int8 they are quantised,
- * and where a gradient goes through an activation they are multiplied by its derivative.
+ * The kernels want rows of A in the precision of the pack. In bf16 that is how activations lie in
+ * memory, but AMX multiplies rows of 2 or 8 KiB a quarter faster from a copy in which they are an
+ * odd number of lines apart. Whatever is not read in place is prepared in scratch memory first,
+ * chunk by chunk: in f32 rows are interleaved six by six, which takes 2 % of the time and makes
+ * every read of the kernel sequential, which gains 7 %: rows 4 KiB apart fall into the same few
+ * sets of the first-level cache. In int8 they are quantised, and where a gradient goes through an
+ * activation they are multiplied by its derivative.
  *
- * A long k is done in parts, whose panels are short enough to leave the cache to the rows of A: in f32 in blocks,
- * whose sums wait in C, in bf16 in slices of a task, whose sums wait on its stack. int8 is short as it is.
+ * A long k is done in parts, whose panels are short enough to leave the cache to the rows of A: in
+ * f32 in blocks, whose sums wait in C, in bf16 in slices of a task, whose sums wait on its stack.
+ * int8 is short as it is.
  */
 #include "tensor/packed.h"
 
@@ -108,7 +111,8 @@ static int rows_in(size_t bytes, int most, const Cut *cut)
     return rows < cut->unit ? cut->unit : rows;
 }
 
-/* Whether rows of bf16 an even number of lines long, which could be read in place, are better copied. */
+/* Whether rows of bf16 an even number of lines long, which could be read in place, are better
+ * copied. */
 static bool repays_copy(int M, const PackedMatrix *B)
 {
     return kernels()->product_wants_odd_rows && M >= LOW_ROWS && B->N >= COPIED_COLUMNS;
@@ -172,8 +176,8 @@ typedef struct Product {
 } Product;
 
 /*
- * A's numbers from element `place` on, at most STRETCH of them, in f32 and times the activation's derivative
- * if there is one: where they lie, or in x.
+ * A's numbers from element `place` on, at most STRETCH of them, in f32 and times the activation's
+ * derivative if there is one: where they lie, or in x.
  */
 static const float *stretch(const PackedInput *A, ptrdiff_t place, int count, float *x)
 {
@@ -298,8 +302,8 @@ static void *element(const Product *p, const void *matrix, ptrdiff_t index)
 }
 
 /*
- * What becomes of the sums at [row,column] of the chunk. The first block adds bias and residual; the later
- * ones add to what is there; the last one activates.
+ * What becomes of the sums at [row,column] of the chunk. The first block adds bias and residual;
+ * the later ones add to what is there; the last one activates.
  */
 static Epilogue finish_of(const Product *p, int row, int column)
 {
@@ -327,7 +331,8 @@ static Epilogue finish_of(const Product *p, int row, int column)
     return finish;
 }
 
-/* A product in slices of k: the sums so far. `finish` comes first, since `deliver` is handed that alone. */
+/* A product in slices of k: the sums so far. `finish` comes first, since `deliver` is handed that
+ * alone. */
 typedef struct Slices {
     Epilogue finish;
     float *sums; /* [rows,64] */
@@ -347,8 +352,8 @@ static void add_slice(const Epilogue *finish, int row, int count, const void *su
 }
 
 /*
- * A product in bf16 whose panel is long: slice by slice, so that one of this panel and the one fetched after it
- * leave the cache to the rows of A. `ahead` is where the next panel is.
+ * A product in bf16 whose panel is long: slice by slice, so that one of this panel and the one
+ * fetched after it leave the cache to the rows of A. `ahead` is where the next panel is.
  */
 static void product_in_slices(const KernelProduct *whole)
 {
@@ -452,15 +457,15 @@ void packed_product(Threads *threads, int M, const PackedInput *A, const PackedM
 /*
  * Filling packs.
  *
- * W is read once, 64 rows a task, in blocks of columns that stay in the first-level cache while they are
- * converted and laid out. The rows are a panel of W^T: transposed in units of 32 bits, since the numbers of a
- * group follow each other in a row. They are also 64 values of k in every panel of W: there two rows become
- * one row of pairs. What is mapped from a file is thus read at the speed of memory, and packing all of
- * ViT-L/14 takes a fraction of a second.
+ * W is read once, 64 rows a task, in blocks of columns that stay in the first-level cache while
+ * they are converted and laid out. The rows are a panel of W^T: transposed in units of 32 bits,
+ * since the numbers of a group follow each other in a row. They are also 64 values of k in every
+ * panel of W: there two rows become one row of pairs. What is mapped from a file is thus read at
+ * the speed of memory, and packing all of ViT-L/14 takes a fraction of a second.
  *
- * int8. With w[k] the largest weight of input channel k, and a[k] the expected magnitude of its activation,
- * the factor of the channel is sqrt(w[k] / a[k]): then both, a[k] factor and w[k] / factor, are sqrt(a[k] w[k]).
- * A column's scale is its largest weight by 127.
+ * int8. With w[k] the largest weight of input channel k, and a[k] the expected magnitude of its
+ * activation, the factor of the channel is sqrt(w[k] / a[k]): then both, a[k] factor and w[k] /
+ * factor, are sqrt(a[k] w[k]). A column's scale is its largest weight by 127.
  */
 enum {
     BLOCK = 256,          /* columns of W converted at once: 32 KiB of bf16 */
@@ -541,7 +546,8 @@ static void f32_task(void *context, int task, int worker)
 }
 
 /*
- * A block of 64 rows of W in bf16, [64][BLOCK]: zero beyond `columns` up to whole panels, and beyond `count` rows.
+ * A block of 64 rows of W in bf16, [64][BLOCK]: zero beyond `columns` up to whole panels, and
+ * beyond `count` rows.
  */
 static void round_block(const float *const *rows, int count, int column, int columns,
                         uint16_t block[COLUMNS][BLOCK])
@@ -583,7 +589,8 @@ static void bf16_task(void *context, int task, int worker)
         clear_rest(fill->transposed, task);
 }
 
-/* max[n] = the larger of itself and |x[n]|; the bits of |x| order as the numbers do, NaN above all. */
+/* max[n] = the larger of itself and |x[n]|; the bits of |x| order as the numbers do,
+ * NaN above all. */
 static void raise(const float *x, int n, uint32_t *max)
 {
     for (int i = 0; i < n; i++) {
@@ -613,8 +620,9 @@ static double sound(float value, double least)
 }
 
 /*
- * factor[n] = sqrt(factor[n] / magnitude[n]), then all divided by their geometric mean, which no product
- * sees, but whoever looks at the numbers does. Channels a millionth of the largest or less count as that.
+ * factor[n] = sqrt(factor[n] / magnitude[n]), then all divided by their geometric mean, which no
+ * product sees, but whoever looks at the numbers does. Channels a millionth of the largest or less
+ * count as that.
  */
 static void balance(float *factor, const float *magnitude, int n)
 {
@@ -642,7 +650,8 @@ static void invert(const PackedMatrix *packed, int column, int n, float *inverse
         inverse[k] = packed->factor ? 1 / packed->factor[column + k] : 1;
 }
 
-/* out[n] = x inverse step rounded to nearest even; returns their sum. x inverse step is within 127. */
+/* out[n] = x inverse step rounded to nearest even; returns their sum. x inverse step
+ * is within 127. */
 static int32_t quantize(const float *x, const float *inverse, float step, int n, int8_t *out)
 {
     /* Adding 1.5 2^23 leaves the rounded number in the low bits of the sum. */

@@ -1,5 +1,6 @@
 /*
- * panels_private.h - arithmetic of panels and groups, for the files that lay out operands. Private to tensor/.
+ * panels_private.h - arithmetic of panels and groups, for the files that lay out operands. Private
+ * to tensor/.
  */
 #ifndef LNCLIP_TENSOR_PANELS_PRIVATE_H
 #define LNCLIP_TENSOR_PANELS_PRIVATE_H

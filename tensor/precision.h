@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 /*
- * How frozen weights and activations are stored in a computation. f32: both f32. bf16: both bf16, sums,
- * LayerNorm statistics, softmax and residual stream f32. int8: as bf16, but weights int8, and activations
- * quantised to 8 bits on their way into a product with them; forward only.
+ * How frozen weights and activations are stored in a computation. f32: both f32. bf16: both bf16,
+ * sums, LayerNorm statistics, softmax and residual stream f32. int8: as bf16, but weights int8, and
+ * activations quantised to 8 bits on their way into a product with them; forward only.
  */
 typedef enum Precision {
     PRECISION_F32,

@@ -1,5 +1,6 @@
 /*
- * random.c - see random.h. The constants are those of Salmon et al., SC 2011, section 3.3 and table 2.
+ * random.c - see random.h. The constants are those of Salmon et al., SC 2011, section 3.3 and table
+ * 2.
  */
 #include "tensor/random.h"
 

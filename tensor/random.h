@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the numbers are for. Values are part of the file formats' reproducibility: never renumber. */
+/* What the numbers are for. Values are part of the file formats'
+ * reproducibility: never renumber. */
 typedef enum RandomPurpose {
     RANDOM_WEIGHTS = 1,    /* random initialisation of an encoder */
     RANDOM_HEAD = 2,       /* initialisation of the head */
@@ -47,8 +48,8 @@ void random_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t ou
 Random random_stream(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub);
 
 /*
- * One of 2^24 such streams of the same arguments: e.g. part = how often the frame stood in the epoch before.
- * Part 0 is random_stream; parts that differ by a multiple of 2^24 are the same.
+ * One of 2^24 such streams of the same arguments: e.g. part = how often the frame stood in the
+ * epoch before. Part 0 is random_stream; parts that differ by a multiple of 2^24 are the same.
  */
 Random random_stream_part(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub,
                           uint32_t part);

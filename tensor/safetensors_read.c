@@ -1,9 +1,10 @@
 /*
  * safetensors_read.c - the reader behind safetensors.h.
  *
- * A file is an adversary until proven otherwise: every length, offset and product is checked against the
- * real size of the file, in arithmetic that cannot wrap, before a pointer into the mapping is formed.
- * JSON itself is jansson's business; its strings (names, metadata) are borrowed for the life of the file.
+ * A file is an adversary until proven otherwise: every length, offset and product is checked
+ * against the real size of the file, in arithmetic that cannot wrap, before a pointer into the
+ * mapping is formed. JSON itself is jansson's business; its strings (names, metadata) are borrowed
+ * for the life of the file.
  */
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
@@ -51,7 +52,8 @@ struct SafeTensors {
     int metadata_count;
 };
 
-/* Every element type of the format, in bits. Those dtype.h knows are read; others are only stepped over. */
+/* Every element type of the format, in bits. Those dtype.h knows are read; others are only stepped
+ * over. */
 static const struct {
     const char *name;
     unsigned bits;
@@ -252,7 +254,8 @@ static int by_key(const void *a, const void *b)
     return keys != 0 ? keys : (x->order > y->order) - (x->order < y->order);
 }
 
-/* The extents of one shard, in order, must tile its data: no overlap, no hole, nothing left over. */
+/* The extents of one shard, in order, must tile its data: no overlap, no hole,
+ * nothing left over. */
 static Status check_tiling(const Shard *shard, Entry *entries, int count, Error *error)
 {
     if (count > 0)

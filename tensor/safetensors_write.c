@@ -64,7 +64,8 @@ static bool reads_as(const char *text, const json_t *header)
     return same;
 }
 
-/* The header as JSON text, to be freed by the caller, or NULL: no memory, or a string is not UTF-8. */
+/* The header as JSON text, to be freed by the caller, or NULL: no memory, or a string
+ * is not UTF-8. */
 static char *make_header(const SafeTensor *const *tensors, int count,
                          const SafeTensorsMetadata *const *metadata, int metadata_count)
 {
@@ -110,7 +111,8 @@ static Status write_file(const char *path, const char *header, const SafeTensor 
     for (int i = 0; i < count; i++)
         if (tensors[i]->bytes > 0)
             (void)fwrite(tensors[i]->data, 1, tensors[i]->bytes, writer.stream);
-    /* The numbers may lie in a mapping that was lost meanwhile. What was lost before is none of theirs. */
+    /* The numbers may lie in a mapping that was lost meanwhile. What was lost before is none of
+     * theirs. */
     if (sound && file_check_mappings(error) != STATUS_OK) {
         file_abort(&writer);
         return STATUS_FAILED;

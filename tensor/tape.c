@@ -2,8 +2,9 @@
  * tape.c - see tape.h and op.h.
  *
  * The tape owns two tables of fixed size, values and nodes, so that tensor pointers stay valid and
- * recording allocates nothing. Numbers and gradients are blocks of the arena, each freed at the moment
- * its last user is done; several tapes may share the arena, so a tape frees its own blocks one by one.
+ * recording allocates nothing. Numbers and gradients are blocks of the arena, each freed at the
+ * moment its last user is done; several tapes may share the arena, so a tape frees its own blocks
+ * one by one.
  */
 #include "tensor/tape.h"
 

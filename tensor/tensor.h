@@ -1,9 +1,9 @@
 /*
  * tensor.h - the tensor: a shape, its numbers, and their gradient.
  *
- * Public on purpose: reading the fields is how one learns what autograd keeps. Row-major, contiguous.
- * Dimension letters used everywhere: B batch, T tokens, D width, H heads, K head width, F MLP width,
- * L layers, P patch size, S image size, N and M generic rows.
+ * Public on purpose: reading the fields is how one learns what autograd keeps. Row-major,
+ * contiguous. Dimension letters used everywhere: B batch, T tokens, D width, H heads, K head width,
+ * F MLP width, L layers, P patch size, S image size, N and M generic rows.
  */
 #ifndef LNCLIP_TENSOR_TENSOR_H
 #define LNCLIP_TENSOR_TENSOR_H
@@ -26,7 +26,8 @@ typedef struct Tensor {
     int uses;        /* who still needs data: the caller, and recorded nodes */
 } Tensor;
 
-/* A leaf over borrowed memory: `data` [shape] in f32, no gradient. Asserts 1 <= ndim <= TENSOR_MAX_DIMS. */
+/* A leaf over borrowed memory: `data` [shape] in f32, no gradient. Asserts 1 <= ndim <=
+ * TENSOR_MAX_DIMS. */
 Tensor tensor_leaf(void *data, int ndim, const int *shape);
 
 /* Number of elements; asserts that the product fits in size_t. */

@@ -1,15 +1,15 @@
 /*
  * threads.c - see threads.h.
  *
- * One 64-bit word, `claim`, holds the number of the run (upper half) and the next unclaimed task (lower
- * half). A worker reads what the run is, then takes a task by advancing the word with compare-and-swap.
- * Between runs the word is CLOSED before the description changes, so the exchange succeeds only if the
- * description read was the run's own. Nobody has to wait for workers that got no task: a thread which
- * the system has put aside costs nothing.
+ * One 64-bit word, `claim`, holds the number of the run (upper half) and the next unclaimed task
+ * (lower half). A worker reads what the run is, then takes a task by advancing the word with
+ * compare-and-swap. Between runs the word is CLOSED before the description changes, so the exchange
+ * succeeds only if the description read was the run's own. Nobody has to wait for workers that got
+ * no task: a thread which the system has put aside costs nothing.
  *
- * Waiting is a bounded spin, then a condition variable. A sleeper announces itself before it looks at
- * the word for the last time, and whoever changes the word looks for sleepers afterwards; both are
- * sequentially consistent, so one of them sees the other and no wake-up is lost.
+ * Waiting is a bounded spin, then a condition variable. A sleeper announces itself before it looks
+ * at the word for the last time, and whoever changes the word looks for sleepers afterwards; both
+ * are sequentially consistent, so one of them sees the other and no wake-up is lost.
  */
 #include "tensor/threads.h"
 
@@ -26,9 +26,10 @@
 #include <string.h>
 
 /*
- * Looks at the word before sleeping. One look takes 40 to 140 cycles with the pause instruction, so a
- * worker spins for 20 to 100 microseconds: longer than the serial work between two operations, short
- * beside the decoding of a frame (milliseconds) that another thread may want this processor for.
+ * Looks at the word before sleeping. One look takes 40 to 140 cycles with the pause instruction, so
+ * a worker spins for 20 to 100 microseconds: longer than the serial work between two operations,
+ * short beside the decoding of a frame (milliseconds) that another thread may want this processor
+ * for.
  */
 enum { SPIN_LIMIT = 2000 };
 

@@ -1,9 +1,9 @@
 /*
  * threads.h - a team of threads that shares out numbered tasks.
  *
- * What a task computes may depend on its number only; who runs it, and when, is decided by an atomic
- * counter. So the number of threads never changes a result. Idle workers spin for a bounded time and
- * then sleep: on two cores an endless spin would starve the loader's threads.
+ * What a task computes may depend on its number only; who runs it, and when, is decided by an
+ * atomic counter. So the number of threads never changes a result. Idle workers spin for a bounded
+ * time and then sleep: on two cores an endless spin would starve the loader's threads.
  */
 #ifndef LNCLIP_TENSOR_THREADS_H
 #define LNCLIP_TENSOR_THREADS_H
@@ -19,9 +19,9 @@ typedef struct Threads Threads;
 typedef void (*ThreadsTask)(void *context, int task, int worker);
 
 /*
- * Creates a team of `count` threads, the caller included; 0 means the processors this process may use
- * (machine_processors). Where the system refuses threads there are fewer: see threads_count
- * and threads_refused. STATUS_FAILED without memory. Owned by the caller.
+ * Creates a team of `count` threads, the caller included; 0 means the processors this process may
+ * use (machine_processors). Where the system refuses threads there are fewer: see threads_count and
+ * threads_refused. STATUS_FAILED without memory. Owned by the caller.
  */
 Status threads_create(Threads **threads, int count, Error *error);
 
@@ -39,8 +39,9 @@ int threads_count(const Threads *threads);
 void threads_run(Threads *threads, int tasks, ThreadsTask task, void *context);
 
 /*
- * Starts a thread with all signals blocked, so that they reach the program's own threads. False if the system
- * refuses (RLIMIT_NPROC, pids.max, no address space for a stack): then do its work without it.
+ * Starts a thread with all signals blocked, so that they reach the program's own threads. False if
+ * the system refuses (RLIMIT_NPROC, pids.max, no address space for a stack): then do its work
+ * without it.
  */
 bool threads_start(pthread_t *thread, void *(*run)(void *), void *argument);
 

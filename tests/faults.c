@@ -1,12 +1,14 @@
 /*
- * faults.c - makes calls of the C library fail, for tests/check_long_faults.sh: a library for LD_PRELOAD.
+ * faults.c - makes calls of the C library fail, for tests/check_long_faults.sh: a library for
+ * LD_PRELOAD.
  *
  * Environment:
  *   FAULTS_COUNT=FILE   the number of allocations goes to FILE at exit
  *   FAULTS_MALLOC=N     allocation N (from 1) fails; with FAULTS_ALL=1 all later ones, too
- *   FAULTS_SHORT=1      read and write move 1 to 7 bytes at a time, and every third call fails with EINTR
+ *   FAULTS_SHORT=1      read and write move 1 to 7 bytes; every third call fails with EINTR
  *
- * Only calls that a program makes itself are seen: stdio's own reads and writes stay whole (strace injects into them).
+ * Only calls that a program makes itself are seen: stdio's own reads and writes stay whole (strace
+ * injects into them).
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -9,6 +9,10 @@ sources=$(git ls-files '*.c' '*.h')
 # shellcheck disable=SC2086 # a list of files
 clang-format-14 --dry-run --Werror $sources || bad=1
 
+# Comments count too; clang-format does not break them.
+# shellcheck disable=SC2086
+awk 'length > 100 { print FILENAME ":" FNR ": longer than 100 columns"; long = 1 } END { exit long }' $sources || bad=1
+
 # Tests are left to the compilers and sanitizers: Check's macros drown cppcheck.
 analysed=$(git ls-files '*.c' ':!tests/*')
 # normalCheckLevelMaxBranches and checkersReport are cppcheck's notes on itself.

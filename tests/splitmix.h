@@ -1,8 +1,9 @@
 /*
- * splitmix.h - SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+ * splitmix.h - SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators",
+ * 2014).
  *
- * Simple enough to be the same in tests/golden/splitmix.py: both draw the same inputs from a seed, so that
- * golden files hold expected results only.
+ * Simple enough to be the same in tests/golden/splitmix.py: both draw the same inputs from a seed,
+ * so that golden files hold expected results only.
  */
 #ifndef LNCLIP_TESTS_SPLITMIX_H
 #define LNCLIP_TESTS_SPLITMIX_H

@@ -23,8 +23,8 @@ TCase *support_case(Suite *suite, const char *name, double timeout);
 #define ck_ok(call, error) ck_assert_msg((call) == STATUS_OK, "%s: %s", #call, (error)->message)
 
 /*
- * ck_assert_msg for inner loops: Check records every success of its own with a system call, this one
- * only failures.
+ * ck_assert_msg for inner loops: Check records every success of its own with a system call, this
+ * one only failures.
  */
 #define ck_each(condition, ...)                                                                    \
     do {                                                                                           \
@@ -55,7 +55,8 @@ typedef struct SupportEngine {
     Tape *tape;
 } SupportEngine;
 
-/* Opens one for a few dozen operations. `bytes` is the arena's capacity; 0 makes it a measuring arena. */
+/* Opens one for a few dozen operations. `bytes` is the arena's capacity; 0 makes it a measuring
+ * arena. */
 void support_engine_open(SupportEngine *engine, int threads, size_t bytes);
 void support_engine_close(SupportEngine *engine);
 

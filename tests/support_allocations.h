@@ -1,8 +1,8 @@
 /*
  * support_allocations.h - counting allocations, and making one fail.
  *
- * The functions that stand before the C library's own are linked into every test program, except under
- * AddressSanitizer and ThreadSanitizer, which bring an allocator that cannot be replaced.
+ * The functions that stand before the C library's own are linked into every test program, except
+ * under AddressSanitizer and ThreadSanitizer, which bring an allocator that cannot be replaced.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_ALLOCATIONS_H
 #define LNCLIP_TESTS_SUPPORT_ALLOCATIONS_H
@@ -18,12 +18,13 @@
 #define SUPPORT_ALLOCATIONS 0
 #endif
 
-/* Calls of malloc, calloc and realloc of the whole process so far. Assertions of Check make some, too. */
+/* Calls of malloc, calloc and realloc of the whole process so far. Assertions of Check make some,
+ * too. */
 long support_allocations(void);
 
 /*
- * From now on the n-th call (from 1) fails, and all after it if `on`, until this is called again; 0 ends it. Nothing
- * may be asserted meanwhile.
+ * From now on the n-th call (from 1) fails, and all after it if `on`, until this is called again; 0
+ * ends it. Nothing may be asserted meanwhile.
  */
 void support_fail_allocation(long n, int on);
 

@@ -6,7 +6,8 @@
 
 #include "tests/support.h"
 
-/* Set-up and tear-down for tcase_add_checked_fixture: makes the folder, deletes it with all in it. */
+/* Set-up and tear-down for tcase_add_checked_fixture: makes the folder, deletes it with
+ * all in it. */
 void support_folder_setup(void);
 void support_folder_teardown(void);
 

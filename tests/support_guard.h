@@ -1,5 +1,6 @@
 /*
- * support_guard.h - memory between two pages that nobody may touch: reads and writes beyond it crash the test.
+ * support_guard.h - memory between two pages that nobody may touch: reads and writes beyond it
+ * crash the test.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_GUARD_H
 #define LNCLIP_TESTS_SUPPORT_GUARD_H
@@ -19,8 +20,8 @@ SupportGuarded support_guarded(size_t bytes, size_t alignment);
 void support_guarded_free(SupportGuarded *guarded);
 
 /*
- * A place in the same memory for another operand of at most as many bytes: as `data` stands if `at_end`,
- * else right behind the first page. The memory keeps what was written to it.
+ * A place in the same memory for another operand of at most as many bytes: as `data` stands if
+ * `at_end`, else right behind the first page. The memory keeps what was written to it.
  */
 void *support_guarded_place(const SupportGuarded *guarded, size_t bytes, size_t alignment,
                             bool at_end);

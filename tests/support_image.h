@@ -1,5 +1,6 @@
 /*
- * support_image.h - images for tests: a formula that tests/golden/make_images.py shares, and checksums.
+ * support_image.h - images for tests: a formula that tests/golden/make_images.py shares, and
+ * checksums.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_IMAGE_H
 #define LNCLIP_TESTS_SUPPORT_IMAGE_H

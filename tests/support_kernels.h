@@ -1,6 +1,6 @@
 /*
- * support_kernels.h - what the tests of kernels share: every variant in turn, bits of numbers, and the time
- * of a call.
+ * support_kernels.h - what the tests of kernels share: every variant in turn, bits of numbers, and
+ * the time of a call.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_KERNELS_H
 #define LNCLIP_TESTS_SUPPORT_KERNELS_H
@@ -25,8 +25,9 @@ bool support_is_rounded(uint16_t found, double exact, double slack);
 bool support_speed_wanted(void);
 
 /*
- * Seconds of this thread's processor time that `call` takes: the mean over a round of at least `least`
- * seconds, in the best of `rounds`. The clock is read once a round, so short calls are not burdened by it.
+ * Seconds of this thread's processor time that `call` takes: the mean over a round of at least
+ * `least` seconds, in the best of `rounds`. The clock is read once a round, so short calls are not
+ * burdened by it.
  */
 double support_seconds_of(void (*call)(void *context), void *context, int rounds, double least);
 

@@ -6,7 +6,8 @@
 
 #include "data/augment/sbi.h"
 
-/* Path of tests/golden/sbi/NAME.npy, and of the frame beside which it would lie; the frame is not there. */
+/* Path of tests/golden/sbi/NAME.npy, and of the frame beside which it would lie; the frame is not
+ * there. */
 void support_landmarks_path(char out[4096], const char *name);
 void support_landmarks_frame(char out[4096], const char *name);
 

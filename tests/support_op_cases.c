@@ -93,7 +93,8 @@ static Tensor *in_f32(Tape *tape, Tensor *x)
     return op_cast(tape, x, DTYPE_F32);
 }
 
-/* There and back, and to the own type; option 1: x used twice, so that both directions add to what is there. */
+/* There and back, and to the own type; option 1: x used twice, so that both directions add to what
+ * is there. */
 static Tensor *build_cast(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
     Tensor *const narrow = in_bf16(tape, in[0]);

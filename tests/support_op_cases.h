@@ -1,5 +1,6 @@
 /*
- * support_op_cases.h - the cases on which every operation is tried: operands, options, and how to build it.
+ * support_op_cases.h - the cases on which every operation is tried: operands, options, and how to
+ * build it.
  *
  * A new kind of operation needs a case here: test_ops_gradients.c fails until it has one.
  */
@@ -13,9 +14,9 @@ enum { SUPPORT_OP_OPTIONS = 6 };
 typedef struct SupportOpCase SupportOpCase;
 
 /*
- * `build` records the operation on operands `in` and returns its value; what `option` means is its own affair.
- * `shapes` holds the operands' extents, as in "b3x5x7 11x7 11"; b marks an operand whose first dimension
- * is the batch, so that a micro-batch sees a part of it.
+ * `build` records the operation on operands `in` and returns its value; what `option` means is its
+ * own affair. `shapes` holds the operands' extents, as in "b3x5x7 11x7 11"; b marks an operand
+ * whose first dimension is the batch, so that a micro-batch sees a part of it.
  */
 struct SupportOpCase {
     OpKind kind;

@@ -16,7 +16,8 @@ void support_link(const char *target, const char *name);
 /* FaceForensics++'s folders of originals and of four methods. */
 extern const char *const support_ff_folders[5];
 
-/* Such a set: six originals in three pairs, of the frames in `level` ("c23/frames"); splits beside. */
+/* Such a set: six originals in three pairs, of the frames in `level`
+ * ("c23/frames"); splits beside. */
 void support_ff_set(const char *root, const char *level);
 
 /* Reads the set at `root` ("": the folder itself) as that kind; options.root is filled in. */
@@ -33,14 +34,16 @@ void support_refuse_set(const char *kind, const char *root, DataSetsOptions opti
 /* The source of that name in that split, or NULL. */
 const DataSetsSource *support_source(const DataSets *sets, DataSplit split, const char *name);
 
-/* Asserts that a source has that label, so many videos expected, and so many of them with frames. */
+/* Asserts that a source has that label, so many videos expected, and so many of
+ * them with frames. */
 void support_check_source(const DataSets *sets, DataSplit split, const char *name, int label,
                           int expected, int found);
 
 /* Whether one of the warnings holds `words`. */
 bool support_set_warns(const DataSets *sets, const char *words);
 
-/* Writes the lists and reads one again as training does: asserts its source, label, videos and frames. */
+/* Writes the lists and reads one again as training does: asserts its source, label, videos and
+ * frames. */
 void support_check_list(const DataSets *sets, DataSplit split, const char *name, int label,
                         int videos, int frames);
 

@@ -10,7 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Sanitizer builds put a red zone behind every block, so offsets are compared in units of `UNIT`. */
+/* Sanitizer builds put a red zone behind every block, so offsets are compared in
+ * units of `UNIT`. */
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_ASAN 1
 #elif defined(__has_feature)

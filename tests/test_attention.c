@@ -1,10 +1,11 @@
 /*
- * test_attention.c - op_attention against attention in double, forward and backward, in f32 and bf16.
+ * test_attention.c - op_attention against attention in double, forward and backward, in f32 and
+ * bf16.
  *
- * In bf16 the operands are rounded first, so that both compute from the same numbers. What is left are the
- * roundings that op_attention makes itself, each of at most u = 2^-9 of what is rounded: of the exponentials,
- * of o, of P, of dS and of the gradients. Bounds are taken element by element from the sums of magnitudes that
- * the roundings enter, doubled for what f32 sums and exp add.
+ * In bf16 the operands are rounded first, so that both compute from the same numbers. What is left
+ * are the roundings that op_attention makes itself, each of at most u = 2^-9 of what is rounded: of
+ * the exponentials, of o, of P, of dS and of the gradients. Bounds are taken element by element
+ * from the sums of magnitudes that the roundings enter, doubled for what f32 sums and exp add.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
@@ -27,7 +28,8 @@ typedef struct Extents {
     int B, Tq, T, H, K;
 } Extents;
 
-/* One problem: operands as f32 (rounded to bf16 if type is that), and what op_attention made of them. */
+/* One problem: operands as f32 (rounded to bf16 if type is that), and what op_attention made of
+ * them. */
 typedef struct Problem {
     Extents e;
     DType type;
@@ -101,8 +103,8 @@ static void *stored(DType type, const float *x, size_t n)
 }
 
 /*
- * Runs forward and backward. Images are given in calls of `group` (0: all at once). What the gradients hold
- * beforehand is `found` everywhere; NAN leaves them to be made by the tape.
+ * Runs forward and backward. Images are given in calls of `group` (0: all at once). What the
+ * gradients hold beforehand is `found` everywhere; NAN leaves them to be made by the tape.
  */
 static void run(Problem *p, int threads, int group, float found)
 {
@@ -193,7 +195,8 @@ static double dot(const float *x, const float *y, int n, double *magnitude)
     return sum;
 }
 
-/* A number found, what it should be, and how far it may be from that before it is rounded to the type. */
+/* A number found, what it should be, and how far it may be from that before it is rounded to the
+ * type. */
 static void check(const Problem *p, const char *name, int b, int h, int row, int column,
                   float found, double expected, double error)
 {
@@ -228,7 +231,8 @@ static void oracle_row(const Oracle *o, const Problem *p, int b, int h, int i)
         delta += P[j] * dP[j];
         magnitude += P[j] * fabs(dP[j]);
     }
-    /* An exponential and the sum of all are rounded; the sum comes to the backward through its logarithm. */
+    /* An exponential and the sum of all are rounded; the sum comes to the backward through its
+     * logarithm. */
     const double P_error = 2 * logit_error + 2.1 * o->u + F32_ERROR * fmax(1, fabs(largest) / 64);
     o->P_error[i] = P_error;
     for (int j = 0; j < e->T; j++) {
@@ -375,7 +379,8 @@ START_TEST(threads_and_other_images_change_no_bit)
 }
 END_TEST
 
-/* To zeros nothing is added, so the bits are those of a fresh gradient; to other numbers the sum is rounded once. */
+/* To zeros nothing is added, so the bits are those of a fresh gradient; to other numbers the sum is
+ * rounded once. */
 START_TEST(adds_to_the_gradient_it_finds)
 {
     const Extents e = {2, 35, 70, 2, 80};

@@ -1,6 +1,6 @@
 /*
- * test_augment.c - what the recipes draw and in which order, and the operations on images of extreme sizes. That the
- * operations are torchvision's is checked by test_augment_golden.c.
+ * test_augment.c - what the recipes draw and in which order, and the operations on images of
+ * extreme sizes. That the operations are torchvision's is checked by test_augment_golden.c.
  */
 #include "data/augment/augment.h"
 #include "tests/support.h"
@@ -90,7 +90,8 @@ START_TEST(test_flip_probability)
         same += flips(&augment, i, 0) == flips(&augment, i, 1);
         ck_assert_int_eq(flips(&augment, i, 0), flips(&augment, i, 0));
     }
-    /* Binomial with standard deviation 32: five of them. The draws are fixed, so this never flickers. */
+    /* Binomial with standard deviation 32: five of them. The draws are fixed, so this never
+     * flickers. */
     ck_assert(abs(flipped - FRAMES / 2) < 160 && abs(same - FRAMES / 2) < 160);
     augment.flip = 0;
     ck_assert_int_eq(flips(&augment, 1, 0) + flips(&augment, 2, 0) + flips(&augment, 3, 0), 0);
@@ -117,7 +118,8 @@ START_TEST(test_blur_probability)
 }
 END_TEST
 
-/* Black pixels that a grey image of 100 x 100 has after the map, along the middle lines towards each side. */
+/* Black pixels that a grey image of 100 x 100 has after the map, along the middle lines towards
+ * each side. */
 static void black_share(const DataAugment *augment, uint32_t frame, double share[4])
 {
     enum { SIDE = 100 };
@@ -281,7 +283,8 @@ START_TEST(test_extreme_sizes)
 }
 END_TEST
 
-/* Reflection about the border needs a pixel more than half the kernel: less is refused, as by torchvision. */
+/* Reflection about the border needs a pixel more than half the kernel: less is refused, as by
+ * torchvision. */
 START_TEST(test_blur_of_small_images)
 {
     static const struct {
@@ -441,7 +444,8 @@ START_TEST(test_perturbation_is_its_operation)
 }
 END_TEST
 
-/* Joined operations are applied in the order of the pipeline, in whichever they are given, under one name. */
+/* Joined operations are applied in the order of the pipeline, in whichever they are given, under
+ * one name. */
 START_TEST(test_joined_perturbations)
 {
     static const char *const TEXTS[] = {"blur=1.50+resize-lanczos=20+noise=0.1",

@@ -1,6 +1,7 @@
 /*
  * test_augment_golden.c - every operation against torchvision on Pillow images, draw by draw
- * (tests/golden/make_augment.py): CRC for CRC, but for the blur, whose results are compared value by value.
+ * (tests/golden/make_augment.py): CRC for CRC, but for the blur, whose results are compared value
+ * by value.
  */
 #include "data/augment/augment.h"
 #include "tests/support.h"

@@ -1,5 +1,6 @@
 /*
- * test_base.c - allocation that names what it is for, arrays that grow, pools of texts, the table of names, hashes.
+ * test_base.c - allocation that names what it is for, arrays that grow, pools of texts, the table
+ * of names, hashes.
  */
 #include "tests/support.h"
 

@@ -1,9 +1,9 @@
 /*
  * test_broken_values.c - NaN and infinity in a model or an adapter never become a score.
  *
- * int8 used to hide them: the range of a row leaves NaN out, so a broken patch embedding gave a plausible p_fake
- * where f32 and bf16 refused. Now files are refused by the name of the tensor, and what arises later, in any
- * precision and kernel, reaches the score and is refused there.
+ * int8 used to hide them: the range of a row leaves NaN out, so a broken patch embedding gave a
+ * plausible p_fake where f32 and bf16 refused. Now files are refused by the name of the tensor, and
+ * what arises later, in any precision and kernel, reaches the score and is refused there.
  */
 #include "tests/support_folder.h"
 #include "tests/support_kernels.h"
@@ -18,7 +18,8 @@
 
 #define LAYER "vision_model.encoder.layers."
 
-/* One tensor of each kind, in a first and in the last block, where only the class token has queries. */
+/* One tensor of each kind, in a first and in the last block, where only the class token has
+ * queries. */
 static const char *const TENSORS[] = {
     "vision_model.embeddings.class_embedding",
     "vision_model.embeddings.patch_embedding.weight",
@@ -125,7 +126,8 @@ START_TEST(a_model_is_refused_by_tensor)
 }
 END_TEST
 
-/* The same of adapters: of LayerNorms and head, of everything, and of LoRA whose product overflows. */
+/* The same of adapters: of LayerNorms and head, of everything, and of LoRA
+ * whose product overflows. */
 START_TEST(an_adapter_is_refused_by_tensor)
 {
     static const char *const TUNES[] = {"ln", "all"};

@@ -1,6 +1,6 @@
 /*
- * test_calibration.c - the temperature against SciPy's (tests/golden/make_calibration.py) and against what the
- * margins were made with, and thresholds with ties.
+ * test_calibration.c - the temperature against SciPy's (tests/golden/make_calibration.py) and
+ * against what the margins were made with, and thresholds with ties.
  */
 #include "tests/splitmix.h"
 #include "tests/support.h"
@@ -64,7 +64,8 @@ START_TEST(equals_scipy)
 }
 END_TEST
 
-/* Labels drawn from the probabilities that margins / T say: T comes back, as well as so many labels can tell. */
+/* Labels drawn from the probabilities that margins / T say: T comes back, as well as so many labels
+ * can tell. */
 START_TEST(recovers_a_known_temperature)
 {
     enum { N = 400000 };
@@ -89,7 +90,8 @@ START_TEST(recovers_a_known_temperature)
 }
 END_TEST
 
-/* Nothing on the wrong side: any smaller T is better. Margins that tell nothing: any greater. T stays 1 then. */
+/* Nothing on the wrong side: any smaller T is better. Margins that tell nothing: any greater. T
+ * stays 1 then. */
 START_TEST(no_minimum_is_told)
 {
     const double right[] = {-1, -2, 0.5, 3}, wrong[] = {1, 2, -0.5, -3};
@@ -130,7 +132,8 @@ static double threshold_of(const double *scores, const uint8_t *labels, size_t n
     return threshold;
 }
 
-/* Ten reals, five of them tied: what a tie would take beyond the share is left below the threshold. */
+/* Ten reals, five of them tied: what a tie would take beyond the share is left
+ * below the threshold. */
 START_TEST(threshold_with_ties)
 {
     const double scores[] = {0.9, 0.8, 0.5, 0.5, 0.5, 0.5, 0.5, 0.2, 0.1, 0.1, 0.95, 0.5, 0.6};

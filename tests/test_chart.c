@@ -1,5 +1,6 @@
 /*
- * test_chart.c - charts as SVG: where marks stand, ticks, and that any numbers and names give well-formed XML.
+ * test_chart.c - charts as SVG: where marks stand, ticks, and that any numbers and names give
+ * well-formed XML.
  */
 #include "tests/support.h"
 
@@ -27,7 +28,8 @@ written(const PlotChart *charts, int count)
     return text;
 }
 
-/* Elements are closed in the order they were opened, attributes are quoted, and "&" and "<" stand alone nowhere. */
+/* Elements are closed in the order they were opened, attributes are quoted, and "&" and "<" stand
+ * alone nowhere. */
 static void check_well_formed(const char *text)
 {
     char stack[64][32];

@@ -1,8 +1,8 @@
 /*
  * test_cli.c - the option parser, messages and numbers of the program.
  *
- * The tools are no library, so this program compiles the parts under test into itself. A test that ends
- * in exit() looks at the exit code; what is printed, the end-to-end script checks.
+ * The tools are no library, so this program compiles the parts under test into itself. A test that
+ * ends in exit() looks at the exit code; what is printed, the end-to-end script checks.
  */
 #include "tools/cli/cli.c"
 #include "tools/cli/cli_json.c"
@@ -13,7 +13,8 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
-/* ---- parsing ------------------------------------------------------------------------------------- */
+/* ---- parsing
+ * ------------------------------------------------------------------------------------- */
 
 static bool flag;
 static const char *text;
@@ -181,7 +182,8 @@ START_TEST(missing_option)
 }
 END_TEST
 
-/* ---- messages ------------------------------------------------------------------------------------ */
+/* ---- messages
+ * ------------------------------------------------------------------------------------ */
 
 START_TEST(the_nearest_name)
 {

@@ -1,9 +1,10 @@
 /*
  * test_coverage.c - how often a 95 % interval holds the truth, over simulated data sets.
  *
- * A frame scores label x delta + sqrt(ICC) u + sqrt(1 - ICC) e, with u shared by its video and all of them standard
- * normal: so the true AUROCs of videos and of frames are known in closed form. A few hundred data sets in the
- * ordinary run; $LNCLIP_COVERAGE_SETS=2000 prints the table of docs/metrics.md (tests/check_long_coverage.sh).
+ * A frame scores label x delta + sqrt(ICC) u + sqrt(1 - ICC) e, with u shared by its video and all
+ * of them standard normal: so the true AUROCs of videos and of frames are known in closed form. A
+ * few hundred data sets in the ordinary run; $LNCLIP_COVERAGE_SETS=2000 prints the table of
+ * docs/metrics.md (tests/check_long_coverage.sh).
  */
 #include "tests/support.h"
 
@@ -19,8 +20,9 @@ static const double icc = 0.7;
 enum { FRAMES = 10, MOST_VIDEOS = 600 };
 
 /*
- * A regime: true AUROC over videos, real and fake videos. `judged`: 93 to 97 % is promised here. An AUROC of 0
- * stands for data sets of all kinds: AUROC uniform in 0.7 to 0.97, 30 to 300 videos of each class.
+ * A regime: true AUROC over videos, real and fake videos. `judged`: 93 to 97 % is promised here. An
+ * AUROC of 0 stands for data sets of all kinds: AUROC uniform in 0.7 to 0.97, 30 to 300 videos of
+ * each class.
  */
 typedef struct Regime {
     double auroc;

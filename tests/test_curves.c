@@ -66,7 +66,8 @@ static double distance_to(const MetricsPoint *points, int count, MetricsPoint p)
     return nearest;
 }
 
-/* Two hundred thousand vertices in 200 points: of a plot of 400 pixels, no vertex of the ROC is off by a fifth of one. */
+/* Two hundred thousand vertices in 200 points: of a plot of 400 pixels, no vertex of the ROC is off
+ * by a fifth of one. */
 START_TEST(thinned_curves_stay_close)
 {
     double *const scores = malloc(MANY * sizeof *scores);

@@ -8,7 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-/* sign, exponent and fraction as the standard defines them, in double: slow, and nothing to share. */
+/* sign, exponent and fraction as the standard defines them, in double: slow, and
+ * nothing to share. */
 static double defined_value(unsigned bits, int exponent_bits, int fraction_bits)
 {
     const int bias = (1 << (exponent_bits - 1)) - 1;

@@ -110,7 +110,8 @@ START_TEST(scoring_can_start_anywhere)
 }
 END_TEST
 
-/* A frame's noise is its own: whatever the batches, and wherever an interrupted evaluation goes on. */
+/* A frame's noise is its own: whatever the batches, and wherever an interrupted
+ * evaluation goes on. */
 START_TEST(perturbed_scores_depend_on_the_frame_alone)
 {
     const Scores plain = score_all(8, 1);
@@ -153,7 +154,8 @@ START_TEST(ready_features_give_the_same_scores)
 }
 END_TEST
 
-/* A head of a thousand times the weights orders the frames as before, though all p_fake are then 0 or 1. */
+/* A head of a thousand times the weights orders the frames as before, though all p_fake are then 0
+ * or 1. */
 START_TEST(validation_ranks_by_the_margin)
 {
     TrainEpoch plain = train_epoch_empty(), large = train_epoch_empty();

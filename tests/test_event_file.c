@@ -1,6 +1,6 @@
 /*
- * test_event_file.c - TensorBoard's event files: checksums against RFC 3720, records read back by a reader of the
- * test's own, and what resume cuts.
+ * test_event_file.c - TensorBoard's event files: checksums against RFC 3720, records read back by a
+ * reader of the test's own, and what resume cuts.
  */
 #include "tests/support_folder.h"
 #include "tests/support_train.h"
@@ -30,7 +30,8 @@ typedef struct Scalars {
     char version[32];
 } Scalars;
 
-/* ---- a reader of its own ---------------------------------------------------------------------- */
+/* ---- a reader of
+ * its own ---------------------------------------------------------------------- */
 
 static uint64_t little_endian(const unsigned char *at, int bytes)
 {
@@ -116,7 +117,8 @@ static void read_events(const char *path, Scalars *out)
     free(content);
 }
 
-/* ---- the file alone ---------------------------------------------------------------------------- */
+/* ---- the
+ * file alone ---------------------------------------------------------------------------- */
 
 START_TEST(checksums_of_rfc_3720)
 {
@@ -228,7 +230,8 @@ START_TEST(any_end_that_was_cut_off_is_cut)
         read_events(path, &scalars);
         ck_assert_int_eq(scalars.records, 1 + 4 + 2);
     }
-    /* Damage before the last step that counts is told; in a record that is not counted it is not. */
+    /* Damage before the last step that counts is told; in a record that is not counted
+     * it is not. */
     for (size_t at = 60; at < size; at += 7) {
         char *const damaged = malloc(size);
         memcpy(damaged, content, size);
@@ -245,7 +248,8 @@ START_TEST(any_end_that_was_cut_off_is_cut)
 }
 END_TEST
 
-/* ---- a run ------------------------------------------------------------------------------------- */
+/* ----
+ * a run ------------------------------------------------------------------------------------- */
 
 static int64_t stop_after;
 static volatile sig_atomic_t stop;

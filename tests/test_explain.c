@@ -1,6 +1,6 @@
 /*
- * test_explain.c - relevance maps: against PyTorch, which computes them from whole matrices as the papers write them
- * (tests/golden/make_explain.py), and what must hold of any.
+ * test_explain.c - relevance maps: against PyTorch, which computes them from whole matrices as the
+ * papers write them (tests/golden/make_explain.py), and what must hold of any.
  */
 #include "tests/support.h"
 #include "vit/explain.h"
@@ -108,8 +108,8 @@ START_TEST(maps_are_those_of_pytorch)
 END_TEST
 
 /*
- * The gradient that a leaf for the attention is given, though nothing trains. Where the leaf brings numbers they are added
- * to: one of the blocks does.
+ * The gradient that a leaf for the attention is given, though nothing trains. Where the leaf brings
+ * numbers they are added to: one of the blocks does.
  */
 START_TEST(gradients_of_the_attention_are_those_of_pytorch)
 {
@@ -168,7 +168,8 @@ START_TEST(threads_and_earlier_images_change_no_bit)
 }
 END_TEST
 
-/* The rollout does not know the head; gradient x attention of a head that tells nothing apart is empty. */
+/* The rollout does not know the head; gradient x attention of a head that tells nothing apart is
+ * empty. */
 START_TEST(what_the_head_says_matters_to_one_map_only)
 {
     float rollout[2][PATCHES], gradient[2][PATCHES];
@@ -193,7 +194,8 @@ START_TEST(what_the_head_says_matters_to_one_map_only)
 }
 END_TEST
 
-/* An image whose side is no multiple of the patch: the border belongs to no patch. One block is the fewest there are. */
+/* An image whose side is no multiple of the patch: the border belongs to no patch. One block is the
+ * fewest there are. */
 START_TEST(other_shapes)
 {
     Error error = {0};

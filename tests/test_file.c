@@ -218,7 +218,8 @@ int rename(const char *from, const char *to)
     return renameat(AT_FDCWD, from, AT_FDCWD, to);
 }
 
-/* And what is removed right before the next lock is taken, as file_remove_leftovers elsewhere may. */
+/* And what is removed right before the next lock is taken, as
+ * file_remove_leftovers elsewhere may. */
 static const char *taken_away;
 
 int flock(int descriptor, int operation)
@@ -436,8 +437,8 @@ static bool is_complete_pair(const char *path)
 }
 
 /*
- * A process that replaces a folder is killed anywhere in its work: the folder is the whole old or the whole new
- * one, and the next writer removes what was left.
+ * A process that replaces a folder is killed anywhere in its work: the folder is the whole old or
+ * the whole new one, and the next writer removes what was left.
  */
 START_TEST(killed_writers_leave_whole_folders)
 {
@@ -467,7 +468,8 @@ START_TEST(killed_writers_leave_whole_folders)
 }
 END_TEST
 
-/* File systems without RENAME_EXCHANGE: killed between two renames, the old folder is PATH.before. */
+/* File systems without RENAME_EXCHANGE: killed between two renames, the old
+ * folder is PATH.before. */
 START_TEST(a_folder_set_aside_comes_back)
 {
     Error error = {0};

@@ -1,6 +1,6 @@
 /*
- * test_image.c - decoding and encoding: every kind of file against Pillow's pixels, every kind of damage
- * against its message. Golden files: make_images.py.
+ * test_image.c - decoding and encoding: every kind of file against Pillow's pixels, every kind of
+ * damage against its message. Golden files: make_images.py.
  */
 #include "data/image/decode_private.h"
 #include "data/image/image.h"
@@ -146,7 +146,8 @@ static size_t find_chunk(const unsigned char *bytes, size_t size, const char *ty
     return 0;
 }
 
-/* The file is unpacked, its pixels have this CRC, and the unpacked file passes every check itself. */
+/* The file is unpacked, its pixels have this CRC, and the unpacked file passes
+ * every check itself. */
 static void check_stored(const DataSource *source, uint32_t crc)
 {
     Error error = {0};
@@ -178,7 +179,8 @@ START_TEST(test_png_is_unpacked)
         check_stored(&(DataSource){(unsigned char *)bytes, size, FILES[n].name}, FILES[n].crc);
         free(bytes);
     }
-    /* 65,535 bytes are what a stored block holds: one and two exactly, and sizes that leave a rest. */
+    /* 65,535 bytes are what a stored block holds: one and two exactly, and sizes that
+     * leave a rest. */
     static const int SIZES[][2] = {{1, 1}, {28, 771}, {28, 1542}, {28, 772}, {300, 301}};
     char folder[4096], path[8192];
     support_make_folder(folder);
@@ -382,7 +384,8 @@ END_TEST
 #if SUPPORT_ALLOCATIONS
 typedef Status Attempt(void *context, Error *error);
 
-/* Every allocation of `attempt` fails in turn, alone and with all after it: each time an error, or what succeeded. */
+/* Every allocation of `attempt` fails in turn, alone and with all after it: each time an error, or
+ * what succeeded. */
 static void fail_every_allocation(Attempt *attempt, void *context, const char *what)
 {
     Error error = {0};
@@ -471,7 +474,8 @@ START_TEST(test_every_failed_allocation_is_an_error)
 END_TEST
 #endif
 
-/* For each path of stdin a line: "WIDTH HEIGHT CRC32", or "error MESSAGE" (tests/check_long_pixels.sh). */
+/* For each path of stdin a line: "WIDTH HEIGHT CRC32", or "error MESSAGE"
+ * (tests/check_long_pixels.sh). */
 static int read_images(void)
 {
     for (char path[4096]; fgets(path, sizeof path, stdin);) {

@@ -1,7 +1,7 @@
 /*
- * test_kernels.c - every variant of the kernels of rows and elements in f32: accuracy against double
- * precision, agreement with the reference on random and extreme numbers of all small sizes, nothing touched
- * outside the operands, in-place use, and the choice of the variant.
+ * test_kernels.c - every variant of the kernels of rows and elements in f32: accuracy against
+ * double precision, agreement with the reference on random and extreme numbers of all small sizes,
+ * nothing touched outside the operands, in-place use, and the choice of the variant.
  */
 #include "tensor/random.h"
 #include "tests/support_guard.h"
@@ -426,8 +426,8 @@ START_TEST(variants_agree_with_the_reference_and_stay_inside)
 END_TEST
 
 /*
- * These kernels are one text for all levels, and AVX2 fuses what AVX-512 fuses. NaNs are left out: which of two is
- * passed on is the processor's choice.
+ * These kernels are one text for all levels, and AVX2 fuses what AVX-512 fuses. NaNs are left out:
+ * which of two is passed on is the processor's choice.
  */
 START_TEST(levels_with_fused_products_give_the_same_bits)
 {

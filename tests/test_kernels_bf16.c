@@ -1,8 +1,8 @@
 /*
- * test_kernels_bf16.c - every variant of the kernels that write or read bf16 and int8: accuracy against
- * double precision (softmax: test_kernels_softmax.c), bits where the contract fixes them, all small sizes at
- * both ends of guarded memory. LNCLIP_TEST_TIME=1 prints how long each kernel of a row or of elements takes
- * besides.
+ * test_kernels_bf16.c - every variant of the kernels that write or read bf16 and int8: accuracy
+ * against double precision (softmax: test_kernels_softmax.c), bits where the contract fixes them,
+ * all small sizes at both ends of guarded memory. LNCLIP_TEST_TIME=1 prints how long each kernel of
+ * a row or of elements takes besides.
  */
 #include "tensor/random.h"
 #include "tests/support_guard.h"

@@ -1,7 +1,7 @@
 /*
- * test_kernels_finish.c - the end of the packed products, in every variant: each combination of what it can be
- * asked for gives the bits of its formula, writes only the columns and rows wanted, and stays inside guarded
- * memory.
+ * test_kernels_finish.c - the end of the packed products, in every variant: each combination of
+ * what it can be asked for gives the bits of its formula, writes only the columns and rows wanted,
+ * and stays inside guarded memory.
  */
 #include "tests/support_guard.h"
 #include "tests/support_kernels.h"

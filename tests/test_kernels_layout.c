@@ -1,6 +1,6 @@
 /*
- * test_kernels_layout.c - the kernels that lay operands of the packed product as it reads them: every number
- * in its place, zeros where there is none, and nothing touched outside.
+ * test_kernels_layout.c - the kernels that lay operands of the packed product as it reads them:
+ * every number in its place, zeros where there is none, and nothing touched outside.
  */
 #include "tests/support_guard.h"
 #include "tests/support_kernels.h"

@@ -1,8 +1,8 @@
 /*
- * test_kernels_product.c - the packed product's kernels: each that this processor can run against sums in
- * double (int8: exact), nothing touched outside the operands, and the same bits for a row wherever it
- * stands, whatever rows stand beside it, and however its sums are handed over. LNCLIP_TEST_TIME=1 prints
- * how fast each is besides.
+ * test_kernels_product.c - the packed product's kernels: each that this processor can run against
+ * sums in double (int8: exact), nothing touched outside the operands, and the same bits for a row
+ * wherever it stands, whatever rows stand beside it, and however its sums are handed over.
+ * LNCLIP_TEST_TIME=1 prints how fast each is besides.
  */
 #include "tests/support_guard.h"
 #include "tests/support_kernels.h"
@@ -35,7 +35,8 @@ typedef struct Subject {
 enum { MAX_SUBJECTS = 32 };
 static Subject subjects[MAX_SUBJECTS];
 
-/* All kernels that differ from that of the ISA level below, of the levels that this processor has. */
+/* All kernels that differ from that of the ISA level below, of the levels that
+ * this processor has. */
 static int collect_subjects(void)
 {
     int count = 0;
@@ -110,9 +111,9 @@ static uint32_t random_group(Precision precision, Kind kind, Random *random)
 }
 
 /*
- * Fills pool and panel. With LARGEST, row 0 and columns 0 and 1 are of the largest bytes only, so that sums
- * reach their ends. The last group of a longer row is zero beyond its first number, as where K is no
- * multiple of a group.
+ * Fills pool and panel. With LARGEST, row 0 and columns 0 and 1 are of the largest bytes only, so
+ * that sums reach their ends. The last group of a longer row is zero beyond its first number, as
+ * where K is no multiple of a group.
  */
 static void make_operands(Precision precision, Kind kind, int groups)
 {
@@ -134,8 +135,8 @@ static void make_operands(Precision precision, Kind kind, int groups)
 }
 
 /*
- * The sums in double, and the bound that holds for any order of summation in f32: each of k - 1 sums
- * and products is off by at most half a unit in the last place of the sum of magnitudes.
+ * The sums in double, and the bound that holds for any order of summation in f32: each of k - 1
+ * sums and products is off by at most half a unit in the last place of the sum of magnitudes.
  */
 static void sum_in_double(Precision precision, int groups)
 {

@@ -1,6 +1,7 @@
 /*
- * test_kernels_softmax.c - every variant of softmax in bf16, and of the backward of softmax in f32 and bf16,
- * against double precision: all kinds of lengths, numbers between the parts of a row left alone.
+ * test_kernels_softmax.c - every variant of softmax in bf16, and of the backward of softmax in f32
+ * and bf16, against double precision: all kinds of lengths, numbers between the parts of a row left
+ * alone.
  */
 #include "tests/support_kernels.h"
 

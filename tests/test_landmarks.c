@@ -1,6 +1,6 @@
 /*
- * test_landmarks.c - .npy files as NumPy writes them (tests/golden/make_sbi.py) and as it never would, and where the
- * landmarks of a frame are looked for.
+ * test_landmarks.c - .npy files as NumPy writes them (tests/golden/make_sbi.py) and as it never
+ * would, and where the landmarks of a frame are looked for.
  */
 #include "data/image/npy.h"
 #include "tensor/base/file.h"
@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Every kind of array that is read holds the same face, as whole numbers where its type has no others. */
+/* Every kind of array that is read holds the same face, as whole numbers where its type has no
+ * others. */
 START_TEST(test_npy_kinds)
 {
     static const struct {
@@ -93,7 +94,8 @@ START_TEST(test_other_arrays)
 }
 END_TEST
 
-/* A version 1.0 file of that header, padded as NumPy does unless `length` says otherwise, and 16 bytes of data. */
+/* A version 1.0 file of that header, padded as NumPy does unless `length` says otherwise, and 16
+ * bytes of data. */
 static size_t make_npy(unsigned char *out, const char *header, int length)
 {
     const size_t size = strlen(header);
@@ -163,7 +165,8 @@ START_TEST(test_hostile_headers)
 }
 END_TEST
 
-/* Cut anywhere, or with a byte behind it, a good file is an error; so is every damaged byte of its magic and version. */
+/* Cut anywhere, or with a byte behind it, a good file is an error; so is every damaged byte of its
+ * magic and version. */
 START_TEST(test_truncated_npy)
 {
     Error error = {0};
@@ -206,7 +209,8 @@ static void put_landmarks(const char *name, const char *golden)
     free(content);
 }
 
-/* The places that docs/formats.md names, in their order. The files differ in how many points they have. */
+/* The places that docs/formats.md names, in their order. The files differ in how many points they
+ * have. */
 START_TEST(test_places)
 {
     static const struct {

@@ -1,5 +1,6 @@
 /*
- * test_list.c - lists of frames: reading, uniting, labels, videos, and everything that is refused. (Limits: test_list_limit.c.)
+ * test_list.c - lists of frames: reading, uniting, labels, videos, and everything that is refused.
+ * (Limits: test_list_limit.c.)
  */
 #include "data/lists/list.h"
 #include "data/lists/list_compare.h"
@@ -145,7 +146,8 @@ START_TEST(test_duplicates_and_links)
 }
 END_TEST
 
-/* Links into a store of contents (git-annex, DVC, a hub's cache): the data set is the same as with copies. */
+/* Links into a store of contents (git-annex, DVC, a hub's cache): the data set is the same as with
+ * copies. */
 START_TEST(test_content_store)
 {
     static const char *const NAMES[] = {"real/a/0.png", "real/a/1.png", "real/b/0.png",

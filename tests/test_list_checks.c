@@ -1,5 +1,6 @@
 /*
- * test_list_checks.c - what lists have in common, sizes of images, and the mistakes found in them: each both ways.
+ * test_list_checks.c - what lists have in common, sizes of images, and the mistakes found in them:
+ * each both ways.
  */
 #include "tests/support_folder.h"
 #include "tests/support_image.h"
@@ -11,9 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- sets made for a test ---------------------------------------------------------------------- */
+/* ---- sets made for
+ * a test ---------------------------------------------------------------------- */
 
-/* A file of `size` bytes that depend on `content`: lists do not look into images, comparing neither. */
+/* A file of `size` bytes that depend on `content`: lists do not look into images, comparing
+ * neither. */
 static void write_bytes(const char *name, unsigned content, size_t size)
 {
     char *const bytes = malloc(size + 1);
@@ -88,7 +91,8 @@ static void check_name(const char *path, const char *name)
     ck_assert_str_eq(path, support_in_folder(name));
 }
 
-/* ---- comparing --------------------------------------------------------------------------------- */
+/* ----
+ * comparing --------------------------------------------------------------------------------- */
 
 START_TEST(test_nothing_in_common)
 {
@@ -141,7 +145,8 @@ START_TEST(test_files_and_copies)
 }
 END_TEST
 
-/* Files of one size that agree in their middle, or in all but one byte at either end, are no copies. */
+/* Files of one size that agree in their middle, or in all but one byte at either end, are no
+ * copies. */
 START_TEST(test_nearly_equal)
 {
     static const size_t SIZES[] = {1, 4095, 4096, 4097, 8192, 70000};
@@ -220,7 +225,8 @@ START_TEST(test_many_matches)
 }
 END_TEST
 
-/* Numbers count where both sets hold videos of pairs, or one is FF++'s real videos alone; a fake shows two people. */
+/* Numbers count where both sets hold videos of pairs, or one is FF++'s real videos alone; a fake
+ * shows two people. */
 START_TEST(test_people)
 {
     Sets sets;
@@ -285,7 +291,8 @@ START_TEST(test_unreadable)
 }
 END_TEST
 
-/* ---- sizes ------------------------------------------------------------------------------------- */
+/* ----
+ * sizes ------------------------------------------------------------------------------------- */
 
 START_TEST(test_sizes)
 {
@@ -348,7 +355,8 @@ START_TEST(test_size_behind_metadata)
 }
 END_TEST
 
-/* ---- findings ---------------------------------------------------------------------------------- */
+/* ----
+ * findings ---------------------------------------------------------------------------------- */
 
 static void check_set(const char *folder, TrainChecks checks, TrainListFindings *findings)
 {

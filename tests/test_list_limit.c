@@ -1,5 +1,6 @@
 /*
- * test_list_limit.c - fewer frames of each video, evenly spread or at random, and fewer videos of a list.
+ * test_list_limit.c - fewer frames of each video, evenly spread or at random, and fewer videos of a
+ * list.
  */
 #include "data/sets/sets.h"
 #include "tests/support.h"
@@ -106,7 +107,8 @@ START_TEST(test_natural_order)
 }
 END_TEST
 
-/* Random frames: distinct, in order, the same for the same seed and video wherever the set lies; all equally often. */
+/* Random frames: distinct, in order, the same for the same seed and video wherever the set lies;
+ * all equally often. */
 START_TEST(test_random_frames)
 {
     enum { N = 20, K = 5, SEEDS = 4000 };
@@ -233,7 +235,8 @@ START_TEST(test_limit_videos)
 END_TEST
 
 /* Of 13 videos each quarter of the list gives some, whatever number fits. */
-/* Random videos, classes in proportion, the last video cut: 3 real and 9 fake videos of 8 frames. */
+/* Random videos, classes in proportion, the last video cut: 3 real and 9 fake videos
+ * of 8 frames. */
 START_TEST(test_limit_ratio)
 {
     DataList list;

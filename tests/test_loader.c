@@ -90,7 +90,8 @@ static uint32_t drain(DataLoader *loader, int batches, int *frames)
     return sum;
 }
 
-/* Asserts that frame i of the batch is the image augmented with these draws, resized and cropped. Frees it. */
+/* Asserts that frame i of the batch is the image augmented with these draws, resized and cropped.
+ * Frees it. */
 static void check_pixels(const DataBatch *batch, int i, DataImage *image,
                          const DataAugment *augment, Random random)
 {
@@ -142,7 +143,8 @@ START_TEST(test_batches_do_not_depend_on_workers)
 }
 END_TEST
 
-/* Everything that training draws, by any number of workers: the same bits, and others in every epoch. */
+/* Everything that training draws, by any number of workers: the same bits, and others in every
+ * epoch. */
 START_TEST(test_augmentation_does_not_depend_on_workers)
 {
     static const char *const NAMES[] = {"paper", "gend"};
@@ -304,7 +306,8 @@ static void expect_bad_landmarks(const DataList *list, const DataLoaderSettings 
     data_loader_destroy(loader);
 }
 
-/* A self-blended fake and its real frame: the same draws, the same augmentation, whoever makes them. */
+/* A self-blended fake and its real frame: the same draws, the same augmentation, whoever makes
+ * them. */
 START_TEST(test_blends)
 {
     enum { SIDE = 48 };
@@ -520,7 +523,8 @@ END_TEST
 
 /* ---- memory ---- */
 
-/* A loader that was given one byte serves one frame after the other, of whatever size, in the same batches. */
+/* A loader that was given one byte serves one frame after the other, of whatever size, in the same
+ * batches. */
 START_TEST(test_little_memory_changes_no_batch)
 {
     DataList list;
@@ -566,7 +570,8 @@ START_TEST(test_largest_frame)
 }
 END_TEST
 
-/* Beyond DATA_LOADER_HEADERS frames only some headers are read, those of the largest files among them. */
+/* Beyond DATA_LOADER_HEADERS frames only some headers are read, those of the largest files among
+ * them. */
 START_TEST(test_largest_of_many)
 {
     enum { COPIES = DATA_LOADER_HEADERS + 500 };
@@ -622,7 +627,8 @@ static size_t peak_bytes(void)
     return peak;
 }
 
-/* Eight workers with frames of 12 MB each took what eight such frames take, whatever the plan said. */
+/* Eight workers with frames of 12 MB each took what eight such frames take, whatever
+ * the plan said. */
 START_TEST(test_large_frames_wait)
 {
     enum { SIDE = 2000 };

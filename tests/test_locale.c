@@ -1,4 +1,5 @@
-/* Under a locale with a decimal comma, which a program around us may have set, files keep their points. */
+/* Under a locale with a decimal comma, which a program around us may have set, files keep their
+ * points. */
 #include "tests/support.h"
 
 #include "data/augment/augment.h"

@@ -1,8 +1,9 @@
 /*
- * test_lora.c - LoRA: its map equals PyTorch's, its gradients equal finite differences through the encoder, an
- * adapter of it makes the model that was trained, and a stopped run goes on to the same bits. (Counts and texts of
- * `tune`: test_vit_tune.c. Every operand alone, threads and micro-batches: test_ops_gradients.c. bf16 beside f32
- * and the same bits in the encoder: test_vit_precision.c.)
+ * test_lora.c - LoRA: its map equals PyTorch's, its gradients equal finite differences through the
+ * encoder, an adapter of it makes the model that was trained, and a stopped run goes on to the same
+ * bits. (Counts and texts of `tune`: test_vit_tune.c. Every operand alone, threads and
+ * micro-batches: test_ops_gradients.c. bf16 beside f32 and the same bits in the encoder:
+ * test_vit_precision.c.)
  */
 #include "tensor/base/file.h"
 #include "tests/support_folder.h"
@@ -188,9 +189,9 @@ static void run(Bench *bench, const float *seed, float logits[2 * IMAGES])
 static const char *const tunes[] = {EVERY_MAP ",ln", "lora:2", "lora:3:k+fc2,bias", "bias"};
 
 /*
- * The slope of an objective along a random direction of all that trains, by central differences, equals gradient
- * times direction, also with an alpha of its own, and with dropout. At h = 1e-3 truncation and
- * rounding are both below 1e-3 of the slopes met here.
+ * The slope of an objective along a random direction of all that trains, by central differences,
+ * equals gradient times direction, also with an alpha of its own, and with dropout. At h = 1e-3
+ * truncation and rounding are both below 1e-3 of the slopes met here.
  */
 START_TEST(gradients_along_a_random_direction)
 {
@@ -379,7 +380,8 @@ START_TEST(dropout_keeps_its_share)
 }
 END_TEST
 
-/* A is uniform within the bound, of the seed alone; B is zero, so that the model starts as it was loaded. */
+/* A is uniform within the bound, of the seed alone; B is zero, so that the model starts as it was
+ * loaded. */
 START_TEST(starts_as_the_model)
 {
     float base[2 * IMAGES], logits[2 * IMAGES];
@@ -417,7 +419,8 @@ START_TEST(starts_as_the_model)
 }
 END_TEST
 
-/* Trained with LoRA beside the weights, written, and read into the weights of the base: the same function. */
+/* Trained with LoRA beside the weights, written, and read into the weights of the base: the same
+ * function. */
 START_TEST(an_adapter_makes_the_model_that_was_trained)
 {
     const char *const path = support_in_folder("a.safetensors");
@@ -488,7 +491,8 @@ START_TEST(alpha_scales_what_lora_adds)
 }
 END_TEST
 
-/* Used to be read without a word: what "tune" names and the file does not hold. Half a pair is refused. */
+/* Used to be read without a word: what "tune" names and the file does not hold. Half a pair is
+ * refused. */
 START_TEST(what_an_adapter_lacks_is_told)
 {
     const char *const path = support_in_folder("part.safetensors");
@@ -738,7 +742,8 @@ START_TEST(dropout_is_of_training_alone)
 }
 END_TEST
 
-/* Where everything trained, the adapter is a model, which knows its heads, activation, mean and std. */
+/* Where everything trained, the adapter is a model, which knows its heads, activation, mean and
+ * std. */
 START_TEST(an_adapter_of_everything_is_a_model)
 {
     const char *const path = support_in_folder("all.safetensors");

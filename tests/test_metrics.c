@@ -50,7 +50,8 @@ static Metrics metrics_of(const double *scores, const uint8_t *labels, size_t n)
     return metrics;
 }
 
-/* Every key of metrics.json, 1,000 files: ties from none to all, class ratios to 1 : 99, tiny and huge scores. */
+/* Every key of metrics.json, 1,000 files: ties from none to all, class ratios to 1 : 99, tiny and
+ * huge scores. */
 START_TEST(equals_scikit_learn)
 {
     FILE *const golden = support_golden_open("metrics.txt");
@@ -242,8 +243,9 @@ START_TEST(threads_change_no_bit)
 END_TEST
 
 /*
- * A head of large weights: softmax in f32 makes 0 and 1 of nearly every frame, and p_fake alone an AUROC near 0.5.
- * Ranking metrics are those of the margins, thresholds and calibration those of p_fake.
+ * A head of large weights: softmax in f32 makes 0 and 1 of nearly every frame, and p_fake alone an
+ * AUROC near 0.5. Ranking metrics are those of the margins, thresholds and calibration those of
+ * p_fake.
  */
 START_TEST(margins_rank_what_softmax_ties)
 {

@@ -1,10 +1,12 @@
 /*
- * test_ops_bf16.c - operations on values in bf16, against the same operation in f32 on the same numbers.
+ * test_ops_bf16.c - operations on values in bf16, against the same operation in f32 on the same
+ * numbers.
  *
- * Whatever enters in bf16 was rounded to bf16 beforehand, for both sides. What remains are the roundings of the
- * operation itself, each of at most 2^-9 of the number that is rounded. Where one rounding ends a computation, so
- * is the error in the Euclidean norm over all numbers (y, dx). Where rounded numbers are summed, the errors
- * of the terms are as independent as the terms, and the relative error of the sum is about that of a term.
+ * Whatever enters in bf16 was rounded to bf16 beforehand, for both sides. What remains are the
+ * roundings of the operation itself, each of at most 2^-9 of the number that is rounded. Where one
+ * rounding ends a computation, so is the error in the Euclidean norm over all numbers (y, dx).
+ * Where rounded numbers are summed, the errors of the terms are as independent as the terms, and
+ * the relative error of the sum is about that of a term.
  */
 #include "tensor/ops/op.h"
 #include "tests/support.h"
@@ -18,7 +20,8 @@ enum { B = 3, MAX_PARTS = 2, ARENA_BYTES = 1 << 23 };
 #define U   0x1p-9 /* of one rounding to bf16 */
 #define F32 1e-5   /* of sums in f32 in another order */
 
-/* x [B,M,in], and two vectors that may train: gamma and beta [in], or the biases of the parts [out / parts]. */
+/* x [B,M,in], and two vectors that may train: gamma and beta [in], or the biases of the parts [out
+ * / parts]. */
 typedef struct Case {
     const char *name;
     bool norm; /* layer_norm, else linear */
@@ -332,7 +335,8 @@ static void embed_patches(const PackedMatrix *packed, float *pixels, float *weig
     ck_assert_uint_eq(peak[0], peak[1]);
 }
 
-/* The patch embedding with a packed weight: pixels and weights rounded, one after the other, or nothing. */
+/* The patch embedding with a packed weight: pixels and weights rounded, one after the other, or
+ * nothing. */
 START_TEST(packed_patches)
 {
     const Precision precision = (Precision)_i;
@@ -436,7 +440,8 @@ START_TEST(what_is_kept_is_half_as_large)
 }
 END_TEST
 
-/* Misuse of the packs: 0 none, 1 an input in f32, 2 no pack for dx, 3 a weight that trains, 4 int8. */
+/* Misuse of the packs: 0 none, 1 an input in f32, 2 no pack for dx, 3 a weight that
+ * trains, 4 int8. */
 START_TEST(misuse_aborts)
 {
     const Case *const c = &cases[3];

@@ -1,11 +1,11 @@
 /*
  * test_ops_golden.c - every operation against PyTorch: output and all gradients.
  *
- * tests/golden/ops.safetensors (made by make_ops.py) holds for each case the operands, the seed of the
- * backward, and what PyTorch computed in float64. A case here names its operands in that file and says
- * how to build the operation. What is compared is the relative error of whole tensors, in the Euclidean
- * norm: float32 arithmetic over sums of a few dozen terms keeps 1e-6; what is computed in double and
- * rounded once keeps 1e-7.
+ * tests/golden/ops.safetensors (made by make_ops.py) holds for each case the operands, the seed of
+ * the backward, and what PyTorch computed in float64. A case here names its operands in that file
+ * and says how to build the operation. What is compared is the relative error of whole tensors, in
+ * the Euclidean norm: float32 arithmetic over sums of a few dozen terms keeps 1e-6; what is
+ * computed in double and rounded once keeps 1e-7.
  */
 #include "tensor/ops/op.h"
 #include "tensor/safetensors.h"
@@ -221,7 +221,8 @@ static const Case cases[] = {
     {OP_LINEAR, "linear_gelu", {"x", "w0", "b0"}, build_linear_gelu, 1e-6},
     {OP_LINEAR, "linear_parts", {"x", "w0", "w1", "w2", "b0", "b2"}, build_linear_parts, 1e-6},
     {OP_LAYER_NORM, "layer_norm", {"x", "gamma", "beta"}, build_layer_norm, 1e-6},
-    /* A mean thirty times the deviation: x - mean loses five of 24 bits to the rounding of the mean. */
+    /* A mean thirty times the deviation: x - mean loses five of 24 bits to the rounding of the
+     * mean. */
     {OP_LAYER_NORM, "layer_norm_offset", {"x", "gamma", "beta"}, build_layer_norm, 5e-6},
     {OP_ATTENTION, "attention", {"q", "kv"}, build_attention, 1e-6},
     /* Scores of up to 30, so a relative error of 6e-8 in a score is 2e-6 in its exponential. */
@@ -243,7 +244,8 @@ static const Case cases[] = {
     {OP_ALIGNMENT, "alignment_no_pair", {"z"}, build_alignment, 0},
     {OP_UNIFORMITY, "uniformity", {"z"}, build_uniformity, 1e-7},
     {OP_UNIFORMITY, "uniformity_collinear", {"z"}, build_uniformity, 1e-7},
-    /* Squared distances near 1e-11: the rounding of a 1 beside them in double is already 1e-5 of them. */
+    /* Squared distances near 1e-11: the rounding of a 1 beside them in double is already 1e-5 of
+     * them. */
     {OP_UNIFORMITY, "uniformity_equal_but_rounding", {"z"}, build_uniformity, 1e-7},
     {OP_SLERP, "slerp", {"z"}, build_slerp, 1e-7},
     {OP_SLERP, "slerp_collinear", {"z"}, build_slerp, 2e-7},

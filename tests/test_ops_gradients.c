@@ -2,18 +2,20 @@
  * test_ops_gradients.c - what every operation owes, checked on every case of support_op_cases.c:
  *
  *   - its gradients equal finite differences, for every operand;
- *   - a frozen operand gets no gradient, and the others get the same bits for every set of frozen ones;
+ * - a frozen operand gets no gradient, and the others get the same bits for every set of frozen
+ * ones;
  *   - backward adds to the gradient it finds;
  *   - the number of threads, and cutting the batch into micro-batches, change no bit;
  *   - planning over a measuring arena finds exactly the memory that running takes.
  *
- * Finite differences are central and of fourth order, (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h, on the
- * objective f = sum(seed y) in double. With numbers near 1 the truncation, about h^4 / 30 of the gradient,
- * is below 1e-6. The error allowed, in the Euclidean norm over an operand, is 1e-4 of the gradient and
- * what the rounding of a float32 y amounts to after division by h.
+ * Finite differences are central and of fourth order, (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h,
+ * on the objective f = sum(seed y) in double. With numbers near 1 the truncation, about h^4 / 30 of
+ * the gradient, is below 1e-6. The error allowed, in the Euclidean norm over an operand, is 1e-4 of
+ * the gradient and what the rounding of a float32 y amounts to after division by h.
  *
- * Values in bf16 stand between two casts, and the numbers of such cases are multiples of h below 8: bf16 holds
- * them and their moves exactly, so that the same bounds apply. What rounds in bf16 is in test_ops_bf16.c.
+ * Values in bf16 stand between two casts, and the numbers of such cases are multiples of h below 8:
+ * bf16 holds them and their moves exactly, so that the same bounds apply. What rounds in bf16 is in
+ * test_ops_bf16.c.
  */
 #include "tests/support.h"
 #include "tests/support_op_cases.h"
@@ -60,7 +62,8 @@ static Tensor operand_leaf(const Bench *bench, int i, int first, int samples)
     return tensor_leaf(data, operand->ndim, shape);
 }
 
-/* Rounds to multiples of STEP, which bf16 holds exactly up to 8, and so do their sums with small multiples. */
+/* Rounds to multiples of STEP, which bf16 holds exactly up to 8, and so do their sums with small
+ * multiples. */
 static void make_exact(float *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -145,7 +148,8 @@ static void run_close(Run *run)
         free(run->grad[i]);
 }
 
-/* Forward, and backward for the operands in `mask`, of some samples; adds to the gradients of `run`. */
+/* Forward, and backward for the operands in `mask`, of some samples; adds to the gradients of
+ * `run`. */
 static void run_samples(const Bench *bench, Tape *tape, unsigned mask, int first, int samples,
                         Run *run)
 {

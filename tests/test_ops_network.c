@@ -23,7 +23,8 @@ static const int labels[B] = {0, 1, 1, 0, 1, 0};
 static const int partner[B] = {3, 1, 4, 5, -1, 0};
 static const float between[B] = {0.3F, 0.5F, 0.9F, 0.2F, 0.6F, 0.7F};
 
-/* Parameters (pixels included: they too want a gradient) with their gradients, in the order of use. */
+/* Parameters (pixels included: they too want a gradient) with their gradients, in the
+ * order of use. */
 typedef struct Network {
     int count;
     Tensor tensor[MAX_PARAMETERS];
@@ -201,7 +202,8 @@ START_TEST(transformer_along_a_direction)
     transformer_open(&network);
     run_transformer(&network, 1, true);
     const double slope = move(&network, stream, 0);
-    /* A step of h moves some 1,900 numbers by h each: truncation h^4, rounding of the loss 1e-7 / h. */
+    /* A step of h moves some 1,900 numbers by h each: truncation h^4, rounding of the loss 1e-7 /
+     * h. */
     const double h = 1.0 / 256;
     const double near = moved_loss(stream, h) - moved_loss(stream, -h);
     const double far = moved_loss(stream, 2 * h) - moved_loss(stream, -2 * h);

@@ -1,5 +1,6 @@
 /*
- * test_ops_packed.c - op_linear with packs of its weights against the same without: values and gradients.
+ * test_ops_packed.c - op_linear with packs of its weights against the same without: values and
+ * gradients.
  */
 #include "tests/support.h"
 

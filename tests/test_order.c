@@ -47,7 +47,8 @@ static void add_video(const char *folder, int count)
     }
 }
 
-/* Index of `text` in the table, where it is added if need be; *held is what the table's pointers show. */
+/* Index of `text` in the table, where it is added if need be; *held is what the table's pointers
+ * show. */
 static int number_of(const char **table, char held[][PATH], int *count, const char *text)
 {
     for (int i = 0; i < *count; i++)
@@ -135,7 +136,8 @@ static DataOrderSettings shuffled(void)
     return (DataOrderSettings){.seed = 5, .batch_size = 8, .shuffle = true};
 }
 
-/* ---- Without anything ------------------------------------------------------------------------- */
+/* ----
+ * Without anything ------------------------------------------------------------------------- */
 
 START_TEST(every_frame_stands_once_in_one_permutation)
 {
@@ -199,7 +201,8 @@ START_TEST(an_epoch_depends_on_seed_and_number_alone)
 }
 END_TEST
 
-/* ---- Pairs ------------------------------------------------------------------------------------ */
+/* ----
+ * Pairs ------------------------------------------------------------------------------------ */
 
 START_TEST(pairs_stay_in_one_batch_and_real_frames_repeat)
 {
@@ -371,7 +374,8 @@ START_TEST(frames_that_stand_alone_lie_among_the_pairs)
 }
 END_TEST
 
-/* ---- Balance ---------------------------------------------------------------------------------- */
+/* ----
+ * Balance ---------------------------------------------------------------------------------- */
 
 /* Asserts that a frame of n in m places stands floor(m / n) or ceil(m / n) times. */
 static void check_even(const int *seen, const char *word, int n, int m)
@@ -432,7 +436,8 @@ START_TEST(classes_and_sources_stand_equally_often)
 }
 END_TEST
 
-/* ---- Blends ----------------------------------------------------------------------------------- */
+/* ----
+ * Blends ----------------------------------------------------------------------------------- */
 
 START_TEST(a_blend_stands_beside_its_real_frame)
 {
@@ -464,7 +469,8 @@ START_TEST(a_blend_stands_beside_its_real_frame)
 }
 END_TEST
 
-/* ---- Lists that do not fit -------------------------------------------------------------------- */
+/* ---- Lists that do
+ * not fit -------------------------------------------------------------------- */
 
 static void check_refused(const DataOrderSettings *settings, const char *words)
 {

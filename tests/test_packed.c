@@ -1,8 +1,8 @@
 /*
- * test_packed.c - packs hold the numbers they were made of; the packed product, in each precision, against sums
- * in double over what the pack holds, with nothing touched beyond the operands; the same bits however rows are
- * grouped and on any number of threads; and what the factors of int8 are for. (The product's kernels:
- * test_kernels_product.c; op_linear with packs: test_ops_packed.c.)
+ * test_packed.c - packs hold the numbers they were made of; the packed product, in each precision,
+ * against sums in double over what the pack holds, with nothing touched beyond the operands; the
+ * same bits however rows are grouped and on any number of threads; and what the factors of int8 are
+ * for. (The product's kernels: test_kernels_product.c; op_linear with packs: test_ops_packed.c.)
  */
 #include "tests/support.h"
 #include "tests/support_guard.h"
@@ -15,7 +15,8 @@
 
 enum { COLUMNS = KERNELS_COLUMNS };
 
-/* Normal numbers, different for each stream: drawn once, since drawing takes longer than the products. */
+/* Normal numbers, different for each stream: drawn once, since drawing takes longer than the
+ * products. */
 static void fill(float *values, size_t count, unsigned stream)
 {
     enum { DRAWN = 8191 }; /* a prime: no row or column of a matrix repeats it */
@@ -304,7 +305,8 @@ static void product(const Bench *bench, Threads *threads, int first, int rows, A
     support_guarded_free(&scratch);
 }
 
-/* Entry [m,n] from what the pack holds, in double; *magnitude is the sum of the terms' magnitudes. */
+/* Entry [m,n] from what the pack holds, in double; *magnitude is the sum of
+ * the terms' magnitudes. */
 static double entry(const Bench *bench, int m, int n, const uint8_t *quantized, float row_scale,
                     int row_zero, double *magnitude)
 {

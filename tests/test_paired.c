@@ -65,7 +65,8 @@ static MetricsComparison *compare(const MetricsPredictions *a, const MetricsPred
     return found;
 }
 
-/* A sharp detector against a noisy one: metrics as each file has alone, a difference that is not chance. */
+/* A sharp detector against a noisy one: metrics as each file has alone, a difference that is not
+ * chance. */
 START_TEST(better_is_told_from_worse)
 {
     MetricsPredictions a = make_table(&(Kind){.noise = 0.3}), b = make_table(&(Kind){.noise = 4});

@@ -1,6 +1,6 @@
 /*
- * test_predictions.c - score files as they are found, refused and written. What is reported of them:
- * test_reports.c.
+ * test_predictions.c - score files as they are found, refused and written. What is reported of
+ * them: test_reports.c.
  */
 #include "tests/splitmix.h"
 #include "tests/support_folder.h"
@@ -84,7 +84,8 @@ START_TEST(short_paths_have_no_source_or_video)
 }
 END_TEST
 
-/* A list may name the source of its frames, whatever their folders are called: a column tells it on. */
+/* A list may name the source of its frames, whatever their folders are called: a column tells it
+ * on. */
 START_TEST(a_source_that_the_path_does_not_tell)
 {
     const MetricsPrediction rows[] = {
@@ -260,7 +261,8 @@ START_TEST(an_endless_line)
 }
 END_TEST
 
-/* Paths of either slash, as other programs write them: the videos and sources that eval finds for these files. */
+/* Paths of either slash, as other programs write them: the videos and sources that eval finds for
+ * these files. */
 START_TEST(videos_of_paths)
 {
     static const char TEXT[] = "files,labels,prob_class_0,prob_class_1\n"
@@ -305,8 +307,9 @@ static void draw_name(uint64_t *state, int row, char *out, int longest)
 }
 
 /*
- * Writing and reading gives every row back: f32 probabilities to the bit, names to the byte. The file is
- * several buffers long, so that records and quotes straddle their ends; some records are longer than one.
+ * Writing and reading gives every row back: f32 probabilities to the bit, names to the byte. The
+ * file is several buffers long, so that records and quotes straddle their ends; some records are
+ * longer than one.
  */
 START_TEST(round_trip)
 {
@@ -412,7 +415,8 @@ START_TEST(append_refuses)
 }
 END_TEST
 
-/* Many rows with the 17 digits that other programs print. $LNCLIP_TEST_ROWS asks for more of them. */
+/* Many rows with the 17 digits that other programs print. $LNCLIP_TEST_ROWS asks for
+ * more of them. */
 START_TEST(many_rows)
 {
     const char *const wanted = getenv("LNCLIP_TEST_ROWS");

@@ -305,7 +305,8 @@ START_TEST(refuses_long_text)
 }
 END_TEST
 
-/* `augment` is a preset: it sets what data_augment_parse gives, keys after it change one parameter each. */
+/* `augment` is a preset: it sets what data_augment_parse gives, keys after it change one parameter
+ * each. */
 START_TEST(augment_sets_its_parameters)
 {
     const char *const presets[] = {"paper", "gend", "flip", "off"};

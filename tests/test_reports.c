@@ -66,7 +66,8 @@ START_TEST(frames_videos_and_sources)
     ck_assert_str_eq(x->dataset, "X");
     ck_assert(x->frame.n_real == 3 && x->frame.n_fake == 4 && x->has_videos);
     ck_assert(x->video.n_real == 2 && x->video.n_fake == 2);
-    /* Frames: reals .1 .7 .2, fakes .6 .6 .3 .3: 8 of 12 pairs are in order. Videos: .4 .2 and .6 .3: 3 of 4. */
+    /* Frames: reals .1 .7 .2, fakes .6 .6 .3 .3: 8 of 12 pairs are in order. Videos: .4 .2 and .6
+     * .3: 3 of 4. */
     ck_assert_double_eq_tol(x->frame.auroc, 8.0 / 12, 1e-15);
     ck_assert_double_eq(x->video.auroc, 0.75);
     ck_assert_int_eq(x->source_count, 2);
@@ -115,7 +116,8 @@ START_TEST(data_sets_do_not_touch)
 }
 END_TEST
 
-/* Intervals of the data set `name` of rows A, then B (or B, then A), or of rows in reverse order. */
+/* Intervals of the data set `name` of rows A, then B (or B, then A), or of rows
+ * in reverse order. */
 static MetricsReport intervals_of(const char *name, bool swapped, bool reversed, bool bare)
 {
     enum { ROWS = 240 };
@@ -150,7 +152,8 @@ static MetricsReport intervals_of(const char *name, bool swapped, bool reversed,
     return found;
 }
 
-/* Intervals used to depend on where the data set stood on the command line, and on the order of its rows. */
+/* Intervals used to depend on where the data set stood on the command line, and on the order of its
+ * rows. */
 START_TEST(intervals_do_not_depend_on_any_order)
 {
     for (int bare = 0; bare < 2; bare++) {
@@ -170,7 +173,8 @@ START_TEST(intervals_do_not_depend_on_any_order)
 }
 END_TEST
 
-/* Two frames a video, all with p_fake 1 in f32: means tie at 1, but the logits of the means do not. */
+/* Two frames a video, all with p_fake 1 in f32: means tie at 1, but the logits of the
+ * means do not. */
 START_TEST(videos_are_ranked_without_saturation)
 {
     Reports reports =

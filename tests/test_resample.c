@@ -1,7 +1,7 @@
 /*
- * test_resample.c - the kernels of resizing: every ISA level equals the C reference bit for bit on all small
- * sizes and on extreme weights, and touches nothing outside its operands; the reference itself against
- * arithmetic in 64 bits.
+ * test_resample.c - the kernels of resizing: every ISA level equals the C reference bit for bit on
+ * all small sizes and on extreme weights, and touches nothing outside its operands; the reference
+ * itself against arithmetic in 64 bits.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/random.h"
@@ -47,8 +47,8 @@ static void fill(uint8_t *bytes, size_t n, Random *random, int kind)
 }
 
 /*
- * Weights that sum to about 2^22 like those of a resize, or so large that the sum nearly leaves 32 bits,
- * upwards or downwards: +-2^23 in all, spread over the taps, with all low bits in use.
+ * Weights that sum to about 2^22 like those of a resize, or so large that the sum nearly leaves 32
+ * bits, upwards or downwards: +-2^23 in all, spread over the taps, with all low bits in use.
  */
 static void fill_weights(int32_t *weights, int taps, Random *random, int kind)
 {
@@ -110,7 +110,8 @@ START_TEST(test_blend_is_exact)
 }
 END_TEST
 
-/* Every pair of a weight's sign and low bits with every pixel: the split of the weight loses nothing. */
+/* Every pair of a weight's sign and low bits with every pixel: the split of the weight loses
+ * nothing. */
 START_TEST(test_blend_single_weights)
 {
     const Kernels *const table = support_level(_i);

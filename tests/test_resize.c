@@ -1,6 +1,6 @@
 /*
- * test_resize.c - bicubic resize, crop and normalisation against Pillow and CLIPImageProcessor, byte for
- * byte. Golden values: make_images.py.
+ * test_resize.c - bicubic resize, crop and normalisation against Pillow and CLIPImageProcessor,
+ * byte for byte. Golden values: make_images.py.
  */
 #include "data/image/preprocess.h"
 #include "tests/support.h"

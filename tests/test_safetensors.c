@@ -13,7 +13,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* A file of this header text (not padded) and `data` bytes of zeros, claiming header length `claim`. */
+/* A file of this header text (not padded) and `data` bytes of zeros, claiming header length
+ * `claim`. */
 static void write_raw(const char *name, uint64_t claim, const char *header, size_t data)
 {
     Error error = {0};
@@ -270,7 +271,8 @@ START_TEST(all_types)
 }
 END_TEST
 
-/* Whichever allocation fails: the file is the one that was meant, or the previous one and an error. */
+/* Whichever allocation fails: the file is the one that was meant, or the previous one
+ * and an error. */
 START_TEST(failed_allocations)
 {
     Error error = {0};
@@ -377,7 +379,8 @@ START_TEST(lying_lengths)
 }
 END_TEST
 
-/* Every accepted tensor must be readable to its last byte; a sanitizer or SIGBUS tells otherwise. */
+/* Every accepted tensor must be readable to its last byte; a sanitizer or
+ * SIGBUS tells otherwise. */
 static int read_everything(const char *path)
 {
     Error error = {0};

@@ -1,6 +1,6 @@
 /*
- * test_sbi.c - self-blended images: the parts of a blend and whole blends against NumPy, SciPy and Pillow
- * (tests/golden/make_sbi.py), what stays and what changes, draws, and refusals.
+ * test_sbi.c - self-blended images: the parts of a blend and whole blends against NumPy, SciPy and
+ * Pillow (tests/golden/make_sbi.py), what stays and what changes, draws, and refusals.
  */
 #include "data/augment/sbi.h"
 #include "data/augment/sbi_private.h"
@@ -150,7 +150,8 @@ END_TEST
 
 /* ---- the hull ---- */
 
-/* Random landmarks of one of several hard kinds; whole numbers, fractions, near a line, on one, in clusters. */
+/* Random landmarks of one of several hard kinds; whole numbers, fractions, near a line, on one, in
+ * clusters. */
 static DataLandmarks hard_landmarks(Random *random, int kind)
 {
     DataLandmarks landmarks = {.count = kind % 2 ? 68 : 81};
@@ -177,7 +178,8 @@ static DataLandmarks hard_landmarks(Random *random, int kind)
     return landmarks;
 }
 
-/* Where the lines between all pairs of the points cross row y: the hull without finding its corners. */
+/* Where the lines between all pairs of the points cross row y: the hull without finding its
+ * corners. */
 static void brute_row(const DataLandmarks *l, DataAxis ax, DataAxis ay, int row, double span[2])
 {
     span[0] = INFINITY;
@@ -230,7 +232,8 @@ START_TEST(test_hull_near_lines)
 }
 END_TEST
 
-/* Rounded in the grid's coordinates all 81 lay on both sides of the hull: it was written past its end. */
+/* Rounded in the grid's coordinates all 81 lay on both sides of the hull: it was written past its
+ * end. */
 START_TEST(test_hull_of_one_chain)
 {
     DataLandmarks landmarks = {.count = 81};
@@ -247,7 +250,8 @@ START_TEST(test_hull_of_one_chain)
 }
 END_TEST
 
-/* All equal, on one pixel row or column, huge, and far outside: a region without a cell, or all of it. */
+/* All equal, on one pixel row or column, huge, and far outside: a region without a cell, or all of
+ * it. */
 START_TEST(test_hull_degenerate)
 {
     const DataAxis still = {1, 0};
@@ -300,7 +304,8 @@ START_TEST(test_mask_range)
         ck_assert(largest == 1 && mask.values[115 * 200 + 100] > 0.999F);
         ck_assert(mask.values[0] == 0 && mask.values[200 * 230 - 1] == 0);
     }
-    /* A square of 25 takes off 10 cells more than one of 5 on every side: pi (60 * 80 - 50 * 70) or so of 15 masks. */
+    /* A square of 25 takes off 10 cells more than one of 5 on every side: pi (60 * 80 - 50 * 70) or
+     * so of 15 masks. */
     ck_assert(sums[1] - sums[0] > 15 * 3500 && sums[1] - sums[0] < 15 * 5000);
     ck_assert(sums[3] - sums[2] > 15 * 3500 && sums[3] - sums[2] < 15 * 5000);
 }
@@ -363,7 +368,8 @@ END_TEST
 
 /* ---- whole blends ---- */
 
-/* Outside of the face a fake is its real frame, pixel for pixel; inside it differs; both keep their size. */
+/* Outside of the face a fake is its real frame, pixel for pixel; inside it differs; both keep their
+ * size. */
 START_TEST(test_outside_stays)
 {
     DataLandmarks face = support_landmarks("f8");
@@ -382,7 +388,8 @@ START_TEST(test_outside_stays)
             for (int x = 0; x < 256; x++) {
                 const size_t at = (size_t)(y * 256 + x) * 3;
                 const bool differs = memcmp(fake.pixels + at, real.pixels + at, 3) != 0;
-                /* No mask reaches here: the face's box, moved and resized, and half a filter's width around it. */
+                /* No mask reaches here: the face's box, moved and resized, and half a filter's
+                 * width around it. */
                 const bool outside = x < 12 || x >= 244 || y < 16;
                 ck_each(!differs || !outside, "blend %u: (%d, %d)", index, x, y);
                 changed += differs && x > 90 && x < 166 && y > 110 && y < 190;

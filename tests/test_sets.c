@@ -1,7 +1,7 @@
 /*
- * test_sets.c - data sets that come with splits and lists of their own, in small trees, and what is refused
- * of them. Sets that folders tell, links, and writing: test_sets_folder.c. DeepfakeBench's files:
- * test_sets_json.c.
+ * test_sets.c - data sets that come with splits and lists of their own, in small trees, and what is
+ * refused of them. Sets that folders tell, links, and writing: test_sets_folder.c. DeepfakeBench's
+ * files: test_sets_json.c.
  *
  * What is written is read again as training reads it.
  */
@@ -16,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- FaceForensics++ -------------------------------------------------------------------------------- */
+/* ---- FaceForensics++
+ * -------------------------------------------------------------------------------- */
 
 static const char *const SOURCES[] = {"real", "DF", "F2F", "FS", "NT"};
 
@@ -37,7 +38,8 @@ START_TEST(ff_original_layout)
         support_check_list(&sets, DATA_VAL, SOURCES[m], m > 0, 2, 6);
     data_sets_free(&sets);
 
-    /* From above, with the frames in videos/, one video gone and one empty, and FaceShifter as it is. */
+    /* From above, with the frames in videos/, one video gone and one empty, and FaceShifter as it
+     * is. */
     char folder[FILE_PATH_SIZE];
     Error error = {0};
     ck_assert_int_eq(rename(support_in_folder("FF"), support_in_folder("FaceForensics++")), 0);
@@ -170,7 +172,8 @@ START_TEST(ff_bad_splits)
 }
 END_TEST
 
-/* ---- Celeb-DF-v2 ------------------------------------------------------------------------------------- */
+/* ---- Celeb-DF-v2
+ * ------------------------------------------------------------------------------------- */
 
 static void make_celeb(const char *inner)
 {
@@ -258,7 +261,8 @@ START_TEST(celebdf2_bad_lists)
 }
 END_TEST
 
-/* ---- DFDC and its preview ------------------------------------------------------------------------------ */
+/* ---- DFDC and its preview
+ * ------------------------------------------------------------------------------ */
 
 START_TEST(dfdc)
 {

@@ -1,6 +1,6 @@
 /*
- * test_sets_folder.c - data sets that folders tell, the user's own among them; links, depth, videos without
- * frames; and writing. What is written is read again as training reads it.
+ * test_sets_folder.c - data sets that folders tell, the user's own among them; links, depth, videos
+ * without frames; and writing. What is written is read again as training reads it.
  */
 #include "data/sets/sets.h"
 #include "tensor/base/file.h"
@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- told by folders ------------------------------------------------------------------------------------- */
+/* ---- told by folders
+ * ------------------------------------------------------------------------------------- */
 
 START_TEST(dfd_ffiw_uadfv)
 {
@@ -181,7 +182,9 @@ START_TEST(videos_alone)
 }
 END_TEST
 
-/* ---- writing --------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * -----------------------------------------------------------------------------------------------
+ * */
 
 START_TEST(writing_is_all_or_nothing)
 {

@@ -1,5 +1,6 @@
 /*
- * test_sets_json.c - DeepfakeBench's files: labels, splits, compression levels, paths; large ones; bad ones.
+ * test_sets_json.c - DeepfakeBench's files: labels, splits, compression levels, paths; large ones;
+ * bad ones.
  */
 #include "data/sets/sets.h"
 #include "tensor/base/file.h"
@@ -11,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- DeepfakeBench ----------------------------------------------------------------------------------------- */
+/* ---- DeepfakeBench
+ * ----------------------------------------------------------------------------------------- */
 
 static DataSetsOptions json_options(void)
 {
@@ -129,7 +131,8 @@ START_TEST(deepfakebench_shared_splits)
 }
 END_TEST
 
-/* More videos than are parsed at a time, with names full of what the cutting of the text must not stumble on. */
+/* More videos than are parsed at a time, with names full of what the cutting of the text must not
+ * stumble on. */
 START_TEST(deepfakebench_many_videos)
 {
     enum { VIDEOS = 1300 };

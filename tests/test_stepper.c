@@ -322,7 +322,8 @@ START_TEST(ready_features_give_the_same_gradient)
 }
 END_TEST
 
-/* ---- the choice of the plan: 100 bytes an image at work, 20 with recompute, 50 an image kept -- */
+/* ---- the choice of the plan: 100 bytes an image at work, 20 with recompute, 50 an
+ * image kept -- */
 
 static Status made_up_need(void *context, int micro_batch, int kept, bool recompute, size_t *bytes,
                            Error *error)

@@ -57,8 +57,8 @@ START_TEST(test_pure_function)
 END_TEST
 
 /*
- * A fake is its real frame with a part of the face altered. Chroma is compressed in blocks of 16 pixels,
- * so whatever does not touch a block leaves it as it was, to the bit: the corners always.
+ * A fake is its real frame with a part of the face altered. Chroma is compressed in blocks of 16
+ * pixels, so whatever does not touch a block leaves it as it was, to the bit: the corners always.
  */
 START_TEST(test_forged_in_part)
 {

@@ -299,7 +299,8 @@ START_TEST(scratch_is_apart_for_each_worker)
     for (int task = 0; task < 64; task++)
         ck_assert_int_eq(seen[task], 20);
     ck_assert_uint_eq(arena_used(arena), 0);
-    /* 20 floats rounded up to 32 for each of three; AddressSanitizer adds a red zone behind the block. */
+    /* 20 floats rounded up to 32 for each of three; AddressSanitizer adds a red zone behind the
+     * block. */
     ck_assert_uint_ge(arena_peak(arena), 3 * 32 * sizeof(float));
     ck_assert_uint_le(arena_peak(arena), 3 * 32 * sizeof(float) + ARENA_ALIGNMENT);
     tape_destroy(tape);

@@ -58,7 +58,8 @@ START_TEST(every_task_runs_once)
 }
 END_TEST
 
-/* Writes plain memory, which the caller reads after the run: a data race if the run did not publish. */
+/* Writes plain memory, which the caller reads after the run: a data race if the run did not
+ * publish. */
 static void add_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -136,7 +137,8 @@ START_TEST(a_team_of_one_runs_in_order)
 }
 END_TEST
 
-/* Sums of a chunk depend on its number only, and the caller adds them in order: one result for all. */
+/* Sums of a chunk depend on its number only, and the caller adds them in order: one
+ * result for all. */
 typedef struct Sum {
     const float *values;
     float partial[64];

@@ -1,6 +1,6 @@
 /*
- * test_train.c - whole runs: files, bits that do not depend on threads, workers and micro-batches, what a run
- * refuses, and its variants. (Stopping and going on: test_train_resume.c.)
+ * test_train.c - whole runs: files, bits that do not depend on threads, workers and micro-batches,
+ * what a run refuses, and its variants. (Stopping and going on: test_train_resume.c.)
  */
 #include "tests/support_folder.h"
 #include "tests/support_run.h"
@@ -248,7 +248,8 @@ START_TEST(a_list_of_one_class_is_refused)
 }
 END_TEST
 
-/* Real frames alone, 12 of the 24, each with its self-blended fake; the others would not be looked at. */
+/* Real frames alone, 12 of the 24, each with its self-blended fake; the others would not be looked
+ * at. */
 START_TEST(self_blended_fakes_need_no_list_of_fakes)
 {
     SupportWatcher watcher = {0};
@@ -402,7 +403,8 @@ END_TEST
 
 /*
  * Every key that takes numbers, at the ends of what it takes: the run is planned and forecast, or
- * refused by an error that names the cause; in an instant, for all of them together have one minute.
+ * refused by an error that names the cause; in an instant, for all of them together have one
+ * minute.
  */
 START_TEST(extreme_values_are_planned_or_refused_at_once)
 {

@@ -1,5 +1,6 @@
 /*
- * test_train_resume.c - runs that are stopped, killed or cut short go on to the same bits, or say why they cannot.
+ * test_train_resume.c - runs that are stopped, killed or cut short go on to the same bits, or say
+ * why they cannot.
  */
 #include "tests/support_folder.h"
 #include "tests/support_run.h"
@@ -344,7 +345,8 @@ START_TEST(a_state_that_makes_no_sense_is_refused)
 }
 END_TEST
 
-/* Pairs, repeats and blends: stopped within an epoch, with other workers, and over ready features. */
+/* Pairs, repeats and blends: stopped within an epoch, with other workers, and
+ * over ready features. */
 START_TEST(every_order_goes_on_to_the_same_bits)
 {
     static const char *const SETTINGS[] = {"pairs=on", "data.sbi=on", "sampling=class",

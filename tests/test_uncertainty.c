@@ -1,6 +1,6 @@
 /*
- * test_uncertainty.c - DeLong against his own definition and against resampling; the bootstrap against resamples
- * written out row by row; which interval goes where.
+ * test_uncertainty.c - DeLong against his own definition and against resampling; the bootstrap
+ * against resamples written out row by row; which interval goes where.
  */
 #include "tests/support.h"
 
@@ -22,7 +22,8 @@ typedef struct Rows {
     uint32_t video[ROWS];
 } Rows;
 
-/* Scores of two detectors with ties (levels > 0) or without; fakes score higher. Four rows a video. */
+/* Scores of two detectors with ties (levels > 0) or without; fakes score higher. Four
+ * rows a video. */
 static Rows make_rows(uint64_t seed, int n, int levels, double shift)
 {
     Rows rows = {.n = n};
@@ -135,8 +136,9 @@ START_TEST(delong_by_hand)
 END_TEST
 
 /*
- * The worked example of the textbooks: 109 computed tomograms rated 1 to 5 (Hanley and McNeil, Radiology 143 (1982) 29,
- * table I). Area 0.8932, DeLong's standard error 0.0307, interval 0.83295 to 0.95339 (Stata's manual of roctab).
+ * The worked example of the textbooks: 109 computed tomograms rated 1 to 5 (Hanley and McNeil,
+ * Radiology 143 (1982) 29, table I). Area 0.8932, DeLong's standard error 0.0307, interval 0.83295
+ * to 0.95339 (Stata's manual of roctab).
  */
 START_TEST(delong_of_hanley_and_mcneil)
 {
@@ -180,7 +182,8 @@ START_TEST(delong_at_its_limits)
     ck_assert(metrics_delong_interval(&many).lower > 0.98);
     const MetricsDifference none = metrics_delong_difference(placements, placements, labels, 8);
     ck_assert(none.difference == 0 && none.p == 1);
-    /* A constant score beside a perfect one used to get p = 0, from two rows of a class as from a thousand. */
+    /* A constant score beside a perfect one used to get p = 0, from two rows of a class as from a
+     * thousand. */
     const double constant[] = {3, 3, 3, 3, 3, 3, 3, 3};
     double others[8];
     found = delong_of(perfect, labels, 8, placements);
@@ -204,7 +207,8 @@ START_TEST(delong_at_its_limits)
 }
 END_TEST
 
-/* Independent rows, drawn 20,000 times: the spread of the AUROC is DeLong's, but for the bootstrap's factor (n - 1) / n. */
+/* Independent rows, drawn 20,000 times: the spread of the AUROC is DeLong's, but for the
+ * bootstrap's factor (n - 1) / n. */
 START_TEST(delong_equals_resampling)
 {
     enum { RESAMPLES = 20000 };
@@ -310,7 +314,8 @@ START_TEST(percentiles)
 }
 END_TEST
 
-/* Areas: Student's factor on the logit scale; values at the end of the scale count as nearly there. */
+/* Areas: Student's factor on the logit scale; values at the end of the scale count
+ * as nearly there. */
 START_TEST(logit_intervals)
 {
     const double logits[] = {1.5, 2.5, 2, 3, 1};
@@ -464,7 +469,8 @@ START_TEST(perfect_frames_claim_no_certainty)
 }
 END_TEST
 
-/* One score that is no probability: no calibration and no interval of it, whether a resample draws that row or not. */
+/* One score that is no probability: no calibration and no interval of it, whether a resample draws
+ * that row or not. */
 START_TEST(no_probabilities_no_calibration)
 {
     MetricsPredictions table = make_table(40, 5, true);

@@ -1,5 +1,6 @@
 /*
- * test_vit_adapter.c - adapters: written and read back, in the names of others, and what is refused.
+ * test_vit_adapter.c - adapters: written and read back, in the names of others, and what is
+ * refused.
  */
 #include "tensor/base/file.h"
 #include "tests/support_folder.h"
@@ -135,7 +136,8 @@ START_TEST(write_and_read)
 }
 END_TEST
 
-/* More than LayerNorms trained: the file says so, and the numbers are taken over, twice if asked. */
+/* More than LayerNorms trained: the file says so, and the numbers are taken over,
+ * twice if asked. */
 START_TEST(other_tune)
 {
     Error error = {0};
@@ -267,7 +269,8 @@ START_TEST(heads)
 }
 END_TEST
 
-/* The kind of a head is never assumed: its metadata, a config.json beside it, or the caller must say it. */
+/* The kind of a head is never assumed: its metadata, a config.json beside it, or the caller must
+ * say it. */
 START_TEST(kind_of_a_head)
 {
     static const char gend[] =
@@ -296,7 +299,8 @@ START_TEST(kind_of_a_head)
 }
 END_TEST
 
-/* An adapter says how its base was computed and fed; on another configuration of the same weights it is refused. */
+/* An adapter says how its base was computed and fed; on another configuration of the same weights
+ * it is refused. */
 START_TEST(another_configuration)
 {
     Error error = {0};

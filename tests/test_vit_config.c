@@ -1,5 +1,6 @@
 /*
- * test_vit_config.c - config.json and preprocessor_config.json: what is read, defaulted and refused.
+ * test_vit_config.c - config.json and preprocessor_config.json: what is read, defaulted and
+ * refused.
  */
 #include "tensor/base/file.h"
 #include "tests/support_folder.h"

@@ -8,7 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Scales of the random weights as in transformers, and the same bits from one thread and from two. */
+/* Scales of the random weights as in transformers, and the same bits from one thread
+ * and from two. */
 START_TEST(random_weights)
 {
     static const struct {

@@ -1,9 +1,9 @@
 /*
- * test_vit_forward.c - the whole encoder: against PyTorch, against finite differences, and that neither
- * threads nor the size of a batch change a bit.
+ * test_vit_forward.c - the whole encoder: against PyTorch, against finite differences, and that
+ * neither threads nor the size of a batch change a bit.
  *
- * The golden files are made by tests/golden/make_vit.py. To compare another model, for instance a full
- * ViT-L/14, set LNCLIP_VIT_MODEL to it and LNCLIP_VIT_GOLDEN to a file that
+ * The golden files are made by tests/golden/make_vit.py. To compare another model, for instance a
+ * full ViT-L/14, set LNCLIP_VIT_MODEL to it and LNCLIP_VIT_GOLDEN to a file that
  * tests/golden/check_long_vit.py made: the parity test then reads those.
  */
 #include "tensor/ops/op.h"
@@ -94,8 +94,9 @@ static double compare(const float *have, const SafeTensor *want, double toleranc
 }
 
 /*
- * A gradient is compared relative to its own norm. The keys' bias has none in exact arithmetic, for it
- * shifts all scores of a query alike: its rounding errors are held against the gradient of the queries'.
+ * A gradient is compared relative to its own norm. The keys' bias has none in exact arithmetic, for
+ * it shifts all scores of a query alike: its rounding errors are held against the gradient of the
+ * queries'.
  */
 static double compare_gradient(const Bench *bench, const char *group, const VitTunedEntry *entry)
 {
@@ -181,7 +182,8 @@ START_TEST(parity_with_pytorch)
 }
 END_TEST
 
-/* Runs forward and backward over the golden pixels in batches of `batch`; copies features and gradients. */
+/* Runs forward and backward over the golden pixels in batches of `batch`; copies features and
+ * gradients. */
 static void run_batches(int threads, int batch, float *features, float *grads, size_t *grad_count)
 {
     Error error = {0};
@@ -229,7 +231,8 @@ START_TEST(same_bits)
 }
 END_TEST
 
-/* Inference leaves no node, keeps nothing, and its memory does not grow with the number of blocks. */
+/* Inference leaves no node, keeps nothing, and its memory does not grow with the
+ * number of blocks. */
 START_TEST(inference_keeps_nothing)
 {
     Bench bench = open_bench(2);
@@ -279,8 +282,9 @@ static double objective(Bench *bench, VitHead *head, const float *seed, bool bac
 
 /*
  * The whole model with head, everything training: the slope along a random direction, by central
- * differences, equals gradient times direction. At h = 5e-4 the truncation h^2 f'''/6 and the rounding of
- * the objective, about 1e-7 f / h, are both below 1e-3 of the slopes of 2 to 30 met here.
+ * differences, equals gradient times direction. At h = 5e-4 the truncation h^2 f'''/6 and the
+ * rounding of the objective, about 1e-7 f / h, are both below 1e-3 of the slopes of 2 to 30 met
+ * here.
  */
 START_TEST(gradient_along_random_directions)
 {
@@ -318,7 +322,8 @@ START_TEST(gradient_along_random_directions)
 }
 END_TEST
 
-/* The head: z = f/|f|, logits of z or of f; the feature's length matters to the linear head alone. */
+/* The head: z = f/|f|, logits of z or of f; the feature's length matters to the
+ * linear head alone. */
 START_TEST(heads)
 {
     Error error = {0};

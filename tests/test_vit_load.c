@@ -80,7 +80,8 @@ static SafeTensor *tensor_of(Model *model, const char *end)
     return NULL;
 }
 
-/* Writes model.safetensors and, if config is not NULL, config.json with this text ("" = the right one). */
+/* Writes model.safetensors and, if config is not NULL, config.json with this text ("" = the right
+ * one). */
 static const char *write_model(const Model *model, const char *config)
 {
     Error error = {0};
@@ -190,7 +191,8 @@ START_TEST(in_place)
 }
 END_TEST
 
-/* A whole CLIP file: text tower, projections, scale and position_ids are stepped over, of any type. */
+/* A whole CLIP file: text tower, projections, scale and position_ids are stepped over,
+ * of any type. */
 START_TEST(whole_clip)
 {
     Model *const model = make_model("");
@@ -222,7 +224,8 @@ START_TEST(gend)
     add_tensor(model, "feature_extractor.visual_projection.weight", DTYPE_F32, 1, two, b);
     add_tensor(model, "model.linear.weight", DTYPE_F32, 2, two, W);
     add_tensor(model, "model.linear.bias", DTYPE_F32, 1, two, b);
-    /* All openai models have heads of 64; the reference model has two of 32, which changes no stored number. */
+    /* All openai models have heads of 64; the reference model has two of 32, which changes no
+     * stored number. */
     const char *const path = write_model(
         model,
         "{\"model_type\":\"GenD\",\"backbone\":\"openai/clip-vit-tiny\",\"head\":\"linear\"}");
@@ -273,7 +276,8 @@ START_TEST(gend)
 }
 END_TEST
 
-/* GenD with a backbone that is not openai's: its own config.json says heads and activation, or the caller. */
+/* GenD with a backbone that is not openai's: its own config.json says heads and activation, or the
+ * caller. */
 START_TEST(gend_backbones)
 {
     static const char config[] =
@@ -364,7 +368,8 @@ START_TEST(wide_models)
 }
 END_TEST
 
-/* A file that stands alone tells its shape by its tensors; what cannot be one is refused by its name. */
+/* A file that stands alone tells its shape by its tensors; what cannot be one is refused by its
+ * name. */
 START_TEST(shape_from_tensors)
 {
     Model *const model = make_model("");

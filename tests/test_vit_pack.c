@@ -1,7 +1,7 @@
 /*
- * test_vit_pack.c - the encoder with packed weights: the features and gradients of the one without, as far as the
- * precision goes, the same bits for any micro-batch, packs only where they are of use, and the numbers still there
- * afterwards.
+ * test_vit_pack.c - the encoder with packed weights: the features and gradients of the one without,
+ * as far as the precision goes, the same bits for any micro-batch, packs only where they are of
+ * use, and the numbers still there afterwards.
  */
 #include "tests/support.h"
 
@@ -140,7 +140,8 @@ static Vit *model_with_large_channels(float factor)
     return vit;
 }
 
-/* Trained encoders have channels far larger than the rest; the factors of int8 are there for them. */
+/* Trained encoders have channels far larger than the rest; the factors of int8 are
+ * there for them. */
 START_TEST(int8_keeps_the_features_in_spite_of_large_channels)
 {
     static float wanted[IMAGES * 64], features[IMAGES * 64];
@@ -234,7 +235,8 @@ START_TEST(a_mapped_model_keeps_its_numbers)
         ck_each(memcmp(before->data, after->data, tensor_count(before) * sizeof(float)) == 0, "%s",
                 made->parameters[i].name);
     }
-    /* Widths are multiples of 64 here: packs are as large as what they hold, but for rounding and red zones. */
+    /* Widths are multiples of 64 here: packs are as large as what they hold, but for rounding and
+     * red zones. */
     const size_t linears = (size_t)made->config.layers * 12 * 64 * 64;
     const size_t patches = tensor_count(loaded->patch_embedding);
     const size_t bytes[PRECISION_COUNT] = {4, 2, 1}, patch_bytes[PRECISION_COUNT] = {4, 2, 2};

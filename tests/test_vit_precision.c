@@ -1,12 +1,13 @@
 /*
- * test_vit_precision.c - the encoder in bf16 and int8 beside the one in f32: features, gradients, the same bits
- * for any threads and micro-batches, and memory as planned.
+ * test_vit_precision.c - the encoder in bf16 and int8 beside the one in f32: features, gradients,
+ * the same bits for any threads and micro-batches, and memory as planned.
  *
- * Weights are random, LayerNorms moved as tuning does. The harder model has four channels of every LayerNorm
- * before a linear map fifty times larger, and the columns of the map that read them as much smaller: the
- * same function, but with the outlying channels that trained transformers have.
+ * Weights are random, LayerNorms moved as tuning does. The harder model has four channels of every
+ * LayerNorm before a linear map fifty times larger, and the columns of the map that read them as
+ * much smaller: the same function, but with the outlying channels that trained transformers have.
  *
- * LNCLIP_VIT_ARCH=vit-l-14 does it at full size and prints the figures, without the comparisons of bits.
+ * LNCLIP_VIT_ARCH=vit-l-14 does it at full size and prints the figures, without the comparisons of
+ * bits.
  */
 #include "tests/support.h"
 #include "vit/tune.h"
@@ -127,7 +128,8 @@ static void step(const Vit *vit, Tape *tape, float *pixels, int images, const fl
     tape_reset(tape);
 }
 
-/* All images, in micro-batches, in an arena of the size that planning finds for the largest of them. */
+/* All images, in micro-batches, in an arena of the size that planning finds for the largest of
+ * them. */
 static void run_steps(const Setup *setup, const Vit *vit, Threads *threads, Result *result)
 {
     const int operations = vit_forward_operations(vit), images = image_count();

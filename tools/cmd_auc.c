@@ -1,5 +1,6 @@
 /*
- * cmd_auc.c - lnclip auc: the metrics of any score file with their intervals, or two files compared.
+ * cmd_auc.c - lnclip auc: the metrics of any score file with their intervals, or two files
+ * compared.
  */
 #include "tools/cli/cli.h"
 

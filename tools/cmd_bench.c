@@ -1,9 +1,10 @@
 /*
- * cmd_bench.c - lnclip bench: what this machine can do, and how much of it each part of the program reaches.
+ * cmd_bench.c - lnclip bench: what this machine can do, and how much of it each part of the program
+ * reaches.
  *
- * The machine comes first, so that everything else can be read as a share of it. On a shared machine
- * milliseconds move from minute to minute: the peak is measured again at the end, and what must be compared
- * belongs in one run.
+ * The machine comes first, so that everything else can be read as a share of it. On a shared
+ * machine milliseconds move from minute to minute: the peak is measured again at the end, and what
+ * must be compared belongs in one run.
  */
 #include "tensor/base/mem.h"
 #include "tools/bench/bench.h"
@@ -40,8 +41,8 @@ static const char *const part_names[PARTS] = {
 };
 
 /*
- * Sets chosen [count] by a comma list of names; NULL or "" chooses all. Exits 2 for an unknown name, telling
- * the nearest.
+ * Sets chosen [count] by a comma list of names; NULL or "" chooses all. Exits 2 for an unknown
+ * name, telling the nearest.
  */
 static void choose(const char *option, const char *what, const char *list, const char *const *names,
                    int count, bool *chosen)

@@ -1,9 +1,9 @@
 /*
- * cmd_calibrate.c - lnclip calibrate: fits a temperature and thresholds on validation frames, and stores them
- * in a copy of the adapter.
+ * cmd_calibrate.c - lnclip calibrate: fits a temperature and thresholds on validation frames, and
+ * stores them in a copy of the adapter.
  *
- * Nothing else in the adapter changes, and nothing applies the calibration but --calibrated. What is fitted here is
- * flattering on these frames; eval --calibrated reports it on others.
+ * Nothing else in the adapter changes, and nothing applies the calibration but --calibrated. What
+ * is fitted here is flattering on these frames; eval --calibrated reports it on others.
  */
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
@@ -115,7 +115,8 @@ static Status find_thresholds(const MetricsScores *scores, Fit *fit, Error *erro
     return STATUS_OK;
 }
 
-/* The expected calibration error of frames at temperature T; at the fitted one the thresholds, too. */
+/* The expected calibration error of frames at temperature T; at the fitted one
+ * the thresholds, too. */
 static Status examine(const EvalSet *set, const double *margins, double temperature, bool fitted,
                       Fit *fit, Error *error)
 {
@@ -232,8 +233,8 @@ static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
 }
 
 /*
- * Frames that were trained on are scored too well to calibrate with; those that chose the adapter are what is
- * meant.
+ * Frames that were trained on are scored too well to calibrate with; those that chose the adapter
+ * are what is meant.
  */
 static Status check_training(const Request *request, const EvalSet *set, Error *error)
 {

@@ -1,8 +1,9 @@
 /*
  * cmd_compare.c - lnclip compare: training runs and evaluations side by side.
  *
- * Everything is read from files that the runs left; nothing is scored. Whether two AUROCs differ by more than chance is
- * what the paired comparison of `lnclip auc A B` and `lnclip eval` tells: intervals that overlap do not say it.
+ * Everything is read from files that the runs left; nothing is scored. Whether two AUROCs differ by
+ * more than chance is what the paired comparison of `lnclip auc A B` and `lnclip eval` tells:
+ * intervals that overlap do not say it.
  */
 #include "tools/cmd_compare.h"
 
@@ -58,7 +59,8 @@ static Status describe_adapter(const char *folder, json_t *run, Error *error)
     for (int i = 0; i < safetensors_count(file); i++) {
         const SafeTensor *const tensor = safetensors_at(file, i);
         int64_t count = 1;
-        /* The reader bounds the product, unless a dimension of 0 makes it 0 whatever the others are. */
+        /* The reader bounds the product, unless a dimension of 0 makes it 0 whatever the others
+         * are. */
         for (int d = 0; d < tensor->ndim; d++)
             count = tensor->shape[d] == 0 ? 0 : count;
         for (int d = 0; d < tensor->ndim && count > 0; d++)
@@ -202,7 +204,8 @@ static void estimate_cell(CliTable *table, const json_t *level)
     cli_table_estimate(table, number_or_nan(json_object_get(level, "auroc")), interval);
 }
 
-/* epochs.csv counts from 0; people are told of epochs from 1, here as by train and in "selected on". */
+/* epochs.csv counts from 0; people are told of epochs from 1, here as by train and in "selected
+ * on". */
 static void epoch_cell(CliTable *table, const json_t *value)
 {
     char text[512] = "-"; /* any integer of a file */

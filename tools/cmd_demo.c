@@ -4,9 +4,9 @@
  *     draw a data set -> train a small backbone on another task -> freeze it
  *     -> linear probe and LN-tuning on some families of forgery -> test on all -> a table
  *
- * What it shows is the method's claim: LayerNorms, a thousandth part of a large encoder, carry over to forgeries
- * never seen, where a probe on frozen features does not. The frames are synthetic, so the numbers say
- * nothing about real data sets.
+ * What it shows is the method's claim: LayerNorms, a thousandth part of a large encoder, carry over
+ * to forgeries never seen, where a probe on frozen features does not. The frames are synthetic, so
+ * the numbers say nothing about real data sets.
  */
 #include "tensor/base/file.h"
 #include "tools/cli/cli.h"
@@ -48,8 +48,9 @@ typedef struct Outcome {
 /* ---- the folder ------------------------------------------------------------------------------ */
 
 /*
- * A demo's folder is recognised by demo.json, written before anything else. Only names that a demo writes are
- * ever deleted, and none of them if the folder holds any other name: then the folder is not ours alone.
+ * A demo's folder is recognised by demo.json, written before anything else. Only names that a demo
+ * writes are ever deleted, and none of them if the folder holds any other name: then the folder is
+ * not ours alone.
  */
 static const char *const own_names[] = {DEMO_BACKBONE, DEMO_DATA, "probe.safetensors",
                                         "ln.safetensors", "demo.json"};
@@ -79,7 +80,8 @@ static Status clear(const char *folder, Error *error)
     return STATUS_OK;
 }
 
-/* Looks through the folder: *entries in it, and the first name that is not a demo's in `foreign`, else "". */
+/* Looks through the folder: *entries in it, and the first name that is not a demo's in `foreign`,
+ * else "". */
 static Status look(const char *folder, int *entries, char foreign[256], Error *error)
 {
     *entries = 0;
@@ -103,8 +105,8 @@ static Status look(const char *folder, int *entries, char foreign[256], Error *e
 }
 
 /*
- * Makes the folder ready: creates it, or clears what an earlier demo left. STATUS_FAILED, naming it, for
- * anything in it that is not a demo's: nothing is deleted then.
+ * Makes the folder ready: creates it, or clears what an earlier demo left. STATUS_FAILED, naming
+ * it, for anything in it that is not a demo's: nothing is deleted then.
  */
 static Status prepare_folder(const char *folder, Error *error)
 {

@@ -1,10 +1,11 @@
 /*
- * cmd_eval.c - lnclip eval: scores data sets with one adapter or several, and writes and prints what the scores are
- * worth.
+ * cmd_eval.c - lnclip eval: scores data sets with one adapter or several, and writes and prints
+ * what the scores are worth.
  *
- * The story: arguments and lists (eval_sets.h), then for each adapter its scores (eval_model.h) and what they yield
- * (train/eval/eval_scores.h, eval_files.h), and at the end all adapters together (eval_print.h). An earlier
- * evaluation in a folder stays whole until the new one is finished, and an interrupted one continues where it stopped.
+ * The story: arguments and lists (eval_sets.h), then for each adapter its scores (eval_model.h) and
+ * what they yield (train/eval/eval_scores.h, eval_files.h), and at the end all adapters together
+ * (eval_print.h). An earlier evaluation in a folder stays whole until the new one is finished, and
+ * an interrupted one continues where it stopped.
  */
 #include "tensor/base/mem.h"
 #include "tools/cli/cli.h"
@@ -49,7 +50,8 @@ typedef struct Evaluation {
     EvalComparison *comparisons; /* [adapters.count - 1] */
 } Evaluation;
 
-/* ---- before the work ----------------------------------------------------------------------------- */
+/* ---- before the work
+ * ----------------------------------------------------------------------------- */
 
 /* What will be scored. A set of one class has no AUROC, but its scores may still be wanted. */
 static bool has_both_classes(const EvalSet *set)
@@ -121,7 +123,8 @@ static void tell_replaced(const Evaluation *evaluation)
                  evaluation->adapters.named ? "an adapter without a name" : "several adapters");
 }
 
-/* ---- the work ------------------------------------------------------------------------------------ */
+/* ---- the work
+ * ------------------------------------------------------------------------------------ */
 
 /* --out, or the adapter's folder in it. */
 static Status folder_of(const Evaluation *evaluation, int which, char folder[FILE_PATH_SIZE],
@@ -174,7 +177,8 @@ static Status compare_adapters(Evaluation *evaluation, Error *error)
     return STATUS_OK;
 }
 
-/* Each adapter's files, and what compares them; what an evaluation of the other form left in --out goes. */
+/* Each adapter's files, and what compares them; what an evaluation of the other form left in --out
+ * goes. */
 static Status write_results(const Evaluation *evaluation, Error *error)
 {
     const char *const out = evaluation->request->out;
@@ -223,7 +227,8 @@ static Status clean_up(Evaluation *evaluation, Error *error)
     return STATUS_OK;
 }
 
-/* ---- after the work ------------------------------------------------------------------------------ */
+/* ---- after the work
+ * ------------------------------------------------------------------------------ */
 
 /* What should not be overlooked in the results of one adapter. */
 typedef struct Teller {
@@ -301,7 +306,8 @@ static void evaluation_free(Evaluation *evaluation)
     threads_destroy(evaluation->settings.threads);
 }
 
-/* ---- the command --------------------------------------------------------------------------------- */
+/* ---- the command
+ * --------------------------------------------------------------------------------- */
 
 static const CliCommand eval_command = {
     .name = "eval",

@@ -1,8 +1,10 @@
 /*
- * cmd_export.c - lnclip export: a model with its adapter merged, for programs that know no adapters.
+ * cmd_export.c - lnclip export: a model with its adapter merged, for programs that know no
+ * adapters.
  *
- * What the adapter says of its origin goes along: recipe, record, lists, what selected it and its calibration.
- * So a merged model still warns on its own training list, and can be evaluated with --calibrated.
+ * What the adapter says of its origin goes along: recipe, record, lists, what selected it and its
+ * calibration. So a merged model still warns on its own training list, and can be evaluated with
+ * --calibrated.
  */
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
@@ -24,7 +26,8 @@ static bool is_gend(const Request *request)
     return request->format && strcmp(request->format, "gend") == 0;
 }
 
-/* Whether a key says how the file is read, and not where it comes from: the exported file has its own. */
+/* Whether a key says how the file is read, and not where it comes from: the exported file has its
+ * own. */
 static bool is_of_layout(const char *key)
 {
     static const char *const keys[] = {
@@ -36,7 +39,8 @@ static bool is_of_layout(const char *key)
     return false;
 }
 
-/* The metadata of the adapter, else of the model, that says where it comes from; to be freed, values borrowed. */
+/* The metadata of the adapter, else of the model, that says where it comes from; to be freed,
+ * values borrowed. */
 static Status carried_metadata(const SafeTensors *file, SafeTensorsMetadata **out, int *count,
                                Error *error)
 {
@@ -71,7 +75,8 @@ static Status read_backbone(const char *backbone, const char *path, VitConfig *c
 
 /*
  * GenD's class takes shape, activation, eps and preprocessing from the backbone: these must be the
- * model's, as far as they can be known here. A name that is neither a folder nor OpenAI's is left to it.
+ * model's, as far as they can be known here. A name that is neither a folder nor OpenAI's is left
+ * to it.
  */
 static Status check_backbone(const char *backbone, const VitConfig *config, Error *error)
 {
@@ -109,7 +114,8 @@ static Status check_backbone(const char *backbone, const VitConfig *config, Erro
     return STATUS_OK;
 }
 
-/* The name of the CLIP that GenD's class builds: --backbone, else the one of OpenAI that has this shape. */
+/* The name of the CLIP that GenD's class builds: --backbone, else the one of OpenAI that has this
+ * shape. */
 static Status find_backbone(const Request *request, const VitConfig *config, const char **backbone,
                             Error *error)
 {

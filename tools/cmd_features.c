@@ -1,5 +1,6 @@
 /*
- * cmd_features.c - lnclip features: the pooled feature of each image, before the head, as safetensors.
+ * cmd_features.c - lnclip features: the pooled feature of each image, before the head, as
+ * safetensors.
  */
 #include "tensor/base/mem.h"
 #include "tools/cli/cli.h"
@@ -28,7 +29,8 @@ static void count_unreadable(void *context, const DataFrame *frame, const Error 
     error_detail(&((Work *)context)->unreadable, "%s", reason->message);
 }
 
-/* All that is certain to fail, found before the model is loaded: missing images, and where to write. */
+/* All that is certain to fail, found before the model is loaded: missing images, and where to
+ * write. */
 static Status check_files(const DataList *list, const char *out, Error *error)
 {
     for (int i = 0; i < list->count; i++)

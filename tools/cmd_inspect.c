@@ -1,8 +1,9 @@
 /*
- * cmd_inspect.c - lnclip inspect: what a model, an adapter, a run or any safetensors file holds, and what
- * the network sees of an image.
+ * cmd_inspect.c - lnclip inspect: what a model, an adapter, a run or any safetensors file holds,
+ * and what the network sees of an image.
  *
- * Each kind of thing is described once, as a JSON object; without --json that object is shown as text.
+ * Each kind of thing is described once, as a JSON object; without --json that object is shown as
+ * text.
  */
 #include "tools/cmd_inspect.h"
 
@@ -61,7 +62,8 @@ static json_t *recipe_json(const char *text)
     return recipe;
 }
 
-/* Metadata is text; where it holds a recipe or a JSON object, as adapters of runs do, its parts are shown. */
+/* Metadata is text; where it holds a recipe or a JSON object, as adapters of runs do, its parts are
+ * shown. */
 static json_t *metadata_json(const char *key, const char *value)
 {
     if (strcmp(key, "recipe") == 0 && strchr(value, '\n'))
@@ -160,8 +162,9 @@ static void describe_drift(const Vit *vit, const float *base, json_t *out)
 }
 
 /*
- * "layer_norms" [{name, norm_base, norm_change, drift}] and "layer_norms_set", "layer_norms_kept": how far
- * the adapter takes each LayerNorm of the base model. drift = |w - w0| / |w0|, null where w0 is 0.
+ * "layer_norms" [{name, norm_base, norm_change, drift}] and "layer_norms_set", "layer_norms_kept":
+ * how far the adapter takes each LayerNorm of the base model. drift = |w - w0| / |w0|, null where
+ * w0 is 0.
  */
 static Status inspect_drift(const CliModelOptions *base, const char *adapter,
                             const CliArguments *arguments, json_t *out, Error *error)
@@ -186,7 +189,8 @@ static Status inspect_drift(const CliModelOptions *base, const char *adapter,
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
-/* The cells of one line under their names; both are cut at commas. The files hold numbers only: no quotes. */
+/* The cells of one line under their names; both are cut at commas. The files hold numbers only: no
+ * quotes. */
 static json_t *row_json(const char *header, const char *line)
 {
     json_t *const row = json_object();
@@ -204,7 +208,8 @@ static json_t *row_json(const char *header, const char *line)
     return row;
 }
 
-/* Adds the last row of a CSV file as `last`, the last one whose column best is 1 as `best` (unless NULL). */
+/* Adds the last row of a CSV file as `last`, the last one whose column best is 1 as `best` (unless
+ * NULL). */
 static Status describe_rows(const char *path, const char *last, const char *best, const char *count,
                             json_t *out, Error *error)
 {
@@ -420,7 +425,8 @@ static Status write_crop(const Request *request, int size, json_t *out, Error *e
 
 typedef enum Kind { KIND_MODEL, KIND_ADAPTER, KIND_RUN, KIND_TENSORS } Kind;
 
-/* A file with a patch embedding is a model; one with LayerNorms or a head and nothing unknown an adapter. */
+/* A file with a patch embedding is a model; one with LayerNorms or a head and nothing unknown an
+ * adapter. */
 static Kind kind_of_file(const SafeTensors *file)
 {
     bool model = false, adapter = safetensors_count(file) > 0;

@@ -9,7 +9,8 @@
 
 #include <jansson.h>
 
-/* "path", "metadata" {key: value; recipe, metrics and record of a run as objects}, "parameters", "tensors" [{name, dtype, shape, count}]. */
+/* "path", "metadata" {key: value; recipe, metrics and record of a run as objects}, "parameters",
+ * "tensors" [{name, dtype, shape, count}]. */
 void cmd_inspect_safetensors(const SafeTensors *file, json_t *out);
 
 /* "kind", "path", "files", "steps", "recipe" {key: value}, "last_step", "best_epoch", "last_epoch",

@@ -1,8 +1,9 @@
 /*
- * cmd_lists.c - lnclip lists: frame lists of data sets as they are distributed, with a table of what is there.
+ * cmd_lists.c - lnclip lists: frame lists of data sets as they are distributed, with a table of
+ * what is there.
  *
- * What is missing is no error, because hardly anybody has every video; but it is counted and named, because "the
- * test set" is not the same set where it is not.
+ * What is missing is no error, because hardly anybody has every video; but it is counted and named,
+ * because "the test set" is not the same set where it is not.
  */
 #include "tools/cli/cli.h"
 
@@ -16,7 +17,8 @@
 
 enum { SHOWN_MISSING = 10 };
 
-/* ---- the coverage ----------------------------------------------------------------------------------- */
+/* ---- the coverage
+ * ----------------------------------------------------------------------------------- */
 
 static int compare_ints(const void *a, const void *b)
 {
@@ -170,7 +172,8 @@ static void tell_missing(const DataSets *sets, const char *out)
     }
 }
 
-/* ---- the command -------------------------------------------------------------------------------------- */
+/* ---- the command
+ * -------------------------------------------------------------------------------------- */
 
 typedef struct Request {
     const DataSetsKind *kind;
@@ -260,8 +263,8 @@ static void check_options(const Request *request, bool labels_given)
 }
 
 /*
- * --label NAME=real is --real NAME, NAME=fake is --fake NAME: appended to these lists, which have room for every
- * argument. The names are freed by free_labels.
+ * --label NAME=real is --real NAME, NAME=fake is --fake NAME: appended to these lists, which have
+ * room for every argument. The names are freed by free_labels.
  */
 static Status split_labels(const CliStrings *labels, CliStrings *real, CliStrings *fake,
                            Error *error)

@@ -1,9 +1,10 @@
 /*
- * cmd_predict.c - lnclip predict: the probability of being fake of each image, as lines, JSON or CSV.
+ * cmd_predict.c - lnclip predict: the probability of being fake of each image, as lines, JSON or
+ * CSV.
  *
- * Lines come as soon as their batch is done, in the order of the arguments, so that a long run can be
- * watched and piped. An image that cannot be read costs its own line only, a folder without images nothing
- * but a warning and the exit code. Heat maps are drawn when all lines are out.
+ * Lines come as soon as their batch is done, in the order of the arguments, so that a long run can
+ * be watched and piped. An image that cannot be read costs its own line only, a folder without
+ * images nothing but a warning and the exit code. Heat maps are drawn when all lines are out.
  */
 #include "data/image/preprocess.h"
 #include "data/lists/crop_check.h"
@@ -29,9 +30,10 @@
 /* ---- heat maps: --explain DIR ---------------------------------------------------------------- */
 
 /*
- * Each image that was scored gets a picture (heatmap.h) in DIR, named after the image: STEM.png. Where two
- * images have one stem, folders are put before it, joined by "_", until the names differ (real_000_004.png);
- * what still agrees is numbered. A picture that an earlier run left is replaced; an image that was given never is.
+ * Each image that was scored gets a picture (heatmap.h) in DIR, named after the image: STEM.png.
+ * Where two images have one stem, folders are put before it, joined by "_", until the names differ
+ * (real_000_004.png); what still agrees is numbered. A picture that an earlier run left is
+ * replaced; an image that was given never is.
  */
 typedef struct Explain {
     char **files; /* [count], the picture of each frame of the list */
@@ -55,8 +57,8 @@ typedef struct Name {
 } Name;
 
 /*
- * The part of `path` that ends before `end`: where it begins, and where the rest of the path ends. Dots,
- * which lead to other folders and name none, are passed over. False if there is none.
+ * The part of `path` that ends before `end`: where it begins, and where the rest of the path ends.
+ * Dots, which lead to other folders and name none, are passed over. False if there is none.
  */
 static bool part_before(const char *path, const char *end, const char **begin, const char **stop)
 {
@@ -122,7 +124,8 @@ static int by_text(const void *left, const void *right)
     return order ? order : (a->frame > b->frame) - (a->frame < b->frame);
 }
 
-/* Takes one more part into every name that another one equals; false once that changes nothing. Sorts them. */
+/* Takes one more part into every name that another one equals; false once that changes nothing.
+ * Sorts them. */
 static bool lengthen_equal(Name *names, int count)
 {
     bool changed = false;
@@ -147,7 +150,8 @@ static int find_text(const void *key, const void *name)
     return strcmp(key, ((const Name *)name)->text);
 }
 
-/* The picture of every frame: DIR/NAME.png, where equal names after the first are NAME-2, NAME-3 and so on. */
+/* The picture of every frame: DIR/NAME.png, where equal names after the first are NAME-2, NAME-3
+ * and so on. */
 static Status number_equal(Explain *explain, const char *folder, const Name *names, Error *error)
 {
     int number = 1;
@@ -323,8 +327,9 @@ static Status paint(Painter *painter, double p_fake, const char *path, Error *er
 }
 
 /*
- * Draws the pictures of all frames whose probability is no NaN. probabilities [count,2]. STATUS_INTERRUPTED after
- * a signal (`stop`), with complete pictures only; STATUS_FAILED when one cannot be written, or without memory.
+ * Draws the pictures of all frames whose probability is no NaN. probabilities [count,2].
+ * STATUS_INTERRUPTED after a signal (`stop`), with complete pictures only; STATUS_FAILED when one
+ * cannot be written, or without memory.
  */
 static Status explain_draw(Explain *explain, CliModel *model, const DataList *list,
                            const float *probabilities, const CliArguments *arguments,
@@ -483,7 +488,8 @@ static void note_saturated(const Work *work, const CliArguments *arguments)
 
 /* ---- what is given --------------------------------------------------------------------------- */
 
-/* The images of those paths that lead to any. The others are warned of, unless there are no more. */
+/* The images of those paths that lead to any. The others are warned of, unless there
+ * are no more. */
 static Status list_images(DataList *list, const CliStrings *paths, int *lost, Error *error)
 {
     *lost = 0;
@@ -516,7 +522,8 @@ static Status list_images(DataList *list, const CliStrings *paths, int *lost, Er
 
 enum { SHAPES_NAMED = 3 };
 
-/* One warning about all images that are no face crops by their shape; unreadable ones have one of their own. */
+/* One warning about all images that are no face crops by their shape; unreadable ones have one of
+ * their own. */
 static void warn_of_shapes(const DataList *list)
 {
     char names[ERROR_MESSAGE_SIZE / 2] = "";
@@ -585,7 +592,8 @@ static Status score(const Request *request, const CliArguments *arguments, CliMo
     return status;
 }
 
-/* The end of a run that went through: a failure if anything that was given is missing in what was made. */
+/* The end of a run that went through: a failure if anything that was given is missing in what was
+ * made. */
 static Status sum_up(const Work *work, const Explain *explain, Error *error)
 {
     if (work->unreadable > 0)

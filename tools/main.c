@@ -102,9 +102,9 @@ static int run(int argc, char **argv)
 }
 
 /*
- * Images come and go by the thousand. Memory that the C library maps for each one and gives back at once costs a
- * page fault every 4 KiB: a tenth of the time it takes to decode a frame. Larger ones than a face crop are given
- * back, as each worker would keep the largest it ever had.
+ * Images come and go by the thousand. Memory that the C library maps for each one and gives back at
+ * once costs a page fault every 4 KiB: a tenth of the time it takes to decode a frame. Larger ones
+ * than a face crop are given back, as each worker would keep the largest it ever had.
  */
 static void keep_freed_memory(void)
 {
@@ -116,11 +116,12 @@ static void keep_freed_memory(void)
 }
 
 /*
- * When OpenBLAS is loaded, before main, it starts a thread for each processor that it sees, and ends the
- * process where that many are not allowed (RLIMIT_NPROC, pids.max). We use none of them: gemm calls it from
- * our own threads. So it is shown one processor only, the one it runs on, until main restores the others.
- * An environment variable would be too late: functions of .preinit_array run before the constructors of
- * shared libraries, but the C library takes its environment only afterwards.
+ * When OpenBLAS is loaded, before main, it starts a thread for each processor that it sees, and
+ * ends the process where that many are not allowed (RLIMIT_NPROC, pids.max). We use none of them:
+ * gemm calls it from our own threads. So it is shown one processor only, the one it runs on, until
+ * main restores the others. An environment variable would be too late: functions of .preinit_array
+ * run before the constructors of shared libraries, but the C library takes its environment only
+ * afterwards.
  */
 static cpu_set_t allowed_processors[16]; /* bits for 16,384 processors; Linux knows 8,192 */
 static bool one_processor_only;
@@ -146,8 +147,9 @@ static void show_all_processors(void)
 }
 
 /*
- * A file opened later must not get the number of a standard stream that the caller closed: progress would
- * be printed into it. An O_PATH descriptor takes the number, and reading and writing still fail (EBADF).
+ * A file opened later must not get the number of a standard stream that the caller closed: progress
+ * would be printed into it. An O_PATH descriptor takes the number, and reading and writing still
+ * fail (EBADF).
  */
 static bool reserve_standard_descriptors(void)
 {

@@ -30,7 +30,8 @@ static int extent_of(const VitConfig *config, VitExtent extent)
     return 0;
 }
 
-/* Adds the parameters of the rows from slot `first` to slot `last`, of this block if they are a block's. */
+/* Adds the parameters of the rows from slot `first` to slot `last`, of this block if they are a
+ * block's. */
 static void add_rows(Vit *vit, VitSlot first, VitSlot last, int block, Tensor *slots[VIT_SLOTS])
 {
     for (int i = 0; i < vit_clip.row_count; i++) {
@@ -50,7 +51,8 @@ static void add_rows(Vit *vit, VitSlot first, VitSlot last, int block, Tensor *s
     }
 }
 
-/* The linear map of `parts` stacked weights, the first one in slot `first`; each has its bias or NULL behind it. */
+/* The linear map of `parts` stacked weights, the first one in slot `first`; each has its bias or
+ * NULL behind it. */
 static Linear linear_of(Tensor *const slots[VIT_SLOTS], VitSlot first, int parts)
 {
     Linear linear = {.in = slots[first]->shape[1], .parts = parts};
@@ -161,7 +163,8 @@ typedef struct Digest {
     bool finite;
 } Digest;
 
-/* Hash of one parameter: name and shape seed the hash of its numbers. And whether these are finite. */
+/* Hash of one parameter: name and shape seed the hash of its numbers. And whether
+ * these are finite. */
 static void digest_task(void *context, int task, int worker)
 {
     (void)worker;

@@ -1,9 +1,10 @@
 /*
  * config.c - see config.h.
  *
- * Keys and defaults are those of transformers' CLIPVisionConfig and CLIPImageProcessor. A value that would
- * change what the network computes, and that this project does not support, is refused by name: a model
- * that runs with another activation or resize gives slightly wrong features and no sign of it.
+ * Keys and defaults are those of transformers' CLIPVisionConfig and CLIPImageProcessor. A value
+ * that would change what the network computes, and that this project does not support, is refused
+ * by name: a model that runs with another activation or resize gives slightly wrong features and no
+ * sign of it.
  */
 #include "vit/config.h"
 
@@ -232,7 +233,8 @@ static Status read_gend_head(const json_t *root, const char *origin, char head[1
     return STATUS_OK;
 }
 
-/* GenD names its backbone and its head; the shape is in the tensors and the backbone's own files. */
+/* GenD names its backbone and its head; the shape is in the tensors and the
+ * backbone's own files. */
 static Status read_gend(const json_t *root, const char *origin, VitConfig *config, Error *error)
 {
     const char *backbone = json_string_value(json_object_get(root, "backbone"));
@@ -398,8 +400,8 @@ static Status read_text(const char *path, char **text, Error *error)
 }
 
 /*
- * Reads preprocessor_config.json, or what processor_config.json of a whole CLIPProcessor holds of it; *found
- * is false if that holds nothing of it (transformers 4 wrote such files).
+ * Reads preprocessor_config.json, or what processor_config.json of a whole CLIPProcessor holds of
+ * it; *found is false if that holds nothing of it (transformers 4 wrote such files).
  */
 static Status parse_preprocessor(const char *text, const char *origin, VitConfig *config,
                                  bool *found, Error *error)

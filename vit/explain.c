@@ -1,11 +1,11 @@
 /*
  * explain.c - see explain.h.
  *
- * Only the class token's row of R is wanted. A row times a product of matrices is cheapest from the left, one
- * matrix after another, so the blocks are walked from the last to the first and no [T,T] product is ever
- * made:
+ * Only the class token's row of R is wanted. A row times a product of matrices is cheapest from the
+ * left, one matrix after another, so the blocks are walked from the last to the first and no [T,T]
+ * product is ever made:
  *
- *     row <- keep row + gain row M_l,   M_l = A_l and keep = gain = 1/2, or M_l = C_l and keep = gain = 1
+ *     row <- keep row + gain row M_l,   M_l = A_l keep = gain = 1/2, or M_l = C_l, keep = gain = 1
  *
  * It starts as the unit vector of the class token, the one query that the last block has.
  */
@@ -34,7 +34,8 @@ int vit_explain_grid(const VitConfig *config)
     return config->image_size / config->patch_size;
 }
 
-/* row [T] <- what comes before a block that has this attention; `gradient` says by which of the two rules. */
+/* row [T] <- what comes before a block that has this attention; `gradient` says by which of the two
+ * rules. */
 static void walk_back(VitExplainer *explainer, const Tensor *attention, bool gradient)
 {
     const int H = attention->shape[1], Tq = attention->shape[2], T = attention->shape[3];
@@ -73,7 +74,8 @@ static void relevance(VitExplainer *explainer, bool gradient, float *map)
         map[j - 1] = sum > 0 ? (float)(explainer->row[j] / sum) : 0;
 }
 
-/* The leaves that the encoder puts its attention into, over one block of the arena, which is returned. */
+/* The leaves that the encoder puts its attention into, over one block of the arena, which is
+ * returned. */
 static float *lay_out_probabilities(VitExplainer *explainer, bool gradient)
 {
     const VitConfig *config = &explainer->vit->config;

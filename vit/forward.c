@@ -1,11 +1,12 @@
 /*
  * forward.c - the encoder's forward, the way of the data through the blocks.
  *
- * Each value is released at its last use here. In inference it is gone at once; in training the tape keeps
- * exactly what the recorded operations asked for.
+ * Each value is released at its last use here. In inference it is gone at once; in training the
+ * tape keeps exactly what the recorded operations asked for.
  *
- * Types. The residual stream, and the feature, are f32. What lies between a LayerNorm and the addition to the
- * stream is of the type that the linear maps work in (op_linear_type): vit_pack makes it the same for all of them.
+ * Types. The residual stream, and the feature, are f32. What lies between a LayerNorm and the
+ * addition to the stream is of the type that the linear maps work in (op_linear_type): vit_pack
+ * makes it the same for all of them.
  */
 #include "vit/vit.h"
 
@@ -71,8 +72,8 @@ static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 }
 
 /*
- * One block; takes x over. x [B,T,D] -> [B,T,D], or [B,1,D] for the last one: nobody reads its other
- * tokens, so queries, attention output and MLP are computed for the class token alone.
+ * One block; takes x over. x [B,T,D] -> [B,T,D], or [B,1,D] for the last one: nobody reads its
+ * other tokens, so queries, attention output and MLP are computed for the class token alone.
  */
 static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, bool last,
                              Tensor *x, Tensor *probabilities)

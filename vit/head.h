@@ -29,14 +29,15 @@ const char *vit_head_kind_name(VitHeadKind kind);
 Status vit_head_create(VitHead *head, VitHeadKind kind, int width, uint64_t seed, Error *error);
 void vit_head_destroy(VitHead *head);
 
-/* What the head adds to the model: names, decay and initial values of its tensors, which are its weight and bias. */
+/* What the head adds to the model: names, decay and initial values of its tensors, which are its
+ * weight and bias. */
 extern const VitPartRow vit_head_rows[VIT_HEAD_TENSORS];
 Tensor *vit_head_tensor(VitHead *head, int row);
 
 /*
- * vit_save with the head, named as in GenD's files, its kind in the metadata: vit_load and vit_head_read take it
- * back. `head` may be NULL. What the tensors hold at the time is written: adapters are part of it, LoRA that still
- * trains is not.
+ * vit_save with the head, named as in GenD's files, its kind in the metadata: vit_load and
+ * vit_head_read take it back. `head` may be NULL. What the tensors hold at the time is written:
+ * adapters are part of it, LoRA that still trains is not.
  */
 Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folder, Error *error);
 
@@ -44,21 +45,23 @@ Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folde
 typedef struct VitSaving {
     const VitHead *head;  /* or NULL */
     const char *backbone; /* GenD's layout, over the CLIP of this name; NULL: Hugging Face's */
-    /* [metadata_count] added to what is written anyway: "format", "config", "preprocessor_config", "head" */
+    /* [metadata_count] added to what is written anyway: "format", "config", "preprocessor_config",
+     * "head" */
     const SafeTensorsMetadata *metadata;
     int metadata_count;
 } VitSaving;
 
 /*
- * Writes config.json, preprocessor_config.json and model.safetensors, which vit_load and vit_head_read take back, into
- * a folder that is new or empty, which gets its name when it is complete. In
- * GenD's layout a head is needed (asserted), and visual_projection.weight is written if the model's file has it.
+ * Writes config.json, preprocessor_config.json and model.safetensors, which vit_load and
+ * vit_head_read take back, into a folder that is new or empty, which gets its name when it is
+ * complete. In GenD's layout a head is needed (asserted), and visual_projection.weight is written
+ * if the model's file has it.
  */
 Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, Error *error);
 
 /*
- * features [..,D] -> logits [..,2]. *normalised receives z = f/|f| [..,D] (for the metric losses), also
- * for the linear head; may be NULL.
+ * features [..,D] -> logits [..,2]. *normalised receives z = f/|f| [..,D] (for the metric losses),
+ * also for the linear head; may be NULL.
  */
 Tensor *vit_head_forward(VitHead *head, Tape *tape, Tensor *features, Tensor **normalised);
 

@@ -1,10 +1,11 @@
 /*
  * init.c - vit_create: random weights as transformers' CLIPPreTrainedModel draws them.
  *
- * Every four numbers are a function of (seed, parameter, position), so that the work can be cut anywhere
- * and shared among threads. Box-Muller in f32 on 32-bit uniforms, with tails up to 6.7 standard deviations,
- * which is beyond what 300 million numbers show. Logarithm, sine and cosine are series written out here:
- * a compiler turns their loops into vector code, and the weights do not depend on a mathematics library.
+ * Every four numbers are a function of (seed, parameter, position), so that the work can be cut
+ * anywhere and shared among threads. Box-Muller in f32 on 32-bit uniforms, with tails up to 6.7
+ * standard deviations, which is beyond what 300 million numbers show. Logarithm, sine and cosine
+ * are series written out here: a compiler turns their loops into vector code, and the weights do
+ * not depend on a mathematics library.
  */
 #include "tensor/base/arithmetic.h"
 #include "tensor/base/mem.h"
@@ -38,8 +39,8 @@ typedef struct Plan {
 } Plan;
 
 /*
- * -2 log(u), u = (word + 1/2) / 2^32. With u = m 2^e and m in [sqrt(1/2), sqrt(2)): log(m) = 2 atanh(s),
- * s = (m - 1) / (m + 1), |s| < 0.172, so the series ends at s^9 with an error of 2e-9.
+ * -2 log(u), u = (word + 1/2) / 2^32. With u = m 2^e and m in [sqrt(1/2), sqrt(2)): log(m) = 2
+ * atanh(s), s = (m - 1) / (m + 1), |s| < 0.172, so the series ends at s^9 with an error of 2e-9.
  */
 static float minus_two_log(uint32_t word)
 {
@@ -56,8 +57,8 @@ static float minus_two_log(uint32_t word)
 }
 
 /*
- * cos and sin of 2 pi word / 2^32: a multiple of a quarter turn and a rest x, |x| <= pi/4, whose Taylor
- * series end at x^9 and x^10 with errors of 2e-9.
+ * cos and sin of 2 pi word / 2^32: a multiple of a quarter turn and a rest x, |x| <= pi/4, whose
+ * Taylor series end at x^9 and x^10 with errors of 2e-9.
  */
 static void cosine_sine(uint32_t word, float *cosine, float *sine)
 {

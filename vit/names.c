@@ -98,9 +98,9 @@ static const char *without_wrappers(const char *name)
 }
 
 /*
- * The family of a file whose encoder is not read here, or NULL, by the beginning of a tensor's name behind its
- * wrappers. *is_clip: a CLIP under other names, which a conversion would help. What tells other networks from CLIP
- * comes first, for they share most names with it.
+ * The family of a file whose encoder is not read here, or NULL, by the beginning of a tensor's name
+ * behind its wrappers. *is_clip: a CLIP under other names, which a conversion would help. What
+ * tells other networks from CLIP comes first, for they share most names with it.
  */
 static const char *other_family(const SafeTensors *file, bool *is_clip)
 {

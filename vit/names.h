@@ -1,17 +1,18 @@
 /*
  * names.h - what the tensors of CLIP files are called, and what each of them is.
  *
- * The native name of an encoder tensor begins with "vision_model."; GenD files put "feature_extractor."
- * before it, peft "base_model.model.", and peft's LN-tuning puts the trained numbers under
- * ".ln_tuning_layers." and the original ones under ".base_layer.". All are one thing here. Files that name
- * and pack tensors differently (OpenAI, open_clip, timm) are recognised only to be refused clearly.
+ * The native name of an encoder tensor begins with "vision_model."; GenD files put
+ * "feature_extractor." before it, peft "base_model.model.", and peft's LN-tuning puts the trained
+ * numbers under ".ln_tuning_layers." and the original ones under ".base_layer.". All are one thing
+ * here. Files that name and pack tensors differently (OpenAI, open_clip, timm) are recognised only
+ * to be refused clearly.
  */
 #ifndef LNCLIP_VIT_NAMES_H
 #define LNCLIP_VIT_NAMES_H
 
 #include "vit/vit.h"
 
-#define VIT_PREFIX      "feature_extractor." /* before encoder names in GenD files and our adapters */
+#define VIT_PREFIX      "feature_extractor." /* of encoder names in GenD files and our adapters */
 #define VIT_HEAD_WEIGHT "model.linear.weight"
 #define VIT_HEAD_BIAS   "model.linear.bias"
 
@@ -20,8 +21,8 @@ typedef enum VitNameKind {
     VIT_NAME_ORIGINAL, /* a LayerNorm as it was before peft tuned it */
     VIT_NAME_HEAD_WEIGHT,
     VIT_NAME_HEAD_BIAS,
-    VIT_NAME_PART, /* a method's part at the weight of that native name */
-    VIT_NAME_IGNORED, /* belongs to CLIP, but not to the encoder: text tower, projections, position_ids */
+    VIT_NAME_PART,    /* a method's part at the weight of that native name */
+    VIT_NAME_IGNORED, /* of CLIP, not of the encoder: text tower, projections, position_ids */
     VIT_NAME_UNKNOWN,
 } VitNameKind;
 
@@ -66,20 +67,22 @@ const char *vit_tensor_shape_text(char text[VIT_SHAPE_TEXT], const Tensor *tenso
 SafeTensor vit_stored(const char *name, const Tensor *tensor);
 
 /*
- * Makes the encoder of this shape without its numbers: parameters named, of their shapes, data NULL, and
- * wired into the blocks. *vit is owned by the caller (vit_destroy). STATUS_FAILED without memory.
+ * Makes the encoder of this shape without its numbers: parameters named, of their shapes, data
+ * NULL, and wired into the blocks. *vit is owned by the caller (vit_destroy). STATUS_FAILED without
+ * memory.
  */
 Status vit_build(Vit **vit, const VitConfig *config, Error *error);
 
 /*
- * Gives each parameter that is not `mapped` a block of vit->arena, which it creates in the size of all of
- * them, for its numbers. STATUS_FAILED without memory. Call once.
+ * Gives each parameter that is not `mapped` a block of vit->arena, which it creates in the size of
+ * all of them, for its numbers. STATUS_FAILED without memory. Call once.
  */
 Status vit_make_room(Vit *vit, Error *error);
 
 /*
- * Computes vit->fingerprint from names, shapes and numbers, on all threads. STATUS_FAILED without memory, and
- * where a number is NaN or infinity: the tensors are listed, `path` is named as the file they are from.
+ * Computes vit->fingerprint from names, shapes and numbers, on all threads. STATUS_FAILED without
+ * memory, and where a number is NaN or infinity: the tensors are listed, `path` is named as the
+ * file they are from.
  */
 Status vit_compute_fingerprint(Vit *vit, const char *path, Threads *threads, Error *error);
 

@@ -1,20 +1,21 @@
 /*
  * pack.c - vit_pack: the frozen weights in the layout that the matrix kernel reads.
  *
- * Each block has five linear maps; keys and values are one. A map is packed whole or not at all: one part that
- * trains leaves it to gemm, or, in bf16, to packs that op_linear makes for each product. The patch embedding is
- * packed for the forward alone: no gradient flows to pixels in training. It sees pixels, whose outliers int8
- * has no remedy for, and is small: bf16 serves it there.
+ * Each block has five linear maps; keys and values are one. A map is packed whole or not at all:
+ * one part that trains leaves it to gemm, or, in bf16, to packs that op_linear makes for each
+ * product. The patch embedding is packed for the forward alone: no gradient flows to pixels in
+ * training. It sees pixels, whose outliers int8 has no remedy for, and is small: bf16 serves it
+ * there.
  *
- * int8 wants to know how large each channel of a map's input will be, relative to the others (packed.h). The
- * weights before it tell, without a single image: a LayerNorm's output has the deviation |gamma| about beta,
- * and a linear map of it, with u_j independent and of deviation 1,
+ * int8 wants to know how large each channel of a map's input will be, relative to the others
+ * (packed.h). The weights before it tell, without a single image: a LayerNorm's output has the
+ * deviation |gamma| about beta, and a linear map of it, with u_j independent and of deviation 1,
  *
  *     z_k = sum_j W[k,j] (gamma_j u_j + beta_j) + b_k
  *
- * has the deviation sqrt(sum_j (W[k,j] gamma_j)^2) about sum_j W[k,j] beta_j + b_k. What `out` gets are means of
- * such z, weighed by attention, and what fc2 gets are activations of them. The magnitude is taken as deviation
- * plus |mean| in all cases.
+ * has the deviation sqrt(sum_j (W[k,j] gamma_j)^2) about sum_j W[k,j] beta_j + b_k. What `out` gets
+ * are means of such z, weighed by attention, and what fc2 gets are activations of them. The
+ * magnitude is taken as deviation plus |mean| in all cases.
  */
 #include "tensor/base/arithmetic.h"
 #include "tensor/base/file.h"
@@ -51,8 +52,8 @@ static bool is_frozen(const Linear *linear)
 }
 
 /*
- * The index of the first parameter that trains, itself or by parts of a method: gradients flow back no further
- * than that.
+ * The index of the first parameter that trains, itself or by parts of a method: gradients flow back
+ * no further than that.
  */
 static int first_trained(const Vit *vit)
 {
@@ -213,7 +214,8 @@ static void pack_patches(Vit *vit, Threads *threads)
     let_go(vit->patch_embedding);
 }
 
-/* Fills all packs, block after block. `numbers` [3 D + F] is room for magnitudes in int8, else NULL. */
+/* Fills all packs, block after block. `numbers` [3 D + F] is room for magnitudes in int8, else
+ * NULL. */
 static void pack_all(Vit *vit, Precision precision, float *numbers, Threads *threads)
 {
     const ptrdiff_t D = vit->config.width;

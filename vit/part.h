@@ -1,10 +1,11 @@
 /*
  * part.h - parameters that a method adds to the encoder, as one table a method.
  *
- * A method of `tune` is a VitMethod: the rows of its parts say entry name, shape, initial values and decay, and two
- * functions attach the parts to a linear map and merge them into its weight. Tuning, adapters, export and
- * inspect loop over the rows. Another method adds a VitMethod to vit_methods (part.c) and the operation that
- * the forward does with its parts. The head is a table of such rows, too.
+ * A method of `tune` is a VitMethod: the rows of its parts say entry name, shape, initial values
+ * and decay, and two functions attach the parts to a linear map and merge them into its weight.
+ * Tuning, adapters, export and inspect loop over the rows. Another method adds a VitMethod to
+ * vit_methods (part.c) and the operation that the forward does with its parts. The head is a table
+ * of such rows, too.
  */
 #ifndef LNCLIP_VIT_PART_H
 #define LNCLIP_VIT_PART_H
@@ -16,7 +17,8 @@
 
 enum { VIT_PART_NAME_SIZE = VIT_NAME_SIZE + 16, VIT_MOST_PARTS = 4 };
 
-/* An extent of a part: `in` and `out` of the weight that it belongs to, and the rank that `tune` gives. */
+/* An extent of a part: `in` and `out` of the weight that it belongs to, and the rank that `tune`
+ * gives. */
 typedef enum VitPartExtent {
     VIT_PART_NONE,
     VIT_PART_IN,
@@ -54,8 +56,9 @@ struct VitMethod {
     void (*attach)(Vit *vit, VitParameter *weight, Tensor *parts);
 
     /*
-     * merged [out,in]: the weight with which the linear map alone computes what it does with the parts.
-     * NULL: no weight does; the method cannot be merged, and vit_save_as refuses a model that has it.
+     * merged [out,in]: the weight with which the linear map alone computes what it does with the
+     * parts. NULL: no weight does; the method cannot be merged, and vit_save_as refuses a model
+     * that has it.
      */
     void (*merge)(const Tensor *weight, float *const *parts, int rank, float scale, float *merged);
 };
@@ -73,8 +76,9 @@ void vit_part_draw(const VitPartRow *row, const Tensor *part, int in, Random *ra
 void vit_part_name(const VitPartRow *row, const char *weight, char name[VIT_PART_NAME_SIZE]);
 
 /*
- * The inverse, in place: the name of a part (peft's in memory, "lora_A.default.weight", too) becomes that of its
- * weight. NULL, and nothing changed, for all other names; else its method, and *part the number of its row.
+ * The inverse, in place: the name of a part (peft's in memory, "lora_A.default.weight", too)
+ * becomes that of its weight. NULL, and nothing changed, for all other names; else its method, and
+ * *part the number of its row.
  */
 const VitMethod *vit_part_parse(char *name, int *part);
 

@@ -1,9 +1,10 @@
 /*
  * tune.c - see tune.h.
  *
- * First the text of `tune`: it is read into items, which needs no model, so that a recipe can refuse an invalid
- * one before a model is loaded; then each item chooses among the parameters of a model. Items add up: a parameter
- * that two items name trains once. A parameter that trains fully cannot have LoRA as well.
+ * First the text of `tune`: it is read into items, which needs no model, so that a recipe can
+ * refuse an invalid one before a model is loaded; then each item chooses among the parameters of a
+ * model. Items add up: a parameter that two items name trains once. A parameter that trains fully
+ * cannot have LoRA as well.
  */
 #include "vit/tune.h"
 
@@ -17,7 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what trains --------------------------------------------------------------------------------- */
+/* ---- what trains
+ * --------------------------------------------------------------------------------- */
 
 #define KNOWN "ln, bias, lora:R, all, none or patterns such as *.layers.0.*"
 
@@ -218,7 +220,8 @@ Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, Erro
     return STATUS_OK;
 }
 
-/* ---- the array of trainable parameters ------------------------------------------------------------ */
+/* ---- the array of trainable parameters
+ * ------------------------------------------------------------ */
 
 enum { ENTRY_NAME_SIZE = VIT_PART_NAME_SIZE + sizeof VIT_PREFIX };
 

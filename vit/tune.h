@@ -1,8 +1,9 @@
 /*
  * tune.h - what trains: one flat array of numbers, their gradients beside it in the same order.
  *
- * vit_tune moves the chosen parameters of the encoder, and the head, into that array; their Tensors become
- * views into it. The optimizer, the checkpoint and the sentence "104,450 of 303 M" are each one loop.
+ * vit_tune moves the chosen parameters of the encoder, and the head, into that array; their Tensors
+ * become views into it. The optimizer, the checkpoint and the sentence "104,450 of 303 M" are each
+ * one loop.
  */
 #ifndef LNCLIP_VIT_TUNE_H
 #define LNCLIP_VIT_TUNE_H
@@ -42,39 +43,42 @@ typedef struct VitChoice {
  * The text of `tune` is a comma list whose items add up:
  *
  *     ln              every LayerNorm
- *     bias            every bias, those of LayerNorms too: BitFit, Ben Zaken et al., arXiv 2106.10199
- *     lora:R[:q+v]    LoRA of rank R (lora.h) beside the frozen weights of q, k, v, out, fc1, fc2; q+v unless said
+ *     bias            every bias, LayerNorm included: BitFit, Ben Zaken et al., arXiv 2106.10199
+ *     lora:R[:q+v]    LoRA of rank R (lora.h) of the weights q, k, v, out, fc1, fc2; default q+v
  *     all             everything
  *     none            nothing: the head alone
  *     PATTERN         fnmatch, against names from "vision_model." on
  *
- * STATUS_USAGE, naming it, for an item that no model could make sense of: an empty one, a rank out of range, an
- * unknown linear map, LoRA twice. Thread-safe.
+ * STATUS_USAGE, naming it, for an item that no model could make sense of: an empty one, a rank out
+ * of range, an unknown linear map, LoRA twice. Thread-safe.
  */
 Status vit_tune_check(const char *tune, Error *error);
 
 /*
- * What `tune` means for the parameters of a model: sets chosen [parameter_count]. STATUS_USAGE as vit_tune_check has it, and for a pattern that matches nothing, LoRA of a weight that
- * trains itself, and a rank above the width.
+ * What `tune` means for the parameters of a model: sets chosen [parameter_count]. STATUS_USAGE as
+ * vit_tune_check has it, and for a pattern that matches nothing, LoRA of a weight that trains
+ * itself, and a rank above the width.
  */
 Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, Error *error);
 
 /*
- * Moves what `tune` chooses (vit_tune_choose) and the head, which always trains, into one array; their
- * Tensors become views of it, with needs_grad set and the gradient beside. The parts of methods are made here, drawn
- * from `seed`, and attached (part.h): their entries are where that of their weight would be. `head` may be NULL only for
- * pretraining, where none exists. vit and head must outlive *tuned; destroy it first. Once per Vit.
+ * Moves what `tune` chooses (vit_tune_choose) and the head, which always trains, into one array;
+ * their Tensors become views of it, with needs_grad set and the gradient beside. The parts of
+ * methods are made here, drawn from `seed`, and attached (part.h): their entries are where that of
+ * their weight would be. `head` may be NULL only for pretraining, where none exists. vit and head
+ * must outlive *tuned; destroy it first. Once per Vit.
  */
 Status vit_tune(VitTuned **tuned, Vit *vit, VitHead *head, const char *tune, uint64_t seed,
                 Error *error);
 
 /*
- * Makes the scale of LoRA in `vit`, which `tuned` was made of, alpha / R; alpha 0 is R, the scale 1 that
- * it has before. Nothing without LoRA.
+ * Makes the scale of LoRA in `vit`, which `tuned` was made of, alpha / R; alpha 0 is R, the scale 1
+ * that it has before. Nothing without LoRA.
  */
 void vit_tuned_set_lora_alpha(VitTuned *tuned, Vit *vit, double alpha);
 
-/* Frees the array; the parameters it held must not be used afterwards, only destroyed. NULL is allowed. */
+/* Frees the array; the parameters it held must not be used afterwards, only destroyed. NULL is
+ * allowed. */
 void vit_tuned_destroy(VitTuned *tuned);
 
 /* Parameters among `count` that methods add to the encoder. */

@@ -6,8 +6,8 @@
  *     L times: x = x + out(attention(ln1(x)));  x = x + fc2(act(fc1(ln2(x))))
  *     feature = post_layernorm(x[:, 0])                             [B,1,D]
  *
- * (Radford et al., arXiv 2103.00020; tensor names of Hugging Face's CLIPVisionModel.) The last block
- * computes keys and values of all tokens, and everything else for the class token alone.
+ * (Radford et al., arXiv 2103.00020; tensor names of Hugging Face's CLIPVisionModel.) The last
+ * block computes keys and values of all tokens, and everything else for the class token alone.
  */
 #ifndef LNCLIP_VIT_VIT_H
 #define LNCLIP_VIT_VIT_H
@@ -24,7 +24,8 @@
 /* A method that adds parameters to the encoder (part.h). */
 typedef struct VitMethod VitMethod;
 
-/* One named parameter of the encoder: the single list behind loading, tuning, adapters and inspect. */
+/* One named parameter of the encoder: the single list behind loading, tuning,
+ * adapters and inspect. */
 typedef struct VitParameter {
     char name[VIT_NAME_SIZE]; /* as in Hugging Face, from "vision_model." on */
     const VitTensorRow *row;  /* of the family's table */
@@ -79,15 +80,16 @@ typedef struct Vit {
 } Vit;
 
 /*
- * Loads a model: a folder with config.json and model.safetensors (or its index), or one .safetensors
- * file (config.json beside it, else its metadata). Where neither tells the shape (GenD, bare files) it is that
- * of the tensors; what these do not tell is taken from the config.json of the backbone that a GenD file names
- * (openai/clip-vit-*: known; else a local path or the Hugging Face cache), else from `hints`. Up to width 1024
- * heads of 64 and eps 1e-5 are assumed, and reported in config.assumptions; an unknown activation, and unknown
- * heads of wider models, are STATUS_FAILED. STATUS_USAGE for hints that contradict the files.
- * Whole CLIP, vision-only and GenD files; F32 is used in place from the mapping, F16 and BF16 are converted.
- * All missing and unexpected tensors are listed. *vit is owned by the caller.
- * If the file holds a GenD head, vit_head_read (head.h) finds it.
+ * Loads a model: a folder with config.json and model.safetensors (or its index), or one
+ * .safetensors file (config.json beside it, else its metadata). Where neither tells the shape
+ * (GenD, bare files) it is that of the tensors; what these do not tell is taken from the
+ * config.json of the backbone that a GenD file names (openai/clip-vit-*: known; else a local path
+ * or the Hugging Face cache), else from `hints`. Up to width 1024 heads of 64 and eps 1e-5 are
+ * assumed, and reported in config.assumptions; an unknown activation, and unknown heads of wider
+ * models, are STATUS_FAILED. STATUS_USAGE for hints that contradict the files. Whole CLIP,
+ * vision-only and GenD files; F32 is used in place from the mapping, F16 and BF16 are converted.
+ * All missing and unexpected tensors are listed. *vit is owned by the caller. If the file holds a
+ * GenD head, vit_head_read (head.h) finds it.
  */
 Status vit_load_with(Vit **vit, const char *path, const VitHints *hints, Threads *threads,
                      Error *error);
@@ -96,20 +98,22 @@ Status vit_load_with(Vit **vit, const char *path, const VitHints *hints, Threads
 Status vit_load(Vit **vit, const char *path, Threads *threads, Error *error);
 
 /*
- * Random weights as Hugging Face initialises CLIPVisionModel (initializer factor 1): class embedding
- * N(0, D^-1/2), patch and position N(0, 0.02), q, k, v N(0, D^-1/2 (2L)^-1/2), out N(0, D^-1/2),
- * fc1 N(0, (2D)^-1/2), fc2 N(0, D^-1/2 (2L)^-1/2), biases 0, LayerNorms 1 and 0. A pure function of
- * (config, seed).
+ * Random weights as Hugging Face initialises CLIPVisionModel (initializer factor 1): class
+ * embedding N(0, D^-1/2), patch and position N(0, 0.02), q, k, v N(0, D^-1/2 (2L)^-1/2), out N(0,
+ * D^-1/2), fc1 N(0, (2D)^-1/2), fc2 N(0, D^-1/2 (2L)^-1/2), biases 0, LayerNorms 1 and 0. A pure
+ * function of (config, seed).
  */
 Status vit_create(Vit **vit, const VitConfig *config, uint64_t seed, Threads *threads,
                   Error *error);
 
-/* The file with the tensors (or their index) of a model that vit_load takes by `path`. STATUS_FAILED without one. */
+/* The file with the tensors (or their index) of a model that vit_load takes by `path`.
+ * STATUS_FAILED without one. */
 Status vit_model_file(const char *path, char file[FILE_PATH_SIZE], Error *error);
 
 /*
- * Writes config.json, preprocessor_config.json and model.safetensors in Hugging Face's layout, into a folder that is
- * new or empty; anything else is refused. The folder gets its name when it is complete (file_folder_commit).
+ * Writes config.json, preprocessor_config.json and model.safetensors in Hugging Face's layout, into
+ * a folder that is new or empty; anything else is refused. The folder gets its name when it is
+ * complete (file_folder_commit).
  */
 Status vit_save(const Vit *vit, const char *folder, Error *error);
 
@@ -122,13 +126,14 @@ VitParameter *vit_find(const Vit *vit, const char *name);
 size_t vit_size(const Vit *vit);
 
 /*
- * Packs the linear maps whose weights do not train, patch embedding included, for the forward and, if
- * `backward`, for the gradients that flow through them to what trains before them: no others are made. Then
- * lets the weights' file pages go; the numbers stay readable, from the file. Where packing gains nothing
- * (packed_pays) it does nothing. `precision` is that of all later forwards: in bf16 and int8 activations
- * between products are bf16 tensors; the residual stream and what trains stay f32, but products with a weight
- * that trains are made in bf16 from it. int8 asserts that `backward` is false.
- * Call once, after vit_adapter_read and vit_tune: neither may follow. STATUS_FAILED without memory.
+ * Packs the linear maps whose weights do not train, patch embedding included, for the forward and,
+ * if `backward`, for the gradients that flow through them to what trains before them: no others are
+ * made. Then lets the weights' file pages go; the numbers stay readable, from the file. Where
+ * packing gains nothing (packed_pays) it does nothing. `precision` is that of all later forwards:
+ * in bf16 and int8 activations between products are bf16 tensors; the residual stream and what
+ * trains stay f32, but products with a weight that trains are made in bf16 from it. int8 asserts
+ * that `backward` is false. Call once, after vit_adapter_read and vit_tune: neither may follow.
+ * STATUS_FAILED without memory.
  */
 Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, Error *error);
 
@@ -138,23 +143,25 @@ size_t vit_bytes(const Vit *vit);
 /*
  * pixels [B,3,S,S], normalised -> features [B,1,D]. Transient values are released as soon as no one
  * needs them, so inference holds a few [B,T,D] at a time. `probabilities`: NULL, or L leaves
- * [B,H,Tq,T] (Tq = T, 1 in the last block), one for the attention of each block, as op_attention takes them:
- * filled if they have data, and given their gradient in the backward if they need one. On a tape with an
- * inner one (tape_allow_recompute, vit_block_operations) a recorded block keeps its input only and is
- * computed again in the backward; then `probabilities` must be NULL.
+ * [B,H,Tq,T] (Tq = T, 1 in the last block), one for the attention of each block, as op_attention
+ * takes them: filled if they have data, and given their gradient in the backward if they need one.
+ * On a tape with an inner one (tape_allow_recompute, vit_block_operations) a recorded block keeps
+ * its input only and is computed again in the backward; then `probabilities` must be NULL.
  */
 Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities);
 
 /*
- * The model: the encoder and what methods add to it. pixels [B,3,S,S] -> features [B,1,W], W = vit_model_width, for
- * the head; otherwise as vit_forward. Training, scoring, cached features and explanations call this, so a
- * method that reads other tokens or another tower changes these three functions alone.
+ * The model: the encoder and what methods add to it. pixels [B,3,S,S] -> features [B,1,W], W =
+ * vit_model_width, for the head; otherwise as vit_forward. Training, scoring, cached features and
+ * explanations call this, so a method that reads other tokens or another tower changes these three
+ * functions alone.
  */
 Tensor *vit_model_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities);
 int vit_model_width(const Vit *vit);
 int vit_model_operations(const Vit *vit); /* an upper bound, for tape_create */
 
-/* Upper bounds on the operations of one vit_forward, for tape_create, and of one block, for tape_allow_recompute. */
+/* Upper bounds on the operations of one vit_forward, for tape_create, and of one block, for
+ * tape_allow_recompute. */
 int vit_forward_operations(const Vit *vit);
 int vit_block_operations(void);
 

@@ -1,5 +1,6 @@
 /*
- * error.c - see error.h. Formatting only: it neither prints nor allocates, so it cannot fail itself.
+ * error.c - see error.h. Formatting only: it neither prints nor allocates, so it cannot fail
+ * itself.
  */
 #include "tensor/base/error.h"
 

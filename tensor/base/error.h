@@ -2,8 +2,9 @@
  * error.h - how every fallible function of this project reports failure.
  *
  * A function that can fail returns a Status and takes an `Error *` as its last parameter. Libraries
- * never print and never exit: they fill the Error, and the program (tools/) prints it and chooses the
- * exit code. Programmer's mistakes (a wrong shape, a NULL) are not errors in this sense: they assert.
+ * never print and never exit: they fill the Error, and the program (tools/) prints it and chooses
+ * the exit code. Programmer's mistakes (a wrong shape, a NULL) are not errors in this sense: they
+ * assert.
  *
  * The message has one form: "WHAT: WHY; WHAT TO DO". WHAT names the file, key or argument.
  */
@@ -43,21 +44,23 @@ Status error_set(Error *error, Status status, const char *format, ...)
 
 /*
  * Counts one problem and keeps its text if it is among the first ERROR_MAX_DETAILS. Used when all
- * problems are to be reported at once (missing files, unexpected tensors); error_set then summarises.
+ * problems are to be reported at once (missing files, unexpected tensors); error_set then
+ * summarises.
  */
 void error_detail(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * How far apart two names are: the insertions, deletions, substitutions and swaps of neighbours that turn
- * one into the other (optimal string alignment). For "did you mean ...?". Only the first
+ * How far apart two names are: the insertions, deletions, substitutions and swaps of neighbours
+ * that turn one into the other (optimal string alignment). For "did you mean ...?". Only the first
  * ERROR_NAME_SIZE bytes of a name count. Thread-safe.
  */
 enum { ERROR_NAME_SIZE = 64 };
 int error_distance(const char *a, const char *b);
 
 /*
- * Leaves the calling function with the status of `expression` if that is not STATUS_OK. For functions
- * that own nothing yet; those that do write `if (status == STATUS_OK) status = ...` or jump to a label.
+ * Leaves the calling function with the status of `expression` if that is not STATUS_OK. For
+ * functions that own nothing yet; those that do write `if (status == STATUS_OK) status = ...` or
+ * jump to a label.
  */
 #define TRY(expression)                                                                            \
     do {                                                                                           \

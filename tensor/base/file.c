@@ -1,9 +1,10 @@
 /*
  * file.c - see file.h.
  *
- * Everything the project writes goes through FileWriter, so that a reader never sees half a file and a
- * full disk never costs the old one. The order flush, fsync, rename, fsync of the folder is what makes
- * the new name refer to complete numbers even after a power cut (POSIX leaves rename alone unordered).
+ * Everything the project writes goes through FileWriter, so that a reader never sees half a file
+ * and a full disk never costs the old one. The order flush, fsync, rename, fsync of the folder is
+ * what makes the new name refer to complete numbers even after a power cut (POSIX leaves rename
+ * alone unordered).
  */
 #include "tensor/base/file.h"
 
@@ -107,8 +108,8 @@ Status file_read(const char *path, size_t limit, char **content, size_t *size, E
 }
 
 /*
- * Mappings, as the handler of SIGBUS sees them: a list that only grows, whose nodes are used again. A node is free
- * while begin is 0. The path of one whose file shrank stays for good.
+ * Mappings, as the handler of SIGBUS sees them: a list that only grows, whose nodes are used again.
+ * A node is free while begin is 0. The path of one whose file shrank stays for good.
  */
 typedef struct Mapping {
     struct Mapping *next;
@@ -125,8 +126,8 @@ static struct sigaction handler_before;
 static uintptr_t page_size;
 
 /*
- * Zeros from the faulting page to the end of its mapping: all that lies behind it is beyond the end of the file,
- * too. mmap is a system call, and safe here.
+ * Zeros from the faulting page to the end of its mapping: all that lies behind it is beyond the end
+ * of the file, too. mmap is a system call, and safe here.
  */
 static void replace_lost_pages(int number, siginfo_t *information, void *context)
 {
@@ -266,9 +267,9 @@ static Status cannot_write(const char *path, int reason, Error *error)
 }
 
 /*
- * Creates a file and locks it, which tells file_remove_leftovers that it is being written. Another machine's
- * may take it for a leftover before it is locked: then it is made again. Where there are no locks, leftovers
- * stay.
+ * Creates a file and locks it, which tells file_remove_leftovers that it is being written. Another
+ * machine's may take it for a leftover before it is locked: then it is made again. Where there are
+ * no locks, leftovers stay.
  */
 static int create_locked(const char *path)
 {
@@ -337,7 +338,8 @@ static bool names_leftover(const char *name, const char *target)
     return kill((pid_t)atoi(digits), 0) != 0 && errno == ESRCH;
 }
 
-/* Not every file system has locks: NFS without its daemon, FUSE, Lustre without -o flock, some kernels. */
+/* Not every file system has locks: NFS without its daemon, FUSE, Lustre without -o flock, some
+ * kernels. */
 FileLock file_lock(int descriptor)
 {
     if (flock(descriptor, LOCK_EX | LOCK_NB) == 0)
@@ -421,7 +423,8 @@ void file_remove_leftovers(const char *path)
     remove_leftovers(path, false);
 }
 
-/* Makes the rename itself durable. Some file systems cannot sync a folder: that is not our failure. */
+/* Makes the rename itself durable. Some file systems cannot sync a folder: that is
+ * not our failure. */
 static void sync_folder_of(const char *path)
 {
     char folder[FILE_PATH_SIZE];
@@ -440,8 +443,8 @@ Status file_commit(FileWriter *writer, Error *error)
     if (fflush(writer->stream) != 0)
         reason = errno;
     /*
-     * An earlier failed write left its mark on the stream, but not its reason. The file is lost anyway,
-     * so one more byte is written to learn it.
+     * An earlier failed write left its mark on the stream, but not its reason. The file is lost
+     * anyway, so one more byte is written to learn it.
      */
     else if (ferror(writer->stream))
         reason = write(fileno(writer->stream), "", 1) < 0 ? errno : EIO;
@@ -575,7 +578,8 @@ Status file_folder_begin(FolderWriter *writer, const char *path, Error *error)
     return STATUS_OK;
 }
 
-/* Two renames in place of one: 0, or the reason of the failure, after which the old folder is back. */
+/* Two renames in place of one: 0, or the reason of the failure, after which the old
+ * folder is back. */
 static int replace_in_two(const FolderWriter *writer)
 {
     char before[FILE_PATH_SIZE];
@@ -610,8 +614,8 @@ static void remove_others(const char *folder, const char *kept)
 }
 
 /*
- * For a folder that must stay the same one: the working directory, and mount points, which cannot be renamed.
- * Its entries are replaced one by one. Returns 0 or the reason of a failure.
+ * For a folder that must stay the same one: the working directory, and mount points, which cannot
+ * be renamed. Its entries are replaced one by one. Returns 0 or the reason of a failure.
  */
 static int replace_entries(const FolderWriter *writer)
 {

@@ -2,8 +2,8 @@
  * machine.c - see machine.h.
  *
  * Where a control group is mounted is told by /proc/self/mountinfo, and which group we are in by
- * /proc/self/cgroup (cgroups(7)). In a container the mount may show only a part of the tree: then what is
- * above it cannot be read, and the part's own files show the limits.
+ * /proc/self/cgroup (cgroups(7)). In a container the mount may show only a part of the tree: then
+ * what is above it cannot be read, and the part's own files show the limits.
  */
 #include "tensor/base/machine.h"
 
@@ -40,7 +40,8 @@ static void read_line(const char *root, const char *folder, const char *file, ch
     fclose(stream);
 }
 
-/* The unsigned number that `text` begins with and what follows it; false for "max", "-1" and anything else. */
+/* The unsigned number that `text` begins with and what follows it; false for "max", "-1" and
+ * anything else. */
 static bool parse_number(const char *text, unsigned long long *value, const char **rest)
 {
     char *end;
@@ -61,7 +62,8 @@ static bool lists(const char *list, const char *word)
     return false;
 }
 
-/* ---- control groups ---------------------------------------------------------------------------------- */
+/* ---- control groups
+ * ---------------------------------------------------------------------------------- */
 
 /* The group of this process that has `controller`, or the one of version 2; "" if there is none. */
 static void find_group(const char *root, const char *controller, char group[PATH_MAX])
@@ -134,7 +136,8 @@ static void join_group(const char *shown, const char *point, const char *group, 
 
 typedef void (*Visit)(const char *root, const char *folder, void *context);
 
-/* Calls `visit` for the group of this process and all above it; `controller` NULL means version 2. */
+/* Calls `visit` for the group of this process and all above it; `controller` NULL
+ * means version 2. */
 static void visit_groups(const char *root, const char *controller, Visit visit, void *context)
 {
     char group[PATH_MAX], folder[PATH_MAX], line[LINE_SIZE];
@@ -158,7 +161,8 @@ static void visit_groups(const char *root, const char *controller, Visit visit, 
         fclose(stream);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------- */
+/* ---- memory
+ * ------------------------------------------------------------------------------------------- */
 
 static void lower(MachineMemory *memory, unsigned long long bytes, const char *what,
                   const char *where)
@@ -203,7 +207,8 @@ static size_t meminfo(const char *root, const char *key, size_t otherwise)
     return bytes;
 }
 
-/* Bytes of address space that are mapped but not in memory: they count for RLIMIT_AS and for nothing else. */
+/* Bytes of address space that are mapped but not in memory: they count for RLIMIT_AS and for
+ * nothing else. */
 static unsigned long long unused_address_space(const char *root)
 {
     unsigned long long size = 0, resident = 0;
@@ -237,7 +242,8 @@ size_t machine_available(const char *root)
     return meminfo(root, "MemAvailable:", SIZE_MAX);
 }
 
-/* ---- processors --------------------------------------------------------------------------------------- */
+/* ---- processors
+ * --------------------------------------------------------------------------------------- */
 
 /* The set grows until it holds the kernel's largest number. */
 static int allowed_processors(void)

@@ -84,7 +84,8 @@ char *mem_print(const char *what, Error *error, const char *format, ...)
     return NULL;
 }
 
-/* ---- a pool ------------------------------------------------------------------------------------------ */
+/* ---- a pool
+ * ------------------------------------------------------------------------------------------ */
 
 struct MemPoolBlock {
     struct MemPoolBlock *previous;

@@ -1,12 +1,12 @@
 /*
  * number.c - see number.h.
  *
- * The fast path is Clinger's (How to read floating point numbers accurately, PLDI 1990): if the digits
- * form an integer of at most 2^53 and the power of ten is at most 10^22, both are exact doubles, and one
- * multiplication or division rounds once, which is correct rounding. Where long double has 64 bits of
- * significand (x86), the same holds for 19 digits and 10^27, and covers what %.17g writes; its result is
- * then rounded a second time, to double, which is harmless unless it lies halfway between two doubles.
- * Everything else goes to strtod, in the C locale.
+ * The fast path is Clinger's (How to read floating point numbers accurately, PLDI 1990): if the
+ * digits form an integer of at most 2^53 and the power of ten is at most 10^22, both are exact
+ * doubles, and one multiplication or division rounds once, which is correct rounding. Where long
+ * double has 64 bits of significand (x86), the same holds for 19 digits and 10^27, and covers what
+ * %.17g writes; its result is then rounded a second time, to double, which is harmless unless it
+ * lies halfway between two doubles. Everything else goes to strtod, in the C locale.
  */
 #include "tensor/base/number.h"
 

@@ -1,9 +1,9 @@
 /*
  * number.h - numbers as text, alike in every locale.
  *
- * strtod and printf follow the locale of the process, which is not ours to set in a library: a German one
- * would read "0.5" as 0. Score files hold up to a hundred million numbers, so the common short decimal is
- * converted without strtod, and exactly.
+ * strtod and printf follow the locale of the process, which is not ours to set in a library: a
+ * German one would read "0.5" as 0. Score files hold up to a hundred million numbers, so the common
+ * short decimal is converted without strtod, and exactly.
  */
 #ifndef LNCLIP_TENSOR_BASE_NUMBER_H
 #define LNCLIP_TENSOR_BASE_NUMBER_H
@@ -16,8 +16,9 @@
 enum { NUMBER_SIZE = 32 }; /* of a printed number, with its terminator */
 
 /*
- * Reads the decimal number that is all of text [length] (no spaces, no hexadecimal), correctly rounded.
- * "nan", "inf" and "infinity" in any case, with a sign or not, give those values. False if it is no number.
+ * Reads the decimal number that is all of text [length] (no spaces, no hexadecimal), correctly
+ * rounded. "nan", "inf" and "infinity" in any case, with a sign or not, give those values. False if
+ * it is no number.
  */
 bool number_parse(const char *text, size_t length, double *value);
 

@@ -1,5 +1,6 @@
 /*
- * text.h - names of files and sources in text for people, SVG and HTML: any bytes in, well-formed UTF-8 out.
+ * text.h - names of files and sources in text for people, SVG and HTML: any bytes in, well-formed
+ * UTF-8 out.
  */
 #ifndef LNCLIP_TENSOR_BASE_TEXT_H
 #define LNCLIP_TENSOR_BASE_TEXT_H
@@ -12,7 +13,8 @@ void text_print(FILE *stream, const char *text);
 /* The same in memory that the caller frees; NULL without memory. */
 char *text_printed(const char *text);
 
-/* The same for XML and HTML: & < > " and ' become entities. Fit for element content and quoted attributes. */
+/* The same for XML and HTML: & < > " and ' become entities. Fit for element content and quoted
+ * attributes. */
 void text_print_xml(FILE *stream, const char *text);
 
 /* Characters that text_print writes. */

@@ -1,6 +1,6 @@
 /*
- * cpu.c - see cpu_private.h. Bits: Intel SDM volume 2A, CPUID leaves 1 and 7; volume 1, 13.3 for XCR0. Tiles:
- * Documentation/arch/x86/xstate.rst of the Linux kernel.
+ * cpu.c - see cpu_private.h. Bits: Intel SDM volume 2A, CPUID leaves 1 and 7; volume 1, 13.3 for
+ * XCR0. Tiles: Documentation/arch/x86/xstate.rst of the Linux kernel.
  */
 #include "tensor/kernels/cpu_private.h"
 

@@ -1,6 +1,7 @@
 /*
- * elements_template.h - the kernels of single elements, written once in plain C: exponentials, activations,
- * conversions, and the epilogue of the packed products. Included by rows_template.h, which says how.
+ * elements_template.h - the kernels of single elements, written once in plain C: exponentials,
+ * activations, conversions, and the epilogue of the packed products. Included by rows_template.h,
+ * which says how.
  *
  * Polynomials are minimax fits; fit.py in this folder computes their coefficients.
  */
@@ -66,11 +67,11 @@ enum { EPILOGUE_ROWS = 8 }; /* activated per call, which makes the cost of the c
 /*
  * exp(x + low) for |low| < 0.01: a caller that knows its argument to more than f32 passes the rest.
  *
- * x = k ln 2 + r with |r| <= ln(2) / 2 and integer k, so exp(x) = 2^k exp(r). Adding 1.5 2^23 rounds to
- * an integer and leaves it in the low bits. ln 2 is subtracted in two parts, the first of so few bits
- * that k times it is exact. 2^k may itself be too small or too large for an f32 (k from -151 to 151), so
- * it is applied as two factors; the second product rounds once, also to a subnormal. Beyond +-104 the
- * result is 0 or infinity anyway; a NaN passes through every step.
+ * x = k ln 2 + r with |r| <= ln(2) / 2 and integer k, so exp(x) = 2^k exp(r). Adding 1.5 2^23
+ * rounds to an integer and leaves it in the low bits. ln 2 is subtracted in two parts, the first of
+ * so few bits that k times it is exact. 2^k may itself be too small or too large for an f32 (k from
+ * -151 to 151), so it is applied as two factors; the second product rounds once, also to a
+ * subnormal. Beyond +-104 the result is 0 or infinity anyway; a NaN passes through every step.
  */
 INLINE TARGET float NAME(exp_of)(float x, float low)
 {
@@ -114,7 +115,8 @@ TARGET static void NAME(quick_gelu)(const float *z, float *y, size_t n)
         y[i] = z[i] * NAME(quick_gelu_sigmoid)(z[i]);
 }
 
-/* ds/dz = 1.702 s (1 - s), so dy/dz = s + 1.702 (z s) (1 - s), in the order that never overflows. */
+/* ds/dz = 1.702 s (1 - s), so dy/dz = s + 1.702 (z s) (1 - s), in the order
+ * that never overflows. */
 TARGET static void NAME(quick_gelu_backward)(const float *z, const float *dy, float *dz, size_t n)
 {
     INDEPENDENT
@@ -125,11 +127,12 @@ TARGET static void NAME(quick_gelu_backward)(const float *z, const float *dy, fl
 }
 
 /*
- * With a = |z|, both share exp(-a^2 / 2); Phi(-a) = exp(-a^2 / 2) t Q(t) with t = 1 / (1 + a / 4), where
- * t Q(t) is Mills' ratio over sqrt(2 pi), smooth and without cancellation. The lower tail is therefore
- * accurate relative to itself. a^2 is split into an exact square and a rest, because its rounding error
- * would be magnified by the exponential. Beyond a = 15 the tail is 0 (the bits of
- * positive floats are ordered as they are, and a minimum of integers is never turned into a branch).
+ * With a = |z|, both share exp(-a^2 / 2); Phi(-a) = exp(-a^2 / 2) t Q(t) with t = 1 / (1 + a / 4),
+ * where t Q(t) is Mills' ratio over sqrt(2 pi), smooth and without cancellation. The lower tail is
+ * therefore accurate relative to itself. a^2 is split into an exact square and a rest, because its
+ * rounding error would be magnified by the exponential. Beyond a = 15 the tail is 0 (the bits of
+ * positive floats are ordered as they are, and a minimum of integers is never turned into a
+ * branch).
  */
 INLINE TARGET Normal NAME(normal_at)(float z)
 {
@@ -254,8 +257,8 @@ INLINE TARGET void NAME(store_row)(const float *v, DType type, void *out, ptrdif
 }
 
 /*
- * At most EPILOGUE_ROWS rows. `columns` is a constant for full panels: their loops then have no remainder, and
- * the sums of a row stay in registers.
+ * At most EPILOGUE_ROWS rows. `columns` is a constant for full panels: their loops then have no
+ * remainder, and the sums of a row stay in registers.
  */
 INLINE TARGET void NAME(epilogue_rows)(const Epilogue *f, int row, int count, const int columns,
                                        const float *sums)

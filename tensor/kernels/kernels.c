@@ -1,6 +1,6 @@
 /*
- * kernels.c - see kernels.h: compiles the templates for each ISA level, builds a table for each level that the
- * processor has, and chooses one once.
+ * kernels.c - see kernels.h: compiles the templates for each ISA level, builds a table for each
+ * level that the processor has, and chooses one once.
  */
 #include "tensor/kernels/kernels.h"
 

@@ -1,10 +1,10 @@
 /*
  * peak.c - see peak.h.
  *
- * Each loop keeps enough independent sums to hide the latency of its instruction (at most 8 cycles for the
- * vectors, two a cycle; 52 for tiles, one in 16) and starts from values that stay finite and normal: some
- * processors slow down on others. What the loops compute is discarded through `keep`, so that the
- * compiler cannot remove them.
+ * Each loop keeps enough independent sums to hide the latency of its instruction (at most 8 cycles
+ * for the vectors, two a cycle; 52 for tiles, one in 16) and starts from values that stay finite
+ * and normal: some processors slow down on others. What the loops compute is discarded through
+ * `keep`, so that the compiler cannot remove them.
  */
 #include "tensor/kernels/peak.h"
 
@@ -172,7 +172,8 @@ typedef struct Peak {
     double (*run)(int rounds);
 } Peak;
 
-/* From the plainest to the best, ISA levels as in LNCLIP_CPU; every precision may use those of f32. */
+/* From the plainest to the best, ISA levels as in LNCLIP_CPU; every precision may use
+ * those of f32. */
 static const Peak f32_peaks[] = {
     {"ref", "plain C", peak_plain},
 #if defined(__x86_64__)

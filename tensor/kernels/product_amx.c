@@ -1,16 +1,18 @@
 /*
  * product_amx.c - the packed product's bf16 and int8 kernels for the tile registers of AMX.
  *
- * Four of the eight tiles hold 32 x 32 sums, two hold 32 rows of A and two 32 columns of B, 16 groups deep: one
- * line of each row of A, and 16 rows of the panel. What limits it is not the multiplier but that these 64
- * lines come from the second-level cache. Partial sums in memory, so that blocks of A and B could stay in the
- * first level, cost more than they gain: to store and load four tiles takes as long as two steps. Where the results
- * go is fetched meanwhile too, or `deliver` would wait for it, a tenth of the time in training.
+ * Four of the eight tiles hold 32 x 32 sums, two hold 32 rows of A and two 32 columns of B, 16
+ * groups deep: one line of each row of A, and 16 rows of the panel. What limits it is not the
+ * multiplier but that these 64 lines come from the second-level cache. Partial sums in memory, so
+ * that blocks of A and B could stay in the first level, cost more than they gain: to store and load
+ * four tiles takes as long as two steps. Where the results go is fetched meanwhile too, or
+ * `deliver` would wait for it, a tenth of the time in training.
  *
- * Where rows do not come in sixteens, the last tile overlaps the one before, and the same sums are made twice;
- * only fewer than 16 rows are a tile of fewer. So every sum is made by the same instructions in the same
- * order, wherever its row stands. Up to 16 rows that remain after blocks of 32 join the last block: they
- * then cost a pass over their own rows, and not one more over the panel.
+ * Where rows do not come in sixteens, the last tile overlaps the one before, and the same sums are
+ * made twice; only fewer than 16 rows are a tile of fewer. So every sum is made by the same
+ * instructions in the same order, wherever its row stands. Up to 16 rows that remain after blocks
+ * of 32 join the last block: they then cost a pass over their own rows, and not one more over the
+ * panel.
  */
 #include "tensor/kernels/kernels_private.h"
 #include "tensor/kernels/tiles_private.h"
@@ -88,8 +90,8 @@ INLINE void fetch(Ahead *ahead)
     } while (0)
 
 /*
- * In the place of a TILE_SPACE: the next step's lines of eight rows of A, into the first-level cache. Rows an even
- * number of lines apart would drive each other out of it.
+ * In the place of a TILE_SPACE: the next step's lines of eight rows of A, into the first-level
+ * cache. Rows an even number of lines apart would drive each other out of it.
  */
 INLINE void fetch_rows(const char *a, ptrdiff_t lda)
 {
@@ -101,7 +103,8 @@ INLINE void fetch_rows(const char *a, ptrdiff_t lda)
         _mm_prefetch(a + row * lda + LINE, _MM_HINT_T0);
 }
 
-/* Where the results of a block of rows will be written and what will be added, to be fetched row by row. */
+/* Where the results of a block of rows will be written and what will be added, to be fetched row by
+ * row. */
 typedef struct Results {
     const Epilogue *finish;
     int row, end, column; /* row = end: none are left, or `finish` is not used */
@@ -183,7 +186,8 @@ INLINE void block(const Kind kind, const int high, const int wide, const Block *
         STORE(SUM11, p->last, SIDE);
 }
 
-/* Three tiles high, one or two wide. Rows of A are read once for each column of tiles, from near. */
+/* Three tiles high, one or two wide. Rows of A are read once for each column of
+ * tiles, from near. */
 INLINE void tall_block(const Kind kind, const int wide, const Block *p, Ahead *ahead)
 {
     const char *a = p->a, *b = p->b;

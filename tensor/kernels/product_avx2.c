@@ -1,13 +1,15 @@
 /*
  * product_avx2.c - the packed product's kernels for AVX2 and FMA.
  *
- * A tile keeps 6 x 16 sums in 12 of the 16 registers and passes over its four quarters of a panel in turn.
- * What bf16 and int8 lack in instructions is made up by widening: a group is taken apart into its low and high
- * halves, of a beforehand (once for four quarters), of b on its way into a register. A half is then
+ * A tile keeps 6 x 16 sums in 12 of the 16 registers and passes over its four quarters of a panel
+ * in turn. What bf16 and int8 lack in instructions is made up by widening: a group is taken apart
+ * into its low and high halves, of a beforehand (once for four quarters), of b on its way into a
+ * register. A half is then
  *
  *     bf16   one number as an f32, so that products are exact and sums f32's;
- *     int8   two bytes (0 and 2, or 1 and 3) as 16-bit integers, whose products one instruction adds up
- *            exactly. The one that multiplies bytes saturates at 16 bits, which full ranges exceed.
+ *     int8   two bytes (0 and 2, or 1 and 3) as 16-bit integers; one instruction adds up their
+ *            products exactly. The instruction for products of bytes saturates at 16 bits, which
+ *            full ranges exceed.
  *
  * Long rows are cut into chunks, whose a stays in the first-level cache. Sums wait in memory
  * meanwhile, which rounds nothing: the order is the same as without chunks.
@@ -23,8 +25,8 @@
 #define INLINE __attribute__((always_inline)) TARGET static inline
 
 /*
- * Keeps sums in their registers, and b from being held for its other half: gcc otherwise reorders until it
- * must spill, which costs int8 up to a tenth of its speed.
+ * Keeps sums in their registers, and b from being held for its other half: gcc otherwise reorders
+ * until it must spill, which costs int8 up to a tenth of its speed.
  */
 #define PIN(sums) __asm__ volatile("" : "+x"((sums)[0]), "+x"((sums)[1]) : : "memory")
 
@@ -155,8 +157,9 @@ INLINE void quarter_of(const Precision precision, int rows, Halves a, const floa
 }
 
 /*
- * Six rows of eight become eight groups of six: rows are paired, (0,1), (2,3), (4,5), and the pairs of a
- * group set side by side, in each half of the registers for itself: they hold groups four apart.
+ * Six rows of eight become eight groups of six: rows are paired, (0,1), (2,3), (4,5), and the pairs
+ * of a group set side by side, in each half of the registers for itself: they hold groups four
+ * apart.
  */
 INLINE void deal_six(const __m256 rows[ROWS], float *out)
 {
@@ -177,7 +180,8 @@ INLINE void deal_six(const __m256 rows[ROWS], float *out)
     }
 }
 
-/* Takes `groups`, a multiple of LANES, of each of the rows apart; zeros stand for rows that are not there. */
+/* Takes `groups`, a multiple of LANES, of each of the rows apart; zeros stand for rows that are not
+ * there. */
 TARGET static void take_apart(const Precision precision, const char *a, ptrdiff_t lda, int rows,
                               int groups, float *low, float *high)
 {

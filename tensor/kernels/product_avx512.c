@@ -1,8 +1,10 @@
 /*
- * product_avx512.c - the packed product's kernels for AVX-512 and its extensions: one tile for groups of one f32,
- * two bf16 or four bytes, with the instruction that multiplies such groups; and the layouts of operands.
+ * product_avx512.c - the packed product's kernels for AVX-512 and its extensions: one tile for
+ * groups of one f32, two bf16 or four bytes, with the instruction that multiplies such groups; and
+ * the layouts of operands.
  *
- * There is no int8 kernel without VNNI: it would take three instructions for one and be no faster than bf16.
+ * There is no int8 kernel without VNNI: it would take three instructions for one and be no faster
+ * than bf16.
  */
 #if defined(__x86_64__)
 
@@ -37,8 +39,8 @@
 #include "tensor/kernels/product_avx512_template.h"
 
 /*
- * Without BF16 instructions: a bf16 value is the upper half of an f32. The even value of a pair is shifted up, the
- * odd one is masked in place, which costs 20 instructions to 48 products.
+ * Without BF16 instructions: a bf16 value is the upper half of an f32. The even value of a pair is
+ * shifted up, the odd one is masked in place, which costs 20 instructions to 48 products.
  */
 __attribute__((target("avx512f,avx512dq"))) static inline __m512 value_of_pair(__m512 pair,
                                                                                int part)
@@ -67,8 +69,8 @@ TARGET static inline __mmask16 first_lanes(int count)
 }
 
 /*
- * Six rows of sixteen become sixteen groups of six in two steps: rows are paired, (0,1), (2,3), (4,5),
- * which leaves three streams of 64-bit elements, and these are dealt out in turn.
+ * Six rows of sixteen become sixteen groups of six in two steps: rows are paired, (0,1), (2,3),
+ * (4,5), which leaves three streams of 64-bit elements, and these are dealt out in turn.
  */
 TARGET static inline void deal_six(__m512 rows[ROWS], __m512 groups[ROWS])
 {
@@ -111,8 +113,9 @@ TARGET void kernels_interleave_avx512(const float *a, ptrdiff_t lda, int rows, i
 }
 
 /*
- * Transposes 16 x 16 in four steps: twice within the 128-bit quarters of the registers, which leaves in
- * r[4 i + j] the columns j, j + 4, j + 8, j + 12 of rows 4 i to 4 i + 3, and twice by whole quarters.
+ * Transposes 16 x 16 in four steps: twice within the 128-bit quarters of the registers, which
+ * leaves in r[4 i + j] the columns j, j + 4, j + 8, j + 12 of rows 4 i to 4 i + 3, and twice by
+ * whole quarters.
  */
 TARGET static inline void transpose_square(__m512 r[LANES])
 {

@@ -1,19 +1,21 @@
 /*
- * product_avx512_template.h - one packed product for AVX-512, written once for every multiply instruction.
+ * product_avx512_template.h - one packed product for AVX-512, written once for every multiply
+ * instruction.
  *
- * A tile keeps 6 x 64 sums in 24 of the 32 registers. Each group of k takes 4 loads of b and 6 broadcasts of
- * a for 24 fused products, so the multipliers are the limit and not the two loads a cycle. All three precisions
- * are the same 32-bit groups to it, and differ in the instruction alone. Columns beyond the matrix are zeros in
- * the pack: the arithmetic never looks at them.
+ * A tile keeps 6 x 64 sums in 24 of the 32 registers. Each group of k takes 4 loads of b and 6
+ * broadcasts of a for 24 fused products, so the multipliers are the limit and not the two loads a
+ * cycle. All three precisions are the same 32-bit groups to it, and differ in the instruction
+ * alone. Columns beyond the matrix are zeros in the pack: the arithmetic never looks at them.
  *
- * Sums are named members and not an array, and are pinned to registers after each step: compilers then have
- * no choice. Left free, gcc spilled sums in the loop that takes groups apart, to hold vectors of b that it could
- * as well have loaded again.
+ * Sums are named members and not an array, and are pinned to registers after each step: compilers
+ * then have no choice. Left free, gcc spilled sums in the loop that takes groups apart, to hold
+ * vectors of b that it could as well have loaded again.
  *
- * The includer defines PRODUCT_NAME, the function; PRODUCT_TARGET, its attribute; PRODUCT_MULTIPLY(a, b, sum),
- * on vectors of 16 groups as __m512; PRODUCT_INTERLEAVED, 1 if rows of a stand side by side as the contract has
- * it for f32; PRODUCT_PARTS and PRODUCT_PART(x, part), for groups whose numbers have to be multiplied one after
- * the other. They are undefined again at the end.
+ * The includer defines PRODUCT_NAME, the function; PRODUCT_TARGET, its attribute;
+ * PRODUCT_MULTIPLY(a, b, sum), on vectors of 16 groups as __m512; PRODUCT_INTERLEAVED, 1 if rows of
+ * a stand side by side as the contract has it for f32; PRODUCT_PARTS and PRODUCT_PART(x, part), for
+ * groups whose numbers have to be multiplied one after the other. They are undefined again at the
+ * end.
  */
 #include "tensor/kernels/kernels_private.h"
 
@@ -46,7 +48,8 @@ typedef struct Strides {
     ptrdiff_t row, group;
 } Strides;
 
-/* "memory" keeps a vector of b from being held for the second part of its groups: no register is left. */
+/* "memory" keeps a vector of b from being held for the second part of its groups: no register is
+ * left. */
 #define PIN_ROW(r)                                                                                 \
     __asm__ volatile("" : "+v"((r).s0), "+v"((r).s1), "+v"((r).s2), "+v"((r).s3) : : "memory")
 
@@ -116,7 +119,8 @@ INLINE void LOCAL(_store)(const int vectors, const RowSums *row, float *sums)
     }
 }
 
-/* One tile: the first `count` rows of sums [rows,16 vectors] = a b; fetches `lines` of `ahead` meanwhile. */
+/* One tile: the first `count` rows of sums [rows,16 vectors] = a b; fetches `lines` of `ahead`
+ * meanwhile. */
 INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct *p, const char *a,
                          Strides at, int count, float *sums, ptrdiff_t ld, const char *ahead,
                          int lines)
@@ -144,9 +148,10 @@ INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct 
 }
 
 /*
- * Whole tiles only, where there are six rows: the last one begins where it ends with the last row, and its rows that
- * others have computed already are not delivered again. Interleaved rows are padded to six. So few rows that
- * not one tile is whole go one by one: they wait for b to come from memory, not for the multipliers.
+ * Whole tiles only, where there are six rows: the last one begins where it ends with the last row,
+ * and its rows that others have computed already are not delivered again. Interleaved rows are
+ * padded to six. So few rows that not one tile is whole go one by one: they wait for b to come from
+ * memory, not for the multipliers.
  */
 PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
 {

@@ -1,6 +1,6 @@
 /*
- * product_reference.c - the packed product's kernels in portable C: the text to read and the oracle of
- * the others' tests.
+ * product_reference.c - the packed product's kernels in portable C: the text to read and the oracle
+ * of the others' tests.
  */
 #include "tensor/kernels/kernels_private.h"
 
@@ -16,7 +16,8 @@ static float float_of_bf16(uint16_t bits)
     return value;
 }
 
-/* The sums of one row. `a` is the row's first group, `step` groups lie between two of its groups. */
+/* The sums of one row. `a` is the row's first group, `step` groups lie between two
+ * of its groups. */
 typedef void RowProduct(const void *a, ptrdiff_t step, const void *b, int groups, void *sums);
 
 static void row_f32(const void *a, ptrdiff_t step, const void *b, int groups, void *sums)
@@ -94,7 +95,8 @@ void kernels_interleave_reference(const float *a, ptrdiff_t lda, int rows, int d
             out[(ptrdiff_t)k * TILE + r] = r < rows ? a[r * lda + k] : 0;
 }
 
-/* Some k at a time, so that the lines of `out` are still at hand when the next row writes to them. */
+/* Some k at a time, so that the lines of `out` are still at hand when the next row
+ * writes to them. */
 void kernels_transpose_reference(const uint32_t *const *rows, int count, int depth, uint32_t *out)
 {
     enum { BLOCK = 16 };

@@ -1,6 +1,7 @@
 /*
- * resample.c - the kernels of image resizing: weighted sums of rows of bytes, and transposition. In C, and for AVX2
- * and AVX-512: sums by resample_template.h, and a transposition for which registers of AVX2 are wide enough.
+ * resample.c - the kernels of image resizing: weighted sums of rows of bytes, and transposition. In
+ * C, and for AVX2 and AVX-512: sums by resample_template.h, and a transposition for which registers
+ * of AVX2 are wide enough.
  *
  * All of it is integers: every ISA level gives the same bytes.
  */
@@ -64,8 +65,9 @@ void kernels_transpose_bytes_reference(const uint8_t *restrict in, size_t in_str
 enum { TILE = 16 }; /* rows of a tile, and columns of each of its two halves */
 
 /*
- * One perfect shuffle of the rows: row i and row i + 8 are interleaved byte by byte into rows 2i and 2i + 1,
- * within each half. Four of them transpose 16 x 16 bytes: each rotates the bits of (row, column) by one.
+ * One perfect shuffle of the rows: row i and row i + 8 are interleaved byte by byte into rows 2i
+ * and 2i + 1, within each half. Four of them transpose 16 x 16 bytes: each rotates the bits of
+ * (row, column) by one.
  */
 TARGET_AVX2 static inline void shuffle(const __m256i in[TILE], __m256i out[TILE])
 {

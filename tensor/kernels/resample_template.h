@@ -1,15 +1,18 @@
 /*
- * resample_template.h - the weighted sum of rows for one width of vector; resample.c includes it twice.
+ * resample_template.h - the weighted sum of rows for one width of vector; resample.c includes it
+ * twice.
  *
- * The multiply-add of 16-bit pairs takes two rows at once where a 32-bit multiply costs twice as much, so
- * each weight is split, w = 2^12 high + low with 0 <= low < 2^12, and two sums are kept. They are put together
- * modulo 2^32; the sum itself fits, so nothing is lost.
+ * The multiply-add of 16-bit pairs takes two rows at once where a 32-bit multiply costs twice as
+ * much, so each weight is split, w = 2^12 high + low with 0 <= low < 2^12, and two sums are kept.
+ * They are put together modulo 2^32; the sum itself fits, so nothing is lost.
  *
- * The includer defines NAME(x), the functions' names; TARGET; VECTOR, the type; OP(x), the intrinsic x; and
- * WHOLE(x), the one with the register's width after its name too. They are undefined again at the end.
+ * The includer defines NAME(x), the functions' names; TARGET; VECTOR, the type; OP(x), the
+ * intrinsic x; and WHOLE(x), the one with the register's width after its name too. They are
+ * undefined again at the end.
  */
 
-/* Interleaving and packing both stay within 128 bits: after both, every byte is in its place again. */
+/* Interleaving and packing both stay within 128 bits: after both, every byte is in
+ * its place again. */
 TARGET static inline void NAME(block)(const int32_t *weights, int taps, const uint8_t *in,
                                       size_t stride, uint8_t *out)
 {

@@ -1,6 +1,6 @@
 /*
- * rows_template.h - the kernels, written once in plain C and compiled for each ISA level: those of whole rows
- * here, those of single elements in elements_template.h.
+ * rows_template.h - the kernels, written once in plain C and compiled for each ISA level: those of
+ * whole rows here, those of single elements in elements_template.h.
  *
  * kernels.c includes it once for each level, after it has defined
  *
@@ -8,13 +8,15 @@
  *     NAME(x)          x with the level's name: of kernels, and of functions that use MADD
  *     MADD(a, b, c)    a b + c, fused where the instruction exists
  *
- * and gets NAME(fill_rows), which puts all of them into a table. The definitions are undone at the end.
+ * and gets NAME(fill_rows), which puts all of them into a table. The definitions are undone at the
+ * end.
  *
- * The loops have the shape that gcc and clang vectorise without permission to reorder arithmetic: elements are
- * independent, conditions are selections, and sums run over LANES interleaved partial sums that are combined in a
- * fixed order. So the order of every sum is the same at every level; levels differ only where MADD fuses. A
- * step takes LANES elements. The last step of a row takes the `count` that are left, and adds zeros
- * beyond them: a partial sum starts at +0 and so never is the -0 that this would change.
+ * The loops have the shape that gcc and clang vectorise without permission to reorder arithmetic:
+ * elements are independent, conditions are selections, and sums run over LANES interleaved partial
+ * sums that are combined in a fixed order. So the order of every sum is the same at every level;
+ * levels differ only where MADD fuses. A step takes LANES elements. The last step of a row takes
+ * the `count` that are left, and adds zeros beyond them: a partial sum starts at +0 and so never is
+ * the -0 that this would change.
  */
 #include "tensor/kernels/elements_template.h"
 
@@ -24,8 +26,8 @@
 #include <float.h>
 
 /*
- * Partial sums: two registers of AVX-512, four of AVX2, eight of SSE2. More than one, because an addition waits
- * four cycles for the one before it in the same register.
+ * Partial sums: two registers of AVX-512, four of AVX2, eight of SSE2. More than one, because an
+ * addition waits four cycles for the one before it in the same register.
  */
 enum { LANES = 32 };
 
@@ -35,7 +37,8 @@ INLINE void add_halves(float *lanes, const int width)
         lanes[l] += lanes[l + width];
 }
 
-/* Combines the partial sums: halves are added until one is left. (A loop over widths is not vectorised.) */
+/* Combines the partial sums: halves are added until one is left. (A loop over widths is not
+ * vectorised.) */
 INLINE float sum_lanes(float lanes[LANES])
 {
     add_halves(lanes, 16);
@@ -124,13 +127,15 @@ INLINE void deal_row(const uint16_t *x, int n, bool second, uint32_t *pairs, ptr
     }
 }
 
-/* 1 / sqrt(variance), NaN where the variance is beyond f32: 1 / sqrt(infinity) = 0 would hide the row. */
+/* 1 / sqrt(variance), NaN where the variance is beyond f32: 1 / sqrt(infinity) = 0 would hide the
+ * row. */
 INLINE float rstd_of(float variance)
 {
     return variance <= FLT_MAX ? 1.0f / sqrtf(variance) : NAN;
 }
 
-/* The bits of a float as an integer of the same order, and back. Compilers vectorise the maximum of integers. */
+/* The bits of a float as an integer of the same order, and back. Compilers vectorise the maximum of
+ * integers. */
 INLINE int32_t ordered_bits(int32_t bits)
 {
     return bits < 0 ? bits ^ INT32_MAX : bits;
@@ -151,8 +156,8 @@ INLINE void range_of(const uint16_t *x, const float *factor, int n, float *least
 }
 
 /*
- * The step that divides least..largest into 254: 0 where it would be subnormal, because its inverse would
- * overflow; NaN where one of them is NaN or infinity.
+ * The step that divides least..largest into 254: 0 where it would be subnormal, because its inverse
+ * would overflow; NaN where one of them is NaN or infinity.
  */
 INLINE float step_of(float least, float largest)
 {
@@ -284,7 +289,8 @@ INLINE TARGET void NAME(square_step)(const float *x, const int count, float mean
     }
 }
 
-/* 1 / sqrt(variance + eps). A second pass over the row: differences from the mean suffer no cancellation. */
+/* 1 / sqrt(variance + eps). A second pass over the row: differences from the mean suffer no
+ * cancellation. */
 INLINE TARGET float NAME(inverse_deviation)(const float *x, int D, float mean, float eps)
 {
     float lanes[LANES] = {0};

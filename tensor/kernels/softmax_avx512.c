@@ -1,14 +1,16 @@
 /*
  * softmax_avx512.c - softmax in bf16 and its gradient by hand for AVX-512 (F, BW, DQ, VL).
  *
- * What they compute is in rows_template.h, whose code takes 2.7 times as long, which is 1.7 % of a ViT-L/14
- * forward in bf16 on Zen 5. Two things that compilers do not find make the difference: a power of two, whose
- * exponent vreduceps and vscalefps separate and apply, and its rounding to bf16 by one addition. Exponentials are
- * powers of two of arguments in units of ln 2, so the values agree with the reference within the contracts of
- * kernels.h, not bit for bit. The order of each sum follows from the length of the row alone.
+ * What they compute is in rows_template.h, whose code takes 2.7 times as long, which is 1.7 % of a
+ * ViT-L/14 forward in bf16 on Zen 5. Two things that compilers do not find make the difference: a
+ * power of two, whose exponent vreduceps and vscalefps separate and apply, and its rounding to bf16
+ * by one addition. Exponentials are powers of two of arguments in units of ln 2, so the values
+ * agree with the reference within the contracts of kernels.h, not bit for bit. The order of each
+ * sum follows from the length of the row alone.
  *
- * A step takes 32 elements: two registers of f32, one of bf16. It is given the mask of those that exist; where
- * that is the constant ALL, compilers drop the masking, so each step is written once, and runs as
+ * A step takes 32 elements: two registers of f32, one of bf16. It is given the mask of those that
+ * exist; where that is the constant ALL, compilers drop the masking, so each step is written once,
+ * and runs as
  *
  *     for (i = 0; i + STEP <= n; i += STEP)
  *         step(..., ALL);
@@ -72,8 +74,9 @@ INLINE void store_truncated(uint16_t *y, __mmask32 wanted, Pair p)
 }
 
 /*
- * To nearest even, in the upper half; a NaN keeps its bits and is made quiet. In integers also where the processor
- * has vcvtneps2bf16: that instruction flushes subnormals, and the ISA levels would differ.
+ * To nearest even, in the upper half; a NaN keeps its bits and is made quiet. In integers also
+ * where the processor has vcvtneps2bf16: that instruction flushes subnormals, and the ISA levels
+ * would differ.
  */
 INLINE __m512 rounded(__m512 v)
 {
@@ -85,13 +88,15 @@ INLINE __m512 rounded(__m512 v)
     return _mm512_castsi512_ps(_mm512_mask_or_epi32(r, nan, bits, _mm512_set1_epi32(0x400000)));
 }
 
-/* vreduceps: the rest of rounding down to an integer. vscalefps rounds its exponent down by itself. */
+/* vreduceps: the rest of rounding down to an integer. vscalefps rounds its exponent
+ * down by itself. */
 enum { FLOOR = 0x9 };
 
 /*
- * 2^t rounded to bf16, as f32 (T of fit.py: 2.9e-6, small against a rounding of 2e-3). Next to 1.5 2^16, an f32 has
- * seven bits after the point: as many as bf16 next to 1. The fused addition of it therefore rounds the
- * mantissa, once, to nearest even. (A result below 2^-126 keeps more bits than bf16 has.)
+ * 2^t rounded to bf16, as f32 (T of fit.py: 2.9e-6, small against a rounding of 2e-3). Next to 1.5
+ * 2^16, an f32 has seven bits after the point: as many as bf16 next to 1. The fused addition of it
+ * therefore rounds the mantissa, once, to nearest even. (A result below 2^-126 keeps more bits than
+ * bf16 has.)
  */
 INLINE __m512 exp2_bf16_of(__m512 t)
 {

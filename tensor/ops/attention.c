@@ -1,12 +1,14 @@
 /*
- * attention.c - one head on the product kernels, o = softmax(s q k^T) v and its gradients; see attention_private.h.
+ * attention.c - one head on the product kernels, o = softmax(s q k^T) v and its gradients; see
+ * attention_private.h.
  *
- * Forward. In bf16 the exponentials are rounded as they are, at most 1, and the products with v are divided by their
- * sum, so that a probability is rounded once. In f32 the softmax is completed in place.
+ * Forward. In bf16 the exponentials are rounded as they are, at most 1, and the products with v are
+ * divided by their sum, so that a probability is rounded once. In f32 the softmax is completed in
+ * place.
  *
- * Backward. Block after block of rows, P and dS are computed again and stored as right operands, and dS gives its rows
- * of dq. When all rows are there they give dv and dk. In f32 even the scores are made in that place. What is
- * added to in bf16 is rounded once.
+ * Backward. Block after block of rows, P and dS are computed again and stored as right operands,
+ * and dS gives its rows of dq. When all rows are there they give dv and dk. In f32 even the scores
+ * are made in that place. What is added to in bf16 is rounded once.
  */
 #include "tensor/ops/attention_operands_private.h"
 #include "tensor/ops/attention_private.h"
@@ -235,7 +237,8 @@ static void add_row(const AttentionShape *s, const float *dP, ptrdiff_t step, fl
     }
 }
 
-/* Rows begin .. begin + count: P and dS from their scores and dP, in place. Returns dS on the left. */
+/* Rows begin .. begin + count: P and dS from their scores and dP, in place. Returns dS
+ * on the left. */
 static AttentionLeft gradient_f32(const AttentionShape *s, const BackwardHead *h,
                                   const BackwardLayout *l, int begin, int count)
 {

@@ -210,8 +210,8 @@ static void transpose_f32(const AttentionMatrix *m, int column, int width, float
 }
 
 /*
- * A square of pairs after another: 64 pairs of rows are transposed. The kernels take and make no more than
- * that at once, so both squares stay in the first-level cache.
+ * A square of pairs after another: 64 pairs of rows are transposed. The kernels take and make no
+ * more than that at once, so both squares stay in the first-level cache.
  */
 static void transpose_bf16(const AttentionMatrix *m, int column, int width, int groups,
                            uint32_t *out)

@@ -1,16 +1,17 @@
 /*
- * attention_operands_private.h - a head's matrices as operands of the product kernels. Private to tensor/.
+ * attention_operands_private.h - a head's matrices as operands of the product kernels. Private to
+ * tensor/.
  *
- * The kernels multiply a left operand, rows of 32-bit groups along k, with a right one, panels of 64 columns
- * of such groups (KernelProduct). A matrix of one head serves in up to three places:
+ * The kernels multiply a left operand, rows of 32-bit groups along k, with a right one, panels of
+ * 64 columns of such groups (KernelProduct). A matrix of one head serves in up to three places:
  *
  *     left               q, do, P and dS     rows as they are; in f32 six side by side
  *     right              v, k, P and dS      its rows are k: in bf16 two of them are paired
  *     right, transposed  k and v             its columns are k: its rows become columns of panels
  *     left, transposed   do and q            its columns become rows
  *
- * dv = P^T do and dk = dS^T q are computed as their transposes, do^T P and q^T dS: then it is do and q
- * that are transposed, and the results, all 64 wide, instead of P and dS, which are 257 wide.
+ * dv = P^T do and dk = dS^T q are computed as their transposes, do^T P and q^T dS: then it is do
+ * and q that are transposed, and the results, all 64 wide, instead of P and dS, which are 257 wide.
  */
 #ifndef LNCLIP_TENSOR_OPS_ATTENTION_OPERANDS_PRIVATE_H
 #define LNCLIP_TENSOR_OPS_ATTENTION_OPERANDS_PRIVATE_H
@@ -18,8 +19,8 @@
 #include "tensor/kernels/kernels.h"
 
 /*
- * Rows of the left operand that are multiplied at once: whole tiles of every kernel, six rows in f32 and
- * twice sixteen on AMX, and an even number, so that pairs of rows do not straddle.
+ * Rows of the left operand that are multiplied at once: whole tiles of every kernel, six rows in
+ * f32 and twice sixteen on AMX, and an even number, so that pairs of rows do not straddle.
  */
 enum { ATTENTION_ROWS = 96 };
 
@@ -60,7 +61,8 @@ typedef struct AttentionScratch {
 
 void *attention_take(AttentionScratch *scratch, size_t bytes);
 
-/* Matrices that will soon be read or written, and that are fetched into the second-level cache row by row. */
+/* Matrices that will soon be read or written, and that are fetched into the second-level cache row
+ * by row. */
 typedef struct AttentionAhead {
     int count, row; /* matrices, and the row of each that comes next */
     struct {
@@ -74,7 +76,8 @@ void attention_expect(AttentionAhead *ahead, const AttentionMatrix *m);
 /* Fetches the next `rows` rows of every matrix, of those that have as many. */
 void attention_fetch(AttentionAhead *ahead, int rows);
 
-/* Take the memory for a [rows,columns] matrix in each of the places; what is taken is not filled. */
+/* Take the memory for a [rows,columns] matrix in each of the places; what is taken
+ * is not filled. */
 void *attention_take_whole(AttentionScratch *scratch, DType type, int rows, int columns);
 void *attention_take_left(AttentionScratch *scratch, DType type, int rows, int columns);
 void *attention_take_left_transposed(AttentionScratch *scratch, DType type, int rows, int columns);
@@ -82,7 +85,8 @@ AttentionRight attention_take_right(AttentionScratch *scratch, DType type, int r
 AttentionRight attention_take_right_transposed(AttentionScratch *scratch, DType type, int rows,
                                                int columns);
 
-/* The same matrix with rows that may be read in whole groups; where they cannot, copied into `memory`. */
+/* The same matrix with rows that may be read in whole groups; where they cannot, copied into
+ * `memory`. */
 AttentionMatrix attention_whole(const AttentionMatrix *m, void *memory);
 
 /* `m`, of whole rows, on the left. In bf16 it stays where it is, and `memory` is NULL. */
@@ -110,13 +114,14 @@ void attention_clear_rest(AttentionRight *right, int rows);
 void attention_fill_right_transposed(const AttentionMatrix *m, AttentionRight *right);
 
 /*
- * sums [left->rows, right->columns] = left right: 64 columns, rows ld apart; the next 64 columns are `step`
- * numbers further on. Room for whole panels.
+ * sums [left->rows, right->columns] = left right: 64 columns, rows ld apart; the next 64 columns
+ * are `step` numbers further on. Room for whole panels.
  */
 void attention_sums(const AttentionLeft *left, const AttentionRight *right, float *sums,
                     ptrdiff_t ld, ptrdiff_t step);
 
-/* The product as `deliver` and `finish` store it; finish->columns is ignored, c and residual start at column 0. */
+/* The product as `deliver` and `finish` store it; finish->columns is ignored, c and residual start
+ * at column 0. */
 void attention_product(const AttentionLeft *left, const AttentionRight *right,
                        void (*deliver)(const Epilogue *, int, int, const void *),
                        const Epilogue *finish);

@@ -1,25 +1,28 @@
 /*
  * op.h - what an operation's file needs from the tape. Users of the library include ops.h instead.
  *
- * An operation is one file op_NAME.c: derivation, shape rule, forward (what is saved and why), backward. One line
- * in OPS registers it. Its forward has the pattern
+ * An operation is one file op_NAME.c: derivation, shape rule, forward (what is saved and why),
+ * backward. One line in OPS registers it. Its forward has the pattern
  *
  *     Tensor *y = op_output(tape, ndim, shape);         allocates [shape]
  *     Node *node = op_record(tape, OP_NAME, y, inputs, count);   NULL when nothing needs a gradient
  *     if (node) { op_keep(tape, node, x); node->saved[0] = ...; }
  *     op_run_rows(tape, ...);                           computes y
  *
- * and its backward reads node->out->grad and adds to op_grad(tape, input), which is NULL for an input
- * that needs no gradient: that branch is then skipped, dX still flows while dW is never computed.
+ * and its backward reads node->out->grad and adds to op_grad(tape, input), which is NULL for an
+ * input that needs no gradient: that branch is then skipped, dX still flows while dW is never
+ * computed.
  *
- * Planning (a measuring arena). The same forward and backward run, and all arithmetic goes through op_run_*, which
- * does nothing there. So an operation must make the same calls of op_output, op_grad, op_save, arena_alloc and so
- * on in the same order whatever the values are. The pointers it gets are addresses that must not be accessed.
+ * Planning (a measuring arena). The same forward and backward run, and all arithmetic goes through
+ * op_run_*, which does nothing there. So an operation must make the same calls of op_output,
+ * op_grad, op_save, arena_alloc and so on in the same order whatever the values are. The pointers
+ * it gets are addresses that must not be accessed.
  *
- * Tasks. Work is divided by the shapes of the operands alone: never by the number of threads, and never by how
- * many samples are in the batch. A sample is an index of the first dimension of a tensor of three or more
- * dimensions; a matrix is a single sample. What operations sum over samples (gradients of parameters), they add
- * sample by sample, in order, to what is there: so dividing a batch into micro-batches changes no bit.
+ * Tasks. Work is divided by the shapes of the operands alone: never by the number of threads, and
+ * never by how many samples are in the batch. A sample is an index of the first dimension of a
+ * tensor of three or more dimensions; a matrix is a single sample. What operations sum over samples
+ * (gradients of parameters), they add sample by sample, in order, to what is there: so dividing a
+ * batch into micro-batches changes no bit.
  */
 #ifndef LNCLIP_TENSOR_OPS_OP_H
 #define LNCLIP_TENSOR_OPS_OP_H
@@ -62,8 +65,9 @@ enum {
     OP_MAX_KEPT = 4,
     OP_SETTINGS_BYTES = 64,
     /*
-     * Elements that one task of a row-wise or element-wise operation computes: the claim of a task (well under a
-     * microsecond) is short compared with it, a layer is long, and it is half of a first-level cache.
+     * Elements that one task of a row-wise or element-wise operation computes: the claim of a task
+     * (well under a microsecond) is short compared with it, a layer is long, and it is half of a
+     * first-level cache.
      */
     OP_TASK_ELEMENTS = 8192,
 };
@@ -92,36 +96,37 @@ OPS(X)
 #undef X
 
 /*
- * A new value [shape] on the tape: uninitialised, f32 or of `type` (f32 or bf16), owned by the tape, one
- * use (the caller's). Asserts that fewer than the max_nodes of tape_create were made since the last reset.
+ * A new value [shape] on the tape: uninitialised, f32 or of `type` (f32 or bf16), owned by the
+ * tape, one use (the caller's). Asserts that fewer than the max_nodes of tape_create were made
+ * since the last reset.
  */
 Tensor *op_output(Tape *tape, int ndim, const int *shape);
 Tensor *op_output_as(Tape *tape, DType type, int ndim, const int *shape);
 
 /*
- * op_output_as for an operation that can write its result over `value` (NULL allowed), of the same type and size. If
- * the caller handed `value` over (tape_hand_over) it is released, and where nothing else uses its data, they become
- * those of the output.
+ * op_output_as for an operation that can write its result over `value` (NULL allowed), of the same
+ * type and size. If the caller handed `value` over (tape_hand_over) it is released, and where
+ * nothing else uses its data, they become those of the output.
  */
 Tensor *op_output_over(Tape *tape, Tensor *value, DType type, int ndim, const int *shape);
 
 /*
- * The data of an operand of an operation: f32, or of any type. Asserts that they are present, except while
- * planning, where NULL or an address that must not be accessed is returned.
+ * The data of an operand of an operation: f32, or of any type. Asserts that they are present,
+ * except while planning, where NULL or an address that must not be accessed is returned.
  */
 float *op_f32(const Tape *tape, const Tensor *tensor);
 void *op_data(const Tape *tape, const Tensor *tensor);
 
 /*
- * Appends a node if the tape is recording and one of `inputs` [count] (NULLs allowed) needs a gradient,
- * and marks `out` as needing one. Returns NULL, and records nothing, otherwise. May be called before
- * `out` is computed. Inputs that are leaves are borrowed until tape_reset.
+ * Appends a node if the tape is recording and one of `inputs` [count] (NULLs allowed) needs a
+ * gradient, and marks `out` as needing one. Returns NULL, and records nothing, otherwise. May be
+ * called before `out` is computed. Inputs that are leaves are borrowed until tape_reset.
  */
 Node *op_record(Tape *tape, OpKind kind, Tensor *out, Tensor *const *inputs, int count);
 
 /*
- * The node's memory for a struct of `bytes` (at most OP_SETTINGS_BYTES): what the backward needs to know that is not
- * a tensor. Zero until written.
+ * The node's memory for a struct of `bytes` (at most OP_SETTINGS_BYTES): what the backward needs to
+ * know that is not a tensor. Zero until written.
  */
 void *op_settings(Node *node, size_t bytes);
 
@@ -129,30 +134,32 @@ void *op_settings(Node *node, size_t bytes);
 void op_keep(Tape *tape, Node *node, Tensor *value);
 
 /*
- * Allocates `count` values, f32 or of `type`, that live until the node's backward has run, in the next free
- * saved[]. A block that the forward had to allocate earlier may be put into saved[] directly: the tape frees it.
+ * Allocates `count` values, f32 or of `type`, that live until the node's backward has run, in the
+ * next free saved[]. A block that the forward had to allocate earlier may be put into saved[]
+ * directly: the tape frees it.
  */
 float *op_save(Tape *tape, Node *node, size_t count);
 void *op_save_as(Tape *tape, Node *node, DType type, size_t count);
 
 /*
  * The gradient [shape of value] to add to, set to zero on first use; NULL if value (or NULL itself)
- * needs none. A leaf that needs a gradient and brought no buffer gets one that lives until tape_reset.
- * op_grad asserts that value is f32, op_grad_as has the value's own type.
+ * needs none. A leaf that needs a gradient and brought no buffer gets one that lives until
+ * tape_reset. op_grad asserts that value is f32, op_grad_as has the value's own type.
  */
 float *op_grad(Tape *tape, Tensor *value);
 void *op_grad_as(Tape *tape, Tensor *value);
 
 /*
- * The same for an operation that can write all of it as well as add to it: on first use nothing is set to zero,
- * and *overwrite is true: the gradient holds no values yet.
+ * The same for an operation that can write all of it as well as add to it: on first use nothing is
+ * set to zero, and *overwrite is true: the gradient holds no values yet.
  */
 void *op_grad_overwrite(Tape *tape, Tensor *value, bool *overwrite);
 
 /*
- * Passes the gradient of `out` on to `in`, of the same type, where the operation leaves it unchanged (a residual):
- * the buffer moves if `in` has none yet, and is added otherwise. Call it last: out->grad may be NULL
- * after. op_pass_saved passes node->saved[slot] on instead. Both do nothing if `in` (or NULL) needs no gradient.
+ * Passes the gradient of `out` on to `in`, of the same type, where the operation leaves it
+ * unchanged (a residual): the buffer moves if `in` has none yet, and is added otherwise. Call it
+ * last: out->grad may be NULL after. op_pass_saved passes node->saved[slot] on instead. Both do
+ * nothing if `in` (or NULL) needs no gradient.
  */
 void op_pass_grad(Tape *tape, Tensor *out, Tensor *in);
 void op_pass_saved(Tape *tape, Node *node, int slot, Tensor *in);
@@ -190,12 +197,12 @@ typedef void OpRowsTask(const void *context, OpRange rows);
 typedef void OpScratchTask(const void *context, int task, float *scratch);
 
 /*
- * The arithmetic of an operation. Each returns when all is done, and does nothing while planning, but that
- * op_run_scratch plans its memory. op_run: function(context) on the calling thread. The others are spread over the
- * tape's threads, in any order:
+ * The arithmetic of an operation. Each returns when all is done, and does nothing while planning,
+ * but that op_run_scratch plans its memory. op_run: function(context) on the calling thread. The
+ * others are spread over the tape's threads, in any order:
  * op_run_tasks: task(context, 0..tasks-1);
- * op_run_rows: task(context, range) for ranges of about OP_TASK_ELEMENTS elements that cover `rows` rows of
- * `columns` elements (1 for element-wise operations);
+ * op_run_rows: task(context, range) for ranges of about OP_TASK_ELEMENTS elements that cover `rows`
+ * rows of `columns` elements (1 for element-wise operations);
  * op_run_scratch: task(context, 0..tasks-1, scratch) with `floats` uninitialised floats of its own.
  */
 void op_run(const Tape *tape, void (*function)(const void *context), const void *context);
@@ -203,16 +210,19 @@ void op_run_tasks(Tape *tape, int tasks, OpTask *task, const void *context);
 void op_run_rows(Tape *tape, int rows, int columns, OpRowsTask *task, const void *context);
 void op_run_scratch(Tape *tape, int tasks, size_t floats, OpScratchTask *task, const void *context);
 
-/* packed_fill, or packed_fill_transposed without magnitudes (packed.h); does nothing while planning. */
+/* packed_fill, or packed_fill_transposed without magnitudes (packed.h); does nothing while
+ * planning. */
 void op_pack(Tape *tape, PackedMatrix *packed, const PackedPart *parts, int count, bool transposed);
 
-/* packed_product (packed.h), with scratch memory from the arena: does nothing but plan that while planning. */
+/* packed_product (packed.h), with scratch memory from the arena: does nothing but plan that while
+ * planning. */
 void op_packed_product(Tape *tape, int rows, const PackedInput *input, const PackedMatrix *packed,
                        const Epilogue *epilogue);
 
 /*
  * Values [count], f32 or bf16, written as those of another type or the same one, or added to such:
- * the sum is made in f32 and rounded once. `from` and `to` must not overlap. On the calling thread alone.
+ * the sum is made in f32 and rounded once. `from` and `to` must not overlap. On the calling thread
+ * alone.
  */
 void op_convert(DType from_type, const void *from, DType type, void *to, size_t count);
 void op_accumulate(DType from_type, const void *from, DType type, void *to, size_t count);

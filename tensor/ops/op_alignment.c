@@ -3,17 +3,19 @@
  *
  * Derivation. Within a class of n rows with mean m,
  *
- *     sum over pairs of |z_i - z_j|^2 = n sum over i of |z_i - m|^2        (both are n sum z^2 - |sum z|^2)
+ *     sum over pairs of |z_i - z_j|^2 = n sum over i of |z_i - m|^2 (both n sum z^2 - |sum z|^2)
  *     d / dz_i                        = 2 sum over j of (z_i - z_j) = 2 n (z_i - m)
  *
- * so with P the number of pairs of all classes, loss = (1/P) sum over classes of n sum |z_i - m|^2 and
- * dz_i = (2 n / P) (z_i - m). One pass for the means and one for the differences, instead of all pairs.
+ * so with P the number of pairs of all classes, loss = (1/P) sum over classes of n sum |z_i - m|^2
+ * and dz_i = (2 n / P) (z_i - m). One pass for the means and one for the differences, instead of
+ * all pairs.
  *
- * The form 2 - 2 cos is never used: features of an untrained encoder are nearly collinear, distances of
- * 1e-6 would be lost in the rounding of values near 1. Differences from a mean in double keep ten digits.
+ * The form 2 - 2 cos is never used: features of an untrained encoder are nearly collinear,
+ * distances of 1e-6 would be lost in the rounding of values near 1. Differences from a mean in
+ * double keep ten digits.
  *
- * Shapes. z [..,D], labels [rows], any integers -> [1]. Without a pair the loss and its gradient are 0.
- * What is kept: z (no copy). The mean of a class is one row of scratch.
+ * Shapes. z [..,D], labels [rows], any integers -> [1]. Without a pair the loss and its gradient
+ * are 0. What is kept: z (no copy). The mean of a class is one row of scratch.
  */
 #include "tensor/ops/op.h"
 

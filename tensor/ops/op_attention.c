@@ -1,9 +1,10 @@
 /*
- * op_attention.c - multi-head attention, o = softmax(q k^T / sqrt(K)) v, one image and head at a time.
+ * op_attention.c - multi-head attention, o = softmax(q k^T / sqrt(K)) v, one image and head at a
+ * time.
  *
  * Derivation. For one head, with s = K^(-1/2), S = q k^T, P = softmax(s S) by rows and o = P v:
  *
- *     dv = P^T do        dP = do v^T        dS = s P (dP - delta),  delta_i = sum over j of P_ij dP_ij
+ *     dv = P^T do    dP = do v^T    dS = s P (dP - delta),  delta_i = sum over j of P_ij dP_ij
  *     dq = dS k          dk = dS^T q
  *
  * delta is the usual term of the softmax: moving a whole row of S by a constant changes nothing.
@@ -11,14 +12,15 @@
  * Shapes. q [B,Tq,D], kv [B,T,2D]: the keys of all heads, then the values of all heads; head h owns
  * columns [hK, hK+K) of q, of both halves of kv, and of o [B,Tq,D].
  *
- * What is kept: q, kv and the log-sum-exp of every row of s S [B,H,Tq]. P itself [B,H,Tq,T] would be four
- * times larger than o at T = 257 and K = 64; the backward computes it again from one more
- * product. Heads write disjoint columns, so all gradients are stored without a lock. A task is one head of
- * one image, so a batch's size does not change a bit. Vaswani et al., arXiv 1706.03762, section 3.2.
+ * What is kept: q, kv and the log-sum-exp of every row of s S [B,H,Tq]. P itself [B,H,Tq,T] would
+ * be four times larger than o at T = 257 and K = 64; the backward computes it again from one more
+ * product. Heads write disjoint columns, so all gradients are stored without a lock. A task is one
+ * head of one image, so a batch's size does not change a bit. Vaswani et al., arXiv 1706.03762,
+ * section 3.2.
  *
- * Who wants P gives a leaf to put it into. If that leaf needs a gradient it counts as one more input: the
- * backward then adds dP to it, which it has to compute in any case, and is run though no weight before it
- * trains (vit/explain.h).
+ * Who wants P gives a leaf to put it into. If that leaf needs a gradient it counts as one more
+ * input: the backward then adds dP to it, which it has to compute in any case, and is run though no
+ * weight before it trains (vit/explain.h).
  */
 #include "tensor/gemm.h"
 #include "tensor/ops/attention_private.h"
@@ -46,8 +48,9 @@ static AttentionShape shape_of(const Tape *tape, const Tensor *q, const Tensor *
 }
 
 /*
- * Whether the general product computes it, which knows f32 alone: where it beats the table's kernel, and for
- * so few queries (the class token of a last block) that laying out keys and values costs more than it gains.
+ * Whether the general product computes it, which knows f32 alone: where it beats the table's
+ * kernel, and for so few queries (the class token of a last block) that laying out keys and values
+ * costs more than it gains.
  */
 static bool is_plain(const AttentionShape *shape)
 {
@@ -55,7 +58,8 @@ static bool is_plain(const AttentionShape *shape)
            (!kernels()->product_is_fast || shape->Tq < KERNELS_TILE_ROWS);
 }
 
-/* The plain forward and backward of a head: one [Tq,T] matrix of scratch memory, and two (P and dP). */
+/* The plain forward and backward of a head: one [Tq,T] matrix of scratch memory, and two (P and
+ * dP). */
 static size_t plain_forward_scratch(const AttentionShape *shape)
 {
     return (size_t)shape->Tq * (size_t)shape->T * sizeof(float);

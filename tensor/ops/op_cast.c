@@ -1,8 +1,9 @@
 /*
- * op_cast.c - the same values in another type, between maps that work in f32 and those that work in bf16.
+ * op_cast.c - the same values in another type, between maps that work in f32 and those that work in
+ * bf16.
  *
- * Derivation. As a function of real numbers it is the identity, so dx = dy. Rounding has no derivative; it
- * is treated as the identity too.
+ * Derivation. As a function of real numbers it is the identity, so dx = dy. Rounding has no
+ * derivative; it is treated as the identity too.
  *
  * Shapes. x and y alike. What is kept: nothing.
  */

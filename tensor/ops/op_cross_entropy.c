@@ -10,8 +10,9 @@
  *
  * Shapes. logits [..,C], labels [rows] in [0,C) -> [1].
  *
- * What is kept: the logits (no copy): p is a few exponentials away. All in double: there are few elements
- * here, and the gradient of a step starts from them. Szegedy et al., arXiv 1512.00567, section 7.
+ * What is kept: the logits (no copy): p is a few exponentials away. All in double: there are few
+ * elements here, and the gradient of a step starts from them. Szegedy et al., arXiv 1512.00567,
+ * section 7.
  */
 #include "tensor/ops/op.h"
 

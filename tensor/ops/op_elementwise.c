@@ -1,5 +1,6 @@
 /*
- * op_elementwise.c - add, scale and GELU: every element of the output comes from the inputs' elements there.
+ * op_elementwise.c - add, scale and GELU: every element of the output comes from the inputs'
+ * elements there.
  *
  * Derivation. For y = f(x) element by element, dx = dy f'(x):
  *

@@ -1,10 +1,12 @@
 /*
- * op_embed_tokens.c - the token sequence of a vision transformer: class token first, positions added.
+ * op_embed_tokens.c - the token sequence of a vision transformer: class token first, positions
+ * added.
  *
  *     y[b,0] = class + position[0]        y[b,1+i] = patches[b,i] + position[1+i]
  *
- * Derivation. All is addition, so each operand's gradient is the sum of dy over what it was added to:
- * dpatches = dy without token 0, dclass = sum over b of dy[b,0], dposition = sum over b of dy[b].
+ * Derivation. All is addition, so each operand's gradient is the sum of dy over what it was added
+ * to: dpatches = dy without token 0, dclass = sum over b of dy[b,0], dposition = sum over b of
+ * dy[b].
  *
  * Shapes. patches [B,T-1,D], class [D], position [T,D] -> y [B,T,D].
  *

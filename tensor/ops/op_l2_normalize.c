@@ -6,11 +6,12 @@
  *     dx = (dy - y <y,dy>) / n        the part of dy along y is lost: length does not matter
  *     dx = dy / eps                   where n < eps: there the divisor is a constant
  *
- * as in PyTorch, whose clamp passes the gradient where n = eps. A row of zeros yields zeros, not NaN.
+ * as in PyTorch, whose clamp passes the gradient where n = eps. A row of zeros yields zeros, not
+ * NaN.
  *
  * Shapes. x [..,D], y like x. What is kept: x (no copy); its norm is one dot product. Norms and dot
- * products are in double, because features of an untrained encoder are nearly collinear and the losses
- * after this operation live on their small differences.
+ * products are in double, because features of an untrained encoder are nearly collinear and the
+ * losses after this operation live on their small differences.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"

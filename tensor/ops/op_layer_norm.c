@@ -6,14 +6,14 @@
  *     dx     = rstd (g - mean(g) - xhat mean(g xhat))
  *     dgamma = sum over rows of dy xhat        dbeta = sum over rows of dy
  *
- * The two means in dx come from mean and var depending on every x of the row: a step of x along 1 or
- * along xhat leaves y as it is, so dx has no component in either direction.
+ * The two means in dx come from mean and var depending on every x of the row: a step of x along 1
+ * or along xhat leaves y as it is, so dx has no component in either direction.
  *
  * Shapes. x [..,D], gamma and beta [D], y like x.
  *
- * What is kept: rstd of each row, and with a y of f32 x itself (no copy; xhat is one subtraction and one
- * product away) and the means. With a y of bf16 a copy of xhat in bf16: half of x, which then is not kept.
- * Ba, Kiros & Hinton, arXiv 1607.06450.
+ * What is kept: rstd of each row, and with a y of f32 x itself (no copy; xhat is one subtraction
+ * and one product away) and the means. With a y of bf16 a copy of xhat in bf16: half of x, which
+ * then is not kept. Ba, Kiros & Hinton, arXiv 1607.06450.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"

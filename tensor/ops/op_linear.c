@@ -10,18 +10,19 @@
  *
  * Shapes. x [B,M,in] or [M,in]; W [out,in] in parts of rows; b [out]; y, z, residual [B,M,out].
  *
- * Products. y and dx are made from a packed weight (packed.h), all samples at once: the map's own pack, or in bf16, where
- * weights that train are f32, one made for this product. Without packs OpenBLAS makes them in f32. dW of a sample
- * is a product of f32 sums in any case; in bf16 its operands are dz^T, transposed here, and x, packed.
+ * Products. y and dx are made from a packed weight (packed.h), all samples at once: the map's own
+ * pack, or in bf16, where weights that train are f32, one made for this product. Without packs
+ * OpenBLAS makes them in f32. dW of a sample is a product of f32 sums in any case; in bf16 its
+ * operands are dz^T, transposed here, and x, packed.
  *
- * Tasks of OpenBLAS. One product is one sample times one panel of columns: all M rows of the sample, at most
- * LINEAR_PANEL columns of one part. Samples vary fastest, so that the threads share a panel of weights
- * while it is in the cache. The product is added to rows that already hold bias and residual, and the
- * activation follows while the panel is in the second-level cache.
+ * Tasks of OpenBLAS. One product is one sample times one panel of columns: all M rows of the
+ * sample, at most LINEAR_PANEL columns of one part. Samples vary fastest, so that the threads share
+ * a panel of weights while it is in the cache. The product is added to rows that already hold bias
+ * and residual, and the activation follows while the panel is in the second-level cache.
  *
- * Types. A map works in f32 or bf16 (op_linear_type). In bf16, x, y, z and their gradients are bf16, but y, z and their
- * gradients are f32 where the residual is. Weights, biases and their gradients are always f32: steps of the
- * optimizer are smaller than what bf16 can add to a weight.
+ * Types. A map works in f32 or bf16 (op_linear_type). In bf16, x, y, z and their gradients are
+ * bf16, but y, z and their gradients are f32 where the residual is. Weights, biases and their
+ * gradients are always f32: steps of the optimizer are smaller than what bf16 can add to a weight.
  *
  * What is kept: x where a weight trains, the weights where x needs a gradient, z where there is an
  * activation. Frozen weights thus cost no memory, and y itself is never read again.
@@ -35,8 +36,9 @@
 
 enum {
     /*
-     * Columns of y or dx in one task. At 257 rows the panel is 0.5 MiB, which a second-level cache holds until
-     * the activation has run. OpenBLAS keeps about 95 % of its speed on whole rows with it, 87 % with 256.
+     * Columns of y or dx in one task. At 257 rows the panel is 0.5 MiB, which a second-level cache
+     * holds until the activation has run. OpenBLAS keeps about 95 % of its speed on whole rows with
+     * it, 87 % with 256.
      */
     LINEAR_PANEL = 512,
     LINEAR_GRADIENT_ROWS =
@@ -157,8 +159,8 @@ typedef struct GemmTasks {
 } GemmTasks;
 
 /*
- * input W^T if `transposed`, else input W, by what serves the map: its pack, a pack made for this product, or
- * OpenBLAS. `epilogue` is that of packed_product; the tasks of OpenBLAS do the same.
+ * input W^T if `transposed`, else input W, by what serves the map: its pack, a pack made for this
+ * product, or OpenBLAS. `epilogue` is that of packed_product; the tasks of OpenBLAS do the same.
  */
 static void product(Tape *tape, const Linear *linear, bool transposed, int rows,
                     const PackedInput *input, const Epilogue *epilogue, GemmTasks gemm_tasks)
@@ -247,7 +249,8 @@ typedef struct Settings {
     DType compute;                /* f32 where there is a pack for y */
 } Settings;
 
-/* Records the map and keeps the operands that the backward will read; NULL if there will be none. */
+/* Records the map and keeps the operands that the backward will read; NULL if there
+ * will be none. */
 static Node *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Activation activation,
                     Tensor *residual)
 {
@@ -320,7 +323,7 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
 typedef enum DzSource {
     DZ_IS_DY, /* there is no activation */
     DZ_IN_Z,  /* written over z first: more than the product for dx reads it, or OpenBLAS does */
-    DZ_IN_PRODUCT, /* formed by the packed product for dx from dy and z, and not written to memory */
+    DZ_IN_PRODUCT, /* formed inside the packed product for dx from dy and z; not stored */
 } DzSource;
 
 typedef struct Backward {
@@ -399,7 +402,8 @@ static void weight_task(const void *context, int task)
     }
 }
 
-/* Some columns of the sample's dz become rows: tile by tile, so that a tile's lines are in the cache when written. */
+/* Some columns of the sample's dz become rows: tile by tile, so that a tile's lines are in the
+ * cache when written. */
 static void transpose_task(const void *context, int task)
 {
     const Backward *const f = context;

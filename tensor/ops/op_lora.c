@@ -5,17 +5,19 @@
  *
  *     v = s dy B      dB = s dy^T u      dA = v^T D(x)     dx = D(v A)
  *
- * and a residual receives dy itself. Dropout D multiplies each element by 0 or 1/(1-p), and so does its gradient;
- * without dropout D(x) is x. Each part has its own, as each weight has one in peft. Whether an element is dropped
- * is a function of seed, step, the sample's index in the batch, map, part and element (random.h), so no mask is kept.
+ * and a residual receives dy itself. Dropout D multiplies each element by 0 or 1/(1-p), and so does
+ * its gradient; without dropout D(x) is x. Each part has its own, as each weight has one in peft.
+ * Whether an element is dropped is a function of seed, step, the sample's index in the batch, map,
+ * part and element (random.h), so no mask is kept.
  *
- * Shapes. x [B,M,in] or [M,in]; A [rank,in], B [rows,rank] of each part; y, residual [..,out], out the sum of rows.
+ * Shapes. x [B,M,in] or [M,in]; A [rank,in], B [rows,rank] of each part; y, residual [..,out], out
+ * the sum of rows.
  *
- * Types. y is of the residual's type, or of x's without one. In bf16 a block of x or dy becomes f32 in scratch
- * memory, and sums are f32 throughout: A and B are a thousandth of the work of the map.
+ * Types. y is of the residual's type, or of x's without one. In bf16 a block of x or dy becomes f32
+ * in scratch memory, and sums are f32 throughout: A and B are a thousandth of the work of the map.
  *
- * Tasks. Rows (u and y forward, v and dx backward) are divided into blocks of a sample; dA and dB into panels of
- * their long side, each of which adds all blocks of all samples in order.
+ * Tasks. Rows (u and y forward, v and dx backward) are divided into blocks of a sample; dA and dB
+ * into panels of their long side, each of which adds all blocks of all samples in order.
  *
  * What is kept: x and u. Hu et al., arXiv 2106.09685.
  */
@@ -103,7 +105,8 @@ static Block block_at(const Pass *pass, int index)
     return (Block){(ptrdiff_t)(index / blocks) * pass->M + range.begin, range.count};
 }
 
-/* Columns [begin, begin + count) of a block of a matrix with `columns`, as f32: in place, or in `scratch`. */
+/* Columns [begin, begin + count) of a block of a matrix with `columns`, as f32: in place, or in
+ * `scratch`. */
 typedef struct View {
     const float *values;
     int stride;
@@ -121,7 +124,8 @@ static View view(DType type, const void *matrix, int columns, Block block, OpRan
     return (View){scratch, range.count};
 }
 
-/* D of one part, in place: some columns [block.rows,columns.count] of a block of x or of a matrix like it. */
+/* D of one part, in place: some columns [block.rows,columns.count] of a block of x or of a matrix
+ * like it. */
 static void drop(const Pass *pass, int part, Block block, OpRange columns, float *x)
 {
     const TapeDropout *const dropout = &pass->dropout;
@@ -315,7 +319,8 @@ static int part_panels(const Lora *lora, int part)
                : 0;
 }
 
-/* Columns of dA of one part: += v^T D(x), block after block. `at`: where the part's columns of v start. */
+/* Columns of dA of one part: += v^T D(x), block after block. `at`: where the part's columns of v
+ * start. */
 static void down_panel(const Pass *pass, int part, int at, OpRange columns, float *scratch)
 {
     const Tensor *const down = pass->lora->down[part];

@@ -1,18 +1,19 @@
 /*
  * op_patch_embed.c - the convolution whose kernel is its stride: an image becomes tokens.
  *
- * Derivation. Patches do not overlap, so the convolution is one product. With X the patches of one image
- * as rows, each in the weight's order (channel, row, column), and W as [D, C P P]:
+ * Derivation. Patches do not overlap, so the convolution is one product. With X the patches of one
+ * image as rows, each in the weight's order (channel, row, column), and W as [D, C P P]:
  *
  *     y = X W^T        dW = dy^T X        dX = dy W, and each pixel lies in one patch
  *
- * Shapes. pixels [B,C,S,S], weight [D,C,P,P] -> y [B,N,D], N = G^2 patches, row-major, G = S / P rounded
- * down. Pixels beyond G P are in no patch: they change nothing and their gradient is zero.
+ * Shapes. pixels [B,C,S,S], weight [D,C,P,P] -> y [B,N,D], N = G^2 patches, row-major, G = S / P
+ * rounded down. Pixels beyond G P are in no patch: they change nothing and their gradient is zero.
  *
  * With a packed weight the patches of some images are gathered side by side, for one product.
  *
- * What is kept: the pixels where the weight trains, the weight where the pixels want a gradient. X is
- * gathered again in the backward: it is a copy of the pixels. Dosovitskiy et al., arXiv 2010.11929.
+ * What is kept: the pixels where the weight trains, the weight where the pixels want a gradient. X
+ * is gathered again in the backward: it is a copy of the pixels. Dosovitskiy et al., arXiv
+ * 2010.11929.
  */
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"

@@ -1,10 +1,11 @@
 /*
  * op_recompute.c - a segment of operations whose values are computed a second time instead of kept.
  *
- * Derivation. The backward of a segment needs the values inside it, and these follow from its input. So only the
- * input is kept; when the gradient arrives, the segment runs forward again, recorded on a tape of its own, and back.
- * The same operations on the same values: the result is bit-identical. Memory falls from all values of all
- * segments to their inputs and the values of one; time grows by one forward. Chen et al., arXiv 1604.06174.
+ * Derivation. The backward of a segment needs the values inside it, and these follow from its
+ * input. So only the input is kept; when the gradient arrives, the segment runs forward again,
+ * recorded on a tape of its own, and back. The same operations on the same values: the result is
+ * bit-identical. Memory falls from all values of all segments to their inputs and the values of
+ * one; time grows by one forward. Chen et al., arXiv 1604.06174.
  *
  * Shapes. Those of the segment; its input and output are f32.
  *

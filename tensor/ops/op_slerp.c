@@ -1,26 +1,26 @@
 /*
  * op_slerp.c - spherical interpolation between rows: a new feature on the arc between two of them.
  *
- * Derivation. Row i of z and its partner are first put on the sphere: a = x / max(|x|, eps), b likewise.
- * With c = a.b, w = acos(clamp(c)) and
+ * Derivation. Row i of z and its partner are first put on the sphere: a = x / max(|x|, eps), b
+ * likewise. With c = a.b, w = acos(clamp(c)) and
  *
  *     A = sin((1-t) w) / sin(w)        B = sin(t w) / sin(w)        y = A a + B b
  *
  * the gradient g = dy reaches a and b along two ways, directly and through the angle:
  *
- *     dw = <g,a> A' + <g,b> B'         A' = ((1-t) cos((1-t) w) - A cos(w)) / sin(w), B' alike with t
+ *     dw = <g,a> A' + <g,b> B'         A' = ((1-t) cos((1-t) w) - A cos(w)) / sin(w), B' with t
  *     dc = -dw / sin(w)                0 where the clamp holds c, as in PyTorch
  *     da = A g + dc b                  db = B g + dc a
  *     dx = (da - a <a,da>) / |x|       da / eps where |x| < eps; the same for the partner
  *
  * <a,da> = A <g,a> + dc c follows from three dot products, so no row of scratch is needed.
  *
- * The clamp keeps w >= 4.5e-4. There sin(w) is fine, and A' loses 1e-16 / w^2: in double nine digits
- * stay. acos near 1 loses as many: c is exact to 1e-16 and 1 - c is at least 1e-7.
+ * The clamp keeps w >= 4.5e-4. There sin(w) is fine, and A' loses 1e-16 / w^2: in double nine
+ * digits stay. acos near 1 loses as many: c is exact to 1e-16 and 1 - c is at least 1e-7.
  *
- * Shapes. z [..,D], partner and t [rows], y like z. What is kept: z (no copy).
- * The rows of a batch are few: they are visited in order by one thread, so that a row's gradients as
- * itself and as the partner of others are added in a fixed order. Shoemake, SIGGRAPH 1985.
+ * Shapes. z [..,D], partner and t [rows], y like z. What is kept: z (no copy). The rows of a batch
+ * are few: they are visited in order by one thread, so that a row's gradients as itself and as the
+ * partner of others are added in a fixed order. Shoemake, SIGGRAPH 1985.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
@@ -111,8 +111,8 @@ Tensor *op_slerp(Tape *tape, Tensor *z, const int *partner, const float *t)
 }
 
 /*
- * One end of the arc: dx += gradient through a = x / norm of da = weight g + dc b, where b is the other
- * end and along = <a,da>, or 0 if the norm is held by eps.
+ * One end of the arc: dx += gradient through a = x / norm of da = weight g + dc b, where b is the
+ * other end and along = <a,da>, or 0 if the norm is held by eps.
  */
 static void end_backward(const float *g, const float *x, double x_norm, const float *y,
                          double y_norm, double weight, double dc, double along, int D, float *dx)

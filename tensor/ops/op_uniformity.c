@@ -6,15 +6,17 @@
  *     loss = log(W / P) = log1p((1/P) sum over pairs of expm1(-2 d2))
  *     dz_i = -(4/W) sum over j of w_ij (z_i - z_j)
  *
- * Features of an untrained encoder are nearly collinear, so d2 may be 1e-6 and the loss -2e-6: there the
- * second form keeps ten digits more. Rows far apart, off the unit sphere, want the first: log1p near -1
- * cannot represent a W below 1e-16 P. The mean decides. Everything is in double and rounded once.
+ * Features of an untrained encoder are nearly collinear, so d2 may be 1e-6 and the loss -2e-6:
+ * there the second form keeps ten digits more. Rows far apart, off the unit sphere, want the first:
+ * log1p near -1 cannot represent a W below 1e-16 P. The mean decides. Everything is in double and
+ * rounded once.
  *
  * Shapes. z [..,D] -> [1]; 0 with zero gradient for fewer than two rows, where there is no pair.
  *
- * What is kept: z (no copy) and W. Pairs are visited again in the backward: N^2 weights would be more
- * memory than the batch's features. A task is one row against all later rows (forward) or all others
- * (backward); sums run in the order of the rows. Wang & Isola, arXiv 2005.10242, section 4, with t = 2.
+ * What is kept: z (no copy) and W. Pairs are visited again in the backward: N^2 weights would be
+ * more memory than the batch's features. A task is one row against all later rows (forward) or all
+ * others (backward); sums run in the order of the rows. Wang & Isola, arXiv 2005.10242, section 4,
+ * with t = 2.
  */
 #include "tensor/ops/op.h"
 

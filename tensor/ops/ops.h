@@ -1,16 +1,18 @@
 /*
  * ops.h - the operations, one declaration with its formula each: the library's reference card.
  *
- * Common contract. Operands are f32 tensors unless said otherwise, borrowed; outputs are new values of the tape
- * (valid until tape_reset, numbers until tape_release). Gradients have their value's type. Wrong shapes
- * assert and print both shapes. Nothing fails for want of memory: the arena was planned. "Rows" are all
- * dimensions but the last taken together. Every operation differentiates with respect to every tensor
- * operand. One caller at a time: the work is spread over the tape's threads.
+ * Common contract. Operands are f32 tensors unless said otherwise, borrowed; outputs are new values
+ * of the tape (valid until tape_reset, numbers until tape_release). Gradients have their value's
+ * type. Wrong shapes assert and print both shapes. Nothing fails for want of memory: the arena was
+ * planned. "Rows" are all dimensions but the last taken together. Every operation differentiates
+ * with respect to every tensor operand. One caller at a time: the work is spread over the tape's
+ * threads.
  *
- * The same bits. Work is cut into tasks by shapes alone, so threads never change a result. Samples are the
- * first dimension of an operand of three or more dimensions, and are computed and summed one by one, so
- * their grouping into micro-batches changes no result either. A matrix is one sample: features that must
- * not depend on the grouping travel as [B,1,D]. The losses take their rows as one batch.
+ * The same bits. Work is cut into tasks by shapes alone, so threads never change a result. Samples
+ * are the first dimension of an operand of three or more dimensions, and are computed and summed
+ * one by one, so their grouping into micro-batches changes no result either. A matrix is one
+ * sample: features that must not depend on the grouping travel as [B,1,D]. The losses take their
+ * rows as one batch.
  */
 #ifndef LNCLIP_TENSOR_OPS_OPS_H
 #define LNCLIP_TENSOR_OPS_OPS_H
@@ -24,9 +26,10 @@ enum { LINEAR_MAX_PARTS = 3 };
 
 /*
  * The weights of a linear map, stored as stacked parts, so that keys and values (or any group that
- * reads the same input) are one product. part p: weight[p] [out_p, in], bias[p] [out_p] or NULL. A part
- * is frozen or trainable according to needs_grad of its leaves. Where all parts are frozen, the stacked
- * weight W may have been packed; the packs then serve instead of gemm, and must hold the same values.
+ * reads the same input) are one product. part p: weight[p] [out_p, in], bias[p] [out_p] or NULL. A
+ * part is frozen or trainable according to needs_grad of its leaves. Where all parts are frozen,
+ * the stacked weight W may have been packed; the packs then serve instead of gemm, and must hold
+ * the same values.
  */
 typedef struct Linear {
     int in, out; /* out = sum of the parts' rows */
@@ -39,22 +42,23 @@ typedef struct Linear {
         compute; /* without packs: f32, or bf16 of f32 weights, which are packed for each product */
 } Linear;
 
-/* The type of x that op_linear expects: bf16 where the weight was packed in bf16 or int8, else `compute`. */
+/* The type of x that op_linear expects: bf16 where the weight was packed in bf16 or int8, else
+ * `compute`. */
 DType op_linear_type(const Linear *linear);
 
 /*
- * y = act(x W^T + b + residual). x [B,M,in] or [M,in] -> y [B,M,out] or [M,out].
- * x of op_linear_type. residual: like y, or NULL; f32 or of x's type. y has its type, or x's without one, and is
- * written in its place if it was handed over (tape_hand_over). A weight packed in int8 has no backward: recording
- * through it asserts.
+ * y = act(x W^T + b + residual). x [B,M,in] or [M,in] -> y [B,M,out] or [M,out]. x of
+ * op_linear_type. residual: like y, or NULL; f32 or of x's type. y has its type, or x's without
+ * one, and is written in its place if it was handed over (tape_hand_over). A weight packed in int8
+ * has no backward: recording through it asserts.
  * quick_gelu(z) = z sigmoid(1.702 z); gelu(z) = z Phi(z), Phi the normal distribution function.
  */
 Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activation,
                   Tensor *residual);
 
 /*
- * LoRA of a linear map in parts (Linear): part p, rows[p] columns of y, has down[p], A [rank,in], and up[p],
- * B [rows[p],rank], or neither; at least one part has them.
+ * LoRA of a linear map in parts (Linear): part p, rows[p] columns of y, has down[p], A [rank,in],
+ * and up[p], B [rows[p],rank], or neither; at least one part has them.
  */
 typedef struct Lora {
     int in, out; /* out = sum of rows */
@@ -66,38 +70,42 @@ typedef struct Lora {
 } Lora;
 
 /*
- * y = residual + s (D(x) A^T) B^T: with y as the residual of op_linear its weight is in effect W + s B A, though W
- * stays as it is, packed or not. On a tape with dropout (tape_set_dropout) each element of D(x) is 0 with
- * probability p, else x / (1 - p), drawn for each part on its own; otherwise D(x) = x. x [B,M,in] or [M,in], f32 or
- * bf16; residual: f32 like y, or NULL, which is zeros. y [.., out], f32 with a residual, else of x's type.
- * Hu et al., arXiv 2106.09685.
+ * y = residual + s (D(x) A^T) B^T: with y as the residual of op_linear its weight is in effect W +
+ * s B A, though W stays as it is, packed or not. On a tape with dropout (tape_set_dropout) each
+ * element of D(x) is 0 with probability p, else x / (1 - p), drawn for each part on its own;
+ * otherwise D(x) = x. x [B,M,in] or [M,in], f32 or bf16; residual: f32 like y, or NULL, which is
+ * zeros. y [.., out], f32 with a residual, else of x's type. Hu et al., arXiv 2106.09685.
  */
 Tensor *op_lora(Tape *tape, Tensor *x, const Lora *lora, Tensor *residual);
 
 /*
- * y = gamma (x - mean) / sqrt(var + eps) + beta, by row; var is the biased one. gamma, beta [D]. x f32, y of
- * `type`, f32 or bf16; bf16 keeps (x - mean) / sqrt(var + eps) in bf16 for the backward, f32 keeps x.
+ * y = gamma (x - mean) / sqrt(var + eps) + beta, by row; var is the biased one. gamma, beta [D]. x
+ * f32, y of `type`, f32 or bf16; bf16 keeps (x - mean) / sqrt(var + eps) in bf16 for the backward,
+ * f32 keeps x.
  */
 Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float eps, DType type);
 
 /*
- * Multi-head attention: for each image and head, softmax(q k^T / sqrt(K)) v with K = D / heads.
- * q [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D], all f32 or all bf16; softmax in f32.
- * probabilities: NULL, or an f32 leaf [B,heads,Tq,T] of the caller that lives until tape_reset: its data,
- * unless NULL, is filled with the softmax, and if it needs a gradient the backward adds that of the objective
- * with respect to the softmax. Never holds more than one head's [Tq,T] per worker (backward: two) of its own.
+ * Multi-head attention: for each image and head, softmax(q k^T / sqrt(K)) v with K = D / heads. q
+ * [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D], all f32 or all bf16; softmax in f32.
+ * probabilities: NULL, or an f32 leaf [B,heads,Tq,T] of the caller that lives until tape_reset: its
+ * data, unless NULL, is filled with the softmax, and if it needs a gradient the backward adds that
+ * of the objective with respect to the softmax. Never holds more than one head's [Tq,T] per worker
+ * (backward: two) of its own.
  */
 Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *probabilities);
 
 /*
- * Convolution with kernel = stride = P, no bias: pixels [B,C,S,S], weight [D,C,P,P] -> [B,(S/P)^2,D],
- * patches in row-major order. Where S is no multiple of P the rest of the border is ignored, as in
- * PyTorch's convolution. packed: NULL, or the weight of one that does not train as W^T [C P P,D], packed in f32
- * or bf16, borrowed for the call; it serves the forward instead of gemm. All tensors are f32 in any case.
+ * Convolution with kernel = stride = P, no bias: pixels [B,C,S,S], weight [D,C,P,P] ->
+ * [B,(S/P)^2,D], patches in row-major order. Where S is no multiple of P the rest of the border is
+ * ignored, as in PyTorch's convolution. packed: NULL, or the weight of one that does not train as
+ * W^T [C P P,D], packed in f32 or bf16, borrowed for the call; it serves the forward instead of
+ * gemm. All tensors are f32 in any case.
  */
 Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedMatrix *packed);
 
-/* concat(class_embedding, patches) + position: patches [B,T-1,D], class [D], position [T,D] -> [B,T,D]. */
+/* concat(class_embedding, patches) + position: patches [B,T-1,D], class [D], position [T,D] ->
+ * [B,T,D]. */
 Tensor *op_embed_tokens(Tape *tape, Tensor *patches, Tensor *class_embedding, Tensor *position);
 
 /* x of f32 or bf16 -> the same numbers in `type`, f32 or bf16 (rounded to nearest even). */
@@ -123,7 +131,8 @@ Tensor *op_l2_normalize(Tape *tape, Tensor *x, float eps);
 
 /*
  * Mean over rows of cross-entropy with label smoothing s: -(1-s) log p_y - s/C sum_c log p_c.
- * logits [..,C], labels [rows] in [0,C), borrowed until backward -> [1]. As torch's CrossEntropyLoss.
+ * logits [..,C], labels [rows] in [0,C), borrowed until backward -> [1]. As torch's
+ * CrossEntropyLoss.
  */
 Tensor *op_cross_entropy(Tape *tape, Tensor *logits, const int *labels, float smoothing);
 
@@ -133,7 +142,8 @@ Tensor *op_cross_entropy(Tape *tape, Tensor *logits, const int *labels, float sm
  */
 Tensor *op_alignment(Tape *tape, Tensor *z, const int *labels);
 
-/* log mean over pairs i<j of exp(-2 |z_i - z_j|^2); 0 for fewer than two rows. z [..,D] -> [1]. ibid. */
+/* log mean over pairs i<j of exp(-2 |z_i - z_j|^2); 0 for fewer than two rows. z [..,D] -> [1].
+ * ibid. */
 Tensor *op_uniformity(Tape *tape, Tensor *z);
 
 /*
@@ -144,13 +154,15 @@ Tensor *op_uniformity(Tape *tape, Tensor *z);
  */
 Tensor *op_slerp(Tape *tape, Tensor *z, const int *partner, const float *t);
 
-/* Operations on x, which it takes over (releases), with what `context` and `index` tell: their result. */
+/* Operations on x, which it takes over (releases), with what `context` and `index` tell: their
+ * result. */
 typedef Tensor *TapeSegment(Tape *tape, Tensor *x, const void *context, int index);
 
 /*
- * segment(tape, x), of whose values none but x is kept: the backward computes them again, on tape_inner(tape),
- * which must be there. x, taken over, and the result are f32. `context` is borrowed until backward. Where x
- * needs no gradient the segment just runs, recorded as usual. Chen et al., arXiv 1604.06174.
+ * segment(tape, x), of whose values none but x is kept: the backward computes them again, on
+ * tape_inner(tape), which must be there. x, taken over, and the result are f32. `context` is
+ * borrowed until backward. Where x needs no gradient the segment just runs, recorded as usual. Chen
+ * et al., arXiv 1604.06174.
  */
 Tensor *op_recompute(Tape *tape, Tensor *x, TapeSegment *segment, const void *context, int index);
 

@@ -1,9 +1,10 @@
 /*
  * fuzz.c - the table of harnesses, and libFuzzer's entry points.
  *
- * `lnclip_fuzz --list` prints names and longest inputs for tests/fuzz/run.sh, and `lnclip_fuzz --write-seeds FOLDER`
- * writes what only the library can make (tests/fuzz/seeds.sh). In `lnclip_fuzz NAME ...` the rest are
- * libFuzzer's arguments: options, folders of inputs, or single inputs to be tried, such as one that crashed.
+ * `lnclip_fuzz --list` prints names and longest inputs for tests/fuzz/run.sh, and `lnclip_fuzz
+ * --write-seeds FOLDER` writes what only the library can make (tests/fuzz/seeds.sh). In
+ * `lnclip_fuzz NAME ...` the rest are libFuzzer's arguments: options, folders of inputs, or single
+ * inputs to be tried, such as one that crashed.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -44,7 +45,8 @@ static const Target *find_target(const char *name)
     return NULL;
 }
 
-/* From here on relative paths are of a new folder, so those of the arguments are made absolute first. */
+/* From here on relative paths are of a new folder, so those of the arguments are made absolute
+ * first. */
 static void enter_scratch_folder(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {

@@ -1,10 +1,11 @@
 /*
  * fuzz.h - what the fuzzing harnesses share.
  *
- * A harness gives foreign bytes to one reader and aborts where the reader breaks its contract: where what it
- * accepted is inconsistent, cannot be written and read back, or differs from what an independent implementation
- * (an oracle) says. Memory errors and undefined behaviour are left to the sanitizers. All harnesses are in one
- * program, build/fuzz/lnclip_fuzz NAME [libFuzzer's arguments]; `make fuzz` runs each for some seconds.
+ * A harness gives foreign bytes to one reader and aborts where the reader breaks its contract:
+ * where what it accepted is inconsistent, cannot be written and read back, or differs from what an
+ * independent implementation (an oracle) says. Memory errors and undefined behaviour are left to
+ * the sanitizers. All harnesses are in one program, build/fuzz/lnclip_fuzz NAME [libFuzzer's
+ * arguments]; `make fuzz` runs each for some seconds.
  */
 #ifndef LNCLIP_TESTS_FUZZ_H
 #define LNCLIP_TESTS_FUZZ_H
@@ -77,7 +78,8 @@
 FUZZ_TARGETS(FUZZ_DECLARE)
 #undef FUZZ_DECLARE
 
-/* A mutator that keeps the checksums and the compression of a PNG right (libFuzzer's custom mutator). */
+/* A mutator that keeps the checksums and the compression of a PNG right (libFuzzer's custom
+ * mutator). */
 size_t fuzz_mutate_png(uint8_t *data, size_t size, size_t capacity, unsigned seed);
 
 /* Writes seeds of models, adapters and states to corpus/TARGET/ (fuzz_models.c). */
@@ -108,10 +110,12 @@ void fuzz_touch(const void *data, size_t size);
 /* The bytes as a text of the caller's, to be freed: a zero is appended. */
 char *fuzz_text(const uint8_t *data, size_t size);
 
-/* Path of a file that holds the bytes, in memory and without a name; the next call replaces its content. */
+/* Path of a file that holds the bytes, in memory and without a name; the next call replaces its
+ * content. */
 const char *fuzz_file(const void *data, size_t size);
 
-/* Writes the file `path`. The working directory is an empty folder of this process, in memory where possible. */
+/* Writes the file `path`. The working directory is an empty folder of this process, in memory where
+ * possible. */
 void fuzz_write(const char *path, const void *data, size_t size);
 
 /* Makes a folder and its parents. */

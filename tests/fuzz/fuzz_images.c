@@ -1,7 +1,8 @@
 /*
  * fuzz_images.c - the decoders of images, and arrays of landmarks.
  *
- * Oracle of PNG: stb_image, an independent decoder. It checks less, so only what both accept is compared.
+ * Oracle of PNG: stb_image, an independent decoder. It checks less, so only what both accept is
+ * compared.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -29,7 +30,8 @@ enum {
 
 static const char SIGNATURE[] = "\x89PNG\r\n\x1a\n";
 
-/* Decodes if the header announces few pixels; size and pixels must agree. False if nothing was decoded. */
+/* Decodes if the header announces few pixels; size and pixels must agree. False if nothing was
+ * decoded. */
 static bool decode(DataDecoder *decoder, const uint8_t *data, size_t size, DataImage *image)
 {
     const DataSource source = {data, size, "input"};
@@ -108,7 +110,8 @@ void fuzz_image(const uint8_t *data, size_t size)
     data_image_free(&decoded);
 }
 
-/* ---- a mutator for PNG ------------------------------------------------------------------------- */
+/* ---- a mutator
+ * for PNG ------------------------------------------------------------------------- */
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t capacity);
 
@@ -145,7 +148,8 @@ static void mutate_chunk(uint8_t *data, size_t size, unsigned choice)
         LLVMFuzzerMutate(data + picked + 8, picked_length, picked_length);
 }
 
-/* Unpacks the pixel data, changes it unless it is only to be packed anew, and packs it; returns the new size. */
+/* Unpacks the pixel data, changes it unless it is only to be packed anew, and packs it; returns the
+ * new size. */
 static size_t mutate_pixels(uint8_t *data, size_t size, size_t capacity, unsigned choice)
 {
     enum { MOST = 1 << 16 };
@@ -192,7 +196,8 @@ size_t fuzz_mutate_png(uint8_t *data, size_t size, size_t capacity, unsigned see
     return size;
 }
 
-/* ---- arrays ------------------------------------------------------------------------------------- */
+/* ----
+ * arrays ------------------------------------------------------------------------------------- */
 
 static void decode_array(const void *data, size_t size)
 {

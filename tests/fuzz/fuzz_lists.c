@@ -1,5 +1,6 @@
 /*
- * fuzz_lists.c - lists of frames, the text files of data sets as they are distributed, and names of videos.
+ * fuzz_lists.c - lists of frames, the text files of data sets as they are distributed, and names of
+ * videos.
  *
  * Oracle of the JSON reader, which cuts a file into chunks: jansson, given the whole file.
  */
@@ -75,9 +76,11 @@ void fuzz_list(const uint8_t *data, size_t size)
     data_list_free(&list);
 }
 
-/* ---- JSON --------------------------------------------------------------------------------------- */
+/* ----
+ * JSON --------------------------------------------------------------------------------------- */
 
-/* Whether `node`, of the outline, stands for the same as `wanted`. Arrays are compared only where no object is in. */
+/* Whether `node`, of the outline, stands for the same as `wanted`. Arrays are compared only where
+ * no object is in. */
 static bool same_value(DataJson *json, const json_t *node, json_t *wanted)
 {
     const json_t *borrowed;
@@ -121,7 +124,8 @@ void fuzz_json(const uint8_t *data, size_t size)
     json_decref(whole);
 }
 
-/* ---- data sets ---------------------------------------------------------------------------------- */
+/* ----
+ * data sets ---------------------------------------------------------------------------------- */
 
 /* The lists of what was read can be read, and have as many frames. */
 static void write_and_read(const DataSets *sets)
@@ -226,7 +230,8 @@ void fuzz_sets_ff(const uint8_t *data, size_t size)
     read_set("ff", "ff", "ff/train.json", data, size);
 }
 
-/* ---- names -------------------------------------------------------------------------------------- */
+/* ----
+ * names -------------------------------------------------------------------------------------- */
 
 void fuzz_identity(const uint8_t *data, size_t size)
 {
@@ -241,8 +246,8 @@ void fuzz_identity(const uint8_t *data, size_t size)
 }
 
 /*
- * Partners in a list of names that no files have: the first lines are frames of the real video 000, the others of
- * the fake 000_001. Oracle: of numbered frames the nearest, and of two the lower.
+ * Partners in a list of names that no files have: the first lines are frames of the real video 000,
+ * the others of the fake 000_001. Oracle: of numbered frames the nearest, and of two the lower.
  */
 void fuzz_pairs(const uint8_t *data, size_t size)
 {
@@ -286,7 +291,8 @@ void fuzz_pairs(const uint8_t *data, size_t size)
     }
 }
 
-/* The text with every number padded by zeros to NUMBER digits: bytes of such keys compare as numbers do. */
+/* The text with every number padded by zeros to NUMBER digits: bytes of such keys compare as
+ * numbers do. */
 static void pad_numbers(const char *text, char *key)
 {
     enum { NUMBER = 64 };

@@ -1,9 +1,11 @@
 /*
- * fuzz_models.c - files of weights and their configurations: safetensors, models, adapters, states of a run.
+ * fuzz_models.c - files of weights and their configurations: safetensors, models, adapters, states
+ * of a run.
  *
- * Where an input is the JSON of a header, the numbers are made here, as many as the header speaks of: mutation would
- * hardly ever hit a length. A state, an adapter and a model are those of one tiny shape; seeds of them are written by
- * this program (fuzz_write_model_seeds), so that they follow the formats.
+ * Where an input is the JSON of a header, the numbers are made here, as many as the header speaks
+ * of: mutation would hardly ever hit a length. A state, an adapter and a model are those of one
+ * tiny shape; seeds of them are written by this program (fuzz_write_model_seeds), so that they
+ * follow the formats.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -22,7 +24,8 @@
 
 enum { MOST_DATA = 1 << 20 }; /* bytes of numbers behind a header */
 
-/* The largest number in square brackets behind "data_offsets": where the data of the header ends. */
+/* The largest number in square brackets behind "data_offsets": where the data of
+ * the header ends. */
 static size_t data_of_header(const uint8_t *header, size_t size)
 {
     static const char key[] = "data_offsets";
@@ -39,7 +42,8 @@ static size_t data_of_header(const uint8_t *header, size_t size)
     return end;
 }
 
-/* A file of that header and of numbers that are all moderate: f32 of 0x3e......; the caller's to free. */
+/* A file of that header and of numbers that are all moderate: f32 of 0x3e......; the caller's to
+ * free. */
 static uint8_t *file_of_header(const uint8_t *header, size_t size, size_t *bytes)
 {
     const size_t data = data_of_header(header, size);

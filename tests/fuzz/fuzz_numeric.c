@@ -1,9 +1,10 @@
 /*
- * fuzz_numeric.c - code that computes with foreign numbers: hulls of landmarks, masks, resizing, augmentation, and
- * the packed product. Inputs are parameters, not files, so that most of them reach the arithmetic.
+ * fuzz_numeric.c - code that computes with foreign numbers: hulls of landmarks, masks, resizing,
+ * augmentation, and the packed product. Inputs are parameters, not files, so that most of them
+ * reach the arithmetic.
  *
- * Oracles: for a hull the lines between all pairs of points; for resizing the two passes in 64-bit integers; for the
- * packed product sums in double.
+ * Oracles: for a hull the lines between all pairs of points; for resizing the two passes in 64-bit
+ * integers; for the packed product sums in double.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -16,7 +17,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- landmarks ---------------------------------------------------------------------------------- */
+/* ----
+ * landmarks ---------------------------------------------------------------------------------- */
 
 /* `steps` units in the last place up from `value`, or down. */
 static float nudge(float value, int steps)
@@ -29,9 +31,10 @@ static float nudge(float value, int steps)
 }
 
 /*
- * A chain that bends to one side, so that all its points are corners, and whose last ones are on a line near the origin:
- * there rounding in the grid decides whether they turn to the left, perhaps seen from either end. Coordinates are
- * multiples of 1/8192 and exact. Leftwards from its end, by small steps that rise ever more.
+ * A chain that bends to one side, so that all its points are corners, and whose last ones are on a
+ * line near the origin: there rounding in the grid decides whether they turn to the left, perhaps
+ * seen from either end. Coordinates are multiples of 1/8192 and exact. Leftwards from its end, by
+ * small steps that rise ever more.
  */
 static void take_chain(FuzzInput *input, bool both_sides, DataLandmarks *landmarks)
 {
@@ -55,8 +58,9 @@ static void take_chain(FuzzInput *input, bool both_sides, DataLandmarks *landmar
 }
 
 /*
- * Points of one of several shapes. Uniformly random points hardly ever lie on a line, or all on their hull, where
- * rounding decides: so there are chains, and points of a line or an arc moved by a few units in the last place.
+ * Points of one of several shapes. Uniformly random points hardly ever lie on a line, or all on
+ * their hull, where rounding decides: so there are chains, and points of a line or an arc moved by
+ * a few units in the last place.
  */
 static void take_landmarks(FuzzInput *input, DataLandmarks *landmarks)
 {
@@ -101,7 +105,8 @@ typedef struct Interval {
     double low, high;
 } Interval;
 
-/* Where the hull of the points meets the line y = `row`: the extreme crossings of lines between two points. */
+/* Where the hull of the points meets the line y = `row`: the extreme crossings of lines between two
+ * points. */
 static Interval cross_hull(const double *x, const double *y, int count, double row)
 {
     Interval all = {INFINITY, -INFINITY};
@@ -126,7 +131,8 @@ void fuzz_hull(const uint8_t *data, size_t size)
     FuzzInput input = {data, size};
     static DataRegion region;
     DataLandmarks landmarks;
-    /* Few rows: the time goes into them, and they make no difference to which points are corners. */
+    /* Few rows: the time goes into them, and they make no difference to which
+     * points are corners. */
     const int width = 1 + (int)fuzz_take(&input, 1), height = 1 + (int)fuzz_take(&input, 1) % 16;
     /* The grid as data_self_blend lays it over an image of about its size. */
     const double scale_x = width / (32. + fuzz_take(&input, 1)),
@@ -146,8 +152,9 @@ void fuzz_hull(const uint8_t *data, size_t size)
         largest = fmax(largest, fmax(fabs(x[i]), fabs(y[i])));
     }
     /*
-     * A cell may be counted or not where the edge comes this close to its middle. Of a nearly horizontal edge the
-     * rounding of y moves the crossing far, so rows that come close to a point are judged between their neighbours.
+     * A cell may be counted or not where the edge comes this close to its middle. Of a nearly
+     * horizontal edge the rounding of y moves the crossing far, so rows that come close to a point
+     * are judged between their neighbours.
      */
     const double slack = 1e-9 * largest;
     for (int i = 0; i < landmarks.count; i++)
@@ -174,7 +181,8 @@ static void create_image(DataImage *image, int width, int height, uint32_t seed)
     }
 }
 
-/* Twice with the same draws: the same pixels, of the same size; a failure leaves the image as it was. */
+/* Twice with the same draws: the same pixels, of the same size; a failure leaves the image as it
+ * was. */
 void fuzz_self_blend(const uint8_t *data, size_t size)
 {
     FuzzInput input = {data, size};
@@ -203,7 +211,8 @@ void fuzz_self_blend(const uint8_t *data, size_t size)
     data_image_free(&before);
 }
 
-/* ---- resizing ----------------------------------------------------------------------------------- */
+/* ----
+ * resizing ----------------------------------------------------------------------------------- */
 
 static uint8_t weighted(const int32_t *weights, int taps, const uint8_t *in, size_t stride)
 {
@@ -215,7 +224,8 @@ static uint8_t weighted(const int32_t *weights, int taps, const uint8_t *in, siz
     return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
 }
 
-/* One pass: out [rows,axis->count,3] of in [rows,width,3]. Weights of an output sum to one, but for rounding. */
+/* One pass: out [rows,axis->count,3] of in [rows,width,3]. Weights of an output sum to one, but for
+ * rounding. */
 static void pass(const DataResizeAxis *axis, const uint8_t *in, int rows, uint8_t *out)
 {
     for (int i = 0; i < axis->count; i++) {
@@ -281,7 +291,8 @@ void fuzz_resize(const uint8_t *data, size_t size)
     data_image_free(&image);
 }
 
-/* ---- augmentation ------------------------------------------------------------------------------- */
+/* ----
+ * augmentation ------------------------------------------------------------------------------- */
 
 static DataRange take_range(FuzzInput *input, double lowest, double width)
 {
@@ -290,7 +301,8 @@ static DataRange take_range(FuzzInput *input, double lowest, double width)
     return (DataRange){low, high};
 }
 
-/* Any settings within the ranges of the parsers, twice with the same draws: the same verdict and the same pixels. */
+/* Any settings within the ranges of the parsers, twice with the same draws: the same verdict and
+ * the same pixels. */
 void fuzz_augment(const uint8_t *data, size_t size)
 {
     FuzzInput input = {data, size};
@@ -343,7 +355,8 @@ void fuzz_augment(const uint8_t *data, size_t size)
     data_image_free(&second);
 }
 
-/* ---- the packed product ------------------------------------------------------------------------- */
+/* ---- the
+ * packed product ------------------------------------------------------------------------- */
 
 /* A number of moderate size from two bytes: a bf16 with an exponent of -16 to 15. */
 static float take_value(FuzzInput *input)
@@ -395,7 +408,8 @@ void fuzz_packed_product(const uint8_t *data, size_t size)
             low = fmin(low, (double)A[m * K + k]);
             high = fmax(high, (double)A[m * K + k]);
         }
-        /* Of int8: half a step of an input (a whole one where the zero is rounded as well), and of a weight. */
+        /* Of int8: half a step of an input (a whole one where the zero is rounded as well), and of
+         * a weight. */
         const double step = precision == PRECISION_INT8 ? (high - low) / 254 : 0;
         for (int n = 0; n < N; n++) {
             double sum = (double)bias[n], allowed = 1e-5 * fabs(sum) + 1e-30;

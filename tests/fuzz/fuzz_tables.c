@@ -1,8 +1,9 @@
 /*
- * fuzz_tables.c - numbers, scores, the files of a run and of an evaluation, recipes, and the command line.
+ * fuzz_tables.c - numbers, scores, the files of a run and of an evaluation, recipes, and the
+ * command line.
  *
- * Oracle of numbers: strtod and strtoull, behind the grammar that number.h promises. What is written must be read
- * back as the same.
+ * Oracle of numbers: strtod and strtoull, behind the grammar that number.h promises. What is
+ * written must be read back as the same.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -36,7 +37,8 @@ static const char *skip_digits(const char *text)
     return text;
 }
 
-/* [+-] digits [. digits] [e [+-] digits], or [+-] nan, inf, infinity: what strtod takes, without hexadecimal. */
+/* [+-] digits [. digits] [e [+-] digits], or [+-] nan, inf, infinity: what strtod takes, without
+ * hexadecimal. */
 static bool is_number(const char *text)
 {
     text += *text == '+' || *text == '-';
@@ -56,7 +58,8 @@ static bool is_number(const char *text)
     return *end == '\0';
 }
 
-/* Compares the readers with the library's. `text` has a zero behind its `length` bytes, and perhaps among them. */
+/* Compares the readers with the library's. `text` has a zero behind its `length` bytes, and perhaps
+ * among them. */
 static void check_number(const char *text, size_t length)
 {
     const bool is_text = strlen(text) == length;
@@ -189,7 +192,8 @@ static void read_column(TrainRunFiles *files, TrainRunTable table, const char *n
     }
 }
 
-/* How many rows the state of the run knows: as many as there are lines, or one or two fewer; at most 15. */
+/* How many rows the state of the run knows: as many as there are lines, or one or two fewer; at
+ * most 15. */
 static int known_rows(const uint8_t *data, size_t size)
 {
     int lines = -(int)(size % 3);
@@ -372,8 +376,8 @@ void fuzz_compare_evaluation(const uint8_t *data, size_t size)
 }
 
 /*
- * Scores of an unfinished evaluation, behind a right first line: what is added to them is read back. All frames are one
- * image of one byte, so that its hash in the seeds is that of every run.
+ * Scores of an unfinished evaluation, behind a right first line: what is added to them is read
+ * back. All frames are one image of one byte, so that its hash in the seeds is that of every run.
  */
 void fuzz_partial(const uint8_t *data, size_t size)
 {
@@ -493,7 +497,8 @@ void fuzz_perturb(const uint8_t *data, size_t size)
     free(text);
 }
 
-/* Cuts the input at zeros and line ends into arguments, ended by NULL; returns how many. `text` is changed. */
+/* Cuts the input at zeros and line ends into arguments, ended by NULL; returns how many. `text` is
+ * changed. */
 static int cut_arguments(char *text, size_t size, char **arguments, int most)
 {
     int count = 0;
@@ -524,8 +529,9 @@ void fuzz_perturb_option(const uint8_t *data, size_t size)
 /* ---- the command line ------------------------------------------------------------------------ */
 
 /*
- * The parser ends the process after an error, and frees its lists at exit. The program is linked so that exit and
- * atexit of our objects come here: one returns to the harness, which does what the other asked for.
+ * The parser ends the process after an error, and frees its lists at exit. The program is linked so
+ * that exit and atexit of our objects come here: one returns to the harness, which does what the
+ * other asked for.
  */
 static jmp_buf *harness;
 static void (*at_exit)(void);

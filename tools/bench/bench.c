@@ -1,6 +1,6 @@
 /*
- * bench.c - see bench.h: the peak of the machine, the clock, the formulas and the rows. What else is measured is in
- * bench_*.c.
+ * bench.c - see bench.h: the peak of the machine, the clock, the formulas and the rows. What else
+ * is measured is in bench_*.c.
  */
 #include "tools/bench/bench.h"
 

@@ -1,12 +1,14 @@
 /*
- * bench.h - the parts of lnclip bench, and what they share: teams of threads, the clock, formulas, rows.
+ * bench.h - the parts of lnclip bench, and what they share: teams of threads, the clock, formulas,
+ * rows.
  *
- * Every part measures the library's own functions as the program runs them, judges them by the peak that was
- * measured first on as many threads, appends rows to the report and, unless JSON was asked for, prints
- * each as soon as it is known.
+ * Every part measures the library's own functions as the program runs them, judges them by the peak
+ * that was measured first on as many threads, appends rows to the report and, unless JSON was asked
+ * for, prints each as soon as it is known.
  *
- * What is counted. Arithmetic follows from shapes alone, a multiply-add is two operations, and only matrix
- * products count (everything else together is below 1 %). With T tokens, width D, MLP width F, L layers:
+ * What is counted. Arithmetic follows from shapes alone, a multiply-add is two operations, and only
+ * matrix products count (everything else together is below 1 %). With T tokens, width D, MLP width
+ * F, L layers:
  *
  *     product [M,K] [K,N]             2 M K N
  *     attention, forward              4 T^2 D            scores, and their product with the values
@@ -14,11 +16,11 @@
  *     one block                       2 T D (4 D + 2 F) + 4 T^2 D
  *     the last block                  keys and values of T tokens, everything else of one
  *     forward                         patch embedding, L - 1 blocks, the last block
- *     LN-tuning step                  forward, and every product of it (but the patch embedding) once more
- *                                     for the gradient of its input, attention as above; no weight gradients
+ *     LN-tuning step                  forward, and its products but the patch embedding once more
+ * for the gradient of its input, attention as above; no weight gradients
  *
- * What a step computes twice because memory does not hold its activations (train/stepper.h) counts once: the
- * rate is that of the work wanted, and falls where work is repeated.
+ * What a step computes twice because memory does not hold its activations (train/stepper.h) counts
+ * once: the rate is that of the work wanted, and falls where work is repeated.
  *
  * All functions are for the main thread.
  */
@@ -77,10 +79,10 @@ typedef struct BenchTime {
 } BenchTime;
 
 /*
- * *time: the best of three medians of bench->rounds samples each, after a call that warms up; a sample is as
- * many calls as take some milliseconds. A call longer than a second is sampled thrice, and only --quick less.
- * Between samples the loop of the peak runs on `team` for a moment: on a machine that is shared, the ratio
- * of the two is steadier than either. team NULL: it does not.
+ * *time: the best of three medians of bench->rounds samples each, after a call that warms up; a
+ * sample is as many calls as take some milliseconds. A call longer than a second is sampled thrice,
+ * and only --quick less. Between samples the loop of the peak runs on `team` for a moment: on a
+ * machine that is shared, the ratio of the two is steadier than either. team NULL: it does not.
  */
 Status bench_measure(const Bench *bench, const BenchTeam *team, Precision precision, BenchRun run,
                      void *context, BenchTime *time, Error *error);
@@ -96,16 +98,16 @@ typedef struct BenchTape {
 } BenchTape;
 
 /*
- * A tape for `operations` over an arena that `graph` fits into. Free with bench_tape_free, also after a
- * failure.
+ * A tape for `operations` over an arena that `graph` fits into. Free with bench_tape_free, also
+ * after a failure.
  */
 Status bench_tape_create(BenchTape *work, Threads *threads, int operations, BenchGraph graph,
                          void *context, Error *error);
 void bench_tape_free(BenchTape *work);
 
 /*
- * An array of `count` elements of `type` that the caller frees: numbers of a standard normal distribution,
- * repeated with a long period, times `scale`. STATUS_FAILED without memory.
+ * An array of `count` elements of `type` that the caller frees: numbers of a standard normal
+ * distribution, repeated with a long period, times `scale`. STATUS_FAILED without memory.
  */
 Status bench_numbers(DType type, size_t count, float scale, void **numbers, Error *error);
 
@@ -128,8 +130,8 @@ void bench_note(const Bench *bench, const char *what);
 void bench_add(Bench *bench, const char *section, json_t *row);
 
 /*
- * What `work` operations in a time mean: the rate, its share of the peak of `team` that was measured first, and
- * its share of the peak beside it.
+ * What `work` operations in a time mean: the rate, its share of the peak of `team` that was
+ * measured first, and its share of the peak beside it.
  */
 typedef struct BenchRate {
     double gflops, share, share_beside;

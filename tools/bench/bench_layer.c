@@ -9,7 +9,8 @@
 
 #include <stdlib.h>
 
-/* ---- attention ------------------------------------------------------------------------------------ */
+/* ---- attention
+ * ------------------------------------------------------------------------------------ */
 
 enum { ATTENTION_OPERATIONS = 2 };
 
@@ -154,7 +155,8 @@ static void norm_forward(const Norm *n, int row)
                                    (uint16_t *)n->y + at, (uint16_t *)n->xhat + at, &n->rstd[row]);
 }
 
-/* What it reads as x in f32 is xhat here: numbers of the same kind, and dx has a place of its own. */
+/* What it reads as x in f32 is xhat here: numbers of the same kind, and dx has a place
+ * of its own. */
 static void norm_backward(const Norm *n, int row)
 {
     const ptrdiff_t at = (ptrdiff_t)row * n->D;
@@ -212,7 +214,8 @@ static void norm_free(Norm *n)
         free(all[i]);
 }
 
-/* Bytes read and written for one number: forward x, y (and xhat); backward x or xhat, dy, dx twice. */
+/* Bytes read and written for one number: forward x, y (and xhat); backward x or xhat,
+ * dy, dx twice. */
 static double norm_bytes(DType type, bool backward)
 {
     if (type == DTYPE_F32)

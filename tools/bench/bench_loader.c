@@ -1,10 +1,10 @@
 /*
- * bench_loader.c - how many frames a second one core decodes, augments and resizes, as PNG and as JPEG, with the augmentation
- * of each training recipe.
+ * bench_loader.c - how many frames a second one core decodes, augments and resizes, as PNG and as
+ * JPEG, with the augmentation of each training recipe.
  *
- * The frames are drawn, 256 pixels a side like published face crops, and lie in a temporary folder that is
- * removed at the end. The loader runs without workers, so its time is the time of one core; the files are in
- * the system's cache.
+ * The frames are drawn, 256 pixels a side like published face crops, and lie in a temporary folder
+ * that is removed at the end. The loader runs without workers, so its time is the time of one core;
+ * the files are in the system's cache.
  */
 #include "tools/bench/bench.h"
 #include "tools/cli/cli_json.h"
@@ -91,7 +91,8 @@ static void remove_frames(const char *folder, int frames, bool jpeg)
     rmdir(folder);
 }
 
-/* One line, and the key FORMAT or FORMAT_AUGMENT of the report: a plain format is one with flips alone. */
+/* One line, and the key FORMAT or FORMAT_AUGMENT of the report: a plain format is one with flips
+ * alone. */
 static void report(Bench *bench, const char *format, const char *augment, double decode, double all)
 {
     const double rate = 1e3 / all;
@@ -162,7 +163,8 @@ static Status measure_format(Bench *bench, bool jpeg, Error *error)
     return status;
 }
 
-/* A build without libpng writes no PNG; one without libjpeg-turbo has no frames, which are drawn as JPEG leaves them. */
+/* A build without libpng writes no PNG; one without libjpeg-turbo has no frames, which are drawn as
+ * JPEG leaves them. */
 Status bench_loader(Bench *bench, Error *error)
 {
     bench_note(bench, "the loader");

@@ -1,10 +1,11 @@
 /*
- * bench_model.c - the whole encoder: forward at batch 1 and 8, and the gradient of an LN-tuning step at batch
- * 8, in each precision.
+ * bench_model.c - the whole encoder: forward at batch 1 and 8, and the gradient of an LN-tuning
+ * step at batch 8, in each precision.
  *
- * One encoder a precision, packed as training packs it, serves both; the weights are the model's or random
- * ones, which cost the same. Pixels are noise. A step is what train_stepper_step does for a batch:
- * forward, losses, backward; the update of 0.1 million numbers that follows is too short to be seen.
+ * One encoder a precision, packed as training packs it, serves both; the weights are the model's or
+ * random ones, which cost the same. Pixels are noise. A step is what train_stepper_step does for a
+ * batch: forward, losses, backward; the update of 0.1 million numbers that follows is too short to
+ * be seen.
  */
 #include "tools/bench/bench.h"
 
@@ -59,7 +60,8 @@ static void report(Bench *bench, const char *section, const BenchTeam *team, Pre
                         "share_beside", rate.share_beside));
 }
 
-/* ---- forward -------------------------------------------------------------------------------------- */
+/* ---- forward
+ * -------------------------------------------------------------------------------------- */
 
 typedef struct Forward {
     const Vit *vit;
@@ -117,7 +119,8 @@ static Status forward(Bench *bench, const Vit *vit, Precision precision, Error *
     return status;
 }
 
-/* ---- step ----------------------------------------------------------------------------------------- */
+/* ---- step
+ * ----------------------------------------------------------------------------------------- */
 
 typedef struct Step {
     TrainStepper *stepper;

@@ -1,9 +1,10 @@
 /*
- * bench_product.c - the four products of a block with their weights, packed in each precision and, in f32,
- * unpacked through OpenBLAS.
+ * bench_product.c - the four products of a block with their weights, packed in each precision and,
+ * in f32, unpacked through OpenBLAS.
  *
- * Each is run as the encoder runs it, as op_linear with a bias. Many weights of one shape take turns, more than
- * the caches hold: in a network, too, a weight has left them before it comes again.
+ * Each is run as the encoder runs it, as op_linear with a bias. Many weights of one shape take
+ * turns, more than the caches hold: in a network, too, a weight has left them before it comes
+ * again.
  */
 #include "tools/bench/bench.h"
 

@@ -1,5 +1,6 @@
 /*
- * cli.c - messages, signals, progress and numbers for people: see cli.h. Options are in cli_parse.c.
+ * cli.c - messages, signals, progress and numbers for people: see cli.h. Options are in
+ * cli_parse.c.
  */
 #include "tools/cli/cli.h"
 
@@ -14,7 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- messages ---------------------------------------------------------------------------------- */
+/* ----
+ * messages ---------------------------------------------------------------------------------- */
 
 /* The progress line on the terminal, if one is open: messages close it first. */
 static CliProgress *open_progress;
@@ -130,7 +132,8 @@ int cli_finish(int code)
                   "memory: out of it, and what was printed lacks a part; close other programs");
         code = cli_report(&error);
     }
-    /* Some file systems report a full disk only on closing. A reason is known if the last call failed. */
+    /* Some file systems report a full disk only on closing. A reason is known if the last call
+     * failed. */
     bool lost = ferror(stdout) != 0;
     errno = 0;
     lost = fflush(stdout) != 0 || lost;
@@ -152,7 +155,8 @@ int cli_finish(int code)
     return code == CLI_DONE ? failed : code;
 }
 
-/* ---- signals ----------------------------------------------------------------------------------- */
+/* ----
+ * signals ----------------------------------------------------------------------------------- */
 
 /*
  * A closed terminal sends SIGHUP twice (the kernel and the shell), and an ended session SIGTERM and
@@ -192,7 +196,8 @@ Status cli_interrupted(const char *what, const char *advice, Error *error)
                      signal_name(caught_signal), advice);
 }
 
-/* ---- progress and numbers ---------------------------------------------------------------------- */
+/* ---- progress
+ * and numbers ---------------------------------------------------------------------- */
 
 static double seconds_between(const struct timespec *from, const struct timespec *to)
 {

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- documents of which nothing may be missing ------------------------------------------------------- */
+/* ---- documents of which nothing may be missing
+ * ------------------------------------------------------- */
 
 static atomic_bool lost;
 
@@ -80,13 +81,14 @@ Status cli_json_save(json_t *document, const char *path, int digits, Error *erro
     return status;
 }
 
-/* ---- text and numbers -------------------------------------------------------------------------------- */
+/* ---- text and numbers
+ * -------------------------------------------------------------------------------- */
 
 enum { MAX_COLUMNS = 16, MAX_INDENT = 32, MAX_TEXT = 200 };
 
 /*
- * `text` as cli_print_escaped shows it, cut where it would fill the screen (a list of thousands of paths).
- * The caller frees it.
+ * `text` as cli_print_escaped shows it, cut where it would fill the screen (a list of thousands of
+ * paths). The caller frees it.
  */
 static char *shortened(const char *text)
 {
@@ -128,7 +130,8 @@ void cli_json_print_string(FILE *stream, const char *text)
     json_decref(string);
 }
 
-/* ---- text for people ----------------------------------------------------------------------------- */
+/* ---- text for people
+ * ----------------------------------------------------------------------------- */
 
 /* One value on one line, in memory the caller frees; NULL without memory. */
 static char *format_value(const json_t *value)

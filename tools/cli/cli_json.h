@@ -1,10 +1,10 @@
 /*
- * cli_json.h - JSON of the tools: text that may not be UTF-8, numbers that may be undefined, documents of
- * which nothing may be missing, and JSON shown as a table for people.
+ * cli_json.h - JSON of the tools: text that may not be UTF-8, numbers that may be undefined,
+ * documents of which nothing may be missing, and JSON shown as a table for people.
  *
- * Documents are built without looking at every step: each allocation of jansson that fails, and each value
- * that cli_json_set or cli_json_append cannot add, is remembered, and no document is written afterwards.
- * These functions are for the main thread; jansson's own may run in others.
+ * Documents are built without looking at every step: each allocation of jansson that fails, and
+ * each value that cli_json_set or cli_json_append cannot add, is remembered, and no document is
+ * written afterwards. These functions are for the main thread; jansson's own may run in others.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_JSON_H
 #define LNCLIP_TOOLS_CLI_CLI_JSON_H
@@ -15,25 +15,28 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Has jansson allocate by functions that remember a failure. To be called before any other use of it. */
+/* Has jansson allocate by functions that remember a failure. To be called before any other use of
+ * it. */
 void cli_json_start(void);
 
 /* Whether nothing was lost so far. cli_finish turns a loss into exit code 1. */
 bool cli_json_complete(void);
 
 /*
- * object[key] = value, and array + [value]. The reference to `value` is taken in any case. A key may hold any
- * bytes, as in cli_json_string. NULL for `object`, `array` or `value`, or no memory, is remembered.
+ * object[key] = value, and array + [value]. The reference to `value` is taken in any case. A key
+ * may hold any bytes, as in cli_json_string. NULL for `object`, `array` or `value`, or no memory,
+ * is remembered.
  */
 void cli_json_set(json_t *object, const char *key, json_t *value);
 void cli_json_append(json_t *array, json_t *value);
 
-/* Remembers a loss for which jansson is not the reason, such as a string that could not be copied. */
+/* Remembers a loss for which jansson is not the reason, such as a string that could
+ * not be copied. */
 void cli_json_lose(void);
 
 /*
- * Writes a document, indented, with `digits` digits of each number and a newline, and ends the reference.
- * STATUS_FAILED, naming `what`, if a part of it was lost or if it cannot be written.
+ * Writes a document, indented, with `digits` digits of each number and a newline, and ends the
+ * reference. STATUS_FAILED, naming `what`, if a part of it was lost or if it cannot be written.
  */
 Status cli_json_write(json_t *document, FILE *stream, int digits, const char *what, Error *error);
 
@@ -53,9 +56,9 @@ json_t *cli_json_number(double value);
 void cli_json_print_string(FILE *stream, const char *text);
 
 /*
- * Shows an object to people: members as "key: value" lines, arrays of objects as aligned tables with the
- * members' names as heads. Control characters are escaped; null is "-". What cannot be shown for want of
- * memory is remembered.
+ * Shows an object to people: members as "key: value" lines, arrays of objects as aligned tables
+ * with the members' names as heads. Control characters are escaped; null is "-". What cannot be
+ * shown for want of memory is remembered.
  */
 void cli_json_print_text(FILE *stream, const json_t *object);
 

@@ -132,7 +132,8 @@ void cli_tell_sources_head(const CliArguments *arguments)
     cli_note(arguments, "%-16s %-24s %-5s %10s %10s", "set", "source", "label", "videos", "frames");
 }
 
-/* Videos and frames of each source, [source_count]. A video belongs to the source of its first frame. */
+/* Videos and frames of each source, [source_count]. A video belongs to the source of its first
+ * frame. */
 static bool count_sources(const DataList *list, unsigned *videos, unsigned *frames)
 {
     bool *const seen = calloc((size_t)list->video_count + 1, sizeof *seen);

@@ -13,8 +13,8 @@
 void cli_tell_machine(const CliArguments *arguments);
 
 /*
- * The value of OPENBLAS_CORETYPE if it forces OpenBLAS onto kernels of an older instruction set than this
- * processor has, else NULL.
+ * The value of OPENBLAS_CORETYPE if it forces OpenBLAS onto kernels of an older instruction set
+ * than this processor has, else NULL.
  */
 const char *cli_machine_forced_core(void);
 

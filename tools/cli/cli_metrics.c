@@ -1,8 +1,8 @@
 /*
  * cli_metrics.c - see cli_metrics.h.
  *
- * Frame and video level stand in columns of their own, under their names and their numbers of real and
- * fake: the two differ by several points, and are too often compared with one another.
+ * Frame and video level stand in columns of their own, under their names and their numbers of real
+ * and fake: the two differ by several points, and are too often compared with one another.
  */
 #include "tools/cli/cli_metrics.h"
 
@@ -193,7 +193,8 @@ __attribute__((format(printf, 3, 4))) static void warn(const Listener *listener,
     listener->tell(listener->context, text, of_scores);
 }
 
-/* Rows of different classes that cannot be put in order: a head with large weights makes an AUROC of 0.5 of them. */
+/* Rows of different classes that cannot be put in order: a head with large weights makes an AUROC
+ * of 0.5 of them. */
 static void warn_about_ties(const Listener *listener, const MetricsReport *report)
 {
     const Metrics *const frame = &report->frame;
@@ -247,7 +248,8 @@ static void warn_about_report(const Listener *listener, const MetricsReport *rep
              report->dataset);
 }
 
-/* Bare rows have no name, so doubled ones can only be guessed: by labels and scores that all occur again. */
+/* Bare rows have no name, so doubled ones can only be guessed: by labels and scores that all occur
+ * again. */
 static bool looks_doubled(const MetricsReport *report)
 {
     const size_t rows = report->frame.n_real + report->frame.n_fake;

@@ -1,6 +1,6 @@
 /*
- * cli_metrics.h - metrics, intervals and comparisons as tables, and the warnings that belong to them: shared by
- * auc, eval and compare.
+ * cli_metrics.h - metrics, intervals and comparisons as tables, and the warnings that belong to
+ * them: shared by auc, eval and compare.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_METRICS_H
 #define LNCLIP_TOOLS_CLI_CLI_METRICS_H
@@ -34,27 +34,29 @@ void cli_metrics_expect(const CliMetricsOptions *options, MetricsUncertainty *se
                         CliFormat *format);
 
 /*
- * Prints reports [count]: a table a data set with frames and videos side by side, and one of its sources; in CSV
- * one table of everything, a metric a row. Not for CLI_JSON (metrics_reports_write_json does that).
+ * Prints reports [count]: a table a data set with frames and videos side by side, and one of its
+ * sources; in CSV one table of everything, a metric a row. Not for CLI_JSON
+ * (metrics_reports_write_json does that).
  */
 Status cli_metrics_print(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
                          Error *error);
 
 /*
- * Warns of what is no error but should not be overlooked: one class, an AUROC below chance, few videos of a class,
- * rows twice, intervals left out. `path` names the file, `duplicates` is MetricsPredictions.duplicates.
+ * Warns of what is no error but should not be overlooked: one class, an AUROC below chance, few
+ * videos of a class, rows twice, intervals left out. `path` names the file, `duplicates` is
+ * MetricsPredictions.duplicates.
  */
 void cli_metrics_warn(const char *path, size_t duplicates, const MetricsReport *reports, int count);
 
 /*
- * What a warning says, and whether it is about the scores; else it is about the rows, so that other scores of
- * them share it.
+ * What a warning says, and whether it is about the scores; else it is about the rows, so that other
+ * scores of them share it.
  */
 typedef void CliMetricsTell(void *context, const char *text, bool of_scores);
 
 /*
- * The same, each warning handed to `tell` instead of stderr: for several sets of scores, and for a file that
- * holds them too.
+ * The same, each warning handed to `tell` instead of stderr: for several sets of scores, and for a
+ * file that holds them too.
  */
 void cli_metrics_each_warning(const char *path, size_t duplicates, const MetricsReport *reports,
                               int count, CliMetricsTell *tell, void *context);
@@ -63,14 +65,15 @@ void cli_metrics_each_warning(const char *path, size_t duplicates, const Metrics
 void cli_metrics_tell_methods(const CliArguments *arguments, const MetricsUncertainty *settings,
                               const MetricsReport *reports, int count);
 
-/* Prints comparisons [count] of two files, called name_a and name_b: a table a data set, CSV all in one. */
+/* Prints comparisons [count] of two files, called name_a and name_b: a table a data set, CSV all in
+ * one. */
 Status cli_metrics_print_comparisons(const MetricsComparison *comparisons, int count,
                                      const char *name_a, const char *name_b, CliFormat format,
                                      FILE *stream, Error *error);
 
 /*
- * {NAME: {"frame": {METRIC: {"a", "b", "difference", "difference_ci95", "p", "method"}}, "video": {...}}}. The caller
- * owns the reference; NULL without memory.
+ * {NAME: {"frame": {METRIC: {"a", "b", "difference", "difference_ci95", "p", "method"}}, "video":
+ * {...}}}. The caller owns the reference; NULL without memory.
  */
 json_t *cli_metrics_comparisons_json(const MetricsComparison *comparisons, int count);
 

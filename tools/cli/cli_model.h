@@ -1,6 +1,6 @@
 /*
- * cli_model.h - the options --model, --adapter, --precision and what they load: shared by the commands
- * that run an encoder (eval, predict, features, inspect).
+ * cli_model.h - the options --model, --adapter, --precision and what they load: shared by the
+ * commands that run an encoder (eval, predict, features, inspect).
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_MODEL_H
 #define LNCLIP_TOOLS_CLI_CLI_MODEL_H
@@ -36,7 +36,8 @@ typedef struct CliModelOptions {
     {"--adapter", CLI_STRING, &(o).adapter, 0, 0, "A",                                             \
      "what training changed, with the head (.safetensors)"}
 #define CLI_SCORING_OPTIONS(o)                                                                     \
-    {"--precision", CLI_STRING, &(o).precision, 0, 0, "P", "arithmetic: f32 (default), bf16 or int8"},           \
+    {"--precision", CLI_STRING, &(o).precision, 0, 0, "P",                                         \
+     "arithmetic: f32 (default), bf16 or int8"},                                                   \
     {"--batch", CLI_INT, &(o).batch, 1, 4096, "N",                                                 \
      "images in memory at once; results do not depend on it"},                                     \
     {"--workers", CLI_INT, &(o).workers, 1, 256, "N", "threads that read images"}
@@ -60,8 +61,8 @@ typedef enum CliHeadUse {
 } CliHeadUse;
 
 /*
- * Exits 2 without --model and for an unknown precision, activation or head: for use right after cli_parse,
- * before any work.
+ * Exits 2 without --model and for an unknown precision, activation or head: for use right after
+ * cli_parse, before any work.
  */
 void cli_model_expect(const CliArguments *arguments, const CliModelOptions *options);
 
@@ -69,10 +70,10 @@ void cli_model_expect(const CliArguments *arguments, const CliModelOptions *opti
 Status cli_model_hints(const CliModelOptions *options, VitHints *hints, Error *error);
 
 /*
- * Loads model and adapter, printing notes (what the adapter lacks) and, as warnings, assumptions. The head is the
- * adapter's, else the model's own. The caller ends it with cli_model_free, also after a failure. STATUS_USAGE for
- * what cli_model_expect refuses; STATUS_FAILED if a head is needed and none is found, and for everything vit_load,
- * vit_adapter_read and vit_head_read refuse.
+ * Loads model and adapter, printing notes (what the adapter lacks) and, as warnings, assumptions.
+ * The head is the adapter's, else the model's own. The caller ends it with cli_model_free, also
+ * after a failure. STATUS_USAGE for what cli_model_expect refuses; STATUS_FAILED if a head is
+ * needed and none is found, and for everything vit_load, vit_adapter_read and vit_head_read refuse.
  */
 Status cli_model_load(CliModel *model, const CliModelOptions *options,
                       const CliArguments *arguments, CliHeadUse use, Error *error);

@@ -2,7 +2,8 @@
  * cli_parse.c - the option parser and the help text, both driven by a command's table of options.
  *
  * It knows nothing of the commands but their tables. Its errors end the process, for a command has
- * nothing to clean up before its arguments are known. Long options only: a script should be readable.
+ * nothing to clean up before its arguments are known. Long options only: a script should be
+ * readable.
  */
 #include "tools/cli/cli.h"
 
@@ -34,7 +35,8 @@ static void exit_with_usage(int code)
     exit(cli_finish(code));
 }
 
-/* ---- lists of strings --------------------------------------------------------------------------- */
+/* ---- lists
+ * of strings --------------------------------------------------------------------------- */
 
 /* Every list of arguments is reachable from here, and freed at exit. */
 static const char **blocks[2 * MAX_OPTIONS];
@@ -66,7 +68,8 @@ static void strings_add(CliStrings *list, const char *item)
     list->items[list->count++] = item;
 }
 
-/* ---- the nearest name --------------------------------------------------------------------------- */
+/* ---- the
+ * nearest name --------------------------------------------------------------------------- */
 
 const char *cli_nearest(const char *word, const char *const *names, int count)
 {
@@ -82,7 +85,8 @@ const char *cli_nearest(const char *word, const char *const *names, int count)
     return nearest;
 }
 
-/* ---- help --------------------------------------------------------------------------------------- */
+/* ----
+ * help --------------------------------------------------------------------------------------- */
 
 static void print_option(const CliOption *option)
 {
@@ -115,7 +119,8 @@ static void print_help(const Parser *parser)
     printf("\nexample:\n  %s\n", command->example);
 }
 
-/* ---- values ------------------------------------------------------------------------------------- */
+/* ----
+ * values ------------------------------------------------------------------------------------- */
 
 /* Whether `text` is a KEY=VALUE setting: see cli.h. */
 static bool is_setting(const char *text)
@@ -161,7 +166,8 @@ static void set_uint64(const CliOption *option, const char *text)
                                         option->name, text));
 }
 
-/* ---- parsing ------------------------------------------------------------------------------------ */
+/* ----
+ * parsing ------------------------------------------------------------------------------------ */
 
 /* What stands alone: a setting where the command takes them, else positional. */
 static void take_word(Parser *parser, const char *word)
@@ -171,7 +177,8 @@ static void take_word(Parser *parser, const char *word)
     strings_add(setting ? &arguments->settings : &arguments->positional, word);
 }
 
-/* The words after `--name` of a CLI_STRINGS, up to the next option; settings among them stay settings. */
+/* The words after `--name` of a CLI_STRINGS, up to the next option; settings among them stay
+ * settings. */
 static void take_words(Parser *parser, const CliOption *option)
 {
     CliStrings *const list = option->target;

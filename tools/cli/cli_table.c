@@ -1,9 +1,9 @@
 /*
  * cli_table.c - see cli_table.h.
  *
- * Cells are kept as numbers in one row-major array and become text when the table is printed; widths are counted then,
- * in code points, since names of data sets need not be ASCII. Without memory the table remembers that, and printing
- * reports it.
+ * Cells are kept as numbers in one row-major array and become text when the table is printed;
+ * widths are counted then, in code points, since names of data sets need not be ASCII. Without
+ * memory the table remembers that, and printing reports it.
  */
 #include "tools/cli/cli_table.h"
 
@@ -264,7 +264,7 @@ static void escape_csv(FILE *stream, const char *text)
 /* A column as it is printed: one of the table, or a part of one. */
 typedef struct Field {
     size_t column;
-    int part; /* of an interval or estimate for programs: 0 the value, 1 the lower end, 2 the upper */
+    int part; /* of an interval, for programs: 0 value, 1 lower end, 2 upper end */
     bool right;
     int width; /* 0 where nothing is aligned */
 } Field;
@@ -403,7 +403,8 @@ static void print_cell(const Print *print, const Field *field, const Cell *cell,
                                                  : cell->interval.upper);
 }
 
-/* The escaped text of a field of row `row`, of its head where that is 0. The caller frees it; NULL without memory. */
+/* The escaped text of a field of row `row`, of its head where that is 0. The caller frees it; NULL
+ * without memory. */
 static char *field_text(const Print *print, size_t row, const Field *field)
 {
     char *text = NULL, *escaped = NULL;

@@ -1,10 +1,10 @@
 /*
  * cli_table.h - one result, one table: printed for a terminal, a README, a paper or a program.
  *
- * A command describes the columns (key, heading, unit), fills in numbers row by row, and prints once. How a number
- * looks follows from its unit and from the format alone: people get few digits and "-" for what is undefined, programs
- * get keys as heads, all digits, and an empty field. Each format is one row of the table of renderers in
- * cli_table.c, which escapes what would break it.
+ * A command describes the columns (key, heading, unit), fills in numbers row by row, and prints
+ * once. How a number looks follows from its unit and from the format alone: people get few digits
+ * and "-" for what is undefined, programs get keys as heads, all digits, and an empty field. Each
+ * format is one row of the table of renderers in cli_table.c, which escapes what would break it.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_TABLE_H
 #define LNCLIP_TOOLS_CLI_CLI_TABLE_H
@@ -52,14 +52,15 @@ typedef struct CliColumn {
 
 enum { CLI_NUMBER_SIZE = 64 };
 
-/* Writes `value` as people see it. False, with "-", if it is NaN. For what is no table, such as HTML. */
+/* Writes `value` as people see it. False, with "-", if it is NaN. For what is no table, such as
+ * HTML. */
 bool cli_number(char out[CLI_NUMBER_SIZE], CliUnit unit, double value);
 
 typedef struct CliTable CliTable;
 
 /*
- * An empty table of columns [count]; title (NULL for none), keys and headings are copied. NULL without memory: every
- * function below accepts that.
+ * An empty table of columns [count]; title (NULL for none), keys and headings are copied. NULL
+ * without memory: every function below accepts that.
  */
 CliTable *cli_table_create(const char *title, const CliColumn *columns, size_t count);
 void cli_table_free(CliTable *table);
@@ -72,8 +73,9 @@ void cli_table_title(CliTable *table, const char *format, ...)
 void cli_table_column(CliTable *table, CliColumn column);
 
 /*
- * Each adds a cell: cells fill rows from the left, and a full row is followed by the next. Texts are copied; of numbers,
- * NaN is undefined. An interval or estimate belongs into a column of that unit (asserted).
+ * Each adds a cell: cells fill rows from the left, and a full row is followed by the next. Texts
+ * are copied; of numbers, NaN is undefined. An interval or estimate belongs into a column of that
+ * unit (asserted).
  */
 void cli_table_words(CliTable *table, const char *text);
 void cli_table_count(CliTable *table, unsigned long long count);
@@ -81,15 +83,16 @@ void cli_table_number(CliTable *table, double value);
 void cli_table_interval(CliTable *table, MetricsInterval interval);
 void cli_table_estimate(CliTable *table, double value, MetricsInterval interval);
 
-/* In the row being filled, intervals and the numbers of CLI_METRIC columns have this unit instead. */
+/* In the row being filled, intervals and the numbers of CLI_METRIC columns have
+ * this unit instead. */
 void cli_table_row_unit(CliTable *table, CliUnit unit);
 
 /* A rule before the next row (a blank line in text, none in CSV and Markdown). */
 void cli_table_rule(CliTable *table);
 
 /*
- * Prints the table and frees it. STATUS_FAILED if memory ran out while it was filled; write errors stay with the stream
- * (cli_finish reports them).
+ * Prints the table and frees it. STATUS_FAILED if memory ran out while it was filled; write errors
+ * stay with the stream (cli_finish reports them).
  */
 Status cli_table_print(CliTable *table, CliFormat format, FILE *stream, Error *error);
 

@@ -1,10 +1,10 @@
 /*
  * demo.h - the parts of `lnclip demo`: the whole method in miniature.
  *
- * A small vision transformer is trained whole on what portraits show (demo_pretrain.c), saved, and from then on
- * frozen like CLIP. A linear probe and LN-tuning then learn from some families of forgery and are tested on
- * others (demo_compare.c), through the functions that `lnclip train` and `lnclip eval` use. Only the size and
- * the pretraining are the demo's own.
+ * A small vision transformer is trained whole on what portraits show (demo_pretrain.c), saved, and
+ * from then on frozen like CLIP. A linear probe and LN-tuning then learn from some families of
+ * forgery and are tested on others (demo_compare.c), through the functions that `lnclip train` and
+ * `lnclip eval` use. Only the size and the pretraining are the demo's own.
  */
 #ifndef LNCLIP_TOOLS_DEMO_DEMO_H
 #define LNCLIP_TOOLS_DEMO_DEMO_H
@@ -37,7 +37,8 @@ enum { DEMO_SIZE = 64 };
 #define DEMO_BACKBONE "backbone"
 #define DEMO_DATA     "data"
 
-/* What is learned before any forgery is seen: traits of the portrait and its camera, then statistics. */
+/* What is learned before any forgery is seen: traits of the portrait and its camera, then
+ * statistics. */
 enum {
     DEMO_TRAITS = 12, /* numbers of DataSynthTraits */
     DEMO_GRID = 4,    /* cells of a side: mean brightness and detail of each are predicted */
@@ -57,10 +58,10 @@ typedef struct DemoPretraining {
 VitConfig demo_config(void);
 
 /*
- * Trains every parameter of `vit` to read the targets off portraits that no other part of the demo shows, and
- * saves it in `folder`. No frame is forged and no label of forgery exists here. The same seed gives the
- * same bits for any number of threads. STATUS_INTERRUPTED after a signal. Afterwards *vit may only be
- * destroyed.
+ * Trains every parameter of `vit` to read the targets off portraits that no other part of the demo
+ * shows, and saves it in `folder`. No frame is forged and no label of forgery exists here. The same
+ * seed gives the same bits for any number of threads. STATUS_INTERRUPTED after a signal. Afterwards
+ * *vit may only be destroyed.
  */
 Status demo_pretrain(const Demo *demo, Vit *vit, const char *folder, DemoPretraining *result,
                      Error *error);
@@ -80,9 +81,9 @@ typedef struct DemoScore {
 } DemoScore;
 
 /*
- * Trains method `index` on the seen families of the demo's data, writes its adapter, and scores the test videos
- * of all families. Nothing is chosen by the test videos: there is one run of a fixed length, and its last state
- * counts.
+ * Trains method `index` on the seen families of the demo's data, writes its adapter, and scores the
+ * test videos of all families. Nothing is chosen by the test videos: there is one run of a fixed
+ * length, and its last state counts.
  */
 Status demo_method(const Demo *demo, int index, DemoScore *score, Error *error);
 

@@ -1,8 +1,9 @@
 /*
- * demo_compare.c - linear probe against LN-tuning, on families of forgery seen in training and unseen.
+ * demo_compare.c - linear probe against LN-tuning, on families of forgery seen in training and
+ * unseen.
  *
- * Each method is a recipe of `lnclip train` and goes through train_run; its scores go through the functions
- * behind `lnclip eval`. Both load the same frozen backbone and start from the same head.
+ * Each method is a recipe of `lnclip train` and goes through train_run; its scores go through the
+ * functions behind `lnclip eval`. Both load the same frozen backbone and start from the same head.
  */
 #include "tools/demo/demo.h"
 
@@ -37,9 +38,10 @@ static const Method methods[DEMO_METHODS] = {
 };
 
 /*
- * What both change in their recipe. The rate is high because the encoder is small and the run short: on the unit
- * sphere the head's weights have far to go. The probe has four times as many epochs (cmd_demo.c): on ready
- * features they cost nothing, and it must not lose for want of training.
+ * What both change in their recipe. The rate is high because the encoder is small and the run
+ * short: on the unit sphere the head's weights have far to go. The probe has four times as many
+ * epochs (cmd_demo.c): on ready features they cost nothing, and it must not lose for want of
+ * training.
  */
 static const char *const settings[][2] = {
     {"batch_size", "32"}, {"lr", "3e-2"},     {"min_lr", "0"},
@@ -188,7 +190,8 @@ static DataSynthFamily family_of(const DataList *list, int source)
     return DATA_SYNTH_REAL;
 }
 
-/* The rows of two data sets, "seen" and "unseen": all real frames, and the fakes of the families it names. */
+/* The rows of two data sets, "seen" and "unseen": all real frames, and the fakes of the families it
+ * names. */
 static Status group(const Trial *trial, const float *probabilities, const float *margins,
                     MetricsPredictions *predictions, Error *error)
 {

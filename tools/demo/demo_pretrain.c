@@ -1,12 +1,14 @@
 /*
  * demo_pretrain.c - training a small vision transformer whole, from random weights.
  *
- * The task is to read off a portrait what it shows: pose, light, mouth, skin, hair, glasses, beard; the grain,
- * softness and compression of its camera; and brightness and detail in each cell of a coarse grid. All
- * portraits are real. A linear readout on the pooled feature predicts the numbers, each scaled to mean 0 and
- * variance 1, under the mean squared error, whose gradient is written by hand: the tape starts from there.
+ * The task is to read off a portrait what it shows: pose, light, mouth, skin, hair, glasses, beard;
+ * the grain, softness and compression of its camera; and brightness and detail in each cell of a
+ * coarse grid. All portraits are real. A linear readout on the pooled feature predicts the numbers,
+ * each scaled to mean 0 and variance 1, under the mean squared error, whose gradient is written by
+ * hand: the tape starts from there.
  *
- * This is the example of training everything: encoder and readout each are one flat array with its own AdamW.
+ * This is the example of training everything: encoder and readout each are one flat array with its
+ * own AdamW.
  */
 #include "tools/demo/demo.h"
 
@@ -78,7 +80,8 @@ static float brightness(const uint8_t *pixels, int row, int column)
     return (float)(p[0] + p[1] + p[2]) / 765.0f;
 }
 
-/* Mean brightness of one cell, and the logarithm of its mean squared difference from the four neighbours. */
+/* Mean brightness of one cell, and the logarithm of its mean squared difference from the four
+ * neighbours. */
 static void measure_cell(const uint8_t *pixels, int cell, float *mean, float *detail)
 {
     const int side = DEMO_SIZE / DEMO_GRID;
@@ -178,7 +181,8 @@ static Status draw_frames(Pretraining *p, Error *error)
 
 /* ---- the model with its readout -------------------------------------------------------------- */
 
-/* Weight ~ N(0, 0.02), bias 0, with room for gradients: what vit_tune does for parameters of the encoder. */
+/* Weight ~ N(0, 0.02), bias 0, with room for gradients: what vit_tune does for parameters of the
+ * encoder. */
 static Status make_readout(Pretraining *p, Error *error)
 {
     const int D = p->vit->config.width;
@@ -228,8 +232,8 @@ static float weight_of(int target)
 }
 
 /*
- * The mean over the batch of sum_t w_t (prediction - target)^2, and its gradient with respect to the predictions
- * [count,DEMO_TARGETS].
+ * The mean over the batch of sum_t w_t (prediction - target)^2, and its gradient with respect to
+ * the predictions [count,DEMO_TARGETS].
  */
 static double loss_gradient(const float *predictions, const float *const *targets, int count,
                             float *gradient)

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- metrics.json -------------------------------------------------------------------------------- */
+/* ---- metrics.json
+ * -------------------------------------------------------------------------------- */
 
 /* NULL, which is remembered, without memory. */
 static json_t *reports_json(const MetricsReport *reports, int count)
@@ -67,7 +68,8 @@ static Status write_summary(const EvalResult *result, FILE *stream, Error *error
     return metrics_reports_write_summary(stream, result->reports, result->sets->set_count, error);
 }
 
-/* ---- predictions.csv ----------------------------------------------------------------------------- */
+/* ---- predictions.csv
+ * ----------------------------------------------------------------------------- */
 
 /* Whether a list tells other sources than the paths of its frames do. */
 static bool names_sources(const EvalResult *result)
@@ -100,7 +102,8 @@ static Status write_predictions(const EvalResult *result, FILE *stream, Error *e
     return STATUS_OK;
 }
 
-/* ---- evaluation.json ----------------------------------------------------------------------------- */
+/* ---- evaluation.json
+ * ----------------------------------------------------------------------------- */
 
 /* `key = value` lines as an object. */
 static json_t *recipe_json(const char *recipe)
@@ -215,7 +218,8 @@ static Status write_evaluation(const EvalResult *result, FILE *stream, Error *er
     return cli_json_write(document, stream, 17, "eval", error);
 }
 
-/* ---- robustness ---------------------------------------------------------------------------------- */
+/* ---- robustness
+ * ---------------------------------------------------------------------------------- */
 
 /* {NAME: {KIND: [{"strength": S, "frame": ..., "video": ..., ...}]}} */
 static Status write_robustness(const EvalResult *result, FILE *stream, Error *error)
@@ -290,7 +294,8 @@ static Status write_robustness_csv(const EvalResult *result, FILE *stream, Error
     return cli_table_print(table, CLI_CSV, stream, error);
 }
 
-/* ---- all together -------------------------------------------------------------------------------- */
+/* ---- all together
+ * -------------------------------------------------------------------------------- */
 
 typedef struct ResultFile {
     const char *name;
@@ -382,7 +387,8 @@ bool eval_is_file_name(const char *name)
     return strcmp(name, comparison_file) == 0 || strcmp(name, "report.html") == 0;
 }
 
-/* ---- comparison.json ----------------------------------------------------------------------------- */
+/* ---- comparison.json
+ * ----------------------------------------------------------------------------- */
 
 json_t *eval_comparisons_json(const EvalComparison *comparisons, int count)
 {

@@ -9,16 +9,17 @@
 #include <jansson.h>
 
 /*
- * Writes predictions.csv, metrics.json, summary.json, evaluation.json, and with perturbations robustness.json and
- * robustness.csv into `folder`: all beside their targets first, so that a full disk is met before any earlier
- * result is replaced. Removes the robustness of an earlier evaluation.
+ * Writes predictions.csv, metrics.json, summary.json, evaluation.json, and with perturbations
+ * robustness.json and robustness.csv into `folder`: all beside their targets first, so that a full
+ * disk is met before any earlier result is replaced. Removes the robustness of an earlier
+ * evaluation.
  */
 Status eval_result_write(const EvalResult *result, const char *folder, Error *error);
 
 /*
- * What eval_result_write, or eval_comparisons_write, left in `folder` earlier: whether there is any, and
- * without it. For an evaluation that writes others there, so that no files of two evaluations stand side by
- * side.
+ * What eval_result_write, or eval_comparisons_write, left in `folder` earlier: whether there is
+ * any, and without it. For an evaluation that writes others there, so that no files of two
+ * evaluations stand side by side.
  */
 bool eval_result_is_in(const char *folder);
 bool eval_comparisons_are_in(const char *folder);
@@ -32,8 +33,9 @@ bool eval_is_file_name(const char *name);
 json_t *eval_metrics_json(const EvalResult *result);
 
 /*
- * {"first": NAME, "others": {NAME: comparisons as in cli_metrics_comparisons_json, a = other, b = first}}, of
- * comparisons [count] with one first. The caller owns the reference; NULL without memory.
+ * {"first": NAME, "others": {NAME: comparisons as in cli_metrics_comparisons_json, a = other, b =
+ * first}}, of comparisons [count] with one first. The caller owns the reference; NULL without
+ * memory.
  */
 json_t *eval_comparisons_json(const EvalComparison *comparisons, int count);
 

@@ -10,8 +10,8 @@ typedef struct Show {
 } Show;
 
 /*
- * What is taken from an earlier try and what is not, even with --quiet: a figure made of scores of two moments must
- * not look like one of this command alone.
+ * What is taken from an earlier try and what is not, even with --quiet: a figure made of scores of
+ * two moments must not look like one of this command alone.
  */
 static void show_opened(void *context, const EvalScores *scores)
 {

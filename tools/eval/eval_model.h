@@ -1,5 +1,6 @@
 /*
- * eval_model.h - an evaluation with a model of the command line: the library's scoring, shown on the terminal.
+ * eval_model.h - an evaluation with a model of the command line: the library's scoring, shown on
+ * the terminal.
  */
 #ifndef LNCLIP_TOOLS_EVAL_EVAL_MODEL_H
 #define LNCLIP_TOOLS_EVAL_EVAL_MODEL_H
@@ -8,9 +9,9 @@
 #include "train/eval/eval_scores.h"
 
 /*
- * Loads the model of `options` with `adapter` and scores scoring->sets, with progress, notes and warnings; of *scoring
- * only sets, perturbations and seed are read. Nothing is written before the model is known to be good. Otherwise as
- * eval_score.
+ * Loads the model of `options` with `adapter` and scores scoring->sets, with progress, notes and
+ * warnings; of *scoring only sets, perturbations and seed are read. Nothing is written before the
+ * model is known to be good. Otherwise as eval_score.
  */
 Status eval_score_model(const EvalScoring *scoring, const CliModelOptions *options,
                         const CliArguments *arguments, const EvalAdapter *adapter,

@@ -20,7 +20,8 @@ static int levels_of(const MetricsReport *report, MetricsReportLevel levels[METR
     return report->has_videos ? 2 : 1;
 }
 
-/* Which list chose the weights belongs beside their scores; where a table stands alone it goes to stderr. */
+/* Which list chose the weights belongs beside their scores; where a table stands alone it goes to
+ * stderr. */
 static void tell_selection(const EvalAdapter *adapter, const CliArguments *arguments,
                            CliFormat format, FILE *stream)
 {
@@ -44,7 +45,8 @@ static void tell_selection(const EvalAdapter *adapter, const CliArguments *argum
     fputc('\n', stream);
 }
 
-/* ---- one evaluation ------------------------------------------------------------------------------ */
+/* ---- one evaluation
+ * ------------------------------------------------------------------------------ */
 
 static bool any_interval(const MetricsReport *reports, int count)
 {
@@ -188,7 +190,8 @@ Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFo
     return STATUS_OK;
 }
 
-/* ---- several ------------------------------------------------------------------------------------- */
+/* ---- several
+ * ------------------------------------------------------------------------------------- */
 
 static Status print_side_by_side(const EvalResult *results, int count, CliFormat format,
                                  FILE *stream, Error *error)

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- data sets ----------------------------------------------------------------------------------- */
+/* ---- data sets
+ * ----------------------------------------------------------------------------------- */
 
 /* The set of that name, made if there is none. The array has room for one set an argument. */
 static EvalSet *find_set(EvalSets *sets, const char *name)
@@ -121,7 +122,8 @@ void eval_sets_free(EvalSets *sets)
     *sets = (EvalSets){0};
 }
 
-/* ---- perturbations ------------------------------------------------------------------------------- */
+/* ---- perturbations
+ * ------------------------------------------------------------------------------- */
 
 typedef struct Perturbations {
     DataPerturbation *items; /* [count] */
@@ -182,7 +184,8 @@ static bool append(Chosen *chosen, const char *text, size_t length)
     return true;
 }
 
-/* Adds every choice of strengths in KIND=S[,S...][+KIND=S[,S...]...], behind those that are chosen. */
+/* Adds every choice of strengths in KIND=S[,S...][+KIND=S[,S...]...], behind those
+ * that are chosen. */
 static Status add_combinations(Perturbations *all, const char *rest, Chosen chosen, Error *error)
 {
     const size_t end = strcspn(rest, "+"), equals = strcspn(rest, "+=");

@@ -10,10 +10,10 @@
 #include "train/eval/eval_result.h"
 
 /*
- * Understands arguments NAME=LIST[,LIST...] (a comma separates only if there is no file of the whole name)
- * and reads all lists; `frames` says what is kept of each set, `labels` are the values of --label. STATUS_USAGE for
- * another form, STATUS_FAILED for lists that cannot be read. *sets is the caller's to free (eval_sets_free), also
- * after a failure.
+ * Understands arguments NAME=LIST[,LIST...] (a comma separates only if there is no file of the
+ * whole name) and reads all lists; `frames` says what is kept of each set, `labels` are the values
+ * of --label. STATUS_USAGE for another form, STATUS_FAILED for lists that cannot be read. *sets is
+ * the caller's to free (eval_sets_free), also after a failure.
  */
 Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, const CliFrames *frames,
                       const CliStrings *labels, Error *error);
@@ -31,20 +31,22 @@ typedef struct EvalAdapters {
 } EvalAdapters;
 
 /*
- * Understands the arguments of --adapter: FILE, or NAME=FILE as often as wanted (whatever exists under its
- * whole name is a FILE), and reads what their metadata says; with `calibrated` also the calibration of each.
- * STATUS_USAGE for several without a name, a name twice or one that is no name of a folder; STATUS_FAILED for
- * a file that cannot be read or lacks the calibration. Without any argument it is the file of `model` that says it. To be freed (eval_adapters_free) also after a failure.
+ * Understands the arguments of --adapter: FILE, or NAME=FILE as often as wanted (whatever exists
+ * under its whole name is a FILE), and reads what their metadata says; with `calibrated` also the
+ * calibration of each. STATUS_USAGE for several without a name, a name twice or one that is no name
+ * of a folder; STATUS_FAILED for a file that cannot be read or lacks the calibration. Without any
+ * argument it is the file of `model` that says it. To be freed (eval_adapters_free) also after a
+ * failure.
  */
 Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, const char *model,
                           bool calibrated, Error *error);
 void eval_adapters_free(EvalAdapters *adapters);
 
 /*
- * Understands the arguments of --perturb, KIND=STRENGTH[,STRENGTH...], or several of these joined by "+", which
- * stands for every combination of their strengths: perturbations [*count], those of one kind together, the
- * caller's to free(). STATUS_USAGE for what data_augment_perturb refuses, for one given twice, and for more than
- * EVAL_PERTURBATIONS_MOST.
+ * Understands the arguments of --perturb, KIND=STRENGTH[,STRENGTH...], or several of these joined
+ * by "+", which stands for every combination of their strengths: perturbations [*count], those of
+ * one kind together, the caller's to free(). STATUS_USAGE for what data_augment_perturb refuses,
+ * for one given twice, and for more than EVAL_PERTURBATIONS_MOST.
  */
 Status eval_perturbations_parse(const CliStrings *arguments, DataPerturbation **perturbations,
                                 int *count, Error *error);

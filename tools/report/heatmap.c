@@ -1,8 +1,9 @@
 /*
  * heatmap.c - see heatmap.h.
  *
- * The image is turned to grey under a map, so that a colour is the map's alone; the stronger the relevance,
- * the more of the colour covers it. All positions are computed from the corner, in pixels of the picture.
+ * The image is turned to grey under a map, so that a colour is the map's alone; the stronger the
+ * relevance, the more of the colour covers it. All positions are computed from the corner, in
+ * pixels of the picture.
  */
 #include "tools/report/heatmap.h"
 
@@ -30,7 +31,8 @@ static const uint8_t white[3] = {255, 255, 255}, ink[3] = {32, 32, 32};
 
 /* ---- words, as pixels ------------------------------------------------------------------------ */
 
-/* Glyphs are five dots by seven, and two more for what hangs below the line: only the characters needed here. */
+/* Glyphs are five dots by seven, and two more for what hangs below the line: only the characters
+ * needed here. */
 
 enum {
     CLI_GLYPH_SCALE = 2,                     /* a dot of a glyph is so many pixels wide and high */
@@ -90,8 +92,8 @@ static void draw_dot(DataImage *image, int x, int y, const uint8_t rgb[3])
 }
 
 /*
- * Draws text, its upper left corner at (x, y), in `rgb`. It must lie within the image, and hold only what is
- * in the font:
+ * Draws text, its upper left corner at (x, y), in `rgb`. It must lie within the image, and hold
+ * only what is in the font:
  * blanks, digits, the full stop, the underscore and a part of the small letters (asserted).
  */
 static void text_draw(DataImage *image, int x, int y, const char *text, const uint8_t rgb[3])
@@ -135,11 +137,11 @@ static uint8_t encode(double linear)
 }
 
 /*
- * The colour of t, 0..1 (others are clamped). Equal steps of t are equal steps of perceived lightness and hue:
- * from dark violet over red to light yellow in OKLCh, with L = 0.25 + 0.69 t, hue = 285 + 175 t degrees and
- * chroma 0.10 + 0.08 sin(pi t), which sRGB holds everywhere (Ottosson, "A perceptual color space for image
- * processing", 2020). Lightness rises all the way, so that a print in grey and a colour-blind reader see the
- * same order.
+ * The colour of t, 0..1 (others are clamped). Equal steps of t are equal steps of perceived
+ * lightness and hue: from dark violet over red to light yellow in OKLCh, with L = 0.25 + 0.69 t,
+ * hue = 285 + 175 t degrees and chroma 0.10 + 0.08 sin(pi t), which sRGB holds everywhere
+ * (Ottosson, "A perceptual color space for image processing", 2020). Lightness rises all the way,
+ * so that a print in grey and a colour-blind reader see the same order.
  */
 static void colour_of(double t, uint8_t rgb[3])
 {

@@ -1,9 +1,10 @@
 /*
- * report.c - see report.h. The page from top to bottom: what was evaluated, the summary, differences between
- * adapters, a section a data set, coverage, provenance, and what the figures mean.
+ * report.c - see report.h. The page from top to bottom: what was evaluated, the summary,
+ * differences between adapters, a section a data set, coverage, provenance, and what the figures
+ * mean.
  *
- * Videos and frames have tables of their own, each with its level in the first line, since figures of the two are
- * too often compared with one another.
+ * Videos and frames have tables of their own, each with its level in the first line, since figures
+ * of the two are too often compared with one another.
  */
 #include "tools/report/report_private.h"
 

@@ -1,10 +1,10 @@
 /*
  * report.h - an evaluation as one web page: report.html.
  *
- * One file that can be mailed, archived and printed: nothing is fetched, nothing is run, charts are SVG and
- * thumbnails are embedded. Every number is one of the EvalResult, with an interval where there is one;
- * nothing is computed here but what curves and histograms draw. The same results give the same bytes: no time
- * of day stands in it.
+ * One file that can be mailed, archived and printed: nothing is fetched, nothing is run, charts are
+ * SVG and thumbnails are embedded. Every number is one of the EvalResult, with an interval where
+ * there is one; nothing is computed here but what curves and histograms draw. The same results give
+ * the same bytes: no time of day stands in it.
  */
 #ifndef LNCLIP_TOOLS_REPORT_REPORT_H
 #define LNCLIP_TOOLS_REPORT_REPORT_H
@@ -28,9 +28,9 @@ typedef struct Report {
 } Report;
 
 /*
- * Writes the page into the file `path`, atomically. Texts may be any bytes: HTML is escaped, and what is no UTF-8
- * becomes \xNN. Images are read for thumbnails alone, and one that cannot be read leaves an empty place.
- * STATUS_FAILED without memory, or if the file cannot be written.
+ * Writes the page into the file `path`, atomically. Texts may be any bytes: HTML is escaped, and
+ * what is no UTF-8 becomes \xNN. Images are read for thumbnails alone, and one that cannot be read
+ * leaves an empty place. STATUS_FAILED without memory, or if the file cannot be written.
  */
 Status report_write_file(const char *path, const Report *report, Error *error);
 

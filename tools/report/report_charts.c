@@ -1,9 +1,9 @@
 /*
  * report_charts.c - the charts of a data set in report.html.
  *
- * What a curve belongs to is said the same way in every chart: a colour is a result, a solid line stands for
- * videos and a dashed one for frames. Charts are as wide as a phone, so that their text keeps its size on
- * one; wider screens put several in a row.
+ * What a curve belongs to is said the same way in every chart: a colour is a result, a solid line
+ * stands for videos and a dashed one for frames. Charts are as wide as a phone, so that their text
+ * keeps its size on one; wider screens put several in a row.
  */
 #include "tensor/base/mem.h"
 #include "tools/report/report_private.h"

@@ -1,9 +1,9 @@
 /*
- * report_frames.c - the hardest frames of a data set as thumbnails: where a detector errs is seen before it
- * is understood.
+ * report_frames.c - the hardest frames of a data set as thumbnails: where a detector errs is seen
+ * before it is understood.
  *
- * Of every video only the hardest frame is taken, or eight frames of one video would fill the row. A thumbnail is the
- * centre crop the network sees, as a small JPEG in a data: URI.
+ * Of every video only the hardest frame is taken, or eight frames of one video would fill the row.
+ * A thumbnail is the centre crop the network sees, as a small JPEG in a data: URI.
  */
 #include "tools/report/report_private.h"
 
@@ -33,7 +33,8 @@ static uint32_t video_of(const MetricsScores *scores, size_t frame)
     return scores->has_videos ? scores->frame_video[frame] : METRICS_NO_VIDEO;
 }
 
-/* Where a frame goes: the place of its video if that is there, else behind the last; -1 if it is not hard enough. */
+/* Where a frame goes: the place of its video if that is there, else behind the last; -1 if it is
+ * not hard enough. */
 static int slot_of(const MetricsScores *scores, const Hard *kept, int count, int wanted,
                    size_t frame, int label)
 {
@@ -46,7 +47,8 @@ static int slot_of(const MetricsScores *scores, const Hard *kept, int count, int
     return harder(scores->ranks[frame], kept[count - 1].rank, label) ? count - 1 : -1;
 }
 
-/* The hardest frames of a class, hardest first, at most `wanted` and one a video; earlier ones before equal ones. */
+/* The hardest frames of a class, hardest first, at most `wanted` and one a video; earlier ones
+ * before equal ones. */
 static int find_hardest(const MetricsScores *scores, int label, int wanted, Hard *kept)
 {
     int count = 0;

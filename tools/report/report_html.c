@@ -1,8 +1,8 @@
 /*
  * report_html.c - the elements of report.html: escaped text, numbers, tables, facts.
  *
- * Whatever comes from files or arguments goes through report_text or text_print_xml; tags are written
- * as they are.
+ * Whatever comes from files or arguments goes through report_text or text_print_xml; tags are
+ * written as they are.
  */
 #include "tensor/base/text.h"
 #include "tools/cli/cli.h"
@@ -200,9 +200,10 @@ void report_adapter_cell(FILE *stream, const Report *report, int result)
 /* ---- the looks ------------------------------------------------------------------------------- */
 
 /*
- * One accent colour, the first of the charts; everything else is ink, two greys and space. Colours are variables,
- * set a second time for dark screens; paper always has the light ones. Every pair of text and background has a
- * contrast of at least 4.5 to 1 (tests/check_report_browser.py computes it).
+ * One accent colour, the first of the charts; everything else is ink, two greys and space. Colours
+ * are variables, set a second time for dark screens; paper always has the light ones. Every pair of
+ * text and background has a contrast of at least 4.5 to 1 (tests/check_report_browser.py computes
+ * it).
  */
 
 static const char COLOURS[] =

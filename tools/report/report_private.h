@@ -1,8 +1,8 @@
 /*
  * report_private.h - what the files of report.html share; private to tools/report/.
  *
- * report.c writes the page from top to bottom; report_charts.c has its charts, report_frames.c the thumbnails, and
- * report_html.c the elements and the style sheet.
+ * report.c writes the page from top to bottom; report_charts.c has its charts, report_frames.c the
+ * thumbnails, and report_html.c the elements and the style sheet.
  */
 #ifndef LNCLIP_TOOLS_REPORT_REPORT_PRIVATE_H
 #define LNCLIP_TOOLS_REPORT_REPORT_PRIVATE_H
@@ -23,8 +23,8 @@ void report_value(FILE *stream, CliUnit unit, double value);
 void report_number(FILE *stream, double value);
 
 /*
- * <td> of a number, of an interval ("0.9311 to 0.9700", nothing if there is none), of a count with thousands
- * set apart.
+ * <td> of a number, of an interval ("0.9311 to 0.9700", nothing if there is none), of a count with
+ * thousands set apart.
  */
 void report_number_cell(FILE *stream, double value);
 void report_interval_cell(FILE *stream, MetricsInterval interval);
@@ -45,15 +45,17 @@ void report_fact(FILE *stream, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
- * <td> with a value and its interval as a dot on a line from `low` to 1: for looking down a column. The
- * numbers stand beside it, so that it is silent.
+ * <td> with a value and its interval as a dot on a line from `low` to 1: for looking down a column.
+ * The numbers stand beside it, so that it is silent.
  */
 void report_forest_cell(FILE *stream, double low, double value, MetricsInterval interval);
 
-/* `low` for all AUROCs of videos or frames, and those of the videos of the sources of data set `set` (-1: none). */
+/* `low` for all AUROCs of videos or frames, and those of the videos of the sources of data set
+ * `set` (-1: none). */
 double report_forest_low(const Report *report, int set, bool frames);
 
-/* What to call a result: the adapter's name or file, the model's own head, or the file of scores. */
+/* What to call a result: the adapter's name or file, the model's own head, or the
+ * file of scores. */
 const char *report_result_name(const Report *report, const EvalResult *result);
 
 /* <td> of that name; nothing where there is one result only. */

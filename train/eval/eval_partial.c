@@ -4,9 +4,10 @@
  * Nine digits carry an f32 exactly, so scores read back are the bits that were computed. Lines are
  * appended batch by batch; a process killed in the middle of one loses that line only.
  *
- * An image whose stamp (size and times) is the same is the same. Where only the stamp differs, as after a copy of
- * the data set, its content decides. The content is read when the image was just scored, so that it comes from
- * the page cache, and counts only if the stamp did not change in between.
+ * An image whose stamp (size and times) is the same is the same. Where only the stamp differs, as
+ * after a copy of the data set, its content decides. The content is read when the image was just
+ * scored, so that it comes from the page cache, and counts only if the stamp did not change in
+ * between.
  */
 #include "train/eval/eval_partial.h"
 
@@ -62,7 +63,8 @@ static bool is_same_image(const Line *line, const EvalImages *images, size_t i)
     return line->content != 0 && line->content == file_content_hash(images->files[i]);
 }
 
-/* Reads what is sound from the start of the file, cuts off the rest, and leaves the position there. */
+/* Reads what is sound from the start of the file, cuts off the rest, and leaves
+ * the position there. */
 static bool read_kept(EvalPartial *partial, const char *key, const EvalImages *images,
                       const EvalKept *scores)
 {
@@ -121,7 +123,8 @@ Status eval_partial_open(EvalPartial *partial, const char *folder, const char ke
     return STATUS_FAILED;
 }
 
-/* The score of image i; one that is changed while it is being evaluated is scored again next time. */
+/* The score of image i; one that is changed while it is being evaluated is scored
+ * again next time. */
 static bool write_line(FILE *stream, const EvalImages *images, const EvalKept *scores, size_t i)
 {
     const float *const p = scores->probabilities + 2 * i;

@@ -1,9 +1,10 @@
 /*
  * eval_result.h - everything one evaluation found: what its files, tables and report are made from.
  *
- * An EvalResult is one model with one adapter (or none) over all data sets. Files, tables and pages only read it.
- * Several adapters give several results over the same EvalSets, and an EvalComparison of each with the first.
- * A file of scores makes one too, for its report: without lists, probabilities, model and adapter (NULL, "" or 0).
+ * An EvalResult is one model with one adapter (or none) over all data sets. Files, tables and pages
+ * only read it. Several adapters give several results over the same EvalSets, and an EvalComparison
+ * of each with the first. A file of scores makes one too, for its report: without lists,
+ * probabilities, model and adapter (NULL, "" or 0).
  */
 #ifndef LNCLIP_TRAIN_EVAL_EVAL_RESULT_H
 #define LNCLIP_TRAIN_EVAL_EVAL_RESULT_H

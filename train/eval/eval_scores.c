@@ -52,8 +52,8 @@ static void hash_model(Hash *hash, const EvalScoring *scoring)
 }
 
 /*
- * All that the scores of a pass depend on but the contents of the images: program, kernels, precision, weights,
- * frames, perturbation.
+ * All that the scores of a pass depend on but the contents of the images: program, kernels,
+ * precision, weights, frames, perturbation.
  */
 static void make_key(const EvalScoring *scoring, int pass, char key[EVAL_KEY_SIZE])
 {

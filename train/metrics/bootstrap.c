@@ -1,8 +1,9 @@
 /*
  * bootstrap.c - see bootstrap.h.
  *
- * Draws come from a counter-based generator: resample r of a data set is a function of seed, name and r, and its
- * metrics go to places of their own. So threads share the resamples and change no bit.
+ * Draws come from a counter-based generator: resample r of a data set is a function of seed, name
+ * and r, and its metrics go to places of their own. So threads share the resamples and change no
+ * bit.
  */
 #include "train/metrics/bootstrap.h"
 
@@ -22,8 +23,9 @@
 static const char purpose[] = "the bootstrap";
 
 /*
- * Rows of one cluster whose scores fall into one bin of calibration, summed up: there are far fewer of these
- * than of rows, and calibration is a sum over them in any order. All have the label of the cluster.
+ * Rows of one cluster whose scores fall into one bin of calibration, summed up: there are far fewer
+ * of these than of rows, and calibration is a sum over them in any order. All have the label of the
+ * cluster.
  */
 typedef struct Cell {
     double brier, log_loss,
@@ -113,7 +115,8 @@ static int compare_cells(const void *a, const void *b)
     return (x->score > y->score) - (x->score < y->score);
 }
 
-/* Sums up rows [n] by cluster and bin, in order of score, so that the order of the rows changes no bit. */
+/* Sums up rows [n] by cluster and bin, in order of score, so that the order of the rows changes no
+ * bit. */
 static void fill_cells(MetricsSample *sample, const double *scores, const uint8_t *labels,
                        const uint32_t *cluster)
 {
@@ -192,8 +195,8 @@ Status metrics_sample_create(MetricsSample **sample, const double *scores, const
 }
 
 /*
- * Rows of each class, and the sums of calibration, where each cluster counts `weights[cluster]` times. Plain
- * sums: the spread of resamples does not ask for the last digit.
+ * Rows of each class, and the sums of calibration, where each cluster counts `weights[cluster]`
+ * times. Plain sums: the spread of resamples does not ask for the last digit.
  */
 static MetricsProbabilitySums weigh_cells(const MetricsSample *sample, const uint32_t *weights,
                                           uint64_t total[2])
@@ -358,8 +361,8 @@ MetricsInterval metrics_percentile_interval(double *values, size_t n)
 }
 
 /*
- * The 97.5 % point of Student's distribution with `degrees` of freedom, at least 1: tabulated for few, else by
- * Abramowitz and Stegun 26.7.5, whose error is below 2e-4 from 10 degrees on.
+ * The 97.5 % point of Student's distribution with `degrees` of freedom, at least 1: tabulated for
+ * few, else by Abramowitz and Stegun 26.7.5, whose error is below 2e-4 from 10 degrees on.
  */
 static double student_975(size_t degrees)
 {
@@ -386,7 +389,8 @@ MetricsInterval metrics_logit_interval(double estimate, double *values, size_t n
     const MetricsInterval percentiles = metrics_percentile_interval(values, n);
     if (!(estimate > 0 && estimate < 1) || isnan(percentiles.lower))
         return percentiles;
-    /* Never as far from the end as the estimate: that would take the spread out of an area very near to it. */
+    /* Never as far from the end as the estimate: that would take the spread out of an area very
+     * near to it. */
     const double pair = 1 / ((double)clusters[0] * (double)clusters[1]);
     const double margin = 0.5 * fmin(pair, fmin(estimate, 1 - estimate));
     const size_t fewer = clusters[0] < clusters[1] ? clusters[0] : clusters[1];

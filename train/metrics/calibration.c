@@ -1,9 +1,10 @@
 /*
  * calibration.c - see calibration.h.
  *
- * With b = 1/T and s the margin towards the right label, the loss is the mean of log(1 + exp(-b s)): convex
- * in b, slope mean(-s sigmoid(-b s)), curvature mean(s^2 sigmoid(-b s) sigmoid(b s)). It has a minimum at a
- * finite b > 0 if and only if the mean of s is positive and some s is negative.
+ * With b = 1/T and s the margin towards the right label, the loss is the mean of log(1 + exp(-b
+ * s)): convex in b, slope mean(-s sigmoid(-b s)), curvature mean(s^2 sigmoid(-b s) sigmoid(b s)).
+ * It has a minimum at a finite b > 0 if and only if the mean of s is positive and some s is
+ * negative.
  */
 #include "train/metrics/calibration.h"
 
@@ -72,7 +73,8 @@ static double slope_at(const Margins *all, double b, double *curvature)
     return metrics_sum_total(&slope) / (double)all->n;
 }
 
-/* The root of the slope in [low, high], where it has both signs: Newton, or a halving where that would leave it. */
+/* The root of the slope in [low, high], where it has both signs: Newton, or a halving where that
+ * would leave it. */
 static double find_root(const Margins *all, double low, double high)
 {
     enum { ENOUGH = 200 }; /* halvings alone need some 60 */

@@ -1,9 +1,10 @@
 /*
  * curves.c - see curves.h.
  *
- * A curve of a million vertices is first cut to four in each of 4,096 columns (the first, the lowest, the highest,
- * the last: nothing a plot could show is lost), then thinned by Ramer, Douglas and Peucker's rule, always
- * splitting the segment that is worst at present, until the number is spent.
+ * A curve of a million vertices is first cut to four in each of 4,096 columns (the first, the
+ * lowest, the highest, the last: nothing a plot could show is lost), then thinned by Ramer, Douglas
+ * and Peucker's rule, always splitting the segment that is worst at present, until the number is
+ * spent.
  */
 #include "train/metrics/curves.h"
 
@@ -101,7 +102,8 @@ static int compare_indices(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Keeps at most `limit` of points [count], ends included, moved to the front. False without memory. */
+/* Keeps at most `limit` of points [count], ends included, moved to the front.
+ * False without memory. */
 static bool thin(MetricsPoint *points, int *count, int limit)
 {
     if (*count <= 2)
@@ -186,7 +188,8 @@ static void fill_histogram(const double *scores, const uint8_t *labels, size_t n
     }
     curves->has_reliability = low >= 0 && high <= 1;
     curves->low = curves->has_reliability ? 0 : low;
-    /* Halves, so that the width of the widest range of doubles is finite; all scores equal: any width will do. */
+    /* Halves, so that the width of the widest range of doubles is finite; all scores equal: any
+     * width will do. */
     const double width = curves->has_reliability
                              ? 1.0 / METRICS_HISTOGRAM_BINS
                              : (0.5 * high - 0.5 * low) / (0.5 * METRICS_HISTOGRAM_BINS);

@@ -1,7 +1,8 @@
 /*
  * delong.c - see delong.h.
  *
- * Placements are counted in integers and divided once; means and variances carry their rounding errors along.
+ * Placements are counted in integers and divided once; means and variances carry their rounding
+ * errors along.
  */
 #include "train/metrics/delong.h"
 
@@ -62,12 +63,13 @@ static void class_means(const double *placements, const uint8_t *labels, size_t 
 }
 
 /*
- * Deviations from a mean are multiples of 1 / (2 x reals x fakes): up to 5e13 pairs, what is smaller than this is the
- * rounding of equal numbers, and beyond it is lost beside the larger ones.
+ * Deviations from a mean are multiples of 1 / (2 x reals x fakes): up to 5e13 pairs, what is
+ * smaller than this is the rounding of equal numbers, and beyond it is lost beside the larger ones.
  */
 static const double ROUNDING = 1e-14;
 
-/* Sum over classes of the variance of a placement - b placement (b = NULL: of a), divided by the rows of the class. */
+/* Sum over classes of the variance of a placement - b placement (b = NULL: of a), divided by the
+ * rows of the class. */
 static MetricsDelong variance_of(const double *a, const double *b, const uint8_t *labels, size_t n)
 {
     size_t count[2];
@@ -99,7 +101,8 @@ MetricsDelong metrics_delong(const double *placements, const uint8_t *labels, si
     return variance_of(placements, NULL, labels, n);
 }
 
-/* Newcombe's variance of an AUROC whose true value is `auroc`: after Hanley and McNeil's exponential model. */
+/* Newcombe's variance of an AUROC whose true value is `auroc`: after Hanley and McNeil's
+ * exponential model. */
 static double newcombe_variance(double auroc, double n_real, double n_fake)
 {
     const double extra = 0.5 * (n_real + n_fake) - 1;

@@ -1,8 +1,8 @@
 /*
  * metrics.c - see metrics.h.
  *
- * Scores are ranked (ranking.h), and one walk down the distinct ones yields everything. Groups of equal scores travel
- * from one to the other in chunks, so that nothing grows with the rows.
+ * Scores are ranked (ranking.h), and one walk down the distinct ones yields everything. Groups of
+ * equal scores travel from one to the other in chunks, so that nothing grows with the rows.
  */
 #include "train/metrics/metrics.h"
 
@@ -66,8 +66,8 @@ Metrics metrics_undefined(void)
 /* ---- the walk down the distinct scores ------------------------------------------------------- */
 
 /*
- * The groups of equal scores, met from the highest down, are the vertices of the ROC. Counts are integers; a
- * division is made only where a ratio is asked for.
+ * The groups of equal scores, met from the highest down, are the vertices of the ROC. Counts are
+ * integers; a division is made only where a ratio is asked for.
  */
 
 #define PARTIAL_FPR 0.1 /* the partial area's end; part of its name in metrics.json */
@@ -136,8 +136,8 @@ static double between(double upper, double lower)
 }
 
 /*
- * The segment to the vertex (fp, tp) at `score` crosses the diagonal FPR = 1 - TPR. The EER is where it does; the
- * threshold belongs to the end that is nearer to it.
+ * The segment to the vertex (fp, tp) at `score` crosses the diagonal FPR = 1 - TPR. The EER is
+ * where it does; the threshold belongs to the end that is nearer to it.
  */
 static void cross_diagonal(MetricsWalk *walk, uint64_t fp, uint64_t tp, double score)
 {
@@ -156,7 +156,8 @@ static void cross_diagonal(MetricsWalk *walk, uint64_t fp, uint64_t tp, double s
         walk->eer_threshold = walk->fp + walk->tp == 0 ? score : between(walk->last_score, score);
 }
 
-/* TPR times n_fake at `fpr` on the segment from the last vertex, whose FPR is at most `fpr`, to (fp, tp). */
+/* TPR times n_fake at `fpr` on the segment from the last vertex, whose FPR is at most `fpr`, to
+ * (fp, tp). */
 static double interpolate_tp(const MetricsWalk *walk, uint64_t fp, uint64_t tp, double fpr)
 {
     const double t = (fpr * (double)walk->n_real - (double)walk->fp) / (double)(fp - walk->fp);
@@ -190,9 +191,10 @@ static void close_inverted(MetricsWalk *walk)
 }
 
 /*
- * Average precision of real scored by 1 - p_fake. That difference rounds, so scores that differ can tie here:
- * they are grouped by it, as a caller of average_precision_score would see them, unless the walk is exact. A group's
- * precision counts all that score as low or lower: what is not above it.
+ * Average precision of real scored by 1 - p_fake. That difference rounds, so scores that differ can
+ * tie here: they are grouped by it, as a caller of average_precision_score would see them, unless
+ * the walk is exact. A group's precision counts all that score as low or lower: what is not above
+ * it.
  */
 static void add_inverted(MetricsWalk *walk, const MetricsGroup *group)
 {
@@ -251,7 +253,8 @@ void metrics_walk_groups(MetricsWalk *walk, const MetricsGroup *groups, size_t c
             add_group(walk, &groups[i], both);
 }
 
-/* Accuracy, balanced accuracy and macro F1 where so many reals (fp) and fakes (tp) are called fake. */
+/* Accuracy, balanced accuracy and macro F1 where so many reals (fp) and fakes (tp)
+ * are called fake. */
 static void classify(const MetricsWalk *walk, uint64_t fp, uint64_t tp, double *accuracy,
                      double *balanced, double *f1_macro)
 {
@@ -312,7 +315,8 @@ void metrics_walk_thresholds(const Metrics *by_probability, Metrics *metrics)
 
 /* ---- all metrics ----------------------------------------------------------------------------- */
 
-/* What is made of a ranking: two walks down the distinct scores, which need nothing of each other. */
+/* What is made of a ranking: two walks down the distinct scores, which need nothing
+ * of each other. */
 typedef struct Passes {
     const MetricsRanking *ranking;
     MetricsWalk walk;

@@ -1,9 +1,10 @@
 /*
- * metrics_private.h - all metrics in one walk down the distinct scores, and the sums of those of calibration.
+ * metrics_private.h - all metrics in one walk down the distinct scores, and the sums of those of
+ * calibration.
  *
- * Point metrics and every resample of the bootstrap differ only in how many reals and fakes stand at each score,
- * so both feed the same walk. Everything that can be counted is counted in integers; what must be summed in
- * floating point carries its rounding error along.
+ * Point metrics and every resample of the bootstrap differ only in how many reals and fakes stand
+ * at each score, so both feed the same walk. Everything that can be counted is counted in integers;
+ * what must be summed in floating point carries its rounding error along.
  */
 #ifndef LNCLIP_TRAIN_METRICS_METRICS_PRIVATE_H
 #define LNCLIP_TRAIN_METRICS_METRICS_PRIVATE_H
@@ -12,12 +13,14 @@
 
 #include <stdbool.h>
 
-/* A sum that carries its rounding error along (Neumaier, 1974): millions of terms cost no digits. */
+/* A sum that carries its rounding error along (Neumaier, 1974): millions of terms
+ * cost no digits. */
 typedef struct MetricsSum {
     double value, lost;
 } MetricsSum;
 
-/* The error of one addition by Knuth's two-sum: exact whichever term is greater, and without a branch. */
+/* The error of one addition by Knuth's two-sum: exact whichever term is greater, and without a
+ * branch. */
 static inline void metrics_sum_add(MetricsSum *sum, double term)
 {
     const double total = sum->value + term;
@@ -38,8 +41,8 @@ typedef struct MetricsGroup {
 } MetricsGroup;
 
 /*
- * The sums of the metrics that take scores for probabilities. They do not ask for an order, so rows may be summed up
- * beforehand in any parcels: the bootstrap does that for each video.
+ * The sums of the metrics that take scores for probabilities. They do not ask for an order, so rows
+ * may be summed up beforehand in any parcels: the bootstrap does that for each video.
  */
 typedef struct MetricsProbabilitySums {
     bool outside;               /* a score was not in [0, 1]: all is undefined */
@@ -51,15 +54,15 @@ typedef struct MetricsProbabilitySums {
 /* Fills brier, log_loss and ece of *metrics, whose n_real and n_fake are those of the sums. */
 void metrics_probability_end(const MetricsProbabilitySums *calibration, Metrics *metrics);
 
-/* -log of the probability that `score` in [0, 1] gives to `label`, held within [2^-52, 1 - 2^-52]. */
+/* -log of the probability that `score` in [0, 1] gives to `label`, held within [2^-52,
+ * 1 - 2^-52]. */
 double metrics_log_loss(double score, int label);
 
 /* The state of a walk: for metrics_walk_* alone. */
 typedef struct MetricsWalk {
     uint64_t n_real, n_fake;
-    bool
-        exact; /* the order of the negated scores has the same groups: true of margins, not of 1 - p_fake */
-    uint64_t fp, tp;        /* reals and fakes above the score that comes next */
+    bool exact;      /* negated scores have the same groups: true of margins, not of 1 - p_fake */
+    uint64_t fp, tp; /* reals and fakes above the score that comes next */
     uint64_t twice_area;    /* of the ROC so far, times n_real n_fake */
     uint64_t twice_partial; /* the same at the last vertex with an FPR of at most 0.1 */
     double partial_tail;    /* of the segment that crosses it, times n_fake */
@@ -83,18 +86,20 @@ typedef struct MetricsWalk {
 int metrics_calibration_bin(double score);
 
 /*
- * Begins a walk over n_real and n_fake rows in all, continues it over groups [count], strictly descending by score
- * from call to call, and sums up: all but what is metrics_probability_end's. Groups without rows are passed
- * over. The product of the two numbers is at most 2^62. Nothing is allocated; nothing can fail. `exact` says that
- * different scores stay different when real is scored by the negated score (margins), not by 1 - score, which rounds.
+ * Begins a walk over n_real and n_fake rows in all, continues it over groups [count], strictly
+ * descending by score from call to call, and sums up: all but what is metrics_probability_end's.
+ * Groups without rows are passed over. The product of the two numbers is at most 2^62. Nothing is
+ * allocated; nothing can fail. `exact` says that different scores stay different when real is
+ * scored by the negated score (margins), not by 1 - score, which rounds.
  */
 void metrics_walk_begin(MetricsWalk *walk, uint64_t n_real, uint64_t n_fake, bool exact);
 void metrics_walk_groups(MetricsWalk *walk, const MetricsGroup *groups, size_t count);
 void metrics_walk_end(MetricsWalk *walk, Metrics *metrics);
 
 /*
- * Copies into *metrics, which a walk down the margins filled, all that depends on thresholds on p_fake from the metrics
- * of a walk down p_fake of the same rows: accuracies, F1, the EER threshold, saturated ties.
+ * Copies into *metrics, which a walk down the margins filled, all that depends on thresholds on
+ * p_fake from the metrics of a walk down p_fake of the same rows: accuracies, F1, the EER
+ * threshold, saturated ties.
  */
 void metrics_walk_thresholds(const Metrics *by_probability, Metrics *metrics);
 

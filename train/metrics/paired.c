@@ -1,8 +1,9 @@
 /*
  * paired.c - see paired.h.
  *
- * The two files are gathered apart, so that each keeps the metrics it has alone, to the digit. What joins them is
- * which row and which video of b belongs to which of a: then one draw of videos weighs both.
+ * The two files are gathered apart, so that each keeps the metrics it has alone, to the digit. What
+ * joins them is which row and which video of b belongs to which of a: then one draw of videos
+ * weighs both.
  */
 #include "train/metrics/paired.h"
 
@@ -240,7 +241,8 @@ static Status level_delong(const Level *level, MetricsIntervalMethod method,
     return status;
 }
 
-/* Interval and p of one metric from its resampled values of both sides; those of a are overwritten. */
+/* Interval and p of one metric from its resampled values of both sides; those of
+ * a are overwritten. */
 static void bootstrap_difference(double *a, const double *b, size_t resamples,
                                  MetricsIntervalMethod method, MetricsDifference *difference)
 {

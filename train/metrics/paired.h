@@ -17,14 +17,15 @@ typedef struct MetricsComparison {
 } MetricsComparison;
 
 /*
- * Compares data set by data set, in the order of `a`. Rows are matched by data set and file (a single data set
- * matches a single one of another name), or, in files of bare scores, by position with equal labels. The AUROC over
- * videos is compared by the paired method of DeLong, everything else by a paired bootstrap over videos: the interval is
- * that of the resampled differences, p twice the share of them on the other side of zero, counted with the observed one
- * ((1 + count) / (1 + resamples) on that side, at most 1). *comparisons [*count] is the caller's to free().
+ * Compares data set by data set, in the order of `a`. Rows are matched by data set and file (a
+ * single data set matches a single one of another name), or, in files of bare scores, by position
+ * with equal labels. The AUROC over videos is compared by the paired method of DeLong, everything
+ * else by a paired bootstrap over videos: the interval is that of the resampled differences, p
+ * twice the share of them on the other side of zero, counted with the observed one ((1 + count) /
+ * (1 + resamples) on that side, at most 1). *comparisons [*count] is the caller's to free().
  *
- * STATUS_FAILED if rows, labels or the division into videos differ (`name_a` and `name_b` say which file), if a file names a row
- * twice, or without memory.
+ * STATUS_FAILED if rows, labels or the division into videos differ (`name_a` and `name_b` say which
+ * file), if a file names a row twice, or without memory.
  */
 Status metrics_compare(const MetricsPredictions *a, const char *name_a, const MetricsPredictions *b,
                        const char *name_b, const MetricsUncertainty *settings,

@@ -1,8 +1,9 @@
 /*
- * predictions.c - the table of predictions, and how score files are written and read: see predictions.h.
+ * predictions.c - the table of predictions, and how score files are written and read: see
+ * predictions.h.
  *
- * Names are interned: every data set and video is kept once, and rows hold indices. The columns that a file
- * of bare scores does not need are made when the first row asks for them.
+ * Names are interned: every data set and video is kept once, and rows hold indices. The columns
+ * that a file of bare scores does not need are made when the first row asks for them.
  */
 #include "train/metrics/predictions.h"
 
@@ -54,7 +55,8 @@ void metrics_predictions_free(MetricsPredictions *predictions)
     *predictions = (MetricsPredictions){0};
 }
 
-/* What the three tables look for: a name within a data set (0 for the names of data sets themselves). */
+/* What the three tables look for: a name within a data set (0 for the names of data sets
+ * themselves). */
 
 static TableKey dataset_key(const void *predictions, uint32_t i)
 {
@@ -141,7 +143,8 @@ static Status intern_video(MetricsPredictions *predictions, const MetricsPredict
     return video->source ? STATUS_OK : error->status;
 }
 
-/* Makes room for one more row in the columns that there are; on failure `capacity` still holds for all. */
+/* Makes room for one more row in the columns that there are; on failure `capacity` still holds for
+ * all. */
 static Status grow_columns(MetricsPredictions *p, Error *error)
 {
     if (p->count < p->capacity)
@@ -204,7 +207,8 @@ static Status put_file(MetricsPredictions *predictions, const char *file, uint32
     return text ? STATUS_OK : error->status;
 }
 
-/* The name of the row's video: as given, or what its path says (perhaps in `buffer`); false if it has neither. */
+/* The name of the row's video: as given, or what its path says (perhaps in `buffer`); false if it
+ * has neither. */
 static bool video_of(const MetricsPrediction *row, char buffer[FILE_PATH_SIZE], TableKey *key)
 {
     if (row->video) {
@@ -380,10 +384,10 @@ double metrics_predictions_written(float probability)
 /* ---- score files ----------------------------------------------------------------------------- */
 
 /*
- * RFC 4180 as it is found in practice, read in one pass. The file streams through one buffer that holds at least a
- * whole record, so that memory does not grow with the file. Fields are used in place. The reader is strict about what
- * would change a number (widths, quotes, text) and lax about what cannot (line ends, byte order mark, blank lines,
- * other columns).
+ * RFC 4180 as it is found in practice, read in one pass. The file streams through one buffer that
+ * holds at least a whole record, so that memory does not grow with the file. Fields are used in
+ * place. The reader is strict about what would change a number (widths, quotes, text) and lax about
+ * what cannot (line ends, byte order mark, blank lines, other columns).
  */
 
 enum { FIRST_BUFFER = 1 << 20, LARGEST_RECORD = 1 << 26 };
@@ -473,8 +477,9 @@ static Status refill(Reader *reader)
 typedef enum Place { FIELD_START, PLAIN, IN_QUOTES, BEHIND_QUOTE } Place;
 
 /*
- * Looks for the line end that is in no quotes, from `from`, where *place says how the text before ended.
- * Returns its position, or the end of what is there. A quote opens a field at its beginning only.
+ * Looks for the line end that is in no quotes, from `from`, where *place says how the text before
+ * ended. Returns its position, or the end of what is there. A quote opens a field at its beginning
+ * only.
  */
 static size_t scan_quoted(const Reader *reader, size_t from, Place *place)
 {
@@ -496,8 +501,8 @@ static size_t scan_quoted(const Reader *reader, size_t from, Place *place)
 }
 
 /*
- * The next record without its line end: [*record, *stop). *record = NULL at the end of the file. Almost every
- * record has no quote, and is found by two calls of memchr.
+ * The next record without its line end: [*record, *stop). *record = NULL at the end of the file.
+ * Almost every record has no quote, and is found by two calls of memchr.
  */
 static Status next_record(Reader *reader, char **record, char **stop)
 {

@@ -1,10 +1,10 @@
 /*
  * ranking.c - see ranking.h.
  *
- * A radix sort in place from the most significant byte (McIlroy, Bostic, McIlroy, "Engineering radix sort", 1993:
- * the American flag), begun at the first bit in which keys of a class differ: scores within [0, 1] share most of
- * the sign and exponent. The classes are split into buckets apart, then buckets are sorted apart, so that
- * threads share the work and change no bit.
+ * A radix sort in place from the most significant byte (McIlroy, Bostic, McIlroy, "Engineering
+ * radix sort", 1993: the American flag), begun at the first bit in which keys of a class differ:
+ * scores within [0, 1] share most of the sign and exponent. The classes are split into buckets
+ * apart, then buckets are sorted apart, so that threads share the work and change no bit.
  */
 #include "train/metrics/ranking.h"
 
@@ -21,8 +21,9 @@ static const char purpose[] = "the order of the scores";
 #define SIGN_BIT (UINT64_C(1) << 63)
 
 /*
- * The bits of an IEEE 754 double, made so that unsigned order is numeric order: the sign bit of positive
- * numbers is set, all bits of negative ones are inverted. Adding 0 turns -0 into +0, which equals it.
+ * The bits of an IEEE 754 double, made so that unsigned order is numeric order: the sign bit of
+ * positive numbers is set, all bits of negative ones are inverted. Adding 0 turns -0 into +0, which
+ * equals it.
  */
 static uint64_t key_of(double score)
 {

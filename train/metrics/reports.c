@@ -1,5 +1,6 @@
 /*
- * reports.c - from a table of predictions to metrics and intervals by data set, frame, video and source, and to JSON.
+ * reports.c - from a table of predictions to metrics and intervals by data set, frame, video and
+ * source, and to JSON.
  */
 #include "train/metrics/reports.h"
 
@@ -57,7 +58,8 @@ typedef struct Slot {
     MetricsIntervals *intervals;
 } Slot;
 
-/* Lists all levels of `report`, whose sources are there. choices and slots have room for 3 + 2 source_count. */
+/* Lists all levels of `report`, whose sources are there. choices and slots have room for 3 + 2
+ * source_count. */
 static int list_levels(MetricsReport *report, MetricsLevelChoice *choices, Slot *slots)
 {
     int count = 0;
@@ -238,7 +240,8 @@ static json_t *metrics_json(const Metrics *metrics, const MetricsIntervals *inte
     return NULL;
 }
 
-/* Sets object[name] = value, whatever bytes are in the name: JSON is UTF-8, file names are not always. */
+/* Sets object[name] = value, whatever bytes are in the name: JSON is UTF-8, file names are not
+ * always. */
 static bool set_named(json_t *object, const char *name, json_t *value)
 {
     if (json_object_set_new(object, name, json_incref(value)) == 0) {

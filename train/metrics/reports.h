@@ -18,7 +18,8 @@ typedef struct MetricsSourceReport {
     MetricsIntervals frame_ci, video_ci;
 } MetricsSourceReport;
 
-/* The metrics of one data set. A video's score is the mean p_fake of its frames, in double, file order. */
+/* The metrics of one data set. A video's score is the mean p_fake of its frames, in double, file
+ * order. */
 typedef struct MetricsReport {
     const char *dataset;
     Metrics frame, video;
@@ -46,33 +47,36 @@ int metrics_report_levels(const MetricsReport *report,
 
 /*
  * Sums up by data set, in order of first row. *reports [*count] is owned by the caller
- * (metrics_reports_free); names are borrowed from `predictions`. Without intervals. STATUS_FAILED for an empty
- * table or without memory. One class only is no failure: see metrics.h.
+ * (metrics_reports_free); names are borrowed from `predictions`. Without intervals. STATUS_FAILED
+ * for an empty table or without memory. One class only is no failure: see metrics.h.
  */
 Status metrics_reports(const MetricsPredictions *predictions, MetricsReport **reports, int *count,
                        Error *error);
 
-/* The same on threads and with intervals, as `settings` says. The same bits for any number of threads. */
+/* The same on threads and with intervals, as `settings` says. The same bits for any number of
+ * threads. */
 Status metrics_reports_with(const MetricsPredictions *predictions,
                             const MetricsUncertainty *settings, MetricsReport **reports, int *count,
                             Error *error);
 void metrics_reports_free(MetricsReport *reports, int count);
 
 /*
- * The object of metrics.json: {NAME: {"frame": {...}, "video": {...}, "video_median": {...}, "sources": {NAME: {"frame",
- * "video"}}}}, undefined = null; no "video" where has_videos is false. Where there are
- * intervals, METRIC_ci95: [lo, hi] follows each metric, and ci95_method names where they come from. Bytes of a
- * name that are not UTF-8 are written as \xNN. The caller owns the reference; NULL without memory.
+ * The object of metrics.json: {NAME: {"frame": {...}, "video": {...}, "video_median": {...},
+ * "sources": {NAME: {"frame", "video"}}}}, undefined = null; no "video" where has_videos is false.
+ * Where there are intervals, METRIC_ci95: [lo, hi] follows each metric, and ci95_method names where
+ * they come from. Bytes of a name that are not UTF-8 are written as \xNN. The caller owns the
+ * reference; NULL without memory.
  */
 json_t *metrics_reports_json(const MetricsReport *reports, int count);
 
-/* The same written to a stream, with 17 digits. STATUS_FAILED without memory or if the stream fails. */
+/* The same written to a stream, with 17 digits. STATUS_FAILED without memory or if the stream
+ * fails. */
 Status metrics_reports_write_json(FILE *stream, const MetricsReport *reports, int count,
                                   Error *error);
 
 /*
- * summary.json: {"datasets": N, "frame": {...}, "video": {...}}, the macro average over data sets of every
- * metric; null where it is undefined in any of them. No "video" unless all have one.
+ * summary.json: {"datasets": N, "frame": {...}, "video": {...}}, the macro average over data sets
+ * of every metric; null where it is undefined in any of them. No "video" unless all have one.
  */
 Status metrics_reports_write_summary(FILE *stream, const MetricsReport *reports, int count,
                                      Error *error);

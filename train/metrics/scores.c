@@ -1,8 +1,9 @@
 /*
  * scores.c - see scores.h.
  *
- * All sets share one array of each kind, cut by data set: a row or video belongs to one only. Rows are ordered by
- * counting, so nothing here is slower than a pass but the medians, which sort each video's few frames.
+ * All sets share one array of each kind, cut by data set: a row or video belongs to one only. Rows
+ * are ordered by counting, so nothing here is slower than a pass but the medians, which sort each
+ * video's few frames.
  */
 #include "train/metrics/scores.h"
 
@@ -73,7 +74,8 @@ static void free_scratch(Scratch *scratch)
     free(scratch->named);
 }
 
-/* An array of `count` elements, or none if it is not wanted; *complete becomes false without memory. */
+/* An array of `count` elements, or none if it is not wanted; *complete becomes false without
+ * memory. */
 static void *array(bool wanted, size_t count, size_t size, bool *complete)
 {
     void *const made = wanted ? malloc((count > 0 ? count : 1) * size) : NULL;
@@ -160,8 +162,8 @@ static void sort_videos(const MetricsPredictions *table, const MetricsScores *se
 }
 
 /*
- * Numbers the videos of a set. False if a frame has none. frame_video [frames] and video_index [videos] as in
- * MetricsScores.
+ * Numbers the videos of a set. False if a frame has none. frame_video [frames] and video_index
+ * [videos] as in MetricsScores.
  */
 static bool number_videos(const MetricsPredictions *table, MetricsScores *set, Scratch *scratch,
                           uint32_t *frame_video, uint32_t *video_index)
@@ -172,7 +174,8 @@ static bool number_videos(const MetricsPredictions *table, MetricsScores *set, S
         const uint32_t video = table->row_video[row_at(set, i)];
         if (video == METRICS_NO_VIDEO)
             return false;
-        /* A video's entry counts only if the index leads back to it: nothing need be cleared between sets. */
+        /* A video's entry counts only if the index leads back to it: nothing need be cleared
+         * between sets. */
         if (local[video] >= videos || video_index[local[video]] != video) {
             local[video] = videos;
             video_index[videos++] = video;
@@ -184,7 +187,8 @@ static bool number_videos(const MetricsPredictions *table, MetricsScores *set, S
     return true;
 }
 
-/* values [frames] of the set into by_video, video by video in file order; first [videos] become their ends. */
+/* values [frames] of the set into by_video, video by video in file order; first [videos] become
+ * their ends. */
 static void group_by_video(const MetricsScores *set, const uint32_t *frame_video,
                            const double *values, Scratch *scratch)
 {
@@ -209,8 +213,9 @@ static double softplus(double x)
 }
 
 /*
- * The logit of the mean of sigmoid(margins[i]): log(sum of p) - log(sum of q), each with its greatest term
- * taken out, so that nothing saturates; frames that are all equal give their own margin however many they are.
+ * The logit of the mean of sigmoid(margins[i]): log(sum of p) - log(sum of q), each with its
+ * greatest term taken out, so that nothing saturates; frames that are all equal give their own
+ * margin however many they are.
  */
 static double logit_of_mean(const double *margins, size_t n)
 {
@@ -285,7 +290,8 @@ static void find_sources(const MetricsPredictions *table, MetricsScores *set, co
     set->source_count = (int)unique;
 }
 
-/* Fills one set from row position `begin` on; its videos go to the shared arrays from `first_video` on. */
+/* Fills one set from row position `begin` on; its videos go to the shared arrays from `first_video`
+ * on. */
 static void gather_set(const MetricsPredictions *table, struct TrainScoresMemory *memory,
                        Scratch *scratch, size_t begin, uint32_t first_video, MetricsScores *set)
 {

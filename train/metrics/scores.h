@@ -1,15 +1,17 @@
 /*
  * scores.h - the scores of one data set, gathered as frames and as videos.
  *
- * What metrics, intervals, curves and comparisons are computed from. Rows stand in file order within their data set,
- * so that the mean of a video has the same bits wherever its data set stands in the file.
+ * What metrics, intervals, curves and comparisons are computed from. Rows stand in file order
+ * within their data set, so that the mean of a video has the same bits wherever its data set stands
+ * in the file.
  */
 #ifndef LNCLIP_TRAIN_METRICS_SCORES_H
 #define LNCLIP_TRAIN_METRICS_SCORES_H
 
 #include "train/metrics/predictions.h"
 
-/* More fake sources than this are no manipulations but another layout of folders: none is told apart then. */
+/* More fake sources than this are no manipulations but another layout of folders: none is told
+ * apart then. */
 enum { METRICS_MAX_SOURCES = 256, METRICS_NO_SOURCE = -1 };
 
 typedef struct MetricsScores {
@@ -17,8 +19,8 @@ typedef struct MetricsScores {
     size_t frames;
     const double *scores; /* [frames] p_fake */
     /*
-     * [frames] what puts them in order: the margins of the table, or `scores` itself (the same pointer) without
-     * margins. A margin tells apart what p_fake rounds to the same 0 or 1.
+     * [frames] what puts them in order: the margins of the table, or `scores` itself (the same
+     * pointer) without margins. A margin tells apart what p_fake rounds to the same 0 or 1.
      */
     const double *ranks;
     const uint8_t *labels; /* [frames] */
@@ -31,8 +33,9 @@ typedef struct MetricsScores {
     const double *video_mean;    /* [videos] mean p_fake of its frames, summed in file order */
     const double *video_median;  /* [videos] the middle one, or the mean of the two in the middle */
     /*
-     * [videos] what puts means and medians in order: with margins the logit of the mean of sigmoid(margin), in double
-     * and without a rounded probability on the way; else the two arrays above themselves.
+     * [videos] what puts means and medians in order: with margins the logit of the mean of
+     * sigmoid(margin), in double and without a rounded probability on the way; else the two arrays
+     * above themselves.
      */
     const double *video_mean_ranks, *video_median_ranks;
     const uint8_t *video_labels; /* [videos] */
@@ -45,8 +48,8 @@ typedef struct MetricsScores {
 
 /*
  * Gathers every data set of the table, in order of first row. *sets [*count] is owned by the caller
- * (metrics_scores_free), borrows from the table, and copies nothing of a file of bare scores. STATUS_FAILED for an
- * empty table or without memory.
+ * (metrics_scores_free), borrows from the table, and copies nothing of a file of bare scores.
+ * STATUS_FAILED for an empty table or without memory.
  */
 Status metrics_scores_gather(const MetricsPredictions *table, MetricsScores **sets, int *count,
                              Error *error);

@@ -135,7 +135,8 @@ static bool is_area(int metric)
            metric == METRICS_PARTIAL_AUROC;
 }
 
-/* Intervals of one level from its resampled values [METRICS_NAMES][resamples], around its metrics. */
+/* Intervals of one level from its resampled values [METRICS_NAMES][resamples],
+ * around its metrics. */
 static Status take_intervals(const Level *level, double *values, size_t resamples, bool of_videos,
                              MetricsIntervals *intervals, Error *error)
 {
@@ -155,7 +156,8 @@ static Status take_intervals(const Level *level, double *values, size_t resample
         if (m == METRICS_AUROC)
             intervals->auroc = method;
     }
-    /* Where the order is perfect it is so in every resample, and only the number of videos limits the claim. */
+    /* Where the order is perfect it is so in every resample, and only the number of videos limits
+     * the claim. */
     if (intervals->auroc == METRICS_INTERVAL_BOOTSTRAP &&
         (metrics.auroc <= 0 || metrics.auroc >= 1)) {
         const MetricsDelong perfect = {

@@ -1,9 +1,10 @@
 /*
  * uncertainty.h - intervals of all metrics of a data set: which method serves which.
  *
- * Frames of a video resemble each other, so an interval that takes them for independent rows is far too narrow. The
- * AUROC over videos gets DeLong's interval on the logit scale; everything else, at both levels, a bootstrap that
- * draws videos, apart for each class. A file without videos is taken for independent rows, and says so.
+ * Frames of a video resemble each other, so an interval that takes them for independent rows is far
+ * too narrow. The AUROC over videos gets DeLong's interval on the logit scale; everything else, at
+ * both levels, a bootstrap that draws videos, apart for each class. A file without videos is taken
+ * for independent rows, and says so.
  */
 #ifndef LNCLIP_TRAIN_METRICS_UNCERTAINTY_H
 #define LNCLIP_TRAIN_METRICS_UNCERTAINTY_H
@@ -52,9 +53,9 @@ typedef struct MetricsLevelChoice {
 } MetricsLevelChoice;
 
 /*
- * Intervals of the metrics of `choices` [count] into intervals [count]. All choices see the same resamples, which
- * depend on the seed, the name of the data set and its videos alone. NaN where a class has fewer than two videos (rows).
- * STATUS_FAILED without memory.
+ * Intervals of the metrics of `choices` [count] into intervals [count]. All choices see the same
+ * resamples, which depend on the seed, the name of the data set and its videos alone. NaN where a
+ * class has fewer than two videos (rows). STATUS_FAILED without memory.
  */
 Status metrics_intervals(const MetricsScores *set, const MetricsLevelChoice *choices, int count,
                          const MetricsUncertainty *settings, MetricsIntervals *intervals,

@@ -1,9 +1,9 @@
 /*
  * chart.c - see chart.h.
  *
- * From the outside in: layout() finds out how much room title, legend and labels of the axes take, and what
- * is left is the plot. The plot is an <svg> in the <svg>, which cuts off what lies beyond its ends; all
- * marks are drawn in its coordinates, in pixels of the viewBox, y downwards.
+ * From the outside in: layout() finds out how much room title, legend and labels of the axes take,
+ * and what is left is the plot. The plot is an <svg> in the <svg>, which cuts off what lies beyond
+ * its ends; all marks are drawn in its coordinates, in pixels of the viewBox, y downwards.
  */
 #include "train/plot/chart.h"
 

@@ -1,10 +1,10 @@
 /*
  * chart.h - small charts as SVG: the curves of a run, and the figures of a report.
  *
- * A chart is described by plain structs that point at the caller's numbers, and written in one call: nothing is
- * allocated, nothing is kept, and the same numbers give the same bytes. It scales with its viewBox, so that it fits a
- * phone; colours are CSS classes (plot_write_style) with a light and a dark set, and the light one on
- * paper. No script, no fonts, nothing fetched.
+ * A chart is described by plain structs that point at the caller's numbers, and written in one
+ * call: nothing is allocated, nothing is kept, and the same numbers give the same bytes. It scales
+ * with its viewBox, so that it fits a phone; colours are CSS classes (plot_write_style) with a
+ * light and a dark set, and the light one on paper. No script, no fonts, nothing fetched.
  *
  *     const PlotSeries series[] = {
  *         {.mark = PLOT_BAND, .x = x, .low = low, .high = high, .count = n, .colour = 0},
@@ -32,7 +32,8 @@ typedef enum PlotMark {
     PLOT_POINTS /* dots */
 } PlotMark;
 
-/* Colours 0 to 7 can be told apart, also by most colour-blind readers; a band takes that of its line. */
+/* Colours 0 to 7 can be told apart, also by most colour-blind readers; a band takes that of its
+ * line. */
 enum { PLOT_COLOURS = 8, PLOT_MUTED = -1 /* for what is only a reference */ };
 
 typedef struct PlotSeries {

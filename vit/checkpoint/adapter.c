@@ -1,8 +1,9 @@
 /*
  * adapter.c - see adapter.h.
  *
- * Reading has two halves: first everything is checked and converted into memory of its own, which may
- * fail; then it is copied into place, which cannot. So an adapter is taken over whole or not at all.
+ * Reading has two halves: first everything is checked and converted into memory of its own, which
+ * may fail; then it is copied into place, which cannot. So an adapter is taken over whole or not at
+ * all.
  */
 #include "vit/checkpoint/adapter.h"
 
@@ -52,8 +53,8 @@ static bool fits(const SafeTensor *stored, const Tensor *tensor, Error *error)
 }
 
 /*
- * The numbers of a stored tensor as f32, to be freed; NULL, counted as a problem, without memory or where they are
- * not finite.
+ * The numbers of a stored tensor as f32, to be freed; NULL, counted as a problem, without memory or
+ * where they are not finite.
  */
 static float *convert(const SafeTensor *stored, size_t count, Error *error)
 {
@@ -110,7 +111,8 @@ static void read_encoder_tensor(Reading *reading, const VitNamed *named, Error *
     }
 }
 
-/* The scale of a method's parts, which peft stores in another file. False if there is none, or not a valid one. */
+/* The scale of a method's parts, which peft stores in another file. False if there is none, or not
+ * a valid one. */
 static bool read_scale(const Reading *reading, const VitMethod *method, float *scale)
 {
     *scale = 1;
@@ -185,7 +187,8 @@ static void read_parts(Reading *reading, const VitNamed *const *found, Error *er
         free(values[i]);
 }
 
-/* Reads all parts of a method at a weight when the first one comes; where one is missing, each other is named. */
+/* Reads all parts of a method at a weight when the first one comes; where one is missing, each
+ * other is named. */
 static void read_part(Reading *reading, const VitNamed *named, Error *error)
 {
     const VitNamed *found[VIT_MOST_PARTS];
@@ -284,7 +287,8 @@ static void read_head(Reading *reading, Error *error)
     reading->report.head_set = true;
 }
 
-/* The base must be computed and fed as it was in training. Adapters of older versions do not say how. */
+/* The base must be computed and fed as it was in training. Adapters of older versions do not say
+ * how. */
 static Status check_base(const Reading *reading, Error *error)
 {
     char texts[2][VIT_CONFIG_TEXT];
@@ -459,7 +463,8 @@ Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error)
     return status;
 }
 
-/* Whether everything trains: then the file is a whole model, and says of what shape (load.c reads it). */
+/* Whether everything trains: then the file is a whole model, and says of what shape (load.c reads
+ * it). */
 static bool is_whole(const Vit *vit)
 {
     for (int i = 0; i < vit->parameter_count; i++)

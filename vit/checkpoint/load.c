@@ -1,8 +1,8 @@
 /*
  * load.c - vit_load: from files to an encoder, with nothing missing, left over or of another shape.
  *
- * f32 weights are used where they lie in the mapped file, so loading 1.2 GB costs no copy. LayerNorms are
- * copied: they are small, and an adapter may change them.
+ * f32 weights are used where they lie in the mapped file, so loading 1.2 GB costs no copy.
+ * LayerNorms are copied: they are small, and an adapter may change them.
  */
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
@@ -43,9 +43,11 @@ static Status find_files(const char *path, Paths *paths, Error *error)
     return file_join(paths->config, paths->folder, "config.json", error);
 }
 
-/* ---- the backbone of a GenD model ---------------------------------------------------------------- */
+/* ---- the backbone of a GenD model
+ * ---------------------------------------------------------------- */
 
-/* Whether all models of this name have the family's activation, eps, width of a head and preprocessing. */
+/* Whether all models of this name have the family's activation, eps, width of a head and
+ * preprocessing. */
 static bool is_known(const char *backbone)
 {
     return strncmp(backbone, vit_clip.known, strlen(vit_clip.known)) == 0;
@@ -94,8 +96,8 @@ static bool hub_cache(char folder[FILE_PATH_SIZE])
 }
 
 /*
- * The folder with the backbone's config.json: a path from the working directory or from the model's folder,
- * or the name of a model in the Hugging Face cache.
+ * The folder with the backbone's config.json: a path from the working directory or from the model's
+ * folder, or the name of a model in the Hugging Face cache.
  */
 static bool find_backbone(const char *backbone, const char *beside, char folder[FILE_PATH_SIZE])
 {
@@ -117,11 +119,13 @@ static bool find_backbone(const char *backbone, const char *beside, char folder[
     return file_join(folder, cache, name, &error) == STATUS_OK && has_config(folder);
 }
 
-/* ---- the configuration --------------------------------------------------------------------------- */
+/* ---- the configuration
+ * --------------------------------------------------------------------------- */
 
 /*
- * What config.json, or the file's metadata, says: the shape, or only the activation, or nothing. The shape of a
- * GenD model is that of the metadata, else its backbone's, whose folder is `backbone` ("" if it is not read).
+ * What config.json, or the file's metadata, says: the shape, or only the activation, or nothing.
+ * The shape of a GenD model is that of the metadata, else its backbone's, whose folder is
+ * `backbone` ("" if it is not read).
  */
 static Status read_config(const Paths *paths, const SafeTensors *file, VitConfig *config,
                           char backbone[FILE_PATH_SIZE], Error *error)
@@ -182,7 +186,8 @@ static Status read_preprocessing(const Paths *paths, const SafeTensors *file, co
     return STATUS_OK;
 }
 
-/* What the caller says fills the gaps, and contradicts nothing. The activation is known afterwards. */
+/* What the caller says fills the gaps, and contradicts nothing. The activation
+ * is known afterwards. */
 static Status apply_hints(const char *path, const VitHints *hints, VitConfig *config, Error *error)
 {
     if (config->activation != ACTIVATION_NONE && hints->activation != ACTIVATION_NONE &&
@@ -215,7 +220,8 @@ static Status apply_hints(const char *path, const VitHints *hints, VitConfig *co
                      path);
 }
 
-/* The stored tensor of a row, in the first block, if its shape is a usable one; `native` becomes its name. */
+/* The stored tensor of a row, in the first block, if its shape is a usable one; `native` becomes
+ * its name. */
 static const SafeTensor *find(const VitNamed *named, int count, VitSlot slot, int ndim,
                               char native[VIT_NAME_SIZE])
 {
@@ -229,7 +235,8 @@ static const SafeTensor *find(const VitNamed *named, int count, VitSlot slot, in
     return found->tensor;
 }
 
-/* The number of heads, which the tensors do not tell: as the caller says, or heads of 64 where all have them. */
+/* The number of heads, which the tensors do not tell: as the caller says, or heads of 64 where all
+ * have them. */
 static Status infer_heads(const char *path, const VitHints *hints, VitConfig *config, Error *error)
 {
     const bool known = is_known(config->backbone);

@@ -1,9 +1,10 @@
 /*
  * save.c - vit_save: an encoder, and maybe its head, as files that other programs read.
  *
- * Two layouts. Hugging Face's clip_vision_model, with the head beside the encoder's tensors; and that of GenD's
- * class (yermandy/GenD, src/hf/modeling_gend.py), whose names all start with "feature_extractor." or "model.",
- * and whose config.json names the backbone instead of telling the shape.
+ * Two layouts. Hugging Face's clip_vision_model, with the head beside the encoder's tensors; and
+ * that of GenD's class (yermandy/GenD, src/hf/modeling_gend.py), whose names all start with
+ * "feature_extractor." or "model.", and whose config.json names the backbone instead of telling the
+ * shape.
  */
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
@@ -18,7 +19,8 @@ enum { OWN_METADATA = 4 };
 
 typedef char Name[VIT_NAME_SIZE + sizeof VIT_PREFIX];
 
-/* CLIP's projection as the model's file holds it, or NULL: a strict load of GenD's class wants it, unused. */
+/* CLIP's projection as the model's file holds it, or NULL: a strict load of GenD's class wants it,
+ * unused. */
 static const SafeTensor *find_projection(const Vit *vit)
 {
     if (!vit->file)
@@ -30,8 +32,8 @@ static const SafeTensor *find_projection(const Vit *vit)
 }
 
 /*
- * The tensors of a model into `tensors`, with room for the head's two and the projection; returns their number.
- * `names` [that many] is room for names in GenD's layout.
+ * The tensors of a model into `tensors`, with room for the head's two and the projection; returns
+ * their number. `names` [that many] is room for names in GenD's layout.
  */
 static int list_tensors(const Vit *vit, const VitSaving *saving, SafeTensor *tensors, Name *names)
 {

@@ -1,8 +1,9 @@
 /*
- * clip.c - CLIP's vision transformer (Radford et al., arXiv 2103.00020) as transformers' CLIPVisionModel has it.
+ * clip.c - CLIP's vision transformer (Radford et al., arXiv 2103.00020) as transformers'
+ * CLIPVisionModel has it.
  *
- * Initial values: CLIPPreTrainedModel._init_weights with an initializer_factor of 1. Shapes and preprocessing:
- * OpenAI's checkpoints; defaults: CLIPVisionConfig and CLIPImageProcessor.
+ * Initial values: CLIPPreTrainedModel._init_weights with an initializer_factor of 1. Shapes and
+ * preprocessing: OpenAI's checkpoints; defaults: CLIPVisionConfig and CLIPImageProcessor.
  */
 #include "tensor/base/mem.h"
 #include "vit/towers/tower.h"

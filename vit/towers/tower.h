@@ -1,11 +1,12 @@
 /*
  * tower.h - what one family of encoders calls its tensors, and what is constant in it.
  *
- * A family is one VitTower: a table of rows and a few names and defaults. Building, loading, saving, drawing and
- * tuning loop over the rows; the forward reads slots, which name the role of a tensor and are the same for
- * all families. A family without a tensor (DINOv3 has no bias of k) has no row for its slot. Another
- * family adds a VitTower, and slots for tensors that no family had before (registers, LayerScale). Where its files
- * store several slots as one tensor (attn.qkv of the Perception Encoder), the rows share a name and say which part.
+ * A family is one VitTower: a table of rows and a few names and defaults. Building, loading,
+ * saving, drawing and tuning loop over the rows; the forward reads slots, which name the role of a
+ * tensor and are the same for all families. A family without a tensor (DINOv3 has no bias of k) has
+ * no row for its slot. Another family adds a VitTower, and slots for tensors that no family had
+ * before (registers, LayerScale). Where its files store several slots as one tensor (attn.qkv of
+ * the Perception Encoder), the rows share a name and say which part.
  */
 #ifndef LNCLIP_VIT_TOWERS_TOWER_H
 #define LNCLIP_VIT_TOWERS_TOWER_H
@@ -20,8 +21,8 @@ enum { VIT_NAME_SIZE = 96 };
 typedef enum VitKind { VIT_EMBEDDING, VIT_LAYER_NORM, VIT_WEIGHT, VIT_BIAS } VitKind;
 
 /*
- * The role of a tensor in the forward. The bias of a weight follows it. Slots from VIT_LN1_WEIGHT to VIT_FC2_BIAS
- * are those of a block, each block has its own.
+ * The role of a tensor in the forward. The bias of a weight follows it. Slots from VIT_LN1_WEIGHT
+ * to VIT_FC2_BIAS are those of a block, each block has its own.
  */
 typedef enum VitSlot {
     VIT_CLASS_EMBEDDING,
@@ -61,7 +62,8 @@ typedef enum VitExtent {
     VIT_PATCH
 } VitExtent;
 
-/* Initial values: constants, or N(0, std) with the std that follows. D is the width, L the layers. */
+/* Initial values: constants, or N(0, std) with the std that follows. D is the width,
+ * L the layers. */
 typedef enum VitDraw {
     VIT_DRAW_ZERO,
     VIT_DRAW_ONE,
@@ -93,7 +95,8 @@ typedef struct VitTower {
     int row_count;
     const char *prefix; /* before all names */
     const char *block;  /* then before names of a block's tensors, and its number follows */
-    /* Tensors of a whole model that are not the encoder's: names, NULL-terminated, and a name's beginning and end */
+    /* Tensors of a whole model that are not the encoder's: names, NULL-terminated, and a name's
+     * beginning and end */
     const char *const *ignored;
     const char *ignored_prefix, *ignored_suffix;
     const char *projection; /* one of `ignored` that a strict load of GenD's class wants, unused */
@@ -104,8 +107,7 @@ typedef struct VitTower {
     VitShape defaults;          /* what config.json leaves out */
     const char *activation;     /* the same */
     float eps, mean[3], std[3]; /* the same; preprocessing of RGB in 0..1 */
-    const char *
-        known; /* beginning of hub names whose models all have this eps, activation and preprocessing */
+    const char *known;          /* prefix of hub names whose models have this eps and activation */
     int head_width, head_width_limit; /* all models up to this width have heads of head_width */
 
     const char *model_type,
@@ -124,7 +126,8 @@ static inline bool vit_slot_in_block(VitSlot slot)
     return slot >= VIT_LN1_WEIGHT && slot <= VIT_FC2_BIAS;
 }
 
-/* The native name of a row's tensor in that block (0 where it is not a block's). Thread-safe, as all here. */
+/* The native name of a row's tensor in that block (0 where it is not a block's). Thread-safe, as
+ * all here. */
 void vit_tensor_name(const VitTower *tower, const VitTensorRow *row, int block,
                      char name[VIT_NAME_SIZE]);
 
