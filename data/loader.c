@@ -57,10 +57,10 @@ struct DataLoader {
     bool stopping;
 };
 
-/* Stands in where not even the report of a failure can be allocated. */
+/* The report of a failure for which no memory could be allocated. */
 static Error out_of_memory = {.status = STATUS_FAILED,
-                              .message = "out of memory for reading frames; close other programs "
-                                         "or allow this one more"};
+                              .message = "reading frames: out of memory; close other programs or "
+                                         "allow this one more"};
 
 DataLoaderSettings data_loader_defaults(void)
 {
