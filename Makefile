@@ -61,11 +61,11 @@ TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
 all: $(BUILD)/lnclip $(LIBRARIES) ## build ./lnclip and the static libraries (default)
 
 # Set-up comes first, also under -j: hence the second make.
-demo: setup ## install what is missing, build, and run the method in miniature (under 3 minutes)
+demo: setup ## install missing packages, build, and run the method in miniature (under 3 minutes)
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	$(BUILD)/lnclip demo --out demo-out
 
-test: setup-test ## install what is missing, build and run all tests (under 6 minutes)
+test: setup-test ## install missing packages, build, and run all tests (under 6 minutes)
 	@$(MAKE) --no-print-directory -j$(JOBS) all tests
 	@BUILD=$(BUILD) tests/run.sh $(TESTS)
 
@@ -74,16 +74,16 @@ tests: $(TESTS)
 # Harnesses of tests/fuzz under clang's libFuzzer with its sanitizers, in a build folder of their own.
 FUZZ := build/fuzz
 SECONDS ?= 60
-fuzz: setup-fuzz ## feed every reader of files mutated input for SECONDS=60 each (NAMES="png list ..." for some)
+fuzz: setup-fuzz ## fuzz every file reader for SECONDS=60 each (NAMES="png list ..." selects some)
 	@$(MAKE) --no-print-directory -j$(JOBS) CC=clang CONFIG=fuzz BUILD=$(FUZZ) $(FUZZ)/lnclip $(FUZZ)/lnclip_fuzz
 	@tests/fuzz/run.sh $(FUZZ) $(SECONDS) $(NAMES)
 
-check-long: all $(TESTS) ## checks that take long: full-size models, PyTorch beside us (needs python3-torch)
+check-long: all $(TESTS) ## run the long checks: full-size models, comparison with PyTorch (needs python3-torch)
 	BUILD=$(BUILD) tests/check_long.sh
 
 # Both sides without a core type forced on OpenBLAS from outside. PYTHON: Debian's, which python3-torch is for.
 PYTHON ?= /usr/bin/python3
-bench: all ## measure this machine and the share of it that is reached; PyTorch in turn, if python3-torch is there
+bench: all ## measure the speed and the fraction of peak, and PyTorch's if python3-torch is installed
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BUILD)/lnclip bench
 	@echo
 	@if $(PYTHON) -c 'import torch' 2>/dev/null; then \
@@ -92,13 +92,13 @@ bench: all ## measure this machine and the share of it that is reached; PyTorch 
 	    echo "PyTorch: not compared: $(PYTHON) cannot import torch; on Debian: apt-get install python3-torch"; \
 	fi
 
-lint: ## format, static analysis, and the rules of the house
+lint: ## check format, static analysis and project rules
 	tests/lint.sh
 
 format: ## reformat all sources with clang-format 14
 	clang-format-14 -i $(shell git ls-files '*.[ch]')
 
-setup: ## install the libraries lnclip needs, if any is missing
+setup: ## install missing libraries
 	@tools/setup.sh build
 setup-test:
 	@tools/setup.sh build test
@@ -122,12 +122,12 @@ install: all ## install program, library, headers, pkg-config file and man page 
 	@for header in $(filter-out $(PRIVATE_HEADERS),$(wildcard $(MODULES:%=%/*.h) $(MODULES:%=%/*/*.h))); do \
 	    install -D -m 644 -- $$header $(INTO)/include/lnclip/$$header || exit 1; done
 
-clean: ## remove everything that was built
+clean: ## remove all build output
 	rm -rf build lnclip
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|'
-	@echo "  CONFIG=release|debug|asan|ubsan|tsan, CC=gcc|clang, WITH_PNG=0, WITH_JPEG=0, WITH_DEFLATE=0 choose a build; V=1 shows commands"
+	@echo "  CONFIG=release|debug|asan|ubsan|tsan, CC=gcc|clang, WITH_PNG=0, WITH_JPEG=0, WITH_DEFLATE=0 select a build; V=1 prints the commands"
 
 $(BUILD)/lnclip: $(TOOL_OBJECTS) $(BUILD)/liblnclip.a
 	$(call say,LINK $@)
