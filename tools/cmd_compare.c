@@ -361,9 +361,9 @@ static Status print_auroc(Output *output, const json_t *evaluations, Error *erro
 
 /* ---- for programs ---------------------------------------------------------------------------- */
 
-/* One row of the CSV; a value that is no number or text is left out. */
-static void csv_row(CliTable *table, const char *path, const char *kind, const char *group,
-                    const char *level, const char *item, const json_t *value)
+/* One row; a value that is no number or text is left out. */
+static void exact_row(CliTable *table, const char *path, const char *kind, const char *group,
+                      const char *level, const char *item, const json_t *value)
 {
     if (!json_is_string(value) && !json_is_number(value))
         return;
@@ -378,25 +378,26 @@ static void csv_row(CliTable *table, const char *path, const char *kind, const c
         value_cell(table, value);
 }
 
-static void csv_members(CliTable *table, const char *path, const char *kind, const char *group,
-                        const char *level, json_t *members)
+static void exact_members(CliTable *table, const char *path, const char *kind, const char *group,
+                          const char *level, json_t *members)
 {
     const char *key;
     json_t *value;
     json_object_foreach(members, key, value)
     {
-        csv_row(table, path, kind, group, level, key, value);
+        exact_row(table, path, kind, group, level, key, value);
         if (json_is_array(value) && json_array_size(value) == 2) { /* an interval */
             char end[128];
             snprintf(end, sizeof end, "%.110s_lower", key);
-            csv_row(table, path, kind, group, level, end, json_array_get(value, 0));
+            exact_row(table, path, kind, group, level, end, json_array_get(value, 0));
             snprintf(end, sizeof end, "%.110s_upper", key);
-            csv_row(table, path, kind, group, level, end, json_array_get(value, 1));
+            exact_row(table, path, kind, group, level, end, json_array_get(value, 1));
         }
     }
 }
 
-static Status print_csv(Output *output, const json_t *runs, const json_t *evaluations, Error *error)
+static Status print_exact(Output *output, const json_t *runs, const json_t *evaluations,
+                          Error *error)
 {
     static const CliColumn columns[] = {{.key = "path"},  {.key = "kind"}, {.key = "group"},
                                         {.key = "level"}, {.key = "item"}, {.key = "value"}};
@@ -407,18 +408,19 @@ static Status print_csv(Output *output, const json_t *runs, const json_t *evalua
     const char *name, *level_name;
     json_array_foreach(runs, i, item)
     {
-        csv_members(table, path_of(item), "run", "", "", item);
+        exact_members(table, path_of(item), "run", "", "", item);
         for (int p = 0; p < 3; p++)
-            csv_members(table, path_of(item), "run", parts[p], "", json_object_get(item, parts[p]));
+            exact_members(table, path_of(item), "run", parts[p], "",
+                          json_object_get(item, parts[p]));
     }
     json_array_foreach(evaluations, i, item)
     {
-        csv_members(table, path_of(item), "evaluation", "", "", item);
+        exact_members(table, path_of(item), "evaluation", "", "", item);
         json_object_foreach(json_object_get(item, "metrics"), name, set)
         {
             json_object_foreach(set, level_name, level)
             {
-                csv_members(table, path_of(item), "evaluation", name, level_name, level);
+                exact_members(table, path_of(item), "evaluation", name, level_name, level);
             }
         }
     }
@@ -430,8 +432,8 @@ static Status print_all(Output *output, json_t *runs, json_t *evaluations, Error
     if (output->format == CLI_JSON)
         return cli_json_write(json_pack("{s:O, s:O}", "runs", runs, "evaluations", evaluations),
                               output->stream, 17, "compare", error);
-    if (output->format == CLI_CSV)
-        return print_csv(output, runs, evaluations, error);
+    if (cli_format_is_exact(output->format))
+        return print_exact(output, runs, evaluations, error);
     if (json_array_size(runs) > 0) {
         TRY(print_runs(output, runs, error));
         TRY(print_recipes(output, runs, error));

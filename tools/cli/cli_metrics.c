@@ -113,8 +113,8 @@ static Status print_sources(const MetricsReport *report, CliFormat format, FILE 
     return cli_table_print(table, format, stream, error);
 }
 
-static void add_csv_rows(CliTable *table, const char *dataset, const char *source,
-                         const MetricsReportLevel *level)
+static void add_exact_rows(CliTable *table, const char *dataset, const char *source,
+                           const MetricsReportLevel *level)
 {
     for (int m = 0; m < METRICS_NAMES; m++) {
         cli_table_words(table, dataset);
@@ -131,7 +131,9 @@ static void add_csv_rows(CliTable *table, const char *dataset, const char *sourc
     }
 }
 
-static Status print_csv(const MetricsReport *reports, int count, FILE *stream, Error *error)
+/* Every metric, a row each. */
+static Status print_exact(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
+                          Error *error)
 {
     static const CliColumn columns[] = {
         {.key = "dataset"},
@@ -149,23 +151,23 @@ static Status print_csv(const MetricsReport *reports, int count, FILE *stream, E
         MetricsReportLevel levels[METRICS_REPORT_LEVELS];
         const int n = metrics_report_levels(&reports[i], levels);
         for (int l = 0; l < n; l++)
-            add_csv_rows(table, reports[i].dataset, "", &levels[l]);
+            add_exact_rows(table, reports[i].dataset, "", &levels[l]);
         for (int s = 0; s < reports[i].source_count; s++) {
             const MetricsSourceReport *const source = &reports[i].sources[s];
-            add_csv_rows(table, reports[i].dataset, source->name,
-                         &(MetricsReportLevel){"frame", &source->frame, &source->frame_ci});
-            add_csv_rows(table, reports[i].dataset, source->name,
-                         &(MetricsReportLevel){"video", &source->video, &source->video_ci});
+            add_exact_rows(table, reports[i].dataset, source->name,
+                           &(MetricsReportLevel){"frame", &source->frame, &source->frame_ci});
+            add_exact_rows(table, reports[i].dataset, source->name,
+                           &(MetricsReportLevel){"video", &source->video, &source->video_ci});
         }
     }
-    return cli_table_print(table, CLI_CSV, stream, error);
+    return cli_table_print(table, format, stream, error);
 }
 
 Status cli_metrics_print(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
                          Error *error)
 {
-    if (format == CLI_CSV)
-        return print_csv(reports, count, stream, error);
+    if (cli_format_is_exact(format))
+        return print_exact(reports, count, format, stream, error);
     for (int i = 0; i < count; i++) {
         if (i > 0)
             putc('\n', stream);
@@ -347,7 +349,7 @@ Status cli_metrics_print_comparisons(const MetricsComparison *comparisons, int c
                                      const char *name_a, const char *name_b, CliFormat format,
                                      FILE *stream, Error *error)
 {
-    const bool keys = format == CLI_CSV;
+    const bool keys = cli_format_is_exact(format);
     CliTable *table = keys ? make_differences(keys) : NULL;
     for (int i = 0; i < count; i++) {
         const MetricsComparison *const one = &comparisons[i];

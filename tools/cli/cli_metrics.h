@@ -35,7 +35,7 @@ void cli_metrics_expect(const CliMetricsOptions *options, MetricsUncertainty *se
 
 /*
  * Prints reports [count]: a table a data set with frames and videos side by side, and one of its
- * sources; in CSV one table of everything, a metric a row. Not for CLI_JSON
+ * sources; in an exact format one table of everything, a metric a row. Not for CLI_JSON
  * (metrics_reports_write_json does that).
  */
 Status cli_metrics_print(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
@@ -65,8 +65,8 @@ void cli_metrics_each_warning(const char *path, size_t duplicates, const Metrics
 void cli_metrics_tell_methods(const CliArguments *arguments, const MetricsUncertainty *settings,
                               const MetricsReport *reports, int count);
 
-/* Prints comparisons [count] of two files, called name_a and name_b: a table a data set, CSV all in
- * one. */
+/* Prints comparisons [count] of two files, named name_a and name_b: a table a data set; in an exact
+ * format all in one. */
 Status cli_metrics_print_comparisons(const MetricsComparison *comparisons, int count,
                                      const char *name_a, const char *name_b, CliFormat format,
                                      FILE *stream, Error *error);

@@ -308,6 +308,7 @@ static void latex_rule(const Print *print)
 typedef struct Renderer {
     const char *word; /* of --format */
     bool exact;       /* for programs: keys and all digits, nothing aligned */
+    bool has_text;    /* lines of text may stand between tables */
     void (*escape)(FILE *stream, const char *text);
     const char *before_title, *after_title;
     const char *before, *between, *after; /* the fields of a row */
@@ -320,6 +321,7 @@ typedef struct Renderer {
 
 static const Renderer renderers[] = {
     [CLI_TEXT] = {.word = "text",
+                  .has_text = true,
                   .escape = cli_print_escaped,
                   .before_title = "",
                   .after_title = "\n",
@@ -328,6 +330,7 @@ static const Renderer renderers[] = {
                   .after = "",
                   .rule = "\n"},
     [CLI_MARKDOWN] = {.word = "md",
+                      .has_text = true,
                       .escape = escape_markdown,
                       .before_title = "**",
                       .after_title = "**\n\n",
@@ -365,6 +368,16 @@ bool cli_format_parse(const char *word, CliFormat *format)
             return true;
         }
     return false;
+}
+
+bool cli_format_is_exact(CliFormat format)
+{
+    return renderers[format].exact;
+}
+
+bool cli_format_has_text(CliFormat format)
+{
+    return renderers[format].has_text;
 }
 
 /* ---- printing -------------------------------------------------------------------------------- */

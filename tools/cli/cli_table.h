@@ -26,6 +26,15 @@ typedef enum CliFormat {
 /* text, md, latex, csv, json. False for any other word. */
 bool cli_format_parse(const char *word, CliFormat *format);
 
+/*
+ * Whether a format is for programs: keys as heads and all digits. A command then prints one table
+ * of everything, else tables with titles.
+ */
+bool cli_format_is_exact(CliFormat format);
+
+/* Whether a line of text may follow a table of this format. */
+bool cli_format_has_text(CliFormat format);
+
 /* The words of cli_format_parse, for help and messages. */
 #define CLI_FORMAT_WORDS "text, md, latex, csv or json"
 

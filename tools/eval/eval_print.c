@@ -25,7 +25,7 @@ static int levels_of(const MetricsReport *report, MetricsReportLevel levels[METR
 static void tell_selection(const EvalAdapter *adapter, const CliArguments *arguments,
                            CliFormat format, FILE *stream)
 {
-    if (format != CLI_TEXT && format != CLI_MARKDOWN) {
+    if (!cli_format_has_text(format)) {
         cli_note(arguments, "%s%sselected on: %s", adapter->name ? adapter->name : "",
                  adapter->name ? ": " : "", adapter->selected_on);
         return;
@@ -177,7 +177,7 @@ Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFo
 {
     if (format == CLI_JSON) {
         TRY(cli_json_write(eval_metrics_json(result), stream, 17, "eval", error));
-    } else if (format == CLI_CSV) {
+    } else if (cli_format_is_exact(format)) {
         TRY(cli_metrics_print(result->reports, result->sets->set_count, format, stream, error));
     } else {
         TRY(print_metrics(result, format, stream, error));
@@ -258,7 +258,8 @@ static Status print_comparison(const EvalComparison *comparison, CliFormat forma
     return cli_table_print(table, format, stream, error);
 }
 
-static Status print_csv(const EvalResult *results, int count, FILE *stream, Error *error)
+static Status print_exact(const EvalResult *results, int count, CliFormat format, FILE *stream,
+                          Error *error)
 {
     static const CliColumn columns[] = {
         {.key = "adapter"},
@@ -289,7 +290,7 @@ static Status print_csv(const EvalResult *results, int count, FILE *stream, Erro
             }
         }
     }
-    return cli_table_print(table, CLI_CSV, stream, error);
+    return cli_table_print(table, format, stream, error);
 }
 
 static Status print_json(const EvalResult *results, const EvalComparison *comparisons, int count,
@@ -310,8 +311,8 @@ Status eval_print_several(const EvalResult *results, const EvalComparison *compa
 {
     if (format == CLI_JSON)
         return print_json(results, comparisons, count, stream, error);
-    if (format == CLI_CSV)
-        return print_csv(results, count, stream, error);
+    if (cli_format_is_exact(format))
+        return print_exact(results, count, format, stream, error);
     TRY(print_side_by_side(results, count, format, stream, error));
     for (int i = 0; i + 1 < count; i++)
         TRY(print_comparison(&comparisons[i], format, stream, error));

@@ -10,7 +10,7 @@
 
 /*
  * Prints one evaluation: a row for frames and videos of each data set, then what the thresholds of
- * a calibrated adapter do, and AUROC against the strength of perturbations. CLI_CSV: every metric,
+ * a calibrated adapter do, and AUROC against the strength of perturbations. Exact: every metric,
  * a row each. CLI_JSON: the object of metrics.json.
  */
 Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFormat format,
@@ -18,7 +18,7 @@ Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFo
 
 /*
  * Prints several evaluations, results [count], side by side by their AUROC, and comparisons [count
- * - 1] of each with the first. CLI_CSV: one row an adapter, data set and level. CLI_JSON:
+ * - 1] of each with the first. Exact: one row an adapter, data set and level. CLI_JSON:
  * {"adapters": {NAME: metrics.json}, "comparison": comparison.json}.
  */
 Status eval_print_several(const EvalResult *results, const EvalComparison *comparisons, int count,
