@@ -5,7 +5,6 @@
  * ends in exit() looks at the exit code; what is printed, the end-to-end script checks.
  */
 #include "tools/cli/cli.c"
-#include "tools/cli/cli_json.c"
 #include "tools/cli/cli_parse.c"
 
 #include "tests/support_folder.h"

@@ -8,13 +8,13 @@
  */
 #include "tensor/base/mem.h"
 #include "tools/bench/bench.h"
-#include "tools/cli/cli_json.h"
 #include "tools/cli/cli_machine.h"
 #include "tools/cli/cli_model.h"
 
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/kernels/peak.h"
+#include "train/json.h"
 #include "train/run/run_record.h"
 #include "vit/vit.h"
 
@@ -87,19 +87,19 @@ static void show_machine(Bench *bench)
         cli_warn("OPENBLAS_CORETYPE=%s: OpenBLAS computes at half the speed of this processor or "
                  "less; unset it",
                  forced);
-    cli_json_set(bench->report, "machine",
-                 json_pack("{s:o, s:i, s:s, s:s, s:s, s:s}", "processor",
-                           cli_json_string(processor), "threads", team->count, "kernels",
-                           kernels()->name, "f32", kernels_peak_instruction(PRECISION_F32), "bf16",
-                           kernels_peak_instruction(PRECISION_BF16), "int8",
-                           kernels_peak_instruction(PRECISION_INT8)));
-    cli_json_set(bench->report, "blas",
-                 json_pack("{s:s, s:s, s:o}", "library", gemm_library(), "core", gemm_core(),
-                           "forced", forced ? cli_json_string(forced) : json_null()));
-    cli_json_set(
+    train_json_set(bench->report, "machine",
+                   json_pack("{s:o, s:i, s:s, s:s, s:s, s:s}", "processor",
+                             train_json_string(processor), "threads", team->count, "kernels",
+                             kernels()->name, "f32", kernels_peak_instruction(PRECISION_F32),
+                             "bf16", kernels_peak_instruction(PRECISION_BF16), "int8",
+                             kernels_peak_instruction(PRECISION_INT8)));
+    train_json_set(bench->report, "blas",
+                   json_pack("{s:s, s:s, s:o}", "library", gemm_library(), "core", gemm_core(),
+                             "forced", forced ? train_json_string(forced) : json_null()));
+    train_json_set(
         bench->report, "model",
         json_pack("{s:o, s:f, s:f}", "name",
-                  cli_json_string(bench->model ? bench->model : vit_config_name(&bench->config)),
+                  train_json_string(bench->model ? bench->model : vit_config_name(&bench->config)),
                   "forward_gflop", bench_forward_work(&bench->config) * 1e-9, "step_gflop",
                   bench_step_work(&bench->config) * 1e-9));
 }
@@ -155,7 +155,7 @@ static Status run(Bench *bench, const char *arch, const bool *parts, Error *erro
     TRY(read_config(bench, arch, error));
     show_machine(bench);
     TRY(measure(bench, parts, error));
-    return bench->json ? cli_json_write(json_incref(bench->report), stdout, 6, "bench", error)
+    return bench->json ? train_json_write(json_incref(bench->report), stdout, 6, "bench", error)
                        : STATUS_OK;
 }
 

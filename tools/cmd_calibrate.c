@@ -180,20 +180,21 @@ static void warn_about(const MetricsTemperature *temperature)
 
 static json_t *at_json(const MetricsAtThreshold *at)
 {
-    return json_pack("{s:o, s:o, s:o}", "threshold", cli_json_number(at->threshold), "fpr",
-                     cli_json_number(at->fpr), "tpr", cli_json_number(at->tpr));
+    return json_pack("{s:o, s:o, s:o}", "threshold", train_json_number(at->threshold), "fpr",
+                     train_json_number(at->fpr), "tpr", train_json_number(at->tpr));
 }
 
 static json_t *fit_json(const Fit *fit, const char *out)
 {
     return json_pack(
-        "{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "written", cli_json_string(out),
-        "temperature", cli_json_number(fit->temperature.temperature), "fitted",
-        (int)fit->temperature.fitted, "nll_before", cli_json_number(fit->temperature.nll_before),
-        "nll_after", cli_json_number(fit->temperature.nll_after), "ece_before",
-        cli_json_number(fit->ece_before), "ece_after", cli_json_number(fit->ece_after),
-        "threshold_fpr", cli_json_number(fit->calibration.fpr), "frame", at_json(&fit->frame),
-        "video", at_json(&fit->video), "calibrated_on", cli_json_string(fit->calibration.on));
+        "{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "written",
+        train_json_string(out), "temperature", train_json_number(fit->temperature.temperature),
+        "fitted", (int)fit->temperature.fitted, "nll_before",
+        train_json_number(fit->temperature.nll_before), "nll_after",
+        train_json_number(fit->temperature.nll_after), "ece_before",
+        train_json_number(fit->ece_before), "ece_after", train_json_number(fit->ece_after),
+        "threshold_fpr", train_json_number(fit->calibration.fpr), "frame", at_json(&fit->frame),
+        "video", at_json(&fit->video), "calibrated_on", train_json_string(fit->calibration.on));
 }
 
 static Status tell(const Request *request, const Fit *fit, Error *error)
@@ -201,7 +202,7 @@ static Status tell(const Request *request, const Fit *fit, Error *error)
     warn_about(&fit->temperature);
     json_t *const found = fit_json(fit, request->out);
     if (request->json)
-        return cli_json_write(found, stdout, 17, "calibrate", error);
+        return train_json_write(found, stdout, 17, "calibrate", error);
     cli_json_print_text(stdout, found);
     json_decref(found);
     return STATUS_OK;

@@ -11,10 +11,10 @@
 #include "tensor/base/mem.h"
 #include "tensor/safetensors.h"
 #include "tools/cli/cli.h"
-#include "tools/cli/cli_json.h"
 #include "tools/cli/cli_table.h"
 #include "tools/cmd_inspect.h"
 #include "tools/eval/eval_files.h"
+#include "train/json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -68,8 +68,8 @@ static Status describe_adapter(const char *folder, json_t *run, Error *error)
         numbers += (json_int_t)count;
     }
     const char *const selected = safetensors_metadata(file, "selected_on");
-    cli_json_set(run, "trained_parameters", json_integer(numbers));
-    cli_json_set(run, "selected_on", cli_json_string(selected ? selected : "unknown"));
+    train_json_set(run, "trained_parameters", json_integer(numbers));
+    train_json_set(run, "selected_on", train_json_string(selected ? selected : "unknown"));
     safetensors_close(file);
     return STATUS_OK;
 }
@@ -77,7 +77,7 @@ static Status describe_adapter(const char *folder, json_t *run, Error *error)
 static Status read_run(const char *folder, json_t *runs, Error *error)
 {
     json_t *const run = json_object();
-    cli_json_append(runs, run);
+    train_json_append(runs, run);
     TRY(cmd_inspect_run(folder, run, error));
     json_object_del(run, "kind");
     json_object_del(run, "files");
@@ -91,11 +91,11 @@ static Status read_evaluation(const char *folder, json_t *evaluations, Error *er
     json_t *metrics = NULL, *origin = NULL;
     TRY(read_object(folder, "metrics.json", &metrics, error));
     json_t *const evaluation = json_object();
-    cli_json_append(evaluations, evaluation);
-    cli_json_set(evaluation, "path", cli_json_string(folder));
-    cli_json_set(evaluation, "adapter", json_null());
-    cli_json_set(evaluation, "selected_on", json_string("unknown"));
-    cli_json_set(evaluation, "metrics", metrics);
+    train_json_append(evaluations, evaluation);
+    train_json_set(evaluation, "path", train_json_string(folder));
+    train_json_set(evaluation, "adapter", json_null());
+    train_json_set(evaluation, "selected_on", json_string("unknown"));
+    train_json_set(evaluation, "metrics", metrics);
     if (!cli_folder_holds(folder, "evaluation.json")) /* of an earlier version */
         return STATUS_OK;
     TRY(read_object(folder, "evaluation.json", &origin, error));
@@ -103,9 +103,9 @@ static Status read_evaluation(const char *folder, json_t *evaluations, Error *er
     json_t *const path = json_object_get(adapter, "path");
     json_t *const selected = json_object_get(adapter, "selected_on");
     if (json_is_string(path))
-        cli_json_set(evaluation, "adapter", json_incref(path));
+        train_json_set(evaluation, "adapter", json_incref(path));
     if (json_is_string(selected))
-        cli_json_set(evaluation, "selected_on", json_incref(selected));
+        train_json_set(evaluation, "selected_on", json_incref(selected));
     json_decref(origin);
     return STATUS_OK;
 }
@@ -430,8 +430,8 @@ static Status print_exact(Output *output, const json_t *runs, const json_t *eval
 static Status print_all(Output *output, json_t *runs, json_t *evaluations, Error *error)
 {
     if (output->format == CLI_JSON)
-        return cli_json_write(json_pack("{s:O, s:O}", "runs", runs, "evaluations", evaluations),
-                              output->stream, 17, "compare", error);
+        return train_json_write(json_pack("{s:O, s:O}", "runs", runs, "evaluations", evaluations),
+                                output->stream, 17, "compare", error);
     if (cli_format_is_exact(output->format))
         return print_exact(output, runs, evaluations, error);
     if (json_array_size(runs) > 0) {

@@ -10,8 +10,8 @@
  */
 #include "tensor/base/file.h"
 #include "tools/cli/cli.h"
-#include "tools/cli/cli_json.h"
 #include "tools/demo/demo.h"
+#include "train/json.h"
 #include "train/plan.h"
 
 #include <dirent.h>
@@ -237,11 +237,11 @@ static json_t *pretraining_json(const DemoPretraining *pretraining)
     const int cells = DEMO_GRID * DEMO_GRID;
     json_t *const traits = json_object();
     for (int t = 0; t < DEMO_TRAITS; t++)
-        cli_json_set(traits, demo_trait_names[t], cli_json_number(pretraining->r2[t]));
-    cli_json_set(traits, "cell_brightness",
-                 cli_json_number(mean(pretraining->r2 + DEMO_TRAITS, cells)));
-    cli_json_set(traits, "cell_detail",
-                 cli_json_number(mean(pretraining->r2 + DEMO_TRAITS + cells, cells)));
+        train_json_set(traits, demo_trait_names[t], train_json_number(pretraining->r2[t]));
+    train_json_set(traits, "cell_brightness",
+                   train_json_number(mean(pretraining->r2 + DEMO_TRAITS, cells)));
+    train_json_set(traits, "cell_detail",
+                   train_json_number(mean(pretraining->r2 + DEMO_TRAITS + cells, cells)));
     return json_pack("{s:i, s:i, s:i, s:f, s:o}", "frames", pretraining->frames, "held_out_frames",
                      pretraining->held_out, "steps", pretraining->steps, "seconds",
                      pretraining->seconds, "r2", traits);
@@ -251,20 +251,20 @@ static json_t *score_json(const Demo *demo, const DemoScore *score, int index)
 {
     json_t *const families = json_object();
     for (int family = 1; family < DATA_SYNTH_FAMILIES; family++)
-        cli_json_set(families, data_synth_name((DataSynthFamily)family),
-                     cli_json_number(score->family[family]));
+        train_json_set(families, data_synth_name((DataSynthFamily)family),
+                       train_json_number(score->family[family]));
     char *recipe = NULL;
     size_t size = 0;
     FILE *const stream = open_memstream(&recipe, &size);
     if (stream)
         demo_print_recipe(demo, index, stream);
     if (!stream || fclose(stream) != 0 || !recipe)
-        cli_json_lose();
+        train_json_lose();
     json_t *const object = json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:f}", "method", score->method, "adapter",
         score->file, "train", recipe ? recipe : "", "trained_parameters",
         (json_int_t)score->trained, "parameters", (json_int_t)score->parameters, "auroc_video_seen",
-        cli_json_number(score->seen), "auroc_video_unseen", cli_json_number(score->unseen),
+        train_json_number(score->seen), "auroc_video_unseen", train_json_number(score->unseen),
         "auroc_video", families, "seconds", score->seconds);
     free(recipe);
     return object;
@@ -275,7 +275,7 @@ static json_t *families_json(bool seen)
     json_t *const names = json_array();
     for (int family = 1; family < DATA_SYNTH_FAMILIES; family++)
         if (demo_family_is_seen((DataSynthFamily)family) == seen)
-            cli_json_append(names, json_string(data_synth_name((DataSynthFamily)family)));
+            train_json_append(names, json_string(data_synth_name((DataSynthFamily)family)));
     return names;
 }
 
@@ -283,7 +283,7 @@ static json_t *outcome_json(const Demo *demo, const Outcome *outcome)
 {
     json_t *const results = json_array();
     for (int i = 0; i < DEMO_METHODS; i++)
-        cli_json_append(results, score_json(demo, &outcome->scores[i], i));
+        train_json_append(results, score_json(demo, &outcome->scores[i], i));
     return json_pack("{s:b, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:f, s:[s,s,s,s]}", "finished",
                      1, "seed", (json_int_t)demo->seed, "videos_per_source", demo->scale->videos,
                      "frames_per_video", demo->scale->frames, "size", DEMO_SIZE, "seen_families",
@@ -297,7 +297,7 @@ static Status write_json(const Demo *demo, const Outcome *outcome, Error *error)
 {
     char path[FILE_PATH_SIZE];
     TRY(file_join(path, demo->out, "demo.json", error));
-    return cli_json_save(outcome_json(demo, outcome), path, 17, error);
+    return train_json_save(outcome_json(demo, outcome), path, 17, error);
 }
 
 int cmd_demo(int argc, char **argv)

@@ -4,11 +4,11 @@
  */
 #include "tensor/base/mem.h"
 #include "tools/cli/cli.h"
-#include "tools/cli/cli_json.h"
 #include "tools/cli/cli_lists.h"
 #include "tools/cli/cli_model.h"
 
 #include "tensor/base/file.h"
+#include "train/json.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -52,8 +52,8 @@ static char *paths_json(const DataList *list)
 {
     json_t *const paths = json_array();
     for (int i = 0; i < list->count; i++)
-        cli_json_append(paths, cli_json_string(list->frames[i].path));
-    char *const text = cli_json_complete() ? json_dumps(paths, JSON_COMPACT) : NULL;
+        train_json_append(paths, train_json_string(list->frames[i].path));
+    char *const text = train_json_complete() ? json_dumps(paths, JSON_COMPACT) : NULL;
     json_decref(paths);
     return text;
 }

@@ -39,8 +39,8 @@ static json_t *cell_json(const char *text)
         return json_integer(strtoll(text, NULL, 10));
     const double value = strtod(text, &end);
     if (end != text && *end == '\0')
-        return cli_json_number(value);
-    return text[0] == '\0' ? json_null() : cli_json_string(text);
+        return train_json_number(value);
+    return text[0] == '\0' ? json_null() : train_json_string(text);
 }
 
 /* `key = value` a line, # comments: the recipe of a run. */
@@ -49,14 +49,14 @@ static json_t *recipe_json(const char *text)
     json_t *const recipe = json_object();
     char *const copy = strdup(text);
     if (!copy)
-        cli_json_lose();
+        train_json_lose();
     for (char *rest = copy; rest;) {
         char *const line = strsep(&rest, "\n");
         char *const equals = strstr(line, " = ");
         if (line[0] == '#' || !equals)
             continue;
         *equals = '\0';
-        cli_json_set(recipe, line, cell_json(equals + 3));
+        train_json_set(recipe, line, cell_json(equals + 3));
     }
     free(copy);
     return recipe;
@@ -69,7 +69,7 @@ static json_t *metadata_json(const char *key, const char *value)
     if (strcmp(key, "recipe") == 0 && strchr(value, '\n'))
         return recipe_json(value);
     json_t *const object = value[0] == '{' ? json_loads(value, 0, NULL) : NULL;
-    return object ? object : cli_json_string(value);
+    return object ? object : train_json_string(value);
 }
 
 /* ---- tensors --------------------------------------------------------------------------------- */
@@ -80,14 +80,14 @@ static json_t *metadata_of_file(const SafeTensors *file)
     json_t *const metadata = json_object();
     for (int i = 0; i < safetensors_metadata_count(file); i++) {
         const char *const key = safetensors_metadata_key(file, i);
-        cli_json_set(metadata, key, metadata_json(key, safetensors_metadata(file, key)));
+        train_json_set(metadata, key, metadata_json(key, safetensors_metadata(file, key)));
     }
     return metadata;
 }
 
 void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
 {
-    cli_json_set(out, "path", cli_json_string(safetensors_path(file)));
+    train_json_set(out, "path", train_json_string(safetensors_path(file)));
     json_t *const metadata = metadata_of_file(file);
     json_t *const tensors = json_array();
     json_int_t parameters = 0;
@@ -96,17 +96,17 @@ void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
         const json_int_t count = (json_int_t)safetensors_elements(tensor);
         json_t *const row = json_object(), *const shape = json_array();
         for (int d = 0; d < tensor->ndim; d++)
-            cli_json_append(shape, json_integer(tensor->shape[d]));
-        cli_json_set(row, "name", cli_json_string(tensor->name));
-        cli_json_set(row, "dtype", json_string(tensor->dtype_text));
-        cli_json_set(row, "shape", shape);
-        cli_json_set(row, "count", json_integer(count));
-        cli_json_append(tensors, row);
+            train_json_append(shape, json_integer(tensor->shape[d]));
+        train_json_set(row, "name", train_json_string(tensor->name));
+        train_json_set(row, "dtype", json_string(tensor->dtype_text));
+        train_json_set(row, "shape", shape);
+        train_json_set(row, "count", json_integer(count));
+        train_json_append(tensors, row);
         parameters += count;
     }
-    cli_json_set(out, "tensors", tensors);
-    cli_json_set(out, "parameters", json_integer(parameters));
-    cli_json_set(out, "metadata", metadata);
+    train_json_set(out, "tensors", tensors);
+    train_json_set(out, "parameters", json_integer(parameters));
+    train_json_set(out, "metadata", metadata);
 }
 
 /* ---- drift ----------------------------------------------------------------------------------- */
@@ -140,10 +140,10 @@ static json_t *drift_row(const char *name, const float *w, const float *w0, size
         change += difference * difference;
     }
     json_t *const row = json_object();
-    cli_json_set(row, "name", json_string(name));
-    cli_json_set(row, "norm_base", cli_json_number(sqrt(base)));
-    cli_json_set(row, "norm_change", cli_json_number(sqrt(change)));
-    cli_json_set(row, "drift", cli_json_number(base > 0 ? sqrt(change / base) : NAN));
+    train_json_set(row, "name", json_string(name));
+    train_json_set(row, "norm_base", train_json_number(sqrt(base)));
+    train_json_set(row, "norm_change", train_json_number(sqrt(change)));
+    train_json_set(row, "drift", train_json_number(base > 0 ? sqrt(change / base) : NAN));
     return row;
 }
 
@@ -155,10 +155,11 @@ static void describe_drift(const Vit *vit, const float *base, json_t *out)
         if (parameter->kind != VIT_LAYER_NORM)
             continue;
         const size_t n = tensor_count(&parameter->tensor);
-        cli_json_append(rows, drift_row(parameter->name, tensor_f32(&parameter->tensor), base, n));
+        train_json_append(rows,
+                          drift_row(parameter->name, tensor_f32(&parameter->tensor), base, n));
         base += n;
     }
-    cli_json_set(out, "layer_norms", rows);
+    train_json_set(out, "layer_norms", rows);
 }
 
 /*
@@ -179,8 +180,8 @@ static Status inspect_drift(const CliModelOptions *base, const char *adapter,
         status = vit_adapter_read(model.vit, NULL, adapter, &report, error);
     if (status == STATUS_OK) {
         describe_drift(model.vit, before, out);
-        cli_json_set(out, "layer_norms_set", json_integer(report.layer_norms_set));
-        cli_json_set(out, "layer_norms_kept", json_integer(report.layer_norms_kept));
+        train_json_set(out, "layer_norms_set", json_integer(report.layer_norms_set));
+        train_json_set(out, "layer_norms_kept", json_integer(report.layer_norms_kept));
     }
     free(before);
     cli_model_free(&model);
@@ -197,11 +198,11 @@ static json_t *row_json(const char *header, const char *line)
     char *const names = strdup(header), *const cells = strdup(line);
     char *name = names, *cell = cells;
     if (!names || !cells)
-        cli_json_lose();
+        train_json_lose();
     while (name && cell) {
         const char *const this_name = strsep(&name, ",");
         const char *const this_cell = strsep(&cell, ",");
-        cli_json_set(row, this_name, cell_json(this_cell));
+        train_json_set(row, this_name, cell_json(this_cell));
     }
     free(names);
     free(cells);
@@ -230,14 +231,14 @@ static Status describe_rows(const char *path, const char *last, const char *best
             continue;
         json_t *const row = row_json(header, line);
         if (json_number_value(json_object_get(row, "best")) == 1)
-            cli_json_set(out, best, row);
+            train_json_set(out, best, row);
         else
             json_decref(row);
     }
     if (count)
-        cli_json_set(out, count, json_integer(rows));
+        train_json_set(out, count, json_integer(rows));
     if (last_line)
-        cli_json_set(out, last, row_json(header, last_line));
+        train_json_set(out, last, row_json(header, last_line));
     free(content);
     return STATUS_OK;
 }
@@ -247,7 +248,7 @@ static Status describe_recipe(const char *path, json_t *out, Error *error)
     char *content = NULL;
     size_t size = 0;
     TRY(file_read(path, MAX_RECIPE, &content, &size, error));
-    cli_json_set(out, "recipe", recipe_json(content));
+    train_json_set(out, "recipe", recipe_json(content));
     free(content);
     return STATUS_OK;
 }
@@ -265,7 +266,7 @@ static Status describe_origin(const char *folder, json_t *out, Error *error)
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
         const char *const value = safetensors_metadata(file, keys[i]);
         if (value)
-            cli_json_set(out, keys[i], metadata_json(keys[i], value));
+            train_json_set(out, keys[i], metadata_json(keys[i], value));
     }
     safetensors_close(file);
     return STATUS_OK;
@@ -276,16 +277,16 @@ Status cmd_inspect_run(const char *folder, json_t *out, Error *error)
     static const char *const names[] = {
         "recipe.txt",       "steps.csv",         "epochs.csv", "best.safetensors",
         "last.safetensors", "state.safetensors", "curves.svg", "events.out.tfevents.lnclip"};
-    cli_json_set(out, "kind", json_string("run"));
-    cli_json_set(out, "path", cli_json_string(folder));
+    train_json_set(out, "kind", json_string("run"));
+    train_json_set(out, "path", train_json_string(folder));
     json_t *const files = json_array();
-    cli_json_set(out, "files", files);
+    train_json_set(out, "files", files);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         char path[FILE_PATH_SIZE];
         TRY(file_join(path, folder, names[i], error));
         if (!file_exists(path))
             continue;
-        cli_json_append(files, json_string(names[i]));
+        train_json_append(files, json_string(names[i]));
         if (i == 0)
             TRY(describe_recipe(path, out, error));
         else if (i == 1)
@@ -302,24 +303,24 @@ static json_t *shape_json(const Tensor *tensor)
 {
     json_t *const shape = json_array();
     for (int i = 0; i < tensor->ndim; i++)
-        cli_json_append(shape, json_integer(tensor->shape[i]));
+        train_json_append(shape, json_integer(tensor->shape[i]));
     return shape;
 }
 
 static void describe_config(json_t *out, const VitConfig *config)
 {
-    cli_json_set(out, "arch", json_string(vit_config_name(config)));
-    cli_json_set(out, "image_size", json_integer(config->image_size));
-    cli_json_set(out, "patch_size", json_integer(config->patch_size));
-    cli_json_set(out, "tokens", json_integer(vit_tokens(config)));
-    cli_json_set(out, "width", json_integer(config->width));
-    cli_json_set(out, "layers", json_integer(config->layers));
-    cli_json_set(out, "heads", json_integer(config->heads));
-    cli_json_set(out, "mlp", json_integer(config->mlp));
-    cli_json_set(out, "eps", cli_json_number((double)config->eps));
-    cli_json_set(out, "activation", json_string(vit_activation_name(config->activation)));
+    train_json_set(out, "arch", json_string(vit_config_name(config)));
+    train_json_set(out, "image_size", json_integer(config->image_size));
+    train_json_set(out, "patch_size", json_integer(config->patch_size));
+    train_json_set(out, "tokens", json_integer(vit_tokens(config)));
+    train_json_set(out, "width", json_integer(config->width));
+    train_json_set(out, "layers", json_integer(config->layers));
+    train_json_set(out, "heads", json_integer(config->heads));
+    train_json_set(out, "mlp", json_integer(config->mlp));
+    train_json_set(out, "eps", train_json_number((double)config->eps));
+    train_json_set(out, "activation", json_string(vit_activation_name(config->activation)));
     if (config->assumptions[0])
-        cli_json_set(out, "assumed", cli_json_string(config->assumptions));
+        train_json_set(out, "assumed", train_json_string(config->assumptions));
 }
 
 /* The parameters and which of them train; counts include the head, which always does. */
@@ -329,22 +330,22 @@ static void describe_parameters(json_t *out, const Vit *vit, VitHead *own, const
     for (int i = 0; i < vit->parameter_count; i++) {
         const VitParameter *const parameter = &vit->parameters[i];
         json_t *const row = json_object();
-        cli_json_set(row, "name", json_string(parameter->name));
-        cli_json_set(row, "shape", shape_json(&parameter->tensor));
-        cli_json_set(row, "count", json_integer((json_int_t)tensor_count(&parameter->tensor)));
-        cli_json_set(row, "trains", json_boolean(parameter->tensor.needs_grad));
-        cli_json_append(tensors, row);
+        train_json_set(row, "name", json_string(parameter->name));
+        train_json_set(row, "shape", shape_json(&parameter->tensor));
+        train_json_set(row, "count", json_integer((json_int_t)tensor_count(&parameter->tensor)));
+        train_json_set(row, "trains", json_boolean(parameter->tensor.needs_grad));
+        train_json_append(tensors, row);
     }
     size_t head = 0;
     for (int i = 0; i < VIT_HEAD_TENSORS; i++)
         head += tensor_count(vit_head_tensor(own, i));
     const size_t all = vit_size(vit) + head + vit_tuned_added(tuned);
-    cli_json_set(out, "tensors", tensors);
-    cli_json_set(out, "encoder_parameters", json_integer((json_int_t)vit_size(vit)));
-    cli_json_set(out, "head_parameters", json_integer((json_int_t)head));
-    cli_json_set(out, "trained_parameters", json_integer((json_int_t)tuned->count));
-    cli_json_set(out, "frozen_parameters", json_integer((json_int_t)(all - tuned->count)));
-    cli_json_set(out, "trained_fraction", cli_json_number((double)tuned->count / (double)all));
+    train_json_set(out, "tensors", tensors);
+    train_json_set(out, "encoder_parameters", json_integer((json_int_t)vit_size(vit)));
+    train_json_set(out, "head_parameters", json_integer((json_int_t)head));
+    train_json_set(out, "trained_parameters", json_integer((json_int_t)tuned->count));
+    train_json_set(out, "frozen_parameters", json_integer((json_int_t)(all - tuned->count)));
+    train_json_set(out, "trained_fraction", train_json_number((double)tuned->count / (double)all));
 }
 
 /* "head": its kind, "unknown" if nothing says it, null without one. */
@@ -365,7 +366,7 @@ static Status describe_head(const SafeTensors *file, const VitHints *hints, json
                          "--head %s: %s says its head is of kind %s; leave out --head", hints->head,
                          safetensors_path(file), kind);
     const char *const name = kind[0] ? kind : hints->head[0] ? hints->head : "unknown";
-    cli_json_set(out, "head", found ? json_string(name) : json_null());
+    train_json_set(out, "head", found ? json_string(name) : json_null());
     return STATUS_OK;
 }
 
@@ -379,15 +380,15 @@ static Status inspect_model(const Request *request, json_t *out, Error *error)
     if (status == STATUS_OK)
         status = vit_tune(&tuned, model.vit, &model.head, request->tune, 0, error);
     if (status == STATUS_OK) {
-        cli_json_set(out, "kind", json_string("model"));
-        cli_json_set(out, "path", cli_json_string(request->path));
+        train_json_set(out, "kind", json_string("model"));
+        train_json_set(out, "path", train_json_string(request->path));
         describe_config(out, &model.vit->config);
-        cli_json_set(out, "fingerprint", json_string(model.vit->fingerprint));
+        train_json_set(out, "fingerprint", json_string(model.vit->fingerprint));
         status = describe_head(model.vit->file, &model.vit->hints, out, error);
     }
     if (status == STATUS_OK) {
-        cli_json_set(out, "metadata", metadata_of_file(model.vit->file));
-        cli_json_set(out, "tune", cli_json_string(request->tune));
+        train_json_set(out, "metadata", metadata_of_file(model.vit->file));
+        train_json_set(out, "tune", train_json_string(request->tune));
         describe_parameters(out, model.vit, &model.head, tuned);
     }
     vit_tuned_destroy(tuned);
@@ -408,12 +409,12 @@ static Status write_crop(const Request *request, int size, json_t *out, Error *e
     if (status == STATUS_OK)
         status = data_image_write_png(&crop, request->out, error);
     if (status == STATUS_OK) {
-        cli_json_set(out, "kind", json_string("image"));
-        cli_json_set(out, "path", cli_json_string(request->image));
-        cli_json_set(out, "width", json_integer(image.width));
-        cli_json_set(out, "height", json_integer(image.height));
-        cli_json_set(out, "image_size", json_integer(size));
-        cli_json_set(out, "written", cli_json_string(request->out));
+        train_json_set(out, "kind", json_string("image"));
+        train_json_set(out, "path", train_json_string(request->image));
+        train_json_set(out, "width", json_integer(image.width));
+        train_json_set(out, "height", json_integer(image.height));
+        train_json_set(out, "image_size", json_integer(size));
+        train_json_set(out, "written", train_json_string(request->out));
     }
     data_resizer_free(&resizer);
     data_image_free(&crop);
@@ -469,7 +470,7 @@ static Status inspect_file(const Request *request, Kind kind, json_t *out, Error
 {
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, request->path, error));
-    cli_json_set(out, "kind", json_string(kind == KIND_ADAPTER ? "adapter" : "tensors"));
+    train_json_set(out, "kind", json_string(kind == KIND_ADAPTER ? "adapter" : "tensors"));
     cmd_inspect_safetensors(file, out);
     VitHints hints;
     Status status = cli_model_hints(&request->model_options, &hints, error);
@@ -545,7 +546,7 @@ static int show(const Request *request, bool json)
         return cli_report(&error);
     }
     if (json)
-        return cli_json_write(out, stdout, 9, request->path, &error) == STATUS_OK
+        return train_json_write(out, stdout, 9, request->path, &error) == STATUS_OK
                    ? CLI_DONE
                    : cli_report(&error);
     cli_json_print_text(stdout, out);

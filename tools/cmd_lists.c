@@ -54,7 +54,7 @@ static json_t *median(const Frames *frames)
     const int low = frames->counts[(frames->videos - 1) / 2],
               high = frames->counts[frames->videos / 2];
     return (low + high) % 2 == 0 ? json_integer((low + high) / 2)
-                                 : cli_json_number((low + high) / 2.0);
+                                 : train_json_number((low + high) / 2.0);
 }
 
 static json_t *source_row(const DataSetsSource *source)
@@ -63,7 +63,7 @@ static json_t *source_row(const DataSetsSource *source)
     const int last = frames.videos - 1;
     json_t *const row = json_pack(
         "{s:s, s:o, s:s, s:i, s:i, s:i, s:I, s:o, s:o, s:o}", "split",
-        data_split_names[source->split], "source", cli_json_string(source->name), "label",
+        data_split_names[source->split], "source", train_json_string(source->name), "label",
         source->label ? "fake" : "real", "expected", source->count, "found", frames.videos,
         "missing", source->count - frames.videos, "frames", (json_int_t)frames.sum, "min",
         last >= 0 ? json_integer(frames.counts[0]) : json_null(), "median", median(&frames), "max",
@@ -94,11 +94,11 @@ static json_t *missing_rows(const DataSets *sets)
         const DataSetsSource *const source = &sets->sources[i];
         for (int v = 0; v < source->count; v++)
             if (source->videos[v].count == 0)
-                cli_json_append(rows, json_pack("{s:s, s:o, s:o, s:s}", "split",
-                                                data_split_names[source->split], "source",
-                                                cli_json_string(source->name), "video",
-                                                cli_json_string(source->videos[v].name), "reason",
-                                                source->videos[v].problem));
+                train_json_append(rows, json_pack("{s:s, s:o, s:o, s:s}", "split",
+                                                  data_split_names[source->split], "source",
+                                                  train_json_string(source->name), "video",
+                                                  train_json_string(source->videos[v].name),
+                                                  "reason", source->videos[v].problem));
     }
     return rows;
 }
@@ -110,18 +110,18 @@ static json_t *make_coverage(const DataSets *sets, const DataSetsKind *kind,
     json_t *const sources = json_array(), *const splits = json_array(),
                   *const warnings = json_array();
     for (int i = 0; i < sets->count; i++)
-        cli_json_append(sources, source_row(&sets->sources[i]));
+        train_json_append(sources, source_row(&sets->sources[i]));
     for (int split = 0; split < DATA_SPLITS; split++) {
         bool any = false;
         for (int i = 0; i < sets->count; i++)
             any |= (int)sets->sources[i].split == split;
         if (any)
-            cli_json_append(splits, split_row(sets, (DataSplit)split));
+            train_json_append(splits, split_row(sets, (DataSplit)split));
     }
     for (int i = 0; i < sets->warning_count; i++)
-        cli_json_append(warnings, cli_json_string(sets->warnings[i]));
+        train_json_append(warnings, train_json_string(sets->warnings[i]));
     return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kind->name, "root",
-                     cli_json_string(options->root), "frames_per_video",
+                     train_json_string(options->root), "frames_per_video",
                      options->frames > 0 ? json_integer(options->frames) : json_null(), "sources",
                      sources, "splits", splits, "warnings", warnings, "missing",
                      missing_rows(sets));
@@ -196,7 +196,7 @@ static Status make_lists(const Request *request, const CliArguments *arguments, 
         return cli_interrupted("lists", "nothing was written", error);
     TRY(read);
     json_t *const coverage = make_coverage(&sets, request->kind, &request->options);
-    char *const content = cli_json_complete() ? json_dumps(coverage, JSON_INDENT(2)) : NULL;
+    char *const content = train_json_complete() ? json_dumps(coverage, JSON_INDENT(2)) : NULL;
     const size_t size = content ? strlen(content) : 0;
     Status status = STATUS_OK;
     if (!content)

@@ -4,7 +4,7 @@
  * Everything else is in the files cmd_*.c, one a subcommand, and in the libraries below them.
  */
 #include "tools/cli/cli.h"
-#include "tools/cli/cli_json.h"
+#include "train/json.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -167,6 +167,6 @@ int main(int argc, char **argv)
     /* A write beyond the file-size limit must fail like a full disk, not kill the process. */
     signal(SIGXFSZ, SIG_IGN);
     keep_freed_memory();
-    cli_json_start();
+    train_json_start();
     return cli_finish(run(argc, argv));
 }

@@ -7,7 +7,7 @@
 #include "tensor/base/mem.h"
 #include "tensor/kernels/peak.h"
 #include "tensor/random.h"
-#include "tools/cli/cli_json.h"
+#include "train/json.h"
 #include "train/plan.h"
 
 #include <stdlib.h>
@@ -189,9 +189,10 @@ static json_t *team_json(const BenchTeam *team)
 {
     json_t *const object = json_object();
     for (int p = 0; p < PRECISION_COUNT; p++)
-        cli_json_set(object, precision_name((Precision)p), cli_json_number(team->peak[p] * 1e-9));
-    cli_json_set(object, "dram", cli_json_number(team->memory * 1e-9));
-    cli_json_set(object, "threads", json_integer(team->count));
+        train_json_set(object, precision_name((Precision)p),
+                       train_json_number(team->peak[p] * 1e-9));
+    train_json_set(object, "dram", train_json_number(team->memory * 1e-9));
+    train_json_set(object, "threads", json_integer(team->count));
     return object;
 }
 
@@ -218,12 +219,12 @@ Status bench_peaks(Bench *bench, const char *key, Error *error)
         bench_print(bench, "%-28s  %7d  %10.0f  %10.0f  %10.0f  %12.1f\n", "", team->count,
                     team->peak[PRECISION_F32] * 1e-9, team->peak[PRECISION_BF16] * 1e-9,
                     team->peak[PRECISION_INT8] * 1e-9, team->memory * 1e-9);
-        cli_json_append(all, team_json(team));
-        cli_json_set(bench->report, key, team_json(team)); /* the last one stays */
+        train_json_append(all, team_json(team));
+        train_json_set(bench->report, key, team_json(team)); /* the last one stays */
     }
     char every[32];
     snprintf(every, sizeof every, "%s_by_threads", key);
-    cli_json_set(bench->report, every, all);
+    train_json_set(bench->report, every, all);
     free(buffer);
     return status;
 }
@@ -354,7 +355,7 @@ void bench_note(const Bench *bench, const char *what)
 
 void bench_add(Bench *bench, const char *section, json_t *row)
 {
-    cli_json_append(json_object_get(bench->report, section), row);
+    train_json_append(json_object_get(bench->report, section), row);
 }
 
 BenchRate bench_rate(const BenchTeam *team, Precision precision, double work, const BenchTime *time)

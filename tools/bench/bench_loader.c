@@ -7,11 +7,11 @@
  * the files are in the system's cache.
  */
 #include "tools/bench/bench.h"
-#include "tools/cli/cli_json.h"
 
 #include "data/loader.h"
 #include "data/synth/synth.h"
 #include "tensor/base/file.h"
+#include "train/json.h"
 #include "train/plan.h"
 
 #include <errno.h>
@@ -101,9 +101,9 @@ static void report(Bench *bench, const char *format, const char *augment, double
     const bool plain = strcmp(augment, "flip") == 0;
     snprintf(key, sizeof key, "%s%s%s", format, plain ? "" : "_", plain ? "" : augment);
     bench_print(bench, "%-22s  %12.3f  %12.3f  %14.0f\n", name, decode, all, rate);
-    cli_json_set(json_object_get(bench->report, "loader"), key,
-                 json_pack("{s:i, s:f, s:f, s:f}", "pixels", SIDE, "decode_ms", decode, "ms", all,
-                           "images_per_second", rate));
+    train_json_set(json_object_get(bench->report, "loader"), key,
+                   json_pack("{s:i, s:f, s:f, s:f}", "pixels", SIDE, "decode_ms", decode, "ms", all,
+                             "images_per_second", rate));
 }
 
 /* The whole loader with one augmentation: all->ms is for all frames. */

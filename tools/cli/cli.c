@@ -4,10 +4,9 @@
  */
 #include "tools/cli/cli.h"
 
-#include "tools/cli/cli_json.h"
-
 #include "tensor/base/file.h"
 #include "tensor/base/text.h"
+#include "train/json.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -126,7 +125,7 @@ int cli_finish(int code)
     Error shrunk = {0};
     if (code == CLI_DONE && file_check_mappings(&shrunk) != STATUS_OK)
         code = cli_report(&shrunk);
-    if (code == CLI_DONE && !cli_json_complete()) {
+    if (code == CLI_DONE && !train_json_complete()) {
         Error error = {0};
         error_set(&error, STATUS_FAILED,
                   "memory: out of it, and what was printed lacks a part; close other programs");

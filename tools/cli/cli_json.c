@@ -6,83 +6,10 @@
 #include "tensor/base/text.h"
 #include "tools/cli/cli.h"
 
-#include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- documents of which nothing may be missing
- * ------------------------------------------------------- */
-
-static atomic_bool lost;
-
-void cli_json_lose(void)
-{
-    atomic_store(&lost, true);
-}
-
-static void *allocate(size_t size)
-{
-    void *const memory = malloc(size);
-    if (!memory)
-        cli_json_lose();
-    return memory;
-}
-
-void cli_json_start(void)
-{
-    json_set_alloc_funcs(allocate, free);
-}
-
-bool cli_json_complete(void)
-{
-    return !atomic_load(&lost);
-}
-
-void cli_json_set(json_t *object, const char *key, json_t *value)
-{
-    json_t *const name = cli_json_string(key);
-    if (json_object_set_new(object, json_string_value(name), value) != 0)
-        cli_json_lose();
-    json_decref(name);
-}
-
-void cli_json_append(json_t *array, json_t *value)
-{
-    if (json_array_append_new(array, value) != 0)
-        cli_json_lose();
-}
-
-Status cli_json_write(json_t *document, FILE *stream, int digits, const char *what, Error *error)
-{
-    const size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION((size_t)digits);
-    Status status = STATUS_OK;
-    if (!document || !cli_json_complete())
-        status = error_set(error, STATUS_FAILED, "%s: out of memory for its JSON; free some", what);
-    else if (json_dumpf(document, stream, flags) != 0 || putc('\n', stream) == EOF)
-        status = error_set(error, STATUS_FAILED,
-                           "%s: its JSON cannot be written; free some memory or disk space", what);
-    json_decref(document);
-    return status;
-}
-
-Status cli_json_save(json_t *document, const char *path, int digits, Error *error)
-{
-    FileWriter writer;
-    Status status = file_begin(&writer, path, error);
-    if (status != STATUS_OK) {
-        json_decref(document);
-        return status;
-    }
-    status = cli_json_write(document, writer.stream, digits, path, error);
-    if (status == STATUS_OK)
-        return file_commit(&writer, error);
-    file_abort(&writer);
-    return status;
-}
-
-/* ---- text and numbers
- * -------------------------------------------------------------------------------- */
+/* ---- text and numbers ------------------------------------------------------------------------ */
 
 enum { MAX_COLUMNS = 16, MAX_INDENT = 32, MAX_TEXT = 200 };
 
@@ -103,35 +30,17 @@ static char *shortened(const char *text)
     return copy;
 }
 
-json_t *cli_json_string(const char *text)
-{
-    json_t *string = json_string(text); /* NULL also if `text` is no UTF-8 */
-    if (string)
-        return string;
-    char *const copy = text_printed(text);
-    if (copy)
-        string = json_string(copy);
-    free(copy);
-    return string;
-}
-
-json_t *cli_json_number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 void cli_json_print_string(FILE *stream, const char *text)
 {
-    json_t *const string = cli_json_string(text);
+    json_t *const string = train_json_string(text);
     if (!string)
-        cli_json_lose();
+        train_json_lose();
     if (!string || json_dumpf(string, stream, JSON_ENCODE_ANY) != 0)
         fputs("null", stream);
     json_decref(string);
 }
 
-/* ---- text for people
- * ----------------------------------------------------------------------------- */
+/* ---- text for people ------------------------------------------------------------------------- */
 
 /* One value on one line, in memory the caller frees; NULL without memory. */
 static char *format_value(const json_t *value)
@@ -163,7 +72,7 @@ static char *value_text(const json_t *value)
 {
     char *const text = value ? format_value(value) : strdup("-");
     if (!text)
-        cli_json_lose();
+        train_json_lose();
     return text;
 }
 

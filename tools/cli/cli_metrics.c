@@ -7,7 +7,7 @@
 #include "tools/cli/cli_metrics.h"
 
 #include "tensor/base/mem.h"
-#include "tools/cli/cli_json.h"
+#include "train/json.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -378,22 +378,22 @@ static json_t *differences_json(const MetricsDifference *differences)
     for (int m = 0; m < METRICS_NAMES && object; m++) {
         const MetricsDifference *const d = &differences[m];
         json_t *const one = json_object();
-        cli_json_set(one, "a", cli_json_number(d->a));
-        cli_json_set(one, "b", cli_json_number(d->b));
-        cli_json_set(one, "difference", cli_json_number(d->difference));
+        train_json_set(one, "a", train_json_number(d->a));
+        train_json_set(one, "b", train_json_number(d->b));
+        train_json_set(one, "difference", train_json_number(d->difference));
         json_t *interval = json_null();
         if (!isnan(d->interval.lower)) {
             interval = json_array();
-            cli_json_append(interval, cli_json_number(d->interval.lower));
-            cli_json_append(interval, cli_json_number(d->interval.upper));
+            train_json_append(interval, train_json_number(d->interval.lower));
+            train_json_append(interval, train_json_number(d->interval.upper));
         }
-        cli_json_set(one, "difference_ci95", interval);
-        cli_json_set(one, "p", cli_json_number(d->p));
-        cli_json_set(one, "method",
-                     d->method == METRICS_INTERVAL_NONE
-                         ? json_null()
-                         : json_string(metrics_interval_method_name(d->method)));
-        cli_json_set(object, metrics_names[m].name, one);
+        train_json_set(one, "difference_ci95", interval);
+        train_json_set(one, "p", train_json_number(d->p));
+        train_json_set(one, "method",
+                       d->method == METRICS_INTERVAL_NONE
+                           ? json_null()
+                           : json_string(metrics_interval_method_name(d->method)));
+        train_json_set(object, metrics_names[m].name, one);
     }
     return object;
 }
@@ -402,12 +402,12 @@ json_t *cli_metrics_comparisons_json(const MetricsComparison *comparisons, int c
 {
     json_t *const document = json_object();
     for (int i = 0; i < count && document; i++) {
-        json_t *const name = cli_json_string(comparisons[i].dataset);
+        json_t *const name = train_json_string(comparisons[i].dataset);
         json_t *const levels = json_object();
-        cli_json_set(levels, "frame", differences_json(comparisons[i].frame));
+        train_json_set(levels, "frame", differences_json(comparisons[i].frame));
         if (comparisons[i].has_videos)
-            cli_json_set(levels, "video", differences_json(comparisons[i].video));
-        cli_json_set(document, json_string_value(name), levels);
+            train_json_set(levels, "video", differences_json(comparisons[i].video));
+        train_json_set(document, json_string_value(name), levels);
         json_decref(name);
     }
     return document;

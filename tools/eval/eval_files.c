@@ -4,8 +4,8 @@
 #include "tools/eval/eval_files.h"
 
 #include "tensor/base/mem.h"
-#include "tools/cli/cli_json.h"
 #include "tools/cli/cli_metrics.h"
+#include "train/json.h"
 #include "train/run/run_record.h"
 
 #include <errno.h>
@@ -21,20 +21,20 @@ static json_t *reports_json(const MetricsReport *reports, int count)
 {
     json_t *const document = metrics_reports_json(reports, count);
     if (!document)
-        cli_json_lose();
+        train_json_lose();
     return document;
 }
 
 static json_t *at_json(const MetricsAtThreshold *at)
 {
     json_t *const object = json_object();
-    cli_json_set(object, "threshold", cli_json_number(at->threshold));
-    cli_json_set(object, "n_real", json_integer((json_int_t)at->n_real));
-    cli_json_set(object, "n_fake", json_integer((json_int_t)at->n_fake));
-    cli_json_set(object, "fpr", cli_json_number(at->fpr));
-    cli_json_set(object, "tpr", cli_json_number(at->tpr));
-    cli_json_set(object, "accuracy", cli_json_number(at->accuracy));
-    cli_json_set(object, "balanced_accuracy", cli_json_number(at->balanced_accuracy));
+    train_json_set(object, "threshold", train_json_number(at->threshold));
+    train_json_set(object, "n_real", json_integer((json_int_t)at->n_real));
+    train_json_set(object, "n_fake", json_integer((json_int_t)at->n_fake));
+    train_json_set(object, "fpr", train_json_number(at->fpr));
+    train_json_set(object, "tpr", train_json_number(at->tpr));
+    train_json_set(object, "accuracy", train_json_number(at->accuracy));
+    train_json_set(object, "balanced_accuracy", train_json_number(at->balanced_accuracy));
     return object;
 }
 
@@ -50,17 +50,17 @@ json_t *eval_metrics_json(const EvalResult *result)
     {
         const EvalAtThresholds *const at = &result->at[i++];
         json_t *const levels = json_object();
-        cli_json_set(levels, "frame", at_json(&at->frame));
+        train_json_set(levels, "frame", at_json(&at->frame));
         if (at->video.n_real + at->video.n_fake > 0)
-            cli_json_set(levels, "video", at_json(&at->video));
-        cli_json_set(set, "at_threshold", levels);
+            train_json_set(levels, "video", at_json(&at->video));
+        train_json_set(set, "at_threshold", levels);
     }
     return document;
 }
 
 static Status write_metrics(const EvalResult *result, FILE *stream, Error *error)
 {
-    return cli_json_write(eval_metrics_json(result), stream, 17, "eval", error);
+    return train_json_write(eval_metrics_json(result), stream, 17, "eval", error);
 }
 
 static Status write_summary(const EvalResult *result, FILE *stream, Error *error)
@@ -112,14 +112,14 @@ static json_t *recipe_json(const char *recipe)
     char *const text = strdup(recipe);
     char *rest = text;
     if (!text)
-        cli_json_lose();
+        train_json_lose();
     while (rest) {
         char *const line = strsep(&rest, "\n");
         char *const equals = strstr(line, " = ");
         if (!equals)
             continue;
         *equals = '\0';
-        cli_json_set(object, line, cli_json_string(equals + 3));
+        train_json_set(object, line, train_json_string(equals + 3));
     }
     free(text);
     return object;
@@ -131,11 +131,11 @@ static json_t *calibration_json(const EvalAdapter *adapter)
     if (!adapter->calibrated)
         return json_null();
     json_t *const object = json_object();
-    cli_json_set(object, "temperature", cli_json_number(calibration->temperature));
-    cli_json_set(object, "threshold_fpr", cli_json_number(calibration->fpr));
-    cli_json_set(object, "threshold_frame", cli_json_number(calibration->threshold_frame));
-    cli_json_set(object, "threshold_video", cli_json_number(calibration->threshold_video));
-    cli_json_set(object, "calibrated_on", cli_json_string(calibration->on));
+    train_json_set(object, "temperature", train_json_number(calibration->temperature));
+    train_json_set(object, "threshold_fpr", train_json_number(calibration->fpr));
+    train_json_set(object, "threshold_frame", train_json_number(calibration->threshold_frame));
+    train_json_set(object, "threshold_video", train_json_number(calibration->threshold_video));
+    train_json_set(object, "calibrated_on", train_json_string(calibration->on));
     return object;
 }
 
@@ -144,13 +144,13 @@ static json_t *adapter_json(const EvalAdapter *adapter)
     if (!adapter->path)
         return json_null();
     json_t *const object = json_object();
-    cli_json_set(object, "path", cli_json_string(adapter->path));
-    cli_json_set(object, "hash", json_string(adapter->hash));
-    cli_json_set(object, "selected_on", cli_json_string(adapter->selected_on));
-    cli_json_set(object, "recipe", adapter->recipe ? recipe_json(adapter->recipe) : json_null());
+    train_json_set(object, "path", train_json_string(adapter->path));
+    train_json_set(object, "hash", json_string(adapter->hash));
+    train_json_set(object, "selected_on", train_json_string(adapter->selected_on));
+    train_json_set(object, "recipe", adapter->recipe ? recipe_json(adapter->recipe) : json_null());
     json_t *const record = adapter->record ? json_loads(adapter->record, 0, NULL) : NULL;
-    cli_json_set(object, "record", record ? record : json_null());
-    cli_json_set(object, "calibration", calibration_json(adapter));
+    train_json_set(object, "record", record ? record : json_null());
+    train_json_set(object, "calibration", calibration_json(adapter));
     return object;
 }
 
@@ -160,11 +160,13 @@ static json_t *set_json(const EvalSet *set)
     int frames[2], videos[2];
     data_list_counts(&set->frames, frames, videos);
     for (int i = 0; i < set->list_count; i++)
-        cli_json_append(lists, cli_json_string(set->lists[i]));
-    cli_json_set(object, "lists", lists);
-    cli_json_set(object, "hash", json_string(set->hash));
-    cli_json_set(object, "real", json_pack("{s:i, s:i}", "videos", videos[0], "frames", frames[0]));
-    cli_json_set(object, "fake", json_pack("{s:i, s:i}", "videos", videos[1], "frames", frames[1]));
+        train_json_append(lists, train_json_string(set->lists[i]));
+    train_json_set(object, "lists", lists);
+    train_json_set(object, "hash", json_string(set->hash));
+    train_json_set(object, "real",
+                   json_pack("{s:i, s:i}", "videos", videos[0], "frames", frames[0]));
+    train_json_set(object, "fake",
+                   json_pack("{s:i, s:i}", "videos", videos[1], "frames", frames[1]));
     return object;
 }
 
@@ -172,10 +174,10 @@ static json_t *set_json(const EvalSet *set)
 static json_t *strength_json(const DataPerturbation *perturbation)
 {
     if (perturbation->count == 1)
-        return cli_json_number(perturbation->strengths[0]);
+        return train_json_number(perturbation->strengths[0]);
     json_t *const strengths = json_array();
     for (int i = 0; i < perturbation->count; i++)
-        cli_json_append(strengths, cli_json_number(perturbation->strengths[i]));
+        train_json_append(strengths, train_json_number(perturbation->strengths[i]));
     return strengths;
 }
 
@@ -187,9 +189,9 @@ static json_t *perturbations_json(const EvalResult *result)
         json_t *strengths = json_object_get(object, one->perturbation->kind);
         if (!strengths) {
             strengths = json_array();
-            cli_json_set(object, one->perturbation->kind, strengths);
+            train_json_set(object, one->perturbation->kind, strengths);
         }
-        cli_json_append(strengths, strength_json(one->perturbation));
+        train_json_append(strengths, strength_json(one->perturbation));
     }
     return object;
 }
@@ -204,18 +206,18 @@ static Status write_evaluation(const EvalResult *result, FILE *stream, Error *er
     train_processor(processor, sizeof processor);
     json_t *const sets = json_object();
     for (int i = 0; i < result->sets->set_count; i++)
-        cli_json_set(sets, result->sets->sets[i].name, set_json(&result->sets->sets[i]));
+        train_json_set(sets, result->sets->sets[i].name, set_json(&result->sets->sets[i]));
     json_t *const document = json_pack(
         "{s:s, s:s, s:{s:o, s:s}, s:{s:o, s:s, s:s, s:i}, s:o, s:s, s:s, s:i, s:s, s:s, s:o, s:o, "
         "s:s, s:i}",
         "lnclip", LNCLIP_VERSION, "revision", train_revision(), "machine", "processor",
-        cli_json_string(processor), "kernels", from->kernels, "model", "path",
-        cli_json_string(from->model), "arch", from->arch, "fingerprint", from->fingerprint,
+        train_json_string(processor), "kernels", from->kernels, "model", "path",
+        train_json_string(from->model), "arch", from->arch, "fingerprint", from->fingerprint,
         "image_size", from->image_size, "adapter", adapter_json(result->adapter), "precision",
         from->precision, "decoders", from->decoders, "frames_per_video", from->frames_per_video,
         "ci", modes[from->ci], "seed", seed, "sets", sets, "perturbations",
         perturbations_json(result), "frame_choice", from->frame_choice, "limit", from->limit);
-    return cli_json_write(document, stream, 17, "eval", error);
+    return train_json_write(document, stream, 17, "eval", error);
 }
 
 /* ---- robustness
@@ -234,19 +236,19 @@ static Status write_robustness(const EvalResult *result, FILE *stream, Error *er
         {
             json_t *kinds = json_object_get(document, name);
             if (!kinds)
-                cli_json_set(document, name, kinds = json_object());
+                train_json_set(document, name, kinds = json_object());
             json_t *strengths = json_object_get(kinds, one->perturbation->kind);
             if (!strengths)
-                cli_json_set(kinds, one->perturbation->kind, strengths = json_array());
+                train_json_set(kinds, one->perturbation->kind, strengths = json_array());
             json_t *const entry = json_object();
-            cli_json_set(entry, "strength", strength_json(one->perturbation));
+            train_json_set(entry, "strength", strength_json(one->perturbation));
             if (json_object_update(entry, metrics) != 0)
-                cli_json_lose();
-            cli_json_append(strengths, entry);
+                train_json_lose();
+            train_json_append(strengths, entry);
         }
         json_decref(reports);
     }
-    return cli_json_write(document, stream, 17, "eval", error);
+    return train_json_write(document, stream, 17, "eval", error);
 }
 
 static void robustness_rows(CliTable *table, const MetricsReport *report, const char *kind,
@@ -394,10 +396,10 @@ json_t *eval_comparisons_json(const EvalComparison *comparisons, int count)
 {
     json_t *const others = json_object();
     for (int i = 0; i < count; i++)
-        cli_json_set(others, comparisons[i].other->adapter->name,
-                     cli_metrics_comparisons_json(comparisons[i].sets,
-                                                  comparisons[i].first->sets->set_count));
-    return json_pack("{s:o, s:o}", "first", cli_json_string(comparisons[0].first->adapter->name),
+        train_json_set(others, comparisons[i].other->adapter->name,
+                       cli_metrics_comparisons_json(comparisons[i].sets,
+                                                    comparisons[i].first->sets->set_count));
+    return json_pack("{s:o, s:o}", "first", train_json_string(comparisons[0].first->adapter->name),
                      "others", others);
 }
 
@@ -406,7 +408,7 @@ Status eval_comparisons_write(const EvalComparison *comparisons, int count, cons
 {
     char path[FILE_PATH_SIZE];
     TRY(file_join(path, folder, comparison_file, error));
-    return cli_json_save(eval_comparisons_json(comparisons, count), path, 17, error);
+    return train_json_save(eval_comparisons_json(comparisons, count), path, 17, error);
 }
 
 bool eval_comparisons_are_in(const char *folder)

@@ -4,9 +4,9 @@
 #include "tools/eval/eval_print.h"
 
 #include "tensor/base/mem.h"
-#include "tools/cli/cli_json.h"
 #include "tools/cli/cli_metrics.h"
 #include "tools/eval/eval_files.h"
+#include "train/json.h"
 
 #include <math.h>
 #include <string.h>
@@ -176,7 +176,7 @@ Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFo
                   FILE *stream, Error *error)
 {
     if (format == CLI_JSON) {
-        TRY(cli_json_write(eval_metrics_json(result), stream, 17, "eval", error));
+        TRY(train_json_write(eval_metrics_json(result), stream, 17, "eval", error));
     } else if (cli_format_is_exact(format)) {
         TRY(cli_metrics_print(result->reports, result->sets->set_count, format, stream, error));
     } else {
@@ -298,11 +298,11 @@ static Status print_json(const EvalResult *results, const EvalComparison *compar
 {
     json_t *const adapters = json_object();
     for (int r = 0; r < count; r++) {
-        cli_json_set(adapters, results[r].adapter->name, eval_metrics_json(&results[r]));
+        train_json_set(adapters, results[r].adapter->name, eval_metrics_json(&results[r]));
     }
     json_t *const document = json_pack("{s:o, s:o}", "adapters", adapters, "comparison",
                                        eval_comparisons_json(comparisons, count - 1));
-    return cli_json_write(document, stream, 17, "eval", error);
+    return train_json_write(document, stream, 17, "eval", error);
 }
 
 Status eval_print_several(const EvalResult *results, const EvalComparison *comparisons, int count,

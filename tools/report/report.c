@@ -12,8 +12,8 @@
 #include "tensor/base/mem.h"
 #include "tensor/base/text.h"
 #include "tools/cli/cli.h"
-#include "tools/cli/cli_json.h"
 #include "tools/cli/cli_metrics.h"
+#include "train/json.h"
 #include "train/plot/chart.h"
 #include "train/run/run_record.h"
 
@@ -841,7 +841,7 @@ Status report_write_file(const char *path, const Report *report, Error *error)
     FileWriter writer;
     TRY(file_begin(&writer, path, error));
     Status status = write_page(writer.stream, report, error);
-    if (status == STATUS_OK && !cli_json_complete())
+    if (status == STATUS_OK && !train_json_complete())
         status =
             error_set(error, STATUS_FAILED, "%s: out of memory for a part of it; free some", path);
     if (status == STATUS_OK)

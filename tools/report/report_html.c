@@ -6,8 +6,8 @@
  */
 #include "tensor/base/text.h"
 #include "tools/cli/cli.h"
-#include "tools/cli/cli_json.h"
 #include "tools/report/report_private.h"
+#include "train/json.h"
 #include "train/plot/chart.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ static void print_escaped(FILE *stream, const char *format, va_list arguments)
 {
     char *text = NULL;
     if (vasprintf(&text, format, arguments) < 0) {
-        cli_json_lose(); /* a word is missing: report_write_file refuses the page */
+        train_json_lose(); /* a word is missing: report_write_file refuses the page */
         return;
     }
     text_print_xml(stream, text);
