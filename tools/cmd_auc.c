@@ -85,8 +85,8 @@ static Status print_comparisons(const Request *request, const MetricsComparison 
     if (request->format != CLI_JSON)
         return cli_metrics_print_comparisons(comparisons, count, paths[0], paths[1],
                                              request->format, stdout, error);
-    return train_json_write(cli_metrics_comparisons_json(comparisons, count), stdout, 17,
-                            "comparison", error);
+    return train_json_write(metrics_comparisons_json(comparisons, count), stdout, 17, "comparison",
+                            error);
 }
 
 static Status compare(const Request *request, Error *error)

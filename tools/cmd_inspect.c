@@ -43,31 +43,12 @@ static json_t *cell_json(const char *text)
     return text[0] == '\0' ? json_null() : train_json_string(text);
 }
 
-/* `key = value` a line, # comments: the recipe of a run. */
-static json_t *recipe_json(const char *text)
-{
-    json_t *const recipe = json_object();
-    char *const copy = strdup(text);
-    if (!copy)
-        train_json_lose();
-    for (char *rest = copy; rest;) {
-        char *const line = strsep(&rest, "\n");
-        char *const equals = strstr(line, " = ");
-        if (line[0] == '#' || !equals)
-            continue;
-        *equals = '\0';
-        train_json_set(recipe, line, cell_json(equals + 3));
-    }
-    free(copy);
-    return recipe;
-}
-
 /* Metadata is text; where it holds a recipe or a JSON object, as adapters of runs do, its parts are
  * shown. */
 static json_t *metadata_json(const char *key, const char *value)
 {
     if (strcmp(key, "recipe") == 0 && strchr(value, '\n'))
-        return recipe_json(value);
+        return train_json_recipe(value, cell_json);
     json_t *const object = value[0] == '{' ? json_loads(value, 0, NULL) : NULL;
     return object ? object : train_json_string(value);
 }
@@ -248,7 +229,7 @@ static Status describe_recipe(const char *path, json_t *out, Error *error)
     char *content = NULL;
     size_t size = 0;
     TRY(file_read(path, MAX_RECIPE, &content, &size, error));
-    train_json_set(out, "recipe", recipe_json(content));
+    train_json_set(out, "recipe", train_json_recipe(content, cell_json));
     free(content);
     return STATUS_OK;
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 static atomic_bool lost;
 
@@ -91,4 +92,22 @@ json_t *train_json_string(const char *text)
 json_t *train_json_number(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
+}
+
+json_t *train_json_recipe(const char *recipe, json_t *(*value)(const char *text))
+{
+    json_t *object = json_object();
+    char *copy = strdup(recipe);
+    if (!copy)
+        train_json_lose();
+    for (char *rest = copy; rest;) {
+        char *line = strsep(&rest, "\n");
+        char *equals = strstr(line, " = ");
+        if (line[0] == '#' || !equals)
+            continue;
+        *equals = '\0';
+        train_json_set(object, line, value(equals + 3));
+    }
+    free(copy);
+    return object;
 }

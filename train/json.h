@@ -52,4 +52,10 @@ json_t *train_json_string(const char *text);
 /* A number, or null if it is not finite. */
 json_t *train_json_number(double value);
 
+/*
+ * The lines `key = value` of a recipe as an object, whose values `value` makes of their text; lines
+ * that begin with # are comments. The caller owns the reference.
+ */
+json_t *train_json_recipe(const char *recipe, json_t *(*value)(const char *text));
+
 #endif

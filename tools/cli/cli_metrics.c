@@ -7,7 +7,6 @@
 #include "tools/cli/cli_metrics.h"
 
 #include "tensor/base/mem.h"
-#include "train/json.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -370,45 +369,4 @@ Status cli_metrics_print_comparisons(const MetricsComparison *comparisons, int c
         TRY(cli_table_print(table, format, stream, error));
     }
     return keys ? cli_table_print(table, format, stream, error) : STATUS_OK;
-}
-
-static json_t *differences_json(const MetricsDifference *differences)
-{
-    json_t *const object = json_object();
-    for (int m = 0; m < METRICS_NAMES && object; m++) {
-        const MetricsDifference *const d = &differences[m];
-        json_t *const one = json_object();
-        train_json_set(one, "a", train_json_number(d->a));
-        train_json_set(one, "b", train_json_number(d->b));
-        train_json_set(one, "difference", train_json_number(d->difference));
-        json_t *interval = json_null();
-        if (!isnan(d->interval.lower)) {
-            interval = json_array();
-            train_json_append(interval, train_json_number(d->interval.lower));
-            train_json_append(interval, train_json_number(d->interval.upper));
-        }
-        train_json_set(one, "difference_ci95", interval);
-        train_json_set(one, "p", train_json_number(d->p));
-        train_json_set(one, "method",
-                       d->method == METRICS_INTERVAL_NONE
-                           ? json_null()
-                           : json_string(metrics_interval_method_name(d->method)));
-        train_json_set(object, metrics_names[m].name, one);
-    }
-    return object;
-}
-
-json_t *cli_metrics_comparisons_json(const MetricsComparison *comparisons, int count)
-{
-    json_t *const document = json_object();
-    for (int i = 0; i < count && document; i++) {
-        json_t *const name = train_json_string(comparisons[i].dataset);
-        json_t *const levels = json_object();
-        train_json_set(levels, "frame", differences_json(comparisons[i].frame));
-        if (comparisons[i].has_videos)
-            train_json_set(levels, "video", differences_json(comparisons[i].video));
-        train_json_set(document, json_string_value(name), levels);
-        json_decref(name);
-    }
-    return document;
 }

@@ -10,8 +10,6 @@
 #include "train/metrics/paired.h"
 #include "train/metrics/reports.h"
 
-#include <jansson.h>
-
 /* --ci, --resamples, --seed and --format as given; {0} before cli_parse. */
 typedef struct CliMetricsOptions {
     const char *ci, *format;
@@ -70,11 +68,5 @@ void cli_metrics_tell_methods(const CliArguments *arguments, const MetricsUncert
 Status cli_metrics_print_comparisons(const MetricsComparison *comparisons, int count,
                                      const char *name_a, const char *name_b, CliFormat format,
                                      FILE *stream, Error *error);
-
-/*
- * {NAME: {"frame": {METRIC: {"a", "b", "difference", "difference_ci95", "p", "method"}}, "video":
- * {...}}}. The caller owns the reference; NULL without memory.
- */
-json_t *cli_metrics_comparisons_json(const MetricsComparison *comparisons, int count);
 
 #endif

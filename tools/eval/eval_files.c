@@ -16,15 +16,6 @@
 /* ---- metrics.json
  * -------------------------------------------------------------------------------- */
 
-/* NULL, which is remembered, without memory. */
-static json_t *reports_json(const MetricsReport *reports, int count)
-{
-    json_t *const document = metrics_reports_json(reports, count);
-    if (!document)
-        train_json_lose();
-    return document;
-}
-
 static json_t *at_json(const MetricsAtThreshold *at)
 {
     json_t *const object = json_object();
@@ -40,7 +31,7 @@ static json_t *at_json(const MetricsAtThreshold *at)
 
 json_t *eval_metrics_json(const EvalResult *result)
 {
-    json_t *const document = reports_json(result->reports, result->sets->set_count);
+    json_t *const document = metrics_reports_json(result->reports, result->sets->set_count);
     const char *name;
     json_t *set;
     int i = 0;
@@ -105,26 +96,6 @@ static Status write_predictions(const EvalResult *result, FILE *stream, Error *e
 /* ---- evaluation.json
  * ----------------------------------------------------------------------------- */
 
-/* `key = value` lines as an object. */
-static json_t *recipe_json(const char *recipe)
-{
-    json_t *const object = json_object();
-    char *const text = strdup(recipe);
-    char *rest = text;
-    if (!text)
-        train_json_lose();
-    while (rest) {
-        char *const line = strsep(&rest, "\n");
-        char *const equals = strstr(line, " = ");
-        if (!equals)
-            continue;
-        *equals = '\0';
-        train_json_set(object, line, train_json_string(equals + 3));
-    }
-    free(text);
-    return object;
-}
-
 static json_t *calibration_json(const EvalAdapter *adapter)
 {
     const MetricsCalibration *const calibration = &adapter->calibration;
@@ -147,7 +118,9 @@ static json_t *adapter_json(const EvalAdapter *adapter)
     train_json_set(object, "path", train_json_string(adapter->path));
     train_json_set(object, "hash", json_string(adapter->hash));
     train_json_set(object, "selected_on", train_json_string(adapter->selected_on));
-    train_json_set(object, "recipe", adapter->recipe ? recipe_json(adapter->recipe) : json_null());
+    train_json_set(object, "recipe",
+                   adapter->recipe ? train_json_recipe(adapter->recipe, train_json_string)
+                                   : json_null());
     json_t *const record = adapter->record ? json_loads(adapter->record, 0, NULL) : NULL;
     train_json_set(object, "record", record ? record : json_null());
     train_json_set(object, "calibration", calibration_json(adapter));
@@ -229,7 +202,7 @@ static Status write_robustness(const EvalResult *result, FILE *stream, Error *er
     json_t *const document = json_object();
     for (int p = 0; p < result->perturbed_count; p++) {
         const EvalPerturbed *const one = &result->perturbed[p];
-        json_t *const reports = reports_json(one->reports, result->sets->set_count);
+        json_t *const reports = metrics_reports_json(one->reports, result->sets->set_count);
         const char *name;
         json_t *metrics;
         json_object_foreach(reports, name, metrics)
@@ -396,9 +369,9 @@ json_t *eval_comparisons_json(const EvalComparison *comparisons, int count)
 {
     json_t *const others = json_object();
     for (int i = 0; i < count; i++)
-        train_json_set(others, comparisons[i].other->adapter->name,
-                       cli_metrics_comparisons_json(comparisons[i].sets,
-                                                    comparisons[i].first->sets->set_count));
+        train_json_set(
+            others, comparisons[i].other->adapter->name,
+            metrics_comparisons_json(comparisons[i].sets, comparisons[i].first->sets->set_count));
     return json_pack("{s:o, s:o}", "first", train_json_string(comparisons[0].first->adapter->name),
                      "others", others);
 }

@@ -33,7 +33,7 @@ bool eval_is_file_name(const char *name);
 json_t *eval_metrics_json(const EvalResult *result);
 
 /*
- * {"first": NAME, "others": {NAME: comparisons as in cli_metrics_comparisons_json, a = other, b =
+ * {"first": NAME, "others": {NAME: comparisons as in metrics_comparisons_json, a = other, b =
  * first}}, of comparisons [count] with one first. The caller owns the reference; NULL without
  * memory.
  */

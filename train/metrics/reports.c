@@ -1,15 +1,14 @@
 /*
  * reports.c - from a table of predictions to metrics and intervals by data set, frame, video and
- * source, and to JSON.
+ * source, and to JSON, as are comparisons.
  */
 #include "train/metrics/reports.h"
 
 #include "tensor/base/mem.h"
-#include "tensor/base/text.h"
+#include "train/json.h"
 #include "train/metrics/metrics_private.h"
 
 #include <assert.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,160 +180,93 @@ void metrics_reports_free(MetricsReport *reports, int count)
 
 /* ---- metrics.json and summary.json ----------------------------------------------------------- */
 
-static json_t *number_or_null(double value)
+static json_t *interval_json(MetricsInterval interval)
 {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-/* METRIC_ci95: [lo, hi], or null. */
-static bool set_interval(json_t *object, const char *name, MetricsInterval interval)
-{
-    char key[64];
-    snprintf(key, sizeof key, "%s_ci95", name);
-    json_t *value = json_null();
-    if (isfinite(interval.lower) && isfinite(interval.upper))
-        value = json_pack("[f, f]", interval.lower, interval.upper);
-    return json_object_set_new(object, key, value) == 0;
+    return isfinite(interval.lower) && isfinite(interval.upper)
+               ? json_pack("[f, f]", interval.lower, interval.upper)
+               : json_null();
 }
 
 /* Where the intervals come from. */
-static bool set_methods(json_t *object, const MetricsIntervals *intervals)
+static json_t *methods_json(const MetricsIntervals *intervals)
 {
-    const bool rows = intervals->auroc == METRICS_INTERVAL_DELONG_ROWS;
-    json_t *const method = json_object();
-    bool complete =
-        json_object_set_new(method, "auroc",
-                            json_string(metrics_interval_method_name(intervals->auroc))) == 0;
+    json_t *method = json_object();
+    train_json_set(method, "auroc", json_string(metrics_interval_method_name(intervals->auroc)));
     if (intervals->others != METRICS_INTERVAL_NONE)
-        complete =
-            complete &&
-            json_object_set_new(method, "others",
-                                json_string(metrics_interval_method_name(intervals->others))) == 0;
-    if (rows)
-        complete = complete &&
-                   json_object_set_new(method, "assumes", json_string("independent rows")) == 0;
-    return json_object_set_new(object, "ci95_method", method) == 0 && complete;
+        train_json_set(method, "others",
+                       json_string(metrics_interval_method_name(intervals->others)));
+    if (intervals->auroc == METRICS_INTERVAL_DELONG_ROWS)
+        train_json_set(method, "assumes", json_string("independent rows"));
+    return method;
 }
 
 /* One level's metrics, with the keys of metrics.json, and their intervals if there are any. */
 static json_t *metrics_json(const Metrics *metrics, const MetricsIntervals *intervals)
 {
-    json_t *const object = json_object();
-    bool complete =
-        json_object_set_new(object, "n_real", json_integer((json_int_t)metrics->n_real)) == 0 &&
-        json_object_set_new(object, "n_fake", json_integer((json_int_t)metrics->n_fake)) == 0;
-    for (int i = 0; i < METRICS_NAMES && complete; i++) {
+    json_t *object = json_object();
+    train_json_set(object, "n_real", json_integer((json_int_t)metrics->n_real));
+    train_json_set(object, "n_fake", json_integer((json_int_t)metrics->n_fake));
+    for (int i = 0; i < METRICS_NAMES; i++) {
         const MetricsIntervalMethod method =
             i == METRICS_AUROC ? intervals->auroc : intervals->others;
-        const char *const name = metrics_names[i].name;
-        complete =
-            json_object_set_new(object, name, number_or_null(metrics_value(metrics, i))) == 0;
+        char key[64];
+        train_json_set(object, metrics_names[i].name, train_json_number(metrics_value(metrics, i)));
+        snprintf(key, sizeof key, "%s_ci95", metrics_names[i].name);
         if (method != METRICS_INTERVAL_NONE)
-            complete = complete && set_interval(object, name, intervals->of[i]);
+            train_json_set(object, key, interval_json(intervals->of[i]));
     }
     if (intervals->auroc != METRICS_INTERVAL_NONE)
-        complete = complete && set_methods(object, intervals);
-    if (complete)
-        return object;
-    json_decref(object);
-    return NULL;
-}
-
-/* Sets object[name] = value, whatever bytes are in the name: JSON is UTF-8, file names are not
- * always. */
-static bool set_named(json_t *object, const char *name, json_t *value)
-{
-    if (json_object_set_new(object, name, json_incref(value)) == 0) {
-        json_decref(value);
-        return true;
-    }
-    char *const escaped = text_printed(name);
-    if (!escaped) {
-        json_decref(value);
-        return false;
-    }
-    const bool done = json_object_set_new(object, escaped, value) == 0;
-    free(escaped);
-    return done;
+        train_json_set(object, "ci95_method", methods_json(intervals));
+    return object;
 }
 
 static json_t *report_json(const MetricsReport *report)
 {
-    json_t *const object = json_object(), *const sources = json_object();
+    json_t *object = json_object(), *sources = json_object();
     MetricsReportLevel levels[METRICS_REPORT_LEVELS];
     const int count = metrics_report_levels(report, levels);
-    bool complete = true;
-    for (int i = 0; i < count && complete; i++)
-        complete = json_object_set_new(object, levels[i].key,
-                                       metrics_json(levels[i].metrics, levels[i].intervals)) == 0;
-    complete = complete && json_object_set(object, "sources", sources) == 0;
-    for (int i = 0; i < report->source_count && complete; i++) {
-        const MetricsSourceReport *const source = &report->sources[i];
-        json_t *const of_source = json_object();
-        complete = json_object_set_new(of_source, "frame",
-                                       metrics_json(&source->frame, &source->frame_ci)) == 0 &&
-                   json_object_set_new(of_source, "video",
-                                       metrics_json(&source->video, &source->video_ci)) == 0;
-        complete = set_named(sources, source->name, of_source) && complete;
+    for (int i = 0; i < count; i++)
+        train_json_set(object, levels[i].key, metrics_json(levels[i].metrics, levels[i].intervals));
+    for (int i = 0; i < report->source_count; i++) {
+        const MetricsSourceReport *source = &report->sources[i];
+        json_t *of_source = json_object();
+        train_json_set(of_source, "frame", metrics_json(&source->frame, &source->frame_ci));
+        train_json_set(of_source, "video", metrics_json(&source->video, &source->video_ci));
+        train_json_set(sources, source->name, of_source);
     }
-    json_decref(sources);
-    if (complete)
-        return object;
-    json_decref(object);
-    return NULL;
+    train_json_set(object, "sources", sources);
+    return object;
 }
 
 json_t *metrics_reports_json(const MetricsReport *reports, int count)
 {
     assert(count == 0 || reports);
     json_t *document = json_object();
-    for (int i = 0; i < count && document; i++) {
-        json_t *const report = report_json(&reports[i]);
-        if (!report || !set_named(document, reports[i].dataset, report)) {
-            json_decref(document);
-            document = NULL;
-        }
-    }
+    for (int i = 0; i < count; i++)
+        train_json_set(document, reports[i].dataset, report_json(&reports[i]));
     return document;
-}
-
-/* Writes a document, which may be NULL or incomplete for want of memory, and ends it. */
-static Status write_document(FILE *stream, json_t *document, bool complete, Error *error)
-{
-    Status status = STATUS_OK;
-    if (!document || !complete)
-        status = mem_full(0, "the metrics as JSON", error);
-    else if (json_dumpf(document, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) != 0 ||
-             putc('\n', stream) == EOF)
-        status = error_set(error, STATUS_FAILED, "metrics: cannot be written; free some space");
-    json_decref(document);
-    return status;
 }
 
 Status metrics_reports_write_json(FILE *stream, const MetricsReport *reports, int count,
                                   Error *error)
 {
     assert(stream && error);
-    return write_document(stream, metrics_reports_json(reports, count), true, error);
+    return train_json_write(metrics_reports_json(reports, count), stream, 17, "metrics", error);
 }
 
 /* The mean of every metric over the reports; NaN if one of them is. */
 static json_t *averages_json(const MetricsReport *reports, int count, bool of_videos)
 {
-    json_t *const object = json_object();
-    bool complete = object != NULL;
-    for (int m = 0; m < METRICS_NAMES && complete; m++) {
+    json_t *object = json_object();
+    for (int m = 0; m < METRICS_NAMES; m++) {
         MetricsSum sum = {0}; /* exact enough that the order of the data sets changes no bit */
         for (int i = 0; i < count; i++)
             metrics_sum_add(&sum,
                             metrics_value(of_videos ? &reports[i].video : &reports[i].frame, m));
-        complete = json_object_set_new(object, metrics_names[m].name,
-                                       number_or_null(metrics_sum_total(&sum) / count)) == 0;
+        train_json_set(object, metrics_names[m].name,
+                       train_json_number(metrics_sum_total(&sum) / count));
     }
-    if (complete)
-        return object;
-    json_decref(object);
-    return NULL;
+    return object;
 }
 
 Status metrics_reports_write_summary(FILE *stream, const MetricsReport *reports, int count,
@@ -344,12 +276,45 @@ Status metrics_reports_write_summary(FILE *stream, const MetricsReport *reports,
     bool videos = true;
     for (int i = 0; i < count; i++)
         videos = videos && reports[i].has_videos;
-    json_t *const document = json_object();
-    bool complete =
-        json_object_set_new(document, "datasets", json_integer(count)) == 0 &&
-        json_object_set_new(document, "frame", averages_json(reports, count, false)) == 0;
+    json_t *document = json_object();
+    train_json_set(document, "datasets", json_integer(count));
+    train_json_set(document, "frame", averages_json(reports, count, false));
     if (videos)
-        complete = complete &&
-                   json_object_set_new(document, "video", averages_json(reports, count, true)) == 0;
-    return write_document(stream, document, complete, error);
+        train_json_set(document, "video", averages_json(reports, count, true));
+    return train_json_write(document, stream, 17, "metrics", error);
+}
+
+/* ---- comparisons ----------------------------------------------------------------------------- */
+
+static json_t *differences_json(const MetricsDifference *differences)
+{
+    json_t *object = json_object();
+    for (int m = 0; m < METRICS_NAMES; m++) {
+        const MetricsDifference *d = &differences[m];
+        json_t *one = json_object();
+        train_json_set(one, "a", train_json_number(d->a));
+        train_json_set(one, "b", train_json_number(d->b));
+        train_json_set(one, "difference", train_json_number(d->difference));
+        train_json_set(one, "difference_ci95", interval_json(d->interval));
+        train_json_set(one, "p", train_json_number(d->p));
+        train_json_set(one, "method",
+                       d->method == METRICS_INTERVAL_NONE
+                           ? json_null()
+                           : json_string(metrics_interval_method_name(d->method)));
+        train_json_set(object, metrics_names[m].name, one);
+    }
+    return object;
+}
+
+json_t *metrics_comparisons_json(const MetricsComparison *comparisons, int count)
+{
+    json_t *document = json_object();
+    for (int i = 0; i < count; i++) {
+        json_t *levels = json_object();
+        train_json_set(levels, "frame", differences_json(comparisons[i].frame));
+        if (comparisons[i].has_videos)
+            train_json_set(levels, "video", differences_json(comparisons[i].video));
+        train_json_set(document, comparisons[i].dataset, levels);
+    }
+    return document;
 }

@@ -5,6 +5,7 @@
 #define LNCLIP_TRAIN_METRICS_REPORTS_H
 
 #include "train/metrics/metrics.h"
+#include "train/metrics/paired.h"
 #include "train/metrics/predictions.h"
 #include "train/metrics/scores.h"
 #include "train/metrics/uncertainty.h"
@@ -65,7 +66,7 @@ void metrics_reports_free(MetricsReport *reports, int count);
  * "sources": {NAME: {"frame", "video"}}}}, undefined = null; no "video" where has_videos is false.
  * Where there are intervals, METRIC_ci95: [lo, hi] follows each metric, and ci95_method names where
  * they come from. Bytes of a name that are not UTF-8 are written as \xNN. The caller owns the
- * reference; NULL without memory.
+ * reference; what is missing without memory is remembered (train/json.h).
  */
 json_t *metrics_reports_json(const MetricsReport *reports, int count);
 
@@ -80,5 +81,12 @@ Status metrics_reports_write_json(FILE *stream, const MetricsReport *reports, in
  */
 Status metrics_reports_write_summary(FILE *stream, const MetricsReport *reports, int count,
                                      Error *error);
+
+/*
+ * {NAME: {"frame": {METRIC: {"a", "b", "difference", "difference_ci95", "p", "method"}}, "video":
+ * {...}}} of comparisons [count]. The caller owns the reference; what is missing without memory is
+ * remembered.
+ */
+json_t *metrics_comparisons_json(const MetricsComparison *comparisons, int count);
 
 #endif
