@@ -185,13 +185,18 @@ static void release(Workspace *work, MicroBatch *part)
     part->values = NULL;
 }
 
+Status train_interrupted(Error *error)
+{
+    return error_set(error, STATUS_INTERRUPTED,
+                     "training: stopped by a signal; go on with --resume");
+}
+
 static Status interrupted(Workspace *work, Error *error)
 {
     for (int i = 0; i <= work->kept; i++)
         tape_reset(work->tapes[i]);
     arena_reset(work->arena); /* the pixels of micro-batches that keep their activations */
-    return error_set(error, STATUS_INTERRUPTED,
-                     "training: stopped by a signal; go on with --resume");
+    return train_interrupted(error);
 }
 
 /* Reports the images that have passed of those that pass in both phases. */

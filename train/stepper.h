@@ -79,4 +79,7 @@ bool train_encoder_trains(const VitTuned *tuned, const VitHead *head);
 void train_normalize(const VitConfig *config, const uint8_t *pixels, int count, Threads *threads,
                      float *out);
 
+/* STATUS_INTERRUPTED, with the message of a run that a signal stopped. */
+Status train_interrupted(Error *error);
+
 #endif

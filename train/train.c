@@ -603,8 +603,7 @@ static Status one_step(TrainRun *run, Error *error)
     TrainLosses losses;
     double norm;
     if (job->stop && *job->stop)
-        return error_set(error, STATUS_INTERRUPTED,
-                         "training: stopped by a signal; go on with --resume");
+        return train_interrupted(error);
     TRY(train_batches_next(&run->batches, &batch, &features, error));
     TRY(step_gradient(run, &batch, features, lr, &losses, &norm, error));
     if (recipe->grad_clip > 0)

@@ -32,16 +32,6 @@ static int set_count(const Report *report)
     return report->results[0].sets->set_count;
 }
 
-static const Metrics *metrics_of(const MetricsReport *report, bool frames)
-{
-    return frames ? &report->frame : &report->video;
-}
-
-static const MetricsIntervals *intervals_of(const MetricsReport *report, bool frames)
-{
-    return frames ? &report->frame_ci : &report->video_ci;
-}
-
 static bool have_videos(const Report *report)
 {
     for (int s = 0; s < set_count(report); s++)
@@ -112,17 +102,21 @@ static double mean_over_sets(const EvalResult *result, bool frames, int metric)
         const MetricsReport *const of = &result->reports[s];
         if (!frames && !of->has_videos)
             return NAN;
-        sum += metrics_value(metrics_of(of, frames), metric);
+        sum += metrics_value(report_metrics(of, frames), metric);
     }
     return sum / result->sets->set_count;
 }
 
-/* One figure in large type. */
-static void write_tile(FILE *stream, const char *name, bool main, double value, const char *note)
+/* One figure in large type, with its interval, or `note` instead. */
+static void write_tile(FILE *stream, const char *name, bool main, double value,
+                       MetricsInterval interval, const char *note)
 {
     fprintf(stream, "<div%s><dt>%s</dt><dd>", main ? " class=\"main\"" : "", name);
     report_number(stream, value);
-    fprintf(stream, "<small>%s</small></dd></div>\n", note);
+    fprintf(stream, "<small>%s", note);
+    if (!note[0])
+        report_range(stream, CLI_FRACTION, interval);
+    fputs("</small></dd></div>\n", stream);
 }
 
 static void write_count_tile(FILE *stream, const char *name, size_t count)
@@ -142,14 +136,11 @@ static void write_tiles(FILE *stream, const Report *report)
         const bool of_frames = level == 1;
         if (!of_frames && !have_videos(report))
             continue;
-        char note[64] = "mean of data sets";
-        const MetricsInterval ci = intervals_of(&result->reports[0], of_frames)->of[METRICS_AUROC];
-        if (!many)
-            note[0] = '\0';
-        if (!many && isfinite(ci.lower))
-            snprintf(note, sizeof note, "%.4f to %.4f", ci.lower, ci.upper);
+        const MetricsInterval ci =
+            report_intervals(&result->reports[0], of_frames)->of[METRICS_AUROC];
         write_tile(stream, of_frames ? "AUROC of frames" : "AUROC of videos", !of_frames,
-                   mean_over_sets(result, of_frames, METRICS_AUROC), note);
+                   mean_over_sets(result, of_frames, METRICS_AUROC), ci,
+                   many ? "mean of data sets" : "");
     }
     if (videos > 0)
         write_count_tile(stream, "videos", videos);
@@ -222,8 +213,8 @@ static void write_summary_row(FILE *stream, const Report *report, int set, int r
                               double low)
 {
     const MetricsReport *const of = &report->results[result].reports[set];
-    const Metrics *const metrics = metrics_of(of, frames);
-    const MetricsInterval ci = intervals_of(of, frames)->of[METRICS_AUROC];
+    const Metrics *const metrics = report_metrics(of, frames);
+    const MetricsInterval ci = report_intervals(of, frames)->of[METRICS_AUROC];
     fputs("<tr><th scope=\"row\">", stream);
     report_text(stream, "%s", of->dataset);
     fputs("</th>", stream);

@@ -52,11 +52,6 @@ typedef struct SetCurves {
     Curves curves[DRAWN][LEVELS];
 } SetCurves;
 
-static const Metrics *metrics_of(const MetricsReport *report, Level level)
-{
-    return level == VIDEOS ? &report->video : &report->frame;
-}
-
 static int drawn(const Report *report)
 {
     return report->count < DRAWN ? report->count : DRAWN;
@@ -109,8 +104,8 @@ static Status find_curves(Curves *curves, const SetCurves *all, int result, Leve
     curves->roc_y = roc_y;
     curves->pr_x = pr_x;
     curves->pr_y = pr_x + c->pr_count;
-    curves->auroc = metrics_of(&of->reports[all->set], level)->auroc;
-    curves->ap = metrics_of(&of->reports[all->set], level)->ap;
+    curves->auroc = report_metrics(&of->reports[all->set], level == FRAMES)->auroc;
+    curves->ap = report_metrics(&of->reports[all->set], level == FRAMES)->ap;
     name_curve(curves->name, all->report, result, level);
     return STATUS_OK;
 }

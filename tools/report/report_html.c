@@ -57,14 +57,19 @@ void report_number_cell(FILE *stream, double value)
     fputs("</td>", stream);
 }
 
+void report_range(FILE *stream, CliUnit unit, MetricsInterval interval)
+{
+    if (!isfinite(interval.lower) || !isfinite(interval.upper))
+        return;
+    report_value(stream, unit, interval.lower);
+    fputs(" to ", stream);
+    report_value(stream, unit, interval.upper);
+}
+
 void report_range_cell(FILE *stream, CliUnit unit, MetricsInterval interval)
 {
     fputs("<td class=\"interval\">", stream);
-    if (isfinite(interval.lower) && isfinite(interval.upper)) {
-        report_value(stream, unit, interval.lower);
-        fputs(" to ", stream);
-        report_value(stream, unit, interval.upper);
-    }
+    report_range(stream, unit, interval);
     fputs("</td>", stream);
 }
 
@@ -121,6 +126,16 @@ void report_fact(FILE *stream, const char *name, const char *format, ...)
     report_close_fact(stream);
 }
 
+const Metrics *report_metrics(const MetricsReport *of, bool frames)
+{
+    return frames ? &of->frame : &of->video;
+}
+
+const MetricsIntervals *report_intervals(const MetricsReport *of, bool frames)
+{
+    return frames ? &of->frame_ci : &of->video_ci;
+}
+
 /* ---- dots in tables -------------------------------------------------------------------------- */
 
 static double forest_x(double low, double value)
@@ -160,8 +175,8 @@ double report_forest_low(const Report *report, int set, bool frames)
     for (int r = 0; r < report->count; r++)
         for (int s = 0; s < report->results[r].sets->set_count; s++) {
             const MetricsReport *const of = &report->results[r].reports[s];
-            include(&low, frames ? of->frame.auroc : of->video.auroc);
-            include(&low, (frames ? &of->frame_ci : &of->video_ci)->of[METRICS_AUROC].lower);
+            include(&low, report_metrics(of, frames)->auroc);
+            include(&low, report_intervals(of, frames)->of[METRICS_AUROC].lower);
             for (int i = 0; i < of->source_count && s == set; i++) {
                 include(&low, of->sources[i].video.auroc);
                 include(&low, of->sources[i].video_ci.of[METRICS_AUROC].lower);

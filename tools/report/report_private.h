@@ -22,14 +22,20 @@ void report_value(FILE *stream, CliUnit unit, double value);
 /* The same of a fraction. */
 void report_number(FILE *stream, double value);
 
+/* An interval: "0.9311 to 0.9700", nothing if there is none. */
+void report_range(FILE *stream, CliUnit unit, MetricsInterval interval);
+
 /*
- * <td> of a number, of an interval ("0.9311 to 0.9700", nothing if there is none), of a count with
- * thousands set apart.
+ * <td> of a number, of an interval, of a count with thousands set apart.
  */
 void report_number_cell(FILE *stream, double value);
 void report_interval_cell(FILE *stream, MetricsInterval interval);
 void report_range_cell(FILE *stream, CliUnit unit, MetricsInterval interval); /* of any unit */
 void report_count_cell(FILE *stream, unsigned long long count);
+
+/* The level of frames, or of videos by the mean of their frames. */
+const Metrics *report_metrics(const MetricsReport *of, bool frames);
+const MetricsIntervals *report_intervals(const MetricsReport *of, bool frames);
 
 /* <th scope="col">; of numbers, or of text. */
 void report_head(FILE *stream, bool number, const char *text);
