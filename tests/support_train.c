@@ -104,7 +104,7 @@ void support_job_open(SupportJob *job, const char *folder, const char *run, cons
           &error);
     ck_ok(vit_tune(&job->tuned, job->vit, &job->head, job->recipe.tune, job->recipe.seed, &error),
           &error);
-    vit_tuned_set_lora_alpha(job->tuned, job->vit, job->recipe.lora_alpha);
+    vit_tune_set_alpha(job->vit, job->recipe.lora_alpha);
     read_list(&job->train, folder, "train.txt");
     read_list(&job->val, folder, "val.txt");
     snprintf(run_folder, sizeof run_folder, "%s/%s", folder, run ? run : "");

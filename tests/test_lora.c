@@ -199,7 +199,7 @@ START_TEST(gradients_along_a_random_direction)
     Bench bench;
     open_bench(&bench, tunes[_i / 3]);
     VitTuned *const tuned = bench.tuned;
-    vit_tuned_set_lora_alpha(tuned, bench.vit, _i % 3 ? 5 : 0);
+    vit_tune_set_alpha(bench.vit, _i % 3 ? 5 : 0);
     bench.dropout = (TapeDropout){.p = _i % 3 == 2 ? 0.3 : 0, .seed = 4, .step = 9};
     const size_t bytes = tuned->count * sizeof(float);
     float logits[2 * IMAGES];
@@ -289,21 +289,30 @@ static double share_unlike(const float *a, const float *b, int count)
     return (double)unlike / count;
 }
 
+static int calls_of_map[64];
+
+static Tensor *count_call(Tape *tape, const VitMapParts *map, Tensor *x, Tensor *residual)
+{
+    ck_assert(map->index >= 0 && map->index < 64);
+    calls_of_map[map->index]++;
+    return vit_lora.residual(tape, map, x, residual);
+}
+
 /* No two maps of an encoder share their draws. */
 START_TEST(dropout_tells_maps_apart)
 {
     Bench bench;
+    VitMethod counting = vit_lora;
+    float logits[2 * IMAGES];
+    counting.residual = count_call;
+    vit_methods[0] = &counting;
     open_bench(&bench, EVERY_MAP);
-    bool seen[64] = {false};
-    for (int i = 0; i < bench.vit->config.layers; i++) {
-        for (int k = 0; k < VIT_MAPS; k++) {
-            const int map = bench.vit->blocks[i].lora[k].map;
-            ck_assert_int_lt(map, 64);
-            ck_assert(!seen[map]);
-            seen[map] = true;
-        }
-    }
+    run(&bench, NULL, logits);
+    const int maps = bench.vit->config.layers * VIT_MAPS;
+    for (int i = 0; i < 64; i++)
+        ck_assert_int_eq(calls_of_map[i], i < maps);
     close_bench(&bench);
+    vit_methods[0] = &vit_lora;
 }
 END_TEST
 
@@ -463,7 +472,7 @@ START_TEST(alpha_scales_what_lora_adds)
         open_bench(&scaled, EVERY_MAP);
         open_bench(&by_hand, EVERY_MAP);
         open_bench(&read, NULL);
-        vit_tuned_set_lora_alpha(scaled.tuned, scaled.vit, alphas[i]);
+        vit_tune_set_alpha(scaled.vit, alphas[i]);
         for (int k = 1; k < by_hand.tuned->part_count; k += 2) {
             Tensor *const B = &by_hand.tuned->parts[k];
             for (size_t j = 0; j < tensor_count(B); j++)
@@ -488,6 +497,46 @@ START_TEST(alpha_scales_what_lora_adds)
         close_bench(&by_hand);
         close_bench(&scaled);
     }
+}
+END_TEST
+
+/*
+ * The parts of a method that cannot be merged stay in the encoder, which computes the same as when
+ * it was trained; such a model is not exported.
+ */
+START_TEST(parts_that_cannot_be_merged)
+{
+    const char *const path = support_in_folder("kept.safetensors"), *const folder =
+                                                                        support_in_folder("kept");
+    VitMethod unmergeable = vit_lora;
+    float want[2 * IMAGES], have[2 * IMAGES];
+    VitAdapterReport report;
+    VitTuned *again = NULL;
+    Bench trained, read;
+    unmergeable.merge = NULL;
+    vit_methods[0] = &unmergeable;
+    open_bench(&trained, EVERY_MAP);
+    open_bench(&read, NULL);
+    vit_tune_set_alpha(trained.vit, 3);
+    run(&trained, NULL, want);
+    ck_ok(vit_adapter_write(trained.vit, &trained.head, trained.tuned, path, NULL, 0, &error),
+          &error);
+    for (int i = 0; i < 2; i++) { /* the second time they replace those of the first */
+        ck_ok(vit_adapter_read(read.vit, &read.head, path, &report, &error), &error);
+        ck_assert_int_eq(report.weights_merged, 0);
+        ck_assert_int_eq(report.parts_kept, 12);
+        run(&read, NULL, have);
+        ck_assert_mem_eq(have, want, sizeof want);
+    }
+    ck_assert_int_eq(vit_save_as(read.vit, &(VitSaving){0}, folder, &error), STATUS_FAILED);
+    ck_assert_ptr_nonnull(strstr(error.message, "LoRA at vision_model.encoder.layers.0."));
+    ck_assert(!file_exists(folder));
+    error_clear(&error);
+    ck_assert_int_eq(vit_tune(&again, read.vit, &read.head, "lora:2", 0, &error), STATUS_USAGE);
+    ck_assert_ptr_nonnull(strstr(error.message, "from an adapter"));
+    close_bench(&read);
+    close_bench(&trained);
+    vit_methods[0] = &vit_lora;
 }
 END_TEST
 
@@ -787,6 +836,7 @@ int main(void)
     tcase_add_test(cases, starts_as_the_model);
     tcase_add_test(cases, an_adapter_makes_the_model_that_was_trained);
     tcase_add_test(cases, alpha_scales_what_lora_adds);
+    tcase_add_test(cases, parts_that_cannot_be_merged);
     tcase_add_test(cases, what_an_adapter_lacks_is_told);
     tcase_add_test(cases, saved_as_one_model);
     tcase_add_test(cases, an_adapter_of_everything_is_a_model);

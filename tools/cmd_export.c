@@ -31,8 +31,11 @@ static bool is_gend(const Request *request)
 static bool is_of_layout(const char *key)
 {
     static const char *const keys[] = {
-        "format",           "config",       "preprocessor_config", "head",      "tune",
-        "base_fingerprint", "base_network", "base_preprocessing",  "base_arch", "lora_scale"};
+        "format",           "config",       "preprocessor_config", "head",     "tune",
+        "base_fingerprint", "base_network", "base_preprocessing",  "base_arch"};
+    for (int m = 0; vit_methods[m]; m++)
+        if (vit_methods[m]->scale_key && strcmp(vit_methods[m]->scale_key, key) == 0)
+            return true;
     for (size_t i = 0; i < COUNT_OF(keys); i++)
         if (strcmp(keys[i], key) == 0)
             return true;

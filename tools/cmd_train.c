@@ -347,7 +347,7 @@ static Status load_model(Training *training, Error *error)
         model->head_created = true;
     }
     TRY(vit_tune(&training->tuned, model->vit, &model->head, recipe->tune, recipe->seed, error));
-    vit_tuned_set_lora_alpha(training->tuned, model->vit, recipe->lora_alpha);
+    vit_tune_set_alpha(model->vit, recipe->lora_alpha);
     print_model(training);
     return STATUS_OK;
 }

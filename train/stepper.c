@@ -134,8 +134,9 @@ static Status workspace_create(Workspace *work, const TrainStepper *stepper, Are
     const int operations = vit_model_operations(stepper->vit);
     for (int i = 0; i <= kept; i++)
         TRY(tape_create(&work->tapes[i], arena, stepper->threads, operations, error));
-    return recompute ? tape_allow_recompute(work->tapes[kept], vit_block_operations(), error)
-                     : STATUS_OK;
+    return recompute
+               ? tape_allow_recompute(work->tapes[kept], vit_block_operations(stepper->vit), error)
+               : STATUS_OK;
 }
 
 /* Divides a batch into micro-batches and returns their number. */

@@ -4,6 +4,7 @@
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
 #include "vit/names.h"
+#include "vit/part.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -51,14 +52,25 @@ static void add_rows(Vit *vit, VitSlot first, VitSlot last, int block, Tensor *s
     }
 }
 
-/* The linear map of `parts` stacked weights, the first one in slot `first`; each has its bias or
- * NULL behind it. */
-static Linear linear_of(Tensor *const slots[VIT_SLOTS], VitSlot first, int parts)
+/* The stacked weights of a linear map, the first one in slot `first`. */
+typedef struct MapRow {
+    VitSlot first;
+    int parts;
+} MapRow;
+
+static const MapRow map_rows[VIT_MAPS] = {
+    [VIT_MAP_Q] = {VIT_Q_WEIGHT, 1},     [VIT_MAP_KV] = {VIT_K_WEIGHT, 2},
+    [VIT_MAP_OUT] = {VIT_OUT_WEIGHT, 1}, [VIT_MAP_FC1] = {VIT_FC1_WEIGHT, 1},
+    [VIT_MAP_FC2] = {VIT_FC2_WEIGHT, 1},
+};
+
+/* Each weight has its bias, or NULL, in the next slot. */
+static Linear linear_of(Tensor *const slots[VIT_SLOTS], const MapRow *row)
 {
-    Linear linear = {.in = slots[first]->shape[1], .parts = parts};
-    for (int part = 0; part < parts; part++) {
-        linear.weight[part] = slots[first + 2 * part];
-        linear.bias[part] = slots[first + 2 * part + 1];
+    Linear linear = {.in = slots[row->first]->shape[1], .parts = row->parts};
+    for (int part = 0; part < row->parts; part++) {
+        linear.weight[part] = slots[row->first + 2 * part];
+        linear.bias[part] = slots[row->first + 2 * part + 1];
         linear.out += linear.weight[part]->shape[0];
     }
     return linear;
@@ -86,12 +98,9 @@ Status vit_build(Vit **out, const VitConfig *config, Error *error)
         vit->blocks[i] = (VitBlock){
             .ln1 = {t[VIT_LN1_WEIGHT], t[VIT_LN1_BIAS]},
             .ln2 = {t[VIT_LN2_WEIGHT], t[VIT_LN2_BIAS]},
-            .q = linear_of(t, VIT_Q_WEIGHT, 1),
-            .kv = linear_of(t, VIT_K_WEIGHT, 2),
-            .out = linear_of(t, VIT_OUT_WEIGHT, 1),
-            .fc1 = linear_of(t, VIT_FC1_WEIGHT, 1),
-            .fc2 = linear_of(t, VIT_FC2_WEIGHT, 1),
         };
+        for (int map = 0; map < VIT_MAPS; map++)
+            vit->blocks[i].maps[map] = linear_of(t, &map_rows[map]);
     }
     add_rows(vit, VIT_FC2_BIAS + 1, VIT_SLOTS - 1, 0, t);
     vit->class_embedding = t[VIT_CLASS_EMBEDDING];
@@ -130,8 +139,10 @@ void vit_destroy(Vit *vit)
 {
     if (!vit)
         return;
-    for (int i = 0; i < vit->parameter_count; i++)
+    for (int i = 0; i < vit->parameter_count; i++) {
         free(vit->parameters[i].adapted);
+        vit_part_detach(&vit->parameters[i]);
+    }
     safetensors_close(vit->file);
     arena_destroy(vit->packs);
     arena_destroy(vit->arena);

@@ -8,25 +8,45 @@
  * addition to the stream is of the type that the linear maps work in (op_linear_type): vit_pack
  * makes it the same for all of them.
  */
-#include "vit/vit.h"
+#include "tensor/base/arithmetic.h"
+#include "vit/part.h"
 
 #include <assert.h>
 
 enum {
-    EMBEDDING_OPERATIONS = 3, /* patches, tokens, pre */
-    BLOCK_OPERATIONS = 8,     /* ln1, q, kv, attention, out, ln2, fc1, fc2 */
-    LAST_OPERATIONS = 2,      /* the class token of ln1(x) and of x */
+    EMBEDDING_OPERATIONS = 3,        /* patches, tokens, pre */
+    BLOCK_OPERATIONS = 3 + VIT_MAPS, /* ln1, attention, ln2, linear maps */
+    LAST_OPERATIONS = 2,             /* the class token of ln1(x) and of x */
     POST_OPERATIONS = 1,
 };
 
+/* The operations of one block, with those of methods. */
+static int block_operations(const Vit *vit, int block)
+{
+    int operations = BLOCK_OPERATIONS;
+    for (int map = 0; map < VIT_MAPS; map++)
+        for (int m = 0; vit_methods[m]; m++) {
+            VitMapParts parts;
+            if (vit_map_parts(&vit->blocks[block].maps[map], vit_methods[m], map, &parts))
+                operations += vit_methods[m]->operations;
+        }
+    return operations + (block == vit->config.layers - 1 ? LAST_OPERATIONS : 0);
+}
+
 int vit_forward_operations(const Vit *vit)
 {
-    int loras = 0;
+    int operations = EMBEDDING_OPERATIONS + POST_OPERATIONS;
     for (int i = 0; i < vit->config.layers; i++)
-        for (int map = 0; map < VIT_MAPS; map++)
-            loras += vit->blocks[i].lora[map].parts > 0;
-    return EMBEDDING_OPERATIONS + BLOCK_OPERATIONS * vit->config.layers + loras + LAST_OPERATIONS +
-           POST_OPERATIONS;
+        operations += block_operations(vit, i);
+    return operations;
+}
+
+int vit_block_operations(const Vit *vit)
+{
+    int most = 0;
+    for (int i = 0; i < vit->config.layers; i++)
+        most = max_int(most, block_operations(vit, i));
+    return most;
 }
 
 static Tensor *layer_norm(const Vit *vit, Tape *tape, Tensor *x, const VitLayerNorm *norm,
@@ -46,26 +66,48 @@ static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
     return x;
 }
 
-/* One of a block's maps, VIT_MAP_.. `index`, with LoRA if it has any: act(linear(x) + residual). */
-static Tensor *linear_map(Tape *tape, const VitBlock *block, int index, Tensor *x,
+/* act(linear(x) + residual) of one of a block's maps, VIT_MAP_.. `index`, with the parts that
+ * methods have added to it. */
+static Tensor *linear_map(const Vit *vit, Tape *tape, const VitBlock *block, int index, Tensor *x,
                           Activation activation, Tensor *residual)
 {
     const Linear *linear = &block->maps[index];
-    const Lora *lora = &block->lora[index];
-    if (lora->parts == 0)
-        return op_linear(tape, x, linear, activation, residual);
-    Tensor *added = op_lora(tape, x, lora, residual);
-    tape_hand_over(tape, added);
-    return op_linear(tape, x, linear, activation, added);
+    const int map = (int)(block - vit->blocks) * VIT_MAPS + index;
+    Tensor *input = x, *added = residual;
+    for (int m = 0; vit_methods[m]; m++) {
+        const VitMethod *method = vit_methods[m];
+        VitMapParts parts;
+        if (!vit_map_parts(linear, method, map, &parts))
+            continue;
+        if (method->residual) {
+            Tensor *before = added;
+            added = method->residual(tape, &parts, x, before);
+            if (before != residual)
+                tape_release(tape, before);
+        }
+        if (method->input) {
+            Tensor *before = input;
+            input = method->input(tape, &parts, before);
+            if (before != x)
+                tape_release(tape, before);
+        }
+    }
+    if (added != residual)
+        tape_hand_over(tape, added);
+    Tensor *y = op_linear(tape, input, linear, activation, added);
+    if (input != x)
+        tape_release(tape, input);
+    return y;
 }
 
 /* x + fc2(act(fc1(ln2(x)))); takes x over. x [B,M,D] -> [B,M,D] */
 static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 {
     Tensor *normed = layer_norm(vit, tape, x, &block->ln2, op_linear_type(&block->fc1));
-    Tensor *hidden = linear_map(tape, block, VIT_MAP_FC1, normed, vit->config.activation, NULL);
+    Tensor *hidden =
+        linear_map(vit, tape, block, VIT_MAP_FC1, normed, vit->config.activation, NULL);
     tape_release(tape, normed);
-    Tensor *y = linear_map(tape, block, VIT_MAP_FC2, hidden, ACTIVATION_NONE, x);
+    Tensor *y = linear_map(vit, tape, block, VIT_MAP_FC2, hidden, ACTIVATION_NONE, x);
     tape_release(tape, hidden);
     tape_release(tape, x);
     return y;
@@ -80,19 +122,19 @@ static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, 
 {
     Tensor *normed = layer_norm(vit, tape, x, &block->ln1, op_linear_type(&block->q));
     Tensor *queried = last ? op_select_token(tape, normed, 0) : normed;
-    Tensor *kv = linear_map(tape, block, VIT_MAP_KV, normed, ACTIVATION_NONE, NULL);
+    Tensor *kv = linear_map(vit, tape, block, VIT_MAP_KV, normed, ACTIVATION_NONE, NULL);
     if (last) {
         tape_release(tape, normed);
         Tensor *class_token = op_select_token(tape, x, 0);
         tape_release(tape, x);
         x = class_token;
     }
-    Tensor *q = linear_map(tape, block, VIT_MAP_Q, queried, ACTIVATION_NONE, NULL);
+    Tensor *q = linear_map(vit, tape, block, VIT_MAP_Q, queried, ACTIVATION_NONE, NULL);
     tape_release(tape, queried);
     Tensor *mixed = op_attention(tape, q, kv, vit->config.heads, probabilities);
     tape_release(tape, q);
     tape_release(tape, kv);
-    Tensor *y = linear_map(tape, block, VIT_MAP_OUT, mixed, ACTIVATION_NONE, x);
+    Tensor *y = linear_map(vit, tape, block, VIT_MAP_OUT, mixed, ACTIVATION_NONE, x);
     tape_release(tape, mixed);
     tape_release(tape, x);
     return mlp(vit, tape, block, y);
@@ -103,11 +145,6 @@ static Tensor *block_segment(Tape *tape, Tensor *x, const void *context, int ind
 {
     const Vit *vit = context;
     return block_forward(vit, tape, &vit->blocks[index], index == vit->config.layers - 1, x, NULL);
-}
-
-int vit_block_operations(void)
-{
-    return BLOCK_OPERATIONS + VIT_MAPS + LAST_OPERATIONS;
 }
 
 Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities)

@@ -6,37 +6,23 @@
 #include "tensor/base/mem.h"
 #include "tensor/gemm.h"
 
-#include <assert.h>
 #include <string.h>
 
-static void attach(Vit *vit, VitParameter *parameter, Tensor *parts)
+static Tensor *residual(Tape *tape, const VitMapParts *map, Tensor *x, Tensor *added)
 {
-    VitBlock *block = &vit->blocks[parameter->block];
-    for (int map = 0; map < VIT_MAPS; map++) {
-        const Linear *linear = &block->maps[map];
-        Lora *lora = &block->lora[map];
-        for (int part = 0; part < linear->parts; part++) {
-            if (linear->weight[part] != &parameter->tensor)
-                continue;
-            lora->in = linear->in;
-            lora->out = linear->out;
-            lora->parts = linear->parts;
-            for (int i = 0; i < linear->parts; i++)
-                lora->rows[i] = linear->weight[i]->shape[0];
-            lora->down[part] = &parts[0];
-            lora->up[part] = &parts[1];
-            lora->map = (uint16_t)(parameter->block * VIT_MAPS + map);
-            return;
-        }
+    const Linear *linear = map->linear;
+    Lora lora = {.in = linear->in,
+                 .out = linear->out,
+                 .parts = linear->parts,
+                 .scale = map->scale,
+                 .map = (uint16_t)map->index};
+    for (int i = 0; i < linear->parts; i++) {
+        Tensor *parts = map->parts[i];
+        lora.rows[i] = linear->weight[i]->shape[0];
+        lora.down[i] = parts ? &parts[0] : NULL;
+        lora.up[i] = parts ? &parts[1] : NULL;
     }
-    assert(false && "LoRA belongs to the weight of a linear map");
-}
-
-void vit_lora_scale(Vit *vit, float scale)
-{
-    for (int i = 0; i < vit->config.layers; i++)
-        for (int k = 0; k < VIT_MAPS; k++)
-            vit->blocks[i].lora[k].scale = scale;
+    return op_lora(tape, x, &lora, added);
 }
 
 /* W + s B A */
@@ -56,12 +42,14 @@ static const VitPartRow rows[] = {
 const VitMethod vit_lora = {
     .name = "LoRA",
     .word = "lora",
+    .usage = "lora:R",
     .highest_rank = 4096,
     .targets = 1U << VIT_Q_WEIGHT | 1U << VIT_V_WEIGHT,
     .scale_key = "lora_scale",
     .purpose = RANDOM_LORA,
     .rows = rows,
     .row_count = COUNT_OF(rows),
-    .attach = attach,
+    .residual = residual,
+    .operations = 1,
     .merge = merge,
 };

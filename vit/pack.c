@@ -20,11 +20,10 @@
 #include "tensor/base/arithmetic.h"
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
-#include "vit/vit.h"
+#include "vit/part.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 enum { LINEAR_PACKS = 2 };
@@ -35,12 +34,6 @@ enum { INT8_WIDEST = 1 << 16 };
 static Linear *linear_at(const Vit *vit, int index)
 {
     return &vit->blocks[index / VIT_MAPS].maps[index % VIT_MAPS];
-}
-
-/* The parameter that a weight's Tensor is a member of. */
-static VitParameter *parameter_of(Tensor *weight)
-{
-    return (VitParameter *)((char *)weight - offsetof(VitParameter, tensor));
 }
 
 static bool is_frozen(const Linear *linear)
@@ -59,9 +52,20 @@ static int first_trained(const Vit *vit)
 {
     int index = 0;
     while (index < vit->parameter_count && !vit->parameters[index].tensor.needs_grad &&
-           !vit->parameters[index].method)
+           !vit_parts_train(&vit->parameters[index]))
         index++;
     return index;
+}
+
+/* True if gradients flow through the linear map to what trains at it or before it. */
+static bool is_passed(const Linear *linear, const VitParameter *first_trained)
+{
+    for (int part = 0; part < linear->parts; part++) {
+        const VitParameter *parameter = vit_parameter_of(linear->weight[part]);
+        if (vit_parts_train(parameter) && parameter->method->through_weight)
+            return true;
+    }
+    return vit_parameter_of(linear->weight[0]) > first_trained;
 }
 
 /* The weight of the patch embedding, stored as [D,3,P,P], as a matrix [D,K]: this is K. */
@@ -92,7 +96,7 @@ static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bo
         Linear *linear = linear_at(vit, i);
         if (!is_frozen(linear))
             continue;
-        const bool flows = backward && parameter_of(linear->weight[0]) > first;
+        const bool flows = backward && is_passed(linear, first);
         const PackedMatrix forth = packed_place(arena, precision, linear->in, linear->out);
         PackedMatrix back = {0};
         if (flows)
@@ -179,7 +183,7 @@ static void magnitudes_of_block(const Vit *vit, const VitBlock *block, const Mag
 /* A weight's packs are read from now on: the pages of its file are not needed. */
 static void let_go(Tensor *weight)
 {
-    VitParameter *parameter = parameter_of(weight);
+    VitParameter *parameter = vit_parameter_of(weight);
     parameter->packed = true;
     if (parameter->mapped && !parameter->adapted)
         file_let_go(parameter->tensor.data, tensor_count(&parameter->tensor) * sizeof(float));
@@ -280,6 +284,8 @@ size_t vit_bytes(const Vit *vit)
         const VitParameter *parameter = &vit->parameters[i];
         if (!parameter->packed || !parameter->mapped || parameter->adapted)
             bytes += tensor_count(&parameter->tensor) * sizeof(float);
+        for (int k = 0; parameter->owns_parts && k < parameter->method->row_count; k++)
+            bytes += tensor_count(&parameter->parts[k]) * sizeof(float);
     }
     return bytes;
 }

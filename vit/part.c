@@ -7,12 +7,63 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char WEIGHT[] = ".weight";
 
-const VitMethod *const vit_methods[] = {&vit_lora, NULL};
+const VitMethod *vit_methods[] = {&vit_lora, NULL};
+_Static_assert(sizeof vit_methods / sizeof *vit_methods <= VIT_MOST_METHODS + 1, "raise the limit");
+
+VitParameter *vit_parameter_of(const Tensor *weight)
+{
+    return (VitParameter *)((char *)weight - offsetof(VitParameter, tensor));
+}
+
+bool vit_parts_train(const VitParameter *parameter)
+{
+    return parameter->method && !parameter->owns_parts;
+}
+
+bool vit_map_parts(const Linear *linear, const VitMethod *method, int index, VitMapParts *parts)
+{
+    bool any = false;
+    *parts = (VitMapParts){.linear = linear, .index = index};
+    for (int i = 0; i < linear->parts; i++) {
+        const VitParameter *parameter = vit_parameter_of(linear->weight[i]);
+        if (parameter->method != method)
+            continue;
+        parts->parts[i] = parameter->parts;
+        parts->scale = parameter->scale;
+        any = true;
+    }
+    return any;
+}
+
+void vit_part_attach(VitParameter *weight, const VitMethod *method, Tensor *parts, int rank)
+{
+    assert(weight->row->target && "only weights of linear maps have parts");
+    vit_part_detach(weight);
+    weight->method = method;
+    weight->parts = parts;
+    weight->rank = rank;
+    weight->scale = 1;
+}
+
+void vit_part_detach(VitParameter *weight)
+{
+    if (weight->owns_parts) {
+        for (int i = 0; i < weight->method->row_count; i++)
+            free(weight->parts[i].data);
+        free(weight->parts);
+    }
+    weight->method = NULL;
+    weight->parts = NULL;
+    weight->owns_parts = false;
+    weight->rank = 0;
+}
 
 Tensor vit_part_tensor(const VitPartRow *row, int out, int in, int rank)
 {

@@ -9,8 +9,8 @@
 #include "vit/tune.h"
 
 #include "tensor/base/mem.h"
-#include "vit/lora.h"
 #include "vit/names.h"
+#include "vit/part.h"
 
 #include <assert.h>
 #include <fnmatch.h>
@@ -21,9 +21,7 @@
 /* ---- what trains
  * --------------------------------------------------------------------------------- */
 
-#define KNOWN "ln, bias, lora:R, all, none or patterns such as *.layers.0.*"
-
-enum { ITEM_SIZE = 256 };
+enum { ITEM_SIZE = 256, KNOWN_SIZE = 256 };
 
 typedef enum ItemKind {
     ITEM_LN,
@@ -41,6 +39,16 @@ typedef struct Item {
     int rank;        /* of the method, 0 where it has none */
     unsigned wanted; /* bit s: parts at the weights of VitSlot s */
 } Item;
+
+/* The items of `tune` for a message. */
+static const char *known(char text[KNOWN_SIZE])
+{
+    int used = snprintf(text, KNOWN_SIZE, "ln, bias");
+    for (int m = 0; vit_methods[m]; m++)
+        used += snprintf(text + used, KNOWN_SIZE - used, ", %s", vit_methods[m]->usage);
+    snprintf(text + used, KNOWN_SIZE - used, ", all, none or patterns such as *.layers.0.*");
+    return text;
+}
 
 /* "q+v+out" -> bits; false, and *wrong the first name that is none. */
 static bool parse_targets(const char *text, unsigned *wanted, char wrong[ITEM_SIZE])
@@ -102,13 +110,14 @@ static Status parse_item(const char *tune, const char **next, Item *item, Error 
     static const char *const words[] = {
         [ITEM_LN] = "ln", [ITEM_BIAS] = "bias", [ITEM_ALL] = "all", [ITEM_NONE] = "none"};
     const size_t length = strcspn(*next, ",");
+    char items[KNOWN_SIZE];
     *item = (Item){.kind = ITEM_PATTERN};
     if (length == 0)
-        return error_set(error, STATUS_USAGE,
-                         "tune=%s: names nothing, or nothing at a comma; " KNOWN, tune);
+        return error_set(error, STATUS_USAGE, "tune=%s: names nothing, or nothing at a comma; %s",
+                         tune, known(items));
     if (length >= sizeof item->text)
-        return error_set(error, STATUS_USAGE, "tune=%.64s...: an item of %zu letters; " KNOWN, tune,
-                         length);
+        return error_set(error, STATUS_USAGE, "tune=%.64s...: an item of %zu letters; %s", tune,
+                         length, known(items));
     memcpy(item->text, *next, length);
     *next = (*next)[length] == ',' ? *next + length + 1 : NULL;
     for (int kind = ITEM_LN; kind <= ITEM_NONE; kind++)
@@ -165,6 +174,7 @@ static bool trains(const Item *item, const VitParameter *parameter)
 static Status choose(const Vit *vit, const char *tune, const Item *item, VitChoice *chosen,
                      Error *error)
 {
+    char items[KNOWN_SIZE];
     bool any = item->kind != ITEM_PATTERN;
     for (int i = 0; i < vit->parameter_count; i++) {
         if (!trains(item, &vit->parameters[i]))
@@ -175,8 +185,8 @@ static Status choose(const Vit *vit, const char *tune, const Item *item, VitChoi
     if (any)
         return STATUS_OK;
     return error_set(error, STATUS_USAGE,
-                     "tune=%s: the pattern \"%s\" matches no tensor; choose " KNOWN, tune,
-                     item->text);
+                     "tune=%s: the pattern \"%s\" matches no tensor; choose %s", tune, item->text,
+                     known(items));
 }
 
 /* Adds the parts of a method, once it is known what trains itself. */
@@ -284,10 +294,7 @@ static void attach_parts(VitTuned *tuned, Vit *vit, const VitChoice *chosen, uin
         Random random = random_stream(seed, method->purpose, (uint32_t)i, 0);
         for (int k = 0; k < method->row_count; k++)
             vit_part_draw(&method->rows[k], &parts[k], parameter->tensor.shape[1], &random);
-        method->attach(vit, parameter, parts);
-        parameter->method = method;
-        if (method == &vit_lora)
-            tuned->lora_rank = chosen[i].rank;
+        vit_part_attach(parameter, method, parts, chosen[i].rank);
         parts += method->row_count;
     }
 }
@@ -302,10 +309,16 @@ static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune,
         parts += chosen[i].method ? chosen[i].method->row_count : 0;
     }
     entries += parts;
+    for (int i = 0; i < vit->parameter_count; i++)
+        if (chosen[i].method && vit->parameters[i].method)
+            return error_set(error, STATUS_USAGE,
+                             "tune=%s: %s has parts of %s from an adapter already; start without "
+                             "the adapter, or leave out %s",
+                             tune, vit->parameters[i].name, vit->parameters[i].method->name,
+                             chosen[i].method->word);
     if (entries == 0)
         return error_set(error, STATUS_USAGE,
                          "tune=%s: nothing would train; choose ln, all or patterns", tune);
-    tuned->lora_scale = 1;
     tuned->tune = mem_copy(tune, WHAT, error);
     tuned->entries = mem_new(entries, sizeof *tuned->entries, WHAT, error);
     tuned->names = mem_new(entries, ENTRY_NAME_SIZE, WHAT, error);
@@ -356,13 +369,14 @@ Status vit_tune(VitTuned **out, Vit *vit, VitHead *head, const char *tune, uint6
     return STATUS_OK;
 }
 
-void vit_tuned_set_lora_alpha(VitTuned *tuned, Vit *vit, double alpha)
+void vit_tune_set_alpha(Vit *vit, double alpha)
 {
     assert(alpha >= 0);
-    if (tuned->lora_rank == 0)
-        return;
-    tuned->lora_scale = alpha == 0 ? 1 : (float)(alpha / tuned->lora_rank);
-    vit_lora_scale(vit, tuned->lora_scale);
+    for (int i = 0; i < vit->parameter_count; i++) {
+        VitParameter *parameter = &vit->parameters[i];
+        if (vit_parts_train(parameter) && parameter->method->scale_key)
+            parameter->scale = alpha == 0 ? 1 : (float)(alpha / parameter->rank);
+    }
 }
 
 void vit_tuned_destroy(VitTuned *tuned)

@@ -26,10 +26,8 @@ typedef struct VitTuned {
     int entry_count;
     Tensor *parts; /* [part_count] those of each weight in turn (part.h), views into the array */
     int part_count;
-    int lora_rank;    /* 0 without LoRA */
-    float lora_scale; /* s in W + s B A (lora.h) */
-    char *tune;       /* what was asked for: goes into adapters, so that they can be read back */
-    char *names;      /* the memory behind the entries' names */
+    char *tune;  /* what was asked for: goes into adapters, so that they can be read back */
+    char *names; /* the memory behind the entries' names */
 } VitTuned;
 
 /* What becomes of one parameter: it trains, or a method adds parts to it, or neither. */
@@ -72,10 +70,10 @@ Status vit_tune(VitTuned **tuned, Vit *vit, VitHead *head, const char *tune, uin
                 Error *error);
 
 /*
- * Makes the scale of LoRA in `vit`, which `tuned` was made of, alpha / R; alpha 0 is R, the scale 1
- * that it has before. Nothing without LoRA.
+ * Makes the scale of all parts that train alpha / rank, where their method has a scale
+ * (scale_key); alpha 0 is the rank, the scale 1 that they have before. Call after vit_tune.
  */
-void vit_tuned_set_lora_alpha(VitTuned *tuned, Vit *vit, double alpha);
+void vit_tune_set_alpha(Vit *vit, double alpha);
 
 /* Frees the array; the parameters it held must not be used afterwards, only destroyed. NULL is
  * allowed. */

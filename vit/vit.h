@@ -36,7 +36,13 @@ typedef struct VitParameter {
     bool changed;   /* an adapter gave it other numbers than the model has */
     bool mapped;    /* as loaded, its numbers lay in the mapped file */
     bool packed;    /* vit_pack made packs of it: forward and backward read those */
-    const VitMethod *method; /* that has attached parts to it (part.h), or NULL */
+
+    /* What a method of `tune` adds to a weight (part.h). */
+    const VitMethod *method; /* NULL: nothing */
+    Tensor *parts;           /* [method->row_count], of the VitTuned or its own */
+    bool owns_parts;         /* an adapter brought them: freed with the Vit */
+    int rank;                /* 0 where the method has none */
+    float scale;             /* s, 1 where the method has none */
 } VitParameter;
 
 typedef struct VitLayerNorm {
@@ -58,7 +64,6 @@ typedef struct VitBlock {
         };
         Linear maps[VIT_MAPS]; /* the same ones */
     };
-    Lora lora[VIT_MAPS]; /* LoRA of each map; without parts where there is none */
 } VitBlock;
 
 typedef struct Vit {
@@ -163,6 +168,6 @@ int vit_model_operations(const Vit *vit); /* an upper bound, for tape_create */
 /* Upper bounds on the operations of one vit_forward, for tape_create, and of one block, for
  * tape_allow_recompute. */
 int vit_forward_operations(const Vit *vit);
-int vit_block_operations(void);
+int vit_block_operations(const Vit *vit);
 
 #endif

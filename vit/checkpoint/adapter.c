@@ -17,11 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A tensor that will be set, and its new numbers. */
+/* A tensor that will be set, and its new values; or the parts of a method that a weight keeps. */
 typedef struct Change {
     VitParameter *parameter; /* NULL for the head's tensors */
     Tensor *tensor;
-    float *values; /* owned until it is applied */
+    float *values;         /* owned until it is applied; NULL where there are parts */
+    Tensor *parts;         /* [row_count], their data too, owned until it is applied, or NULL */
+    const VitChoice *kept; /* what they are, with their scale */
+    float scale;
 } Change;
 
 typedef struct Reading {
@@ -52,63 +55,69 @@ static bool fits(const SafeTensor *stored, const Tensor *tensor, Error *error)
     return false;
 }
 
-/*
- * The numbers of a stored tensor as f32, to be freed; NULL, counted as a problem, without memory or
- * where they are not finite.
- */
-static float *convert(const SafeTensor *stored, size_t count, Error *error)
+/* The values of a stored tensor as f32 into *values, to be freed; NULL, counted as a problem, where
+ * they are not finite. STATUS_FAILED without memory. */
+static Status convert(const SafeTensor *stored, float **values, Error *error)
 {
-    float *values = malloc(count * sizeof *values);
-    if (!values) {
-        error_detail(error, "out of memory: %.200s", stored->name);
-        return NULL;
-    }
-    dtype_to_f32(stored->dtype, stored->data, values, count);
-    if (dtype_all_finite(values, count))
-        return values;
+    size_t count = 1;
+    for (int i = 0; i < stored->ndim; i++)
+        count *= (size_t)stored->shape[i];
+    *values = mem_new(count, sizeof **values, stored->name, error);
+    if (!*values)
+        return STATUS_FAILED;
+    dtype_to_f32(stored->dtype, stored->data, *values, count);
+    if (dtype_all_finite(*values, count))
+        return STATUS_OK;
     error_detail(error, "NaN or infinity: %.200s", stored->name);
-    free(values);
-    return NULL;
+    free(*values);
+    *values = NULL;
+    return STATUS_OK;
 }
 
 /* Plans to set `tensor` from the file. */
-static void plan(Reading *reading, VitParameter *parameter, Tensor *tensor,
-                 const SafeTensor *stored, Error *error)
+static Status plan(Reading *reading, VitParameter *parameter, Tensor *tensor,
+                   const SafeTensor *stored, Error *error)
 {
+    float *values;
     if (!fits(stored, tensor, error))
-        return;
-    float *values = convert(stored, tensor_count(tensor), error);
+        return STATUS_OK;
+    TRY(convert(stored, &values, error));
     if (values)
-        reading->changes[reading->change_count++] = (Change){parameter, tensor, values};
+        reading->changes[reading->change_count++] =
+            (Change){.parameter = parameter, .tensor = tensor, .values = values};
+    return STATUS_OK;
 }
 
-/* A tensor that did not train must hold the base's numbers. */
-static void compare(Reading *reading, const Tensor *tensor, const SafeTensor *stored, Error *error)
+/* A tensor that did not train must equal the base's. */
+static Status compare(Reading *reading, const Tensor *tensor, const SafeTensor *stored,
+                      Error *error)
 {
-    const size_t count = tensor_count(tensor);
-    float *values = fits(stored, tensor, error) ? convert(stored, count, error) : NULL;
-    if (values && memcmp(values, tensor_f32(tensor), count * sizeof *values) == 0)
+    float *values;
+    if (!fits(stored, tensor, error))
+        return STATUS_OK;
+    TRY(convert(stored, &values, error));
+    if (values && memcmp(values, tensor_f32(tensor), tensor_count(tensor) * sizeof *values) == 0)
         reading->report.frozen_equal++;
     else if (values)
         error_detail(error, "frozen, but not as in the model: %.200s", stored->name);
     free(values);
+    return STATUS_OK;
 }
 
-static void read_encoder_tensor(Reading *reading, const VitNamed *named, Error *error)
+static Status read_encoder_tensor(Reading *reading, const VitNamed *named, Error *error)
 {
     Vit *vit = reading->vit;
     VitParameter *parameter = vit_find(vit, named->native);
     if (!parameter) {
         error_detail(error, "unknown: %.200s", named->tensor->name);
-    } else if (named->kind == VIT_NAME_ORIGINAL ||
-               !reading->chosen[parameter - vit->parameters].trains) {
-        compare(reading, &parameter->tensor, named->tensor, error);
-    } else {
-        const bool norm = parameter->kind == VIT_LAYER_NORM;
-        reading->report.layer_norms_set += norm;
-        reading->report.others_set += !norm;
-        plan(reading, parameter, &parameter->tensor, named->tensor, error);
+        return STATUS_OK;
     }
+    if (named->kind == VIT_NAME_ORIGINAL || !reading->chosen[parameter - vit->parameters].trains)
+        return compare(reading, &parameter->tensor, named->tensor, error);
+    const bool norm = parameter->kind == VIT_LAYER_NORM;
+    reading->report.layer_norms_set += norm;
+    reading->report.others_set += !norm;
+    return plan(reading, parameter, &parameter->tensor, named->tensor, error);
 }
 
 /* The scale of a method's parts, which peft stores in another file. False if there is none, or not
@@ -128,68 +137,93 @@ static bool read_scale(const Reading *reading, const VitMethod *method, float *s
     return *end == '\0' && isfinite(*scale) && *scale > 0;
 }
 
-/* Plans to merge `count` parts, whose values are `values`, into a weight. */
-static void plan_merge(Reading *reading, VitParameter *parameter, const VitChoice *choice,
-                       float *const *values, float scale, const char *first, Error *error)
+/* Plans to merge parts into a weight. */
+static Status plan_merge(Reading *reading, VitParameter *parameter, const VitChoice *choice,
+                         const Tensor *parts, float scale, const char *first, Error *error)
 {
     const Tensor *weight = &parameter->tensor;
-    float *merged = malloc(tensor_count(weight) * sizeof *merged);
-    if (!merged) {
-        error_detail(error, "out of memory: %.200s", first);
-        return;
-    }
+    float *values[VIT_MOST_PARTS];
+    for (int i = 0; i < choice->method->row_count; i++)
+        values[i] = tensor_f32(&parts[i]);
+    float *merged = mem_new(tensor_count(weight), sizeof *merged, first, error);
+    if (!merged)
+        return STATUS_FAILED;
     choice->method->merge(weight, values, choice->rank, scale, merged);
     if (!dtype_all_finite(merged, tensor_count(weight))) {
-        error_detail(error, "NaN or infinity in W + s B A: %.200s", first);
+        error_detail(error, "NaN or infinity once %s is merged: %.200s", choice->method->name,
+                     first);
         free(merged);
-        return;
+        return STATUS_OK;
     }
-    reading->changes[reading->change_count++] = (Change){parameter, &parameter->tensor, merged};
+    reading->changes[reading->change_count++] =
+        (Change){.parameter = parameter, .tensor = &parameter->tensor, .values = merged};
     reading->report.weights_merged++;
+    return STATUS_OK;
+}
+
+/* Plans that a weight keeps parts that no weight can replace; they have values already. */
+static Status plan_keep(Reading *reading, VitParameter *parameter, const VitChoice *choice,
+                        Tensor *parts, float scale, const char *first, Error *error)
+{
+    Tensor *kept = mem_new(choice->method->row_count, sizeof *kept, first, error);
+    if (!kept)
+        return STATUS_FAILED;
+    for (int i = 0; i < choice->method->row_count; i++) {
+        kept[i] = parts[i];
+        parts[i].data = NULL; /* it is the copy's now */
+    }
+    reading->changes[reading->change_count++] =
+        (Change){.parameter = parameter, .parts = kept, .kept = choice, .scale = scale};
+    reading->report.parts_kept++;
+    return STATUS_OK;
 }
 
 /* All parts of a method at one weight, the first of which is found[0]. */
-static void read_parts(Reading *reading, const VitNamed *const *found, Error *error)
+static Status read_parts(Reading *reading, const VitNamed *const *found, Error *error)
 {
     const VitMethod *method = found[0]->method;
     const char *first = found[0]->tensor->name;
     VitParameter *parameter = vit_find(reading->vit, found[0]->native);
-    float scale, *values[VIT_MOST_PARTS] = {NULL};
+    float scale;
     if (!parameter || parameter->kind != VIT_WEIGHT) {
         error_detail(error, "%s of no linear map: %.200s", method->name, first);
-        return;
+        return STATUS_OK;
     }
     const VitChoice *choice = &reading->chosen[parameter - reading->vit->parameters];
     if (choice->method != method) {
         error_detail(error, "%s that no metadata \"tune\" names: %.200s", method->name, first);
-        return;
+        return STATUS_OK;
     }
     if (!read_scale(reading, method, &scale)) {
         error_detail(error, "%s without metadata \"%s\" above 0: %.200s", method->name,
                      method->scale_key, first);
-        return;
+        return STATUS_OK;
     }
-    assert(method->merge && "no method yet whose parts an encoder would have to keep");
     const int *shape = parameter->tensor.shape;
-    Tensor wanted[VIT_MOST_PARTS];
-    bool fit = true, read = true;
+    Tensor parts[VIT_MOST_PARTS] = {0};
+    bool complete = true;
+    Status status = STATUS_OK;
     for (int i = 0; i < method->row_count; i++) {
-        wanted[i] = vit_part_tensor(&method->rows[i], shape[0], shape[1], choice->rank);
-        fit = fit && fits(found[i]->tensor, &wanted[i], error);
+        parts[i] = vit_part_tensor(&method->rows[i], shape[0], shape[1], choice->rank);
+        complete = complete && fits(found[i]->tensor, &parts[i], error);
     }
-    for (int i = 0; fit && i < method->row_count; i++) {
-        values[i] = convert(found[i]->tensor, tensor_count(&wanted[i]), error);
-        read = read && values[i];
+    for (int i = 0; i < method->row_count && complete && status == STATUS_OK; i++) {
+        float *values = NULL;
+        status = convert(found[i]->tensor, &values, error);
+        parts[i].data = values;
+        complete = values;
     }
-    if (fit && read)
-        plan_merge(reading, parameter, choice, values, scale, first, error);
+    if (complete)
+        status = method->merge ? plan_merge(reading, parameter, choice, parts, scale, first, error)
+                               : plan_keep(reading, parameter, choice, parts, scale, first, error);
     for (int i = 0; i < method->row_count; i++)
-        free(values[i]);
+        free(parts[i].data);
+    return status;
 }
 
 /* Reads all parts of a method at a weight when the first one comes; where one is missing, each
  * other is named. */
-static void read_part(Reading *reading, const VitNamed *named, Error *error)
+static Status read_part(Reading *reading, const VitNamed *named, Error *error)
 {
     const VitNamed *found[VIT_MOST_PARTS];
     bool complete = true;
@@ -198,10 +232,10 @@ static void read_part(Reading *reading, const VitNamed *named, Error *error)
                                        named->method, i, named->native);
         complete = complete && found[i];
     }
-    if (!complete)
-        error_detail(error, "half of %s: %.200s alone", named->method->name, named->tensor->name);
-    else if (named->part == 0)
-        read_parts(reading, found, error);
+    if (complete)
+        return named->part == 0 ? read_parts(reading, found, error) : STATUS_OK;
+    error_detail(error, "half of %s: %.200s alone", named->method->name, named->tensor->name);
+    return STATUS_OK;
 }
 
 /* What "tune" says has trained, LayerNorms apart, and the file does not hold. */
@@ -268,7 +302,7 @@ static Status settle_kind(Reading *reading, const char *said, const VitHints *hi
 }
 
 /* Both tensors of a head, or none. */
-static void read_head(Reading *reading, Error *error)
+static Status read_head(Reading *reading, Error *error)
 {
     static const VitNameKind kinds[VIT_HEAD_TENSORS] = {VIT_NAME_HEAD_WEIGHT, VIT_NAME_HEAD_BIAS};
     const VitNamed *found[VIT_HEAD_TENSORS], *any = NULL;
@@ -281,10 +315,11 @@ static void read_head(Reading *reading, Error *error)
     if (any && !complete)
         error_detail(error, "half a head: %.200s alone", any->tensor->name);
     if (!complete || !reading->head)
-        return;
+        return STATUS_OK;
     for (int i = 0; i < VIT_HEAD_TENSORS; i++)
-        plan(reading, NULL, vit_head_tensor(reading->head, i), found[i]->tensor, error);
+        TRY(plan(reading, NULL, vit_head_tensor(reading->head, i), found[i]->tensor, error));
     reading->report.head_set = true;
+    return STATUS_OK;
 }
 
 /* The base must be computed and fed as it was in training. Adapters of older versions do not say
@@ -346,13 +381,13 @@ static Status prepare(Reading *reading, Error *error)
         const VitNamed *named = &reading->named[i];
         used += named->kind < VIT_NAME_IGNORED;
         if (named->kind == VIT_NAME_ENCODER || named->kind == VIT_NAME_ORIGINAL)
-            read_encoder_tensor(reading, named, error);
+            TRY(read_encoder_tensor(reading, named, error));
         else if (named->kind == VIT_NAME_PART)
-            read_part(reading, named, error);
+            TRY(read_part(reading, named, error));
         else if (named->kind == VIT_NAME_UNKNOWN)
             error_detail(error, "unknown: %.200s", named->tensor->name);
     }
-    read_head(reading, error);
+    TRY(read_head(reading, error));
     find_lacking(reading);
     if (error->problems > 0)
         return error_set(error, STATUS_FAILED,
@@ -368,33 +403,55 @@ static Status prepare(Reading *reading, Error *error)
     return settle_kind(reading, said, &reading->vit->hints, error);
 }
 
+/* Moves new values into a tensor, and notes whether they are others. */
+static void set_values(Change *change)
+{
+    VitParameter *parameter = change->parameter;
+    const size_t bytes = tensor_count(change->tensor) * sizeof(float);
+    if (parameter)
+        parameter->changed |= memcmp(tensor_f32(change->tensor), change->values, bytes) != 0;
+    if (parameter && parameter->kind != VIT_LAYER_NORM) {
+        /* May lie in the read-only mapping: it gets the memory just filled instead. */
+        free(parameter->adapted);
+        parameter->adapted = change->values;
+        change->tensor->data = change->values;
+        change->values = NULL;
+    } else {
+        memcpy(tensor_f32(change->tensor), change->values, bytes);
+    }
+}
+
+static void keep_parts(Change *change)
+{
+    VitParameter *parameter = change->parameter;
+    vit_part_attach(parameter, change->kept->method, change->parts, change->kept->rank);
+    parameter->owns_parts = true;
+    parameter->scale = change->scale;
+    parameter->changed = true;
+    change->parts = NULL;
+}
+
 /* The half that cannot fail. */
 static void apply(Reading *reading)
 {
-    for (int i = 0; i < reading->change_count; i++) {
-        Change *change = &reading->changes[i];
-        VitParameter *parameter = change->parameter;
-        const size_t bytes = tensor_count(change->tensor) * sizeof(float);
-        if (parameter)
-            parameter->changed |= memcmp(tensor_f32(change->tensor), change->values, bytes) != 0;
-        if (parameter && parameter->kind != VIT_LAYER_NORM) {
-            /* May lie in the read-only mapping: it gets the memory just filled instead. */
-            free(parameter->adapted);
-            parameter->adapted = change->values;
-            change->tensor->data = change->values;
-            change->values = NULL;
-        } else {
-            memcpy(tensor_f32(change->tensor), change->values, bytes);
-        }
-    }
+    for (int i = 0; i < reading->change_count; i++)
+        if (reading->changes[i].parts)
+            keep_parts(&reading->changes[i]);
+        else
+            set_values(&reading->changes[i]);
     if (reading->head && reading->report.head_set)
         reading->head->kind = reading->kind;
 }
 
 static void finish(Reading *reading)
 {
-    for (int i = 0; i < reading->change_count; i++)
-        free(reading->changes[i].values);
+    for (int i = 0; i < reading->change_count; i++) {
+        Change *change = &reading->changes[i];
+        for (int k = 0; change->parts && k < change->kept->method->row_count; k++)
+            free(change->parts[k].data);
+        free(change->parts);
+        free(change->values);
+    }
     free(reading->changes);
     free(reading->chosen);
     free(reading->named);
@@ -432,7 +489,7 @@ static Status prepare_model_head(Reading *reading, const VitConfig *config, cons
     reading->changes = mem_new(VIT_HEAD_TENSORS, sizeof *reading->changes, path, error);
     if (!reading->changes)
         return STATUS_FAILED;
-    read_head(reading, error);
+    TRY(read_head(reading, error));
     if (error->problems > 0)
         return error_set(error, STATUS_FAILED, "%s: its head cannot be used: %s; fetch it again",
                          path, error->detail[0]);
@@ -473,16 +530,39 @@ static bool is_whole(const Vit *vit)
     return true;
 }
 
+enum { SCALE_SIZE = 32 };
+
+/* The scales of all methods whose parts train, as metadata; returns their number. `texts` is the
+ * memory behind it. */
+static int list_scales(const Vit *vit, SafeTensorsMetadata *metadata,
+                       char texts[VIT_MOST_METHODS][SCALE_SIZE])
+{
+    int count = 0;
+    const locale_t before = c_locale_begin();
+    for (int m = 0; vit_methods[m]; m++) {
+        int i = 0;
+        while (i < vit->parameter_count && !(vit->parameters[i].method == vit_methods[m] &&
+                                             vit_parts_train(&vit->parameters[i])))
+            i++;
+        if (i == vit->parameter_count || !vit_methods[m]->scale_key)
+            continue;
+        /* Nine digits hold every bit of a float. */
+        snprintf(texts[count], SCALE_SIZE, "%.9g", (double)vit->parameters[i].scale);
+        metadata[count] = (SafeTensorsMetadata){vit_methods[m]->scale_key, texts[count]};
+        count++;
+    }
+    c_locale_end(before);
+    return count;
+}
+
 Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tuned,
                          const char *path, const SafeTensorsMetadata *metadata, int metadata_count,
                          Error *error)
 {
     assert(vit && tuned && path && error);
-    enum { ADDED = 10 };
-    char network[VIT_CONFIG_TEXT], preprocessing[VIT_CONFIG_TEXT], scale[32];
-    const locale_t before = c_locale_begin();
-    snprintf(scale, sizeof scale, "%.9g", (double)tuned->lora_scale); /* every bit of it */
-    c_locale_end(before);
+    enum { ADDED = 9 + VIT_MOST_METHODS };
+    char network[VIT_CONFIG_TEXT], preprocessing[VIT_CONFIG_TEXT];
+    char scales[VIT_MOST_METHODS][SCALE_SIZE];
     vit_config_describe_network(&vit->config, network);
     vit_config_describe_preprocessing(&vit->config, preprocessing);
     SafeTensor *tensors = mem_new(tuned->entry_count, sizeof *tensors, path, error);
@@ -506,8 +586,7 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
     all[count++] = (SafeTensorsMetadata){"base_preprocessing", preprocessing};
     if (head)
         all[count++] = (SafeTensorsMetadata){"head", vit_head_kind_name(head->kind)};
-    if (tuned->lora_rank > 0)
-        all[count++] = (SafeTensorsMetadata){"lora_scale", scale};
+    count += list_scales(vit, all + count, scales);
     if (whole) {
         all[count++] = (SafeTensorsMetadata){"config", config};
         all[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};

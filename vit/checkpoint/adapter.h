@@ -17,7 +17,8 @@ typedef struct VitAdapterReport {
     int layer_norms_set;  /* tensors of LayerNorms taken over */
     int layer_norms_kept; /* tensors of LayerNorms the file lacks: base values stay */
     int others_set;       /* other tensors taken over, which its metadata "tune" names as trained */
-    int weights_merged;   /* weights that a method's parts were merged into: LoRA's W + s B A */
+    int weights_merged;   /* weights that a method's parts were merged into */
+    int parts_kept;       /* weights that keep parts, of methods that cannot be merged */
     int others_kept;      /* other tensors that "tune" names and the file lacks: base values stay */
     const char *first_kept; /* of these, by its name in the model; borrowed from the Vit, or NULL */
     bool head_set;
@@ -30,15 +31,15 @@ typedef struct VitAdapterReport {
  * Sets LayerNorms and head of `vit` and `head`, and what else the metadata "tune" names, from a
  * .safetensors file: native names as in a GenD file ("feature_extractor.vision_model.….weight",
  * "model.linear.{weight,bias}"), the same without prefixes, "head.{weight,bias}", and peft's
- * LN-tuning names. Parts of methods (part.h), such as LoRA's A and B, are merged into their weight,
- * so that they cost nothing. Any subset. All or nothing: on failure neither vit nor head has
- * changed. STATUS_FAILED for unknown names (all counted), another width (both shapes named), a base
- * model of another fingerprint, or a frozen tensor that differs from the base, a base computed or
- * fed in another way (metadata "base_network", "base_preprocessing"), or a head whose kind nothing
- * says. The kind is that of the metadata ("head"), else of a config.json beside the file, else of
- * vit->hints; hints that contradict these are STATUS_USAGE. vit->fingerprint stays that of the
- * base. Call before vit_tune. `head` may be NULL if only features are wanted: then its kind is not
- * asked for.
+ * LN-tuning names. Parts of methods (part.h) are merged into their weight, so that they cost
+ * nothing; those of a method that cannot be merged are kept and used. Any subset. All or nothing:
+ * on failure neither vit nor head has changed. STATUS_FAILED for unknown names (all counted),
+ * another width (both shapes named), a base model of another fingerprint, or a frozen tensor that
+ * differs from the base, a base computed or fed in another way (metadata "base_network",
+ * "base_preprocessing"), a head whose kind nothing says, or out of memory. The kind is that of the
+ * metadata ("head"), else of a config.json beside the file, else of vit->hints; hints that
+ * contradict these are STATUS_USAGE. vit->fingerprint stays that of the base. Call before vit_tune.
+ * `head` may be NULL if only features are wanted: then its kind is not asked for.
  */
 Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterReport *report,
                         Error *error);
@@ -46,8 +47,8 @@ Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterRep
 /*
  * Writes the tensors of `tuned` under their native names, with `metadata` [metadata_count] and,
  * added here, "format", "head", "tune", "base_fingerprint", "base_arch", "base_network" (heads,
- * activation, eps) and "base_preprocessing" (size, mean, std), which no tensor tells; with LoRA
- * "lora_scale"; where everything trains "config" and "preprocessor_config", those of
+ * activation, eps) and "base_preprocessing" (size, mean, std), which no tensor tells; the scale_key
+ * of each method (part.h); where everything trains "config" and "preprocessor_config", those of
  * vit_config_format, since such a file is a model, too. Atomic. The bytes depend on the arguments
  * alone. `head` may be NULL if `tuned` has none.
  */
