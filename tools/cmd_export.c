@@ -89,9 +89,10 @@ static Status check_backbone(const char *backbone, const VitConfig *config, Erro
     TRY(file_join(path, backbone, "config.json", error));
     if (file_exists(path))
         TRY(read_backbone(backbone, path, &named, error));
-    for (int i = 0; named.width == 0 && i < vit_clip.shape_count; i++)
-        if (vit_clip.shapes[i].hub && strcmp(vit_clip.shapes[i].hub, backbone) == 0)
-            TRY(vit_config_named(vit_clip.shapes[i].name, &named, error));
+    const VitTower *tower = config->tower;
+    for (int i = 0; named.width == 0 && i < tower->shape_count; i++)
+        if (tower->shapes[i].hub && strcmp(tower->shapes[i].hub, backbone) == 0)
+            TRY(vit_config_named(tower->shapes[i].name, &named, error));
     if (named.width == 0)
         return STATUS_OK;
     if (named.image_size != config->image_size || named.patch_size != config->patch_size ||
@@ -122,13 +123,14 @@ static Status check_backbone(const char *backbone, const VitConfig *config, Erro
 static Status find_backbone(const Request *request, const VitConfig *config, const char **backbone,
                             Error *error)
 {
+    const VitTower *tower = config->tower;
     *backbone = request->backbone;
     if (!*backbone && config->backbone[0])
         *backbone = config->backbone;
-    for (int i = 0; !*backbone && i < vit_clip.shape_count; i++)
-        if (config->activation == ACTIVATION_QUICK_GELU && config->eps == vit_clip.eps &&
-            strcmp(vit_clip.shapes[i].name, vit_config_name(config)) == 0)
-            *backbone = vit_clip.shapes[i].hub;
+    for (int i = 0; !*backbone && i < tower->shape_count; i++)
+        if (config->activation == ACTIVATION_QUICK_GELU && config->eps == tower->eps &&
+            strcmp(tower->shapes[i].name, vit_config_name(config)) == 0)
+            *backbone = tower->shapes[i].hub;
     if (!*backbone)
         return error_set(error, STATUS_FAILED,
                          "%s: has the shape of no CLIP of OpenAI, and GenD's config.json names its "

@@ -336,7 +336,8 @@ static Status describe_head(const SafeTensors *file, const VitHints *hints, json
     char kind[16] = "", native[VIT_NAME_SIZE];
     bool found = false, disputed = false;
     for (int i = 0; i < safetensors_count(file); i++)
-        found |= vit_name_kind(safetensors_at(file, i)->name, native) == VIT_NAME_HEAD_WEIGHT;
+        found |= vit_name_kind(vit_tower_default, safetensors_at(file, i)->name, native) ==
+                 VIT_NAME_HEAD_WEIGHT;
     if (found)
         TRY(vit_head_kind_of_file(file, kind, &disputed, error));
     if (disputed)
@@ -414,7 +415,8 @@ static Kind kind_of_file(const SafeTensors *file)
     bool model = false, adapter = safetensors_count(file) > 0;
     for (int i = 0; i < safetensors_count(file); i++) {
         char native[VIT_NAME_SIZE];
-        const VitNameKind kind = vit_name_kind(safetensors_at(file, i)->name, native);
+        const VitNameKind kind =
+            vit_name_kind(vit_tower_default, safetensors_at(file, i)->name, native);
         model |= kind == VIT_NAME_ENCODER && strstr(native, "patch_embedding") != NULL;
         adapter &= kind != VIT_NAME_UNKNOWN;
     }

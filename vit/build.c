@@ -35,15 +35,16 @@ static int extent_of(const VitConfig *config, VitExtent extent)
  * block's. */
 static void add_rows(Vit *vit, VitSlot first, VitSlot last, int block, Tensor *slots[VIT_SLOTS])
 {
-    for (int i = 0; i < vit_clip.row_count; i++) {
-        const VitTensorRow *row = &vit_clip.rows[i];
+    const VitTower *tower = vit->config.tower;
+    for (int i = 0; i < tower->row_count; i++) {
+        const VitTensorRow *row = &tower->rows[i];
         if (row->slot < first || row->slot > last)
             continue;
         VitParameter *parameter = &vit->parameters[vit->parameter_count++];
         parameter->row = row;
         parameter->kind = row->kind;
         parameter->block = block;
-        vit_tensor_name(&vit_clip, row, block, parameter->name);
+        vit_tensor_name(tower, row, block, parameter->name);
         int ndim = 0, shape[TENSOR_MAX_DIMS];
         for (; ndim < TENSOR_MAX_DIMS && row->shape[ndim] != VIT_NONE; ndim++)
             shape[ndim] = extent_of(&vit->config, row->shape[ndim]);

@@ -30,9 +30,10 @@ int vit_tokens(const VitConfig *config)
 
 VitConfig vit_config_unknown(void)
 {
-    VitConfig config = {.eps = vit_clip.eps};
-    memcpy(config.mean, vit_clip.mean, sizeof config.mean);
-    memcpy(config.std, vit_clip.std, sizeof config.std);
+    const VitTower *tower = vit_tower_default;
+    VitConfig config = {.tower = tower, .eps = tower->eps};
+    memcpy(config.mean, tower->mean, sizeof config.mean);
+    memcpy(config.std, tower->std, sizeof config.std);
     return config;
 }
 
@@ -48,22 +49,23 @@ static void set_shape(VitConfig *config, const VitShape *shape)
 
 Status vit_config_named(const char *arch, VitConfig *config, Error *error)
 {
-    for (int i = 0; i < vit_clip.shape_count; i++) {
-        if (strcmp(vit_clip.shapes[i].name, arch) != 0)
+    const VitTower *tower = vit_tower_default;
+    for (int i = 0; i < tower->shape_count; i++) {
+        if (strcmp(tower->shapes[i].name, arch) != 0)
             continue;
         *config = vit_config_unknown();
-        vit_activation_parse(vit_clip.activation, &config->activation);
-        set_shape(config, &vit_clip.shapes[i]);
+        vit_activation_parse(tower->activation, &config->activation);
+        set_shape(config, &tower->shapes[i]);
         return STATUS_OK;
     }
     return error_set(error, STATUS_USAGE, "%s: unknown architecture; choose %s", arch,
-                     vit_clip.shape_names);
+                     tower->shape_names);
 }
 
 const char *vit_config_name(const VitConfig *config)
 {
-    for (int i = 0; i < vit_clip.shape_count; i++) {
-        const VitShape *shape = &vit_clip.shapes[i];
+    for (int i = 0; i < config->tower->shape_count; i++) {
+        const VitShape *shape = &config->tower->shapes[i];
         if (shape->image_size == config->image_size && shape->patch_size == config->patch_size &&
             shape->width == config->width && shape->layers == config->layers &&
             shape->heads == config->heads && shape->mlp == config->mlp)
@@ -177,7 +179,7 @@ static Status read_activation(const json_t *vision, const char *origin, VitConfi
                               Error *error)
 {
     const json_t *value = value_of(vision, "hidden_act");
-    const char *name = value ? json_string_value(value) : vit_clip.activation;
+    const char *name = value ? json_string_value(value) : config->tower->activation;
     if (name && vit_activation_parse(name, &config->activation))
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
@@ -188,7 +190,7 @@ static Status read_activation(const json_t *vision, const char *origin, VitConfi
 /* The keys of CLIPVisionConfig. */
 static Status read_vision(const json_t *vision, const char *origin, VitConfig *config, Error *error)
 {
-    set_shape(config, &vit_clip.defaults);
+    set_shape(config, &config->tower->defaults);
     int channels = 3;
     TRY(read_int(vision, "image_size", origin, &config->image_size, error));
     TRY(read_int(vision, "patch_size", origin, &config->patch_size, error));
@@ -238,7 +240,7 @@ static Status read_gend_head(const json_t *root, const char *origin, char head[1
 static Status read_gend(const json_t *root, const char *origin, VitConfig *config, Error *error)
 {
     const char *backbone = json_string_value(json_object_get(root, "backbone"));
-    if (backbone && !strcasestr(backbone, vit_clip.mark))
+    if (backbone && !strcasestr(backbone, config->tower->mark))
         return error_set(
             error, STATUS_FAILED,
             "%s: backbone \"%.100s\" is not a CLIP; use a GenD model with a CLIP backbone", origin,
@@ -255,14 +257,14 @@ static Status read_root(const json_t *root, const char *origin, VitConfig *confi
     const json_t *vision = value_of(root, "vision_config");
     const char *name = json_string_value(type);
     if (!type) /* older files lack it */
-        name = vision                                 ? vit_clip.whole_type
-               : json_object_get(root, "hidden_size") ? vit_clip.model_type
+        name = vision                                 ? config->tower->whole_type
+               : json_object_get(root, "hidden_size") ? config->tower->model_type
                                                       : NULL;
     if (is_gend(root))
         return read_gend(root, origin, config, error);
-    if (name && strcmp(name, vit_clip.model_type) == 0)
+    if (name && strcmp(name, config->tower->model_type) == 0)
         return read_vision(root, origin, config, error);
-    if (name && strcmp(name, vit_clip.whole_type) == 0) {
+    if (name && strcmp(name, config->tower->whole_type) == 0) {
         /* Older files have "vision_config_dict" too, which transformers lets overrule the whole. */
         const json_t *older = value_of(root, "vision_config_dict");
         const json_t *read = older ? older : vision;
@@ -330,7 +332,8 @@ static Status read_triple(const json_t *object, const char *key, const char *ori
 }
 
 /* Steps that this project always does, and the resize filter: any other wish is refused. */
-static Status check_steps(const json_t *root, const char *origin, Error *error)
+static Status check_steps(const json_t *root, const char *origin, const VitTower *tower,
+                          Error *error)
 {
     static const char *const steps[] = {"do_resize", "do_center_crop", "do_rescale",
                                         "do_normalize"};
@@ -355,7 +358,7 @@ static Status check_steps(const json_t *root, const char *origin, Error *error)
                          "%s: do_pad is true; only CLIP's own preprocessing is supported", origin);
     const char *type = json_string_value(value_of(root, "image_processor_type"));
     type = type ? type : json_string_value(value_of(root, "feature_extractor_type"));
-    if (type && strncmp(type, vit_clip.mark, strlen(vit_clip.mark)) != 0)
+    if (type && strncmp(type, tower->mark, strlen(tower->mark)) != 0)
         return error_set(error, STATUS_FAILED,
                          "%s: is of the image processor %.64s; only CLIP's are supported", origin,
                          type);
@@ -367,8 +370,8 @@ static Status read_preprocessor(const json_t *root, const char *origin, VitConfi
 {
     static const char *const shortest[] = {"shortest_edge", NULL};
     static const char *const sides[] = {"height", "width", NULL};
-    TRY(check_steps(root, origin, error));
-    int size = vit_clip.defaults.image_size, crop = size;
+    TRY(check_steps(root, origin, config->tower, error));
+    int size = config->tower->defaults.image_size, crop = size;
     TRY(read_side(root, "size", shortest, origin, &size, error));
     TRY(read_side(root, "crop_size", sides, origin, &crop, error));
     if (size != crop || (config->image_size != 0 && crop != config->image_size))
@@ -538,12 +541,13 @@ char *vit_config_format(const VitConfig *config, Error *error)
 {
     assert(config->activation != ACTIVATION_NONE);
     return dump(json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:o, s:s}",
-                          "architectures", vit_clip.architecture, "model_type", vit_clip.model_type,
-                          "image_size", config->image_size, "patch_size", config->patch_size,
-                          "num_channels", 3, "hidden_size", config->width, "num_hidden_layers",
-                          config->layers, "num_attention_heads", config->heads, "intermediate_size",
-                          config->mlp, "hidden_act", vit_activation_name(config->activation),
-                          "layer_norm_eps", real_of(config->eps), "torch_dtype", "float32"),
+                          "architectures", config->tower->architecture, "model_type",
+                          config->tower->model_type, "image_size", config->image_size, "patch_size",
+                          config->patch_size, "num_channels", 3, "hidden_size", config->width,
+                          "num_hidden_layers", config->layers, "num_attention_heads", config->heads,
+                          "intermediate_size", config->mlp, "hidden_act",
+                          vit_activation_name(config->activation), "layer_norm_eps",
+                          real_of(config->eps), "torch_dtype", "float32"),
                 error);
 }
 
@@ -552,7 +556,7 @@ char *vit_config_format_preprocessor(const VitConfig *config, Error *error)
     return dump(
         json_pack(
             "{s:s, s:b, s:{s:i}, s:i, s:b, s:{s:i, s:i}, s:b, s:f, s:b, s:[o,o,o], s:[o,o,o], s:b}",
-            "image_processor_type", vit_clip.image_processor, "do_resize", 1, "size",
+            "image_processor_type", config->tower->image_processor, "do_resize", 1, "size",
             "shortest_edge", config->image_size, "resample", 3, "do_center_crop", 1, "crop_size",
             "height", config->image_size, "width", config->image_size, "do_rescale", 1,
             "rescale_factor", 1.0 / 255, "do_normalize", 1, "image_mean", real_of(config->mean[0]),

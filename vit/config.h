@@ -10,8 +10,10 @@
 #define LNCLIP_VIT_CONFIG_H
 
 #include "tensor/ops/ops.h"
+#include "vit/towers/tower.h"
 
 typedef struct VitConfig {
+    const VitTower *tower; /* the family: names of tensors, defaults */
     int image_size;        /* S, pixels of a side */
     int patch_size;        /* P */
     int width;             /* D; 0 while only the tensors can tell the shape (a GenD config.json) */

@@ -37,8 +37,8 @@ static bool cut(char *text, const char *infix)
 }
 
 /* vit_name_kind, and of a part its method and row. */
-static VitNameKind kind_of(const char *name, char native[VIT_NAME_SIZE], const VitMethod **method,
-                           int *part)
+static VitNameKind kind_of(const VitTower *tower, const char *name, char native[VIT_NAME_SIZE],
+                           const VitMethod **method, int *part)
 {
     static const char *const weights[] = {VIT_HEAD_WEIGHT, "linear.weight", "head.weight", NULL};
     static const char *const biases[] = {VIT_HEAD_BIAS, "linear.bias", "head.bias", NULL};
@@ -51,12 +51,12 @@ static VitNameKind kind_of(const char *name, char native[VIT_NAME_SIZE], const V
         name += strlen(VIT_PREFIX);
     if (starts(name, "base_model.model."))
         name += strlen("base_model.model.");
-    if (vit_tower_ignores(&vit_clip, name))
+    if (vit_tower_ignores(tower, name))
         return VIT_NAME_IGNORED;
 
-    const bool prefixed = starts(name, vit_clip.prefix);
-    const char *prefix = prefixed ? "" : vit_clip.prefix;
-    const bool encoder = prefixed || vit_tower_begins(&vit_clip, name);
+    const bool prefixed = starts(name, tower->prefix);
+    const char *prefix = prefixed ? "" : tower->prefix;
+    const bool encoder = prefixed || vit_tower_begins(tower, name);
     char full[2 * VIT_NAME_SIZE];
     const int length = snprintf(full, sizeof full, "%s%s", prefix, name);
     if (!encoder || length < 0 || (size_t)length >= sizeof full)
@@ -75,11 +75,11 @@ static VitNameKind kind_of(const char *name, char native[VIT_NAME_SIZE], const V
     return original ? VIT_NAME_ORIGINAL : VIT_NAME_ENCODER;
 }
 
-VitNameKind vit_name_kind(const char *name, char native[VIT_NAME_SIZE])
+VitNameKind vit_name_kind(const VitTower *tower, const char *name, char native[VIT_NAME_SIZE])
 {
     const VitMethod *method = NULL;
     int part;
-    return kind_of(name, native, &method, &part);
+    return kind_of(tower, name, native, &method, &part);
 }
 
 /* `name` without the prefixes that wrappers put before an encoder's names. */
@@ -160,7 +160,7 @@ static int by_native(const void *a, const void *b)
     return names != 0 || x->method == y->method ? names : strcmp(x->method->name, y->method->name);
 }
 
-Status vit_named_list(const SafeTensors *file, VitNamed **out, Error *error)
+Status vit_named_list(const SafeTensors *file, const VitTower *tower, VitNamed **out, Error *error)
 {
     const int count = safetensors_count(file);
     bool is_clip;
@@ -180,8 +180,8 @@ Status vit_named_list(const SafeTensors *file, VitNamed **out, Error *error)
         return STATUS_FAILED;
     for (int i = 0; i < count; i++) {
         named[i].tensor = safetensors_at(file, i);
-        named[i].kind =
-            kind_of(named[i].tensor->name, named[i].native, &named[i].method, &named[i].part);
+        named[i].kind = kind_of(tower, named[i].tensor->name, named[i].native, &named[i].method,
+                                &named[i].part);
     }
     qsort(named, count, sizeof *named, by_native);
     for (int i = 1; i < count; i++)

@@ -35,14 +35,16 @@ typedef struct VitNamed {
     int part;                   /* the number of its row */
 } VitNamed;
 
-/* What `name` is; for encoder names fills `native`. Any text is allowed. */
-VitNameKind vit_name_kind(const char *name, char native[VIT_NAME_SIZE]);
+/* What `name` is in a file of this family; for encoder names fills `native`. Any text is
+ * allowed. */
+VitNameKind vit_name_kind(const VitTower *tower, const char *name, char native[VIT_NAME_SIZE]);
 
 /*
  * All tensors of a file, named [safetensors_count], bytewise by native name; the caller frees them.
  * STATUS_FAILED without memory, when two tensors mean the same, or for a family of another layout.
  */
-Status vit_named_list(const SafeTensors *file, VitNamed **named, Error *error);
+Status vit_named_list(const SafeTensors *file, const VitTower *tower, VitNamed **named,
+                      Error *error);
 
 /* The entry of that native name and kind (VIT_NAME_ENCODER), or NULL. */
 const VitNamed *vit_named_find(const VitNamed *named, int count, const char *native);

@@ -51,16 +51,17 @@ static const char *known(char text[KNOWN_SIZE])
 }
 
 /* "q+v+out" -> bits; false, and *wrong the first name that is none. */
-static bool parse_targets(const char *text, unsigned *wanted, char wrong[ITEM_SIZE])
+static bool parse_targets(const char *text, const VitTower *tower, unsigned *wanted,
+                          char wrong[ITEM_SIZE])
 {
     *wanted = 0;
     for (;;) {
         const size_t length = strcspn(text, "+");
         unsigned bit = 0;
-        for (int i = 0; i < vit_clip.row_count; i++) {
-            const char *target = vit_clip.rows[i].target;
+        for (int i = 0; i < tower->row_count; i++) {
+            const char *target = tower->rows[i].target;
             if (target && strlen(target) == length && strncmp(target, text, length) == 0)
-                bit = 1U << vit_clip.rows[i].slot;
+                bit = 1U << tower->rows[i].slot;
         }
         if (bit == 0 || (*wanted & bit)) {
             snprintf(wrong, ITEM_SIZE, "%.*s", (int)length, text);
@@ -74,7 +75,8 @@ static bool parse_targets(const char *text, unsigned *wanted, char wrong[ITEM_SI
 }
 
 /* "lora", "lora:R" or "lora:R:q+v" */
-static Status parse_method(const char *tune, const VitMethod *method, Item *item, Error *error)
+static Status parse_method(const char *tune, const VitTower *tower, const VitMethod *method,
+                           Item *item, Error *error)
 {
     const char *word = method->word, *rest = item->text + strlen(word);
     char wrong[ITEM_SIZE];
@@ -96,7 +98,7 @@ static Status parse_method(const char *tune, const VitMethod *method, Item *item
                          "tune=%s: %s names no rank from 1 to %d; write %s:8 or %s:8:q+v+out", tune,
                          item->text, method->highest_rank, word, word);
     item->rank = atoi(digits);
-    if (*rest == ':' && !parse_targets(rest + 1, &item->wanted, wrong))
+    if (*rest == ':' && !parse_targets(rest + 1, tower, &item->wanted, wrong))
         return error_set(error, STATUS_USAGE,
                          "tune=%s: \"%s\" is no linear map, or named twice; join q, k, v, out, fc1 "
                          "and fc2 by +",
@@ -105,7 +107,8 @@ static Status parse_method(const char *tune, const VitMethod *method, Item *item
 }
 
 /* Reads the item at *next and moves *next behind it; NULL at the end. */
-static Status parse_item(const char *tune, const char **next, Item *item, Error *error)
+static Status parse_item(const char *tune, const VitTower *tower, const char **next, Item *item,
+                         Error *error)
 {
     static const char *const words[] = {
         [ITEM_LN] = "ln", [ITEM_BIAS] = "bias", [ITEM_ALL] = "all", [ITEM_NONE] = "none"};
@@ -127,19 +130,18 @@ static Status parse_item(const char *tune, const char **next, Item *item, Error 
         const size_t word = strlen(vit_methods[m]->word);
         if (strncmp(item->text, vit_methods[m]->word, word) == 0 &&
             (item->text[word] == '\0' || item->text[word] == ':'))
-            return parse_method(tune, vit_methods[m], item, error);
+            return parse_method(tune, tower, vit_methods[m], item, error);
     }
     return STATUS_OK;
 }
 
-Status vit_tune_check(const char *tune, Error *error)
+static Status check_items(const char *tune, const VitTower *tower, Error *error)
 {
-    assert(tune && error);
     for (const char *next = tune; next;) {
         Item item, other;
-        TRY(parse_item(tune, &next, &item, error));
+        TRY(parse_item(tune, tower, &next, &item, error));
         for (const char *rest = next; item.kind == ITEM_METHOD && rest;) {
-            TRY(parse_item(tune, &rest, &other, error));
+            TRY(parse_item(tune, tower, &rest, &other, error));
             if (other.method == item.method)
                 return error_set(error, STATUS_USAGE,
                                  "tune=%s: names %s twice; join its linear maps in one item, as "
@@ -148,6 +150,12 @@ Status vit_tune_check(const char *tune, Error *error)
         }
     }
     return STATUS_OK;
+}
+
+Status vit_tune_check(const char *tune, Error *error)
+{
+    assert(tune && error);
+    return check_items(tune, vit_tower_default, error);
 }
 
 static bool trains(const Item *item, const VitParameter *parameter)
@@ -215,13 +223,14 @@ static Status choose_parts(const Vit *vit, const char *tune, const Item *item, V
 Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, Error *error)
 {
     assert(vit && tune && chosen && error);
-    TRY(vit_tune_check(tune, error));
+    const VitTower *tower = vit->config.tower;
+    TRY(check_items(tune, tower, error));
     for (int i = 0; i < vit->parameter_count; i++)
         chosen[i] = (VitChoice){0};
     for (int methods = 0; methods < 2; methods++)
         for (const char *next = tune; next;) {
             Item item;
-            TRY(parse_item(tune, &next, &item, error));
+            TRY(parse_item(tune, tower, &next, &item, error));
             if (methods && item.kind == ITEM_METHOD)
                 TRY(choose_parts(vit, tune, &item, chosen, error));
             else if (!methods && item.kind != ITEM_METHOD)

@@ -76,7 +76,7 @@ static void use_safetensors(const char *path)
     for (int i = 0; i < safetensors_metadata_count(file); i++)
         CHECK(safetensors_metadata(file, safetensors_metadata_key(file, i)));
     VitNamed *named = NULL;
-    if (vit_named_list(file, &named, &error) == STATUS_OK)
+    if (vit_named_list(file, vit_tower_default, &named, &error) == STATUS_OK)
         free(named);
     json_t *object = json_object();
     cmd_inspect_safetensors(file, object);

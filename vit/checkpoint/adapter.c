@@ -369,7 +369,7 @@ static Status prepare(Reading *reading, Error *error)
 {
     const int count = safetensors_count(reading->file), parameters = reading->vit->parameter_count;
     const char *path = safetensors_path(reading->file);
-    TRY(vit_named_list(reading->file, &reading->named, error));
+    TRY(vit_named_list(reading->file, reading->vit->config.tower, &reading->named, error));
     reading->changes = mem_new(count, sizeof *reading->changes, path, error);
     reading->chosen = mem_new(parameters, sizeof *reading->chosen, path, error);
     if (!reading->changes || !reading->chosen)
@@ -485,7 +485,7 @@ static Status prepare_model_head(Reading *reading, const VitConfig *config, cons
 {
     const char *path = safetensors_path(reading->file), *other = config->head;
     char said[16] = "";
-    TRY(vit_named_list(reading->file, &reading->named, error));
+    TRY(vit_named_list(reading->file, config->tower, &reading->named, error));
     reading->changes = mem_new(VIT_HEAD_TENSORS, sizeof *reading->changes, path, error);
     if (!reading->changes)
         return STATUS_FAILED;

@@ -46,11 +46,12 @@ static Status find_files(const char *path, Paths *paths, Error *error)
 /* ---- the backbone of a GenD model
  * ---------------------------------------------------------------- */
 
-/* Whether all models of this name have the family's activation, eps, width of a head and
+/* Whether all models of the backbone's name have the family's activation, eps, width of a head and
  * preprocessing. */
-static bool is_known(const char *backbone)
+static bool is_known(const VitConfig *config)
 {
-    return strncmp(backbone, vit_clip.known, strlen(vit_clip.known)) == 0;
+    const char *known = config->tower->known;
+    return strncmp(config->backbone, known, strlen(known)) == 0;
 }
 
 /* `folder`, or of a model's folder in the Hugging Face cache the snapshot its main branch is at. */
@@ -145,8 +146,8 @@ static Status read_config(const Paths *paths, const SafeTensors *file, VitConfig
     VitConfig named = {.width = 0};
     if (text) /* what lnclip wrote of these very tensors */
         TRY(vit_config_parse(text, origin, &named, error));
-    if (named.width == 0 && is_known(config->backbone)) {
-        vit_activation_parse(vit_clip.activation, &config->activation);
+    if (named.width == 0 && is_known(config)) {
+        vit_activation_parse(config->tower->activation, &config->activation);
         return STATUS_OK;
     }
     if (named.width == 0) {
@@ -181,7 +182,7 @@ static Status read_preprocessing(const Paths *paths, const SafeTensors *file, co
     }
     if (!found && backbone[0])
         TRY(vit_config_read_preprocessor(backbone, config, &found, error));
-    if (!found && !is_known(config->backbone))
+    if (!found && !is_known(config))
         vit_config_assume(config, "no preprocessor_config.json: CLIP's mean and std");
     return STATUS_OK;
 }
@@ -222,10 +223,10 @@ static Status apply_hints(const char *path, const VitHints *hints, VitConfig *co
 
 /* The stored tensor of a row, in the first block, if its shape is a usable one; `native` becomes
  * its name. */
-static const SafeTensor *find(const VitNamed *named, int count, VitSlot slot, int ndim,
-                              char native[VIT_NAME_SIZE])
+static const SafeTensor *find(const VitTower *tower, const VitNamed *named, int count, VitSlot slot,
+                              int ndim, char native[VIT_NAME_SIZE])
 {
-    vit_tensor_name(&vit_clip, vit_tower_row(&vit_clip, slot), 0, native);
+    vit_tensor_name(tower, vit_tower_row(tower, slot), 0, native);
     const VitNamed *found = vit_named_find(named, count, native);
     if (!found || found->tensor->ndim != ndim)
         return NULL;
@@ -239,8 +240,8 @@ static const SafeTensor *find(const VitNamed *named, int count, VitSlot slot, in
  * have them. */
 static Status infer_heads(const char *path, const VitHints *hints, VitConfig *config, Error *error)
 {
-    const bool known = is_known(config->backbone);
-    const int head_width = vit_clip.head_width;
+    const bool known = is_known(config);
+    const int head_width = config->tower->head_width;
     config->heads = hints->heads;
     if (config->heads > 0 && known && config->heads * head_width != config->width)
         return error_set(
@@ -249,7 +250,8 @@ static Status infer_heads(const char *path, const VitHints *hints, VitConfig *co
             config->backbone, head_width, config->width / head_width, config->heads);
     if (config->heads > 0)
         return STATUS_OK;
-    if (config->width % head_width != 0 || (config->width > vit_clip.head_width_limit && !known))
+    if (config->width % head_width != 0 ||
+        (config->width > config->tower->head_width_limit && !known))
         return error_set(error, STATUS_FAILED,
                          "%s: tensors of width %d do not tell the number of heads; put its "
                          "config.json beside it, or pass --heads N (16 for ViT-H, g and bigG)",
@@ -265,9 +267,10 @@ static Status infer_shape(const char *path, const VitNamed *named, int count, co
                           VitConfig *config, Error *error)
 {
     char names[3][VIT_NAME_SIZE];
-    const SafeTensor *patch = find(named, count, VIT_PATCH_EMBEDDING, 4, names[0]);
-    const SafeTensor *position = find(named, count, VIT_POSITION_EMBEDDING, 2, names[1]);
-    const SafeTensor *fc1 = find(named, count, VIT_FC1_WEIGHT, 2, names[2]);
+    const SafeTensor *patch = find(config->tower, named, count, VIT_PATCH_EMBEDDING, 4, names[0]);
+    const SafeTensor *position =
+        find(config->tower, named, count, VIT_POSITION_EMBEDDING, 2, names[1]);
+    const SafeTensor *fc1 = find(config->tower, named, count, VIT_FC1_WEIGHT, 2, names[2]);
     if (!patch || !position || !fc1)
         return error_set(
             error, STATUS_FAILED,
@@ -281,8 +284,8 @@ static Status infer_shape(const char *path, const VitNamed *named, int count, co
     TRY(infer_heads(path, hints, config, error));
     char name[VIT_NAME_SIZE];
     do
-        vit_tensor_name(&vit_clip, vit_tower_row(&vit_clip, VIT_LN1_WEIGHT), config->layers++,
-                        name);
+        vit_tensor_name(config->tower, vit_tower_row(config->tower, VIT_LN1_WEIGHT),
+                        config->layers++, name);
     while (config->layers <= 1000 && vit_named_find(named, count, name));
     config->layers--;
 
@@ -403,7 +406,7 @@ static Status load(Vit **out, SafeTensors *file, const VitHints *hints, VitConfi
     Vit *vit = NULL;
     const char *path = safetensors_path(file);
     const int count = safetensors_count(file);
-    Status status = vit_named_list(file, &named, error);
+    Status status = vit_named_list(file, config->tower, &named, error);
     if (status == STATUS_OK && config->width == 0)
         status = infer_shape(path, named, count, hints, config, error);
     if (status != STATUS_OK || (status = apply_hints(path, hints, config, error)) != STATUS_OK ||

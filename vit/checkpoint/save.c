@@ -26,8 +26,8 @@ static const SafeTensor *find_projection(const Vit *vit)
     if (!vit->file)
         return NULL;
     Name prefixed;
-    snprintf(prefixed, sizeof prefixed, "%s%s", VIT_PREFIX, vit_clip.projection);
-    const SafeTensor *found = safetensors_find(vit->file, vit_clip.projection);
+    snprintf(prefixed, sizeof prefixed, "%s%s", VIT_PREFIX, vit->config.tower->projection);
+    const SafeTensor *found = safetensors_find(vit->file, vit->config.tower->projection);
     return found ? found : safetensors_find(vit->file, prefixed);
 }
 
@@ -46,7 +46,8 @@ static int list_tensors(const Vit *vit, const VitSaving *saving, SafeTensor *ten
     }
     const SafeTensor *projection = saving->backbone ? find_projection(vit) : NULL;
     if (projection && vit_is_float(projection)) {
-        snprintf(names[count], sizeof names[count], "%s%s", VIT_PREFIX, vit_clip.projection);
+        snprintf(names[count], sizeof names[count], "%s%s", VIT_PREFIX,
+                 vit->config.tower->projection);
         tensors[count] = *projection;
         tensors[count].name = names[count];
         count++;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+const VitTower *const vit_tower_default = &vit_clip;
+
 void vit_tensor_name(const VitTower *tower, const VitTensorRow *row, int block,
                      char name[VIT_NAME_SIZE])
 {

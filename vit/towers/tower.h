@@ -120,6 +120,9 @@ typedef struct VitTower {
 /* OpenAI's CLIP and all that has its shape, as transformers' CLIPVisionModel names it. */
 extern const VitTower vit_clip;
 
+/* The family of a model whose files name none: vit_clip. */
+extern const VitTower *const vit_tower_default;
+
 /* Whether each block has a tensor of this slot. */
 static inline bool vit_slot_in_block(VitSlot slot)
 {
