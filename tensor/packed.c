@@ -331,7 +331,7 @@ static Epilogue finish_of(const Product *p, int row, int column)
     return finish;
 }
 
-/* A product in slices of k: the sums so far. `finish` comes first, since `deliver` is handed that
+/* A product in slices of k: the sums so far. `finish` comes first, since `store` is handed that
  * alone. */
 typedef struct Slices {
     Epilogue finish;
@@ -376,9 +376,9 @@ static void product_in_slices(const KernelProduct *whole)
         slice.ahead = slices.last ? whole->ahead : b + groups * group_bytes;
         slice.ahead_bytes = (size_t)(most * group_bytes);
         slice.finish = &slices.finish;
-        slice.deliver = add_slice;
+        slice.store = add_slice;
         if (done == 0) {
-            slice.deliver = NULL;
+            slice.store = NULL;
             slice.sums = sums;
             slice.ld_sums = COLUMNS;
         }
@@ -411,7 +411,7 @@ static void product_task(void *context, int task, int worker)
         .a = a + (size_t)row * row_bytes,
         .lda = (ptrdiff_t)row_bytes,
         .b = panel_at(B, panel, p->k),
-        .deliver = kernels()->finish,
+        .store = kernels()->finish,
         .finish = &finish,
         .sums = sums,
         .ahead = panel_at(B, next, p->k),

@@ -164,10 +164,10 @@ static void sum_in_double(Precision precision, int groups)
 typedef struct Call {
     Subject subject;
     int groups, rows, columns;
-    int shift;    /* row r of A is row r + shift of the pool */
-    bool deliver; /* or the sums stay where they are */
-    bool at_end;  /* A ends at a forbidden page, or begins at one */
-    int gap;      /* sums between rows beyond 64; A's rows then have gaps too */
+    int shift;   /* row r of A is row r + shift of the pool */
+    bool store;  /* or the sums stay where they are */
+    bool at_end; /* A ends at a forbidden page, or begins at one */
+    int gap;     /* sums between rows beyond 64; A's rows then have gaps too */
 } Call;
 
 /* The parameters of a call, for messages. Static. */
@@ -177,7 +177,7 @@ static const char *describe(const Call *call)
     snprintf(text, sizeof text,
              "%s %s: groups %d, rows %d, columns %d, row 0 is %d, %s, A %s, gap %d",
              call->subject.table->name, precision_name(call->subject.precision), call->groups,
-             call->rows, call->columns, call->shift, call->deliver ? "delivered" : "raw",
+             call->rows, call->columns, call->shift, call->store ? "stored" : "raw",
              call->at_end ? "at end" : "at begin", call->gap);
     return text;
 }
@@ -229,24 +229,24 @@ static const void *place_a(const Call *call, ptrdiff_t *lda)
     return a;
 }
 
-/* What `deliver` works on: Epilogue.c points here. */
-typedef struct Delivery {
+/* What `store` works on: Epilogue.c points here. */
+typedef struct Stored {
     const Call *call;
     const char *sums;
     int seen[POOL]; /* how often each row came */
-} Delivery;
+} Stored;
 
-static void take_delivery(const Epilogue *finish, int row, int count, const void *sums)
+static void record_store(const Epilogue *finish, int row, int count, const void *sums)
 {
-    Delivery *const delivery = finish->c;
-    const Call *const call = delivery->call;
-    const ptrdiff_t place = (const char *)sums - delivery->sums;
+    Stored *const stored = finish->c;
+    const Call *const call = stored->call;
+    const ptrdiff_t place = (const char *)sums - stored->sums;
     ck_each(row >= 0 && count >= 1 && row + count <= call->rows && place >= 0 &&
                 place + count * COLUMNS * GROUP <= KERNELS_SUMS * GROUP,
-            "%s: rows %d..%d delivered, %td bytes into the place for sums", describe(call), row,
+            "%s: rows %d..%d stored, %td bytes into the place for sums", describe(call), row,
             row + count - 1, place);
     for (int r = row; r < row + count; r++) {
-        delivery->seen[r]++;
+        stored->seen[r]++;
         memcpy(found[r], (const uint32_t *)sums + (r - row) * COLUMNS,
                (size_t)call->columns * sizeof **found);
     }
@@ -259,11 +259,11 @@ static void check_untouched(const Call *call, const char *sums, const char *from
                 describe(call), from - sums);
 }
 
-/* That nothing but the sums was written; those of a delivery may be anywhere in their place. */
+/* That nothing but the sums was written; those of a stored may be anywhere in their place. */
 static void check_canaries(const Call *call, const char *sums, size_t span, ptrdiff_t ld)
 {
     check_untouched(call, sums, sums - FENCE, sums);
-    for (int row = 1; !call->deliver && row < call->rows; row++)
+    for (int row = 1; !call->store && row < call->rows; row++)
         check_untouched(call, sums, sums + ((row - 1) * ld + COLUMNS) * GROUP,
                         sums + row * ld * GROUP);
     check_untouched(call, sums, sums + span, support_guarded_end(&guard_sums));
@@ -274,21 +274,21 @@ static void run(const Call *call)
 {
     const ptrdiff_t ld = COLUMNS + call->gap;
     const size_t span =
-        (call->deliver ? KERNELS_SUMS : (size_t)((call->rows - 1) * ld + COLUMNS)) * GROUP;
+        (call->store ? KERNELS_SUMS : (size_t)((call->rows - 1) * ld + COLUMNS)) * GROUP;
     char *const sums = support_guarded_place(&guard_sums, span, 64, true);
     const char *const end = support_guarded_end(&guard_sums);
     memset(sums - FENCE, CANARY, (size_t)(end - sums) + FENCE);
     const size_t b_bytes = (size_t)call->groups * COLUMNS * GROUP;
     void *const b = support_guarded_place(&guard_b, b_bytes, 64, true);
     memcpy(b, panel, b_bytes);
-    Delivery delivery = {.call = call, .sums = sums};
-    const Epilogue finish = {.columns = call->columns, .c = &delivery};
+    Stored stored = {.call = call, .sums = sums};
+    const Epilogue finish = {.columns = call->columns, .c = &stored};
     KernelProduct product = {.rows = call->rows,
                              .columns = call->columns,
                              .groups = call->groups,
                              .b = b,
-                             .deliver = call->deliver ? take_delivery : NULL,
-                             .finish = call->deliver ? &finish : NULL,
+                             .store = call->store ? record_store : NULL,
+                             .finish = call->store ? &finish : NULL,
                              .sums = sums,
                              .ld_sums = ld,
                              .ahead = call->rows % 3 ? end : NULL,
@@ -297,9 +297,9 @@ static void run(const Call *call)
     call->subject.table->product[call->subject.precision](&product);
     check_canaries(call, sums, span, ld);
     for (int row = 0; row < call->rows; row++) {
-        if (call->deliver)
-            ck_each(delivery.seen[row] == 1, "%s: row %d delivered %d times", describe(call), row,
-                    delivery.seen[row]);
+        if (call->store)
+            ck_each(stored.seen[row] == 1, "%s: row %d stored %d times", describe(call), row,
+                    stored.seen[row]);
         else
             memcpy(found[row], (const uint32_t *)(void *)sums + row * ld,
                    (size_t)call->columns * sizeof **found);
@@ -394,7 +394,7 @@ START_TEST(every_size_gives_the_same_bits_and_stays_inside)
                                    .rows = rows,
                                    .columns = columns,
                                    .shift = variety * 11 % POOL,
-                                   .deliver = variety & 1,
+                                   .store = variety & 1,
                                    .at_end = variety & 2,
                                    .gap = gaps[variety % 5]};
                 run(&call);
@@ -423,7 +423,7 @@ START_TEST(a_row_that_is_not_finite_spoils_no_other)
                            .groups = groups,
                            .rows = POOL,
                            .columns = COLUMNS,
-                           .deliver = row & 1};
+                           .store = row & 1};
         run(&call);
         for (int n = 0; n < COLUMNS; n++)
             ck_each(!isfinite(f32_of(found[row][n])) &&
@@ -494,7 +494,7 @@ END_TEST
 
 /* --- Speed, on request --- */
 
-static void ignore_delivery(const Epilogue *finish, int row, int count, const void *sums)
+static void ignore_store(const Epilogue *finish, int row, int count, const void *sums)
 {
     (void)finish;
     (void)row;
@@ -560,11 +560,11 @@ START_TEST(speed)
                                      .a = a,
                                      .lda = (ptrdiff_t)all_k[j] / size * GROUP,
                                      .b = b,
-                                     .deliver = ignore_delivery,
+                                     .store = ignore_store,
                                      .finish = &finish,
                                      .sums = sums};
             const double alone = speed_of(subject, &product);
-            product.deliver = subject.table->finish;
+            product.store = subject.table->finish;
             printf("%-12s %-5s rows %3d, k %4d: %7.1f GFLOP/s, finished %7.1f\n",
                    subject.table->name, precision_name(subject.precision), all_rows[i], all_k[j],
                    alone, speed_of(subject, &product));

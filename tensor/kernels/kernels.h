@@ -48,7 +48,7 @@ typedef struct Epilogue {
     const void *residual;                                 /* [rows,columns] or NULL; may be c */
     void (*activate)(const float *z, float *y, size_t n); /* or NULL */
     void *z;                   /* [rows,columns] receives what `activate` is given, or NULL */
-    void *c;                   /* [rows,columns]; NULL for a `deliver` that does not write it */
+    void *c;                   /* [rows,columns]; NULL for a `store` that does not write it */
     const float *row_scale;    /* int8: [rows], else NULL */
     const int32_t *row_zero;   /* int8: [rows], the byte of A that means 0 */
     const float *column_scale; /* int8: [columns] */
@@ -70,15 +70,15 @@ typedef struct KernelProduct {
     ptrdiff_t lda;
     const void *b; /* [groups][64] groups, 64-byte aligned; zero where A is padded */
     /*
-     * `deliver` gets the sums, f32 or for int8 i32, of `count` rows from `row` on, as [count,64],
+     * `store` gets the sums, f32 or for int8 i32, of `count` rows from `row` on, as [count,64],
      * before the next are computed in the same place (`sums`, KERNELS_SUMS of them, 64-byte
      * aligned). If it is NULL, row r's sums stay at sums + r ld_sums: room for all rows, 64 columns
      * each, whatever `columns` is.
      */
-    void (*deliver)(const Epilogue *finish, int row, int count, const void *sums);
+    void (*store)(const Epilogue *finish, int row, int count, const void *sums);
     const Epilogue *finish;
     void *sums;
-    ptrdiff_t ld_sums;  /* sums between rows, >= 64; unused with `deliver` */
+    ptrdiff_t ld_sums;  /* sums between rows, >= 64; unused with `store` */
     const char *ahead;  /* bytes that will be wanted soon; need not be mapped; NULL for none */
     size_t ahead_bytes; /* how many of them to fetch into the second-level cache meanwhile */
 } KernelProduct;
@@ -188,7 +188,7 @@ typedef struct Kernels {
      * Not in place. */
     void (*pair)(const uint16_t *even, const uint16_t *odd, size_t n, uint32_t *out);
 
-    /* The packed product in each precision, and the usual `deliver`. */
+    /* The packed product in each precision, and the usual `store`. */
     void (*product[PRECISION_COUNT])(const KernelProduct *product);
     void (*finish)(const Epilogue *finish, int row, int count, const void *sums);
 

@@ -6,7 +6,7 @@
  * multiplier but that these 64 lines come from the second-level cache. Partial sums in memory, so
  * that blocks of A and B could stay in the first level, cost more than they gain: to store and load
  * four tiles takes as long as two steps. Where the results go is fetched meanwhile too, or
- * `deliver` would wait for it, a tenth of the time in training.
+ * `store` would wait for it, a tenth of the time in training.
  *
  * Where rows do not come in sixteens, the last tile overlaps the one before, and the same sums are
  * made twice; only fewer than 16 rows are a tile of fewer. So every sum is made by the same
@@ -251,7 +251,7 @@ INLINE void block_row(const Kind kind, const KernelProduct *p, int row, int rows
                          .sums = sums + column,
                          .ld = ld,
                          .last = rows > SIDE ? rows - SIDE : 0,
-                         .results = {p->finish, row, p->deliver ? row + rows : row, column}};
+                         .results = {p->finish, row, p->store ? row + rows : row, column}};
         if (rows > ROWS && wide)
             tall_block(kind, 2, &b, ahead);
         else if (rows > ROWS)
@@ -270,7 +270,7 @@ INLINE void block_row(const Kind kind, const KernelProduct *p, int row, int rows
 INLINE void product(const Kind kind, const KernelProduct *p)
 {
     assert(p->groups % SIDE == 0);
-    const ptrdiff_t ld = p->deliver ? COLUMNS : p->ld_sums;
+    const ptrdiff_t ld = p->store ? COLUMNS : p->ld_sums;
     const int high = (p->rows + SIDE - 1) / ROWS, wide = (p->columns + HALF - 1) / HALF;
     const int blocks = (high > 1 ? high : 1) * wide;
     const size_t lines = p->ahead ? p->ahead_bytes / LINE : 0;
@@ -281,10 +281,10 @@ INLINE void product(const Kind kind, const KernelProduct *p)
     for (int row = 0, rows; row < p->rows; row += rows) {
         const int left = p->rows - row;
         rows = left <= TALL_ROWS ? left : ROWS;
-        float *const sums = (float *)p->sums + (p->deliver ? 0 : row * ld);
+        float *const sums = (float *)p->sums + (p->store ? 0 : row * ld);
         block_row(kind, p, row, rows, sums, ld, &ahead);
-        if (p->deliver)
-            p->deliver(p->finish, row, rows, sums);
+        if (p->store)
+            p->store(p->finish, row, rows, sums);
     }
     _tile_release();
 }

@@ -225,16 +225,16 @@ INLINE void tile(const Precision precision, const KernelProduct *p, int row, int
 
 INLINE void product(const Precision precision, const KernelProduct *p)
 {
-    const ptrdiff_t ld = p->deliver ? COLUMNS : p->ld_sums;
+    const ptrdiff_t ld = p->store ? COLUMNS : p->ld_sums;
     const int tiles = (p->rows + ROWS - 1) / ROWS;
     const int lines = p->ahead ? (int)(p->ahead_bytes / KERNELS_LINE) / tiles + 1 : 0;
     for (int t = 0; t < tiles; t++) {
         const int row = t * ROWS, rows = p->rows - row < ROWS ? p->rows - row : ROWS;
-        float *const sums = (float *)p->sums + (p->deliver ? 0 : row * ld);
+        float *const sums = (float *)p->sums + (p->store ? 0 : row * ld);
         const Ahead ahead = {lines ? p->ahead + (ptrdiff_t)t * lines * KERNELS_LINE : NULL, lines};
         tile(precision, p, row, rows, sums, ld, ahead);
-        if (p->deliver)
-            p->deliver(p->finish, row, rows, sums);
+        if (p->store)
+            p->store(p->finish, row, rows, sums);
     }
 }
 

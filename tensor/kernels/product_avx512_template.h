@@ -149,13 +149,13 @@ INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct 
 
 /*
  * Whole tiles only, where there are six rows: the last one begins where it ends with the last row,
- * and its rows that others have computed already are not delivered again. Interleaved rows are
+ * and its rows that others have computed already are not stored again. Interleaved rows are
  * padded to six. So few rows that not one tile is whole go one by one: they wait for b to come from
  * memory, not for the multipliers.
  */
 PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
 {
-    const ptrdiff_t ld = p->deliver ? COLUMNS : p->ld_sums;
+    const ptrdiff_t ld = p->store ? COLUMNS : p->ld_sums;
     const bool whole = PRODUCT_INTERLEAVED || p->rows >= ROWS;
     const int size = whole ? ROWS : 1;
     const int tiles = (p->rows + size - 1) / size;
@@ -169,7 +169,7 @@ PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
         const int first = row - again;
         const char *const a = (const char *)p->a +
                               first * (PRODUCT_INTERLEAVED ? (ptrdiff_t)p->groups * GROUP : p->lda);
-        float *const sums = (float *)p->sums + (p->deliver ? 0 : first * ld);
+        float *const sums = (float *)p->sums + (p->store ? 0 : first * ld);
         const int wanted = again + count;
         if (!whole)
             LOCAL(_tile)(1, VECTORS, p, a, at, 1, sums, ld, ahead, lines);
@@ -179,8 +179,8 @@ PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
             LOCAL(_tile)(ROWS, VECTORS, p, a, at, wanted, sums, ld, ahead, lines);
         if (ahead)
             ahead += (ptrdiff_t)lines * KERNELS_LINE;
-        if (p->deliver)
-            p->deliver(p->finish, row, count, sums + again * ld);
+        if (p->store)
+            p->store(p->finish, row, count, sums + again * ld);
     }
 }
 

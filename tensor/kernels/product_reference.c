@@ -66,10 +66,10 @@ static void product_by_rows(const KernelProduct *p, bool interleaved, RowProduct
             a += ((ptrdiff_t)(row / TILE) * TILE * p->groups + row % TILE) * 4;
         else
             a += row * p->lda;
-        char *const sums = (char *)p->sums + (p->deliver ? 0 : row * p->ld_sums * 4);
+        char *const sums = (char *)p->sums + (p->store ? 0 : row * p->ld_sums * 4);
         row_product(a, TILE, p->b, p->groups, sums);
-        if (p->deliver)
-            p->deliver(p->finish, row, 1, sums);
+        if (p->store)
+            p->store(p->finish, row, 1, sums);
     }
 }
 

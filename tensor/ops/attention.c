@@ -53,8 +53,8 @@ size_t attention_forward_scratch(const AttentionShape *shape)
     return measured.used;
 }
 
-/* A KernelProduct's deliver: row by row, the sums times row_scale, rounded to bf16. */
-static void deliver_divided(const Epilogue *finish, int row, int count, const void *sums)
+/* A KernelProduct's store: row by row, the sums times row_scale, rounded to bf16. */
+static void store_divided(const Epilogue *finish, int row, int count, const void *sums)
 {
     const float *sum = sums;
     float mean[KERNELS_COLUMNS];
@@ -133,7 +133,7 @@ static void forward_rows(const AttentionForward *f, int index, const ForwardLayo
     const AttentionLeft left = attention_left(&P, l->p);
     const Epilogue finish = {.ld = s->D, .type = s->type, .c = o, .row_scale = inverse_sum};
     const Epilogue plain = {.ld = s->D, .type = s->type, .c = o};
-    attention_product(&left, &l->values, f32 ? kernels()->finish : deliver_divided,
+    attention_product(&left, &l->values, f32 ? kernels()->finish : store_divided,
                       f32 ? &plain : &finish);
 }
 

@@ -319,7 +319,7 @@ void attention_sums(const AttentionLeft *left, const AttentionRight *right, floa
 }
 
 void attention_product(const AttentionLeft *left, const AttentionRight *right,
-                       void (*deliver)(const Epilogue *, int, int, const void *),
+                       void (*store)(const Epilogue *, int, int, const void *),
                        const Epilogue *finish)
 {
     _Alignas(KERNELS_LINE) float sums[KERNELS_SUMS];
@@ -331,7 +331,7 @@ void attention_product(const AttentionLeft *left, const AttentionRight *right,
         panel.c = (char *)finish->c + (size_t)column * size;
         if (finish->residual)
             panel.residual = (const char *)finish->residual + (size_t)column * size;
-        product.deliver = deliver;
+        product.store = store;
         product.finish = &panel;
         product.sums = sums;
         kernels()->product[precision_of(left->type)](&product);

@@ -120,10 +120,10 @@ void attention_fill_right_transposed(const AttentionMatrix *m, AttentionRight *r
 void attention_sums(const AttentionLeft *left, const AttentionRight *right, float *sums,
                     ptrdiff_t ld, ptrdiff_t step);
 
-/* The product as `deliver` and `finish` store it; finish->columns is ignored, c and residual start
+/* The product as `store` and `finish` store it; finish->columns is ignored, c and residual start
  * at column 0. */
 void attention_product(const AttentionLeft *left, const AttentionRight *right,
-                       void (*deliver)(const Epilogue *, int, int, const void *),
+                       void (*store)(const Epilogue *, int, int, const void *),
                        const Epilogue *finish);
 
 /* The transpose of the product of at most 64 rows, stored by the usual kernel as finish says. */
