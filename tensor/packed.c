@@ -305,14 +305,14 @@ static void *element(const Product *p, const void *matrix, ptrdiff_t index)
  * What becomes of the sums at [row,column] of the chunk. The first block adds bias and residual;
  * the later ones add to what is there; the last one activates.
  */
-static Epilogue finish_of(const Product *p, int row, int column)
+static Epilogue panel_epilogue(const Product *p, int row, int column)
 {
     const PackedMatrix *const B = p->B;
     const Epilogue *const epilogue = p->epilogue;
     const bool starts = p->k == 0, ends = p->k + p->depth == B->K;
     void *const z = epilogue->z && epilogue->activate ? epilogue->z : epilogue->c;
     const ptrdiff_t place = (ptrdiff_t)(p->first + row) * B->N + column;
-    Epilogue finish = {
+    Epilogue panel = {
         .columns = min_int(COLUMNS, B->N - column),
         .ld = B->N,
         .type = epilogue->type,
@@ -323,32 +323,32 @@ static Epilogue finish_of(const Product *p, int row, int column)
         .c = element(p, ends ? epilogue->c : z, place),
     };
     if (B->precision == PRECISION_INT8) {
-        finish.row_scale = row_scales(p) + row;
-        finish.column_scale = B->scale + column;
-        finish.row_zero = row_zeros(p) + row;
-        finish.column_sum = B->sum + column;
+        panel.row_scale = row_scales(p) + row;
+        panel.column_scale = B->scale + column;
+        panel.row_zero = row_zeros(p) + row;
+        panel.column_sum = B->sum + column;
     }
-    return finish;
+    return panel;
 }
 
-/* A product in slices of k: the sums so far. `finish` comes first, since `store` is handed that
+/* A product in slices of k: the sums so far. `epilogue` comes first, since `store` is handed that
  * alone. */
 typedef struct Slices {
-    Epilogue finish;
+    Epilogue epilogue;
     float *sums; /* [rows,64] */
     bool last;   /* of the slices */
 } Slices;
 
-static void add_slice(const Epilogue *finish, int row, int count, const void *sums)
+static void add_slice(const Epilogue *epilogue, int row, int count, const void *sums)
 {
-    const Slices *const slices = (const Slices *)(const void *)finish;
+    const Slices *const slices = (const Slices *)(const void *)epilogue;
     const float *const more = sums;
     float *const all = slices->sums + (ptrdiff_t)row * COLUMNS;
     for (int r = 0; r < count; r++)
-        for (int n = 0; n < finish->columns; n++)
+        for (int n = 0; n < epilogue->columns; n++)
             all[r * COLUMNS + n] += more[r * COLUMNS + n];
     if (slices->last)
-        kernels()->finish(finish, row, count, all);
+        kernels()->epilogue(epilogue, row, count, all);
 }
 
 /*
@@ -361,21 +361,21 @@ static void product_in_slices(const KernelProduct *whole)
     const int most = parts_of(parts_of(whole->groups, count), line) * line;
     const ptrdiff_t group_bytes = COLUMNS * sizeof(uint32_t);
     _Alignas(KERNELS_LINE) float sums[(SLICED_ROWS + LOW_SLACK) * COLUMNS];
-    Slices slices = {.finish = *whole->finish, .sums = sums};
+    Slices slices = {.epilogue = *whole->epilogue, .sums = sums};
     assert(whole->rows <= SLICED_ROWS + LOW_SLACK);
     for (int done = 0; done < whole->groups; done += most) {
         const int groups = min_int(most, whole->groups - done);
         const char *const b = (const char *)whole->b + done * group_bytes;
         slices.last = done + groups == whole->groups;
-        slices.finish.c =
-            slices.last ? whole->finish->c : NULL; /* or it would be fetched each time */
+        slices.epilogue.c =
+            slices.last ? whole->epilogue->c : NULL; /* or it would be fetched each time */
         KernelProduct slice = *whole;
         slice.groups = groups;
         slice.a = (const char *)whole->a + done * (ptrdiff_t)sizeof(uint32_t);
         slice.b = b;
         slice.ahead = slices.last ? whole->ahead : b + groups * group_bytes;
         slice.ahead_bytes = (size_t)(most * group_bytes);
-        slice.finish = &slices.finish;
+        slice.epilogue = &slices.epilogue;
         slice.store = add_slice;
         if (done == 0) {
             slice.store = NULL;
@@ -396,7 +396,7 @@ static void product_task(void *context, int task, int worker)
     const int units = parts_of(p->rows, p->cut.unit), groups = groups_of(&p->cut, p->rows);
     const int row = units * group / groups * p->cut.unit;
     const int end = min_int(units * (group + 1) / groups * p->cut.unit, p->rows);
-    const Epilogue finish = finish_of(p, row, panel * COLUMNS);
+    const Epilogue epilogue = panel_epilogue(p, row, panel * COLUMNS);
     const int next = (panel + p->workers) % panels;
     const int deep = B->precision == PRECISION_F32 ? p->depth : packed_groups(B);
     const size_t row_bytes =
@@ -406,13 +406,13 @@ static void product_task(void *context, int task, int worker)
     _Alignas(KERNELS_LINE) float sums[KERNELS_SUMS];
     const KernelProduct product = {
         .rows = end - row,
-        .columns = finish.columns,
+        .columns = epilogue.columns,
         .groups = deep,
         .a = a + (size_t)row * row_bytes,
         .lda = (ptrdiff_t)row_bytes,
         .b = panel_at(B, panel, p->k),
-        .store = kernels()->finish,
-        .finish = &finish,
+        .store = kernels()->epilogue,
+        .epilogue = &epilogue,
         .sums = sums,
         .ahead = panel_at(B, next, p->k),
         .ahead_bytes = (size_t)deep * COLUMNS * sizeof(uint32_t),

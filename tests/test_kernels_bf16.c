@@ -403,16 +403,16 @@ static void time_quantize(const Kernels *t)
     t->quantize(timed_bf16[0], NULL, TIMED, (uint8_t *)timed_bf16[1], &zero);
 }
 
-static void time_finish(const Kernels *t)
+static void time_epilogue(const Kernels *t)
 {
-    const Epilogue finish = {.columns = COLUMNS,
-                             .ld = COLUMNS,
-                             .type = DTYPE_BF16,
-                             .bias = timed_f32[1],
-                             .activate = t->quick_gelu,
-                             .z = timed_bf16[1],
-                             .c = timed_bf16[2]};
-    t->finish(&finish, 0, TIMED / COLUMNS, timed_f32[0]);
+    const Epilogue epilogue = {.columns = COLUMNS,
+                               .ld = COLUMNS,
+                               .type = DTYPE_BF16,
+                               .bias = timed_f32[1],
+                               .activate = t->quick_gelu,
+                               .z = timed_bf16[1],
+                               .c = timed_bf16[2]};
+    t->epilogue(&epilogue, 0, TIMED / COLUMNS, timed_f32[0]);
 }
 
 static const struct {
@@ -433,7 +433,7 @@ static const struct {
     {"to_bf16", time_to_bf16, TIMED},
     {"from_bf16", time_from_bf16, TIMED},
     {"quantize", time_quantize, TIMED},
-    {"finish, quick_gelu, z", time_finish, TIMED},
+    {"epilogue, quick_gelu, z", time_epilogue, TIMED},
 };
 
 /* One kernel of one table. */
@@ -452,7 +452,7 @@ START_TEST(speed)
 {
     const Kernels *const table = support_level(_i), *const below =
                                                         _i ? support_level(_i - 1) : NULL;
-    if (!support_speed_wanted() || !table || (below && below->finish == table->finish))
+    if (!support_speed_wanted() || !table || (below && below->epilogue == table->epilogue))
         return; /* not requested, or the kernels of the level below */
     for (int i = 0; i < 3; i++)
         support_fill_normal(timed_f32[i], TIMED, (unsigned)i, 2);

@@ -236,9 +236,9 @@ typedef struct Stored {
     int seen[POOL]; /* how often each row came */
 } Stored;
 
-static void record_store(const Epilogue *finish, int row, int count, const void *sums)
+static void record_store(const Epilogue *epilogue, int row, int count, const void *sums)
 {
-    Stored *const stored = finish->c;
+    Stored *const stored = epilogue->c;
     const Call *const call = stored->call;
     const ptrdiff_t place = (const char *)sums - stored->sums;
     ck_each(row >= 0 && count >= 1 && row + count <= call->rows && place >= 0 &&
@@ -282,13 +282,13 @@ static void run(const Call *call)
     void *const b = support_guarded_place(&guard_b, b_bytes, 64, true);
     memcpy(b, panel, b_bytes);
     Stored stored = {.call = call, .sums = sums};
-    const Epilogue finish = {.columns = call->columns, .c = &stored};
+    const Epilogue epilogue = {.columns = call->columns, .c = &stored};
     KernelProduct product = {.rows = call->rows,
                              .columns = call->columns,
                              .groups = call->groups,
                              .b = b,
                              .store = call->store ? record_store : NULL,
-                             .finish = call->store ? &finish : NULL,
+                             .epilogue = call->store ? &epilogue : NULL,
                              .sums = sums,
                              .ld_sums = ld,
                              .ahead = call->rows % 3 ? end : NULL,
@@ -494,9 +494,9 @@ END_TEST
 
 /* --- Speed, on request --- */
 
-static void ignore_store(const Epilogue *finish, int row, int count, const void *sums)
+static void ignore_store(const Epilogue *epilogue, int row, int count, const void *sums)
 {
-    (void)finish;
+    (void)epilogue;
     (void)row;
     (void)count;
     (void)sums;
@@ -544,16 +544,16 @@ START_TEST(speed)
             static const int32_t zeros[MAX_ROWS];
             static const float scales[MAX_ROWS];
             const bool integers = subject.precision == PRECISION_INT8;
-            const Epilogue finish = {.columns = COLUMNS,
-                                     .ld = COLUMNS,
-                                     .type = subject.precision == PRECISION_F32 ? DTYPE_F32
-                                                                                : DTYPE_BF16,
-                                     .bias = ones,
-                                     .row_scale = integers ? scales : NULL,
-                                     .column_scale = ones,
-                                     .row_zero = zeros,
-                                     .column_sum = zeros,
-                                     .c = c};
+            const Epilogue epilogue = {.columns = COLUMNS,
+                                       .ld = COLUMNS,
+                                       .type = subject.precision == PRECISION_F32 ? DTYPE_F32
+                                                                                  : DTYPE_BF16,
+                                       .bias = ones,
+                                       .row_scale = integers ? scales : NULL,
+                                       .column_scale = ones,
+                                       .row_zero = zeros,
+                                       .column_sum = zeros,
+                                       .c = c};
             KernelProduct product = {.rows = all_rows[i],
                                      .columns = COLUMNS,
                                      .groups = all_k[j] / size,
@@ -561,11 +561,11 @@ START_TEST(speed)
                                      .lda = (ptrdiff_t)all_k[j] / size * GROUP,
                                      .b = b,
                                      .store = ignore_store,
-                                     .finish = &finish,
+                                     .epilogue = &epilogue,
                                      .sums = sums};
             const double alone = speed_of(subject, &product);
-            product.store = subject.table->finish;
-            printf("%-12s %-5s rows %3d, k %4d: %7.1f GFLOP/s, finished %7.1f\n",
+            product.store = subject.table->epilogue;
+            printf("%-12s %-5s rows %3d, k %4d: %7.1f GFLOP/s, with epilogue %7.1f\n",
                    subject.table->name, precision_name(subject.precision), all_rows[i], all_k[j],
                    alone, speed_of(subject, &product));
         }

@@ -75,8 +75,8 @@ typedef struct KernelProduct {
      * aligned). If it is NULL, row r's sums stay at sums + r ld_sums: room for all rows, 64 columns
      * each, whatever `columns` is.
      */
-    void (*store)(const Epilogue *finish, int row, int count, const void *sums);
-    const Epilogue *finish;
+    void (*store)(const Epilogue *epilogue, int row, int count, const void *sums);
+    const Epilogue *epilogue;
     void *sums;
     ptrdiff_t ld_sums;  /* sums between rows, >= 64; unused with `store` */
     const char *ahead;  /* bytes that will be wanted soon; need not be mapped; NULL for none */
@@ -190,7 +190,7 @@ typedef struct Kernels {
 
     /* The packed product in each precision, and the usual `store`. */
     void (*product[PRECISION_COUNT])(const KernelProduct *product);
-    void (*finish)(const Epilogue *finish, int row, int count, const void *sums);
+    void (*epilogue)(const Epilogue *epilogue, int row, int count, const void *sums);
 
     /*
      * Lays `rows` (1..KERNELS_TILE_ROWS) of a [rows,depth], lda floats apart, side by side: out

@@ -106,14 +106,14 @@ INLINE void fetch_rows(const char *a, ptrdiff_t lda)
 /* Where the results of a block of rows will be written and what will be added, to be fetched row by
  * row. */
 typedef struct Results {
-    const Epilogue *finish;
-    int row, end, column; /* row = end: none are left, or `finish` is not used */
+    const Epilogue *epilogue;
+    int row, end, column; /* row = end: none are left, or `epilogue` is not used */
 } Results;
 
 /* One row of 32 columns. */
 INLINE void fetch_result(Results *results)
 {
-    const Epilogue *const f = results->finish;
+    const Epilogue *const f = results->epilogue;
     if (results->row >= results->end || !f->c)
         return;
     const ptrdiff_t size = f->type == DTYPE_F32 ? 4 : 2;
@@ -251,7 +251,7 @@ INLINE void block_row(const Kind kind, const KernelProduct *p, int row, int rows
                          .sums = sums + column,
                          .ld = ld,
                          .last = rows > SIDE ? rows - SIDE : 0,
-                         .results = {p->finish, row, p->store ? row + rows : row, column}};
+                         .results = {p->epilogue, row, p->store ? row + rows : row, column}};
         if (rows > ROWS && wide)
             tall_block(kind, 2, &b, ahead);
         else if (rows > ROWS)
@@ -284,7 +284,7 @@ INLINE void product(const Kind kind, const KernelProduct *p)
         float *const sums = (float *)p->sums + (p->store ? 0 : row * ld);
         block_row(kind, p, row, rows, sums, ld, &ahead);
         if (p->store)
-            p->store(p->finish, row, rows, sums);
+            p->store(p->epilogue, row, rows, sums);
     }
     _tile_release();
 }

@@ -234,7 +234,7 @@ INLINE void product(const Precision precision, const KernelProduct *p)
         const Ahead ahead = {lines ? p->ahead + (ptrdiff_t)t * lines * KERNELS_LINE : NULL, lines};
         tile(precision, p, row, rows, sums, ld, ahead);
         if (p->store)
-            p->store(p->finish, row, rows, sums);
+            p->store(p->epilogue, row, rows, sums);
     }
 }
 

@@ -180,7 +180,7 @@ PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
         if (ahead)
             ahead += (ptrdiff_t)lines * KERNELS_LINE;
         if (p->store)
-            p->store(p->finish, row, count, sums + again * ld);
+            p->store(p->epilogue, row, count, sums + again * ld);
     }
 }
 

@@ -69,7 +69,7 @@ static void product_by_rows(const KernelProduct *p, bool interleaved, RowProduct
         char *const sums = (char *)p->sums + (p->store ? 0 : row * p->ld_sums * 4);
         row_product(a, TILE, p->b, p->groups, sums);
         if (p->store)
-            p->store(p->finish, row, 1, sums);
+            p->store(p->epilogue, row, 1, sums);
     }
 }
 

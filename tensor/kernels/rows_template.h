@@ -481,7 +481,7 @@ static void NAME(fill_rows)(Kernels *table)
     table->layer_norm_backward_bf16 = NAME(layer_norm_backward_bf16);
     table->quantize = NAME(quantize);
     table->pair = NAME(pair);
-    table->finish = NAME(epilogue);
+    table->epilogue = NAME(epilogue);
 }
 
 #undef TARGET

@@ -54,15 +54,16 @@ size_t attention_forward_scratch(const AttentionShape *shape)
 }
 
 /* A KernelProduct's store: row by row, the sums times row_scale, rounded to bf16. */
-static void store_divided(const Epilogue *finish, int row, int count, const void *sums)
+static void store_divided(const Epilogue *epilogue, int row, int count, const void *sums)
 {
     const float *sum = sums;
     float mean[KERNELS_COLUMNS];
     for (int r = row; r < row + count; r++, sum += KERNELS_COLUMNS) {
-        const float factor = finish->row_scale[r];
+        const float factor = epilogue->row_scale[r];
         for (int n = 0; n < KERNELS_COLUMNS; n++)
             mean[n] = sum[n] * factor;
-        kernels()->to_bf16(mean, (uint16_t *)finish->c + r * finish->ld, (size_t)finish->columns);
+        kernels()->to_bf16(mean, (uint16_t *)epilogue->c + r * epilogue->ld,
+                           (size_t)epilogue->columns);
     }
 }
 
@@ -131,10 +132,10 @@ static void forward_rows(const AttentionForward *f, int index, const ForwardLayo
                                .ld = f32 ? l->ld : l->line,
                                .numbers = f32 ? (const void *)l->scores : l->exponentials};
     const AttentionLeft left = attention_left(&P, l->p);
-    const Epilogue finish = {.ld = s->D, .type = s->type, .c = o, .row_scale = inverse_sum};
+    const Epilogue epilogue = {.ld = s->D, .type = s->type, .c = o, .row_scale = inverse_sum};
     const Epilogue plain = {.ld = s->D, .type = s->type, .c = o};
-    attention_product(&left, &l->values, f32 ? kernels()->finish : store_divided,
-                      f32 ? &plain : &finish);
+    attention_product(&left, &l->values, f32 ? kernels()->epilogue : store_divided,
+                      f32 ? &plain : &epilogue);
 }
 
 void attention_forward(const AttentionForward *f, int index, void *memory)
@@ -294,8 +295,8 @@ static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
     const AttentionLeft dS =
         f32 ? gradient_f32(s, h, l, begin, count) : gradient_bf16(s, h, l, begin, count, ahead);
     if (h->dq) {
-        const Epilogue finish = into(s, h->dq, s->D, begin, f->dq_fresh);
-        attention_product(&dS, &l->k, kernels()->finish, &finish);
+        const Epilogue epilogue = into(s, h->dq, s->D, begin, f->dq_fresh);
+        attention_product(&dS, &l->k, kernels()->epilogue, &epilogue);
     }
 }
 
@@ -307,8 +308,8 @@ static void transposed_gradient(const AttentionBackward *f, const AttentionMatri
     for (int column = 0; column < s->K; column += KERNELS_COLUMNS) {
         const AttentionLeft left = attention_left_transposed(m, column, turned);
         void *const c = (char *)gradient + (size_t)column * dtype_size(s->type);
-        const Epilogue finish = into(s, c, 2 * (ptrdiff_t)s->D, 0, f->dkv_fresh);
-        attention_product_transposed(&left, right, &finish);
+        const Epilogue epilogue = into(s, c, 2 * (ptrdiff_t)s->D, 0, f->dkv_fresh);
+        attention_product_transposed(&left, right, &epilogue);
     }
 }
 

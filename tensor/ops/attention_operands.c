@@ -320,30 +320,30 @@ void attention_sums(const AttentionLeft *left, const AttentionRight *right, floa
 
 void attention_product(const AttentionLeft *left, const AttentionRight *right,
                        void (*store)(const Epilogue *, int, int, const void *),
-                       const Epilogue *finish)
+                       const Epilogue *epilogue)
 {
     _Alignas(KERNELS_LINE) float sums[KERNELS_SUMS];
-    const size_t size = dtype_size(finish->type);
+    const size_t size = dtype_size(epilogue->type);
     for (int column = 0; column < right->columns; column += COLUMNS) {
         KernelProduct product = panel_product(left, right, column);
-        Epilogue panel = *finish;
+        Epilogue panel = *epilogue;
         panel.columns = product.columns;
-        panel.c = (char *)finish->c + (size_t)column * size;
-        if (finish->residual)
-            panel.residual = (const char *)finish->residual + (size_t)column * size;
+        panel.c = (char *)epilogue->c + (size_t)column * size;
+        if (epilogue->residual)
+            panel.residual = (const char *)epilogue->residual + (size_t)column * size;
         product.store = store;
-        product.finish = &panel;
+        product.epilogue = &panel;
         product.sums = sums;
         kernels()->product[precision_of(left->type)](&product);
     }
 }
 
 void attention_product_transposed(const AttentionLeft *left, const AttentionRight *right,
-                                  const Epilogue *finish)
+                                  const Epilogue *epilogue)
 {
     assert(left->rows <= COLUMNS);
     _Alignas(KERNELS_LINE) float sums[SQUARE], turned[SQUARE];
-    Epilogue rows = *finish;
+    Epilogue rows = *epilogue;
     rows.columns = left->rows;
     const uint32_t *columns[COLUMNS];
     for (int r = 0; r < left->rows; r++)
@@ -354,6 +354,6 @@ void attention_product_transposed(const AttentionLeft *left, const AttentionRigh
         product.ld_sums = COLUMNS;
         kernels()->product[precision_of(left->type)](&product);
         kernels()->transpose(columns, left->rows, product.columns, (uint32_t *)(void *)turned);
-        kernels()->finish(&rows, column, product.columns, turned);
+        kernels()->epilogue(&rows, column, product.columns, turned);
     }
 }

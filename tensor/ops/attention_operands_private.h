@@ -120,14 +120,14 @@ void attention_fill_right_transposed(const AttentionMatrix *m, AttentionRight *r
 void attention_sums(const AttentionLeft *left, const AttentionRight *right, float *sums,
                     ptrdiff_t ld, ptrdiff_t step);
 
-/* The product as `store` and `finish` store it; finish->columns is ignored, c and residual start
+/* The product as `store` and `epilogue` store it; epilogue->columns is ignored, c and residual start
  * at column 0. */
 void attention_product(const AttentionLeft *left, const AttentionRight *right,
                        void (*store)(const Epilogue *, int, int, const void *),
-                       const Epilogue *finish);
+                       const Epilogue *epilogue);
 
-/* The transpose of the product of at most 64 rows, stored by the usual kernel as finish says. */
+/* The transpose of the product of at most 64 rows, stored by the usual kernel as epilogue says. */
 void attention_product_transposed(const AttentionLeft *left, const AttentionRight *right,
-                                  const Epilogue *finish);
+                                  const Epilogue *epilogue);
 
 #endif

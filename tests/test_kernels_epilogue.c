@@ -1,5 +1,5 @@
 /*
- * test_kernels_finish.c - the end of the packed products, in every variant: each combination of
+ * test_kernels_epilogue.c - the end of the packed products, in every variant: each combination of
  * what it can be asked for gives the bits of its formula, writes only the columns and rows wanted,
  * and stays inside guarded memory.
  */
@@ -17,7 +17,7 @@ enum {
     CANARY = 0x7d, /* a byte where nothing may be written */
 };
 
-/* What one call of finish is asked for. */
+/* The arguments of one call of epilogue. */
 typedef struct Ending {
     int columns, rows;
     DType type;
@@ -44,7 +44,7 @@ static bool holds(DType type, void *at, ptrdiff_t index, float value)
     return memcmp(element(type, at, index), wanted, dtype_size(type)) == 0;
 }
 
-/* All that a finish may read beside what it is asked for. */
+/* All that an epilogue may read beside what it is asked for. */
 typedef struct Operands {
     float sums[MAX_ROWS * COLUMNS], bias[COLUMNS], scale[COLUMNS], row_scale[FIRST_ROW + MAX_ROWS];
     int32_t integers[MAX_ROWS * COLUMNS], column_sum[COLUMNS], row_zero[FIRST_ROW + MAX_ROWS];
@@ -101,19 +101,20 @@ static void check_ending(const Kernels *table, const Ending *e, const SupportGua
     }
     char before[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP) * sizeof(float)];
     memcpy(before, c, bytes);
-    const Epilogue finish = {.columns = e->columns,
-                             .ld = ld,
-                             .type = e->type,
-                             .bias = e->bias ? o.bias : NULL,
-                             .residual = e->residual ? added : NULL,
-                             .activate = e->activates ? table->quick_gelu : NULL,
-                             .z = e->saves_z ? place[1] : NULL,
-                             .c = c,
-                             .row_scale = e->integers ? o.row_scale : NULL,
-                             .row_zero = o.row_zero,
-                             .column_scale = o.scale,
-                             .column_sum = o.column_sum};
-    table->finish(&finish, FIRST_ROW, e->rows, e->integers ? (void *)o.integers : (void *)o.sums);
+    const Epilogue epilogue = {.columns = e->columns,
+                               .ld = ld,
+                               .type = e->type,
+                               .bias = e->bias ? o.bias : NULL,
+                               .residual = e->residual ? added : NULL,
+                               .activate = e->activates ? table->quick_gelu : NULL,
+                               .z = e->saves_z ? place[1] : NULL,
+                               .c = c,
+                               .row_scale = e->integers ? o.row_scale : NULL,
+                               .row_zero = o.row_zero,
+                               .column_scale = o.scale,
+                               .column_sum = o.column_sum};
+    table->epilogue(&epilogue, FIRST_ROW, e->rows,
+                    e->integers ? (void *)o.integers : (void *)o.sums);
 
     for (ptrdiff_t i = 0; i < count; i++) {
         const int row = (int)(i / ld), n = (int)(i % ld);
@@ -165,8 +166,8 @@ END_TEST
 int main(void)
 {
     const int levels = support_levels();
-    Suite *const suite = suite_create("kernels_finish");
-    TCase *const all = support_case(suite, "kernels_finish", 120);
+    Suite *const suite = suite_create("kernels_epilogue");
+    TCase *const all = support_case(suite, "kernels_epilogue", 120);
     tcase_add_loop_test(all, the_end_of_a_product_has_the_bits_of_its_formula, 0, levels);
     return support_main(suite);
 }
