@@ -353,7 +353,7 @@ static void add_slice(const Epilogue *epilogue, int row, int count, const void *
 
 /*
  * A product in bf16 whose panel is long: slice by slice, so that one of this panel and the one
- * fetched after it leave the cache to the rows of A. `ahead` is where the next panel is.
+ * fetched after it leave the cache to the rows of A. `prefetch` is where the next panel is.
  */
 static void product_in_slices(const KernelProduct *whole)
 {
@@ -373,8 +373,8 @@ static void product_in_slices(const KernelProduct *whole)
         slice.groups = groups;
         slice.a = (const char *)whole->a + done * (ptrdiff_t)sizeof(uint32_t);
         slice.b = b;
-        slice.ahead = slices.last ? whole->ahead : b + groups * group_bytes;
-        slice.ahead_bytes = (size_t)(most * group_bytes);
+        slice.prefetch = slices.last ? whole->prefetch : b + groups * group_bytes;
+        slice.prefetch_bytes = (size_t)(most * group_bytes);
         slice.epilogue = &slices.epilogue;
         slice.store = add_slice;
         if (done == 0) {
@@ -414,8 +414,8 @@ static void product_task(void *context, int task, int worker)
         .store = kernels()->epilogue,
         .epilogue = &epilogue,
         .sums = sums,
-        .ahead = panel_at(B, next, p->k),
-        .ahead_bytes = (size_t)deep * COLUMNS * sizeof(uint32_t),
+        .prefetch = panel_at(B, next, p->k),
+        .prefetch_bytes = (size_t)deep * COLUMNS * sizeof(uint32_t),
     };
     if (is_sliced(B))
         product_in_slices(&product);

@@ -291,8 +291,8 @@ static void run(const Call *call)
                              .epilogue = call->store ? &epilogue : NULL,
                              .sums = sums,
                              .ld_sums = ld,
-                             .ahead = call->rows % 3 ? end : NULL,
-                             .ahead_bytes = call->rows % 3 ? 3000 : 0};
+                             .prefetch = call->rows % 3 ? end : NULL,
+                             .prefetch_bytes = call->rows % 3 ? 3000 : 0};
     product.a = place_a(call, &product.lda);
     call->subject.table->product[call->subject.precision](&product);
     check_canaries(call, sums, span, ld);

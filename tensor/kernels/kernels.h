@@ -78,9 +78,9 @@ typedef struct KernelProduct {
     void (*store)(const Epilogue *epilogue, int row, int count, const void *sums);
     const Epilogue *epilogue;
     void *sums;
-    ptrdiff_t ld_sums;  /* sums between rows, >= 64; unused with `store` */
-    const char *ahead;  /* bytes that will be wanted soon; need not be mapped; NULL for none */
-    size_t ahead_bytes; /* how many of them to fetch into the second-level cache meanwhile */
+    ptrdiff_t ld_sums;     /* sums between rows, >= 64; unused with `store` */
+    const char *prefetch;  /* bytes that will be wanted soon; need not be mapped; NULL for none */
+    size_t prefetch_bytes; /* how many of them to fetch into the second-level cache meanwhile */
 } KernelProduct;
 
 /*

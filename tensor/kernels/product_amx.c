@@ -62,17 +62,18 @@ static const TileShapes SHAPES_OF[SIDE] = {
 };
 
 /* Bytes to be fetched, some of them at each step. */
-typedef struct Ahead {
+typedef struct Prefetch {
     const char *next, *end;
     ptrdiff_t step;
-} Ahead;
+} Prefetch;
 
-INLINE void fetch(Ahead *ahead)
+INLINE void prefetch_lines(Prefetch *prefetch)
 {
-    const char *const end =
-        ahead->end - ahead->next < ahead->step ? ahead->end : ahead->next + ahead->step;
-    for (; ahead->next < end; ahead->next += LINE)
-        _mm_prefetch(ahead->next, _MM_HINT_T1);
+    const char *const end = prefetch->end - prefetch->next < prefetch->step
+                                ? prefetch->end
+                                : prefetch->next + prefetch->step;
+    for (; prefetch->next < end; prefetch->next += LINE)
+        _mm_prefetch(prefetch->next, _MM_HINT_T1);
 }
 
 /* Macros, since tile numbers are constants. sum += a b, and a load. */
@@ -93,7 +94,7 @@ INLINE void fetch(Ahead *ahead)
  * In the place of a TILE_SPACE: the next step's lines of eight rows of A, into the first-level
  * cache. Rows an even number of lines apart would drive each other out of it.
  */
-INLINE void fetch_rows(const char *a, ptrdiff_t lda)
+INLINE void prefetch_rows(const char *a, ptrdiff_t lda)
 {
     if (lda / LINE % 2 == 0) {
         TILE_SPACE();
@@ -111,7 +112,7 @@ typedef struct Results {
 } Results;
 
 /* One row of 32 columns. */
-INLINE void fetch_result(Results *results)
+INLINE void prefetch_result(Results *results)
 {
     const Epilogue *const f = results->epilogue;
     if (results->row >= results->end || !f->c)
@@ -143,7 +144,8 @@ typedef struct Block {
     _tile_stored(sum, p->sums + (row)*p->ld + (column), p->ld * (ptrdiff_t)sizeof(float))
 
 /* One or two tiles high and wide. */
-INLINE void block(const Kind kind, const int high, const int wide, const Block *p, Ahead *ahead)
+INLINE void block(const Kind kind, const int high, const int wide, const Block *p,
+                  Prefetch *prefetch)
 {
     const char *a = p->a, *b = p->b;
     const char *a1 = p->a + p->last * p->lda;
@@ -153,8 +155,8 @@ INLINE void block(const Kind kind, const int high, const int wide, const Block *
     _tile_zero(SUM10);
     _tile_zero(SUM11);
     for (int k = 0; k < p->groups; k += SIDE) {
-        fetch(ahead);
-        fetch_result(&results);
+        prefetch_lines(prefetch);
+        prefetch_result(&results);
         LOAD(B0, b, PANEL_ROW);
         if (wide > 1)
             LOAD(B1, b + LINE, PANEL_ROW);
@@ -162,16 +164,16 @@ INLINE void block(const Kind kind, const int high, const int wide, const Block *
         if (high > 1)
             LOAD(A1, a1, p->lda);
         MULTIPLY(kind, SUM00, A0, B0);
-        fetch_rows(a, p->lda);
+        prefetch_rows(a, p->lda);
         if (wide > 1)
             MULTIPLY(kind, SUM01, A0, B1);
-        fetch_rows(a + SIDE / 2 * p->lda, p->lda);
+        prefetch_rows(a + SIDE / 2 * p->lda, p->lda);
         if (high > 1) {
             MULTIPLY(kind, SUM10, A1, B0);
-            fetch_rows(a1, p->lda);
+            prefetch_rows(a1, p->lda);
             if (wide > 1)
                 MULTIPLY(kind, SUM11, A1, B1);
-            fetch_rows(a1 + SIDE / 2 * p->lda, p->lda);
+            prefetch_rows(a1 + SIDE / 2 * p->lda, p->lda);
         }
         a += LINE;
         a1 += LINE;
@@ -188,7 +190,7 @@ INLINE void block(const Kind kind, const int high, const int wide, const Block *
 
 /* Three tiles high, one or two wide. Rows of A are read once for each column of
  * tiles, from near. */
-INLINE void tall_block(const Kind kind, const int wide, const Block *p, Ahead *ahead)
+INLINE void tall_block(const Kind kind, const int wide, const Block *p, Prefetch *prefetch)
 {
     const char *a = p->a, *b = p->b;
     const char *a1 = a + SIDE * p->lda, *a2 = a + p->last * p->lda;
@@ -200,8 +202,8 @@ INLINE void tall_block(const Kind kind, const int wide, const Block *p, Ahead *a
     _tile_zero(SUM20);
     _tile_zero(SUM21);
     for (int k = 0; k < p->groups; k += SIDE) {
-        fetch(ahead);
-        fetch_result(&results);
+        prefetch_lines(prefetch);
+        prefetch_result(&results);
         LOAD(B_ANY, b, PANEL_ROW);
         LOAD(A_ANY, a, p->lda);
         MULTIPLY(kind, SUM00, A_ANY, B_ANY);
@@ -240,7 +242,7 @@ INLINE void tall_block(const Kind kind, const int wide, const Block *p, Ahead *a
 
 /* Up to 48 rows: as many columns as are wanted, in units of 16. */
 INLINE void block_row(const Kind kind, const KernelProduct *p, int row, int rows, float *sums,
-                      ptrdiff_t ld, Ahead *ahead)
+                      ptrdiff_t ld, Prefetch *prefetch)
 {
     for (int column = 0; column < p->columns; column += HALF) {
         const bool wide = p->columns - column > SIDE;
@@ -253,17 +255,17 @@ INLINE void block_row(const Kind kind, const KernelProduct *p, int row, int rows
                          .last = rows > SIDE ? rows - SIDE : 0,
                          .results = {p->epilogue, row, p->store ? row + rows : row, column}};
         if (rows > ROWS && wide)
-            tall_block(kind, 2, &b, ahead);
+            tall_block(kind, 2, &b, prefetch);
         else if (rows > ROWS)
-            tall_block(kind, 1, &b, ahead);
+            tall_block(kind, 1, &b, prefetch);
         else if (rows > SIDE && wide)
-            block(kind, 2, 2, &b, ahead);
+            block(kind, 2, 2, &b, prefetch);
         else if (rows > SIDE)
-            block(kind, 2, 1, &b, ahead);
+            block(kind, 2, 1, &b, prefetch);
         else if (wide)
-            block(kind, 1, 2, &b, ahead);
+            block(kind, 1, 2, &b, prefetch);
         else
-            block(kind, 1, 1, &b, ahead);
+            block(kind, 1, 1, &b, prefetch);
     }
 }
 
@@ -273,16 +275,16 @@ INLINE void product(const Kind kind, const KernelProduct *p)
     const ptrdiff_t ld = p->store ? COLUMNS : p->ld_sums;
     const int high = (p->rows + SIDE - 1) / ROWS, wide = (p->columns + HALF - 1) / HALF;
     const int blocks = (high > 1 ? high : 1) * wide;
-    const size_t lines = p->ahead ? p->ahead_bytes / LINE : 0;
+    const size_t lines = p->prefetch ? p->prefetch_bytes / LINE : 0;
     const size_t steps = (size_t)blocks * (size_t)(p->groups / SIDE);
-    Ahead ahead = {p->ahead, p->ahead ? p->ahead + lines * LINE : NULL,
-                   (ptrdiff_t)((lines + steps - 1) / steps) * LINE};
+    Prefetch prefetch = {p->prefetch, p->prefetch ? p->prefetch + lines * LINE : NULL,
+                         (ptrdiff_t)((lines + steps - 1) / steps) * LINE};
     _tile_loadconfig(&SHAPES_OF[(p->rows < SIDE ? p->rows : SIDE) - 1]);
     for (int row = 0, rows; row < p->rows; row += rows) {
         const int left = p->rows - row;
         rows = left <= TALL_ROWS ? left : ROWS;
         float *const sums = (float *)p->sums + (p->store ? 0 : row * ld);
-        block_row(kind, p, row, rows, sums, ld, &ahead);
+        block_row(kind, p, row, rows, sums, ld, &prefetch);
         if (p->store)
             p->store(p->epilogue, row, rows, sums);
     }

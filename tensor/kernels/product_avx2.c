@@ -45,10 +45,10 @@ typedef struct Halves {
 } Halves;
 
 /* Lines to be fetched meanwhile. */
-typedef struct Ahead {
+typedef struct Prefetch {
     const char *next;
     int lines;
-} Ahead;
+} Prefetch;
 
 INLINE __m256 low_half(const Precision precision, __m256 groups)
 {
@@ -103,7 +103,7 @@ INLINE void step(const Precision precision, const int rows, Halves a, const floa
 
 /* One chunk of one quarter: sums [rows,16] = or += a b. */
 INLINE void quarter(const Precision precision, const int rows, Halves a, const float *b, int groups,
-                    bool first, float *sums, ptrdiff_t ld, Ahead *ahead)
+                    bool first, float *sums, ptrdiff_t ld, Prefetch *prefetch)
 {
     __m256 sum[ROWS][2];
     for (int r = 0; r < rows; r++)
@@ -111,9 +111,9 @@ INLINE void quarter(const Precision precision, const int rows, Halves a, const f
             sum[r][v] = first ? _mm256_setzero_ps() : _mm256_loadu_ps(sums + r * ld + LANES * v);
     int k = 0;
     for (; k + UNROLL <= groups; k += UNROLL) {
-        if (ahead->lines-- > 0) {
-            _mm_prefetch(ahead->next, _MM_HINT_T1);
-            ahead->next += KERNELS_LINE;
+        if (prefetch->lines-- > 0) {
+            _mm_prefetch(prefetch->next, _MM_HINT_T1);
+            prefetch->next += KERNELS_LINE;
         }
         for (int i = 0; i < UNROLL; i++)
             step(precision, rows, (Halves){a.low + i * ROWS, a.high + i * ROWS}, b + i * COLUMNS,
@@ -132,26 +132,26 @@ INLINE void quarter(const Precision precision, const int rows, Halves a, const f
 
 /* The number of rows is a constant in each: that is what keeps the sums in registers. */
 INLINE void quarter_of(const Precision precision, int rows, Halves a, const float *b, int groups,
-                       bool first, float *sums, ptrdiff_t ld, Ahead *ahead)
+                       bool first, float *sums, ptrdiff_t ld, Prefetch *prefetch)
 {
     switch (rows) {
     case 1:
-        quarter(precision, 1, a, b, groups, first, sums, ld, ahead);
+        quarter(precision, 1, a, b, groups, first, sums, ld, prefetch);
         break;
     case 2:
-        quarter(precision, 2, a, b, groups, first, sums, ld, ahead);
+        quarter(precision, 2, a, b, groups, first, sums, ld, prefetch);
         break;
     case 3:
-        quarter(precision, 3, a, b, groups, first, sums, ld, ahead);
+        quarter(precision, 3, a, b, groups, first, sums, ld, prefetch);
         break;
     case 4:
-        quarter(precision, 4, a, b, groups, first, sums, ld, ahead);
+        quarter(precision, 4, a, b, groups, first, sums, ld, prefetch);
         break;
     case 5:
-        quarter(precision, 5, a, b, groups, first, sums, ld, ahead);
+        quarter(precision, 5, a, b, groups, first, sums, ld, prefetch);
         break;
     default:
-        quarter(precision, 6, a, b, groups, first, sums, ld, ahead);
+        quarter(precision, 6, a, b, groups, first, sums, ld, prefetch);
         break;
     }
 }
@@ -206,7 +206,7 @@ TARGET static void take_apart(const Precision precision, const char *a, ptrdiff_
 
 /* One tile: sums [rows,64] = a b. */
 INLINE void tile(const Precision precision, const KernelProduct *p, int row, int rows, float *sums,
-                 ptrdiff_t ld, Ahead ahead)
+                 ptrdiff_t ld, Prefetch prefetch)
 {
     float low[CHUNK * ROWS], high[CHUNK * ROWS];
     for (int k = 0; k < p->groups; k += CHUNK) {
@@ -219,7 +219,7 @@ INLINE void tile(const Precision precision, const KernelProduct *p, int row, int
                        rows, groups, low, high);
         const float *const b = (const float *)p->b + (ptrdiff_t)k * COLUMNS;
         for (int n = 0; n < p->columns; n += QUARTER)
-            quarter_of(precision, rows, a, b + n, groups, k == 0, sums + n, ld, &ahead);
+            quarter_of(precision, rows, a, b + n, groups, k == 0, sums + n, ld, &prefetch);
     }
 }
 
@@ -227,12 +227,13 @@ INLINE void product(const Precision precision, const KernelProduct *p)
 {
     const ptrdiff_t ld = p->store ? COLUMNS : p->ld_sums;
     const int tiles = (p->rows + ROWS - 1) / ROWS;
-    const int lines = p->ahead ? (int)(p->ahead_bytes / KERNELS_LINE) / tiles + 1 : 0;
+    const int lines = p->prefetch ? (int)(p->prefetch_bytes / KERNELS_LINE) / tiles + 1 : 0;
     for (int t = 0; t < tiles; t++) {
         const int row = t * ROWS, rows = p->rows - row < ROWS ? p->rows - row : ROWS;
         float *const sums = (float *)p->sums + (p->store ? 0 : row * ld);
-        const Ahead ahead = {lines ? p->ahead + (ptrdiff_t)t * lines * KERNELS_LINE : NULL, lines};
-        tile(precision, p, row, rows, sums, ld, ahead);
+        const Prefetch prefetch = {lines ? p->prefetch + (ptrdiff_t)t * lines * KERNELS_LINE : NULL,
+                                   lines};
+        tile(precision, p, row, rows, sums, ld, prefetch);
         if (p->store)
             p->store(p->epilogue, row, rows, sums);
     }

@@ -119,10 +119,10 @@ INLINE void LOCAL(_store)(const int vectors, const RowSums *row, float *sums)
     }
 }
 
-/* One tile: the first `count` rows of sums [rows,16 vectors] = a b; fetches `lines` of `ahead`
+/* One tile: the first `count` rows of sums [rows,16 vectors] = a b; fetches `lines` of `prefetch`
  * meanwhile. */
 INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct *p, const char *a,
-                         Strides at, int count, float *sums, ptrdiff_t ld, const char *ahead,
+                         Strides at, int count, float *sums, ptrdiff_t ld, const char *prefetch,
                          int lines)
 {
     const __m512 zero = _mm512_setzero_ps();
@@ -132,8 +132,8 @@ INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct 
     int k = 0;
     for (; k + UNROLL <= p->groups; k += UNROLL) {
         if (lines-- > 0) {
-            _mm_prefetch(ahead, _MM_HINT_T1);
-            ahead += KERNELS_LINE;
+            _mm_prefetch(prefetch, _MM_HINT_T1);
+            prefetch += KERNELS_LINE;
         }
         for (int u = 0; u < UNROLL; u++, a += at.group, b += COLUMNS)
             LOCAL(_step)(rows, vectors, a, at, b, &tile);
@@ -159,10 +159,10 @@ PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
     const bool whole = PRODUCT_INTERLEAVED || p->rows >= ROWS;
     const int size = whole ? ROWS : 1;
     const int tiles = (p->rows + size - 1) / size;
-    const int lines = p->ahead ? (int)(p->ahead_bytes / KERNELS_LINE) / tiles + 1 : 0;
+    const int lines = p->prefetch ? (int)(p->prefetch_bytes / KERNELS_LINE) / tiles + 1 : 0;
     const Strides at =
         PRODUCT_INTERLEAVED ? (Strides){GROUP, ROWS * GROUP} : (Strides){p->lda, GROUP};
-    const char *ahead = p->ahead;
+    const char *prefetch = p->prefetch;
     for (int t = 0; t < tiles; t++) {
         const int row = t * size, left = p->rows - row, count = left < size ? left : size;
         const int again = PRODUCT_INTERLEAVED ? 0 : size - count; /* rows of the tile before */
@@ -172,13 +172,13 @@ PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
         float *const sums = (float *)p->sums + (p->store ? 0 : first * ld);
         const int wanted = again + count;
         if (!whole)
-            LOCAL(_tile)(1, VECTORS, p, a, at, 1, sums, ld, ahead, lines);
+            LOCAL(_tile)(1, VECTORS, p, a, at, 1, sums, ld, prefetch, lines);
         else if (p->columns <= LANES)
-            LOCAL(_tile)(ROWS, 1, p, a, at, wanted, sums, ld, ahead, lines);
+            LOCAL(_tile)(ROWS, 1, p, a, at, wanted, sums, ld, prefetch, lines);
         else
-            LOCAL(_tile)(ROWS, VECTORS, p, a, at, wanted, sums, ld, ahead, lines);
-        if (ahead)
-            ahead += (ptrdiff_t)lines * KERNELS_LINE;
+            LOCAL(_tile)(ROWS, VECTORS, p, a, at, wanted, sums, ld, prefetch, lines);
+        if (prefetch)
+            prefetch += (ptrdiff_t)lines * KERNELS_LINE;
         if (p->store)
             p->store(p->epilogue, row, count, sums + again * ld);
     }

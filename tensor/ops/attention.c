@@ -84,24 +84,24 @@ static ForwardHead forward_head(const AttentionForward *f, int index)
 }
 
 /* What this head writes and the next one reads. */
-static AttentionAhead forward_ahead(const AttentionForward *f, int index, const void *o)
+static AttentionPrefetch forward_prefetch(const AttentionForward *f, int index, const void *o)
 {
     const AttentionShape *const s = &f->shape;
     const AttentionMatrix written = {s->type, s->Tq, s->K, s->D, o};
-    AttentionAhead ahead = {0};
-    attention_expect(&ahead, &written);
-    if (s->ahead > 0 && index + s->ahead < s->B * s->H) {
-        const ForwardHead next = forward_head(f, index + s->ahead);
-        attention_expect(&ahead, &next.q);
-        attention_expect(&ahead, &next.k);
-        attention_expect(&ahead, &next.v);
+    AttentionPrefetch prefetch = {0};
+    attention_prefetch_add(&prefetch, &written);
+    if (s->prefetch_distance > 0 && index + s->prefetch_distance < s->B * s->H) {
+        const ForwardHead next = forward_head(f, index + s->prefetch_distance);
+        attention_prefetch_add(&prefetch, &next.q);
+        attention_prefetch_add(&prefetch, &next.k);
+        attention_prefetch_add(&prefetch, &next.v);
     }
-    return ahead;
+    return prefetch;
 }
 
 /* Rows begin .. begin + q->rows of one head, which starts at o. */
 static void forward_rows(const AttentionForward *f, int index, const ForwardLayout *l,
-                         const AttentionLeft *q, int begin, AttentionAhead *ahead, void *o)
+                         const AttentionLeft *q, int begin, AttentionPrefetch *prefetch, void *o)
 {
     const AttentionShape *const s = &f->shape;
     const int T = s->T;
@@ -110,7 +110,7 @@ static void forward_rows(const AttentionForward *f, int index, const ForwardLayo
     attention_sums(q, &l->keys, l->scores, l->ld, KERNELS_COLUMNS);
     for (int i = 0; i < q->rows; i++) {
         if (!f32)
-            attention_fetch(ahead, 1);
+            attention_prefetch_rows(prefetch, 1);
         const ptrdiff_t row = (ptrdiff_t)index * s->Tq + begin + i;
         float *const scores = l->scores + i * l->ld;
         const float lse = f32 ? kernels()->softmax(scores, T, s->scale)
@@ -146,7 +146,7 @@ void attention_forward(const AttentionForward *f, int index, void *memory)
     AttentionScratch scratch = {.base = memory};
     ForwardLayout l = forward_layout(s, &scratch);
     const ForwardHead h = forward_head(f, index);
-    AttentionAhead ahead = forward_ahead(f, index, o);
+    AttentionPrefetch prefetch = forward_prefetch(f, index, o);
 
     const AttentionMatrix q = attention_whole(&h.q, l.q_whole);
     const AttentionMatrix k = attention_whole(&h.k, l.k_whole);
@@ -159,7 +159,7 @@ void attention_forward(const AttentionForward *f, int index, void *memory)
     for (int begin = 0; begin < s->Tq; begin += ATTENTION_ROWS) {
         const int count = s->Tq - begin < ATTENTION_ROWS ? s->Tq - begin : ATTENTION_ROWS;
         const AttentionLeft rows = attention_left_rows(&left, begin, count);
-        forward_rows(f, index, &l, &rows, begin, &ahead, o + begin * (ptrdiff_t)s->D * size);
+        forward_rows(f, index, &l, &rows, begin, &prefetch, o + begin * (ptrdiff_t)s->D * size);
     }
 }
 
@@ -254,7 +254,7 @@ static AttentionLeft gradient_f32(const AttentionShape *s, const BackwardHead *h
 /* The same from their block, two by two, which are a row of pairs. */
 static AttentionLeft gradient_bf16(const AttentionShape *s, const BackwardHead *h,
                                    const BackwardLayout *l, int begin, int count,
-                                   AttentionAhead *ahead)
+                                   AttentionPrefetch *prefetch)
 {
     KernelScores rows = {.n = s->T,
                          .scale = s->scale,
@@ -263,7 +263,7 @@ static AttentionLeft gradient_bf16(const AttentionShape *s, const BackwardHead *
                          .step = attention_step(&l->dscores)};
     for (int i = 0; i < count; i += 2) {
         rows.rows = count - i < 2 ? 1 : 2;
-        attention_fetch(ahead, rows.rows);
+        attention_prefetch_rows(prefetch, rows.rows);
         rows.lse = h->lse + begin + i;
         rows.scores = l->scores + i * l->ld;
         rows.dP = l->dP + i * l->ld;
@@ -278,7 +278,8 @@ static AttentionLeft gradient_bf16(const AttentionShape *s, const BackwardHead *
 
 /* P and dS of rows begin .. begin + count, and dq = dS k. */
 static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
-                          const BackwardLayout *l, int begin, int count, AttentionAhead *ahead)
+                          const BackwardLayout *l, int begin, int count,
+                          AttentionPrefetch *prefetch)
 {
     const AttentionShape *const s = &f->shape;
     const bool f32 = s->type == DTYPE_F32;
@@ -293,7 +294,7 @@ static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
     for (int i = 0; h->dP && i < count; i++)
         add_row(s, dP + i * ld, step, h->dP + (ptrdiff_t)(begin + i) * s->T);
     const AttentionLeft dS =
-        f32 ? gradient_f32(s, h, l, begin, count) : gradient_bf16(s, h, l, begin, count, ahead);
+        f32 ? gradient_f32(s, h, l, begin, count) : gradient_bf16(s, h, l, begin, count, prefetch);
     if (h->dq) {
         const Epilogue epilogue = into(s, h->dq, s->D, begin, f->dq_fresh);
         attention_product(&dS, &l->k, kernels()->epilogue, &epilogue);
@@ -344,28 +345,28 @@ static void lay_out_operands(BackwardHead *h, const BackwardLayout *l)
 }
 
 /* What this head writes and the next one reads. */
-static AttentionAhead backward_ahead(const AttentionBackward *f, int index)
+static AttentionPrefetch backward_prefetch(const AttentionBackward *f, int index)
 {
     const AttentionShape *const s = &f->shape;
     const BackwardHead this = backward_head(f, index);
     const AttentionMatrix dq = {s->type, s->Tq, s->K, s->D, this.dq};
     AttentionMatrix dk = {s->type, s->T, s->K, 2 * (ptrdiff_t)s->D, this.dk}, dv = dk;
     dv.numbers = this.dv;
-    AttentionAhead ahead = {0};
+    AttentionPrefetch prefetch = {0};
     if (this.dq)
-        attention_expect(&ahead, &dq);
+        attention_prefetch_add(&prefetch, &dq);
     if (this.dk) {
-        attention_expect(&ahead, &dk);
-        attention_expect(&ahead, &dv);
+        attention_prefetch_add(&prefetch, &dk);
+        attention_prefetch_add(&prefetch, &dv);
     }
-    if (s->ahead > 0 && index + s->ahead < s->B * s->H) {
-        const BackwardHead next = backward_head(f, index + s->ahead);
-        attention_expect(&ahead, &next.q);
-        attention_expect(&ahead, &next.d_o);
-        attention_expect(&ahead, &next.k);
-        attention_expect(&ahead, &next.v);
+    if (s->prefetch_distance > 0 && index + s->prefetch_distance < s->B * s->H) {
+        const BackwardHead next = backward_head(f, index + s->prefetch_distance);
+        attention_prefetch_add(&prefetch, &next.q);
+        attention_prefetch_add(&prefetch, &next.d_o);
+        attention_prefetch_add(&prefetch, &next.k);
+        attention_prefetch_add(&prefetch, &next.v);
     }
-    return ahead;
+    return prefetch;
 }
 
 void attention_backward(const AttentionBackward *f, int index, void *memory)
@@ -374,7 +375,7 @@ void attention_backward(const AttentionBackward *f, int index, void *memory)
     AttentionScratch scratch = {.base = memory};
     BackwardLayout l = backward_layout(s, &scratch);
     BackwardHead h = backward_head(f, index);
-    AttentionAhead ahead = backward_ahead(f, index);
+    AttentionPrefetch prefetch = backward_prefetch(f, index);
     lay_out_operands(&h, &l);
     attention_fill_right_transposed(&h.k, &l.keys);
     attention_fill_right_transposed(&h.v, &l.values);
@@ -385,7 +386,7 @@ void attention_backward(const AttentionBackward *f, int index, void *memory)
                (size_t)(l.line - s->T) * sizeof *l.dS_bf16);
     for (int begin = 0; begin < s->Tq; begin += ATTENTION_ROWS)
         backward_rows(f, &h, &l, begin,
-                      s->Tq - begin < ATTENTION_ROWS ? s->Tq - begin : ATTENTION_ROWS, &ahead);
+                      s->Tq - begin < ATTENTION_ROWS ? s->Tq - begin : ATTENTION_ROWS, &prefetch);
     if (!h.dk)
         return;
     attention_clear_rest(&l.probabilities, s->Tq);

@@ -67,23 +67,24 @@ void *attention_take(AttentionScratch *scratch, size_t bytes)
     return taken;
 }
 
-void attention_expect(AttentionAhead *ahead, const AttentionMatrix *m)
+void attention_prefetch_add(AttentionPrefetch *prefetch, const AttentionMatrix *m)
 {
-    assert(ahead->count < (int)(sizeof ahead->matrix / sizeof *ahead->matrix));
-    const int i = ahead->count++;
-    ahead->matrix[i].numbers = m->numbers;
-    ahead->matrix[i].row_bytes = m->ld * size_of(m->type);
-    ahead->matrix[i].rows = m->rows;
-    ahead->matrix[i].bytes = m->columns * (int)size_of(m->type);
+    assert(prefetch->count < (int)(sizeof prefetch->matrix / sizeof *prefetch->matrix));
+    const int i = prefetch->count++;
+    prefetch->matrix[i].numbers = m->numbers;
+    prefetch->matrix[i].row_bytes = m->ld * size_of(m->type);
+    prefetch->matrix[i].rows = m->rows;
+    prefetch->matrix[i].bytes = m->columns * (int)size_of(m->type);
 }
 
-void attention_fetch(AttentionAhead *ahead, int rows)
+void attention_prefetch_rows(AttentionPrefetch *prefetch, int rows)
 {
-    for (const int end = ahead->row + rows; ahead->row < end; ahead->row++) {
-        for (int i = 0; i < ahead->count; i++) {
+    for (const int end = prefetch->row + rows; prefetch->row < end; prefetch->row++) {
+        for (int i = 0; i < prefetch->count; i++) {
             const char *const row =
-                ahead->matrix[i].numbers + ahead->row * ahead->matrix[i].row_bytes;
-            const int bytes = ahead->row < ahead->matrix[i].rows ? ahead->matrix[i].bytes : 0;
+                prefetch->matrix[i].numbers + prefetch->row * prefetch->matrix[i].row_bytes;
+            const int bytes =
+                prefetch->row < prefetch->matrix[i].rows ? prefetch->matrix[i].bytes : 0;
             for (int line = 0; line < bytes; line += KERNELS_LINE)
                 __builtin_prefetch(row + line, 0, 2);
         }

@@ -63,18 +63,18 @@ void *attention_take(AttentionScratch *scratch, size_t bytes);
 
 /* Matrices that will soon be read or written, and that are fetched into the second-level cache row
  * by row. */
-typedef struct AttentionAhead {
+typedef struct AttentionPrefetch {
     int count, row; /* matrices, and the row of each that comes next */
     struct {
         const char *numbers;
         ptrdiff_t row_bytes; /* from row to row */
         int rows, bytes;     /* bytes: of each row */
     } matrix[7];
-} AttentionAhead;
+} AttentionPrefetch;
 
-void attention_expect(AttentionAhead *ahead, const AttentionMatrix *m);
+void attention_prefetch_add(AttentionPrefetch *prefetch, const AttentionMatrix *m);
 /* Fetches the next `rows` rows of every matrix, of those that have as many. */
-void attention_fetch(AttentionAhead *ahead, int rows);
+void attention_prefetch_rows(AttentionPrefetch *prefetch, int rows);
 
 /* Take the memory for a [rows,columns] matrix in each of the places; what is taken
  * is not filled. */

@@ -23,8 +23,8 @@
 typedef struct AttentionShape {
     DType type; /* of q, kv, o and their gradients: f32 or bf16 */
     int B, Tq, T, D, H, K;
-    float scale; /* K^(-1/2) */
-    int ahead;   /* bf16: distance to the next head of this thread; 0 for none */
+    float scale;           /* K^(-1/2) */
+    int prefetch_distance; /* bf16: distance to the next head of this thread; 0 for none */
 } AttentionShape;
 
 /* The tensors of a forward. */

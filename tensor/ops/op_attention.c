@@ -44,7 +44,7 @@ static AttentionShape shape_of(const Tape *tape, const Tensor *q, const Tensor *
                             .H = heads,
                             .K = K,
                             .scale = (float)(1 / sqrt((double)K)),
-                            .ahead = threads_count(tape_threads(tape))};
+                            .prefetch_distance = threads_count(tape_threads(tape))};
 }
 
 /*
