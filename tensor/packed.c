@@ -9,7 +9,7 @@
  * The kernels want rows of A in the precision of the pack. In bf16 that is how activations lie in
  * memory, but AMX multiplies rows of 2 or 8 KiB a quarter faster from a copy in which they are an
  * odd number of lines apart. Whatever is not read in place is prepared in scratch memory first,
- * chunk by chunk: in f32 rows are interleaved six by six, which takes 2 % of the time and makes
+ * chunk by chunk: in f32 rows are packed six by six, which takes 2 % of the time and makes
  * every read of the kernel sequential, which gains 7 %: rows 4 KiB apart fall into the same few
  * sets of the first-level cache. In int8 they are quantised, and where a gradient goes through an
  * activation they are multiplied by its derivative.
@@ -196,8 +196,8 @@ static const float *stretch(const PackedInput *A, ptrdiff_t place, int count, fl
     return x;
 }
 
-/* One tile of A, interleaved. */
-static void interleave_task(void *context, int task, int worker)
+/* One packed tile of A. */
+static void pack_a_task(void *context, int task, int worker)
 {
     (void)worker;
     const Product *const p = context;
@@ -206,7 +206,7 @@ static void interleave_task(void *context, int task, int worker)
     const ptrdiff_t corner = (p->first + row) * K + p->k;
     float *const out = (float *)(void *)p->scratch + (ptrdiff_t)row * p->depth;
     if (!p->A->z) {
-        kernels()->interleave((const float *)p->A->numbers + corner, K, rows, p->depth, out);
+        kernels()->pack_a((const float *)p->A->numbers + corner, K, rows, p->depth, out);
         return;
     }
     for (int k = 0; k < p->depth; k += STRETCH) {
@@ -214,7 +214,7 @@ static void interleave_task(void *context, int task, int worker)
         const int count = min_int(STRETCH, p->depth - k);
         for (int r = 0; r < rows; r++)
             stretch(p->A, corner + r * K + k, count, dz[r]);
-        kernels()->interleave(dz[0], STRETCH, rows, count, out + (ptrdiff_t)k * TILE);
+        kernels()->pack_a(dz[0], STRETCH, rows, count, out + (ptrdiff_t)k * TILE);
     }
 }
 
@@ -279,7 +279,7 @@ static void quantize_task(void *context, int task, int worker)
 /* Brings the rows of a block into the form that the kernel reads. */
 static void prepare(Threads *threads, Product *p)
 {
-    static const ThreadsTask tasks[PRECISION_COUNT] = {[PRECISION_F32] = interleave_task,
+    static const ThreadsTask tasks[PRECISION_COUNT] = {[PRECISION_F32] = pack_a_task,
                                                        [PRECISION_BF16] = round_task,
                                                        [PRECISION_INT8] = quantize_task};
     const Precision precision = p->B->precision;

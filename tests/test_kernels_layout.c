@@ -9,7 +9,7 @@
 
 enum { COLUMNS = KERNELS_COLUMNS, TILE = KERNELS_TILE_ROWS, GROUP = 4 /* bytes */ };
 
-START_TEST(rows_are_interleaved)
+START_TEST(rows_of_a_are_packed)
 {
     const Kernels *const table = support_level(_i);
     if (!table)
@@ -27,7 +27,7 @@ START_TEST(rows_are_interleaved)
             for (size_t i = 0; i < span; i++)
                 a[i] = (float)(i + 1);
             memset(groups, 0xff, dealt);
-            table->interleave(a, lda, rows, depth, groups);
+            table->pack_a(a, lda, rows, depth, groups);
             for (int k = 0; k < depth; k++)
                 for (int r = 0; r < TILE; r++)
                     ck_each(groups[k * TILE + r] == (r < rows ? (float)(r * lda + k + 1) : 0.0f),
@@ -78,7 +78,7 @@ int main(void)
     const int levels = support_levels();
     Suite *const suite = suite_create("kernels_layout");
     TCase *const layouts = support_case(suite, "layouts", 120);
-    tcase_add_loop_test(layouts, rows_are_interleaved, 0, levels);
+    tcase_add_loop_test(layouts, rows_of_a_are_packed, 0, levels);
     tcase_add_loop_test(layouts, rows_become_columns, 0, levels);
     return support_main(suite);
 }

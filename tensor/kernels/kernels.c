@@ -25,7 +25,7 @@ static void fill_reference(Kernels *table)
     table->product[PRECISION_F32] = kernels_product_f32_reference;
     table->product[PRECISION_BF16] = kernels_product_bf16_reference;
     table->product[PRECISION_INT8] = kernels_product_int8_reference;
-    table->interleave = kernels_interleave_reference;
+    table->pack_a = kernels_pack_a_reference;
     table->transpose = kernels_transpose_reference;
     table->blend = kernels_blend_reference;
     table->transpose_bytes = kernels_transpose_bytes_reference;
@@ -46,7 +46,7 @@ static void fill_avx2(Kernels *table)
     table->product[PRECISION_F32] = kernels_product_f32_avx2;
     table->product[PRECISION_BF16] = kernels_product_bf16_avx2;
     table->product[PRECISION_INT8] = kernels_product_int8_avx2;
-    table->interleave = kernels_interleave_avx2;
+    table->pack_a = kernels_pack_a_avx2;
     table->transpose = kernels_transpose_avx2;
     table->blend = kernels_blend_avx2;
     table->transpose_bytes = kernels_transpose_bytes_avx2;
@@ -65,7 +65,7 @@ static void fill_avx512(Kernels *table)
     table->softmax_gradient_bf16 = kernels_softmax_gradient_bf16_avx512;
     table->product[PRECISION_F32] = kernels_product_f32_avx512;
     table->product[PRECISION_BF16] = kernels_product_bf16_avx512;
-    table->interleave = kernels_interleave_avx512;
+    table->pack_a = kernels_pack_a_avx512;
     table->transpose = kernels_transpose_avx512;
     table->blend = kernels_blend_avx512;
 }

@@ -65,8 +65,8 @@ typedef struct KernelProduct {
     int rows;    /* >= 1 */
     int columns; /* 1..64: the sums wanted; those beyond need not be computed */
     int groups;  /* k / g, >= 1; bf16 and int8: a multiple of 16, so rows of A are whole lines */
-    const void *
-        a; /* f32: [ceil(rows/6)][groups][6], as `interleave` lays it; else rows, lda bytes apart */
+    const void
+        *a; /* f32: [ceil(rows/6)][groups][6], as `pack_a` lays it; else rows, lda bytes apart */
     ptrdiff_t lda;
     const void *b; /* [groups][64] groups, 64-byte aligned; zero where A is padded */
     /*
@@ -196,7 +196,7 @@ typedef struct Kernels {
      * Lays `rows` (1..KERNELS_TILE_ROWS) of a [rows,depth], lda floats apart, side by side: out
      * [depth][KERNELS_TILE_ROWS], zero beyond `rows`. out must not overlap a.
      */
-    void (*interleave)(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
+    void (*pack_a)(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 
     /*
      * Lays `count` (1..64) rows of `depth` 32-bit groups side by side as columns: out [depth][64],

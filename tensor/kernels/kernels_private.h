@@ -14,14 +14,14 @@
 void kernels_product_f32_reference(const KernelProduct *product);
 void kernels_product_bf16_reference(const KernelProduct *product);
 void kernels_product_int8_reference(const KernelProduct *product);
-void kernels_interleave_reference(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
+void kernels_pack_a_reference(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 void kernels_transpose_reference(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
 /* product_avx2.c */
 void kernels_product_f32_avx2(const KernelProduct *product);
 void kernels_product_bf16_avx2(const KernelProduct *product);
 void kernels_product_int8_avx2(const KernelProduct *product);
-void kernels_interleave_avx2(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
+void kernels_pack_a_avx2(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 void kernels_transpose_avx2(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
 /* product_avx512.c; int8 needs VNNI, and bf16 without BF16 instructions widens to f32. */
@@ -29,7 +29,7 @@ void kernels_product_f32_avx512(const KernelProduct *product);
 void kernels_product_bf16_avx512(const KernelProduct *product);
 void kernels_product_bf16_avx512_bf16(const KernelProduct *product);
 void kernels_product_int8_avx512_vnni(const KernelProduct *product);
-void kernels_interleave_avx512(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
+void kernels_pack_a_avx512(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 void kernels_transpose_avx512(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
 /* resample.c */

@@ -263,7 +263,7 @@ INLINE __m256 first_groups(const void *from, int count)
     return _mm256_maskload_ps(from, _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lanes));
 }
 
-TARGET void kernels_interleave_avx2(const float *a, ptrdiff_t lda, int rows, int depth, float *out)
+TARGET void kernels_pack_a_avx2(const float *a, ptrdiff_t lda, int rows, int depth, float *out)
 {
     for (int k = 0; k < depth; k += LANES) {
         const int count = depth - k < LANES ? depth - k : LANES;

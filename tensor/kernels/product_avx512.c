@@ -13,7 +13,7 @@
 #define PRODUCT_NAME                kernels_product_f32_avx512
 #define PRODUCT_TARGET              __attribute__((target("avx512f,avx512dq")))
 #define PRODUCT_MULTIPLY(a, b, sum) _mm512_fmadd_ps(a, b, sum)
-#define PRODUCT_INTERLEAVED         1
+#define PRODUCT_PACKED_A            1
 #define PRODUCT_PARTS               1
 #define PRODUCT_PART(x, part)       (x)
 #include "tensor/kernels/product_avx512_template.h"
@@ -22,7 +22,7 @@
 #define PRODUCT_NAME                kernels_product_bf16_avx512_bf16
 #define PRODUCT_TARGET              __attribute__((target("avx512f,avx512dq,avx512bf16")))
 #define PRODUCT_MULTIPLY(a, b, sum) _mm512_dpbf16_ps(sum, (__m512bh)(a), (__m512bh)(b))
-#define PRODUCT_INTERLEAVED         0
+#define PRODUCT_PACKED_A            0
 #define PRODUCT_PARTS               1
 #define PRODUCT_PART(x, part)       (x)
 #include "tensor/kernels/product_avx512_template.h"
@@ -33,7 +33,7 @@
 #define PRODUCT_MULTIPLY(a, b, sum)                                                                \
     _mm512_castsi512_ps(_mm512_dpbusd_epi32(_mm512_castps_si512(sum), _mm512_castps_si512(a),      \
                                             _mm512_castps_si512(b)))
-#define PRODUCT_INTERLEAVED   0
+#define PRODUCT_PACKED_A      0
 #define PRODUCT_PARTS         1
 #define PRODUCT_PART(x, part) (x)
 #include "tensor/kernels/product_avx512_template.h"
@@ -54,7 +54,7 @@ __attribute__((target("avx512f,avx512dq"))) static inline __m512 value_of_pair(_
 #define PRODUCT_NAME                kernels_product_bf16_avx512
 #define PRODUCT_TARGET              __attribute__((target("avx512f,avx512dq")))
 #define PRODUCT_MULTIPLY(a, b, sum) _mm512_fmadd_ps(a, b, sum)
-#define PRODUCT_INTERLEAVED         0
+#define PRODUCT_PACKED_A            0
 #define PRODUCT_PARTS               2
 #define PRODUCT_PART(x, part)       value_of_pair(x, part)
 #include "tensor/kernels/product_avx512_template.h"
@@ -96,8 +96,7 @@ TARGET static inline void deal_six(__m512 rows[ROWS], __m512 groups[ROWS])
     }
 }
 
-TARGET void kernels_interleave_avx512(const float *a, ptrdiff_t lda, int rows, int depth,
-                                      float *out)
+TARGET void kernels_pack_a_avx512(const float *a, ptrdiff_t lda, int rows, int depth, float *out)
 {
     for (int k = 0; k < depth; k += LANES, out += ROWS * LANES) {
         const __mmask16 lanes = first_lanes(depth - k);

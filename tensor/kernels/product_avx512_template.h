@@ -12,7 +12,7 @@
  * vectors of b that it could as well have loaded again.
  *
  * The includer defines PRODUCT_NAME, the function; PRODUCT_TARGET, its attribute;
- * PRODUCT_MULTIPLY(a, b, sum), on vectors of 16 groups as __m512; PRODUCT_INTERLEAVED, 1 if rows of
+ * PRODUCT_MULTIPLY(a, b, sum), on vectors of 16 groups as __m512; PRODUCT_PACKED_A, 1 if rows of
  * a stand side by side as the contract has it for f32; PRODUCT_PARTS and PRODUCT_PART(x, part), for
  * groups whose numbers have to be multiplied one after the other. They are undefined again at the
  * end.
@@ -139,7 +139,7 @@ INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct 
             LOCAL(_step)(rows, vectors, a, at, b, &tile);
     }
     /* Rows of whole lines are a multiple of UNROLL groups long. */
-    for (; PRODUCT_INTERLEAVED && k < p->groups; k++, a += at.group, b += COLUMNS)
+    for (; PRODUCT_PACKED_A && k < p->groups; k++, a += at.group, b += COLUMNS)
         LOCAL(_step)(rows, vectors, a, at, b, &tile);
     const RowSums *const row[ROWS] = {&tile.r0, &tile.r1, &tile.r2, &tile.r3, &tile.r4, &tile.r5};
     for (int r = 0; r < rows; r++)
@@ -149,26 +149,25 @@ INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct 
 
 /*
  * Whole tiles only, where there are six rows: the last one begins where it ends with the last row,
- * and its rows that others have computed already are not stored again. Interleaved rows are
+ * and its rows that others have computed already are not stored again. Packed rows of A are
  * padded to six. So few rows that not one tile is whole go one by one: they wait for b to come from
  * memory, not for the multipliers.
  */
 PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
 {
     const ptrdiff_t ld = p->store ? COLUMNS : p->ld_sums;
-    const bool whole = PRODUCT_INTERLEAVED || p->rows >= ROWS;
+    const bool whole = PRODUCT_PACKED_A || p->rows >= ROWS;
     const int size = whole ? ROWS : 1;
     const int tiles = (p->rows + size - 1) / size;
     const int lines = p->prefetch ? (int)(p->prefetch_bytes / KERNELS_LINE) / tiles + 1 : 0;
-    const Strides at =
-        PRODUCT_INTERLEAVED ? (Strides){GROUP, ROWS * GROUP} : (Strides){p->lda, GROUP};
+    const Strides at = PRODUCT_PACKED_A ? (Strides){GROUP, ROWS * GROUP} : (Strides){p->lda, GROUP};
     const char *prefetch = p->prefetch;
     for (int t = 0; t < tiles; t++) {
         const int row = t * size, left = p->rows - row, count = left < size ? left : size;
-        const int again = PRODUCT_INTERLEAVED ? 0 : size - count; /* rows of the tile before */
+        const int again = PRODUCT_PACKED_A ? 0 : size - count; /* rows of the tile before */
         const int first = row - again;
-        const char *const a = (const char *)p->a +
-                              first * (PRODUCT_INTERLEAVED ? (ptrdiff_t)p->groups * GROUP : p->lda);
+        const char *const a =
+            (const char *)p->a + first * (PRODUCT_PACKED_A ? (ptrdiff_t)p->groups * GROUP : p->lda);
         float *const sums = (float *)p->sums + (p->store ? 0 : first * ld);
         const int wanted = again + count;
         if (!whole)
@@ -189,6 +188,6 @@ PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
 #undef PRODUCT_NAME
 #undef PRODUCT_TARGET
 #undef PRODUCT_MULTIPLY
-#undef PRODUCT_INTERLEAVED
+#undef PRODUCT_PACKED_A
 #undef PRODUCT_PARTS
 #undef PRODUCT_PART

@@ -58,11 +58,11 @@ static void row_int8(const void *a, ptrdiff_t step, const void *b, int groups, v
 }
 
 /* Row after row; sums of both kinds are 4 bytes. */
-static void product_by_rows(const KernelProduct *p, bool interleaved, RowProduct *row_product)
+static void product_by_rows(const KernelProduct *p, bool packed_a, RowProduct *row_product)
 {
     for (int row = 0; row < p->rows; row++) {
         const char *a = p->a;
-        if (interleaved)
+        if (packed_a)
             a += ((ptrdiff_t)(row / TILE) * TILE * p->groups + row % TILE) * 4;
         else
             a += row * p->lda;
@@ -88,7 +88,7 @@ void kernels_product_int8_reference(const KernelProduct *product)
     product_by_rows(product, false, row_int8);
 }
 
-void kernels_interleave_reference(const float *a, ptrdiff_t lda, int rows, int depth, float *out)
+void kernels_pack_a_reference(const float *a, ptrdiff_t lda, int rows, int depth, float *out)
 {
     for (int k = 0; k < depth; k++)
         for (int r = 0; r < TILE; r++)

@@ -164,8 +164,8 @@ AttentionLeft attention_left(const AttentionMatrix *m, void *memory)
         return left;
     left.a = memory;
     for (int r = 0; r < m->rows; r += TILE)
-        kernels()->interleave(at(m, r, 0), m->ld, min_int(TILE, m->rows - r), m->columns,
-                              (float *)memory + (ptrdiff_t)r * left.groups);
+        kernels()->pack_a(at(m, r, 0), m->ld, min_int(TILE, m->rows - r), m->columns,
+                          (float *)memory + (ptrdiff_t)r * left.groups);
     return left;
 }
 
@@ -187,8 +187,8 @@ AttentionLeft attention_left_of_right(const AttentionRight *right, int begin, in
         const float *from = attention_right_row(right, begin + r);
         float *out = (float *)memory + (ptrdiff_t)r * left.groups;
         for (int column = 0; column < right->columns; column += COLUMNS) {
-            kernels()->interleave(from, COLUMNS, min_int(TILE, count - r),
-                                  min_int(COLUMNS, right->columns - column), out);
+            kernels()->pack_a(from, COLUMNS, min_int(TILE, count - r),
+                              min_int(COLUMNS, right->columns - column), out);
             from += attention_step(right);
             out += COLUMNS * TILE;
         }
