@@ -6,7 +6,7 @@
  * divided by their sum, so that a probability is rounded once. In f32 the softmax is completed in
  * place.
  *
- * Backward. Block after block of rows, P and dS are computed again and stored as right operands,
+ * Backward. Block after block of rows, P and dS are computed again and stored as rhs operands,
  * and dS gives its rows of dq. When all rows are there they give dv and dk. In f32 even the scores
  * are made in that place. What is added to in bf16 is rounded once.
  */
@@ -18,9 +18,9 @@
 /* Scratch memory of a forward. */
 typedef struct ForwardLayout {
     void *q_whole, *k_whole;
-    void *q, *p;            /* left operands */
-    AttentionRight keys;    /* k^T */
-    AttentionRight values;  /* v */
+    void *q, *p;            /* lhs operands */
+    AttentionRhs keys;      /* k^T */
+    AttentionRhs values;    /* v */
     float *scores;          /* [ATTENTION_ROWS][ld], in f32 the probabilities too */
     ptrdiff_t ld;           /* T, whole panels */
     uint16_t *exponentials; /* bf16: [ATTENTION_ROWS] rows of whole lines */
@@ -33,10 +33,10 @@ static ForwardLayout forward_layout(const AttentionShape *s, AttentionScratch *s
                              (ptrdiff_t)KERNELS_COLUMNS};
     l.q_whole = attention_take_whole(scratch, s->type, s->Tq, s->K);
     l.k_whole = attention_take_whole(scratch, s->type, s->T, s->K);
-    l.q = attention_take_left(scratch, s->type, s->Tq, s->K);
-    l.p = attention_take_left(scratch, s->type, ATTENTION_ROWS, s->T);
-    l.keys = attention_take_right_transposed(scratch, s->type, s->T, s->K);
-    l.values = attention_take_right(scratch, s->type, s->T, s->K);
+    l.q = attention_take_lhs(scratch, s->type, s->Tq, s->K);
+    l.p = attention_take_lhs(scratch, s->type, ATTENTION_ROWS, s->T);
+    l.keys = attention_take_rhs_transposed(scratch, s->type, s->T, s->K);
+    l.values = attention_take_rhs(scratch, s->type, s->T, s->K);
     l.scores = attention_take(scratch, ATTENTION_ROWS * (size_t)l.ld * sizeof *l.scores);
     if (s->type == DTYPE_BF16) {
         l.line = attention_groups(s->type, s->T) * 2;
@@ -101,7 +101,7 @@ static AttentionPrefetch forward_prefetch(const AttentionForward *f, int index, 
 
 /* Rows begin .. begin + q->rows of one head, which starts at o. */
 static void forward_rows(const AttentionForward *f, int index, const ForwardLayout *l,
-                         const AttentionLeft *q, int begin, AttentionPrefetch *prefetch, void *o)
+                         const AttentionLhs *q, int begin, AttentionPrefetch *prefetch, void *o)
 {
     const AttentionShape *const s = &f->shape;
     const int T = s->T;
@@ -131,10 +131,10 @@ static void forward_rows(const AttentionForward *f, int index, const ForwardLayo
                                .columns = T,
                                .ld = f32 ? l->ld : l->line,
                                .numbers = f32 ? (const void *)l->scores : l->exponentials};
-    const AttentionLeft left = attention_left(&P, l->p);
+    const AttentionLhs lhs = attention_lhs(&P, l->p);
     const Epilogue epilogue = {.ld = s->D, .type = s->type, .c = o, .row_scale = inverse_sum};
     const Epilogue plain = {.ld = s->D, .type = s->type, .c = o};
-    attention_product(&left, &l->values, f32 ? kernels()->epilogue : store_divided,
+    attention_product(&lhs, &l->values, f32 ? kernels()->epilogue : store_divided,
                       f32 ? &plain : &epilogue);
 }
 
@@ -150,15 +150,15 @@ void attention_forward(const AttentionForward *f, int index, void *memory)
 
     const AttentionMatrix q = attention_whole(&h.q, l.q_whole);
     const AttentionMatrix k = attention_whole(&h.k, l.k_whole);
-    const AttentionLeft left = attention_left(&q, l.q);
-    attention_fill_right_transposed(&k, &l.keys);
-    attention_fill_right(&h.v, &l.values);
+    const AttentionLhs lhs = attention_lhs(&q, l.q);
+    attention_fill_rhs_transposed(&k, &l.keys);
+    attention_fill_rhs(&h.v, &l.values);
     for (int i = 0; l.exponentials && i < ATTENTION_ROWS; i++)
         memset(l.exponentials + (ptrdiff_t)i * l.line + s->T, 0,
                (size_t)(l.line - s->T) * sizeof *l.exponentials);
     for (int begin = 0; begin < s->Tq; begin += ATTENTION_ROWS) {
         const int count = s->Tq - begin < ATTENTION_ROWS ? s->Tq - begin : ATTENTION_ROWS;
-        const AttentionLeft rows = attention_left_rows(&left, begin, count);
+        const AttentionLhs rows = attention_lhs_rows(&lhs, begin, count);
         forward_rows(f, index, &l, &rows, begin, &prefetch, o + begin * (ptrdiff_t)s->D * size);
     }
 }
@@ -166,15 +166,15 @@ void attention_forward(const AttentionForward *f, int index, void *memory)
 /* Scratch memory of a backward. */
 typedef struct BackwardLayout {
     void *q_whole, *k_whole, *v_whole, *d_o_whole;
-    void *q, *d_o, *ds;                    /* left operands */
-    void *turned;                          /* do^T or q^T, 64 columns */
-    AttentionRight keys, values;           /* k^T, v^T */
-    AttentionRight k;                      /* k, for dq */
-    AttentionRight probabilities, dscores; /* P and dS of all rows, for dv and dk */
-    float *scores, *dP;                    /* bf16: [ATTENTION_ROWS][ld] */
-    ptrdiff_t ld;                          /* T, whole panels */
-    uint16_t *dS_bf16;                     /* bf16: [ATTENTION_ROWS] rows of whole lines */
-    int line;                              /* bf16: numbers in such a row */
+    void *q, *d_o, *ds;                  /* lhs operands */
+    void *turned;                        /* do^T or q^T, 64 columns */
+    AttentionRhs keys, values;           /* k^T, v^T */
+    AttentionRhs k;                      /* k, for dq */
+    AttentionRhs probabilities, dscores; /* P and dS of all rows, for dv and dk */
+    float *scores, *dP;                  /* bf16: [ATTENTION_ROWS][ld] */
+    ptrdiff_t ld;                        /* T, whole panels */
+    uint16_t *dS_bf16;                   /* bf16: [ATTENTION_ROWS] rows of whole lines */
+    int line;                            /* bf16: numbers in such a row */
 } BackwardLayout;
 
 static BackwardLayout backward_layout(const AttentionShape *s, AttentionScratch *scratch)
@@ -187,15 +187,15 @@ static BackwardLayout backward_layout(const AttentionShape *s, AttentionScratch 
     l.k_whole = attention_take_whole(scratch, type, T, K);
     l.v_whole = attention_take_whole(scratch, type, T, K);
     l.d_o_whole = attention_take_whole(scratch, type, Tq, K);
-    l.q = attention_take_left(scratch, type, Tq, K);
-    l.d_o = attention_take_left(scratch, type, Tq, K);
-    l.ds = attention_take_left(scratch, type, ATTENTION_ROWS, T);
-    l.turned = attention_take_left_transposed(scratch, type, Tq, K);
-    l.keys = attention_take_right_transposed(scratch, type, T, K);
-    l.values = attention_take_right_transposed(scratch, type, T, K);
-    l.k = attention_take_right(scratch, type, T, K);
-    l.probabilities = attention_take_right(scratch, type, Tq, T);
-    l.dscores = attention_take_right(scratch, type, Tq, T);
+    l.q = attention_take_lhs(scratch, type, Tq, K);
+    l.d_o = attention_take_lhs(scratch, type, Tq, K);
+    l.ds = attention_take_lhs(scratch, type, ATTENTION_ROWS, T);
+    l.turned = attention_take_lhs_transposed(scratch, type, Tq, K);
+    l.keys = attention_take_rhs_transposed(scratch, type, T, K);
+    l.values = attention_take_rhs_transposed(scratch, type, T, K);
+    l.k = attention_take_rhs(scratch, type, T, K);
+    l.probabilities = attention_take_rhs(scratch, type, Tq, T);
+    l.dscores = attention_take_rhs(scratch, type, Tq, T);
     if (type == DTYPE_BF16) {
         const size_t bytes = ATTENTION_ROWS * (size_t)l.ld * sizeof(float);
         l.scores = attention_take(scratch, bytes);
@@ -216,7 +216,7 @@ size_t attention_backward_scratch(const AttentionShape *shape)
 /* The operands of one head. */
 typedef struct BackwardHead {
     AttentionMatrix q, k, v, d_o; /* rows of whole groups */
-    AttentionLeft q_left, d_o_left;
+    AttentionLhs q_lhs, d_o_lhs;
     void *dq, *dk, *dv; /* where this head's columns start, or NULL */
     const float *lse;   /* [Tq] */
     float *dP;          /* [Tq,T] to add dP to, or NULL */
@@ -233,28 +233,28 @@ static Epilogue into(const AttentionShape *s, void *gradient, ptrdiff_t ld, int 
 static void add_row(const AttentionShape *s, const float *dP, ptrdiff_t step, float *sum)
 {
     for (int column = 0; column < s->T; column += KERNELS_COLUMNS, dP += step) {
-        const int left = s->T - column;
-        kernels()->add(dP, sum + column, (size_t)(left < KERNELS_COLUMNS ? left : KERNELS_COLUMNS));
+        const int rest = s->T - column;
+        kernels()->add(dP, sum + column, (size_t)(rest < KERNELS_COLUMNS ? rest : KERNELS_COLUMNS));
     }
 }
 
 /* Rows begin .. begin + count: P and dS from their scores and dP, in place. Returns dS
- * on the left. */
-static AttentionLeft gradient_f32(const AttentionShape *s, const BackwardHead *h,
-                                  const BackwardLayout *l, int begin, int count)
+ * on the lhs. */
+static AttentionLhs gradient_f32(const AttentionShape *s, const BackwardHead *h,
+                                 const BackwardLayout *l, int begin, int count)
 {
     const ptrdiff_t step = attention_step(&l->dscores);
     for (int i = begin; i < begin + count; i++)
-        kernels()->softmax_gradient(attention_right_row(&l->probabilities, i),
-                                    attention_right_row(&l->dscores, i), step, s->T, s->scale,
+        kernels()->softmax_gradient(attention_rhs_row(&l->probabilities, i),
+                                    attention_rhs_row(&l->dscores, i), step, s->T, s->scale,
                                     h->lse[i]);
-    return attention_left_of_right(&l->dscores, begin, count, l->ds);
+    return attention_lhs_of_rhs(&l->dscores, begin, count, l->ds);
 }
 
 /* The same from their block, two by two, which are a row of pairs. */
-static AttentionLeft gradient_bf16(const AttentionShape *s, const BackwardHead *h,
-                                   const BackwardLayout *l, int begin, int count,
-                                   AttentionPrefetch *prefetch)
+static AttentionLhs gradient_bf16(const AttentionShape *s, const BackwardHead *h,
+                                  const BackwardLayout *l, int begin, int count,
+                                  AttentionPrefetch *prefetch)
 {
     KernelScores rows = {.n = s->T,
                          .scale = s->scale,
@@ -268,12 +268,12 @@ static AttentionLeft gradient_bf16(const AttentionShape *s, const BackwardHead *
         rows.scores = l->scores + i * l->ld;
         rows.dP = l->dP + i * l->ld;
         rows.dS = l->dS_bf16 + (ptrdiff_t)i * l->line;
-        rows.P_pairs = attention_right_row(&l->probabilities, begin + i);
-        rows.dS_pairs = attention_right_row(&l->dscores, begin + i);
+        rows.P_pairs = attention_rhs_row(&l->probabilities, begin + i);
+        rows.dS_pairs = attention_rhs_row(&l->dscores, begin + i);
         kernels()->softmax_gradient_bf16(&rows);
     }
     const AttentionMatrix dS = {s->type, count, s->T, l->line, l->dS_bf16};
-    return attention_left(&dS, NULL);
+    return attention_lhs(&dS, NULL);
 }
 
 /* P and dS of rows begin .. begin + count, and dq = dS k. */
@@ -283,17 +283,17 @@ static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
 {
     const AttentionShape *const s = &f->shape;
     const bool f32 = s->type == DTYPE_F32;
-    const AttentionLeft q = attention_left_rows(&h->q_left, begin, count);
-    const AttentionLeft d_o = attention_left_rows(&h->d_o_left, begin, count);
-    float *const scores = f32 ? attention_right_row(&l->probabilities, begin) : l->scores;
-    float *const dP = f32 ? attention_right_row(&l->dscores, begin) : l->dP;
+    const AttentionLhs q = attention_lhs_rows(&h->q_lhs, begin, count);
+    const AttentionLhs d_o = attention_lhs_rows(&h->d_o_lhs, begin, count);
+    float *const scores = f32 ? attention_rhs_row(&l->probabilities, begin) : l->scores;
+    float *const dP = f32 ? attention_rhs_row(&l->dscores, begin) : l->dP;
     const ptrdiff_t ld = f32 ? KERNELS_COLUMNS : l->ld;
     const ptrdiff_t step = f32 ? attention_step(&l->dscores) : KERNELS_COLUMNS;
     attention_sums(&q, &l->keys, scores, ld, step);
     attention_sums(&d_o, &l->values, dP, ld, step);
     for (int i = 0; h->dP && i < count; i++)
         add_row(s, dP + i * ld, step, h->dP + (ptrdiff_t)(begin + i) * s->T);
-    const AttentionLeft dS =
+    const AttentionLhs dS =
         f32 ? gradient_f32(s, h, l, begin, count) : gradient_bf16(s, h, l, begin, count, prefetch);
     if (h->dq) {
         const Epilogue epilogue = into(s, h->dq, s->D, begin, f->dq_fresh);
@@ -301,16 +301,16 @@ static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
     }
 }
 
-/* gradient [T,K] = right^T m, computed as (m^T right)^T. */
+/* gradient [T,K] = rhs^T m, computed as (m^T rhs)^T. */
 static void transposed_gradient(const AttentionBackward *f, const AttentionMatrix *m,
-                                const AttentionRight *right, void *turned, void *gradient)
+                                const AttentionRhs *rhs, void *turned, void *gradient)
 {
     const AttentionShape *const s = &f->shape;
     for (int column = 0; column < s->K; column += KERNELS_COLUMNS) {
-        const AttentionLeft left = attention_left_transposed(m, column, turned);
+        const AttentionLhs lhs = attention_lhs_transposed(m, column, turned);
         void *const c = (char *)gradient + (size_t)column * dtype_size(s->type);
         const Epilogue epilogue = into(s, c, 2 * (ptrdiff_t)s->D, 0, f->dkv_fresh);
-        attention_product_transposed(&left, right, &epilogue);
+        attention_product_transposed(&lhs, rhs, &epilogue);
     }
 }
 
@@ -333,15 +333,15 @@ static BackwardHead backward_head(const AttentionBackward *f, int index)
         .dP = f->dprobabilities ? f->dprobabilities + (ptrdiff_t)index * s->Tq * s->T : NULL};
 }
 
-/* Makes rows whole and lays out the left operands. */
+/* Makes rows whole and lays out the lhs operands. */
 static void lay_out_operands(BackwardHead *h, const BackwardLayout *l)
 {
     h->q = attention_whole(&h->q, l->q_whole);
     h->k = attention_whole(&h->k, l->k_whole);
     h->v = attention_whole(&h->v, l->v_whole);
     h->d_o = attention_whole(&h->d_o, l->d_o_whole);
-    h->q_left = attention_left(&h->q, l->q);
-    h->d_o_left = attention_left(&h->d_o, l->d_o);
+    h->q_lhs = attention_lhs(&h->q, l->q);
+    h->d_o_lhs = attention_lhs(&h->d_o, l->d_o);
 }
 
 /* What this head writes and the next one reads. */
@@ -377,10 +377,10 @@ void attention_backward(const AttentionBackward *f, int index, void *memory)
     BackwardHead h = backward_head(f, index);
     AttentionPrefetch prefetch = backward_prefetch(f, index);
     lay_out_operands(&h, &l);
-    attention_fill_right_transposed(&h.k, &l.keys);
-    attention_fill_right_transposed(&h.v, &l.values);
+    attention_fill_rhs_transposed(&h.k, &l.keys);
+    attention_fill_rhs_transposed(&h.v, &l.values);
     if (h.dq)
-        attention_fill_right(&h.k, &l.k);
+        attention_fill_rhs(&h.k, &l.k);
     for (int i = 0; l.dS_bf16 && i < ATTENTION_ROWS; i++)
         memset(l.dS_bf16 + (ptrdiff_t)i * l.line + s->T, 0,
                (size_t)(l.line - s->T) * sizeof *l.dS_bf16);

@@ -47,10 +47,10 @@ static void copy_line(void *to, const void *from, size_t bytes)
     memmove(to, from, bytes);
 }
 
-AttentionLeft attention_left_rows(const AttentionLeft *left, int begin, int count)
+AttentionLhs attention_lhs_rows(const AttentionLhs *lhs, int begin, int count)
 {
-    AttentionLeft rows = *left;
-    rows.a += begin * (left->type == DTYPE_F32 ? left->groups * (ptrdiff_t)4 : left->ld);
+    AttentionLhs rows = *lhs;
+    rows.a += begin * (lhs->type == DTYPE_F32 ? lhs->groups * (ptrdiff_t)4 : lhs->ld);
     rows.rows = count;
     return rows;
 }
@@ -109,35 +109,35 @@ void *attention_take_whole(AttentionScratch *scratch, DType type, int rows, int 
     return attention_take(scratch, bytes_of(rows, attention_groups(type, columns)));
 }
 
-void *attention_take_left(AttentionScratch *scratch, DType type, int rows, int columns)
+void *attention_take_lhs(AttentionScratch *scratch, DType type, int rows, int columns)
 {
     if (type != DTYPE_F32)
         return NULL;
     return attention_take(scratch, bytes_of(parts_of(rows, TILE) * TILE, columns));
 }
 
-void *attention_take_left_transposed(AttentionScratch *scratch, DType type, int rows, int columns)
+void *attention_take_lhs_transposed(AttentionScratch *scratch, DType type, int rows, int columns)
 {
     const int tall = parts_of(min_int(columns, COLUMNS), TILE) * TILE;
     return attention_take(scratch, bytes_of(tall, attention_groups(type, rows)));
 }
 
-static AttentionRight take_right(AttentionScratch *scratch, DType type, int depth, int columns)
+static AttentionRhs take_rhs(AttentionScratch *scratch, DType type, int depth, int columns)
 {
     const int groups = attention_groups(type, depth);
     const size_t bytes = bytes_of(parts_of(columns, COLUMNS) * COLUMNS, groups);
-    return (AttentionRight){type, groups, columns, attention_take(scratch, bytes)};
+    return (AttentionRhs){type, groups, columns, attention_take(scratch, bytes)};
 }
 
-AttentionRight attention_take_right(AttentionScratch *scratch, DType type, int rows, int columns)
+AttentionRhs attention_take_rhs(AttentionScratch *scratch, DType type, int rows, int columns)
 {
-    return take_right(scratch, type, rows, columns);
+    return take_rhs(scratch, type, rows, columns);
 }
 
-AttentionRight attention_take_right_transposed(AttentionScratch *scratch, DType type, int rows,
-                                               int columns)
+AttentionRhs attention_take_rhs_transposed(AttentionScratch *scratch, DType type, int rows,
+                                           int columns)
 {
-    return take_right(scratch, type, columns, rows);
+    return take_rhs(scratch, type, columns, rows);
 }
 
 AttentionMatrix attention_whole(const AttentionMatrix *m, void *memory)
@@ -156,17 +156,17 @@ AttentionMatrix attention_whole(const AttentionMatrix *m, void *memory)
     return whole;
 }
 
-AttentionLeft attention_left(const AttentionMatrix *m, void *memory)
+AttentionLhs attention_lhs(const AttentionMatrix *m, void *memory)
 {
-    AttentionLeft left = {m->type, m->rows, attention_groups(m->type, m->columns),
-                          m->ld * (ptrdiff_t)dtype_size(m->type), m->numbers};
+    AttentionLhs lhs = {m->type, m->rows, attention_groups(m->type, m->columns),
+                        m->ld * (ptrdiff_t)dtype_size(m->type), m->numbers};
     if (m->type != DTYPE_F32)
-        return left;
-    left.a = memory;
+        return lhs;
+    lhs.a = memory;
     for (int r = 0; r < m->rows; r += TILE)
         kernels()->pack_a(at(m, r, 0), m->ld, min_int(TILE, m->rows - r), m->columns,
-                          (float *)memory + (ptrdiff_t)r * left.groups);
-    return left;
+                          (float *)memory + (ptrdiff_t)r * lhs.groups);
+    return lhs;
 }
 
 /* Row `group` of a matrix in bf16 whose rows are taken two by two; zeros follow the last. */
@@ -179,21 +179,20 @@ static void pair_rows(const Kernels *kernel, const AttentionMatrix *m, int group
                  (size_t)width, out);
 }
 
-AttentionLeft attention_left_of_right(const AttentionRight *right, int begin, int count,
-                                      void *memory)
+AttentionLhs attention_lhs_of_rhs(const AttentionRhs *rhs, int begin, int count, void *memory)
 {
-    const AttentionLeft left = {right->type, count, right->columns, 0, memory};
+    const AttentionLhs lhs = {rhs->type, count, rhs->columns, 0, memory};
     for (int r = 0; r < count; r += TILE) {
-        const float *from = attention_right_row(right, begin + r);
-        float *out = (float *)memory + (ptrdiff_t)r * left.groups;
-        for (int column = 0; column < right->columns; column += COLUMNS) {
+        const float *from = attention_rhs_row(rhs, begin + r);
+        float *out = (float *)memory + (ptrdiff_t)r * lhs.groups;
+        for (int column = 0; column < rhs->columns; column += COLUMNS) {
             kernels()->pack_a(from, COLUMNS, min_int(TILE, count - r),
-                              min_int(COLUMNS, right->columns - column), out);
-            from += attention_step(right);
+                              min_int(COLUMNS, rhs->columns - column), out);
+            from += attention_step(rhs);
             out += COLUMNS * TILE;
         }
     }
-    return left;
+    return lhs;
 }
 
 /* In f32 six columns of a row stand side by side as they are. */
@@ -235,7 +234,7 @@ static void transpose_bf16(const AttentionMatrix *m, int column, int width, int 
     }
 }
 
-AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, void *memory)
+AttentionLhs attention_lhs_transposed(const AttentionMatrix *m, int column, void *memory)
 {
     const int groups = attention_groups(m->type, m->rows);
     const int width = min_int(COLUMNS, m->columns - column);
@@ -243,17 +242,17 @@ AttentionLeft attention_left_transposed(const AttentionMatrix *m, int column, vo
         transpose_f32(m, column, width, memory);
     else
         transpose_bf16(m, column, width, groups, memory);
-    return (AttentionLeft){m->type, width, groups, groups * (ptrdiff_t)sizeof(uint32_t), memory};
+    return (AttentionLhs){m->type, width, groups, groups * (ptrdiff_t)sizeof(uint32_t), memory};
 }
 
-void attention_fill_right(const AttentionMatrix *m, AttentionRight *right)
+void attention_fill_rhs(const AttentionMatrix *m, AttentionRhs *rhs)
 {
     const Kernels *const kernel = kernels();
     const bool f32 = m->type == DTYPE_F32;
     const int filled = parts_of(m->rows, group_of(m->type));
     for (int column = 0; column < m->columns; column += COLUMNS) {
         const int width = min_int(COLUMNS, m->columns - column);
-        uint32_t *out = right->panels + (ptrdiff_t)column * right->groups;
+        uint32_t *out = rhs->panels + (ptrdiff_t)column * rhs->groups;
         for (int g = 0; g < filled; g++, out += COLUMNS) {
             if (f32)
                 copy_line(out, at(m, g, column), (size_t)width * sizeof *out);
@@ -261,72 +260,70 @@ void attention_fill_right(const AttentionMatrix *m, AttentionRight *right)
                 pair_rows(kernel, m, g, column, width, out);
         }
     }
-    attention_clear_rest(right, m->rows);
+    attention_clear_rest(rhs, m->rows);
 }
 
-void *attention_right_row(const AttentionRight *right, int row)
+void *attention_rhs_row(const AttentionRhs *rhs, int row)
 {
-    return right->panels + (ptrdiff_t)(row / group_of(right->type)) * COLUMNS;
+    return rhs->panels + (ptrdiff_t)(row / group_of(rhs->type)) * COLUMNS;
 }
 
-ptrdiff_t attention_step(const AttentionRight *right)
+ptrdiff_t attention_step(const AttentionRhs *rhs)
 {
-    return (ptrdiff_t)right->groups * COLUMNS;
+    return (ptrdiff_t)rhs->groups * COLUMNS;
 }
 
-void attention_clear_rest(AttentionRight *right, int rows)
+void attention_clear_rest(AttentionRhs *rhs, int rows)
 {
-    const int filled = parts_of(rows, group_of(right->type));
-    const size_t bytes = (size_t)(right->groups - filled) * COLUMNS * sizeof *right->panels;
-    for (int column = 0; column < right->columns; column += COLUMNS)
-        memset(right->panels + (ptrdiff_t)column * right->groups + (ptrdiff_t)filled * COLUMNS, 0,
+    const int filled = parts_of(rows, group_of(rhs->type));
+    const size_t bytes = (size_t)(rhs->groups - filled) * COLUMNS * sizeof *rhs->panels;
+    for (int column = 0; column < rhs->columns; column += COLUMNS)
+        memset(rhs->panels + (ptrdiff_t)column * rhs->groups + (ptrdiff_t)filled * COLUMNS, 0,
                bytes);
 }
 
-void attention_fill_right_transposed(const AttentionMatrix *m, AttentionRight *right)
+void attention_fill_rhs_transposed(const AttentionMatrix *m, AttentionRhs *rhs)
 {
     for (int row = 0; row < m->rows; row += COLUMNS) {
         const int count = min_int(COLUMNS, m->rows - row);
         const uint32_t *rows[COLUMNS];
         for (int r = 0; r < count; r++)
             rows[r] = at(m, row + r, 0);
-        kernels()->transpose(rows, count, right->groups,
-                             right->panels + (ptrdiff_t)row * right->groups);
+        kernels()->transpose(rows, count, rhs->groups, rhs->panels + (ptrdiff_t)row * rhs->groups);
     }
 }
 
-/* The product with the panel that begins at `column`; where its sums go is left to say. */
-static KernelProduct panel_product(const AttentionLeft *left, const AttentionRight *right,
-                                   int column)
+/* The product with the panel that begins at `column`; where its sums go is lhs to say. */
+static KernelProduct panel_product(const AttentionLhs *lhs, const AttentionRhs *rhs, int column)
 {
-    assert(left->groups == right->groups && left->type == right->type);
-    return (KernelProduct){.rows = left->rows,
-                           .columns = min_int(COLUMNS, right->columns - column),
-                           .groups = left->groups,
-                           .a = left->a,
-                           .lda = left->ld,
-                           .b = right->panels + (ptrdiff_t)column * right->groups};
+    assert(lhs->groups == rhs->groups && lhs->type == rhs->type);
+    return (KernelProduct){.rows = lhs->rows,
+                           .columns = min_int(COLUMNS, rhs->columns - column),
+                           .groups = lhs->groups,
+                           .a = lhs->a,
+                           .lda = lhs->ld,
+                           .b = rhs->panels + (ptrdiff_t)column * rhs->groups};
 }
 
-void attention_sums(const AttentionLeft *left, const AttentionRight *right, float *sums,
-                    ptrdiff_t ld, ptrdiff_t step)
+void attention_sums(const AttentionLhs *lhs, const AttentionRhs *rhs, float *sums, ptrdiff_t ld,
+                    ptrdiff_t step)
 {
-    for (int column = 0; column < right->columns; column += COLUMNS, sums += step) {
-        KernelProduct product = panel_product(left, right, column);
+    for (int column = 0; column < rhs->columns; column += COLUMNS, sums += step) {
+        KernelProduct product = panel_product(lhs, rhs, column);
         product.sums = sums;
         product.ld_sums = ld;
-        kernels()->product[precision_of(left->type)](&product);
+        kernels()->product[precision_of(lhs->type)](&product);
     }
 }
 
-void attention_product(const AttentionLeft *left, const AttentionRight *right,
+void attention_product(const AttentionLhs *lhs, const AttentionRhs *rhs,
                        void (*store)(const Epilogue *, int, int, const void *),
                        const Epilogue *epilogue)
 {
     _Alignas(KERNELS_LINE) float sums[KERNELS_SUMS];
     const size_t size = dtype_size(epilogue->type);
-    for (int column = 0; column < right->columns; column += COLUMNS) {
-        KernelProduct product = panel_product(left, right, column);
+    for (int column = 0; column < rhs->columns; column += COLUMNS) {
+        KernelProduct product = panel_product(lhs, rhs, column);
         Epilogue panel = *epilogue;
         panel.columns = product.columns;
         panel.c = (char *)epilogue->c + (size_t)column * size;
@@ -335,26 +332,26 @@ void attention_product(const AttentionLeft *left, const AttentionRight *right,
         product.store = store;
         product.epilogue = &panel;
         product.sums = sums;
-        kernels()->product[precision_of(left->type)](&product);
+        kernels()->product[precision_of(lhs->type)](&product);
     }
 }
 
-void attention_product_transposed(const AttentionLeft *left, const AttentionRight *right,
+void attention_product_transposed(const AttentionLhs *lhs, const AttentionRhs *rhs,
                                   const Epilogue *epilogue)
 {
-    assert(left->rows <= COLUMNS);
+    assert(lhs->rows <= COLUMNS);
     _Alignas(KERNELS_LINE) float sums[SQUARE], turned[SQUARE];
     Epilogue rows = *epilogue;
-    rows.columns = left->rows;
+    rows.columns = lhs->rows;
     const uint32_t *columns[COLUMNS];
-    for (int r = 0; r < left->rows; r++)
+    for (int r = 0; r < lhs->rows; r++)
         columns[r] = (const uint32_t *)(const void *)(sums + (ptrdiff_t)r * COLUMNS);
-    for (int column = 0; column < right->columns; column += COLUMNS) {
-        KernelProduct product = panel_product(left, right, column);
+    for (int column = 0; column < rhs->columns; column += COLUMNS) {
+        KernelProduct product = panel_product(lhs, rhs, column);
         product.sums = sums;
         product.ld_sums = COLUMNS;
-        kernels()->product[precision_of(left->type)](&product);
-        kernels()->transpose(columns, left->rows, product.columns, (uint32_t *)(void *)turned);
+        kernels()->product[precision_of(lhs->type)](&product);
+        kernels()->transpose(columns, lhs->rows, product.columns, (uint32_t *)(void *)turned);
         kernels()->epilogue(&rows, column, product.columns, turned);
     }
 }
