@@ -22,39 +22,39 @@ typedef void RowProduct(const void *a, ptrdiff_t step, const void *b, int groups
 
 static void row_f32(const void *a, ptrdiff_t step, const void *b, int groups, void *sums)
 {
-    const float *const left = a, *right = b;
+    const float *const lhs = a, *rhs = b;
     float *const sum = sums;
     memset(sum, 0, COLUMNS * sizeof *sum);
-    for (int k = 0; k < groups; k++, right += COLUMNS)
+    for (int k = 0; k < groups; k++, rhs += COLUMNS)
         for (int n = 0; n < COLUMNS; n++)
-            sum[n] += left[k * step] * right[n];
+            sum[n] += lhs[k * step] * rhs[n];
 }
 
 static void row_bf16(const void *a, ptrdiff_t step, const void *b, int groups, void *sums)
 {
     enum { PAIR = 2 };
     (void)step; /* groups of a row follow each other */
-    const uint16_t *const left = a, *right = b;
+    const uint16_t *const lhs = a, *rhs = b;
     float *const sum = sums;
     memset(sum, 0, COLUMNS * sizeof *sum);
-    for (int g = 0; g < groups; g++, right += COLUMNS * PAIR)
+    for (int g = 0; g < groups; g++, rhs += COLUMNS * PAIR)
         for (int n = 0; n < COLUMNS; n++)
             for (int i = 0; i < PAIR; i++)
-                sum[n] += float_of_bf16(left[g * PAIR + i]) * float_of_bf16(right[n * PAIR + i]);
+                sum[n] += float_of_bf16(lhs[g * PAIR + i]) * float_of_bf16(rhs[n * PAIR + i]);
 }
 
 static void row_int8(const void *a, ptrdiff_t step, const void *b, int groups, void *sums)
 {
     enum { FOUR = 4 };
     (void)step;
-    const uint8_t *const left = a;
-    const int8_t *right = b;
+    const uint8_t *const lhs = a;
+    const int8_t *rhs = b;
     int32_t *const sum = sums;
     memset(sum, 0, COLUMNS * sizeof *sum);
-    for (int g = 0; g < groups; g++, right += COLUMNS * FOUR)
+    for (int g = 0; g < groups; g++, rhs += COLUMNS * FOUR)
         for (int n = 0; n < COLUMNS; n++)
             for (int i = 0; i < FOUR; i++)
-                sum[n] += left[g * FOUR + i] * right[n * FOUR + i];
+                sum[n] += lhs[g * FOUR + i] * rhs[n * FOUR + i];
 }
 
 /* Row after row; sums of both kinds are 4 bytes. */
