@@ -82,24 +82,24 @@ INLINE void LOCAL(_step)(const int rows, const int vectors, const char *a, Strid
                          const float *b, TileSums *sums)
 {
     for (int part = 0; part < PRODUCT_PARTS; part++) {
-        RowSums right;
-        right.s0 = PRODUCT_PART(_mm512_load_ps(b), part);
+        RowSums b_row;
+        b_row.s0 = PRODUCT_PART(_mm512_load_ps(b), part);
         if (vectors > 1) {
-            right.s1 = PRODUCT_PART(_mm512_load_ps(b + LANES), part);
-            right.s2 = PRODUCT_PART(_mm512_load_ps(b + 2 * LANES), part);
-            right.s3 = PRODUCT_PART(_mm512_load_ps(b + 3 * LANES), part);
+            b_row.s1 = PRODUCT_PART(_mm512_load_ps(b + LANES), part);
+            b_row.s2 = PRODUCT_PART(_mm512_load_ps(b + 2 * LANES), part);
+            b_row.s3 = PRODUCT_PART(_mm512_load_ps(b + 3 * LANES), part);
         }
-        LOCAL(_row)(vectors, part, a, &right, &sums->r0);
+        LOCAL(_row)(vectors, part, a, &b_row, &sums->r0);
         if (rows > 1)
-            LOCAL(_row)(vectors, part, a + at.row, &right, &sums->r1);
+            LOCAL(_row)(vectors, part, a + at.row, &b_row, &sums->r1);
         if (rows > 2)
-            LOCAL(_row)(vectors, part, a + 2 * at.row, &right, &sums->r2);
+            LOCAL(_row)(vectors, part, a + 2 * at.row, &b_row, &sums->r2);
         if (rows > 3)
-            LOCAL(_row)(vectors, part, a + 3 * at.row, &right, &sums->r3);
+            LOCAL(_row)(vectors, part, a + 3 * at.row, &b_row, &sums->r3);
         if (rows > 4)
-            LOCAL(_row)(vectors, part, a + 4 * at.row, &right, &sums->r4);
+            LOCAL(_row)(vectors, part, a + 4 * at.row, &b_row, &sums->r4);
         if (rows > 5)
-            LOCAL(_row)(vectors, part, a + 5 * at.row, &right, &sums->r5);
+            LOCAL(_row)(vectors, part, a + 5 * at.row, &b_row, &sums->r5);
         PIN_ROW(sums->r0);
         PIN_ROW(sums->r1);
         PIN_ROW(sums->r2);
