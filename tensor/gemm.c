@@ -44,27 +44,28 @@ static void scale_rows(int M, int N, float beta, float *C, size_t ldc)
 
 /*
  * The product, one element of A against one row of B at a time, so that the inner loop runs along
- * rows of B and C. Where B is stored transposed, a block of it is turned first into `turned`.
+ * rows of B and C. Where B is stored transposed, a block of it is transposed first into `transposed`.
  */
 static void gemm_plain(bool transpose_a, bool transpose_b, int M, int N, int K, float alpha,
                        const float *A, size_t lda, const float *B, size_t ldb, float *C, size_t ldc)
 {
     enum { BLOCK_K = 32, BLOCK_N = 256 };
-    float turned[BLOCK_K][BLOCK_N];
+    float transposed[BLOCK_K][BLOCK_N];
     for (int n0 = 0; n0 < N; n0 += BLOCK_N) {
         const int columns = N - n0 < BLOCK_N ? N - n0 : BLOCK_N;
         for (int k0 = 0; k0 < K; k0 += BLOCK_K) {
             const int depth = K - k0 < BLOCK_K ? K - k0 : BLOCK_K;
             for (int n = 0; transpose_b && n < columns; n++)
                 for (int k = 0; k < depth; k++)
-                    turned[k][n] = B[(size_t)(n0 + n) * ldb + (size_t)(k0 + k)];
+                    transposed[k][n] = B[(size_t)(n0 + n) * ldb + (size_t)(k0 + k)];
             for (int m = 0; m < M; m++) {
                 float *const restrict c = C + (size_t)m * ldc + n0;
                 for (int k = 0; k < depth; k++) {
                     const size_t row = (size_t)(k0 + k);
                     const float a =
                         alpha * (transpose_a ? A[row * lda + (size_t)m] : A[(size_t)m * lda + row]);
-                    const float *const restrict b = transpose_b ? turned[k] : B + row * ldb + n0;
+                    const float *const restrict b =
+                        transpose_b ? transposed[k] : B + row * ldb + n0;
                     for (int n = 0; n < columns; n++)
                         c[n] += a * b[n];
                 }

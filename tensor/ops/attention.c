@@ -167,7 +167,7 @@ void attention_forward(const AttentionForward *f, int index, void *memory)
 typedef struct BackwardLayout {
     void *q_whole, *k_whole, *v_whole, *d_o_whole;
     void *q, *d_o, *ds;                  /* lhs operands */
-    void *turned;                        /* do^T or q^T, 64 columns */
+    void *transposed;                    /* do^T or q^T, 64 columns */
     AttentionRhs keys, values;           /* k^T, v^T */
     AttentionRhs k;                      /* k, for dq */
     AttentionRhs probabilities, dscores; /* P and dS of all rows, for dv and dk */
@@ -190,7 +190,7 @@ static BackwardLayout backward_layout(const AttentionShape *s, AttentionScratch 
     l.q = attention_take_lhs(scratch, type, Tq, K);
     l.d_o = attention_take_lhs(scratch, type, Tq, K);
     l.ds = attention_take_lhs(scratch, type, ATTENTION_ROWS, T);
-    l.turned = attention_take_lhs_transposed(scratch, type, Tq, K);
+    l.transposed = attention_take_lhs_transposed(scratch, type, Tq, K);
     l.keys = attention_take_rhs_transposed(scratch, type, T, K);
     l.values = attention_take_rhs_transposed(scratch, type, T, K);
     l.k = attention_take_rhs(scratch, type, T, K);
@@ -303,11 +303,11 @@ static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
 
 /* gradient [T,K] = rhs^T m, computed as (m^T rhs)^T. */
 static void transposed_gradient(const AttentionBackward *f, const AttentionMatrix *m,
-                                const AttentionRhs *rhs, void *turned, void *gradient)
+                                const AttentionRhs *rhs, void *transposed, void *gradient)
 {
     const AttentionShape *const s = &f->shape;
     for (int column = 0; column < s->K; column += KERNELS_COLUMNS) {
-        const AttentionLhs lhs = attention_lhs_transposed(m, column, turned);
+        const AttentionLhs lhs = attention_lhs_transposed(m, column, transposed);
         void *const c = (char *)gradient + (size_t)column * dtype_size(s->type);
         const Epilogue epilogue = into(s, c, 2 * (ptrdiff_t)s->D, 0, f->dkv_fresh);
         attention_product_transposed(&lhs, rhs, &epilogue);
@@ -391,6 +391,6 @@ void attention_backward(const AttentionBackward *f, int index, void *memory)
         return;
     attention_clear_rest(&l.probabilities, s->Tq);
     attention_clear_rest(&l.dscores, s->Tq);
-    transposed_gradient(f, &h.d_o, &l.probabilities, l.turned, h.dv);
-    transposed_gradient(f, &h.q, &l.dscores, l.turned, h.dk);
+    transposed_gradient(f, &h.d_o, &l.probabilities, l.transposed, h.dv);
+    transposed_gradient(f, &h.q, &l.dscores, l.transposed, h.dk);
 }

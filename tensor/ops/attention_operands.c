@@ -218,7 +218,7 @@ static void transpose_bf16(const AttentionMatrix *m, int column, int width, int 
 {
     const Kernels *const kernel = kernels();
     const int filled = parts_of(m->rows, 2);
-    _Alignas(KERNELS_LINE) uint32_t paired[SQUARE], turned[SQUARE];
+    _Alignas(KERNELS_LINE) uint32_t paired[SQUARE], transposed[SQUARE];
     const uint32_t *rows[COLUMNS];
     for (int g = 0; g < COLUMNS; g++)
         rows[g] = paired + (ptrdiff_t)g * COLUMNS;
@@ -226,11 +226,11 @@ static void transpose_bf16(const AttentionMatrix *m, int column, int width, int 
         const int count = min_int(COLUMNS, filled - k);
         for (int g = 0; g < count; g++)
             pair_rows(kernel, m, k + g, column, width, paired + (ptrdiff_t)g * COLUMNS);
-        kernel->transpose(rows, count, width, turned);
+        kernel->transpose(rows, count, width, transposed);
         const int taken = min_int(COLUMNS, groups - k);
         for (int c = 0; c < width; c++)
-            copy_line(out + (ptrdiff_t)c * groups + k, turned + (ptrdiff_t)c * COLUMNS,
-                      (size_t)taken * sizeof *turned);
+            copy_line(out + (ptrdiff_t)c * groups + k, transposed + (ptrdiff_t)c * COLUMNS,
+                      (size_t)taken * sizeof *transposed);
     }
 }
 
@@ -340,7 +340,7 @@ void attention_product_transposed(const AttentionLhs *lhs, const AttentionRhs *r
                                   const Epilogue *epilogue)
 {
     assert(lhs->rows <= COLUMNS);
-    _Alignas(KERNELS_LINE) float sums[SQUARE], turned[SQUARE];
+    _Alignas(KERNELS_LINE) float sums[SQUARE], transposed[SQUARE];
     Epilogue rows = *epilogue;
     rows.columns = lhs->rows;
     const uint32_t *columns[COLUMNS];
@@ -351,7 +351,7 @@ void attention_product_transposed(const AttentionLhs *lhs, const AttentionRhs *r
         product.sums = sums;
         product.ld_sums = COLUMNS;
         kernels()->product[precision_of(lhs->type)](&product);
-        kernels()->transpose(columns, lhs->rows, product.columns, (uint32_t *)(void *)turned);
-        kernels()->epilogue(&rows, column, product.columns, turned);
+        kernels()->transpose(columns, lhs->rows, product.columns, (uint32_t *)(void *)transposed);
+        kernels()->epilogue(&rows, column, product.columns, transposed);
     }
 }
