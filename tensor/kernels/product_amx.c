@@ -28,13 +28,13 @@
 enum {
     COLUMNS = KERNELS_COLUMNS,
     SIDE = TILE_SIDE,
-    ROWS = 2 * SIDE,      /* of a block */
-    TALL_ROWS = 3 * SIDE, /* of the last one at most */
-    HALF = 2 * SIDE,      /* columns of a block */
+    ROWS = 2 * SIDE,     /* of a block */
+    MAX_ROWS = 3 * SIDE, /* of the last one at most */
+    HALF = 2 * SIDE,     /* columns of a block */
     LINE = TILE_LINE,
     PANEL_ROW = COLUMNS * 4, /* bytes from group to group of B */
 };
-_Static_assert(TALL_ROWS *COLUMNS <= KERNELS_SUMS, "a block is handed over at once");
+_Static_assert(MAX_ROWS *COLUMNS <= KERNELS_SUMS, "a block is handed over at once");
 
 /* The tile registers. Macros: gcc pastes the numbers into the names of registers. */
 #define SUM00 0
@@ -190,7 +190,7 @@ INLINE void block(const Kind kind, const int high, const int wide, const Block *
 
 /* Three tiles high, one or two wide. Rows of A are read once for each column of
  * tiles, from near. */
-INLINE void tall_block(const Kind kind, const int wide, const Block *p, Prefetch *prefetch)
+INLINE void block_of_three(const Kind kind, const int wide, const Block *p, Prefetch *prefetch)
 {
     const char *a = p->a, *b = p->b;
     const char *a1 = a + SIDE * p->lda, *a2 = a + p->last * p->lda;
@@ -255,9 +255,9 @@ INLINE void block_row(const Kind kind, const KernelProduct *p, int row, int rows
                          .last = rows > SIDE ? rows - SIDE : 0,
                          .results = {p->epilogue, row, p->store ? row + rows : row, column}};
         if (rows > ROWS && wide)
-            tall_block(kind, 2, &b, prefetch);
+            block_of_three(kind, 2, &b, prefetch);
         else if (rows > ROWS)
-            tall_block(kind, 1, &b, prefetch);
+            block_of_three(kind, 1, &b, prefetch);
         else if (rows > SIDE && wide)
             block(kind, 2, 2, &b, prefetch);
         else if (rows > SIDE)
@@ -282,7 +282,7 @@ INLINE void product(const Kind kind, const KernelProduct *p)
     _tile_loadconfig(&SHAPES_OF[(p->rows < SIDE ? p->rows : SIDE) - 1]);
     for (int row = 0, rows; row < p->rows; row += rows) {
         const int left = p->rows - row;
-        rows = left <= TALL_ROWS ? left : ROWS;
+        rows = left <= MAX_ROWS ? left : ROWS;
         float *const sums = (float *)p->sums + (p->store ? 0 : row * ld);
         block_row(kind, p, row, rows, sums, ld, &prefetch);
         if (p->store)
