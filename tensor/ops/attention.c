@@ -223,10 +223,10 @@ typedef struct BackwardHead {
 } BackwardHead;
 
 /* Where a gradient goes, from `row` on. */
-static Epilogue into(const AttentionShape *s, void *gradient, ptrdiff_t ld, int row, bool fresh)
+static Epilogue into(const AttentionShape *s, void *gradient, ptrdiff_t ld, int row, bool overwrite)
 {
     void *const c = (char *)gradient + row * ld * (ptrdiff_t)dtype_size(s->type);
-    return (Epilogue){.ld = ld, .type = s->type, .c = c, .residual = fresh ? NULL : c};
+    return (Epilogue){.ld = ld, .type = s->type, .c = c, .residual = overwrite ? NULL : c};
 }
 
 /* Adds a row of dP to `sum` [T]. */
@@ -296,7 +296,7 @@ static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
     const AttentionLhs dS =
         f32 ? gradient_f32(s, h, l, begin, count) : gradient_bf16(s, h, l, begin, count, prefetch);
     if (h->dq) {
-        const Epilogue epilogue = into(s, h->dq, s->D, begin, f->dq_fresh);
+        const Epilogue epilogue = into(s, h->dq, s->D, begin, f->dq_overwrite);
         attention_product(&dS, &l->k, kernels()->epilogue, &epilogue);
     }
 }
@@ -309,7 +309,7 @@ static void transposed_gradient(const AttentionBackward *f, const AttentionMatri
     for (int column = 0; column < s->K; column += KERNELS_COLUMNS) {
         const AttentionLhs lhs = attention_lhs_transposed(m, column, transposed);
         void *const c = (char *)gradient + (size_t)column * dtype_size(s->type);
-        const Epilogue epilogue = into(s, c, 2 * (ptrdiff_t)s->D, 0, f->dkv_fresh);
+        const Epilogue epilogue = into(s, c, 2 * (ptrdiff_t)s->D, 0, f->dkv_overwrite);
         attention_product_transposed(&lhs, rhs, &epilogue);
     }
 }

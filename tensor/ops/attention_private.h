@@ -44,7 +44,7 @@ typedef struct AttentionBackward {
     const float *lse;      /* [B,H,Tq] from the forward */
     void *dq, *dkv;        /* [B,Tq,D], [B,T,2D], or NULL */
     float *dprobabilities; /* [B,H,Tq,T] to add dP to, or NULL */
-    bool dq_fresh, dkv_fresh;
+    bool dq_overwrite, dkv_overwrite;
 } AttentionBackward;
 
 /*

@@ -99,7 +99,7 @@ static void plain_backward(const AttentionBackward *f, int index, void *scratch)
     const float *const k = (const float *)f->kv + key, *const v = k + D;
     float *const P = scratch, *const dP = P + (ptrdiff_t)Tq * T, *const dS = dP;
     float *const dq = f->dq, *const dkv = f->dkv;
-    const float keep_q = f->dq_fresh ? 0.0F : 1.0F, keep_kv = f->dkv_fresh ? 0.0F : 1.0F;
+    const float keep_q = f->dq_overwrite ? 0.0F : 1.0F, keep_kv = f->dkv_overwrite ? 0.0F : 1.0F;
 
     gemm(false, true, Tq, T, K, 1, q, D, k, 2 * D, 0, P, T);
     gemm(false, true, Tq, T, K, 1, d_o, D, v, 2 * D, 0, dP, T);
@@ -183,8 +183,8 @@ void op_attention_backward(Tape *tape, Node *node)
                            .kv = op_data(tape, kv),
                            .d_o = node->out->grad,
                            .lse = node->saved[0]};
-    f.dq = op_grad_overwrite(tape, q, &f.dq_fresh);
-    f.dkv = op_grad_overwrite(tape, kv, &f.dkv_fresh);
+    f.dq = op_grad_overwrite(tape, q, &f.dq_overwrite);
+    f.dkv = op_grad_overwrite(tape, kv, &f.dkv_overwrite);
     f.dprobabilities = op_grad(tape, node->in[IN_PROBABILITIES]);
     const size_t bytes =
         is_plain(&shape) ? plain_backward_scratch(&shape) : attention_backward_scratch(&shape);
