@@ -17,7 +17,7 @@
 
 /* Scratch memory of a forward. */
 typedef struct ForwardLayout {
-    void *q_whole, *k_whole;
+    void *q_padded, *k_padded;
     void *q, *p;            /* lhs operands */
     AttentionRhs keys;      /* k^T */
     AttentionRhs values;    /* v */
@@ -31,17 +31,17 @@ static ForwardLayout forward_layout(const AttentionShape *s, AttentionScratch *s
 {
     ForwardLayout l = {.ld = (s->T + KERNELS_COLUMNS - 1) / KERNELS_COLUMNS *
                              (ptrdiff_t)KERNELS_COLUMNS};
-    l.q_whole = attention_take_whole(scratch, s->type, s->Tq, s->K);
-    l.k_whole = attention_take_whole(scratch, s->type, s->T, s->K);
-    l.q = attention_take_lhs(scratch, s->type, s->Tq, s->K);
-    l.p = attention_take_lhs(scratch, s->type, ATTENTION_ROWS, s->T);
-    l.keys = attention_take_rhs_transposed(scratch, s->type, s->T, s->K);
-    l.values = attention_take_rhs(scratch, s->type, s->T, s->K);
-    l.scores = attention_take(scratch, ATTENTION_ROWS * (size_t)l.ld * sizeof *l.scores);
+    l.q_padded = attention_allocate_padded(scratch, s->type, s->Tq, s->K);
+    l.k_padded = attention_allocate_padded(scratch, s->type, s->T, s->K);
+    l.q = attention_allocate_lhs(scratch, s->type, s->Tq, s->K);
+    l.p = attention_allocate_lhs(scratch, s->type, ATTENTION_ROWS, s->T);
+    l.keys = attention_allocate_rhs_transposed(scratch, s->type, s->T, s->K);
+    l.values = attention_allocate_rhs(scratch, s->type, s->T, s->K);
+    l.scores = attention_allocate(scratch, ATTENTION_ROWS * (size_t)l.ld * sizeof *l.scores);
     if (s->type == DTYPE_BF16) {
         l.line = attention_groups(s->type, s->T) * 2;
         l.exponentials =
-            attention_take(scratch, ATTENTION_ROWS * (size_t)l.line * sizeof *l.exponentials);
+            attention_allocate(scratch, ATTENTION_ROWS * (size_t)l.line * sizeof *l.exponentials);
     }
     return l;
 }
@@ -148,8 +148,8 @@ void attention_forward(const AttentionForward *f, int index, void *memory)
     const ForwardHead h = forward_head(f, index);
     AttentionPrefetch prefetch = forward_prefetch(f, index, o);
 
-    const AttentionMatrix q = attention_whole(&h.q, l.q_whole);
-    const AttentionMatrix k = attention_whole(&h.k, l.k_whole);
+    const AttentionMatrix q = attention_pad_rows(&h.q, l.q_padded);
+    const AttentionMatrix k = attention_pad_rows(&h.k, l.k_padded);
     const AttentionLhs lhs = attention_lhs(&q, l.q);
     attention_fill_rhs_transposed(&k, &l.keys);
     attention_fill_rhs(&h.v, &l.values);
@@ -165,7 +165,7 @@ void attention_forward(const AttentionForward *f, int index, void *memory)
 
 /* Scratch memory of a backward. */
 typedef struct BackwardLayout {
-    void *q_whole, *k_whole, *v_whole, *d_o_whole;
+    void *q_padded, *k_padded, *v_padded, *d_o_padded;
     void *q, *d_o, *ds;                  /* lhs operands */
     void *transposed;                    /* do^T or q^T, 64 columns */
     AttentionRhs keys, values;           /* k^T, v^T */
@@ -183,25 +183,26 @@ static BackwardLayout backward_layout(const AttentionShape *s, AttentionScratch 
     const int Tq = s->Tq, T = s->T, K = s->K;
     BackwardLayout l = {.ld = (T + KERNELS_COLUMNS - 1) / KERNELS_COLUMNS *
                               (ptrdiff_t)KERNELS_COLUMNS};
-    l.q_whole = attention_take_whole(scratch, type, Tq, K);
-    l.k_whole = attention_take_whole(scratch, type, T, K);
-    l.v_whole = attention_take_whole(scratch, type, T, K);
-    l.d_o_whole = attention_take_whole(scratch, type, Tq, K);
-    l.q = attention_take_lhs(scratch, type, Tq, K);
-    l.d_o = attention_take_lhs(scratch, type, Tq, K);
-    l.ds = attention_take_lhs(scratch, type, ATTENTION_ROWS, T);
-    l.transposed = attention_take_lhs_transposed(scratch, type, Tq, K);
-    l.keys = attention_take_rhs_transposed(scratch, type, T, K);
-    l.values = attention_take_rhs_transposed(scratch, type, T, K);
-    l.k = attention_take_rhs(scratch, type, T, K);
-    l.probabilities = attention_take_rhs(scratch, type, Tq, T);
-    l.dscores = attention_take_rhs(scratch, type, Tq, T);
+    l.q_padded = attention_allocate_padded(scratch, type, Tq, K);
+    l.k_padded = attention_allocate_padded(scratch, type, T, K);
+    l.v_padded = attention_allocate_padded(scratch, type, T, K);
+    l.d_o_padded = attention_allocate_padded(scratch, type, Tq, K);
+    l.q = attention_allocate_lhs(scratch, type, Tq, K);
+    l.d_o = attention_allocate_lhs(scratch, type, Tq, K);
+    l.ds = attention_allocate_lhs(scratch, type, ATTENTION_ROWS, T);
+    l.transposed = attention_allocate_lhs_transposed(scratch, type, Tq, K);
+    l.keys = attention_allocate_rhs_transposed(scratch, type, T, K);
+    l.values = attention_allocate_rhs_transposed(scratch, type, T, K);
+    l.k = attention_allocate_rhs(scratch, type, T, K);
+    l.probabilities = attention_allocate_rhs(scratch, type, Tq, T);
+    l.dscores = attention_allocate_rhs(scratch, type, Tq, T);
     if (type == DTYPE_BF16) {
         const size_t bytes = ATTENTION_ROWS * (size_t)l.ld * sizeof(float);
-        l.scores = attention_take(scratch, bytes);
-        l.dP = attention_take(scratch, bytes);
+        l.scores = attention_allocate(scratch, bytes);
+        l.dP = attention_allocate(scratch, bytes);
         l.line = attention_groups(type, T) * 2;
-        l.dS_bf16 = attention_take(scratch, ATTENTION_ROWS * (size_t)l.line * sizeof *l.dS_bf16);
+        l.dS_bf16 =
+            attention_allocate(scratch, ATTENTION_ROWS * (size_t)l.line * sizeof *l.dS_bf16);
     }
     return l;
 }
@@ -336,10 +337,10 @@ static BackwardHead backward_head(const AttentionBackward *f, int index)
 /* Makes rows whole and lays out the lhs operands. */
 static void lay_out_operands(BackwardHead *h, const BackwardLayout *l)
 {
-    h->q = attention_whole(&h->q, l->q_whole);
-    h->k = attention_whole(&h->k, l->k_whole);
-    h->v = attention_whole(&h->v, l->v_whole);
-    h->d_o = attention_whole(&h->d_o, l->d_o_whole);
+    h->q = attention_pad_rows(&h->q, l->q_padded);
+    h->k = attention_pad_rows(&h->k, l->k_padded);
+    h->v = attention_pad_rows(&h->v, l->v_padded);
+    h->d_o = attention_pad_rows(&h->d_o, l->d_o_padded);
     h->q_lhs = attention_lhs(&h->q, l->q);
     h->d_o_lhs = attention_lhs(&h->d_o, l->d_o);
 }

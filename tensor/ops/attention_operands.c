@@ -60,11 +60,11 @@ int attention_groups(DType type, int depth)
     return packed_depth(precision_of(type), depth);
 }
 
-void *attention_take(AttentionScratch *scratch, size_t bytes)
+void *attention_allocate(AttentionScratch *scratch, size_t bytes)
 {
-    void *const taken = scratch->base ? scratch->base + scratch->used : NULL;
+    void *const allocated = scratch->base ? scratch->base + scratch->used : NULL;
     scratch->used += (bytes + KERNELS_LINE - 1) / KERNELS_LINE * KERNELS_LINE;
-    return taken;
+    return allocated;
 }
 
 void attention_prefetch_add(AttentionPrefetch *prefetch, const AttentionMatrix *m)
@@ -97,63 +97,64 @@ static size_t bytes_of(int rows, int groups)
     return (size_t)rows * (size_t)groups * sizeof(uint32_t);
 }
 
-static bool is_whole(DType type, int columns)
+static bool is_padded(DType type, int columns)
 {
     return attention_groups(type, columns) * group_of(type) == columns;
 }
 
-void *attention_take_whole(AttentionScratch *scratch, DType type, int rows, int columns)
+void *attention_allocate_padded(AttentionScratch *scratch, DType type, int rows, int columns)
 {
-    if (is_whole(type, columns))
+    if (is_padded(type, columns))
         return NULL;
-    return attention_take(scratch, bytes_of(rows, attention_groups(type, columns)));
+    return attention_allocate(scratch, bytes_of(rows, attention_groups(type, columns)));
 }
 
-void *attention_take_lhs(AttentionScratch *scratch, DType type, int rows, int columns)
+void *attention_allocate_lhs(AttentionScratch *scratch, DType type, int rows, int columns)
 {
     if (type != DTYPE_F32)
         return NULL;
-    return attention_take(scratch, bytes_of(parts_of(rows, TILE) * TILE, columns));
+    return attention_allocate(scratch, bytes_of(parts_of(rows, TILE) * TILE, columns));
 }
 
-void *attention_take_lhs_transposed(AttentionScratch *scratch, DType type, int rows, int columns)
+void *attention_allocate_lhs_transposed(AttentionScratch *scratch, DType type, int rows,
+                                        int columns)
 {
-    const int tall = parts_of(min_int(columns, COLUMNS), TILE) * TILE;
-    return attention_take(scratch, bytes_of(tall, attention_groups(type, rows)));
+    const int padded_rows = parts_of(min_int(columns, COLUMNS), TILE) * TILE;
+    return attention_allocate(scratch, bytes_of(padded_rows, attention_groups(type, rows)));
 }
 
-static AttentionRhs take_rhs(AttentionScratch *scratch, DType type, int depth, int columns)
+static AttentionRhs allocate_rhs(AttentionScratch *scratch, DType type, int depth, int columns)
 {
     const int groups = attention_groups(type, depth);
     const size_t bytes = bytes_of(parts_of(columns, COLUMNS) * COLUMNS, groups);
-    return (AttentionRhs){type, groups, columns, attention_take(scratch, bytes)};
+    return (AttentionRhs){type, groups, columns, attention_allocate(scratch, bytes)};
 }
 
-AttentionRhs attention_take_rhs(AttentionScratch *scratch, DType type, int rows, int columns)
+AttentionRhs attention_allocate_rhs(AttentionScratch *scratch, DType type, int rows, int columns)
 {
-    return take_rhs(scratch, type, rows, columns);
+    return allocate_rhs(scratch, type, rows, columns);
 }
 
-AttentionRhs attention_take_rhs_transposed(AttentionScratch *scratch, DType type, int rows,
-                                           int columns)
+AttentionRhs attention_allocate_rhs_transposed(AttentionScratch *scratch, DType type, int rows,
+                                               int columns)
 {
-    return take_rhs(scratch, type, columns, rows);
+    return allocate_rhs(scratch, type, columns, rows);
 }
 
-AttentionMatrix attention_whole(const AttentionMatrix *m, void *memory)
+AttentionMatrix attention_pad_rows(const AttentionMatrix *m, void *memory)
 {
-    if (is_whole(m->type, m->columns))
+    if (is_padded(m->type, m->columns))
         return *m;
-    AttentionMatrix whole = *m;
-    whole.ld = attention_groups(m->type, m->columns) * (ptrdiff_t)group_of(m->type);
-    whole.numbers = memory;
+    AttentionMatrix padded = *m;
+    padded.ld = attention_groups(m->type, m->columns) * (ptrdiff_t)group_of(m->type);
+    padded.numbers = memory;
     const size_t size = dtype_size(m->type), used = (size_t)m->columns * size;
     for (int r = 0; r < m->rows; r++) {
-        char *const row = (char *)memory + (size_t)r * (size_t)whole.ld * size;
+        char *const row = (char *)memory + (size_t)r * (size_t)padded.ld * size;
         copy_line(row, at(m, r, 0), used);
-        memset(row + used, 0, (size_t)whole.ld * size - used);
+        memset(row + used, 0, (size_t)padded.ld * size - used);
     }
-    return whole;
+    return padded;
 }
 
 AttentionLhs attention_lhs(const AttentionMatrix *m, void *memory)
@@ -169,7 +170,7 @@ AttentionLhs attention_lhs(const AttentionMatrix *m, void *memory)
     return lhs;
 }
 
-/* Row `group` of a matrix in bf16 whose rows are taken two by two; zeros follow the last. */
+/* Row `group` of a matrix in bf16 whose rows are copied two by two; zeros follow the last. */
 static void pair_rows(const Kernels *kernel, const AttentionMatrix *m, int group, int column,
                       int width, uint32_t *out)
 {
@@ -199,13 +200,13 @@ AttentionLhs attention_lhs_of_rhs(const AttentionRhs *rhs, int begin, int count,
 static void transpose_f32(const AttentionMatrix *m, int column, int width, float *out)
 {
     const ptrdiff_t step = (ptrdiff_t)m->rows * TILE;
-    const int whole = width / TILE, rest = width % TILE;
+    const int full = width / TILE, rest = width % TILE;
     for (int k = 0; k < m->rows; k++, out += TILE) {
         const float *const row = at(m, k, column);
-        for (int tile = 0; tile < whole; tile++)
+        for (int tile = 0; tile < full; tile++)
             memcpy(out + tile * step, row + (ptrdiff_t)tile * TILE, TILE * sizeof *out);
         for (int i = 0; rest && i < TILE; i++)
-            out[whole * step + i] = i < rest ? row[whole * TILE + i] : 0.0F;
+            out[full * step + i] = i < rest ? row[full * TILE + i] : 0.0F;
     }
 }
 
@@ -227,10 +228,10 @@ static void transpose_bf16(const AttentionMatrix *m, int column, int width, int 
         for (int g = 0; g < count; g++)
             pair_rows(kernel, m, k + g, column, width, paired + (ptrdiff_t)g * COLUMNS);
         kernel->transpose(rows, count, width, transposed);
-        const int taken = min_int(COLUMNS, groups - k);
+        const int copied = min_int(COLUMNS, groups - k);
         for (int c = 0; c < width; c++)
             copy_line(out + (ptrdiff_t)c * groups + k, transposed + (ptrdiff_t)c * COLUMNS,
-                      (size_t)taken * sizeof *transposed);
+                      (size_t)copied * sizeof *transposed);
     }
 }
 

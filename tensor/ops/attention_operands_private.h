@@ -59,7 +59,7 @@ typedef struct AttentionScratch {
     size_t used; /* bytes, whole lines */
 } AttentionScratch;
 
-void *attention_take(AttentionScratch *scratch, size_t bytes);
+void *attention_allocate(AttentionScratch *scratch, size_t bytes);
 
 /* Matrices that will soon be read or written, and that are fetched into the second-level cache row
  * by row. */
@@ -76,18 +76,19 @@ void attention_prefetch_add(AttentionPrefetch *prefetch, const AttentionMatrix *
 /* Fetches the next `rows` rows of every matrix, of those that have as many. */
 void attention_prefetch_rows(AttentionPrefetch *prefetch, int rows);
 
-/* Take the memory for a [rows,columns] matrix in each of the places; what is taken
+/* Take the memory for a [rows,columns] matrix in each of the places; what is copied
  * is not filled. */
-void *attention_take_whole(AttentionScratch *scratch, DType type, int rows, int columns);
-void *attention_take_lhs(AttentionScratch *scratch, DType type, int rows, int columns);
-void *attention_take_lhs_transposed(AttentionScratch *scratch, DType type, int rows, int columns);
-AttentionRhs attention_take_rhs(AttentionScratch *scratch, DType type, int rows, int columns);
-AttentionRhs attention_take_rhs_transposed(AttentionScratch *scratch, DType type, int rows,
-                                           int columns);
+void *attention_allocate_padded(AttentionScratch *scratch, DType type, int rows, int columns);
+void *attention_allocate_lhs(AttentionScratch *scratch, DType type, int rows, int columns);
+void *attention_allocate_lhs_transposed(AttentionScratch *scratch, DType type, int rows,
+                                        int columns);
+AttentionRhs attention_allocate_rhs(AttentionScratch *scratch, DType type, int rows, int columns);
+AttentionRhs attention_allocate_rhs_transposed(AttentionScratch *scratch, DType type, int rows,
+                                               int columns);
 
 /* The same matrix with rows that may be read in whole groups; where they cannot, copied into
  * `memory`. */
-AttentionMatrix attention_whole(const AttentionMatrix *m, void *memory);
+AttentionMatrix attention_pad_rows(const AttentionMatrix *m, void *memory);
 
 /* `m`, of whole rows, on the lhs. In bf16 it stays where it is, and `memory` is NULL. */
 AttentionLhs attention_lhs(const AttentionMatrix *m, void *memory);
