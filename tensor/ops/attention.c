@@ -24,7 +24,7 @@ typedef struct ForwardLayout {
     float *scores;          /* [ATTENTION_ROWS][ld], in f32 the probabilities too */
     ptrdiff_t ld;           /* T, whole panels */
     uint16_t *exponentials; /* bf16: [ATTENTION_ROWS] rows of whole lines */
-    int line;               /* bf16: numbers in such a row */
+    int line;               /* bf16: elements in such a row */
 } ForwardLayout;
 
 static ForwardLayout forward_layout(const AttentionShape *s, AttentionScratch *scratch)
@@ -130,7 +130,7 @@ static void forward_rows(const AttentionForward *f, int index, const ForwardLayo
                                .rows = q->rows,
                                .columns = T,
                                .ld = f32 ? l->ld : l->line,
-                               .numbers = f32 ? (const void *)l->scores : l->exponentials};
+                               .elements = f32 ? (const void *)l->scores : l->exponentials};
     const AttentionLhs lhs = attention_lhs(&P, l->p);
     const Epilogue epilogue = {.ld = s->D, .type = s->type, .c = o, .row_scale = inverse_sum};
     const Epilogue plain = {.ld = s->D, .type = s->type, .c = o};
@@ -174,7 +174,7 @@ typedef struct BackwardLayout {
     float *scores, *dP;                  /* bf16: [ATTENTION_ROWS][ld] */
     ptrdiff_t ld;                        /* T, whole panels */
     uint16_t *dS_bf16;                   /* bf16: [ATTENTION_ROWS] rows of whole lines */
-    int line;                            /* bf16: numbers in such a row */
+    int line;                            /* bf16: elements in such a row */
 } BackwardLayout;
 
 static BackwardLayout backward_layout(const AttentionShape *s, AttentionScratch *scratch)
@@ -352,7 +352,7 @@ static AttentionPrefetch backward_prefetch(const AttentionBackward *f, int index
     const BackwardHead this = backward_head(f, index);
     const AttentionMatrix dq = {s->type, s->Tq, s->K, s->D, this.dq};
     AttentionMatrix dk = {s->type, s->T, s->K, 2 * (ptrdiff_t)s->D, this.dk}, dv = dk;
-    dv.numbers = this.dv;
+    dv.elements = this.dv;
     AttentionPrefetch prefetch = {0};
     if (this.dq)
         attention_prefetch_add(&prefetch, &dq);

@@ -38,7 +38,7 @@ static ptrdiff_t size_of(DType type)
 /* Row r, from column c on. */
 static const void *at(const AttentionMatrix *m, int r, int c)
 {
-    return (const char *)m->numbers + (r * m->ld + c) * size_of(m->type);
+    return (const char *)m->elements + (r * m->ld + c) * size_of(m->type);
 }
 
 /* Copies a few lines: gcc turns memcpy of so few into an instruction that is slow to start. */
@@ -71,7 +71,7 @@ void attention_prefetch_add(AttentionPrefetch *prefetch, const AttentionMatrix *
 {
     assert(prefetch->count < (int)(sizeof prefetch->matrix / sizeof *prefetch->matrix));
     const int i = prefetch->count++;
-    prefetch->matrix[i].numbers = m->numbers;
+    prefetch->matrix[i].elements = m->elements;
     prefetch->matrix[i].row_bytes = m->ld * size_of(m->type);
     prefetch->matrix[i].rows = m->rows;
     prefetch->matrix[i].bytes = m->columns * (int)size_of(m->type);
@@ -82,7 +82,7 @@ void attention_prefetch_rows(AttentionPrefetch *prefetch, int rows)
     for (const int end = prefetch->row + rows; prefetch->row < end; prefetch->row++) {
         for (int i = 0; i < prefetch->count; i++) {
             const char *const row =
-                prefetch->matrix[i].numbers + prefetch->row * prefetch->matrix[i].row_bytes;
+                prefetch->matrix[i].elements + prefetch->row * prefetch->matrix[i].row_bytes;
             const int bytes =
                 prefetch->row < prefetch->matrix[i].rows ? prefetch->matrix[i].bytes : 0;
             for (int line = 0; line < bytes; line += KERNELS_LINE)
@@ -147,7 +147,7 @@ AttentionMatrix attention_pad_rows(const AttentionMatrix *m, void *memory)
         return *m;
     AttentionMatrix padded = *m;
     padded.ld = attention_groups(m->type, m->columns) * (ptrdiff_t)group_of(m->type);
-    padded.numbers = memory;
+    padded.elements = memory;
     const size_t size = dtype_size(m->type), used = (size_t)m->columns * size;
     for (int r = 0; r < m->rows; r++) {
         char *const row = (char *)memory + (size_t)r * (size_t)padded.ld * size;
@@ -160,7 +160,7 @@ AttentionMatrix attention_pad_rows(const AttentionMatrix *m, void *memory)
 AttentionLhs attention_lhs(const AttentionMatrix *m, void *memory)
 {
     AttentionLhs lhs = {m->type, m->rows, attention_groups(m->type, m->columns),
-                        m->ld * (ptrdiff_t)dtype_size(m->type), m->numbers};
+                        m->ld * (ptrdiff_t)dtype_size(m->type), m->elements};
     if (m->type != DTYPE_F32)
         return lhs;
     lhs.a = memory;

@@ -28,8 +28,8 @@ enum { ATTENTION_ROWS = 96 };
 typedef struct AttentionMatrix {
     DType type;
     int rows, columns;
-    ptrdiff_t ld; /* numbers between rows */
-    const void *numbers;
+    ptrdiff_t ld; /* elements between rows */
+    const void *elements;
 } AttentionMatrix;
 
 /* A lhs operand. */
@@ -50,7 +50,7 @@ typedef struct AttentionRhs {
 /* The rows begin .. begin + count; begin is a multiple of ATTENTION_ROWS. */
 AttentionLhs attention_lhs_rows(const AttentionLhs *lhs, int begin, int count);
 
-/* 32-bit groups that `depth` numbers along k take: whole lines in bf16. */
+/* 32-bit groups that `depth` elements along k take: whole lines in bf16. */
 int attention_groups(DType type, int depth);
 
 /* Scratch memory handed out piece by piece; with a NULL base it is only measured. */
@@ -66,7 +66,7 @@ void *attention_allocate(AttentionScratch *scratch, size_t bytes);
 typedef struct AttentionPrefetch {
     int count, row; /* matrices, and the row of each that comes next */
     struct {
-        const char *numbers;
+        const char *elements;
         ptrdiff_t row_bytes; /* from row to row */
         int rows, bytes;     /* bytes: of each row */
     } matrix[7];
@@ -115,7 +115,7 @@ void attention_fill_rhs_transposed(const AttentionMatrix *m, AttentionRhs *rhs);
 
 /*
  * sums [lhs->rows, rhs->columns] = lhs rhs: 64 columns, rows ld apart; the next 64 columns
- * are `step` numbers further on. Room for whole panels.
+ * are `step` elements further on. Room for whole panels.
  */
 void attention_sums(const AttentionLhs *lhs, const AttentionRhs *rhs, float *sums, ptrdiff_t ld,
                     ptrdiff_t step);
