@@ -85,8 +85,8 @@ PackedMatrix packed_place(Arena *arena, Precision precision, int K, int N)
     return packed;
 }
 
-/* How a product is cut, and what its scratch memory holds: all from shapes and types alone. */
-typedef struct Cut {
+/* How a product is tiling, and what its scratch memory holds: all from shapes and types alone. */
+typedef struct Tiling {
     bool prepares;    /* rows of A go through scratch memory */
     int unit, slack;  /* groups are multiples of `unit` rows, and up to `slack` more */
     int group, chunk; /* rows, at most */
@@ -96,7 +96,7 @@ typedef struct Cut {
     size_t zero_at;   /* and their zero points */
     size_t wide_at;   /* int8: where rows that were f32 wait as bf16, one a task: [tasks][K] */
     size_t bytes;     /* of scratch memory */
-} Cut;
+} Tiling;
 
 static size_t lines(size_t bytes)
 {
@@ -104,11 +104,11 @@ static size_t lines(size_t bytes)
 }
 
 /* How many rows of A take so many bytes, in whole units: at least one, no more than `most`. */
-static int rows_in(size_t bytes, int most, const Cut *cut)
+static int rows_in(size_t bytes, int most, const Tiling *tiling)
 {
-    const size_t fitting = bytes / cut->row_bytes;
-    const int rows = (fitting < (size_t)most ? (int)fitting : most) / cut->unit * cut->unit;
-    return rows < cut->unit ? cut->unit : rows;
+    const size_t fitting = bytes / tiling->row_bytes;
+    const int rows = (fitting < (size_t)most ? (int)fitting : most) / tiling->unit * tiling->unit;
+    return rows < tiling->unit ? tiling->unit : rows;
 }
 
 /* Whether rows of bf16 an even number of lines long, which could be read in place, are better
@@ -124,42 +124,43 @@ static bool is_sliced(const PackedMatrix *B)
 }
 
 /* Rows of A are prepared whole, but for f32, where a block of them is. */
-static Cut cut_of(int M, const PackedInput *A, const PackedMatrix *B)
+static Tiling tiling_of(int M, const PackedInput *A, const PackedMatrix *B)
 {
     const Precision precision = B->precision;
     const bool f32 = precision == PRECISION_F32, int8 = precision == PRECISION_INT8;
     const bool whole = packed_groups(B) * packed_group(precision) == B->K;
-    Cut cut = {.unit = f32 ? TILE : LOW_ROWS, .slack = f32 ? 0 : LOW_SLACK, .chunk = M};
-    cut.depth = f32 ? min_int(B->K, DEPTH) : B->K;
-    cut.row_bytes = sizeof(uint32_t) * (size_t)(f32 ? cut.depth : packed_groups(B));
-    const bool even = !f32 && cut.row_bytes / KERNELS_LINE % 2 == 0;
-    cut.prepares = precision != PRECISION_BF16 || A->type != DTYPE_BF16 || A->z || !whole ||
-                   (even && repays_copy(M, B));
-    cut.group = rows_in(GROUP_BYTES, is_sliced(B) ? SLICED_ROWS : GROUP_ROWS, &cut);
-    if (!cut.prepares)
-        return cut;
+    Tiling tiling = {.unit = f32 ? TILE : LOW_ROWS, .slack = f32 ? 0 : LOW_SLACK, .chunk = M};
+    tiling.depth = f32 ? min_int(B->K, DEPTH) : B->K;
+    tiling.row_bytes = sizeof(uint32_t) * (size_t)(f32 ? tiling.depth : packed_groups(B));
+    const bool even = !f32 && tiling.row_bytes / KERNELS_LINE % 2 == 0;
+    tiling.prepares = precision != PRECISION_BF16 || A->type != DTYPE_BF16 || A->z || !whole ||
+                      (even && repays_copy(M, B));
+    tiling.group = rows_in(GROUP_BYTES, is_sliced(B) ? SLICED_ROWS : GROUP_ROWS, &tiling);
+    if (!tiling.prepares)
+        return tiling;
     if (even)
-        cut.row_bytes += KERNELS_LINE;
-    cut.chunk = min_int(M, rows_in(CHUNK_BYTES, CHUNK_ROWS, &cut));
-    const size_t rows = (size_t)parts_of(cut.chunk, TILE) * TILE;
-    cut.scale_at = lines(rows * cut.row_bytes);
-    cut.zero_at = cut.scale_at + (int8 ? lines(rows * sizeof(float)) : 0);
-    cut.wide_at = cut.zero_at + (int8 ? lines(rows * sizeof(int32_t)) : 0);
-    cut.bytes = cut.wide_at;
+        tiling.row_bytes += KERNELS_LINE;
+    tiling.chunk = min_int(M, rows_in(CHUNK_BYTES, CHUNK_ROWS, &tiling));
+    const size_t rows = (size_t)parts_of(tiling.chunk, TILE) * TILE;
+    tiling.scale_at = lines(rows * tiling.row_bytes);
+    tiling.zero_at = tiling.scale_at + (int8 ? lines(rows * sizeof(float)) : 0);
+    tiling.wide_at = tiling.zero_at + (int8 ? lines(rows * sizeof(int32_t)) : 0);
+    tiling.bytes = tiling.wide_at;
     if (int8 && A->type == DTYPE_F32)
-        cut.bytes += (size_t)parts_of(cut.chunk, PREPARED_ROWS) * (size_t)B->K * sizeof(uint16_t);
-    return cut;
+        tiling.bytes +=
+            (size_t)parts_of(tiling.chunk, PREPARED_ROWS) * (size_t)B->K * sizeof(uint16_t);
+    return tiling;
 }
 
 /* Groups of the rows of a chunk. */
-static int groups_of(const Cut *cut, int rows)
+static int groups_of(const Tiling *tiling, int rows)
 {
-    return rows > cut->slack ? parts_of(rows - cut->slack, cut->group) : 1;
+    return rows > tiling->slack ? parts_of(rows - tiling->slack, tiling->group) : 1;
 }
 
 size_t packed_scratch(int M, const PackedInput *input, const PackedMatrix *B)
 {
-    const size_t bytes = cut_of(M, input, B).bytes;
+    const size_t bytes = tiling_of(M, input, B).bytes;
     return bytes > 0 ? bytes : KERNELS_LINE; /* an arena has no block of nothing */
 }
 
@@ -168,7 +169,7 @@ typedef struct Product {
     const PackedInput *A;
     const PackedMatrix *B;
     const Epilogue *epilogue;
-    Cut cut;
+    Tiling tiling;
     char *scratch;
     int workers;
     int first, rows; /* of the chunk */
@@ -239,21 +240,21 @@ static void round_task(void *context, int task, int worker)
     const Product *const p = context;
     const int K = p->B->K, end = min_int((task + 1) * PREPARED_ROWS, p->rows);
     for (int row = task * PREPARED_ROWS; row < end; row++) {
-        char *const out = p->scratch + (size_t)row * p->cut.row_bytes;
+        char *const out = p->scratch + (size_t)row * p->tiling.row_bytes;
         const size_t bytes = (size_t)K * sizeof(uint16_t);
         round_row(p->A, (ptrdiff_t)(p->first + row) * K, K, (uint16_t *)(void *)out);
-        memset(out + bytes, 0, p->cut.row_bytes - bytes);
+        memset(out + bytes, 0, p->tiling.row_bytes - bytes);
     }
 }
 
 static float *row_scales(const Product *p)
 {
-    return (float *)(void *)(p->scratch + p->cut.scale_at);
+    return (float *)(void *)(p->scratch + p->tiling.scale_at);
 }
 
 static int32_t *row_zeros(const Product *p)
 {
-    return (int32_t *)(void *)(p->scratch + p->cut.zero_at);
+    return (int32_t *)(void *)(p->scratch + p->tiling.zero_at);
 }
 
 /* Some rows of A quantised, filled up with zeros: no more are needed where B is zero. */
@@ -262,9 +263,10 @@ static void quantize_task(void *context, int task, int worker)
     (void)worker;
     const Product *const p = context;
     const int K = p->B->K, end = min_int((task + 1) * PREPARED_ROWS, p->rows);
-    uint16_t *const wide = (uint16_t *)(void *)(p->scratch + p->cut.wide_at) + (ptrdiff_t)task * K;
+    uint16_t *const wide =
+        (uint16_t *)(void *)(p->scratch + p->tiling.wide_at) + (ptrdiff_t)task * K;
     for (int row = task * PREPARED_ROWS; row < end; row++) {
-        uint8_t *const out = (uint8_t *)p->scratch + (size_t)row * p->cut.row_bytes;
+        uint8_t *const out = (uint8_t *)p->scratch + (size_t)row * p->tiling.row_bytes;
         const ptrdiff_t start = (ptrdiff_t)(p->first + row) * K;
         const bool narrow = p->A->type == DTYPE_BF16;
         if (!narrow)
@@ -272,7 +274,7 @@ static void quantize_task(void *context, int task, int worker)
         row_scales(p)[row] =
             kernels()->quantize(narrow ? (const uint16_t *)p->A->numbers + start : wide,
                                 p->B->factor, K, out, row_zeros(p) + row);
-        memset(out + K, 0, p->cut.row_bytes - (size_t)K);
+        memset(out + K, 0, p->tiling.row_bytes - (size_t)K);
     }
 }
 
@@ -393,16 +395,17 @@ static void product_task(void *context, int task, int worker)
     const Product *const p = context;
     const PackedMatrix *const B = p->B;
     const int panels = parts_of(B->N, COLUMNS), panel = task % panels, group = task / panels;
-    const int units = parts_of(p->rows, p->cut.unit), groups = groups_of(&p->cut, p->rows);
-    const int row = units * group / groups * p->cut.unit;
-    const int end = min_int(units * (group + 1) / groups * p->cut.unit, p->rows);
+    const int units = parts_of(p->rows, p->tiling.unit), groups = groups_of(&p->tiling, p->rows);
+    const int row = units * group / groups * p->tiling.unit;
+    const int end = min_int(units * (group + 1) / groups * p->tiling.unit, p->rows);
     const Epilogue epilogue = panel_epilogue(p, row, panel * COLUMNS);
     const int next = (panel + p->workers) % panels;
     const int deep = B->precision == PRECISION_F32 ? p->depth : packed_groups(B);
     const size_t row_bytes =
-        B->precision == PRECISION_F32 ? sizeof(float) * (size_t)deep : p->cut.row_bytes;
-    const char *const a =
-        p->cut.prepares ? p->scratch : (const char *)p->A->numbers + (size_t)p->first * row_bytes;
+        B->precision == PRECISION_F32 ? sizeof(float) * (size_t)deep : p->tiling.row_bytes;
+    const char *const a = p->tiling.prepares
+                              ? p->scratch
+                              : (const char *)p->A->numbers + (size_t)p->first * row_bytes;
     _Alignas(KERNELS_LINE) float sums[KERNELS_SUMS];
     const KernelProduct product = {
         .rows = end - row,
@@ -439,15 +442,15 @@ void packed_product(Threads *threads, int M, const PackedInput *A, const PackedM
     Product p = {.A = A,
                  .B = B,
                  .epilogue = epilogue,
-                 .cut = cut_of(M, A, B),
+                 .tiling = tiling_of(M, A, B),
                  .scratch = scratch,
                  .workers = threads_count(threads)};
-    for (p.first = 0; p.first < M; p.first += p.cut.chunk) {
-        p.rows = min_int(p.cut.chunk, M - p.first);
-        const int tasks = groups_of(&p.cut, p.rows) * parts_of(B->N, COLUMNS);
-        for (p.k = 0; p.k < B->K; p.k += p.cut.depth) {
-            p.depth = min_int(p.cut.depth, B->K - p.k);
-            if (p.cut.prepares)
+    for (p.first = 0; p.first < M; p.first += p.tiling.chunk) {
+        p.rows = min_int(p.tiling.chunk, M - p.first);
+        const int tasks = groups_of(&p.tiling, p.rows) * parts_of(B->N, COLUMNS);
+        for (p.k = 0; p.k < B->K; p.k += p.tiling.depth) {
+            p.depth = min_int(p.tiling.depth, B->K - p.k);
+            if (p.tiling.prepares)
                 prepare(threads, &p);
             threads_run(threads, tasks, product_task, &p);
         }
