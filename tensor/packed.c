@@ -43,7 +43,7 @@ enum {
     CHUNK_ROWS = 8 * GROUP_ROWS,
     COPIED_COLUMNS = 512, /* of B at least: fewer do not repay copying rows */
     PREPARED_ROWS = 8,    /* in one task that prepares bf16 or int8 */
-    STRETCH = 512,        /* numbers that are converted at once */
+    CHUNK = 512,          /* numbers that are converted at once */
 };
 
 bool packed_pays(Precision precision)
@@ -177,10 +177,10 @@ typedef struct Product {
 } Product;
 
 /*
- * A's numbers from element `place` on, at most STRETCH of them, in f32 and times the activation's
+ * A's numbers from element `place` on, at most CHUNK of them, in f32 and times the activation's
  * derivative if there is one: where they lie, or in x.
  */
-static const float *stretch(const PackedInput *A, ptrdiff_t place, int count, float *x)
+static const float *chunk_of(const PackedInput *A, ptrdiff_t place, int count, float *x)
 {
     const size_t n = (size_t)count;
     const float *numbers = (const float *)A->numbers + place;
@@ -190,7 +190,7 @@ static const float *stretch(const PackedInput *A, ptrdiff_t place, int count, fl
     }
     if (!A->z)
         return numbers;
-    float z[STRETCH];
+    float z[CHUNK];
     if (A->type == DTYPE_BF16)
         kernels()->from_bf16((const uint16_t *)A->z + place, z, n);
     A->backward(A->type == DTYPE_BF16 ? z : (const float *)A->z + place, numbers, x, n);
@@ -210,12 +210,12 @@ static void pack_a_task(void *context, int task, int worker)
         kernels()->pack_a((const float *)p->A->numbers + corner, K, rows, p->depth, out);
         return;
     }
-    for (int k = 0; k < p->depth; k += STRETCH) {
-        float dz[TILE][STRETCH];
-        const int count = min_int(STRETCH, p->depth - k);
+    for (int k = 0; k < p->depth; k += CHUNK) {
+        float dz[TILE][CHUNK];
+        const int count = min_int(CHUNK, p->depth - k);
         for (int r = 0; r < rows; r++)
-            stretch(p->A, corner + r * K + k, count, dz[r]);
-        kernels()->pack_a(dz[0], STRETCH, rows, count, out + (ptrdiff_t)k * TILE);
+            chunk_of(p->A, corner + r * K + k, count, dz[r]);
+        kernels()->pack_a(dz[0], CHUNK, rows, count, out + (ptrdiff_t)k * TILE);
     }
 }
 
@@ -226,10 +226,10 @@ static void round_row(const PackedInput *A, ptrdiff_t start, int K, uint16_t *ou
         memcpy(out, (const uint16_t *)A->numbers + start, (size_t)K * sizeof *out);
         return;
     }
-    for (int k = 0; k < K; k += STRETCH) {
-        float x[STRETCH];
-        const int count = min_int(STRETCH, K - k);
-        kernels()->to_bf16(stretch(A, start + k, count, x), out + k, (size_t)count);
+    for (int k = 0; k < K; k += CHUNK) {
+        float x[CHUNK];
+        const int count = min_int(CHUNK, K - k);
+        kernels()->to_bf16(chunk_of(A, start + k, count, x), out + k, (size_t)count);
     }
 }
 
