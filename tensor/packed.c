@@ -268,11 +268,11 @@ static void quantize_task(void *context, int task, int worker)
     for (int row = task * PREPARED_ROWS; row < end; row++) {
         uint8_t *const out = (uint8_t *)p->scratch + (size_t)row * p->tiling.row_bytes;
         const ptrdiff_t start = (ptrdiff_t)(p->first + row) * K;
-        const bool narrow = p->A->type == DTYPE_BF16;
-        if (!narrow)
+        const bool is_bf16 = p->A->type == DTYPE_BF16;
+        if (!is_bf16)
             round_row(p->A, start, K, wide);
         row_scales(p)[row] =
-            kernels()->quantize(narrow ? (const uint16_t *)p->A->numbers + start : wide,
+            kernels()->quantize(is_bf16 ? (const uint16_t *)p->A->numbers + start : wide,
                                 p->B->factor, K, out, row_zeros(p) + row);
         memset(out + K, 0, p->tiling.row_bytes - (size_t)K);
     }
