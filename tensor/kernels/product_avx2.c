@@ -161,7 +161,7 @@ INLINE void quarter_of(const Precision precision, int rows, Halves a, const floa
  * of a group set side by side, in each half of the registers for itself: they hold groups four
  * apart.
  */
-INLINE void deal_six(const __m256 rows[ROWS], float *out)
+INLINE void pack_six(const __m256 rows[ROWS], float *out)
 {
     for (int high = 0; high < 2; high++) {
         __m256d pair[3];
@@ -182,8 +182,8 @@ INLINE void deal_six(const __m256 rows[ROWS], float *out)
 
 /* Takes `groups`, a multiple of LANES, of each of the rows apart; zeros stand for rows that are not
  * there. */
-TARGET static void take_apart(const Precision precision, const char *a, ptrdiff_t lda, int rows,
-                              int groups, float *low, float *high)
+TARGET static void split_halves(const Precision precision, const char *a, ptrdiff_t lda, int rows,
+                                int groups, float *low, float *high)
 {
     for (int k = 0; k < groups; k += LANES) {
         __m256 lows[ROWS], highs[ROWS];
@@ -199,8 +199,8 @@ TARGET static void take_apart(const Precision precision, const char *a, ptrdiff_
                 highs[r] = _mm256_castsi256_ps(_mm256_srli_epi16(bits, 8));
             }
         }
-        deal_six(lows, low + (ptrdiff_t)k * ROWS);
-        deal_six(highs, high + (ptrdiff_t)k * ROWS);
+        pack_six(lows, low + (ptrdiff_t)k * ROWS);
+        pack_six(highs, high + (ptrdiff_t)k * ROWS);
     }
 }
 
@@ -215,8 +215,8 @@ INLINE void tile(const Precision precision, const KernelProduct *p, int row, int
         if (precision == PRECISION_F32)
             a.low = a.high = (const float *)p->a + (ptrdiff_t)row * p->groups + k * ROWS;
         else
-            take_apart(precision, (const char *)p->a + row * p->lda + (ptrdiff_t)k * 4, p->lda,
-                       rows, groups, low, high);
+            split_halves(precision, (const char *)p->a + row * p->lda + (ptrdiff_t)k * 4, p->lda,
+                         rows, groups, low, high);
         const float *const b = (const float *)p->b + (ptrdiff_t)k * COLUMNS;
         for (int n = 0; n < p->columns; n += QUARTER)
             quarter_of(precision, rows, a, b + n, groups, k == 0, sums + n, ld, &prefetch);
@@ -271,10 +271,10 @@ TARGET void kernels_pack_a_avx2(const float *a, ptrdiff_t lda, int rows, int dep
         for (int r = 0; r < ROWS; r++)
             in[r] = first_groups(a + (r < rows ? r : 0) * lda + k, r < rows ? count : 0);
         if (count == LANES) {
-            deal_six(in, out + (ptrdiff_t)k * ROWS);
+            pack_six(in, out + (ptrdiff_t)k * ROWS);
         } else {
             float last[LANES * ROWS];
-            deal_six(in, last);
+            pack_six(in, last);
             memcpy(out + (ptrdiff_t)k * ROWS, last, (size_t)(count * ROWS) * sizeof *last);
         }
     }
