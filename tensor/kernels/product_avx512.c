@@ -72,7 +72,7 @@ TARGET static inline __mmask16 first_lanes(int count)
  * Six rows of sixteen become sixteen groups of six in two steps: rows are paired, (0,1), (2,3),
  * (4,5), which leaves three streams of 64-bit elements, and these are dealt out in turn.
  */
-TARGET static inline void deal_six(__m512 rows[ROWS], __m512 groups[ROWS])
+TARGET static inline void pack_six(__m512 rows[ROWS], __m512 groups[ROWS])
 {
     const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
     const __m512i high =
@@ -103,7 +103,7 @@ TARGET void kernels_pack_a_avx512(const float *a, ptrdiff_t lda, int rows, int d
         __m512 in[ROWS], groups[ROWS];
         for (int r = 0; r < ROWS; r++)
             in[r] = r < rows ? _mm512_maskz_loadu_ps(lanes, a + r * lda + k) : _mm512_setzero_ps();
-        deal_six(in, groups);
+        pack_six(in, groups);
         for (int i = 0; i < ROWS; i++) {
             const __mmask16 written = first_lanes((depth - k) * ROWS - LANES * i);
             _mm512_mask_storeu_ps(out + LANES * i, written, groups[i]);
