@@ -1,5 +1,5 @@
 /*
- * threads.h - a team of threads that shares out numbered tasks.
+ * threads.h - a thread pool that shares out numbered tasks.
  *
  * What a task computes may depend on its number only; who runs it, and when, is decided by an
  * atomic counter. So the number of threads never changes a result. Idle workers spin for a bounded
@@ -19,22 +19,22 @@ typedef struct Threads Threads;
 typedef void (*ThreadsTask)(void *context, int task, int worker);
 
 /*
- * Creates a team of `count` threads, the caller included; 0 means the processors this process may
+ * Creates a pool of `count` threads, the caller included; 0 means the processors this process may
  * use (machine_processors). Where the system refuses threads there are fewer: see threads_count and
  * threads_refused. STATUS_FAILED without memory. Owned by the caller.
  */
 Status threads_create(Threads **threads, int count, Error *error);
 
-/* Joins all workers and frees the team. NULL is allowed. */
+/* Joins all workers and frees the pool. NULL is allowed. */
 void threads_destroy(Threads *threads);
 
-/* Number of threads, the caller included: at least 1. NULL counts as a team of one. */
+/* Number of threads, the caller included: at least 1. NULL counts as a pool of one. */
 int threads_count(const Threads *threads);
 
 /*
  * Runs task(context, 0..tasks-1, worker) and returns when all are done; the caller works too. All
  * writes of the tasks are visible afterwards. Not reentrant: one caller at a time, and no task may
- * call it. With NULL or a team of one the tasks run in order on the calling thread.
+ * call it. With NULL or a pool of one the tasks run in order on the calling thread.
  */
 void threads_run(Threads *threads, int tasks, ThreadsTask task, void *context);
 

@@ -36,7 +36,7 @@ peaks() { # KEY: the four rates, all positive
     done
 }
 
-# Two threads whatever the machine has: one team, so the number of rows is known.
+# Two threads whatever the machine has: one thread pool, so the number of rows is known.
 bench 0 "a report" --quick --arch tiny --threads 2 --precision f32,bf16,int8 --json
 case $(tr -d '\n' <out) in
 '{'*'}') ;;

@@ -42,7 +42,7 @@ static Arena *room(size_t bytes)
     return arena;
 }
 
-static Threads *team(int count)
+static Threads *pool(int count)
 {
     Error error = {0};
     Threads *threads;
@@ -143,7 +143,7 @@ START_TEST(packs_hold_the_numbers)
     static const int sizes[] = {1, 3, 31, 32, 33, 63, 64, 65, 130, 257, 300};
     enum { COUNT = sizeof sizes / sizeof *sizes };
     const Precision precision = (Precision)_i;
-    Threads *const threads = team(2);
+    Threads *const threads = pool(2);
     for (int i = 0; i < COUNT * 4; i++) {
         const int K = sizes[i % COUNT], N = sizes[(i * 3 + i / COUNT) % COUNT];
         Arena *const arena = room(4 << 20);
@@ -400,7 +400,7 @@ START_TEST(products_of_odd_shapes_equal_sums_in_double)
     static const int Ms[] = {1, 2, 5, 6, 7, 16, 31, 32, 33, 257, 300};
     enum { K_COUNT = sizeof Ks / sizeof *Ks, N_COUNT = sizeof Ns / sizeof *Ns };
     enum { M_COUNT = sizeof Ms / sizeof *Ms, CASES = 128 };
-    Threads *const threads = team(2);
+    Threads *const threads = pool(2);
     /* 37 is odd: all flags come by, in an order that does not follow the shapes. */
     for (int i = 0; i < CASES; i++)
         check_shape((Precision)_i, Ms[i % M_COUNT], Ns[i * 3 % N_COUNT],
@@ -428,7 +428,7 @@ static void check_grouping(Case is)
     memcpy(C, bench.C.data, bytes);
     memcpy(z, bench.z.data, bytes);
     for (int count = 1; count <= 3; count++) {
-        Threads *const threads = team(count);
+        Threads *const threads = pool(count);
         for (int size = is.M; size >= 1; size = size / 4 - 3) {
             memset(bench.C.data, 0xff, bytes);
             memset(bench.z.data, 0xff, bytes);

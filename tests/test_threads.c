@@ -1,5 +1,5 @@
 /*
- * test_threads.c - every task runs once, results do not depend on the team, sleepers wake up.
+ * test_threads.c - every task runs once, results do not depend on the pool, sleepers wake up.
  */
 #include "tests/support.h"
 
@@ -12,23 +12,23 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_TASKS = 1000, MAX_TEAM = 8 };
+enum { MAX_TASKS = 1000, MAX_THREADS = 8 };
 
 typedef struct Count {
     _Atomic(int) runs[MAX_TASKS];
     _Atomic(int) bad_workers;
-    int team;
+    int pool;
 } Count;
 
 static void count_task(void *context, int task, int worker)
 {
     Count *const count = context;
     atomic_fetch_add(&count->runs[task], 1);
-    if (worker < 0 || worker >= count->team)
+    if (worker < 0 || worker >= count->pool)
         atomic_fetch_add(&count->bad_workers, 1);
 }
 
-static Threads *new_team(int count)
+static Threads *new_pool(int count)
 {
     Error error;
     Threads *threads;
@@ -40,16 +40,16 @@ static Threads *new_team(int count)
 START_TEST(every_task_runs_once)
 {
     static const int sizes[] = {0, 1, 2, 3, 7, 8, 64, MAX_TASKS};
-    for (int team = 1; team <= MAX_TEAM; team++) {
-        Threads *const threads = new_team(team);
+    for (int pool = 1; pool <= MAX_THREADS; pool++) {
+        Threads *const threads = new_pool(pool);
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             static Count count;
             memset(&count, 0, sizeof count);
-            count.team = team;
+            count.pool = pool;
             threads_run(threads, sizes[i], count_task, &count);
             for (int task = 0; task < MAX_TASKS; task++)
                 ck_each(count.runs[task] == (task < sizes[i]),
-                        "team %d, %d tasks: task %d ran %d times", team, sizes[i], task,
+                        "pool %d, %d tasks: task %d ran %d times", pool, sizes[i], task,
                         count.runs[task]);
             ck_assert_int_eq(count.bad_workers, 0);
         }
@@ -70,7 +70,7 @@ static void add_task(void *context, int task, int worker)
 START_TEST(short_runs_in_quick_succession)
 {
     enum { RUNS = 20000, TASKS = 3 };
-    Threads *const threads = new_team(4);
+    Threads *const threads = new_pool(4);
     long sums[TASKS] = {0};
     for (int run = 0; run < RUNS; run++)
         threads_run(threads, 1 + run % TASKS, add_task, sums);
@@ -97,11 +97,11 @@ static void slow_task(void *context, int task, int worker)
 
 START_TEST(sleepers_wake_up)
 {
-    Threads *const threads = new_team(3);
+    Threads *const threads = new_pool(3);
     for (int round = 0; round < 10; round++) {
         static Count count;
         memset(&count, 0, sizeof count);
-        count.team = 3;
+        count.pool = 3;
         pause_ms(5); /* longer than the spin: all workers are asleep */
         threads_run(threads, 4, slow_task, &count);
         for (int task = 0; task < 4; task++)
@@ -122,14 +122,14 @@ static void order_task(void *context, int task, int worker)
     order->in_order += task == order->next++ && worker == 0;
 }
 
-START_TEST(a_team_of_one_runs_in_order)
+START_TEST(a_pool_of_one_runs_in_order)
 {
-    Threads *const one = new_team(1);
-    Threads *const teams[] = {NULL, one};
+    Threads *const one = new_pool(1);
+    Threads *const pools[] = {NULL, one};
     for (int i = 0; i < 2; i++) {
         Order order = {0};
-        ck_assert_int_eq(threads_count(teams[i]), 1);
-        threads_run(teams[i], 100, order_task, &order);
+        ck_assert_int_eq(threads_count(pools[i]), 1);
+        threads_run(pools[i], 100, order_task, &order);
         ck_assert_int_eq(order.in_order, 100);
     }
     threads_destroy(one);
@@ -154,14 +154,14 @@ static void sum_task(void *context, int task, int worker)
     sum->partial[task] = total;
 }
 
-START_TEST(the_team_does_not_change_a_bit)
+START_TEST(the_thread_count_does_not_change_a_bit)
 {
     static float values[6400];
     support_fill_normal(values, 6400, 1, 1e3);
     Sum reference = {.values = values};
     threads_run(NULL, 64, sum_task, &reference);
-    for (int team = 1; team <= MAX_TEAM; team++) {
-        Threads *const threads = new_team(team);
+    for (int pool = 1; pool <= MAX_THREADS; pool++) {
+        Threads *const threads = new_pool(pool);
         Sum sum = {.values = values};
         threads_run(threads, 64, sum_task, &sum);
         ck_assert_mem_eq(sum.partial, reference.partial, sizeof sum.partial);
@@ -183,7 +183,7 @@ static void signal_task(void *context, int task, int worker)
 
 START_TEST(workers_leave_signals_to_the_caller)
 {
-    Threads *const threads = new_team(3);
+    Threads *const threads = new_pool(3);
     _Atomic(int) open = 0;
     threads_run(threads, 30, signal_task, &open);
     ck_assert_int_eq(open, 0);
@@ -218,10 +218,10 @@ START_TEST(zero_means_the_processors_available)
 }
 END_TEST
 
-START_TEST(teams_come_and_go)
+START_TEST(pools_come_and_go)
 {
     for (int i = 0; i < 50; i++)
-        threads_destroy(new_team(1 + i % MAX_TEAM));
+        threads_destroy(new_pool(1 + i % MAX_THREADS));
 }
 END_TEST
 
@@ -232,10 +232,10 @@ int main(void)
     tcase_add_test(all, every_task_runs_once);
     tcase_add_test(all, short_runs_in_quick_succession);
     tcase_add_test(all, sleepers_wake_up);
-    tcase_add_test(all, a_team_of_one_runs_in_order);
-    tcase_add_test(all, the_team_does_not_change_a_bit);
+    tcase_add_test(all, a_pool_of_one_runs_in_order);
+    tcase_add_test(all, the_thread_count_does_not_change_a_bit);
     tcase_add_test(all, workers_leave_signals_to_the_caller);
     tcase_add_test(all, zero_means_the_processors_available);
-    tcase_add_test(all, teams_come_and_go);
+    tcase_add_test(all, pools_come_and_go);
     return support_main(suite);
 }

@@ -72,10 +72,10 @@ static void show_machine(Bench *bench)
 {
     char processor[128];
     train_processor(processor, sizeof processor);
-    const BenchTeam *const team = &bench->teams[bench->team_count - 1];
+    const BenchPool *const pool = &bench->pools[bench->pool_count - 1];
     const char *const forced = cli_machine_forced_core();
-    bench_print(bench, "processor  %s, %d thread%s\n", processor, team->count,
-                team->count == 1 ? "" : "s");
+    bench_print(bench, "processor  %s, %d thread%s\n", processor, pool->count,
+                pool->count == 1 ? "" : "s");
     bench_print(bench, "kernels    %s: %s, %s, %s\n", kernels()->name,
                 kernels_peak_instruction(PRECISION_F32), kernels_peak_instruction(PRECISION_BF16),
                 kernels_peak_instruction(PRECISION_INT8));
@@ -89,7 +89,7 @@ static void show_machine(Bench *bench)
                  forced);
     train_json_set(bench->report, "machine",
                    json_pack("{s:o, s:i, s:s, s:s, s:s, s:s}", "processor",
-                             train_json_string(processor), "threads", team->count, "kernels",
+                             train_json_string(processor), "threads", pool->count, "kernels",
                              kernels()->name, "f32", kernels_peak_instruction(PRECISION_F32),
                              "bf16", kernels_peak_instruction(PRECISION_BF16), "int8",
                              kernels_peak_instruction(PRECISION_INT8)));
@@ -111,21 +111,21 @@ static Status read_config(Bench *bench, const char *arch, Error *error)
         return vit_config_named(arch, &bench->config, error);
     Vit *vit = NULL;
     TRY(vit_load_with(&vit, bench->model, &bench->hints,
-                      bench->teams[bench->team_count - 1].threads, error));
+                      bench->pools[bench->pool_count - 1].threads, error));
     bench->config = vit->config;
     vit_destroy(vit);
     return STATUS_OK;
 }
 
-/* With --threads one team of that size, else one thread and all processors. */
+/* With --threads one pool of that size, else one thread and all processors. */
 static Status create_teams(Bench *bench, Error *error)
 {
     Threads *threads = NULL;
     TRY(threads_create(&threads, bench->arguments->threads, error));
     if (bench->arguments->threads == 0 && threads_count(threads) > 1)
-        bench->teams[bench->team_count++] = (BenchTeam){.count = 1};
-    bench->teams[bench->team_count++] =
-        (BenchTeam){.count = threads_count(threads), .threads = threads};
+        bench->pools[bench->pool_count++] = (BenchPool){.count = 1};
+    bench->pools[bench->pool_count++] =
+        (BenchPool){.count = threads_count(threads), .threads = threads};
     return STATUS_OK;
 }
 
@@ -216,7 +216,7 @@ int cmd_bench(int argc, char **argv)
     Error error = {0};
     const Status status = run(&bench, arch ? arch : "vit-l-14", parts, &error);
     json_decref(bench.report);
-    for (int t = 0; t < bench.team_count; t++)
-        threads_destroy(bench.teams[t].threads);
+    for (int t = 0; t < bench.pool_count; t++)
+        threads_destroy(bench.pools[t].threads);
     return status == STATUS_OK ? CLI_DONE : cli_report(&error);
 }

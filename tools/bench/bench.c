@@ -48,17 +48,17 @@ static double arithmetic_run(void *context)
     return train_clock() - start;
 }
 
-static Arithmetic arithmetic_of(const Bench *bench, const BenchTeam *team, Precision loop)
+static Arithmetic arithmetic_of(const Bench *bench, const BenchPool *pool, Precision loop)
 {
-    return (Arithmetic){team->threads, loop, bench->quick ? QUICK_ROUNDS : ROUNDS, 0};
+    return (Arithmetic){pool->threads, loop, bench->quick ? QUICK_ROUNDS : ROUNDS, 0};
 }
 
 /* Operations a second of one short run of the loop of the peak, whose kind is `loop`. */
-static double peak_once(const Bench *bench, const BenchTeam *team, Precision loop)
+static double peak_once(const Bench *bench, const BenchPool *pool, Precision loop)
 {
-    Arithmetic a = arithmetic_of(bench, team, loop);
+    Arithmetic a = arithmetic_of(bench, pool, loop);
     const double seconds = arithmetic_run(&a);
-    return a.work * TASKS * team->count / seconds;
+    return a.work * TASKS * pool->count / seconds;
 }
 
 typedef struct Reading {
@@ -107,7 +107,7 @@ static double median(double *samples, int count)
 /* One median of the calls and one of the peaks between them. */
 typedef struct Sampling {
     const Bench *bench;
-    const BenchTeam *team;
+    const BenchPool *pool;
     Precision loop;
     BenchRun run;
     void *context;
@@ -118,7 +118,7 @@ static Status sample(const Sampling *s, BenchTime *time, Error *error)
 {
     double seconds[MAX_ROUNDS] = {0}, peaks[MAX_ROUNDS] = {0};
     for (int r = 0; r < s->rounds; r++) {
-        peaks[r] = s->team ? peak_once(s->bench, s->team, s->loop) : 0;
+        peaks[r] = s->pool ? peak_once(s->bench, s->pool, s->loop) : 0;
         seconds[r] = 0;
         for (int c = 0; c < s->calls; c++)
             seconds[r] += s->run(s->context);
@@ -128,7 +128,7 @@ static Status sample(const Sampling *s, BenchTime *time, Error *error)
     return STATUS_OK;
 }
 
-Status bench_measure(const Bench *bench, const BenchTeam *team, Precision precision, BenchRun run,
+Status bench_measure(const Bench *bench, const BenchPool *pool, Precision precision, BenchRun run,
                      void *context, BenchTime *time, Error *error)
 {
     const double once = run(context);
@@ -138,8 +138,8 @@ Status bench_measure(const Bench *bench, const BenchTeam *team, Precision precis
     const int most = slow ? LONG_ROUNDS : MAX_ROUNDS;
     const Sampling sampling = {
         .bench = bench,
-        .team = team,
-        .loop = team ? team->loop[precision] : PRECISION_F32,
+        .pool = pool,
+        .loop = pool ? pool->loop[precision] : PRECISION_F32,
         .run = run,
         .context = context,
         .rounds = bench->rounds < most ? bench->rounds : most,
@@ -158,41 +158,41 @@ Status bench_measure(const Bench *bench, const BenchTeam *team, Precision precis
 
 /* ---- the peak -------------------------------------------------------------------------------- */
 
-static Status measure_arithmetic(const Bench *bench, BenchTeam *team, Error *error)
+static Status measure_arithmetic(const Bench *bench, BenchPool *pool, Error *error)
 {
     for (int p = 0; p < PRECISION_COUNT; p++) {
-        Arithmetic a = arithmetic_of(bench, team, (Precision)p);
+        Arithmetic a = arithmetic_of(bench, pool, (Precision)p);
         BenchTime time = {0};
         TRY(bench_measure(bench, NULL, (Precision)p, arithmetic_run, &a, &time, error));
-        team->peak[p] = a.work * TASKS * team->count / (time.ms * 1e-3);
-        team->loop[p] = (Precision)p;
+        pool->peak[p] = a.work * TASKS * pool->count / (time.ms * 1e-3);
+        pool->loop[p] = (Precision)p;
         /* On some processors the instruction for bf16 is slower than that of f32. */
-        if (team->peak[p] < team->peak[PRECISION_F32]) {
-            team->peak[p] = team->peak[PRECISION_F32];
-            team->loop[p] = PRECISION_F32;
+        if (pool->peak[p] < pool->peak[PRECISION_F32]) {
+            pool->peak[p] = pool->peak[PRECISION_F32];
+            pool->loop[p] = PRECISION_F32;
         }
     }
     return STATUS_OK;
 }
 
-static Status measure_memory(const Bench *bench, BenchTeam *team, unsigned char *buffer,
+static Status measure_memory(const Bench *bench, BenchPool *pool, unsigned char *buffer,
                              size_t bytes, Error *error)
 {
-    Reading reading = {.threads = team->threads, .buffer = buffer, .bytes = bytes};
+    Reading reading = {.threads = pool->threads, .buffer = buffer, .bytes = bytes};
     BenchTime time = {0};
     TRY(bench_measure(bench, NULL, PRECISION_F32, reading_run, &reading, &time, error));
-    team->memory = (double)bytes / (time.ms * 1e-3);
+    pool->memory = (double)bytes / (time.ms * 1e-3);
     return STATUS_OK;
 }
 
-static json_t *team_json(const BenchTeam *team)
+static json_t *pool_json(const BenchPool *pool)
 {
     json_t *const object = json_object();
     for (int p = 0; p < PRECISION_COUNT; p++)
         train_json_set(object, precision_name((Precision)p),
-                       train_json_number(team->peak[p] * 1e-9));
-    train_json_set(object, "dram", train_json_number(team->memory * 1e-9));
-    train_json_set(object, "threads", json_integer(team->count));
+                       train_json_number(pool->peak[p] * 1e-9));
+    train_json_set(object, "dram", train_json_number(pool->memory * 1e-9));
+    train_json_set(object, "threads", json_integer(pool->count));
     return object;
 }
 
@@ -209,18 +209,18 @@ Status bench_peaks(Bench *bench, const char *key, Error *error)
     memset(buffer, 1, bytes);
     Status status = STATUS_OK;
     json_t *const all = json_array();
-    for (int t = 0; t < bench->team_count && status == STATUS_OK; t++) {
-        BenchTeam *const team = &bench->teams[t];
-        status = measure_arithmetic(bench, team, error);
+    for (int t = 0; t < bench->pool_count && status == STATUS_OK; t++) {
+        BenchPool *const pool = &bench->pools[t];
+        status = measure_arithmetic(bench, pool, error);
         if (status == STATUS_OK)
-            status = measure_memory(bench, team, buffer, bytes, error);
+            status = measure_memory(bench, pool, buffer, bytes, error);
         if (status != STATUS_OK)
             break;
-        bench_print(bench, "%-28s  %7d  %10.0f  %10.0f  %10.0f  %12.1f\n", "", team->count,
-                    team->peak[PRECISION_F32] * 1e-9, team->peak[PRECISION_BF16] * 1e-9,
-                    team->peak[PRECISION_INT8] * 1e-9, team->memory * 1e-9);
-        train_json_append(all, team_json(team));
-        train_json_set(bench->report, key, team_json(team)); /* the last one stays */
+        bench_print(bench, "%-28s  %7d  %10.0f  %10.0f  %10.0f  %12.1f\n", "", pool->count,
+                    pool->peak[PRECISION_F32] * 1e-9, pool->peak[PRECISION_BF16] * 1e-9,
+                    pool->peak[PRECISION_INT8] * 1e-9, pool->memory * 1e-9);
+        train_json_append(all, pool_json(pool));
+        train_json_set(bench->report, key, pool_json(pool)); /* the last one stays */
     }
     char every[32];
     snprintf(every, sizeof every, "%s_by_threads", key);
@@ -358,8 +358,8 @@ void bench_add(Bench *bench, const char *section, json_t *row)
     train_json_append(json_object_get(bench->report, section), row);
 }
 
-BenchRate bench_rate(const BenchTeam *team, Precision precision, double work, const BenchTime *time)
+BenchRate bench_rate(const BenchPool *pool, Precision precision, double work, const BenchTime *time)
 {
     const double rate = work / (time->ms * 1e-3);
-    return (BenchRate){rate * 1e-9, rate / team->peak[precision], rate / time->beside};
+    return (BenchRate){rate * 1e-9, rate / pool->peak[precision], rate / time->beside};
 }

@@ -1,5 +1,5 @@
 /*
- * bench.h - the parts of lnclip bench, and what they share: teams of threads, the clock, formulas,
+ * bench.h - the parts of lnclip bench, and what they share: thread pools, the clock, formulas,
  * rows.
  *
  * Every part measures the library's own functions as the program runs them, judges them by the peak
@@ -34,16 +34,16 @@
 #include <jansson.h>
 #include <signal.h>
 
-enum { BENCH_BATCH = 8, BENCH_TEAMS = 2 };
+enum { BENCH_BATCH = 8, BENCH_POOLS = 2 };
 
 /* Threads that work together, and what they reach at best. */
-typedef struct BenchTeam {
+typedef struct BenchPool {
     int count;
     Threads *threads;
     double peak[PRECISION_COUNT];    /* operations a second, from registers */
     Precision loop[PRECISION_COUNT]; /* whose loop of kernels_peak is fastest: bf16's may not be */
     double memory;                   /* bytes read a second */
-} BenchTeam;
+} BenchPool;
 
 typedef struct Bench {
     const CliArguments *arguments;
@@ -54,13 +54,13 @@ typedef struct Bench {
     const char *model;                /* path, or NULL: random weights */
     VitHints hints;                   /* for the model */
     VitConfig config;
-    BenchTeam teams[BENCH_TEAMS]; /* the last one is the largest */
-    int team_count;
+    BenchPool pools[BENCH_POOLS]; /* the last one is the largest */
+    int pool_count;
     json_t *report; /* what --json prints */
 } Bench;
 
 /* The parts. Each returns STATUS_INTERRUPTED after a signal, and leaves nothing behind. */
-Status bench_peaks(Bench *bench, const char *key, Error *error); /* fills the teams' peaks */
+Status bench_peaks(Bench *bench, const char *key, Error *error); /* fills the pools' peaks */
 Status bench_products(Bench *bench, Error *error);
 Status bench_attention(Bench *bench, Error *error);
 Status bench_layer_norm(Bench *bench, Error *error);
@@ -75,16 +75,16 @@ typedef double (*BenchRun)(void *context);
 /* What is measured, and the yardstick that takes turns with it. */
 typedef struct BenchTime {
     double ms;     /* of one call */
-    double beside; /* operations a second of the peak's loop in the same minute; 0 without a team */
+    double beside; /* operations a second of the peak's loop in the same minute; 0 without a pool */
 } BenchTime;
 
 /*
  * *time: the best of three medians of bench->rounds samples each, after a call that warms up; a
  * sample is as many calls as take some milliseconds. A call longer than a second is sampled thrice,
- * and only --quick less. Between samples the loop of the peak runs on `team` for a moment: on a
- * machine that is shared, the ratio of the two is steadier than either. team NULL: it does not.
+ * and only --quick less. Between samples the loop of the peak runs on `pool` for a moment: on a
+ * machine that is shared, the ratio of the two is steadier than either. pool NULL: it does not.
  */
-Status bench_measure(const Bench *bench, const BenchTeam *team, Precision precision, BenchRun run,
+Status bench_measure(const Bench *bench, const BenchPool *pool, Precision precision, BenchRun run,
                      void *context, BenchTime *time, Error *error);
 
 /* ---- work over a tape ------------------------------------------------------------------------ */
@@ -130,13 +130,13 @@ void bench_note(const Bench *bench, const char *what);
 void bench_add(Bench *bench, const char *section, json_t *row);
 
 /*
- * What `work` operations in a time mean: the rate, its share of the peak of `team` that was
+ * What `work` operations in a time mean: the rate, its share of the peak of `pool` that was
  * measured first, and its share of the peak beside it.
  */
 typedef struct BenchRate {
     double gflops, share, share_beside;
 } BenchRate;
-BenchRate bench_rate(const BenchTeam *team, Precision precision, double work,
+BenchRate bench_rate(const BenchPool *pool, Precision precision, double work,
                      const BenchTime *time);
 
 #endif

@@ -86,25 +86,25 @@ static void attention_free(Attention *a)
 static Status attention_measure(Bench *bench, Attention *a, Precision precision, Error *error)
 {
     const char *const direction = a->backward ? "backward" : "forward";
-    for (int t = 0; t < bench->team_count; t++) {
-        const BenchTeam *const team = &bench->teams[t];
+    for (int t = 0; t < bench->pool_count; t++) {
+        const BenchPool *const pool = &bench->pools[t];
         BenchTime time = {0};
-        Status status = bench_tape_create(&a->work, team->threads, ATTENTION_OPERATIONS,
+        Status status = bench_tape_create(&a->work, pool->threads, ATTENTION_OPERATIONS,
                                           attention_graph, a, error);
         if (status == STATUS_OK)
-            status = bench_measure(bench, team, precision, attention_run, a, &time, error);
+            status = bench_measure(bench, pool, precision, attention_run, a, &time, error);
         bench_tape_free(&a->work);
         TRY(status);
         time.ms /= BENCH_BATCH;
         const BenchRate rate =
-            bench_rate(team, precision, bench_attention_work(&bench->config, a->backward), &time);
+            bench_rate(pool, precision, bench_attention_work(&bench->config, a->backward), &time);
         bench_print(bench, "%-22s  %-9s  %7d  %12.3f  %10.0f  %7.1f %%  %7.1f %%\n", direction,
-                    precision_name(precision), team->count, time.ms, rate.gflops, 100 * rate.share,
+                    precision_name(precision), pool->count, time.ms, rate.gflops, 100 * rate.share,
                     100 * rate.share_beside);
         bench_add(bench, "attention",
                   json_pack("{s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:f}", "precision",
                             precision_name(precision), "direction", direction, "batch", BENCH_BATCH,
-                            "threads", team->count, "ms_per_image", time.ms, "gflops", rate.gflops,
+                            "threads", pool->count, "ms_per_image", time.ms, "gflops", rate.gflops,
                             "share", rate.share, "share_beside", rate.share_beside));
     }
     return STATUS_OK;

@@ -31,7 +31,7 @@ static void model_free(Model *model)
 static Status model_create(Model *model, const Bench *bench, Precision precision, bool step,
                            Error *error)
 {
-    Threads *const threads = bench->teams[bench->team_count - 1].threads;
+    Threads *const threads = bench->pools[bench->pool_count - 1].threads;
     *model = (Model){0};
     if (bench->model)
         TRY(vit_load_with(&model->vit, bench->model, &bench->hints, threads, error));
@@ -43,19 +43,19 @@ static Status model_create(Model *model, const Bench *bench, Precision precision
     return vit_pack(model->vit, precision, step, threads, error);
 }
 
-static void report(Bench *bench, const char *section, const BenchTeam *team, Precision precision,
+static void report(Bench *bench, const char *section, const BenchPool *pool, Precision precision,
                    int batch, double work, BenchTime time)
 {
     time.ms /= batch;
-    const BenchRate rate = bench_rate(team, precision, work, &time);
+    const BenchRate rate = bench_rate(pool, precision, work, &time);
     char name[32];
     snprintf(name, sizeof name, "%s, batch %d", section, batch);
     bench_print(bench, "%-22s  %-9s  %7d  %12.2f  %10.0f  %7.1f %%  %7.1f %%\n", name,
-                precision_name(precision), team->count, time.ms, rate.gflops, 100 * rate.share,
+                precision_name(precision), pool->count, time.ms, rate.gflops, 100 * rate.share,
                 100 * rate.share_beside);
     bench_add(bench, section,
               json_pack("{s:s, s:i, s:i, s:f, s:f, s:f, s:f}", "precision",
-                        precision_name(precision), "batch", batch, "threads", team->count,
+                        precision_name(precision), "batch", batch, "threads", pool->count,
                         "ms_per_image", time.ms, "gflops", rate.gflops, "share", rate.share,
                         "share_beside", rate.share_beside));
 }
@@ -86,22 +86,22 @@ static double forward_run(void *context)
     return train_clock() - start;
 }
 
-static Status forward_on(Bench *bench, const BenchTeam *team, Forward *f, Precision precision,
+static Status forward_on(Bench *bench, const BenchPool *pool, Forward *f, Precision precision,
                          Error *error)
 {
     BenchTime time = {0};
-    Status status = bench_tape_create(&f->work, team->threads, vit_forward_operations(f->vit),
+    Status status = bench_tape_create(&f->work, pool->threads, vit_forward_operations(f->vit),
                                       forward_graph, f, error);
     if (status == STATUS_OK)
-        status = bench_measure(bench, team, precision, forward_run, f, &time, error);
+        status = bench_measure(bench, pool, precision, forward_run, f, &time, error);
     bench_tape_free(&f->work);
     TRY(status);
     const int batch = f->pixels.shape[0];
-    report(bench, "forward", team, precision, batch, bench_forward_work(&bench->config), time);
+    report(bench, "forward", pool, precision, batch, bench_forward_work(&bench->config), time);
     return STATUS_OK;
 }
 
-/* One image on every team, a batch on the largest. */
+/* One image on every pool, a batch on the largest. */
 static Status forward(Bench *bench, const Vit *vit, Precision precision, Error *error)
 {
     const int S = bench->config.image_size;
@@ -111,9 +111,9 @@ static Status forward(Bench *bench, const Vit *vit, Precision precision, Error *
     Status status = STATUS_OK;
     for (int batch = 1; batch <= BENCH_BATCH; batch += BENCH_BATCH - 1) {
         f.pixels = tensor_leaf(f.numbers, 4, (const int[]){batch, 3, S, S});
-        const int last = bench->team_count - 1;
+        const int last = bench->pool_count - 1;
         for (int t = batch == 1 ? 0 : last; t <= last && status == STATUS_OK; t++)
-            status = forward_on(bench, &bench->teams[t], &f, precision, error);
+            status = forward_on(bench, &bench->pools[t], &f, precision, error);
     }
     free(f.numbers);
     return status;
@@ -142,10 +142,10 @@ static double step_run(void *context)
 static Status step_measure(Bench *bench, Step *s, Precision precision, Error *error)
 {
     BenchTime time = {0};
-    const BenchTeam *const team = &bench->teams[bench->team_count - 1];
-    TRY(bench_measure(bench, team, precision, step_run, s, &time, error));
+    const BenchPool *const pool = &bench->pools[bench->pool_count - 1];
+    TRY(bench_measure(bench, pool, precision, step_run, s, &time, error));
     TRY(s->status);
-    report(bench, "step", team, precision, BENCH_BATCH, bench_step_work(&bench->config), time);
+    report(bench, "step", pool, precision, BENCH_BATCH, bench_step_work(&bench->config), time);
     return STATUS_OK;
 }
 
@@ -158,7 +158,7 @@ static Status step(Bench *bench, Model *model, Precision precision, Error *error
     recipe.batch_size = BENCH_BATCH;
     Step s = {.stop = bench->stop, .error = error};
     TRY(train_stepper_create(&s.stepper, model->vit, &model->head, model->tuned, &recipe,
-                             BENCH_BATCH, bench->teams[bench->team_count - 1].threads, 0, error));
+                             BENCH_BATCH, bench->pools[bench->pool_count - 1].threads, 0, error));
     const size_t S = (size_t)bench->config.image_size;
     const size_t bytes = (size_t)BENCH_BATCH * 3 * S * S;
     uint8_t *const pixels = malloc(bytes);

@@ -105,7 +105,7 @@ static Status product_create(Product *p, const Bench *bench, Precision precision
             .in = p->K, .out = p->N, .parts = 1, .weight = {&p->weights[i]}, .bias = {&p->bias}};
     }
     if (packed)
-        TRY(pack(p, precision, bench->teams[bench->team_count - 1].threads, error));
+        TRY(pack(p, precision, bench->pools[bench->pool_count - 1].threads, error));
     const DType type = op_linear_type(&p->linears[0]);
     const size_t rows = (size_t)BENCH_BATCH * (size_t)p->tokens;
     TRY(bench_numbers(type, rows * (size_t)p->K, 1, &p->numbers, error));
@@ -114,39 +114,39 @@ static Status product_create(Product *p, const Bench *bench, Precision precision
     return STATUS_OK;
 }
 
-static void report(Bench *bench, const BenchTeam *team, const Shape *shape, int M,
+static void report(Bench *bench, const BenchPool *pool, const Shape *shape, int M,
                    Precision precision, bool packed, const BenchTime *time)
 {
     const BenchRate rate =
-        bench_rate(team, precision, bench_product_work(M, shape->K, shape->N), time);
+        bench_rate(pool, precision, bench_product_work(M, shape->K, shape->N), time);
     const char *const library = packed ? "lnclip" : gemm_library();
     bench_print(bench, "%-5s %5d %5d %5d  %-9s  %-15s %4d  %9.3f  %8.0f  %7.1f %%  %7.1f %%\n",
-                shape->name, M, shape->K, shape->N, precision_name(precision), library, team->count,
+                shape->name, M, shape->K, shape->N, precision_name(precision), library, pool->count,
                 time->ms, rate.gflops, 100 * rate.share, 100 * rate.share_beside);
     bench_add(bench, "gemm",
               json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f}", "precision",
                         precision_name(precision), "library", library, "name", shape->name, "M", M,
-                        "N", shape->N, "K", shape->K, "threads", team->count, "ms", time->ms,
+                        "N", shape->N, "K", shape->K, "threads", pool->count, "ms", time->ms,
                         "gflops", rate.gflops, "share", rate.share, "share_beside",
                         rate.share_beside));
 }
 
-/* One image and a batch of them, on every team. */
+/* One image and a batch of them, on every pool. */
 static Status measure(Bench *bench, Product *p, const Shape *shape, Precision precision,
                       bool packed, Error *error)
 {
     for (int batch = 1; batch <= BENCH_BATCH; batch += BENCH_BATCH - 1) {
         p->x.shape[0] = batch;
-        for (int t = 0; t < bench->team_count; t++) {
-            const BenchTeam *const team = &bench->teams[t];
+        for (int t = 0; t < bench->pool_count; t++) {
+            const BenchPool *const pool = &bench->pools[t];
             BenchTime time = {0};
             p->next = 0;
-            Status status = bench_tape_create(&p->work, team->threads, 1, product_graph, p, error);
+            Status status = bench_tape_create(&p->work, pool->threads, 1, product_graph, p, error);
             if (status == STATUS_OK)
-                status = bench_measure(bench, team, precision, product_run, p, &time, error);
+                status = bench_measure(bench, pool, precision, product_run, p, &time, error);
             bench_tape_free(&p->work);
             TRY(status);
-            report(bench, team, shape, batch * p->tokens, precision, packed, &time);
+            report(bench, pool, shape, batch * p->tokens, precision, packed, &time);
         }
     }
     return STATUS_OK;
