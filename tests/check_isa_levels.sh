@@ -1,8 +1,8 @@
 #!/bin/sh
-# check_rungs.sh [PROGRAM...] - every rung of kernels that this processor has: the test programs, and the
+# check_isa_levels.sh [PROGRAM...] - every ISA level that this processor has: the test programs, and the
 # tiny model trained and applied in each precision, whose predictions must be close to those of plain C.
 #
-# Rungs are the values of LNCLIP_CPU (tensor/kernels/kernels.h). BUILD names the folder with lnclip. Exit code 1
+# ISA levels are the values of LNCLIP_CPU (tensor/kernels/kernels.h). BUILD names the folder with lnclip. Exit code 1
 # if anything failed. Three minutes on two cores with the programs that CI gives.
 set -u
 cd "$(dirname "$0")/.." || exit 1
