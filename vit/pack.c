@@ -181,12 +181,13 @@ static void magnitudes_of_block(const Vit *vit, const VitBlock *block, const Mag
 }
 
 /* A weight's packs are read from now on: the pages of its file are not needed. */
-static void let_go(Tensor *weight)
+static void release_pages(Tensor *weight)
 {
     VitParameter *parameter = vit_parameter_of(weight);
     parameter->packed = true;
     if (parameter->mapped && !parameter->adapted)
-        file_let_go(parameter->tensor.data, tensor_count(&parameter->tensor) * sizeof(float));
+        file_release_pages(parameter->tensor.data,
+                           tensor_count(&parameter->tensor) * sizeof(float));
 }
 
 /* Fills the packs of one map, points it at them, and lets its weights' pages go. */
@@ -206,7 +207,7 @@ static void pack_linear(Vit *vit, int index, const float *magnitude, Threads *th
         packed_fill_transposed(&packs[0], parts, linear->parts, magnitude, threads);
     }
     for (int part = 0; part < linear->parts; part++)
-        let_go(linear->weight[part]);
+        release_pages(linear->weight[part]);
 }
 
 /* The same for the patch embedding. */
@@ -215,7 +216,7 @@ static void pack_patches(Vit *vit, Threads *threads)
     const PackedPart part = {tensor_f32(vit->patch_embedding), vit->config.width};
     packed_fill_transposed(patch_place(vit), &part, 1, NULL, threads);
     vit->patch_pack = patch_place(vit);
-    let_go(vit->patch_embedding);
+    release_pages(vit->patch_embedding);
 }
 
 /* Fills all packs, block after block. `numbers` [3 D + F] is room for magnitudes in int8, else

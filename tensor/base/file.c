@@ -247,7 +247,7 @@ void file_unmap(FileMap *map)
     *map = (FileMap){0};
 }
 
-void file_let_go(const void *data, size_t bytes)
+void file_release_pages(const void *data, size_t bytes)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;

@@ -52,7 +52,7 @@ Status file_check_mappings(Error *error);
  * Lets the whole pages of data [bytes], a part of a mapping, go from memory: what is read there
  * later comes from the file again. Pages shared with what lies beside stay.
  */
-void file_let_go(const void *data, size_t bytes);
+void file_release_pages(const void *data, size_t bytes);
 
 /*
  * A file in the making: written beside its target under a temporary name, put in its place by
