@@ -52,7 +52,7 @@ START_TEST(write_then_read)
 }
 END_TEST
 
-START_TEST(new_file_obeys_umask)
+START_TEST(new_file_applies_umask)
 {
     Error error = {0};
     const mode_t before = umask(027);
@@ -508,7 +508,7 @@ int main(void)
     TCase *const files = support_case(suite, "files", 20);
     tcase_add_checked_fixture(files, support_folder_setup, support_folder_teardown);
     tcase_add_test(files, write_then_read);
-    tcase_add_test(files, new_file_obeys_umask);
+    tcase_add_test(files, new_file_applies_umask);
     tcase_add_test(files, read_refuses);
     tcase_add_test(files, map);
     tcase_add_test(files, a_mapped_file_that_shrinks_reads_as_zeros_and_is_reported);

@@ -1,5 +1,5 @@
 /*
- * test_ops_gradients.c - what every operation owes, checked on every case of support_op_cases.c:
+ * test_ops_gradients.c - the contract of every operation, checked on every case of support_op_cases.c:
  *
  *   - its gradients equal finite differences, for every operand;
  * - a frozen operand gets no gradient, and the others get the same bits for every set of frozen
@@ -330,7 +330,7 @@ static void check_micro_batches(const Bench *bench, const Run *whole)
     support_engine_close(&engine);
 }
 
-START_TEST(owes_nothing)
+START_TEST(satisfies_the_op_contract)
 {
     Bench bench;
     bench_open(&bench, &support_op_cases[_i]);
@@ -361,7 +361,7 @@ int main(void)
 {
     Suite *const suite = suite_create("ops_gradients");
     TCase *const each = support_case(suite, "each operation", 120);
-    tcase_add_loop_test(each, owes_nothing, 0, support_op_case_count);
+    tcase_add_loop_test(each, satisfies_the_op_contract, 0, support_op_case_count);
     tcase_add_test(each, every_operation_has_a_case);
     return support_main(suite);
 }
