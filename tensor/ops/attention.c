@@ -2,29 +2,30 @@
  * attention.c - one head on the product kernels, o = softmax(s q k^T) v and its gradients; see
  * attention_private.h.
  *
- * Forward. In bf16 the exponentials are rounded as they are, at most 1, and the products with v are
- * divided by their sum, so that a probability is rounded once. In f32 the softmax is completed in
- * place.
+ * Forward. In bf16 the unnormalised exponentials (at most 1) are rounded, and the products with v
+ * are divided by the sum of the exponentials, so a probability is rounded only once. In f32 the
+ * softmax is completed in place.
  *
- * Backward. Block after block of rows, P and dS are computed again and stored as rhs operands,
- * and dS gives its rows of dq. When all rows are there they give dv and dk. In f32 even the scores
- * are made in that place. What is added to in bf16 is rounded once.
+ * Backward. P and dS are recomputed one block of rows at a time and stored as right operands; each
+ * block of dS gives its rows of dq. Once all rows are stored, P gives dv and dS gives dk. In f32
+ * the scores are computed directly in the right operand. In bf16 a sum with an existing gradient is
+ * rounded once.
  */
 #include "tensor/ops/attention_operands_private.h"
 #include "tensor/ops/attention_private.h"
 
 #include <string.h>
 
-/* Scratch memory of a forward. */
+/* Scratch memory of the forward. */
 typedef struct ForwardLayout {
     void *q_padded, *k_padded;
-    void *q, *p;            /* lhs operands */
+    void *q, *p;            /* left operands */
     AttentionRhs keys;      /* k^T */
     AttentionRhs values;    /* v */
     float *scores;          /* [ATTENTION_ROWS][ld], in f32 the probabilities too */
-    ptrdiff_t ld;           /* T, whole panels */
+    ptrdiff_t ld;           /* T rounded up to whole panels */
     uint16_t *exponentials; /* bf16: [ATTENTION_ROWS] rows of whole lines */
-    int line;               /* bf16: elements in such a row */
+    int line;               /* bf16: elements in a row of exponentials */
 } ForwardLayout;
 
 static ForwardLayout forward_layout(const AttentionShape *s, AttentionScratch *scratch)
@@ -53,7 +54,7 @@ size_t attention_forward_scratch(const AttentionShape *shape)
     return measured.used;
 }
 
-/* A KernelProduct's store: row by row, the sums times row_scale, rounded to bf16. */
+/* KernelProduct.store for the forward in bf16: multiplies row r by row_scale[r], rounds to bf16. */
 static void store_divided(const Epilogue *epilogue, int row, int count, const void *sums)
 {
     const float *sum = sums;
@@ -67,7 +68,7 @@ static void store_divided(const Epilogue *epilogue, int row, int count, const vo
     }
 }
 
-/* A head's operands where they lie. */
+/* The operands of one head, in place. */
 typedef struct ForwardHead {
     AttentionMatrix q, k, v;
 } ForwardHead;
@@ -83,7 +84,7 @@ static ForwardHead forward_head(const AttentionForward *f, int index)
                          .v = {s->type, s->T, s->K, 2 * D, k + D * size}};
 }
 
-/* What this head writes and the next one reads. */
+/* The matrices to prefetch: o of this head, and q, k, v of this thread's next one. */
 static AttentionPrefetch forward_prefetch(const AttentionForward *f, int index, const void *o)
 {
     const AttentionShape *const s = &f->shape;
@@ -99,7 +100,7 @@ static AttentionPrefetch forward_prefetch(const AttentionForward *f, int index, 
     return prefetch;
 }
 
-/* Rows begin .. begin + q->rows of one head, which starts at o. */
+/* Computes rows [begin, begin + q->rows) of one head into o. */
 static void forward_rows(const AttentionForward *f, int index, const ForwardLayout *l,
                          const AttentionLhs *q, int begin, AttentionPrefetch *prefetch, void *o)
 {
@@ -163,18 +164,18 @@ void attention_forward(const AttentionForward *f, int index, void *memory)
     }
 }
 
-/* Scratch memory of a backward. */
+/* Scratch memory of the backward. */
 typedef struct BackwardLayout {
     void *q_padded, *k_padded, *v_padded, *d_o_padded;
-    void *q, *d_o, *ds;                  /* lhs operands */
+    void *q, *d_o, *ds;                  /* left operands */
     void *transposed;                    /* do^T or q^T, 64 columns */
     AttentionRhs keys, values;           /* k^T, v^T */
     AttentionRhs k;                      /* k, for dq */
     AttentionRhs probabilities, dscores; /* P and dS of all rows, for dv and dk */
     float *scores, *dP;                  /* bf16: [ATTENTION_ROWS][ld] */
-    ptrdiff_t ld;                        /* T, whole panels */
+    ptrdiff_t ld;                        /* T rounded up to whole panels */
     uint16_t *dS_bf16;                   /* bf16: [ATTENTION_ROWS] rows of whole lines */
-    int line;                            /* bf16: elements in such a row */
+    int line;                            /* bf16: elements in a row of dS_bf16 */
 } BackwardLayout;
 
 static BackwardLayout backward_layout(const AttentionShape *s, AttentionScratch *scratch)
@@ -216,14 +217,14 @@ size_t attention_backward_scratch(const AttentionShape *shape)
 
 /* The operands of one head. */
 typedef struct BackwardHead {
-    AttentionMatrix q, k, v, d_o; /* rows of whole groups */
+    AttentionMatrix q, k, v, d_o; /* rows padded to whole groups */
     AttentionLhs q_lhs, d_o_lhs;
     void *dq, *dk, *dv; /* where this head's columns start, or NULL */
     const float *lse;   /* [Tq] */
     float *dP;          /* [Tq,T] to add dP to, or NULL */
 } BackwardHead;
 
-/* Where a gradient goes, from `row` on. */
+/* The epilogue that stores rows from `row` on of a gradient, or adds to them. */
 static Epilogue into(const AttentionShape *s, void *gradient, ptrdiff_t ld, int row, bool overwrite)
 {
     void *const c = (char *)gradient + row * ld * (ptrdiff_t)dtype_size(s->type);
@@ -239,8 +240,10 @@ static void add_row(const AttentionShape *s, const float *dP, ptrdiff_t step, fl
     }
 }
 
-/* Rows begin .. begin + count: P and dS from their scores and dP, in place. Returns dS
- * on the lhs. */
+/*
+ * Turns scores and dP of rows [begin, begin + count) into P and dS, in place. Returns dS as a left
+ * operand.
+ */
 static AttentionLhs gradient_f32(const AttentionShape *s, const BackwardHead *h,
                                  const BackwardLayout *l, int begin, int count)
 {
@@ -252,7 +255,10 @@ static AttentionLhs gradient_f32(const AttentionShape *s, const BackwardHead *h,
     return attention_lhs_of_rhs(&l->dscores, begin, count, l->ds);
 }
 
-/* The same from their block, two by two, which are a row of pairs. */
+/*
+ * gradient_f32 for bf16: reads scores and dP from their block, two rows at a time, which become one
+ * row of pairs.
+ */
 static AttentionLhs gradient_bf16(const AttentionShape *s, const BackwardHead *h,
                                   const BackwardLayout *l, int begin, int count,
                                   AttentionPrefetch *prefetch)
@@ -277,7 +283,7 @@ static AttentionLhs gradient_bf16(const AttentionShape *s, const BackwardHead *h
     return attention_lhs(&dS, NULL);
 }
 
-/* P and dS of rows begin .. begin + count, and dq = dS k. */
+/* Computes P and dS of rows [begin, begin + count), and dq = dS k. */
 static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
                           const BackwardLayout *l, int begin, int count,
                           AttentionPrefetch *prefetch)
@@ -315,7 +321,7 @@ static void transposed_gradient(const AttentionBackward *f, const AttentionMatri
     }
 }
 
-/* BackwardHead `index` where it lies. */
+/* The operands and gradients of head `index`, in place. */
 static BackwardHead backward_head(const AttentionBackward *f, int index)
 {
     const AttentionShape *const s = &f->shape;
@@ -334,7 +340,7 @@ static BackwardHead backward_head(const AttentionBackward *f, int index)
         .dP = f->dprobabilities ? f->dprobabilities + (ptrdiff_t)index * s->Tq * s->T : NULL};
 }
 
-/* Makes rows whole and lays out the lhs operands. */
+/* Pads rows to whole groups and lays out the left operands. */
 static void lay_out_operands(BackwardHead *h, const BackwardLayout *l)
 {
     h->q = attention_pad_rows(&h->q, l->q_padded);
@@ -345,7 +351,9 @@ static void lay_out_operands(BackwardHead *h, const BackwardLayout *l)
     h->d_o_lhs = attention_lhs(&h->d_o, l->d_o);
 }
 
-/* What this head writes and the next one reads. */
+/*
+ * The matrices to prefetch: the gradients of this head, and the operands of this thread's next one.
+ */
 static AttentionPrefetch backward_prefetch(const AttentionBackward *f, int index)
 {
     const AttentionShape *const s = &f->shape;

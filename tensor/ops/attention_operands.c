@@ -23,25 +23,28 @@ static Precision precision_of(DType type)
     return type == DTYPE_F32 ? PRECISION_F32 : PRECISION_BF16;
 }
 
-/* Numbers in a 32-bit group. */
+/* Elements in a 32-bit group. */
 static int group_of(DType type)
 {
     return packed_group(precision_of(type));
 }
 
-/* Bytes of a number: f32 or bf16. */
+/* Bytes of an element: f32 or bf16. */
 static ptrdiff_t size_of(DType type)
 {
     return type == DTYPE_F32 ? (ptrdiff_t)sizeof(float) : (ptrdiff_t)sizeof(uint16_t);
 }
 
-/* Row r, from column c on. */
+/* The address of element [r,c]. */
 static const void *at(const AttentionMatrix *m, int r, int c)
 {
     return (const char *)m->elements + (r * m->ld + c) * size_of(m->type);
 }
 
-/* Copies a few lines: gcc turns memcpy of so few into an instruction that is slow to start. */
+/*
+ * Copies a few cache lines. memmove, because gcc compiles a memcpy this small into `rep movs`,
+ * which is slow to start.
+ */
 static void copy_line(void *to, const void *from, size_t bytes)
 {
     memmove(to, from, bytes);
@@ -170,7 +173,10 @@ AttentionLhs attention_lhs(const AttentionMatrix *m, void *memory)
     return lhs;
 }
 
-/* Row `group` of a matrix in bf16 whose rows are copied two by two; zeros follow the last. */
+/*
+ * Makes rows 2 group and 2 group + 1 of a bf16 matrix one row of pairs. A missing second row counts
+ * as zeros.
+ */
 static void pair_rows(const Kernels *kernel, const AttentionMatrix *m, int group, int column,
                       int width, uint32_t *out)
 {
@@ -196,7 +202,10 @@ AttentionLhs attention_lhs_of_rhs(const AttentionRhs *rhs, int begin, int count,
     return lhs;
 }
 
-/* In f32 six columns of a row stand side by side as they are. */
+/*
+ * In f32, groups of six columns are copied: elements of a row that are adjacent in `m` are adjacent
+ * in `out`.
+ */
 static void transpose_f32(const AttentionMatrix *m, int column, int width, float *out)
 {
     const ptrdiff_t step = (ptrdiff_t)m->rows * TILE;
@@ -211,8 +220,8 @@ static void transpose_f32(const AttentionMatrix *m, int column, int width, float
 }
 
 /*
- * A square of pairs after another: 64 pairs of rows are transposed. The kernels take and make no
- * more than that at once, so both squares stay in the first-level cache.
+ * Transposes 64 pairs of rows at a time. The kernels process at most that many at once, so both
+ * squares stay in the first-level cache.
  */
 static void transpose_bf16(const AttentionMatrix *m, int column, int width, int groups,
                            uint32_t *out)
@@ -294,7 +303,7 @@ void attention_fill_rhs_transposed(const AttentionMatrix *m, AttentionRhs *rhs)
     }
 }
 
-/* The product with the panel that begins at `column`; where its sums go is lhs to say. */
+/* The product with the panel that begins at `column`. The caller sets where the sums go. */
 static KernelProduct panel_product(const AttentionLhs *lhs, const AttentionRhs *rhs, int column)
 {
     assert(lhs->groups == rhs->groups && lhs->type == rhs->type);

@@ -2,16 +2,17 @@
  * attention_operands_private.h - a head's matrices as operands of the product kernels. Private to
  * tensor/.
  *
- * The kernels multiply a lhs operand, rows of 32-bit groups along k, with a rhs one, panels of
- * 64 columns of such groups (KernelProduct). A matrix of one head serves in up to three places:
+ * The kernels multiply a left operand (lhs), rows of 32-bit groups along k, by a right operand
+ * (rhs), panels of 64 columns of such groups (KernelProduct). A matrix of one head is used in up to
+ * three roles:
  *
  *     lhs               q, do, P and dS     rows as they are; in f32 six side by side
  *     rhs              v, k, P and dS      its rows are k: in bf16 two of them are paired
  *     rhs, transposed  k and v             its columns are k: its rows become columns of panels
  *     lhs, transposed   do and q            its columns become rows
  *
- * dv = P^T do and dk = dS^T q are computed as their transposes, do^T P and q^T dS: then it is do
- * and q that are transposed, and the results, all 64 wide, instead of P and dS, which are 257 wide.
+ * dv = P^T do and dk = dS^T q are computed as their transposes, do^T P and q^T dS. Then do, q and
+ * the results are transposed, which are 64 wide, instead of P and dS, which are 257 wide.
  */
 #ifndef LNCLIP_TENSOR_OPS_ATTENTION_OPERANDS_PRIVATE_H
 #define LNCLIP_TENSOR_OPS_ATTENTION_OPERANDS_PRIVATE_H
@@ -19,12 +20,12 @@
 #include "tensor/kernels/kernels.h"
 
 /*
- * Rows of the lhs operand that are multiplied at once: whole tiles of every kernel, six rows in
- * f32 and twice sixteen on AMX, and an even number, so that pairs of rows do not straddle.
+ * Rows of the left operand that are multiplied at once. A multiple of every kernel's tile (6 rows
+ * in f32, 2 x 16 on AMX), and even, so that no pair of rows crosses a block.
  */
 enum { ATTENTION_ROWS = 96 };
 
-/* A matrix [rows,columns] as it lies in memory, in f32 or bf16. */
+/* A matrix [rows,columns] in memory, f32 or bf16. */
 typedef struct AttentionMatrix {
     DType type;
     int rows, columns;
@@ -32,7 +33,7 @@ typedef struct AttentionMatrix {
     const void *elements;
 } AttentionMatrix;
 
-/* A lhs operand. */
+/* A left operand. */
 typedef struct AttentionLhs {
     DType type;
     int rows, groups;
@@ -40,20 +41,20 @@ typedef struct AttentionLhs {
     const char *a;
 } AttentionLhs;
 
-/* A rhs operand [ceil(columns/64)][groups][64] groups. */
+/* A right operand: [ceil(columns/64)][groups][64] groups. */
 typedef struct AttentionRhs {
     DType type;
     int groups, columns;
     uint32_t *panels;
 } AttentionRhs;
 
-/* The rows begin .. begin + count; begin is a multiple of ATTENTION_ROWS. */
+/* Rows [begin, begin + count) of `lhs`; begin is a multiple of ATTENTION_ROWS. */
 AttentionLhs attention_lhs_rows(const AttentionLhs *lhs, int begin, int count);
 
-/* 32-bit groups that `depth` elements along k take: whole lines in bf16. */
+/* Number of 32-bit groups for `depth` elements along k; rounded up to whole cache lines in bf16. */
 int attention_groups(DType type, int depth);
 
-/* Scratch memory handed out piece by piece; with a NULL base it is only measured. */
+/* Scratch memory, allocated front to back. With a NULL base only the size is measured. */
 typedef struct AttentionScratch {
     char *base;
     size_t used; /* bytes, whole lines */
@@ -61,23 +62,27 @@ typedef struct AttentionScratch {
 
 void *attention_allocate(AttentionScratch *scratch, size_t bytes);
 
-/* Matrices that will soon be read or written, and that are fetched into the second-level cache row
- * by row. */
+/*
+ * Matrices that will soon be read or written; they are prefetched into the second-level cache row
+ * by row.
+ */
 typedef struct AttentionPrefetch {
-    int count, row; /* matrices, and the row of each that comes next */
+    int count, row; /* number of matrices; the next row to prefetch of each */
     struct {
         const char *elements;
-        ptrdiff_t row_bytes; /* from row to row */
-        int rows, bytes;     /* bytes: of each row */
+        ptrdiff_t row_bytes; /* bytes between rows */
+        int rows, bytes;     /* bytes: size of a row */
     } matrix[7];
 } AttentionPrefetch;
 
 void attention_prefetch_add(AttentionPrefetch *prefetch, const AttentionMatrix *m);
-/* Fetches the next `rows` rows of every matrix, of those that have as many. */
+/* Prefetches the next `rows` rows of every matrix that has as many. */
 void attention_prefetch_rows(AttentionPrefetch *prefetch, int rows);
 
-/* Take the memory for a [rows,columns] matrix in each of the places; what is copied
- * is not filled. */
+/*
+ * Allocate uninitialised scratch memory for a [rows,columns] matrix in each of its roles. NULL
+ * where the role needs no copy.
+ */
 void *attention_allocate_padded(AttentionScratch *scratch, DType type, int rows, int columns);
 void *attention_allocate_lhs(AttentionScratch *scratch, DType type, int rows, int columns);
 void *attention_allocate_lhs_transposed(AttentionScratch *scratch, DType type, int rows,
@@ -86,47 +91,54 @@ AttentionRhs attention_allocate_rhs(AttentionScratch *scratch, DType type, int r
 AttentionRhs attention_allocate_rhs_transposed(AttentionScratch *scratch, DType type, int rows,
                                                int columns);
 
-/* The same matrix with rows that may be read in whole groups; where they cannot, copied into
- * `memory`. */
+/*
+ * `m` with rows padded by zeros to whole groups: copied into `memory`, or `m` itself where nothing
+ * has to be padded.
+ */
 AttentionMatrix attention_pad_rows(const AttentionMatrix *m, void *memory);
 
-/* `m`, of whole rows, on the lhs. In bf16 it stays where it is, and `memory` is NULL. */
+/* `m`, of padded rows, as a left operand. In bf16 it is used in place, and `memory` is NULL. */
 AttentionLhs attention_lhs(const AttentionMatrix *m, void *memory);
 
-/* Some columns of `m`, at most 64, as rows of a lhs operand. */
+/* Up to 64 columns of `m`, from `column` on, as the rows of a left operand. */
 AttentionLhs attention_lhs_transposed(const AttentionMatrix *m, int column, void *memory);
 
-/* In f32, the rows begin .. begin + count of a rhs operand, on the lhs. */
+/* f32 only: rows [begin, begin + count) of a right operand as a left operand. */
 AttentionLhs attention_lhs_of_rhs(const AttentionRhs *rhs, int begin, int count, void *memory);
 
-/* Fills `rhs` with `m`. */
+/* Lays `m` out as the right operand `rhs`. */
 void attention_fill_rhs(const AttentionMatrix *m, AttentionRhs *rhs);
 
-/* The groups of row `row` in the first panel, in bf16 of an even row and the one after it. */
+/*
+ * The groups of row `row` in the first panel. In bf16 `row` is even, and the groups hold the next
+ * row too.
+ */
 void *attention_rhs_row(const AttentionRhs *rhs, int row);
-/* Groups from there to those of the same row in the next panel. */
+/* Groups between panels: from a row to the same row of the next panel. */
 ptrdiff_t attention_step(const AttentionRhs *rhs);
 
-/* Clears what follows the first `rows` rows of `rhs` in the last line of groups. */
+/* Sets the padding after the first `rows` rows of `rhs` to zero. */
 void attention_clear_rest(AttentionRhs *rhs, int rows);
 
-/* Fills `rhs` with the transpose of `m`, of whole rows. */
+/* Lays the transpose of `m`, of padded rows, out as the right operand `rhs`. */
 void attention_fill_rhs_transposed(const AttentionMatrix *m, AttentionRhs *rhs);
 
 /*
- * sums [lhs->rows, rhs->columns] = lhs rhs: 64 columns, rows ld apart; the next 64 columns
- * are `step` elements further on. Room for whole panels.
+ * sums [lhs->rows, rhs->columns] = lhs rhs, in panels of 64 columns: rows are `ld` elements apart,
+ * panels `step` elements. `sums` must have room for whole panels.
  */
 void attention_sums(const AttentionLhs *lhs, const AttentionRhs *rhs, float *sums, ptrdiff_t ld,
                     ptrdiff_t step);
 
-/* The product as `store` and `epilogue` store it; epilogue->columns is ignored, c and residual start
- * at column 0. */
+/*
+ * lhs rhs, stored by `store` with `epilogue`. epilogue->columns is ignored; c and residual start at
+ * column 0.
+ */
 void attention_product(const AttentionLhs *lhs, const AttentionRhs *rhs,
                        void (*store)(const Epilogue *, int, int, const void *),
                        const Epilogue *epilogue);
 
-/* The transpose of the product of at most 64 rows, stored by the usual kernel as epilogue says. */
+/* (lhs rhs)^T, stored by the kernel table's epilogue. lhs has at most 64 rows. */
 void attention_product_transposed(const AttentionLhs *lhs, const AttentionRhs *rhs,
                                   const Epilogue *epilogue);
 

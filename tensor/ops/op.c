@@ -38,7 +38,7 @@ void op_run(const Tape *tape, void (*function)(const void *context), const void 
         function(context);
 }
 
-/* One run: exactly one kind of task is set. */
+/* Arguments of one run: exactly one of the three task pointers is set. */
 typedef struct Run {
     OpTask *task;
     OpRowsTask *rows_task;

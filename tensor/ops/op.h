@@ -13,16 +13,16 @@
  * input that needs no gradient: that branch is then skipped, dX still flows while dW is never
  * computed.
  *
- * Planning (a measuring arena). The same forward and backward run, and all arithmetic goes through
- * op_run_*, which does nothing there. So an operation must make the same calls of op_output,
- * op_grad, op_save, arena_alloc and so on in the same order whatever the values are. The pointers
- * it gets are addresses that must not be accessed.
+ * Planning (a measuring arena). The same forward and backward run, but op_run_*, through which all
+ * arithmetic goes, does nothing. So an operation must make the same calls of op_output, op_grad,
+ * op_save, arena_alloc and so on in the same order whatever the values are. The pointers it gets
+ * are addresses that must not be accessed.
  *
  * Tasks. Work is divided by the shapes of the operands alone: never by the number of threads, and
  * never by how many samples are in the batch. A sample is an index of the first dimension of a
- * tensor of three or more dimensions; a matrix is a single sample. What operations sum over samples
- * (gradients of parameters), they add sample by sample, in order, to what is there: so dividing a
- * batch into micro-batches changes no bit.
+ * tensor of three or more dimensions; a matrix is a single sample. Sums over samples (gradients of
+ * parameters) are added to the existing gradient sample by sample, in order: so dividing a batch
+ * into micro-batches changes no bit.
  */
 #ifndef LNCLIP_TENSOR_OPS_OP_H
 #define LNCLIP_TENSOR_OPS_OP_H
@@ -65,9 +65,9 @@ enum {
     OP_MAX_KEPT = 4,
     OP_SETTINGS_BYTES = 64,
     /*
-     * Elements that one task of a row-wise or element-wise operation computes: the claim of a task
-     * (well under a microsecond) is short compared with it, a layer is long, and it is half of a
-     * first-level cache.
+     * Elements per task of a row-wise or element-wise operation. A task then takes much longer than
+     * its claim (well under a microsecond), a layer still has tasks for all threads, and its data
+     * fill half of a first-level cache.
      */
     OP_TASK_ELEMENTS = 8192,
 };
@@ -77,13 +77,13 @@ typedef struct Node {
     Tensor *out;
     Tensor *in[OP_MAX_INPUTS]; /* NULL where an optional operand is absent */
     int inputs;
-    Tensor *kept[OP_MAX_KEPT]; /* whose data the backward reads */
+    Tensor *kept[OP_MAX_KEPT]; /* values whose data the backward reads */
     int kept_count;
     void *saved[OP_MAX_SAVED]; /* the operation's own values, blocks of the arena, or NULL */
     _Alignas(max_align_t) unsigned char settings[OP_SETTINGS_BYTES]; /* op_settings */
 } Node;
 
-/* One row of the table of operations: which exist, and how each is differentiated. */
+/* One row of the table of operations. */
 typedef struct Op {
     const char *name;
     void (*backward)(Tape *tape, Node *node);
@@ -105,8 +105,8 @@ Tensor *op_output_as(Tape *tape, DType type, int ndim, const int *shape);
 
 /*
  * op_output_as for an operation that can write its result over `value` (NULL allowed), of the same
- * type and size. If the caller handed `value` over (tape_hand_over) it is released, and where
- * nothing else uses its data, they become those of the output.
+ * type and size. If the caller handed `value` over (tape_hand_over), it is released, and the output
+ * reuses its data where nothing else needs them.
  */
 Tensor *op_output_over(Tape *tape, Tensor *value, DType type, int ndim, const int *shape);
 
@@ -125,8 +125,8 @@ void *op_data(const Tape *tape, const Tensor *tensor);
 Node *op_record(Tape *tape, OpKind kind, Tensor *out, Tensor *const *inputs, int count);
 
 /*
- * The node's memory for a struct of `bytes` (at most OP_SETTINGS_BYTES): what the backward needs to
- * know that is not a tensor. Zero until written.
+ * The node's memory for a struct of `bytes` (at most OP_SETTINGS_BYTES): what the backward needs
+ * besides tensors. Zero until written.
  */
 void *op_settings(Node *node, size_t bytes);
 
@@ -142,16 +142,16 @@ float *op_save(Tape *tape, Node *node, size_t count);
 void *op_save_as(Tape *tape, Node *node, DType type, size_t count);
 
 /*
- * The gradient [shape of value] to add to, set to zero on first use; NULL if value (or NULL itself)
- * needs none. A leaf that needs a gradient and brought no buffer gets one that lives until
- * tape_reset. op_grad asserts that value is f32, op_grad_as has the value's own type.
+ * The gradient [shape of value] to add to, set to zero on first use. NULL if `value` is NULL or
+ * needs no gradient. A leaf that needs a gradient and brought no buffer gets one that lives until
+ * tape_reset. op_grad asserts that value is f32; op_grad_as returns a gradient of the value's type.
  */
 float *op_grad(Tape *tape, Tensor *value);
 void *op_grad_as(Tape *tape, Tensor *value);
 
 /*
- * The same for an operation that can write all of it as well as add to it: on first use nothing is
- * set to zero, and *overwrite is true: the gradient holds no values yet.
+ * op_grad_as without the zeroing, for an operation that can overwrite a whole gradient as well as
+ * add to it: on first use *overwrite is true, and the gradient is uninitialised.
  */
 void *op_grad_overwrite(Tape *tape, Tensor *value, bool *overwrite);
 
@@ -181,7 +181,7 @@ static inline OpRange op_range(int total, int size, int index)
     return (OpRange){begin, total - begin < size ? total - begin : size};
 }
 
-/* Samples of a tensor, and rows of each of them. */
+/* Number of samples of a tensor, and of rows per sample. */
 static inline int op_samples(const Tensor *tensor)
 {
     return tensor->ndim >= 3 ? tensor->shape[0] : 1;
@@ -214,15 +214,16 @@ void op_run_scratch(Tape *tape, int tasks, size_t floats, OpScratchTask *task, c
  * planning. */
 void op_pack(Tape *tape, PackedMatrix *packed, const PackedPart *parts, int count, bool transposed);
 
-/* packed_product (packed.h), with scratch memory from the arena: does nothing but plan that while
- * planning. */
+/*
+ * packed_product (packed.h) with scratch memory from the arena. While planning only the scratch
+ * memory is allocated.
+ */
 void op_packed_product(Tape *tape, int rows, const PackedInput *input, const PackedMatrix *packed,
                        const Epilogue *epilogue);
 
 /*
- * Values [count], f32 or bf16, written as those of another type or the same one, or added to such:
- * the sum is made in f32 and rounded once. `from` and `to` must not overlap. On the calling thread
- * alone.
+ * op_convert: to [count] = from [count], each f32 or bf16. op_accumulate: to += from; the sum is
+ * computed in f32 and rounded once. `from` and `to` must not overlap. On the calling thread alone.
  */
 void op_convert(DType from_type, const void *from, DType type, void *to, size_t count);
 void op_accumulate(DType from_type, const void *from, DType type, void *to, size_t count);

@@ -6,11 +6,11 @@
  *     sum over pairs of |z_i - z_j|^2 = n sum over i of |z_i - m|^2 (both n sum z^2 - |sum z|^2)
  *     d / dz_i                        = 2 sum over j of (z_i - z_j) = 2 n (z_i - m)
  *
- * so with P the number of pairs of all classes, loss = (1/P) sum over classes of n sum |z_i - m|^2
- * and dz_i = (2 n / P) (z_i - m). One pass for the means and one for the differences, instead of
- * all pairs.
+ * With P the number of pairs of all classes, loss = (1/P) sum over classes of n sum |z_i - m|^2 and
+ * dz_i = (2 n / P) (z_i - m). One pass for the means and one for the differences, instead of all
+ * pairs.
  *
- * The form 2 - 2 cos is never used: features of an untrained encoder are nearly collinear,
+ * The form 2 - 2 cos is not used: features of an untrained encoder are nearly collinear, and
  * distances of 1e-6 would be lost in the rounding of values near 1. Differences from a mean in
  * double keep ten digits.
  *
@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Whether the label of `row` occurred in an earlier row: then its class is done. */
+/* True if an earlier row has the label of `row`, so its class is done. */
 static bool seen_before(const int *labels, int row)
 {
     for (int i = 0; i < row; i++)
@@ -31,7 +31,7 @@ static bool seen_before(const int *labels, int row)
     return false;
 }
 
-/* mean [D] of all rows of one class; returns how many there are. */
+/* Computes the mean [D] of all rows of one class; returns their number. */
 static int class_mean(const float *z, const int *labels, int rows, int D, int label, double *mean)
 {
     int n = 0;
@@ -66,7 +66,7 @@ static double pairs_of_equal_label(const int *labels, int rows)
     return pairs;
 }
 
-/* One call. */
+/* Operands of one call. */
 typedef struct Alignment {
     int rows, D;
     const int *labels;      /* [rows] */

@@ -7,20 +7,20 @@
  *     dv = P^T do    dP = do v^T    dS = s P (dP - delta),  delta_i = sum over j of P_ij dP_ij
  *     dq = dS k          dk = dS^T q
  *
- * delta is the usual term of the softmax: moving a whole row of S by a constant changes nothing.
+ * delta is the usual term of the softmax: adding a constant to a row of S changes nothing.
  *
  * Shapes. q [B,Tq,D], kv [B,T,2D]: the keys of all heads, then the values of all heads; head h owns
  * columns [hK, hK+K) of q, of both halves of kv, and of o [B,Tq,D].
  *
  * What is kept: q, kv and the log-sum-exp of every row of s S [B,H,Tq]. P itself [B,H,Tq,T] would
- * be four times larger than o at T = 257 and K = 64; the backward computes it again from one more
- * product. Heads write disjoint columns, so all gradients are stored without a lock. A task is one
- * head of one image, so a batch's size does not change a bit. Vaswani et al., arXiv 1706.03762,
+ * be four times larger than o at T = 257 and K = 64; the backward recomputes it with one more
+ * product. Heads write disjoint columns, so gradients are stored without a lock. A task is one head
+ * of one image, so results do not depend on the batch size. Vaswani et al., arXiv 1706.03762,
  * section 3.2.
  *
- * Who wants P gives a leaf to put it into. If that leaf needs a gradient it counts as one more
- * input: the backward then adds dP to it, which it has to compute in any case, and is run though no
- * weight before it trains (vit/explain.h).
+ * Attention maps. A caller that needs P passes a leaf, which receives it. If that leaf needs a
+ * gradient it is one more input: the backward then adds dP, which it computes anyway, to the leaf's
+ * gradient, and runs even where no earlier weight is trainable (vit/explain.h).
  */
 #include "tensor/gemm.h"
 #include "tensor/ops/attention_private.h"
@@ -32,7 +32,9 @@
 
 enum { IN_Q, IN_KV, IN_PROBABILITIES, INPUTS };
 
-/* Each of the threads takes the next head when it is done with one. */
+/*
+ * With n threads, a thread's next head is about n heads further on: that is the prefetch_distance.
+ */
 static AttentionShape shape_of(const Tape *tape, const Tensor *q, const Tensor *kv, int heads)
 {
     const int K = q->shape[2] / heads;
@@ -48,9 +50,9 @@ static AttentionShape shape_of(const Tape *tape, const Tensor *q, const Tensor *
 }
 
 /*
- * Whether the general product computes it, which knows f32 alone: where it beats the table's
- * kernel, and for so few queries (the class token of a last block) that laying out keys and values
- * costs more than it gains.
+ * True if gemm computes this attention (f32 only): where it is faster than the table's kernel, and
+ * for so few queries (the class token of a last block) that laying out keys and values costs more
+ * than it gains.
  */
 static bool is_plain(const AttentionShape *shape)
 {
@@ -58,8 +60,7 @@ static bool is_plain(const AttentionShape *shape)
            (!kernels()->product_is_fast || shape->Tq < KERNELS_TILE_ROWS);
 }
 
-/* The plain forward and backward of a head: one [Tq,T] matrix of scratch memory, and two (P and
- * dP). */
+/* Scratch memory of a head with gemm: one [Tq,T] matrix forward, two (P and dP) backward. */
 static size_t plain_forward_scratch(const AttentionShape *shape)
 {
     return (size_t)shape->Tq * (size_t)shape->T * sizeof(float);
@@ -118,7 +119,7 @@ static void plain_backward(const AttentionBackward *f, int index, void *scratch)
         gemm(true, false, T, K, Tq, 1, dS, T, q, D, keep_kv, dkv + key, 2 * D);
 }
 
-/* Scratch in floats for one worker. */
+/* Bytes as floats, rounded up. */
 static size_t floats(size_t bytes)
 {
     return (bytes + sizeof(float) - 1) / sizeof(float);

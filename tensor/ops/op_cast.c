@@ -1,6 +1,5 @@
 /*
- * op_cast.c - the same values in another type, between maps that work in f32 and those that work in
- * bf16.
+ * op_cast.c - conversion between f32 and bf16.
  *
  * Derivation. As a function of real numbers it is the identity, so dx = dy. Rounding has no
  * derivative; it is treated as the identity too.
@@ -12,12 +11,12 @@
 #include <assert.h>
 #include <limits.h>
 
-/* One call: x to y, or dy to dx. */
+/* Operands of one call: x -> y, or dy -> dx. */
 typedef struct Cast {
     DType from_type, type;
     const char *from; /* [count] */
     char *to;         /* [count] */
-    bool adds;        /* to what `to` holds */
+    bool adds;        /* adds to `to` instead of overwriting it */
 } Cast;
 
 static void cast_elements(const void *context, OpRange range)

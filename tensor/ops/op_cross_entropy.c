@@ -10,9 +10,9 @@
  *
  * Shapes. logits [..,C], labels [rows] in [0,C) -> [1].
  *
- * What is kept: the logits (no copy): p is a few exponentials away. All in double: there are few
- * elements here, and the gradient of a step starts from them. Szegedy et al., arXiv 1512.00567,
- * section 7.
+ * What is kept: the logits (no copy), from which p is recomputed. Everything is in double: the
+ * elements are few, and the whole gradient of a step starts from them. Szegedy et al., arXiv
+ * 1512.00567, section 7.
  */
 #include "tensor/ops/op.h"
 
@@ -36,7 +36,7 @@ static double row_loss(const float *logits, int C, int label, double smoothing)
     assert(label >= 0 && label < C);
     const double lse = log_sum_exp(logits, C);
     double loss = (1 - smoothing) * (lse - logits[label]);
-    /* Without smoothing a logit of minus infinity is allowed: zero times it must not be formed. */
+    /* Without smoothing a logit of minus infinity is allowed, and 0 x infinity would be NaN. */
     for (int c = 0; smoothing > 0 && c < C; c++)
         loss += smoothing / C * (lse - logits[c]);
     return loss;
@@ -47,7 +47,7 @@ typedef struct Settings {
     float smoothing;
 } Settings;
 
-/* One call. */
+/* Operands of one call. */
 typedef struct Loss {
     int rows, C;
     Settings settings;

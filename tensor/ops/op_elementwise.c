@@ -1,6 +1,6 @@
 /*
- * op_elementwise.c - add, scale and GELU: every element of the output comes from the inputs'
- * elements there.
+ * op_elementwise.c - add, scale and GELU: each output element depends only on the input elements at
+ * its position.
  *
  * Derivation. For y = f(x) element by element, dx = dy f'(x):
  *
@@ -8,7 +8,7 @@
  *     scale  y = c x         dx = c dy
  *     gelu   y = x Phi(x)    dx = dy (Phi(x) + x phi(x)), phi the normal density, Phi' = phi
  *
- * Shapes. Any; operands and output agree. What is kept: nothing but gelu's x (no copy).
+ * Shapes. Any; operands and output agree. What is kept: only gelu's x (no copy).
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
@@ -17,7 +17,7 @@
 #include <limits.h>
 #include <string.h>
 
-/* One call, forward (a, b -> y) or backward (dy -> dx). */
+/* Operands of one call: forward (a, b -> y) or backward (dy -> dx). */
 typedef struct Elements {
     float factor;
     const float *a, *b, *dy;
@@ -103,7 +103,10 @@ static void gelu_elements(const void *context, OpRange range)
     kernels()->gelu(f->a + range.begin, f->y + range.begin, (size_t)range.count);
 }
 
-/* The kernel overwrites and a backward adds: the product passes through a small buffer. */
+/*
+ * The kernel overwrites its output, but a backward must add: the result goes through a small
+ * buffer.
+ */
 static void gelu_backward_elements(const void *context, OpRange range)
 {
     enum { BUFFER = 1024 };

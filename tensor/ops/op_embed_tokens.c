@@ -4,13 +4,13 @@
  *
  *     y[b,0] = class + position[0]        y[b,1+i] = patches[b,i] + position[1+i]
  *
- * Derivation. All is addition, so each operand's gradient is the sum of dy over what it was added
- * to: dpatches = dy without token 0, dclass = sum over b of dy[b,0], dposition = sum over b of
- * dy[b].
+ * Derivation. The operation is a sum, so each operand's gradient is the sum of dy over the elements
+ * it was added to: dpatches = dy without token 0, dclass = sum over b of dy[b,0], dposition = sum
+ * over b of dy[b].
  *
  * Shapes. patches [B,T-1,D], class [D], position [T,D] -> y [B,T,D].
  *
- * What is kept: nothing, the operation is linear and its coefficients are 1.
+ * What is kept: nothing; the operation is a sum.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
@@ -62,7 +62,7 @@ typedef struct Backward {
     float *dpatches, *dclass, *dposition; /* [B,T-1,D], [D], [T,D], or NULL */
 } Backward;
 
-/* One token of all images, in order: so each sum over images belongs to one task. */
+/* One token of all images, in order, so that each sum over images is made by one task. */
 static void token_task(const void *context, int token)
 {
     const Backward *const f = context;

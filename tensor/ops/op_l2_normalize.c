@@ -1,17 +1,16 @@
 /*
- * op_l2_normalize.c - y = x / max(|x|, eps), row by row: features on the unit sphere.
+ * op_l2_normalize.c - y = x / max(|x|, eps), by row: projects features onto the unit sphere.
  *
  * Derivation. With n = |x| and dn/dx = x / n = y,
  *
- *     dx = (dy - y <y,dy>) / n        the part of dy along y is lost: length does not matter
- *     dx = dy / eps                   where n < eps: there the divisor is a constant
+ *     dx = (dy - y <y,dy>) / n        the component of dy along y is removed
+ *     dx = dy / eps                   where n < eps: the divisor is constant
  *
- * as in PyTorch, whose clamp passes the gradient where n = eps. A row of zeros yields zeros, not
- * NaN.
+ * As in PyTorch, whose clamp passes the gradient at n = eps. A row of zeros yields zeros, not NaN.
  *
  * Shapes. x [..,D], y like x. What is kept: x (no copy); its norm is one dot product. Norms and dot
  * products are in double, because features of an untrained encoder are nearly collinear and the
- * losses after this operation live on their small differences.
+ * losses that follow depend on their small differences.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
@@ -58,7 +57,7 @@ static void backward_rows(const void *context, OpRange rows)
         const float *const x = f->x + start, *const dy = f->dy + start;
         const double norm = sqrt(kernels()->dot(x, x, (size_t)f->D));
         const double divisor = fmax(norm, f->eps);
-        /* y <y,dy> / n written with x: y = x / n. */
+        /* y <y,dy> / n, written with x = n y. */
         const double along =
             norm < f->eps ? 0 : kernels()->dot(x, dy, (size_t)f->D) / (divisor * divisor * divisor);
         for (int d = 0; d < f->D; d++)

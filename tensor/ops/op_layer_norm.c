@@ -1,19 +1,19 @@
 /*
- * op_layer_norm.c - y = gamma xhat + beta with xhat = (x - mean) / sqrt(var + eps), row by row.
+ * op_layer_norm.c - y = gamma xhat + beta with xhat = (x - mean) / sqrt(var + eps), by row.
  *
  * Derivation. For one row of width D, with rstd = 1 / sqrt(var + eps) and g = gamma dy,
  *
  *     dx     = rstd (g - mean(g) - xhat mean(g xhat))
  *     dgamma = sum over rows of dy xhat        dbeta = sum over rows of dy
  *
- * The two means in dx come from mean and var depending on every x of the row: a step of x along 1
- * or along xhat leaves y as it is, so dx has no component in either direction.
+ * The two means in dx appear because mean and var depend on every x of the row: changing x along 1
+ * or along xhat leaves y unchanged, so dx has no component in either direction.
  *
  * Shapes. x [..,D], gamma and beta [D], y like x.
  *
- * What is kept: rstd of each row, and with a y of f32 x itself (no copy; xhat is one subtraction
- * and one product away) and the means. With a y of bf16 a copy of xhat in bf16: half of x, which
- * then is not kept. Ba, Kiros & Hinton, arXiv 1607.06450.
+ * What is kept: rstd of each row. If y is f32, also x (no copy) and the means, from which xhat is
+ * recomputed. If y is bf16, a copy of xhat in bf16 instead, half the size of x. Ba, Kiros & Hinton,
+ * arXiv 1607.06450.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
@@ -22,23 +22,27 @@
 #include <string.h>
 
 enum {
-    NORM_BLOCK_ROWS = 64,      /* rows of one sample whose dgamma and dbeta are summed first */
-    NORM_REDUCE_COLUMNS = 128, /* columns of one task of the second sum */
+    NORM_BLOCK_ROWS = 64,      /* rows of one sample summed to one partial dgamma and dbeta */
+    NORM_REDUCE_COLUMNS = 128, /* columns per task that adds the partial sums */
 };
 
 enum { IN_X, IN_GAMMA, IN_BETA, INPUTS };
-enum { SAVED_RSTD, SAVED_MEAN, SAVED_XHAT = SAVED_MEAN }; /* one of the two, by y's type */
+enum {
+    SAVED_RSTD,
+    SAVED_MEAN,
+    SAVED_XHAT = SAVED_MEAN
+}; /* saved[1] is mean if y is f32, xhat if bf16 */
 
 typedef struct Forward {
     int D;
     float eps;
     const float *x;            /* [rows,D] */
     const float *gamma, *beta; /* [D] */
-    DType type;                /* of y */
+    DType type;                /* type of y */
     void *y;                   /* [rows,D] */
     float *rstd;               /* [rows], or NULL if nothing is recorded */
-    float *mean;               /* [rows], or NULL: recorded for a y of f32 */
-    uint16_t *xhat;            /* [rows,D] in bf16, or NULL: recorded for a y of bf16 */
+    float *mean;               /* [rows]; NULL unless recorded and y is f32 */
+    uint16_t *xhat;            /* [rows,D] in bf16; NULL unless recorded and y is bf16 */
 } Forward;
 
 static void forward_rows(const void *context, OpRange rows)
@@ -93,7 +97,7 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
 typedef struct Backward {
     int rows, blocks, D; /* rows and blocks of one sample */
     int samples;
-    DType type;            /* of y and dy */
+    DType type;            /* type of y and dy */
     const void *dy;        /* [samples,rows,D] */
     const float *x;        /* [samples,rows,D], for f32 */
     const uint16_t *xhat;  /* [samples,rows,D], for bf16 */
@@ -105,7 +109,7 @@ typedef struct Backward {
     float *partial; /* [samples,blocks,2,D] sums of dgamma and dbeta, NULL if both are frozen */
 } Backward;
 
-/* dx of one row, and its terms of dgamma and dbeta. */
+/* Computes dx of one row and adds its terms to dgamma and dbeta. */
 static void backward_row(const Backward *f, ptrdiff_t row, float *dgamma, float *dbeta)
 {
     const ptrdiff_t start = row * f->D;
@@ -119,7 +123,7 @@ static void backward_row(const Backward *f, ptrdiff_t row, float *dgamma, float 
                                             dgamma, dbeta);
 }
 
-/* One block of rows of one sample: dx, and the block's own sums of dgamma and dbeta. */
+/* One block of rows of one sample: computes dx and the block's partial sums of dgamma and dbeta. */
 static void block_task(const void *context, int task)
 {
     const Backward *const f = context;
@@ -133,7 +137,10 @@ static void block_task(const void *context, int task)
         backward_row(f, (ptrdiff_t)sample * f->rows + rows.begin + i, dgamma, dbeta);
 }
 
-/* Some columns: adds the sums of all blocks of all samples, in order, to dgamma and dbeta. */
+/*
+ * A range of columns: adds the partial sums of all blocks and samples, in order, to dgamma and
+ * dbeta.
+ */
 static void reduce_task(const void *context, int task)
 {
     const Backward *const f = context;

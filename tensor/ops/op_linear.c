@@ -1,31 +1,32 @@
 /*
  * op_linear.c - y = act(x W^T + b + residual).
  *
- * Derivation. With z = x W^T + b + residual, y = act(z) and dy the gradient of the objective by y:
+ * Derivation. With z = x W^T + b + residual, y = act(z) and dy the gradient of the objective with
+ * respect to y:
  *
  *     dz = dy act'(z)        dx = dz W        dW = dz^T x        db = sum over rows of dz
  *
- * and a residual receives dz. W may be given in parts (keys and values, say): then columns of z
- * belong to parts, and dx is the sum over them.
+ * The gradient of the residual is dz. W may be stacked from parts (keys and values, say): then the
+ * columns of z are divided among the parts, and dx is a sum over them.
  *
  * Shapes. x [B,M,in] or [M,in]; W [out,in] in parts of rows; b [out]; y, z, residual [B,M,out].
  *
- * Products. y and dx are made from a packed weight (packed.h), all samples at once: the map's own
- * pack, or in bf16, where weights that train are f32, one made for this product. Without packs
- * OpenBLAS makes them in f32. dW of a sample is a product of f32 sums in any case; in bf16 its
- * operands are dz^T, transposed here, and x, packed.
+ * Products. y and dx are computed with a packed weight (packed.h), all samples at once: the pack of
+ * a frozen weight, or in bf16, where trainable weights are f32, one packed for this product.
+ * Without packs, in f32, OpenBLAS computes them. dW is always summed in f32, sample by sample; in
+ * bf16 its operands are dz^T, transposed here, and x, packed here.
  *
- * Tasks of OpenBLAS. One product is one sample times one panel of columns: all M rows of the
- * sample, at most LINEAR_PANEL columns of one part. Samples vary fastest, so that the threads share
- * a panel of weights while it is in the cache. The product is added to rows that already hold bias
- * and residual, and the activation follows while the panel is in the second-level cache.
+ * Tasks of OpenBLAS. A task computes all M rows of one sample and one panel of at most LINEAR_PANEL
+ * columns of one part. Consecutive tasks are samples of the same panel, so that threads share the
+ * panel of weights in the cache. The product is added to rows that already hold bias and residual;
+ * the activation is applied while the panel is in the second-level cache.
  *
  * Types. A map works in f32 or bf16 (op_linear_type). In bf16, x, y, z and their gradients are
- * bf16, but y, z and their gradients are f32 where the residual is. Weights, biases and their
- * gradients are always f32: steps of the optimizer are smaller than what bf16 can add to a weight.
+ * bf16; but with an f32 residual, y, z and their gradients are f32. Weights, biases and their
+ * gradients are always f32: a step of the optimizer is too small to change a bf16 weight.
  *
- * What is kept: x where a weight trains, the weights where x needs a gradient, z where there is an
- * activation. Frozen weights thus cost no memory, and y itself is never read again.
+ * What is kept: x if a weight is trainable, the weights if x needs a gradient, z if there is an
+ * activation. y is not read by the backward.
  */
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
@@ -36,15 +37,15 @@
 
 enum {
     /*
-     * Columns of y or dx in one task. At 257 rows the panel is 0.5 MiB, which a second-level cache
-     * holds until the activation has run. OpenBLAS keeps about 95 % of its speed on whole rows with
-     * it, 87 % with 256.
+     * Columns of y or dx in one task. At 257 rows the panel takes 0.5 MiB and stays in the
+     * second-level cache until the activation is applied. OpenBLAS reaches about 95 % of its speed
+     * on full rows with 512 columns, 87 % with 256.
      */
     LINEAR_PANEL = 512,
     LINEAR_GRADIENT_ROWS =
-        64,                  /* rows of dW in one task: fewer, because small networks train fully */
-    TRANSPOSED_ROWS = 32,    /* of a tile of dz that is transposed at once, */
-    TRANSPOSED_COLUMNS = 64, /* and its columns, those of a task */
+        64,               /* rows of dW in one task; few, so that small layers have several tasks */
+    TRANSPOSED_ROWS = 32, /* rows of a tile of dz that is transposed at once */
+    TRANSPOSED_COLUMNS = 64, /* columns of the tile, and of a task */
 };
 
 /* Indices of the operands in Node.in. */
@@ -56,7 +57,7 @@ enum {
     INPUTS = IN_BIAS + LINEAR_MAX_PARTS
 };
 
-/* Some columns of y: rows [begin, begin + count) of one part's weight. */
+/* A range of columns of y, which is a range of rows of one part's weight. */
 typedef struct Panel {
     int part;
     OpRange rows;
@@ -151,7 +152,7 @@ static Derive *derivative_kernel(Activation activation)
     return NULL;
 }
 
-/* A product of f32 or bf16 by OpenBLAS, as tasks. */
+/* The tasks that compute a product with OpenBLAS. */
 typedef struct GemmTasks {
     int count;
     OpTask *task;
@@ -159,8 +160,9 @@ typedef struct GemmTasks {
 } GemmTasks;
 
 /*
- * input W^T if `transposed`, else input W, by what serves the map: its pack, a pack made for this
- * product, or OpenBLAS. `epilogue` is that of packed_product; the tasks of OpenBLAS do the same.
+ * Computes input W^T if `transposed`, else input W, with the pack of a frozen weight, with a pack
+ * made for this product (bf16), or with OpenBLAS (f32). `epilogue` is for packed_product;
+ * gemm_tasks must have the same effect.
  */
 static void product(Tape *tape, const Linear *linear, bool transposed, int rows,
                     const PackedInput *input, const Epilogue *epilogue, GemmTasks gemm_tasks)
@@ -194,10 +196,10 @@ typedef struct Forward {
     const void *residual; /* [B,M,out] or NULL; may be y */
     void *z;              /* [B,M,out] to be saved, or NULL */
     void *y;              /* [B,M,out] */
-    float *bias;          /* [out] of all parts: zeros for one without */
+    float *bias;          /* [out] stacked biases; zeros for a part without one */
 } Forward;
 
-/* One panel of one sample by OpenBLAS: z = bias + residual, z += x W^T, y = act(z). */
+/* OpenBLAS, one panel of one sample: z = bias + residual, z += x W^T, y = act(z). */
 static void forward_task(const void *context, int task)
 {
     const Forward *const f = context;
@@ -227,7 +229,7 @@ static void forward_task(const void *context, int task)
         f->activate(z + (ptrdiff_t)m * out, y + (ptrdiff_t)m * out, (size_t)width);
 }
 
-/* For packed products: the biases of all parts, one after the other. */
+/* Stacks the biases of all parts for packed products. */
 static void stack_biases(const void *context)
 {
     const Forward *const f = context;
@@ -241,16 +243,18 @@ static void stack_biases(const void *context)
     }
 }
 
-/* Of Linear, what the backward needs beside the operands. */
+/* The fields of Linear that the backward needs besides the operands. */
 typedef struct Settings {
     Activation activation;
     int parts;
     const PackedMatrix *backward; /* borrowed until backward */
-    DType compute;                /* f32 where there is a pack for y */
+    DType compute;                /* f32 if `forward` was packed */
 } Settings;
 
-/* Records the map and keeps the operands that the backward will read; NULL if there
- * will be none. */
+/*
+ * Records the operation and keeps the operands that the backward reads. NULL if nothing is
+ * recorded.
+ */
 static Node *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Activation activation,
                     Tensor *residual)
 {
@@ -322,15 +326,15 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
 /* Where the backward finds dz = dy act'(z). */
 typedef enum DzSource {
     DZ_IS_DY, /* there is no activation */
-    DZ_IN_Z,  /* written over z first: more than the product for dx reads it, or OpenBLAS does */
-    DZ_IN_PRODUCT, /* formed inside the packed product for dx from dy and z; not stored */
+    DZ_IN_Z, /* written over z first: dz has other readers than dx, or dx is computed by OpenBLAS */
+    DZ_IN_PRODUCT, /* computed from dy and z inside the packed product for dx; not stored */
 } DzSource;
 
 typedef struct Backward {
     const Linear *linear;
     Derive *derive;
     int B, M;
-    DType x_type, y_type; /* of x and dx; of z, dy and dz */
+    DType x_type, y_type; /* x_type: x and dx; y_type: z, dy and dz */
     const void *dy;       /* [B,M,out] */
     void *z;              /* [B,M,out] saved, or NULL without activation */
     const void *dz;       /* [B,M,out], or NULL for DZ_IN_PRODUCT */
@@ -338,12 +342,12 @@ typedef struct Backward {
     void *dx;             /* [B,M,in] or NULL */
     bool dx_overwrite;    /* dx holds no values yet */
     float *dW[LINEAR_MAX_PARTS], *db[LINEAR_MAX_PARTS]; /* NULL where frozen */
-    int sample;           /* the one at hand, where dW is made in bf16 */
-    uint16_t *transposed; /* [out,M] its dz^T */
-    float *wide;          /* [M,in] its x */
+    int sample;           /* bf16: the sample whose dW is being computed */
+    uint16_t *transposed; /* [out,M] dz^T of `sample` */
+    float *wide;          /* [M,in] x of `sample` in f32 */
 } Backward;
 
-/* Some rows: z <- dz = dy act'(z), in f32 and rounded once. */
+/* A range of rows: overwrites z with dz = dy act'(z), computed in f32 and rounded once. */
 static void derive_rows(const void *context, OpRange rows)
 {
     enum { BLOCK = 512 };
@@ -360,7 +364,7 @@ static void derive_rows(const void *context, OpRange rows)
     }
 }
 
-/* A panel of columns of one sample by OpenBLAS: dx += dz W, part after part. */
+/* OpenBLAS, one panel of columns of one sample: dx += dz W, part by part. */
 static void input_task(const void *context, int task)
 {
     const Backward *const f = context;
@@ -377,7 +381,7 @@ static void input_task(const void *context, int task)
     }
 }
 
-/* A panel of rows of one part: dW += dz^T x, in f32, and db += sum of dz, sample after sample. */
+/* A panel of rows of one part: dW += dz^T x (f32 only) and db += sum of dz, sample by sample. */
 static void weight_task(const void *context, int task)
 {
     const Backward *const f = context;
@@ -402,8 +406,10 @@ static void weight_task(const void *context, int task)
     }
 }
 
-/* Some columns of the sample's dz become rows: tile by tile, so that a tile's lines are in the
- * cache when written. */
+/*
+ * Transposes a range of columns of the sample's dz, tile by tile, so that the lines written stay in
+ * the cache.
+ */
 static void transpose_task(const void *context, int task)
 {
     const Backward *const f = context;
@@ -427,7 +433,7 @@ static void transpose_task(const void *context, int task)
     }
 }
 
-/* A row of the sample's x as f32, as packing reads it. */
+/* Converts a row of the sample's x to f32, the type that packing reads. */
 static void widen_task(const void *context, int task)
 {
     const Backward *const f = context;
@@ -436,7 +442,9 @@ static void widen_task(const void *context, int task)
                DTYPE_F32, f->wide + task * in, (size_t)in);
 }
 
-/* dW += dz^T x in bf16, one product a sample and part: so micro-batches change no bit of it. */
+/*
+ * bf16: dW += dz^T x, one product per sample and part, so that micro-batches do not change a bit.
+ */
 static void weights_bf16(Tape *tape, Backward *f)
 {
     Arena *const arena = tape_arena(tape);

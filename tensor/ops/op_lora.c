@@ -1,25 +1,27 @@
 /*
- * op_lora.c - y = residual + s (D(x) A^T) B^T: what LoRA adds to a linear map of the same x.
+ * op_lora.c - y = residual + s (D(x) A^T) B^T: the low-rank update (LoRA) of a linear map of the
+ * same x.
  *
- * Derivation. With u = D(x) A^T and dy the gradient of the objective by y:
+ * Derivation. With u = D(x) A^T and dy the gradient of the objective with respect to y:
  *
  *     v = s dy B      dB = s dy^T u      dA = v^T D(x)     dx = D(v A)
  *
- * and a residual receives dy itself. Dropout D multiplies each element by 0 or 1/(1-p), and so does
- * its gradient; without dropout D(x) is x. Each part has its own, as each weight has one in peft.
- * Whether an element is dropped is a function of seed, step, the sample's index in the batch, map,
- * part and element (random.h), so no mask is kept.
+ * The gradient of the residual is dy. Dropout D multiplies each element, and its gradient, by 0 or
+ * 1/(1-p); without dropout D(x) = x. Each part draws its own, as each weight does in peft. Whether
+ * an element is dropped is a function of seed, step, the sample's index in the batch, map, part and
+ * element (random.h), so no mask is kept.
  *
  * Shapes. x [B,M,in] or [M,in]; A [rank,in], B [rows,rank] of each part; y, residual [..,out], out
  * the sum of rows.
  *
- * Types. y is of the residual's type, or of x's without one. In bf16 a block of x or dy becomes f32
- * in scratch memory, and sums are f32 throughout: A and B are a thousandth of the work of the map.
+ * Types. y is of the residual's type, or of x's without one. In bf16 a block of x or dy is
+ * converted to f32 in scratch memory, and all sums are f32: A and B are a thousandth of the map's
+ * work.
  *
  * Tasks. Rows (u and y forward, v and dx backward) are divided into blocks of a sample; dA and dB
  * into panels of their long side, each of which adds all blocks of all samples in order.
  *
- * What is kept: x and u. Hu et al., arXiv 2106.09685.
+ * What is kept: x and u. Source: Hu et al., arXiv 2106.09685.
  */
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
@@ -40,13 +42,13 @@ enum {
     INPUTS = IN_UP + LINEAR_MAX_PARTS
 };
 
-/* 0 for a part without LoRA. */
+/* The rank of a part; 0 without LoRA. */
 static int part_rank(const Lora *lora, int part)
 {
     return lora->down[part] ? lora->down[part]->shape[0] : 0;
 }
 
-/* Elements of u in a row: of all parts together. */
+/* Columns of u: the sum of all ranks. */
 static int width_of(const Lora *lora)
 {
     int width = 0;
@@ -64,7 +66,7 @@ static float scale_of(const Lora *lora)
 typedef struct Pass {
     const Lora *lora;
     int B, M;  /* samples, rows of one */
-    int width; /* of u and v */
+    int width; /* columns of u and v */
     DType x_type, y_type;
     const void *x;         /* [B,M,in] */
     const float *residual; /* [B,M,out] or NULL */
@@ -87,7 +89,7 @@ static Pass pass_of(const Tape *tape, const Lora *lora, const Tensor *x, const T
                   .dropout = tape_dropout(tape)};
 }
 
-/* Some rows of one sample; `first` counts the rows of all samples. */
+/* A range of rows of one sample; `first` is its first row, counted over all samples. */
 typedef struct Block {
     ptrdiff_t first;
     int rows;
@@ -105,8 +107,7 @@ static Block block_at(const Pass *pass, int index)
     return (Block){(ptrdiff_t)(index / blocks) * pass->M + range.begin, range.count};
 }
 
-/* Columns [begin, begin + count) of a block of a matrix with `columns`, as f32: in place, or in
- * `scratch`. */
+/* A range of columns of a block of a matrix, as f32: in place, or converted into `scratch`. */
 typedef struct View {
     const float *values;
     int stride;
@@ -124,8 +125,10 @@ static View view(DType type, const void *matrix, int columns, Block block, OpRan
     return (View){scratch, range.count};
 }
 
-/* D of one part, in place: some columns [block.rows,columns.count] of a block of x or of a matrix
- * like it. */
+/*
+ * Applies D of one part in place to x [block.rows,columns.count], those columns of a block of x or
+ * dx.
+ */
 static void drop(const Pass *pass, int part, Block block, OpRange columns, float *x)
 {
     const TapeDropout *const dropout = &pass->dropout;
@@ -134,7 +137,7 @@ static void drop(const Pass *pass, int part, Block block, OpRange columns, float
     const uint32_t map = pass->lora->map * (uint32_t)LINEAR_MAX_PARTS + (uint32_t)part;
     const Random stream =
         random_stream_part(dropout->seed, RANDOM_DROPOUT, dropout->step, sample, map);
-    const uint32_t least = (uint32_t)(dropout->p * 0x1p32); /* words from here on keep */
+    const uint32_t least = (uint32_t)(dropout->p * 0x1p32); /* words below it drop the element */
     const float factor = (float)(1 / (1 - dropout->p));
     for (int m = 0; m < block.rows; m++, x += columns.count) {
         const uint64_t row = (uint64_t)(block.first % M + m) * (uint64_t)pass->lora->in;
@@ -148,7 +151,7 @@ static void drop(const Pass *pass, int part, Block block, OpRange columns, float
     }
 }
 
-/* D(x) of one part as a view; in `scratch` where there is dropout, else as view() has it. */
+/* The view of D(x) of one part. With dropout it is computed in `scratch`. */
 static View dropped(const Pass *pass, int part, Block block, OpRange columns, float *scratch)
 {
     const View x = view(pass->x_type, pass->x, pass->lora->in, block, columns, scratch);
@@ -161,7 +164,7 @@ static View dropped(const Pass *pass, int part, Block block, OpRange columns, fl
     return (View){scratch, columns.count};
 }
 
-/* A block: u = D(x) A^T and y = residual + s u B^T. */
+/* One block: u = D(x) A^T, y = residual + s u B^T. */
 static void forward_task(const void *context, int task, float *scratch)
 {
     const Pass *const pass = context;
@@ -200,7 +203,7 @@ static void forward_task(const void *context, int task, float *scratch)
                    count);
 }
 
-/* Scratch memory of a task: room for a block of x or y. */
+/* Scratch memory of a task: a block of x or y. */
 static size_t block_floats(const Lora *lora)
 {
     return (size_t)BLOCK_ROWS * (size_t)(lora->in > lora->out ? lora->in : lora->out);
@@ -230,7 +233,7 @@ static void check_shapes(const Tensor *x, const Lora *lora, const Tensor *residu
         tensor_expect(residual, "lora", "residual", x->ndim, shape);
 }
 
-/* Of Lora, what the backward needs beside the operands. */
+/* The fields of Lora that the backward needs besides the operands. */
 typedef struct Settings {
     int parts;
     int rows[LINEAR_MAX_PARTS];
@@ -268,7 +271,7 @@ Tensor *op_lora(Tape *tape, Tensor *x, const Lora *lora, Tensor *residual)
     return y;
 }
 
-/* A block: v = s dy B, dx += D(v A). */
+/* One block: v = s dy B, dx += D(v A). */
 static void rows_task(const void *context, int task, float *scratch)
 {
     const Pass *const pass = context;
@@ -311,7 +314,7 @@ static void rows_task(const void *context, int task, float *scratch)
                       count);
 }
 
-/* Panels of dA and of dB of one part. */
+/* Number of panels of dA and dB of one part. */
 static int part_panels(const Lora *lora, int part)
 {
     return lora->down[part]
@@ -319,8 +322,10 @@ static int part_panels(const Lora *lora, int part)
                : 0;
 }
 
-/* Columns of dA of one part: += v^T D(x), block after block. `at`: where the part's columns of v
- * start. */
+/*
+ * dA += v^T D(x) for a range of columns of one part, block by block. `at`: the part's first column
+ * of v.
+ */
 static void down_panel(const Pass *pass, int part, int at, OpRange columns, float *scratch)
 {
     const Tensor *const down = pass->lora->down[part];
@@ -333,7 +338,10 @@ static void down_panel(const Pass *pass, int part, int at, OpRange columns, floa
     }
 }
 
-/* Rows of dB of one part: += s dy^T u. `column`: of dy, where those rows start. */
+/*
+ * dB += s dy^T u for a range of rows of one part. `at`: the part's first column of u; `column`: the
+ * column of dy of the first of those rows.
+ */
 static void up_panel(const Pass *pass, int part, int at, OpRange rows, int column, float *scratch)
 {
     const Tensor *const up = pass->lora->up[part];
@@ -386,12 +394,12 @@ void op_lora_backward(Tape *tape, Node *node)
     int panels = 0;
     for (int part = 0; part < lora.parts; part++) {
         panels += part_panels(&lora, part);
-        (void)op_grad(tape, lora.down[part]); /* gives a leaf without a buffer its own */
+        (void)op_grad(tape, lora.down[part]); /* allocates the gradient of a leaf without one */
         (void)op_grad(tape, lora.up[part]);
     }
     pass.v =
         arena_alloc(tape_arena(tape), (size_t)tensor_rows(x) * (size_t)pass.width * sizeof *pass.v);
-    /* With dropout the dx of a part needs a block of its own. */
+    /* With dropout, dx of a part is computed in a second block. */
     const size_t floats =
         block_floats(&lora) + (pass.dropout.p > 0 ? BLOCK_ROWS * (size_t)lora.in : 0);
     op_run_scratch(tape, block_count(&pass), floats, rows_task, &pass);

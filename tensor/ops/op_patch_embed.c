@@ -1,18 +1,18 @@
 /*
- * op_patch_embed.c - the convolution whose kernel is its stride: an image becomes tokens.
+ * op_patch_embed.c - the convolution with kernel = stride that turns an image into tokens.
  *
  * Derivation. Patches do not overlap, so the convolution is one product. With X the patches of one
  * image as rows, each in the weight's order (channel, row, column), and W as [D, C P P]:
  *
- *     y = X W^T        dW = dy^T X        dX = dy W, and each pixel lies in one patch
+ *     y = X W^T        dW = dy^T X        dX = dy W; a pixel is in one patch at most
  *
  * Shapes. pixels [B,C,S,S], weight [D,C,P,P] -> y [B,N,D], N = G^2 patches, row-major, G = S / P
- * rounded down. Pixels beyond G P are in no patch: they change nothing and their gradient is zero.
+ * rounded down. Pixels beyond G P are in no patch; their gradient is zero.
  *
- * With a packed weight the patches of some images are gathered side by side, for one product.
+ * With a packed weight the patches of up to PATCH_IMAGES images are gathered for one product.
  *
- * What is kept: the pixels where the weight trains, the weight where the pixels want a gradient. X
- * is gathered again in the backward: it is a copy of the pixels. Dosovitskiy et al., arXiv
+ * What is kept: the pixels if the weight is trainable, the weight if the pixels need a gradient.
+ * The backward gathers X again, since it is only a copy of the pixels. Dosovitskiy et al., arXiv
  * 2010.11929.
  */
 #include "tensor/gemm.h"
@@ -23,24 +23,24 @@
 #include <string.h>
 
 enum {
-    PATCH_BLOCK = 128,        /* patches of one task: two tasks an image of 224 pixels cut by 14 */
+    PATCH_BLOCK = 128, /* patches per task: two tasks for an image of 224 pixels with P = 14 */
     PATCH_GRADIENT_ROWS = 64, /* rows of dW of one task */
     PATCH_IMAGES = 8,         /* gathered at once for a packed weight: 4.6 MiB in ViT-L/14 */
 };
 
 enum { IN_PIXELS, IN_WEIGHT, INPUTS };
 
-/* One call. Which pointers are set depends on the pass. */
+/* Operands of one call; only those of the pass are set. */
 typedef struct Patches {
     int B, C, S, P, G, N, D;
-    int length;                   /* of one patch: C P P */
-    int blocks;                   /* of PATCH_BLOCK patches, in one image */
-    int sample;                   /* the image at hand where images go one by one */
+    int length;                   /* elements of a patch: C P P */
+    int blocks;                   /* blocks of PATCH_BLOCK patches per image */
+    int sample;                   /* first image of `gathered` */
     const float *pixels, *weight; /* [B,C,S,S], [D,C,P,P] */
     float *y;                     /* [B,N,D] */
     const float *dy;              /* [B,N,D] */
     float *dpixels, *dweight;     /* [B,C,S,S], [D,C,P,P], or NULL */
-    float *gathered;              /* [N,length]: all patches of `sample`, or of images from it on */
+    float *gathered; /* [N,length] patches of `sample`, and of the following images if packed */
 } Patches;
 
 static Patches patches_of(const Tape *tape, const Tensor *pixels, const Tensor *weight)
@@ -66,7 +66,7 @@ static ptrdiff_t patch_row(const Patches *f, int patch, int channel, int row)
     return ((ptrdiff_t)channel * f->S + y) * f->S + x;
 }
 
-/* rows [count,length] <- patches of one image. */
+/* Copies patches of one image to rows [count,length]. */
 static void gather(const Patches *f, int sample, OpRange patches, float *rows)
 {
     const float *const image = f->pixels + (ptrdiff_t)sample * f->C * f->S * f->S;
@@ -77,7 +77,7 @@ static void gather(const Patches *f, int sample, OpRange patches, float *rows)
                        (size_t)f->P * sizeof *rows);
 }
 
-/* dpixels += rows [count,length], back where they came from. */
+/* The inverse of gather: adds rows [count,length] to the patches' pixels in dpixels. */
 static void scatter(const Patches *f, int sample, OpRange patches, const float *rows)
 {
     float *const image = f->dpixels + (ptrdiff_t)sample * f->C * f->S * f->S;
@@ -99,7 +99,7 @@ static void forward_task(const void *context, int task, float *scratch)
          0, f->y + ((ptrdiff_t)sample * f->N + patches.begin) * f->D, f->D);
 }
 
-/* A block of patches of one image, counted from `sample` on, to its place in `gathered`. */
+/* Gathers a block of patches of one of the images from `sample` on into `gathered`. */
 static void gather_task(const void *context, int task)
 {
     const Patches *const f = context;
@@ -109,7 +109,7 @@ static void gather_task(const void *context, int task)
     gather(f, f->sample + image, patches, f->gathered + row * f->length);
 }
 
-/* y = X W^T with the packed weight, some images at once. */
+/* y = X W^T with the packed weight, PATCH_IMAGES images at a time. */
 static void forward_packed(Tape *tape, Patches *f, const PackedMatrix *packed)
 {
     const int images = f->B < PATCH_IMAGES ? f->B : PATCH_IMAGES;
@@ -152,7 +152,9 @@ Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedM
     return y;
 }
 
-/* A block of patches of one image: dX = dy W, scattered to dpixels. scratch: as in the forward. */
+/*
+ * A block of patches of one image: dX = dy W, scattered to dpixels. scratch: [PATCH_BLOCK,length].
+ */
 static void pixels_task(const void *context, int task, float *scratch)
 {
     const Patches *const f = context;
@@ -164,7 +166,7 @@ static void pixels_task(const void *context, int task, float *scratch)
     scatter(f, sample, patches, scratch);
 }
 
-/* Some rows of the weight: dW += dy^T X of the image at hand. */
+/* A range of rows of the weight: dW += dy^T X for image `sample`. */
 static void weight_task(const void *context, int task)
 {
     const Patches *const f = context;
@@ -174,7 +176,7 @@ static void weight_task(const void *context, int task)
          f->dweight + (ptrdiff_t)rows.begin * f->length, f->length);
 }
 
-/* Image after image, so that dW is one sum in the order of the images. */
+/* One image at a time, so that dW is summed in the order of the images. */
 static void weight_backward(Tape *tape, Patches *f)
 {
     f->gathered =

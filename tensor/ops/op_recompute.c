@@ -1,13 +1,14 @@
 /*
- * op_recompute.c - a segment of operations whose values are computed a second time instead of kept.
+ * op_recompute.c - activation checkpointing: the values of a segment are recomputed instead of
+ * kept.
  *
- * Derivation. The backward of a segment needs the values inside it, and these follow from its
- * input. So only the input is kept; when the gradient arrives, the segment runs forward again,
- * recorded on a tape of its own, and back. The same operations on the same values: the result is
- * bit-identical. Memory falls from all values of all segments to their inputs and the values of
- * one; time grows by one forward. Chen et al., arXiv 1604.06174.
+ * Derivation. The backward of a segment needs the values inside it, which are a function of its
+ * input. So only the input is kept; in the backward the segment runs forward again, recorded on the
+ * inner tape, and then backward. The operations and values are the same, so the result is
+ * bit-identical. Memory falls from the values of all segments to their inputs and the values of one
+ * segment; time grows by one forward. Chen et al., arXiv 1604.06174.
  *
- * Shapes. Those of the segment; its input and output are f32.
+ * Shapes. As the segment defines them; its input and output are f32.
  *
  * What is kept: the input.
  */
@@ -46,7 +47,7 @@ void op_recompute_backward(Tape *tape, Node *node)
     Tensor input = tensor_leaf(x->data, x->ndim, x->shape);
     input.needs_grad = true;
     input.grad = op_grad(tape, x);
-    tape_set_dropout(inner, tape_dropout(tape)); /* what the first run dropped */
+    tape_set_dropout(inner, tape_dropout(tape)); /* the dropout of the first run */
     const Settings *const settings = op_settings(node, sizeof *settings);
     Tensor *const y = settings->segment(inner, &input, settings->context, settings->index);
     tape_backward(inner, y, tensor_grad(node->out));

@@ -1,7 +1,7 @@
 /*
  * op_select_token.c - one token of every image: y[b,0] = x[b,token].
  *
- * Derivation. A copy: dx[b,token] = dy[b,0], and the other tokens receive nothing.
+ * Derivation. A copy: dx[b,token] = dy[b,0]; the gradient of the other tokens is 0.
  *
  * Shapes. x [B,T,D] -> y [B,1,D], of x's type. What is kept: nothing.
  */
@@ -10,13 +10,13 @@
 #include <assert.h>
 #include <string.h>
 
-/* One call: the token of x to y, or dy to that of dx. */
+/* Operands of one call: x -> y, or dy -> dx. */
 typedef struct Tokens {
     const Tensor *x;
     int token;
     char *tokens;   /* x or dx [B,T,D] */
     char *selected; /* y or dy [B,1,D] */
-    bool clears;    /* dx holds no values yet */
+    bool clears;    /* dx is uninitialised: set it to zero first */
 } Tokens;
 
 static void forward(const void *context)

@@ -1,26 +1,27 @@
 /*
- * op_slerp.c - spherical interpolation between rows: a new feature on the arc between two of them.
+ * op_slerp.c - spherical interpolation between rows: a new feature on the arc between two features.
  *
- * Derivation. Row i of z and its partner are first put on the sphere: a = x / max(|x|, eps), b
- * likewise. With c = a.b, w = acos(clamp(c)) and
+ * Derivation. Row i of z and its partner are first normalised: a = x / max(|x|, eps), b likewise.
+ * With c = a.b, w = acos(clamp(c)) and
  *
  *     A = sin((1-t) w) / sin(w)        B = sin(t w) / sin(w)        y = A a + B b
  *
- * the gradient g = dy reaches a and b along two ways, directly and through the angle:
+ * The gradient g = dy reaches a and b directly and through the angle:
  *
  *     dw = <g,a> A' + <g,b> B'         A' = ((1-t) cos((1-t) w) - A cos(w)) / sin(w), B' with t
- *     dc = -dw / sin(w)                0 where the clamp holds c, as in PyTorch
+ *     dc = -dw / sin(w)                0 where c is clamped, as in PyTorch
  *     da = A g + dc b                  db = B g + dc a
- *     dx = (da - a <a,da>) / |x|       da / eps where |x| < eps; the same for the partner
+ *     dx = (da - a <a,da>) / |x|       da / eps where |x| < eps; likewise for the partner
  *
- * <a,da> = A <g,a> + dc c follows from three dot products, so no row of scratch is needed.
+ * <a,da> = A <g,a> + dc c needs only three dot products and no scratch row.
  *
- * The clamp keeps w >= 4.5e-4. There sin(w) is fine, and A' loses 1e-16 / w^2: in double nine
- * digits stay. acos near 1 loses as many: c is exact to 1e-16 and 1 - c is at least 1e-7.
+ * Precision. The clamp keeps w >= 4.5e-4. The relative error of A' is at most 1e-16 / w^2, which
+ * leaves nine digits in double. acos near 1 loses as many: c is exact to 1e-16, and 1 - c is at
+ * least 1e-7.
  *
  * Shapes. z [..,D], partner and t [rows], y like z. What is kept: z (no copy). The rows of a batch
- * are few: they are visited in order by one thread, so that a row's gradients as itself and as the
- * partner of others are added in a fixed order. Shoemake, SIGGRAPH 1985.
+ * are few, so one thread processes them in order: the gradients of a row, its own and as partner of
+ * other rows, are then added in a fixed order. Source: Shoemake, SIGGRAPH 1985.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
@@ -30,10 +31,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-static const double SLERP_NORM_EPS = 1e-12;        /* as PyTorch's normalize */
-static const double SLERP_COSINE_LIMIT = 1 - 1e-7; /* as the published code */
+static const double SLERP_NORM_EPS = 1e-12;        /* the same as PyTorch's normalize */
+static const double SLERP_COSINE_LIMIT = 1 - 1e-7; /* the same as the published code */
 
-/* The arc between x and y, and the two weights of the point at t. */
+/* The arc between x and y, and the weights of x and y at the point t. */
 typedef struct Arc {
     double x_norm, y_norm; /* max(norm, eps) */
     bool x_small, y_small; /* norm < eps */
@@ -65,7 +66,7 @@ typedef struct Settings {
     const float *t;     /* [rows], borrowed until backward */
 } Settings;
 
-/* One call. */
+/* Operands of one call. */
 typedef struct Slerp {
     int rows, D;
     Settings settings;
@@ -111,8 +112,8 @@ Tensor *op_slerp(Tape *tape, Tensor *z, const int *partner, const float *t)
 }
 
 /*
- * One end of the arc: dx += gradient through a = x / norm of da = weight g + dc b, where b is the
- * other end and along = <a,da>, or 0 if the norm is held by eps.
+ * One end x of the arc; y is the other. With a = x / x_norm, b = y / y_norm and da = weight g + dc
+ * b: dx += (da - along a) / x_norm, where along = <a,da>, or 0 if the norm was clamped to eps.
  */
 static void end_backward(const float *g, const float *x, double x_norm, const float *y,
                          double y_norm, double weight, double dc, double along, int D, float *dx)

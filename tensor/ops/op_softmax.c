@@ -1,11 +1,11 @@
 /*
- * op_softmax.c - y = exp(x - max) / sum, row by row.
+ * op_softmax.c - y = exp(x - max) / sum, by row.
  *
- * Derivation. dy_i/dx_j = y_i (delta_ij - y_j), so with <y,dy> the row's dot product
+ * Derivation. dy_i/dx_j = y_i (delta_ij - y_j), With <y,dy> the row's dot product:
  *
  *     dx = y (dy - <y,dy>)
  *
- * Shapes. x [..,C], y like x. What is kept: y, from which alone the derivative is made (no copy).
+ * Shapes. x [..,C], y like x. What is kept: y (no copy); the derivative is a function of y alone.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"

@@ -6,17 +6,17 @@
  *     loss = log(W / P) = log1p((1/P) sum over pairs of expm1(-2 d2))
  *     dz_i = -(4/W) sum over j of w_ij (z_i - z_j)
  *
- * Features of an untrained encoder are nearly collinear, so d2 may be 1e-6 and the loss -2e-6:
- * there the second form keeps ten digits more. Rows far apart, off the unit sphere, want the first:
- * log1p near -1 cannot represent a W below 1e-16 P. The mean decides. Everything is in double and
- * rounded once.
+ * Features of an untrained encoder are nearly collinear, so d2 may be 1e-6 and the loss -2e-6: the
+ * second form then keeps ten more digits. Rows far apart, off the unit sphere, need the first:
+ * log1p near -1 cannot represent a W below 1e-16 P. The mean weight W / P selects the form: the
+ * second above 1/2. Everything is in double and rounded once.
  *
  * Shapes. z [..,D] -> [1]; 0 with zero gradient for fewer than two rows, where there is no pair.
  *
- * What is kept: z (no copy) and W. Pairs are visited again in the backward: N^2 weights would be
- * more memory than the batch's features. A task is one row against all later rows (forward) or all
- * others (backward); sums run in the order of the rows. Wang & Isola, arXiv 2005.10242, section 4,
- * with t = 2.
+ * What is kept: z (no copy) and W. The backward recomputes the weights: all N^2 would take more
+ * memory than the features. A task is one row against all later rows (forward) or all others
+ * (backward); sums run in the order of the rows. Wang & Isola, arXiv 2005.10242, section 4, with t
+ * = 2.
  */
 #include "tensor/ops/op.h"
 
@@ -33,7 +33,7 @@ typedef struct Pairs {
     float *loss, *dz;   /* [1], [rows,D] */
 } Pairs;
 
-/* |a - b|^2 in double. Four partial sums: so the additions need not wait for each other. */
+/* |a - b|^2 in double. Four partial sums, so that additions do not wait for each other. */
 static double squared_distance(const float *a, const float *b, int D)
 {
     double sum[4] = {0};
@@ -106,7 +106,8 @@ static void backward_task(const void *context, int i, float *scratch)
     const int D = f->D;
     const float *const zi = f->z + (ptrdiff_t)i * D;
     float *const dz = f->dz + (ptrdiff_t)i * D;
-    double *const gradient = (double *)(void *)scratch; /* blocks of the arena suit any type */
+    double *const gradient =
+        (double *)(void *)scratch; /* blocks of the arena are aligned for any type */
     memset(gradient, 0, (size_t)D * sizeof *gradient);
     for (int j = 0; j < f->rows; j++) {
         if (j == i)

@@ -2,17 +2,17 @@
  * ops.h - the operations, one declaration with its formula each: the library's reference card.
  *
  * Common contract. Operands are f32 tensors unless said otherwise, borrowed; outputs are new values
- * of the tape (valid until tape_reset, numbers until tape_release). Gradients have their value's
- * type. Wrong shapes assert and print both shapes. Nothing fails for want of memory: the arena was
- * planned. "Rows" are all dimensions but the last taken together. Every operation differentiates
- * with respect to every tensor operand. One caller at a time: the work is spread over the tape's
- * threads.
+ * of the tape (headers valid until tape_reset, data until tape_release). Gradients have their
+ * value's type. Wrong shapes assert and print both shapes. No operation runs out of memory, since
+ * the arena was planned. "Rows" are all dimensions but the last taken together. Every operation
+ * differentiates with respect to every tensor operand. One caller at a time: the work is spread
+ * over the tape's threads.
  *
- * The same bits. Work is cut into tasks by shapes alone, so threads never change a result. Samples
- * are the first dimension of an operand of three or more dimensions, and are computed and summed
- * one by one, so their grouping into micro-batches changes no result either. A matrix is one
- * sample: features that must not depend on the grouping travel as [B,1,D]. The losses take their
- * rows as one batch.
+ * Reproducibility. Work is divided into tasks by shapes alone, so the number of threads never
+ * changes a result. Samples are the first dimension of an operand of three or more dimensions, and
+ * are computed and summed one by one, so their grouping into micro-batches changes no result
+ * either. A matrix is one sample: features that must not depend on the grouping travel as [B,1,D].
+ * The losses take their rows as one batch.
  */
 #ifndef LNCLIP_TENSOR_OPS_OPS_H
 #define LNCLIP_TENSOR_OPS_OPS_H
@@ -25,11 +25,10 @@ typedef enum Activation { ACTIVATION_NONE, ACTIVATION_QUICK_GELU, ACTIVATION_GEL
 enum { LINEAR_MAX_PARTS = 3 };
 
 /*
- * The weights of a linear map, stored as stacked parts, so that keys and values (or any group that
- * reads the same input) are one product. part p: weight[p] [out_p, in], bias[p] [out_p] or NULL. A
- * part is frozen or trainable according to needs_grad of its leaves. Where all parts are frozen,
- * the stacked weight W may have been packed; the packs then serve instead of gemm, and must hold
- * the same values.
+ * The weights of a linear map, stacked from parts, so that keys and values (or any maps of the same
+ * input) are one product. Part p: weight[p] [out_p, in], bias[p] [out_p] or NULL. A part is frozen
+ * or trainable according to needs_grad of its leaves. If all parts are frozen, the stacked weight W
+ * may be packed; the packs, which must hold the same values, are then used instead of gemm.
  */
 typedef struct Linear {
     int in, out; /* out = sum of the parts' rows */
@@ -42,16 +41,18 @@ typedef struct Linear {
         compute; /* without packs: f32, or bf16 of f32 weights, which are packed for each product */
 } Linear;
 
-/* The type of x that op_linear expects: bf16 where the weight was packed in bf16 or int8, else
- * `compute`. */
+/*
+ * The type of x that op_linear expects: bf16 if `forward` is packed in bf16 or int8, f32 if packed
+ * in f32, else `compute`.
+ */
 DType op_linear_type(const Linear *linear);
 
 /*
- * y = act(x W^T + b + residual). x [B,M,in] or [M,in] -> y [B,M,out] or [M,out]. x of
- * op_linear_type. residual: like y, or NULL; f32 or of x's type. y has its type, or x's without
- * one, and is written in its place if it was handed over (tape_hand_over). A weight packed in int8
- * has no backward: recording through it asserts.
- * quick_gelu(z) = z sigmoid(1.702 z); gelu(z) = z Phi(z), Phi the normal distribution function.
+ * y = act(x W^T + b + residual). x [B,M,in] or [M,in] -> y [B,M,out] or [M,out]. x is of
+ * op_linear_type. residual: [shape of y], f32 or of x's type, or NULL. y has the residual's type
+ * (x's without one) and overwrites a residual that was handed over (tape_hand_over). A weight
+ * packed in int8 has no backward: recording through it asserts. quick_gelu(z) = z sigmoid(1.702 z);
+ * gelu(z) = z Phi(z), Phi the normal distribution function.
  */
 Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activation,
                   Tensor *residual);
@@ -70,18 +71,18 @@ typedef struct Lora {
 } Lora;
 
 /*
- * y = residual + s (D(x) A^T) B^T: with y as the residual of op_linear its weight is in effect W +
- * s B A, though W stays as it is, packed or not. On a tape with dropout (tape_set_dropout) each
- * element of D(x) is 0 with probability p, else x / (1 - p), drawn for each part on its own;
- * otherwise D(x) = x. x [B,M,in] or [M,in], f32 or bf16; residual: f32 like y, or NULL, which is
- * zeros. y [.., out], f32 with a residual, else of x's type. Hu et al., arXiv 2106.09685.
+ * y = residual + s (D(x) A^T) B^T: with y as the residual of op_linear, that map's effective weight
+ * is W + s B A, while W, packed or not, is unchanged. On a tape with dropout (tape_set_dropout)
+ * each element of D(x) is 0 with probability p, else x / (1 - p), drawn for each part on its own;
+ * otherwise D(x) = x. x [B,M,in] or [M,in], f32 or bf16; residual: f32 [shape of y], or NULL for
+ * zeros. y [.., out] is f32 with a residual, else of x's type. Hu et al., arXiv 2106.09685.
  */
 Tensor *op_lora(Tape *tape, Tensor *x, const Lora *lora, Tensor *residual);
 
 /*
- * y = gamma (x - mean) / sqrt(var + eps) + beta, by row; var is the biased one. gamma, beta [D]. x
- * f32, y of `type`, f32 or bf16; bf16 keeps (x - mean) / sqrt(var + eps) in bf16 for the backward,
- * f32 keeps x.
+ * y = gamma (x - mean) / sqrt(var + eps) + beta, by row; var is the biased variance. gamma, beta
+ * [D]. x is f32, y of `type`, f32 or bf16. For the backward an f32 y keeps x; a bf16 y keeps a bf16
+ * copy of (x - mean) / sqrt(var + eps).
  */
 Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float eps, DType type);
 
@@ -90,17 +91,17 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
  * [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D], all f32 or all bf16; softmax in f32.
  * probabilities: NULL, or an f32 leaf [B,heads,Tq,T] of the caller that lives until tape_reset: its
  * data, unless NULL, is filled with the softmax, and if it needs a gradient the backward adds that
- * of the objective with respect to the softmax. Never holds more than one head's [Tq,T] per worker
- * (backward: two) of its own.
+ * of the objective with respect to the softmax. Temporary memory: one [Tq,T] matrix per thread
+ * forward, two backward.
  */
 Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *probabilities);
 
 /*
  * Convolution with kernel = stride = P, no bias: pixels [B,C,S,S], weight [D,C,P,P] ->
- * [B,(S/P)^2,D], patches in row-major order. Where S is no multiple of P the rest of the border is
- * ignored, as in PyTorch's convolution. packed: NULL, or the weight of one that does not train as
- * W^T [C P P,D], packed in f32 or bf16, borrowed for the call; it serves the forward instead of
- * gemm. All tensors are f32 in any case.
+ * [B,(S/P)^2,D], patches in row-major order. If S is not a multiple of P, the remaining border is
+ * ignored, as in PyTorch's convolution. packed: NULL, or a frozen weight as W^T [C P P,D], packed
+ * in f32 or bf16 and borrowed for the call; the forward then uses it instead of gemm. All tensors
+ * are f32.
  */
 Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedMatrix *packed);
 
@@ -108,7 +109,7 @@ Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedM
  * [B,T,D]. */
 Tensor *op_embed_tokens(Tape *tape, Tensor *patches, Tensor *class_embedding, Tensor *position);
 
-/* x of f32 or bf16 -> the same numbers in `type`, f32 or bf16 (rounded to nearest even). */
+/* x, f32 or bf16 -> the same values in `type`, f32 or bf16 (rounded to nearest even). */
 Tensor *op_cast(Tape *tape, Tensor *x, DType type);
 
 /* x [B,T,D], f32 or bf16 -> the given token of each image, [B,1,D], of the same type. */
@@ -154,15 +155,17 @@ Tensor *op_uniformity(Tape *tape, Tensor *z);
  */
 Tensor *op_slerp(Tape *tape, Tensor *z, const int *partner, const float *t);
 
-/* Operations on x, which it takes over (releases), with what `context` and `index` tell: their
- * result. */
+/*
+ * A function that applies operations to x, which it must release, and returns their result.
+ * `context` and `index` are those of op_recompute.
+ */
 typedef Tensor *TapeSegment(Tape *tape, Tensor *x, const void *context, int index);
 
 /*
- * segment(tape, x), of whose values none but x is kept: the backward computes them again, on
- * tape_inner(tape), which must be there. x, taken over, and the result are f32. `context` is
- * borrowed until backward. Where x needs no gradient the segment just runs, recorded as usual. Chen
- * et al., arXiv 1604.06174.
+ * segment(tape, x) with activation checkpointing: only x is kept, and the backward recomputes the
+ * values of the segment on tape_inner(tape), which must exist (tape_allow_recompute). x, which is
+ * released, and the result are f32. `context` is borrowed until backward. If x needs no gradient,
+ * the segment runs and is recorded as usual. Chen et al., arXiv 1604.06174.
  */
 Tensor *op_recompute(Tape *tape, Tensor *x, TapeSegment *segment, const void *context, int index);
 
