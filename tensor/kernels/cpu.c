@@ -14,16 +14,16 @@
 #include <unistd.h>
 #endif
 
-/* State that XCR0 says is saved. */
+/* Bits of XCR0: the state that the operating system saves. */
 enum {
-    XCR0_YMM = 0x6,              /* of SSE and AVX */
-    XCR0_ZMM = 0xe6,             /* and opmask, upper halves, zmm16-31 */
-    XCR0_TILES = 0x3 << 17,      /* their configuration and their contents */
-    XCR0_TILE_CONTENTS = 18,     /* the number of the bit that needs permission */
+    XCR0_YMM = 0x6,              /* registers of SSE and AVX */
+    XCR0_ZMM = 0xe6,             /* these, opmask, upper halves and zmm16-31 */
+    XCR0_TILES = 0x3 << 17,      /* configuration and contents of tiles */
+    XCR0_TILE_CONTENTS = 18,     /* number of the bit that needs permission */
     REQUEST_PERMISSION = 0x1023, /* ARCH_REQ_XCOMP_PERM of asm/prctl.h, which older systems lack */
 };
 
-/* Leaf 7, of which older compilers' cpuid.h lack names or call them otherwise. */
+/* Bits of leaf 7. cpuid.h of older compilers lacks these names or uses others. */
 enum {
     ECX_AVX512_VNNI = 1 << 11,
     EDX_AMX_BF16 = 1 << 22,
@@ -45,7 +45,7 @@ static CpuId cpuid(unsigned leaf, unsigned subleaf)
     return id;
 }
 
-/* Whether the operating system saves all of this state; none if it does not use XSAVE at all. */
+/* True if the operating system uses XSAVE and saves all of `state`. */
 static bool saves(uint32_t state)
 {
     if (!(cpuid(1, 0).ecx & bit_OSXSAVE))
@@ -74,7 +74,7 @@ bool cpu_has_avx512_vnni(void)
 
 bool cpu_has_avx512_bf16(void)
 {
-    /* Subleaf 0 tells the number of the last subleaf. */
+    /* eax of subleaf 0 is the number of the last subleaf. */
     return cpuid(7, 0).eax >= 1 && (cpuid(7, 1).eax & EAX_AVX512_BF16) && saves(XCR0_ZMM);
 }
 

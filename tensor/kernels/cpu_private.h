@@ -2,9 +2,10 @@
  * cpu_private.h - which vector instructions this processor offers and the operating system lets
  * programs use.
  *
- * CPUID is not enough: registers that the system does not save across a switch of tasks would be
- * lost, so the saved state (XCR0) is checked too. Each function checks only what it names;
- * kernels.c checks that all lower levels are available as well. All false off x86-64. Thread-safe.
+ * CPUID is not enough: registers that the system does not save on a context switch would be lost,
+ * so the saved state (XCR0) is checked too. Each function checks only the features it names;
+ * kernels.c checks that all lower levels are available as well. All return false on other
+ * processors than x86-64. Thread-safe.
  */
 #ifndef LNCLIP_TENSOR_KERNELS_CPU_PRIVATE_H
 #define LNCLIP_TENSOR_KERNELS_CPU_PRIVATE_H
@@ -22,9 +23,10 @@ bool cpu_has_avx512_vnni(void);
 bool cpu_has_avx512_bf16(void);
 
 /*
- * Tiles, and their products of bf16 and of bytes. Linux keeps tiles from a process until it asks:
- * this asks for the whole process, its present and future threads, and says no if that is refused.
- * Asking takes no memory; a thread's state grows by 8 KiB when it first uses a tile.
+ * AMX tiles, and their products of bf16 and of bytes. Linux lets a process use tiles only after it
+ * requested permission: this function requests it for all present and future threads of the
+ * process, and returns false if it is refused. The request takes no memory; a thread's state grows
+ * by 8 KiB when it first uses a tile.
  */
 bool cpu_has_amx(void);
 

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #ifdef __clang__
-#pragma STDC FP_CONTRACT OFF /* MADD says what is fused; gcc -std=c11 fuses nothing */
+#pragma STDC FP_CONTRACT OFF /* only MADD may fuse; gcc -std=c11 fuses nothing */
 /* The iterations of the next loop are independent: outputs are inputs or disjoint. */
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -52,25 +52,27 @@ INLINE float of_bf16(uint16_t bits)
     return float_of_bits((uint32_t)bits << 16);
 }
 
-/* exp_of's `low` where the argument is known in f32 only: x + -0 is x for every x. */
+/* `low` of exp_of for an argument known in f32 only: x + -0 is x for every x. */
 #define NO_LOW (-0.0f)
 
-/* The normal distribution at z: its function Phi and its density phi. */
+/* The normal distribution at z: Phi(z) and phi(z). */
 typedef struct Normal {
     float cdf, density;
 } Normal;
 
-enum { EPILOGUE_ROWS = 8 }; /* activated per call, which makes the cost of the call negligible */
+enum {
+    EPILOGUE_ROWS = 8
+}; /* rows per call of `activate`, enough to make the call's cost negligible */
 
 #endif
 
 /*
- * exp(x + low) for |low| < 0.01: a caller that knows its argument to more than f32 passes the rest.
+ * exp(x + low) for |low| < 0.01. `low` is the part of the argument below the precision of an f32.
  *
  * x = k ln 2 + r with |r| <= ln(2) / 2 and integer k, so exp(x) = 2^k exp(r). Adding 1.5 2^23
- * rounds to an integer and leaves it in the low bits. ln 2 is subtracted in two parts, the first of
- * so few bits that k times it is exact. 2^k may itself be too small or too large for an f32 (k from
- * -151 to 151), so it is applied as two factors; the second product rounds once, also to a
+ * rounds to an integer and leaves it in the low bits. ln 2 is subtracted in two parts, the first
+ * with so few bits that its product with k is exact. 2^k may be too small or too large for an f32
+ * (k is -151 to 151), so it is applied as two factors; the second product rounds once, also to a
  * subnormal. Beyond +-104 the result is 0 or infinity anyway; a NaN passes through every step.
  */
 INLINE TARGET float NAME(exp_of)(float x, float low)
@@ -115,8 +117,7 @@ TARGET static void NAME(quick_gelu)(const float *z, float *y, size_t n)
         y[i] = z[i] * NAME(quick_gelu_sigmoid)(z[i]);
 }
 
-/* ds/dz = 1.702 s (1 - s), so dy/dz = s + 1.702 (z s) (1 - s), in the order
- * that never overflows. */
+/* ds/dz = 1.702 s (1 - s), so dy/dz = s + 1.702 (z s) (1 - s), in an order that never overflows. */
 TARGET static void NAME(quick_gelu_backward)(const float *z, const float *dy, float *dz, size_t n)
 {
     INDEPENDENT
@@ -127,12 +128,12 @@ TARGET static void NAME(quick_gelu_backward)(const float *z, const float *dy, fl
 }
 
 /*
- * With a = |z|, both share exp(-a^2 / 2); Phi(-a) = exp(-a^2 / 2) t Q(t) with t = 1 / (1 + a / 4),
- * where t Q(t) is Mills' ratio over sqrt(2 pi), smooth and without cancellation. The lower tail is
- * therefore accurate relative to itself. a^2 is split into an exact square and a rest, because its
- * rounding error would be magnified by the exponential. Beyond a = 15 the tail is 0 (the bits of
- * positive floats are ordered as they are, and a minimum of integers is never turned into a
- * branch).
+ * With a = |z|, Phi and phi share exp(-a^2 / 2); Phi(-a) = exp(-a^2 / 2) t Q(t) with t = 1 / (1 + a
+ * / 4), where t Q(t) is Mills' ratio over sqrt(2 pi), smooth and without cancellation. The lower
+ * tail is therefore accurate relative to itself. a^2 is split into an exact square and a rest,
+ * because its rounding error would be magnified by the exponential. Beyond a = 15 the tail is 0
+ * (the bits of positive floats are ordered as they are, and a minimum of integers is never turned
+ * into a branch).
  */
 INLINE TARGET Normal NAME(normal_at)(float z)
 {
@@ -210,7 +211,7 @@ TARGET static void NAME(pair)(const uint16_t *even, const uint16_t *odd, size_t 
         out[i] = even[i] | (uint32_t)odd[i] << 16;
 }
 
-/* Sums of one row of a tile, in f32: scaled where they are integers, with bias and residual. */
+/* z of one row in f32: sums, scaled if they are integers, plus bias and residual. */
 INLINE TARGET void NAME(epilogue_row)(const Epilogue *f, int row, const int columns,
                                       const void *sums, float z[KERNELS_COLUMNS])
 {
@@ -257,7 +258,7 @@ INLINE TARGET void NAME(store_row)(const float *v, DType type, void *out, ptrdif
 }
 
 /*
- * At most EPILOGUE_ROWS rows. `columns` is a constant for full panels: their loops then have no
+ * At most EPILOGUE_ROWS rows. For full panels `columns` is a constant: the loops then have no
  * remainder, and the sums of a row stay in registers.
  */
 INLINE TARGET void NAME(epilogue_rows)(const Epilogue *f, int row, int count, const int columns,

@@ -1,6 +1,6 @@
 /*
  * kernels.c - see kernels.h: compiles the templates for each ISA level, builds a table for each
- * level that the processor has, and chooses one once.
+ * level that the processor supports, and chooses one.
  */
 #include "tensor/kernels/kernels.h"
 
@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- The table of each ISA level: the kernels that it adds to those of the level below --- */
+/* --- The table of each ISA level: the kernels that replace those of the level below --- */
 
-#define TARGET        /* whatever the whole build targets */
+#define TARGET        /* the target of the whole build */
 #define NAME(x)       x##_reference
 #define MADD(a, b, c) ((a) * (b) + (c))
 #include "tensor/kernels/rows_template.h"
@@ -89,7 +89,7 @@ static void fill_amx(Kernels *table)
 
 #define X86(fill) fill
 #else
-#define X86(fill) NULL /* never called: cpu_has_* are false */
+#define X86(fill) NULL /* never called, since cpu_has_* are false */
 #endif
 
 /* --- The choice --- */
@@ -113,9 +113,9 @@ static const IsaLevel levels[] = {
 enum { LEVELS = sizeof levels / sizeof *levels };
 
 static pthread_once_t build_once = PTHREAD_ONCE_INIT, choose_once = PTHREAD_ONCE_INIT;
-static Kernels tables[LEVELS]; /* of the levels that the processor has */
+static Kernels tables[LEVELS]; /* tables of the levels that the processor supports */
 static int available;
-static const Kernels *chosen; /* NULL: choosing failed, and `failure` says why */
+static const Kernels *chosen; /* NULL if choosing failed; `failure` has the reason */
 static bool plain;
 static Error failure;
 
@@ -132,7 +132,7 @@ static void build(void)
     }
 }
 
-/* LEVELS if none has that name. */
+/* The number of a level by name; LEVELS if unknown. */
 static int level_of(const char *name)
 {
     int level = 0;

@@ -25,79 +25,79 @@
 #include <stdint.h>
 
 enum {
-    KERNELS_COLUMNS = 64,  /* of a panel of a packed matrix (tensor/packed.h) */
-    KERNELS_TILE_ROWS = 6, /* rows of A that the f32 product wants side by side */
+    KERNELS_COLUMNS = 64,  /* columns of a panel of a packed matrix (tensor/packed.h) */
+    KERNELS_TILE_ROWS = 6, /* rows of A in a tile of the f32 product (pack_a) */
     KERNELS_LINE = 64,     /* bytes: rows of A in bf16 and int8 are whole lines long */
-    KERNELS_SUMS = 48 * KERNELS_COLUMNS, /* most sums that a product hands over at once */
+    KERNELS_SUMS = 48 * KERNELS_COLUMNS, /* most sums that a product passes to `store` at once */
     /* Fractional bits of a weight of `blend`: 32 - 8 bits of a pixel - 2 of headroom for negative
      * lobes. */
     KERNELS_WEIGHT_BITS = 22,
 };
 
 /*
- * What happens to finished sums on their way to memory. With v = sum, or for int8
+ * The epilogue of a product: how its sums are stored. With v = sum, or for int8
  * row_scale[m] column_scale[n] (sum - row_zero[m] column_sum[n]):
  *
  *     z = v + bias + residual        c = activate(z), or z
  */
 typedef struct Epilogue {
-    int columns;       /* 1..KERNELS_COLUMNS: what is written */
-    ptrdiff_t ld;      /* elements between rows of c, z and residual */
-    DType type;        /* of c, z and residual: DTYPE_F32 or DTYPE_BF16 (rounded to nearest even) */
-    const float *bias; /* [columns] or NULL */
+    int columns;  /* 1..KERNELS_COLUMNS: columns to write */
+    ptrdiff_t ld; /* elements between rows of c, z and residual */
+    DType type;   /* type of c, z, residual: DTYPE_F32 or DTYPE_BF16 (rounded to nearest even) */
+    const float *bias;                                    /* [columns] or NULL */
     const void *residual;                                 /* [rows,columns] or NULL; may be c */
     void (*activate)(const float *z, float *y, size_t n); /* or NULL */
-    void *z;                   /* [rows,columns] receives what `activate` is given, or NULL */
-    void *c;                   /* [rows,columns]; NULL for a `store` that does not write it */
+    void *z;                                              /* [rows,columns] receives z, or NULL */
+    void *c;                   /* [rows,columns]; NULL if `store` does not write it */
     const float *row_scale;    /* int8: [rows], else NULL */
     const int32_t *row_zero;   /* int8: [rows], the byte of A that means 0 */
     const float *column_scale; /* int8: [columns] */
-    const int32_t *column_sum; /* int8: [columns], of each column of B */
+    const int32_t *column_sum; /* int8: [columns], the sum of each column of B */
 } Epilogue;
 
 /*
- * sums [rows,64] = A B for one panel of B. Both lie in 32-bit groups of g = 1 (f32), 2 (bf16) or 4
- * (int8: A unsigned, B signed) numbers along k. The order of each sum follows from `groups` alone:
- * not from `rows`, nor from where a row stands. int8 sums are exact. bf16 subnormals may count as
- * zero.
+ * sums [rows,64] = A B for one panel of B. Both are stored in 32-bit groups of g = 1 (f32), 2
+ * (bf16) or 4 (int8: A unsigned, B signed) elements along k. The order of each sum depends on
+ * `groups` alone: not on `rows` or on the position of a row. int8 sums are exact. bf16 subnormals
+ * may count as zero.
  */
 typedef struct KernelProduct {
     int rows;    /* >= 1 */
-    int columns; /* 1..64: the sums wanted; those beyond need not be computed */
-    int groups;  /* k / g, >= 1; bf16 and int8: a multiple of 16, so rows of A are whole lines */
+    int columns; /* 1..64: columns to compute; others may be computed too */
+    int groups;  /* k / g, >= 1; bf16 and int8: a multiple of 16, whole lines of A */
     const void
-        *a; /* f32: [ceil(rows/6)][groups][6], as `pack_a` lays it; else rows, lda bytes apart */
+        *a; /* f32: [ceil(rows/6)][groups][6], the layout of pack_a; else rows, lda bytes apart */
     ptrdiff_t lda;
     const void *b; /* [groups][64] groups, 64-byte aligned; zero where A is padded */
     /*
-     * `store` gets the sums, f32 or for int8 i32, of `count` rows from `row` on, as [count,64],
-     * before the next are computed in the same place (`sums`, KERNELS_SUMS of them, 64-byte
-     * aligned). If it is NULL, row r's sums stay at sums + r ld_sums: room for all rows, 64 columns
-     * each, whatever `columns` is.
+     * Called with the sums (f32, int8: i32) of `count` rows from `row` on, as [count,64], before
+     * the next ones overwrite them in the buffer `sums` (KERNELS_SUMS elements, 64-byte aligned).
+     * NULL: the sums of row r are left at sums + r ld_sums, which must have room for 64 columns of
+     * every row, whatever `columns` is.
      */
     void (*store)(const Epilogue *epilogue, int row, int count, const void *sums);
     const Epilogue *epilogue;
     void *sums;
     ptrdiff_t ld_sums;     /* sums between rows, >= 64; unused with `store` */
-    const char *prefetch;  /* bytes that will be wanted soon; need not be mapped; NULL for none */
-    size_t prefetch_bytes; /* how many of them to fetch into the second-level cache meanwhile */
+    const char *prefetch;  /* data that will be read soon; need not be mapped; NULL for none */
+    size_t prefetch_bytes; /* bytes of it to prefetch into the second-level cache */
 } KernelProduct;
 
 /*
- * Rows of attention's scores, and of P and dS in bf16, which follow from them. dS is wanted twice:
- * by rows, and like P as part of a packed operand whose k runs down the rows. There two rows are
- * one of pairs: 64 columns, the next 64 `step` pairs further on, and so on; without a second row
- * its half is zeros.
+ * One or two rows of attention's scores, and the P and dS in bf16 that are computed from them. dS
+ * is stored twice: by rows, and like P in a packed operand whose k runs down the rows. In that
+ * operand two rows form one row of pairs, in panels of 64 columns that are `step` pairs apart; a
+ * missing second row is zeros.
  */
 typedef struct KernelScores {
-    int rows, n; /* 1 or 2; columns */
+    int rows, n; /* rows: 1 or 2; n: columns */
     float scale;
     const float *lse;         /* [rows] */
     const float *scores, *dP; /* [rows,n], ld apart */
     ptrdiff_t ld;
     uint16_t *dS; /* [rows,n], ld_dS apart */
     ptrdiff_t ld_dS;
-    uint32_t *P_pairs, *dS_pairs; /* [ceil(n/64)] times up to 64 */
+    uint32_t *P_pairs, *dS_pairs; /* [ceil(n/64)] panels of up to 64 pairs */
     ptrdiff_t step;
 } KernelScores;
 
@@ -114,19 +114,20 @@ typedef struct Kernels {
     float (*softmax)(float *row, int n, float scale);
 
     /*
-     * softmax without the division, for a product that divides its sums instead: p[n] = exp(scale *
-     * row - largest) in bf16, *inverse_sum = 1 / sum of those rounded p. Returns largest -
-     * log(*inverse_sum), the log-sum-exp. n >= 1; masks as in softmax; a NaN makes *inverse_sum and
-     * the result NaN. Not in place.
+     * softmax without the division, for a product that divides its sums afterwards: p[n] =
+     * exp(scale * row - largest) in bf16, *inverse_sum = 1 / sum of the rounded p. Returns largest
+     * - log(*inverse_sum), the log-sum-exp. n >= 1; masks as in softmax; a NaN makes *inverse_sum
+     * and the result NaN. Not in place.
      */
     float (*softmax_bf16)(const float *row, int n, float scale, uint16_t *p, float *inverse_sum);
 
     /*
-     * The backward of softmax from its scores and saved log-sum-exp. In place: P[n] comes as scores
-     * and leaves as p = exp(scale * score - lse); dP[n] leaves as dS = scale * p (dP - sum p dP /
-     * sum p), the gradient of the unscaled scores: lse is rounded, so the p do not quite sum to 1.
-     * The rows lie as in a packed operand: 64 numbers, the next 64 `step` numbers further on, and
-     * so on. The bf16 one computes the same from bf16's p throughout, of one or two rows.
+     * The backward of softmax from its scores and saved log-sum-exp. In place: P[n] holds the
+     * scores on entry and p = exp(scale * score - lse) on return; dP[n] is overwritten by dS =
+     * scale * p (dP - sum p dP / sum p), the gradient of the unscaled scores. (The division by sum
+     * p is there because lse is rounded, so p does not sum to exactly 1.) Rows are stored as in a
+     * packed operand: panels of 64 elements, `step` elements apart. The bf16 kernel computes the
+     * same from p rounded to bf16, for one or two rows.
      */
     void (*softmax_gradient)(float *P, float *dP, ptrdiff_t step, int n, float scale, float lse);
     void (*softmax_gradient_bf16)(const KernelScores *scores);
@@ -142,7 +143,7 @@ typedef struct Kernels {
     void (*gelu)(const float *z, float *y, size_t n);
     void (*gelu_backward)(const float *z, const float *dy, float *dz, size_t n);
 
-    /* One row [D]: y = gamma xhat + beta; *mean and *rstd are what the backward needs. */
+    /* One row [D]: y = gamma xhat + beta; *mean and *rstd are saved for the backward. */
     void (*layer_norm)(const float *x, const float *gamma, const float *beta, int D, float eps,
                        float *y, float *mean, float *rstd);
 
@@ -165,8 +166,10 @@ typedef struct Kernels {
     void (*to_bf16)(const float *x, uint16_t *y, size_t n);
     void (*from_bf16)(const uint16_t *x, float *y, size_t n);
 
-    /* layer_norm with y and, if not NULL, xhat = (x - mean) rstd in bf16; the
-     * statistics are f32's. */
+    /*
+     * layer_norm that stores y and, if not NULL, xhat = (x - mean) rstd in bf16; the statistics are
+     * computed in f32.
+     */
     void (*layer_norm_bf16)(const float *x, const float *gamma, const float *beta, int D, float eps,
                             uint16_t *y, uint16_t *xhat, float *rstd);
 
@@ -176,11 +179,11 @@ typedef struct Kernels {
                                      int D, float rstd, float *dx, float *dgamma, float *dbeta);
 
     /*
-     * Quantises x[n] f[n] (factor f, NULL for 1) in 254 steps from the least to the largest of them
-     * and 0: with step = largest / 254 - least / 254, y = round(x f / step) + zero in [0, 255],
-     * where zero = round(-least / step) is the byte of 0. Returns the step, or 0 and y = zero = 0
-     * if it would be subnormal, or NaN (y means nothing) where an x f is NaN or infinity. Rounds to
-     * nearest, y's ties to even.
+     * Quantises x[n] f[n] (factor f, NULL for 1) in 254 steps from the least to the largest of
+     * these values and 0: with step = largest / 254 - least / 254, y = round(x f / step) + zero in
+     * [0, 255], where zero = round(-least / step) is the byte of 0. Returns the step, or 0 and y =
+     * zero = 0 if it would be subnormal, or NaN (y undefined) if an x f is NaN or infinity. Rounds
+     * to nearest, y's ties to even.
      */
     float (*quantize)(const uint16_t *x, const float *factor, int n, uint8_t *y, int32_t *zero);
 
@@ -188,19 +191,19 @@ typedef struct Kernels {
      * Not in place. */
     void (*pair)(const uint16_t *even, const uint16_t *odd, size_t n, uint32_t *out);
 
-    /* The packed product in each precision, and the usual `store`. */
+    /* The packed product in each precision, and the `store` that applies an Epilogue. */
     void (*product[PRECISION_COUNT])(const KernelProduct *product);
     void (*epilogue)(const Epilogue *epilogue, int row, int count, const void *sums);
 
     /*
-     * Lays `rows` (1..KERNELS_TILE_ROWS) of a [rows,depth], lda floats apart, side by side: out
-     * [depth][KERNELS_TILE_ROWS], zero beyond `rows`. out must not overlap a.
+     * Packs `rows` (1..KERNELS_TILE_ROWS) rows of a [rows,depth], lda floats apart, for the f32
+     * product: out [depth][KERNELS_TILE_ROWS] = a^T, zero beyond `rows`. out must not overlap a.
      */
     void (*pack_a)(const float *a, ptrdiff_t lda, int rows, int depth, float *out);
 
     /*
-     * Lays `count` (1..64) rows of `depth` 32-bit groups side by side as columns: out [depth][64],
-     * 64-byte aligned, zero beyond `count`.
+     * Transposes `count` (1..64) rows of `depth` 32-bit groups: out [depth][64], 64-byte aligned,
+     * zero beyond `count`.
      */
     void (*transpose)(const uint32_t *const *rows, int count, int depth, uint32_t *out);
 
@@ -210,24 +213,25 @@ typedef struct Kernels {
      * is a row. Neither works in place.
      *
      * blend: out[i] = clip(round(sum over k < taps of weights[k] * in[k * stride + i] / 2^22)), i <
-     * n, where round takes halves up and clip keeps 0..255. |weights[k]| < 2^27, taps >= 1, and the
-     * sum of |weights[k]| * 255 must stay below 2^31 - 2^21.
+     * n, where round rounds halves up and clip limits to 0..255. |weights[k]| < 2^27, taps >= 1,
+     * and the sum of |weights[k]| * 255 must stay below 2^31 - 2^21.
      */
     void (*blend)(const int32_t *weights, int taps, const uint8_t *in, size_t stride, uint8_t *out,
                   size_t n);
 
-    /* out [columns,rows], out_stride bytes between rows = transpose of in [rows,columns],
-     * in_stride. */
+    /*
+     * out [columns,rows] = transpose of in [rows,columns]; out_stride and in_stride are bytes
+     * between rows.
+     */
     void (*transpose_bytes)(const uint8_t *in, size_t in_stride, size_t rows, size_t columns,
                             uint8_t *out, size_t out_stride);
 
-    /* Whether product[PRECISION_F32] is written for this processor and beats the library behind
-     * gemm. */
+    /* True if product[PRECISION_F32] is written for this ISA level and is faster than gemm. */
     bool product_is_fast;
 
     /*
-     * Whether product in bf16 and int8 is so much faster with rows of A an odd number of lines
-     * apart that they are worth copying: rows a power of two apart share a few sets of the
+     * True if the bf16 and int8 products are so much faster with rows of A an odd number of lines
+     * apart that copying the rows pays: rows a power of two apart share a few sets of the
      * first-level cache.
      */
     bool product_wants_odd_rows;
@@ -235,9 +239,9 @@ typedef struct Kernels {
 
 /*
  * Detects the processor (what CPUID offers and the operating system saves), applies LNCLIP_CPU,
- * fills the table. Call once at start to have a bad LNCLIP_CPU reported: STATUS_USAGE for an
- * unknown name, STATUS_FAILED for one this processor lacks. Thread-safe; later calls repeat the
- * first answer.
+ * fills the table. Call once at start to report a bad LNCLIP_CPU: STATUS_USAGE for an unknown name,
+ * STATUS_FAILED for a level that this processor lacks. Thread-safe; later calls return the first
+ * result.
  */
 Status kernels_init(Error *error);
 
@@ -245,23 +249,21 @@ Status kernels_init(Error *error);
 const Kernels *kernels(void);
 
 /*
- * True if LNCLIP_CPU=ref asks for plain C throughout: gemm then does without OpenBLAS too. (False
- * where the reference runs because the processor has no further level.) Initialises on first use
- * like kernels().
+ * True if LNCLIP_CPU=ref was set, so that gemm too must not use OpenBLAS. False where the reference
+ * runs only because the processor has no higher level. Initialises on first use like kernels().
  */
 bool kernels_plain(void);
 
-/* The reference, for tests. Thread-safe. */
+/* For tests. The table of the reference. Thread-safe. */
 const Kernels *kernels_reference(void);
 
 /*
- * A table by name if this processor can run it, else NULL, whatever LNCLIP_CPU says: for tests that
- * compare all variants. Thread-safe.
+ * For tests that compare all variants. The table of that name if this processor can run it, else
+ * NULL, whatever LNCLIP_CPU is. Thread-safe.
  */
 const Kernels *kernels_variant(const char *name);
 
-/* The names that kernels_variant and LNCLIP_CPU know, plainest first: of 0, 1, ...; NULL beyond the
- * last. */
+/* The name of ISA level 0, 1, ..., as in LNCLIP_CPU, lowest first; NULL beyond the last. */
 const char *kernels_variant_name(int level);
 
 #endif

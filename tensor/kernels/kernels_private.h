@@ -1,9 +1,9 @@
 /*
- * kernels_private.h - the kernels that are written for one ISA level each, from which kernels.c
- * builds its tables, in addition to those of rows_template.h.
+ * kernels_private.h - the kernels written for a single ISA level. kernels.c builds its tables from
+ * them and from those of rows_template.h.
  *
- * All but the reference exist only in programs for x86-64, and may only be put into the table of a
- * processor that has the instructions (cpu_private.h).
+ * All but the reference are compiled for x86-64 only, and may only be called on a processor that
+ * has the instructions (cpu_private.h).
  */
 #ifndef LNCLIP_TENSOR_KERNELS_KERNELS_PRIVATE_H
 #define LNCLIP_TENSOR_KERNELS_KERNELS_PRIVATE_H
@@ -50,8 +50,8 @@ float kernels_softmax_bf16_avx512(const float *row, int n, float scale, uint16_t
 void kernels_softmax_gradient_bf16_avx512(const KernelScores *scores);
 
 /*
- * product_amx.c. The process must have permission to use tiles (cpu_private.h). The tile
- * configuration and contents of the caller are lost; no tile is configured afterwards.
+ * product_amx.c. The process must have permission to use tiles (cpu_has_amx). Overwrites the tile
+ * registers and leaves them unconfigured.
  */
 void kernels_product_bf16_amx(const KernelProduct *product);
 void kernels_product_int8_amx(const KernelProduct *product);

@@ -1,10 +1,10 @@
 /*
  * peak.c - see peak.h.
  *
- * Each loop keeps enough independent sums to hide the latency of its instruction (at most 8 cycles
- * for the vectors, two a cycle; 52 for tiles, one in 16) and starts from values that stay finite
- * and normal: some processors slow down on others. What the loops compute is discarded through
- * `keep`, so that the compiler cannot remove them.
+ * Each loop keeps enough independent sums to hide the latency of its instruction (vectors: at most
+ * 8 cycles, two instructions per cycle; tiles: 52 cycles, one instruction per 16 cycles) and starts
+ * from values that stay finite and normal: some processors slow down on others. Results go to the
+ * volatile `keep`, so that the compiler cannot remove the loops.
  */
 #include "tensor/kernels/peak.h"
 
@@ -15,7 +15,7 @@
 
 static volatile float keep; /* written, never read */
 
-/* Plain C: whatever the compiler makes of it without any extension. */
+/* Plain C, compiled for the target of the whole build. */
 enum { PLAIN_SUMS = 32 };
 
 static double peak_plain(int rounds)
@@ -38,7 +38,7 @@ static double peak_plain(int rounds)
 #include <immintrin.h>
 
 enum {
-    SUMS = 12, /* in registers; AVX2 has 16 of those */
+    SUMS = 12, /* registers of sums; AVX2 has 16 registers */
     REPEATS = 4,
     YMM_F32 = 2 * 8, /* operations of one instruction */
     ZMM_F32 = 2 * 16,
@@ -114,7 +114,10 @@ static const TileShapes tile_shapes = TILE_SHAPES(TILE_SIDE);
 
 enum { TILE_SUMS = 6, TILE_BYTES = TILE_SIDE * TILE_LINE };
 
-/* Zeroes the sums and fills both operands with `byte`: 0x2a is 1.5e-13 in bf16 and 42 in int8. */
+/*
+ * Sets the sums to zero and fills both operands with `byte`: 0x2a is 1.5e-13 in bf16 and 42 in
+ * int8.
+ */
 __attribute__((target("amx-tile"))) static void tiles_begin(int byte)
 {
     unsigned char numbers[TILE_BYTES];
@@ -172,8 +175,7 @@ typedef struct Peak {
     double (*run)(int rounds);
 } Peak;
 
-/* From the plainest to the best, ISA levels as in LNCLIP_CPU; every precision may use
- * those of f32. */
+/* Ordered by ISA level. The loops of f32 serve every precision. */
 static const Peak f32_peaks[] = {
     {"ref", "plain C", peak_plain},
 #if defined(__x86_64__)
@@ -196,7 +198,7 @@ static const Peak int8_peaks[] = {
     {0},
 };
 
-/* The number of a level in the order of LNCLIP_CPU. */
+/* The position of a level in the order of LNCLIP_CPU. */
 static int level_number(const char *name)
 {
     int i = 0;
@@ -236,7 +238,7 @@ const char *kernels_peak_instruction(Precision precision)
 
 uint64_t kernels_read(const void *data, size_t bytes)
 {
-    enum { WORDS = 8 }; /* of a line of 64 bytes */
+    enum { WORDS = 8 }; /* words per line of 64 bytes */
     const uint64_t *const words = data;
     uint64_t mixed[WORDS] = {0};
     for (size_t i = 0; i < bytes / sizeof *words; i += WORDS)

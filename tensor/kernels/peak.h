@@ -1,10 +1,10 @@
 /*
- * peak.h - how fast this processor could compute at best: loops of multiply-adds that touch
- * registers alone.
+ * peak.h - the peak arithmetic rate of this processor: loops of multiply-adds on registers only.
  *
- * A product is judged by its share of these rates. The instruction is the widest that the kernels
- * in force may use for a precision (LNCLIP_CPU masks it too), so a share close to 1 means that
- * nothing is left to gain at this ISA level, and a low peak that the processor lacks a higher one.
+ * A product is judged by its fraction of peak. The instruction is the widest that the chosen
+ * kernels may use for a precision (LNCLIP_CPU limits it too). A fraction close to 1 means that
+ * nothing is left to gain at this ISA level; a low peak means that the processor lacks a higher
+ * level.
  */
 #ifndef LNCLIP_TENSOR_KERNELS_PEAK_H
 #define LNCLIP_TENSOR_KERNELS_PEAK_H
@@ -15,9 +15,10 @@
 #include <stdint.h>
 
 /*
- * Runs `rounds` (>= 1) of a loop on the calling thread and returns the arithmetic operations done,
- * a multiply-add counted as two; the caller takes the time. A round takes about a hundred cycles.
- * bf16 and int8 without an instruction of their own run the loop of f32. Thread-safe.
+ * Runs `rounds` (>= 1) of a loop on the calling thread and returns the number of arithmetic
+ * operations, counting a multiply-add as two; the caller measures the time. A round takes about a
+ * hundred cycles. bf16 and int8 run the loop of f32 where they have no instruction of their own.
+ * Thread-safe.
  */
 double kernels_peak(Precision precision, int rounds);
 
@@ -28,8 +29,8 @@ double kernels_peak(Precision precision, int rounds);
 const char *kernels_peak_instruction(Precision precision);
 
 /*
- * Reads `bytes` (a multiple of 64) at `data`, 8-byte aligned, once and in order, and returns a
- * value made of all of them: the bandwidth of memory is the bytes over the time. Thread-safe.
+ * Reads `bytes` (a multiple of 64) at `data`, 8-byte aligned, once and in order, and returns their
+ * XOR. Memory bandwidth is `bytes` over the time this takes. Thread-safe.
  */
 uint64_t kernels_read(const void *data, size_t bytes);
 

@@ -2,17 +2,16 @@
  * product_amx.c - the packed product's bf16 and int8 kernels for the tile registers of AMX.
  *
  * Four of the eight tiles hold 32 x 32 sums, two hold 32 rows of A and two 32 columns of B, 16
- * groups deep: one line of each row of A, and 16 rows of the panel. What limits it is not the
- * multiplier but that these 64 lines come from the second-level cache. Partial sums in memory, so
- * that blocks of A and B could stay in the first level, cost more than they gain: to store and load
- * four tiles takes as long as two steps. Where the results go is fetched meanwhile too, or
- * `store` would wait for it, a tenth of the time in training.
+ * groups deep: one line of each row of A, and 16 rows of the panel. The limit is not the multiplier
+ * but loading these 64 lines from the second-level cache. Keeping partial sums in memory, so that
+ * blocks of A and B could stay in the first level, costs more than it gains: storing and loading
+ * four tiles takes as long as two steps. The destination of the results is prefetched too;
+ * otherwise `store` would wait for it, a tenth of the time in training.
  *
- * Where rows do not come in sixteens, the last tile overlaps the one before, and the same sums are
- * made twice; only fewer than 16 rows are a tile of fewer. So every sum is made by the same
- * instructions in the same order, wherever its row stands. Up to 16 rows that remain after blocks
- * of 32 join the last block: they then cost a pass over their own rows, and not one more over the
- * panel.
+ * If the number of rows is not a multiple of 16, the last tile overlaps the one before, and some
+ * sums are computed twice; only with fewer than 16 rows is a tile smaller. So every sum is computed
+ * by the same instructions in the same order, whatever the position of its row. Up to 16 rows that
+ * remain after blocks of 32 join the last block, which saves a pass over the panel.
  */
 #include "tensor/kernels/kernels_private.h"
 #include "tensor/kernels/tiles_private.h"
@@ -28,15 +27,15 @@
 enum {
     COLUMNS = KERNELS_COLUMNS,
     SIDE = TILE_SIDE,
-    ROWS = 2 * SIDE,     /* of a block */
-    MAX_ROWS = 3 * SIDE, /* of the last one at most */
+    ROWS = 2 * SIDE,     /* rows of a block */
+    MAX_ROWS = 3 * SIDE, /* most rows of the last block */
     HALF = 2 * SIDE,     /* columns of a block */
     LINE = TILE_LINE,
-    PANEL_ROW = COLUMNS * 4, /* bytes from group to group of B */
+    PANEL_ROW = COLUMNS * 4, /* bytes between groups of B */
 };
-_Static_assert(MAX_ROWS *COLUMNS <= KERNELS_SUMS, "a block is handed over at once");
+_Static_assert(MAX_ROWS *COLUMNS <= KERNELS_SUMS, "a block is stored at once");
 
-/* The tile registers. Macros: gcc pastes the numbers into the names of registers. */
+/* The tile registers. Macros, because gcc pastes the numbers into the names of registers. */
 #define SUM00 0
 #define SUM01 1
 #define SUM10 2
@@ -45,7 +44,7 @@ _Static_assert(MAX_ROWS *COLUMNS <= KERNELS_SUMS, "a block is handed over at onc
 #define A1    5
 #define B0    6
 #define B1    7
-/* Those of a tall block: six of sums leave one for A and one for B. */
+/* In a block of three rows of tiles: six tiles of sums leave one for A and one for B. */
 #define SUM20 4
 #define SUM21 5
 #define B_ANY 6
@@ -53,7 +52,10 @@ _Static_assert(MAX_ROWS *COLUMNS <= KERNELS_SUMS, "a block is handed over at onc
 
 typedef enum Kind { BF16, INT8 } Kind;
 
-/* Tiles of sums and of A have as many rows, B's always sixteen. By the number of rows, less one. */
+/*
+ * Shapes for 1..16 rows, at index rows - 1. They apply to sums and A; tiles of B always have 16
+ * rows.
+ */
 static const TileShapes SHAPES_OF[SIDE] = {
     TILE_SHAPES(1),  TILE_SHAPES(2),  TILE_SHAPES(3),  TILE_SHAPES(4),
     TILE_SHAPES(5),  TILE_SHAPES(6),  TILE_SHAPES(7),  TILE_SHAPES(8),
@@ -61,7 +63,7 @@ static const TileShapes SHAPES_OF[SIDE] = {
     TILE_SHAPES(13), TILE_SHAPES(14), TILE_SHAPES(15), TILE_SHAPES(16),
 };
 
-/* Bytes to be fetched, some of them at each step. */
+/* Data to prefetch, `step` bytes at each step. */
 typedef struct Prefetch {
     const char *next, *end;
     ptrdiff_t step;
@@ -76,7 +78,7 @@ INLINE void prefetch_lines(Prefetch *prefetch)
         _mm_prefetch(prefetch->next, _MM_HINT_T1);
 }
 
-/* Macros, since tile numbers are constants. sum += a b, and a load. */
+/* Macros, since tile numbers must be constants: sum += a b, and a load. */
 #define MULTIPLY(kind, sum, a, b)                                                                  \
     do {                                                                                           \
         if ((kind) == BF16)                                                                        \
@@ -91,8 +93,8 @@ INLINE void prefetch_lines(Prefetch *prefetch)
     } while (0)
 
 /*
- * In the place of a TILE_SPACE: the next step's lines of eight rows of A, into the first-level
- * cache. Rows an even number of lines apart would drive each other out of it.
+ * Takes the time of a TILE_SPACE: prefetches the next step's lines of eight rows of A into the
+ * first-level cache. Not for rows an even number of lines apart, which would evict each other.
  */
 INLINE void prefetch_rows(const char *a, ptrdiff_t lda)
 {
@@ -104,14 +106,13 @@ INLINE void prefetch_rows(const char *a, ptrdiff_t lda)
         _mm_prefetch(a + row * lda + LINE, _MM_HINT_T0);
 }
 
-/* Where the results of a block of rows will be written and what will be added, to be fetched row by
- * row. */
+/* The destination and residual of a block of rows, to be prefetched row by row. */
 typedef struct Results {
     const Epilogue *epilogue;
-    int row, end, column; /* row = end: none are left, or `epilogue` is not used */
+    int row, end, column; /* row = end: nothing is left to prefetch, or there is no epilogue */
 } Results;
 
-/* One row of 32 columns. */
+/* Prefetches one row of 32 columns. */
 INLINE void prefetch_result(Results *results)
 {
     const Epilogue *const f = results->epilogue;
@@ -128,7 +129,7 @@ INLINE void prefetch_result(Results *results)
     }
 }
 
-/* A block of sums: what its tiles read and where they go. */
+/* Operands of a block of sums. */
 typedef struct Block {
     const char *a;
     ptrdiff_t lda;
@@ -136,14 +137,14 @@ typedef struct Block {
     int groups;
     float *sums;
     ptrdiff_t ld;   /* sums between rows */
-    ptrdiff_t last; /* row of the last row of tiles, where that is not the first */
+    ptrdiff_t last; /* first row of the last row of tiles, if it is not the first */
     Results results;
 } Block;
 
 #define STORE(sum, row, column)                                                                    \
     _tile_stored(sum, p->sums + (row)*p->ld + (column), p->ld * (ptrdiff_t)sizeof(float))
 
-/* One or two tiles high and wide. */
+/* A block of 1 or 2 rows and 1 or 2 columns of tiles. */
 INLINE void block(const Kind kind, const int high, const int wide, const Block *p,
                   Prefetch *prefetch)
 {
@@ -188,8 +189,10 @@ INLINE void block(const Kind kind, const int high, const int wide, const Block *
         STORE(SUM11, p->last, SIDE);
 }
 
-/* Three tiles high, one or two wide. Rows of A are read once for each column of
- * tiles, from near. */
+/*
+ * A block of 3 rows and 1 or 2 columns of tiles. A is read once per column of tiles, the second
+ * time from the first-level cache.
+ */
 INLINE void block_of_three(const Kind kind, const int wide, const Block *p, Prefetch *prefetch)
 {
     const char *a = p->a, *b = p->b;
@@ -240,7 +243,7 @@ INLINE void block_of_three(const Kind kind, const int wide, const Block *p, Pref
     }
 }
 
-/* Up to 48 rows: as many columns as are wanted, in units of 16. */
+/* Up to 48 rows and p->columns columns, rounded up to 16. */
 INLINE void block_row(const Kind kind, const KernelProduct *p, int row, int rows, float *sums,
                       ptrdiff_t ld, Prefetch *prefetch)
 {

@@ -1,18 +1,18 @@
 /*
  * product_avx2.c - the packed product's kernels for AVX2 and FMA.
  *
- * A tile keeps 6 x 16 sums in 12 of the 16 registers and passes over its four quarters of a panel
- * in turn. What bf16 and int8 lack in instructions is made up by widening: a group is taken apart
- * into its low and high halves, of a beforehand (once for four quarters), of b on its way into a
- * register. A half is then
+ * A tile keeps 6 x 16 sums in 12 of the 16 registers and processes the four quarters of a panel in
+ * turn. AVX2 has no products of bf16, and those of bytes saturate, so groups are split into their
+ * low and high halves and widened: those of a beforehand (once for four quarters), those of b when
+ * they are loaded. A half is then
  *
  *     bf16   one number as an f32, so that products are exact and sums f32's;
- *     int8   two bytes (0 and 2, or 1 and 3) as 16-bit integers; one instruction adds up their
+ *     int8   two bytes (0 and 2, or 1 and 3) as 16-bit integers; one instruction adds their
  *            products exactly. The instruction for products of bytes saturates at 16 bits, which
  *            full ranges exceed.
  *
- * Long rows are cut into chunks, whose a stays in the first-level cache. Sums wait in memory
- * meanwhile, which rounds nothing: the order is the same as without chunks.
+ * Long rows are divided into chunks whose a stays in the first-level cache. Between chunks sums are
+ * stored in memory, which rounds nothing: the order is the same as without chunks.
  */
 #include "tensor/kernels/kernels_private.h"
 
@@ -25,8 +25,8 @@
 #define INLINE __attribute__((always_inline)) TARGET static inline
 
 /*
- * Keeps sums in their registers, and b from being held for its other half: gcc otherwise reorders
- * until it must spill, which costs int8 up to a tenth of its speed.
+ * Keeps sums in their registers, and makes gcc load b again for its other half. gcc otherwise
+ * reorders until it must spill, which costs int8 up to a tenth of its speed.
  */
 #define PIN(sums) __asm__ volatile("" : "+x"((sums)[0]), "+x"((sums)[1]) : : "memory")
 
@@ -36,15 +36,15 @@ enum {
     LANES = 8, /* groups in a register */
     QUARTER = 2 * LANES,
     CHUNK = 256, /* groups: both halves of a take 12 KiB */
-    UNROLL = 4,  /* groups between two prefetches: also keeps the loop's counting cheap */
+    UNROLL = 4,  /* groups per iteration of the loop and per prefetch */
 };
 
-/* Groups of a chunk of a tile of a, each [groups][ROWS]; f32 has but one half. */
+/* The halves of a tile of a, one chunk long, each [groups][ROWS]. f32 uses `low` alone. */
 typedef struct Halves {
     const float *low, *high;
 } Halves;
 
-/* Lines to be fetched meanwhile. */
+/* Lines to prefetch. */
 typedef struct Prefetch {
     const char *next;
     int lines;
@@ -56,7 +56,7 @@ INLINE __m256 low_half(const Precision precision, __m256 groups)
     switch (precision) {
     case PRECISION_BF16:
         return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
-    case PRECISION_INT8: /* of b: signed */
+    case PRECISION_INT8: /* elements of b are signed */
         return _mm256_castsi256_ps(_mm256_srai_epi16(_mm256_slli_epi16(bits, 8), 8));
     default:
         return groups;
@@ -101,7 +101,7 @@ INLINE void step(const Precision precision, const int rows, Halves a, const floa
                       high_half(precision, _mm256_load_ps(b + LANES)), sum);
 }
 
-/* One chunk of one quarter: sums [rows,16] = or += a b. */
+/* One chunk of one quarter: sums [rows,16] = a b if `first`, else += a b. */
 INLINE void quarter(const Precision precision, const int rows, Halves a, const float *b, int groups,
                     bool first, float *sums, ptrdiff_t ld, Prefetch *prefetch)
 {
@@ -130,7 +130,7 @@ INLINE void quarter(const Precision precision, const int rows, Halves a, const f
             _mm256_storeu_ps(sums + r * ld + LANES * v, sum[r][v]);
 }
 
-/* The number of rows is a constant in each: that is what keeps the sums in registers. */
+/* Each call has a constant number of rows, so that the compiler keeps the sums in registers. */
 INLINE void quarter_of(const Precision precision, int rows, Halves a, const float *b, int groups,
                        bool first, float *sums, ptrdiff_t ld, Prefetch *prefetch)
 {
@@ -157,9 +157,9 @@ INLINE void quarter_of(const Precision precision, int rows, Halves a, const floa
 }
 
 /*
- * Six rows of eight become eight groups of six: rows are paired, (0,1), (2,3), (4,5), and the pairs
- * of a group set side by side, in each half of the registers for itself: they hold groups four
- * apart.
+ * Transposes six rows of eight into eight groups of six. Rows are paired, (0,1), (2,3), (4,5), and
+ * then the pairs of a group are joined. The two halves of a register are independent and hold
+ * groups four apart.
  */
 INLINE void pack_six(const __m256 rows[ROWS], float *out)
 {
@@ -180,8 +180,10 @@ INLINE void pack_six(const __m256 rows[ROWS], float *out)
     }
 }
 
-/* Takes `groups`, a multiple of LANES, of each of the rows apart; zeros stand for rows that are not
- * there. */
+/*
+ * Splits `groups` (a multiple of LANES) groups of each row into halves. Missing rows count as
+ * zeros.
+ */
 TARGET static void split_halves(const Precision precision, const char *a, ptrdiff_t lda, int rows,
                                 int groups, float *low, float *high)
 {
@@ -256,7 +258,7 @@ TARGET void kernels_product_int8_avx2(const KernelProduct *p)
 
 /* --- Layouts --- */
 
-/* The first `count` groups at `from`, then zeros. */
+/* Loads `count` groups at `from`; the other lanes are zero. */
 INLINE __m256 first_groups(const void *from, int count)
 {
     const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
@@ -280,7 +282,9 @@ TARGET void kernels_pack_a_avx2(const float *a, ptrdiff_t lda, int rows, int dep
     }
 }
 
-/* Transposes 8 x 8: twice within the halves of the registers, then by whole halves. */
+/*
+ * Transposes 8 x 8: two steps within the halves of the registers, then one that exchanges halves.
+ */
 INLINE void transpose_square(__m256 r[LANES])
 {
     __m256 t[LANES];

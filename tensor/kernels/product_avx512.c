@@ -3,8 +3,8 @@
  * groups of one f32, two bf16 or four bytes, with the instruction that multiplies such groups; and
  * the layouts of operands.
  *
- * There is no int8 kernel without VNNI: it would take three instructions for one and be no faster
- * than bf16.
+ * There is no int8 kernel without VNNI: it would need three instructions instead of one and be no
+ * faster than bf16.
  */
 #if defined(__x86_64__)
 
@@ -18,7 +18,7 @@
 #define PRODUCT_PART(x, part)       (x)
 #include "tensor/kernels/product_avx512_template.h"
 
-/* VDPBF16PS: rounds to nearest even whatever MXCSR says, and takes subnormals for zero. */
+/* VDPBF16PS: rounds to nearest even regardless of MXCSR, and treats subnormals as zero. */
 #define PRODUCT_NAME                kernels_product_bf16_avx512_bf16
 #define PRODUCT_TARGET              __attribute__((target("avx512f,avx512dq,avx512bf16")))
 #define PRODUCT_MULTIPLY(a, b, sum) _mm512_dpbf16_ps(sum, (__m512bh)(a), (__m512bh)(b))
@@ -40,7 +40,7 @@
 
 /*
  * Without BF16 instructions: a bf16 value is the upper half of an f32. The even value of a pair is
- * shifted up, the odd one is masked in place, which costs 20 instructions to 48 products.
+ * shifted up, the odd one is masked in place: 20 instructions for 48 products.
  */
 __attribute__((target("avx512f,avx512dq"))) static inline __m512 value_of_pair(__m512 pair,
                                                                                int part)
@@ -69,15 +69,17 @@ TARGET static inline __mmask16 first_lanes(int count)
 }
 
 /*
- * Six rows of sixteen become sixteen groups of six in two steps: rows are paired, (0,1), (2,3),
- * (4,5), which leaves three streams of 64-bit elements, and these are dealt out in turn.
+ * Transposes six rows of sixteen into sixteen groups of six in two steps: rows are paired, (0,1),
+ * (2,3), (4,5), which gives three streams of 64-bit elements, and the streams are merged in turn.
  */
 TARGET static inline void pack_six(__m512 rows[ROWS], __m512 groups[ROWS])
 {
     const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
     const __m512i high =
         _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    /* Of pairs p, q: which go where; `third` then fills the places of the third stream. */
+    /*
+     * `first` merges the pairs p and q and leaves gaps; `third` fills them with the third stream.
+     */
     const __m512i first[3] = {_mm512_setr_epi64(0, 8, 0, 1, 9, 0, 2, 10),
                               _mm512_setr_epi64(0, 3, 11, 0, 4, 12, 0, 5),
                               _mm512_setr_epi64(13, 0, 6, 14, 0, 7, 15, 0)};
@@ -112,9 +114,9 @@ TARGET void kernels_pack_a_avx512(const float *a, ptrdiff_t lda, int rows, int d
 }
 
 /*
- * Transposes 16 x 16 in four steps: twice within the 128-bit quarters of the registers, which
- * leaves in r[4 i + j] the columns j, j + 4, j + 8, j + 12 of rows 4 i to 4 i + 3, and twice by
- * whole quarters.
+ * Transposes 16 x 16 in four steps: two within the 128-bit quarters of the registers, after which
+ * r[4 i + j] holds columns j, j + 4, j + 8, j + 12 of rows 4 i to 4 i + 3, and two that exchange
+ * quarters.
  */
 TARGET static inline void transpose_square(__m512 r[LANES])
 {

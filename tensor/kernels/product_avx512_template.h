@@ -3,18 +3,18 @@
  * instruction.
  *
  * A tile keeps 6 x 64 sums in 24 of the 32 registers. Each group of k takes 4 loads of b and 6
- * broadcasts of a for 24 fused products, so the multipliers are the limit and not the two loads a
- * cycle. All three precisions are the same 32-bit groups to it, and differ in the instruction
- * alone. Columns beyond the matrix are zeros in the pack: the arithmetic never looks at them.
+ * broadcasts of a for 24 fused products, so the limit is the multipliers, not the two loads per
+ * cycle. In all three precisions the operands are 32-bit groups; only the instruction differs.
+ * Columns beyond the matrix are zeros in the pack and need no special case.
  *
- * Sums are named members and not an array, and are pinned to registers after each step: compilers
- * then have no choice. Left free, gcc spilled sums in the loop that takes groups apart, to hold
- * vectors of b that it could as well have loaded again.
+ * Sums are named members instead of an array, and are pinned to registers after each step.
+ * Otherwise gcc spills sums in the loop that splits groups (PRODUCT_PARTS = 2), to hold vectors of
+ * b that it could load again.
  *
  * The includer defines PRODUCT_NAME, the function; PRODUCT_TARGET, its attribute;
- * PRODUCT_MULTIPLY(a, b, sum), on vectors of 16 groups as __m512; PRODUCT_PACKED_A, 1 if rows of
- * a stand side by side as the contract has it for f32; PRODUCT_PARTS and PRODUCT_PART(x, part), for
- * groups whose numbers have to be multiplied one after the other. They are undefined again at the
+ * PRODUCT_MULTIPLY(a, b, sum), on vectors of 16 groups as __m512; PRODUCT_PACKED_A, 1 if a is
+ * packed by pack_a (f32), 0 if its rows are lda bytes apart; PRODUCT_PARTS and PRODUCT_PART(x,
+ * part), for groups whose elements must be multiplied one after the other. All are undefined at the
  * end.
  */
 #include "tensor/kernels/kernels_private.h"
@@ -30,7 +30,7 @@ enum {
     COLUMNS = KERNELS_COLUMNS,
     LANES = 16, /* groups in a register */
     VECTORS = COLUMNS / LANES,
-    UNROLL = 4, /* groups between two prefetches: also keeps the loop's counting cheap */
+    UNROLL = 4, /* groups per iteration of the loop and per prefetch */
     GROUP = 4,  /* bytes */
 };
 
@@ -43,13 +43,15 @@ typedef struct TileSums {
     RowSums r0, r1, r2, r3, r4, r5;
 } TileSums;
 
-/* Where the groups of the rows of a lie, in bytes. */
+/* Bytes between rows of a, and between groups of a row. */
 typedef struct Strides {
     ptrdiff_t row, group;
 } Strides;
 
-/* "memory" keeps a vector of b from being held for the second part of its groups: no register is
- * left. */
+/*
+ * "memory" makes the compiler load b again for the second part of its groups: no register is left
+ * to hold it.
+ */
 #define PIN_ROW(r)                                                                                 \
     __asm__ volatile("" : "+v"((r).s0), "+v"((r).s1), "+v"((r).s2), "+v"((r).s3) : : "memory")
 
@@ -74,7 +76,7 @@ INLINE void LOCAL(_row)(const int vectors, const int part, const char *a, const 
         sum->s2 = PRODUCT_MULTIPLY(factor, b->s2, sum->s2);
         sum->s3 = PRODUCT_MULTIPLY(factor, b->s3, sum->s3);
     }
-    (void)part; /* where a group has but one */
+    (void)part; /* unused if a group has one part */
 }
 
 /* One group: sums += a b. */
@@ -119,8 +121,10 @@ INLINE void LOCAL(_store)(const int vectors, const RowSums *row, float *sums)
     }
 }
 
-/* One tile: the first `count` rows of sums [rows,16 vectors] = a b; fetches `lines` of `prefetch`
- * meanwhile. */
+/*
+ * One tile: sums [rows,16 vectors] = a b, of which the first `count` rows are stored. Prefetches
+ * `lines` lines from `prefetch` on.
+ */
 INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct *p, const char *a,
                          Strides at, int count, float *sums, ptrdiff_t ld, const char *prefetch,
                          int lines)
@@ -138,7 +142,7 @@ INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct 
         for (int u = 0; u < UNROLL; u++, a += at.group, b += COLUMNS)
             LOCAL(_step)(rows, vectors, a, at, b, &tile);
     }
-    /* Rows of whole lines are a multiple of UNROLL groups long. */
+    /* Rows padded to whole lines are a multiple of UNROLL groups long and leave no rest. */
     for (; PRODUCT_PACKED_A && k < p->groups; k++, a += at.group, b += COLUMNS)
         LOCAL(_step)(rows, vectors, a, at, b, &tile);
     const RowSums *const row[ROWS] = {&tile.r0, &tile.r1, &tile.r2, &tile.r3, &tile.r4, &tile.r5};
@@ -148,10 +152,10 @@ INLINE void LOCAL(_tile)(const int rows, const int vectors, const KernelProduct 
 }
 
 /*
- * Whole tiles only, where there are six rows: the last one begins where it ends with the last row,
- * and its rows that others have computed already are not stored again. Packed rows of A are
- * padded to six. So few rows that not one tile is whole go one by one: they wait for b to come from
- * memory, not for the multipliers.
+ * With six rows or more all tiles are full: the last one is moved up to end with the last row, and
+ * its rows that the previous tile has computed are not stored again. Packed rows of A are padded to
+ * six. Fewer than six rows are computed one by one: their speed is limited by loading b from
+ * memory, not by the multipliers.
  */
 PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
 {
@@ -164,7 +168,8 @@ PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
     const char *prefetch = p->prefetch;
     for (int t = 0; t < tiles; t++) {
         const int row = t * size, left = p->rows - row, count = left < size ? left : size;
-        const int again = PRODUCT_PACKED_A ? 0 : size - count; /* rows of the tile before */
+        const int again =
+            PRODUCT_PACKED_A ? 0 : size - count; /* rows shared with the previous tile */
         const int first = row - again;
         const char *const a =
             (const char *)p->a + first * (PRODUCT_PACKED_A ? (ptrdiff_t)p->groups * GROUP : p->lda);

@@ -1,6 +1,6 @@
 /*
- * product_reference.c - the packed product's kernels in portable C: the text to read and the oracle
- * of the others' tests.
+ * product_reference.c - the packed product's kernels in portable C: the code to read first, and the
+ * oracle for testing the other kernels.
  */
 #include "tensor/kernels/kernels_private.h"
 
@@ -16,8 +16,9 @@ static float float_of_bf16(uint16_t bits)
     return value;
 }
 
-/* The sums of one row. `a` is the row's first group, `step` groups lie between two
- * of its groups. */
+/*
+ * Computes the sums of one row. `a` is the row's first group; its groups are `step` groups apart.
+ */
 typedef void RowProduct(const void *a, ptrdiff_t step, const void *b, int groups, void *sums);
 
 static void row_f32(const void *a, ptrdiff_t step, const void *b, int groups, void *sums)
@@ -57,7 +58,7 @@ static void row_int8(const void *a, ptrdiff_t step, const void *b, int groups, v
                 sum[n] += lhs[g * FOUR + i] * rhs[n * FOUR + i];
 }
 
-/* Row after row; sums of both kinds are 4 bytes. */
+/* Computes row by row. A sum takes 4 bytes in every precision. */
 static void product_by_rows(const KernelProduct *p, bool packed_a, RowProduct *row_product)
 {
     for (int row = 0; row < p->rows; row++) {
@@ -95,8 +96,10 @@ void kernels_pack_a_reference(const float *a, ptrdiff_t lda, int rows, int depth
             out[(ptrdiff_t)k * TILE + r] = r < rows ? a[r * lda + k] : 0;
 }
 
-/* Some k at a time, so that the lines of `out` are still at hand when the next row
- * writes to them. */
+/*
+ * Works on BLOCK values of k at a time, so that the lines of `out` are still in the cache when the
+ * next row writes to them.
+ */
 void kernels_transpose_reference(const uint32_t *const *rows, int count, int depth, uint32_t *out)
 {
     enum { BLOCK = 16 };

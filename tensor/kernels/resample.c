@@ -1,9 +1,9 @@
 /*
  * resample.c - the kernels of image resizing: weighted sums of rows of bytes, and transposition. In
- * C, and for AVX2 and AVX-512: sums by resample_template.h, and a transposition for which registers
- * of AVX2 are wide enough.
+ * C, and for AVX2 and AVX-512: the sums by resample_template.h, the transposition for AVX2 only,
+ * whose registers are wide enough.
  *
- * All of it is integers: every ISA level gives the same bytes.
+ * All arithmetic is in integers, so every ISA level gives the same bytes.
  */
 #include "tensor/kernels/kernels_private.h"
 
@@ -16,7 +16,7 @@ static uint8_t clip(int32_t sum)
 void kernels_blend_reference(const int32_t *weights, int taps, const uint8_t *restrict in,
                              size_t stride, uint8_t *restrict out, size_t n)
 {
-    enum { BLOCK = 128 }; /* sums that stay in the first-level cache */
+    enum { BLOCK = 128 }; /* the sums stay in the first-level cache */
     for (size_t begin = 0; begin < n; begin += BLOCK) {
         const size_t count = n - begin < BLOCK ? n - begin : BLOCK;
         int32_t sums[BLOCK];

@@ -4,15 +4,14 @@
  *
  * The multiply-add of 16-bit pairs takes two rows at once where a 32-bit multiply costs twice as
  * much, so each weight is split, w = 2^12 high + low with 0 <= low < 2^12, and two sums are kept.
- * They are put together modulo 2^32; the sum itself fits, so nothing is lost.
+ * They are combined modulo 2^32; the final sum fits 32 bits, so nothing is lost.
  *
  * The includer defines NAME(x), the functions' names; TARGET; VECTOR, the type; OP(x), the
- * intrinsic x; and WHOLE(x), the one with the register's width after its name too. They are
- * undefined again at the end.
+ * intrinsic x; and WHOLE(x), the one with the register's width after its name too. All are
+ * undefined at the end.
  */
 
-/* Interleaving and packing both stay within 128 bits: after both, every byte is in
- * its place again. */
+/* Interleaving and packing both work within 128-bit lanes, so their permutations cancel. */
 TARGET static inline void NAME(block)(const int32_t *weights, int taps, const uint8_t *in,
                                       size_t stride, uint8_t *out)
 {
@@ -57,7 +56,7 @@ TARGET void NAME(blend)(const int32_t *weights, int taps, const uint8_t *in, siz
     size_t i = 0;
     for (; i + width <= n; i += width)
         NAME(block)(weights, taps, in + i, stride, out + i);
-    if (i < n) /* the last bytes once more, to fill a vector */
+    if (i < n) /* recomputes some bytes to fill the last vector */
         NAME(block)(weights, taps, in + n - width, stride, out + n - width);
 }
 

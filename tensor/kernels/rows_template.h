@@ -1,22 +1,22 @@
 /*
- * rows_template.h - the kernels, written once in plain C and compiled for each ISA level: those of
- * whole rows here, those of single elements in elements_template.h.
+ * rows_template.h - the kernels on rows, written once in plain C and compiled for each ISA level.
+ * Those on single elements are in elements_template.h.
  *
  * kernels.c includes it once for each level, after it has defined
  *
  *     TARGET           the attribute that lets the compiler use the level's instructions
- *     NAME(x)          x with the level's name: of kernels, and of functions that use MADD
+ *     NAME(x)          x with the level's suffix, for kernels and functions that use MADD
  *     MADD(a, b, c)    a b + c, fused where the instruction exists
  *
- * and gets NAME(fill_rows), which puts all of them into a table. The definitions are undone at the
+ * It gets NAME(fill_rows), which puts all of them into a table. The macros are undefined at the
  * end.
  *
- * The loops have the shape that gcc and clang vectorise without permission to reorder arithmetic:
+ * The loops are written so that gcc and clang vectorise them without reordering arithmetic:
  * elements are independent, conditions are selections, and sums run over LANES interleaved partial
  * sums that are combined in a fixed order. So the order of every sum is the same at every level;
  * levels differ only where MADD fuses. A step takes LANES elements. The last step of a row takes
- * the `count` that are left, and adds zeros beyond them: a partial sum starts at +0 and so never is
- * the -0 that this would change.
+ * the remaining `count` and adds zeros beyond them: that changes no sum, since a partial sum starts
+ * at +0 and is never -0.
  */
 #include "tensor/kernels/elements_template.h"
 
@@ -26,8 +26,8 @@
 #include <float.h>
 
 /*
- * Partial sums: two registers of AVX-512, four of AVX2, eight of SSE2. More than one, because an
- * addition waits four cycles for the one before it in the same register.
+ * Partial sums: two registers of AVX-512, four of AVX2, eight of SSE2. More than one register,
+ * because an addition waits four cycles for the previous one in the same register.
  */
 enum { LANES = 32 };
 
@@ -37,8 +37,10 @@ INLINE void add_halves(float *lanes, const int width)
         lanes[l] += lanes[l + width];
 }
 
-/* Combines the partial sums: halves are added until one is left. (A loop over widths is not
- * vectorised.) */
+/*
+ * Combines the partial sums: halves are added until one sum remains. (A loop over widths is not
+ * vectorised.)
+ */
 INLINE float sum_lanes(float lanes[LANES])
 {
     add_halves(lanes, 16);
@@ -110,13 +112,16 @@ INLINE float max_scaled(const float *x, int n, float scale)
     return lanes[0];
 }
 
-/* Of the n columns of a row, how many a panel has that begins at `first`. */
+/* Columns of the panel that begins at column `first` of a row of n columns. */
 INLINE int columns_from(int first, int n)
 {
     return n - first < KERNELS_COLUMNS ? n - first : KERNELS_COLUMNS;
 }
 
-/* Makes a row x[n] one half of pairs: the first, clearing the other, or the second. */
+/*
+ * Stores a row x[n] as the first elements of pairs, with zeros as the second, or as the second
+ * elements of existing pairs.
+ */
 INLINE void deal_row(const uint16_t *x, int n, bool second, uint32_t *pairs, ptrdiff_t step)
 {
     for (int first = 0; first < n; first += KERNELS_COLUMNS, pairs += step) {
@@ -127,21 +132,25 @@ INLINE void deal_row(const uint16_t *x, int n, bool second, uint32_t *pairs, ptr
     }
 }
 
-/* 1 / sqrt(variance), NaN where the variance is beyond f32: 1 / sqrt(infinity) = 0 would hide the
- * row. */
+/*
+ * 1 / sqrt(variance); NaN if the variance overflows f32, because 1 / sqrt(infinity) = 0 would hide
+ * the error.
+ */
 INLINE float rstd_of(float variance)
 {
     return variance <= FLT_MAX ? 1.0f / sqrtf(variance) : NAN;
 }
 
-/* The bits of a float as an integer of the same order, and back. Compilers vectorise the maximum of
- * integers. */
+/*
+ * Maps the bits of a float to an integer of the same order, and back: compilers vectorise the
+ * maximum of integers.
+ */
 INLINE int32_t ordered_bits(int32_t bits)
 {
     return bits < 0 ? bits ^ INT32_MAX : bits;
 }
 
-/* The least and the largest of x f and 0. */
+/* The least and the largest of the values x f and 0. */
 INLINE void range_of(const uint16_t *x, const float *factor, int n, float *least, float *largest)
 {
     int32_t low = 0, high = 0;
@@ -156,8 +165,8 @@ INLINE void range_of(const uint16_t *x, const float *factor, int n, float *least
 }
 
 /*
- * The step that divides least..largest into 254: 0 where it would be subnormal, because its inverse
- * would overflow; NaN where one of them is NaN or infinity.
+ * The step that divides least..largest into 254 steps. 0 if it would be subnormal, because its
+ * inverse would overflow; NaN if `least` or `largest` is NaN or infinity.
  */
 INLINE float step_of(float least, float largest)
 {
@@ -206,7 +215,7 @@ TARGET static float NAME(softmax_bf16)(const float *row, int n, float scale, uin
     return largest - logf(*inverse_sum);
 }
 
-/* sum p and sum p dP */
+/* One step of sum p and sum p dP. */
 INLINE TARGET void NAME(product_step)(const float *p, const float *dP, const int count,
                                       float p_lanes[LANES], float p_dP_lanes[LANES])
 {
@@ -289,8 +298,10 @@ INLINE TARGET void NAME(square_step)(const float *x, const int count, float mean
     }
 }
 
-/* 1 / sqrt(variance + eps). A second pass over the row: differences from the mean suffer no
- * cancellation. */
+/*
+ * 1 / sqrt(variance + eps), by a second pass over the row: differences from the mean avoid
+ * cancellation.
+ */
 INLINE TARGET float NAME(inverse_deviation)(const float *x, int D, float mean, float eps)
 {
     float lanes[LANES] = {0};
@@ -314,7 +325,7 @@ TARGET static void NAME(layer_norm)(const float *x, const float *gamma, const fl
     *rstd = s;
 }
 
-/* sum g and sum g xhat, g = gamma dy, xhat = (x - mean) rstd */
+/* One step of sum g and sum g xhat, with g = gamma dy and xhat = (x - mean) rstd. */
 INLINE TARGET void NAME(norm_step)(const float *x, const float *gamma, const float *dy,
                                    const int count, float mean, float rstd, float g_lanes[LANES],
                                    float gx_lanes[LANES])
@@ -444,7 +455,7 @@ TARGET static float NAME(quantize)(const uint16_t *x, const float *factor, int n
         range_of(x, NULL, n, &least, &largest);
     const float step = step_of(least, largest), scale = step > 0 ? 1 / step : 0;
     *zero = step > 0 ? (int32_t)lrintf(-least * scale) : 0;
-    /* Its sum with a small number ends in that number's integer. */
+    /* The low bits of rounder + v are v rounded to an integer, plus zero. */
     const float rounder = 0x1.8p23f + (float)*zero;
     if (factor) {
         INDEPENDENT

@@ -1,16 +1,16 @@
 /*
  * softmax_avx512.c - softmax in bf16 and its gradient by hand for AVX-512 (F, BW, DQ, VL).
  *
- * What they compute is in rows_template.h, whose code takes 2.7 times as long, which is 1.7 % of a
- * ViT-L/14 forward in bf16 on Zen 5. Two things that compilers do not find make the difference: a
- * power of two, whose exponent vreduceps and vscalefps separate and apply, and its rounding to bf16
- * by one addition. Exponentials are powers of two of arguments in units of ln 2, so the values
+ * rows_template.h defines what they compute; its code takes 2.7 times as long, which is 1.7 % of a
+ * ViT-L/14 forward in bf16 on Zen 5. Two things that compilers do not find make the difference:
+ * powers of two by vreduceps and vscalefps, which separate and apply the exponent, and rounding to
+ * bf16 by one addition. Exponentials are powers of two of arguments in units of ln 2, so the values
  * agree with the reference within the contracts of kernels.h, not bit for bit. The order of each
- * sum follows from the length of the row alone.
+ * sum depends on the length of the row alone.
  *
- * A step takes 32 elements: two registers of f32, one of bf16. It is given the mask of those that
- * exist; where that is the constant ALL, compilers drop the masking, so each step is written once,
- * and runs as
+ * A step takes 32 elements: two registers of f32, one of bf16. Its mask selects the elements that
+ * exist. Where the mask is the constant ALL, compilers drop the masking, so each step is written
+ * once, and is used as
  *
  *     for (i = 0; i + STEP <= n; i += STEP)
  *         step(..., ALL);
@@ -34,7 +34,7 @@ enum { LANES = 16, STEP = 2 * LANES };
 
 static const double LOG2_E = 1.44269504088896341, LN_2 = 0.693147180559945309;
 
-/* STEP elements. */
+/* STEP elements in two registers. */
 typedef struct Pair {
     __m512 v[2];
 } Pair;
@@ -44,7 +44,7 @@ INLINE __mmask32 first_of(size_t count)
     return count >= STEP ? ALL : (1u << count) - 1;
 }
 
-/* Those in register v of a pair. */
+/* The part of the mask for register v of a Pair. */
 INLINE __mmask16 half_of(__mmask32 wanted, int v)
 {
     return (__mmask16)(wanted >> v * LANES);
@@ -55,14 +55,14 @@ INLINE __m512 constant(float value)
     return _mm512_set1_ps(value);
 }
 
-/* Zeros where not wanted. */
+/* Loads elements in the mask `wanted`; the others are zero. */
 INLINE Pair load_f32(const float *x, __mmask32 wanted)
 {
     return (Pair){{_mm512_maskz_loadu_ps(half_of(wanted, 0), x),
                    _mm512_maskz_loadu_ps(half_of(wanted, 1), x + LANES)}};
 }
 
-/* Stores upper halves. */
+/* Stores the upper halves of the elements in the mask `wanted`. */
 INLINE void store_truncated(uint16_t *y, __mmask32 wanted, Pair p)
 {
     const __m512i order =
@@ -74,9 +74,8 @@ INLINE void store_truncated(uint16_t *y, __mmask32 wanted, Pair p)
 }
 
 /*
- * To nearest even, in the upper half; a NaN keeps its bits and is made quiet. In integers also
- * where the processor has vcvtneps2bf16: that instruction flushes subnormals, and the ISA levels
- * would differ.
+ * Rounds to bf16, to nearest even, in the upper half; a NaN keeps its bits and is made quiet. In
+ * integer arithmetic, because vcvtneps2bf16 flushes subnormals, so that ISA levels would differ.
  */
 INLINE __m512 rounded(__m512 v)
 {
@@ -88,15 +87,14 @@ INLINE __m512 rounded(__m512 v)
     return _mm512_castsi512_ps(_mm512_mask_or_epi32(r, nan, bits, _mm512_set1_epi32(0x400000)));
 }
 
-/* vreduceps: the rest of rounding down to an integer. vscalefps rounds its exponent
- * down by itself. */
+/* Mode of vreduceps: x - floor(x). vscalefps itself rounds its exponent down. */
 enum { FLOOR = 0x9 };
 
 /*
  * 2^t rounded to bf16, as f32 (T of fit.py: 2.9e-6, small against a rounding of 2e-3). Next to 1.5
- * 2^16, an f32 has seven bits after the point: as many as bf16 next to 1. The fused addition of it
- * therefore rounds the mantissa, once, to nearest even. (A result below 2^-126 keeps more bits than
- * bf16 has.)
+ * 2^16, an f32 has seven bits after the point: as many as bf16 next to 1. The fused addition of 1.5
+ * 2^16 therefore rounds the mantissa, once, to nearest even. (A result below 2^-126 keeps more bits
+ * than bf16 has.)
  */
 INLINE __m512 exp2_bf16_of(__m512 t)
 {
@@ -115,7 +113,7 @@ INLINE float in_base_2(float exponent)
     return (float)((double)exponent * LOG2_E);
 }
 
-/* log sum exp, where `sum` is relative to the largest exponent, which is in units of ln 2. */
+/* log sum exp. `largest` is the largest exponent in units of ln 2; `sum` is relative to it. */
 INLINE float log_sum(float largest, float sum)
 {
     return (float)((double)largest * LN_2 + (double)logf(sum));
@@ -129,7 +127,7 @@ INLINE float sum_of(const __m512 sum[2])
 INLINE void max_step(const float *x, __mmask32 wanted, __m512 factor, __m512 largest[2])
 {
     const Pair p = load_f32(x, wanted);
-    for (int v = 0; v < 2; v++) /* of two operands, max returns the second if one is a NaN */
+    for (int v = 0; v < 2; v++) /* max returns its second operand if one is NaN */
         largest[v] = _mm512_mask_max_ps(largest[v], half_of(wanted, v),
                                         _mm512_mul_ps(factor, p.v[v]), largest[v]);
 }
@@ -147,7 +145,7 @@ INLINE float max_scaled(const float *x, int n, float factor)
     return _mm512_reduce_max_ps(_mm512_max_ps(largest[0], largest[1]));
 }
 
-/* Of exp(scale x - shift), both in units of ln 2, in every lane. */
+/* scale and shift of exp(scale x - shift), in units of ln 2, in every lane. */
 typedef struct Exponent {
     __m512 scale, shift;
 } Exponent;
@@ -157,7 +155,7 @@ INLINE Exponent exponent(float scale, float shift)
     return (Exponent){constant(scale), constant(shift)};
 }
 
-/* exp(scale x - shift) rounded to bf16, as f32; zero where not wanted. */
+/* exp(scale x - shift) rounded to bf16, as f32; zero outside the mask `wanted`. */
 INLINE Pair powers(const float *x, __mmask32 wanted, Exponent e)
 {
     Pair p = load_f32(x, wanted);
@@ -193,7 +191,7 @@ TARGET float kernels_softmax_bf16_avx512(const float *row, int n, float scale, u
     return log_sum(largest, total);
 }
 
-/* sum p, sum p dP */
+/* The sums of p and of p dP. */
 typedef struct Sums {
     __m512 p[2], p_dP[2];
 } Sums;
@@ -222,7 +220,7 @@ INLINE Pair score_gradient(Pair p, const float *dP, __mmask32 wanted, __m512 sca
     return p;
 }
 
-/* Where column i of a row of a packed operand lies. */
+/* The offset of column i in a row of a packed operand. */
 INLINE ptrdiff_t in_panel(int i, ptrdiff_t step)
 {
     return i / KERNELS_COLUMNS * step + i % KERNELS_COLUMNS;
@@ -239,7 +237,7 @@ INLINE void store_pairs(uint32_t *pairs, __mmask32 wanted, const Pair rows[2])
     }
 }
 
-/* One of the two rows of pairs. */
+/* Loads the first or second elements of pairs. */
 INLINE Pair load_half(const uint32_t *pairs, __mmask32 wanted, const int row)
 {
     Pair p;
@@ -254,7 +252,7 @@ INLINE Pair load_half(const uint32_t *pairs, __mmask32 wanted, const int row)
 
 static const Pair ZEROS;
 
-/* P of columns from i on, and what they add to the sums of each row. */
+/* Computes P of columns from i on, and adds their terms to the sums of each row. */
 INLINE void recompute_pairs(const int rows, const KernelScores *s, int i, __mmask32 wanted,
                             const Exponent e[2], Sums sums[2])
 {

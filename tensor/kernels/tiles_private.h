@@ -1,6 +1,6 @@
 /*
- * tiles_private.h - the tile registers of AMX: what LDTILECFG reads, and how far apart tile
- * instructions stand. Private to tensor/kernels.
+ * tiles_private.h - the tile registers of AMX: the operand of LDTILECFG, and the spacing of tile
+ * instructions. Private to tensor/kernels.
  */
 #ifndef LNCLIP_TENSOR_KERNELS_TILES_PRIVATE_H
 #define LNCLIP_TENSOR_KERNELS_TILES_PRIVATE_H
@@ -21,8 +21,8 @@ typedef struct TileShapes {
 _Static_assert(sizeof(TileShapes) == 64, "LDTILECFG reads 64 bytes");
 
 /*
- * Tiles 0 to 5 have `high` rows, 6 and 7 sixteen. For constants: a compiler may not see that
- * LDTILECFG reads memory.
+ * Tiles 0 to 5 have `high` rows, tiles 6 and 7 sixteen. Use it to initialise constants only: a
+ * compiler may not see that LDTILECFG reads memory.
  */
 #define TILE_SHAPES(high)                                                                          \
     {                                                                                              \
@@ -32,11 +32,10 @@ _Static_assert(sizeof(TileShapes) == 64, "LDTILECFG reads 64 bytes");
     }
 
 /*
- * Nothing, eight times, after each load and each multiplication. On a core that is shared, as it
- * seems by its other hyper-thread, tile instructions that follow each other closely take up to
- * twice their time: four multiplications 65 ns, and 43 ns spaced; with four loads from the
- * first-level cache 121 and 75 ns. On a core of one's own the spaces fit into the waits for the
- * second-level cache.
+ * Eight NOPs, after each load and each multiplication. On a core shared (it seems) with another
+ * hyper-thread, tile instructions in close succession take up to twice as long: four
+ * multiplications take 65 ns, spaced 43 ns; with four loads from the first-level cache 121 and 75
+ * ns. On an unshared core the NOPs are hidden by the latency of the second-level cache.
  */
 #define TILE_SPACE() __asm__ volatile(".rept 8\n\tnop\n\t.endr")
 
