@@ -1,7 +1,6 @@
 /*
- * gemm.c - see gemm.h. OpenBLAS is asked for one thread: the tasks of tensor/threads.h are what
- * runs in parallel. The plain loop is for reading, and for the runs that mask every special
- * instruction.
+ * gemm.c - see gemm.h. OpenBLAS runs with one thread, since parallel work is divided into tasks
+ * (tensor/threads.h). The plain loop is for LNCLIP_CPU=ref.
  */
 #include "tensor/gemm.h"
 
@@ -19,8 +18,10 @@ enum { LIBRARY_NAME_SIZE = 64 };
 static pthread_once_t gemm_once = PTHREAD_ONCE_INIT;
 static char library_name[LIBRARY_NAME_SIZE];
 
-/* The configuration reads like "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": two words are the
- * name. */
+/*
+ * The configuration is like "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..."; the name is its first
+ * two words.
+ */
 static void gemm_start(void)
 {
     openblas_set_num_threads(1);
@@ -43,8 +44,8 @@ static void scale_rows(int M, int N, float beta, float *C, size_t ldc)
 }
 
 /*
- * The product, one element of A against one row of B at a time, so that the inner loop runs along
- * rows of B and C. Where B is stored transposed, a block of it is transposed first into `transposed`.
+ * The product in plain C, one element of A times one row of B at a time, so that the inner loop
+ * runs along rows of B and C. If B is stored transposed, blocks of it are transposed first.
  */
 static void gemm_plain(bool transpose_a, bool transpose_b, int M, int N, int K, float alpha,
                        const float *A, size_t lda, const float *B, size_t ldb, float *C, size_t ldc)

@@ -2,21 +2,21 @@
  * packed.c - the product with a packed matrix, and how packs are filled (second half); see
  * packed.h.
  *
- * A task is one group of rows times one panel. Group goes after group: its rows stay in the
- * second-level cache while panel after panel passes by, and the panel that this thread will
- * probably take next is fetched meanwhile.
+ * A task is one group of rows times one panel. Groups are processed one after the other: the rows
+ * of a group stay in the second-level cache while all panels are multiplied with it. The panel that
+ * this thread will probably need next is prefetched.
  *
- * The kernels want rows of A in the precision of the pack. In bf16 that is how activations lie in
- * memory, but AMX multiplies rows of 2 or 8 KiB a quarter faster from a copy in which they are an
- * odd number of lines apart. Whatever is not read in place is prepared in scratch memory first,
- * chunk by chunk: in f32 rows are packed six by six, which takes 2 % of the time and makes
- * every read of the kernel sequential, which gains 7 %: rows 4 KiB apart fall into the same few
- * sets of the first-level cache. In int8 they are quantised, and where a gradient goes through an
- * activation they are multiplied by its derivative.
+ * The kernels read rows of A in the precision of the pack. In bf16 activations already have it, but
+ * AMX multiplies rows of 2 or 8 KiB a quarter faster from a copy in which they are an odd number of
+ * lines apart. Rows that are not read in place are first prepared in scratch memory, chunk by
+ * chunk. In f32 they are packed six by six: that takes 2 % of the time and gains 7 %, since the
+ * kernel then reads sequentially, while rows 4 KiB apart share a few sets of the first-level cache.
+ * In int8 they are quantised. The gradient of an activation is multiplied by the activation's
+ * derivative.
  *
- * A long k is done in parts, whose panels are short enough to leave the cache to the rows of A: in
- * f32 in blocks, whose sums wait in C, in bf16 in slices of a task, whose sums wait on its stack.
- * int8 is short as it is.
+ * k is blocked so that a panel and the rows of A fit in the second-level cache: in f32 in blocks,
+ * with partial sums in C; in bf16 in slices within a task, with partial sums on its stack. int8
+ * panels are short enough without.
  */
 #include "tensor/packed.h"
 
@@ -32,18 +32,19 @@
 enum {
     TILE = KERNELS_TILE_ROWS,
     COLUMNS = KERNELS_COLUMNS,
-    DEPTH = 1024,             /* k of a block in f32; less would store sums more often */
-    SLICE = 1024,             /* k of a slice in bf16: products of K = 4096 gain 20 to 30 % */
-    SLICED_ROWS = 256,        /* of a group at most in slices: their sums lie on the stack */
-    GROUP_BYTES = 1056 << 10, /* of A in a group at most: 264 rows of a block in f32, an image */
-    GROUP_ROWS = 544,         /* at most, so that there are tasks for every thread */
-    LOW_ROWS = 32,            /* groups in bf16 and int8 are multiples: two tiles of AMX */
-    LOW_SLACK = 16,           /* so many rows more are no group of their own: 257 are 256 and 1 */
-    CHUNK_BYTES = 8 * GROUP_BYTES, /* of A in scratch memory at once */
+    DEPTH = 1024,      /* f32: k of a block; a smaller one would store sums more often */
+    SLICE = 1024,      /* bf16: k of a slice; products of K = 4096 gain 20 to 30 % */
+    SLICED_ROWS = 256, /* most rows of a group in slices, whose sums are on the stack */
+    GROUP_BYTES =
+        1056 << 10,   /* most bytes of A in a group: 264 rows (an image) of a block in f32 */
+    GROUP_ROWS = 544, /* most rows of a group, so that there are tasks for every thread */
+    LOW_ROWS = 32,    /* bf16 and int8: groups are multiples of it, two tiles of AMX */
+    LOW_SLACK = 16,   /* up to so many extra rows join a group: 257 rows are one group of 256 + 1 */
+    CHUNK_BYTES = 8 * GROUP_BYTES, /* bytes of A in scratch memory at once */
     CHUNK_ROWS = 8 * GROUP_ROWS,
-    COPIED_COLUMNS = 512, /* of B at least: fewer do not repay copying rows */
-    PREPARED_ROWS = 8,    /* in one task that prepares bf16 or int8 */
-    CHUNK = 512,          /* numbers that are converted at once */
+    COPIED_COLUMNS = 512, /* least columns of B for which copying rows of A pays */
+    PREPARED_ROWS = 8,    /* rows per task that prepares bf16 or int8 */
+    CHUNK = 512,          /* elements that are converted at once */
 };
 
 bool packed_pays(Precision precision)
@@ -85,17 +86,19 @@ PackedMatrix packed_place(Arena *arena, Precision precision, int K, int N)
     return packed;
 }
 
-/* How a product is tiling, and what its scratch memory holds: all from shapes and types alone. */
+/*
+ * The tiling of a product and the layout of its scratch memory. Depends on shapes and types alone.
+ */
 typedef struct Tiling {
-    bool prepares;    /* rows of A go through scratch memory */
-    int unit, slack;  /* groups are multiples of `unit` rows, and up to `slack` more */
+    bool prepares;    /* rows of A are prepared in scratch memory */
+    int unit, slack;  /* groups are multiples of `unit` rows, plus up to `slack` rows */
     int group, chunk; /* rows, at most */
     int depth;        /* k of a block, at most */
-    size_t row_bytes; /* of A as the kernel reads it; in f32 of one block of it */
-    size_t scale_at;  /* int8: where the scales of a chunk's rows lie, behind the rows, */
-    size_t zero_at;   /* and their zero points */
-    size_t wide_at;   /* int8: where rows that were f32 wait as bf16, one a task: [tasks][K] */
-    size_t bytes;     /* of scratch memory */
+    size_t row_bytes; /* bytes of a prepared row of A; in f32 of its part in one block */
+    size_t scale_at;  /* int8: offset of the scales of a chunk's rows, behind the rows */
+    size_t zero_at;   /* int8: offset of their zero points */
+    size_t wide_at; /* int8: offset of rows converted from f32 to bf16, one per task: [tasks][K] */
+    size_t bytes;   /* bytes of scratch memory */
 } Tiling;
 
 static size_t lines(size_t bytes)
@@ -103,7 +106,10 @@ static size_t lines(size_t bytes)
     return (bytes + KERNELS_LINE - 1) / KERNELS_LINE * KERNELS_LINE;
 }
 
-/* How many rows of A take so many bytes, in whole units: at least one, no more than `most`. */
+/*
+ * How many rows of A fit in `bytes`, in multiples of the unit: at least one unit, otherwise at most
+ * `most` rows.
+ */
 static int rows_in(size_t bytes, int most, const Tiling *tiling)
 {
     const size_t fitting = bytes / tiling->row_bytes;
@@ -111,8 +117,7 @@ static int rows_in(size_t bytes, int most, const Tiling *tiling)
     return rows < tiling->unit ? tiling->unit : rows;
 }
 
-/* Whether rows of bf16 an even number of lines long, which could be read in place, are better
- * copied. */
+/* True if rows of A that are an even number of lines apart should be copied. */
 static bool repays_copy(int M, const PackedMatrix *B)
 {
     return kernels()->product_wants_odd_rows && M >= LOW_ROWS && B->N >= COPIED_COLUMNS;
@@ -123,7 +128,7 @@ static bool is_sliced(const PackedMatrix *B)
     return B->precision == PRECISION_BF16 && B->K > SLICE;
 }
 
-/* Rows of A are prepared whole, but for f32, where a block of them is. */
+/* The tiling of A B. Full rows of A are prepared; in f32 only a block of k of them. */
 static Tiling tiling_of(int M, const PackedInput *A, const PackedMatrix *B)
 {
     const Precision precision = B->precision;
@@ -152,7 +157,7 @@ static Tiling tiling_of(int M, const PackedInput *A, const PackedMatrix *B)
     return tiling;
 }
 
-/* Groups of the rows of a chunk. */
+/* Number of groups in a chunk of `rows` rows. */
 static int groups_of(const Tiling *tiling, int rows)
 {
     return rows > tiling->slack ? parts_of(rows - tiling->slack, tiling->group) : 1;
@@ -161,10 +166,10 @@ static int groups_of(const Tiling *tiling, int rows)
 size_t packed_scratch(int M, const PackedInput *input, const PackedMatrix *B)
 {
     const size_t bytes = tiling_of(M, input, B).bytes;
-    return bytes > 0 ? bytes : KERNELS_LINE; /* an arena has no block of nothing */
+    return bytes > 0 ? bytes : KERNELS_LINE; /* arenas do not allocate 0 bytes */
 }
 
-/* One block of one chunk. */
+/* The block of one chunk that is computed. */
 typedef struct Product {
     const PackedInput *A;
     const PackedMatrix *B;
@@ -172,13 +177,13 @@ typedef struct Product {
     Tiling tiling;
     char *scratch;
     int workers;
-    int first, rows; /* of the chunk */
-    int k, depth;    /* of the block */
+    int first, rows; /* rows of the chunk */
+    int k, depth;    /* range of k of the block */
 } Product;
 
 /*
- * A's numbers from element `place` on, at most CHUNK of them, in f32 and times the activation's
- * derivative if there is one: where they lie, or in x.
+ * Elements [place, place + count) of A, count <= CHUNK, in f32, multiplied by the activation's
+ * derivative if A has z. Returns them in place or in x [count].
  */
 static const float *chunk_of(const PackedInput *A, ptrdiff_t place, int count, float *x)
 {
@@ -219,7 +224,7 @@ static void pack_a_task(void *context, int task, int worker)
     }
 }
 
-/* A row of A in bf16 to out [K]. */
+/* Writes the row of A that starts at element `start` to out [K] in bf16. */
 static void round_row(const PackedInput *A, ptrdiff_t start, int K, uint16_t *out)
 {
     if (A->type == DTYPE_BF16 && !A->z) {
@@ -233,7 +238,7 @@ static void round_row(const PackedInput *A, ptrdiff_t start, int K, uint16_t *ou
     }
 }
 
-/* Some rows of A in bf16, filled up with zeros. */
+/* Prepares PREPARED_ROWS rows of A in bf16, padded with zeros. */
 static void round_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -257,7 +262,10 @@ static int32_t *row_zeros(const Product *p)
     return (int32_t *)(void *)(p->scratch + p->tiling.zero_at);
 }
 
-/* Some rows of A quantised, filled up with zeros: no more are needed where B is zero. */
+/*
+ * Prepares PREPARED_ROWS rows of A, quantised. The padding is the byte 0 rather than the zero
+ * point, since B is zero there.
+ */
 static void quantize_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -278,7 +286,7 @@ static void quantize_task(void *context, int task, int worker)
     }
 }
 
-/* Brings the rows of a block into the form that the kernel reads. */
+/* Prepares the rows of a block as the kernel reads them. */
 static void prepare(Threads *threads, Product *p)
 {
     static const ThreadsTask tasks[PRECISION_COUNT] = {[PRECISION_F32] = pack_a_task,
@@ -289,7 +297,7 @@ static void prepare(Threads *threads, Product *p)
     threads_run(threads, parts_of(p->rows, rows), tasks[precision], p);
 }
 
-/* Places inside a panel, and inside matrices of C's type. */
+/* The address of a group in a panel; of element `index` in a matrix of C's type, or NULL. */
 static const char *panel_at(const PackedMatrix *B, int panel, int k)
 {
     const ptrdiff_t group = (ptrdiff_t)panel * packed_groups(B) + k / packed_group(B->precision);
@@ -298,14 +306,14 @@ static const char *panel_at(const PackedMatrix *B, int panel, int k)
 
 static void *element(const Product *p, const void *matrix, ptrdiff_t index)
 {
-    /* Residual and C may be one matrix; what is only read is handed on as const by Epilogue. */
+    /* The cast drops const: the residual may be C. Epilogue declares const what is only read. */
     return matrix ? (char *)(uintptr_t)matrix + index * (ptrdiff_t)dtype_size(p->epilogue->type)
                   : NULL;
 }
 
 /*
- * What becomes of the sums at [row,column] of the chunk. The first block adds bias and residual;
- * the later ones add to what is there; the last one activates.
+ * The epilogue of the sums at [row,column] of the chunk. The first block of k adds bias and
+ * residual, later ones add to the partial sums in C or z, the last one applies the activation.
  */
 static Epilogue panel_epilogue(const Product *p, int row, int column)
 {
@@ -333,12 +341,14 @@ static Epilogue panel_epilogue(const Product *p, int row, int column)
     return panel;
 }
 
-/* A product in slices of k: the sums so far. `epilogue` comes first, since `store` is handed that
- * alone. */
+/*
+ * The partial sums of a product in slices of k. `epilogue` is the first member: `store` gets only
+ * its address.
+ */
 typedef struct Slices {
     Epilogue epilogue;
     float *sums; /* [rows,64] */
-    bool last;   /* of the slices */
+    bool last;   /* the last slice */
 } Slices;
 
 static void add_slice(const Epilogue *epilogue, int row, int count, const void *sums)
@@ -354,8 +364,8 @@ static void add_slice(const Epilogue *epilogue, int row, int count, const void *
 }
 
 /*
- * A product in bf16 whose panel is long: slice by slice, so that one of this panel and the one
- * fetched after it leave the cache to the rows of A. `prefetch` is where the next panel is.
+ * A bf16 product with a long panel, one slice of k at a time, so that a slice of the panel, the
+ * prefetched one and the rows of A fit in the cache. whole->prefetch is the next panel.
  */
 static void product_in_slices(const KernelProduct *whole)
 {
@@ -370,7 +380,8 @@ static void product_in_slices(const KernelProduct *whole)
         const char *const b = (const char *)whole->b + done * group_bytes;
         slices.last = done + groups == whole->groups;
         slices.epilogue.c =
-            slices.last ? whole->epilogue->c : NULL; /* or it would be fetched each time */
+            slices.last ? whole->epilogue->c
+                        : NULL; /* NULL, so that kernels do not prefetch C for every slice */
         KernelProduct slice = *whole;
         slice.groups = groups;
         slice.a = (const char *)whole->a + done * (ptrdiff_t)sizeof(uint32_t);
@@ -460,29 +471,29 @@ void packed_product(Threads *threads, int M, const PackedInput *A, const PackedM
 /*
  * Filling packs.
  *
- * W is read once, 64 rows a task, in blocks of columns that stay in the first-level cache while
- * they are converted and laid out. The rows are a panel of W^T: transposed in units of 32 bits,
- * since the numbers of a group follow each other in a row. They are also 64 values of k in every
- * panel of W: there two rows become one row of pairs. What is mapped from a file is thus read at
- * the speed of memory, and packing all of ViT-L/14 takes a fraction of a second.
+ * W is read once, 64 rows per task, in blocks of columns that stay in the first-level cache while
+ * they are converted and laid out. The 64 rows are a panel of W^T, transposed in units of 32 bits,
+ * since the elements of a group are adjacent in a row. They are also 64 values of k in every panel
+ * of W, where two rows of bf16 become one row of pairs. So a mapped file is read at the speed of
+ * memory, and packing all of ViT-L/14 takes a fraction of a second.
  *
  * int8. With w[k] the largest weight of input channel k, and a[k] the expected magnitude of its
- * activation, the factor of the channel is sqrt(w[k] / a[k]): then both, a[k] factor and w[k] /
- * factor, are sqrt(a[k] w[k]). A column's scale is its largest weight by 127.
+ * activation, the factor of the channel is sqrt(w[k] / a[k]): then a[k] factor and w[k] / factor
+ * are both sqrt(a[k] w[k]). A column's scale is its largest weight divided by 127.
  */
 enum {
     BLOCK = 256,          /* columns of W converted at once: 32 KiB of bf16 */
-    FACTOR_COLUMNS = 128, /* of W in one task that looks for the largest weights */
+    FACTOR_COLUMNS = 128, /* columns of W per task of largest_task */
     LANE_BYTES = 4,
-    STEPS = 127,                /* of int8 on either side of zero */
-    MOST_INT8 = 1 << 16,        /* k at which a sum of 255 times 127 still fits 32 bits */
-    LINE_LOW = KERNELS_LINE / 2 /* bf16 numbers of a line */
+    STEPS = 127,                /* largest value of a quantised weight */
+    MOST_INT8 = 1 << 16,        /* largest k for which a sum of 255 x 127 fits 32 bits */
+    LINE_LOW = KERNELS_LINE / 2 /* bf16 elements of a line */
 };
 
-/* W, and the packs that are made of it. */
+/* W, and the packs to fill from it. */
 typedef struct Fill {
     const PackedPart *parts;
-    int rows, width;          /* of W */
+    int rows, width;          /* shape of W */
     PackedMatrix *transposed; /* B = W^T, or NULL */
     PackedMatrix *plain;      /* B = W, or NULL */
     const float *magnitude;   /* int8: [width] or NULL */
@@ -497,14 +508,17 @@ static const float *row_of(const Fill *fill, int row)
     return part->numbers + (ptrdiff_t)row * fill->width;
 }
 
-/* The groups [64] of one value of k, or of 2 or 4, in a panel. */
+/* The groups [64] at index `group` along k of a panel. */
 static uint32_t *groups_at(const PackedMatrix *packed, int panel, int group)
 {
     return (uint32_t *)packed->panels +
            ((ptrdiff_t)panel * packed_groups(packed) + group) * COLUMNS;
 }
 
-/* A panel of W^T, some k of it: from up to 64 rows that hold the columns of W from `column` on. */
+/*
+ * Fills k in [column, column + columns) of a panel of W^T from `count` (up to 64) rows of W, given
+ * from `column` on.
+ */
 static void lay_across(const PackedMatrix *packed, int panel, int column, int columns,
                        const uint32_t *const *rows, int count)
 {
@@ -513,7 +527,7 @@ static void lay_across(const PackedMatrix *packed, int panel, int column, int co
                          groups_at(packed, panel, column / group));
 }
 
-/* Groups of a panel of W^T beyond K. */
+/* Sets the padding of a panel of W^T beyond K to zero. */
 static void clear_rest(const PackedMatrix *packed, int panel)
 {
     const int used = parts_of(packed->K, packed_group(packed->precision));
@@ -521,7 +535,7 @@ static void clear_rest(const PackedMatrix *packed, int panel)
            (size_t)(packed_groups(packed) - used) * COLUMNS * LANE_BYTES);
 }
 
-/* 64 rows of W in f32. */
+/* Packs 64 rows of W in f32. */
 static void f32_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -549,8 +563,8 @@ static void f32_task(void *context, int task, int worker)
 }
 
 /*
- * A block of 64 rows of W in bf16, [64][BLOCK]: zero beyond `columns` up to whole panels, and
- * beyond `count` rows.
+ * Converts columns of `count` rows of W to bf16: block [64][BLOCK], zero beyond `columns` up to
+ * whole panels and beyond `count` rows.
  */
 static void round_block(const float *const *rows, int count, int column, int columns,
                         uint16_t block[COLUMNS][BLOCK])
@@ -564,7 +578,7 @@ static void round_block(const float *const *rows, int count, int column, int col
     }
 }
 
-/* 64 rows of W in bf16. The last rows of a plain pack reach as far as its padding. */
+/* Packs 64 rows of W in bf16. The last task of a plain pack also writes its padding. */
 static void bf16_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -592,8 +606,10 @@ static void bf16_task(void *context, int task, int worker)
         clear_rest(fill->transposed, task);
 }
 
-/* max[n] = the larger of itself and |x[n]|; the bits of |x| order as the numbers do,
- * NaN above all. */
+/*
+ * max[n] = bits of max(max[n], |x[n]|). The bits of |x| are ordered like the values, with NaN the
+ * largest.
+ */
 static void raise(const float *x, int n, uint32_t *max)
 {
     for (int i = 0; i < n; i++) {
@@ -604,7 +620,7 @@ static void raise(const float *x, int n, uint32_t *max)
     }
 }
 
-/* The largest weight of some input channels, to where their factors will be. */
+/* Stores the largest weight of a range of input channels in `factor`. */
 static void largest_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -616,16 +632,16 @@ static void largest_task(void *context, int task, int worker)
     memcpy(fill->transposed->factor + column, max, (size_t)n * sizeof *max);
 }
 
-/* Positive and finite, or `least`. */
+/* `value` if it is finite and above `least`, else `least`. */
 static double sound(float value, double least)
 {
     return isfinite(value) && (double)value > least ? (double)value : least;
 }
 
 /*
- * factor[n] = sqrt(factor[n] / magnitude[n]), then all divided by their geometric mean, which no
- * product sees, but whoever looks at the numbers does. Channels a millionth of the largest or less
- * count as that.
+ * factor[n] = sqrt(factor[n] / magnitude[n]), divided by the geometric mean of all, which does not
+ * change products but keeps the factors near 1. Values below a millionth of the largest count as
+ * that.
  */
 static void balance(float *factor, const float *magnitude, int n)
 {
@@ -646,15 +662,17 @@ static void balance(float *factor, const float *magnitude, int n)
         factor[k] = (float)(factor[k] / mean);
 }
 
-/* inverse[n] of the factors from `column` on. */
+/* inverse[n] = 1 / factor from `column` on, or 1 without factors. */
 static void invert(const PackedMatrix *packed, int column, int n, float *inverse)
 {
     for (int k = 0; k < n; k++)
         inverse[k] = packed->factor ? 1 / packed->factor[column + k] : 1;
 }
 
-/* out[n] = x inverse step rounded to nearest even; returns their sum. x inverse step
- * is within 127. */
+/*
+ * out[n] = x inverse step, rounded to nearest even; returns the sum of out. |x inverse step| <=
+ * 127.
+ */
 static int32_t quantize(const float *x, const float *inverse, float step, int n, int8_t *out)
 {
     /* Adding 1.5 2^23 leaves the rounded number in the low bits of the sum. */
@@ -671,7 +689,7 @@ static int32_t quantize(const float *x, const float *inverse, float step, int n,
     return sum;
 }
 
-/* The largest |weight| of each of 64 rows, its factors taken out. */
+/* The largest |weight / factor| of each of 64 rows. */
 static void largest_of_rows(const Fill *fill, const float *const *rows, int count, float *largest)
 {
     uint32_t max[COLUMNS] = {0};
@@ -694,7 +712,7 @@ static void largest_of_rows(const Fill *fill, const float *const *rows, int coun
     memcpy(largest, max, sizeof max);
 }
 
-/* 64 rows of W in int8, with the scales and sums of their columns of W^T. */
+/* Packs 64 rows of W in int8, with the scales and sums of those columns of W^T. */
 static void int8_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -712,7 +730,7 @@ static void int8_task(void *context, int task, int worker)
     }
     largest_of_rows(fill, rows, count, largest);
     for (int r = 0; r < COLUMNS; r++) {
-        const bool counts = largest[r] >= FLT_MIN * STEPS; /* or its inverse might overflow */
+        const bool counts = largest[r] >= FLT_MIN * STEPS; /* else its inverse might overflow */
         step[r] = counts ? STEPS / largest[r] : 0;
         packed->scale[first + r] = isfinite(largest[r]) ? (counts ? largest[r] / STEPS : 0) : NAN;
     }

@@ -5,7 +5,7 @@
 #ifndef LNCLIP_TENSOR_PANELS_PRIVATE_H
 #define LNCLIP_TENSOR_PANELS_PRIVATE_H
 
-/* How many parts of `size` cover `total`. */
+/* Number of parts of `size` that cover `total`. */
 static inline int parts_of(int total, int size)
 {
     return total / size + (total % size != 0);
