@@ -28,7 +28,7 @@ static inline size_t max_size(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* How many parts of `part` items hold `n` items. */
+/* Number of parts of `part` items that hold `n` items. */
 static inline size_t ceil_div(size_t n, size_t part)
 {
     return n / part + (n % part != 0);

@@ -1,6 +1,5 @@
 /*
- * error.c - see error.h. Formatting only: it neither prints nor allocates, so it cannot fail
- * itself.
+ * error.c - see error.h. It only formats: it neither prints nor allocates, so it cannot fail.
  */
 #include "tensor/base/error.h"
 

@@ -15,8 +15,8 @@
 
 typedef enum Status {
     STATUS_OK = 0,
-    STATUS_FAILED, /* contents of a file, a missing file, no memory, a full disk: exit code 1 */
-    STATUS_USAGE,  /* unknown option, key or value: exit code 2 */
+    STATUS_FAILED,      /* invalid file, missing file, out of memory, full disk: exit code 1 */
+    STATUS_USAGE,       /* unknown option, key or value: exit code 2 */
     STATUS_INTERRUPTED, /* a signal asked for a clean stop: exit code 128 + signal */
 } Status;
 
@@ -24,7 +24,7 @@ enum { ERROR_MESSAGE_SIZE = 2048, ERROR_MAX_DETAILS = 10, ERROR_DETAIL_SIZE = 51
 
 typedef struct Error {
     Status status;
-    int problems; /* how many were counted by error_detail, also those beyond the ones kept */
+    int problems; /* number of calls of error_detail, including details not kept */
     char message[ERROR_MESSAGE_SIZE];
     char detail[ERROR_MAX_DETAILS][ERROR_DETAIL_SIZE]; /* the first ten, in the order found */
 } Error;
@@ -35,9 +35,9 @@ typedef struct Error {
 void error_clear(Error *error);
 
 /*
- * Records a failure. `format` yields "WHAT: WHY; WHAT TO DO" (printf rules; longer text is cut).
- * Details recorded before are kept. Returns `status`, so that `return error_set(...)` reads well.
- * Thread-safe on distinct Errors. Cannot fail. `error` may not be NULL.
+ * Records a failure. `format` yields "WHAT: WHY; WHAT TO DO" (printf format; truncated to fit).
+ * Details recorded before are kept. Returns `status`, for `return error_set(...)`. Thread-safe on
+ * distinct Errors. Cannot fail. `error` may not be NULL.
  */
 Status error_set(Error *error, Status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -50,17 +50,17 @@ Status error_set(Error *error, Status status, const char *format, ...)
 void error_detail(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * How far apart two names are: the insertions, deletions, substitutions and swaps of neighbours
- * that turn one into the other (optimal string alignment). For "did you mean ...?". Only the first
- * ERROR_NAME_SIZE bytes of a name count. Thread-safe.
+ * The distance of two names: the number of insertions, deletions, substitutions and swaps of
+ * neighbours that turn one into the other (optimal string alignment). For "did you mean ...?". Only
+ * the first ERROR_NAME_SIZE bytes of a name are compared. Thread-safe.
  */
 enum { ERROR_NAME_SIZE = 64 };
 int error_distance(const char *a, const char *b);
 
 /*
- * Leaves the calling function with the status of `expression` if that is not STATUS_OK. For
- * functions that own nothing yet; those that do write `if (status == STATUS_OK) status = ...` or
- * jump to a label.
+ * Returns the status of `expression` from the calling function if it is not STATUS_OK. Only where
+ * the function owns nothing yet; otherwise use `if (status == STATUS_OK) status = ...` or jump to a
+ * label.
  */
 #define TRY(expression)                                                                            \
     do {                                                                                           \

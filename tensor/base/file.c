@@ -1,10 +1,9 @@
 /*
  * file.c - see file.h.
  *
- * Everything the project writes goes through FileWriter, so that a reader never sees half a file
- * and a full disk never costs the old one. The order flush, fsync, rename, fsync of the folder is
- * what makes the new name refer to complete numbers even after a power cut (POSIX leaves rename
- * alone unordered).
+ * All files are written through FileWriter, so that a reader never sees half a file, and a full
+ * disk never destroys the old one. The order flush, fsync, rename, fsync of the folder makes the
+ * name refer to complete contents even after a power cut (POSIX does not order a rename by itself).
  */
 #include "tensor/base/file.h"
 
@@ -34,10 +33,10 @@ static Status cannot_read(const char *path, int reason, Error *error)
                      strerror(reason));
 }
 
-/* Opens a regular file and tells its size. Returns the descriptor, or -1 with *error set. */
+/* Opens a regular file and fills *facts. Returns the descriptor, or -1 with *error set. */
 static int open_regular(const char *path, struct stat *facts, Error *error)
 {
-    /* O_NONBLOCK keeps a named pipe without a writer from blocking us for ever. */
+    /* O_NONBLOCK: opening a named pipe without a writer must not block. */
     const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
         cannot_read(path, errno, error);
@@ -56,7 +55,7 @@ static int open_regular(const char *path, struct stat *facts, Error *error)
     return -1;
 }
 
-/* Reads exactly `size` bytes; fewer is an error, since the file was that long a moment ago. */
+/* Reads exactly `size` bytes, the size of the file when it was opened; fewer is an error. */
 static Status read_fully(int descriptor, const char *path, char *target, size_t size, Error *error)
 {
     for (size_t done = 0; done < size;) {
@@ -108,8 +107,8 @@ Status file_read(const char *path, size_t limit, char **content, size_t *size, E
 }
 
 /*
- * Mappings, as the handler of SIGBUS sees them: a list that only grows, whose nodes are used again.
- * A node is free while begin is 0. The path of one whose file shrank stays for good.
+ * The mappings, for the handler of SIGBUS: a list that only grows, and whose nodes are reused. A
+ * node is free while begin is 0. The node of a file that shrank is never reused.
  */
 typedef struct Mapping {
     struct Mapping *next;
@@ -126,8 +125,8 @@ static struct sigaction handler_before;
 static uintptr_t page_size;
 
 /*
- * Zeros from the faulting page to the end of its mapping: all that lies behind it is beyond the end
- * of the file, too. mmap is a system call, and safe here.
+ * Maps zeros from the faulting page to the end of its mapping: everything after that page is beyond
+ * the end of the file too. mmap is a plain system call, which is safe in a signal handler.
  */
 static void replace_lost_pages(int number, siginfo_t *information, void *context)
 {
@@ -149,8 +148,8 @@ static void replace_lost_pages(int number, siginfo_t *information, void *context
         errno = kept;
         return;
     }
-    sigaction(number, &handler_before, NULL); /* the access faults again, there */
-    if (information->si_code <= 0)            /* sent by a process: there was no access */
+    sigaction(number, &handler_before, NULL); /* the access faults again, for that handler */
+    if (information->si_code <= 0)            /* sent by a process, not by an access */
         raise(number);
 }
 
@@ -162,7 +161,7 @@ static void install_handler(void)
     sigaction(SIGBUS, &action, &handler_before);
 }
 
-/* False without memory. */
+/* False if out of memory. */
 static bool remember_mapping(const char *path, const FileMap *map)
 {
     pthread_once(&handler_once, install_handler);
@@ -252,7 +251,7 @@ void file_release_pages(const void *data, size_t bytes)
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t begin = ((uintptr_t)data + page - 1) / page * page;
     const uintptr_t end = ((uintptr_t)data + bytes) / page * page;
-    if (begin < end) /* a refusal costs memory, nothing else */
+    if (begin < end) /* a failure only keeps the memory in use */
         madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
@@ -267,9 +266,9 @@ static Status cannot_write(const char *path, int reason, Error *error)
 }
 
 /*
- * Creates a file and locks it, which tells file_remove_leftovers that it is being written. Another
- * machine's may take it for a leftover before it is locked: then it is made again. Where there are
- * no locks, leftovers stay.
+ * Creates a file and locks it, so that file_remove_leftovers sees that it is being written. A
+ * process on another machine may delete it as a leftover before it is locked: then it is created
+ * again. Leftovers stay on file systems without locks.
  */
 static int create_locked(const char *path)
 {
@@ -295,13 +294,13 @@ Status file_begin(FileWriter *writer, const char *path, Error *error)
                          path);
     memcpy(writer->path, path, strlen(path) + 1);
 
-    /* Renaming over a device or a folder would destroy what no one meant to replace. */
+    /* The rename must not replace a device or a folder. */
     struct stat facts;
     if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode))
         return error_set(error, STATUS_FAILED,
                          "%s: exists and is no regular file; choose another name", path);
 
-    /* A file of this name can only be left over from a killed process that had our number. */
+    /* A file of this name is a leftover of a killed process that had the same process id. */
     unlink(writer->temporary);
     const int descriptor = create_locked(writer->temporary);
     if (descriptor < 0)
@@ -324,7 +323,7 @@ static void folder_of(const char *path, char folder[FILE_PATH_SIZE])
     folder[length] = '\0';
 }
 
-/* Whether `name` is target.tmp-PID as file_begin makes it, of a process that is gone. */
+/* True if `name` is target.tmp-PID, as file_begin makes it, of a process that no longer exists. */
 static bool names_leftover(const char *name, const char *target)
 {
     static const char mark[] = ".tmp-";
@@ -387,7 +386,7 @@ int file_remove_tree(const char *path)
     return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : errno;
 }
 
-/* Deletes a regular file, or a folder with all it holds, unless another process holds its lock. */
+/* Deletes a regular file, or a folder with its contents, unless another process holds its lock. */
 static void remove_unlocked(const char *path, bool folder)
 {
     struct stat facts;
@@ -423,8 +422,7 @@ void file_remove_leftovers(const char *path)
     remove_leftovers(path, false);
 }
 
-/* Makes the rename itself durable. Some file systems cannot sync a folder: that is
- * not our failure. */
+/* Makes the rename durable. Errors are ignored, since some file systems cannot sync a folder. */
 static void sync_folder_of(const char *path)
 {
     char folder[FILE_PATH_SIZE];
@@ -443,14 +441,14 @@ Status file_commit(FileWriter *writer, Error *error)
     if (fflush(writer->stream) != 0)
         reason = errno;
     /*
-     * An earlier failed write left its mark on the stream, but not its reason. The file is lost
-     * anyway, so one more byte is written to learn it.
+     * The stream records that an earlier write failed, but not why. The file is lost anyway, so one
+     * more byte is written to get the reason.
      */
     else if (ferror(writer->stream))
         reason = write(fileno(writer->stream), "", 1) < 0 ? errno : EIO;
     if (reason == 0 && fsync(fileno(writer->stream)) != 0)
         reason = errno;
-    /* A second descriptor keeps the lock of create_locked until the file has its name. */
+    /* A second descriptor keeps the lock of create_locked until the rename. */
     const int lock = fcntl(fileno(writer->stream), F_DUPFD_CLOEXEC, 0);
     if (fclose(writer->stream) != 0 && reason == 0)
         reason = errno;
@@ -500,7 +498,10 @@ Status file_make_folders(const char *path, Error *error)
         const char kept = prefix[i];
         prefix[i] = '\0';
         const int reason = mkdir(prefix, 0777) == 0 ? 0 : errno;
-        /* Systems disagree on the errno for a folder on a read-only disk: ask whether it exists. */
+        /*
+         * Systems differ in the errno for an existing folder on a read-only disk, so its existence
+         * is checked.
+         */
         if (reason != 0 && !file_is_folder(prefix))
             return error_set(error, STATUS_FAILED,
                              "%s: the folder cannot be made: %s; choose another place", prefix,
@@ -522,7 +523,7 @@ bool file_folder_is_empty(const char *path)
     return empty;
 }
 
-/* PATH.before: where the old folder is for a moment on file systems without RENAME_EXCHANGE. */
+/* PATH.before: the temporary name of the old folder on file systems without RENAME_EXCHANGE. */
 static Status path_before(char out[FILE_PATH_SIZE], const char *path, Error *error)
 {
     if (snprintf(out, FILE_PATH_SIZE, "%s.before", path) >= FILE_PATH_SIZE)
@@ -540,7 +541,7 @@ Status file_folder_begin(FolderWriter *writer, const char *path, Error *error)
     for (size_t n = strlen(writer->path); n > 1 && writer->path[n - 1] == '/'; n--)
         writer->path[n - 1] = '\0';
     TRY(path_before(before, writer->path, error));
-    /* A process was killed between the two renames of replace_in_two. */
+    /* If a process was killed between the two renames of replace_in_two. */
     if (!file_exists(writer->path) && file_is_folder(before))
         (void)rename(before, writer->path);
     if (file_exists(writer->path)) {
@@ -565,7 +566,7 @@ Status file_folder_begin(FolderWriter *writer, const char *path, Error *error)
         FILE_PATH_SIZE)
         return error_set(error, STATUS_FAILED, "%.200s...: the path is too long; use a shorter one",
                          path);
-    file_remove_tree(writer->temporary); /* of an earlier process that had the number of this one */
+    file_remove_tree(writer->temporary); /* left by an earlier process of the same id */
     if (mkdir(writer->temporary, 0777) != 0)
         return cannot_write(path, errno, error);
     writer->lock = open(writer->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -578,8 +579,10 @@ Status file_folder_begin(FolderWriter *writer, const char *path, Error *error)
     return STATUS_OK;
 }
 
-/* Two renames in place of one: 0, or the reason of the failure, after which the old
- * folder is back. */
+/*
+ * Replaces the folder by two renames. Returns 0, or the errno of a failure, after which the old
+ * folder is restored.
+ */
 static int replace_in_two(const FolderWriter *writer)
 {
     char before[FILE_PATH_SIZE];
@@ -614,8 +617,8 @@ static void remove_others(const char *folder, const char *kept)
 }
 
 /*
- * For a folder that must stay the same one: the working directory, and mount points, which cannot
- * be renamed. Its entries are replaced one by one. Returns 0 or the reason of a failure.
+ * Replaces the entries of a folder one by one, for folders that cannot be renamed: the working
+ * directory and mount points. Returns 0 or the errno of a failure.
  */
 static int replace_entries(const FolderWriter *writer)
 {

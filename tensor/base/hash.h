@@ -1,5 +1,5 @@
 /*
- * hash.h - XXH3-128 of what identifies files, lists and models, as 32 hexadecimal digits.
+ * hash.h - XXH3-128 as 32 hexadecimal digits, to identify files, lists and models.
  *
  * Thread-safe on distinct objects. Cannot fail.
  */
@@ -18,9 +18,9 @@ typedef struct Hash {
 
 void hash_begin(Hash *hash);
 void hash_bytes(Hash *hash, const void *data, size_t bytes);
-/* The text with its terminator, so that ("a", "bc") and ("ab", "c") differ. */
+/* Adds the text with its terminator, so that ("a", "bc") and ("ab", "c") differ. */
 void hash_text(Hash *hash, const char *text);
-/* Writes the digest of all that was added: high 64 bits first. */
+/* Writes the digest of everything added, high 64 bits first. */
 void hash_end(const Hash *hash, char digits[HASH_TEXT_SIZE]);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * machine.c - see machine.h.
  *
- * Where a control group is mounted is told by /proc/self/mountinfo, and which group we are in by
- * /proc/self/cgroup (cgroups(7)). In a container the mount may show only a part of the tree: then
- * what is above it cannot be read, and the part's own files show the limits.
+ * /proc/self/mountinfo gives the mount points of control groups, /proc/self/cgroup the groups of
+ * this process (cgroups(7)). In a container the mount may show only a part of the tree: then the
+ * groups above it cannot be read, and only the limits in that part are known.
  */
 #include "tensor/base/machine.h"
 
@@ -52,7 +52,7 @@ static bool parse_number(const char *text, unsigned long long *value, const char
     return strchr(" \n", *end) != NULL;
 }
 
-/* Whether `word` is an item of a list with commas between. */
+/* True if `word` is an item of the comma-separated `list`. */
 static bool lists(const char *list, const char *word)
 {
     const size_t length = strlen(word);
@@ -124,7 +124,7 @@ static bool parse_mount(char *line, const char *controller, char **shown, char *
     return true;
 }
 
-/* The folder of `group` below the mount `point` that shows the tree from `shown` on. */
+/* The folder of `group` below the mount point `point`, whose root is the group `shown`. */
 static void join_group(const char *shown, const char *point, const char *group, char out[PATH_MAX])
 {
     const size_t length = strcmp(shown, "/") == 0 ? 0 : strlen(shown);
@@ -187,7 +187,7 @@ static void lower_by_group(const char *root, const char *folder, void *context)
     }
 }
 
-/* The number after `key` in /proc/meminfo, in bytes; `otherwise` if it is not there. */
+/* The number after `key` in /proc/meminfo, in bytes; `otherwise` if missing. */
 static size_t meminfo(const char *root, const char *key, size_t otherwise)
 {
     char line[256];
@@ -207,8 +207,7 @@ static size_t meminfo(const char *root, const char *key, size_t otherwise)
     return bytes;
 }
 
-/* Bytes of address space that are mapped but not in memory: they count for RLIMIT_AS and for
- * nothing else. */
+/* Bytes of address space that are mapped but not resident: only RLIMIT_AS counts them. */
 static unsigned long long unused_address_space(const char *root)
 {
     unsigned long long size = 0, resident = 0;
@@ -245,7 +244,10 @@ size_t machine_available(const char *root)
 /* ---- processors
  * --------------------------------------------------------------------------------------- */
 
-/* The set grows until it holds the kernel's largest number. */
+/*
+ * The number of processors that the scheduler allows. The set grows until the kernel accepts its
+ * size.
+ */
 static int allowed_processors(void)
 {
     for (int limit = CPU_SETSIZE; limit <= 1 << 20; limit *= 2) {

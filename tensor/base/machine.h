@@ -1,18 +1,17 @@
 /*
- * machine.h - what this process may use of the machine: processors and memory, after all limits.
+ * machine.h - the processors and the memory that this process may use, after all limits.
  *
- * Limits are those of the control groups (version 1, version 2 and both; the innermost group and
- * all above it, as far as they are visible), of cpu affinity and of setrlimit. A file that is
- * absent or that cannot be understood sets no limit. `root` is put before every path that is read:
- * "" for this machine, a folder with a made-up proc and sys/fs/cgroup for tests. May be called from
- * any thread.
+ * Limits come from control groups (version 1, 2 or both; the innermost group and all visible ones
+ * above it), CPU affinity and setrlimit. A file that is absent or that cannot be understood sets no
+ * limit. `root` is put before every path that is read: "" for this machine, for tests a folder with
+ * a simulated proc and sys/fs/cgroup. Thread-safe.
  */
 #ifndef LNCLIP_TENSOR_BASE_MACHINE_H
 #define LNCLIP_TENSOR_BASE_MACHINE_H
 
 #include <stddef.h>
 
-/* A number of bytes, and which limit it is: "memory.max of /sys/fs/cgroup/job", "RLIMIT_AS", ... */
+/* A limit in bytes and its source: "memory.max of /sys/fs/cgroup/job", "RLIMIT_AS", ... */
 typedef struct MachineMemory {
     size_t bytes;
     char source[512];
@@ -25,13 +24,12 @@ typedef struct MachineMemory {
  */
 MachineMemory machine_memory(const char *root);
 
-/* Bytes that could be allocated now without swapping (MemAvailable); SIZE_MAX if /proc does not
- * tell. */
+/* Bytes that could be allocated now without swapping (MemAvailable); SIZE_MAX if unknown. */
 size_t machine_available(const char *root);
 
 /*
- * Processors: those that the scheduler allows (affinity, cpusets), and no more than the cpu quotas
- * of the control groups (cpu.max; cpu.cfs_quota_us) pay for, rounded up. At least 1.
+ * The number of processors that the scheduler allows (affinity, cpusets), limited by the CPU quotas
+ * of the control groups (cpu.max; cpu.cfs_quota_us), rounded up. At least 1.
  */
 int machine_processors(const char *root);
 

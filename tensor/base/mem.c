@@ -46,7 +46,7 @@ Status mem_grow(void *items, size_t needed, size_t *capacity, size_t size, const
     size_t larger = *capacity < FIRST / 2 ? FIRST : *capacity * 2, bytes = 0;
     if (larger < needed)
         larger = needed;
-    /* The caller's pointer is of any type: its bytes are copied, not its value. */
+    /* The caller's pointer may have any type, so its bytes are copied instead of its value. */
     void *old = NULL;
     memcpy(&old, items, sizeof old);
     if (__builtin_mul_overflow(larger, size, &bytes))
@@ -92,7 +92,7 @@ struct MemPoolBlock {
     alignas(max_align_t) char bytes[];
 };
 
-/* Takes `bytes` bytes whose address is a multiple of `alignment`. */
+/* Allocates `bytes` bytes at a multiple of `alignment`. */
 static void *pool_take(MemPool *pool, size_t bytes, size_t alignment, const char *what,
                        Error *error)
 {

@@ -4,9 +4,9 @@
  * The fast path is Clinger's (How to read floating point numbers accurately, PLDI 1990): if the
  * digits form an integer of at most 2^53 and the power of ten is at most 10^22, both are exact
  * doubles, and one multiplication or division rounds once, which is correct rounding. Where long
- * double has 64 bits of significand (x86), the same holds for 19 digits and 10^27, and covers what
- * %.17g writes; its result is then rounded a second time, to double, which is harmless unless it
- * lies halfway between two doubles. Everything else goes to strtod, in the C locale.
+ * double has 64 bits of significand (x86), the same holds for 19 digits and 10^27, enough for the
+ * output of %.17g. Its result is rounded a second time, to double, which is correct unless it lies
+ * halfway between two doubles. Other numbers are converted by strtod, in the C locale.
  */
 #include "tensor/base/number.h"
 
@@ -42,7 +42,7 @@ static bool scale_in_long_double(uint64_t digits, int64_t exponent, double *magn
     uint64_t significand;
     memcpy(&significand, &scaled, sizeof significand);
     *magnitude = (double)scaled;
-    return (significand & 0x7ff) != 0x400; /* the 11 bits that double lacks: exactly one half */
+    return (significand & 0x7ff) != 0x400; /* the 11 bits beyond double are exactly one half */
 }
 #else
 static bool scale_in_long_double(uint64_t digits, int64_t exponent, double *magnitude)
@@ -52,7 +52,7 @@ static bool scale_in_long_double(uint64_t digits, int64_t exponent, double *magn
 }
 #endif
 
-/* A decimal number taken apart: (negative ? -1 : 1) * digits * 10^exponent. */
+/* The parts of a decimal number: (negative ? -1 : 1) * digits * 10^exponent. */
 typedef struct Decimal {
     uint64_t digits;
     int significant; /* number of digits in `digits`, leading zeros not counted */
@@ -96,7 +96,7 @@ static bool scan_decimal(const char *p, const char *end, Decimal *decimal)
         const char *const first = p;
         int64_t power = 0;
         for (; p < end && *p >= '0' && *p <= '9'; p++)
-            if (power < 100000) /* far beyond any double: more digits change nothing */
+            if (power < 100000) /* already beyond the range of double */
                 power = power * 10 + (*p - '0');
         if (p == first)
             return false;
@@ -122,7 +122,7 @@ static bool parse_special(const char *text, size_t length, double *value)
     return true;
 }
 
-/* The slow path. `text` is known to be a decimal number. */
+/* The slow path, for a `text` that is a decimal number. */
 static bool parse_with_library(const char *text, size_t length, double *value)
 {
     char small[64];

@@ -15,7 +15,7 @@ typedef struct TableSlot {
     uint32_t hash;
 } TableSlot;
 
-/* Makes room for one more. */
+/* Makes room for one more entry. */
 static Status make_room(Table *table, Error *error)
 {
     enum { FIRST = 64 };

@@ -1,9 +1,9 @@
 /*
- * table.h - a hash table from texts to numbers, by open addressing.
+ * table.h - a hash table from texts to numbers, with open addressing.
  *
- * The table holds numbers alone. What text a number stands for, its owner tells through `key_of`:
- * so the texts are stored once, wherever the owner keeps them. Texts of different groups differ
- * (one table serves the frames of several data sets). Not thread-safe.
+ * The table stores only numbers; the caller's `key_of` returns the text of a number. So texts are
+ * stored once, by the caller. Equal texts of different groups are different keys (one table can
+ * serve the frames of several data sets). Not thread-safe.
  */
 #ifndef LNCLIP_TENSOR_BASE_TABLE_H
 #define LNCLIP_TENSOR_BASE_TABLE_H
@@ -24,20 +24,20 @@ typedef struct Table {
     struct TableSlot *slots; /* [capacity] */
     size_t capacity;         /* 0 or a power of two, more than 4/3 of `used` */
     size_t used;
-} Table; /* zero-initialised */
+} Table; /* must be zero-initialised */
 
-/* The key that number `value` was stored for. `context` is what the caller of table_find passes. */
+/* Returns the key of number `value`. `context` is the one passed to table_find. */
 typedef TableKey (*TableKeyOf)(const void *context, uint32_t value);
 
 /*
- * Looks `key` up. If it is known, *value becomes its number and *added false; else *value, below
- * 2^32 - 1, is stored for it and *added is true: the caller then makes `key_of` know it. On failure
- * (no memory) nothing changes.
+ * Looks up `key`. If found, sets *value to its number and *added to false. Otherwise stores *value,
+ * below 2^32 - 1, for it and sets *added: `key_of` must know it from then on. On failure (out of
+ * memory) nothing changes.
  */
 Status table_find(Table *table, TableKey key, TableKeyOf key_of, const void *context,
                   uint32_t *value, bool *added, Error *error);
 
-/* Forgets all and frees the memory. */
+/* Removes all entries and frees the memory. */
 void table_free(Table *table);
 
 #endif

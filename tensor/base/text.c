@@ -1,5 +1,5 @@
 /*
- * text.c - see text.h. Well-formed UTF-8 is that of RFC 3629, section 4.
+ * text.c - see text.h. Well-formed UTF-8: RFC 3629, section 4.
  */
 #include "tensor/base/text.h"
 
@@ -18,16 +18,16 @@ static int printable_length(const unsigned char *text)
                        : c >= 0xf0 && c < 0xf5 ? 4
                                                : 0;
     for (int i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80) /* also met by the terminating zero */
+        if ((text[i] & 0xc0) != 0x80) /* true for the terminating zero too */
             return 0;
     const bool overlong = (c == 0xe0 && text[1] < 0xa0) || (c == 0xf0 && text[1] < 0x90);
     const bool surrogate = c == 0xed && text[1] >= 0xa0;
     const bool too_large = c == 0xf4 && text[1] >= 0x90;
-    const bool control = c == 0xc2 && text[1] < 0xa0; /* U+0080..U+009F: terminals obey them */
+    const bool control = c == 0xc2 && text[1] < 0xa0; /* U+0080..U+009F: terminals interpret them */
     return overlong || surrogate || too_large || control ? 0 : length;
 }
 
-/* What stands for a byte that cannot be shown. */
+/* The escape sequence for a byte that is not printable. */
 static void escape(unsigned char byte, char out[5])
 {
     const char *const letter = byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : "\\r";
