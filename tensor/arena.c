@@ -1,15 +1,15 @@
 /*
  * arena.c - see arena.h.
  *
- * The blocks in use are one array sorted by offset, kept outside the region: the free room is what
- * lies between neighbours, so nothing is ever merged or split. Finding a gap scans the array and
- * inserting moves its tail; with the few thousand blocks of a step that is microseconds beside
- * operations of milliseconds. The array doubles when full, so a second identical step allocates
+ * The blocks in use are one array sorted by offset, kept outside the region: the free room is the
+ * gaps between neighbours, so nothing is ever merged or split. Finding a gap scans the array and
+ * inserting moves its tail; with the few thousand blocks of a step that takes microseconds,
+ * operations milliseconds. The array doubles when full, so a second identical step allocates
  * nothing.
  *
- * Under AddressSanitizer whatever is not in a block is poisoned, and each block is followed by a
- * red zone; the offsets then differ from those of other builds, but measuring and using still
- * agree.
+ * Under AddressSanitizer memory outside blocks is poisoned, and each block is followed by a red
+ * zone. The offsets then differ from those of other builds, but a measuring arena still gives the
+ * same ones.
  */
 #include "tensor/arena.h"
 
@@ -44,11 +44,11 @@ enum { RED_ZONE = 0 };
 
 enum { FIRST_BLOCKS = 1 << 14, HUGE_PAGE = 2 << 20 };
 
-/* Where a measuring arena pretends to begin: not 0, so that no block looks like NULL. */
+/* Base address of a measuring arena; not 0, so that no block is NULL. */
 static const uintptr_t MEASURING_BASE = ARENA_ALIGNMENT;
 
 typedef struct Block {
-    size_t offset, size; /* size: what it occupies, padding and red zone included */
+    size_t offset, size; /* size includes padding and red zone */
 } Block;
 
 struct Arena {
@@ -114,7 +114,7 @@ void arena_destroy(Arena *arena)
     if (!arena)
         return;
     if (arena->memory) {
-        UNPOISON(arena->memory, arena->capacity); /* the addresses may be mapped again by others */
+        UNPOISON(arena->memory, arena->capacity); /* other code may map these addresses later */
         munmap(arena->memory, arena->capacity);
     }
     free(arena->blocks);
@@ -126,14 +126,16 @@ bool arena_is_measuring(const Arena *arena)
     return arena->memory == NULL;
 }
 
-/* End of block `index`, where the gap after it starts; -1 is the start of the region. */
+/* End of block `index`, where the gap after it starts; 0 for index -1. */
 static size_t end_of(const Arena *arena, int index)
 {
     return index < 0 ? 0 : arena->blocks[index].offset + arena->blocks[index].size;
 }
 
-/* The index at which a block of `size` goes: the smallest gap that holds it, the
- * lowest if several. */
+/*
+ * The index at which to insert a block of `size`: in the smallest gap that holds it, the lowest of
+ * equals.
+ */
 static int best_fit(const Arena *arena, size_t size)
 {
     int best = arena->block_count;
@@ -194,7 +196,7 @@ void *arena_alloc(Arena *arena, size_t bytes)
     return address_of(arena, offset);
 }
 
-/* Index of the block that begins at `block`; asserts that there is one. */
+/* Index of the block that begins at `block`; asserts that it exists. */
 static int find_block(const Arena *arena, const void *block)
 {
     const size_t offset = offset_of(arena, block);

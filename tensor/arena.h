@@ -1,15 +1,15 @@
 /*
  * arena.h - one region of memory per lifetime.
  *
- * The project has three: the model (weights), the training state (what trains, its gradient, its
- * moments) and the step (activations, saved values, gradients of activations, scratch). The first
- * two only grow. In the step arena blocks are also given back one by one, because a transformer's
- * transient values are many times larger than what its backward needs; arena_reset empties it
- * between steps.
+ * The project has three: the model (weights), the training state (trainable parameters, their
+ * gradients and moments) and the step (activations, saved values, gradients of activations,
+ * scratch). The first two only grow. In the step arena blocks are also freed one by one, because a
+ * transformer's transient values are many times larger than the values its backward needs;
+ * arena_reset empties it between steps.
  *
  * The same sequence of calls always yields the same offsets (best fit, lowest offset first). So the
- * size of a step is found by running the very same code over a measuring arena, which has no
- * memory: its pointers are addresses nobody may touch. What is measured is what will be used.
+ * size of a step is found by running the same code over a measuring arena, which has no memory: its
+ * pointers must not be accessed. The measured size is exactly the size that will be used.
  */
 #ifndef LNCLIP_TENSOR_ARENA_H
 #define LNCLIP_TENSOR_ARENA_H
@@ -25,12 +25,12 @@ typedef struct Arena Arena;
 
 /*
  * Creates an arena of `capacity` bytes (0 is allowed; rounded up to pages; memory is committed as
- * it is touched).
- * STATUS_FAILED if the system refuses. *arena is owned by the caller; free with arena_destroy.
+ * it is touched). STATUS_FAILED if the system cannot reserve it. *arena is owned by the caller;
+ * free with arena_destroy.
  */
 Status arena_create(Arena **arena, size_t capacity, Error *error);
 
-/* Creates a measuring arena: any size fits, nothing may be read or written. */
+/* Creates a measuring arena: blocks of any size fit, but must not be read or written. */
 Status arena_create_measuring(Arena **arena, Error *error);
 
 /* Frees the arena and all in it. NULL is allowed. */
@@ -45,18 +45,21 @@ bool arena_is_measuring(const Arena *arena);
  */
 void *arena_alloc(Arena *arena, size_t bytes);
 
-/* Gives one block back. `block` must come from arena_alloc of this arena, once; NULL is allowed. */
+/*
+ * Frees one block, which arena_alloc of this arena returned and which is not freed yet. NULL is
+ * allowed.
+ */
 void arena_free(Arena *arena, void *block);
 
-/* Bytes that a block of this arena occupies: what was asked for, rounded up to the alignment. */
+/* Bytes that a block of this arena occupies: its size rounded up to the alignment. */
 size_t arena_block_size(const Arena *arena, const void *block);
 
-/* Gives every block back. Peak and capacity stay. */
+/* Frees all blocks. Peak and capacity stay. */
 void arena_reset(Arena *arena);
 
 /*
- * Bytes in use now, the largest extent ever reached (bytes), and the capacity (0 when measuring).
- * An arena of the measured peak always suffices for the same calls.
+ * Bytes in use now (for tests), the largest extent ever reached, and the capacity (0 when
+ * measuring). An arena of the measured peak always suffices for the same calls.
  */
 size_t arena_used(const Arena *arena);
 size_t arena_peak(const Arena *arena);

@@ -1,7 +1,7 @@
 /*
- * dtype.c - see dtype.h. Conversions work on bits, never on the host's own half types, so that they
- * are the same on every compiler; the loops are simple enough to be vectorised, because a model of
- * 600 MB passes through them at load.
+ * dtype.c - see dtype.h. Conversions work on bits instead of the compiler's half types, so that
+ * every compiler gives the same results. The loops are simple enough to be vectorised, because a
+ * model of 600 MB is converted at load.
  */
 #include "tensor/dtype.h"
 
@@ -48,9 +48,9 @@ bool dtype_parse(const char *name, DType *dtype)
 }
 
 /*
- * IEEE 754 binary16 has 5 exponent bits (bias 15) and 10 of fraction. Moved 13 places up, its
- * magnitude reads as an f32 that is 2^(127-15) too small; the product with 2^112 is exact and makes
- * subnormals normal on the way. Only the exponent 31 (infinity, NaN) has to be widened by hand.
+ * IEEE 754 binary16 has 5 exponent bits (bias 15) and 10 of fraction. Shifted left by 13, its
+ * magnitude is an f32 that is too small by 2^(127-15); the product with 2^112 is exact and
+ * normalises subnormals. Only the exponent 31 (infinity, NaN) is a special case.
  */
 static float float_of_f16(uint16_t half)
 {
@@ -73,7 +73,7 @@ void dtype_to_f32(DType dtype, const void *source, float *target, size_t count)
     }
     const unsigned char *const bytes = source;
     for (size_t i = 0; i < count; i++) {
-        uint16_t element; /* by memcpy: a file aligns its tensors as it likes */
+        uint16_t element; /* by memcpy, because tensors in a file need not be aligned */
         memcpy(&element, bytes + 2 * i, sizeof element);
         target[i] =
             dtype == DTYPE_BF16 ? float_from_bits((uint32_t)element << 16) : float_of_f16(element);
@@ -82,8 +82,10 @@ void dtype_to_f32(DType dtype, const void *source, float *target, size_t count)
 
 bool dtype_all_finite(const float *numbers, size_t count)
 {
-    /* Their exponent is all ones: one more carries into the sign. Blocks, so that the loop within
-     * is vectorised. */
+    /*
+     * The exponent of infinities and NaNs is all ones: adding 1 to it carries into the sign bit.
+     * The inner loop has no exit, so that it is vectorised.
+     */
     enum { BLOCK = 1024 };
     for (size_t i = 0; i < count; i += BLOCK) {
         const size_t end = count - i < BLOCK ? count : i + BLOCK;
@@ -101,7 +103,7 @@ uint16_t dtype_bf16_from_f32(float value)
     const uint32_t bits = float_bits(value);
     if ((bits & 0x7fffffff) > 0x7f800000)
         return (uint16_t)(bits >> 16 |
-                          0x40); /* NaN: set the quiet bit, or rounding could make infinity */
+                          0x40); /* NaN: set the quiet bit; rounding could make it infinity */
     const uint32_t ties_to_even = 0x7fff + (bits >> 16 & 1);
     return (uint16_t)((bits + ties_to_even) >> 16);
 }

@@ -24,7 +24,7 @@ size_t dtype_size(DType dtype);
 /* The name safetensors uses: "F32", "BF16", "F16", "F64", "I64", "U8". Static string. */
 const char *dtype_name(DType dtype);
 
-/* The inverse of dtype_name. Returns false, leaving *dtype alone, for any other name. */
+/* The inverse of dtype_name. For any other name returns false and leaves *dtype unchanged. */
 bool dtype_parse(const char *name, DType *dtype);
 
 /*
@@ -33,11 +33,10 @@ bool dtype_parse(const char *name, DType *dtype);
  */
 void dtype_to_f32(DType dtype, const void *source, float *target, size_t count);
 
-/* Whether all numbers [count] are finite: none is NaN or infinity. */
+/* True if no element of numbers [count] is NaN or infinity. */
 bool dtype_all_finite(const float *numbers, size_t count);
 
-/* f32 to bf16, round to nearest even; NaN stays NaN (quiet). IEEE 754 truncated to
- * its upper half. */
+/* f32 to bf16, round to nearest even; NaN stays NaN (quiet). A bf16 is the upper half of an f32. */
 uint16_t dtype_bf16_from_f32(float value);
 
 #endif

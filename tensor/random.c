@@ -79,7 +79,10 @@ void random_words(const Random *stream, uint64_t first, size_t count, uint32_t *
 uint32_t random_below(Random *random, uint32_t bound)
 {
     assert(bound > 0);
-    /* The lowest 2^32 mod bound values are refused: what is left is a multiple of bound. */
+    /*
+     * The lowest 2^32 mod bound values are rejected; the number of the others is a multiple of
+     * bound.
+     */
     const uint32_t refused = (UINT32_MAX - bound + 1) % bound;
     uint32_t value;
     do

@@ -1,9 +1,9 @@
 /*
  * random.h - counter-based random numbers: Philox4x32-10.
  *
- * Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
- * A number is a pure function of (seed, purpose, index, sub-index, position). Nothing is shared and
- * nothing has to be drawn in order, so worker count, order of arrival and resume change nothing.
+ * Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011. A
+ * number is a pure function of (seed, purpose, index, sub-index, position). Nothing is shared or
+ * drawn in order, so results do not depend on worker count, order of work or resuming.
  */
 #ifndef LNCLIP_TENSOR_RANDOM_H
 #define LNCLIP_TENSOR_RANDOM_H
@@ -11,8 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the numbers are for. Values are part of the file formats'
- * reproducibility: never renumber. */
+/*
+ * The use of a stream. Never renumber: the values decide which numbers are drawn, so results would
+ * change.
+ */
 typedef enum RandomPurpose {
     RANDOM_WEIGHTS = 1,    /* random initialisation of an encoder */
     RANDOM_HEAD = 2,       /* initialisation of the head */
@@ -25,7 +27,7 @@ typedef enum RandomPurpose {
     RANDOM_BLEND = 10,     /* self-blending of one frame */
     RANDOM_BOOTSTRAP = 16, /* videos of one resample */
     RANDOM_LORA = 20,      /* initialisation of LoRA's A */
-    RANDOM_DROPOUT = 21,   /* what dropout drops before LoRA's A in one step */
+    RANDOM_DROPOUT = 21,   /* elements that dropout drops before LoRA's A in one step */
     RANDOM_FRAMES = 24,    /* frames of one video */
     RANDOM_LIMIT = 25,     /* videos of a class */
 } RandomPurpose;
@@ -35,7 +37,7 @@ typedef struct Random {
     uint32_t key[2];
     uint32_t counter[4];
     uint32_t block[4]; /* the ten-round output of the current counter */
-    int used;          /* how many words of block are spent: 0..4 */
+    int used;          /* words of block already used: 0..4 */
 } Random;
 
 /* Philox4x32-10 itself: out = f(key, counter). For tests against the paper's known answers. */
@@ -48,8 +50,9 @@ void random_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t ou
 Random random_stream(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub);
 
 /*
- * One of 2^24 such streams of the same arguments: e.g. part = how often the frame stood in the
- * epoch before. Part 0 is random_stream; parts that differ by a multiple of 2^24 are the same.
+ * One of 2^24 streams for the same arguments, e.g. part = number of earlier occurrences of the
+ * frame in the epoch. Part 0 is random_stream; parts that differ by a multiple of 2^24 are the
+ * same.
  */
 Random random_stream_part(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub,
                           uint32_t part);
@@ -57,9 +60,9 @@ Random random_stream_part(uint64_t seed, RandomPurpose purpose, uint32_t index, 
 uint32_t random_u32(Random *random);
 
 /*
- * Words first .. first + count - 1 of a stream into `words` [count], wherever the stream is and
- * without moving it: word i is what the (i+1)-th call of random_u32 on a new stream returns.
- * first + count <= 2^34.
+ * Writes words first .. first + count - 1 of a stream to `words` [count], without using or changing
+ * its position: word i is the result of the (i+1)-th call of random_u32 on a new stream. first +
+ * count <= 2^34.
  */
 void random_words(const Random *stream, uint64_t first, size_t count, uint32_t *words);
 

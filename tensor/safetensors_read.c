@@ -1,10 +1,9 @@
 /*
  * safetensors_read.c - the reader behind safetensors.h.
  *
- * A file is an adversary until proven otherwise: every length, offset and product is checked
- * against the real size of the file, in arithmetic that cannot wrap, before a pointer into the
- * mapping is formed. JSON itself is jansson's business; its strings (names, metadata) are borrowed
- * for the life of the file.
+ * Files are untrusted: every length, offset and product is checked against the size of the file, in
+ * arithmetic that cannot wrap, before a pointer into the mapping is formed. JSON is parsed by
+ * jansson; its strings (names, metadata) are borrowed until the file is closed.
  */
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
@@ -17,11 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The format is little-endian, its numbers are used where they lie, and offsets have 64 bits. */
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers would have to be swapped");
-static_assert(sizeof(size_t) == sizeof(uint64_t), "offsets would be cut");
+/* The format is little-endian, its data are used in place, and offsets have 64 bits. */
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "data would have to be byte-swapped");
+static_assert(sizeof(size_t) == sizeof(uint64_t), "offsets would be truncated");
 
-/* Longest name repeated in a message; hostile ones may have megabytes. */
+/* Format of a name in a message. Truncated, because names in hostile files may have megabytes. */
 #define NAME "%.200s"
 
 typedef struct Entry {
@@ -32,14 +31,14 @@ typedef struct Entry {
 
 typedef struct Pair {
     const char *key, *value;
-    int order; /* in which it was found: the first of equal keys counts */
+    int order; /* order of reading: of equal keys the first is used */
 } Pair;
 
 typedef struct Shard {
     char path[FILE_PATH_SIZE];
     FileMap map;
-    json_t *header; /* owns all strings of its entries */
-    size_t data;    /* offset of the first number */
+    json_t *header; /* owns the strings of the shard's entries */
+    size_t data;    /* offset of the data */
 } Shard;
 
 struct SafeTensors {
@@ -52,8 +51,10 @@ struct SafeTensors {
     int metadata_count;
 };
 
-/* Every element type of the format, in bits. Those dtype.h knows are read; others are only stepped
- * over. */
+/*
+ * Every element type of the format, with its bits. Only types of dtype.h are converted; the others
+ * are listed without conversion.
+ */
 static const struct {
     const char *name;
     unsigned bits;
@@ -81,7 +82,10 @@ size_t safetensors_elements(const SafeTensor *tensor)
     return count;
 }
 
-/* What the first bytes of a file that is no safetensors file give away about it, or NULL. */
+/*
+ * Recognises common files that are not safetensors by their first bytes: returns a description, or
+ * NULL.
+ */
 static const char *recognise(const FileMap *map)
 {
     static const struct {
@@ -254,8 +258,7 @@ static int by_key(const void *a, const void *b)
     return keys != 0 ? keys : (x->order > y->order) - (x->order < y->order);
 }
 
-/* The extents of one shard, in order, must tile its data: no overlap, no hole,
- * nothing left over. */
+/* Checks that the extents of one shard cover its data exactly, without overlap or hole. */
 static Status check_tiling(const Shard *shard, Entry *entries, int count, Error *error)
 {
     if (count > 0)
@@ -311,7 +314,7 @@ static Status read_metadata(SafeTensors *file, const Shard *shard, json_t *metad
     return STATUS_OK;
 }
 
-/* Maps one shard, whose path is set, and appends its tensors and metadata. */
+/* Maps the shard `index`, whose path is set, and appends its tensors and metadata to the file. */
 static Status read_shard(SafeTensors *file, int index, Error *error)
 {
     Shard *const shard = &file->shards[index];
@@ -344,7 +347,7 @@ static Status read_shard(SafeTensors *file, int index, Error *error)
                         error);
 }
 
-/* Puts entries and metadata in bytewise order; of equal metadata keys the first read stays. */
+/* Sorts entries and metadata bytewise; of equal metadata keys only the first read is kept. */
 static void sort_contents(SafeTensors *file)
 {
     if (file->count > 0)
@@ -359,7 +362,7 @@ static void sort_contents(SafeTensors *file)
     file->metadata_count = kept;
 }
 
-/* A shard's name may not lead out of the folder of the index. */
+/* True if the path of a shard stays inside the folder of the index. */
 static bool stays_inside(const char *name)
 {
     if (name[0] == '\0' || name[0] == '/')
@@ -374,7 +377,10 @@ static bool stays_inside(const char *name)
     return true;
 }
 
-/* Lists the distinct shards of a weight_map in file->shards, and name -> number in *numbers. */
+/*
+ * Stores the distinct shards of a weight_map in file->shards, and their indices by name in
+ * *numbers.
+ */
 static Status list_shards(SafeTensors *file, json_t *weight_map, json_t *numbers, Error *error)
 {
     const char *name;
@@ -425,7 +431,7 @@ static Status list_shards(SafeTensors *file, json_t *weight_map, json_t *numbers
     return STATUS_OK;
 }
 
-/* The index and its shards must agree on every name, both ways. */
+/* Checks that the index and its shards list the same tensors in the same shards. */
 static Status check_index(const SafeTensors *file, json_t *weight_map, json_t *numbers,
                           Error *error)
 {

@@ -1,8 +1,8 @@
 /*
  * safetensors_write.c - the writer behind safetensors.h.
  *
- * The file depends on what is written alone, never on the order of the arguments, the time or the
- * machine: two runs that end with the same numbers end with the same bytes.
+ * The file depends only on its contents, never on the order of the arguments, the time or the
+ * machine: equal values give equal bytes.
  */
 #include "tensor/base/file.h"
 #include "tensor/safetensors.h"
@@ -37,7 +37,7 @@ static int by_metadata_key(const void *a, const void *b)
                   (*(const SafeTensorsMetadata *const *)b)->key);
 }
 
-/* {"dtype":..,"shape":[..],"data_offsets":[..]}, or NULL without memory. */
+/* {"dtype":..,"shape":[..],"data_offsets":[..]}, or NULL if out of memory. */
 static json_t *describe(const SafeTensor *tensor, size_t begin)
 {
     assert(tensor->ndim >= 0 && tensor->ndim <= SAFETENSORS_MAX_DIMS);
@@ -55,7 +55,7 @@ static json_t *describe(const SafeTensor *tensor, size_t begin)
                      "data_offsets", (json_int_t)begin, (json_int_t)(begin + bytes));
 }
 
-/* Whether `text` reads as exactly `header`: a text cut short by a failed allocation does not. */
+/* True if `text` parses to `header`: false if a failed allocation truncated it. */
 static bool reads_as(const char *text, const json_t *header)
 {
     json_t *const again = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
@@ -64,8 +64,7 @@ static bool reads_as(const char *text, const json_t *header)
     return same;
 }
 
-/* The header as JSON text, to be freed by the caller, or NULL: no memory, or a string
- * is not UTF-8. */
+/* The header as JSON text, freed by the caller. NULL if out of memory or a string is not UTF-8. */
 static char *make_header(const SafeTensor *const *tensors, int count,
                          const SafeTensorsMetadata *const *metadata, int metadata_count)
 {
@@ -111,8 +110,10 @@ static Status write_file(const char *path, const char *header, const SafeTensor 
     for (int i = 0; i < count; i++)
         if (tensors[i]->bytes > 0)
             (void)fwrite(tensors[i]->data, 1, tensors[i]->bytes, writer.stream);
-    /* The numbers may lie in a mapping that was lost meanwhile. What was lost before is none of
-     * theirs. */
+    /*
+     * A mapping that holds the data may have shrunk meanwhile. One that shrank before is not
+     * theirs.
+     */
     if (sound && file_check_mappings(error) != STATUS_OK) {
         file_abort(&writer);
         return STATUS_FAILED;

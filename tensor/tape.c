@@ -2,9 +2,9 @@
  * tape.c - see tape.h and op.h.
  *
  * The tape owns two tables of fixed size, values and nodes, so that tensor pointers stay valid and
- * recording allocates nothing. Numbers and gradients are blocks of the arena, each freed at the
- * moment its last user is done; several tapes may share the arena, so a tape frees its own blocks
- * one by one.
+ * recording allocates nothing. Data and gradients are blocks of the arena, each freed as soon as
+ * its last user is done. Several tapes may share the arena, so a tape frees its own blocks one by
+ * one.
  */
 #include "tensor/tape.h"
 
@@ -17,16 +17,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An output of an operation. The tensor comes first: a Tensor of this tape is a Value. */
+/*
+ * An output of an operation. The tensor is the first member, so a pointer to it is a pointer to the
+ * Value.
+ */
 typedef struct Value {
     Tensor tensor;
-    bool released;    /* the caller gave its use back */
-    bool handed_over; /* the next operation that can write over it releases it */
-    bool retain_grad; /* the gradient outlives the backward of its producer */
-    int keeps;        /* of tensor.uses, those of recorded nodes */
+    bool released;    /* the caller has released its use */
+    bool handed_over; /* op_output_over releases it and may reuse its data */
+    bool retain_grad; /* keep the gradient after the backward of its producer */
+    int keeps;        /* how many of tensor.uses are those of recorded nodes */
 } Value;
 
-/* A gradient that the tape made for a leaf which brought none. */
+/* A gradient that the tape allocated for a leaf without one. */
 typedef struct LeafGrad {
     Tensor *leaf;
     void *grad;
@@ -40,7 +43,7 @@ struct Tape {
     Node *nodes;          /* [max_nodes] */
     LeafGrad *leaf_grads; /* [max_nodes] */
     int value_count, node_count, leaf_grad_count;
-    Tape *inner; /* records what op_recompute runs again, or NULL */
+    Tape *inner; /* records segments that op_recompute runs again, or NULL */
     TapeDropout dropout;
     bool recording;
     bool consumed; /* tape_backward has run since the last reset */
@@ -101,7 +104,7 @@ static Value *value_of(const Tape *tape, Tensor *tensor)
     return NULL;
 }
 
-/* Gives up one use; the last one gives the numbers back. */
+/* Drops one use; the last one frees the data. */
 static void drop_use(Tape *tape, Value *value)
 {
     assert(value->tensor.uses > 0);
@@ -111,7 +114,7 @@ static void drop_use(Tape *tape, Value *value)
     value->tensor.data = NULL;
 }
 
-/* Gives back what `node` kept and saved: its backward has run, or never will. */
+/* Releases the values that `node` kept and saved: its backward has run, or never will. */
 static void release_node(Tape *tape, Node *node)
 {
     for (int i = 0; i < OP_MAX_SAVED; i++) {
@@ -216,7 +219,7 @@ void tape_backward(Tape *tape, Tensor *root, const float *seed)
     for (int i = tape->node_count - 1; i >= 0; i--) {
         Node *const node = &tape->nodes[i];
         Value *const out = value_of(tape, node->out);
-        if (out->tensor.grad) /* otherwise the root does not depend on it */
+        if (out->tensor.grad) /* NULL if the root does not depend on it */
             op_table[node->kind].backward(tape, node);
         release_node(tape, node);
         if (!out->retain_grad)
@@ -255,10 +258,10 @@ Arena *tape_arena(const Tape *tape)
     return tape->arena;
 }
 
-/* A value of the tape that has no data yet. */
+/* A new value of the tape, without data. */
 static Value *new_value(Tape *tape, DType type, int ndim, const int *shape)
 {
-    assert(tape->value_count < tape->max_nodes && "tape_create was promised fewer operations");
+    assert(tape->value_count < tape->max_nodes && "more operations than max_nodes of tape_create");
     assert(type == DTYPE_F32 || type == DTYPE_BF16);
     Value *const value = &tape->values[tape->value_count++];
     *value = (Value){.tensor = tensor_leaf(NULL, ndim, shape)};
@@ -387,7 +390,7 @@ static void add_elements(const void *context, OpRange range)
                   (size_t)range.count);
 }
 
-/* *from becomes the gradient of `in`, which has none, or is added to it. */
+/* Moves *from to the gradient of `in` if `moves` is set and `in` has none; otherwise adds it. */
 static void pass_block(Tape *tape, void **from, bool moves, Tensor *in)
 {
     assert(*from && tensor_count(in) <= INT_MAX);

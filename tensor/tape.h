@@ -5,16 +5,15 @@
  * the tape. tape_backward walks the nodes in reverse. An operation whose inputs need no gradient
  * leaves no node and saves nothing: inference is the same code with nothing to record.
  *
- * Memory. Values live in the step arena. A value's numbers stay as long as someone needs them: the
- * caller until tape_release, and each recorded node that asked to keep them until its backward ran.
- * Tensor headers stay valid until tape_reset. Over a measuring arena the tape only plans:
- * operations check shapes and allocate, but compute nothing.
+ * Memory. Values live in the step arena. A value's data live as long as they are needed: by the
+ * caller until tape_release, and by each recorded node that keeps them until its backward has run.
+ * Tensor headers are valid until tape_reset. Over a measuring arena the tape only plans: operations
+ * check shapes and allocate, but compute nothing.
  *
  * Backward accumulates: every backward adds to its inputs' gradients, and gradients of intermediate
- * values are set to zero in exactly one place, op_grad. Parameters' gradients are zeroed by whoever
- * owns them (train/), once a step. A leaf with needs_grad but no buffer of its own is given one,
- * zeroed, that lives until tape_reset, which also sets its pointer back to NULL: such a leaf must
- * live as long.
+ * values are set to zero in exactly one place, op_grad. Parameters' gradients are zeroed by their
+ * owner (train/), once a step. A leaf with needs_grad but no gradient buffer gets a zeroed one
+ * until tape_reset, which also sets its pointer to NULL: such a leaf must live until then.
  *
  * Not thread-safe; operations spread their own work over the tape's threads.
  */
@@ -38,21 +37,21 @@ typedef struct Tape Tape;
 Status tape_create(Tape **tape, Arena *arena, Threads *threads, int max_nodes, Error *error);
 
 /*
- * Makes room for op_recompute: an inner tape over the same arena, for up to `max_nodes` operations
- * of one segment. Once at most. STATUS_FAILED without memory.
+ * Prepares op_recompute: creates an inner tape over the same arena, for up to `max_nodes`
+ * operations of one segment. Call at most once. STATUS_FAILED without memory.
  */
 Status tape_allow_recompute(Tape *tape, int max_nodes, Error *error);
 
-/* That inner tape, empty but in a backward of op_recompute; NULL if there is none. */
+/* The inner tape, or NULL. It is empty except during a backward of op_recompute. */
 Tape *tape_inner(const Tape *tape);
 
 /* Releases everything the tape holds in the arena, then frees the tape. NULL is allowed. */
 void tape_destroy(Tape *tape);
 
-/* Forgets all nodes and values and gives their blocks back to the arena. */
+/* Removes all nodes and values and frees their blocks. */
 void tape_reset(Tape *tape);
 
-/* Whether operations may record (default true). False: evaluation, nothing is kept. */
+/* Enables recording (the default) or disables it (evaluation: nothing is kept). */
 void tape_set_recording(Tape *tape, bool recording);
 
 bool tape_is_recording(const Tape *tape);
@@ -65,48 +64,48 @@ typedef struct TapeDropout {
     double p; /* fraction of the elements that is dropped, 0 <= p < 1; 0: none */
     uint64_t seed;
     uint32_t step;
-    uint32_t first; /* place of the tape's first sample in the whole batch */
+    uint32_t first; /* index of the tape's first sample in the whole batch */
 } TapeDropout;
 
-/* Operations drop from now on, and so does their backward, until tape_reset. Comes before them. */
+/* Sets dropout for the operations that follow, and for their backward, until tape_reset. */
 void tape_set_dropout(Tape *tape, TapeDropout dropout);
 
-/* What is set, p = 0 if nothing is. */
+/* The dropout set, with p = 0 if none. */
 TapeDropout tape_dropout(const Tape *tape);
 
 /* True over a measuring arena. */
 bool tape_is_planning(const Tape *tape);
 
 /*
- * The caller no longer needs the numbers of `value`, an output of an operation on this tape. They
- * are given back now, or once the last recorded node that kept them has run backward. The gradient
- * and the header are not affected. Leaves and NULL are allowed and ignored.
+ * Releases the data of `value`, an output of an operation on this tape, which the caller no longer
+ * needs. They are freed now, or after the backward of the last recorded node that keeps them. The
+ * gradient and the header are not affected. Leaves and NULL are ignored.
  */
 void tape_release(Tape *tape, Tensor *value);
 
 /*
- * The caller's use of `value`, an output of an operation on this tape, ends with the next op_linear
- * that has it as its residual: that one releases it, and writes its result in its place where no
- * recorded node keeps its data.
+ * Lets the next op_linear with `value`, an output of an operation on this tape, as its residual
+ * release it, and overwrite its data with the result unless a recorded node keeps them.
  */
 void tape_hand_over(Tape *tape, Tensor *value);
 
 /*
- * Asks for the gradient of `value` [shape], which tape_backward would give back once it is used, to
- * stay until tape_reset. Leaves always keep theirs.
+ * For tests. Keeps the gradient of `value`, which tape_backward otherwise frees after its use,
+ * until tape_reset. Leaves always keep theirs.
  */
 void tape_retain_grad(Tape *tape, Tensor *value);
 
 /*
  * Back-propagates from `root`, an f32 output of this tape with needs_grad. `seed` [shape of root]
  * is the gradient of the objective with respect to root; NULL means 1 for a root of one element.
- * Adds to the gradients of all leaves that need one. Consumes the tape: kept numbers are given back
- * as their nodes run, so it can run once between resets.
+ * Adds to the gradients of all leaves that need one. Consumes the tape: kept data are freed as
+ * their nodes run, so it can run once between resets.
  */
 void tape_backward(Tape *tape, Tensor *root, const float *seed);
 
-/* Number of recorded nodes, and of bytes of values and saved numbers they keep: for reports and
- * tests. */
+/*
+ * For reports and tests. Number of recorded nodes, and bytes of the values that they keep and save.
+ */
 int tape_nodes(const Tape *tape);
 size_t tape_kept_bytes(const Tape *tape);
 

@@ -1,5 +1,5 @@
 /*
- * tensor.c - see tensor.h. Shapes only: numbers are touched by the operations.
+ * tensor.c - see tensor.h. Only shapes; operations work on the data.
  */
 #include "tensor/tensor.h"
 

@@ -2,14 +2,15 @@
  * threads.c - see threads.h.
  *
  * One 64-bit word, `claim`, holds the number of the run (upper half) and the next unclaimed task
- * (lower half). A worker reads what the run is, then takes a task by advancing the word with
- * compare-and-swap. Between runs the word is CLOSED before the description changes, so the exchange
- * succeeds only if the description read was the run's own. Nobody has to wait for workers that got
- * no task: a thread which the system has put aside costs nothing.
+ * (lower half). A worker reads the description of the run (task, context, tasks), then claims a
+ * task by advancing the word with compare-and-swap. The word is CLOSED while the description
+ * changes, so the exchange succeeds only if the worker has read the description of this run. The
+ * caller never waits for workers that claimed no task, so a thread that the system has descheduled
+ * costs nothing.
  *
- * Waiting is a bounded spin, then a condition variable. A sleeper announces itself before it looks
- * at the word for the last time, and whoever changes the word looks for sleepers afterwards; both
- * are sequentially consistent, so one of them sees the other and no wake-up is lost.
+ * Waiting is a bounded spin, then a condition variable. A sleeper announces itself before its last
+ * look at the word, and a thread that changes the word looks for sleepers afterwards. Both are
+ * sequentially consistent, so one of them sees the other and no wake-up is lost.
  */
 #include "tensor/threads.h"
 
@@ -28,12 +29,12 @@
 /*
  * Looks at the word before sleeping. One look takes 40 to 140 cycles with the pause instruction, so
  * a worker spins for 20 to 100 microseconds: longer than the serial work between two operations,
- * short beside the decoding of a frame (milliseconds) that another thread may want this processor
- * for.
+ * but short compared with the decoding of a frame (milliseconds) for which another thread may need
+ * this processor.
  */
 enum { SPIN_LIMIT = 2000 };
 
-/* The lower half of `claim` while the run's description changes: above any number of tasks. */
+/* The lower half of `claim` while the run's description changes; above any task number. */
 static const uint64_t CLOSED = UINT32_MAX;
 
 typedef struct Worker {
@@ -47,11 +48,11 @@ struct Threads {
     pthread_t *handles; /* [count - 1] */
     Worker *workers;    /* [count - 1] */
 
-    _Atomic(ThreadsTask) task; /* of the current run, as are context and tasks */
+    _Atomic(ThreadsTask) task; /* task, context and tasks describe the current run */
     _Atomic(void *) context;
     _Atomic(int) tasks;
     _Atomic(uint64_t) claim;
-    _Atomic(int) finished; /* tasks of the current run */
+    _Atomic(int) finished; /* finished tasks of the current run */
     _Atomic(bool) running, stop;
 
     pthread_mutex_t mutex; /* for sleeping only */
@@ -72,7 +73,7 @@ static void spin_pause(void)
 #endif
 }
 
-/* Takes tasks of the current run until none is left. */
+/* Runs tasks of the current run until none is left. */
 static void work(Threads *threads, int worker)
 {
     uint64_t claim = atomic_load(&threads->claim);
@@ -191,7 +192,7 @@ bool threads_start(pthread_t *thread, void *(*run)(void *), void *argument)
 {
     sigset_t all, before;
     sigfillset(&all);
-    sigdelset(&all, SIGBUS); /* of a fault here (file.c): a blocked one would end the process */
+    sigdelset(&all, SIGBUS); /* raised by faults (file.c): if blocked, it would end the process */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const int failure = pthread_create(thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -205,7 +206,9 @@ int threads_refused(void)
     return atomic_load(&refused);
 }
 
-/* Fewer workers than wanted are enough: what a task computes does not depend on their number. */
+/*
+ * Continues with fewer workers if the system refuses some: results do not depend on their number.
+ */
 static void start_workers(Threads *threads)
 {
     for (int i = 0; i < threads->count - 1; i++) {

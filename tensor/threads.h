@@ -1,8 +1,8 @@
 /*
- * threads.h - a thread pool that shares out numbered tasks.
+ * threads.h - a thread pool that runs numbered tasks.
  *
- * What a task computes may depend on its number only; who runs it, and when, is decided by an
- * atomic counter. So the number of threads never changes a result. Idle workers spin for a bounded
+ * The result of a task may depend on its number only; an atomic counter decides which thread runs
+ * it, and when. So the number of threads never changes a result. Idle workers spin for a bounded
  * time and then sleep: on two cores an endless spin would starve the loader's threads.
  */
 #ifndef LNCLIP_TENSOR_THREADS_H
@@ -20,8 +20,8 @@ typedef void (*ThreadsTask)(void *context, int task, int worker);
 
 /*
  * Creates a pool of `count` threads, the caller included; 0 means the processors this process may
- * use (machine_processors). Where the system refuses threads there are fewer: see threads_count and
- * threads_refused. STATUS_FAILED without memory. Owned by the caller.
+ * use (machine_processors). The pool has fewer threads if the system refuses some: see
+ * threads_count and threads_refused. STATUS_FAILED without memory. Owned by the caller.
  */
 Status threads_create(Threads **threads, int count, Error *error);
 
@@ -39,13 +39,13 @@ int threads_count(const Threads *threads);
 void threads_run(Threads *threads, int tasks, ThreadsTask task, void *context);
 
 /*
- * Starts a thread with all signals blocked, so that they reach the program's own threads. False if
- * the system refuses (RLIMIT_NPROC, pids.max, no address space for a stack): then do its work
- * without it.
+ * Starts a thread with all signals but SIGBUS blocked, so that they reach the program's other
+ * threads. False if the system refuses (RLIMIT_NPROC, pids.max, no address space for a stack): the
+ * caller must then do the work itself.
  */
 bool threads_start(pthread_t *thread, void *(*run)(void *), void *argument);
 
-/* Why threads_start last failed in this process (an errno), 0 if it never did. From any thread. */
+/* The errno of the last failed threads_start of this process, 0 if none failed. Thread-safe. */
 int threads_refused(void);
 
 #endif
