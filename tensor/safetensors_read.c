@@ -112,7 +112,7 @@ static Status read_header(Shard *shard, Error *error)
     const char *const path = shard->path;
     const char *const what = recognise(map);
     if (what)
-        return error_set(error, STATUS_FAILED, "%s: is no safetensors file but %s", path, what);
+        return error_set(error, STATUS_FAILED, "%s: is not a safetensors file but %s", path, what);
     if (map->size < 8)
         return error_set(error, STATUS_FAILED,
                          "%s: has %zu bytes, a safetensors file at least 8; fetch it again", path,
@@ -123,13 +123,13 @@ static Status read_header(Shard *shard, Error *error)
     if (length > map->size - 8)
         return error_set(error, STATUS_FAILED,
                          "%s: claims a header of %" PRIu64
-                         " bytes, but only %zu follow; it is cut short or "
-                         "no safetensors file",
+                         " bytes, but only %zu follow; it is truncated or "
+                         "not a safetensors file",
                          path, length, map->size - 8);
     if (length > SAFETENSORS_MAX_HEADER)
         return error_set(error, STATUS_FAILED,
                          "%s: claims a header of %" PRIu64
-                         " bytes, more than the %d allowed; it is no usual "
+                         " bytes, more than the %d allowed; it is not a usual "
                          "model file",
                          path, length, SAFETENSORS_MAX_HEADER);
 
@@ -142,7 +142,7 @@ static Status read_header(Shard *shard, Error *error)
             "%s: its header is not valid JSON: %s (byte %d); it is damaged, fetch it again", path,
             reason.text, reason.position + 8);
     if (!json_is_object(shard->header))
-        return error_set(error, STATUS_FAILED, "%s: its header is no JSON object; it is damaged",
+        return error_set(error, STATUS_FAILED, "%s: its header is not a JSON object; it is damaged",
                          path);
     shard->data = 8 + (size_t)length;
     return STATUS_OK;
@@ -160,7 +160,7 @@ static Status read_shape(const Shard *shard, const json_t *shape, unsigned bits,
                          size_t *bytes, Error *error)
 {
     if (!json_is_array(shape))
-        return bad_tensor(shard, tensor->name, "\"shape\" is missing or no array", error);
+        return bad_tensor(shard, tensor->name, "\"shape\" is missing or not an array", error);
     if (json_array_size(shape) > SAFETENSORS_MAX_DIMS)
         return bad_tensor(shard, tensor->name, "has more than 8 dimensions", error);
     tensor->ndim = (int)json_array_size(shape);
@@ -169,7 +169,7 @@ static Status read_shape(const Shard *shard, const json_t *shape, unsigned bits,
     for (int i = 0; i < tensor->ndim; i++) {
         const json_t *const extent = json_array_get(shape, (size_t)i);
         if (!json_is_integer(extent) || json_integer_value(extent) < 0)
-            return bad_tensor(shard, tensor->name, "an extent of its shape is no integer >= 0",
+            return bad_tensor(shard, tensor->name, "an extent of its shape is not an integer >= 0",
                               error);
         tensor->shape[i] = json_integer_value(extent);
         empty = empty || tensor->shape[i] == 0;
@@ -193,7 +193,7 @@ static Status read_extent(const Shard *shard, const json_t *offsets, size_t byte
     const json_t *const begin = json_array_get(offsets, 0), *const end = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
         json_integer_value(begin) < 0 || json_integer_value(end) < json_integer_value(begin))
-        return bad_tensor(shard, name, "\"data_offsets\" are no two integers, first <= last",
+        return bad_tensor(shard, name, "\"data_offsets\" are not two integers, first <= last",
                           error);
     const size_t available = shard->map.size - shard->data;
     entry->begin = (size_t)json_integer_value(begin);
@@ -201,7 +201,7 @@ static Status read_extent(const Shard *shard, const json_t *offsets, size_t byte
     if (entry->end > available)
         return error_set(error, STATUS_FAILED,
                          "%s: tensor " NAME
-                         " ends at byte %zu of %zu; the file is cut short, fetch it again",
+                         " ends at byte %zu of %zu; the file is truncated, fetch it again",
                          shard->path, name, entry->end, available);
     if (entry->end - entry->begin != bytes)
         return error_set(error, STATUS_FAILED,
@@ -219,10 +219,10 @@ static Status read_entry(const Shard *shard, const char *name, const json_t *val
 {
     entry->tensor.name = name;
     if (!json_is_object(value))
-        return bad_tensor(shard, name, "is described by no JSON object", error);
+        return bad_tensor(shard, name, "is not described by a JSON object", error);
     const char *const type = json_string_value(json_object_get(value, "dtype"));
     if (!type)
-        return bad_tensor(shard, name, "\"dtype\" is missing or no string", error);
+        return bad_tensor(shard, name, "\"dtype\" is missing or not a string", error);
     const unsigned bits = safetensors_element_bits(type);
     if (bits == 0)
         return error_set(error, STATUS_FAILED,
@@ -272,7 +272,7 @@ static Status check_tiling(const Shard *shard, Entry *entries, int count, Error 
         if (entries[i].begin > reached)
             return error_set(error, STATUS_FAILED,
                              "%s: %zu bytes before tensor " NAME
-                             " belong to none; the file is damaged",
+                             " belong to no tensor; the file is damaged",
                              shard->path, entries[i].begin - reached, entries[i].tensor.name);
         reached = entries[i].end;
     }
@@ -290,7 +290,7 @@ static Status read_metadata(SafeTensors *file, const Shard *shard, json_t *metad
         return STATUS_OK;
     if (!json_is_object(metadata))
         return error_set(error, STATUS_FAILED,
-                         "%s: \"__metadata__\" is no JSON object; the file is damaged",
+                         "%s: \"__metadata__\" is not a JSON object; the file is damaged",
                          shard->path);
     const size_t total = (size_t)file->metadata_count + json_object_size(metadata);
     if (total == 0)
@@ -306,7 +306,7 @@ static Status read_metadata(SafeTensors *file, const Shard *shard, json_t *metad
         if (!json_is_string(value))
             return error_set(error, STATUS_FAILED,
                              "%s: \"__metadata__\": the value of \"" NAME
-                             "\" is no string; the file is damaged",
+                             "\" is not a string; the file is damaged",
                              shard->path, key);
         const int order = file->metadata_count++;
         grown[order] = (Pair){.key = key, .value = json_string_value(value), .order = order};
@@ -390,13 +390,13 @@ static Status list_shards(SafeTensors *file, json_t *weight_map, json_t *numbers
         const char *const shard = json_string_value(value);
         if (!shard)
             return error_set(error, STATUS_FAILED,
-                             "%s: the shard of " NAME " is no string; fetch the index "
+                             "%s: the shard of " NAME " is not a string; fetch the index "
                              "again",
                              file->path, name);
         if (!stays_inside(shard))
             return error_set(error, STATUS_FAILED,
                              "%s: the shard \"" NAME
-                             "\" lies outside the index's folder; put all shards beside "
+                             "\" lies outside the index's folder; put all shards next to "
                              "the index",
                              file->path, shard);
         if (!json_object_get(numbers, shard) &&
@@ -445,7 +445,7 @@ static Status check_index(const SafeTensors *file, json_t *weight_map, json_t *n
             error_detail(error, "not in the index: " NAME " (%s)", entry->tensor.name,
                          file_name(path));
         else if (json_integer_value(json_object_get(numbers, said)) != entry->shard)
-            error_detail(error, "in another shard than the index says: " NAME " (%s)",
+            error_detail(error, "not in the shard given by the index: " NAME " (%s)",
                          entry->tensor.name, file_name(path));
     }
     const char *name;
@@ -453,7 +453,7 @@ static Status check_index(const SafeTensors *file, json_t *weight_map, json_t *n
     json_object_foreach(weight_map, name, value)
     {
         if (!safetensors_find(file, name))
-            error_detail(error, "in no shard: " NAME, name);
+            error_detail(error, "missing from all shards: " NAME, name);
     }
     if (error->problems > 0)
         return error_set(
@@ -469,7 +469,7 @@ static Status open_shards(SafeTensors *file, json_t *index, json_t *numbers, Err
     if (!json_is_object(weight_map))
         return error_set(
             error, STATUS_FAILED,
-            "%s: \"weight_map\" is missing or no JSON object; it is no safetensors index",
+            "%s: \"weight_map\" is missing or not a JSON object; it is not a safetensors index",
             file->path);
     TRY(list_shards(file, weight_map, numbers, error));
     for (int i = 0; i < file->shard_count; i++)

@@ -29,7 +29,7 @@ run() { # PRECISION
     got=$?
     [ $got = 1 ] || complain "exit code $got, expected 1"
     check_message
-    says "m/model.safetensors: became shorter"
+    says "m/model.safetensors: shrank"
     [ -s "run-$1/state.safetensors" ] || complain "no state is saved"
     expect 1 "the rest with the file as it is" "$L" train --quiet --model m --train $lists --out "run-$1" --resume
     cp whole/model.safetensors m/model.safetensors

@@ -47,7 +47,8 @@ static int open_regular(const char *path, struct stat *facts, Error *error)
     } else if (S_ISDIR(facts->st_mode)) {
         error_set(error, STATUS_FAILED, "%s: is a folder; name a file", path);
     } else if (!S_ISREG(facts->st_mode)) {
-        error_set(error, STATUS_FAILED, "%s: is no regular file; copy its contents to one", path);
+        error_set(error, STATUS_FAILED, "%s: is not a regular file; copy its contents to one",
+                  path);
     } else {
         return descriptor;
     }
@@ -66,8 +67,7 @@ static Status read_fully(int descriptor, const char *path, char *target, size_t 
             return cannot_read(path, errno, error);
         if (got == 0)
             return error_set(error, STATUS_FAILED,
-                             "%s: became shorter while it was read; wait until it is complete",
-                             path);
+                             "%s: shrank while being read; wait until it is complete", path);
         done += (size_t)got;
     }
     return STATUS_OK;
@@ -89,7 +89,7 @@ Status file_read(const char *path, size_t limit, char **content, size_t *size, E
     if (length > limit)
         status = error_set(error, STATUS_FAILED,
                            "%s: has %zu bytes, more than the %zu allowed here; "
-                           "check that it is the file you mean",
+                           "check that it is the right file",
                            path, length, limit);
     else if (!(buffer = malloc(length + 1)))
         status = mem_full(length, path, error);
@@ -203,11 +203,10 @@ Status file_check_mappings(Error *error)
     const Mapping *const lost = shrunk;
     if (!lost)
         return STATUS_OK;
-    return error_set(
-        error, STATUS_FAILED,
-        "%s: became shorter while it was in use, and what was read is not its "
-        "contents; restore the complete file and start again (training: with --resume)",
-        lost->path);
+    return error_set(error, STATUS_FAILED,
+                     "%s: shrank while in use, so the data read from it are "
+                     "invalid; restore the complete file and start again (training: with --resume)",
+                     lost->path);
 }
 
 Status file_map(const char *path, FileMap *map, Error *error)
@@ -232,7 +231,7 @@ Status file_map(const char *path, FileMap *map, Error *error)
     if (map->data && !remember_mapping(path, map)) {
         munmap((void *)(uintptr_t)map->data, map->size);
         *map = (FileMap){0};
-        status = error_set(error, STATUS_FAILED, "%s: not enough memory; free some", path);
+        status = error_set(error, STATUS_FAILED, "%s: out of memory; close other programs", path);
     }
     return status;
 }
@@ -261,7 +260,7 @@ static Status cannot_write(const char *path, int reason, Error *error)
                                    ? "free some space or choose another folder"
                                    : "check the folder and its permissions";
     return error_set(error, STATUS_FAILED,
-                     "%s: cannot be written: %s; %s (what stood there before is unchanged)", path,
+                     "%s: cannot be written: %s; %s (the previous file is unchanged)", path,
                      strerror(reason), advice);
 }
 
@@ -298,7 +297,7 @@ Status file_begin(FileWriter *writer, const char *path, Error *error)
     struct stat facts;
     if (stat(path, &facts) == 0 && !S_ISREG(facts.st_mode))
         return error_set(error, STATUS_FAILED,
-                         "%s: exists and is no regular file; choose another name", path);
+                         "%s: exists and is not a regular file; choose another name", path);
 
     /* A file of this name is a leftover of a killed process that had the same process id. */
     unlink(writer->temporary);
@@ -490,7 +489,7 @@ Status file_make_folders(const char *path, Error *error)
     const size_t length = strlen(path);
     if (length == 0 || length >= sizeof prefix)
         return error_set(error, STATUS_FAILED,
-                         "%.200s: no usable path for a folder; use a shorter one", path);
+                         "%.200s: empty or too long for a folder; use another path", path);
     memcpy(prefix, path, length + 1);
     for (size_t i = 1; i <= length; i++) {
         if (prefix[i] != '/' && prefix[i] != '\0')
@@ -504,7 +503,7 @@ Status file_make_folders(const char *path, Error *error)
          */
         if (reason != 0 && !file_is_folder(prefix))
             return error_set(error, STATUS_FAILED,
-                             "%s: the folder cannot be made: %s; choose another place", prefix,
+                             "%s: the folder cannot be created: %s; choose another place", prefix,
                              strerror(reason));
         prefix[i] = kept;
     }

@@ -173,7 +173,7 @@ static void choose(void)
         plain = strcmp(wanted, "ref") == 0;
         if (!chosen)
             error_set(&failure, STATUS_FAILED,
-                      "LNCLIP_CPU: this processor or system lacks %s; use a plainer one of " NAMES
+                      "LNCLIP_CPU: this processor or system lacks %s; use a lower one of " NAMES
                       ", or unset it",
                       wanted);
     }
