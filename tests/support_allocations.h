@@ -1,7 +1,7 @@
 /*
  * support_allocations.h - counting allocations, and making one fail.
  *
- * The functions that stand before the C library's own are linked into every test program, except
+ * The functions that replace those of the C library are linked into every test program, except
  * under AddressSanitizer and ThreadSanitizer, which bring an allocator that cannot be replaced.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_ALLOCATIONS_H

@@ -1,6 +1,6 @@
 /*
- * support_guard.h - memory between two pages that nobody may touch: reads and writes beyond it
- * crash the test.
+ * support_guard.h - memory between two inaccessible pages: reads and writes beyond it crash the
+ * test.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_GUARD_H
 #define LNCLIP_TESTS_SUPPORT_GUARD_H

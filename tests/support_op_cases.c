@@ -97,10 +97,10 @@ static Tensor *in_f32(Tape *tape, Tensor *x)
  * is there. */
 static Tensor *build_cast(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
-    Tensor *const narrow = in_bf16(tape, in[0]);
-    Tensor *const same = in_bf16(tape, narrow);
+    Tensor *const as_bf16 = in_bf16(tape, in[0]);
+    Tensor *const same = in_bf16(tape, as_bf16);
     Tensor *const y = in_f32(tape, same);
-    return c->option[0] ? op_add(tape, y, in_f32(tape, narrow)) : in_f32(tape, y);
+    return c->option[0] ? op_add(tape, y, in_f32(tape, as_bf16)) : in_f32(tape, y);
 }
 
 /* A segment of two operations and a residual around them. */
@@ -128,7 +128,7 @@ static Tensor *build_recompute(const SupportOpCase *c, Tape *tape, Tensor *const
     return op_recompute(tape, y, some_segment, factors, 1);
 }
 
-/* option: token, and whether it is taken in bf16. */
+/* option: token, and 1 to select it in bf16. */
 static Tensor *build_select_token(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
     if (!c->option[1])

@@ -379,27 +379,29 @@ START_TEST(threads_and_other_images_change_no_bit)
 }
 END_TEST
 
-/* To zeros nothing is added, so the bits are those of a fresh gradient; to other numbers the sum is
- * rounded once. */
+/*
+ * Added to zeros, a gradient has the bits of an overwritten one; added to other values the sum is
+ * rounded once.
+ */
 START_TEST(adds_to_the_gradient_it_finds)
 {
     const Extents e = {2, 35, 70, 2, 80};
     const float found = 0.75F;
-    Problem fresh = problem_open(e, RANDOM, types[_i]);
+    Problem overwritten = problem_open(e, RANDOM, types[_i]);
     Problem zero = problem_open(e, RANDOM, types[_i]);
     Problem more = problem_open(e, RANDOM, types[_i]);
-    run(&fresh, 2, 0, NAN);
+    run(&overwritten, 2, 0, NAN);
     run(&zero, 2, 0, 0);
     run(&more, 2, 0, found);
     const double u = types[_i] == DTYPE_F32 ? 0x1p-20 : 0x1p-8;
-    for (size_t i = 0; i < fresh.queries; i++)
-        ck_close(more.dq[i], fresh.dq[i] + found, u);
-    for (size_t i = 0; i < fresh.keys; i++)
-        ck_close(more.dkv[i], fresh.dkv[i] + found, u);
-    for (size_t i = 0; i < fresh.scores; i++)
-        ck_close(more.dP[i], fresh.dP[i] + found, 0x1p-20);
-    expect_same_bits(&fresh, &zero);
-    problem_close(&fresh);
+    for (size_t i = 0; i < overwritten.queries; i++)
+        ck_close(more.dq[i], overwritten.dq[i] + found, u);
+    for (size_t i = 0; i < overwritten.keys; i++)
+        ck_close(more.dkv[i], overwritten.dkv[i] + found, u);
+    for (size_t i = 0; i < overwritten.scores; i++)
+        ck_close(more.dP[i], overwritten.dP[i] + found, 0x1p-20);
+    expect_same_bits(&overwritten, &zero);
+    problem_close(&overwritten);
     problem_close(&more);
 }
 END_TEST

@@ -107,7 +107,7 @@ START_TEST(a_table_finds_every_name_of_every_group)
 }
 END_TEST
 
-START_TEST(a_hash_tells_texts_apart)
+START_TEST(a_hash_separates_texts)
 {
     char digits[3][HASH_TEXT_SIZE];
     const char *const parts[3][2] = {{"a", "bc"}, {"ab", "c"}, {"a", "bc"}};
@@ -149,7 +149,7 @@ int main(void)
     tcase_add_test(cases, an_array_grows_and_keeps_its_elements);
     tcase_add_test(cases, a_pool_keeps_texts_and_aligns_objects);
     tcase_add_test(cases, a_table_finds_every_name_of_every_group);
-    tcase_add_test(cases, a_hash_tells_texts_apart);
+    tcase_add_test(cases, a_hash_separates_texts);
     tcase_add_test(cases, arithmetic);
     return support_main(suite);
 }

@@ -251,16 +251,16 @@ START_TEST(others_than_leftovers_stay)
 {
     Error error = {0};
     FileWriter writer;
-    const pid_t nobody = gone();
+    const pid_t unused_pid = gone();
     char name[64];
-    leftover("b", nobody);    /* of another target */
-    leftover("a", getppid()); /* lives */
-    leftover("a", 1);         /* lives, and is another user's */
-    leftover("xa", nobody);
-    leftover("a.tmp-", nobody);
-    snprintf(name, sizeof name, "a.tmp-0%d", (int)nobody);
+    leftover("b", unused_pid); /* of another target */
+    leftover("a", getppid());  /* lives */
+    leftover("a", 1);          /* lives, and is another user's */
+    leftover("xa", unused_pid);
+    leftover("a.tmp-", unused_pid);
+    snprintf(name, sizeof name, "a.tmp-0%d", (int)unused_pid);
     ck_ok(file_write(support_in_folder(name), "", 0, &error), &error);
-    snprintf(name, sizeof name, "a.tmp-%dx", (int)nobody);
+    snprintf(name, sizeof name, "a.tmp-%dx", (int)unused_pid);
     ck_ok(file_write(support_in_folder(name), "", 0, &error), &error);
     ck_ok(file_write(support_in_folder("a.tmp-"), "", 0, &error), &error);
     ck_ok(file_write(support_in_folder("a.tmp-99999999999999999999"), "", 0, &error), &error);
@@ -269,7 +269,7 @@ START_TEST(others_than_leftovers_stay)
 
     /* A number that nobody has here, but a writer's lock: of another machine on the same disk. */
     ck_ok(file_begin(&writer, support_in_folder("c"), &error), &error);
-    snprintf(name, sizeof name, "c.tmp-%d", (int)nobody);
+    snprintf(name, sizeof name, "c.tmp-%d", (int)unused_pid);
     ck_assert_int_eq(rename(writer.temporary, support_in_folder(name)), 0);
     file_remove_leftovers(support_in_folder("c"));
     ck_assert_int_eq(names_in_folder(), 10);

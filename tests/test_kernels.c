@@ -499,7 +499,7 @@ END_TEST
 
 /* --- The choice of the variant --- */
 
-/* Exit code of a fresh process that calls kernels_init with LNCLIP_CPU = value. */
+/* Exit code of a new process that calls kernels_init with LNCLIP_CPU = value. */
 static int init_in_child(const char *value)
 {
     fflush(NULL);
@@ -513,10 +513,10 @@ static int init_in_child(const char *value)
                           kernels_plain() == (strcmp(value, "ref") == 0)
                       ? 0
                       : 90);
-        bool told = strstr(error.message, value) != NULL;
+        bool named = strstr(error.message, value) != NULL;
         for (int i = 0; kernels_variant_name(i); i++)
-            told = told && strstr(error.message, kernels_variant_name(i));
-        _exit(told && error.status == status ? (int)status : 91);
+            named = named && strstr(error.message, kernels_variant_name(i));
+        _exit(named && error.status == status ? (int)status : 91);
     }
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);

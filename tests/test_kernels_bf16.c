@@ -186,7 +186,7 @@ static void run_softmax(const Kernels *table, const Operands *o)
     o->f32[1][0] = table->softmax_bf16(o->f32[0], o->n, 0.5f, o->bf16[0], &o->f32[2][0]);
 }
 
-/* Two rows of the same numbers; the second one's dS stays. Pairs are taken apart to be compared. */
+/* Two rows of the same values; the second one's dS is kept. Pairs are split for the comparison. */
 static void run_softmax_gradient(const Kernels *table, const Operands *o)
 {
     const float lse[2] = {3, 2.5f};

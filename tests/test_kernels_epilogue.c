@@ -36,7 +36,7 @@ static float load_element(DType type, void *at, ptrdiff_t index)
     return value;
 }
 
-/* Whether what lies there is `value`, rounded if need be: the same bits. */
+/* True if the element has the bits of `value`, rounded to its type. */
 static bool holds(DType type, void *at, ptrdiff_t index, float value)
 {
     const uint16_t rounded = dtype_bf16_from_f32(value);
@@ -44,11 +44,11 @@ static bool holds(DType type, void *at, ptrdiff_t index, float value)
     return memcmp(element(type, at, index), wanted, dtype_size(type)) == 0;
 }
 
-/* All that an epilogue may read beside what it is asked for. */
+/* Operands of an epilogue. */
 typedef struct Operands {
     float sums[MAX_ROWS * COLUMNS], bias[COLUMNS], scale[COLUMNS], row_scale[FIRST_ROW + MAX_ROWS];
     int32_t integers[MAX_ROWS * COLUMNS], column_sum[COLUMNS], row_zero[FIRST_ROW + MAX_ROWS];
-    float residual[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP)]; /* as it stands beside c, rounded */
+    float residual[(FIRST_ROW + MAX_ROWS) * (COLUMNS + GAP)]; /* in the layout of c, rounded */
 } Operands;
 
 static void fill_operands(Operands *o)

@@ -1,7 +1,7 @@
 /*
  * test_kernels_product.c - the packed product's kernels: each that this processor can run against
  * sums in double (int8: exact), nothing touched outside the operands, and the same bits for a row
- * wherever it stands, whatever rows stand beside it, and however its sums are handed over.
+ * whatever its position, whatever the other rows, and however its sums are stored.
  * LNCLIP_TEST_TIME=1 prints how fast each is besides.
  */
 #include "tests/support_guard.h"

@@ -77,7 +77,7 @@ static double lse_of(const float *row, int n, double scale)
     return largest + log(sum);
 }
 
-/* A row of panels with numbers between them that nobody may touch. */
+/* A row of panels with gaps between them, which must not be written. */
 enum {
     PANELS = (LONG_ROW + COLUMNS - 1) / COLUMNS,
     PANEL_STEP = COLUMNS + 6,
@@ -112,7 +112,7 @@ static void check_gradient(const char *name, int bf16, const float *scores, cons
     }
 }
 
-/* What lies in the gaps of panels of n columns is what was put there. */
+/* Asserts that the gaps between panels of n columns are unchanged. */
 static void check_gaps(const uint32_t *panels, int n)
 {
     for (int i = 0; i < IN_PANELS; i++)

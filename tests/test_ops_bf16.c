@@ -226,12 +226,12 @@ static Run run_whole(const Bench *bench, bool packed, bool trains, int threads)
     support_engine_open(&engine, threads, ARENA_BYTES);
     Run run = run_open(bench->c);
     run_samples(bench, engine.tape, packed, trains, 0, B, &run);
-    const size_t taken = arena_peak(engine.arena);
+    const size_t used = arena_peak(engine.arena);
     support_engine_close(&engine);
 
     support_engine_open(&engine, threads, 0);
     run_samples(bench, engine.tape, packed, trains, 0, B, &run);
-    ck_assert_uint_eq(arena_peak(engine.arena), taken);
+    ck_assert_uint_eq(arena_peak(engine.arena), used);
     support_engine_close(&engine);
     return run;
 }
@@ -309,7 +309,7 @@ END_TEST
 
 enum { IMAGES = 19, SIDE = 11, PATCH = 3, WIDTH = 70, PATCHES = 9, PIXELS = 2 * SIDE * SIDE };
 
-/* y [IMAGES,PATCHES,WIDTH] and the gradient of the pixels, images taken `batch` at a time. */
+/* y [IMAGES,PATCHES,WIDTH] and the gradient of the pixels, in batches of `batch` images. */
 static void embed_patches(const PackedMatrix *packed, float *pixels, float *weight, float *seed,
                           int threads, int batch, float *y, float *dpixels)
 {
@@ -381,10 +381,10 @@ START_TEST(a_cast_rounds_to_nearest_even)
     SupportEngine engine;
     support_engine_open(&engine, 1, ARENA_BYTES);
     Tensor x = tensor_leaf(wide, 1, (const int[]){COUNT});
-    Tensor *const narrow = op_cast(engine.tape, &x, DTYPE_BF16);
+    Tensor *const as_bf16 = op_cast(engine.tape, &x, DTYPE_BF16);
     for (int i = 0; i < COUNT; i++)
-        ck_assert_uint_eq(tensor_bf16(narrow)[i], dtype_bf16_from_f32(wide[i]));
-    const float *const back = tensor_f32(op_cast(engine.tape, narrow, DTYPE_F32));
+        ck_assert_uint_eq(tensor_bf16(as_bf16)[i], dtype_bf16_from_f32(wide[i]));
+    const float *const back = tensor_f32(op_cast(engine.tape, as_bf16, DTYPE_F32));
     ck_assert(back[2] == 1 && back[3] == 1 && back[4] == 1 + 0x1p-6F && isinf(back[7]));
     ck_assert(signbit(back[1]) && isnan(back[10]) && back[11] == wide[11]);
     support_engine_close(&engine);

@@ -5,7 +5,7 @@
  * - a frozen operand gets no gradient, and the others get the same bits for every set of frozen
  * ones;
  *   - backward adds to the gradient it finds;
- *   - the number of threads, and cutting the batch into micro-batches, change no bit;
+ *   - the number of threads, and dividing the batch into micro-batches, change no bit;
  *   - planning over a measuring arena finds exactly the memory that running takes.
  *
  * Finite differences are central and of fourth order, (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h,
@@ -13,9 +13,9 @@
  * the gradient, is below 1e-6. The error allowed, in the Euclidean norm over an operand, is 1e-4 of
  * the gradient and what the rounding of a float32 y amounts to after division by h.
  *
- * Values in bf16 stand between two casts, and the numbers of such cases are multiples of h below 8:
- * bf16 holds them and their moves exactly, so that the same bounds apply. What rounds in bf16 is in
- * test_ops_bf16.c.
+ * Values in bf16 are between two casts, and the values of such cases are multiples of h below 8:
+ * bf16 represents them and their steps exactly, so that the same bounds apply. Rounding in bf16 is
+ * tested in test_ops_bf16.c.
  */
 #include "tests/support.h"
 #include "tests/support_op_cases.h"
@@ -180,7 +180,7 @@ static void run_samples(const Bench *bench, Tape *tape, unsigned mask, int first
     tape_reset(tape);
 }
 
-/* The same over a fresh tape; returns the arena's peak. */
+/* The same over a new tape; returns the arena's peak. */
 static size_t run_whole(const Bench *bench, int threads, unsigned mask, Run *run)
 {
     SupportEngine engine;
@@ -272,13 +272,13 @@ static void check_frozen_and_planned(const Bench *bench, const Run *whole)
 {
     for (unsigned mask = 0; mask <= all_operands(bench); mask++) {
         Run part = run_open(bench);
-        const size_t taken = run_whole(bench, 2, mask, &part);
+        const size_t used = run_whole(bench, 2, mask, &part);
         assert_same_bits(bench, &part, whole, mask, "when others are frozen");
         SupportEngine engine;
         support_engine_open(&engine, 2, 0);
         run_samples(bench, engine.tape, mask, 0, batch_of(bench), &part);
-        ck_assert_msg(arena_peak(engine.arena) == taken, "%s: planned %zu bytes, took %zu",
-                      bench->c->name, arena_peak(engine.arena), taken);
+        ck_assert_msg(arena_peak(engine.arena) == used, "%s: planned %zu bytes, took %zu",
+                      bench->c->name, arena_peak(engine.arena), used);
         support_engine_close(&engine);
         run_close(&part);
     }

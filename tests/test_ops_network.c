@@ -184,7 +184,7 @@ static double move(Network *network, unsigned stream, double step)
     return slope;
 }
 
-/* The objective at the parameters moved by `step`, and back: on a fresh network each time. */
+/* The objective at the parameters moved by `step`, and back: on a new network each time. */
 static double moved_loss(unsigned stream, double step)
 {
     Network network;

@@ -33,7 +33,7 @@ static void run_linear(bool packed, Activation activation, bool residual, float 
         weights[p] = tensor_leaf(W + (ptrdiff_t)p * half * IN, 2, (const int[]){rows[p], IN});
         biases[p] = tensor_leaf(bias + (ptrdiff_t)p * half, 1, &rows[p]);
     }
-    /* One part has no bias: zeros stand for it. */
+    /* One part has no bias, which counts as zeros. */
     Linear linear = {.in = IN,
                      .out = OUT,
                      .parts = 2,

@@ -64,7 +64,7 @@ static float rounded(float value)
 
 /* --- Packs --- */
 
-/* Number [k,n] as it lies in the panels; k and n may be in the padding. */
+/* Element [k,n] of the panels; k and n may be in the padding. */
 static float held(const PackedMatrix *B, int k, int n)
 {
     const int g = packed_group(B->precision);
@@ -315,8 +315,8 @@ static double entry(const Bench *bench, int m, int n, const uint8_t *quantized, 
     double sum = 0;
     *magnitude = 0;
     for (int k = 0; k < B->K; k++) {
-        const double left = quantized ? quantized[k] - row_zero : (double)a[k];
-        const double term = left * (double)held(B, k, n);
+        const double lhs = quantized ? quantized[k] - row_zero : (double)a[k];
+        const double term = lhs * (double)held(B, k, n);
         sum += term;
         *magnitude += fabs(term);
     }
@@ -452,7 +452,7 @@ START_TEST(grouping_and_threads_change_no_bit)
     for (int i = 0; i < (is.precision == PRECISION_F32 ? 1 : 2); i++) {
         is.in = i ? DTYPE_BF16 : DTYPE_F32;
         is.out = is.in;
-        is.K = i ? 1056 : 1100; /* bf16: read where it lies, and rounded */
+        is.K = i ? 1056 : 1100; /* bf16: read in place, and rounded */
         check_grouping(is);
     }
     is.N = 514; /* bf16 of so many rows and columns may be copied, of fewer rows it is not */

@@ -400,7 +400,7 @@ static int read_everything(const char *path)
     return 1;
 }
 
-/* A page boundary follows a mapping, so a file is also tried cut at every length. */
+/* A page boundary follows a mapping, so a file is also truncated at every length. */
 START_TEST(damaged_files_never_crash)
 {
     Error error = {0};

@@ -1,6 +1,6 @@
 /*
  * test_tape.c - what the tape records, keeps, frees and adds up. Gradients of single operations are
- * checked elsewhere; here simple ones (add, scale, gelu) stand for all.
+ * checked elsewhere; here simple ones (add, scale, gelu) represent all.
  */
 #include "tests/support.h"
 #include "tests/support_allocations.h"
@@ -155,7 +155,7 @@ START_TEST(numbers_live_as_long_as_someone_needs_them)
     tape_release(f.tape, a); /* the node of gelu still needs it */
     ck_assert_ptr_nonnull(a->data);
     ck_assert_uint_eq(arena_used(f.arena), 3 * size);
-    tape_release(f.tape, b); /* nobody else does */
+    tape_release(f.tape, b); /* nothing else releases it */
     ck_assert_ptr_null(b->data);
     ck_assert_uint_eq(arena_used(f.arena), 2 * size);
     tape_release(f.tape, &f.x); /* leaves and NULL are ignored */
@@ -250,7 +250,7 @@ START_TEST(passing_a_gradient_moves_or_adds)
     float *const buffer = op_grad(f.tape, out);
     expect_all(buffer, 0);
     ones(buffer, COUNT);
-    op_pass_grad(f.tape, out, NULL); /* nobody to pass to */
+    op_pass_grad(f.tape, out, NULL); /* no operand to pass it to */
     ck_assert_ptr_eq(out->grad, buffer);
     op_pass_grad(f.tape, out, in);
     ck_assert_ptr_eq(in->grad, buffer);

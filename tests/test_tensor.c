@@ -27,7 +27,7 @@ START_TEST(an_error_holds_its_message_and_the_first_details)
 }
 END_TEST
 
-START_TEST(longer_texts_are_cut)
+START_TEST(longer_texts_are_truncated)
 {
     static Error error;
     static char text[2 * ERROR_MESSAGE_SIZE];
@@ -47,7 +47,7 @@ static Status passes_on(Status status, int *reached)
     return STATUS_OK;
 }
 
-START_TEST(try_leaves_on_failure_only)
+START_TEST(try_returns_on_failure_only)
 {
     int reached = 0;
     ck_assert_int_eq(passes_on(STATUS_INTERRUPTED, &reached), STATUS_INTERRUPTED);
@@ -120,8 +120,8 @@ int main(void)
     Suite *const suite = suite_create("tensor");
     TCase *const all = support_case(suite, "tensor", 60);
     tcase_add_test(all, an_error_holds_its_message_and_the_first_details);
-    tcase_add_test(all, longer_texts_are_cut);
-    tcase_add_test(all, try_leaves_on_failure_only);
+    tcase_add_test(all, longer_texts_are_truncated);
+    tcase_add_test(all, try_returns_on_failure_only);
     tcase_add_test(all, a_leaf_borrows_its_numbers);
     tcase_add_test(all, counts_beyond_int_are_exact);
     tcase_add_test(all, shapes_compare_by_all_extents);

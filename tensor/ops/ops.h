@@ -121,7 +121,7 @@ Tensor *op_add(Tape *tape, Tensor *a, Tensor *b);
 /* factor * x. */
 Tensor *op_scale(Tape *tape, Tensor *x, float factor);
 
-/* x Phi(x), exact (erf), element by element. Hendrycks & Gimpel, arXiv 1606.08415. */
+/* For tests. x Phi(x), exact (erf), element by element. Hendrycks & Gimpel, arXiv 1606.08415. */
 Tensor *op_gelu(Tape *tape, Tensor *x);
 
 /* exp(x - max) / sum, by row. */
