@@ -78,7 +78,7 @@ START_TEST(read_refuses)
     ck_assert_int_eq(mkfifo(support_in_folder("pipe"), 0600), 0);
     ck_assert_int_eq(file_read(support_in_folder("pipe"), 10, &content, &size, &error),
                      STATUS_FAILED);
-    ck_assert_ptr_nonnull(strstr(error.message, "no regular file"));
+    ck_assert_ptr_nonnull(strstr(error.message, "not a regular file"));
     ck_ok(file_write(support_in_folder("big"), "0123456789", 10, &error), &error);
     ck_assert_int_eq(file_read(support_in_folder("big"), 9, &content, &size, &error),
                      STATUS_FAILED);
@@ -295,7 +295,7 @@ START_TEST(begin_refuses)
     ck_assert_int_eq(file_begin(&writer, support_in_folder("none/a"), &error), STATUS_FAILED);
     ck_assert_ptr_nonnull(strstr(error.message, "cannot be written: No such file or directory"));
     ck_assert_int_eq(file_begin(&writer, support_in_folder(""), &error), STATUS_FAILED);
-    ck_assert_ptr_nonnull(strstr(error.message, "no regular file"));
+    ck_assert_ptr_nonnull(strstr(error.message, "not a regular file"));
     ck_assert_int_eq(file_begin(&writer, "/dev/null", &error), STATUS_FAILED);
     char path[2 * FILE_PATH_SIZE];
     memset(path, 'p', sizeof path);
