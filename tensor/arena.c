@@ -154,7 +154,7 @@ static void insert_block(Arena *arena, int index, Block block)
 {
     if (arena->block_count == arena->blocks_allocated) {
         const int doubled = 2 * arena->blocks_allocated;
-        Block *const blocks = realloc(arena->blocks, (size_t)doubled * sizeof *blocks);
+        Block *const blocks = realloc(arena->blocks, doubled * sizeof *blocks);
         assert(blocks);
         arena->blocks = blocks;
         arena->blocks_allocated = doubled;

@@ -36,7 +36,7 @@ static void scale_rows(int M, int N, float beta, float *C, size_t ldc)
     for (int m = 0; m < M; m++) {
         float *const row = C + (size_t)m * ldc;
         if (beta == 0)
-            memset(row, 0, (size_t)N * sizeof *row);
+            memset(row, 0, N * sizeof *row);
         else if (beta != 1)
             for (int n = 0; n < N; n++)
                 row[n] *= beta;
@@ -82,9 +82,8 @@ void gemm(bool transpose_a, bool transpose_b, int M, int N, int K, float alpha, 
     assert(lda >= (transpose_a ? M : K) && ldb >= (transpose_b ? K : N) && ldc >= N);
     assert(A && B && C);
     if (kernels_plain()) {
-        scale_rows(M, N, beta, C, (size_t)ldc);
-        gemm_plain(transpose_a, transpose_b, M, N, K, alpha, A, (size_t)lda, B, (size_t)ldb, C,
-                   (size_t)ldc);
+        scale_rows(M, N, beta, C, ldc);
+        gemm_plain(transpose_a, transpose_b, M, N, K, alpha, A, lda, B, ldb, C, ldc);
         return;
     }
     pthread_once(&gemm_once, gemm_start);

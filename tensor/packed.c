@@ -81,7 +81,7 @@ PackedMatrix packed_place(Arena *arena, Precision precision, int K, int N)
     if (precision == PRECISION_INT8) {
         packed.scale = arena_alloc(arena, columns * sizeof *packed.scale);
         packed.sum = arena_alloc(arena, columns * sizeof *packed.sum);
-        packed.factor = arena_alloc(arena, (size_t)K * sizeof *packed.factor);
+        packed.factor = arena_alloc(arena, K * sizeof *packed.factor);
     }
     return packed;
 }
@@ -152,8 +152,7 @@ static Tiling tiling_of(int M, const PackedInput *A, const PackedMatrix *B)
     tiling.wide_at = tiling.zero_at + (int8 ? lines(rows * sizeof(int32_t)) : 0);
     tiling.bytes = tiling.wide_at;
     if (int8 && A->type == DTYPE_F32)
-        tiling.bytes +=
-            (size_t)parts_of(tiling.chunk, PREPARED_ROWS) * (size_t)B->K * sizeof(uint16_t);
+        tiling.bytes += (size_t)parts_of(tiling.chunk, PREPARED_ROWS) * B->K * sizeof(uint16_t);
     return tiling;
 }
 
@@ -228,13 +227,13 @@ static void pack_a_task(void *context, int task, int worker)
 static void round_row(const PackedInput *A, ptrdiff_t start, int K, uint16_t *out)
 {
     if (A->type == DTYPE_BF16 && !A->z) {
-        memcpy(out, (const uint16_t *)A->numbers + start, (size_t)K * sizeof *out);
+        memcpy(out, (const uint16_t *)A->numbers + start, K * sizeof *out);
         return;
     }
     for (int k = 0; k < K; k += CHUNK) {
         float x[CHUNK];
         const int count = min_int(CHUNK, K - k);
-        kernels()->to_bf16(chunk_of(A, start + k, count, x), out + k, (size_t)count);
+        kernels()->to_bf16(chunk_of(A, start + k, count, x), out + k, count);
     }
 }
 
@@ -246,7 +245,7 @@ static void round_task(void *context, int task, int worker)
     const int K = p->B->K, end = min_int((task + 1) * PREPARED_ROWS, p->rows);
     for (int row = task * PREPARED_ROWS; row < end; row++) {
         char *const out = p->scratch + (size_t)row * p->tiling.row_bytes;
-        const size_t bytes = (size_t)K * sizeof(uint16_t);
+        const size_t bytes = K * sizeof(uint16_t);
         round_row(p->A, (ptrdiff_t)(p->first + row) * K, K, (uint16_t *)(void *)out);
         memset(out + bytes, 0, p->tiling.row_bytes - bytes);
     }
@@ -629,7 +628,7 @@ static void largest_task(void *context, int task, int worker)
     uint32_t max[FACTOR_COLUMNS] = {0};
     for (int row = 0; row < fill->rows; row++)
         raise(row_of(fill, row) + column, n, max);
-    memcpy(fill->transposed->factor + column, max, (size_t)n * sizeof *max);
+    memcpy(fill->transposed->factor + column, max, n * sizeof *max);
 }
 
 /* `value` if it is finite and above `least`, else `least`. */

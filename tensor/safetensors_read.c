@@ -135,7 +135,7 @@ static Status read_header(Shard *shard, Error *error)
 
     json_error_t reason;
     shard->header =
-        json_loadb((const char *)map->data + 8, (size_t)length, JSON_REJECT_DUPLICATES, &reason);
+        json_loadb((const char *)map->data + 8, length, JSON_REJECT_DUPLICATES, &reason);
     if (!shard->header)
         return error_set(
             error, STATUS_FAILED,
@@ -167,7 +167,7 @@ static Status read_shape(const Shard *shard, const json_t *shape, unsigned bits,
     size_t count = 1;
     bool empty = false, overflow = false;
     for (int i = 0; i < tensor->ndim; i++) {
-        const json_t *const extent = json_array_get(shape, (size_t)i);
+        const json_t *const extent = json_array_get(shape, i);
         if (!json_is_integer(extent) || json_integer_value(extent) < 0)
             return bad_tensor(shard, tensor->name, "an extent of its shape is not an integer >= 0",
                               error);
@@ -262,7 +262,7 @@ static int by_key(const void *a, const void *b)
 static Status check_tiling(const Shard *shard, Entry *entries, int count, Error *error)
 {
     if (count > 0)
-        qsort(entries, (size_t)count, sizeof *entries, by_extent);
+        qsort(entries, count, sizeof *entries, by_extent);
     size_t reached = 0;
     for (int i = 0; i < count; i++) {
         if (entries[i].begin < reached)
@@ -351,10 +351,10 @@ static Status read_shard(SafeTensors *file, int index, Error *error)
 static void sort_contents(SafeTensors *file)
 {
     if (file->count > 0)
-        qsort(file->entries, (size_t)file->count, sizeof *file->entries, by_name);
+        qsort(file->entries, file->count, sizeof *file->entries, by_name);
     if (file->metadata_count == 0)
         return;
-    qsort(file->metadata, (size_t)file->metadata_count, sizeof *file->metadata, by_key);
+    qsort(file->metadata, file->metadata_count, sizeof *file->metadata, by_key);
     int kept = 1;
     for (int i = 1; i < file->metadata_count; i++)
         if (strcmp(file->metadata[i].key, file->metadata[kept - 1].key) != 0)
@@ -560,8 +560,7 @@ const SafeTensor *safetensors_find(const SafeTensors *file, const char *name)
 {
     const Entry key = {.tensor.name = name};
     const Entry *const entry =
-        file->count > 0 ? bsearch(&key, file->entries, (size_t)file->count, sizeof key, by_name)
-                        : NULL;
+        file->count > 0 ? bsearch(&key, file->entries, file->count, sizeof key, by_name) : NULL;
     return entry ? &entry->tensor : NULL;
 }
 

@@ -133,8 +133,8 @@ Status safetensors_write(const char *path, const SafeTensor *tensors, int count,
             order[i] = &tensors[i];
         for (int i = 0; i < metadata_count; i++)
             keys[i] = &metadata[i];
-        qsort(order, (size_t)count, sizeof *order, by_width_and_name);
-        qsort(keys, (size_t)metadata_count, sizeof *keys, by_metadata_key);
+        qsort(order, count, sizeof *order, by_width_and_name);
+        qsort(keys, metadata_count, sizeof *keys, by_metadata_key);
         header = make_header(order, count, keys, metadata_count);
     }
     Status status;

@@ -386,8 +386,7 @@ static void add_elements(const void *context, OpRange range)
 {
     const PassGrad *const pass = context;
     const size_t place = (size_t)range.begin * dtype_size(pass->type);
-    op_accumulate(pass->type, pass->from + place, pass->type, pass->to + place,
-                  (size_t)range.count);
+    op_accumulate(pass->type, pass->from + place, pass->type, pass->to + place, range.count);
 }
 
 /* Moves *from to the gradient of `in` if `moves` is set and `in` has none; otherwise adds it. */

@@ -44,7 +44,7 @@ void text_print(FILE *stream, const char *text)
         char escaped[5];
         escape(*at, escaped);
         if (length > 0)
-            fwrite(at, 1, (size_t)length, stream);
+            fwrite(at, 1, length, stream);
         else
             fputs(escaped, stream);
         at += length > 0 ? length : 1;
@@ -82,7 +82,7 @@ void text_print_xml(FILE *stream, const char *text)
         else if (*at == '\'')
             fputs("&#39;", stream);
         else if (length > 0)
-            fwrite(at, 1, (size_t)length, stream);
+            fwrite(at, 1, length, stream);
         else
             fputs(escaped, stream);
         at += length > 0 ? length : 1;

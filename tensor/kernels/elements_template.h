@@ -248,7 +248,7 @@ INLINE TARGET void NAME(store_row)(const float *v, DType type, void *out, ptrdif
                                    const int n)
 {
     if (type == DTYPE_F32) {
-        memcpy((float *)out + start, v, (size_t)n * sizeof *v);
+        memcpy((float *)out + start, v, n * sizeof *v);
     } else {
         uint16_t *y = (uint16_t *)out + start;
         INDEPENDENT

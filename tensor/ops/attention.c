@@ -38,7 +38,7 @@ static ForwardLayout forward_layout(const AttentionShape *s, AttentionScratch *s
     l.p = attention_allocate_lhs(scratch, s->type, ATTENTION_ROWS, s->T);
     l.keys = attention_allocate_rhs_transposed(scratch, s->type, s->T, s->K);
     l.values = attention_allocate_rhs(scratch, s->type, s->T, s->K);
-    l.scores = attention_allocate(scratch, ATTENTION_ROWS * (size_t)l.ld * sizeof *l.scores);
+    l.scores = attention_allocate(scratch, ATTENTION_ROWS * l.ld * sizeof *l.scores);
     if (s->type == DTYPE_BF16) {
         l.line = attention_groups(s->type, s->T) * 2;
         l.exponentials =
@@ -63,8 +63,7 @@ static void store_divided(const Epilogue *epilogue, int row, int count, const vo
         const float factor = epilogue->row_scale[r];
         for (int n = 0; n < KERNELS_COLUMNS; n++)
             mean[n] = sum[n] * factor;
-        kernels()->to_bf16(mean, (uint16_t *)epilogue->c + r * epilogue->ld,
-                           (size_t)epilogue->columns);
+        kernels()->to_bf16(mean, (uint16_t *)epilogue->c + r * epilogue->ld, epilogue->columns);
     }
 }
 
@@ -122,7 +121,7 @@ static void forward_rows(const AttentionForward *f, int index, const ForwardLayo
             f->lse[row] = lse;
         if (f->probabilities) {
             float *const probabilities = f->probabilities + row * T;
-            memcpy(probabilities, scores, (size_t)T * sizeof *scores);
+            memcpy(probabilities, scores, T * sizeof *scores);
             if (!f32)
                 kernels()->softmax(probabilities, T, s->scale);
         }
@@ -198,7 +197,7 @@ static BackwardLayout backward_layout(const AttentionShape *s, AttentionScratch 
     l.probabilities = attention_allocate_rhs(scratch, type, Tq, T);
     l.dscores = attention_allocate_rhs(scratch, type, Tq, T);
     if (type == DTYPE_BF16) {
-        const size_t bytes = ATTENTION_ROWS * (size_t)l.ld * sizeof(float);
+        const size_t bytes = ATTENTION_ROWS * l.ld * sizeof(float);
         l.scores = attention_allocate(scratch, bytes);
         l.dP = attention_allocate(scratch, bytes);
         l.line = attention_groups(type, T) * 2;

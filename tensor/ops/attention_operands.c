@@ -97,7 +97,7 @@ void attention_prefetch_rows(AttentionPrefetch *prefetch, int rows)
 /* Bytes of `rows` rows of `groups` groups. */
 static size_t bytes_of(int rows, int groups)
 {
-    return (size_t)rows * (size_t)groups * sizeof(uint32_t);
+    return (size_t)rows * groups * sizeof(uint32_t);
 }
 
 static bool is_padded(DType type, int columns)
@@ -182,8 +182,8 @@ static void pair_rows(const Kernels *kernel, const AttentionMatrix *m, int group
 {
     static const uint16_t zeros[COLUMNS];
     const int even = 2 * group;
-    kernel->pair(at(m, even, column), even + 1 < m->rows ? at(m, even + 1, column) : zeros,
-                 (size_t)width, out);
+    kernel->pair(at(m, even, column), even + 1 < m->rows ? at(m, even + 1, column) : zeros, width,
+                 out);
 }
 
 AttentionLhs attention_lhs_of_rhs(const AttentionRhs *rhs, int begin, int count, void *memory)
@@ -240,7 +240,7 @@ static void transpose_bf16(const AttentionMatrix *m, int column, int width, int 
         const int copied = min_int(COLUMNS, groups - k);
         for (int c = 0; c < width; c++)
             copy_line(out + (ptrdiff_t)c * groups + k, transposed + (ptrdiff_t)c * COLUMNS,
-                      (size_t)copied * sizeof *transposed);
+                      copied * sizeof *transposed);
     }
 }
 
@@ -265,7 +265,7 @@ void attention_fill_rhs(const AttentionMatrix *m, AttentionRhs *rhs)
         uint32_t *out = rhs->panels + (ptrdiff_t)column * rhs->groups;
         for (int g = 0; g < filled; g++, out += COLUMNS) {
             if (f32)
-                copy_line(out, at(m, g, column), (size_t)width * sizeof *out);
+                copy_line(out, at(m, g, column), width * sizeof *out);
             else
                 pair_rows(kernel, m, g, column, width, out);
         }

@@ -35,7 +35,7 @@ static bool seen_before(const int *labels, int row)
 static int class_mean(const float *z, const int *labels, int rows, int D, int label, double *mean)
 {
     int n = 0;
-    memset(mean, 0, (size_t)D * sizeof *mean);
+    memset(mean, 0, D * sizeof *mean);
     for (int row = 0; row < rows; row++) {
         if (labels[row] != label)
             continue;
@@ -105,7 +105,7 @@ Tensor *op_alignment(Tape *tape, Tensor *z, const int *labels)
                    .labels = labels,
                    .z = op_f32(tape, z),
                    .loss = op_f32(tape, y)};
-    f.mean = arena_alloc(tape_arena(tape), (size_t)f.D * sizeof *f.mean);
+    f.mean = arena_alloc(tape_arena(tape), f.D * sizeof *f.mean);
     op_run(tape, forward, &f);
     arena_free(tape_arena(tape), f.mean);
     return y;
@@ -140,7 +140,7 @@ void op_alignment_backward(Tape *tape, Node *node)
                    .z = op_f32(tape, z),
                    .dloss = tensor_grad(node->out),
                    .dz = op_grad(tape, z)};
-    f.mean = arena_alloc(tape_arena(tape), (size_t)f.D * sizeof *f.mean);
+    f.mean = arena_alloc(tape_arena(tape), f.D * sizeof *f.mean);
     op_run(tape, backward, &f);
     arena_free(tape_arena(tape), f.mean);
 }

@@ -63,7 +63,7 @@ static bool is_plain(const AttentionShape *shape)
 /* Scratch memory of a head with gemm: one [Tq,T] matrix forward, two (P and dP) backward. */
 static size_t plain_forward_scratch(const AttentionShape *shape)
 {
-    return (size_t)shape->Tq * (size_t)shape->T * sizeof(float);
+    return (size_t)shape->Tq * shape->T * sizeof(float);
 }
 
 static void plain_forward(const AttentionForward *f, int index, void *scratch)

@@ -23,9 +23,9 @@ static void cast_elements(const void *context, OpRange range)
 {
     const Cast *const cast = context;
     const size_t begin = (size_t)range.begin;
-    (cast->adds ? op_accumulate : op_convert)(
-        cast->from_type, cast->from + begin * dtype_size(cast->from_type), cast->type,
-        cast->to + begin * dtype_size(cast->type), (size_t)range.count);
+    (cast->adds ? op_accumulate
+                : op_convert)(cast->from_type, cast->from + begin * dtype_size(cast->from_type),
+                              cast->type, cast->to + begin * dtype_size(cast->type), range.count);
 }
 
 Tensor *op_cast(Tape *tape, Tensor *x, DType type)

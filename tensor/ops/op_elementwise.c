@@ -34,15 +34,15 @@ static void run_elements(Tape *tape, const Elements *f, const Tensor *tensor, Op
 static void add_elements(const void *context, OpRange range)
 {
     const Elements *const f = context;
-    memcpy(f->y + range.begin, f->a + range.begin, (size_t)range.count * sizeof *f->y);
-    kernels()->add(f->b + range.begin, f->y + range.begin, (size_t)range.count);
+    memcpy(f->y + range.begin, f->a + range.begin, range.count * sizeof *f->y);
+    kernels()->add(f->b + range.begin, f->y + range.begin, range.count);
 }
 
 /* dx += dy */
 static void accumulate_elements(const void *context, OpRange range)
 {
     const Elements *const f = context;
-    kernels()->add(f->dy + range.begin, f->dx + range.begin, (size_t)range.count);
+    kernels()->add(f->dy + range.begin, f->dx + range.begin, range.count);
 }
 
 Tensor *op_add(Tape *tape, Tensor *a, Tensor *b)
@@ -75,7 +75,7 @@ static void scale_elements(const void *context, OpRange range)
 static void scale_backward_elements(const void *context, OpRange range)
 {
     const Elements *const f = context;
-    kernels()->axpy(f->factor, f->dy + range.begin, f->dx + range.begin, (size_t)range.count);
+    kernels()->axpy(f->factor, f->dy + range.begin, f->dx + range.begin, range.count);
 }
 
 Tensor *op_scale(Tape *tape, Tensor *x, float factor)
@@ -100,7 +100,7 @@ void op_scale_backward(Tape *tape, Node *node)
 static void gelu_elements(const void *context, OpRange range)
 {
     const Elements *const f = context;
-    kernels()->gelu(f->a + range.begin, f->y + range.begin, (size_t)range.count);
+    kernels()->gelu(f->a + range.begin, f->y + range.begin, range.count);
 }
 
 /*

@@ -30,7 +30,7 @@ static void forward_rows(const void *context, OpRange rows)
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
         const float *const x = f->x + (ptrdiff_t)row * f->D;
         float *const y = f->y + (ptrdiff_t)row * f->D;
-        const double norm = fmax(sqrt(kernels()->dot(x, x, (size_t)f->D)), f->eps);
+        const double norm = fmax(sqrt(kernels()->dot(x, x, f->D)), f->eps);
         for (int d = 0; d < f->D; d++)
             y[d] = (float)(x[d] / norm);
     }
@@ -55,11 +55,11 @@ static void backward_rows(const void *context, OpRange rows)
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
         const ptrdiff_t start = (ptrdiff_t)row * f->D;
         const float *const x = f->x + start, *const dy = f->dy + start;
-        const double norm = sqrt(kernels()->dot(x, x, (size_t)f->D));
+        const double norm = sqrt(kernels()->dot(x, x, f->D));
         const double divisor = fmax(norm, f->eps);
         /* y <y,dy> / n, written with x = n y. */
         const double along =
-            norm < f->eps ? 0 : kernels()->dot(x, dy, (size_t)f->D) / (divisor * divisor * divisor);
+            norm < f->eps ? 0 : kernels()->dot(x, dy, f->D) / (divisor * divisor * divisor);
         for (int d = 0; d < f->D; d++)
             f->dx[start + d] += (float)(dy[d] / divisor - x[d] * along);
     }

@@ -82,11 +82,11 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
                  .y = y->data};
     if (node) {
         op_keep(tape, node, gamma);
-        f.rstd = op_save(tape, node, (size_t)rows);
+        f.rstd = op_save(tape, node, rows);
     }
     if (node && type == DTYPE_F32) {
         op_keep(tape, node, x);
-        f.mean = op_save(tape, node, (size_t)rows);
+        f.mean = op_save(tape, node, rows);
     } else if (node) {
         f.xhat = op_save_as(tape, node, DTYPE_BF16, tensor_count(x));
     }
@@ -148,9 +148,9 @@ static void reduce_task(const void *context, int task)
     for (int block = 0; block < f->samples * f->blocks; block++) {
         const float *const sums = f->partial + (ptrdiff_t)block * 2 * f->D + columns.begin;
         if (f->dgamma)
-            kernels()->add(sums, f->dgamma + columns.begin, (size_t)columns.count);
+            kernels()->add(sums, f->dgamma + columns.begin, columns.count);
         if (f->dbeta)
-            kernels()->add(sums + f->D, f->dbeta + columns.begin, (size_t)columns.count);
+            kernels()->add(sums + f->D, f->dbeta + columns.begin, columns.count);
     }
 }
 
@@ -174,8 +174,7 @@ void op_layer_norm_backward(Tape *tape, Node *node)
                   .dbeta = op_grad(tape, node->in[IN_BETA])};
     const int blocks = f.samples * f.blocks;
     if (f.dgamma || f.dbeta)
-        f.partial =
-            arena_alloc(tape_arena(tape), (size_t)blocks * 2 * (size_t)f.D * sizeof *f.partial);
+        f.partial = arena_alloc(tape_arena(tape), (size_t)blocks * 2 * f.D * sizeof *f.partial);
     op_run_tasks(tape, blocks, block_task, &f);
     if (f.partial)
         op_run_tasks(tape, op_range_count(f.D, NORM_REDUCE_COLUMNS), reduce_task, &f);

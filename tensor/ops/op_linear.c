@@ -220,13 +220,13 @@ static void forward_task(const void *context, int task)
         const float *const r =
             f->residual ? (const float *)f->residual + corner + (ptrdiff_t)m * out : NULL;
         if (r != row)
-            memcpy(row, r ? r : b, (size_t)width * sizeof *row);
+            memcpy(row, r ? r : b, width * sizeof *row);
         if (b && r)
-            kernels()->add(b, row, (size_t)width);
+            kernels()->add(b, row, width);
     }
     gemm(false, true, M, width, in, 1, x, in, W, in, prefilled ? 1.0F : 0.0F, z, out);
     for (int m = 0; f->activate && m < M; m++)
-        f->activate(z + (ptrdiff_t)m * out, y + (ptrdiff_t)m * out, (size_t)width);
+        f->activate(z + (ptrdiff_t)m * out, y + (ptrdiff_t)m * out, width);
 }
 
 /* Stacks the biases of all parts for packed products. */
@@ -307,7 +307,7 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
         biased |= linear->bias[part] != NULL;
     const bool packs = linear->forward || linear->compute != DTYPE_F32;
     if (packs) {
-        f.bias = arena_alloc(tape_arena(tape), (size_t)linear->out * sizeof *f.bias);
+        f.bias = arena_alloc(tape_arena(tape), linear->out * sizeof *f.bias);
         op_run(tape, stack_biases, &f);
     }
     const PackedInput input = {.type = x->dtype, .numbers = f.x};
@@ -400,8 +400,8 @@ static void weight_task(const void *context, int task)
             const char *dz = (const char *)f->dz + corner * (ptrdiff_t)dtype_size(f->y_type);
             float sum[LINEAR_GRADIENT_ROWS] = {0};
             for (int m = 0; m < M; m++, dz += (size_t)out * dtype_size(f->y_type))
-                op_accumulate(f->y_type, dz, DTYPE_F32, sum, (size_t)width);
-            kernels()->add(sum, db + panel.rows.begin, (size_t)width);
+                op_accumulate(f->y_type, dz, DTYPE_F32, sum, width);
+            kernels()->add(sum, db + panel.rows.begin, width);
         }
     }
 }
@@ -424,7 +424,7 @@ static void transpose_task(const void *context, int task)
         const int rows = M - first < TRANSPOSED_ROWS ? M - first : TRANSPOSED_ROWS;
         for (int m = 0; m < rows; m++)
             op_convert(f->y_type, dz + (size_t)(first + m) * (size_t)out * size, DTYPE_BF16,
-                       tile[m], (size_t)columns.count);
+                       tile[m], columns.count);
         for (int n = 0; n < columns.count; n++) {
             uint16_t *const row = f->transposed + (ptrdiff_t)(columns.begin + n) * M + first;
             for (int m = 0; m < rows; m++)
@@ -439,7 +439,7 @@ static void widen_task(const void *context, int task)
     const Backward *const f = context;
     const ptrdiff_t in = f->linear->in;
     op_convert(DTYPE_BF16, (const uint16_t *)f->x + ((ptrdiff_t)f->sample * f->M + task) * in,
-               DTYPE_F32, f->wide + task * in, (size_t)in);
+               DTYPE_F32, f->wide + task * in, in);
 }
 
 /*
@@ -451,7 +451,7 @@ static void weights_bf16(Tape *tape, Backward *f)
     const Linear *const linear = f->linear;
     const size_t M = (size_t)f->M;
     f->transposed = arena_alloc(arena, (size_t)linear->out * M * sizeof *f->transposed);
-    f->wide = arena_alloc(arena, M * (size_t)linear->in * sizeof *f->wide);
+    f->wide = arena_alloc(arena, M * linear->in * sizeof *f->wide);
     PackedMatrix packed = packed_place(arena, PRECISION_BF16, f->M, linear->in);
     for (f->sample = 0; f->sample < f->B; f->sample++) {
         op_run_tasks(tape, op_range_count(linear->out, TRANSPOSED_COLUMNS), transpose_task, f);

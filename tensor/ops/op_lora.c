@@ -121,7 +121,7 @@ static View view(DType type, const void *matrix, int columns, Block block, OpRan
         return (View){(const float *)matrix + corner, columns};
     for (int m = 0; m < block.rows; m++)
         op_convert(type, (const char *)matrix + (corner + (ptrdiff_t)m * columns) * 2, DTYPE_F32,
-                   scratch + (ptrdiff_t)m * range.count, (size_t)range.count);
+                   scratch + (ptrdiff_t)m * range.count, range.count);
     return (View){scratch, range.count};
 }
 
@@ -144,7 +144,7 @@ static void drop(const Pass *pass, int part, Block block, OpRange columns, float
         for (int n = 0; n < columns.count; n += DRAWN) {
             uint32_t words[DRAWN];
             const int count = columns.count - n < DRAWN ? columns.count - n : DRAWN;
-            random_words(&stream, row + (uint64_t)(columns.begin + n), (size_t)count, words);
+            random_words(&stream, row + (uint64_t)(columns.begin + n), count, words);
             for (int i = 0; i < count; i++)
                 x[n + i] = words[i] >= least ? x[n + i] * factor : 0;
         }
@@ -159,7 +159,7 @@ static View dropped(const Pass *pass, int part, Block block, OpRange columns, fl
         return x;
     for (int m = 0; m < block.rows && x.values != scratch; m++)
         memcpy(scratch + (ptrdiff_t)m * columns.count, x.values + (ptrdiff_t)m * x.stride,
-               (size_t)columns.count * sizeof *scratch);
+               columns.count * sizeof *scratch);
     drop(pass, part, block, columns, scratch);
     return (View){scratch, columns.count};
 }
@@ -397,8 +397,7 @@ void op_lora_backward(Tape *tape, Node *node)
         (void)op_grad(tape, lora.down[part]); /* allocates the gradient of a leaf without one */
         (void)op_grad(tape, lora.up[part]);
     }
-    pass.v =
-        arena_alloc(tape_arena(tape), (size_t)tensor_rows(x) * (size_t)pass.width * sizeof *pass.v);
+    pass.v = arena_alloc(tape_arena(tape), (size_t)tensor_rows(x) * pass.width * sizeof *pass.v);
     /* With dropout, dx of a part is computed in a second block. */
     const size_t floats =
         block_floats(&lora) + (pass.dropout.p > 0 ? BLOCK_ROWS * (size_t)lora.in : 0);

@@ -74,7 +74,7 @@ static void gather(const Patches *f, int sample, OpRange patches, float *rows)
         for (int channel = 0; channel < f->C; channel++)
             for (int row = 0; row < f->P; row++, rows += f->P)
                 memcpy(rows, image + patch_row(f, patches.begin + i, channel, row),
-                       (size_t)f->P * sizeof *rows);
+                       f->P * sizeof *rows);
 }
 
 /* The inverse of gather: adds rows [count,length] to the patches' pixels in dpixels. */
@@ -84,8 +84,7 @@ static void scatter(const Patches *f, int sample, OpRange patches, const float *
     for (int i = 0; i < patches.count; i++)
         for (int channel = 0; channel < f->C; channel++)
             for (int row = 0; row < f->P; row++, rows += f->P)
-                kernels()->add(rows, image + patch_row(f, patches.begin + i, channel, row),
-                               (size_t)f->P);
+                kernels()->add(rows, image + patch_row(f, patches.begin + i, channel, row), f->P);
 }
 
 /* scratch: [PATCH_BLOCK,length]. */
@@ -179,8 +178,7 @@ static void weight_task(const void *context, int task)
 /* One image at a time, so that dW is summed in the order of the images. */
 static void weight_backward(Tape *tape, Patches *f)
 {
-    f->gathered =
-        arena_alloc(tape_arena(tape), (size_t)f->N * (size_t)f->length * sizeof *f->gathered);
+    f->gathered = arena_alloc(tape_arena(tape), (size_t)f->N * f->length * sizeof *f->gathered);
     for (f->sample = 0; f->sample < f->B; f->sample++) {
         op_run_tasks(tape, f->blocks, gather_task, f);
         op_run_tasks(tape, op_range_count(f->D, PATCH_GRADIENT_ROWS), weight_task, f);

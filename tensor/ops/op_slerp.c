@@ -84,7 +84,7 @@ static void forward(const void *context)
         const int partner = f->settings.partner[i];
         assert(partner >= -1 && partner < f->rows);
         if (partner < 0) {
-            memcpy(y, a, (size_t)D * sizeof *y);
+            memcpy(y, a, D * sizeof *y);
             continue;
         }
         const float *const b = f->z + (ptrdiff_t)partner * D;
@@ -128,8 +128,8 @@ static void row_backward(const float *g, const float *x, const float *y, int D, 
                          float *dy)
 {
     const Arc arc = arc_between(x, y, D, t);
-    const double ga = kernels()->dot(g, x, (size_t)D) / arc.x_norm;
-    const double gb = kernels()->dot(g, y, (size_t)D) / arc.y_norm;
+    const double ga = kernels()->dot(g, x, D) / arc.x_norm;
+    const double gb = kernels()->dot(g, y, D) / arc.y_norm;
     const double sine = sin(arc.w), cosine = cos(arc.w);
     const double slope_A = ((1 - t) * cos((1 - t) * arc.w) - arc.A * cosine) / sine;
     const double slope_B = (t * cos(t * arc.w) - arc.B * cosine) / sine;
@@ -148,7 +148,7 @@ static void backward(const void *context)
         const ptrdiff_t start = (ptrdiff_t)i * D;
         const ptrdiff_t other = (ptrdiff_t)f->settings.partner[i] * D;
         if (other < 0)
-            kernels()->add(f->dy + start, f->dz + start, (size_t)D);
+            kernels()->add(f->dy + start, f->dz + start, D);
         else
             row_backward(f->dy + start, f->z + start, f->z + other, D, (double)f->settings.t[i],
                          f->dz + start, f->dz + other);

@@ -23,7 +23,7 @@ static void forward_rows(const void *context, OpRange rows)
     const Rows *const f = context;
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
         float *const y = f->y + (ptrdiff_t)row * f->C;
-        memcpy(y, f->x + (ptrdiff_t)row * f->C, (size_t)f->C * sizeof *y);
+        memcpy(y, f->x + (ptrdiff_t)row * f->C, f->C * sizeof *y);
         kernels()->softmax(y, f->C, 1);
     }
 }
@@ -45,7 +45,7 @@ static void backward_rows(const void *context, OpRange rows)
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
         const ptrdiff_t start = (ptrdiff_t)row * f->C;
         const float *const y = f->y + start, *const dy = f->dy + start;
-        const float dot = (float)kernels()->dot(y, dy, (size_t)f->C);
+        const float dot = (float)kernels()->dot(y, dy, f->C);
         for (int c = 0; c < f->C; c++)
             f->dx[start + c] += y[c] * (dy[c] - dot);
     }

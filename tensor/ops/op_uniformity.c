@@ -108,7 +108,7 @@ static void backward_task(const void *context, int i, float *scratch)
     float *const dz = f->dz + (ptrdiff_t)i * D;
     double *const gradient =
         (double *)(void *)scratch; /* blocks of the arena are aligned for any type */
-    memset(gradient, 0, (size_t)D * sizeof *gradient);
+    memset(gradient, 0, D * sizeof *gradient);
     for (int j = 0; j < f->rows; j++) {
         if (j == i)
             continue;
@@ -131,6 +131,6 @@ void op_uniformity_backward(Tape *tape, Node *node)
                      .W = node->saved[0],
                      .dloss = tensor_grad(node->out),
                      .dz = op_grad(tape, z)};
-    const size_t floats = (size_t)f.D * sizeof(double) / sizeof(float);
+    const size_t floats = f.D * sizeof(double) / sizeof(float);
     op_run_scratch(tape, f.rows > 1 ? f.rows : 0, floats, backward_task, &f);
 }
