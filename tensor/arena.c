@@ -94,7 +94,7 @@ Status arena_create(Arena **out, size_t capacity, Error *error)
                          "arena: cannot reserve %.1f MiB (%s); lower the memory budget or batch",
                          (double)capacity / (1 << 20), strerror(reason));
     }
-    Arena *const arena = *out;
+    Arena *arena = *out;
     arena->memory = memory;
     arena->capacity = pages * page;
     if (arena->capacity >= HUGE_PAGE)
@@ -154,7 +154,7 @@ static void insert_block(Arena *arena, int index, Block block)
 {
     if (arena->block_count == arena->blocks_allocated) {
         const int doubled = 2 * arena->blocks_allocated;
-        Block *const blocks = realloc(arena->blocks, doubled * sizeof *blocks);
+        Block *blocks = realloc(arena->blocks, doubled * sizeof *blocks);
         assert(blocks);
         arena->blocks = blocks;
         arena->blocks_allocated = doubled;

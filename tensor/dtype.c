@@ -71,7 +71,7 @@ void dtype_to_f32(DType dtype, const void *source, float *target, size_t count)
         memcpy(target, source, count * sizeof *target);
         return;
     }
-    const unsigned char *const bytes = source;
+    const unsigned char *bytes = source;
     for (size_t i = 0; i < count; i++) {
         uint16_t element; /* by memcpy, because tensors in a file need not be aligned */
         memcpy(&element, bytes + 2 * i, sizeof element);

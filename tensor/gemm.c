@@ -34,7 +34,7 @@ static void gemm_start(void)
 static void scale_rows(int M, int N, float beta, float *C, size_t ldc)
 {
     for (int m = 0; m < M; m++) {
-        float *const row = C + (size_t)m * ldc;
+        float *row = C + (size_t)m * ldc;
         if (beta == 0)
             memset(row, 0, N * sizeof *row);
         else if (beta != 1)

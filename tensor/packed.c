@@ -205,11 +205,11 @@ static const float *chunk_of(const PackedInput *A, ptrdiff_t place, int count, f
 static void pack_a_task(void *context, int task, int worker)
 {
     (void)worker;
-    const Product *const p = context;
+    const Product *p = context;
     const ptrdiff_t K = p->B->K;
     const int row = task * TILE, rows = min_int(TILE, p->rows - row);
     const ptrdiff_t corner = (p->first + row) * K + p->k;
-    float *const out = (float *)(void *)p->scratch + (ptrdiff_t)row * p->depth;
+    float *out = (float *)(void *)p->scratch + (ptrdiff_t)row * p->depth;
     if (!p->A->z) {
         kernels()->pack_a((const float *)p->A->numbers + corner, K, rows, p->depth, out);
         return;
@@ -241,10 +241,10 @@ static void round_row(const PackedInput *A, ptrdiff_t start, int K, uint16_t *ou
 static void round_task(void *context, int task, int worker)
 {
     (void)worker;
-    const Product *const p = context;
+    const Product *p = context;
     const int K = p->B->K, end = min_int((task + 1) * PREPARED_ROWS, p->rows);
     for (int row = task * PREPARED_ROWS; row < end; row++) {
-        char *const out = p->scratch + (size_t)row * p->tiling.row_bytes;
+        char *out = p->scratch + (size_t)row * p->tiling.row_bytes;
         const size_t bytes = K * sizeof(uint16_t);
         round_row(p->A, (ptrdiff_t)(p->first + row) * K, K, (uint16_t *)(void *)out);
         memset(out + bytes, 0, p->tiling.row_bytes - bytes);
@@ -268,12 +268,11 @@ static int32_t *row_zeros(const Product *p)
 static void quantize_task(void *context, int task, int worker)
 {
     (void)worker;
-    const Product *const p = context;
+    const Product *p = context;
     const int K = p->B->K, end = min_int((task + 1) * PREPARED_ROWS, p->rows);
-    uint16_t *const wide =
-        (uint16_t *)(void *)(p->scratch + p->tiling.wide_at) + (ptrdiff_t)task * K;
+    uint16_t *wide = (uint16_t *)(void *)(p->scratch + p->tiling.wide_at) + (ptrdiff_t)task * K;
     for (int row = task * PREPARED_ROWS; row < end; row++) {
-        uint8_t *const out = (uint8_t *)p->scratch + (size_t)row * p->tiling.row_bytes;
+        uint8_t *out = (uint8_t *)p->scratch + (size_t)row * p->tiling.row_bytes;
         const ptrdiff_t start = (ptrdiff_t)(p->first + row) * K;
         const bool is_bf16 = p->A->type == DTYPE_BF16;
         if (!is_bf16)
@@ -316,10 +315,10 @@ static void *element(const Product *p, const void *matrix, ptrdiff_t index)
  */
 static Epilogue panel_epilogue(const Product *p, int row, int column)
 {
-    const PackedMatrix *const B = p->B;
-    const Epilogue *const epilogue = p->epilogue;
+    const PackedMatrix *B = p->B;
+    const Epilogue *epilogue = p->epilogue;
     const bool starts = p->k == 0, ends = p->k + p->depth == B->K;
-    void *const z = epilogue->z && epilogue->activate ? epilogue->z : epilogue->c;
+    void *z = epilogue->z && epilogue->activate ? epilogue->z : epilogue->c;
     const ptrdiff_t place = (ptrdiff_t)(p->first + row) * B->N + column;
     Epilogue panel = {
         .columns = min_int(COLUMNS, B->N - column),
@@ -352,9 +351,9 @@ typedef struct Slices {
 
 static void add_slice(const Epilogue *epilogue, int row, int count, const void *sums)
 {
-    const Slices *const slices = (const Slices *)(const void *)epilogue;
-    const float *const more = sums;
-    float *const all = slices->sums + (ptrdiff_t)row * COLUMNS;
+    const Slices *slices = (const Slices *)(const void *)epilogue;
+    const float *more = sums;
+    float *all = slices->sums + (ptrdiff_t)row * COLUMNS;
     for (int r = 0; r < count; r++)
         for (int n = 0; n < epilogue->columns; n++)
             all[r * COLUMNS + n] += more[r * COLUMNS + n];
@@ -376,7 +375,7 @@ static void product_in_slices(const KernelProduct *whole)
     assert(whole->rows <= SLICED_ROWS + LOW_SLACK);
     for (int done = 0; done < whole->groups; done += most) {
         const int groups = min_int(most, whole->groups - done);
-        const char *const b = (const char *)whole->b + done * group_bytes;
+        const char *b = (const char *)whole->b + done * group_bytes;
         slices.last = done + groups == whole->groups;
         slices.epilogue.c =
             slices.last ? whole->epilogue->c
@@ -402,8 +401,8 @@ static void product_in_slices(const KernelProduct *whole)
 static void product_task(void *context, int task, int worker)
 {
     (void)worker;
-    const Product *const p = context;
-    const PackedMatrix *const B = p->B;
+    const Product *p = context;
+    const PackedMatrix *B = p->B;
     const int panels = parts_of(B->N, COLUMNS), panel = task % panels, group = task / panels;
     const int units = parts_of(p->rows, p->tiling.unit), groups = groups_of(&p->tiling, p->rows);
     const int row = units * group / groups * p->tiling.unit;
@@ -413,9 +412,8 @@ static void product_task(void *context, int task, int worker)
     const int deep = B->precision == PRECISION_F32 ? p->depth : packed_groups(B);
     const size_t row_bytes =
         B->precision == PRECISION_F32 ? sizeof(float) * (size_t)deep : p->tiling.row_bytes;
-    const char *const a = p->tiling.prepares
-                              ? p->scratch
-                              : (const char *)p->A->numbers + (size_t)p->first * row_bytes;
+    const char *a = p->tiling.prepares ? p->scratch
+                                       : (const char *)p->A->numbers + (size_t)p->first * row_bytes;
     _Alignas(KERNELS_LINE) float sums[KERNELS_SUMS];
     const KernelProduct product = {
         .rows = end - row,
@@ -538,7 +536,7 @@ static void clear_rest(const PackedMatrix *packed, int panel)
 static void f32_task(void *context, int task, int worker)
 {
     (void)worker;
-    const Fill *const fill = context;
+    const Fill *fill = context;
     const int first = task * COLUMNS, count = min_int(COLUMNS, fill->rows - first);
     const float *rows[COLUMNS];
     for (int r = 0; r < count; r++)
@@ -553,7 +551,7 @@ static void f32_task(void *context, int task, int worker)
         for (int c = 0; fill->plain && c < columns; c += COLUMNS) {
             const size_t used = (size_t)min_int(COLUMNS, columns - c) * LANE_BYTES;
             for (int r = 0; r < count; r++) {
-                char *const out = (char *)groups_at(fill->plain, (column + c) / COLUMNS, first + r);
+                char *out = (char *)groups_at(fill->plain, (column + c) / COLUMNS, first + r);
                 memcpy(out, bits[r] + c, used);
                 memset(out + used, 0, COLUMNS * LANE_BYTES - used);
             }
@@ -581,7 +579,7 @@ static void round_block(const float *const *rows, int count, int column, int col
 static void bf16_task(void *context, int task, int worker)
 {
     (void)worker;
-    const Fill *const fill = context;
+    const Fill *fill = context;
     const int first = task * COLUMNS, count = min_int(COLUMNS, fill->rows - first);
     const float *rows[COLUMNS];
     _Alignas(KERNELS_LINE) uint16_t block[COLUMNS][BLOCK];
@@ -623,7 +621,7 @@ static void raise(const float *x, int n, uint32_t *max)
 static void largest_task(void *context, int task, int worker)
 {
     (void)worker;
-    const Fill *const fill = context;
+    const Fill *fill = context;
     const int column = task * FACTOR_COLUMNS, n = min_int(FACTOR_COLUMNS, fill->width - column);
     uint32_t max[FACTOR_COLUMNS] = {0};
     for (int row = 0; row < fill->rows; row++)
@@ -715,8 +713,8 @@ static void largest_of_rows(const Fill *fill, const float *const *rows, int coun
 static void int8_task(void *context, int task, int worker)
 {
     (void)worker;
-    const Fill *const fill = context;
-    const PackedMatrix *const packed = fill->transposed;
+    const Fill *fill = context;
+    const PackedMatrix *packed = fill->transposed;
     const int first = task * COLUMNS, count = min_int(COLUMNS, fill->rows - first);
     const float *rows[COLUMNS];
     const uint32_t *bits[COLUMNS];
@@ -752,7 +750,7 @@ static void fill_all(Fill *fill, int count, Threads *threads)
 {
     static const ThreadsTask tasks[PRECISION_COUNT] = {
         [PRECISION_F32] = f32_task, [PRECISION_BF16] = bf16_task, [PRECISION_INT8] = int8_task};
-    const PackedMatrix *const any = fill->transposed ? fill->transposed : fill->plain;
+    const PackedMatrix *any = fill->transposed ? fill->transposed : fill->plain;
     fill->rows = fill->transposed ? fill->transposed->N : fill->plain->K;
     fill->width = fill->transposed ? fill->transposed->K : fill->plain->N;
     int rows = 0;
@@ -760,7 +758,7 @@ static void fill_all(Fill *fill, int count, Threads *threads)
         rows += fill->parts[i].rows;
     assert(rows == fill->rows);
     if (any->precision == PRECISION_INT8) {
-        PackedMatrix *const packed = fill->transposed;
+        PackedMatrix *packed = fill->transposed;
         assert(packed && !fill->plain && packed->K <= MOST_INT8);
         if (!fill->magnitude)
             packed->factor = NULL;

@@ -108,9 +108,9 @@ static const char *recognise(const FileMap *map)
 /* Parses the JSON header of a mapped shard. */
 static Status read_header(Shard *shard, Error *error)
 {
-    const FileMap *const map = &shard->map;
-    const char *const path = shard->path;
-    const char *const what = recognise(map);
+    const FileMap *map = &shard->map;
+    const char *path = shard->path;
+    const char *what = recognise(map);
     if (what)
         return error_set(error, STATUS_FAILED, "%s: is not a safetensors file but %s", path, what);
     if (map->size < 8)
@@ -167,7 +167,7 @@ static Status read_shape(const Shard *shard, const json_t *shape, unsigned bits,
     size_t count = 1;
     bool empty = false, overflow = false;
     for (int i = 0; i < tensor->ndim; i++) {
-        const json_t *const extent = json_array_get(shape, i);
+        const json_t *extent = json_array_get(shape, i);
         if (!json_is_integer(extent) || json_integer_value(extent) < 0)
             return bad_tensor(shard, tensor->name, "an extent of its shape is not an integer >= 0",
                               error);
@@ -189,8 +189,8 @@ static Status read_shape(const Shard *shard, const json_t *shape, unsigned bits,
 static Status read_extent(const Shard *shard, const json_t *offsets, size_t bytes, Entry *entry,
                           Error *error)
 {
-    const char *const name = entry->tensor.name;
-    const json_t *const begin = json_array_get(offsets, 0), *const end = json_array_get(offsets, 1);
+    const char *name = entry->tensor.name;
+    const json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
         json_integer_value(begin) < 0 || json_integer_value(end) < json_integer_value(begin))
         return bad_tensor(shard, name, "\"data_offsets\" are not two integers, first <= last",
@@ -220,7 +220,7 @@ static Status read_entry(const Shard *shard, const char *name, const json_t *val
     entry->tensor.name = name;
     if (!json_is_object(value))
         return bad_tensor(shard, name, "is not described by a JSON object", error);
-    const char *const type = json_string_value(json_object_get(value, "dtype"));
+    const char *type = json_string_value(json_object_get(value, "dtype"));
     if (!type)
         return bad_tensor(shard, name, "\"dtype\" is missing or not a string", error);
     const unsigned bits = safetensors_element_bits(type);
@@ -240,7 +240,7 @@ static Status read_entry(const Shard *shard, const char *name, const json_t *val
 
 static int by_extent(const void *a, const void *b)
 {
-    const Entry *const x = a, *const y = b;
+    const Entry *x = a, *y = b;
     if (x->begin != y->begin)
         return x->begin < y->begin ? -1 : 1;
     return (x->end > y->end) - (x->end < y->end);
@@ -253,7 +253,7 @@ static int by_name(const void *a, const void *b)
 
 static int by_key(const void *a, const void *b)
 {
-    const Pair *const x = a, *const y = b;
+    const Pair *x = a, *y = b;
     const int keys = strcmp(x->key, y->key);
     return keys != 0 ? keys : (x->order > y->order) - (x->order < y->order);
 }
@@ -317,7 +317,7 @@ static Status read_metadata(SafeTensors *file, const Shard *shard, json_t *metad
 /* Maps the shard `index`, whose path is set, and appends its tensors and metadata to the file. */
 static Status read_shard(SafeTensors *file, int index, Error *error)
 {
-    Shard *const shard = &file->shards[index];
+    Shard *shard = &file->shards[index];
     TRY(file_map(shard->path, &shard->map, error));
     TRY(read_header(shard, error));
     TRY(read_metadata(file, shard, json_object_get(shard->header, "__metadata__"), error));
@@ -338,7 +338,7 @@ static Status read_shard(SafeTensors *file, int index, Error *error)
     {
         if (strcmp(name, "__metadata__") == 0)
             continue;
-        Entry *const entry = &file->entries[file->count];
+        Entry *entry = &file->entries[file->count];
         *entry = (Entry){.shard = index};
         TRY(read_entry(shard, name, value, entry, error));
         file->count++;
@@ -368,7 +368,7 @@ static bool stays_inside(const char *name)
     if (name[0] == '\0' || name[0] == '/')
         return false;
     for (const char *part = name; part;) {
-        const char *const slash = strchr(part, '/');
+        const char *slash = strchr(part, '/');
         const size_t length = slash ? (size_t)(slash - part) : strlen(part);
         if (length == 2 && part[0] == '.' && part[1] == '.')
             return false;
@@ -387,7 +387,7 @@ static Status list_shards(SafeTensors *file, json_t *weight_map, json_t *numbers
     json_t *value;
     json_object_foreach(weight_map, name, value)
     {
-        const char *const shard = json_string_value(value);
+        const char *shard = json_string_value(value);
         if (!shard)
             return error_set(error, STATUS_FAILED,
                              "%s: the shard of " NAME " is not a string; fetch the index "
@@ -420,7 +420,7 @@ static Status list_shards(SafeTensors *file, json_t *weight_map, json_t *numbers
     folder[length] = '\0';
     json_object_foreach(numbers, name, value)
     {
-        char *const path = file->shards[json_integer_value(value)].path;
+        char *path = file->shards[json_integer_value(value)].path;
         TRY(file_join(path, folder, name, error));
         if (!file_exists(path))
             error_detail(error, "missing shard: %s", path);
@@ -436,11 +436,11 @@ static Status check_index(const SafeTensors *file, json_t *weight_map, json_t *n
                           Error *error)
 {
     for (int i = 0; i < file->count; i++) {
-        const Entry *const entry = &file->entries[i];
-        const char *const path = file->shards[entry->shard].path;
+        const Entry *entry = &file->entries[i];
+        const char *path = file->shards[entry->shard].path;
         if (i > 0 && by_name(entry - 1, entry) == 0)
             error_detail(error, "in two shards: " NAME, entry->tensor.name);
-        const char *const said = json_string_value(json_object_get(weight_map, entry->tensor.name));
+        const char *said = json_string_value(json_object_get(weight_map, entry->tensor.name));
         if (!said)
             error_detail(error, "not in the index: " NAME " (%s)", entry->tensor.name,
                          file_name(path));
@@ -465,7 +465,7 @@ static Status check_index(const SafeTensors *file, json_t *weight_map, json_t *n
 
 static Status open_shards(SafeTensors *file, json_t *index, json_t *numbers, Error *error)
 {
-    json_t *const weight_map = json_object_get(index, "weight_map");
+    json_t *weight_map = json_object_get(index, "weight_map");
     if (!json_is_object(weight_map))
         return error_set(
             error, STATUS_FAILED,
@@ -484,13 +484,13 @@ static Status open_index(SafeTensors *file, Error *error)
     size_t size = 0;
     TRY(file_read(file->path, SAFETENSORS_MAX_HEADER, &text, &size, error));
     json_error_t reason;
-    json_t *const index = json_loadb(text, size, JSON_REJECT_DUPLICATES, &reason);
+    json_t *index = json_loadb(text, size, JSON_REJECT_DUPLICATES, &reason);
     free(text);
     if (!index)
         return error_set(error, STATUS_FAILED,
                          "%s: is not valid JSON: %s (line %d); fetch it again", file->path,
                          reason.text, reason.line);
-    json_t *const numbers = json_object();
+    json_t *numbers = json_object();
     const Status status =
         numbers ? open_shards(file, index, numbers, error) : mem_full(0, file->path, error);
     json_decref(numbers);
@@ -559,7 +559,7 @@ const SafeTensor *safetensors_at(const SafeTensors *file, int index)
 const SafeTensor *safetensors_find(const SafeTensors *file, const char *name)
 {
     const Entry key = {.tensor.name = name};
-    const Entry *const entry =
+    const Entry *entry =
         file->count > 0 ? bsearch(&key, file->entries, file->count, sizeof key, by_name) : NULL;
     return entry ? &entry->tensor : NULL;
 }

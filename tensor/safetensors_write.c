@@ -25,8 +25,7 @@ static unsigned element_bits(const SafeTensor *tensor)
 /* Wider elements first, so that each tensor starts on a multiple of its element; then by name. */
 static int by_width_and_name(const void *a, const void *b)
 {
-    const SafeTensor *const x = *(const SafeTensor *const *)a, *const y =
-                                                                   *(const SafeTensor *const *)b;
+    const SafeTensor *x = *(const SafeTensor *const *)a, *y = *(const SafeTensor *const *)b;
     const unsigned wx = element_bits(x), wy = element_bits(y);
     return wx != wy ? (wx > wy ? -1 : 1) : strcmp(x->name, y->name);
 }
@@ -41,7 +40,7 @@ static int by_metadata_key(const void *a, const void *b)
 static json_t *describe(const SafeTensor *tensor, size_t begin)
 {
     assert(tensor->ndim >= 0 && tensor->ndim <= SAFETENSORS_MAX_DIMS);
-    json_t *const shape = json_array();
+    json_t *shape = json_array();
     const size_t bytes = safetensors_elements(tensor) * element_bits(tensor) / 8;
     for (int i = 0; i < tensor->ndim; i++) {
         assert(tensor->shape[i] >= 0);
@@ -58,7 +57,7 @@ static json_t *describe(const SafeTensor *tensor, size_t begin)
 /* True if `text` parses to `header`: false if a failed allocation truncated it. */
 static bool reads_as(const char *text, const json_t *header)
 {
-    json_t *const again = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    json_t *again = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     const bool same = again && json_equal(again, header);
     json_decref(again);
     return same;
@@ -68,10 +67,10 @@ static bool reads_as(const char *text, const json_t *header)
 static char *make_header(const SafeTensor *const *tensors, int count,
                          const SafeTensorsMetadata *const *metadata, int metadata_count)
 {
-    json_t *const header = json_object();
+    json_t *header = json_object();
     bool fine = header != NULL;
     if (metadata_count > 0) {
-        json_t *const table = json_object();
+        json_t *table = json_object();
         for (int i = 0; fine && i < metadata_count; i++) {
             assert(i == 0 || strcmp(metadata[i - 1]->key, metadata[i]->key) != 0);
             fine =
@@ -125,8 +124,8 @@ Status safetensors_write(const char *path, const SafeTensor *tensors, int count,
                          const SafeTensorsMetadata *metadata, int metadata_count, Error *error)
 {
     assert(path && error && count >= 0 && metadata_count >= 0);
-    const SafeTensor **const order = malloc(((size_t)count + 1) * sizeof *order);
-    const SafeTensorsMetadata **const keys = malloc(((size_t)metadata_count + 1) * sizeof *keys);
+    const SafeTensor **order = malloc(((size_t)count + 1) * sizeof *order);
+    const SafeTensorsMetadata **keys = malloc(((size_t)metadata_count + 1) * sizeof *keys);
     char *header = NULL;
     if (order && keys) {
         for (int i = 0; i < count; i++)

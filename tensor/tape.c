@@ -97,7 +97,7 @@ void tape_destroy(Tape *tape)
 /* The value behind `tensor` if this tape made it, NULL for a leaf. */
 static Value *value_of(const Tape *tape, Tensor *tensor)
 {
-    Value *const value = (Value *)tensor;
+    Value *value = (Value *)tensor;
     if (value >= tape->values && value < tape->values + tape->value_count)
         return value;
     assert(!tensor->owns_data && "a value of another tape");
@@ -122,7 +122,7 @@ static void release_node(Tape *tape, Node *node)
         node->saved[i] = NULL;
     }
     for (int i = 0; i < node->kept_count; i++) {
-        Value *const value = value_of(tape, node->kept[i]);
+        Value *value = value_of(tape, node->kept[i]);
         if (value) {
             value->keeps--;
             drop_use(tape, value);
@@ -142,7 +142,7 @@ void tape_reset(Tape *tape)
     for (int i = tape->node_count - 1; i >= 0; i--)
         release_node(tape, &tape->nodes[i]);
     for (int i = tape->value_count - 1; i >= 0; i--) {
-        Value *const value = &tape->values[i];
+        Value *value = &tape->values[i];
         free_grad(tape, value);
         if (!value->released)
             drop_use(tape, value);
@@ -184,7 +184,7 @@ bool tape_is_planning(const Tape *tape)
 
 void tape_release(Tape *tape, Tensor *tensor)
 {
-    Value *const value = tensor ? value_of(tape, tensor) : NULL;
+    Value *value = tensor ? value_of(tape, tensor) : NULL;
     if (!value)
         return;
     assert(!value->released);
@@ -194,14 +194,14 @@ void tape_release(Tape *tape, Tensor *tensor)
 
 void tape_hand_over(Tape *tape, Tensor *tensor)
 {
-    Value *const value = value_of(tape, tensor);
+    Value *value = value_of(tape, tensor);
     assert(value && !value->released);
     value->handed_over = true;
 }
 
 void tape_retain_grad(Tape *tape, Tensor *tensor)
 {
-    Value *const value = value_of(tape, tensor);
+    Value *value = value_of(tape, tensor);
     if (value)
         value->retain_grad = true;
 }
@@ -211,14 +211,14 @@ void tape_backward(Tape *tape, Tensor *root, const float *seed)
     assert(value_of(tape, root) && root->needs_grad && !tape->consumed);
     assert(seed || tensor_count(root) == 1);
     tape->consumed = true;
-    float *const droot = op_grad(tape, root);
+    float *droot = op_grad(tape, root);
     if (!tape_is_planning(tape)) {
         const float one = 1;
         memcpy(droot, seed ? seed : &one, tensor_count(root) * sizeof *droot);
     }
     for (int i = tape->node_count - 1; i >= 0; i--) {
-        Node *const node = &tape->nodes[i];
-        Value *const out = value_of(tape, node->out);
+        Node *node = &tape->nodes[i];
+        Value *out = value_of(tape, node->out);
         if (out->tensor.grad) /* NULL if the root does not depend on it */
             op_table[node->kind].backward(tape, node);
         release_node(tape, node);
@@ -263,7 +263,7 @@ static Value *new_value(Tape *tape, DType type, int ndim, const int *shape)
 {
     assert(tape->value_count < tape->max_nodes && "more operations than max_nodes of tape_create");
     assert(type == DTYPE_F32 || type == DTYPE_BF16);
-    Value *const value = &tape->values[tape->value_count++];
+    Value *value = &tape->values[tape->value_count++];
     *value = (Value){.tensor = tensor_leaf(NULL, ndim, shape)};
     value->tensor.dtype = type;
     value->tensor.owns_data = true;
@@ -273,21 +273,21 @@ static Value *new_value(Tape *tape, DType type, int ndim, const int *shape)
 
 Tensor *op_output_as(Tape *tape, DType type, int ndim, const int *shape)
 {
-    Tensor *const tensor = &new_value(tape, type, ndim, shape)->tensor;
+    Tensor *tensor = &new_value(tape, type, ndim, shape)->tensor;
     tensor->data = arena_alloc(tape->arena, tensor_count(tensor) * dtype_size(type));
     return tensor;
 }
 
 Tensor *op_output_over(Tape *tape, Tensor *tensor, DType type, int ndim, const int *shape)
 {
-    Value *const value = tensor ? value_of(tape, tensor) : NULL;
+    Value *value = tensor ? value_of(tape, tensor) : NULL;
     if (!value || !value->handed_over)
         return op_output_as(tape, type, ndim, shape);
     if (value->tensor.uses > 1) {
         tape_release(tape, tensor);
         return op_output_as(tape, type, ndim, shape);
     }
-    Tensor *const out = &new_value(tape, type, ndim, shape)->tensor;
+    Tensor *out = &new_value(tape, type, ndim, shape)->tensor;
     assert(type == tensor->dtype && tensor_count(out) == tensor_count(tensor));
     out->data = tensor->data;
     tensor->data = NULL;
@@ -312,7 +312,7 @@ Node *op_record(Tape *tape, OpKind kind, Tensor *out, Tensor *const *inputs, int
         return NULL;
     assert(!tape->consumed && tape->node_count < tape->max_nodes && value_of(tape, out));
     out->needs_grad = true;
-    Node *const node = &tape->nodes[tape->node_count++];
+    Node *node = &tape->nodes[tape->node_count++];
     *node = (Node){.kind = kind, .out = out, .inputs = count};
     for (int i = 0; i < count; i++)
         node->in[i] = inputs[i];
@@ -323,7 +323,7 @@ void op_keep(Tape *tape, Node *node, Tensor *tensor)
 {
     assert(node->kept_count < OP_MAX_KEPT && tensor->data);
     node->kept[node->kept_count++] = tensor;
-    Value *const value = value_of(tape, tensor);
+    Value *value = value_of(tape, tensor);
     if (value) {
         value->keeps++;
         value->tensor.uses++;
@@ -364,7 +364,7 @@ void *op_grad_overwrite(Tape *tape, Tensor *tensor, bool *overwrite)
 void *op_grad_as(Tape *tape, Tensor *tensor)
 {
     bool overwrite;
-    void *const grad = op_grad_overwrite(tape, tensor, &overwrite);
+    void *grad = op_grad_overwrite(tape, tensor, &overwrite);
     if (overwrite && !tape_is_planning(tape))
         memset(grad, 0, tensor_count(tensor) * dtype_size(tensor->dtype));
     return grad;
@@ -384,7 +384,7 @@ typedef struct PassGrad {
 
 static void add_elements(const void *context, OpRange range)
 {
-    const PassGrad *const pass = context;
+    const PassGrad *pass = context;
     const size_t place = (size_t)range.begin * dtype_size(pass->type);
     op_accumulate(pass->type, pass->from + place, pass->type, pass->to + place, range.count);
 }

@@ -76,7 +76,7 @@ static void print_shape(const char *label, int ndim, const int *shape)
 {
     fprintf(stderr, "%s[", label);
     for (int i = 0; i < ndim; i++) {
-        const char *const comma = i ? "," : "";
+        const char *comma = i ? "," : "";
         if (shape[i] == 0)
             fprintf(stderr, "%sany", comma);
         else

@@ -79,7 +79,7 @@ static void work(Threads *threads, int worker)
     uint64_t claim = atomic_load(&threads->claim);
     for (;;) {
         const ThreadsTask task = atomic_load(&threads->task);
-        void *const context = atomic_load(&threads->context);
+        void *context = atomic_load(&threads->context);
         const int tasks = atomic_load(&threads->tasks);
         const uint32_t next = (uint32_t)claim;
         if (next >= (uint32_t)tasks)
@@ -119,8 +119,8 @@ static void wait_for_run(Threads *threads, uint32_t seen)
 
 static void *worker_main(void *argument)
 {
-    const Worker *const worker = argument;
-    Threads *const threads = worker->threads;
+    const Worker *worker = argument;
+    Threads *threads = worker->threads;
     uint32_t seen = 0;
     for (;;) {
         wait_for_run(threads, seen);

@@ -56,8 +56,8 @@ int error_distance(const char *a, const char *b)
     for (int j = 0; j <= m; j++)
         rows[0][j] = j;
     for (int i = 1; i <= n; i++) {
-        int *const row = rows[i % 3];
-        const int *const above = rows[(i + 2) % 3], *const above2 = rows[(i + 1) % 3];
+        int *row = rows[i % 3];
+        const int *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
         row[0] = i;
         for (int j = 1; j <= m; j++) {
             row[j] = minimum3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));

@@ -138,9 +138,8 @@ static void replace_lost_pages(int number, siginfo_t *information, void *context
         if (begin == 0 || at < begin || at >= begin + m->size)
             continue;
         const uintptr_t page = at / page_size * page_size;
-        const void *const zeros =
-            mmap((void *)page, begin + m->size - page, PROT_READ,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+        const void *zeros = mmap((void *)page, begin + m->size - page, PROT_READ,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
         if (zeros == MAP_FAILED)
             break;
         const Mapping *none = NULL;
@@ -165,7 +164,7 @@ static void install_handler(void)
 static bool remember_mapping(const char *path, const FileMap *map)
 {
     pthread_once(&handler_once, install_handler);
-    char *const copy = strdup(path);
+    char *copy = strdup(path);
     pthread_mutex_lock(&mappings_lock);
     Mapping *node = mappings;
     while (node && (node->begin != 0 || node == shrunk))
@@ -200,7 +199,7 @@ static void forget_mapping(const FileMap *map)
 
 Status file_check_mappings(Error *error)
 {
-    const Mapping *const lost = shrunk;
+    const Mapping *lost = shrunk;
     if (!lost)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
@@ -221,7 +220,7 @@ Status file_map(const char *path, FileMap *map, Error *error)
     Status status = STATUS_OK;
     if (facts.st_size > 0) {
         const size_t size = (size_t)facts.st_size;
-        void *const data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+        void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
         if (data == MAP_FAILED)
             status = cannot_read(path, errno, error);
         else
@@ -256,9 +255,9 @@ void file_release_pages(const void *data, size_t bytes)
 
 static Status cannot_write(const char *path, int reason, Error *error)
 {
-    const char *const advice = reason == ENOSPC || reason == EDQUOT || reason == EFBIG
-                                   ? "free some space or choose another folder"
-                                   : "check the folder and its permissions";
+    const char *advice = reason == ENOSPC || reason == EDQUOT || reason == EFBIG
+                             ? "free some space or choose another folder"
+                             : "check the folder and its permissions";
     return error_set(error, STATUS_FAILED,
                      "%s: cannot be written: %s; %s (the previous file is unchanged)", path,
                      strerror(reason), advice);
@@ -329,7 +328,7 @@ static bool names_leftover(const char *name, const char *target)
     const size_t length = strlen(target);
     if (strncmp(name, target, length) != 0 || strncmp(name + length, mark, strlen(mark)) != 0)
         return false;
-    const char *const digits = name + length + strlen(mark);
+    const char *digits = name + length + strlen(mark);
     const size_t count = strlen(digits);
     if (count == 0 || count > 9 || digits[0] == '0' || strspn(digits, "0123456789") != count)
         return false;
@@ -358,8 +357,8 @@ uint64_t file_stamp(const char *path)
 
 uint64_t file_content_hash(const char *path)
 {
-    FILE *const stream = fopen(path, "rbe");
-    XXH3_state_t *const state = stream ? XXH3_createState() : NULL;
+    FILE *stream = fopen(path, "rbe");
+    XXH3_state_t *state = stream ? XXH3_createState() : NULL;
     unsigned char block[1 << 14];
     uint64_t hash = 0;
     if (state) {
@@ -406,7 +405,7 @@ static void remove_leftovers(const char *path, bool folders)
     char folder[FILE_PATH_SIZE], leftover[FILE_PATH_SIZE];
     Error ignored;
     folder_of(path, folder);
-    DIR *const list = opendir(folder[0] ? folder : ".");
+    DIR *list = opendir(folder[0] ? folder : ".");
     if (!list)
         return;
     for (const struct dirent *item; (item = readdir(list));)
@@ -512,7 +511,7 @@ Status file_make_folders(const char *path, Error *error)
 
 bool file_folder_is_empty(const char *path)
 {
-    DIR *const list = opendir(path);
+    DIR *list = opendir(path);
     if (!list)
         return !file_exists(path);
     bool empty = true;
@@ -544,7 +543,7 @@ Status file_folder_begin(FolderWriter *writer, const char *path, Error *error)
     if (!file_exists(writer->path) && file_is_folder(before))
         (void)rename(before, writer->path);
     if (file_exists(writer->path)) {
-        char *const resolved = realpath(writer->path, NULL);
+        char *resolved = realpath(writer->path, NULL);
         here = getcwd(NULL, 0);
         Status status = STATUS_OK;
         if (!resolved || !file_is_folder(resolved))
@@ -605,7 +604,7 @@ static void remove_others(const char *folder, const char *kept)
 {
     char here[FILE_PATH_SIZE], there[FILE_PATH_SIZE];
     Error ignored;
-    DIR *const list = opendir(folder);
+    DIR *list = opendir(folder);
     for (const struct dirent *item; list && (item = readdir(list));)
         if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0 &&
             file_join(here, folder, item->d_name, &ignored) == STATUS_OK &&
@@ -625,7 +624,7 @@ static int replace_entries(const FolderWriter *writer)
     Error ignored;
     int reason = 0;
     remove_others(writer->path, writer->temporary);
-    DIR *const list = opendir(writer->temporary);
+    DIR *list = opendir(writer->temporary);
     if (!list)
         return errno;
     for (const struct dirent *item; reason == 0 && (item = readdir(list));) {
@@ -713,6 +712,6 @@ Status file_join(char out[FILE_PATH_SIZE], const char *folder, const char *name,
 
 const char *file_name(const char *path)
 {
-    const char *const slash = strrchr(path, '/');
+    const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }

@@ -16,7 +16,7 @@
 Status mem_full(size_t bytes, const char *what, Error *error)
 {
     assert(what && error);
-    const char *const remedy = "close other programs or allow this one more";
+    const char *remedy = "close other programs or allow this one more";
     if (bytes == 0)
         return error_set(error, STATUS_FAILED, "%s: out of memory; %s", what, remedy);
     return error_set(error, STATUS_FAILED, "out of memory: %zu bytes for %s; %s", bytes, what,
@@ -51,7 +51,7 @@ Status mem_grow(void *items, size_t needed, size_t *capacity, size_t size, const
     memcpy(&old, items, sizeof old);
     if (__builtin_mul_overflow(larger, size, &bytes))
         return mem_full(SIZE_MAX, what, error);
-    void *const moved = realloc(old, bytes);
+    void *moved = realloc(old, bytes);
     if (!moved)
         return mem_full(bytes, what, error);
     memcpy(items, &moved, sizeof moved);
@@ -63,7 +63,7 @@ Status mem_grow(void *items, size_t needed, size_t *capacity, size_t size, const
 char *mem_copy(const char *text, const char *what, Error *error)
 {
     const size_t bytes = strlen(text) + 1;
-    char *const copy = malloc(bytes);
+    char *copy = malloc(bytes);
     if (!copy)
         mem_full(bytes, what, error);
     return copy ? memcpy(copy, text, bytes) : NULL;
@@ -101,7 +101,7 @@ static void *pool_take(MemPool *pool, size_t bytes, size_t alignment, const char
     size_t skipped = past > 0 ? alignment - past : 0;
     if (!pool->free || skipped > pool->room || bytes > pool->room - skipped) {
         const size_t size = bytes > BLOCK_SIZE ? bytes : BLOCK_SIZE;
-        struct MemPoolBlock *const block = malloc(sizeof *block + size);
+        struct MemPoolBlock *block = malloc(sizeof *block + size);
         if (!block) {
             mem_full(size, what, error);
             return NULL;
@@ -110,7 +110,7 @@ static void *pool_take(MemPool *pool, size_t bytes, size_t alignment, const char
         *pool = (MemPool){.blocks = block, .free = block->bytes, .room = size};
         skipped = 0;
     }
-    void *const taken = pool->free + skipped;
+    void *taken = pool->free + skipped;
     pool->free += skipped + bytes;
     pool->room -= skipped + bytes;
     return taken;
@@ -124,7 +124,7 @@ void *mem_pool_new(MemPool *pool, size_t bytes, const char *what, Error *error)
 const char *mem_pool_text(MemPool *pool, const char *text, size_t length, const char *what,
                           Error *error)
 {
-    char *const copy = pool_take(pool, length + 1, 1, what, error);
+    char *copy = pool_take(pool, length + 1, 1, what, error);
     if (copy) {
         memcpy(copy, text, length);
         copy[length] = '\0';
@@ -135,7 +135,7 @@ const char *mem_pool_text(MemPool *pool, const char *text, size_t length, const 
 void mem_pool_free(MemPool *pool)
 {
     while (pool->blocks) {
-        struct MemPoolBlock *const previous = pool->blocks->previous;
+        struct MemPoolBlock *previous = pool->blocks->previous;
         free(pool->blocks);
         pool->blocks = previous;
     }

@@ -78,11 +78,11 @@ static bool scan_decimal(const char *p, const char *end, Decimal *decimal)
     *decimal = (Decimal){0};
     if (p < end && (*p == '-' || *p == '+'))
         decimal->negative = *p++ == '-';
-    const char *const whole = p;
+    const char *whole = p;
     p = scan_digits(p, end, decimal, false);
     ptrdiff_t count = p - whole;
     if (p < end && *p == '.') {
-        const char *const fraction = ++p;
+        const char *fraction = ++p;
         p = scan_digits(p, end, decimal, true);
         count += p - fraction;
     }
@@ -93,7 +93,7 @@ static bool scan_decimal(const char *p, const char *end, Decimal *decimal)
         const bool minus = p < end && *p == '-';
         if (p < end && (*p == '-' || *p == '+'))
             p++;
-        const char *const first = p;
+        const char *first = p;
         int64_t power = 0;
         for (; p < end && *p >= '0' && *p <= '9'; p++)
             if (power < 100000) /* already beyond the range of double */
@@ -126,7 +126,7 @@ static bool parse_special(const char *text, size_t length, double *value)
 static bool parse_with_library(const char *text, size_t length, double *value)
 {
     char small[64];
-    char *const copy = length < sizeof small ? small : malloc(length + 1);
+    char *copy = length < sizeof small ? small : malloc(length + 1);
     if (!copy)
         return false;
     memcpy(copy, text, length);

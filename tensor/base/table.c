@@ -22,7 +22,7 @@ static Status make_room(Table *table, Error *error)
     if ((table->used + 1) * 4 < table->capacity * 3)
         return STATUS_OK;
     const size_t capacity = table->capacity > 0 ? 2 * table->capacity : FIRST;
-    TableSlot *const slots = mem_new(capacity, sizeof *slots, "a table of names", error);
+    TableSlot *slots = mem_new(capacity, sizeof *slots, "a table of names", error);
     if (!slots)
         return error->status;
     for (size_t i = 0; i < table->capacity; i++) {

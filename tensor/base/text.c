@@ -30,7 +30,7 @@ static int printable_length(const unsigned char *text)
 /* The escape sequence for a byte that is not printable. */
 static void escape(unsigned char byte, char out[5])
 {
-    const char *const letter = byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : "\\r";
+    const char *letter = byte == '\n' ? "\\n" : byte == '\t' ? "\\t" : "\\r";
     if (byte == '\n' || byte == '\t' || byte == '\r')
         snprintf(out, 5, "%s", letter);
     else
@@ -55,7 +55,7 @@ char *text_printed(const char *text)
 {
     char *copy = NULL;
     size_t size = 0;
-    FILE *const stream = open_memstream(&copy, &size);
+    FILE *stream = open_memstream(&copy, &size);
     if (!stream)
         return NULL;
     text_print(stream, text);

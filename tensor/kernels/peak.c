@@ -239,7 +239,7 @@ const char *kernels_peak_instruction(Precision precision)
 uint64_t kernels_read(const void *data, size_t bytes)
 {
     enum { WORDS = 8 }; /* words per line of 64 bytes */
-    const uint64_t *const words = data;
+    const uint64_t *words = data;
     uint64_t mixed[WORDS] = {0};
     for (size_t i = 0; i < bytes / sizeof *words; i += WORDS)
         for (size_t w = 0; w < WORDS; w++)

@@ -71,9 +71,9 @@ typedef struct Prefetch {
 
 INLINE void prefetch_lines(Prefetch *prefetch)
 {
-    const char *const end = prefetch->end - prefetch->next < prefetch->step
-                                ? prefetch->end
-                                : prefetch->next + prefetch->step;
+    const char *end = prefetch->end - prefetch->next < prefetch->step
+                          ? prefetch->end
+                          : prefetch->next + prefetch->step;
     for (; prefetch->next < end; prefetch->next += LINE)
         _mm_prefetch(prefetch->next, _MM_HINT_T1);
 }
@@ -115,7 +115,7 @@ typedef struct Results {
 /* Prefetches one row of 32 columns. */
 INLINE void prefetch_result(Results *results)
 {
-    const Epilogue *const f = results->epilogue;
+    const Epilogue *f = results->epilogue;
     if (results->row >= results->end || !f->c)
         return;
     const ptrdiff_t size = f->type == DTYPE_F32 ? 4 : 2;
@@ -286,7 +286,7 @@ INLINE void product(const Kind kind, const KernelProduct *p)
     for (int row = 0, rows; row < p->rows; row += rows) {
         const int left = p->rows - row;
         rows = left <= MAX_ROWS ? left : ROWS;
-        float *const sums = (float *)p->sums + (p->store ? 0 : row * ld);
+        float *sums = (float *)p->sums + (p->store ? 0 : row * ld);
         block_row(kind, p, row, rows, sums, ld, &prefetch);
         if (p->store)
             p->store(p->epilogue, row, rows, sums);

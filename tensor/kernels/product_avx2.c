@@ -173,7 +173,7 @@ INLINE void pack_six(const __m256 rows[ROWS], float *out)
                                        _mm256_unpackhi_pd(pair[1], pair[2])};
         for (int i = 0; i < 3; i++) {
             const __m256 four = _mm256_castpd_ps(two_groups[i]);
-            float *const to = out + (2 * high) * ROWS + 4 * i;
+            float *to = out + (2 * high) * ROWS + 4 * i;
             _mm_storeu_ps(to, _mm256_castps256_ps128(four));
             _mm_storeu_ps(to + 4 * ROWS, _mm256_extractf128_ps(four, 1));
         }
@@ -219,7 +219,7 @@ INLINE void tile(const Precision precision, const KernelProduct *p, int row, int
         else
             split_halves(precision, (const char *)p->a + row * p->lda + (ptrdiff_t)k * 4, p->lda,
                          rows, groups, low, high);
-        const float *const b = (const float *)p->b + (ptrdiff_t)k * COLUMNS;
+        const float *b = (const float *)p->b + (ptrdiff_t)k * COLUMNS;
         for (int n = 0; n < p->columns; n += QUARTER)
             quarter_of(precision, rows, a, b + n, groups, k == 0, sums + n, ld, &prefetch);
     }
@@ -232,7 +232,7 @@ INLINE void product(const Precision precision, const KernelProduct *p)
     const int lines = p->prefetch ? (int)(p->prefetch_bytes / KERNELS_LINE) / tiles + 1 : 0;
     for (int t = 0; t < tiles; t++) {
         const int row = t * ROWS, rows = p->rows - row < ROWS ? p->rows - row : ROWS;
-        float *const sums = (float *)p->sums + (p->store ? 0 : row * ld);
+        float *sums = (float *)p->sums + (p->store ? 0 : row * ld);
         const Prefetch prefetch = {lines ? p->prefetch + (ptrdiff_t)t * lines * KERNELS_LINE : NULL,
                                    lines};
         tile(precision, p, row, rows, sums, ld, prefetch);
@@ -318,7 +318,7 @@ TARGET void kernels_transpose_avx2(const uint32_t *const *rows, int count, int d
                 square[i] =
                     n + i < count ? first_groups(rows[n + i] + k, deep) : _mm256_setzero_ps();
             transpose_square(square);
-            float *const to = (float *)(void *)out + (ptrdiff_t)k * COLUMNS + n;
+            float *to = (float *)(void *)out + (ptrdiff_t)k * COLUMNS + n;
             for (int i = 0; i < LANES; i++)
                 if (i < deep)
                     _mm256_store_ps(to + (ptrdiff_t)i * COLUMNS, square[i]);

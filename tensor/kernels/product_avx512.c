@@ -161,7 +161,7 @@ TARGET void kernels_transpose_avx512(const uint32_t *const *rows, int count, int
                     n + i < count ? _mm512_maskz_loadu_epi32(lanes, rows[n + i] + k)
                                   : _mm512_setzero_si512());
             transpose_square(square);
-            uint32_t *const to = out + (ptrdiff_t)k * COLUMNS + n;
+            uint32_t *to = out + (ptrdiff_t)k * COLUMNS + n;
             for (int i = 0; i < LANES; i++)
                 if (i < deep)
                     _mm512_store_si512(to + (ptrdiff_t)i * COLUMNS, _mm512_castps_si512(square[i]));

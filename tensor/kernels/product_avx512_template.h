@@ -171,9 +171,9 @@ PRODUCT_TARGET void PRODUCT_NAME(const KernelProduct *p)
         const int again =
             PRODUCT_PACKED_A ? 0 : size - count; /* rows shared with the previous tile */
         const int first = row - again;
-        const char *const a =
+        const char *a =
             (const char *)p->a + first * (PRODUCT_PACKED_A ? (ptrdiff_t)p->groups * GROUP : p->lda);
-        float *const sums = (float *)p->sums + (p->store ? 0 : first * ld);
+        float *sums = (float *)p->sums + (p->store ? 0 : first * ld);
         const int wanted = again + count;
         if (!whole)
             LOCAL(_tile)(1, VECTORS, p, a, at, 1, sums, ld, prefetch, lines);

@@ -23,8 +23,8 @@ typedef void RowProduct(const void *a, ptrdiff_t step, const void *b, int groups
 
 static void row_f32(const void *a, ptrdiff_t step, const void *b, int groups, void *sums)
 {
-    const float *const lhs = a, *rhs = b;
-    float *const sum = sums;
+    const float *lhs = a, *rhs = b;
+    float *sum = sums;
     memset(sum, 0, COLUMNS * sizeof *sum);
     for (int k = 0; k < groups; k++, rhs += COLUMNS)
         for (int n = 0; n < COLUMNS; n++)
@@ -35,8 +35,8 @@ static void row_bf16(const void *a, ptrdiff_t step, const void *b, int groups, v
 {
     enum { PAIR = 2 };
     (void)step; /* groups of a row follow each other */
-    const uint16_t *const lhs = a, *rhs = b;
-    float *const sum = sums;
+    const uint16_t *lhs = a, *rhs = b;
+    float *sum = sums;
     memset(sum, 0, COLUMNS * sizeof *sum);
     for (int g = 0; g < groups; g++, rhs += COLUMNS * PAIR)
         for (int n = 0; n < COLUMNS; n++)
@@ -48,9 +48,9 @@ static void row_int8(const void *a, ptrdiff_t step, const void *b, int groups, v
 {
     enum { FOUR = 4 };
     (void)step;
-    const uint8_t *const lhs = a;
+    const uint8_t *lhs = a;
     const int8_t *rhs = b;
-    int32_t *const sum = sums;
+    int32_t *sum = sums;
     memset(sum, 0, COLUMNS * sizeof *sum);
     for (int g = 0; g < groups; g++, rhs += COLUMNS * FOUR)
         for (int n = 0; n < COLUMNS; n++)
@@ -67,7 +67,7 @@ static void product_by_rows(const KernelProduct *p, bool packed_a, RowProduct *r
             a += ((ptrdiff_t)(row / TILE) * TILE * p->groups + row % TILE) * 4;
         else
             a += row * p->lda;
-        char *const sums = (char *)p->sums + (p->store ? 0 : row * p->ld_sums * 4);
+        char *sums = (char *)p->sums + (p->store ? 0 : row * p->ld_sums * 4);
         row_product(a, TILE, p->b, p->groups, sums);
         if (p->store)
             p->store(p->epilogue, row, 1, sums);

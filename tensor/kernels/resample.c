@@ -23,7 +23,7 @@ void kernels_blend_reference(const int32_t *weights, int taps, const uint8_t *re
         for (size_t i = 0; i < count; i++)
             sums[i] = 1 << (KERNELS_WEIGHT_BITS - 1);
         for (int k = 0; k < taps; k++) {
-            const uint8_t *const row = in + (size_t)k * stride + begin;
+            const uint8_t *row = in + (size_t)k * stride + begin;
             const int32_t weight = weights[k];
             for (size_t i = 0; i < count; i++)
                 sums[i] += weight * row[i];

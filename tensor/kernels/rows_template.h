@@ -232,8 +232,8 @@ TARGET static void NAME(softmax_gradient)(float *P, float *dP, ptrdiff_t step, i
 {
     float p_lanes[LANES] = {0}, p_dP_lanes[LANES] = {0};
     for (int first = 0; first < n; first += KERNELS_COLUMNS) {
-        float *const p = P + first / KERNELS_COLUMNS * step;
-        const float *const d = dP + first / KERNELS_COLUMNS * step;
+        float *p = P + first / KERNELS_COLUMNS * step;
+        const float *d = dP + first / KERNELS_COLUMNS * step;
         const int count = columns_from(first, n);
         NAME(softmax_again)(p, count, scale, lse);
         int i = 0;
@@ -244,8 +244,8 @@ TARGET static void NAME(softmax_gradient)(float *P, float *dP, ptrdiff_t step, i
     }
     const float delta = sum_lanes(p_dP_lanes) / sum_lanes(p_lanes);
     for (int first = 0; first < n; first += KERNELS_COLUMNS) {
-        const float *const p = P + first / KERNELS_COLUMNS * step;
-        float *const d = dP + first / KERNELS_COLUMNS * step;
+        const float *p = P + first / KERNELS_COLUMNS * step;
+        float *d = dP + first / KERNELS_COLUMNS * step;
         const int count = columns_from(first, n);
         INDEPENDENT
         for (int i = 0; i < count; i++)
@@ -267,9 +267,9 @@ TARGET static void NAME(softmax_gradient_bf16)(const KernelScores *s)
     const int n = s->n;
     const float scale = s->scale;
     for (int r = 0; r < s->rows; r++) {
-        const float *const scores = s->scores + r * s->ld, *const dP = s->dP + r * s->ld;
+        const float *scores = s->scores + r * s->ld, *dP = s->dP + r * s->ld;
         const float lse = s->lse[r];
-        uint16_t *const row = s->dS + r * s->ld_dS; /* p first */
+        uint16_t *row = s->dS + r * s->ld_dS; /* p first */
         INDEPENDENT
         for (int i = 0; i < n; i++)
             row[i] = bf16_of(NAME(exp_of)(scale * scores[i] - lse, NO_LOW));

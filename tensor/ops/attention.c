@@ -74,10 +74,10 @@ typedef struct ForwardHead {
 
 static ForwardHead forward_head(const AttentionForward *f, int index)
 {
-    const AttentionShape *const s = &f->shape;
+    const AttentionShape *s = &f->shape;
     const ptrdiff_t size = (ptrdiff_t)dtype_size(s->type), D = s->D;
-    const char *const q = (const char *)f->q + attention_query_offset(s, index) * size;
-    const char *const k = (const char *)f->kv + attention_key_offset(s, index) * size;
+    const char *q = (const char *)f->q + attention_query_offset(s, index) * size;
+    const char *k = (const char *)f->kv + attention_key_offset(s, index) * size;
     return (ForwardHead){.q = {s->type, s->Tq, s->K, D, q},
                          .k = {s->type, s->T, s->K, 2 * D, k},
                          .v = {s->type, s->T, s->K, 2 * D, k + D * size}};
@@ -86,7 +86,7 @@ static ForwardHead forward_head(const AttentionForward *f, int index)
 /* The matrices to prefetch: o of this head, and q, k, v of this thread's next one. */
 static AttentionPrefetch forward_prefetch(const AttentionForward *f, int index, const void *o)
 {
-    const AttentionShape *const s = &f->shape;
+    const AttentionShape *s = &f->shape;
     const AttentionMatrix written = {s->type, s->Tq, s->K, s->D, o};
     AttentionPrefetch prefetch = {0};
     attention_prefetch_add(&prefetch, &written);
@@ -103,7 +103,7 @@ static AttentionPrefetch forward_prefetch(const AttentionForward *f, int index, 
 static void forward_rows(const AttentionForward *f, int index, const ForwardLayout *l,
                          const AttentionLhs *q, int begin, AttentionPrefetch *prefetch, void *o)
 {
-    const AttentionShape *const s = &f->shape;
+    const AttentionShape *s = &f->shape;
     const int T = s->T;
     const bool f32 = s->type == DTYPE_F32;
     float inverse_sum[ATTENTION_ROWS];
@@ -112,7 +112,7 @@ static void forward_rows(const AttentionForward *f, int index, const ForwardLayo
         if (!f32)
             attention_prefetch_rows(prefetch, 1);
         const ptrdiff_t row = (ptrdiff_t)index * s->Tq + begin + i;
-        float *const scores = l->scores + i * l->ld;
+        float *scores = l->scores + i * l->ld;
         const float lse = f32 ? kernels()->softmax(scores, T, s->scale)
                               : kernels()->softmax_bf16(scores, T, s->scale,
                                                         l->exponentials + (ptrdiff_t)i * l->line,
@@ -120,7 +120,7 @@ static void forward_rows(const AttentionForward *f, int index, const ForwardLayo
         if (f->lse)
             f->lse[row] = lse;
         if (f->probabilities) {
-            float *const probabilities = f->probabilities + row * T;
+            float *probabilities = f->probabilities + row * T;
             memcpy(probabilities, scores, T * sizeof *scores);
             if (!f32)
                 kernels()->softmax(probabilities, T, s->scale);
@@ -140,9 +140,9 @@ static void forward_rows(const AttentionForward *f, int index, const ForwardLayo
 
 void attention_forward(const AttentionForward *f, int index, void *memory)
 {
-    const AttentionShape *const s = &f->shape;
+    const AttentionShape *s = &f->shape;
     const ptrdiff_t size = (ptrdiff_t)dtype_size(s->type);
-    char *const o = (char *)f->o + attention_query_offset(s, index) * size;
+    char *o = (char *)f->o + attention_query_offset(s, index) * size;
     AttentionScratch scratch = {.base = memory};
     ForwardLayout l = forward_layout(s, &scratch);
     const ForwardHead h = forward_head(f, index);
@@ -226,7 +226,7 @@ typedef struct BackwardHead {
 /* The epilogue that stores rows from `row` on of a gradient, or adds to them. */
 static Epilogue into(const AttentionShape *s, void *gradient, ptrdiff_t ld, int row, bool overwrite)
 {
-    void *const c = (char *)gradient + row * ld * (ptrdiff_t)dtype_size(s->type);
+    void *c = (char *)gradient + row * ld * (ptrdiff_t)dtype_size(s->type);
     return (Epilogue){.ld = ld, .type = s->type, .c = c, .residual = overwrite ? NULL : c};
 }
 
@@ -287,12 +287,12 @@ static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
                           const BackwardLayout *l, int begin, int count,
                           AttentionPrefetch *prefetch)
 {
-    const AttentionShape *const s = &f->shape;
+    const AttentionShape *s = &f->shape;
     const bool f32 = s->type == DTYPE_F32;
     const AttentionLhs q = attention_lhs_rows(&h->q_lhs, begin, count);
     const AttentionLhs d_o = attention_lhs_rows(&h->d_o_lhs, begin, count);
-    float *const scores = f32 ? attention_rhs_row(&l->probabilities, begin) : l->scores;
-    float *const dP = f32 ? attention_rhs_row(&l->dscores, begin) : l->dP;
+    float *scores = f32 ? attention_rhs_row(&l->probabilities, begin) : l->scores;
+    float *dP = f32 ? attention_rhs_row(&l->dscores, begin) : l->dP;
     const ptrdiff_t ld = f32 ? KERNELS_COLUMNS : l->ld;
     const ptrdiff_t step = f32 ? attention_step(&l->dscores) : KERNELS_COLUMNS;
     attention_sums(&q, &l->keys, scores, ld, step);
@@ -311,10 +311,10 @@ static void backward_rows(const AttentionBackward *f, const BackwardHead *h,
 static void transposed_gradient(const AttentionBackward *f, const AttentionMatrix *m,
                                 const AttentionRhs *rhs, void *transposed, void *gradient)
 {
-    const AttentionShape *const s = &f->shape;
+    const AttentionShape *s = &f->shape;
     for (int column = 0; column < s->K; column += KERNELS_COLUMNS) {
         const AttentionLhs lhs = attention_lhs_transposed(m, column, transposed);
-        void *const c = (char *)gradient + (size_t)column * dtype_size(s->type);
+        void *c = (char *)gradient + (size_t)column * dtype_size(s->type);
         const Epilogue epilogue = into(s, c, 2 * (ptrdiff_t)s->D, 0, f->dkv_overwrite);
         attention_product_transposed(&lhs, rhs, &epilogue);
     }
@@ -323,7 +323,7 @@ static void transposed_gradient(const AttentionBackward *f, const AttentionMatri
 /* The operands and gradients of head `index`, in place. */
 static BackwardHead backward_head(const AttentionBackward *f, int index)
 {
-    const AttentionShape *const s = &f->shape;
+    const AttentionShape *s = &f->shape;
     const ptrdiff_t size = (ptrdiff_t)dtype_size(s->type), D = s->D;
     const ptrdiff_t query = attention_query_offset(s, index) * size;
     const ptrdiff_t key = attention_key_offset(s, index) * size;
@@ -355,7 +355,7 @@ static void lay_out_operands(BackwardHead *h, const BackwardLayout *l)
  */
 static AttentionPrefetch backward_prefetch(const AttentionBackward *f, int index)
 {
-    const AttentionShape *const s = &f->shape;
+    const AttentionShape *s = &f->shape;
     const BackwardHead this = backward_head(f, index);
     const AttentionMatrix dq = {s->type, s->Tq, s->K, s->D, this.dq};
     AttentionMatrix dk = {s->type, s->T, s->K, 2 * (ptrdiff_t)s->D, this.dk}, dv = dk;
@@ -379,7 +379,7 @@ static AttentionPrefetch backward_prefetch(const AttentionBackward *f, int index
 
 void attention_backward(const AttentionBackward *f, int index, void *memory)
 {
-    const AttentionShape *const s = &f->shape;
+    const AttentionShape *s = &f->shape;
     AttentionScratch scratch = {.base = memory};
     BackwardLayout l = backward_layout(s, &scratch);
     BackwardHead h = backward_head(f, index);

@@ -65,7 +65,7 @@ int attention_groups(DType type, int depth)
 
 void *attention_allocate(AttentionScratch *scratch, size_t bytes)
 {
-    void *const allocated = scratch->base ? scratch->base + scratch->used : NULL;
+    void *allocated = scratch->base ? scratch->base + scratch->used : NULL;
     scratch->used += (bytes + KERNELS_LINE - 1) / KERNELS_LINE * KERNELS_LINE;
     return allocated;
 }
@@ -84,7 +84,7 @@ void attention_prefetch_rows(AttentionPrefetch *prefetch, int rows)
 {
     for (const int end = prefetch->row + rows; prefetch->row < end; prefetch->row++) {
         for (int i = 0; i < prefetch->count; i++) {
-            const char *const row =
+            const char *row =
                 prefetch->matrix[i].elements + prefetch->row * prefetch->matrix[i].row_bytes;
             const int bytes =
                 prefetch->row < prefetch->matrix[i].rows ? prefetch->matrix[i].bytes : 0;
@@ -153,7 +153,7 @@ AttentionMatrix attention_pad_rows(const AttentionMatrix *m, void *memory)
     padded.elements = memory;
     const size_t size = dtype_size(m->type), used = (size_t)m->columns * size;
     for (int r = 0; r < m->rows; r++) {
-        char *const row = (char *)memory + (size_t)r * (size_t)padded.ld * size;
+        char *row = (char *)memory + (size_t)r * (size_t)padded.ld * size;
         copy_line(row, at(m, r, 0), used);
         memset(row + used, 0, (size_t)padded.ld * size - used);
     }
@@ -211,7 +211,7 @@ static void transpose_f32(const AttentionMatrix *m, int column, int width, float
     const ptrdiff_t step = (ptrdiff_t)m->rows * TILE;
     const int full = width / TILE, rest = width % TILE;
     for (int k = 0; k < m->rows; k++, out += TILE) {
-        const float *const row = at(m, k, column);
+        const float *row = at(m, k, column);
         for (int tile = 0; tile < full; tile++)
             memcpy(out + tile * step, row + (ptrdiff_t)tile * TILE, TILE * sizeof *out);
         for (int i = 0; rest && i < TILE; i++)
@@ -226,7 +226,7 @@ static void transpose_f32(const AttentionMatrix *m, int column, int width, float
 static void transpose_bf16(const AttentionMatrix *m, int column, int width, int groups,
                            uint32_t *out)
 {
-    const Kernels *const kernel = kernels();
+    const Kernels *kernel = kernels();
     const int filled = parts_of(m->rows, 2);
     _Alignas(KERNELS_LINE) uint32_t paired[SQUARE], transposed[SQUARE];
     const uint32_t *rows[COLUMNS];
@@ -257,7 +257,7 @@ AttentionLhs attention_lhs_transposed(const AttentionMatrix *m, int column, void
 
 void attention_fill_rhs(const AttentionMatrix *m, AttentionRhs *rhs)
 {
-    const Kernels *const kernel = kernels();
+    const Kernels *kernel = kernels();
     const bool f32 = m->type == DTYPE_F32;
     const int filled = parts_of(m->rows, group_of(m->type));
     for (int column = 0; column < m->columns; column += COLUMNS) {

@@ -51,7 +51,7 @@ typedef struct Run {
 
 static void run_task(void *context, int task, int worker)
 {
-    const Run *const run = context;
+    const Run *run = context;
     if (run->task)
         run->task(run->context, task);
     else if (run->rows_task)
@@ -102,8 +102,8 @@ void op_pack(Tape *tape, PackedMatrix *packed, const PackedPart *parts, int coun
 void op_packed_product(Tape *tape, int rows, const PackedInput *input, const PackedMatrix *packed,
                        const Epilogue *epilogue)
 {
-    Arena *const arena = tape_arena(tape);
-    void *const scratch = arena_alloc(arena, packed_scratch(rows, input, packed));
+    Arena *arena = tape_arena(tape);
+    void *scratch = arena_alloc(arena, packed_scratch(rows, input, packed));
     if (!tape_is_planning(tape))
         packed_product(tape_threads(tape), rows, input, packed, epilogue, scratch);
     arena_free(arena, scratch);
@@ -129,7 +129,7 @@ void op_accumulate(DType from_type, const void *from, DType type, void *to, size
     for (size_t begin = 0; begin < count; begin += BLOCK) {
         const size_t n = count - begin < BLOCK ? count - begin : BLOCK;
         float term[BLOCK], sum[BLOCK];
-        void *const place = (char *)to + begin * dtype_size(type);
+        void *place = (char *)to + begin * dtype_size(type);
         op_convert(from_type, (const char *)from + begin * dtype_size(from_type), DTYPE_F32, term,
                    n);
         op_convert(type, place, DTYPE_F32, sum, n);

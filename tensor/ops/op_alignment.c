@@ -77,7 +77,7 @@ typedef struct Alignment {
 
 static void forward(const void *context)
 {
-    const Alignment *const f = context;
+    const Alignment *f = context;
     const double pairs = pairs_of_equal_label(f->labels, f->rows);
     double sum = 0;
     for (int first = 0; pairs > 0 && first < f->rows; first++) {
@@ -94,8 +94,8 @@ static void forward(const void *context)
 
 Tensor *op_alignment(Tape *tape, Tensor *z, const int *labels)
 {
-    Tensor *const y = op_output(tape, 1, (const int[]){1});
-    Node *const node = op_record(tape, OP_ALIGNMENT, y, &z, 1);
+    Tensor *y = op_output(tape, 1, (const int[]){1});
+    Node *node = op_record(tape, OP_ALIGNMENT, y, &z, 1);
     if (node) {
         *(const int **)op_settings(node, sizeof labels) = labels;
         op_keep(tape, node, z);
@@ -113,7 +113,7 @@ Tensor *op_alignment(Tape *tape, Tensor *z, const int *labels)
 
 static void backward(const void *context)
 {
-    const Alignment *const f = context;
+    const Alignment *f = context;
     const double pairs = pairs_of_equal_label(f->labels, f->rows);
     for (int first = 0; pairs > 0 && first < f->rows; first++) {
         const int label = f->labels[first];
@@ -133,7 +133,7 @@ static void backward(const void *context)
 
 void op_alignment_backward(Tape *tape, Node *node)
 {
-    Tensor *const z = node->in[0];
+    Tensor *z = node->in[0];
     Alignment f = {.rows = tensor_rows(z),
                    .D = tensor_columns(z),
                    .labels = *(const int **)op_settings(node, sizeof f.labels),

@@ -68,13 +68,13 @@ static size_t plain_forward_scratch(const AttentionShape *shape)
 
 static void plain_forward(const AttentionForward *f, int index, void *scratch)
 {
-    const AttentionShape *const s = &f->shape;
+    const AttentionShape *s = &f->shape;
     const int Tq = s->Tq, T = s->T, D = s->D, K = s->K;
     const ptrdiff_t query = attention_query_offset(s, index);
-    const float *const q = (const float *)f->q + query;
-    const float *const k = (const float *)f->kv + attention_key_offset(s, index), *const v = k + D;
+    const float *q = (const float *)f->q + query;
+    const float *k = (const float *)f->kv + attention_key_offset(s, index), *v = k + D;
     const size_t scores = (size_t)Tq * (size_t)T;
-    float *const P = scratch;
+    float *P = scratch;
     gemm(false, true, Tq, T, K, 1, q, D, k, 2 * D, 0, P, T);
     for (int i = 0; i < Tq; i++) {
         const float lse = kernels()->softmax(P + (ptrdiff_t)i * T, T, s->scale);
@@ -93,13 +93,13 @@ static size_t plain_backward_scratch(const AttentionShape *shape)
 
 static void plain_backward(const AttentionBackward *f, int index, void *scratch)
 {
-    const AttentionShape *const s = &f->shape;
+    const AttentionShape *s = &f->shape;
     const int Tq = s->Tq, T = s->T, D = s->D, K = s->K;
     const ptrdiff_t query = attention_query_offset(s, index), key = attention_key_offset(s, index);
-    const float *const q = (const float *)f->q + query, *const d_o = (const float *)f->d_o + query;
-    const float *const k = (const float *)f->kv + key, *const v = k + D;
-    float *const P = scratch, *const dP = P + (ptrdiff_t)Tq * T, *const dS = dP;
-    float *const dq = f->dq, *const dkv = f->dkv;
+    const float *q = (const float *)f->q + query, *d_o = (const float *)f->d_o + query;
+    const float *k = (const float *)f->kv + key, *v = k + D;
+    float *P = scratch, *dP = P + (ptrdiff_t)Tq * T, *dS = dP;
+    float *dq = f->dq, *dkv = f->dkv;
     const float keep_q = f->dq_overwrite ? 0.0F : 1.0F, keep_kv = f->dkv_overwrite ? 0.0F : 1.0F;
 
     gemm(false, true, Tq, T, K, 1, q, D, k, 2 * D, 0, P, T);
@@ -127,7 +127,7 @@ static size_t floats(size_t bytes)
 
 static void forward_task(const void *context, int head, float *scratch)
 {
-    const AttentionForward *const f = context;
+    const AttentionForward *f = context;
     if (is_plain(&f->shape))
         plain_forward(f, head, scratch);
     else
@@ -145,9 +145,9 @@ Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *proba
         tensor_expect(probabilities, "attention", "probabilities", 4,
                       (const int[]){q->shape[0], heads, q->shape[1], kv->shape[1]});
     }
-    Tensor *const o = op_output_as(tape, q->dtype, 3, q->shape);
+    Tensor *o = op_output_as(tape, q->dtype, 3, q->shape);
     Tensor *const inputs[INPUTS] = {[IN_Q] = q, [IN_KV] = kv, [IN_PROBABILITIES] = probabilities};
-    Node *const node = op_record(tape, OP_ATTENTION, o, inputs, INPUTS);
+    Node *node = op_record(tape, OP_ATTENTION, o, inputs, INPUTS);
     const AttentionShape shape = shape_of(tape, q, kv, heads);
     AttentionForward f = {.shape = shape,
                           .q = op_data(tape, q),
@@ -168,7 +168,7 @@ Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *proba
 
 static void backward_task(const void *context, int head, float *scratch)
 {
-    const AttentionBackward *const f = context;
+    const AttentionBackward *f = context;
     if (is_plain(&f->shape))
         plain_backward(f, head, scratch);
     else
@@ -177,7 +177,7 @@ static void backward_task(const void *context, int head, float *scratch)
 
 void op_attention_backward(Tape *tape, Node *node)
 {
-    Tensor *const q = node->in[IN_Q], *const kv = node->in[IN_KV];
+    Tensor *q = node->in[IN_Q], *kv = node->in[IN_KV];
     const AttentionShape shape = shape_of(tape, q, kv, *(int *)op_settings(node, sizeof(int)));
     AttentionBackward f = {.shape = shape,
                            .q = op_data(tape, q),

@@ -21,7 +21,7 @@ typedef struct Cast {
 
 static void cast_elements(const void *context, OpRange range)
 {
-    const Cast *const cast = context;
+    const Cast *cast = context;
     const size_t begin = (size_t)range.begin;
     (cast->adds ? op_accumulate
                 : op_convert)(cast->from_type, cast->from + begin * dtype_size(cast->from_type),
@@ -31,7 +31,7 @@ static void cast_elements(const void *context, OpRange range)
 Tensor *op_cast(Tape *tape, Tensor *x, DType type)
 {
     assert((x->dtype == DTYPE_F32 || x->dtype == DTYPE_BF16) && tensor_count(x) <= INT_MAX);
-    Tensor *const y = op_output_as(tape, type, x->ndim, x->shape);
+    Tensor *y = op_output_as(tape, type, x->ndim, x->shape);
     (void)op_record(tape, OP_CAST, y, &x, 1);
     const Cast cast = {
         .from_type = x->dtype, .type = type, .from = op_data(tape, x), .to = y->data};
@@ -41,9 +41,9 @@ Tensor *op_cast(Tape *tape, Tensor *x, DType type)
 
 void op_cast_backward(Tape *tape, Node *node)
 {
-    Tensor *const x = node->in[0];
+    Tensor *x = node->in[0];
     bool overwrite;
-    void *const dx = op_grad_overwrite(tape, x, &overwrite);
+    void *dx = op_grad_overwrite(tape, x, &overwrite);
     const Cast cast = {.from_type = node->out->dtype,
                        .type = x->dtype,
                        .from = node->out->grad,

@@ -57,7 +57,7 @@ typedef struct Loss {
 
 static void forward(const void *context)
 {
-    const Loss *const f = context;
+    const Loss *f = context;
     double sum = 0;
     for (int row = 0; row < f->rows; row++)
         sum += row_loss(f->logits + (ptrdiff_t)row * f->C, f->C, f->settings.labels[row],
@@ -68,8 +68,8 @@ static void forward(const void *context)
 Tensor *op_cross_entropy(Tape *tape, Tensor *logits, const int *labels, float smoothing)
 {
     assert(smoothing >= 0 && smoothing <= 1);
-    Tensor *const y = op_output(tape, 1, (const int[]){1});
-    Node *const node = op_record(tape, OP_CROSS_ENTROPY, y, &logits, 1);
+    Tensor *y = op_output(tape, 1, (const int[]){1});
+    Node *node = op_record(tape, OP_CROSS_ENTROPY, y, &logits, 1);
     const Loss f = {.rows = tensor_rows(logits),
                     .C = tensor_columns(logits),
                     .settings = {labels, smoothing},
@@ -85,13 +85,13 @@ Tensor *op_cross_entropy(Tape *tape, Tensor *logits, const int *labels, float sm
 
 static void backward(const void *context)
 {
-    const Loss *const f = context;
+    const Loss *f = context;
     const int C = f->C;
     const double factor = (double)*f->dloss / f->rows;
     const double smoothing = (double)f->settings.smoothing;
     for (int row = 0; row < f->rows; row++) {
-        const float *const l = f->logits + (ptrdiff_t)row * C;
-        float *const dl = f->dlogits + (ptrdiff_t)row * C;
+        const float *l = f->logits + (ptrdiff_t)row * C;
+        float *dl = f->dlogits + (ptrdiff_t)row * C;
         const double lse = log_sum_exp(l, C);
         for (int c = 0; c < C; c++) {
             const double target =
@@ -103,7 +103,7 @@ static void backward(const void *context)
 
 void op_cross_entropy_backward(Tape *tape, Node *node)
 {
-    Tensor *const logits = node->in[0];
+    Tensor *logits = node->in[0];
     const Loss f = {.rows = tensor_rows(logits),
                     .C = tensor_columns(logits),
                     .settings = *(Settings *)op_settings(node, sizeof(Settings)),

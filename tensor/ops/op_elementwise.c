@@ -33,7 +33,7 @@ static void run_elements(Tape *tape, const Elements *f, const Tensor *tensor, Op
 
 static void add_elements(const void *context, OpRange range)
 {
-    const Elements *const f = context;
+    const Elements *f = context;
     memcpy(f->y + range.begin, f->a + range.begin, range.count * sizeof *f->y);
     kernels()->add(f->b + range.begin, f->y + range.begin, range.count);
 }
@@ -41,14 +41,14 @@ static void add_elements(const void *context, OpRange range)
 /* dx += dy */
 static void accumulate_elements(const void *context, OpRange range)
 {
-    const Elements *const f = context;
+    const Elements *f = context;
     kernels()->add(f->dy + range.begin, f->dx + range.begin, range.count);
 }
 
 Tensor *op_add(Tape *tape, Tensor *a, Tensor *b)
 {
     tensor_expect(b, "add", "b", a->ndim, a->shape);
-    Tensor *const y = op_output(tape, a->ndim, a->shape);
+    Tensor *y = op_output(tape, a->ndim, a->shape);
     op_record(tape, OP_ADD, y, (Tensor *const[]){a, b}, 2);
     const Elements f = {.a = op_f32(tape, a), .b = op_f32(tape, b), .y = op_f32(tape, y)};
     run_elements(tape, &f, y, add_elements);
@@ -57,7 +57,7 @@ Tensor *op_add(Tape *tape, Tensor *a, Tensor *b)
 
 void op_add_backward(Tape *tape, Node *node)
 {
-    Tensor *const a = node->in[0], *const b = node->in[1], *const y = node->out;
+    Tensor *a = node->in[0], *b = node->in[1], *y = node->out;
     if (a->needs_grad && b->needs_grad) {
         const Elements f = {.dy = y->grad, .dx = op_grad(tape, a)};
         run_elements(tape, &f, y, accumulate_elements);
@@ -67,21 +67,21 @@ void op_add_backward(Tape *tape, Node *node)
 
 static void scale_elements(const void *context, OpRange range)
 {
-    const Elements *const f = context;
+    const Elements *f = context;
     for (int i = range.begin; i < range.begin + range.count; i++)
         f->y[i] = f->factor * f->a[i];
 }
 
 static void scale_backward_elements(const void *context, OpRange range)
 {
-    const Elements *const f = context;
+    const Elements *f = context;
     kernels()->axpy(f->factor, f->dy + range.begin, f->dx + range.begin, range.count);
 }
 
 Tensor *op_scale(Tape *tape, Tensor *x, float factor)
 {
-    Tensor *const y = op_output(tape, x->ndim, x->shape);
-    Node *const node = op_record(tape, OP_SCALE, y, &x, 1);
+    Tensor *y = op_output(tape, x->ndim, x->shape);
+    Node *node = op_record(tape, OP_SCALE, y, &x, 1);
     if (node)
         *(float *)op_settings(node, sizeof factor) = factor;
     const Elements f = {.factor = factor, .a = op_f32(tape, x), .y = op_f32(tape, y)};
@@ -99,7 +99,7 @@ void op_scale_backward(Tape *tape, Node *node)
 
 static void gelu_elements(const void *context, OpRange range)
 {
-    const Elements *const f = context;
+    const Elements *f = context;
     kernels()->gelu(f->a + range.begin, f->y + range.begin, range.count);
 }
 
@@ -110,7 +110,7 @@ static void gelu_elements(const void *context, OpRange range)
 static void gelu_backward_elements(const void *context, OpRange range)
 {
     enum { BUFFER = 1024 };
-    const Elements *const f = context;
+    const Elements *f = context;
     for (int done = 0; done < range.count; done += BUFFER) {
         const int start = range.begin + done, left = range.count - done;
         const size_t count = (size_t)(left < BUFFER ? left : BUFFER);
@@ -122,8 +122,8 @@ static void gelu_backward_elements(const void *context, OpRange range)
 
 Tensor *op_gelu(Tape *tape, Tensor *x)
 {
-    Tensor *const y = op_output(tape, x->ndim, x->shape);
-    Node *const node = op_record(tape, OP_GELU, y, &x, 1);
+    Tensor *y = op_output(tape, x->ndim, x->shape);
+    Node *node = op_record(tape, OP_GELU, y, &x, 1);
     if (node)
         op_keep(tape, node, x);
     const Elements f = {.a = op_f32(tape, x), .y = op_f32(tape, y)};

@@ -29,9 +29,9 @@ typedef struct Forward {
 
 static void forward_task(const void *context, int sample)
 {
-    const Forward *const f = context;
+    const Forward *f = context;
     const size_t D = (size_t)f->D, patch_count = (size_t)(f->T - 1) * D;
-    float *const y = f->y + (size_t)sample * (patch_count + D);
+    float *y = f->y + (size_t)sample * (patch_count + D);
     memcpy(y, f->class_embedding, D * sizeof *y);
     memcpy(y + D, f->patches + (size_t)sample * patch_count, patch_count * sizeof *y);
     kernels()->add(f->position, y, patch_count + D);
@@ -43,7 +43,7 @@ Tensor *op_embed_tokens(Tape *tape, Tensor *patches, Tensor *class_embedding, Te
     const int B = patches->shape[0], T = patches->shape[1] + 1, D = patches->shape[2];
     tensor_expect(class_embedding, "embed_tokens", "class_embedding", 1, &D);
     tensor_expect(position, "embed_tokens", "position", 2, (const int[]){T, D});
-    Tensor *const y = op_output(tape, 3, (const int[]){B, T, D});
+    Tensor *y = op_output(tape, 3, (const int[]){B, T, D});
     Tensor *const inputs[INPUTS] = {patches, class_embedding, position};
     op_record(tape, OP_EMBED_TOKENS, y, inputs, INPUTS);
     const Forward f = {.T = T,
@@ -65,10 +65,10 @@ typedef struct Backward {
 /* One token of all images, in order, so that each sum over images is made by one task. */
 static void token_task(const void *context, int token)
 {
-    const Backward *const f = context;
+    const Backward *f = context;
     const size_t D = (size_t)f->D;
     for (int b = 0; b < f->B; b++) {
-        const float *const dy = f->dy + ((ptrdiff_t)b * f->T + token) * f->D;
+        const float *dy = f->dy + ((ptrdiff_t)b * f->T + token) * f->D;
         if (f->dposition)
             kernels()->add(dy, f->dposition + (ptrdiff_t)token * f->D, D);
         if (token == 0 && f->dclass)
@@ -80,7 +80,7 @@ static void token_task(const void *context, int token)
 
 void op_embed_tokens_backward(Tape *tape, Node *node)
 {
-    const Tensor *const y = node->out;
+    const Tensor *y = node->out;
     const Backward f = {.B = y->shape[0],
                         .T = y->shape[1],
                         .D = y->shape[2],

@@ -26,10 +26,10 @@ typedef struct Rows {
 
 static void forward_rows(const void *context, OpRange rows)
 {
-    const Rows *const f = context;
+    const Rows *f = context;
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
-        const float *const x = f->x + (ptrdiff_t)row * f->D;
-        float *const y = f->y + (ptrdiff_t)row * f->D;
+        const float *x = f->x + (ptrdiff_t)row * f->D;
+        float *y = f->y + (ptrdiff_t)row * f->D;
         const double norm = fmax(sqrt(kernels()->dot(x, x, f->D)), f->eps);
         for (int d = 0; d < f->D; d++)
             y[d] = (float)(x[d] / norm);
@@ -38,8 +38,8 @@ static void forward_rows(const void *context, OpRange rows)
 
 Tensor *op_l2_normalize(Tape *tape, Tensor *x, float eps)
 {
-    Tensor *const y = op_output(tape, x->ndim, x->shape);
-    Node *const node = op_record(tape, OP_L2_NORMALIZE, y, &x, 1);
+    Tensor *y = op_output(tape, x->ndim, x->shape);
+    Node *node = op_record(tape, OP_L2_NORMALIZE, y, &x, 1);
     if (node) {
         *(float *)op_settings(node, sizeof eps) = eps;
         op_keep(tape, node, x);
@@ -51,10 +51,10 @@ Tensor *op_l2_normalize(Tape *tape, Tensor *x, float eps)
 
 static void backward_rows(const void *context, OpRange rows)
 {
-    const Rows *const f = context;
+    const Rows *f = context;
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
         const ptrdiff_t start = (ptrdiff_t)row * f->D;
-        const float *const x = f->x + start, *const dy = f->dy + start;
+        const float *x = f->x + start, *dy = f->dy + start;
         const double norm = sqrt(kernels()->dot(x, x, f->D));
         const double divisor = fmax(norm, f->eps);
         /* y <y,dy> / n, written with x = n y. */
@@ -67,7 +67,7 @@ static void backward_rows(const void *context, OpRange rows)
 
 void op_l2_normalize_backward(Tape *tape, Node *node)
 {
-    const Tensor *const x = node->in[0];
+    const Tensor *x = node->in[0];
     const Rows f = {.D = tensor_columns(x),
                     .eps = *(float *)op_settings(node, sizeof(float)),
                     .x = op_f32(tape, x),

@@ -47,7 +47,7 @@ typedef struct Forward {
 
 static void forward_rows(const void *context, OpRange rows)
 {
-    const Forward *const f = context;
+    const Forward *f = context;
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
         const ptrdiff_t start = (ptrdiff_t)row * f->D;
         float mean = 0, rstd;
@@ -70,9 +70,9 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
     const int D = tensor_columns(x), rows = tensor_rows(x);
     tensor_expect(gamma, "layer_norm", "gamma", 1, &D);
     tensor_expect(beta, "layer_norm", "beta", 1, &D);
-    Tensor *const y = op_output_as(tape, type, x->ndim, x->shape);
+    Tensor *y = op_output_as(tape, type, x->ndim, x->shape);
     Tensor *const inputs[INPUTS] = {x, gamma, beta};
-    Node *const node = op_record(tape, OP_LAYER_NORM, y, inputs, INPUTS);
+    Node *node = op_record(tape, OP_LAYER_NORM, y, inputs, INPUTS);
     Forward f = {.D = D,
                  .eps = eps,
                  .x = op_f32(tape, x),
@@ -113,7 +113,7 @@ typedef struct Backward {
 static void backward_row(const Backward *f, ptrdiff_t row, float *dgamma, float *dbeta)
 {
     const ptrdiff_t start = row * f->D;
-    float *const dx = f->dx ? f->dx + start : NULL;
+    float *dx = f->dx ? f->dx + start : NULL;
     if (f->type == DTYPE_F32)
         kernels()->layer_norm_backward(f->x + start, f->gamma, (const float *)f->dy + start, f->D,
                                        f->mean[row], f->rstd[row], dx, dgamma, dbeta);
@@ -126,11 +126,11 @@ static void backward_row(const Backward *f, ptrdiff_t row, float *dgamma, float 
 /* One block of rows of one sample: computes dx and the block's partial sums of dgamma and dbeta. */
 static void block_task(const void *context, int task)
 {
-    const Backward *const f = context;
+    const Backward *f = context;
     const int sample = task / f->blocks;
     const OpRange rows = op_range(f->rows, NORM_BLOCK_ROWS, task % f->blocks);
-    float *const dgamma = f->partial ? f->partial + (ptrdiff_t)task * 2 * f->D : NULL;
-    float *const dbeta = dgamma ? dgamma + f->D : NULL;
+    float *dgamma = f->partial ? f->partial + (ptrdiff_t)task * 2 * f->D : NULL;
+    float *dbeta = dgamma ? dgamma + f->D : NULL;
     if (dgamma)
         memset(dgamma, 0, 2 * (size_t)f->D * sizeof *dgamma);
     for (int i = 0; i < rows.count; i++)
@@ -143,10 +143,10 @@ static void block_task(const void *context, int task)
  */
 static void reduce_task(const void *context, int task)
 {
-    const Backward *const f = context;
+    const Backward *f = context;
     const OpRange columns = op_range(f->D, NORM_REDUCE_COLUMNS, task);
     for (int block = 0; block < f->samples * f->blocks; block++) {
-        const float *const sums = f->partial + (ptrdiff_t)block * 2 * f->D + columns.begin;
+        const float *sums = f->partial + (ptrdiff_t)block * 2 * f->D + columns.begin;
         if (f->dgamma)
             kernels()->add(sums, f->dgamma + columns.begin, columns.count);
         if (f->dbeta)
@@ -156,7 +156,7 @@ static void reduce_task(const void *context, int task)
 
 void op_layer_norm_backward(Tape *tape, Node *node)
 {
-    Tensor *const x = node->in[IN_X];
+    Tensor *x = node->in[IN_X];
     const DType type = node->out->dtype;
     Backward f = {.rows = op_sample_rows(x),
                   .blocks = op_range_count(op_sample_rows(x), NORM_BLOCK_ROWS),

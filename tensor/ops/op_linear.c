@@ -167,7 +167,7 @@ typedef struct GemmTasks {
 static void product(Tape *tape, const Linear *linear, bool transposed, int rows,
                     const PackedInput *input, const Epilogue *epilogue, GemmTasks gemm_tasks)
 {
-    const PackedMatrix *const own = transposed ? linear->forward : linear->backward;
+    const PackedMatrix *own = transposed ? linear->forward : linear->backward;
     if (own) {
         op_packed_product(tape, rows, input, own, epilogue);
         return;
@@ -180,7 +180,7 @@ static void product(Tape *tape, const Linear *linear, bool transposed, int rows,
     PackedMatrix packed = packed_place(tape_arena(tape), PRECISION_BF16, K, N);
     PackedPart parts[LINEAR_MAX_PARTS];
     for (int part = 0; part < linear->parts; part++) {
-        const Tensor *const weight = linear->weight[part];
+        const Tensor *weight = linear->weight[part];
         parts[part] = (PackedPart){op_f32(tape, weight), weight->shape[0]};
     }
     op_pack(tape, &packed, parts, linear->parts, transposed);
@@ -202,22 +202,21 @@ typedef struct Forward {
 /* OpenBLAS, one panel of one sample: z = bias + residual, z += x W^T, y = act(z). */
 static void forward_task(const void *context, int task)
 {
-    const Forward *const f = context;
+    const Forward *f = context;
     const int in = f->linear->in, out = f->linear->out, M = f->M, sample = task % f->B;
     const Panel panel = panel_at(f->linear, LINEAR_PANEL, task / f->B);
     const int width = panel.rows.count;
-    const Tensor *const bias = f->linear->bias[panel.part];
-    const float *const W =
-        tensor_f32(f->linear->weight[panel.part]) + (ptrdiff_t)panel.rows.begin * in;
+    const Tensor *bias = f->linear->bias[panel.part];
+    const float *W = tensor_f32(f->linear->weight[panel.part]) + (ptrdiff_t)panel.rows.begin * in;
     const ptrdiff_t corner = (ptrdiff_t)sample * M * out + panel.column;
-    float *const y = (float *)f->y + corner, *const z = f->z ? (float *)f->z + corner : y;
-    const float *const x = (const float *)f->x + (ptrdiff_t)sample * M * in;
+    float *y = (float *)f->y + corner, *z = f->z ? (float *)f->z + corner : y;
+    const float *x = (const float *)f->x + (ptrdiff_t)sample * M * in;
 
     const bool prefilled = bias || f->residual;
     for (int m = 0; prefilled && m < M; m++) {
-        float *const row = z + (ptrdiff_t)m * out;
-        const float *const b = bias ? tensor_f32(bias) + panel.rows.begin : NULL;
-        const float *const r =
+        float *row = z + (ptrdiff_t)m * out;
+        const float *b = bias ? tensor_f32(bias) + panel.rows.begin : NULL;
+        const float *r =
             f->residual ? (const float *)f->residual + corner + (ptrdiff_t)m * out : NULL;
         if (r != row)
             memcpy(row, r ? r : b, width * sizeof *row);
@@ -232,10 +231,10 @@ static void forward_task(const void *context, int task)
 /* Stacks the biases of all parts for packed products. */
 static void stack_biases(const void *context)
 {
-    const Forward *const f = context;
+    const Forward *f = context;
     float *bias = f->bias;
     for (int part = 0; part < f->linear->parts; part++) {
-        const Tensor *const own = f->linear->bias[part];
+        const Tensor *own = f->linear->bias[part];
         const int rows = f->linear->weight[part]->shape[0];
         for (int n = 0; n < rows; n++)
             bias[n] = own ? tensor_f32(own)[n] : 0;
@@ -265,7 +264,7 @@ static Node *record(Tape *tape, Tensor *y, Tensor *x, const Linear *linear, Acti
         inputs[IN_BIAS + part] = linear->bias[part];
         weight_trains |= linear->weight[part]->needs_grad;
     }
-    Node *const node = op_record(tape, OP_LINEAR, y, inputs, INPUTS);
+    Node *node = op_record(tape, OP_LINEAR, y, inputs, INPUTS);
     if (node == NULL)
         return NULL;
     assert(!linear->forward || linear->forward->precision != PRECISION_INT8);
@@ -296,9 +295,9 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
                  .M = op_sample_rows(x),
                  .x = op_data(tape, x),
                  .residual = residual ? op_data(tape, residual) : NULL};
-    Tensor *const y =
+    Tensor *y =
         op_output_over(tape, residual, residual ? residual->dtype : x->dtype, x->ndim, shape);
-    Node *const node = record(tape, y, x, linear, activation, residual);
+    Node *node = record(tape, y, x, linear, activation, residual);
     f.y = y->data;
     if (node && activation != ACTIVATION_NONE)
         f.z = op_save_as(tape, node, y->dtype, tensor_count(y));
@@ -351,7 +350,7 @@ typedef struct Backward {
 static void derive_rows(const void *context, OpRange rows)
 {
     enum { BLOCK = 512 };
-    const Backward *const f = context;
+    const Backward *f = context;
     const size_t out = (size_t)f->linear->out;
     const size_t end = (size_t)(rows.begin + rows.count) * out;
     for (size_t i = (size_t)rows.begin * out; i < end; i += BLOCK) {
@@ -367,13 +366,13 @@ static void derive_rows(const void *context, OpRange rows)
 /* OpenBLAS, one panel of columns of one sample: dx += dz W, part by part. */
 static void input_task(const void *context, int task)
 {
-    const Backward *const f = context;
+    const Backward *f = context;
     const int in = f->linear->in, out = f->linear->out, M = f->M, sample = task % f->B;
     const OpRange columns = op_range(in, LINEAR_PANEL, task / f->B);
-    float *const dx = (float *)f->dx + (ptrdiff_t)sample * M * in + columns.begin;
+    float *dx = (float *)f->dx + (ptrdiff_t)sample * M * in + columns.begin;
     const float *dz = (const float *)f->dz + (ptrdiff_t)sample * M * out;
     for (int part = 0; part < f->linear->parts; part++) {
-        const Tensor *const weight = f->linear->weight[part];
+        const Tensor *weight = f->linear->weight[part];
         gemm(false, false, M, columns.count, weight->shape[0], 1, dz, out,
              tensor_f32(weight) + columns.begin, in, f->dx_overwrite && part == 0 ? 0.0F : 1.0F, dx,
              in);
@@ -384,12 +383,12 @@ static void input_task(const void *context, int task)
 /* A panel of rows of one part: dW += dz^T x (f32 only) and db += sum of dz, sample by sample. */
 static void weight_task(const void *context, int task)
 {
-    const Backward *const f = context;
+    const Backward *f = context;
     const int in = f->linear->in, out = f->linear->out, M = f->M;
     const Panel panel = panel_at(f->linear, LINEAR_GRADIENT_ROWS, task);
     const int width = panel.rows.count;
-    float *const dW = f->linear->compute == DTYPE_F32 ? f->dW[panel.part] : NULL;
-    float *const db = f->db[panel.part];
+    float *dW = f->linear->compute == DTYPE_F32 ? f->dW[panel.part] : NULL;
+    float *db = f->db[panel.part];
     for (int sample = 0; sample < f->B; sample++) {
         const ptrdiff_t corner = (ptrdiff_t)sample * M * out + panel.column;
         if (dW)
@@ -412,13 +411,12 @@ static void weight_task(const void *context, int task)
  */
 static void transpose_task(const void *context, int task)
 {
-    const Backward *const f = context;
+    const Backward *f = context;
     const int out = f->linear->out, M = f->M;
     const OpRange columns = op_range(out, TRANSPOSED_COLUMNS, task);
     const size_t size = dtype_size(f->y_type);
-    const char *const dz =
-        (const char *)f->dz +
-        ((size_t)f->sample * (size_t)M * (size_t)out + (size_t)columns.begin) * size;
+    const char *dz = (const char *)f->dz +
+                     ((size_t)f->sample * (size_t)M * (size_t)out + (size_t)columns.begin) * size;
     uint16_t tile[TRANSPOSED_ROWS][TRANSPOSED_COLUMNS];
     for (int first = 0; first < M; first += TRANSPOSED_ROWS) {
         const int rows = M - first < TRANSPOSED_ROWS ? M - first : TRANSPOSED_ROWS;
@@ -426,7 +424,7 @@ static void transpose_task(const void *context, int task)
             op_convert(f->y_type, dz + (size_t)(first + m) * (size_t)out * size, DTYPE_BF16,
                        tile[m], columns.count);
         for (int n = 0; n < columns.count; n++) {
-            uint16_t *const row = f->transposed + (ptrdiff_t)(columns.begin + n) * M + first;
+            uint16_t *row = f->transposed + (ptrdiff_t)(columns.begin + n) * M + first;
             for (int m = 0; m < rows; m++)
                 row[m] = tile[m][n];
         }
@@ -436,7 +434,7 @@ static void transpose_task(const void *context, int task)
 /* Converts a row of the sample's x to f32, the type that packing reads. */
 static void widen_task(const void *context, int task)
 {
-    const Backward *const f = context;
+    const Backward *f = context;
     const ptrdiff_t in = f->linear->in;
     op_convert(DTYPE_BF16, (const uint16_t *)f->x + ((ptrdiff_t)f->sample * f->M + task) * in,
                DTYPE_F32, f->wide + task * in, in);
@@ -447,8 +445,8 @@ static void widen_task(const void *context, int task)
  */
 static void weights_bf16(Tape *tape, Backward *f)
 {
-    Arena *const arena = tape_arena(tape);
-    const Linear *const linear = f->linear;
+    Arena *arena = tape_arena(tape);
+    const Linear *linear = f->linear;
     const size_t M = (size_t)f->M;
     f->transposed = arena_alloc(arena, (size_t)linear->out * M * sizeof *f->transposed);
     f->wide = arena_alloc(arena, M * linear->in * sizeof *f->wide);
@@ -475,8 +473,8 @@ static void weights_bf16(Tape *tape, Backward *f)
 
 void op_linear_backward(Tape *tape, Node *node)
 {
-    const Settings *const settings = op_settings(node, sizeof *settings);
-    Tensor *const x = node->in[IN_X], *const residual = node->in[IN_RESIDUAL];
+    const Settings *settings = op_settings(node, sizeof *settings);
+    Tensor *x = node->in[IN_X], *residual = node->in[IN_RESIDUAL];
     Linear linear = {.in = tensor_columns(x),
                      .out = tensor_columns(node->out),
                      .parts = settings->parts,

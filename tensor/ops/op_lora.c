@@ -131,7 +131,7 @@ static View view(DType type, const void *matrix, int columns, Block block, OpRan
  */
 static void drop(const Pass *pass, int part, Block block, OpRange columns, float *x)
 {
-    const TapeDropout *const dropout = &pass->dropout;
+    const TapeDropout *dropout = &pass->dropout;
     const int M = pass->M;
     const uint32_t sample = dropout->first + (uint32_t)(block.first / M);
     const uint32_t map = pass->lora->map * (uint32_t)LINEAR_MAX_PARTS + (uint32_t)part;
@@ -167,11 +167,11 @@ static View dropped(const Pass *pass, int part, Block block, OpRange columns, fl
 /* One block: u = D(x) A^T, y = residual + s u B^T. */
 static void forward_task(const void *context, int task, float *scratch)
 {
-    const Pass *const pass = context;
-    const Lora *const lora = pass->lora;
+    const Pass *pass = context;
+    const Lora *lora = pass->lora;
     const int in = lora->in, out = lora->out;
     const Block block = block_at(pass, task);
-    float *const u = pass->u + block.first * pass->width;
+    float *u = pass->u + block.first * pass->width;
     View x = {NULL, 0};
     for (int part = 0, at = 0; part < lora->parts; at += part_rank(lora, part++)) {
         if (!lora->down[part])
@@ -184,7 +184,7 @@ static void forward_task(const void *context, int task, float *scratch)
 
     const bool direct = pass->y_type == DTYPE_F32;
     const size_t count = (size_t)block.rows * (size_t)out;
-    float *const y = direct ? (float *)pass->y + block.first * out : scratch;
+    float *y = direct ? (float *)pass->y + block.first * out : scratch;
     if (pass->residual)
         memcpy(y, pass->residual + block.first * out, count * sizeof *y);
     else
@@ -218,7 +218,7 @@ static void check_shapes(const Tensor *x, const Lora *lora, const Tensor *residu
     shape[x->ndim - 1] = lora->in;
     tensor_expect(x, "lora", "x", x->ndim, shape);
     for (int part = 0; part < lora->parts; part++) {
-        const Tensor *const down = lora->down[part], *const up = lora->up[part];
+        const Tensor *down = lora->down[part], *up = lora->up[part];
         out += lora->rows[part];
         assert(!down == !up);
         if (!down)
@@ -247,15 +247,15 @@ Tensor *op_lora(Tape *tape, Tensor *x, const Lora *lora, Tensor *residual)
     int shape[TENSOR_MAX_DIMS];
     memcpy(shape, x->shape, sizeof shape);
     shape[x->ndim - 1] = lora->out;
-    Tensor *const y = op_output_as(tape, residual ? DTYPE_F32 : x->dtype, x->ndim, shape);
+    Tensor *y = op_output_as(tape, residual ? DTYPE_F32 : x->dtype, x->ndim, shape);
     Tensor *inputs[INPUTS] = {[IN_X] = x, [IN_RESIDUAL] = residual};
     memcpy(inputs + IN_DOWN, lora->down, sizeof lora->down);
     memcpy(inputs + IN_UP, lora->up, sizeof lora->up);
-    Node *const node = op_record(tape, OP_LORA, y, inputs, INPUTS);
+    Node *node = op_record(tape, OP_LORA, y, inputs, INPUTS);
     Pass pass = pass_of(tape, lora, x, y);
     const size_t count = (size_t)tensor_rows(x) * (size_t)pass.width;
     if (node) {
-        Settings *const settings = op_settings(node, sizeof *settings);
+        Settings *settings = op_settings(node, sizeof *settings);
         *settings = (Settings){.parts = lora->parts, .scale = lora->scale, .map = lora->map};
         memcpy(settings->rows, lora->rows, sizeof lora->rows);
         op_keep(tape, node, x);
@@ -274,11 +274,11 @@ Tensor *op_lora(Tape *tape, Tensor *x, const Lora *lora, Tensor *residual)
 /* One block: v = s dy B, dx += D(v A). */
 static void rows_task(const void *context, int task, float *scratch)
 {
-    const Pass *const pass = context;
-    const Lora *const lora = pass->lora;
+    const Pass *pass = context;
+    const Lora *lora = pass->lora;
     const int in = lora->in, out = lora->out;
     const Block block = block_at(pass, task);
-    float *const v = pass->v + block.first * pass->width;
+    float *v = pass->v + block.first * pass->width;
     const View dy = view(pass->y_type, pass->dy, out, block, (OpRange){0, out}, scratch);
     for (int part = 0, at = 0, column = 0; part < lora->parts; part++) {
         const int rank = part_rank(lora, part);
@@ -293,13 +293,13 @@ static void rows_task(const void *context, int task, float *scratch)
         return;
     const bool direct = pass->x_type == DTYPE_F32;
     const size_t count = (size_t)block.rows * (size_t)in;
-    float *const dx = direct ? (float *)pass->dx + block.first * in : scratch;
+    float *dx = direct ? (float *)pass->dx + block.first * in : scratch;
     const bool drops = pass->dropout.p > 0;
     bool adds = direct;
     for (int part = 0, at = 0; part < lora->parts; at += part_rank(lora, part++)) {
         if (!lora->down[part])
             continue;
-        float *const own = adds && drops ? scratch + block_floats(lora) : dx;
+        float *own = adds && drops ? scratch + block_floats(lora) : dx;
         gemm(false, false, block.rows, in, part_rank(lora, part), 1, v + at, pass->width,
              tensor_f32(lora->down[part]), in, adds && !drops ? 1.0F : 0.0F, own, in);
         if (drops)
@@ -328,7 +328,7 @@ static int part_panels(const Lora *lora, int part)
  */
 static void down_panel(const Pass *pass, int part, int at, OpRange columns, float *scratch)
 {
-    const Tensor *const down = pass->lora->down[part];
+    const Tensor *down = pass->lora->down[part];
     for (int i = 0; down->needs_grad && i < block_count(pass); i++) {
         const Block block = block_at(pass, i);
         const View x = dropped(pass, part, block, columns, scratch);
@@ -344,7 +344,7 @@ static void down_panel(const Pass *pass, int part, int at, OpRange columns, floa
  */
 static void up_panel(const Pass *pass, int part, int at, OpRange rows, int column, float *scratch)
 {
-    const Tensor *const up = pass->lora->up[part];
+    const Tensor *up = pass->lora->up[part];
     const int rank = up->shape[1];
     for (int i = 0; up->needs_grad && i < block_count(pass); i++) {
         const Block block = block_at(pass, i);
@@ -358,8 +358,8 @@ static void up_panel(const Pass *pass, int part, int at, OpRange rows, int colum
 
 static void sums_task(const void *context, int task, float *scratch)
 {
-    const Pass *const pass = context;
-    const Lora *const lora = pass->lora;
+    const Pass *pass = context;
+    const Lora *lora = pass->lora;
     int part = 0, at = 0, column = 0;
     for (; task >= part_panels(lora, part); part++) {
         task -= part_panels(lora, part);
@@ -377,8 +377,8 @@ static void sums_task(const void *context, int task, float *scratch)
 
 void op_lora_backward(Tape *tape, Node *node)
 {
-    Tensor *const x = node->in[IN_X];
-    const Settings *const settings = op_settings(node, sizeof *settings);
+    Tensor *x = node->in[IN_X];
+    const Settings *settings = op_settings(node, sizeof *settings);
     Lora lora = {.in = tensor_columns(x),
                  .out = tensor_columns(node->out),
                  .parts = settings->parts,

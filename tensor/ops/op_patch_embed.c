@@ -69,7 +69,7 @@ static ptrdiff_t patch_row(const Patches *f, int patch, int channel, int row)
 /* Copies patches of one image to rows [count,length]. */
 static void gather(const Patches *f, int sample, OpRange patches, float *rows)
 {
-    const float *const image = f->pixels + (ptrdiff_t)sample * f->C * f->S * f->S;
+    const float *image = f->pixels + (ptrdiff_t)sample * f->C * f->S * f->S;
     for (int i = 0; i < patches.count; i++)
         for (int channel = 0; channel < f->C; channel++)
             for (int row = 0; row < f->P; row++, rows += f->P)
@@ -80,7 +80,7 @@ static void gather(const Patches *f, int sample, OpRange patches, float *rows)
 /* The inverse of gather: adds rows [count,length] to the patches' pixels in dpixels. */
 static void scatter(const Patches *f, int sample, OpRange patches, const float *rows)
 {
-    float *const image = f->dpixels + (ptrdiff_t)sample * f->C * f->S * f->S;
+    float *image = f->dpixels + (ptrdiff_t)sample * f->C * f->S * f->S;
     for (int i = 0; i < patches.count; i++)
         for (int channel = 0; channel < f->C; channel++)
             for (int row = 0; row < f->P; row++, rows += f->P)
@@ -90,7 +90,7 @@ static void scatter(const Patches *f, int sample, OpRange patches, const float *
 /* scratch: [PATCH_BLOCK,length]. */
 static void forward_task(const void *context, int task, float *scratch)
 {
-    const Patches *const f = context;
+    const Patches *f = context;
     const int sample = task / f->blocks;
     const OpRange patches = op_range(f->N, PATCH_BLOCK, task % f->blocks);
     gather(f, sample, patches, scratch);
@@ -101,7 +101,7 @@ static void forward_task(const void *context, int task, float *scratch)
 /* Gathers a block of patches of one of the images from `sample` on into `gathered`. */
 static void gather_task(const void *context, int task)
 {
-    const Patches *const f = context;
+    const Patches *f = context;
     const int image = task / f->blocks;
     const OpRange patches = op_range(f->N, PATCH_BLOCK, task % f->blocks);
     const ptrdiff_t row = (ptrdiff_t)image * f->N + patches.begin;
@@ -133,9 +133,9 @@ Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedM
     Patches f = patches_of(tape, pixels, weight);
     assert(f.G >= 1);
     assert(!packed || (packed->K == f.length && packed->N == f.D && !weight->needs_grad));
-    Tensor *const y = op_output(tape, 3, (const int[]){f.B, f.N, f.D});
+    Tensor *y = op_output(tape, 3, (const int[]){f.B, f.N, f.D});
     Tensor *const inputs[INPUTS] = {pixels, weight};
-    Node *const node = op_record(tape, OP_PATCH_EMBED, y, inputs, INPUTS);
+    Node *node = op_record(tape, OP_PATCH_EMBED, y, inputs, INPUTS);
     if (node) {
         if (weight->needs_grad)
             op_keep(tape, node, pixels);
@@ -156,7 +156,7 @@ Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedM
  */
 static void pixels_task(const void *context, int task, float *scratch)
 {
-    const Patches *const f = context;
+    const Patches *f = context;
     const int sample = task / f->blocks;
     const OpRange patches = op_range(f->N, PATCH_BLOCK, task % f->blocks);
     gemm(false, false, patches.count, f->length, f->D, 1,
@@ -168,7 +168,7 @@ static void pixels_task(const void *context, int task, float *scratch)
 /* A range of rows of the weight: dW += dy^T X for image `sample`. */
 static void weight_task(const void *context, int task)
 {
-    const Patches *const f = context;
+    const Patches *f = context;
     const OpRange rows = op_range(f->D, PATCH_GRADIENT_ROWS, task);
     gemm(true, false, rows.count, f->length, f->N, 1,
          f->dy + (ptrdiff_t)f->sample * f->N * f->D + rows.begin, f->D, f->gathered, f->length, 1,
@@ -188,7 +188,7 @@ static void weight_backward(Tape *tape, Patches *f)
 
 void op_patch_embed_backward(Tape *tape, Node *node)
 {
-    Tensor *const pixels = node->in[IN_PIXELS], *const weight = node->in[IN_WEIGHT];
+    Tensor *pixels = node->in[IN_PIXELS], *weight = node->in[IN_WEIGHT];
     Patches f = patches_of(tape, pixels, weight);
     f.dy = node->out->grad;
     f.dpixels = op_grad(tape, pixels);

@@ -29,9 +29,9 @@ Tensor *op_recompute(Tape *tape, Tensor *x, TapeSegment *segment, const void *co
     assert(tape_inner(tape) && "tape_allow_recompute comes first");
     tape_set_recording(tape, false);
     Tensor input = tensor_leaf(x->data, x->ndim, x->shape); /* a leaf cannot be released */
-    Tensor *const y = segment(tape, &input, context, index);
+    Tensor *y = segment(tape, &input, context, index);
     tape_set_recording(tape, true);
-    Node *const node = op_record(tape, OP_RECOMPUTE, y, &x, 1);
+    Node *node = op_record(tape, OP_RECOMPUTE, y, &x, 1);
     op_keep(tape, node, x);
     tape_release(tape, x);
     *(Settings *)op_settings(node, sizeof(Settings)) = (Settings){segment, context, index};
@@ -42,14 +42,14 @@ Tensor *op_recompute(Tape *tape, Tensor *x, TapeSegment *segment, const void *co
 
 void op_recompute_backward(Tape *tape, Node *node)
 {
-    Tensor *const x = node->in[0];
-    Tape *const inner = tape_inner(tape);
+    Tensor *x = node->in[0];
+    Tape *inner = tape_inner(tape);
     Tensor input = tensor_leaf(x->data, x->ndim, x->shape);
     input.needs_grad = true;
     input.grad = op_grad(tape, x);
     tape_set_dropout(inner, tape_dropout(tape)); /* the dropout of the first run */
-    const Settings *const settings = op_settings(node, sizeof *settings);
-    Tensor *const y = settings->segment(inner, &input, settings->context, settings->index);
+    const Settings *settings = op_settings(node, sizeof *settings);
+    Tensor *y = settings->segment(inner, &input, settings->context, settings->index);
     tape_backward(inner, y, tensor_grad(node->out));
     tape_reset(inner);
 }

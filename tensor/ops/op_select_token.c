@@ -21,7 +21,7 @@ typedef struct Tokens {
 
 static void forward(const void *context)
 {
-    const Tokens *const f = context;
+    const Tokens *f = context;
     const size_t bytes = (size_t)f->x->shape[2] * dtype_size(f->x->dtype);
     const size_t T = (size_t)f->x->shape[1];
     for (size_t b = 0; b < (size_t)f->x->shape[0]; b++)
@@ -33,8 +33,8 @@ Tensor *op_select_token(Tape *tape, Tensor *x, int token)
     tensor_expect(x, "select_token", "x", 3, (const int[]){0, 0, 0});
     assert(token >= 0 && token < x->shape[1]);
     const int B = x->shape[0], D = x->shape[2];
-    Tensor *const y = op_output_as(tape, x->dtype, 3, (const int[]){B, 1, D});
-    Node *const node = op_record(tape, OP_SELECT_TOKEN, y, &x, 1);
+    Tensor *y = op_output_as(tape, x->dtype, 3, (const int[]){B, 1, D});
+    Node *node = op_record(tape, OP_SELECT_TOKEN, y, &x, 1);
     if (node)
         *(int *)op_settings(node, sizeof token) = token;
     const Tokens f = {
@@ -45,7 +45,7 @@ Tensor *op_select_token(Tape *tape, Tensor *x, int token)
 
 static void backward(const void *context)
 {
-    const Tokens *const f = context;
+    const Tokens *f = context;
     const size_t T = (size_t)f->x->shape[1], D = (size_t)f->x->shape[2];
     const size_t bytes = D * dtype_size(f->x->dtype);
     if (f->clears)

@@ -76,18 +76,18 @@ typedef struct Slerp {
 
 static void forward(const void *context)
 {
-    const Slerp *const f = context;
+    const Slerp *f = context;
     const int D = f->D;
     for (int i = 0; i < f->rows; i++) {
-        const float *const a = f->z + (ptrdiff_t)i * D;
-        float *const y = f->y + (ptrdiff_t)i * D;
+        const float *a = f->z + (ptrdiff_t)i * D;
+        float *y = f->y + (ptrdiff_t)i * D;
         const int partner = f->settings.partner[i];
         assert(partner >= -1 && partner < f->rows);
         if (partner < 0) {
             memcpy(y, a, D * sizeof *y);
             continue;
         }
-        const float *const b = f->z + (ptrdiff_t)partner * D;
+        const float *b = f->z + (ptrdiff_t)partner * D;
         const Arc arc = arc_between(a, b, D, (double)f->settings.t[i]);
         for (int d = 0; d < D; d++)
             y[d] = (float)(arc.A * a[d] / arc.x_norm + arc.B * b[d] / arc.y_norm);
@@ -96,8 +96,8 @@ static void forward(const void *context)
 
 Tensor *op_slerp(Tape *tape, Tensor *z, const int *partner, const float *t)
 {
-    Tensor *const y = op_output(tape, z->ndim, z->shape);
-    Node *const node = op_record(tape, OP_SLERP, y, &z, 1);
+    Tensor *y = op_output(tape, z->ndim, z->shape);
+    Node *node = op_record(tape, OP_SLERP, y, &z, 1);
     const Slerp f = {.rows = tensor_rows(z),
                      .D = tensor_columns(z),
                      .settings = {partner, t},
@@ -142,7 +142,7 @@ static void row_backward(const float *g, const float *x, const float *y, int D, 
 
 static void backward(const void *context)
 {
-    const Slerp *const f = context;
+    const Slerp *f = context;
     const int D = f->D;
     for (int i = 0; i < f->rows; i++) {
         const ptrdiff_t start = (ptrdiff_t)i * D;
@@ -157,7 +157,7 @@ static void backward(const void *context)
 
 void op_slerp_backward(Tape *tape, Node *node)
 {
-    Tensor *const z = node->in[0];
+    Tensor *z = node->in[0];
     const Slerp f = {.rows = tensor_rows(z),
                      .D = tensor_columns(z),
                      .settings = *(Settings *)op_settings(node, sizeof(Settings)),

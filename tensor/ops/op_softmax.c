@@ -20,9 +20,9 @@ typedef struct Rows {
 
 static void forward_rows(const void *context, OpRange rows)
 {
-    const Rows *const f = context;
+    const Rows *f = context;
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
-        float *const y = f->y + (ptrdiff_t)row * f->C;
+        float *y = f->y + (ptrdiff_t)row * f->C;
         memcpy(y, f->x + (ptrdiff_t)row * f->C, f->C * sizeof *y);
         kernels()->softmax(y, f->C, 1);
     }
@@ -30,8 +30,8 @@ static void forward_rows(const void *context, OpRange rows)
 
 Tensor *op_softmax(Tape *tape, Tensor *x)
 {
-    Tensor *const y = op_output(tape, x->ndim, x->shape);
-    Node *const node = op_record(tape, OP_SOFTMAX, y, &x, 1);
+    Tensor *y = op_output(tape, x->ndim, x->shape);
+    Node *node = op_record(tape, OP_SOFTMAX, y, &x, 1);
     if (node)
         op_keep(tape, node, y);
     const Rows f = {.C = tensor_columns(x), .x = op_f32(tape, x), .y = op_f32(tape, y)};
@@ -41,10 +41,10 @@ Tensor *op_softmax(Tape *tape, Tensor *x)
 
 static void backward_rows(const void *context, OpRange rows)
 {
-    const Rows *const f = context;
+    const Rows *f = context;
     for (int row = rows.begin; row < rows.begin + rows.count; row++) {
         const ptrdiff_t start = (ptrdiff_t)row * f->C;
-        const float *const y = f->y + start, *const dy = f->dy + start;
+        const float *y = f->y + start, *dy = f->dy + start;
         const float dot = (float)kernels()->dot(y, dy, f->C);
         for (int c = 0; c < f->C; c++)
             f->dx[start + c] += y[c] * (dy[c] - dot);
@@ -53,7 +53,7 @@ static void backward_rows(const void *context, OpRange rows)
 
 void op_softmax_backward(Tape *tape, Node *node)
 {
-    const Tensor *const y = node->out;
+    const Tensor *y = node->out;
     const Rows f = {.C = tensor_columns(y),
                     .y = op_f32(tape, y),
                     .dy = y->grad,

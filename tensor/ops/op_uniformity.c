@@ -52,7 +52,7 @@ static double squared_distance(const float *a, const float *b, int D)
 
 static void forward_task(const void *context, int i)
 {
-    const Pairs *const f = context;
+    const Pairs *f = context;
     double excess = 0, weight = 0;
     for (int j = i + 1; j < f->rows; j++) {
         const double exponent =
@@ -66,7 +66,7 @@ static void forward_task(const void *context, int i)
 
 static void loss_of_sums(const void *context)
 {
-    const Pairs *const f = context;
+    const Pairs *f = context;
     const double pairs = 0.5 * f->rows * (f->rows - 1.0);
     double excess = 0, W = 0;
     for (int i = 0; i < f->rows; i++) {
@@ -81,8 +81,8 @@ static void loss_of_sums(const void *context)
 
 Tensor *op_uniformity(Tape *tape, Tensor *z)
 {
-    Tensor *const y = op_output(tape, 1, (const int[]){1});
-    Node *const node = op_record(tape, OP_UNIFORMITY, y, &z, 1);
+    Tensor *y = op_output(tape, 1, (const int[]){1});
+    Node *node = op_record(tape, OP_UNIFORMITY, y, &z, 1);
     Pairs f = {.rows = tensor_rows(z),
                .D = tensor_columns(z),
                .z = op_f32(tape, z),
@@ -102,17 +102,16 @@ Tensor *op_uniformity(Tape *tape, Tensor *z)
 /* scratch: [D] doubles. */
 static void backward_task(const void *context, int i, float *scratch)
 {
-    const Pairs *const f = context;
+    const Pairs *f = context;
     const int D = f->D;
-    const float *const zi = f->z + (ptrdiff_t)i * D;
-    float *const dz = f->dz + (ptrdiff_t)i * D;
-    double *const gradient =
-        (double *)(void *)scratch; /* blocks of the arena are aligned for any type */
+    const float *zi = f->z + (ptrdiff_t)i * D;
+    float *dz = f->dz + (ptrdiff_t)i * D;
+    double *gradient = (double *)(void *)scratch; /* blocks of the arena are aligned for any type */
     memset(gradient, 0, D * sizeof *gradient);
     for (int j = 0; j < f->rows; j++) {
         if (j == i)
             continue;
-        const float *const zj = f->z + (ptrdiff_t)j * D;
+        const float *zj = f->z + (ptrdiff_t)j * D;
         const double w = exp(-2 * squared_distance(zi, zj, D));
         for (int d = 0; d < D; d++)
             gradient[d] += w * ((double)zi[d] - zj[d]);
@@ -124,7 +123,7 @@ static void backward_task(const void *context, int i, float *scratch)
 
 void op_uniformity_backward(Tape *tape, Node *node)
 {
-    Tensor *const z = node->in[0];
+    Tensor *z = node->in[0];
     const Pairs f = {.rows = tensor_rows(z),
                      .D = tensor_columns(z),
                      .z = op_f32(tape, z),
