@@ -1,5 +1,5 @@
 /*
- * test_ops_gradients.c - the contract of every operation, checked on every case of support_op_cases.c:
+ * test_ops_gradients.c - the contract of every operation, on every case of support_op_cases.c:
  *
  *   - its gradients equal finite differences, for every operand;
  * - a frozen operand gets no gradient, and the others get the same bits for every set of frozen
