@@ -559,9 +559,10 @@ START_TEST(what_an_adapter_lacks_is_told)
         if (dropped == 1) {
             ck_assert_int_eq(status, STATUS_FAILED);
             ck_assert_ptr_nonnull(strstr(error.message, "part.safetensors: 1 problems"));
-            ck_assert_str_eq(error.detail[0],
-                             "half of LoRA: feature_extractor.vision_model.encoder.layers.0."
-                             "self_attn.q_proj.lora_B.weight alone");
+            ck_assert_str_eq(
+                error.detail[0],
+                "incomplete LoRA: only feature_extractor.vision_model.encoder.layers.0."
+                "self_attn.q_proj.lora_B.weight is present");
             continue;
         }
         ck_ok(status, &error);
@@ -664,7 +665,7 @@ START_TEST(refused_adapters)
         error_clear(&error);
         ck_ok(safetensors_write(path, tensors, count, metadata, c->tune ? 2 : 1, &error), &error);
         ck_assert_int_eq(vit_adapter_read(vit, NULL, path, &report, &error), STATUS_FAILED);
-        const char *const why = count == 2 ? c->why : "half of LoRA";
+        const char *const why = count == 2 ? c->why : "incomplete LoRA";
         ck_assert_msg(strstr(error.detail[0], why), "%s: %s", error.message, error.detail[0]);
     }
     vit_destroy(vit);

@@ -130,14 +130,15 @@ static const struct {
     const char *text, *why;
 } bad_configs[] = {
     {"", "not valid JSON"},
-    {"[]", "no JSON object"},
+    {"[]", "not a JSON object"},
     {"{}", "model_type \"(none)\""},
     {"{\"model_type\":\"clip\",\"model_type\":\"clip\"}", "duplicate object key"},
     {"{\"model_type\":\"bert\"}", "model_type \"bert\" is not a CLIP"},
     {"{\"model_type\":\"siglip\",\"vision_config\":{}}", "model_type \"siglip\""},
     {"{\"model_type\":5}", "model_type"},
     {"{\"model_type\":\"clip\",\"vision_config\":[]}", "vision_config"},
-    {"{\"model_type\":\"clip\",\"vision_config_dict\":1}", "vision_config_dict is no JSON object"},
+    {"{\"model_type\":\"clip\",\"vision_config_dict\":1}",
+     "vision_config_dict is not a JSON object"},
     {"{\"model_type\":\"clip_vision_model\",\"hidden_act\":\"relu\"}", "hidden_act \"relu\""},
     {"{\"model_type\":\"clip_vision_model\",\"hidden_act\":\"gelu_new\"}",
      "hidden_act \"gelu_new\""},
@@ -185,7 +186,7 @@ static const struct {
      "\"do_rescale\":true,\"rescale_factor\":0.00392156862745098,\"image_mean\":[0.5,0.5,0.5],"
      "\"image_processor_type\":\"CLIPImageProcessorFast\"}",
      NULL},
-    {"[]", "no JSON object"},
+    {"[]", "not a JSON object"},
     {"{\"resample\":2}", "resample 2 is not supported; only 3 (bicubic)"},
     {"{\"resample\":\"bicubic\"}", "resample"},
     {"{\"do_resize\":false}", "do_resize"},

@@ -570,7 +570,7 @@ START_TEST(wrong_tensors)
     model = make_model("");
     add_tensor(model, "feature_extractor.vision_model.pre_layrnorm.weight", DTYPE_F32, 1, width,
                numbers);
-    expect_refused(write_model(model, ""), 1, "the same twice");
+    expect_refused(write_model(model, ""), 1, "duplicate tensor");
     free_model(model);
 }
 END_TEST

@@ -151,7 +151,7 @@ static Status parse_object(const char *text, const char *origin, json_t **object
         return STATUS_OK;
     json_decref(*object);
     *object = NULL;
-    return error_set(error, STATUS_FAILED, "%s: is no JSON object; fetch it again", origin);
+    return error_set(error, STATUS_FAILED, "%s: is not a JSON object; fetch it again", origin);
 }
 
 /* The value of `key`, or NULL if it is absent or null: then the default holds. */
@@ -170,7 +170,7 @@ static Status read_int(const json_t *object, const char *key, const char *origin
         return STATUS_OK;
     const json_int_t number = json_integer_value(value);
     if (!json_is_integer(value) || number < 1 || number > 1 << 20)
-        return bad_value(origin, key, "is no whole number in 1..1048576", error);
+        return bad_value(origin, key, "is not an integer from 1 to 1048576", error);
     *target = (int)number;
     return STATUS_OK;
 }
@@ -205,7 +205,7 @@ static Status read_vision(const json_t *vision, const char *origin, VitConfig *c
     if (eps) {
         config->eps = (float)json_number_value(eps);
         if (!json_is_number(eps) || !(config->eps > 0 && config->eps < 1))
-            return bad_value(origin, "layer_norm_eps", "is no number between 0 and 1", error);
+            return bad_value(origin, "layer_norm_eps", "is not a number between 0 and 1", error);
     }
     TRY(read_activation(vision, origin, config, error));
     return vit_config_check(config, origin, error);
@@ -270,7 +270,7 @@ static Status read_root(const json_t *root, const char *origin, VitConfig *confi
         const json_t *read = older ? older : vision;
         if (read && !json_is_object(read))
             return bad_value(origin, older ? "vision_config_dict" : "vision_config",
-                             "is no JSON object", error);
+                             "is not a JSON object", error);
         return read_vision(read, origin, config, error);
     }
     return error_set(

@@ -186,12 +186,11 @@ Status vit_named_list(const SafeTensors *file, const VitTower *tower, VitNamed *
     qsort(named, count, sizeof *named, by_native);
     for (int i = 1; i < count; i++)
         if (named[i].kind < VIT_NAME_IGNORED && by_native(&named[i - 1], &named[i]) == 0)
-            error_detail(error, "the same twice: %.150s and %.150s", named[i - 1].tensor->name,
+            error_detail(error, "duplicate tensor: %.150s and %.150s", named[i - 1].tensor->name,
                          named[i].tensor->name);
     if (error->problems > 0) {
         free(named);
-        return error_set(error, STATUS_FAILED,
-                         "%s: %d tensors stand in it twice; remove one of each", path,
+        return error_set(error, STATUS_FAILED, "%s: %d duplicate tensors; remove one of each", path,
                          error->problems);
     }
     *out = named;

@@ -18,8 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what trains
- * --------------------------------------------------------------------------------- */
+/* ---- reading the text of `tune` ---- */
 
 enum { ITEM_SIZE = 256, KNOWN_SIZE = 256 };
 
@@ -50,7 +49,7 @@ static const char *known(char text[KNOWN_SIZE])
     return text;
 }
 
-/* "q+v+out" -> bits; false, and *wrong the first name that is none. */
+/* "q+v+out" -> bits. False, with *wrong the first name that is unknown or repeated. */
 static bool parse_targets(const char *text, const VitTower *tower, unsigned *wanted,
                           char wrong[ITEM_SIZE])
 {
@@ -95,14 +94,15 @@ static Status parse_method(const char *tune, const VitTower *tower, const VitMet
     if (length == 0 || length > 4 || (*rest != '\0' && *rest != ':') || digits[0] == '0' ||
         atoi(digits) > method->highest_rank)
         return error_set(error, STATUS_USAGE,
-                         "tune=%s: %s names no rank from 1 to %d; write %s:8 or %s:8:q+v+out", tune,
+                         "tune=%s: %s: invalid rank (1 to %d); write %s:8 or %s:8:q+v+out", tune,
                          item->text, method->highest_rank, word, word);
     item->rank = atoi(digits);
     if (*rest == ':' && !parse_targets(rest + 1, tower, &item->wanted, wrong))
-        return error_set(error, STATUS_USAGE,
-                         "tune=%s: \"%s\" is no linear map, or named twice; join q, k, v, out, fc1 "
-                         "and fc2 by +",
-                         tune, wrong);
+        return error_set(
+            error, STATUS_USAGE,
+            "tune=%s: \"%s\" is not a linear map, or is named twice; join q, k, v, out, fc1 "
+            "and fc2 by +",
+            tune, wrong);
     return STATUS_OK;
 }
 
@@ -116,10 +116,11 @@ static Status parse_item(const char *tune, const VitTower *tower, const char **n
     char items[KNOWN_SIZE];
     *item = (Item){.kind = ITEM_PATTERN};
     if (length == 0)
-        return error_set(error, STATUS_USAGE, "tune=%s: names nothing, or nothing at a comma; %s",
-                         tune, known(items));
+        return error_set(error, STATUS_USAGE, "tune=%s: an item is empty; choose %s", tune,
+                         known(items));
     if (length >= sizeof item->text)
-        return error_set(error, STATUS_USAGE, "tune=%.64s...: an item of %zu letters; %s", tune,
+        return error_set(error, STATUS_USAGE,
+                         "tune=%.64s...: an item of %zu characters is too long; choose %s", tune,
                          length, known(items));
     memcpy(item->text, *next, length);
     *next = (*next)[length] == ',' ? *next + length + 1 : NULL;
@@ -178,7 +179,7 @@ static bool trains(const Item *item, const VitParameter *parameter)
     return false;
 }
 
-/* Adds what an item chooses that is not a method. */
+/* Marks the parameters that an item selects for full training. */
 static Status choose(const Vit *vit, const char *tune, const Item *item, VitChoice *chosen,
                      Error *error)
 {
@@ -197,7 +198,8 @@ static Status choose(const Vit *vit, const char *tune, const Item *item, VitChoi
                      known(items));
 }
 
-/* Adds the parts of a method, once it is known what trains itself. */
+/* Marks the weights that get parts of a method. Call after all choose(): a fully trained
+ * parameter cannot have parts. */
 static Status choose_parts(const Vit *vit, const char *tune, const Item *item, VitChoice *chosen,
                            Error *error)
 {
@@ -207,13 +209,13 @@ static Status choose_parts(const Vit *vit, const char *tune, const Item *item, V
             continue;
         if (chosen[i].trains || chosen[i].method)
             return error_set(error, STATUS_USAGE,
-                             "tune=%s: %s would train whole and by %s; leave out one", tune,
-                             parameter->name, item->method->name);
+                             "tune=%s: %s is selected both for full training and for %s; keep one",
+                             tune, parameter->name, item->method->name);
         if (item->rank > vit->config.width)
-            return error_set(error, STATUS_USAGE,
-                             "tune=%s: a rank of %d is no lower one in a model of width %d; choose "
-                             "a smaller rank",
-                             tune, item->rank, vit->config.width);
+            return error_set(
+                error, STATUS_USAGE,
+                "tune=%s: rank %d is not below the model width %d; choose a smaller rank", tune,
+                item->rank, vit->config.width);
         chosen[i].method = item->method;
         chosen[i].rank = item->rank;
     }
@@ -239,8 +241,7 @@ Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, Erro
     return STATUS_OK;
 }
 
-/* ---- the array of trainable parameters
- * ------------------------------------------------------------ */
+/* ---- the array of trainable parameters ---- */
 
 enum { ENTRY_NAME_SIZE = VIT_PART_NAME_SIZE + sizeof VIT_PREFIX };
 
@@ -262,7 +263,7 @@ static void add_entry(VitTuned *tuned, const char *prefix, const char *name, Ten
     tuned->count += entry->count;
 }
 
-/* Copies the numbers into the array and makes the tensors views of it. */
+/* Copies the values into the array and makes the tensors views of it. */
 static void adopt(VitTuned *tuned)
 {
     for (int i = 0; i < tuned->entry_count; i++) {
@@ -360,7 +361,7 @@ Status vit_tune(VitTuned **out, Vit *vit, VitHead *head, const char *tune, uint6
                 Error *error)
 {
     assert(out && vit && tune && error);
-    assert(!vit->packed && "what trains is chosen before the rest is packed");
+    assert(!vit->packed && "vit_tune comes before vit_pack");
     *out = NULL;
     VitTuned *tuned = mem_new(1, sizeof *tuned, WHAT, error);
     VitChoice *chosen = mem_new(vit->parameter_count, sizeof *chosen, WHAT, error);

@@ -1,5 +1,5 @@
 /*
- * tune.h - what trains: one flat array of numbers, their gradients beside it in the same order.
+ * tune.h - the trainable parameters: values and gradients in two flat arrays of the same order.
  *
  * vit_tune moves the chosen parameters of the encoder, and the head, into that array; their Tensors
  * become views into it. The optimizer, the checkpoint and the sentence "104,450 of 303 M" are each
@@ -30,7 +30,7 @@ typedef struct VitTuned {
     char *names; /* the memory behind the entries' names */
 } VitTuned;
 
-/* What becomes of one parameter: it trains, or a method adds parts to it, or neither. */
+/* What `tune` selects for one parameter: full training, parts of a method, or nothing. */
 typedef struct VitChoice {
     bool trains;
     const VitMethod *method; /* or NULL */

@@ -1,9 +1,9 @@
 /*
  * adapter.c - see adapter.h.
  *
- * Reading has two halves: first everything is checked and converted into memory of its own, which
- * may fail; then it is copied into place, which cannot. So an adapter is taken over whole or not at
- * all.
+ * Reading has two steps. The first checks and converts everything into memory of its own, and may
+ * fail. The second copies it into place, and cannot fail. So an adapter is applied completely or
+ * not at all.
  */
 #include "vit/checkpoint/adapter.h"
 
@@ -234,7 +234,8 @@ static Status read_part(Reading *reading, const VitNamed *named, Error *error)
     }
     if (complete)
         return named->part == 0 ? read_parts(reading, found, error) : STATUS_OK;
-    error_detail(error, "half of %s: %.200s alone", named->method->name, named->tensor->name);
+    error_detail(error, "incomplete %s: only %.200s is present", named->method->name,
+                 named->tensor->name);
     return STATUS_OK;
 }
 
@@ -313,7 +314,7 @@ static Status read_head(Reading *reading, Error *error)
         complete = complete && found[i];
     }
     if (any && !complete)
-        error_detail(error, "half a head: %.200s alone", any->tensor->name);
+        error_detail(error, "half a head: only %.200s is present", any->tensor->name);
     if (!complete || !reading->head)
         return STATUS_OK;
     for (int i = 0; i < VIT_HEAD_TENSORS; i++)
@@ -391,7 +392,7 @@ static Status prepare(Reading *reading, Error *error)
     find_lacking(reading);
     if (error->problems > 0)
         return error_set(error, STATUS_FAILED,
-                         "%s: %d problems with its tensors; it is no adapter of this model", path,
+                         "%s: %d problems with its tensors; use an adapter of this model", path,
                          error->problems);
     if (used == 0)
         return error_set(error, STATUS_FAILED,
