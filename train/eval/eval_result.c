@@ -1,9 +1,10 @@
 /*
- * eval_result.c - from scores to metrics: see eval_scores.h.
+ * eval_result.c - from scores to metrics: see eval_result.h.
  */
-#include "train/eval/eval_scores.h"
+#include "train/eval/eval_result.h"
 
 #include "tensor/base/mem.h"
+#include "train/eval/eval_scores.h"
 
 #include <assert.h>
 #include <stdlib.h>

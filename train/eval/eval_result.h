@@ -96,4 +96,27 @@ typedef struct EvalComparison {
     MetricsComparison *sets; /* [set_count] */
 } EvalComparison;
 
+/* Declared in eval_scores.h. */
+struct EvalScoring;
+struct EvalScores;
+
+/*
+ * Computes metrics and intervals of every pass of `scores`, and what the thresholds of a calibrated
+ * adapter do. Takes what it needs over from *scores, which may be closed afterwards.
+ * result->provenance, filled by eval_score, stays. STATUS_FAILED without memory, or if a video has
+ * two labels within a set. To be freed (eval_result_free) in every case.
+ */
+Status eval_result_make(EvalResult *result, const struct EvalScoring *scoring,
+                        const EvalAdapter *adapter, const struct EvalScores *scores,
+                        const MetricsUncertainty *settings, Error *error);
+void eval_result_free(EvalResult *result);
+
+/*
+ * The row of frame i of a set, probabilities [all frames of the evaluation,2] and margins [the
+ * same]; strings are borrowed from the set. Numbers are as predictions.csv shows them, since
+ * metrics are computed from exactly these.
+ */
+MetricsPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
+                                  const float *margins);
+
 #endif

@@ -1,11 +1,9 @@
 /*
- * eval_scores.h - the scores of all frames of an evaluation, without and under every perturbation,
- * and the result that is made from them.
+ * eval_scores.h - the scores of all frames of an evaluation, without and under every perturbation.
  *
- * eval_score continues what an interrupted evaluation left (eval_partial.h); eval_result_make turns
- * scores into metrics, intervals and everything else of an EvalResult. Nothing here prints: the
- * caller hears of progress and of what was kept through EvalEvents. One evaluation at a time may
- * use a model.
+ * eval_score continues what an interrupted evaluation left (eval_partial.h). Nothing here prints:
+ * progress, and what was kept, is reported through EvalEvents. One evaluation at a time may use a
+ * model.
  */
 #ifndef LNCLIP_TRAIN_EVAL_EVAL_SCORES_H
 #define LNCLIP_TRAIN_EVAL_EVAL_SCORES_H
@@ -63,23 +61,5 @@ Status eval_score(const EvalScoring *scoring, const EvalAdapter *adapter, const 
 
 /* Frees the scores; `finished` also deletes what was kept for a restart. {0} is allowed. */
 void eval_scores_close(EvalScores *scores, bool finished);
-
-/*
- * Computes metrics and intervals of every pass of `scores`, and what the thresholds of a calibrated
- * adapter do. Takes what it needs over from *scores, which may be closed afterwards.
- * result->provenance, filled by eval_score, stays. STATUS_FAILED without memory, or if a video has
- * two labels within a set. To be freed (eval_result_free) in every case.
- */
-Status eval_result_make(EvalResult *result, const EvalScoring *scoring, const EvalAdapter *adapter,
-                        const EvalScores *scores, const MetricsUncertainty *settings, Error *error);
-void eval_result_free(EvalResult *result);
-
-/*
- * The row of frame i of a set, probabilities [all frames of the evaluation,2] and margins [the
- * same]; strings are borrowed from the set. Numbers are as predictions.csv shows them, since
- * metrics are computed from exactly these.
- */
-MetricsPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
-                                  const float *margins);
 
 #endif
