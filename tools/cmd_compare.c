@@ -48,10 +48,10 @@ static Status read_object(const char *folder, const char *name, json_t **object,
 static Status describe_adapter(const char *folder, json_t *run, Error *error)
 {
     const char *const name =
-        cli_folder_holds(folder, "best.safetensors") ? "best.safetensors" : "last.safetensors";
+        file_is_in(folder, "best.safetensors") ? "best.safetensors" : "last.safetensors";
     char path[FILE_PATH_SIZE];
     SafeTensors *file = NULL;
-    if (!cli_folder_holds(folder, name)) /* no epoch has ended yet */
+    if (!file_is_in(folder, name)) /* no epoch has ended yet */
         return STATUS_OK;
     TRY(file_join(path, folder, name, error));
     TRY(safetensors_open(&file, path, error));
@@ -96,7 +96,7 @@ static Status read_evaluation(const char *folder, json_t *evaluations, Error *er
     train_json_set(evaluation, "adapter", json_null());
     train_json_set(evaluation, "selected_on", json_string("unknown"));
     train_json_set(evaluation, "metrics", metrics);
-    if (!cli_folder_holds(folder, "evaluation.json")) /* of an earlier version */
+    if (!file_is_in(folder, "evaluation.json")) /* of an earlier version */
         return STATUS_OK;
     TRY(read_object(folder, "evaluation.json", &origin, error));
     json_t *const adapter = json_object_get(origin, "adapter");
@@ -142,9 +142,9 @@ Status cmd_compare_read(const char *folder, json_t *runs, json_t *evaluations, E
                          "%s: there is no such folder; name one that lnclip train or lnclip eval "
                          "wrote",
                          folder);
-    const bool run = cli_folder_holds(folder, "recipe.txt"),
-               evaluation = cli_folder_holds(folder, "metrics.json");
-    const bool several = cli_folder_holds(folder, "comparison.json");
+    const bool run = file_is_in(folder, "recipe.txt"),
+               evaluation = file_is_in(folder, "metrics.json");
+    const bool several = file_is_in(folder, "comparison.json");
     if (!run && !evaluation && !several)
         return error_set(error, STATUS_FAILED,
                          "%s: holds neither a run (recipe.txt) nor a finished evaluation "

@@ -433,11 +433,10 @@ static Status find_kind(const char *path, Kind *kind, Error *error)
         TRY(safetensors_open(&file, path, error));
         *kind = kind_of_file(file);
         safetensors_close(file);
-    } else if (cli_folder_holds(path, "recipe.txt")) {
+    } else if (file_is_in(path, "recipe.txt")) {
         *kind = KIND_RUN;
-    } else if (cli_folder_holds(path, "config.json") ||
-               cli_folder_holds(path, "model.safetensors") ||
-               cli_folder_holds(path, "model.safetensors.index.json")) {
+    } else if (file_is_in(path, "config.json") || file_is_in(path, "model.safetensors") ||
+               file_is_in(path, "model.safetensors.index.json")) {
         *kind = KIND_MODEL;
     } else {
         return error_set(error, STATUS_FAILED,

@@ -687,6 +687,13 @@ bool file_exists(const char *path)
     return stat(path, &facts) == 0;
 }
 
+bool file_is_in(const char *folder, const char *name)
+{
+    char path[FILE_PATH_SIZE];
+    Error error = {0};
+    return file_join(path, folder, name, &error) == STATUS_OK && file_exists(path);
+}
+
 bool file_is_folder(const char *path)
 {
     struct stat facts;

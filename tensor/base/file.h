@@ -159,6 +159,9 @@ Status file_make_folders(const char *path, Error *error);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 
+/* Whether folder/name is there. */
+bool file_is_in(const char *folder, const char *name);
+
 /*
  * Writes folder/name to `out`, or an absolute `name` itself. STATUS_FAILED if it exceeds
  * FILE_PATH_SIZE.

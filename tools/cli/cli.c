@@ -60,13 +60,6 @@ int cli_report(const Error *error)
     return CLI_FAILED;
 }
 
-bool cli_folder_holds(const char *folder, const char *name)
-{
-    char path[FILE_PATH_SIZE];
-    Error error = {0};
-    return file_join(path, folder, name, &error) == STATUS_OK && file_exists(path);
-}
-
 int cli_usage_error(const char *format, ...)
 {
     Error error = {.status = STATUS_USAGE};

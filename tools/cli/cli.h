@@ -88,9 +88,6 @@ void cli_expect_option(const CliArguments *arguments, const char *option, const 
  */
 int cli_report(const Error *error);
 
-/* Whether folder/name is there. */
-bool cli_folder_holds(const char *folder, const char *name);
-
 /* A usage error built in place: prints like cli_report and returns 2. */
 int cli_usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

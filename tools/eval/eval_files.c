@@ -349,7 +349,7 @@ Status eval_result_remove(const char *folder, Error *error)
 bool eval_result_is_in(const char *folder)
 {
     for (int i = 0; i < RESULT_FILES; i++)
-        if (cli_folder_holds(folder, result_files[i].name))
+        if (file_is_in(folder, result_files[i].name))
             return true;
     return false;
 }
@@ -386,7 +386,7 @@ Status eval_comparisons_write(const EvalComparison *comparisons, int count, cons
 
 bool eval_comparisons_are_in(const char *folder)
 {
-    return cli_folder_holds(folder, comparison_file);
+    return file_is_in(folder, comparison_file);
 }
 
 Status eval_comparisons_remove(const char *folder, Error *error)
