@@ -15,7 +15,6 @@
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_lists.h"
 #include "tools/eval/eval_model.h"
-#include "tools/eval/eval_sets.h"
 #include "train/metrics/calibration.h"
 
 #include <stdlib.h>
@@ -265,8 +264,9 @@ static Status calibrate(const Request *request, Error *error)
     const CliStrings none = {0};
     const EvalAdapter adapter = {.path = request->adapter};
     const CliFrames frames = {.a_video = request->frames_per_video};
-    Status status =
-        eval_sets_read_one(&sets, "val", &request->val, &frames, &request->labels, error);
+    Status status = eval_sets_name(&sets, "val", request->val.items, request->val.count, error);
+    if (status == STATUS_OK)
+        status = eval_read_lists(&sets, &frames, &request->labels, error);
     if (status == STATUS_OK) {
         const EvalSet *const set = &sets.sets[0];
         cli_tell_sources_head(request->arguments);

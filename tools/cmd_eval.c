@@ -2,8 +2,9 @@
  * cmd_eval.c - lnclip eval: scores data sets with one adapter or several, and writes and prints
  * what the scores are worth.
  *
- * The story: arguments and lists (eval_sets.h), then for each adapter its scores (eval_model.h) and
- * what they yield (train/eval/eval_scores.h, eval_files.h), and at the end all adapters together
+ * The story: arguments and lists (tools/eval/eval_sets.h), then for each adapter its scores
+ * (eval_model.h), what they yield (train/eval/eval_result.h) and its files
+ * (tools/eval/eval_files.h), and at the end all adapters together
  * (eval_print.h). An earlier evaluation in a folder stays whole until the new one is finished, and
  * an interrupted one continues where it stopped.
  */
@@ -15,7 +16,6 @@
 #include "tools/eval/eval_files.h"
 #include "tools/eval/eval_model.h"
 #include "tools/eval/eval_print.h"
-#include "tools/eval/eval_sets.h"
 #include "tools/report/report.h"
 
 #include <limits.h>
@@ -93,15 +93,17 @@ static Status describe_sets(const Evaluation *evaluation, Error *error)
 static Status prepare(Evaluation *evaluation, Error *error)
 {
     const Request *const request = evaluation->request;
-    TRY(eval_perturbations_parse(&request->perturb, &evaluation->perturbations,
-                                 &evaluation->perturbation_count, error));
-    TRY(eval_adapters_read(&evaluation->adapters, &request->adapters, request->model.model,
-                           request->calibrated, error));
+    TRY(eval_perturbations_parse(request->perturb.items, request->perturb.count,
+                                 &evaluation->perturbations, &evaluation->perturbation_count,
+                                 error));
+    TRY(eval_adapters_read(&evaluation->adapters, request->adapters.items, request->adapters.count,
+                           request->model.model, request->calibrated, error));
     const CliFrames frames = {request->frames_per_video,
                               cli_frame_choice_expect(request->frame_choice), request->limit,
                               request->metrics.seed};
-    TRY(eval_sets_read(&evaluation->sets, &request->arguments->positional, &frames,
-                       &request->labels, error));
+    const CliStrings *sets = &request->arguments->positional;
+    TRY(eval_sets_parse(&evaluation->sets, sets->items, sets->count, error));
+    TRY(eval_read_lists(&evaluation->sets, &frames, &request->labels, error));
     const size_t count = (size_t)evaluation->adapters.count;
     evaluation->scores = calloc(count, sizeof *evaluation->scores);
     evaluation->results = calloc(count, sizeof *evaluation->results);

@@ -13,8 +13,8 @@
 #include "tools/cli/cli.h"
 #include "tools/cmd_compare.h"
 #include "tools/cmd_inspect.h"
-#include "tools/eval/eval_sets.h"
 #include "train/eval/eval_partial.h"
+#include "tools/eval/eval_sets.h"
 #include "train/metrics/predictions.h"
 #include "train/metrics/reports.h"
 #include "train/recipe.h"
@@ -516,12 +516,12 @@ void fuzz_perturb_option(const uint8_t *data, size_t size)
 {
     enum { MOST = 8 };
     char *text = fuzz_text(data, size), *arguments[MOST + 1];
-    const CliStrings strings = {(const char **)arguments,
-                                cut_arguments(text, size, arguments, MOST)};
+    const int argument_count = cut_arguments(text, size, arguments, MOST);
     DataPerturbation *perturbations = NULL;
     int count = 0;
     Error error = {0};
-    if (eval_perturbations_parse(&strings, &perturbations, &count, &error) == STATUS_OK)
+    if (eval_perturbations_parse((const char **)arguments, argument_count, &perturbations, &count,
+                                 &error) == STATUS_OK)
         free(perturbations);
     free(text);
 }

@@ -55,16 +55,17 @@ static Status understand(EvalAdapters *all, const char *argument, bool *named, E
     return STATUS_OK;
 }
 
-static Status understand_all(EvalAdapters *all, const CliStrings *arguments, Error *error)
+static Status understand_all(EvalAdapters *all, const char *const *arguments, int count,
+                             Error *error)
 {
-    for (int i = 0; i < arguments->count; i++) {
+    for (int i = 0; i < count; i++) {
         bool named;
-        TRY(understand(all, arguments->items[i], &named, error));
-        if (!named && arguments->count > 1)
+        TRY(understand(all, arguments[i], &named, error));
+        if (!named && count > 1)
             return error_set(error, STATUS_USAGE,
                              "--adapter %s: of several adapters each needs a name; write "
                              "NAME=FILE, NAME names its folder",
-                             arguments->items[i]);
+                             arguments[i]);
         all->named = named;
     }
     return STATUS_OK;
@@ -131,19 +132,19 @@ static Status without_adapter(EvalAdapters *all, const char *model, bool calibra
     return status;
 }
 
-Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, const char *model,
-                          bool calibrated, Error *error)
+Status eval_adapters_read(EvalAdapters *adapters, const char *const *arguments, int count,
+                          const char *model, bool calibrated, Error *error)
 {
-    const size_t room = arguments->count > 0 ? (size_t)arguments->count : 1;
+    const size_t room = count > 0 ? count : 1;
     *adapters = (EvalAdapters){
         .adapters = calloc(room, sizeof *adapters->adapters),
         .texts = calloc(room, sizeof *adapters->texts),
     };
     if (!adapters->adapters || !adapters->texts)
         return mem_full(0, "the adapters", error);
-    if (arguments->count == 0)
+    if (count == 0)
         return without_adapter(adapters, model, calibrated, error);
-    TRY(understand_all(adapters, arguments, error));
+    TRY(understand_all(adapters, arguments, count, error));
     for (int i = 0; i < adapters->count; i++)
         TRY(read_adapter(&adapters->adapters[i], calibrated, error));
     return STATUS_OK;

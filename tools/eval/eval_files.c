@@ -3,18 +3,18 @@
  */
 #include "tools/eval/eval_files.h"
 
+#include "tensor/base/file.h"
 #include "tensor/base/mem.h"
-#include "tools/cli/cli_metrics.h"
 #include "train/json.h"
 #include "train/run/run_record.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* ---- metrics.json
- * -------------------------------------------------------------------------------- */
+/* ---- metrics.json ---------------------------------------------------------------------------- */
 
 static json_t *at_json(const MetricsAtThreshold *at)
 {
@@ -59,8 +59,7 @@ static Status write_summary(const EvalResult *result, FILE *stream, Error *error
     return metrics_reports_write_summary(stream, result->reports, result->sets->set_count, error);
 }
 
-/* ---- predictions.csv
- * ----------------------------------------------------------------------------- */
+/* ---- predictions.csv ------------------------------------------------------------------------- */
 
 /* Whether a list tells other sources than the paths of its frames do. */
 static bool names_sources(const EvalResult *result)
@@ -93,8 +92,7 @@ static Status write_predictions(const EvalResult *result, FILE *stream, Error *e
     return STATUS_OK;
 }
 
-/* ---- evaluation.json
- * ----------------------------------------------------------------------------- */
+/* ---- evaluation.json ------------------------------------------------------------------------- */
 
 static json_t *calibration_json(const EvalAdapter *adapter)
 {
@@ -193,8 +191,7 @@ static Status write_evaluation(const EvalResult *result, FILE *stream, Error *er
     return train_json_write(document, stream, 17, "eval", error);
 }
 
-/* ---- robustness
- * ---------------------------------------------------------------------------------- */
+/* ---- robustness ------------------------------------------------------------------------------ */
 
 /* {NAME: {KIND: [{"strength": S, "frame": ..., "video": ..., ...}]}} */
 static Status write_robustness(const EvalResult *result, FILE *stream, Error *error)
@@ -224,53 +221,59 @@ static Status write_robustness(const EvalResult *result, FILE *stream, Error *er
     return train_json_write(document, stream, 17, "eval", error);
 }
 
-static void robustness_rows(CliTable *table, const MetricsReport *report, const char *kind,
+static void write_exactly(FILE *stream, double value)
+{
+    putc(',', stream);
+    if (isfinite(value))
+        fprintf(stream, "%.17g", value);
+}
+
+static void write_word(FILE *stream, const char *word)
+{
+    metrics_predictions_write_field(stream, word, strlen(word));
+    putc(',', stream);
+}
+
+static void robustness_rows(FILE *stream, const MetricsReport *report, const char *kind,
                             const char *strength)
 {
     MetricsReportLevel levels[METRICS_REPORT_LEVELS];
     metrics_report_levels(report, levels);
     for (int i = 0; i < (report->has_videos ? 2 : 1); i++) {
-        const Metrics *const metrics = levels[i].metrics;
-        cli_table_words(table, report->dataset);
-        cli_table_words(table, kind);
-        cli_table_words(table, strength);
-        cli_table_words(table, levels[i].key);
-        cli_table_count(table, metrics->n_real);
-        cli_table_count(table, metrics->n_fake);
-        cli_table_estimate(table, metrics->auroc, levels[i].intervals->of[METRICS_AUROC]);
-        cli_table_number(table, metrics->ap);
-        cli_table_number(table, metrics->eer);
-        cli_table_number(table, metrics->accuracy);
+        const Metrics *metrics = levels[i].metrics;
+        const MetricsInterval auroc = levels[i].intervals->of[METRICS_AUROC];
+        write_word(stream, report->dataset);
+        write_word(stream, kind);
+        write_word(stream, strength);
+        write_word(stream, levels[i].key);
+        fprintf(stream, "%zu,%zu", metrics->n_real, metrics->n_fake);
+        write_exactly(stream, metrics->auroc);
+        write_exactly(stream, auroc.lower);
+        write_exactly(stream, auroc.upper);
+        write_exactly(stream, metrics->ap);
+        write_exactly(stream, metrics->eer);
+        write_exactly(stream, metrics->accuracy);
+        putc('\n', stream);
     }
 }
 
 static Status write_robustness_csv(const EvalResult *result, FILE *stream, Error *error)
 {
-    static const CliColumn columns[] = {
-        {.key = "dataset"},
-        {.key = "perturbation"},
-        {.key = "strength"},
-        {.key = "level"},
-        {.key = "n_real", .unit = CLI_COUNT},
-        {.key = "n_fake", .unit = CLI_COUNT},
-        {.key = "auroc", .unit = CLI_ESTIMATE},
-        {.key = "ap", .unit = CLI_FRACTION},
-        {.key = "eer", .unit = CLI_FRACTION},
-        {.key = "accuracy", .unit = CLI_FRACTION},
-    };
-    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    (void)error; /* a failed write stays with the stream */
+    fputs("dataset,perturbation,strength,level,n_real,n_fake,auroc,auroc_lower,auroc_upper,ap,eer,"
+          "accuracy\n",
+          stream);
     for (int s = 0; s < result->sets->set_count; s++) {
-        robustness_rows(table, &result->reports[s], "none", "");
+        robustness_rows(stream, &result->reports[s], "none", "");
         for (int p = 0; p < result->perturbed_count; p++)
-            robustness_rows(table, &result->perturbed[p].reports[s],
+            robustness_rows(stream, &result->perturbed[p].reports[s],
                             result->perturbed[p].perturbation->kind,
                             result->perturbed[p].perturbation->text);
     }
-    return cli_table_print(table, CLI_CSV, stream, error);
+    return STATUS_OK;
 }
 
-/* ---- all together
- * -------------------------------------------------------------------------------- */
+/* ---- all together ---------------------------------------------------------------------------- */
 
 typedef struct ResultFile {
     const char *name;
@@ -362,8 +365,7 @@ bool eval_is_file_name(const char *name)
     return strcmp(name, comparison_file) == 0 || strcmp(name, "report.html") == 0;
 }
 
-/* ---- comparison.json
- * ----------------------------------------------------------------------------- */
+/* ---- comparison.json ------------------------------------------------------------------------- */
 
 json_t *eval_comparisons_json(const EvalComparison *comparisons, int count)
 {

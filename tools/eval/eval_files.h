@@ -4,7 +4,7 @@
 #ifndef LNCLIP_TOOLS_EVAL_EVAL_FILES_H
 #define LNCLIP_TOOLS_EVAL_EVAL_FILES_H
 
-#include "train/eval/eval_scores.h"
+#include "train/eval/eval_result.h"
 
 #include <jansson.h>
 

@@ -3,6 +3,27 @@
  */
 #include "tools/eval/eval_model.h"
 
+#include "tensor/base/mem.h"
+
+#include <stdlib.h>
+
+Status eval_read_lists(EvalSets *sets, const CliFrames *frames, const CliStrings *labels,
+                       Error *error)
+{
+    CliSet *wanted = mem_new(sets->set_count, sizeof *wanted, "the data sets", error);
+    if (!wanted)
+        return error->status;
+    for (int i = 0; i < sets->set_count; i++) {
+        EvalSet *set = &sets->sets[i];
+        wanted[i] = (CliSet){set->name, set->lists, set->list_count, *frames, &set->frames};
+    }
+    const Status status = cli_read_sets(wanted, sets->set_count, labels, error);
+    free(wanted);
+    if (status == STATUS_OK)
+        eval_sets_line_up(sets);
+    return status;
+}
+
 /* What the events of a scoring are shown with. */
 typedef struct Show {
     const char *folder;

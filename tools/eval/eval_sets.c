@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- data sets
- * ----------------------------------------------------------------------------------- */
+/* ---- data sets ------------------------------------------------------------------------------- */
 
 /* The set of that name, made if there is none. The array has room for one set an argument. */
 static EvalSet *find_set(EvalSets *sets, const char *name)
@@ -59,28 +58,6 @@ static Status add_argument(EvalSets *sets, const char *argument, Error *error)
     return add_list(set, list, argument, error);
 }
 
-/* Reads the lists of every set and lines their frames up. */
-static Status read_lists(EvalSets *sets, const CliFrames *frames, const CliStrings *labels,
-                         Error *error)
-{
-    CliSet *const wanted = calloc((size_t)sets->set_count, sizeof *wanted);
-    if (!wanted)
-        return mem_full(0, "the data sets", error);
-    for (int i = 0; i < sets->set_count; i++) {
-        EvalSet *const set = &sets->sets[i];
-        wanted[i] = (CliSet){set->name, set->lists, set->list_count, *frames, &set->frames};
-    }
-    const Status status = cli_read_sets(wanted, sets->set_count, labels, error);
-    free(wanted);
-    for (int i = 0; status == STATUS_OK && i < sets->set_count; i++) {
-        EvalSet *const set = &sets->sets[i];
-        data_list_hash(&set->frames, set->hash);
-        set->first = sets->count;
-        sets->count += (size_t)set->frames.count;
-    }
-    return status;
-}
-
 static Status allocate(EvalSets *sets, int count, Error *error)
 {
     *sets = (EvalSets){
@@ -90,23 +67,33 @@ static Status allocate(EvalSets *sets, int count, Error *error)
     return sets->sets && sets->texts ? STATUS_OK : mem_full(0, "the data sets", error);
 }
 
-Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, const CliFrames *frames,
-                      const CliStrings *labels, Error *error)
+Status eval_sets_parse(EvalSets *sets, const char *const *arguments, int count, Error *error)
 {
-    TRY(allocate(sets, arguments->count, error));
-    for (int i = 0; i < arguments->count; i++)
-        TRY(add_argument(sets, arguments->items[i], error));
-    return read_lists(sets, frames, labels, error);
+    TRY(allocate(sets, count, error));
+    for (int i = 0; i < count; i++)
+        TRY(add_argument(sets, arguments[i], error));
+    return STATUS_OK;
 }
 
-Status eval_sets_read_one(EvalSets *sets, const char *name, const CliStrings *lists,
-                          const CliFrames *frames, const CliStrings *labels, Error *error)
+Status eval_sets_name(EvalSets *sets, const char *name, const char *const *lists, int count,
+                      Error *error)
 {
     TRY(allocate(sets, 1, error));
-    EvalSet *const set = find_set(sets, name);
-    for (int i = 0; i < lists->count; i++)
-        TRY(add_list(set, lists->items[i], lists->items[i], error));
-    return read_lists(sets, frames, labels, error);
+    EvalSet *set = find_set(sets, name);
+    for (int i = 0; i < count; i++)
+        TRY(add_list(set, lists[i], lists[i], error));
+    return STATUS_OK;
+}
+
+void eval_sets_line_up(EvalSets *sets)
+{
+    sets->count = 0;
+    for (int i = 0; i < sets->set_count; i++) {
+        EvalSet *set = &sets->sets[i];
+        data_list_hash(&set->frames, set->hash);
+        set->first = sets->count;
+        sets->count += (size_t)set->frames.count;
+    }
 }
 
 void eval_sets_free(EvalSets *sets)
@@ -122,8 +109,7 @@ void eval_sets_free(EvalSets *sets)
     *sets = (EvalSets){0};
 }
 
-/* ---- perturbations
- * ------------------------------------------------------------------------------- */
+/* ---- perturbations --------------------------------------------------------------------------- */
 
 typedef struct Perturbations {
     DataPerturbation *items; /* [count] */
@@ -209,13 +195,13 @@ static Status add_combinations(Perturbations *all, const char *rest, Chosen chos
     }
 }
 
-Status eval_perturbations_parse(const CliStrings *arguments, DataPerturbation **perturbations,
-                                int *count, Error *error)
+Status eval_perturbations_parse(const char *const *arguments, int argument_count,
+                                DataPerturbation **perturbations, int *count, Error *error)
 {
     Perturbations all = {0};
     Status status = STATUS_OK;
-    for (int i = 0; i < arguments->count && status == STATUS_OK; i++)
-        status = add_combinations(&all, arguments->items[i], (Chosen){0}, error);
+    for (int i = 0; i < argument_count && status == STATUS_OK; i++)
+        status = add_combinations(&all, arguments[i], (Chosen){0}, error);
     if (status != STATUS_OK) {
         free(all.items);
         all = (Perturbations){0};

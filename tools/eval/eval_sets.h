@@ -5,22 +5,22 @@
 #define LNCLIP_TOOLS_EVAL_EVAL_SETS_H
 
 #include "data/augment/augment.h"
-#include "tools/cli/cli.h"
-#include "tools/cli/cli_lists.h"
 #include "train/eval/eval_result.h"
 
 /*
- * Understands arguments NAME=LIST[,LIST...] (a comma separates only if there is no file of the
- * whole name) and reads all lists; `frames` says what is kept of each set, `labels` are the values
- * of --label. STATUS_USAGE for another form, STATUS_FAILED for lists that cannot be read. *sets is
- * the caller's to free (eval_sets_free), also after a failure.
+ * Understands arguments [count] NAME=LIST[,LIST...] (a comma separates only if there is no file of
+ * the whole name). STATUS_USAGE for another form. The frames of the sets are the caller's to read
+ * (EvalSet.lists into EvalSet.frames), before eval_sets_line_up. *sets is the caller's to free
+ * (eval_sets_free), also after a failure.
  */
-Status eval_sets_read(EvalSets *sets, const CliStrings *arguments, const CliFrames *frames,
-                      const CliStrings *labels, Error *error);
+Status eval_sets_parse(EvalSets *sets, const char *const *arguments, int count, Error *error);
 
-/* One set of that name from `lists`. Otherwise as eval_sets_read. */
-Status eval_sets_read_one(EvalSets *sets, const char *name, const CliStrings *lists,
-                          const CliFrames *frames, const CliStrings *labels, Error *error);
+/* One set of that name with lists [count], which are borrowed. Otherwise as eval_sets_parse. */
+Status eval_sets_name(EvalSets *sets, const char *name, const char *const *lists, int count,
+                      Error *error);
+
+/* Puts the frames of all sets, which have been read, into one order, and hashes each set's. */
+void eval_sets_line_up(EvalSets *sets);
 void eval_sets_free(EvalSets *sets);
 
 typedef struct EvalAdapters {
@@ -38,8 +38,8 @@ typedef struct EvalAdapters {
  * argument it is the file of `model` that says it. To be freed (eval_adapters_free) also after a
  * failure.
  */
-Status eval_adapters_read(EvalAdapters *adapters, const CliStrings *arguments, const char *model,
-                          bool calibrated, Error *error);
+Status eval_adapters_read(EvalAdapters *adapters, const char *const *arguments, int count,
+                          const char *model, bool calibrated, Error *error);
 void eval_adapters_free(EvalAdapters *adapters);
 
 /*
@@ -48,8 +48,8 @@ void eval_adapters_free(EvalAdapters *adapters);
  * one kind together, the caller's to free(). STATUS_USAGE for what data_augment_perturb refuses,
  * for one given twice, and for more than EVAL_PERTURBATIONS_MOST.
  */
-Status eval_perturbations_parse(const CliStrings *arguments, DataPerturbation **perturbations,
-                                int *count, Error *error);
+Status eval_perturbations_parse(const char *const *arguments, int argument_count,
+                                DataPerturbation **perturbations, int *count, Error *error);
 
 enum { EVAL_PERTURBATIONS_MOST = 1000 };
 
