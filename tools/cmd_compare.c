@@ -13,7 +13,7 @@
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_table.h"
 #include "tools/cmd_inspect.h"
-#include "tools/eval/eval_files.h"
+#include "train/eval/eval_files.h"
 #include "train/json.h"
 
 #include <math.h>

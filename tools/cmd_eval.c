@@ -2,9 +2,9 @@
  * cmd_eval.c - lnclip eval: scores data sets with one adapter or several, and writes and prints
  * what the scores are worth.
  *
- * The story: arguments and lists (tools/eval/eval_sets.h), then for each adapter its scores
+ * The story: arguments and lists (train/eval/eval_sets.h), then for each adapter its scores
  * (eval_model.h), what they yield (train/eval/eval_result.h) and its files
- * (tools/eval/eval_files.h), and at the end all adapters together
+ * (train/eval/eval_files.h), and at the end all adapters together
  * (eval_print.h). An earlier evaluation in a folder stays whole until the new one is finished, and
  * an interrupted one continues where it stopped.
  */
@@ -13,10 +13,10 @@
 #include "tools/cli/cli_checks.h"
 #include "tools/cli/cli_lists.h"
 #include "tools/cli/cli_metrics.h"
-#include "tools/eval/eval_files.h"
 #include "tools/eval/eval_model.h"
 #include "tools/eval/eval_print.h"
 #include "tools/report/report.h"
+#include "train/eval/eval_files.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -14,7 +14,7 @@
 #include "tools/cmd_compare.h"
 #include "tools/cmd_inspect.h"
 #include "train/eval/eval_partial.h"
-#include "tools/eval/eval_sets.h"
+#include "train/eval/eval_sets.h"
 #include "train/metrics/predictions.h"
 #include "train/metrics/reports.h"
 #include "train/recipe.h"

@@ -7,8 +7,8 @@
 
 #include "tools/cli/cli_lists.h"
 #include "tools/cli/cli_model.h"
-#include "tools/eval/eval_sets.h"
 #include "train/eval/eval_scores.h"
+#include "train/eval/eval_sets.h"
 
 /*
  * Reads the lists of all sets; `frames` says what is kept of each set, `labels` are the values of

@@ -5,7 +5,7 @@
 
 #include "tensor/base/mem.h"
 #include "tools/cli/cli_metrics.h"
-#include "tools/eval/eval_files.h"
+#include "train/eval/eval_files.h"
 #include "train/json.h"
 
 #include <math.h>

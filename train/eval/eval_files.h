@@ -1,8 +1,8 @@
 /*
  * eval_files.h - the files that hold the result of an evaluation (docs/formats.md).
  */
-#ifndef LNCLIP_TOOLS_EVAL_EVAL_FILES_H
-#define LNCLIP_TOOLS_EVAL_EVAL_FILES_H
+#ifndef LNCLIP_TRAIN_EVAL_EVAL_FILES_H
+#define LNCLIP_TRAIN_EVAL_EVAL_FILES_H
 
 #include "train/eval/eval_result.h"
 

@@ -1,12 +1,12 @@
 /*
  * eval_adapters.c - the adapters of an evaluation: see eval_sets.h.
  */
-#include "tools/eval/eval_sets.h"
+#include "train/eval/eval_sets.h"
 
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
 #include "tensor/safetensors.h"
-#include "tools/eval/eval_files.h"
+#include "train/eval/eval_files.h"
 #include "train/metrics/calibration.h"
 
 #include <stdlib.h>

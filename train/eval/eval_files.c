@@ -1,7 +1,7 @@
 /*
  * eval_files.c - the files of an evaluation: see eval_files.h. Encoding is jansson's.
  */
-#include "tools/eval/eval_files.h"
+#include "train/eval/eval_files.h"
 
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"

@@ -1,8 +1,8 @@
 /*
  * eval_sets.h - the arguments of an evaluation: data sets, adapters, perturbations.
  */
-#ifndef LNCLIP_TOOLS_EVAL_EVAL_SETS_H
-#define LNCLIP_TOOLS_EVAL_EVAL_SETS_H
+#ifndef LNCLIP_TRAIN_EVAL_EVAL_SETS_H
+#define LNCLIP_TRAIN_EVAL_EVAL_SETS_H
 
 #include "data/augment/augment.h"
 #include "train/eval/eval_result.h"

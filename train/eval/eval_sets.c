@@ -1,7 +1,7 @@
 /*
  * eval_sets.c - data sets and perturbations of an evaluation: see eval_sets.h.
  */
-#include "tools/eval/eval_sets.h"
+#include "train/eval/eval_sets.h"
 
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
