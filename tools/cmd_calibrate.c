@@ -199,12 +199,8 @@ static json_t *fit_json(const Fit *fit, const char *out)
 static Status tell(const Request *request, const Fit *fit, Error *error)
 {
     warn_about(&fit->temperature);
-    json_t *const found = fit_json(fit, request->out);
-    if (request->json)
-        return train_json_write(found, stdout, 17, "calibrate", error);
-    cli_json_print_text(stdout, found);
-    json_decref(found);
-    return STATUS_OK;
+    return cli_json_show(fit_json(fit, request->out), request->json, stdout, 17, "calibrate",
+                         error);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */

@@ -527,13 +527,9 @@ static int show(const Request *request, bool json)
         json_decref(out);
         return cli_report(&error);
     }
-    if (json)
-        return train_json_write(out, stdout, 9, request->path, &error) == STATUS_OK
-                   ? CLI_DONE
-                   : cli_report(&error);
-    cli_json_print_text(stdout, out);
-    json_decref(out);
-    return CLI_DONE;
+    return cli_json_show(out, json, stdout, 9, request->path, &error) == STATUS_OK
+               ? CLI_DONE
+               : cli_report(&error);
 }
 
 int cmd_inspect(int argc, char **argv)

@@ -5,6 +5,7 @@
 
 #include "tensor/base/text.h"
 #include "tools/cli/cli.h"
+#include "tools/cli/cli_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,60 +77,41 @@ static char *value_text(const json_t *value)
     return text;
 }
 
-/* One column of a table. Numbers stand right, everything else left. */
-typedef struct Column {
-    const char *name; /* borrowed from the first row */
-    int width;
-    bool right;
-} Column;
-
-static void measure(Column *column, const json_t *value)
-{
-    char *const text = value_text(value);
-    const int width = text ? (int)strlen(text) : 0;
-    column->width = width > column->width ? width : column->width;
-    column->right |= json_is_number(value);
-    free(text);
-}
-
-/* One cell; nothing is padded at the end of a line. */
-static void print_cell(FILE *stream, const Column *column, const char *text, bool last)
-{
-    const int width = last && !column->right ? 0 : column->width;
-    fprintf(stream, "%*s%s", column->right ? width : -width, text, last ? "\n" : "  ");
-}
-
-/* An array of objects that all have the members of the first. */
+/* An array of objects that all have the members of the first, as a table; columns of numbers are
+ * aligned to the right. */
 static void print_table(FILE *stream, const json_t *rows, int indent)
 {
-    Column columns[MAX_COLUMNS] = {0};
-    int count = 0;
+    CliColumn columns[MAX_COLUMNS] = {0};
+    Error error = {0};
+    size_t count = 0, i;
     const char *name;
     json_t *value;
+    const json_t *row;
     json_object_foreach(json_array_get(rows, 0), name, value)
     {
         if (count < MAX_COLUMNS)
-            columns[count++] = (Column){name, (int)strlen(name), false};
+            columns[count++] = (CliColumn){.heading = name, .unit = CLI_WORDS};
     }
-    size_t i;
-    const json_t *row;
+    if (count == 0)
+        return;
     json_array_foreach(rows, i, row)
     {
-        for (int c = 0; c < count; c++)
-            measure(&columns[c], json_object_get(row, columns[c].name));
+        for (size_t c = 0; c < count; c++)
+            if (json_is_number(json_object_get(row, columns[c].heading)))
+                columns[c].unit = CLI_FIGURES;
     }
-    fprintf(stream, "%*s", indent, "");
-    for (int c = 0; c < count; c++)
-        print_cell(stream, &columns[c], columns[c].name, c + 1 == count);
+    CliTable *table = cli_table_create(NULL, columns, count);
+    cli_table_indent(table, indent);
     json_array_foreach(rows, i, row)
     {
-        fprintf(stream, "%*s", indent, "");
-        for (int c = 0; c < count; c++) {
-            char *const text = value_text(json_object_get(row, columns[c].name));
-            print_cell(stream, &columns[c], text ? text : "?", c + 1 == count);
+        for (size_t c = 0; c < count; c++) {
+            char *text = value_text(json_object_get(row, columns[c].heading));
+            cli_table_words(table, text ? text : "?");
             free(text);
         }
     }
+    if (cli_table_print(table, CLI_TEXT, stream, &error) != STATUS_OK)
+        train_json_lose();
 }
 
 static void print_object(FILE *stream, const json_t *object, int indent)
@@ -162,4 +144,14 @@ static void print_object(FILE *stream, const json_t *object, int indent)
 void cli_json_print_text(FILE *stream, const json_t *object)
 {
     print_object(stream, object, 0);
+}
+
+Status cli_json_show(json_t *document, bool json, FILE *stream, int digits, const char *what,
+                     Error *error)
+{
+    if (json)
+        return train_json_write(document, stream, digits, what, error);
+    cli_json_print_text(stream, document);
+    json_decref(document);
+    return STATUS_OK;
 }

@@ -17,4 +17,12 @@ void cli_json_print_string(FILE *stream, const char *text);
  */
 void cli_json_print_text(FILE *stream, const json_t *object);
 
+/*
+ * Shows an object, which is built once, as JSON with `digits` digits of each number or to people as
+ * cli_json_print_text does, and ends the reference. STATUS_FAILED, naming `what`, as
+ * train_json_write.
+ */
+Status cli_json_show(json_t *document, bool json, FILE *stream, int digits, const char *what,
+                     Error *error);
+
 #endif

@@ -32,6 +32,7 @@ struct CliTable {
     Cell *cells; /* [count], row by row */
     size_t count, capacity;
     bool rule_next;
+    int indent;      /* blanks before a row */
     size_t unit_row; /* from 1: the row that has the unit `unit`; 0: none */
     CliUnit unit;
     bool broken; /* memory ran out */
@@ -171,6 +172,12 @@ void cli_table_row_unit(CliTable *table, CliUnit unit)
         return;
     table->unit = unit;
     table->unit_row = table->count / table->columns + 1;
+}
+
+void cli_table_indent(CliTable *table, int indent)
+{
+    if (table)
+        table->indent = indent;
 }
 
 void cli_table_rule(CliTable *table)
@@ -453,6 +460,7 @@ static int text_points(const char *text)
 static void print_row(const Print *print, size_t row)
 {
     const Renderer *const renderer = print->renderer;
+    fprintf(print->stream, "%*s", print->table->indent, "");
     fputs(renderer->before, print->stream);
     for (size_t f = 0; f < print->field_count; f++) {
         const Field *const field = &print->fields[f];

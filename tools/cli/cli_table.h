@@ -96,6 +96,9 @@ void cli_table_estimate(CliTable *table, double value, MetricsInterval interval)
  * this unit instead. */
 void cli_table_row_unit(CliTable *table, CliUnit unit);
 
+/* Puts blanks before each row: for a table within other text. */
+void cli_table_indent(CliTable *table, int indent);
+
 /* A rule before the next row (a blank line in text, none in CSV and Markdown). */
 void cli_table_rule(CliTable *table);
 
