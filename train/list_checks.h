@@ -70,8 +70,8 @@ Status train_check_lists(const DataList *const *lists, int count, TrainChecks ch
                          Threads *threads, TrainListFindings *findings, Error *error);
 
 /*
- * STATUS_FAILED for a list that is real or fake alone: nothing can be learned or compared. `name`
- * is its name in the message ("training").
+ * For tests. STATUS_FAILED for a list that is real or fake alone: nothing can be learned or
+ * compared. `name` is its name in the message ("training").
  */
 Status train_check_classes(const DataList *list, const char *name, Error *error);
 

@@ -96,10 +96,10 @@ Status train_recipe_read(TrainRecipe *recipe, const char *path, Error *error);
  */
 Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value, Error *error);
 
-/* The value of `key`, which must be known, as train_recipe_set takes it. */
+/* For tests. The value of `key`, which must be known, as train_recipe_set takes it. */
 void train_recipe_get(const TrainRecipe *recipe, const char *key, char out[TRAIN_TEXT_SIZE]);
 
-/* The keys in the order of the table, i from 0; NULL past the last. */
+/* For tests. The keys in the order of the table, i from 0; NULL past the last. */
 const char *train_recipe_key(int i);
 
 /*

@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-const double metrics_fpr_points[METRICS_FPR_POINTS] = {0.001, 0.01, 0.05};
+static const double fpr_points[METRICS_FPR_POINTS] = {0.001, 0.01, 0.05};
 
 #define METRIC(text, title, field, better)                                                         \
     {                                                                                              \
@@ -169,10 +169,9 @@ static double interpolate_tp(const MetricsWalk *walk, uint64_t fp, uint64_t tp, 
 static void pass_points(MetricsWalk *walk, uint64_t fp, uint64_t tp)
 {
     const double fpr = (double)fp / (double)walk->n_real;
-    for (; walk->points < METRICS_FPR_POINTS && fpr > metrics_fpr_points[walk->points];
-         walk->points++)
+    for (; walk->points < METRICS_FPR_POINTS && fpr > fpr_points[walk->points]; walk->points++)
         walk->tpr[walk->points] =
-            interpolate_tp(walk, fp, tp, metrics_fpr_points[walk->points]) / (double)walk->n_fake;
+            interpolate_tp(walk, fp, tp, fpr_points[walk->points]) / (double)walk->n_fake;
     if (walk->points == METRICS_FPR_POINTS && fpr > PARTIAL_FPR) {
         const double end = interpolate_tp(walk, fp, tp, PARTIAL_FPR);
         const double width = PARTIAL_FPR - (double)walk->fp / (double)walk->n_real;

@@ -15,7 +15,6 @@
 #include <stdint.h>
 
 enum { METRICS_FPR_POINTS = 3, METRICS_CALIBRATION_BINS = 15 };
-extern const double metrics_fpr_points[METRICS_FPR_POINTS]; /* 0.001, 0.01, 0.05 */
 
 /*
  * Fractions, never per cent. With one class only, everything but n_real, n_fake, accuracy and
@@ -43,7 +42,7 @@ typedef struct Metrics {
     /* and at p_fake > eer_threshold, which was chosen on the same scores and is therefore
      * optimistic. */
     double accuracy_at_eer, balanced_accuracy_at_eer, f1_macro_at_eer;
-    /* TPR on the ROC at metrics_fpr_points; where it rises vertically there, its highest. */
+    /* TPR on the ROC at FPR 0.001, 0.01 and 0.05; where it rises vertically there, its highest. */
     double tpr_at_fpr[METRICS_FPR_POINTS];
     /* Area under the ROC up to FPR 0.1, standardised by McClish (1989) so that chance is 0.5 and
      * perfect 1 (roc_auc_score(max_fpr=0.1)). */

@@ -46,8 +46,8 @@ Status train_event_file_open(FILE **stream, const char *path, Error *error);
 void train_event_file_write(FILE *stream, int64_t step, const TrainEventValue *values, int count);
 
 /*
- * CRC-32C (Castagnoli; RFC 3720, appendix B.4), as TFRecords mask it: rotated by 15 bits, plus
- * 0xa282ead8.
+ * For tests. CRC-32C (Castagnoli; RFC 3720, appendix B.4), as TFRecords mask it: rotated by 15
+ * bits, plus 0xa282ead8.
  */
 uint32_t train_event_crc32c(const void *bytes, size_t count);
 uint32_t train_event_masked(uint32_t crc);
