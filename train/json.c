@@ -19,7 +19,7 @@ void train_json_lose(void)
 
 static void *allocate(size_t size)
 {
-    void *const memory = malloc(size);
+    void *memory = malloc(size);
     if (!memory)
         train_json_lose();
     return memory;
@@ -37,7 +37,7 @@ bool train_json_complete(void)
 
 void train_json_set(json_t *object, const char *key, json_t *value)
 {
-    json_t *const name = train_json_string(key);
+    json_t *name = train_json_string(key);
     if (json_object_set_new(object, json_string_value(name), value) != 0)
         train_json_lose();
     json_decref(name);
@@ -82,7 +82,7 @@ json_t *train_json_string(const char *text)
     json_t *string = json_string(text); /* NULL also if `text` is no UTF-8 */
     if (string)
         return string;
-    char *const copy = text_printed(text);
+    char *copy = text_printed(text);
     if (copy)
         string = json_string(copy);
     free(copy);

@@ -31,12 +31,12 @@ static Status check_name(const char *name, const char *argument, Error *error)
 /* FILE or NAME=FILE; *named tells which. */
 static Status understand(EvalAdapters *all, const char *argument, bool *named, Error *error)
 {
-    char *const text = strdup(argument);
+    char *text = strdup(argument);
     if (!text)
         return mem_full(0, "the adapters", error);
     all->texts[all->count] = text;
-    EvalAdapter *const adapter = &all->adapters[all->count++];
-    char *const equals = strchr(text, '=');
+    EvalAdapter *adapter = &all->adapters[all->count++];
+    char *equals = strchr(text, '=');
     *named = equals && !file_exists(argument);
     if (!*named) {
         adapter->path = text;
@@ -77,8 +77,8 @@ static Status understand_all(EvalAdapters *all, const char *const *arguments, in
 static Status copy_value(const SafeTensors *file, const char *key, const char *missing, char **copy,
                          Error *error)
 {
-    const char *const value = safetensors_metadata(file, key);
-    const char *const text = value ? value : missing;
+    const char *value = safetensors_metadata(file, key);
+    const char *text = value ? value : missing;
     *copy = text ? strdup(text) : NULL;
     return *copy || !text ? STATUS_OK : mem_full(0, "the adapters", error);
 }
@@ -121,7 +121,7 @@ static Status without_adapter(EvalAdapters *all, const char *model, bool calibra
 {
     char path[FILE_PATH_SIZE];
     SafeTensors *file = NULL;
-    EvalAdapter *const adapter = &all->adapters[all->count++];
+    EvalAdapter *adapter = &all->adapters[all->count++];
     TRY(vit_model_file(model, path, error));
     TRY(safetensors_open(&file, path, error));
     Status status = copy_metadata(adapter, file, "unknown (the head is the model's own)", error);

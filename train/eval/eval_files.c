@@ -18,7 +18,7 @@
 
 static json_t *at_json(const MetricsAtThreshold *at)
 {
-    json_t *const object = json_object();
+    json_t *object = json_object();
     train_json_set(object, "threshold", train_json_number(at->threshold));
     train_json_set(object, "n_real", json_integer((json_int_t)at->n_real));
     train_json_set(object, "n_fake", json_integer((json_int_t)at->n_fake));
@@ -31,7 +31,7 @@ static json_t *at_json(const MetricsAtThreshold *at)
 
 json_t *eval_metrics_json(const EvalResult *result)
 {
-    json_t *const document = metrics_reports_json(result->reports, result->sets->set_count);
+    json_t *document = metrics_reports_json(result->reports, result->sets->set_count);
     const char *name;
     json_t *set;
     int i = 0;
@@ -39,8 +39,8 @@ json_t *eval_metrics_json(const EvalResult *result)
         return document;
     json_object_foreach(document, name, set)
     {
-        const EvalAtThresholds *const at = &result->at[i++];
-        json_t *const levels = json_object();
+        const EvalAtThresholds *at = &result->at[i++];
+        json_t *levels = json_object();
         train_json_set(levels, "frame", at_json(&at->frame));
         if (at->video.n_real + at->video.n_fake > 0)
             train_json_set(levels, "video", at_json(&at->video));
@@ -65,7 +65,7 @@ static Status write_summary(const EvalResult *result, FILE *stream, Error *error
 static bool names_sources(const EvalResult *result)
 {
     for (int s = 0; s < result->sets->set_count; s++) {
-        const EvalSet *const set = &result->sets->sets[s];
+        const EvalSet *set = &result->sets->sets[s];
         for (int i = 0; i < set->frames.count; i++) {
             const MetricsPrediction row =
                 eval_prediction(set, i, result->probabilities, result->margins);
@@ -82,7 +82,7 @@ static Status write_predictions(const EvalResult *result, FILE *stream, Error *e
     const bool sources = names_sources(result);
     metrics_predictions_write_header(stream, sources);
     for (int s = 0; s < result->sets->set_count; s++) {
-        const EvalSet *const set = &result->sets->sets[s];
+        const EvalSet *set = &result->sets->sets[s];
         for (int i = 0; i < set->frames.count; i++) {
             const MetricsPrediction row =
                 eval_prediction(set, i, result->probabilities, result->margins);
@@ -96,10 +96,10 @@ static Status write_predictions(const EvalResult *result, FILE *stream, Error *e
 
 static json_t *calibration_json(const EvalAdapter *adapter)
 {
-    const MetricsCalibration *const calibration = &adapter->calibration;
+    const MetricsCalibration *calibration = &adapter->calibration;
     if (!adapter->calibrated)
         return json_null();
-    json_t *const object = json_object();
+    json_t *object = json_object();
     train_json_set(object, "temperature", train_json_number(calibration->temperature));
     train_json_set(object, "threshold_fpr", train_json_number(calibration->fpr));
     train_json_set(object, "threshold_frame", train_json_number(calibration->threshold_frame));
@@ -112,14 +112,14 @@ static json_t *adapter_json(const EvalAdapter *adapter)
 {
     if (!adapter->path)
         return json_null();
-    json_t *const object = json_object();
+    json_t *object = json_object();
     train_json_set(object, "path", train_json_string(adapter->path));
     train_json_set(object, "hash", json_string(adapter->hash));
     train_json_set(object, "selected_on", train_json_string(adapter->selected_on));
     train_json_set(object, "recipe",
                    adapter->recipe ? train_json_recipe(adapter->recipe, train_json_string)
                                    : json_null());
-    json_t *const record = adapter->record ? json_loads(adapter->record, 0, NULL) : NULL;
+    json_t *record = adapter->record ? json_loads(adapter->record, 0, NULL) : NULL;
     train_json_set(object, "record", record ? record : json_null());
     train_json_set(object, "calibration", calibration_json(adapter));
     return object;
@@ -127,7 +127,7 @@ static json_t *adapter_json(const EvalAdapter *adapter)
 
 static json_t *set_json(const EvalSet *set)
 {
-    json_t *const object = json_object(), *const lists = json_array();
+    json_t *object = json_object(), *lists = json_array();
     int frames[2], videos[2];
     data_list_counts(&set->frames, frames, videos);
     for (int i = 0; i < set->list_count; i++)
@@ -146,7 +146,7 @@ static json_t *strength_json(const DataPerturbation *perturbation)
 {
     if (perturbation->count == 1)
         return train_json_number(perturbation->strengths[0]);
-    json_t *const strengths = json_array();
+    json_t *strengths = json_array();
     for (int i = 0; i < perturbation->count; i++)
         train_json_append(strengths, train_json_number(perturbation->strengths[i]));
     return strengths;
@@ -154,9 +154,9 @@ static json_t *strength_json(const DataPerturbation *perturbation)
 
 static json_t *perturbations_json(const EvalResult *result)
 {
-    json_t *const object = json_object();
+    json_t *object = json_object();
     for (int i = 0; i < result->perturbed_count; i++) {
-        const EvalPerturbed *const one = &result->perturbed[i];
+        const EvalPerturbed *one = &result->perturbed[i];
         json_t *strengths = json_object_get(object, one->perturbation->kind);
         if (!strengths) {
             strengths = json_array();
@@ -171,14 +171,14 @@ static Status write_evaluation(const EvalResult *result, FILE *stream, Error *er
 {
     static const char *const modes[] = {
         [METRICS_CI_AUTO] = "auto", [METRICS_CI_ON] = "on", [METRICS_CI_OFF] = "off"};
-    const EvalProvenance *const from = &result->provenance;
+    const EvalProvenance *from = &result->provenance;
     char processor[256], seed[24]; /* a seed may be too large for the integers of JSON */
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)from->seed);
     train_processor(processor, sizeof processor);
-    json_t *const sets = json_object();
+    json_t *sets = json_object();
     for (int i = 0; i < result->sets->set_count; i++)
         train_json_set(sets, result->sets->sets[i].name, set_json(&result->sets->sets[i]));
-    json_t *const document = json_pack(
+    json_t *document = json_pack(
         "{s:s, s:s, s:{s:o, s:s}, s:{s:o, s:s, s:s, s:i}, s:o, s:s, s:s, s:i, s:s, s:s, s:o, s:o, "
         "s:s, s:i}",
         "lnclip", LNCLIP_VERSION, "revision", train_revision(), "machine", "processor",
@@ -196,10 +196,10 @@ static Status write_evaluation(const EvalResult *result, FILE *stream, Error *er
 /* {NAME: {KIND: [{"strength": S, "frame": ..., "video": ..., ...}]}} */
 static Status write_robustness(const EvalResult *result, FILE *stream, Error *error)
 {
-    json_t *const document = json_object();
+    json_t *document = json_object();
     for (int p = 0; p < result->perturbed_count; p++) {
-        const EvalPerturbed *const one = &result->perturbed[p];
-        json_t *const reports = metrics_reports_json(one->reports, result->sets->set_count);
+        const EvalPerturbed *one = &result->perturbed[p];
+        json_t *reports = metrics_reports_json(one->reports, result->sets->set_count);
         const char *name;
         json_t *metrics;
         json_object_foreach(reports, name, metrics)
@@ -210,7 +210,7 @@ static Status write_robustness(const EvalResult *result, FILE *stream, Error *er
             json_t *strengths = json_object_get(kinds, one->perturbation->kind);
             if (!strengths)
                 train_json_set(kinds, one->perturbation->kind, strengths = json_array());
-            json_t *const entry = json_object();
+            json_t *entry = json_object();
             train_json_set(entry, "strength", strength_json(one->perturbation));
             if (json_object_update(entry, metrics) != 0)
                 train_json_lose();
@@ -321,7 +321,7 @@ Status eval_result_write(const EvalResult *result, const char *folder, Error *er
     int begun = 0;
     Status status = STATUS_OK;
     for (int i = 0; i < RESULT_FILES && status == STATUS_OK; i++) {
-        const ResultFile *const file = &result_files[i];
+        const ResultFile *file = &result_files[i];
         if (file->of_perturbations && result->perturbed_count == 0)
             continue;
         status = file_join(path, folder, file->name, error);
@@ -369,7 +369,7 @@ bool eval_is_file_name(const char *name)
 
 json_t *eval_comparisons_json(const EvalComparison *comparisons, int count)
 {
-    json_t *const others = json_object();
+    json_t *others = json_object();
     for (int i = 0; i < count; i++)
         train_json_set(
             others, comparisons[i].other->adapter->name,

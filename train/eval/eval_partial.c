@@ -35,7 +35,7 @@ static void format_header(char line[LINE_SIZE], const char *key)
 /* Parses the number before `stop`, one f32 in [low, high]; moves *cursor behind `stop`. */
 static bool parse_score(const char **cursor, char stop, float low, float high, float *value)
 {
-    const char *const end = strchr(*cursor, stop);
+    const char *end = strchr(*cursor, stop);
     double number = 0;
     if (!end || !number_parse(*cursor, (size_t)(end - *cursor), &number) ||
         !(number >= (double)low && number <= (double)high))
@@ -127,7 +127,7 @@ Status eval_partial_open(EvalPartial *partial, const char *folder, const char ke
  * again next time. */
 static bool write_line(FILE *stream, const EvalImages *images, const EvalKept *scores, size_t i)
 {
-    const float *const p = scores->probabilities + 2 * i;
+    const float *p = scores->probabilities + 2 * i;
     const float numbers[] = {p[0], p[1], scores->margins[i]};
     uint64_t stamp = images->stamps[i], content = file_content_hash(images->files[i]);
     if (file_stamp(images->files[i]) != stamp)
@@ -175,7 +175,7 @@ static bool is_partial(const char *name)
 
 void eval_partial_clean(const char *folder)
 {
-    DIR *const entries = opendir(folder);
+    DIR *entries = opendir(folder);
     const struct dirent *entry;
     while (entries && (entry = readdir(entries))) {
         char path[FILE_PATH_SIZE];
@@ -183,7 +183,7 @@ void eval_partial_clean(const char *folder)
         if (!is_partial(entry->d_name) ||
             file_join(path, folder, entry->d_name, &error) != STATUS_OK)
             continue;
-        FILE *const stream = fopen(path, "r");
+        FILE *stream = fopen(path, "r");
         if (stream && file_lock(fileno(stream)) != FILE_LOCK_BUSY)
             unlink(path);
         if (stream)

@@ -13,9 +13,9 @@
 MetricsPrediction eval_prediction(const EvalSet *set, int i, const float *probabilities,
                                   const float *margins)
 {
-    const DataFrame *const frame = &set->frames.frames[i];
+    const DataFrame *frame = &set->frames.frames[i];
     const size_t at = set->first + (size_t)i;
-    const float *const p = probabilities + 2 * at;
+    const float *p = probabilities + 2 * at;
     return (MetricsPrediction){
         .file = frame->path,
         .dataset = set->name,
@@ -34,7 +34,7 @@ static Status make_predictions(const EvalSets *sets, const float *probabilities,
 {
     *predictions = metrics_predictions_empty();
     for (int s = 0; s < sets->set_count; s++) {
-        const EvalSet *const set = &sets->sets[s];
+        const EvalSet *set = &sets->sets[s];
         for (int i = 0; i < set->frames.count; i++) {
             const MetricsPrediction row = eval_prediction(set, i, probabilities, margins);
             TRY(metrics_predictions_append(predictions, &row, error));
@@ -66,7 +66,7 @@ static Status make_perturbed(EvalResult *result, const EvalScoring *scoring,
         return error->status;
     for (int i = 0; i < scoring->perturbation_count; i++) {
         const size_t first = (size_t)(1 + i) * scoring->sets->count;
-        EvalPerturbed *const perturbed = &result->perturbed[result->perturbed_count++];
+        EvalPerturbed *perturbed = &result->perturbed[result->perturbed_count++];
         perturbed->perturbation = &scoring->perturbations[i];
         TRY(make_reports(scoring->sets, scores->probabilities + 2 * first, scores->margins + first,
                          settings, &perturbed->predictions, &perturbed->reports, error));
@@ -76,7 +76,7 @@ static Status make_perturbed(EvalResult *result, const EvalScoring *scoring,
 
 static Status find_at_thresholds(EvalResult *result, Error *error)
 {
-    const MetricsCalibration *const calibration = &result->adapter->calibration;
+    const MetricsCalibration *calibration = &result->adapter->calibration;
     if (!result->adapter->calibrated)
         return STATUS_OK;
     result->at =
@@ -84,7 +84,7 @@ static Status find_at_thresholds(EvalResult *result, Error *error)
     if (!result->at)
         return error->status;
     for (int i = 0; i < result->sets->set_count; i++) {
-        const MetricsScores *const scores = &result->scores[i];
+        const MetricsScores *scores = &result->scores[i];
         result->at[i].frame = metrics_at_threshold(scores->scores, scores->labels, scores->frames,
                                                    calibration->threshold_frame);
         result->at[i].video = metrics_at_threshold(scores->video_mean, scores->video_labels,
@@ -96,7 +96,7 @@ static Status find_at_thresholds(EvalResult *result, Error *error)
 Status eval_result_make(EvalResult *result, const EvalScoring *scoring, const EvalAdapter *adapter,
                         const EvalScores *scores, const MetricsUncertainty *settings, Error *error)
 {
-    const EvalSets *const sets = scoring->sets;
+    const EvalSets *sets = scoring->sets;
     int count = 0;
     result->sets = sets;
     result->adapter = adapter;

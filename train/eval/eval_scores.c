@@ -28,8 +28,8 @@ static void hash_floats(Hash *hash, const Tensor *tensor)
 
 static void hash_model(Hash *hash, const EvalScoring *scoring)
 {
-    const Vit *const vit = scoring->vit;
-    const VitConfig *const config = &vit->config;
+    const Vit *vit = scoring->vit;
+    const VitConfig *config = &vit->config;
     const float numbers[] = {(float)config->image_size,
                              (float)config->heads,
                              (float)config->activation,
@@ -68,7 +68,7 @@ static void make_key(const EvalScoring *scoring, int pass, char key[EVAL_KEY_SIZ
         hash_text(&hash, scoring->sets->sets[i].hash);
     }
     if (pass > 0) {
-        const DataPerturbation *const perturbation = &scoring->perturbations[pass - 1];
+        const DataPerturbation *perturbation = &scoring->perturbations[pass - 1];
         const uint64_t seed = perturbation->augment.noise > 0 ? scoring->seed : 0;
         hash_text(&hash, perturbation->kind);
         hash_bytes(&hash, perturbation->strengths,
@@ -88,11 +88,11 @@ static EvalKept of_pass(const Work *work, int pass)
 
 static void keep_scores(void *context, int done, int total, double images_per_second)
 {
-    Work *const work = context;
+    Work *work = context;
     (void)total; /* of this call of train_score; reported is the whole evaluation */
-    const EvalEvents *const events = &work->scoring->events;
+    const EvalEvents *events = &work->scoring->events;
     const size_t count = work->scores->count, in_pass = work->before + (size_t)done;
-    EvalPartial *const partial = &work->scores->partials[work->pass];
+    EvalPartial *partial = &work->scores->partials[work->pass];
     const EvalKept scores = of_pass(work, work->pass);
     if (!eval_partial_append(partial, &work->images, &scores, in_pass) && events->not_kept)
         events->not_kept(events->context, partial->path);
@@ -103,7 +103,7 @@ static void keep_scores(void *context, int done, int total, double images_per_se
 
 static Status score_pass(Work *work, Error *error)
 {
-    const EvalScoring *const wanted = work->scoring;
+    const EvalScoring *wanted = work->scoring;
     TrainScoring settings = wanted->settings;
     settings.progress = keep_scores;
     settings.context = work;
@@ -114,7 +114,7 @@ static Status score_pass(Work *work, Error *error)
     const EvalKept scores = of_pass(work, work->pass);
     const size_t kept = work->scores->partials[work->pass].done;
     for (int i = 0; i < wanted->sets->set_count; i++) {
-        const EvalSet *const set = &wanted->sets->sets[i];
+        const EvalSet *set = &wanted->sets->sets[i];
         const size_t count = (size_t)set->frames.count;
         const size_t first = kept > set->first ? kept - set->first : 0;
         work->before = set->first + first;
@@ -129,8 +129,8 @@ static Status score_pass(Work *work, Error *error)
 /* Packs the weights, if anything is left to score, and scores it. */
 static Status score_passes(Work *work, Error *error)
 {
-    const EvalScoring *const scoring = work->scoring;
-    EvalScores *const scores = work->scores;
+    const EvalScoring *scoring = work->scoring;
+    EvalScores *scores = work->scores;
     bool done = true;
     for (int pass = 0; pass < scores->passes; pass++)
         done = done && scores->partials[pass].done == scores->count;
@@ -145,9 +145,9 @@ static Status score_passes(Work *work, Error *error)
 /* The files of all frames, and their state before any of them is read. */
 static Status list_images(Work *work, Error *error)
 {
-    const EvalSets *const sets = work->scoring->sets;
-    const char **const files = mem_new(sets->count, sizeof *files, "the list of images", error);
-    uint64_t *const stamps =
+    const EvalSets *sets = work->scoring->sets;
+    const char **files = mem_new(sets->count, sizeof *files, "the list of images", error);
+    uint64_t *stamps =
         files ? mem_new(sets->count, sizeof *stamps, "the list of images", error) : NULL;
     work->images = (EvalImages){files, stamps, sets->count};
     if (!stamps)
@@ -164,7 +164,7 @@ static Status list_images(Work *work, Error *error)
 /* Makes the folder, and opens the scores an earlier try may have left there. */
 static Status open_folder(Work *work, const char *folder, Error *error)
 {
-    const EvalEvents *const events = &work->scoring->events;
+    const EvalEvents *events = &work->scoring->events;
     char key[EVAL_KEY_SIZE];
     TRY(list_images(work, error));
     TRY(file_make_folders(folder, error));
@@ -181,7 +181,7 @@ static Status open_folder(Work *work, const char *folder, Error *error)
 
 static void describe_model(const EvalScoring *scoring, EvalProvenance *provenance)
 {
-    const Vit *const vit = scoring->vit;
+    const Vit *vit = scoring->vit;
     provenance->model = scoring->model;
     snprintf(provenance->arch, sizeof provenance->arch, "%s", vit_config_name(&vit->config));
     snprintf(provenance->fingerprint, sizeof provenance->fingerprint, "%s", vit->fingerprint);
@@ -194,7 +194,7 @@ static void describe_model(const EvalScoring *scoring, EvalProvenance *provenanc
 
 static Status allocate(EvalScores *scores, int passes, size_t count, Error *error)
 {
-    const char *const what = "the scores";
+    const char *what = "the scores";
     *scores = (EvalScores){.passes = passes, .count = count};
     scores->partials = mem_new(passes, sizeof *scores->partials, what, error);
     if (!scores->partials)

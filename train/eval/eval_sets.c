@@ -17,7 +17,7 @@ static EvalSet *find_set(EvalSets *sets, const char *name)
     for (int i = 0; i < sets->set_count; i++)
         if (strcmp(sets->sets[i].name, name) == 0)
             return &sets->sets[i];
-    EvalSet *const set = &sets->sets[sets->set_count++];
+    EvalSet *set = &sets->sets[sets->set_count++];
     set->name = name;
     return set;
 }
@@ -27,7 +27,7 @@ static Status add_list(EvalSet *set, const char *list, const char *argument, Err
     if (list[0] == '\0')
         return error_set(error, STATUS_USAGE,
                          "%s: the name of a list is empty; write NAME=LIST[,LIST...]", argument);
-    const char **const lists = realloc(set->lists, (size_t)(set->list_count + 1) * sizeof *lists);
+    const char **lists = realloc(set->lists, (size_t)(set->list_count + 1) * sizeof *lists);
     if (!lists)
         return mem_full(0, "the data sets", error);
     set->lists = lists;
@@ -38,16 +38,16 @@ static Status add_list(EvalSet *set, const char *list, const char *argument, Err
 /* NAME=LIST[,LIST...]; commas separate only if there is no file of the whole name. */
 static Status add_argument(EvalSets *sets, const char *argument, Error *error)
 {
-    char *const text = strdup(argument);
+    char *text = strdup(argument);
     if (!text)
         return mem_full(0, "the data sets", error);
     sets->texts[sets->text_count++] = text;
-    char *const equals = strchr(text, '=');
+    char *equals = strchr(text, '=');
     if (!equals || equals == text)
         return error_set(error, STATUS_USAGE,
                          "%s: does not name a data set; write NAME=LIST[,LIST...]", argument);
     *equals = '\0';
-    EvalSet *const set = find_set(sets, text);
+    EvalSet *set = find_set(sets, text);
     char *list = equals + 1;
     if (file_exists(list))
         return add_list(set, list, argument, error);
@@ -134,8 +134,7 @@ static Status add_perturbation(Perturbations *all, const char *text, Error *erro
                          "--perturb: more than %d perturbations, each of which scores everything "
                          "once more; give fewer strengths",
                          EVAL_PERTURBATIONS_MOST);
-    DataPerturbation *const items =
-        realloc(all->items, (size_t)(all->count + 1) * sizeof *all->items);
+    DataPerturbation *items = realloc(all->items, (size_t)(all->count + 1) * sizeof *all->items);
     if (!items)
         return mem_full(0, "the data sets", error);
     all->items = items;

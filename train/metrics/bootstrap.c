@@ -76,7 +76,7 @@ static Status make_order(Order *order, const double *scores, const uint8_t *labe
                          const uint32_t *cluster, size_t n, Error *error)
 {
     const size_t room = n > 0 ? n : 1;
-    uint32_t *const rows = mem_new(room, sizeof *rows, purpose, error);
+    uint32_t *rows = mem_new(room, sizeof *rows, purpose, error);
     order->scores = mem_new(room, sizeof *order->scores, purpose, error);
     order->end = mem_new(room, sizeof *order->end, purpose, error);
     order->cluster = mem_new(room, sizeof *order->cluster, purpose, error);
@@ -107,7 +107,7 @@ static bool same_groups(const Order *a, const Order *b, size_t rows)
 
 static int compare_cells(const void *a, const void *b)
 {
-    const Cell *const x = a, *const y = b;
+    const Cell *x = a, *y = b;
     if (x->cluster != y->cluster)
         return x->cluster > y->cluster ? 1 : -1;
     if (x->bin != y->bin)
@@ -120,7 +120,7 @@ static int compare_cells(const void *a, const void *b)
 static void fill_cells(MetricsSample *sample, const double *scores, const uint8_t *labels,
                        const uint32_t *cluster)
 {
-    Cell *const cells = sample->cells;
+    Cell *cells = sample->cells;
     for (size_t i = 0; i < sample->rows; i++) {
         const double s = scores[i], miss = s - labels[i];
         const bool inside = s >= 0 && s <= 1;
@@ -136,7 +136,7 @@ static void fill_cells(MetricsSample *sample, const double *scores, const uint8_
     qsort(cells, sample->rows, sizeof *cells, compare_cells);
     size_t count = 0;
     for (size_t i = 0; i < sample->rows; i++) {
-        Cell *const last = &cells[count > 0 ? count - 1 : 0];
+        Cell *last = &cells[count > 0 ? count - 1 : 0];
         if (count == 0 || last->cluster != cells[i].cluster || last->bin != cells[i].bin) {
             cells[count++] = cells[i];
             continue;
@@ -147,7 +147,7 @@ static void fill_cells(MetricsSample *sample, const double *scores, const uint8_
         last->rows++;
     }
     sample->cell_count = count;
-    Cell *const shrunk = realloc(cells, (count > 0 ? count : 1) * sizeof *cells);
+    Cell *shrunk = realloc(cells, (count > 0 ? count : 1) * sizeof *cells);
     sample->cells = shrunk ? shrunk : cells;
 }
 
@@ -176,7 +176,7 @@ Status metrics_sample_create(MetricsSample **sample, const double *scores, const
     if (n > INT32_MAX)
         return error_set(error, STATUS_FAILED,
                          "scores: %zu rows are too many for a bootstrap; leave it out", n);
-    MetricsSample *const made = mem_new(1, sizeof *made, purpose, error);
+    MetricsSample *made = mem_new(1, sizeof *made, purpose, error);
     Status status = made ? STATUS_OK : error->status;
     if (made) {
         made->rows = n;
@@ -204,7 +204,7 @@ static MetricsProbabilitySums weigh_cells(const MetricsSample *sample, const uin
     double brier = 0, log_loss = 0, scores[METRICS_CALIBRATION_BINS] = {0};
     MetricsProbabilitySums calibration = {.outside = sample->outside};
     for (size_t i = 0; i < sample->cell_count; i++) {
-        const Cell *const cell = &sample->cells[i];
+        const Cell *cell = &sample->cells[i];
         const uint32_t weight = weights[cell->cluster];
         const uint64_t rows = (uint64_t)weight * cell->rows;
         total[cell->label] += rows;
@@ -225,8 +225,8 @@ static void weighted_walk(const Order *order, const uint32_t *weights, const uin
                           bool exact, Metrics *metrics)
 {
     enum { PARCEL = 128 };
-    const uint32_t *const cluster = order->cluster;
-    const uint8_t *const labels = order->labels;
+    const uint32_t *cluster = order->cluster;
+    const uint8_t *labels = order->labels;
     MetricsWalk walk;
     MetricsGroup parcel[PARCEL];
     size_t filled = 0, row = 0;
@@ -287,8 +287,8 @@ static void draw_class(const Bootstrap *b, uint32_t begin, uint32_t end, Random 
 
 static void resample(void *context, int task, int worker)
 {
-    const Bootstrap *const b = context;
-    uint32_t *const weights = b->weights + (size_t)worker * b->clusters;
+    const Bootstrap *b = context;
+    uint32_t *weights = b->weights + (size_t)worker * b->clusters;
     const size_t resamples = (size_t)b->draw->resamples;
     Random random = random_stream(b->draw->seed, RANDOM_BOOTSTRAP, (uint32_t)task, b->stream);
     memset(weights, 0, b->clusters * sizeof *weights);

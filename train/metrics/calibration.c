@@ -161,7 +161,7 @@ Status metrics_calibration_threshold(const double *probabilities, const uint8_t 
                                      double fpr, double *threshold, Error *error)
 {
     assert(probabilities && labels && threshold && error && fpr >= 0 && fpr < 1);
-    double *const reals = mem_new(n ? n : 1, sizeof *reals, purpose, error);
+    double *reals = mem_new(n ? n : 1, sizeof *reals, purpose, error);
     if (!reals)
         return error->status;
     size_t count = 0;
@@ -202,7 +202,7 @@ static bool is_key(const char *key)
 static Status read_number(const SafeTensors *file, const char *key, double minimum, double maximum,
                           double *value, Error *error)
 {
-    const char *const text = safetensors_metadata(file, key);
+    const char *text = safetensors_metadata(file, key);
     if (text && number_parse(text, strlen(text), value) && *value >= minimum && *value <= maximum)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
@@ -223,7 +223,7 @@ static Status read_all(const SafeTensors *file, MetricsCalibration *calibration,
     TRY(read_number(file, keys[1], 0, 1, &calibration->fpr, error));
     TRY(read_number(file, keys[2], 0, 1, &calibration->threshold_frame, error));
     TRY(read_number(file, keys[3], 0, 1, &calibration->threshold_video, error));
-    const char *const on = safetensors_metadata(file, keys[4]);
+    const char *on = safetensors_metadata(file, keys[4]);
     snprintf(calibration->on, sizeof calibration->on, "%s", on ? on : "unknown");
     return STATUS_OK;
 }
@@ -243,8 +243,8 @@ Status metrics_calibration_write(const char *path, const char *out, VitHeadKind 
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, path, error));
     const int count = safetensors_count(file), old = safetensors_metadata_count(file);
-    SafeTensor *const tensors = mem_new((size_t)count + 1, sizeof *tensors, purpose, error);
-    SafeTensorsMetadata *const metadata =
+    SafeTensor *tensors = mem_new((size_t)count + 1, sizeof *tensors, purpose, error);
+    SafeTensorsMetadata *metadata =
         mem_new((size_t)old + KEYS + 1, sizeof *metadata, purpose, error);
     char numbers[KEYS - 1][NUMBER_SIZE];
     const double values[KEYS - 1] = {calibration->temperature, calibration->fpr,
@@ -257,7 +257,7 @@ Status metrics_calibration_write(const char *path, const char *out, VitHeadKind 
         for (int i = 0; i < count; i++)
             tensors[i] = *safetensors_at(file, i);
         for (int i = 0; i < old; i++) {
-            const char *const key = safetensors_metadata_key(file, i);
+            const char *key = safetensors_metadata_key(file, i);
             if (!is_key(key) && strcmp(key, "head") != 0)
                 metadata[used++] = (SafeTensorsMetadata){key, safetensors_metadata(file, key)};
         }
@@ -279,7 +279,7 @@ void metrics_calibration_apply(VitHead *head, const MetricsCalibration *calibrat
 {
     Tensor *const tensors[] = {&head->weight, &head->bias};
     for (int t = 0; t < 2; t++) {
-        float *const numbers = tensor_f32(tensors[t]);
+        float *numbers = tensor_f32(tensors[t]);
         const size_t count = tensor_count(tensors[t]);
         for (size_t i = 0; i < count; i++)
             numbers[i] = (float)((double)numbers[i] / calibration->temperature);

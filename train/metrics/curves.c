@@ -108,8 +108,8 @@ static bool thin(MetricsPoint *points, int *count, int limit)
 {
     if (*count <= 2)
         return true;
-    Segment *const segments = malloc((size_t)limit * sizeof *segments);
-    int *const kept = malloc((size_t)limit * sizeof *kept);
+    Segment *segments = malloc((size_t)limit * sizeof *segments);
+    int *kept = malloc((size_t)limit * sizeof *kept);
     int segment_count = 1, kept_count = 2;
     if (!segments || !kept) {
         free(segments);
@@ -213,7 +213,7 @@ static void fill_reliability(const double *scores, const uint8_t *labels, size_t
         fakes[bin] += labels[i];
     }
     for (int b = 0; b < METRICS_CALIBRATION_BINS; b++) {
-        MetricsReliability *const bin = &curves->reliability[b];
+        MetricsReliability *bin = &curves->reliability[b];
         bin->mean_score =
             bin->rows > 0 ? metrics_sum_total(&sums[b]) / (double)bin->rows : (double)NAN;
         bin->fraction_fake = bin->rows > 0 ? (double)fakes[b] / (double)bin->rows : (double)NAN;

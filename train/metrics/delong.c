@@ -27,7 +27,7 @@ Status metrics_placements(const double *scores, const uint8_t *labels, size_t n,
     if (total[0] == 0 || total[1] == 0)
         return error_set(error, STATUS_FAILED,
                          "scores: hold one class only; give real and fake rows");
-    uint32_t *const order = mem_new(n, sizeof *order, purpose, error);
+    uint32_t *order = mem_new(n, sizeof *order, purpose, error);
     if (!order)
         return error->status;
     const Status status = metrics_ranking_order(scores, n, order, error);

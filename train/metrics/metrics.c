@@ -325,7 +325,7 @@ typedef struct Passes {
 static void pass(void *context, int task, int worker)
 {
     enum { CHUNK = 256 };
-    Passes *const passes = context;
+    Passes *passes = context;
     (void)worker;
     MetricsRanking ranking = *passes->ranking; /* what is met; the memory stays the owner's */
     MetricsWalk walk =
@@ -335,7 +335,7 @@ static void pass(void *context, int task, int worker)
     size_t count;
     do {
         for (count = 0; count < CHUNK; count++) {
-            MetricsGroup *const group = &groups[count];
+            MetricsGroup *group = &groups[count];
             if (!metrics_ranking_next(&ranking, &group->score, &group->reals, &group->fakes))
                 break;
             if (task == 1)

@@ -54,7 +54,7 @@ static int compare_files(const void *a, const void *b)
 static Status sort_files(const Side *side, NamedFrame **named, Error *error)
 {
     const size_t n = side->set->frames;
-    NamedFrame *const made = mem_new(n, sizeof *made, purpose, error);
+    NamedFrame *made = mem_new(n, sizeof *made, purpose, error);
     *named = NULL;
     if (!made)
         return error->status;
@@ -121,12 +121,12 @@ static Status match_positions(Pair *pair, Error *error)
 
 static Status match_labels(const Pair *pair, Error *error)
 {
-    const MetricsScores *const a = pair->a.set, *const b = pair->b.set;
+    const MetricsScores *a = pair->a.set, *b = pair->b.set;
     for (size_t i = 0; i < b->frames; i++) {
         const uint32_t other = pair->frame_of[i];
         if (a->labels[other] == b->labels[i])
             continue;
-        const char *const file = file_at(&pair->b, i);
+        const char *file = file_at(&pair->b, i);
         return error_set(error, STATUS_FAILED,
                          "%s: row %zu of data set %s%s%s is labelled %d, but %d in %s; compare "
                          "scores of the same rows",
@@ -139,7 +139,7 @@ static Status match_labels(const Pair *pair, Error *error)
 /* Every video of b has the frames of one video of a, and no other video of b has them. */
 static Status match_videos(Pair *pair, Error *error)
 {
-    const MetricsScores *const a = pair->a.set, *const b = pair->b.set;
+    const MetricsScores *a = pair->a.set, *b = pair->b.set;
     if (a->has_videos != b->has_videos)
         return error_set(error, STATUS_FAILED,
                          "%s: tells no videos of data set %s, but %s does; give both files the "
@@ -153,7 +153,7 @@ static Status match_videos(Pair *pair, Error *error)
         pair->video_of[v] = METRICS_NO_VIDEO;
     for (size_t i = 0; i < b->frames && same; i++) {
         const uint32_t of_a = a->frame_video[pair->frame_of[i]];
-        uint32_t *const of_b = &pair->video_of[b->frame_video[i]];
+        uint32_t *of_b = &pair->video_of[b->frame_video[i]];
         same = *of_b == METRICS_NO_VIDEO || *of_b == of_a;
         *of_b = of_a;
     }
@@ -220,11 +220,10 @@ static Status level_points(const Level *level, Threads *threads, MetricsDifferen
 static Status level_delong(const Level *level, MetricsIntervalMethod method,
                            MetricsDifference *difference, Error *error)
 {
-    double *const placements = mem_new(3 * (level->n + 1), sizeof *placements, purpose, error);
+    double *placements = mem_new(3 * (level->n + 1), sizeof *placements, purpose, error);
     if (!placements)
         return error->status;
-    double *const of_a = placements, *const of_b = of_a + level->n,
-                  *const matched = of_b + level->n;
+    double *of_a = placements, *of_b = of_a + level->n, *const matched = of_b + level->n;
     Status status = metrics_placements(level->ranks_a, level->labels_a, level->n, of_a, error);
     if (status == STATUS_OK)
         status = metrics_placements(level->ranks_b, level->labels_b, level->n, of_b, error);
@@ -268,10 +267,10 @@ static Status bootstrap_levels(const Level *levels, int count, const MetricsClus
     const size_t resamples = (size_t)settings->resamples;
     const size_t block = METRICS_NAMES * resamples; /* values of one sample */
     MetricsSample *samples[4] = {NULL};
-    double *const values = mem_new(2 * (size_t)count * block, sizeof *values, purpose, error);
+    double *values = mem_new(2 * (size_t)count * block, sizeof *values, purpose, error);
     Status status = values ? STATUS_OK : error->status;
     for (int i = 0; i < count && status == STATUS_OK; i++) {
-        const Level *const l = &levels[i];
+        const Level *l = &levels[i];
         status = metrics_sample_create(&samples[2 * i], l->scores_a, l->ranks_a, l->labels_a,
                                        l->cluster_a, l->n, error);
         if (status == STATUS_OK)
@@ -284,7 +283,7 @@ static Status bootstrap_levels(const Level *levels, int count, const MetricsClus
                                    &draw, values, error);
     for (int i = 0; i < count && status == STATUS_OK; i++)
         for (int m = 0; m < METRICS_NAMES; m++) {
-            double *const a = values + 2 * (size_t)i * block + (size_t)m * resamples;
+            double *a = values + 2 * (size_t)i * block + (size_t)m * resamples;
             if (differences[i][m].method == METRICS_INTERVAL_NONE)
                 bootstrap_difference(a, a + block, resamples,
                                      levels[0].rows_are_clusters ? METRICS_INTERVAL_BOOTSTRAP_ROWS
@@ -300,7 +299,7 @@ static Status bootstrap_levels(const Level *levels, int count, const MetricsClus
 /* The levels of a matched pair; clusters_b [frames] is room for the clusters of b's frames. */
 static int list_levels(const Pair *pair, uint32_t *clusters_b, Level levels[2])
 {
-    const MetricsScores *const a = pair->a.set, *const b = pair->b.set;
+    const MetricsScores *a = pair->a.set, *b = pair->b.set;
     for (size_t i = 0; i < b->frames; i++)
         clusters_b[i] = a->has_videos ? pair->video_of[b->frame_video[i]] : pair->frame_of[i];
     levels[0] = (Level){.n = a->frames,
@@ -328,12 +327,12 @@ static int list_levels(const Pair *pair, uint32_t *clusters_b, Level levels[2])
 static Status compare_set(const Pair *pair, const MetricsUncertainty *settings,
                           MetricsComparison *comparison, Error *error)
 {
-    const MetricsScores *const a = pair->a.set, *const b = pair->b.set;
+    const MetricsScores *a = pair->a.set, *b = pair->b.set;
     /* The same draws whichever of the two files is named first. */
-    const char *const drawn_as = strcmp(a->dataset, b->dataset) < 0 ? a->dataset : b->dataset;
+    const char *drawn_as = strcmp(a->dataset, b->dataset) < 0 ? a->dataset : b->dataset;
     const bool resampled = metrics_uncertainty_resamples(settings, a->frames);
     MetricsDifference *const differences[2] = {comparison->frame, comparison->video};
-    uint32_t *const clusters_b = mem_new(a->frames + 1, sizeof *clusters_b, purpose, error);
+    uint32_t *clusters_b = mem_new(a->frames + 1, sizeof *clusters_b, purpose, error);
     if (!clusters_b)
         return error->status;
     *comparison =
@@ -349,7 +348,7 @@ static Status compare_set(const Pair *pair, const MetricsUncertainty *settings,
     for (int i = 0; i < count && status == STATUS_OK; i++)
         status = level_points(&levels[i], settings->threads, differences[i], &points[i], error);
     /* Rows that are drawn: videos where there are any. One of a class has no spread. */
-    const Level *const drawn = &levels[count - 1];
+    const Level *drawn = &levels[count - 1];
     const bool spread = status == STATUS_OK && points[count - 1].n_real > 1 &&
                         points[count - 1].n_fake > 1 && settings->mode != METRICS_CI_OFF;
     if (spread && (resampled || a->has_videos))
@@ -410,7 +409,7 @@ Status metrics_compare(const MetricsPredictions *a, const char *name_a, const Me
                            "%s: has %d data sets, and %s has %d; compare scores of the same data "
                            "sets",
                            name_a, count_a, name_b, count_b);
-    MetricsComparison *const made =
+    MetricsComparison *made =
         status == STATUS_OK ? mem_new(count_a, sizeof *made, purpose, error) : NULL;
     if (status == STATUS_OK && !made)
         status = error->status;

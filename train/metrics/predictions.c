@@ -36,7 +36,7 @@ MetricsPredictions metrics_predictions_empty(void)
 
 void metrics_predictions_free(MetricsPredictions *predictions)
 {
-    MetricsNames *const names = predictions->names;
+    MetricsNames *names = predictions->names;
     if (names) {
         table_free(&names->datasets);
         table_free(&names->videos);
@@ -60,19 +60,19 @@ void metrics_predictions_free(MetricsPredictions *predictions)
 
 static TableKey dataset_key(const void *predictions, uint32_t i)
 {
-    const char *const name = ((const MetricsPredictions *)predictions)->datasets[i];
+    const char *name = ((const MetricsPredictions *)predictions)->datasets[i];
     return (TableKey){.text = name, .length = strlen(name)};
 }
 
 static TableKey video_key(const void *predictions, uint32_t i)
 {
-    const MetricsVideo *const video = &((const MetricsPredictions *)predictions)->videos[i];
+    const MetricsVideo *video = &((const MetricsPredictions *)predictions)->videos[i];
     return (TableKey){video->name, strlen(video->name), video->dataset};
 }
 
 static TableKey file_key(const void *context, uint32_t row)
 {
-    const MetricsPredictions *const predictions = context;
+    const MetricsPredictions *predictions = context;
     const uint32_t dataset = predictions->row_dataset ? predictions->row_dataset[row] : 0;
     return (TableKey){predictions->files[row], strlen(predictions->files[row]), dataset};
 }
@@ -316,7 +316,7 @@ Status metrics_predictions_append(MetricsPredictions *predictions, const Metrics
 bool metrics_predictions_source_differs(const MetricsPrediction *row)
 {
     size_t length = 0;
-    const char *const of_path = path_source(row->file, &length);
+    const char *of_path = path_source(row->file, &length);
     return row->source &&
            (!of_path || strlen(row->source) != length || memcmp(row->source, of_path, length) != 0);
 }
@@ -360,7 +360,7 @@ void metrics_predictions_write_row(FILE *stream, const MetricsPrediction *row, b
         metrics_predictions_write_field(stream, video.text, video.length);
     if (source) {
         size_t length = 0;
-        const char *const text = source_of(row, &length);
+        const char *text = source_of(row, &length);
         putc(',', stream);
         if (text)
             metrics_predictions_write_field(stream, text, length);
@@ -513,8 +513,8 @@ static Status next_record(Reader *reader, char **record, char **stop)
     for (;;) {
         size_t at = reader->end;
         if (!has_quote) {
-            const char *const from = reader->buffer + scanned;
-            const char *const newline = memchr(from, '\n', reader->end - scanned);
+            const char *from = reader->buffer + scanned;
+            const char *newline = memchr(from, '\n', reader->end - scanned);
             at = newline ? (size_t)(newline - reader->buffer) : reader->end;
             has_quote = memchr(from, '"', at - scanned) != NULL;
             scanned = has_quote ? reader->begin : scanned;
@@ -631,7 +631,7 @@ static void drop_role(Reader *reader, Role role)
 
 static Status check_encoding(Reader *reader)
 {
-    const char *const text = reader->buffer;
+    const char *text = reader->buffer;
     if (reader->end == 0)
         return error_set(reader->error, STATUS_FAILED, "%s: is empty; write the scores first",
                          reader->path);
@@ -675,7 +675,7 @@ static Status read_header(Reader *reader)
 static Status bad_cell(const Reader *reader, const Column *column, const Field *field,
                        const char *why)
 {
-    const char *const *const names = role_names[column->role];
+    const char *const *names = role_names[column->role];
     return error_set(reader->error, STATUS_FAILED, "%s: line %zu, column %zu (%s): '%.*s' %s",
                      reader->path, reader->line, column->position + 1,
                      names[1] && !has_role(reader, ROLE_FILE) ? names[1] : names[0],
@@ -745,7 +745,7 @@ static Status read_cell(const Reader *reader, const Column *column, Field *field
 /* Fills *row from the fields of a record; texts point into the buffer. */
 static Status read_row(const Reader *reader, char *cursor, char *stop, MetricsPrediction *row)
 {
-    const Column *column = reader->columns, *const last = column + reader->column_count;
+    const Column *column = reader->columns, *last = column + reader->column_count;
     size_t position = 0;
     for (bool more = true; more; position++) {
         Field field;

@@ -106,7 +106,7 @@ typedef struct Half {
 
 static void split_half(void *context, int task, int worker)
 {
-    Half *const half = &((Half *)context)[task];
+    Half *half = &((Half *)context)[task];
     (void)worker;
     uint64_t differing = 0;
     for (size_t i = 1; i < half->n; i++)
@@ -118,8 +118,8 @@ static void split_half(void *context, int task, int worker)
 
 static void sort_bucket(void *context, int task, int worker)
 {
-    const Half *const half = &((const Half *)context)[task / BUCKETS];
-    const size_t *const begin = &half->begin[task % BUCKETS];
+    const Half *half = &((const Half *)context)[task / BUCKETS];
+    const size_t *begin = &half->begin[task % BUCKETS];
     (void)worker;
     if (half->shift > 0 && begin[1] - begin[0] > 1)
         sort_keys(half->keys + begin[0], begin[1] - begin[0],
@@ -204,7 +204,7 @@ typedef struct Row {
 
 static int compare_rows(const void *a, const void *b)
 {
-    const Row *const x = a, *const y = b;
+    const Row *x = a, *y = b;
     if (x->key != y->key)
         return x->key < y->key ? 1 : -1;
     return x->row > y->row ? 1 : -1;
@@ -214,7 +214,7 @@ Status metrics_ranking_order(const double *scores, size_t n, uint32_t *order, Er
 {
     assert(error && (n == 0 || (scores && order)));
     TRY(check_count(n, error));
-    Row *const rows = mem_new(n, sizeof *rows, purpose, error);
+    Row *rows = mem_new(n, sizeof *rows, purpose, error);
     if (!rows)
         return error->status;
     Status status = STATUS_OK;

@@ -25,10 +25,10 @@ static Status level_metrics(const MetricsScores *set, const MetricsLevelChoice *
     if (choice->source == METRICS_NO_SOURCE)
         return metrics_on(threads, all.scores, all.ranks, all.labels, rows, metrics, error);
 
-    uint32_t *const selected = mem_new(rows + 1, sizeof *selected, purpose, error);
-    double *const scores = mem_new(rows + 1, sizeof *scores, purpose, error);
-    double *const ranks = mem_new(rows + 1, sizeof *ranks, purpose, error);
-    uint8_t *const labels = mem_new(rows + 1, 1, purpose, error);
+    uint32_t *selected = mem_new(rows + 1, sizeof *selected, purpose, error);
+    double *scores = mem_new(rows + 1, sizeof *scores, purpose, error);
+    double *ranks = mem_new(rows + 1, sizeof *ranks, purpose, error);
+    uint8_t *labels = mem_new(rows + 1, 1, purpose, error);
     Status status = STATUS_OK;
     if (!selected || !scores || !ranks || !labels)
         status = error->status;
@@ -71,7 +71,7 @@ static int list_levels(MetricsReport *report, MetricsLevelChoice *choices, Slot 
     choices[count] = (MetricsLevelChoice){METRICS_VIDEO_MEDIANS, METRICS_NO_SOURCE};
     slots[count++] = (Slot){&report->video_median, &report->video_median_ci};
     for (int s = 0; s < report->source_count; s++) {
-        MetricsSourceReport *const source = &report->sources[s];
+        MetricsSourceReport *source = &report->sources[s];
         choices[count] = (MetricsLevelChoice){METRICS_FRAMES, s};
         slots[count++] = (Slot){&source->frame, &source->frame_ci};
         choices[count] = (MetricsLevelChoice){METRICS_VIDEOS, s};
@@ -85,9 +85,9 @@ static Status fill_levels(const MetricsScores *set, const MetricsUncertainty *se
                           MetricsReport *report, Error *error)
 {
     const size_t room = 3 + 2 * (size_t)report->source_count;
-    MetricsLevelChoice *const choices = mem_new(room, sizeof *choices, purpose, error);
-    Slot *const slots = mem_new(room, sizeof *slots, purpose, error);
-    MetricsIntervals *const intervals = mem_new(room, sizeof *intervals, purpose, error);
+    MetricsLevelChoice *choices = mem_new(room, sizeof *choices, purpose, error);
+    Slot *slots = mem_new(room, sizeof *slots, purpose, error);
+    MetricsIntervals *intervals = mem_new(room, sizeof *intervals, purpose, error);
     Status status = choices && slots && intervals ? STATUS_OK : error->status;
     const int count = status == STATUS_OK ? list_levels(report, choices, slots) : 0;
     for (int i = 0; i < count && status == STATUS_OK; i++)
@@ -138,7 +138,7 @@ Status metrics_reports_with(const MetricsPredictions *predictions,
     *reports = NULL;
     *count = 0;
     TRY(metrics_scores_gather(predictions, &sets, &made_count, error));
-    MetricsReport *const made = mem_new(made_count, sizeof *made, purpose, error);
+    MetricsReport *made = mem_new(made_count, sizeof *made, purpose, error);
     Status status = made ? STATUS_OK : error->status;
     for (int d = 0; d < made_count && status == STATUS_OK; d++)
         status = report_set(&sets[d], settings, &made[d], error);

@@ -78,7 +78,7 @@ static void free_scratch(Scratch *scratch)
  * memory. */
 static void *array(bool wanted, size_t count, size_t size, bool *complete)
 {
-    void *const made = wanted ? malloc((count > 0 ? count : 1) * size) : NULL;
+    void *made = wanted ? malloc((count > 0 ? count : 1) * size) : NULL;
     *complete = *complete && (made || !wanted);
     return made;
 }
@@ -148,8 +148,8 @@ static int compare_videos(const void *a, const void *b)
 static void sort_videos(const MetricsPredictions *table, const MetricsScores *set, Scratch *scratch,
                         uint32_t *frame_video, uint32_t *video_index)
 {
-    NamedVideo *const named = scratch->named;
-    uint32_t *const number = scratch->local; /* [videos] by the old one */
+    NamedVideo *named = scratch->named;
+    uint32_t *number = scratch->local; /* [videos] by the old one */
     for (uint32_t v = 0; v < set->videos; v++)
         named[v] = (NamedVideo){table->videos[video_index[v]].name, v, video_index[v]};
     qsort(named, set->videos, sizeof *named, compare_videos);
@@ -168,7 +168,7 @@ static void sort_videos(const MetricsPredictions *table, const MetricsScores *se
 static bool number_videos(const MetricsPredictions *table, MetricsScores *set, Scratch *scratch,
                           uint32_t *frame_video, uint32_t *video_index)
 {
-    uint32_t *const local = scratch->local;
+    uint32_t *local = scratch->local;
     uint32_t videos = 0;
     for (size_t i = 0; i < set->frames; i++) {
         const uint32_t video = table->row_video[row_at(set, i)];
@@ -192,7 +192,7 @@ static bool number_videos(const MetricsPredictions *table, MetricsScores *set, S
 static void group_by_video(const MetricsScores *set, const uint32_t *frame_video,
                            const double *values, Scratch *scratch)
 {
-    size_t *const first = scratch->video_first;
+    size_t *first = scratch->video_first;
     memset(first, 0, (set->videos + (size_t)1) * sizeof *first);
     for (size_t i = 0; i < set->frames; i++)
         first[frame_video[i]]++;
@@ -239,7 +239,7 @@ static void sum_videos(const MetricsScores *set, const uint32_t *frame_video, Sc
     for (int margins = 0; margins <= (mean_ranks ? 1 : 0); margins++) {
         group_by_video(set, frame_video, margins ? set->ranks : set->scores, scratch);
         for (uint32_t v = 0; v < set->videos; v++) {
-            double *const values = scratch->by_video + (v > 0 ? scratch->video_first[v - 1] : 0);
+            double *values = scratch->by_video + (v > 0 ? scratch->video_first[v - 1] : 0);
             const size_t n = (size_t)(scratch->by_video + scratch->video_first[v] - values);
             double sum = 0;
             for (size_t i = 0; i < n && !margins; i++)
@@ -249,7 +249,7 @@ static void sum_videos(const MetricsScores *set, const uint32_t *frame_video, Sc
             else
                 mean[v] = sum / (double)n;
             qsort(values, n, sizeof *values, number_compare);
-            const double *const middle = values + (n - 1) / 2; /* the first of two if n is even */
+            const double *middle = values + (n - 1) / 2; /* the first of two if n is even */
             if (margins)
                 median_ranks[v] = logit_of_mean(middle, n % 2 ? 1 : 2);
             else
@@ -269,7 +269,7 @@ static void find_sources(const MetricsPredictions *table, MetricsScores *set, co
 {
     size_t n = 0, unique = 0;
     for (uint32_t v = 0; v < set->videos; v++) {
-        const MetricsVideo *const video = &table->videos[set->video_index[v]];
+        const MetricsVideo *video = &table->videos[set->video_index[v]];
         if (video->label == 1 && video->source)
             found[n++] = video->source;
     }
@@ -279,11 +279,10 @@ static void find_sources(const MetricsPredictions *table, MetricsScores *set, co
             found[unique++] = found[i];
     unique = unique <= METRICS_MAX_SOURCES ? unique : 0;
     for (uint32_t v = 0; v < set->videos; v++) {
-        const MetricsVideo *const video = &table->videos[set->video_index[v]];
-        const char **const at =
-            video->label == 1 && video->source
-                ? bsearch(&video->source, found, unique, sizeof *found, compare_names)
-                : NULL;
+        const MetricsVideo *video = &table->videos[set->video_index[v]];
+        const char **at = video->label == 1 && video->source
+                              ? bsearch(&video->source, found, unique, sizeof *found, compare_names)
+                              : NULL;
         video_source[v] = at ? (int)(at - found) : METRICS_NO_SOURCE;
     }
     set->sources = found;
@@ -304,16 +303,16 @@ static void gather_set(const MetricsPredictions *table, struct TrainScoresMemory
     set->memory = memory;
     if (!table->row_video)
         return;
-    uint32_t *const index = memory->video_index + first_video;
-    uint32_t *const frame_video = memory->frame_video + begin;
+    uint32_t *index = memory->video_index + first_video;
+    uint32_t *frame_video = memory->frame_video + begin;
     if (!number_videos(table, set, scratch, frame_video, index))
         return;
     set->has_videos = true;
     set->frame_video = frame_video;
     set->video_index = index;
     const bool margins = table->margins != NULL;
-    double *const mean_ranks = margins ? memory->mean_ranks + first_video : NULL;
-    double *const median_ranks = margins ? memory->median_ranks + first_video : NULL;
+    double *mean_ranks = margins ? memory->mean_ranks + first_video : NULL;
+    double *median_ranks = margins ? memory->median_ranks + first_video : NULL;
     sum_videos(set, frame_video, scratch, memory->mean + first_video, memory->median + first_video,
                mean_ranks, median_ranks);
     set->video_mean = memory->mean + first_video;
@@ -336,8 +335,8 @@ Status metrics_scores_gather(const MetricsPredictions *table, MetricsScores **se
     if (table->count == 0)
         return error_set(error, STATUS_FAILED, "scores: there are none; give at least one row");
     Scratch scratch = {0};
-    struct TrainScoresMemory *const memory = calloc(1, sizeof *memory);
-    MetricsScores *const made = calloc(table->dataset_count, sizeof *made);
+    struct TrainScoresMemory *memory = calloc(1, sizeof *memory);
+    MetricsScores *made = calloc(table->dataset_count, sizeof *made);
     if (!memory || !made || !make_arrays(table, memory, &scratch)) {
         free_scratch(&scratch);
         free_memory(memory);

@@ -65,7 +65,7 @@ static bool count_clusters(const MetricsScores *set, Level *level, Error *error)
             level->clusters[level->labels[i]]++;
         return true;
     }
-    bool *const seen = mem_new(set->videos + (size_t)1, sizeof *seen, purpose, error);
+    bool *seen = mem_new(set->videos + (size_t)1, sizeof *seen, purpose, error);
     for (size_t i = 0; seen && i < level->n; i++) {
         level->clusters[level->labels[i]] += !seen[level->cluster[i]];
         seen[level->cluster[i]] = true;
@@ -88,7 +88,7 @@ static Status make_level(const MetricsScores *set, const MetricsLevelChoice *cho
     level->labels = mem_new(room + 1, 1, purpose, error);
     level->cluster =
         set->has_videos ? mem_new(room + 1, sizeof *level->cluster, purpose, error) : NULL;
-    uint32_t *const selected = mem_new(room + 1, sizeof *selected, purpose, error);
+    uint32_t *selected = mem_new(room + 1, sizeof *selected, purpose, error);
     bool complete = level->scores && level->ranks && level->labels && selected &&
                     (level->cluster || !set->has_videos);
     if (complete) {
@@ -114,7 +114,7 @@ static Status make_level(const MetricsScores *set, const MetricsLevelChoice *cho
 static Status delong_interval(const Level *level, bool of_videos, MetricsIntervals *intervals,
                               Error *error)
 {
-    double *const placements = mem_new(level->n + 1, sizeof *placements, purpose, error);
+    double *placements = mem_new(level->n + 1, sizeof *placements, purpose, error);
     if (!placements)
         return error->status;
     const Status status =
@@ -148,7 +148,7 @@ static Status take_intervals(const Level *level, double *values, size_t resample
     for (int m = 0; m < METRICS_NAMES; m++) {
         if (m == METRICS_AUROC && intervals->auroc != METRICS_INTERVAL_NONE)
             continue;
-        double *const drawn = values + (size_t)m * resamples;
+        double *drawn = values + (size_t)m * resamples;
         const double value = metrics_value(&metrics, m);
         intervals->of[m] = is_area(m)
                                ? metrics_logit_interval(value, drawn, resamples, level->clusters)
@@ -173,12 +173,12 @@ static Status resample_levels(const MetricsScores *set, const Level *levels, con
                               MetricsIntervals *intervals, Error *error)
 {
     const size_t resamples = (size_t)settings->resamples;
-    MetricsSample **const samples = mem_new(count, sizeof *samples, purpose, error);
-    double *const values =
+    MetricsSample **samples = mem_new(count, sizeof *samples, purpose, error);
+    double *values =
         mem_new((size_t)count * METRICS_NAMES * resamples, sizeof *values, purpose, error);
     Status status = samples && values ? STATUS_OK : error->status;
     for (int i = 0; i < count && status == STATUS_OK; i++) {
-        const Level *const level = &levels[of[i]];
+        const Level *level = &levels[of[i]];
         status = metrics_sample_create(&samples[i], level->scores, level->ranks, level->labels,
                                        level->cluster, level->n, error);
     }
@@ -212,8 +212,8 @@ Status metrics_intervals(const MetricsScores *set, const MetricsLevelChoice *cho
     if (settings->mode == METRICS_CI_OFF)
         return STATUS_OK;
     const bool resampled = metrics_uncertainty_resamples(settings, set->frames);
-    Level *const levels = mem_new(count, sizeof *levels, purpose, error);
-    int *const of = mem_new(count, sizeof *of, purpose, error);
+    Level *levels = mem_new(count, sizeof *levels, purpose, error);
+    int *of = mem_new(count, sizeof *of, purpose, error);
     int wanted = 0;
     Status status = levels && of ? STATUS_OK : error->status;
     for (int i = 0; i < count && status == STATUS_OK; i++) {

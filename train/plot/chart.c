@@ -206,10 +206,10 @@ static void include(double range[2], double value, const PlotAxis *axis)
 /* Finds what the axes must span, and how wide bars can be. */
 static void find_ranges(Layout *layout, double x[2], double y[2])
 {
-    const PlotChart *const chart = layout->chart;
+    const PlotChart *chart = layout->chart;
     double nearest = INFINITY;
     for (int s = 0; s < chart->series_count; s++) {
-        const PlotSeries *const series = &chart->series[s];
+        const PlotSeries *series = &chart->series[s];
         assert(series->mark == PLOT_BAND ? series->low && series->high : series->y != NULL);
         for (int i = 0; i < series->count; i++) {
             include(x, x_of(series, i), &chart->x);
@@ -267,7 +267,7 @@ static double widest_label(const PlotScale *scale)
 /* The room below the plot for names of categories, and whether they are slanted. */
 static double category_room(Layout *layout)
 {
-    const PlotAxis *const axis = &layout->chart->x;
+    const PlotAxis *axis = &layout->chart->x;
     double widest = 0;
     for (int i = 0; i < axis->category_count; i++)
         widest = fmax(widest, CHARACTER * text_width(axis->categories[i]));
@@ -345,11 +345,11 @@ static void write_swatch(FILE *stream, const PlotSeries *series, double x, doubl
 
 static void write_legend(FILE *stream, const Layout *layout)
 {
-    const PlotChart *const chart = layout->chart;
+    const PlotChart *chart = layout->chart;
     const double width = layout->width - 2 * GAP;
     double at = 0, y = GAP + (chart->title ? 20 : 0) + 12;
     for (int s = 0; s < chart->series_count; s++) {
-        const PlotSeries *const series = &chart->series[s];
+        const PlotSeries *series = &chart->series[s];
         if (!series->name)
             continue;
         if (at > 0 && at + legend_width(series->name) > width) {
@@ -370,7 +370,7 @@ static void write_y_axis(FILE *stream, const Layout *layout)
         fprintf(stream, "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/>", layout->left, y, right);
         write_text(stream, layout->left - GAP, y + 4, "end", "", layout->y.labels[i]);
     }
-    const char *const title = layout->chart->y.title;
+    const char *title = layout->chart->y.title;
     if (!title)
         return;
     fprintf(stream, "<g transform=\"translate(%.1f %.1f) rotate(-90)\">", GAP + 8.0,
@@ -381,7 +381,7 @@ static void write_y_axis(FILE *stream, const Layout *layout)
 
 static void write_categories(FILE *stream, const Layout *layout)
 {
-    const PlotAxis *const axis = &layout->chart->x;
+    const PlotAxis *axis = &layout->chart->x;
     const double y = layout->top + layout->plot_height;
     for (int i = 0; i < axis->category_count; i++) {
         const double x = layout->left + plot_x(layout, i);
@@ -521,7 +521,7 @@ static void write_bars(FILE *stream, const Layout *layout, const PlotSeries *ser
 
 static void write_plot(FILE *stream, const Layout *layout)
 {
-    const PlotChart *const chart = layout->chart;
+    const PlotChart *chart = layout->chart;
     int turn = 0;
     fprintf(stream,
             "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">"
@@ -529,7 +529,7 @@ static void write_plot(FILE *stream, const Layout *layout)
             layout->left - EDGE, layout->top - EDGE, layout->plot_width + 2 * EDGE,
             layout->plot_height + 2 * EDGE, EDGE, EDGE);
     for (int s = 0; s < chart->series_count; s++) {
-        const PlotSeries *const series = &chart->series[s];
+        const PlotSeries *series = &chart->series[s];
         open_colour(stream, series);
         if (series->mark == PLOT_BAND)
             write_band(stream, layout, series);
@@ -548,7 +548,7 @@ static void write_plot(FILE *stream, const Layout *layout)
 
 static void write_inside(FILE *stream, const Layout *layout)
 {
-    const char *const title = layout->chart->title;
+    const char *title = layout->chart->title;
     if (title)
         write_text(stream, GAP, GAP + 12, "start", " class=\"title\"", title);
     write_legend(stream, layout);
@@ -566,7 +566,7 @@ void plot_write(FILE *stream, const PlotChart *chart)
     find_layout(&layout, chart);
     fprintf(stream, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" role=\"img\"",
             layout.width, layout.height, layout.width);
-    const char *const label = chart->label ? chart->label : chart->title;
+    const char *label = chart->label ? chart->label : chart->title;
     if (label) {
         fputs(" aria-label=\"", stream);
         text_print_xml(stream, label);
