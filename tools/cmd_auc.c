@@ -27,7 +27,7 @@ static Status write_report(const Request *request, const char *path,
                            const MetricsPredictions *predictions, MetricsReport *reports, int count,
                            Error *error)
 {
-    EvalSet *const sets = calloc((size_t)count, sizeof *sets);
+    EvalSet *sets = calloc((size_t)count, sizeof *sets);
     MetricsScores *scores = NULL;
     int gathered = 0;
     if (!sets)
@@ -81,7 +81,7 @@ static Status show(const Request *request, const char *path, Error *error)
 static Status print_comparisons(const Request *request, const MetricsComparison *comparisons,
                                 int count, Error *error)
 {
-    const char *const *const paths = request->arguments->positional.items;
+    const char *const *paths = request->arguments->positional.items;
     if (request->format != CLI_JSON)
         return cli_metrics_print_comparisons(comparisons, count, paths[0], paths[1],
                                              request->format, stdout, error);
@@ -91,7 +91,7 @@ static Status print_comparisons(const Request *request, const MetricsComparison 
 
 static Status compare(const Request *request, Error *error)
 {
-    const char *const *const paths = request->arguments->positional.items;
+    const char *const *paths = request->arguments->positional.items;
     MetricsPredictions a, b = metrics_predictions_empty();
     MetricsComparison *comparisons = NULL;
     int count = 0;
@@ -111,7 +111,7 @@ static Status compare(const Request *request, Error *error)
             cli_warn("%s: more than a million rows: no bootstrap, so most differences stand "
                      "without interval and p; --ci on takes the time",
                      comparisons[i].dataset);
-        const MetricsDifference *const auroc = &(
+        const MetricsDifference *auroc = &(
             comparisons[i].has_videos ? comparisons[i].video : comparisons[i].frame)[METRICS_AUROC];
         if (auroc->method != METRICS_INTERVAL_NONE && isnan(auroc->p))
             cli_note(request->arguments,

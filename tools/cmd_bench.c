@@ -61,7 +61,7 @@ static void choose(const char *option, const char *what, const char *list, const
             chosen[i] = true;
             continue;
         }
-        const char *const nearest = cli_nearest(word, names, count);
+        const char *nearest = cli_nearest(word, names, count);
         exit(cli_finish(cli_usage_error("%s %s: is no %s; %s%s%s", option, word, what,
                                         nearest ? "did you mean '" : "see lnclip bench --help",
                                         nearest ? nearest : "", nearest ? "'?" : "")));
@@ -72,8 +72,8 @@ static void show_machine(Bench *bench)
 {
     char processor[128];
     train_processor(processor, sizeof processor);
-    const BenchPool *const pool = &bench->pools[bench->pool_count - 1];
-    const char *const forced = cli_machine_forced_core();
+    const BenchPool *pool = &bench->pools[bench->pool_count - 1];
+    const char *forced = cli_machine_forced_core();
     bench_print(bench, "processor  %s, %d thread%s\n", processor, pool->count,
                 pool->count == 1 ? "" : "s");
     bench_print(bench, "kernels    %s: %s, %s, %s\n", kernels()->name,

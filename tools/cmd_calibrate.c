@@ -61,7 +61,7 @@ static Status describe_lists(const EvalSet *set, char *out, size_t size, Error *
 {
     char *text = NULL;
     size_t length = 0;
-    FILE *const stream = open_memstream(&text, &length);
+    FILE *stream = open_memstream(&text, &length);
     bool written = stream != NULL;
     if (stream) {
         fprintf(stream, "%d frames of %d videos, hash %s: ", set->frames.count,
@@ -84,7 +84,7 @@ static Status table_at(const EvalSet *set, const double *margins, double tempera
 {
     *table = metrics_predictions_empty();
     for (int i = 0; i < set->frames.count; i++) {
-        const DataFrame *const frame = &set->frames.frames[i];
+        const DataFrame *frame = &set->frames.frames[i];
         const double fake = metrics_calibration_probability(margins[i], temperature);
         const MetricsPrediction row = {.file = frame->path,
                                        .dataset = set->name,
@@ -102,7 +102,7 @@ static Status table_at(const EvalSet *set, const double *margins, double tempera
 
 static Status find_thresholds(const MetricsScores *scores, Fit *fit, Error *error)
 {
-    MetricsCalibration *const calibration = &fit->calibration;
+    MetricsCalibration *calibration = &fit->calibration;
     TRY(metrics_calibration_threshold(scores->scores, scores->labels, scores->frames,
                                       calibration->fpr, &calibration->threshold_frame, error));
     TRY(metrics_calibration_threshold(scores->video_mean, scores->video_labels, scores->videos,
@@ -142,8 +142,8 @@ static Status examine(const EvalSet *set, const double *margins, double temperat
 static Status fit_set(const EvalSet *set, const float *of_frames, Fit *fit, Error *error)
 {
     const size_t count = (size_t)set->frames.count;
-    double *const margins = malloc(count * sizeof *margins);
-    uint8_t *const labels = malloc(count);
+    double *margins = malloc(count * sizeof *margins);
+    uint8_t *labels = malloc(count);
     Status status = STATUS_OK;
     if (!margins || !labels)
         status = mem_full(0, "the calibration", error);
@@ -236,7 +236,7 @@ static Status check_training(const Request *request, const EvalSet *set, Error *
 {
     SafeTensors *file = NULL;
     TRY(safetensors_open(&file, request->adapter, error));
-    const char *const trained = safetensors_metadata(file, "train_list");
+    const char *trained = safetensors_metadata(file, "train_list");
     if (trained && strcmp(trained, set->hash) == 0)
         cli_warn("val: %s was trained on this very list: T and thresholds will be too small; give "
                  "validation frames",
@@ -264,7 +264,7 @@ static Status calibrate(const Request *request, Error *error)
     if (status == STATUS_OK)
         status = eval_read_lists(&sets, &frames, &request->labels, error);
     if (status == STATUS_OK) {
-        const EvalSet *const set = &sets.sets[0];
+        const EvalSet *set = &sets.sets[0];
         cli_tell_sources_head(request->arguments);
         cli_tell_sources(request->arguments, set->name, &set->frames);
         status = cli_check_evaluated(request->arguments, set->name, &set->frames,

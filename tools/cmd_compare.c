@@ -47,7 +47,7 @@ static Status read_object(const char *folder, const char *name, json_t **object,
 /* An adapter holds what trained and nothing else. */
 static Status describe_adapter(const char *folder, json_t *run, Error *error)
 {
-    const char *const name =
+    const char *name =
         file_is_in(folder, "best.safetensors") ? "best.safetensors" : "last.safetensors";
     char path[FILE_PATH_SIZE];
     SafeTensors *file = NULL;
@@ -57,7 +57,7 @@ static Status describe_adapter(const char *folder, json_t *run, Error *error)
     TRY(safetensors_open(&file, path, error));
     json_int_t numbers = 0;
     for (int i = 0; i < safetensors_count(file); i++) {
-        const SafeTensor *const tensor = safetensors_at(file, i);
+        const SafeTensor *tensor = safetensors_at(file, i);
         int64_t count = 1;
         /* The reader bounds the product, unless a dimension of 0 makes it 0 whatever the others
          * are. */
@@ -67,7 +67,7 @@ static Status describe_adapter(const char *folder, json_t *run, Error *error)
             count *= tensor->shape[d];
         numbers += (json_int_t)count;
     }
-    const char *const selected = safetensors_metadata(file, "selected_on");
+    const char *selected = safetensors_metadata(file, "selected_on");
     train_json_set(run, "trained_parameters", json_integer(numbers));
     train_json_set(run, "selected_on", train_json_string(selected ? selected : "unknown"));
     safetensors_close(file);
@@ -76,7 +76,7 @@ static Status describe_adapter(const char *folder, json_t *run, Error *error)
 
 static Status read_run(const char *folder, json_t *runs, Error *error)
 {
-    json_t *const run = json_object();
+    json_t *run = json_object();
     train_json_append(runs, run);
     TRY(cmd_inspect_run(folder, run, error));
     json_object_del(run, "kind");
@@ -90,7 +90,7 @@ static Status read_evaluation(const char *folder, json_t *evaluations, Error *er
 {
     json_t *metrics = NULL, *origin = NULL;
     TRY(read_object(folder, "metrics.json", &metrics, error));
-    json_t *const evaluation = json_object();
+    json_t *evaluation = json_object();
     train_json_append(evaluations, evaluation);
     train_json_set(evaluation, "path", train_json_string(folder));
     train_json_set(evaluation, "adapter", json_null());
@@ -99,9 +99,9 @@ static Status read_evaluation(const char *folder, json_t *evaluations, Error *er
     if (!file_is_in(folder, "evaluation.json")) /* of an earlier version */
         return STATUS_OK;
     TRY(read_object(folder, "evaluation.json", &origin, error));
-    json_t *const adapter = json_object_get(origin, "adapter");
-    json_t *const path = json_object_get(adapter, "path");
-    json_t *const selected = json_object_get(adapter, "selected_on");
+    json_t *adapter = json_object_get(origin, "adapter");
+    json_t *path = json_object_get(adapter, "path");
+    json_t *selected = json_object_get(adapter, "selected_on");
     if (json_is_string(path))
         train_json_set(evaluation, "adapter", json_incref(path));
     if (json_is_string(selected))
@@ -124,7 +124,7 @@ static Status read_several(const char *folder, json_t *evaluations, Error *error
     json_t *comparison = NULL, *value;
     const char *name;
     TRY(read_object(folder, "comparison.json", &comparison, error));
-    const char *const first = json_string_value(json_object_get(comparison, "first"));
+    const char *first = json_string_value(json_object_get(comparison, "first"));
     Status status = first ? read_named(folder, first, evaluations, error) : STATUS_OK;
     json_object_foreach(json_object_get(comparison, "others"), name, value)
     {
@@ -174,7 +174,7 @@ static Status print_table(Output *output, CliTable *table, Error *error)
 
 static const char *path_of(const json_t *item)
 {
-    const char *const path = json_string_value(json_object_get(item, "path"));
+    const char *path = json_string_value(json_object_get(item, "path"));
     return path ? path : "?";
 }
 
@@ -198,7 +198,7 @@ static double number_or_nan(const json_t *value)
 
 static void estimate_cell(CliTable *table, const json_t *level)
 {
-    const json_t *const ends = json_object_get(level, "auroc_ci95");
+    const json_t *ends = json_object_get(level, "auroc_ci95");
     const MetricsInterval interval = {number_or_nan(json_array_get(ends, 0)),
                                       number_or_nan(json_array_get(ends, 1))};
     cli_table_estimate(table, number_or_nan(json_object_get(level, "auroc")), interval);
@@ -232,13 +232,13 @@ static Status print_runs(Output *output, const json_t *runs, Error *error)
         {.heading = "last epoch (from 1)", .unit = CLI_FIGURES},
         {.heading = "its val AUROC, VIDEOS", .unit = CLI_FRACTION},
     };
-    CliTable *const table = cli_table_create("Training runs", columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create("Training runs", columns, COUNT_OF(columns));
     size_t i;
     const json_t *run;
     json_array_foreach(runs, i, run)
     {
-        const json_t *const best = json_object_get(run, "best_epoch");
-        const json_t *const last = json_object_get(run, "last_epoch");
+        const json_t *best = json_object_get(run, "best_epoch");
+        const json_t *last = json_object_get(run, "last_epoch");
         cli_table_words(table, path_of(run));
         value_cell(table, json_object_get(run, "trained_parameters"));
         value_cell(table, json_object_get(run, "steps"));
@@ -265,7 +265,7 @@ static bool differs(const json_t *runs, const char *key, const json_t *value)
 /* The union of all recipes' keys, in the order of the files. */
 static json_t *all_keys(const json_t *runs)
 {
-    json_t *const keys = json_object();
+    json_t *keys = json_object();
     size_t i;
     const json_t *run;
     json_array_foreach(runs, i, run)
@@ -277,9 +277,9 @@ static json_t *all_keys(const json_t *runs)
 
 static Status print_recipes(Output *output, const json_t *runs, Error *error)
 {
-    CliTable *const table =
+    CliTable *table =
         cli_table_create("Where the recipes differ", &(CliColumn){.heading = "key"}, 1);
-    json_t *const keys = all_keys(runs);
+    json_t *keys = all_keys(runs);
     size_t i;
     json_t *value;
     const json_t *run;
@@ -316,7 +316,7 @@ static Status print_selections(Output *output, const json_t *items, const char *
     const CliColumn columns[] = {{.heading = head},
                                  {.heading = "adapter", .hidden = !evaluations},
                                  {.heading = "selected on"}};
-    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     size_t i;
     const json_t *item;
     json_array_foreach(items, i, item)
@@ -332,8 +332,8 @@ static Status print_auroc(Output *output, const json_t *evaluations, Error *erro
 {
     static const char *const levels[] = {"frame", "video"};
     static const CliColumn columns[] = {{.heading = "data set"}, {.heading = "level"}};
-    CliTable *const table = cli_table_create("AUROC", columns, COUNT_OF(columns));
-    json_t *const sets = json_object();
+    CliTable *table = cli_table_create("AUROC", columns, COUNT_OF(columns));
+    json_t *sets = json_object();
     size_t i;
     const json_t *one;
     json_t *unused;
@@ -350,7 +350,7 @@ static Status print_auroc(Output *output, const json_t *evaluations, Error *erro
             cli_table_words(table, levels[l]);
             json_array_foreach(evaluations, i, one)
             {
-                const json_t *const set = json_object_get(json_object_get(one, "metrics"), name);
+                const json_t *set = json_object_get(json_object_get(one, "metrics"), name);
                 estimate_cell(table, json_object_get(set, levels[l]));
             }
         }
@@ -402,7 +402,7 @@ static Status print_exact(Output *output, const json_t *runs, const json_t *eval
     static const CliColumn columns[] = {{.key = "path"},  {.key = "kind"}, {.key = "group"},
                                         {.key = "level"}, {.key = "item"}, {.key = "value"}};
     static const char *const parts[] = {"recipe", "best_epoch", "last_epoch"};
-    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     size_t i;
     json_t *item, *set, *level;
     const char *name, *level_name;
@@ -450,7 +450,7 @@ static Status print_all(Output *output, json_t *runs, json_t *evaluations, Error
 static Status compare(const CliArguments *arguments, CliFormat format, Error *error)
 {
     Output output = {.format = format, .stream = stdout};
-    json_t *const runs = json_array(), *const evaluations = json_array();
+    json_t *runs = json_array(), *evaluations = json_array();
     Status status = STATUS_OK;
     for (int i = 0; i < arguments->positional.count && status == STATUS_OK; i++)
         status = cmd_compare_read(arguments->positional.items[i], runs, evaluations, error);

@@ -86,7 +86,7 @@ static Status look(const char *folder, int *entries, char foreign[256], Error *e
 {
     *entries = 0;
     foreign[0] = '\0';
-    DIR *const stream = opendir(folder);
+    DIR *stream = opendir(folder);
     if (!stream && errno == ENOENT)
         return STATUS_OK;
     if (!stream)
@@ -208,7 +208,7 @@ static void print_families(const Outcome *outcome, bool seen)
 
 static void print_table(const Demo *demo, const Outcome *outcome)
 {
-    const DemoScore *const scores = outcome->scores;
+    const DemoScore *scores = outcome->scores;
     printf("%-26s", "");
     for (int i = 0; i < DEMO_METHODS; i++)
         printf("  %14s", scores[i].method);
@@ -235,7 +235,7 @@ static void print_table(const Demo *demo, const Outcome *outcome)
 static json_t *pretraining_json(const DemoPretraining *pretraining)
 {
     const int cells = DEMO_GRID * DEMO_GRID;
-    json_t *const traits = json_object();
+    json_t *traits = json_object();
     for (int t = 0; t < DEMO_TRAITS; t++)
         train_json_set(traits, demo_trait_names[t], train_json_number(pretraining->r2[t]));
     train_json_set(traits, "cell_brightness",
@@ -249,18 +249,18 @@ static json_t *pretraining_json(const DemoPretraining *pretraining)
 
 static json_t *score_json(const Demo *demo, const DemoScore *score, int index)
 {
-    json_t *const families = json_object();
+    json_t *families = json_object();
     for (int family = 1; family < DATA_SYNTH_FAMILIES; family++)
         train_json_set(families, data_synth_name((DataSynthFamily)family),
                        train_json_number(score->family[family]));
     char *recipe = NULL;
     size_t size = 0;
-    FILE *const stream = open_memstream(&recipe, &size);
+    FILE *stream = open_memstream(&recipe, &size);
     if (stream)
         demo_print_recipe(demo, index, stream);
     if (!stream || fclose(stream) != 0 || !recipe)
         train_json_lose();
-    json_t *const object = json_pack(
+    json_t *object = json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:f}", "method", score->method, "adapter",
         score->file, "train", recipe ? recipe : "", "trained_parameters",
         (json_int_t)score->trained, "parameters", (json_int_t)score->parameters, "auroc_video_seen",
@@ -272,7 +272,7 @@ static json_t *score_json(const Demo *demo, const DemoScore *score, int index)
 
 static json_t *families_json(bool seen)
 {
-    json_t *const names = json_array();
+    json_t *names = json_array();
     for (int family = 1; family < DATA_SYNTH_FAMILIES; family++)
         if (demo_family_is_seen((DataSynthFamily)family) == seen)
             train_json_append(names, json_string(data_synth_name((DataSynthFamily)family)));
@@ -281,7 +281,7 @@ static json_t *families_json(bool seen)
 
 static json_t *outcome_json(const Demo *demo, const Outcome *outcome)
 {
-    json_t *const results = json_array();
+    json_t *results = json_array();
     for (int i = 0; i < DEMO_METHODS; i++)
         train_json_append(results, score_json(demo, &outcome->scores[i], i));
     return json_pack("{s:b, s:I, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:f, s:[s,s,s,s]}", "finished",

@@ -63,8 +63,8 @@ static bool has_both_classes(const EvalSet *set)
 
 static Status describe_sets(const Evaluation *evaluation, Error *error)
 {
-    const Request *const request = evaluation->request;
-    const char **const paths = calloc((size_t)evaluation->adapters.count, sizeof *paths);
+    const Request *request = evaluation->request;
+    const char **paths = calloc((size_t)evaluation->adapters.count, sizeof *paths);
     CliStrings adapters = {paths, 0};
     if (!paths)
         return mem_full(0, "the evaluation", error);
@@ -77,7 +77,7 @@ static Status describe_sets(const Evaluation *evaluation, Error *error)
     cli_tell_sources_head(request->arguments);
     Status status = STATUS_OK;
     for (int i = 0; i < evaluation->sets.set_count && status == STATUS_OK; i++) {
-        const EvalSet *const set = &evaluation->sets.sets[i];
+        const EvalSet *set = &evaluation->sets.sets[i];
         cli_tell_sources(request->arguments, set->name, &set->frames);
         if (!has_both_classes(set))
             cli_warn("%s: all frames are %s; AUROC and everything else that compares the classes "
@@ -92,7 +92,7 @@ static Status describe_sets(const Evaluation *evaluation, Error *error)
 
 static Status prepare(Evaluation *evaluation, Error *error)
 {
-    const Request *const request = evaluation->request;
+    const Request *request = evaluation->request;
     TRY(eval_perturbations_parse(request->perturb.items, request->perturb.count,
                                  &evaluation->perturbations, &evaluation->perturbation_count,
                                  error));
@@ -116,7 +116,7 @@ static Status prepare(Evaluation *evaluation, Error *error)
 /* An evaluation of one adapter in the place of one of several, or the other way round. */
 static void tell_replaced(const Evaluation *evaluation)
 {
-    const Request *const request = evaluation->request;
+    const Request *request = evaluation->request;
     if (evaluation->adapters.named ? eval_result_is_in(request->out)
                                    : eval_comparisons_are_in(request->out))
         cli_note(request->arguments,
@@ -132,7 +132,7 @@ static void tell_replaced(const Evaluation *evaluation)
 static Status folder_of(const Evaluation *evaluation, int which, char folder[FILE_PATH_SIZE],
                         Error *error)
 {
-    const char *const name = evaluation->adapters.adapters[which].name;
+    const char *name = evaluation->adapters.adapters[which].name;
     return name ? file_join(folder, evaluation->request->out, name, error)
                 : file_join(folder, "", evaluation->request->out, error);
 }
@@ -140,9 +140,9 @@ static Status folder_of(const Evaluation *evaluation, int which, char folder[FIL
 /* Scores everything with one adapter. */
 static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
 {
-    const Request *const request = evaluation->request;
-    const EvalAdapter *const adapter = &evaluation->adapters.adapters[which];
-    EvalResult *const result = &evaluation->results[which];
+    const Request *request = evaluation->request;
+    const EvalAdapter *adapter = &evaluation->adapters.adapters[which];
+    EvalResult *result = &evaluation->results[which];
     const EvalScoring scoring = {
         .sets = &evaluation->sets,
         .perturbations = evaluation->perturbations,
@@ -167,9 +167,9 @@ static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
 /* Each adapter against the first. */
 static Status compare_adapters(Evaluation *evaluation, Error *error)
 {
-    const EvalResult *const first = &evaluation->results[0];
+    const EvalResult *first = &evaluation->results[0];
     for (int i = 0; i + 1 < evaluation->adapters.count; i++) {
-        EvalComparison *const comparison = &evaluation->comparisons[i];
+        EvalComparison *comparison = &evaluation->comparisons[i];
         int count = 0;
         *comparison = (EvalComparison){.first = first, .other = &evaluation->results[i + 1]};
         TRY(metrics_compare(&comparison->other->predictions, comparison->other->adapter->name,
@@ -183,7 +183,7 @@ static Status compare_adapters(Evaluation *evaluation, Error *error)
  * goes. */
 static Status write_results(const Evaluation *evaluation, Error *error)
 {
-    const char *const out = evaluation->request->out;
+    const char *out = evaluation->request->out;
     const int count = evaluation->adapters.count;
     for (int i = 0; i < count; i++) {
         char folder[FILE_PATH_SIZE];
@@ -199,8 +199,8 @@ static Status write_results(const Evaluation *evaluation, Error *error)
 /* report.html, of all adapters. */
 static Status write_report(const Evaluation *evaluation, Error *error)
 {
-    const Request *const request = evaluation->request;
-    const MetricsUncertainty *const settings = &evaluation->settings;
+    const Request *request = evaluation->request;
+    const MetricsUncertainty *settings = &evaluation->settings;
     const int count = evaluation->adapters.count;
     const Report report = {
         .subject = evaluation->results[0].provenance.model,
@@ -240,7 +240,7 @@ typedef struct Teller {
 
 static void tell_warning(void *context, const char *text, bool of_scores)
 {
-    const Teller *const teller = context;
+    const Teller *teller = context;
     if (of_scores && teller->name)
         cli_warn("%s: %s", teller->name, text);
     else if (of_scores || teller->first)
@@ -251,7 +251,7 @@ static void tell_warning(void *context, const char *text, bool of_scores)
 static void warn_about(const Evaluation *evaluation)
 {
     for (int r = 0; r < evaluation->adapters.count; r++) {
-        const EvalResult *const result = &evaluation->results[r];
+        const EvalResult *result = &evaluation->results[r];
         Teller teller = {.name = result->adapter->name, .first = r == 0};
         for (int i = 0; i < result->sets->set_count; i++)
             if (has_both_classes(&result->sets->sets[i]))
@@ -262,9 +262,9 @@ static void warn_about(const Evaluation *evaluation)
 
 static Status print_results(const Evaluation *evaluation, Error *error)
 {
-    const CliArguments *const arguments = evaluation->request->arguments;
+    const CliArguments *arguments = evaluation->request->arguments;
     const int count = evaluation->adapters.count;
-    const EvalResult *const results = evaluation->results;
+    const EvalResult *results = evaluation->results;
     TRY(count > 1 ? eval_print_several(results, evaluation->comparisons, count, arguments,
                                        evaluation->format, stdout, error)
                   : eval_print(results, arguments, evaluation->format, stdout, error));

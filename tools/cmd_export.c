@@ -53,7 +53,7 @@ static Status carried_metadata(const SafeTensors *file, SafeTensorsMetadata **ou
     if (!*out)
         return mem_full(0, "the metadata", error);
     for (int i = 0; i < all; i++) {
-        const char *const key = safetensors_metadata_key(file, i);
+        const char *key = safetensors_metadata_key(file, i);
         if (!is_of_layout(key))
             (*out)[(*count)++] = (SafeTensorsMetadata){key, safetensors_metadata(file, key)};
     }
@@ -64,7 +64,7 @@ static Status carried_metadata(const SafeTensors *file, SafeTensorsMetadata **ou
 static Status read_backbone(const char *backbone, const char *path, VitConfig *config, Error *error)
 {
     bool found;
-    json_t *const root = json_load_file(path, 0, NULL);
+    json_t *root = json_load_file(path, 0, NULL);
     const bool is_tower = root && !json_object_get(root, "vision_config");
     json_decref(root);
     if (is_tower)

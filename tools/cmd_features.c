@@ -50,10 +50,10 @@ static Status check_files(const DataList *list, const char *out, Error *error)
 /* The paths as a JSON array, in memory the caller frees; NULL without memory. */
 static char *paths_json(const DataList *list)
 {
-    json_t *const paths = json_array();
+    json_t *paths = json_array();
     for (int i = 0; i < list->count; i++)
         train_json_append(paths, train_json_string(list->frames[i].path));
-    char *const text = train_json_complete() ? json_dumps(paths, JSON_COMPACT) : NULL;
+    char *text = train_json_complete() ? json_dumps(paths, JSON_COMPACT) : NULL;
     json_decref(paths);
     return text;
 }
@@ -61,7 +61,7 @@ static char *paths_json(const DataList *list)
 static Status write_features(const char *out, const CliModel *model, const DataList *list,
                              const float *features, Error *error)
 {
-    char *const paths = paths_json(list);
+    char *paths = paths_json(list);
     if (!paths)
         return mem_full(0, "the features", error);
     const int width = model->vit->config.width;

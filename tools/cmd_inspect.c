@@ -49,7 +49,7 @@ static json_t *metadata_json(const char *key, const char *value)
 {
     if (strcmp(key, "recipe") == 0 && strchr(value, '\n'))
         return train_json_recipe(value, cell_json);
-    json_t *const object = value[0] == '{' ? json_loads(value, 0, NULL) : NULL;
+    json_t *object = value[0] == '{' ? json_loads(value, 0, NULL) : NULL;
     return object ? object : train_json_string(value);
 }
 
@@ -58,9 +58,9 @@ static json_t *metadata_json(const char *key, const char *value)
 /* The metadata of a file; recipes and JSON in it become objects. NULL without memory. */
 static json_t *metadata_of_file(const SafeTensors *file)
 {
-    json_t *const metadata = json_object();
+    json_t *metadata = json_object();
     for (int i = 0; i < safetensors_metadata_count(file); i++) {
-        const char *const key = safetensors_metadata_key(file, i);
+        const char *key = safetensors_metadata_key(file, i);
         train_json_set(metadata, key, metadata_json(key, safetensors_metadata(file, key)));
     }
     return metadata;
@@ -69,13 +69,13 @@ static json_t *metadata_of_file(const SafeTensors *file)
 void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
 {
     train_json_set(out, "path", train_json_string(safetensors_path(file)));
-    json_t *const metadata = metadata_of_file(file);
-    json_t *const tensors = json_array();
+    json_t *metadata = metadata_of_file(file);
+    json_t *tensors = json_array();
     json_int_t parameters = 0;
     for (int i = 0; i < safetensors_count(file); i++) {
-        const SafeTensor *const tensor = safetensors_at(file, i);
+        const SafeTensor *tensor = safetensors_at(file, i);
         const json_int_t count = (json_int_t)safetensors_elements(tensor);
-        json_t *const row = json_object(), *const shape = json_array();
+        json_t *row = json_object(), *shape = json_array();
         for (int d = 0; d < tensor->ndim; d++)
             train_json_append(shape, json_integer(tensor->shape[d]));
         train_json_set(row, "name", train_json_string(tensor->name));
@@ -99,10 +99,10 @@ static float *copy_layer_norms(const Vit *vit)
     for (int i = 0; i < vit->parameter_count; i++)
         if (vit->parameters[i].kind == VIT_LAYER_NORM)
             total += tensor_count(&vit->parameters[i].tensor);
-    float *const copy = malloc(total * sizeof *copy);
+    float *copy = malloc(total * sizeof *copy);
     float *at = copy;
     for (int i = 0; copy && i < vit->parameter_count; i++) {
-        const Tensor *const tensor = &vit->parameters[i].tensor;
+        const Tensor *tensor = &vit->parameters[i].tensor;
         if (vit->parameters[i].kind != VIT_LAYER_NORM)
             continue;
         memcpy(at, tensor_f32(tensor), tensor_count(tensor) * sizeof *at);
@@ -120,7 +120,7 @@ static json_t *drift_row(const char *name, const float *w, const float *w0, size
         base += (double)w0[i] * (double)w0[i];
         change += difference * difference;
     }
-    json_t *const row = json_object();
+    json_t *row = json_object();
     train_json_set(row, "name", json_string(name));
     train_json_set(row, "norm_base", train_json_number(sqrt(base)));
     train_json_set(row, "norm_change", train_json_number(sqrt(change)));
@@ -130,9 +130,9 @@ static json_t *drift_row(const char *name, const float *w, const float *w0, size
 
 static void describe_drift(const Vit *vit, const float *base, json_t *out)
 {
-    json_t *const rows = json_array();
+    json_t *rows = json_array();
     for (int i = 0; i < vit->parameter_count; i++) {
-        const VitParameter *const parameter = &vit->parameters[i];
+        const VitParameter *parameter = &vit->parameters[i];
         if (parameter->kind != VIT_LAYER_NORM)
             continue;
         const size_t n = tensor_count(&parameter->tensor);
@@ -175,14 +175,14 @@ static Status inspect_drift(const CliModelOptions *base, const char *adapter,
  * quotes. */
 static json_t *row_json(const char *header, const char *line)
 {
-    json_t *const row = json_object();
-    char *const names = strdup(header), *const cells = strdup(line);
+    json_t *row = json_object();
+    char *names = strdup(header), *cells = strdup(line);
     char *name = names, *cell = cells;
     if (!names || !cells)
         train_json_lose();
     while (name && cell) {
-        const char *const this_name = strsep(&name, ",");
-        const char *const this_cell = strsep(&cell, ",");
+        const char *this_name = strsep(&name, ",");
+        const char *this_cell = strsep(&cell, ",");
         train_json_set(row, this_name, cell_json(this_cell));
     }
     free(names);
@@ -199,18 +199,18 @@ static Status describe_rows(const char *path, const char *last, const char *best
     size_t size = 0;
     TRY(file_read(path, MAX_STEPS, &content, &size, error));
     char *rest = content;
-    const char *const header = strsep(&rest, "\n");
+    const char *header = strsep(&rest, "\n");
     const char *last_line = NULL;
     json_int_t rows = 0;
     while (rest) {
-        const char *const line = strsep(&rest, "\n");
+        const char *line = strsep(&rest, "\n");
         if (!rest) /* not ended by a line break: being written, or cut short */
             break;
         last_line = line;
         rows++;
         if (!best)
             continue;
-        json_t *const row = row_json(header, line);
+        json_t *row = row_json(header, line);
         if (json_number_value(json_object_get(row, "best")) == 1)
             train_json_set(out, best, row);
         else
@@ -245,7 +245,7 @@ static Status describe_origin(const char *folder, json_t *out, Error *error)
         return STATUS_OK;
     TRY(safetensors_open(&file, path, error));
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
-        const char *const value = safetensors_metadata(file, keys[i]);
+        const char *value = safetensors_metadata(file, keys[i]);
         if (value)
             train_json_set(out, keys[i], metadata_json(keys[i], value));
     }
@@ -260,7 +260,7 @@ Status cmd_inspect_run(const char *folder, json_t *out, Error *error)
         "last.safetensors", "state.safetensors", "curves.svg", "events.out.tfevents.lnclip"};
     train_json_set(out, "kind", json_string("run"));
     train_json_set(out, "path", train_json_string(folder));
-    json_t *const files = json_array();
+    json_t *files = json_array();
     train_json_set(out, "files", files);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         char path[FILE_PATH_SIZE];
@@ -282,7 +282,7 @@ Status cmd_inspect_run(const char *folder, json_t *out, Error *error)
 
 static json_t *shape_json(const Tensor *tensor)
 {
-    json_t *const shape = json_array();
+    json_t *shape = json_array();
     for (int i = 0; i < tensor->ndim; i++)
         train_json_append(shape, json_integer(tensor->shape[i]));
     return shape;
@@ -307,10 +307,10 @@ static void describe_config(json_t *out, const VitConfig *config)
 /* The parameters and which of them train; counts include the head, which always does. */
 static void describe_parameters(json_t *out, const Vit *vit, VitHead *own, const VitTuned *tuned)
 {
-    json_t *const tensors = json_array();
+    json_t *tensors = json_array();
     for (int i = 0; i < vit->parameter_count; i++) {
-        const VitParameter *const parameter = &vit->parameters[i];
-        json_t *const row = json_object();
+        const VitParameter *parameter = &vit->parameters[i];
+        json_t *row = json_object();
         train_json_set(row, "name", json_string(parameter->name));
         train_json_set(row, "shape", shape_json(&parameter->tensor));
         train_json_set(row, "count", json_integer((json_int_t)tensor_count(&parameter->tensor)));
@@ -347,7 +347,7 @@ static Status describe_head(const SafeTensors *file, const VitHints *hints, json
         return error_set(error, STATUS_USAGE,
                          "--head %s: %s says its head is of kind %s; leave out --head", hints->head,
                          safetensors_path(file), kind);
-    const char *const name = kind[0] ? kind : hints->head[0] ? hints->head : "unknown";
+    const char *name = kind[0] ? kind : hints->head[0] ? hints->head : "unknown";
     train_json_set(out, "head", found ? json_string(name) : json_null());
     return STATUS_OK;
 }
@@ -522,7 +522,7 @@ static Status inspect(const Request *request, json_t *out, Error *error)
 static int show(const Request *request, bool json)
 {
     Error error = {0};
-    json_t *const out = json_object();
+    json_t *out = json_object();
     if (inspect(request, out, &error) != STATUS_OK) {
         json_decref(out);
         return cli_report(&error);

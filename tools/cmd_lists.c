@@ -61,7 +61,7 @@ static json_t *source_row(const DataSetsSource *source)
 {
     const Frames frames = count_frames(source);
     const int last = frames.videos - 1;
-    json_t *const row = json_pack(
+    json_t *row = json_pack(
         "{s:s, s:o, s:s, s:i, s:i, s:i, s:I, s:o, s:o, s:o}", "split",
         data_split_names[source->split], "source", train_json_string(source->name), "label",
         source->label ? "fake" : "real", "expected", source->count, "found", frames.videos,
@@ -76,7 +76,7 @@ static json_t *split_row(const DataSets *sets, DataSplit split)
 {
     json_int_t videos[2] = {0}, frames[2] = {0};
     for (int i = 0; i < sets->count; i++) {
-        const DataSetsSource *const source = &sets->sources[i];
+        const DataSetsSource *source = &sets->sources[i];
         for (int v = 0; v < source->count && source->split == split; v++) {
             videos[source->label] += source->videos[v].count > 0;
             frames[source->label] += source->videos[v].count;
@@ -89,9 +89,9 @@ static json_t *split_row(const DataSets *sets, DataSplit split)
 
 static json_t *missing_rows(const DataSets *sets)
 {
-    json_t *const rows = json_array();
+    json_t *rows = json_array();
     for (int i = 0; i < sets->count; i++) {
-        const DataSetsSource *const source = &sets->sources[i];
+        const DataSetsSource *source = &sets->sources[i];
         for (int v = 0; v < source->count; v++)
             if (source->videos[v].count == 0)
                 train_json_append(rows, json_pack("{s:s, s:o, s:o, s:s}", "split",
@@ -107,8 +107,7 @@ static json_t *missing_rows(const DataSets *sets)
 static json_t *make_coverage(const DataSets *sets, const DataSetsKind *kind,
                              const DataSetsOptions *options)
 {
-    json_t *const sources = json_array(), *const splits = json_array(),
-                  *const warnings = json_array();
+    json_t *sources = json_array(), *splits = json_array(), *const warnings = json_array();
     for (int i = 0; i < sets->count; i++)
         train_json_append(sources, source_row(&sets->sources[i]));
     for (int split = 0; split < DATA_SPLITS; split++) {
@@ -135,8 +134,8 @@ static void print_coverage(const json_t *coverage, bool as_json)
         putchar('\n');
         return;
     }
-    json_t *const tables = json_pack("{s:O, s:O}", "sources", json_object_get(coverage, "sources"),
-                                     "splits", json_object_get(coverage, "splits"));
+    json_t *tables = json_pack("{s:O, s:O}", "sources", json_object_get(coverage, "sources"),
+                               "splits", json_object_get(coverage, "splits"));
     cli_json_print_text(stdout, tables);
     json_decref(tables);
 }
@@ -157,9 +156,9 @@ static void tell_missing(const DataSets *sets, const char *out)
              missing > SHOWN_MISSING ? ", the first ten:" : ":");
     int shown = 0;
     for (int i = 0; i < sets->count && shown < SHOWN_MISSING; i++) {
-        const DataSetsSource *const source = &sets->sources[i];
+        const DataSetsSource *source = &sets->sources[i];
         for (int v = 0; v < source->count && shown < SHOWN_MISSING; v++) {
-            const DataSetsVideo *const video = &source->videos[v];
+            const DataSetsVideo *video = &source->videos[v];
             if (video->count > 0)
                 continue;
             fprintf(stderr, "  %s/", data_split_names[source->split]);
@@ -195,8 +194,8 @@ static Status make_lists(const Request *request, const CliArguments *arguments, 
     if (read == STATUS_INTERRUPTED)
         return cli_interrupted("lists", "nothing was written", error);
     TRY(read);
-    json_t *const coverage = make_coverage(&sets, request->kind, &request->options);
-    char *const content = train_json_complete() ? json_dumps(coverage, JSON_INDENT(2)) : NULL;
+    json_t *coverage = make_coverage(&sets, request->kind, &request->options);
+    char *content = train_json_complete() ? json_dumps(coverage, JSON_INDENT(2)) : NULL;
     const size_t size = content ? strlen(content) : 0;
     Status status = STATUS_OK;
     if (!content)
@@ -224,14 +223,14 @@ static Status make_lists(const Request *request, const CliArguments *arguments, 
 static const DataSetsKind *find_kind(const char *name)
 {
     int count;
-    const DataSetsKind *const kinds = data_sets_kinds(&count);
+    const DataSetsKind *kinds = data_sets_kinds(&count);
     const char *names[16] = {NULL};
     for (int i = 0; i < count; i++) {
         names[i] = kinds[i].name;
         if (strcmp(kinds[i].name, name) == 0)
             return &kinds[i];
     }
-    const char *const nearest = cli_nearest(name, names, count);
+    const char *nearest = cli_nearest(name, names, count);
     if (nearest)
         exit(cli_usage_error(
             "%s: no such kind of data set; did you mean '%s'? See lnclip lists --help", name,
@@ -242,7 +241,7 @@ static const DataSetsKind *find_kind(const char *name)
 /* Exits if an option was given that the kind does not know. */
 static void check_options(const Request *request, bool labels_given)
 {
-    const DataSetsOptions *const options = &request->options;
+    const DataSetsOptions *options = &request->options;
     const struct {
         const char *name;
         bool given;
@@ -272,7 +271,7 @@ static Status split_labels(const CliStrings *labels, CliStrings *real, CliString
     for (int i = 0; i < labels->count; i++) {
         DataSourceLabel label;
         TRY(cli_label_parse(labels->items[i], &label, error));
-        CliStrings *const into = label.label ? fake : real;
+        CliStrings *into = label.label ? fake : real;
         into->items[into->count++] = label.source;
     }
     return STATUS_OK;
@@ -290,7 +289,7 @@ static const char *describe_kinds(void)
 {
     static char text[4096];
     int count;
-    const DataSetsKind *const kinds = data_sets_kinds(&count);
+    const DataSetsKind *kinds = data_sets_kinds(&count);
     size_t used = (size_t)snprintf(text, sizeof text,
                                    "Finds the frames of every video that a data set promises, and "
                                    "writes OUT/SPLIT/SOURCE.txt with\n"
@@ -309,7 +308,7 @@ static const char *describe_kinds(void)
 int cmd_lists(int argc, char **argv)
 {
     Request request = {0};
-    DataSetsOptions *const options = &request.options;
+    DataSetsOptions *options = &request.options;
     CliStrings real = {0}, fake = {0}, labels = {0}, replace = {0};
     CliOption table[] = {
         {"--root", CLI_STRING, &options->root, 0, 0, "DIR", "folder of the data set"},

@@ -119,7 +119,7 @@ static bool spell(Name *name)
 
 static int by_text(const void *left, const void *right)
 {
-    const Name *const a = left, *const b = right;
+    const Name *a = left, *b = right;
     const int order = strcmp(a->text, b->text);
     return order ? order : (a->frame > b->frame) - (a->frame < b->frame);
 }
@@ -157,7 +157,7 @@ static Status number_equal(Explain *explain, const char *folder, const Name *nam
     int number = 1;
     for (int i = 0; i < explain->count; i++) {
         char file[NAME_SIZE + 32], path[FILE_PATH_SIZE];
-        const char *const text = names[i].text;
+        const char *text = names[i].text;
         if (i == 0 || strcmp(text, names[i - 1].text) != 0) {
             number = 1;
             snprintf(file, sizeof file, "%s", text);
@@ -194,7 +194,7 @@ static bool file_id(const char *path, FileId *id)
 
 static int by_id(const void *left, const void *right)
 {
-    const FileId *const a = left, *const b = right;
+    const FileId *a = left, *b = right;
     return a->device != b->device ? (a->device > b->device) - (a->device < b->device)
                                   : (a->inode > b->inode) - (a->inode < b->inode);
 }
@@ -202,7 +202,7 @@ static int by_id(const void *left, const void *right)
 /* No picture would replace an image. */
 static Status check_images_safe(const Explain *explain, const DataList *list, Error *error)
 {
-    FileId *const images = calloc((size_t)list->count, sizeof *images);
+    FileId *images = calloc((size_t)list->count, sizeof *images);
     if (!images)
         return mem_full(0, "the images", error);
     size_t count = 0;
@@ -231,7 +231,7 @@ static Status explain_plan(Explain *explain, const char *folder, const DataList 
 {
     *explain = (Explain){.count = list->count};
     explain->files = calloc((size_t)list->count, sizeof *explain->files);
-    Name *const names = calloc((size_t)list->count, sizeof *names);
+    Name *names = calloc((size_t)list->count, sizeof *names);
     Status status = explain->files && names ? STATUS_OK : mem_full(0, "the images", error);
     for (int i = 0; status == STATUS_OK && i < list->count; i++) {
         names[i] = (Name){.path = list->frames[i].path, .frame = i, .parts = 1};
@@ -271,7 +271,7 @@ typedef struct Painter {
 
 static Status painter_open(Painter *painter, CliModel *model, Error *error)
 {
-    const VitConfig *const config = &model->vit->config;
+    const VitConfig *config = &model->vit->config;
     const size_t S = (size_t)config->image_size, G = (size_t)vit_explain_grid(config);
     *painter = (Painter){.model = model};
     painter->crop = malloc(3 * S * S);
@@ -308,7 +308,7 @@ static Status read_crop(Painter *painter, const char *file, Error *error)
 /* Explains painter->crop in a picture at `path`. */
 static Status paint(Painter *painter, double p_fake, const char *path, Error *error)
 {
-    const VitConfig *const config = &painter->model->vit->config;
+    const VitConfig *config = &painter->model->vit->config;
     train_normalize(config, painter->crop, 1, painter->model->threads, painter->pixels);
     vit_explain(painter->explainer, painter->pixels, painter->rollout, painter->gradient);
     const CliHeatmap heatmap = {.image = painter->crop,
@@ -418,7 +418,7 @@ static void print_csv(const Work *work, int frame, const char *path, double fake
         printf(",%.9g", fake);
     if (work->pictures) {
         putchar(',');
-        const char *const picture = isnan(fake) ? "" : work->pictures[frame];
+        const char *picture = isnan(fake) ? "" : work->pictures[frame];
         metrics_predictions_write_field(stdout, picture, strlen(picture));
     }
     if (isnan(fake))
@@ -440,7 +440,7 @@ static void print_until(Work *work, int done)
 {
     for (; work->printed < done; work->printed++) {
         const int frame = work->printed;
-        const char *const path = work->list->frames[frame].path;
+        const char *path = work->list->frames[frame].path;
         const double fake = (double)work->probabilities[2 * (size_t)frame + 1];
         if (work->format == FORMAT_JSON)
             print_json(work, frame, path, fake);
@@ -454,14 +454,14 @@ static void print_until(Work *work, int done)
 
 static void show_progress(void *context, int done, int total, double images_per_second)
 {
-    Work *const work = context;
+    Work *work = context;
     print_until(work, done);
     cli_progress_show(&work->progress, done, total, images_per_second);
 }
 
 static void note_unreadable(void *context, const DataFrame *frame, const Error *reason)
 {
-    Work *const work = context;
+    Work *work = context;
     (void)frame; /* the reason names the file */
     work->unreadable++;
     cli_warn("%s", reason->message);
@@ -496,7 +496,7 @@ static Status list_images(DataList *list, const CliStrings *paths, int *lost, Er
     const Status status = data_list_paths(list, paths->items, paths->count, error);
     if (status == STATUS_OK || paths->count == 1)
         return status;
-    const char **const kept = calloc((size_t)paths->count, sizeof *kept);
+    const char **kept = calloc((size_t)paths->count, sizeof *kept);
     if (!kept)
         return status;
     int count = 0;
@@ -565,7 +565,7 @@ static Status score(const Request *request, const CliArguments *arguments, CliMo
                     Work *work, float *probabilities, float *margins, Explain *explain,
                     Error *error)
 {
-    const DataList *const list = work->list;
+    const DataList *list = work->list;
     work->probabilities = probabilities;
     work->margins = margins;
     TrainScoring scoring = cli_model_scoring(&request->model);
@@ -634,11 +634,11 @@ static Status load_model(const Request *request, const CliArguments *arguments, 
 static Status predict(const Request *request, const CliArguments *arguments, Work *work,
                       Error *error)
 {
-    const DataList *const list = work->list;
+    const DataList *list = work->list;
     CliModel model = {0};
     Explain explain = {0};
-    float *const probabilities = calloc((size_t)list->count, 2 * sizeof *probabilities);
-    float *const margins = calloc((size_t)list->count, sizeof *margins);
+    float *probabilities = calloc((size_t)list->count, 2 * sizeof *probabilities);
+    float *margins = calloc((size_t)list->count, sizeof *margins);
     Status status = probabilities && margins ? STATUS_OK : mem_full(0, "the images", error);
     if (status == STATUS_OK)
         status = load_model(request, arguments, &model, error);

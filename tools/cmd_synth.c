@@ -14,7 +14,7 @@ typedef struct Work {
 
 static void show_progress(void *context, int done, int total)
 {
-    Work *const work = context;
+    Work *work = context;
     cli_progress_show(&work->progress, done, total, 0);
     Error error = {0};
     if (done < total && cli_interrupted(work->folder,

@@ -301,7 +301,7 @@ static Status read_lists(Training *training, Error *error)
     const TrainRecipe *recipe = &training->recipe;
     CliFrames frames = {recipe->frames, recipe->frame_choice, recipe->limit, recipe->seed};
     const CliFrames all = {0};
-    const CliStrings *train = &training->train_lists, *const val = &training->val_lists;
+    const CliStrings *train = &training->train_lists, *val = &training->val_lists;
     const CliStrings *test = &training->test_lists;
     CliSet sets[3] = {{"train", train->items, train->count, frames, &training->train}};
     int count = 1;

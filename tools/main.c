@@ -69,7 +69,7 @@ static int unknown_subcommand(const char *name)
     const char *names[SUBCOMMANDS];
     for (int i = 0; i < SUBCOMMANDS; i++)
         names[i] = subcommands[i].name;
-    const char *const nearest = cli_nearest(name, names, SUBCOMMANDS);
+    const char *nearest = cli_nearest(name, names, SUBCOMMANDS);
     if (nearest)
         return cli_usage_error("%s: no such command; did you mean '%s'? See lnclip --help", name,
                                nearest);
@@ -90,7 +90,7 @@ static int run(int argc, char **argv)
         puts("lnclip " LNCLIP_VERSION);
         return CLI_DONE;
     }
-    const Subcommand *const subcommand = find_subcommand(argv[1]);
+    const Subcommand *subcommand = find_subcommand(argv[1]);
     if (!subcommand)
         return unknown_subcommand(argv[1]);
     /*
@@ -138,7 +138,7 @@ static void show_one_processor(void)
 }
 
 __attribute__((section(".preinit_array"),
-               used)) static void (*const before_libraries)(void) = show_one_processor;
+               used)) static void (*before_libraries)(void) = show_one_processor;
 
 static void show_all_processors(void)
 {

@@ -34,7 +34,7 @@ typedef struct Arithmetic {
 static void arithmetic_task(void *context, int task, int worker)
 {
     (void)worker;
-    Arithmetic *const a = context;
+    Arithmetic *a = context;
     const double work = kernels_peak(a->precision, a->rounds);
     if (task == 0)
         a->work = work;
@@ -42,7 +42,7 @@ static void arithmetic_task(void *context, int task, int worker)
 
 static double arithmetic_run(void *context)
 {
-    Arithmetic *const a = context;
+    Arithmetic *a = context;
     const double start = train_clock();
     threads_run(a->threads, TASKS * threads_count(a->threads), arithmetic_task, a);
     return train_clock() - start;
@@ -71,7 +71,7 @@ typedef struct Reading {
 static void reading_task(void *context, int task, int worker)
 {
     (void)worker;
-    Reading *const r = context;
+    Reading *r = context;
     const uint64_t mixed = kernels_read(r->buffer + (size_t)task * CHUNK, CHUNK);
     if (mixed == 1)
         r->mixed = mixed;
@@ -79,7 +79,7 @@ static void reading_task(void *context, int task, int worker)
 
 static double reading_run(void *context)
 {
-    Reading *const r = context;
+    Reading *r = context;
     const double start = train_clock();
     threads_run(r->threads, (int)(r->bytes / CHUNK), reading_task, r);
     return train_clock() - start;
@@ -187,7 +187,7 @@ static Status measure_memory(const Bench *bench, BenchPool *pool, unsigned char 
 
 static json_t *pool_json(const BenchPool *pool)
 {
-    json_t *const object = json_object();
+    json_t *object = json_object();
     for (int p = 0; p < PRECISION_COUNT; p++)
         train_json_set(object, precision_name((Precision)p),
                        train_json_number(pool->peak[p] * 1e-9));
@@ -203,14 +203,14 @@ Status bench_peaks(Bench *bench, const char *key, Error *error)
                 strcmp(key, "peak") == 0 ? "peak, from registers" : "the same once more", "threads",
                 "f32 G/s", "bf16 G/s", "int8 G/s", "memory GB/s");
     const size_t bytes = bench->quick ? QUICK_BUFFER : BUFFER;
-    unsigned char *const buffer = aligned_alloc(ARENA_ALIGNMENT, bytes);
+    unsigned char *buffer = aligned_alloc(ARENA_ALIGNMENT, bytes);
     if (!buffer)
         return mem_full(bytes, "the benchmark", error);
     memset(buffer, 1, bytes);
     Status status = STATUS_OK;
-    json_t *const all = json_array();
+    json_t *all = json_array();
     for (int t = 0; t < bench->pool_count && status == STATUS_OK; t++) {
-        BenchPool *const pool = &bench->pools[t];
+        BenchPool *pool = &bench->pools[t];
         status = measure_arithmetic(bench, pool, error);
         if (status == STATUS_OK)
             status = measure_memory(bench, pool, buffer, bytes, error);
@@ -275,7 +275,7 @@ static void fill_as(DType type, void *numbers, size_t count, float scale)
     }
     enum { PART = 4096 };
     float part[PART];
-    uint16_t *const out = numbers;
+    uint16_t *out = numbers;
     fill(part, PART, scale);
     for (size_t i = 0; i < count; i++)
         out[i] = dtype_bf16_from_f32(part[i % (PART - 1)]);

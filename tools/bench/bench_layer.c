@@ -28,7 +28,7 @@ typedef struct Attention {
 /* In bf16 the gradient comes in f32 and is rounded first, which adds some 2 % to the backward. */
 static void attention_graph(Tape *tape, void *context)
 {
-    Attention *const a = context;
+    Attention *a = context;
     const double start = train_clock();
     Tensor *y = op_attention(tape, &a->q, &a->kv, a->heads, NULL);
     a->seconds = train_clock() - start;
@@ -43,7 +43,7 @@ static void attention_graph(Tape *tape, void *context)
 
 static double attention_run(void *context)
 {
-    Attention *const a = context;
+    Attention *a = context;
     attention_graph(a->work.tape, a);
     tape_reset(a->work.tape);
     return a->seconds;
@@ -85,9 +85,9 @@ static void attention_free(Attention *a)
 
 static Status attention_measure(Bench *bench, Attention *a, Precision precision, Error *error)
 {
-    const char *const direction = a->backward ? "backward" : "forward";
+    const char *direction = a->backward ? "backward" : "forward";
     for (int t = 0; t < bench->pool_count; t++) {
-        const BenchPool *const pool = &bench->pools[t];
+        const BenchPool *pool = &bench->pools[t];
         BenchTime time = {0};
         Status status = bench_tape_create(&a->work, pool->threads, ATTENTION_OPERATIONS,
                                           attention_graph, a, error);
@@ -172,7 +172,7 @@ static void norm_backward(const Norm *n, int row)
 
 static double norm_run(void *context)
 {
-    const Norm *const n = context;
+    const Norm *n = context;
     const double start = train_clock();
     for (int row = 0; row < n->T; row++)
         (n->backward ? norm_backward : norm_forward)(n, row);
@@ -226,7 +226,7 @@ static double norm_bytes(DType type, bool backward)
 static Status norm_measure(Bench *bench, Norm *n, Precision precision, Error *error)
 {
     for (int backward = 0; backward <= 1; backward++) {
-        const char *const direction = backward ? "backward" : "forward";
+        const char *direction = backward ? "backward" : "forward";
         BenchTime time = {0};
         n->backward = backward;
         TRY(bench_measure(bench, NULL, precision, norm_run, n, &time, error));

@@ -31,7 +31,7 @@ typedef struct Loading {
 
 static double loader_run(void *context)
 {
-    Loading *const l = context;
+    Loading *l = context;
     DataBatch batch;
     const double start = train_clock();
     if (l->status == STATUS_OK)
@@ -44,7 +44,7 @@ static double loader_run(void *context)
 /* Decoding alone. */
 static double decode_run(void *context)
 {
-    Loading *const l = context;
+    Loading *l = context;
     const double start = train_clock();
     for (int i = 0; i < l->frames && l->status == STATUS_OK; i++) {
         DataImage image;
@@ -150,7 +150,7 @@ static Status measure_folder(Bench *bench, const char *folder, int frames, bool 
 static Status measure_format(Bench *bench, bool jpeg, Error *error)
 {
     const int frames = bench->quick ? QUICK_FRAMES : FRAMES;
-    const char *const base = getenv("TMPDIR");
+    const char *base = getenv("TMPDIR");
     char folder[FILE_PATH_SIZE];
     TRY(file_join(folder, base && *base ? base : "/tmp", "lnclip-bench-XXXXXX", error));
     if (!mkdtemp(folder))

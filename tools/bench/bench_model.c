@@ -31,7 +31,7 @@ static void model_free(Model *model)
 static Status model_create(Model *model, const Bench *bench, Precision precision, bool step,
                            Error *error)
 {
-    Threads *const threads = bench->pools[bench->pool_count - 1].threads;
+    Threads *threads = bench->pools[bench->pool_count - 1].threads;
     *model = (Model){0};
     if (bench->model)
         TRY(vit_load_with(&model->vit, bench->model, &bench->hints, threads, error));
@@ -72,14 +72,14 @@ typedef struct Forward {
 
 static void forward_graph(Tape *tape, void *context)
 {
-    Forward *const f = context;
+    Forward *f = context;
     tape_set_recording(tape, false);
     vit_forward(f->vit, tape, &f->pixels, NULL);
 }
 
 static double forward_run(void *context)
 {
-    Forward *const f = context;
+    Forward *f = context;
     const double start = train_clock();
     forward_graph(f->work.tape, f);
     tape_reset(f->work.tape);
@@ -132,7 +132,7 @@ typedef struct Step {
 
 static double step_run(void *context)
 {
-    Step *const s = context;
+    Step *s = context;
     TrainLosses losses;
     const double start = train_clock();
     s->status = train_stepper_step(s->stepper, &s->batch, NULL, 0, s->stop, &losses, s->error);
@@ -142,7 +142,7 @@ static double step_run(void *context)
 static Status step_measure(Bench *bench, Step *s, Precision precision, Error *error)
 {
     BenchTime time = {0};
-    const BenchPool *const pool = &bench->pools[bench->pool_count - 1];
+    const BenchPool *pool = &bench->pools[bench->pool_count - 1];
     TRY(bench_measure(bench, pool, precision, step_run, s, &time, error));
     TRY(s->status);
     report(bench, "step", pool, precision, BENCH_BATCH, bench_step_work(&bench->config), time);
@@ -161,7 +161,7 @@ static Status step(Bench *bench, Model *model, Precision precision, Error *error
                              BENCH_BATCH, bench->pools[bench->pool_count - 1].threads, 0, error));
     const size_t S = (size_t)bench->config.image_size;
     const size_t bytes = (size_t)BENCH_BATCH * 3 * S * S;
-    uint8_t *const pixels = malloc(bytes);
+    uint8_t *pixels = malloc(bytes);
     Status status = STATUS_OK;
     if (!pixels)
         status = mem_full(0, "the pixels", error);

@@ -42,14 +42,14 @@ typedef struct Product {
 
 static void product_graph(Tape *tape, void *context)
 {
-    Product *const p = context;
+    Product *p = context;
     op_linear(tape, &p->x, &p->linears[p->next], ACTIVATION_NONE, NULL);
     p->next = (p->next + 1) % p->copies;
 }
 
 static double product_run(void *context)
 {
-    Product *const p = context;
+    Product *p = context;
     const double start = train_clock();
     product_graph(p->work.tape, p);
     const double seconds = train_clock() - start;
@@ -99,7 +99,7 @@ static Status product_create(Product *p, const Bench *bench, Precision precision
     TRY(bench_numbers(DTYPE_F32, (size_t)p->N, 0.1F, &p->bias_numbers, error));
     p->bias = tensor_leaf(p->bias_numbers, 1, &p->N);
     for (int i = 0; i < p->copies; i++) {
-        float *const weight = p->weight_numbers + (packed ? 0 : (size_t)i * count);
+        float *weight = p->weight_numbers + (packed ? 0 : (size_t)i * count);
         p->weights[i] = tensor_leaf(weight, 2, (const int[]){p->N, p->K});
         p->linears[i] = (Linear){
             .in = p->K, .out = p->N, .parts = 1, .weight = {&p->weights[i]}, .bias = {&p->bias}};
@@ -119,7 +119,7 @@ static void report(Bench *bench, const BenchPool *pool, const Shape *shape, int 
 {
     const BenchRate rate =
         bench_rate(pool, precision, bench_product_work(M, shape->K, shape->N), time);
-    const char *const library = packed ? "lnclip" : gemm_library();
+    const char *library = packed ? "lnclip" : gemm_library();
     bench_print(bench, "%-5s %5d %5d %5d  %-9s  %-15s %4d  %9.3f  %8.0f  %7.1f %%  %7.1f %%\n",
                 shape->name, M, shape->K, shape->N, precision_name(precision), library, pool->count,
                 time->ms, rate.gflops, 100 * rate.share, 100 * rate.share_beside);
@@ -138,7 +138,7 @@ static Status measure(Bench *bench, Product *p, const Shape *shape, Precision pr
     for (int batch = 1; batch <= BENCH_BATCH; batch += BENCH_BATCH - 1) {
         p->x.shape[0] = batch;
         for (int t = 0; t < bench->pool_count; t++) {
-            const BenchPool *const pool = &bench->pools[t];
+            const BenchPool *pool = &bench->pools[t];
             BenchTime time = {0};
             p->next = 0;
             Status status = bench_tape_create(&p->work, pool->threads, 1, product_graph, p, error);
@@ -154,7 +154,7 @@ static Status measure(Bench *bench, Product *p, const Shape *shape, Precision pr
 
 static Status run(Bench *bench, const Shape *shape, Precision precision, bool packed, Error *error)
 {
-    Product *const p = calloc(1, sizeof *p);
+    Product *p = calloc(1, sizeof *p);
     if (!p)
         return mem_full(0, "a product", error);
     p->K = shape->K;

@@ -254,7 +254,7 @@ const char *cli_count(unsigned long long value)
 {
     char digits[24];
     const int length = snprintf(digits, sizeof digits, "%llu", value);
-    char *const out = number_buffer();
+    char *out = number_buffer();
     int n = 0;
     for (int i = 0; i < length; i++) {
         if (i > 0 && (length - i) % 3 == 0)
@@ -274,14 +274,14 @@ const char *cli_bytes(unsigned long long bytes)
         value /= 1024;
         unit++;
     }
-    char *const out = number_buffer();
+    char *out = number_buffer();
     snprintf(out, 40, unit == 0 ? "%.0f %s" : "%.2f %s", value, units[unit]);
     return out;
 }
 
 const char *cli_duration(double seconds)
 {
-    char *const out = number_buffer();
+    char *out = number_buffer();
     if (!(seconds >= 0 && seconds < 1e15)) {
         snprintf(out, 40, "?");
     } else if (seconds < 9.95) {

@@ -60,7 +60,7 @@ static void tell_odd_images(const DataList *list, const TrainOddImages *odd)
 {
     char text[ERROR_DETAIL_SIZE];
     for (int i = 0; i < named(odd->count); i++) {
-        const DataFrameSize *const size = &odd->first[i];
+        const DataFrameSize *size = &odd->first[i];
         snprintf(text, sizeof text, "%s: %d x %d", list->frames[size->frame].path, size->width,
                  size->height);
         tell_detail(text);
@@ -111,7 +111,7 @@ static void tell_shapes(const char *name, const DataList *list, const TrainSizes
         [DATA_CROP_SMALL] = "are under 64 pixels; what forgeries leave behind may be gone",
     };
     for (int shape = 0; shape < TRAIN_CROP_SHAPES; shape++) {
-        const TrainOddImages *const odd = &sizes->odd[shape];
+        const TrainOddImages *odd = &sizes->odd[shape];
         if (odd->count == 0)
             continue;
         tell_odd_images(list, odd);
@@ -192,7 +192,7 @@ static Status check_overlap(const CliCheckedSet *sets, int count, const TrainLis
         for (int b = a + 1; b < count; b++) {
             if (!train_lists_overlap(findings, a, b))
                 continue;
-            const DataOverlap *const overlap = &findings->same.overlap[a][b];
+            const DataOverlap *overlap = &findings->same.overlap[a][b];
             name_overlap(text, sizeof text, &sets[a], &sets[b], overlap);
             detail_matches(&found, &sets[a], &sets[b], &overlap->files, "the same file as");
             detail_matches(&found, &sets[a], &sets[b], &overlap->contents, "a copy of");
@@ -262,7 +262,7 @@ static Status check_adapter(const char *name, const DataList *list, const char *
     TRY(safetensors_open(&file, adapter, error));
     data_list_hash(list, hash);
     for (int i = 0; i < 2; i++) {
-        const char *const of_run = safetensors_metadata(file, LISTS[i].key);
+        const char *of_run = safetensors_metadata(file, LISTS[i].key);
         if (of_run && strcmp(of_run, hash) == 0)
             cli_warn("%s: %s was %s on this very list: the scores flatter", name, adapter,
                      LISTS[i].did);

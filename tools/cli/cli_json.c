@@ -20,7 +20,7 @@ enum { MAX_COLUMNS = 16, MAX_INDENT = 32, MAX_TEXT = 200 };
  */
 static char *shortened(const char *text)
 {
-    char *const copy = text_printed(text);
+    char *copy = text_printed(text);
     const size_t length = copy ? strlen(copy) : 0;
     if (length > MAX_TEXT) {
         size_t cut = MAX_TEXT - 3;
@@ -33,7 +33,7 @@ static char *shortened(const char *text)
 
 void cli_json_print_string(FILE *stream, const char *text)
 {
-    json_t *const string = train_json_string(text);
+    json_t *string = train_json_string(text);
     if (!string)
         train_json_lose();
     if (!string || json_dumpf(string, stream, JSON_ENCODE_ANY) != 0)
@@ -71,7 +71,7 @@ static char *format_value(const json_t *value)
 /* The same; a failure is remembered. A row may lack a member: that is null. */
 static char *value_text(const json_t *value)
 {
-    char *const text = value ? format_value(value) : strdup("-");
+    char *text = value ? format_value(value) : strdup("-");
     if (!text)
         train_json_lose();
     return text;
@@ -134,7 +134,7 @@ static void print_object(FILE *stream, const json_t *object, int indent)
             fprintf(stream, "%s:\n", name);
             print_object(stream, value, indent + 2);
         } else {
-            char *const text = value_text(value);
+            char *text = value_text(value);
             fprintf(stream, "%s:%*s %s\n", name, width - (int)strlen(name), "", text ? text : "?");
             free(text);
         }

@@ -35,7 +35,7 @@ DataFrameChoice cli_frame_choice_expect(const char *text)
 
 Status cli_label_parse(const char *text, DataSourceLabel *label, Error *error)
 {
-    const char *const equals = strrchr(text, '=');
+    const char *equals = strrchr(text, '=');
     const bool real = equals && strcmp(equals, "=real") == 0;
     if (!equals || equals == text || !(real || strcmp(equals, "=fake") == 0))
         return error_set(error, STATUS_USAGE,
@@ -62,7 +62,7 @@ static Status check_labels(const CliSet *sets, int count, const DataSourceLabel 
     for (int l = 0; l < label_count; l++) {
         if (labels[l].used)
             continue;
-        const char *const nearest = cli_nearest(labels[l].source, names, known);
+        const char *nearest = cli_nearest(labels[l].source, names, known);
         if (nearest)
             return error_set(error, STATUS_USAGE,
                              "--label %s: no list has a source of this name; did you mean '%s'?",
@@ -78,7 +78,7 @@ static Status check_labels(const CliSet *sets, int count, const DataSourceLabel 
 /* Reads one set and cuts it to what is wanted of it. */
 static Status read_set(const CliSet *set, DataSourceLabel *labels, int label_count, Error *error)
 {
-    const CliFrames *const frames = &set->frames;
+    const CliFrames *frames = &set->frames;
     TRY(data_list_read_labelled(set->list, set->lists, set->count, labels, label_count, error));
     Status status =
         data_list_choose_frames(set->list, frames->a_video, frames->choice, frames->seed, error);
@@ -136,9 +136,9 @@ void cli_tell_sources_head(const CliArguments *arguments)
  * frame. */
 static bool count_sources(const DataList *list, unsigned *videos, unsigned *frames)
 {
-    bool *const seen = calloc((size_t)list->video_count + 1, sizeof *seen);
+    bool *seen = calloc((size_t)list->video_count + 1, sizeof *seen);
     for (int i = 0; seen && i < list->count; i++) {
-        const DataFrame *const frame = &list->frames[i];
+        const DataFrame *frame = &list->frames[i];
         frames[frame->source]++;
         videos[frame->source] += !seen[frame->video];
         seen[frame->video] = true;
@@ -179,8 +179,8 @@ void cli_tell_skipped(const CliArguments *arguments, const char *what, const Dat
 
 void cli_tell_sources(const CliArguments *arguments, const char *set, const DataList *list)
 {
-    unsigned *const counts = calloc(2 * (size_t)list->source_count + 1, sizeof *counts);
-    unsigned *const frames = counts ? counts + list->source_count : NULL;
+    unsigned *counts = calloc(2 * (size_t)list->source_count + 1, sizeof *counts);
+    unsigned *frames = counts ? counts + list->source_count : NULL;
     const bool counted = counts && count_sources(list, counts, frames);
     for (int source = 0; counted && source < list->source_count; source++)
         cli_note(arguments, "%-16s %-24s %-5s %10s %10s", set, list->sources[source],

@@ -30,7 +30,7 @@ static Level core_level(const char *core)
 /* What our own kernels compute with: all that the processor has, unless LNCLIP_CPU masks it. */
 static Level kernel_level(void)
 {
-    const char *const name = kernels()->name;
+    const char *name = kernels()->name;
     if (strcmp(name, "ref") == 0)
         return LEVEL_OLDER;
     return strcmp(name, "avx2") == 0 ? LEVEL_AVX2 : LEVEL_AVX512;
@@ -38,7 +38,7 @@ static Level kernel_level(void)
 
 const char *cli_machine_forced_core(void)
 {
-    const char *const forced = getenv("OPENBLAS_CORETYPE");
+    const char *forced = getenv("OPENBLAS_CORETYPE");
     return forced && core_level(gemm_core()) < kernel_level() ? forced : NULL;
 }
 
@@ -46,7 +46,7 @@ void cli_tell_machine(const CliArguments *arguments)
 {
     cli_note(arguments, "kernels: %s; matrix product: %s, core %s", kernels()->name, gemm_library(),
              gemm_core());
-    const char *const forced = cli_machine_forced_core();
+    const char *forced = cli_machine_forced_core();
     if (forced)
         cli_warn(
             "OPENBLAS_CORETYPE=%s: OpenBLAS computes at half the speed of this processor or less; "

@@ -59,7 +59,7 @@ static Status print_report(const MetricsReport *report, CliFormat format, FILE *
         {.heading = "VIDEOS (median)", .unit = CLI_METRIC, .hidden = !videos},
         {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = true},
     };
-    CliTable *const table = cli_table_create(report->dataset, columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create(report->dataset, columns, COUNT_OF(columns));
     MetricsReportLevel levels[METRICS_REPORT_LEVELS];
     metrics_report_levels(report, levels);
     for (int fake = 0; fake < 2; fake++) {
@@ -96,10 +96,10 @@ static Status print_sources(const MetricsReport *report, CliFormat format, FILE 
         {.heading = "AUROC, VIDEOS", .unit = CLI_METRIC},
         {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !video_ci},
     };
-    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     cli_table_title(table, "%s: AUROC of each source of fake against all real", report->dataset);
     for (int i = 0; i < report->source_count; i++) {
-        const MetricsSourceReport *const source = &report->sources[i];
+        const MetricsSourceReport *source = &report->sources[i];
         cli_table_words(table, source->name);
         cli_table_count(table, source->frame.n_fake);
         cli_table_number(table, source->frame.auroc);
@@ -145,14 +145,14 @@ static Status print_exact(const MetricsReport *reports, int count, CliFormat for
         {.key = "", .unit = CLI_INTERVAL},
         {.key = "method"},
     };
-    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     for (int i = 0; i < count; i++) {
         MetricsReportLevel levels[METRICS_REPORT_LEVELS];
         const int n = metrics_report_levels(&reports[i], levels);
         for (int l = 0; l < n; l++)
             add_exact_rows(table, reports[i].dataset, "", &levels[l]);
         for (int s = 0; s < reports[i].source_count; s++) {
-            const MetricsSourceReport *const source = &reports[i].sources[s];
+            const MetricsSourceReport *source = &reports[i].sources[s];
             add_exact_rows(table, reports[i].dataset, source->name,
                            &(MetricsReportLevel){"frame", &source->frame, &source->frame_ci});
             add_exact_rows(table, reports[i].dataset, source->name,
@@ -198,7 +198,7 @@ __attribute__((format(printf, 3, 4))) static void warn(const Listener *listener,
  * of 0.5 of them. */
 static void warn_about_ties(const Listener *listener, const MetricsReport *report)
 {
-    const Metrics *const frame = &report->frame;
+    const Metrics *frame = &report->frame;
     const size_t rows = frame->n_real + frame->n_fake;
     const size_t tied = frame->tied[0] + frame->tied[1];
     const size_t saturated = frame->saturated[0] + frame->saturated[1];
@@ -224,7 +224,7 @@ static void warn_about_ties(const Listener *listener, const MetricsReport *repor
 
 static void warn_about_report(const Listener *listener, const MetricsReport *report)
 {
-    const Metrics *const frame = &report->frame, *const video = &report->video;
+    const Metrics *frame = &report->frame, *video = &report->video;
     if (frame->n_real == 0 || frame->n_fake == 0) {
         warn(listener, false, "%s: all rows are %s; what needs both classes is undefined",
              report->dataset, frame->n_real == 0 ? "fake" : "real");
@@ -292,7 +292,7 @@ void cli_metrics_tell_methods(const CliArguments *arguments, const MetricsUncert
 {
     bool delong = false, resampled = false, rows = false;
     for (int i = 0; i < count; i++) {
-        const MetricsReport *const r = &reports[i];
+        const MetricsReport *r = &reports[i];
         delong = delong || r->video_ci.auroc == METRICS_INTERVAL_DELONG;
         resampled = resampled || r->frame_ci.others == METRICS_INTERVAL_BOOTSTRAP;
         rows = rows || r->frame_ci.auroc == METRICS_INTERVAL_DELONG_ROWS;
@@ -314,7 +314,7 @@ static void add_differences(CliTable *table, const char *dataset, const char *le
 {
     cli_table_rule(table);
     for (int m = 0; m < METRICS_NAMES; m++) {
-        const MetricsDifference *const d = &differences[m];
+        const MetricsDifference *d = &differences[m];
         set_unit(table, m);
         cli_table_words(table, dataset);
         cli_table_words(table, level);
@@ -351,7 +351,7 @@ Status cli_metrics_print_comparisons(const MetricsComparison *comparisons, int c
     const bool keys = cli_format_is_exact(format);
     CliTable *table = keys ? make_differences(keys) : NULL;
     for (int i = 0; i < count; i++) {
-        const MetricsComparison *const one = &comparisons[i];
+        const MetricsComparison *one = &comparisons[i];
         if (keys) {
             add_differences(table, one->dataset, "frame", one->frame, keys);
             if (one->has_videos)

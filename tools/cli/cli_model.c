@@ -70,7 +70,7 @@ static Status read_adapter(CliModel *model, const char *path, const CliArguments
 static Status read_heads(CliModel *model, const CliModelOptions *options,
                          const CliArguments *arguments, CliHeadUse use, Error *error)
 {
-    const char *const adapter = options->adapter;
+    const char *adapter = options->adapter;
     TRY(vit_head_create(&model->head, VIT_HEAD_LINEAR_NORM, vit_model_width(model->vit), 0, error));
     model->head_created = true;
     if (adapter)

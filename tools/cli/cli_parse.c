@@ -109,7 +109,7 @@ static void print_option(const CliOption *option)
 
 static void print_help(const Parser *parser)
 {
-    const CliCommand *const command = parser->command;
+    const CliCommand *command = parser->command;
     printf("lnclip %s - %s\n\nusage: %s\n", command->name, command->summary, command->usage);
     if (command->details)
         printf("\n%s\n", command->details);
@@ -172,7 +172,7 @@ static void set_uint64(const CliOption *option, const char *text)
 /* What stands alone: a setting where the command takes them, else positional. */
 static void take_word(Parser *parser, const char *word)
 {
-    CliArguments *const arguments = parser->arguments;
+    CliArguments *arguments = parser->arguments;
     const bool setting = parser->command->takes_settings && is_setting(word);
     strings_add(setting ? &arguments->settings : &arguments->positional, word);
 }
@@ -181,9 +181,9 @@ static void take_word(Parser *parser, const char *word)
  * settings. */
 static void take_words(Parser *parser, const CliOption *option)
 {
-    CliStrings *const list = option->target;
+    CliStrings *list = option->target;
     for (; parser->next < parser->argc && !is_option(parser->argv[parser->next]); parser->next++) {
-        const char *const word = parser->argv[parser->next];
+        const char *word = parser->argv[parser->next];
         if (parser->command->takes_settings && is_setting(word))
             take_word(parser, word);
         else
@@ -193,7 +193,7 @@ static void take_words(Parser *parser, const CliOption *option)
 
 static void take_value(Parser *parser, int index, const char *value)
 {
-    const CliOption *const option = &parser->options[index];
+    const CliOption *option = &parser->options[index];
     const bool many = option->kind == CLI_STRINGS || option->kind == CLI_REPEATED;
     if (parser->given[index] && !many)
         exit_with_usage(cli_usage_error("%s: given twice; give it once", option->name));
@@ -228,7 +228,7 @@ static int find_option(const Parser *parser, const char *text, size_t length)
     }
     char name[NAME_SIZE];
     snprintf(name, sizeof name, "%.*s", (int)(length < NAME_SIZE ? length : NAME_SIZE), text);
-    const char *const nearest = cli_nearest(name, names, parser->option_count);
+    const char *nearest = cli_nearest(name, names, parser->option_count);
     exit_with_usage(nearest
                         ? cli_usage_error("%s: no such option of lnclip %s; did you mean %s?", name,
                                           parser->command->name, nearest)
@@ -239,11 +239,11 @@ static int find_option(const Parser *parser, const char *text, size_t length)
 
 static void take_option(Parser *parser, const char *text)
 {
-    const char *const equals = strchr(text, '=');
+    const char *equals = strchr(text, '=');
     const size_t length = equals ? (size_t)(equals - text) : strlen(text);
     const int index = strcmp(text, "-h") == 0 ? find_option(parser, "--help", 6)
                                               : find_option(parser, text, length);
-    const CliOption *const option = &parser->options[index];
+    const CliOption *option = &parser->options[index];
     if (option->kind == CLI_FLAG) {
         if (equals)
             exit_with_usage(
@@ -292,7 +292,7 @@ void cli_parse(const CliCommand *command, int argc, char **argv, CliArguments *a
     collect_options(&parser);
     bool options_end = false;
     for (parser.next = 1; parser.next < argc && !parser.help;) {
-        const char *const text = argv[parser.next++];
+        const char *text = argv[parser.next++];
         if (!options_end && strcmp(text, "--") == 0)
             options_end = true;
         else if (!options_end && is_option(text))
@@ -313,7 +313,7 @@ void cli_expect_positional(const CliArguments *arguments, int minimum, int maxim
                            const char *what)
 {
     const int count = arguments->positional.count;
-    const char *const name = arguments->command->name;
+    const char *name = arguments->command->name;
     if (count < minimum)
         exit_with_usage(
             cli_usage_error("%s: %s is missing; see lnclip %s --help", name, what, name));
@@ -324,7 +324,7 @@ void cli_expect_positional(const CliArguments *arguments, int minimum, int maxim
 
 void cli_expect_option(const CliArguments *arguments, const char *option, const char *value)
 {
-    const char *const name = arguments->command->name;
+    const char *name = arguments->command->name;
     if (!value)
         exit_with_usage(
             cli_usage_error("%s: %s is missing; see lnclip %s --help", name, option, name));

@@ -459,12 +459,12 @@ static int text_points(const char *text)
 
 static void print_row(const Print *print, size_t row)
 {
-    const Renderer *const renderer = print->renderer;
+    const Renderer *renderer = print->renderer;
     fprintf(print->stream, "%*s", print->table->indent, "");
     fputs(renderer->before, print->stream);
     for (size_t f = 0; f < print->field_count; f++) {
-        const Field *const field = &print->fields[f];
-        const char *const text = print->texts[row * print->field_count + f];
+        const Field *field = &print->fields[f];
+        const char *text = print->texts[row * print->field_count + f];
         const int space = field->width - text_points(text);
         const bool last = f + 1 == print->field_count;
         /* No blanks at the end of a line of plain text. */
@@ -483,7 +483,7 @@ static void print_row(const Print *print, size_t row)
 
 static void print_rows(const Print *print, size_t rows)
 {
-    const Renderer *const renderer = print->renderer;
+    const Renderer *renderer = print->renderer;
     if (print->table->title && renderer->before_title) {
         fputs(renderer->before_title, print->stream);
         renderer->escape(print->stream, print->table->title);
@@ -527,8 +527,8 @@ Status cli_table_print(CliTable *table, CliFormat format, FILE *stream, Error *e
         goto done;
     }
     for (; count < (rows + 1) * print.field_count; count++) {
-        Field *const field = &print.fields[count % print.field_count];
-        char *const text = field_text(&print, count / print.field_count, field);
+        Field *field = &print.fields[count % print.field_count];
+        char *text = field_text(&print, count / print.field_count, field);
         if (!text) {
             status = mem_full(0, purpose, error);
             goto done;

@@ -82,7 +82,7 @@ typedef struct Trial {
 
 static Status make_recipe(Trial *trial, Error *error)
 {
-    TrainRecipe *const recipe = &trial->recipe;
+    TrainRecipe *recipe = &trial->recipe;
     TRY(train_recipe_named(recipe, trial->method->recipe, error));
     for (int i = 0; i < SETTINGS; i++)
         TRY(train_recipe_set(recipe, settings[i][0], settings[i][1], error));
@@ -195,10 +195,10 @@ static DataSynthFamily family_of(const DataList *list, int source)
 static Status group(const Trial *trial, const float *probabilities, const float *margins,
                     MetricsPredictions *predictions, Error *error)
 {
-    const DataList *const list = &trial->test;
+    const DataList *list = &trial->test;
     for (int seen = 1; seen >= 0; seen--) {
         for (int i = 0; i < list->count; i++) {
-            const DataFrame *const frame = &list->frames[i];
+            const DataFrame *frame = &list->frames[i];
             if (frame->label == 1 && seen_families[family_of(list, frame->source)] != (seen == 1))
                 continue;
             const MetricsPrediction row = {
@@ -237,8 +237,8 @@ static Status sum_up(const MetricsPredictions *predictions, DemoScore *score, Er
 
 static Status test_trial(Trial *trial, DemoScore *score, Error *error)
 {
-    float *const probabilities = calloc((size_t)trial->test.count, 2 * sizeof(float));
-    float *const margins = calloc((size_t)trial->test.count, sizeof *margins);
+    float *probabilities = calloc((size_t)trial->test.count, 2 * sizeof(float));
+    float *margins = calloc((size_t)trial->test.count, sizeof *margins);
     if (!probabilities || !margins) {
         free(probabilities);
         free(margins);

@@ -76,7 +76,7 @@ VitConfig demo_config(void)
 
 static float brightness(const uint8_t *pixels, int row, int column)
 {
-    const uint8_t *const p = pixels + ((size_t)row * DEMO_SIZE + (size_t)column) * 3;
+    const uint8_t *p = pixels + ((size_t)row * DEMO_SIZE + (size_t)column) * 3;
     return (float)(p[0] + p[1] + p[2]) / 765.0f;
 }
 
@@ -119,7 +119,7 @@ static void fill_targets(const DataSynthTraits *traits, const uint8_t *pixels, f
 static void draw_task(void *context, int task, int worker)
 {
     (void)worker;
-    Pretraining *const p = context;
+    Pretraining *p = context;
     const size_t frame = (size_t)(p->first + task), bytes = (size_t)DEMO_SIZE * DEMO_SIZE * 3;
     DataImage image;
     DataSynthTraits traits;
@@ -146,7 +146,7 @@ static void standardise(float *targets, int count)
         }
         const double scale = 1 / sqrt(squares / count);
         for (int i = 0; i < count; i++) {
-            float *const target = &targets[i * DEMO_TARGETS + t];
+            float *target = &targets[i * DEMO_TARGETS + t];
             *target = (float)(((double)*target - sum / count) * scale);
         }
     }
@@ -187,7 +187,7 @@ static Status make_readout(Pretraining *p, Error *error)
 {
     const int D = p->vit->config.width;
     const size_t weights = (size_t)DEMO_TARGETS * (size_t)D;
-    VitTuned *const readout = &p->readout;
+    VitTuned *readout = &p->readout;
     readout->count = weights + DEMO_TARGETS;
     readout->values = calloc(readout->count, sizeof(float));
     readout->grads = calloc(readout->count, sizeof(float));
@@ -339,7 +339,7 @@ static double one_step(Pretraining *p, const int *order, double lr)
     for (int i = 0; i < 2; i++)
         vit_tuned_zero_grads(tuned[i]);
     Tensor pixels = load_batch(p, order, BATCH, targets);
-    Tensor *const predictions = predict(p, p->tape, &pixels);
+    Tensor *predictions = predict(p, p->tape, &pixels);
     const double loss = loss_gradient(tensor_f32(predictions), targets, BATCH, p->gradient);
     tape_backward(p->tape, predictions, p->gradient);
     tape_reset(p->tape);
@@ -354,7 +354,7 @@ static Status train_all(Pretraining *p, int *steps_done, Error *error)
 {
     const int frames = p->scale->portraits - p->scale->held_out, steps_per_epoch = frames / BATCH;
     const int steps = p->scale->pretraining_epochs * steps_per_epoch;
-    int *const order = malloc((size_t)frames * sizeof *order);
+    int *order = malloc((size_t)frames * sizeof *order);
     if (!order)
         return mem_full(0, "the pretraining", error);
     CliProgress progress = cli_progress_begin(p->demo->arguments, "pretraining", "steps");
@@ -394,7 +394,7 @@ static void measure(Pretraining *p, double r2[DEMO_TARGETS])
         for (int i = 0; i < count; i++)
             order[i] = first + i;
         Tensor pixels = load_batch(p, order, count, targets);
-        const float *const values = tensor_f32(predict(p, p->tape, &pixels));
+        const float *values = tensor_f32(predict(p, p->tape, &pixels));
         for (int i = 0; i < count; i++) {
             for (int t = 0; t < DEMO_TARGETS; t++) {
                 const double target = (double)targets[i][t];
@@ -416,7 +416,7 @@ Status demo_pretrain(const Demo *demo, Vit *vit, const char *folder, DemoPretrai
     assert(vit->config.image_size == DEMO_SIZE);
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    const DemoScale *const scale = demo->scale;
+    const DemoScale *scale = demo->scale;
     *result = (DemoPretraining){.frames = scale->portraits - scale->held_out,
                                 .held_out = scale->held_out};
     Pretraining p = {.demo = demo, .scale = scale, .vit = vit};

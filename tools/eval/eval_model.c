@@ -36,7 +36,7 @@ typedef struct Show {
  */
 static void show_opened(void *context, const EvalScores *scores)
 {
-    const Show *const show = context;
+    const Show *show = context;
     const char *replaced = NULL;
     size_t kept = 0;
     for (int pass = 0; pass < scores->passes; pass++) {
@@ -59,7 +59,7 @@ static void show_opened(void *context, const EvalScores *scores)
 
 static void show_progress(void *context, size_t done, size_t total, double images_per_second)
 {
-    Show *const show = context;
+    Show *show = context;
     cli_progress_show(&show->progress, (long long)done, (long long)total, images_per_second);
 }
 

@@ -71,7 +71,7 @@ static Status print_metrics(const EvalResult *result, CliFormat format, FILE *st
         {.heading = "EER", .unit = CLI_FRACTION},
         {.heading = "mAP", .unit = CLI_FRACTION},
     };
-    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     for (int i = 0; i < count; i++) {
         MetricsReportLevel levels[METRICS_REPORT_LEVELS];
         const int n = levels_of(&result->reports[i], levels);
@@ -113,11 +113,11 @@ static Status print_at_thresholds(const EvalResult *result, CliFormat format, FI
         {.heading = "accuracy", .unit = CLI_FRACTION},
         {.heading = "balanced accuracy", .unit = CLI_FRACTION},
     };
-    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     cli_table_title(table, "At the thresholds of FPR %g on the calibration set",
                     result->adapter->calibration.fpr);
     for (int i = 0; i < result->sets->set_count; i++) {
-        const EvalAtThresholds *const at = &result->at[i];
+        const EvalAtThresholds *at = &result->at[i];
         at_row(table, result->sets->sets[i].name, "frame", &at->frame);
         if (at->video.n_real + at->video.n_fake > 0)
             at_row(table, "", "video", &at->video);
@@ -154,14 +154,14 @@ static Status print_robustness(const EvalResult *result, CliFormat format, FILE 
         {.heading = "AUROC, VIDEOS", .unit = CLI_ESTIMATE},
         {.heading = "change", .unit = CLI_CHANGE},
     };
-    CliTable *const table = cli_table_create("Robustness", columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create("Robustness", columns, COUNT_OF(columns));
     for (int s = 0; s < result->sets->set_count; s++) {
-        const MetricsReport *const plain = &result->reports[s];
+        const MetricsReport *plain = &result->reports[s];
         const char *kind = "";
         cli_table_rule(table);
         robustness_row(table, plain, plain, "none", "");
         for (int p = 0; p < result->perturbed_count; p++) {
-            const EvalPerturbed *const one = &result->perturbed[p];
+            const EvalPerturbed *one = &result->perturbed[p];
             const bool another = p == 0 || strcmp(kind, one->perturbation->kind) != 0;
             kind = one->perturbation->kind;
             robustness_row(table, &one->reports[s], plain, another ? kind : "",
@@ -197,12 +197,12 @@ static Status print_side_by_side(const EvalResult *results, int count, CliFormat
                                  FILE *stream, Error *error)
 {
     static const CliColumn columns[] = {{.heading = "data set"}, {.heading = "level"}};
-    CliTable *const table = cli_table_create("AUROC", columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create("AUROC", columns, COUNT_OF(columns));
     for (int r = 0; r < count; r++)
         cli_table_column(table,
                          (CliColumn){.heading = results[r].adapter->name, .unit = CLI_ESTIMATE});
     for (int s = 0; s < results[0].sets->set_count; s++) {
-        const MetricsReport *const first = &results[0].reports[s];
+        const MetricsReport *first = &results[0].reports[s];
         MetricsReportLevel levels[METRICS_REPORT_LEVELS];
         const int n = levels_of(first, levels);
         for (int l = 0; l < n; l++) {
@@ -221,7 +221,7 @@ static Status print_side_by_side(const EvalResult *results, int count, CliFormat
 static void difference_row(CliTable *table, const char *set, const char *level, Metric metric,
                            const MetricsDifference *differences)
 {
-    const MetricsDifference *const d = &differences[metric];
+    const MetricsDifference *d = &differences[metric];
     cli_table_words(table, set);
     cli_table_words(table, level);
     cli_table_words(table, metrics_names[metric].title);
@@ -243,11 +243,11 @@ static Status print_comparison(const EvalComparison *comparison, CliFormat forma
         {.heading = "p", .unit = CLI_P},
     };
     static const Metric shown[] = {METRICS_AUROC, METRICS_MAP, METRICS_EER};
-    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     cli_table_title(table, "%s less %s, paired", comparison->other->adapter->name,
                     comparison->first->adapter->name);
     for (int s = 0; s < comparison->first->sets->set_count; s++) {
-        const MetricsComparison *const set = &comparison->sets[s];
+        const MetricsComparison *set = &comparison->sets[s];
         for (int m = 0; m < 3; m++)
             difference_row(table, m == 0 ? set->dataset : "", m == 0 ? "frame" : "", shown[m],
                            set->frame);
@@ -271,14 +271,14 @@ static Status print_exact(const EvalResult *results, int count, CliFormat format
         {.key = "eer", .unit = CLI_FRACTION},
         {.key = "map", .unit = CLI_FRACTION},
     };
-    CliTable *const table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     for (int r = 0; r < count; r++) {
         for (int s = 0; s < results[r].sets->set_count; s++) {
-            const MetricsReport *const report = &results[r].reports[s];
+            const MetricsReport *report = &results[r].reports[s];
             MetricsReportLevel levels[METRICS_REPORT_LEVELS];
             const int n = levels_of(report, levels);
             for (int l = 0; l < n; l++) {
-                const Metrics *const metrics = levels[l].metrics;
+                const Metrics *metrics = levels[l].metrics;
                 cli_table_words(table, results[r].adapter->name);
                 cli_table_words(table, report->dataset);
                 cli_table_words(table, levels[l].key);
@@ -296,12 +296,12 @@ static Status print_exact(const EvalResult *results, int count, CliFormat format
 static Status print_json(const EvalResult *results, const EvalComparison *comparisons, int count,
                          FILE *stream, Error *error)
 {
-    json_t *const adapters = json_object();
+    json_t *adapters = json_object();
     for (int r = 0; r < count; r++) {
         train_json_set(adapters, results[r].adapter->name, eval_metrics_json(&results[r]));
     }
-    json_t *const document = json_pack("{s:o, s:o}", "adapters", adapters, "comparison",
-                                       eval_comparisons_json(comparisons, count - 1));
+    json_t *document = json_pack("{s:o, s:o}", "adapters", adapters, "comparison",
+                                 eval_comparisons_json(comparisons, count - 1));
     return train_json_write(document, stream, 17, "eval", error);
 }
 
@@ -317,7 +317,7 @@ Status eval_print_several(const EvalResult *results, const EvalComparison *compa
     for (int i = 0; i + 1 < count; i++)
         TRY(print_comparison(&comparisons[i], format, stream, error));
     for (int r = 0; r < count; r++) {
-        const EvalResult *const result = &results[r];
+        const EvalResult *result = &results[r];
         if (result->at || result->perturbed_count > 0) {
             fputc('\n', stream);
             cli_print_escaped(stream, result->adapter->name);

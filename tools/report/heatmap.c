@@ -198,7 +198,7 @@ static double map_at(const Map *map, double x, double y)
     const int column = (int)floor(x - 0.5), row = (int)floor(y - 0.5);
     double sum = 0;
     for (int i = row - 1; i <= row + 2; i++) {
-        const float *const line = map->values + (ptrdiff_t)clamp_index(i, map->grid) * map->grid;
+        const float *line = map->values + (ptrdiff_t)clamp_index(i, map->grid) * map->grid;
         double across = 0;
         for (int j = column - 1; j <= column + 2; j++)
             across += keys(x - 0.5 - j) * (double)line[clamp_index(j, map->grid)];

@@ -73,7 +73,7 @@ static void count_all(const Report *report, size_t *videos, size_t *frames)
 {
     *videos = *frames = 0;
     for (int s = 0; s < set_count(report); s++) {
-        const MetricsReport *const of = &report->results[0].reports[s];
+        const MetricsReport *of = &report->results[0].reports[s];
         *videos += of->video.n_real + of->video.n_fake;
         *frames += of->frame.n_real + of->frame.n_fake;
     }
@@ -99,7 +99,7 @@ static double mean_over_sets(const EvalResult *result, bool frames, int metric)
 {
     double sum = 0;
     for (int s = 0; s < result->sets->set_count; s++) {
-        const MetricsReport *const of = &result->reports[s];
+        const MetricsReport *of = &result->reports[s];
         if (!frames && !of->has_videos)
             return NAN;
         sum += metrics_value(report_metrics(of, frames), metric);
@@ -127,7 +127,7 @@ static void write_count_tile(FILE *stream, const char *name, size_t count)
 /* The AUROCs of the one result, and how much they rest on. */
 static void write_tiles(FILE *stream, const Report *report)
 {
-    const EvalResult *const result = &report->results[0];
+    const EvalResult *result = &report->results[0];
     size_t videos, frames;
     count_all(report, &videos, &frames);
     const bool many = set_count(report) > 1;
@@ -152,7 +152,7 @@ static void write_tiles(FILE *stream, const Report *report)
 
 static void write_header(FILE *stream, const Report *report)
 {
-    const EvalProvenance *const from = &report->results[0].provenance;
+    const EvalProvenance *from = &report->results[0].provenance;
     fputs("<body>\n<header>\n<p class=\"brand\">lnclip</p>\n<h1>", stream);
     write_title(stream, report);
     fputs("</h1>\n<p class=\"lede\">", stream);
@@ -177,7 +177,7 @@ typedef struct Alerts {
 
 static void write_alert(void *context, const char *text, bool of_scores)
 {
-    Alerts *const alerts = context;
+    Alerts *alerts = context;
     if (!of_scores && !alerts->first)
         return;
     if (alerts->count++ == 0)
@@ -197,7 +197,7 @@ static void write_alerts(FILE *stream, const Report *report)
     for (int i = 0; i < report->warning_count; i++)
         write_alert(&alerts, report->warnings[i], false);
     for (int r = 0; r < report->count; r++) {
-        const EvalResult *const result = &report->results[r];
+        const EvalResult *result = &report->results[r];
         alerts.name = report->count > 1 ? report_result_name(report, result) : NULL;
         alerts.first = r == 0;
         cli_metrics_each_warning(report->subject, result->predictions.duplicates, result->reports,
@@ -212,8 +212,8 @@ static void write_alerts(FILE *stream, const Report *report)
 static void write_summary_row(FILE *stream, const Report *report, int set, int result, bool frames,
                               double low)
 {
-    const MetricsReport *const of = &report->results[result].reports[set];
-    const Metrics *const metrics = report_metrics(of, frames);
+    const MetricsReport *of = &report->results[result].reports[set];
+    const Metrics *metrics = report_metrics(of, frames);
     const MetricsInterval ci = report_intervals(of, frames)->of[METRICS_AUROC];
     fputs("<tr><th scope=\"row\">", stream);
     report_text(stream, "%s", of->dataset);
@@ -237,7 +237,7 @@ static void write_means(FILE *stream, const Report *report, bool frames, double 
     const MetricsInterval none = {NAN, NAN};
     fputs("<tfoot>", stream);
     for (int r = 0; r < report->count; r++) {
-        const EvalResult *const result = &report->results[r];
+        const EvalResult *result = &report->results[r];
         const double auroc = mean_over_sets(result, frames, METRICS_AUROC);
         fputs("<tr><th scope=\"row\">Mean of data sets</th>", stream);
         report_adapter_cell(stream, report, r);
@@ -301,7 +301,7 @@ static void write_summary(FILE *stream, const Report *report)
 static void write_difference_row(FILE *stream, const Report *report, const EvalComparison *of,
                                  int set, bool frames)
 {
-    const MetricsDifference *const d =
+    const MetricsDifference *d =
         frames ? &of->sets[set].frame[METRICS_AUROC] : &of->sets[set].video[METRICS_AUROC];
     fputs("<tr><th scope=\"row\">", stream);
     report_text(stream, "%s", of->first->reports[set].dataset);
@@ -362,7 +362,7 @@ static void write_differences(FILE *stream, const Report *report)
 static void write_source_row(FILE *stream, const Report *report, int set, int result, int source,
                              double low)
 {
-    const MetricsSourceReport *const of = &report->results[result].reports[set].sources[source];
+    const MetricsSourceReport *of = &report->results[result].reports[set].sources[source];
     const MetricsInterval ci = of->video_ci.of[METRICS_AUROC];
     fputs("<tr><th scope=\"row\">", stream);
     report_text(stream, "%s", of->name);
@@ -383,7 +383,7 @@ static void write_source_row(FILE *stream, const Report *report, int set, int re
 /* Sources are those of videos: without videos there are none. */
 static void write_sources(FILE *stream, const Report *report, int set)
 {
-    const MetricsReport *const first = &report->results[0].reports[set];
+    const MetricsReport *first = &report->results[0].reports[set];
     if (first->source_count == 0)
         return;
     const double low = report_forest_low(report, set, false);
@@ -449,7 +449,7 @@ static void write_thresholds(FILE *stream, const Report *report, int set)
         report_head(stream, true, heads[i]);
     fputs("</tr></thead><tbody>\n", stream);
     for (int r = 0; r < report->count; r++) {
-        const EvalAtThresholds *const at = report->results[r].at;
+        const EvalAtThresholds *at = report->results[r].at;
         if (!at)
             continue;
         write_threshold_row(stream, report, r, "VIDEOS", &at[set].video);
@@ -477,7 +477,7 @@ static void write_metric_row(FILE *stream, const MetricsReport *of, int metric)
 /* Every metric of metrics.json. */
 static void write_all_metrics(FILE *stream, const Report *report, int set, int result)
 {
-    const MetricsReport *const of = &report->results[result].reports[set];
+    const MetricsReport *of = &report->results[result].reports[set];
     fputs("<details><summary>All metrics", stream);
     if (report->count > 1)
         report_text(stream, " of %s", report_result_name(report, &report->results[result]));
@@ -517,7 +517,7 @@ static void write_set_line(FILE *stream, const Report *report, const MetricsRepo
 
 static Status write_set(FILE *stream, const Report *report, int set, Error *error)
 {
-    const MetricsReport *const first = &report->results[0].reports[set];
+    const MetricsReport *first = &report->results[0].reports[set];
     fprintf(stream, "<section id=\"set-%d\"><h2>", set);
     report_text(stream, "%s", first->dataset);
     fputs("</h2>\n", stream);
@@ -544,7 +544,7 @@ static int by_size(const void *a, const void *b)
 /* Least, median and most frames of a video, as a cell. */
 static Status write_spread(FILE *stream, const MetricsScores *scores, Error *error)
 {
-    uint32_t *const frames = calloc((size_t)scores->videos + 1, sizeof *frames);
+    uint32_t *frames = calloc((size_t)scores->videos + 1, sizeof *frames);
     if (!frames)
         return mem_full(0, "the report", error);
     for (size_t i = 0; i < scores->frames && scores->has_videos; i++)
@@ -573,7 +573,7 @@ static void write_list_names(FILE *stream, const EvalSet *set)
 
 static Status write_coverage(FILE *stream, const Report *report, Error *error)
 {
-    const EvalResult *const first = &report->results[0];
+    const EvalResult *first = &report->results[0];
     const bool lists = first->sets->sets[0].list_count > 0;
     fputs("<section id=\"coverage\"><h2>Coverage</h2>\n<p class=\"soft\">Nearly nobody has every "
           "video of a data set: a figure on fewer is another figure.</p>\n",
@@ -592,7 +592,7 @@ static Status write_coverage(FILE *stream, const Report *report, Error *error)
     }
     fputs("</tr></thead><tbody>\n", stream);
     for (int s = 0; s < first->sets->set_count; s++) {
-        const MetricsReport *const of = &first->reports[s];
+        const MetricsReport *of = &first->reports[s];
         fputs("<tr><th scope=\"row\">", stream);
         report_text(stream, "%s", of->dataset);
         fputs("</th>", stream);
@@ -629,15 +629,15 @@ static void write_leaves(FILE *stream, const char *path, const json_t *value)
     }
     report_open_fact(stream, path);
     for (size_t i = 0; i < json_array_size(value); i++) {
-        char *const item = json_dumps(json_array_get(value, i), JSON_ENCODE_ANY);
-        const char *const text = json_string_value(json_array_get(value, i));
+        char *item = json_dumps(json_array_get(value, i), JSON_ENCODE_ANY);
+        const char *text = json_string_value(json_array_get(value, i));
         report_text(stream, "%s%s", i > 0 ? ", " : "", text ? text : item ? item : "");
         free(item);
     }
     if (json_is_string(value)) {
         text_print_xml(stream, json_string_value(value));
     } else if (!json_is_array(value)) {
-        char *const text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
         report_text(stream, "%s", json_is_null(value) ? "none" : text ? text : "");
         free(text);
     }
@@ -647,7 +647,7 @@ static void write_leaves(FILE *stream, const char *path, const json_t *value)
 /* The record of the run, member by member; as it is if it is no JSON. */
 static void write_record(FILE *stream, const char *record)
 {
-    json_t *const json = json_loads(record, 0, NULL);
+    json_t *json = json_loads(record, 0, NULL);
     if (json)
         write_leaves(stream, "", json);
     else
@@ -678,7 +678,7 @@ static void write_calibration(FILE *stream, const MetricsCalibration *calibratio
 
 static void write_adapter(FILE *stream, const Report *report, const EvalResult *result)
 {
-    const EvalAdapter *const adapter = result->adapter;
+    const EvalAdapter *adapter = result->adapter;
     fputs("<h3>", stream);
     report_text(stream, "%s", report_result_name(report, result));
     fputs("</h3>\n<dl class=\"facts\">\n", stream);
@@ -724,7 +724,7 @@ static void write_model(FILE *stream, const EvalProvenance *from)
 
 static void write_provenance(FILE *stream, const Report *report)
 {
-    const EvalProvenance *const from = &report->results[0].provenance;
+    const EvalProvenance *from = &report->results[0].provenance;
     fputs("<section id=\"provenance\"><h2>Provenance</h2>\n<dl class=\"facts\">\n", stream);
     report_fact(stream, "program", "lnclip %s, revision %s", LNCLIP_VERSION, train_revision());
     if (from->model)
@@ -792,7 +792,7 @@ static void write_definitions(FILE *stream)
           "cent.</p>\n<dl class=\"terms\">\n",
           stream);
     for (size_t i = 0; i < COUNT_OF(definitions); i++) {
-        const Definition *const of = &definitions[i];
+        const Definition *of = &definitions[i];
         fputs("<div><dt>", stream);
         text_print_xml(stream, of->term);
         fputs("</dt><dd>", stream);

@@ -64,7 +64,7 @@ static void name_curve(char out[NAME_SIZE], const Report *report, int result, Le
         snprintf(out, NAME_SIZE, "%s", level_names[level]);
         return;
     }
-    const char *const name = report_result_name(report, &report->results[result]);
+    const char *name = report_result_name(report, &report->results[result]);
     int length = (int)strnlen(name, 25);
     const bool cut = length > 24;
     while (cut && length > 0 && ((unsigned char)name[length] & 0xc0) == 0x80)
@@ -84,20 +84,20 @@ static void split(const MetricsPoint *points, int count, double *x, double *y)
 static Status find_curves(Curves *curves, const SetCurves *all, int result, Level level,
                           Error *error)
 {
-    const EvalResult *const of = &all->report->results[result];
-    const MetricsScores *const scores = &of->scores[all->set];
+    const EvalResult *of = &all->report->results[result];
+    const MetricsScores *scores = &of->scores[all->set];
     const MetricsLevelRows rows =
         metrics_level_rows(scores, level == VIDEOS ? METRICS_VIDEOS : METRICS_FRAMES);
     TRY(metrics_curves(rows.scores, rows.ranks, rows.labels, rows.count, POINTS, &curves->of,
                        error));
     curves->there = true;
-    const MetricsCurves *const c = &curves->of;
+    const MetricsCurves *c = &curves->of;
     const size_t needed = 2 * ((size_t)c->roc_count + (size_t)c->pr_count) + 1;
-    double *const numbers = malloc(needed * sizeof *numbers);
+    double *numbers = malloc(needed * sizeof *numbers);
     if (!numbers)
         return mem_full(0, "the charts of the report", error);
     curves->numbers = numbers;
-    double *const roc_y = numbers + c->roc_count, *const pr_x = roc_y + c->roc_count;
+    double *roc_y = numbers + c->roc_count, *pr_x = roc_y + c->roc_count;
     split(c->roc, c->roc_count, numbers, roc_y);
     split(c->pr, c->pr_count, pr_x, pr_x + c->pr_count);
     curves->roc_x = numbers;
@@ -162,7 +162,7 @@ static void add_reference(PlotSeries *series, int *count, const double *x, int p
 /* Whether a curve is drawn: both classes are there, and so is the room. */
 static bool is_ranked(const SetCurves *all, int result, Level level)
 {
-    const Curves *const c = all->curves[result];
+    const Curves *c = all->curves[result];
     const bool crowded = c[VIDEOS].there && all->report->count > BOTH_LEVELS;
     return c[level].there && c[level].of.roc && !(level == FRAMES && crowded);
 }
@@ -178,12 +178,12 @@ static void write_ranking(FILE *stream, const SetCurves *all, bool roc)
         add_reference(series, &count, unit, 2);
     for (int r = 0; r < all->count; r++)
         for (Level level = 0; level < LEVELS; level++) {
-            const Curves *const c = &all->curves[r][level];
+            const Curves *c = &all->curves[r][level];
             const bool crowded =
                 level == FRAMES && all->curves[r][VIDEOS].there && all->report->count > BOTH_LEVELS;
             if (!c->there || !c->of.roc || crowded)
                 continue;
-            char *const name = names[r][level];
+            char *name = names[r][level];
             snprintf(name, sizeof names[r][level], "%s %.4f", c->name, roc ? c->auroc : c->ap);
             if (length < (int)sizeof label)
                 length += snprintf(label + length, sizeof label - (size_t)length, " %s %s;",
@@ -232,10 +232,10 @@ static void write_rare_alarms(FILE *stream, const SetCurves *all)
     add_reference(series, &count, x, SAMPLES);
     for (int r = 0; r < all->count; r++)
         for (Level level = 0; level < LEVELS; level++) {
-            const Curves *const c = &all->curves[r][level];
+            const Curves *c = &all->curves[r][level];
             if (!is_ranked(all, r, level))
                 continue;
-            double *const heights = y[count - 1];
+            double *heights = y[count - 1];
             for (int i = 0; i < SAMPLES; i++)
                 heights[i] = roc_at(c, x[i]);
             add_series(series, &count,
@@ -279,7 +279,7 @@ static void outline(const MetricsCurves *curves, const size_t *rows, double x[OU
 static void write_histogram(FILE *stream, const SetCurves *all, int result, Level level)
 {
     static const double zeros[OUTLINE];
-    const MetricsCurves *const c = &all->curves[result][level].of;
+    const MetricsCurves *c = &all->curves[result][level].of;
     double x[OUTLINE], real[OUTLINE], fake[OUTLINE];
     outline(c, c->real, x, real);
     outline(c, c->fake, x, fake);
@@ -326,14 +326,14 @@ typedef struct Reliability {
 
 static void find_reliability(Reliability *out, const SetCurves *all, int result)
 {
-    const Curves *const c = &all->curves[result][FRAMES];
+    const Curves *c = &all->curves[result][FRAMES];
     out->count = 0;
     for (int b = 0; b < METRICS_CALIBRATION_BINS; b++)
         if (c->of.reliability[b].rows > 0) {
             out->x[out->count] = c->of.reliability[b].mean_score;
             out->y[out->count++] = c->of.reliability[b].fraction_fake;
         }
-    const MetricsReport *const report = &all->report->results[result].reports[all->set];
+    const MetricsReport *report = &all->report->results[result].reports[all->set];
     snprintf(out->name, sizeof out->name, "%s, ECE %.4f", c->name, report->frame.ece);
 }
 
@@ -347,7 +347,7 @@ static void write_reliability(FILE *stream, const SetCurves *all)
     for (int r = 0; r < all->count; r++) {
         if (!all->curves[r][FRAMES].of.has_reliability)
             continue;
-        Reliability *const of = &lines[r];
+        Reliability *of = &lines[r];
         find_reliability(of, all, r);
         add_series(series, &count,
                    (PlotSeries){
@@ -362,7 +362,7 @@ static void write_reliability(FILE *stream, const SetCurves *all)
     }
     if (count == 1)
         return;
-    const MetricsReport *const first = &all->report->results[0].reports[all->set];
+    const MetricsReport *first = &all->report->results[0].reports[all->set];
     fputs("<figure><figcaption><b>Reliability</b> Share of fakes by score. ", stream);
     if (isfinite(first->frame.brier) && all->report->count == 1)
         fprintf(stream, "Brier score %.4f.", first->frame.brier);
@@ -377,7 +377,7 @@ static void write_reliability(FILE *stream, const SetCurves *all)
 
 Status report_write_charts(FILE *stream, const Report *report, int set, Error *error)
 {
-    SetCurves *const all = calloc(1, sizeof *all);
+    SetCurves *all = calloc(1, sizeof *all);
     if (!all)
         return mem_full(0, "the charts of the report", error);
     *all = (SetCurves){.report = report, .set = set, .count = drawn(report)};
@@ -387,7 +387,7 @@ Status report_write_charts(FILE *stream, const Report *report, int set, Error *e
             if (level == FRAMES || report->results[r].reports[set].has_videos)
                 status = find_curves(&all->curves[r][level], all, r, level, error);
     if (status == STATUS_OK) {
-        const Metrics *const frame = &report->results[0].reports[set].frame;
+        const Metrics *frame = &report->results[0].reports[set].frame;
         fputs("<div class=\"figures\">\n", stream);
         if (frame->n_real > 0 && frame->n_fake > 0) {
             write_ranking(stream, all, true);
@@ -419,7 +419,7 @@ typedef struct Kind {
 /* The report of step `i`: 0 is without any perturbation. */
 static const MetricsReport *step_report(const Kind *kind, int result, int i)
 {
-    const EvalResult *const of = &kind->report->results[result];
+    const EvalResult *of = &kind->report->results[result];
     return i == 0 ? &of->reports[kind->set]
                   : &of->perturbed[kind->first + i - 1].reports[kind->set];
 }
@@ -449,8 +449,8 @@ static const char *strength_of(const char *kind)
 static void fill(const Kind *kind, int result, bool frames, double *y, double *low, double *high)
 {
     for (int i = 0; i <= kind->count; i++) {
-        const MetricsReport *const of = step_report(kind, result, i);
-        const MetricsIntervals *const ci = frames ? &of->frame_ci : &of->video_ci;
+        const MetricsReport *of = step_report(kind, result, i);
+        const MetricsIntervals *ci = frames ? &of->frame_ci : &of->video_ci;
         y[i] = frames ? of->frame.auroc : of->video.auroc;
         low[i] = ci->of[METRICS_AUROC].lower;
         high[i] = ci->of[METRICS_AUROC].upper;
@@ -459,8 +459,8 @@ static void fill(const Kind *kind, int result, bool frames, double *y, double *l
 
 static void write_chart(FILE *stream, const Kind *kind, double *numbers, const char **steps)
 {
-    const Report *const report = kind->report;
-    const char *const what = report->results[0].perturbed[kind->first].perturbation->kind;
+    const Report *report = kind->report;
+    const char *what = report->results[0].perturbed[kind->first].perturbation->kind;
     const bool has_videos = report->results[0].reports[kind->set].has_videos;
     PlotSeries series[DRAWN * LEVELS * 2];
     char names[DRAWN][LEVELS][64], label[128];
@@ -468,10 +468,10 @@ static void write_chart(FILE *stream, const Kind *kind, double *numbers, const c
     const int stride = kind->count + 1;
     for (int r = 0; r < report->count && r < DRAWN; r++)
         for (int frames = has_videos ? 0 : 1; frames < LEVELS; frames++) {
-            double *const y = numbers, *const low = y + stride, *const high = low + stride;
+            double *y = numbers, *low = y + stride, *high = low + stride;
             numbers += 3 * stride;
             fill(kind, r, frames, y, low, high);
-            char *const name = names[r][frames];
+            char *name = names[r][frames];
             snprintf(name, sizeof names[r][frames], "%s%s%.32s", frames ? "frames" : "videos",
                      report->count > 1 ? ", " : "",
                      report->count > 1 ? report_result_name(report, &report->results[r]) : "");
@@ -506,8 +506,8 @@ static void write_chart(FILE *stream, const Kind *kind, double *numbers, const c
 
 static void write_row(FILE *stream, const Kind *kind, int result, int i)
 {
-    const Report *const report = kind->report;
-    const MetricsReport *const of = step_report(kind, result, i);
+    const Report *report = kind->report;
+    const MetricsReport *of = step_report(kind, result, i);
     fputs("<tr><th scope=\"row\">", stream);
     report_text(stream, "%s %s", report->results[0].perturbed[kind->first].perturbation->kind,
                 step_name(kind, i));
@@ -553,7 +553,7 @@ static void write_table(FILE *stream, const Report *report, int set, const Kind 
 /* The next kind from `first` on. */
 static Kind find_kind(const Report *report, int set, int first)
 {
-    const EvalPerturbed *const all = report->results[0].perturbed;
+    const EvalPerturbed *all = report->results[0].perturbed;
     Kind kind = {report, set, first, 0};
     while (first + kind.count < report->results[0].perturbed_count &&
            strcmp(all[first + kind.count].perturbation->kind, all[first].perturbation->kind) == 0)
@@ -568,9 +568,9 @@ Status report_write_robustness(FILE *stream, const Report *report, int set, Erro
         return STATUS_OK;
     for (int r = 1; r < report->count; r++)
         assert(report->results[r].perturbed_count == total && "the same perturbations for all");
-    Kind *const kinds = calloc((size_t)total, sizeof *kinds);
-    const char **const steps = calloc((size_t)total + 1, sizeof *steps);
-    double *const numbers = calloc(((size_t)total + 1) * DRAWN * LEVELS * 3, sizeof *numbers);
+    Kind *kinds = calloc((size_t)total, sizeof *kinds);
+    const char **steps = calloc((size_t)total + 1, sizeof *steps);
+    double *numbers = calloc(((size_t)total + 1) * DRAWN * LEVELS * 3, sizeof *numbers);
     if (kinds && steps && numbers) {
         int count = 0;
         fputs("<h3>Robustness</h3>\n<div class=\"figures\">\n", stream);

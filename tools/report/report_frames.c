@@ -103,10 +103,10 @@ typedef struct Place {
 
 static Place place_of_frame(const EvalResult *result, int set, size_t frame)
 {
-    const MetricsScores *const scores = &result->scores[set];
+    const MetricsScores *scores = &result->scores[set];
     const size_t row = scores->rows ? scores->rows[frame] : frame;
-    const EvalSet *const from = &result->sets->sets[set];
-    const char *const path = result->predictions.files ? result->predictions.files[row] : NULL;
+    const EvalSet *from = &result->sets->sets[set];
+    const char *path = result->predictions.files ? result->predictions.files[row] : NULL;
     if (row >= from->first && row - from->first < (size_t)from->frames.count)
         return (Place){path, from->frames.frames[row - from->first].file};
     return (Place){path, path};
@@ -124,7 +124,7 @@ typedef struct Row {
 /* The source of a fake frame; NULL if it has none. */
 static const char *source_of(const Row *row, size_t frame)
 {
-    const MetricsScores *const scores = &row->result->scores[row->set];
+    const MetricsScores *scores = &row->result->scores[row->set];
     if (row->label == 0 || !scores->has_videos)
         return NULL;
     const int source = scores->video_source[scores->frame_video[frame]];
@@ -134,10 +134,10 @@ static const char *source_of(const Row *row, size_t frame)
 /* SOURCE, or the folder: the part before the file's name. */
 static void write_origin(FILE *stream, const Row *row, const Place *place, size_t frame)
 {
-    const char *const source = source_of(row, frame);
+    const char *source = source_of(row, frame);
     if (source)
         report_text(stream, "%s", source);
-    const char *const name = report_base_name(place->path);
+    const char *name = report_base_name(place->path);
     const char *video = name > place->path ? name - 1 : NULL;
     while (video && video > place->path && video[-1] != '/')
         video--;
@@ -176,7 +176,7 @@ static void write_frame(FILE *stream, Row *row, const Hard *hard)
 static Status write_class(FILE *stream, const Report *report, int set, int label, Error *error)
 {
     Row row = {.result = &report->results[0], .set = set, .label = label};
-    Hard *const kept = calloc((size_t)report->thumbnails, sizeof *kept);
+    Hard *kept = calloc((size_t)report->thumbnails, sizeof *kept);
     if (!kept)
         return mem_full(0, "the thumbnails", error);
     const int count = find_hardest(&row.result->scores[set], label, report->thumbnails, kept);
@@ -206,7 +206,7 @@ static Status write_class(FILE *stream, const Report *report, int set, int label
 Status report_write_frames(FILE *stream, const Report *report, int set, Error *error)
 {
     assert(report->thumbnails >= 0 && report->thumbnails <= REPORT_THUMBNAILS_MOST);
-    const EvalResult *const result = &report->results[0];
+    const EvalResult *result = &report->results[0];
     if (report->thumbnails == 0 || result->scores[set].frames == 0 ||
         !place_of_frame(result, set, 0).path)
         return STATUS_OK;

@@ -174,7 +174,7 @@ double report_forest_low(const Report *report, int set, bool frames)
     double low = 0.9;
     for (int r = 0; r < report->count; r++)
         for (int s = 0; s < report->results[r].sets->set_count; s++) {
-            const MetricsReport *const of = &report->results[r].reports[s];
+            const MetricsReport *of = &report->results[r].reports[s];
             include(&low, report_metrics(of, frames)->auroc);
             include(&low, report_intervals(of, frames)->of[METRICS_AUROC].lower);
             for (int i = 0; i < of->source_count && s == set; i++) {
@@ -189,13 +189,13 @@ double report_forest_low(const Report *report, int set, bool frames)
 
 const char *report_base_name(const char *path)
 {
-    const char *const slash = strrchr(path, '/');
+    const char *slash = strrchr(path, '/');
     return slash && slash[1] ? slash + 1 : path;
 }
 
 const char *report_result_name(const Report *report, const EvalResult *result)
 {
-    const EvalAdapter *const adapter = result->adapter;
+    const EvalAdapter *adapter = result->adapter;
     if (adapter && adapter->name)
         return adapter->name;
     if (adapter && adapter->path)
