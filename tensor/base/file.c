@@ -169,15 +169,15 @@ static bool remember_mapping(const char *path, const FileMap *map)
     Mapping *node = mappings;
     while (node && (node->begin != 0 || node == shrunk))
         node = node->next;
-    const bool fresh = !node;
-    if (fresh && copy)
+    const bool is_new = !node;
+    if (is_new && copy)
         node = calloc(1, sizeof *node);
     if (copy && node) {
         free(node->path);
         node->path = copy;
         node->size = map->size;
         node->begin = (uintptr_t)map->data;
-        if (fresh) {
+        if (is_new) {
             node->next = mappings;
             mappings = node;
         }

@@ -93,8 +93,8 @@ struct MemPoolBlock {
 };
 
 /* Allocates `bytes` bytes at a multiple of `alignment`. */
-static void *pool_take(MemPool *pool, size_t bytes, size_t alignment, const char *what,
-                       Error *error)
+static void *pool_allocate(MemPool *pool, size_t bytes, size_t alignment, const char *what,
+                           Error *error)
 {
     enum { BLOCK_SIZE = 1 << 18 };
     const size_t past = pool->free ? (uintptr_t)pool->free % alignment : 0;
@@ -110,21 +110,21 @@ static void *pool_take(MemPool *pool, size_t bytes, size_t alignment, const char
         *pool = (MemPool){.blocks = block, .free = block->bytes, .room = size};
         skipped = 0;
     }
-    void *taken = pool->free + skipped;
+    void *allocated = pool->free + skipped;
     pool->free += skipped + bytes;
     pool->room -= skipped + bytes;
-    return taken;
+    return allocated;
 }
 
 void *mem_pool_new(MemPool *pool, size_t bytes, const char *what, Error *error)
 {
-    return pool_take(pool, bytes, alignof(max_align_t), what, error);
+    return pool_allocate(pool, bytes, alignof(max_align_t), what, error);
 }
 
 const char *mem_pool_text(MemPool *pool, const char *text, size_t length, const char *what,
                           Error *error)
 {
-    char *copy = pool_take(pool, length + 1, 1, what, error);
+    char *copy = pool_allocate(pool, length + 1, 1, what, error);
     if (copy) {
         memcpy(copy, text, length);
         copy[length] = '\0';
