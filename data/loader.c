@@ -34,8 +34,8 @@ struct DataLoader {
     DataLoaderSettings settings;
     int batches, epoch;
     DataOrder *order;
-    int count;         /* places of an epoch */
-    DataPlace *places; /* [count] of the epoch */
+    int count;           /* samples of an epoch */
+    DataSample *samples; /* [count] of the epoch */
 
     Slot *slots; /* [slot_count] */
     int slot_count;
@@ -203,39 +203,39 @@ static void forget_errors(const DataLoader *loader, Slot *slot)
     }
 }
 
-/* The stream from which the frame of a place is changed. */
-static Random draws_of(const DataLoader *loader, const DataPlace *place, RandomPurpose purpose)
+/* The stream from which the frame of a sample is changed. */
+static Random draws_of(const DataLoader *loader, const DataSample *sample, RandomPurpose purpose)
 {
-    const int part = loader->settings.blend ? place->occurrence / 2 : place->occurrence;
-    const uint32_t frame = loader->settings.first_frame + place->frame;
+    const int part = loader->settings.blend ? sample->occurrence / 2 : sample->occurrence;
+    const uint32_t frame = loader->settings.first_frame + sample->frame;
     return random_stream_part(loader->settings.seed, purpose, frame, loader->epoch, part);
 }
 
 /* Makes the fake of a real frame, or of the frame the real one that stands beside this fake. */
-static Status blend_frame(const DataLoader *loader, const DataPlace *place, DataImage *image,
+static Status blend_frame(const DataLoader *loader, const DataSample *sample, DataImage *image,
                           Error *error)
 {
-    Random random = draws_of(loader, place, RANDOM_BLEND);
-    if (!place->blend)
+    Random random = draws_of(loader, sample, RANDOM_BLEND);
+    if (!sample->blend)
         return data_self_blend_real(image, &random, error);
     DataLandmarks landmarks;
-    TRY(data_landmarks_read(loader->list->frames[place->frame].file, &landmarks, error));
+    TRY(data_landmarks_read(loader->list->frames[sample->frame].file, &landmarks, error));
     return data_self_blend(image, &landmarks, &random, error);
 }
 
-/* Decodes, blends, augments, resizes and crops the frame of one place. */
-static Status prepare_frame(const DataLoader *loader, const DataPlace *place, DataResizer *resizer,
-                            uint8_t *pixels, Error *error)
+/* Decodes, blends, augments, resizes and crops the frame of one sample. */
+static Status prepare_frame(const DataLoader *loader, const DataSample *sample,
+                            DataResizer *resizer, uint8_t *pixels, Error *error)
 {
     const DataLoaderSettings *settings = &loader->settings;
-    const char *file = loader->list->frames[place->frame].file;
+    const char *file = loader->list->frames[sample->frame].file;
     DataImage image;
     TRY(data_image_read(file, &image, error));
     Status status = STATUS_OK;
-    if (settings->blend && (status = blend_frame(loader, place, &image, error)) != STATUS_OK)
+    if (settings->blend && (status = blend_frame(loader, sample, &image, error)) != STATUS_OK)
         goto done;
     if (data_augment_active(&settings->augment)) {
-        Random random = draws_of(loader, place, RANDOM_AUGMENT);
+        Random random = draws_of(loader, sample, RANDOM_AUGMENT);
         status = data_augment_apply(&settings->augment, &random, &image, error);
         if (status != STATUS_OK)
             goto done;
@@ -254,13 +254,13 @@ done:
 static void fill_frame(const DataLoader *loader, int batch, int i, DataResizer *resizer)
 {
     Slot *slot = &loader->slots[batch % loader->slot_count];
-    const DataPlace *place = &loader->places[batch * loader->settings.batch_size + i];
+    const DataSample *sample = &loader->samples[batch * loader->settings.batch_size + i];
     uint8_t *pixels = slot->pixels + i * frame_bytes(&loader->settings);
     Error error = {0};
-    slot->index[i] = place->frame;
-    slot->labels[i] = data_place_label(loader->list, place);
+    slot->index[i] = sample->frame;
+    slot->labels[i] = data_sample_label(loader->list, sample);
     slot->errors[i] = NULL;
-    if (prepare_frame(loader, place, resizer, pixels, &error) == STATUS_OK)
+    if (prepare_frame(loader, sample, resizer, pixels, &error) == STATUS_OK)
         return;
     memset(pixels, 0, frame_bytes(&loader->settings));
     slot->errors[i] = malloc(sizeof error);
@@ -296,10 +296,10 @@ static void give_bytes(DataLoader *loader, size_t bytes)
 /* What the frame will take; 0 if its header cannot be read, which reading it then says. */
 static size_t bytes_of(const DataLoader *loader, int batch, int i)
 {
-    const DataPlace *place = &loader->places[batch * loader->settings.batch_size + i];
+    const DataSample *sample = &loader->samples[batch * loader->settings.batch_size + i];
     DataImageHeader header;
     Error unused = {0};
-    if (data_image_header(loader->list->frames[place->frame].file, &header, &unused) != STATUS_OK)
+    if (data_image_header(loader->list->frames[sample->frame].file, &header, &unused) != STATUS_OK)
         return 0;
     return data_loader_frame_bytes(&loader->settings, &header);
 }
@@ -363,7 +363,7 @@ static Status allocate(DataLoader *loader, Error *error)
     const DataLoaderSettings *settings = &loader->settings;
     const int rows = settings->batch_size;
     loader->slot_count = settings->prefetch + 1;
-    if (!(loader->places = mem_new(loader->count, sizeof *loader->places, WHAT, error)) ||
+    if (!(loader->samples = mem_new(loader->count, sizeof *loader->samples, WHAT, error)) ||
         !(loader->threads = mem_new(settings->workers, sizeof *loader->threads, WHAT, error)) ||
         !(loader->slots = mem_new(loader->slot_count, sizeof *loader->slots, WHAT, error)))
         return error->status;
@@ -440,7 +440,7 @@ void data_loader_destroy(DataLoader *loader)
     pthread_mutex_destroy(&loader->mutex);
     free(loader->slots);
     free(loader->threads);
-    free(loader->places);
+    free(loader->samples);
     data_order_destroy(loader->order);
     free(loader);
 }
@@ -450,10 +450,10 @@ int data_loader_batches(const DataLoader *loader)
     return loader->batches;
 }
 
-int data_epoch_batches(const DataLoaderSettings *settings, int places)
+int data_epoch_batches(const DataLoaderSettings *settings, int samples)
 {
-    const bool rest = places % settings->batch_size != 0;
-    return places / settings->batch_size + (rest && !settings->drop_last);
+    const bool rest = samples % settings->batch_size != 0;
+    return samples / settings->batch_size + (rest && !settings->drop_last);
 }
 
 Status data_loader_order(DataOrder **order, const DataList *list,
@@ -478,7 +478,7 @@ Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error)
     while (loader->busy > 0)
         pthread_cond_wait(&loader->finished, &loader->mutex);
     loader->epoch = epoch;
-    data_order_fill(loader->order, epoch, loader->places);
+    data_order_fill(loader->order, epoch, loader->samples);
     for (int i = 0; i < loader->slot_count; i++) {
         forget_errors(loader, &loader->slots[i]);
         loader->slots[i].done = 0;

@@ -27,7 +27,7 @@ typedef struct DataLoaderSettings {
     int workers;   /* threads; 0 = decode in the caller */
     int prefetch;  /* batches in flight beyond the one in use, >= 1 */
     uint64_t seed;
-    uint32_t first_frame; /* of the list within a longer one: draws go by the place in that */
+    uint32_t first_frame; /* of the list within a longer one: draws go by the sample in that */
     DataAugment augment;
     /*
      * Bytes that the workers' frames may take at one time, as data_loader_frame_bytes counts them;
@@ -101,10 +101,10 @@ Status data_loader_order(DataOrder **order, const DataList *list,
                          const DataLoaderSettings *settings, Error *error);
 
 /*
- * Batches of an epoch of `places` (data_order_count): ceil(places / batch_size), or floor with
+ * Batches of an epoch of `samples` (data_order_count): ceil(samples / batch_size), or floor with
  * drop_last.
  */
-int data_epoch_batches(const DataLoaderSettings *settings, int places);
+int data_epoch_batches(const DataLoaderSettings *settings, int samples);
 
 /* data_epoch_batches of this loader's order. */
 int data_loader_batches(const DataLoader *loader);

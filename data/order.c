@@ -1,5 +1,5 @@
 /*
- * order.c - see order.h: units of one or two places are laid out in the order of the list, and then
+ * order.c - see order.h: units of one or two samples are laid out in the order of the list, and then
  * permuted.
  *
  * A unit is a frame, a real frame with its fake, or a frame with its blend. Units of two keep a
@@ -22,11 +22,11 @@
 struct DataOrder {
     const DataList *list;
     DataOrderSettings settings;
-    int count;    /* places of an epoch */
-    int width;    /* places of a unit: 1 or 2 */
+    int count;    /* samples of an epoch */
+    int width;    /* samples of a unit: 1 or 2 */
     int unpaired; /* fakes */
     /*
-     * [count] of the places, unit after unit, before the permutation; [pair_count x 2] never
+     * [count] of the samples, unit after unit, before the permutation; [pair_count x 2] never
      * changes.
      */
     int *frames;
@@ -470,7 +470,7 @@ static void lay_out(DataOrder *order, int epoch)
         draw_repeats(order, s, epoch);
     int at = 0;
     for (int i = 0; i < order->list->count; i++)
-        for (int place = 0; place < order->tally[i] * order->width; place++)
+        for (int sample = 0; sample < order->tally[i] * order->width; sample++)
             order->frames[at++] = i;
     assert(at == order->count);
 }
@@ -488,9 +488,9 @@ static void lay_out_singles(DataOrder *order, int epoch)
         singles[i] = order->members[order->settings.shuffle ? order->drawn[i] : i];
 }
 
-void data_order_fill(DataOrder *order, int epoch, DataPlace *places)
+void data_order_fill(DataOrder *order, int epoch, DataSample *samples)
 {
-    assert(order && epoch >= 0 && places);
+    assert(order && epoch >= 0 && samples);
     const int width = order->width, units = order->count / width;
     if (order->settings.pairs)
         lay_out_singles(order, epoch);
@@ -507,13 +507,13 @@ void data_order_fill(DataOrder *order, int epoch, DataPlace *places)
         const bool moves = order->settings.shuffle && at / width < units;
         const int from = moves ? order->drawn[at / width] * width + at % width : at;
         const int frame = order->frames[from];
-        places[at] = (DataPlace){.frame = frame,
-                                 .occurrence = order->tally[frame]++,
-                                 .blend = order->settings.blend && at % 2 == 1};
+        samples[at] = (DataSample){.frame = frame,
+                                   .occurrence = order->tally[frame]++,
+                                   .blend = order->settings.blend && at % 2 == 1};
     }
 }
 
-int data_place_label(const DataList *list, const DataPlace *place)
+int data_sample_label(const DataList *list, const DataSample *sample)
 {
-    return place->blend ? 1 : list->frames[place->frame].label;
+    return sample->blend ? 1 : list->frames[sample->frame].label;
 }

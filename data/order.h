@@ -2,7 +2,7 @@
  * order.h - which frame stands where in an epoch: shuffling, balance between classes or sources,
  * pairs, and self-blended fakes.
  *
- * An epoch is a sequence of places. A place is a frame of the list, how often that frame stood in
+ * An epoch is a sequence of samples. A sample is a frame of the list, how often that frame stood in
  * this epoch before (so that a repeated frame has an augmentation draw of its own), and whether it
  * is to be shown self-blended. The sequence is a pure function of (settings, list, epoch): not of
  * workers, batches in flight, or resume.
@@ -15,7 +15,7 @@
  *     pairs                 2 x the fake frames that have a real one, and each frame left over once
  *     blend                 2 x the real frames (of the lengths above, of the real frames alone)
  *
- * So no frame is ever left out. Where n frames fill m places, each stands there floor(m / n) or
+ * So no frame is ever left out. Where n frames fill m samples, each stands there floor(m / n) or
  * ceil(m / n) times; which ones stand once more is drawn anew in every epoch.
  */
 #ifndef LNCLIP_DATA_ORDER_H
@@ -61,17 +61,17 @@ typedef struct DataOrderSettings {
     DataSampling sampling;
 } DataOrderSettings;
 
-typedef struct DataPlace {
+typedef struct DataSample {
     int frame;      /* of the list */
-    int occurrence; /* places of this epoch before this one that show the same frame */
+    int occurrence; /* samples of this epoch before this one that show the same frame */
     bool blend;     /* shown self-blended, as a fake */
-} DataPlace;
+} DataSample;
 
 typedef struct DataOrder DataOrder;
 
 /*
  * Finds the groups that the settings need. `list` is borrowed until data_order_destroy.
- * STATUS_FAILED without memory, for an epoch of more places than an int counts, with `pairs` for a
+ * STATUS_FAILED without memory, for an epoch of more samples than an int counts, with `pairs` for a
  * list in which no fake video has its real one, with `blend` for one without real frames. *order is
  * NULL then.
  */
@@ -86,14 +86,14 @@ int data_order_count(const DataOrder *order);
 int data_order_unpaired(const DataOrder *order);
 
 /*
- * The places of `epoch` into places [data_order_count]. With shuffle, single places, pairs or
+ * The samples of `epoch` into samples [data_order_count]. With shuffle, single samples, pairs or
  * couples of a frame and its blend are permuted by random_stream(seed, RANDOM_SHUFFLE, epoch, 0);
  * what else is drawn takes sub-indices from 1. For one thread at a time.
  */
-void data_order_fill(DataOrder *order, int epoch, DataPlace *places);
+void data_order_fill(DataOrder *order, int epoch, DataSample *samples);
 
-/* The label under which a place is trained. */
-int data_place_label(const DataList *list, const DataPlace *place);
+/* The label under which a sample is trained. */
+int data_sample_label(const DataList *list, const DataSample *sample);
 
 /*
  * A test seam, what data_order_create asks for pairs. Into partner [list->count]: for a fake frame

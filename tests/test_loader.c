@@ -261,8 +261,8 @@ START_TEST(test_repeated_frames)
     Error error = {0};
     DataOrder *order;
     ck_ok(data_loader_order(&order, &list, &settings, &error), &error);
-    DataPlace *const places = malloc((size_t)data_order_count(order) * sizeof *places);
-    data_order_fill(order, 2, places);
+    DataSample *const samples = malloc((size_t)data_order_count(order) * sizeof *samples);
+    data_order_fill(order, 2, samples);
     DataLoader *const loader = create(&list, &settings);
     int again = 0, at = 0;
     start(loader, 2, 0);
@@ -270,22 +270,22 @@ START_TEST(test_repeated_frames)
         DataBatch batch;
         ck_ok(data_loader_next(loader, &batch, &error), &error);
         for (int i = 0; i < batch.count; i++, at++) {
-            const DataPlace *const place = &places[at];
-            ck_assert_int_eq(batch.index[i], place->frame);
+            const DataSample *const sample = &samples[at];
+            ck_assert_int_eq(batch.index[i], sample->frame);
             DataImage image;
-            ck_ok(data_image_read(list.frames[place->frame].file, &image, &error), &error);
+            ck_ok(data_image_read(list.frames[sample->frame].file, &image, &error), &error);
             Random random =
-                random_stream_part(settings.seed, RANDOM_AUGMENT, (uint32_t)place->frame, 2,
-                                   (uint32_t)place->occurrence);
+                random_stream_part(settings.seed, RANDOM_AUGMENT, (uint32_t)sample->frame, 2,
+                                   (uint32_t)sample->occurrence);
             check_pixels(&batch, i, &image, &settings.augment, random);
-            again += place->occurrence > 0;
+            again += sample->occurrence > 0;
         }
     }
     ck_assert_int_eq(at, data_order_count(order));
     ck_assert_int_gt(again, 3);
     data_loader_destroy(loader);
     data_order_destroy(order);
-    free(places);
+    free(samples);
     drop_set(&list);
 }
 END_TEST

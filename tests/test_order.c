@@ -16,7 +16,7 @@ static DataFrame frames[MOST];
 static const char *videos[MOST], *sources[MOST];
 static int video_label[MOST], source_label[MOST];
 static DataList list;
-static DataPlace places[MOST];
+static DataSample samples[MOST];
 
 static int compare_paths(const void *a, const void *b)
 {
@@ -107,22 +107,22 @@ static DataOrder *create(const DataOrderSettings *settings)
     return order;
 }
 
-/* One epoch into `places`; its number of places. Checks what holds for every epoch. */
+/* One epoch into `samples`; its number of samples. Checks what holds for every epoch. */
 static int fill(const DataOrderSettings *settings, int epoch)
 {
     DataOrder *const order = create(settings);
     const int count = data_order_count(order);
     int seen[MOST] = {0};
-    data_order_fill(order, epoch, places);
+    data_order_fill(order, epoch, samples);
     for (int i = 0; i < count; i++) {
-        const DataPlace *const place = &places[i];
-        ck_each(place->frame >= 0 && place->frame < list.count, "place %d: frame %d", i,
-                place->frame);
-        ck_each(place->occurrence == seen[place->frame]++, "place %d: occurrence %d", i,
-                place->occurrence);
-        ck_each(data_place_label(&list, place) ==
-                    (place->blend ? 1 : list.frames[place->frame].label),
-                "place %d: label", i);
+        const DataSample *const sample = &samples[i];
+        ck_each(sample->frame >= 0 && sample->frame < list.count, "sample %d: frame %d", i,
+                sample->frame);
+        ck_each(sample->occurrence == seen[sample->frame]++, "sample %d: occurrence %d", i,
+                sample->occurrence);
+        ck_each(data_sample_label(&list, sample) ==
+                    (sample->blend ? 1 : list.frames[sample->frame].label),
+                "sample %d: label", i);
     }
     for (int i = 0; i < list.count; i++)
         if (!settings->blend || list.frames[i].label == 0)
@@ -151,12 +151,12 @@ START_TEST(every_frame_stands_once_in_one_permutation)
         random_permutation(&random, list.count, expected);
         ck_assert_int_eq(fill(&settings, epoch), list.count);
         for (int i = 0; i < list.count; i++)
-            ck_each(places[i].frame == expected[i] && !places[i].blend, "place %d", i);
+            ck_each(samples[i].frame == expected[i] && !samples[i].blend, "sample %d", i);
     }
     settings.shuffle = false;
     ck_assert_int_eq(fill(&settings, 2), list.count);
     for (int i = 0; i < list.count; i++)
-        ck_each(places[i].frame == i, "place %d", i);
+        ck_each(samples[i].frame == i, "sample %d", i);
 }
 END_TEST
 
@@ -175,18 +175,18 @@ START_TEST(an_epoch_depends_on_seed_and_number_alone)
     close_list();
     for (size_t kind = 0; kind < sizeof KINDS / sizeof *KINDS; kind++) {
         DataOrderSettings settings = KINDS[kind];
-        DataPlace once[MOST];
+        DataSample once[MOST];
         settings.batch_size = 4;
         settings.seed = 11;
         const int count = fill(&settings, 1);
-        memcpy(once, places, sizeof places);
+        memcpy(once, samples, sizeof samples);
         DataOrder *const order = create(&settings);
         for (int epoch = 3; epoch >= 0; epoch--) {
             int same = 0;
-            data_order_fill(order, epoch, places);
+            data_order_fill(order, epoch, samples);
             for (int i = 0; i < count; i++)
-                same += places[i].frame == once[i].frame && places[i].blend == once[i].blend &&
-                        places[i].occurrence == once[i].occurrence;
+                same += samples[i].frame == once[i].frame && samples[i].blend == once[i].blend &&
+                        samples[i].occurrence == once[i].occurrence;
             ck_assert_msg((same == count) == (epoch == 1), "kind %zu, epoch %d: %d of %d same",
                           kind, epoch, same, count);
         }
@@ -195,7 +195,7 @@ START_TEST(an_epoch_depends_on_seed_and_number_alone)
         ck_assert_int_eq(fill(&settings, 1), count);
         int same = 0;
         for (int i = 0; i < count; i++)
-            same += places[i].frame == once[i].frame;
+            same += samples[i].frame == once[i].frame;
         ck_assert_int_lt(same, count);
     }
 }
@@ -216,7 +216,7 @@ START_TEST(pairs_stay_in_one_batch_and_real_frames_repeat)
         ck_assert_int_eq(fill(&settings, batch), 2 * 4 * FRAMES);
         int repeats[MOST] = {0};
         for (int i = 0; i < 2 * 4 * FRAMES; i += 2) {
-            const DataPlace *const real = &places[i], *const fake = &places[i + 1];
+            const DataSample *const real = &samples[i], *const fake = &samples[i + 1];
             ck_each(list.frames[real->frame].label == 0 && list.frames[fake->frame].label == 1,
                     "pair %d", i / 2);
             ck_each(i / batch == (i + 1) / batch, "pair %d is cut", i / 2);
@@ -239,10 +239,10 @@ static const char *partner_of(int count, const char *path)
 {
     const int fake = find(path);
     for (int i = 1; i < count; i++)
-        if (places[i].frame == fake) {
+        if (samples[i].frame == fake) {
             ck_assert_int_eq(i % 2, 1);
-            ck_assert_int_eq(list.frames[places[i - 1].frame].label, 0);
-            return paths[places[i - 1].frame];
+            ck_assert_int_eq(list.frames[samples[i - 1].frame].label, 0);
+            return paths[samples[i - 1].frame];
         }
     ck_abort_msg("%s does not stand in the epoch", path);
     return NULL;
@@ -352,14 +352,14 @@ START_TEST(frames_that_stand_alone_lie_among_the_pairs)
     ck_assert_int_eq(count, 8 * FRAMES + ALONE);
     int alone = 0, early = 0;
     for (int i = 0; i < count; i++) {
-        const char *const path = paths[places[i].frame];
+        const char *const path = paths[samples[i].frame];
         const bool single = strstr(path, "real/002") || strstr(path, "777_000");
         alone += single;
         early += single && i < count / 2;
         if (!single && i % 2 == 1)
-            ck_each(list.frames[places[i - 1].frame].label == 0 &&
-                        list.frames[places[i].frame].label == 1,
-                    "place %d: no pair", i);
+            ck_each(list.frames[samples[i - 1].frame].label == 0 &&
+                        list.frames[samples[i].frame].label == 1,
+                    "sample %d: no pair", i);
         if (i == count - 1) /* an odd number of them */
             ck_assert(single);
     }
@@ -368,16 +368,16 @@ START_TEST(frames_that_stand_alone_lie_among_the_pairs)
 
     settings.shuffle = false;
     ck_assert_int_eq(fill(&settings, 0), count);
-    ck_assert_str_eq(paths[places[0].frame], "/FF/real/000/000.png");
-    ck_assert_str_eq(paths[places[1].frame], "/FF/DF/000_001/000.png");
-    ck_assert_str_eq(paths[places[count - 1].frame], "/FF/real/002/039.png");
+    ck_assert_str_eq(paths[samples[0].frame], "/FF/real/000/000.png");
+    ck_assert_str_eq(paths[samples[1].frame], "/FF/DF/000_001/000.png");
+    ck_assert_str_eq(paths[samples[count - 1].frame], "/FF/real/002/039.png");
 }
 END_TEST
 
 /* ----
  * Balance ---------------------------------------------------------------------------------- */
 
-/* Asserts that a frame of n in m places stands floor(m / n) or ceil(m / n) times. */
+/* Asserts that a frame of n in m samples stands floor(m / n) or ceil(m / n) times. */
 static void check_even(const int *seen, const char *word, int n, int m)
 {
     int total = 0;
@@ -403,7 +403,7 @@ static void count_frames(int count, int seen[MOST])
 {
     memset(seen, 0, MOST * sizeof *seen);
     for (int i = 0; i < count; i++)
-        seen[places[i].frame]++;
+        seen[samples[i].frame]++;
 }
 
 START_TEST(classes_and_sources_stand_equally_often)
@@ -422,7 +422,7 @@ START_TEST(classes_and_sources_stand_equally_often)
             check_even(seen[epoch], "/DF/", 23, 23);
             check_even(seen[epoch], "/F2F/", 14, 14);
             for (int i = 1; i < 2 * 37 && !shuffle; i++)
-                ck_each(places[i - 1].frame <= places[i].frame, "place %d: not in order", i);
+                ck_each(samples[i - 1].frame <= samples[i].frame, "sample %d: not in order", i);
         }
         ck_assert(memcmp(seen[0], seen[1], sizeof seen[0]) != 0); /* others stand once more */
 
@@ -447,10 +447,10 @@ START_TEST(a_blend_stands_beside_its_real_frame)
     for (int epoch = 0; epoch < 3; epoch++) {
         ck_assert_int_eq(fill(&settings, epoch), 20);
         for (int i = 0; i < 20; i += 2) {
-            ck_each(places[i].frame == places[i + 1].frame, "place %d", i);
-            ck_each(!places[i].blend && places[i + 1].blend, "place %d: blends", i);
-            ck_each(data_place_label(&list, &places[i]) == 0, "place %d: label", i);
-            ck_each(data_place_label(&list, &places[i + 1]) == 1, "place %d: label", i + 1);
+            ck_each(samples[i].frame == samples[i + 1].frame, "sample %d", i);
+            ck_each(!samples[i].blend && samples[i + 1].blend, "sample %d: blends", i);
+            ck_each(data_sample_label(&list, &samples[i]) == 0, "sample %d: label", i);
+            ck_each(data_sample_label(&list, &samples[i + 1]) == 1, "sample %d: label", i + 1);
         }
     }
     /* With sampling: over the real frames alone. */

@@ -24,8 +24,8 @@ Status train_batches_open(TrainBatches *batches, const DataList *list,
     Status status = data_loader_order(&batches->order, list, settings, error);
     if (status != STATUS_OK)
         goto done;
-    const size_t places = data_order_count(batches->order);
-    if (!(batches->places = mem_new(places, sizeof *batches->places, what, error)) ||
+    const size_t samples = data_order_count(batches->order);
+    if (!(batches->samples = mem_new(samples, sizeof *batches->samples, what, error)) ||
         !(batches->batch_index = mem_new(batch, sizeof *batches->batch_index, what, error)) ||
         !(batches->batch_labels = mem_new(batch, sizeof *batches->batch_labels, what, error)) ||
         !(batches->batch_features = mem_new(batch * width, sizeof(float), what, error)))
@@ -42,7 +42,7 @@ void train_batches_close(TrainBatches *batches)
     free(batches->batch_features);
     free(batches->batch_labels);
     free(batches->batch_index);
-    free(batches->places);
+    free(batches->samples);
     data_order_destroy(batches->order);
     *batches = (TrainBatches){0};
 }
@@ -51,7 +51,7 @@ Status train_batches_start(TrainBatches *batches, int epoch, int first, Error *e
 {
     if (batches->loader)
         return data_loader_start(batches->loader, epoch, first, error);
-    data_order_fill(batches->order, epoch, batches->places);
+    data_order_fill(batches->order, epoch, batches->samples);
     batches->position = first * batches->settings.batch_size;
     return STATUS_OK;
 }
@@ -71,10 +71,10 @@ Status train_batches_next(TrainBatches *batches, DataBatch *batch, const float *
         .labels = batches->batch_labels,
     };
     for (int i = 0; i < batch->count; i++) {
-        const DataPlace *place = &batches->places[batches->position + i];
-        batches->batch_index[i] = place->frame;
-        batches->batch_labels[i] = data_place_label(batches->list, place);
-        memcpy(batches->batch_features + i * D, batches->features + place->frame * D,
+        const DataSample *sample = &batches->samples[batches->position + i];
+        batches->batch_index[i] = sample->frame;
+        batches->batch_labels[i] = data_sample_label(batches->list, sample);
+        memcpy(batches->batch_features + i * D, batches->features + sample->frame * D,
                D * sizeof(float));
     }
     batches->position += batch->count;

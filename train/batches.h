@@ -17,7 +17,7 @@ typedef struct TrainBatches {
     DataOrder *order;            /* NULL with a loader */
     const float *features;       /* [list->count,D], borrowed; NULL with a loader */
     int width;                   /* D */
-    DataPlace *places;           /* [data_order_count] of the present epoch */
+    DataSample *samples;         /* [data_order_count] of the present epoch */
     int position;                /* in it, of the next batch */
     int *batch_index;            /* [batch_size] */
     float *batch_features;       /* [batch_size,D] */
