@@ -276,7 +276,7 @@ static void fill_frame(const DataLoader *loader, int batch, int i, DataResizer *
  * for ever. With nothing at work any size is let in, so that no wait is without an end. With the
  * mutex.
  */
-static void take_bytes(DataLoader *loader, uint64_t number, size_t bytes)
+static void reserve_bytes(DataLoader *loader, uint64_t number, size_t bytes)
 {
     const size_t limit = loader->settings.decode_bytes;
     while (loader->served != number || (loader->decoding > 0 && (loader->decoding >= limit ||
@@ -287,7 +287,7 @@ static void take_bytes(DataLoader *loader, uint64_t number, size_t bytes)
     pthread_cond_broadcast(&loader->room);
 }
 
-static void give_bytes(DataLoader *loader, size_t bytes)
+static void release_bytes(DataLoader *loader, size_t bytes)
 {
     loader->decoding -= bytes;
     pthread_cond_broadcast(&loader->room);
@@ -333,13 +333,13 @@ static void *work(void *argument)
         const size_t bytes = limited ? bytes_of(loader, batch, frame) : 0;
         if (limited) {
             pthread_mutex_lock(&loader->mutex);
-            take_bytes(loader, number, bytes);
+            reserve_bytes(loader, number, bytes);
             pthread_mutex_unlock(&loader->mutex);
         }
         fill_frame(loader, batch, frame, &resizer);
         pthread_mutex_lock(&loader->mutex);
         if (limited)
-            give_bytes(loader, bytes);
+            release_bytes(loader, bytes);
         loader->slots[batch % loader->slot_count].done++;
         loader->busy--;
         pthread_cond_signal(&loader->finished);
@@ -349,7 +349,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Fewer workers than wanted are enough, and without any the caller decodes (take_slot). */
+/* Fewer workers than wanted are enough, and without any the caller decodes (next_slot). */
 static void create_threads(DataLoader *loader)
 {
     while (loader->thread_count < loader->settings.workers &&
@@ -494,7 +494,7 @@ Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error)
 /*
  * Frees the slot of the batch returned before, and waits for the next; without workers, fills it.
  */
-static Slot *take_slot(DataLoader *loader)
+static Slot *next_slot(DataLoader *loader)
 {
     const int batch = loader->next_batch, count = frames_in_batch(loader, batch);
     Slot *slot = &loader->slots[batch % loader->slot_count];
@@ -525,7 +525,7 @@ Status data_loader_next(DataLoader *loader, DataBatch *batch, Error *error)
     assert(loader && batch && error);
     assert(loader->next_batch < loader->batches);
     const int count = frames_in_batch(loader, loader->next_batch);
-    const Slot *slot = take_slot(loader);
+    const Slot *slot = next_slot(loader);
     *batch = (DataBatch){.count = count,
                          .pixels = slot->pixels,
                          .index = slot->index,

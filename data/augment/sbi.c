@@ -96,7 +96,7 @@ static bool find_landmarks(const char *file, char out[FILE_PATH_SIZE])
     return false;
 }
 
-static Status take_points(const char *path, const DataArray *array, DataLandmarks *landmarks,
+static Status read_points(const char *path, const DataArray *array, DataLandmarks *landmarks,
                           Error *error)
 {
     const size_t *shape = array->shape + (array->rank == 3);
@@ -131,7 +131,7 @@ Status data_landmarks_read(const char *file, DataLandmarks *landmarks, Error *er
         return STATUS_OK;
     DataArray array;
     TRY(data_npy_read(path, &array, error));
-    const Status status = take_points(path, &array, landmarks, error);
+    const Status status = read_points(path, &array, landmarks, error);
     data_array_free(&array);
     return status;
 }

@@ -86,7 +86,7 @@ static void skip_blanks(Header *header)
 }
 
 /* Takes `text`, and blanks before it, if that is what comes next. */
-static bool take(Header *header, const char *text)
+static bool accept(Header *header, const char *text)
 {
     skip_blanks(header);
     const size_t length = strlen(text);
@@ -97,9 +97,9 @@ static bool take(Header *header, const char *text)
 }
 
 /* A string in single quotes without escapes, into out [size]. */
-static bool take_string(Header *header, char *out, size_t size)
+static bool read_string(Header *header, char *out, size_t size)
 {
-    if (!take(header, "'"))
+    if (!accept(header, "'"))
         return false;
     const size_t left = header->end - header->at;
     const char *quote = memchr(header->at, '\'', left);
@@ -113,7 +113,7 @@ static bool take_string(Header *header, char *out, size_t size)
 }
 
 /* One dimension: digits, at most DATA_NPY_BYTES. */
-static bool take_extent(Header *header, size_t *extent)
+static bool read_extent(Header *header, size_t *extent)
 {
     skip_blanks(header);
     const char *first = header->at;
@@ -128,17 +128,17 @@ static bool take_extent(Header *header, size_t *extent)
 }
 
 /* "(81, 2)", "(3,)" or "()". */
-static bool take_shape(Header *header)
+static bool read_shape(Header *header)
 {
-    if (!take(header, "("))
+    if (!accept(header, "("))
         return false;
     header->rank = 0;
-    while (!take(header, ")")) {
-        if (header->rank == DATA_NPY_RANK || !take_extent(header, &header->shape[header->rank]))
+    while (!accept(header, ")")) {
+        if (header->rank == DATA_NPY_RANK || !read_extent(header, &header->shape[header->rank]))
             return false;
         header->rank++;
-        if (!take(header, ","))
-            return header->rank > 1 && take(header, ")");
+        if (!accept(header, ","))
+            return header->rank > 1 && accept(header, ")");
     }
     return true;
 }
@@ -147,11 +147,11 @@ static Status read_dictionary(Header *header, Error *error)
 {
     enum { DESCR = 1, ORDER = 2, SHAPE = 4, ALL = 7 };
     int seen = 0;
-    if (!take(header, "{"))
+    if (!accept(header, "{"))
         return damaged(header->name, "its header is no dictionary", error);
-    while (!take(header, "}")) {
+    while (!accept(header, "}")) {
         char key[16];
-        if (!take_string(header, key, sizeof key) || !take(header, ":"))
+        if (!read_string(header, key, sizeof key) || !accept(header, ":"))
             return damaged(header->name, "a key of its header cannot be read", error);
         const int bit = strcmp(key, "descr") == 0           ? DESCR
                         : strcmp(key, "fortran_order") == 0 ? ORDER
@@ -160,18 +160,18 @@ static Status read_dictionary(Header *header, Error *error)
         if (bit == 0 || (seen & bit) != 0)
             return damaged(header->name, "its header has an unknown or a repeated key", error);
         seen |= bit;
-        if (bit == DESCR && !take_string(header, header->descr, sizeof header->descr))
+        if (bit == DESCR && !read_string(header, header->descr, sizeof header->descr))
             return error_set(error, STATUS_FAILED,
                              "%s: holds records, not numbers; save a plain array", header->name);
-        if (bit == ORDER && !(header->fortran = take(header, "True")) && !take(header, "False"))
+        if (bit == ORDER && !(header->fortran = accept(header, "True")) && !accept(header, "False"))
             return damaged(header->name, "fortran_order is neither True nor False", error);
-        if (bit == SHAPE && !take_shape(header))
+        if (bit == SHAPE && !read_shape(header))
             return error_set(error, STATUS_FAILED,
                              "%s: its shape cannot be read, has more than %d dimensions, or is "
                              "too large; save a small array of points",
                              header->name, DATA_NPY_RANK);
-        if (!take(header, ",")) {
-            if (!take(header, "}"))
+        if (!accept(header, ",")) {
+            if (!accept(header, "}"))
                 return damaged(header->name, "its header does not end", error);
             break;
         }

@@ -293,7 +293,7 @@ static Status create_arrays(DataList *list, int count, Error *error)
 }
 
 /* Turns entries into the frames of the list; video and source are still to be numbered. */
-static Status take_entries(DataList *list, const DataEntries *entries, Error *error)
+static Status fill_frames(DataList *list, const DataEntries *entries, Error *error)
 {
     TRY(create_arrays(list, entries->count, error));
     list->count = entries->count;
@@ -319,7 +319,7 @@ static Status unite(DataList *list, DataEntries *entries, DataSourceLabel *label
     TRY(check_doubts(entries, error));
     TRY(part_sources(entries, &memory->pool, error));
     TRY(remove_duplicates(entries, &list->duplicates, error));
-    TRY(take_entries(list, entries, error));
+    TRY(fill_frames(list, entries, error));
     TRY(number_videos(list, entries, &memory->pool, error));
     TRY(number_sources(list, entries, error));
     sort_identities(list);
@@ -333,7 +333,7 @@ static Status begin(DataList *list, Error *error)
 }
 
 /* Hands the files that were passed over to the list. */
-static void take_skipped(DataList *list)
+static void set_skipped(DataList *list)
 {
     const ListMemory *memory = list->memory;
     list->skipped = memory->skipped.items;
@@ -370,7 +370,7 @@ Status data_list_read_labelled(DataList *list, const char *const *lists, int cou
         status = unite(list, &entries, labels, label_count, error);
 done:
     free(entries.items);
-    take_skipped(list);
+    set_skipped(list);
     if (status != STATUS_OK)
         data_list_free(list);
     return status;
@@ -391,9 +391,9 @@ Status data_list_paths(DataList *list, const char *const *paths, int count, Erro
     for (int i = 0; i < count && status == STATUS_OK; i++)
         status = data_collect_path(&memory->pool, &entries, &memory->skipped, paths[i], error);
     if (status == STATUS_OK)
-        status = take_entries(list, &entries, error);
+        status = fill_frames(list, &entries, error);
     free(entries.items);
-    take_skipped(list);
+    set_skipped(list);
     if (status != STATUS_OK)
         data_list_free(list);
     return status;

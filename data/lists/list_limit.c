@@ -60,13 +60,13 @@ void data_list_choose(DataFrameChoice choice, uint64_t seed, const char *video, 
             positions[j] = kept == n ? j : data_list_spread(j, kept, n);
         return;
     }
-    /* Knuth's algorithm S: each of the n is taken with (still wanted) / (still to come). */
+    /* Knuth's algorithm S: each of the n is chosen with (still wanted) / (still to come). */
     const char *name = short_name(video);
     const uint64_t hash = XXH3_64bits(name, strlen(name));
     Random random = random_stream(seed, RANDOM_FRAMES, (uint32_t)hash, (uint32_t)(hash >> 32));
-    for (int i = 0, taken = 0; taken < kept; i++)
-        if (random_below(&random, (uint32_t)(n - i)) < (uint32_t)(kept - taken))
-            positions[taken++] = i;
+    for (int i = 0, chosen = 0; chosen < kept; i++)
+        if (random_below(&random, (uint32_t)(n - i)) < (uint32_t)(kept - chosen))
+            positions[chosen++] = i;
 }
 
 /* A frame within its video. */
@@ -212,7 +212,7 @@ typedef struct Source {
 typedef struct Choice {
     const DataList *list;
     int *frames;     /* [video_count] of each video */
-    int *queue;      /* [video_count] videos, source by source, in the order they are taken */
+    int *queue;      /* [video_count] videos, source by source, in the order they are chosen */
     Source *sources; /* [source_count] */
     bool *keep;      /* [video_count] */
     int left;        /* frames that still fit */
