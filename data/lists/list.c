@@ -46,7 +46,7 @@ static TableKey key_source(const void *entries, uint32_t i)
 static TableKey key_video(const void *entries, uint32_t i)
 {
     const DataEntry *entry = (const DataEntry *)entries + i;
-    return key_text(entry->alone ? entry->place : entry->folder);
+    return key_text(entry->own_video ? entry->place : entry->folder);
 }
 
 /*
@@ -207,7 +207,9 @@ static Status number_videos(DataList *list, const DataEntries *entries, MemPool 
         list->frames[i].video = video;
         if (is_new) {
             const size_t folder = file_name(entry->file) - entry->file;
-            const size_t length = entry->alone ? strlen(entry->file) : folder > 0 ? folder - 1 : 0;
+            const size_t length = entry->own_video ? strlen(entry->file)
+                                  : folder > 0     ? folder - 1
+                                                   : 0;
             list->video_label[video] = entry->label;
             list->videos[video] = mem_pool_text(pool, entry->file, length, WHAT, error);
             if (!list->videos[video]) {

@@ -53,7 +53,7 @@ typedef struct Collector {
     const char *resolved;        /* what it resolved to, in the pool */
     const char *source;          /* of the header line that holds, in the pool; NULL: by the path */
     int label;                   /* of that line */
-    int alone; /* what that line says: 1 each image is a video, 0 not; -1 nothing */
+    int own_video; /* what that line says: 1 each image is a video, 0 not; -1 nothing */
 } Collector;
 
 static const char *copy_text(const Collector *collector, const char *text, size_t length,
@@ -131,8 +131,8 @@ static Status resolve_links(Collector *collector, DataEntry *entry, bool linked,
 }
 
 /*
- * Sets source, label and alone of the entry: from the header line, else from `path`; `literal`: a
- * backslash in it is part of a name.
+ * Sets source, label and own_video of the entry: from the header line, else from `path`; `literal`:
+ * a backslash in it is part of a name.
  */
 static Status read_labels(Collector *collector, DataEntry *entry, const char *path, bool literal,
                           Error *error)
@@ -142,12 +142,12 @@ static Status read_labels(Collector *collector, DataEntry *entry, const char *pa
     for (size_t i = 0; i <= length; i++)
         read[i] = (char)(literal && path[i] == '\\' ? '_' : path[i]);
     const DataPath parts = data_path_read(read);
-    entry->alone = parts.alone;
+    entry->own_video = parts.own_video;
     if (collector->source) {
         entry->source = collector->source;
         entry->label = collector->label;
-        if (collector->alone >= 0)
-            entry->alone = collector->alone == 1;
+        if (collector->own_video >= 0)
+            entry->own_video = collector->own_video == 1;
         return STATUS_OK;
     }
     if (parts.source_length == 0)
@@ -275,23 +275,23 @@ static Status read_comment(Collector *collector, const char *begin, const char *
     const bool fake = label && value - label == 4 && memcmp(label, "fake", 4) == 0;
     const char *rest = label ? skip_blanks(value, end) : end;
     const char *video = behind_key(rest, end, "video=");
-    int alone = -1;
+    int own_video = -1;
     if (video) {
         for (rest = video; rest < end && !is_blank(*rest);)
             rest++;
-        alone = rest - video == 5 && memcmp(video, "image", 5) == 0    ? 1
-                : rest - video == 6 && memcmp(video, "folder", 6) == 0 ? 0
-                                                                       : -2;
+        own_video = rest - video == 5 && memcmp(video, "image", 5) == 0    ? 1
+                    : rest - video == 6 && memcmp(video, "folder", 6) == 0 ? 0
+                                                                           : -2;
     }
     const char *source = behind_key(skip_blanks(rest, end), end, "source=");
-    if (!source || !(real || fake) || alone == -2)
+    if (!source || !(real || fake) || own_video == -2)
         return error_set(error, STATUS_FAILED,
                          "%s: line %d: '%.*s' is no header of a list; write it as "
                          "'# lnclip: label=real source=NAME', with real or fake",
                          collector->list, line, (int)(end - begin), begin);
     collector->source = copy_text(collector, source, end - source, error);
     collector->label = fake;
-    collector->alone = alone;
+    collector->own_video = own_video;
     return collector->source ? STATUS_OK : error->status;
 }
 

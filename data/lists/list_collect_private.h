@@ -19,7 +19,7 @@ typedef struct DataEntry {
     const char *source;
     const char *doubt; /* see DataLabel; NULL below a header line */
     int label;         /* -1 in doubt */
-    bool alone;        /* a video by itself */
+    bool own_video;    /* a video by itself */
     bool above;        /* the label is that of a folder above the source */
 } DataEntry;
 

@@ -16,7 +16,7 @@ typedef struct Word {
 } Word;
 
 /*
- * ASCII alone, whatever the locale; bytes of other scripts count as letters of the word they touch.
+ * ASCII only, whatever the locale; bytes of other scripts count as letters of the word they touch.
  */
 static bool is_upper(char c)
 {
@@ -292,7 +292,7 @@ DataLabel data_path_label(const char *path, const DataPath *parts, size_t top, b
     *above = false;
     if (source.length == 0)
         return (DataLabel){.label = -1};
-    if (parts->alone)
+    if (parts->own_video)
         return (DataLabel){.label = data_class_folder(source.text, source.length), .by_word = true};
     DataLabel label = data_label(source.text, source.length);
     const DataLabel higher = label_from_above(path, source, top, walked);

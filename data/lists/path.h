@@ -46,7 +46,7 @@ typedef struct DataPath {
     size_t source_length;
     /* The video is path[0..video_length): its folder, or all of it; 0 without a folder. */
     size_t video_length;
-    bool alone; /* the image is a video by itself */
+    bool own_video; /* the image is a video by itself */
 } DataPath;
 
 DataPath data_path_read(const char *path);

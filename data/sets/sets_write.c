@@ -24,12 +24,12 @@ enum { PART_COUNT = 4 };
 #define OLD_WORKPLACE ".lists-"
 
 /* Whether the video is an image by itself: it is then called by the name of its file. */
-static bool is_alone(const DataSetsVideo *video)
+static bool is_own_video(const DataSetsVideo *video)
 {
     return video->count == 1 && strcmp(video->name, file_name(video->frames[0])) == 0;
 }
 
-/* What a list must say because its paths alone say something else. */
+/* What a list must say because its paths own_video say something else. */
 typedef struct Header {
     bool needed;
     bool videos; /* what is a video, too */
@@ -45,10 +45,10 @@ static Header find_header(const DataSetsSource *source)
             bool above;
             const DataPath parts = data_path_read(video->frames[i]);
             const DataLabel label = data_path_label(video->frames[i], &parts, 0, false, &above);
-            header.videos |= parts.alone || is_alone(video);
+            header.videos |= parts.own_video || is_own_video(video);
             header.needed |= parts.source_length != length ||
                              strncmp(parts.source, source->name, length) != 0 ||
-                             label.label != source->label || parts.alone != is_alone(video);
+                             label.label != source->label || parts.own_video != is_own_video(video);
         }
     }
     return header;
@@ -64,15 +64,15 @@ static Status write_list(const DataSetsSource *source, const char *folder, Error
     TRY(file_begin(&writer, path, error));
     int said = -1; /* what the header line above says of videos */
     for (int v = 0; v < source->count; v++) {
-        const int alone = header.videos && is_alone(&source->videos[v]);
-        if (header.needed && source->videos[v].count > 0 && said != alone)
+        const int own_video = header.videos && is_own_video(&source->videos[v]);
+        if (header.needed && source->videos[v].count > 0 && said != own_video)
             fprintf(writer.stream, "# lnclip: label=%s%s source=%s\n",
                     source->label ? "fake" : "real",
-                    alone           ? " video=image"
+                    own_video       ? " video=image"
                     : header.videos ? " video=folder"
                                     : "",
                     source->name);
-        said = source->videos[v].count > 0 ? alone : said;
+        said = source->videos[v].count > 0 ? own_video : said;
         for (int i = 0; i < source->videos[v].count; i++) {
             fputs(source->videos[v].frames[i], writer.stream);
             putc('\n', writer.stream);
