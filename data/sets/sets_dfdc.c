@@ -176,7 +176,7 @@ static Status read_header(const char *path, char *line, int columns[2], Error *e
 {
     static const char *const TITLES[] = {"filename", "label"};
     char *fields[MAX_COLUMNS];
-    const int count = line ? data_csv_cut(line, fields, MAX_COLUMNS) : 0;
+    const int count = line ? data_csv_split(line, fields, MAX_COLUMNS) : 0;
     columns[0] = columns[1] = -1;
     for (int i = 0; i < count && i < MAX_COLUMNS; i++)
         for (int c = 0; c < 2; c++)
@@ -195,7 +195,7 @@ static Status read_row(DataSetsBuilder *builder, DataSplit split, const char *pa
                        Error *error)
 {
     char *fields[MAX_COLUMNS], stem[FILE_PATH_SIZE];
-    const int count = data_csv_cut(line, fields, MAX_COLUMNS);
+    const int count = data_csv_split(line, fields, MAX_COLUMNS);
     const char *problem = NULL;
     int label = -1, source;
     if (count < 0)

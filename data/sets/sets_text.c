@@ -78,7 +78,7 @@ char *data_lines_next(DataLines *lines)
     return NULL;
 }
 
-int data_csv_cut(char *line, char **fields, int most)
+int data_csv_split(char *line, char **fields, int most)
 {
     int count = 0;
     for (char *at = line; at; count++) {
@@ -169,7 +169,8 @@ static Status add_chunk(DataJson *json, Outline *outline, const char *begin, con
 }
 
 /* Cuts the text [at, end) into outline and chunks. */
-static Status cut(DataJson *json, Outline *outline, const char *at, const char *end, Error *error)
+static Status split_objects(DataJson *json, Outline *outline, const char *at, const char *end,
+                            Error *error)
 {
     const char *open = NULL; /* the brace opened last, unless one was closed since */
     const char *copied = at; /* what lies before is in the outline */
@@ -202,7 +203,7 @@ Status data_json_open(DataJson *json, const char *path, Threads *threads, Error 
     if (size == mark)
         status = empty_file(path, error);
     else
-        status = cut(json, &outline, text + mark, text + size, error);
+        status = split_objects(json, &outline, text + mark, text + size, error);
     if (status == STATUS_OK) {
         json->outline = json_loadb(outline.text, outline.size, JSON_REJECT_DUPLICATES, &reason);
         if (!json->outline)

@@ -41,7 +41,7 @@ char *data_lines_next(DataLines *lines);
  * within quotes). Returns how many there are, -1 for a quote that does not close or text behind
  * one.
  */
-int data_csv_cut(char *line, char **fields, int most);
+int data_csv_split(char *line, char **fields, int most);
 
 /* ---- a large JSON file ----------------------------------------------------------------------- */
 
