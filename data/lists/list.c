@@ -33,9 +33,9 @@ static TableKey key_text(const char *text)
     return (TableKey){.text = text, .length = strlen(text)};
 }
 
-static TableKey key_place(const void *entries, uint32_t i)
+static TableKey key_location(const void *entries, uint32_t i)
 {
-    return key_text(((const DataEntry *)entries)[i].place);
+    return key_text(((const DataEntry *)entries)[i].location);
 }
 
 static TableKey key_source(const void *entries, uint32_t i)
@@ -46,7 +46,7 @@ static TableKey key_source(const void *entries, uint32_t i)
 static TableKey key_video(const void *entries, uint32_t i)
 {
     const DataEntry *entry = (const DataEntry *)entries + i;
-    return key_text(entry->own_video ? entry->place : entry->folder);
+    return key_text(entry->own_video ? entry->location : entry->folder);
 }
 
 /*
@@ -65,7 +65,7 @@ static int compare_entries(const void *left, const void *right)
 {
     const DataEntry *a = left, *b = right;
     const int order = strcmp(a->path, b->path);
-    return order != 0 ? order : strcmp(a->place, b->place);
+    return order != 0 ? order : strcmp(a->location, b->location);
 }
 
 static int compare_texts(const void *left, const void *right)
@@ -86,7 +86,8 @@ static Status remove_duplicates(DataEntries *entries, int *duplicates, Error *er
     for (int i = 0; i < entries->count && status == STATUS_OK; i++) {
         uint32_t first = kept;
         bool added;
-        status = table_find(&table, key_place(items, i), key_place, items, &first, &added, error);
+        status =
+            table_find(&table, key_location(items, i), key_location, items, &first, &added, error);
         if (status == STATUS_OK && added)
             items[kept++] = items[i];
         else if (status == STATUS_OK && items[first].label != items[i].label)

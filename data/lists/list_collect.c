@@ -117,8 +117,8 @@ static Status resolve_links(Collector *collector, DataEntry *entry, bool linked,
     }
     entry->folder = collector->resolved;
     const int size = snprintf(text, sizeof text, "%s/%s", entry->folder, name);
-    entry->identity = entry->place = copy_text(collector, text, size, error);
-    if (!entry->place)
+    entry->identity = entry->location = copy_text(collector, text, size, error);
+    if (!entry->location)
         return error->status;
     if (linked) {
         if (!realpath(entry->file, resolved))

@@ -15,7 +15,7 @@
 typedef struct DataEntry {
     const char *path, *file, *identity; /* see DataFrame */
     const char *folder;                 /* of the file, without symbolic links: names the video */
-    const char *place; /* folder and name: two names of one linked file are two frames */
+    const char *location; /* folder and name: two names of one linked file are two frames */
     const char *source;
     const char *doubt; /* see DataLabel; NULL below a header line */
     int label;         /* -1 in doubt */

@@ -298,10 +298,11 @@ static Status find_preview(const char *base, const char *key, const char *stem,
     const struct {
         size_t length; /* of the key's beginning */
         const char *middle;
-    } PLACES[] = {{method, "/frames/"}, {parent, "frames/"}, {parent, ""}};
+    } CANDIDATES[] = {{method, "/frames/"}, {parent, "frames/"}, {parent, ""}};
     for (int i = 0; i < 3; i++) {
         char path[3 * FILE_PATH_SIZE];
-        snprintf(path, sizeof path, "%.*s%s%s", (int)PLACES[i].length, key, PLACES[i].middle, stem);
+        snprintf(path, sizeof path, "%.*s%s%s", (int)CANDIDATES[i].length, key,
+                 CANDIDATES[i].middle, stem);
         TRY(file_join(folder, base, path, error));
         if (file_is_folder(folder))
             return STATUS_OK;

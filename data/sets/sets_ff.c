@@ -115,14 +115,14 @@ static Status check_pairs(const char *path, const json_t *pairs, Error *error)
 static Status find_split(const DataSetsBuilder *builder, const char *base, const char *name,
                          char path[FILE_PATH_SIZE], Error *error)
 {
-    static const char *const BESIDE[] = {"", "splits", "dataset/splits"};
+    static const char *const SUBFOLDERS[] = {"", "splits", "dataset/splits"};
     char file[16], folder[FILE_PATH_SIZE];
     snprintf(file, sizeof file, "%s.json", name);
     const char *given = builder->options->splits;
-    const char *places[] = {given ? given : base, given ? given : builder->root};
-    for (int place = 0; place < 2; place++) {
-        for (int i = 0; i < 3; i++) {
-            TRY(file_join(folder, places[place], BESIDE[i], error));
+    const char *candidates[] = {given ? given : base, given ? given : builder->root};
+    for (int i = 0; i < 2; i++) {
+        for (int j = 0; j < 3; j++) {
+            TRY(file_join(folder, candidates[i], SUBFOLDERS[j], error));
             TRY(file_join(path, folder, file, error));
             if (file_exists(path))
                 return STATUS_OK;

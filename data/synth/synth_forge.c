@@ -34,7 +34,7 @@ typedef struct Forge {
     DataImage image;   /* [size,size,3] on its way through JPEG */
 } Forge;
 
-/* A place on the face, and a size, in face coordinates. */
+/* A center on the face, and a size, in face coordinates. */
 typedef struct Region {
     float u, v, ru, rv;
 } Region;
@@ -103,7 +103,7 @@ static void add_grain(DataCanvas *canvas, float sigma, uint32_t seed)
     }
 }
 
-/* Rounds to 8 bits and passes through JPEG, in place. */
+/* Rounds to 8 bits and passes through JPEG, in center. */
 static Status compress(Forge *forge, DataCanvas *canvas, int quality, Error *error)
 {
     const size_t count = (size_t)canvas->size * (size_t)canvas->size * 3;
@@ -154,10 +154,10 @@ static void paste(Forge *forge, const float gain[3])
 /* Somewhere on the inner face: an eye, the nose, the mouth, a cheek or the forehead. */
 static Region draw_region(Random *random, double smallest, double largest)
 {
-    static const float places[7][2] = {{-0.36f, -0.12f}, {0.36f, -0.12f}, {0, 0.2f},  {0, 0.5f},
-                                       {-0.42f, 0.3f},   {0.42f, 0.3f},   {0, -0.38f}};
-    const uint32_t place = random_below(random, 7);
-    Region region = {.u = places[place][0], .v = places[place][1]};
+    static const float centers[7][2] = {{-0.36f, -0.12f}, {0.36f, -0.12f}, {0, 0.2f},  {0, 0.5f},
+                                        {-0.42f, 0.3f},   {0.42f, 0.3f},   {0, -0.38f}};
+    const uint32_t center = random_below(random, 7);
+    Region region = {.u = centers[center][0], .v = centers[center][1]};
     region.ru = between(random, smallest, largest);
     region.rv = region.ru * between(random, 0.75, 1.2);
     return region;
