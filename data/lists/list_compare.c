@@ -194,8 +194,8 @@ static Status visit_all(Visit *visit, void *context, size_t count, Threads *thre
 typedef struct Record {
     const DataFrame *frame;
     int set;
-    struct Record *stands; /* the record of the same file that is read for all of them */
-    FileKey key;           /* of `stands` alone, until it is copied to the others */
+    struct Record *representative; /* the record of the same file that is read for all of them */
+    FileKey key;                   /* of `representative` alone, until it is copied to the others */
     const struct Record *same_file[DATA_COMPARE_SETS];  /* in earlier sets, or NULL */
     const struct Record *same_bytes[DATA_COMPARE_SETS]; /* in earlier sets and, earlier, its own */
     const struct Record *contradiction; /* earlier in its own set, of the other label */
@@ -265,7 +265,7 @@ static void link_files(Records *records)
             first = i;
             memset(last, 0, sizeof last);
         }
-        record->stands = records->order[first];
+        record->representative = records->order[first];
         memcpy(record->same_file, last, sizeof last);
         last[record->set] = record;
     }
@@ -274,11 +274,11 @@ static void link_files(Records *records)
 /* ---- same bytes ------------------------------------------------------------------------------ */
 
 /* Gathers the records that are read for their file; of these alone keys are found. */
-static size_t gather_standing(Records *records)
+static size_t gather_representatives(Records *records)
 {
     size_t count = 0;
     for (size_t i = 0; i < records->count; i++)
-        if (records->items[i].stands == &records->items[i])
+        if (records->items[i].representative == &records->items[i])
             records->order[count++] = &records->items[i];
     return count;
 }
@@ -314,14 +314,14 @@ static Status read_key(void *context, size_t index, Error *error)
 static Status find_keys(Records *records, Threads *threads, Error *error)
 {
     static const FilePart PARTS[] = {FILE_SIZE, FILE_BLOCK, FILE_WHOLE};
-    size_t count = gather_standing(records);
+    size_t count = gather_representatives(records);
     for (size_t i = 0; i < COUNT_OF(PARTS) && count > 0; i++) {
         Reading reading = {records->order, PARTS[i]};
         TRY(visit_all(read_key, &reading, count, threads, error));
         count = keep_alike(records->order, count);
     }
     for (size_t i = 0; i < records->count; i++)
-        records->items[i].key = records->items[i].stands->key;
+        records->items[i].key = records->items[i].representative->key;
     return STATUS_OK;
 }
 
