@@ -31,7 +31,7 @@ struct DataOrder {
      */
     int *frames;
     int pair_count;
-    /* [first[strata]] frames stratum after stratum; with pairs, those that stand alone. */
+    /* [first[strata]] frames stratum after stratum; with pairs, those that have no partner. */
     int *members;
     int *first; /* [strata + 1] */
     int strata; /* what stands equally often: everything, classes or sources */
@@ -292,7 +292,7 @@ static int stratum_of(const DataOrder *order, const DataFrame *frame)
 }
 
 /* Sorts the frames that take part into strata and finds how many units each of these has. */
-static Status divide(DataOrder *order, Error *error)
+static Status find_strata(DataOrder *order, Error *error)
 {
     const DataList *list = order->list;
     const bool blend = order->settings.blend;
@@ -327,14 +327,14 @@ static Status divide(DataOrder *order, Error *error)
 }
 
 /*
- * Lays out the pairs, and gathers the frames that stand alone; `partner` is that of
+ * Lays out the pairs, and gathers the frames that have no partner; `partner` is that of
  * data_order_partners.
  */
-static Status couple(DataOrder *order, const int *partner, Error *error)
+static Status lay_out_pairs(DataOrder *order, const int *partner, Error *error)
 {
     const DataList *list = order->list;
     int *chosen = order->tally; /* how many fakes chose a real frame */
-    int alone = 0;
+    int single_count = 0;
     for (int i = 0; i < list->count; i++) {
         order->unpaired += list->frames[i].label == 1 && partner[i] < 0;
         if (partner[i] < 0)
@@ -350,9 +350,9 @@ static Status couple(DataOrder *order, const int *partner, Error *error)
                          "pairs=off");
     for (int i = 0; i < list->count; i++)
         if (partner[i] < 0 && chosen[i] == 0)
-            order->members[alone++] = i;
-    order->first[1] = alone;
-    const int64_t count = 2 * (int64_t)order->pair_count + alone;
+            order->members[single_count++] = i;
+    order->first[1] = single_count;
+    const int64_t count = 2 * (int64_t)order->pair_count + single_count;
     if (count > INT_MAX)
         return error_set(error, STATUS_FAILED,
                          "pairs=on: an epoch of %lld frames is too long; use fewer frames",
@@ -370,7 +370,7 @@ static Status find_pairs(DataOrder *order, Error *error)
     if (partner && order->frames)
         status = data_order_partners(order->list, partner, error);
     if (status == STATUS_OK)
-        status = couple(order, partner, error);
+        status = lay_out_pairs(order, partner, error);
     free(partner);
     return status;
 }
@@ -389,7 +389,7 @@ static Status build(DataOrder *order, Error *error)
         !(order->tally =
               mem_new((size_t)list->count + order->strata, sizeof *order->tally, WHAT, error)))
         return error->status;
-    TRY(settings->pairs ? find_pairs(order, error) : divide(order, error));
+    TRY(settings->pairs ? find_pairs(order, error) : find_strata(order, error));
     const int drawn = max_int(order->count / order->width, list->count);
     if (!(order->drawn = mem_new(drawn, sizeof *order->drawn, WHAT, error)) ||
         (!settings->pairs &&
@@ -475,16 +475,16 @@ static void lay_out(DataOrder *order, int epoch)
     assert(at == order->count);
 }
 
-/* Lays out the frames that stand alone behind the pairs. */
+/* Lays out the frames that have no partner behind the pairs. */
 static void lay_out_singles(DataOrder *order, int epoch)
 {
-    const int alone = order->first[1];
+    const int single_count = order->first[1];
     int *singles = order->frames + 2 * (size_t)order->pair_count;
     if (order->settings.shuffle) {
         Random random = random_stream(order->settings.seed, RANDOM_SHUFFLE, (uint32_t)epoch, 1);
-        random_permutation(&random, alone, order->drawn);
+        random_permutation(&random, single_count, order->drawn);
     }
-    for (int i = 0; i < alone; i++)
+    for (int i = 0; i < single_count; i++)
         singles[i] = order->members[order->settings.shuffle ? order->drawn[i] : i];
 }
 
@@ -503,7 +503,7 @@ void data_order_fill(DataOrder *order, int epoch, DataSample *samples)
     for (int i = 0; i < order->list->count; i++)
         order->tally[i] = 0;
     for (int at = 0; at < order->count; at++) {
-        /* An odd frame that stands alone is no unit, and stays the last. */
+        /* An odd frame without a partner is not a unit: it stays last. */
         const bool moves = order->settings.shuffle && at / width < units;
         const int from = moves ? order->drawn[at / width] * width + at % width : at;
         const int frame = order->frames[from];

@@ -536,13 +536,12 @@ static Hsv to_hsv(const uint8_t pixel[3])
     const int range = largest - smallest;
     if (range == 0)
         return (Hsv){.value = largest};
-    const int ahead = largest == r ? g - b : largest == g ? b - r : r - g;
+    const int difference = largest == r ? g - b : largest == g ? b - r : r - g;
     const int base = largest == r ? CIRCLE : largest == g ? 2 * SECTOR : 4 * SECTOR;
     /*
-     * Positive, so that the division rounds downwards: base / SECTOR is at least 2, and |ahead| <=
-     * range.
+     * Positive, so the division rounds down: base / SECTOR is at least 2, |difference| <= range.
      */
-    const int hue = (2 * (base * range + SECTOR * ahead) + range) / (2 * range);
+    const int hue = (2 * (base * range + SECTOR * difference) + range) / (2 * range);
     return (Hsv){.hue = hue >= CIRCLE ? hue - CIRCLE : hue,
                  .saturation = (2 * 255 * range + largest) / (2 * largest),
                  .value = largest};

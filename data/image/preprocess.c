@@ -84,26 +84,28 @@ _Static_assert(COUNT_OF(KERNELS) == DATA_FILTER_NEAREST, "a kernel for every fil
 
 /* The input pixels that bear on output pixel `i` of those wanted: start .. start + length - 1. */
 typedef struct Window {
-    double center, stretch;
+    double center, filter_scale;
     int start, length;
 } Window;
 
 static Window window_of(DataFilter filter, int in, int out, int output)
 {
     const double scale = (double)in / out;
-    const double stretch = scale < 1 ? 1 : scale;
-    const double support = KERNELS[filter].radius * stretch;
+    const double filter_scale = scale < 1 ? 1 : scale;
+    const double support = KERNELS[filter].radius * filter_scale;
     const double center = (output + 0.5) * scale;
     const int low = (int)(center - support + 0.5), high = (int)(center + support + 0.5);
     const int start = max_int(low, 0);
-    return (Window){
-        .center = center, .stretch = stretch, .start = start, .length = min_int(high, in) - start};
+    return (Window){.center = center,
+                    .filter_scale = filter_scale,
+                    .start = start,
+                    .length = min_int(high, in) - start};
 }
 
 static double weight_at(DataFilter filter, const Window *window, int k)
 {
     return KERNELS[filter].weight((k + window->start - window->center + 0.5) *
-                                  (1.0 / window->stretch));
+                                  (1.0 / window->filter_scale));
 }
 
 /* Start and weights of output pixel first + i. */

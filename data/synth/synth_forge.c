@@ -34,7 +34,7 @@ typedef struct Forge {
     DataImage image;   /* [size,size,3] on its way through JPEG */
 } Forge;
 
-/* A center on the face, and a size, in face coordinates. */
+/* A centre and a size on the face, in face coordinates. */
 typedef struct Region {
     float u, v, ru, rv;
 } Region;
@@ -103,7 +103,7 @@ static void add_grain(DataCanvas *canvas, float sigma, uint32_t seed)
     }
 }
 
-/* Rounds to 8 bits and passes through JPEG, in center. */
+/* Rounds to 8 bits and passes through JPEG, in place. */
 static Status compress(Forge *forge, DataCanvas *canvas, int quality, Error *error)
 {
     const size_t count = (size_t)canvas->size * (size_t)canvas->size * 3;
