@@ -1,10 +1,10 @@
 /*
- * loader.c - see loader.h: a ring of slots, filled frame by frame, handed out batch by batch.
+ * loader.c - see loader.h: a ring of slots, filled frame by frame, returned batch by batch.
  *
- * Batch b lives in slot b mod slots. Workers claim frames in the order of the epoch, so the batch
- * wanted next is always the one being finished, and they stop where the ring is full. One mutex
- * guards the claims and the counts; pixels are written outside it and become visible when the frame
- * is counted as done.
+ * Batch b uses slot b mod slot_count. Workers claim frames in epoch order, so the batch needed next
+ * is always the one being finished; they stop when the ring is full. One mutex guards the claims
+ * and the counts. Pixels are written outside of it and become visible when the frame is counted as
+ * done.
  */
 #include "data/loader.h"
 
@@ -20,7 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A batch in the making, or in use. The arrays have batch_size rows. */
+/* A batch being filled or in use. The arrays have batch_size rows. */
 typedef struct Slot {
     uint8_t *pixels; /* [batch_size,S,S,3] */
     int *index;      /* [batch_size] */
@@ -34,30 +34,30 @@ struct DataLoader {
     DataLoaderSettings settings;
     int batches, epoch;
     DataOrder *order;
-    int count;           /* samples of an epoch */
-    DataSample *samples; /* [count] of the epoch */
+    int count;           /* samples per epoch */
+    DataSample *samples; /* [count] of the current epoch */
 
     Slot *slots; /* [slot_count] */
     int slot_count;
     pthread_t *threads; /* [thread_count] */
     int thread_count;
-    DataResizer own_resizer; /* of the caller, without workers */
+    DataResizer own_resizer; /* used by the caller if there are no workers */
 
     pthread_mutex_t mutex;
-    pthread_cond_t claimable; /* workers wait: a slot became free, or the end */
-    pthread_cond_t finished;  /* the caller waits: a frame is done, or a worker idle */
-    int claim_batch;          /* what is claimed next: this batch, ... */
+    pthread_cond_t claimable; /* workers wait for a free slot or the end */
+    pthread_cond_t finished;  /* the caller waits for a finished frame or an idle worker */
+    int claim_batch;          /* next to be claimed: this batch, ... */
     int claim_frame;          /* ... this frame of it */
-    int next_batch;           /* what data_loader_next returns next */
+    int next_batch;           /* the batch that data_loader_next returns next */
     int busy;                 /* workers with a claimed frame */
-    pthread_cond_t room;      /* workers wait: bytes are free, and it is their turn */
-    uint64_t claimed, served; /* frames that were claimed, and that were given their bytes, ever */
-    size_t decoding;          /* bytes given to frames at work */
-    bool paused;              /* no claims: the epoch is being set up */
+    pthread_cond_t room;      /* workers wait for free bytes and for their turn */
+    uint64_t claimed, served; /* total frames claimed, and frames that have reserved their bytes */
+    size_t decoding;          /* bytes reserved by frames in progress */
+    bool paused;              /* no claims while the epoch is set up */
     bool stopping;
 };
 
-/* The report of a failure for which no memory could be allocated. */
+/* Replaces a frame's error if even that cannot be allocated. */
 static Error out_of_memory = {.status = STATUS_FAILED,
                               .message = "reading frames: out of memory; close other programs or "
                                          "allow this one more"};
@@ -84,8 +84,8 @@ size_t data_loader_frame_bytes(const DataLoaderSettings *settings, const DataIma
 }
 
 /*
- * What a worker keeps of frames of 512 x 512 pixels, or of larger ones until it gives their memory
- * back.
+ * Bytes that a worker keeps for frames of up to 512 x 512 pixels; the memory of larger frames is
+ * given back.
  */
 static size_t usual_bytes(const DataLoaderSettings *settings)
 {
@@ -118,7 +118,7 @@ size_t data_loader_decode_bytes(const DataLoaderSettings *settings, size_t large
 /* ---- the largest frame of a list ------------------------------------------------------------- */
 
 typedef struct Sized {
-    int64_t bytes; /* of the file; then, of those asked, data_loader_frame_bytes; -1: unreadable */
+    int64_t bytes; /* file size; then data_loader_frame_bytes, -1 if unreadable */
     int frame;
 } Sized;
 
@@ -151,7 +151,7 @@ static void measure_header(void *context, int index, int worker)
         sized->bytes = data_loader_frame_bytes(measuring->settings, &header);
 }
 
-/* The largest first; of equal ones that which comes first in the list. */
+/* Largest first; of equal ones the first in the list. */
 static int compare_sized(const void *a, const void *b)
 {
     const Sized *p = a, *q = b;
@@ -174,7 +174,8 @@ Status data_loader_largest(const DataList *list, const DataLoaderSettings *setti
     if (count > DATA_LOADER_HEADERS) {
         const int half = DATA_LOADER_HEADERS / 2;
         qsort(frames, count, sizeof *frames, compare_sized);
-        for (int i = 0; i < half; i++) /* never from before where it goes to: half <= spread */
+        /* the source never lies before the target, as count - half >= half */
+        for (int i = 0; i < half; i++)
             frames[half + i] = frames[half + data_list_spread(i, half, count - half)];
         asked = 2 * half;
     }
@@ -203,7 +204,7 @@ static void forget_errors(const DataLoader *loader, Slot *slot)
     }
 }
 
-/* The stream from which the frame of a sample is changed. */
+/* The random stream of one sample for one purpose. */
 static Random draws_of(const DataLoader *loader, const DataSample *sample, RandomPurpose purpose)
 {
     const int part = loader->settings.blend ? sample->occurrence / 2 : sample->occurrence;
@@ -211,7 +212,7 @@ static Random draws_of(const DataLoader *loader, const DataSample *sample, Rando
     return random_stream_part(loader->settings.seed, purpose, frame, loader->epoch, part);
 }
 
-/* Makes the fake of a real frame, or of the frame the real one that stands beside this fake. */
+/* Turns the frame into a self-blended fake, or into the real frame that belongs to that fake. */
 static Status blend_frame(const DataLoader *loader, const DataSample *sample, DataImage *image,
                           Error *error)
 {
@@ -223,7 +224,7 @@ static Status blend_frame(const DataLoader *loader, const DataSample *sample, Da
     return data_self_blend(image, &landmarks, &random, error);
 }
 
-/* Decodes, blends, augments, resizes and crops the frame of one sample. */
+/* Decodes, blends, augments, resizes and crops the frame of one sample: pixels [S,S,3]. */
 static Status prepare_frame(const DataLoader *loader, const DataSample *sample,
                             DataResizer *resizer, uint8_t *pixels, Error *error)
 {
@@ -243,14 +244,14 @@ static Status prepare_frame(const DataLoader *loader, const DataSample *sample,
     status = data_resize_crop(resizer, &image, settings->image_size, pixels, error);
 done:
     data_image_free(&image);
-    if (status != STATUS_OK) { /* these messages do not name the file */
+    if (status != STATUS_OK) { /* the messages of resizing and augmenting do not name the file */
         const Error cause = *error;
         error_set(error, status, "%s: %s", file, cause.message);
     }
     return status;
 }
 
-/* Fills frame `i` of `batch`. Called without the mutex: nobody else touches that frame. */
+/* Fills frame `i` of `batch`. Needs no mutex: only the worker that claimed the frame writes it. */
 static void fill_frame(const DataLoader *loader, int batch, int i, DataResizer *resizer)
 {
     Slot *slot = &loader->slots[batch % loader->slot_count];
@@ -271,10 +272,9 @@ static void fill_frame(const DataLoader *loader, int batch, int i, DataResizer *
 }
 
 /*
- * Waits until the frame with this number among the claimed ones may take `bytes`: in the order of
- * the claims, so that the batch wanted next is served first and a large frame is not passed over
- * for ever. With nothing at work any size is let in, so that no wait is without an end. With the
- * mutex.
+ * Waits until the frame with this claim number may reserve `bytes`. Frames are served in the order
+ * of the claims, so that the batch needed next comes first and a large frame is not starved. If no
+ * frame is in progress any size is allowed, so no wait is endless. The caller holds the mutex.
  */
 static void reserve_bytes(DataLoader *loader, uint64_t number, size_t bytes)
 {
@@ -293,7 +293,7 @@ static void release_bytes(DataLoader *loader, size_t bytes)
     pthread_cond_broadcast(&loader->room);
 }
 
-/* What the frame will take; 0 if its header cannot be read, which reading it then says. */
+/* Bytes that the frame will need; 0 if its header cannot be read, which fill_frame then reports. */
 static size_t bytes_of(const DataLoader *loader, int batch, int i)
 {
     const DataSample *sample = &loader->samples[batch * loader->settings.batch_size + i];
@@ -304,7 +304,7 @@ static size_t bytes_of(const DataLoader *loader, int batch, int i)
     return data_loader_frame_bytes(&loader->settings, &header);
 }
 
-/* True if a frame may be claimed: not past the epoch's end, nor in a slot that is still in use. */
+/* True if a frame may be claimed: the epoch has not ended, and the slot is not in use. */
 static bool can_claim(const DataLoader *loader)
 {
     return !loader->paused && loader->claim_batch < loader->batches &&
@@ -349,7 +349,10 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Fewer workers than wanted are enough, and without any the caller decodes (next_slot). */
+/*
+ * Starts up to settings.workers threads; fewer are enough. Without any the caller decodes
+ * (next_slot).
+ */
 static void create_threads(DataLoader *loader)
 {
     while (loader->thread_count < loader->settings.workers &&
@@ -378,13 +381,14 @@ static Status allocate(DataLoader *loader, Error *error)
     return STATUS_OK;
 }
 
-/* What may fail, in the order in which each needs what is before it. */
+/* The steps that may fail, each needing the ones before it. */
 static Status open_loader(DataLoader *loader, Error *error)
 {
     TRY(data_loader_order(&loader->order, loader->list, &loader->settings, error));
     loader->count = data_order_count(loader->order);
     loader->batches = data_epoch_batches(&loader->settings, loader->count);
-    loader->next_batch = loader->claim_batch = loader->batches; /* nothing to do before the start */
+    /* nothing to claim before the start */
+    loader->next_batch = loader->claim_batch = loader->batches;
     TRY(allocate(loader, error));
     create_threads(loader);
     return STATUS_OK;
@@ -491,9 +495,7 @@ Status data_loader_start(DataLoader *loader, int epoch, int first, Error *error)
     return STATUS_OK;
 }
 
-/*
- * Frees the slot of the batch returned before, and waits for the next; without workers, fills it.
- */
+/* Frees the slot of the previous batch and waits for the next slot; without workers, fills it. */
 static Slot *next_slot(DataLoader *loader)
 {
     const int batch = loader->next_batch, count = frames_in_batch(loader, batch);
@@ -506,7 +508,7 @@ static Slot *next_slot(DataLoader *loader)
         return slot;
     }
     pthread_mutex_lock(&loader->mutex);
-    /* The slot of the batch before this one is the one that batch + prefetch will use. */
+    /* The previous batch's slot is the one that batch + prefetch will use. */
     Slot *used = &loader->slots[(batch + loader->slot_count - 1) % loader->slot_count];
     if (used->done > 0) {
         forget_errors(loader, used);

@@ -1,10 +1,8 @@
 /*
- * order.c - see order.h: units of one or two samples are laid out in the order of the list, and then
- * permuted.
+ * order.c - see order.h. Units of one or two samples are laid out in list order and then permuted.
  *
- * A unit is a frame, a real frame with its fake, or a frame with its blend. Units of two keep a
- * couple in one batch whatever the permutation is, since a batch begins at a multiple of an even
- * number.
+ * A unit is a frame, a real frame with its fake, or a frame with its blend. Both samples of a unit
+ * of two are always in one batch, because a batch starts at a multiple of an even number.
  */
 #include "data/order.h"
 
@@ -22,22 +20,22 @@
 struct DataOrder {
     const DataList *list;
     DataOrderSettings settings;
-    int count;    /* samples of an epoch */
-    int width;    /* samples of a unit: 1 or 2 */
+    int count;    /* samples per epoch */
+    int width;    /* samples per unit: 1 or 2 */
     int unpaired; /* fakes */
     /*
-     * [count] of the samples, unit after unit, before the permutation; [pair_count x 2] never
-     * changes.
+     * [count] frame of each sample, unit by unit, before the permutation; the first 2 * pair_count
+     * entries never change.
      */
     int *frames;
     int pair_count;
-    /* [first[strata]] frames stratum after stratum; with pairs, those that have no partner. */
+    /* [first[strata]] frames, stratum by stratum; with pairs, frames without a partner */
     int *members;
     int *first; /* [strata + 1] */
-    int strata; /* what stands equally often: everything, classes or sources */
-    int quota;  /* units of each stratum that has frames */
+    int strata; /* groups used equally often: everything, classes or sources */
+    int quota;  /* units per non-empty stratum */
     int *drawn; /* [max(units, frames of the list)] permutation */
-    int *tally; /* [list->count] how often a frame stands */
+    int *tally; /* [list->count] how often each frame is used */
 };
 
 const char *data_sampling_name(int sampling)
@@ -52,12 +50,12 @@ const char *data_sampling_name(int sampling)
 
 /*
  * Only names and paths are read. A data set whose names do not say what its fakes were made from
- * has no pairs: a guess would put other people's faces beside each other.
+ * has no pairs: guessing would pair faces of different people.
  */
 
-/* A frame of a video, and where it stands there. */
+/* A frame of a video and its position in it. */
 typedef struct Moment {
-    uint64_t number; /* in its name; 0 if there is none */
+    uint64_t number; /* number in its name; 0 if none */
     int frame;       /* of the list */
 } Moment;
 
@@ -68,16 +66,16 @@ typedef struct RealVideo {
 
 typedef struct Pairing {
     const DataList *list;
-    Moment *moments;  /* [list->count] video after video */
-    int *first;       /* [video_count + 1] first moment of each video */
-    bool *numbered;   /* [video_count] sorted by numbers, all different; else as in the list */
+    Moment *moments;  /* [list->count] video by video */
+    int *first;       /* [video_count + 1] index of each video's first moment */
+    bool *numbered;   /* [video_count] sorted by distinct numbers; else in list order */
     RealVideo *reals; /* [real_count] sorted by name */
     int real_count;
 } Pairing;
 
 /*
- * Value of the last digits in the name of a file, its suffix left out; false without digits, or
- * with too many.
+ * Reads the last run of digits in the file name, without its suffix; false without digits or with
+ * too many.
  */
 static bool read_number(const char *path, uint64_t *number)
 {
@@ -108,7 +106,7 @@ static int compare_frames(const void *a, const void *b)
     return ((const Moment *)a)->frame - ((const Moment *)b)->frame;
 }
 
-/* Names that count as one to identity.h are one here. */
+/* Names that are equal to identity.h are equal here, too. */
 static int compare_names(const char *a, const char *b)
 {
     return strncmp(a, b, DATA_IDENTITY_SIZE - 1);
@@ -121,7 +119,7 @@ static int compare_reals(const void *a, const void *b)
     return names != 0 ? names : x->video - y->video;
 }
 
-/* Sorts the moments of a video by their numbers, if these tell them apart. */
+/* Sorts the moments of a video by their numbers if these are distinct. */
 static bool sort_by_numbers(Moment *moments, int count, bool all_have_one)
 {
     qsort(moments, count, sizeof *moments, compare_numbers);
@@ -167,7 +165,7 @@ static void find_reals(Pairing *pairing)
     qsort(pairing->reals, pairing->real_count, sizeof *pairing->reals, compare_reals);
 }
 
-/* Leading folders that two paths share. */
+/* Number of leading folders that two paths share. */
 static int shared_start(const char *a, const char *b)
 {
     int folders = 0;
@@ -176,17 +174,17 @@ static int shared_start(const char *a, const char *b)
     return folders;
 }
 
-/* Trailing folders that the parents of two paths share. */
+/* Number of trailing folders that the parents of two paths share. */
 static int shared_end(const char *a, const char *b)
 {
     const char *i = file_name(a), *j = file_name(b);
-    int folders = -1; /* the slash that ends both parents is not one yet */
+    int folders = -1; /* the slash that ends both parents does not count */
     for (; i > a && j > b && i[-1] == j[-1]; i--, j--)
         folders += i[-1] == '/';
     return folders;
 }
 
-/* The real video that a fake one was made from, or -1. */
+/* The real video that a fake video was made from, or -1. */
 static int find_origin(const Pairing *pairing, int fake)
 {
     const char *path = pairing->list->videos[fake];
@@ -215,7 +213,7 @@ static int find_origin(const Pairing *pairing, int fake)
     return best;
 }
 
-/* The one of moments [count], sorted by number, that is nearest to `number`; the lower of two. */
+/* The frame of moments [count], sorted by number, whose number is nearest; of two, the lower. */
 static int nearest(const Moment *moments, int count, uint64_t number)
 {
     int low = 0, high = count;
@@ -240,7 +238,9 @@ static void pair_videos(const Pairing *pairing, int fake, int real, int *partner
     const int m = first[fake + 1] - first[fake], n = first[real + 1] - first[real];
     const bool numbered = pairing->numbered[fake] && pairing->numbered[real];
     for (int i = 0; i < m; i++) {
-        /* The middle of the i-th of m parts lies in this one of n parts; n = m gives i. */
+        /*
+         * Relative position: the middle of the i-th of m parts, as one of n parts; n = m gives i.
+         */
         const int64_t same_share = (2 * (int64_t)i + 1) * n / (2 * (int64_t)m);
         partner[fakes[i].frame] =
             numbered ? nearest(reals, n, fakes[i].number) : reals[same_share].frame;
@@ -276,7 +276,7 @@ done:
     return status;
 }
 
-/* ---- what never changes ---------------------------------------------------------------------- */
+/* ---- strata and pairs: the same for every epoch ---------------------------------------------- */
 
 static int stratum_of(const DataOrder *order, const DataFrame *frame)
 {
@@ -291,7 +291,7 @@ static int stratum_of(const DataOrder *order, const DataFrame *frame)
     return 0;
 }
 
-/* Sorts the frames that take part into strata and finds how many units each of these has. */
+/* Sorts the used frames into strata and computes the units per stratum. */
 static Status find_strata(DataOrder *order, Error *error)
 {
     const DataList *list = order->list;
@@ -311,7 +311,7 @@ static Status find_strata(DataOrder *order, Error *error)
         return error_set(error, STATUS_FAILED,
                          "data.sbi=on: none of the %d frames is real; add a list of real frames",
                          list->count);
-    int *end = order->tally; /* of each stratum so far: there are no more strata than frames */
+    int *end = order->tally; /* frames so far per stratum: strata never outnumber frames */
     for (int i = 0; i < list->count; i++) {
         const int s = stratum_of(order, &list->frames[i]);
         if (!blend || list->frames[i].label == 0)
@@ -327,13 +327,13 @@ static Status find_strata(DataOrder *order, Error *error)
 }
 
 /*
- * Lays out the pairs, and gathers the frames that have no partner; `partner` is that of
+ * Lays out the pairs and gathers the frames without a partner; partner [list->count] is from
  * data_order_partners.
  */
 static Status lay_out_pairs(DataOrder *order, const int *partner, Error *error)
 {
     const DataList *list = order->list;
-    int *chosen = order->tally; /* how many fakes chose a real frame */
+    int *chosen = order->tally; /* number of fakes paired with each real frame */
     int single_count = 0;
     for (int i = 0; i < list->count; i++) {
         order->unpaired += list->frames[i].label == 1 && partner[i] < 0;
@@ -440,9 +440,9 @@ int data_order_unpaired(const DataOrder *order)
     return order->unpaired;
 }
 
-/* ---- what an epoch draws --------------------------------------------------------------------- */
+/* ---- the samples of one epoch ---------------------------------------------------------------- */
 
-/* How often each frame of the stratum stands in the epoch, into order->tally. */
+/* Writes to order->tally how often each frame of the stratum is used in the epoch. */
 static void draw_repeats(DataOrder *order, int stratum, int epoch)
 {
     const int *members = order->members + order->first[stratum];
@@ -461,7 +461,7 @@ static void draw_repeats(DataOrder *order, int stratum, int epoch)
         order->tally[members[order->drawn[i]]]++;
 }
 
-/* Lays out the units: every frame as often as it stands, in the order of the list. */
+/* Lays out the units in list order, every frame as often as it is used. */
 static void lay_out(DataOrder *order, int epoch)
 {
     for (int i = 0; i < order->list->count; i++)
@@ -475,7 +475,7 @@ static void lay_out(DataOrder *order, int epoch)
     assert(at == order->count);
 }
 
-/* Lays out the frames that have no partner behind the pairs. */
+/* Lays out the frames without a partner after the pairs. */
 static void lay_out_singles(DataOrder *order, int epoch)
 {
     const int single_count = order->first[1];
