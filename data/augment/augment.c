@@ -1,8 +1,8 @@
 /*
- * augment.c - the recipes, the operations, and the order of the operations: see augment.h.
+ * augment.c - named augmentations, single operations, and their order: see augment.h.
  *
- * Sources of the recipes: the public code of both papers, whose augmentation is torchvision's.
- * GenD's resizing and noise are off in its training, and so here; its tests of robustness use them.
+ * Source of the named augmentations: the public code of both papers, which uses torchvision. GenD's
+ * resizing and noise are disabled in its training, so they are here; its robustness tests use them.
  */
 #include "data/augment/augment.h"
 
@@ -21,7 +21,7 @@ typedef struct Recipe {
     DataAugment augment;
 } Recipe;
 
-/* What both papers share; they differ in the blur. */
+/* Common to both papers, which differ only in the blur. */
 #define TRAINING                                                                                   \
     .flip = 0.5, .scale = {0.9, 1.1}, .degrees = 10, .translate = 0.1, .sigma = {0.1, 2},          \
     .brightness = 0.1, .contrast = 0.1, .quality_low = 40, .quality_high = 100
@@ -46,15 +46,15 @@ Status data_augment_parse(const char *name, DataAugment *augment, Error *error)
                      name);
 }
 
-/* One operation that data_augment_perturb knows. */
+/* An operation of data_augment_perturb. */
 typedef struct Operation {
     const char *name;
-    int step; /* of data_augment_apply, which has one operation each */
+    int step; /* index of the step of data_augment_apply */
     double minimum, maximum;
-    double whole_above; /* strengths beyond are whole numbers */
-    const char *values; /* for messages */
+    double whole_above; /* larger strengths must be integers */
+    const char *values; /* valid values, for messages */
     void (*set)(DataAugment *augment, double strength);
-    DataFilter filter; /* of a resize */
+    DataFilter filter; /* filter of a resize */
 } Operation;
 
 static void set_jpeg(DataAugment *augment, double strength)
@@ -107,14 +107,14 @@ static const Operation operations[] = {
 
 enum { MAX_STRENGTH = 30 /* characters */ };
 
-/* An operation of a perturbation, and its strength as given. */
+/* An operation of a perturbation and its strength. */
 typedef struct Given {
     const Operation *operation; /* NULL: not given */
     char text[MAX_STRENGTH + 1];
     double strength;
 } Given;
 
-/* The strength after the equals sign; no blanks, no hexadecimal, no infinity. */
+/* Parses the strength after the equals sign; blanks, hexadecimal and infinity are refused. */
 static bool parse_strength(const Operation *operation, const char *text, double *strength)
 {
     char *end = NULL;
@@ -124,7 +124,7 @@ static bool parse_strength(const Operation *operation, const char *text, double 
            (*strength <= operation->whole_above || *strength == floor(*strength));
 }
 
-/* Puts text [length], NAME=STRENGTH, where its step is in given [DATA_PERTURB_MOST]. */
+/* Parses text [length], NAME=STRENGTH, into the entry of its step in given [DATA_PERTURB_MOST]. */
 static Status parse_operation(const char *text, size_t length, Given *given, Error *error)
 {
     const int shown = length < 60 ? (int)length : 60;
@@ -137,15 +137,15 @@ static Status parse_operation(const char *text, size_t length, Given *given, Err
         Given *mine = &given[o->step];
         if (mine->operation)
             return error_set(error, STATUS_USAGE,
-                             "%.*s: cannot be joined to %s=%s; give one perturbation at most one "
+                             "%.*s: cannot be combined with %s=%s; give a perturbation at most one "
                              "blur, one jpeg, one resize and one noise",
                              shown, text, mine->operation->name, mine->text);
         const size_t rest = equals ? length - name - 1 : 0;
         if (rest <= MAX_STRENGTH)
             memcpy(mine->text, text + length - rest, rest);
         if (rest > MAX_STRENGTH || !parse_strength(o, mine->text, &mine->strength))
-            return error_set(error, STATUS_USAGE, "%.*s: is no strength of %s; give %s", shown,
-                             text, o->name, o->values);
+            return error_set(error, STATUS_USAGE, "%.*s: invalid strength of %s; expected %s",
+                             shown, text, o->name, o->values);
         mine->operation = o;
         return STATUS_OK;
     }
@@ -155,7 +155,7 @@ static Status parse_operation(const char *text, size_t length, Given *given, Err
                      shown, text);
 }
 
-/* Appends to `list` with a + between; both have room for every operation. */
+/* Appends `text` to `list`, separated by "+"; the buffers have room for all operations. */
 static void join(char *list, size_t size, const char *text)
 {
     const size_t length = strlen(list);
@@ -207,15 +207,15 @@ void data_flip_horizontal(DataImage *image)
 /* ---- rotation, scaling and shift ------------------------------------------------------------- */
 
 /*
- * Sources: torchvision's affine for the inverse matrix, whose operations are repeated in their
- * order because every rounding shows, and Pillow's transform for the walk through the source. A row
- * of the result crosses the source along a line, so the pixels that lie inside are one interval: it
- * is computed, and the loop over its pixels tests nothing.
+ * Sources: torchvision's affine for the inverse matrix (its operations are repeated in their order,
+ * because every rounding shows) and Pillow's transform for the walk through the source. A row of
+ * the result crosses the source along a line, so the pixels inside of the source form one interval.
+ * The interval is computed first, and the loop over its pixels needs no tests.
  */
 
 static const double PI = 3.14159265358979323846;
 
-/* Output pixel (x, y) shows the source at (m[0] x + m[1] y + m[2], m[3] x + m[4] y + m[5]). */
+/* Output pixel (x, y) is source pixel (m[0] x + m[1] y + m[2], m[3] x + m[4] y + m[5]). */
 typedef struct Matrix {
     double m[6];
 } Matrix;
@@ -230,7 +230,7 @@ static Matrix inverse_of(const DataAffine *affine, int width, int height)
                      -sine * back_x + cosine * back_y + center_y}};
 }
 
-/* True if the corner (x, y) is mapped to where 16.16 reaches. */
+/* True if the mapped corner (x, y) is representable in 16.16 fixed point. */
 static bool fits_fixed(const Matrix *inverse, int x, int y)
 {
     const double *m = inverse->m;
@@ -248,7 +248,7 @@ static int64_t floor_divide(int64_t a, int64_t b)
     return quotient - (a % b != 0 && (a < 0) != (b < 0));
 }
 
-/* Cuts first..end to the steps i with 0 <= start + i * step < limit. */
+/* Narrows first..end to the steps i with 0 <= start + i * step < limit. */
 static void clip_steps(int64_t start, int64_t step, int64_t limit, int *first, int *end)
 {
     int64_t low = 0, high = *end; /* low <= i < high */
@@ -288,8 +288,8 @@ static void walk_fixed(const Matrix *inverse, const DataImage *in, DataImage *ou
 }
 
 /*
- * What Pillow does without rotation, and with images too large for 16.16. Positions are sums, as
- * there.
+ * Pillow's arithmetic without rotation, and for images too large for 16.16. Positions are running
+ * sums, as in Pillow.
  */
 static void walk_double(const Matrix *inverse, const DataImage *in, DataImage *out)
 {
@@ -328,15 +328,16 @@ Status data_affine(DataImage *image, const DataAffine *affine, Error *error)
 /* ---- blur ------------------------------------------------------------------------------------ */
 
 /*
- * The kernel is a product, so rows are blurred first, each once, into a ring of as many rows as the
- * kernel is high; an output row is the weighted sum of the ring. The image can thus be overwritten
- * from the top. Both sums run over shifted or stacked lines of floats, which compilers vectorise.
- * torchvision sums the two-dimensional kernel instead: results can differ by one where a sum lies
- * within some 1e-4 of a half.
+ * The kernel is separable: rows are blurred first, each once, into a ring of as many rows as the
+ * kernel is high; an output row is the weighted sum of the ring. So the image can be overwritten
+ * from the top. Both sums run over shifted or stacked rows of floats, which compilers vectorise.
+ * torchvision sums the two-dimensional kernel instead: results can differ by one where a sum is
+ * within about 1e-4 of a half.
  */
 
 /*
- * out [n] = the sum over k < taps of weights[k] * in[k][i]. Inlined with a constant number of taps.
+ * out[i] = sum over k < taps of weights[k] * in[k][i], for i < n. Inlined with a constant number of
+ * taps.
  */
 static inline void sum_lines(const float *const *in, const float *weights, int taps,
                              float *restrict out, size_t n)
@@ -349,7 +350,7 @@ static inline void sum_lines(const float *const *in, const float *weights, int t
     }
 }
 
-/* The sizes of both recipes have loops of their own. */
+/* The kernel sizes of both papers get loops of their own. */
 static void sum_any_lines(const float *const *in, const float *weights, int taps,
                           float *restrict out, size_t n)
 {
@@ -375,7 +376,7 @@ static void fill_weights(float *weights, int taps, double sigma)
 }
 
 /*
- * Working memory of one blur, in one allocation that begins at `weights`. W and H: the kernel's
+ * Working memory of one blur, in one allocation that starts at `lines`. W and H: the kernel's
  * sides.
  */
 typedef struct Blur {
@@ -384,7 +385,7 @@ typedef struct Blur {
     float *ring;         /* [H, width, 3] rows blurred along x */
     float *sums;         /* [width, 3] */
     const float **lines; /* [max(W, H)] */
-    int width, height;   /* of the kernel */
+    int width, height;   /* kernel sides */
 } Blur;
 
 size_t data_blur_bytes(int image_width, int width, int height)
@@ -394,7 +395,7 @@ size_t data_blur_bytes(int image_width, int width, int height)
     return max_size(w, h) * sizeof(float *) + floats * sizeof(float);
 }
 
-/* in [n,3] -> ring row `slot`: one image row, blurred along x. */
+/* Blurs one image row in [n,3] along x into ring row `slot`. */
 static void blur_row(const Blur *blur, const uint8_t *in, int n, int slot)
 {
     const int reach = blur->width / 2;
@@ -411,7 +412,7 @@ static void blur_row(const Blur *blur, const uint8_t *in, int n, int slot)
     sum_any_lines(blur->lines, blur->weights, blur->width, blur->ring + slot * row, row);
 }
 
-/* Adding 2^23 leaves the integer nearest to a value of 0 to 255, ties to even, in the low bits. */
+/* Adding 2^23 leaves the nearest integer of a value in 0..255, ties to even, in the low bits. */
 static void round_row(const float *restrict in, uint8_t *restrict out, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -446,7 +447,7 @@ Status data_blur(DataImage *image, int width, int height, double sigma, Error *e
     if (image->width <= width / 2 || image->height <= height / 2)
         return error_set(
             error, STATUS_FAILED,
-            "image of %d x %d pixels: too small for a blur of %d x %d; leave it out, or "
+            "image of %d x %d pixels: too small for a blur of %d x %d; remove the image, or "
             "choose an augmentation without blur",
             image->width, image->height, width, height);
     const size_t bytes = data_blur_bytes(image->width, width, height);
@@ -469,12 +470,12 @@ Status data_blur(DataImage *image, int width, int height, double sigma, Error *e
 /* ---- brightness and contrast ----------------------------------------------------------------- */
 
 /*
- * Both are Pillow's blend of the image with an even grey, so one table of 256 values does each. The
- * blend is computed in f32 and truncated, as there; Pillow clips only where the factor is above 1:
+ * Both are Pillow's blend of the image with a uniform grey, so each is one table of 256 values. The
+ * blend is computed in f32 and truncated, as in Pillow. Pillow clips only if the factor is above 1:
  * other factors cannot leave the range.
  */
 
-/* Replaces every value v by the truncated and clipped grey + factor * (v - grey). */
+/* Replaces every value v by grey + factor * (v - grey), truncated and clipped. */
 static void blend_with_grey(DataImage *image, int grey, double factor)
 {
     const float share = (float)factor;
@@ -494,7 +495,7 @@ void data_brightness(DataImage *image, double factor)
     blend_with_grey(image, 0, factor);
 }
 
-/* The weights are those of ITU-R 601-2, in units of 2^-16, as Pillow rounds them. */
+/* The mean grey value. Weights: ITU-R 601-2 in units of 2^-16, as Pillow rounds them. */
 static int mean_grey(const DataImage *image)
 {
     const size_t count = (size_t)image->width * image->height;
@@ -520,7 +521,7 @@ Status data_resize_shorter(DataImage *image, int size, DataFilter filter, Error 
     if (!data_resized_shape(image->width, image->height, size, &width, &height))
         return error_set(error, STATUS_FAILED,
                          "image of %d x %d pixels: resized to %d it would exceed %d pixels; resize "
-                         "to less, or leave it out",
+                         "to less, or remove the image",
                          image->width, image->height, size, DATA_MAX_PIXELS);
     DataImage out;
     TRY(data_image_create(&out, width, height, error));
@@ -537,7 +538,7 @@ Status data_resize_shorter(DataImage *image, int size, DataFilter filter, Error 
 }
 
 /*
- * Noise is made for tests of robustness, where the encoder takes a hundred times as long: a normal
+ * Noise is used in robustness tests only, where the encoder takes a hundred times as long: a normal
  * number costs a logarithm and a cosine in f64.
  */
 void data_noise(DataImage *image, double sigma, uint64_t seed)
@@ -557,7 +558,7 @@ void data_noise(DataImage *image, double sigma, uint64_t seed)
 /* ---- all operations -------------------------------------------------------------------------- */
 
 /*
- * What each uniform number of a frame's stream is for. Never renumber; a new operation takes the
+ * The use of each uniform number of a frame's stream. Never renumber; a new operation gets the
  * next.
  */
 enum {
@@ -629,7 +630,7 @@ static bool has_resize(const DataAugment *augment)
     return augment->resize > 0 || augment->resize_share > 0;
 }
 
-/* Pixels that the shorter edge gets. */
+/* Pixels of the shorter edge after the resize. */
 static int resized_edge(const DataAugment *augment, int width, int height)
 {
     if (augment->resize > 0)
@@ -653,10 +654,11 @@ size_t data_augment_bytes(const DataAugment *augment, int width, int height)
         most = image;
     if (has_blur(augment))
         most = max_size(most, data_blur_bytes(width, augment->blur_width, augment->blur_height));
-    if (has_jpeg(augment)) /* the decoded image, and a file that may be as large at quality 100 */
+    /* the decoded image and its file, which may be as large at quality 100 */
+    if (has_jpeg(augment))
         most = max_size(most, 2 * image);
     if (has_resize(augment)) {
-        /* The result, and the rows between the passes of the resize, with blocks of 64 rows. */
+        /* The result, and the rows between the two passes of the resize, in blocks of 64 rows. */
         const size_t side = resized_edge(augment, width, height), longer = max_int(width, height);
         const size_t out_longer = side * longer / min_int(width, height);
         most = max_size(most, (side * out_longer + (longer + 64) * out_longer + 64 * longer) * 3);

@@ -1,6 +1,6 @@
 /*
- * sbi.c - self-blended images: see sbi.h. First landmarks, regions and masks, then the change of
- * one side, and at the end the draws and the blending, which use them.
+ * sbi.c - self-blended images: see sbi.h. First landmarks, regions and masks, then colour and
+ * sharpness, and at the end the draws and the blending that use them.
  *
  * Sources: Shiohara and Yamasaki, CVPR 2022, section 3, with the probabilities and ranges of their
  * public code; Andrew, "Another efficient algorithm for convex hulls in two dimensions", 1979;
@@ -9,10 +9,10 @@
  * RGBShift, HueSaturationValue, RandomBrightnessContrast and Sharpen, and OpenCV's 8-bit HSV, by
  * their documented formulas.
  *
- * What differs from the public code: the blend is rounded to 8 bits, not truncated, because
+ * Differences from the public code: the blend is rounded to 8 bits, not truncated, because
  * truncation darkens a fake by half a level; hulls have one shape, not one of several; the
- * deformation scales with the face, not with the pixels; and without landmarks an ellipse takes the
- * place of the hull.
+ * deformation scales with the face, not with the pixels; and without landmarks an ellipse replaces
+ * the hull.
  */
 #include "data/augment/sbi.h"
 
@@ -33,17 +33,17 @@
 /* ---- landmarks ------------------------------------------------------------------------------- */
 
 /*
- * DeepfakeBench writes landmarks/VIDEO/NAME.npy beside frames/VIDEO/NAME.png, one face a file; the
- * preprocessing of the public SBI code writes all faces of a frame, the largest first.
+ * DeepfakeBench writes landmarks/VIDEO/NAME.npy next to frames/VIDEO/NAME.png, one face per file;
+ * the preprocessing of the public SBI code writes all faces of a frame, the largest first.
  */
 
-/* Farther from an image than this no landmark lies; beyond it a file holds something else. */
+/* Landmarks are never farther from an image than this; larger values are something else. */
 static const double MAX_COORDINATE = 1e6;
 
-/* The folders of frames that `landmarks` may stand beside. */
+/* Folders of frames that may have a folder `landmarks` next to them. */
 static const char *const FRAMES[] = {"frames", "faces", "crops", "images"};
 
-/* The part of `path` before its last slash: its length, 0 if there is none. */
+/* Length of the part of `path` before its last slash, 0 if none. */
 static size_t parent(const char *path, size_t length)
 {
     while (length > 0 && path[length - 1] != '/')
@@ -53,7 +53,7 @@ static size_t parent(const char *path, size_t length)
     return length;
 }
 
-/* Where the last of the parts of `path` [length] begins. */
+/* Start of the last part of `path` [length]. */
 static size_t last_part(const char *path, size_t length)
 {
     while (length > 0 && path[length - 1] != '/')
@@ -62,8 +62,8 @@ static size_t last_part(const char *path, size_t length)
 }
 
 /*
- * Writes HEAD[head] + middle + TAIL[tail] + ".npy" to `out`; false if too long, or no such file is
- * there.
+ * Writes path[0..head) + middle + path[from..stem) + ".npy" to `out`; false if that is too long or
+ * does not exist.
  */
 static bool npy_exists(char out[FILE_PATH_SIZE], const char *path, size_t head, const char *middle,
                        size_t from, size_t stem)
@@ -73,7 +73,7 @@ static bool npy_exists(char out[FILE_PATH_SIZE], const char *path, size_t head, 
     return length > 0 && length < FILE_PATH_SIZE && file_exists(out);
 }
 
-/* The file of the frame's landmarks; false if there is none. */
+/* Finds the file of the frame's landmarks; false if there is none. */
 static bool find_landmarks(const char *file, char out[FILE_PATH_SIZE])
 {
     const size_t length = strlen(file), name = last_part(file, length);
@@ -103,18 +103,17 @@ static Status read_points(const char *path, const DataArray *array, DataLandmark
     const bool faces = array->rank == 2 || (array->rank == 3 && array->shape[0] > 0);
     if (!faces || (shape[0] != 68 && shape[0] != 81) || shape[1] != 2)
         return error_set(error, STATUS_FAILED,
-                         "%s: no landmarks: %d dimensions, [%zu, %zu, %zu]; give 68 or 81 points: "
-                         "[81, 2], [68, 2], or one such array a face",
+                         "%s: not landmarks: %d dimensions, [%zu, %zu, %zu]; give 68 or 81 points: "
+                         "[81, 2], [68, 2], or one such array per face",
                          path, array->rank, array->shape[0], array->shape[1], array->shape[2]);
     const int count = (int)shape[0];
     for (int i = 0; i < count; i++) {
         const double x = array->values[2 * i], y = array->values[2 * i + 1];
         if (!(fabs(x) <= MAX_COORDINATE && fabs(y) <= MAX_COORDINATE))
-            return error_set(
-                error, STATUS_FAILED,
-                "%s: landmark %d lies at (%g, %g); give pixels of the frame, or remove "
-                "the file",
-                path, i, x, y);
+            return error_set(error, STATUS_FAILED,
+                             "%s: landmark %d is at (%g, %g); give pixels of the frame, or remove "
+                             "the file",
+                             path, i, x, y);
         landmarks->x[i] = (float)x;
         landmarks->y[i] = (float)y;
     }
@@ -138,13 +137,10 @@ Status data_landmarks_read(const char *file, DataLandmarks *landmarks, Error *er
 
 /* ---- the region of a face -------------------------------------------------------------------- */
 
-/*
- * A region is kept as one interval a row until it is deformed, because a convex shape needs no
- * more.
- */
+/* A region is convex until it is deformed, so one interval per row describes it. */
 
 typedef struct Point {
-    float x, y; /* as the landmarks have them: products of two are exact in double */
+    float x, y; /* as in the landmarks: products of two are exact in double */
 } Point;
 
 enum { MAX_POINTS = 81 };
@@ -163,7 +159,7 @@ static int compare_points(const void *a, const void *b)
 static int sign_of_sum(const double *terms, int count)
 {
     double parts[6] = {
-        0}; /* their exact sum is that of the terms so far; the last is the largest */
+        0}; /* their exact sum is the sum of the terms so far; the last is the largest */
     for (int i = 0; i < count; i++) {
         double carried = terms[i];
         for (int k = 0; k < i; k++) {
@@ -181,9 +177,8 @@ static int sign_of_sum(const double *terms, int count)
 }
 
 /*
- * Whether a, b, c turn to the left, in axes with y upwards. Exact for all finite points, however
- * near to a line: the determinant is multiplied out into six products of two floats each, of 48
- * bits.
+ * True if a, b, c make a left turn, with y upwards. Exact for all finite points, however close to a
+ * line: the determinant is expanded into six products of two floats, each of 48 bits.
  */
 static bool turns_left(Point a, Point b, Point c)
 {
@@ -194,9 +189,9 @@ static bool turns_left(Point a, Point b, Point c)
 }
 
 /*
- * Sorts the points and leaves the corners of their hull, in order. One or two remain where they lie
- * on a line. Each loop stores at most one point for each that it visits, so `count` of the first
- * and count - 1 of the second fit whatever turns_left answers.
+ * Sorts the points and writes the corners of their convex hull, in order; returns their number. One
+ * or two remain if all points are on a line. Each loop stores at most one point per visited point,
+ * so `count` of the first and count - 1 of the second fit whatever turns_left returns.
  */
 static int find_hull(Point points[MAX_POINTS], int count, Point hull[2 * MAX_POINTS])
 {
@@ -213,11 +208,11 @@ static int find_hull(Point points[MAX_POINTS], int count, Point hull[2 * MAX_POI
             n--;
         hull[n++] = points[i];
     }
-    return n > 1 ? n - 1 : n; /* the first point came twice */
+    return n > 1 ? n - 1 : n; /* the first point is there twice */
 }
 
 /*
- * Sets row y to the cells from left to right, both included, within the grid. Nothing if left >
+ * Sets row y to the cells from left to right, both included, clipped to the grid; empty if left >
  * right.
  */
 static void set_row(DataRegion *region, int y, double left, double right)
@@ -236,14 +231,14 @@ static double map(DataAxis axis, double at)
     return axis.scale * at + axis.offset;
 }
 
-/* Widens left..right by what the edge from a to b has of the line y = row. */
+/* Extends left..right by the intersection of the edge from a to b with the line y = row. */
 static void cross_edge(Point a, Point b, DataAxis x, DataAxis y, int row, double *left,
                        double *right)
 {
     const double ax = map(x, a.x), ay = map(y, a.y), bx = map(x, b.x), by = map(y, b.y);
     if ((ay < row && by < row) || (ay > row && by > row))
         return;
-    /* Multiplied before it is divided: exact where the edge meets the middle of a cell. */
+    /* Multiplying before dividing is exact where the edge meets the centre of a cell. */
     const double at = ay == by ? ax : ax + (bx - ax) * (row - ay) / (by - ay);
     *left = fmin(*left, ay == by ? fmin(ax, bx) : at);
     *right = fmax(*right, ay == by ? fmax(ax, bx) : at);
@@ -314,7 +309,7 @@ static void gaussian(float *weights, int taps, double sigma)
         weights[k] = (float)(exact[k] / sum);
 }
 
-/* out [n] = the sum over k < taps of weights[k] * in[k * step + i]. */
+/* out[i] = sum over k < taps of weights[k] * in[k * step + i], for i < n. */
 static void sum_shifted(const float *restrict in, size_t step, const float *weights, int taps,
                         float *restrict out, size_t n)
 {
@@ -325,7 +320,8 @@ static void sum_shifted(const float *restrict in, size_t step, const float *weig
 }
 
 /*
- * in [height,width] -> out [height - taps + 1,width - taps + 1]: only where the whole filter fits.
+ * in [height,width] -> out [height - taps + 1,width - taps + 1]: only positions where the filter
+ * fits.
  */
 static void blur(const float *in, size_t width, size_t height, const float *weights, int taps,
                  float *between, float *out)
@@ -339,10 +335,11 @@ static void blur(const float *in, size_t width, size_t height, const float *weig
 }
 
 /*
- * The public code deforms with white noise of -1 to 1 for each pixel, blurred with a sigma of 7
- * pixels and multiplied by 50: shifts of 1.2 pixels on average, alike within some ten pixels. So
- * smooth a field is known from every fourth cell. There the same density of noise has a quarter of
- * the deviation, and the sigma is a quarter as wide; 15 weights are four sigma to either side.
+ * The public code deforms with white noise of -1 to 1 per pixel, blurred with a sigma of 7 pixels
+ * and multiplied by 50: shifts of 1.2 pixels on average, similar within about ten pixels. A field
+ * this smooth is determined by every fourth cell. On that lattice the same noise density has a
+ * quarter of the deviation, and sigma is a quarter as wide; 15 weights reach four sigma to either
+ * side.
  */
 enum { STEP = 4, TAPS = DATA_MASK_NOISE - DATA_MASK_LATTICE + 1 };
 static const float AMPLITUDE = 50.0F / STEP;
@@ -363,7 +360,7 @@ static void fill_shift(DataMask *mask, uint64_t seed)
     }
 }
 
-/* The shift at cell (x, y), between the four points of the lattice about it. */
+/* The shift at cell (x, y), interpolated between the four lattice points around it. */
 static float shift_at(const float *shift, int x, int y)
 {
     const float u = (float)(x % STEP) / STEP, v = (float)(y % STEP) / STEP;
@@ -375,8 +372,8 @@ static float shift_at(const float *shift, int x, int y)
 }
 
 /*
- * The cell nearest to `position` of an axis of n cells. The sum is positive: shifts stay below
- * AMPLITUDE.
+ * The cell nearest to position + shift on an axis of n cells. The truncated sum is positive,
+ * because shifts stay below AMPLITUDE.
  */
 static int nearest(int position, float shift, int n)
 {
@@ -384,7 +381,7 @@ static int nearest(int position, float shift, int n)
     return at < 0 ? 0 : at >= n ? n - 1 : at;
 }
 
-/* mask->inside[0] = the deformed region; returns how many cells it has. */
+/* Writes the deformed region to mask->inside[0]; returns its number of cells. */
 static size_t deform(DataMask *mask, const DataRegion *region)
 {
     uint8_t *inside = mask->inside[0];
@@ -400,14 +397,14 @@ static size_t deform(DataMask *mask, const DataRegion *region)
 }
 
 /*
- * inside[1] = the cells of inside[0] about which a square of 2 * reach + 1 cells is inside, as far
- * as it lies in the grid. The public code blurs and keeps what is still 1, which is the same.
- * Returns how many cells are left.
+ * Writes to inside[1] the cells of inside[0] around which a square of 2 * reach + 1 cells is
+ * inside, as far as it lies in the grid; returns their number. The public code blurs and keeps
+ * values of exactly 1, which is equivalent.
  */
 static size_t erode(DataMask *mask, int reach)
 {
     const int width = mask->width, height = mask->height;
-    int last[DATA_MASK_SIDE]; /* of each column: the row of the last cell outside so far */
+    int last[DATA_MASK_SIDE]; /* per column: row of the last cell outside so far */
     size_t area = 0;
     for (int y = 0; y < height; y++) {
         const uint8_t *in = mask->inside[0] + y * width;
@@ -437,14 +434,14 @@ static size_t erode(DataMask *mask, int reach)
     return area;
 }
 
-/* i, reflected about the first and the last of n cells. */
+/* The index i reflected about the first and the last of n cells. */
 static int reflect(int i, int n)
 {
     i = abs(i);
     return i < n ? i : 2 * (n - 1) - i;
 }
 
-/* mask->values = inside[1], blurred, and scaled so that the largest is 1. */
+/* Writes inside[1], blurred and scaled so that the largest value is 1, to mask->values. */
 static void soften(DataMask *mask, int taps, double sigma)
 {
     const int reach = taps / 2, width = mask->width, height = mask->height;
@@ -478,7 +475,7 @@ bool data_mask_make(DataMask *mask, const DataRegion *region, const DataMaskEdge
     if (deform(mask, region) == 0)
         return false;
     int reach = edge->erosion / 2;
-    while (erode(mask, reach) == 0) /* ends: without a reach all of it is left */
+    while (erode(mask, reach) == 0) /* terminates: reach 0 removes nothing */
         reach--;
     soften(mask, edge->blur, edge->sigma);
     return true;
@@ -486,9 +483,9 @@ bool data_mask_make(DataMask *mask, const DataRegion *region, const DataMaskEdge
 
 /* ---- colour and sharpness -------------------------------------------------------------------- */
 
-/* Everything is integer arithmetic or a table of 256 values, but for sharpening. */
+/* All but sharpening is integer arithmetic or a table of 256 values. */
 
-/* Clipped to 8 bits and truncated. */
+/* Clips to 0..255 and truncates. */
 static uint8_t to_byte(double value)
 {
     return (uint8_t)(value <= 0 ? 0 : value >= 255 ? 255 : value);
@@ -521,7 +518,7 @@ void data_linear(DataImage *image, double contrast, double brightness)
         image->pixels[i] = table[image->pixels[i]];
 }
 
-/* Steps of hue in all, and from one pure or mixed colour to the next. */
+/* Hue steps of the full circle, and of one of its six sectors. */
 enum { CIRCLE = 180, SECTOR = 30 };
 
 typedef struct Hsv {
@@ -581,8 +578,7 @@ Status data_downscale(DataImage *image, int factor, Error *error)
     DataImage small;
     TRY(data_image_create(&small, image->width / factor, image->height / factor, error));
     /*
-     * The nearest pixel of OpenCV: the scale is not quite the factor where that does not divide the
-     * side.
+     * OpenCV's nearest pixel: the scale is not exactly the factor if that does not divide the side.
      */
     const double scale_x = (double)image->width / small.width;
     const double scale_y = (double)image->height / small.height;
@@ -600,7 +596,7 @@ Status data_downscale(DataImage *image, int factor, Error *error)
     return status;
 }
 
-/* sums [n] = for each value the sum of the three below each other in the rows. */
+/* sums[i] = above[i] + at[i] + below[i], for i < n. */
 static void add_rows(const uint8_t *restrict above, const uint8_t *restrict at,
                      const uint8_t *restrict below, int16_t *restrict sums, size_t n)
 {
@@ -609,7 +605,7 @@ static void add_rows(const uint8_t *restrict above, const uint8_t *restrict at,
 }
 
 /*
- * row [n] = own * row - others * the sum of three sums: those of the pixel and its neighbours in x.
+ * row[i] = own * row[i] - others * (sums of the pixel and of its two neighbours in x), for i < n.
  */
 static void sharpen_row(uint8_t *restrict row, const int16_t *restrict sums, float own,
                         float others, size_t n)
@@ -625,19 +621,19 @@ Status data_sharpen(DataImage *image, double alpha, double lightness, Error *err
 {
     assert(alpha >= 0 && alpha <= 1 && image->width >= 2 && image->height >= 2);
     const size_t n = (size_t)image->width * 3;
-    /* The sums with a pixel to either side, and what the row above was before it was sharpened. */
+    /* The sums with one more pixel on either side, and the unsharpened rows above and at y. */
     int16_t *sums = mem_new(1, (n + 6) * sizeof *sums + 2 * n, "sharpening an image", error);
     if (!sums)
         return error->status;
     uint8_t *above = (uint8_t *)(sums + n + 6), *at = above + n;
-    /* The pixel itself is in the sum, too: 1 - alpha + alpha * (8 + lightness) + alpha. */
+    /* The sum includes the pixel itself: 1 - alpha + alpha * (8 + lightness) + alpha. */
     const float own = (float)(1 + alpha * (8 + lightness)), others = (float)alpha;
     memcpy(above, image->pixels + n, n); /* the row above the first is the second, reflected */
     for (int y = 0; y < image->height; y++) {
         uint8_t *row = image->pixels + y * n;
         memcpy(at, row, n);
         add_rows(above, at, y + 1 < image->height ? row + n : above, sums + 3, n);
-        for (size_t c = 0; c < 3; c++) { /* reflected to either side */
+        for (size_t c = 0; c < 3; c++) { /* reflect at both ends */
             sums[c] = sums[6 + c];
             sums[n + 3 + c] = sums[n - 3 + c];
         }
@@ -652,15 +648,17 @@ Status data_sharpen(DataImage *image, double alpha, double lightness, Error *err
 
 /* ---- draws and blending ---------------------------------------------------------------------- */
 
-enum { SMALLEST_SIDE = 32 }; /* a face of fewer pixels has no border to be seen in it */
+enum { SMALLEST_SIDE = 32 }; /* smaller faces show no blending boundary */
 
-/* The share of the image that the hull of its face exceeds by far: a third to a half of a crop. */
+/*
+ * Smallest fraction of the image that a hull may cover; a face covers a third to a half of a crop.
+ */
 static const double SMALLEST_SHARE = 0.02;
 
-/* What each uniform number is for. Never renumber; a new use takes the next. */
+/* The use of each uniform number. Never renumber; a new use gets the next. */
 enum {
-    DRAW_SIDE, /* whether the source or the target is changed */
-    DRAW_RGB,  /* whether by a shift of the channels, too */
+    DRAW_SIDE, /* which is changed, source or target */
+    DRAW_RGB,  /* add a shift of the channels */
     DRAW_RED,
     DRAW_GREEN,
     DRAW_BLUE,
@@ -677,7 +675,7 @@ enum {
     DRAW_SHIFT_Y,
     DRAW_SCALE_X,
     DRAW_SCALE_Y,
-    DRAW_SHAPE, /* whether the forehead's landmarks are left out; how high the ellipse reaches */
+    DRAW_SHAPE, /* use of the forehead's landmarks; top of the ellipse */
     DRAW_CHIN,  /* the other sizes of the ellipse */
     DRAW_BREADTH,
     DRAW_DEFORMATION,
@@ -707,7 +705,7 @@ static double between(const Draws *draws, int use, double low, double high)
     return low + (high - low) * draws->u[use];
 }
 
-/* A whole number from 0 to count - 1. */
+/* An integer from 0 to count - 1. */
 static int choice(const Draws *draws, int use, int count)
 {
     return (int)(count * draws->u[use]);
@@ -719,9 +717,9 @@ static bool changes_source(const Draws *draws)
 }
 
 /*
- * The change of colour and sharpness of one side. The published shifts of hue, saturation and value
- * are -0.3 to 0.3 steps of 8 bits, truncated: each value becomes one less or stays. So most of what
- * is left is the rounding to HSV.
+ * Changes colour and sharpness of one side. The published shifts of hue, saturation and value are
+ * -0.3 to 0.3 steps of 8 bits, truncated: each value decreases by one or stays. So most of the
+ * visible change is the rounding to HSV.
  */
 static Status change(DataImage *image, const Draws *draws, Error *error)
 {
@@ -741,8 +739,8 @@ static Status change(DataImage *image, const Draws *draws, Error *error)
 }
 
 /*
- * How the source is moved along one axis of n pixels: scaled about the middle, then shifted by a
- * share of n.
+ * Draws the motion of the source along one axis of n pixels: scaled about the centre, then shifted
+ * by at most `shift` * n.
  */
 static DataAxis draw_motion(const Draws *draws, int scale_use, int shift_use, double shift, int n)
 {
@@ -751,7 +749,7 @@ static DataAxis draw_motion(const Draws *draws, int scale_use, int shift_use, do
                       (1 - scale) * (n - 1) / 2 + between(draws, shift_use, -shift, shift) * n};
 }
 
-/* From the pixels of the unmoved source to the cells of a grid over the target, along one axis. */
+/* The map from pixels of the unmoved source to cells of a grid over the target, along one axis. */
 static DataAxis to_grid(DataAxis motion, int n, int cells)
 {
     const double ratio = (double)cells / n;
@@ -759,9 +757,9 @@ static DataAxis to_grid(DataAxis motion, int n, int cells)
 }
 
 /*
- * An ellipse for a face without landmarks: cropped and aligned with margin 1.3, as by DeepfakeBench
- * and GenD, the eyes are at 47 % of the height and the mouth is at 75 %. The ellipse reaches up to
- * between the eyebrows and the upper forehead, as hulls of 68 and of 81 points do, and down to the
+ * An ellipse for a face without landmarks. In crops aligned with margin 1.3, as by DeepfakeBench
+ * and GenD, the eyes are at 47 % of the height and the mouth at 75 %. The top of the ellipse is
+ * between the eyebrows and the upper forehead, as for hulls of 68 and 81 points; its bottom is the
  * chin.
  */
 static void draw_ellipse(DataRegion *region, int width, int height, const Draws *draws, DataAxis x,
@@ -817,13 +815,13 @@ static Status make_mask(DataMask *mask, const Draws *draws, const DataLandmarks 
         return STATUS_OK;
     return error_set(
         error, STATUS_FAILED,
-        "landmarks of a frame of %d x %d pixels: their hull is too thin, or at its border; give "
+        "landmarks of a frame of %d x %d pixels: the hull is too thin or at the border; give "
         "landmarks in pixels of the crop, or remove their file",
         image->width, image->height);
 }
 
 /*
- * The two samples about a position, and the second one's share: bilinear interpolation, constant
+ * The two samples around a position and the weight of the second: bilinear interpolation, constant
  * beyond the ends.
  */
 typedef struct Tap {
@@ -843,14 +841,14 @@ static float mix(float a, float b, float share)
     return a + share * (b - a);
 }
 
-/* All that a pixel of the target needs to know of its column: [width] each, in one allocation. */
+/* Taps of each target column: [width] each, in one allocation. */
 typedef struct Columns {
     Tap *mask, *source;
 } Columns;
 
 /*
- * Lays the moved source over row y of the target. The mask is interpolated along y into `line`
- * [mask->width] first; where it is zero the target is left alone.
+ * Blends the moved source over row y of the target. The mask row is interpolated along y into
+ * `line` [mask->width] first; where it is zero the target is unchanged.
  */
 static void blend_row(DataImage *target, int y, const DataImage *source, Tap source_y,
                       const DataMask *mask, Tap mask_y, Columns columns, float ratio, float *line)
@@ -878,7 +876,7 @@ static void blend_row(DataImage *target, int y, const DataImage *source, Tap sou
     }
 }
 
-/* Where pixel `at` of the target lies in the unmoved source, and in the mask. */
+/* The position of target pixel `at` in the unmoved source; mask_tap: in the mask. */
 static Tap source_tap(DataAxis motion, int at, int n)
 {
     return tap_at((at - motion.offset) / motion.scale, n);
@@ -913,10 +911,11 @@ static Status check_size(const DataImage *image, Error *error)
 {
     if (image->width >= SMALLEST_SIDE && image->height >= SMALLEST_SIDE)
         return STATUS_OK;
-    return error_set(error, STATUS_FAILED,
-                     "image of %d x %d pixels: too small for self-blending, which needs %d a side; "
-                     "extract larger frames, or leave it out",
-                     image->width, image->height, SMALLEST_SIDE);
+    return error_set(
+        error, STATUS_FAILED,
+        "image of %d x %d pixels: too small for self-blending, which needs %d per side; "
+        "extract larger frames, or remove the image",
+        image->width, image->height, SMALLEST_SIDE);
 }
 
 static Status copy_image(DataImage *copy, const DataImage *image, Error *error)
@@ -942,7 +941,7 @@ Status data_self_blend(DataImage *image, const DataLandmarks *landmarks, Random 
         (status = copy_image(&changed, image, error)) != STATUS_OK ||
         (status = change(&changed, &draws, error)) != STATUS_OK)
         goto done;
-    /* The target is written to: it is the copy, or the image, which then takes the copy's place. */
+    /* The target is written to. If it is the copy, the copy then replaces the image. */
     const bool of_source = changes_source(&draws);
     status = blend(of_source ? image : &changed, of_source ? &changed : image, mask, x, y,
                    RATIOS[choice(&draws, DRAW_RATIO, 6)], error);
@@ -970,8 +969,8 @@ size_t data_self_blend_bytes(int width, int height)
     assert(width > 0 && height > 0);
     const size_t w = width, h = height, image = w * h * 3;
     /*
-     * The downscaled image, what lies between the passes of its enlargement (blocks of 64 rows),
-     * and the weights.
+     * The downscaled image, the rows between the passes of its enlargement (blocks of 64 rows), and
+     * the weights.
      */
     const size_t rows = h / 2 + 1, small = rows * (w / 2 + 1) * 3;
     const size_t downscale = small + rows * w * 3 + 64 * (w + w / 2 + 1) * 3 + (w + h) * 64;
