@@ -387,13 +387,13 @@ static const PerturbCase perturb_cases[] = {
     {"resize-=64", "lanczos"},
     {"blur=2+jpeg=50", NULL},
     {"noise=0.1+resize-box=64+jpeg=50+blur=2", NULL},
-    {"jpeg=50+jpeg=30", "cannot be joined to jpeg=50"},
-    {"resize=64+resize-box=32", "cannot be joined to resize=64"},
+    {"jpeg=50+jpeg=30", "cannot be combined with jpeg=50"},
+    {"resize=64+resize-box=32", "cannot be combined with resize=64"},
     {"jpeg=50+", "unknown perturbation"},
     {"+jpeg=50", "unknown perturbation"},
     {"jpeg=50++blur=2", "unknown perturbation"},
     {"jpeg=50+blur", "a sigma in pixels"},
-    {"jpeg=50+blur=0", "blur=0: is no strength of blur"},
+    {"jpeg=50+blur=0", "blur=0: invalid strength of blur"},
     {"noise=0.1000000000000000000000000000000000000000", "a standard deviation"},
 };
 

@@ -125,7 +125,7 @@ holds test "$plain" = "$(grep '^one,resize-nearest,1,video' q/robustness.csv | c
 eval_with 2 "a combination twice" --adapter $A --perturb blur=1+noise=0.1 --perturb noise=0.1+blur=1 --out never
 says 'is given twice'
 eval_with 2 "two of one kind at once" --adapter $A --perturb blur=1+blur=2 --out never
-says 'cannot be joined'
+says 'cannot be combined'
 eval_with 2 "two filters at once" --adapter $A --perturb resize=64+resize-box=32 --out never
 eval_with 2 "an unknown filter" --adapter $A --perturb resize-cubic=64 --out never
 eval_with 2 "too many combinations" --adapter $A --out never \

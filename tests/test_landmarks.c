@@ -72,14 +72,14 @@ START_TEST(test_other_arrays)
                  {"object", "values of type \"|O\""},
                  {"records", "holds records"},
                  {"version3", "version 3.0"},
-                 {"scalar", "no landmarks: 0 dimensions"},
-                 {"flat", "no landmarks: 1 dimensions"},
-                 {"seventy", "no landmarks: 2 dimensions, [70, 2"},
-                 {"three", "no landmarks: 2 dimensions, [81, 3"},
-                 {"none", "no landmarks: 3 dimensions, [0, 81, 2]"},
+                 {"scalar", "not landmarks: 0 dimensions"},
+                 {"flat", "not landmarks: 1 dimensions"},
+                 {"seventy", "not landmarks: 2 dimensions, [70, 2"},
+                 {"three", "not landmarks: 2 dimensions, [81, 3"},
+                 {"none", "not landmarks: 3 dimensions, [0, 81, 2]"},
                  {"deep", "more than 4 dimensions"},
-                 {"nan", "landmark 40 lies at"},
-                 {"far", "landmark 40 lies at"}};
+                 {"nan", "landmark 40 is at"},
+                 {"far", "landmark 40 is at"}};
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         Error error = {0};
         DataLandmarks landmarks;

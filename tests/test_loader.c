@@ -439,7 +439,7 @@ START_TEST(test_first_bad_frame_is_named)
                 ck_assert_int_eq(status, tolerant ? STATUS_OK : STATUS_FAILED);
                 if (!tolerant) {
                     ck_assert(strstr(error.message, name[0]) &&
-                              strstr(error.message, "too long and thin"));
+                              strstr(error.message, "too elongated"));
                 } else {
                     ck_assert(!batch.errors[0] && batch.errors[1] && batch.errors[2] &&
                               batch.errors[3]);

@@ -1,9 +1,9 @@
 /*
  * decode_jpeg.c - JPEG by libjpeg-turbo with its defaults, which are Pillow's.
  *
- * JPEG has no checksum: the library's warnings (premature end, bad Huffman code, stray bytes) are
- * the only sign of damage, and it goes on with grey blocks after them. Here they end the decoding.
- * Two warnings about metadata alone are passed over.
+ * JPEG has no checksum. The library's warnings (premature end, bad Huffman code, stray bytes) are
+ * the only sign of damage, and it continues with grey blocks after them. Here they end the
+ * decoding. Two warnings that concern only metadata are ignored.
  */
 #include "data/image/decode_private.h"
 
@@ -41,9 +41,9 @@ struct jpeg_error_mgr *data_jpeg_errors(DataJpegErrors *errors)
 }
 
 /*
- * One row of four inks to RGB, in place at the row's start. Files from Adobe programs, the only
- * common ones, store 255 minus the ink; Pillow takes all CMYK JPEGs so, and multiplies (255 - ink)
- * by (255 - black) with rounding to nearest.
+ * Converts one row of four inks to RGB, in place at the row's start. Files from Adobe programs, the
+ * only common ones, store 255 minus the ink. Pillow assumes that of all CMYK JPEGs and multiplies
+ * (255 - ink) by (255 - black), rounding to nearest.
  */
 static void convert_cmyk_row(uint8_t *out, const uint8_t *inks, size_t width)
 {
@@ -62,7 +62,7 @@ typedef struct JpegReader {
     uint8_t *inks; /* [width,4], one row of a CMYK file */
 } JpegReader;
 
-/* Everything that may longjmp. What must survive the jump lives behind pointers. */
+/* All calls that may longjmp. Values that must survive the jump are accessed through pointers. */
 static Status read_image(JpegReader *reader, const DataSource *source, DataExtent extent,
                          DataImage *image, Error *error)
 {

@@ -1,11 +1,11 @@
 /*
- * decode_png.c - PNG by libpng: every checksum is verified, every complaint about pixels is an
+ * decode_png.c - PNG by libpng: every checksum is verified, and every warning about pixels is an
  * error.
  *
- * libpng is asked for 8-bit samples with its transformations, in the ways Pillow converts: 16-bit
- * samples lose their low byte, small grey depths are scaled, alpha is dropped. Ancillary chunks
- * (gamma, profiles, transparency, text) do not change Pillow's pixels, so they are skipped after
- * their CRC was checked. libdeflate, where it is there, does the slow part of the work before.
+ * libpng converts to 8-bit samples in Pillow's way: 16-bit samples lose their low byte, small grey
+ * depths are scaled, alpha is dropped. Ancillary chunks (gamma, profiles, transparency, text) do
+ * not change Pillow's pixels, so they are skipped after their CRC was checked. libdeflate, if
+ * available, decompresses the data first.
  */
 #include "data/image/decode_private.h"
 #include "tensor/base/arithmetic.h"
@@ -24,33 +24,33 @@
 #include <libdeflate.h>
 #endif
 
-/* ---- pixel data unpacked by libdeflate ------------------------------------------------------- */
+/* ---- pixel data decompressed by libdeflate --------------------------------------------------- */
 
 /*
- * Inflating takes half of libpng's time, and libdeflate does it more than twice as fast as zlib;
- * but libpng knows zlib only. So it is given the same file with its pixel data stored instead of
- * compressed: the DEFLATE format has blocks for that, which zlib merely copies. Reading the image
- * stays libpng's work. Only the header's sizes and the frames of the chunks are looked at, and the
- * file is rewritten only where every check of theirs passed: in any doubt libpng gets the file as
- * it is, and reports what is wrong with it.
+ * Decompression takes half of libpng's time, and libdeflate is more than twice as fast as zlib; but
+ * libpng supports only zlib. So libpng is given the same file with its pixel data stored instead of
+ * compressed: DEFLATE has stored blocks, which zlib merely copies. libpng still reads the image.
+ * Only the sizes in the header and the frames of the chunks are read here, and the file is
+ * rewritten only if every check of them passes. In any doubt libpng gets the original file and
+ * reports what is wrong with it.
  */
 #if LNCLIP_WITH_DEFLATE
 
 enum {
-    SIGNATURE = 8,      /* bytes before the first chunk */
-    FRAME = 12,         /* of a chunk: length, type, CRC */
-    BLOCK = 65535,      /* bytes of a stored block at most */
-    BLOCK_HEADER = 5,   /* "last" flag, length, its complement */
-    ZLIB_FRAME = 2 + 4, /* header, Adler-32 */
-    MAX_RAW = 32 << 20, /* larger images are inflated by zlib: slower, without twice the memory */
-    STORED_HEADER = 0x7801, /* of a zlib stream: window of 32 KiB, fastest */
+    SIGNATURE = 8,          /* bytes before the first chunk */
+    FRAME = 12,             /* bytes of a chunk besides its content: length, type, CRC */
+    BLOCK = 65535,          /* largest stored block, in bytes */
+    BLOCK_HEADER = 5,       /* "last" flag, length, its complement */
+    ZLIB_FRAME = 2 + 4,     /* header, Adler-32 */
+    MAX_RAW = 32 << 20,     /* larger images use zlib: slower, but without twice the memory */
+    STORED_HEADER = 0x7801, /* start of a zlib stream: window of 32 KiB, fastest */
 };
 
-/* The run of IDAT chunks, which begins at `begin` and ends before `end`. */
+/* The consecutive IDAT chunks: bytes `begin` to before `end` of the file. */
 typedef struct PixelData {
     size_t begin, end;
     size_t size;                  /* bytes of content */
-    const unsigned char *content; /* where there is one chunk only; else NULL */
+    const unsigned char *content; /* set if there is only one chunk; else NULL */
 } PixelData;
 
 static uint32_t big_endian(const unsigned char *bytes)
@@ -65,7 +65,7 @@ static unsigned char *put_big_endian(unsigned char *out, uint32_t value)
     return out;
 }
 
-/* Whether a whole chunk begins at `at`. */
+/* True if a complete chunk begins at `at`. */
 static bool has_chunk(const DataSource *source, size_t at)
 {
     return source->size - at >= FRAME &&
@@ -78,8 +78,8 @@ static bool is_chunk(const DataSource *source, size_t at, const char *type)
 }
 
 /*
- * Bytes of the unpacked pixel data: every row has one before it, its filter. 0 for what is left to
- * libpng.
+ * Bytes of the decompressed pixel data, one filter byte per row included. 0 for images that are
+ * left to libpng.
  */
 static size_t raw_size(const DataSource *source)
 {
@@ -97,7 +97,9 @@ static size_t raw_size(const DataSource *source)
     return row <= MAX_RAW && height <= MAX_RAW / row ? (size_t)row * height : 0;
 }
 
-/* False if there is none, or a CRC is wrong. Chunks before and after are not looked into. */
+/*
+ * Finds the IDAT chunks; false if there are none or a CRC is wrong. Other chunks are not examined.
+ */
 static bool find_pixel_data(const DataSource *source, PixelData *data)
 {
     size_t at = SIGNATURE;
@@ -117,7 +119,7 @@ static bool find_pixel_data(const DataSource *source, PixelData *data)
     return data->size > 0;
 }
 
-/* The content of the run's chunks, one after the other, in new memory; NULL without. */
+/* The concatenated content of the IDAT chunks, in new memory; NULL when out of memory. */
 static unsigned char *join(const DataSource *source, const PixelData *data)
 {
     unsigned char *joined = malloc(data->size), *out = joined;
@@ -130,7 +132,10 @@ static unsigned char *join(const DataSource *source, const PixelData *data)
     return joined;
 }
 
-/* raw [size] = the whole zlib stream, whose Adler-32 is right and after which nothing follows. */
+/*
+ * Decompresses the entire zlib stream into raw [size]; false if its Adler-32 is wrong or data
+ * follow it.
+ */
 static bool unpack(const DataSource *source, const PixelData *data, unsigned char *raw, size_t size)
 {
     unsigned char *joined = data->content ? NULL : join(source, data);
@@ -146,9 +151,8 @@ static bool unpack(const DataSource *source, const PixelData *data, unsigned cha
 }
 
 /*
- * Cuts raw [size] into stored blocks that begin at `out`, and returns their end. `raw` may lie
- * behind `out` in the same memory, by as much as all headers take: then no block reaches bytes not
- * moved yet.
+ * Writes raw [size] as stored blocks to `out` and returns their end. `raw` may follow `out` in the
+ * same memory, at a distance of all block headers: then no block overwrites bytes not moved yet.
  */
 static unsigned char *store(unsigned char *out, const unsigned char *raw, size_t size)
 {
@@ -208,7 +212,7 @@ typedef struct PngReader {
     size_t position;
     png_structp png;
     png_infop info;
-    bool stored;    /* the pixel data were unpacked and checked before: see data_png_stored */
+    bool stored;    /* the pixel data were decompressed and verified: see data_png_stored */
     bool no_memory; /* an allocation of the library failed */
     char reason[128];
 } PngReader;
@@ -223,7 +227,7 @@ static void on_error(png_structp png, png_const_charp message)
 static void on_warning(png_structp png, png_const_charp message)
 {
     (void)png;
-    (void)message; /* about metadata only: what concerns pixels is an error, see set_rules */
+    (void)message; /* concerns only metadata: for pixels it is an error, see set_rules */
 }
 
 static void read_bytes(png_structp png, png_bytep target, size_t size)
@@ -253,15 +257,17 @@ static void set_rules(const PngReader *reader)
 {
     png_structp const png = reader->png;
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-    png_set_benign_errors(png, 0); /* a wrong Adler-32 or missing rows would count as benign */
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1); /* all ancillary ones */
+    png_set_benign_errors(png, 0); /* else a wrong Adler-32 or missing rows count as benign */
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1); /* all ancillary chunks */
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, (png_const_bytep) "tRNS", 1);
-    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours are in decode_begin */
+    /* the limits are in data_decode_begin */
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     if (reader->stored)
-        png_set_option(png, PNG_IGNORE_ADLER32, PNG_OPTION_ON); /* ours, of their copy */
+        /* already verified on the original */
+        png_set_option(png, PNG_IGNORE_ADLER32, PNG_OPTION_ON);
 }
 
-/* Asks for 8-bit RGB rows, or 8-bit palette indices. */
+/* Requests 8-bit RGB rows, or 8-bit palette indices. */
 static void set_conversion(PngReader *reader, int color_type)
 {
     if (color_type == PNG_COLOR_TYPE_PALETTE) {
@@ -276,8 +282,8 @@ static void set_conversion(PngReader *reader, int color_type)
 }
 
 /*
- * Replaces indices by colours: those of row y stand in the last third of the row, where the colour
- * of pixel x never overwrites an index not read yet.
+ * Replaces indices by colours. The indices of row y are in the last third of the row, so that the
+ * colour of pixel x never overwrites an index not read yet.
  */
 static Status expand_palette(const PngReader *reader, DataImage *image, Error *error)
 {
@@ -300,10 +306,7 @@ static Status expand_palette(const PngReader *reader, DataImage *image, Error *e
     return STATUS_OK;
 }
 
-/*
- * Everything that may longjmp: all that is asked of the library once it has a struct to jump from.
- * What must survive the jump lives behind pointers.
- */
+/* All calls that may longjmp. Values that must survive the jump are accessed through pointers. */
 static Status read_image(PngReader *reader, DataExtent extent, DataImage *image, Error *error)
 {
     if (setjmp(png_jmpbuf(reader->png)))
@@ -347,7 +350,7 @@ Status data_decode_png(const DataSource *source, DataExtent extent, DataImage *i
         reader.source = &stored;
         reader.stored = true;
     }
-    /* An error in here ends in NULL: the library has a jump of its own for the time being. */
+    /* On an error this returns NULL: the library uses its own jump here. */
     reader.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning,
                                           &reader, allocate, release);
     const Status status =

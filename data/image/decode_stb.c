@@ -2,13 +2,13 @@
  * decode_stb.c - BMP and binary PNM by stb_image; also PNG or JPEG in builds without their
  * libraries.
  *
- * stb_image answers a file that ends too early with zeros, so every byte goes through a callback
- * that notices. Formats whose damage or whose difference from Pillow cannot be told even so are
- * left out: TGA (no signature), GIF, PSD, palette BMP (indices are not checked), PNM other than
- * 8-bit. As a stand-in for libpng it checks no CRC, and for libjpeg its pixels differ from Pillow's
- * by a few units.
+ * stb_image reads zeros beyond the end of a truncated file, so every byte goes through a callback
+ * that detects the end. Formats whose damage, or whose difference from Pillow, cannot be detected
+ * even so are not supported: TGA (no signature), GIF, PSD, palette BMP (indices are not checked),
+ * PNM other than 8-bit. As a replacement of libpng it checks no CRC; as a replacement of libjpeg
+ * its pixels differ from Pillow's by a few units.
  *
- * stb_image is instantiated here and static: the library exports none of its symbols.
+ * stb_image is instantiated here as static: the library exports none of its symbols.
  */
 #include "data/image/decode_private.h"
 #include "tensor/base/mem.h"
@@ -32,7 +32,8 @@
 #endif
 #define STBI_MAX_DIMENSIONS 178956970 /* DATA_MAX_PIXELS; the product is checked below */
 /*
- * Of the formats left out it declares functions that it does not define: gcc tells only at the end.
+ * For disabled formats it declares static functions without defining them; gcc reports that at the
+ * end of the file.
  */
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include <stb/stb_image.h>
@@ -44,12 +45,12 @@ typedef struct StbReader {
     const DataSource *source;
     size_t position;
     char *buffer; /* stb_image's read-ahead buffer: the first address it asks us to fill */
-    bool ended;   /* a byte was wanted that the file does not have */
+    bool ended;   /* a byte beyond the end was requested */
 } StbReader;
 
 /*
- * stb_image fills its read-ahead buffer speculatively, so a short answer there means nothing until
- * it comes back for more; bytes asked for at any other address are pixels it will use.
+ * stb_image fills its read-ahead buffer speculatively, so a short read there means nothing until
+ * the next request; bytes requested for any other address are pixels.
  */
 static int read_bytes(void *user, char *target, int wanted)
 {
@@ -80,7 +81,7 @@ static int at_end(void *user)
     return reader->position >= reader->source->size;
 }
 
-/* Bits a pixel of a BMP: after a 12-byte header of OS/2 or a 40-byte (or longer) one of Windows. */
+/* Bits per pixel of a BMP, with a 12-byte OS/2 header or a Windows header of 40 or more bytes. */
 static int bmp_depth(const DataSource *source)
 {
     if (source->size < 30)
@@ -89,7 +90,9 @@ static int bmp_depth(const DataSource *source)
     return field[0] | field[1] << 8;
 }
 
-/* Whether a BMP is compressed, or in a way that is none: stb_image takes the number for signed. */
+/*
+ * True if a BMP is compressed or its compression is invalid; stb_image reads that number as signed.
+ */
 static bool bmp_is_compressed(const DataSource *source)
 {
     const unsigned char *const field = source->bytes + 30;
@@ -105,8 +108,8 @@ static bool is_blank(unsigned char c)
 }
 
 /*
- * The largest sample value a PNM declares: its third number after "P5" or "P6"; 0 without it, or
- * where what separates them is not a blank: stb_image skips any byte there.
+ * The largest sample value of a PNM: its third number after "P5" or "P6". 0 if it is missing, or if
+ * something other than a blank separates the numbers: stb_image skips any byte there.
  */
 static int pnm_maximum(const DataSource *source)
 {

@@ -1,6 +1,6 @@
 /*
- * encode.c - writing images: PNG and JPEG files, and the JPEG round trip of the augmentation. Also
- * names the libraries of this build, since all of them are seen here.
+ * encode.c - writes images: PNG and JPEG files, and the JPEG round trip of the augmentation. It
+ * also names the libraries of this build, because it includes all of their headers.
  */
 #include "data/image/image.h"
 
@@ -63,8 +63,8 @@ static void flush_nothing(png_structp png)
 }
 
 /*
- * False if libpng had no memory or the stream failed. Everything that may longjmp: *created, which
- * is NULL before, survives it.
+ * False if libpng ran out of memory or the stream failed. All calls that may longjmp: *created,
+ * NULL before, survives the jump.
  */
 static bool write_image(png_structp png, png_infop *created, const DataImage *image, FILE *stream)
 {
@@ -123,8 +123,8 @@ typedef struct JpegWriter {
 } JpegWriter;
 
 /*
- * Everything that may longjmp. Into a stream: jpeg_mem_dest, out of memory, leaves its caller with
- * a buffer that it freed when it took a larger one.
+ * All calls that may longjmp. Writes to a stream because jpeg_mem_dest, when out of memory, returns
+ * a buffer that it has already freed.
  */
 static bool write_scanlines(JpegWriter *writer, const DataImage *image, int quality)
 {
@@ -163,13 +163,13 @@ static Status compress(JpegWriter *writer, const DataImage *image, int quality, 
     if (written && writer->bytes) /* NULL where closing had no memory to cut it to its size */
         return STATUS_OK;
     /*
-     * A stream in memory fails for want of it alone: what is left are sizes that JPEG does not
-     * have.
+     * A stream in memory fails only when out of memory; the other possible reason is a size that
+     * JPEG does not support.
      */
     if (image->width <= JPEG_MAX_DIMENSION && image->height <= JPEG_MAX_DIMENSION)
         return mem_full(0, name, error);
     return error_set(error, STATUS_FAILED,
-                     "%s: %d x %d pixels as JPEG: larger than 65500 a side; use a smaller image",
+                     "%s: %d x %d pixels as JPEG: larger than 65500 per side; use a smaller image",
                      name, image->width, image->height);
 }
 

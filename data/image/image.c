@@ -1,9 +1,10 @@
 /*
- * image.c - see image.h. Chooses the decoder by the first bytes of the file, and keeps the limits.
+ * image.c - see image.h. Chooses the decoder by the first bytes of the file and enforces the
+ * limits.
  *
- * PNG and JPEG go to libpng and libjpeg-turbo because these check what they read and give Pillow's
- * pixels; stb_image ignores checksums, so it serves the remaining formats only (and, in builds
- * without those libraries, everything).
+ * PNG and JPEG go to libpng and libjpeg-turbo, because these verify what they read and give
+ * Pillow's pixels. stb_image ignores checksums, so it decodes only the remaining formats (and
+ * everything in builds without those libraries).
  */
 #include "data/image/image.h"
 
@@ -19,10 +20,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Larger files are no images of this project: 178 million uncompressed pixels fit in half of it. */
+/*
+ * Larger files are not images for this project: 178 million uncompressed pixels fit in half of it.
+ */
 static const size_t MAX_FILE_SIZE = (size_t)1 << 30;
 
-/* Where the size of nearly every image stands. A JPEG may have more metadata before it. */
+/* The size of nearly every image is within these bytes; a JPEG may have more metadata before it. */
 enum { HEAD_SIZE = 16384 };
 
 void data_image_free(DataImage *image)
@@ -48,13 +51,12 @@ Status data_decode_begin(const DataSource *source, unsigned long width, unsigned
 {
     if (width == 0 || height == 0)
         return error_set(error, STATUS_FAILED,
-                         "%s: the image has no pixels (%lu x %lu); extract the frame again",
+                         "%s: the image is empty (%lu x %lu pixels); extract the frame again",
                          source->name, width, height);
     if (width > DATA_MAX_PIXELS || height > DATA_MAX_PIXELS / width)
-        return error_set(
-            error, STATUS_FAILED,
-            "%s: %lu x %lu pixels are more than the limit of %d; crop or shrink the image",
-            source->name, width, height, DATA_MAX_PIXELS);
+        return error_set(error, STATUS_FAILED,
+                         "%s: %lu x %lu pixels exceed the limit of %d; crop or shrink the image",
+                         source->name, width, height, DATA_MAX_PIXELS);
     *image = (DataImage){.width = (int)width, .height = (int)height};
     if (extent == DATA_EXTENT_SIZE)
         return STATUS_OK;
@@ -70,11 +72,10 @@ Status data_decode_damaged(const DataSource *source, const char *format, const c
 
 Status data_decode_grey16(const DataSource *source, Error *error)
 {
-    return error_set(
-        error, STATUS_FAILED,
-        "%s: 16-bit grey, which versions of Pillow convert to 8 bits in different ways; "
-        "save it with 8 bits first",
-        source->name);
+    return error_set(error, STATUS_FAILED,
+                     "%s: 16-bit grey, which Pillow's versions convert to 8 bits differently; "
+                     "save it with 8 bits first",
+                     source->name);
 }
 
 static bool starts_with(const DataSource *source, const char *magic, size_t length)
@@ -82,7 +83,7 @@ static bool starts_with(const DataSource *source, const char *magic, size_t leng
     return source->size >= length && memcmp(source->bytes, magic, length) == 0;
 }
 
-/* The decoder for what the first bytes say, or NULL. */
+/* The decoder for the format of the first bytes, or NULL. */
 static DataDecoder *choose_decoder(const DataSource *source)
 {
     if (starts_with(source, "\x89PNG\r\n\x1a\n", 8))
@@ -105,7 +106,7 @@ static Status decode(const DataSource *source, DataExtent extent, DataImage *ima
     if (!decoder)
         return error_set(
             error, STATUS_FAILED,
-            "%s: not an image in a format known here, whatever its name says; give a PNG, "
+            "%s: unsupported image format (judged by content, not by name); give a PNG, "
             "JPEG, BMP or binary PNM file",
             source->name);
     const Status status = decoder(source, extent, image, error);
@@ -140,13 +141,13 @@ Status data_image_read(const char *path, DataImage *image, Error *error)
     return read_and_decode(path, DATA_EXTENT_PIXELS, image, error);
 }
 
-/* The first bytes of a file, and its whole size. */
+/* The first bytes of a file, and its size. */
 typedef struct Head {
     unsigned char bytes[HEAD_SIZE];
     size_t length, file_size;
 } Head;
 
-/* False if the file cannot be read: reading all of it will say why. */
+/* Reads the head; false on failure, because reading the entire file will report the reason. */
 static bool read_head(const char *path, Head *head)
 {
     const int descriptor =
@@ -164,7 +165,7 @@ static bool read_head(const char *path, Head *head)
     return true;
 }
 
-/* The size, if the first bytes of the file tell it; for anything else the whole file is asked. */
+/* Finds the size in the first bytes of the file, else in the entire file. */
 static Status find_size(const char *path, const Head *head, DataImage *image, Error *error)
 {
     Error unused = {0};
@@ -174,7 +175,7 @@ static Status find_size(const char *path, const Head *head, DataImage *image, Er
     return read_and_decode(path, DATA_EXTENT_SIZE, image, error);
 }
 
-/* True unless the head says that a JPEG is sequential, of one pass over its blocks (SOF0, SOF1). */
+/* True unless the head shows that a JPEG is sequential: one pass over its blocks (SOF0, SOF1). */
 static bool may_be_progressive(const Head *head)
 {
     const unsigned char *bytes = head->bytes;
@@ -182,7 +183,7 @@ static bool may_be_progressive(const Head *head)
         const unsigned marker = bytes[at + 1];
         if (marker == 0xc0 || marker == 0xc1)
             return false;
-        if (marker == 0xff) /* fill */
+        if (marker == 0xff) /* fill byte */
             at++;
         else
             at += 2 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
@@ -223,7 +224,7 @@ size_t data_image_decoding_bytes(int width, int height)
 {
     assert(width > 0 && height > 0);
     const size_t row = (size_t)width * 3, rows = height;
-    /* Each row of a PNG begins with the number of its filter. */
+    /* Each row of a PNG starts with a byte for its filter. */
     const size_t unpacked = LNCLIP_WITH_PNG && LNCLIP_WITH_DEFLATE ? rows * (row + 1) : 0;
     return rows * row + unpacked;
 }

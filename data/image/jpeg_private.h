@@ -1,6 +1,4 @@
-/*
- * jpeg_private.h - libjpeg's way of failing, turned into a jump; private to data/.
- */
+/* jpeg_private.h - libjpeg's errors as a longjmp; private to data/. */
 #ifndef LNCLIP_DATA_IMAGE_JPEG_PRIVATE_H
 #define LNCLIP_DATA_IMAGE_JPEG_PRIVATE_H
 
@@ -11,7 +9,8 @@
 #include <jpeglib.h>
 
 /*
- * Error handler of one (de)compressor. `manager` must come first: the library hands it back to us.
+ * Error handler of one (de)compressor. `manager` must be the first member: the library passes a
+ * pointer to it back.
  */
 typedef struct DataJpegErrors {
     struct jpeg_error_mgr manager;
@@ -21,9 +20,9 @@ typedef struct DataJpegErrors {
 } DataJpegErrors;
 
 /*
- * Prepares `errors`: errors and warnings about pixels jump to errors->jump with errors->reason set.
- * The caller sets the jump before anything else is asked of the library: creating a (de)compressor
- * can fail, too.
+ * Initialises `errors`: errors, and warnings about pixels, jump to errors->jump with errors->reason
+ * set. The caller must call setjmp before any other call of the library, because creating a
+ * (de)compressor can fail, too.
  */
 struct jpeg_error_mgr *data_jpeg_errors(DataJpegErrors *errors);
 

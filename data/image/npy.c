@@ -1,8 +1,8 @@
 /*
  * npy.c - see npy.h.
  *
- * The header of the file is a Python dictionary of three known keys. It is read by a grammar of
- * just that, so that whatever else may stand there is an error and never evaluated.
+ * The header of the file is a Python dictionary with three known keys. It is parsed by a grammar
+ * for exactly that; anything else is an error and never evaluated.
  */
 #include "data/image/npy.h"
 
@@ -20,10 +20,10 @@ static const char MAGIC[] = "\x93NUMPY";
 
 enum {
     MAGIC_SIZE = 6,
-    PREFIX_SIZE = 8, /* magic and version; then the length of the header, of 2 or 4 bytes */
+    PREFIX_SIZE = 8, /* magic and version; the header's length follows, in 2 or 4 bytes */
 };
 
-/* The numbers an array may have: all little-endian. */
+/* The supported element types, all little-endian. */
 typedef struct Type {
     const char *descr;
     size_t size;
@@ -58,15 +58,16 @@ static double read_f64(const unsigned char *bytes)
     return value;
 }
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the bytes are taken as they are");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "values are copied without swapping bytes");
 
 static const Type TYPES[] = {
     {"<i4", 4, read_i32}, {"<i8", 8, read_i64}, {"<f4", 4, read_f32}, {"<f8", 8, read_f64}};
 
-/* What is left of the header's text, and what has been found in it. */
+/* The remaining text of the header, and what has been parsed. */
 typedef struct Header {
     const char *at, *end;
-    const char *name; /* of the file, for messages */
+    const char *name; /* the path, for messages */
     char descr[16];
     bool fortran;
     int rank;
@@ -85,7 +86,7 @@ static void skip_blanks(Header *header)
         header->at++;
 }
 
-/* Takes `text`, and blanks before it, if that is what comes next. */
+/* Skips blanks and then `text`; false if something else comes next. */
 static bool accept(Header *header, const char *text)
 {
     skip_blanks(header);
@@ -96,7 +97,7 @@ static bool accept(Header *header, const char *text)
     return true;
 }
 
-/* A string in single quotes without escapes, into out [size]. */
+/* Reads a string in single quotes, without escapes, into out [size]. */
 static bool read_string(Header *header, char *out, size_t size)
 {
     if (!accept(header, "'"))
@@ -112,7 +113,7 @@ static bool read_string(Header *header, char *out, size_t size)
     return true;
 }
 
-/* One dimension: digits, at most DATA_NPY_BYTES. */
+/* Reads one dimension: digits, at most DATA_NPY_BYTES. */
 static bool read_extent(Header *header, size_t *extent)
 {
     skip_blanks(header);
@@ -127,7 +128,7 @@ static bool read_extent(Header *header, size_t *extent)
     return header->at > first;
 }
 
-/* "(81, 2)", "(3,)" or "()". */
+/* Reads a shape: "(81, 2)", "(3,)" or "()". */
 static bool read_shape(Header *header)
 {
     if (!accept(header, "("))
@@ -148,7 +149,7 @@ static Status read_dictionary(Header *header, Error *error)
     enum { DESCR = 1, ORDER = 2, SHAPE = 4, ALL = 7 };
     int seen = 0;
     if (!accept(header, "{"))
-        return damaged(header->name, "its header is no dictionary", error);
+        return damaged(header->name, "its header is not a dictionary", error);
     while (!accept(header, "}")) {
         char key[16];
         if (!read_string(header, key, sizeof key) || !accept(header, ":"))
@@ -178,26 +179,28 @@ static Status read_dictionary(Header *header, Error *error)
     }
     skip_blanks(header);
     if (seen != ALL || header->at != header->end)
-        return damaged(header->name, "its header is incomplete or goes on behind its end", error);
+        return damaged(header->name, "its header is incomplete or has trailing text", error);
     return STATUS_OK;
 }
 
-/* The header of `bytes`, and where the data begin. */
+/* Parses the header of `bytes` and sets *data to the offset of the values. */
 static Status read_header(const unsigned char *bytes, size_t size, Header *header, size_t *data,
                           Error *error)
 {
     if (size < MAGIC_SIZE || memcmp(bytes, MAGIC, MAGIC_SIZE) != 0)
-        return error_set(error, STATUS_FAILED,
-                         "%s: no .npy file, whatever its name says; write it with numpy.save",
-                         header->name);
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: not a .npy file (judged by content, not by name); write it with numpy.save",
+            header->name);
     if (size < PREFIX_SIZE + 4)
         return damaged(header->name, "it ends within its header", error);
     const int major = bytes[MAGIC_SIZE], minor = bytes[MAGIC_SIZE + 1];
     if ((major != 1 && major != 2) || minor != 0)
-        return error_set(error, STATUS_FAILED,
-                         "%s: version %d.%d of the .npy format; only 1.0 and 2.0 are read: save "
-                         "a plain array of numbers",
-                         header->name, major, minor);
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: version %d.%d of the .npy format; only 1.0 and 2.0 are supported: save "
+            "a plain array of numbers",
+            header->name, major, minor);
     const unsigned char *field = bytes + PREFIX_SIZE;
     size_t length = (size_t)field[0] | (size_t)field[1] << 8;
     *data = PREFIX_SIZE + 2;
@@ -213,7 +216,7 @@ static Status read_header(const unsigned char *bytes, size_t size, Header *heade
     return read_dictionary(header, error);
 }
 
-/* Copies the numbers into C order. */
+/* Copies the values into C order. */
 static void copy_values(const Header *header, const Type *type, const unsigned char *data,
                         DataArray *array)
 {
@@ -253,7 +256,7 @@ Status data_npy_decode(const void *bytes, size_t size, const char *name, DataArr
     for (int d = 0; d < header.rank; d++) /* both factors are at most 2^24 */
         count = min_size(count * header.shape[d], DATA_NPY_BYTES + 1);
     if (count * type->size != size - start)
-        return damaged(name, "it has more or fewer numbers than its shape says", error);
+        return damaged(name, "the number of values does not match its shape", error);
     double *values = mem_new(count, sizeof *values, name, error);
     if (!values)
         return error->status;

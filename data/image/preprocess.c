@@ -1,13 +1,12 @@
 /*
- * preprocess.c - Pillow's filters of resizing in 8 bits, the crop that CLIP takes of its bicubic,
- * and normalisation.
+ * preprocess.c - Pillow's resize filters in 8 bits, CLIP's bicubic crop, and normalisation.
  *
  * Source: Pillow's documented resampling (two passes, horizontal first, 8 bits between them) with
  * the constants below; Keys, "Cubic convolution interpolation", 1981, for the bicubic kernel. To
- * equal it byte for byte the table of weights repeats every rounding: doubles are normalised in the
- * same order and then rounded half away from zero to integers, after which the arithmetic is exact
- * and may be arranged freely. That is why rows and columns outside the crop can be left out, and
- * the sums computed by vectors.
+ * equal Pillow byte for byte the weights repeat every rounding: doubles are normalised in the same
+ * order and then rounded half away from zero to integers. From there on the arithmetic is exact and
+ * may be rearranged freely, so rows and columns outside of the crop are skipped and the sums are
+ * vectorised.
  */
 #include "data/image/preprocess.h"
 
@@ -31,7 +30,7 @@ void data_resizer_free(DataResizer *resizer)
     *resizer = (DataResizer){0};
 }
 
-/* Keys' kernel, evaluated in the order that fixes its last bit. */
+/* Keys' kernel, in the evaluation order that fixes its last bit. */
 static double bicubic(double x)
 {
     x = fabs(x);
@@ -59,7 +58,7 @@ static double sinc(double x)
     return x == 0 ? 1 : sin(PI * x) / (PI * x);
 }
 
-/* The window's coefficients are floats in Pillow: another sum than 1. */
+/* Pillow's window coefficients are floats, which changes the sum. */
 static double hamming(double x)
 {
     return fabs(x) < 1 ? sinc(x) * (0.54f + 0.46f * cos(PI * x)) : 0;
@@ -82,7 +81,7 @@ static const Kernel KERNELS[] = {
 };
 _Static_assert(COUNT_OF(KERNELS) == DATA_FILTER_NEAREST, "a kernel for every filter but nearest");
 
-/* The input pixels that bear on output pixel `i` of those wanted: start .. start + length - 1. */
+/* The input pixels that contribute to one output pixel: start .. start + length - 1. */
 typedef struct Window {
     double center, filter_scale;
     int start, length;
@@ -130,9 +129,8 @@ static void fill_weights(const DataResizeAxis *axis, int i)
 }
 
 /*
- * Nearest as Pillow's affine transform of a scaling: the centre of an output pixel is reached by
- * adding the scale up from the first one, whose roundings decide where a centre lies between two
- * pixels.
+ * Nearest neighbour as in Pillow's affine transform: the centre of an output pixel is computed by
+ * adding the scale repeatedly, because its roundings decide near the border between two pixels.
  */
 static void fill_nearest(const DataResizeAxis *axis)
 {
@@ -146,7 +144,7 @@ static void fill_nearest(const DataResizeAxis *axis)
     }
 }
 
-/* Prepares the table of one axis, unless it is there from the image before. */
+/* Prepares the weights of one axis, unless they are still valid from the previous image. */
 static Status prepare_axis(DataResizeAxis *axis, DataFilter filter, int in, int out, int first,
                            int count, Error *error)
 {
@@ -182,16 +180,13 @@ static Status prepare_axis(DataResizeAxis *axis, DataFilter filter, int in, int 
     return STATUS_OK;
 }
 
-/*
- * Rows that the horizontal pass handles at a time: what it reads and writes stays in the
- * second-level cache.
- */
+/* Rows per block of the horizontal pass: its input and output stay in the second-level cache. */
 enum { BLOCK_ROWS = 64 };
 
 /*
  * The horizontal pass: out [rows,x->count,3] from in [rows,...,3]. In the transposed image a column
- * of pixels is a row of bytes, and an output column a weighted sum of such rows. in_columns and
- * out_columns hold a block.
+ * of pixels is a row of bytes, and an output column is a weighted sum of such rows. in_columns and
+ * out_columns hold one block.
  */
 static void resize_rows(const Kernels *table, const DataResizeAxis *x, const uint8_t *in,
                         size_t in_stride, size_t rows, uint8_t *in_columns, uint8_t *out_columns,
@@ -211,7 +206,7 @@ static void resize_rows(const Kernels *table, const DataResizeAxis *x, const uin
     }
 }
 
-/* Makes the wanted output pixels of both axes: out [y.count,x.count,3]. */
+/* Computes the requested output pixels of both axes: out [y.count,x.count,3]. */
 static Status resample(DataResizer *resizer, const DataImage *image, uint8_t *out, Error *error)
 {
     const Kernels *table = kernels();
@@ -267,11 +262,10 @@ Status data_resize_crop(DataResizer *resizer, const DataImage *image, int size, 
     const int width = image->width, height = image->height;
     int out_width = 0, out_height = 0;
     if (!data_resized_shape(width, height, size, &out_width, &out_height))
-        return error_set(
-            error, STATUS_FAILED,
-            "image of %d x %d pixels: too long and thin to be resized to %d (more than %d "
-            "pixels); crop it to the face",
-            width, height, size, DATA_MAX_PIXELS);
+        return error_set(error, STATUS_FAILED,
+                         "image of %d x %d pixels: too elongated to be resized to %d (more than %d "
+                         "pixels); crop it to the face",
+                         width, height, size, DATA_MAX_PIXELS);
     TRY(prepare_axis(&resizer->x, DATA_FILTER_BICUBIC, width, out_width, (out_width - size) / 2,
                      size, error));
     TRY(prepare_axis(&resizer->y, DATA_FILTER_BICUBIC, height, out_height, (out_height - size) / 2,
@@ -280,8 +274,8 @@ Status data_resize_crop(DataResizer *resizer, const DataImage *image, int size, 
 }
 
 /*
- * A pixel has 256 values, so the three roundings are done once for each channel and value; the rest
- * is a table look-up that also turns interleaved colours into planes.
+ * A pixel has 256 values, so the three roundings are done once per channel and value; the rest is a
+ * table look-up that also converts interleaved channels to planes.
  */
 void data_normalize(const uint8_t *pixels, int size, const float mean[3], const float std[3],
                     float *out)
