@@ -564,7 +564,7 @@ START_TEST(test_missing_files_are_all_counted)
     ck_assert_str_eq(error.detail[0],
                      "FF/real/v/00.png (list.txt, line 1): No such file or directory");
     ck_assert(strstr(error.detail[3], "04.png") && strstr(error.detail[3], "directory"));
-    ck_assert(strstr(error.detail[4], "05.png") && strstr(error.detail[4], "no regular file"));
+    ck_assert(strstr(error.detail[4], "05.png") && strstr(error.detail[4], "not a regular file"));
     ck_assert(strstr(error.detail[9], "10.png") != NULL);
     ck_assert_ptr_null(list.memory);
     support_list_leave();

@@ -286,7 +286,7 @@ START_TEST(test_unreadable)
     ck_assert_int_eq(error.problems, 2);
     ck_assert_ptr_nonnull(strstr(error.message, "2 of 3 images"));
     ck_assert_ptr_nonnull(strstr(error.detail[0], "1.png"));
-    ck_assert_ptr_nonnull(strstr(error.detail[1], "no regular file"));
+    ck_assert_ptr_nonnull(strstr(error.detail[1], "not a regular file"));
     free_sets(&sets);
 }
 END_TEST

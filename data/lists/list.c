@@ -1,9 +1,9 @@
 /*
- * list.c - see list.h: unites what list_collect.c found, numbers videos and sources, answers
- * questions.
+ * list.c - see list.h: unites the entries of list_collect.c, numbers videos and sources, and
+ * answers queries.
  *
- * Everything a list owns lives in one pool; it also keeps the scratch that the questions need, so
- * that they cannot fail.
+ * Everything that a list owns is in one pool, including the scratch memory of the queries, so that
+ * these cannot fail.
  */
 #include "data/lists/list.h"
 
@@ -22,12 +22,12 @@ static const char WHAT[] = "a list of frames";
 
 typedef struct ListMemory {
     MemPool pool;
-    const char **identities; /* [count], sorted: what data_list_overlap merges */
+    const char **identities; /* [count], sorted, for data_list_overlap */
     int *renumbered;         /* [count,2], scratch of data_list_keep_frames */
     DataSkippedFiles skipped;
 } ListMemory;
 
-/* Keys of the table of places, of sources and of videos; a value is the index of an entry. */
+/* Keys of the tables of locations, sources and videos; a value is the index of an entry. */
 static TableKey key_text(const char *text)
 {
     return (TableKey){.text = text, .length = strlen(text)};
@@ -50,8 +50,7 @@ static TableKey key_video(const void *entries, uint32_t i)
 }
 
 /*
- * *first: the index of the first entry with the key of items[i], which is i itself where it is a
- * new one.
+ * Sets *first to the index of the first entry with the key of items[i]; i itself if the key is new.
  */
 static Status find_first(Table *table, TableKeyOf key_of, const DataEntry *items, uint32_t i,
                          uint32_t *first, Error *error)
@@ -74,8 +73,8 @@ static int compare_texts(const void *left, const void *right)
 }
 
 /*
- * Keeps the first of the entries of one name in one folder. Entries are sorted, so the order of the
- * lists is no matter.
+ * Keeps the first of the entries with the same name and folder. Entries are sorted, so the order of
+ * the lists does not matter.
  */
 static Status remove_duplicates(DataEntries *entries, int *duplicates, Error *error)
 {
@@ -105,7 +104,7 @@ static Status remove_duplicates(DataEntries *entries, int *duplicates, Error *er
 
 /* ---- labels ---------------------------------------------------------------------------------- */
 
-/* Sets the labels that the user gave. */
+/* Applies the user's labels. */
 static void apply_labels(DataEntries *entries, DataSourceLabel *labels, int count)
 {
     for (int i = 0; i < entries->count; i++) {
@@ -121,7 +120,7 @@ static void apply_labels(DataEntries *entries, DataSourceLabel *labels, int coun
     }
 }
 
-/* Names all sources without a label. */
+/* Reports all sources without a label. */
 static Status check_doubts(const DataEntries *entries, Error *error)
 {
     Table table = {0};
@@ -144,22 +143,22 @@ static Status check_doubts(const DataEntries *entries, Error *error)
     if (status != STATUS_OK || sources == 0)
         return status;
     return error_set(error, STATUS_FAILED,
-                     "source %s%s: not clear whether real or fake; say it with --label %s=real or "
+                     "source %s%s: not clear whether real or fake; set it with --label %s=real or "
                      "--label %s=fake, or in the list, above its paths, with the line '# lnclip: "
                      "label=real source=NAME'",
                      name, sources > 1 ? " and others" : "", name, name);
 }
 
 /*
- * Folders real/id1 and fake/id1 make two sources of the name id1: where a name has both labels,
- * that of the folder is put before it.
+ * Folders real/id1 and fake/id1 are two sources with the name id1: if a name has both labels, the
+ * label's folder is put before it.
  */
 static Status part_sources(DataEntries *entries, MemPool *pool, Error *error)
 {
     Table table = {0};
     DataEntry *items = entries->items;
     Status status = STATUS_FAILED;
-    /* The first entry of the source of each entry, and whether the source has both labels. */
+    /* The first entry with the same source, and for it whether the source has both labels. */
     uint32_t *first = mem_new(entries->count, sizeof *first, WHAT, error);
     bool *both = mem_new(entries->count, sizeof *both, WHAT, error);
     if (!first || !both)
@@ -190,9 +189,9 @@ done:
     return status;
 }
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbering of videos and sources --------------------------------------------------------- */
 
-/* Numbers the videos in order of first frame: frames[i].video, videos, video_label. */
+/* Numbers the videos in order of their first frame: frames[i].video, videos, video_label. */
 static Status number_videos(DataList *list, const DataEntries *entries, MemPool *pool, Error *error)
 {
     Table table = {0};
@@ -231,7 +230,7 @@ done:
     return status;
 }
 
-/* Collects the names of the sources in bytewise order, and sets frames[i].source. */
+/* Collects the source names in bytewise order and sets frames[i].source. */
 static Status number_sources(DataList *list, const DataEntries *entries, Error *error)
 {
     Table table = {0};
@@ -268,7 +267,7 @@ static Status number_sources(DataList *list, const DataEntries *entries, Error *
     return STATUS_OK;
 }
 
-/* The identities of the frames that are left, sorted. */
+/* Sorts the identities of the remaining frames. */
 static void sort_identities(const DataList *list)
 {
     const ListMemory *memory = list->memory;
@@ -295,7 +294,7 @@ static Status create_arrays(DataList *list, int count, Error *error)
     return STATUS_OK;
 }
 
-/* Turns entries into the frames of the list; video and source are still to be numbered. */
+/* Converts the entries to frames of the list; video and source are numbered later. */
 static Status fill_frames(DataList *list, const DataEntries *entries, Error *error)
 {
     TRY(create_arrays(list, entries->count, error));
@@ -312,7 +311,7 @@ static Status fill_frames(DataList *list, const DataEntries *entries, Error *err
     return STATUS_OK;
 }
 
-/* Everything after collecting: labels, sort, drop duplicates, number. */
+/* All steps after collecting: labels, sorting, duplicates, numbering. */
 static Status unite(DataList *list, DataEntries *entries, DataSourceLabel *labels, int label_count,
                     Error *error)
 {
@@ -335,7 +334,7 @@ static Status begin(DataList *list, Error *error)
     return list->memory ? STATUS_OK : error->status;
 }
 
-/* Hands the files that were passed over to the list. */
+/* Transfers the skipped files to the list. */
 static void set_skipped(DataList *list)
 {
     const ListMemory *memory = list->memory;
@@ -366,8 +365,8 @@ Status data_list_read_labelled(DataList *list, const char *const *lists, int cou
             lists[0], others, missing, missing + entries.count);
     else if (entries.count == 0)
         status = error_set(error, STATUS_FAILED,
-                           "%s%s: all paths are masks, landmarks or files of the system; list the "
-                           "frames",
+                           "%s%s: all paths are masks, landmarks or system files; list frames "
+                           "instead",
                            lists[0], others);
     else
         status = unite(list, &entries, labels, label_count, error);

@@ -1,11 +1,11 @@
 /*
  * list_compare.c - see list_compare.h.
  *
- * All frames of all sets become one array of records. Sorting it by identity finds what is one
- * file, and picks one record to stand for it, so that no file is read twice. Sorting these by size,
- * and then by hash, finds what has to be looked at more closely; each round reads less files and
- * more of them. A last walk in the order of the lists counts, so that what is named does not depend
- * on hashes.
+ * All frames of all sets become one array of records. Sorting it by identity finds records of the
+ * same file and chooses one of them as representative, so that no file is read twice. Sorting the
+ * representatives by size, and then by hash, finds those that need a closer look: each round reads
+ * fewer files, and more of each. A last pass in list order does the counting, so that the named
+ * examples do not depend on hashes.
  */
 #include "data/lists/list_compare.h"
 
@@ -28,21 +28,21 @@
 /* ---- one file -------------------------------------------------------------------------------- */
 
 /*
- * Files are read by pread, never mapped: a disk that fails must be an error, not a signal. The
- * threads are there for the waiting: most of the time goes into opening small files.
+ * Files are read by pread, never mapped: a failing disk must cause an error, not a signal. Threads
+ * help because most of the time is spent waiting for small files to open.
  */
 
-/* What tells two files apart: their size, and XXH3-128 of a part of them (0 at first). */
+/* The key of a file: its size, and the XXH3-128 of a part of it (0 at first). */
 typedef struct FileKey {
     int64_t size;
     uint64_t high, low;
 } FileKey;
 
-/* How far a file is looked at. */
+/* How much of a file the key covers. */
 typedef enum FilePart {
-    FILE_SIZE,  /* its folder entry */
-    FILE_BLOCK, /* 4 KiB from its middle, or all of a smaller one */
-    FILE_WHOLE, /* all of it; for one no larger than the block, *key is right already and stays */
+    FILE_SIZE,  /* its directory entry */
+    FILE_BLOCK, /* 4 KiB from its middle; all of a smaller file */
+    FILE_WHOLE, /* all of it; keys of files no larger than a block are final already */
 } FilePart;
 
 enum { BLOCK_BYTES = 4096, READ_BYTES = 65536 };
@@ -50,7 +50,7 @@ enum { BLOCK_BYTES = 4096, READ_BYTES = 65536 };
 static Status cannot_read(const char *path, const char *reason, Error *error)
 {
     return error_set(error, STATUS_FAILED,
-                     "%s: cannot be read (%s); check the file, or take it from the list", path,
+                     "%s: cannot be read (%s); check the file, or remove it from the list", path,
                      reason);
 }
 
@@ -61,7 +61,7 @@ static Status find_size(const char *path, FileKey *key, Error *error)
     if (stat(path, &info) != 0)
         return cannot_read(path, strerror(errno), error);
     if (!S_ISREG(info.st_mode))
-        return cannot_read(path, "no regular file", error);
+        return cannot_read(path, "not a regular file", error);
     key->size = info.st_size;
     return STATUS_OK;
 }
@@ -80,7 +80,8 @@ static Status hash_range(const char *path, int descriptor, int64_t offset, int64
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            return cannot_read(path, got < 0 ? strerror(errno) : "it became shorter", error);
+            return cannot_read(path, got < 0 ? strerror(errno) : "it shrank while being read",
+                               error);
         XXH3_128bits_update(&state, buffer, got);
         done += got;
     }
@@ -90,7 +91,7 @@ static Status hash_range(const char *path, int descriptor, int64_t offset, int64
     return STATUS_OK;
 }
 
-/* Sets what `part` says of *key; for BLOCK and WHOLE key->size must have been found before. */
+/* Computes the given part of *key; BLOCK and WHOLE need key->size. */
 static Status find_key(const char *path, FilePart part, FileKey *key, Error *error)
 {
     if (part == FILE_SIZE)
@@ -102,7 +103,7 @@ static Status find_key(const char *path, FilePart part, FileKey *key, Error *err
         return cannot_read(path, strerror(errno), error);
     const bool block = part == FILE_BLOCK && key->size > BLOCK_BYTES;
     const int64_t length = block ? BLOCK_BYTES : key->size;
-    /* From where a page begins: one read, of one page. */
+    /* Aligned to a page: one read of one page. */
     const int64_t offset = block ? key->size / 2 / BLOCK_BYTES * BLOCK_BYTES : 0;
     const int64_t after = key->size - offset;
     const Status status =
@@ -111,7 +112,7 @@ static Status find_key(const char *path, FilePart part, FileKey *key, Error *err
     return status;
 }
 
-/* -1, 0 or 1: an order of keys, by size first. */
+/* Compares keys, by size first: -1, 0 or 1. */
 static int compare_keys(const FileKey *a, const FileKey *b)
 {
     if (a->size != b->size)
@@ -144,10 +145,7 @@ static void visit_chunk(void *context, int task, int worker)
         visits->failed[i] = visits->visit(visits->context, i, &unused) != STATUS_OK;
 }
 
-/*
- * Visits the first that failed once more, in order, for their messages; the others are only
- * counted.
- */
+/* Visits the first failures again, in order, to get their messages; the others are only counted. */
 static Status report_failures(const Visits *visits, Error *error)
 {
     size_t failures = 0;
@@ -156,7 +154,7 @@ static Status report_failures(const Visits *visits, Error *error)
         if (!visits->failed[i])
             continue;
         if (failures < ERROR_MAX_DETAILS && visits->visit(visits->context, i, &one) == STATUS_OK)
-            continue; /* it can be read now */
+            continue; /* readable by now */
         error_detail(error, "%s", one.message);
         failures++;
     }
@@ -166,16 +164,17 @@ static Status report_failures(const Visits *visits, Error *error)
         *error = one;
         return one.status;
     }
-    return error_set(error, STATUS_FAILED,
-                     "lists: %zu of %zu images cannot be read; copy or extract them again, or take "
-                     "them from the lists",
-                     failures, visits->count);
+    return error_set(
+        error, STATUS_FAILED,
+        "lists: %zu of %zu images cannot be read; copy or extract them again, or remove "
+        "them from the lists",
+        failures, visits->count);
 }
 
 /*
- * Calls visit(context, 0..count-1, error) on the threads (NULL: on the caller). All are visited; if
- * any fails, the failures are counted and the first ten of them, in order of index, are details of
- * *error: STATUS_FAILED. A single failure is reported in its own words.
+ * Calls visit(context, i, error) for all i < count on the threads (NULL: on the caller). If any
+ * fail: STATUS_FAILED; the failures are counted, and the first ten, in order of index, are details
+ * of *error. A single failure is reported with its own message.
  */
 static Status visit_all(Visit *visit, void *context, size_t count, Threads *threads, Error *error)
 {
@@ -194,16 +193,17 @@ static Status visit_all(Visit *visit, void *context, size_t count, Threads *thre
 typedef struct Record {
     const DataFrame *frame;
     int set;
-    struct Record *representative; /* the record of the same file that is read for all of them */
-    FileKey key;                   /* of `representative` alone, until it is copied to the others */
-    const struct Record *same_file[DATA_COMPARE_SETS];  /* in earlier sets, or NULL */
-    const struct Record *same_bytes[DATA_COMPARE_SETS]; /* in earlier sets and, earlier, its own */
-    const struct Record *contradiction; /* earlier in its own set, of the other label */
+    struct Record *representative; /* the record whose file is read for all records of it */
+    FileKey key; /* first computed for the representative, then copied to the others */
+    const struct Record *same_file[DATA_COMPARE_SETS]; /* match per earlier set, or NULL */
+    /* match per earlier set, and earlier in its own set */
+    const struct Record *same_bytes[DATA_COMPARE_SETS];
+    const struct Record *contradiction; /* earlier record of its own set with the other label */
 } Record;
 
 typedef struct Records {
-    Record *items;  /* [count], in order of set and list */
-    Record **order; /* [count], sorted in the way that is needed */
+    Record *items;  /* [count], by set, then in list order */
+    Record **order; /* [count], sorted as needed */
     size_t count;
 } Records;
 
@@ -227,8 +227,8 @@ static Status records_create(Records *records, const DataList *const *lists, int
 }
 
 /*
- * Records stand in one array in order of set and list: where their addresses differ is where they
- * do.
+ * Records are in one array, by set and then in list order, so comparing addresses compares
+ * positions.
  */
 static int by_position(const Record *a, const Record *b)
 {
@@ -252,8 +252,8 @@ static int by_key(const void *left, const void *right)
 /* ---- records of one file --------------------------------------------------------------------- */
 
 /*
- * Sorts by identity and links the records of one file: to the first of them, and to the last one of
- * each earlier set. A set may name one file often: links into a store of contents.
+ * Sorts by identity and links each record to the first record of its file and to the last one in
+ * each earlier set. A set may name one file often: links into a content store.
  */
 static void link_files(Records *records)
 {
@@ -273,7 +273,7 @@ static void link_files(Records *records)
 
 /* ---- same bytes ------------------------------------------------------------------------------ */
 
-/* Gathers the records that are read for their file; of these alone keys are found. */
+/* Collects the representatives into records->order; keys are computed only for these. */
 static size_t gather_representatives(Records *records)
 {
     size_t count = 0;
@@ -283,12 +283,12 @@ static size_t gather_representatives(Records *records)
     return count;
 }
 
-/* Keeps those of order [count] that share their key with a neighbour; sorts by key. */
+/* Sorts order [count] by key and keeps the records that share their key with a neighbour. */
 static size_t keep_alike(Record **order, size_t count)
 {
     qsort(order, count, sizeof *order, by_key);
     size_t kept = 0;
-    bool before = false; /* order[i] is like the one before it */
+    bool before = false; /* order[i] has the key of the previous record */
     for (size_t i = 0; i < count; i++) {
         const bool after = i + 1 < count && compare_keys(&order[i]->key, &order[i + 1]->key) == 0;
         if (before || after)
@@ -310,7 +310,7 @@ static Status read_key(void *context, size_t index, Error *error)
     return find_key(record->frame->file, reading->part, &record->key, error);
 }
 
-/* Finds the key of each file as far as it takes to tell it from all others. */
+/* Extends the key of each file until it is unique or complete. */
 static Status find_keys(Records *records, Threads *threads, Error *error)
 {
     static const FilePart PARTS[] = {FILE_SIZE, FILE_BLOCK, FILE_WHOLE};
@@ -326,8 +326,8 @@ static Status find_keys(Records *records, Threads *threads, Error *error)
 }
 
 /*
- * Links the records of one group of equal bytes, in order of set and list. Files of one key are
- * equal: a key that was not followed to the end of its file is the only one of its kind.
+ * Links the records of a group of equal bytes, by set and in list order. Equal keys mean equal
+ * files: a key that does not cover its entire file is unique.
  */
 static void link_group(Record *const *group, size_t count)
 {
@@ -400,11 +400,11 @@ static void count_matches(const Records *records, DataComparison *comparison)
 
 enum { FFPP_NUMBERS = 1000 };
 
-/* Which FF++ numbers the videos of a set show, and one of these videos each. */
+/* The FF++ numbers shown by the videos of a set, with one video for each. */
 typedef struct People {
     const char *video[FFPP_NUMBERS];
-    bool pairs; /* a video is called NNN_NNN: the numbers are those of FF++ */
-    bool reals; /* all are real and called NNN: FF++'s own, if others beside them are pairs */
+    bool pairs; /* a video is named NNN_NNN: the numbers are those of FF++ */
+    bool reals; /* all are real and named NNN: FF++ reals, if the other set has pairs */
 } People;
 
 static void find_people(const DataList *list, People *people)

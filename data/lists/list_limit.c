@@ -1,13 +1,12 @@
 /*
- * list_limit.c - fewer frames of a list, chosen so that what is left stands for the whole: see
- * list.h.
+ * list_limit.c - reduces a list to fewer, representative frames: see list.h.
  *
- * Of a video, frames are chosen in the order of the numbers in their names. Of a list,
- * data_list_limit_videos takes whole videos one at a time, each from the class, and in it from the
- * source, that has the fewest frames so far; within a source they come in bit-reversed order (0,
- * 1/2, 1/4, 3/4, 1/8, ...), every beginning of which is spread evenly over the source: whatever
- * number fits, no part of a data set is left out. data_list_limit_ratio is what the method's own
- * code does: random videos, and the classes in their proportion.
+ * Frames of a video are chosen in the order of the numbers in their names. data_list_limit_videos
+ * adds entire videos one at a time, always from the class, and within it from the source, that has
+ * the fewest frames so far. Within a source, videos come in bit-reversed order (0, 1/2, 1/4, 3/4,
+ * 1/8, ...): every prefix of that order is spread evenly over the source, so no part of a data set
+ * is left out, whatever number fits. data_list_limit_ratio does what the method's own code does:
+ * random videos, classes in their proportion.
  */
 #include "data/lists/list.h"
 
@@ -41,7 +40,7 @@ const char *data_frame_choice_name(int choice)
     return choice <= DATA_FRAMES_RANDOM ? NAMES[choice] : NULL;
 }
 
-/* The last two parts of a path, of either slash. */
+/* The last two parts of a path, with slashes or backslashes. */
 static const char *short_name(const char *video)
 {
     const char *name = video + strlen(video);
@@ -69,9 +68,9 @@ void data_list_choose(DataFrameChoice choice, uint64_t seed, const char *video, 
             positions[chosen++] = i;
 }
 
-/* A frame within its video. */
+/* A frame and its video. */
 typedef struct Ranked {
-    const char *name; /* of its file */
+    const char *name; /* name of its file */
     int video, frame; /* frame: index into list->frames */
 } Ranked;
 
@@ -84,10 +83,7 @@ static int compare_ranked(const void *left, const void *right)
     return order != 0 ? order : (a->frame > b->frame) - (a->frame < b->frame);
 }
 
-/*
- * All frames, video by video, in the order of their names; NULL and the error filled without
- * memory.
- */
+/* All frames, video by video, sorted by name; NULL with *error set when out of memory. */
 static Ranked *rank_frames(const DataList *list, Error *error)
 {
     Ranked *ranked = mem_new(list->count, sizeof *ranked, WHAT, error);
@@ -131,20 +127,20 @@ done:
 
 /* ---- random videos, classes in proportion ---------------------------------------------------- */
 
-/* How many frames of each class are kept of `limit`. */
+/* Splits `limit` frames between the classes in their proportion. */
 static void share_out(const int frames[2], int limit, int shares[2])
 {
     const double all = (double)frames[0] + frames[1];
     shares[0] = (int)floor(limit * (frames[0] / all) + 0.5);
-    if (frames[0] > 0 && frames[1] > 0) { /* neither vanishes */
+    if (frames[0] > 0 && frames[1] > 0) { /* neither class vanishes */
         shares[0] = min_int(max_int(shares[0], 1), limit - 1);
     }
     shares[1] = limit - shares[0];
 }
 
 /*
- * Marks `share` frames of the videos of one class; first[v] is where those of video v begin in
- * `ranked`.
+ * Marks `share` frames of the videos of one class in `keep`; the frames of video v start at
+ * ranked[first[v]].
  */
 static void keep_share(const DataList *list, const Ranked *ranked, const int *first, int label,
                        int share, uint64_t seed, int *order, int *positions, bool *keep)
@@ -201,9 +197,9 @@ done:
     return status;
 }
 
-/* ---- whole videos, classes and sources alike ------------------------------------------------- */
+/* ---- entire videos, classes and sources balanced --------------------------------------------- */
 
-/* What is known of one source. Its videos are queue[next] to queue[end - 1]. */
+/* The state of one source. Its remaining videos are queue[next] to queue[end - 1]. */
 typedef struct Source {
     int next, end;
     int kept; /* frames */
@@ -211,11 +207,11 @@ typedef struct Source {
 
 typedef struct Choice {
     const DataList *list;
-    int *frames;     /* [video_count] of each video */
-    int *queue;      /* [video_count] videos, source by source, in the order they are chosen */
+    int *frames;     /* [video_count] frames of each video */
+    int *queue;      /* [video_count] videos, source by source, in order of choice */
     Source *sources; /* [source_count] */
     bool *keep;      /* [video_count] */
-    int left;        /* frames that still fit */
+    int left;        /* frames that still fit in the limit */
     int kept[2];     /* frames of each class */
 } Choice;
 
@@ -249,7 +245,7 @@ static int reversed_bits(int value, int bits)
 }
 
 /*
- * Fills `queue` with the videos of `source`, which are videos[0] to videos[count - 1] in the list's
+ * Fills queue [count] with videos [count] of one source, given in list order, in bit-reversed
  * order.
  */
 static void spread(const int *videos, int count, int *queue)
@@ -265,7 +261,10 @@ static void spread(const int *videos, int count, int *queue)
     assert(filled == count);
 }
 
-/* Counts frames, and queues the videos of each source; that of a video is its first frame's. */
+/*
+ * Counts the frames of each video and queues the videos of each source; a video has the source of
+ * its first frame.
+ */
 static Status queue_videos(Choice *choice, Error *error)
 {
     const DataList *list = choice->list;
@@ -335,18 +334,19 @@ static void choose(Choice *choice)
     }
 }
 
-/* A list that had both classes must keep both: without one of them there is nothing to measure. */
+/* A list with both classes must keep both: with one class there is nothing to measure. */
 static Status check_classes(const Choice *choice, int limit, Error *error)
 {
     int videos[2], frames[2];
     data_list_counts(choice->list, frames, videos);
     for (int label = 0; label < 2; label++)
         if (frames[label] > 0 && choice->kept[label] == 0)
-            return error_set(error, STATUS_FAILED,
-                             "limit of %d frames: no whole %s video fits beside the others (videos "
-                             "have %d frames on average); raise it",
-                             limit, label ? "fake" : "real",
-                             (frames[label] + videos[label] - 1) / videos[label]);
+            return error_set(
+                error, STATUS_FAILED,
+                "limit of %d frames: no complete %s video fits (videos have %d frames on "
+                "average); raise the limit",
+                limit, label ? "fake" : "real",
+                (frames[label] + videos[label] - 1) / videos[label]);
     return STATUS_OK;
 }
 
