@@ -351,7 +351,7 @@ START_TEST(test_class_folders)
     support_list_text("list.txt", "d/real/youtube/071/0.png\n");
     ck_assert_int_eq(data_list_read(&list, (const char *const[]){"list.txt"}, 1, &error),
                      STATUS_FAILED);
-    ck_assert(strstr(error.detail[0], "folder called real") != NULL);
+    ck_assert(strstr(error.detail[0], "folder named real") != NULL);
     /* A header may say what is a video. */
     support_list_text("e/0.png", "x");
     support_list_text("e/1.png", "x");
@@ -496,7 +496,8 @@ START_TEST(test_deep_tree)
     ck_assert_int_eq(list.count, 1);
     data_list_free(&list);
     ck_assert_int_eq(data_list_read(&list, (const char *const[]){"far"}, 1, &error), STATUS_FAILED);
-    ck_assert_msg(strstr(error.message, "folders lie so deep") != NULL, "%s", error.message);
+    ck_assert_msg(strstr(error.message, "folders are nested so deeply") != NULL, "%s",
+                  error.message);
     /* rm -r of the fixture goes by descriptors, not by paths. */
     support_list_leave();
 }
@@ -607,7 +608,7 @@ START_TEST(test_bad_lists)
         {"\xfe\xff"
          "\0F\0F",
          6, "UTF-16"},
-        {"FF/real/v/0.png\nFF\0/x\n", 22, "line 2 holds a zero byte"},
+        {"FF/real/v/0.png\nFF\0/x\n", 22, "line 2 has a zero byte"},
         {"v/0.png\n", 8, "does not name source and video"},
         {"0.png\n", 6, "does not name source and video"},
         {"./v/0.png\n", 10, "does not name source and video"},

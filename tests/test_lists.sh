@@ -180,7 +180,7 @@ lists 0 "images without folders of videos" folder --root loose --frames 1
 row test real real 3 3 0 3 1 1 1
 row test fake fake 2 2 0 2 1 1 1
 holds test/real.txt "@loose/real/1.png" "@loose/real/10.png" "@loose/real/2.png"
-says "/fake: 1 .webp files (images of a format or suffix that is not read"
+says "/fake: 1 .webp files (images of an unsupported format or suffix"
 says "/fake: 1 folders masks (masks or landmarks)"
 says "/fake: 1 folders @eaDir (hidden or system files)"
 says "/fake: 1 .mp4 files (videos"

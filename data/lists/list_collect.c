@@ -1,8 +1,8 @@
 /*
  * list_collect.c - see list_collect_private.h: reads text lists, walks folders, finds the files.
  *
- * A set may have 100,000 frames, so a file costs two system calls (lstat, access); folders are
- * resolved once while consecutive paths share them.
+ * A set may have 100,000 frames, so a file costs only two system calls (lstat, access); a folder is
+ * resolved once for consecutive paths in it.
  */
 #include "data/lists/list_collect_private.h"
 
@@ -31,7 +31,7 @@ static Status append(DataEntries *entries, DataEntry entry, const char *list, Er
     return STATUS_OK;
 }
 
-/* Appends a frame of which only the path is known. */
+/* Appends a frame with only its path. */
 static Status append_path(MemPool *pool, DataEntries *entries, const char *path, const char *list,
                           Error *error)
 {
@@ -40,20 +40,20 @@ static Status append_path(MemPool *pool, DataEntries *entries, const char *path,
                 : error->status;
 }
 
-/* What collecting one list needs beside its lines. */
+/* The state of collecting one list. */
 typedef struct Collector {
     MemPool *pool;
     DataEntries *entries;
     DataSkippedFiles *skipped;
     const char *list;            /* the text file or folder, for messages */
-    size_t top;                  /* of a folder: where its own name begins */
+    size_t top;                  /* start of a folder's own name in its path */
     bool walked;                 /* a folder, not a text file */
-    char folder[FILE_PATH_SIZE]; /* of the text file */
-    char seen[FILE_PATH_SIZE];   /* the folder resolved last, as written */
-    const char *resolved;        /* what it resolved to, in the pool */
-    const char *source;          /* of the header line that holds, in the pool; NULL: by the path */
-    int label;                   /* of that line */
-    int own_video; /* what that line says: 1 each image is a video, 0 not; -1 nothing */
+    char folder[FILE_PATH_SIZE]; /* folder of the text file */
+    char seen[FILE_PATH_SIZE];   /* the last resolved folder, as written */
+    const char *resolved;        /* its resolved path, in the pool */
+    const char *source; /* source of the current header line, in the pool; NULL: by the path */
+    int label;          /* label of that line */
+    int own_video;      /* that line's setting: 1 each image is a video, 0 not; -1 none */
 } Collector;
 
 static const char *copy_text(const Collector *collector, const char *text, size_t length,
@@ -62,10 +62,7 @@ static const char *copy_text(const Collector *collector, const char *text, size_
     return mem_pool_text(collector->pool, text, length, collector->list, error);
 }
 
-/*
- * 0 if `file` is a readable regular file, else an errno. *linked: the name itself is a symbolic
- * link.
- */
+/* 0 if `file` is a readable regular file, else an errno. *linked: the file is a symbolic link. */
 static int check_file(const char *file, bool *linked)
 {
     struct stat facts;
@@ -80,15 +77,15 @@ static int check_file(const char *file, bool *linked)
 }
 
 /*
- * Where `path` can be opened: as written, or below the list's folder. 0 and `file` filled, or an
- * errno.
+ * Finds where `path` can be opened: as written, or below the list's folder. Fills `file` and
+ * returns 0, or an errno.
  */
 static int find_file(const Collector *collector, const char *path, char file[FILE_PATH_SIZE],
                      bool *linked)
 {
     memcpy(file, path, strlen(path) + 1);
     const int reason = check_file(file, linked);
-    Error ignored; /* a joined path that is too long is a file that is not there */
+    Error ignored; /* a joined path that is too long does not exist */
     if (reason != ENOENT || path[0] == '/' || collector->folder[0] == '\0' ||
         file_join(file, collector->folder, path, &ignored) != STATUS_OK)
         return reason;
@@ -96,7 +93,7 @@ static int find_file(const Collector *collector, const char *path, char file[FIL
 }
 
 /*
- * Sets entry->folder, place and identity, by way of the folder resolved last if it is the same one.
+ * Sets entry->folder, location and identity; reuses the last resolved folder if it is the same.
  */
 static Status resolve_links(Collector *collector, DataEntry *entry, bool linked, Error *error)
 {
@@ -131,8 +128,8 @@ static Status resolve_links(Collector *collector, DataEntry *entry, bool linked,
 }
 
 /*
- * Sets source, label and own_video of the entry: from the header line, else from `path`; `literal`:
- * a backslash in it is part of a name.
+ * Sets source, label and own_video of the entry from the header line, else from `path`. `literal`:
+ * a backslash is part of a name.
  */
 static Status read_labels(Collector *collector, DataEntry *entry, const char *path, bool literal,
                           Error *error)
@@ -165,15 +162,15 @@ static Status read_labels(Collector *collector, DataEntry *entry, const char *pa
     return STATUS_OK;
 }
 
-/* Why a line of a list is passed over: thumbnails and masks that find(1) has put there, too. */
-static bool is_no_frame(const char *path)
+/* True for paths to skip: thumbnails and masks that find(1) has put into a list. */
+static bool is_skipped(const char *path)
 {
     const char *name = file_name(path);
     char folder[NAME_MAX + 2];
     size_t end = name - path;
     if (strncmp(name, "._", 2) == 0)
         return true;
-    for (int up = 0; up < 2 && end > 0; up++) { /* the folders of a video and of a source */
+    for (int up = 0; up < 2 && end > 0; up++) { /* the folders of the video and of the source */
         size_t begin = --end;
         while (begin > 0 && path[begin - 1] != '/')
             begin--;
@@ -189,7 +186,7 @@ static bool is_no_frame(const char *path)
     return false;
 }
 
-/* Adds one path; `line` is 0 in a folder. A file that cannot be read becomes a detail of *error. */
+/* Adds one path; `line` is 0 in a folder. An unreadable file becomes a detail of *error. */
 static Status add_frame(Collector *collector, const char *text, size_t length, int line,
                         Error *error)
 {
@@ -209,7 +206,7 @@ static Status add_frame(Collector *collector, const char *text, size_t length, i
         reason = find_file(collector, path, file, &linked);
     }
     if (reason != 0) {
-        const char *why = reason == EINVAL ? "no regular file" : strerror(reason);
+        const char *why = reason == EINVAL ? "not a regular file" : strerror(reason);
         if (line)
             error_detail(error, "%.*s (%s, line %d): %s", (int)length, text, collector->list, line,
                          why);
@@ -217,7 +214,7 @@ static Status add_frame(Collector *collector, const char *text, size_t length, i
             error_detail(error, "%.*s: %s", (int)length, text, why);
         return STATUS_OK;
     }
-    if (!collector->walked && !collector->source && is_no_frame(path)) {
+    if (!collector->walked && !collector->source && is_skipped(path)) {
         char folder[FILE_PATH_SIZE];
         const size_t end = file_name(path) - path;
         memcpy(folder, path, end);
@@ -239,7 +236,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* The text behind `key` if [begin, end) starts with it and a value follows, else NULL. */
+/* The text after `key` if [begin, end) starts with it and a value follows, else NULL. */
 static const char *behind_key(const char *begin, const char *end, const char *key)
 {
     const size_t length = strlen(key);
@@ -255,9 +252,9 @@ static const char *skip_blanks(const char *begin, const char *end)
 }
 
 /*
- * A line that begins with "#" and a blank is a comment, one of the form "# lnclip: label=real
- * source=NAME" names the source of the lines below it (NAME reaches to the end of the line);
- * video=image before source= makes each image a video, video=folder each folder.
+ * Reads a comment. "# lnclip: label=real source=NAME" sets the source of the lines below (NAME
+ * extends to the end of the line); video=image before source= makes each image a video,
+ * video=folder each folder.
  */
 static Status read_comment(Collector *collector, const char *begin, const char *end, int line,
                            Error *error)
@@ -286,7 +283,7 @@ static Status read_comment(Collector *collector, const char *begin, const char *
     const char *source = behind_key(skip_blanks(rest, end), end, "source=");
     if (!source || !(real || fake) || own_video == -2)
         return error_set(error, STATUS_FAILED,
-                         "%s: line %d: '%.*s' is no header of a list; write it as "
+                         "%s: line %d: '%.*s' is not a valid header line; write it as "
                          "'# lnclip: label=real source=NAME', with real or fake",
                          collector->list, line, (int)(end - begin), begin);
     collector->source = copy_text(collector, source, end - source, error);
@@ -295,7 +292,7 @@ static Status read_comment(Collector *collector, const char *begin, const char *
     return collector->source ? STATUS_OK : error->status;
 }
 
-/* Adds the path of one line [begin, end), if there is one. */
+/* Adds the path of one line [begin, end), if it has one. */
 static Status add_line(Collector *collector, const char *begin, const char *end, int line,
                        Error *error)
 {
@@ -307,13 +304,13 @@ static Status add_line(Collector *collector, const char *begin, const char *end,
     if (memchr(begin, '\0', length))
         return error_set(
             error, STATUS_FAILED,
-            "%s: line %d holds a zero byte: this is no text list; give one image path a line",
+            "%s: line %d has a zero byte: not a text list; give one image path per line",
             collector->list, line);
     if (length >= FILE_PATH_SIZE)
         return error_set(
             error, STATUS_FAILED,
             "%s: line %d has %zu bytes, more than a path can have (%d); give one image path "
-            "a line",
+            "per line",
             collector->list, line, length, FILE_PATH_SIZE - 1);
     if (length == 0)
         return STATUS_OK;
@@ -349,7 +346,7 @@ static Status collect_text(Collector *collector, Error *error)
 
 /* ---- folders --------------------------------------------------------------------------------- */
 
-/* The first folder below `top` bytes of `folder`, or all of it if it ends there. */
+/* Length of `folder` up to the first folder below its first `top` bytes, or all of it. */
 static size_t first_folder(const char *folder, size_t top)
 {
     size_t end = top < strlen(folder) ? top : strlen(folder);
@@ -388,20 +385,20 @@ Status data_skipped_add(DataSkippedFiles *skipped, MemPool *pool, const char *fo
     return STATUS_OK;
 }
 
-/* A folder that is walked, or waits for it. */
+/* A folder that is being walked or is pending. */
 typedef struct WalkFolder {
     const char *path;
-    int above; /* index of the folder it lies in; -1 at the top */
+    int above; /* index of its parent; -1 at the top */
     dev_t device;
     ino_t inode;
 } WalkFolder;
 
-/* A walk without recursion: a tree may be deeper than a stack. */
+/* A walk without recursion, because a tree may be deeper than the stack. */
 typedef struct Walk {
     MemPool *pool;
     DataEntries *entries;
     DataSkippedFiles *skipped;
-    size_t top; /* length of the path of the folder that was named */
+    size_t top; /* length of the path of the listed folder */
     WalkFolder *folders;
     int count;
     size_t capacity;
@@ -421,7 +418,7 @@ static Status push_folder(Walk *walk, const char *path, int above, Error *error)
     return STATUS_OK;
 }
 
-/* Whether folder `at` is one of those above it: a loop of symbolic links. */
+/* True if folder `at` is one of its own ancestors: a loop of symbolic links. */
 static bool is_loop(const Walk *walk, int at)
 {
     const WalkFolder *here = &walk->folders[at];
@@ -431,16 +428,17 @@ static bool is_loop(const Walk *walk, int at)
     return false;
 }
 
-/* Puts one name where it belongs: to the folders, the images or what is passed over. */
+/* Adds one name to the folders, the images or the skipped files. */
 static Status sort_name(Walk *walk, int at, const struct dirent *item, Error *error)
 {
     const char *folder = walk->folders[at].path, *name = item->d_name;
     char path[FILE_PATH_SIZE];
     if (file_join(path, folder, name, error) != STATUS_OK)
-        return error_set(error, STATUS_FAILED,
-                         "%.200s...: folders lie so deep that a path has more than %d bytes; name "
-                         "a folder further down, or move it up",
-                         folder, FILE_PATH_SIZE - 1);
+        return error_set(
+            error, STATUS_FAILED,
+            "%.200s...: folders are nested so deeply that a path exceeds %d bytes; name "
+            "a folder further down, or move it up",
+            folder, FILE_PATH_SIZE - 1);
     const bool unknown = item->d_type == DT_LNK || item->d_type == DT_UNKNOWN;
     const bool is_folder = item->d_type == DT_DIR || (unknown && file_is_folder(path));
     if (data_path_skip(name, is_folder) != DATA_SKIP_NONE)
@@ -487,7 +485,7 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(((const DataEntry *)a)->path, ((const DataEntry *)b)->path);
 }
 
-/* Appends the images below `folder`, sorted; an error if there are none. */
+/* Appends the images below `folder`, sorted; fails if there are none. */
 static Status walk_sorted(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                           const char *folder, Error *error)
 {
@@ -531,7 +529,7 @@ static Status collect_folder(Collector *collector, Error *error)
     DataEntries found = {0};
     Status status =
         walk_sorted(collector->pool, &found, collector->skipped, collector->list, error);
-    size_t top = strlen(collector->list); /* of the folder's own name */
+    size_t top = strlen(collector->list); /* start of the folder's own name */
     while (top > 0 && collector->list[top - 1] == '/')
         top--;
     while (top > 0 && collector->list[top - 1] != '/')
@@ -556,8 +554,8 @@ Status data_collect_list(MemPool *pool, DataEntries *entries, DataSkippedFiles *
         return collect_folder(&collector, error);
     TRY(collect_text(&collector, error));
     if (entries->count == before && error->problems == problems)
-        return error_set(error, STATUS_FAILED, "%s: the list is empty; give one image path a line",
-                         list);
+        return error_set(error, STATUS_FAILED,
+                         "%s: the list is empty; give one image path per line", list);
     return STATUS_OK;
 }
 

@@ -1,6 +1,4 @@
-/*
- * list_collect_private.h - the entries of one list, before they are united; private to data/.
- */
+/* list_collect_private.h - the entries of one list, before lists are united; private to data/. */
 #ifndef LNCLIP_DATA_LISTS_LIST_COLLECT_PRIVATE_H
 #define LNCLIP_DATA_LISTS_LIST_COLLECT_PRIVATE_H
 
@@ -14,13 +12,13 @@
 /* One line of a list, or one file of a folder. All strings are in the pool. */
 typedef struct DataEntry {
     const char *path, *file, *identity; /* see DataFrame */
-    const char *folder;                 /* of the file, without symbolic links: names the video */
-    const char *location; /* folder and name: two names of one linked file are two frames */
+    const char *folder;                 /* resolved folder of the file: names the video */
+    const char *location;               /* folder and name: two links to one file are two frames */
     const char *source;
-    const char *doubt; /* see DataLabel; NULL below a header line */
-    int label;         /* -1 in doubt */
-    bool own_video;    /* a video by itself */
-    bool above;        /* the label is that of a folder above the source */
+    const char *doubt; /* see DataLabel; NULL after a header line */
+    int label;         /* -1 unknown */
+    bool own_video;    /* the image is its own video */
+    bool above;        /* the label comes from a folder above the source */
 } DataEntry;
 
 /* A growing array, by malloc. {0} is empty. */
@@ -30,7 +28,7 @@ typedef struct DataEntries {
     size_t capacity;
 } DataEntries;
 
-/* What was passed over, by malloc. {0} is empty. */
+/* The skipped files, by malloc. {0} is empty. */
 typedef struct DataSkippedFiles {
     DataSkipped *items;
     int count;
@@ -38,22 +36,22 @@ typedef struct DataSkippedFiles {
 } DataSkippedFiles;
 
 /*
- * Counts one file or folder `name` that was passed over in `folder`, of which the part below `top`
- * bytes that names its first folder is kept. STATUS_FAILED without memory.
+ * Counts a skipped file or folder `name` in `folder`. Rows keep only the first part of `folder`
+ * below its first `top` bytes. STATUS_FAILED when out of memory.
  */
 Status data_skipped_add(DataSkippedFiles *skipped, MemPool *pool, const char *folder, size_t top,
                         const char *name, bool is_folder, Error *error);
 
 /*
- * Appends the entries of the text list or folder at `list`. Files that cannot be read are counted
- * in *error as details and left out; anything else that is wrong fails at once.
+ * Appends the entries of the text list or folder at `list`. Unreadable files are counted as details
+ * of *error and omitted; any other problem fails at once.
  */
 Status data_collect_list(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                          const char *list, Error *error);
 
 /*
- * Appends `path`, or the images below it if it is a folder, bytewise sorted; only path and file are
- * set.
+ * Appends `path`, or, if it is a folder, the images below it in bytewise order; only path and file
+ * are set.
  */
 Status data_collect_path(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                          const char *path, Error *error);

@@ -16,7 +16,7 @@ typedef struct Word {
 } Word;
 
 /*
- * ASCII only, whatever the locale; bytes of other scripts count as letters of the word they touch.
+ * ASCII rules, whatever the locale; bytes of other scripts count as letters of the adjacent word.
  */
 static bool is_upper(char c)
 {
@@ -43,7 +43,7 @@ static bool is_separator(char c)
     return c == '/' || c == '\\';
 }
 
-/* The next run of letters behind `from` in name [length]; length 0 if there is none. */
+/* The next run of letters in name [length] from position `from`; length 0 if there is none. */
 static Word next_run(const char *name, size_t length, size_t from)
 {
     size_t begin = from;
@@ -73,7 +73,7 @@ static bool is_word(Word word, const char *text)
     return strlen(text) == word.length && strncasecmp(word.text, text, word.length) == 0;
 }
 
-/* Whether the word is one of `words` (NULL ends). */
+/* True if the word is one of `words` (NULL-terminated). */
 static bool is_among(Word word, const char *const *words)
 {
     for (; *words; words++)
@@ -97,17 +97,17 @@ static const char *const FAKE[] = {"fake",      "fakes",       "deepfake", "deep
 
 /* ---- labels ---------------------------------------------------------------------------------- */
 
-/* What the words of a name add up to. */
+/* What the words of a name imply. */
 typedef struct Words {
     bool real, fake;
-    bool changed; /* a word beside "real" gives it another meaning */
-    bool inside;  /* the letters are part of another word */
-    bool footage; /* a word that other data sets have for real videos */
+    bool changed; /* a word next to "real" changes its meaning */
+    bool inside;  /* the letters "real" are part of another word */
+    bool footage; /* a word that other data sets use for real videos */
 } Words;
 
 static void read_run(Word run, Words *words, Word *before, bool *after_real)
 {
-    /* not-real, sur-real; real-time, Real3D, RealESRGAN: methods of forgery are called so. */
+    /* not-real, sur-real; real-time, Real3D, RealESRGAN (names of forgery methods). */
     static const char *const BEFORE[] = {"not",   "non",  "no",     "un",    "sur",
                                          "hyper", "semi", "pseudo", "quasi", NULL};
     static const char *const BEHIND[] = {"time", "d",   "vis",   "esrgan", "sr",
@@ -116,7 +116,7 @@ static void read_run(Word run, Words *words, Word *before, bool *after_real)
                                           "pristine", "genuine",   "authentic", NULL};
     bool any = false;
     words->footage |= is_among(run, FOOTAGE);
-    const bool whole = is_among(run, REAL); /* rEAL is no camel case */
+    const bool whole = is_among(run, REAL); /* rEAL is not camel case */
     for (size_t at = 0; at < run.length;) {
         const Word word = whole ? run : next_word(run, at);
         const bool real = is_among(word, REAL);
@@ -144,7 +144,7 @@ DataLabel data_label(const char *name, size_t length)
     if (words.real && words.fake)
         doubt = "its name has a word for real and one for fake";
     else if (words.changed)
-        doubt = "a word beside 'real' in its name may change the meaning";
+        doubt = "a word next to 'real' in its name may change the meaning";
     else if (words.inside)
         doubt = "the letters 'real' in its name are part of another word";
     if (doubt)
@@ -183,9 +183,7 @@ int data_class_folder(const char *name, size_t length)
 
 /* ---- paths ----------------------------------------------------------------------------------- */
 
-/*
- * The last part that ends before path[end], without empty ones and "."; length 0 if there is none.
- */
+/* The last part before path[end], ignoring empty parts and "."; length 0 if there is none. */
 static Word part_before(const char *path, size_t end)
 {
     for (;;) {
@@ -207,12 +205,12 @@ static bool is_container(Word part)
     return is_among(part, NAMES);
 }
 
-/* The label of a source whose own name says nothing: what the folders above say. */
+/* The label that the folders above imply for a source whose own name says nothing. */
 static DataLabel label_from_above(const char *path, Word source, size_t top, bool walked)
 {
     DataLabel label = {.label = 1};
     Word above = part_before(path, (size_t)(source.text - path));
-    if (is_container(source)) { /* Celeb-real/frames/000: the folder of the frames is no source */
+    if (is_container(source)) { /* Celeb-real/frames/000: `frames` is not a source */
         while (is_container(above))
             above = part_before(path, (size_t)(above.text - path));
         const DataLabel named = data_label(above.text, above.length);
@@ -228,7 +226,7 @@ static DataLabel label_from_above(const char *path, Word source, size_t top, boo
             return (DataLabel){.label = class, .by_word = true};
     }
     if (!walked && is_word(above, "real"))
-        label = (DataLabel){.label = -1, .doubt = "it lies in a folder called real"};
+        label = (DataLabel){.label = -1, .doubt = "it is in a folder named real"};
     return label;
 }
 
@@ -249,7 +247,7 @@ DataPath data_path_read(const char *path)
 const char *data_path_video(const char *path, char *buffer, size_t size, size_t *length)
 {
     *length = data_path_read(path).video_length;
-    bool plain = true; /* it is written as it would be made */
+    bool plain = true; /* the path already has this form */
     for (size_t i = 0; i < *length && plain; i++)
         plain = path[i] != '\\' && !(path[i] == '/' && i > 0 && path[i - 1] == '/') &&
                 !(path[i] == '.' && (i == 0 || path[i - 1] == '/') &&
@@ -275,8 +273,8 @@ const char *data_path_video(const char *path, char *buffer, size_t size, size_t 
 }
 
 /*
- * What a folder below it says that holds images: D/Celeb-real/0.png, where D was named, looks like
- * a video of D.
+ * True if the name of the frame's folder says real: D/Celeb-real/0.png, with D listed, looks like a
+ * video of D.
  */
 static bool looks_real(const char *path, const DataPath *parts, size_t top)
 {
@@ -298,7 +296,7 @@ DataLabel data_path_label(const char *path, const DataPath *parts, size_t top, b
     const DataLabel higher = label_from_above(path, source, top, walked);
     if (label.by_word) {
         if (higher.by_word && higher.label != label.label)
-            label = (DataLabel){.label = -1, .doubt = "it lies in a folder of the other class"};
+            label = (DataLabel){.label = -1, .doubt = "it is in a folder of the other class"};
         return label;
     }
     if (higher.by_word || (higher.label < 0 && label.label >= 0))
@@ -306,8 +304,8 @@ DataLabel data_path_label(const char *path, const DataPath *parts, size_t top, b
     *above = higher.by_word;
     if (walked && !label.by_word && looks_real(path, parts, top))
         label = (DataLabel){.label = -1,
-                            .doubt = "images lie right in a folder below it whose name says real, "
-                                     "so that this is taken for a video"};
+                            .doubt = "a folder below it, named real, directly contains images and "
+                                     "looks like a video"};
     return label;
 }
 
@@ -342,7 +340,7 @@ int data_path_compare(const char *a, const char *b)
     return *a || *b ? (*a ? 1 : -1) : strcmp(all_a, all_b);
 }
 
-/* ---- what is passed over --------------------------------------------------------------------- */
+/* ---- skipped files --------------------------------------------------------------------------- */
 
 const char *data_path_suffix(const char *name)
 {
@@ -350,7 +348,7 @@ const char *data_path_suffix(const char *name)
     return dot && dot > name ? dot : "";
 }
 
-/* Whether the suffix is one of `suffixes` (NULL ends). */
+/* True if the suffix is one of `suffixes` (NULL-terminated). */
 static bool has_suffix(const char *name, const char *const *suffixes)
 {
     const char *suffix = data_path_suffix(name);
@@ -400,7 +398,7 @@ const char *data_skip_reason(DataSkip skip)
         [DATA_SKIP_NONE] = "frames",
         [DATA_SKIP_SYSTEM] = "hidden or system files",
         [DATA_SKIP_MASKS] = "masks or landmarks",
-        [DATA_SKIP_FORMAT] = ("images of a format or suffix that is not read; save them as PNG or "
+        [DATA_SKIP_FORMAT] = ("images of an unsupported format or suffix; save them as PNG or "
                               "JPEG"),
         [DATA_SKIP_VIDEO] = "videos; extract frames and crop the faces first",
         [DATA_SKIP_OTHER] = "not images",
