@@ -127,7 +127,7 @@ holds train/Celeb-synthesis.txt "@CDF/Celeb-synthesis/id0_id1_0001/000.png" "@CD
 [ ! -e o/train/YouTube-real.txt ] || complain "an empty list"
 rm CDF/List_of_testing_videos.txt
 lists 1 "no test list" celebdf2 --root CDF
-says "List_of_testing_videos.txt is not there"
+says "List_of_testing_videos.txt not found"
 
 video "DFDC/test/frames/a, b" 2
 printf '\357\273\277filename,label\r\n"a, b.mp4",1\r\ngone.mp4,0\r\n' >DFDC/test/labels.csv
@@ -140,7 +140,7 @@ mkdir -p U/real/videos U/fake/videos
 : >U/real/videos/0000.mp4
 : >U/fake/videos/0000_fake.mp4
 lists 1 "videos alone" uadfv --root U
-says "holds videos, no frames; extract the frames and crop the faces first"
+says "has videos but no frames; extract the frames and crop the faces first"
 says "  test/fake: 0000_fake (only a video, no frames)"
 [ ! -s out ] || complain "prints half a table"
 
@@ -208,7 +208,7 @@ lists 2 "a bad level" ff --root "F F" --splits s --compression c99
 lists 2 "a bad number" ff --root "F F" --splits s --frames 0
 lists 1 "a missing root" ff --root nowhere
 lists 1 "another root" ff --root s --splits s
-says "does not hold this data set"
+says "does not contain this data set"
 what="help"
 steps=$((steps + 1))
 "$L" lists --help >out 2>err || complain "exit code"

@@ -125,7 +125,7 @@ START_TEST(ff_compression)
     support_ff_set("FF", "c40/frames");
     support_refuse_set("ff", "FF", (DataSetsOptions){0}, STATUS_FAILED, "--compression c40");
     support_refuse_set("ff", "FF", (DataSetsOptions){.compression = "c24"}, STATUS_USAGE,
-                       "no such level");
+                       "unknown level");
     DataSets sets = support_read_set("ff", "FF", (DataSetsOptions){.compression = "c40"});
     support_check_source(&sets, DATA_TRAIN, "DF", 1, 2, 2);
     data_sets_free(&sets);
@@ -142,19 +142,19 @@ START_TEST(ff_bad_splits)
         const char *content, *words;
     } CASES[] = {
         {"", "val.json: the file is empty"},
-        {"[[\"1\"", "val.json: line 1: no valid JSON"},
-        {"{\"a\": 1}", "val.json: is no list of pairs"},
-        {"[]", "val.json: is no list of pairs"},
-        {"[[\"720\",\"672\"],[\"720\"]]", "entry 2 is no pair"},
-        {"[[\"720\",\"672\",\"673\"]]", "entry 1 is no pair"},
-        {"[[\"720\", 672]]", "entry 1 is no pair"},
-        {"[[\"720\",\"720\"]]", "entry 1 is no pair"},
-        {"[[\"720\",\"../672\"]]", "entry 1 is no pair"},
-        {"[[\"720\",\"\"]]", "entry 1 is no pair"},
+        {"[[\"1\"", "val.json: line 1: invalid JSON"},
+        {"{\"a\": 1}", "val.json: is not a list of pairs"},
+        {"[]", "val.json: is not a list of pairs"},
+        {"[[\"720\",\"672\"],[\"720\"]]", "entry 2 is not a pair"},
+        {"[[\"720\",\"672\",\"673\"]]", "entry 1 is not a pair"},
+        {"[[\"720\", 672]]", "entry 1 is not a pair"},
+        {"[[\"720\",\"720\"]]", "entry 1 is not a pair"},
+        {"[[\"720\",\"../672\"]]", "entry 1 is not a pair"},
+        {"[[\"720\",\"\"]]", "entry 1 is not a pair"},
         {"[[\"720\",\"071\"]]", "the video 071 is in train.json and again in val.json"},
         {"[[\"720\",\"672\"],[\"673\",\"720\"]]",
          "the video 720 is in val.json and again in val.json"},
-        {"[[\"720\",\"67\xff\"]]", "no valid JSON"},
+        {"[[\"720\",\"67\xff\"]]", "invalid JSON"},
     };
     support_ff_set("FF", "c23/frames");
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -164,11 +164,11 @@ START_TEST(ff_bad_splits)
     ck_assert_int_eq(unlink(support_in_folder("FF/val.json")), 0);
     support_refuse_set("ff", "FF", (DataSetsOptions){0}, STATUS_FAILED, "ondyari/FaceForensics");
     support_refuse_set("ff", "FF", (DataSetsOptions){.splits = "nowhere"}, STATUS_FAILED,
-                       "nowhere: the split file train.json is not there");
+                       "nowhere: the split file train.json is missing");
     support_refuse_set("ff", "FF/train.json", (DataSetsOptions){0}, STATUS_FAILED, "is no folder");
     support_refuse_set("ff", "FG", (DataSetsOptions){0}, STATUS_FAILED, "cannot be read");
     support_refuse_set("ff", "FF/original_sequences/youtube/c23/frames/071", (DataSetsOptions){0},
-                       STATUS_FAILED, "does not hold this data set");
+                       STATUS_FAILED, "does not contain this data set");
 }
 END_TEST
 
@@ -224,7 +224,7 @@ START_TEST(celebdf2)
                             support_in_folder("list/List_of_testing_videos.txt")),
                      0);
     support_refuse_set("celebdf2", "", (DataSetsOptions){0}, STATUS_FAILED,
-                       "List_of_testing_videos.txt is not there");
+                       "List_of_testing_videos.txt not found");
     sets = support_read_set("celebdf2", "", (DataSetsOptions){.splits = support_in_folder("list")});
     support_check_source(&sets, DATA_TEST, "YouTube-real", 0, 1, 1);
     data_sets_free(&sets);
@@ -255,9 +255,9 @@ START_TEST(celebdf2_bad_lists)
                        "\xff\xfe"
                        "1\0 \0",
                        6);
-    support_refuse_set("celebdf2", "", (DataSetsOptions){0}, STATUS_FAILED, "holds a zero byte");
+    support_refuse_set("celebdf2", "", (DataSetsOptions){0}, STATUS_FAILED, "has a zero byte");
     support_refuse_set("celebdf2", "Celeb-real", (DataSetsOptions){0}, STATUS_FAILED,
-                       "does not hold this data set");
+                       "does not contain this data set");
 }
 END_TEST
 
@@ -370,20 +370,19 @@ START_TEST(dfdc_bad_files)
             {"filename;label\nx.mp4;0\n", "does not name the columns"},
             {"filename,label\nx.mp4,2\n", "line 2: the label is not 0 (real) or 1 (fake)"},
             {"filename,label\nx.mp4\n", "line 2: has too few columns"},
-            {"filename,label\n\"x.mp4,0\n", "line 2: a quote does not close"},
-            {"filename,label\n\"x\"y.mp4,0\n",
-             "line 2: a quote does not close, or text stands behind one"},
-            {"filename,label\nx.mp4,0\n,1\n", "line 3: the filename is no name of a video"},
-            {"filename,label\n..mp4,1\n", "line 2: the filename is no name of a video"},
+            {"filename,label\n\"x.mp4,0\n", "line 2: a quote is unterminated"},
+            {"filename,label\n\"x\"y.mp4,0\n", "line 2: a quote is unterminated, or text follows"},
+            {"filename,label\nx.mp4,0\n,1\n", "line 3: the filename is not the name of a video"},
+            {"filename,label\n..mp4,1\n", "line 2: the filename is not the name of a video"},
         },
       PARTS[] = {
-          {"[]", "is no object of videos"},
+          {"[]", "is not an object of videos"},
           {"{\"x.mp4\": 1}", "x.mp4: has no label REAL or FAKE"},
           {"{\"x.mp4\": {\"label\": \"maybe\"}}", "x.mp4: has no label REAL or FAKE"},
           {"{\"x.mp4\": {\"label\": \"REAL\", \"split\": 3}}", "its split is not"},
           {"{\"x.mp4\": {\"label\": \"REAL\"}, \"x.mp4\": {\"label\": \"FAKE\"}}",
-           "no valid JSON (duplicate"},
-          {"{\"a/\": {\"label\": \"REAL\"}}", "is no name of a video"},
+           "invalid JSON (duplicate"},
+          {"{\"a/\": {\"label\": \"REAL\"}}", "is not the name of a video"},
       };
     support_video("test/frames/x", 1);
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -392,7 +391,7 @@ START_TEST(dfdc_bad_files)
     }
     ck_assert_int_eq(unlink(support_in_folder("test/labels.csv")), 0);
     support_refuse_set("dfdc", "", (DataSetsOptions){0}, STATUS_FAILED,
-                       "does not hold this data set");
+                       "does not contain this data set");
     for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0]; i++) {
         support_text("part/metadata.json", PARTS[i].content);
         support_refuse_set("dfdc", "", (DataSetsOptions){0}, STATUS_FAILED, PARTS[i].words);
@@ -426,16 +425,17 @@ START_TEST(dfdcp)
                        "its label contradicts its folder");
     support_text("dataset.json",
                  "{\"method_C/20/m_1.mp4\": {\"label\": \"fake\", \"set\": \"train\"}}");
-    support_refuse_set("dfdcp", "", (DataSetsOptions){0}, STATUS_FAILED, "lies in none of");
+    support_refuse_set("dfdcp", "", (DataSetsOptions){0}, STATUS_FAILED, "is in none of");
     support_text("dataset.json",
                  "{\"method_A/../m_1.mp4\": {\"label\": \"fake\", \"set\": \"train\"}}");
-    support_refuse_set("dfdcp", "", (DataSetsOptions){0}, STATUS_FAILED, "lies in none of");
+    support_refuse_set("dfdcp", "", (DataSetsOptions){0}, STATUS_FAILED, "is in none of");
     support_text("dataset.json", "{\"method_A/20/m_1.mp4\": {\"label\": \"fake\"}}");
     support_refuse_set("dfdcp", "", (DataSetsOptions){0}, STATUS_FAILED, "has no set");
     support_text("dataset.json", "[1]");
-    support_refuse_set("dfdcp", "", (DataSetsOptions){0}, STATUS_FAILED, "is no object of videos");
+    support_refuse_set("dfdcp", "", (DataSetsOptions){0}, STATUS_FAILED,
+                       "is not an object of videos");
     support_refuse_set("dfdcp", "method_A", (DataSetsOptions){0}, STATUS_FAILED,
-                       "does not hold this data set");
+                       "does not contain this data set");
 }
 END_TEST
 

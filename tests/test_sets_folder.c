@@ -30,7 +30,7 @@ START_TEST(dfd_ffiw_uadfv)
     ck_assert(support_set_warns(&sets, "fake: frames of 1 videos, where 3068 are published"));
     data_sets_free(&sets);
     support_refuse_set("dfd", "FF", (DataSetsOptions){.split = "dev"}, STATUS_USAGE,
-                       "no such split");
+                       "unknown split");
 
     support_video("FFIW10K-v1-release/source/val/videos/0001", 2);
     support_video("FFIW10K-v1-release/target/val/videos/0001", 2);
@@ -44,7 +44,7 @@ START_TEST(dfd_ffiw_uadfv)
     support_check_list(&sets, DATA_VAL, "real", 0, 1, 2);
     data_sets_free(&sets);
     support_refuse_set("ffiw", "FF", (DataSetsOptions){0}, STATUS_FAILED,
-                       "does not hold this data set");
+                       "does not contain this data set");
 
     support_video("UADFV/real/frames/0000", 2);
     support_video("UADFV/fake/frames/0000_fake", 2);
@@ -54,7 +54,7 @@ START_TEST(dfd_ffiw_uadfv)
     support_check_list(&sets, DATA_VAL, "real", 0, 1, 2);
     data_sets_free(&sets);
     support_refuse_set("uadfv", "FF", (DataSetsOptions){0}, STATUS_FAILED,
-                       "does not hold this data set");
+                       "does not contain this data set");
 }
 END_TEST
 
@@ -91,7 +91,7 @@ START_TEST(own_folders)
     support_refuse_set("folder", "", (DataSetsOptions){.real = TWICE, .real_count = 2},
                        STATUS_USAGE, "named twice");
     support_refuse_set("folder", "", (DataSetsOptions){.real = GONE, .real_count = 1},
-                       STATUS_FAILED, "d: there is no such folder");
+                       STATUS_FAILED, "d: the folder does not exist");
     support_refuse_set(
         "folder", "",
         (DataSetsOptions){.real = FAKE, .real_count = 2, .fake = FAKE, .fake_count = 2},
@@ -118,8 +118,7 @@ START_TEST(links_and_loops)
     DataSets sets = support_read_set("folder", "", options);
     const DataSetsSource *const source = support_source(&sets, DATA_TEST, "a");
     ck_assert_ptr_nonnull(source);
-    ck_assert(
-        support_set_warns(&sets, "1 frames are links to nothing and were left out, the first:"));
+    ck_assert(support_set_warns(&sets, "1 frames are dangling links and were skipped, the first:"));
     int frames = 0;
     for (int v = 0; v < source->count; v++)
         frames += strcmp(source->videos[v].name, "v1") == 0 ? source->videos[v].count : 0;
@@ -159,24 +158,24 @@ START_TEST(videos_alone)
     support_text("real/videos/0000.mp4", "");
     support_text("fake/0000_fake.mp4", "");
     support_refuse_set("uadfv", "", (DataSetsOptions){0}, STATUS_FAILED,
-                       "holds videos, no frames; extract");
+                       "has videos but no frames; extract");
     support_ff_set("FF", "c23/frames");
     support_text("CDF/Celeb-real/id0_0000.mp4", "");
     support_text("CDF/Celeb-synthesis/id0_id1_0000.mp4", "");
     support_text("CDF/List_of_testing_videos.txt", "1 Celeb-real/id0_0000.mp4\n");
     support_refuse_set("celebdf2", "CDF", (DataSetsOptions){0}, STATUS_FAILED,
-                       "holds videos, no frames; extract");
+                       "has videos but no frames; extract");
     support_text("P/method_A/1/a.mp4", "");
     support_text("P/dataset.json",
                  "{\"method_A/1/a.mp4\": {\"label\": \"fake\", \"set\": \"train\"}}");
     support_refuse_set("dfdcp", "P", (DataSetsOptions){0}, STATUS_FAILED,
-                       "holds videos, no frames; extract");
+                       "has videos but no frames; extract");
     /* Some of it: a warning, and the missing ones are counted. */
     support_video("real/frames/0001", 1);
     DataSets sets = support_read_set("uadfv", "", (DataSetsOptions){0});
     support_check_source(&sets, DATA_TEST, "real", 0, 2, 1);
     support_check_source(&sets, DATA_TEST, "fake", 1, 1, 0);
-    ck_assert(support_set_warns(&sets, "fake: holds videos, no frames"));
+    ck_assert(support_set_warns(&sets, "fake: has videos but no frames"));
     ck_assert(support_set_warns(&sets, "test: only real videos were found"));
     data_sets_free(&sets);
 }
@@ -213,7 +212,7 @@ START_TEST(writing_is_all_or_nothing)
     /* Somebody's own file is left alone. */
     support_text("o/test/notes.md", "");
     ck_assert_int_eq(data_sets_write(&sets, out, true, "{3}", 3, &error), STATUS_FAILED);
-    ck_assert(strstr(error.message, "holds other things") != NULL);
+    ck_assert(strstr(error.message, "lnclip did not write") != NULL);
     ck_assert(file_exists(support_in_folder("o/test/notes.md")));
     ck_assert_int_eq(data_sets_write(&sets, support_in_folder("real"), true, "{}", 2, &error),
                      STATUS_FAILED);

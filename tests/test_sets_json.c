@@ -55,7 +55,7 @@ START_TEST(deepfakebench)
     ck_assert_int_eq(real->count, 2); /* 009 is not there */
     ck_assert(strstr(real->frames[0], "/c23/frames/071/000.png") && real->frames[0][0] == '/');
     ck_assert(
-        support_set_warns(&sets, "1 frames of 1 videos are named in the file but are not there"));
+        support_set_warns(&sets, "1 frames of 1 videos are named in the file but do not exist"));
     support_check_list(&sets, DATA_TRAIN, "FF-real", 0, 1, 2);
     support_check_list(&sets, DATA_TRAIN, "FF-DF", 1, 1, 1);
     data_sets_free(&sets);
@@ -164,7 +164,7 @@ START_TEST(deepfakebench_many_videos)
         ck_assert_ptr_nonnull(late);
         late[12] = ' ';
         support_write_file(support_in_folder(""), "x.json", content, size);
-        support_refuse_set("deepfakebench", "", options, STATUS_FAILED, "line 2581: no valid JSON");
+        support_refuse_set("deepfakebench", "", options, STATUS_FAILED, "line 2581: invalid JSON");
         late[12] = ']';
         support_write_file(support_in_folder(""), "x.json", content, size);
         threads_destroy(options.threads);
@@ -179,17 +179,17 @@ START_TEST(deepfakebench_bad_files)
         const char *content, *words;
     } CASES[] = {
         {"", "the file is empty"},
-        {"{\"a\": ", "no valid JSON"},
+        {"{\"a\": ", "invalid JSON"},
         {"[]", "there is no object of a data set"},
         {"\xef\xbb\xbf", "the file is empty"},
-        {"\"", "no valid JSON"},
-        {"\"\\\"", "no valid JSON"},
-        {"}{", "no valid JSON"},
-        {"{{}: {}}", "line 1: no valid JSON"},
+        {"\"", "invalid JSON"},
+        {"\"\\\"", "invalid JSON"},
+        {"}{", "invalid JSON"},
+        {"{{}: {}}", "line 1: invalid JSON"},
         {"{\"a\": {\"FF-DF\": {\"test\": {\n\"v\": {\n\"frames\": [1,]}}}}}",
-         "line 3: no valid JSON"},
+         "line 3: invalid JSON"},
         {"{\"a\": {\"FF-DF\": {\"test\": {\n\"v\": {\n\"frames\": []}, ]}}}",
-         "line 3: no valid JSON"},
+         "line 3: invalid JSON"},
         {"{\"@\": 0}", "@: the data set holds no labels"},
         {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": {\"@\": 0}}}}}", "a video has no list of frames"},
         {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": {\"frames\": []}, \"v\": {}}}}}", "duplicate"},
@@ -199,16 +199,16 @@ START_TEST(deepfakebench_bad_files)
         {"{\"a\": {\"FF-DF\": 3}}", "a / FF-DF: a label holds no splits"},
         {"{\"a\": {\"FF-DF\": {\"dev\": {}}}}", "a / FF-DF / dev: there is a split"},
         {"{\"a\": {\"FF-DF\": {\"test\": []}}}",
-         "a / FF-DF / test: a split is no object of videos"},
+         "a / FF-DF / test: a split is not an object of videos"},
         {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": []}}}}", "a video has no list of frames"},
         {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": {\"frames\": {}}}}}}",
          "a video has no list of frames"},
-        {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": {\"frames\": [7]}}}}}", "a frame is no text"},
+        {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": {\"frames\": [7]}}}}}", "a frame is not a string"},
         {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": {\"frames\": [\"\"]}}}}}", "empty or too long"},
         {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": {\"label\": \"FF-real\", \"frames\": [\"a\"]}}}}}",
-         "label is another than that it stands under"},
+         "label differs from the label it is listed under"},
         {"{\"a\": {\"FF-DF\": {\"test\": {\"c23\": {}, \"c40\": 1}}}}",
-         "a compression level is no object"},
+         "a compression level is not an object"},
         {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": {\"frames\": [\"no/0.png\"]}}}}}",
          "has frames of none of the 1 videos expected"},
         {"{\"a\": {\"FF-DF\": {\"test\": {\"v\": {\"frames\": [\"a/000.png\"]}}},"

@@ -1,6 +1,6 @@
 /*
- * sets.c - see sets.h: the table of kinds, what their readers share (sources, videos, folders), and
- * what is checked of all sets.
+ * sets.c - see sets.h: the table of kinds, code shared by their readers (sources, videos, folders),
+ * and checks of all sets.
  */
 #include "data/sets/sets.h"
 
@@ -90,7 +90,7 @@ static int compare_items(const void *a, const void *b)
     return data_path_compare(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Folders are often read in order already: then nothing is to be done. */
+/* Folders are often read in order; then there is nothing to do. */
 static void sort_by_numbers(const char **items, size_t count)
 {
     size_t sorted = 1;
@@ -122,7 +122,7 @@ void data_sets_warn(DataSetsBuilder *builder, const char *format, ...)
         sets->warnings[sets->warning_count++] = copy;
 }
 
-/* Names become files: SOURCE.txt. */
+/* True if the name is valid as a file name: SOURCE.txt. */
 static bool is_file_name(const char *name)
 {
     if (name[0] == '\0' || name[0] == '.' || strlen(name) > 200)
@@ -153,7 +153,7 @@ Status data_sets_source(DataSetsBuilder *builder, DataSplit split, const char *n
         return STATUS_OK;
     if (!is_file_name(name))
         return error_set(error, STATUS_FAILED,
-                         "%s: a list cannot be called so; rename the source (no slash, control "
+                         "%s: invalid list name; rename the source (no slash, control "
                          "character, leading dot or blank)",
                          name);
     TRY(mem_grow(&sets->sources, sets->count + 1, &sets->capacity, sizeof *sets->sources, WHAT,
@@ -166,16 +166,16 @@ Status data_sets_source(DataSetsBuilder *builder, DataSplit split, const char *n
     return STATUS_OK;
 }
 
-/* STATUS_INTERRUPTED once options->stop says so: for every loop over names. */
+/* Returns STATUS_INTERRUPTED once *options->stop is set; called in every loop over names. */
 static Status check_stop(const DataSetsBuilder *builder, Error *error)
 {
     if (!builder->options->stop || !*builder->options->stop)
         return STATUS_OK;
-    return error_set(error, STATUS_INTERRUPTED, "%s: stopped while it was read; start again",
+    return error_set(error, STATUS_INTERRUPTED, "%s: interrupted while reading; start again",
                      builder->options->root);
 }
 
-/* Copies the frames that --frames keeps into the pool; NULL and the error filled without memory. */
+/* Copies the frames that --frames keeps into the pool; NULL with *error set when out of memory. */
 static const char **keep_frames(DataSetsBuilder *builder, const char *video, const char **frames,
                                 int count, int kept, Error *error)
 {
@@ -201,7 +201,7 @@ Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, 
     for (size_t i = 0; i < count; i++)
         if (strpbrk(frames[i], "\n\r"))
             return error_set(error, STATUS_FAILED,
-                             "%s: a path with a line end in it cannot stand in a list; rename the "
+                             "%s: a path containing a newline cannot be listed; rename the "
                              "file or its folder",
                              frames[i]);
     TRY(mem_grow(&into->videos, into->count + 1, &into->capacity, sizeof *into->videos, WHAT,
@@ -220,7 +220,7 @@ Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, 
     return STATUS_OK;
 }
 
-/* Turns the names in `folder` into paths, in the same array. */
+/* Converts the names in `folder` to paths, in the same array. */
 static Status make_paths(DataListing *listing, const char *folder, Error *error)
 {
     const size_t length = strlen(folder);
@@ -239,7 +239,7 @@ static Status make_paths(DataListing *listing, const char *folder, Error *error)
     return STATUS_OK;
 }
 
-/* Counts what the listing of `folder` has in addition to images and folders as passed over. */
+/* Counts all but images and folders of the listing as skipped. */
 static Status count_skipped(DataSetsBuilder *builder, const char *folder,
                             const DataListing *listing, Error *error)
 {
@@ -252,7 +252,7 @@ static Status count_skipped(DataSetsBuilder *builder, const char *folder,
 }
 
 /*
- * Adds a video whose frames are the images of `folder`, which was read; their names in *listing
+ * Adds a video whose frames are the images of `folder`, already read; their names in *listing
  * become paths.
  */
 static Status add_listed(DataSetsBuilder *builder, int source, const char *name, const char *folder,
@@ -306,33 +306,33 @@ Status data_sets_split(const DataSetsBuilder *builder, DataSplit *split, Error *
             *split = (DataSplit)i;
             return STATUS_OK;
         }
-    return error_set(error, STATUS_USAGE, "--split %s: no such split; use train, val or test",
+    return error_set(error, STATUS_USAGE, "--split %s: unknown split; use train, val or test",
                      name);
 }
 
 Status data_sets_wrong_root(const DataSetsBuilder *builder, const char *needs, Error *error)
 {
     return error_set(error, STATUS_FAILED,
-                     "%s: does not hold this data set; --root needs the folder with %s",
+                     "%s: does not contain this data set; --root needs the folder with %s",
                      builder->options->root, needs);
 }
 
 /* ---- folders --------------------------------------------------------------------------------- */
 
-/* A link that leads nowhere: left out, and reported. */
+/* Counts a dangling link, which is skipped and reported. */
 static void count_broken_link(DataSetsBuilder *builder, const char *path)
 {
     if (builder->broken_links++ == 0)
         snprintf(builder->broken_link, sizeof builder->broken_link, "%s", path);
 }
 
-/* Puts one name where it belongs. */
+/* Adds one name to the list of its type. */
 static Status sort_in(DataListing *listing, DataSetsBuilder *builder, const char *folder,
                       const struct dirent *item, Error *error)
 {
     const char *name = item->d_name;
     bool is_folder = item->d_type == DT_DIR, is_file = item->d_type == DT_REG;
-    if (!is_folder && !is_file) { /* a link, or a file system that does not tell */
+    if (!is_folder && !is_file) { /* a link, or a file system that does not report types */
         char path[FILE_PATH_SIZE];
         struct stat facts;
         TRY(file_join(path, folder, name, error));
@@ -422,7 +422,7 @@ Status data_find_folder(char out[FILE_PATH_SIZE], const char *parent, const char
     return status;
 }
 
-/* Whether any of `names` [count] is a folder that can hold the frames of a video. */
+/* True if any of `folders` can hold the frames of a video. */
 static bool has_video_folder(const DataTexts *folders)
 {
     static const char *const OTHERS[] = {"frames", "faces", "crops", "images", "videos"};
@@ -447,7 +447,7 @@ Status data_find_container(DataSetsBuilder *builder, char out[FILE_PATH_SIZE], c
         char folder[FILE_PATH_SIZE];
         TRY(file_join(folder, base, NAMES[i], error));
         if (NAMES[i][0] == '\0')
-            folder[strlen(folder) - 1] = '\0'; /* the slash */
+            folder[strlen(folder) - 1] = '\0'; /* the trailing slash */
         Status status = data_listing_read(&listing, builder, folder, &found, error);
         const bool holds = status == STATUS_OK && found && has_video_folder(&listing.folders);
         if (status == STATUS_OK && listing.videos.count > 0)
@@ -498,9 +498,9 @@ Status data_find_base(char out[FILE_PATH_SIZE], const char *root, const char *co
 
 /* ---- discovery ------------------------------------------------------------------------------- */
 
-enum { MAX_DEPTH = 32 }; /* of folders below the one that was named */
+enum { MAX_DEPTH = 32 }; /* folders below the given one */
 
-/* A folder on the way down from where a walk began: to recognise a loop of symbolic links. */
+/* A folder on the path of the walk, to detect loops of symbolic links. */
 typedef struct Ancestor {
     const struct Ancestor *above; /* NULL at the top */
     dev_t device;
@@ -508,7 +508,7 @@ typedef struct Ancestor {
     int depth; /* 0 at the top */
 } Ancestor;
 
-/* Whether one of the folders above is `here` itself. */
+/* True if one of the folders above is `here` itself. */
 static bool is_loop(const Ancestor *here)
 {
     for (const Ancestor *a = here->above; a; a = a->above)
@@ -521,18 +521,18 @@ typedef struct Discovery {
     DataSetsBuilder *builder;
     int source;
     const DataTexts *except;
-    /* The top is a container: a folder without anything in it is a video without frames. */
+    /* The top is a container: an empty folder in it is a video without frames. */
     bool contained;
-    size_t top;      /* length of the container's path with its slash: names begin there */
+    size_t top;      /* length of the container's path with its slash; names begin there */
     MemPool pool;    /* of `found` */
-    DataTexts found; /* names of the videos that were added */
+    DataTexts found; /* names of the added videos */
     int added;
 } Discovery;
 
 static Status discover_below(Discovery *discovery, const char *folder, const Ancestor *above,
                              Error *error);
 
-/* Goes into every subfolder; masks and landmarks are not among them. */
+/* Visits every subfolder; masks and landmarks are not among them. */
 static Status discover_folders(Discovery *discovery, const char *folder, DataTexts *folders,
                                const Ancestor *here, Error *error)
 {
@@ -545,7 +545,7 @@ static Status discover_folders(Discovery *discovery, const char *folder, DataTex
     return STATUS_OK;
 }
 
-/* Images right in the folder of the source: each is a video by itself. */
+/* Adds the images directly in the source folder; each is its own video. */
 static Status add_images(Discovery *discovery, const char *folder, DataListing *listing,
                          Error *error)
 {
@@ -560,22 +560,22 @@ static Status add_images(Discovery *discovery, const char *folder, DataListing *
         TRY(data_sets_frames(builder, discovery->source, name, &frame, 1, "", error));
         discovery->added++;
     }
-    data_sets_warn(builder, "%s: %zu images lie right in this folder; each counts as a video",
+    data_sets_warn(builder, "%s: %zu images are directly in this folder; each counts as a video",
                    folder, listing->images.count);
     return STATUS_OK;
 }
 
-/* What lies beside the folders of videos: formats that are not read, masks, thumbnails. */
+/* Counts skipped files next to the video folders: unsupported formats, masks, thumbnails. */
 static Status skip_others(Discovery *discovery, const char *folder, DataListing *listing,
                           Error *error)
 {
     DataTexts *others = &listing->others;
-    size_t kept = 0; /* lists of the data set, its documents and videos lie there, too */
+    size_t kept = 0; /* lists, documents and videos of the data set are expected here */
     for (size_t i = 0; i < others->count; i++)
         if (data_path_skip(others->items[i], false) == DATA_SKIP_FORMAT)
             others->items[kept++] = others->items[i];
     others->count = kept;
-    listing->videos.count = 0; /* miss_videos names these */
+    listing->videos.count = 0; /* miss_videos reports these */
     return count_skipped(discovery->builder, folder, listing, error);
 }
 
@@ -588,9 +588,10 @@ static Status discover_below(Discovery *discovery, const char *folder, const Anc
                          folder, strerror(errno));
     const Ancestor here = {above, facts.st_dev, facts.st_ino, above ? above->depth + 1 : 0};
     if (here.depth > MAX_DEPTH)
-        return error_set(error, STATUS_FAILED,
-                         "%.200s...: folders lie more than %d deep; name the folder of the frames",
-                         folder, MAX_DEPTH);
+        return error_set(
+            error, STATUS_FAILED,
+            "%.200s...: folders are nested more than %d deep; name the folder of the frames",
+            folder, MAX_DEPTH);
     if (is_loop(&here))
         return STATUS_OK;
     const char *name = strlen(folder) >= discovery->top ? folder + discovery->top : ".";
@@ -616,7 +617,7 @@ static Status discover_below(Discovery *discovery, const char *folder, const Anc
     return status;
 }
 
-/* Video files of `folder` without frames are missing videos. */
+/* Adds the video files of `folder` without frames as missing videos. */
 static Status miss_videos(Discovery *discovery, const char *folder, Error *error)
 {
     DataListing listing;
@@ -662,7 +663,7 @@ Status data_sets_discover(DataSetsBuilder *builder, int source, const char *base
     return status;
 }
 
-/* ---- what is checked of every set ------------------------------------------------------------ */
+/* ---- checks of every set --------------------------------------------------------------------- */
 
 static int compare_sources(const void *a, const void *b)
 {
@@ -681,10 +682,7 @@ static int compare_videos(const void *a, const void *b)
     return strcmp(left->frames[0], right->frames[0]);
 }
 
-/*
- * Sorts the videos of a source; one that is named again, with the same frames, is dropped. Returns
- * how many.
- */
+/* Sorts the videos of a source and drops duplicates with the same frames; returns their number. */
 static int sort_videos(DataSetsSource *source)
 {
     if (source->count == 0)
@@ -702,10 +700,10 @@ static int sort_videos(DataSetsSource *source)
     return dropped;
 }
 
-/* The folder of a video's first frame, and where it is used. */
+/* The folder of a video's first frame, and its use. */
 typedef struct Folder {
     const char *frame;
-    size_t length; /* of its folder */
+    size_t length; /* length of its folder */
     DataSplit split;
     int label;
 } Folder;
@@ -718,8 +716,8 @@ static int compare_folders(const void *a, const void *b)
 }
 
 /*
- * All videos that were found by their folders, sorted, in memory the caller frees; NULL and the
- * error filled.
+ * All found videos, sorted by their folders, in memory that the caller frees; NULL with *error set
+ * when out of memory.
  */
 static Folder *sort_folders(const DataSets *sets, size_t *count, Error *error)
 {
@@ -743,7 +741,7 @@ static Folder *sort_folders(const DataSets *sets, size_t *count, Error *error)
     return folders;
 }
 
-/* One label for a folder; and how many folders are in two splits. */
+/* Checks that a folder has one label, and warns of folders in two splits. */
 static Status compare_splits(DataSetsBuilder *builder, Error *error)
 {
     size_t count;
@@ -772,8 +770,8 @@ static Status compare_splits(DataSetsBuilder *builder, Error *error)
         for (int b = a + 1; b < DATA_SPLITS; b++)
             if (shared[a][b] > 0)
                 data_sets_warn(builder,
-                               "%s and %s share %d videos: numbers on %s say nothing about a "
-                               "model that saw %s",
+                               "%s and %s share %d videos: results on %s are not valid for a "
+                               "model trained on %s",
                                data_split_names[a], data_split_names[b], shared[a][b],
                                data_split_names[b], data_split_names[a]);
     return status;
@@ -795,7 +793,7 @@ static void warn_one_class(DataSetsBuilder *builder)
     }
 }
 
-/* What no reader looks at by itself: no frames at all, order, labels, shared videos. */
+/* Checks that no reader does itself: no frames at all, order, labels, shared videos. */
 static Status check_sets(DataSetsBuilder *builder, Error *error)
 {
     DataSets *sets = builder->sets;
@@ -818,8 +816,8 @@ static Status check_sets(DataSetsBuilder *builder, Error *error)
     if (found == 0 && builder->videos[0])
         return error_set(
             error, STATUS_FAILED,
-            "%s: holds videos, no frames; extract the frames and crop the faces first, for "
-            "example with DeepfakeBench's preprocessing, into a folder frames/VIDEO beside it",
+            "%s: has videos but no frames; extract the frames and crop the faces first, for "
+            "example with DeepfakeBench's preprocessing, into a folder frames/VIDEO next to it",
             builder->videos);
     if (found == 0)
         return error_set(
@@ -829,15 +827,15 @@ static Status check_sets(DataSetsBuilder *builder, Error *error)
             builder->options->root, expected, builder->options->file ? " and --replace" : "");
     if (builder->videos[0])
         data_sets_warn(builder,
-                       "%s: holds videos, no frames; extract and crop them to use these, too",
+                       "%s: has videos but no frames; extract and crop them to use these, too",
                        builder->videos);
     for (int i = 0; i < builder->skipped.count; i++) {
         char text[ERROR_DETAIL_SIZE];
         data_skipped_describe(&builder->skipped.items[i], text, sizeof text);
-        data_sets_warn(builder, "passed over: %s", text);
+        data_sets_warn(builder, "skipped: %s", text);
     }
     if (builder->broken_links > 0)
-        data_sets_warn(builder, "%d frames are links to nothing and were left out, the first: %s",
+        data_sets_warn(builder, "%d frames are dangling links and were skipped, the first: %s",
                        builder->broken_links, builder->broken_link);
     qsort(sets->sources, sets->count, sizeof *sets->sources, compare_sources);
     TRY(compare_splits(builder, error));
@@ -861,7 +859,7 @@ Status data_sets_read(DataSets *sets, const DataSetsKind *kind, const DataSetsOp
                            options->root, strerror(errno));
     else if (!file_is_folder(resolved))
         status =
-            error_set(error, STATUS_FAILED, "%s: is no folder; --root needs one", options->root);
+            error_set(error, STATUS_FAILED, "%s: is not a folder; --root needs one", options->root);
     if (status != STATUS_OK)
         goto done;
     snprintf(builder.root, sizeof builder.root, "%s", resolved);

@@ -1,6 +1,6 @@
 /*
- * sets_celeb.c - data sets that are told by their folders: Celeb-DF-v2, UADFV, FFIW-10K, and
- * folders of one's own.
+ * sets_celeb.c - data sets defined by their folders: Celeb-DF-v2, UADFV, FFIW-10K, and custom
+ * folders.
  */
 #include "data/sets/sets_build_private.h"
 #include "data/sets/sets_text_private.h"
@@ -22,11 +22,11 @@ typedef struct Celeb {
     DataSetsBuilder *builder;
     const char *list;
     char containers[CELEB_SOURCES][FILE_PATH_SIZE];
-    int sources[CELEB_SOURCES];      /* of the test split */
-    DataTexts tested[CELEB_SOURCES]; /* names in the list */
+    int sources[CELEB_SOURCES];      /* sources of the test split */
+    DataTexts tested[CELEB_SOURCES]; /* names in the test list */
 } Celeb;
 
-/* List_of_testing_videos.txt: in --splits, else beside the folders. */
+/* Finds List_of_testing_videos.txt: in --splits, else next to the folders. */
 static Status find_celeb_list(const DataSetsBuilder *builder, const char *base,
                               char path[FILE_PATH_SIZE], Error *error)
 {
@@ -39,7 +39,7 @@ static Status find_celeb_list(const DataSetsBuilder *builder, const char *base,
         return STATUS_OK;
     return error_set(
         error, STATUS_FAILED,
-        "%s: %s is not there; it comes with Celeb-DF-v2 "
+        "%s: %s not found; it comes with Celeb-DF-v2 "
         "(github.com/yuezunli/celeb-deepfakeforensics): put it there, or name its folder "
         "with --splits",
         given ? given : base, NAME);
@@ -53,11 +53,11 @@ static Status bad_celeb_line(const Celeb *celeb, int line, const char *text, Err
                      celeb->list, line, text);
 }
 
-/* One line: "1 FOLDER/NAME.mp4", where 1 is REAL. */
+/* Reads one line: "1 FOLDER/NAME.mp4"; 1 means REAL. */
 static Status read_celeb_line(Celeb *celeb, char *text, int line, Error *error)
 {
     const int real = text[0] == '1';
-    for (char *c = text; *c; c++) /* lists that were made on Windows */
+    for (char *c = text; *c; c++) /* lists made on Windows */
         *c = (char)(*c == '\\' ? '/' : *c);
     const char *path = text + 1 + strspn(text + 1, " \t");
     const char *name = file_name(path);
@@ -99,7 +99,7 @@ static Status read_celeb_list(Celeb *celeb, Error *error)
     return status;
 }
 
-/* Everything that is not in the test is train. */
+/* All videos that are not in the test list are training videos. */
 static Status read_celeb_rest(Celeb *celeb, const char *base, Error *error)
 {
     for (int s = 0; s < CELEB_SOURCES; s++) {
@@ -108,7 +108,7 @@ static Status read_celeb_rest(Celeb *celeb, const char *base, Error *error)
         int source;
         TRY(data_find_folder(folder, base, CELEB[s].name, error));
         if (folder[0] == '\0') {
-            data_sets_warn(celeb->builder, "%s: there is no such folder", CELEB[s].name);
+            data_sets_warn(celeb->builder, "%s: the folder does not exist", CELEB[s].name);
             continue;
         }
         if (tested->count > 0)
@@ -171,7 +171,7 @@ Status data_sets_uadfv(DataSetsBuilder *builder, Error *error)
         int source;
         TRY(data_find_folder(folder, base, SOURCES[label], error));
         if (folder[0] == '\0') {
-            data_sets_warn(builder, "%s: there is no such folder", SOURCES[label]);
+            data_sets_warn(builder, "%s: the folder does not exist", SOURCES[label]);
             continue;
         }
         TRY(data_sets_source(builder, split, SOURCES[label], label, &source, error));
@@ -183,7 +183,7 @@ Status data_sets_uadfv(DataSetsBuilder *builder, Error *error)
 
 /* ---- FFIW-10K -------------------------------------------------------------------------------- */
 
-/* source/SPLIT and target/SPLIT below one root. */
+/* Reads source/SPLIT and target/SPLIT below one root. */
 static Status read_ffiw(DataSetsBuilder *builder, const char *base, bool *any, Error *error)
 {
     static const char *const FOLDERS[] = {"source", "target"}, *const NAMES[] = {"real", "fake"};
@@ -219,28 +219,31 @@ Status data_sets_ffiw(DataSetsBuilder *builder, Error *error)
     return STATUS_OK;
 }
 
-/* ---- folders of one's own -------------------------------------------------------------------- */
+/* ---- custom folders -------------------------------------------------------------------------- */
 
-/* One source folder. Its list is called by its path below the root, with '_' for each slash. */
+/*
+ * Reads one source folder. Its list is named after its path below the root, with '_' for each
+ * slash.
+ */
 static Status read_own_folder(DataSetsBuilder *builder, DataSplit split, const char *written,
                               int label, Error *error)
 {
-    char name[FILE_PATH_SIZE], folder[FILE_PATH_SIZE], called[FILE_PATH_SIZE];
+    char name[FILE_PATH_SIZE], folder[FILE_PATH_SIZE], list_name[FILE_PATH_SIZE];
     TRY(file_join(name, written, "", error)); /* checks the length */
     for (size_t length = strlen(name); length > 1 && name[length - 1] == '/'; length--)
         name[length - 1] = '\0'; /* as shells complete it */
     TRY(file_join(folder, builder->root, name, error));
     if (!file_is_folder(folder))
         return error_set(error, STATUS_FAILED,
-                         "%s: there is no such folder; name a source below --root", folder);
+                         "%s: the folder does not exist; name a source below --root", folder);
     const char *own = name[0] == '/' ? file_name(name) : name;
     while (strncmp(own, "./", 2) == 0)
         own += 2;
-    memcpy(called, own, strlen(own) + 1);
-    for (char *c = called; *c; c++)
+    memcpy(list_name, own, strlen(own) + 1);
+    for (char *c = list_name; *c; c++)
         *c = (char)(*c == '/' ? '_' : *c);
     int source, added;
-    TRY(data_sets_source(builder, split, called, label, &source, error));
+    TRY(data_sets_source(builder, split, list_name, label, &source, error));
     if (builder->sets->sources[source].count > 0)
         return error_set(error, STATUS_USAGE, "%s: the source is named twice; name it once", name);
     TRY(data_sets_discover(builder, source, folder, NULL, &added, error));
@@ -249,10 +252,7 @@ static Status read_own_folder(DataSetsBuilder *builder, DataSplit split, const c
     return STATUS_OK;
 }
 
-/*
- * Every folder below the root whose name says whether it is real or fake, or was named, is a
- * source.
- */
+/* Reads every folder below the root as a source, if its name has a word for real or fake. */
 static Status read_all_folders(DataSetsBuilder *builder, DataSplit split, Error *error)
 {
     DataListing listing;

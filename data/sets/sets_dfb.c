@@ -1,10 +1,10 @@
 /*
- * sets_dfb.c - DeepfakeBench's files of one data set each: {name: {label: {split: {[compression:]
+ * sets_dfb.c - DeepfakeBench's JSON files, one per data set: {name: {label: {split: {[compression:]
  * {video: {"label": label, "frames": [path...], "masks": [...]}}}}}}.
  *
- * Paths in released files have backslashes and begin where their authors' data lay: --replace and
- * --root say where they are here. A video's frames are compared with what its folder holds, which
- * is read once.
+ * Paths in released files have backslashes and start in their authors' folders: --replace and
+ * --root map them to local ones. A video's frames are compared with the contents of its folder,
+ * which is read once.
  */
 #include "data/sets/sets_build_private.h"
 #include "data/sets/sets_text_private.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The label dictionary of DeepfakeBench's configuration, whole. */
+/* The complete label dictionary of DeepfakeBench's configuration. */
 static const struct {
     const char *name;
     int label;
@@ -31,14 +31,14 @@ typedef struct Bench {
     DataSetsBuilder *builder;
     DataJson *json;
     const char *file;
-    char at[600];                /* where in the file: "FF-DF / FF-real / train" */
+    char at[600];                /* position in the file: "FF-DF / FF-real / train" */
     bool has_levels;             /* the file has compression levels */
-    char folder[FILE_PATH_SIZE]; /* read last, with its slash */
-    DataListing listing;         /* of it: images sorted bytewise */
-    const char **frames;         /* [capacity] of one video: scratch, the texts are in `scratch` */
+    char folder[FILE_PATH_SIZE]; /* the last folder read, with its slash */
+    DataListing listing;         /* its contents: images sorted bytewise */
+    const char **frames;         /* [capacity] frames of one video; their text is in `scratch` */
     size_t capacity;
     MemPool scratch;
-    long long lost; /* frames that are named but not there, of videos that are */
+    long long lost; /* missing frames of videos that have others */
     int lost_videos;
 } Bench;
 
@@ -49,7 +49,7 @@ static Status other_shape(const Bench *bench, const char *what, Error *error)
                      bench->at, what);
 }
 
-/* 0, 1, or -1 for a name that is not in the dictionary and was not named by --real or --fake. */
+/* 0, 1, or -1 for a name that is neither in the dictionary nor set by --real or --fake. */
 static int find_label(const Bench *bench, const char *name)
 {
     const DataSetsOptions *options = bench->builder->options;
@@ -106,16 +106,15 @@ static Status check_rules(const DataSetsOptions *options, Error *error)
         const char *equals = strchr(options->replace[i], '=');
         if (!equals || equals == options->replace[i] ||
             equals - options->replace[i] >= FILE_PATH_SIZE)
-            return error_set(
-                error, STATUS_USAGE,
-                "--replace %.200s: is not of the form OLD=NEW; give the beginning of the "
-                "paths in the file, and what stands in its place here",
-                options->replace[i]);
+            return error_set(error, STATUS_USAGE,
+                             "--replace %.200s: is not of the form OLD=NEW; give the prefix of the "
+                             "paths in the file and its local replacement",
+                             options->replace[i]);
     }
     return STATUS_OK;
 }
 
-/* The absolute path of a frame as the file names it: slashes, prefix, root; "./" dropped. */
+/* Makes the absolute path of a frame: slashes, prefix, root; "./" dropped. */
 static Status make_path(const Bench *bench, const char *text, char path[FILE_PATH_SIZE],
                         Error *error)
 {
@@ -131,7 +130,7 @@ static Status make_path(const Bench *bench, const char *text, char path[FILE_PAT
     return file_join(path, bench->builder->root, path + skip, error);
 }
 
-/* Whether the frame is there; reads its folder unless it is the one read last. */
+/* Sets *there if the frame exists; reads its folder unless it was the last one. */
 static Status frame_exists(Bench *bench, const char *path, bool *there, Error *error)
 {
     const char *name = file_name(path);
@@ -153,7 +152,7 @@ static Status frame_exists(Bench *bench, const char *path, bool *there, Error *e
 
 /* ---- videos ---------------------------------------------------------------------------------- */
 
-/* Collects the frames of a video that are there in bench->frames [*count]. */
+/* Collects the existing frames of a video in bench->frames [*count]. */
 static Status collect_frames(Bench *bench, const json_t *frames, size_t *count, Error *error)
 {
     const size_t named = json_array_size(frames);
@@ -165,7 +164,7 @@ static Status collect_frames(Bench *bench, const json_t *frames, size_t *count, 
         char path[FILE_PATH_SIZE];
         bool there;
         if (!text)
-            return other_shape(bench, "a frame is no text", error);
+            return other_shape(bench, "a frame is not a string", error);
         TRY(make_path(bench, text, path, error));
         TRY(frame_exists(bench, path, &there, error));
         if (!there)
@@ -190,7 +189,8 @@ static Status add_video(Bench *bench, int source, const char *label, const char 
     if (!json_is_array(frames))
         return other_shape(bench, "a video has no list of frames", error);
     if (own && (!json_is_string(own) || strcmp(json_string_value(own), label) != 0))
-        return other_shape(bench, "a video's label is another than that it stands under", error);
+        return other_shape(bench, "a video's label differs from the label it is listed under",
+                           error);
     size_t count;
     Status status = collect_frames(bench, frames, &count, error);
     if (status == STATUS_OK)
@@ -227,8 +227,8 @@ static bool is_level(const char *name)
 }
 
 /*
- * Whether the members of a split are compression levels, not videos. Lists their names in `levels`
- * [size].
+ * Sets *any if the members of a split are compression levels, not videos; writes their names to
+ * levels [size].
  */
 static Status find_levels(Bench *bench, const json_t *split, char *levels, size_t size, bool *any,
                           Error *error)
@@ -247,14 +247,14 @@ static Status find_levels(Bench *bench, const json_t *split, char *levels, size_
     json_object_foreach((json_t *)split, name, node)
     {
         if (*any && !json_is_object(node))
-            return other_shape(bench, "a compression level is no object", error);
+            return other_shape(bench, "a compression level is not an object", error);
         if (strlen(levels) + strlen(name) + 3 < size)
             strcat(strcat(levels, levels[0] ? ", " : ""), name);
     }
     return STATUS_OK;
 }
 
-/* The name of the level that is asked for: --compression, else the only one, else c23. */
+/* The name of the requested level: --compression, else the only one, else c23. */
 static const char *choose_level(const Bench *bench, const json_t *split)
 {
     const char *wanted = bench->builder->options->compression;
@@ -277,7 +277,7 @@ static Status read_split(Bench *bench, const char *label, int value, const char 
     const json_t *videos;
     TRY(data_json_value(bench->json, node, &videos, error));
     if (!json_is_object(videos))
-        return other_shape(bench, "a split is no object of videos", error);
+        return other_shape(bench, "a split is not an object of videos", error);
     char levels[200];
     bool any;
     TRY(find_levels(bench, videos, levels, sizeof levels, &any, error));
@@ -305,7 +305,7 @@ static Status read_label(Bench *bench, const char *set, const char *label, const
     if (number < 0)
         return error_set(
             error, STATUS_FAILED,
-            "%s: %s: the label %s is not in DeepfakeBench's dictionary; say what it is with "
+            "%s: %s: the label %s is not in DeepfakeBench's dictionary; define it with "
             "--real %s or --fake %s",
             bench->file, set, label, label, label);
     snprintf(bench->at, sizeof bench->at, "%.200s / %.200s", set, label);
@@ -357,9 +357,9 @@ Status data_sets_deepfakebench(DataSetsBuilder *builder, Error *error)
     status = read_document(bench, error);
     if (status == STATUS_OK && builder->options->compression && !bench->has_levels)
         status = error_set(error, STATUS_FAILED,
-                           "%s: has no compression levels; leave --compression out", file);
+                           "%s: has no compression levels; remove --compression", file);
     if (bench->lost > 0)
-        data_sets_warn(builder, "%lld frames of %d videos are named in the file but are not there",
+        data_sets_warn(builder, "%lld frames of %d videos are named in the file but do not exist",
                        bench->lost, bench->lost_videos);
     data_listing_free(&bench->listing);
     mem_pool_free(&bench->scratch);

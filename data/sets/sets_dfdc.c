@@ -30,7 +30,7 @@ static bool read_stem(char stem[FILE_PATH_SIZE], const char *path)
     return true;
 }
 
-/* 0 real, 1 fake, -1 another word. */
+/* 0 real, 1 fake, -1 anything else. */
 static int read_label(const json_t *label)
 {
     const char *text = json_string_value(label);
@@ -64,8 +64,8 @@ static Status read_split(const char *path, const char *key, const json_t *value,
 }
 
 /*
- * The label of an entry: "label": "FAKE", or "is_fake": 1; -1 without either, or if they contradict
- * each other.
+ * The label of an entry: "label": "FAKE", or "is_fake": 1; -1 without either, or if they are
+ * contradictory.
  */
 static int read_entry_label(const json_t *entry)
 {
@@ -85,8 +85,8 @@ static int read_entry_label(const json_t *entry)
 }
 
 /*
- * The videos of one part: {"x.mp4": {"label": "FAKE", "split": "train", "original": "y.mp4"}}; of
- * the test: {"x.mp4": {"is_fake": 1, ...}}. Without "split" they belong to `usual`.
+ * Adds the videos of one part: {"x.mp4": {"label": "FAKE", "split": "train", "original": "y.mp4"}};
+ * of the test: {"x.mp4": {"is_fake": 1, ...}}. Without "split" they belong to `usual`.
  */
 static Status read_metadata(DataSetsBuilder *builder, const char *part, const char *path,
                             const json_t *document, DataSplit usual, Error *error)
@@ -96,19 +96,19 @@ static Status read_metadata(DataSetsBuilder *builder, const char *part, const ch
     json_t *entry;
     if (!json_is_object(document))
         return error_set(error, STATUS_FAILED,
-                         "%s: is no object of videos; use the file that comes with DFDC", path);
+                         "%s: is not an object of videos; use the file that comes with DFDC", path);
     TRY(data_find_container(builder, container, part, error));
     json_object_foreach((json_t *)document, key, entry)
     {
         const int label = read_entry_label(entry);
         DataSplit split = json_object_get(entry, "is_fake") && usual == DATA_TRAIN
-                              ? DATA_TEST /* the test's file, in a root that is the test alone */
+                              ? DATA_TEST /* the test's file, in a root that has only the test */
                               : usual;
         int source;
         if (label < 0)
             return bad_entry(path, key, "has no label REAL or FAKE, and no is_fake 0 or 1", error);
         if (!read_stem(stem, key))
-            return bad_entry(path, key, "is no name of a video", error);
+            return bad_entry(path, key, "is not the name of a video", error);
         if (json_object_get(entry, "split"))
             TRY(read_split(path, key, json_object_get(entry, "split"), &split, error));
         TRY(data_sets_source(builder, split, NAMES[label], label, &source, error));
@@ -117,7 +117,7 @@ static Status read_metadata(DataSetsBuilder *builder, const char *part, const ch
     return STATUS_OK;
 }
 
-/* metadata.json of `folder`, if there is one. */
+/* Reads metadata.json of `folder`, if it exists. */
 static Status read_part(DataSetsBuilder *builder, const char *folder, DataSplit usual, bool *found,
                         Error *error)
 {
@@ -133,7 +133,7 @@ static Status read_part(DataSetsBuilder *builder, const char *folder, DataSplit 
     return status;
 }
 
-/* Folders of the other splits, and of frames: no part of train lies in them. */
+/* True for folders of other splits and of frames, which contain no part of train. */
 static bool is_other(const char *name)
 {
     static const char *const OTHERS[] = {"test", "validation", "val", "frames", "videos"};
@@ -143,7 +143,7 @@ static bool is_other(const char *name)
     return false;
 }
 
-/* Reads metadata.json of `folder`, or looks for parts below it. */
+/* Reads metadata.json of `folder`, or searches for parts below it. */
 static Status read_parts(DataSetsBuilder *builder, const char *folder, int depth, int *parts,
                          Error *error)
 {
@@ -171,7 +171,7 @@ static Status read_parts(DataSetsBuilder *builder, const char *folder, int depth
 
 enum { MAX_COLUMNS = 16 };
 
-/* Which columns are called filename and label. */
+/* Finds the columns named filename and label. */
 static Status read_header(const char *path, char *line, int columns[2], Error *error)
 {
     static const char *const TITLES[] = {"filename", "label"};
@@ -199,11 +199,11 @@ static Status read_row(DataSetsBuilder *builder, DataSplit split, const char *pa
     const char *problem = NULL;
     int label = -1, source;
     if (count < 0)
-        problem = "a quote does not close, or text stands behind one";
+        problem = "a quote is unterminated, or text follows a closing quote";
     else if (columns[0] >= count || columns[1] >= count)
         problem = "has too few columns";
     else if (!read_stem(stem, fields[columns[0]]))
-        problem = "the filename is no name of a video";
+        problem = "the filename is not the name of a video";
     else if (strcmp(fields[columns[1]], "0") == 0 || strcasecmp(fields[columns[1]], "real") == 0)
         label = 0;
     else if (strcmp(fields[columns[1]], "1") == 0 || strcasecmp(fields[columns[1]], "fake") == 0)
@@ -217,7 +217,7 @@ static Status read_row(DataSetsBuilder *builder, DataSplit split, const char *pa
     return data_sets_contained(builder, source, container, stem, error);
 }
 
-/* labels.csv of `folder`, if there is one. */
+/* Reads labels.csv of `folder`, if it exists. */
 static Status read_table(DataSetsBuilder *builder, const char *folder, DataSplit split, bool *found,
                          Error *error)
 {
@@ -237,7 +237,9 @@ static Status read_table(DataSetsBuilder *builder, const char *folder, DataSplit
     return status;
 }
 
-/* A split in a folder of one of `names` (NULL ends): labels.csv, else metadata.json. */
+/*
+ * Reads a split from a folder of one of `names` (NULL-terminated): labels.csv, else metadata.json.
+ */
 static Status read_folder(DataSetsBuilder *builder, const char *base, const char *const *names,
                           DataSplit split, bool *found, Error *error)
 {
@@ -251,8 +253,8 @@ static Status read_folder(DataSetsBuilder *builder, const char *base, const char
             TRY(read_part(builder, folder, split, found, error));
         if (!*found)
             data_sets_warn(builder,
-                           "%s: has neither labels.csv nor metadata.json, so that its "
-                           "videos have no labels; put the file there that comes with DFDC",
+                           "%s: has neither labels.csv nor metadata.json, so its "
+                           "videos have no labels; copy the file that comes with DFDC there",
                            folder);
     }
     return STATUS_OK;
@@ -265,7 +267,7 @@ Status data_sets_dfdc(DataSetsBuilder *builder, Error *error)
     char base[FILE_PATH_SIZE];
     int parts = 0;
     bool validation = false, test = false;
-    TRY(file_join(base, builder->root, "DFDC", error)); /* the root may be the folder above */
+    TRY(file_join(base, builder->root, "DFDC", error)); /* the root may be the parent folder */
     if (!file_is_folder(base))
         TRY(file_join(base, builder->root, "", error));
     TRY(read_parts(builder, base, 3, &parts, error));
@@ -288,15 +290,15 @@ Status data_sets_dfdc(DataSetsBuilder *builder, Error *error)
 /* ---- the preview ----------------------------------------------------------------------------- */
 
 /*
- * Where the frames of METHOD/.../NAME.mp4 are: METHOD/frames/NAME, .../frames/NAME or .../NAME; ""
- * if nowhere.
+ * Finds the frames of METHOD/.../NAME.mp4: METHOD/frames/NAME, .../frames/NAME or .../NAME; "" if
+ * there are none.
  */
 static Status find_preview(const char *base, const char *key, const char *stem,
                            char folder[FILE_PATH_SIZE], Error *error)
 {
     const size_t method = strcspn(key, "/"), parent = (size_t)(file_name(key) - key);
     const struct {
-        size_t length; /* of the key's beginning */
+        size_t length; /* length of the key's prefix */
         const char *middle;
     } CANDIDATES[] = {{method, "/frames/"}, {parent, "frames/"}, {parent, ""}};
     for (int i = 0; i < 3; i++) {
@@ -311,7 +313,7 @@ static Status find_preview(const char *base, const char *key, const char *stem,
     return STATUS_OK;
 }
 
-/* One entry: "method_A/.../x.mp4": {"label": "fake", "set": "train", ...}. */
+/* Reads one entry: "method_A/.../x.mp4": {"label": "fake", "set": "train", ...}. */
 static Status read_preview(DataSetsBuilder *builder, const char *base, const char *path,
                            const char *key, const json_t *entry, Error *error)
 {
@@ -325,8 +327,7 @@ static Status read_preview(DataSetsBuilder *builder, const char *base, const cha
         s++;
     char stem[FILE_PATH_SIZE], folder[FILE_PATH_SIZE];
     if (s == 3 || strstr(key, "..") || !read_stem(stem, key))
-        return bad_entry(path, key, "lies in none of original_videos, method_A and method_B",
-                         error);
+        return bad_entry(path, key, "is in none of original_videos, method_A and method_B", error);
     const json_t *label = json_object_get(entry, "label");
     if (read_label(label) < 0)
         return bad_entry(path, key, "has no label real or fake", error);
@@ -342,7 +343,7 @@ static Status read_preview(DataSetsBuilder *builder, const char *base, const cha
     return data_sets_video(builder, source, stem, folder[0] ? folder : NULL, error);
 }
 
-/* Remembers videos that stand where frames should. */
+/* Records that there are videos where frames are expected. */
 static Status note_videos(DataSetsBuilder *builder, const char *base, const char *key, Error *error)
 {
     char path[FILE_PATH_SIZE];
@@ -369,9 +370,9 @@ Status data_sets_dfdcp(DataSetsBuilder *builder, Error *error)
     TRY(data_json_read(path, &document, error));
     Status status = STATUS_OK;
     if (!json_is_object(document))
-        status = error_set(error, STATUS_FAILED,
-                           "%s: is no object of videos; use the file that comes with the data set",
-                           path);
+        status = error_set(
+            error, STATUS_FAILED,
+            "%s: is not an object of videos; use the file that comes with the data set", path);
     const char *key;
     json_t *entry;
     json_object_foreach(document, key, entry)

@@ -1,9 +1,9 @@
 /*
- * sets_ff.c - FaceForensics++ and DeepFakeDetection, which share one tree of folders.
+ * sets_ff.c - FaceForensics++ and DeepFakeDetection, which share one folder tree.
  *
  * Original layout: original_sequences/youtube/c23/frames/071,
  * manipulated_sequences/Deepfakes/c23/frames/071_054. Reference layout: real/071, DF/071_054. The
- * official splits are pairs of originals: a pair (a, b) stands for the reals a and b and, of each
+ * official splits are pairs of originals: a pair (a, b) means the reals a and b and, for each
  * method, the fakes a_b and b_a.
  */
 #include "data/sets/sets_build_private.h"
@@ -15,16 +15,16 @@
 
 static const char PUBLISHED[] = "github.com/ondyari/FaceForensics, folder dataset/splits";
 
-/* Where the data set may lie below the root that was given. */
+/* Folders of the data set below the root. */
 static const char *const BASES[] = {"FaceForensics++", "FaceForensics", "FF++", "FF", NULL};
 static const char *const ORIGINAL[] = {"original_sequences", "manipulated_sequences", NULL};
 
 typedef struct Method {
-    const char *name;   /* of the source, as in the method's own lists */
-    const char *folder; /* in the original layout */
-    const char *other;  /* another name than `name` in the reference layout */
+    const char *name;   /* name of the source, as in the method's own lists */
+    const char *folder; /* folder in the original layout */
+    const char *other;  /* alternative name in the reference layout */
     int label;
-    bool optional; /* not told if it is not there */
+    bool optional; /* not reported if it does not exist */
 } Method;
 
 static const Method METHODS[] = {
@@ -39,7 +39,7 @@ enum { METHOD_COUNT = COUNT_OF(METHODS) };
 
 /* ---- compression ----------------------------------------------------------------------------- */
 
-/* The folder of the compression level below `base`. raw and c0 are two names of one level. */
+/* Finds the folder of the compression level below `base`; raw and c0 are the same level. */
 static Status find_level(DataSetsBuilder *builder, char out[FILE_PATH_SIZE], const char *base,
                          Error *error)
 {
@@ -47,7 +47,7 @@ static Status find_level(DataSetsBuilder *builder, char out[FILE_PATH_SIZE], con
     const bool raw = strcmp(wanted, "raw") == 0 || strcmp(wanted, "c0") == 0;
     if (!raw && strcmp(wanted, "c23") != 0 && strcmp(wanted, "c40") != 0)
         return error_set(error, STATUS_USAGE,
-                         "--compression %s: no such level; use c23, c40 or raw", wanted);
+                         "--compression %s: unknown level; use c23, c40 or raw", wanted);
     const char *other = NULL;
     for (int i = 0; i < DATA_SETS_LEVELS; i++) {
         TRY(file_join(out, base, data_sets_levels[i], error));
@@ -58,13 +58,13 @@ static Status find_level(DataSetsBuilder *builder, char out[FILE_PATH_SIZE], con
         other = data_sets_levels[i];
     }
     return error_set(error, STATUS_FAILED, "%s: has no folder %s; %s%s", base, wanted,
-                     other ? "choose the level that is there: --compression " : "check the folder",
+                     other ? "choose the existing level: --compression " : "check the folder",
                      other ? other : "");
 }
 
 /* ---- splits ---------------------------------------------------------------------------------- */
 
-/* The originals of all splits: to see a video that is in two. */
+/* The originals of all splits, to detect a video in two of them. */
 typedef struct Original {
     const char *name;
     DataSplit split;
@@ -89,14 +89,14 @@ static bool is_video_name(const json_t *name)
     return text && text[0] && text[0] != '.' && strlen(text) < 100 && !strpbrk(text, "/\\\n\r");
 }
 
-/* A list of pairs of two different names. */
+/* Checks that `pairs` is a non-empty list of pairs of two different names. */
 static Status check_pairs(const char *path, const json_t *pairs, Error *error)
 {
     size_t i;
     const json_t *pair;
     if (!json_is_array(pairs) || json_array_size(pairs) == 0)
         return error_set(error, STATUS_FAILED,
-                         "%s: is no list of pairs; use FaceForensics++'s own file (%s)", path,
+                         "%s: is not a list of pairs; use FaceForensics++'s own file (%s)", path,
                          PUBLISHED);
     json_array_foreach(pairs, i, pair)
     {
@@ -104,14 +104,14 @@ static Status check_pairs(const char *path, const json_t *pairs, Error *error)
         if (json_array_size(pair) != 2 || !is_video_name(a) || !is_video_name(b) ||
             json_equal(a, b))
             return error_set(error, STATUS_FAILED,
-                             "%s: entry %zu is no pair of names such as [\"071\", \"054\"]; use "
+                             "%s: entry %zu is not a pair of names such as [\"071\", \"054\"]; use "
                              "FaceForensics++'s own file (%s)",
                              path, i + 1, PUBLISHED);
     }
     return STATUS_OK;
 }
 
-/* Finds train.json, val.json or test.json: in --splits, else beside the data. */
+/* Finds train.json, val.json or test.json: in --splits, else next to the data. */
 static Status find_split(const DataSetsBuilder *builder, const char *base, const char *name,
                          char path[FILE_PATH_SIZE], Error *error)
 {
@@ -130,7 +130,7 @@ static Status find_split(const DataSetsBuilder *builder, const char *base, const
     }
     return error_set(
         error, STATUS_FAILED,
-        "%s: the split file %s is not there; get train.json, val.json and test.json from %s, "
+        "%s: the split file %s is missing; get train.json, val.json and test.json from %s, "
         "and name their folder with --splits",
         given ? given : base, file, PUBLISHED);
 }
@@ -140,7 +140,7 @@ static int compare_originals(const void *a, const void *b)
     return strcmp(((const Original *)a)->name, ((const Original *)b)->name);
 }
 
-/* No original twice: a pair that is in two splits would train on the test. */
+/* Refuses duplicate originals: training on a pair of another split would leak into the test. */
 static Status check_originals(Splits *splits, Error *error)
 {
     for (int i = 0; i < DATA_SPLITS; i++)
@@ -186,7 +186,7 @@ static Status read_splits(DataSetsBuilder *builder, const char *base, Splits *sp
 
 /* ---- FaceForensics++ ------------------------------------------------------------------------- */
 
-/* The folder whose subfolders are the videos of `method`; "" if there is none. */
+/* Finds the folder whose subfolders are the videos of `method`; "" if there is none. */
 static Status find_method(DataSetsBuilder *builder, char container[FILE_PATH_SIZE],
                           const char *base, const Method *method, bool original, bool *there,
                           Error *error)
@@ -212,7 +212,7 @@ static Status find_method(DataSetsBuilder *builder, char container[FILE_PATH_SIZ
     return data_find_container(builder, container, level, error);
 }
 
-/* The videos of one pair: two reals, or two fakes. */
+/* Adds the videos of one pair: two reals, or two fakes. */
 static Status add_pair(DataSetsBuilder *builder, int source, const char *container,
                        const Method *method, const json_t *pair, Error *error)
 {
@@ -243,7 +243,7 @@ static Status add_method(DataSetsBuilder *builder, const char *base, const Metho
             TRY(add_pair(builder, source, container, method, pair, error));
     }
     if (!there)
-        data_sets_warn(builder, "%s (%s): there is no such folder", method->name, method->folder);
+        data_sets_warn(builder, "%s (%s): the folder does not exist", method->name, method->folder);
     return STATUS_OK;
 }
 
@@ -268,7 +268,7 @@ Status data_sets_ff(DataSetsBuilder *builder, Error *error)
         return error_set(
             error, STATUS_FAILED,
             "%s: this layout (SOURCE/VIDEO/FRAME) has no folder of a compression level; "
-            "leave --compression out",
+            "remove --compression",
             base);
     Splits splits = {0};
     Status status = read_splits(builder, base, &splits, error);
@@ -317,7 +317,7 @@ Status data_sets_dfd(DataSetsBuilder *builder, Error *error)
             there = file_is_folder(folder);
         }
         if (!there) {
-            data_sets_warn(builder, "%s: there is no folder of it", SOURCES[i].name);
+            data_sets_warn(builder, "%s: none of its folders exists", SOURCES[i].name);
             continue;
         }
         memcpy(level, folder, strlen(folder) + 1);

@@ -1,6 +1,6 @@
 /*
- * sets_text.c - see sets_text_private.h: the files that come with data sets, as people have them,
- * with byte-order marks, CRLF and quotes.
+ * sets_text.c - see sets_text_private.h: text files in the forms that users have, with byte-order
+ * marks, CRLF and quotes.
  */
 #include "data/sets/sets_text_private.h"
 
@@ -11,7 +11,7 @@
 
 static const size_t MAX_TEXT_SIZE = (size_t)1 << 30;
 
-/* Where the text behind a byte-order mark begins. */
+/* Size of the byte-order mark, 0 if there is none. */
 static size_t mark_size(const char *text, size_t size)
 {
     return size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
@@ -24,7 +24,7 @@ static Status empty_file(const char *path, Error *error)
 
 static Status bad_json(const char *path, int line, const char *reason, Error *error)
 {
-    return error_set(error, STATUS_FAILED, "%s: line %d: no valid JSON (%s); get the file again",
+    return error_set(error, STATUS_FAILED, "%s: line %d: invalid JSON (%s); get the file again",
                      path, line, reason);
 }
 
@@ -54,8 +54,7 @@ Status data_lines_open(DataLines *lines, const char *path, Error *error)
     if (strlen(lines->content) != size) {
         free(lines->content);
         return error_set(error, STATUS_FAILED,
-                         "%s: holds a zero byte: this is no text (UTF-16?); save it as UTF-8",
-                         path);
+                         "%s: has a zero byte: not a text file (UTF-16?); save it as UTF-8", path);
     }
     lines->next = lines->content + mark_size(lines->content, size);
     return STATUS_OK;
@@ -105,12 +104,12 @@ int data_csv_split(char *line, char **fields, int most)
 /* ---- a large JSON file ----------------------------------------------------------------------- */
 
 /*
- * A reference is the object {"@": NUMBER}. No such object of the file's own can be in the outline:
- * it has no object in it, so it has become a chunk itself.
+ * A reference is the object {"@": NUMBER}. The file cannot contain such an object in the outline:
+ * it has no nested object, so it would have become a chunk.
  */
 static const char REFERENCE[] = "@";
 
-/* The outline in the making. */
+/* The outline while it is built. */
 typedef struct Outline {
     char *text; /* [capacity] */
     size_t size, capacity;
@@ -121,13 +120,13 @@ static Status append(Outline *outline, const char *text, size_t size, const char
                      Error *error)
 {
     TRY(mem_grow(&outline->text, outline->size + size, &outline->capacity, 1, path, error));
-    if (size > 0) /* the text of nothing may be NULL */
+    if (size > 0) /* empty text may be NULL */
         memcpy(outline->text + outline->size, text, size);
     outline->size += size;
     return STATUS_OK;
 }
 
-/* The position behind the string that begins at `at` (a quote), or `end` if it does not close. */
+/* The position after the string that begins at `at` (a quote), or `end` if it is unterminated. */
 static const char *skip_string(const char *at, const char *end)
 {
     const char *quote = at;
@@ -152,7 +151,9 @@ static int count_lines(const char *begin, const char *end)
     return lines;
 }
 
-/* Notes the chunk [begin, end) and puts a reference, and its line ends, into the outline. */
+/*
+ * Records the chunk [begin, end) and appends a reference and the chunk's line ends to the outline.
+ */
 static Status add_chunk(DataJson *json, Outline *outline, const char *begin, const char *end,
                         int *line, Error *error)
 {
@@ -168,12 +169,12 @@ static Status add_chunk(DataJson *json, Outline *outline, const char *begin, con
     return append(outline, "}", 1, json->path, error);
 }
 
-/* Cuts the text [at, end) into outline and chunks. */
+/* Splits the text [at, end) into outline and chunks. */
 static Status split_objects(DataJson *json, Outline *outline, const char *at, const char *end,
                             Error *error)
 {
-    const char *open = NULL; /* the brace opened last, unless one was closed since */
-    const char *copied = at; /* what lies before is in the outline */
+    const char *open = NULL; /* the last opening brace, unless one was closed since */
+    const char *copied = at; /* everything before is in the outline */
     int line = 1;
     while (at < end) {
         if (*at == '"') {

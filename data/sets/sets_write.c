@@ -1,6 +1,4 @@
-/*
- * sets_write.c - lists of what sets.c read, moved into place only when all of them are written.
- */
+/* sets_write.c - writes the lists of a data set and moves them into place when all are complete. */
 #include "data/sets/sets.h"
 
 #include "data/lists/path.h"
@@ -13,26 +11,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What an output consists of. */
+/* The parts of an output. */
 static const char *const PARTS[] = {"train", "val", "test", "coverage.json"};
 enum { PART_COUNT = 4 };
 
-/*
- * What versions up to 0.1 left in the folder when they were killed; it goes with the folder that is
- * replaced.
- */
+/* Leftovers of killed runs of versions up to 0.1; removed with the folder that is replaced. */
 #define OLD_WORKPLACE ".lists-"
 
-/* Whether the video is an image by itself: it is then called by the name of its file. */
+/* True if the video is a single image: it then has the name of its file. */
 static bool is_own_video(const DataSetsVideo *video)
 {
     return video->count == 1 && strcmp(video->name, file_name(video->frames[0])) == 0;
 }
 
-/* What a list must say because its paths own_video say something else. */
+/* The header line that a list needs because its paths imply something else. */
 typedef struct Header {
     bool needed;
-    bool videos; /* what is a video, too */
+    bool videos; /* it must also define what a video is */
 } Header;
 
 static Header find_header(const DataSetsSource *source)
@@ -62,7 +57,7 @@ static Status write_list(const DataSetsSource *source, const char *folder, Error
     snprintf(name, sizeof name, "%s/%s.txt", data_split_names[source->split], source->name);
     TRY(file_join(path, folder, name, error));
     TRY(file_begin(&writer, path, error));
-    int said = -1; /* what the header line above says of videos */
+    int said = -1; /* the video setting of the last header line */
     for (int v = 0; v < source->count; v++) {
         const int own_video = header.videos && is_own_video(&source->videos[v]);
         if (header.needed && source->videos[v].count > 0 && said != own_video)
@@ -100,8 +95,8 @@ static Status write_parts(const DataSets *sets, const char *folder, const char *
 }
 
 /*
- * Whether every name in the folder, leftovers of killed writers aside, passes `belongs`; true for a
- * folder that is not there.
+ * True if every name in the folder, leftovers aside, passes `belongs`, or if the folder does not
+ * exist.
  */
 static bool holds_only(const char *folder, bool (*belongs)(const char *name))
 {
@@ -136,7 +131,7 @@ static bool is_list(const char *name)
     return length > 4 && strcmp(name + length - 4, ".txt") == 0;
 }
 
-/* `out` must be empty, or hold nothing but an earlier output that may be replaced. */
+/* Checks that `out` is empty, or holds only an earlier output that may be replaced. */
 static Status check_out(const char *out, bool replace, Error *error)
 {
     char path[FILE_PATH_SIZE];
@@ -145,7 +140,7 @@ static Status check_out(const char *out, bool replace, Error *error)
     if (!replace)
         return error_set(error, STATUS_FAILED,
                          "%s: the folder is not empty; choose another --out, or add --overwrite to "
-                         "replace lists that were written before",
+                         "replace existing lists",
                          out);
     bool ours = holds_only(out, is_part);
     for (int split = 0; split < DATA_SPLITS && ours; split++) {
@@ -154,9 +149,8 @@ static Status check_out(const char *out, bool replace, Error *error)
     }
     TRY(file_join(path, out, "coverage.json", error));
     if (!ours || !file_exists(path))
-        return error_set(
-            error, STATUS_FAILED,
-            "%s: holds other things than lists that lnclip wrote; choose another --out", out);
+        return error_set(error, STATUS_FAILED,
+                         "%s: has files that lnclip did not write; choose another --out", out);
     return STATUS_OK;
 }
 
