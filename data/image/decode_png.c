@@ -38,7 +38,7 @@
 
 enum {
     SIGNATURE = 8,          /* bytes before the first chunk */
-    FRAME = 12,             /* bytes of a chunk besides its content: length, type, CRC */
+    FRAME = 12,             /* bytes of a chunk without its content: length, type, CRC */
     BLOCK = 65535,          /* largest stored block, in bytes */
     BLOCK_HEADER = 5,       /* "last" flag, length, its complement */
     ZLIB_FRAME = 2 + 4,     /* header, Adler-32 */

@@ -140,7 +140,7 @@ static int pnm_maximum(const DataSource *source)
     return value;
 }
 
-/* Refuses the variants this file does not stand for. */
+/* Refuses unsupported variants of BMP and PNM. */
 static Status check_variant(const DataSource *source, Error *error)
 {
     if (source->bytes[0] == 'B' && bmp_depth(source) != 24 && bmp_depth(source) != 32)

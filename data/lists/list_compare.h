@@ -32,7 +32,7 @@ typedef struct DataMatches {
 typedef struct DataOverlap {
     DataMatches files;    /* the same file (symbolic links followed) */
     DataMatches contents; /* other frames with the same bytes */
-    DataMatches people;   /* videos with an FF++ number that a video of a also has */
+    DataMatches people;   /* videos with an FF++ number that a video of set a has, too */
 } DataOverlap;
 
 typedef struct DataComparison {

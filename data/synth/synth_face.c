@@ -1,10 +1,10 @@
 /*
  * synth_face.c - draws a procedural portrait.
  *
- * The head is an ellipsoid: for each pixel the visible point of its surface is rotated back by the
- * pose to face coordinates (u, v), where skin texture and features are defined, so that they move,
- * turn and foreshorten together. Edges are anti-aliased by distance; textures drop the octaves that
- * the frame could not resolve. This is a plausible face, not a likeness of anyone.
+ * The head is an ellipsoid. For each pixel the visible point of its surface is rotated back by the
+ * pose to face coordinates (u, v), in which skin texture and features are defined, so that they
+ * move, turn and foreshorten together. Edges are anti-aliased by distance; textures omit the
+ * octaves that the frame cannot resolve. The result is a plausible face, not a likeness of anyone.
  */
 #include "data/synth/synth_face_private.h"
 
@@ -32,7 +32,7 @@ void data_canvas_free(DataCanvas *canvas)
     *canvas = (DataCanvas){0};
 }
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- noise and interpolation ----------------------------------------------------------------- */
 
 static uint32_t hash2(int x, int y, uint32_t seed)
 {
@@ -58,9 +58,7 @@ static float square(float x)
     return x * x;
 }
 
-/*
- * The largest integer not above x, without the call that floorf is where SSE4.1 may not be assumed.
- */
+/* floor(x), without the library call that floorf is if SSE4.1 cannot be assumed. */
 static int lattice(float x)
 {
     const int whole = (int)x;
@@ -109,7 +107,7 @@ static bool chance(Random *random, double p)
     return random_uniform(random) < p;
 }
 
-/* ---- who, where, how ------------------------------------------------------------------------- */
+/* ---- face, shot and pose --------------------------------------------------------------------- */
 
 DataFace data_face_draw(uint64_t seed, int identity)
 {
@@ -203,9 +201,9 @@ DataPose data_pose_draw(uint64_t seed, int identity, int frame, const DataShot *
     return pose;
 }
 
-/* ---- the raster ------------------------------------------------------------------------------ */
+/* ---- rendering ------------------------------------------------------------------------------- */
 
-/* What is needed at one pixel of the head. */
+/* The state of one pixel of the head. */
 typedef struct Point {
     const DataFace *face;
     const DataShot *shot;
@@ -215,7 +213,7 @@ typedef struct Point {
     float texel;      /* size of a pixel in units of u */
     float turn[3][2]; /* cosine and sine of roll, yaw and pitch */
     float light[3];   /* unit vector towards the light */
-    float colour[3];  /* being painted */
+    float colour[3];  /* the colour painted so far */
 } Point;
 
 /* Coverage of a shape whose signed distance (negative inside, in units of u) is given. */
@@ -243,7 +241,7 @@ static float ellipse(float x, float y, float rx, float ry)
     return (r - 1.0f) * (rx < ry ? rx : ry);
 }
 
-/* How many octaves from `frequency` (per unit of u) a frame of this resolution can show. */
+/* Number of octaves from `frequency` (per unit of u) that a frame of this resolution can show. */
 static int resolved(const Point *p, float frequency, int most)
 {
     int octaves = 1;
@@ -414,7 +412,7 @@ static void paint_background(const DataShot *shot, float x, float y, float colou
         colour[c] = mix(shot->back[0][c], shot->back[1][c], t);
 }
 
-/* Neck, shoulders and the hair that stands out behind the head. */
+/* Neck, shoulders and the hair visible behind the head. */
 static void paint_behind(Point *p, float px, float py, float x, float y)
 {
     const DataFace *f = p->face;

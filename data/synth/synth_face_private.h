@@ -1,11 +1,10 @@
 /*
- * synth_face_private.h - the procedural portrait behind the synthetic data set: who, where, how,
- * and its raster.
+ * synth_face_private.h - the procedural portrait of the synthetic data set: face, shot, pose and
+ * their rendering.
  *
  * Private to data/synth_*.c. A portrait is drawn in three steps that vary at different rates: a
  * face (one per identity), a shot (one per video: background, light, camera) and a pose (one per
- * frame). The forgeries recombine them: a swapped face is another DataFace in the same shot and
- * pose.
+ * frame). Forgeries recombine them: a swapped face is another DataFace in the same shot and pose.
  */
 #ifndef LNCLIP_DATA_SYNTH_SYNTH_FACE_PRIVATE_H
 #define LNCLIP_DATA_SYNTH_SYNTH_FACE_PRIVATE_H
@@ -19,7 +18,7 @@
 /* Lengths of a face are in units of its half-width and half-height: u and v run over -1..1. */
 typedef struct DataFace {
     uint32_t texture;              /* seed of skin, hair and beard textures */
-    float half_width, half_height; /* of the head, in units of the frame */
+    float half_width, half_height; /* of the head, as a fraction of the frame */
     float jaw;                     /* how much the lower face narrows */
     float tone, hair;              /* 0 light .. 1 dark */
     float skin[3], hair_colour[3]; /* RGB 0..1 */
@@ -52,7 +51,7 @@ typedef struct DataShot {
 
 typedef struct DataPose {
     float yaw, pitch, roll; /* radians */
-    float dx, dy;           /* of the head, in units of the frame */
+    float dx, dy;           /* of the head, as a fraction of the frame */
     float mouth;            /* opening 0..1 */
     float smile;            /* -1..1 */
     float lids;             /* 1 open */
@@ -63,14 +62,14 @@ typedef struct DataPose {
 typedef struct DataCanvas {
     int size;
     float *rgb;  /* [size,size,3] */
-    float *face; /* [size,size,3]: u, v, and w > 0 where the head's front is seen, else -1 */
+    float *face; /* the head's front is visible, else -1 */
 } DataCanvas;
 
 Status data_canvas_create(DataCanvas *canvas, int size, Error *error);
 void data_canvas_free(DataCanvas *canvas);
 
 /*
- * Sub-streams of RANDOM_SYNTH within one identity: forgeries one per family, poses one per frame.
+ * Sub-streams of RANDOM_SYNTH per identity: one per family for forgeries, one per frame for poses.
  */
 enum { DATA_STREAM_FACE, DATA_STREAM_SHOT, DATA_STREAM_FORGE, DATA_STREAM_POSES = 64 };
 
@@ -79,13 +78,13 @@ DataFace data_face_draw(uint64_t seed, int identity);
 DataShot data_shot_draw(uint64_t seed, int identity);
 DataPose data_pose_draw(uint64_t seed, int identity, int frame, const DataShot *shot);
 
-/* Draws the portrait, before lens and sensor, into both planes of the canvas. */
+/* Renders the portrait, before lens and sensor, into both planes of the canvas. */
 void data_face_render(const DataFace *face, const DataShot *shot, const DataPose *pose,
                       DataCanvas *canvas);
 
 /*
- * Lattice value noise in about -1..1: `octaves` of it, from one feature per unit on, each half as
- * strong.
+ * Lattice value noise in about -1..1: `octaves` octaves, the first with one feature per unit, each
+ * half as strong as the one before.
  */
 float data_noise_octaves(float x, float y, int octaves, uint32_t seed);
 

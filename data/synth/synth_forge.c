@@ -3,13 +3,13 @@
  *
  *     portrait -> lens -> sensor noise -> JPEG     the recording, of a real frame and its fakes
  *     -> forgery of a part of the face             fakes only
- *     -> faint noise -> JPEG                       publication, again the same for all
+ *     -> faint noise -> JPEG                       publication, equal for all frames
  *
- * A fake is its own real frame with a part altered, so that no property of the whole frame (size,
- * brightness, background, noise, compression) tells the label. What does tell it is local: a face
- * that is not the target's, an edge, a tint, and above all the recording's grain, missing or
- * foreign where pixels were made anew. Parameters of a forgery are drawn once a video, as a real
- * method's would be.
+ * A fake is its own real frame with a part altered, so no property of the entire frame (size,
+ * brightness, background, noise, compression) reveals the label. Only local traces do: a face that
+ * is not the target's, an edge, a tint, and above all the recording's grain, which is missing or
+ * foreign where pixels were redrawn. The parameters of a forgery are drawn once per video, as those
+ * of a real method would be.
  */
 #include "data/synth/synth.h"
 #include "data/synth/synth_face_private.h"
@@ -26,12 +26,12 @@ typedef struct Forge {
     DataFace face; /* of the target */
     DataShot shot;
     DataPose pose;
-    Random random;     /* of (identity, family): the same for all frames of a video */
-    DataCanvas canvas; /* the recording; what is published in the end */
-    DataCanvas other;  /* what is pasted in, or scratch */
-    float *mask;       /* [size,size] how much of `other` is pasted */
+    Random random;     /* stream of (identity, family), shared by all frames of a video */
+    DataCanvas canvas; /* the recording, finally the published frame */
+    DataCanvas other;  /* pixels to paste, or scratch */
+    float *mask;       /* [size,size] weight of `other` when pasted */
     float *scratch;    /* [size,size,3] */
-    DataImage image;   /* [size,size,3] on its way through JPEG */
+    DataImage image;   /* [size,size,3] buffer for JPEG */
 } Forge;
 
 /* A centre and a size on the face, in face coordinates. */
@@ -115,7 +115,9 @@ static Status compress(Forge *forge, DataCanvas *canvas, int quality, Error *err
     return STATUS_OK;
 }
 
-/* `take` tells apart recordings of the same frame. */
+/*
+ * Records the canvas through lens, sensor and JPEG; `take` distinguishes recordings of one frame.
+ */
 static Status record(Forge *forge, DataCanvas *canvas, const DataShot *shot, uint32_t take,
                      Error *error)
 {
@@ -151,7 +153,7 @@ static void paste(Forge *forge, const float gain[3])
     }
 }
 
-/* Somewhere on the inner face: an eye, the nose, the mouth, a cheek or the forehead. */
+/* A random region of the inner face: an eye, the nose, the mouth, a cheek or the forehead. */
 static Region draw_region(Random *random, double smallest, double largest)
 {
     static const float centers[7][2] = {{-0.36f, -0.12f}, {0.36f, -0.12f}, {0, 0.2f},  {0, 0.5f},
@@ -164,8 +166,8 @@ static Region draw_region(Random *random, double smallest, double largest)
 }
 
 /*
- * What face-synthesising networks do: `face` in `pose` is rendered softly into the target's shot,
- * its colours nearly right, and blended in over the region. Draws its softness, blending and tint.
+ * Imitates face-synthesising networks: `face` in `pose` is rendered softly into the target's shot,
+ * with slightly wrong colours, and blended over the region. Draws its softness, blending and tint.
  */
 static void replace(Forge *forge, const DataFace *face, const DataPose *pose, const Region *region)
 {
@@ -187,7 +189,7 @@ static Status forge_swap(Forge *forge, Error *error)
     (void)error;
     Random *r = &forge->random;
     DataFace donor = data_face_draw(forge->seed, forge->identity ^ 1);
-    const float match = between(r, 0.75, 0.95); /* how well the colours were matched */
+    const float match = between(r, 0.75, 0.95); /* quality of the colour match */
     for (int c = 0; c < 3; c++)
         donor.skin[c] += match * (forge->face.skin[c] - donor.skin[c]);
     donor.half_width = forge->face.half_width;
@@ -218,7 +220,7 @@ static Status forge_reenact(Forge *forge, Error *error)
     return STATUS_OK;
 }
 
-/* A region low-passed, then given a texture that is not the skin's. */
+/* A region that is low-passed and given a texture that is not the skin's. */
 static Status forge_resynthesis(Forge *forge, Error *error)
 {
     (void)error;
@@ -242,7 +244,7 @@ static Status forge_resynthesis(Forge *forge, Error *error)
     return STATUS_OK;
 }
 
-/* The pixel that shows the face point nearest to (u, v). */
+/* Finds the pixel (*x, *y) of the face point nearest to (u, v). */
 static void locate(const DataCanvas *canvas, float u, float v, float *x, float *y)
 {
     const int size = canvas->size;
@@ -276,7 +278,10 @@ static void sample(const float *rgb, int size, float x, float y, float out[3])
     }
 }
 
-/* A feature enlarged, shrunk and shifted by a smooth displacement; resampling softens the grain. */
+/*
+ * A feature enlarged or shrunk, and shifted, by a smooth displacement; resampling softens the
+ * grain.
+ */
 static Status forge_warp(Forge *forge, Error *error)
 {
     (void)error;
@@ -304,7 +309,7 @@ static Status forge_warp(Forge *forge, Error *error)
     return STATUS_OK;
 }
 
-/* A hard-edged piece of another frame of the video, recorded with other noise and compression. */
+/* A hard-edged part of another frame of the video, recorded with other noise and compression. */
 static Status forge_splice(Forge *forge, Error *error)
 {
     Random *r = &forge->random;
@@ -319,7 +324,7 @@ static Status forge_splice(Forge *forge, Error *error)
     pose.yaw = forge->pose.yaw + 0.25f * (pose.yaw - forge->pose.yaw);
     pose.pitch = forge->pose.pitch + 0.25f * (pose.pitch - forge->pose.pitch);
     pose.roll = forge->pose.roll;
-    pose.dx = forge->pose.dx; /* the forger lines the two faces up */
+    pose.dx = forge->pose.dx; /* the forger aligns the two faces */
     pose.dy = forge->pose.dy;
     data_face_render(&forge->face, &shot, &pose, &forge->other);
     TRY(record(forge, &forge->other, &shot, 1, error));

@@ -1,9 +1,8 @@
 /*
- * synth_write.c - the synthetic data set as files: FF++ folders, frames as PNG, lists by split.
+ * synth_write.c - writes the synthetic data set: FF++ folders, frames as PNG, lists by split.
  *
- * Frames are drawn in chunks by the thread pool; each frame is a pure function of the settings, so
- * who draws it changes nothing. The folder must be empty: a data set is never mixed with another
- * one.
+ * Frames are drawn in chunks by the thread pool. Each frame is a pure function of the settings, so
+ * the assignment to threads does not matter. The folder must be empty: data sets are never mixed.
  */
 #include "data/synth/synth.h"
 
@@ -22,7 +21,7 @@ enum { CHUNK = 64, MAX_FRAMES = 999, SPLITS = 3 };
 
 static const char *const split_names[SPLITS] = {"train", "val", "test"};
 
-/* One chunk of frames on its way to disk. */
+/* A chunk of frames to draw and write. */
 typedef struct Chunk {
     const char *folder;
     const DataSynthSettings *settings;
@@ -144,9 +143,9 @@ static Status make_folders(const char *folder, const DataSynthSettings *settings
 }
 
 /*
- * First identity of a split, and of the one after the last. Pairs stay together, because a fake
- * shows both of its pair; with fewer than three pairs that cannot be, and each split gets at least
- * one video instead.
+ * First identity of a split; SPLITS gives the end of the last. Pairs stay together, because a fake
+ * shows both of its pair; with fewer than three pairs that is impossible, and each split gets at
+ * least one video instead.
  */
 static int split_begin(int split, int videos)
 {
