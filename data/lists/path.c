@@ -155,7 +155,11 @@ DataLabel data_label(const char *name, size_t length)
                        .doubt = words.footage ? "its name suggests real footage" : NULL};
 }
 
-int data_class_folder(const char *name, size_t length)
+/*
+ * 0 or 1 if the folder name [length] consists of a class and nothing else: real, fake, 0_real,
+ * 1_fake, real_images, FakeFaces; else -1. (0000_fake is a video of UADFV.)
+ */
+static int class_folder(const char *name, size_t length)
 {
     static const char *const OTHERS[] = {"image", "images",  "img",      "imgs",   "face",
                                          "faces", "frame",   "frames",   "crop",   "crops",
@@ -221,7 +225,7 @@ static DataLabel label_from_above(const char *path, Word source, size_t top, boo
     }
     for (; walked && above.length > 0 && (size_t)(above.text - path) >= top;
          above = part_before(path, (size_t)(above.text - path))) {
-        const int class = data_class_folder(above.text, above.length);
+        const int class = class_folder(above.text, above.length);
         if (class >= 0)
             return (DataLabel){.label = class, .by_word = true};
     }
@@ -238,7 +242,7 @@ DataPath data_path_read(const char *path)
     const Word source = part_before(path, (size_t)(folder.text - path));
     const size_t end = folder.length > 0 ? (size_t)(folder.text - path) + folder.length
                                          : frame.length > 0 && is_separator(path[0]);
-    if (data_class_folder(folder.text, folder.length) >= 0)
+    if (class_folder(folder.text, folder.length) >= 0)
         return (DataPath){folder.text, folder.length, length, true};
     const bool named = source.length > 0 && !is_word(source, "..");
     return (DataPath){source.text, named ? source.length : 0, end, false};
@@ -291,7 +295,7 @@ DataLabel data_path_label(const char *path, const DataPath *parts, size_t top, b
     if (source.length == 0)
         return (DataLabel){.label = -1};
     if (parts->own_video)
-        return (DataLabel){.label = data_class_folder(source.text, source.length), .by_word = true};
+        return (DataLabel){.label = class_folder(source.text, source.length), .by_word = true};
     DataLabel label = data_label(source.text, source.length);
     const DataLabel higher = label_from_above(path, source, top, walked);
     if (label.by_word) {
@@ -355,7 +359,8 @@ static bool has_suffix(const char *name, const char *const *suffixes)
     return is_among((Word){suffix, strlen(suffix)}, suffixes);
 }
 
-bool data_is_image(const char *name)
+/* True if the name has the suffix of an image, in any case. */
+static bool is_image(const char *name)
 {
     static const char *const SUFFIXES[] = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", NULL};
     return has_suffix(name, SUFFIXES);
@@ -385,7 +390,7 @@ DataSkip data_path_skip(const char *name, bool folder)
         return DATA_SKIP_SYSTEM;
     if (folder)
         return is_among(whole, MASKS) ? DATA_SKIP_MASKS : DATA_SKIP_NONE;
-    if (data_is_image(name))
+    if (is_image(name))
         return DATA_SKIP_NONE;
     if (has_suffix(name, FORMATS))
         return DATA_SKIP_FORMAT;

@@ -33,12 +33,6 @@ typedef struct DataLabel {
 /* The label of a source name [length]. */
 DataLabel data_label(const char *name, size_t length);
 
-/*
- * 0 or 1 if the folder name [length] consists of a class and nothing else: real, fake, 0_real,
- * 1_fake, real_images, FakeFaces; else -1. (0000_fake is a video of UADFV.)
- */
-int data_class_folder(const char *name, size_t length);
-
 /* The parts of a path; slashes and backslashes separate, empty parts and "." do not count. */
 typedef struct DataPath {
     const char *source; /* [source_length] within the path; length 0 if there is none */
@@ -76,7 +70,8 @@ int data_path_compare(const char *a, const char *b);
 
 /* Reasons for skipping files and folders in the search for frames. */
 typedef enum DataSkip {
-    DATA_SKIP_NONE, /* not skipped: an image by its suffix, or a folder to search */
+    /* Not skipped: an image by suffix (png, jpg, jpeg, bmp, ppm, pgm), or a folder to search. */
+    DATA_SKIP_NONE,
     /* Hidden names; thumbnails and index files of file managers, NAS and archives. */
     DATA_SKIP_SYSTEM,
     DATA_SKIP_MASKS,  /* folders of masks and landmarks */
@@ -91,9 +86,6 @@ DataSkip data_path_skip(const char *name, bool folder);
 
 /* The reason in words, for messages. A static string. */
 const char *data_skip_reason(DataSkip skip);
-
-/* True if the name has the suffix of an image: png, jpg, jpeg, bmp, ppm, pgm, in any case. */
-bool data_is_image(const char *name);
 
 /*
  * True if the name has the suffix of a video. *stem, unless NULL, is set to the length of the name
