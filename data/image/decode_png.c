@@ -198,8 +198,7 @@ bool data_png_stored(const DataSource *source, DataSource *stored)
     out = put_big_endian(out, adler);
     out = put_big_endian(out, libdeflate_crc32(0, chunk + 4, length + 4));
     memcpy(out, source->bytes + data.end, after);
-    *stored =
-        (DataSource){.bytes = bytes, .size = (size_t)(out - bytes) + after, .name = source->name};
+    *stored = (DataSource){.bytes = bytes, .size = out - bytes + after, .name = source->name};
     return true;
 }
 

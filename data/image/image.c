@@ -160,8 +160,8 @@ static bool read_head(const char *path, Head *head)
     close(descriptor);
     if (length <= 0 || !known)
         return false;
-    head->length = (size_t)length;
-    head->file_size = (size_t)info.st_size;
+    head->length = length;
+    head->file_size = info.st_size;
     return true;
 }
 

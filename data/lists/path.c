@@ -138,7 +138,7 @@ DataLabel data_label(const char *name, size_t length)
     Word before = {"", 0};
     bool after_real = false;
     for (Word run = next_run(name, length, 0); run.length > 0;
-         run = next_run(name, length, (size_t)(run.text - name) + run.length))
+         run = next_run(name, length, run.text - name + run.length))
         read_run(run, &words, &before, &after_real);
     const char *doubt = NULL;
     if (words.real && words.fake)
@@ -171,7 +171,7 @@ static int class_folder(const char *name, size_t length)
         if (is_digit(name[i]) && (i > 0 || (length > 1 && is_digit(name[1]))))
             return -1;
     for (Word run = next_run(name, length, 0); run.length > 0;
-         run = next_run(name, length, (size_t)(run.text - name) + run.length)) {
+         run = next_run(name, length, run.text - name + run.length)) {
         for (size_t at = 0; at < run.length;) {
             const bool whole = is_among(run, CLASS[0]) || is_among(run, CLASS[1]);
             const Word word = whole ? run : next_word(run, at);
@@ -213,18 +213,18 @@ static bool is_container(Word part)
 static DataLabel label_from_above(const char *path, Word source, size_t top, bool walked)
 {
     DataLabel label = {.label = 1};
-    Word above = part_before(path, (size_t)(source.text - path));
+    Word above = part_before(path, source.text - path);
     if (is_container(source)) { /* Celeb-real/frames/000: `frames` is not a source */
         while (is_container(above))
-            above = part_before(path, (size_t)(above.text - path));
+            above = part_before(path, above.text - path);
         const DataLabel named = data_label(above.text, above.length);
         if (named.label != 1 || named.doubt)
             label = (DataLabel){
                 .label = -1, .doubt = "its name says nothing, and a folder above says it is real"};
-        above = part_before(path, (size_t)(source.text - path));
+        above = part_before(path, source.text - path);
     }
     for (; walked && above.length > 0 && (size_t)(above.text - path) >= top;
-         above = part_before(path, (size_t)(above.text - path))) {
+         above = part_before(path, above.text - path)) {
         const int class = class_folder(above.text, above.length);
         if (class >= 0)
             return (DataLabel){.label = class, .by_word = true};
@@ -238,9 +238,9 @@ DataPath data_path_read(const char *path)
 {
     const size_t length = strlen(path);
     const Word frame = part_before(path, length);
-    const Word folder = part_before(path, (size_t)(frame.text - path));
-    const Word source = part_before(path, (size_t)(folder.text - path));
-    const size_t end = folder.length > 0 ? (size_t)(folder.text - path) + folder.length
+    const Word folder = part_before(path, frame.text - path);
+    const Word source = part_before(path, folder.text - path);
+    const size_t end = folder.length > 0 ? folder.text - path + folder.length
                                          : frame.length > 0 && is_separator(path[0]);
     if (class_folder(folder.text, folder.length) >= 0)
         return (DataPath){folder.text, folder.length, length, true};

@@ -64,7 +64,7 @@ static Status read_celeb_line(Celeb *celeb, char *text, int line, Error *error)
     if ((text[0] != '0' && text[0] != '1') || path == text + 1 || name == path || !*name)
         return bad_celeb_line(celeb, line, text, error);
     int s = 0;
-    const size_t folder = (size_t)(name - path) - 1;
+    const size_t folder = name - path - 1;
     while (s < CELEB_SOURCES &&
            (strlen(CELEB[s].name) != folder || strncasecmp(CELEB[s].name, path, folder) != 0))
         s++;

@@ -296,7 +296,7 @@ Status data_sets_dfdc(DataSetsBuilder *builder, Error *error)
 static Status find_preview(const char *base, const char *key, const char *stem,
                            char folder[FILE_PATH_SIZE], Error *error)
 {
-    const size_t method = strcspn(key, "/"), parent = (size_t)(file_name(key) - key);
+    const size_t method = strcspn(key, "/"), parent = file_name(key) - key;
     const struct {
         size_t length; /* length of the key's prefix */
         const char *middle;

@@ -246,7 +246,7 @@ Status data_json_value(DataJson *json, const json_t *node, const json_t **value,
     *value = node;
     if (json_object_size(node) != 1 || !json_is_integer(number))
         return STATUS_OK;
-    const size_t chunk = (size_t)json_integer_value(number);
+    const size_t chunk = json_integer_value(number);
     if (!json->filled || chunk < json->first || chunk - json->first >= DATA_JSON_WINDOW) {
         empty_window(json);
         json->first = chunk;

@@ -505,11 +505,11 @@ void data_face_render(const DataFace *face, const DataShot *shot, const DataPose
     p.light[2] = cosf(azimuth) * length;
     for (int row = 0; row < size; row++) {
         for (int column = 0; column < size; column++) {
-            const size_t at = ((size_t)row * size + (size_t)column) * 3;
+            const size_t at = ((size_t)row * size + column) * 3;
             render_pixel(&p, ((float)column + 0.5f) / (float)size,
                          ((float)row + 0.5f) / (float)size, canvas->face + at);
             for (int c = 0; c < 3; c++)
-                canvas->rgb[at + (size_t)c] = clamp01(p.colour[c]);
+                canvas->rgb[at + c] = clamp01(p.colour[c]);
         }
     }
 }

@@ -58,12 +58,12 @@ static void blur_axis(const float *in, float *out, int size, size_t step, size_t
             float sum[3] = {0, 0, 0};
             for (int k = -radius; k <= radius; k++) {
                 const int j = i + k < 0 ? 0 : i + k >= size ? size - 1 : i + k;
-                const float *pixel = in + (size_t)row * line + (size_t)j * step;
+                const float *pixel = in + row * line + j * step;
                 const float weight = weights[k < 0 ? -k : k];
                 for (int c = 0; c < 3; c++)
                     sum[c] += weight * pixel[c];
             }
-            memcpy(out + (size_t)row * line + (size_t)i * step, sum, sizeof(sum));
+            memcpy(out + row * line + i * step, sum, sizeof(sum));
         }
     }
 }
@@ -106,7 +106,7 @@ static void add_grain(DataCanvas *canvas, float sigma, uint32_t seed)
 /* Rounds to 8 bits and passes through JPEG, in place. */
 static Status compress(Forge *forge, DataCanvas *canvas, int quality, Error *error)
 {
-    const size_t count = (size_t)canvas->size * (size_t)canvas->size * 3;
+    const size_t count = (size_t)canvas->size * canvas->size * 3;
     for (size_t i = 0; i < count; i++)
         forge->image.pixels[i] = (uint8_t)(255.0f * clamp01(canvas->rgb[i]) + 0.5f);
     TRY(data_image_jpeg_roundtrip(&forge->image, quality, error));
