@@ -579,6 +579,26 @@ static Status skip_others(Discovery *discovery, const char *folder, DataListing 
     return count_skipped(discovery->builder, folder, listing, error);
 }
 
+/* Adds what `folder`, which was read into *listing, has, and visits its subfolders. */
+static Status add_folder(Discovery *discovery, const char *folder, DataListing *listing,
+                         const Ancestor *here, Error *error)
+{
+    const char *name = strlen(folder) >= discovery->top ? folder + discovery->top : ".";
+    const bool empty_video = discovery->contained && here->above && listing->folders.count == 0 &&
+                             listing->videos.count == 0;
+    if (!here->above && listing->images.count > 0) {
+        TRY(add_images(discovery, folder, listing, error));
+    } else if ((listing->images.count > 0 || empty_video) &&
+               !data_texts_has(discovery->except, name)) {
+        TRY(add_listed(discovery->builder, discovery->source, name, folder, listing, error));
+        TRY(data_texts_add(&discovery->found, &discovery->pool, name, strlen(name), error));
+        discovery->added++;
+    } else {
+        TRY(skip_others(discovery, folder, listing, error));
+    }
+    return discover_folders(discovery, folder, &listing->folders, here, error);
+}
+
 static Status discover_below(Discovery *discovery, const char *folder, const Ancestor *above,
                              Error *error)
 {
@@ -594,25 +614,11 @@ static Status discover_below(Discovery *discovery, const char *folder, const Anc
             folder, MAX_DEPTH);
     if (is_loop(&here))
         return STATUS_OK;
-    const char *name = strlen(folder) >= discovery->top ? folder + discovery->top : ".";
     DataListing listing;
     bool found;
     Status status = data_listing_read(&listing, discovery->builder, folder, &found, error);
-    const bool empty_video =
-        discovery->contained && above && listing.folders.count == 0 && listing.videos.count == 0;
-    if (status == STATUS_OK && !above && listing.images.count > 0) {
-        status = add_images(discovery, folder, &listing, error);
-    } else if (status == STATUS_OK && (listing.images.count > 0 || empty_video) &&
-               !data_texts_has(discovery->except, name)) {
-        status = add_listed(discovery->builder, discovery->source, name, folder, &listing, error);
-        if (status == STATUS_OK)
-            status = data_texts_add(&discovery->found, &discovery->pool, name, strlen(name), error);
-        discovery->added++;
-    } else if (status == STATUS_OK) {
-        status = skip_others(discovery, folder, &listing, error);
-    }
     if (status == STATUS_OK)
-        status = discover_folders(discovery, folder, &listing.folders, &here, error);
+        status = add_folder(discovery, folder, &listing, &here, error);
     data_listing_free(&listing);
     return status;
 }

@@ -121,11 +121,26 @@ static Status read_celeb_rest(Celeb *celeb, const char *base, Error *error)
     return STATUS_OK;
 }
 
+/* Finds the folders of the sources, and reads the test list and everything else. */
+static Status read_celeb(Celeb *celeb, const char *base, Error *error)
+{
+    char folder[FILE_PATH_SIZE];
+    for (int s = 0; s < CELEB_SOURCES; s++) {
+        TRY(data_find_folder(folder, base, CELEB[s].name, error));
+        if (folder[0])
+            TRY(data_find_container(celeb->builder, celeb->containers[s], folder, error));
+        TRY(data_sets_source(celeb->builder, DATA_TEST, CELEB[s].name, CELEB[s].label,
+                             &celeb->sources[s], error));
+    }
+    TRY(read_celeb_list(celeb, error));
+    return read_celeb_rest(celeb, base, error);
+}
+
 Status data_sets_celebdf2(DataSetsBuilder *builder, Error *error)
 {
     static const char *const BASES[] = {"Celeb-DF-v2", "CDFv2", "Celeb-DF", NULL};
     static const char *const MARKS[] = {"Celeb-synthesis", "Celeb-real", "YouTube-real", NULL};
-    char base[FILE_PATH_SIZE], list[FILE_PATH_SIZE], folder[FILE_PATH_SIZE];
+    char base[FILE_PATH_SIZE], list[FILE_PATH_SIZE];
     TRY(data_find_base(base, builder->root, BASES, MARKS, error));
     if (base[0] == '\0')
         return data_sets_wrong_root(builder, "Celeb-real, YouTube-real and Celeb-synthesis", error);
@@ -134,21 +149,7 @@ Status data_sets_celebdf2(DataSetsBuilder *builder, Error *error)
     if (!celeb)
         return error->status;
     *celeb = (Celeb){.builder = builder, .list = list};
-    Status status = STATUS_OK;
-    for (int s = 0; s < CELEB_SOURCES; s++) {
-        status = data_find_folder(folder, base, CELEB[s].name, error);
-        if (status == STATUS_OK && folder[0])
-            status = data_find_container(builder, celeb->containers[s], folder, error);
-        if (status == STATUS_OK)
-            status = data_sets_source(builder, DATA_TEST, CELEB[s].name, CELEB[s].label,
-                                      &celeb->sources[s], error);
-        if (status != STATUS_OK)
-            goto done;
-    }
-    status = read_celeb_list(celeb, error);
-    if (status == STATUS_OK)
-        status = read_celeb_rest(celeb, base, error);
-done:
+    const Status status = read_celeb(celeb, base, error);
     for (int s = 0; s < CELEB_SOURCES; s++)
         free(celeb->tested[s].items);
     free(celeb);
