@@ -119,7 +119,7 @@ says "warning: train: real and fake differ in the size of their files"
 echo "no image" >sized/real/3/0.ppm
 echo "no image" >sized/DF/3/0.ppm
 try 1 "damaged images" --train sized
-says "sized/DF/3/0.ppm: not an image"
+says "sized/DF/3/0.ppm: unsupported image format"
 ends_with "2 of 16 images cannot be read"
 
 # ---- eval -----------------------------------------------------------------------------------------

@@ -383,7 +383,7 @@ START_TEST(test_layouts_in_doubt)
     } CASES[] = {
         {"d/Celeb-real/frames/id0_0000/0.png", "folder above says it is real"},
         {"d/original_sequences/youtube/c23/frames/071/0.png", "folder above says it is real"},
-        {"d/Celeb-real/0.png", "taken for a video"},
+        {"d/Celeb-real/0.png", "looks like a video"},
         {"d/fake/Celeb-real/v/0.png", "folder of the other class"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -721,14 +721,14 @@ START_TEST(test_bad_header_lines)
     static const struct {
         const char *text, *message;
     } CASES[] = {
-        {"# lnclip:\nFF/real/v/0.png\n", "line 1: '# lnclip:' is no header"},
+        {"# lnclip:\nFF/real/v/0.png\n", "line 1: '# lnclip:' is not a valid header"},
         {"\n# lnclip: label=Real source=x\n",
-         "line 2: '# lnclip: label=Real source=x' is no header"},
-        {"# lnclip: label=real\n", "is no header"},
-        {"# lnclip: label=real source=\n", "is no header"},
-        {"# lnclip: label= real source=x\n", "is no header"},
-        {"# lnclip: source=x label=real\n", "is no header"},
-        {"# lnclip: label=realistic source=x\n", "is no header"},
+         "line 2: '# lnclip: label=Real source=x' is not a valid header"},
+        {"# lnclip: label=real\n", "is not a valid header"},
+        {"# lnclip: label=real source=\n", "is not a valid header"},
+        {"# lnclip: label= real source=x\n", "is not a valid header"},
+        {"# lnclip: source=x label=real\n", "is not a valid header"},
+        {"# lnclip: label=realistic source=x\n", "is not a valid header"},
         {"# lnclip: label=real source=x\n", "list.txt: the list is empty"},
         {"# lnclip: label=real source=x\nyoutube/c23/frames/071/0.png\n"
          "# lnclip: label=fake source=x\nDeepfakes/frames/071_054/0.png\n",

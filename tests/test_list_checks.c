@@ -317,7 +317,7 @@ START_TEST(test_sizes)
     free(sizes);
     support_write_file(support_in_folder(""), "train/real/a/2.png", "text", 4);
     ck_assert_int_eq(data_list_sizes(&list, 0, NULL, &sizes, &count, &error), STATUS_FAILED);
-    ck_assert_ptr_nonnull(strstr(error.message, "2.png: not an image"));
+    ck_assert_ptr_nonnull(strstr(error.message, "2.png: unsupported image format"));
     ck_assert_ptr_null(sizes);
     data_list_free(&list);
 }

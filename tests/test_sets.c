@@ -76,13 +76,14 @@ START_TEST(reading_stops)
     ck_assert_int_eq(sets.count, 15);
     data_sets_free(&sets);
     stop = 1;
-    support_refuse_set("ff", "FF", (DataSetsOptions){.stop = &stop}, STATUS_INTERRUPTED, "stopped");
+    support_refuse_set("ff", "FF", (DataSetsOptions){.stop = &stop}, STATUS_INTERRUPTED,
+                       "interrupted");
     const char *const real = "original_sequences", *const fake = "manipulated_sequences";
     support_refuse_set(
         "folder", "FF",
         (DataSetsOptions){
             .real = &real, .real_count = 1, .fake = &fake, .fake_count = 1, .stop = &stop},
-        STATUS_INTERRUPTED, "stopped");
+        STATUS_INTERRUPTED, "interrupted");
 }
 END_TEST
 
@@ -165,7 +166,8 @@ START_TEST(ff_bad_splits)
     support_refuse_set("ff", "FF", (DataSetsOptions){0}, STATUS_FAILED, "ondyari/FaceForensics");
     support_refuse_set("ff", "FF", (DataSetsOptions){.splits = "nowhere"}, STATUS_FAILED,
                        "nowhere: the split file train.json is missing");
-    support_refuse_set("ff", "FF/train.json", (DataSetsOptions){0}, STATUS_FAILED, "is no folder");
+    support_refuse_set("ff", "FF/train.json", (DataSetsOptions){0}, STATUS_FAILED,
+                       "is not a folder");
     support_refuse_set("ff", "FG", (DataSetsOptions){0}, STATUS_FAILED, "cannot be read");
     support_refuse_set("ff", "FF/original_sequences/youtube/c23/frames/071", (DataSetsOptions){0},
                        STATUS_FAILED, "does not contain this data set");

@@ -149,7 +149,7 @@ def make_png():
     BAD["zero-width.png"] = (SIGNATURE + header(0, 11, 8, 2) + chunk(b"IDAT", data) + chunk(b"IEND", b""), "zero")
     BAD["too-large.png"] = (SIGNATURE + header(13378, 13378, 8, 2) + chunk(b"IDAT", data) + chunk(b"IEND", b""), "limit")
     BAD["bomb.png"] = (SIGNATURE + header(0x7FFFFFFF, 0x7FFFFFFF, 8, 2) + chunk(b"IDAT", data), "limit")
-    BAD["text.png"] = (b"this is not an image\n", "not an image")
+    BAD["text.png"] = (b"this is not an image\n", "unsupported image format")
     BAD["empty.png"] = (b"", "empty")
     BAD["signature.png"] = (SIGNATURE, "ends too early")
 
@@ -214,14 +214,14 @@ def make_others():
     BAD["deep.pgm"] = (b"P5 1 1 65535\nab", "largest value")
     BAD["overflow.ppm"] = (b"P6 99999999999 1 255\nabc", "largest value")
     BAD["too-large.ppm"] = (b"P6 99999 99999 255\nabc", "limit")
-    BAD["zero.ppm"] = (b"P6 0 5 255\nabc", "no pixels")
-    BAD["text.ppm"] = (b"P3 1 1 255\n1 2 3\n", "not an image")
+    BAD["zero.ppm"] = (b"P6 0 5 255\nabc", "image is empty")
+    BAD["text.ppm"] = (b"P3 1 1 255\n1 2 3\n", "unsupported image format")
     # What stb_image reads over: any byte between the numbers, and a compression above 2^31.
     BAD["magic.pgm"] = (b"P53 1 1 255\n" + b"x" * 9, "largest value")
     BAD["separator.pgm"] = (b"P5 1 1 255\xeb" + b"x" * 9, "largest value")
     compression = b"\xa5\x34\x20\xba"
     BAD["compression.bmp"] = (GOOD["rgb.bmp"][:30] + compression + GOOD["rgb.bmp"][34:], "compressed BMP")
-    BAD["frame.gif"] = (save(image.convert("P"), "gif"), "not an image")
+    BAD["frame.gif"] = (save(image.convert("P"), "gif"), "unsupported image format")
 
 
 def write_files():
