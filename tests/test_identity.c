@@ -1,5 +1,5 @@
 /*
- * test_identity.c - what the names of videos tell, and that similar names tell nothing.
+ * test_identity.c - identities from the names of videos, and names that only look similar.
  */
 #include "data/lists/identity.h"
 #include "tests/support.h"

@@ -209,8 +209,10 @@ static void put_landmarks(const char *name, const char *golden)
     free(content);
 }
 
-/* The places that docs/formats.md names, in their order. The files differ in how many points they
- * have. */
+/*
+ * The locations in docs/formats.md, in order of precedence. The files differ in how many points
+ * they have.
+ */
 START_TEST(test_places)
 {
     static const struct {

@@ -339,7 +339,9 @@ START_TEST(test_class_folders)
                               {"d/real/id1/x/0.png", "id1", "d/real/id1/x", 0},
                               {"d/real/youtube/071/0.png", "youtube", "d/real/youtube/071", 0}},
                4);
-    /* The same images in a list; what a list's author put above is no layout, so it is asked. */
+    /*
+     * The same images in a list: folders above are not a layout there, so the label is asked for.
+     */
     support_list_text("list.txt", "d/real/0.png\nd/1_fake/0.png\nd\\Fake\\b.png\n");
     check_seen("list.txt",
                (const Seen[]){{"d/1_fake/0.png", "1_fake", "d/1_fake/0.png", 1},
@@ -700,7 +702,7 @@ START_TEST(test_header_lines)
         const bool fake = strncmp(list.frames[i].path, "Deepfakes", 9) == 0;
         ck_assert_int_eq(list.frames[i].label, fake);
         ck_assert_int_eq(list.video_label[list.frames[i].video], fake);
-        if (fake) /* the video is the folder, whatever the source is called */
+        if (fake) /* the video is the folder, whatever the name of the source */
             ck_assert_str_eq(list.videos[list.frames[i].video], "Deepfakes/frames/071_054");
     }
     data_list_free(&list);

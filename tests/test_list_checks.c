@@ -237,13 +237,14 @@ START_TEST(test_people)
     write_bytes("val/real/007/0.png", 4, 10);
     read_sets(&sets, 2);
     compare(&sets, false, &comparison);
-    check_overlap(&comparison.overlap[0][1], 0, 0, 1); /* pairs beside FF++'s reals */
+    check_overlap(&comparison.overlap[0][1], 0, 0, 1); /* pairs against FF++'s reals */
     free_sets(&sets);
 
     write_bytes("val/fake/011/0.png", 4, 10);
     read_sets(&sets, 2);
     compare(&sets, false, &comparison);
-    check_overlap(&comparison.overlap[0][1], 0, 0, 0); /* fakes of three digits are no FF++ */
+    /* fakes named with three digits are not FF++ */
+    check_overlap(&comparison.overlap[0][1], 0, 0, 0);
     free_sets(&sets);
 
     write_bytes("val/DF/007_009/0.png", 5, 10);
@@ -263,7 +264,7 @@ START_TEST(test_people)
 }
 END_TEST
 
-/* All that cannot be read are counted; one alone is told in its own words. */
+/* All unreadable files are counted; a single one is reported with its own message. */
 START_TEST(test_unreadable)
 {
     Sets sets;
@@ -323,7 +324,7 @@ START_TEST(test_sizes)
 }
 END_TEST
 
-/* A JPEG whose metadata fill the first bytes tells its size all the same. */
+/* The size of a JPEG is found even if metadata fill its first bytes. */
 START_TEST(test_size_behind_metadata)
 {
     Error error = {0};

@@ -211,7 +211,7 @@ START_TEST(test_limit_videos)
     ck_assert_int_eq(kept[0] + kept[1], 16);
     ck_assert_int_eq(kept[0], 8);
     data_list_free(&list);
-    /* Where the real ones are all taken, the fakes go on; and sources that fit nowhere are gone. */
+    /* When all reals are used, fakes continue; sources that do not fit are dropped. */
     support_list_read(&list, lists, 1);
     ck_ok(data_list_limit_videos(&list, 100, &error), &error);
     check_limited(&list, &whole, kept);
@@ -294,7 +294,7 @@ START_TEST(test_limit_videos_evenly)
             ck_assert_int_eq(sscanf(strstr(list.frames[i].path, "/v"), "/v%d", &video), 1);
             quarters[video * 4 / 13]++;
         }
-        /* The grid of a bit-reversed order has 16 places, of which 13 are videos. */
+        /* The grid of a bit-reversed order has 16 positions, of which 13 are videos. */
         for (int i = 0; i < 4; i++)
             ck_assert_msg(limit / 2 < 4 || (quarters[i] >= limit / 2 / 5 && quarters[i] > 0),
                           "%d frames: %d of quarter %d", limit / 2, quarters[i], i);

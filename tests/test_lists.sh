@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
 
-lists() { # CODE WHAT ARGUMENT...: runs it into the folder o, which is made anew
+lists() { # CODE WHAT ARGUMENT...: runs it into the folder o, which is created again
     code=$1
     what=$2
     shift 2
@@ -18,7 +18,7 @@ row() { # SPLIT SOURCE LABEL EXPECTED FOUND MISSING FRAMES MIN MEDIAN MAX: a lin
     grep -q "^ *$(echo "$*" | sed 's/ /  */g')\$" out || complain "no row '$*' in: $(cat out)"
 }
 
-holds() { # LIST LINE...: exactly these lines, whatever stands before the last o-relative part
+holds() { # LIST LINE...: exactly these lines, whatever precedes the last o-relative part
     list=$1
     shift
     printf '%s\n' "$@" | sed "s|^@|$T/|" >expected
@@ -83,7 +83,7 @@ lists 0 "as JSON" ff --root "F F" --splits s --frames 3 --json --quiet
 diff out o/coverage.json >/dev/null || complain "prints another JSON than it writes"
 silent_on "lists written"
 
-# The output: another run is refused, unless it is told; what is not ours is left alone.
+# The output: another run is refused without --overwrite; other files are not touched.
 what="an output that exists"
 steps=$((steps + 3))
 "$L" lists ff --root "F F" --splits s --out o >out 2>err && complain "overwrites"
@@ -148,7 +148,7 @@ says "  test/fake: 0000_fake (only a video, no frames)"
 printf '%s' '{"FF-DF": {"FF-real": {"test": {"c23": {"071": {"label": "FF-real", "frames": ["FaceForensics++\\original_sequences\\youtube\\c23\\frames\\071\\000.png"]}}}}}}' >b.json
 lists 0 "DeepfakeBench" deepfakebench b.json --root "$T" --replace 'FaceForensics++=F F'
 holds test/FF-real.txt "# lnclip: label=real source=FF-real" "@F F/original_sequences/youtube/c23/frames/071/000.png"
-lists 1 "DeepfakeBench, another place" deepfakebench b.json --root "$T"
+lists 1 "DeepfakeBench, another folder" deepfakebench b.json --root "$T"
 says "--replace"
 lists 1 "no JSON" deepfakebench s/none.json --root .
 printf '{"a": {"Odd": {}}}' >odd.json

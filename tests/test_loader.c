@@ -233,7 +233,10 @@ START_TEST(test_contents)
 }
 END_TEST
 
-/* A repeated frame is drawn anew each time, whoever draws it; resume finds the same draws. */
+/*
+ * A repeated frame gets new draws each time, whichever worker makes it; resume finds the same
+ * draws.
+ */
 START_TEST(test_repeated_frames)
 {
     DataList list;
@@ -306,8 +309,10 @@ static void expect_bad_landmarks(const DataList *list, const DataLoaderSettings 
     data_loader_destroy(loader);
 }
 
-/* A self-blended fake and its real frame: the same draws, the same augmentation, whoever makes
- * them. */
+/*
+ * A self-blended fake and its real frame: the same draws, the same augmentation, whichever worker
+ * makes them.
+ */
 START_TEST(test_blends)
 {
     enum { SIDE = 48 };
@@ -448,7 +453,7 @@ START_TEST(test_first_bad_frame_is_named)
                         ck_assert_int_eq(batch.pixels[(size_t)2 * 224 * 224 * 3 + k], 0);
                 }
                 error_clear(&error);
-                ck_ok(data_loader_next(loader, &batch, &error), &error); /* goes on after it */
+                ck_ok(data_loader_next(loader, &batch, &error), &error); /* continues after it */
                 ck_assert_int_eq(batch.index[0], 10);
             }
             data_loader_destroy(loader);

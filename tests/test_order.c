@@ -223,7 +223,7 @@ START_TEST(pairs_stay_in_one_batch_and_real_frames_repeat)
             const char *const r = paths[real->frame], *const f = paths[fake->frame];
             ck_each(strncmp(strstr(r, "real/") + 5, strrchr(f, '/') - 7, 3) == 0 &&
                         strcmp(strrchr(r, '/'), strrchr(f, '/')) == 0,
-                    "%s stands with %s", f, r);
+                    "%s is paired with %s", f, r);
             repeats[real->frame]++;
         }
         for (int i = 0; i < list.count; i++)
@@ -234,7 +234,7 @@ START_TEST(pairs_stay_in_one_batch_and_real_frames_repeat)
 }
 END_TEST
 
-/* The frame that stands before the fake one of that path; asserts that it is a real one. */
+/* The frame before the fake of that path; asserts that it is real. */
 static const char *partner_of(int count, const char *path)
 {
     const int fake = find(path);
@@ -244,7 +244,7 @@ static const char *partner_of(int count, const char *path)
             ck_assert_int_eq(list.frames[samples[i - 1].frame].label, 0);
             return paths[samples[i - 1].frame];
         }
-    ck_abort_msg("%s does not stand in the epoch", path);
+    ck_abort_msg("%s is not in the epoch", path);
     return NULL;
 }
 
@@ -275,7 +275,7 @@ START_TEST(the_frame_of_a_pair_has_the_same_or_the_nearest_number)
 }
 END_TEST
 
-/* "12_0.png": the last number is that of the face, and tells no frames apart. */
+/* "12_0.png": the last number is the face's and does not distinguish frames. */
 START_TEST(without_numbers_the_place_in_the_video_counts)
 {
     empty_list();
@@ -377,7 +377,7 @@ END_TEST
 /* ----
  * Balance ---------------------------------------------------------------------------------- */
 
-/* Asserts that a frame of n in m samples stands floor(m / n) or ceil(m / n) times. */
+/* Asserts that each of n frames is used floor(m / n) or ceil(m / n) times in m samples. */
 static void check_even(const int *seen, const char *word, int n, int m)
 {
     int total = 0;
@@ -424,7 +424,7 @@ START_TEST(classes_and_sources_stand_equally_often)
             for (int i = 1; i < 2 * 37 && !shuffle; i++)
                 ck_each(samples[i - 1].frame <= samples[i].frame, "sample %d: not in order", i);
         }
-        ck_assert(memcmp(seen[0], seen[1], sizeof seen[0]) != 0); /* others stand once more */
+        ck_assert(memcmp(seen[0], seen[1], sizeof seen[0]) != 0); /* others are used once more */
 
         settings.sampling = DATA_SAMPLING_SOURCE;
         ck_assert_int_eq(fill(&settings, 0), 3 * 23);

@@ -80,15 +80,15 @@ static void check_blend(const Kernels *table, Guarded in_pages, Guarded out_page
     const size_t in_bytes = (size_t)(taps - 1) * stride + n;
     uint8_t *const in = place(in_pages, in_bytes, at_end), *const out = place(out_pages, n, at_end);
     fill(in, in_bytes, random, kind % 3);
-    uint8_t *const beside = at_end ? out - 1 : out + n; /* the side without a guard */
-    *beside = 77;
+    uint8_t *const outside = at_end ? out - 1 : out + n; /* the side without a guard */
+    *outside = 77;
     table->blend(weights, taps, in, stride, out, n);
     for (size_t i = 0; i < n; i++) {
         const uint8_t wanted = blend_exactly(weights, taps, in + i, stride);
         ck_each(out[i] == wanted, "%s: %d taps, %zu bytes, kind %d: [%zu] = %d, exactly %d",
                 table->name, taps, n, kind, i, out[i], wanted);
     }
-    ck_each(*beside == 77, "%s: %d taps, %zu bytes: wrote beside them", table->name, taps, n);
+    ck_each(*outside == 77, "%s: %d taps, %zu bytes: wrote outside", table->name, taps, n);
 }
 
 START_TEST(test_blend_is_exact)

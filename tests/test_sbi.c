@@ -333,7 +333,7 @@ START_TEST(test_deformation)
 }
 END_TEST
 
-/* Erosion never leaves nothing; an empty region is told. */
+/* Erosion never removes everything; an empty region is reported. */
 START_TEST(test_thin_regions)
 {
     static DataMask mask;

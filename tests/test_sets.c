@@ -1,6 +1,6 @@
 /*
  * test_sets.c - data sets that come with splits and lists of their own, in small trees, and what is
- * refused of them. Sets that folders tell, links, and writing: test_sets_folder.c. DeepfakeBench's
+ * refused of them. Sets defined by folders, links, and writing: test_sets_folder.c. DeepfakeBench's
  * files: test_sets_json.c.
  *
  * What is written is read again as training reads it.

@@ -1,5 +1,5 @@
 /*
- * test_sets_folder.c - data sets that folders tell, the user's own among them; links, depth, videos
+ * test_sets_folder.c - data sets defined by folders, custom ones included; links, depth, videos
  * without frames; and writing. What is written is read again as training reads it.
  */
 #include "data/sets/sets.h"
@@ -13,8 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- told by folders
- * ------------------------------------------------------------------------------------- */
+/* ---- defined by folders ---------------------------------------------------------------------- */
 
 START_TEST(dfd_ffiw_uadfv)
 {
@@ -125,7 +124,7 @@ START_TEST(links_and_loops)
     ck_assert_int_eq(frames, 3);
     data_sets_free(&sets);
 
-    /* A loop in the place of a video that is expected. */
+    /* A loop instead of an expected video. */
     support_ff_set("FF", "c23/frames");
     ck_assert_int_eq(rename(support_in_folder("FF/original_sequences/youtube/c23/frames/071"),
                             support_in_folder("moved")),
@@ -205,7 +204,7 @@ START_TEST(writing_is_all_or_nothing)
     ck_ok(file_read(support_in_folder("o/coverage.json"), 100, &content, &size, &error), &error);
     ck_assert_str_eq(content, "{1}");
     free(content);
-    /* A list of earlier does not stay beside the new ones. */
+    /* Earlier lists are removed. */
     support_text("o/train/old.txt", "");
     ck_ok(data_sets_write(&sets, out, true, "{2}", 3, &error), &error);
     ck_assert(!file_exists(support_in_folder("o/train")));

@@ -80,7 +80,7 @@ START_TEST(test_forged_in_part)
     }
     ck_assert_int_gt(fewest, SIZE * SIZE / 50);
     ck_assert_int_lt(most, SIZE * SIZE * 4 / 5);
-    ck_assert_double_lt(drift < 0 ? -drift : drift, 2.0); /* brightness is no shortcut; of 255 */
+    ck_assert_double_lt(drift < 0 ? -drift : drift, 2.0); /* brightness is not a shortcut; of 255 */
 }
 END_TEST
 
