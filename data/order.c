@@ -56,12 +56,12 @@ const char *data_sampling_name(int sampling)
 /* A frame of a video and its position in it. */
 typedef struct Moment {
     uint64_t number; /* number in its name; 0 if none */
-    int frame;       /* of the list */
+    int frame;       /* index into list->frames */
 } Moment;
 
 typedef struct RealVideo {
-    const char *name; /* of its folder */
-    int video;        /* of the list */
+    const char *name; /* name of its folder */
+    int video;        /* index into list->videos */
 } RealVideo;
 
 typedef struct Pairing {

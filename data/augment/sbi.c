@@ -140,7 +140,7 @@ Status data_landmarks_read(const char *file, DataLandmarks *landmarks, Error *er
 /* A region is convex until it is deformed, so one interval per row describes it. */
 
 typedef struct Point {
-    float x, y; /* as in the landmarks: products of two are exact in double */
+    float x, y; /* f32 like the landmarks: products of two are exact in double */
 } Point;
 
 enum { MAX_POINTS = 81 };
@@ -657,7 +657,7 @@ static const double SMALLEST_SHARE = 0.02;
 
 /* The use of each uniform number. Never renumber; a new use gets the next. */
 enum {
-    DRAW_SIDE, /* which is changed, source or target */
+    DRAW_SIDE, /* choice of the changed side: source or target */
     DRAW_RGB,  /* add a shift of the channels */
     DRAW_RED,
     DRAW_GREEN,

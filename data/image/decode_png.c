@@ -83,7 +83,7 @@ static bool is_chunk(const DataSource *source, size_t at, const char *type)
  */
 static size_t raw_size(const DataSource *source)
 {
-    static const unsigned char CHANNELS[7] = {1, 0, 3, 1, 2, 0, 4}; /* by colour type */
+    static const unsigned char CHANNELS[7] = {1, 0, 3, 1, 2, 0, 4}; /* channels per colour type */
     if (source->size < SIGNATURE || !has_chunk(source, SIGNATURE) ||
         big_endian(source->bytes + SIGNATURE) != 13 || !is_chunk(source, SIGNATURE, "IHDR"))
         return 0;

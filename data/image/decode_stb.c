@@ -96,7 +96,7 @@ static int bmp_depth(const DataSource *source)
 static bool bmp_is_compressed(const DataSource *source)
 {
     const unsigned char *const field = source->bytes + 30;
-    if (source->bytes[14] == 12) /* that header has no such field */
+    if (source->bytes[14] == 12) /* a 12-byte header has no such field */
         return false;
     return source->size < 34 || (field[0] != 0 && field[0] != 3) || field[1] || field[2] ||
            field[3];

@@ -117,8 +117,8 @@ Status data_image_write_png(const DataImage *image, const char *path, Error *err
 typedef struct JpegWriter {
     struct jpeg_compress_struct jpeg;
     DataJpegErrors errors;
-    FILE *stream; /* into `bytes` */
-    char *bytes;  /* by malloc */
+    FILE *stream; /* writes to `bytes` */
+    char *bytes;  /* allocated by the stream, malloc */
     size_t size;
 } JpegWriter;
 

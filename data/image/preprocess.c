@@ -70,7 +70,7 @@ static double lanczos(double x)
 }
 
 typedef struct Kernel {
-    double radius; /* in output pixels when shrinking, input pixels when enlarging */
+    double radius; /* radius in output pixels when shrinking, input pixels when enlarging */
     double (*weight)(double x);
 } Kernel;
 

@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define XXH_STATIC_LINKING_ONLY /* for a hash state on the stack */
+#define XXH_STATIC_LINKING_ONLY /* allows a hash state on the stack */
 #include <xxhash.h>
 
 /* ---- one file -------------------------------------------------------------------------------- */

@@ -524,7 +524,7 @@ typedef struct Discovery {
     /* The top is a container: an empty folder in it is a video without frames. */
     bool contained;
     size_t top;      /* length of the container's path with its slash; names begin there */
-    MemPool pool;    /* of `found` */
+    MemPool pool;    /* memory of `found` */
     DataTexts found; /* names of the added videos */
     int added;
 } Discovery;

@@ -232,7 +232,7 @@ static Status read_own_folder(DataSetsBuilder *builder, DataSplit split, const c
     char name[FILE_PATH_SIZE], folder[FILE_PATH_SIZE], list_name[FILE_PATH_SIZE];
     TRY(file_join(name, written, "", error)); /* checks the length */
     for (size_t length = strlen(name); length > 1 && name[length - 1] == '/'; length--)
-        name[length - 1] = '\0'; /* as shells complete it */
+        name[length - 1] = '\0'; /* slashes that shells append */
     TRY(file_join(folder, builder->root, name, error));
     if (!file_is_folder(folder))
         return error_set(error, STATUS_FAILED,

@@ -54,7 +54,7 @@ typedef struct DataJsonChunk {
 } DataJsonChunk;
 
 typedef struct DataJson {
-    json_t *outline; /* of the entire file; innermost objects are references */
+    json_t *outline; /* outline of the file; innermost objects are references */
     const char *path;
     Threads *threads;
     FileMap map;

@@ -18,8 +18,8 @@
 /* Lengths of a face are in units of its half-width and half-height: u and v run over -1..1. */
 typedef struct DataFace {
     uint32_t texture;              /* seed of skin, hair and beard textures */
-    float half_width, half_height; /* of the head, as a fraction of the frame */
-    float jaw;                     /* how much the lower face narrows */
+    float half_width, half_height; /* half-sides of the head, as a fraction of the frame */
+    float jaw;                     /* narrowing of the lower face */
     float tone, hair;              /* 0 light .. 1 dark */
     float skin[3], hair_colour[3]; /* RGB 0..1 */
     float eye_distance, eye_height, eye_size;
@@ -44,14 +44,14 @@ typedef struct DataShot {
     float ambient, diffuse, warmth;
     float yaw, pitch, roll; /* mean pose of the video */
     float mouth;            /* mean opening */
-    float blur;             /* of the lens, in pixels of a 64-pixel frame */
-    float noise;            /* of the sensor, standard deviation in 0..1 */
+    float blur;             /* lens blur, in pixels of a 64-pixel frame */
+    float noise;            /* sensor noise, standard deviation in 0..1 */
     int quality[2];         /* JPEG quality of the recording and of the published frame */
 } DataShot;
 
 typedef struct DataPose {
     float yaw, pitch, roll; /* radians */
-    float dx, dy;           /* of the head, as a fraction of the frame */
+    float dx, dy;           /* shift of the head, as a fraction of the frame */
     float mouth;            /* opening 0..1 */
     float smile;            /* -1..1 */
     float lids;             /* 1 open */

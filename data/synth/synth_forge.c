@@ -23,7 +23,7 @@
 typedef struct Forge {
     uint64_t seed;
     int identity, frame;
-    DataFace face; /* of the target */
+    DataFace face; /* the target's face */
     DataShot shot;
     DataPose pose;
     Random random;     /* stream of (identity, family), shared by all frames of a video */
