@@ -307,9 +307,10 @@ DataLabel data_path_label(const char *path, const DataPath *parts, size_t top, b
         label = higher;
     *above = higher.by_word;
     if (walked && !label.by_word && looks_real(path, parts, top))
-        label = (DataLabel){.label = -1,
-                            .doubt = "a folder below it, named real, directly contains images and "
-                                     "looks like a video"};
+        label =
+            (DataLabel){.label = -1,
+                        .doubt = "a folder below it whose name says real directly contains images "
+                                 "and looks like a video"};
     return label;
 }
 
