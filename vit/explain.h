@@ -1,41 +1,42 @@
 /*
- * explain.h - which patches a score came from: two relevance maps over the patch grid of one image.
+ * explain.h - two relevance maps over the patch grid of one image.
  *
- * Attention rollout (Abnar & Zuidema, arXiv 2005.00928) asks where the class token's information
- * comes from. With A_l the attention of block l, the mean over its heads, it follows attention and
- * the residual path in equal parts:
+ * Attention rollout (Abnar & Zuidema, arXiv 2005.00928) traces the class token's information back
+ * through attention and the residual path, with equal weights. A_l is the attention of block l,
+ * averaged over its heads:
  *
  *     R = (0.5 A_L + 0.5 I) ... (0.5 A_1 + 0.5 I)
  *
- * It knows nothing of the head: it is the same map for "real" and for "fake".
+ * It does not depend on the head: the map is the same for "real" and "fake".
  *
- * Gradient x attention (Chefer et al., arXiv 2103.15679) keeps of the attention what speaks for a
- * class:
+ * Gradient x attention (Chefer et al., arXiv 2103.15679) keeps only attention that increases the
+ * score of a class:
  *
  *     R = (I + C_L) ... (I + C_1),   C_l = mean over heads of max(0, A_l dA_l)
  *
- * with dA_l the gradient with respect to A_l, through the tape, of logit(fake) - logit(real): the
- * log-odds of fake. p_fake is a function of that difference alone, and one logit by itself says
- * nothing; p_fake's own gradient would vanish where the model is sure.
+ * dA_l is the gradient with respect to A_l of logit(fake) - logit(real), the log-odds of fake.
+ * p_fake depends only on this difference, so a single logit is not meaningful. The gradient of
+ * p_fake itself would vanish for confident predictions.
  *
- * Either map is the class token's row of R without its own entry, divided by its sum. Both show
- * what the encoder attended to, and neither proves what it decided by: docs/method.md says more.
+ * Either map is the class token's row of R without its own entry, divided by its sum. The maps show
+ * what the encoder attended to, not the cause of its decision (docs/method.md).
  */
 #ifndef LNCLIP_VIT_EXPLAIN_H
 #define LNCLIP_VIT_EXPLAIN_H
 
 #include "vit/head.h"
 
-/* Working memory for one image after another. Not for two threads at once. */
+/* Working memory for one image at a time. Not thread-safe. */
 typedef struct VitExplainer VitExplainer;
 
-/* Patches along one side of an image: a map has this many rows and columns. */
+/* G, patches along one side of an image. A map is [G,G]. */
 int vit_explain_grid(const VitConfig *config);
 
 /*
- * Makes one for `vit` and `head`, which are borrowed, as are the threads (NULL: the caller's
- * alone). Nothing may train in either, and the encoder works in f32, packed or not. STATUS_FAILED
- * without memory: a forward and a backward of one image, and its attention twice over.
+ * Creates an explainer. `vit`, `head` and `threads` are borrowed; threads NULL: single-threaded.
+ * All parameters must be frozen and the encoder must compute in f32, packed or not (asserted).
+ * STATUS_FAILED: out of memory. It needs memory for the forward and backward of one image, and for
+ * all attention probabilities and their gradients.
  */
 Status vit_explainer_create(VitExplainer **explainer, const Vit *vit, VitHead *head,
                             Threads *threads, Error *error);
@@ -44,10 +45,10 @@ Status vit_explainer_create(VitExplainer **explainer, const Vit *vit, VitHead *h
 void vit_explainer_destroy(VitExplainer *explainer);
 
 /*
- * pixels [3,S,S], normalised -> rollout and gradient, each NULL or [G,G], G = vit_explain_grid, in
- * row-major order: not negative, and of sum 1. A gradient map is all zeros if no attention speaks
- * for fake. Without `gradient` no backward runs. The bits do not depend on the threads. Cannot
- * fail.
+ * pixels [3,S,S], normalised -> maps rollout and gradient, each NULL or [G,G], row-major. A map is
+ * non-negative and sums to 1, but a gradient map is all zeros if no attention increases the
+ * log-odds of fake. Without `gradient` no backward runs. The result does not depend on the number
+ * of threads. Cannot fail.
  */
 void vit_explain(VitExplainer *explainer, const float *pixels, float *rollout, float *gradient);
 

@@ -7,8 +7,8 @@
 #include "vit/part.h"
 
 typedef enum VitHeadKind {
-    VIT_HEAD_LINEAR_NORM, /* logits = W z + b, z = f / |f|: the method */
-    VIT_HEAD_LINEAR,      /* logits = W f + b: its ablation */
+    VIT_HEAD_LINEAR_NORM, /* logits = W z + b, z = f / |f| (GenD) */
+    VIT_HEAD_LINEAR,      /* logits = W f + b (ablation) */
 } VitHeadKind;
 
 enum { VIT_CLASSES = 2 }; /* 0 real, 1 fake */
@@ -18,50 +18,49 @@ typedef struct VitHead {
     VitHeadKind kind;
     Tensor weight;  /* [2,D] */
     Tensor bias;    /* [2] */
-    float *storage; /* its own memory until the tuner adopts the numbers */
+    float *storage; /* memory of weight and bias until vit_tune moves them */
 } VitHead;
 
-/* "LinearNorm" or "linear"; false for another name. */
+/* Parses "LinearNorm" or "linear"; false for any other name. */
 bool vit_head_kind_parse(const char *name, VitHeadKind *kind);
 const char *vit_head_kind_name(VitHeadKind kind);
 
-/* W and b ~ U(-1/sqrt(D), 1/sqrt(D)), a pure function of (width, seed). */
+/* Creates a head with W and b ~ U(-1/sqrt(D), 1/sqrt(D)), a pure function of (width, seed).
+ * STATUS_FAILED: out of memory. Free with vit_head_destroy. */
 Status vit_head_create(VitHead *head, VitHeadKind kind, int width, uint64_t seed, Error *error);
 void vit_head_destroy(VitHead *head);
 
-/* What the head adds to the model: names, decay and initial values of its tensors, which are its
- * weight and bias. */
+/* Names, shapes, initial values and weight decay of the head's tensors: weight, then bias. */
 extern const VitPartRow vit_head_rows[VIT_HEAD_TENSORS];
 Tensor *vit_head_tensor(VitHead *head, int row);
 
 /*
- * vit_save with the head, named as in GenD's files, its kind in the metadata: vit_load and
- * vit_head_read take it back. `head` may be NULL. What the tensors hold at the time is written:
- * adapters are part of it, LoRA that still trains is not.
+ * For tests. vit_save with a head, under GenD's names and with its kind in the metadata. vit_load
+ * and vit_head_read can read the result. `head` may be NULL. The current values are written: merged
+ * adapters are included, LoRA still in training is not.
  */
 Status vit_save_with_head(const Vit *vit, const VitHead *head, const char *folder, Error *error);
 
-/* What vit_save_as writes besides the encoder; all borrowed. */
+/* Options of vit_save_as; all pointers are borrowed. */
 typedef struct VitSaving {
-    const VitHead *head;  /* or NULL */
-    const char *backbone; /* GenD's layout, over the CLIP of this name; NULL: Hugging Face's */
-    /* [metadata_count] added to what is written anyway: "format", "config", "preprocessor_config",
-     * "head" */
+    const VitHead *head;  /* NULL: the encoder alone */
+    const char *backbone; /* NULL: Hugging Face's layout; else GenD's, naming this CLIP */
+    /* [metadata_count], in addition to "format", "config", "preprocessor_config" and "head" */
     const SafeTensorsMetadata *metadata;
     int metadata_count;
 } VitSaving;
 
 /*
- * Writes config.json, preprocessor_config.json and model.safetensors, which vit_load and
- * vit_head_read take back, into a folder that is new or empty, which gets its name when it is
- * complete. In GenD's layout a head is needed (asserted), and visual_projection.weight is written
- * if the model's file has it.
+ * Writes config.json, preprocessor_config.json and model.safetensors, readable by vit_load and
+ * vit_head_read. `folder` must be new or empty; it appears under its name only once complete.
+ * GenD's layout requires a head (asserted) and includes visual_projection.weight if the model's
+ * file has it.
  */
 Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, Error *error);
 
 /*
- * features [..,D] -> logits [..,2]. *normalised receives z = f/|f| [..,D] (for the metric losses),
- * also for the linear head; may be NULL.
+ * features [..,D] -> logits [..,2]. Unless `normalised` is NULL, *normalised receives z = f / |f|
+ * [..,D], which the metric losses use, for either kind of head.
  */
 Tensor *vit_head_forward(VitHead *head, Tape *tape, Tensor *features, Tensor **normalised);
 

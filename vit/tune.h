@@ -1,9 +1,8 @@
 /*
  * tune.h - the trainable parameters: values and gradients in two flat arrays of the same order.
  *
- * vit_tune moves the chosen parameters of the encoder, and the head, into that array; their Tensors
- * become views into it. The optimizer, the checkpoint and the sentence "104,450 of 303 M" are each
- * one loop.
+ * vit_tune moves the selected parameters of the encoder, and the head, into these arrays; their
+ * Tensors become views. The optimizer and the checkpoint are thus one loop each.
  */
 #ifndef LNCLIP_VIT_TUNE_H
 #define LNCLIP_VIT_TUNE_H
@@ -13,76 +12,76 @@
 typedef struct VitTunedEntry {
     const char *name; /* native: "feature_extractor.vision_model...." or "model.linear.weight" */
     Tensor *tensor;
-    size_t offset, count; /* floats, within values and grads */
-    bool decays;          /* weight decay applies: to all but biases and LayerNorms */
+    size_t offset, count; /* in floats, within values and grads */
+    bool decays;          /* weight decay applies: false for biases and LayerNorms */
 } VitTunedEntry;
 
 typedef struct VitTuned {
     float *values; /* [count] */
     float *grads;  /* [count] */
-    float *base;   /* [count] the values before training: drift, and what an adapter changes */
+    float *base;   /* [count] the values before training, to measure changes */
     size_t count;
-    VitTunedEntry *entries; /* [entry_count], in the order of the encoder, then the head */
+    VitTunedEntry *entries; /* [entry_count], in the encoder's order, then the head */
     int entry_count;
-    Tensor *parts; /* [part_count] those of each weight in turn (part.h), views into the array */
+    Tensor *parts; /* [part_count], weight by weight (part.h); views into the arrays */
     int part_count;
-    char *tune;  /* what was asked for: goes into adapters, so that they can be read back */
-    char *names; /* the memory behind the entries' names */
+    char *tune;  /* the text given to vit_tune, stored in adapters */
+    char *names; /* memory of the entries' names */
 } VitTuned;
 
-/* What `tune` selects for one parameter: full training, parts of a method, or nothing. */
+/* The choice for one parameter: full training, parts of a method, or frozen. */
 typedef struct VitChoice {
     bool trains;
-    const VitMethod *method; /* or NULL */
-    int rank;                /* of the method, 0 where it has none */
+    const VitMethod *method; /* NULL: no parts */
+    int rank;                /* 0 for a method without rank */
 } VitChoice;
 
 /*
- * The text of `tune` is a comma list whose items add up:
+ * Checks the syntax of `tune`, a comma-separated list of items that add up:
  *
  *     ln              every LayerNorm
  *     bias            every bias, LayerNorm included: BitFit, Ben Zaken et al., arXiv 2106.10199
- *     lora:R[:q+v]    LoRA of rank R (lora.h) of the weights q, k, v, out, fc1, fc2; default q+v
+ *     lora:R[:q+v]    LoRA of rank R (lora.h) at the weights q, k, v, out, fc1, fc2; default q+v
  *     all             everything
- *     none            nothing: the head alone
- *     PATTERN         fnmatch, against names from "vision_model." on
+ *     none            the head alone
+ *     PATTERN         an fnmatch pattern for names that start with "vision_model."
  *
- * STATUS_USAGE, naming it, for an item that no model could make sense of: an empty one, a rank out
- * of range, an unknown linear map, LoRA twice. Thread-safe.
+ * STATUS_USAGE, naming the item, if it is invalid for every model: an empty item, a rank out of
+ * range, an unknown linear map, LoRA twice. Thread-safe.
  */
 Status vit_tune_check(const char *tune, Error *error);
 
 /*
- * What `tune` means for the parameters of a model: sets chosen [parameter_count]. STATUS_USAGE as
- * vit_tune_check has it, and for a pattern that matches nothing, LoRA of a weight that trains
- * itself, and a rank above the width.
+ * Applies `tune` to the parameters of a model: sets chosen [parameter_count]. STATUS_USAGE as in
+ * vit_tune_check, and for a pattern without a match, LoRA at a fully trained weight, or a rank
+ * above the model width.
  */
 Status vit_tune_choose(const Vit *vit, const char *tune, VitChoice *chosen, Error *error);
 
 /*
- * Moves what `tune` chooses (vit_tune_choose) and the head, which always trains, into one array;
- * their Tensors become views of it, with needs_grad set and the gradient beside. The parts of
- * methods are made here, drawn from `seed`, and attached (part.h): their entries are where that of
- * their weight would be. `head` may be NULL only for pretraining, where none exists. vit and head
- * must outlive *tuned; destroy it first. Once per Vit.
+ * Moves the parameters selected by `tune` (vit_tune_choose), and the head, which always trains,
+ * into *tuned. Their Tensors become views with needs_grad set. Parts of methods are created, drawn
+ * from `seed`, and attached (part.h); their entries take the position of their weight. `head` is
+ * NULL only for pretraining. Call once per Vit. vit and head must outlive *tuned, which the caller
+ * destroys first. STATUS_USAGE as in vit_tune_choose, if nothing would train, or if an adapter has
+ * already added parts to a selected weight; STATUS_FAILED: out of memory.
  */
 Status vit_tune(VitTuned **tuned, Vit *vit, VitHead *head, const char *tune, uint64_t seed,
                 Error *error);
 
 /*
- * Makes the scale of all parts that train alpha / rank, where their method has a scale
- * (scale_key); alpha 0 is the rank, the scale 1 that they have before. Call after vit_tune.
+ * Sets the scale of all trainable parts to alpha / rank, for methods with a scale (scale_key).
+ * alpha 0 means alpha = rank, the initial scale 1. Call after vit_tune.
  */
 void vit_tune_set_alpha(Vit *vit, double alpha);
 
-/* Frees the array; the parameters it held must not be used afterwards, only destroyed. NULL is
- * allowed. */
+/* Frees the arrays. The parameters in them may then only be destroyed. NULL is allowed. */
 void vit_tuned_destroy(VitTuned *tuned);
 
-/* Parameters among `count` that methods add to the encoder. */
+/* Number of elements, among `count`, that belong to parts of methods. */
 size_t vit_tuned_added(const VitTuned *tuned);
 
-/* grads = 0. The one place where parameters' gradients are zeroed. */
+/* Sets all gradients to 0. */
 void vit_tuned_zero_grads(VitTuned *tuned);
 
 #endif

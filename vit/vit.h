@@ -1,13 +1,14 @@
 /*
- * vit.h - the encoder: its weights by name, and its forward.
+ * vit.h - the encoder: its named parameters and its forward.
  *
  *     patches = conv(pixels)                                        [B,T-1,D]
  *     x       = pre_layrnorm(concat(class, patches) + position)     [B,T,D]
  *     L times: x = x + out(attention(ln1(x)));  x = x + fc2(act(fc1(ln2(x))))
  *     feature = post_layernorm(x[:, 0])                             [B,1,D]
  *
- * (Radford et al., arXiv 2103.00020; tensor names of Hugging Face's CLIPVisionModel.) The last
- * block computes keys and values of all tokens, and everything else for the class token alone.
+ * Source: Radford et al., arXiv 2103.00020. Tensor names: Hugging Face's CLIPVisionModel. Only the
+ * class token of the last block is read, so that block computes keys and values for all tokens and
+ * everything else for the class token alone.
  */
 #ifndef LNCLIP_VIT_VIT_H
 #define LNCLIP_VIT_VIT_H
@@ -24,25 +25,24 @@
 /* A method that adds parameters to the encoder (part.h). */
 typedef struct VitMethod VitMethod;
 
-/* One named parameter of the encoder: the single list behind loading, tuning,
- * adapters and inspect. */
+/* One named parameter of the encoder. Loading, tuning, adapters and inspect loop over the list. */
 typedef struct VitParameter {
-    char name[VIT_NAME_SIZE]; /* as in Hugging Face, from "vision_model." on */
-    const VitTensorRow *row;  /* of the family's table */
-    int block;                /* whose tensor it is; 0 if it is not a block's */
-    VitKind kind;             /* as in the row */
-    Tensor tensor;  /* frozen until vit_tune makes it train; data may lie in a read-only mapping */
-    float *adapted; /* own memory of a frozen tensor that an adapter has set, or NULL */
-    bool changed;   /* an adapter gave it other numbers than the model has */
-    bool mapped;    /* as loaded, its numbers lay in the mapped file */
-    bool packed;    /* vit_pack made packs of it: forward and backward read those */
+    char name[VIT_NAME_SIZE]; /* Hugging Face's, starting with "vision_model." */
+    const VitTensorRow *row;  /* its row in the family's table */
+    int block;                /* index of its block; 0 outside the blocks */
+    VitKind kind;             /* copy of row->kind */
+    Tensor tensor;  /* frozen until vit_tune selects it; data may be in a read-only mapping */
+    float *adapted; /* own memory for values that an adapter has set, or NULL */
+    bool changed;   /* an adapter has changed its values */
+    bool mapped;    /* its values as loaded are in the mapped file */
+    bool packed;    /* vit_pack has packed it: forward and backward read the packs */
 
-    /* What a method of `tune` adds to a weight (part.h). */
-    const VitMethod *method; /* NULL: nothing */
-    Tensor *parts;           /* [method->row_count], of the VitTuned or its own */
-    bool owns_parts;         /* an adapter brought them: freed with the Vit */
-    int rank;                /* 0 where the method has none */
-    float scale;             /* s, 1 where the method has none */
+    /* The parts that a method of `tune` adds to a weight (part.h). */
+    const VitMethod *method; /* NULL: no parts */
+    Tensor *parts;           /* [method->row_count], owned by the VitTuned unless owns_parts */
+    bool owns_parts;         /* parts from an adapter: freed with the Vit */
+    int rank;                /* 0 for a method without rank */
+    float scale;             /* s; 1 for a method without scale */
 } VitParameter;
 
 typedef struct VitLayerNorm {
@@ -62,13 +62,13 @@ typedef struct VitBlock {
             Linear fc1; /* D -> F */
             Linear fc2; /* F -> D */
         };
-        Linear maps[VIT_MAPS]; /* the same ones */
+        Linear maps[VIT_MAPS]; /* the five above, by VIT_MAP_... */
     };
 } VitBlock;
 
 typedef struct Vit {
     VitConfig config;
-    VitHints hints; /* what the caller said when it was loaded: holds for heads read later, too */
+    VitHints hints;           /* given at loading; also apply to a head read later */
     VitParameter *parameters; /* [parameter_count] */
     int parameter_count;
     Tensor *class_embedding;    /* [D] */
@@ -76,97 +76,106 @@ typedef struct Vit {
     Tensor *position_embedding; /* [T,D] */
     VitLayerNorm pre, post;
     VitBlock *blocks;     /* [L] */
-    SafeTensors *file;    /* mapped, when parameters point into it; NULL after vit_create */
-    Arena *arena;         /* numbers that had to be converted or made, and all LayerNorms */
-    PackedMatrix *packed; /* what vit_pack made, two places a Linear and one more, or NULL */
-    const PackedMatrix *patch_pack; /* that one: W^T [3 P P, D] of the patch embedding, or NULL */
-    Arena *packs;                   /* the memory behind them */
+    SafeTensors *file;    /* kept open while parameters point into it; NULL after vit_create */
+    Arena *arena;         /* values that were converted or drawn, and all LayerNorms */
+    PackedMatrix *packed; /* packs: forward and backward of each Linear, patch embedding; or NULL */
+    const PackedMatrix *patch_pack; /* W^T [3 P P, D] of the patch embedding, or NULL */
+    Arena *packs;                   /* memory of the packs */
     char fingerprint[33]; /* XXH3-128 over names, shapes and f32 values as loaded, hexadecimal */
 } Vit;
 
 /*
  * Loads a model: a folder with config.json and model.safetensors (or its index), or one
- * .safetensors file (config.json beside it, else its metadata). Where neither tells the shape
- * (GenD, bare files) it is that of the tensors; what these do not tell is taken from the
- * config.json of the backbone that a GenD file names (openai/clip-vit-*: known; else a local path
- * or the Hugging Face cache), else from `hints`. Up to width 1024 heads of 64 and eps 1e-5 are
- * assumed, and reported in config.assumptions; an unknown activation, and unknown heads of wider
- * models, are STATUS_FAILED. STATUS_USAGE for hints that contradict the files. Whole CLIP,
- * vision-only and GenD files; F32 is used in place from the mapping, F16 and BF16 are converted.
- * All missing and unexpected tensors are listed. *vit is owned by the caller. If the file holds a
- * GenD head, vit_head_read (head.h) finds it.
+ * .safetensors file with its configuration in a config.json next to it or in its metadata. Full
+ * CLIP, vision-only and GenD files are accepted. F32 is used in place from the mapping; F16 and
+ * BF16 are converted.
+ *
+ * If no configuration gives the shape (GenD, bare files), the tensors do. The rest then comes from
+ * the config.json of the backbone that a GenD file names (openai/clip-vit-*: known; others: a local
+ * path or the Hugging Face cache), else from `hints`. Up to width 1024, a head width of 64 and eps
+ * 1e-5 are assumed and reported in config.assumptions.
+ *
+ * STATUS_FAILED: missing or unexpected tensors (all are listed), an unknown activation, an unknown
+ * number of heads in a wider model, or out of memory. STATUS_USAGE: hints that contradict the
+ * files. The caller owns *vit. vit_head_read (head.h) reads a GenD head from the same file.
  */
 Status vit_load_with(Vit **vit, const char *path, const VitHints *hints, Threads *threads,
                      Error *error);
 
-/* The same without hints. */
+/* vit_load_with without hints. */
 Status vit_load(Vit **vit, const char *path, Threads *threads, Error *error);
 
 /*
- * Random weights as Hugging Face initialises CLIPVisionModel (initializer factor 1): class
- * embedding N(0, D^-1/2), patch and position N(0, 0.02), q, k, v N(0, D^-1/2 (2L)^-1/2), out N(0,
- * D^-1/2), fc1 N(0, (2D)^-1/2), fc2 N(0, D^-1/2 (2L)^-1/2), biases 0, LayerNorms 1 and 0. A pure
- * function of (config, seed).
+ * Creates a model with random weights, initialised like Hugging Face's CLIPVisionModel with
+ * initializer factor 1: class embedding N(0, D^-1/2), patch and position N(0, 0.02), q, k, v N(0,
+ * D^-1/2 (2L)^-1/2), out N(0, D^-1/2), fc1 N(0, (2D)^-1/2), fc2 N(0, D^-1/2 (2L)^-1/2), biases 0,
+ * LayerNorms 1 and 0. The weights are a pure function of (config, seed). The caller owns *vit.
+ * STATUS_FAILED: out of memory or an invalid config.
  */
 Status vit_create(Vit **vit, const VitConfig *config, uint64_t seed, Threads *threads,
                   Error *error);
 
-/* The file with the tensors (or their index) of a model that vit_load takes by `path`.
- * STATUS_FAILED without one. */
+/* Finds the tensor file (or its index) of the model that vit_load would load from `path`.
+ * STATUS_FAILED if there is none. */
 Status vit_model_file(const char *path, char file[FILE_PATH_SIZE], Error *error);
 
 /*
- * Writes config.json, preprocessor_config.json and model.safetensors in Hugging Face's layout, into
- * a folder that is new or empty; anything else is refused. The folder gets its name when it is
- * complete (file_folder_commit).
+ * Writes config.json, preprocessor_config.json and model.safetensors in Hugging Face's layout.
+ * `folder` must be new or empty. It appears under its name only once complete (file_folder_commit).
  */
 Status vit_save(const Vit *vit, const char *folder, Error *error);
 
 void vit_destroy(Vit *vit);
 
-/* The parameter of that name (from "vision_model." on), or NULL. */
+/* The parameter named `name`, which starts with "vision_model."; NULL if there is none. */
 VitParameter *vit_find(const Vit *vit, const char *name);
 
 /* Number of elements of all parameters. */
 size_t vit_size(const Vit *vit);
 
 /*
- * Packs the linear maps whose weights do not train, patch embedding included, for the forward and,
- * if `backward`, for the gradients that flow through them to what trains before them: no others are
- * made. Then lets the weights' file pages go; the numbers stay readable, from the file. Where
- * packing gains nothing (packed_pays) it does nothing. `precision` is that of all later forwards:
- * in bf16 and int8 activations between products are bf16 tensors; the residual stream and what
- * trains stay f32, but products with a weight that trains are made in bf16 from it. int8 asserts
- * that `backward` is false. Call once, after vit_adapter_read and vit_tune: neither may follow.
- * STATUS_FAILED without memory.
+ * Packs the frozen weights of linear maps and the patch embedding for the forward. With `backward`,
+ * also packs the maps through which gradients flow to earlier trainable parameters. The weights'
+ * file pages are released; the values stay readable from the file. Does nothing if packing does not
+ * pay (packed_pays).
+ *
+ * `precision` applies to all later forwards. With bf16 and int8, activations between products are
+ * bf16; the residual stream and the trainable parameters stay f32, and products with a trainable
+ * weight convert it to bf16. int8 requires `backward` to be false (asserted).
+ *
+ * Call once, after vit_adapter_read and vit_tune; neither may follow. STATUS_FAILED: out of memory,
+ * or a model too wide for int8.
  */
 Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, Error *error);
 
-/* Bytes of memory that the encoder takes: packs, and the numbers of whatever is not packed. */
+/* Memory of the encoder in bytes: packs, and the values of all parameters not packed. */
 size_t vit_bytes(const Vit *vit);
 
 /*
- * pixels [B,3,S,S], normalised -> features [B,1,D]. Transient values are released as soon as no one
- * needs them, so inference holds a few [B,T,D] at a time. `probabilities`: NULL, or L leaves
- * [B,H,Tq,T] (Tq = T, 1 in the last block), one for the attention of each block, as op_attention
- * takes them: filled if they have data, and given their gradient in the backward if they need one.
- * On a tape with an inner one (tape_allow_recompute, vit_block_operations) a recorded block keeps
- * its input only and is computed again in the backward; then `probabilities` must be NULL.
+ * pixels [B,3,S,S], normalised -> features [B,1,D]. Each intermediate tensor is released after its
+ * last use, so inference holds a few [B,T,D] at a time.
+ *
+ * `probabilities` is NULL or L leaves [B,H,Tq,T], one for the attention of each block (Tq = T, but
+ * 1 in the last block). Leaves with data are filled; leaves that need a gradient receive it in the
+ * backward (op_attention).
+ *
+ * On a tape with activation checkpointing (tape_allow_recompute, vit_block_operations), a recorded
+ * block keeps only its input and is recomputed in the backward. `probabilities` must then be NULL.
  */
 Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities);
 
 /*
- * The model: the encoder and what methods add to it. pixels [B,3,S,S] -> features [B,1,W], W =
- * vit_model_width, for the head; otherwise as vit_forward. Training, scoring, cached features and
- * explanations call this, so a method that reads other tokens or another tower changes these three
- * functions alone.
+ * The model: the encoder with the parts of methods. pixels [B,3,S,S] -> features [B,1,W] for the
+ * head, W = vit_model_width; other operands as in vit_forward. Training, scoring, cached features
+ * and explanations call these three functions, so a method that reads other tokens or another tower
+ * changes only them.
  */
 Tensor *vit_model_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities);
 int vit_model_width(const Vit *vit);
-int vit_model_operations(const Vit *vit); /* an upper bound, for tape_create */
+int vit_model_operations(const Vit *vit); /* upper bound, for tape_create */
 
-/* Upper bounds on the operations of one vit_forward, for tape_create, and of one block, for
- * tape_allow_recompute. */
+/* Upper bounds on the operations of vit_forward (for tape_create) and of one block (for
+ * tape_allow_recompute). */
 int vit_forward_operations(const Vit *vit);
 int vit_block_operations(const Vit *vit);
 

@@ -1,12 +1,10 @@
 /*
- * tower.h - what one family of encoders calls its tensors, and what is constant in it.
+ * tower.h - a family of encoders: tensor names, shapes, initial values and defaults.
  *
- * A family is one VitTower: a table of rows and a few names and defaults. Building, loading,
- * saving, drawing and tuning loop over the rows; the forward reads slots, which name the role of a
- * tensor and are the same for all families. A family without a tensor (DINOv3 has no bias of k) has
- * no row for its slot. Another family adds a VitTower, and slots for tensors that no family had
- * before (registers, LayerScale). Where its files store several slots as one tensor (attn.qkv of
- * the Perception Encoder), the rows share a name and say which part.
+ * A family is one VitTower: a table of tensor rows, names and defaults. Building, loading, saving,
+ * initialisation and tuning loop over the rows. The forward reads slots, which name the role of a
+ * tensor and are common to all families. A family that lacks a tensor has no row for its slot. A
+ * new family adds a VitTower, and slots for new kinds of tensors (registers, LayerScale).
  */
 #ifndef LNCLIP_VIT_TOWERS_TOWER_H
 #define LNCLIP_VIT_TOWERS_TOWER_H
@@ -17,12 +15,12 @@
 
 enum { VIT_NAME_SIZE = 96 };
 
-/* What a parameter is, so that `tune` can choose by kind. */
+/* The kind of a parameter; `tune` selects by it. */
 typedef enum VitKind { VIT_EMBEDDING, VIT_LAYER_NORM, VIT_WEIGHT, VIT_BIAS } VitKind;
 
 /*
- * The role of a tensor in the forward. The bias of a weight follows it. Slots from VIT_LN1_WEIGHT
- * to VIT_FC2_BIAS are those of a block, each block has its own.
+ * The role of a tensor in the forward. A bias follows its weight. Every block has a tensor for each
+ * of the slots VIT_LN1_WEIGHT to VIT_FC2_BIAS.
  */
 typedef enum VitSlot {
     VIT_CLASS_EMBEDDING,
@@ -52,7 +50,7 @@ typedef enum VitSlot {
     VIT_BLOCK_SLOTS = VIT_FC2_BIAS - VIT_LN1_WEIGHT + 1
 } VitSlot;
 
-/* An extent that depends on the configuration. */
+/* A dimension that depends on the configuration. */
 typedef enum VitExtent {
     VIT_NONE,
     VIT_WIDTH,
@@ -62,8 +60,7 @@ typedef enum VitExtent {
     VIT_PATCH
 } VitExtent;
 
-/* Initial values: constants, or N(0, std) with the std that follows. D is the width,
- * L the layers. */
+/* Initial values: a constant, or N(0, std) with the std given here. D: width, L: layers. */
 typedef enum VitDraw {
     VIT_DRAW_ZERO,
     VIT_DRAW_ONE,
@@ -73,74 +70,72 @@ typedef enum VitDraw {
     VIT_DRAW_RESIDUAL, /* D^-1/2 (2L)^-1/2 */
 } VitDraw;
 
-/* One tensor of the encoder, or of each block. */
+/* One tensor of the encoder or of every block. */
 typedef struct VitTensorRow {
     VitSlot slot;
-    const char *name; /* behind the tower's prefix, of a block's tensor behind the block's prefix */
+    const char *name; /* without the prefixes of tower and block */
     VitKind kind;
     VitExtent shape[TENSOR_MAX_DIMS];
     VitDraw draw;
-    const char *target; /* what `tune` calls it as a target of LoRA, or NULL */
+    const char *target; /* name as a target of methods in `tune`, or NULL */
 } VitTensorRow;
 
-/* A shape that has a name. */
+/* A named architecture. */
 typedef struct VitShape {
     const char *name; /* "vit-l-14" */
-    const char *hub;  /* its weights on the Hugging Face Hub, or NULL */
+    const char *hub;  /* repository on the Hugging Face Hub, or NULL */
     int image_size, patch_size, width, layers, heads, mlp;
 } VitShape;
 
 typedef struct VitTower {
-    const VitTensorRow *rows; /* [row_count] in the order of slots, which is that of parameters */
+    const VitTensorRow *rows; /* [row_count] in the order of slots and of parameters */
     int row_count;
-    const char *prefix; /* before all names */
-    const char *block;  /* then before names of a block's tensors, and its number follows */
-    /* Tensors of a whole model that are not the encoder's: names, NULL-terminated, and a name's
-     * beginning and end */
+    const char *prefix; /* prefix of all names */
+    const char *block;  /* next prefix of a block's tensors, before the block number */
+    /* Tensors of a full model outside the encoder: full names (NULL-terminated), a prefix and a
+     * suffix. */
     const char *const *ignored;
     const char *ignored_prefix, *ignored_suffix;
-    const char *projection; /* one of `ignored` that a strict load of GenD's class wants, unused */
+    const char *projection; /* the one in `ignored` that GenD's class requires but does not use */
 
     const VitShape *shapes; /* [shape_count] */
     int shape_count;
-    const char *shape_names;    /* the list of their names for a message */
-    VitShape defaults;          /* what config.json leaves out */
-    const char *activation;     /* the same */
-    float eps, mean[3], std[3]; /* the same; preprocessing of RGB in 0..1 */
-    const char *known;          /* prefix of hub names whose models have this eps and activation */
-    int head_width, head_width_limit; /* all models up to this width have heads of head_width */
+    const char *shape_names;          /* list of the names for messages */
+    VitShape defaults;                /* sizes missing in config.json */
+    const char *activation;           /* default of config.json */
+    float eps, mean[3], std[3];       /* defaults; mean and std of RGB values in 0..1 */
+    const char *known;                /* prefix of hub names of models with these defaults */
+    int head_width, head_width_limit; /* models up to the limit have heads of head_width */
 
-    const char *model_type,
-        *whole_type; /* in config.json: of the encoder alone, of the whole model */
-    const char *architecture, *image_processor; /* the classes of transformers */
-    const char
-        *mark; /* in names of GenD's backbones, any case, and the beginning of image processors */
+    const char *model_type;                     /* in config.json of the encoder alone */
+    const char *whole_type;                     /* in config.json of the full model */
+    const char *architecture, *image_processor; /* classes of transformers */
+    const char *mark; /* in GenD's backbone names (any case); prefix of image processor names */
 } VitTower;
 
-/* OpenAI's CLIP and all that has its shape, as transformers' CLIPVisionModel names it. */
+/* CLIP, with the names of transformers' CLIPVisionModel. */
 extern const VitTower vit_clip;
 
-/* The family of a model whose files name none: vit_clip. */
+/* The family of a model whose files do not name one: vit_clip. */
 extern const VitTower *const vit_tower_default;
 
-/* Whether each block has a tensor of this slot. */
+/* True if each block has its own tensor for this slot. */
 static inline bool vit_slot_in_block(VitSlot slot)
 {
     return slot >= VIT_LN1_WEIGHT && slot <= VIT_FC2_BIAS;
 }
 
-/* The native name of a row's tensor in that block (0 where it is not a block's). Thread-safe, as
- * all here. */
+/* The native name of a row's tensor in a block (0 outside the blocks). Thread-safe. */
 void vit_tensor_name(const VitTower *tower, const VitTensorRow *row, int block,
                      char name[VIT_NAME_SIZE]);
 
 /* The row of a slot, or NULL. */
 const VitTensorRow *vit_tower_row(const VitTower *tower, VitSlot slot);
 
-/* Whether `name`, which lacks the prefix, may be the encoder's: it begins as one of its tensors. */
+/* True if `name`, without the tower's prefix, begins like a tensor of the encoder. */
 bool vit_tower_begins(const VitTower *tower, const char *name);
 
-/* Whether `name` is one that `ignored` and its prefix and suffix tell. */
+/* True if `name` matches `ignored`, ignored_prefix or ignored_suffix. */
 bool vit_tower_ignores(const VitTower *tower, const char *name);
 
 #endif
