@@ -1,5 +1,5 @@
 /*
- * build.c - the one list of the encoder's parameters, behind loading, tuning, adapters and inspect.
+ * build.c - the encoder's list of parameters: construction, lookup and fingerprint.
  */
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
@@ -31,8 +31,8 @@ static int extent_of(const VitConfig *config, VitExtent extent)
     return 0;
 }
 
-/* Adds the parameters of the rows from slot `first` to slot `last`, of this block if they are a
- * block's. */
+/* Adds the parameters for the rows with slots `first` to `last`. `block` is 0 outside the blocks.
+ * */
 static void add_rows(Vit *vit, VitSlot first, VitSlot last, int block, Tensor *slots[VIT_SLOTS])
 {
     const VitTower *tower = vit->config.tower;
@@ -53,7 +53,7 @@ static void add_rows(Vit *vit, VitSlot first, VitSlot last, int block, Tensor *s
     }
 }
 
-/* The stacked weights of a linear map, the first one in slot `first`. */
+/* The stacked weights of a linear map: every second slot, starting with `first`. */
 typedef struct MapRow {
     VitSlot first;
     int parts;
@@ -65,7 +65,7 @@ static const MapRow map_rows[VIT_MAPS] = {
     [VIT_MAP_FC2] = {VIT_FC2_WEIGHT, 1},
 };
 
-/* Each weight has its bias, or NULL, in the next slot. */
+/* The slot after each weight holds its bias or NULL. */
 static Linear linear_of(Tensor *const slots[VIT_SLOTS], const MapRow *row)
 {
     Linear linear = {.in = slots[row->first]->shape[1], .parts = row->parts};
@@ -113,7 +113,7 @@ Status vit_build(Vit **out, const VitConfig *config, Error *error)
     return STATUS_OK;
 }
 
-/* The blocks of vit_make_room, in `arena`. */
+/* Allocates the values in `arena`. */
 static void place(Vit *vit, Arena *arena)
 {
     for (int i = 0; i < vit->parameter_count; i++) {
@@ -175,8 +175,8 @@ typedef struct Digest {
     bool finite;
 } Digest;
 
-/* Hash of one parameter: name and shape seed the hash of its numbers. And whether
- * these are finite. */
+/* Hashes the values of one parameter, seeded with its name and shape, and checks that they are
+ * finite. */
 static void digest_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -226,9 +226,9 @@ Status vit_compute_fingerprint(Vit *vit, const char *path, Threads *threads, Err
         digests[i].parameter = &vit->parameters[i];
     threads_run(threads, count, digest_task, digests);
 
-    /* In the order of names, so that the fingerprint does not depend on the order of our list. */
+    /* Sorted by name, so the fingerprint does not depend on the order of the list. */
     qsort(digests, count, sizeof *digests, by_name);
-    XXH128_canonical_t chain[2] = {{{0}}}; /* what was hashed so far, and the next parameter */
+    XXH128_canonical_t chain[2] = {{{0}}}; /* the hash so far, and that of the next parameter */
     for (int i = 0; i < count; i++) {
         chain[1] = digests[i].value;
         XXH128_canonicalFromHash(&chain[0], XXH3_128bits(chain, sizeof chain));

@@ -1,10 +1,9 @@
 /*
  * config.c - see config.h.
  *
- * Keys and defaults are those of transformers' CLIPVisionConfig and CLIPImageProcessor. A value
- * that would change what the network computes, and that this project does not support, is refused
- * by name: a model that runs with another activation or resize gives slightly wrong features and no
- * sign of it.
+ * Keys and defaults: transformers' CLIPVisionConfig and CLIPImageProcessor. Unsupported values that
+ * would change the result are errors. With another activation or resize, the features would be
+ * slightly wrong without any warning.
  */
 #include "vit/config.h"
 
@@ -20,7 +19,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_JSON = 16 << 20 }; /* bytes; real files have a few thousand */
+enum { MAX_JSON = 16 << 20 }; /* bytes; actual files have a few thousand */
 
 int vit_tokens(const VitConfig *config)
 {
@@ -138,7 +137,7 @@ Status vit_config_check(const VitConfig *config, const char *origin, Error *erro
     return STATUS_OK;
 }
 
-/* Parses `text` as one JSON object, which the caller releases. */
+/* Parses `text` as one JSON object. The caller releases it. */
 static Status parse_object(const char *text, const char *origin, json_t **object, Error *error)
 {
     json_error_t reason;
@@ -154,14 +153,14 @@ static Status parse_object(const char *text, const char *origin, json_t **object
     return error_set(error, STATUS_FAILED, "%s: is not a JSON object; fetch it again", origin);
 }
 
-/* The value of `key`, or NULL if it is absent or null: then the default holds. */
+/* The value of `key`; NULL, meaning the default, if it is missing or null. */
 static const json_t *value_of(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
     return json_is_null(value) ? NULL : value;
 }
 
-/* Sets *target if the key is present. Ranges are vit_config_check's business. */
+/* Sets *target if the key is present. vit_config_check checks the range. */
 static Status read_int(const json_t *object, const char *key, const char *origin, int *target,
                        Error *error)
 {
@@ -211,7 +210,7 @@ static Status read_vision(const json_t *vision, const char *origin, VitConfig *c
     return vit_config_check(config, origin, error);
 }
 
-/* Whether this is the config.json of a GenD model; older files lack the type. */
+/* True for the config.json of a GenD model. Older files lack the type. */
 static bool is_gend(const json_t *root)
 {
     const char *type = json_string_value(value_of(root, "model_type"));
@@ -235,8 +234,7 @@ static Status read_gend_head(const json_t *root, const char *origin, char head[1
     return STATUS_OK;
 }
 
-/* GenD names its backbone and its head; the shape is in the tensors and the
- * backbone's own files. */
+/* A GenD config.json names backbone and head. It does not give the shape. */
 static Status read_gend(const json_t *root, const char *origin, VitConfig *config, Error *error)
 {
     const char *backbone = json_string_value(json_object_get(root, "backbone"));
@@ -265,7 +263,7 @@ static Status read_root(const json_t *root, const char *origin, VitConfig *confi
     if (name && strcmp(name, config->tower->model_type) == 0)
         return read_vision(root, origin, config, error);
     if (name && strcmp(name, config->tower->whole_type) == 0) {
-        /* Older files have "vision_config_dict" too, which transformers lets overrule the whole. */
+        /* In older files, transformers prefers "vision_config_dict" over "vision_config". */
         const json_t *older = value_of(root, "vision_config_dict");
         const json_t *read = older ? older : vision;
         if (read && !json_is_object(read))
@@ -291,7 +289,8 @@ Status vit_config_parse(const char *text, const char *origin, VitConfig *config,
     return status;
 }
 
-/* A side in pixels: a number, or an object whose `keys` (NULL-terminated) must all say the same. */
+/* Reads a side in pixels: a number, or an object with equal values for all `keys`
+ * (NULL-terminated). */
 static Status read_side(const json_t *object, const char *key, const char *const *keys,
                         const char *origin, int *side, Error *error)
 {
@@ -331,7 +330,7 @@ static Status read_triple(const json_t *object, const char *key, const char *ori
     return STATUS_OK;
 }
 
-/* Steps that this project always does, and the resize filter: any other wish is refused. */
+/* Refuses preprocessing steps, resize filters and image processors other than CLIP's. */
 static Status check_steps(const json_t *root, const char *origin, const VitTower *tower,
                           Error *error)
 {
@@ -389,7 +388,7 @@ static Status read_preprocessor(const json_t *root, const char *origin, VitConfi
     return STATUS_OK;
 }
 
-/* Reads a JSON file; the caller frees the text. */
+/* Reads a text file. The caller frees the text. */
 static Status read_text(const char *path, char **text, Error *error)
 {
     size_t size;
@@ -403,8 +402,8 @@ static Status read_text(const char *path, char **text, Error *error)
 }
 
 /*
- * Reads preprocessor_config.json, or what processor_config.json of a whole CLIPProcessor holds of
- * it; *found is false if that holds nothing of it (transformers 4 wrote such files).
+ * Reads preprocessor_config.json, or the equivalent part of a CLIPProcessor's
+ * processor_config.json. *found is false if that part is missing, as in files of transformers 4.
  */
 static Status parse_preprocessor(const char *text, const char *origin, VitConfig *config,
                                  bool *found, Error *error)
@@ -512,7 +511,7 @@ void vit_config_describe_preprocessing(const VitConfig *config, char text[VIT_CO
              (double)s[1], (double)s[2]);
 }
 
-/* The double next to the shortest decimal that stands for this float: 0.1F becomes 0.1. */
+/* The shortest decimal that rounds to this float, as a double: 0.1F becomes 0.1. */
 static json_t *real_of(float value)
 {
     char text[32];
@@ -527,7 +526,7 @@ static json_t *real_of(float value)
     return json_real(rounded);
 }
 
-/* The text of `object`, which is released; nine digits represent a float exactly. */
+/* The text of `object`, which is released. Nine digits represent a float exactly. */
 static char *dump(json_t *object, Error *error)
 {
     char *text = object ? json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
@@ -566,7 +565,7 @@ char *vit_config_format_preprocessor(const VitConfig *config, Error *error)
         error);
 }
 
-/* Writes `text` with a newline at the end to folder/name. */
+/* Writes `text` and a newline to folder/name. */
 static Status write_text(const char *folder, const char *name, const char *text, Error *error)
 {
     char path[FILE_PATH_SIZE];
@@ -577,7 +576,7 @@ static Status write_text(const char *folder, const char *name, const char *text,
     return file_commit(&writer, error);
 }
 
-/* Both files, with `text` (freed here; NULL where there was no memory for it) as config.json. */
+/* Writes both files, with `text` as config.json. Frees `text`; NULL means out of memory. */
 static Status write_configs(const VitConfig *config, char *text, const char *folder, Error *error)
 {
     char *preprocessor = text ? vit_config_format_preprocessor(config, error) : NULL;

@@ -1,13 +1,12 @@
 /*
  * explain.c - see explain.h.
  *
- * Only the class token's row of R is wanted. A row times a product of matrices is cheapest from the
- * left, one matrix after another, so the blocks are walked from the last to the first and no [T,T]
- * product is ever made:
+ * Only the class token's row of R is needed. It is multiplied by one matrix after another, from the
+ * last block to the first, so no [T,T] product is computed:
  *
- *     row <- keep row + gain row M_l,   M_l = A_l keep = gain = 1/2, or M_l = C_l, keep = gain = 1
+ *     row <- keep row + gain row M_l,   M_l = A_l, keep = gain = 1/2, or M_l = C_l, keep = gain = 1
  *
- * It starts as the unit vector of the class token, the one query that the last block has.
+ * The row starts as the unit vector of the class token, the only query of the last block.
  */
 #include "vit/explain.h"
 
@@ -17,7 +16,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { HEAD_OPERATIONS = 4 }; /* normalise, linear, and room */
+enum { HEAD_OPERATIONS = 4 }; /* normalise, linear, and a margin */
 
 struct VitExplainer {
     const Vit *vit;
@@ -34,8 +33,7 @@ int vit_explain_grid(const VitConfig *config)
     return config->image_size / config->patch_size;
 }
 
-/* row [T] <- what comes before a block that has this attention; `gradient` says by which of the two
- * rules. */
+/* Applies one block to row [T]: gradient x attention if `gradient`, else rollout. */
 static void walk_back(VitExplainer *explainer, const Tensor *attention, bool gradient)
 {
     const int H = attention->shape[1], Tq = attention->shape[2], T = attention->shape[3];
@@ -58,7 +56,7 @@ static void walk_back(VitExplainer *explainer, const Tensor *attention, bool gra
     explainer->next = row;
 }
 
-/* map [T-1], from the attention (and its gradient) of all blocks. */
+/* Computes map [T-1] from the attention, and its gradient, of all blocks. */
 static void relevance(VitExplainer *explainer, bool gradient, float *map)
 {
     const VitConfig *config = &explainer->vit->config;
@@ -74,8 +72,7 @@ static void relevance(VitExplainer *explainer, bool gradient, float *map)
         map[j - 1] = sum > 0 ? (float)(explainer->row[j] / sum) : 0;
 }
 
-/* The leaves that the encoder puts its attention into, over one block of the arena, which is
- * returned. */
+/* Creates the leaves for the attention of all blocks in one allocation, which is returned. */
 static float *lay_out_probabilities(VitExplainer *explainer, bool gradient)
 {
     const VitConfig *config = &explainer->vit->config;
@@ -94,7 +91,7 @@ void vit_explain(VitExplainer *explainer, const float *pixels, float *rollout, f
 {
     const int S = explainer->vit->config.image_size;
     const bool planning = tape_is_planning(explainer->tape);
-    /* A leaf wants writable numbers; nothing writes to those of an input. */
+    /* A leaf takes a writable pointer, but nothing writes to an input. */
     Tensor input = tensor_leaf((void *)(uintptr_t)pixels, 4, (const int[]){1, 3, S, S});
     float *block = lay_out_probabilities(explainer, gradient != NULL);
     Tensor *features =
@@ -112,7 +109,7 @@ void vit_explain(VitExplainer *explainer, const float *pixels, float *rollout, f
     arena_free(explainer->arena, block);
 }
 
-/* (Re)opens arena and tape; `bytes` is the arena's capacity, 0 a measuring one. */
+/* Replaces arena and tape. `bytes` is the arena's capacity; 0: a measuring arena. */
 static Status open_tape(VitExplainer *explainer, size_t bytes, Error *error)
 {
     const int operations = vit_model_operations(explainer->vit) + HEAD_OPERATIONS;
@@ -127,7 +124,7 @@ static Status open_tape(VitExplainer *explainer, size_t bytes, Error *error)
     return tape_create(&explainer->tape, explainer->arena, explainer->threads, operations, error);
 }
 
-/* Measures an explanation with both maps, which needs the most, and opens an arena of that size. */
+/* Measures the memory for both maps and creates an arena of that size. */
 static Status open_measured(VitExplainer *explainer, Error *error)
 {
     float unread[1];

@@ -1,12 +1,12 @@
 /*
- * forward.c - the encoder's forward, the way of the data through the blocks.
+ * forward.c - the encoder's forward.
  *
- * Each value is released at its last use here. In inference it is gone at once; in training the
- * tape keeps exactly what the recorded operations asked for.
+ * Each tensor is released after its last use. In inference its memory is then free; in training the
+ * tape keeps the tensors that the backward needs.
  *
- * Types. The residual stream, and the feature, are f32. What lies between a LayerNorm and the
- * addition to the stream is of the type that the linear maps work in (op_linear_type): vit_pack
- * makes it the same for all of them.
+ * Types: the residual stream and the feature are f32. Between a LayerNorm and the addition to the
+ * stream, tensors have the compute type of the linear maps (op_linear_type), which vit_pack sets to
+ * the same type for all maps.
  */
 #include "tensor/base/arithmetic.h"
 #include "vit/part.h"
@@ -20,7 +20,7 @@ enum {
     POST_OPERATIONS = 1,
 };
 
-/* The operations of one block, with those of methods. */
+/* Operations of one block, including those of methods. */
 static int block_operations(const Vit *vit, int block)
 {
     int operations = BLOCK_OPERATIONS;
@@ -66,8 +66,7 @@ static Tensor *embed(const Vit *vit, Tape *tape, Tensor *pixels)
     return x;
 }
 
-/* act(linear(x) + residual) of one of a block's maps, VIT_MAP_.. `index`, with the parts that
- * methods have added to it. */
+/* act(linear(x) + residual) for map VIT_MAP_... `index` of a block, with the parts of methods. */
 static Tensor *linear_map(const Vit *vit, Tape *tape, const VitBlock *block, int index, Tensor *x,
                           Activation activation, Tensor *residual)
 {
@@ -100,7 +99,7 @@ static Tensor *linear_map(const Vit *vit, Tape *tape, const VitBlock *block, int
     return y;
 }
 
-/* x + fc2(act(fc1(ln2(x)))); takes x over. x [B,M,D] -> [B,M,D] */
+/* x + fc2(act(fc1(ln2(x)))). Releases x. x [B,M,D] -> [B,M,D] */
 static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 {
     Tensor *normed = layer_norm(vit, tape, x, &block->ln2, op_linear_type(&block->fc1));
@@ -114,8 +113,8 @@ static Tensor *mlp(const Vit *vit, Tape *tape, const VitBlock *block, Tensor *x)
 }
 
 /*
- * One block; takes x over. x [B,T,D] -> [B,T,D], or [B,1,D] for the last one: nobody reads its
- * other tokens, so queries, attention output and MLP are computed for the class token alone.
+ * One block. Releases x. x [B,T,D] -> [B,T,D], but [B,1,D] for the last block: only its class token
+ * is read, so queries, attention output and MLP are computed for that token alone.
  */
 static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, bool last,
                              Tensor *x, Tensor *probabilities)
@@ -140,7 +139,7 @@ static Tensor *block_forward(const Vit *vit, Tape *tape, const VitBlock *block, 
     return mlp(vit, tape, block, y);
 }
 
-/* One block as op_recompute wants it. */
+/* One block as a function for op_recompute. */
 static Tensor *block_segment(Tape *tape, Tensor *x, const void *context, int index)
 {
     const Vit *vit = context;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Below this norm a feature is not scaled up: torch.nn.functional.normalize's default. */
+/* Lower bound of the norm that a feature is divided by, as in torch.nn.functional.normalize. */
 static const float NORM_EPS = 1e-12F;
 
 static const char *const kind_names[] = {

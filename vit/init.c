@@ -1,11 +1,10 @@
 /*
  * init.c - vit_create: random weights as transformers' CLIPPreTrainedModel draws them.
  *
- * Every four numbers are a function of (seed, parameter, position), so that the work can be cut
- * anywhere and shared among threads. Box-Muller in f32 on 32-bit uniforms, with tails up to 6.7
- * standard deviations, which is beyond what 300 million numbers show. Logarithm, sine and cosine
- * are series written out here: a compiler turns their loops into vector code, and the weights do
- * not depend on a mathematics library.
+ * Every four values are a function of (seed, parameter, position), so threads can draw chunks in
+ * any order. Box-Muller in f32 on 32-bit uniforms has tails up to 6.7 standard deviations, enough
+ * for 300 million values. Logarithm, sine and cosine are explicit series: the compiler vectorises
+ * their loops, and the weights do not depend on a math library.
  */
 #include "tensor/base/arithmetic.h"
 #include "tensor/base/mem.h"
@@ -18,8 +17,8 @@
 #include <string.h>
 
 enum {
-    CHUNK = 1 << 16, /* numbers of one task, a multiple of BLOCK */
-    BLOCK = 256,     /* numbers made together: their scratch stays in the first-level cache */
+    CHUNK = 1 << 16, /* values per task, a multiple of BLOCK */
+    BLOCK = 256,     /* values drawn together; their scratch fits in the L1 cache */
     PAIRS = BLOCK / 2,
 };
 
@@ -28,7 +27,7 @@ typedef struct Fill {
     float *target;
     size_t count;
     float std;
-    uint32_t index; /* of the parameter: its stream of random numbers */
+    uint32_t index; /* index of the parameter, which selects the random stream */
     int first_task;
 } Fill;
 
@@ -39,8 +38,8 @@ typedef struct Plan {
 } Plan;
 
 /*
- * -2 log(u), u = (word + 1/2) / 2^32. With u = m 2^e and m in [sqrt(1/2), sqrt(2)): log(m) = 2
- * atanh(s), s = (m - 1) / (m + 1), |s| < 0.172, so the series ends at s^9 with an error of 2e-9.
+ * -2 log(u), u = (word + 1/2) / 2^32. With u = m 2^e and m in [sqrt(1/2), sqrt(2)), log(m) = 2
+ * atanh(s), s = (m - 1) / (m + 1), |s| < 0.172. The series is cut after s^9, an error of 2e-9.
  */
 static float minus_two_log(uint32_t word)
 {
@@ -53,12 +52,12 @@ static float minus_two_log(uint32_t word)
     const float log_m =
         2 * s * (1 + t * (1 / 3.0F + t * (1 / 5.0F + t * (1 / 7.0F + t * (1 / 9.0F)))));
     const float result = -2 * (log_m + 0.693147181F * (float)(exponent - 32));
-    return result > 0 ? result : 0; /* rounding may put u at 1 */
+    return result > 0 ? result : 0; /* u may round to 1 */
 }
 
 /*
- * cos and sin of 2 pi word / 2^32: a multiple of a quarter turn and a rest x, |x| <= pi/4, whose
- * Taylor series end at x^9 and x^10 with errors of 2e-9.
+ * cos and sin of 2 pi word / 2^32. The angle is a multiple of a quarter turn plus a remainder x,
+ * |x| <= pi/4, whose Taylor series are cut after x^9 and x^10, errors of 2e-9.
  */
 static void cosine_sine(uint32_t word, float *cosine, float *sine)
 {
@@ -76,7 +75,7 @@ static void cosine_sine(uint32_t word, float *cosine, float *sine)
     *sine = quarter >= 2 ? -across : across;
 }
 
-/* BLOCK normal numbers of one stream from `position` on, a multiple of 4. */
+/* Draws BLOCK normal values of one stream, starting at `position`, a multiple of 4. */
 static void normal_block(const uint32_t key[2], uint32_t index, size_t position, float std,
                          float normal[BLOCK])
 {
@@ -104,12 +103,12 @@ static void normal_block(const uint32_t key[2], uint32_t index, size_t position,
     }
 }
 
-/* The chunk of numbers that is `task`, of the tensor that holds it. */
+/* Draws chunk number `task`, counted over all tensors. */
 static void fill_task(void *context, int task, int worker)
 {
     (void)worker;
     const Plan *plan = context;
-    int low = 0, high = plan->count; /* the last fill whose first task is not beyond ours */
+    int low = 0, high = plan->count; /* binary search for the fill that contains the task */
     while (high - low > 1) {
         const int middle = (low + high) / 2;
         *(plan->fills[middle].first_task <= task ? &low : &high) = middle;
@@ -124,7 +123,6 @@ static void fill_task(void *context, int task, int worker)
     }
 }
 
-/* The standard deviation of a draw. */
 static float std_of(VitDraw draw, const VitConfig *config)
 {
     const double width = config->width, layers = config->layers;
@@ -144,7 +142,7 @@ static float std_of(VitDraw draw, const VitConfig *config)
     return 0;
 }
 
-/* Sets the parameters that are constant; the others are listed in `fills`. */
+/* Sets the constant parameters and lists the others in `fills`. Returns their number. */
 static int plan_fills(Vit *vit, Fill *fills, int *tasks)
 {
     int count = 0;

@@ -33,7 +33,7 @@ static void merge(const Tensor *weight, float *const *parts, int rank, float sca
     gemm(false, false, out, in, rank, scale, parts[1], rank, parts[0], in, 1, merged, in);
 }
 
-/* B is 0 at first, so that the first forward is that of the model as loaded. */
+/* B starts at 0, so the first forward equals that of the loaded model. */
 static const VitPartRow rows[] = {
     {".lora_A.weight", {VIT_PART_RANK, VIT_PART_IN}, VIT_PART_UNIFORM, true},
     {".lora_B.weight", {VIT_PART_OUT, VIT_PART_RANK}, VIT_PART_ZERO, true},

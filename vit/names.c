@@ -25,7 +25,7 @@ static bool is_one_of(const char *text, const char *const *list)
     return false;
 }
 
-/* Removes the first `infix` from `text`. False if it is not there. */
+/* Removes the first `infix` from `text`. False if there is none. */
 static bool cut(char *text, const char *infix)
 {
     char *at = strstr(text, infix);
@@ -36,7 +36,7 @@ static bool cut(char *text, const char *infix)
     return true;
 }
 
-/* vit_name_kind, and of a part its method and row. */
+/* vit_name_kind; for a part also gives method and row index. */
 static VitNameKind kind_of(const VitTower *tower, const char *name, char native[VIT_NAME_SIZE],
                            const VitMethod **method, int *part)
 {
@@ -82,7 +82,7 @@ VitNameKind vit_name_kind(const VitTower *tower, const char *name, char native[V
     return kind_of(tower, name, native, &method, &part);
 }
 
-/* `name` without the prefixes that wrappers put before an encoder's names. */
+/* `name` without the prefixes of wrapper modules. */
 static const char *without_wrappers(const char *name)
 {
     static const char *const wrappers[] = {
@@ -98,9 +98,9 @@ static const char *without_wrappers(const char *name)
 }
 
 /*
- * The family of a file whose encoder is not read here, or NULL, by the beginning of a tensor's name
- * behind its wrappers. *is_clip: a CLIP under other names, which a conversion would help. What
- * tells other networks from CLIP comes first, for they share most names with it.
+ * Recognises an unsupported family by the beginning of a tensor name after its wrappers; NULL if
+ * there is none. *is_clip: the file is a CLIP with other names and can be converted. Marks of other
+ * networks come first, because these share most names with CLIP.
  */
 static const char *other_family(const SafeTensors *file, bool *is_clip)
 {
@@ -133,7 +133,7 @@ static const char *other_family(const SafeTensors *file, bool *is_clip)
     for (size_t m = 0; m < COUNT_OF(marks); m++)
         for (int i = 0; i < safetensors_count(file); i++) {
             const char *name = safetensors_at(file, i)->name;
-            /* The text tower of a whole CLIP has resblocks, too, and no wrapper. */
+            /* The text tower of a full CLIP also has resblocks, without a wrapper. */
             const bool text = starts(name, "transformer.") || starts(name, "text_model.");
             if (text || !starts(without_wrappers(name), marks[m].mark))
                 continue;
@@ -197,7 +197,7 @@ Status vit_named_list(const SafeTensors *file, const VitTower *tower, VitNamed *
     return STATUS_OK;
 }
 
-/* The entry of this native name that is otherwise as `key`. */
+/* The entry that equals `key` and has this native name, or NULL. */
 static const VitNamed *find_key(const VitNamed *named, int count, VitNamed key, const char *native)
 {
     assert(strlen(native) < sizeof key.native);

@@ -1,21 +1,20 @@
 /*
- * pack.c - vit_pack: the frozen weights in the layout that the matrix kernel reads.
+ * pack.c - vit_pack: frozen weights in the layout of the matrix kernels.
  *
- * Each block has five linear maps; keys and values are one. A map is packed whole or not at all:
- * one part that trains leaves it to gemm, or, in bf16, to packs that op_linear makes for each
- * product. The patch embedding is packed for the forward alone: no gradient flows to pixels in
- * training. It sees pixels, whose outliers int8 has no remedy for, and is small: bf16 serves it
- * there.
+ * Each block has five linear maps; keys and values form one. A map is packed only if all its
+ * weights are frozen. Otherwise gemm computes it, or, in bf16, op_linear packs it for each product.
+ * The patch embedding is packed for the forward alone, because no gradient flows to pixels in
+ * training. With int8 it uses bf16: it is small, and int8 cannot scale outliers of pixels.
  *
- * int8 wants to know how large each channel of a map's input will be, relative to the others
- * (packed.h). The weights before it tell, without a single image: a LayerNorm's output has the
- * deviation |gamma| about beta, and a linear map of it, with u_j independent and of deviation 1,
+ * int8 needs the relative magnitude of each input channel of a map (packed.h). It is estimated from
+ * the weights, without images. A LayerNorm's output has mean beta and standard deviation |gamma|. A
+ * linear map of it, with independent u_j of mean 0 and variance 1,
  *
  *     z_k = sum_j W[k,j] (gamma_j u_j + beta_j) + b_k
  *
- * has the deviation sqrt(sum_j (W[k,j] gamma_j)^2) about sum_j W[k,j] beta_j + b_k. What `out` gets
- * are means of such z, weighed by attention, and what fc2 gets are activations of them. The
- * magnitude is taken as deviation plus |mean| in all cases.
+ * has mean sum_j W[k,j] beta_j + b_k and standard deviation sqrt(sum_j (W[k,j] gamma_j)^2). The
+ * input of `out` is an average of such z, weighted by attention; the input of fc2 is an activation
+ * of them. In all cases the magnitude is |mean| plus standard deviation.
  */
 #include "tensor/base/arithmetic.h"
 #include "tensor/base/file.h"
@@ -28,7 +27,7 @@
 
 enum { LINEAR_PACKS = 2 };
 
-/* The inner products of int8 overflow beyond (packed_fill_transposed). */
+/* Longer int8 inner products would overflow (packed_fill_transposed). */
 enum { INT8_WIDEST = 1 << 16 };
 
 static Linear *linear_at(const Vit *vit, int index)
@@ -45,8 +44,8 @@ static bool is_frozen(const Linear *linear)
 }
 
 /*
- * The index of the first parameter that trains, itself or by parts of a method: gradients flow back
- * no further than that.
+ * The index of the first parameter that is trainable or has trainable parts. Gradients do not flow
+ * back further.
  */
 static int first_trained(const Vit *vit)
 {
@@ -57,7 +56,7 @@ static int first_trained(const Vit *vit)
     return index;
 }
 
-/* True if gradients flow through the linear map to what trains at it or before it. */
+/* True if gradients flow through the weights to trainable parameters at this map or before it. */
 static bool is_passed(const Linear *linear, const VitParameter *first_trained)
 {
     for (int part = 0; part < linear->parts; part++) {
@@ -68,20 +67,20 @@ static bool is_passed(const Linear *linear, const VitParameter *first_trained)
     return vit_parameter_of(linear->weight[0]) > first_trained;
 }
 
-/* The weight of the patch embedding, stored as [D,3,P,P], as a matrix [D,K]: this is K. */
+/* K of the patch embedding's weight [D,3,P,P] as a matrix [D,K]. */
 static int patch_numbers(const Vit *vit)
 {
     const Tensor *weight = vit->patch_embedding;
     return (int)(tensor_count(weight) / weight->shape[0]);
 }
 
-/* Where the pack of the patch embedding is: behind those of the linear maps. */
+/* The pack of the patch embedding follows those of the linear maps. */
 static PackedMatrix *patch_place(const Vit *vit)
 {
     return vit->packed + (ptrdiff_t)vit->config.layers * VIT_MAPS * LINEAR_PACKS;
 }
 
-/* Gives each pack its memory; `keep` is false to measure how much that is. */
+/* Allocates the memory of all packs. With `keep` false, only measures it. */
 static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bool keep)
 {
     const VitParameter *first = vit->parameters + first_trained(vit);
@@ -109,12 +108,12 @@ static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bo
     }
 }
 
-/* How large the channels of each map's input are in one block, for int8. */
+/* For int8: magnitudes of the input channels of each map in one block. */
 typedef struct Magnitudes {
     float *of[VIT_MAPS]; /* [in] of each map; q and kv share theirs */
 } Magnitudes;
 
-/* magnitude[D] of a LayerNorm's output. */
+/* Estimates magnitude [D] of a LayerNorm's output. */
 static void magnitudes_of_norm(const VitLayerNorm *norm, int D, float *magnitude)
 {
     const float *gamma = tensor_f32(norm->weight), *beta = tensor_f32(norm->bias);
@@ -122,7 +121,7 @@ static void magnitudes_of_norm(const VitLayerNorm *norm, int D, float *magnitude
         magnitude[k] = fabsf(gamma[k]) + fabsf(beta[k]);
 }
 
-/* Rows of a linear map of a LayerNorm's output. */
+/* A linear map of a LayerNorm's output. */
 typedef struct MappedNorm {
     const Tensor *weight, *bias; /* [N,D], [N] or NULL */
     const VitLayerNorm *norm;
@@ -140,7 +139,7 @@ static void mapped_task(void *context, int task, int worker)
     const float *beta = tensor_f32(mapped->norm->bias);
     for (int n = task * MAPPED_ROWS; n < N && n < (task + 1) * MAPPED_ROWS; n++) {
         const float *w = tensor_f32(mapped->weight) + (ptrdiff_t)n * D;
-        /* Several sums side by side, which the compiler makes vectors of. */
+        /* Separate sums, so the compiler can vectorise the loop. */
         float variance[LANES] = {0}, mean[LANES] = {0};
         int k = 0;
         for (; k + LANES <= D; k += LANES)
@@ -180,7 +179,7 @@ static void magnitudes_of_block(const Vit *vit, const VitBlock *block, const Mag
     magnitudes_of_map(&block->fc1, 0, &block->ln2, magnitudes->of[VIT_MAP_FC2], threads);
 }
 
-/* A weight's packs are read from now on: the pages of its file are not needed. */
+/* Releases the file pages of a packed weight. */
 static void release_pages(Tensor *weight)
 {
     VitParameter *parameter = vit_parameter_of(weight);
@@ -190,7 +189,7 @@ static void release_pages(Tensor *weight)
                            tensor_count(&parameter->tensor) * sizeof(float));
 }
 
-/* Fills the packs of one map, points it at them, and lets its weights' pages go. */
+/* Fills the packs of one map, makes the map use them and releases the weights' file pages. */
 static void pack_linear(Vit *vit, int index, const float *magnitude, Threads *threads)
 {
     Linear *linear = linear_at(vit, index);
@@ -210,7 +209,7 @@ static void pack_linear(Vit *vit, int index, const float *magnitude, Threads *th
         release_pages(linear->weight[part]);
 }
 
-/* The same for the patch embedding. */
+/* Packs the patch embedding likewise. */
 static void pack_patches(Vit *vit, Threads *threads)
 {
     const PackedPart part = {tensor_f32(vit->patch_embedding), vit->config.width};
@@ -219,7 +218,7 @@ static void pack_patches(Vit *vit, Threads *threads)
     release_pages(vit->patch_embedding);
 }
 
-/* Fills all packs, block after block. `numbers` [3 D + F] is room for magnitudes in int8, else
+/* Fills all packs, block by block. `numbers` [3 D + F] is scratch for magnitudes in int8, else
  * NULL. */
 static void pack_all(Vit *vit, Precision precision, float *numbers, Threads *threads)
 {
@@ -231,7 +230,7 @@ static void pack_all(Vit *vit, Precision precision, float *numbers, Threads *thr
     if (!vit->patch_embedding->needs_grad)
         pack_patches(vit, threads);
     for (int i = 0; i < vit->config.layers * VIT_MAPS; i++) {
-        /* All of a block's at once: packing lets go of the weights that they are taken from. */
+        /* Computed before packing, which releases the pages of these weights. */
         if (numbers && i % VIT_MAPS == 0)
             magnitudes_of_block(vit, &vit->blocks[i / VIT_MAPS], &magnitudes, threads);
         if (!is_frozen(linear_at(vit, i)))

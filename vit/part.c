@@ -94,10 +94,10 @@ void vit_part_name(const VitPartRow *row, const char *weight, char name[VIT_PART
     (void)length;
 }
 
-/* Whether `text` is the name of a row, with or without peft's ".default" in it. */
+/* True if `text` equals the name of a row, with or without peft's ".default" in the middle. */
 static bool is_row(const char *text, const char *row)
 {
-    const char *end = row + strcspn(row + 1, ".") + 1; /* what follows ".lora_A" */
+    const char *end = row + strcspn(row + 1, ".") + 1; /* the text after ".lora_A" */
     const size_t first = end - row;
     if (strncmp(text, row, first) != 0)
         return false;

@@ -1,10 +1,9 @@
 /*
  * tune.c - see tune.h.
  *
- * First the text of `tune`: it is read into items, which needs no model, so that a recipe can
- * refuse an invalid one before a model is loaded; then each item chooses among the parameters of a
- * model. Items add up: a parameter that two items name trains once. A parameter that trains fully
- * cannot have LoRA as well.
+ * The text of `tune` is first parsed into items. This needs no model, so a recipe can refuse
+ * invalid text before a model is loaded. Each item then selects parameters of the model. Items add
+ * up; a parameter may be selected twice. A fully trained parameter cannot have LoRA as well.
  */
 #include "vit/tune.h"
 
@@ -18,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- reading the text of `tune` ---- */
+/* ---- parsing of `tune` ---- */
 
 enum { ITEM_SIZE = 256, KNOWN_SIZE = 256 };
 
@@ -35,11 +34,11 @@ typedef struct Item {
     ItemKind kind;
     char text[ITEM_SIZE];
     const VitMethod *method;
-    int rank;        /* of the method, 0 where it has none */
-    unsigned wanted; /* bit s: parts at the weights of VitSlot s */
+    int rank;        /* 0 for a method without rank */
+    unsigned wanted; /* bit s: the weights of VitSlot s get parts */
 } Item;
 
-/* The items of `tune` for a message. */
+/* The list of valid items for messages. */
 static const char *known(char text[KNOWN_SIZE])
 {
     int used = snprintf(text, KNOWN_SIZE, "ln, bias");
@@ -49,7 +48,7 @@ static const char *known(char text[KNOWN_SIZE])
     return text;
 }
 
-/* "q+v+out" -> bits. False, with *wrong the first name that is unknown or repeated. */
+/* Parses "q+v+out" into bits. False: `wrong` is the first unknown or repeated name. */
 static bool parse_targets(const char *text, const VitTower *tower, unsigned *wanted,
                           char wrong[ITEM_SIZE])
 {
@@ -73,7 +72,7 @@ static bool parse_targets(const char *text, const VitTower *tower, unsigned *wan
     }
 }
 
-/* "lora", "lora:R" or "lora:R:q+v" */
+/* Parses "lora", "lora:R" or "lora:R:q+v". */
 static Status parse_method(const char *tune, const VitTower *tower, const VitMethod *method,
                            Item *item, Error *error)
 {
@@ -106,7 +105,7 @@ static Status parse_method(const char *tune, const VitTower *tower, const VitMet
     return STATUS_OK;
 }
 
-/* Reads the item at *next and moves *next behind it; NULL at the end. */
+/* Parses the item at *next and advances *next to the following item, or NULL at the end. */
 static Status parse_item(const char *tune, const VitTower *tower, const char **next, Item *item,
                          Error *error)
 {
@@ -198,8 +197,8 @@ static Status choose(const Vit *vit, const char *tune, const Item *item, VitChoi
                      known(items));
 }
 
-/* Marks the weights that get parts of a method. Call after all choose(): a fully trained
- * parameter cannot have parts. */
+/* Marks the weights that get parts of a method. Call after choose() for all items, to detect
+ * weights selected for both. */
 static Status choose_parts(const Vit *vit, const char *tune, const Item *item, VitChoice *chosen,
                            Error *error)
 {
@@ -247,7 +246,7 @@ enum { ENTRY_NAME_SIZE = VIT_PART_NAME_SIZE + sizeof VIT_PREFIX };
 
 static const char WHAT[] = "the trainable parameters";
 
-/* Lists a tensor as the next entry, without moving it yet. */
+/* Appends an entry for a tensor, without moving its values yet. */
 static void add_entry(VitTuned *tuned, const char *prefix, const char *name, Tensor *tensor,
                       bool decays)
 {
@@ -263,14 +262,14 @@ static void add_entry(VitTuned *tuned, const char *prefix, const char *name, Ten
     tuned->count += entry->count;
 }
 
-/* Copies the values into the array and makes the tensors views of it. */
+/* Copies the values into the arrays and makes the tensors views of them. */
 static void adopt(VitTuned *tuned)
 {
     for (int i = 0; i < tuned->entry_count; i++) {
         const VitTunedEntry *entry = &tuned->entries[i];
         Tensor *tensor = entry->tensor;
         assert(!tensor->needs_grad && "already tuned");
-        if (tensor->data) /* parts have initial values drawn later */
+        if (tensor->data) /* NULL for parts, which are drawn later */
             memcpy(tuned->values + entry->offset, tensor_f32(tensor), entry->count * sizeof(float));
         tensor->data = tuned->values + entry->offset;
         tensor->grad = tuned->grads + entry->offset;
@@ -278,7 +277,7 @@ static void adopt(VitTuned *tuned)
     }
 }
 
-/* Lists the parts of a weight. */
+/* Appends entries for the parts of a weight. */
 static void add_parts(VitTuned *tuned, const VitParameter *parameter, const VitChoice *choice)
 {
     const int *shape = parameter->tensor.shape;
@@ -292,7 +291,7 @@ static void add_parts(VitTuned *tuned, const VitParameter *parameter, const VitC
     }
 }
 
-/* Draws all parts and makes the linear maps use them. */
+/* Draws the initial values of all parts and attaches them to their weights. */
 static void attach_parts(VitTuned *tuned, Vit *vit, const VitChoice *chosen, uint64_t seed)
 {
     Tensor *parts = tuned->parts;
@@ -309,7 +308,7 @@ static void attach_parts(VitTuned *tuned, Vit *vit, const VitChoice *chosen, uin
     }
 }
 
-/* Makes the table of entries and then the arrays. */
+/* Creates the entries, the arrays and the parts. */
 static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune,
                     const VitChoice *chosen, uint64_t seed, Error *error)
 {

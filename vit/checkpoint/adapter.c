@@ -1,8 +1,8 @@
 /*
  * adapter.c - see adapter.h.
  *
- * Reading has two steps. The first checks and converts everything into memory of its own, and may
- * fail. The second copies it into place, and cannot fail. So an adapter is applied completely or
+ * Reading has two steps. The first checks and converts everything into separate memory and may
+ * fail. The second moves it into the model and cannot fail. So an adapter is applied completely or
  * not at all.
  */
 #include "vit/checkpoint/adapter.h"
@@ -17,13 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A tensor that will be set, and its new values; or the parts of a method that a weight keeps. */
+/* A planned change: new values of a tensor, or parts that a weight keeps. */
 typedef struct Change {
-    VitParameter *parameter; /* NULL for the head's tensors */
+    VitParameter *parameter; /* NULL for a tensor of the head */
     Tensor *tensor;
-    float *values;         /* owned until it is applied; NULL where there are parts */
-    Tensor *parts;         /* [row_count], their data too, owned until it is applied, or NULL */
-    const VitChoice *kept; /* what they are, with their scale */
+    float *values;         /* owned until applied; NULL if there are parts */
+    Tensor *parts;         /* [row_count] or NULL; array and data are owned until applied */
+    const VitChoice *kept; /* method, rank and scale of the parts */
     float scale;
 } Change;
 
@@ -32,14 +32,14 @@ typedef struct Reading {
     VitHead *head;
     SafeTensors *file;
     VitNamed *named;   /* [safetensors_count] */
-    VitChoice *chosen; /* [parameter_count] what the adapter may change */
+    VitChoice *chosen; /* [parameter_count] the changes that "tune" permits */
     Change *changes;
     int change_count;
     VitHeadKind kind;
     VitAdapterReport report;
 } Reading;
 
-/* True if the stored tensor can stand for `tensor`; else what is wrong is counted. */
+/* True if a stored tensor has the type and shape for `tensor`; otherwise records a problem. */
 static bool fits(const SafeTensor *stored, const Tensor *tensor, Error *error)
 {
     char have[VIT_SHAPE_TEXT], want[VIT_SHAPE_TEXT];
@@ -55,8 +55,8 @@ static bool fits(const SafeTensor *stored, const Tensor *tensor, Error *error)
     return false;
 }
 
-/* The values of a stored tensor as f32 into *values, to be freed; NULL, counted as a problem, where
- * they are not finite. STATUS_FAILED without memory. */
+/* Converts a stored tensor to f32 in *values, which the caller frees. If a value is not finite,
+ * records a problem and sets *values to NULL. STATUS_FAILED: out of memory. */
 static Status convert(const SafeTensor *stored, float **values, Error *error)
 {
     size_t count = 1;
@@ -74,7 +74,7 @@ static Status convert(const SafeTensor *stored, float **values, Error *error)
     return STATUS_OK;
 }
 
-/* Plans to set `tensor` from the file. */
+/* Plans to set `tensor` from a stored tensor. */
 static Status plan(Reading *reading, VitParameter *parameter, Tensor *tensor,
                    const SafeTensor *stored, Error *error)
 {
@@ -88,7 +88,7 @@ static Status plan(Reading *reading, VitParameter *parameter, Tensor *tensor,
     return STATUS_OK;
 }
 
-/* A tensor that did not train must equal the base's. */
+/* Checks that a frozen tensor equals the base model's. */
 static Status compare(Reading *reading, const Tensor *tensor, const SafeTensor *stored,
                       Error *error)
 {
@@ -120,8 +120,8 @@ static Status read_encoder_tensor(Reading *reading, const VitNamed *named, Error
     return plan(reading, parameter, &parameter->tensor, named->tensor, error);
 }
 
-/* The scale of a method's parts, which peft stores in another file. False if there is none, or not
- * a valid one. */
+/* Reads the scale of a method's parts from the metadata. False if it is missing or invalid. peft
+ * stores it in another file. */
 static bool read_scale(const Reading *reading, const VitMethod *method, float *scale)
 {
     *scale = 1;
@@ -161,7 +161,7 @@ static Status plan_merge(Reading *reading, VitParameter *parameter, const VitCho
     return STATUS_OK;
 }
 
-/* Plans that a weight keeps parts that no weight can replace; they have values already. */
+/* Plans to keep parts, which already have values, at a weight. Takes over their data. */
 static Status plan_keep(Reading *reading, VitParameter *parameter, const VitChoice *choice,
                         Tensor *parts, float scale, const char *first, Error *error)
 {
@@ -170,7 +170,7 @@ static Status plan_keep(Reading *reading, VitParameter *parameter, const VitChoi
         return STATUS_FAILED;
     for (int i = 0; i < choice->method->row_count; i++) {
         kept[i] = parts[i];
-        parts[i].data = NULL; /* it is the copy's now */
+        parts[i].data = NULL; /* now owned by the copy */
     }
     reading->changes[reading->change_count++] =
         (Change){.parameter = parameter, .parts = kept, .kept = choice, .scale = scale};
@@ -178,7 +178,7 @@ static Status plan_keep(Reading *reading, VitParameter *parameter, const VitChoi
     return STATUS_OK;
 }
 
-/* All parts of a method at one weight, the first of which is found[0]. */
+/* Reads all parts of a method at one weight: found [row_count]. */
 static Status read_parts(Reading *reading, const VitNamed *const *found, Error *error)
 {
     const VitMethod *method = found[0]->method;
@@ -221,8 +221,8 @@ static Status read_parts(Reading *reading, const VitNamed *const *found, Error *
     return status;
 }
 
-/* Reads all parts of a method at a weight when the first one comes; where one is missing, each
- * other is named. */
+/* Reads all parts of a method at a weight when called for the first part. If one is missing,
+ * records a problem for each part present. */
 static Status read_part(Reading *reading, const VitNamed *named, Error *error)
 {
     const VitNamed *found[VIT_MOST_PARTS];
@@ -239,7 +239,7 @@ static Status read_part(Reading *reading, const VitNamed *named, Error *error)
     return STATUS_OK;
 }
 
-/* What "tune" says has trained, LayerNorms apart, and the file does not hold. */
+/* Counts parameters, except LayerNorms, that "tune" selects but the file lacks. */
 static void find_lacking(Reading *reading)
 {
     const int count = safetensors_count(reading->file);
@@ -274,13 +274,14 @@ Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *dispu
             "that lnclip or GenD wrote",
             path, name);
     snprintf(kind, 16, "%s", name);
-    /* What lies beside an adapter may be another model's: the file's own word is the better one. */
+    /* A config.json next to an adapter may belong to another model, so the metadata has priority.
+     * */
     if (disputed && vit_config_head_beside(path, beside, &unreadable) == STATUS_OK)
         *disputed = beside[0] && strcmp(beside, kind) != 0;
     return STATUS_OK;
 }
 
-/* The kind of the head that is read, from what its file and the caller say. */
+/* Determines the head kind from the file (`said`) and the hints. */
 static Status settle_kind(Reading *reading, const char *said, const VitHints *hints, Error *error)
 {
     const char *path = safetensors_path(reading->file), *asked = hints->head;
@@ -302,7 +303,7 @@ static Status settle_kind(Reading *reading, const char *said, const VitHints *hi
     return STATUS_OK;
 }
 
-/* Both tensors of a head, or none. */
+/* Plans to set the head, if the file has one. */
 static Status read_head(Reading *reading, Error *error)
 {
     static const VitNameKind kinds[VIT_HEAD_TENSORS] = {VIT_NAME_HEAD_WEIGHT, VIT_NAME_HEAD_BIAS};
@@ -323,8 +324,8 @@ static Status read_head(Reading *reading, Error *error)
     return STATUS_OK;
 }
 
-/* The base must be computed and fed as it was in training. Adapters of older versions do not say
- * how. */
+/* Checks that the base has the settings it had in training. Adapters of older versions do not store
+ * them. */
 static Status check_base(const Reading *reading, Error *error)
 {
     char texts[2][VIT_CONFIG_TEXT];
@@ -344,7 +345,7 @@ static Status check_base(const Reading *reading, Error *error)
     return STATUS_OK;
 }
 
-/* What the file says it was trained on, and what of the encoder it may change. */
+/* Checks the base model and determines which parameters the adapter may change. */
 static Status check_metadata(Reading *reading, Error *error)
 {
     const SafeTensors *file = reading->file;
@@ -365,7 +366,7 @@ static Status check_metadata(Reading *reading, Error *error)
                      safetensors_path(file), tune);
 }
 
-/* The half that may fail. */
+/* Plans all changes. May fail. */
 static Status prepare(Reading *reading, Error *error)
 {
     const int count = safetensors_count(reading->file), parameters = reading->vit->parameter_count;
@@ -404,7 +405,7 @@ static Status prepare(Reading *reading, Error *error)
     return settle_kind(reading, said, &reading->vit->hints, error);
 }
 
-/* Moves new values into a tensor, and notes whether they are others. */
+/* Moves new values into a tensor and records if they differ. */
 static void set_values(Change *change)
 {
     VitParameter *parameter = change->parameter;
@@ -412,7 +413,7 @@ static void set_values(Change *change)
     if (parameter)
         parameter->changed |= memcmp(tensor_f32(change->tensor), change->values, bytes) != 0;
     if (parameter && parameter->kind != VIT_LAYER_NORM) {
-        /* May lie in the read-only mapping: it gets the memory just filled instead. */
+        /* The data may be in the read-only mapping, so the tensor takes the new memory instead. */
         free(parameter->adapted);
         parameter->adapted = change->values;
         change->tensor->data = change->values;
@@ -432,7 +433,7 @@ static void keep_parts(Change *change)
     change->parts = NULL;
 }
 
-/* The half that cannot fail. */
+/* Applies all changes. Cannot fail. */
 static void apply(Reading *reading)
 {
     for (int i = 0; i < reading->change_count; i++)
@@ -480,7 +481,7 @@ Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterRep
     return status;
 }
 
-/* The half of vit_head_read that may fail. */
+/* Plans to set the head of a model. May fail. */
 static Status prepare_model_head(Reading *reading, const VitConfig *config, const VitHints *hints,
                                  Error *error)
 {
@@ -521,8 +522,7 @@ Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error)
     return status;
 }
 
-/* Whether everything trains: then the file is a whole model, and says of what shape (load.c reads
- * it). */
+/* True if all parameters train. The adapter is then a complete model, which vit_load can read. */
 static bool is_whole(const Vit *vit)
 {
     for (int i = 0; i < vit->parameter_count; i++)
@@ -533,8 +533,8 @@ static bool is_whole(const Vit *vit)
 
 enum { SCALE_SIZE = 32 };
 
-/* The scales of all methods whose parts train, as metadata; returns their number. `texts` is the
- * memory behind it. */
+/* Lists the scales of all methods with trainable parts as metadata. Returns their number. `texts`
+ * is the memory of the values. */
 static int list_scales(const Vit *vit, SafeTensorsMetadata *metadata,
                        char texts[VIT_MOST_METHODS][SCALE_SIZE])
 {
@@ -547,7 +547,7 @@ static int list_scales(const Vit *vit, SafeTensorsMetadata *metadata,
             i++;
         if (i == vit->parameter_count || !vit_methods[m]->scale_key)
             continue;
-        /* Nine digits hold every bit of a float. */
+        /* Nine digits represent a float exactly. */
         snprintf(texts[count], SCALE_SIZE, "%.9g", (double)vit->parameters[i].scale);
         metadata[count] = (SafeTensorsMetadata){vit_methods[m]->scale_key, texts[count]};
         count++;

@@ -1,8 +1,8 @@
 /*
- * load.c - vit_load: from files to an encoder, with nothing missing, left over or of another shape.
+ * load.c - vit_load: an encoder from files. Tensors and configuration must match exactly.
  *
- * f32 weights are used where they lie in the mapped file, so loading 1.2 GB costs no copy.
- * LayerNorms are copied: they are small, and an adapter may change them.
+ * f32 weights are used in place from the mapped file, so loading 1.2 GB needs no copy. LayerNorms
+ * are copied: they are small, and an adapter may change them.
  */
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
@@ -14,8 +14,7 @@
 #include <string.h>
 
 typedef struct Paths {
-    char
-        folder[FILE_PATH_SIZE]; /* that config.json is looked for in; "" is the working directory */
+    char folder[FILE_PATH_SIZE]; /* folder of config.json; "" is the working directory */
     char model[FILE_PATH_SIZE];
     char config[FILE_PATH_SIZE];
     bool is_folder; /* a folder must hold a config.json */
@@ -43,18 +42,17 @@ static Status find_files(const char *path, Paths *paths, Error *error)
     return file_join(paths->config, paths->folder, "config.json", error);
 }
 
-/* ---- the backbone of a GenD model
- * ---------------------------------------------------------------- */
+/* ---- the backbone of a GenD model ---- */
 
-/* Whether all models of the backbone's name have the family's activation, eps, width of a head and
- * preprocessing. */
+/* True if the backbone's name implies activation, eps, head width and preprocessing. */
 static bool is_known(const VitConfig *config)
 {
     const char *known = config->tower->known;
     return strncmp(config->backbone, known, strlen(known)) == 0;
 }
 
-/* `folder`, or of a model's folder in the Hugging Face cache the snapshot its main branch is at. */
+/* True if `folder` has a config.json. In the Hugging Face cache, `folder` becomes the snapshot of
+ * the main branch. */
 static bool has_config(char folder[FILE_PATH_SIZE])
 {
     char path[FILE_PATH_SIZE], *revision = NULL;
@@ -74,7 +72,7 @@ static bool has_config(char folder[FILE_PATH_SIZE])
     return file_join(path, folder, "config.json", &error) == STATUS_OK && file_exists(path);
 }
 
-/* Where huggingface_hub keeps what it has downloaded; false without a home. */
+/* The download cache of huggingface_hub; false if no variable gives it. */
 static bool hub_cache(char folder[FILE_PATH_SIZE])
 {
     static const struct {
@@ -97,8 +95,8 @@ static bool hub_cache(char folder[FILE_PATH_SIZE])
 }
 
 /*
- * The folder with the backbone's config.json: a path from the working directory or from the model's
- * folder, or the name of a model in the Hugging Face cache.
+ * Finds the folder with the backbone's config.json. `backbone` is a path relative to the working
+ * directory or to the model's folder, or the name of a model in the Hugging Face cache.
  */
 static bool find_backbone(const char *backbone, const char *beside, char folder[FILE_PATH_SIZE])
 {
@@ -120,13 +118,12 @@ static bool find_backbone(const char *backbone, const char *beside, char folder[
     return file_join(folder, cache, name, &error) == STATUS_OK && has_config(folder);
 }
 
-/* ---- the configuration
- * --------------------------------------------------------------------------- */
+/* ---- the configuration ---- */
 
 /*
- * What config.json, or the file's metadata, says: the shape, or only the activation, or nothing.
- * The shape of a GenD model is that of the metadata, else its backbone's, whose folder is
- * `backbone` ("" if it is not read).
+ * Reads config.json or the file's metadata. These give everything, the activation alone, or
+ * nothing. The shape of a GenD model comes from the metadata, else from its backbone. `backbone`
+ * becomes the backbone's folder, or "" if it was not read.
  */
 static Status read_config(const Paths *paths, const SafeTensors *file, VitConfig *config,
                           char backbone[FILE_PATH_SIZE], Error *error)
@@ -144,7 +141,7 @@ static Status read_config(const Paths *paths, const SafeTensors *file, VitConfig
     if (!config->backbone[0])
         return STATUS_OK;
     VitConfig named = {.width = 0};
-    if (text) /* what lnclip wrote of these very tensors */
+    if (text) /* written by lnclip for these tensors */
         TRY(vit_config_parse(text, origin, &named, error));
     if (named.width == 0 && is_known(config)) {
         vit_activation_parse(config->tower->activation, &config->activation);
@@ -168,7 +165,7 @@ static Status read_config(const Paths *paths, const SafeTensors *file, VitConfig
     return STATUS_OK;
 }
 
-/* How images are prepared: the model's own files, its metadata, its backbone's files. */
+/* Reads the preprocessing from the model's files, else its metadata, else its backbone's files. */
 static Status read_preprocessing(const Paths *paths, const SafeTensors *file, const char *backbone,
                                  VitConfig *config, Error *error)
 {
@@ -187,8 +184,7 @@ static Status read_preprocessing(const Paths *paths, const SafeTensors *file, co
     return STATUS_OK;
 }
 
-/* What the caller says fills the gaps, and contradicts nothing. The activation
- * is known afterwards. */
+/* Checks the hints against the configuration and fills in the activation. */
 static Status apply_hints(const char *path, const VitHints *hints, VitConfig *config, Error *error)
 {
     if (config->activation != ACTIVATION_NONE && hints->activation != ACTIVATION_NONE &&
@@ -221,8 +217,8 @@ static Status apply_hints(const char *path, const VitHints *hints, VitConfig *co
                      path);
 }
 
-/* The stored tensor of a row, in the first block, if its shape is a usable one; `native` becomes
- * its name. */
+/* The stored tensor for a slot, in the first block, or NULL if it is missing or its shape is
+ * unusable. `native` becomes its name. */
 static const SafeTensor *find(const VitTower *tower, const VitNamed *named, int count, VitSlot slot,
                               int ndim, char native[VIT_NAME_SIZE])
 {
@@ -236,8 +232,8 @@ static const SafeTensor *find(const VitTower *tower, const VitNamed *named, int 
     return found->tensor;
 }
 
-/* The number of heads, which the tensors do not tell: as the caller says, or heads of 64 where all
- * have them. */
+/* Sets the number of heads, which tensors do not show: from the hints, else by the usual head
+ * width. */
 static Status infer_heads(const char *path, const VitHints *hints, VitConfig *config, Error *error)
 {
     const bool known = is_known(config);
@@ -262,7 +258,7 @@ static Status infer_heads(const char *path, const VitHints *hints, VitConfig *co
     return STATUS_OK;
 }
 
-/* Takes the shape from the tensors: all but the number of heads. */
+/* Sets the shape from the tensors, and the number of heads by infer_heads. */
 static Status infer_shape(const char *path, const VitNamed *named, int count, const VitHints *hints,
                           VitConfig *config, Error *error)
 {
@@ -308,7 +304,7 @@ static Status infer_shape(const char *path, const VitNamed *named, int count, co
     return vit_config_check(config, path, error);
 }
 
-/* Finds the stored tensor of each parameter, sources [parameter_count]; lists all that is wrong. */
+/* Finds the stored tensor of each parameter: sources [parameter_count]. Lists all problems. */
 static Status match(const Vit *vit, const char *path, const VitNamed *named, int count,
                     const SafeTensor **sources, Error *error)
 {
@@ -352,20 +348,20 @@ static Status match(const Vit *vit, const char *path, const VitNamed *named, int
         path, missing, unexpected, wrong);
 }
 
-/* True if the numbers can be used where they lie: f32, aligned, and nothing an adapter changes. */
+/* True if the mapped values can be used in place: f32, aligned, and not a LayerNorm. */
 static bool usable_in_place(const VitParameter *parameter, const SafeTensor *source)
 {
     return parameter->kind != VIT_LAYER_NORM && source->dtype == DTYPE_F32 &&
            (uintptr_t)source->data % sizeof(float) == 0;
 }
 
-/* Points parameters at their numbers in the mapped file, where those are usable as they lie. */
+/* Makes parameters use their values in the mapped file where possible. */
 static void use_mapping(Vit *vit, const SafeTensor *const *sources)
 {
     for (int i = 0; i < vit->parameter_count; i++) {
         VitParameter *parameter = &vit->parameters[i];
         parameter->mapped = usable_in_place(parameter, sources[i]);
-        /* Nobody writes through this pointer: what may be written gets memory of its own. */
+        /* Nothing writes through this pointer; tensors that change get their own memory. */
         if (parameter->mapped)
             parameter->tensor.data = (void *)(uintptr_t)sources[i]->data;
     }
@@ -386,7 +382,7 @@ static void convert_task(void *context, int task, int worker)
         dtype_to_f32(source->dtype, source->data, tensor->data, tensor_count(tensor));
 }
 
-/* Makes the numbers of all parameters available. */
+/* Sets the values of all parameters: mapped or converted. */
 static Status bind(Vit *vit, const char *path, const SafeTensor *const *sources, Threads *threads,
                    Error *error)
 {
@@ -397,7 +393,7 @@ static Status bind(Vit *vit, const char *path, const SafeTensor *const *sources,
     return vit_compute_fingerprint(vit, path, threads, error);
 }
 
-/* Builds the encoder from an opened file and takes the file over, on success alone. */
+/* Builds the encoder from an open file. On success the encoder owns the file. */
 static Status load(Vit **out, SafeTensors *file, const VitHints *hints, VitConfig *config,
                    Threads *threads, Error *error)
 {

@@ -1,10 +1,9 @@
 /*
- * save.c - vit_save: an encoder, and maybe its head, as files that other programs read.
+ * save.c - vit_save: an encoder, optionally with a head, as files for other programs.
  *
- * Two layouts. Hugging Face's clip_vision_model, with the head beside the encoder's tensors; and
- * that of GenD's class (yermandy/GenD, src/hf/modeling_gend.py), whose names all start with
- * "feature_extractor." or "model.", and whose config.json names the backbone instead of telling the
- * shape.
+ * There are two layouts. Hugging Face's clip_vision_model stores the head next to the encoder's
+ * tensors. In GenD's layout (yermandy/GenD, src/hf/modeling_gend.py) all names start with
+ * "feature_extractor." or "model.", and config.json names the backbone instead of giving the shape.
  */
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
@@ -19,8 +18,7 @@ enum { OWN_METADATA = 4 };
 
 typedef char Name[VIT_NAME_SIZE + sizeof VIT_PREFIX];
 
-/* CLIP's projection as the model's file holds it, or NULL: a strict load of GenD's class wants it,
- * unused. */
+/* CLIP's projection in the model's file, or NULL. GenD's class requires it but does not use it. */
 static const SafeTensor *find_projection(const Vit *vit)
 {
     if (!vit->file)
@@ -32,8 +30,8 @@ static const SafeTensor *find_projection(const Vit *vit)
 }
 
 /*
- * The tensors of a model into `tensors`, with room for the head's two and the projection; returns
- * their number. `names` [that many] is room for names in GenD's layout.
+ * Lists the tensors of a model, including head and projection, and returns their number. `tensors`
+ * and `names` have room for all of them.
  */
 static int list_tensors(const Vit *vit, const VitSaving *saving, SafeTensor *tensors, Name *names)
 {
@@ -58,7 +56,7 @@ static int list_tensors(const Vit *vit, const VitSaving *saving, SafeTensor *ten
     return count;
 }
 
-/* The files of a model into `folder`, which is there. */
+/* Writes the files of a model into an existing folder. */
 static Status write_files(const Vit *vit, const VitSaving *saving, const char *folder, Error *error)
 {
     const char *kind = saving->head ? vit_head_kind_name(saving->head->kind) : "";
@@ -78,7 +76,7 @@ static Status write_files(const Vit *vit, const VitSaving *saving, const char *f
     int count = 0;
     for (; count < saving->metadata_count; count++)
         metadata[count] = saving->metadata[count];
-    /* transformers requires "format"; with the configurations the file needs no other one. */
+    /* transformers requires "format". The configurations make the file usable on its own. */
     metadata[count++] = (SafeTensorsMetadata){"format", "pt"};
     metadata[count++] = (SafeTensorsMetadata){"config", config};
     metadata[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};

@@ -1,9 +1,9 @@
 /*
- * clip.c - CLIP's vision transformer (Radford et al., arXiv 2103.00020) as transformers'
- * CLIPVisionModel has it.
+ * clip.c - CLIP's vision transformer (Radford et al., arXiv 2103.00020), with the names of
+ * transformers' CLIPVisionModel.
  *
- * Initial values: CLIPPreTrainedModel._init_weights with an initializer_factor of 1. Shapes and
- * preprocessing: OpenAI's checkpoints; defaults: CLIPVisionConfig and CLIPImageProcessor.
+ * Initial values: CLIPPreTrainedModel._init_weights with initializer_factor 1. Shapes and
+ * preprocessing: OpenAI's checkpoints. Defaults: CLIPVisionConfig and CLIPImageProcessor.
  */
 #include "tensor/base/mem.h"
 #include "vit/towers/tower.h"
@@ -26,7 +26,7 @@ static const VitTensorRow rows[] = {
      {VIT_TOKENS, D},
      VIT_DRAW_0_02,
      NULL},
-    /* The misspelling is in the files. */
+    /* The files have this misspelling. */
     {VIT_PRE_WEIGHT, "pre_layrnorm.weight", VIT_LAYER_NORM, {D}, VIT_DRAW_ONE, NULL},
     {VIT_PRE_BIAS, "pre_layrnorm.bias", VIT_LAYER_NORM, {D}, VIT_DRAW_ZERO, NULL},
 
@@ -81,7 +81,7 @@ const VitTower vit_clip = {
     .std = {0.26862954F, 0.26130258F, 0.27577711F},
     .known = "openai/clip-vit-",
     .head_width = 64,
-    .head_width_limit = 1024, /* wider ones have 64, 80, 88, 104 or 112 */
+    .head_width_limit = 1024, /* wider models have heads of 64, 80, 88, 104 or 112 */
     .model_type = "clip_vision_model",
     .whole_type = "clip",
     .architecture = "CLIPVisionModel",
