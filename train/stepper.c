@@ -1,13 +1,12 @@
 /*
  * stepper.c - see stepper.h.
  *
- * A Workspace is an arena and the tapes over it. Steps run in one that has memory. To plan a size,
- * the same train_stepper_step runs in another one, which only measures: so what was measured is
- * what is used. A micro-batch that keeps its activations owns a tape; all others share the last
- * one.
+ * A Workspace is an arena and the tapes that use it. Planning runs train_stepper_step in a second
+ * Workspace whose arena only measures, so the planned size is exact. A micro-batch that keeps its
+ * activations has a tape of its own; all others share the last tape.
  *
- * Gradients of parameters are added up image by image, in order, inside the operations; phase 2
- * therefore visits the micro-batches in the order of the batch, whichever of them kept their tapes.
+ * The operations accumulate parameter gradients image by image. Phase 2 visits the micro-batches in
+ * batch order, so the sum is bit-identical for every micro-batch size and every `kept`.
  */
 #include "train/stepper.h"
 
@@ -20,27 +19,24 @@
 #include <string.h>
 
 /*
- * Rows (tokens of all images) beyond which a matrix product gets no faster: 8 images of 257 tokens.
- * Measured with OpenBLAS 0.3.21: 400 G/s at 257 rows, 450 at 2056.
+ * Rows (tokens of all images) beyond which a matrix product is not faster: 8 images of 257 tokens.
+ * Measured with OpenBLAS 0.3.21: 400 GFLOP/s at 257 rows, 450 GFLOP/s at 2056.
  */
 enum { ENOUGH_ROWS = 2048 };
 
 /*
- * What the process grows by besides what is planned: packing buffers of the matrix library, stacks,
- * stdio. Per thread, measured with OpenBLAS 0.3.21, which touches this much of its buffers in
- * ViT-L/14's products.
+ * Memory per thread that is not planned: packing buffers of the BLAS, stacks, stdio. Measured with
+ * the matrix products of ViT-L/14 and OpenBLAS 0.3.21.
  */
 static const size_t GROWTH_PER_THREAD = (size_t)8 << 20;
 
-/*
- * What one operation of a tape takes in its tables: a value, a node and room for a leaf's gradient.
- */
+/* Bytes per operation in the tables of a tape: a value, a node and the gradient of a leaf. */
 enum { OPERATION_BYTES = 368 };
 
 typedef struct MicroBatch {
     int first, count;
-    Tape *tape;       /* its own while it keeps its activations, else the shared one */
-    float *values;    /* [count,3,S,S], a block of the arena */
+    Tape *tape;       /* own tape if the activations are kept, else the shared one */
+    float *values;    /* [count,3,S,S], allocated in the arena */
     Tensor pixels;    /* leaf over values */
     Tensor *features; /* [count,1,D] on the tape */
 } MicroBatch;
@@ -48,9 +44,9 @@ typedef struct MicroBatch {
 typedef struct Workspace {
     Arena *arena;
     Tape *objective;
-    Tape **tapes; /* [kept + 1], the last one shared */
-    int kept;
-    int micro_batch;           /* images of each, but for a short last one */
+    Tape **tapes;              /* [kept + 1], the last one shared */
+    int kept;                  /* micro-batches that keep their activations */
+    int micro_batch;           /* images per micro-batch; the last one may be smaller */
     MicroBatch *micro_batches; /* [ceil(batch_size / micro_batch)] */
 } Workspace;
 
@@ -59,19 +55,19 @@ struct TrainStepper {
     VitHead *head;
     VitTuned *tuned;
     const TrainRecipe *recipe;
-    int batch_size; /* images of the largest batch */
+    int batch_size; /* images in the largest batch */
     Threads *threads;
     bool encoder_trains;
     TrainObjective objective;
     float *features;  /* [batch_size,D] */
     float *dfeatures; /* [batch_size,D], NULL with a frozen encoder */
-    bool *planned;    /* [batch_size + 1] batches of this count were measured */
+    bool *planned;    /* [batch_size + 1] true if a batch of this size has been planned */
     TrainPlan plan;
     TrainStepTimes times;
     Workspace work;
     void (*watch)(void *context, int done, int total); /* may be NULL */
     void *watch_context;
-    int passed; /* images of the present step that have gone forward or backward */
+    int passed; /* image passes done in this step */
 };
 
 bool train_encoder_trains(const VitTuned *tuned, const VitHead *head)
@@ -106,7 +102,7 @@ void train_normalize(const VitConfig *config, const uint8_t *pixels, int count, 
     threads_run(threads, count, normalize_image, &normalize);
 }
 
-/* {0} is allowed, and what workspace_create left on failure. */
+/* Accepts {0} and a partly created workspace. */
 static void workspace_destroy(Workspace *work)
 {
     for (int i = 0; work->tapes && i <= work->kept; i++)
@@ -118,7 +114,7 @@ static void workspace_destroy(Workspace *work)
     *work = (Workspace){0};
 }
 
-/* Owns `arena` from now on, also on failure, which leaves the rest half made. */
+/* Takes ownership of `arena` in every case. On failure call workspace_destroy. */
 static Status workspace_create(Workspace *work, const TrainStepper *stepper, Arena *arena,
                                int micro_batch, int kept, bool recompute, Error *error)
 {
@@ -139,7 +135,7 @@ static Status workspace_create(Workspace *work, const TrainStepper *stepper, Are
                : STATUS_OK;
 }
 
-/* Divides a batch into micro-batches and returns their number. */
+/* Splits a batch of `count` images into micro-batches; returns their number. */
 static int divide(Workspace *work, int count)
 {
     int parts = 0;
@@ -152,10 +148,7 @@ static int divide(Workspace *work, int count)
     return parts;
 }
 
-/*
- * Runs the encoder over one micro-batch. Planning does not look at `pixels`, those of the whole
- * batch.
- */
+/* Runs the encoder on one micro-batch. `pixels` of the whole batch; not read when planning. */
 static void embed(TrainStepper *stepper, MicroBatch *part, const uint8_t *pixels, int64_t step,
                   bool recording)
 {
@@ -196,11 +189,11 @@ static Status interrupted(Workspace *work, Error *error)
 {
     for (int i = 0; i <= work->kept; i++)
         tape_reset(work->tapes[i]);
-    arena_reset(work->arena); /* the pixels of micro-batches that keep their activations */
+    arena_reset(work->arena); /* frees the pixels of micro-batches that keep their activations */
     return train_interrupted(error);
 }
 
-/* Reports the images that have passed of those that pass in both phases. */
+/* Reports the image passes done in both phases of this step. */
 static void pass(TrainStepper *stepper, const MicroBatch *part, int batch)
 {
     stepper->passed += part->count;
@@ -210,8 +203,8 @@ static void pass(TrainStepper *stepper, const MicroBatch *part, int batch)
 }
 
 /*
- * Whether planning may leave out micro-batch i of `parts`: it keeps nothing, and needs of the arena
- * what the one before it needed. So planning takes no longer for a batch of a million images.
+ * True if planning can skip micro-batch i of `parts`: it keeps nothing and needs as much arena as
+ * the previous one. Planning time therefore does not grow with the batch.
  */
 static bool adds_nothing(const Workspace *work, int i, int parts)
 {
@@ -235,10 +228,7 @@ Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const f
     const int parts = features ? 0 : divide(work, batch->count);
     stepper->passed = 0;
 
-    /*
-     * Phase 1: embed one micro-batch after the other, and gather the features [count,D] of the
-     * batch.
-     */
+    /* Phase 1: encode each micro-batch and gather the features [count,D] of the batch. */
     for (int i = 0; i < parts; i++) {
         if (stop && *stop)
             return interrupted(work, error);
@@ -257,7 +247,7 @@ Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const f
     if (features)
         memcpy(stepper->features, features, batch->count * D * sizeof(float));
 
-    /* The loss, a mean over the whole batch; backward to the head and to the features. */
+    /* Loss, a mean over the batch; backward to the head and to the features. */
     Tensor gathered = tensor_leaf(stepper->features, 2, (const int[]){batch->count, (int)D});
     if (stepper->encoder_trains) {
         gathered.needs_grad = true;
@@ -273,8 +263,8 @@ Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const f
     if (!stepper->encoder_trains)
         return STATUS_OK;
 
-    /* Phase 2: backward from the features of each micro-batch. Every operation adds its images to
-       the gradient of the parameters: the sum is the gradient of the mean over the batch. */
+    /* Phase 2: backward from the features of each micro-batch. Parameter gradients accumulate over
+       the micro-batches: the sum is the gradient of the mean over the batch. */
     for (int i = 0; i < parts; i++) {
         if (stop && *stop)
             return interrupted(work, error);
@@ -295,15 +285,12 @@ Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const f
 
 /* ---- Planning -------------------------------------------------------------------------------- */
 
-/*
- * Bytes of arena that a batch of `count` needs: the step itself runs, in a workspace without
- * memory.
- */
+/* *bytes: arena size for a batch of `count`, found by running the step in a measuring arena. */
 static Status measure(TrainStepper *stepper, int count, int micro_batch, int kept, bool recompute,
                       size_t *bytes, Error *error)
 {
     const Workspace work = stepper->work;
-    const TrainStepTimes times = stepper->times; /* planning takes no images */
+    const TrainStepTimes times = stepper->times; /* restored: planning must not count */
     Arena *arena = NULL;
     TrainLosses losses;
     TRY(arena_create_measuring(&arena, error));
@@ -326,10 +313,7 @@ static Status measure_batch(void *context, int micro_batch, int kept, bool recom
     return measure(stepper, stepper->batch_size, micro_batch, kept, recompute, bytes, error);
 }
 
-/*
- * Plans a batch that is shorter than the largest when the first of its size comes; the arena grows
- * if it must.
- */
+/* Plans a batch size that has not been seen yet, and grows the arena if needed. */
 static Status plan_count(TrainStepper *stepper, int count, Error *error)
 {
     assert(count >= 1 && count <= stepper->batch_size);
@@ -351,7 +335,8 @@ static Status plan_count(TrainStepper *stepper, int count, Error *error)
 }
 
 /*
- * The parts of the plan that are given; `rest` is what is resident now and none of the other parts.
+ * Fills the fixed parts of the plan. `rest` is the memory that is resident now and is not counted
+ * in another part.
  */
 static void plan_given(TrainStepper *stepper, size_t other_bytes)
 {
@@ -361,14 +346,14 @@ static void plan_given(TrainStepper *stepper, size_t other_bytes)
     const size_t moments = recipe->optimizer == TRAIN_OPTIMIZER_ADAMW ? 2 : 1;
     const size_t D = vit_model_width(stepper->vit);
     plan->model = vit_bytes(stepper->vit);
-    /* Values, gradients, base; the copies of SAM and of the moving average. */
+    /* Values, gradients and base; SAM and the moving average each keep one more copy. */
     const size_t copies = 3 + moments + (recipe->sam_rho > 0) + (recipe->ema > 0);
     plan->state = count * sizeof(float) * copies;
     plan->batch = stepper->batch_size * D * sizeof(float) * (stepper->dfeatures ? 2 : 1);
     plan->loader = other_bytes;
     const size_t resident = train_resident_bytes();
     const size_t counted =
-        plan->model + 2 * count * sizeof(float); /* values and base are touched */
+        plan->model + 2 * count * sizeof(float); /* values and base are already resident */
     plan->rest = (resident > counted ? resident - counted : 0) +
                  GROWTH_PER_THREAD * threads_count(stepper->threads);
     const TrainBudget budget = train_plan_budget(recipe->memory);

@@ -7,16 +7,19 @@
  *     one_step      images -> encoder -> features -> loss -> backward -> AdamW, a row of steps.csv
  *     close_epoch   encoder -> scores -> metrics, a row of epochs.csv, curves, adapters, state
  *
- * What trains: the LayerNorms of the encoder and the head (or what the key `tune` names), as one
- * flat array (vit/tune.h); all else is frozen. The way of a frame into a step: the loader decodes,
- * augments, resizes and crops it (data/loader.h); the stepper normalises it and embeds it with the
- * encoder (train/stepper.h, vit/vit.h); the objective puts the features of the batch on the unit
- * sphere, through the head, and compares them with their labels (train/objective.h); the tape
- * carries the gradient of the loss back to the trainable parameters (tensor/tape.h); the optimizer
- * updates them (train/optimizer.h).
+ * Trainable parameters: the LayerNorms of the encoder and the head, or what the key `tune` selects.
+ * They form one flat array (vit/tune.h); everything else is frozen.
  *
- * The files on disk always form a resumable run: rows and curves first, adapters next, and
- * state.safetensors last, which alone says how far the run is.
+ * Data flow of one step:
+ *     loader      decodes, augments, resizes and crops each frame (data/loader.h)
+ *     stepper     normalises the frames and runs the encoder (train/stepper.h, vit/vit.h)
+ *     objective   L2-normalises the features, applies the head, computes the loss
+ *                 (train/objective.h)
+ *     tape        back-propagates the loss to the trainable parameters (tensor/tape.h)
+ *     optimizer   updates them (train/optimizer.h)
+ *
+ * The files on disk always form a resumable run. Rows and curves are written first, then adapters,
+ * then state.safetensors, which alone records how far the run is.
  */
 #include "train/train.h"
 
@@ -36,17 +39,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Most images that validation decodes at once: more are no faster, and the loader would hold them
- * all.
- */
+/* Largest validation batch. The loader holds a whole batch, and larger ones are not faster. */
 enum { VALIDATION_BATCH = 32 };
 
 typedef struct TrainRun {
     const TrainJob *job;
     TrainRecord record;
-    int images;                     /* of an epoch */
-    int64_t steps_per_epoch, steps; /* T: of the whole run */
+    int images;                     /* per epoch */
+    int64_t steps_per_epoch, steps; /* steps: total of the run, T in optimizer.h */
     TrainOptimizer optimizer;
     TrainSam sam;
     TrainEma ema;
@@ -55,19 +55,19 @@ typedef struct TrainRun {
     TrainState state;
 
     DataLoaderSettings loading;
-    bool cached; /* the encoder is frozen and nothing changes the images: features are ready */
+    bool cached; /* frozen encoder, no augmentation: features are computed once */
     TrainFeatureCache cache;
     TrainBatches batches;
 
-    double epoch_started;      /* seconds of train_clock */
-    double step_seconds;       /* spent in the steps of this session */
-    double validation_seconds; /* of the last validation */
-    int64_t first_step;        /* of this session */
-    const char *phase;         /* for the progress of scoring */
-    int ascents;               /* gradients of this step that are done: SAM needs two */
-    int64_t saved_step;        /* of the state on disk; 0 = none */
-    bool diverged;             /* the parameters in memory are useless: what is on disk must stay */
-    bool inconsistent;         /* between a change and its row or file: must not be saved now */
+    double epoch_started;      /* train_clock() at the start of the epoch */
+    double step_seconds;       /* total time of the steps of this session */
+    double validation_seconds; /* duration of the last validation */
+    int64_t first_step;        /* first step of this session */
+    const char *phase;         /* TrainProgress.phase while frames are scored */
+    int ascents;               /* SAM: 1 during the second gradient of a step, else 0 */
+    int64_t saved_step;        /* step of the state on disk; 0 = none */
+    bool diverged;             /* the parameters are not finite: never overwrite the saved ones */
+    bool inconsistent;         /* parameters changed, row or file not yet written: do not save */
 } TrainRun;
 
 static Status prepare(TrainRun *run, Error *error);
@@ -122,7 +122,7 @@ Status train_run(const TrainJob *job, TrainResult *result, Error *error)
         goto done;
     status = run_epochs(&run, error);
     if (status != STATUS_OK && !run.inconsistent && !run.diverged) {
-        /* A signal, a full disk: the last step is saved if it can be. */
+        /* After a signal or a full disk, try to save the last step. */
         Error saving = {0};
         if (save(&run, &saving) != STATUS_OK && status == STATUS_INTERRUPTED) {
             *error = saving;
@@ -151,9 +151,9 @@ done:
 /* ---- Before the first step ------------------------------------------------------------------- */
 
 /*
- * The adapter that training writes is relative to the base model. It must contain what an earlier
- * adapter changed: otherwise the new one, read on its own, gives another model than the one that
- * was validated.
+ * Checks that every parameter changed by the initial adapter is trainable. The adapter that
+ * training writes is relative to the base model, so it would lack any other change, and loading it
+ * would not give the model that was validated.
  */
 static Status check_start(const TrainJob *job, Error *error)
 {
@@ -193,7 +193,7 @@ static DataLoaderSettings loader_settings(const TrainRun *run)
     return settings;
 }
 
-/* Reports the keys that were set and do nothing without validation. */
+/* Reports the keys that are set but have no effect without validation. */
 static void report_idle_settings(const TrainRun *run)
 {
     const TrainRecipe *recipe = run->job->recipe;
@@ -219,7 +219,8 @@ static void report_idle_settings(const TrainRun *run)
 }
 
 /*
- * Epochs of the schedule are rounded down to steps (optimizer.h): reports where that leaves none.
+ * Checks the schedule in steps: fractions of an epoch are rounded down (optimizer.h), which may
+ * leave no step.
  */
 static Status check_schedule(const TrainRun *run, Error *error)
 {
@@ -247,7 +248,7 @@ static Status check_schedule(const TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/* The images and steps of an epoch, and warnings about its order. */
+/* Counts images and steps, and reports frames that the order leaves out or cannot pair. */
 static Status count_steps(TrainRun *run, Error *error)
 {
     const TrainJob *job = run->job;
@@ -279,7 +280,7 @@ static Status count_steps(TrainRun *run, Error *error)
                          "training list: %d frames do not fill one batch of %d; set "
                          "drop_last=off or a smaller batch_size",
                          images, recipe->batch_size);
-    /* An epoch that does not fill a batch is one batch: no memory for more. Even, as for pairs. */
+    /* A batch is never larger than an epoch. Rounded up to even, which pairs require. */
     if (images < run->loading.batch_size)
         run->loading.batch_size = images + images % 2;
     run->steps = recipe->epochs * run->steps_per_epoch;
@@ -308,8 +309,8 @@ static Status check_lists(TrainRun *run, Error *error)
 }
 
 /*
- * Raises *decode_bytes to what a loader of `list` should have: by its largest frame, and at least
- * as much as fits into an eighth of the budget. Refuses a frame that takes the whole budget.
+ * Raises *decode_bytes to the decoding memory of a loader of `list`: enough for its largest frame,
+ * and otherwise up to 1/8 of the budget. Fails if one frame would need the entire budget.
  */
 static Status plan_decoding(const TrainRun *run, const DataList *list,
                             const DataLoaderSettings *settings, size_t *decode_bytes, Error *error)
@@ -331,8 +332,8 @@ static Status plan_decoding(const TrainRun *run, const DataList *list,
 }
 
 /*
- * What the run holds in addition to model, state and step: batches in flight, cached features, and
- * the frames being decoded, which are those of training or of validation, never of both at a time.
+ * *bytes: memory in addition to model, state and step. It holds batches in flight, cached features
+ * and frames being decoded. Training and validation never decode at the same time.
  */
 static Status plan_loaders(TrainRun *run, size_t *bytes, Error *error)
 {
@@ -354,8 +355,8 @@ static Status plan_loaders(TrainRun *run, size_t *bytes, Error *error)
 }
 
 /*
- * Checks recipe and lists, counts the steps, plans the memory and allocates all that a step needs.
- * Writes nothing and reads no image. On failure what was made stays in *run, for train_run.
+ * Checks recipe and lists, counts the steps, plans the memory and allocates everything a step
+ * needs. Writes no file and decodes no image. On failure train_run frees what was allocated.
  */
 static Status prepare(TrainRun *run, Error *error)
 {
@@ -400,7 +401,7 @@ static Status resume_state(TrainRun *run, Error *error)
     if (decoders_differ)
         warning(run, "the images are decoded by other libraries than before: the bits may differ");
     run->saved_step = run->state.step;
-    /* Where the recipe and the lists are the same, only a damaged file says otherwise. */
+    /* Recipe and lists are equal to the saved ones, so only a damaged file fails here. */
     const TrainState *state = &run->state;
     const int64_t begun = state->epoch * run->steps_per_epoch;
     if (state->step > run->steps || state->step > begun + run->steps_per_epoch ||
@@ -433,7 +434,7 @@ static Status open_folder(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/* Opens what batches come from: the loader, or the features of a frozen encoder. */
+/* Opens the source of batches: the image loader, or the cached features of a frozen encoder. */
 static Status open_data(TrainRun *run, Error *error)
 {
     const TrainJob *job = run->job;
@@ -494,9 +495,8 @@ static Status run_epochs(TrainRun *run, Error *error)
 /* ---- One step -------------------------------------------------------------------------------- */
 
 /*
- * Fills the error of a run whose `what` ("loss nan") is not finite after `done` steps, the last or
- * present one at rate lr. The parameters in memory are useless then: what is on disk stays as it
- * is.
+ * Sets the error of a diverged run. `what` is the value that is not finite ("loss nan"), `done` the
+ * number of completed steps, `lr` the learning rate. The files on disk are left unchanged.
  */
 static Status diverged(TrainRun *run, const char *what, int64_t done, double lr, Error *error)
 {
@@ -520,28 +520,28 @@ static Status diverged(TrainRun *run, const char *what, int64_t done, double lr,
                      run->sam.rho > 0 ? ", a lower sam.rho" : "", from, (long long)run->saved_step);
 }
 
-/* The gradient of a batch and its norm, both finite: else the error names step, epoch and rate. */
+/* Computes the gradient and its norm. STATUS_FAILED (diverged) unless loss and norm are finite. */
 static Status finite_gradient(TrainRun *run, const DataBatch *batch, const float *features,
                               double lr, TrainLosses *losses, double *norm, Error *error)
 {
     char what[80];
     TRY(train_stepper_step(run->stepper, batch, features, run->state.step, run->job->stop, losses,
                            error));
-    /* Before the parameters change, so that the state saved is that of the step before. */
+    /* Checked before the parameters change, so that the previous step can be saved. */
     TRY(file_check_mappings(error));
     *norm = train_grad_norm(run->job->tuned);
     if (isfinite(losses->total) && isfinite(*norm))
         return STATUS_OK;
     snprintf(what, sizeof what, "loss %g, gradient norm %g",
              isnan(losses->total) ? (double)NAN : (double)losses->total,
-             isnan(*norm) ? (double)NAN : *norm); /* a NaN without its sign */
+             isnan(*norm) ? (double)NAN : *norm); /* "nan", never "-nan" */
     return diverged(run, what, run->state.step, lr, error);
 }
 
 /*
- * The gradient for the optimizer and its norm. *losses are those at the parameters themselves, also
- * with SAM, whose second gradient comes from uphill of them, with the same batch and the same
- * draws.
+ * Computes the gradient for the optimizer and its norm. With SAM that is the gradient at the
+ * perturbed parameters, for the same batch and random draws. *losses are always those at the
+ * unperturbed parameters.
  */
 static Status step_gradient(TrainRun *run, const DataBatch *batch, const float *features, double lr,
                             TrainLosses *losses, double *norm, Error *error)
@@ -599,7 +599,7 @@ static Status one_step(TrainRun *run, Error *error)
         train_learning_rate(recipe, run->state.step, run->steps, run->steps_per_epoch);
 
     DataBatch batch;
-    const float *features; /* [count,D] where the encoder is frozen and they are ready, else NULL */
+    const float *features; /* [count,D] cached features of a frozen encoder, else NULL */
     TrainLosses losses;
     double norm;
     if (job->stop && *job->stop)
@@ -647,7 +647,7 @@ static TrainRunAdapter adapter_of(const TrainRun *run)
     };
 }
 
-/* Writes adapters by `write`, of the averaged weights where there are any. */
+/* Calls `write` with the averaged parameters in place (ema > 0), or with the current ones. */
 static Status write_adapters(TrainRun *run, Status (*write)(const TrainRun *, Error *),
                              Error *error)
 {
@@ -666,7 +666,7 @@ static Status write_last(const TrainRun *run, Error *error)
     TRY(train_run_adapter_write(&adapter, job->folder, TRAIN_RUN_LAST, error));
     if (job->val)
         return STATUS_OK;
-    /* Nothing to choose by: the last one counts as the best. */
+    /* Without validation the last adapter is also the best. */
     return train_run_adapter_write(&adapter, job->folder, TRAIN_RUN_BEST, error);
 }
 
@@ -690,7 +690,7 @@ static Status write_best(const TrainRun *run, Error *error)
     return status;
 }
 
-/* The last update may have made parameters that are not finite, and no loss has shown it yet. */
+/* The last update may have produced parameters that are not finite; its loss was still finite. */
 static Status check_finite_weights(TrainRun *run, Error *error)
 {
     const VitTuned *tuned = run->job->tuned;
@@ -704,9 +704,7 @@ static Status check_finite_weights(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
-/*
- * Saves the run as it is: rows, last adapter, and then the state, from which alone it is resumed.
- */
+/* Saves rows and last adapter, then the state that --resume starts from. */
 static Status save(TrainRun *run, Error *error)
 {
     const TrainJob *job = run->job;
@@ -742,7 +740,7 @@ static void report_scoring(void *context, int done, int total, double images_per
     report(run, (TrainEvent){.kind = TRAIN_SCORING, .progress = &progress});
 }
 
-/* How frames are scored in `phase` of this run. */
+/* Settings for scoring frames; `phase` is reported as the progress phase. */
 static TrainScoring scoring_settings(TrainRun *run, const char *phase)
 {
     const int micro_batch = train_stepper_plan(run->stepper)->micro_batch;
@@ -759,8 +757,8 @@ static TrainScoring scoring_settings(TrainRun *run, const char *phase)
 }
 
 /*
- * Scores every validation frame by the averaged weights, where there are any, and fills the metrics
- * of *epoch.
+ * Scores every validation frame, with the averaged parameters if ema > 0, and fills the validation
+ * metrics of *epoch.
  */
 static Status validate(TrainRun *run, TrainEpoch *epoch, Error *error)
 {
@@ -808,7 +806,7 @@ done:
     return status;
 }
 
-/* Whether the epoch is the best so far; without validation each is. */
+/* True if the epoch is the best so far. Without validation every epoch is. */
 static bool is_best(const TrainRun *run, const TrainEpoch *epoch)
 {
     const char *monitor = run->job->recipe->monitor;
@@ -818,10 +816,7 @@ static bool is_best(const TrainRun *run, const TrainEpoch *epoch)
                                 train_monitor_value(&run->state.best, monitor));
 }
 
-/*
- * Curves that cannot be drawn, such as those of a steps.csv that another program cut, must not end
- * the run.
- */
+/* Draws curves.svg. A failure, such as a steps.csv truncated by another program, only warns. */
 static void write_curves(const TrainRun *run)
 {
     Error error = {0};
@@ -830,7 +825,7 @@ static void write_curves(const TrainRun *run)
         warning(run, error.message);
 }
 
-/* Validation, the row of epochs.csv, curves, adapters, state. */
+/* Validates, then writes the row of epochs.csv, curves, adapters and state. */
 static Status close_epoch(TrainRun *run, Error *error)
 {
     TrainState *state = &run->state;
@@ -878,7 +873,7 @@ static Status forecast(TrainRun *run, TrainResult *result, Error *error)
     TRY(train_batches_open(&run->batches, job->train, &run->loading, NULL, 0, error));
     TRY(train_batches_start(&run->batches, 0, 0, error));
     TRY(train_batches_next(&run->batches, &batch, &ready, error));
-    const double loading = (train_clock() - opened) / batch.count; /* an image, all workers at it */
+    const double loading = (train_clock() - opened) / batch.count; /* per image, all workers */
     if (batch.count > 3 * plan->micro_batch)
         batch.count = 3 * plan->micro_batch;
     TRY(train_stepper_step(run->stepper, &batch, NULL, 0, job->stop, &losses, error));
@@ -887,7 +882,7 @@ static Status forecast(TrainRun *run, TrainResult *result, Error *error)
     const double forward = times->forward / (double)times->forward_images;
     const double backward =
         times->backward_images > 0 ? times->backward / (double)times->backward_images : 0;
-    /* The share of images that go forward twice. */
+    /* Fraction of images whose forward pass runs twice. */
     const double again = plan->forward_twice ? 1 - (double)plan->kept / plan->micro_batches : 0;
     const double gradients = job->recipe->sam_rho > 0 ? 2 : 1;
     const double an_image = fmax(gradients * (forward * (1 + again) + backward), loading);
@@ -895,7 +890,7 @@ static Status forecast(TrainRun *run, TrainResult *result, Error *error)
     const double scored = job->val ? job->val->count * fmax(forward, loading) : 0;
     result->forecast_step_seconds = an_image * run->loading.batch_size;
     result->forecast_seconds = epochs * (an_image * run->images + scored);
-    if (run->cached) /* every frame once; steps over ready features take next to no time */
+    if (run->cached) /* each frame is encoded once; steps on cached features take little time */
         result->forecast_seconds = job->train->count * fmax(forward, loading) + scored;
     return STATUS_OK;
 }

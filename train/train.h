@@ -1,5 +1,5 @@
 /*
- * train.h - a training run; train.c reads from top to bottom.
+ * train.h - one training run: epochs, validation, checkpoints, resume.
  */
 #ifndef LNCLIP_TRAIN_TRAIN_H
 #define LNCLIP_TRAIN_TRAIN_H
@@ -8,33 +8,33 @@
 #include "train/stepper.h"
 #include "train/validate.h"
 
-/* For a progress line. */
+/* Contents of a progress line. */
 typedef struct TrainProgress {
     const char *phase; /* "train", "validate", "cache features" */
     int epoch, epochs;
-    int64_t step, total_steps; /* steps done; in other phases: images done and to do */
+    int64_t step, total_steps; /* "train": completed steps and total; other phases: images */
     double lr, seconds_left, images_per_second;
     TrainLosses losses;
-    size_t peak_bytes; /* resident set size at its largest */
+    size_t peak_bytes; /* largest resident set size so far */
 } TrainProgress;
 
-/* Lists as the user named them, for the record of the run; {0} if they have no names. */
+/* Paths of the lists as given by the user, for the record of the run; {0} without paths. */
 typedef struct TrainListNames {
     const char *const *paths; /* [count], borrowed */
     int count;
 } TrainListNames;
 
 typedef enum TrainEventKind {
-    TRAIN_PLANNED,   /* before the first step: plan */
-    TRAIN_STEP_PART, /* after each micro-batch: images `done` of `total` that pass in step `step` */
-    TRAIN_STEP_DONE, /* after every step: progress */
-    TRAIN_SCORING,   /* while images are scored or their features cached: progress */
+    TRAIN_PLANNED,    /* before the first step: plan */
+    TRAIN_STEP_PART,  /* after each micro-batch of step `step`: `done` of `total` image passes */
+    TRAIN_STEP_DONE,  /* after every step: progress */
+    TRAIN_SCORING,    /* while images are scored or their features cached: progress */
     TRAIN_EPOCH_DONE, /* after an epoch is saved: epoch */
     TRAIN_NOTICE,     /* text */
     TRAIN_WARNING,    /* text */
 } TrainEventKind;
 
-/* What a run reports; pointers are valid during the call, fields of other kinds are 0. */
+/* One report of a run. Pointers are valid during the call; fields of other kinds are 0. */
 typedef struct TrainEvent {
     TrainEventKind kind;
     const TrainPlan *plan;
@@ -50,11 +50,11 @@ typedef struct TrainJob {
     VitHead *head; /* borrowed */
     VitTuned *tuned; /* borrowed; made by vit_tune with recipe->tune */
     const TrainRecipe *recipe;
-    const DataList *train; /* as they are to be used: recipe->frames is applied by the caller */
+    const DataList *train; /* the caller has already applied recipe->frames and ->limit */
     const DataList *val;   /* NULL: no validation; best = last */
-    bool lists_checked;    /* the caller has checked the lists (list_checks.h): not checked again */
+    bool lists_checked;    /* the caller has run list_checks.h; do not check again */
     TrainListNames train_names, val_names;
-    const char *folder; /* of the run; NULL: nothing is written (demo, tests) */
+    const char *folder; /* folder of the run; NULL: write no files (demo, tests) */
     bool resume, dry_run;
     Threads *threads;
     volatile sig_atomic_t *stop;                           /* may be NULL */
@@ -63,31 +63,32 @@ typedef struct TrainJob {
 } TrainJob;
 
 typedef struct TrainResult {
-    int64_t steps, steps_done;    /* of the whole run, and completed (earlier sessions included) */
-    bool stopped_early;           /* by early_stopping */
-    TrainEpoch best, last;        /* everything undefined before the first epoch is closed */
-    double seconds;               /* of this session */
-    double forecast_seconds;      /* dry_run: of the whole run */
-    double forecast_step_seconds; /* dry_run: of one step */
+    int64_t steps, steps_done;    /* total, and completed including earlier sessions */
+    bool stopped_early;           /* early_stopping ended the run */
+    TrainEpoch best, last;        /* train_epoch_empty() before the first epoch is complete */
+    double seconds;               /* duration of this session */
+    double forecast_seconds;      /* dry_run: expected duration of the whole run */
+    double forecast_step_seconds; /* dry_run: expected duration of one step */
 } TrainResult;
 
 /*
- * Runs (or resumes) a job to its end. The values in job->tuned are the last ones afterwards, with
- * `ema` their average, as in last.safetensors; the best are in best.safetensors.
+ * Runs or resumes a job to its end. Afterwards job->tuned holds the parameters of last.safetensors
+ * (the averaged ones if ema > 0); the best ones are in best.safetensors. Call it from one thread;
+ * it uses job->threads and starts loader threads. *result is filled in every case.
  *
- * STATUS_INTERRUPTED after a clean stop: the last completed step is saved. STATUS_FAILED for a
- * training or validation list with one class, a list too short for one step, training that diverges
- * (a loss, gradient, parameter or validation score that is not finite: step, epoch and rate are
- * named, and the state saved before stays), a folder that holds a run while resume is off, a
- * changed list, recipe or model on resume, and any file that cannot be read or written. *result is
- * filled in every case.
+ * STATUS_INTERRUPTED after a clean stop: the last completed step is saved. STATUS_FAILED if
+ *   - a list has one class only, or is too short for one step
+ *   - training diverges: a loss, gradient, parameter or validation score is not finite. The message
+ *     gives step, epoch and learning rate; the state saved before is kept
+ *   - the folder holds a run and resume is off
+ *   - a list, the recipe or the model has changed since the run to resume
+ *   - a file cannot be read or written
  *
- * With resume: continues from the last saved step (from 0, with a notice, if none was saved) to the
- * same bits in all tensors and in every column but images_per_second and seconds as a run that was
- * never interrupted.
+ * resume: continues from the last saved step, or from step 0 with a notice. All tensors and all
+ * columns except images_per_second and seconds are bit-identical to those of an uninterrupted run.
  *
- * With dry_run: plans, measures a few micro-batches, forecasts the time of the whole run, and
- * writes nothing.
+ * dry_run: plans the memory, measures a few micro-batches, forecasts the duration of the whole run
+ * and writes nothing.
  */
 Status train_run(const TrainJob *job, TrainResult *result, Error *error);
 
