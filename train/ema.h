@@ -1,12 +1,12 @@
 /*
- * ema.h - an exponential moving average of the trainable parameters, which is validated and saved
- * in their place.
+ * ema.h - exponential moving average (EMA) of the trainable parameters. Validation and adapters use
+ * the average.
  *
  *     a_1 = w_1,   a_s = d a_(s-1) + (1 - d) w_s      w_s: the values after optimizer step s
  *
- * as torch.optim.swa_utils.AveragedModel with an exponential average: it begins at the first
- * values, so there is no bias towards zero to be corrected, and d is never lower than asked for. It
- * looks back over about 1/(1 - d) steps: a run should be several times as long.
+ * Equivalent to torch.optim.swa_utils.AveragedModel with get_ema_multi_avg_fn(d). The average
+ * starts at w_1, so it needs no bias correction. It covers about the last 1/(1 - d) steps; a run
+ * should be several times as long.
  */
 #ifndef LNCLIP_TRAIN_EMA_H
 #define LNCLIP_TRAIN_EMA_H
@@ -21,19 +21,18 @@ typedef struct TrainEma {
 } TrainEma;
 
 /*
- * The average of tuned->values so far, by the recipe's `ema`. STATUS_FAILED without memory; *ema is
- * {0} then. Owned by the caller: train_ema_destroy, which accepts {0}.
+ * Creates an average with decay recipe->ema, initialised with tuned->values. STATUS_FAILED if out
+ * of memory; *ema is {0} then. The caller frees it by train_ema_destroy, which accepts {0}.
  */
 Status train_ema_create(TrainEma *ema, const TrainRecipe *recipe, const VitTuned *tuned,
                         Error *error);
 void train_ema_destroy(TrainEma *ema);
 
-/* Takes in tuned->values after step `steps`, counted from 1. Does nothing if off. Cannot fail. */
+/* Updates the average with tuned->values after step `steps`, from 1. No-op if off. Cannot fail. */
 void train_ema_update(TrainEma *ema, const VitTuned *tuned, int64_t steps);
 
 /*
- * Exchanges average and values: the model is the averaged one until the next call, which puts all
- * bits back. Does nothing if off.
+ * Swaps the average and tuned->values; a second call restores both bit-identically. No-op if off.
  */
 void train_ema_swap(TrainEma *ema, VitTuned *tuned);
 

@@ -1,8 +1,8 @@
 /*
  * evaluate.c - see evaluate.h.
  *
- * Features stay [B,1,D] on their way through the head, so that operations see one sample an image
- * and compute each as if it were alone.
+ * The head runs on features [B,1,D]: operations then treat each image as a sample of its own, so
+ * its result does not depend on the batch.
  */
 #include "train/evaluate.h"
 #include "tensor/base/machine.h"
@@ -16,8 +16,8 @@
 #include <string.h>
 
 enum {
-    HEAD_OPERATIONS = 8,  /* normalise, linear, softmax, and room */
-    FEATURES_AT_ONCE = 64 /* rows of ready features that go through the head together */
+    HEAD_OPERATIONS = 8,  /* upper bound: normalise, linear, softmax */
+    FEATURES_AT_ONCE = 64 /* batch size of the head on cached features */
 };
 
 TrainScoring train_scoring_defaults(void)
@@ -40,7 +40,7 @@ DataLoaderSettings train_scoring_loader(const TrainScoring *scoring, const VitCo
     return settings;
 }
 
-/* What is wanted of each frame; pointers to the row of the first frame at hand, or NULL. */
+/* Outputs per frame, each may be NULL. Pointers to the row of the first frame of a batch. */
 typedef struct Rows {
     float *features;      /* [count,D] */
     float *probabilities; /* [count,2] */
@@ -58,7 +58,7 @@ static Rows rows_from(const Rows *all, size_t first, size_t D)
     };
 }
 
-/* log(sum exp(logits)) - logits[label], in double so that a sure answer still has a loss. */
+/* log(sum exp(logits)) - logits[label], in double so that a small loss does not round to 0. */
 static float cross_entropy(const float *logits, int label)
 {
     double most = logits[0], sum = 0;
@@ -80,7 +80,7 @@ static void head_forward(Tape *tape, VitHead *head, Tensor *features, const int 
         return;
     const float *z = tensor_f32(logits);
     for (int i = 0; rows->probabilities && i < count * VIT_CLASSES; i++) {
-        /* A logit of -infinity would be a plausible 0. */
+        /* softmax would hide an infinite logit as a plausible 0 or 1 */
         const bool finite = isfinite(z[i]) && isfinite(z[i ^ 1]);
         rows->probabilities[i] = finite ? tensor_f32(probabilities)[i] : NAN;
     }
@@ -99,7 +99,7 @@ typedef struct Scorer {
     Tape *tape;
 } Scorer;
 
-/* Encoder and head over `count` images; pixels and labels are not looked at when planning. */
+/* Encoder and head for `count` images; pixels and labels are not read when planning. */
 static void score_batch(Scorer *scorer, int count, const uint8_t *pixels, const int *labels,
                         const Rows *rows)
 {
@@ -136,9 +136,7 @@ static Status scorer_tape(Scorer *scorer, Error *error)
     return STATUS_OK;
 }
 
-/*
- * Bytes of arena for batches of up to `batch_size`: the last one may be short, so each size counts.
- */
+/* *bytes: arena size for batches of `batch_size` and a last one of `last` images. */
 static Status scorer_measure(const Scorer *like, int batch_size, int last, size_t *bytes,
                              Error *error)
 {
@@ -155,7 +153,7 @@ static Status scorer_measure(const Scorer *like, int batch_size, int last, size_
     return status;
 }
 
-/* Finds or makes an arena for batches of batch_size, the last one of `last` images. */
+/* Uses the offered arena if it is large enough, otherwise creates one. */
 static Status scorer_begin(Scorer *scorer, Arena *offered, int batch_size, int last, Error *error)
 {
     size_t bytes = 0;
@@ -171,7 +169,7 @@ static Status scorer_begin(Scorer *scorer, Arena *offered, int batch_size, int l
     return status;
 }
 
-/* NaN for the frames that could not be read, and a word about each. */
+/* Sets the scores of unreadable frames to NaN and reports each frame. */
 static void mark_unreadable(const DataBatch *batch, const DataList *list,
                             const TrainScoring *scoring, const Rows *rows, size_t D)
 {
@@ -193,8 +191,8 @@ static void mark_unreadable(const DataBatch *batch, const DataList *list,
 }
 
 /*
- * Every frame that was read has finite rows, or the weights are no good: their NaN must not pass
- * for that of an unreadable frame.
+ * Fails if a readable frame has a score that is not finite, which must not look like the NaN of an
+ * unreadable frame.
  */
 static Status check_finite(const DataBatch *batch, const DataList *list, const Rows *rows, size_t D,
                            Error *error)
@@ -254,7 +252,7 @@ Status train_score(const Vit *vit, VitHead *head, const DataList *list, int firs
     assert(head || (!probabilities && !scoring->cross_entropy && !scoring->margins));
     if (first == list->count)
         return STATUS_OK;
-    /* The frames from `first` on, seen as a list of their own. */
+    /* The frames from `first` on, as a list. */
     DataList rest = *list;
     rest.frames += first;
     rest.count -= first;
@@ -281,10 +279,7 @@ Status train_score(const Vit *vit, VitHead *head, const DataList *list, int firs
     return status;
 }
 
-/*
- * All rows through the head, FEATURES_AT_ONCE at a time; when planning, only the shape of one such
- * group.
- */
+/* Applies the head to all rows, FEATURES_AT_ONCE at a time. */
 static Status score_features(Arena *arena, VitHead *head, const float *features, const int *labels,
                              int count, Threads *threads, const Rows *all, Error *error)
 {
@@ -294,7 +289,7 @@ static Status score_features(Arena *arena, VitHead *head, const float *features,
     tape_set_recording(tape, false);
     for (int done = 0; done < count; done += FEATURES_AT_ONCE) {
         const int group = count - done < FEATURES_AT_ONCE ? count - done : FEATURES_AT_ONCE;
-        /* A leaf takes a pointer to mutable values; no operation writes to those of an input. */
+        /* A leaf needs a non-const pointer, but no operation writes to its input. */
         float *numbers = (float *)(uintptr_t)features + (size_t)done * (size_t)D;
         Tensor leaf = tensor_leaf(numbers, 3, (const int[]){group, 1, D});
         const Rows rows = rows_from(all, (size_t)done, (size_t)D);

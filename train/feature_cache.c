@@ -23,8 +23,8 @@ size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const Da
 }
 
 /*
- * What must agree so that stored features are valid: all but the recipe, which a run does not
- * change.
+ * Metadata that must match for saved features to be valid: the record without the recipe, which is
+ * constant within a run, plus the images and the format.
  */
 enum { KEYS = TRAIN_RECORD_KEYS + 1, IMAGES_SIZE = 17 };
 static void origin_keys(const TrainRecord *record, const char *images,
@@ -35,10 +35,7 @@ static void origin_keys(const TrainRecord *record, const char *images,
     keys[TRAIN_RECORD_KEYS] = (SafeTensorsMetadata){"format", FORMAT};
 }
 
-/*
- * The state of every image before it is read: a list says only what they are named. `val` may be
- * NULL.
- */
+/* Hash of size and times of every image, taken before it is read. `val` may be NULL. */
 static void stamp_images(const DataList *train, const DataList *val, char images[IMAGES_SIZE])
 {
     const DataList *lists[] = {train, val};
@@ -66,7 +63,7 @@ static bool copy_features(const SafeTensors *file, const char *name, const Vit *
     return true;
 }
 
-/* False if there is no file, or one of another origin: then the features are computed again. */
+/* False if the file is missing or does not match; the features are then computed again. */
 static bool read_cache(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
                        const DataList *val, const TrainRecord *record, const char *images,
                        const char *path)
@@ -88,7 +85,7 @@ static bool read_cache(TrainFeatureCache *cache, const Vit *vit, const DataList 
     return same;
 }
 
-/* Features of a list, for safetensors_write. */
+/* The features of a list as a tensor [count,D], for safetensors_write. */
 static SafeTensor matrix(const char *name, const Vit *vit, const DataList *list,
                          const float *features)
 {
@@ -106,7 +103,7 @@ static Status write_cache(const TrainFeatureCache *cache, const Vit *vit, const 
 {
     const SafeTensor tensors[2] = {
         matrix("train", vit, train, cache->train),
-        matrix("val", vit, val ? val : train, cache->val), /* left out without validation */
+        matrix("val", vit, val ? val : train, cache->val), /* not written without validation */
     };
     SafeTensorsMetadata keys[KEYS];
     origin_keys(record, images, keys);

@@ -1,9 +1,9 @@
 /*
  * feature_cache.h - the features of a frozen encoder, computed once instead of in every epoch.
  *
- * Valid when nothing in the encoder trains and nothing changes the images (tune = none, augment =
- * off): then a frame has one feature for the whole run. The run keeps it as features.safetensors,
- * so that --resume need not compute it again.
+ * Usable if the encoder is frozen (tune = none) and images are not augmented (augment = off,
+ * data.sbi = off): the feature of a frame is then constant. Saved as features.safetensors, so that
+ * --resume does not compute the features again.
  */
 #ifndef LNCLIP_TRAIN_FEATURE_CACHE_H
 #define LNCLIP_TRAIN_FEATURE_CACHE_H
@@ -16,14 +16,15 @@ typedef struct TrainFeatureCache {
     float *val;   /* [val->count,D], NULL without validation */
 } TrainFeatureCache;
 
-/* Bytes it will hold: for the memory plan. `val` may be NULL. */
+/* Size of the cache in bytes, for the memory plan. `val` may be NULL. */
 size_t train_feature_cache_bytes(const Vit *vit, const DataList *train, const DataList *val);
 
 /*
- * Fills the cache: from folder/features.safetensors if that holds the features of the same encoder,
- * lists and decoders (`record`) and of the same images (file_stamp of each), else by running the
- * encoder over both lists; then it writes that file. folder may be NULL: nothing is read or
- * written. *from_file says which. STATUS_INTERRUPTED if stopped, STATUS_FAILED without memory.
+ * Fills the cache. Reads folder/features.safetensors if it was written for the same encoder, lists
+ * and decoders (`record`) and for unchanged images (file_stamp of each); *from_file is true then.
+ * Otherwise runs the encoder on both lists and writes the file. folder may be NULL: no file.
+ * STATUS_INTERRUPTED if stopped; STATUS_FAILED if out of memory, if a frame cannot be read or if
+ * the file cannot be written; *cache is {0} then. The caller frees it by train_feature_cache_free.
  */
 Status train_feature_cache_fill(TrainFeatureCache *cache, const Vit *vit, const DataList *train,
                                 const DataList *val, const TrainRecord *record, const char *folder,

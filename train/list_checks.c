@@ -28,7 +28,7 @@ static int compare_numbers(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Sorts values [count] and takes the smallest, the (lower) median and the largest. */
+/* Sorts values [count]; out = minimum, lower median, maximum. */
 static void summarize(int *values, int count, int out[3])
 {
     qsort(values, count, sizeof *values, compare_numbers);
@@ -59,7 +59,7 @@ static Status check_shapes(const DataFrameSize *sizes, int count, TrainSizes *ou
 
 /* ---- size and label -------------------------------------------------------------------------- */
 
-/* Sums over the images of each video, then means of the videos that have any, side by side. */
+/* Mean image size of each video. Filled by index in the list, then compacted to [count]. */
 typedef struct VideoSizes {
     double *pixels, *bytes; /* [count] */
     uint8_t *labels;        /* [count] */

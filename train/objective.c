@@ -1,8 +1,8 @@
 /*
  * objective.c - see objective.h.
  *
- * SLERP's draws belong to (seed, step, class) and to the order of the batch: every pass over the
- * batch, whatever the micro-batch, and every resumed run sees the same partners and t.
+ * The random draws of slerp depend only on (seed, step, class) and on the order of the batch. SAM's
+ * second pass, any micro-batch size and a resumed run therefore get equal partners and t.
  */
 #include "train/objective.h"
 
@@ -15,7 +15,7 @@
 
 /* ---- The losses ------------------------------------------------------------------------------ */
 
-/* What a loss may need of a batch of N images. */
+/* Inputs of the losses for a batch of N images. */
 typedef struct Inputs {
     const TrainRecipe *recipe;
     Tensor *logits;    /* [N,2] */
@@ -38,7 +38,7 @@ static Tensor *loss_uniformity(Tape *tape, const Inputs *in)
     return op_uniformity(tape, in->z);
 }
 
-/* Each returns a loss [1], a mean over the batch. */
+/* loss_name() by row. Each returns a mean over the batch, [1]. */
 #define FUNCTION(NAME, name, ...) [TRAIN_LOSS_##NAME] = loss_##name,
 static Tensor *(*const functions[TRAIN_LOSSES])(Tape *tape, const Inputs *in) = {
     TRAIN_LOSS_ROWS(FUNCTION, TRAIN_LOSS_SKIP)};
@@ -69,8 +69,8 @@ void train_objective_destroy(TrainObjective *objective)
 }
 
 /*
- * Pairs the rows of each class that has at least two with a permutation of the class, and draws t
- * for each, between slerp.min and slerp.max. A class of one keeps its row as it is. reference:
+ * Pairs each row with a row of its class, by a random permutation of the class, and draws its t
+ * uniformly between slerp.min and slerp.max. The only row of a class gets no partner. Reference:
  * arXiv 2503.19683, section 3 (SLERP).
  */
 static void draw_partners(TrainObjective *objective, const int *labels, int N, int64_t step)
@@ -117,12 +117,12 @@ Tensor *train_objective_forward(TrainObjective *objective, Tape *tape, VitHead *
         part[i] = functions[i](tape, &in);
     for (int i = 0; i < TRAIN_LOSSES; i++) {
         const double weight = recipe->loss_weight[i];
-        if (weight == 0) /* not in the graph, so that nothing flows back into it */
+        if (weight == 0) /* keep it out of the graph: no gradient to compute */
             continue;
         Tensor *scaled = weight == 1 ? part[i] : op_scale(tape, part[i], (float)weight);
         total = total ? op_add(tape, total, scaled) : scaled;
     }
-    if (!total) /* all weights 0: nothing to learn, but a run may still report its losses */
+    if (!total) /* all weights 0: a constant loss, for callers that only report the losses */
         total = op_scale(tape, part[0], 0);
     if (planning)
         return total;

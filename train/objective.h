@@ -1,10 +1,10 @@
 /*
- * objective.h - from the gathered features of a whole batch to the loss, on a tape of its own.
+ * objective.h - the loss of a whole batch, computed from its gathered features on a separate tape.
  *
  *     loss = sum over TRAIN_LOSS_ROWS of weight * loss of the row
  *     paper: ce CE(logits, y) + alignment A(z, y) + uniformity U(z)  (arXiv 2503.19683, section 3)
  *
- * It sees the full batch, however small the micro-batches that the encoder embedded.
+ * The loss covers the full batch, whatever the micro-batch size of the encoder.
  */
 #ifndef LNCLIP_TRAIN_OBJECTIVE_H
 #define LNCLIP_TRAIN_OBJECTIVE_H
@@ -14,18 +14,18 @@
 typedef struct TrainRecipe TrainRecipe; /* recipe.h, which includes this header */
 
 /*
- * The table of losses. Recipe keys, columns of steps.csv and tags of TensorBoard are loops over it,
- * in this order.
+ * The table of losses. Recipe keys, columns of steps.csv and TensorBoard tags are generated from
+ * it, in this order.
  *
  *     LOSS(NAME, name, weight, help)
- *         recipe key loss.name, the weight; column loss_name and tag loss/name, the loss before its
- *         weight; `weight` is that of recipe paper. objective.c defines loss_name(), which computes
- *         it from what it needs of a batch (struct Inputs).
+ *         Recipe key loss.name is the weight, `weight` its value in recipe paper. Column loss_name
+ *         and tag loss/name hold the unweighted loss, which loss_name() in objective.c computes
+ *         from struct Inputs.
  *     PARAMETER(name, value, minimum, limit, help)
- *         recipe key loss.name, a number from `minimum` to below `limit` that a loss reads from
- *         recipe->loss_name; `value` is that of recipe paper.
+ *         Recipe key loss.name is a number in [minimum, limit), `value` in recipe paper. Losses
+ *         read it from recipe->loss_name.
  *
- * A new loss is a row and a function here, its operation, a test and a line in docs/method.md.
+ * To add a loss: a row here, its loss_name(), its operation, a test and a line in docs/method.md.
  */
 #define TRAIN_LOSS_ROWS(LOSS, PARAMETER)                                                           \
     LOSS(CE, ce, "1", "weight of the cross-entropy")                                               \
@@ -40,18 +40,18 @@ enum { TRAIN_LOSS_ROWS(TRAIN_LOSS_ENUM, TRAIN_LOSS_SKIP) TRAIN_LOSSES };
 
 typedef struct TrainLosses {
     float total;
-    float part[TRAIN_LOSSES]; /* before their weights */
+    float part[TRAIN_LOSSES]; /* unweighted */
 } TrainLosses;
 
-/* Working arrays of the objective for batches of up to recipe->batch_size. */
+/* Buffers of the objective for batches of up to recipe->batch_size. For one thread at a time. */
 typedef struct TrainObjective {
     const TrainRecipe *recipe; /* borrowed */
-    int *partner;              /* [batch_size] of slerp */
-    float *t;                  /* [batch_size] */
-    int *members, *order;      /* [batch_size] the rows of one class, and their permutation */
+    int *partner;              /* [batch_size] row that slerp mixes with; -1 = none */
+    float *t;                  /* [batch_size] slerp parameter: 0 = own row, 1 = partner */
+    int *members, *order;      /* [batch_size] rows of one class, and their permutation */
 } TrainObjective;
 
-/* Upper bound on the operations that one train_objective_forward records, for tape_create. */
+/* Maximum number of operations recorded by train_objective_forward, for tape_create. */
 enum { TRAIN_OBJECTIVE_OPERATIONS = 32 };
 
 /*
@@ -62,12 +62,14 @@ Status train_objective_create(TrainObjective *objective, const TrainRecipe *reci
 void train_objective_destroy(TrainObjective *objective);
 
 /*
- * features: leaf [N,D], N at most batch_size, with or without a gradient; labels [N] of 0 and 1,
- * borrowed until the tape is reset. Records slerp (drawn from (seed, step); only when `training`),
- * head and losses on `tape`, fills *losses, and returns the total [1] to back-propagate from.
+ * Records slerp (only if `training`), head and losses on `tape`, fills *losses and returns the
+ * total loss [1], from which to back-propagate. Cannot fail.
  *
- * Every loss is computed and reported, also at weight 0; those of z on the sphere after slerp.
- * On a planning tape labels may be NULL and *losses stays as it is.
+ * features: leaf [N,D], N at most batch_size, with or without a gradient. labels: [N] of 0 (real)
+ * and 1 (fake), borrowed until the tape is reset. The random draws of slerp depend on (seed, step).
+ *
+ * Every loss is computed, also at weight 0. Alignment and uniformity use z, the unit-length
+ * features after slerp. On a planning tape labels may be NULL and *losses is unchanged.
  */
 Tensor *train_objective_forward(TrainObjective *objective, Tape *tape, VitHead *head,
                                 Tensor *features, const int *labels, int64_t step, bool training,

@@ -1,9 +1,8 @@
 /*
  * optimizer.c - see optimizer.h.
  *
- * Plain loops over the flat arrays, in f32 and in PyTorch's order of operations, so that a run can
- * be compared with a PyTorch run value by value. No threads: the 104,450 parameters of LN-tuning
- * take a millisecond.
+ * Plain f32 loops in PyTorch's order of operations, so that a run can be compared with a PyTorch
+ * run value by value. Single-threaded: the 104,450 parameters of LN-tuning take a millisecond.
  */
 #include "train/optimizer.h"
 
@@ -119,17 +118,16 @@ void train_clip_grads(VitTuned *tuned, double norm, double limit)
 /* ---- learning rate --------------------------------------------------------------------------- */
 
 /*
- * The rate is a pure function of the step, so that resuming needs no state. PyTorch's schedulers
- * reach the same values by recursion (CosineAnnealingLR) or by counting cycles
- * (CosineAnnealingWarmRestarts); GenD's code chains them to a LinearLR for the warm-up
- * (SequentialLR).
+ * The learning rate is a pure function of the step, so resuming needs no scheduler state. PyTorch
+ * computes the same values recursively (CosineAnnealingLR) or by counting cycles
+ * (CosineAnnealingWarmRestarts); GenD's code chains them after a LinearLR warm-up (SequentialLR).
  */
 int64_t train_schedule_steps(double epochs, int64_t steps_per_epoch)
 {
     return (int64_t)(epochs * (double)steps_per_epoch);
 }
 
-/* From lr at position 0 to min_lr at position `length`, along half a cosine. */
+/* Half a cosine from lr at position 0 to min_lr at position `length`. */
 static double half_cosine(const TrainRecipe *recipe, int64_t position, int64_t length)
 {
     const double pi = 3.14159265358979323846;

@@ -14,13 +14,10 @@
 
 static const double GIB = 1 << 30;
 
-/*
- * Micro-batches that may keep their activations: beyond any batch in use, and planned in an
- * instant.
- */
+/* Maximum number of kept micro-batches: more than any real batch has, and fast to plan. */
 enum { MOST_KEPT = 512 };
 
-/* Bytes that are needed in any case, without the step arena. */
+/* Bytes needed without the step arena. */
 static size_t fixed_bytes(const TrainPlan *plan)
 {
     return plan->model + plan->state + plan->batch + plan->loader + plan->rest;
@@ -38,8 +35,8 @@ static int micro_batches(const TrainPlanLimits *limits, int micro_batch)
 }
 
 /*
- * The largest micro-batch, from the preferred one down, whose own step fits with nothing else kept;
- * and its bytes, or those of the smallest one tried.
+ * Sets plan->micro_batch to the largest micro-batch, from the preferred one down, that fits when
+ * nothing is kept, and plan->step to its arena. If none fits: the smallest one tried.
  */
 static Status shrink_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
                                  TrainMeasure measure, void *context, Error *error)
@@ -57,7 +54,7 @@ static Status shrink_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
     return STATUS_OK;
 }
 
-/* Chooses micro_batch, without recompute if that fits, else with it. */
+/* Chooses micro_batch, with recompute only if nothing fits without it. */
 static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
                                  TrainMeasure measure, void *context, Error *error)
 {
@@ -73,7 +70,7 @@ static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
     }
     const bool given = limits->micro_batch > 0;
     const int micro_batch = plan->micro_batch;
-    /* Rounded up to what the key accepts and a reader can retype. */
+    /* In GiB; the message rounds it up to two decimals. */
     const double enough = (double)(fixed_bytes(plan) + plan->step) / GIB;
     return error_set(
         error, STATUS_FAILED,
@@ -86,9 +83,9 @@ static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
 }
 
 /*
- * How many micro-batches can keep their activations. The need grows evenly with their number, so
- * two measurements give an estimate, which is then measured itself and lowered until it fits:
- * measuring a batch that is far too large would take too long.
+ * Sets plan->kept to the number of micro-batches that can keep their activations. The arena grows
+ * linearly with that number, so two measurements give an estimate, which is measured and lowered
+ * until it fits.
  */
 static Status choose_kept(TrainPlan *plan, const TrainPlanLimits *limits, TrainMeasure measure,
                           void *context, Error *error)
@@ -134,7 +131,7 @@ Status train_plan_choose(TrainPlan *plan, const TrainPlanLimits *limits, TrainMe
     return STATUS_OK;
 }
 
-/* The number after `key` in /proc/self/status, in bytes. */
+/* The entry `key` of /proc/self/status in bytes; 0 if there is none. */
 static size_t process_bytes(const char *key)
 {
     FILE *stream = fopen("/proc/self/status", "r");
@@ -144,7 +141,7 @@ static size_t process_bytes(const char *key)
     size_t bytes = 0;
     while (fgets(line, sizeof line, stream)) {
         if (strncmp(line, key, strlen(key)) == 0)
-            bytes = (size_t)strtoull(line + strlen(key), NULL, 10) * 1024; /* the file counts KiB */
+            bytes = (size_t)strtoull(line + strlen(key), NULL, 10) * 1024; /* KiB */
     }
     fclose(stream);
     return bytes;

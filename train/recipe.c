@@ -1,7 +1,7 @@
 /*
  * recipe.c - see recipe.h.
  *
- * `settings` is the only place that knows the keys; a built-in recipe is a list of differences.
+ * `settings` is the table of all keys. A built-in recipe is a list of differences from another one.
  */
 #include "train/recipe.h"
 
@@ -56,7 +56,7 @@ bool train_monitor_parse(const char *name, TrainMonitor *monitor)
     return false;
 }
 
-/* Gradients do not flow through int8. */
+/* int8 is for inference only: it has no gradients. */
 static Status check_precision(const char *value, Error *error)
 {
     Precision precision;
@@ -108,7 +108,7 @@ typedef struct Setting {
     bool below_maximum;                               /* REAL: the maximum itself is not allowed */
     const char *(*choice)(int i);                     /* CHOICE: NULL past the last */
     Status (*check)(const char *value, Error *error); /* TEXT, SWITCH; may be NULL */
-    bool free_on_resume;                              /* never changes a result */
+    bool free_on_resume;                              /* may change on --resume */
     const char *help;
 } Setting;
 
@@ -240,7 +240,7 @@ static const Setting settings[] = {
 
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
-/* The value of a setting as text. All types fit: TEXT is the longest. */
+/* Prints the value of a setting. TEXT is the longest type, so every value fits. */
 static void print_value(const Setting *setting, const TrainRecipe *recipe,
                         char out[TRAIN_TEXT_SIZE])
 {
@@ -306,7 +306,7 @@ static void list_choices(const char *(*choice)(int i), char out[TRAIN_TEXT_SIZE]
     }
 }
 
-/* What a setting accepts, in words. */
+/* Describes the accepted values. */
 static void describe_values(const Setting *setting, char out[TRAIN_TEXT_SIZE])
 {
     char low[NUMBER_SIZE], high[NUMBER_SIZE];
@@ -353,7 +353,7 @@ static bool in_range(const Setting *setting, double value)
            (setting->below_maximum ? value < setting->maximum : value <= setting->maximum);
 }
 
-/* Stores `value` in its field; false, and nothing stored, if the setting does not accept it. */
+/* Parses `value` and stores it in the recipe; returns false and stores nothing if it is invalid. */
 static bool put_value(const Setting *setting, TrainRecipe *recipe, const char *value)
 {
     _Static_assert(sizeof(TrainScheduler) == sizeof(int) &&
@@ -380,7 +380,7 @@ static bool put_value(const Setting *setting, TrainRecipe *recipe, const char *v
     case REAL:
         if (!number_parse(value, length, &real) || !in_range(setting, real))
             return false;
-        real += 0.0; /* -0 is 0: it would print differently and fail the check of --resume */
+        real += 0.0; /* -0 becomes 0, so that both print alike for the check of --resume */
         memcpy(field, &real, sizeof real);
         return true;
     case SWITCH: {
@@ -417,7 +417,7 @@ static Status unknown_key(const char *key, Error *error)
     const char *nearest = settings[0].key;
     int distance = INT_MAX;
     for (int i = 0; i < SETTINGS; i++) {
-        /* The last part alone counts too, so that "alignment" finds "loss.alignment". */
+        /* Also compared with the part after the dot: "alignment" finds "loss.alignment". */
         const char *dot = strchr(settings[i].key, '.');
         int d = error_distance(key, settings[i].key);
         if (dot && error_distance(key, dot + 1) < d)
@@ -449,7 +449,7 @@ Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value,
                      accepted);
 }
 
-/* Checks that the keys of an epoch's order (data/order.h) are compatible. */
+/* Checks the keys that determine the order of an epoch (data/order.h). */
 static Status check_order(const TrainRecipe *recipe, Error *error)
 {
     if (recipe->pairs && recipe->sbi)
@@ -473,8 +473,8 @@ static Status check_order(const TrainRecipe *recipe, Error *error)
 }
 
 /*
- * `low` and `high` of a range: both 0, or both above 0 and in order. `key` is the common part of
- * their names.
+ * Checks key_min = low and key_max = high: 0 < low <= high, or both 0 (off) unless the range is
+ * needed.
  */
 static Status check_range(const char *key, double low, double high, bool needed, Error *error)
 {
@@ -494,7 +494,7 @@ static Status check_odd(const char *key, int pixels, Error *error)
                      pixels);
 }
 
-/* Checks of the augmentation that involve several keys. */
+/* Checks combinations of the keys augment.*. */
 static Status check_augmentation(const DataAugment *augment, Error *error)
 {
     const bool blurs = augment->blur > 0;
@@ -507,7 +507,7 @@ static Status check_augmentation(const DataAugment *augment, Error *error)
     return check_odd("augment.blur_height", augment->blur_height, error);
 }
 
-/* A key of LoRA, whose `value` is not 0, without LoRA. */
+/* Checks that a LoRA key with a value other than 0 is used with LoRA. */
 static Status check_lora(const TrainRecipe *recipe, const char *key, double value, Error *error)
 {
     if (value == 0 || strstr(recipe->tune, "lora"))
@@ -611,19 +611,16 @@ Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Er
 
 /* ---- built-in recipes ------------------------------------------------------------------------ */
 
-/*
- * One key in which a built-in recipe differs from the recipe that it is based on; `paper` comes
- * first and has all keys.
- */
+/* A key in which a built-in recipe differs from its base. `paper` is the root: it has all keys. */
 typedef struct Difference {
     const char *recipe, *key, *value;
 } Difference;
 
 /*
  * Sources: the public code of arXiv 2503.19683 (paper; released: its published checkpoint) and of
- * arXiv 2508.06248 (gend; probe: its baseline, the experiment wacv-Baseline, which shares all else
- * with gend). What they do not set is ours: seed, workers, save_every, keep, frames and epochs of
- * cpu, and probe-norm.
+ * arXiv 2508.06248 (gend; probe: its baseline, the experiment wacv-Baseline, otherwise equal to
+ * gend). Chosen by this project: seed, workers, save_every, keep, all of probe-norm, and frames and
+ * epochs of cpu.
  */
 static const Difference differences[] = {
     {"paper", "batch_size", "128"},
@@ -702,7 +699,7 @@ static const Difference differences[] = {
 
 enum { DIFFERENCES = sizeof differences / sizeof differences[0] };
 
-/* The built-in recipes, and those they are based on. */
+/* The built-in recipes and their bases. */
 static const struct {
     const char *name, *base;
 } builtins[] = {
@@ -712,7 +709,7 @@ static const struct {
 
 enum { BUILTINS = sizeof builtins / sizeof builtins[0] };
 
-/* Applies what `name` differs in, after what its bases differ in; false if it is not built in. */
+/* Applies the differences of the bases, then those of `name`; false for an unknown name. */
 static bool apply(TrainRecipe *recipe, const char *name)
 {
     int i = 0;
@@ -760,7 +757,7 @@ static void trim(char **begin, char **end)
         (*end)--;
 }
 
-/* Where the setting of a line ends: before a '#' that begins it or follows a space. */
+/* The end of the setting: the first '#' at the start of the line or after a space, or `end`. */
 static char *before_comment(char *line, char *end)
 {
     for (char *p = line; p < end; p++)
@@ -769,7 +766,7 @@ static char *before_comment(char *line, char *end)
     return end;
 }
 
-/* One line of a recipe file, in a form that may be changed. `seen` has one mark a key. */
+/* Parses one line of a recipe file and modifies it in place. `seen` marks the keys read so far. */
 static Status read_line(TrainRecipe *recipe, char *line, char *end, bool seen[SETTINGS],
                         Error *error)
 {

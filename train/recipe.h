@@ -1,11 +1,11 @@
 /*
- * recipe.h - every setting of a training run, by name.
+ * recipe.h - the training configuration: all settings of a run, by key.
  *
  * One table (recipe.c) holds key, type, range and help of each setting; parsing, printing,
- * nearest-key suggestions and the equality check of --resume are loops over it. Keys: see
- * docs/recipes.md.
+ * suggestions for misspelt keys and the check of --resume are loops over it. docs/recipes.md
+ * explains the keys.
  *
- * No function here keeps state: all may be called from any thread on distinct recipes.
+ * Functions keep no state: any thread may call them, on distinct recipes.
  */
 #ifndef LNCLIP_TRAIN_RECIPE_H
 #define LNCLIP_TRAIN_RECIPE_H
@@ -28,10 +28,10 @@ typedef enum TrainOptimizerKind { TRAIN_OPTIMIZER_ADAMW, TRAIN_OPTIMIZER_SGD } T
 enum { TRAIN_TEXT_SIZE = 256 };
 
 struct TrainRecipe {
-    char name[32]; /* the built-in recipe it started from */
+    char name[32]; /* built-in recipe that it is based on */
     int batch_size;
     int micro_batch; /* images in memory at once; 0 = chosen from `memory` */
-    double memory;   /* GiB for the whole process; 0 = three quarters of what the machine has */
+    double memory;   /* GiB for the whole process; 0 = 3/4 of the machine's, at most what is free */
     int epochs;
     int max_steps; /* 0 = no limit */
     double lr, min_lr;
@@ -40,9 +40,9 @@ struct TrainRecipe {
     bool drop_last;
     TrainOptimizerKind optimizer;
     double beta1, beta2, weight_decay, grad_clip; /* grad_clip: largest norm; 0 = off */
-    double sam_rho;                               /* of sharpness-aware minimisation; 0 = off */
-    bool sam_adaptive;                            /* scaled by the size of each parameter */
-    double ema;                                   /* decay of the average of the weights; 0 = off */
+    double sam_rho;                               /* radius of SAM; 0 = off */
+    bool sam_adaptive;                            /* ASAM: radius relative to |parameter| */
+    double ema;                                   /* decay of the averaged parameters; 0 = off */
     VitHeadKind head;
     double loss_weight[TRAIN_LOSSES];
 #define PARAMETER(name, ...) double loss_##name;
@@ -50,100 +50,98 @@ struct TrainRecipe {
 #undef PARAMETER
     bool slerp;
     double slerp_min, slerp_max; /* range of t */
-    char tune[TRAIN_TEXT_SIZE];  /* as vit_tune takes it */
-    double lora_alpha;           /* LoRA's scale is alpha / rank; 0 = the rank, a scale of 1 */
-    double lora_dropout;         /* share of x that LoRA's A does not see in training; 0 = off */
-    char precision[8];           /* see train_recipe_precision */
+    char tune[TRAIN_TEXT_SIZE];  /* trainable parameters, in the syntax of vit_tune */
+    double lora_alpha;           /* LoRA scale = alpha / rank; 0 = rank, a scale of 1 */
+    double lora_dropout;         /* probability of dropping an input of LoRA's A; 0 = off */
+    char precision[8];           /* "f32" or "bf16" */
     uint64_t seed;
-    int threads; /* 0 = all processors */
-    int workers; /* of the loader */
+    int threads; /* compute threads; 0 = all processors */
+    int workers; /* loader threads */
     bool shuffle, pairs;
     DataSampling sampling;
-    bool sbi; /* real frames alone, with self-blended fakes: `data.sbi` */
-    char augment
-        [TRAIN_TEXT_SIZE];    /* as data_augment_parse takes it: what augmentation started from */
-    DataAugment augmentation; /* its parameters: the keys `augment.` */
-    int frames;               /* a video; 0 = all */
-    DataFrameChoice frame_choice; /* which these are */
-    int limit;                    /* frames of training at most, classes in proportion; 0 = all */
-    int val_frames;               /* of validation at most, whole videos; 0 = all */
-    int val_limit;                /* the same of validation as `limit` of training */
+    bool sbi;                      /* data.sbi: real frames only, with self-blended fakes */
+    char augment[TRAIN_TEXT_SIZE]; /* preset of `augmentation`, for data_augment_parse */
+    DataAugment augmentation;      /* keys augment.* */
+    int frames;                    /* training frames per video; 0 = all */
+    DataFrameChoice frame_choice;  /* how these frames are chosen */
+    int limit;                     /* training frames: random videos, class ratio kept; 0 = all */
+    int val_frames; /* maximum number of validation frames, in whole videos; 0 = all */
+    int val_limit;  /* maximum number of validation frames, chosen like `limit`; 0 = all */
     bool log_tensorboard;
-    char monitor[48];   /* as train_monitor_parse takes it */
-    int early_stopping; /* epochs without a better value of `monitor`; 0 = off */
-    int save_every;     /* steps between saved states; each epoch saves too; 0 = none */
-    int keep;           /* adapters of the best epochs that stay, one file an epoch; 0 = none */
-};                      /* TrainRecipe */
+    char monitor[48];   /* selects the best epoch; a name for train_monitor_parse */
+    int early_stopping; /* epochs without improvement before the run stops; 0 = off */
+    int save_every;     /* steps between saved states, in addition to every epoch; 0 = none */
+    int keep;           /* number of best epochs whose adapters are kept; 0 = none */
+};
 
 /*
- * The built-in recipe `name`: paper, released, gend, probe, probe-norm, cpu. STATUS_USAGE lists
- * them for another, and leaves *recipe as it is.
+ * Sets *recipe to the built-in recipe `name`: paper, released, gend, probe, probe-norm or cpu.
+ * STATUS_USAGE for another name; *recipe is unchanged then.
  */
 Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error);
 
 /*
- * Applies a file of `key = value` lines (# comments, CRLF and BOM accepted). A first line `recipe =
- * NAME` starts over from that built-in recipe. Errors name file and line: STATUS_USAGE for keys and
- * values, STATUS_FAILED for a file that cannot be read, a line of another form, a key given twice.
- * *recipe may be half changed then.
+ * Applies a file of `key = value` lines (# comments, CRLF and BOM are accepted). A first line
+ * `recipe = NAME` resets all keys to that built-in recipe. Messages give file and line.
+ * STATUS_USAGE for an unknown key or invalid value; STATUS_FAILED for a file that cannot be read, a
+ * malformed line or a duplicate key. On failure *recipe may be partly changed.
  */
 Status train_recipe_read(TrainRecipe *recipe, const char *path, Error *error);
 
 /*
- * Sets one key; on failure the recipe is unchanged. `augment` sets all keys that begin with
- * `augment.`, too. STATUS_USAGE names the nearest key for an unknown one, the accepted values for a
- * bad value, and says so by name for a value that this version does not have yet.
+ * Sets one key; on failure the recipe is unchanged. Key `augment` also sets all keys augment.*.
+ * STATUS_USAGE for an unknown key (the message suggests the nearest one) or an invalid value (it
+ * lists the accepted ones).
  */
 Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value, Error *error);
 
-/* For tests. The value of `key`, which must be known, as train_recipe_set takes it. */
+/* For tests. Prints the value of a known `key` in the form that train_recipe_set accepts. */
 void train_recipe_get(const TrainRecipe *recipe, const char *key, char out[TRAIN_TEXT_SIZE]);
 
-/* For tests. The keys in the order of the table, i from 0; NULL past the last. */
+/* For tests. Key i of the table, from 0; NULL past the last. */
 const char *train_recipe_key(int i);
 
 /*
- * Checks what no single key can: min_lr <= lr, micro_batch <= batch_size, slerp.min <= slerp.max,
- * lora.alpha and lora.dropout with LoRA alone, some loss above 0, and what pairs and
- * data.sbi ask of the other keys (data/order.h). STATUS_USAGE.
+ * Checks combinations of keys: min_lr <= lr, micro_batch <= batch_size, slerp.min <= slerp.max,
+ * lora.* only with LoRA, at least one loss weight above 0, ranges of augment.*, and the
+ * requirements of pairs and data.sbi (data/order.h). STATUS_USAGE if one is violated.
  */
 Status train_recipe_check(const TrainRecipe *recipe, Error *error);
 
 /*
- * `recipe = NAME`, then every key and its value, one `key = value` a line: what recipe.txt holds
- * and train_recipe_read takes, with the same bits in every number. Write errors stay with the
- * stream.
+ * Prints `recipe = NAME`, then one line `key = value` for every key: the contents of recipe.txt.
+ * train_recipe_read restores all values bit-identically. Write errors are left to ferror(stream).
  */
 void train_recipe_print(const TrainRecipe *recipe, FILE *stream);
 
 /*
- * What train_recipe_print prints, less threads, workers, memory, micro_batch and log.tensorboard,
- * which never change a result. Free it. NULL without memory.
+ * The text of train_recipe_print without threads, workers, memory, micro_batch and log.tensorboard,
+ * which never change a result. The caller frees it. NULL if out of memory.
  */
 char *train_recipe_identity(const TrainRecipe *recipe);
 
-/* One line a key with its accepted values and meaning: for help and documents. */
+/* Prints one line per key with its meaning and accepted values, for --help. */
 void train_recipe_describe(FILE *stream);
 
 /*
- * For --resume: STATUS_USAGE naming the keys in which the two differ, other than threads, workers,
- * memory, micro_batch and log.tensorboard, which never change a result.
+ * For --resume. STATUS_USAGE if the recipes differ in a key that can change a result, that is any
+ * except threads, workers, memory, micro_batch and log.tensorboard. The message lists these keys.
  */
 Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Error *error);
 
-/* The precision of the encoder in a run: f32 or bf16. */
+/* recipe->precision as an enum: f32 or bf16. */
 Precision train_recipe_precision(const TrainRecipe *recipe);
 
-/* What a monitor names. */
+/* The quantity that selects the best epoch. */
 typedef struct TrainMonitor {
-    int metric;    /* index into metrics_names; -1: the loss of validation */
-    bool video;    /* of videos, not of frames */
+    int metric;    /* index into metrics_names; -1: validation loss */
+    bool video;    /* per video, not per frame */
     bool descends; /* a smaller value is better */
 } TrainMonitor;
 
 /*
- * Takes val_loss, and val_METRIC_frame or val_METRIC_video for every metric of metrics_names that
- * has a better and a worse. False, and *monitor as it was, for another name.
+ * Parses val_loss, val_METRIC_frame or val_METRIC_video, where METRIC is an entry of metrics_names
+ * that has a direction (better != 0). False for another name; *monitor is unchanged then.
  */
 bool train_monitor_parse(const char *name, TrainMonitor *monitor);
 

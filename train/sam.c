@@ -1,5 +1,5 @@
 /*
- * sam.c - see sam.h. The norm is summed in double, the rest is f32 in PyTorch's order of
+ * sam.c - see sam.h. The norm is accumulated in double; the rest is f32 in PyTorch's order of
  * operations.
  */
 #include "train/sam.h"
