@@ -620,12 +620,12 @@ typedef struct Bad {
 } Bad;
 
 static const Bad bad[] = {
-    {NULL, "q_proj.lora_A.weight", 4, 32, "that no metadata \"tune\" names", NULL},
-    {"ln", "q_proj.lora_A.weight", 4, 32, "that no metadata \"tune\" names", NULL},
-    {"lora:4:v", "q_proj.lora_A.default.weight", 4, 32, "that no metadata \"tune\" names", NULL},
-    {"lora:5", "q_proj.lora_A.weight", 4, 32, "of shape [4,32], where the model has [5,32]", NULL},
-    {"lora:4", "q_proj.lora_A.weight", 4, 31, "of shape [4,31], where the model has [4,32]", NULL},
-    {"lora:4", "x_proj.lora_A.weight", 4, 32, "LoRA of no linear map", NULL},
+    {NULL, "q_proj.lora_A.weight", 4, 32, "not selected by metadata \"tune\"", NULL},
+    {"ln", "q_proj.lora_A.weight", 4, 32, "not selected by metadata \"tune\"", NULL},
+    {"lora:4:v", "q_proj.lora_A.default.weight", 4, 32, "not selected by metadata \"tune\"", NULL},
+    {"lora:5", "q_proj.lora_A.weight", 4, 32, "shape [4,32], but the model has [5,32]", NULL},
+    {"lora:4", "q_proj.lora_A.weight", 4, 31, "shape [4,31], but the model has [4,32]", NULL},
+    {"lora:4", "x_proj.lora_A.weight", 4, 32, "not at a linear map", NULL},
     {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" above 0", "0"},
     {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" above 0", "-2"},
     {"lora:4", "q_proj.lora_A.weight", 4, 32, "\"lora_scale\" above 0", "nan"},

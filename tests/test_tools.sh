@@ -242,7 +242,7 @@ expect 0 "predict with the config.json of a head" "$L" predict $unsaid s/real
 holds "its config.json says linear" cmp out predicted-linear
 # shellcheck disable=SC2086
 expect 2 "predict with another --head than its config.json" "$L" predict $unsaid --head LinearNorm s/real
-says "of kind linear, not LinearNorm"
+says "linear, not LinearNorm"
 # shellcheck disable=SC2086 # a list of words
 expect 2 "train from a linear head as LinearNorm" "$L" train $unsaid --train s/real s/swap --out never max_steps=1
 says "give head=linear"

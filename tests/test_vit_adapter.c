@@ -211,7 +211,7 @@ START_TEST(names_of_others)
     /* What peft tuned away must have been the base's. */
     expect_refused(write_one("base_model.model.vision_model.pre_layrnorm.base_layer.weight", 64,
                              DTYPE_F32, NULL),
-                   1, "frozen, but not as in the model");
+                   1, "frozen, but different");
 }
 END_TEST
 
@@ -262,10 +262,10 @@ START_TEST(heads)
         ck_assert_int_eq(head.kind, i < 2 ? VIT_HEAD_LINEAR : VIT_HEAD_LINEAR_NORM);
     }
     write_head(path, "head.", NULL, 48);
-    expect_refused(path, 1, "of shape [2,48], where the model has [2,64]: head.weight");
+    expect_refused(path, 1, "shape [2,48], but the model has [2,64]");
     write_head(path, "head.", "mlp", 64);
     expect_refused(path, 0, "metadata \"head\" is mlp");
-    expect_refused(write_one("head.bias", 2, DTYPE_F32, NULL), 1, "half a head");
+    expect_refused(write_one("head.bias", 2, DTYPE_F32, NULL), 1, "incomplete head");
 }
 END_TEST
 
@@ -288,7 +288,7 @@ START_TEST(kind_of_a_head)
     ck_assert(report.head_set && head.kind == VIT_HEAD_LINEAR && !report.head_disputed);
     say_head("LinearNorm");
     ck_assert_int_eq(vit_adapter_read(vit, &head, path, &report, &error), STATUS_USAGE);
-    ck_assert_ptr_nonnull(strstr(error.message, "of kind linear, not LinearNorm"));
+    ck_assert_ptr_nonnull(strstr(error.message, "linear, not LinearNorm"));
 
     /* The file's own word is better than its neighbour's, and that is reported. */
     write_head(path, "head.", "LinearNorm", 64);
@@ -311,7 +311,7 @@ START_TEST(another_configuration)
     expect_refused(path, 0, "heads 2, quick_gelu");
     vit->config = config;
     vit->config.heads = 1;
-    expect_refused(path, 0, "this one is read with heads 1, quick_gelu");
+    expect_refused(path, 0, "this model has heads 1, quick_gelu");
     vit->config = config;
     vit->config.mean[1] = 0.5F;
     expect_refused(path, 0, "mean 0.48145467 0.5 0.408210725");
@@ -325,19 +325,18 @@ START_TEST(refused)
     const SafeTensorsMetadata foreign = {"base_fingerprint", "0123"},
                               tune = {"tune", "*.adapters.*"};
     const char *const norm = "vision_model.post_layernorm.weight";
-    expect_refused(write_one(norm, 65, DTYPE_F32, NULL), 1,
-                   "of shape [65], where the model has [64]");
-    expect_refused(write_one(norm, 64, DTYPE_U8, NULL), 1, "of type U8, not F32, F16 or BF16");
+    expect_refused(write_one(norm, 65, DTYPE_F32, NULL), 1, "shape [65], but the model has [64]");
+    expect_refused(write_one(norm, 64, DTYPE_U8, NULL), 1, "type U8 is not F32");
     expect_refused(write_one("lora_A.weight", 64, DTYPE_F32, NULL), 1, "unknown: lora_A.weight");
     expect_refused(
         write_one("vision_model.encoder.layers.3.layer_norm1.weight", 64, DTYPE_F32, NULL), 1,
         "unknown: vision_model.encoder.layers.3");
     expect_refused(write_one("vision_model.embeddings.class_embedding", 64, DTYPE_F32, NULL), 1,
-                   "frozen, but not as in the model: vision_model.embeddings.class_embedding");
+                   "frozen, but different from the model: vision_model.embeddings.class_embedding");
     expect_refused(write_one("visual.ln_post.weight", 64, DTYPE_F32, NULL), 1,
                    "unknown: visual.ln_post");
     expect_refused(write_one("visual_projection.weight", 64, DTYPE_F32, NULL), 0,
-                   "holds no LayerNorm and no head");
+                   "neither a LayerNorm nor a head");
     expect_refused(write_one(norm, 64, DTYPE_F32, &foreign), 0, "was made for the model 0123");
     expect_refused(write_one(norm, 64, DTYPE_F32, &tune), 0,
                    "metadata \"tune\" is \"*.adapters.*\"");
@@ -383,7 +382,8 @@ START_TEST(whole_model)
     ck_assert_int_eq(report.frozen_equal, 55 - 16);
     ck_assert(numbers_of("vision_model.post_layernorm.bias")[3] == 0);
     numbers_of("vision_model.embeddings.position_embedding.weight")[0] += 1;
-    expect_refused(path, 1, "frozen, but not as in the model: vision_model.embeddings.position");
+    expect_refused(path, 1,
+                   "frozen, but different from the model: vision_model.embeddings.position");
 }
 END_TEST
 

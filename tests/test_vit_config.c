@@ -152,7 +152,7 @@ static const struct {
     {"{\"model_type\":\"clip_vision_model\",\"num_hidden_layers\":100000}",
      "num_hidden_layers is 100000"},
     {"{\"model_type\":\"clip_vision_model\",\"num_attention_heads\":7}",
-     "no multiple of num_attention_heads"},
+     "multiple of num_attention_heads"},
     {"{\"model_type\":\"clip_vision_model\",\"patch_size\":225}", "does not fit into image_size"},
     {"{\"model_type\":\"clip_vision_model\",\"num_channels\":1}", "num_channels"},
     {"{\"model_type\":\"clip_vision_model\",\"layer_norm_eps\":0}", "layer_norm_eps"},

@@ -31,8 +31,7 @@ static int extent_of(const VitConfig *config, VitExtent extent)
     return 0;
 }
 
-/* Adds the parameters for the rows with slots `first` to `last`. `block` is 0 outside the blocks.
- * */
+/* Adds the parameters for slots `first` to `last`. `block` is 0 outside the blocks. */
 static void add_rows(Vit *vit, VitSlot first, VitSlot last, int block, Tensor *slots[VIT_SLOTS])
 {
     const VitTower *tower = vit->config.tower;
@@ -211,8 +210,8 @@ static Status check_finite(const char *path, const Digest *digests, int count, E
     if (broken == 0)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
-                     "%s: %d tensors hold NaN or infinity; the file is damaged or its training "
-                     "diverged, use another copy",
+                     "%s: %d tensors contain NaN or infinity; the file is damaged or its training "
+                     "diverged; use another copy",
                      path, broken);
 }
 

@@ -131,9 +131,10 @@ Status vit_config_check(const VitConfig *config, const char *origin, Error *erro
                          "%s: patch_size %d does not fit into image_size %d; correct it", origin,
                          config->patch_size, config->image_size);
     if (config->width % config->heads != 0)
-        return error_set(error, STATUS_FAILED,
-                         "%s: hidden_size %d is no multiple of num_attention_heads %d; correct it",
-                         origin, config->width, config->heads);
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: hidden_size %d is not a multiple of num_attention_heads %d; correct it", origin,
+            config->width, config->heads);
     return STATUS_OK;
 }
 
@@ -183,7 +184,7 @@ static Status read_activation(const json_t *vision, const char *origin, VitConfi
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
                      "%s: hidden_act \"%.64s\" is not supported; quick_gelu and gelu are", origin,
-                     name ? name : "(no string)");
+                     name ? name : "(not a string)");
 }
 
 /* The keys of CLIPVisionConfig. */
@@ -229,7 +230,7 @@ static Status read_gend_head(const json_t *root, const char *origin, char head[1
     if (!is_head_name(name))
         return error_set(error, STATUS_FAILED,
                          "%s: head \"%.64s\" is not supported; LinearNorm and linear are", origin,
-                         name ? name : "(no string)");
+                         name ? name : "(not a string)");
     snprintf(head, 16, "%s", name);
     return STATUS_OK;
 }
@@ -244,7 +245,7 @@ static Status read_gend(const json_t *root, const char *origin, VitConfig *confi
             "%s: backbone \"%.100s\" is not a CLIP; use a GenD model with a CLIP backbone", origin,
             backbone);
     if (backbone && strlen(backbone) >= sizeof config->backbone)
-        return bad_value(origin, "backbone", "is too long a name", error);
+        return bad_value(origin, "backbone", "is too long", error);
     snprintf(config->backbone, sizeof config->backbone, "%s", backbone ? backbone : "");
     return read_gend_head(root, origin, config->head, error);
 }
@@ -273,8 +274,7 @@ static Status read_root(const json_t *root, const char *origin, VitConfig *confi
     }
     return error_set(
         error, STATUS_FAILED,
-        "%s: model_type \"%.64s\" is not a CLIP; this program reads clip, clip_vision_model and "
-        "GenD",
+        "%s: model_type \"%.64s\" is not a CLIP; supported are clip, clip_vision_model and GenD",
         origin, name ? name : "(none)");
 }
 
@@ -304,8 +304,8 @@ static Status read_side(const json_t *object, const char *key, const char *const
         if (this == 0 || (i > 0 && this != first))
             return error_set(
                 error, STATUS_FAILED,
-                "%s: %s is not given by %s%s%s as one side; only a resize of the shorter side and "
-                "a square crop are supported",
+                "%s: %s must give one side length by %s%s%s; only resizing the shorter side and a "
+                "square crop are supported",
                 origin, key, keys[0], keys[1] ? " and " : "", keys[1] ? keys[1] : "");
         first = this;
     }
@@ -320,12 +320,12 @@ static Status read_triple(const json_t *object, const char *key, const char *ori
     if (!value)
         return STATUS_OK;
     if (json_array_size(value) != 3)
-        return bad_value(origin, key, "is no array of three numbers", error);
+        return bad_value(origin, key, "is not an array of three numbers", error);
     for (size_t c = 0; c < 3; c++) {
         const json_t *number = json_array_get(value, c);
         target[c] = (float)json_number_value(number);
         if (!json_is_number(number) || !isfinite(target[c]))
-            return bad_value(origin, key, "is no array of three numbers", error);
+            return bad_value(origin, key, "is not an array of three numbers", error);
     }
     return STATUS_OK;
 }
@@ -359,7 +359,7 @@ static Status check_steps(const json_t *root, const char *origin, const VitTower
     type = type ? type : json_string_value(value_of(root, "feature_extractor_type"));
     if (type && strncmp(type, tower->mark, strlen(tower->mark)) != 0)
         return error_set(error, STATUS_FAILED,
-                         "%s: is of the image processor %.64s; only CLIP's are supported", origin,
+                         "%s: image processor %.64s is not supported; only CLIP's are", origin,
                          type);
     return STATUS_OK;
 }
@@ -397,8 +397,8 @@ static Status read_text(const char *path, char **text, Error *error)
         return STATUS_OK;
     free(*text);
     *text = NULL;
-    return error_set(error, STATUS_FAILED, "%s: holds zero bytes, so it is no text; fetch it again",
-                     path);
+    return error_set(error, STATUS_FAILED,
+                     "%s: contains zero bytes, so it is not text; fetch it again", path);
 }
 
 /*
@@ -427,10 +427,9 @@ Status vit_config_parse_preprocessor(const char *text, const char *origin, VitCo
 {
     bool found;
     TRY(parse_preprocessor(text, origin, config, &found, error));
-    return found
-               ? STATUS_OK
-               : error_set(error, STATUS_FAILED,
-                           "%s: says nothing about images; use a preprocessor_config.json", origin);
+    return found ? STATUS_OK
+                 : error_set(error, STATUS_FAILED,
+                             "%s: has no preprocessing; use a preprocessor_config.json", origin);
 }
 
 static bool same_preprocessing(const VitConfig *a, const VitConfig *b)
@@ -457,10 +456,11 @@ Status vit_config_read_preprocessor(const char *folder, VitConfig *config, bool 
         free(text);
         TRY(status);
         if (holds && *found && !same_preprocessing(config, &this))
-            return error_set(error, STATUS_FAILED,
-                             "%s: differs from %s beside it in size, mean or std; remove the one "
-                             "that is not the model's",
-                             path, names[0]);
+            return error_set(
+                error, STATUS_FAILED,
+                "%s: differs from %s next to it in size, mean or std; remove the wrong "
+                "one",
+                path, names[0]);
         if (holds)
             *config = this;
         *found = *found || holds;

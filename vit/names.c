@@ -109,7 +109,7 @@ static const char *other_family(const SafeTensors *file, bool *is_clip)
         bool is_clip;
     } marks[] = {
         {"vision_model.head.", "a SigLIP", false},
-        {"attn_pool.", "a Perception Encoder (PE) or another one with attention pooling", false},
+        {"attn_pool.", "a Perception Encoder (PE) or another model with attention pooling", false},
         {"embeddings.register_tokens", "a DINOv2 or DINOv3 with registers", false},
         {"embeddings.mask_token", "a DINOv2 or DINOv3", false},
         {"embeddings.cls_token", "a ViT or DINO of Hugging Face", false},
@@ -172,9 +172,8 @@ Status vit_named_list(const SafeTensors *file, const VitTower *tower, VitNamed *
                          family);
     if (family)
         return error_set(error, STATUS_FAILED,
-                         "%s: is %s, another network than CLIP, which is not supported; use a CLIP "
-                         "vision model",
-                         path, family);
+                         "%s: is %s, not a CLIP; only CLIP vision models are supported", path,
+                         family);
     VitNamed *named = mem_new(count, sizeof *named, path, error);
     if (!named)
         return STATUS_FAILED;

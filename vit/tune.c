@@ -144,8 +144,8 @@ static Status check_items(const char *tune, const VitTower *tower, Error *error)
             TRY(parse_item(tune, tower, &rest, &other, error));
             if (other.method == item.method)
                 return error_set(error, STATUS_USAGE,
-                                 "tune=%s: names %s twice; join its linear maps in one item, as "
-                                 "%s:8:q+v",
+                                 "tune=%s: names %s twice; join its linear maps in one item, such "
+                                 "as %s:8:q+v",
                                  tune, item.method->name, item.method->word);
         }
     }
@@ -321,7 +321,7 @@ static Status build(VitTuned *tuned, Vit *vit, VitHead *head, const char *tune,
     for (int i = 0; i < vit->parameter_count; i++)
         if (chosen[i].method && vit->parameters[i].method)
             return error_set(error, STATUS_USAGE,
-                             "tune=%s: %s has parts of %s from an adapter already; start without "
+                             "tune=%s: %s already has parts of %s from an adapter; start without "
                              "the adapter, or leave out %s",
                              tune, vit->parameters[i].name, vit->parameters[i].method->name,
                              chosen[i].method->word);

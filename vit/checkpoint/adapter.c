@@ -44,12 +44,11 @@ static bool fits(const SafeTensor *stored, const Tensor *tensor, Error *error)
 {
     char have[VIT_SHAPE_TEXT], want[VIT_SHAPE_TEXT];
     if (!vit_is_float(stored))
-        error_detail(error, "of type %s, not F32, F16 or BF16: %.200s", stored->dtype_text,
+        error_detail(error, "type %s is not F32, F16 or BF16: %.200s", stored->dtype_text,
                      stored->name);
     else if (!vit_same_shape(stored, tensor))
-        error_detail(error, "of shape %s, where the model has %s: %.200s",
-                     vit_shape_text(have, stored), vit_tensor_shape_text(want, tensor),
-                     stored->name);
+        error_detail(error, "shape %s, but the model has %s: %.200s", vit_shape_text(have, stored),
+                     vit_tensor_shape_text(want, tensor), stored->name);
     else
         return true;
     return false;
@@ -99,7 +98,7 @@ static Status compare(Reading *reading, const Tensor *tensor, const SafeTensor *
     if (values && memcmp(values, tensor_f32(tensor), tensor_count(tensor) * sizeof *values) == 0)
         reading->report.frozen_equal++;
     else if (values)
-        error_detail(error, "frozen, but not as in the model: %.200s", stored->name);
+        error_detail(error, "frozen, but different from the model: %.200s", stored->name);
     free(values);
     return STATUS_OK;
 }
@@ -150,7 +149,7 @@ static Status plan_merge(Reading *reading, VitParameter *parameter, const VitCho
         return STATUS_FAILED;
     choice->method->merge(weight, values, choice->rank, scale, merged);
     if (!dtype_all_finite(merged, tensor_count(weight))) {
-        error_detail(error, "NaN or infinity once %s is merged: %.200s", choice->method->name,
+        error_detail(error, "NaN or infinity after merging %s: %.200s", choice->method->name,
                      first);
         free(merged);
         return STATUS_OK;
@@ -186,12 +185,12 @@ static Status read_parts(Reading *reading, const VitNamed *const *found, Error *
     VitParameter *parameter = vit_find(reading->vit, found[0]->native);
     float scale;
     if (!parameter || parameter->kind != VIT_WEIGHT) {
-        error_detail(error, "%s of no linear map: %.200s", method->name, first);
+        error_detail(error, "%s, but not at a linear map: %.200s", method->name, first);
         return STATUS_OK;
     }
     const VitChoice *choice = &reading->chosen[parameter - reading->vit->parameters];
     if (choice->method != method) {
-        error_detail(error, "%s that no metadata \"tune\" names: %.200s", method->name, first);
+        error_detail(error, "%s not selected by metadata \"tune\": %.200s", method->name, first);
         return STATUS_OK;
     }
     if (!read_scale(reading, method, &scale)) {
@@ -270,8 +269,8 @@ Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *dispu
     if (!vit_head_kind_parse(name, &known))
         return error_set(
             error, STATUS_FAILED,
-            "%s: metadata \"head\" is %.64s, neither LinearNorm nor linear; use a file "
-            "that lnclip or GenD wrote",
+            "%s: metadata \"head\" is %.64s, not LinearNorm or linear; use a file written by "
+            "lnclip or GenD",
             path, name);
     snprintf(kind, 16, "%s", name);
     /* A config.json next to an adapter may belong to another model, so the metadata has priority.
@@ -286,16 +285,14 @@ static Status settle_kind(Reading *reading, const char *said, const VitHints *hi
 {
     const char *path = safetensors_path(reading->file), *asked = hints->head;
     if (said[0] && asked[0] && strcmp(said, asked) != 0)
-        return error_set(
-            error, STATUS_USAGE,
-            "%s: its head is of kind %s, not %s; leave out --head, or correct the file", path, said,
-            asked);
+        return error_set(error, STATUS_USAGE,
+                         "%s: its head kind is %s, not %s; leave out --head, or correct the file",
+                         path, said, asked);
     if (!said[0] && !asked[0])
         return error_set(
             error, STATUS_FAILED,
-            "%s: neither its metadata nor a config.json beside it says of which kind its "
-            "head is; pass --head LinearNorm (a head on L2-normalised features) or "
-            "--head linear",
+            "%s: neither its metadata nor a config.json next to it gives the head kind; pass "
+            "--head LinearNorm (a head on L2-normalised features) or --head linear",
             path);
     const bool known = vit_head_kind_parse(said[0] ? said : asked, &reading->kind);
     assert(known && "the hint is one of the two names");
@@ -315,7 +312,7 @@ static Status read_head(Reading *reading, Error *error)
         complete = complete && found[i];
     }
     if (any && !complete)
-        error_detail(error, "half a head: only %.200s is present", any->tensor->name);
+        error_detail(error, "incomplete head: only %.200s is present", any->tensor->name);
     if (!complete || !reading->head)
         return STATUS_OK;
     for (int i = 0; i < VIT_HEAD_TENSORS; i++)
@@ -337,9 +334,8 @@ static Status check_base(const Reading *reading, Error *error)
         if (said && strcmp(said, texts[i]) != 0)
             return error_set(
                 error, STATUS_FAILED,
-                "%s: was trained on a model with %.150s, but this one is read with %s; "
-                "give the model the configuration files it had, or the same --heads "
-                "and --activation",
+                "%s: was trained on a model with %.150s, but this model has %s; use the "
+                "original configuration files, or the same --heads and --activation",
                 safetensors_path(reading->file), said, texts[i]);
     }
     return STATUS_OK;
@@ -353,16 +349,15 @@ static Status check_metadata(Reading *reading, Error *error)
     if (base && strcmp(base, reading->vit->fingerprint) != 0)
         return error_set(
             error, STATUS_FAILED,
-            "%s: was made for the model %.64s, not for %s; name the model it was trained on",
+            "%s: was made for the model %.64s, not for %s; use the model it was trained on",
             safetensors_path(file), base, reading->vit->fingerprint);
     TRY(check_base(reading, error));
     const char *tune = safetensors_metadata(file, "tune");
     if (vit_tune_choose(reading->vit, tune ? tune : "ln", reading->chosen, error) == STATUS_OK)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
-                     "%s: metadata \"tune\" is \"%.200s\", which fits nothing in this model; use "
-                     "the version and "
-                     "model it was made with",
+                     "%s: metadata \"tune\" is \"%.200s\", which is not valid for this model; use "
+                     "the version and model it was made with",
                      safetensors_path(file), tune);
 }
 
@@ -393,11 +388,11 @@ static Status prepare(Reading *reading, Error *error)
     find_lacking(reading);
     if (error->problems > 0)
         return error_set(error, STATUS_FAILED,
-                         "%s: %d problems with its tensors; use an adapter of this model", path,
-                         error->problems);
+                         "%s: %d problems with its tensors; use an adapter made for this model",
+                         path, error->problems);
     if (used == 0)
         return error_set(error, STATUS_FAILED,
-                         "%s: holds no LayerNorm and no head; name an adapter", path);
+                         "%s: contains neither a LayerNorm nor a head; choose an adapter", path);
     if (!reading->report.head_set)
         return STATUS_OK;
     char said[16] = "";
@@ -500,7 +495,7 @@ static Status prepare_model_head(Reading *reading, const VitConfig *config, cons
     TRY(vit_head_kind_of_file(reading->file, said, NULL, error));
     if (said[0] && other[0] && strcmp(said, other) != 0)
         return error_set(error, STATUS_FAILED,
-                         "%s: its metadata says a head of kind %s, its config.json %s; correct the "
+                         "%s: its metadata gives head kind %s, its config.json %s; correct the "
                          "wrong one",
                          path, said, other);
     return settle_kind(reading, said[0] ? said : other, hints, error);

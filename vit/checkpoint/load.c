@@ -32,7 +32,8 @@ static Status find_files(const char *path, Paths *paths, Error *error)
             if (!file_exists(index))
                 return error_set(
                     error, STATUS_FAILED,
-                    "%s: holds neither model.safetensors nor its index; name a model folder", path);
+                    "%s: contains neither model.safetensors nor its index; choose a model folder",
+                    path);
             memcpy(paths->model, index, sizeof index);
         }
     } else {
@@ -156,7 +157,7 @@ static Status read_config(const Paths *paths, const SafeTensors *file, VitConfig
         TRY(vit_config_read(path, &named, error));
         if (named.width == 0)
             return error_set(error, STATUS_FAILED,
-                             "%s: does not tell the shape of a CLIP; correct the backbone in %s",
+                             "%s: does not give the shape of a CLIP; correct the backbone in %s",
                              path, paths->config);
     }
     memcpy(named.head, config->head, sizeof named.head);
@@ -206,14 +207,14 @@ static Status apply_hints(const char *path, const VitHints *hints, VitConfig *co
     if (config->backbone[0])
         return error_set(
             error, STATUS_FAILED,
-            "%s: its backbone is \"%s\", whose config.json is neither at that path nor in the "
+            "%s: the config.json of its backbone \"%s\" is neither at that path nor in the "
             "Hugging Face cache; get it with `huggingface-cli download %s config.json "
             "preprocessor_config.json`, or pass --activation quick_gelu or gelu",
             path, config->backbone, config->backbone);
     return error_set(error, STATUS_FAILED,
-                     "%s: has no configuration, and tensors do not tell the activation; put its "
-                     "config.json beside it, or pass --activation quick_gelu (OpenAI's weights) or "
-                     "gelu (most of open_clip's)",
+                     "%s: has no configuration, and tensors do not show the activation; put its "
+                     "config.json next to it, or pass --activation quick_gelu (OpenAI's weights) "
+                     "or gelu (most of open_clip's)",
                      path);
 }
 
@@ -240,17 +241,17 @@ static Status infer_heads(const char *path, const VitHints *hints, VitConfig *co
     const int head_width = config->tower->head_width;
     config->heads = hints->heads;
     if (config->heads > 0 && known && config->heads * head_width != config->width)
-        return error_set(
-            error, STATUS_USAGE,
-            "%s: its backbone %s has heads of %d, %d of them, not %d; leave out --heads", path,
-            config->backbone, head_width, config->width / head_width, config->heads);
+        return error_set(error, STATUS_USAGE,
+                         "%s: its backbone %s has %d heads of width %d, not %d; leave out --heads",
+                         path, config->backbone, config->width / head_width, head_width,
+                         config->heads);
     if (config->heads > 0)
         return STATUS_OK;
     if (config->width % head_width != 0 ||
         (config->width > config->tower->head_width_limit && !known))
         return error_set(error, STATUS_FAILED,
-                         "%s: tensors of width %d do not tell the number of heads; put its "
-                         "config.json beside it, or pass --heads N (16 for ViT-H, g and bigG)",
+                         "%s: tensors of width %d do not show the number of heads; put its "
+                         "config.json next to it, or pass --heads N (16 for ViT-H, g and bigG)",
                          path, config->width);
     config->heads = config->width / head_width;
     if (!known)
@@ -270,7 +271,8 @@ static Status infer_shape(const char *path, const VitNamed *named, int count, co
     if (!patch || !position || !fc1)
         return error_set(
             error, STATUS_FAILED,
-            "%s: has no usable tensor %s, so it is no CLIP vision model; name another file", path,
+            "%s: has no usable tensor %s, so it is not a CLIP vision model; choose another file",
+            path,
             names[!patch      ? 0
                   : !position ? 1
                               : 2]);
@@ -291,14 +293,14 @@ static Status infer_shape(const char *path, const VitNamed *named, int count, co
         side++;
     if (side * side != patches)
         return error_set(error, STATUS_FAILED,
-                         "%s: %d tokens fit no square image; put its config.json beside it", path,
+                         "%s: %d tokens do not form a square; put its config.json next to it", path,
                          patches + 1);
     if (config->image_size == 0)
         config->image_size = side * config->patch_size;
     else if (config->image_size / config->patch_size != side)
         return error_set(
             error, STATUS_FAILED,
-            "%s: has %d patches a side, but its preprocessing makes images of %d pixels; "
+            "%s: has %d patches per side, but its preprocessing makes images of %d pixels; "
             "correct it",
             path, side, config->image_size);
     return vit_config_check(config, path, error);
@@ -318,11 +320,11 @@ static Status match(const Vit *vit, const char *path, const VitNamed *named, int
             error_detail(error, "missing: %s", parameter->name);
         } else if (!vit_is_float(found->tensor)) {
             wrong++;
-            error_detail(error, "of type %s, not F32, F16 or BF16: %.200s",
+            error_detail(error, "type %s is not F32, F16 or BF16: %.200s",
                          found->tensor->dtype_text, found->tensor->name);
         } else if (!vit_same_shape(found->tensor, &parameter->tensor)) {
             wrong++;
-            error_detail(error, "of shape %s, where the configuration asks for %s: %.200s",
+            error_detail(error, "shape %s, but the configuration requires %s: %.200s",
                          vit_shape_text(have, found->tensor),
                          vit_tensor_shape_text(want, &parameter->tensor), found->tensor->name);
         } else {
@@ -343,7 +345,7 @@ static Status match(const Vit *vit, const char *path, const VitNamed *named, int
         return STATUS_OK;
     return error_set(
         error, STATUS_FAILED,
-        "%s: %d tensors missing, %d unexpected, %d of wrong shape or type; check that it belongs "
+        "%s: %d tensors missing, %d unexpected, %d with wrong shape or type; check that it belongs "
         "to this config.json",
         path, missing, unexpected, wrong);
 }

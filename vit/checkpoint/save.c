@@ -104,13 +104,13 @@ Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, 
         const VitMethod *method = vit->parameters[i].method;
         if (method && !method->merge)
             return error_set(error, STATUS_FAILED,
-                             "%s: %s at %s cannot be merged into the weights, and a model has no "
-                             "place for it; keep the adapter",
+                             "%s: %s at %s cannot be merged into the weights, and a model file "
+                             "cannot store it; keep the adapter",
                              folder, method->name, vit->parameters[i].name);
     }
     if (!file_folder_is_empty(folder))
         return error_set(error, STATUS_FAILED,
-                         "%s: is not an empty folder; name a new one for the model", folder);
+                         "%s: is not an empty folder; choose a new one for the model", folder);
     TRY(file_folder_begin(&writer, folder, error));
     Status status = write_files(vit, saving, writer.temporary, error);
     if (status == STATUS_OK)
