@@ -175,10 +175,10 @@ typedef struct Refusal {
 
 static const Refusal refusals[] = {
     {"bath_size", "3", "did you mean batch_size?"},
-    {"learning_rate", "1", "no key"},
+    {"learning_rate", "1", "unknown recipe key"},
     {"alignment", "1", "did you mean loss.alignment?"},
     {"label_smoothing", "1", "did you mean loss.label_smoothing?"},
-    {"", "1", "no key"},
+    {"", "1", "unknown recipe key"},
     {"recipe", "gend", "--recipe NAME"},
     {"batch_size", "0", "from 1 to"},
     {"batch_size", "1.5", "an integer"},
@@ -218,7 +218,7 @@ static const Refusal refusals[] = {
     {"monitor", "val_map", "partial_auroc_fpr_0.1, brier, log_loss, ece"},
     {"monitor", "val_eer_threshold_video", "val_METRIC_video"},
     {"monitor", "val_auroc_videos", "val_METRIC_video"},
-    {"monitor", "val_loss_video", "val_loss, or"},
+    {"monitor", "val_loss_video", "use val_loss,"},
     {"augment", "nonsense", "augment"},
     {"augment.flip", "1.01", "augment.flip=1.01"},
     {"augment.rotation", "-1", "from 0 to 180"},
@@ -440,10 +440,10 @@ typedef struct BadFile {
 } BadFile;
 
 static const BadFile bad_files[] = {
-    {"lr = 1e-3\nlearn = 3\n", STATUS_USAGE, "line 2: learn: is no key"},
-    {"\n\nlr 1e-3\n", STATUS_FAILED, "line 3: is not of the form"},
-    {"lr = 1\nlr = 2\n", STATUS_FAILED, "line 2: lr is set a second time"},
-    {"lr = 1\nrecipe = gend\n", STATUS_FAILED, "line 2: recipe = gend would undo"},
+    {"lr = 1e-3\nlearn = 3\n", STATUS_USAGE, "line 2: learn: unknown recipe key"},
+    {"\n\nlr 1e-3\n", STATUS_FAILED, "line 3: not of the form"},
+    {"lr = 1\nlr = 2\n", STATUS_FAILED, "line 2: lr: duplicate key"},
+    {"lr = 1\nrecipe = gend\n", STATUS_FAILED, "line 2: recipe = gend would reset"},
     {"recipe = gent\n", STATUS_USAGE, "line 1: recipe gent"},
     {"= 3\n", STATUS_USAGE, "line 1"},
     {"precision = int8\n", STATUS_USAGE, "use f32 or bf16"},

@@ -384,7 +384,7 @@ START_TEST(a_batch_far_too_large_is_refused)
                                           &bench.recipe, bench.recipe.batch_size, bench.threads, 0,
                                           &error),
                      STATUS_FAILED);
-    ck_assert_ptr_nonnull(strstr(error.message, "1 image at once needs"));
+    ck_assert_ptr_nonnull(strstr(error.message, "a micro-batch of 1 image needs"));
     bench_close(&bench);
 }
 END_TEST

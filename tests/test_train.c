@@ -196,8 +196,8 @@ START_TEST(a_divergence_is_reported_and_the_last_good_state_kept)
     } cases[] = {
         {7, "", "step 7 (epoch 2, lr ", "loss nan", 6},
         {6, "", "step 6 (epoch 2, lr ", "parameters are not finite", 4},
-        {4, "", "step 4 (epoch 1, lr ", "validation are not finite", 2},
-        {4, "tune=none augment=off", "step 4 (epoch 1, lr ", "validation are not finite", 2},
+        {4, "", "step 4 (epoch 1, lr ", "validation scores are not finite", 2},
+        {4, "tune=none augment=off", "step 4 (epoch 1, lr ", "validation scores are not finite", 2},
         {7, "sam.rho=0.05", "step 7 (epoch 2, lr ", "a lower sam.rho", 6},
     };
     const VitConfig config = support_tiny_config();
@@ -217,7 +217,7 @@ START_TEST(a_divergence_is_reported_and_the_last_good_state_kept)
         support_fails_with(status, &error, STATUS_FAILED, cases[i].also);
         ck_assert_ptr_null(strstr(error.message, ".png"));
         ck_assert_int_eq(error.problems, 0);
-        snprintf(kept, sizeof kept, "the state of step %d is kept", (int)cases[i].kept);
+        snprintf(kept, sizeof kept, "state saved at step %d is unchanged", (int)cases[i].kept);
         support_fails_with(status, &error, STATUS_FAILED, kept);
         support_job_close(&job);
 
@@ -342,8 +342,8 @@ START_TEST(a_probe_computes_features_of_replaced_images_again)
     free(content);
     watcher = (SupportWatcher){0};
     ck_ok(support_run_watched("run", settings, true, &watcher, &error), &error);
-    ck_assert_ptr_nonnull(strstr(watcher.notices, "computed again"));
-    ck_assert_ptr_null(strstr(watcher.notices, "computed before"));
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "computing the features again"));
+    ck_assert_ptr_null(strstr(watcher.notices, "cached features"));
 }
 END_TEST
 
@@ -393,7 +393,7 @@ START_TEST(a_schedule_of_less_than_a_step_is_reported)
     watcher = (SupportWatcher){0};
     status = support_run_watched("b", "warmup_epochs=0.2", false, &watcher, &error);
     ck_ok(status, &error);
-    ck_assert_ptr_nonnull(strstr(watcher.notices, "there is no warm-up"));
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "no warm-up"));
     watcher = (SupportWatcher){0};
     status = support_run_watched("c", "warmup_epochs=2", false, &watcher, &error);
     ck_ok(status, &error);

@@ -41,7 +41,7 @@ START_TEST(a_stopped_run_goes_on_to_the_same_bits)
     ck_ok(support_run_watched("parts", "threads=2 workers=3 micro_batch=2 memory=3", true, &watcher,
                               &error),
           &error);
-    ck_assert_ptr_nonnull(strstr(watcher.notices, "goes on at step 8 of 8"));
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "resuming at step 8 of 8"));
     support_run_same("whole", "parts");
     /* A finished run has nothing left to do, and stays as it is. */
     ck_ok(support_run_with("parts", "", true, &(TrainResult){0}, &error), &error);
@@ -177,7 +177,7 @@ START_TEST(resume_starts_at_0_when_nothing_was_saved)
     SupportWatcher watcher = {0};
     Error error = {0};
     ck_ok(support_run_watched("new", "", true, &watcher, &error), &error);
-    ck_assert_ptr_nonnull(strstr(watcher.notices, "starts at step 0"));
+    ck_assert_ptr_nonnull(strstr(watcher.notices, "starting at step 0"));
     support_run_same("whole", "new");
 }
 END_TEST

@@ -209,8 +209,8 @@ static Status check_finite(const DataBatch *batch, const DataList *list, const R
         finite = finite && (!row.margins || isfinite(*row.margins));
         if (!finite)
             return error_set(error, STATUS_FAILED,
-                             "%s: its score is no finite number; the weights of the model or the "
-                             "adapter are damaged or diverged in training, use others",
+                             "%s: the score is not finite; the model or the adapter is damaged or "
+                             "diverged in training, use another one",
                              list->frames[batch->index[i]].path);
     }
     return STATUS_OK;
@@ -225,7 +225,7 @@ static Status score_list(Scorer *scorer, DataLoader *loader, const DataList *lis
     for (int done = 0; done < list->count;) {
         if (scoring->stop && *scoring->stop)
             return error_set(error, STATUS_INTERRUPTED,
-                             "scoring: stopped by a signal; start it again");
+                             "scoring: stopped by a signal; run the command again");
         DataBatch batch;
         TRY(data_loader_next(loader, &batch, error));
         const Rows rows = rows_from(all, (size_t)done, D);

@@ -172,9 +172,9 @@ Status train_check_classes(const DataList *list, const char *name, Error *error)
     if (frames[0] > 0 && frames[1] > 0)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
-                     "%s list: all %d frames are %s; add a list of %s frames (a source whose name "
-                     "has the word \"real\" is real, any other is fake; --label NAME=real or fake "
-                     "sets it)",
+                     "%s list: all %d frames are %s; add a list of %s frames (a source is real if "
+                     "its name contains the word \"real\", otherwise fake; --label NAME=real or "
+                     "NAME=fake overrides it)",
                      name, list->count, frames[0] > 0 ? "real" : "fake",
                      frames[0] > 0 ? "fake" : "real");
 }

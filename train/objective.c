@@ -47,7 +47,7 @@ static Tensor *(*const functions[TRAIN_LOSSES])(Tape *tape, const Inputs *in) = 
 
 Status train_objective_create(TrainObjective *objective, const TrainRecipe *recipe, Error *error)
 {
-    const char *what = "slerp of a batch (batch_size)";
+    const char *what = "the slerp buffers (batch_size)";
     const size_t batch = recipe->batch_size;
     *objective = (TrainObjective){.recipe = recipe};
     if ((objective->partner = mem_new(batch, sizeof(int), what, error)) &&

@@ -26,7 +26,7 @@ Status train_optimizer_create(TrainOptimizer *optimizer, const TrainRecipe *reci
                                   .eps = adamw_eps,
                                   .weight_decay = recipe->weight_decay,
                                   .count = count};
-    const char *what = "the moments of the optimizer (tune less)";
+    const char *what = "the optimizer state (train fewer parameters: tune)";
     if ((optimizer->first = mem_new(count, sizeof *optimizer->first, what, error)) &&
         (recipe->optimizer == TRAIN_OPTIMIZER_SGD ||
          (optimizer->second = mem_new(count, sizeof *optimizer->second, what, error))))

@@ -74,11 +74,10 @@ static Status choose_micro_batch(TrainPlan *plan, const TrainPlanLimits *limits,
     const double enough = (double)(fixed_bytes(plan) + plan->step) / GIB;
     return error_set(
         error, STATUS_FAILED,
-        "memory = %.4g GiB (%s): %s%d image%s at once need%s %.2f GiB for the whole process; set "
-        "memory=%.2f or more%s%s",
-        (double)plan->budget / GIB, plan->source, given ? "micro_batch = " : "", micro_batch,
-        micro_batch == 1 ? "" : "s", micro_batch == 1 ? "s" : "", enough, enough + 0.01,
-        given && micro_batch > 1 ? ", or a smaller micro_batch" : "",
+        "memory = %.4g GiB (%s): a micro-batch of %d image%s needs %.2f GiB for the whole process; "
+        "set memory=%.2f or more%s%s",
+        (double)plan->budget / GIB, plan->source, micro_batch, micro_batch == 1 ? "" : "s", enough,
+        enough + 0.01, given && micro_batch > 1 ? ", or a smaller micro_batch" : "",
         plan->batch + plan->loader > plan->budget ? ", or a smaller batch_size" : "");
 }
 
@@ -173,10 +172,10 @@ TrainBudget train_plan_budget(double memory)
     snprintf(budget.source, sizeof budget.source, "three quarters of %s", limit.source);
     if (memory > 0) {
         budget.bytes = (size_t)(memory * GIB);
-        snprintf(budget.source, sizeof budget.source, "key memory");
+        snprintf(budget.source, sizeof budget.source, "recipe key memory");
     } else if (free_now < budget.bytes) {
         budget.bytes = free_now;
-        snprintf(budget.source, sizeof budget.source, "what is free now: MemAvailable");
+        snprintf(budget.source, sizeof budget.source, "available now: MemAvailable");
     }
     return budget;
 }

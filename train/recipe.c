@@ -63,14 +63,14 @@ static Status check_precision(const char *value, Error *error)
     if (precision_parse(value, &precision) && precision != PRECISION_INT8)
         return STATUS_OK;
     return error_set(error, STATUS_USAGE,
-                     "precision=%s: is no precision of training; use f32 or bf16", value);
+                     "precision=%s: unknown precision for training; use f32 or bf16", value);
 }
 
 Precision train_recipe_precision(const TrainRecipe *recipe)
 {
     Precision precision = PRECISION_F32;
     const bool known = precision_parse(recipe->precision, &precision);
-    assert(known && "train_recipe_set lets no other value in");
+    assert(known && "checked by train_recipe_set");
     (void)known;
     return precision;
 }
@@ -93,7 +93,7 @@ static Status check_monitor(const char *value, Error *error)
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
                                      metrics_names[i].name);
     return error_set(error, STATUS_USAGE,
-                     "monitor=%s: is not computed; use val_loss, or val_METRIC_frame or "
+                     "monitor=%s: unknown metric; use val_loss, val_METRIC_frame or "
                      "val_METRIC_video, where METRIC is one of %s",
                      value, names);
 }
@@ -412,8 +412,8 @@ static Status unknown_key(const char *key, Error *error)
     if (strcmp(key, "recipe") == 0)
         return error_set(
             error, STATUS_USAGE,
-            "recipe: cannot be set after the other keys; give --recipe NAME, or write it at "
-            "the top of a recipe file");
+            "recipe: cannot be set after other keys; use --recipe NAME, or put it on the first "
+            "line of a recipe file");
     const char *nearest = settings[0].key;
     int distance = INT_MAX;
     for (int i = 0; i < SETTINGS; i++) {
@@ -427,7 +427,7 @@ static Status unknown_key(const char *key, Error *error)
             nearest = settings[i].key;
         }
     }
-    return error_set(error, STATUS_USAGE, "%.80s: is no key of a recipe; did you mean %s?", key,
+    return error_set(error, STATUS_USAGE, "%.80s: unknown recipe key; did you mean %s?", key,
                      nearest);
 }
 
@@ -445,7 +445,7 @@ Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value,
     }
     char accepted[TRAIN_TEXT_SIZE];
     describe_values(setting, accepted);
-    return error_set(error, STATUS_USAGE, "%s=%.80s: is no value of this key; give %s", key, value,
+    return error_set(error, STATUS_USAGE, "%s=%.80s: invalid value; expected %s", key, value,
                      accepted);
 }
 
@@ -453,21 +453,24 @@ Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value,
 static Status check_order(const TrainRecipe *recipe, Error *error)
 {
     if (recipe->pairs && recipe->sbi)
-        return error_set(error, STATUS_USAGE,
-                         "pairs=on: data.sbi=on uses no fakes of the lists, and has its own pairs; "
-                         "set one of them off");
+        return error_set(
+            error, STATUS_USAGE,
+            "pairs=on: cannot be combined with data.sbi=on, which makes its own pairs; "
+            "set one of them to off");
     if (recipe->pairs && recipe->sampling != DATA_SAMPLING_ALL)
-        return error_set(error, STATUS_USAGE,
-                         "sampling=%s: pairs=on already says how often a frame stands; set "
-                         "sampling=all or pairs=off",
-                         data_sampling_name((int)recipe->sampling));
+        return error_set(
+            error, STATUS_USAGE,
+            "sampling=%s: cannot be combined with pairs=on, which determines how often "
+            "a frame is used; set sampling=all or pairs=off",
+            data_sampling_name((int)recipe->sampling));
     if (recipe->sbi && recipe->sampling == DATA_SAMPLING_CLASS)
         return error_set(error, STATUS_USAGE,
-                         "sampling=class: data.sbi=on makes as many fakes as it has real frames; "
-                         "set sampling=all or sampling=source");
+                         "sampling=class: has no effect with data.sbi=on, which makes one fake per "
+                         "real frame; set sampling=all or sampling=source");
     if ((recipe->pairs || recipe->sbi) && recipe->batch_size % 2 != 0)
         return error_set(error, STATUS_USAGE,
-                         "batch_size=%d: %s=on fills batches with pairs; give an even number",
+                         "batch_size=%d: is odd, but %s=on fills batches with pairs; set an even "
+                         "number",
                          recipe->batch_size, recipe->pairs ? "pairs" : "data.sbi");
     return STATUS_OK;
 }
@@ -481,8 +484,8 @@ static Status check_range(const char *key, double low, double high, bool needed,
     if ((low == 0 && high == 0 && !needed) || (0 < low && low <= high))
         return STATUS_OK;
     return error_set(error, STATUS_USAGE,
-                     "%s_min=%g: not above 0 and at most %s_max=%g; set both, in order%s", key, low,
-                     key, high, needed ? "" : ", or both to 0");
+                     "%s_min=%g: must be above 0 and at most %s_max=%g; set both, in order%s", key,
+                     low, key, high, needed ? "" : ", or both to 0");
 }
 
 static Status check_odd(const char *key, int pixels, Error *error)
@@ -490,7 +493,7 @@ static Status check_odd(const char *key, int pixels, Error *error)
     if (pixels % 2 == 1)
         return STATUS_OK;
     return error_set(error, STATUS_USAGE,
-                     "%s=%d: not the size of a kernel; give an odd number, or augment.blur=0", key,
+                     "%s=%d: invalid kernel size; set an odd number, or augment.blur=0", key,
                      pixels);
 }
 
@@ -513,8 +516,8 @@ static Status check_lora(const TrainRecipe *recipe, const char *key, double valu
     if (value == 0 || strstr(recipe->tune, "lora"))
         return STATUS_OK;
     return error_set(error, STATUS_USAGE,
-                     "%s=%g: tune=%s trains no LoRA; add lora:R to tune, or set %s=0", key, value,
-                     recipe->tune, key);
+                     "%s=%g: needs LoRA, but tune=%s has none; add lora:R to tune, or set %s=0",
+                     key, value, recipe->tune, key);
 }
 
 Status train_recipe_check(const TrainRecipe *recipe, Error *error)
@@ -526,7 +529,8 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error)
     if (recipe->micro_batch > recipe->batch_size)
         return error_set(
             error, STATUS_USAGE,
-            "micro_batch=%d: is larger than batch_size=%d; lower it, or give 0 to have it chosen",
+            "micro_batch=%d: is larger than batch_size=%d; lower it, or set 0 to choose it "
+            "automatically",
             recipe->micro_batch, recipe->batch_size);
     if (recipe->slerp_min > recipe->slerp_max)
         return error_set(error, STATUS_USAGE,
@@ -539,7 +543,7 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error)
         most = fmax(most, recipe->loss_weight[i]);
     if (most <= 0)
         return error_set(error, STATUS_USAGE,
-                         "loss.ce: all weights of the loss are 0; set one of them above 0");
+                         "loss.ce: all loss weights are 0; set at least one above 0");
     TRY(check_augmentation(&recipe->augmentation, error));
     return check_order(recipe, error);
 }
@@ -604,9 +608,9 @@ Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Er
         return STATUS_OK;
     return error_set(
         error, STATUS_USAGE,
-        "%s: %s than in the run to resume; give the saved values, or start a "
-        "new run (only threads, workers, memory, micro_batch and log.tensorboard may change)",
-        first, error->problems == 1 ? "is set otherwise" : "and other keys are set otherwise");
+        "%s: %s from the run to resume; use the saved values, or start a new run (only threads, "
+        "workers, memory, micro_batch and log.tensorboard may change)",
+        first, error->problems == 1 ? "differs" : "and other keys differ");
 }
 
 /* ---- built-in recipes ------------------------------------------------------------------------ */
@@ -739,7 +743,7 @@ Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error)
     snprintf(named.name, sizeof named.name, "%s", name);
     if (!apply(&named, name))
         return error_set(error, STATUS_USAGE,
-                         "recipe %.80s: is not built in; use paper, released, gend, probe, "
+                         "recipe %.80s: unknown recipe; use paper, released, gend, probe, "
                          "probe-norm, cpu or a file",
                          name);
     *recipe = named;
@@ -777,7 +781,7 @@ static Status read_line(TrainRecipe *recipe, char *line, char *end, bool seen[SE
     char *equals = memchr(line, '=', (size_t)(end - line));
     if (!equals || memchr(line, '\0', (size_t)(end - line)))
         return error_set(error, STATUS_FAILED,
-                         "is not of the form key = value; write one setting a line");
+                         "not of the form key = value; write one setting per line");
     char *key_end = equals, *value = equals + 1;
     trim(&line, &key_end);
     trim(&value, &end);
@@ -786,8 +790,7 @@ static Status read_line(TrainRecipe *recipe, char *line, char *end, bool seen[SE
         for (int i = 0; i < SETTINGS; i++)
             if (seen[i])
                 return error_set(error, STATUS_FAILED,
-                                 "recipe = %s would undo the lines above; move it to "
-                                 "the top",
+                                 "recipe = %s would reset the keys above; move it to the top",
                                  value);
         return train_recipe_named(recipe, value, error);
     }
@@ -795,12 +798,12 @@ static Status read_line(TrainRecipe *recipe, char *line, char *end, bool seen[SE
         for (int i = 0; i < SETTINGS; i++)
             if (seen[i] && strncmp(settings[i].key, "augment.", 8) == 0)
                 return error_set(error, STATUS_FAILED,
-                                 "augment = %s would undo %s above; move it before that", value,
-                                 settings[i].key);
+                                 "augment = %s would reset %s above; move it before that line",
+                                 value, settings[i].key);
     TRY(train_recipe_set(recipe, line, value, error));
     bool *set = &seen[find_setting(line) - settings];
     if (*set)
-        return error_set(error, STATUS_FAILED, "%s is set a second time; keep one of the two",
+        return error_set(error, STATUS_FAILED, "%s: duplicate key; keep one of the two lines",
                          line);
     *set = true;
     return STATUS_OK;

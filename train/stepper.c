@@ -182,7 +182,7 @@ static void release(Workspace *work, MicroBatch *part)
 Status train_interrupted(Error *error)
 {
     return error_set(error, STATUS_INTERRUPTED,
-                     "training: stopped by a signal; go on with --resume");
+                     "training: stopped by a signal; continue with --resume");
 }
 
 static Status interrupted(Workspace *work, Error *error)
@@ -217,7 +217,7 @@ Status train_stepper_step(TrainStepper *stepper, const DataBatch *batch, const f
                           int64_t step, volatile sig_atomic_t *stop, TrainLosses *losses,
                           Error *error)
 {
-    assert(!(features && stepper->encoder_trains) && "these features would change with each step");
+    assert(!(features && stepper->encoder_trains) && "cached features need a frozen encoder");
     const bool planning = arena_is_measuring(stepper->work.arena);
     const size_t D = vit_model_width(stepper->vit);
     if (!planning) {

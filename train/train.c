@@ -170,9 +170,10 @@ static Status check_start(const TrainJob *job, Error *error)
         return STATUS_OK;
     return error_set(
         error, STATUS_FAILED,
-        "tune=%s: the adapter that the run starts from changed %d tensors that would not "
-        "train, %s for one, so that the new adapter would lack them; name them in tune, or "
-        "merge the old one into a model first (lnclip export) and start from that",
+        "tune=%s: the initial adapter changes %d tensors that are not trainable, such as %s, so "
+        "the "
+        "new adapter would lack them; add them to tune, or merge the initial adapter into a model "
+        "first (lnclip export) and start from that model",
         job->tuned->tune, lost, first->name);
 }
 
@@ -197,7 +198,7 @@ static DataLoaderSettings loader_settings(const TrainRun *run)
 static void report_idle_settings(const TrainRun *run)
 {
     const TrainRecipe *recipe = run->job->recipe;
-    char text[160] = "without validation these have no effect:";
+    char text[160] = "these keys have no effect without validation:";
     const char *separator = " ";
     const struct {
         const char *key;
@@ -230,18 +231,18 @@ static Status check_schedule(const TrainRun *run, Error *error)
     if (recipe->scheduler == TRAIN_SCHEDULER_CYCLIC &&
         train_schedule_steps(recipe->cycle_epochs, run->steps_per_epoch) < 1)
         return error_set(error, STATUS_USAGE,
-                         "cycle_epochs=%g: is less than one step (an epoch has %lld); raise it, or "
-                         "set scheduler=constant",
+                         "cycle_epochs=%g: is less than one step (an epoch has %lld steps); raise "
+                         "it, or set scheduler=constant",
                          recipe->cycle_epochs, (long long)run->steps_per_epoch);
     if (recipe->warmup_epochs > 0 && warmup < 1) {
         snprintf(text, sizeof text,
-                 "warmup_epochs=%g is less than one step (an epoch has %lld): there is no warm-up",
+                 "warmup_epochs=%g is less than one step (an epoch has %lld steps): no warm-up",
                  recipe->warmup_epochs, (long long)run->steps_per_epoch);
         warning(run, text);
     }
     if (warmup >= run->steps) {
         snprintf(text, sizeof text,
-                 "warmup_epochs=%g: the run ends within its warm-up and never reaches lr=%g",
+                 "warmup_epochs=%g: the run ends during the warm-up and never reaches lr=%g",
                  recipe->warmup_epochs, recipe->lr);
         warning(run, text);
     }
@@ -263,8 +264,8 @@ static Status count_steps(TrainRun *run, Error *error)
     data_list_counts(job->train, frames, videos);
     if (unpaired > 0) {
         snprintf(text, sizeof text,
-                 "pairs=on: %d of %d fake frames have no real frame of their video in the lists: "
-                 "they stand alone",
+                 "pairs=on: %d of %d fake frames have no real frame of their source video in the "
+                 "lists and stay unpaired",
                  unpaired, frames[1]);
         warning(run, text);
     }
@@ -276,10 +277,11 @@ static Status count_steps(TrainRun *run, Error *error)
     run->images = images;
     run->steps_per_epoch = data_epoch_batches(&run->loading, images);
     if (run->steps_per_epoch == 0)
-        return error_set(error, STATUS_FAILED,
-                         "training list: %d frames do not fill one batch of %d; set "
-                         "drop_last=off or a smaller batch_size",
-                         images, recipe->batch_size);
+        return error_set(
+            error, STATUS_FAILED,
+            "training list: %d frames do not fill a batch of %d; set drop_last=off or a "
+            "smaller batch_size",
+            images, recipe->batch_size);
     /* A batch is never larger than an epoch. Rounded up to even, which pairs require. */
     if (images < run->loading.batch_size)
         run->loading.batch_size = images + images % 2;
@@ -301,8 +303,9 @@ static Status check_lists(TrainRun *run, Error *error)
     if (shared > 0) {
         char text[160];
         snprintf(text, sizeof text,
-                 "%d of %d validation frames are training frames too: their scores flatter", shared,
-                 job->val->count);
+                 "%d of %d validation frames are also training frames; their scores will be "
+                 "optimistic",
+                 shared, job->val->count);
         warning(run, text);
     }
     return count_steps(run, error);
@@ -321,8 +324,9 @@ static Status plan_decoding(const TrainRun *run, const DataList *list,
     TRY(data_loader_largest(list, settings, run->job->threads, &largest, &frame, error));
     if (largest >= budget)
         return error_set(error, STATUS_FAILED,
-                         "%s: takes %.0f MiB from the file to the network, and all memory for the "
-                         "run is %.0f MiB; set memory=%.2f or more, or shrink the frame",
+                         "%s: decoding and resizing this frame needs %.0f MiB, but the memory "
+                         "budget of the run is %.0f MiB; set memory=%.2f or more, or shrink the "
+                         "frame",
                          list->frames[frame].file, (double)largest / (1 << 20),
                          (double)budget / (1 << 20), 2.0 * (double)largest / (1 << 30) + 0.01);
     const size_t wanted = data_loader_decode_bytes(settings, largest, budget / 8);
@@ -392,14 +396,15 @@ static Status resume_state(TrainRun *run, Error *error)
     TRY(train_run_files_check_recipe(job->folder, job->recipe, error));
     TRY(file_join(path, job->folder, "state.safetensors", error));
     if (!file_exists(path)) {
-        notice(run, "nothing was saved yet: the run starts at step 0");
+        notice(run, "no saved state yet: starting at step 0");
         return STATUS_OK;
     }
     bool decoders_differ = false;
     TRY(train_state_read(&run->state, job->tuned, &run->optimizer, &run->ema, &run->record, path,
                          &decoders_differ, error));
     if (decoders_differ)
-        warning(run, "the images are decoded by other libraries than before: the bits may differ");
+        warning(run, "the image decoders have changed since the state was saved: results may not "
+                     "be bit-identical");
     run->saved_step = run->state.step;
     /* Recipe and lists are equal to the saved ones, so only a damaged file fails here. */
     const TrainState *state = &run->state;
@@ -407,9 +412,10 @@ static Status resume_state(TrainRun *run, Error *error)
     if (state->step > run->steps || state->step > begun + run->steps_per_epoch ||
         (state->step < begun && state->step < run->steps))
         return error_set(error, STATUS_FAILED,
-                         "%s: step %lld in epoch %d cannot be of this run; start a new one", path,
-                         (long long)state->step, state->epoch);
-    snprintf(text, sizeof text, "the run goes on at step %lld of %lld", (long long)run->state.step,
+                         "%s: step %lld in epoch %d does not exist in this run; the file is "
+                         "damaged, start a new run",
+                         path, (long long)state->step, state->epoch);
+    snprintf(text, sizeof text, "resuming at step %lld of %lld", (long long)run->state.step,
              (long long)run->steps);
     notice(run, text);
     return STATUS_OK;
@@ -429,8 +435,8 @@ static Status open_folder(TrainRun *run, Error *error)
         TRY(train_run_files_create(&run->files, job->folder, job->recipe, error));
     }
     if (run->files.unlocked)
-        warning(run, "this file system has no locks; make sure that no other process trains in "
-                     "the folder of this run");
+        warning(run, "this file system has no locks; make sure that no other process trains in the "
+                     "same folder");
     return STATUS_OK;
 }
 
@@ -444,11 +450,11 @@ static Status open_data(TrainRun *run, Error *error)
         TRY(train_feature_cache_fill(&run->cache, job->vit, job->train, job->val, &run->record,
                                      job->folder, &scoring, job->threads, &from_file, error));
         if (from_file)
-            warning(run, "the features were computed before: taken from features.safetensors, "
-                         "whose encoder, lists and images are the same");
+            warning(run, "using the cached features in features.safetensors: encoder, lists and "
+                         "images are unchanged");
         else if (job->resume)
-            notice(run, "the features are computed again: features.safetensors is missing, or of "
-                        "another encoder, other lists or images that were replaced");
+            notice(run, "computing the features again: features.safetensors is missing, or the "
+                        "encoder, a list or an image has changed");
     }
     return train_batches_open(&run->batches, job->train, &run->loading, run->cache.train,
                               vit_model_width(job->vit), error);
@@ -505,8 +511,8 @@ static Status diverged(TrainRun *run, const char *what, int64_t done, double lr,
     run->diverged = true;
     if (done == 0)
         return error_set(error, STATUS_FAILED,
-                         "step 0: %s, before any training; the model, or the adapter that the run "
-                         "starts from, is damaged: use another",
+                         "step 0: %s, before any training; the model or the initial adapter is "
+                         "damaged, use another one",
                          what);
     if (job->folder && job->val && run->state.has_best)
         snprintf(from, sizeof from, ", from --adapter %s/best.safetensors", job->folder);
@@ -514,8 +520,8 @@ static Status diverged(TrainRun *run, const char *what, int64_t done, double lr,
         snprintf(from, sizeof from, ", from --adapter %s/last.safetensors", job->folder);
     return error_set(error, STATUS_FAILED,
                      "step %lld (epoch %d, lr %.3g): %s, training has diverged; start a new run "
-                     "with a lower lr%s, grad_clip=1 or warmup_epochs=1%s (the state of step %lld "
-                     "is kept)",
+                     "with a lower lr%s, grad_clip=1 or warmup_epochs=1%s (the state saved at step "
+                     "%lld is unchanged)",
                      (long long)done, run->state.epoch + 1, lr, what,
                      run->sam.rho > 0 ? ", a lower sam.rho" : "", from, (long long)run->saved_step);
 }
@@ -698,7 +704,7 @@ static Status check_finite_weights(TrainRun *run, Error *error)
     for (size_t i = 0; i < tuned->count; i++)
         if (!isfinite(tuned->values[i]))
             return diverged(
-                run, "the trained parameters are not finite", run->state.step,
+                run, "the trainable parameters are not finite", run->state.step,
                 train_learning_rate(run->job->recipe, last, run->steps, run->steps_per_epoch),
                 error);
     return STATUS_OK;
@@ -766,7 +772,7 @@ static Status validate(TrainRun *run, TrainEpoch *epoch, Error *error)
     const DataList *val = job->val;
     const double started = train_clock();
     const size_t count = val->count;
-    const char *what = "the scores of validation";
+    const char *what = "the validation scores";
     float *probabilities = mem_new(count * VIT_CLASSES, sizeof(float), what, error);
     float *margins = mem_new(count, sizeof(float), what, error);
     float *cross_entropy = mem_new(count, sizeof(float), what, error);
@@ -793,8 +799,8 @@ static Status validate(TrainRun *run, TrainEpoch *epoch, Error *error)
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
         not_finite = not_finite || !isfinite(cross_entropy[i]);
     if (not_finite)
-        status = diverged(run, "the scores of validation are not finite", run->state.step,
-                          epoch->lr, error);
+        status = diverged(run, "the validation scores are not finite", run->state.step, epoch->lr,
+                          error);
     if (status == STATUS_OK)
         status = train_validation_metrics(val, probabilities, margins, cross_entropy, epoch, error);
 done:

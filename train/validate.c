@@ -60,7 +60,7 @@ static TrainMonitor monitor_of(const char *name)
 {
     TrainMonitor monitor = {0};
     const bool known = train_monitor_parse(name, &monitor);
-    assert(known && "the recipe lets no other value in");
+    assert(known && "checked by train_recipe_set");
     (void)known;
     return monitor;
 }
