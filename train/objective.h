@@ -28,10 +28,11 @@ typedef struct TrainRecipe TrainRecipe; /* recipe.h, which includes this header 
  * To add a loss: a row here, its loss_name(), its operation, a test and a line in docs/method.md.
  */
 #define TRAIN_LOSS_ROWS(LOSS, PARAMETER)                                                           \
-    LOSS(CE, ce, "1", "weight of the cross-entropy")                                               \
-    PARAMETER(label_smoothing, "0", 0, 1, "share of the target spread over both classes")          \
-    LOSS(ALIGNMENT, alignment, "0", "weight of the alignment")                                     \
-    LOSS(UNIFORMITY, uniformity, "0", "weight of the uniformity")
+    LOSS(CE, ce, "1", "weight of the cross-entropy loss")                                          \
+    PARAMETER(label_smoothing, "0", 0, 1,                                                          \
+              "label smoothing: share of the target spread over both classes")                     \
+    LOSS(ALIGNMENT, alignment, "0", "weight of the alignment loss")                                \
+    LOSS(UNIFORMITY, uniformity, "0", "weight of the uniformity loss")
 
 #define TRAIN_LOSS_SKIP(...)
 #define TRAIN_LOSS_ENUM(NAME, ...) TRAIN_LOSS_##NAME,
