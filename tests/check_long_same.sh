@@ -532,8 +532,8 @@ normalise() {
     */said/*)
         sed -E -e '/ ([0-9]+)\/\1([ ,]|$)/!{/ [0-9]+\/[0-9]+[ ,].*(left|loss|frames|images)/d}' \
             -e 's/[0-9.e+]+( images)?\/s/RATE/' \
-            -e 's/([0-9]+ (h|min) )?[0-9.]+ (s|min)( left| in all| a step|, | \(|$)/TIME\4/g' \
-            -e 's/^(seconds of training).*/\1/' \
+            -e 's/([0-9]+ (h|min) )?[0-9.]+ (s|min)( left| in total| per step|, | \(|$)/TIME\4/g' \
+            -e 's/^(training time \(s\)).*/\1/' \
             -e 's/((^|[", ])(seconds|images_per_second)(": |: +|,| +))[0-9.e-]+/\1TIME/' \
             -e 's/(peak( memory)?) [0-9.]+ [KMG]iB/\1 MEASURED/' \
             -e 's/program [0-9.]+ [KMG]iB = [0-9.]+ [KMG]iB/program MEASURED = SUM/' "$1"

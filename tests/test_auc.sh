@@ -26,7 +26,7 @@ prints '^fake  *2  *2  *2$'
 prints '^AUROC  *0.666667  *0.750000  *0.750000$'
 prints 'FRAMES  *VIDEOS (mean)  *VIDEOS (median)'
 prints '^face  *1  *0.666667  *1  *0.500000$'
-grep -v "fewer than 30 of a class" err | grep -q . && complain "warns without cause"
+grep -v "fewer than 30 per class" err | grep -q . && complain "warns without cause"
 auc 0 "JSON" p.csv --json
 prints '"auroc": 0.75'
 prints '"video": {'
@@ -49,14 +49,14 @@ printf 'label,score\n0,0.1\n0,0.2\n0,0.3\n1,0.7\n1,0.8\n1,0.9\n' >perfect.csv
 printf 'label,score\n0,0.5\n0,0.5\n0,0.5\n1,0.5\n1,0.5\n1,0.5\n' >constant.csv
 auc 0 "no variance" perfect.csv constant.csv
 prints 'AUROC  *1.000000  *0.500000  *0.500000  *-  *-$'
-says "without any variance"
+says "zero variance"
 auc 0 "no variance as JSON" perfect.csv constant.csv --json
 sed -n '/"auroc": {/,/}/p' out >one
 for line in '"difference": 0.5,' '"difference_ci95": null,' '"p": null,'; do
     grep -qF "$line" one || complain "no $line"
 done
 auc 0 "no difference" constant.csv constant.csv
-silent_on "without any variance"
+silent_on "zero variance"
 
 auc 0 "Markdown" p.csv --format md
 prints '^| AUROC '
@@ -73,7 +73,7 @@ auc 0 "format json" p.csv --format json --ci off
 grep -q ci95 out && complain "an interval with --ci off"
 auc 2 "an unknown format" p.csv --format html
 auc 2 "an unknown mode" p.csv --ci maybe
-says "auto, on and off"
+says "auto, on or off"
 
 # Text that would break a table.
 # shellcheck disable=SC2016 # dollars are literal
@@ -106,8 +106,8 @@ printf 'score,label\n0.25,1\n0.5,0\n' >flipped.csv
     printf '%d,0.%d1\n%d,0.%d1\n' $((i % 2)) $i $((i % 2)) $i
 done; } >doubled.csv
 auc 0 "bare rows, each twice" doubled.csv
-says "were they written twice?"
-says "assumes independent rows"
+says "written twice"
+says "assumed to be independent"
 
 auc 0 "labels the wrong way round" flipped.csv
 says "below chance"

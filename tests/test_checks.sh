@@ -30,11 +30,11 @@ try() { # CODE WHAT ARGUMENT...: forecasts a training
 {
     try 0 "clean lists" --train $train --val $val --test $test
     silent_on warning
-    says "train: 72 x 72 pixels (32 of 32 images looked at)"
-    says "size alone 0.500"
+    says "train: 72 x 72 pixels (32 of 32 images read)"
+    says "image size 0.500"
     says "test             swap"
     try 2 "an unknown level" --train $train --checks some
-    ends_with "full, quick, off"
+    ends_with "full, quick or off"
     expect 2 "eval at an unknown level" "$L" eval --model m --out never --checks some a=s/real
 }
 
@@ -56,7 +56,7 @@ try() { # CODE WHAT ARGUMENT...: forecasts a training
     says "warning: lists: train and val share 32 frames"
     [ "$(grep -c 'warning: .*flatter' err)" = 1 ] || complain "it is not told once"
     try 0 "nothing looked at" --train $train --val $train --checks off
-    silent_on "images looked at"
+    silent_on "images read"
     says "32 of 32 validation frames are training frames too"
 
     mkdir -p copies/swap
@@ -65,7 +65,7 @@ try() { # CODE WHAT ARGUMENT...: forecasts a training
     ends_with "share 2 copies of frames"
     says "copies/swap/renamed/001.png (val): a copy of "
     try 0 "copies, unread" --train $train --val s/lists/val/real.txt copies --checks quick
-    says "images looked at"
+    says "images read"
 
     mkdir -p people/F2F
     cp -r s/reenact/000_001 people/F2F/000_001
@@ -101,10 +101,10 @@ head -c 921600 /dev/zero >>odd/DF/w/1.ppm
 printf 'P6 4 8 255\n' >odd/DF/w/2.ppm
 head -c 96 /dev/zero >>odd/DF/w/2.ppm
 try 0 "odd images" --train odd batch_size=2
-says "1 of 5 images looked at have the size of whole video frames"
+says "1 of 5 checked images have the size of full video frames"
 says "odd/DF/w/1.ppm: 640 x 480"
-says "1 of 5 images looked at are not square"
-says "2 frames have the bytes of one with the other label"
+says "1 of 5 checked images are not square"
+says "2 frames are identical to frames with the other label"
 says "4..640 (median 72) x 8..480 (median 72)"
 
 for i in 0 1 2 3 4 5 6 7; do
@@ -113,8 +113,8 @@ for i in 0 1 2 3 4 5 6 7; do
     { printf 'P6 32 32 255\n' && printf "%03072d" $i; } >sized/DF/$i/0.ppm
 done
 try 0 "size tells the label" --train sized
-says "warning: train: real and fake differ in the size of their images (AUROC 1.000"
-says "warning: train: real and fake differ in the size of their files"
+says "warning: train: real and fake images differ in size (AUROC 1.000"
+says "warning: train: real and fake files differ in size"
 
 echo "no image" >sized/real/3/0.ppm
 echo "no image" >sized/DF/3/0.ppm
@@ -133,15 +133,15 @@ ends_with "2 of 16 images cannot be read"
     eval_with="--model m --adapter run/best.safetensors"
     words="$(echo $train | tr ' ' ,)"
     expect 0 "eval on the training list" "$L" eval $eval_with --out e1 "again=$words"
-    says "again: run/best.safetensors was trained on this very list"
+    says "again: run/best.safetensors was trained on this list"
     expect 0 "eval on the validation list" "$L" eval $eval_with --out e2 "v=$(echo $val | tr ' ' ,)"
-    says "v: run/best.safetensors was selected on this very list"
+    says "v: run/best.safetensors was selected on this list"
     expect 0 "eval on the test list" "$L" eval $eval_with --out e3 "t=$(echo $test | tr ' ' ,)"
-    silent_on "very list"
+    silent_on "on this list"
     expect 0 "eval with odd images" "$L" eval $eval_with --out e4 o=odd
-    says "o: 2 frames have the bytes of one with the other label"
+    says "o: 2 frames are identical to frames with the other label"
     expect 0 "eval without checks" "$L" eval $eval_with --out e5 --checks off o=odd
-    silent_on "the bytes of"
+    silent_on "are identical to"
 }
 
 finish

@@ -12,8 +12,7 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
-/* ---- parsing
- * ------------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 static bool flag;
 static const char *text;
@@ -35,7 +34,7 @@ static const CliCommand command = {.name = "try",
                                    .usage = "lnclip try",
                                    .example = "lnclip try --flag",
                                    .options = options,
-                                   .takes_settings = true};
+                                   .accepts_settings = true};
 
 /* Parses the words of a NULL-terminated list, the command's name put before them. */
 static CliArguments parse(const char *const *words)
@@ -181,8 +180,7 @@ START_TEST(missing_option)
 }
 END_TEST
 
-/* ---- messages
- * ------------------------------------------------------------------------------------ */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 START_TEST(the_nearest_name)
 {

@@ -20,7 +20,7 @@ refuses() { # WHAT TEXT COMMAND...: exit code 1, and the last line of stderr hol
 
 holds "one thread" "$L" demo --quick --seed 3 --threads 1 --out one
 cp out table
-holds "the table is on stdout" grep -q '^  unseen, together  *[01]\.[0-9]*  *[01]\.[0-9]*$' table
+holds "the table is on stdout" grep -q '^  all unseen  *[01]\.[0-9]*  *[01]\.[0-9]*$' table
 holds "it tells the seed" grep -q 'seed 3' table
 holds "two threads" "$L" demo --quick --seed 3 --threads 2 --quiet --out two
 cp err messages

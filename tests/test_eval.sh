@@ -32,7 +32,7 @@ for name in a b again; do
     done
 done
 prints '^data set  level  *a  *b  *again$'
-prints '^b less a, paired$'
+prints '^b - a (paired)$'
 prints 'a: selected on: val_map_video'
 holds cmp e/a/predictions.csv e/again/predictions.csv
 cmp -s e/a/predictions.csv e/b/predictions.csv && complain "two adapters have the same scores"
@@ -60,11 +60,11 @@ grep -q ci95 e2/metrics.json && complain "--ci off leaves intervals"
 
 # One adapter where several were, and the other way round: nothing of both stands side by side.
 eval_with 0 "several" --adapter a=$A --adapter b=$B --out form
-[ "$(grep -c 'of a class figures and intervals are rough' err)" = 1 ] || complain "the same warning of each adapter"
-[ "$(grep -o 'of a class figures and intervals are rough' form/report.html | wc -l)" = 1 ] || complain "report.html warns of each adapter"
+[ "$(grep -c 'per class, metrics and intervals are imprecise' err)" = 1 ] || complain "the same warning of each adapter"
+[ "$(grep -o 'per class, metrics and intervals are imprecise' form/report.html | wc -l)" = 1 ] || complain "report.html warns of each adapter"
 what="one after several"
 "$L" eval --model m --checks off --adapter $A --out form one=s/lists/test/real.txt,s/lists/test/swap.txt >out 2>err || complain fails
-says "form: holds an evaluation of several adapters"
+says "form: contains an evaluation of several adapters"
 holds test -s form/metrics.json
 [ ! -e form/comparison.json ] || complain "comparison.json stays"
 expect 0 "compare one after several" "$L" compare form
@@ -198,13 +198,13 @@ cp -r k k2
 cp "$third" third.png && cp third.png "$third"
 eval_t 0 "continued with a copied frame"
 says "k: 4 of 5 scores are reused"
-silent_on "is another image"
+silent_on "the image has changed"
 cp k/predictions.csv before.csv
 rm -r k && mv k2 k
 cp whole.png "$third"
 eval_t 0 "continued with a replaced frame"
 says "k: 2 of 5 scores are reused"
-says "is another image than when it was scored"
+says "the image has changed since it was scored"
 rm -r k
 eval_t 0 "the same from the start"
 cmp -s k/predictions.csv before.csv && complain "the replaced frame has its old score"
@@ -236,7 +236,7 @@ grep -q at_threshold c0/metrics.json && complain "applies what was not asked for
 eval_with 0 "calibrated" --adapter cal.safetensors --calibrated --out c
 holds grep -q '"at_threshold": {' c/metrics.json
 holds grep -q '"temperature": ' c/evaluation.json
-prints 'At the thresholds of FPR 0.25'
+prints 'At the thresholds for FPR 0.25'
 prints '^calibrated: T = '
 # On the frames it was fitted on the share of false alarms is what was asked for, or less.
 expect 0 "calibrated, on val" "$L" eval --model m --checks off --quiet --adapter cal.safetensors --calibrated --out cv \
@@ -274,7 +274,7 @@ expect 2 "a label for no source" "$L" eval --model m --adapter $A --out en n=n -
 expect 2 "a label of another form" "$L" eval --model m --adapter $A --out en n=n --label surreal
 [ ! -e en ] || complain "something was written for a failed command"
 expect 0 "with its label" "$L" eval --model m --adapter $A --out en n=n --label surreal=fake --frames 4
-says "n: 10 of 38 frames are kept, 28 are left out"
+says "n: 10 of 38 frames are used, 28 are not"
 says "n/real: 1 .webp files"
 grep -q '^n  *surreal  *fake  *1  *4$' err || complain "does not show the label of every source"
 grep -q '^n  *real  *real  *3  *3$' err || complain "does not count each image as a video"

@@ -56,7 +56,7 @@ row train real real 2 2 0 6 3 3 3
 row train NT fake 2 2 0 6 3 3 3
 row test FS fake 2 1 1 3 3 3 3
 row test 2 7 6 21
-says "1 of 30 videos are missing; all are named in o/coverage.json"
+says "1 of 30 videos are missing; o/coverage.json lists them"
 says "  test/FS: 953_974 (no folder)"
 says "lists written to o"
 F="@F F/original_sequences/youtube/c23/frames"
@@ -202,7 +202,7 @@ lists 2 "no root" ff
 lists 2 "no file" deepfakebench --root own
 lists 2 "a file too many" ff x.json --root own
 lists 2 "an option of another kind" ff --root own --replace a=b
-says "lists ff has no use for it"
+says "does not apply to lists ff"
 lists 2 "sources that do not say what they are" folder --root own
 lists 2 "a bad level" ff --root "F F" --splits s --compression c99
 lists 2 "a bad number" ff --root "F F" --splits s --frames 0

@@ -131,7 +131,7 @@ silent_on nearly.ppm
 mkdir empty
 predict 1 "an empty folder among others" empty s/real empty
 holds "the others are scored" cmp out plain
-says "2 of the paths led to no image"
+says "2 of the paths contain no image"
 says "empty: "
 predict 1 "an empty folder alone" empty
 [ ! -s out ] || complain "something is printed"

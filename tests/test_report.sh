@@ -146,7 +146,7 @@ has scores.html '95 % interval'
 has scores.html 'By source of the fakes'
 has scores.html 'Hardest real frames'
 has scores.html 'Hardest fake frames'
-has scores.html 'with fewer than 30 of a class'
+has scores.html 'with fewer than 30 per class'
 thumbnails scores.html 28 # 6 real (two more are gone) and 8 fake, twice
 has scores.html '>ROC</b>'
 has scores.html '>Precision and recall</b>'

@@ -630,13 +630,13 @@ sed 's/quick_gelu/gelu/' own-clip/config.json >gelu-clip/config.json
 sed 's/0.48145467/0.5/' m/preprocessor_config.json >grey-clip/preprocessor_config.json
 expect 0 "export for GenD over a CLIP in a folder" export_gend own-clip for-gend-own
 expect 1 "export for GenD over a vision tower" export_gend tower-clip never-gend
-says "is no whole CLIP"
+says "is not a complete CLIP"
 expect 1 "export for GenD over another activation" export_gend gelu-clip never-gend
 says "heads 2, gelu"
 expect 1 "export for GenD over another preprocessing" export_gend grey-clip never-gend
 says "mean"
 expect 1 "export for GenD over another shape" export_gend openai/clip-vit-large-patch14 never-gend
-says "another shape"
+says "shape differs"
 expect 1 "export for GenD without head" "$L" export --model m --format gend --backbone clip --out never-gend
 expect 2 "a format of a later version" "$L" export --model m --format onnx --out never-gend
 says "not available in this version"
@@ -650,7 +650,7 @@ expect 0 "predict with the calibrated model" "$L" predict --model merged-calibra
 cmp -s "$T/out" separate || complain "the exported model has another calibration"
 expect 1 "calibrated, where there is no calibration" "$L" predict --model merged --calibrated $image
 expect 0 "a merged model on its own training lists" "$L" eval --model merged --out own A=$lists/real.txt,$lists/swap.txt
-says "was trained on this very list"
+says "was trained on this list"
 expect 0 "the merged model says where it comes from" "$L" inspect merged
 prints "selected_on"
 prints "record"

@@ -1,6 +1,6 @@
 /*
- * cmd_auc.c - lnclip auc: the metrics of any score file with their intervals, or two files
- * compared.
+ * cmd_auc.c - lnclip auc: metrics with confidence intervals of any score file, or a comparison of
+ * two.
  */
 #include "tools/cli/cli.h"
 
@@ -13,16 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What was asked for. */
+/* The command line. */
 typedef struct Request {
     const CliArguments *arguments;
     MetricsUncertainty settings;
     CliFormat format;
-    const char *report; /* where to write report.html; NULL: nowhere */
+    const char *report; /* path of the HTML report, or NULL */
     int thumbnails;
 } Request;
 
-/* Writes the page of one file of scores: an evaluation without model and lists. */
+/* Writes the HTML report of one score file: an evaluation without model and lists. */
 static Status write_report(const Request *request, const char *path,
                            const MetricsPredictions *predictions, MetricsReport *reports, int count,
                            Error *error)
@@ -72,7 +72,7 @@ static Status show(const Request *request, const char *path, Error *error)
     if (status == STATUS_OK && request->report)
         status = write_report(request, path, &predictions, reports, count, error);
     if (status == STATUS_OK)
-        cli_metrics_tell_methods(request->arguments, &request->settings, reports, count);
+        cli_metrics_print_methods(request->arguments, &request->settings, reports, count);
     metrics_reports_free(reports, count);
     metrics_predictions_free(&predictions);
     return status;
@@ -99,7 +99,7 @@ static Status compare(const Request *request, Error *error)
     Status status = metrics_predictions_read(&b, paths[1], error);
     if (status == STATUS_OK && !a.margins != !b.margins)
         cli_warn("%s: has no column margin, so it is ranked by probability, unlike the other file; "
-                 "evaluate it again for a comparison of like with like",
+                 "evaluate it again for a fair comparison",
                  paths[a.margins ? 1 : 0]);
     if (status == STATUS_OK)
         status = metrics_compare(&a, paths[0], &b, paths[1], &request->settings, &comparisons,
@@ -108,18 +108,19 @@ static Status compare(const Request *request, Error *error)
         status = print_comparisons(request, comparisons, count, error);
     for (int i = 0; i < count && status == STATUS_OK; i++) {
         if (comparisons[i].ci_left_out)
-            cli_warn("%s: more than a million rows: no bootstrap, so most differences stand "
-                     "without interval and p; --ci on takes the time",
+            cli_warn("%s: more than a million rows: no bootstrap, so most differences have no "
+                     "interval and no p; use --ci on",
                      comparisons[i].dataset);
         const MetricsDifference *auroc = &(
             comparisons[i].has_videos ? comparisons[i].video : comparisons[i].frame)[METRICS_AUROC];
         if (auroc->method != METRICS_INTERVAL_NONE && isnan(auroc->p))
             cli_note(request->arguments,
-                     "%s: the files rank all %s alike, each in its own way: their AUROCs differ "
-                     "without any variance, so that nothing can be said of chance",
+                     "%s: the AUROC difference is the same in every resample of the %s (zero "
+                     "variance); no p-value",
                      comparisons[i].dataset, comparisons[i].has_videos ? "videos" : "rows");
         if (!comparisons[i].has_videos)
-            cli_note(request->arguments, "%s: no videos are named: assumes independent rows",
+            cli_note(request->arguments,
+                     "%s: no videos are named; rows are assumed to be independent",
                      comparisons[i].dataset);
     }
     free(comparisons);
@@ -137,9 +138,9 @@ int cmd_auc(int argc, char **argv)
         {"--json", CLI_FLAG, &json, 0, 0, NULL,
          "print the object of metrics.json instead of a table"},
         {"--report", CLI_STRING, &request.report, 0, 0, "FILE.html",
-         "write a web page with curves, sources and the hardest frames"},
+         "write an HTML report with curves, sources and the hardest frames"},
         {"--thumbnails", CLI_INT, &request.thumbnails, 0, REPORT_THUMBNAILS_MOST, "N",
-         "hardest frames of each class in it (default 8)"},
+         "hardest frames per class in the report (default 8)"},
         CLI_METRICS_OPTIONS(metrics),
         {0},
     };
@@ -149,13 +150,13 @@ int cmd_auc(int argc, char **argv)
         .usage = "lnclip auc SCORES.csv [OTHER.csv] [--json]",
         .details =
             "SCORES.csv has the columns files,labels,prob_class_0,prob_class_1[,dataset,video] or "
-            "label,score, in any\norder; label 1 and high scores mean fake. A column margin (the "
-            "difference of the logits) ranks in the place\nof prob_class_1, which rounds to 0 and "
-            "1. A video is the folder of its frames, unless the column video\nsays otherwise. "
-            "Fractions, never per cent; "
-            "the definitions are scikit-learn's. The EER threshold is\nchosen on the same scores, "
-            "so what is measured at it is optimistic. With OTHER.csv, scores of the same\nrows, "
-            "the two are compared: differences with intervals and p. docs/metrics.md tells how.",
+            "label,score, in any\norder; label 1 and high scores mean fake. If there is a column "
+            "margin (the difference of the logits), it\nis used for ranking instead of "
+            "prob_class_1, which is rounded to 0 and 1. A video is the folder of its\nframes, "
+            "unless there is a column video. All values are fractions, defined as in scikit-learn. "
+            "The EER\nthreshold is chosen on the same scores, so the metrics at it are optimistic. "
+            "With OTHER.csv, scores of\nthe same rows, prints differences with intervals and p. "
+            "See docs/metrics.md.",
         .example = "lnclip auc eval/predictions.csv",
         .options = options,
     };
@@ -163,7 +164,7 @@ int cmd_auc(int argc, char **argv)
     cli_parse(&command, argc, argv, &arguments);
     cli_expect_positional(&arguments, 1, 2, "a score file");
     if (request.report && arguments.positional.count == 2)
-        return cli_usage_error("--report: is of one score file; give one, or leave it out");
+        return cli_usage_error("--report: needs a single score file; give one, or remove --report");
     request.arguments = &arguments;
     cli_metrics_expect(&metrics, &request.settings, &request.format);
     request.format = json ? CLI_JSON : request.format;

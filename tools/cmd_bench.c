@@ -1,10 +1,9 @@
 /*
- * cmd_bench.c - lnclip bench: what this machine can do, and how much of it each part of the program
- * reaches.
+ * cmd_bench.c - lnclip bench: measures the peak speed of the machine and the fraction of it that
+ * each part of the program reaches.
  *
- * The machine comes first, so that everything else can be read as a share of it. On a shared
- * machine milliseconds move from minute to minute: the peak is measured again at the end, and what
- * must be compared belongs in one run.
+ * The peak is measured first, since all other results are relative to it, and again at the end: on
+ * a shared machine, speed changes from minute to minute. Compare results within one run only.
  */
 #include "tensor/base/mem.h"
 #include "tools/bench/bench.h"
@@ -21,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What --only can name. */
+/* The parts that --only selects. */
 typedef enum Part {
     PART_PEAK,
     PART_GEMM,
@@ -41,8 +40,8 @@ static const char *const part_names[PARTS] = {
 };
 
 /*
- * Sets chosen [count] by a comma list of names; NULL or "" chooses all. Exits 2 for an unknown
- * name, telling the nearest.
+ * Sets chosen [count] from a comma-separated list of names; NULL or "" chooses all. Exits 2 for an
+ * unknown name, suggesting the nearest.
  */
 static void choose(const char *option, const char *what, const char *list, const char *const *names,
                    int count, bool *chosen)
@@ -62,7 +61,7 @@ static void choose(const char *option, const char *what, const char *list, const
             continue;
         }
         const char *nearest = cli_nearest(word, names, count);
-        exit(cli_finish(cli_usage_error("%s %s: is no %s; %s%s%s", option, word, what,
+        exit(cli_finish(cli_usage_error("%s %s: unknown %s; %s%s%s", option, word, what,
                                         nearest ? "did you mean '" : "see lnclip bench --help",
                                         nearest ? nearest : "", nearest ? "'?" : "")));
     }
@@ -80,12 +79,12 @@ static void show_machine(Bench *bench)
                 kernels_peak_instruction(PRECISION_F32), kernels_peak_instruction(PRECISION_BF16),
                 kernels_peak_instruction(PRECISION_INT8));
     bench_print(bench, "BLAS       %s, core %s\n", gemm_library(), gemm_core());
-    bench_print(bench, "model      %s, %.1f GFLOP a forward, %.1f an LN-tuning step\n",
+    bench_print(bench, "model      %s, %.1f GFLOP per forward pass, %.1f per LN-tuning step\n",
                 bench->model ? bench->model : vit_config_name(&bench->config),
                 bench_forward_work(&bench->config) * 1e-9, bench_step_work(&bench->config) * 1e-9);
     if (forced)
-        cli_warn("OPENBLAS_CORETYPE=%s: OpenBLAS computes at half the speed of this processor or "
-                 "less; unset it",
+        cli_warn("OPENBLAS_CORETYPE=%s: OpenBLAS runs at half the speed of this processor or less; "
+                 "unset it",
                  forced);
     train_json_set(bench->report, "machine",
                    json_pack("{s:o, s:i, s:s, s:s, s:s, s:s}", "processor",
@@ -104,7 +103,7 @@ static void show_machine(Bench *bench)
                   bench_step_work(&bench->config) * 1e-9));
 }
 
-/* The shape alone: the model itself is loaded when its turn comes. */
+/* Reads the model's configuration only; the model itself is loaded by bench_model. */
 static Status read_config(Bench *bench, const char *arch, Error *error)
 {
     if (!bench->model)
@@ -117,8 +116,11 @@ static Status read_config(Bench *bench, const char *arch, Error *error)
     return STATUS_OK;
 }
 
-/* With --threads one pool of that size, else one thread and all processors. */
-static Status create_teams(Bench *bench, Error *error)
+/*
+ * Creates one pool with --threads threads; without the option, one of a single thread and one of
+ * all processors.
+ */
+static Status create_pools(Bench *bench, Error *error)
 {
     Threads *threads = NULL;
     TRY(threads_create(&threads, bench->arguments->threads, error));
@@ -151,7 +153,7 @@ static Status run(Bench *bench, const char *arch, const bool *parts, Error *erro
                               "layer_norm", "forward", "step", "loader");
     if (!bench->report)
         return mem_full(0, "the report", error);
-    TRY(create_teams(bench, error));
+    TRY(create_pools(bench, error));
     TRY(read_config(bench, arch, error));
     show_machine(bench);
     TRY(measure(bench, parts, error));
@@ -165,31 +167,31 @@ int cmd_bench(int argc, char **argv)
     const char *arch = NULL, *only = NULL, *precision = NULL;
     CliModelOptions model = {0};
     CliOption options[] = {
-        {"--json", CLI_FLAG, &bench.json, 0, 0, NULL, "print one JSON object instead of tables"},
-        {"--model", CLI_STRING, &bench.model, 0, 0, "M", "measure with the weights of this model"},
+        {"--json", CLI_FLAG, &bench.json, 0, 0, NULL, "print a JSON object instead of tables"},
+        {"--model", CLI_STRING, &bench.model, 0, 0, "M", "use the weights of this model"},
         CLI_NETWORK_OPTIONS(model),
         {"--arch", CLI_STRING, &arch, 0, 0, "NAME",
-         "measure with random weights of this shape (default vit-l-14)"},
+         "use random weights of this architecture (default vit-l-14)"},
         {"--precision", CLI_STRING, &precision, 0, 0, "P",
-         "of f32,bf16,int8 those to measure, a comma between them"},
+         "comma-separated precisions to measure: f32,bf16,int8\n(default: all)"},
         {"--rounds", CLI_INT, &bench.rounds, 1, 1000, "N",
-         "samples a median (default 5; calls of over a second: at most 3)"},
+         "samples per median (default 5; at most 3 if a call takes\nover a second)"},
         {"--only", CLI_STRING, &only, 0, 0, "PARTS",
-         "peak,gemm,attention,layer_norm,forward,step,loader: those to measure"},
+         "comma-separated parts to measure: peak, gemm, attention,\nlayer_norm, forward, step, "
+         "loader (default: all)"},
         {"--quick", CLI_FLAG, &bench.quick, 0, 0, NULL,
-         "a rehearsal in seconds; its numbers mean nothing"},
+         "smoke test in seconds; results are meaningless"},
         {0},
     };
     const CliCommand command = {
         .name = "bench",
-        .summary = "speed of this machine, and what share of it is reached",
+        .summary = "measure speed and fraction of the machine's peak",
         .usage = "lnclip bench [--json] [--model M | --arch NAME] [--only PARTS]",
-        .details =
-            "Measures the machine's peak first, then products, attention, LayerNorm, the whole "
-            "encoder, a training\nstep at batch 8 and the loader, on one thread and on all; with "
-            "--threads N on N alone. Each figure is the\nbest of three medians; operations are "
-            "counted by formula (docs/benchmarks.md). Nothing is read but\n--model, and nothing is "
-            "left on disk. On a shared machine compare within one run only.",
+        .details = "Measures the peak of the machine, then matrix products, attention, LayerNorm, "
+                   "the full encoder, a\ntraining step at batch 8 and the loader, with one thread "
+                   "and with all; with --threads N only with N.\nEach result is the best of three "
+                   "medians; operations are counted by formula (docs/benchmarks.md). On a\nshared "
+                   "machine compare results within one run only.",
         .example = "lnclip bench --only gemm,forward --precision f32,bf16",
         .options = options,
     };
@@ -197,7 +199,7 @@ int cmd_bench(int argc, char **argv)
     cli_parse(&command, argc, argv, &arguments);
     cli_expect_positional(&arguments, 0, 0, "");
     if (bench.model && arch)
-        return cli_usage_error("--arch %s: beside --model, which has a shape; give one of the two",
+        return cli_usage_error("--arch %s: cannot be combined with --model; give one of the two",
                                arch);
     Error wrong = {0};
     if (cli_model_hints(&model, &bench.hints, &wrong) != STATUS_OK)

@@ -1,9 +1,9 @@
 /*
- * cmd_calibrate.c - lnclip calibrate: fits a temperature and thresholds on validation frames, and
+ * cmd_calibrate.c - lnclip calibrate: fits a temperature and thresholds on validation frames and
  * stores them in a copy of the adapter.
  *
- * Nothing else in the adapter changes, and nothing applies the calibration but --calibrated. What
- * is fitted here is flattering on these frames; eval --calibrated reports it on others.
+ * The weights of the adapter do not change, and only --calibrated applies the calibration. Its
+ * results on these frames are optimistic; use eval --calibrated on others.
  */
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
@@ -20,10 +20,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What was asked for. */
+/* The command line. */
 typedef struct Request {
     const CliArguments *arguments;
-    CliModelOptions model; /* without the adapter */
+    CliModelOptions model; /* without adapter */
     const char *adapter, *out, *fpr_text, *checks;
     CliStrings val, labels;
     double fpr;
@@ -31,7 +31,7 @@ typedef struct Request {
     bool json;
 } Request;
 
-/* What was found on the validation frames. */
+/* The fit on the validation frames. */
 typedef struct Fit {
     MetricsTemperature temperature;
     MetricsCalibration calibration;
@@ -41,8 +41,8 @@ typedef struct Fit {
 
 /* ---- fitting --------------------------------------------------------------------------------- */
 
-/* Copies as much of a text in UTF-8 as there is room for, and says so where that is not all. */
-static void copy_cut(char *out, size_t size, const char *text)
+/* Copies a UTF-8 text, shortened to `size` with "..." at the end. */
+static void copy_shortened(char *out, size_t size, const char *text)
 {
     size_t length = strlen(text);
     if (length < size) {
@@ -73,12 +73,12 @@ static Status describe_lists(const EvalSet *set, char *out, size_t size, Error *
         written = fclose(stream) == 0;
     }
     if (written)
-        copy_cut(out, size, text);
+        copy_shortened(out, size, text);
     free(text);
     return written ? STATUS_OK : mem_full(0, "the calibration", error);
 }
 
-/* The table of frames with p_fake at temperature T; margins [frames] become probabilities. */
+/* The predictions of all frames at a temperature; margins [frames]. */
 static Status table_at(const EvalSet *set, const double *margins, double temperature,
                        MetricsPredictions *table, Error *error)
 {
@@ -114,8 +114,10 @@ static Status find_thresholds(const MetricsScores *scores, Fit *fit, Error *erro
     return STATUS_OK;
 }
 
-/* The expected calibration error of frames at temperature T; at the fitted one
- * the thresholds, too. */
+/*
+ * Computes the expected calibration error over frames at a temperature, and the thresholds at the
+ * fitted one.
+ */
 static Status examine(const EvalSet *set, const double *margins, double temperature, bool fitted,
                       Fit *fit, Error *error)
 {
@@ -164,17 +166,16 @@ static Status fit_set(const EvalSet *set, const float *of_frames, Fit *fit, Erro
     return status;
 }
 
-/* ---- telling --------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static void warn_about(const MetricsTemperature *temperature)
 {
     if (temperature->separated)
-        cli_warn(
-            "temperature: hardly a validation frame is on the wrong side, so the loss falls for "
-            "ever as T falls and no T is best; it stays 1. Use a larger or harder set");
+        cli_warn("temperature: the classes are almost perfectly separated, so no finite "
+                 "temperature minimises the loss; T stays 1. Use a larger or harder set");
     else if (!temperature->fitted)
-        cli_warn("temperature: the scores do not follow the labels, so no T is best; it stays 1. "
-                 "Are the labels right?");
+        cli_warn("temperature: the scores do not increase with the labels, so no temperature "
+                 "minimises the loss; T stays 1. Check the labels");
 }
 
 static json_t *at_json(const MetricsAtThreshold *at)
@@ -196,7 +197,7 @@ static json_t *fit_json(const Fit *fit, const char *out)
         "video", at_json(&fit->video), "calibrated_on", train_json_string(fit->calibration.on));
 }
 
-static Status tell(const Request *request, const Fit *fit, Error *error)
+static Status print_fit(const Request *request, const Fit *fit, Error *error)
 {
     warn_about(&fit->temperature);
     return cli_json_show(fit_json(fit, request->out), request->json, stdout, 17, "calibrate",
@@ -216,21 +217,21 @@ static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
     Status status = eval_score_model(&scoring, &request->model, request->arguments, adapter, NULL,
                                      &scores, &provenance, error);
     if (status == STATUS_INTERRUPTED)
-        cli_interrupted("calibrate", "nothing is kept: start it again", error);
+        cli_interrupted("calibrate", "nothing was written; start it again", error);
     if (status == STATUS_OK)
         status = fit_set(&sets->sets[0], scores.margins, &fit, error);
     if (status == STATUS_OK)
         status = metrics_calibration_write(request->adapter, request->out, provenance.head,
                                            &fit.calibration, error);
     if (status == STATUS_OK)
-        status = tell(request, &fit, error);
+        status = print_fit(request, &fit, error);
     eval_scores_close(&scores, true);
     return status;
 }
 
 /*
- * Frames that were trained on are scored too well to calibrate with; those that chose the adapter
- * are what is meant.
+ * Warns if the adapter was trained on these frames: their scores are too good for calibration. Its
+ * own validation frames are fine.
  */
 static Status check_training(const Request *request, const EvalSet *set, Error *error)
 {
@@ -238,14 +239,14 @@ static Status check_training(const Request *request, const EvalSet *set, Error *
     TRY(safetensors_open(&file, request->adapter, error));
     const char *trained = safetensors_metadata(file, "train_list");
     if (trained && strcmp(trained, set->hash) == 0)
-        cli_warn("val: %s was trained on this very list: T and thresholds will be too small; give "
-                 "validation frames",
+        cli_warn("val: %s was trained on this list, so T and the thresholds will be too small; "
+                 "give validation frames",
                  request->adapter);
     safetensors_close(file);
     return STATUS_OK;
 }
 
-/* Whether --out can be written, which is better known before all frames are scored. */
+/* STATUS_FAILED if --out cannot be written; checked before the frames are scored. */
 static Status check_out(const Request *request, Error *error)
 {
     FileWriter writer;
@@ -265,8 +266,8 @@ static Status calibrate(const Request *request, Error *error)
         status = eval_read_lists(&sets, &frames, &request->labels, error);
     if (status == STATUS_OK) {
         const EvalSet *set = &sets.sets[0];
-        cli_tell_sources_head(request->arguments);
-        cli_tell_sources(request->arguments, set->name, &set->frames);
+        cli_print_sources_head(request->arguments);
+        cli_print_sources(request->arguments, set->name, &set->frames);
         status = cli_check_evaluated(request->arguments, set->name, &set->frames,
                                      cli_checks_expect(request->checks), &none, error);
     }
@@ -285,10 +286,10 @@ static const CliCommand calibrate_command = {
     .summary = "fit temperature and thresholds on validation frames",
     .usage = "lnclip calibrate --model M --adapter A --val LIST... --out CALIBRATED.safetensors",
     .details =
-        "Finds the number T that the logits are divided by so that p_fake means what it says, and "
-        "the thresholds\nabove which lie at most a share --fpr of the real validation frames, and "
-        "videos. Both are stored in a\ncopy of the adapter, and applied by eval --calibrated and "
-        "predict --calibrated. docs/evaluation.md tells\nmore.",
+        "Fits a temperature T, by which the logits are divided so that p_fake is a calibrated "
+        "probability, and\nthresholds with at most the false-positive rate --fpr on real "
+        "validation frames and videos. Both are\nstored in a copy of the adapter and applied by "
+        "eval --calibrated and predict --calibrated. See\ndocs/evaluation.md.",
     .example = "lnclip calibrate --model clip-vit-l-14 --adapter run/best.safetensors --val "
                "lists/val/*.txt --out calibrated.safetensors",
 };
@@ -299,15 +300,14 @@ int cmd_calibrate(int argc, char **argv)
     CliOption options[] = {
         CLI_MODEL_OPTION(request.model),
         {"--adapter", CLI_STRING, &request.adapter, 0, 0, "A",
-         "LayerNorms and head from training (.safetensors)"},
+         "trained LayerNorms and head (.safetensors)"},
         CLI_HEAD_OPTION(request.model),
-        {"--val", CLI_STRINGS, &request.val, 0, 0, "LIST",
-         "frames that were not trained on: lists or folders"},
-        {"--out", CLI_STRING, &request.out, 0, 0, "FILE", "the calibrated adapter"},
+        {"--val", CLI_STRINGS, &request.val, 0, 0, "LIST", "validation frames: lists or folders"},
+        {"--out", CLI_STRING, &request.out, 0, 0, "FILE", "calibrated adapter to write"},
         {"--fpr", CLI_STRING, &request.fpr_text, 0, 0, "SHARE",
-         "of real ones that may lie above the thresholds (0.01)"},
+         "false-positive rate for the thresholds (default 0.01)"},
         {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
-         "use at most N frames a video, spread evenly\n(default: all)"},
+         "use at most N evenly spaced frames per video\n(default: all)"},
         CLI_LABEL_OPTION(request.labels),
         CLI_CHECKS_OPTION(request.checks),
         CLI_SCORING_OPTIONS(request.model),
@@ -322,12 +322,12 @@ int cmd_calibrate(int argc, char **argv)
     cli_expect_option(&arguments, "--adapter", request.adapter);
     cli_expect_option(&arguments, "--out", request.out);
     cli_checks_expect(request.checks);
-    cli_expect_positional(&arguments, 0, 0, "nothing but options");
+    cli_expect_positional(&arguments, 0, 0, "options only");
     if (request.val.count == 0)
-        return cli_usage_error("calibrate: no --val LIST was given; name frames to calibrate on");
+        return cli_usage_error("calibrate: --val LIST is missing; name frames to calibrate on");
     if (!number_parse(request.fpr_text, strlen(request.fpr_text), &request.fpr) ||
         !(request.fpr >= 0 && request.fpr < 1))
-        return cli_usage_error("--fpr %s: is no share; give a number from 0 to below 1",
+        return cli_usage_error("--fpr %s: invalid rate; give a number from 0 to below 1",
                                request.fpr_text);
     request.arguments = &arguments;
     Error error = {0};

@@ -1,9 +1,9 @@
 /*
- * cmd_compare.c - lnclip compare: training runs and evaluations side by side.
+ * cmd_compare.c - lnclip compare: tables of training runs and evaluations.
  *
- * Everything is read from files that the runs left; nothing is scored. Whether two AUROCs differ by
- * more than chance is what the paired comparison of `lnclip auc A B` and `lnclip eval` tells:
- * intervals that overlap do not say it.
+ * All values are read from the files of the runs; nothing is scored. For the significance of a
+ * difference use the paired comparison of `lnclip auc A B` or `lnclip eval`: overlapping intervals
+ * do not answer it.
  */
 #include "tools/cmd_compare.h"
 
@@ -20,9 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_JSON = 1 << 30 }; /* bytes; metrics of a thousand data sets are far smaller */
+enum { MAX_JSON = 1 << 30 }; /* bytes; metrics of a thousand data sets need far less */
 
-/* The object in folder/name; the caller owns the reference. */
+/* Reads the JSON object in folder/name. The caller owns the reference. */
 static Status read_object(const char *folder, const char *name, json_t **object, Error *error)
 {
     char path[FILE_PATH_SIZE], *content = NULL;
@@ -37,14 +37,13 @@ static Status read_object(const char *folder, const char *name, json_t **object,
     json_decref(*object);
     *object = NULL;
     return error_set(error, STATUS_FAILED,
-                     "%s: is no JSON object as lnclip eval writes it (line %d: %.100s); evaluate "
-                     "again",
-                     path, wrong.line, wrong.text);
+                     "%s: not a JSON object of lnclip eval (line %d: %.100s); evaluate again", path,
+                     wrong.line, wrong.text);
 }
 
 /* ---- reading a run --------------------------------------------------------------------------- */
 
-/* An adapter holds what trained and nothing else. */
+/* Adds the number of trained parameters: an adapter holds these and no others. */
 static Status describe_adapter(const char *folder, json_t *run, Error *error)
 {
     const char *name =
@@ -55,20 +54,21 @@ static Status describe_adapter(const char *folder, json_t *run, Error *error)
         return STATUS_OK;
     TRY(file_join(path, folder, name, error));
     TRY(safetensors_open(&file, path, error));
-    json_int_t numbers = 0;
+    json_int_t parameters = 0;
     for (int i = 0; i < safetensors_count(file); i++) {
         const SafeTensor *tensor = safetensors_at(file, i);
         int64_t count = 1;
-        /* The reader bounds the product, unless a dimension of 0 makes it 0 whatever the others
-         * are. */
+        /*
+         * The reader limits the product, except if a dimension is 0: then the others may be huge.
+         */
         for (int d = 0; d < tensor->ndim; d++)
             count = tensor->shape[d] == 0 ? 0 : count;
         for (int d = 0; d < tensor->ndim && count > 0; d++)
             count *= tensor->shape[d];
-        numbers += (json_int_t)count;
+        parameters += (json_int_t)count;
     }
     const char *selected = safetensors_metadata(file, "selected_on");
-    train_json_set(run, "trained_parameters", json_integer(numbers));
+    train_json_set(run, "trained_parameters", json_integer(parameters));
     train_json_set(run, "selected_on", train_json_string(selected ? selected : "unknown"));
     safetensors_close(file);
     return STATUS_OK;
@@ -96,7 +96,7 @@ static Status read_evaluation(const char *folder, json_t *evaluations, Error *er
     train_json_set(evaluation, "adapter", json_null());
     train_json_set(evaluation, "selected_on", json_string("unknown"));
     train_json_set(evaluation, "metrics", metrics);
-    if (!file_is_in(folder, "evaluation.json")) /* of an earlier version */
+    if (!file_is_in(folder, "evaluation.json")) /* written by an earlier version */
         return STATUS_OK;
     TRY(read_object(folder, "evaluation.json", &origin, error));
     json_t *adapter = json_object_get(origin, "adapter");
@@ -110,7 +110,7 @@ static Status read_evaluation(const char *folder, json_t *evaluations, Error *er
     return STATUS_OK;
 }
 
-/* The evaluation of one adapter of several, in its folder. */
+/* Reads the evaluation of one of several adapters from folder/name. */
 static Status read_named(const char *folder, const char *name, json_t *evaluations, Error *error)
 {
     char path[FILE_PATH_SIZE];
@@ -118,7 +118,7 @@ static Status read_named(const char *folder, const char *name, json_t *evaluatio
     return read_evaluation(path, evaluations, error);
 }
 
-/* Each adapter's, in the order in which they were compared. */
+/* Reads the evaluations of all adapters, in the order of comparison.json. */
 static Status read_several(const char *folder, json_t *evaluations, Error *error)
 {
     json_t *comparison = NULL, *value;
@@ -139,16 +139,15 @@ Status cmd_compare_read(const char *folder, json_t *runs, json_t *evaluations, E
 {
     if (!file_is_folder(folder))
         return error_set(error, STATUS_FAILED,
-                         "%s: there is no such folder; name one that lnclip train or lnclip eval "
-                         "wrote",
+                         "%s: no such folder; name one written by lnclip train or lnclip eval",
                          folder);
     const bool run = file_is_in(folder, "recipe.txt"),
                evaluation = file_is_in(folder, "metrics.json");
     const bool several = file_is_in(folder, "comparison.json");
     if (!run && !evaluation && !several)
         return error_set(error, STATUS_FAILED,
-                         "%s: holds neither a run (recipe.txt) nor a finished evaluation "
-                         "(metrics.json); name a folder that lnclip train or lnclip eval wrote",
+                         "%s: contains neither a run (recipe.txt) nor a finished evaluation "
+                         "(metrics.json); name a folder written by lnclip train or lnclip eval",
                          folder);
     if (run)
         TRY(read_run(folder, runs, error));
@@ -157,11 +156,11 @@ Status cmd_compare_read(const char *folder, json_t *runs, json_t *evaluations, E
     return several ? read_several(folder, evaluations, error) : STATUS_OK;
 }
 
-/* Where things are printed. */
+/* The output stream. */
 typedef struct Output {
     CliFormat format;
     FILE *stream;
-    bool begun; /* something was printed: a blank line comes before the next table */
+    bool begun; /* print a blank line before the next table */
 } Output;
 
 static Status print_table(Output *output, CliTable *table, Error *error)
@@ -180,7 +179,7 @@ static const char *path_of(const json_t *item)
 
 /* ---- cells ----------------------------------------------------------------------------------- */
 
-/* Any plain value as the files show it; "-" if there is none. */
+/* A string or number as in the file; "-" for anything else. */
 static void value_cell(CliTable *table, const json_t *value)
 {
     char text[CLI_NUMBER_SIZE] = "-";
@@ -204,11 +203,10 @@ static void estimate_cell(CliTable *table, const json_t *level)
     cli_table_estimate(table, number_or_nan(json_object_get(level, "auroc")), interval);
 }
 
-/* epochs.csv counts from 0; people are told of epochs from 1, here as by train and in "selected
- * on". */
+/* Epochs count from 0 in epochs.csv, but from 1 on the screen. */
 static void epoch_cell(CliTable *table, const json_t *value)
 {
-    char text[512] = "-"; /* any integer of a file */
+    char text[512] = "-"; /* room for any number of the file */
     if (json_is_integer(value))
         snprintf(text, sizeof text, "%.0f", json_number_value(value) + 1);
     cli_table_words(table, text);
@@ -222,7 +220,7 @@ static Status print_runs(Output *output, const json_t *runs, Error *error)
                                           "val_loss"};
     static const CliColumn columns[] = {
         {.heading = "run"},
-        {.heading = "trained numbers", .unit = CLI_FIGURES},
+        {.heading = "trained parameters", .unit = CLI_FIGURES},
         {.heading = "steps", .unit = CLI_FIGURES},
         {.heading = "best epoch (from 1)", .unit = CLI_FIGURES},
         {.heading = "val AUROC, FRAMES", .unit = CLI_FRACTION},
@@ -230,7 +228,7 @@ static Status print_runs(Output *output, const json_t *runs, Error *error)
         {.heading = "val mAP, VIDEOS", .unit = CLI_FRACTION},
         {.heading = "val loss", .unit = CLI_FRACTION},
         {.heading = "last epoch (from 1)", .unit = CLI_FIGURES},
-        {.heading = "its val AUROC, VIDEOS", .unit = CLI_FRACTION},
+        {.heading = "last val AUROC, VIDEOS", .unit = CLI_FRACTION},
     };
     CliTable *table = cli_table_create("Training runs", columns, COUNT_OF(columns));
     size_t i;
@@ -251,7 +249,7 @@ static Status print_runs(Output *output, const json_t *runs, Error *error)
     return print_table(output, table, error);
 }
 
-/* Whether a key of the recipe has another value, or none, in some run. */
+/* True if any run has another value for a recipe key, or lacks the key. */
 static bool differs(const json_t *runs, const char *key, const json_t *value)
 {
     size_t i;
@@ -278,7 +276,7 @@ static json_t *all_keys(const json_t *runs)
 static Status print_recipes(Output *output, const json_t *runs, Error *error)
 {
     CliTable *table =
-        cli_table_create("Where the recipes differ", &(CliColumn){.heading = "key"}, 1);
+        cli_table_create("Differences between the recipes", &(CliColumn){.heading = "key"}, 1);
     json_t *keys = all_keys(runs);
     size_t i;
     json_t *value;
@@ -309,7 +307,7 @@ static Status print_recipes(Output *output, const json_t *runs, Error *error)
 
 /* ---- evaluations ----------------------------------------------------------------------------- */
 
-/* Which adapter, and which list chose it: for runs and evaluations alike. */
+/* The adapter and the lists used for model selection, of runs or evaluations. */
 static Status print_selections(Output *output, const json_t *items, const char *head, Error *error)
 {
     const bool evaluations = strcmp(head, "evaluation") == 0;
@@ -359,9 +357,9 @@ static Status print_auroc(Output *output, const json_t *evaluations, Error *erro
     return print_table(output, table, error);
 }
 
-/* ---- for programs ---------------------------------------------------------------------------- */
+/* ---- exact formats --------------------------------------------------------------------------- */
 
-/* One row; a value that is no number or text is left out. */
+/* Adds one row, unless the value is neither a number nor a string. */
 static void exact_row(CliTable *table, const char *path, const char *kind, const char *group,
                       const char *level, const char *item, const json_t *value)
 {
@@ -467,29 +465,28 @@ int cmd_compare(int argc, char **argv)
     bool json = false;
     CliOption options[] = {
         {"--format", CLI_STRING, &format_word, 0, 0, "F", CLI_FORMAT_WORDS " (default text)"},
-        {"--json", CLI_FLAG, &json, 0, 0, NULL, "the same as --format json"},
+        {"--json", CLI_FLAG, &json, 0, 0, NULL, "same as --format json"},
         {0},
     };
     const CliCommand command = {
         .name = "compare",
-        .summary = "put training runs and evaluations side by side",
+        .summary = "compare training runs and evaluations",
         .usage = "lnclip compare FOLDER... [--format F]",
-        .details =
-            "A FOLDER is one that lnclip train or lnclip eval wrote. Shows where recipes differ, "
-            "how many numbers\ntrained, the best and the last epoch, and the AUROC of evaluations "
-            "with its intervals, each beside the\nlist that chose the weights. Tables count epochs "
-            "from 1, as train does; csv and json hold rows of\nepochs.csv, which counts from 0. "
-            "Whether a difference is more than chance: lnclip auc\nA/predictions.csv "
-            "B/predictions.csv.",
+        .details = "A FOLDER was written by lnclip train or lnclip eval. Prints the differences "
+                   "between recipes, the number\nof trained parameters, the best and the last "
+                   "epoch, the AUROC of evaluations with confidence intervals,\nand the lists used "
+                   "for model selection. Tables count epochs from 1; csv and json contain the rows "
+                   "of\nepochs.csv, which count from 0. To test a difference for significance, "
+                   "use\nlnclip auc A/predictions.csv B/predictions.csv.",
         .example = "lnclip compare run-a run-b eval-a eval-b --format md",
         .options = options,
     };
     CliArguments arguments;
     CliFormat format = CLI_TEXT;
     cli_parse(&command, argc, argv, &arguments);
-    cli_expect_positional(&arguments, 1, argc, "the folder of a run or an evaluation");
+    cli_expect_positional(&arguments, 1, argc, "a run or evaluation folder");
     if (format_word && !cli_format_parse(format_word, &format))
-        return cli_usage_error("--format %s: is unknown; give " CLI_FORMAT_WORDS, format_word);
+        return cli_usage_error("--format %s: unknown format; use  " CLI_FORMAT_WORDS, format_word);
     Error error = {0};
     return compare(&arguments, json ? CLI_JSON : format, &error) == STATUS_OK ? CLI_DONE
                                                                               : cli_report(&error);

@@ -1,12 +1,12 @@
 /*
- * cmd_demo.c - lnclip demo: the whole method in miniature, from nothing but a seed.
+ * cmd_demo.c - lnclip demo: a small complete example of the method; its only input is a seed.
  *
  *     draw a data set -> train a small backbone on another task -> freeze it
- *     -> linear probe and LN-tuning on some families of forgery -> test on all -> a table
+ *     -> linear probe and LN-tuning on some forgery methods -> test on all -> a table
  *
- * What it shows is the method's claim: LayerNorms, a thousandth part of a large encoder, carry over
- * to forgeries never seen, where a probe on frozen features does not. The frames are synthetic, so
- * the numbers say nothing about real data sets.
+ * It demonstrates the claim of the method: tuned LayerNorms, 0.1 % of the parameters of a large
+ * encoder, generalise to unseen forgeries better than a probe on frozen features. The frames are
+ * synthetic, so the results say nothing about real data sets.
  */
 #include "tensor/base/file.h"
 #include "tools/cli/cli.h"
@@ -22,22 +22,22 @@
 #include <string.h>
 #include <unistd.h>
 
-static const DemoScale whole = {.videos = 240,
-                                .frames = 4,
-                                .portraits = 10000,
-                                .held_out = 1000,
-                                .pretraining_epochs = 6,
-                                .probe_epochs = 40,
-                                .tuning_epochs = 10};
+static const DemoScale full_scale = {.videos = 240,
+                                     .frames = 4,
+                                     .portraits = 10000,
+                                     .held_out = 1000,
+                                     .pretraining_epochs = 6,
+                                     .probe_epochs = 40,
+                                     .tuning_epochs = 10};
 
-/* Every part of the demo, and nothing learned. */
-static const DemoScale rehearsal = {.videos = 12,
-                                    .frames = 2,
-                                    .portraits = 256,
-                                    .held_out = 64,
-                                    .pretraining_epochs = 2,
-                                    .probe_epochs = 2,
-                                    .tuning_epochs = 1};
+/* --quick: every part of the demo, too small to learn. */
+static const DemoScale smoke_test = {.videos = 12,
+                                     .frames = 2,
+                                     .portraits = 256,
+                                     .held_out = 64,
+                                     .pretraining_epochs = 2,
+                                     .probe_epochs = 2,
+                                     .tuning_epochs = 1};
 
 typedef struct Outcome {
     DemoPretraining pretraining;
@@ -48,9 +48,8 @@ typedef struct Outcome {
 /* ---- the folder ------------------------------------------------------------------------------ */
 
 /*
- * A demo's folder is recognised by demo.json, written before anything else. Only names that a demo
- * writes are ever deleted, and none of them if the folder holds any other name: then the folder is
- * not ours alone.
+ * A demo folder is recognised by demo.json, which is written first. Only files that the demo writes
+ * are ever deleted, and none if the folder contains any other file.
  */
 static const char *const own_names[] = {DEMO_BACKBONE, DEMO_DATA, "probe.safetensors",
                                         "ln.safetensors", "demo.json"};
@@ -64,7 +63,7 @@ static bool is_own(const char *name)
     return false;
 }
 
-/* Deletes what a demo wrote; links are removed, never followed. */
+/* Deletes the files of an earlier demo. Links are removed, not followed. */
 static Status clear(const char *folder, Error *error)
 {
     char path[FILE_PATH_SIZE];
@@ -72,16 +71,17 @@ static Status clear(const char *folder, Error *error)
         TRY(file_join(path, folder, own_names[i], error));
         const int reason = file_remove_tree(path);
         if (reason != 0 && reason != ENOENT)
-            return error_set(
-                error, STATUS_FAILED,
-                "%s: what an earlier demo left cannot be deleted: %s; choose another --out", path,
-                strerror(reason));
+            return error_set(error, STATUS_FAILED,
+                             "%s: cannot be deleted: %s; choose another --out", path,
+                             strerror(reason));
     }
     return STATUS_OK;
 }
 
-/* Looks through the folder: *entries in it, and the first name that is not a demo's in `foreign`,
- * else "". */
+/*
+ * Counts the entries of a folder. `foreign` becomes the name of one that the demo does not write,
+ * or "".
+ */
 static Status look(const char *folder, int *entries, char foreign[256], Error *error)
 {
     *entries = 0;
@@ -105,8 +105,8 @@ static Status look(const char *folder, int *entries, char foreign[256], Error *e
 }
 
 /*
- * Makes the folder ready: creates it, or clears what an earlier demo left. STATUS_FAILED, naming
- * it, for anything in it that is not a demo's: nothing is deleted then.
+ * Creates the folder, or clears that of an earlier demo. STATUS_FAILED if it contains any other
+ * file; then nothing is deleted.
  */
 static Status prepare_folder(const char *folder, Error *error)
 {
@@ -115,9 +115,10 @@ static Status prepare_folder(const char *folder, Error *error)
     TRY(look(folder, &entries, foreign, error));
     TRY(file_join(mark, folder, "demo.json", error));
     if (foreign[0] != '\0')
-        return error_set(error, STATUS_FAILED,
-                         "%s: holds %s, which no demo wrote; choose another --out, or move it away",
-                         folder, foreign);
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: contains %s, which is not from a demo; choose another --out, or move it", folder,
+            foreign);
     if (entries > 0 && !file_exists(mark))
         return error_set(error, STATUS_FAILED,
                          "%s: is not empty and has no demo.json; choose another --out", folder);
@@ -127,7 +128,7 @@ static Status prepare_folder(const char *folder, Error *error)
     return file_write(mark, unfinished, sizeof unfinished - 1, error);
 }
 
-/* ---- the four acts --------------------------------------------------------------------------- */
+/* ---- the four stages ------------------------------------------------------------------------- */
 
 static void show_drawing(void *context, int done, int total)
 {
@@ -165,14 +166,15 @@ static Status perform(const Demo *demo, Outcome *outcome, Error *error)
 {
     const double started = train_clock();
     TRY(prepare_folder(demo->out, error));
-    cli_note(demo->arguments, "1/4 a data set of %d videos a source, %d frames a video, in %s/%s",
+    cli_note(demo->arguments,
+             "1/4 drawing a data set of %d videos per source, %d frames per video, in %s/%s",
              demo->scale->videos, demo->scale->frames, demo->out, DEMO_DATA);
     TRY(draw_data(demo, error));
     cli_note(demo->arguments,
-             "2/4 a backbone, trained whole to describe portraits; no forgery in it");
+             "2/4 pretraining a backbone on portraits (all parameters, no forgeries)");
     TRY(make_backbone(demo, &outcome->pretraining, error));
     for (int i = 0; i < DEMO_METHODS; i++) {
-        cli_note(demo->arguments, "%d/4 %s on the frozen backbone", 3 + i,
+        cli_note(demo->arguments, "%d/4 training %s on the frozen backbone", 3 + i,
                  i == 0 ? "a linear probe" : "LN-tuning");
         TRY(demo_method(demo, i, &outcome->scores[i], error));
     }
@@ -200,7 +202,7 @@ static void print_families(const Outcome *outcome, bool seen)
             printf("  %14.3f", outcome->scores[i].family[family]);
         putchar('\n');
     }
-    printf("  %-24s", seen ? "seen, together" : "unseen, together");
+    printf("  %-24s", seen ? "all seen" : "all unseen");
     for (int i = 0; i < DEMO_METHODS; i++)
         printf("  %14.3f", seen ? outcome->scores[i].seen : outcome->scores[i].unseen);
     putchar('\n');
@@ -215,19 +217,19 @@ static void print_table(const Demo *demo, const Outcome *outcome)
     printf("\n%-26s", "trained parameters");
     for (int i = 0; i < DEMO_METHODS; i++)
         printf("  %14s", cli_count(scores[i].trained));
-    printf("\n%-26s", "of all parameters");
+    printf("\n%-26s", "parameters in total");
     for (int i = 0; i < DEMO_METHODS; i++)
         printf("  %14s", cli_count(scores[i].parameters));
-    printf("\n%-26s", "seconds of training");
+    printf("\n%-26s", "training time (s)");
     for (int i = 0; i < DEMO_METHODS; i++)
         printf("  %14.1f", scores[i].seconds);
-    printf("\nvideo AUROC, families seen in training\n");
+    printf("\nvideo AUROC, forgery methods seen in training\n");
     print_families(outcome, true);
-    printf("video AUROC, families never seen\n");
+    printf("video AUROC, unseen forgery methods\n");
     print_families(outcome, false);
-    printf("%.0f s in all, seed %llu. Written to %s: %s, %s, %s, %s, demo.json\n", outcome->seconds,
-           (unsigned long long)demo->seed, demo->out, DEMO_DATA, DEMO_BACKBONE, scores[0].file,
-           scores[1].file);
+    printf("%.0f s in total, seed %llu. Written to %s: %s, %s, %s, %s, demo.json\n",
+           outcome->seconds, (unsigned long long)demo->seed, demo->out, DEMO_DATA, DEMO_BACKBONE,
+           scores[0].file, scores[1].file);
 }
 
 /* ---- demo.json ------------------------------------------------------------------------------- */
@@ -306,21 +308,19 @@ int cmd_demo(int argc, char **argv)
     bool quick = false;
     CliOption options[] = {
         {"--out", CLI_STRING, &demo.out, 0, 0, "DIR",
-         "folder to write (default demo-out); what an earlier demo left there is replaced"},
-        {"--seed", CLI_UINT64, &demo.seed, 0, 0, "N", "of everything drawn (default 1)"},
-        {"--quick", CLI_FLAG, &quick, 0, 0, NULL,
-         "a rehearsal in seconds: every step, and numbers that mean nothing"},
+         "output folder (default demo-out); an earlier demo in it\nis replaced"},
+        {"--seed", CLI_UINT64, &demo.seed, 0, 0, "N", "random seed (default 1)"},
+        {"--quick", CLI_FLAG, &quick, 0, 0, NULL, "smoke test in seconds; results are meaningless"},
         {0},
     };
     const CliCommand command = {
         .name = "demo",
-        .summary = "the whole method in miniature, nothing to download",
+        .summary = "small complete example of the method; no downloads",
         .usage = "lnclip demo [--out DIR] [--seed N] [--quick]",
-        .details =
-            "Draws a synthetic data set of forged faces, trains a small vision transformer on "
-            "another task,\nand compares a linear probe on it with LN-tuning, on families of "
-            "forgery seen in training\nand never seen. DIR receives data, backbone, "
-            "probe.safetensors, ln.safetensors and demo.json.",
+        .details = "Draws a synthetic data set of forged faces, pretrains a small vision "
+                   "transformer on another task, and\ncompares a linear probe with LN-tuning on "
+                   "forgery methods seen in training and on unseen ones. Writes\ndata, backbone, "
+                   "probe.safetensors, ln.safetensors and demo.json to DIR.",
         .example = "lnclip demo --out demo-out\n"
                    "  lnclip eval --model demo-out/backbone --adapter demo-out/ln.safetensors \\\n"
                    "      --out scores warp=demo-out/data/lists/test/warp.txt,"
@@ -331,7 +331,7 @@ int cmd_demo(int argc, char **argv)
     cli_parse(&command, argc, argv, &arguments);
     cli_expect_positional(&arguments, 0, 0, "");
     demo.arguments = &arguments;
-    demo.scale = quick ? &rehearsal : &whole;
+    demo.scale = quick ? &smoke_test : &full_scale;
     demo.stop = cli_catch_signals();
     Error error = {0};
     Outcome outcome = {0};
@@ -341,7 +341,7 @@ int cmd_demo(int argc, char **argv)
     if (status == STATUS_OK)
         status = write_json(&demo, &outcome, &error);
     if (status == STATUS_INTERRUPTED)
-        status = cli_interrupted(demo.out, "the same command starts the demo over", &error);
+        status = cli_interrupted(demo.out, "the same command restarts the demo", &error);
     threads_destroy(demo.threads);
     if (status != STATUS_OK)
         return cli_report(&error);

@@ -1,12 +1,11 @@
 /*
- * cmd_eval.c - lnclip eval: scores data sets with one adapter or several, and writes and prints
- * what the scores are worth.
+ * cmd_eval.c - lnclip eval: scores data sets with one or several adapters, and writes and prints
+ * the metrics.
  *
- * The story: arguments and lists (train/eval/eval_sets.h), then for each adapter its scores
- * (eval_model.h), what they yield (train/eval/eval_result.h) and its files
- * (train/eval/eval_files.h), and at the end all adapters together
- * (eval_print.h). An earlier evaluation in a folder stays whole until the new one is finished, and
- * an interrupted one continues where it stopped.
+ * Order of work: arguments and lists (train/eval/eval_sets.h); for each adapter its scores
+ * (eval_model.h), metrics (train/eval/eval_result.h) and files (train/eval/eval_files.h); finally
+ * the tables of all adapters (eval_print.h). An earlier evaluation in the folder is kept until the
+ * new one is finished. An interrupted evaluation continues where it stopped.
  */
 #include "tensor/base/mem.h"
 #include "tools/cli/cli.h"
@@ -22,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What was asked for, as given. */
+/* The command line. */
 typedef struct Request {
     const CliArguments *arguments;
     CliModelOptions model; /* without an adapter */
@@ -36,7 +35,7 @@ typedef struct Request {
     bool calibrated, json;
 } Request;
 
-/* Everything that has to be given back. */
+/* The state of the command; freed by evaluation_free. */
 typedef struct Evaluation {
     const Request *request;
     MetricsUncertainty settings;
@@ -50,10 +49,9 @@ typedef struct Evaluation {
     EvalComparison *comparisons; /* [adapters.count - 1] */
 } Evaluation;
 
-/* ---- before the work
- * ----------------------------------------------------------------------------- */
+/* ---- before the work ------------------------------------------------------------------------- */
 
-/* What will be scored. A set of one class has no AUROC, but its scores may still be wanted. */
+/* A set with one class has no AUROC, but its scores may still be of use. */
 static bool has_both_classes(const EvalSet *set)
 {
     int frames[2], videos[2];
@@ -73,15 +71,15 @@ static Status describe_sets(const Evaluation *evaluation, Error *error)
             paths[adapters.count++] = evaluation->adapters.adapters[i].path;
     char model[FILE_PATH_SIZE];
     if (adapters.count == 0 && vit_model_file(request->model.model, model, error) == STATUS_OK)
-        paths[adapters.count++] = model; /* one that lnclip exported says what it was trained on */
-    cli_tell_sources_head(request->arguments);
+        paths[adapters.count++] = model; /* a model from lnclip export names its training list */
+    cli_print_sources_head(request->arguments);
     Status status = STATUS_OK;
     for (int i = 0; i < evaluation->sets.set_count && status == STATUS_OK; i++) {
         const EvalSet *set = &evaluation->sets.sets[i];
-        cli_tell_sources(request->arguments, set->name, &set->frames);
+        cli_print_sources(request->arguments, set->name, &set->frames);
         if (!has_both_classes(set))
-            cli_warn("%s: all frames are %s; AUROC and everything else that compares the classes "
-                     "is undefined (null)",
+            cli_warn("%s: all frames are %s; AUROC and all other metrics that need both classes "
+                     "are undefined (null)",
                      set->name, set->frames.frames[0].label ? "fake" : "real");
         status = cli_check_evaluated(request->arguments, set->name, &set->frames,
                                      cli_checks_expect(request->checks), &adapters, error);
@@ -113,22 +111,24 @@ static Status prepare(Evaluation *evaluation, Error *error)
     return describe_sets(evaluation, error);
 }
 
-/* An evaluation of one adapter in the place of one of several, or the other way round. */
-static void tell_replaced(const Evaluation *evaluation)
+/*
+ * Notes that --out holds an evaluation of one unnamed adapter and this one has several, or the
+ * reverse.
+ */
+static void note_replaced(const Evaluation *evaluation)
 {
     const Request *request = evaluation->request;
     if (evaluation->adapters.named ? eval_result_is_in(request->out)
                                    : eval_comparisons_are_in(request->out))
-        cli_note(request->arguments,
-                 "%s: holds an evaluation of %s; its files there go when this one is finished",
-                 request->out,
-                 evaluation->adapters.named ? "an adapter without a name" : "several adapters");
+        cli_note(
+            request->arguments,
+            "%s: contains an evaluation of %s; its files are removed when this one is finished",
+            request->out, evaluation->adapters.named ? "one unnamed adapter" : "several adapters");
 }
 
-/* ---- the work
- * ------------------------------------------------------------------------------------ */
+/* ---- the work -------------------------------------------------------------------------------- */
 
-/* --out, or the adapter's folder in it. */
+/* The output folder of an adapter: --out, or for a named adapter --out/NAME. */
 static Status folder_of(const Evaluation *evaluation, int which, char folder[FILE_PATH_SIZE],
                         Error *error)
 {
@@ -137,7 +137,7 @@ static Status folder_of(const Evaluation *evaluation, int which, char folder[FIL
                 : file_join(folder, "", evaluation->request->out, error);
 }
 
-/* Scores everything with one adapter. */
+/* Scores all sets with one adapter and computes the metrics. */
 static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
 {
     const Request *request = evaluation->request;
@@ -164,7 +164,7 @@ static Status evaluate_adapter(Evaluation *evaluation, int which, Error *error)
                             &evaluation->settings, error);
 }
 
-/* Each adapter against the first. */
+/* Compares each adapter with the first. */
 static Status compare_adapters(Evaluation *evaluation, Error *error)
 {
     const EvalResult *first = &evaluation->results[0];
@@ -179,8 +179,10 @@ static Status compare_adapters(Evaluation *evaluation, Error *error)
     return STATUS_OK;
 }
 
-/* Each adapter's files, and what compares them; what an evaluation of the other form left in --out
- * goes. */
+/*
+ * Writes the files of each adapter and comparison.json. Removes the files of an earlier evaluation
+ * that this one does not overwrite.
+ */
 static Status write_results(const Evaluation *evaluation, Error *error)
 {
     const char *out = evaluation->request->out;
@@ -196,7 +198,7 @@ static Status write_results(const Evaluation *evaluation, Error *error)
                      : eval_comparisons_remove(out, error);
 }
 
-/* report.html, of all adapters. */
+/* Writes report.html, one for all adapters. */
 static Status write_report(const Evaluation *evaluation, Error *error)
 {
     const Request *request = evaluation->request;
@@ -216,7 +218,9 @@ static Status write_report(const Evaluation *evaluation, Error *error)
     return report_write_file(path, &report, error);
 }
 
-/* What is kept for a restart goes, with that of earlier evaluations in the same folders. */
+/*
+ * Removes the files kept for a restart, including those of earlier evaluations in the same folders.
+ */
 static Status clean_up(Evaluation *evaluation, Error *error)
 {
     for (int i = 0; i < evaluation->adapters.count; i++) {
@@ -229,34 +233,33 @@ static Status clean_up(Evaluation *evaluation, Error *error)
     return STATUS_OK;
 }
 
-/* ---- after the work
- * ------------------------------------------------------------------------------ */
+/* ---- after the work -------------------------------------------------------------------------- */
 
-/* What should not be overlooked in the results of one adapter. */
-typedef struct Teller {
-    const char *name; /* NULL where there is one only */
-    bool first;       /* adapter: the others are scored on the same rows */
-} Teller;
+/* Context of print_warning for one adapter. */
+typedef struct WarningContext {
+    const char *name; /* NULL if there is only one */
+    bool first;       /* adapter: warnings about rows are printed once */
+} WarningContext;
 
-static void tell_warning(void *context, const char *text, bool of_scores)
+static void print_warning(void *context, const char *text, bool of_scores)
 {
-    const Teller *teller = context;
-    if (of_scores && teller->name)
-        cli_warn("%s: %s", teller->name, text);
-    else if (of_scores || teller->first)
+    const WarningContext *warning = context;
+    if (of_scores && warning->name)
+        cli_warn("%s: %s", warning->name, text);
+    else if (of_scores || warning->first)
         cli_warn("%s", text);
 }
 
-/* That a class is missing was told before. */
+/* Sets with one class are skipped: describe_sets has warned of them. */
 static void warn_about(const Evaluation *evaluation)
 {
     for (int r = 0; r < evaluation->adapters.count; r++) {
         const EvalResult *result = &evaluation->results[r];
-        Teller teller = {.name = result->adapter->name, .first = r == 0};
+        WarningContext warning = {.name = result->adapter->name, .first = r == 0};
         for (int i = 0; i < result->sets->set_count; i++)
             if (has_both_classes(&result->sets->sets[i]))
                 cli_metrics_each_warning(evaluation->request->out, 0, &result->reports[i], 1,
-                                         tell_warning, &teller);
+                                         print_warning, &warning);
     }
 }
 
@@ -268,8 +271,8 @@ static Status print_results(const Evaluation *evaluation, Error *error)
     TRY(count > 1 ? eval_print_several(results, evaluation->comparisons, count, arguments,
                                        evaluation->format, stdout, error)
                   : eval_print(results, arguments, evaluation->format, stdout, error));
-    cli_metrics_tell_methods(arguments, &evaluation->settings, results[0].reports,
-                             results[0].sets->set_count);
+    cli_metrics_print_methods(arguments, &evaluation->settings, results[0].reports,
+                              results[0].sets->set_count);
     return STATUS_OK;
 }
 
@@ -278,7 +281,7 @@ static Status evaluate(Evaluation *evaluation, Error *error)
     TRY(prepare(evaluation, error));
     TRY(threads_create(&evaluation->settings.threads, evaluation->request->arguments->threads,
                        error));
-    tell_replaced(evaluation);
+    note_replaced(evaluation);
     for (int i = 0; i < evaluation->adapters.count; i++)
         TRY(evaluate_adapter(evaluation, i, error));
     TRY(compare_adapters(evaluation, error));
@@ -308,23 +311,19 @@ static void evaluation_free(Evaluation *evaluation)
     threads_destroy(evaluation->settings.threads);
 }
 
-/* ---- the command
- * --------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static const CliCommand eval_command = {
     .name = "eval",
     .summary = "score data sets and compute their metrics",
     .usage = "lnclip eval --model M [--adapter A] --out DIR NAME=LIST[,LIST...]...",
-    .details =
-        "A LIST is a text file with one frame a line, or a folder DIR/SOURCE/VIDEO/FRAME or "
-        "DIR/real/IMAGE. Lists of "
-        "the same NAME\nare united; a comma separates lists unless there is a file of the whole "
-        "name. Writes predictions.csv,\nmetrics.json, summary.json, evaluation.json and "
-        "report.html "
-        "when all frames are scored, with --perturb\nalso robustness.json and robustness.csv; of "
-        "several adapters each into DIR/NAME, but comparison.json\nand report.html into DIR. "
-        "Stopped before that, the same "
-        "command goes on where it was. docs/evaluation.md tells more.",
+    .details = "A LIST is a text file with one frame per line, or a folder DIR/SOURCE/VIDEO/FRAME "
+               "or DIR/real/IMAGE.\nLists with the same NAME are merged. A comma separates lists, "
+               "unless a file of the full name exists.\nWrites predictions.csv, metrics.json, "
+               "summary.json, evaluation.json and report.html once all frames are\nscored, and "
+               "with --perturb robustness.json and robustness.csv. With several adapters each has "
+               "a folder\nDIR/NAME; comparison.json and report.html are in DIR. After an "
+               "interruption the same command continues.\nSee docs/evaluation.md.",
     .example = "lnclip eval --model clip-vit-l-14 --adapter run/best.safetensors --out eval "
                "cdf=real.txt,fake.txt",
 };
@@ -335,31 +334,28 @@ int cmd_eval(int argc, char **argv)
     CliOption options[] = {
         CLI_MODEL_OPTION(request.model),
         {"--adapter", CLI_REPEATED, &request.adapters, 0, 0, "A",
-         "LayerNorms and head from training (.safetensors);\nNAME=FILE for several, "
-         "side by side"},
+         "trained LayerNorms and head (.safetensors);\nNAME=FILE to compare several"},
         CLI_HEAD_OPTION(request.model),
-        {"--out", CLI_STRING, &request.out, 0, 0, "DIR", "folder for the results"},
+        {"--out", CLI_STRING, &request.out, 0, 0, "DIR", "output folder"},
         {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
-         "score at most N frames a video (default: all)"},
+         "score at most N frames per video (default: all)"},
         {"--frame-choice", CLI_STRING, &request.frame_choice, 0, 0, "HOW",
-         "which frames --frames keeps: even (default) or random,\nby --seed"},
+         "selection by --frames: even (default), or random with\n--seed"},
         {"--limit", CLI_INT, &request.limit, 0, INT_MAX, "N",
-         "score at most N frames of a set: random videos, by\n--seed, classes in proportion"},
+         "score at most N frames per set: random videos with\n--seed, class ratio kept"},
         CLI_LABEL_OPTION(request.labels),
         {"--perturb", CLI_REPEATED, &request.perturb, 0, 0, "KIND=S[,S...]",
-         "score everything once more under jpeg=QUALITY,\nblur=SIGMA, resize=SHARE, "
-         "resize-FILTER=SHARE "
-         "(nearest,\nbox, bilinear, hamming, bicubic, lanczos), noise=SIGMA,\nor several joined by "
-         "+ "
-         "(blur=2+jpeg=50)"},
+         "also score perturbed images: jpeg=QUALITY, blur=SIGMA,\nresize=FRACTION, "
+         "resize-FILTER=FRACTION (nearest, box,\nbilinear, hamming, bicubic, lanczos), "
+         "noise=SIGMA, or\nseveral joined by + (blur=2+jpeg=50)"},
         {"--calibrated", CLI_FLAG, &request.calibrated, 0, 0, NULL,
-         "apply the adapter's temperature, and report at its\nthresholds (lnclip calibrate)"},
+         "apply the adapter's temperature and report at its\nthresholds (see lnclip calibrate)"},
         {"--thumbnails", CLI_INT, &request.thumbnails, 0, REPORT_THUMBNAILS_MOST, "N",
-         "hardest frames of each class in report.html\n(default 8)"},
+         "hardest frames per class in report.html (default 8)"},
         CLI_METRICS_OPTIONS(request.metrics),
         CLI_CHECKS_OPTION(request.checks),
         CLI_SCORING_OPTIONS(request.model),
-        {"--json", CLI_FLAG, &request.json, 0, 0, NULL, "the same as --format json"},
+        {"--json", CLI_FLAG, &request.json, 0, 0, NULL, "same as --format json"},
         {0},
     };
     CliCommand command = eval_command;

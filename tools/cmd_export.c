@@ -1,10 +1,10 @@
 /*
- * cmd_export.c - lnclip export: a model with its adapter merged, for programs that know no
- * adapters.
+ * cmd_export.c - lnclip export: writes a model with its adapter merged, for programs that do not
+ * read adapters.
  *
- * What the adapter says of its origin goes along: recipe, record, lists, what selected it and its
- * calibration. So a merged model still warns on its own training list, and can be evaluated with
- * --calibrated.
+ * The adapter's provenance is kept in the metadata: recipe, record, lists, selection and
+ * calibration. So a merged model still causes a warning on its own training list, and --calibrated
+ * still works.
  */
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
@@ -26,8 +26,7 @@ static bool is_gend(const Request *request)
     return request->format && strcmp(request->format, "gend") == 0;
 }
 
-/* Whether a key says how the file is read, and not where it comes from: the exported file has its
- * own. */
+/* True for a metadata key that describes the file's layout. The exported file has its own. */
 static bool is_of_layout(const char *key)
 {
     static const char *const keys[] = {
@@ -42,8 +41,7 @@ static bool is_of_layout(const char *key)
     return false;
 }
 
-/* The metadata of the adapter, else of the model, that says where it comes from; to be freed,
- * values borrowed. */
+/* The provenance in a file's metadata. The caller frees the array; keys and values are borrowed. */
 static Status carried_metadata(const SafeTensors *file, SafeTensorsMetadata **out, int *count,
                                Error *error)
 {
@@ -60,7 +58,7 @@ static Status carried_metadata(const SafeTensors *file, SafeTensorsMetadata **ou
     return STATUS_OK;
 }
 
-/* What the config.json and the preprocessor_config.json in the folder `backbone` say. */
+/* Reads config.json and preprocessor_config.json from the folder `backbone`. */
 static Status read_backbone(const char *backbone, const char *path, VitConfig *config, Error *error)
 {
     bool found;
@@ -69,7 +67,7 @@ static Status read_backbone(const char *backbone, const char *path, VitConfig *c
     json_decref(root);
     if (is_tower)
         return error_set(error, STATUS_FAILED,
-                         "backbone %s: is no whole CLIP, which GenD's class builds: its "
+                         "backbone %s: is not a complete CLIP, as GenD's class needs: its "
                          "config.json has no vision_config; pass --backbone with a CLIPModel",
                          backbone);
     TRY(vit_config_read(path, config, error));
@@ -77,9 +75,8 @@ static Status read_backbone(const char *backbone, const char *path, VitConfig *c
 }
 
 /*
- * GenD's class takes shape, activation, eps and preprocessing from the backbone: these must be the
- * model's, as far as they can be known here. A name that is neither a folder nor OpenAI's is left
- * to it.
+ * Checks the backbone against the model: GenD's class uses its shape, activation, eps and
+ * preprocessing. A name that is neither a folder nor one of OpenAI's is not checked.
  */
 static Status check_backbone(const char *backbone, const VitConfig *config, Error *error)
 {
@@ -98,9 +95,9 @@ static Status check_backbone(const char *backbone, const VitConfig *config, Erro
     if (named.image_size != config->image_size || named.patch_size != config->patch_size ||
         named.width != config->width || named.layers != config->layers || named.mlp != config->mlp)
         return error_set(error, STATUS_FAILED,
-                         "backbone %s: has another shape than the model (width %d, not %d; %d "
-                         "layers, not %d; patches of %d, not %d; images of %d, not %d); pass "
-                         "--backbone with the CLIP that the model was made of",
+                         "backbone %s: shape differs from the model (width %d, not %d; %d layers, "
+                         "not %d; patches of %d, not %d; images of %d, not %d); pass --backbone "
+                         "with the CLIP the model was made from",
                          backbone, named.width, config->width, named.layers, config->layers,
                          named.patch_size, config->patch_size, named.image_size,
                          config->image_size);
@@ -112,14 +109,16 @@ static Status check_backbone(const char *backbone, const VitConfig *config, Erro
     }
     if (strcmp(ours, theirs) != 0)
         return error_set(error, STATUS_FAILED,
-                         "backbone %s: has %s, the model %s, and GenD's class would use the "
-                         "former; pass --backbone with the CLIP that the model was made of",
+                         "backbone %s: has %s, which GenD's class would use, but the model has %s; "
+                         "pass --backbone with the CLIP the model was made from",
                          backbone, theirs, ours);
     return STATUS_OK;
 }
 
-/* The name of the CLIP that GenD's class builds: --backbone, else the one of OpenAI that has this
- * shape. */
+/*
+ * Finds the name of the CLIP that GenD's class builds: --backbone, else OpenAI's model of the same
+ * shape.
+ */
 static Status find_backbone(const Request *request, const VitConfig *config, const char **backbone,
                             Error *error)
 {
@@ -132,16 +131,16 @@ static Status find_backbone(const Request *request, const VitConfig *config, con
             strcmp(tower->shapes[i].name, vit_config_name(config)) == 0)
             *backbone = tower->shapes[i].hub;
     if (!*backbone)
-        return error_set(error, STATUS_FAILED,
-                         "%s: has the shape of no CLIP of OpenAI, and GenD's config.json names its "
-                         "backbone; pass --backbone NAME, the folder of a CLIPModel or a model on "
-                         "the Hub",
-                         request->model.model);
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: no CLIP of OpenAI has this shape, and GenD's config.json needs the name of one; "
+            "pass --backbone NAME, the folder of a CLIPModel or a model on the Hub",
+            request->model.model);
     if (!strcasestr(*backbone, "clip"))
-        return error_set(error, STATUS_FAILED,
-                         "--backbone %s: GenD recognises a CLIP by \"clip\" in this name; use a "
-                         "name with it",
-                         *backbone);
+        return error_set(
+            error, STATUS_FAILED,
+            "--backbone %s: GenD recognises a CLIP by \"clip\" in its name; use such a name",
+            *backbone);
     return check_backbone(*backbone, config, error);
 }
 
@@ -153,7 +152,7 @@ static Status save(const Request *request, const CliModel *model, Error *error)
     Status status = STATUS_OK;
     if (is_gend(request) && !saving.head)
         return error_set(error, STATUS_FAILED,
-                         "%s: neither the model nor an adapter holds a head, which GenD's class "
+                         "%s: neither the model nor the adapter has a head, which GenD's class "
                          "needs; give --adapter FILE",
                          request->model.model);
     if (is_gend(request))
@@ -165,7 +164,7 @@ static Status save(const Request *request, const CliModel *model, Error *error)
                                   &saving.metadata_count, error);
     saving.metadata = metadata;
     if (status == STATUS_OK)
-        status = vit_save_as(model->vit, &saving, request->out, error); /* makes the folder */
+        status = vit_save_as(model->vit, &saving, request->out, error); /* creates the folder */
     free(metadata);
     safetensors_close(adapter);
     return status;
@@ -187,7 +186,7 @@ static Status export_model(const Request *request, const CliArguments *arguments
     return status;
 }
 
-/* Exits 2 for a format that is unknown, or not written yet. */
+/* Exits 2 if the format is unknown or not available. */
 static void expect_format(const char *format)
 {
     static const char *const later[] = {"peft", "onnx", "transformers", "transformers-js"};
@@ -207,24 +206,21 @@ int cmd_export(int argc, char **argv)
         CLI_ADAPTER_OPTION(request.model),
         CLI_HEAD_OPTION(request.model),
         {"--format", CLI_STRING, &request.format, 0, 0, "NAME",
-         "hf (default): clip_vision_model of Hugging Face; gend: for GenD's class"},
+         "hf (default): Hugging Face's clip_vision_model;\ngend: for GenD's class"},
         {"--backbone", CLI_STRING, &request.backbone, 0, 0, "NAME",
-         "gend: the CLIP that its class builds, the folder of a\nCLIPModel or its name on the Hub "
-         "(default: OpenAI's of\nthis shape)"},
-        {"--out", CLI_STRING, &request.out, 0, 0, "DIR",
-         "folder to write; may not hold a model yet"},
+         "for gend: the CLIP that its class builds, a CLIPModel\nfolder or a name on the Hub "
+         "(default: OpenAI's model of\nthe same shape)"},
+        {"--out", CLI_STRING, &request.out, 0, 0, "DIR", "output folder; must be empty or missing"},
         {0},
     };
     const CliCommand command = {
         .name = "export",
         .summary = "write a model with its adapter merged",
         .usage = "lnclip export --model M [--adapter A] [--format hf|gend] --out DIR",
-        .details = "Writes config.json, preprocessor_config.json and model.safetensors, F32, with "
-                   "what the "
-                   "adapter changed\nin place, LoRA merged into its weights, and the head as "
-                   "model.linear.{weight,bias}. Recipe, record,\nlists and calibration of the "
-                   "adapter stay "
-                   "in the file's metadata. --model takes the folder wherever it\ntakes a model.",
+        .details = "Writes config.json, preprocessor_config.json and model.safetensors (F32) with "
+                   "the adapter's parameters,\nLoRA merged into the weights, and the head as "
+                   "model.linear.{weight,bias}. Recipe, record, lists and\ncalibration of the "
+                   "adapter are kept in the metadata. The folder can be used as --model.",
         .example = "lnclip export --model clip --adapter run/best.safetensors --out merged",
         .options = options,
     };
@@ -235,7 +231,7 @@ int cmd_export(int argc, char **argv)
     cli_expect_option(&arguments, "--out", request.out);
     expect_format(request.format);
     if (request.backbone && !is_gend(&request))
-        return cli_usage_error("--backbone: is a setting of --format gend; give both");
+        return cli_usage_error("--backbone: only for --format gend; give both");
     cli_catch_signals();
     Error error = {0};
     return export_model(&request, &arguments, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);

@@ -1,5 +1,5 @@
 /*
- * cmd_features.c - lnclip features: the pooled feature of each image, before the head, as
+ * cmd_features.c - lnclip features: saves the pooled feature of each image, before the head, as
  * safetensors.
  */
 #include "tensor/base/mem.h"
@@ -15,7 +15,7 @@
 
 typedef struct Work {
     CliProgress progress;
-    Error unreadable; /* every image that could not be decoded, counted */
+    Error unreadable; /* counts the images that could not be decoded */
 } Work;
 
 static void show_progress(void *context, int done, int total, double images_per_second)
@@ -29,8 +29,7 @@ static void count_unreadable(void *context, const DataFrame *frame, const Error 
     error_detail(&((Work *)context)->unreadable, "%s", reason->message);
 }
 
-/* All that is certain to fail, found before the model is loaded: missing images, and where to
- * write. */
+/* Checks the images and the output file before the model is loaded. */
 static Status check_files(const DataList *list, const char *out, Error *error)
 {
     for (int i = 0; i < list->count; i++)
@@ -86,7 +85,7 @@ static Status score(const CliModelOptions *options, CliModel *model, const DataL
                     float *features, Work *work, Error *error)
 {
     TrainScoring scoring = cli_model_scoring(options);
-    scoring.tolerant = true; /* to count all unreadable images, not to let them pass */
+    scoring.tolerant = true; /* to count all unreadable images; they fail below */
     scoring.stop = cli_catch_signals();
     scoring.progress = show_progress;
     scoring.unreadable = count_unreadable;
@@ -101,8 +100,8 @@ static Status score(const CliModelOptions *options, CliModel *model, const DataL
         return STATUS_OK;
     *error = work->unreadable;
     return error_set(error, STATUS_FAILED,
-                     "features: %d of %d images could not be read, so nothing was written; "
-                     "repair them or leave them out",
+                     "features: %d of %d images could not be read, so nothing was written; repair "
+                     "or remove them",
                      error->problems, list->count);
 }
 
@@ -141,7 +140,7 @@ int cmd_features(int argc, char **argv)
     CliOption options[] = {
         CLI_MODEL_OPTION(model),
         CLI_ADAPTER_OPTION(model),
-        {"--out", CLI_STRING, &out, 0, 0, "F.safetensors", "file to write"},
+        {"--out", CLI_STRING, &out, 0, 0, "F.safetensors", "output file"},
         CLI_SCORING_OPTIONS(model),
         {0},
     };
@@ -149,10 +148,10 @@ int cmd_features(int argc, char **argv)
         .name = "features",
         .summary = "save the pooled features of images",
         .usage = "lnclip features --model M [--adapter A] --out F.safetensors PATH...",
-        .details = "Writes the tensor `features` [N,D] in f32, the class token after the last "
-                   "LayerNorm and before the\nhead; the metadata `files` is a JSON array of the N "
-                   "paths. Folders are walked in bytewise sorted\norder. Nothing is written unless "
-                   "every image could be read.",
+        .details =
+            "Writes the tensor `features` [N,D] in f32: the class token after the last LayerNorm, "
+            "before the head.\nThe metadata `files` is a JSON array of the N paths. Folders are "
+            "searched in bytewise sorted order.\nNothing is written if an image cannot be read.",
         .example = "lnclip features --model clip-vit-l-14 --out features.safetensors faces/",
         .options = options,
     };
@@ -166,7 +165,7 @@ int cmd_features(int argc, char **argv)
     Status status =
         data_list_paths(&list, arguments.positional.items, arguments.positional.count, &error);
     if (status == STATUS_OK) {
-        cli_tell_skipped(&arguments, "features", &list);
+        cli_print_skipped(&arguments, "features", &list);
         status = run(&model, &arguments, &list, out, &error);
         data_list_free(&list);
     }

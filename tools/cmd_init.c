@@ -1,7 +1,7 @@
 /*
- * cmd_init.c - lnclip init: a model with random weights, in Hugging Face's layout.
+ * cmd_init.c - lnclip init: creates a model with random weights in Hugging Face's layout.
  *
- * For tests, benchmarks and the first steps with the tools; no substitute for pretrained weights.
+ * For tests, benchmarks and trying the tools; not a substitute for pretrained weights.
  */
 #include "tools/cli/cli_model.h"
 
@@ -36,8 +36,8 @@ int cmd_init(int argc, char **argv)
     CliOption options[] = {
         {"--arch", CLI_STRING, &arch, 0, 0, "NAME",
          "tiny, vit-b-32, vit-b-16, vit-l-14 or vit-l-14-336"},
-        {"--seed", CLI_UINT64, &seed, 0, 0, "N", "of the random numbers (default 0)"},
-        {"--out", CLI_STRING, &out, 0, 0, "DIR", "folder to write; new, or empty"},
+        {"--seed", CLI_UINT64, &seed, 0, 0, "N", "random seed (default 0)"},
+        {"--out", CLI_STRING, &out, 0, 0, "DIR", "output folder; must be empty or missing"},
         {0},
     };
     const CliCommand command = {
@@ -45,7 +45,7 @@ int cmd_init(int argc, char **argv)
         .summary = "make a model with random weights",
         .usage = "lnclip init --arch NAME [--seed N] --out DIR",
         .details = "Writes config.json, preprocessor_config.json and model.safetensors in Hugging "
-                   "Face's layout,\nwith weights drawn as Hugging Face initialises CLIP. The same "
+                   "Face's layout, with\nweights drawn as Hugging Face initialises CLIP. The same "
                    "NAME and seed give the same file.",
         .example = "lnclip init --arch tiny --seed 1 --out models/tiny",
         .options = options,

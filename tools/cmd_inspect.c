@@ -1,9 +1,8 @@
 /*
- * cmd_inspect.c - lnclip inspect: what a model, an adapter, a run or any safetensors file holds,
- * and what the network sees of an image.
+ * cmd_inspect.c - lnclip inspect: shows the contents of a model, an adapter, a run or any
+ * safetensors file, or writes the network input of an image.
  *
- * Each kind of thing is described once, as a JSON object; without --json that object is shown as
- * text.
+ * Each description is a JSON object; without --json it is printed as text.
  */
 #include "tools/cmd_inspect.h"
 
@@ -29,9 +28,12 @@ typedef struct Request {
 
 enum { MAX_RECIPE = 1 << 20, MAX_STEPS = 1 << 30 }; /* bytes; a run's files are far smaller */
 
-/* ---- text that has structure ----------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
-/* A number if all of `text` is one, else text. "nan" and "" are null. */
+/*
+ * The value of a table cell: a number if all of `text` is one, else a string. "nan" and "" are
+ * null.
+ */
 static json_t *cell_json(const char *text)
 {
     char *end;
@@ -43,8 +45,9 @@ static json_t *cell_json(const char *text)
     return text[0] == '\0' ? json_null() : train_json_string(text);
 }
 
-/* Metadata is text; where it holds a recipe or a JSON object, as adapters of runs do, its parts are
- * shown. */
+/*
+ * The value of a metadata entry: an object if the text is a recipe or a JSON object, else a string.
+ */
 static json_t *metadata_json(const char *key, const char *value)
 {
     if (strcmp(key, "recipe") == 0 && strchr(value, '\n'))
@@ -55,7 +58,7 @@ static json_t *metadata_json(const char *key, const char *value)
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
-/* The metadata of a file; recipes and JSON in it become objects. NULL without memory. */
+/* The metadata of a file as an object. NULL without memory. */
 static json_t *metadata_of_file(const SafeTensors *file)
 {
     json_t *metadata = json_object();
@@ -92,7 +95,10 @@ void cmd_inspect_safetensors(const SafeTensors *file, json_t *out)
 
 /* ---- drift ----------------------------------------------------------------------------------- */
 
-/* Copies of the LayerNorms of `vit`, one after the other, before an adapter changes them. */
+/*
+ * Copies all LayerNorm parameters of `vit` into one array. The caller frees it; NULL without
+ * memory.
+ */
 static float *copy_layer_norms(const Vit *vit)
 {
     size_t total = 0;
@@ -111,7 +117,7 @@ static float *copy_layer_norms(const Vit *vit)
     return copy;
 }
 
-/* One row: w [n] against w0 [n]. */
+/* One row: the change from w0 [n] to w [n]. */
 static json_t *drift_row(const char *name, const float *w, const float *w0, size_t n)
 {
     double base = 0, change = 0;
@@ -145,8 +151,7 @@ static void describe_drift(const Vit *vit, const float *base, json_t *out)
 
 /*
  * "layer_norms" [{name, norm_base, norm_change, drift}] and "layer_norms_set", "layer_norms_kept":
- * how far the adapter takes each LayerNorm of the base model. drift = |w - w0| / |w0|, null where
- * w0 is 0.
+ * the drift of each LayerNorm from the base model, |w - w0| / |w0|; null if w0 is 0.
  */
 static Status inspect_drift(const CliModelOptions *base, const char *adapter,
                             const CliArguments *arguments, json_t *out, Error *error)
@@ -171,8 +176,10 @@ static Status inspect_drift(const CliModelOptions *base, const char *adapter,
 
 /* ---- a run ----------------------------------------------------------------------------------- */
 
-/* The cells of one line under their names; both are cut at commas. The files hold numbers only: no
- * quotes. */
+/*
+ * A CSV line as an object with the column names as keys. The cells are numbers, so quotes are not
+ * handled.
+ */
 static json_t *row_json(const char *header, const char *line)
 {
     json_t *row = json_object();
@@ -190,8 +197,10 @@ static json_t *row_json(const char *header, const char *line)
     return row;
 }
 
-/* Adds the last row of a CSV file as `last`, the last one whose column best is 1 as `best` (unless
- * NULL). */
+/*
+ * Adds the last row of a CSV file as `last`, and the last row with best = 1 as `best`, unless that
+ * is NULL.
+ */
 static Status describe_rows(const char *path, const char *last, const char *best, const char *count,
                             json_t *out, Error *error)
 {
@@ -204,7 +213,7 @@ static Status describe_rows(const char *path, const char *last, const char *best
     json_int_t rows = 0;
     while (rest) {
         const char *line = strsep(&rest, "\n");
-        if (!rest) /* not ended by a line break: being written, or cut short */
+        if (!rest) /* incomplete last line */
             break;
         last_line = line;
         rows++;
@@ -234,7 +243,7 @@ static Status describe_recipe(const char *path, json_t *out, Error *error)
     return STATUS_OK;
 }
 
-/* What the best adapter of a run says of its origin, if there is one yet. */
+/* Adds the provenance stored in best.safetensors, if the file exists. */
 static Status describe_origin(const char *folder, json_t *out, Error *error)
 {
     static const char *const keys[] = {"selected_on", "record"};
@@ -304,7 +313,7 @@ static void describe_config(json_t *out, const VitConfig *config)
         train_json_set(out, "assumed", train_json_string(config->assumptions));
 }
 
-/* The parameters and which of them train; counts include the head, which always does. */
+/* The parameters and whether they are trainable. The counts include the head, which always is. */
 static void describe_parameters(json_t *out, const Vit *vit, VitHead *own, const VitTuned *tuned)
 {
     json_t *tensors = json_array();
@@ -329,7 +338,7 @@ static void describe_parameters(json_t *out, const Vit *vit, VitHead *own, const
     train_json_set(out, "trained_fraction", train_json_number((double)tuned->count / (double)all));
 }
 
-/* "head": its kind, "unknown" if nothing says it, null without one. */
+/* Adds "head": its kind; "unknown" if it is not stored; null without a head. */
 static Status describe_head(const SafeTensors *file, const VitHints *hints, json_t *out,
                             Error *error)
 {
@@ -341,12 +350,12 @@ static Status describe_head(const SafeTensors *file, const VitHints *hints, json
     if (found)
         TRY(vit_head_kind_of_file(file, kind, &disputed, error));
     if (disputed)
-        cli_warn("%s: its metadata says a head of kind %s, the config.json beside it another one",
-                 safetensors_path(file), kind);
+        cli_warn(
+            "%s: the metadata gives the kind of head %s, but config.json next to it gives another",
+            safetensors_path(file), kind);
     if (kind[0] && hints->head[0] && strcmp(kind, hints->head) != 0)
-        return error_set(error, STATUS_USAGE,
-                         "--head %s: %s says its head is of kind %s; leave out --head", hints->head,
-                         safetensors_path(file), kind);
+        return error_set(error, STATUS_USAGE, "--head %s: %s has a head of kind %s; remove --head",
+                         hints->head, safetensors_path(file), kind);
     const char *name = kind[0] ? kind : hints->head[0] ? hints->head : "unknown";
     train_json_set(out, "head", found ? json_string(name) : json_null());
     return STATUS_OK;
@@ -378,7 +387,7 @@ static Status inspect_model(const Request *request, json_t *out, Error *error)
     return status;
 }
 
-/* ---- what the network sees ------------------------------------------------------------------- */
+/* ---- the network input ----------------------------------------------------------------------- */
 
 static Status write_crop(const Request *request, int size, json_t *out, Error *error)
 {
@@ -404,12 +413,14 @@ static Status write_crop(const Request *request, int size, json_t *out, Error *e
     return status;
 }
 
-/* ---- which kind of thing --------------------------------------------------------------------- */
+/* ---- kinds of input -------------------------------------------------------------------------- */
 
 typedef enum Kind { KIND_MODEL, KIND_ADAPTER, KIND_RUN, KIND_TENSORS } Kind;
 
-/* A file with a patch embedding is a model; one with LayerNorms or a head and nothing unknown an
- * adapter. */
+/*
+ * A file with a patch embedding is a model. A file in which all tensor names are known is an
+ * adapter.
+ */
 static Kind kind_of_file(const SafeTensors *file)
 {
     bool model = false, adapter = safetensors_count(file) > 0;
@@ -426,8 +437,7 @@ static Kind kind_of_file(const SafeTensors *file)
 static Status find_kind(const char *path, Kind *kind, Error *error)
 {
     if (!file_exists(path))
-        return error_set(error, STATUS_FAILED,
-                         "%s: there is no such file or folder; check the path", path);
+        return error_set(error, STATUS_FAILED, "%s: no such file or folder; check the path", path);
     if (!file_is_folder(path)) {
         SafeTensors *file = NULL;
         TRY(safetensors_open(&file, path, error));
@@ -440,14 +450,14 @@ static Status find_kind(const char *path, Kind *kind, Error *error)
         *kind = KIND_MODEL;
     } else {
         return error_set(error, STATUS_FAILED,
-                         "%s: holds neither a model (config.json, model.safetensors) nor a run "
-                         "(recipe.txt); name a folder that does, or a .safetensors file",
+                         "%s: contains neither a model (config.json, model.safetensors) nor a run "
+                         "(recipe.txt); name another folder, or a .safetensors file",
                          path);
     }
     return STATUS_OK;
 }
 
-/* An adapter, or any other file. */
+/* Describes an adapter or any other safetensors file. */
 static Status inspect_file(const Request *request, Kind kind, json_t *out, Error *error)
 {
     SafeTensors *file = NULL;
@@ -475,7 +485,7 @@ static Status inspect_run(const Request *request, json_t *out, Error *error)
     return inspect_drift(&request->model_options, adapter, request->arguments, out, error);
 }
 
-/* An adapter or a run sees as its base model does, which it must fit. */
+/* Writes the network input of an image. For an adapter or a run, --model names the base model. */
 static Status inspect_image(const Request *request, Kind kind, json_t *out, Error *error)
 {
     CliModelOptions options = request->model_options;
@@ -485,13 +495,13 @@ static Status inspect_image(const Request *request, Kind kind, json_t *out, Erro
         options.model = request->path;
     if (kind == KIND_TENSORS || !options.model)
         return error_set(
-            error, STATUS_FAILED, "%s: does not say how large an image the network sees; name %s",
+            error, STATUS_FAILED, "%s: does not contain the input size of the network; name %s",
             request->path, kind == KIND_TENSORS ? "a model instead" : "its base with --model M");
     if (kind == KIND_ADAPTER)
         options.adapter = request->path;
     if (kind == KIND_RUN) {
         TRY(file_join(best, request->path, "best.safetensors", error));
-        if (file_exists(best)) /* of a run just begun there is none yet */
+        if (file_exists(best)) /* a new run has none yet */
             options.adapter = best;
     }
     Status status = cli_model_load(&model, &options, request->arguments, CLI_HEAD_UNUSED, error);
@@ -538,27 +548,28 @@ int cmd_inspect(int argc, char **argv)
     bool json = false;
     CliOption options[] = {
         {"--model", CLI_STRING, &request.model_options.model, 0, 0, "M",
-         "the base of an adapter or a run: shows how far each\nLayerNorm has moved, or by --tensor "
-         "what it sees"},
+         "base model of an adapter or a run: shows the drift of\neach LayerNorm; needed for "
+         "--tensor"},
         CLI_NETWORK_OPTIONS(request.model_options),
         CLI_HEAD_OPTION(request.model_options),
         {"--tune", CLI_STRING, &request.tune, 0, 0, "WHAT",
-         "for a model: what would train, as in a recipe (ln)"},
+         "for a model: parameters to train, as in a recipe (default ln)"},
         {"--tensor", CLI_STRING, &request.image, 0, 0, "IMAGE",
-         "write what the network sees of IMAGE"},
-        {"--out", CLI_STRING, &request.out, 0, 0, "X.png", "where --tensor writes its picture"},
+         "write the network input for IMAGE to --out"},
+        {"--out", CLI_STRING, &request.out, 0, 0, "X.png", "picture written by --tensor"},
         {"--json", CLI_FLAG, &json, 0, 0, NULL, "print a JSON object"},
         {0},
     };
     const CliCommand command = {
         .name = "inspect",
-        .summary = "what a model, an adapter or a run holds",
+        .summary = "show the contents of a model, an adapter or a run",
         .usage = "lnclip inspect PATH [--model M] [--tensor IMAGE --out X.png]",
         .details =
-            "PATH is a model (folder or file): its shape, tensors, what trains and what is frozen; "
-            "an adapter: its\ntensors and metadata; the folder of a run: its recipe, best and last "
-            "epoch; or any .safetensors file.\nDrift is |w - w0| / |w0| of each LayerNorm, w0 the "
-            "base model's. --tensor shows the exact pixels after\nresizing and cropping.",
+            "PATH is a model (folder or file), an adapter, a run folder, or any .safetensors file. "
+            "Prints for a model\nits shape, tensors, and trainable and frozen parameters; for an "
+            "adapter its tensors and metadata; for a\nrun its recipe, best and last epoch. The "
+            "drift of a LayerNorm is |w - w0| / |w0|, with w0 of the base\nmodel. --tensor writes "
+            "the exact pixels after resizing and cropping.",
         .example = "lnclip inspect run/best.safetensors --model clip-vit-l-14",
         .options = options,
     };
@@ -566,7 +577,8 @@ int cmd_inspect(int argc, char **argv)
     cli_parse(&command, argc, argv, &arguments);
     cli_expect_positional(&arguments, 1, 1, "the path of a model, an adapter or a run");
     if ((request.image == NULL) != (request.out == NULL))
-        return cli_usage_error("inspect: --tensor IMAGE and --out X.png go together; give both");
+        return cli_usage_error(
+            "inspect: --tensor IMAGE and --out X.png need each other; give both");
     request.path = arguments.positional.items[0];
     request.arguments = &arguments;
     return show(&request, json);

@@ -1,6 +1,6 @@
 /*
- * cmd_inspect.h - the parts of lnclip inspect that look into files: each adds members to a JSON
- * object. Without memory members are left out.
+ * cmd_inspect.h - the parts of lnclip inspect that read files. Each adds members to a JSON object;
+ * without memory, members are missing (train/json.h).
  */
 #ifndef LNCLIP_TOOLS_CMD_INSPECT_H
 #define LNCLIP_TOOLS_CMD_INSPECT_H

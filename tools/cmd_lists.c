@@ -1,9 +1,9 @@
 /*
- * cmd_lists.c - lnclip lists: frame lists of data sets as they are distributed, with a table of
- * what is there.
+ * cmd_lists.c - lnclip lists: frame lists of data sets as they are distributed, and a table of
+ * their coverage.
  *
- * What is missing is no error, because hardly anybody has every video; but it is counted and named,
- * because "the test set" is not the same set where it is not.
+ * Missing videos are not an error, because few users have all of them. They are counted and listed,
+ * because results on an incomplete test set are not comparable with published ones.
  */
 #include "tools/cli/cli.h"
 
@@ -17,8 +17,7 @@
 
 enum { SHOWN_MISSING = 10 };
 
-/* ---- the coverage
- * ----------------------------------------------------------------------------------- */
+/* ---- the coverage ---------------------------------------------------------------------------- */
 
 static int compare_ints(const void *a, const void *b)
 {
@@ -26,7 +25,7 @@ static int compare_ints(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Frames of the videos that were found: [counts] sorted, and their sum. */
+/* Frames of each video that was found, sorted, and their sum. */
 typedef struct Frames {
     int *counts;
     int videos;
@@ -46,7 +45,7 @@ static Frames count_frames(const DataSetsSource *source)
     return frames;
 }
 
-/* The middle one, or the mean of both: a whole number where it is one. */
+/* The median frame count, as an integer if it is one. */
 static json_t *median(const Frames *frames)
 {
     if (frames->videos == 0)
@@ -103,7 +102,7 @@ static json_t *missing_rows(const DataSets *sets)
     return rows;
 }
 
-/* Everything of coverage.json. NULL without memory. */
+/* The contents of coverage.json. NULL without memory. */
 static json_t *make_coverage(const DataSets *sets, const DataSetsKind *kind,
                              const DataSetsOptions *options)
 {
@@ -126,10 +125,10 @@ static json_t *make_coverage(const DataSets *sets, const DataSetsKind *kind,
                      missing_rows(sets));
 }
 
-/* The two tables; what is missing is told apart from them. */
+/* Prints coverage.json, or its tables of sources and splits. */
 static void print_coverage(const json_t *coverage, bool as_json)
 {
-    if (as_json) { /* main sees if standard output lacks a part */
+    if (as_json) { /* cli_finish reports write errors */
         json_dumpf(coverage, stdout, JSON_INDENT(2));
         putchar('\n');
         return;
@@ -140,8 +139,8 @@ static void print_coverage(const json_t *coverage, bool as_json)
     json_decref(tables);
 }
 
-/* The first ten videos that are missing, and how many there are. */
-static void tell_missing(const DataSets *sets, const char *out)
+/* Warns of missing videos: their number and the first ten. */
+static void print_missing(const DataSets *sets, const char *out)
 {
     int expected = 0, missing = 0;
     for (int i = 0; i < sets->count; i++) {
@@ -151,7 +150,7 @@ static void tell_missing(const DataSets *sets, const char *out)
     }
     if (missing == 0)
         return;
-    cli_warn("%s of %s videos are missing; all are named in %s/coverage.json%s",
+    cli_warn("%s of %s videos are missing; %s/coverage.json lists them%s",
              cli_count((unsigned)missing), cli_count((unsigned)expected), out,
              missing > SHOWN_MISSING ? ", the first ten:" : ":");
     int shown = 0;
@@ -171,8 +170,7 @@ static void tell_missing(const DataSets *sets, const char *out)
     }
 }
 
-/* ---- the command
- * -------------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 typedef struct Request {
     const DataSetsKind *kind;
@@ -203,13 +201,13 @@ static Status make_lists(const Request *request, const CliArguments *arguments, 
     if (status == STATUS_OK)
         status = cli_interrupted("lists", "nothing was written", error);
     if (status == STATUS_OK) {
-        content[size] = '\n'; /* in the place of the terminator, which nobody needs from here on */
+        content[size] = '\n'; /* replaces the terminator, which is not needed any more */
         status = data_sets_write(&sets, request->out, request->overwrite, content, size + 1, error);
     }
     if (status == STATUS_OK) {
         for (int i = 0; i < sets.warning_count; i++)
             cli_warn("%s", sets.warnings[i]);
-        tell_missing(&sets, request->out);
+        print_missing(&sets, request->out);
         print_coverage(coverage, request->json);
         cli_note(arguments, "lists written to %s", request->out);
     }
@@ -219,7 +217,7 @@ static Status make_lists(const Request *request, const CliArguments *arguments, 
     return status;
 }
 
-/* The kind of that name; exits for another word. */
+/* Finds the kind of data set; exits 2 if the name is unknown. */
 static const DataSetsKind *find_kind(const char *name)
 {
     int count;
@@ -233,12 +231,12 @@ static const DataSetsKind *find_kind(const char *name)
     const char *nearest = cli_nearest(name, names, count);
     if (nearest)
         exit(cli_usage_error(
-            "%s: no such kind of data set; did you mean '%s'? See lnclip lists --help", name,
+            "%s: unknown kind of data set; did you mean '%s'? See lnclip lists --help", name,
             nearest));
-    exit(cli_usage_error("%s: no such kind of data set; see lnclip lists --help", name));
+    exit(cli_usage_error("%s: unknown kind of data set; see lnclip lists --help", name));
 }
 
-/* Exits if an option was given that the kind does not know. */
+/* Exits 2 if an option does not apply to the kind of data set. */
 static void check_options(const Request *request, bool labels_given)
 {
     const DataSetsOptions *options = &request->options;
@@ -257,13 +255,13 @@ static void check_options(const Request *request, bool labels_given)
     };
     for (size_t i = 0; i < COUNT_OF(GIVEN); i++)
         if (GIVEN[i].given && !(request->kind->takes & GIVEN[i].takes))
-            exit(cli_usage_error("%s: lists %s has no use for it; leave it out", GIVEN[i].name,
+            exit(cli_usage_error("%s: does not apply to lists %s; remove it", GIVEN[i].name,
                                  request->kind->name));
 }
 
 /*
- * --label NAME=real is --real NAME, NAME=fake is --fake NAME: appended to these lists, which have
- * room for every argument. The names are freed by free_labels.
+ * Appends the sources of --label NAME=real to `real` and of --label NAME=fake to `fake`; both lists
+ * have room for every argument. Free the names with free_labels.
  */
 static Status split_labels(const CliStrings *labels, CliStrings *real, CliStrings *fake,
                            Error *error)
@@ -277,28 +275,26 @@ static Status split_labels(const CliStrings *labels, CliStrings *real, CliString
     return STATUS_OK;
 }
 
-/* Frees what split_labels appended after the first `given`. */
+/* Frees the items that split_labels appended after the first `given`. */
 static void free_labels(CliStrings *list, int given)
 {
     while (list->count > given)
         free((char *)list->items[--list->count]);
 }
 
-/* The help's list of kinds, in memory that lives until the process ends. */
+/* The help text with the list of kinds, in static memory. */
 static const char *describe_kinds(void)
 {
     static char text[4096];
     int count;
     const DataSetsKind *kinds = data_sets_kinds(&count);
-    size_t used = (size_t)snprintf(text, sizeof text,
-                                   "Finds the frames of every video that a data set promises, and "
-                                   "writes OUT/SPLIT/SOURCE.txt with\n"
-                                   "absolute paths, and OUT/coverage.json: what was expected, "
-                                   "found and is missing. Frames are images of\n"
-                                   "cropped faces, a folder a video; videos must be cut and "
-                                   "cropped by another tool first. --frames K keeps\n"
-                                   "K frames of a video, spread evenly: the frames numbered "
-                                   "floor(linspace(0, n-1, K)).\n\nKinds:\n");
+    size_t used = (size_t)snprintf(
+        text, sizeof text,
+        "Finds the frames of all videos of a data set. Writes DIR/SPLIT/SOURCE.txt with absolute "
+        "paths, and\nDIR/coverage.json with the expected, found and missing videos. Frames are "
+        "images of cropped faces, one\nfolder per video; extract and crop them with another tool "
+        "first. --frames K keeps K evenly spaced frames\nper video: those at floor(linspace(0, "
+        "n-1, K)).\n\nKinds:\n");
     for (int i = 0; i < count && used < sizeof text; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "  %-14s %s%s", kinds[i].name,
                                  kinds[i].summary, i + 1 < count ? "\n" : "");
@@ -311,25 +307,24 @@ int cmd_lists(int argc, char **argv)
     DataSetsOptions *options = &request.options;
     CliStrings real = {0}, fake = {0}, labels = {0}, replace = {0};
     CliOption table[] = {
-        {"--root", CLI_STRING, &options->root, 0, 0, "DIR", "folder of the data set"},
-        {"--out", CLI_STRING, &request.out, 0, 0, "DIR",
-         "folder to write; must be empty or missing"},
+        {"--root", CLI_STRING, &options->root, 0, 0, "DIR", "data set folder"},
+        {"--out", CLI_STRING, &request.out, 0, 0, "DIR", "output folder; must be empty or missing"},
         {"--overwrite", CLI_FLAG, &request.overwrite, 0, 0, NULL,
-         "replace lists that were written there before"},
+         "replace existing lists in --out"},
         {"--frames", CLI_INT, &options->frames, 1, 1000000, "K",
-         "frames of each video, spread evenly (default: all)"},
+         "evenly spaced frames per video (default: all)"},
         {"--splits", CLI_STRING, &options->splits, 0, 0, "DIR",
-         "folder of the split files (ff, celebdf2; default: beside the data)"},
+         "folder of the split files (ff, celebdf2; default: next to the data)"},
         {"--compression", CLI_STRING, &options->compression, 0, 0, "LEVEL",
          "c23 (default), c40 or raw (ff, dfd, deepfakebench)"},
         {"--split", CLI_STRING, &options->split, 0, 0, "NAME",
-         "where a set without splits goes (dfd, uadfv, folder; default test)"},
+         "split of a data set without splits (dfd, uadfv, folder;\ndefault test)"},
         {"--real", CLI_REPEATED, &real, 0, 0, "NAME",
-         "a real source: folder below --root, or label of the JSON"},
-        {"--fake", CLI_REPEATED, &fake, 0, 0, "NAME", "a fake source, in the same way"},
+         "real source: folder below --root, or label in the JSON"},
+        {"--fake", CLI_REPEATED, &fake, 0, 0, "NAME", "fake source, likewise"},
         CLI_LABEL_OPTION(labels),
         {"--replace", CLI_REPEATED, &replace, 0, 0, "OLD=NEW",
-         "change the beginning of the paths in the JSON (deepfakebench)"},
+         "replace the prefix OLD of the paths in the JSON by NEW\n(deepfakebench)"},
         {"--json", CLI_FLAG, &request.json, 0, 0, NULL, "print coverage.json instead of tables"},
         {0},
     };
@@ -344,12 +339,12 @@ int cmd_lists(int argc, char **argv)
     };
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
-    cli_expect_positional(&arguments, 1, 2, "the kind of the data set");
+    cli_expect_positional(&arguments, 1, 2, "the kind of data set");
     request.kind = find_kind(arguments.positional.items[0]);
     const bool takes_file = request.kind->takes & DATA_TAKES_FILE;
     if (takes_file != (arguments.positional.count == 2))
         return takes_file
-                   ? cli_usage_error("lists %s: the JSON file is missing; name it behind the kind",
+                   ? cli_usage_error("lists %s: the JSON file is missing; name it after the kind",
                                      request.kind->name)
                    : cli_usage_error("%s: lists %s takes no file; name its folder with --root",
                                      arguments.positional.items[1], request.kind->name);

@@ -1,10 +1,10 @@
 /*
- * cmd_predict.c - lnclip predict: the probability of being fake of each image, as lines, JSON or
+ * cmd_predict.c - lnclip predict: prints the probability that each image is fake, as lines, JSON or
  * CSV.
  *
- * Lines come as soon as their batch is done, in the order of the arguments, so that a long run can
- * be watched and piped. An image that cannot be read costs its own line only, a folder without
- * images nothing but a warning and the exit code. Heat maps are drawn when all lines are out.
+ * Lines are printed after each batch, in the order of the arguments, so that a long run can be
+ * watched and piped. An unreadable image gets "nan"; a folder without images gets a warning. Both
+ * make the exit code 1. Heat maps are drawn after all lines are printed.
  */
 #include "data/image/preprocess.h"
 #include "data/lists/crop_check.h"
@@ -30,22 +30,22 @@
 /* ---- heat maps: --explain DIR ---------------------------------------------------------------- */
 
 /*
- * Each image that was scored gets a picture (heatmap.h) in DIR, named after the image: STEM.png.
- * Where two images have one stem, folders are put before it, joined by "_", until the names differ
- * (real_000_004.png); what still agrees is numbered. A picture that an earlier run left is
- * replaced; an image that was given never is.
+ * Each scored image gets a picture (heatmap.h) in DIR, named STEM.png after the image. If two
+ * images have the same stem, their folders are prepended with "_" until the names differ
+ * (real_000_004.png); names that are still equal are numbered. Pictures of earlier runs are
+ * replaced, input images never.
  */
 typedef struct Explain {
-    char **files; /* [count], the picture of each frame of the list */
+    char **files; /* [count] path of the picture of each frame */
     int count;
-    int failed; /* images that could be scored and then not be read again */
+    int failed; /* images that could not be read a second time */
 } Explain;
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
 enum {
-    MAX_PARTS = 8,  /* of a path that a name is made of */
-    MAX_STEM = 200, /* bytes; with a suffix, a number and what file_begin adds, below 255 */
+    MAX_PARTS = 8,  /* path components in a name */
+    MAX_STEM = 200, /* bytes; below 255 with number, suffix and the ending of file_begin */
     NAME_SIZE = MAX_STEM + 32
 };
 
@@ -53,12 +53,12 @@ typedef struct Name {
     char text[NAME_SIZE];
     const char *path; /* of the frame */
     int frame;
-    int parts; /* of the path, from the right */
+    int parts; /* path components used, from the right */
 } Name;
 
 /*
- * The part of `path` that ends before `end`: where it begins, and where the rest of the path ends.
- * Dots, which lead to other folders and name none, are passed over. False if there is none.
+ * Finds the last component of `path` before `end`: [*begin, *stop). Skips "." and "..". False if
+ * there is none.
  */
 static bool part_before(const char *path, const char *end, const char **begin, const char **stop)
 {
@@ -80,11 +80,14 @@ static bool part_before(const char *path, const char *end, const char **begin, c
     }
 }
 
-/* Writes name->text from the last parts of the path, and returns whether the path had as many. */
+/*
+ * Sets name->text to the last name->parts components of the path. False if more components would
+ * not change it.
+ */
 static bool spell(Name *name)
 {
     char text[FILE_PATH_SIZE + MAX_PARTS];
-    size_t at = sizeof text; /* it is written from its end */
+    size_t at = sizeof text; /* filled from the end */
     const char *end = name->path + strlen(name->path), *begin, *stop;
     int part = 0;
     for (; part < name->parts && part_before(name->path, end, &begin, &stop); part++, end = begin) {
@@ -103,16 +106,16 @@ static bool spell(Name *name)
         memcpy(text + at, begin, length);
     }
     size_t length = sizeof text - at;
-    if (length > MAX_STEM) { /* the end of a path tells more than its beginning */
+    if (length > MAX_STEM) { /* keep the end of the path */
         at += length - MAX_STEM;
         while (at < sizeof text && ((unsigned char)text[at] & 0xc0) == 0x80)
-            at++; /* not inside a character */
+            at++; /* not inside a UTF-8 character */
         length = sizeof text - at;
-        part = 0; /* more parts would change nothing */
+        part = 0; /* more components would change nothing */
     }
     memcpy(name->text, text + at, length);
     name->text[length] = '\0';
-    if (length == 0) /* a name of dots alone */
+    if (length == 0) /* the file name is all dots */
         strcpy(name->text, "image");
     return part == name->parts;
 }
@@ -124,8 +127,10 @@ static int by_text(const void *left, const void *right)
     return order ? order : (a->frame > b->frame) - (a->frame < b->frame);
 }
 
-/* Takes one more part into every name that another one equals; false once that changes nothing.
- * Sorts them. */
+/*
+ * Sorts the names and adds a path component to each name that is not unique. False if nothing
+ * changed.
+ */
 static bool lengthen_equal(Name *names, int count)
 {
     bool changed = false;
@@ -150,8 +155,10 @@ static int find_text(const void *key, const void *name)
     return strcmp(key, ((const Name *)name)->text);
 }
 
-/* The picture of every frame: DIR/NAME.png, where equal names after the first are NAME-2, NAME-3
- * and so on. */
+/*
+ * Sets the picture path of every frame: DIR/NAME.png. Equal names become NAME, NAME-2, NAME-3 and
+ * so on.
+ */
 static Status number_equal(Explain *explain, const char *folder, const Name *names, Error *error)
 {
     int number = 1;
@@ -175,9 +182,9 @@ static Status number_equal(Explain *explain, const char *folder, const Name *nam
     return STATUS_OK;
 }
 
-/* ---- the images are safe --------------------------------------------------------------------- */
+/* ---- protection of input images -------------------------------------------------------------- */
 
-/* A file, whatever its names. */
+/* The identity of a file, independent of its path. */
 typedef struct FileId {
     dev_t device;
     ino_t inode;
@@ -199,7 +206,7 @@ static int by_id(const void *left, const void *right)
                                   : (a->inode > b->inode) - (a->inode < b->inode);
 }
 
-/* No picture would replace an image. */
+/* STATUS_FAILED if a picture would replace an input image. */
 static Status check_images_safe(const Explain *explain, const DataList *list, Error *error)
 {
     FileId *images = calloc((size_t)list->count, sizeof *images);
@@ -214,8 +221,8 @@ static Status check_images_safe(const Explain *explain, const DataList *list, Er
         FileId id;
         if (file_id(explain->files[i], &id) && bsearch(&id, images, count, sizeof id, by_id))
             status = error_set(error, STATUS_FAILED,
-                               "%s: it is one of the images, and its heat map would replace it; "
-                               "give --explain another folder",
+                               "%s: is an input image and would be replaced by its heat map; give "
+                               "--explain another folder",
                                explain->files[i]);
     }
     free(images);
@@ -223,9 +230,9 @@ static Status check_images_safe(const Explain *explain, const DataList *list, Er
 }
 
 /*
- * Names the pictures and makes the folder; `list` is borrowed for the call. The caller ends it with
- * explain_free, also after a failure. STATUS_FAILED if one of them would replace an image of the
- * list, if the folder cannot be made, or without memory.
+ * Chooses the paths of the pictures and creates the folder. Free with explain_free, also after a
+ * failure. STATUS_FAILED if a picture would replace an input image, if the folder cannot be
+ * created, or without memory.
  */
 static Status explain_plan(Explain *explain, const char *folder, const DataList *list, Error *error)
 {
@@ -259,7 +266,7 @@ static void explain_free(Explain *explain)
 
 /* ---- pictures -------------------------------------------------------------------------------- */
 
-/* What is needed to draw one image after another. */
+/* Buffers for drawing the pictures one by one. */
 typedef struct Painter {
     CliModel *model;
     VitExplainer *explainer;
@@ -294,7 +301,7 @@ static void painter_close(Painter *painter)
     free(painter->gradient);
 }
 
-/* Reads the image as the network sees it: painter->crop. */
+/* Reads an image, resized and cropped for the network, into painter->crop. */
 static Status read_crop(Painter *painter, const char *file, Error *error)
 {
     DataImage image = {0};
@@ -305,7 +312,7 @@ static Status read_crop(Painter *painter, const char *file, Error *error)
     return status;
 }
 
-/* Explains painter->crop in a picture at `path`. */
+/* Draws the heat maps of painter->crop and writes them to `path`. */
 static Status paint(Painter *painter, double p_fake, const char *path, Error *error)
 {
     const VitConfig *config = &painter->model->vit->config;
@@ -327,9 +334,9 @@ static Status paint(Painter *painter, double p_fake, const char *path, Error *er
 }
 
 /*
- * Draws the pictures of all frames whose probability is no NaN. probabilities [count,2].
- * STATUS_INTERRUPTED after a signal (`stop`), with complete pictures only; STATUS_FAILED when one
- * cannot be written, or without memory.
+ * Draws the pictures of all frames whose probability is not NaN; probabilities [count,2].
+ * STATUS_INTERRUPTED after a signal (`stop`): pictures written so far are complete. STATUS_FAILED
+ * if one cannot be written, or without memory.
  */
 static Status explain_draw(Explain *explain, CliModel *model, const DataList *list,
                            const float *probabilities, const CliArguments *arguments,
@@ -346,8 +353,7 @@ static Status explain_draw(Explain *explain, CliModel *model, const DataList *li
         if (*stop) {
             char advice[96];
             snprintf(advice, sizeof advice,
-                     "all scores were printed, and %d of %d heat maps are written", drawn,
-                     list->count);
+                     "all scores are printed; %d of %d heat maps are written", drawn, list->count);
             status = cli_interrupted("predict", advice, error);
         } else if (isnan(fake)) {
             continue;
@@ -377,14 +383,14 @@ typedef struct Work {
     const DataList *list;
     const float *probabilities; /* [count,2] */
     const float *margins;       /* [count] */
-    char **pictures;            /* [count] paths of heat maps to come, or NULL */
-    int printed;                /* frames whose line is out */
-    int unreadable, lost;       /* images, and paths that led to no image */
+    char **pictures;            /* [count] paths of heat maps, or NULL */
+    int printed;                /* frames printed so far */
+    int unreadable, lost;       /* images; paths without an image */
     Format format;
     CliProgress progress;
 } Work;
 
-/* ---- what is printed ------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static void print_json(const Work *work, int frame, const char *path, double fake)
 {
@@ -467,7 +473,7 @@ static void note_unreadable(void *context, const DataFrame *frame, const Error *
     cli_warn("%s", reason->message);
 }
 
-/* Probabilities that softmax rounded to the same number put nothing in order. */
+/* Notes that probabilities rounded to exactly 0 or 1 do not rank the images. */
 static void note_saturated(const Work *work, const CliArguments *arguments)
 {
     int zeros = 0, ones = 0;
@@ -477,19 +483,16 @@ static void note_saturated(const Work *work, const CliArguments *arguments)
         ones += fake == 1;
     }
     if (zeros > 1 || ones > 1)
-        cli_note(arguments,
-                 "%d of %d p_fake are exactly 0 and %d exactly 1: f32 rounds what the logits tell "
-                 "apart; %s",
+        cli_note(arguments, "%d of %d p_fake are exactly 0 and %d exactly 1, rounded by f32; %s",
                  zeros, work->list->count, ones,
-                 work->format == FORMAT_LINES ? "--csv and --json print the margin, which orders "
-                                                "them"
-                                              : "the margin orders them");
+                 work->format == FORMAT_LINES
+                     ? "--csv and --json print the margin, which ranks them"
+                     : "the margin ranks them");
 }
 
-/* ---- what is given --------------------------------------------------------------------------- */
+/* ---- input ----------------------------------------------------------------------------------- */
 
-/* The images of those paths that lead to any. The others are warned of, unless there
- * are no more. */
+/* Lists the images of all paths. Warns of paths without an image; fails if none has one. */
 static Status list_images(DataList *list, const CliStrings *paths, int *lost, Error *error)
 {
     *lost = 0;
@@ -522,8 +525,10 @@ static Status list_images(DataList *list, const CliStrings *paths, int *lost, Er
 
 enum { SHAPES_NAMED = 3 };
 
-/* One warning about all images that are no face crops by their shape; unreadable ones have one of
- * their own. */
+/*
+ * Warns once about all images whose shape is not that of a face crop. Unreadable images are
+ * skipped.
+ */
 static void warn_of_shapes(const DataList *list)
 {
     char names[ERROR_MESSAGE_SIZE / 2] = "";
@@ -548,19 +553,18 @@ static void warn_of_shapes(const DataList *list)
             length += (size_t)more;
             named++;
         } else {
-            names[length] = '\0'; /* what does not fit is not named */
+            names[length] = '\0'; /* drop a name that does not fit */
         }
     }
     if (odd > 0)
-        cli_warn(
-            "%d of %d images do not look like aligned face crops: %s%s; find and crop the face "
-            "first, for a score of anything else means little",
-            odd, list->count, names, odd > named ? " and more" : "");
+        cli_warn("%d of %d images do not look like aligned face crops: %s%s; find and crop the "
+                 "face first, scores of other images are meaningless",
+                 odd, list->count, names, odd > named ? " and more" : "");
 }
 
 /* ---- the work -------------------------------------------------------------------------------- */
 
-/* Scores all images and prints them; then draws the heat maps, if any are planned. */
+/* Scores all images and prints the scores, then draws the heat maps, if any. */
 static Status score(const Request *request, const CliArguments *arguments, CliModel *model,
                     Work *work, float *probabilities, float *margins, Explain *explain,
                     Error *error)
@@ -592,8 +596,7 @@ static Status score(const Request *request, const CliArguments *arguments, CliMo
     return status;
 }
 
-/* The end of a run that went through: a failure if anything that was given is missing in what was
- * made. */
+/* STATUS_FAILED if an image has no score or no heat map. */
 static Status sum_up(const Work *work, const Explain *explain, Error *error)
 {
     if (work->unreadable > 0)
@@ -603,7 +606,7 @@ static Status sum_up(const Work *work, const Explain *explain, Error *error)
                          work->unreadable, work->list->count);
     if (work->lost > 0)
         return error_set(error, STATUS_FAILED,
-                         "predict: %d of the paths led to no image; see the warnings above",
+                         "predict: %d of the paths contain no image; see the warnings above",
                          work->lost);
     if (explain->failed > 0)
         return error_set(error, STATUS_FAILED,
@@ -626,7 +629,7 @@ static Status load_model(const Request *request, const CliArguments *arguments, 
         TRY(vit_model_file(request->model.model, path, error));
     TRY(metrics_calibration_read(path, &calibration, error));
     metrics_calibration_apply(&model->head, &calibration);
-    cli_note(arguments, "T = %.4g, calibrated on %s; at FPR %g of its frames fake is p_fake > %.6g",
+    cli_note(arguments, "T = %.4g, calibrated on %s; threshold for FPR %g of frames: p_fake > %.6g",
              calibration.temperature, calibration.on, calibration.fpr, calibration.threshold_frame);
     return STATUS_OK;
 }
@@ -652,8 +655,7 @@ static Status predict(const Request *request, const CliArguments *arguments, Wor
         status = score(request, arguments, &model, work, probabilities, margins, &explain, error);
     }
     if (status == STATUS_OK && request->explain)
-        cli_note(arguments, "heat maps are in %s; docs/method.md says how to read them",
-                 request->explain);
+        cli_note(arguments, "heat maps are in %s; docs/method.md explains them", request->explain);
     if (status == STATUS_OK)
         status = sum_up(work, &explain, error);
     cli_model_free(&model);
@@ -672,9 +674,9 @@ int cmd_predict(int argc, char **argv)
         CLI_HEAD_OPTION(request.model),
         CLI_SCORING_OPTIONS(request.model),
         {"--explain", CLI_STRING, &request.explain, 0, 0, "DIR",
-         "draw into DIR, for each image, where the score came from"},
+         "write heat maps of each image to DIR"},
         {"--calibrated", CLI_FLAG, &request.calibrated, 0, 0, NULL,
-         "apply the adapter's temperature (lnclip calibrate)"},
+         "apply the adapter's temperature (see lnclip calibrate)"},
         {"--json", CLI_FLAG, &request.json, 0, 0, NULL,
          "print a JSON array of {path, p_fake, margin}"},
         {"--csv", CLI_FLAG, &request.csv, 0, 0, NULL,
@@ -683,15 +685,13 @@ int cmd_predict(int argc, char **argv)
     };
     const CliCommand command = {
         .name = "predict",
-        .summary = "print the probability of being fake of each image",
+        .summary = "print the probability that each image is fake",
         .usage = "lnclip predict --model M [--adapter A] [--explain DIR] PATH...",
-        .details =
-            "A PATH is an image of a cropped face, or a folder, which is walked in bytewise sorted "
-            "order. One line\nan image: path, tab, p_fake. An image that cannot be read yields nan "
-            "and a warning; the exit code is\nthen 1. --explain writes DIR/NAME.png for each "
-            "image: "
-            "what the network sees, and over it, as heat maps,\nattention rollout and gradient x "
-            "attention for \"fake\".",
+        .details = "A PATH is an image of a cropped face, or a folder, which is searched in "
+                   "bytewise sorted order. Prints\none line per image: path, tab, p_fake. An "
+                   "unreadable image gets nan and a warning, and the exit code is\n1. --explain "
+                   "writes DIR/NAME.png for each image: the network input, and heat maps of "
+                   "attention rollout\nand of gradient x attention for \"fake\".",
         .example =
             "lnclip predict --model clip-vit-l-14 --adapter run/best.safetensors faces/ one.png",
         .options = options,
@@ -701,10 +701,9 @@ int cmd_predict(int argc, char **argv)
     cli_model_expect(&arguments, &request.model);
     cli_expect_positional(&arguments, 1, argc, "an image or a folder");
     if (request.json && request.csv)
-        return cli_usage_error("--json and --csv: the output has one form; give one of them");
+        return cli_usage_error("--json and --csv: mutually exclusive; give one of them");
     if (request.explain && request.model.precision && strcmp(request.model.precision, "f32") != 0)
-        return cli_usage_error("--explain: gradients of the attention are computed in f32; leave "
-                               "--precision %s out",
+        return cli_usage_error("--explain: heat maps need f32; remove --precision %s",
                                request.model.precision);
     Error error = {0};
     DataList list = {0};
@@ -713,10 +712,10 @@ int cmd_predict(int argc, char **argv)
                            : request.csv ? FORMAT_CSV
                                          : FORMAT_LINES};
     work.progress = cli_progress_begin(&arguments, "scoring", "images");
-    work.progress.silent |= isatty(STDOUT_FILENO); /* the lines themselves show the progress */
+    work.progress.silent |= isatty(STDOUT_FILENO); /* the printed lines show the progress */
     Status status = list_images(&list, &arguments.positional, &work.lost, &error);
     if (status == STATUS_OK) {
-        cli_tell_skipped(&arguments, "predict", &list);
+        cli_print_skipped(&arguments, "predict", &list);
         status = predict(&request, &arguments, &work, &error);
         data_list_free(&list);
     }

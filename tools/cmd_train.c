@@ -1,8 +1,8 @@
 /*
  * cmd_train.c - lnclip train: LN-tunes a model on lists of face frames.
  *
- * Everything that can be known to fail is found before the model is loaded: the recipe, the lists
- * with all missing files, the folder of the run. Training itself is train/train.c.
+ * The recipe, the lists with all their files, and the run folder are checked before the model is
+ * loaded. Training itself is in train/train.c.
  */
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_checks.h"
@@ -33,7 +33,10 @@ typedef struct Training {
 
 /* ---- recipe ---------------------------------------------------------------------------------- */
 
-/* The base: a built-in recipe or a file; to resume, that of the run; else paper. */
+/*
+ * The recipe before KEY=VALUE is applied: --recipe (built-in name or file); with --resume, the
+ * recipe of the run; otherwise "paper".
+ */
 static Status base_recipe(Training *training, Error *error)
 {
     TrainRecipe *recipe = &training->recipe;
@@ -54,7 +57,10 @@ static Status base_recipe(Training *training, Error *error)
     return file_exists(saved) ? train_recipe_read(recipe, saved, error) : STATUS_OK;
 }
 
-/* head=KIND is --head KIND, which also gives the kind of a head whose adapter does not name it. */
+/*
+ * head=KIND means the same as --head KIND, which also applies to an adapter that does not store its
+ * kind of head.
+ */
 static Status set_head(Training *training, const char *kind, Error *error)
 {
     const char **head = &training->model_options.head;
@@ -76,7 +82,8 @@ static Status resolve_recipe(Training *training, Error *error)
         snprintf(key, sizeof key, "%.*s", (int)(equals - setting), setting);
         for (int before = 0; strcmp(key, "augment") == 0 && before < i; before++)
             if (strncmp(training->arguments.settings.items[before], "augment.", 8) == 0)
-                return error_set(error, STATUS_USAGE, "%s: would undo %s before it; give it first",
+                return error_set(error, STATUS_USAGE,
+                                 "%s: resets %s, which is given before it; give augment= first",
                                  setting, training->arguments.settings.items[before]);
         TRY(train_recipe_set(recipe, key, equals + 1, error));
         if (strcmp(key, "head") == 0)
@@ -84,7 +91,7 @@ static Status resolve_recipe(Training *training, Error *error)
     }
     if (training->model_options.head)
         TRY(train_recipe_set(recipe, "head", training->model_options.head, error));
-    else if (training->resume) /* the run's own recipe.txt says it */
+    else if (training->resume) /* from the run's recipe.txt */
         training->model_options.head = vit_head_kind_name(recipe->head);
     if (training->arguments.threads > 0)
         recipe->threads = training->arguments.threads;
@@ -95,7 +102,7 @@ static Status resolve_recipe(Training *training, Error *error)
 
 /* ---- before the first step ------------------------------------------------------------------- */
 
-/* The sets that were given: train, val, test. */
+/* Lists the sets given on the command line: train, and optionally val and test. */
 static int name_sets(const Training *training, CliCheckedSet sets[3])
 {
     int count = 0;
@@ -111,9 +118,9 @@ static void print_lists(const Training *training)
 {
     CliCheckedSet sets[3];
     const int count = name_sets(training, sets);
-    cli_tell_sources_head(&training->arguments);
+    cli_print_sources_head(&training->arguments);
     for (int i = 0; i < count; i++)
-        cli_tell_sources(&training->arguments, sets[i].name, sets[i].list);
+        cli_print_sources(&training->arguments, sets[i].name, sets[i].list);
 }
 
 static void print_model(const Training *training)
@@ -122,10 +129,10 @@ static void print_model(const Training *training)
     const VitHead *head = &training->model.head;
     const size_t all =
         vit_size(training->model.vit) + tensor_count(&head->weight) + tensor_count(&head->bias);
-    cli_note(arguments, "trains: %s of %s parameters (%.3g %%), head %s",
+    cli_note(arguments, "trainable: %s of %s parameters (%.3g %%), head %s",
              cli_count(training->tuned->count), cli_count(all),
              100.0 * (double)training->tuned->count / (double)all, vit_head_kind_name(head->kind));
-    cli_tell_machine(arguments);
+    cli_print_machine(arguments);
 }
 
 static void show_plan(const Training *training, const TrainPlan *plan)
@@ -139,19 +146,17 @@ static void show_plan(const Training *training, const TrainPlan *plan)
              cli_bytes(plan->batch), cli_bytes(plan->loader), cli_bytes(plan->rest),
              cli_bytes(plan->total), cli_bytes(plan->budget), plan->source);
     if (plan->total > plan->machine)
-        cli_warn("memory: the plan needs %s, the limits of this machine allow %s; lower memory=",
+        cli_warn("memory: the plan needs %s, but this machine allows %s; lower memory=",
                  cli_bytes(plan->total), cli_bytes(plan->machine));
     if (plan->recompute)
-        cli_note(
-            arguments,
-            "memory is short: blocks keep their inputs only and are computed again, one by one");
+        cli_note(arguments, "not enough memory: using activation checkpointing");
     if (!plan->forward_twice)
-        cli_note(arguments, "a step: %d x %d images, one forward each", plan->micro_batches,
+        cli_note(arguments, "batch in %d micro-batches of %d images", plan->micro_batches,
                  plan->micro_batch);
     else
         cli_note(arguments,
-                 "a step: %d x %d images; %d of these micro-batches keep their activations, the "
-                 "others run forward twice",
+                 "batch in %d micro-batches of %d images; %d keep their activations, the others "
+                 "run the forward pass twice",
                  plan->micro_batches, plan->micro_batch, plan->kept);
 }
 
@@ -179,7 +184,7 @@ static void show_scoring(Training *training, const TrainProgress *progress)
     cli_progress_text(&training->progress, progress->step == progress->total_steps, text);
 }
 
-/* On a terminal a step of minutes shows that it is under way; a log gets whole steps only. */
+/* Progress within a long step, on a terminal only: a log gets completed steps. */
 static void show_step_part(Training *training, const TrainEvent *event)
 {
     char text[96];
@@ -234,7 +239,7 @@ static void show_event(void *context, const TrainEvent *event)
 
 /* ---- after the run --------------------------------------------------------------------------- */
 
-/* In the last column what the epochs were compared by. */
+/* The last column is the monitored metric, by which the best epoch is chosen. */
 static void print_epoch(const CliArguments *arguments, const char *name, const TrainEpoch *epoch,
                         const char *monitor)
 {
@@ -256,8 +261,8 @@ static void print_epochs(const CliArguments *arguments, const TrainRecipe *recip
 }
 
 /*
- * Best and last epoch side by side, never one alone, and the lists that the best one was selected
- * on: on these its metrics are optimistic. Then steps, time, memory and files of the run.
+ * Prints the best and the last epoch together, and the lists used for selecting the best: its
+ * metrics are optimistic there. Then steps, time, memory and files of the run.
  */
 static void print_result(const CliArguments *arguments, const char *out, const TrainRecipe *recipe,
                          const CliStrings *val, const TrainResult *result)
@@ -272,17 +277,17 @@ static void print_result(const CliArguments *arguments, const char *out, const T
              cli_bytes(train_peak_bytes()));
 }
 
-/* After a dry run: how long the whole run would take. */
+/* After a dry run: the expected duration of the full run. */
 static void print_forecast(const CliArguments *arguments, const TrainResult *result)
 {
-    cli_note(arguments, "forecast: %s a step, %s steps, %s in all (nothing was written)",
+    cli_note(arguments, "forecast: %s per step, %s steps, %s in total (nothing was written)",
              cli_duration(result->forecast_step_seconds),
              cli_count((unsigned long long)result->steps), cli_duration(result->forecast_seconds));
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
-/* Limits the validation lists to complete videos of `val_frames` frames in all. */
+/* Limits the validation lists to complete videos with `val_frames` frames in total. */
 static Status limit_validation(Training *training, Error *error)
 {
     Error reason = {0};
@@ -293,8 +298,8 @@ static Status limit_validation(Training *training, Error *error)
 }
 
 /*
- * The lists, united and limited to `frames` of each video; of the test lists, which are only
- * compared, all frames.
+ * Reads the lists of each set and keeps `frames` frames per video. The test lists keep all frames:
+ * they are only checked for overlap.
  */
 static Status read_lists(Training *training, Error *error)
 {
@@ -327,7 +332,7 @@ static Status check_lists(const Training *training, Error *error)
                               cli_checks_expect(training->checks), training->allow_overlap, error);
 }
 
-/* Model, adapter and head; if neither has a head, one is drawn from the seed. */
+/* Loads model, adapter and head. If neither file has a head, one is initialised from the seed. */
 static Status load_model(Training *training, Error *error)
 {
     CliModel *model = &training->model;
@@ -336,7 +341,7 @@ static Status load_model(Training *training, Error *error)
                        error));
     if (model->has_head && model->head.kind != recipe->head)
         return error_set(error, STATUS_USAGE,
-                         "head=%s: the model or adapter brings a head of kind %s; give head=%s",
+                         "head=%s: the model or adapter has a head of kind %s; give head=%s",
                          vit_head_kind_name(recipe->head), vit_head_kind_name(model->head.kind),
                          vit_head_kind_name(model->head.kind));
     if (!model->has_head) {
@@ -400,7 +405,7 @@ static void free_training(Training *training)
     data_list_free(&training->train);
 }
 
-/* Does what the arguments ask for. */
+/* Runs the parsed command. */
 static int apply(Training *training)
 {
     CliArguments *arguments = &training->arguments;
@@ -411,7 +416,7 @@ static int apply(Training *training)
         return CLI_DONE;
     }
     Error error = {0};
-    if (training->resume) /* its recipe lies there */
+    if (training->resume) /* the recipe is in the run folder */
         cli_expect_option(arguments, "--out", training->out);
     Status status = resolve_recipe(training, &error);
     if (status == STATUS_OK && training->print) {
@@ -421,7 +426,7 @@ static int apply(Training *training)
     if (status == STATUS_OK) {
         cli_expect_option(arguments, "--model", training->model_options.model);
         if (training->train_lists.count == 0)
-            return cli_usage_error("--train: is missing; name the lists or folders to train on");
+            return cli_usage_error("--train: missing; name the lists or folders to train on");
         if (!training->dry_run)
             cli_expect_option(arguments, "--out", training->out);
         status = run(training, &error);
@@ -440,23 +445,23 @@ int cmd_train(int argc, char **argv)
         {"--train", CLI_STRINGS, &training.train_lists, 0, 0, "LIST",
          "lists or folders to train on"},
         {"--val", CLI_STRINGS, &training.val_lists, 0, 0, "LIST",
-         "lists or folders to choose the best epoch by"},
+         "lists or folders to select the best epoch on"},
         {"--test", CLI_STRINGS, &training.test_lists, 0, 0, "LIST",
-         "lists or folders that must stay unseen: only compared"},
+         "lists or folders checked for overlap, not used otherwise"},
         CLI_LABEL_OPTION(training.labels),
         CLI_CHECKS_OPTION(training.checks),
         {"--allow-overlap", CLI_FLAG, &training.allow_overlap, 0, 0, NULL,
-         "go on although train, val and test share frames or people"},
-        {"--out", CLI_STRING, &training.out, 0, 0, "RUN", "folder of the run"},
+         "continue even if train, val and test share frames or people"},
+        {"--out", CLI_STRING, &training.out, 0, 0, "RUN", "run folder"},
         {"--recipe", CLI_STRING, &training.recipe_name, 0, 0, "NAME",
          "paper (default), released, gend, probe, probe-norm, cpu, or a file"},
         {"--resume", CLI_FLAG, &training.resume, 0, 0, NULL,
-         "go on with the run in RUN, to the same bits"},
+         "continue the run in RUN; the results are bit-identical"},
         {"--dry-run", CLI_FLAG, &training.dry_run, 0, 0, NULL,
-         "measure and forecast time and memory; write nothing"},
-        {"--print", CLI_FLAG, &training.print, 0, 0, NULL, "print the recipe and end"},
+         "forecast time and memory; write nothing"},
+        {"--print", CLI_FLAG, &training.print, 0, 0, NULL, "print the recipe and exit"},
         {"--keys", CLI_FLAG, &training.keys, 0, 0, NULL,
-         "print what each key of a recipe takes and means, and end"},
+         "print all recipe keys with their values and meaning, and exit"},
         {0},
     };
     const CliCommand command = {
@@ -464,18 +469,16 @@ int cmd_train(int argc, char **argv)
         .summary = "LN-tune a model on lists of face frames",
         .usage = "lnclip train --model M --train LIST... --val LIST... --out RUN [--recipe NAME] "
                  "[--adapter A] [--resume] [KEY=VALUE...]",
-        .details =
-            "Trains the LayerNorms and the head, or what tune names; all else stays frozen. "
-            "KEY=VALUE "
-            "overrides\nthe recipe: --print shows all keys, --keys explains them. RUN receives "
-            "recipe.txt, steps.csv, epochs.csv,\ncurves.svg, best.safetensors, last.safetensors "
-            "and "
-            "state.safetensors. Ctrl-C saves the last step; --resume\ngoes on from it.",
+        .details = "Trains the LayerNorms and the head, or the parameters named by tune; all "
+                   "others stay frozen. KEY=VALUE\noverrides the recipe: --print shows all keys, "
+                   "--keys explains them. Writes recipe.txt, steps.csv,\nepochs.csv, curves.svg, "
+                   "best.safetensors, last.safetensors and state.safetensors to RUN. Ctrl-C "
+                   "saves\nthe last completed step; --resume continues from it.",
         .example = "lnclip train --model clip-vit-l-14 --train lists/train/*.txt --val "
                    "lists/val/*.txt --out run "
                    "--recipe cpu memory=4",
         .options = options,
-        .takes_settings = true,
+        .accepts_settings = true,
     };
     cli_parse(&command, argc, argv, &training.arguments);
     return apply(&training);

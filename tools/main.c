@@ -1,7 +1,7 @@
 /*
- * main.c - the program lnclip: finds the subcommand, runs it, and sees that its output arrived.
+ * main.c - the program lnclip: runs the subcommand and checks that its output was written.
  *
- * Everything else is in the files cmd_*.c, one a subcommand, and in the libraries below them.
+ * Each subcommand is in cmd_*.c.
  */
 #include "tools/cli/cli.h"
 #include "train/json.h"
@@ -18,24 +18,24 @@ typedef struct Subcommand {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *summary;
-    bool prints; /* its result is its output: without a reader there is nothing to do */
+    bool prints; /* the result goes to stdout: SIGPIPE ends it */
 } Subcommand;
 
 static const Subcommand subcommands[] = {
-    {"demo", cmd_demo, "the whole method in miniature, nothing to download", false},
+    {"demo", cmd_demo, "small complete example of the method; no downloads", false},
     {"init", cmd_init, "make a model with random weights", false},
     {"synth", cmd_synth, "make a synthetic face-forgery data set", false},
     {"lists", cmd_lists, "make frame lists of data sets as they are distributed", false},
     {"train", cmd_train, "LN-tune a model on lists of face frames", false},
     {"eval", cmd_eval, "score data sets and compute their metrics", false},
     {"calibrate", cmd_calibrate, "fit temperature and thresholds on validation frames", false},
-    {"compare", cmd_compare, "put training runs and evaluations side by side", true},
-    {"predict", cmd_predict, "print the probability of being fake of each image", true},
+    {"compare", cmd_compare, "compare training runs and evaluations", true},
+    {"predict", cmd_predict, "print the probability that each image is fake", true},
     {"features", cmd_features, "save the pooled features of images", false},
     {"auc", cmd_auc, "metrics of any score file", true},
     {"export", cmd_export, "write a model with its adapter merged", false},
-    {"inspect", cmd_inspect, "what a model, an adapter or a run holds", true},
-    {"bench", cmd_bench, "speed of this machine, and what share of it is reached", true},
+    {"inspect", cmd_inspect, "show the contents of a model, an adapter or a run", true},
+    {"bench", cmd_bench, "measure speed and fraction of the machine's peak", true},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
 
@@ -43,7 +43,7 @@ static void print_help(FILE *stream)
 {
     fputs("lnclip - face-forgery detection by tuning the LayerNorms of CLIP's vision transformer\n"
           "\n"
-          "The images are cropped faces, one frame a file: .../SOURCE/VIDEO/FRAME.png\n"
+          "Images are cropped faces, one frame per file: .../SOURCE/VIDEO/FRAME.png\n"
           "\n"
           "usage: lnclip COMMAND [OPTION...] [ARGUMENT...]\n"
           "\n",
@@ -51,8 +51,8 @@ static void print_help(FILE *stream)
     for (int i = 0; i < SUBCOMMANDS; i++)
         fprintf(stream, "  %-10s %s\n", subcommands[i].name, subcommands[i].summary);
     fputs("\n"
-          "lnclip COMMAND --help tells the options of a command and shows an example.\n"
-          "lnclip --version prints the version. A first step: lnclip demo\n",
+          "lnclip COMMAND --help lists the options of a command and shows an example.\n"
+          "lnclip --version prints the version. To try it: lnclip demo\n",
           stream);
 }
 
@@ -71,16 +71,16 @@ static int unknown_subcommand(const char *name)
         names[i] = subcommands[i].name;
     const char *nearest = cli_nearest(name, names, SUBCOMMANDS);
     if (nearest)
-        return cli_usage_error("%s: no such command; did you mean '%s'? See lnclip --help", name,
+        return cli_usage_error("%s: unknown command; did you mean '%s'? See lnclip --help", name,
                                nearest);
-    return cli_usage_error("%s: no such command; see lnclip --help", name);
+    return cli_usage_error("%s: unknown command; see lnclip --help", name);
 }
 
 static int run(int argc, char **argv)
 {
     if (argc < 2) {
         print_help(stderr);
-        return cli_usage_error("command: none was given; name one of the above");
+        return cli_usage_error("command: missing; name one of the above");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         print_help(stdout);
@@ -94,17 +94,17 @@ static int run(int argc, char **argv)
     if (!subcommand)
         return unknown_subcommand(argv[1]);
     /*
-     * `lnclip predict | head` ends quietly, also where the caller left SIGPIPE ignored (Python). A
-     * training run goes on when the reader of its progress has ended (tee after Ctrl-C).
+     * `lnclip predict | head` ends quietly, even if the caller ignores SIGPIPE (Python). A training
+     * run continues if the reader of its progress ends (tee after Ctrl-C).
      */
     signal(SIGPIPE, subcommand->prints ? SIG_DFL : SIG_IGN);
     return subcommand->run(argc - 1, argv + 1);
 }
 
 /*
- * Images come and go by the thousand. Memory that the C library maps for each one and gives back at
- * once costs a page fault every 4 KiB: a tenth of the time it takes to decode a frame. Larger ones
- * than a face crop are given back, as each worker would keep the largest it ever had.
+ * Keeps the freed memory of images for the next ones. Mapping it anew for each image costs a page
+ * fault every 4 KiB: a tenth of the time to decode a frame. Memory of images larger than a face
+ * crop is returned, or each worker would keep its largest.
  */
 static void keep_freed_memory(void)
 {
@@ -116,12 +116,12 @@ static void keep_freed_memory(void)
 }
 
 /*
- * When OpenBLAS is loaded, before main, it starts a thread for each processor that it sees, and
- * ends the process where that many are not allowed (RLIMIT_NPROC, pids.max). We use none of them:
- * gemm calls it from our own threads. So it is shown one processor only, the one it runs on, until
- * main restores the others. An environment variable would be too late: functions of .preinit_array
- * run before the constructors of shared libraries, but the C library takes its environment only
- * afterwards.
+ * When OpenBLAS is loaded, before main, it starts a thread for each available processor, and ends
+ * the process if the limits (RLIMIT_NPROC, pids.max) do not allow that many. We use none of them:
+ * gemm calls OpenBLAS from our own threads. So the process is restricted to one processor until
+ * main restores the others. Setting an environment variable here would be too late: functions in
+ * .preinit_array run before the constructors of shared libraries, but the C library has copied the
+ * environment by then.
  */
 static cpu_set_t allowed_processors[16]; /* bits for 16,384 processors; Linux knows 8,192 */
 static bool one_processor_only;
@@ -147,9 +147,9 @@ static void show_all_processors(void)
 }
 
 /*
- * A file opened later must not get the number of a standard stream that the caller closed: progress
- * would be printed into it. An O_PATH descriptor takes the number, and reading and writing still
- * fail (EBADF).
+ * Occupies the descriptors of standard streams that the caller closed. Otherwise a file opened
+ * later would get the number, and progress would be printed into it. Reading and writing an O_PATH
+ * descriptor still fails (EBADF).
  */
 static bool reserve_standard_descriptors(void)
 {
@@ -163,7 +163,7 @@ int main(int argc, char **argv)
 {
     show_all_processors();
     if (!reserve_standard_descriptors())
-        return CLI_FAILED; /* and no stream to say so: standard error may be the closed one */
+        return CLI_FAILED; /* without a message: standard error may be closed */
     /* A write beyond the file-size limit must fail like a full disk, not kill the process. */
     signal(SIGXFSZ, SIG_IGN);
     keep_freed_memory();

@@ -196,8 +196,7 @@ size_t fuzz_mutate_png(uint8_t *data, size_t size, size_t capacity, unsigned see
     return size;
 }
 
-/* ----
- * arrays ------------------------------------------------------------------------------------- */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 
 static void decode_array(const void *data, size_t size)
 {

@@ -76,8 +76,7 @@ void fuzz_list(const uint8_t *data, size_t size)
     data_list_free(&list);
 }
 
-/* ----
- * JSON --------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 /* Whether `node`, of the outline, stands for the same as `wanted`. Arrays are compared only where
  * no object is in. */
@@ -124,8 +123,7 @@ void fuzz_json(const uint8_t *data, size_t size)
     json_decref(whole);
 }
 
-/* ----
- * data sets ---------------------------------------------------------------------------------- */
+/* ---- data sets ------------------------------------------------------------------------------- */
 
 /* The lists of what was read can be read, and have as many frames. */
 static void write_and_read(const DataSets *sets)
@@ -230,8 +228,7 @@ void fuzz_sets_ff(const uint8_t *data, size_t size)
     read_set("ff", "ff", "ff/train.json", data, size);
 }
 
-/* ----
- * names -------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 void fuzz_identity(const uint8_t *data, size_t size)
 {

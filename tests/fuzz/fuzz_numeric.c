@@ -17,8 +17,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ----
- * landmarks ---------------------------------------------------------------------------------- */
+/* ---- landmarks ------------------------------------------------------------------------------- */
 
 /* `steps` units in the last place up from `value`, or down. */
 static float nudge(float value, int steps)
@@ -211,8 +210,7 @@ void fuzz_self_blend(const uint8_t *data, size_t size)
     data_image_free(&before);
 }
 
-/* ----
- * resizing ----------------------------------------------------------------------------------- */
+/* ---- resizing -------------------------------------------------------------------------------- */
 
 static uint8_t weighted(const int32_t *weights, int taps, const uint8_t *in, size_t stride)
 {
@@ -291,8 +289,7 @@ void fuzz_resize(const uint8_t *data, size_t size)
     data_image_free(&image);
 }
 
-/* ----
- * augmentation ------------------------------------------------------------------------------- */
+/* ---- augmentation ---------------------------------------------------------------------------- */
 
 static DataRange take_range(FuzzInput *input, double lowest, double width)
 {

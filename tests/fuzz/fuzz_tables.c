@@ -579,7 +579,7 @@ static void parse(int argc, char **argv)
                                        .usage = "lnclip fuzz ...",
                                        .example = "lnclip fuzz --flag",
                                        .options = options,
-                                       .takes_settings = true};
+                                       .accepts_settings = true};
     CliArguments arguments = {0};
     string = NULL;
     strings = repeated = (CliStrings){0};

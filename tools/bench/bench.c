@@ -281,7 +281,7 @@ static void fill_as(DType type, void *numbers, size_t count, float scale)
         out[i] = dtype_bf16_from_f32(part[i % (PART - 1)]);
 }
 
-Status bench_numbers(DType type, size_t count, float scale, void **numbers, Error *error)
+Status bench_values(DType type, size_t count, float scale, void **numbers, Error *error)
 {
     /* Whole lines, as the arenas have them. */
     const size_t bytes =

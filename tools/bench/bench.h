@@ -109,7 +109,7 @@ void bench_tape_free(BenchTape *work);
  * An array of `count` elements of `type` that the caller frees: numbers of a standard normal
  * distribution, repeated with a long period, times `scale`. STATUS_FAILED without memory.
  */
-Status bench_numbers(DType type, size_t count, float scale, void **numbers, Error *error);
+Status bench_values(DType type, size_t count, float scale, void **numbers, Error *error);
 
 /* ---- formulas (operations, see above) -------------------------------------------------------- */
 

@@ -9,8 +9,7 @@
 
 #include <stdlib.h>
 
-/* ---- attention
- * ------------------------------------------------------------------------------------ */
+/* ---- attention ------------------------------------------------------------------------------- */
 
 enum { ATTENTION_OPERATIONS = 2 };
 
@@ -64,12 +63,12 @@ static Status attention_create(Attention *a, const VitConfig *config, DType type
     const int T = vit_tokens(config), D = config->width;
     const size_t count = (size_t)BENCH_BATCH * (size_t)T * (size_t)D;
     *a = (Attention){.heads = config->heads, .backward = backward, .type = type};
-    TRY(bench_numbers(type, count, 1, &a->numbers[0], error));
-    TRY(bench_numbers(type, 2 * count, 1, &a->numbers[1], error));
+    TRY(bench_values(type, count, 1, &a->numbers[0], error));
+    TRY(bench_values(type, 2 * count, 1, &a->numbers[1], error));
     if (backward) {
-        TRY(bench_numbers(type, count, 0, &a->numbers[2], error));
-        TRY(bench_numbers(type, 2 * count, 0, &a->numbers[3], error));
-        TRY(bench_numbers(DTYPE_F32, count, 1e-3F, (void **)&a->seed, error));
+        TRY(bench_values(type, count, 0, &a->numbers[2], error));
+        TRY(bench_values(type, 2 * count, 0, &a->numbers[3], error));
+        TRY(bench_values(DTYPE_F32, count, 1e-3F, (void **)&a->seed, error));
     }
     a->q = leaf_as(type, a->numbers[0], a->numbers[2], (const int[]){BENCH_BATCH, T, D});
     a->kv = leaf_as(type, a->numbers[1], a->numbers[3], (const int[]){BENCH_BATCH, T, 2 * D});
@@ -201,8 +200,8 @@ static Status norm_create(Norm *n, const VitConfig *config, DType type, Error *e
         {(void **)&n->rstd, DTYPE_F32, T, 1},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
-        TRY(bench_numbers(wanted[i].type, wanted[i].count, wanted[i].scale, wanted[i].numbers,
-                          error));
+        TRY(bench_values(wanted[i].type, wanted[i].count, wanted[i].scale, wanted[i].numbers,
+                         error));
     return STATUS_OK;
 }
 

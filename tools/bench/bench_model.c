@@ -60,8 +60,7 @@ static void report(Bench *bench, const char *section, const BenchPool *pool, Pre
                         "share_beside", rate.share_beside));
 }
 
-/* ---- forward
- * -------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 typedef struct Forward {
     const Vit *vit;
@@ -106,8 +105,8 @@ static Status forward(Bench *bench, const Vit *vit, Precision precision, Error *
 {
     const int S = bench->config.image_size;
     Forward f = {.vit = vit};
-    TRY(bench_numbers(DTYPE_F32, (size_t)BENCH_BATCH * 3 * (size_t)S * (size_t)S, 1,
-                      (void **)&f.numbers, error));
+    TRY(bench_values(DTYPE_F32, (size_t)BENCH_BATCH * 3 * (size_t)S * (size_t)S, 1,
+                     (void **)&f.numbers, error));
     Status status = STATUS_OK;
     for (int batch = 1; batch <= BENCH_BATCH; batch += BENCH_BATCH - 1) {
         f.pixels = tensor_leaf(f.numbers, 4, (const int[]){batch, 3, S, S});
@@ -119,8 +118,7 @@ static Status forward(Bench *bench, const Vit *vit, Precision precision, Error *
     return status;
 }
 
-/* ---- step
- * ----------------------------------------------------------------------------------------- */
+/* ---- step ------------------------------------------------------------------------------------ */
 
 typedef struct Step {
     TrainStepper *stepper;

@@ -95,8 +95,8 @@ static Status product_create(Product *p, const Bench *bench, Precision precision
     p->copies = copies < MAX_COPIES ? (int)copies : MAX_COPIES;
     p->tokens = vit_tokens(&bench->config);
     const size_t stored = packed ? 1 : (size_t)p->copies;
-    TRY(bench_numbers(DTYPE_F32, stored * count, 0.02F, (void **)&p->weight_numbers, error));
-    TRY(bench_numbers(DTYPE_F32, (size_t)p->N, 0.1F, &p->bias_numbers, error));
+    TRY(bench_values(DTYPE_F32, stored * count, 0.02F, (void **)&p->weight_numbers, error));
+    TRY(bench_values(DTYPE_F32, (size_t)p->N, 0.1F, &p->bias_numbers, error));
     p->bias = tensor_leaf(p->bias_numbers, 1, &p->N);
     for (int i = 0; i < p->copies; i++) {
         float *weight = p->weight_numbers + (packed ? 0 : (size_t)i * count);
@@ -108,7 +108,7 @@ static Status product_create(Product *p, const Bench *bench, Precision precision
         TRY(pack(p, precision, bench->pools[bench->pool_count - 1].threads, error));
     const DType type = op_linear_type(&p->linears[0]);
     const size_t rows = (size_t)BENCH_BATCH * (size_t)p->tokens;
-    TRY(bench_numbers(type, rows * (size_t)p->K, 1, &p->numbers, error));
+    TRY(bench_values(type, rows * (size_t)p->K, 1, &p->numbers, error));
     p->x = tensor_leaf(p->numbers, 3, (const int[]){BENCH_BATCH, p->tokens, p->K});
     p->x.dtype = type;
     return STATUS_OK;

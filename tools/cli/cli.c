@@ -1,6 +1,5 @@
 /*
- * cli.c - messages, signals, progress and numbers for people: see cli.h. Options are in
- * cli_parse.c.
+ * cli.c - messages, signals, progress and number formats: see cli.h. Options are in cli_parse.c.
  */
 #include "tools/cli/cli.h"
 
@@ -14,10 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ----
- * messages ---------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
-/* The progress line on the terminal, if one is open: messages close it first. */
+/* The unfinished progress line on the terminal, or NULL. Messages end it first. */
 static CliProgress *open_progress;
 
 void cli_print_escaped(FILE *stream, const char *text)
@@ -38,10 +36,10 @@ static volatile sig_atomic_t caught_signal;
 
 int cli_report(const Error *error)
 {
-    fflush(stdout); /* the error is the last thing shown */
+    fflush(stdout); /* the error message comes last */
     Error lost = {0};
     if (error->status == STATUS_FAILED && file_check_mappings(&lost) != STATUS_OK)
-        error = &lost; /* the cause of whatever failed */
+        error = &lost; /* a shrunken file is the cause */
     const int kept = error->problems < ERROR_MAX_DETAILS ? error->problems : ERROR_MAX_DETAILS;
     for (int i = 0; i < kept; i++)
         print_message("  ", error->detail[i]);
@@ -98,13 +96,13 @@ void cli_warn_threads(void)
     if (threads_refused() == 0 || warned)
         return;
     warned = true;
-    cli_warn("threads: the system refused to start some (%s), so fewer do the work, with the same "
-             "results; see the limits on processes (ulimit -u, pids.max) and on memory, or give a "
-             "lower --threads and workers",
+    cli_warn("threads: the system refused to start some (%s); continuing with fewer, with the same "
+             "results; raise the limits on processes (ulimit -u, pids.max) and memory, or lower "
+             "--threads and workers",
              strerror(threads_refused()));
 }
 
-/* A pipe whose reader has ended, as in `lnclip auc scores.csv | head -1`. */
+/* True if stdout is a pipe whose reader has ended, as in `lnclip auc scores.csv | head -1`. */
 static bool stdout_has_no_reader(void)
 {
     struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
@@ -121,16 +119,18 @@ int cli_finish(int code)
     if (code == CLI_DONE && !train_json_complete()) {
         Error error = {0};
         error_set(&error, STATUS_FAILED,
-                  "memory: out of it, and what was printed lacks a part; close other programs");
+                  "memory: out of memory, so the output is incomplete; close other programs");
         code = cli_report(&error);
     }
-    /* Some file systems report a full disk only on closing. A reason is known if the last call
-     * failed. */
+    /*
+     * Some file systems report a full disk only on close. errno gives the reason only if the last
+     * call failed.
+     */
     bool lost = ferror(stdout) != 0;
     errno = 0;
     lost = fflush(stdout) != 0 || lost;
     const int reason = errno;
-    if (lost && stdout_has_no_reader()) /* ends quietly, as by the signal */
+    if (lost && stdout_has_no_reader()) /* end quietly, as SIGPIPE would */
         return code == CLI_DONE ? 128 + SIGPIPE : code;
     errno = reason;
     if (!lost && close(STDOUT_FILENO) == 0)
@@ -138,21 +138,19 @@ int cli_finish(int code)
     Error error = {0};
     error_set(
         &error, STATUS_FAILED,
-        "standard output: what was printed could not be written (%s); free some disk space or "
-        "redirect it elsewhere",
+        "standard output: cannot be written (%s); free some disk space or redirect it elsewhere",
         errno == EBADF ? "it is closed"
         : errno        ? strerror(errno)
-                       : "a full disk?");
+                       : "disk full?");
     const int failed = cli_report(&error);
     return code == CLI_DONE ? failed : code;
 }
 
-/* ----
- * signals ----------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 /*
- * A closed terminal sends SIGHUP twice (the kernel and the shell), and an ended session SIGTERM and
- * SIGHUP: SIGHUP is therefore never the second signal, which ends the process at once.
+ * SIGHUP never counts as the second signal, which ends the process: a closed terminal sends it
+ * twice (kernel and shell), and the end of a session sends SIGTERM and SIGHUP.
  */
 static void remember_signal(int number)
 {
@@ -170,7 +168,8 @@ volatile sig_atomic_t *cli_catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* not by nohup */
+    if (sigaction(SIGHUP, NULL, &before) == 0 &&
+        before.sa_handler != SIG_IGN) /* except under nohup */
         sigaction(SIGHUP, &action, NULL);
     return &caught_signal;
 }
@@ -188,8 +187,7 @@ Status cli_interrupted(const char *what, const char *advice, Error *error)
                      signal_name(caught_signal), advice);
 }
 
-/* ---- progress
- * and numbers ---------------------------------------------------------------------- */
+/* ---- progress and numbers -------------------------------------------------------------------- */
 
 static double seconds_between(const struct timespec *from, const struct timespec *to)
 {
@@ -216,7 +214,7 @@ void cli_progress_text(CliProgress *progress, bool always, const char *text)
         fprintf(stderr, "%s\n", text);
         return;
     }
-    fprintf(stderr, "\r%s\033[K", text); /* erase what a longer line left */
+    fprintf(stderr, "\r%s\033[K", text); /* erase the rest of a longer line */
     fflush(stderr);
     progress->open = true;
     open_progress = progress;
@@ -241,7 +239,7 @@ void cli_progress_end(CliProgress *progress)
     open_progress = NULL;
 }
 
-/* One of a few buffers in turn, so that several numbers fit one printf. */
+/* Buffers are used in turn, so that one printf can format several numbers. */
 static char *number_buffer(void)
 {
     static char buffers[16][40];

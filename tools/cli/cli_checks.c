@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Above these, the checks say that they work, and how long it took. */
+/* From these on, a note is printed before and after the checks. */
 enum { MANY_FRAMES = 50000, MANY_SECONDS = 3 };
 
 TrainChecks cli_checks_expect(const char *text)
@@ -21,21 +21,21 @@ TrainChecks cli_checks_expect(const char *text)
             return (TrainChecks)i;
     if (text)
         exit(cli_finish(
-            cli_usage_error("--checks %s: not one of full, quick, off; give one of these", text)));
+            cli_usage_error("--checks %s: unknown level; use full, quick or off", text)));
     return TRAIN_CHECKS_FULL;
 }
 
 /* ---- details --------------------------------------------------------------------------------- */
 
-/* An indented line, and after the last of those kept the number of the others. */
-static void tell_detail(const char *text)
+/* Prints an indented line to stderr. */
+static void print_detail(const char *text)
 {
     fputs("  ", stderr);
     cli_print_escaped(stderr, text);
     fputc('\n', stderr);
 }
 
-static void tell_rest(int count)
+static void print_rest(int count)
 {
     if (count > DATA_COMPARE_NAMED)
         fprintf(stderr, "  ... and %s more\n", cli_count((unsigned)(count - DATA_COMPARE_NAMED)));
@@ -46,31 +46,31 @@ static int named(int count)
     return count < DATA_COMPARE_NAMED ? count : DATA_COMPARE_NAMED;
 }
 
-static void tell_matches(const DataMatches *matches)
+static void print_matches(const DataMatches *matches)
 {
     char text[ERROR_DETAIL_SIZE];
     for (int i = 0; i < named(matches->count); i++) {
         snprintf(text, sizeof text, "%s: like %s", matches->second[i], matches->first[i]);
-        tell_detail(text);
+        print_detail(text);
     }
-    tell_rest(matches->count);
+    print_rest(matches->count);
 }
 
-static void tell_odd_images(const DataList *list, const TrainOddImages *odd)
+static void print_odd_images(const DataList *list, const TrainOddImages *odd)
 {
     char text[ERROR_DETAIL_SIZE];
     for (int i = 0; i < named(odd->count); i++) {
         const DataFrameSize *size = &odd->first[i];
         snprintf(text, sizeof text, "%s: %d x %d", list->frames[size->frame].path, size->width,
                  size->height);
-        tell_detail(text);
+        print_detail(text);
     }
-    tell_rest(odd->count);
+    print_rest(odd->count);
 }
 
 /* ---- one set --------------------------------------------------------------------------------- */
 
-/* "256", or "180..400 (median 256)". */
+/* "256", or "180..400 (median 256)", from minimum, median and maximum. */
 static const char *range(const int sizes[3], char out[64])
 {
     if (sizes[0] == sizes[2])
@@ -80,66 +80,66 @@ static const char *range(const int sizes[3], char out[64])
     return out;
 }
 
-static void tell_sizes(const CliArguments *arguments, const char *name, const DataList *list,
-                       const TrainSizes *sizes)
+static void print_sizes(const CliArguments *arguments, const char *name, const DataList *list,
+                        const TrainSizes *sizes)
 {
     char width[64], height[64];
-    cli_note(arguments, "%s: %s x %s pixels (%s of %s images looked at)", name,
+    cli_note(arguments, "%s: %s x %s pixels (%s of %s images read)", name,
              range(sizes->width, width), range(sizes->height, height),
              cli_count((unsigned)sizes->images), cli_count((unsigned)list->count));
     if (!isnan(sizes->pixels.auroc))
         cli_note(arguments,
-                 "%s: AUROC of the image's size alone %.3f, of the file's size %.3f (%s videos; "
-                 "0.5 = tells nothing)",
+                 "%s: label leakage: AUROC of image size %.3f, of file size %.3f (%s videos; 0.5 = "
+                 "none)",
                  name, sizes->pixels.auroc, sizes->bytes.auroc, cli_count((unsigned)sizes->videos));
     if (sizes->pixels.telling)
-        cli_warn("%s: real and fake differ in the size of their images (AUROC %.3f by width x "
-                 "height alone): a network may learn that; crop both in one way",
+        cli_warn("%s: real and fake images differ in size (AUROC %.3f by width x height alone), "
+                 "which a network may learn; crop both in the same way",
                  name, sizes->pixels.auroc);
     if (sizes->bytes.telling)
-        cli_warn("%s: real and fake differ in the size of their files (AUROC %.3f by bytes alone): "
-                 "format, compression or sharpness may give the label away; save both in one way",
+        cli_warn("%s: real and fake files differ in size (AUROC %.3f by bytes alone): format, "
+                 "compression or sharpness may reveal the label; save both in the same way",
                  name, sizes->bytes.auroc);
 }
 
-static void tell_shapes(const char *name, const DataList *list, const TrainSizes *sizes)
+static void print_shapes(const char *name, const DataList *list, const TrainSizes *sizes)
 {
     static const char *const MEANING[TRAIN_CROP_SHAPES] = {
-        [DATA_CROP_WHOLE_FRAME] = "have the size of whole video frames; the method expects crops "
-                                  "of one aligned face each",
-        [DATA_CROP_NOT_SQUARE] = "are not square; what is longer is cut off at both ends",
-        [DATA_CROP_SMALL] = "are under 64 pixels; what forgeries leave behind may be gone",
+        [DATA_CROP_WHOLE_FRAME] =
+            "have the size of full video frames; the method expects aligned face crops",
+        [DATA_CROP_NOT_SQUARE] = "are not square; the longer side is cropped at both ends",
+        [DATA_CROP_SMALL] = "are smaller than 64 pixels; traces of forgery may be lost",
     };
     for (int shape = 0; shape < TRAIN_CROP_SHAPES; shape++) {
         const TrainOddImages *odd = &sizes->odd[shape];
         if (odd->count == 0)
             continue;
-        tell_odd_images(list, odd);
-        cli_warn("%s: %s of %s images looked at %s", name, cli_count((unsigned)odd->count),
+        print_odd_images(list, odd);
+        cli_warn("%s: %s of %s checked images %s", name, cli_count((unsigned)odd->count),
                  cli_count((unsigned)sizes->images), MEANING[shape]);
     }
 }
 
-static void tell_copies(const char *name, const DataMatches *duplicates,
-                        const DataMatches *contradictions)
+static void print_copies(const char *name, const DataMatches *duplicates,
+                         const DataMatches *contradictions)
 {
-    tell_matches(duplicates);
+    print_matches(duplicates);
     if (duplicates->count > 0)
-        cli_warn("%s: %s frames have the bytes of another one of the set; such frames count twice",
-                 name, cli_count((unsigned)duplicates->count));
-    tell_matches(contradictions);
+        cli_warn("%s: %s frames are identical to another frame of the set; these count twice", name,
+                 cli_count((unsigned)duplicates->count));
+    print_matches(contradictions);
     if (contradictions->count > 0)
-        cli_warn("%s: %s frames have the bytes of one with the other label: real and fake at once; "
-                 "look whether these are forged at all",
+        cli_warn("%s: %s frames are identical to frames with the other label; check whether they "
+                 "are forged",
                  name, cli_count((unsigned)contradictions->count));
 }
 
-static void tell_set(const CliArguments *arguments, const char *name, const DataList *list,
-                     const TrainListFindings *findings, int set)
+static void print_set(const CliArguments *arguments, const char *name, const DataList *list,
+                      const TrainListFindings *findings, int set)
 {
-    tell_sizes(arguments, name, list, &findings->sizes[set]);
-    tell_shapes(name, list, &findings->sizes[set]);
-    tell_copies(name, &findings->same.duplicates[set], &findings->same.contradictions[set]);
+    print_sizes(arguments, name, list, &findings->sizes[set]);
+    print_shapes(name, list, &findings->sizes[set]);
+    print_copies(name, &findings->same.duplicates[set], &findings->same.contradictions[set]);
 }
 
 /* ---- overlap --------------------------------------------------------------------------------- */
@@ -153,14 +153,14 @@ static void detail_matches(Error *error, const CliCheckedSet *a, const CliChecke
     error->problems += matches->count - named(matches->count);
 }
 
-/* Appends the text, and a comma before it if something stands there. */
+/* Appends `more` to the text, after the separator unless the text is empty. */
 static void append(char *text, size_t size, const char *separator, const char *more)
 {
     const size_t length = strlen(text);
     snprintf(text + length, size - length, "%s%s", length > 0 ? separator : "", more);
 }
 
-/* Adds "train and val share 3 frames, 2 copies of frames, 1 videos of the same FF++ people". */
+/* Appends "train and val share 3 frames, 2 copies of frames, 1 videos of the same FF++ people". */
 static void name_overlap(char *text, size_t size, const CliCheckedSet *a, const CliCheckedSet *b,
                          const DataOverlap *overlap)
 {
@@ -204,14 +204,14 @@ static Status check_overlap(const CliCheckedSet *sets, int count, const TrainLis
     if (!allowed) {
         *error = found;
         return error_set(error, STATUS_FAILED,
-                         "lists: %s: such scores flatter; take them out of one of the two, "
-                         "or go on all the same with --allow-overlap",
+                         "lists: %s: scores would be optimistic; remove them from one of the "
+                         "lists, or continue anyway with --allow-overlap",
                          text);
     }
     for (int i = 0; i < named(found.problems); i++)
-        tell_detail(found.detail[i]);
-    tell_rest(found.problems);
-    cli_warn("lists: %s: such scores flatter (--allow-overlap)", text);
+        print_detail(found.detail[i]);
+    print_rest(found.problems);
+    cli_warn("lists: %s: scores will be optimistic (--allow-overlap)", text);
     return STATUS_OK;
 }
 
@@ -231,7 +231,7 @@ static Status find(const CliArguments *arguments, const DataList *const *lists, 
     threads_destroy(threads);
     if (status == STATUS_OK && findings->seconds >= MANY_SECONDS)
         cli_note(arguments, "checked in %s%s", cli_duration(findings->seconds),
-                 checks == TRAIN_CHECKS_FULL ? " (--checks quick leaves the files unread)" : "");
+                 checks == TRAIN_CHECKS_FULL ? " (--checks quick does not read the files)" : "");
     return status;
 }
 
@@ -246,11 +246,11 @@ Status cli_check_training(const CliArguments *arguments, const CliCheckedSet *se
         lists[i] = sets[i].list;
     TRY(find(arguments, lists, count, checks, &findings, error));
     for (int i = 0; i < count; i++)
-        tell_set(arguments, sets[i].name, sets[i].list, &findings, i);
+        print_set(arguments, sets[i].name, sets[i].list, &findings, i);
     return check_overlap(sets, count, &findings, allow_overlap, error);
 }
 
-/* What the run behind an adapter did with this very list, by the hash it left in the metadata. */
+/* Warns if the adapter's metadata has the hash of this list as training or validation list. */
 static Status check_adapter(const char *name, const DataList *list, const char *adapter,
                             Error *error)
 {
@@ -264,7 +264,7 @@ static Status check_adapter(const char *name, const DataList *list, const char *
     for (int i = 0; i < 2; i++) {
         const char *of_run = safetensors_metadata(file, LISTS[i].key);
         if (of_run && strcmp(of_run, hash) == 0)
-            cli_warn("%s: %s was %s on this very list: the scores flatter", name, adapter,
+            cli_warn("%s: %s was %s on this list: scores will be optimistic", name, adapter,
                      LISTS[i].did);
     }
     safetensors_close(file);
@@ -278,7 +278,7 @@ Status cli_check_evaluated(const CliArguments *arguments, const char *name, cons
     if (checks == TRAIN_CHECKS_OFF)
         return STATUS_OK;
     TRY(find(arguments, &list, 1, checks, &findings, error));
-    tell_set(arguments, name, list, &findings, 0);
+    print_set(arguments, name, list, &findings, 0);
     for (int i = 0; i < adapters->count; i++)
         TRY(check_adapter(name, list, adapters->items[i], error));
     return STATUS_OK;

@@ -1,5 +1,5 @@
 /*
- * cli_json.c - see cli_json.h. Encoding is jansson's; only the layout for people is ours.
+ * cli_json.c - see cli_json.h. jansson encodes JSON; the text layout is ours.
  */
 #include "tools/cli/cli_json.h"
 
@@ -15,8 +15,8 @@
 enum { MAX_COLUMNS = 16, MAX_INDENT = 32, MAX_TEXT = 200 };
 
 /*
- * `text` as cli_print_escaped shows it, cut where it would fill the screen (a list of thousands of
- * paths). The caller frees it.
+ * `text` escaped as by cli_print_escaped, shortened to MAX_TEXT bytes. The caller frees it; NULL
+ * without memory.
  */
 static char *shortened(const char *text)
 {
@@ -24,7 +24,7 @@ static char *shortened(const char *text)
     const size_t length = copy ? strlen(copy) : 0;
     if (length > MAX_TEXT) {
         size_t cut = MAX_TEXT - 3;
-        while (((unsigned char)copy[cut] & 0xc0) == 0x80) /* not inside a character */
+        while (((unsigned char)copy[cut] & 0xc0) == 0x80) /* not inside a UTF-8 character */
             cut--;
         memcpy(copy + cut, "...", 4);
     }
@@ -41,9 +41,9 @@ void cli_json_print_string(FILE *stream, const char *text)
     json_decref(string);
 }
 
-/* ---- text for people ------------------------------------------------------------------------- */
+/* ---- readable text --------------------------------------------------------------------------- */
 
-/* One value on one line, in memory the caller frees; NULL without memory. */
+/* A value as one line. The caller frees it; NULL without memory. */
 static char *format_value(const json_t *value)
 {
     char number[32];
@@ -68,7 +68,10 @@ static char *format_value(const json_t *value)
     return json_dumps(value, JSON_COMPACT);
 }
 
-/* The same; a failure is remembered. A row may lack a member: that is null. */
+/*
+ * Like format_value, but a missing value (NULL) is "-", and a failure is recorded by
+ * train_json_lose.
+ */
 static char *value_text(const json_t *value)
 {
     char *text = value ? format_value(value) : strdup("-");
@@ -77,8 +80,10 @@ static char *value_text(const json_t *value)
     return text;
 }
 
-/* An array of objects that all have the members of the first, as a table; columns of numbers are
- * aligned to the right. */
+/*
+ * Prints an array of objects as a table with the members of the first object as columns. Numbers
+ * are right-aligned.
+ */
 static void print_table(FILE *stream, const json_t *rows, int indent)
 {
     CliColumn columns[MAX_COLUMNS] = {0};

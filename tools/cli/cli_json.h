@@ -1,26 +1,24 @@
 /*
- * cli_json.h - JSON shown on the terminal, as it is or as text for people. Documents are built by
- * train/json.h.
+ * cli_json.h - prints JSON documents (train/json.h) as JSON or as readable text.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_JSON_H
 #define LNCLIP_TOOLS_CLI_CLI_JSON_H
 
 #include "train/json.h"
 
-/* Writes `text` as a quoted JSON string; null, which is remembered, without memory. */
+/* Writes `text` as a quoted JSON string. Without memory writes null and calls train_json_lose. */
 void cli_json_print_string(FILE *stream, const char *text);
 
 /*
- * Shows an object to people: members as "key: value" lines, arrays of objects as aligned tables
- * with the members' names as heads. Control characters are escaped; null is "-". What cannot be
- * shown for want of memory is remembered.
+ * Prints an object as text: members as "key: value" lines, arrays of objects as aligned tables with
+ * the member names as headings. Control characters are escaped; null is "-". Without memory calls
+ * train_json_lose.
  */
 void cli_json_print_text(FILE *stream, const json_t *object);
 
 /*
- * Shows an object, which is built once, as JSON with `digits` digits of each number or to people as
- * cli_json_print_text does, and ends the reference. STATUS_FAILED, naming `what`, as
- * train_json_write.
+ * Prints an object as JSON, with `digits` digits per number, or as text (cli_json_print_text).
+ * Takes the reference to `document`. STATUS_FAILED, naming `what`, as train_json_write.
  */
 Status cli_json_show(json_t *document, bool json, FILE *stream, int digits, const char *what,
                      Error *error);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Adds what is wrong with one set to what is wrong with all. */
+/* Adds the problems of one set to those of all sets. */
 static void join_errors(Error *all, const Error *one)
 {
     const int problems = all->problems + max_int(one->problems, 1);
@@ -49,7 +49,7 @@ Status cli_label_parse(const char *text, DataSourceLabel *label, Error *error)
     return STATUS_OK;
 }
 
-/* A source that no set has is a slip of the keyboard. */
+/* STATUS_USAGE for a --label whose source is in no set: a typing error. */
 static Status check_labels(const CliSet *sets, int count, const DataSourceLabel *labels,
                            int label_count, Error *error)
 {
@@ -75,7 +75,7 @@ static Status check_labels(const CliSet *sets, int count, const DataSourceLabel 
     return STATUS_OK;
 }
 
-/* Reads one set and cuts it to what is wanted of it. */
+/* Reads one set and selects its frames. */
 static Status read_set(const CliSet *set, DataSourceLabel *labels, int label_count, Error *error)
 {
     const CliFrames *frames = &set->frames;
@@ -127,13 +127,15 @@ done:
     return status;
 }
 
-void cli_tell_sources_head(const CliArguments *arguments)
+void cli_print_sources_head(const CliArguments *arguments)
 {
     cli_note(arguments, "%-16s %-24s %-5s %10s %10s", "set", "source", "label", "videos", "frames");
 }
 
-/* Videos and frames of each source, [source_count]. A video belongs to the source of its first
- * frame. */
+/*
+ * Counts videos and frames of each source [source_count]. A video belongs to the source of its
+ * first frame. False without memory.
+ */
 static bool count_sources(const DataList *list, unsigned *videos, unsigned *frames)
 {
     bool *seen = calloc((size_t)list->video_count + 1, sizeof *seen);
@@ -147,11 +149,11 @@ static bool count_sources(const DataList *list, unsigned *videos, unsigned *fram
     return seen != NULL;
 }
 
-void cli_tell_skipped(const CliArguments *arguments, const char *what, const DataList *list)
+void cli_print_skipped(const CliArguments *arguments, const char *what, const DataList *list)
 {
     enum { SHOWN = 10 };
     unsigned all = 0;
-    bool lost = false; /* what may have been meant as frames */
+    bool lost = false; /* files that were possibly meant as frames */
     for (int i = 0; i < list->skipped_count; i++) {
         all += (unsigned)list->skipped[i].count;
         lost |= list->skipped[i].reason == DATA_SKIP_FORMAT ||
@@ -169,15 +171,14 @@ void cli_tell_skipped(const CliArguments *arguments, const char *what, const Dat
     if (list->skipped_count > SHOWN)
         fprintf(stderr, "  ... and %d more such rows\n", list->skipped_count - SHOWN);
     if (lost)
-        cli_warn("%s: %s files and folders beside the frames were passed over, among them images "
-                 "or videos that are not read",
+        cli_warn("%s: skipped %s other files and folders, among them images or videos that cannot "
+                 "be read",
                  what, cli_count(all));
     else
-        cli_note(arguments, "%s: %s files and folders beside the frames were passed over", what,
-                 cli_count(all));
+        cli_note(arguments, "%s: skipped %s other files and folders", what, cli_count(all));
 }
 
-void cli_tell_sources(const CliArguments *arguments, const char *set, const DataList *list)
+void cli_print_sources(const CliArguments *arguments, const char *set, const DataList *list)
 {
     unsigned *counts = calloc(2 * (size_t)list->source_count + 1, sizeof *counts);
     unsigned *frames = counts ? counts + list->source_count : NULL;
@@ -189,15 +190,16 @@ void cli_tell_sources(const CliArguments *arguments, const char *set, const Data
     free(counts);
     for (int source = 0; source < list->source_count; source++)
         if (list->source_doubt[source])
-            cli_warn("%s: source %s is taken as fake, but %s; if it is real, say --label %s=real",
-                     set, list->sources[source], list->source_doubt[source], list->sources[source]);
+            cli_warn(
+                "%s: source %s is assumed to be fake, but %s; if it is real, give --label %s=real",
+                set, list->sources[source], list->source_doubt[source], list->sources[source]);
     if (list->left_out > 0)
-        cli_note(arguments, "%s: %s of %s frames are kept, %s are left out", set,
+        cli_note(arguments, "%s: %s of %s frames are used, %s are not", set,
                  cli_count((unsigned)list->count),
                  cli_count((unsigned)list->count + (unsigned)list->left_out),
                  cli_count((unsigned)list->left_out));
     if (list->duplicates > 0)
-        cli_warn("%s: %s lines name a frame that is there already; it counts once", set,
+        cli_warn("%s: %s lines repeat a frame; each frame counts once", set,
                  cli_count((unsigned)list->duplicates));
-    cli_tell_skipped(arguments, set, list);
+    cli_print_skipped(arguments, set, list);
 }

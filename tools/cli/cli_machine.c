@@ -13,7 +13,7 @@
 /* Instruction sets in ascending order of width. */
 typedef enum Level { LEVEL_OLDER, LEVEL_AVX2, LEVEL_AVX512 } Level;
 
-/* What OpenBLAS's core types compute with (its TargetList.txt); all others are older. */
+/* The instruction set of an OpenBLAS core type (see its TargetList.txt); all others are older. */
 static Level core_level(const char *core)
 {
     static const char *const avx512[] = {"skylakex", "cooperlake", "sapphirerapids"};
@@ -27,7 +27,7 @@ static Level core_level(const char *core)
     return LEVEL_OLDER;
 }
 
-/* What our own kernels compute with: all that the processor has, unless LNCLIP_CPU masks it. */
+/* The instruction set of our kernels: the processor's, unless LNCLIP_CPU masks it. */
 static Level kernel_level(void)
 {
     const char *name = kernels()->name;
@@ -42,14 +42,13 @@ const char *cli_machine_forced_core(void)
     return forced && core_level(gemm_core()) < kernel_level() ? forced : NULL;
 }
 
-void cli_tell_machine(const CliArguments *arguments)
+void cli_print_machine(const CliArguments *arguments)
 {
     cli_note(arguments, "kernels: %s; matrix product: %s, core %s", kernels()->name, gemm_library(),
              gemm_core());
     const char *forced = cli_machine_forced_core();
     if (forced)
-        cli_warn(
-            "OPENBLAS_CORETYPE=%s: OpenBLAS computes at half the speed of this processor or less; "
-            "unset it",
-            forced);
+        cli_warn("OPENBLAS_CORETYPE=%s: OpenBLAS runs at half the speed of this processor or less; "
+                 "unset it",
+                 forced);
 }

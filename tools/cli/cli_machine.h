@@ -1,5 +1,5 @@
 /*
- * cli_machine.h - which kernels compute here, and whether the environment holds them back.
+ * cli_machine.h - the kernels in use, and a warning if the environment slows them down.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_MACHINE_H
 #define LNCLIP_TOOLS_CLI_CLI_MACHINE_H
@@ -7,14 +7,14 @@
 #include "tools/cli/cli.h"
 
 /*
- * Tells our kernels, the library of the matrix product and the core type that it chose. Warns if
- * OPENBLAS_CORETYPE forces it onto kernels of an older instruction set than this processor has.
+ * Prints the kernels, the BLAS library and its core type as a note. Warns if OPENBLAS_CORETYPE
+ * forces OpenBLAS to use an older instruction set than the processor has.
  */
-void cli_tell_machine(const CliArguments *arguments);
+void cli_print_machine(const CliArguments *arguments);
 
 /*
- * The value of OPENBLAS_CORETYPE if it forces OpenBLAS onto kernels of an older instruction set
- * than this processor has, else NULL.
+ * The value of OPENBLAS_CORETYPE if it forces OpenBLAS to use an older instruction set than the
+ * processor has, else NULL.
  */
 const char *cli_machine_forced_core(void);
 

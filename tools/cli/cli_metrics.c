@@ -1,8 +1,8 @@
 /*
  * cli_metrics.c - see cli_metrics.h.
  *
- * Frame and video level stand in columns of their own, under their names and their numbers of real
- * and fake: the two differ by several points, and are too often compared with one another.
+ * Frame and video metrics have separate columns, each with its heading and its counts of real and
+ * fake: they differ by several points and are not comparable.
  */
 #include "tools/cli/cli_metrics.h"
 
@@ -26,9 +26,10 @@ void cli_metrics_expect(const CliMetricsOptions *options, MetricsUncertainty *se
             known = true;
         }
     if (!known)
-        exit(cli_usage_error("--ci %s: is none of auto, on and off; choose one", options->ci));
+        exit(cli_usage_error("--ci %s: unknown value; use auto, on or off", options->ci));
     if (options->format && !cli_format_parse(options->format, format))
-        exit(cli_usage_error("--format %s: is unknown; give " CLI_FORMAT_WORDS, options->format));
+        exit(cli_usage_error("--format %s: unknown format; use  " CLI_FORMAT_WORDS,
+                             options->format));
     settings->resamples = options->resamples > 0 ? options->resamples : settings->resamples;
     settings->seed = options->seed;
 }
@@ -38,7 +39,7 @@ static bool has_intervals(const MetricsIntervals *intervals)
     return intervals->auroc != METRICS_INTERVAL_NONE || intervals->others != METRICS_INTERVAL_NONE;
 }
 
-/* The EER threshold is on the scale of the scores; all other metrics are fractions or the like. */
+/* The EER threshold has the scale of the scores; all other metrics are fractions or similar. */
 static void set_unit(CliTable *table, int metric)
 {
     cli_table_row_unit(table, metric == METRICS_EER_THRESHOLD ? CLI_SCORE : CLI_METRIC);
@@ -81,7 +82,7 @@ static Status print_report(const MetricsReport *report, CliFormat format, FILE *
     return cli_table_print(table, format, stream, error);
 }
 
-/* The sources of fake, each against all that is real. */
+/* Prints the AUROC of each fake source against all real rows. */
 static Status print_sources(const MetricsReport *report, CliFormat format, FILE *stream,
                             Error *error)
 {
@@ -97,7 +98,7 @@ static Status print_sources(const MetricsReport *report, CliFormat format, FILE 
         {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !video_ci},
     };
     CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
-    cli_table_title(table, "%s: AUROC of each source of fake against all real", report->dataset);
+    cli_table_title(table, "%s: AUROC of each fake source against all real", report->dataset);
     for (int i = 0; i < report->source_count; i++) {
         const MetricsSourceReport *source = &report->sources[i];
         cli_table_words(table, source->name);
@@ -130,7 +131,7 @@ static void add_exact_rows(CliTable *table, const char *dataset, const char *sou
     }
 }
 
-/* Every metric, a row each. */
+/* Prints all metrics, one per row. */
 static Status print_exact(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
                           Error *error)
 {
@@ -177,9 +178,9 @@ Status cli_metrics_print(const MetricsReport *reports, int count, CliFormat form
     return STATUS_OK;
 }
 
-/* Where warnings go. */
+/* The receiver of warnings. */
 typedef struct Listener {
-    CliMetricsTell *tell;
+    CliMetricsHandler *handler;
     void *context;
 } Listener;
 
@@ -191,11 +192,13 @@ __attribute__((format(printf, 3, 4))) static void warn(const Listener *listener,
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    listener->tell(listener->context, text, of_scores);
+    listener->handler(listener->context, text, of_scores);
 }
 
-/* Rows of different classes that cannot be put in order: a head with large weights makes an AUROC
- * of 0.5 of them. */
+/*
+ * Warns of equal scores in different classes, which cannot be ranked. A head with too large weights
+ * causes them.
+ */
 static void warn_about_ties(const Listener *listener, const MetricsReport *report)
 {
     const Metrics *frame = &report->frame;
@@ -204,53 +207,55 @@ static void warn_about_ties(const Listener *listener, const MetricsReport *repor
     const size_t saturated = frame->saturated[0] + frame->saturated[1];
     if (!report->by_margin && saturated > 0)
         warn(listener, true,
-             "%s: %zu real and %zu fake rows share a score of exactly 0 or 1 with the other class; "
-             "AUROC, AP and EER count them as ties. If these are rounded probabilities, score by "
-             "the difference of the logits (lnclip eval writes it as the column margin)",
+             "%s: %zu real and %zu fake rows have a score of exactly 0 or 1, as rows of the other "
+             "class do; AUROC, AP and EER count ties. If these are rounded probabilities, use the "
+             "difference of the logits (column margin of lnclip eval)",
              report->dataset, frame->saturated[0], frame->saturated[1]);
     else if (report->by_margin && tied > rows / 100)
         warn(listener, true,
-             "%s: the margins of %zu real and %zu fake frames equal one of the other class; the "
-             "weights or the bias of the head are too large for the logits to tell frames apart "
-             "in f32, so AUROC, AP and EER count ties",
+             "%s: the margins of %zu real and %zu fake frames are equal to one of the other class; "
+             "the weights or the bias of the head are too large for f32 logits, so AUROC, AP and "
+             "EER count ties",
              report->dataset, frame->tied[0], frame->tied[1]);
     else if (report->by_margin && saturated > rows / 100)
-        warn(listener, true,
-             "%s: p_fake of %zu real and %zu fake frames is exactly 0 or 1 like one of the other "
-             "class; the ranking metrics tell them apart by margin, but thresholds, calibration "
-             "and log loss cannot",
-             report->dataset, frame->saturated[0], frame->saturated[1]);
+        warn(
+            listener, true,
+            "%s: p_fake of %zu real and %zu fake frames is exactly 0 or 1, as in the other class; "
+            "ranking metrics use the margin, but thresholds, calibration and log loss are affected",
+            report->dataset, frame->saturated[0], frame->saturated[1]);
 }
 
 static void warn_about_report(const Listener *listener, const MetricsReport *report)
 {
     const Metrics *frame = &report->frame, *video = &report->video;
     if (frame->n_real == 0 || frame->n_fake == 0) {
-        warn(listener, false, "%s: all rows are %s; what needs both classes is undefined",
+        warn(listener, false, "%s: all rows are %s; metrics that need both classes are undefined",
              report->dataset, frame->n_real == 0 ? "fake" : "real");
         return;
     }
     warn_about_ties(listener, report);
     if (frame->auroc < 0.5)
         warn(listener, true,
-             "%s: the frame AUROC of %.4f is below chance; are labels or scores the wrong "
-             "way round? (label 1 and high scores mean fake)",
+             "%s: the frame AUROC %.4f is below chance; check whether labels or scores are "
+             "inverted (label 1 and high scores mean fake)",
              report->dataset, frame->auroc);
     if (report->has_videos &&
         (video->n_real < METRICS_CI_FEW_VIDEOS || video->n_fake < METRICS_CI_FEW_VIDEOS))
         warn(listener, false,
-             "%s: %zu real and %zu fake videos; with fewer than %d of a class figures and "
-             "intervals are rough (docs/metrics.md shows how rough)",
+             "%s: %zu real and %zu fake videos; with fewer than %d per class, metrics and "
+             "intervals are imprecise (see docs/metrics.md)",
              report->dataset, video->n_real, video->n_fake, METRICS_CI_FEW_VIDEOS);
     if (report->ci_left_out)
         warn(listener, false,
-             "%s: more than a million rows: no bootstrap, so most metrics stand without "
-             "interval; --ci on takes the time",
+             "%s: more than a million rows: no bootstrap, so most metrics have no interval; use "
+             "--ci on",
              report->dataset);
 }
 
-/* Bare rows have no name, so doubled ones can only be guessed: by labels and scores that all occur
- * again. */
+/*
+ * True if every label and score occurs twice. Rows without file names can be recognised as
+ * duplicates only in this way.
+ */
 static bool looks_doubled(const MetricsReport *report)
 {
     const size_t rows = report->frame.n_real + report->frame.n_fake;
@@ -258,25 +263,24 @@ static bool looks_doubled(const MetricsReport *report)
 }
 
 void cli_metrics_each_warning(const char *path, size_t duplicates, const MetricsReport *reports,
-                              int count, CliMetricsTell *tell, void *context)
+                              int count, CliMetricsHandler *handler, void *context)
 {
-    const Listener listener = {tell, context};
+    const Listener listener = {handler, context};
     if (duplicates > 0)
         warn(&listener, false,
-             "%s: %s %s a file of its data set a second time, and each is counted; remove what "
-             "is not meant",
-             path, cli_count(duplicates), duplicates == 1 ? "row names" : "rows name");
+             "%s: %s %s a file of the same data set and is counted again; remove duplicate rows",
+             path, cli_count(duplicates), duplicates == 1 ? "row repeats" : "rows repeat");
     for (int i = 0; i < count; i++) {
         warn_about_report(&listener, &reports[i]);
         if (looks_doubled(&reports[i]))
             warn(&listener, true,
-                 "%s: half of the rows repeat the label and score of another row; were they "
-                 "written twice?",
+                 "%s: half of the rows repeat the label and score of another row; check whether "
+                 "they were written twice",
                  reports[i].dataset);
     }
 }
 
-static void tell_terminal(void *context, const char *text, bool of_scores)
+static void warn_on_terminal(void *context, const char *text, bool of_scores)
 {
     (void)context, (void)of_scores;
     cli_warn("%s", text);
@@ -284,11 +288,11 @@ static void tell_terminal(void *context, const char *text, bool of_scores)
 
 void cli_metrics_warn(const char *path, size_t duplicates, const MetricsReport *reports, int count)
 {
-    cli_metrics_each_warning(path, duplicates, reports, count, tell_terminal, NULL);
+    cli_metrics_each_warning(path, duplicates, reports, count, warn_on_terminal, NULL);
 }
 
-void cli_metrics_tell_methods(const CliArguments *arguments, const MetricsUncertainty *settings,
-                              const MetricsReport *reports, int count)
+void cli_metrics_print_methods(const CliArguments *arguments, const MetricsUncertainty *settings,
+                               const MetricsReport *reports, int count)
 {
     bool delong = false, resampled = false, rows = false;
     for (int i = 0; i < count; i++) {
@@ -301,12 +305,12 @@ void cli_metrics_tell_methods(const CliArguments *arguments, const MetricsUncert
         cli_note(arguments, "95%% intervals: AUROC over videos by DeLong on the logit scale");
     if (resampled)
         cli_note(arguments,
-                 "95%% intervals of all else: bootstrap over videos, %d resamples, seed %llu",
+                 "95%% intervals of other metrics: bootstrap over videos, %d resamples, seed %llu",
                  settings->resamples, (unsigned long long)settings->seed);
     if (rows)
         cli_note(arguments,
-                 "95%% intervals of files without videos: AUROC by DeLong, all else by bootstrap, "
-                 "over rows: assumes independent rows");
+                 "95%% intervals of files without videos: AUROC by DeLong, other metrics by "
+                 "bootstrap, both over rows, which are assumed to be independent");
 }
 
 static void add_differences(CliTable *table, const char *dataset, const char *level,

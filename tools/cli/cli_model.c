@@ -14,11 +14,11 @@ Status cli_model_hints(const CliModelOptions *options, VitHints *hints, Error *e
     *hints = (VitHints){.heads = options->heads};
     if (options->activation && !vit_activation_parse(options->activation, &hints->activation))
         return error_set(error, STATUS_USAGE,
-                         "--activation %s: unknown activation; give quick_gelu or gelu",
+                         "--activation %s: unknown activation; use quick_gelu or gelu",
                          options->activation);
     if (options->head && !vit_head_kind_parse(options->head, &kind))
         return error_set(error, STATUS_USAGE,
-                         "--head %s: unknown kind of head; give LinearNorm or linear",
+                         "--head %s: unknown kind of head; use LinearNorm or linear",
                          options->head);
     snprintf(hints->head, sizeof hints->head, "%s", options->head ? options->head : "");
     return STATUS_OK;
@@ -30,7 +30,7 @@ static Status check_options(const CliModelOptions *options, Precision *precision
     *precision = PRECISION_F32;
     if (options->precision && !precision_parse(options->precision, precision))
         return error_set(error, STATUS_USAGE,
-                         "--precision %s: not one of f32, bf16, int8; give one of these",
+                         "--precision %s: unknown precision; use f32, bf16 or int8",
                          options->precision);
     return cli_model_hints(options, hints, error);
 }
@@ -52,16 +52,17 @@ static Status read_adapter(CliModel *model, const char *path, const CliArguments
     TRY(vit_adapter_read(model->vit, use == CLI_HEAD_UNUSED ? NULL : &model->head, path, &report,
                          error));
     if (report.layer_norms_kept > 0)
-        cli_note(arguments, "%s: sets %d LayerNorm tensors; the other %d keep the model's values",
-                 path, report.layer_norms_set, report.layer_norms_kept);
+        cli_note(arguments,
+                 "%s: sets %d LayerNorm tensors; the other %d keep the values of the model", path,
+                 report.layer_norms_set, report.layer_norms_kept);
     if (report.others_kept > 0)
         cli_note(arguments,
-                 "%s: lacks %d of what its metadata \"tune\" names (%s first); these keep the "
-                 "model's values",
+                 "%s: lacks %d tensors named by its metadata \"tune\" (the first: %s); they keep "
+                 "the values of the model",
                  path, report.others_kept, report.first_kept);
     if (report.head_disputed)
-        cli_warn("%s: its metadata says a head of kind %s, the config.json beside it another one; "
-                 "the metadata is used",
+        cli_warn("%s: the metadata gives the kind of head %s, but config.json next to it gives "
+                 "another; using the metadata",
                  path, vit_head_kind_name(model->head.kind));
     model->has_head = report.head_set;
     return STATUS_OK;
@@ -79,12 +80,12 @@ static Status read_heads(CliModel *model, const CliModelOptions *options,
         return STATUS_OK;
     TRY(vit_head_read(model->vit, &model->head, &model->has_head, error));
     if (adapter)
-        cli_note(arguments, "%s: holds no head%s", adapter,
-                 model->has_head ? "; the model's own is used" : "");
+        cli_note(arguments, "%s: has no head%s", adapter,
+                 model->has_head ? "; using the head of the model" : "");
     if (use == CLI_HEAD_NEEDED && !model->has_head)
         return error_set(error, STATUS_FAILED,
-                         "%s: neither the model nor an adapter holds a head to classify with; give "
-                         "--adapter FILE, for example the best.safetensors of a training run",
+                         "%s: neither the model nor the adapter has a head; give --adapter FILE, "
+                         "for example best.safetensors of a training run",
                          adapter ? adapter : options->model);
     return STATUS_OK;
 }
@@ -98,7 +99,7 @@ Status cli_model_load(CliModel *model, const CliModelOptions *options,
     TRY(threads_create(&model->threads, arguments->threads, error));
     TRY(vit_load_with(&model->vit, options->model, &hints, model->threads, error));
     if (model->vit->config.assumptions[0])
-        cli_warn("%s: assumed: %s", options->model, model->vit->config.assumptions);
+        cli_warn("%s: assuming %s", options->model, model->vit->config.assumptions);
     return read_heads(model, options, arguments, use, error);
 }
 
@@ -107,7 +108,7 @@ Status cli_model_refuse_existing(const char *folder, Error *error)
     if (file_folder_is_empty(folder))
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
-                     "%s: is not an empty folder; choose another --out, or delete what it holds",
+                     "%s: not an empty folder; choose another --out, or delete its contents",
                      folder);
 }
 

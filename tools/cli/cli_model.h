@@ -1,6 +1,6 @@
 /*
- * cli_model.h - the options --model, --adapter, --precision and what they load: shared by the
- * commands that run an encoder (eval, predict, features, inspect).
+ * cli_model.h - the options --model, --adapter and --precision, and loading the model: for all
+ * commands that use an encoder.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_MODEL_H
 #define LNCLIP_TOOLS_CLI_CLI_MODEL_H
@@ -13,7 +13,7 @@ typedef struct CliModelOptions {
     const char *model;
     const char *adapter;           /* or NULL */
     const char *precision;         /* "f32" (also if NULL), "bf16" or "int8" */
-    const char *activation, *head; /* what files do not tell (VitHints), or NULL */
+    const char *activation, *head; /* for files that do not store them (VitHints); or NULL */
     int heads;                     /* 0: not given */
     int batch, workers;            /* 0 = the library's default */
 } CliModelOptions;
@@ -22,69 +22,69 @@ typedef struct CliModelOptions {
 /* clang-format off */
 #define CLI_NETWORK_OPTIONS(o)                                                                     \
     {"--activation", CLI_STRING, &(o).activation, 0, 0, "NAME",                                    \
-     "quick_gelu or gelu, for a model without configuration"},                                     \
+     "quick_gelu or gelu, for a model without config.json"},                                     \
     {"--heads", CLI_INT, &(o).heads, 1, 65536, "N",                                                \
-     "attention heads, for a model without configuration"}
+     "attention heads, for a model without config.json"}
 #define CLI_HEAD_OPTION(o)                                                                         \
     {"--head", CLI_STRING, &(o).head, 0, 0, "KIND",                                                \
-     "LinearNorm or linear, for a head that does not say it"}
+     "LinearNorm or linear, for a head without its kind stored"}
 #define CLI_MODEL_OPTION(o)                                                                        \
     {"--model", CLI_STRING, &(o).model, 0, 0, "M",                                                 \
-     "folder with config.json and model.safetensors, or one file"},                                \
+     "model folder (config.json, model.safetensors) or file"},                                \
         CLI_NETWORK_OPTIONS(o)
 #define CLI_ADAPTER_OPTION(o)                                                                      \
     {"--adapter", CLI_STRING, &(o).adapter, 0, 0, "A",                                             \
-     "what training changed, with the head (.safetensors)"}
+     "trained parameters and head (.safetensors)"}
 #define CLI_SCORING_OPTIONS(o)                                                                     \
     {"--precision", CLI_STRING, &(o).precision, 0, 0, "P",                                         \
      "arithmetic: f32 (default), bf16 or int8"},                                                   \
     {"--batch", CLI_INT, &(o).batch, 1, 4096, "N",                                                 \
-     "images in memory at once; results do not depend on it"},                                     \
-    {"--workers", CLI_INT, &(o).workers, 1, 256, "N", "threads that read images"}
+     "batch size; results do not depend on it"},                                     \
+    {"--workers", CLI_INT, &(o).workers, 1, 256, "N", "threads for reading images"}
 /* clang-format on */
 
-/* An encoder ready to score, once packed: vit_pack(vit, precision, ...). */
+/* A loaded encoder and head. To score, first pack it: vit_pack(vit, precision, ...). */
 typedef struct CliModel {
     Threads *threads;
     Precision precision;
     Vit *vit;
     VitHead head;
-    bool has_head;     /* from the model's file or the adapter */
+    bool has_head;     /* the model or the adapter has one */
     bool head_created; /* head owns memory */
 } CliModel;
 
-/* What a command does with the classifier of a model or adapter. */
+/* How a command uses the head of a model or adapter. */
 typedef enum CliHeadUse {
-    CLI_HEAD_IF_ANY, /* uses it if there is one */
-    CLI_HEAD_NEEDED, /* fails without */
-    CLI_HEAD_UNUSED, /* needs the encoder alone: the head is not read */
+    CLI_HEAD_IF_ANY, /* optional */
+    CLI_HEAD_NEEDED, /* required */
+    CLI_HEAD_UNUSED, /* not read */
 } CliHeadUse;
 
 /*
- * Exits 2 without --model and for an unknown precision, activation or head: for use right after
- * cli_parse, before any work.
+ * Exits 2 if --model is missing, or for an unknown precision, activation or head: to be called
+ * right after cli_parse.
  */
 void cli_model_expect(const CliArguments *arguments, const CliModelOptions *options);
 
-/* The hints that --activation, --heads and --head give. STATUS_USAGE for unknown names. */
+/* Sets *hints from --activation, --heads and --head. STATUS_USAGE for unknown names. */
 Status cli_model_hints(const CliModelOptions *options, VitHints *hints, Error *error);
 
 /*
- * Loads model and adapter, printing notes (what the adapter lacks) and, as warnings, assumptions.
- * The head is the adapter's, else the model's own. The caller ends it with cli_model_free, also
- * after a failure. STATUS_USAGE for what cli_model_expect refuses; STATUS_FAILED if a head is
- * needed and none is found, and for everything vit_load, vit_adapter_read and vit_head_read refuse.
+ * Loads model and adapter. Prints assumptions as warnings, and parameters missing in the adapter as
+ * notes. The head comes from the adapter, else from the model. Free with cli_model_free, also after
+ * a failure. STATUS_USAGE as cli_model_expect; STATUS_FAILED if a required head is missing, and as
+ * vit_load, vit_adapter_read and vit_head_read.
  */
 Status cli_model_load(CliModel *model, const CliModelOptions *options,
                       const CliArguments *arguments, CliHeadUse use, Error *error);
 
-/* STATUS_FAILED if a folder holds anything: it is replaced as a whole. */
+/* STATUS_FAILED if the folder exists and is not empty. */
 Status cli_model_refuse_existing(const char *folder, Error *error);
 
-/* Frees a model, loaded or half-loaded; {0} is allowed. */
+/* Frees a model, also one that is partly loaded or {0}. */
 void cli_model_free(CliModel *model);
 
-/* The library's scoring defaults with --batch and --workers applied. */
+/* The default scoring settings with --batch and --workers applied. */
 TrainScoring cli_model_scoring(const CliModelOptions *options);
 
 #endif

@@ -1,9 +1,8 @@
 /*
  * cli_parse.c - the option parser and the help text, both driven by a command's table of options.
  *
- * It knows nothing of the commands but their tables. Its errors end the process, for a command has
- * nothing to clean up before its arguments are known. Long options only: a script should be
- * readable.
+ * Errors end the process, since a command has nothing to clean up before its arguments are parsed.
+ * Only long options exist, so that scripts are readable.
  */
 #include "tools/cli/cli.h"
 
@@ -22,11 +21,11 @@ enum { MAX_OPTIONS = 32, MAX_THREADS = 1024, NAME_SIZE = 64 };
 typedef struct Parser {
     const CliCommand *command;
     CliArguments *arguments;
-    CliOption options[MAX_OPTIONS]; /* the command's and the common ones */
+    CliOption options[MAX_OPTIONS]; /* of the command, then common ones */
     bool given[MAX_OPTIONS];
     int option_count;
     bool help;
-    int argc, next; /* argv[next] is looked at next */
+    int argc, next; /* index of the next argument */
     char **argv;
 } Parser;
 
@@ -35,10 +34,9 @@ static void exit_with_usage(int code)
     exit(cli_finish(code));
 }
 
-/* ---- lists
- * of strings --------------------------------------------------------------------------- */
+/* ---- lists of strings ------------------------------------------------------------------------ */
 
-/* Every list of arguments is reachable from here, and freed at exit. */
+/* The arrays of all CliStrings, freed at exit. */
 static const char **blocks[2 * MAX_OPTIONS];
 static int block_count;
 
@@ -48,7 +46,7 @@ static void free_blocks(void)
         free(blocks[--block_count]);
 }
 
-/* Makes `list` empty with room for every argument there is. */
+/* Initialises `list` as empty, with room for all arguments. */
 static void strings_begin(CliStrings *list, int argc)
 {
     assert(block_count < (int)(sizeof blocks / sizeof blocks[0]));
@@ -57,7 +55,7 @@ static void strings_begin(CliStrings *list, int argc)
     list->items = calloc((size_t)argc + 1, sizeof *list->items);
     list->count = 0;
     if (!list->items) {
-        fputs("lnclip: error: arguments: no memory for them; give fewer\n", stderr);
+        fputs("lnclip: error: arguments: out of memory; give fewer\n", stderr);
         exit(CLI_FAILED);
     }
     blocks[block_count++] = list->items;
@@ -68,13 +66,13 @@ static void strings_add(CliStrings *list, const char *item)
     list->items[list->count++] = item;
 }
 
-/* ---- the
- * nearest name --------------------------------------------------------------------------- */
+/* ---- the nearest name ------------------------------------------------------------------------ */
 
 const char *cli_nearest(const char *word, const char *const *names, int count)
 {
     const char *nearest = NULL;
-    int best = 1 + (int)strnlen(word, NAME_SIZE) / 2; /* more than half changed is no slip */
+    int best =
+        1 + (int)strnlen(word, NAME_SIZE) / 2; /* more than half changed is not a typing error */
     for (int i = 0; i < count; i++) {
         const int distance = error_distance(word, names[i]);
         if (distance < best) {
@@ -85,8 +83,7 @@ const char *cli_nearest(const char *word, const char *const *names, int count)
     return nearest;
 }
 
-/* ----
- * help --------------------------------------------------------------------------------------- */
+/* ---- help ------------------------------------------------------------------------------------ */
 
 static void print_option(const CliOption *option)
 {
@@ -97,13 +94,13 @@ static void print_option(const CliOption *option)
         printf("  %s\n  %-24s  ", left, "");
     else
         printf("  %-24s  ", left);
-    for (const char *at = option->help; *at; at++) { /* a line break continues in the column */
+    for (const char *at = option->help; *at; at++) { /* continue in the same column */
         putchar(*at);
         if (*at == '\n')
             printf("  %-24s  ", "");
     }
     if (option->kind == CLI_REPEATED)
-        fputs(" (may be repeated)", stdout);
+        fputs(" (repeatable)", stdout);
     putchar('\n');
 }
 
@@ -119,10 +116,9 @@ static void print_help(const Parser *parser)
     printf("\nexample:\n  %s\n", command->example);
 }
 
-/* ----
- * values ------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
-/* Whether `text` is a KEY=VALUE setting: see cli.h. */
+/* True for a KEY=VALUE setting: see CliArguments. */
 static bool is_setting(const char *text)
 {
     const size_t key = strspn(text, "abcdefghijklmnopqrstuvwxyz_.0123456789");
@@ -153,7 +149,7 @@ static void set_int(const CliOption *option, const char *text)
     const bool parsed = parse_uint64(text + negative, &value) && value <= INT32_MAX;
     const int number = parsed ? (negative ? -(int)value : (int)value) : 0;
     if (!parsed || number < option->minimum || number > option->maximum)
-        exit_with_usage(cli_usage_error("%s %s: not a whole number from %d to %d; give one",
+        exit_with_usage(cli_usage_error("%s %s: invalid value; give an integer from %d to %d",
                                         option->name, text, option->minimum, option->maximum));
     *(int *)option->target = number;
 }
@@ -161,37 +157,41 @@ static void set_int(const CliOption *option, const char *text)
 static void set_uint64(const CliOption *option, const char *text)
 {
     if (!parse_uint64(text, option->target))
-        exit_with_usage(cli_usage_error("%s %s: not a whole number from 0 to 18446744073709551615; "
-                                        "give one",
-                                        option->name, text));
+        exit_with_usage(
+            cli_usage_error("%s %s: invalid value; give an integer from 0 to 18446744073709551615",
+                            option->name, text));
 }
 
-/* ----
- * parsing ------------------------------------------------------------------------------------ */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
-/* What stands alone: a setting where the command takes them, else positional. */
-static void take_word(Parser *parser, const char *word)
+/*
+ * Adds an argument to the settings, if it is one and the command accepts them, else to the
+ * positional arguments.
+ */
+static void add_word(Parser *parser, const char *word)
 {
     CliArguments *arguments = parser->arguments;
-    const bool setting = parser->command->takes_settings && is_setting(word);
+    const bool setting = parser->command->accepts_settings && is_setting(word);
     strings_add(setting ? &arguments->settings : &arguments->positional, word);
 }
 
-/* The words after `--name` of a CLI_STRINGS, up to the next option; settings among them stay
- * settings. */
-static void take_words(Parser *parser, const CliOption *option)
+/*
+ * Adds the arguments after a CLI_STRINGS option, up to the next option. Settings among them remain
+ * settings.
+ */
+static void add_words(Parser *parser, const CliOption *option)
 {
     CliStrings *list = option->target;
     for (; parser->next < parser->argc && !is_option(parser->argv[parser->next]); parser->next++) {
         const char *word = parser->argv[parser->next];
-        if (parser->command->takes_settings && is_setting(word))
-            take_word(parser, word);
+        if (parser->command->accepts_settings && is_setting(word))
+            add_word(parser, word);
         else
             strings_add(list, word);
     }
 }
 
-static void take_value(Parser *parser, int index, const char *value)
+static void set_value(Parser *parser, int index, const char *value)
 {
     const CliOption *option = &parser->options[index];
     const bool many = option->kind == CLI_STRINGS || option->kind == CLI_REPEATED;
@@ -217,7 +217,7 @@ static void take_value(Parser *parser, int index, const char *value)
     }
 }
 
-/* Index of the option that `text` [length] names. Exits 2 if there is none. */
+/* The index of the option named text[0..length). Exits 2 if there is none. */
 static int find_option(const Parser *parser, const char *text, size_t length)
 {
     const char *names[MAX_OPTIONS];
@@ -230,14 +230,14 @@ static int find_option(const Parser *parser, const char *text, size_t length)
     snprintf(name, sizeof name, "%.*s", (int)(length < NAME_SIZE ? length : NAME_SIZE), text);
     const char *nearest = cli_nearest(name, names, parser->option_count);
     exit_with_usage(nearest
-                        ? cli_usage_error("%s: no such option of lnclip %s; did you mean %s?", name,
+                        ? cli_usage_error("%s: unknown option of lnclip %s; did you mean %s?", name,
                                           parser->command->name, nearest)
-                        : cli_usage_error("%s: no such option of lnclip %s; see lnclip %s --help",
+                        : cli_usage_error("%s: unknown option of lnclip %s; see lnclip %s --help",
                                           name, parser->command->name, parser->command->name));
     return -1;
 }
 
-static void take_option(Parser *parser, const char *text)
+static void parse_option(Parser *parser, const char *text)
 {
     const char *equals = strchr(text, '=');
     const size_t length = equals ? (size_t)(equals - text) : strlen(text);
@@ -247,27 +247,27 @@ static void take_option(Parser *parser, const char *text)
     if (option->kind == CLI_FLAG) {
         if (equals)
             exit_with_usage(
-                cli_usage_error("%s: takes no value; leave out '%s'", option->name, equals));
+                cli_usage_error("%s: takes no value; remove '%s'", option->name, equals));
         *(bool *)option->target = true;
         return;
     }
     if (!equals && (parser->next == parser->argc ||
                     (is_option(parser->argv[parser->next]) && option->kind != CLI_INT)))
-        exit_with_usage(cli_usage_error("%s: a value is missing; write %s %s", option->name,
+        exit_with_usage(cli_usage_error("%s: value missing; write %s %s", option->name,
                                         option->name, option->argument));
-    take_value(parser, index, equals ? equals + 1 : parser->argv[parser->next++]);
+    set_value(parser, index, equals ? equals + 1 : parser->argv[parser->next++]);
     if (!equals && option->kind == CLI_STRINGS)
-        take_words(parser, option);
+        add_words(parser, option);
 }
 
-/* The command's options and the common ones, their lists made ready. */
+/* Collects the options of the command and the common ones, and initialises their lists. */
 static void collect_options(Parser *parser)
 {
     const CliOption common[] = {
         {"--threads", CLI_INT, &parser->arguments->threads, 0, MAX_THREADS, "N",
-         "threads to compute with (default: all processors);\nresults do not depend on it"},
+         "compute threads (default: all processors); results do\nnot depend on it"},
         {"--quiet", CLI_FLAG, &parser->arguments->quiet, 0, 0, NULL,
-         "no progress and no notes; warnings and errors stay"},
+         "suppress progress and notes, not warnings and errors"},
         {"--help", CLI_FLAG, &parser->help, 0, 0, NULL, "print this help"},
     };
     int n = 0;
@@ -296,9 +296,9 @@ void cli_parse(const CliCommand *command, int argc, char **argv, CliArguments *a
         if (!options_end && strcmp(text, "--") == 0)
             options_end = true;
         else if (!options_end && is_option(text))
-            take_option(&parser, text);
+            parse_option(&parser, text);
         else
-            take_word(&parser, text);
+            add_word(&parser, text);
     }
     if (parser.help) {
         print_help(&parser);
@@ -318,7 +318,7 @@ void cli_expect_positional(const CliArguments *arguments, int minimum, int maxim
         exit_with_usage(
             cli_usage_error("%s: %s is missing; see lnclip %s --help", name, what, name));
     if (count > maximum)
-        exit_with_usage(cli_usage_error("%s: one argument too many; see lnclip %s --help",
+        exit_with_usage(cli_usage_error("%s: unexpected argument; see lnclip %s --help",
                                         arguments->positional.items[maximum], name));
 }
 

@@ -1,9 +1,9 @@
 /*
  * cli_table.c - see cli_table.h.
  *
- * Cells are kept as numbers in one row-major array and become text when the table is printed;
- * widths are counted then, in code points, since names of data sets need not be ASCII. Without
- * memory the table remembers that, and printing reports it.
+ * Cells are stored as numbers in a row-major array and formatted when the table is printed. Widths
+ * are counted in code points, because names of data sets need not be ASCII. Failed allocations set
+ * `broken`; printing reports them.
  */
 #include "tools/cli/cli_table.h"
 
@@ -18,22 +18,22 @@
 #include <string.h>
 
 typedef struct Cell {
-    char *text;    /* of words, else NULL */
-    CliUnit unit;  /* of the numbers; of an interval that of its ends */
-    bool rule;     /* precedes it; read of the first cell of a row */
-    double number; /* NaN of an interval alone */
+    char *text;    /* of a text cell, else NULL */
+    CliUnit unit;  /* of the number or of the interval's ends */
+    bool rule;     /* before the row; used in its first cell */
+    double number; /* NaN in an interval cell */
     MetricsInterval interval;
 } Cell;
 
 struct CliTable {
     char *title;
-    CliColumn *column; /* [columns], with texts of their own */
+    CliColumn *column; /* [columns], owning their texts */
     size_t columns, column_capacity;
     Cell *cells; /* [count], row by row */
     size_t count, capacity;
     bool rule_next;
-    int indent;      /* blanks before a row */
-    size_t unit_row; /* from 1: the row that has the unit `unit`; 0: none */
+    int indent;      /* blanks before each row */
+    size_t unit_row; /* number (from 1) of the row with the unit `unit`; 0: none */
     CliUnit unit;
     bool broken; /* memory ran out */
 };
@@ -101,7 +101,7 @@ void cli_table_column(CliTable *table, CliColumn column)
     table->broken = !column.heading;
 }
 
-/* The cell that comes next; NULL in a table that is broken. */
+/* Adds the next cell. NULL if the table is broken. */
 static Cell *add_cell(CliTable *table)
 {
     Error error = {0};
@@ -206,8 +206,8 @@ bool cli_number(char out[CLI_NUMBER_SIZE], CliUnit unit, double value)
     return !isnan(value);
 }
 
-/* Writes a cell of a column of unit `unit` as people see it. */
-static void print_for_people(FILE *stream, const Cell *cell, CliUnit unit)
+/* Prints a cell of a column with unit `unit` in readable form. */
+static void print_readable(FILE *stream, const Cell *cell, CliUnit unit)
 {
     char number[CLI_NUMBER_SIZE];
     const MetricsInterval i = cell->interval;
@@ -224,8 +224,8 @@ static void print_for_people(FILE *stream, const Cell *cell, CliUnit unit)
                 i.upper);
 }
 
-/* All digits, or nothing. */
-static void print_exactly(FILE *stream, double value)
+/* Prints all digits; nothing for NaN and infinity. */
+static void print_exact(FILE *stream, double value)
 {
     if (isfinite(value))
         fprintf(stream, "%.17g", value);
@@ -268,22 +268,22 @@ static void escape_csv(FILE *stream, const char *text)
     metrics_predictions_write_field(stream, text, strlen(text));
 }
 
-/* A column as it is printed: one of the table, or a part of one. */
+/* A printed column: a column of the table, or one part of an interval or estimate. */
 typedef struct Field {
     size_t column;
-    int part; /* of an interval, for programs: 0 value, 1 lower end, 2 upper end */
+    int part; /* in exact formats: 0 value, 1 lower end, 2 upper end */
     bool right;
-    int width; /* 0 where nothing is aligned */
+    int width; /* 0 in exact formats */
 } Field;
 
-/* The printing of one table. */
+/* The state of printing a table. */
 typedef struct Print {
     const CliTable *table;
     const struct Renderer *renderer;
     FILE *stream;
     Field *fields; /* [field_count] */
     size_t field_count;
-    char **texts; /* [(rows + 1) field_count] escaped, heads first */
+    char **texts; /* [rows + 1, field_count] escaped, headings first */
 } Print;
 
 static void markdown_rule(const Print *print)
@@ -311,18 +311,18 @@ static void latex_rule(const Print *print)
     fputs("\\midrule\n", print->stream);
 }
 
-/* How a format writes a table. What is NULL is not written. */
+/* The description of a format. Parts that are NULL are not printed. */
 typedef struct Renderer {
-    const char *word; /* of --format */
-    bool exact;       /* for programs: keys and all digits, nothing aligned */
-    bool has_text;    /* lines of text may stand between tables */
+    const char *word; /* value of --format */
+    bool exact;       /* keys and all digits, not aligned */
+    bool has_text;    /* text may appear between tables */
     void (*escape)(FILE *stream, const char *text);
     const char *before_title, *after_title;
-    const char *before, *between, *after; /* the fields of a row */
-    const char *guarded;                  /* a row that begins with one of these begins with {} */
+    const char *before, *between, *after; /* around the fields of a row */
+    const char *guarded; /* characters that need {} before them at the start of a row */
     void (*begin)(const Print *print);
     void (*below_heads)(const Print *print);
-    const char *rule; /* before a group of rows */
+    const char *rule; /* between groups of rows */
     const char *end;
 } Renderer;
 
@@ -352,7 +352,7 @@ static const Renderer renderers[] = {
                    .before = "",
                    .between = " & ",
                    .after = " \\\\",
-                   .guarded = "[*", /* options of the row before */
+                   .guarded = "[*", /* would be read as options of the previous row */
                    .begin = latex_begin,
                    .below_heads = latex_rule,
                    .rule = "\\midrule\n",
@@ -416,15 +416,14 @@ static void print_cell(const Print *print, const Field *field, const Cell *cell,
     if (cell->text)
         fputs(cell->text, stream);
     else if (!print->renderer->exact)
-        print_for_people(stream, cell, print->table->column[field->column].unit);
+        print_readable(stream, cell, print->table->column[field->column].unit);
     else
-        print_exactly(stream, field->part == 0   ? cell->number
-                              : field->part == 1 ? cell->interval.lower
-                                                 : cell->interval.upper);
+        print_exact(stream, field->part == 0   ? cell->number
+                            : field->part == 1 ? cell->interval.lower
+                                               : cell->interval.upper);
 }
 
-/* The escaped text of a field of row `row`, of its head where that is 0. The caller frees it; NULL
- * without memory. */
+/* The escaped text of a field; row 0 is the heading. The caller frees it; NULL without memory. */
 static char *field_text(const Print *print, size_t row, const Field *field)
 {
     char *text = NULL, *escaped = NULL;
@@ -448,7 +447,7 @@ static char *field_text(const Print *print, size_t row, const Field *field)
     return escaped;
 }
 
-/* Code points of a UTF-8 text. */
+/* The number of code points of a UTF-8 text. */
 static int text_points(const char *text)
 {
     int width = 0;
@@ -467,7 +466,7 @@ static void print_row(const Print *print, size_t row)
         const char *text = print->texts[row * print->field_count + f];
         const int space = field->width - text_points(text);
         const bool last = f + 1 == print->field_count;
-        /* No blanks at the end of a line of plain text. */
+        /* Plain text has no trailing blanks. */
         const bool padded = field->right || !last || renderer->after[0];
         if (f == 0 && renderer->guarded && text[0] && strchr(renderer->guarded, text[0]))
             fputs("{}", print->stream);

@@ -24,15 +24,15 @@ Status eval_read_lists(EvalSets *sets, const CliFrames *frames, const CliStrings
     return status;
 }
 
-/* What the events of a scoring are shown with. */
+/* The context of the scoring events. */
 typedef struct Show {
     const char *folder;
     CliProgress progress;
 } Show;
 
 /*
- * What is taken from an earlier try and what is not, even with --quiet: a figure made of scores of
- * two moments must not look like one of this command alone.
+ * Reports scores reused from an interrupted evaluation. These are warnings, which --quiet does not
+ * suppress, since the results then come from two runs.
  */
 static void show_opened(void *context, const EvalScores *scores)
 {
@@ -48,12 +48,12 @@ static void show_opened(void *context, const EvalScores *scores)
                  "settings and images; the rest is computed",
                  show->folder, cli_count(kept), cli_count((size_t)scores->passes * scores->count));
     if (replaced)
-        cli_warn("%s: is another image than when it was scored; it and all after it are scored "
-                 "again",
-                 replaced);
+        cli_warn(
+            "%s: the image has changed since it was scored; it and all later ones are scored again",
+            replaced);
     if (scores->partials[0].unlocked)
-        cli_warn("%s: this file system has no locks; make sure that no other process evaluates "
-                 "into this folder",
+        cli_warn("%s: this file system does not support locks; make sure that no other process "
+                 "writes to this folder",
                  show->folder);
 }
 
@@ -66,16 +66,16 @@ static void show_progress(void *context, size_t done, size_t total, double image
 static void show_not_kept(void *context, const char *path)
 {
     (void)context;
-    cli_warn("%s: scores can no longer be kept for a restart (a full disk?)", path);
+    cli_warn("%s: scores can no longer be saved for a restart (disk full?)", path);
 }
 
-/* An earlier evaluation in the folder is not touched before this one is finished. */
+/* Notes that the folder contains an evaluation, which is kept until this one is finished. */
 static Status note_earlier(const CliArguments *arguments, const char *folder, Error *error)
 {
     char path[FILE_PATH_SIZE];
     TRY(file_join(path, folder, "predictions.csv", error));
     if (file_exists(path))
-        cli_note(arguments, "%s: holds an evaluation; it is replaced when this one is finished",
+        cli_note(arguments, "%s: contains an evaluation; it is replaced when this one is finished",
                  folder);
     return STATUS_OK;
 }
@@ -107,7 +107,7 @@ Status eval_score_model(const EvalScoring *scoring, const CliModelOptions *optio
     status = eval_score(&with_model, adapter, folder, scores, provenance, error);
     cli_progress_end(&show.progress);
     if (status == STATUS_INTERRUPTED)
-        cli_interrupted("eval", "the scores so far are kept: the same command goes on", error);
+        cli_interrupted("eval", "the scores so far are saved; the same command continues", error);
 done:
     cli_model_free(&model);
     return status;

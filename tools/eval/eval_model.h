@@ -1,6 +1,6 @@
 /*
- * eval_model.h - an evaluation with lists and a model of the command line: the library's scoring,
- * shown on the terminal.
+ * eval_model.h - evaluation of command-line models and lists: the library's scoring with messages
+ * and progress.
  */
 #ifndef LNCLIP_TOOLS_EVAL_EVAL_MODEL_H
 #define LNCLIP_TOOLS_EVAL_EVAL_MODEL_H
@@ -11,16 +11,16 @@
 #include "train/eval/eval_sets.h"
 
 /*
- * Reads the lists of all sets; `frames` says what is kept of each set, `labels` are the values of
- * --label. STATUS_FAILED for lists that cannot be read, otherwise as cli_read_sets.
+ * Reads the lists of all sets, keeping the selected `frames` of each; `labels` are the values of
+ * --label. Fails as cli_read_sets.
  */
 Status eval_read_lists(EvalSets *sets, const CliFrames *frames, const CliStrings *labels,
                        Error *error);
 
 /*
- * Loads the model of `options` with `adapter` and scores scoring->sets, with progress, notes and
- * warnings; of *scoring only sets, perturbations and seed are read. Nothing is written before the
- * model is known to be good. Otherwise as eval_score.
+ * Loads the model of `options` with `adapter` and scores scoring->sets, printing progress, notes
+ * and warnings. Uses only sets, perturbations and seed of *scoring. Writes nothing before the model
+ * is loaded. Otherwise as eval_score.
  */
 Status eval_score_model(const EvalScoring *scoring, const CliModelOptions *options,
                         const CliArguments *arguments, const EvalAdapter *adapter,

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The levels that an evaluation shows: frames, and videos by the mean of their frames. */
+/* The levels in the tables: frames, and videos by the mean of their frames. */
 static const char *const level_names[] = {"frame", "video (mean p_fake)"};
 
 static int levels_of(const MetricsReport *report, MetricsReportLevel levels[METRICS_REPORT_LEVELS])
@@ -20,10 +20,12 @@ static int levels_of(const MetricsReport *report, MetricsReportLevel levels[METR
     return report->has_videos ? 2 : 1;
 }
 
-/* Which list chose the weights belongs beside their scores; where a table stands alone it goes to
- * stderr. */
-static void tell_selection(const EvalAdapter *adapter, const CliArguments *arguments,
-                           CliFormat format, FILE *stream)
+/*
+ * Prints the lists used for model selection, and the calibration. For formats without text they are
+ * notes on stderr.
+ */
+static void print_selection(const EvalAdapter *adapter, const CliArguments *arguments,
+                            CliFormat format, FILE *stream)
 {
     if (!cli_format_has_text(format)) {
         cli_note(arguments, "%s%sselected on: %s", adapter->name ? adapter->name : "",
@@ -45,8 +47,7 @@ static void tell_selection(const EvalAdapter *adapter, const CliArguments *argum
     fputc('\n', stream);
 }
 
-/* ---- one evaluation
- * ------------------------------------------------------------------------------ */
+/* ---- one evaluation -------------------------------------------------------------------------- */
 
 static bool any_interval(const MetricsReport *reports, int count)
 {
@@ -114,7 +115,7 @@ static Status print_at_thresholds(const EvalResult *result, CliFormat format, FI
         {.heading = "balanced accuracy", .unit = CLI_FRACTION},
     };
     CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
-    cli_table_title(table, "At the thresholds of FPR %g on the calibration set",
+    cli_table_title(table, "At the thresholds for FPR %g on the calibration set",
                     result->adapter->calibration.fpr);
     for (int i = 0; i < result->sets->set_count; i++) {
         const EvalAtThresholds *at = &result->at[i];
@@ -186,12 +187,11 @@ Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFo
         if (result->perturbed_count > 0)
             TRY(print_robustness(result, format, stream, error));
     }
-    tell_selection(result->adapter, arguments, format, stream);
+    print_selection(result->adapter, arguments, format, stream);
     return STATUS_OK;
 }
 
-/* ---- several
- * ------------------------------------------------------------------------------------- */
+/* ---- several --------------------------------------------------------------------------------- */
 
 static Status print_side_by_side(const EvalResult *results, int count, CliFormat format,
                                  FILE *stream, Error *error)
@@ -230,7 +230,7 @@ static void difference_row(CliTable *table, const char *set, const char *level, 
     cli_table_number(table, d->p);
 }
 
-/* The figures that are compared in words; comparison.json has all. */
+/* Prints the main metrics of a comparison; comparison.json has all. */
 static Status print_comparison(const EvalComparison *comparison, CliFormat format, FILE *stream,
                                Error *error)
 {
@@ -244,7 +244,7 @@ static Status print_comparison(const EvalComparison *comparison, CliFormat forma
     };
     static const Metric shown[] = {METRICS_AUROC, METRICS_MAP, METRICS_EER};
     CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
-    cli_table_title(table, "%s less %s, paired", comparison->other->adapter->name,
+    cli_table_title(table, "%s - %s (paired)", comparison->other->adapter->name,
                     comparison->first->adapter->name);
     for (int s = 0; s < comparison->first->sets->set_count; s++) {
         const MetricsComparison *set = &comparison->sets[s];
@@ -329,6 +329,6 @@ Status eval_print_several(const EvalResult *results, const EvalComparison *compa
             TRY(print_robustness(result, format, stream, error));
     }
     for (int r = 0; r < count; r++)
-        tell_selection(results[r].adapter, arguments, format, stream);
+        print_selection(results[r].adapter, arguments, format, stream);
     return STATUS_OK;
 }

@@ -1,5 +1,5 @@
 /*
- * eval_print.h - what an evaluation shows on stdout.
+ * eval_print.h - prints evaluations on stdout.
  */
 #ifndef LNCLIP_TOOLS_EVAL_EVAL_PRINT_H
 #define LNCLIP_TOOLS_EVAL_EVAL_PRINT_H
@@ -9,17 +9,17 @@
 #include "train/eval/eval_result.h"
 
 /*
- * Prints one evaluation: a row for frames and videos of each data set, then what the thresholds of
- * a calibrated adapter do, and AUROC against the strength of perturbations. Exact: every metric,
- * a row each. CLI_JSON: the object of metrics.json.
+ * Prints one evaluation: a row for frames and one for videos of each data set, then metrics at the
+ * thresholds of a calibrated adapter, and AUROC by strength of perturbation. Exact formats: one row
+ * per metric. CLI_JSON: the object of metrics.json.
  */
 Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFormat format,
                   FILE *stream, Error *error);
 
 /*
- * Prints several evaluations, results [count], side by side by their AUROC, and comparisons [count
- * - 1] of each with the first. Exact: one row an adapter, data set and level. CLI_JSON:
- * {"adapters": {NAME: metrics.json}, "comparison": comparison.json}.
+ * Prints the AUROC of several evaluations, results [count], in one table, and the comparisons
+ * [count - 1] of each with the first. Exact formats: one row per adapter, data set and level.
+ * CLI_JSON: {"adapters": {NAME: metrics.json}, "comparison": comparison.json}.
  */
 Status eval_print_several(const EvalResult *results, const EvalComparison *comparisons, int count,
                           const CliArguments *arguments, CliFormat format, FILE *stream,
