@@ -1,6 +1,6 @@
 /*
- * test_explain.c - relevance maps: against PyTorch, which computes them from whole matrices as the
- * papers write them (tests/golden/make_explain.py), and what must hold of any.
+ * test_explain.c - relevance maps: parity with PyTorch, which multiplies full matrices as in the
+ * papers (tests/golden/make_explain.py), and properties of every map.
  */
 #include "tests/support.h"
 #include "vit/explain.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATCHES = 16, IMAGES = 3 }; /* of the golden model and its pixels */
+enum { PATCHES = 16, IMAGES = 3 }; /* those of the golden files */
 
 typedef struct Bench {
     Threads *threads;
@@ -34,7 +34,7 @@ static void open_golden(SafeTensors **file, const char *name)
     ck_ok(safetensors_open(file, path, &error), &error);
 }
 
-/* In place: the explainer keeps a pointer to the head. */
+/* Initialised in place, because the explainer keeps a pointer to the head. */
 static void bench_open(Bench *bench, int threads, bool packed)
 {
     Error error = {0};
@@ -74,7 +74,7 @@ static const float *pixels_of(const Bench *bench, int image)
     return numbers_of(bench->images, "pixels") + (ptrdiff_t)image * 3 * S * S;
 }
 
-/* Not negative, and of sum 1. */
+/* Checks that a map is non-negative and sums to 1. */
 static void check_map(const float *map, int patches)
 {
     double sum = 0;
@@ -108,8 +108,8 @@ START_TEST(maps_are_those_of_pytorch)
 END_TEST
 
 /*
- * The gradient that a leaf for the attention is given, though nothing trains. Where the leaf brings
- * numbers they are added to: one of the blocks does.
+ * Leaves for the attention receive a gradient although nothing trains. In one block the leaf has
+ * its own gradient memory, and the gradient is added to it.
  */
 START_TEST(gradients_of_the_attention_are_those_of_pytorch)
 {
@@ -144,7 +144,7 @@ START_TEST(gradients_of_the_attention_are_those_of_pytorch)
         ck_assert_msg(wrong <= 1e-4, "%s: relative error %g", name, wrong);
     }
     support_engine_close(&engine);
-    ck_assert_ptr_null(attention[1].grad); /* it was the tape's */
+    ck_assert_ptr_null(attention[1].grad); /* it was owned by the tape */
     bench_close(&bench);
 }
 END_TEST
@@ -168,8 +168,8 @@ START_TEST(threads_and_earlier_images_change_no_bit)
 }
 END_TEST
 
-/* The rollout does not know the head; gradient x attention of a head that tells nothing apart is
- * empty. */
+/* The rollout does not depend on the head. Gradient x attention is empty for a head with equal
+ * logits. */
 START_TEST(what_the_head_says_matters_to_one_map_only)
 {
     float rollout[2][PATCHES], gradient[2][PATCHES];
@@ -194,8 +194,8 @@ START_TEST(what_the_head_says_matters_to_one_map_only)
 }
 END_TEST
 
-/* An image whose side is no multiple of the patch: the border belongs to no patch. One block is the
- * fewest there are. */
+/* An image side that is not a multiple of the patch, whose border belongs to no patch; and a model
+ * with one block. */
 START_TEST(other_shapes)
 {
     Error error = {0};

@@ -1,9 +1,9 @@
 /*
- * test_lora.c - LoRA: its map equals PyTorch's, its gradients equal finite differences through the
- * encoder, an adapter of it makes the model that was trained, and a stopped run goes on to the same
- * bits. (Counts and texts of `tune`: test_vit_tune.c. Every operand alone, threads and
- * micro-batches: test_ops_gradients.c. bf16 beside f32 and the same bits in the encoder:
- * test_vit_precision.c.)
+ * test_lora.c - LoRA: PyTorch parity, finite differences through the encoder, adapters that
+ * reproduce the trained model, and bit-identical results of a resumed run.
+ *
+ * Other tests of LoRA: test_vit_tune.c (the text of `tune`), test_ops_gradients.c (each operand,
+ * threads and micro-batches), test_vit_precision.c (bf16 in the encoder).
  */
 #include "tensor/base/file.h"
 #include "tests/support_folder.h"
@@ -21,10 +21,10 @@ enum { IN = 7, OUT = 6 };
 
 static Error error;
 
-/* How the frozen weight is multiplied with. */
+/* How the frozen weight is multiplied: by gemm or from a pack. */
 typedef enum Way { WAY_GEMM, WAY_F32, WAY_BF16, WAYS } Way;
 
-/* A golden tensor as a leaf of its own, to be freed by release(). */
+/* A golden tensor as a leaf with its own memory; free with release(). */
 static Tensor golden_leaf(const SafeTensors *file, const char *group, const char *name, bool trains)
 {
     char key[64];
@@ -57,7 +57,7 @@ static void expect_golden(const SafeTensors *file, const char *group, const char
     release(&want);
 }
 
-/* Forward and backward of one golden case, in one way. */
+/* Checks forward and backward of one golden case. */
 static void check_golden(const SafeTensors *file, const char *group, Activation activation, Way way)
 {
     SupportEngine engine;
@@ -113,7 +113,7 @@ START_TEST(the_map_equals_pytorch)
 }
 END_TEST
 
-/* A small encoder with a head, tuned, and a tape to run it on. */
+/* A small tuned encoder with head and tape. */
 typedef struct Bench {
     SupportEngine engine;
     Vit *vit;
@@ -133,7 +133,7 @@ static Vit *tiny_vit(void)
     return vit;
 }
 
-/* Moves what trains away from its start, where B is zero and dA with it. */
+/* Perturbs the trainable parameters. At its initial zero B would make dA zero, too. */
 static void move(VitTuned *tuned, double scale)
 {
     float *const by = malloc(tuned->count * sizeof *by);
@@ -143,7 +143,7 @@ static void move(VitTuned *tuned, double scale)
     free(by);
 }
 
-/* tune NULL: nothing is tuned. */
+/* `tune` NULL: all parameters are frozen. */
 static void open_bench(Bench *bench, const char *tune)
 {
     *bench = (Bench){.vit = tiny_vit()};
@@ -168,7 +168,7 @@ static void close_bench(Bench *bench)
     free(bench->pixels);
 }
 
-/* Logits [IMAGES,2], and, with a seed, the gradients of what trains. */
+/* Computes logits [IMAGES,2] and, unless `seed` is NULL, the gradients. */
 static void run(Bench *bench, const float *seed, float logits[2 * IMAGES])
 {
     const int S = bench->vit->config.image_size;
@@ -189,9 +189,9 @@ static void run(Bench *bench, const float *seed, float logits[2 * IMAGES])
 static const char *const tunes[] = {EVERY_MAP ",ln", "lora:2", "lora:3:k+fc2,bias", "bias"};
 
 /*
- * The slope of an objective along a random direction of all that trains, by central differences,
- * equals gradient times direction, also with an alpha of its own, and with dropout. At h = 1e-3
- * truncation and rounding are both below 1e-3 of the slopes met here.
+ * The slope of an objective along a random direction, by central differences, equals gradient times
+ * direction, also with alpha and with dropout. At h = 1e-3, truncation and rounding errors are both
+ * below 1e-3 of the slopes here.
  */
 START_TEST(gradients_along_a_random_direction)
 {
@@ -209,7 +209,7 @@ START_TEST(gradients_along_a_random_direction)
     run(&bench, seed, logits);
     support_fill_normal(direction, tuned->count, 3, 1);
     for (size_t k = tuned->count - 66; k < tuned->count; k++)
-        direction[k] = 0; /* the head's: it is tested elsewhere and would hide the rest */
+        direction[k] = 0; /* the head is tested elsewhere and would dominate the slope */
     double slope = 0, objective[2] = {0};
     for (size_t k = 0; k < tuned->count; k++)
         slope += (double)tuned->grads[k] * direction[k];
@@ -224,7 +224,7 @@ START_TEST(gradients_along_a_random_direction)
     const double measured = (objective[0] - objective[1]) / (2 * h);
     ck_assert_msg(fabs(measured - slope) <= 5e-3 * fabs(slope) + 1e-4, "tune=%s: %g, measured %g",
                   tunes[_i / 3], slope, measured);
-    ck_assert_double_gt(fabs(slope), 1e-2); /* otherwise nothing is tested */
+    ck_assert_double_gt(fabs(slope), 1e-2); /* a smaller slope would make the test meaningless */
     free(start);
     free(direction);
     close_bench(&bench);
@@ -232,8 +232,8 @@ START_TEST(gradients_along_a_random_direction)
 END_TEST
 
 /*
- * A map of two parts whose W is zero and whose A and B are one: it gives D(x) of both parts, next
- * to each other, and the gradient of x is the sum of D of both halves of dy.
+ * A map of two parts with W zero, and A and B the identity. Its output is dropout(x) of both parts,
+ * next to each other. The gradient of x is the sum of the dropout of both halves of dy.
  */
 enum { WIDE = 70, ROWS = 67, SAMPLES = 4 };
 
@@ -276,11 +276,11 @@ static void run_identity(TapeDropout dropout, int lora_map, DType type, int samp
     memcpy(y, tensor_f32(wide), (size_t)samples * ROWS * 2 * WIDE * sizeof *y);
     tape_backward(engine.tape, wide, dy);
     tape_reset(engine.tape);
-    ck_assert_double_eq(tape_dropout(engine.tape).p, 0); /* over with the samples it was for */
+    ck_assert_double_eq(tape_dropout(engine.tape).p, 0); /* off again after these samples */
     support_engine_close(&engine);
 }
 
-/* What differs between two sets of 2 WIDE ROWS SAMPLES draws, at p = 0.5 about half. */
+/* The fraction of draws that differ between two sets; about half at p = 0.5. */
 static double share_unlike(const float *a, const float *b, int count)
 {
     int unlike = 0;
@@ -298,7 +298,7 @@ static Tensor *count_call(Tape *tape, const VitMapParts *map, Tensor *x, Tensor 
     return vit_lora.residual(tape, map, x, residual);
 }
 
-/* No two maps of an encoder share their draws. */
+/* Each map of an encoder has its own random stream. */
 START_TEST(dropout_tells_maps_apart)
 {
     Bench bench;
@@ -316,7 +316,7 @@ START_TEST(dropout_tells_maps_apart)
 }
 END_TEST
 
-/* Of f32 and of bf16: 1/(1-p) = 2 and the sums are exact in both. */
+/* In f32 and bf16: 1/(1-p) = 2 and the sums are exact in both. */
 START_TEST(dropout_draws_for_each_element_once)
 {
     enum { COUNT = SAMPLES * ROWS * 2 * WIDE, SAMPLE = COUNT / SAMPLES };
@@ -326,19 +326,19 @@ START_TEST(dropout_draws_for_each_element_once)
     run_identity(dropout, 5, type, SAMPLES, y, dx);
     for (int i = 0; i < COUNT; i++)
         ck_each(y[i] == 0 || y[i] == 2, "y[%d] = %g", i, (double)y[i]);
-    /* The gradient passes where the value passed, in each part. */
+    /* In each part, the gradient passes where the value passed. */
     for (int i = 0; i < COUNT / 2; i++) {
         const float *const row = y + (ptrdiff_t)(i / WIDE) * 2 * WIDE;
         const float want = row[i % WIDE] + 3 * row[WIDE + i % WIDE];
         ck_each(dx[i] == want, "dx[%d] = %g, expected %g", i, (double)dx[i], (double)want);
     }
-    /* The samples from the third on, as a micro-batch of their own. */
+    /* The samples from the third on, as a separate micro-batch. */
     TapeDropout changed = dropout;
     changed.first += 2;
     run_identity(changed, 5, type, 2, other, other_dx);
     ck_assert_mem_eq(other, y + (ptrdiff_t)2 * SAMPLE, sizeof *y * 2 * SAMPLE);
     ck_assert_mem_eq(other_dx, dx + SAMPLE, sizeof *dx * SAMPLE);
-    /* Another seed (each half of it), step, map or sample: other draws. */
+    /* Draws depend on both halves of the seed, step, map and sample. */
     const TapeDropout others[] = {{0.5, 43, 7, 3},
                                   {0.5, 42 + (1ULL << 32), 7, 3},
                                   {0.5, 42, 8, 3},
@@ -349,7 +349,7 @@ START_TEST(dropout_draws_for_each_element_once)
         const double unlike = share_unlike(y, other, COUNT);
         ck_assert_msg(fabs(unlike - 0.5) < 5 * 0.5 / sqrt(COUNT), "%zu: %g differ", i, unlike);
     }
-    /* So have the parts, samples and rows among each other. */
+    /* Draws also differ between parts, samples and rows. */
     double parts = 0, samples = 0, rows = 0;
     for (int row = 0; row < SAMPLES * ROWS; row++)
         parts +=
@@ -359,7 +359,7 @@ START_TEST(dropout_draws_for_each_element_once)
     ck_assert_double_lt(fabs(parts / (SAMPLES * ROWS) - 0.5), 5 * 0.5 / sqrt(COUNT / 2));
     ck_assert_double_lt(fabs(samples - 0.5), 5 * 0.5 / sqrt(COUNT - SAMPLE));
     ck_assert_double_lt(fabs(rows - 0.5), 5 * 0.5 / sqrt(COUNT - 2 * WIDE));
-    /* None at all. */
+    /* No dropout. */
     run_identity((TapeDropout){0}, 5, type, SAMPLES, other, other_dx);
     for (int i = 0; i < COUNT; i++)
         ck_each(other[i] == 1, "y[%d] = %g", i, (double)other[i]);
@@ -368,7 +368,7 @@ START_TEST(dropout_draws_for_each_element_once)
 }
 END_TEST
 
-/* 1 - p within five standard deviations, and what is kept makes the mean 1. */
+/* The kept fraction is 1 - p within five standard deviations, and kept values are scaled. */
 START_TEST(dropout_keeps_its_share)
 {
     enum { COUNT = SAMPLES * ROWS * 2 * WIDE };
@@ -389,8 +389,7 @@ START_TEST(dropout_keeps_its_share)
 }
 END_TEST
 
-/* A is uniform within the bound, of the seed alone; B is zero, so that the model starts as it was
- * loaded. */
+/* A is uniform within its bound and depends only on the seed. B is zero. */
 START_TEST(starts_as_the_model)
 {
     float base[2 * IMAGES], logits[2 * IMAGES];
@@ -428,8 +427,7 @@ START_TEST(starts_as_the_model)
 }
 END_TEST
 
-/* Trained with LoRA beside the weights, written, and read into the weights of the base: the same
- * function. */
+/* An adapter merged into the base computes the same function as the model trained with LoRA. */
 START_TEST(an_adapter_makes_the_model_that_was_trained)
 {
     const char *const path = support_in_folder("a.safetensors");
@@ -456,8 +454,8 @@ START_TEST(an_adapter_makes_the_model_that_was_trained)
 END_TEST
 
 /*
- * With alpha the map is that of W + alpha / R B A: B times the scale and no alpha gives the same,
- * the adapter holds the scale and is merged with it, and alpha = R is what 0 is, to the bit.
+ * With alpha the weight is W + alpha / R B A. Scaling B instead gives equal results, an adapter
+ * stores the scale and is merged with it, and alpha = R is bit-identical to alpha = 0.
  */
 START_TEST(alpha_scales_what_lora_adds)
 {
@@ -501,8 +499,8 @@ START_TEST(alpha_scales_what_lora_adds)
 END_TEST
 
 /*
- * The parts of a method that cannot be merged stay in the encoder, which computes the same as when
- * it was trained; such a model is not exported.
+ * Parts that cannot be merged stay in the encoder, which computes the same function as in training.
+ * Such a model cannot be exported.
  */
 START_TEST(parts_that_cannot_be_merged)
 {
@@ -521,7 +519,7 @@ START_TEST(parts_that_cannot_be_merged)
     run(&trained, NULL, want);
     ck_ok(vit_adapter_write(trained.vit, &trained.head, trained.tuned, path, NULL, 0, &error),
           &error);
-    for (int i = 0; i < 2; i++) { /* the second time they replace those of the first */
+    for (int i = 0; i < 2; i++) { /* the second read replaces the parts of the first */
         ck_ok(vit_adapter_read(read.vit, &read.head, path, &report, &error), &error);
         ck_assert_int_eq(report.weights_merged, 0);
         ck_assert_int_eq(report.parts_kept, 12);
@@ -540,8 +538,7 @@ START_TEST(parts_that_cannot_be_merged)
 }
 END_TEST
 
-/* Used to be read without a word: what "tune" names and the file does not hold. Half a pair is
- * refused. */
+/* Parameters that "tune" selects but the file lacks are reported. An incomplete pair is refused. */
 START_TEST(what_an_adapter_lacks_is_told)
 {
     const char *const path = support_in_folder("part.safetensors");
@@ -580,7 +577,7 @@ START_TEST(what_an_adapter_lacks_is_told)
 }
 END_TEST
 
-/* The same model written whole: its weights are the merged ones, and its head is there. */
+/* A model saved with merged weights and head computes the same function. */
 START_TEST(saved_as_one_model)
 {
     const char *const path = support_in_folder("a.safetensors"), *const folder =
@@ -611,7 +608,7 @@ START_TEST(saved_as_one_model)
 }
 END_TEST
 
-/* One tensor of a file that is refused, and why. */
+/* An invalid tensor and the expected message. */
 typedef struct Bad {
     const char *tune, *name;
     int rows, columns;
@@ -719,7 +716,7 @@ static Status train(const char *name, const char *settings, bool stops, bool res
     return status;
 }
 
-/* Threads and micro-batches change no bit either. */
+/* Results are also bit-identical for other threads and micro-batches. */
 static const char *const settings[] = {
     "tune=lora:4:q+v+fc1 lora.alpha=16 lr=1e-2", "tune=bias lr=1e-2",
     "tune=lora:4:k+out+fc2,bias lr=1e-2 precision=bf16", "tune=all lr=1e-3 precision=bf16",
@@ -737,7 +734,7 @@ START_TEST(a_stopped_run_goes_on_to_the_same_bits)
     same_file("whole", "parts", "state.safetensors");
     same_file("whole", "parts", "last.safetensors");
     same_file("whole", "parts", "best.safetensors");
-    /* What is frozen stays so: the adapter fits its base, and trained numbers moved. */
+    /* Frozen parameters have not changed, so the adapter fits its base; trained ones have. */
     Vit *const vit = tiny_vit();
     VitAdapterReport report;
     ck_ok(vit_adapter_read(vit, NULL, support_in_folder("whole/last.safetensors"), &report, &error),
@@ -748,8 +745,8 @@ START_TEST(a_stopped_run_goes_on_to_the_same_bits)
 END_TEST
 
 /*
- * A run with dropout validates what its adapter makes of the model, as eval and predict read it.
- * And the dropout did something: without it the run ends elsewhere.
+ * A run with dropout validates without dropout, like eval and predict. Dropout changes the result
+ * of training.
  */
 START_TEST(dropout_is_of_training_alone)
 {
@@ -792,8 +789,7 @@ START_TEST(dropout_is_of_training_alone)
 }
 END_TEST
 
-/* Where everything trained, the adapter is a model, which knows its heads, activation, mean and
- * std. */
+/* With tune=all the adapter is a complete model with heads, activation, mean and std. */
 START_TEST(an_adapter_of_everything_is_a_model)
 {
     const char *const path = support_in_folder("all.safetensors");

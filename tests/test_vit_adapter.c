@@ -1,7 +1,4 @@
-/*
- * test_vit_adapter.c - adapters: written and read back, in the names of others, and what is
- * refused.
- */
+/* test_vit_adapter.c - adapters: writing, reading, foreign tensor names and errors. */
 #include "tensor/base/file.h"
 #include "tests/support_folder.h"
 #include "vit/checkpoint/adapter.h"
@@ -37,7 +34,7 @@ static float *numbers_of(const char *name)
     return tensor_f32(&parameter->tensor);
 }
 
-/* Writes an adapter of what `tune` trains, every number moved by 0.5 or doubled. */
+/* Writes an adapter of the parameters that `tune` selects, with changed values. */
 static void write_trained(const char *path, const char *tune, VitHeadKind kind)
 {
     Error error = {0};
@@ -59,7 +56,7 @@ static void write_trained(const char *path, const char *tune, VitHeadKind kind)
 static void expect_refused(const char *path, int problems, const char *why)
 {
     Error error = {0};
-    /* All or nothing: a copy of everything before must be what is there after. */
+    /* All or nothing: the values must be unchanged afterwards. */
     float *before[200];
     ck_assert_int_lt(vit->parameter_count, 200);
     for (int i = 0; i < vit->parameter_count; i++) {
@@ -120,7 +117,7 @@ START_TEST(write_and_read)
     ck_assert_str_eq(safetensors_metadata(file, "base_fingerprint"), vit->fingerprint);
     safetensors_close(file);
 
-    /* The same again gives the same bytes; and the adapter is read over itself. */
+    /* Writing is deterministic, and an adapter can be read twice. */
     char *first, *second;
     size_t size, again;
     ck_ok(file_read(path, 1 << 20, &first, &size, &error), &error);
@@ -136,8 +133,7 @@ START_TEST(write_and_read)
 }
 END_TEST
 
-/* More than LayerNorms trained: the file says so, and the numbers are taken over,
- * twice if asked. */
+/* An adapter with more than LayerNorms, read twice. */
 START_TEST(other_tune)
 {
     Error error = {0};
@@ -153,12 +149,11 @@ START_TEST(other_tune)
         ck_assert(numbers_of("vision_model.encoder.layers.0.mlp.fc1.weight")[7] == 2 * fc1 + 0.5F);
         ck_assert(numbers_of("vision_model.encoder.layers.0.self_attn.q_proj.weight")[7] == q);
     }
-    /* A model that is mapped read-only takes them as well. */
+    /* It can also be read into a model that is mapped read-only. */
     ck_ok(vit_save(vit, support_in_folder("m"), &error), &error);
     Vit *const created = vit;
     ck_ok(vit_load(&vit, support_in_folder("m"), NULL, &error), &error);
-    expect_refused(path, 0,
-                   "was made for the model"); /* its base differs by what was just taken over */
+    expect_refused(path, 0, "was made for the model"); /* the adapter has changed the base */
     vit_destroy(vit);
     vit = created;
     write_trained(path, "all", VIT_HEAD_LINEAR_NORM);
@@ -167,7 +162,7 @@ START_TEST(other_tune)
 }
 END_TEST
 
-/* One tensor of 64 numbers 3, under any name, with metadata. */
+/* Writes a file with one tensor of 64 values 3. */
 static const char *write_one(const char *name, int64_t width, DType dtype,
                              const SafeTensorsMetadata *metadata)
 {
@@ -208,7 +203,7 @@ START_TEST(names_of_others)
         ck_assert_int_eq(report.layer_norms_kept, 15);
         ck_assert(!report.head_set && head.kind == VIT_HEAD_LINEAR_NORM);
     }
-    /* What peft tuned away must have been the base's. */
+    /* Original values stored by peft must equal the base's. */
     expect_refused(write_one("base_model.model.vision_model.pre_layrnorm.base_layer.weight", 64,
                              DTYPE_F32, NULL),
                    1, "frozen, but different");
@@ -269,8 +264,8 @@ START_TEST(heads)
 }
 END_TEST
 
-/* The kind of a head is never assumed: its metadata, a config.json beside it, or the caller must
- * say it. */
+/* The head kind is never assumed. Metadata, a config.json next to the file or the caller gives it.
+ * */
 START_TEST(kind_of_a_head)
 {
     static const char gend[] =
@@ -281,7 +276,7 @@ START_TEST(kind_of_a_head)
     snprintf(config, sizeof config, "%s", support_in_folder("config.json"));
     write_head(path, "head.", NULL, 64);
     expect_refused(path, 0, "pass --head LinearNorm");
-    ck_ok(vit_adapter_read(vit, NULL, path, &report, &error), &error); /* features alone */
+    ck_ok(vit_adapter_read(vit, NULL, path, &report, &error), &error); /* no head is read */
 
     ck_ok(file_write(config, gend, strlen(gend), &error), &error);
     ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
@@ -290,7 +285,7 @@ START_TEST(kind_of_a_head)
     ck_assert_int_eq(vit_adapter_read(vit, &head, path, &report, &error), STATUS_USAGE);
     ck_assert_ptr_nonnull(strstr(error.message, "linear, not LinearNorm"));
 
-    /* The file's own word is better than its neighbour's, and that is reported. */
+    /* The metadata has priority over the config.json, and the conflict is reported. */
     write_head(path, "head.", "LinearNorm", 64);
     ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
     ck_assert(head.kind == VIT_HEAD_LINEAR_NORM && report.head_disputed);
@@ -299,8 +294,7 @@ START_TEST(kind_of_a_head)
 }
 END_TEST
 
-/* An adapter says how its base was computed and fed; on another configuration of the same weights
- * it is refused. */
+/* An adapter is refused if the same weights have another configuration. */
 START_TEST(another_configuration)
 {
     Error error = {0};
@@ -344,7 +338,7 @@ START_TEST(refused)
 }
 END_TEST
 
-/* Problems are counted together; a sound LayerNorm beside them is not taken over. */
+/* All problems are counted, and a valid LayerNorm in the same file is not set. */
 START_TEST(all_or_nothing)
 {
     Error error = {0};
@@ -370,7 +364,7 @@ START_TEST(all_or_nothing)
 }
 END_TEST
 
-/* A whole GenD model is an adapter too, if its frozen tensors are the base's. */
+/* A complete GenD model is also an adapter if its frozen tensors equal the base's. */
 START_TEST(whole_model)
 {
     Error error = {0};
@@ -387,7 +381,7 @@ START_TEST(whole_model)
 }
 END_TEST
 
-/* A model is not written without what cannot be merged into its weights. */
+/* A model with parts that cannot be merged is not written. */
 START_TEST(unmerged_parts)
 {
     static const VitMethod method = {.name = "Prompt"};

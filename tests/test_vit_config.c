@@ -1,7 +1,4 @@
-/*
- * test_vit_config.c - config.json and preprocessor_config.json: what is read, defaulted and
- * refused.
- */
+/* test_vit_config.c - config.json and preprocessor_config.json: values, defaults and errors. */
 #include "tensor/base/file.h"
 #include "tests/support_folder.h"
 #include "vit/config.h"
@@ -52,7 +49,7 @@ START_TEST(named_shapes)
 }
 END_TEST
 
-/* The config.json of openai/clip-vit-large-patch14, what matters of it. */
+/* The relevant keys of openai/clip-vit-large-patch14's config.json. */
 START_TEST(whole_clip)
 {
     Error error = {0};
@@ -87,7 +84,7 @@ START_TEST(whole_clip)
 }
 END_TEST
 
-/* Absent keys have the defaults of CLIPVisionConfig: a ViT-B/32. */
+/* Missing keys have the defaults of CLIPVisionConfig, a ViT-B/32. */
 START_TEST(defaults)
 {
     static const char *const texts[] = {
@@ -122,7 +119,7 @@ START_TEST(gend)
     ck_assert_str_eq(config.backbone, "openai/clip-vit-large-patch14");
     ck_assert_str_eq(config.head, "LinearNorm");
     ck_ok(vit_config_parse("{\"backbone\":\"x/CLIP\"}", "text", &config, &error), &error);
-    ck_assert_str_eq(config.head, "linear"); /* the default of the class */
+    ck_assert_str_eq(config.head, "linear"); /* default of GenD's class */
 }
 END_TEST
 
@@ -231,7 +228,7 @@ START_TEST(preprocessor)
 }
 END_TEST
 
-/* processor_config.json of a whole CLIPProcessor, as transformers 5 writes it. */
+/* The processor_config.json of a CLIPProcessor in transformers 5. */
 #define IMAGE_PROCESSOR                                                                            \
     "{\"crop_size\":{\"height\":224,\"width\":224},\"do_center_crop\":true,\"do_convert_rgb\":"    \
     "true,"                                                                                        \
@@ -253,7 +250,7 @@ START_TEST(processor_config)
     ck_ok(vit_config_read_preprocessor(folder, &config, &found, &error), &error);
     ck_assert(found && config.mean[2] == 0.5F && config.std[0] == 0.25F);
 
-    /* Both files may be there, if they agree. */
+    /* Both files may exist if they agree. */
     write_text("preprocessor_config.json", IMAGE_PROCESSOR);
     ck_ok(vit_config_read_preprocessor(folder, &config, &found, &error), &error);
     config = vit_config_unknown();
@@ -261,7 +258,7 @@ START_TEST(processor_config)
     ck_assert_int_eq(vit_config_read_preprocessor(folder, &config, &found, &error), STATUS_FAILED);
     ck_assert_ptr_nonnull(strstr(error.message, "differs from processor_config.json"));
 
-    /* transformers 4 writes one without the image processor. */
+    /* A file of transformers 4, without the image processor. */
     config = vit_config_unknown();
     write_text("processor_config.json", "{\"processor_class\":\"CLIPProcessor\"}");
     ck_ok(vit_config_read_preprocessor(folder, &config, &found, &error), &error);
@@ -284,7 +281,7 @@ START_TEST(head_beside)
         const char *config, *head; /* NULL: refused */
     } table[] = {
         {"{\"model_type\":\"GenD\",\"backbone\":\"clip\",\"head\":\"LinearNorm\"}", "LinearNorm"},
-        {"{\"model_type\":\"GenD\",\"backbone\":\"clip\"}", "linear"}, /* the class's default */
+        {"{\"model_type\":\"GenD\",\"backbone\":\"clip\"}", "linear"}, /* default of GenD's class */
         {"{\"model_type\":\"lnclip\",\"head\":\"linear\"}", "linear"},
         {"{\"model_type\":\"bert\",\"head\":\"mlp\"}", ""},
         {"{\"model_type\":\"clip\"}", ""},

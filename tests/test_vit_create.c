@@ -8,13 +8,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Scales of the random weights as in transformers, and the same bits from one thread
- * and from two. */
+/* The standard deviations are those of transformers, and results do not depend on the threads. */
 START_TEST(random_weights)
 {
     static const struct {
         const char *name;
-        double std; /* at D 64, L 3; 0: all zero, -1: all one */
+        double std; /* for D 64, L 3; 0: all zero, -1: all one */
     } table[] = {
         {"vision_model.embeddings.class_embedding", 0.125},
         {"vision_model.embeddings.patch_embedding.weight", 0.02},

@@ -1,10 +1,10 @@
 /*
- * test_vit_forward.c - the whole encoder: against PyTorch, against finite differences, and that
- * neither threads nor the size of a batch change a bit.
+ * test_vit_forward.c - the encoder: PyTorch parity, finite differences, and results that are
+ * bit-identical for any number of threads and any batch size.
  *
- * The golden files are made by tests/golden/make_vit.py. To compare another model, for instance a
- * full ViT-L/14, set LNCLIP_VIT_MODEL to it and LNCLIP_VIT_GOLDEN to a file that
- * tests/golden/check_long_vit.py made: the parity test then reads those.
+ * tests/golden/make_vit.py makes the golden files. To compare another model, such as a full
+ * ViT-L/14, set LNCLIP_VIT_MODEL to the model and LNCLIP_VIT_GOLDEN to a file made by
+ * tests/golden/check_long_vit.py.
  */
 #include "tensor/ops/op.h"
 #include "tensor/safetensors.h"
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Everything one run of the encoder needs. */
+/* A model, golden values and a tape. */
 typedef struct Bench {
     Threads *threads;
     Vit *vit;
@@ -55,7 +55,7 @@ static void close_bench(Bench *bench)
     threads_destroy(bench->threads);
 }
 
-/* (Re)opens the step arena, of exactly the size that the very same run needs, and its tape. */
+/* Replaces arena and tape. The arena has exactly the size that the run needs. */
 static void plan_step(Bench *bench, bool backward, Tensor *probabilities)
 {
     Error error = {0};
@@ -68,7 +68,7 @@ static void plan_step(Bench *bench, bool backward, Tensor *probabilities)
     Tensor *const features = vit_forward(bench->vit, bench->tape, &bench->pixels, probabilities);
     if (backward)
         tape_backward(bench->tape, features,
-                      (const float *)(uintptr_t)64); /* never read in planning */
+                      (const float *)(uintptr_t)64); /* not read during planning */
     const size_t capacity = arena_peak(plan);
     tape_destroy(bench->tape);
     arena_destroy(plan);
@@ -84,7 +84,7 @@ static const SafeTensor *golden_of(const Bench *bench, const char *group, const 
     return safetensors_find(bench->golden, key);
 }
 
-/* Asserts the bound and returns the relative error. */
+/* Returns the relative error, which must be within the tolerance. */
 static double compare(const float *have, const SafeTensor *want, double tolerance)
 {
     ck_assert_ptr_nonnull(want);
@@ -94,9 +94,9 @@ static double compare(const float *have, const SafeTensor *want, double toleranc
 }
 
 /*
- * A gradient is compared relative to its own norm. The keys' bias has none in exact arithmetic, for
- * it shifts all scores of a query alike: its rounding errors are held against the gradient of the
- * queries'.
+ * Compares a gradient relative to its own norm. The exact gradient of the keys' bias is zero,
+ * because the bias shifts all scores of a query equally. Its rounding errors are compared with the
+ * gradient of the queries' bias.
  */
 static double compare_gradient(const Bench *bench, const char *group, const VitTunedEntry *entry)
 {
@@ -182,8 +182,7 @@ START_TEST(parity_with_pytorch)
 }
 END_TEST
 
-/* Runs forward and backward over the golden pixels in batches of `batch`; copies features and
- * gradients. */
+/* Runs forward and backward in batches of `batch`, and returns features and gradients. */
 static void run_batches(int threads, int batch, float *features, float *grads, size_t *grad_count)
 {
     Error error = {0};
@@ -231,8 +230,7 @@ START_TEST(same_bits)
 }
 END_TEST
 
-/* Inference leaves no node, keeps nothing, and its memory does not grow with the
- * number of blocks. */
+/* Inference records no node and keeps no tensor, so its memory does not grow with the blocks. */
 START_TEST(inference_keeps_nothing)
 {
     Bench bench = open_bench(2);
@@ -262,7 +260,7 @@ START_TEST(inference_keeps_nothing)
 }
 END_TEST
 
-/* sum(features * seed) in double, and the logits' part of it if there is a head. */
+/* sum(features * seed) in double, plus a term of the logits if there is a head. */
 static double objective(Bench *bench, VitHead *head, const float *seed, bool backward)
 {
     Error error = {0};
@@ -281,10 +279,9 @@ static double objective(Bench *bench, VitHead *head, const float *seed, bool bac
 }
 
 /*
- * The whole model with head, everything training: the slope along a random direction, by central
- * differences, equals gradient times direction. At h = 5e-4 the truncation h^2 f'''/6 and the
- * rounding of the objective, about 1e-7 f / h, are both below 1e-3 of the slopes of 2 to 30 met
- * here.
+ * For a fully trained model with head, the slope along a random direction, by central differences,
+ * equals gradient times direction. At h = 5e-4, the truncation error h^2 f'''/6 and the rounding
+ * error of about 1e-7 f / h are both below 1e-3 of the slopes here, which are 2 to 30.
  */
 START_TEST(gradient_along_random_directions)
 {
@@ -314,7 +311,7 @@ START_TEST(gradient_along_random_directions)
     const double measured = (values[0] - values[1]) / (2 * h);
     ck_assert_msg(fabs(measured - slope) <= 1e-3 * fabs(slope) + 1e-3, "slope %g, measured %g",
                   slope, measured);
-    ck_assert_double_gt(fabs(slope), 1); /* otherwise nothing is tested */
+    ck_assert_double_gt(fabs(slope), 1); /* a smaller slope would make the test meaningless */
     free(direction);
     close_bench(&bench);
     vit_tuned_destroy(tuned);
@@ -322,8 +319,7 @@ START_TEST(gradient_along_random_directions)
 }
 END_TEST
 
-/* The head: z = f/|f|, logits of z or of f; the feature's length matters to the
- * linear head alone. */
+/* The feature's norm affects the logits of the linear head only. */
 START_TEST(heads)
 {
     Error error = {0};
@@ -347,7 +343,7 @@ START_TEST(heads)
             ck_close(logits[c], length * (0.6 * W[c * 4] + 0.8 * W[c * 4 + 2]) + b[c], 1e-6);
             ck_close(logits[2 + c], b[c], 1e-6);
         }
-        /* Numbers are drawn from (-1/2, 1/2), and depend on the seed alone. */
+        /* Initial values are in (-1/2, 1/2) and depend only on the seed. */
         VitHead again;
         ck_ok(vit_head_create(&again, (VitHeadKind)kind, 4, 1, &error), &error);
         ck_assert_mem_eq(head.storage, again.storage, 10 * sizeof(float));

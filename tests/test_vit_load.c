@@ -1,6 +1,4 @@
-/*
- * test_vit_load.c - models in all the forms they come in, and what is refused of them.
- */
+/* test_vit_load.c - loading models in all supported forms, and errors. */
 #include "tensor/base/file.h"
 #include "tests/support_folder.h"
 #include "vit/checkpoint/adapter.h"
@@ -11,7 +9,7 @@
 
 enum { MAX_TENSORS = 100 };
 
-/* The tensors of a model to be written, changed by each test. */
+/* A model to be written, which tests change. */
 typedef struct Model {
     Vit *vit;
     SafeTensor tensors[MAX_TENSORS];
@@ -44,7 +42,7 @@ static void add_tensor(Model *model, const char *name, DType dtype, int ndim, co
     model->count++;
 }
 
-/* A random model's tensors, each name preceded by `prefix`. */
+/* A random model with `prefix` before all names. */
 static Model *make_model(const char *prefix)
 {
     Error error = {0};
@@ -80,8 +78,8 @@ static SafeTensor *tensor_of(Model *model, const char *end)
     return NULL;
 }
 
-/* Writes model.safetensors and, if config is not NULL, config.json with this text ("" = the right
- * one). */
+/* Writes model.safetensors and, unless `config` is NULL, a config.json with this text; "": the
+ * correct text. */
 static const char *write_model(const Model *model, const char *config)
 {
     Error error = {0};
@@ -148,14 +146,14 @@ static void expect_refused(const char *path, int problems, const char *why)
     expect_refused_with(path, &(VitHints){0}, problems, why);
 }
 
-/* What vit_save writes loads as what was saved, as a folder and as a file that stands alone. */
+/* A saved model can be loaded from its folder and from its tensor file alone. */
 START_TEST(save_and_load)
 {
     Error error = {0};
     Vit *vit;
     VitConfig config = small_config();
     config.activation = ACTIVATION_GELU;
-    config.heads = 4; /* not width / 64: the file itself must say so */
+    config.heads = 4; /* not width / 64, so the file must give it */
     ck_ok(vit_create(&vit, &config, 1, NULL, &error), &error);
     ck_ok(vit_save(vit, support_in_folder("m"), &error), &error);
     expect_loads_as(support_in_folder("m"), vit);
@@ -172,7 +170,7 @@ START_TEST(save_and_load)
 }
 END_TEST
 
-/* Weights in place, LayerNorms in memory of their own. */
+/* Weights are used in place; LayerNorms have their own memory. */
 START_TEST(in_place)
 {
     Error error = {0};
@@ -191,8 +189,7 @@ START_TEST(in_place)
 }
 END_TEST
 
-/* A whole CLIP file: text tower, projections, scale and position_ids are stepped over,
- * of any type. */
+/* A full CLIP file: text tower, projections, scale and position_ids of any type are ignored. */
 START_TEST(whole_clip)
 {
     Model *const model = make_model("");
@@ -214,7 +211,7 @@ START_TEST(whole_clip)
 }
 END_TEST
 
-/* GenD: prefixed names, no shape in config.json, the head in the same file. */
+/* GenD: prefixed names, a config.json without shape, the head in the same file. */
 START_TEST(gend)
 {
     Error error = {0};
@@ -235,7 +232,7 @@ START_TEST(gend)
     ck_assert_int_eq(vit->config.heads, 1);
     ck_assert_int_eq(vit->config.image_size, 64);
     ck_assert_int_eq(vit->config.activation, ACTIVATION_QUICK_GELU);
-    ck_assert_str_eq(vit->config.assumptions, ""); /* openai's: all is known */
+    ck_assert_str_eq(vit->config.assumptions, ""); /* nothing is assumed for OpenAI's models */
     VitHead head;
     bool found;
     ck_ok(vit_head_create(&head, VIT_HEAD_LINEAR_NORM, 64, 1, &error), &error);
@@ -246,7 +243,7 @@ START_TEST(gend)
     ck_assert_mem_eq(head.bias.data, b, sizeof b);
     vit_destroy(vit);
 
-    /* A head of another shape, and half a head. */
+    /* A head of another shape and an incomplete head. */
     tensor_of(model, "linear.weight")->shape[0] = 1;
     tensor_of(model, "linear.weight")->bytes /= 2;
     write_model(model, NULL);
@@ -263,7 +260,7 @@ START_TEST(gend)
     ck_assert_ptr_nonnull(strstr(error.message, "incomplete head"));
     vit_destroy(vit);
 
-    /* No head at all. */
+    /* No head. */
     error_clear(&error);
     model->count--;
     write_model(model, NULL);
@@ -276,8 +273,8 @@ START_TEST(gend)
 }
 END_TEST
 
-/* GenD with a backbone that is not openai's: its own config.json says heads and activation, or the
- * caller. */
+/* GenD with another backbone than OpenAI's: the backbone's config.json or the caller gives heads
+ * and activation. */
 START_TEST(gend_backbones)
 {
     static const char config[] =
@@ -319,11 +316,11 @@ START_TEST(gend_backbones)
     ck_assert_str_eq(vit->config.assumptions, "");
     vit_destroy(vit);
 
-    /* What contradicts the files is an error. */
+    /* Hints that contradict the files are errors. */
     expect_refused_with(path, &quick_gelu, 0, "says activation gelu, not quick_gelu");
     expect_refused_with(path, &(VitHints){.heads = 4}, 0, "says 2 heads, not 4");
 
-    /* A local path, from the model's folder. */
+    /* A path relative to the model's folder. */
     ck_ok(file_make_folders(support_in_folder("my-clip"), &error), &error);
     ck_ok(file_write(support_in_folder("my-clip/config.json"), backbone, strlen(backbone), &error),
           &error);
@@ -336,7 +333,7 @@ START_TEST(gend_backbones)
 }
 END_TEST
 
-/* Heads are assumed where all published models have the same: not in a ViT-H. */
+/* The number of heads is not assumed for wide models such as a ViT-H. */
 START_TEST(wide_models)
 {
     VitConfig config = small_config();
@@ -368,8 +365,7 @@ START_TEST(wide_models)
 }
 END_TEST
 
-/* A file that stands alone tells its shape by its tensors; what cannot be one is refused by its
- * name. */
+/* The shape is inferred from the tensors of a bare file, or an error names the problem. */
 START_TEST(shape_from_tensors)
 {
     Model *const model = make_model("");
@@ -401,7 +397,7 @@ START_TEST(shape_from_tensors)
 }
 END_TEST
 
-/* The first paper's state_dict: peft's names, of which the tuned LayerNorms are used. */
+/* A state_dict with peft's names: the tuned LayerNorms are used. */
 START_TEST(peft_names)
 {
     static float untuned[64];
@@ -424,17 +420,17 @@ START_TEST(peft_names)
 }
 END_TEST
 
-/* The f16 next to `value` towards zero; numbers too small for a normal f16 become 0. */
+/* Rounds to f16 towards zero. Values below the normal range become 0. */
 static uint16_t f16_towards_zero(float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     const uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
-    const uint32_t bias = (127 - 15) << 10; /* what the exponents differ by */
+    const uint32_t bias = (127 - 15) << 10; /* difference of the exponent biases */
     return (uint16_t)(fabsf(value) < 0x1p-14F ? sign : sign | ((magnitude >> 13) - bias));
 }
 
-/* F16 and BF16 are converted; the fingerprint is that of the f32 numbers. */
+/* F16 and BF16 are converted; the fingerprint is computed from the f32 values. */
 START_TEST(half_types)
 {
     const DType dtype = _i == 0 ? DTYPE_BF16 : DTYPE_F16;
@@ -458,14 +454,13 @@ START_TEST(half_types)
         tensor->data = &halves[used];
         used += count;
     }
-    /* The reference takes over the rounded numbers by way of an f32 file. */
+    /* The reference is an f32 file with the rounded values. */
     Error error = {0};
     Vit *rounded;
     ck_ok(vit_save(model->vit, support_in_folder("f32"), &error), &error);
     ck_ok(vit_load(&rounded, support_in_folder("f32"), NULL, &error), &error);
     expect_loads_as(write_model(model, ""), rounded);
-    ck_assert_str_ne(rounded->fingerprint,
-                     model->vit->fingerprint); /* it was taken before rounding */
+    ck_assert_str_ne(rounded->fingerprint, model->vit->fingerprint); /* computed before rounding */
     vit_destroy(rounded);
     free_model(model);
 }
@@ -498,7 +493,7 @@ START_TEST(sharded)
 }
 END_TEST
 
-/* A file that stands at no multiple of four cannot be used in place, and is copied. */
+/* Misaligned weights cannot be used in place and are copied. */
 START_TEST(misaligned)
 {
     Error error = {0};
@@ -574,7 +569,7 @@ START_TEST(wrong_tensors)
 }
 END_TEST
 
-/* A configuration of another model: each tensor is named with both shapes. */
+/* With the configuration of another model, errors give both shapes of each tensor. */
 START_TEST(config_of_another_model)
 {
     Model *const model = make_model("");

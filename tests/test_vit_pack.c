@@ -1,7 +1,7 @@
 /*
- * test_vit_pack.c - the encoder with packed weights: the features and gradients of the one without,
- * as far as the precision goes, the same bits for any micro-batch, packs only where they are of
- * use, and the numbers still there afterwards.
+ * test_vit_pack.c - the encoder with packed weights: features and gradients agree with the unpacked
+ * encoder within the precision and are bit-identical for any micro-batch. Only useful packs are
+ * made, and the original values stay readable.
  */
 #include "tests/support.h"
 
@@ -13,9 +13,9 @@
 
 enum { IMAGES = 2 };
 
-enum { UNPACKED = -1 }; /* in place of a Precision */
+enum { UNPACKED = -1 }; /* instead of a Precision */
 
-/* The tiny model, LayerNorms and biases other than 1 and 0. */
+/* The tiny model with random LayerNorms and biases. */
 static Vit *tiny_model(void)
 {
     Error error = {0};
@@ -36,7 +36,8 @@ static Vit *tiny_model(void)
     return vit;
 }
 
-/* Features, and if `grads` the gradient of all LayerNorms; returns how many numbers that has. */
+/* Computes features and, unless `grads` is NULL, the gradient of all LayerNorms. Returns its
+ * length. */
 static size_t run_encoder(Vit *vit, int precision, int images_at_once, float *features,
                           float *grads)
 {
@@ -112,7 +113,7 @@ static double cosine(const float *a, const float *b, size_t n)
     return kernels()->dot(a, b, n) / sqrt(kernels()->dot(a, a, n) * kernels()->dot(b, b, n));
 }
 
-/* Multiplies four channels of a LayerNorm, and divides what the maps behind it do with them. */
+/* Scales four channels of a LayerNorm and, inversely, the next map's weights for them. */
 static void enlarge_channels(const VitLayerNorm *norm, const Linear *linear, float factor, int D)
 {
     enum { LARGE = 4 };
@@ -140,8 +141,7 @@ static Vit *model_with_large_channels(float factor)
     return vit;
 }
 
-/* Trained encoders have channels far larger than the rest; the factors of int8 are
- * there for them. */
+/* Trained encoders have channels far larger than the rest. int8 scales channels for this reason. */
 START_TEST(int8_keeps_the_features_in_spite_of_large_channels)
 {
     static float wanted[IMAGES * 64], features[IMAGES * 64];
@@ -171,7 +171,7 @@ START_TEST(int8_refuses_sums_that_overflow)
 }
 END_TEST
 
-/* Tunes a model of three blocks as told and packs it. */
+/* A tuned and packed model of three blocks. */
 static Vit *packed_model(const char *tune, bool backward, VitTuned **tuned)
 {
     Error error = {0};
@@ -192,7 +192,7 @@ START_TEST(only_what_is_frozen_and_needed_is_packed)
         return;
     Vit *vit = packed_model("*.layers.1.mlp.fc1.weight", true, &tuned);
     const VitBlock *const blocks = vit->blocks;
-    ck_assert(blocks[0].fc2.forward && !blocks[0].fc2.backward); /* nothing before it trains */
+    ck_assert(blocks[0].fc2.forward && !blocks[0].fc2.backward); /* nothing earlier trains */
     ck_assert(!blocks[1].fc1.forward && !blocks[1].fc1.backward);
     ck_assert(blocks[1].fc2.forward && blocks[1].fc2.backward);
     ck_assert(blocks[2].kv.forward && blocks[2].kv.backward);
@@ -214,7 +214,7 @@ START_TEST(only_what_is_frozen_and_needed_is_packed)
 }
 END_TEST
 
-/* The pages of a packed weight are let go; its numbers must still be there, and be counted once. */
+/* The file pages of packed weights are released, but the values stay readable and count once. */
 START_TEST(a_mapped_model_keeps_its_numbers)
 {
     char folder[4096];

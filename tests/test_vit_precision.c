@@ -1,13 +1,13 @@
 /*
- * test_vit_precision.c - the encoder in bf16 and int8 beside the one in f32: features, gradients,
- * the same bits for any threads and micro-batches, and memory as planned.
+ * test_vit_precision.c - the encoder in bf16 and int8 compared with f32: features, gradients,
+ * bit-identical results for any threads and micro-batches, and planned memory.
  *
- * Weights are random, LayerNorms moved as tuning does. The harder model has four channels of every
- * LayerNorm before a linear map fifty times larger, and the columns of the map that read them as
- * much smaller: the same function, but with the outlying channels that trained transformers have.
+ * Weights are random and LayerNorms are perturbed. The model with outliers has four channels of
+ * every LayerNorm before a linear map scaled up by 50, and the corresponding columns of the map
+ * scaled down. It computes the same function, with outliers as in trained transformers.
  *
- * LNCLIP_VIT_ARCH=vit-l-14 does it at full size and prints the figures, without the comparisons of
- * bits.
+ * LNCLIP_VIT_ARCH=vit-l-14 runs at full size and prints the errors, without the tests for
+ * bit-identical results.
  */
 #include "tests/support.h"
 #include "vit/tune.h"
@@ -20,11 +20,11 @@ enum { IMAGES = 8, OUTLIERS = 4, OUTLIER_SCALE = 50 };
 
 static Error error;
 
-/* One way to run the encoder. */
+/* Settings of one run of the encoder. */
 typedef struct Setup {
     Precision precision;
     bool packed;
-    const char *tune; /* what trains; NULL: nothing, and features are all that is made */
+    const char *tune; /* NULL: nothing trains and only features are computed */
     bool outliers;
     int threads, batch;
 } Setup;
@@ -53,7 +53,7 @@ static VitConfig shape(void)
     return config;
 }
 
-/* Adds `scale` times normal numbers to a vector. */
+/* Adds normal noise of standard deviation `scale` to a vector. */
 static void move(const Tensor *vector, unsigned stream, double scale)
 {
     const size_t count = tensor_count(vector);
@@ -69,7 +69,7 @@ static int outlier(int index, int width)
     return (index * 37 + 5) % width;
 }
 
-/* Some channels of a LayerNorm grow. */
+/* Scales some channels of a LayerNorm up. */
 static void grow_channels(const VitLayerNorm *norm)
 {
     for (int i = 0; i < OUTLIERS; i++) {
@@ -79,7 +79,7 @@ static void grow_channels(const VitLayerNorm *norm)
     }
 }
 
-/* The columns of a map that read them shrink. */
+/* Scales the columns of a map for these channels down. */
 static void shrink_columns(const Linear *map)
 {
     for (int part = 0; part < map->parts; part++)
@@ -108,7 +108,7 @@ static Vit *model(bool outliers)
     return vit;
 }
 
-/* Forward, and backward if something trains, of some images; adds to the gradients. */
+/* Runs the forward of some images and, if something trains, the backward. */
 static void step(const Vit *vit, Tape *tape, float *pixels, int images, const float *seed,
                  bool trains, float *features)
 {
@@ -128,8 +128,7 @@ static void step(const Vit *vit, Tape *tape, float *pixels, int images, const fl
     tape_reset(tape);
 }
 
-/* All images, in micro-batches, in an arena of the size that planning finds for the largest of
- * them. */
+/* Runs all images in micro-batches, in an arena of the planned size. */
 static void run_steps(const Setup *setup, const Vit *vit, Threads *threads, Result *result)
 {
     const int operations = vit_forward_operations(vit), images = image_count();
@@ -163,7 +162,7 @@ static void run_steps(const Setup *setup, const Vit *vit, Threads *threads, Resu
     free(pixels);
 }
 
-/* LoRA's B starts at zero, and the gradient of A with it: it is moved. */
+/* Perturbs LoRA's B. At its initial zero the gradient of A would be zero, too. */
 static void move_loras(const VitTuned *tuned)
 {
     for (int i = 1; i < tuned->part_count; i += 2)
@@ -206,7 +205,7 @@ static void result_close(Result *result)
     free(result->grads);
 }
 
-/* The smallest cosine between the features of an image. */
+/* The smallest cosine, over the images, between two features. */
 static double cosine(const Result *a, const Result *b)
 {
     const size_t D = (size_t)shape().width;
@@ -224,7 +223,7 @@ static double cosine(const Result *a, const Result *b)
     return smallest;
 }
 
-/* f32 without packs: what all else is held against. */
+/* The reference: f32 without packs. */
 static Result run_f32(const char *tune, bool outliers)
 {
     return run((Setup){.tune = tune, .outliers = outliers, .threads = 2, .batch = image_count()});
@@ -255,14 +254,14 @@ START_TEST(features_agree_with_f32)
                outliers ? ", outliers" : "", 1 - found);
     ck_assert_msg(found >= features[_i].cosine, "%s%s: cosine %.6f",
                   precision_name(features[_i].precision), outliers ? ", outliers" : "", found);
-    if (features[_i].precision != PRECISION_F32) /* otherwise it was not computed so */
+    if (features[_i].precision != PRECISION_F32) /* exact equality would mean that f32 was used */
         ck_assert_double_lt(found, 0.99999999);
     result_close(&want);
     result_close(&have);
 }
 END_TEST
 
-/* The same function: without that the harder model would show nothing. */
+/* The two models compute the same function. */
 START_TEST(outliers_leave_the_function_as_it_is)
 {
     Result plain = run_f32(NULL, false), outliers = run_f32(NULL, true);
@@ -272,7 +271,7 @@ START_TEST(outliers_leave_the_function_as_it_is)
 }
 END_TEST
 
-/* What trains decides which maps are packed once, and which for each product. */
+/* `tune` determines which maps are packed once and which for each product. */
 static const char *const tunes[] = {
     "ln",
     "*.bias",
@@ -309,7 +308,7 @@ START_TEST(gradients_agree_with_f32)
 }
 END_TEST
 
-/* Each precision, forward and backward, and with all kinds of what trains. */
+/* Each precision, forward and backward, and several kinds of trainable parameters. */
 static const struct {
     Precision precision;
     const char *tune;

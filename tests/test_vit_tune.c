@@ -1,6 +1,4 @@
-/*
- * test_vit_tune.c - what trains: which parameters `tune` means, and the flat array they move into.
- */
+/* test_vit_tune.c - the parameters that `tune` selects, and the flat arrays that hold them. */
 #include "tests/support.h"
 #include "vit/tune.h"
 
@@ -27,7 +25,7 @@ static void destroy_vit(void)
 /* D = 64, L = 3: LayerNorms 2 x 64 x (2 + 2 x 3), head 2 x 64 + 2. */
 enum { NORMS = 1024, HEAD = 130 };
 
-/* Those of the LayerNorms, and five of 64 and one of 256 a block. */
+/* Biases: those of the LayerNorms, plus five of 64 and one of 256 per block. */
 enum { BIASES = NORMS / 2 + 3 * (5 * 64 + 256) };
 
 START_TEST(choices)
@@ -51,7 +49,7 @@ START_TEST(choices)
         {"*layer_norm?.bias", 6 + 2, 6 * 64 + HEAD},
         {"vision_model.post_layernorm.*", 2 + 2, 128 + HEAD},
         {"*.layers.0.*,*.layers.1.*", 32 + 2, 0},
-        {"*.layers.0.*,*.layers.0.mlp.*", 16 + 2, 0}, /* named twice, trained once */
+        {"*.layers.0.*,*.layers.0.mlp.*", 16 + 2, 0}, /* selected twice */
         {"vision_model.embeddings.class_embedding", 1 + 2, 64 + HEAD},
     };
     Error error = {0};
@@ -99,7 +97,7 @@ START_TEST(flat_array)
     ck_assert_mem_eq(head.weight.data, before, sizeof before);
     ck_assert_mem_eq(tuned->values, tuned->base, tuned->count * sizeof(float));
 
-    /* What the blocks read is what the optimizer writes. */
+    /* The blocks read the values that the optimizer writes. */
     tuned->values[2 * 64] = 42;
     ck_assert(tensor_f32(vit->blocks[0].ln1.weight)[0] == 42);
     ck_assert(tuned->base[2 * 64] == 1);
@@ -115,8 +113,8 @@ START_TEST(flat_array)
 END_TEST
 
 /*
- * As in the papers' code, whose names without "bias" and "norm" decay: matrices and all embeddings,
- * the class embedding too, though it is a vector.
+ * As in the papers' code, weight decay applies to names without "bias" and "norm": to matrices and
+ * all embeddings, including the class embedding, which is a vector.
  */
 START_TEST(decay)
 {
@@ -131,7 +129,7 @@ START_TEST(decay)
         ck_assert_msg(tuned->entries[i].decays == expected, "%s", name);
         decaying += tuned->entries[i].decays;
     }
-    ck_assert_int_eq(decaying, 3 * 6 + 3 + 1); /* matrices of 3 blocks, embeddings, head */
+    ck_assert_int_eq(decaying, 3 * 6 + 3 + 1); /* matrices in 3 blocks, embeddings, head */
     vit_tuned_destroy(tuned);
 }
 END_TEST
