@@ -224,7 +224,7 @@ static Status read_parts(Reading *reading, const VitNamed *const *found, Error *
  * records a problem for each part present. */
 static Status read_part(Reading *reading, const VitNamed *named, Error *error)
 {
-    const VitNamed *found[VIT_MOST_PARTS];
+    const VitNamed *found[VIT_MOST_PARTS] = {NULL};
     bool complete = true;
     for (int i = 0; i < named->method->row_count; i++) {
         found[i] = vit_named_find_part(reading->named, safetensors_count(reading->file),
