@@ -6,6 +6,8 @@
  * memory) until data_normalize converts them, micro-batch by micro-batch.
  *
  * One loader serves one thread: calls must not overlap.
+ *
+ * Tests: tests/test_loader.c.
  */
 #ifndef LNCLIP_DATA_LOADER_H
 #define LNCLIP_DATA_LOADER_H

@@ -17,6 +17,8 @@
  *
  * No frame is ever left out. Where n frames fill m samples, each is used floor(m / n) or ceil(m /
  * n) times; the frames used once more are drawn again in every epoch.
+ *
+ * Tests: tests/test_order.c.
  */
 #ifndef LNCLIP_DATA_ORDER_H
 #define LNCLIP_DATA_ORDER_H

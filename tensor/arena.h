@@ -10,6 +10,8 @@
  * The same sequence of calls always yields the same offsets (best fit, lowest offset first). So the
  * size of a step is found by running the same code over a measuring arena, which has no memory: its
  * pointers must not be accessed. The measured size is exactly the size that will be used.
+ *
+ * Tests: tests/test_arena.c.
  */
 #ifndef LNCLIP_TENSOR_ARENA_H
 #define LNCLIP_TENSOR_ARENA_H

@@ -1,5 +1,7 @@
 /*
  * dtype.h - element types of stored tensors, and exact conversion to f32.
+ *
+ * Tests: tests/test_dtype.c.
  */
 #ifndef LNCLIP_TENSOR_DTYPE_H
 #define LNCLIP_TENSOR_DTYPE_H

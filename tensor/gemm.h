@@ -1,5 +1,7 @@
 /*
  * gemm.h - the matrix product. All calls to OpenBLAS are in gemm.c.
+ *
+ * Tests: tests/test_gemm.c.
  */
 #ifndef LNCLIP_TENSOR_GEMM_H
 #define LNCLIP_TENSOR_GEMM_H

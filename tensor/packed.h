@@ -14,6 +14,8 @@
  * input that are much larger than the others would leave these few of the 255 steps, so each is
  * first divided by a factor that its weights are multiplied by (Xiao et al., arXiv 2211.10438,
  * equation 4, with alpha 1/2).
+ *
+ * Tests: tests/test_packed.c.
  */
 #ifndef LNCLIP_TENSOR_PACKED_H
 #define LNCLIP_TENSOR_PACKED_H

@@ -1,6 +1,8 @@
 /*
  * panels_private.h - arithmetic of panels and groups, for the files that lay out operands. Private
  * to tensor/.
+ *
+ * Tests: tests/test_packed.c.
  */
 #ifndef LNCLIP_TENSOR_PANELS_PRIVATE_H
 #define LNCLIP_TENSOR_PANELS_PRIVATE_H

@@ -1,5 +1,7 @@
 /*
  * precision.h - the number formats in which an encoder computes.
+ *
+ * Tests: tests/test_vit_precision.c.
  */
 #ifndef LNCLIP_TENSOR_PRECISION_H
 #define LNCLIP_TENSOR_PRECISION_H

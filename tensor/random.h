@@ -4,6 +4,8 @@
  * Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011. A
  * number is a pure function of (seed, purpose, index, sub-index, position). Nothing is shared or
  * drawn in order, so results do not depend on worker count, order of work or resuming.
+ *
+ * Tests: tests/test_random.c.
  */
 #ifndef LNCLIP_TENSOR_RANDOM_H
 #define LNCLIP_TENSOR_RANDOM_H

@@ -12,6 +12,8 @@
  * zeros, and file_check_mappings (base/file.h) reports it; replacing the file by rename, as all
  * writers here do, is harmless. Code that copies or packs the data soon after opening is exposed
  * only that long.
+ *
+ * Tests: tests/test_safetensors.c.
  */
 #ifndef LNCLIP_TENSOR_SAFETENSORS_H
 #define LNCLIP_TENSOR_SAFETENSORS_H

@@ -16,6 +16,8 @@
  * until tape_reset, which also sets its pointer to NULL: such a leaf must live until then.
  *
  * Not thread-safe; operations spread their own work over the tape's threads.
+ *
+ * Tests: tests/test_tape.c.
  */
 #ifndef LNCLIP_TENSOR_TAPE_H
 #define LNCLIP_TENSOR_TAPE_H

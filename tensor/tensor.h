@@ -4,6 +4,8 @@
  * The struct is public, because reading its fields shows what autograd keeps. Row-major,
  * contiguous. Dimension letters used everywhere: B batch, T tokens, D width, H heads, K head width,
  * F MLP width, L layers, P patch size, S image size, N and M generic rows.
+ *
+ * Tests: tests/test_tensor.c.
  */
 #ifndef LNCLIP_TENSOR_TENSOR_H
 #define LNCLIP_TENSOR_TENSOR_H

@@ -4,6 +4,8 @@
  * The result of a task may depend on its number only; an atomic counter decides which thread runs
  * it, and when. So the number of threads never changes a result. Idle workers spin for a bounded
  * time and then sleep: on two cores an endless spin would starve the loader's threads.
+ *
+ * Tests: tests/test_threads.c.
  */
 #ifndef LNCLIP_TENSOR_THREADS_H
 #define LNCLIP_TENSOR_THREADS_H

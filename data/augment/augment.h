@@ -14,6 +14,8 @@
  * noise, which has its own stream (RANDOM_NOISE). All twelve are always drawn. So a frame is moved
  * in the same way by every augmentation that moves it, nothing depends on workers, and a new
  * operation uses number 12 and changes no earlier draw.
+ *
+ * Tests: tests/test_augment.c.
  */
 #ifndef LNCLIP_DATA_AUGMENT_AUGMENT_H
 #define LNCLIP_DATA_AUGMENT_AUGMENT_H

@@ -5,6 +5,8 @@
  * Two copies of a face, one of them slightly changed in colour, sharpness, position and size, are
  * blended within a mask of the face whose shape and edge vary. What remains visible is what every
  * face swap leaves: the blending boundary and the mismatch between its two sides.
+ *
+ * Tests: tests/test_sbi.c.
  */
 #ifndef LNCLIP_DATA_AUGMENT_SBI_H
 #define LNCLIP_DATA_AUGMENT_SBI_H

@@ -8,6 +8,8 @@
  * The operations on colour and sharpness, and their ranges, are those of the public code, which
  * uses albumentations on OpenCV's 8-bit images. They differ from the operations of augment.h with
  * the same names.
+ *
+ * Tests: tests/test_sbi.c.
  */
 #ifndef LNCLIP_DATA_AUGMENT_SBI_PRIVATE_H
 #define LNCLIP_DATA_AUGMENT_SBI_PRIVATE_H

@@ -3,6 +3,8 @@
  *
  * One file per library: each turns the library's way of failing (longjmp, NULL, warnings) into a
  * Status with one form of message. A decoder fills *image; on failure the caller frees it.
+ *
+ * Tests: tests/test_image.c.
  */
 #ifndef LNCLIP_DATA_IMAGE_DECODE_PRIVATE_H
 #define LNCLIP_DATA_IMAGE_DECODE_PRIVATE_H

@@ -4,6 +4,8 @@
  * Decoding yields the pixels of Pillow's Image.open(path).convert("RGB"), because every published
  * weight and result of the method saw its images through that call. Where Pillow guesses (damaged
  * files) or its versions disagree (16-bit grey), this module returns a clear error instead.
+ *
+ * Tests: tests/test_image.c.
  */
 #ifndef LNCLIP_DATA_IMAGE_IMAGE_H
 #define LNCLIP_DATA_IMAGE_IMAGE_H

@@ -1,4 +1,8 @@
-/* jpeg_private.h - libjpeg's errors as a longjmp; private to data/. */
+/*
+ * jpeg_private.h - libjpeg's errors as a longjmp; private to data/.
+ *
+ * Tests: tests/test_image.c.
+ */
 #ifndef LNCLIP_DATA_IMAGE_JPEG_PRIVATE_H
 #define LNCLIP_DATA_IMAGE_JPEG_PRIVATE_H
 

@@ -4,6 +4,8 @@
  * Source: the NPY format specification (numpy.lib.format), versions 1.0 and 2.0. Little-endian i32,
  * i64, f32 and f64 are read, in C or Fortran order. Objects (pickled Python code), records,
  * strings, big-endian values and version 3.0 are refused: no file that this project reads has them.
+ *
+ * Tests: tests/test_landmarks.c.
  */
 #ifndef LNCLIP_DATA_IMAGE_NPY_H
 #define LNCLIP_DATA_IMAGE_NPY_H

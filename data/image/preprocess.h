@@ -5,6 +5,8 @@
  * The shorter edge is resized to S (the longer to int(S * long / short)) with Pillow's antialiased
  * bicubic filter; then centre crop S x S, then (x / 255 - mean) / std. Only the rows and columns
  * that the crop needs are computed.
+ *
+ * Tests: tests/test_resize.c.
  */
 #ifndef LNCLIP_DATA_IMAGE_PREPROCESS_H
 #define LNCLIP_DATA_IMAGE_PREPROCESS_H

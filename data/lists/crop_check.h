@@ -4,6 +4,8 @@
  * The method expects faces that were detected, aligned and cropped: approximately square and not
  * too small. Scores of other images are meaningless, because the centre crop of a video frame
  * rarely shows a face. Only the shape is checked; no pixel is read, and nothing is refused.
+ *
+ * Tests: tests/test_crop_check.c.
  */
 #ifndef LNCLIP_DATA_LISTS_CROP_CHECK_H
 #define LNCLIP_DATA_LISTS_CROP_CHECK_H

@@ -9,6 +9,8 @@
  *   DFD               01_02__walking_and_outside__YVGY8LOK from 01__walking_and_outside, face of 02
  *
  * (docs/formats.md). Any other name is its own origin and its own only identity.
+ *
+ * Tests: tests/test_identity.c.
  */
 #ifndef LNCLIP_DATA_LISTS_IDENTITY_H
 #define LNCLIP_DATA_LISTS_IDENTITY_H

@@ -17,6 +17,8 @@
  * source=NAME" (or label=fake) sets source and label of all lines below it in this file, up to the
  * next header line, whatever their paths say: for data sets in other layouts. "video=image" before
  * source= makes every image its own video, "video=folder" every folder one video.
+ *
+ * Tests: tests/test_list.c.
  */
 #ifndef LNCLIP_DATA_LISTS_LIST_H
 #define LNCLIP_DATA_LISTS_LIST_H

@@ -1,4 +1,8 @@
-/* list_collect_private.h - the entries of one list, before lists are united; private to data/. */
+/*
+ * list_collect_private.h - the entries of one list, before lists are united; private to data/.
+ *
+ * Tests: tests/test_sets_folder.c.
+ */
 #ifndef LNCLIP_DATA_LISTS_LIST_COLLECT_PRIVATE_H
 #define LNCLIP_DATA_LISTS_LIST_COLLECT_PRIVATE_H
 

@@ -9,6 +9,8 @@
  * Bytes are compared without reading everything: files of different size differ; of files of equal
  * size, 4 KiB from the middle are hashed (XXH3-128); only if these agree is the entire file hashed.
  * Images are never decoded: equal pixels that were saved differently are not found.
+ *
+ * Tests: tests/test_list.c.
  */
 #ifndef LNCLIP_DATA_LISTS_LIST_COMPARE_H
 #define LNCLIP_DATA_LISTS_LIST_COMPARE_H

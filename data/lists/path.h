@@ -15,6 +15,8 @@
  * has to set one.
  *
  * All functions are pure and thread-safe.
+ *
+ * Tests: tests/test_list.c, tests/test_list_limit.c.
  */
 #ifndef LNCLIP_DATA_LISTS_PATH_H
 #define LNCLIP_DATA_LISTS_PATH_H

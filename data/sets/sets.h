@@ -8,6 +8,8 @@
  * without a known label, or a video with two labels is an error.
  *
  * The layouts and their pitfalls are in docs/formats.md.
+ *
+ * Tests: tests/test_sets.c.
  */
 #ifndef LNCLIP_DATA_SETS_SETS_H
 #define LNCLIP_DATA_SETS_SETS_H

@@ -4,6 +4,8 @@
  * A reader finds folders and calls data_sets_video for every video it expects. That function does
  * what all data sets have in common: reading a folder of frames, choosing frames, recording missing
  * videos.
+ *
+ * Tests: tests/test_sets.c.
  */
 #ifndef LNCLIP_DATA_SETS_SETS_BUILD_PRIVATE_H
 #define LNCLIP_DATA_SETS_SETS_BUILD_PRIVATE_H

@@ -7,6 +7,8 @@
  * the outline, is small and contains a number in its place. jansson parses the outline at once, and
  * the chunks by the hundred, on all threads, on demand. Splitting only looks at strings and braces:
  * invalid JSON stays invalid and is rejected by jansson.
+ *
+ * Tests: tests/test_sets_json.c.
  */
 #ifndef LNCLIP_DATA_SETS_SETS_TEXT_PRIVATE_H
 #define LNCLIP_DATA_SETS_SETS_TEXT_PRIVATE_H

@@ -4,6 +4,8 @@
  * Procedural faces (shape, skin texture, lighting, pose, sensor noise, JPEG) in the FF++ folder
  * layout, and manipulation families that alter part of the face of a source video. It replaces data
  * that cannot be distributed in tests and demos; it is not a substitute for real data.
+ *
+ * Tests: tests/test_synth.c.
  */
 #ifndef LNCLIP_DATA_SYNTH_SYNTH_H
 #define LNCLIP_DATA_SYNTH_SYNTH_H

@@ -5,6 +5,8 @@
  * Private to data/synth_*.c. A portrait is drawn in three steps that vary at different rates: a
  * face (one per identity), a shot (one per video: background, light, camera) and a pose (one per
  * frame). Forgeries recombine them: a swapped face is another DataFace in the same shot and pose.
+ *
+ * Tests: tests/test_synth.c.
  */
 #ifndef LNCLIP_DATA_SYNTH_SYNTH_FACE_PRIVATE_H
 #define LNCLIP_DATA_SYNTH_SYNTH_FACE_PRIVATE_H

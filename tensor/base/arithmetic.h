@@ -1,5 +1,7 @@
 /*
  * arithmetic.h - small arithmetic that every module needs, inlined. Pure functions, thread-safe.
+ *
+ * Tests: tests/test_base.c.
  */
 #ifndef LNCLIP_TENSOR_BASE_ARITHMETIC_H
 #define LNCLIP_TENSOR_BASE_ARITHMETIC_H

@@ -4,6 +4,8 @@
  * strtod and printf follow the locale of the process, which a library must not change: under a
  * German one "%.9g" writes 0,5, which our readers reject. Code that writes or reads numbers does so
  * between c_locale_begin and c_locale_end, which change the calling thread's locale only.
+ *
+ * Tests: tests/test_locale.c.
  */
 #ifndef LNCLIP_TENSOR_BASE_C_LOCALE_H
 #define LNCLIP_TENSOR_BASE_C_LOCALE_H

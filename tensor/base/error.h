@@ -7,6 +7,8 @@
  * assert.
  *
  * The message has one form: "WHAT: WHY; WHAT TO DO". WHAT names the file, key or argument.
+ *
+ * Tests: tests/test_tensor.c, tests/test_cli.c.
  */
 #ifndef LNCLIP_TENSOR_BASE_ERROR_H
 #define LNCLIP_TENSOR_BASE_ERROR_H

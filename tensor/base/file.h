@@ -3,6 +3,8 @@
  *
  * Functions that take an Error return STATUS_FAILED for every failure, with a message that names
  * the path. All are thread-safe; only mappings are recorded globally.
+ *
+ * Tests: tests/test_file.c.
  */
 #ifndef LNCLIP_TENSOR_BASE_FILE_H
 #define LNCLIP_TENSOR_BASE_FILE_H

@@ -2,6 +2,8 @@
  * hash.h - XXH3-128 as 32 hexadecimal digits, to identify files, lists and models.
  *
  * Thread-safe on distinct objects. Cannot fail.
+ *
+ * Tests: tests/test_base.c.
  */
 #ifndef LNCLIP_TENSOR_BASE_HASH_H
 #define LNCLIP_TENSOR_BASE_HASH_H

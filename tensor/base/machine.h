@@ -5,6 +5,8 @@
  * above it), CPU affinity and setrlimit. A file that is absent or that cannot be understood sets no
  * limit. `root` is put before every path that is read: "" for this machine, for tests a folder with
  * a simulated proc and sys/fs/cgroup. Thread-safe.
+ *
+ * Tests: tests/test_machine.c.
  */
 #ifndef LNCLIP_TENSOR_BASE_MACHINE_H
 #define LNCLIP_TENSOR_BASE_MACHINE_H

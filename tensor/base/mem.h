@@ -6,6 +6,8 @@
  * memory, as a noun phrase or a path ("the list of frames"): the message is "out of memory: N bytes
  * for WHAT; close other programs or allow this one more". No function aborts or exits. All are
  * thread-safe on distinct operands.
+ *
+ * Tests: tests/test_base.c.
  */
 #ifndef LNCLIP_TENSOR_BASE_MEM_H
 #define LNCLIP_TENSOR_BASE_MEM_H

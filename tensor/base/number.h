@@ -4,6 +4,8 @@
  * strtod and printf follow the locale of the process, which a library must not change: under a
  * German one "0.5" is read as 0. Score files hold up to a hundred million numbers, so common short
  * decimals are converted without strtod, correctly rounded too.
+ *
+ * Tests: tests/test_locale.c.
  */
 #ifndef LNCLIP_TENSOR_BASE_NUMBER_H
 #define LNCLIP_TENSOR_BASE_NUMBER_H

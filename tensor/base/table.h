@@ -4,6 +4,8 @@
  * The table stores only numbers; the caller's `key_of` returns the text of a number. So texts are
  * stored once, by the caller. Equal texts of different groups are different keys (one table can
  * serve the frames of several data sets). Not thread-safe.
+ *
+ * Tests: tests/test_base.c.
  */
 #ifndef LNCLIP_TENSOR_BASE_TABLE_H
 #define LNCLIP_TENSOR_BASE_TABLE_H

@@ -1,6 +1,8 @@
 /*
  * text.h - prints names of files and sources for people, SVG and HTML: any bytes in, well-formed
  * UTF-8 out.
+ *
+ * Tests: tests/test_chart.c.
  */
 #ifndef LNCLIP_TENSOR_BASE_TEXT_H
 #define LNCLIP_TENSOR_BASE_TEXT_H

@@ -6,6 +6,8 @@
  * so the saved state (XCR0) is checked too. Each function checks only the features it names;
  * kernels.c checks that all lower levels are available as well. All return false on other
  * processors than x86-64. Thread-safe.
+ *
+ * Tests: tests/test_kernels.c.
  */
 #ifndef LNCLIP_TENSOR_KERNELS_CPU_PRIVATE_H
 #define LNCLIP_TENSOR_KERNELS_CPU_PRIVATE_H

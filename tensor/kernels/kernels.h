@@ -12,6 +12,8 @@
  * Kernels are single-threaded, allocate nothing, cannot fail; pointers need no alignment and,
  * unless noted, outputs may alias inputs of the same shape exactly (in place) but not overlap
  * otherwise.
+ *
+ * Tests: tests/test_kernels.c.
  */
 #ifndef LNCLIP_TENSOR_KERNELS_KERNELS_H
 #define LNCLIP_TENSOR_KERNELS_KERNELS_H

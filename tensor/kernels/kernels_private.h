@@ -4,6 +4,8 @@
  *
  * All but the reference are compiled for x86-64 only, and may only be called on a processor that
  * has the instructions (cpu_private.h).
+ *
+ * Tests: tests/test_kernels.c.
  */
 #ifndef LNCLIP_TENSOR_KERNELS_KERNELS_PRIVATE_H
 #define LNCLIP_TENSOR_KERNELS_KERNELS_PRIVATE_H

@@ -5,6 +5,8 @@
  * kernels may use for a precision (LNCLIP_CPU limits it too). A fraction close to 1 means that
  * nothing is left to gain at this ISA level; a low peak means that the processor lacks a higher
  * level.
+ *
+ * Tests: tests/test_bench.sh.
  */
 #ifndef LNCLIP_TENSOR_KERNELS_PEAK_H
 #define LNCLIP_TENSOR_KERNELS_PEAK_H

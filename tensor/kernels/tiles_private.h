@@ -1,6 +1,8 @@
 /*
  * tiles_private.h - the tile registers of AMX: the operand of LDTILECFG, and the spacing of tile
  * instructions. Private to tensor/kernels.
+ *
+ * Tests: tests/test_kernels_product.c.
  */
 #ifndef LNCLIP_TENSOR_KERNELS_TILES_PRIVATE_H
 #define LNCLIP_TENSOR_KERNELS_TILES_PRIVATE_H

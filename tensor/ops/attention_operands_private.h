@@ -13,6 +13,8 @@
  *
  * dv = P^T do and dk = dS^T q are computed as their transposes, do^T P and q^T dS. Then do, q and
  * the results are transposed, which are 64 wide, instead of P and dS, which are 257 wide.
+ *
+ * Tests: tests/test_attention.c.
  */
 #ifndef LNCLIP_TENSOR_OPS_ATTENTION_OPERANDS_PRIVATE_H
 #define LNCLIP_TENSOR_OPS_ATTENTION_OPERANDS_PRIVATE_H

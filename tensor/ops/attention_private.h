@@ -13,6 +13,8 @@
  * A head's rows are short and kilobytes apart, which the hardware prefetcher does not follow. So in
  * bf16, where products take little of the time, the output of this head and the operands of the
  * next are prefetched between rows of the softmax. In f32 that gained nothing.
+ *
+ * Tests: tests/test_attention.c.
  */
 #ifndef LNCLIP_TENSOR_OPS_ATTENTION_PRIVATE_H
 #define LNCLIP_TENSOR_OPS_ATTENTION_PRIVATE_H

@@ -23,6 +23,8 @@
  * tensor of three or more dimensions; a matrix is a single sample. Sums over samples (gradients of
  * parameters) are added to the existing gradient sample by sample, in order: so dividing a batch
  * into micro-batches changes no bit.
+ *
+ * Tests: tests/test_tape.c, tests/test_ops_gradients.c.
  */
 #ifndef LNCLIP_TENSOR_OPS_OP_H
 #define LNCLIP_TENSOR_OPS_OP_H

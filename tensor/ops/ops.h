@@ -13,6 +13,8 @@
  * are computed and summed one by one, so their grouping into micro-batches changes no result
  * either. A matrix is one sample: features that must not depend on the grouping travel as [B,1,D].
  * The losses take their rows as one batch.
+ *
+ * Tests: tests/test_ops_gradients.c, tests/test_ops_golden.c, tests/test_ops_bf16.c.
  */
 #ifndef LNCLIP_TENSOR_OPS_OPS_H
 #define LNCLIP_TENSOR_OPS_OPS_H
