@@ -117,7 +117,7 @@ thumbnails() { # FILE NUMBER
         return
     fi
     count "$1" '<img' 0
-    has "$1" 'images cannot be shown. The first: '
+    has "$1" 'images cannot be shown. First reason: '
     has "$1" 'WITH_JPEG=1'
 }
 
@@ -139,11 +139,11 @@ has scores.html 'A &lt;b&gt; &amp; &quot;B&quot;'
 lacks scores.html 'A <b>'
 # shellcheck disable=SC1003 # a backslash
 has scores.html 'gone/real/\xffy/0.png'
-with_jpeg && has scores.html '2 of 8 images cannot be shown. The first: gone/real/'
+with_jpeg && has scores.html '2 of 8 images cannot be shown. First reason: gone/real/'
 has scores.html 'Video level'
 has scores.html 'Frame level'
 has scores.html '95 % interval'
-has scores.html 'By source of the fakes'
+has scores.html 'By fake source'
 has scores.html 'Hardest real frames'
 has scores.html 'Hardest fake frames'
 has scores.html 'with fewer than 30 per class'
@@ -190,7 +190,7 @@ expect 0 "an evaluation" "$L" eval --model m --adapter c.safetensors --calibrate
 page one/report.html
 has one/report.html 'Evaluation of c.safetensors'
 has one/report.html 'fingerprint of the encoder'
-has one/report.html 'At the threshold from validation'
+has one/report.html 'At the validation threshold'
 has one/report.html 'applied to every score'
 has one/report.html 'set/lists/test/real.txt'
 kind=jpeg
@@ -205,9 +205,9 @@ page two/report.html
 has two/report.html 'Evaluation of 2 adapters'
 has two/report.html 'A &lt;1&gt;'
 has two/report.html 'id="differences"'
-has two/report.html "AUROC against strength of $kind"
-has two/report.html 'AUROC against strength of blur'
-has two/report.html 'AUROC against strength of blur+resize-box'
+has two/report.html "AUROC by strength of $kind"
+has two/report.html 'AUROC by strength of blur'
+has two/report.html 'AUROC by strength of blur+resize-box'
 has two/report.html '1+0.5'
 has two/report.html 'weights selected on'
 has two/report.html 'lr = '

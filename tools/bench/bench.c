@@ -1,6 +1,6 @@
 /*
- * bench.c - see bench.h: the peak of the machine, the clock, the formulas and the rows. What else
- * is measured is in bench_*.c.
+ * bench.c - see bench.h: the peak of the machine, timing, formulas and output. The other parts are
+ * in bench_*.c.
  */
 #include "tools/bench/bench.h"
 
@@ -13,22 +13,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the loops of the peak ------------------------------------------------------------------- */
+/* ---- peak loops ------------------------------------------------------------------------------ */
 
 enum {
-    TASKS = 16,     /* a thread: whoever is slowed down leaves the rest to the others */
-    ROUNDS = 10000, /* of kernels_peak a task: some tenths of a millisecond */
+    TASKS = 16,     /* per thread, so that a slowed-down thread gets fewer */
+    ROUNDS = 10000, /* of kernels_peak per task: some tenths of a millisecond */
     QUICK_ROUNDS = 100,
-    CHUNK = 1 << 20, /* bytes of a task that reads memory */
+    CHUNK = 1 << 20, /* bytes per task that reads memory */
     BUFFER = 512 << 20,
-    QUICK_BUFFER = 8 << 20, /* bytes: no cache holds the first */
+    QUICK_BUFFER = 8 << 20, /* bytes; BUFFER is larger than any cache */
 };
 
 typedef struct Arithmetic {
     Threads *threads;
     Precision precision;
     int rounds;
-    double work; /* operations of a task, alike for all */
+    double work; /* operations per task, equal for all */
 } Arithmetic;
 
 static void arithmetic_task(void *context, int task, int worker)
@@ -53,7 +53,7 @@ static Arithmetic arithmetic_of(const Bench *bench, const BenchPool *pool, Preci
     return (Arithmetic){pool->threads, loop, bench->quick ? QUICK_ROUNDS : ROUNDS, 0};
 }
 
-/* Operations a second of one short run of the loop of the peak, whose kind is `loop`. */
+/* Operations per second in one short run of the peak loop. */
 static double peak_once(const Bench *bench, const BenchPool *pool, Precision loop)
 {
     Arithmetic a = arithmetic_of(bench, pool, loop);
@@ -65,7 +65,7 @@ typedef struct Reading {
     Threads *threads;
     const unsigned char *buffer;
     size_t bytes;
-    volatile uint64_t mixed; /* so that the reads have a purpose */
+    volatile uint64_t mixed; /* keeps the reads from being optimised away */
 } Reading;
 
 static void reading_task(void *context, int task, int worker)
@@ -85,12 +85,12 @@ static double reading_run(void *context)
     return train_clock() - start;
 }
 
-/* ---- the clock ------------------------------------------------------------------------------- */
+/* ---- timing ---------------------------------------------------------------------------------- */
 
 enum { MAX_ROUNDS = 1000, MEDIANS = 3, LONG_ROUNDS = 3, MAX_CALLS = 10000 };
 
 static const double LONG_CALL = 1;  /* seconds */
-static const double SAMPLE = 0.004; /* seconds: the clock and a switch of tasks weigh little then */
+static const double SAMPLE = 0.004; /* seconds; long compared with clock and scheduling overhead */
 
 static int ascending(const void *a, const void *b)
 {
@@ -104,7 +104,7 @@ static double median(double *samples, int count)
     return (samples[(count - 1) / 2] + samples[count / 2]) / 2;
 }
 
-/* One median of the calls and one of the peaks between them. */
+/* The parameters of one series of samples. */
 typedef struct Sampling {
     const Bench *bench;
     const BenchPool *pool;
@@ -122,7 +122,7 @@ static Status sample(const Sampling *s, BenchTime *time, Error *error)
         seconds[r] = 0;
         for (int c = 0; c < s->calls; c++)
             seconds[r] += s->run(s->context);
-        TRY(cli_interrupted("bench", "nothing was left behind", error));
+        TRY(cli_interrupted("bench", "no files were left", error));
     }
     *time = (BenchTime){median(seconds, s->rounds) / s->calls * 1e3, median(peaks, s->rounds)};
     return STATUS_OK;
@@ -132,7 +132,7 @@ Status bench_measure(const Bench *bench, const BenchPool *pool, Precision precis
                      void *context, BenchTime *time, Error *error)
 {
     const double once = run(context);
-    TRY(cli_interrupted("bench", "nothing was left behind", error));
+    TRY(cli_interrupted("bench", "no files were left", error));
     const bool slow = once > LONG_CALL;
     const double wanted = bench->quick ? 0 : SAMPLE / (once > 1e-9 ? once : 1e-9);
     const int most = slow ? LONG_ROUNDS : MAX_ROUNDS;
@@ -166,7 +166,7 @@ static Status measure_arithmetic(const Bench *bench, BenchPool *pool, Error *err
         TRY(bench_measure(bench, NULL, (Precision)p, arithmetic_run, &a, &time, error));
         pool->peak[p] = a.work * TASKS * pool->count / (time.ms * 1e-3);
         pool->loop[p] = (Precision)p;
-        /* On some processors the instruction for bf16 is slower than that of f32. */
+        /* On some processors the bf16 instruction is slower than the f32 one. */
         if (pool->peak[p] < pool->peak[PRECISION_F32]) {
             pool->peak[p] = pool->peak[PRECISION_F32];
             pool->loop[p] = PRECISION_F32;
@@ -198,9 +198,9 @@ static json_t *pool_json(const BenchPool *pool)
 
 Status bench_peaks(Bench *bench, const char *key, Error *error)
 {
-    bench_note(bench, "the machine");
+    bench_note(bench, "peak of the machine");
     bench_print(bench, "\n%-28s  %7s  %10s  %10s  %10s  %12s\n",
-                strcmp(key, "peak") == 0 ? "peak, from registers" : "the same once more", "threads",
+                strcmp(key, "peak") == 0 ? "peak, from registers" : "peak at the end", "threads",
                 "f32 G/s", "bf16 G/s", "int8 G/s", "memory GB/s");
     const size_t bytes = bench->quick ? QUICK_BUFFER : BUFFER;
     unsigned char *buffer = aligned_alloc(ARENA_ALIGNMENT, bytes);
@@ -220,7 +220,7 @@ Status bench_peaks(Bench *bench, const char *key, Error *error)
                     pool->peak[PRECISION_F32] * 1e-9, pool->peak[PRECISION_BF16] * 1e-9,
                     pool->peak[PRECISION_INT8] * 1e-9, pool->memory * 1e-9);
         train_json_append(all, pool_json(pool));
-        train_json_set(bench->report, key, pool_json(pool)); /* the last one stays */
+        train_json_set(bench->report, key, pool_json(pool)); /* keeps the largest pool */
     }
     char every[32];
     snprintf(every, sizeof every, "%s_by_threads", key);
@@ -257,39 +257,39 @@ void bench_tape_free(BenchTape *work)
     *work = (BenchTape){0};
 }
 
-static void fill(float *numbers, size_t count, float scale)
+static void fill(float *values, size_t count, float scale)
 {
-    enum { PERIOD = 65521 }; /* prime: no row of a matrix repeats another soon */
+    enum { PERIOD = 65521 }; /* prime, so that rows of a matrix differ */
     Random random = random_stream(1, RANDOM_TEST, 0, 0);
     for (size_t i = 0; i < count && i < PERIOD; i++)
-        numbers[i] = scale * (float)random_normal(&random);
+        values[i] = scale * (float)random_normal(&random);
     for (size_t i = PERIOD; i < count; i++)
-        numbers[i] = numbers[i - PERIOD];
+        values[i] = values[i - PERIOD];
 }
 
-static void fill_as(DType type, void *numbers, size_t count, float scale)
+static void fill_as(DType type, void *values, size_t count, float scale)
 {
     if (type == DTYPE_F32) {
-        fill(numbers, count, scale);
+        fill(values, count, scale);
         return;
     }
     enum { PART = 4096 };
     float part[PART];
-    uint16_t *out = numbers;
+    uint16_t *out = values;
     fill(part, PART, scale);
     for (size_t i = 0; i < count; i++)
         out[i] = dtype_bf16_from_f32(part[i % (PART - 1)]);
 }
 
-Status bench_values(DType type, size_t count, float scale, void **numbers, Error *error)
+Status bench_values(DType type, size_t count, float scale, void **values, Error *error)
 {
-    /* Whole lines, as the arenas have them. */
+    /* Rounded up to cache lines, as in an arena. */
     const size_t bytes =
         (count * dtype_size(type) + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
-    *numbers = aligned_alloc(ARENA_ALIGNMENT, bytes);
-    if (!*numbers)
+    *values = aligned_alloc(ARENA_ALIGNMENT, bytes);
+    if (!*values)
         return mem_full(bytes, "the benchmark", error);
-    fill_as(type, *numbers, count, scale);
+    fill_as(type, *values, count, scale);
     return STATUS_OK;
 }
 
@@ -306,7 +306,7 @@ double bench_attention_work(const VitConfig *config, bool backward)
     return (backward ? 10 : 4) * T * T * config->width;
 }
 
-/* The products of all blocks with weights, forward. */
+/* The weight products of all blocks, forward. */
 static double weights_work(const VitConfig *config)
 {
     const int T = vit_tokens(config), D = config->width, F = config->mlp;
@@ -316,7 +316,7 @@ static double weights_work(const VitConfig *config)
     return (config->layers - 1) * block + last;
 }
 
-/* Attention of all blocks; in the last one of one query instead of T. */
+/* Attention of all blocks; the last block has one query instead of T. */
 static double attention_work(const VitConfig *config, bool backward)
 {
     return bench_attention_work(config, backward) * (config->layers - 1 + 1.0 / vit_tokens(config));
@@ -344,7 +344,7 @@ void bench_print(const Bench *bench, const char *format, ...)
     va_start(arguments, format);
     vprintf(format, arguments);
     va_end(arguments);
-    fflush(stdout); /* a row is shown when it is known, also in a file */
+    fflush(stdout); /* show each row at once, also in a file */
 }
 
 void bench_note(const Bench *bench, const char *what)
@@ -361,5 +361,5 @@ void bench_add(Bench *bench, const char *section, json_t *row)
 BenchRate bench_rate(const BenchPool *pool, Precision precision, double work, const BenchTime *time)
 {
     const double rate = work / (time->ms * 1e-3);
-    return (BenchRate){rate * 1e-9, rate / pool->peak[precision], rate / time->beside};
+    return (BenchRate){rate * 1e-9, rate / pool->peak[precision], rate / time->live_peak};
 }

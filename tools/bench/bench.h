@@ -1,14 +1,11 @@
 /*
- * bench.h - the parts of lnclip bench, and what they share: thread pools, the clock, formulas,
- * rows.
+ * bench.h - the parts of lnclip bench, and their shared thread pools, timing, formulas and output.
  *
- * Every part measures the library's own functions as the program runs them, judges them by the peak
- * that was measured first on as many threads, appends rows to the report and, unless JSON was asked
- * for, prints each as soon as it is known.
+ * Every part measures library functions as the program uses them, relates them to the peak of the
+ * same number of threads, appends rows to the report and, without --json, prints each row at once.
  *
- * What is counted. Arithmetic follows from shapes alone, a multiply-add is two operations, and only
- * matrix products count (everything else together is below 1 %). With T tokens, width D, MLP width
- * F, L layers:
+ * Operation counts follow from the shapes. A multiply-add counts as two operations; only matrix
+ * products are counted (all others are below 1 %). With T tokens, width D, MLP width F, L layers:
  *
  *     product [M,K] [K,N]             2 M K N
  *     attention, forward              4 T^2 D            scores, and their product with the values
@@ -36,13 +33,13 @@
 
 enum { BENCH_BATCH = 8, BENCH_POOLS = 2 };
 
-/* Threads that work together, and what they reach at best. */
+/* A thread pool and its measured peaks. */
 typedef struct BenchPool {
     int count;
     Threads *threads;
-    double peak[PRECISION_COUNT];    /* operations a second, from registers */
-    Precision loop[PRECISION_COUNT]; /* whose loop of kernels_peak is fastest: bf16's may not be */
-    double memory;                   /* bytes read a second */
+    double peak[PRECISION_COUNT];    /* operations per second, from registers */
+    Precision loop[PRECISION_COUNT]; /* fastest peak loop; for bf16 it may be f32 */
+    double memory;                   /* bytes read per second */
 } BenchPool;
 
 typedef struct Bench {
@@ -50,8 +47,8 @@ typedef struct Bench {
     volatile sig_atomic_t *stop;
     bool json, quick;
     int rounds;
-    bool precisions[PRECISION_COUNT]; /* which are measured */
-    const char *model;                /* path, or NULL: random weights */
+    bool precisions[PRECISION_COUNT]; /* precisions to measure */
+    const char *model;                /* path; NULL for random weights */
     VitHints hints;                   /* for the model */
     VitConfig config;
     BenchPool pools[BENCH_POOLS]; /* the last one is the largest */
@@ -59,7 +56,7 @@ typedef struct Bench {
     json_t *report; /* what --json prints */
 } Bench;
 
-/* The parts. Each returns STATUS_INTERRUPTED after a signal, and leaves nothing behind. */
+/* The parts. Each returns STATUS_INTERRUPTED after a signal, and leaves no files. */
 Status bench_peaks(Bench *bench, const char *key, Error *error); /* fills the pools' peaks */
 Status bench_products(Bench *bench, Error *error);
 Status bench_attention(Bench *bench, Error *error);
@@ -67,29 +64,29 @@ Status bench_layer_norm(Bench *bench, Error *error);
 Status bench_model(Bench *bench, bool forward, bool step, Error *error);
 Status bench_loader(Bench *bench, Error *error);
 
-/* ---- the clock ------------------------------------------------------------------------------- */
+/* ---- timing ---------------------------------------------------------------------------------- */
 
-/* One measured call: returns the seconds of the part that counts. */
+/* One measured call; returns the seconds to count. */
 typedef double (*BenchRun)(void *context);
 
-/* What is measured, and the yardstick that takes turns with it. */
+/* The time of a call, and the peak measured between the samples. */
 typedef struct BenchTime {
-    double ms;     /* of one call */
-    double beside; /* operations a second of the peak's loop in the same minute; 0 without a pool */
+    double ms;        /* per call */
+    double live_peak; /* operations per second of the peak loop; 0 without a pool */
 } BenchTime;
 
 /*
- * *time: the best of three medians of bench->rounds samples each, after a call that warms up; a
- * sample is as many calls as take some milliseconds. A call longer than a second is sampled thrice,
- * and only --quick less. Between samples the loop of the peak runs on `pool` for a moment: on a
- * machine that is shared, the ratio of the two is steadier than either. pool NULL: it does not.
+ * Sets *time to the best of three medians of bench->rounds samples each, after a warm-up call. A
+ * sample is as many calls as take some milliseconds. A call longer than a second gets one median of
+ * at most three samples. Between samples the peak loop runs briefly on `pool`, unless that is NULL:
+ * on a shared machine the ratio of the two is more stable than either.
  */
 Status bench_measure(const Bench *bench, const BenchPool *pool, Precision precision, BenchRun run,
                      void *context, BenchTime *time, Error *error);
 
 /* ---- work over a tape ------------------------------------------------------------------------ */
 
-/* Records and computes something on a tape; runs over a measuring tape first. */
+/* Computes the measured graph on a tape; also runs on a measuring tape first. */
 typedef void (*BenchGraph)(Tape *tape, void *context);
 
 typedef struct BenchTape {
@@ -98,43 +95,43 @@ typedef struct BenchTape {
 } BenchTape;
 
 /*
- * A tape for `operations` over an arena that `graph` fits into. Free with bench_tape_free, also
- * after a failure.
+ * Creates a tape for `operations`, with an arena large enough for `graph`. Free with
+ * bench_tape_free, also after a failure.
  */
 Status bench_tape_create(BenchTape *work, Threads *threads, int operations, BenchGraph graph,
                          void *context, Error *error);
 void bench_tape_free(BenchTape *work);
 
 /*
- * An array of `count` elements of `type` that the caller frees: numbers of a standard normal
- * distribution, repeated with a long period, times `scale`. STATUS_FAILED without memory.
+ * Allocates `count` random elements of `type`: normal with standard deviation `scale`, repeated
+ * with a long period. The caller frees *values. STATUS_FAILED without memory.
  */
-Status bench_values(DType type, size_t count, float scale, void **numbers, Error *error);
+Status bench_values(DType type, size_t count, float scale, void **values, Error *error);
 
 /* ---- formulas (operations, see above) -------------------------------------------------------- */
 
 double bench_product_work(int M, int K, int N);
-double bench_attention_work(const VitConfig *config, bool backward); /* of one image and layer */
-double bench_forward_work(const VitConfig *config);                  /* of one image */
-double bench_step_work(const VitConfig *config);                     /* of one image, LN-tuning */
+double bench_attention_work(const VitConfig *config, bool backward); /* per image and layer */
+double bench_forward_work(const VitConfig *config);                  /* per image */
+double bench_step_work(const VitConfig *config);                     /* per image, LN-tuning */
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-/* A line of text for people; nothing with --json. */
+/* Prints text; nothing with --json. */
 void bench_print(const Bench *bench, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Tells on stderr what is being measured, where stdout does not show it. */
+/* With --json prints a note on stderr that `what` is being measured. */
 void bench_note(const Bench *bench, const char *what);
 
-/* Appends `row` (its reference is taken) to the array `section` of the report. */
+/* Appends `row`, taking its reference, to the array `section` of the report. */
 void bench_add(Bench *bench, const char *section, json_t *row);
 
 /*
- * What `work` operations in a time mean: the rate, its share of the peak of `pool` that was
- * measured first, and its share of the peak beside it.
+ * The rate of `work` operations, as a fraction of the peak of `pool` measured first, and of the
+ * peak measured between the samples.
  */
 typedef struct BenchRate {
-    double gflops, share, share_beside;
+    double gflops, fraction, live_fraction;
 } BenchRate;
 BenchRate bench_rate(const BenchPool *pool, Precision precision, double work,
                      const BenchTime *time);

@@ -1,5 +1,5 @@
 /*
- * bench_layer.c - attention of one layer, forward and backward, and LayerNorm's two kernels.
+ * bench_layer.c - benchmarks of attention and LayerNorm of one layer, forward and backward.
  */
 #include "tools/bench/bench.h"
 
@@ -15,16 +15,16 @@ enum { ATTENTION_OPERATIONS = 2 };
 
 typedef struct Attention {
     int heads;
-    bool backward; /* which of the two counts */
+    bool backward; /* the direction to count */
     double seconds;
     DType type;
     Tensor q, kv; /* [B,T,D], [B,T,2D] */
-    float *seed;  /* [B,T,D] the gradient of the output */
-    void *numbers[4];
+    float *seed;  /* [B,T,D] gradient of the output */
+    void *values[4];
     BenchTape work;
 } Attention;
 
-/* In bf16 the gradient comes in f32 and is rounded first, which adds some 2 % to the backward. */
+/* In bf16 the f32 gradient is rounded first, which adds about 2 % to the backward. */
 static void attention_graph(Tape *tape, void *context)
 {
     Attention *a = context;
@@ -48,9 +48,9 @@ static double attention_run(void *context)
     return a->seconds;
 }
 
-static Tensor leaf_as(DType type, void *numbers, void *gradient, const int shape[3])
+static Tensor leaf_as(DType type, void *values, void *gradient, const int shape[3])
 {
-    Tensor leaf = tensor_leaf(numbers, 3, shape);
+    Tensor leaf = tensor_leaf(values, 3, shape);
     leaf.dtype = type;
     leaf.grad = gradient;
     leaf.needs_grad = gradient != NULL;
@@ -63,22 +63,22 @@ static Status attention_create(Attention *a, const VitConfig *config, DType type
     const int T = vit_tokens(config), D = config->width;
     const size_t count = (size_t)BENCH_BATCH * (size_t)T * (size_t)D;
     *a = (Attention){.heads = config->heads, .backward = backward, .type = type};
-    TRY(bench_values(type, count, 1, &a->numbers[0], error));
-    TRY(bench_values(type, 2 * count, 1, &a->numbers[1], error));
+    TRY(bench_values(type, count, 1, &a->values[0], error));
+    TRY(bench_values(type, 2 * count, 1, &a->values[1], error));
     if (backward) {
-        TRY(bench_values(type, count, 0, &a->numbers[2], error));
-        TRY(bench_values(type, 2 * count, 0, &a->numbers[3], error));
+        TRY(bench_values(type, count, 0, &a->values[2], error));
+        TRY(bench_values(type, 2 * count, 0, &a->values[3], error));
         TRY(bench_values(DTYPE_F32, count, 1e-3F, (void **)&a->seed, error));
     }
-    a->q = leaf_as(type, a->numbers[0], a->numbers[2], (const int[]){BENCH_BATCH, T, D});
-    a->kv = leaf_as(type, a->numbers[1], a->numbers[3], (const int[]){BENCH_BATCH, T, 2 * D});
+    a->q = leaf_as(type, a->values[0], a->values[2], (const int[]){BENCH_BATCH, T, D});
+    a->kv = leaf_as(type, a->values[1], a->values[3], (const int[]){BENCH_BATCH, T, 2 * D});
     return STATUS_OK;
 }
 
 static void attention_free(Attention *a)
 {
-    for (size_t i = 0; i < sizeof a->numbers / sizeof a->numbers[0]; i++)
-        free(a->numbers[i]);
+    for (size_t i = 0; i < sizeof a->values / sizeof a->values[0]; i++)
+        free(a->values[i]);
     free(a->seed);
 }
 
@@ -98,23 +98,23 @@ static Status attention_measure(Bench *bench, Attention *a, Precision precision,
         const BenchRate rate =
             bench_rate(pool, precision, bench_attention_work(&bench->config, a->backward), &time);
         bench_print(bench, "%-22s  %-9s  %7d  %12.3f  %10.0f  %7.1f %%  %7.1f %%\n", direction,
-                    precision_name(precision), pool->count, time.ms, rate.gflops, 100 * rate.share,
-                    100 * rate.share_beside);
+                    precision_name(precision), pool->count, time.ms, rate.gflops,
+                    100 * rate.fraction, 100 * rate.live_fraction);
         bench_add(bench, "attention",
                   json_pack("{s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:f}", "precision",
                             precision_name(precision), "direction", direction, "batch", BENCH_BATCH,
                             "threads", pool->count, "ms_per_image", time.ms, "gflops", rate.gflops,
-                            "share", rate.share, "share_beside", rate.share_beside));
+                            "share", rate.fraction, "share_beside", rate.live_fraction));
     }
     return STATUS_OK;
 }
 
-/* int8 has no attention of its own: it is bf16's. */
+/* int8 is not measured: its attention is that of bf16. */
 Status bench_attention(Bench *bench, Error *error)
 {
     bench_note(bench, "attention");
     bench_print(bench, "\n%-22s  %-9s  %7s  %12s  %10s  %9s  %9s\n", "attention, one layer",
-                "precision", "threads", "ms an image", "GFLOP/s", "of peak", "beside");
+                "precision", "threads", "ms/image", "GFLOP/s", "of peak", "live peak");
     for (int p = PRECISION_F32; p <= PRECISION_BF16; p++) {
         for (int backward = 0; backward <= 1 && bench->precisions[p]; backward++) {
             Attention a = {0};
@@ -131,7 +131,7 @@ Status bench_attention(Bench *bench, Error *error)
 
 /* ---- LayerNorm ------------------------------------------------------------------------------- */
 
-/* The rows of one image. */
+/* LayerNorm of one image. */
 typedef struct Norm {
     int T, D;
     float eps;
@@ -154,8 +154,7 @@ static void norm_forward(const Norm *n, int row)
                                    (uint16_t *)n->y + at, (uint16_t *)n->xhat + at, &n->rstd[row]);
 }
 
-/* What it reads as x in f32 is xhat here: numbers of the same kind, and dx has a place
- * of its own. */
+/* The f32 kernel gets xhat as x, which has the same distribution, since x holds dx. */
 static void norm_backward(const Norm *n, int row)
 {
     const ptrdiff_t at = (ptrdiff_t)row * n->D;
@@ -183,7 +182,7 @@ static Status norm_create(Norm *n, const VitConfig *config, DType type, Error *e
     *n = (Norm){.T = vit_tokens(config), .D = config->width, .eps = config->eps, .type = type};
     const size_t D = (size_t)n->D, T = (size_t)n->T;
     const struct {
-        void **numbers;
+        void **values;
         DType type;
         size_t count;
         float scale;
@@ -200,7 +199,7 @@ static Status norm_create(Norm *n, const VitConfig *config, DType type, Error *e
         {(void **)&n->rstd, DTYPE_F32, T, 1},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
-        TRY(bench_values(wanted[i].type, wanted[i].count, wanted[i].scale, wanted[i].numbers,
+        TRY(bench_values(wanted[i].type, wanted[i].count, wanted[i].scale, wanted[i].values,
                          error));
     return STATUS_OK;
 }
@@ -213,8 +212,10 @@ static void norm_free(Norm *n)
         free(all[i]);
 }
 
-/* Bytes read and written for one number: forward x, y (and xhat); backward x or xhat,
- * dy, dx twice. */
+/*
+ * Bytes read and written per element: forward x, y (and xhat); backward x or xhat, dy, and dx
+ * twice.
+ */
 static double norm_bytes(DType type, bool backward)
 {
     if (type == DTYPE_F32)
@@ -245,7 +246,7 @@ Status bench_layer_norm(Bench *bench, Error *error)
 {
     bench_note(bench, "LayerNorm");
     bench_print(bench, "\n%-22s  %-9s  %7s  %12s  %10s\n", "LayerNorm, one layer", "precision",
-                "threads", "ms an image", "GB/s");
+                "threads", "ms/image", "GB/s");
     for (int p = PRECISION_F32; p <= PRECISION_BF16; p++) {
         if (!bench->precisions[p])
             continue;

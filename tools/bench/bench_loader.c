@@ -1,10 +1,10 @@
 /*
- * bench_loader.c - how many frames a second one core decodes, augments and resizes, as PNG and as
- * JPEG, with the augmentation of each training recipe.
+ * bench_loader.c - frames per second that one core decodes, augments and resizes, from PNG and
+ * JPEG, with the augmentations of the training recipes.
  *
- * The frames are drawn, 256 pixels a side like published face crops, and lie in a temporary folder
- * that is removed at the end. The loader runs without workers, so its time is the time of one core;
- * the files are in the system's cache.
+ * The frames are synthetic, 256 x 256 pixels like published face crops, in a temporary folder that
+ * is removed at the end. The loader runs without workers, so its time is that of one core. The
+ * files are in the page cache.
  */
 #include "tools/bench/bench.h"
 
@@ -41,7 +41,7 @@ static double loader_run(void *context)
     return train_clock() - start;
 }
 
-/* Decoding alone. */
+/* Only decodes. */
 static double decode_run(void *context)
 {
     Loading *l = context;
@@ -74,12 +74,12 @@ static Status write_frames(const char *folder, int frames, bool jpeg, Error *err
                                    : data_image_write_png(&image, path, error);
         data_image_free(&image);
         TRY(status);
-        TRY(cli_interrupted("bench", "nothing was left behind", error));
+        TRY(cli_interrupted("bench", "no files were left", error));
     }
     return STATUS_OK;
 }
 
-/* Deletes what write_frames wrote, however far it came, and the folder. */
+/* Deletes the files of write_frames, also after a failure, and the folder. */
 static void remove_frames(const char *folder, int frames, bool jpeg)
 {
     for (int i = 0; i < frames; i++) {
@@ -91,8 +91,7 @@ static void remove_frames(const char *folder, int frames, bool jpeg)
     rmdir(folder);
 }
 
-/* One line, and the key FORMAT or FORMAT_AUGMENT of the report: a plain format is one with flips
- * alone. */
+/* Prints a row and adds it to the report as FORMAT_AUGMENT, or FORMAT for augment=flip. */
 static void report(Bench *bench, const char *format, const char *augment, double decode, double all)
 {
     const double rate = 1e3 / all;
@@ -106,7 +105,7 @@ static void report(Bench *bench, const char *format, const char *augment, double
                              "images_per_second", rate));
 }
 
-/* The whole loader with one augmentation: all->ms is for all frames. */
+/* Measures the loader with one augmentation; all->ms is the time of all frames. */
 static Status measure_augment(Bench *bench, Loading *l, const char *augment, BenchTime *all,
                               Error *error)
 {
@@ -154,24 +153,26 @@ static Status measure_format(Bench *bench, bool jpeg, Error *error)
     char folder[FILE_PATH_SIZE];
     TRY(file_join(folder, base && *base ? base : "/tmp", "lnclip-bench-XXXXXX", error));
     if (!mkdtemp(folder))
-        return error_set(error, STATUS_FAILED,
-                         "%s: no temporary folder can be made: %s; set TMPDIR to a folder that can "
-                         "be written",
-                         folder, strerror(errno));
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: cannot create a temporary folder: %s; set TMPDIR to a writable folder", folder,
+            strerror(errno));
     const Status status = measure_folder(bench, folder, frames, jpeg, error);
     remove_frames(folder, frames, jpeg);
     return status;
 }
 
-/* A build without libpng writes no PNG; one without libjpeg-turbo has no frames, which are drawn as
- * JPEG leaves them. */
+/*
+ * PNG needs a build with libpng. Everything needs libjpeg-turbo: synthetic frames are
+ * JPEG-compressed.
+ */
 Status bench_loader(Bench *bench, Error *error)
 {
-    bench_note(bench, "the loader");
-    bench_print(bench, "\n%-22s  %12s  %12s  %14s\n", "loader, 256 x 256", "ms to decode",
-                "ms in all", "images/s a core");
+    bench_note(bench, "loader");
+    bench_print(bench, "\n%-22s  %12s  %12s  %14s\n", "loader, 256 x 256", "ms decoding",
+                "ms in total", "images/s/core");
     if (!LNCLIP_WITH_JPEG) {
-        bench_print(bench, "not measured: its frames need a build with libjpeg-turbo\n");
+        bench_print(bench, "not measured: needs a build with libjpeg-turbo\n");
         return STATUS_OK;
     }
     if (LNCLIP_WITH_PNG)

@@ -1,11 +1,11 @@
 /*
- * bench_model.c - the whole encoder: forward at batch 1 and 8, and the gradient of an LN-tuning
- * step at batch 8, in each precision.
+ * bench_model.c - benchmarks of the full encoder in each precision: forward at batch 1 and 8, and
+ * the gradient of an LN-tuning step at batch 8.
  *
- * One encoder a precision, packed as training packs it, serves both; the weights are the model's or
- * random ones, which cost the same. Pixels are noise. A step is what train_stepper_step does for a
- * batch: forward, losses, backward; the update of 0.1 million numbers that follows is too short to
- * be seen.
+ * Both use the same encoder, packed as for training. The weights come from a model or are random,
+ * which takes the same time. Pixels are noise. A step is train_stepper_step on a batch: forward,
+ * losses, backward. The optimizer update is not included; with 0.1 million parameters it is
+ * negligible.
  */
 #include "tools/bench/bench.h"
 
@@ -51,13 +51,13 @@ static void report(Bench *bench, const char *section, const BenchPool *pool, Pre
     char name[32];
     snprintf(name, sizeof name, "%s, batch %d", section, batch);
     bench_print(bench, "%-22s  %-9s  %7d  %12.2f  %10.0f  %7.1f %%  %7.1f %%\n", name,
-                precision_name(precision), pool->count, time.ms, rate.gflops, 100 * rate.share,
-                100 * rate.share_beside);
+                precision_name(precision), pool->count, time.ms, rate.gflops, 100 * rate.fraction,
+                100 * rate.live_fraction);
     bench_add(bench, section,
               json_pack("{s:s, s:i, s:i, s:f, s:f, s:f, s:f}", "precision",
                         precision_name(precision), "batch", batch, "threads", pool->count,
-                        "ms_per_image", time.ms, "gflops", rate.gflops, "share", rate.share,
-                        "share_beside", rate.share_beside));
+                        "ms_per_image", time.ms, "gflops", rate.gflops, "share", rate.fraction,
+                        "share_beside", rate.live_fraction));
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */
@@ -65,7 +65,7 @@ static void report(Bench *bench, const char *section, const BenchPool *pool, Pre
 typedef struct Forward {
     const Vit *vit;
     Tensor pixels; /* [B,3,S,S] */
-    float *numbers;
+    float *values;
     BenchTape work;
 } Forward;
 
@@ -100,21 +100,21 @@ static Status forward_on(Bench *bench, const BenchPool *pool, Forward *f, Precis
     return STATUS_OK;
 }
 
-/* One image on every pool, a batch on the largest. */
+/* Measures one image on every pool, and a batch on the largest. */
 static Status forward(Bench *bench, const Vit *vit, Precision precision, Error *error)
 {
     const int S = bench->config.image_size;
     Forward f = {.vit = vit};
     TRY(bench_values(DTYPE_F32, (size_t)BENCH_BATCH * 3 * (size_t)S * (size_t)S, 1,
-                     (void **)&f.numbers, error));
+                     (void **)&f.values, error));
     Status status = STATUS_OK;
     for (int batch = 1; batch <= BENCH_BATCH; batch += BENCH_BATCH - 1) {
-        f.pixels = tensor_leaf(f.numbers, 4, (const int[]){batch, 3, S, S});
+        f.pixels = tensor_leaf(f.values, 4, (const int[]){batch, 3, S, S});
         const int last = bench->pool_count - 1;
         for (int t = batch == 1 ? 0 : last; t <= last && status == STATUS_OK; t++)
             status = forward_on(bench, &bench->pools[t], &f, precision, error);
     }
-    free(f.numbers);
+    free(f.values);
     return status;
 }
 
@@ -164,8 +164,7 @@ static Status step(Bench *bench, Model *model, Precision precision, Error *error
     if (!pixels)
         status = mem_full(0, "the pixels", error);
     for (size_t i = 0; status == STATUS_OK && i < bytes; i++)
-        pixels[i] =
-            (uint8_t)(i * 2654435761U >> 24); /* noise enough: Knuth's multiplicative hash */
+        pixels[i] = (uint8_t)(i * 2654435761U >> 24); /* noise from Knuth's multiplicative hash */
     s.batch = (DataBatch){.count = BENCH_BATCH, .pixels = pixels, .labels = labels};
     if (status == STATUS_OK)
         status = step_measure(bench, &s, precision, error);
@@ -174,12 +173,12 @@ static Status step(Bench *bench, Model *model, Precision precision, Error *error
     return status;
 }
 
-/* int8 has no backward. */
+/* int8 has no backward pass, so no step. */
 Status bench_model(Bench *bench, bool with_forward, bool with_step, Error *error)
 {
-    bench_note(bench, with_forward ? "the encoder" : "the step");
+    bench_note(bench, with_forward ? "encoder" : "training step");
     bench_print(bench, "\n%-22s  %-9s  %7s  %12s  %10s  %9s  %9s\n", "encoder", "precision",
-                "threads", "ms an image", "GFLOP/s", "of peak", "beside");
+                "threads", "ms/image", "GFLOP/s", "of peak", "live peak");
     for (int p = 0; p < PRECISION_COUNT; p++) {
         const bool steps = with_step && p != PRECISION_INT8;
         if (!bench->precisions[p] || (!with_forward && !steps))

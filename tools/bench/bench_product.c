@@ -1,10 +1,9 @@
 /*
- * bench_product.c - the four products of a block with their weights, packed in each precision and,
- * in f32, unpacked through OpenBLAS.
+ * bench_product.c - benchmarks of the four weight products of a block: packed in each precision,
+ * and in f32 also unpacked with OpenBLAS.
  *
- * Each is run as the encoder runs it, as op_linear with a bias. Many weights of one shape take
- * turns, more than the caches hold: in a network, too, a weight has left them before it comes
- * again.
+ * Each is an op_linear with bias, as in the encoder. It cycles through more weights than the caches
+ * hold, because in a network, too, a weight is evicted before its next use.
  */
 #include "tools/bench/bench.h"
 
@@ -17,7 +16,7 @@
 
 enum {
     MAX_COPIES = 64,
-    ROTATION = 192 << 20, /* bytes of all copies together */
+    ROTATION = 192 << 20, /* total bytes of all copies */
     QUICK_ROTATION = 1 << 20,
 };
 
@@ -26,7 +25,7 @@ typedef struct Shape {
     int K, N;
 } Shape;
 
-/* One shape in one precision: inputs and all copies of the weights. */
+/* One shape in one precision: the inputs and all copies of the weights. */
 typedef struct Product {
     int K, N, copies, next;
     int tokens;
@@ -34,9 +33,9 @@ typedef struct Product {
     Tensor weights[MAX_COPIES], bias;
     PackedMatrix packs[MAX_COPIES];
     Linear linears[MAX_COPIES];
-    Arena *arena; /* of the packs */
-    void *numbers, *bias_numbers;
-    float *weight_numbers; /* [copies,N,K] unpacked, or [N,K] */
+    Arena *arena; /* for the packs */
+    void *values, *bias_values;
+    float *weight_values; /* [copies,N,K] unpacked, or [N,K] */
     BenchTape work;
 } Product;
 
@@ -60,12 +59,12 @@ static double product_run(void *context)
 static void product_free(Product *p)
 {
     arena_destroy(p->arena);
-    free(p->numbers);
-    free(p->bias_numbers);
-    free(p->weight_numbers);
+    free(p->values);
+    free(p->bias_values);
+    free(p->weight_values);
 }
 
-/* Packs `copies` of one weight, which then is not needed any more. */
+/* Packs `copies` copies of one weight. The unpacked weight is not used afterwards. */
 static Status pack(Product *p, Precision precision, Threads *threads, Error *error)
 {
     Arena *plan = NULL;
@@ -75,7 +74,7 @@ static Status pack(Product *p, Precision precision, Threads *threads, Error *err
     const Status status = arena_create(&p->arena, arena_peak(plan), error);
     arena_destroy(plan);
     TRY(status);
-    const PackedPart part = {p->weight_numbers, p->N};
+    const PackedPart part = {p->weight_values, p->N};
     for (int i = 0; i < p->copies; i++) {
         p->packs[i] = packed_place(p->arena, precision, p->K, p->N);
         packed_fill_transposed(&p->packs[i], &part, 1, NULL, threads);
@@ -84,7 +83,7 @@ static Status pack(Product *p, Precision precision, Threads *threads, Error *err
     return STATUS_OK;
 }
 
-/* `packed` false: as for weights that train, through gemm. */
+/* packed = false measures gemm, as for trainable weights. */
 static Status product_create(Product *p, const Bench *bench, Precision precision, bool packed,
                              Error *error)
 {
@@ -95,11 +94,11 @@ static Status product_create(Product *p, const Bench *bench, Precision precision
     p->copies = copies < MAX_COPIES ? (int)copies : MAX_COPIES;
     p->tokens = vit_tokens(&bench->config);
     const size_t stored = packed ? 1 : (size_t)p->copies;
-    TRY(bench_values(DTYPE_F32, stored * count, 0.02F, (void **)&p->weight_numbers, error));
-    TRY(bench_values(DTYPE_F32, (size_t)p->N, 0.1F, &p->bias_numbers, error));
-    p->bias = tensor_leaf(p->bias_numbers, 1, &p->N);
+    TRY(bench_values(DTYPE_F32, stored * count, 0.02F, (void **)&p->weight_values, error));
+    TRY(bench_values(DTYPE_F32, (size_t)p->N, 0.1F, &p->bias_values, error));
+    p->bias = tensor_leaf(p->bias_values, 1, &p->N);
     for (int i = 0; i < p->copies; i++) {
-        float *weight = p->weight_numbers + (packed ? 0 : (size_t)i * count);
+        float *weight = p->weight_values + (packed ? 0 : (size_t)i * count);
         p->weights[i] = tensor_leaf(weight, 2, (const int[]){p->N, p->K});
         p->linears[i] = (Linear){
             .in = p->K, .out = p->N, .parts = 1, .weight = {&p->weights[i]}, .bias = {&p->bias}};
@@ -108,8 +107,8 @@ static Status product_create(Product *p, const Bench *bench, Precision precision
         TRY(pack(p, precision, bench->pools[bench->pool_count - 1].threads, error));
     const DType type = op_linear_type(&p->linears[0]);
     const size_t rows = (size_t)BENCH_BATCH * (size_t)p->tokens;
-    TRY(bench_values(type, rows * (size_t)p->K, 1, &p->numbers, error));
-    p->x = tensor_leaf(p->numbers, 3, (const int[]){BENCH_BATCH, p->tokens, p->K});
+    TRY(bench_values(type, rows * (size_t)p->K, 1, &p->values, error));
+    p->x = tensor_leaf(p->values, 3, (const int[]){BENCH_BATCH, p->tokens, p->K});
     p->x.dtype = type;
     return STATUS_OK;
 }
@@ -122,16 +121,16 @@ static void report(Bench *bench, const BenchPool *pool, const Shape *shape, int 
     const char *library = packed ? "lnclip" : gemm_library();
     bench_print(bench, "%-5s %5d %5d %5d  %-9s  %-15s %4d  %9.3f  %8.0f  %7.1f %%  %7.1f %%\n",
                 shape->name, M, shape->K, shape->N, precision_name(precision), library, pool->count,
-                time->ms, rate.gflops, 100 * rate.share, 100 * rate.share_beside);
+                time->ms, rate.gflops, 100 * rate.fraction, 100 * rate.live_fraction);
     bench_add(bench, "gemm",
               json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f}", "precision",
                         precision_name(precision), "library", library, "name", shape->name, "M", M,
                         "N", shape->N, "K", shape->K, "threads", pool->count, "ms", time->ms,
-                        "gflops", rate.gflops, "share", rate.share, "share_beside",
-                        rate.share_beside));
+                        "gflops", rate.gflops, "share", rate.fraction, "share_beside",
+                        rate.live_fraction));
 }
 
-/* One image and a batch of them, on every pool. */
+/* Measures one image and a batch, on every pool. */
 static Status measure(Bench *bench, Product *p, const Shape *shape, Precision precision,
                       bool packed, Error *error)
 {
@@ -173,7 +172,7 @@ Status bench_products(Bench *bench, Error *error)
     const Shape shapes[] = {{"QKV", D, 3 * D}, {"out", D, D}, {"fc1", D, F}, {"fc2", F, D}};
     bench_note(bench, "products");
     bench_print(bench, "\n%-5s %5s %5s %5s  %-9s  %-15s %4s  %9s  %8s  %9s  %9s\n", "gemm", "M",
-                "K", "N", "precision", "by", "thr.", "ms", "GFLOP/s", "of peak", "beside");
+                "K", "N", "precision", "by", "thr.", "ms", "GFLOP/s", "of peak", "live peak");
     for (size_t i = 0; i < COUNT_OF(shapes); i++) {
         for (int p = 0; p < PRECISION_COUNT; p++) {
             if (!bench->precisions[p])

@@ -1,9 +1,8 @@
 /*
- * demo_compare.c - linear probe against LN-tuning, on families of forgery seen in training and
- * unseen.
+ * demo_compare.c - compares a linear probe with LN-tuning on seen and unseen forgery methods.
  *
- * Each method is a recipe of `lnclip train` and goes through train_run; its scores go through the
- * functions behind `lnclip eval`. Both load the same frozen backbone and start from the same head.
+ * Each method is a recipe of `lnclip train`, run by train_run and scored by the functions of
+ * `lnclip eval`. Both load the same frozen backbone and start from the same head.
  */
 #include "tools/demo/demo.h"
 
@@ -20,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What training shows; reenact and warp are met in the test alone. */
+/* The classes in the training data. Reenact and warp are only in the test data. */
 static const bool seen_families[DATA_SYNTH_FAMILIES] = {
     [DATA_SYNTH_REAL] = true,
     [DATA_SYNTH_SWAP] = true,
@@ -38,10 +37,9 @@ static const Method methods[DEMO_METHODS] = {
 };
 
 /*
- * What both change in their recipe. The rate is high because the encoder is small and the run
- * short: on the unit sphere the head's weights have far to go. The probe has four times as many
- * epochs (cmd_demo.c): on ready features they cost nothing, and it must not lose for want of
- * training.
+ * Recipe settings of both methods. The learning rate is high because the encoder is small and the
+ * run short: on normalised features the weights of the head must grow. The probe has four times as
+ * many epochs (cmd_demo.c), so that it is fully trained; on cached features they cost little.
  */
 static const char *const settings[][2] = {
     {"batch_size", "32"}, {"lr", "3e-2"},     {"min_lr", "0"},
@@ -68,7 +66,7 @@ void demo_print_recipe(const Demo *demo, int index, FILE *stream)
         fprintf(stream, " %s=%s", settings[i][0], settings[i][1]);
 }
 
-/* One method under way. */
+/* The state of one method. */
 typedef struct Trial {
     const Demo *demo;
     const Method *method;
@@ -91,7 +89,7 @@ static Status make_recipe(Trial *trial, Error *error)
     return train_recipe_check(recipe, error);
 }
 
-/* The list of every family of a split, or of those seen only. */
+/* Reads the lists of a split: of all sources, or of the seen ones. */
 static Status read_lists(const Trial *trial, const char *split, bool seen_only, DataList *list,
                          Error *error)
 {
@@ -180,7 +178,7 @@ static Status write_adapter(const Trial *trial, Error *error)
 
 /* ---- the test -------------------------------------------------------------------------------- */
 
-/* The family whose folder a source of the list is. */
+/* The forgery method of a source of the list. */
 static DataSynthFamily family_of(const DataList *list, int source)
 {
     for (int family = 0; family < DATA_SYNTH_FAMILIES; family++)
@@ -190,8 +188,10 @@ static DataSynthFamily family_of(const DataList *list, int source)
     return DATA_SYNTH_REAL;
 }
 
-/* The rows of two data sets, "seen" and "unseen": all real frames, and the fakes of the families it
- * names. */
+/*
+ * Appends the rows of the data sets "seen" and "unseen": all real frames, and the fakes of the seen
+ * or unseen forgery methods.
+ */
 static Status group(const Trial *trial, const float *probabilities, const float *margins,
                     MetricsPredictions *predictions, Error *error)
 {

@@ -1,14 +1,14 @@
 /*
- * demo_pretrain.c - training a small vision transformer whole, from random weights.
+ * demo_pretrain.c - trains all parameters of a small vision transformer from random weights.
  *
- * The task is to read off a portrait what it shows: pose, light, mouth, skin, hair, glasses, beard;
- * the grain, softness and compression of its camera; and brightness and detail in each cell of a
- * coarse grid. All portraits are real. A linear readout on the pooled feature predicts the numbers,
- * each scaled to mean 0 and variance 1, under the mean squared error, whose gradient is written by
- * hand: the tape starts from there.
+ * The task is to describe a portrait: pose, light, mouth, skin, hair, glasses, beard; noise, blur
+ * and compression of the camera; brightness and detail in each cell of a coarse grid. All portraits
+ * are real. A linear readout on the pooled feature predicts these targets, each scaled to mean 0
+ * and variance 1. The loss is the mean squared error; its gradient is computed by hand and passed
+ * to the tape.
  *
- * This is the example of training everything: encoder and readout each are one flat array with its
- * own AdamW.
+ * This is an example of full training: encoder and readout are flat arrays, each with its own
+ * AdamW.
  */
 #include "tools/demo/demo.h"
 
@@ -23,16 +23,16 @@
 
 enum {
     BATCH = 32,
-    FIRST_IDENTITY = 1 << 20, /* above those of any data set: these people appear nowhere else */
-    CHUNK = 256,              /* frames drawn between two looks at the progress line */
+    FIRST_IDENTITY = 1 << 20, /* above those of any data set: people are not shared */
+    CHUNK = 256,              /* frames drawn between two updates of the progress line */
 };
 _Static_assert((int)FIRST_IDENTITY > (int)DATA_SYNTH_MAX_VIDEOS,
-               "people of pretraining must be others");
+               "pretraining must not share people with the data set");
 
-/* Found by trial on other seeds than those of docs/benchmarks.md. */
+/* Tuned on seeds that docs/benchmarks.md does not use. */
 static const double RATE = 1.5e-3; /* highest learning rate */
-static const double WARM_UP = 0.1; /* share of the steps until it is reached */
-static const double DECAY = 0.05, LONGEST_GRADIENT = 1.0;
+static const double WARM_UP = 0.1; /* fraction of the steps with rising learning rate */
+static const double DECAY = 0.05, MAX_GRAD_NORM = 1.0;
 
 const char *const demo_trait_names[DEMO_TRAITS] = {"yaw",  "pitch",   "light",     "mouth",
                                                    "skin", "hair",    "roughness", "noise",
@@ -45,16 +45,16 @@ typedef struct Pretraining {
     uint8_t *pixels; /* [portraits,S,S,3] */
     float *targets;  /* [portraits,DEMO_TARGETS] */
     VitTuned *encoder;
-    VitTuned readout; /* weight [DEMO_TARGETS,D] and bias, laid out as vit_tune would */
+    VitTuned readout; /* weight [DEMO_TARGETS,D] and bias, in the layout of vit_tune */
     VitTunedEntry entries[2];
     Tensor weight, bias;
-    TrainOptimizer optimizers[2]; /* of the encoder, of the readout */
+    TrainOptimizer optimizers[2]; /* encoder, readout */
     Arena *arena;
     Tape *tape;
     uint8_t *batch; /* [BATCH,S,S,3] */
     float *input;   /* [BATCH,3,S,S] */
     float gradient[BATCH * DEMO_TARGETS];
-    int first; /* of the chunk being drawn */
+    int first; /* frame of the current chunk */
     Status status[CHUNK];
     Error *errors; /* [CHUNK] */
 } Pretraining;
@@ -72,7 +72,7 @@ VitConfig demo_config(void)
     return config;
 }
 
-/* ---- frames and what is to be read off them -------------------------------------------------- */
+/* ---- frames and targets ---------------------------------------------------------------------- */
 
 static float brightness(const uint8_t *pixels, int row, int column)
 {
@@ -80,8 +80,10 @@ static float brightness(const uint8_t *pixels, int row, int column)
     return (float)(p[0] + p[1] + p[2]) / 765.0f;
 }
 
-/* Mean brightness of one cell, and the logarithm of its mean squared difference from the four
- * neighbours. */
+/*
+ * Computes the mean brightness of a cell, and the logarithm of the mean squared difference of its
+ * pixels from their four neighbours.
+ */
 static void measure_cell(const uint8_t *pixels, int cell, float *mean, float *detail)
 {
     const int side = DEMO_SIZE / DEMO_GRID;
@@ -181,8 +183,10 @@ static Status draw_frames(Pretraining *p, Error *error)
 
 /* ---- the model with its readout -------------------------------------------------------------- */
 
-/* Weight ~ N(0, 0.02), bias 0, with room for gradients: what vit_tune does for parameters of the
- * encoder. */
+/*
+ * Creates the readout: weight ~ N(0, 0.02), bias 0, gradients, and entries as vit_tune makes them
+ * for the encoder.
+ */
 static Status make_readout(Pretraining *p, Error *error)
 {
     const int D = p->vit->config.width;
@@ -225,7 +229,7 @@ static Tensor input_leaf(Pretraining *p, int count)
     return tensor_leaf(p->input, 4, (const int[]){count, 3, DEMO_SIZE, DEMO_SIZE});
 }
 
-/* Traits count as much together as the statistics of the grid do. */
+/* The loss weight of a target: traits and grid statistics have the same total weight. */
 static float weight_of(int target)
 {
     return target < DEMO_TRAITS ? 1.0f / DEMO_TRAITS : 1.0f / (DEMO_TARGETS - DEMO_TRAITS);
@@ -250,7 +254,7 @@ static double loss_gradient(const float *predictions, const float *const *target
     return loss;
 }
 
-/* The size of a step's arena, by the step itself on shapes alone. */
+/* Measures the arena size of a step by running it on a measuring arena. */
 static Status plan(Pretraining *p, size_t *bytes, Error *error)
 {
     Arena *arena;
@@ -270,13 +274,13 @@ static Status plan(Pretraining *p, size_t *bytes, Error *error)
 
 static Status prepare(Pretraining *p, Error *error)
 {
-    const size_t numbers = (size_t)3 * DEMO_SIZE * DEMO_SIZE;
+    const size_t size = (size_t)3 * DEMO_SIZE * DEMO_SIZE;
     const size_t portraits = (size_t)p->scale->portraits;
     size_t bytes = 0;
-    p->pixels = malloc(portraits * numbers);
+    p->pixels = malloc(portraits * size);
     p->targets = malloc(portraits * DEMO_TARGETS * sizeof(float));
-    p->batch = malloc(BATCH * numbers);
-    p->input = malloc(BATCH * numbers * sizeof(float));
+    p->batch = malloc(BATCH * size);
+    p->input = malloc(BATCH * size * sizeof(float));
     p->errors = calloc(CHUNK, sizeof(Error));
     if (!p->pixels || !p->targets || !p->batch || !p->input || !p->errors)
         return mem_full(0, "the pretraining", error);
@@ -284,7 +288,7 @@ static Status prepare(Pretraining *p, Error *error)
     TRY(train_recipe_named(&recipe, "paper", error)); /* AdamW, betas 0.9 and 0.999 */
     recipe.weight_decay = DECAY;
     TRY(vit_tune(&p->encoder, p->vit, NULL, "all", 0, error));
-    for (int i = 0; i < p->encoder->entry_count; i++) /* pretraining decays matrices alone */
+    for (int i = 0; i < p->encoder->entry_count; i++) /* weight decay on matrices only */
         p->encoder->entries[i].decays = p->encoder->entries[i].tensor->ndim >= 2;
     TRY(make_readout(p, error));
     TRY(train_optimizer_create(&p->optimizers[0], &recipe, p->encoder->count, error));
@@ -312,12 +316,12 @@ static void clean_up(Pretraining *p)
 
 /* ---- training -------------------------------------------------------------------------------- */
 
-/* Gathers frames order[0..count) as the next input; targets[i] then points to those of row i. */
+/* Copies frames order[0..count) to the input; targets[i] points to the targets of row i. */
 static Tensor load_batch(Pretraining *p, const int *order, int count, const float **targets)
 {
-    const size_t numbers = (size_t)3 * DEMO_SIZE * DEMO_SIZE;
+    const size_t size = (size_t)3 * DEMO_SIZE * DEMO_SIZE;
     for (int i = 0; i < count; i++) {
-        memcpy(p->batch + (size_t)i * numbers, p->pixels + (size_t)order[i] * numbers, numbers);
+        memcpy(p->batch + (size_t)i * size, p->pixels + (size_t)order[i] * size, size);
         targets[i] = p->targets + (size_t)order[i] * DEMO_TARGETS;
     }
     train_normalize(&p->vit->config, p->batch, count, p->demo->threads, p->input);
@@ -344,7 +348,7 @@ static double one_step(Pretraining *p, const int *order, double lr)
     tape_backward(p->tape, predictions, p->gradient);
     tape_reset(p->tape);
     for (int i = 0; i < 2; i++) {
-        train_clip_grads(tuned[i], train_grad_norm(tuned[i]), LONGEST_GRADIENT);
+        train_clip_grads(tuned[i], train_grad_norm(tuned[i]), MAX_GRAD_NORM);
         train_optimizer_step(&p->optimizers[i], tuned[i], lr);
     }
     return loss;
@@ -381,7 +385,7 @@ static Status train_all(Pretraining *p, int *steps_done, Error *error)
     return status;
 }
 
-/* Explained variance on the frames kept apart. */
+/* Computes the explained variance on the held-out frames. */
 static void measure(Pretraining *p, double r2[DEMO_TARGETS])
 {
     double squares[DEMO_TARGETS] = {0}, sums[DEMO_TARGETS] = {0}, errors[DEMO_TARGETS] = {0};

@@ -1,9 +1,8 @@
 /*
  * heatmap.c - see heatmap.h.
  *
- * The image is turned to grey under a map, so that a colour is the map's alone; the stronger the
- * relevance, the more of the colour covers it. All positions are computed from the corner, in
- * pixels of the picture.
+ * A map is drawn over the image in grey, so that all colour comes from the map. Opacity increases
+ * with relevance. Positions are in pixels from the upper left corner of the picture.
  */
 #include "tools/report/heatmap.h"
 
@@ -15,29 +14,28 @@
 #include <string.h>
 
 enum {
-    PANEL = 320, /* pixels at least along a panel */
-    MARGIN = 24, /* around everything, and between panels */
-    GAP = 8,     /* between what belongs together */
+    PANEL = 320, /* minimum width of a panel in pixels */
+    MARGIN = 24, /* around and between panels */
+    GAP = 8,     /* between a panel, its title and its bar */
     BAR = 14,    /* height of a colour bar */
     PANELS = 3,
     LABEL_SIZE = 32
 };
 
-/* Least and greatest share of the colour over the grey image. */
+/* Minimum and maximum opacity of the colour over the grey image. */
 #define COVER_LEAST 0.30
 #define COVER_MOST  0.75
 
 static const uint8_t white[3] = {255, 255, 255}, ink[3] = {32, 32, 32};
 
-/* ---- words, as pixels ------------------------------------------------------------------------ */
+/* ---- text ------------------------------------------------------------------------------------ */
 
-/* Glyphs are five dots by seven, and two more for what hangs below the line: only the characters
- * needed here. */
+/* The glyphs needed here: 5 x 7 dots, and two rows for descenders. */
 
 enum {
-    CLI_GLYPH_SCALE = 2,                     /* a dot of a glyph is so many pixels wide and high */
+    CLI_GLYPH_SCALE = 2,                     /* pixels per dot, in each direction */
     CLI_GLYPH_HEIGHT = 9 * CLI_GLYPH_SCALE,  /* pixels */
-    CLI_GLYPH_ADVANCE = 6 * CLI_GLYPH_SCALE, /* from one glyph to the next */
+    CLI_GLYPH_ADVANCE = 6 * CLI_GLYPH_SCALE, /* distance between glyphs */
 };
 
 enum { COLUMNS = 5, ROWS = 9, CHARACTERS = 128 };
@@ -77,7 +75,7 @@ static const char *const glyphs[CHARACTERS][ROWS] = {
 };
 /* clang-format on */
 
-/* Pixels that `text` is wide. */
+/* The width of `text` in pixels. */
 static int text_width(const char *text)
 {
     return (int)strlen(text) * CLI_GLYPH_ADVANCE - (CLI_GLYPH_ADVANCE - COLUMNS * CLI_GLYPH_SCALE);
@@ -92,9 +90,8 @@ static void draw_dot(DataImage *image, int x, int y, const uint8_t rgb[3])
 }
 
 /*
- * Draws text, its upper left corner at (x, y), in `rgb`. It must lie within the image, and hold
- * only what is in the font:
- * blanks, digits, the full stop, the underscore and a part of the small letters (asserted).
+ * Draws text with its upper left corner at (x, y) in the colour `rgb`. It must fit into the image,
+ * and all characters must have a glyph (asserted).
  */
 static void text_draw(DataImage *image, int x, int y, const char *text, const uint8_t rgb[3])
 {
@@ -112,13 +109,13 @@ static void text_draw(DataImage *image, int x, int y, const char *text, const ui
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
 
-/* A panel is the smallest multiple of `size` with at least PANEL pixels. */
+/* The width of a panel: the smallest multiple of `size` that is at least PANEL. */
 static int panel_size(int size)
 {
     return size * ((PANEL + size - 1) / size);
 }
 
-/* Of the picture of an image of `size` pixels. */
+/* The size of the picture for an image of `size` x `size` pixels. */
 static void picture_size(int size, int *width, int *height)
 {
     const int panel = panel_size(size);
@@ -128,7 +125,7 @@ static void picture_size(int size, int *width, int *height)
 
 /* ---- colours --------------------------------------------------------------------------------- */
 
-/* Linear light to an 8-bit sRGB component. */
+/* Converts linear light to an 8-bit sRGB component. */
 static uint8_t encode(double linear)
 {
     const double x = fmin(fmax(linear, 0), 1);
@@ -137,11 +134,11 @@ static uint8_t encode(double linear)
 }
 
 /*
- * The colour of t, 0..1 (others are clamped). Equal steps of t are equal steps of perceived
- * lightness and hue: from dark violet over red to light yellow in OKLCh, with L = 0.25 + 0.69 t,
- * hue = 285 + 175 t degrees and chroma 0.10 + 0.08 sin(pi t), which sRGB holds everywhere
- * (Ottosson, "A perceptual color space for image processing", 2020). Lightness rises all the way,
- * so that a print in grey and a colour-blind reader see the same order.
+ * The colour for t, clamped to 0..1: from dark violet over red to light yellow. Equal steps of t
+ * are equal steps of perceived lightness and hue in OKLCh: L = 0.25 + 0.69 t, hue = 285 + 175 t
+ * degrees, chroma 0.10 + 0.08 sin(pi t), all within sRGB (Ottosson, "A perceptual color space for
+ * image processing", 2020). Lightness is monotonic, so the order is visible in grey prints and to
+ * colour-blind readers.
  */
 static void colour_of(double t, uint8_t rgb[3])
 {
@@ -163,7 +160,7 @@ static void colour_of(double t, uint8_t rgb[3])
 typedef struct Map {
     const float *values; /* [grid,grid] */
     int grid;
-    double mean, least, most; /* the latter two are the ends of the colour scale */
+    double mean, least, most; /* least and most: ends of the colour scale */
 } Map;
 
 static Map map_of(const float *values, int grid)
@@ -178,7 +175,10 @@ static Map map_of(const float *values, int grid)
     return map;
 }
 
-/* Keys' cubic with a = -1/2 at distance x: weights of four neighbours that sum to 1. */
+/*
+ * The weight of Keys' cubic with a = -1/2 at distance x; the weights of the four neighbours sum to
+ * 1.
+ */
 static double keys(double x)
 {
     const double d = fabs(x);
@@ -192,7 +192,7 @@ static int clamp_index(int i, int count)
     return i < 0 ? 0 : i >= count ? count - 1 : i;
 }
 
-/* The map at (x, y) in patches from the corner of the image, as t of the colour scale. */
+/* The value of the map at (x, y), in patches from the corner, scaled to 0..1. */
 static double map_at(const Map *map, double x, double y)
 {
     const int column = (int)floor(x - 0.5), row = (int)floor(y - 0.5);
@@ -222,7 +222,7 @@ static void draw_image(DataImage *picture, const DataImage *image, int x, int y)
                3 * (size_t)image->width);
 }
 
-/* Colour `t` over the grey of *rgb. */
+/* Blends the colour of `t` over the grey value of rgb. */
 static void cover(uint8_t rgb[3], double t)
 {
     uint8_t colour[3];
@@ -236,14 +236,14 @@ static void cover(uint8_t rgb[3], double t)
 static void draw_map(DataImage *picture, const CliHeatmap *heatmap, const Map *map, int x, int y,
                      int panel)
 {
-    const double patches = (double)heatmap->size / heatmap->patch / panel; /* in a pixel */
+    const double patches = (double)heatmap->size / heatmap->patch / panel; /* per pixel */
     for (int row = 0; row < panel; row++)
         for (int column = 0; column < panel; column++)
             cover(pixel(picture, x + column, y + row),
                   map_at(map, (column + 0.5) * patches, (row + 0.5) * patches));
 }
 
-/* The bar, with the ends of the scale and its unit under it. */
+/* Draws the colour bar, with the ends of the scale and its unit below it. */
 static void draw_bar(DataImage *picture, const Map *map, int x, int y, int panel)
 {
     for (int column = 0; column < panel; column++) {
@@ -253,7 +253,7 @@ static void draw_bar(DataImage *picture, const Map *map, int x, int y, int panel
             memcpy(pixel(picture, x + column, y + row), rgb, 3);
     }
     const int below = y + BAR + GAP;
-    const double unit = map->mean > 0 ? map->mean : 1; /* nothing speaks for fake: a map of zeros */
+    const double unit = map->mean > 0 ? map->mean : 1; /* mean 0: an all-zero map */
     char label[LABEL_SIZE];
     snprintf(label, sizeof label, "%.2f", map->least / unit);
     text_draw(picture, x, below, label, ink);
@@ -271,7 +271,7 @@ Status cli_heatmap_draw(const CliHeatmap *heatmap, DataImage *picture, Error *er
     picture_size(heatmap->size, &width, &height);
     DataImage large = {0};
     DataResizer resizer = {.filter = DATA_FILTER_BICUBIC};
-    /* The resizer only reads what it is given. */
+    /* The resizer does not write to its input. */
     const DataImage small = {heatmap->size, heatmap->size, (uint8_t *)(uintptr_t)heatmap->image};
     *picture = (DataImage){0};
     Status status = data_image_create(&large, panel, panel, error);

@@ -1,13 +1,12 @@
 /*
- * heatmap.h - a picture of what vit_explain found: three panels side by side,
+ * heatmap.h - a picture of the maps of vit_explain in three panels,
  *
- *     what the network sees | attention rollout over it | gradient x attention over it
+ *     network input | attention rollout | gradient x attention
  *
- * with p_fake under the first and a colour bar under each of the others. The bar begins at the
- * least relevance of a patch and ends at the largest, in multiples of the mean patch: 1 is what
- * each would have if the map were flat. It spans at least one mean, so that a map which is nearly
- * flat looks so. Every map has a scale of its own: colours compare patches of one map and never two
- * images.
+ * with p_fake below the first panel and a colour bar below each of the others. The bar goes from
+ * the smallest to the largest relevance of a patch, in multiples of the mean; 1 is the value of a
+ * uniform map. It spans at least one mean, so that a nearly uniform map looks uniform. Each map has
+ * its own scale: colours compare patches within a map, not between images.
  */
 #ifndef LNCLIP_TOOLS_REPORT_HEATMAP_H
 #define LNCLIP_TOOLS_REPORT_HEATMAP_H
@@ -17,14 +16,14 @@
 typedef struct CliHeatmap {
     const uint8_t *image;            /* [size,size,3], 8-bit RGB */
     int size;                        /* S */
-    int grid, patch;                 /* G patches along a side, of P pixels: G P <= S */
-    const float *rollout, *gradient; /* [G,G], as vit_explain gives them */
+    int grid, patch;                 /* G patches of P pixels per side: G P <= S */
+    const float *rollout, *gradient; /* [G,G], from vit_explain */
     double p_fake;
 } CliHeatmap;
 
 /*
- * Draws it into *picture, owned by the caller. Between the centres of patches the map is
- * interpolated by Keys' cubic, kept within the ends of the bar. STATUS_FAILED without memory.
+ * Draws the picture into *picture, which the caller frees. Maps are interpolated between patch
+ * centres by Keys' cubic and clamped to the range of the bar. STATUS_FAILED without memory.
  */
 Status cli_heatmap_draw(const CliHeatmap *heatmap, DataImage *picture, Error *error);
 

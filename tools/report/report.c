@@ -1,10 +1,9 @@
 /*
- * report.c - see report.h. The page from top to bottom: what was evaluated, the summary,
- * differences between adapters, a section a data set, coverage, provenance, and what the figures
- * mean.
+ * report.c - see report.h. Sections: header, warnings, summary, differences between adapters, one
+ * section per data set, coverage, provenance, definitions of the metrics.
  *
- * Videos and frames have tables of their own, each with its level in the first line, since figures
- * of the two are too often compared with one another.
+ * Videos and frames have separate tables, marked with their level, because their metrics are not
+ * comparable.
  */
 #include "tools/report/report_private.h"
 
@@ -23,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the summary shows beside the AUROC. */
+/* Metrics in the summary in addition to AUROC. */
 static const Metric shown[] = {METRICS_AP, METRICS_EER, METRICS_TPR_AT_FPR_001};
 enum { SHOWN = COUNT_OF(shown) };
 
@@ -91,7 +90,7 @@ static void write_navigation(FILE *stream, const Report *report)
     }
     fputs("<li><a href=\"#coverage\">Coverage</a></li>\n"
           "<li><a href=\"#provenance\">Provenance</a></li>\n"
-          "<li><a href=\"#definitions\">What the figures mean</a></li>\n</ul></nav>\n",
+          "<li><a href=\"#definitions\">Definitions of the metrics</a></li>\n</ul></nav>\n",
           stream);
 }
 
@@ -107,7 +106,7 @@ static double mean_over_sets(const EvalResult *result, bool frames, int metric)
     return sum / result->sets->set_count;
 }
 
-/* One figure in large type, with its interval, or `note` instead. */
+/* Writes a metric in large type, with `note` below it, or its interval if `note` is "". */
 static void write_tile(FILE *stream, const char *name, bool main, double value,
                        MetricsInterval interval, const char *note)
 {
@@ -124,7 +123,7 @@ static void write_count_tile(FILE *stream, const char *name, size_t count)
     fprintf(stream, "<div><dt>%s</dt><dd>%s</dd></div>\n", name, cli_count(count));
 }
 
-/* The AUROCs of the one result, and how much they rest on. */
+/* The AUROCs of a single result, and the counts of videos, frames and data sets. */
 static void write_tiles(FILE *stream, const Report *report)
 {
     const EvalResult *result = &report->results[0];
@@ -138,9 +137,9 @@ static void write_tiles(FILE *stream, const Report *report)
             continue;
         const MetricsInterval ci =
             report_intervals(&result->reports[0], of_frames)->of[METRICS_AUROC];
-        write_tile(stream, of_frames ? "AUROC of frames" : "AUROC of videos", !of_frames,
+        write_tile(stream, of_frames ? "frame AUROC" : "video AUROC", !of_frames,
                    mean_over_sets(result, of_frames, METRICS_AUROC), ci,
-                   many ? "mean of data sets" : "");
+                   many ? "mean over data sets" : "");
     }
     if (videos > 0)
         write_count_tile(stream, "videos", videos);
@@ -170,8 +169,8 @@ static void write_header(FILE *stream, const Report *report)
 
 typedef struct Alerts {
     FILE *stream;
-    const char *name; /* of the result; NULL where there is one only */
-    bool first;       /* result: the others have the same rows */
+    const char *name; /* of the result; NULL if there is only one */
+    bool first;       /* result: warnings about rows are printed once */
     int count;
 } Alerts;
 
@@ -231,7 +230,7 @@ static void write_summary_row(FILE *stream, const Report *report, int set, int r
     fputs("</tr>\n", stream);
 }
 
-/* The mean of data sets of each result. */
+/* Writes the mean over data sets for each result. */
 static void write_means(FILE *stream, const Report *report, bool frames, double low)
 {
     const MetricsInterval none = {NAN, NAN};
@@ -239,7 +238,7 @@ static void write_means(FILE *stream, const Report *report, bool frames, double 
     for (int r = 0; r < report->count; r++) {
         const EvalResult *result = &report->results[r];
         const double auroc = mean_over_sets(result, frames, METRICS_AUROC);
-        fputs("<tr><th scope=\"row\">Mean of data sets</th>", stream);
+        fputs("<tr><th scope=\"row\">Mean over data sets</th>", stream);
         report_adapter_cell(stream, report, r);
         fputs("<td class=\"key\">", stream);
         report_number(stream, auroc);
@@ -256,7 +255,7 @@ static void write_summary_table(FILE *stream, const Report *report, bool frames)
 {
     const double low = report_forest_low(report, -1, frames);
     char scale[64];
-    snprintf(scale, sizeof scale, "from %.1f to 1", low);
+    snprintf(scale, sizeof scale, "AUROC, axis %.1f-1", low);
     fputs("<h3>", stream);
     write_level(stream, frames);
     fprintf(stream, "%s level</h3>\n", frames ? "Frame" : "Video");
@@ -324,13 +323,12 @@ static void write_difference_table(FILE *stream, const Report *report, bool fram
     fputs("<h3>", stream);
     write_level(stream, frames);
     fputs("AUROC</h3>\n", stream);
-    report_open_table(stream, frames ? "Differences of the AUROC over frames"
-                                     : "Differences of the AUROC over videos");
+    report_open_table(stream, frames ? "Differences in frame AUROC" : "Differences in video AUROC");
     fputs("<thead><tr>", stream);
     report_head(stream, false, "data set");
     report_head(stream, false, "adapter");
-    report_head(stream, true, "its AUROC");
-    report_head(stream, true, "of the first");
+    report_head(stream, true, "AUROC");
+    report_head(stream, true, "baseline AUROC");
     report_head(stream, true, "difference");
     report_head(stream, true, "95 % interval");
     report_head(stream, true, "p");
@@ -348,7 +346,7 @@ static void write_differences(FILE *stream, const Report *report)
     if (report->comparison_count == 0)
         return;
     fputs("<section id=\"differences\"><h2>Differences</h2>\n<p class=\"soft\">", stream);
-    report_text(stream, "Each adapter less %s, on the same videos.",
+    report_text(stream, "Each adapter minus %s (baseline), on the same videos.",
                 report_result_name(report, report->comparisons[0].first));
     fputs("</p>\n", stream);
     if (have_videos(report))
@@ -380,7 +378,7 @@ static void write_source_row(FILE *stream, const Report *report, int set, int re
     fputs("</tr>\n", stream);
 }
 
-/* Sources are those of videos: without videos there are none. */
+/* Sources belong to videos: without videos there are none. */
 static void write_sources(FILE *stream, const Report *report, int set)
 {
     const MetricsReport *first = &report->results[0].reports[set];
@@ -388,9 +386,9 @@ static void write_sources(FILE *stream, const Report *report, int set)
         return;
     const double low = report_forest_low(report, set, false);
     char scale[64];
-    snprintf(scale, sizeof scale, "from %.1f to 1", low);
-    fputs("<h3>By source of the fakes</h3>\n", stream);
-    report_open_table(stream, "AUROC of each source of fake against all real");
+    snprintf(scale, sizeof scale, "AUROC, axis %.1f-1", low);
+    fputs("<h3>By fake source</h3>\n", stream);
+    report_open_table(stream, "AUROC of each fake source against all real");
     fputs("<thead><tr>", stream);
     report_head(stream, false, "source");
     if (report->count > 1)
@@ -433,13 +431,13 @@ static bool any_calibrated(const Report *report)
     return false;
 }
 
-/* What the thresholds that were stored in the adapter do here. */
+/* Error rates at the thresholds stored in the adapter. */
 static void write_thresholds(FILE *stream, const Report *report, int set)
 {
     if (!any_calibrated(report))
         return;
-    fputs("<h3>At the threshold from validation</h3>\n", stream);
-    report_open_table(stream, "Errors at thresholds that were chosen on other frames");
+    fputs("<h3>At the validation threshold</h3>\n", stream);
+    report_open_table(stream, "Error rates at the thresholds chosen on validation frames");
     fputs("<thead><tr>", stream);
     report_head(stream, false, "level");
     if (report->count > 1)
@@ -474,7 +472,7 @@ static void write_metric_row(FILE *stream, const MetricsReport *of, int metric)
     fputs("</tr>\n", stream);
 }
 
-/* Every metric of metrics.json. */
+/* All metrics of metrics.json. */
 static void write_all_metrics(FILE *stream, const Report *report, int set, int result)
 {
     const MetricsReport *of = &report->results[result].reports[set];
@@ -482,7 +480,7 @@ static void write_all_metrics(FILE *stream, const Report *report, int set, int r
     if (report->count > 1)
         report_text(stream, " of %s", report_result_name(report, &report->results[result]));
     fputs("</summary>\n", stream);
-    report_open_table(stream, "Every metric, over videos and over frames");
+    report_open_table(stream, "All metrics, by video and by frame");
     fputs("<thead><tr>", stream);
     report_head(stream, false, "metric");
     if (of->has_videos) {
@@ -541,7 +539,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Least, median and most frames of a video, as a cell. */
+/* Writes a table cell with minimum, median and maximum frames per video. */
 static Status write_spread(FILE *stream, const MetricsScores *scores, Error *error)
 {
     uint32_t *frames = calloc((size_t)scores->videos + 1, sizeof *frames);
@@ -575,15 +573,15 @@ static Status write_coverage(FILE *stream, const Report *report, Error *error)
 {
     const EvalResult *first = &report->results[0];
     const bool lists = first->sets->sets[0].list_count > 0;
-    fputs("<section id=\"coverage\"><h2>Coverage</h2>\n<p class=\"soft\">Nearly nobody has every "
-          "video of a data set: a figure on fewer is another figure.</p>\n",
+    fputs("<section id=\"coverage\"><h2>Coverage</h2>\n<p class=\"soft\">Results on an incomplete "
+          "test set are not comparable with published ones.</p>\n",
           stream);
-    report_open_table(stream,
-                      "What was scored of each data set; frames a video: least / median / most");
+    report_open_table(
+        stream, "Scored videos and frames of each data set; frames per video: min / median / max");
     fputs("<thead><tr>", stream);
     report_head(stream, false, "data set");
     static const char *const heads[] = {"real videos", "fake videos", "real frames", "fake frames",
-                                        "frames a video"};
+                                        "frames per video"};
     for (size_t i = 0; i < COUNT_OF(heads); i++)
         report_head(stream, true, heads[i]);
     if (lists) {
@@ -613,7 +611,7 @@ static Status write_coverage(FILE *stream, const Report *report, Error *error)
 
 /* ---- provenance ------------------------------------------------------------------------------ */
 
-/* Every leaf of `value` as a fact, named by its path: "train hash". */
+/* Writes all leaves of a JSON value as facts; the name of a fact is its path: "train hash". */
 static void write_leaves(FILE *stream, const char *path, const json_t *value)
 {
     if (json_is_object(value)) {
@@ -644,7 +642,7 @@ static void write_leaves(FILE *stream, const char *path, const json_t *value)
     report_close_fact(stream);
 }
 
-/* The record of the run, member by member; as it is if it is no JSON. */
+/* Writes the record of a training run as facts, or as plain text if it is not JSON. */
 static void write_record(FILE *stream, const char *record)
 {
     json_t *json = json_loads(record, 0, NULL);
@@ -655,7 +653,7 @@ static void write_record(FILE *stream, const char *record)
     json_decref(json);
 }
 
-/* Lines as they are. */
+/* Writes preformatted lines. */
 static void write_lines(FILE *stream, const char *text)
 {
     fputs("<pre tabindex=\"0\">", stream);
@@ -671,7 +669,7 @@ static void write_lines(FILE *stream, const char *text)
 static void write_calibration(FILE *stream, const MetricsCalibration *calibration)
 {
     report_fact(stream, "temperature", "%.6g, applied to every score", calibration->temperature);
-    report_fact(stream, "thresholds", "%.6g for frames, %.6g for videos: FPR %g on validation",
+    report_fact(stream, "thresholds", "%.6g for frames, %.6g for videos (FPR %g on validation)",
                 calibration->threshold_frame, calibration->threshold_video, calibration->fpr);
     report_fact(stream, "calibrated on", "%s", calibration->on);
 }
@@ -684,9 +682,9 @@ static void write_adapter(FILE *stream, const Report *report, const EvalResult *
     fputs("</h3>\n<dl class=\"facts\">\n", stream);
     if (adapter->path) {
         report_fact(stream, "adapter", "%s", adapter->path);
-        report_fact(stream, "hash of the file", "%s", adapter->hash);
+        report_fact(stream, "file hash", "%s", adapter->hash);
     } else {
-        report_fact(stream, "adapter", "none: the head is the model's own");
+        report_fact(stream, "adapter", "none (head of the model)");
     }
     if (adapter->selected_on)
         report_fact(stream, "weights selected on", "%s", adapter->selected_on);
@@ -694,12 +692,12 @@ static void write_adapter(FILE *stream, const Report *report, const EvalResult *
         write_calibration(stream, &adapter->calibration);
     fputs("</dl>\n", stream);
     if (adapter->record) {
-        fputs("<details><summary>The run that made it</summary>\n<dl class=\"facts\">\n", stream);
+        fputs("<details><summary>Training run</summary>\n<dl class=\"facts\">\n", stream);
         write_record(stream, adapter->record);
         fputs("</dl></details>\n", stream);
     }
     if (adapter->recipe) {
-        fputs("<details><summary>Its recipe</summary>\n", stream);
+        fputs("<details><summary>Recipe</summary>\n", stream);
         write_lines(stream, adapter->recipe);
         fputs("</details>\n", stream);
     }
@@ -710,16 +708,16 @@ static void write_model(FILE *stream, const EvalProvenance *from)
     report_fact(stream, "model", "%s", from->model);
     report_fact(stream, "architecture", "%s, %d x %d pixels", from->arch, from->image_size,
                 from->image_size);
-    report_fact(stream, "fingerprint of the encoder", "%s", from->fingerprint);
+    report_fact(stream, "encoder fingerprint", "%s", from->fingerprint);
     report_fact(stream, "precision", "%s, kernels %s", from->precision, from->kernels);
     report_fact(stream, "image decoders", "%s", from->decoders);
     if (from->frames_per_video > 0)
-        report_fact(stream, "frames a video", "at most %d, %s", from->frames_per_video,
-                    strcmp(from->frame_choice, "even") == 0 ? "spread evenly" : "drawn at random");
+        report_fact(stream, "frames per video", "at most %d, %s", from->frames_per_video,
+                    strcmp(from->frame_choice, "even") == 0 ? "evenly spaced" : "random");
     else
-        report_fact(stream, "frames a video", "all");
+        report_fact(stream, "frames per video", "all");
     if (from->limit > 0)
-        report_fact(stream, "frames a set", "at most %d, random videos", from->limit);
+        report_fact(stream, "frames per set", "at most %d, random videos", from->limit);
 }
 
 static void write_provenance(FILE *stream, const Report *report)
@@ -735,7 +733,7 @@ static void write_provenance(FILE *stream, const Report *report)
         report_fact(stream, "intervals", "95 %%; bootstrap of %d resamples, seed %llu",
                     report->resamples, (unsigned long long)from->seed);
     else
-        report_fact(stream, "intervals", "no bootstrap was made");
+        report_fact(stream, "intervals", "no bootstrap");
     fputs("</dl>\n", stream);
     for (int i = 0; i < report->count; i++)
         if (report->results[i].adapter)
@@ -750,46 +748,48 @@ typedef struct Definition {
 } Definition;
 
 static const Definition definitions[] = {
-    {"Video and frame", "A video's score is the mean p_fake of its frames; a frame's is its own.",
-     "Figures of the two levels differ by several points: never compare one with the other."},
-    {"AUROC", "The chance that a random fake scores above a random real one; ties count half.",
-     "It says nothing about any one threshold, nor whether p_fake is a probability."},
+    {"Video and frame", "The score of a video is the mean p_fake of its frames.",
+     "Frame and video metrics differ by several points and must not be compared."},
+    {"AUROC",
+     "The probability that a random fake scores higher than a random real one; ties count half.",
+     "It does not measure a particular threshold, nor calibration."},
     {"95 % interval",
-     "AUROC of videos by DeLong's method on the logit scale, all else by a bootstrap that draws "
-     "videos, for frames of one video resemble each other.",
-     "It covers the choice of test videos, not other seeds of training and not other data. Two "
-     "intervals that overlap do not show that there is no difference."},
-    {"AP", "Average precision: precision, averaged over the recall that each score adds.",
-     "It grows with the share of fakes: do not compare it between data sets."},
-    {"EER", "The error rate at which misses and false alarms are equally frequent.",
-     "Its threshold is chosen on these very scores, which no detector in use can do."},
-    {"TPR at FPR 0.01", "The share of fakes found when one real in a hundred is called fake.",
-     "With a few hundred real ones it hangs on the two or three that score highest."},
-    {"Brier score", "The mean squared distance between p_fake and the label.",
-     "It mixes ranking and calibration, and depends on the share of fakes."},
+     "Video AUROC: DeLong's method on the logit scale. Other metrics: bootstrap over videos, since "
+     "frames of a video are correlated.",
+     "It accounts for the sampling of test videos, not for training seeds or other data. "
+     "Overlapping intervals do not prove that there is no difference."},
+    {"AP", "Average precision: the mean of precision, weighted by the increase in recall.",
+     "It increases with the fraction of fakes: do not compare it between data sets."},
+    {"EER", "Equal error rate: the error rate where FPR and miss rate are equal.",
+     "Its threshold is chosen on the test scores, so it is optimistic."},
+    {"TPR at FPR 0.01",
+     "The fraction of fakes detected when 1 % of the real ones are classified as fake.",
+     "With a few hundred real ones it depends on the two or three with the highest scores."},
+    {"Brier score", "The mean squared difference between p_fake and the label.",
+     "It mixes ranking and calibration, and depends on the fraction of fakes."},
     {"ECE",
-     "Over 15 bins of p_fake, the mean distance between mean score and share of fakes, weighted "
-     "by frames.",
-     "A small one makes no good detector: a constant at the share of fakes has none at all."},
-    {"Source", "One kind of fake against all real ones of the data set.",
-     "All share the same real ones: a bad row of them moves every source."},
-    {"Mean of data sets", "The plain mean of the figures above it; each data set counts the same.",
-     "It has no interval, and is no figure of the pooled frames."},
+     "Expected calibration error: the mean difference between mean score and fraction of fakes in "
+     "15 bins of p_fake, weighted by frames.",
+     "Low ECE does not mean a good detector: always predicting the base rate has ECE 0."},
+    {"Source", "One kind of fake against all real videos of the data set.",
+     "All sources share the same real videos, so hard reals lower every row."},
+    {"Mean over data sets", "The unweighted mean of the rows above.",
+     "It has no interval, and differs from the metric of the pooled frames."},
     {"Difference and p",
-     "Both adapters on the same videos: DeLong's paired method for the AUROC of videos, a paired "
-     "bootstrap for all else.",
-     "With many comparisons some p fall below 0.05 by chance."},
-    {"Robustness", "The same frames after the perturbation named, scored again.",
-     "Only these kinds at these strengths: what comes next on the way to a viewer is another."},
-    {"Hardest frames", "Those that lie farthest on the wrong side.",
-     "They show where the detector errs, not how often; and some may carry a wrong label."},
+     "Both adapters on the same videos. Video AUROC: paired DeLong test. Other metrics: paired "
+     "bootstrap.",
+     "With many comparisons, some p are below 0.05 by chance."},
+    {"Robustness", "The same frames, scored after the perturbation.",
+     "It covers only these perturbations and strengths; real distribution channels differ."},
+    {"Hardest frames", "The frames of each class with the most wrong scores.",
+     "They show where the detector fails, not how often; some may be mislabelled."},
 };
 
 static void write_definitions(FILE *stream)
 {
-    fputs("<section id=\"definitions\"><h2>What the figures mean</h2>\n"
-          "<p class=\"soft\">The positive class is fake. All figures are fractions, never per "
-          "cent.</p>\n<dl class=\"terms\">\n",
+    fputs("<section id=\"definitions\"><h2>Definitions of the metrics</h2>\n"
+          "<p class=\"soft\">The positive class is fake. All metrics are fractions.</p>\n<dl "
+          "class=\"terms\">\n",
           stream);
     for (size_t i = 0; i < COUNT_OF(definitions); i++) {
         const Definition *of = &definitions[i];
@@ -806,7 +806,7 @@ static void write_definitions(FILE *stream)
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
-/* Write errors stay with the stream: file_commit finds them. */
+/* Write errors are left in the stream; file_commit reports them. */
 static Status write_page(FILE *stream, const Report *report, Error *error)
 {
     assert(stream && report && report->count > 0 && set_count(report) > 0 && error);
@@ -833,8 +833,7 @@ Status report_write_file(const char *path, const Report *report, Error *error)
     TRY(file_begin(&writer, path, error));
     Status status = write_page(writer.stream, report, error);
     if (status == STATUS_OK && !train_json_complete())
-        status =
-            error_set(error, STATUS_FAILED, "%s: out of memory for a part of it; free some", path);
+        status = error_set(error, STATUS_FAILED, "%s: out of memory; close other programs", path);
     if (status == STATUS_OK)
         return file_commit(&writer, error);
     file_abort(&writer);

@@ -1,10 +1,9 @@
 /*
- * report.h - an evaluation as one web page: report.html.
+ * report.h - writes an evaluation as a web page, report.html.
  *
- * One file that can be mailed, archived and printed: nothing is fetched, nothing is run, charts are
- * SVG and thumbnails are embedded. Every number is one of the EvalResult, with an interval where
- * there is one; nothing is computed here but what curves and histograms draw. The same results give
- * the same bytes: no time of day stands in it.
+ * The page is a single file without scripts and external resources: charts are SVG and thumbnails
+ * are embedded. Numbers and confidence intervals come from EvalResult; only curves and histograms
+ * are computed here. The same results give the same bytes; the page has no timestamp.
  */
 #ifndef LNCLIP_TOOLS_REPORT_REPORT_H
 #define LNCLIP_TOOLS_REPORT_REPORT_H
@@ -16,21 +15,21 @@
 enum { REPORT_THUMBNAILS = 8, REPORT_THUMBNAILS_MOST = 100 };
 
 typedef struct Report {
-    const char *subject;       /* what was scored, in words: the model, or a file of scores */
-    const EvalResult *results; /* [count] one or more, over the same data sets */
+    const char *subject;       /* the model, or the path of a score file */
+    const EvalResult *results; /* [count], at least one; all on the same data sets */
     int count;
-    const EvalComparison *comparisons; /* [comparison_count], another result with the first */
+    const EvalComparison *comparisons; /* [comparison_count], of other results with the first */
     int comparison_count;
-    const char *const *warnings; /* [warning_count] beside those that the results call for */
+    const char *const *warnings; /* [warning_count], in addition to those about the results */
     int warning_count;
-    int resamples;  /* of the bootstrap; 0: none was made */
-    int thumbnails; /* the hardest frames of a class and data set, of the first result; 0: none */
+    int resamples;  /* of the bootstrap; 0: no bootstrap */
+    int thumbnails; /* hardest frames per class and data set, of the first result; 0: none */
 } Report;
 
 /*
- * Writes the page into the file `path`, atomically. Texts may be any bytes: HTML is escaped, and
- * what is no UTF-8 becomes \xNN. Images are read for thumbnails alone, and one that cannot be read
- * leaves an empty place. STATUS_FAILED without memory, or if the file cannot be written.
+ * Writes the page to the file `path`, atomically. Texts may contain any bytes: HTML is escaped, and
+ * invalid UTF-8 becomes \xNN. Images are read only for thumbnails; an unreadable one has a
+ * placeholder. STATUS_FAILED without memory, or if the file cannot be written.
  */
 Status report_write_file(const char *path, const Report *report, Error *error);
 

@@ -1,9 +1,9 @@
 /*
- * report_charts.c - the charts of a data set in report.html.
+ * report_charts.c - charts of a data set in report.html.
  *
- * What a curve belongs to is said the same way in every chart: a colour is a result, a solid line
- * stands for videos and a dashed one for frames. Charts are as wide as a phone, so that their text
- * keeps its size on one; wider screens put several in a row.
+ * In all charts the colour identifies the result, and videos have solid, frames dashed lines.
+ * Charts have the width of a phone, so that their text is not scaled down there; wider screens show
+ * several in a row.
  */
 #include "tensor/base/mem.h"
 #include "tools/report/report_private.h"
@@ -19,10 +19,10 @@ enum {
     WIDTH = 344,
     HEIGHT = 300,
     LEGEND_LINE = 18,
-    POINTS = 400,         /* of a curve: enough to look at its first hundredth */
-    SAMPLES = 121,        /* of a curve on a logarithmic axis */
-    DRAWN = PLOT_COLOURS, /* results at most */
-    BOTH_LEVELS = 3,      /* results at most whose frames are drawn beside their videos */
+    POINTS = 400,         /* of a curve: enough for FPR below 0.01 */
+    SAMPLES = 121,        /* points of a curve on a logarithmic axis */
+    DRAWN = PLOT_COLOURS, /* maximum number of results */
+    BOTH_LEVELS = 3,      /* maximum number of results drawn with frames and videos */
     NAME_SIZE = 96,
     OUTLINE = 2 * METRICS_HISTOGRAM_BINS,
     REAL_COLOUR = 0,
@@ -33,17 +33,17 @@ typedef enum Level { VIDEOS, FRAMES, LEVELS } Level;
 
 static const char *const level_names[LEVELS] = {"videos", "frames"};
 
-/* The curves of one result at one level, with x and y apart as charts want them. */
+/* The curves of one result at one level, with separate x and y arrays for the charts. */
 typedef struct Curves {
-    bool there; /* false: the data set has no videos */
+    bool there; /* false for videos if the data set has none */
     MetricsCurves of;
-    double *numbers; /* [2 roc_count + 2 pr_count] */
+    double *values; /* [2 roc_count + 2 pr_count] */
     const double *roc_x, *roc_y, *pr_x, *pr_y;
     char name[NAME_SIZE];
     double auroc, ap;
 } Curves;
 
-/* Those of a data set. */
+/* All curves of a data set. */
 typedef struct SetCurves {
     const Report *report;
     const char *name;
@@ -57,7 +57,7 @@ static int drawn(const Report *report)
     return report->count < DRAWN ? report->count : DRAWN;
 }
 
-/* "videos", or "NAME, videos" where there are several results; long names lose their end. */
+/* Writes "videos", or "NAME, videos" if there are several results. Long names are shortened. */
 static void name_curve(char out[NAME_SIZE], const Report *report, int result, Level level)
 {
     if (report->count == 1) {
@@ -93,14 +93,14 @@ static Status find_curves(Curves *curves, const SetCurves *all, int result, Leve
     curves->there = true;
     const MetricsCurves *c = &curves->of;
     const size_t needed = 2 * ((size_t)c->roc_count + (size_t)c->pr_count) + 1;
-    double *numbers = malloc(needed * sizeof *numbers);
-    if (!numbers)
+    double *values = malloc(needed * sizeof *values);
+    if (!values)
         return mem_full(0, "the charts of the report", error);
-    curves->numbers = numbers;
-    double *roc_y = numbers + c->roc_count, *pr_x = roc_y + c->roc_count;
-    split(c->roc, c->roc_count, numbers, roc_y);
+    curves->values = values;
+    double *roc_y = values + c->roc_count, *pr_x = roc_y + c->roc_count;
+    split(c->roc, c->roc_count, values, roc_y);
     split(c->pr, c->pr_count, pr_x, pr_x + c->pr_count);
-    curves->roc_x = numbers;
+    curves->roc_x = values;
     curves->roc_y = roc_y;
     curves->pr_x = pr_x;
     curves->pr_y = pr_x + c->pr_count;
@@ -115,7 +115,7 @@ static void free_curves(SetCurves *all)
     for (int r = 0; r < all->count; r++)
         for (Level level = 0; level < LEVELS; level++) {
             metrics_curves_free(&all->curves[r][level].of);
-            free(all->curves[r][level].numbers);
+            free(all->curves[r][level].values);
         }
 }
 
@@ -127,7 +127,10 @@ static void add_series(PlotSeries *series, int *count, PlotSeries one)
     ++*count;
 }
 
-/* Names that need more than a line of legend make the figure higher, not its plot smaller. */
+/*
+ * Writes a chart. A legend of several lines increases its height, so that the plot area stays the
+ * same.
+ */
 static void write_figure(FILE *stream, PlotChart *chart)
 {
     int named = 0;
@@ -139,15 +142,15 @@ static void write_figure(FILE *stream, PlotChart *chart)
     fputs("</figure>\n", stream);
 }
 
-/* Axes whose numbers are shares. */
-static PlotAxis share_axis(const char *title)
+/* An axis from 0 to 1. */
+static PlotAxis unit_axis(const char *title)
 {
     return (PlotAxis){.title = title, .fixed = true, .low = 0, .high = 1};
 }
 
 static const double unit[2] = {0, 1};
 
-/* The line that chance, or perfect calibration, would draw. */
+/* Adds the diagonal: chance level, or perfect calibration. */
 static void add_reference(PlotSeries *series, int *count, const double *x, int points)
 {
     add_series(series, count,
@@ -159,7 +162,9 @@ static void add_reference(PlotSeries *series, int *count, const double *x, int p
                             .dashed = true});
 }
 
-/* Whether a curve is drawn: both classes are there, and so is the room. */
+/*
+ * True if a curve is drawn: both classes exist, and frames are omitted if there are many results.
+ */
 static bool is_ranked(const SetCurves *all, int result, Level level)
 {
     const Curves *c = all->curves[result];
@@ -197,17 +202,17 @@ static void write_ranking(FILE *stream, const SetCurves *all, bool roc)
                                     .colour = r,
                                     .dashed = level == FRAMES});
         }
-    fprintf(stream, "<figure><figcaption><b>%s</b> The legend gives the %s.</figcaption>\n",
+    fprintf(stream, "<figure><figcaption><b>%s</b> %s in the legend.</figcaption>\n",
             roc ? "ROC" : "Precision and recall", roc ? "AUROC" : "AP");
     PlotChart chart = {.label = label,
-                       .x = share_axis(roc ? "false positive rate" : "recall"),
-                       .y = share_axis(roc ? "true positive rate" : "precision"),
+                       .x = unit_axis(roc ? "false positive rate" : "recall"),
+                       .y = unit_axis(roc ? "true positive rate" : "precision"),
                        .series = series,
                        .series_count = count};
     write_figure(stream, &chart);
 }
 
-/* TPR at `x` on a ROC: linear between vertices, the highest where it rises vertically. */
+/* TPR at FPR `x`: linear between vertices, the upper end of a vertical segment. */
 static double roc_at(const Curves *curves, double x)
 {
     int i = 0;
@@ -220,7 +225,7 @@ static double roc_at(const Curves *curves, double x)
     return curves->roc_y[i] + share * (curves->roc_y[i + 1] - curves->roc_y[i]);
 }
 
-/* The ROC where false alarms are rare, which is where a detector is used. */
+/* The ROC with a logarithmic FPR axis: detectors are used at a low FPR. */
 static void write_rare_alarms(FILE *stream, const SetCurves *all)
 {
     static const double least = 0.001;
@@ -247,22 +252,20 @@ static void write_rare_alarms(FILE *stream, const SetCurves *all)
                                     .colour = r,
                                     .dashed = level == FRAMES});
         }
-    fputs("<figure><figcaption><b>ROC, rare false alarms</b> The same on a logarithmic axis."
-          "</figcaption>\n",
-          stream);
-    PlotChart chart = {.label = "ROC with a logarithmic axis of false positive rates",
+    fputs("<figure><figcaption><b>ROC at low FPR</b> Logarithmic axis.</figcaption>\n", stream);
+    PlotChart chart = {.label = "ROC with a logarithmic false positive rate axis",
                        .x = {.title = "false positive rate",
                              .fixed = true,
                              .low = least,
                              .high = 1,
                              .logarithmic = true},
-                       .y = share_axis("true positive rate"),
+                       .y = unit_axis("true positive rate"),
                        .series = series,
                        .series_count = count};
     write_figure(stream, &chart);
 }
 
-/* The outline of a histogram: its bins as shares of `total`. */
+/* The outline of a histogram, normalised to a sum of 1. */
 static void outline(const MetricsCurves *curves, const size_t *rows, double x[OUTLINE],
                     double y[OUTLINE])
 {
@@ -305,19 +308,19 @@ static void write_histogram(FILE *stream, const SetCurves *all, int result, Leve
     fprintf(stream, "<figure><figcaption><b>Scores of %s", level_names[level]);
     if (all->report->count > 1)
         report_text(stream, ", %s", report_result_name(all->report, &all->report->results[result]));
-    fputs("</b> The bars of each class add up to 1.</figcaption>\n", stream);
-    PlotChart chart = {.label = "Histograms of the scores of real and of fake",
+    fputs("</b> Each histogram sums to 1.</figcaption>\n", stream);
+    PlotChart chart = {.label = "Score histograms of real and fake",
                        .x = {.title = "p_fake",
                              .fixed = true,
                              .low = c->low,
                              .high = c->low + METRICS_HISTOGRAM_BINS * c->width},
-                       .y = {.title = "share of the class"},
+                       .y = {.title = "fraction of the class"},
                        .series = series,
                        .series_count = 4};
     write_figure(stream, &chart);
 }
 
-/* What the reliability diagram of one result draws: bins that hold rows. */
+/* The points of a reliability diagram: the non-empty bins. */
 typedef struct Reliability {
     double x[METRICS_CALIBRATION_BINS], y[METRICS_CALIBRATION_BINS];
     int count;
@@ -337,7 +340,7 @@ static void find_reliability(Reliability *out, const SetCurves *all, int result)
     snprintf(out->name, sizeof out->name, "%s, ECE %.4f", c->name, report->frame.ece);
 }
 
-/* Nothing where scores are no probabilities. */
+/* Writes the reliability diagram, unless the scores are not probabilities. */
 static void write_reliability(FILE *stream, const SetCurves *all)
 {
     Reliability lines[DRAWN];
@@ -363,13 +366,13 @@ static void write_reliability(FILE *stream, const SetCurves *all)
     if (count == 1)
         return;
     const MetricsReport *first = &all->report->results[0].reports[all->set];
-    fputs("<figure><figcaption><b>Reliability</b> Share of fakes by score. ", stream);
+    fputs("<figure><figcaption><b>Reliability</b> Fraction of fakes by score.  ", stream);
     if (isfinite(first->frame.brier) && all->report->count == 1)
         fprintf(stream, "Brier score %.4f.", first->frame.brier);
     fputs("</figcaption>\n", stream);
-    PlotChart chart = {.label = "Reliability diagram: share of fake against mean score",
-                       .x = share_axis("mean p_fake"),
-                       .y = share_axis("share of fake"),
+    PlotChart chart = {.label = "Reliability diagram: fraction of fakes by mean score",
+                       .x = unit_axis("mean p_fake"),
+                       .y = unit_axis("fraction of fakes"),
                        .series = series,
                        .series_count = count};
     write_figure(stream, &chart);
@@ -406,9 +409,9 @@ Status report_write_charts(FILE *stream, const Report *report, int set, Error *e
     return status;
 }
 
-/* ---- frames under perturbations -------------------------------------------------------------- */
+/* ---- robustness ------------------------------------------------------------------------------ */
 
-enum { STRENGTH_HEIGHT = 280 }; /* of a chart over the strengths of a perturbation */
+enum { STRENGTH_HEIGHT = 280 }; /* of a robustness chart */
 
 /* One kind of perturbation: entries [first, first + count) of EvalResult.perturbed. */
 typedef struct Kind {
@@ -416,7 +419,7 @@ typedef struct Kind {
     int set, first, count;
 } Kind;
 
-/* The report of step `i`: 0 is without any perturbation. */
+/* The report of step `i`; step 0 is without perturbation. */
 static const MetricsReport *step_report(const Kind *kind, int result, int i)
 {
     const EvalResult *of = &kind->report->results[result];
@@ -430,22 +433,22 @@ static const char *step_name(const Kind *kind, int i)
                   : kind->report->results[0].perturbed[kind->first + i - 1].perturbation->text;
 }
 
-/* What the numbers of a kind are. */
+/* The quantity that measures the strength of a perturbation. */
 static const char *strength_of(const char *kind)
 {
     static const char *const names[][2] = {{"jpeg", "quality"},
                                            {"blur", "sigma, pixels"},
-                                           {"resize", "share or pixels of the shorter edge"},
+                                           {"resize", "fraction or pixels of the shorter edge"},
                                            {"noise", "sigma"}};
     if (strchr(kind, '+'))
-        return "strengths, in the order of the operations";
+        return "strengths, in the order of operations";
     for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (strncmp(kind, names[i][0], strlen(names[i][0])) == 0) /* resize-lanczos, too */
+        if (strncmp(kind, names[i][0], strlen(names[i][0])) == 0) /* also resize-lanczos */
             return names[i][1];
     return "strength";
 }
 
-/* AUROC and interval of every step, into y, low and high. */
+/* Fills y, low and high with AUROC and interval of each step. */
 static void fill(const Kind *kind, int result, bool frames, double *y, double *low, double *high)
 {
     for (int i = 0; i <= kind->count; i++) {
@@ -457,7 +460,7 @@ static void fill(const Kind *kind, int result, bool frames, double *y, double *l
     }
 }
 
-static void write_chart(FILE *stream, const Kind *kind, double *numbers, const char **steps)
+static void write_chart(FILE *stream, const Kind *kind, double *values, const char **steps)
 {
     const Report *report = kind->report;
     const char *what = report->results[0].perturbed[kind->first].perturbation->kind;
@@ -468,8 +471,8 @@ static void write_chart(FILE *stream, const Kind *kind, double *numbers, const c
     const int stride = kind->count + 1;
     for (int r = 0; r < report->count && r < DRAWN; r++)
         for (int frames = has_videos ? 0 : 1; frames < LEVELS; frames++) {
-            double *y = numbers, *low = y + stride, *high = low + stride;
-            numbers += 3 * stride;
+            double *y = values, *low = y + stride, *high = low + stride;
+            values += 3 * stride;
             fill(kind, r, frames, y, low, high);
             char *name = names[r][frames];
             snprintf(name, sizeof names[r][frames], "%s%s%.32s", frames ? "frames" : "videos",
@@ -488,10 +491,10 @@ static void write_chart(FILE *stream, const Kind *kind, double *numbers, const c
                                     .colour = r,
                                     .dashed = frames});
         }
-    snprintf(label, sizeof label, "AUROC against strength of %s", what);
+    snprintf(label, sizeof label, "AUROC by strength of %s", what);
     fputs("<figure><figcaption><b>", stream);
     report_text(stream, "%s", what);
-    fputs("</b> AUROC against strength.</figcaption>\n", stream);
+    fputs("</b> AUROC by strength.</figcaption>\n", stream);
     const PlotChart chart = {
         .label = label,
         .x = {.title = strength_of(what), .categories = steps, .category_count = stride},
@@ -528,7 +531,7 @@ static void write_row(FILE *stream, const Kind *kind, int result, int i)
 
 static void write_table(FILE *stream, const Report *report, int set, const Kind *kinds, int count)
 {
-    fputs("<details><summary>The numbers</summary>\n", stream);
+    fputs("<details><summary>Values</summary>\n", stream);
     report_open_table(stream, "AUROC under perturbations");
     fputs("<thead><tr>", stream);
     report_head(stream, false, "perturbation");
@@ -550,7 +553,7 @@ static void write_table(FILE *stream, const Report *report, int set, const Kind 
     fputs("</details>\n", stream);
 }
 
-/* The next kind from `first` on. */
+/* The group of equal perturbation kinds that starts at `first`. */
 static Kind find_kind(const Report *report, int set, int first)
 {
     const EvalPerturbed *all = report->results[0].perturbed;
@@ -570,22 +573,22 @@ Status report_write_robustness(FILE *stream, const Report *report, int set, Erro
         assert(report->results[r].perturbed_count == total && "the same perturbations for all");
     Kind *kinds = calloc((size_t)total, sizeof *kinds);
     const char **steps = calloc((size_t)total + 1, sizeof *steps);
-    double *numbers = calloc(((size_t)total + 1) * DRAWN * LEVELS * 3, sizeof *numbers);
-    if (kinds && steps && numbers) {
+    double *values = calloc(((size_t)total + 1) * DRAWN * LEVELS * 3, sizeof *values);
+    if (kinds && steps && values) {
         int count = 0;
         fputs("<h3>Robustness</h3>\n<div class=\"figures\">\n", stream);
         for (int first = 0; first < total; first += kinds[count++].count) {
             kinds[count] = find_kind(report, set, first);
             for (int i = 0; i <= kinds[count].count; i++)
                 steps[i] = step_name(&kinds[count], i);
-            write_chart(stream, &kinds[count], numbers, steps);
+            write_chart(stream, &kinds[count], values, steps);
         }
         fputs("</div>\n", stream);
         write_table(stream, report, set, kinds, count);
     }
-    const bool done = kinds && steps && numbers;
+    const bool done = kinds && steps && values;
     free(kinds);
     free(steps);
-    free(numbers);
+    free(values);
     return done ? STATUS_OK : mem_full(0, "the charts of the report", error);
 }

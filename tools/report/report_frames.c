@@ -1,9 +1,9 @@
 /*
- * report_frames.c - the hardest frames of a data set as thumbnails: where a detector errs is seen
- * before it is understood.
+ * report_frames.c - the hardest frames of a data set as thumbnails, which show where a detector
+ * fails.
  *
- * Of every video only the hardest frame is taken, or eight frames of one video would fill the row.
- * A thumbnail is the centre crop the network sees, as a small JPEG in a data: URI.
+ * Only the hardest frame of each video is shown, since one video could fill the row. A thumbnail is
+ * the network's centre crop as a small JPEG in a data: URI.
  */
 #include "tools/report/report_private.h"
 
@@ -17,10 +17,10 @@
 
 enum { SIDE = 96, QUALITY = 80 };
 
-/* A frame of MetricsScores. */
+/* A frame of MetricsScores with its scores. */
 typedef struct Hard {
     size_t frame;
-    double score, rank; /* as in MetricsScores */
+    double score, rank; /* see MetricsScores */
 } Hard;
 
 static bool harder(double a, double b, int label)
@@ -33,8 +33,10 @@ static uint32_t video_of(const MetricsScores *scores, size_t frame)
     return scores->has_videos ? scores->frame_video[frame] : METRICS_NO_VIDEO;
 }
 
-/* Where a frame goes: the place of its video if that is there, else behind the last; -1 if it is
- * not hard enough. */
+/*
+ * The index in `kept` for a frame: that of its video, else after the last; -1 if it is not hard
+ * enough.
+ */
 static int slot_of(const MetricsScores *scores, const Hard *kept, int count, int wanted,
                    size_t frame, int label)
 {
@@ -47,21 +49,23 @@ static int slot_of(const MetricsScores *scores, const Hard *kept, int count, int
     return harder(scores->ranks[frame], kept[count - 1].rank, label) ? count - 1 : -1;
 }
 
-/* The hardest frames of a class, hardest first, at most `wanted` and one a video; earlier ones
- * before equal ones. */
+/*
+ * Finds the hardest frames of a class, hardest first, at most `wanted` and one per video. Equal
+ * frames keep their order. Returns the count.
+ */
 static int find_hardest(const MetricsScores *scores, int label, int wanted, Hard *kept)
 {
     int count = 0;
     for (size_t i = 0; i < scores->frames; i++) {
         if (scores->labels[i] != label)
             continue;
-        int place = slot_of(scores, kept, count, wanted, i, label);
-        if (place < 0)
+        int slot = slot_of(scores, kept, count, wanted, i, label);
+        if (slot < 0)
             continue;
-        count += place == count;
-        for (; place > 0 && harder(scores->ranks[i], kept[place - 1].rank, label); place--)
-            kept[place] = kept[place - 1];
-        kept[place] = (Hard){i, scores->scores[i], scores->ranks[i]};
+        count += slot == count;
+        for (; slot > 0 && harder(scores->ranks[i], kept[slot - 1].rank, label); slot--)
+            kept[slot] = kept[slot - 1];
+        kept[slot] = (Hard){i, scores->scores[i], scores->ranks[i]};
     }
     return count;
 }
@@ -81,7 +85,7 @@ static void write_base64(FILE *stream, const unsigned char *bytes, size_t size)
     }
 }
 
-/* Reads the image and makes a JPEG of its centre. *bytes is the caller's to free. */
+/* Reads an image and encodes its centre crop as JPEG. The caller frees *bytes. */
 static Status make_thumbnail(DataResizer *resizer, const char *file, unsigned char **bytes,
                              size_t *size, Error *error)
 {
@@ -96,20 +100,20 @@ static Status make_thumbnail(DataResizer *resizer, const char *file, unsigned ch
     return data_image_encode_jpeg(&small, QUALITY, bytes, size, error);
 }
 
-/* The frame's path as written, and as it can be opened. */
-typedef struct Place {
+/* The path of a frame as listed, and as it can be opened. */
+typedef struct Location {
     const char *path, *file;
-} Place;
+} Location;
 
-static Place place_of_frame(const EvalResult *result, int set, size_t frame)
+static Location locate_frame(const EvalResult *result, int set, size_t frame)
 {
     const MetricsScores *scores = &result->scores[set];
     const size_t row = scores->rows ? scores->rows[frame] : frame;
     const EvalSet *from = &result->sets->sets[set];
     const char *path = result->predictions.files ? result->predictions.files[row] : NULL;
     if (row >= from->first && row - from->first < (size_t)from->frames.count)
-        return (Place){path, from->frames.frames[row - from->first].file};
-    return (Place){path, path};
+        return (Location){path, from->frames.frames[row - from->first].file};
+    return (Location){path, path};
 }
 
 /* A row of thumbnails under construction. */
@@ -118,7 +122,7 @@ typedef struct Row {
     int set, label;
     DataResizer resizer;
     int missing;
-    Error why; /* of the first that is missing */
+    Error why; /* of the first missing image */
 } Row;
 
 /* The source of a fake frame; NULL if it has none. */
@@ -131,15 +135,15 @@ static const char *source_of(const Row *row, size_t frame)
     return source == METRICS_NO_SOURCE ? NULL : scores->sources[source];
 }
 
-/* SOURCE, or the folder: the part before the file's name. */
-static void write_origin(FILE *stream, const Row *row, const Place *place, size_t frame)
+/* Writes the source, if any, then folder and name of the file. */
+static void write_origin(FILE *stream, const Row *row, const Location *location, size_t frame)
 {
     const char *source = source_of(row, frame);
     if (source)
         report_text(stream, "%s", source);
-    const char *name = report_base_name(place->path);
-    const char *video = name > place->path ? name - 1 : NULL;
-    while (video && video > place->path && video[-1] != '/')
+    const char *name = report_base_name(location->path);
+    const char *video = name > location->path ? name - 1 : NULL;
+    while (video && video > location->path && video[-1] != '/')
         video--;
     if (source)
         fputs("</span><span>", stream);
@@ -150,13 +154,13 @@ static void write_origin(FILE *stream, const Row *row, const Place *place, size_
 
 static void write_frame(FILE *stream, Row *row, const Hard *hard)
 {
-    const Place place = place_of_frame(row->result, row->set, hard->frame);
+    const Location location = locate_frame(row->result, row->set, hard->frame);
     unsigned char *bytes = NULL;
     size_t size = 0;
     Error error = {0};
     fputs("<li title=\"", stream);
-    text_print_xml(stream, place.path);
-    if (make_thumbnail(&row->resizer, place.file, &bytes, &size, &error) == STATUS_OK) {
+    text_print_xml(stream, location.path);
+    if (make_thumbnail(&row->resizer, location.file, &bytes, &size, &error) == STATUS_OK) {
         fprintf(stream, "\"><img width=\"%d\" height=\"%d\" alt=\"%s frame, p_fake %.4f\" src=\"",
                 SIDE, SIDE, row->label ? "fake" : "real", hard->score);
         fputs("data:image/jpeg;base64,", stream);
@@ -165,11 +169,11 @@ static void write_frame(FILE *stream, Row *row, const Hard *hard)
     } else {
         if (row->missing++ == 0)
             row->why = error;
-        fputs("\"><span class=\"gone\">no image</span>", stream);
+        fputs("\"><span class=\"gone\">not available</span>", stream);
     }
     free(bytes);
     fprintf(stream, "<b>%.4f</b><span>", hard->score);
-    write_origin(stream, row, &place, hard->frame);
+    write_origin(stream, row, &location, hard->frame);
     fputs("</span></li>\n", stream);
 }
 
@@ -183,7 +187,7 @@ static Status write_class(FILE *stream, const Report *report, int set, int label
     if (count > 0) {
         fprintf(stream, "<h3>Hardest %s frames</h3>\n<p class=\"soft\">%s p_fake first%s",
                 label ? "fake" : "real", label ? "Lowest" : "Highest",
-                row.result->scores[set].has_videos ? ", one frame a video." : ".");
+                row.result->scores[set].has_videos ? ", one frame per video." : ".");
         if (report->count > 1)
             report_text(stream, " Scores of %s.", report_result_name(report, row.result));
         fputs("</p>\n<ul class=\"frames\">\n", stream);
@@ -193,7 +197,7 @@ static Status write_class(FILE *stream, const Report *report, int set, int label
     }
     if (row.missing > 0) {
         fprintf(stream,
-                "<p class=\"soft\">%d of %d images cannot be shown. The first: ", row.missing,
+                "<p class=\"soft\">%d of %d images cannot be shown. First reason:  ", row.missing,
                 count);
         report_text(stream, "%s", row.why.message);
         fputs("</p>\n", stream);
@@ -208,7 +212,7 @@ Status report_write_frames(FILE *stream, const Report *report, int set, Error *e
     assert(report->thumbnails >= 0 && report->thumbnails <= REPORT_THUMBNAILS_MOST);
     const EvalResult *result = &report->results[0];
     if (report->thumbnails == 0 || result->scores[set].frames == 0 ||
-        !place_of_frame(result, set, 0).path)
+        !locate_frame(result, set, 0).path)
         return STATUS_OK;
     TRY(write_class(stream, report, set, 0, error));
     return write_class(stream, report, set, 1, error);

@@ -1,8 +1,7 @@
 /*
- * report_html.c - the elements of report.html: escaped text, numbers, tables, facts.
+ * report_html.c - HTML elements of report.html: escaped text, numbers, tables, description lists.
  *
- * Whatever comes from files or arguments goes through report_text or text_print_xml; tags are
- * written as they are.
+ * Text from files or arguments is escaped by report_text or text_print_xml.
  */
 #include "tensor/base/text.h"
 #include "tools/cli/cli.h"
@@ -21,7 +20,7 @@ static void print_escaped(FILE *stream, const char *format, va_list arguments)
 {
     char *text = NULL;
     if (vasprintf(&text, format, arguments) < 0) {
-        train_json_lose(); /* a word is missing: report_write_file refuses the page */
+        train_json_lose(); /* report_write_file then fails */
         return;
     }
     text_print_xml(stream, text);
@@ -136,7 +135,7 @@ const MetricsIntervals *report_intervals(const MetricsReport *of, bool frames)
     return frames ? &of->frame_ci : &of->video_ci;
 }
 
-/* ---- dots in tables -------------------------------------------------------------------------- */
+/* ---- forest plots ---------------------------------------------------------------------------- */
 
 static double forest_x(double low, double value)
 {
@@ -212,13 +211,12 @@ void report_adapter_cell(FILE *stream, const Report *report, int result)
     fputs("</td>", stream);
 }
 
-/* ---- the looks ------------------------------------------------------------------------------- */
+/* ---- style sheet ----------------------------------------------------------------------------- */
 
 /*
- * One accent colour, the first of the charts; everything else is ink, two greys and space. Colours
- * are variables, set a second time for dark screens; paper always has the light ones. Every pair of
- * text and background has a contrast of at least 4.5 to 1 (tests/check_report_browser.py computes
- * it).
+ * Colours are variables with a second set for dark screens; print always uses the light set. The
+ * accent colour is the first colour of the charts. Text has a contrast of at least 4.5 to 1, which
+ * tests/check_report_browser.py measures.
  */
 
 static const char COLOURS[] =
