@@ -122,7 +122,7 @@ static void place(Vit *vit, Arena *arena)
     }
 }
 
-Status vit_make_room(Vit *vit, Error *error)
+Status vit_allocate_values(Vit *vit, Error *error)
 {
     assert(!vit->arena);
     Arena *plan;

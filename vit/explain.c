@@ -34,7 +34,7 @@ int vit_explain_grid(const VitConfig *config)
 }
 
 /* Applies one block to row [T]: gradient x attention if `gradient`, else rollout. */
-static void walk_back(VitExplainer *explainer, const Tensor *attention, bool gradient)
+static void apply_block(VitExplainer *explainer, const Tensor *attention, bool gradient)
 {
     const int H = attention->shape[1], Tq = attention->shape[2], T = attention->shape[3];
     const double keep = gradient ? 1 : 0.5, gain = keep / H;
@@ -64,7 +64,7 @@ static void relevance(VitExplainer *explainer, bool gradient, float *map)
     for (int j = 0; j < T; j++)
         explainer->row[j] = j == 0;
     for (int l = config->layers - 1; l >= 0; l--)
-        walk_back(explainer, &explainer->probabilities[l], gradient);
+        apply_block(explainer, &explainer->probabilities[l], gradient);
     double sum = 0;
     for (int j = 1; j < T; j++)
         sum += explainer->row[j];
@@ -77,11 +77,12 @@ static float *lay_out_probabilities(VitExplainer *explainer, bool gradient)
 {
     const VitConfig *config = &explainer->vit->config;
     const int T = vit_tokens(config), H = config->heads, L = config->layers;
-    const size_t row = (size_t)H * T, whole = row * T;
-    float *block = arena_alloc(explainer->arena, ((L - 1) * whole + row) * sizeof(float));
+    const size_t row = (size_t)H * T, block_size = row * T;
+    float *block = arena_alloc(explainer->arena, ((L - 1) * block_size + row) * sizeof(float));
     for (int l = 0; l < L; l++) {
         const int Tq = l == L - 1 ? 1 : T;
-        explainer->probabilities[l] = tensor_leaf(block + l * whole, 4, (const int[]){1, H, Tq, T});
+        explainer->probabilities[l] =
+            tensor_leaf(block + l * block_size, 4, (const int[]){1, H, Tq, T});
         explainer->probabilities[l].needs_grad = gradient;
     }
     return block;

@@ -163,9 +163,9 @@ static int plan_fills(Vit *vit, Fill *fills, int *tasks)
     return count;
 }
 
-static Status make_numbers(Vit *vit, uint64_t seed, Threads *threads, Error *error)
+static Status draw_values(Vit *vit, uint64_t seed, Threads *threads, Error *error)
 {
-    TRY(vit_make_room(vit, error));
+    TRY(vit_allocate_values(vit, error));
     Fill *fills = mem_new(vit->parameter_count, sizeof *fills, "the weights to draw", error);
     if (!fills)
         return STATUS_FAILED;
@@ -183,7 +183,7 @@ Status vit_create(Vit **out, const VitConfig *config, uint64_t seed, Threads *th
     *out = NULL;
     Vit *vit;
     TRY(vit_build(&vit, config, error));
-    const Status status = make_numbers(vit, seed, threads, error);
+    const Status status = draw_values(vit, seed, threads, error);
     if (status != STATUS_OK) {
         vit_destroy(vit);
         return status;

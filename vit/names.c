@@ -26,7 +26,7 @@ static bool is_one_of(const char *text, const char *const *list)
 }
 
 /* Removes the first `infix` from `text`. False if there is none. */
-static bool cut(char *text, const char *infix)
+static bool remove_infix(char *text, const char *infix)
 {
     char *at = strstr(text, infix);
     if (!at)
@@ -61,9 +61,9 @@ static VitNameKind kind_of(const VitTower *tower, const char *name, char native[
     const int length = snprintf(full, sizeof full, "%s%s", prefix, name);
     if (!encoder || length < 0 || (size_t)length >= sizeof full)
         return VIT_NAME_UNKNOWN;
-    if (cut(full, "ln_tuning_layers."))
-        cut(full, "default.");
-    const bool original = cut(full, "base_layer.");
+    if (remove_infix(full, "ln_tuning_layers."))
+        remove_infix(full, "default.");
+    const bool original = remove_infix(full, "base_layer.");
     if (strlen(full) >= VIT_NAME_SIZE)
         return VIT_NAME_UNKNOWN;
     *method = vit_part_parse(full, part);

@@ -79,7 +79,7 @@ Status vit_build(Vit **vit, const VitConfig *config, Error *error);
  * Creates vit->arena and allocates in it the values of all parameters that are not `mapped`. Call
  * once. STATUS_FAILED: out of memory.
  */
-Status vit_make_room(Vit *vit, Error *error);
+Status vit_allocate_values(Vit *vit, Error *error);
 
 /*
  * Computes vit->fingerprint from names, shapes and values, in parallel. STATUS_FAILED: out of

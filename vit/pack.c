@@ -47,7 +47,7 @@ static bool is_frozen(const Linear *linear)
  * The index of the first parameter that is trainable or has trainable parts. Gradients do not flow
  * back further.
  */
-static int first_trained(const Vit *vit)
+static int first_trainable(const Vit *vit)
 {
     int index = 0;
     while (index < vit->parameter_count && !vit->parameters[index].tensor.needs_grad &&
@@ -57,25 +57,25 @@ static int first_trained(const Vit *vit)
 }
 
 /* True if gradients flow through the weights to trainable parameters at this map or before it. */
-static bool is_passed(const Linear *linear, const VitParameter *first_trained)
+static bool needs_backward(const Linear *linear, const VitParameter *first_trainable)
 {
     for (int part = 0; part < linear->parts; part++) {
         const VitParameter *parameter = vit_parameter_of(linear->weight[part]);
         if (vit_parts_train(parameter) && parameter->method->through_weight)
             return true;
     }
-    return vit_parameter_of(linear->weight[0]) > first_trained;
+    return vit_parameter_of(linear->weight[0]) > first_trainable;
 }
 
 /* K of the patch embedding's weight [D,3,P,P] as a matrix [D,K]. */
-static int patch_numbers(const Vit *vit)
+static int patch_columns(const Vit *vit)
 {
     const Tensor *weight = vit->patch_embedding;
     return (int)(tensor_count(weight) / weight->shape[0]);
 }
 
 /* The pack of the patch embedding follows those of the linear maps. */
-static PackedMatrix *patch_place(const Vit *vit)
+static PackedMatrix *patch_pack_of(const Vit *vit)
 {
     return vit->packed + (ptrdiff_t)vit->config.layers * VIT_MAPS * LINEAR_PACKS;
 }
@@ -83,28 +83,28 @@ static PackedMatrix *patch_place(const Vit *vit)
 /* Allocates the memory of all packs. With `keep` false, only measures it. */
 static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bool keep)
 {
-    const VitParameter *first = vit->parameters + first_trained(vit);
+    const VitParameter *first = vit->parameters + first_trainable(vit);
     if (!vit->patch_embedding->needs_grad) {
         const PackedMatrix patch =
             packed_place(arena, precision == PRECISION_INT8 ? PRECISION_BF16 : precision,
-                         patch_numbers(vit), vit->config.width);
+                         patch_columns(vit), vit->config.width);
         if (keep)
-            *patch_place(vit) = patch;
+            *patch_pack_of(vit) = patch;
     }
     for (int i = 0; i < vit->config.layers * VIT_MAPS; i++) {
         Linear *linear = linear_at(vit, i);
         if (!is_frozen(linear))
             continue;
-        const bool flows = backward && is_passed(linear, first);
-        const PackedMatrix forth = packed_place(arena, precision, linear->in, linear->out);
-        PackedMatrix back = {0};
+        const bool flows = backward && needs_backward(linear, first);
+        const PackedMatrix forward_pack = packed_place(arena, precision, linear->in, linear->out);
+        PackedMatrix backward_pack = {0};
         if (flows)
-            back = packed_place(arena, precision, linear->out, linear->in);
+            backward_pack = packed_place(arena, precision, linear->out, linear->in);
         if (!keep)
             continue;
         PackedMatrix *packs = vit->packed + (ptrdiff_t)i * LINEAR_PACKS;
-        packs[0] = forth;
-        packs[1] = back;
+        packs[0] = forward_pack;
+        packs[1] = backward_pack;
     }
 }
 
@@ -152,12 +152,12 @@ static void mapped_task(void *context, int task, int worker)
             variance[0] += w[k] * gamma[k] * (w[k] * gamma[k]);
             mean[0] += w[k] * beta[k];
         }
-        float whole_variance = 0, whole_mean = mapped->bias ? tensor_f32(mapped->bias)[n] : 0;
+        float total_variance = 0, total_mean = mapped->bias ? tensor_f32(mapped->bias)[n] : 0;
         for (int lane = 0; lane < LANES; lane++) {
-            whole_variance += variance[lane];
-            whole_mean += mean[lane];
+            total_variance += variance[lane];
+            total_mean += mean[lane];
         }
-        mapped->magnitude[n] = sqrtf(whole_variance) + fabsf(whole_mean);
+        mapped->magnitude[n] = sqrtf(total_variance) + fabsf(total_mean);
     }
 }
 
@@ -213,25 +213,25 @@ static void pack_linear(Vit *vit, int index, const float *magnitude, Threads *th
 static void pack_patches(Vit *vit, Threads *threads)
 {
     const PackedPart part = {tensor_f32(vit->patch_embedding), vit->config.width};
-    packed_fill_transposed(patch_place(vit), &part, 1, NULL, threads);
-    vit->patch_pack = patch_place(vit);
+    packed_fill_transposed(patch_pack_of(vit), &part, 1, NULL, threads);
+    vit->patch_pack = patch_pack_of(vit);
     release_pages(vit->patch_embedding);
 }
 
-/* Fills all packs, block by block. `numbers` [3 D + F] is scratch for magnitudes in int8, else
+/* Fills all packs, block by block. `scratch` [3 D + F] is for magnitudes in int8, else
  * NULL. */
-static void pack_all(Vit *vit, Precision precision, float *numbers, Threads *threads)
+static void pack_all(Vit *vit, Precision precision, float *scratch, Threads *threads)
 {
     const ptrdiff_t D = vit->config.width;
     Magnitudes magnitudes = {{NULL}};
-    if (numbers)
+    if (scratch)
         magnitudes =
-            (Magnitudes){{numbers, numbers, numbers + D, numbers + 2 * D, numbers + 3 * D}};
+            (Magnitudes){{scratch, scratch, scratch + D, scratch + 2 * D, scratch + 3 * D}};
     if (!vit->patch_embedding->needs_grad)
         pack_patches(vit, threads);
     for (int i = 0; i < vit->config.layers * VIT_MAPS; i++) {
         /* Computed before packing, which releases the pages of these weights. */
-        if (numbers && i % VIT_MAPS == 0)
+        if (scratch && i % VIT_MAPS == 0)
             magnitudes_of_block(vit, &vit->blocks[i / VIT_MAPS], &magnitudes, threads);
         if (!is_frozen(linear_at(vit, i)))
             linear_at(vit, i)->compute = precision == PRECISION_F32 ? DTYPE_F32 : DTYPE_BF16;
@@ -260,20 +260,20 @@ Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, 
     const int packs = config->layers * VIT_MAPS * LINEAR_PACKS + 1;
     const size_t magnitudes = int8 ? (size_t)config->width * 3 + config->mlp : 0;
     PackedMatrix *packed = mem_new(packs, sizeof *packed, what, error);
-    float *numbers = int8 ? mem_new(magnitudes, sizeof *numbers, what, error) : NULL;
-    if (!packed || (int8 && !numbers)) {
+    float *scratch = int8 ? mem_new(magnitudes, sizeof *scratch, what, error) : NULL;
+    if (!packed || (int8 && !scratch)) {
         free(packed);
-        free(numbers);
+        free(scratch);
         return STATUS_FAILED;
     }
     vit->packed = packed; /* vit_destroy frees it */
     if (arena_create(&vit->packs, bytes, error) != STATUS_OK) {
-        free(numbers);
+        free(scratch);
         return mem_full(bytes, what, error);
     }
     place(vit, precision, backward, vit->packs, true);
-    pack_all(vit, precision, numbers, threads);
-    free(numbers);
+    pack_all(vit, precision, scratch, threads);
+    free(scratch);
     return STATUS_OK;
 }
 

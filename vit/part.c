@@ -15,7 +15,7 @@
 static const char WEIGHT[] = ".weight";
 
 const VitMethod *vit_methods[] = {&vit_lora, NULL};
-_Static_assert(sizeof vit_methods / sizeof *vit_methods <= VIT_MOST_METHODS + 1, "raise the limit");
+_Static_assert(sizeof vit_methods / sizeof *vit_methods <= VIT_MAX_METHODS + 1, "raise the limit");
 
 VitParameter *vit_parameter_of(const Tensor *weight)
 {

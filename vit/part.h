@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-enum { VIT_PART_NAME_SIZE = VIT_NAME_SIZE + 16, VIT_MOST_PARTS = 4, VIT_MOST_METHODS = 8 };
+enum { VIT_PART_NAME_SIZE = VIT_NAME_SIZE + 16, VIT_MAX_PARTS = 4, VIT_MAX_METHODS = 8 };
 
 /* A dimension of a part: `in` or `out` of its weight [out,in], or the rank given in `tune`. */
 typedef enum VitPartExtent {
@@ -50,11 +50,11 @@ struct VitMethod {
     const char *name;       /* for messages: "LoRA" */
     const char *word;       /* in `tune`: "lora" */
     const char *usage;      /* for lists in messages: "lora:R" */
-    int highest_rank;       /* limit of the rank in `tune`; 0: no rank and no targets */
+    int max_rank;           /* limit of the rank in `tune`; 0: no rank and no targets */
     unsigned targets;       /* default targets; bit s: the weights of VitSlot s get parts */
     const char *scale_key;  /* adapter metadata with the scale of the parts; NULL: no scale */
     RandomPurpose purpose;  /* random stream of the initial values */
-    const VitPartRow *rows; /* [row_count], at most VIT_MOST_PARTS */
+    const VitPartRow *rows; /* [row_count], at most VIT_MAX_PARTS */
     int row_count;
 
     /*

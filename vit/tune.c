@@ -39,7 +39,7 @@ typedef struct Item {
 } Item;
 
 /* The list of valid items for messages. */
-static const char *known(char text[KNOWN_SIZE])
+static const char *list_items(char text[KNOWN_SIZE])
 {
     int used = snprintf(text, KNOWN_SIZE, "ln, bias");
     for (int m = 0; vit_methods[m]; m++)
@@ -81,7 +81,7 @@ static Status parse_method(const char *tune, const VitTower *tower, const VitMet
     item->kind = ITEM_METHOD;
     item->method = method;
     item->wanted = method->targets;
-    if (method->highest_rank == 0) {
+    if (method->max_rank == 0) {
         if (*rest == '\0')
             return STATUS_OK;
         return error_set(error, STATUS_USAGE, "tune=%s: %s takes no rank; write %s alone", tune,
@@ -91,10 +91,10 @@ static Status parse_method(const char *tune, const VitTower *tower, const VitMet
     const size_t length = strspn(digits, "0123456789");
     rest = digits + length;
     if (length == 0 || length > 4 || (*rest != '\0' && *rest != ':') || digits[0] == '0' ||
-        atoi(digits) > method->highest_rank)
+        atoi(digits) > method->max_rank)
         return error_set(error, STATUS_USAGE,
                          "tune=%s: %s: invalid rank (1 to %d); write %s:8 or %s:8:q+v+out", tune,
-                         item->text, method->highest_rank, word, word);
+                         item->text, method->max_rank, word, word);
     item->rank = atoi(digits);
     if (*rest == ':' && !parse_targets(rest + 1, tower, &item->wanted, wrong))
         return error_set(
@@ -116,11 +116,11 @@ static Status parse_item(const char *tune, const VitTower *tower, const char **n
     *item = (Item){.kind = ITEM_PATTERN};
     if (length == 0)
         return error_set(error, STATUS_USAGE, "tune=%s: an item is empty; choose %s", tune,
-                         known(items));
+                         list_items(items));
     if (length >= sizeof item->text)
         return error_set(error, STATUS_USAGE,
                          "tune=%.64s...: an item of %zu characters is too long; choose %s", tune,
-                         length, known(items));
+                         length, list_items(items));
     memcpy(item->text, *next, length);
     *next = (*next)[length] == ',' ? *next + length + 1 : NULL;
     for (int kind = ITEM_LN; kind <= ITEM_NONE; kind++)
@@ -194,7 +194,7 @@ static Status choose(const Vit *vit, const char *tune, const Item *item, VitChoi
         return STATUS_OK;
     return error_set(error, STATUS_USAGE,
                      "tune=%s: the pattern \"%s\" matches no tensor; choose %s", tune, item->text,
-                     known(items));
+                     list_items(items));
 }
 
 /* Marks the weights that get parts of a method. Call after choose() for all items, to detect

@@ -141,7 +141,7 @@ static Status plan_merge(Reading *reading, VitParameter *parameter, const VitCho
                          const Tensor *parts, float scale, const char *first, Error *error)
 {
     const Tensor *weight = &parameter->tensor;
-    float *values[VIT_MOST_PARTS];
+    float *values[VIT_MAX_PARTS];
     for (int i = 0; i < choice->method->row_count; i++)
         values[i] = tensor_f32(&parts[i]);
     float *merged = mem_new(tensor_count(weight), sizeof *merged, first, error);
@@ -199,7 +199,7 @@ static Status read_parts(Reading *reading, const VitNamed *const *found, Error *
         return STATUS_OK;
     }
     const int *shape = parameter->tensor.shape;
-    Tensor parts[VIT_MOST_PARTS] = {0};
+    Tensor parts[VIT_MAX_PARTS] = {0};
     bool complete = true;
     Status status = STATUS_OK;
     for (int i = 0; i < method->row_count; i++) {
@@ -224,7 +224,7 @@ static Status read_parts(Reading *reading, const VitNamed *const *found, Error *
  * records a problem for each part present. */
 static Status read_part(Reading *reading, const VitNamed *named, Error *error)
 {
-    const VitNamed *found[VIT_MOST_PARTS] = {NULL};
+    const VitNamed *found[VIT_MAX_PARTS] = {NULL};
     bool complete = true;
     for (int i = 0; i < named->method->row_count; i++) {
         found[i] = vit_named_find_part(reading->named, safetensors_count(reading->file),
@@ -239,7 +239,7 @@ static Status read_part(Reading *reading, const VitNamed *named, Error *error)
 }
 
 /* Counts parameters, except LayerNorms, that "tune" selects but the file lacks. */
-static void find_lacking(Reading *reading)
+static void count_missing(Reading *reading)
 {
     const int count = safetensors_count(reading->file);
     for (int i = 0; i < reading->vit->parameter_count; i++) {
@@ -281,7 +281,8 @@ Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *dispu
 }
 
 /* Determines the head kind from the file (`said`) and the hints. */
-static Status settle_kind(Reading *reading, const char *said, const VitHints *hints, Error *error)
+static Status resolve_head_kind(Reading *reading, const char *said, const VitHints *hints,
+                                Error *error)
 {
     const char *path = safetensors_path(reading->file), *asked = hints->head;
     if (said[0] && asked[0] && strcmp(said, asked) != 0)
@@ -385,7 +386,7 @@ static Status prepare(Reading *reading, Error *error)
             error_detail(error, "unknown: %.200s", named->tensor->name);
     }
     TRY(read_head(reading, error));
-    find_lacking(reading);
+    count_missing(reading);
     if (error->problems > 0)
         return error_set(error, STATUS_FAILED,
                          "%s: %d problems with its tensors; use an adapter made for this model",
@@ -397,7 +398,7 @@ static Status prepare(Reading *reading, Error *error)
         return STATUS_OK;
     char said[16] = "";
     TRY(vit_head_kind_of_file(reading->file, said, &reading->report.head_disputed, error));
-    return settle_kind(reading, said, &reading->vit->hints, error);
+    return resolve_head_kind(reading, said, &reading->vit->hints, error);
 }
 
 /* Moves new values into a tensor and records if they differ. */
@@ -440,7 +441,7 @@ static void apply(Reading *reading)
         reading->head->kind = reading->kind;
 }
 
-static void finish(Reading *reading)
+static void release(Reading *reading)
 {
     for (int i = 0; i < reading->change_count; i++) {
         Change *change = &reading->changes[i];
@@ -471,7 +472,7 @@ Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterRep
         reading.report.layer_norms_kept = norms - reading.report.layer_norms_set;
         *report = reading.report;
     }
-    finish(&reading);
+    release(&reading);
     safetensors_close(reading.file);
     return status;
 }
@@ -498,7 +499,7 @@ static Status prepare_model_head(Reading *reading, const VitConfig *config, cons
                          "%s: its metadata gives head kind %s, its config.json %s; correct the "
                          "wrong one",
                          path, said, other);
-    return settle_kind(reading, said[0] ? said : other, hints, error);
+    return resolve_head_kind(reading, said[0] ? said : other, hints, error);
 }
 
 Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error)
@@ -513,7 +514,7 @@ Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error)
         apply(&reading);
         *found = reading.report.head_set;
     }
-    finish(&reading);
+    release(&reading);
     return status;
 }
 
@@ -531,7 +532,7 @@ enum { SCALE_SIZE = 32 };
 /* Lists the scales of all methods with trainable parts as metadata. Returns their number. `texts`
  * is the memory of the values. */
 static int list_scales(const Vit *vit, SafeTensorsMetadata *metadata,
-                       char texts[VIT_MOST_METHODS][SCALE_SIZE])
+                       char texts[VIT_MAX_METHODS][SCALE_SIZE])
 {
     int count = 0;
     const locale_t before = c_locale_begin();
@@ -556,18 +557,18 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
                          Error *error)
 {
     assert(vit && tuned && path && error);
-    enum { ADDED = 9 + VIT_MOST_METHODS };
+    enum { ADDED = 9 + VIT_MAX_METHODS };
     char network[VIT_CONFIG_TEXT], preprocessing[VIT_CONFIG_TEXT];
-    char scales[VIT_MOST_METHODS][SCALE_SIZE];
+    char scales[VIT_MAX_METHODS][SCALE_SIZE];
     vit_config_describe_network(&vit->config, network);
     vit_config_describe_preprocessing(&vit->config, preprocessing);
     SafeTensor *tensors = mem_new(tuned->entry_count, sizeof *tensors, path, error);
     SafeTensorsMetadata *all = mem_new(metadata_count + ADDED, sizeof *all, path, error);
     const bool whole = is_whole(vit);
     char *config = whole ? vit_config_format(&vit->config, error) : NULL;
-    char *seen = whole ? vit_config_format_preprocessor(&vit->config, error) : NULL;
+    char *preprocessor = whole ? vit_config_format_preprocessor(&vit->config, error) : NULL;
     Status status = STATUS_FAILED;
-    if (!tensors || !all || (whole && (!config || !seen)))
+    if (!tensors || !all || (whole && (!config || !preprocessor)))
         goto done;
     for (int i = 0; i < tuned->entry_count; i++)
         tensors[i] = vit_stored(tuned->entries[i].name, tuned->entries[i].tensor);
@@ -585,11 +586,11 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
     count += list_scales(vit, all + count, scales);
     if (whole) {
         all[count++] = (SafeTensorsMetadata){"config", config};
-        all[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};
+        all[count++] = (SafeTensorsMetadata){"preprocessor_config", preprocessor};
     }
     status = safetensors_write(path, tensors, tuned->entry_count, all, count, error);
 done:
-    free(seen);
+    free(preprocessor);
     free(config);
     free(all);
     free(tensors);

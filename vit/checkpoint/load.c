@@ -389,7 +389,7 @@ static Status bind(Vit *vit, const char *path, const SafeTensor *const *sources,
                    Error *error)
 {
     use_mapping(vit, sources);
-    TRY(vit_make_room(vit, error));
+    TRY(vit_allocate_values(vit, error));
     Conversion conversion = {vit, sources};
     threads_run(threads, vit->parameter_count, convert_task, &conversion);
     return vit_compute_fingerprint(vit, path, threads, error);

@@ -69,9 +69,9 @@ static Status write_files(const Vit *vit, const VitSaving *saving, const char *f
     SafeTensorsMetadata *metadata =
         mem_new(saving->metadata_count + OWN_METADATA, sizeof *metadata, path, error);
     char *config = vit_config_format(&vit->config, error);
-    char *seen = vit_config_format_preprocessor(&vit->config, error);
+    char *preprocessor = vit_config_format_preprocessor(&vit->config, error);
     Status status = STATUS_FAILED;
-    if (!tensors || !names || !metadata || !config || !seen)
+    if (!tensors || !names || !metadata || !config || !preprocessor)
         goto done;
     int count = 0;
     for (; count < saving->metadata_count; count++)
@@ -79,13 +79,13 @@ static Status write_files(const Vit *vit, const VitSaving *saving, const char *f
     /* transformers requires "format". The configurations make the file usable on its own. */
     metadata[count++] = (SafeTensorsMetadata){"format", "pt"};
     metadata[count++] = (SafeTensorsMetadata){"config", config};
-    metadata[count++] = (SafeTensorsMetadata){"preprocessor_config", seen};
+    metadata[count++] = (SafeTensorsMetadata){"preprocessor_config", preprocessor};
     if (saving->head)
         metadata[count++] = (SafeTensorsMetadata){"head", kind};
     status = safetensors_write(path, tensors, list_tensors(vit, saving, tensors, names), metadata,
                                count, error);
 done:
-    free(seen);
+    free(preprocessor);
     free(config);
     free(metadata);
     free(names);
