@@ -98,7 +98,7 @@ const char *vit_activation_name(Activation activation)
 void vit_config_assume(VitConfig *config, const char *sentence)
 {
     char *end = config->assumptions + strlen(config->assumptions);
-    const size_t free_bytes = sizeof config->assumptions - (size_t)(end - config->assumptions);
+    const size_t free_bytes = config->assumptions + sizeof config->assumptions - end;
     const size_t separator = end > config->assumptions ? 2 : 0, length = strlen(sentence);
     if (separator + length >= free_bytes)
         return;
@@ -580,11 +580,12 @@ static Status write_text(const char *folder, const char *name, const char *text,
 static Status write_configs(const VitConfig *config, char *text, const char *folder, Error *error)
 {
     char *preprocessor = text ? vit_config_format_preprocessor(config, error) : NULL;
-    Status status = preprocessor ? file_make_folders(folder, error) : STATUS_FAILED;
-    if (status == STATUS_OK)
-        status = write_text(folder, "config.json", text, error);
-    if (status == STATUS_OK)
-        status = write_text(folder, "preprocessor_config.json", preprocessor, error);
+    Status status = STATUS_FAILED;
+    if (!preprocessor || (status = file_make_folders(folder, error)) != STATUS_OK ||
+        (status = write_text(folder, "config.json", text, error)) != STATUS_OK)
+        goto done;
+    status = write_text(folder, "preprocessor_config.json", preprocessor, error);
+done:
     free(preprocessor);
     free(text);
     return status;

@@ -153,12 +153,11 @@ Status vit_explainer_create(VitExplainer **explainer, const Vit *vit, VitHead *h
     e->next = mem_new(T, sizeof *e->next, what, error);
     const bool complete = e->probabilities && e->row && e->next;
     const Status status = complete ? open_measured(e, error) : STATUS_FAILED;
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *explainer = e;
+    else
         vit_explainer_destroy(e);
-        return status;
-    }
-    *explainer = e;
-    return STATUS_OK;
+    return status;
 }
 
 void vit_explainer_destroy(VitExplainer *explainer)

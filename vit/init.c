@@ -184,10 +184,9 @@ Status vit_create(Vit **out, const VitConfig *config, uint64_t seed, Threads *th
     Vit *vit;
     TRY(vit_build(&vit, config, error));
     const Status status = draw_values(vit, seed, threads, error);
-    if (status != STATUS_OK) {
+    if (status == STATUS_OK)
+        *out = vit;
+    else
         vit_destroy(vit);
-        return status;
-    }
-    *out = vit;
-    return STATUS_OK;
+    return status;
 }

@@ -259,22 +259,21 @@ Status vit_pack(Vit *vit, Precision precision, bool backward, Threads *threads, 
     static const char what[] = "the packed weights of the model";
     const int packs = config->layers * VIT_MAPS * LINEAR_PACKS + 1;
     const size_t magnitudes = int8 ? (size_t)config->width * 3 + config->mlp : 0;
-    PackedMatrix *packed = mem_new(packs, sizeof *packed, what, error);
+    Status status = STATUS_FAILED;
     float *scratch = int8 ? mem_new(magnitudes, sizeof *scratch, what, error) : NULL;
-    if (!packed || (int8 && !scratch)) {
-        free(packed);
-        free(scratch);
-        return STATUS_FAILED;
-    }
-    vit->packed = packed; /* vit_destroy frees it */
+    vit->packed = mem_new(packs, sizeof *vit->packed, what, error); /* vit_destroy frees it */
+    if (!vit->packed || (int8 && !scratch))
+        goto done;
     if (arena_create(&vit->packs, bytes, error) != STATUS_OK) {
-        free(scratch);
-        return mem_full(bytes, what, error);
+        status = mem_full(bytes, what, error);
+        goto done;
     }
     place(vit, precision, backward, vit->packs, true);
     pack_all(vit, precision, scratch, threads);
+    status = STATUS_OK;
+done:
     free(scratch);
-    return STATUS_OK;
+    return status;
 }
 
 size_t vit_bytes(const Vit *vit)

@@ -60,7 +60,7 @@ static Status convert(const SafeTensor *stored, float **values, Error *error)
 {
     size_t count = 1;
     for (int i = 0; i < stored->ndim; i++)
-        count *= (size_t)stored->shape[i];
+        count *= stored->shape[i];
     *values = mem_new(count, sizeof **values, stored->name, error);
     if (!*values)
         return STATUS_FAILED;
