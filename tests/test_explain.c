@@ -19,9 +19,9 @@ typedef struct Bench {
     VitExplainer *explainer;
 } Bench;
 
-static const float *numbers_of(const SafeTensors *file, const char *name)
+static const float *golden_values(const SafeTensors *file, const char *name)
 {
-    const SafeTensor *const tensor = safetensors_find(file, name);
+    const SafeTensor *tensor = safetensors_find(file, name);
     ck_assert_msg(tensor != NULL, "no golden %s", name);
     return tensor->data;
 }
@@ -47,9 +47,9 @@ static void bench_open(Bench *bench, int threads, bool packed)
     open_golden(&bench->golden, "explain.safetensors");
     const int D = bench->vit->config.width;
     ck_ok(vit_head_create(&bench->head, VIT_HEAD_LINEAR_NORM, D, 0, &error), &error);
-    memcpy(bench->head.weight.data, numbers_of(bench->golden, "head.weight"),
+    memcpy(bench->head.weight.data, golden_values(bench->golden, "head.weight"),
            tensor_count(&bench->head.weight) * sizeof(float));
-    memcpy(bench->head.bias.data, numbers_of(bench->golden, "head.bias"),
+    memcpy(bench->head.bias.data, golden_values(bench->golden, "head.bias"),
            tensor_count(&bench->head.bias) * sizeof(float));
     if (packed)
         ck_ok(vit_pack(bench->vit, PRECISION_F32, false, bench->threads, &error), &error);
@@ -71,7 +71,7 @@ static void bench_close(Bench *bench)
 static const float *pixels_of(const Bench *bench, int image)
 {
     const int S = bench->vit->config.image_size;
-    return numbers_of(bench->images, "pixels") + (ptrdiff_t)image * 3 * S * S;
+    return golden_values(bench->images, "pixels") + (ptrdiff_t)image * 3 * S * S;
 }
 
 /* Checks that a map is non-negative and sums to 1. */
@@ -85,12 +85,12 @@ static void check_map(const float *map, int patches)
     ck_close(sum, 1, 1e-5);
 }
 
-START_TEST(maps_are_those_of_pytorch)
+START_TEST(maps_equal_pytorch)
 {
     Bench bench;
     bench_open(&bench, 1 + _i, _i == 1);
-    const float *const rollouts = numbers_of(bench.golden, "rollout");
-    const float *const gradients = numbers_of(bench.golden, "gradient");
+    const float *rollouts = golden_values(bench.golden, "rollout");
+    const float *gradients = golden_values(bench.golden, "gradient");
     for (int image = 0; image < IMAGES; image++) {
         float rollout[PATCHES], gradient[PATCHES];
         vit_explain(bench.explainer, pixels_of(&bench, image), rollout, gradient);
@@ -111,7 +111,7 @@ END_TEST
  * Leaves for the attention receive a gradient although nothing trains. In one block the leaf has
  * its own gradient memory, and the gradient is added to it.
  */
-START_TEST(gradients_of_the_attention_are_those_of_pytorch)
+START_TEST(attention_gradients_equal_pytorch)
 {
     enum { LAYERS = 2, HEADS = 4, TOKENS = PATCHES + 1 };
     Bench bench;
@@ -131,8 +131,8 @@ START_TEST(gradients_of_the_attention_are_those_of_pytorch)
         attention[l].needs_grad = true;
     }
     attention[0].grad = found;
-    Tensor *const features = vit_forward(bench.vit, engine.tape, &pixels, attention);
-    Tensor *const logits = vit_head_forward(&bench.head, engine.tape, features, NULL);
+    Tensor *features = vit_forward(bench.vit, engine.tape, &pixels, attention);
+    Tensor *logits = vit_head_forward(&bench.head, engine.tape, features, NULL);
     tape_backward(engine.tape, logits, (const float[]){-1, 1, -1, 1, -1, 1});
     for (size_t i = 0; i < sizeof found / sizeof *found; i++)
         found[i] -= 1;
@@ -140,7 +140,7 @@ START_TEST(gradients_of_the_attention_are_those_of_pytorch)
         char name[32];
         snprintf(name, sizeof name, "d_attention/%d", l);
         const double wrong = support_relative_error(
-            attention[l].grad, numbers_of(bench.golden, name), tensor_count(&attention[l]));
+            attention[l].grad, golden_values(bench.golden, name), tensor_count(&attention[l]));
         ck_assert_msg(wrong <= 1e-4, "%s: relative error %g", name, wrong);
     }
     support_engine_close(&engine);
@@ -149,7 +149,7 @@ START_TEST(gradients_of_the_attention_are_those_of_pytorch)
 }
 END_TEST
 
-START_TEST(threads_and_earlier_images_change_no_bit)
+START_TEST(threads_and_earlier_images_do_not_matter)
 {
     float first[2][PATCHES], again[2][PATCHES], alone[PATCHES];
     Bench bench;
@@ -170,15 +170,15 @@ END_TEST
 
 /* The rollout does not depend on the head. Gradient x attention is empty for a head with equal
  * logits. */
-START_TEST(what_the_head_says_matters_to_one_map_only)
+START_TEST(only_the_gradient_map_depends_on_the_head)
 {
     float rollout[2][PATCHES], gradient[2][PATCHES];
     const float zeros[PATCHES] = {0};
     Bench bench;
     bench_open(&bench, 2, false);
-    const float *const pixels = pixels_of(&bench, 0);
+    const float *pixels = pixels_of(&bench, 0);
     const size_t count = tensor_count(&bench.head.weight);
-    float *const W = tensor_f32(&bench.head.weight);
+    float *W = tensor_f32(&bench.head.weight);
     vit_explain(bench.explainer, pixels, rollout[0], gradient[0]);
     for (size_t i = 0; i < count; i++)
         W[i] = -W[i];
@@ -223,13 +223,13 @@ END_TEST
 
 int main(void)
 {
-    Suite *const suite = suite_create("explain");
-    TCase *const golden = support_case(suite, "golden", 30);
-    tcase_add_loop_test(golden, maps_are_those_of_pytorch, 0, 2);
-    tcase_add_loop_test(golden, gradients_of_the_attention_are_those_of_pytorch, 0, 2);
-    TCase *const properties = support_case(suite, "properties", 30);
-    tcase_add_test(properties, threads_and_earlier_images_change_no_bit);
-    tcase_add_test(properties, what_the_head_says_matters_to_one_map_only);
+    Suite *suite = suite_create("explain");
+    TCase *golden = support_case(suite, "golden", 30);
+    tcase_add_loop_test(golden, maps_equal_pytorch, 0, 2);
+    tcase_add_loop_test(golden, attention_gradients_equal_pytorch, 0, 2);
+    TCase *properties = support_case(suite, "properties", 30);
+    tcase_add_test(properties, threads_and_earlier_images_do_not_matter);
+    tcase_add_test(properties, only_the_gradient_map_depends_on_the_head);
     tcase_add_loop_test(properties, other_shapes, 0, 2);
     return support_main(suite);
 }

@@ -29,14 +29,14 @@ static Tensor golden_leaf(const SafeTensors *file, const char *group, const char
 {
     char key[64];
     snprintf(key, sizeof key, "%s.%s", group, name);
-    const SafeTensor *const stored = safetensors_find(file, key);
+    const SafeTensor *stored = safetensors_find(file, key);
     ck_assert_ptr_nonnull(stored);
     int shape[TENSOR_MAX_DIMS];
     for (int i = 0; i < stored->ndim; i++)
         shape[i] = (int)stored->shape[i];
-    float *const numbers = malloc(stored->bytes);
-    memcpy(numbers, stored->data, stored->bytes);
-    Tensor leaf = tensor_leaf(numbers, stored->ndim, shape);
+    float *values = malloc(stored->bytes);
+    memcpy(values, stored->data, stored->bytes);
+    Tensor leaf = tensor_leaf(values, stored->ndim, shape);
     leaf.needs_grad = trains;
     leaf.grad = trains ? calloc(1, stored->bytes) : NULL;
     return leaf;
@@ -77,11 +77,11 @@ static void check_golden(const SafeTensors *file, const char *group, Activation 
         map.forward = &forward;
         map.backward = &backward;
     }
-    Tensor *const input = op_cast(engine.tape, &x, op_linear_type(&map));
-    Tensor *const added = op_lora(engine.tape, input, &lora, NULL);
+    Tensor *input = op_cast(engine.tape, &x, op_linear_type(&map));
+    Tensor *added = op_lora(engine.tape, input, &lora, NULL);
     tape_hand_over(engine.tape, added);
-    Tensor *const output = op_linear(engine.tape, input, &map, activation, added);
-    Tensor *const y = op_cast(engine.tape, output, DTYPE_F32);
+    Tensor *output = op_linear(engine.tape, input, &map, activation, added);
+    Tensor *y = op_cast(engine.tape, output, DTYPE_F32);
     const double tolerance = way == WAY_BF16 ? 1e-2 : 1e-6;
     expect_golden(file, group, "y", tensor_f32(y), tolerance);
     tape_backward(engine.tape, y, tensor_f32(&dy));
@@ -101,7 +101,7 @@ static void check_golden(const SafeTensors *file, const char *group, Activation 
     support_engine_close(&engine);
 }
 
-START_TEST(the_map_equals_pytorch)
+START_TEST(map_equals_pytorch)
 {
     char path[4096];
     SafeTensors *file;
@@ -134,9 +134,9 @@ static Vit *tiny_vit(void)
 }
 
 /* Perturbs the trainable parameters. At its initial zero B would make dA zero, too. */
-static void move(VitTuned *tuned, double scale)
+static void perturb(VitTuned *tuned, double scale)
 {
-    float *const by = malloc(tuned->count * sizeof *by);
+    float *by = malloc(tuned->count * sizeof *by);
     support_fill_normal(by, tuned->count, 77, scale);
     for (size_t i = 0; i < tuned->count; i++)
         tuned->values[i] += by[i];
@@ -147,16 +147,16 @@ static void move(VitTuned *tuned, double scale)
 static void open_bench(Bench *bench, const char *tune)
 {
     *bench = (Bench){.vit = tiny_vit()};
-    const VitConfig *const config = &bench->vit->config;
-    const size_t S = (size_t)config->image_size, numbers = (size_t)IMAGES * 3 * S * S;
+    const VitConfig *config = &bench->vit->config;
+    const size_t S = (size_t)config->image_size, pixel_count = (size_t)IMAGES * 3 * S * S;
     support_engine_open(&bench->engine, 2, 16 << 20);
     ck_ok(vit_head_create(&bench->head, VIT_HEAD_LINEAR_NORM, config->width, 7, &error), &error);
     if (tune) {
         ck_ok(vit_tune(&bench->tuned, bench->vit, &bench->head, tune, 5, &error), &error);
-        move(bench->tuned, 0.1);
+        perturb(bench->tuned, 0.1);
     }
-    bench->pixels = malloc(numbers * sizeof *bench->pixels);
-    support_fill_normal(bench->pixels, numbers, 9, 1);
+    bench->pixels = malloc(pixel_count * sizeof *bench->pixels);
+    support_fill_normal(bench->pixels, pixel_count, 9, 1);
 }
 
 static void close_bench(Bench *bench)
@@ -178,8 +178,8 @@ static void run(Bench *bench, const float *seed, float logits[2 * IMAGES])
                       vit_forward_operations(bench->vit) + 4, &error),
           &error);
     tape_set_dropout(tape, bench->dropout);
-    Tensor *const features = vit_forward(bench->vit, tape, &pixels, NULL);
-    Tensor *const y = vit_head_forward(&bench->head, tape, features, NULL);
+    Tensor *features = vit_forward(bench->vit, tape, &pixels, NULL);
+    Tensor *y = vit_head_forward(&bench->head, tape, features, NULL);
     memcpy(logits, tensor_f32(y), 2 * IMAGES * sizeof *logits);
     if (seed)
         tape_backward(tape, y, seed);
@@ -193,17 +193,17 @@ static const char *const tunes[] = {EVERY_MAP ",ln", "lora:2", "lora:3:k+fc2,bia
  * direction, also with alpha and with dropout. At h = 1e-3, truncation and rounding errors are both
  * below 1e-3 of the slopes here.
  */
-START_TEST(gradients_along_a_random_direction)
+START_TEST(gradient_along_random_directions)
 {
     static const float seed[2 * IMAGES] = {1, -0.5F, 0.25F, 1.5F, -1, 0.75F};
     Bench bench;
     open_bench(&bench, tunes[_i / 3]);
-    VitTuned *const tuned = bench.tuned;
+    VitTuned *tuned = bench.tuned;
     vit_tune_set_alpha(bench.vit, _i % 3 ? 5 : 0);
     bench.dropout = (TapeDropout){.p = _i % 3 == 2 ? 0.3 : 0, .seed = 4, .step = 9};
     const size_t bytes = tuned->count * sizeof(float);
     float logits[2 * IMAGES];
-    float *const direction = malloc(bytes), *const start = malloc(bytes);
+    float *direction = malloc(bytes), *start = malloc(bytes);
     memcpy(start, tuned->values, bytes);
     vit_tuned_zero_grads(tuned);
     run(&bench, seed, logits);
@@ -268,11 +268,11 @@ static void run_identity(TapeDropout dropout, int lora_map, DType type, int samp
     x.needs_grad = true;
     x.grad = dx;
     tape_set_dropout(engine.tape, dropout);
-    Tensor *const input = op_cast(engine.tape, &x, op_linear_type(&map));
-    Tensor *const added = op_lora(engine.tape, input, &lora, NULL);
+    Tensor *input = op_cast(engine.tape, &x, op_linear_type(&map));
+    Tensor *added = op_lora(engine.tape, input, &lora, NULL);
     tape_hand_over(engine.tape, added);
-    Tensor *const output = op_linear(engine.tape, input, &map, ACTIVATION_NONE, added);
-    Tensor *const wide = op_cast(engine.tape, output, DTYPE_F32);
+    Tensor *output = op_linear(engine.tape, input, &map, ACTIVATION_NONE, added);
+    Tensor *wide = op_cast(engine.tape, output, DTYPE_F32);
     memcpy(y, tensor_f32(wide), (size_t)samples * ROWS * 2 * WIDE * sizeof *y);
     tape_backward(engine.tape, wide, dy);
     tape_reset(engine.tape);
@@ -281,12 +281,12 @@ static void run_identity(TapeDropout dropout, int lora_map, DType type, int samp
 }
 
 /* The fraction of draws that differ between two sets; about half at p = 0.5. */
-static double share_unlike(const float *a, const float *b, int count)
+static double fraction_different(const float *a, const float *b, int count)
 {
-    int unlike = 0;
+    int different = 0;
     for (int i = 0; i < count; i++)
-        unlike += a[i] != b[i];
-    return (double)unlike / count;
+        different += a[i] != b[i];
+    return (double)different / count;
 }
 
 static int calls_of_map[64];
@@ -299,7 +299,7 @@ static Tensor *count_call(Tape *tape, const VitMapParts *map, Tensor *x, Tensor 
 }
 
 /* Each map of an encoder has its own random stream. */
-START_TEST(dropout_tells_maps_apart)
+START_TEST(dropout_differs_between_maps)
 {
     Bench bench;
     VitMethod counting = vit_lora;
@@ -328,7 +328,7 @@ START_TEST(dropout_draws_for_each_element_once)
         ck_each(y[i] == 0 || y[i] == 2, "y[%d] = %g", i, (double)y[i]);
     /* In each part, the gradient passes where the value passed. */
     for (int i = 0; i < COUNT / 2; i++) {
-        const float *const row = y + (ptrdiff_t)(i / WIDE) * 2 * WIDE;
+        const float *row = y + (ptrdiff_t)(i / WIDE) * 2 * WIDE;
         const float want = row[i % WIDE] + 3 * row[WIDE + i % WIDE];
         ck_each(dx[i] == want, "dx[%d] = %g, expected %g", i, (double)dx[i], (double)want);
     }
@@ -346,16 +346,17 @@ START_TEST(dropout_draws_for_each_element_once)
                                   {0.5, 42, 7, 3 + SAMPLES}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         run_identity(others[i], i == 3 ? 6 : 5, type, SAMPLES, other, other_dx);
-        const double unlike = share_unlike(y, other, COUNT);
-        ck_assert_msg(fabs(unlike - 0.5) < 5 * 0.5 / sqrt(COUNT), "%zu: %g differ", i, unlike);
+        const double different = fraction_different(y, other, COUNT);
+        ck_assert_msg(fabs(different - 0.5) < 5 * 0.5 / sqrt(COUNT), "%zu: %g differ", i,
+                      different);
     }
     /* Draws also differ between parts, samples and rows. */
     double parts = 0, samples = 0, rows = 0;
     for (int row = 0; row < SAMPLES * ROWS; row++)
-        parts +=
-            share_unlike(y + (ptrdiff_t)row * 2 * WIDE, y + (ptrdiff_t)(row * 2 + 1) * WIDE, WIDE);
-    samples = share_unlike(y, y + SAMPLE, COUNT - SAMPLE);
-    rows = share_unlike(y, y + (ptrdiff_t)2 * WIDE, COUNT - 2 * WIDE);
+        parts += fraction_different(y + (ptrdiff_t)row * 2 * WIDE,
+                                    y + (ptrdiff_t)(row * 2 + 1) * WIDE, WIDE);
+    samples = fraction_different(y, y + SAMPLE, COUNT - SAMPLE);
+    rows = fraction_different(y, y + (ptrdiff_t)2 * WIDE, COUNT - 2 * WIDE);
     ck_assert_double_lt(fabs(parts / (SAMPLES * ROWS) - 0.5), 5 * 0.5 / sqrt(COUNT / 2));
     ck_assert_double_lt(fabs(samples - 0.5), 5 * 0.5 / sqrt(COUNT - SAMPLE));
     ck_assert_double_lt(fabs(rows - 0.5), 5 * 0.5 / sqrt(COUNT - 2 * WIDE));
@@ -369,7 +370,7 @@ START_TEST(dropout_draws_for_each_element_once)
 END_TEST
 
 /* The kept fraction is 1 - p within five standard deviations, and kept values are scaled. */
-START_TEST(dropout_keeps_its_share)
+START_TEST(dropout_keeps_the_given_fraction)
 {
     enum { COUNT = SAMPLES * ROWS * 2 * WIDE };
     static float y[COUNT], dx[COUNT / 2];
@@ -390,13 +391,13 @@ START_TEST(dropout_keeps_its_share)
 END_TEST
 
 /* A is uniform within its bound and depends only on the seed. B is zero. */
-START_TEST(starts_as_the_model)
+START_TEST(initial_values)
 {
     float base[2 * IMAGES], logits[2 * IMAGES];
     Bench plain;
     open_bench(&plain, NULL);
     run(&plain, NULL, base);
-    Vit *const vit = tiny_vit();
+    Vit *vit = tiny_vit();
     VitTuned *tuned, *again;
     ck_ok(vit_tune(&tuned, plain.vit, &plain.head, EVERY_MAP, 5, &error), &error);
     plain.tuned = tuned;
@@ -407,7 +408,7 @@ START_TEST(starts_as_the_model)
                                              "self_attn.q_proj.lora_A.weight");
     ck_assert_str_eq(tuned->entries[1].name, "feature_extractor.vision_model.encoder.layers.0."
                                              "self_attn.q_proj.lora_B.weight");
-    const float *const A = tensor_f32(tuned->entries[0].tensor);
+    const float *A = tensor_f32(tuned->entries[0].tensor);
     const double bound = 1 / sqrt(32);
     double largest = 0, sum = 0;
     for (int i = 0; i < 4 * 32; i++) {
@@ -428,9 +429,9 @@ START_TEST(starts_as_the_model)
 END_TEST
 
 /* An adapter merged into the base computes the same function as the model trained with LoRA. */
-START_TEST(an_adapter_makes_the_model_that_was_trained)
+START_TEST(adapter_reproduces_the_trained_model)
 {
-    const char *const path = support_in_folder("a.safetensors");
+    const char *path = support_in_folder("a.safetensors");
     float want[2 * IMAGES], have[2 * IMAGES];
     VitAdapterReport report;
     Bench trained, read;
@@ -459,7 +460,7 @@ END_TEST
  */
 START_TEST(alpha_scales_what_lora_adds)
 {
-    const char *const path = support_in_folder("alpha.safetensors");
+    const char *path = support_in_folder("alpha.safetensors");
     const double alphas[] = {0, 4, 8, 1, 0.3};
     float plain[2 * IMAGES];
     for (size_t i = 0; i < sizeof alphas / sizeof *alphas; i++) {
@@ -472,7 +473,7 @@ START_TEST(alpha_scales_what_lora_adds)
         open_bench(&read, NULL);
         vit_tune_set_alpha(scaled.vit, alphas[i]);
         for (int k = 1; k < by_hand.tuned->part_count; k += 2) {
-            Tensor *const B = &by_hand.tuned->parts[k];
+            Tensor *B = &by_hand.tuned->parts[k];
             for (size_t j = 0; j < tensor_count(B); j++)
                 tensor_f32(B)[j] *= (float)scale;
         }
@@ -504,8 +505,7 @@ END_TEST
  */
 START_TEST(parts_that_cannot_be_merged)
 {
-    const char *const path = support_in_folder("kept.safetensors"), *const folder =
-                                                                        support_in_folder("kept");
+    const char *path = support_in_folder("kept.safetensors"), *folder = support_in_folder("kept");
     VitMethod unmergeable = vit_lora;
     float want[2 * IMAGES], have[2 * IMAGES];
     VitAdapterReport report;
@@ -539,9 +539,9 @@ START_TEST(parts_that_cannot_be_merged)
 END_TEST
 
 /* Parameters that "tune" selects but the file lacks are reported. An incomplete pair is refused. */
-START_TEST(what_an_adapter_lacks_is_told)
+START_TEST(missing_parameters_are_reported)
 {
-    const char *const path = support_in_folder("part.safetensors");
+    const char *path = support_in_folder("part.safetensors");
     VitAdapterReport report;
     Bench trained, read;
     open_bench(&trained, "lora:4:q,*.fc2.bias");
@@ -578,10 +578,9 @@ START_TEST(what_an_adapter_lacks_is_told)
 END_TEST
 
 /* A model saved with merged weights and head computes the same function. */
-START_TEST(saved_as_one_model)
+START_TEST(saved_model_equals_adapter)
 {
-    const char *const path = support_in_folder("a.safetensors"), *const folder =
-                                                                     support_in_folder("m");
+    const char *path = support_in_folder("a.safetensors"), *folder = support_in_folder("m");
     float want[2 * IMAGES], have[2 * IMAGES];
     VitAdapterReport report;
     bool found;
@@ -633,11 +632,11 @@ static const Bad bad[] = {
 START_TEST(refused_adapters)
 {
     static const float zeros[5 * 32];
-    const char *const path = support_in_folder("b.safetensors");
-    Vit *const vit = tiny_vit();
+    const char *path = support_in_folder("b.safetensors");
+    Vit *vit = tiny_vit();
     VitAdapterReport report;
     char names[2][128];
-    const Bad *const c = &bad[_i];
+    const Bad *c = &bad[_i];
     snprintf(names[0], 128, "vision_model.encoder.layers.1.self_attn.%s", c->name);
     snprintf(names[1], 128, "%s", names[0]);
     *strstr(names[1], "_A") = '_';
@@ -662,7 +661,7 @@ START_TEST(refused_adapters)
         error_clear(&error);
         ck_ok(safetensors_write(path, tensors, count, metadata, c->tune ? 2 : 1, &error), &error);
         ck_assert_int_eq(vit_adapter_read(vit, NULL, path, &report, &error), STATUS_FAILED);
-        const char *const why = count == 2 ? c->why : "incomplete LoRA";
+        const char *why = count == 2 ? c->why : "incomplete LoRA";
         ck_assert_msg(strstr(error.detail[0], why), "%s: %s", error.message, error.detail[0]);
     }
     vit_destroy(vit);
@@ -722,7 +721,7 @@ static const char *const settings[] = {
     "tune=lora:4:k+out+fc2,bias lr=1e-2 precision=bf16", "tune=all lr=1e-3 precision=bf16",
     "tune=lora:4:q+v+fc1 lora.dropout=0.3 lr=1e-2 sam.rho=0.05"};
 
-START_TEST(a_stopped_run_goes_on_to_the_same_bits)
+START_TEST(resumed_run_is_bit_identical)
 {
     char folder[4096], other[256];
     snprintf(folder, sizeof folder, "%s", support_in_folder(""));
@@ -735,7 +734,7 @@ START_TEST(a_stopped_run_goes_on_to_the_same_bits)
     same_file("whole", "parts", "last.safetensors");
     same_file("whole", "parts", "best.safetensors");
     /* Frozen parameters have not changed, so the adapter fits its base; trained ones have. */
-    Vit *const vit = tiny_vit();
+    Vit *vit = tiny_vit();
     VitAdapterReport report;
     ck_ok(vit_adapter_read(vit, NULL, support_in_folder("whole/last.safetensors"), &report, &error),
           &error);
@@ -748,7 +747,7 @@ END_TEST
  * A run with dropout validates without dropout, like eval and predict. Dropout changes the result
  * of training.
  */
-START_TEST(dropout_is_of_training_alone)
+START_TEST(dropout_applies_only_in_training)
 {
     char folder[4096], path[4200];
     const VitConfig config = support_tiny_config();
@@ -767,7 +766,7 @@ START_TEST(dropout_is_of_training_alone)
     }
     ck_assert_double_gt(fabs(losses[0] - losses[1]), 1e-3);
     size_t size;
-    char *const recipe = content_of("drops", "recipe.txt", &size);
+    char *recipe = content_of("drops", "recipe.txt", &size);
     ck_assert_ptr_nonnull(strstr(recipe, "\nlora.dropout = 0.5\n"));
     free(recipe);
 
@@ -790,9 +789,9 @@ START_TEST(dropout_is_of_training_alone)
 END_TEST
 
 /* With tune=all the adapter is a complete model with heads, activation, mean and std. */
-START_TEST(an_adapter_of_everything_is_a_model)
+START_TEST(adapter_of_all_parameters_is_a_model)
 {
-    const char *const path = support_in_folder("all.safetensors");
+    const char *path = support_in_folder("all.safetensors");
     float want[2 * IMAGES], have[2 * IMAGES];
     bool found;
     Bench trained, read;
@@ -820,25 +819,24 @@ END_TEST
 
 int main(void)
 {
-    Suite *const suite = suite_create("lora");
-    TCase *const cases = support_case(suite, "lora", 60);
+    Suite *suite = suite_create("lora");
+    TCase *cases = support_case(suite, "lora", 60);
     tcase_add_checked_fixture(cases, support_folder_setup, support_folder_teardown);
-    tcase_add_loop_test(cases, the_map_equals_pytorch, 0, WAYS);
-    tcase_add_loop_test(cases, gradients_along_a_random_direction, 0,
+    tcase_add_loop_test(cases, map_equals_pytorch, 0, WAYS);
+    tcase_add_loop_test(cases, gradient_along_random_directions, 0,
                         3 * (int)(sizeof tunes / sizeof *tunes));
     tcase_add_loop_test(cases, dropout_draws_for_each_element_once, 0, 2);
-    tcase_add_test(cases, dropout_tells_maps_apart);
-    tcase_add_test(cases, dropout_keeps_its_share);
-    tcase_add_test(cases, dropout_is_of_training_alone);
-    tcase_add_test(cases, starts_as_the_model);
-    tcase_add_test(cases, an_adapter_makes_the_model_that_was_trained);
+    tcase_add_test(cases, dropout_differs_between_maps);
+    tcase_add_test(cases, dropout_keeps_the_given_fraction);
+    tcase_add_test(cases, dropout_applies_only_in_training);
+    tcase_add_test(cases, initial_values);
+    tcase_add_test(cases, adapter_reproduces_the_trained_model);
     tcase_add_test(cases, alpha_scales_what_lora_adds);
     tcase_add_test(cases, parts_that_cannot_be_merged);
-    tcase_add_test(cases, what_an_adapter_lacks_is_told);
-    tcase_add_test(cases, saved_as_one_model);
-    tcase_add_test(cases, an_adapter_of_everything_is_a_model);
+    tcase_add_test(cases, missing_parameters_are_reported);
+    tcase_add_test(cases, saved_model_equals_adapter);
+    tcase_add_test(cases, adapter_of_all_parameters_is_a_model);
     tcase_add_loop_test(cases, refused_adapters, 0, sizeof bad / sizeof *bad);
-    tcase_add_loop_test(cases, a_stopped_run_goes_on_to_the_same_bits, 0,
-                        sizeof settings / sizeof *settings);
+    tcase_add_loop_test(cases, resumed_run_is_bit_identical, 0, sizeof settings / sizeof *settings);
     return support_main(suite);
 }

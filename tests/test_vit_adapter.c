@@ -27,9 +27,9 @@ static void destroy_vit(void)
     support_folder_teardown();
 }
 
-static float *numbers_of(const char *name)
+static float *values_of(const char *name)
 {
-    const VitParameter *const parameter = vit_find(vit, name);
+    const VitParameter *parameter = vit_find(vit, name);
     ck_assert_ptr_nonnull(parameter);
     return tensor_f32(&parameter->tensor);
 }
@@ -60,7 +60,7 @@ static void expect_refused(const char *path, int problems, const char *why)
     float *before[200];
     ck_assert_int_lt(vit->parameter_count, 200);
     for (int i = 0; i < vit->parameter_count; i++) {
-        const Tensor *const tensor = &vit->parameters[i].tensor;
+        const Tensor *tensor = &vit->parameters[i].tensor;
         before[i] = malloc(tensor_count(tensor) * sizeof(float));
         memcpy(before[i], tensor->data, tensor_count(tensor) * sizeof(float));
     }
@@ -70,13 +70,13 @@ static void expect_refused(const char *path, int problems, const char *why)
 
     ck_assert_int_eq(vit_adapter_read(vit, &head, path, &report, &error), STATUS_FAILED);
     ck_assert_msg(error.problems == problems, "%d problems: %s", error.problems, error.message);
-    bool told = strstr(error.message, why) != NULL;
+    bool reported = strstr(error.message, why) != NULL;
     for (int i = 0; i < error.problems && i < ERROR_MAX_DETAILS; i++)
-        told = told || strstr(error.detail[i], why);
-    ck_assert_msg(told, "\"%s\" not in: %s (%s)", why, error.message, error.detail[0]);
+        reported = reported || strstr(error.detail[i], why);
+    ck_assert_msg(reported, "\"%s\" not in: %s (%s)", why, error.message, error.detail[0]);
 
     for (int i = 0; i < vit->parameter_count; i++) {
-        const Tensor *const tensor = &vit->parameters[i].tensor;
+        const Tensor *tensor = &vit->parameters[i].tensor;
         ck_assert_mem_eq(before[i], tensor->data, tensor_count(tensor) * sizeof(float));
         free(before[i]);
     }
@@ -87,10 +87,10 @@ static void expect_refused(const char *path, int problems, const char *why)
 START_TEST(write_and_read)
 {
     Error error = {0};
-    const char *const path = support_in_folder("a.safetensors");
+    const char *path = support_in_folder("a.safetensors");
     write_trained(path, "ln", VIT_HEAD_LINEAR);
     const float w0 = head.storage[0],
-                fc1 = numbers_of("vision_model.encoder.layers.0.mlp.fc1.weight")[0];
+                fc1 = values_of("vision_model.encoder.layers.0.mlp.fc1.weight")[0];
     ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
     ck_assert_int_eq(report.layer_norms_set, 16);
     ck_assert_int_eq(report.layer_norms_kept, 0);
@@ -98,9 +98,9 @@ START_TEST(write_and_read)
     ck_assert_int_eq(report.frozen_equal, 0);
     ck_assert(report.head_set && head.kind == VIT_HEAD_LINEAR);
     ck_assert(head.storage[0] == 2 * w0 + 0.5F);
-    ck_assert(numbers_of("vision_model.encoder.layers.2.layer_norm2.weight")[63] == 2.5F);
-    ck_assert(numbers_of("vision_model.pre_layrnorm.bias")[0] == 0.5F);
-    ck_assert(numbers_of("vision_model.encoder.layers.0.mlp.fc1.weight")[0] == fc1);
+    ck_assert(values_of("vision_model.encoder.layers.2.layer_norm2.weight")[63] == 2.5F);
+    ck_assert(values_of("vision_model.pre_layrnorm.bias")[0] == 0.5F);
+    ck_assert(values_of("vision_model.encoder.layers.0.mlp.fc1.weight")[0] == fc1);
     for (int i = 0; i < vit->parameter_count; i++)
         ck_assert(vit->parameters[i].changed == (vit->parameters[i].kind == VIT_LAYER_NORM));
 
@@ -137,21 +137,21 @@ END_TEST
 START_TEST(other_tune)
 {
     Error error = {0};
-    const char *const path = support_in_folder("a.safetensors");
-    const float fc1 = numbers_of("vision_model.encoder.layers.0.mlp.fc1.weight")[7];
-    const float q = numbers_of("vision_model.encoder.layers.0.self_attn.q_proj.weight")[7];
+    const char *path = support_in_folder("a.safetensors");
+    const float fc1 = values_of("vision_model.encoder.layers.0.mlp.fc1.weight")[7];
+    const float q = values_of("vision_model.encoder.layers.0.self_attn.q_proj.weight")[7];
     write_trained(path, "*.mlp.*,*layer_norm1*", VIT_HEAD_LINEAR_NORM);
     for (int i = 0; i < 2; i++) {
         ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
         ck_assert_int_eq(report.layer_norms_set, 6);
         ck_assert_int_eq(report.layer_norms_kept, 10);
         ck_assert_int_eq(report.others_set, 12);
-        ck_assert(numbers_of("vision_model.encoder.layers.0.mlp.fc1.weight")[7] == 2 * fc1 + 0.5F);
-        ck_assert(numbers_of("vision_model.encoder.layers.0.self_attn.q_proj.weight")[7] == q);
+        ck_assert(values_of("vision_model.encoder.layers.0.mlp.fc1.weight")[7] == 2 * fc1 + 0.5F);
+        ck_assert(values_of("vision_model.encoder.layers.0.self_attn.q_proj.weight")[7] == q);
     }
     /* It can also be read into a model that is mapped read-only. */
     ck_ok(vit_save(vit, support_in_folder("m"), &error), &error);
-    Vit *const created = vit;
+    Vit *created = vit;
     ck_ok(vit_load(&vit, support_in_folder("m"), NULL, &error), &error);
     expect_refused(path, 0, "was made for the model"); /* the adapter has changed the base */
     vit_destroy(vit);
@@ -166,22 +166,22 @@ END_TEST
 static const char *write_one(const char *name, int64_t width, DType dtype,
                              const SafeTensorsMetadata *metadata)
 {
-    static float numbers[128];
+    static float values[128];
     for (int i = 0; i < 128; i++)
-        numbers[i] = 3;
+        values[i] = 3;
     Error error = {0};
     const SafeTensor tensor = {.name = name,
                                .dtype = dtype,
                                .ndim = 1,
                                .shape = {width},
-                               .data = numbers,
+                               .data = values,
                                .bytes = (size_t)width * dtype_size(dtype)};
-    const char *const path = support_in_folder("one.safetensors");
+    const char *path = support_in_folder("one.safetensors");
     ck_ok(safetensors_write(path, &tensor, 1, metadata, metadata ? 1 : 0, &error), &error);
     return path;
 }
 
-START_TEST(names_of_others)
+START_TEST(foreign_names)
 {
     static const char *const names[] = {
         "feature_extractor.vision_model.post_layernorm.weight",
@@ -193,12 +193,12 @@ START_TEST(names_of_others)
     };
     Error error = {0};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        float *const numbers = numbers_of("vision_model.post_layernorm.weight");
-        numbers[0] = numbers[63] = 1;
+        float *values = values_of("vision_model.post_layernorm.weight");
+        values[0] = values[63] = 1;
         ck_ok(
             vit_adapter_read(vit, &head, write_one(names[i], 64, DTYPE_F32, NULL), &report, &error),
             &error);
-        ck_assert(numbers[0] == 3 && numbers[63] == 3);
+        ck_assert(values[0] == 3 && values[63] == 3);
         ck_assert_int_eq(report.layer_norms_set, 1);
         ck_assert_int_eq(report.layer_norms_kept, 15);
         ck_assert(!report.head_set && head.kind == VIT_HEAD_LINEAR_NORM);
@@ -213,31 +213,26 @@ END_TEST
 static void write_head(const char *path, const char *prefix, const char *kind, int64_t width)
 {
     Error error = {0};
-    static float numbers[2 * 65];
+    static float values[2 * 65];
     char names[2][64];
     snprintf(names[0], 64, "%sweight", prefix);
     snprintf(names[1], 64, "%sbias", prefix);
     for (int i = 0; i < 130; i++)
-        numbers[i] = (float)i;
+        values[i] = (float)i;
     const SafeTensor tensors[] = {
         {.name = names[0],
          .dtype = DTYPE_F32,
          .ndim = 2,
          .shape = {2, width},
-         .data = numbers,
+         .data = values,
          .bytes = (size_t)width * 8},
-        {.name = names[1],
-         .dtype = DTYPE_F32,
-         .ndim = 1,
-         .shape = {2},
-         .data = numbers,
-         .bytes = 8},
+        {.name = names[1], .dtype = DTYPE_F32, .ndim = 1, .shape = {2}, .data = values, .bytes = 8},
     };
     const SafeTensorsMetadata metadata[] = {{"head", kind ? kind : ""}};
     ck_ok(safetensors_write(path, tensors, 2, metadata, kind ? 1 : 0, &error), &error);
 }
 
-static void say_head(const char *kind)
+static void write_head_config(const char *kind)
 {
     snprintf(vit->hints.head, sizeof vit->hints.head, "%s", kind);
 }
@@ -246,10 +241,10 @@ START_TEST(heads)
 {
     static const char *const prefixes[] = {"model.linear.", "linear.", "head."};
     Error error = {0};
-    const char *const path = support_in_folder("h.safetensors");
+    const char *path = support_in_folder("h.safetensors");
     for (int i = 0; i < 3; i++) {
         head.kind = VIT_HEAD_LINEAR_NORM;
-        say_head(i == 2 ? "LinearNorm" : "linear");
+        write_head_config(i == 2 ? "LinearNorm" : "linear");
         memset(head.storage, 0, 130 * sizeof(float));
         write_head(path, prefixes[i], i == 1 ? "linear" : NULL, 64);
         ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
@@ -266,12 +261,12 @@ END_TEST
 
 /* The head kind is never assumed. Metadata, a config.json next to the file or the caller gives it.
  * */
-START_TEST(kind_of_a_head)
+START_TEST(head_kind)
 {
     static const char gend[] =
         "{\"model_type\":\"GenD\",\"backbone\":\"clip\",\"head\":\"linear\"}";
     Error error = {0};
-    const char *const path = support_in_folder("h.safetensors");
+    const char *path = support_in_folder("h.safetensors");
     char config[FILE_PATH_SIZE];
     snprintf(config, sizeof config, "%s", support_in_folder("config.json"));
     write_head(path, "head.", NULL, 64);
@@ -281,7 +276,7 @@ START_TEST(kind_of_a_head)
     ck_ok(file_write(config, gend, strlen(gend), &error), &error);
     ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
     ck_assert(report.head_set && head.kind == VIT_HEAD_LINEAR && !report.head_disputed);
-    say_head("LinearNorm");
+    write_head_config("LinearNorm");
     ck_assert_int_eq(vit_adapter_read(vit, &head, path, &report, &error), STATUS_USAGE);
     ck_assert_ptr_nonnull(strstr(error.message, "linear, not LinearNorm"));
 
@@ -289,16 +284,16 @@ START_TEST(kind_of_a_head)
     write_head(path, "head.", "LinearNorm", 64);
     ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
     ck_assert(head.kind == VIT_HEAD_LINEAR_NORM && report.head_disputed);
-    say_head("linear");
+    write_head_config("linear");
     ck_assert_int_eq(vit_adapter_read(vit, &head, path, &report, &error), STATUS_USAGE);
 }
 END_TEST
 
 /* An adapter is refused if the same weights have another configuration. */
-START_TEST(another_configuration)
+START_TEST(different_configuration)
 {
     Error error = {0};
-    const char *const path = support_in_folder("a.safetensors");
+    const char *path = support_in_folder("a.safetensors");
     write_trained(path, "ln", VIT_HEAD_LINEAR);
     const VitConfig config = vit->config;
     vit->config.activation = ACTIVATION_GELU;
@@ -318,7 +313,7 @@ START_TEST(refused)
 {
     const SafeTensorsMetadata foreign = {"base_fingerprint", "0123"},
                               tune = {"tune", "*.adapters.*"};
-    const char *const norm = "vision_model.post_layernorm.weight";
+    const char *norm = "vision_model.post_layernorm.weight";
     expect_refused(write_one(norm, 65, DTYPE_F32, NULL), 1, "shape [65], but the model has [64]");
     expect_refused(write_one(norm, 64, DTYPE_U8, NULL), 1, "type U8 is not F32");
     expect_refused(write_one("lora_A.weight", 64, DTYPE_F32, NULL), 1, "unknown: lora_A.weight");
@@ -342,7 +337,7 @@ END_TEST
 START_TEST(all_or_nothing)
 {
     Error error = {0};
-    static float numbers[64];
+    static float values[64];
     SafeTensor tensors[12];
     char names[12][64];
     for (int i = 0; i < 12; i++) {
@@ -351,31 +346,31 @@ START_TEST(all_or_nothing)
                                   .dtype = DTYPE_F32,
                                   .ndim = 1,
                                   .shape = {64},
-                                  .data = numbers,
+                                  .data = values,
                                   .bytes = 256};
     }
-    numbers[0] = 9;
-    const char *const path = support_in_folder("a.safetensors");
+    values[0] = 9;
+    const char *path = support_in_folder("a.safetensors");
     ck_ok(safetensors_write(path, tensors, 12, NULL, 0, &error), &error);
     expect_refused(path, 11, "unknown: wrong.1");
     ck_ok(safetensors_write(path, tensors, 1, NULL, 0, &error), &error);
     ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
-    ck_assert(numbers_of("vision_model.post_layernorm.bias")[0] == 9);
+    ck_assert(values_of("vision_model.post_layernorm.bias")[0] == 9);
 }
 END_TEST
 
 /* A complete GenD model is also an adapter if its frozen tensors equal the base's. */
-START_TEST(whole_model)
+START_TEST(complete_model)
 {
     Error error = {0};
     ck_ok(vit_save(vit, support_in_folder("m"), &error), &error);
-    numbers_of("vision_model.post_layernorm.bias")[3] = 7;
-    const char *const path = support_in_folder("m/model.safetensors");
+    values_of("vision_model.post_layernorm.bias")[3] = 7;
+    const char *path = support_in_folder("m/model.safetensors");
     ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
     ck_assert_int_eq(report.layer_norms_set, 16);
     ck_assert_int_eq(report.frozen_equal, 55 - 16);
-    ck_assert(numbers_of("vision_model.post_layernorm.bias")[3] == 0);
-    numbers_of("vision_model.embeddings.position_embedding.weight")[0] += 1;
+    ck_assert(values_of("vision_model.post_layernorm.bias")[3] == 0);
+    values_of("vision_model.embeddings.position_embedding.weight")[0] += 1;
     expect_refused(path, 1,
                    "frozen, but different from the model: vision_model.embeddings.position");
 }
@@ -399,18 +394,18 @@ END_TEST
 
 int main(void)
 {
-    Suite *const suite = suite_create("vit_adapter");
-    TCase *const cases = support_case(suite, "adapter", 60);
+    Suite *suite = suite_create("vit_adapter");
+    TCase *cases = support_case(suite, "adapter", 60);
     tcase_add_checked_fixture(cases, make_vit, destroy_vit);
     tcase_add_test(cases, write_and_read);
     tcase_add_test(cases, other_tune);
-    tcase_add_test(cases, names_of_others);
+    tcase_add_test(cases, foreign_names);
     tcase_add_test(cases, heads);
-    tcase_add_test(cases, kind_of_a_head);
-    tcase_add_test(cases, another_configuration);
+    tcase_add_test(cases, head_kind);
+    tcase_add_test(cases, different_configuration);
     tcase_add_test(cases, refused);
     tcase_add_test(cases, all_or_nothing);
-    tcase_add_test(cases, whole_model);
+    tcase_add_test(cases, complete_model);
     tcase_add_test(cases, unmerged_parts);
     return support_main(suite);
 }

@@ -8,7 +8,7 @@
 static const char *write_text(const char *name, const char *text)
 {
     Error error = {0};
-    const char *const path = support_in_folder(name);
+    const char *path = support_in_folder(name);
     ck_ok(file_write(path, text, strlen(text), &error), &error);
     return path;
 }
@@ -50,11 +50,11 @@ START_TEST(named_shapes)
 END_TEST
 
 /* The relevant keys of openai/clip-vit-large-patch14's config.json. */
-START_TEST(whole_clip)
+START_TEST(full_clip)
 {
     Error error = {0};
     VitConfig config;
-    const char *const path = write_text(
+    const char *path = write_text(
         "config.json",
         "{\"architectures\":[\"CLIPModel\"],\"model_type\":\"clip\",\"projection_dim\":768,"
         "\"logit_scale_init_value\":2.6592,\"text_config\":{\"hidden_size\":768},"
@@ -163,7 +163,7 @@ START_TEST(bad_config)
 {
     Error error = {0};
     VitConfig config;
-    const char *const path = write_text("config.json", bad_configs[_i].text);
+    const char *path = write_text("config.json", bad_configs[_i].text);
     ck_assert_int_eq(vit_config_read(path, &config, &error), STATUS_FAILED);
     ck_assert_msg(strstr(error.message, bad_configs[_i].why) &&
                       strstr(error.message, "config.json: "),
@@ -209,7 +209,7 @@ START_TEST(preprocessor)
 {
     Error error = {0};
     VitConfig config;
-    const char *const model =
+    const char *model =
         write_text("config.json", "{\"model_type\":\"clip_vision_model\",\"patch_size\":14}");
     write_text("preprocessor_config.json", preprocessors[_i].text);
     bool found;
@@ -312,7 +312,7 @@ START_TEST(round_trip)
     config.activation = ACTIVATION_GELU;
     config.eps = 1.2345678e-6F;
     config.std[1] = 0.1F;
-    const char *const folder = support_in_folder("a/b");
+    const char *folder = support_in_folder("a/b");
     ck_ok(vit_config_write(&config, folder, &error), &error);
     bool found;
     ck_ok(vit_config_read(support_in_folder("a/b/config.json"), &again, &error), &error);
@@ -336,7 +336,7 @@ START_TEST(unreadable)
     VitConfig config;
     ck_assert_int_eq(vit_config_read(support_in_folder("none"), &config, &error), STATUS_FAILED);
     ck_assert_ptr_nonnull(strstr(error.message, "cannot be read"));
-    const char *const path = support_in_folder("zero");
+    const char *path = support_in_folder("zero");
     ck_ok(file_write(path, "{}\0{}", 5, &error), &error);
     ck_assert_int_eq(vit_config_read(path, &config, &error), STATUS_FAILED);
     ck_assert_ptr_nonnull(strstr(error.message, "zero bytes"));
@@ -349,11 +349,11 @@ END_TEST
 
 int main(void)
 {
-    Suite *const suite = suite_create("vit_config");
-    TCase *const cases = support_case(suite, "config", 20);
+    Suite *suite = suite_create("vit_config");
+    TCase *cases = support_case(suite, "config", 20);
     tcase_add_checked_fixture(cases, support_folder_setup, support_folder_teardown);
     tcase_add_test(cases, named_shapes);
-    tcase_add_test(cases, whole_clip);
+    tcase_add_test(cases, full_clip);
     tcase_add_test(cases, defaults);
     tcase_add_test(cases, gend);
     tcase_add_loop_test(cases, bad_config, 0, sizeof bad_configs / sizeof bad_configs[0]);

@@ -39,7 +39,7 @@ START_TEST(random_weights)
     ck_ok(vit_create(&vit[1], &config, 3, threads, &error), &error);
     ck_ok(vit_create(&vit[2], &config, 4, threads, &error), &error);
     for (int i = 0; i < vit[0]->parameter_count; i++) {
-        const Tensor *const one = &vit[0]->parameters[i].tensor;
+        const Tensor *one = &vit[0]->parameters[i].tensor;
         ck_assert_mem_eq(tensor_f32(one), tensor_f32(&vit[1]->parameters[i].tensor),
                          tensor_count(one) * sizeof(float));
     }
@@ -47,9 +47,9 @@ START_TEST(random_weights)
     ck_assert_str_ne(vit[0]->fingerprint, vit[2]->fingerprint);
     ck_assert_uint_eq(strlen(vit[0]->fingerprint), 32);
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        const VitParameter *const parameter = vit_find(vit[0], table[i].name);
+        const VitParameter *parameter = vit_find(vit[0], table[i].name);
         ck_assert_ptr_nonnull(parameter);
-        const float *const x = tensor_f32(&parameter->tensor);
+        const float *x = tensor_f32(&parameter->tensor);
         const size_t count = tensor_count(&parameter->tensor);
         double mean = 0, square = 0, fourth = 0;
         for (size_t k = 0; k < count; k++) {
@@ -79,8 +79,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *const suite = suite_create("vit_create");
-    TCase *const cases = support_case(suite, "create", 60);
+    Suite *suite = suite_create("vit_create");
+    TCase *cases = support_case(suite, "create", 60);
     tcase_add_test(cases, random_weights);
     return support_main(suite);
 }

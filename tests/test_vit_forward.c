@@ -39,7 +39,7 @@ static Bench open_bench(int threads)
     ck_ok(threads_create(&bench.threads, threads, &error), &error);
     ck_ok(vit_load(&bench.vit, model, bench.threads, &error), &error);
     ck_ok(safetensors_open(&bench.golden, golden, &error), &error);
-    const SafeTensor *const pixels = safetensors_find(bench.golden, "pixels");
+    const SafeTensor *pixels = safetensors_find(bench.golden, "pixels");
     ck_assert_ptr_nonnull(pixels);
     const int shape[4] = {(int)pixels->shape[0], 3, (int)pixels->shape[2], (int)pixels->shape[3]};
     bench.pixels = tensor_leaf((void *)(uintptr_t)pixels->data, 4, shape);
@@ -65,7 +65,7 @@ static void plan_step(Bench *bench, bool backward, Tensor *probabilities)
     Arena *plan;
     ck_ok(arena_create_measuring(&plan, &error), &error);
     ck_ok(tape_create(&bench->tape, plan, bench->threads, operations, &error), &error);
-    Tensor *const features = vit_forward(bench->vit, bench->tape, &bench->pixels, probabilities);
+    Tensor *features = vit_forward(bench->vit, bench->tape, &bench->pixels, probabilities);
     if (backward)
         tape_backward(bench->tape, features,
                       (const float *)(uintptr_t)64); /* not read during planning */
@@ -100,16 +100,16 @@ static double compare(const float *have, const SafeTensor *want, double toleranc
  */
 static double compare_gradient(const Bench *bench, const char *group, const VitTunedEntry *entry)
 {
-    const char *const name = strstr(entry->name, "vision_model.");
+    const char *name = strstr(entry->name, "vision_model.");
     char key[256];
     snprintf(key, sizeof key, "d/%s", name);
-    const SafeTensor *const want = golden_of(bench, group, key);
+    const SafeTensor *want = golden_of(bench, group, key);
     ck_assert_msg(want != NULL, "no golden gradient of %s", name);
-    const char *const keys_bias = strstr(key, "k_proj.bias");
+    const char *keys_bias = strstr(key, "k_proj.bias");
     if (!keys_bias)
         return compare(entry->tensor->grad, want, 1e-4);
     key[keys_bias - key] = 'q';
-    const SafeTensor *const scale = golden_of(bench, group, key);
+    const SafeTensor *scale = golden_of(bench, group, key);
     double size = 0, rest = 0;
     for (size_t i = 0; i < entry->count; i++) {
         size += pow(((const float *)scale->data)[i], 2);
@@ -133,8 +133,8 @@ START_TEST(parity_with_pytorch)
 {
     Error error = {0};
     Bench bench = open_bench(parities[_i].threads);
-    const char *const group = parities[_i].group;
-    const VitConfig *const config = &bench.vit->config;
+    const char *group = parities[_i].group;
+    const VitConfig *config = &bench.vit->config;
     const bool other_model = getenv("LNCLIP_VIT_MODEL") != NULL;
     if (!golden_of(&bench, group, "features") ||
         (other_model && strcmp(parities[_i].tune, "ln") != 0)) {
@@ -154,13 +154,13 @@ START_TEST(parity_with_pytorch)
     for (int i = 0; i < config->layers; i++) {
         char key[32];
         snprintf(key, sizeof key, "attention/%d", i);
-        const SafeTensor *const want = golden_of(&bench, group, key);
+        const SafeTensor *want = golden_of(&bench, group, key);
         const int T = vit_tokens(config), Tq = i == config->layers - 1 ? 1 : T;
         probabilities[i] = tensor_leaf(want ? calloc(want->bytes, 1) : NULL, 4,
                                        (const int[]){bench.pixels.shape[0], config->heads, Tq, T});
     }
     plan_step(&bench, true, probabilities);
-    Tensor *const features = vit_forward(bench.vit, bench.tape, &bench.pixels, probabilities);
+    Tensor *features = vit_forward(bench.vit, bench.tape, &bench.pixels, probabilities);
     const double wrong = compare(tensor_f32(features), golden_of(&bench, group, "features"), 1e-5);
     for (int i = 0; i < config->layers; i++) {
         char key[32];
@@ -189,8 +189,8 @@ static void run_batches(int threads, int batch, float *features, float *grads, s
     Bench bench = open_bench(threads);
     const int B = bench.pixels.shape[0], D = bench.vit->config.width;
     const size_t image = tensor_count(&bench.pixels) / (size_t)B;
-    float *const all = tensor_f32(&bench.pixels);
-    const float *const seed = safetensors_find(bench.golden, "seed")->data;
+    float *all = tensor_f32(&bench.pixels);
+    const float *seed = safetensors_find(bench.golden, "seed")->data;
     VitTuned *tuned;
     VitHead head;
     ck_ok(vit_head_create(&head, VIT_HEAD_LINEAR, D, 0, &error), &error);
@@ -201,7 +201,7 @@ static void run_batches(int threads, int batch, float *features, float *grads, s
             all + (size_t)i * image, 4,
             (const int[]){count, 3, bench.vit->config.image_size, bench.vit->config.image_size});
         plan_step(&bench, true, NULL);
-        Tensor *const y = vit_forward(bench.vit, bench.tape, &bench.pixels, NULL);
+        Tensor *y = vit_forward(bench.vit, bench.tape, &bench.pixels, NULL);
         memcpy(features + i * D, tensor_f32(y), tensor_count(y) * sizeof(float));
         tape_backward(bench.tape, y, seed + i * D);
     }
@@ -212,7 +212,7 @@ static void run_batches(int threads, int batch, float *features, float *grads, s
     vit_head_destroy(&head);
 }
 
-START_TEST(same_bits)
+START_TEST(bit_identical)
 {
     static float features[3][4096], grads[3][4096];
     static const struct {
@@ -231,11 +231,11 @@ START_TEST(same_bits)
 END_TEST
 
 /* Inference records no node and keeps no tensor, so its memory does not grow with the blocks. */
-START_TEST(inference_keeps_nothing)
+START_TEST(inference_keeps_no_tensor)
 {
     Bench bench = open_bench(2);
     plan_step(&bench, false, NULL);
-    Tensor *const features = vit_forward(bench.vit, bench.tape, &bench.pixels, NULL);
+    Tensor *features = vit_forward(bench.vit, bench.tape, &bench.pixels, NULL);
     (void)compare(tensor_f32(features), golden_of(&bench, "quick_gelu", "features"), 1e-5);
     ck_assert_int_eq(tape_nodes(bench.tape), 0);
     ck_assert_uint_eq(tape_kept_bytes(bench.tape), 0);
@@ -268,8 +268,8 @@ static double objective(Bench *bench, VitHead *head, const float *seed, bool bac
     ck_ok(tape_create(&bench->tape, bench->arena, bench->threads,
                       vit_forward_operations(bench->vit) + 2, &error),
           &error);
-    Tensor *const features = vit_forward(bench->vit, bench->tape, &bench->pixels, NULL);
-    Tensor *const logits = vit_head_forward(head, bench->tape, features, NULL);
+    Tensor *features = vit_forward(bench->vit, bench->tape, &bench->pixels, NULL);
+    Tensor *logits = vit_head_forward(head, bench->tape, features, NULL);
     double sum = 0;
     for (size_t i = 0; i < tensor_count(logits); i++)
         sum += (double)tensor_f32(logits)[i] * seed[i];
@@ -296,7 +296,7 @@ START_TEST(gradient_along_random_directions)
     ck_ok(arena_create(&bench.arena, 64 << 20, &error), &error);
     vit_tuned_zero_grads(tuned);
     objective(&bench, &head, seed, true);
-    float *const direction = malloc(tuned->count * sizeof *direction);
+    float *direction = malloc(tuned->count * sizeof *direction);
     support_fill_normal(direction, tuned->count, (unsigned)_i, 1);
 
     double slope = 0, values[2];
@@ -327,14 +327,14 @@ START_TEST(heads)
     Tape *tape;
     ck_ok(arena_create(&arena, 1 << 16, &error), &error);
     ck_ok(tape_create(&tape, arena, NULL, 16, &error), &error);
-    float numbers[2][4] = {{3, 0, 4, 0}, {0, 0, 0, 0}};
-    Tensor features = tensor_leaf(numbers, 3, (const int[]){2, 1, 4});
+    float values[2][4] = {{3, 0, 4, 0}, {0, 0, 0, 0}};
+    Tensor features = tensor_leaf(values, 3, (const int[]){2, 1, 4});
     for (int kind = 0; kind < 2; kind++) {
         VitHead head;
         Tensor *z = NULL;
         ck_ok(vit_head_create(&head, (VitHeadKind)kind, 4, 1, &error), &error);
-        const float *const W = tensor_f32(&head.weight), *const b = tensor_f32(&head.bias);
-        const float *const logits = tensor_f32(vit_head_forward(&head, tape, &features, &z));
+        const float *W = tensor_f32(&head.weight), *b = tensor_f32(&head.bias);
+        const float *logits = tensor_f32(vit_head_forward(&head, tape, &features, &z));
         ck_close(tensor_f32(z)[0], 0.6, 1e-6);
         ck_close(tensor_f32(z)[2], 0.8, 1e-6);
         ck_assert(tensor_f32(z)[4] == 0); /* a zero feature stays zero */
@@ -366,12 +366,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *const suite = suite_create("vit_forward");
-    TCase *const cases = support_case(suite, "forward", 600);
+    Suite *suite = suite_create("vit_forward");
+    TCase *cases = support_case(suite, "forward", 600);
     tcase_add_loop_test(cases, parity_with_pytorch, 0, sizeof parities / sizeof parities[0]);
     if (!getenv("LNCLIP_VIT_MODEL")) {
-        tcase_add_test(cases, same_bits);
-        tcase_add_test(cases, inference_keeps_nothing);
+        tcase_add_test(cases, bit_identical);
+        tcase_add_test(cases, inference_keeps_no_tensor);
         tcase_add_loop_test(cases, gradient_along_random_directions, 0, 4);
         tcase_add_test(cases, heads);
     }

@@ -29,7 +29,7 @@ static VitConfig small_config(void)
 static void add_tensor(Model *model, const char *name, DType dtype, int ndim, const int64_t *shape,
                        const void *data)
 {
-    SafeTensor *const tensor = &model->tensors[model->count];
+    SafeTensor *tensor = &model->tensors[model->count];
     ck_assert_int_lt(model->count, MAX_TENSORS);
     snprintf(model->names[model->count], sizeof model->names[0], "%s", name);
     *tensor = (SafeTensor){
@@ -46,11 +46,11 @@ static void add_tensor(Model *model, const char *name, DType dtype, int ndim, co
 static Model *make_model(const char *prefix)
 {
     Error error = {0};
-    Model *const model = calloc(1, sizeof *model);
+    Model *model = calloc(1, sizeof *model);
     const VitConfig config = small_config();
     ck_ok(vit_create(&model->vit, &config, 5, NULL, &error), &error);
     for (int i = 0; i < model->vit->parameter_count; i++) {
-        const VitParameter *const parameter = &model->vit->parameters[i];
+        const VitParameter *parameter = &model->vit->parameters[i];
         char name[160];
         int64_t shape[4];
         for (int d = 0; d < parameter->tensor.ndim; d++)
@@ -97,7 +97,7 @@ static void expect_same(const Vit *a, const Vit *b)
 {
     ck_assert_int_eq(a->parameter_count, b->parameter_count);
     for (int i = 0; i < a->parameter_count; i++) {
-        const Tensor *const x = &a->parameters[i].tensor, *const y = &b->parameters[i].tensor;
+        const Tensor *x = &a->parameters[i].tensor, *y = &b->parameters[i].tensor;
         ck_assert_str_eq(a->parameters[i].name, b->parameters[i].name);
         ck_assert(tensor_same_shape(x, y));
         ck_assert_mem_eq(x->data, y->data, tensor_count(x) * sizeof(float));
@@ -158,7 +158,7 @@ START_TEST(save_and_load)
     ck_ok(vit_save(vit, support_in_folder("m"), &error), &error);
     expect_loads_as(support_in_folder("m"), vit);
     ck_ok(file_make_folders(support_in_folder("alone"), &error), &error);
-    const char *const alone = support_in_folder("alone/x.safetensors");
+    const char *alone = support_in_folder("alone/x.safetensors");
     ck_assert_int_eq(rename(support_in_folder("m/model.safetensors"), alone), 0);
     expect_loads_as(alone, vit);
     Vit *again;
@@ -175,11 +175,11 @@ START_TEST(in_place)
 {
     Error error = {0};
     Vit *vit;
-    Model *const model = make_model("");
+    Model *model = make_model("");
     ck_ok(vit_load(&vit, write_model(model, ""), NULL, &error), &error);
     for (int i = 0; i < vit->parameter_count; i++) {
-        const VitParameter *const parameter = &vit->parameters[i];
-        const SafeTensor *const stored = safetensors_find(vit->file, parameter->name);
+        const VitParameter *parameter = &vit->parameters[i];
+        const SafeTensor *stored = safetensors_find(vit->file, parameter->name);
         ck_assert((parameter->tensor.data == stored->data) == (parameter->kind != VIT_LAYER_NORM));
     }
     ck_assert_uint_eq(vit_size(vit), 64 + 64 * 768 + 17 * 64 + 128 +
@@ -190,18 +190,18 @@ START_TEST(in_place)
 END_TEST
 
 /* A full CLIP file: text tower, projections, scale and position_ids of any type are ignored. */
-START_TEST(whole_clip)
+START_TEST(full_clip)
 {
-    Model *const model = make_model("");
-    static const float numbers[64];
+    Model *model = make_model("");
+    static const float values[64];
     const int64_t one[] = {1}, row[] = {1, 17}, scalar[] = {0};
     static const int64_t ids[17];
-    add_tensor(model, "text_model.encoder.layers.0.layer_norm1.weight", DTYPE_F32, 1, one, numbers);
+    add_tensor(model, "text_model.encoder.layers.0.layer_norm1.weight", DTYPE_F32, 1, one, values);
     add_tensor(model, "text_model.embeddings.position_ids", DTYPE_I64, 2, row, ids);
     add_tensor(model, "vision_model.embeddings.position_ids", DTYPE_I64, 2, row, ids);
-    add_tensor(model, "visual_projection.weight", DTYPE_U8, 1, one, numbers);
-    add_tensor(model, "text_projection.weight", DTYPE_F64, 1, one, numbers);
-    add_tensor(model, "logit_scale", DTYPE_F32, 0, scalar, numbers);
+    add_tensor(model, "visual_projection.weight", DTYPE_U8, 1, one, values);
+    add_tensor(model, "text_projection.weight", DTYPE_F64, 1, one, values);
+    add_tensor(model, "logit_scale", DTYPE_F32, 0, scalar, values);
     expect_loads_as(write_model(model,
                                 "{\"model_type\":\"clip\",\"vision_config\":{\"image_size\":64,"
                                 "\"patch_size\":16,\"hidden_size\":64,\"num_hidden_layers\":2,"
@@ -215,7 +215,7 @@ END_TEST
 START_TEST(gend)
 {
     Error error = {0};
-    Model *const model = make_model("feature_extractor.");
+    Model *model = make_model("feature_extractor.");
     static const float W[2 * 64] = {1, 2, 3}, b[2] = {4, 5};
     const int64_t two[] = {2, 64};
     add_tensor(model, "feature_extractor.visual_projection.weight", DTYPE_F32, 1, two, b);
@@ -223,7 +223,7 @@ START_TEST(gend)
     add_tensor(model, "model.linear.bias", DTYPE_F32, 1, two, b);
     /* All openai models have heads of 64; the reference model has two of 32, which changes no
      * stored number. */
-    const char *const path = write_model(
+    const char *path = write_model(
         model,
         "{\"model_type\":\"GenD\",\"backbone\":\"openai/clip-vit-tiny\",\"head\":\"linear\"}");
     expect_loads_as(path, model->vit);
@@ -289,7 +289,7 @@ START_TEST(gend_backbones)
     static const char snapshot[] = "hub/models--laion--CLIP-tiny/snapshots/abc";
     Error error = {0};
     Vit *vit;
-    Model *const model = make_model("feature_extractor.");
+    Model *model = make_model("feature_extractor.");
     char path[FILE_PATH_SIZE], file[FILE_PATH_SIZE];
     snprintf(path, sizeof path, "%s", write_model(model, config));
     setenv("HF_HUB_CACHE", support_in_folder("hub"), 1);
@@ -368,7 +368,7 @@ END_TEST
 /* The shape is inferred from the tensors of a bare file, or an error names the problem. */
 START_TEST(shape_from_tensors)
 {
-    Model *const model = make_model("");
+    Model *model = make_model("");
     Error error = {0};
     write_model(model, NULL);
     char path[FILE_PATH_SIZE];
@@ -376,14 +376,14 @@ START_TEST(shape_from_tensors)
     expect_refused(path, 0, "pass --activation quick_gelu (OpenAI's weights) or gelu");
     expect_loads_with(path, &quick_gelu, model->vit);
 
-    const char *const preprocessor = "{\"size\":128,\"crop_size\":128}";
+    const char *preprocessor = "{\"size\":128,\"crop_size\":128}";
     ck_ok(file_write(support_in_folder("preprocessor_config.json"), preprocessor,
                      strlen(preprocessor), &error),
           &error);
     expect_refused_with(path, &quick_gelu, 0, "4 patches per side");
     ck_assert_int_eq(remove(support_in_folder("preprocessor_config.json")), 0);
 
-    SafeTensor *const position = tensor_of(model, "position_embedding.weight");
+    SafeTensor *position = tensor_of(model, "position_embedding.weight");
     position->shape[0]--;
     position->bytes -= 64 * sizeof(float);
     write_model(model, NULL);
@@ -401,12 +401,12 @@ END_TEST
 START_TEST(peft_names)
 {
     static float untuned[64];
-    Model *const model = make_model("feature_extractor.base_model.model.");
+    Model *model = make_model("feature_extractor.base_model.model.");
     const int64_t width[] = {64};
     const int count = model->count;
     for (int i = 0; i < count; i++) {
-        char *const name = model->names[i], stem[128], other[160];
-        char *const dot = strrchr(name, '.');
+        char *name = model->names[i], stem[128], other[160];
+        char *dot = strrchr(name, '.');
         if (!strstr(name, "norm"))
             continue;
         snprintf(stem, sizeof stem, "%.*s", (int)(dot - name), name);
@@ -436,18 +436,18 @@ START_TEST(half_types)
     const DType dtype = _i == 0 ? DTYPE_BF16 : DTYPE_F16;
     static uint16_t halves[300000];
     size_t used = 0;
-    Model *const model = make_model("");
+    Model *model = make_model("");
     for (int i = 0; i < model->count; i++) {
-        SafeTensor *const tensor = &model->tensors[i];
-        float *const numbers = tensor_f32(&model->vit->parameters[i].tensor);
+        SafeTensor *tensor = &model->tensors[i];
+        float *values = tensor_f32(&model->vit->parameters[i].tensor);
         const size_t count = tensor->bytes / 4;
         for (size_t k = 0; k < count; k++) {
-            halves[used + k] = dtype == DTYPE_BF16 ? dtype_bf16_from_f32(numbers[k])
-                                                   : f16_towards_zero(numbers[k]);
-            const float before = numbers[k];
-            dtype_to_f32(dtype, &halves[used + k], &numbers[k], 1);
-            ck_each(fabsf(numbers[k] - before) <= 0x1p-8F * fabsf(before) + 0x1p-14F,
-                    "%.9g became %.9g", (double)before, (double)numbers[k]);
+            halves[used + k] =
+                dtype == DTYPE_BF16 ? dtype_bf16_from_f32(values[k]) : f16_towards_zero(values[k]);
+            const float before = values[k];
+            dtype_to_f32(dtype, &halves[used + k], &values[k], 1);
+            ck_each(fabsf(values[k] - before) <= 0x1p-8F * fabsf(before) + 0x1p-14F,
+                    "%.9g became %.9g", (double)before, (double)values[k]);
         }
         tensor->dtype = dtype;
         tensor->bytes = count * 2;
@@ -469,7 +469,7 @@ END_TEST
 START_TEST(sharded)
 {
     Error error = {0};
-    Model *const model = make_model("");
+    Model *model = make_model("");
     char index[20000] = "{\"weight_map\":{";
     for (int i = 0; i < model->count; i++) {
         char item[200];
@@ -497,13 +497,13 @@ END_TEST
 START_TEST(misaligned)
 {
     Error error = {0};
-    Model *const model = make_model("");
+    Model *model = make_model("");
     write_model(model, "");
     char *content;
     size_t size;
     ck_ok(file_read(support_in_folder("model.safetensors"), 1 << 24, &content, &size, &error),
           &error);
-    char *const shifted = malloc(size + 1);
+    char *shifted = malloc(size + 1);
     const uint64_t header =
         (uint64_t)(unsigned char)content[0] + 256u * (unsigned char)content[1] + 1;
     memset(shifted, 0, 8);
@@ -528,12 +528,12 @@ END_TEST
 START_TEST(wrong_tensors)
 {
     Model *model = make_model("");
-    static const float numbers[64 * 768];
+    static const float values[64 * 768];
     const int64_t width[] = {64}, other[] = {48};
     add_tensor(model, "vision_model.encoder.layers.2.layer_norm1.weight", DTYPE_F32, 1, width,
-               numbers);
-    add_tensor(model, "vision_model.pre_layernorm.weight", DTYPE_F32, 1, width, numbers);
-    add_tensor(model, "model.linear2.weight", DTYPE_F32, 1, width, numbers);
+               values);
+    add_tensor(model, "vision_model.pre_layernorm.weight", DTYPE_F32, 1, width, values);
+    add_tensor(model, "model.linear2.weight", DTYPE_F32, 1, width, values);
     strcpy(model->names[tensor_of(model, "layers.1.mlp.fc1.bias") - model->tensors], "decoy");
     expect_refused(write_model(model, ""), 5,
                    "missing: vision_model.encoder.layers.1.mlp.fc1.bias");
@@ -545,8 +545,8 @@ START_TEST(wrong_tensors)
     free_model(model);
 
     model = make_model("");
-    SafeTensor *const shape = tensor_of(model, "post_layernorm.bias"), *const type = tensor_of(
-                                                                           model, "q_proj.bias");
+    SafeTensor *shape = tensor_of(model, "post_layernorm.bias"),
+               *type = tensor_of(model, "q_proj.bias");
     shape->shape[0] = other[0];
     shape->bytes = 48 * 4;
     *type = (SafeTensor){.name = type->name,
@@ -554,7 +554,7 @@ START_TEST(wrong_tensors)
                          .ndim = 1,
                          .shape = {64},
                          .bytes = 512,
-                         .data = numbers};
+                         .data = values};
     expect_refused(write_model(model, ""), 2,
                    "shape [48], but the configuration requires [64]: vision_model.post_");
     expect_refused(support_in_folder(""), 2,
@@ -563,7 +563,7 @@ START_TEST(wrong_tensors)
 
     model = make_model("");
     add_tensor(model, "feature_extractor.vision_model.pre_layrnorm.weight", DTYPE_F32, 1, width,
-               numbers);
+               values);
     expect_refused(write_model(model, ""), 1, "duplicate tensor");
     free_model(model);
 }
@@ -572,8 +572,8 @@ END_TEST
 /* With the configuration of another model, errors give both shapes of each tensor. */
 START_TEST(config_of_another_model)
 {
-    Model *const model = make_model("");
-    const char *const path = write_model(
+    Model *model = make_model("");
+    const char *path = write_model(
         model, "{\"model_type\":\"clip_vision_model\",\"image_size\":64,\"patch_size\":16,\"hidden_"
                "size\":128,"
                "\"num_hidden_layers\":2,\"num_attention_heads\":2,\"intermediate_size\":256}");
@@ -602,7 +602,7 @@ START_TEST(other_families)
         {"visual.trunk.blocks.0.ls1.gamma", "LayerScale"},
         {"blocks.0.attn.q_proj.weight", "an EVA"},
     };
-    static const float numbers[1];
+    static const float values[1];
     const int64_t one[] = {1};
     Error error = {0};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -610,7 +610,7 @@ START_TEST(other_families)
                                    .dtype = DTYPE_F32,
                                    .ndim = 1,
                                    .shape = {one[0]},
-                                   .data = numbers,
+                                   .data = values,
                                    .bytes = 4};
         ck_ok(safetensors_write(support_in_folder("x.safetensors"), &tensor, 1, NULL, 0, &error),
               &error);
@@ -620,7 +620,7 @@ START_TEST(other_families)
                                .dtype = DTYPE_F32,
                                .ndim = 1,
                                .shape = {one[0]},
-                               .data = numbers,
+                               .data = values,
                                .bytes = 4};
     ck_ok(safetensors_write(support_in_folder("x.safetensors"), &tensor, 1, NULL, 0, &error),
           &error);
@@ -636,12 +636,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *const suite = suite_create("vit_load");
-    TCase *const cases = support_case(suite, "load", 60);
+    Suite *suite = suite_create("vit_load");
+    TCase *cases = support_case(suite, "load", 60);
     tcase_add_checked_fixture(cases, support_folder_setup, support_folder_teardown);
     tcase_add_test(cases, save_and_load);
     tcase_add_test(cases, in_place);
-    tcase_add_test(cases, whole_clip);
+    tcase_add_test(cases, full_clip);
     tcase_add_test(cases, gend);
     tcase_add_test(cases, gend_backbones);
     tcase_add_test(cases, wide_models);

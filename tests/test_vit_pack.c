@@ -24,11 +24,11 @@ static Vit *tiny_model(void)
     ck_ok(vit_config_named("tiny", &config, &error), &error);
     ck_ok(vit_create(&vit, &config, 1, NULL, &error), &error);
     for (int i = 0; i < vit->parameter_count; i++) {
-        VitParameter *const parameter = &vit->parameters[i];
+        VitParameter *parameter = &vit->parameters[i];
         if (parameter->kind != VIT_LAYER_NORM && parameter->kind != VIT_BIAS)
             continue;
         const size_t count = tensor_count(&parameter->tensor);
-        float *const change = malloc(count * sizeof *change);
+        float *change = malloc(count * sizeof *change);
         support_fill_normal(change, count, 100 + (unsigned)i, 0.2);
         kernels()->add(change, tensor_f32(&parameter->tensor), count);
         free(change);
@@ -38,8 +38,7 @@ static Vit *tiny_model(void)
 
 /* Computes features and, unless `grads` is NULL, the gradient of all LayerNorms. Returns its
  * length. */
-static size_t run_encoder(Vit *vit, int precision, int images_at_once, float *features,
-                          float *grads)
+static size_t run_encoder(Vit *vit, int precision, int micro_batch, float *features, float *grads)
 {
     Error error = {0};
     const VitConfig config = vit->config;
@@ -59,21 +58,21 @@ static size_t run_encoder(Vit *vit, int precision, int images_at_once, float *fe
     }
     const int S = config.image_size;
     const size_t image = (size_t)3 * (size_t)S * (size_t)S, D = (size_t)config.width;
-    float *const pixels = malloc(IMAGES * image * sizeof *pixels);
+    float *pixels = malloc(IMAGES * image * sizeof *pixels);
     support_fill_normal(pixels, IMAGES * image, 9, 1);
-    float *const seed = malloc(IMAGES * D * sizeof *seed);
+    float *seed = malloc(IMAGES * D * sizeof *seed);
     support_fill_normal(seed, IMAGES * D, 10, 1);
     Tape *tape;
     ck_ok(tape_create(&tape, engine.arena, engine.threads, vit_forward_operations(vit), &error),
           &error);
     if (tuned)
         vit_tuned_zero_grads(tuned);
-    for (int first = 0; first < IMAGES; first += images_at_once) {
+    for (int first = 0; first < IMAGES; first += micro_batch) {
         Tensor input =
-            tensor_leaf(pixels + (size_t)first * image, 4, (const int[]){images_at_once, 3, S, S});
-        Tensor *const out = vit_forward(vit, tape, &input, NULL);
+            tensor_leaf(pixels + (size_t)first * image, 4, (const int[]){micro_batch, 3, S, S});
+        Tensor *out = vit_forward(vit, tape, &input, NULL);
         memcpy(features + (size_t)first * D, tensor_f32(out),
-               (size_t)images_at_once * D * sizeof *features);
+               (size_t)micro_batch * D * sizeof *features);
         if (tuned)
             tape_backward(tape, out, seed + (size_t)first * D);
         tape_reset(tape);
@@ -91,7 +90,7 @@ static size_t run_encoder(Vit *vit, int precision, int images_at_once, float *fe
     return count;
 }
 
-START_TEST(the_encoder_agrees_with_and_without_packs)
+START_TEST(packed_encoder_agrees_with_unpacked)
 {
     static const double feature_limit[] = {1e-5, 2e-2}, gradient_limit[] = {1e-5, 2e-2};
     static float features[3][IMAGES * 64], grads[3][1 << 16];
@@ -128,9 +127,9 @@ static void enlarge_channels(const VitLayerNorm *norm, const Linear *linear, flo
 
 static Vit *model_with_large_channels(float factor)
 {
-    Vit *const vit = tiny_model();
+    Vit *vit = tiny_model();
     for (int i = 0; i < vit->config.layers; i++) {
-        VitBlock *const block = &vit->blocks[i];
+        VitBlock *block = &vit->blocks[i];
         const int D = vit->config.width;
         enlarge_channels(&block->ln1, NULL, factor, D);
         enlarge_channels(&block->ln1, &block->q, factor, D);
@@ -142,7 +141,7 @@ static Vit *model_with_large_channels(float factor)
 }
 
 /* Trained encoders have channels far larger than the rest. int8 scales channels for this reason. */
-START_TEST(int8_keeps_the_features_in_spite_of_large_channels)
+START_TEST(int8_features_with_large_channels)
 {
     static float wanted[IMAGES * 64], features[IMAGES * 64];
     const float factor = _i ? 50 : 1;
@@ -185,13 +184,13 @@ static Vit *packed_model(const char *tune, bool backward, VitTuned **tuned)
     return vit;
 }
 
-START_TEST(only_what_is_frozen_and_needed_is_packed)
+START_TEST(only_needed_packs_are_made)
 {
     VitTuned *tuned;
     if (!packed_pays(PRECISION_F32))
         return;
     Vit *vit = packed_model("*.layers.1.mlp.fc1.weight", true, &tuned);
-    const VitBlock *const blocks = vit->blocks;
+    const VitBlock *blocks = vit->blocks;
     ck_assert(blocks[0].fc2.forward && !blocks[0].fc2.backward); /* nothing earlier trains */
     ck_assert(!blocks[1].fc1.forward && !blocks[1].fc1.backward);
     ck_assert(blocks[1].fc2.forward && blocks[1].fc2.backward);
@@ -215,7 +214,7 @@ START_TEST(only_what_is_frozen_and_needed_is_packed)
 END_TEST
 
 /* The file pages of packed weights are released, but the values stay readable and count once. */
-START_TEST(a_mapped_model_keeps_its_numbers)
+START_TEST(mapped_model_keeps_its_values)
 {
     char folder[4096];
     Error error = {0};
@@ -230,8 +229,8 @@ START_TEST(a_mapped_model_keeps_its_numbers)
     const Precision precision = (Precision)_i;
     ck_ok(vit_pack(loaded, precision, precision != PRECISION_INT8, NULL, &error), &error);
     for (int i = 0; i < made->parameter_count; i++) {
-        const Tensor *const before = &made->parameters[i].tensor;
-        const Tensor *const after = &loaded->parameters[i].tensor;
+        const Tensor *before = &made->parameters[i].tensor;
+        const Tensor *after = &loaded->parameters[i].tensor;
         ck_each(memcmp(before->data, after->data, tensor_count(before) * sizeof(float)) == 0, "%s",
                 made->parameters[i].name);
     }
@@ -255,12 +254,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *const suite = suite_create("vit_pack");
-    TCase *const all = support_case(suite, "vit_pack", 120);
-    tcase_add_loop_test(all, the_encoder_agrees_with_and_without_packs, 0, PRECISION_INT8);
-    tcase_add_loop_test(all, int8_keeps_the_features_in_spite_of_large_channels, 0, 2);
+    Suite *suite = suite_create("vit_pack");
+    TCase *all = support_case(suite, "vit_pack", 120);
+    tcase_add_loop_test(all, packed_encoder_agrees_with_unpacked, 0, PRECISION_INT8);
+    tcase_add_loop_test(all, int8_features_with_large_channels, 0, 2);
     tcase_add_test(all, int8_refuses_sums_that_overflow);
-    tcase_add_test(all, only_what_is_frozen_and_needed_is_packed);
-    tcase_add_loop_test(all, a_mapped_model_keeps_its_numbers, 0, PRECISION_COUNT);
+    tcase_add_test(all, only_needed_packs_are_made);
+    tcase_add_loop_test(all, mapped_model_keeps_its_values, 0, PRECISION_COUNT);
     return support_main(suite);
 }

@@ -54,10 +54,10 @@ static VitConfig shape(void)
 }
 
 /* Adds normal noise of standard deviation `scale` to a vector. */
-static void move(const Tensor *vector, unsigned stream, double scale)
+static void perturb(const Tensor *vector, unsigned stream, double scale)
 {
     const size_t count = tensor_count(vector);
-    float *const by = malloc(count * sizeof *by);
+    float *by = malloc(count * sizeof *by);
     support_fill_normal(by, count, stream, scale);
     for (size_t i = 0; i < count; i++)
         tensor_f32(vector)[i] += by[i];
@@ -70,7 +70,7 @@ static int outlier(int index, int width)
 }
 
 /* Scales some channels of a LayerNorm up. */
-static void grow_channels(const VitLayerNorm *norm)
+static void scale_up_channels(const VitLayerNorm *norm)
 {
     for (int i = 0; i < OUTLIERS; i++) {
         const int channel = outlier(i, norm->weight->shape[0]);
@@ -80,7 +80,7 @@ static void grow_channels(const VitLayerNorm *norm)
 }
 
 /* Scales the columns of a map for these channels down. */
-static void shrink_columns(const Linear *map)
+static void scale_down_columns(const Linear *map)
 {
     for (int part = 0; part < map->parts; part++)
         for (int row = 0; row < map->weight[part]->shape[0]; row++)
@@ -96,14 +96,14 @@ static Vit *model(bool outliers)
     ck_ok(vit_create(&vit, &config, 3, NULL, &error), &error);
     for (int i = 0; i < vit->parameter_count; i++)
         if (vit->parameters[i].kind == VIT_LAYER_NORM || vit->parameters[i].kind == VIT_BIAS)
-            move(&vit->parameters[i].tensor, (unsigned)i, 0.1);
+            perturb(&vit->parameters[i].tensor, (unsigned)i, 0.1);
     for (int i = 0; outliers && i < config.layers; i++) {
-        const VitBlock *const block = &vit->blocks[i];
-        grow_channels(&block->ln1);
-        shrink_columns(&block->q);
-        shrink_columns(&block->kv);
-        grow_channels(&block->ln2);
-        shrink_columns(&block->fc1);
+        const VitBlock *block = &vit->blocks[i];
+        scale_up_channels(&block->ln1);
+        scale_down_columns(&block->q);
+        scale_down_columns(&block->kv);
+        scale_up_channels(&block->ln2);
+        scale_down_columns(&block->fc1);
     }
     return vit;
 }
@@ -114,7 +114,7 @@ static void step(const Vit *vit, Tape *tape, float *pixels, int images, const fl
 {
     const int S = vit->config.image_size;
     Tensor input = tensor_leaf(pixels, 4, (const int[]){images, 3, S, S});
-    Tensor *const y = vit_forward(vit, tape, &input, NULL);
+    Tensor *y = vit_forward(vit, tape, &input, NULL);
     ck_assert_int_eq(y->dtype, DTYPE_F32);
     if (!tape_is_planning(tape))
         memcpy(features, tensor_f32(y), tensor_count(y) * sizeof *features);
@@ -134,8 +134,8 @@ static void run_steps(const Setup *setup, const Vit *vit, Threads *threads, Resu
     const int operations = vit_forward_operations(vit), images = image_count();
     const size_t D = (size_t)vit->config.width, S = (size_t)vit->config.image_size;
     const size_t image = 3 * S * S;
-    float *const pixels = malloc((size_t)images * image * sizeof *pixels);
-    float *const seed = malloc((size_t)images * D * sizeof *seed);
+    float *pixels = malloc((size_t)images * image * sizeof *pixels);
+    float *seed = malloc((size_t)images * D * sizeof *seed);
     support_fill_normal(pixels, (size_t)images * image, 9, 1);
     support_fill_normal(seed, (size_t)images * D, 10, 1);
 
@@ -163,15 +163,15 @@ static void run_steps(const Setup *setup, const Vit *vit, Threads *threads, Resu
 }
 
 /* Perturbs LoRA's B. At its initial zero the gradient of A would be zero, too. */
-static void move_loras(const VitTuned *tuned)
+static void perturb_loras(const VitTuned *tuned)
 {
     for (int i = 1; i < tuned->part_count; i += 2)
-        move(&tuned->parts[i], (unsigned)i, 0.05);
+        perturb(&tuned->parts[i], (unsigned)i, 0.05);
 }
 
 static Result run(Setup setup)
 {
-    Vit *const vit = model(setup.outliers);
+    Vit *vit = model(setup.outliers);
     VitTuned *tuned = NULL;
     VitHead head;
     Threads *threads;
@@ -180,7 +180,7 @@ static Result run(Setup setup)
     if (setup.tune)
         ck_ok(vit_tune(&tuned, vit, &head, setup.tune, 0, &error), &error);
     if (tuned)
-        move_loras(tuned);
+        perturb_loras(tuned);
     if (setup.packed)
         ck_ok(vit_pack(vit, setup.precision, setup.tune != NULL, threads, &error), &error);
     Result result = {.features = calloc((size_t)IMAGES * (size_t)vit->config.width, sizeof(float))};
@@ -211,7 +211,7 @@ static double cosine(const Result *a, const Result *b)
     const size_t D = (size_t)shape().width;
     double smallest = 1;
     for (int i = 0; i < image_count(); i++) {
-        const float *const x = a->features + (size_t)i * D, *const y = b->features + (size_t)i * D;
+        const float *x = a->features + (size_t)i * D, *y = b->features + (size_t)i * D;
         double xy = 0, xx = 0, yy = 0;
         for (size_t d = 0; d < D; d++) {
             xy += (double)x[d] * y[d];
@@ -262,7 +262,7 @@ START_TEST(features_agree_with_f32)
 END_TEST
 
 /* The two models compute the same function. */
-START_TEST(outliers_leave_the_function_as_it_is)
+START_TEST(outliers_do_not_change_the_function)
 {
     Result plain = run_f32(NULL, false), outliers = run_f32(NULL, true);
     ck_assert_double_gt(cosine(&plain, &outliers), 0.9999999);
@@ -290,7 +290,7 @@ enum { TUNES = sizeof tunes / sizeof *tunes };
 
 START_TEST(gradients_agree_with_f32)
 {
-    const char *const tune = tunes[_i];
+    const char *tune = tunes[_i];
     Result want = run_f32(tune, false);
     Result have = run((Setup){.precision = PRECISION_BF16,
                               .packed = true,
@@ -328,7 +328,7 @@ static const struct {
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
-START_TEST(same_bits)
+START_TEST(bit_identical)
 {
     static const struct {
         int threads, batch;
@@ -359,13 +359,13 @@ END_TEST
 
 int main(void)
 {
-    Suite *const suite = suite_create("vit_precision");
-    TCase *const cases = support_case(suite, "precision", 600);
+    Suite *suite = suite_create("vit_precision");
+    TCase *cases = support_case(suite, "precision", 600);
     tcase_add_loop_test(cases, features_agree_with_f32, 0, sizeof features / sizeof *features);
     tcase_add_loop_test(cases, gradients_agree_with_f32, 0, is_long() ? 1 : TUNES);
     if (!is_long()) {
-        tcase_add_test(cases, outliers_leave_the_function_as_it_is);
-        tcase_add_loop_test(cases, same_bits, 0, WAYS);
+        tcase_add_test(cases, outliers_do_not_change_the_function);
+        tcase_add_loop_test(cases, bit_identical, 0, WAYS);
     }
     return support_main(suite);
 }

@@ -80,7 +80,7 @@ START_TEST(flat_array)
     ck_ok(vit_tune(&tuned, vit, &head, "ln", 0, &error), &error);
     size_t offset = 0;
     for (int i = 0; i < tuned->entry_count; i++) {
-        const VitTunedEntry *const entry = &tuned->entries[i];
+        const VitTunedEntry *entry = &tuned->entries[i];
         ck_assert_uint_eq(entry->offset, offset);
         ck_assert_ptr_eq(entry->tensor->data, tuned->values + offset);
         ck_assert_ptr_eq(entry->tensor->grad, tuned->grads + offset);
@@ -124,7 +124,7 @@ START_TEST(decay)
     ck_assert_int_eq(tuned->entry_count, 57);
     int decaying = 0;
     for (int i = 0; i < tuned->entry_count; i++) {
-        const char *const name = tuned->entries[i].name;
+        const char *name = tuned->entries[i].name;
         const bool expected = !strstr(name, "bias") && !strstr(name, "norm");
         ck_assert_msg(tuned->entries[i].decays == expected, "%s", name);
         decaying += tuned->entries[i].decays;
@@ -175,8 +175,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *const suite = suite_create("vit_tune");
-    TCase *const cases = support_case(suite, "tune", 20);
+    Suite *suite = suite_create("vit_tune");
+    TCase *cases = support_case(suite, "tune", 20);
     tcase_add_checked_fixture(cases, make_vit, destroy_vit);
     tcase_add_test(cases, choices);
     tcase_add_test(cases, flat_array);
