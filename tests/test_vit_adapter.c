@@ -275,7 +275,7 @@ START_TEST(head_kind)
 
     ck_ok(file_write(config, gend, strlen(gend), &error), &error);
     ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
-    ck_assert(report.head_set && head.kind == VIT_HEAD_LINEAR && !report.head_disputed);
+    ck_assert(report.head_set && head.kind == VIT_HEAD_LINEAR && !report.head_conflict);
     write_head_config("LinearNorm");
     ck_assert_int_eq(vit_adapter_read(vit, &head, path, &report, &error), STATUS_USAGE);
     ck_assert_ptr_nonnull(strstr(error.message, "linear, not LinearNorm"));
@@ -283,7 +283,7 @@ START_TEST(head_kind)
     /* The metadata has priority over the config.json, and the conflict is reported. */
     write_head(path, "head.", "LinearNorm", 64);
     ck_ok(vit_adapter_read(vit, &head, path, &report, &error), &error);
-    ck_assert(head.kind == VIT_HEAD_LINEAR_NORM && report.head_disputed);
+    ck_assert(head.kind == VIT_HEAD_LINEAR_NORM && report.head_conflict);
     write_head_config("linear");
     ck_assert_int_eq(vit_adapter_read(vit, &head, path, &report, &error), STATUS_USAGE);
 }

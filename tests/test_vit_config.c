@@ -275,7 +275,7 @@ START_TEST(processor_config)
 }
 END_TEST
 
-START_TEST(head_beside)
+START_TEST(head_in_config)
 {
     static const struct {
         const char *config, *head; /* NULL: refused */
@@ -291,12 +291,12 @@ START_TEST(head_beside)
     };
     char head[16];
     Error error = {0};
-    ck_ok(vit_config_head_beside(support_in_folder("x.safetensors"), head, &error), &error);
+    ck_ok(vit_config_read_head(support_in_folder("x.safetensors"), head, &error), &error);
     ck_assert_str_eq(head, "");
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         write_text("config.json", table[i].config);
         const Status status =
-            vit_config_head_beside(support_in_folder("x.safetensors"), head, &error);
+            vit_config_read_head(support_in_folder("x.safetensors"), head, &error);
         ck_assert_int_eq(status, table[i].head ? STATUS_OK : STATUS_FAILED);
         if (table[i].head)
             ck_assert_str_eq(head, table[i].head);
@@ -359,7 +359,7 @@ int main(void)
     tcase_add_loop_test(cases, bad_config, 0, sizeof bad_configs / sizeof bad_configs[0]);
     tcase_add_loop_test(cases, preprocessor, 0, sizeof preprocessors / sizeof preprocessors[0]);
     tcase_add_test(cases, processor_config);
-    tcase_add_test(cases, head_beside);
+    tcase_add_test(cases, head_in_config);
     tcase_add_test(cases, round_trip);
     tcase_add_test(cases, unreadable);
     return support_main(suite);

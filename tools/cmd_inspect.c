@@ -343,13 +343,13 @@ static Status describe_head(const SafeTensors *file, const VitHints *hints, json
                             Error *error)
 {
     char kind[16] = "", native[VIT_NAME_SIZE];
-    bool found = false, disputed = false;
+    bool found = false, conflict = false;
     for (int i = 0; i < safetensors_count(file); i++)
         found |= vit_name_kind(vit_tower_default, safetensors_at(file, i)->name, native) ==
                  VIT_NAME_HEAD_WEIGHT;
     if (found)
-        TRY(vit_head_kind_of_file(file, kind, &disputed, error));
-    if (disputed)
+        TRY(vit_head_kind_of_file(file, kind, &conflict, error));
+    if (conflict)
         cli_warn(
             "%s: the metadata gives the kind of head %s, but config.json next to it gives another",
             safetensors_path(file), kind);

@@ -256,14 +256,14 @@ static Status read_root(const json_t *root, const char *origin, VitConfig *confi
     const json_t *vision = value_of(root, "vision_config");
     const char *name = json_string_value(type);
     if (!type) /* older files lack it */
-        name = vision                                 ? config->tower->whole_type
+        name = vision                                 ? config->tower->full_type
                : json_object_get(root, "hidden_size") ? config->tower->model_type
                                                       : NULL;
     if (is_gend(root))
         return read_gend(root, origin, config, error);
     if (name && strcmp(name, config->tower->model_type) == 0)
         return read_vision(root, origin, config, error);
-    if (name && strcmp(name, config->tower->whole_type) == 0) {
+    if (name && strcmp(name, config->tower->full_type) == 0) {
         /* In older files, transformers prefers "vision_config_dict" over "vision_config". */
         const json_t *older = value_of(root, "vision_config_dict");
         const json_t *read = older ? older : vision;
@@ -478,7 +478,7 @@ Status vit_config_read(const char *config_json, VitConfig *config, Error *error)
     return status;
 }
 
-Status vit_config_head_beside(const char *path, char head[16], Error *error)
+Status vit_config_read_head(const char *path, char head[16], Error *error)
 {
     char folder[FILE_PATH_SIZE], config[FILE_PATH_SIZE], *text;
     head[0] = '\0';

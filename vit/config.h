@@ -78,7 +78,7 @@ Status vit_config_parse(const char *text, const char *origin, VitConfig *config,
  * there is no config.json or it does not describe a detector. STATUS_FAILED for a GenD config.json
  * with another head.
  */
-Status vit_config_head_beside(const char *path, char head[16], Error *error);
+Status vit_config_read_head(const char *path, char head[16], Error *error);
 
 /*
  * Reads the preprocessing of a model folder: the "image_processor" of processor_config.json

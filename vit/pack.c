@@ -110,7 +110,7 @@ static void place(Vit *vit, Precision precision, bool backward, Arena *arena, bo
 
 /* For int8: magnitudes of the input channels of each map in one block. */
 typedef struct Magnitudes {
-    float *of[VIT_MAPS]; /* [in] of each map; q and kv share theirs */
+    float *map[VIT_MAPS]; /* [in] of each map; q and kv share one array */
 } Magnitudes;
 
 /* Estimates magnitude [D] of a LayerNorm's output. */
@@ -173,10 +173,10 @@ static void magnitudes_of_block(const Vit *vit, const VitBlock *block, const Mag
                                 Threads *threads)
 {
     const int values = block->kv.parts - 1;
-    magnitudes_of_norm(&block->ln1, vit->config.width, magnitudes->of[VIT_MAP_Q]);
-    magnitudes_of_norm(&block->ln2, vit->config.width, magnitudes->of[VIT_MAP_FC1]);
-    magnitudes_of_map(&block->kv, values, &block->ln1, magnitudes->of[VIT_MAP_OUT], threads);
-    magnitudes_of_map(&block->fc1, 0, &block->ln2, magnitudes->of[VIT_MAP_FC2], threads);
+    magnitudes_of_norm(&block->ln1, vit->config.width, magnitudes->map[VIT_MAP_Q]);
+    magnitudes_of_norm(&block->ln2, vit->config.width, magnitudes->map[VIT_MAP_FC1]);
+    magnitudes_of_map(&block->kv, values, &block->ln1, magnitudes->map[VIT_MAP_OUT], threads);
+    magnitudes_of_map(&block->fc1, 0, &block->ln2, magnitudes->map[VIT_MAP_FC2], threads);
 }
 
 /* Releases the file pages of a packed weight. */
@@ -236,7 +236,7 @@ static void pack_all(Vit *vit, Precision precision, float *scratch, Threads *thr
         if (!is_frozen(linear_at(vit, i)))
             linear_at(vit, i)->compute = precision == PRECISION_F32 ? DTYPE_F32 : DTYPE_BF16;
         else
-            pack_linear(vit, i, magnitudes.of[i % VIT_MAPS], threads);
+            pack_linear(vit, i, magnitudes.map[i % VIT_MAPS], threads);
     }
 }
 

@@ -60,7 +60,7 @@ static Status read_adapter(CliModel *model, const char *path, const CliArguments
                  "%s: lacks %d tensors named by its metadata \"tune\" (the first: %s); they keep "
                  "the values of the model",
                  path, report.others_kept, report.first_kept);
-    if (report.head_disputed)
+    if (report.head_conflict)
         cli_warn("%s: the metadata gives the kind of head %s, but config.json next to it gives "
                  "another; using the metadata",
                  path, vit_head_kind_name(model->head.kind));

@@ -255,17 +255,17 @@ static void count_missing(Reading *reading)
     }
 }
 
-Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *disputed, Error *error)
+Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *conflict, Error *error)
 {
     const char *path = safetensors_path(file), *name = safetensors_metadata(file, "head");
     VitHeadKind known;
-    char beside[16] = "";
+    char neighbour[16] = "";
     Error unreadable = {0};
-    if (disputed)
-        *disputed = false;
+    if (conflict)
+        *conflict = false;
     kind[0] = '\0';
     if (!name)
-        return vit_config_head_beside(path, kind, error);
+        return vit_config_read_head(path, kind, error);
     if (!vit_head_kind_parse(name, &known))
         return error_set(
             error, STATUS_FAILED,
@@ -275,8 +275,8 @@ Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *dispu
     snprintf(kind, 16, "%s", name);
     /* A config.json next to an adapter may belong to another model, so the metadata has priority.
      * */
-    if (disputed && vit_config_head_beside(path, beside, &unreadable) == STATUS_OK)
-        *disputed = beside[0] && strcmp(beside, kind) != 0;
+    if (conflict && vit_config_read_head(path, neighbour, &unreadable) == STATUS_OK)
+        *conflict = neighbour[0] && strcmp(neighbour, kind) != 0;
     return STATUS_OK;
 }
 
@@ -397,7 +397,7 @@ static Status prepare(Reading *reading, Error *error)
     if (!reading->report.head_set)
         return STATUS_OK;
     char said[16] = "";
-    TRY(vit_head_kind_of_file(reading->file, said, &reading->report.head_disputed, error));
+    TRY(vit_head_kind_of_file(reading->file, said, &reading->report.head_conflict, error));
     return resolve_head_kind(reading, said, &reading->vit->hints, error);
 }
 
@@ -519,7 +519,7 @@ Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error)
 }
 
 /* True if all parameters train. The adapter is then a complete model, which vit_load can read. */
-static bool is_whole(const Vit *vit)
+static bool all_train(const Vit *vit)
 {
     for (int i = 0; i < vit->parameter_count; i++)
         if (!vit->parameters[i].tensor.needs_grad)
@@ -564,11 +564,11 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
     vit_config_describe_preprocessing(&vit->config, preprocessing);
     SafeTensor *tensors = mem_new(tuned->entry_count, sizeof *tensors, path, error);
     SafeTensorsMetadata *all = mem_new(metadata_count + ADDED, sizeof *all, path, error);
-    const bool whole = is_whole(vit);
-    char *config = whole ? vit_config_format(&vit->config, error) : NULL;
-    char *preprocessor = whole ? vit_config_format_preprocessor(&vit->config, error) : NULL;
+    const bool complete = all_train(vit);
+    char *config = complete ? vit_config_format(&vit->config, error) : NULL;
+    char *preprocessor = complete ? vit_config_format_preprocessor(&vit->config, error) : NULL;
     Status status = STATUS_FAILED;
-    if (!tensors || !all || (whole && (!config || !preprocessor)))
+    if (!tensors || !all || (complete && (!config || !preprocessor)))
         goto done;
     for (int i = 0; i < tuned->entry_count; i++)
         tensors[i] = vit_stored(tuned->entries[i].name, tuned->entries[i].tensor);
@@ -584,7 +584,7 @@ Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tu
     if (head)
         all[count++] = (SafeTensorsMetadata){"head", vit_head_kind_name(head->kind)};
     count += list_scales(vit, all + count, scales);
-    if (whole) {
+    if (complete) {
         all[count++] = (SafeTensorsMetadata){"config", config};
         all[count++] = (SafeTensorsMetadata){"preprocessor_config", preprocessor};
     }

@@ -21,7 +21,7 @@ typedef struct VitAdapterReport {
     int others_kept; /* other tensors selected by "tune" but not in the file: base values stay */
     const char *first_kept; /* first of others_kept: name, borrowed from the Vit, or NULL */
     bool head_set;
-    bool head_disputed; /* metadata and the config.json next to it give different head kinds */
+    bool head_conflict; /* metadata and the config.json next to it give different head kinds */
     int frozen_equal;   /* frozen tensors in the file; all equal the base */
 } VitAdapterReport;
 
@@ -66,9 +66,9 @@ Status vit_head_read(const Vit *vit, VitHead *head, bool *found, Error *error);
 
 /*
  * Reads the head kind, "LinearNorm" or "linear", from a file's metadata, else from a config.json
- * next to it; "" if neither has one. *disputed (may be NULL): both have one, and they differ.
+ * next to it; "" if neither has one. *conflict (may be NULL): both have one, and they differ.
  * STATUS_FAILED for an unknown kind.
  */
-Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *disputed, Error *error);
+Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *conflict, Error *error);
 
 #endif

@@ -99,13 +99,14 @@ static bool hub_cache(char folder[FILE_PATH_SIZE])
  * Finds the folder with the backbone's config.json. `backbone` is a path relative to the working
  * directory or to the model's folder, or the name of a model in the Hugging Face cache.
  */
-static bool find_backbone(const char *backbone, const char *beside, char folder[FILE_PATH_SIZE])
+static bool find_backbone(const char *backbone, const char *model_folder,
+                          char folder[FILE_PATH_SIZE])
 {
     Error error = {0};
     char cache[FILE_PATH_SIZE], name[FILE_PATH_SIZE];
     if (file_join(folder, "", backbone, &error) == STATUS_OK && has_config(folder))
         return true;
-    if (file_join(folder, beside, backbone, &error) == STATUS_OK && has_config(folder))
+    if (file_join(folder, model_folder, backbone, &error) == STATUS_OK && has_config(folder))
         return true;
     if (backbone[0] == '/' || backbone[0] == '.' || !hub_cache(cache))
         return false;

@@ -108,7 +108,7 @@ typedef struct VitTower {
     int head_width, head_width_limit; /* models up to the limit have heads of head_width */
 
     const char *model_type;                     /* in config.json of the encoder alone */
-    const char *whole_type;                     /* in config.json of the full model */
+    const char *full_type;                      /* in config.json of the full model */
     const char *architecture, *image_processor; /* classes of transformers */
     const char *mark; /* in GenD's backbone names (any case); prefix of image processor names */
 } VitTower;
