@@ -1,8 +1,8 @@
 /*
- * support_allocations.h - counting allocations, and making one fail.
+ * support_allocations.h - counts allocations, and makes a chosen one fail.
  *
- * The functions that replace those of the C library are linked into every test program, except
- * under AddressSanitizer and ThreadSanitizer, which bring an allocator that cannot be replaced.
+ * The replacements of malloc and others are linked into every test program, except with
+ * AddressSanitizer and ThreadSanitizer, whose allocators cannot be replaced.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_ALLOCATIONS_H
 #define LNCLIP_TESTS_SUPPORT_ALLOCATIONS_H
@@ -18,13 +18,15 @@
 #define SUPPORT_ALLOCATIONS 0
 #endif
 
-/* Calls of malloc, calloc and realloc of the whole process so far. Assertions of Check make some,
- * too. */
+/*
+ * The number of calls of malloc, calloc and realloc in the process so far, including those of
+ * Check's assertions.
+ */
 long support_allocations(void);
 
 /*
- * From now on the n-th call (from 1) fails, and all after it if `on`, until this is called again; 0
- * ends it. Nothing may be asserted meanwhile.
+ * Makes the n-th call from now (from 1) fail, and all later ones if `on`; 0 ends this. Do not
+ * assert anything in between.
  */
 void support_fail_allocation(long n, int on);
 

@@ -1,6 +1,5 @@
 /*
- * support_guard.h - memory between two inaccessible pages: reads and writes beyond it crash the
- * test.
+ * support_guard.h - memory between two inaccessible pages: accesses outside it crash the test.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_GUARD_H
 #define LNCLIP_TESTS_SUPPORT_GUARD_H
@@ -9,24 +8,27 @@
 #include <stddef.h>
 
 typedef struct SupportGuarded {
-    char *map; /* a forbidden page, `room` bytes, a forbidden page */
+    char *map; /* an inaccessible page, `room` bytes, an inaccessible page */
     size_t room;
-    void *data; /* the last multiple of the alignment from which all bytes fit */
+    void *data; /* the last aligned address where all bytes fit */
 } SupportGuarded;
 
-/* `bytes` (> 0) of zeros that end less than `alignment` (a power of two) bytes before the page. */
+/*
+ * Allocates `bytes` (> 0) zeros that end less than `alignment` (a power of two) bytes before the
+ * second inaccessible page.
+ */
 SupportGuarded support_guarded(size_t bytes, size_t alignment);
 
 void support_guarded_free(SupportGuarded *guarded);
 
 /*
- * A place in the same memory for another operand of at most as many bytes: as `data` stands if
- * `at_end`, else right behind the first page. The memory keeps what was written to it.
+ * The address for another operand of at most as many bytes in the same memory: before the second
+ * inaccessible page if `at_end`, else right after the first. The contents of the memory are kept.
  */
 void *support_guarded_place(const SupportGuarded *guarded, size_t bytes, size_t alignment,
                             bool at_end);
 
-/* Where the last page begins. */
+/* The start of the second inaccessible page. */
 const char *support_guarded_end(const SupportGuarded *guarded);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * support_image.h - images for tests: a formula that tests/golden/make_images.py shares, and
+ * support_image.h - images for tests, with the formula of tests/golden/make_images.py, and
  * checksums.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_IMAGE_H
@@ -7,16 +7,18 @@
 
 #include "data/image/image.h"
 
-/* Fills a new image with the pattern: smooth if width + height is even, noise if it is odd. */
+/* Creates an image with the test pattern: smooth if width + height is even, noise if it is odd. */
 void support_pattern(DataImage *image, int width, int height);
 
-/* Writes it as PNG, or, where this build writes none, as PNM: the content decides, not the name. */
+/*
+ * Writes an image as PNG, or as PNM if this build has no PNG. Readers detect the format by content.
+ */
 void support_write_image(const char *path, const DataImage *image);
 
-/* CRC-32 as zlib computes it. */
+/* CRC-32 as in zlib. */
 uint32_t support_crc32(const void *bytes, size_t size);
 
-/* Writes a file of a test. */
+/* Writes a file. */
 void support_write_file(const char *folder, const char *name, const void *bytes, size_t size);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * support_kernels.h - what the tests of kernels share: every variant in turn, bits of numbers, and
- * the time of a call.
+ * support_kernels.h - helpers for kernel tests: ISA levels, bf16 values, and timing.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_KERNELS_H
 #define LNCLIP_TESTS_SUPPORT_KERNELS_H
@@ -9,25 +8,27 @@
 
 #include "tensor/kernels/kernels.h"
 
-/* The table of that ISA level (kernels_variant_name), or NULL where this processor lacks it. */
+/*
+ * The kernels of an ISA level (kernels_variant_name), or NULL if this processor does not support
+ * it.
+ */
 const Kernels *support_level(int level);
 
-/* The number of ISA levels: tests run once for each, with the level in Check's _i. */
+/* The number of ISA levels. Loop tests get the level as Check's _i. */
 int support_levels(void);
 
-/* The number that the bits of a bf16 are. */
+/* The value of the bits of a bf16. */
 float support_f32_of(uint16_t bf16);
 
-/* Whether `found` is `exact` rounded to bf16, if exact was first off by `slack` of itself. */
+/* True if `found` is the bf16 rounding of a value within `slack` (relative) of `exact`. */
 bool support_is_rounded(uint16_t found, double exact, double slack);
 
-/* Whether speeds are to be measured and printed: LNCLIP_TEST_TIME is set, and not to "". */
+/* True if speeds are to be measured and printed: LNCLIP_TEST_TIME is set and not empty. */
 bool support_speed_wanted(void);
 
 /*
- * Seconds of this thread's processor time that `call` takes: the mean over a round of at least
- * `least` seconds, in the best of `rounds`. The clock is read once a round, so short calls are not
- * burdened by it.
+ * The CPU seconds of this thread per `call`: the mean over a round of at least `least` seconds, in
+ * the best of `rounds`. The clock is read once per round, so that it does not affect short calls.
  */
 double support_seconds_of(void (*call)(void *context), void *context, int rounds, double least);
 

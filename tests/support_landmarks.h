@@ -6,12 +6,11 @@
 
 #include "data/augment/sbi.h"
 
-/* Path of tests/golden/sbi/NAME.npy, and of the frame beside which it would lie; the frame is not
- * there. */
+/* The paths of tests/golden/sbi/NAME.npy and of its frame, which does not exist. */
 void support_landmarks_path(char out[4096], const char *name);
 void support_landmarks_frame(char out[4096], const char *name);
 
-/* The landmarks in that file. */
+/* Reads the landmarks in that file. */
 DataLandmarks support_landmarks(const char *name);
 
 #endif

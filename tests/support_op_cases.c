@@ -5,14 +5,14 @@
 
 #include "tests/support.h"
 
-/* Labels, partners and positions on the arc for cases of up to nine rows. */
+/* Labels, partners and slerp positions for cases with up to nine rows. */
 static const int some_labels[] = {1, 0, 1, 2, 1, 0, 2, 0, 1};
 static const int some_partners[] = {2, 2, -1, 0, 1, 3, 4};
 static const float some_t[] = {0.25F, 0.5F, 0.1F, 0.8F, 0.0F, 0.97F, 0.4F};
 
 /*
- * option: parts, bits of parts with bias, activation, whether there is a residual, bits of parts
- * with LoRA, and dropout in percent.
+ * option: number of parts, bit mask of parts with bias, activation, residual (0 or 1), bit mask of
+ * parts with LoRA, dropout in per cent.
  */
 static Tensor *build_linear(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
@@ -31,8 +31,7 @@ static Tensor *build_linear(const SupportOpCase *c, Tape *tape, Tensor *const *i
         lora.down[part] = has ? in[next++] : NULL;
         lora.up[part] = has ? in[next++] : NULL;
     }
-    TapeDropout dropout =
-        tape_dropout(tape); /* of which the caller has set where the samples begin */
+    TapeDropout dropout = tape_dropout(tape); /* its sample positions are set by the caller */
     dropout.p = c->option[5] / 100.0;
     dropout.seed = 3;
     dropout.step = 11;
@@ -45,7 +44,7 @@ static Tensor *build_linear(const SupportOpCase *c, Tape *tape, Tensor *const *i
     return op_linear(tape, in[0], &map, (Activation)c->option[2], residual);
 }
 
-/* option: whether there is a residual. */
+/* option: residual (0 or 1). */
 static Tensor *build_lora(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
     const int rows = in[2]->shape[0];
@@ -65,7 +64,7 @@ static Tensor *build_layer_norm(const SupportOpCase *c, Tape *tape, Tensor *cons
     return op_layer_norm(tape, in[0], in[1], in[2], 1e-5F, DTYPE_F32);
 }
 
-/* option: heads. */
+/* option: number of heads. */
 static Tensor *build_attention(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
     return op_attention(tape, in[0], in[1], c->option[0], NULL);
@@ -93,8 +92,10 @@ static Tensor *in_f32(Tape *tape, Tensor *x)
     return op_cast(tape, x, DTYPE_F32);
 }
 
-/* There and back, and to the own type; option 1: x used twice, so that both directions add to what
- * is there. */
+/*
+ * Casts to another type and back, and to the same type. With option 1, x is used twice, so that
+ * both casts accumulate gradients.
+ */
 static Tensor *build_cast(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
     Tensor *const as_bf16 = in_bf16(tape, in[0]);
@@ -103,7 +104,7 @@ static Tensor *build_cast(const SupportOpCase *c, Tape *tape, Tensor *const *in)
     return c->option[0] ? op_add(tape, y, in_f32(tape, as_bf16)) : in_f32(tape, y);
 }
 
-/* A segment of two operations and a residual around them. */
+/* A segment of two operations with a residual. */
 static Tensor *some_segment(Tape *tape, Tensor *x, const void *context, int index)
 {
     const float *const factor = context;
@@ -116,7 +117,7 @@ static Tensor *some_segment(Tape *tape, Tensor *x, const void *context, int inde
     return y;
 }
 
-/* Two segments in a row, so that one takes over a leaf and the other a value. */
+/* Two consecutive segments: the input of one is a leaf, of the other a value. */
 static Tensor *build_recompute(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
     (void)c;
@@ -136,7 +137,7 @@ static Tensor *build_select_token(const SupportOpCase *c, Tape *tape, Tensor *co
     return in_f32(tape, op_select_token(tape, in_bf16(tape, in[0]), c->option[0]));
 }
 
-/* Two tokens of a value in bf16: the second gradient is added to the first. */
+/* Two tokens of a bf16 value: the second gradient is added to the first. */
 static Tensor *build_two_tokens(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
     (void)c;
@@ -175,7 +176,7 @@ static Tensor *build_l2_normalize(const SupportOpCase *c, Tape *tape, Tensor *co
     return op_l2_normalize(tape, in[0], 1e-12F);
 }
 
-/* option: smoothing in percent. */
+/* option: label smoothing in per cent. */
 static Tensor *build_cross_entropy(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
     return op_cross_entropy(tape, in[0], some_labels, (float)c->option[0] / 100);
@@ -187,7 +188,7 @@ static Tensor *build_alignment(const SupportOpCase *c, Tape *tape, Tensor *const
     return op_alignment(tape, in[0], some_labels);
 }
 
-/* option: factor in percent, which brings the rows to about the unit sphere, or far from it. */
+/* option: scale in per cent, which gives rows with a norm of about 1, or far from it. */
 static Tensor *build_uniformity(const SupportOpCase *c, Tape *tape, Tensor *const *in)
 {
     return op_uniformity(tape, op_scale(tape, in[0], (float)c->option[0] / 100));
@@ -201,7 +202,7 @@ static Tensor *build_slerp(const SupportOpCase *c, Tape *tape, Tensor *const *in
 
 enum { NONE = ACTIVATION_NONE, QUICK_GELU = ACTIVATION_QUICK_GELU, GELU = ACTIVATION_GELU };
 
-/* Extents are odd, and for each way of cutting work into tasks one case is larger than one task. */
+/* Extents are odd, and for each way of splitting work into tasks one case has several tasks. */
 const SupportOpCase support_op_cases[] = {
     {OP_LINEAR, "linear", build_linear, {1, 1, NONE, 0}, "b3x5x7 11x7 11"},
     {OP_LINEAR, "linear no bias", build_linear, {1, 0, NONE, 0}, "b3x2x7 4x7"},

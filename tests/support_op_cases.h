@@ -1,8 +1,7 @@
 /*
- * support_op_cases.h - the cases on which every operation is tried: operands, options, and how to
- * build it.
+ * support_op_cases.h - test cases for all operations: operands, options, and a builder.
  *
- * A new kind of operation needs a case here: test_ops_gradients.c fails until it has one.
+ * Every operation needs a case here, or test_ops_gradients.c fails.
  */
 #ifndef LNCLIP_TESTS_SUPPORT_OP_CASES_H
 #define LNCLIP_TESTS_SUPPORT_OP_CASES_H
@@ -14,9 +13,9 @@ enum { SUPPORT_OP_OPTIONS = 6 };
 typedef struct SupportOpCase SupportOpCase;
 
 /*
- * `build` records the operation on operands `in` and returns its value; what `option` means is its
- * own affair. `shapes` holds the operands' extents, as in "b3x5x7 11x7 11"; b marks an operand
- * whose first dimension is the batch, so that a micro-batch sees a part of it.
+ * `build` records the operation on the operands `in` and returns its value; `option` is specific to
+ * it. `shapes` are those of the operands, as in "b3x5x7 11x7 11"; b marks an operand whose first
+ * dimension is the batch, which micro-batches split.
  */
 struct SupportOpCase {
     OpKind kind;

@@ -53,7 +53,7 @@ void support_run_same_file(const char *a, const char *b, const char *name)
     free(content_b);
 }
 
-/* Empties one field of a CSV line, counted from the end: 0 is the last one. */
+/* Clears a field of a CSV line, counted from the end; 0 is the last. */
 static void blank_field(char *line, int from_end)
 {
     char *end = line + strlen(line);
@@ -66,7 +66,7 @@ static void blank_field(char *line, int from_end)
     memmove(begin, end, strlen(end) + 1);
 }
 
-/* The CSV files agree in every column but the one of wall-clock time. */
+/* Asserts that CSV files agree in all columns except that of wall-clock time. */
 static void same_rows(const char *a, const char *b, const char *name, const char *timed)
 {
     size_t size_a = 0, size_b = 0;
@@ -164,7 +164,7 @@ Status support_run_watched(const char *run, const char *settings, bool resume,
     return status;
 }
 
-/* What went wrong names what it is about. */
+/* Asserts the status, and that the message contains `word`. */
 void support_fails_with(Status status, const Error *error, Status expected, const char *word)
 {
     ck_assert_int_eq(status, expected);

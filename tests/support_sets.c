@@ -13,13 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A text file below the folder of the test. */
+/* Writes a text file in the folder of the test. */
 void support_text(const char *name, const char *content)
 {
     support_write_file(support_in_folder(""), name, content, strlen(content));
 }
 
-/* folder/000.png, 001.png ... */
+/* Writes folder/000.png, 001.png... */
 void support_video(const char *folder, int frames)
 {
     for (int i = 0; i < frames; i++) {
@@ -67,7 +67,7 @@ static const DataSetsKind *kind_of(const char *name)
     ck_abort_msg("no kind %s", name);
 }
 
-/* Reads the set at `root` below the folder of the test ("" is that folder). */
+/* Reads the data set at `root` in the folder of the test ("" is that folder). */
 Status support_try_set(DataSets *sets, const char *kind, const char *root, DataSetsOptions options,
                        Error *error)
 {
@@ -86,7 +86,7 @@ DataSets support_read_set(const char *kind, const char *root, DataSetsOptions op
     return sets;
 }
 
-/* The read fails with that status and with a message that holds `words`. */
+/* Asserts that reading fails with a status and a message containing `words`. */
 void support_refuse_set(const char *kind, const char *root, DataSetsOptions options, Status status,
                         const char *words)
 {
@@ -109,7 +109,7 @@ const DataSetsSource *support_source(const DataSets *sets, DataSplit split, cons
     return NULL;
 }
 
-/* A source has that label, so many videos expected, and so many of them with frames. */
+/* Asserts the label of a source, and its numbers of expected videos and of videos with frames. */
 void support_check_source(const DataSets *sets, DataSplit split, const char *name, int label,
                           int expected, int found)
 {
@@ -135,7 +135,10 @@ bool support_set_warns(const DataSets *sets, const char *words)
     return false;
 }
 
-/* Writes the lists and reads one again as training does: its source, label, videos and frames. */
+/*
+ * Writes the lists and reads one back as training does; asserts its source, label, videos and
+ * frames.
+ */
 void support_check_list(const DataSets *sets, DataSplit split, const char *name, int label,
                         int videos, int frames)
 {

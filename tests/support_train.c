@@ -25,7 +25,7 @@ VitConfig support_tiny_config(void)
     return config;
 }
 
-/* Noise over a colour that tells the label, faintly. */
+/* Noise on a colour that depends weakly on the label. */
 static void write_frame(const char *path, int label, uint32_t frame, int size)
 {
     Error error = {0};

@@ -1,8 +1,8 @@
 /*
- * test_cli.c - the option parser, messages and numbers of the program.
+ * test_cli.c - tests of the option parser, messages and number formats.
  *
- * The tools are no library, so this program compiles the parts under test into itself. A test that
- * ends in exit() looks at the exit code; what is printed, the end-to-end script checks.
+ * The tools are not a library, so this program includes the source files under test. Tests that end
+ * in exit() check the exit code; test_tools.sh checks the output.
  */
 #include "tools/cli/cli.c"
 #include "tools/cli/cli_parse.c"
@@ -36,7 +36,7 @@ static const CliCommand command = {.name = "try",
                                    .options = options,
                                    .accepts_settings = true};
 
-/* Parses the words of a NULL-terminated list, the command's name put before them. */
+/* Parses a NULL-terminated list of arguments, after the name of the command. */
 static CliArguments parse(const char *const *words)
 {
     static char *argv[32];
@@ -87,7 +87,7 @@ START_TEST(settings_are_set_apart)
     ck_assert_str_eq(a.settings.items[0], "lr=1e-4");
     ck_assert_str_eq(a.settings.items[1], "loss.ce=0");
     ck_assert_str_eq(a.settings.items[2], "beta2=0.9");
-    ck_assert_int_eq(strings.count, 4); /* A=b and 2a=b have no key of a setting, =x none at all */
+    ck_assert_int_eq(strings.count, 4); /* A=b and 2a=b have no valid key, =x has none */
 }
 END_TEST
 
@@ -115,7 +115,7 @@ START_TEST(two_dashes_end_the_options)
 }
 END_TEST
 
-/* Each of these ends the process with exit code 2. */
+/* Each of these cases exits with code 2. */
 static const char *const wrong[][4] = {
     {"--flga"},
     {"-x"},
@@ -204,9 +204,9 @@ static const struct {
     {"\x7f", "\\x7f"},
     {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
     {"\xc2\x9b", "\\xc2\\x9b"},          /* U+009B: a terminal's control sequence introducer */
-    {"\xff\xfe", "\\xff\\xfe"},          /* no UTF-8 at all */
-    {"\xc3", "\\xc3"},                   /* cut short */
-    {"\xe2\x82", "\\xe2\\x82"},          /* cut short */
+    {"\xff\xfe", "\\xff\\xfe"},          /* not UTF-8 */
+    {"\xc3", "\\xc3"},                   /* truncated */
+    {"\xe2\x82", "\\xe2\\x82"},          /* truncated */
     {"\xc0\x8a", "\\xc0\\x8a"},          /* overlong line feed */
     {"\xe0\x80\x8a", "\\xe0\\x80\\x8a"}, /* the same in three bytes */
     {"\xed\xa0\x80", "\\xed\\xa0\\x80"}, /* a surrogate */
@@ -237,7 +237,7 @@ START_TEST(exit_codes_of_errors)
 }
 END_TEST
 
-/* The first signal is remembered, and its number decides the exit code. */
+/* The first signal is recorded, and its number gives the exit code. */
 START_TEST(a_signal_stops_cleanly)
 {
     const int number_of[] = {SIGINT, SIGTERM, SIGHUP};
@@ -261,7 +261,7 @@ START_TEST(a_second_signal_ends_the_process)
 }
 END_TEST
 
-/* A closed terminal sends SIGHUP twice, and some sessions end by SIGTERM and SIGHUP. */
+/* A closed terminal sends SIGHUP twice; the end of some sessions sends SIGTERM and SIGHUP. */
 START_TEST(a_hangup_is_never_the_second_signal)
 {
     const volatile sig_atomic_t *const stop = cli_catch_signals();
@@ -285,13 +285,13 @@ START_TEST(an_ignored_hangup_stays_ignored)
 END_TEST
 
 /*
- * Works on a terminal of its own until a signal stops it, and writes a progress line every
- * millisecond; exits as a command does.
+ * Runs on its own terminal until a signal stops it, printing a progress line every millisecond.
+ * Exits as a command does.
  */
 static void work_on_terminal(const char *terminal)
 {
     setsid();
-    const int tty = open(terminal, O_RDWR); /* becomes the controlling terminal */
+    const int tty = open(terminal, O_RDWR); /* the controlling terminal */
     dup2(tty, STDOUT_FILENO);
     dup2(tty, STDERR_FILENO);
     const volatile sig_atomic_t *const stop = cli_catch_signals();
@@ -307,7 +307,10 @@ static void work_on_terminal(const char *terminal)
     _exit(cli_finish(cli_report(&error)));
 }
 
-/* The progress lines then fail by EIO, which must not end the process before it has saved. */
+/*
+ * Writing progress lines then fails with EIO, which must not end the process before it has saved
+ * its state.
+ */
 START_TEST(a_closed_terminal_stops_cleanly)
 {
     const int terminal = posix_openpt(O_RDWR | O_NOCTTY);

@@ -189,7 +189,7 @@ expect 0 "an evaluation" "$L" eval --model m --adapter c.safetensors --calibrate
     --resamples 100 --checks off --quiet
 page one/report.html
 has one/report.html 'Evaluation of c.safetensors'
-has one/report.html 'fingerprint of the encoder'
+has one/report.html 'encoder fingerprint'
 has one/report.html 'At the validation threshold'
 has one/report.html 'applied to every score'
 has one/report.html 'set/lists/test/real.txt'

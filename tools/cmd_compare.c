@@ -486,7 +486,7 @@ int cmd_compare(int argc, char **argv)
     cli_parse(&command, argc, argv, &arguments);
     cli_expect_positional(&arguments, 1, argc, "a run or evaluation folder");
     if (format_word && !cli_format_parse(format_word, &format))
-        return cli_usage_error("--format %s: unknown format; use  " CLI_FORMAT_WORDS, format_word);
+        return cli_usage_error("--format %s: unknown format; use " CLI_FORMAT_WORDS, format_word);
     Error error = {0};
     return compare(&arguments, json ? CLI_JSON : format, &error) == STATUS_OK ? CLI_DONE
                                                                               : cli_report(&error);

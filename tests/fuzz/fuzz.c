@@ -1,10 +1,10 @@
 /*
  * fuzz.c - the table of harnesses, and libFuzzer's entry points.
  *
- * `lnclip_fuzz --list` prints names and longest inputs for tests/fuzz/run.sh, and `lnclip_fuzz
- * --write-seeds FOLDER` writes what only the library can make (tests/fuzz/seeds.sh). In
- * `lnclip_fuzz NAME ...` the rest are libFuzzer's arguments: options, folders of inputs, or single
- * inputs to be tried, such as one that crashed.
+ * `lnclip_fuzz --list` prints names and maximum input sizes for tests/fuzz/run.sh. `lnclip_fuzz
+ * --write-seeds FOLDER` writes the seeds that need the library (tests/fuzz/seeds.sh). `lnclip_fuzz
+ * NAME ...` passes the other arguments to libFuzzer: options, folders of inputs, or single inputs,
+ * such as one that crashed.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -29,7 +29,7 @@ enum { TARGET_COUNT = sizeof TARGETS / sizeof TARGETS[0] };
 
 static const Target *target;
 
-/* The name travels in the environment, too, for libFuzzer starts itself again to merge folders. */
+/* The name is also in the environment, because libFuzzer restarts itself to merge folders. */
 static const char NAME_VARIABLE[] = "LNCLIP_FUZZ";
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -45,14 +45,13 @@ static const Target *find_target(const char *name)
     return NULL;
 }
 
-/* From here on relative paths are of a new folder, so those of the arguments are made absolute
- * first. */
+/* Makes the paths in the arguments absolute, then changes to a new working directory. */
 static void enter_scratch_folder(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         char *absolute = argv[i][0] == '-' ? NULL : realpath(argv[i], NULL);
         if (absolute)
-            argv[i] = absolute; /* lives as long as the process */
+            argv[i] = absolute; /* never freed */
     }
     const char *parent = getenv("TMPDIR");
     char folder[FILE_PATH_SIZE];
@@ -109,7 +108,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t capacity, unsi
                : LLVMFuzzerMutate(data, size, capacity);
 }
 
-/* With external linkage, so that the reads below are not left out. */
+/* External linkage keeps the reads below from being optimised away. */
 uint8_t fuzz_sink;
 
 void fuzz_touch(const void *data, size_t size)

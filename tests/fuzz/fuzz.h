@@ -1,11 +1,11 @@
 /*
- * fuzz.h - what the fuzzing harnesses share.
+ * fuzz.h - declarations for all fuzzing harnesses.
  *
- * A harness gives foreign bytes to one reader and aborts where the reader breaks its contract:
- * where what it accepted is inconsistent, cannot be written and read back, or differs from what an
- * independent implementation (an oracle) says. Memory errors and undefined behaviour are left to
- * the sanitizers. All harnesses are in one program, build/fuzz/lnclip_fuzz NAME [libFuzzer's
- * arguments]; `make fuzz` runs each for some seconds.
+ * A harness passes untrusted bytes to a reader and aborts if the reader violates its contract: if
+ * accepted data are inconsistent, cannot be written and read back, or differ from the result of an
+ * independent implementation (an oracle). The sanitizers find memory errors and undefined
+ * behaviour. All harnesses are in one program, build/fuzz/lnclip_fuzz NAME [libFuzzer arguments];
+ * `make fuzz` runs each for some seconds.
  */
 #ifndef LNCLIP_TESTS_FUZZ_H
 #define LNCLIP_TESTS_FUZZ_H
@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* X(name, longest input in bytes), by file. */
+/* X(name, maximum input size in bytes), by file. */
 #define FUZZ_IMAGES(X)                                                                             \
     X(image, 4096)                                                                                 \
     X(png, 4096)                                                                                   \
@@ -78,14 +78,13 @@
 FUZZ_TARGETS(FUZZ_DECLARE)
 #undef FUZZ_DECLARE
 
-/* A mutator that keeps the checksums and the compression of a PNG right (libFuzzer's custom
- * mutator). */
+/* Mutates a PNG, keeping checksums and compression valid (a custom mutator of libFuzzer). */
 size_t fuzz_mutate_png(uint8_t *data, size_t size, size_t capacity, unsigned seed);
 
 /* Writes seeds of models, adapters and states to corpus/TARGET/ (fuzz_models.c). */
 void fuzz_write_model_seeds(const char *corpus);
 
-/* Aborts, with the condition, if it does not hold. */
+/* Prints the condition and aborts if it is false. */
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -94,7 +93,7 @@ void fuzz_write_model_seeds(const char *corpus);
         }                                                                                          \
     } while (0)
 
-/* Aborts with the message of `error` unless `status` is STATUS_OK. */
+/* Prints the message of `error` and aborts unless `status` is STATUS_OK. */
 #define CHECK_OK(status, error)                                                                    \
     do {                                                                                           \
         if ((status) != 0) {                                                                       \
@@ -103,25 +102,25 @@ void fuzz_write_model_seeds(const char *corpus);
         }                                                                                          \
     } while (0)
 
-/* Reads all the bytes, so that the sanitizers find one that is not there. */
+/* Reads all bytes, so that the sanitizers detect invalid memory. */
 extern uint8_t fuzz_sink;
 void fuzz_touch(const void *data, size_t size);
 
-/* The bytes as a text of the caller's, to be freed: a zero is appended. */
+/* Copies the bytes to a zero-terminated string, which the caller frees. */
 char *fuzz_text(const uint8_t *data, size_t size);
 
-/* Path of a file that holds the bytes, in memory and without a name; the next call replaces its
- * content. */
+/* The path of an anonymous in-memory file with these bytes. The next call replaces its content. */
 const char *fuzz_file(const void *data, size_t size);
 
-/* Writes the file `path`. The working directory is an empty folder of this process, in memory where
- * possible. */
+/*
+ * Writes the file `path`. The working directory is a private empty folder, in memory if possible.
+ */
 void fuzz_write(const char *path, const void *data, size_t size);
 
-/* Makes a folder and its parents. */
+/* Creates a folder and its parents. */
 void fuzz_folder(const char *path);
 
-/* A reader of parameters from the bytes of an input: zeros behind their end. */
+/* Reads parameters from the bytes of an input; zeros after the end. */
 typedef struct FuzzInput {
     const uint8_t *data;
     size_t size;

@@ -1,8 +1,7 @@
 /*
- * fuzz_images.c - the decoders of images, and arrays of landmarks.
+ * fuzz_images.c - harnesses for image decoders and landmark arrays.
  *
- * Oracle of PNG: stb_image, an independent decoder. It checks less, so only what both accept is
- * compared.
+ * Oracle for PNG: stb_image. It checks less, so only images that both accept are compared.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -24,14 +23,11 @@
 #include <stb/stb_image.h>
 #pragma GCC diagnostic pop
 
-enum {
-    MOST_PIXELS = 1 << 18
-}; /* of an image that is decoded: larger ones cost time and show nothing new */
+enum { MOST_PIXELS = 1 << 18 }; /* of a decoded image: larger ones take time and find nothing new */
 
 static const char SIGNATURE[] = "\x89PNG\r\n\x1a\n";
 
-/* Decodes if the header announces few pixels; size and pixels must agree. False if nothing was
- * decoded. */
+/* Decodes if the header gives a small size; the sizes must agree. False if nothing was decoded. */
 static bool decode(DataDecoder *decoder, const uint8_t *data, size_t size, DataImage *image)
 {
     const DataSource source = {data, size, "input"};
@@ -87,7 +83,7 @@ void fuzz_bmp_pnm(const uint8_t *data, size_t size)
         data_image_free(&image);
 }
 
-/* Any format, from a file and from memory: both must say the same. */
+/* Any format, from a file and from memory, with the same result. */
 void fuzz_image(const uint8_t *data, size_t size)
 {
     const char *path = fuzz_file(data, size);
@@ -110,8 +106,7 @@ void fuzz_image(const uint8_t *data, size_t size)
     data_image_free(&decoded);
 }
 
-/* ---- a mutator
- * for PNG ------------------------------------------------------------------------- */
+/* ---- a mutator for PNG ----------------------------------------------------------------------- */
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t capacity);
 
@@ -126,7 +121,7 @@ static void put_u32(uint8_t *bytes, uint32_t value)
         bytes[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-/* The chunk at `at`: its length, or false if it does not fit. */
+/* The length of the chunk at `at`. False if the chunk does not fit. */
 static bool chunk_at(const uint8_t *data, size_t size, size_t at, size_t *length)
 {
     if (at + 12 > size || get_u32(data + at) > size - at - 12)
@@ -135,7 +130,7 @@ static bool chunk_at(const uint8_t *data, size_t size, size_t at, size_t *length
     return true;
 }
 
-/* Changes the content of the chunk that `choice` picks, in place. */
+/* Mutates the content of a chunk, selected by `choice`, in place. */
 static void mutate_chunk(uint8_t *data, size_t size, unsigned choice)
 {
     size_t picked = 0, picked_length = 0, length, count = 0;
@@ -148,8 +143,10 @@ static void mutate_chunk(uint8_t *data, size_t size, unsigned choice)
         LLVMFuzzerMutate(data + picked + 8, picked_length, picked_length);
 }
 
-/* Unpacks the pixel data, changes it unless it is only to be packed anew, and packs it; returns the
- * new size. */
+/*
+ * Decompresses the pixel data, mutates it unless it is only to be recompressed, and compresses it.
+ * Returns the new size.
+ */
 static size_t mutate_pixels(uint8_t *data, size_t size, size_t capacity, unsigned choice)
 {
     enum { MOST = 1 << 16 };
@@ -182,7 +179,7 @@ size_t fuzz_mutate_png(uint8_t *data, size_t size, size_t capacity, unsigned see
 {
     if (size < 33 || memcmp(data, SIGNATURE, 8) != 0)
         return LLVMFuzzerMutate(data, size, capacity);
-    if (seed % 8 == 0) /* checksums are left wrong */
+    if (seed % 8 == 0) /* keep the wrong checksums */
         return LLVMFuzzerMutate(data, size, capacity);
     if (seed % 8 < 3)
         size = LLVMFuzzerMutate(data, size, capacity);
@@ -217,7 +214,7 @@ void fuzz_npy(const uint8_t *data, size_t size)
     decode_array(data, size);
 }
 
-/* The input is the dictionary of the header; eight times its last byte is the size of the data. */
+/* The input is the dictionary of the header. Its last byte times eight is the size of the data. */
 void fuzz_npy_header(const uint8_t *data, size_t size)
 {
     enum { PREFIX = 10 };

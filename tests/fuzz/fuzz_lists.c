@@ -1,8 +1,7 @@
 /*
- * fuzz_lists.c - lists of frames, the text files of data sets as they are distributed, and names of
- * videos.
+ * fuzz_lists.c - harnesses for lists of frames, text files of data sets, and names of videos.
  *
- * Oracle of the JSON reader, which cuts a file into chunks: jansson, given the whole file.
+ * Oracle for the JSON reader, which splits a file into chunks: jansson on the entire file.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -78,14 +77,16 @@ void fuzz_list(const uint8_t *data, size_t size)
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-/* Whether `node`, of the outline, stands for the same as `wanted`. Arrays are compared only where
- * no object is in. */
+/*
+ * True if `node` of the outline has the value `wanted`. Arrays are compared only if they contain no
+ * object.
+ */
 static bool same_value(DataJson *json, const json_t *node, json_t *wanted)
 {
     const json_t *borrowed;
     Error error = {0};
     CHECK_OK(data_json_value(json, node, &borrowed, &error), error);
-    json_t *value = json_deep_copy(borrowed); /* the next call may end what is borrowed */
+    json_t *value = json_deep_copy(borrowed); /* borrowed values are valid until the next call */
     CHECK(value);
     bool same = json_typeof(value) == json_typeof(wanted);
     if (same && json_is_object(value)) {
@@ -107,7 +108,7 @@ static bool same_value(DataJson *json, const json_t *node, json_t *wanted)
 void fuzz_json(const uint8_t *data, size_t size)
 {
     static DataJson json;
-    static const char mark[] = "\xef\xbb\xbf"; /* a byte order mark: allowed here, not by jansson */
+    static const char mark[] = "\xef\xbb\xbf"; /* byte order mark: allowed here, not in jansson */
     Error error = {0};
     json_error_t reason;
     if (size == 0 || (size >= 3 && memcmp(data, mark, 3) == 0))
@@ -125,7 +126,7 @@ void fuzz_json(const uint8_t *data, size_t size)
 
 /* ---- data sets ------------------------------------------------------------------------------- */
 
-/* The lists of what was read can be read, and have as many frames. */
+/* Written lists can be read back, with the same number of frames. */
 static void write_and_read(const DataSets *sets)
 {
     Error error = {0};
@@ -166,7 +167,7 @@ static void read_set(const char *kind, const char *root, const char *file, const
     Error error = {0};
     if (data_sets_read(&sets, chosen, &options, &error) != STATUS_OK)
         return;
-    if (size % 4 == 0) /* writing takes longer than all else */
+    if (size % 4 == 0) /* writing is slow */
         write_and_read(&sets);
     data_sets_free(&sets);
 }
@@ -243,8 +244,8 @@ void fuzz_identity(const uint8_t *data, size_t size)
 }
 
 /*
- * Partners in a list of names that no files have: the first lines are frames of the real video 000,
- * the others of the fake 000_001. Oracle: of numbered frames the nearest, and of two the lower.
+ * Finds partners in a list of frames without files: the first lines are frames of the real video
+ * 000, the others of the fake 000_001. Oracle: the nearest frame number, the lower of two.
  */
 void fuzz_pairs(const uint8_t *data, size_t size)
 {
@@ -288,8 +289,10 @@ void fuzz_pairs(const uint8_t *data, size_t size)
     }
 }
 
-/* The text with every number padded by zeros to NUMBER digits: bytes of such keys compare as
- * numbers do. */
+/*
+ * The text with all numbers zero-padded to NUMBER digits, so that a bytewise comparison orders
+ * numbers.
+ */
 static void pad_numbers(const char *text, char *key)
 {
     enum { NUMBER = 64 };
@@ -307,7 +310,7 @@ static void pad_numbers(const char *text, char *key)
     *key = '\0';
 }
 
-/* The order of two names against that of their padded forms. */
+/* Compares the order of two names with that of their padded forms. */
 void fuzz_natural_order(const uint8_t *data, size_t size)
 {
     enum { MOST = 40 };

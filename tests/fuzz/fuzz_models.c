@@ -1,11 +1,10 @@
 /*
- * fuzz_models.c - files of weights and their configurations: safetensors, models, adapters, states
- * of a run.
+ * fuzz_models.c - harnesses for weights and configurations: safetensors, models, adapters, training
+ * states.
  *
- * Where an input is the JSON of a header, the numbers are made here, as many as the header speaks
- * of: mutation would hardly ever hit a length. A state, an adapter and a model are those of one
- * tiny shape; seeds of them are written by this program (fuzz_write_model_seeds), so that they
- * follow the formats.
+ * If an input is the JSON of a header, the harness generates data of matching size: mutation would
+ * rarely produce the right length. States, adapters and models have one tiny shape. This program
+ * writes their seeds (fuzz_write_model_seeds), so that they follow the formats.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -22,10 +21,9 @@
 #include <jansson.h>
 #include <string.h>
 
-enum { MOST_DATA = 1 << 20 }; /* bytes of numbers behind a header */
+enum { MOST_DATA = 1 << 20 }; /* bytes of data after a header */
 
-/* The largest number in square brackets behind "data_offsets": where the data of
- * the header ends. */
+/* The largest number in brackets after "data_offsets": the end of the data. */
 static size_t data_of_header(const uint8_t *header, size_t size)
 {
     static const char key[] = "data_offsets";
@@ -42,8 +40,7 @@ static size_t data_of_header(const uint8_t *header, size_t size)
     return end;
 }
 
-/* A file of that header and of numbers that are all moderate: f32 of 0x3e......; the caller's to
- * free. */
+/* A file with this header and moderate f32 values (0x3e......). The caller frees it. */
 static uint8_t *file_of_header(const uint8_t *header, size_t size, size_t *bytes)
 {
     const size_t data = data_of_header(header, size);
@@ -99,7 +96,7 @@ void fuzz_safetensors_header(const uint8_t *data, size_t size)
     free(file);
 }
 
-/* An index beside two shards that do not change. */
+/* An index next to two constant shards. */
 void fuzz_safetensors_index(const uint8_t *data, size_t size)
 {
     static bool shards;
@@ -137,7 +134,7 @@ static bool same_config(const VitConfig *a, const VitConfig *b)
            memcmp(a->std, b->std, sizeof a->std) == 0;
 }
 
-/* What is accepted can be written, and is read back as the same. */
+/* An accepted configuration can be written and is read back unchanged. */
 static void check_config(const VitConfig *config)
 {
     Error error = {0};
@@ -187,7 +184,7 @@ void fuzz_tune(const uint8_t *data, size_t size)
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-/* A model of the smallest shape, its head, and what trains in it. */
+/* A model of the smallest shape, its head and its trainable parameters. */
 typedef struct Model {
     Vit *vit;
     VitHead head;
@@ -229,7 +226,10 @@ static void destroy_model(Model *model)
     vit_destroy(model->vit);
 }
 
-/* A folder with the config.json of the tiny shape, and the header of its model.safetensors. */
+/*
+ * Creates a folder with config.json of the tiny shape, and returns the header of its
+ * model.safetensors.
+ */
 void fuzz_model(const uint8_t *data, size_t size)
 {
     static bool written;
@@ -271,7 +271,7 @@ void fuzz_adapter(const uint8_t *data, size_t size)
     free(file);
 }
 
-/* On failure nothing has changed. */
+/* After a failure nothing has changed. */
 void fuzz_state(const uint8_t *data, size_t size)
 {
     static Model model;

@@ -1,10 +1,10 @@
 /*
- * fuzz_numeric.c - code that computes with foreign numbers: hulls of landmarks, masks, resizing,
- * augmentation, and the packed product. Inputs are parameters, not files, so that most of them
+ * fuzz_numeric.c - harnesses for computations on untrusted values: hulls of landmarks, masks,
+ * resizing, augmentation, packed product. Inputs are parameters, not files, so that most of them
  * reach the arithmetic.
  *
- * Oracles: for a hull the lines between all pairs of points; for resizing the two passes in 64-bit
- * integers; for the packed product sums in double.
+ * Oracles: hull: lines between all pairs of points; resizing: two passes in 64-bit integers; packed
+ * product: sums in double.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -19,7 +19,7 @@
 
 /* ---- landmarks ------------------------------------------------------------------------------- */
 
-/* `steps` units in the last place up from `value`, or down. */
+/* Moves `value` by `steps` units in the last place. */
 static float nudge(float value, int steps)
 {
     for (; steps > 0; steps--)
@@ -30,10 +30,9 @@ static float nudge(float value, int steps)
 }
 
 /*
- * A chain that bends to one side, so that all its points are corners, and whose last ones are on a
- * line near the origin: there rounding in the grid decides whether they turn to the left, perhaps
- * seen from either end. Coordinates are multiples of 1/8192 and exact. Leftwards from its end, by
- * small steps that rise ever more.
+ * A convex chain of points, all of them corners. The last ones are on a line near the origin, where
+ * rounding to the grid determines the direction of the turn. Coordinates are exact multiples of
+ * 1/8192. It is built from its end to the left, in small steps with increasing slope.
  */
 static void take_chain(FuzzInput *input, bool both_sides, DataLandmarks *landmarks)
 {
@@ -41,7 +40,8 @@ static void take_chain(FuzzInput *input, bool both_sides, DataLandmarks *landmar
     const float y = (float)(int16_t)fuzz_take(input, 2) / 8192;
     const float step_x = (float)(1 + fuzz_take(input, 2)) / 8192;
     const float step_y = (float)(int16_t)fuzz_take(input, 2) / 8192;
-    const int bend = landmarks->count - 3 - (int)fuzz_take(input, 1) % 2; /* first on the line */
+    const int bend =
+        landmarks->count - 3 - (int)fuzz_take(input, 1) % 2; /* first point on the line */
     const float back = (float)(1 + fuzz_take(input, 1) % 32) / 64;
     for (int i = bend; i < landmarks->count; i++) {
         landmarks->x[i] = x + (float)(i - bend) * step_x;
@@ -57,15 +57,15 @@ static void take_chain(FuzzInput *input, bool both_sides, DataLandmarks *landmar
 }
 
 /*
- * Points of one of several shapes. Uniformly random points hardly ever lie on a line, or all on
- * their hull, where rounding decides: so there are chains, and points of a line or an arc moved by
- * a few units in the last place.
+ * Points in one of several shapes. Uniformly random points are rarely collinear or all on their
+ * hull, where rounding matters; so there are chains, and points near a line or an arc, moved by a
+ * few units in the last place.
  */
 static void take_landmarks(FuzzInput *input, DataLandmarks *landmarks)
 {
     enum { FREE, LINE, ARC, CHAIN, SHAPES = CHAIN + 5 }; /* most are chains */
     const unsigned shape = fuzz_take(input, 1) % SHAPES, flags = fuzz_take(input, 1);
-    /* Each once in four: the hardest chain has none of them. */
+    /* Each with probability 1/4; the hardest chain has none. */
     const bool count_68 = flags % 4 == 1, mirrored = flags / 4 % 4 == 1;
     const bool upside_down = flags / 16 % 4 == 1, both_sides = flags / 64 == 1;
     landmarks->count = count_68 ? 68 : 81;
@@ -95,7 +95,7 @@ static void take_landmarks(FuzzInput *input, DataLandmarks *landmarks)
     for (int i = 0; i < landmarks->count; i++) {
         const float x = mirrored ? 256 - landmarks->x[i] : landmarks->x[i];
         const float y = upside_down ? 256 - landmarks->y[i] : landmarks->y[i];
-        landmarks->x[i] = fmaxf(-1e6F, fminf(1e6F, x)); /* what data_landmarks_read lets pass */
+        landmarks->x[i] = fmaxf(-1e6F, fminf(1e6F, x)); /* limits of data_landmarks_read */
         landmarks->y[i] = fmaxf(-1e6F, fminf(1e6F, y));
     }
 }
@@ -104,8 +104,10 @@ typedef struct Interval {
     double low, high;
 } Interval;
 
-/* Where the hull of the points meets the line y = `row`: the extreme crossings of lines between two
- * points. */
+/*
+ * The intersection of the hull with the line y = `row`: the extreme crossings of lines between two
+ * points.
+ */
 static Interval cross_hull(const double *x, const double *y, int count, double row)
 {
     Interval all = {INFINITY, -INFINITY};
@@ -133,7 +135,7 @@ void fuzz_hull(const uint8_t *data, size_t size)
     /* Few rows: the time goes into them, and they make no difference to which
      * points are corners. */
     const int width = 1 + (int)fuzz_take(&input, 1), height = 1 + (int)fuzz_take(&input, 1) % 16;
-    /* The grid as data_self_blend lays it over an image of about its size. */
+    /* The grid of data_self_blend for an image of about this size. */
     const double scale_x = width / (32. + fuzz_take(&input, 1)),
                  scale_y = height / (32. + fuzz_take(&input, 1));
     const DataAxis axis_x = {scale_x, 0.5 * scale_x - 0.5}, axis_y = {scale_y, 0.5 * scale_y - 0.5};
@@ -180,8 +182,7 @@ static void create_image(DataImage *image, int width, int height, uint32_t seed)
     }
 }
 
-/* Twice with the same draws: the same pixels, of the same size; a failure leaves the image as it
- * was. */
+/* Two calls with the same random numbers give the same image. A failure does not change it. */
 void fuzz_self_blend(const uint8_t *data, size_t size)
 {
     FuzzInput input = {data, size};
@@ -222,8 +223,10 @@ static uint8_t weighted(const int32_t *weights, int taps, const uint8_t *in, siz
     return (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
 }
 
-/* One pass: out [rows,axis->count,3] of in [rows,width,3]. Weights of an output sum to one, but for
- * rounding. */
+/*
+ * One pass from in [rows,width,3] to out [rows,axis->count,3]. The weights of an output sum to 1,
+ * except for rounding.
+ */
 static void pass(const DataResizeAxis *axis, const uint8_t *in, int rows, uint8_t *out)
 {
     for (int i = 0; i < axis->count; i++) {
@@ -260,7 +263,7 @@ void fuzz_resize(const uint8_t *data, size_t size)
     const uint32_t kind = fuzz_take(&input, 1);
     DataImage image;
     create_image(&image, width, height, kind);
-    if (input.size > 0) /* hard edges, where overshoot is clipped */
+    if (input.size > 0) /* sharp edges, to test clipping of overshoot */
         for (int i = 0; i < width * height * 3; i++)
             image.pixels[i] =
                 input.data[(size_t)i % input.size] & 1 ? 255 : input.data[(size_t)i % input.size];
@@ -273,7 +276,7 @@ void fuzz_resize(const uint8_t *data, size_t size)
     swap_axes(wanted, to_width, to_height, columns); /* [to_height,to_width] */
     CHECK(memcmp(out, columns, (size_t)(to_width * to_height) * 3) == 0);
 
-    /* The crop is the middle of the whole resized image. */
+    /* The crop is the centre of the resized image. */
     int full_width, full_height;
     const int side = 1 + (int)(kind >> 1) % 16;
     resizer.filter = DATA_FILTER_BICUBIC;
@@ -298,8 +301,10 @@ static DataRange take_range(FuzzInput *input, double lowest, double width)
     return (DataRange){low, high};
 }
 
-/* Any settings within the ranges of the parsers, twice with the same draws: the same verdict and
- * the same pixels. */
+/*
+ * Any settings in the ranges of the parsers: two calls with the same random numbers give the same
+ * status and pixels.
+ */
 void fuzz_augment(const uint8_t *data, size_t size)
 {
     FuzzInput input = {data, size};
@@ -352,10 +357,9 @@ void fuzz_augment(const uint8_t *data, size_t size)
     data_image_free(&second);
 }
 
-/* ---- the
- * packed product ------------------------------------------------------------------------- */
+/* ---- the packed product ---------------------------------------------------------------------- */
 
-/* A number of moderate size from two bytes: a bf16 with an exponent of -16 to 15. */
+/* A value from two bytes: a bf16 with an exponent from -16 to 15. */
 static float take_value(FuzzInput *input)
 {
     const uint32_t bits = fuzz_take(input, 2);
@@ -385,7 +389,7 @@ void fuzz_packed_product(const uint8_t *data, size_t size)
     for (int i = 0; i < N; i++, values = values.size ? values : input)
         bias[i] = take_value(&values);
 
-    /* All values are bf16 already, so that f32 and bf16 packs hold them exactly. */
+    /* All values are representable in bf16, so f32 and bf16 packs are exact. */
     for (int i = 0; i < M * K; i++) {
         uint32_t bits;
         memcpy(&bits, &A[i], sizeof bits);

@@ -1,9 +1,9 @@
 /*
- * fuzz_tables.c - numbers, scores, the files of a run and of an evaluation, recipes, and the
+ * fuzz_tables.c - harnesses for numbers, scores, files of runs and evaluations, recipes, and the
  * command line.
  *
- * Oracle of numbers: strtod and strtoull, behind the grammar that number.h promises. What is
- * written must be read back as the same.
+ * Oracles for numbers: strtod and strtoull, restricted to the grammar in number.h. Written data
+ * must be read back unchanged.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -37,8 +37,10 @@ static const char *skip_digits(const char *text)
     return text;
 }
 
-/* [+-] digits [. digits] [e [+-] digits], or [+-] nan, inf, infinity: what strtod takes, without
- * hexadecimal. */
+/*
+ * True for [+-] digits [. digits] [e [+-] digits], or [+-] nan, inf, infinity: the grammar of
+ * strtod without hexadecimal.
+ */
 static bool is_number(const char *text)
 {
     text += *text == '+' || *text == '-';
@@ -58,13 +60,14 @@ static bool is_number(const char *text)
     return *end == '\0';
 }
 
-/* Compares the readers with the library's. `text` has a zero behind its `length` bytes, and perhaps
- * among them. */
+/*
+ * Compares our readers with the C library's. `text` has a zero after its `length` bytes, and may
+ * contain zeros.
+ */
 static void check_number(const char *text, size_t length)
 {
     const bool is_text = strlen(text) == length;
-    char *exact =
-        malloc(length ? length : 1); /* without the zero: a reader that looks further is found */
+    char *exact = malloc(length ? length : 1); /* without the zero, to detect reads past the end */
     CHECK(exact);
     memcpy(exact, text, length);
     double value = 0;
@@ -82,7 +85,7 @@ static void check_number(const char *text, size_t length)
     free(exact);
 }
 
-/* A text, over the characters of numbers unless the first byte is 0. */
+/* The text consists of characters of numbers, unless the first byte is 0. */
 void fuzz_number(const uint8_t *data, size_t size)
 {
     static const char characters[] = "0123456789.eE+-infa0123456789000";
@@ -95,7 +98,7 @@ void fuzz_number(const uint8_t *data, size_t size)
     free(text);
 }
 
-/* Any doubles, printed with few and many digits, and the middle between two neighbours. */
+/* Any doubles, printed with few and many digits, and the midpoint of two neighbours. */
 void fuzz_number_bits(const uint8_t *data, size_t size)
 {
     for (size_t i = 0; i + sizeof(double) <= size && i < 4 * sizeof(double); i += sizeof(double)) {
@@ -120,7 +123,7 @@ void fuzz_number_bits(const uint8_t *data, size_t size)
 
 /* ---- scores ---------------------------------------------------------------------------------- */
 
-/* Writes all rows that have a file, as predictions.csv: the caller's to free. */
+/* Writes all rows with a file as predictions.csv. The caller frees the text. */
 static char *write_rows(const MetricsPredictions *table, size_t *size)
 {
     char *text = NULL;
@@ -192,8 +195,10 @@ static void read_column(TrainRunFiles *files, TrainRunTable table, const char *n
     }
 }
 
-/* How many rows the state of the run knows: as many as there are lines, or one or two fewer; at
- * most 15. */
+/*
+ * The number of rows according to the state of the run: the number of lines, or one or two fewer;
+ * at most 15.
+ */
 static int known_rows(const uint8_t *data, size_t size)
 {
     int lines = -(int)(size % 3);
@@ -202,7 +207,7 @@ static int known_rows(const uint8_t *data, size_t size)
     return lines < 0 ? 0 : lines < 15 ? lines : 15;
 }
 
-/* A run that is resumed: the input is what follows the first line of steps.csv or of epochs.csv. */
+/* A resumed run. The input is the text after the first line of steps.csv or epochs.csv. */
 static void resume_run(const char *steps, size_t steps_size, int step_count, const char *epochs,
                        size_t epochs_size, int epoch_count)
 {
@@ -225,7 +230,7 @@ static void resume_run(const char *steps, size_t steps_size, int step_count, con
     train_run_files_close(&files);
 }
 
-/* The first lines as a run writes them. */
+/* The header lines of a run's files. */
 static const char *first_line(TrainRunTable table)
 {
     static char *lines[2];
@@ -243,7 +248,7 @@ static const char *first_line(TrainRunTable table)
     return lines[table];
 }
 
-/* The first line of a table and the input behind it; the caller's to free. */
+/* The header line of a table, followed by the input. The caller frees it. */
 static char *with_first_line(TrainRunTable table, const uint8_t *data, size_t size, size_t *length)
 {
     const char *line = first_line(table);
@@ -273,7 +278,7 @@ void fuzz_epochs_csv(const uint8_t *data, size_t size)
     free(text);
 }
 
-/* Cutting once more changes nothing. The parameters are the last byte. */
+/* Truncating a second time changes nothing. The last byte is the parameter. */
 static void cut_events(const void *content, size_t size, unsigned parameters)
 {
     const int steps = (int)(parameters & 31), epochs = (int)(parameters >> 5);
@@ -297,7 +302,7 @@ void fuzz_event_file(const uint8_t *data, size_t size)
         cut_events(data, size - 1, data[size - 1]);
 }
 
-/* Records with right checksums: a byte is the length of what follows it. */
+/* Records with valid checksums: each is a length byte followed by the data. */
 void fuzz_event_records(const uint8_t *data, size_t size)
 {
     static uint8_t file[1 << 16];
@@ -376,8 +381,8 @@ void fuzz_compare_evaluation(const uint8_t *data, size_t size)
 }
 
 /*
- * Scores of an unfinished evaluation, behind a right first line: what is added to them is read
- * back. All frames are one image of one byte, so that its hash in the seeds is that of every run.
+ * Scores of an unfinished evaluation, after a valid first line. Added scores are read back. All
+ * frames are the same one-byte image, so that the hash in the seeds is always valid.
  */
 void fuzz_partial(const uint8_t *data, size_t size)
 {
@@ -394,7 +399,7 @@ void fuzz_partial(const uint8_t *data, size_t size)
     Error error = {0};
     for (int i = 0; i < FRAMES; i++)
         p[2 * i] = p[2 * i + 1] = margins[i] = 0.5F;
-    if (!head) { /* the first line as it is written */
+    if (!head) { /* the first line, written by the library */
         size_t length;
         fuzz_folder("partial");
         fuzz_write("partial/image", "x", 1);
@@ -436,7 +441,7 @@ void fuzz_partial(const uint8_t *data, size_t size)
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
-/* An accepted recipe is printed, read back and the same. */
+/* An accepted recipe is printed and read back unchanged. */
 void fuzz_recipe(const uint8_t *data, size_t size)
 {
     TrainRecipe recipe, again;
@@ -497,8 +502,10 @@ void fuzz_perturb(const uint8_t *data, size_t size)
     free(text);
 }
 
-/* Cuts the input at zeros and line ends into arguments, ended by NULL; returns how many. `text` is
- * changed. */
+/*
+ * Splits the input at zeros and newlines into arguments, ended by NULL; returns their number.
+ * Changes `text`.
+ */
 static int cut_arguments(char *text, size_t size, char **arguments, int most)
 {
     int count = 0;
@@ -530,8 +537,8 @@ void fuzz_perturb_option(const uint8_t *data, size_t size)
 
 /*
  * The parser ends the process after an error, and frees its lists at exit. The program is linked so
- * that exit and atexit of our objects come here: one returns to the harness, which does what the
- * other asked for.
+ * that these functions replace exit and atexit in our objects: exit returns to the harness, which
+ * then calls the registered function.
  */
 static jmp_buf *harness;
 static void (*at_exit)(void);
@@ -545,7 +552,7 @@ _Noreturn void __wrap_exit(int code)
 {
     if (harness) {
         CHECK(code >= CLI_DONE &&
-              code <= CLI_USAGE); /* failed: stdout is closed from the first end on */
+              code <= CLI_USAGE); /* CLI_FAILED: stdout is closed after the first exit */
         longjmp(*harness, 1);
     }
     __real_exit(code);
@@ -559,7 +566,7 @@ int __wrap_atexit(void (*function)(void))
     return 0;
 }
 
-/* Parses for a command that has an option of every kind. */
+/* Parses the arguments of a command with an option of each kind. */
 static void parse(int argc, char **argv)
 {
     static bool flag;

@@ -16,8 +16,8 @@
  *     LN-tuning step                  forward, and its products but the patch embedding once more
  * for the gradient of its input, attention as above; no weight gradients
  *
- * What a step computes twice because memory does not hold its activations (train/stepper.h) counts
- * once: the rate is that of the work wanted, and falls where work is repeated.
+ * Recomputation in a step that lacks memory for its activations (train/stepper.h) is not counted,
+ * so it lowers the rate.
  *
  * All functions are for the main thread.
  */

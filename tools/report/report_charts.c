@@ -366,7 +366,7 @@ static void write_reliability(FILE *stream, const SetCurves *all)
     if (count == 1)
         return;
     const MetricsReport *first = &all->report->results[0].reports[all->set];
-    fputs("<figure><figcaption><b>Reliability</b> Fraction of fakes by score.  ", stream);
+    fputs("<figure><figcaption><b>Reliability</b> Fraction of fakes by score. ", stream);
     if (isfinite(first->frame.brier) && all->report->count == 1)
         fprintf(stream, "Brier score %.4f.", first->frame.brier);
     fputs("</figcaption>\n", stream);

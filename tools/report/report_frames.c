@@ -197,7 +197,7 @@ static Status write_class(FILE *stream, const Report *report, int set, int label
     }
     if (row.missing > 0) {
         fprintf(stream,
-                "<p class=\"soft\">%d of %d images cannot be shown. First reason:  ", row.missing,
+                "<p class=\"soft\">%d of %d images cannot be shown. First reason: ", row.missing,
                 count);
         report_text(stream, "%s", row.why.message);
         fputs("</p>\n", stream);
