@@ -1,6 +1,7 @@
 #!/bin/sh
-# check_isa_levels.sh [PROGRAM...] - every ISA level that this processor has: the test programs, and the
-# tiny model trained and applied in each precision, whose predictions must be close to those of plain C.
+# check_isa_levels.sh [PROGRAM...] - runs the test programs at every ISA level of this processor,
+# and trains and applies the tiny model in each precision; its predictions must be close to those of
+# plain C.
 #
 # ISA levels are the values of LNCLIP_CPU (tensor/kernels/kernels.h). BUILD names the folder with lnclip. Exit code 1
 # if anything failed. Three minutes on two cores with the programs that CI gives.
@@ -25,7 +26,7 @@ lnclip() { "$BUILD/lnclip" "$@" >"$work/log" 2>&1; }
 train_and_predict() {
     run=$work/run-$LNCLIP_CPU-$1
     training=$1
-    [ "$1" = int8 ] && training=bf16 # training knows no int8
+    [ "$1" = int8 ] && training=bf16 # there is no int8 training
     lnclip train --model "$work/model" --train "$work"/faces/lists/train/*.txt \
         --val "$work"/faces/lists/val/*.txt --out "$run" precision="$training" batch_size=8 epochs=2 &&
         "$BUILD/lnclip" predict --model "$work/model" --adapter "$run/last.safetensors" \

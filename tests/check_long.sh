@@ -1,8 +1,9 @@
 #!/bin/sh
-# check_long.sh - the checks that take minutes or need PyTorch: tests/check_long_*.sh, one after the other.
+# check_long.sh - runs all checks that take minutes or need PyTorch: tests/check_long_*.sh.
 #
-# Each script prints what it measured and exits 0 (passed), 77 (skipped, with the reason) or anything else (failed).
-# check_long_same.sh compares with another commit and is skipped unless BASE=COMMIT names it in the environment.
+# Each script prints its measurements and exits 0 (passed), 77 (skipped, with the reason) or another
+# code (failed). check_long_same.sh compares with another commit and is skipped unless BASE=COMMIT
+# names it in the environment.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}

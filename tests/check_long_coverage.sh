@@ -1,7 +1,9 @@
 #!/bin/sh
-# check_long_coverage.sh - 2,000 simulated data sets a row: how often the 95 % intervals hold the truth.
+# check_long_coverage.sh - empirical coverage of the 95 % intervals in 2,000 simulated data sets per
+# row.
 #
-# tests/test_coverage.c says what is simulated and which rows are judged; 500 sets for the bootstrap. A few minutes.
+# tests/test_coverage.c defines the simulations and the rows with a limit; 500 data sets for the
+# bootstrap. A few minutes.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}

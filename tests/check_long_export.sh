@@ -1,11 +1,12 @@
 #!/bin/sh
-# check_long_export.sh - what `lnclip export` writes, read by the programs it is written for.
+# check_long_export.sh - reads the output of `lnclip export` with the intended programs.
 #
-# --format gend: GenD's own class (yermandy/GenD) loads it and must find for every image the p_fake of
-# `lnclip predict`, to 1e-5, for both kinds of head, from a whole CLIP and from a vision tower alone.
-# --format hf: CLIPVisionModel must load it whole, and find the features of `lnclip features`.
-# LNCLIP_GEND is the root of GenD's source; PYTHON must have transformers (GenD asks for
-# 4.56.2), PyTorch, safetensors and Pillow. All models are small and random: half a minute, and nothing is downloaded.
+# --format gend: GenD's class (yermandy/GenD) must load it and give the p_fake of `lnclip predict`
+# within 1e-5 for every image, for both kinds of head, with a complete CLIP and with only a vision
+# tower. --format hf: CLIPVisionModel must load it completely and give the features of `lnclip
+# features`. LNCLIP_GEND is the root of GenD's source; PYTHON must have transformers (GenD asks for
+# 4.56.2), PyTorch, safetensors and Pillow. All models are small and random: half a minute, and
+# nothing is downloaded.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}
@@ -34,7 +35,7 @@ run() {
     }
 }
 
-# A whole CLIP as transformers saves it, and its vision tower alone as lnclip does.
+# A complete CLIP saved by transformers, and only its vision tower saved by lnclip.
 run init --arch tiny --seed 5 --out "$folder/tiny"
 "$PYTHON" -W ignore tests/check_long_export.py make "$folder/tiny" "$folder/whole-clip" || exit 1
 run export --model "$folder/whole-clip" --out "$folder/tower"

@@ -1,14 +1,15 @@
 #!/bin/bash
-# check_long_faults.sh [PART...] - what happens when memory, disk and system calls fail, and when a run is killed.
+# check_long_faults.sh [PART...] - tests failures of memory, disk and system calls, and killed runs.
 #
-# Parts: allocations, disks, descriptors, calls, kills (all of them, two at a time). In each case a command either ends
-# with exit code 1 and its one clear message, and the same command (train: with --resume) then succeeds; or it succeeds
-# at once. What it wrote in the end is equal by cmp(1) to what an undisturbed run writes, but for times. A death by a
-# signal, a success with other bytes, a failure without a message and a temporary file left behind are faults.
+# Parts: allocations, disks, descriptors, calls, kills (default: all, two at a time). In each case a
+# command must either succeed, or exit with code 1 and one clear message, after which the same
+# command (train: with --resume) succeeds. Its files must be equal to those of an undisturbed run,
+# except for times. Errors are: death by a signal, success with different bytes, failure without a
+# message, temporary files left behind.
 #
-# SAMPLES=N is how many failures of each kind are tried in each command, spread evenly (24), ROUNDS=N how many runs are
-# killed (100), SEED=N what the times of the kills are drawn from (1). About ten minutes on two cores. System calls fail
-# through strace; without it that part is left out, which is reported.
+# SAMPLES=N: failures of each kind per command, evenly spaced (24). ROUNDS=N: number of killed runs
+# (100). SEED=N: random seed for the times of the kills (1). About ten minutes on two cores. System
+# calls are made to fail by strace; without it this part is skipped, with a message.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 case ${BUILD:-} in /*) L=$BUILD/lnclip ;; *) L=$PWD/${BUILD:-build/release}/lnclip ;; esac
@@ -18,7 +19,7 @@ SEED=${SEED:-1}
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 export OPENBLAS_NUM_THREADS=1
 
-# ---- material, once; parts run as processes of their own that find it in $FAULTS ------------------------------------
+# ---- input, made once; the parts run as separate processes and find it in $FAULTS ----------------
 
 if [ -z "${FAULTS:-}" ]; then
     FAULTS=$(mktemp -d)
@@ -76,18 +77,18 @@ set_command() { # NAME: sets `command`
     name=$1
 }
 
-prepare() { # an empty start
+prepare() { # empties the working folder
     rm -rf out
     case $name in predict | auc | features | calibrate) mkdir out ;; esac
 }
 
-run() { # COMMAND...: leaves its exit code in `code`
+run() { # COMMAND...: sets `code` to its exit code
     "$@" >stdout 2>err </dev/null
     code=$?
     case $name in predict | auc) [ $code = 0 ] && cp stdout out/stdout ;; esac
 }
 
-# Everything that was written, without times: one file, so that cmp(1) compares it. curves.svg is judged by check_curves.
+# Collects all output, without times, in one file for cmp(1). curves.svg is checked by check_curves.
 contents() {
     (cd out 2>/dev/null || exit 0
         find . -type f ! -name curves.svg | LC_ALL=C sort | while read -r file; do
@@ -96,14 +97,15 @@ contents() {
             ./steps.csv) sed 's/,[^,]*$//' "$file" ;;
             ./epochs.csv) awk -F, -v OFS=, '{ $11 = ""; print }' "$file" ;;
             *.tfevents.*) wc -c <"$file" ;;
-            # A picture that cannot be read again is left out, and the page says so; its figures stay.
+            # A picture that cannot be read is missing in the page, with a message; the metrics are
+            # complete.
             ./report.html) sed -e '/^<li title=/d' -e '/images cannot be shown/d' "$file" ;;
             *) cat "$file" ;;
             esac
         done)
 }
 
-reference() { # what an undisturbed run writes, into reference.NAME
+reference() { # writes the output of an undisturbed run to reference.NAME
     prepare
     what="$name, undisturbed"
     run "${command[@]}"
@@ -112,7 +114,7 @@ reference() { # what an undisturbed run writes, into reference.NAME
     [ ! -e out/curves.svg ] || cp out/curves.svg reference.curves.svg
 }
 
-# A picture of a run's curves that cannot be written costs no run, but is reported.
+# If curves.svg cannot be written, the run continues with a warning.
 check_curves() {
     [ "$name" = train ] && ! cmp -s out/curves.svg reference.curves.svg && ! grep -aq 'curves\.svg: ' err &&
         complain "another curves.svg, and not a word of it"
@@ -127,12 +129,12 @@ check_bytes() {
     return 0
 }
 
-# Judges `code` and what was written, and runs the command again, undisturbed, if it failed.
+# Checks `code` and the output. If the command failed, runs it again, undisturbed.
 judge() {
     tried=$((tried + 1))
     case $code in
     0) check_bytes && check_curves ;;
-    134) # jansson 2.14 asserts where its own scanner runs out of memory (lex_scan_string); all else is ours
+    134) # assertion in jansson 2.14 without memory (lex_scan_string); all others are ours
         grep -aq 'lex_scan_string: Assertion' err || complain "exit code $code" ;;
     1)
         tail -n 1 err | grep -aq '^lnclip: error: .*: .*; .' || complain "no clear message"
@@ -147,7 +149,7 @@ judge() {
 retry() {
     cp err first_err
     contents >now
-    cmp -s now "reference.$name" && return # all was written: only the report of it was lost
+    cmp -s now "reference.$name" && return # all files are complete; only the message was lost
     case $name in
     train)
         if [ -n "$(ls -A out 2>/dev/null)" ]; then run "${command[@]}" --resume; else run "${command[@]}"; fi
@@ -165,7 +167,7 @@ retry() {
     fi
 }
 
-# FROM TO: at most SAMPLES numbers between them, spread evenly.
+# FROM TO: prints at most SAMPLES evenly spaced numbers between them.
 sample() {
     seq "$1" "$2" | awk -v n=$(($2 - $1 + 1)) -v most="$SAMPLES" '
         n <= most || int(NR * most / n) != int((NR - 1) * most / n)'
@@ -202,7 +204,7 @@ disks() {
             what="$name, files limited to $limit KiB"
             prepare
             run bash -c 'ulimit -f "$0" && exec "$@"' "$limit" "${command[@]}"
-            # The limit holds for the files of stderr and stdout as well.
+            # The limit also applies to the files of stderr and stdout.
             [ "$limit" = 0 ] && [ ! -s err ] && [ $code = 1 ] && { tried=$((tried + 1)) && retry; continue; }
             judge
         done
@@ -250,7 +252,7 @@ descriptors() {
             bash -c 'c=$1; shift; eval "exec $c"; exec "$@"' - "$closed" "${command[@]}" >stdout 2>err
             code=$?
             tried=$((tried + 1))
-            # Without stdout, what would be printed is lost: that is a failure, but all files must be there.
+            # Without stdout the output is lost, which is a failure, but all files must exist.
             lost=0
             case $closed in *1*) lost=1 ;; esac
             case $name in predict | auc)
@@ -283,12 +285,12 @@ calls() {
         fi
         for pair in $CALLS; do
             call=${pair%:*}
-            # How often it is called until main begins, which is the C library's affair, and in all.
+            # The number of calls before main, which belong to the C library, and in total.
             strace -f -qq -o trace -e trace="$call" "$L" --version >/dev/null 2>&1
             base=$(grep -c "$call(" trace)
             prepare
             run strace -f -qq -o trace -e trace="$call" "${command[@]}"
-            # A thread counts its calls for itself; the main one makes the most.
+            # Calls are counted per thread; the main thread makes the most.
             total=$(awk -v call="$call(" 'index($0, call) { n[$1]++ } END { for (t in n) if (n[t] > m) m = n[t]; print m + 0 }' trace)
             [ "$total" -gt "$base" ] || continue
             for n in $(SAMPLES=$((SAMPLES / 3)) sample $((base + 1)) "$total"); do
@@ -322,7 +324,7 @@ kills() {
                 [ -n "$(ls -A out 2>/dev/null)" ] && resume=(--resume)
                 "${command[@]}" "${resume[@]}" >stdout 2>err &
                 process=$!
-                # The first ones at random times; then it may finish.
+                # The first runs are killed at random times; the last may finish.
                 if [ $attempts -lt 3 ]; then
                     sleep "$(awk -v r="$RANDOM" -v t="$milliseconds" 'BEGIN { print r / 32768 * t / 1000 }')"
                     kill -KILL $process 2>/dev/null

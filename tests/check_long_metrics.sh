@@ -1,8 +1,10 @@
 #!/bin/sh
-# check_long_metrics.sh - `lnclip auc` on 1,000 random score files against scikit-learn and SciPy, to 1e-10.
+# check_long_metrics.sh - compares `lnclip auc` on 1,000 random score files with scikit-learn and
+# SciPy, to 1e-10.
 #
-# Unlike the golden files these are drawn anew from a seed (SEED=0 by default), pass through the CSV reader, and hold videos:
-# every metric at every level, DeLong's interval, and the paired comparison. About five minutes.
+# Unlike the golden files, these are generated from a seed (SEED=0 by default), are read from CSV,
+# and have videos. Tests all metrics at all levels, DeLong's interval, and the paired comparison.
+# About five minutes.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}

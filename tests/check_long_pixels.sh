@@ -1,9 +1,10 @@
 #!/bin/sh
-# check_long_pixels.sh - the decoders against Pillow on 20,000 images that are drawn and damaged from a seed.
+# check_long_pixels.sh - compares the decoders with Pillow on 20,000 random, partly damaged images.
 #
-# Unlike the golden files these are many: every kind of PNG, JPEG, BMP and PNM of random sizes and settings, most of them
-# with bytes changed, some with their checksums made right again. What both read must be equal in every pixel, what one
-# alone refuses must have a reason in the list of tests/check_long_pixels.py. About a minute. FILES and SEED choose others.
+# The images are all kinds of PNG, JPEG, BMP and PNM with random sizes and settings. Most have
+# changed bytes, some with corrected checksums. Images that both decode must be equal in every
+# pixel; if only one rejects an image, the reason must be in the list of tests/check_long_pixels.py.
+# About a minute. Set FILES and SEED for other images.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}

@@ -1,6 +1,7 @@
 #!/bin/sh
-# check_long_precision.sh - ViT-L/14 in bf16 and int8 against f32: cosines of features, also with channels of very
-# different size, and gradients of the LayerNorms; random weights. Two minutes on two idle cores, 9 GiB.
+# check_long_precision.sh - compares ViT-L/14 in bf16 and int8 with f32: cosine similarity of
+# features, also with channels of very different scale, and of LayerNorm gradients. Random weights.
+# Two minutes on two idle cores, 9 GiB.
 set -u
 BUILD=${BUILD:-build/release}
 if [ ! -x "$BUILD/tests/test_vit_precision" ]; then

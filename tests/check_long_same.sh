@@ -1,20 +1,20 @@
 #!/bin/bash
-# check_long_same.sh BASE - the present tree does what the commit BASE did: the same files, output
-# and exit codes.
+# check_long_same.sh BASE - checks that the working tree gives the same files, output and exit codes
+# as the commit BASE.
 #
 # For refactoring. Builds BASE (in build/same/COMMIT, kept for the next time) and the working tree
 # as it is (in $BUILD, default build/same/now), runs the same commands with both programs, one
 # program after the other in the same folder, and compares every file written, stdout, stderr and
-# exit codes byte by byte. Only elapsed times, rates and memory measured at run time are left out;
+# exit codes byte by byte. Only elapsed times, rates and memory measured at run time are excluded;
 # planned bytes are compared. Both programs are built with the same version and revision, because
 # they write these into files. Each difference is printed with its command, its file and the first
 # lines that differ; the exit code is 1 if there is any. Three minutes on two cores.
 #
-# BASE may also be set in the environment; without one the script is skipped.
-# SAME_EXCEPT="PATTERN ..." permits differences made on purpose: shell patterns of STEP/FILE as
-# printed here. Those that later commits meet, too, belong in the table `except` with their reason.
-# KEEP=DIR keeps both results in DIR. LEVEL=avx2 runs all commands at that ISA level: for a commit that changes bits
-# at higher ones on purpose.
+# BASE may also be set in the environment; without one the script is skipped. SAME_EXCEPT="PATTERN
+# ..." allows intended differences: shell patterns of STEP/FILE as printed here. Differences that
+# also apply to later commits belong in the table `except`, with their reason. KEEP=DIR keeps both
+# results in DIR. LEVEL=avx2 runs all commands at that ISA level: for a commit that intentionally
+# changes results at higher levels.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BASE=${1:-${BASE:-}}
@@ -31,7 +31,7 @@ unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS LNCLIP_CPU
 export LC_ALL=C TZ=UTC
 started=$SECONDS
 
-# ---- differences made on purpose: PATTERN REASON -----------------------------------------------
+# ---- intended differences: PATTERN REASON ------------------------------------------------------
 
 except() {
     cat <<'END'
@@ -40,7 +40,7 @@ END
 
 # ---- both programs -----------------------------------------------------------------------------
 
-export CCACHE_NOHASHDIR=1 # where ccache is in use, the two trees share what they have in common
+export CCACHE_NOHASHDIR=1 # lets ccache share objects of the two trees
 sources=$PWD/build/same/${commit:0:12}
 if [ ! -e "$sources/Makefile" ]; then
     mkdir -p "$sources" && git archive "$commit" | tar -x -C "$sources" || exit 1
@@ -57,12 +57,12 @@ echo "built in $((SECONDS - started)) s"
 T=$(mktemp -d)
 T=$(cd "$T" && pwd -P)
 trap 'chmod -R u+rwx "$T"; rm -rf "$T"' EXIT
-L=$T/lnclip # a copy of the program whose turn it is
+L=$T/lnclip # a copy of the current program
 failures=0
 
 # ---- steps, in $T/work: @ in the arguments of a step is its NAME, under which it writes ----------
 
-said() { # NAME CODE: keeps what a command said
+said() { # NAME CODE: saves stderr and exit code of a command
     mv out "said/$1.stdout"
     mv err "said/$1.stderr"
     echo "$2" >"said/$1.code"
@@ -92,8 +92,8 @@ run() { # EXPECTED NAME ARGUMENT...
 step() { run ok "$@"; }     # NAME ARGUMENT...: a command that must succeed
 refused() { run bad "$@"; } # NAME ARGUMENT...: a command that must fail
 
-# NAME SIGNAL ARGUMENT...: stops a training after its first epoch. The step at which it stops
-# varies, so that only the exit code is kept.
+# NAME SIGNAL ARGUMENT...: stops a training after its first epoch. The step where it stops varies,
+# so only the exit code is saved.
 stopped() {
     local name=$1 signal=$2 process code
     shift 2
@@ -175,7 +175,7 @@ trainings() {
     step train-f32 train --model m $data --out @ $few precision=f32 slerp=off augment=flip
     step train-bf16 train --model m $data --out @ $few precision=bf16 tune=all threads=2
     step train-micro train --model m $data --out @ $few micro_batch=3
-    # Memory in the middle of the range that gives the same plan: programs differ a little in size.
+    # Memory in the middle of the range with the same plan: the programs differ slightly in size.
     step train-twice train --model m --train s/lists/train/*.txt --out @ $few batch_size=96 \
         epochs=1 memory=0.0355 threads=2
     step train-blocks train --model m --train s/lists/train/*.txt --out @ $few batch_size=96 \
@@ -215,7 +215,7 @@ trainings() {
         ema=0.9 --resume --quiet
 }
 
-levels() { # LEVEL: whether this processor has it
+levels() { # LEVEL: true if this processor supports it
     if LNCLIP_CPU=$1 "$L" init --help >/dev/null 2>&1; then echo ok; else echo bad; fi
 }
 
@@ -315,13 +315,13 @@ scores() {
     step demo demo --quick --out @ --threads 2
     step demo-one demo --quick --seed 4 --threads 1 --out @ --quiet
 
-    # Speeds are no output to compare: of bench the exit code alone is.
+    # For bench, only the exit code is compared, because speeds vary.
     step bench bench --quick --arch tiny --precision f32,bf16,int8
     step bench-json bench --quick --model m --json --precision f32 --only forward,step,loader
     rm said/bench.std* said/bench-json.std*
 }
 
-video() { # FOLDER FRAMES: empty files 000.png, 001.png... : lists decode nothing
+video() { # FOLDER FRAMES: empty files 000.png, 001.png... : lists does not decode
     local i
     mkdir -p "$1"
     for ((i = 0; i < $2; i++)); do : >"$1/$(printf %03d $i).png"; done
@@ -397,7 +397,7 @@ data_sets() {
     refused lists-doubt lists folder --root own --out @
 }
 
-# Commands with wrong usage or bad input: message and exit code count.
+# Commands with wrong usage or bad input: message and exit code are compared.
 # shellcheck disable=SC2086 # lists of words
 bad_input() {
     local A=train-paper/best.safetensors never="--out never"
@@ -515,7 +515,7 @@ commands() { # SIDE PROGRAM: leaves all results in $T/SIDE
 
 # ---- comparison --------------------------------------------------------------------------------
 
-# FILE: its contents, without elapsed times, rates and memory measured at run time.
+# FILE: prints its contents without elapsed times, rates and memory measured at run time.
 normalise() {
     case $1 in
     */steps.csv | */epochs.csv) # by the name of the column
@@ -523,7 +523,7 @@ normalise() {
             NR == 1 { for (i = 1; i <= NF; i++) if ($i ~ /^(seconds|images_per_second)$/) c = i }
             NR > 1 { $c = "" } { print }' "$1"
         ;;
-    *tfevents*) wc -c <"$1" ;; # times, and checksums over them
+    *tfevents*) wc -c <"$1" ;; # contains times and checksums of them
     */train-*/features.safetensors) # a hash of the times at which the images were written
         sed 's/"images":"[0-9a-f]*"/"images":""/' "$1"
         ;;
@@ -553,8 +553,8 @@ on_purpose() { # STEP/FILE
     return 1
 }
 
-# PATH: reports it, with what is on stdin as the first difference. Never in a pipe, whose subshell
-# would lose the count.
+# PATH: reports a difference; stdin is its text. Not for use in a pipe, whose subshell would lose
+# the count.
 differs() {
     local file=${1#./} step where
     case $file in

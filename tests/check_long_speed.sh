@@ -1,8 +1,9 @@
 #!/bin/sh
-# check_long_speed.sh - ViT-L/14 against PyTorch in turn, f32 and bf16: forward, and LN-tuning step at batch 8.
+# check_long_speed.sh - compares the speed of ViT-L/14 with PyTorch, in turns: forward and LN-tuning
+# step at batch 8, in f32 and bf16.
 #
-# The limits are ratios (tests/torch_bench.py), so a slow machine does not matter, and neither does a busy one,
-# as long as it is busy evenly. About a quarter of an hour on two cores, 8 GB of memory.
+# The limits are ratios (tests/torch_bench.py), so a slow or evenly loaded machine does not matter.
+# About 15 minutes on two cores, 8 GB of memory.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}

@@ -1,10 +1,9 @@
 #!/bin/sh
-# check_long_train.sh - ViT-L/14 at full size, in the bf16 of the built-in recipes: seconds an image at batch 8, and
-# the peak memory of a batch of 128 within memory=4.
+# check_long_train.sh - trains ViT-L/14 in bf16, as in the built-in recipes: measures seconds per
+# image at batch 8, and peak memory at batch 128 with memory=4.
 #
-# It needs 1.3 GB of disk under $TMPDIR, 5 GB of memory, and a quarter of an hour on two cores. The limits are
-# those of the project's description; the seconds are for two cores with AMX and nothing else running, so
-# too slow a machine is told and skipped, not failed.
+# Needs 1.3 GB of disk in $TMPDIR, 5 GB of memory, and 15 minutes on two cores. The time limit is
+# for two idle cores with AMX; on a slower machine this check is skipped with a message.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 L=$PWD/${BUILD:-build/release}/lnclip
@@ -16,7 +15,7 @@ T=$(mktemp -d)
 trap 'rm -rf "$T"' EXIT
 cd "$T" || exit 1
 
-# Runs lnclip, its messages in err, and sets peak to the largest resident set (KiB) seen while it ran.
+# Runs lnclip with stderr to err, and sets peak to the largest resident set (KiB) seen.
 peak=0
 watched() {
     "$L" "$@" 2>err &

@@ -1,9 +1,11 @@
 #!/bin/sh
-# check_long_vit.sh - features and LayerNorm gradients of tiny, ViT-B/32 and ViT-L/14 against PyTorch.
+# check_long_vit.sh - compares features and LayerNorm gradients of tiny, ViT-B/32 and ViT-L/14 with
+# PyTorch.
 #
-# Random weights of `lnclip init`, two images, PyTorch in float64. Bounds (in test_vit_forward): features 1e-5,
-# each LayerNorm's gradient 1e-4, relative. Needs the program, the tests and python3 with PyTorch; about two
-# minutes, 7 GB of memory and 1.3 GB of disk. LNCLIP_ARCHS chooses others.
+# Random weights of `lnclip init`, two images, PyTorch in float64. Bounds (in test_vit_forward):
+# features 1e-5, each LayerNorm's gradient 1e-4, relative. Needs the program, the tests and python3
+# with PyTorch; about two minutes, 7 GB of memory and 1.3 GB of disk. Set LNCLIP_ARCHS for other
+# architectures.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}

@@ -1,6 +1,6 @@
 #!/bin/sh
-# check_report_browser.sh - makes the pages of test_report.sh and looks at them with headless Chromium
-# (check_report_browser.py). Exit code 77, with the reason, where there is no browser or no python3.
+# check_report_browser.sh - makes the pages of test_report.sh and checks them with headless Chromium
+# (check_report_browser.py). Exits 77, with the reason, without a browser or python3.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 if ! command -v python3 >/dev/null 2>&1; then
@@ -18,7 +18,7 @@ for page in "$T"/*.html; do
     python3 "$check" "$page" || bad=1
 done
 
-# A check that finds nothing must be shown to find something.
+# Each check must detect a fault.
 spoil() { # WHAT SED-EXPRESSION
     sed "$2" "$T/scores.html" >"$T/spoilt"
     mv "$T/spoilt" "$T/spoilt.html"

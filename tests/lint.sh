@@ -1,6 +1,6 @@
 #!/bin/sh
 # lint.sh - formatting (clang-format 14), static analysis (cppcheck), shell scripts (shellcheck),
-# and what must never be committed: programs, models, files over 1 MB.
+# and files that must not be committed: programs, models, files over 1 MB.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 bad=0
@@ -9,13 +9,13 @@ sources=$(git ls-files '*.c' '*.h')
 # shellcheck disable=SC2086 # a list of files
 clang-format-14 --dry-run --Werror $sources || bad=1
 
-# Comments count too; clang-format does not break them.
+# Includes comments, which clang-format does not wrap.
 # shellcheck disable=SC2086
 awk 'length > 100 { print FILENAME ":" FNR ": longer than 100 columns"; long = 1 } END { exit long }' $sources || bad=1
 
-# Tests are left to the compilers and sanitizers: Check's macros drown cppcheck.
+# Tests are not analysed: Check's macros are too complex for cppcheck.
 analysed=$(git ls-files '*.c' ':!tests/*')
-# normalCheckLevelMaxBranches and checkersReport are cppcheck's notes on itself.
+# normalCheckLevelMaxBranches and checkersReport are messages of cppcheck about itself.
 # shellcheck disable=SC2086
 cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. -j2 -D__GNUC__ -D__x86_64__ -DLNCLIP_VERSION='""' \
     -DLNCLIP_WITH_PNG=1 -DLNCLIP_WITH_JPEG=1 -DLNCLIP_WITH_DEFLATE=1 --enable=warning,performance,portability \
@@ -23,7 +23,7 @@ cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. -j2 -D__GNUC__ 
     --suppress=normalCheckLevelMaxBranches \
     $analysed || bad=1
 
-# The harnesses of libFuzzer are built by `make fuzz` alone: they must follow the functions that they call.
+# The libFuzzer harnesses, which only `make fuzz` builds, must still compile.
 "${CC:-cc}" -std=c11 -D_GNU_SOURCE -I. -DLNCLIP_VERSION='""' -DLNCLIP_WITH_PNG=1 -DLNCLIP_WITH_JPEG=1 -DLNCLIP_WITH_DEFLATE=1 \
     -fsyntax-only -Werror tests/fuzz/*.c || bad=1
 

@@ -1,11 +1,8 @@
 #!/bin/sh
 # messages.sh - prints the messages, help texts and other sentences of the program, by file.
 #
-# A sentence is a string with two words in it, outside of tests and assertions; adjacent strings
-# are joined, as the compiler does. tests/golden/messages.txt holds this output, so that wording is
-# read in one place; test_structure.sh fails where they differ. To renew it:
-#
-#     tests/messages.sh >tests/golden/messages.txt
+# A sentence is a string with at least two words, outside of tests and assertions. Adjacent strings
+# are joined, as by the compiler. Use the output to proof-read the wording.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C

@@ -1,18 +1,18 @@
 #!/bin/sh
 # run.sh PROGRAM... - runs the test programs, then the test scripts tests/test_*.sh, and counts.
 #
-# BUILD names the folder whose lnclip the scripts try. LNCLIP_SCRIPTS=0 leaves the scripts out (they are the
-# slow part under sanitizers). Exit code 1 if anything failed. Output of what passes is one line each.
+# BUILD names the build folder of lnclip for the scripts. LNCLIP_SCRIPTS=0 skips the scripts, which
+# are slow under sanitizers. Prints one line for each that passes. Exit code 1 if anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}
 export BUILD
-# A shell that was started with a signal ignored (nohup: SIGHUP) cannot take that back; what tests signals needs it.
+# Restores ignored signals (nohup: SIGHUP), which a shell cannot do, for the tests of signals.
 if [ -z "${LNCLIP_SIGNALS_RESET:-}" ] && env --default-signal=HUP true 2>/dev/null; then
     export LNCLIP_SIGNALS_RESET=1
     exec env --default-signal=HUP,INT,TERM tests/run.sh "$@"
 fi
-# OpenBLAS is called from our own threads; a core type forced from outside would test another library.
+# A core type from the environment would test other OpenBLAS kernels.
 unset OPENBLAS_CORETYPE
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

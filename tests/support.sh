@@ -1,9 +1,10 @@
 # shellcheck shell=sh
-# support.sh - the frame of the test scripts: read in by `. tests/support.sh` from the root of the tree.
+# support.sh - functions for test scripts, included by `. tests/support.sh` from the root of the
+# tree.
 #
-# Leaves $L, the program under test; $T, a new folder without symbolic links in its path, in which the script goes on, and which is
-# removed at the end. A step runs a command by `expect`, which leaves its output in $T/out and $T/err; what follows looks
-# at them. `finish` is a script's last line.
+# Sets $L, the program under test, and $T, a new working directory without symbolic links in its
+# path, which is removed at exit. `expect` runs a command with output to $T/out and $T/err; the
+# following checks examine these. `finish` is the last line of a script.
 # shellcheck disable=SC2034 # used by those who read this in
 case ${BUILD:-} in /*) L=$BUILD/lnclip ;; *) L=$PWD/${BUILD:-build/release}/lnclip ;; esac
 T=$(mktemp -d)
@@ -12,7 +13,7 @@ trap 'chmod -R u+rwx "$T"; rm -rf "$T"' EXIT
 cd "$T" || exit 1
 failures=0
 steps=0
-what=start # the step at hand
+what=start # the current step
 : >err
 
 complain() { # WHY
@@ -40,11 +41,11 @@ expect() { # CODE WHAT COMMAND...: runs it; a failure has a clear message
     [ "$code" = 0 ] || check_message
 }
 
-says() { # TEXT: stderr holds it
+says() { # TEXT: stderr contains it
     grep -qF -e "$1" "$T/err" || complain "stderr does not say '$1'"
 }
 
-silent_on() { # TEXT: stderr does not hold it
+silent_on() { # TEXT: stderr does not contain it
     if grep -qF -e "$1" "$T/err"; then complain "stderr says '$1'"; fi
 }
 
@@ -56,14 +57,15 @@ holds() { # COMMAND...: it succeeds
     "$@" >/dev/null 2>&1 || complain "not true: $*"
 }
 
-# Whether the program was built with libjpeg-turbo, and with libpng: its compiler flags lie beside it.
+# True if the program was built with libjpeg-turbo, with libpng, by the file of compiler flags next
+# to it.
 with_jpeg() { ! grep -qs 'LNCLIP_WITH_JPEG=0' "${L%/*}/flags"; }
 with_png() { ! grep -qs 'LNCLIP_WITH_PNG=0' "${L%/*}/flags"; }
 
-# For scripts whose images `lnclip synth` makes, which compresses as JPEG and writes PNG.
+# Skips a script that needs `lnclip synth`, which compresses as JPEG and writes PNG.
 needs_synth() {
     with_jpeg && with_png && return
-    echo "not run: lnclip synth needs libjpeg-turbo and libpng, and this build lacks one"
+    echo "skipped: lnclip synth needs libjpeg-turbo and libpng, and this build lacks one"
     exit 0
 }
 

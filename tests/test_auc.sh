@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_auc.sh - lnclip auc from outside: tables, --json, intervals, comparisons, warnings and refusals. Needs no
-# image and no model.
+# test_auc.sh - tests lnclip auc: tables, --json, intervals, comparisons, warnings and errors. Needs
+# neither images nor models.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
@@ -44,7 +44,7 @@ cp out one
 auc 0 "three threads" p.csv --json --threads 3 --seed 5
 cmp -s out one || complain "threads change a bit"
 
-# Every row of one differs by the same from the other: an AUROC without variance, of which p = 0 was told.
+# All rows differ by the same amount: the AUROC difference has zero variance, and no p-value.
 printf 'label,score\n0,0.1\n0,0.2\n0,0.3\n1,0.7\n1,0.8\n1,0.9\n' >perfect.csv
 printf 'label,score\n0,0.5\n0,0.5\n0,0.5\n1,0.5\n1,0.5\n1,0.5\n' >constant.csv
 auc 0 "no variance" perfect.csv constant.csv
@@ -75,7 +75,7 @@ auc 2 "an unknown format" p.csv --format html
 auc 2 "an unknown mode" p.csv --ci maybe
 says "auto, on or off"
 
-# Text that would break a table.
+# Text that needs escaping in a table.
 # shellcheck disable=SC2016 # dollars are literal
 printf 'label,score,dataset\n0,0.1,"a_b | 50%% & $x$, \\ ""q"""\n1,0.7,"a_b | 50%% & $x$, \\ ""q"""\n' >odd.csv
 auc 0 "odd names in Markdown" odd.csv --format md --ci off

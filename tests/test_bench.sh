@@ -1,6 +1,7 @@
 #!/bin/sh
-# test_bench.sh - lnclip bench from outside: the report has every key that scripts read, tables fit the screen,
-# wrong names are refused, nothing is left on disk. It rehearses with a tiny model and judges no time.
+# test_bench.sh - lnclip bench from outside: the report has every key that scripts read, tables fit
+# the screen, unknown names are errors, no files remain. Uses --quick and a tiny model; checks no
+# times.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh

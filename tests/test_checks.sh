@@ -1,13 +1,13 @@
 #!/bin/sh
-# test_checks.sh - what train and eval say about lists before they compute: each classic mistake, and none.
+# test_checks.sh - checks of lists by train and eval: every typical mistake, and lists without one.
 #
-# The sets are made by the program itself, by copies and by links; a run is a dry one wherever that is enough.
+# The sets are made by lnclip synth, by copies and by links. Runs are dry runs where that is enough.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
 needs_synth
 
-ends_with() { # the last line of stderr holds it
+ends_with() { # TEXT: the last line of stderr contains it
     tail -n 1 err | grep -qF -e "$1" || complain "the last line does not say '$1'"
 }
 
@@ -24,7 +24,8 @@ try() { # CODE WHAT ARGUMENT...: forecasts a training
     expect "$code" "$what" "$L" train --model m --dry-run batch_size=8 memory=1 "$@"
 }
 
-# ---- nothing to find ------------------------------------------------------------------------------
+# ---- no problems
+# ----------------------------------------------------------------------------------
 
 # shellcheck disable=SC2086 # lists of words
 {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_cut_files.sh - a model file that is cut short while it is in use: the run ends with a message and a saved state, not
-# by SIGBUS, and goes on to the same bits when the file is whole again.
+# test_cut_files.sh - truncates a model file while it is in use: the run must end with a message and
+# a saved state, not by SIGBUS, and continue bit-identically when the file is restored.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
@@ -17,7 +17,7 @@ settings="batch_size=8 memory=1 max_steps=30 epochs=30 save_every=100000"
 run() { # PRECISION
     expect 0 "an undisturbed run in $1" "$L" train --quiet --model m --train $lists --out "straight-$1" $settings precision="$1"
     steps=$((steps + 1))
-    what="train in $1 whose model is cut"
+    what="train in $1, model truncated"
     "$L" train --quiet --model m --train $lists --out "run-$1" $settings precision="$1" >out 2>err &
     pid=$!
     for _ in $(seq 400); do

@@ -1,16 +1,16 @@
 #!/bin/sh
-# test_demo.sh - the demo's rehearsal: every step runs, the same bits for any number of threads, its files are
-# what the other commands take, and a folder that is not a demo's stays untouched.
+# test_demo.sh - lnclip demo --quick: every step runs, results are bit-identical for any number of
+# threads, other commands read its files, and a folder that is not from a demo is not changed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
 needs_synth
 
-holds() { # WHAT COMMAND...: it succeeds
+holds() { # WHAT COMMAND...: the command succeeds
     expect 0 "$@"
 }
 
-refuses() { # WHAT TEXT COMMAND...: exit code 1, and the last line of stderr holds TEXT
+refuses() { # WHAT TEXT COMMAND...: exit code 1, and the last line of stderr contains TEXT
     what=$1
     text=$2
     shift 2

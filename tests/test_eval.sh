@@ -1,13 +1,13 @@
 #!/bin/sh
-# test_eval.sh - eval with several adapters, perturbations and calibration, and compare, from outside.
+# test_eval.sh - tests eval with several adapters, perturbations and calibration, and compare.
 #
-# The model is tiny and random: what is tested is bookkeeping, files and arithmetic, not detection.
+# The model is tiny and random: this tests bookkeeping, files and arithmetic, not detection.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
 needs_synth
 
-eval_with() { # CODE WHAT OPTION...: scores data set `one` without looking at the lists
+eval_with() { # CODE WHAT OPTION...: scores data set `one` without checks of the lists
     code=$1
     what=$2
     shift 2
@@ -37,7 +37,7 @@ prints 'a: selected on: val_map_video'
 holds cmp e/a/predictions.csv e/again/predictions.csv
 cmp -s e/a/predictions.csv e/b/predictions.csv && complain "two adapters have the same scores"
 [ "$(find e -type f | wc -l)" = 14 ] || complain "leaves other files than 3 x 4, comparison.json and report.html"
-# An adapter against itself: no difference, and nothing to wonder about.
+# An adapter compared with itself: no difference and no warning.
 sed -n '/"again"/,$p' e/comparison.json >itself
 [ "$(grep -c '"difference": 0.0,' itself)" -ge 30 ] || complain "an adapter differs from itself"
 grep '"difference":' itself | grep -qv '"difference": \(0.0\|null\),' && complain "an adapter differs from itself"
@@ -58,7 +58,7 @@ holds cmp out e2/metrics.json
 eval_with 0 "no intervals" --adapter $A --out e2 --ci off
 grep -q ci95 e2/metrics.json && complain "--ci off leaves intervals"
 
-# One adapter where several were, and the other way round: nothing of both stands side by side.
+# One adapter after several, and the reverse: files of the earlier evaluation are removed.
 eval_with 0 "several" --adapter a=$A --adapter b=$B --out form
 [ "$(grep -c 'per class, metrics and intervals are imprecise' err)" = 1 ] || complain "the same warning of each adapter"
 [ "$(grep -o 'per class, metrics and intervals are imprecise' form/report.html | wc -l)" = 1 ] || complain "report.html warns of each adapter"
@@ -98,7 +98,7 @@ holds cmp p/predictions.csv e/a/predictions.csv
 holds test -s p/robustness.json
 [ "$(wc -l <p/robustness.csv)" = 15 ] || complain "robustness.csv has another number of rows"
 plain=$(grep '^one,none,,video' p/robustness.csv | cut -d, -f7-)
-holds test "$plain" = "$(grep '^one,resize,1,video' p/robustness.csv | cut -d, -f7-)" # the size it has
+holds test "$plain" = "$(grep '^one,resize,1,video' p/robustness.csv | cut -d, -f7-)" # to its own size
 for row in jpeg,30 noise,0.05 blur,1; do
     [ "$(grep "^one,none,,frame" p/robustness.csv | cut -d, -f7-)" != "$(grep "^one,$row,frame" p/robustness.csv | cut -d, -f7-)" ] ||
         complain "$row changes nothing"
@@ -137,11 +137,13 @@ eval_with 2 "an unknown perturbation" --adapter $A --perturb sharpen=1 --out nev
 eval_with 2 "no strength" --adapter $A --perturb blur= --out never
 [ ! -e never ] || complain "something was written for a wrong command"
 
-# ---- going on -------------------------------------------------------------------------------------
+# ---- resuming
+# -------------------------------------------------------------------------------------
 
-# Stopped in the second adapter, or the second strength of the first: nothing is scored twice, and nothing comes out other.
+# Stopped in the second adapter, or at the second strength of the first: no image is scored twice,
+# and the results are equal.
 # shellcheck disable=SC2086 # a list of words
-run_long() { # replaces the shell it runs in
+run_long() { # replaces its shell
     exec "$L" eval --model m --ci off --checks off --batch 1 --adapter a=$A --adapter b=$B --perturb noise=0.1,0.2 --out "$1" $many
 }
 many=$(for i in $(seq 20); do echo "d$i=s/lists/train/swap.txt,s/lists/train/real.txt"; done)
@@ -171,7 +173,7 @@ done
 [ -z "$(find parts -name 'predictions-*.partial' ! -name '*mine*')" ] || complain "scores for a restart are left behind"
 holds test -e parts/a/predictions-mine.partial
 
-# A data set has the same intervals wherever it stands on the command line.
+# The intervals of a data set do not depend on its position on the command line.
 expect 0 "two data sets" "$L" eval --model m --checks off --quiet --adapter $A --out o1 x=s/lists/test/real.txt,s/lists/test/swap.txt \
     y=s/lists/val/real.txt,s/lists/val/swap.txt
 expect 0 "in the other order" "$L" eval --model m --checks off --quiet --adapter $A --out o2 y=s/lists/val/swap.txt,s/lists/val/real.txt \
@@ -181,9 +183,9 @@ tr -d ',' <o1/metrics.json | sort >o1.sorted
 tr -d ',' <o2/metrics.json | sort >o2.sorted
 holds cmp o1.sorted o2.sorted
 
-# A frame that was replaced under its name is not taken from an interrupted evaluation, and one that was copied is.
+# The score of an interrupted evaluation is not reused for a replaced frame, but for a copied one.
 cp -r s t
-eval_t() { # CODE WHAT: evaluates t into k; its last frame can be broken
+eval_t() { # CODE WHAT: evaluates t into k; its last frame may be unreadable
     expect "$1" "$2" "$L" eval --model m --checks off --quiet --batch 1 --adapter $A --out k one=t/list.txt
 }
 find t -path '*/real/*.png' | sort | head -n 5 >t/list.txt
@@ -209,7 +211,7 @@ rm -r k
 eval_t 0 "the same from the start"
 cmp -s k/predictions.csv before.csv && complain "the replaced frame has its old score"
 
-# A file system without locks is no reason to refuse, and is mentioned.
+# A file system without locks causes a warning, not an error.
 if command -v "${CC:-cc}" >/dev/null 2>&1; then
     printf '#include <errno.h>\nint flock(int d, int o) { (void)d, (void)o; errno = ENOLCK; return -1; }\n' >noflock.c
     if "${CC:-cc}" -shared -fPIC -o noflock.so noflock.c 2>/dev/null && [ -z "${ASAN_OPTIONS:-}" ] && ! grep -qs fsanitize "${L%/*}/flags"; then
@@ -227,7 +229,7 @@ prints '"temperature": '
 prints '"threshold_fpr": 0.25'
 expect 0 "calibrate once more" "$L" calibrate --model m --adapter cal.safetensors --val s/lists/val/real.txt s/lists/val/swap.txt \
     --out cal2.safetensors --fpr 0.25 --checks off --quiet
-holds cmp cal.safetensors cal2.safetensors # fitted on uncalibrated scores, whatever the adapter held
+holds cmp cal.safetensors cal2.safetensors # fitted on uncalibrated scores, even for a calibrated adapter
 expect 0 "inspect a calibrated adapter" "$L" inspect cal.safetensors
 prints 'calibrated_on'
 eval_with 0 "a calibrated adapter, not applied" --adapter cal.safetensors --out c0
@@ -238,7 +240,7 @@ holds grep -q '"at_threshold": {' c/metrics.json
 holds grep -q '"temperature": ' c/evaluation.json
 prints 'At the thresholds for FPR 0.25'
 prints '^calibrated: T = '
-# On the frames it was fitted on the share of false alarms is what was asked for, or less.
+# On the calibration frames the false-positive rate is at most the requested one.
 expect 0 "calibrated, on val" "$L" eval --model m --checks off --quiet --adapter cal.safetensors --calibrated --out cv \
     v=s/lists/val/real.txt,s/lists/val/swap.txt
 sed -n '/"at_threshold"/,$p' cv/metrics.json | grep '"fpr":' | tr -d ' ,' | while IFS=: read -r _ fpr; do
@@ -261,7 +263,7 @@ expect 1 "calibrate on one class" "$L" calibrate --model m --adapter $A --val s/
 
 # ---- frames and labels ----------------------------------------------------------------------------
 
-# Names without leading zeros, images without folders of videos, other files beside, a name in doubt.
+# Names without leading zeros, images without video folders, other files, a doubtful name.
 mkdir -p n/surreal/v n/real n/fake
 frame=$(find s/swap -name '*.png' | head -n 1)
 for i in $(seq 0 31); do cp "$frame" n/surreal/v/"$i".png; done
@@ -281,7 +283,8 @@ grep -q '^n  *real  *real  *3  *3$' err || complain "does not count each image a
 for i in 0 10 20 31; do
     grep -q "^n/surreal/v/$i.png,1," en/predictions.csv || complain "--frames 4 does not take $i.png"
 done
-# The same videos without the column, and with backslashes; the draws of intervals follow the name of the set.
+# The same videos without the column, and with backslashes. Random numbers depend on the name of the
+# set.
 expect 0 "auc by the column" "$L" auc en/predictions.csv --json
 cp out by_column
 cut -d, -f1-4 en/predictions.csv | sed '1!s|/|\\|g' >n.csv
@@ -300,10 +303,10 @@ expect 2 "another choice" "$L" eval --model m --adapter $A --out er n=n --frames
 
 expect 0 compare "$L" compare run1 run2 c0 e
 prints 'best epoch (from 1) .* last epoch (from 1)'
-prints '^run1  *[0-9]*  *[0-9]*  *1  .*  1  *[01]\.[0-9]*$' # of its only epoch, which is 0 in epochs.csv
+prints '^run1  *[0-9]*  *[0-9]*  *1  .*  1  *[01]\.[0-9]*$' # its only epoch is 0 in epochs.csv
 prints '(epoch 1 of 1)'
 prints '^run1  *[0-9]'
-# The best epoch is found where a monitor has a column of its own behind it.
+# The best epoch is found, even if the monitor has a column after it.
 cp -r run1 run3
 awk '{ print $0 (NR == 1 ? ",val_brier_frame" : ",0.25") }' run1/epochs.csv >run3/epochs.csv
 expect 0 "compare with a monitor's column" "$L" compare run1 run3
@@ -324,9 +327,11 @@ echo '{"one": ' >c0/metrics.json
 expect 1 "compare a broken file" "$L" compare c0
 says "c0/metrics.json"
 
-# ---- numbers of files that nothing of ours wrote --------------------------------------------------
+# ---- untrusted numbers
+# ----------------------------------------------------------------------------
 
-# A product of dimensions that overflows before a 0 follows, an epoch beyond every integer, a loss near the end of doubles.
+# A product of dimensions that overflows before a 0, an epoch larger than any integer, a loss near
+# the largest double.
 mkdir hostile
 cp run1/recipe.txt run1/steps.csv hostile/
 header='{"x":{"dtype":"F32","shape":[4294967296,4294967296,0],"data_offsets":[0,0]}}'

@@ -1,16 +1,17 @@
 #!/bin/sh
-# test_install.sh - `make install` into folders with unusual names; then a program is built against what was installed.
+# test_install.sh - tests `make install` into folders with unusual names, and builds a program with
+# the installed library.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 tree=$PWD
 . tests/support.sh
-build=${BUILD:-build/release} # as it is: make takes a BUILD without blanks, and the tree may have some
+build=${BUILD:-build/release} # relative: BUILD must have no blanks, which the path of the tree may have
 if grep -q fsanitize "${L%/*}/flags"; then
     echo "not run: a library with sanitizers needs their flags"
     exit 0
 fi
 
-holds() { # WHAT COMMAND...: it succeeds
+holds() { # WHAT COMMAND...: the command succeeds
     what=$1
     shift
     steps=$((steps + 1))
@@ -32,7 +33,7 @@ int main(void)
 }
 C
 
-# -o all: what was built is installed as it is.
+# -o all: installs without rebuilding.
 # shellcheck disable=SC2317 # called through holds
 install_into() { # DESTDIR PREFIX
     (cd "$tree" && make -s -o all install BUILD="$build" DESTDIR="$1" PREFIX="$2")
@@ -62,7 +63,7 @@ for prefix in "$T/own prefix" "$T/plain prefix"; do
         "\${CC:-cc} -std=c11 -D_GNU_SOURCE -o use use.c $(pkg-config --cflags --libs lnclip) && ./use"
 done
 
-# Every installed header compiles alone, without the tree.
+# Every installed header compiles alone, outside the tree.
 cd "$T/plain/include/lnclip" || exit 1
 for header in */*.h */*/*.h; do
     case $header in *_template.h) continue ;; esac

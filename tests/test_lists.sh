@@ -1,11 +1,11 @@
 #!/bin/sh
-# test_lists.sh - lnclip lists from outside: every kind of data set, in small trees made here, as they are
-# distributed and as the usual tools leave them; and what is refused. The frames are empty files: nothing is decoded.
+# test_lists.sh - tests lnclip lists on small trees of every kind of data set, as distributed and as
+# written by common tools, and errors. The frames are empty files, since they are not decoded.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
 
-lists() { # CODE WHAT ARGUMENT...: runs it into the folder o, which is created again
+lists() { # CODE WHAT ARGUMENT...: runs it with output to a new folder o
     code=$1
     what=$2
     shift 2
@@ -18,7 +18,7 @@ row() { # SPLIT SOURCE LABEL EXPECTED FOUND MISSING FRAMES MIN MEDIAN MAX: a lin
     grep -q "^ *$(echo "$*" | sed 's/ /  */g')\$" out || complain "no row '$*' in: $(cat out)"
 }
 
-holds() { # LIST LINE...: exactly these lines, whatever precedes the last o-relative part
+holds() { # LIST LINE...: the list has exactly these lines
     list=$1
     shift
     printf '%s\n' "$@" | sed "s|^@|$T/|" >expected
@@ -83,7 +83,7 @@ lists 0 "as JSON" ff --root "F F" --splits s --frames 3 --json --quiet
 diff out o/coverage.json >/dev/null || complain "prints another JSON than it writes"
 silent_on "lists written"
 
-# The output: another run is refused without --overwrite; other files are not touched.
+# A second run needs --overwrite and does not change other files.
 what="an output that exists"
 steps=$((steps + 3))
 "$L" lists ff --root "F F" --splits s --out o >out 2>err && complain "overwrites"
@@ -165,7 +165,7 @@ row val 1 1 2 2
 lists 0 "own folders, fakes alone" folder --root own --fake real
 holds test/real.txt "# lnclip: label=fake source=real" "@own/real/v1/000.png" "@own/real/v1/001.png"
 
-# Images without folders of videos; what is passed over; names in doubt.
+# Images without video folders, skipped files, doubtful names.
 mkdir -p loose/real loose/fake/masks loose/fake/clip/@eaDir
 : >loose/real/1.png
 : >loose/real/2.png

@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_predict.sh - lnclip predict for people: heat maps, CSV, the notice about images that are no face crops, and paths
-# that lead nowhere. (Scores and bad images: test_tools.sh.)
+# test_predict.sh - tests lnclip predict: heat maps, CSV, the warning about images that are not face
+# crops, and paths without images. (Scores and bad images: test_tools.sh.)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
@@ -13,18 +13,18 @@ predict() { # CODE WHAT ARGUMENT...
     expect "$code" "$what" "$L" predict --model m --adapter run/best.safetensors "$@"
 }
 
-prints() { # LINE: stdout holds exactly this line
+prints() { # LINE: stdout contains exactly this line
     grep -qxF -e "$1" out || complain "stdout does not hold the line '$1'"
 }
 
-holds() { # WHAT COMMAND...: it succeeds
+holds() { # WHAT COMMAND...: the command succeeds
     what=$1
     shift
     steps=$((steps + 1))
     "$@" >/dev/null 2>&1 || complain "does not hold"
 }
 
-# Width and height of a PNG as the first chunk says them.
+# Prints width and height of a PNG from its first chunk.
 png_size() {
     od -An -tu1 -j16 -N8 "$1" | awk '{ print $1 * 16777216 + $2 * 65536 + $3 * 256 + $4, $5 * 16777216 + $6 * 65536 + $7 * 256 + $8 }'
 }
@@ -53,7 +53,7 @@ predict 0 "heat maps of a folder" --explain maps s/real
 holds "heat maps change no score" cmp out plain
 [ "$(find maps -name '*.png' | wc -l | tr -d ' ')" = "$frames" ] || complain "not one heat map an image"
 [ "$(find maps -type f | wc -l | tr -d ' ')" = "$frames" ] || complain "something else is in the folder"
-for file in maps/*; do # the panel of an image of 64 pixels has 320: docs/formats.md
+for file in maps/*; do # an image of 64 pixels has panels of 320: docs/formats.md
     [ "$(png_size "$file")" = "1056 442" ] || complain "$file is $(png_size "$file")"
 done
 predict 0 "a heat map is an image" maps/*.png
@@ -86,7 +86,8 @@ predict 1 "with an image that cannot be read" --explain partly "$one" missing.pn
 predict 2 "in bf16" --explain maps --precision bf16 "$one"
 says "f32"
 
-# ---- forms of output ------------------------------------------------------------------------------
+# ---- output formats
+# -------------------------------------------------------------------------------
 
 score=$(cut -f 2 plain | head -n 1)
 odd=$(printf 'a, "b"\nc.png')
@@ -109,7 +110,8 @@ grep -qF "\"p_fake\": $score, \"heatmap\": \"csv/000.png\", \"margin\": $margin}
 grep -qF '"p_fake": null, "heatmap": null, "margin": null}' out || complain "no null"
 predict 2 "two forms at once" --csv --json "$one"
 
-# ---- images that are no face crops ----------------------------------------------------------------
+# ---- images that are not face crops
+# ---------------------------------------------------------------
 
 ppm 1280 720 screen.ppm
 ppm 100 90 oblong.ppm
@@ -126,7 +128,8 @@ silent_on "square.ppm (900"
 silent_on nearly.ppm
 [ "$(grep -c 'face crops' err)" = 1 ] || complain "the notice comes more than once"
 
-# ---- paths that lead nowhere ----------------------------------------------------------------------
+# ---- paths without images
+# -------------------------------------------------------------------------
 
 mkdir empty
 predict 1 "an empty folder among others" empty s/real empty
@@ -138,7 +141,8 @@ predict 1 "an empty folder alone" empty
 
 # ---- a signal -------------------------------------------------------------------------------------
 
-# Heat maps of so many images take many seconds. Wait until some are there, then interrupt: no half-written picture is left.
+# Heat maps of these images take many seconds. Interrupts after the first ones: no picture may be
+# incomplete.
 what="a signal while heat maps are drawn"
 steps=$((steps + 1))
 set --

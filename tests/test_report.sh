@@ -1,8 +1,8 @@
 #!/bin/sh
-# test_report.sh - report.html from outside: what must be in it, what must not, and how large it may be.
+# test_report.sh - tests report.html: required and forbidden contents, and its size.
 #
-# Reads pages as text and, if there is a python3, through its HTML parser. tests/check_report_browser.sh looks at the same
-# pages in a browser: with KEEP=DIR they are left in DIR.
+# Reads pages as text and, if there is a python3, with its HTML parser.
+# tests/check_report_browser.sh checks the same pages in a browser: KEEP=DIR keeps them in DIR.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
@@ -23,7 +23,8 @@ count() { # FILE TEXT NUMBER
     [ "$n" -eq "$3" ] || complain "$1: '$2' is there $n times, expected $3"
 }
 
-# Every tag closed, in order; no attribute twice; headings without a gap; nothing to fetch.
+# Tags are closed in order, attributes are unique, heading levels have no gaps, and there are no
+# external resources.
 cat >parse.py <<'END'
 import html.parser, sys
 
@@ -69,7 +70,7 @@ for path in sys.argv[1:]:
         sys.exit(1)
 END
 
-page() { # FILE: what holds for every page
+page() { # FILE: checks for every page
     has "$1" '<!DOCTYPE html>'
     has "$1" '<html lang="en">'
     has "$1" 'name="viewport"'
@@ -91,9 +92,9 @@ page() { # FILE: what holds for every page
     fi
 }
 
-# ---- a file of scores, with images ---------------------------------------------------------------
+# ---- a score file, with images -------------------------------------------------------------------
 
-# Frames of one colour, which need no library to be written: the content decides, not the name.
+# Frames of one colour in a format that needs no library; formats are detected by content.
 for source in real swap warp; do
     for video in 000 001 002 003 004 005; do
         mkdir -p set/$source/$video
@@ -110,7 +111,8 @@ for source in real swap warp; do
     done
 done
 
-# Without libjpeg-turbo no thumbnail can be made: the frames are named all the same, and the page says why.
+# Without libjpeg-turbo there are no thumbnails: the frames are still listed, and the page gives the
+# reason.
 thumbnails() { # FILE NUMBER
     if with_jpeg; then
         count "$1" 'src="data:image/jpeg;base64,' "$2"
@@ -147,7 +149,7 @@ has scores.html 'By fake source'
 has scores.html 'Hardest real frames'
 has scores.html 'Hardest fake frames'
 has scores.html 'with fewer than 30 per class'
-thumbnails scores.html 28 # 6 real (two more are gone) and 8 fake, twice
+thumbnails scores.html 28 # 6 real (two are missing) and 8 fake, twice
 has scores.html '>ROC</b>'
 has scores.html '>Precision and recall</b>'
 has scores.html '>Reliability</b>'

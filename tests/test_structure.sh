@@ -1,7 +1,7 @@
 #!/bin/sh
-# test_structure.sh - the rules of the house that a compiler does not check:
-#   which folder may include which; every header compiles alone; every external symbol carries its
-#   module's prefix; docs/architecture.md says what each file is for.
+# test_structure.sh - code rules that the compiler does not check: which folder may include which;
+# every header compiles alone; external symbols have the prefix of their module;
+# docs/architecture.md describes every file.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}
@@ -11,7 +11,7 @@ complain() {
     bad=1
 }
 
-# Who may include whom (docs/architecture.md): "folder: folders".
+# Permitted includes (docs/architecture.md): "folder: folders".
 rule() { # FOLDER ALLOWED...
     folder=$1
     shift
@@ -35,7 +35,8 @@ rule data data tensor
 rule train train vit data tensor
 rule tools tools train vit data tensor
 
-# The map of docs/architecture.md has a row, "| **`folder/`** | |", before the rows of each folder's files.
+# The file table of docs/architecture.md has a row "| **`folder/`** | |" before the files of each
+# folder.
 for file in $(git ls-files 'tensor/*.c' 'vit/*.c' 'data/*.c' 'train/*.c' 'tools/*.c'); do
     awk -v folder="$(dirname "$file")" -v name="$(basename "$file" .c)" '
         /^\| \*\*`/ { split($0, part, "`"); here = part[2] == folder "/"; next }
@@ -52,7 +53,7 @@ for file in $(git ls-files 'tensor/*.c' 'vit/*.c' 'data/*.c' 'train/*.c' 'tools/
         END { exit !found }' docs/architecture.md || complain "$file: docs/architecture.md does not say what it is for"
 done
 
-# Each header compiles alone; templates are no headers of their own.
+# Each header compiles alone, except templates.
 # shellcheck disable=SC2016 # CC is expanded by the inner shell
 alone=$(git ls-files 'tensor/*.h' 'vit/*.h' 'data/*.h' 'train/*.h' 'tools/*.h' | grep -v '_template\.h$' |
     xargs -P "$(nproc)" -I '{}' sh -c 'echo "#include \"{}\"" |
@@ -60,12 +61,13 @@ alone=$(git ls-files 'tensor/*.h' 'vit/*.h' 'data/*.h' 'train/*.h' 'tools/*.h' |
         echo "{} does not compile alone"')
 [ -z "$alone" ] || complain "$alone"
 
-# A private header is for its own module and for tests.
+# A private header may be included only by its module and by tests.
 foreign=$(git grep -n '^#include ".*_private\.h"' -- '*.c' '*.h' ':!tests' |
     awk -F '[":/]' '{ split($0, part, "\""); sub(/\/.*/, "", part[2]); if ($1 != part[2]) print }')
 [ -z "$foreign" ] || complain "a private header of another module: $foreign"
 
-# In tensor/ a symbol is prefixed by its part (tensor_, tape_, op_, ...), elsewhere by its folder.
+# In tensor/ symbols have the prefix of their part (tensor_, tape_, op_, ...), elsewhere of their
+# folder.
 prefixes() { # LIBRARY REGEX
     strays=$(nm -g --defined-only "$BUILD/liblnclip_$1.a" 2>/dev/null |
         awk 'NF == 3 && $2 ~ /[TDBRC]/ { print $3 }' | grep -Ev "^(__|_ZGV|$2)")

@@ -1,19 +1,19 @@
 #!/bin/sh
-# test_system.sh - the system around the program: standard descriptors that are closed or full, and limits on
-# processes.
+# test_system.sh - tests closed or full standard descriptors, and process limits.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/support.sh
 needs_synth
 
-holds() { # WHAT COMMAND...: it succeeds
+holds() { # WHAT COMMAND...: the command succeeds
     what=$1
     shift
     steps=$((steps + 1))
     "$@" >/dev/null 2>&1 || complain "$what"
 }
 
-# ---- what the commands work on ----------------------------------------------------------------------
+# ---- input
+# ------------------------------------------------------------------------------------------
 
 expect 0 "init" "$L" init --arch tiny --out m --quiet
 expect 0 "synth" "$L" synth --out s --videos 8 --frames 2 --size 64 --quiet
@@ -28,7 +28,7 @@ image=s/real/000/000.png
 
 # ---- descriptors --------------------------------------------------------------------------------------
 
-streams() { # CLOSED CODE COMMAND...: runs it with the descriptors listed in CLOSED closed
+streams() { # CLOSED CODE COMMAND...: runs it with the descriptors CLOSED closed
     closed=$1
     code=$2
     shift 2
@@ -48,7 +48,7 @@ streams() { # CLOSED CODE COMMAND...: runs it with the descriptors listed in CLO
     [ "$got" = "$code" ] || complain "exit code $got, expected $code"
 }
 
-# Nothing that a command prints may end up in a file it writes, whichever descriptors are closed.
+# Printed text must never go to an output file, whichever descriptors are closed.
 n=0
 for closed in "0 1 2" "0 1" "2" "1 2"; do
     n=$((n + 1))
@@ -71,7 +71,7 @@ streams "0 1 2" 0 "$L" features --model m --out f.safetensors "$image"
 expect 0 "features" "$L" features --model m --out f2.safetensors "$image"
 holds "the same features" cmp f.safetensors f2.safetensors
 
-# A table that nobody receives is a failure, which is reported while standard error is there.
+# A table that cannot be written is a failure, reported on stderr if that is open.
 tables() { # COMMAND...
     streams "0 1 2" 1 "$L" "$@"
     streams "1" 1 "$L" "$@"
@@ -99,7 +99,7 @@ tables bench --help
 
 # ---- limits on processes --------------------------------------------------------------------------------
 
-# Root is not limited, so another user is needed, and a place in which it may read.
+# Limits do not apply to root: uses another user, and a folder that it can read.
 as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
 if [ "$(id -u)" = 0 ] && as_nobody prlimit --nproc=1 true 2>/dev/null && cp "$L" lnclip && chmod 755 . lnclip &&
     as_nobody test -x "$T/lnclip" && ! grep -q fsanitize "${L%/*}/flags"; then

@@ -1,26 +1,26 @@
 #!/bin/sh
-# test_tools.sh - the program from end to end: every command, exit code, and kind of bad input.
+# test_tools.sh - end-to-end tests of the program: every command, exit code, and kind of bad input.
 #
-# Each step runs $BUILD/lnclip, compares the exit code, and checks the shape of the error message. Images,
-# models and adapters are made by the program itself or by printf; nothing else is needed.
+# Each step runs $BUILD/lnclip and checks the exit code and the form of the error message. Images,
+# models and adapters are made by the program or by printf.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 manual=$PWD/docs/lnclip.1
 . tests/support.sh
 needs_synth
 
-prints() { # TEXT: the stdout of the last step holds it
+prints() { # TEXT: the stdout of the last step contains it
     grep -qF -e "$1" "$T/out" || complain "stdout does not hold '$1'"
 }
 
-holds() { # WHAT COMMAND...: it succeeds
+holds() { # WHAT COMMAND...: the command succeeds
     what=$1
     shift
     steps=$((steps + 1))
     "$@" >/dev/null 2>&1 || complain "$what"
 }
 
-lacks() { # PATH...: none of them is there
+lacks() { # PATH...: none of them exists
     for path in "$@"; do
         [ ! -e "$path" ] || complain "left $path behind"
     done
@@ -30,7 +30,8 @@ lines_of() {
     wc -l <"$1" | tr -d ' '
 }
 
-# safetensors FILE JSON [DATA]: a file with that header, and the bytes of the file DATA behind it.
+# safetensors FILE JSON [DATA]: writes a file with this header, followed by the bytes of the file
+# DATA.
 safetensors() {
     length=${#2}
     {
@@ -55,7 +56,7 @@ for command in $commands; do
     prints "usage: lnclip $command"
     prints "example:"
     for word in "^\\.B $command\$" $(sed -n 's/^  \(--[a-z-]*\).*/\1/p' out); do
-        grep -qe "$word" man.txt "$manual" || complain "the man page does not tell of $word"
+        grep -qe "$word" man.txt "$manual" || complain "the man page lacks $word"
     done
     expect 2 "$command with an unknown option" "$L" "$command" --no-such-option
 done
@@ -113,7 +114,7 @@ expect 1 "synth on a full disk" sh -c "ulimit -f 1; exec '$L' synth --out full-s
 
 # ---- adapters to test with ------------------------------------------------------------------------
 
-# Any matrix of the model serves as a head: its numbers are small and finite.
+# Any matrix of the model can be used as a head: its values are small and finite.
 dd if=m/model.safetensors of=numbers bs=4 skip=100000 count=130 2>/dev/null
 head_tensors='"head.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"head.weight":{"dtype":"F32","shape":[2,64],"data_offsets":[8,520]}'
 safetensors head.safetensors "{\"__metadata__\":{\"head\":\"LinearNorm\"},$head_tensors}" numbers
@@ -136,7 +137,7 @@ says "--adapter"
 [ ! -s out ] || complain "predict without a head prints something"
 expect 2 "predict of nothing" "$L" predict --model m --adapter head.safetensors
 expect 2 "predict without a model" "$L" predict s/real
-# Other precisions: the same order, other numbers, close to those of f32; the same bits by one thread, image by image.
+# Other precisions: the same order, values close to f32; bit-identical with one thread and batch 1.
 for precision in bf16 int8; do
     expect 0 "predict in $precision" "$L" predict --model m --adapter head.safetensors \
         --precision $precision s/real s/swap/000_001/001.png
@@ -153,7 +154,7 @@ says "f64"
 expect 1 "predict of an empty folder" sh -c "mkdir -p empty; exec '$L' predict --model m --adapter head.safetensors empty"
 expect 1 "predict to a full disk" sh -c "exec '$L' predict --model m --adapter head.safetensors s/real >/dev/full"
 
-# Images that cannot be read: nan in their place, the reason on stderr, the others scored.
+# Unreadable images get nan and a message on stderr; the others are scored.
 image=s/real/000/000.png
 bad=0
 mkdir bad-images
@@ -209,9 +210,10 @@ safetensors equal.safetensors "$fc1" unchanged
 expect 0 "features with an adapter that repeats the base" "$L" features --model m --adapter equal.safetensors --out equal-features.safetensors $image
 expect 2 "two adapters" "$L" predict --model m --adapter head.safetensors --adapter head.safetensors $image
 
-# ---- what files do not say ------------------------------------------------------------------------
+# ---- information not in the files
+# -----------------------------------------------------------------
 
-# The kind of a head: nothing assumes it, and each command takes it from --head.
+# The kind of a head is never assumed; each command accepts --head.
 mkdir unsaid
 safetensors unsaid/head.safetensors "{$head_tensors}" numbers
 unsaid="--model m --adapter unsaid/head.safetensors"
@@ -255,7 +257,7 @@ holds "which says its kind" grep -q "^head: *linear" out
 expect 2 "--head and head= that differ" "$L" train $unsaid --train s/real --out never --head linear head=LinearNorm
 rm unsaid/config.json
 
-# Heads and activation of a GenD model on another CLIP than openai's.
+# Heads and activation of a GenD model with a CLIP that is not from OpenAI.
 mkdir gend
 sed 's/"config":/"unread":/;s/"preprocessor_config":/"preprocessor_unread":/' m/model.safetensors >gend/model.safetensors
 cat >gend/config.json <<END
@@ -280,7 +282,7 @@ expect 0 "a backbone in the cache" env HF_HUB_CACHE="$PWD/hub" "$L" features --q
 tail -c 256 cached.safetensors >gend-feature
 holds "is used" cmp clip-feature gend-feature
 expect 2 "an activation that contradicts it" env HF_HUB_CACHE="$PWD/hub" "$L" features --model gend --activation gelu --out never $image
-# lnclip's own files say it in their metadata, whatever the backbone is.
+# Files of lnclip have them in the metadata, for any backbone.
 mkdir own
 cp m/model.safetensors own
 cp gend/config.json own
@@ -292,13 +294,13 @@ expect 2 "an unknown activation" "$L" features --model m --activation relu --out
 expect 2 "heads that contradict config.json" "$L" inspect m --heads 1
 says "says 2 heads, not 1"
 
-# An adapter is refused on its base computed or fed in another way.
+# An adapter is rejected if its base has another activation or preprocessing.
 cp -r m mean
 sed 's/0\.481454[0-9]*/0.5/' m/preprocessor_config.json >mean/preprocessor_config.json
 expect 1 "an adapter of a model with another mean" "$L" predict --model mean --adapter from-linear/last.safetensors $image
 says "was trained on a model with size 64, mean 0.48145467"
 
-# transformers 5 says how images are read in processor_config.json.
+# transformers 5 stores the preprocessing in processor_config.json.
 cp -r m processor
 rm processor/preprocessor_config.json
 printf '{"processor_class":"CLIPProcessor","image_processor":%s}' "$(cat mean/preprocessor_config.json)" \
@@ -310,7 +312,7 @@ done
 holds "processor_config.json is read" cmp feature-mean feature-processor
 holds "and its mean used" sh -c '! cmp -s feature-mean clip-feature'
 
-# Element types that are not computed with are listed, and kept when an adapter is written again.
+# Element types without arithmetic are listed, and kept when an adapter is rewritten.
 more='"text_model.embeddings.position_ids":{"dtype":"I32","shape":[1,2],"data_offsets":[520,528]},"text_model.mask":{"dtype":"BOOL","shape":[2],"data_offsets":[528,530]},"text_model.scale":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[530,531]},"text_model.nibbles":{"dtype":"F4","shape":[2],"data_offsets":[531,532]}'
 { cat numbers; printf 'abcdefghijkl'; } >numbers-more
 safetensors types.safetensors "{$head_tensors,$more,\"__metadata__\":null}" numbers-more
@@ -328,7 +330,7 @@ bad_model() { # WHAT MODEL
     expect 1 "model: $1" "$L" features --model "$2" --out never.safetensors $image
     lacks never.safetensors
 }
-new_model() { # a fresh copy in b
+new_model() { # makes a new copy in b
     rm -rf b
     cp -r m b
 }
@@ -376,7 +378,7 @@ expect 1 "one file of heads that do not divide" "$L" predict --model alone.safet
 
 # ---- features -------------------------------------------------------------------------------------
 
-echo half >"f.safetensors.tmp-$(sh -c 'echo $$')" # of a process that was killed as it wrote
+echo half >"f.safetensors.tmp-$(sh -c 'echo $$')" # from a process killed while writing
 echo half >f.safetensors.tmp-$$
 expect 0 "features" "$L" features --model m --out f.safetensors s/real $image
 [ "$(echo f.safetensors.tmp-*)" = f.safetensors.tmp-$$ ] || complain "leftovers: $(echo f.safetensors.tmp-*)"
@@ -424,7 +426,7 @@ holds "auc agrees with eval" cmp out e/metrics.json
 
 # ---- auc ------------------------------------------------------------------------------------------
 
-auc() { # CODE WHAT TEXT: the metrics of a file with that text
+auc() { # CODE WHAT TEXT: runs auc on a file with this text
     printf '%b' "$3" >scores.csv
     expect "$1" "auc: $2" "$L" auc scores.csv --json
 }
@@ -479,7 +481,8 @@ expect 1 "eval without a head" "$L" eval --model m --out no-head "a=$lists/real.
 lacks never
 expect 1 "eval into a file" "$L" eval --model m --adapter head.safetensors --out a-file "a=$lists/real.txt"
 
-# An unreadable frame ends it; what was scored is kept, and the same command goes on once it is mended.
+# An unreadable frame is an error; the scores are kept, and the same command continues after a
+# repair.
 broken=$(tail -n 1 $lists/warp.txt)
 broken=$lists/$broken
 cp "$broken" whole.png
@@ -495,7 +498,7 @@ expect 0 "eval goes on in another precision" "$L" eval --precision bf16 --model 
     "one=$lists/real.txt,$lists/swap.txt" "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
 grep -q "are reused" "$T/err" && complain "an evaluation mixes precisions"
 rm -rf e6
-printf '0.5 0.' >>"$(ls e5/*.partial)" # a line cut short by a crash
+printf '0.5 0.' >>"$(ls e5/*.partial)" # a line truncated by a crash
 expect 0 "eval goes on" "$L" eval --model m --adapter head.safetensors --out e5 "one=$lists/real.txt,$lists/swap.txt" \
     "two=$lists/real.txt,$lists/warp.txt,s/lists/val/warp.txt"
 says "scores are reused"
@@ -505,7 +508,7 @@ expect 1 "eval on a full disk" sh -c "ulimit -f 2; exec '$L' eval --quiet --mode
 holds "the old evaluation survives a full disk" cmp e/predictions.csv e5/predictions.csv
 holds "and its metrics" cmp e/metrics.json e5/metrics.json
 
-# A signal: the scores so far are kept; 130 or 143.
+# A signal: the scores are kept; exit code 130 or 143.
 many=$(for i in $(seq 200); do echo "d$i=s/swap"; done)
 stop_eval() { # SIGNAL CODE
     steps=$((steps + 1))
@@ -592,7 +595,8 @@ stop_train INT 130
 stop_train TERM 143
 stop_train HUP 129
 
-# Progress to a reader that has ended (tee after Ctrl-C) must not kill a run; rows without a reader end predict.
+# Training continues if the reader of its progress ends (tee after Ctrl-C); predict ends without a
+# reader.
 expect 0 "train into a closed pipe" sh -c "{ '$L' train --model m --train $real $lists/swap.txt --out piped epochs=1 batch_size=8 memory=1 2>&1; echo \$? >code; } | true; exit \$(cat code)"
 holds "the run is complete" test -s piped/best.safetensors
 expect 0 "predict into a closed pipe" sh -c "trap '' PIPE; { '$L' predict --model m --adapter run/best.safetensors s/real 2>why; echo \$? >code; } | head -0; cat why >&2; [ \$(cat code) = 141 ]"
@@ -657,7 +661,7 @@ prints "record"
 expect 0 "export of an exported model" "$L" export --model merged-calibrated --out exported-again
 holds "an exported model is exported alike" cmp merged-calibrated/model.safetensors exported-again/model.safetensors
 expect 1 "export over a model" "$L" export --model m --out merged
-says "is not an empty folder"
+says "not an empty folder"
 expect 1 "export to a full disk" sh -c "ulimit -f 100; exec '$L' export --model m --out full"
 expect 0 "export where a full disk ended one" "$L" export --model m --out full
 expect 1 "train on with less than an adapter changed" "$L" train --model m --adapter run/last.safetensors --train $lists/*.txt --out lost tune=none

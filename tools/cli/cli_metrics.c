@@ -28,8 +28,8 @@ void cli_metrics_expect(const CliMetricsOptions *options, MetricsUncertainty *se
     if (!known)
         exit(cli_usage_error("--ci %s: unknown value; use auto, on or off", options->ci));
     if (options->format && !cli_format_parse(options->format, format))
-        exit(cli_usage_error("--format %s: unknown format; use " CLI_FORMAT_WORDS,
-                             options->format));
+        exit(
+            cli_usage_error("--format %s: unknown format; use " CLI_FORMAT_WORDS, options->format));
     settings->resamples = options->resamples > 0 ? options->resamples : settings->resamples;
     settings->seed = options->seed;
 }

@@ -99,7 +99,7 @@ Status cli_model_load(CliModel *model, const CliModelOptions *options,
     TRY(threads_create(&model->threads, arguments->threads, error));
     TRY(vit_load_with(&model->vit, options->model, &hints, model->threads, error));
     if (model->vit->config.assumptions[0])
-        cli_warn("%s: assuming %s", options->model, model->vit->config.assumptions);
+        cli_warn("%s: assumed: %s", options->model, model->vit->config.assumptions);
     return read_heads(model, options, arguments, use, error);
 }
 
