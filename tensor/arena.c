@@ -1,11 +1,11 @@
 /*
  * arena.c - see arena.h.
  *
- * The blocks in use are one array sorted by offset, kept outside the region: the free room is the
- * gaps between neighbours, so nothing is ever merged or split. Finding a gap scans the array and
- * inserting moves its tail; with the few thousand blocks of a step that takes microseconds,
- * operations milliseconds. The array doubles when full, so a second identical step allocates
- * nothing.
+ * The blocks in use are one array sorted by offset, kept outside the region: free memory is the
+ * gaps between neighbours, so no free blocks are ever merged or split. Finding a gap scans the
+ * array and inserting moves its tail; with the few thousand blocks of a step that takes
+ * microseconds, while operations take milliseconds. The array doubles when full, so a second
+ * identical step allocates nothing.
  *
  * Under AddressSanitizer memory outside blocks is poisoned, and each block is followed by a red
  * zone. The offsets then differ from those of other builds, but a measuring arena still gives the

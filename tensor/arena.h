@@ -3,13 +3,14 @@
  *
  * The project has three: the model (weights), the training state (trainable parameters, their
  * gradients and moments) and the step (activations, saved values, gradients of activations,
- * scratch). The first two only grow. In the step arena blocks are also freed one by one, because a
- * transformer's transient values are many times larger than the values its backward needs;
- * arena_reset empties it between steps.
+ * scratch). The first two only grow. The blocks of the step arena are also freed one by one,
+ * because a transformer's transient values are many times larger than the values its backward
+ * needs; arena_reset empties it between steps.
  *
  * The same sequence of calls always yields the same offsets (best fit, lowest offset first). So the
  * size of a step is found by running the same code over a measuring arena, which has no memory: its
- * pointers must not be accessed. The measured size is exactly the size that will be used.
+ * pointers must not be accessed. The measured size is exactly the size that will be used. Not
+ * thread-safe.
  *
  * Tests: tests/test_arena.c.
  */
@@ -27,12 +28,15 @@ typedef struct Arena Arena;
 
 /*
  * Creates an arena of `capacity` bytes (0 is allowed; rounded up to pages; memory is committed as
- * it is touched). STATUS_FAILED if the system cannot reserve it. *arena is owned by the caller;
- * free with arena_destroy.
+ * it is touched). STATUS_FAILED, with *arena NULL, if the system cannot reserve it. The caller owns
+ * *arena and frees it with arena_destroy.
  */
 Status arena_create(Arena **arena, size_t capacity, Error *error);
 
-/* Creates a measuring arena: blocks of any size fit, but must not be read or written. */
+/*
+ * Creates a measuring arena, owned by the caller: blocks of any size fit, but must not be read or
+ * written. STATUS_FAILED if out of memory.
+ */
 Status arena_create_measuring(Arena **arena, Error *error);
 
 /* Frees the arena and all in it. NULL is allowed. */
@@ -43,7 +47,7 @@ bool arena_is_measuring(const Arena *arena);
 
 /*
  * Returns `bytes` (> 0) of uninitialised memory, aligned to ARENA_ALIGNMENT. The capacity was
- * planned beforehand, so running out is a programmer's mistake and asserts. Not thread-safe.
+ * planned beforehand, so running out is a programmer's mistake and asserts.
  */
 void *arena_alloc(Arena *arena, size_t bytes);
 
@@ -60,8 +64,9 @@ size_t arena_block_size(const Arena *arena, const void *block);
 void arena_reset(Arena *arena);
 
 /*
- * Bytes in use now (for tests), the largest extent ever reached, and the capacity (0 when
- * measuring). An arena of the measured peak always suffices for the same calls.
+ * Bytes in use now (for tests); the highest end of any block so far, in bytes from the start; and
+ * the capacity in bytes (0 when measuring). An arena of the measured peak always suffices for the
+ * same calls.
  */
 size_t arena_used(const Arena *arena);
 size_t arena_peak(const Arena *arena);

@@ -1,5 +1,5 @@
 /*
- * dtype.h - element types of stored tensors, and exact conversion to f32.
+ * dtype.h - element types of stored tensors, and exact conversion to f32. Thread-safe.
  *
  * Tests: tests/test_dtype.c.
  */

@@ -1,22 +1,21 @@
 /*
- * packed.c - the product with a packed matrix, and how packs are filled (second half); see
- * packed.h.
+ * packed.c - see packed.h: first the product with a packed matrix, then how packs are filled.
  *
  * A task is one group of rows times one panel. Groups are processed one after the other: the rows
  * of a group stay in the second-level cache while all panels are multiplied with it. The panel that
  * this thread will probably need next is prefetched.
  *
- * The kernels read rows of A in the precision of the pack. In bf16 activations already have it, but
+ * The kernels read rows of A in the precision of the pack. Activations in bf16 already have it. But
  * AMX multiplies rows of 2 or 8 KiB a quarter faster from a copy in which they are an odd number of
- * lines apart. Rows that are not read in place are first prepared in scratch memory, chunk by
+ * cache lines apart. Rows that are not read in place are first prepared in scratch memory, chunk by
  * chunk. In f32 they are packed six by six: that takes 2 % of the time and gains 7 %, since the
  * kernel then reads sequentially, while rows 4 KiB apart share a few sets of the first-level cache.
- * In int8 they are quantised. The gradient of an activation is multiplied by the activation's
- * derivative.
+ * In int8 they are quantised. If A has a z, its elements are multiplied by the derivative of the
+ * activation at z.
  *
  * k is blocked so that a panel and the rows of A fit in the second-level cache: in f32 in blocks,
  * with partial sums in C; in bf16 in slices within a task, with partial sums on its stack. int8
- * panels are short enough without.
+ * panels are short enough to need neither.
  */
 #include "tensor/packed.h"
 
@@ -32,14 +31,14 @@
 enum {
     TILE = KERNELS_TILE_ROWS,
     COLUMNS = KERNELS_COLUMNS,
-    DEPTH = 1024,      /* f32: k of a block; a smaller one would store sums more often */
+    DEPTH = 1024,      /* f32: k of a block; smaller blocks would store sums more often */
     SLICE = 1024,      /* bf16: k of a slice; products of K = 4096 gain 20 to 30 % */
     SLICED_ROWS = 256, /* most rows of a group in slices, whose sums are on the stack */
     GROUP_BYTES =
         1056 << 10,   /* most bytes of A in a group: 264 rows (an image) of a block in f32 */
     GROUP_ROWS = 544, /* most rows of a group, so that there are tasks for every thread */
     LOW_ROWS = 32,    /* bf16 and int8: groups are multiples of it, two tiles of AMX */
-    LOW_SLACK = 16,   /* up to so many extra rows join a group: 257 rows are one group of 256 + 1 */
+    LOW_SLACK = 16, /* up to this many extra rows join a group: 257 rows are one group of 256 + 1 */
     CHUNK_BYTES = 8 * GROUP_BYTES, /* bytes of A in scratch memory at once */
     CHUNK_ROWS = 8 * GROUP_ROWS,
     COPIED_COLUMNS = 512, /* least columns of B for which copying rows of A pays */
@@ -94,7 +93,7 @@ typedef struct Tiling {
     int unit, slack;  /* groups are multiples of `unit` rows, plus up to `slack` rows */
     int group, chunk; /* rows, at most */
     int depth;        /* k of a block, at most */
-    size_t row_bytes; /* bytes of a prepared row of A; in f32 of its part in one block */
+    size_t row_bytes; /* bytes of a prepared row of A; in f32: of one block of k */
     size_t scale_at;  /* int8: offset of the scales of a chunk's rows, behind the rows */
     size_t zero_at;   /* int8: offset of their zero points */
     size_t wide_at; /* int8: offset of rows converted from f32 to bf16, one per task: [tasks][K] */
@@ -128,7 +127,7 @@ static bool is_sliced(const PackedMatrix *B)
     return B->precision == PRECISION_BF16 && B->K > SLICE;
 }
 
-/* The tiling of A B. Full rows of A are prepared; in f32 only a block of k of them. */
+/* The tiling of A B. Rows of A are prepared over all of k, in f32 one block of k at a time. */
 static Tiling tiling_of(int M, const PackedInput *A, const PackedMatrix *B)
 {
     const Precision precision = B->precision;
@@ -168,7 +167,7 @@ size_t packed_scratch(int M, const PackedInput *input, const PackedMatrix *B)
     return bytes > 0 ? bytes : KERNELS_LINE; /* arenas do not allocate 0 bytes */
 }
 
-/* The block of one chunk that is computed. */
+/* The product of one chunk of rows and one block of k. */
 typedef struct Product {
     const PackedInput *A;
     const PackedMatrix *B;
@@ -469,9 +468,9 @@ void packed_product(Threads *threads, int M, const PackedInput *A, const PackedM
  * Filling packs.
  *
  * W is read once, 64 rows per task, in blocks of columns that stay in the first-level cache while
- * they are converted and laid out. The 64 rows are a panel of W^T, transposed in units of 32 bits,
- * since the elements of a group are adjacent in a row. They are also 64 values of k in every panel
- * of W, where two rows of bf16 become one row of pairs. So a mapped file is read at the speed of
+ * they are converted and laid out. In W^T the 64 rows are one panel; they are transposed in units
+ * of 32 bits, since the elements of a group are adjacent in a row. In W they are 64 values of k of
+ * every panel; two rows of bf16 become one row of pairs. So a mapped file is read at the speed of
  * memory, and packing all of ViT-L/14 takes a fraction of a second.
  *
  * int8. With w[k] the largest weight of input channel k, and a[k] the expected magnitude of its
@@ -637,8 +636,8 @@ static double sound(float value, double least)
 
 /*
  * factor[n] = sqrt(factor[n] / magnitude[n]), divided by the geometric mean of all, which does not
- * change products but keeps the factors near 1. Values below a millionth of the largest count as
- * that.
+ * change products but keeps the factors near 1. Values below a millionth of the largest are raised
+ * to it.
  */
 static void balance(float *factor, const float *magnitude, int n)
 {

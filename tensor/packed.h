@@ -10,9 +10,9 @@
  * depend on the number of threads, on the number of rows, or on the other rows.
  *
  * int8. Weights get one scale per output channel, inputs a scale and a zero point per row (Dettmers
- * et al., arXiv 2208.07339, section 2: vector-wise and zeropoint quantisation). Channels of the
- * input that are much larger than the others would leave these few of the 255 steps, so each is
- * first divided by a factor that its weights are multiplied by (Xiao et al., arXiv 2211.10438,
+ * et al., arXiv 2208.07339, section 2: vector-wise and zeropoint quantisation). Input channels much
+ * larger than the others would leave the others only a few of the 255 steps. So each channel is
+ * first divided by a factor, and its weights are multiplied by it (Xiao et al., arXiv 2211.10438,
  * equation 4, with alpha 1/2).
  *
  * Tests: tests/test_packed.c.
@@ -38,18 +38,15 @@ typedef struct PackedMatrix {
     float *factor; /* int8: [K], multiplies each input channel, else NULL */
 } PackedMatrix;
 
-/*
- * A range of rows [rows, ...] of a row-major matrix: a weight may have several parts (Linear in
- * ops.h).
- */
+/* One part of a weight (Linear in ops.h): a borrowed row-major matrix with `rows` rows. */
 typedef struct PackedPart {
     const float *numbers;
     int rows;
 } PackedPart;
 
 /*
- * True if packed weights should be used in that precision: in f32 if the chosen kernel is faster
- * than OpenBLAS; in bf16 and int8 always, since there is no other product.
+ * True if weights should be packed in that precision: in f32 if the chosen kernel is faster than
+ * OpenBLAS; in bf16 and int8 always, since there is no other product. Thread-safe.
  */
 bool packed_pays(Precision precision);
 
@@ -66,13 +63,16 @@ int packed_depth(Precision precision, int depth);
 int packed_groups(const PackedMatrix *packed);
 
 /*
- * Fills packs from a matrix W given as parts [count], one below the other. packed_fill: B = W, each
- * part [rows,N], K rows in all: dx = dz W; f32 and bf16 only. packed_fill_transposed: B = W^T, each
- * part [rows,K], N rows in all: z = x W^T. packed_fill_both does the two, which must agree in
- * precision, while reading W once. `magnitude` [K], for int8 only: the expected relative magnitudes
- * (> 0) of the channels of x, from which the factors are computed; NULL: no factors. An infinite or
- * NaN weight makes its column of an int8 product NaN. Spread over `threads` (may be NULL). Borrows
- * W for the call.
+ * Fill packs from a matrix W, which is borrowed for the call and given as `parts` [count], one
+ * below the other:
+ *
+ *     packed_fill             B = W, for dx = dz W; parts [rows,N], K rows in all; not in int8
+ *     packed_fill_transposed  B = W^T, for z = x W^T; parts [rows,K], N rows in all
+ *     packed_fill_both        both, of the same precision, reading W once
+ *
+ * `magnitude` [K], for int8 only: the expected relative magnitudes (> 0) of the channels of x, from
+ * which the factors are computed; NULL: no factors. An infinite or NaN weight makes its column of
+ * an int8 product NaN. Spread over `threads` (may be NULL).
  */
 void packed_fill(PackedMatrix *packed, const PackedPart *parts, int count, Threads *threads);
 void packed_fill_transposed(PackedMatrix *packed, const PackedPart *parts, int count,
@@ -93,16 +93,17 @@ typedef struct PackedInput {
 } PackedInput;
 
 /*
- * Bytes of scratch memory that packed_product needs for M rows of `input`, whose pointers are not
- * read.
+ * Bytes of scratch memory that packed_product needs for M rows of `input`. Reads the sizes and
+ * types, not the data.
  */
 size_t packed_scratch(int M, const PackedInput *input, const PackedMatrix *B);
 
 /*
- * C[M,N] = activate(A B + bias + residual), where `epilogue` gives C (member c), its type, and bias
- * [N], residual [M,N], z [M,N] and activate, or NULL; its other members are ignored. C is
- * row-major, contiguous, f32 (with bf16 and int8 packs also bf16), and must not overlap A. M >= 1.
- * scratch [packed_scratch], 64-byte aligned. Spread over `threads`.
+ * C[M,N] = activate(A B + bias + residual). `epilogue` gives C (member c) and its type, and bias
+ * [N], residual [M,N], z [M,N] and activate, each of which may be NULL; its other members are
+ * ignored. C is row-major, contiguous, f32 (with bf16 and int8 packs also bf16), and must not
+ * overlap A. M >= 1. scratch [packed_scratch], 64-byte aligned. Spread over `threads` (may be
+ * NULL).
  */
 void packed_product(Threads *threads, int M, const PackedInput *A, const PackedMatrix *B,
                     const Epilogue *epilogue, void *scratch);

@@ -1,5 +1,5 @@
 /*
- * precision.h - the number formats in which an encoder computes.
+ * precision.h - the number formats in which an encoder computes. Thread-safe.
  *
  * Tests: tests/test_vit_precision.c.
  */
@@ -9,9 +9,9 @@
 #include <stdbool.h>
 
 /*
- * How frozen weights and activations are stored in a computation. f32: both f32. bf16: both bf16;
- * sums, LayerNorm statistics, softmax and residual stream are f32. int8: as bf16, but weights are
- * int8, and activations are quantised to 8 bits for the product with them; forward only.
+ * How a computation stores frozen weights and activations. f32: both f32. bf16: both bf16; sums,
+ * LayerNorm statistics, softmax and residual stream are f32. int8: as bf16, but weights are int8,
+ * and activations are quantised to 8 bits for the product with them; forward only.
  */
 typedef enum Precision {
     PRECISION_F32,

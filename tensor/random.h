@@ -2,8 +2,8 @@
  * random.h - counter-based random numbers: Philox4x32-10.
  *
  * Source: Salmon, Moraes, Dror, Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011. A
- * number is a pure function of (seed, purpose, index, sub-index, position). Nothing is shared or
- * drawn in order, so results do not depend on worker count, order of work or resuming.
+ * number is a pure function of (seed, purpose, index, sub-index, position). So results do not
+ * depend on the number of workers, the order of work or resuming. Thread-safe on distinct Randoms.
  *
  * Tests: tests/test_random.c.
  */
@@ -13,10 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * The use of a stream. Never renumber: the values decide which numbers are drawn, so results would
- * change.
- */
+/* What a stream is used for. Never renumber: the value decides which numbers are drawn. */
 typedef enum RandomPurpose {
     RANDOM_WEIGHTS = 1,    /* random initialisation of an encoder */
     RANDOM_HEAD = 2,       /* initialisation of the head */
@@ -34,7 +31,7 @@ typedef enum RandomPurpose {
     RANDOM_LIMIT = 25,     /* videos of a class */
 } RandomPurpose;
 
-/* A stream: the position within the numbers of one (seed, purpose, index, sub-index). */
+/* A stream: the numbers of one (seed, purpose, index, sub-index), and the position in them. */
 typedef struct Random {
     uint32_t key[2];
     uint32_t counter[4];
@@ -59,6 +56,7 @@ Random random_stream(uint64_t seed, RandomPurpose purpose, uint32_t index, uint3
 Random random_stream_part(uint64_t seed, RandomPurpose purpose, uint32_t index, uint32_t sub,
                           uint32_t part);
 
+/* The next word of the stream. */
 uint32_t random_u32(Random *random);
 
 /*
@@ -71,10 +69,10 @@ void random_words(const Random *stream, uint64_t first, size_t count, uint32_t *
 /* Uniform integer in [0, bound), without bias (rejection). bound > 0. */
 uint32_t random_below(Random *random, uint32_t bound);
 
-/* Uniform double in [0, 1), a multiple of 2^-53 (spends two words). */
+/* Uniform double in [0, 1), a multiple of 2^-53 (uses two words). */
 double random_uniform(Random *random);
 
-/* Standard normal, Box-Muller (spends four words). */
+/* Standard normal, Box-Muller (uses four words). */
 double random_normal(Random *random);
 
 /* A uniform random permutation of 0..count-1 (Fisher-Yates) into `order` [count]. */

@@ -10,8 +10,8 @@
  *
  * Data are used in place in the mapping. If another process shortens a mapped file, reads return
  * zeros, and file_check_mappings (base/file.h) reports it; replacing the file by rename, as all
- * writers here do, is harmless. Code that copies or packs the data soon after opening is exposed
- * only that long.
+ * writers here do, is harmless. Code that copies or packs the data right after opening is affected
+ * only during that time.
  *
  * Tests: tests/test_safetensors.c.
  */
@@ -59,7 +59,8 @@ Status safetensors_open(SafeTensors **file, const char *path, Error *error);
 void safetensors_close(SafeTensors *file);
 
 /*
- * Tensors in bytewise order of their names. safetensors_find returns NULL if the name is unknown.
+ * The tensors, borrowed, in bytewise order of their names. safetensors_find returns NULL if the
+ * name is unknown.
  */
 int safetensors_count(const SafeTensors *file);
 const SafeTensor *safetensors_at(const SafeTensors *file, int index);
@@ -84,10 +85,10 @@ typedef struct SafeTensorsMetadata {
  * Writes `tensors` [count] (names unique, in any order; data borrowed) and `metadata`
  * [metadata_count] (keys unique) atomically: to a temporary file, which is synced and renamed. The
  * layout is the reference implementation's: wider types first, then bytewise by name, the header
- * padded with spaces to a multiple of 8, so every element is aligned. Other types of the format are
- * kept (DTYPE_COUNT and dtype_text, as read). The bytes depend only on the tensors and metadata,
- * not on their order. STATUS_FAILED, with the old file unchanged, if the disk is full, memory is
- * exhausted or a string is not UTF-8.
+ * padded with spaces to a multiple of 8, so every element is aligned. Elements of a type that is
+ * not a DType are written as they were read (DTYPE_COUNT and dtype_text). The bytes depend only on
+ * the tensors and metadata, not on their order. STATUS_FAILED, with the old file unchanged, if the
+ * disk is full, memory is exhausted or a string is not UTF-8. Thread-safe for distinct paths.
  */
 Status safetensors_write(const char *path, const SafeTensor *tensors, int count,
                          const SafeTensorsMetadata *metadata, int metadata_count, Error *error);

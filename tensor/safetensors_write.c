@@ -110,8 +110,8 @@ static Status write_file(const char *path, const char *header, const SafeTensor 
         if (tensors[i]->bytes > 0)
             (void)fwrite(tensors[i]->data, 1, tensors[i]->bytes, writer.stream);
     /*
-     * A mapping that holds the data may have shrunk meanwhile. One that shrank before is not
-     * theirs.
+     * Fails if a mapping, which may hold the data, has shrunk since the write began. An earlier one
+     * is no reason to fail.
      */
     if (sound && file_check_mappings(error) != STATUS_OK) {
         file_abort(&writer);

@@ -23,10 +23,10 @@
  */
 typedef struct Value {
     Tensor tensor;
-    bool released;    /* the caller has released its use */
+    bool released;    /* by the caller */
     bool handed_over; /* op_output_over releases it and may reuse its data */
     bool retain_grad; /* keep the gradient after the backward of its producer */
-    int keeps;        /* how many of tensor.uses are those of recorded nodes */
+    int keeps;        /* users counted in tensor.uses that are recorded nodes */
 } Value;
 
 /* A gradient that the tape allocated for a leaf without one. */
@@ -389,7 +389,7 @@ static void add_elements(const void *context, OpRange range)
     op_accumulate(pass->type, pass->from + place, pass->type, pass->to + place, range.count);
 }
 
-/* Moves *from to the gradient of `in` if `moves` is set and `in` has none; otherwise adds it. */
+/* Makes *from the gradient of `in` if `moves` is set and `in` has none; otherwise adds it. */
 static void pass_block(Tape *tape, void **from, bool moves, Tensor *in)
 {
     assert(*from && tensor_count(in) <= INT_MAX);

@@ -5,10 +5,10 @@
  * the tape. tape_backward walks the nodes in reverse. An operation whose inputs need no gradient
  * leaves no node and saves nothing: inference is the same code with nothing to record.
  *
- * Memory. Values live in the step arena. A value's data live as long as they are needed: by the
- * caller until tape_release, and by each recorded node that keeps them until its backward has run.
- * Tensor headers are valid until tape_reset. Over a measuring arena the tape only plans: operations
- * check shapes and allocate, but compute nothing.
+ * Memory. Values live in the step arena. A value's data live until the caller has released them
+ * (tape_release) and the backward of every recorded node that keeps them has run. Tensor headers
+ * are valid until tape_reset. Over a measuring arena the tape only plans: operations check shapes
+ * and allocate, but compute nothing.
  *
  * Backward accumulates: every backward adds to its inputs' gradients, and gradients of intermediate
  * values are set to zero in exactly one place, op_grad. Parameters' gradients are zeroed by their
@@ -34,13 +34,14 @@ typedef struct Tape Tape;
  * Creates a tape over `arena` and `threads` (both borrowed; threads may be NULL). Its own tables
  * (nodes and tensor headers) are allocated here for up to `max_nodes` operations between two
  * resets, recorded or not, so that recording allocates nothing. Several tapes may share one arena.
- * STATUS_FAILED without memory.
+ * The caller owns *tape and frees it with tape_destroy. STATUS_FAILED, with *tape NULL, if out of
+ * memory.
  */
 Status tape_create(Tape **tape, Arena *arena, Threads *threads, int max_nodes, Error *error);
 
 /*
  * Prepares op_recompute: creates an inner tape over the same arena, for up to `max_nodes`
- * operations of one segment. Call at most once. STATUS_FAILED without memory.
+ * operations of one segment, which `tape` owns. Call at most once. STATUS_FAILED if out of memory.
  */
 Status tape_allow_recompute(Tape *tape, int max_nodes, Error *error);
 
@@ -50,7 +51,10 @@ Tape *tape_inner(const Tape *tape);
 /* Releases everything the tape holds in the arena, then frees the tape. NULL is allowed. */
 void tape_destroy(Tape *tape);
 
-/* Removes all nodes and values and frees their blocks. */
+/*
+ * Removes all nodes and values, frees their blocks and the gradients that the tape allocated for
+ * leaves, and switches dropout off.
+ */
 void tape_reset(Tape *tape);
 
 /* Enables recording (the default) or disables it (evaluation: nothing is kept). */
@@ -59,14 +63,15 @@ void tape_set_recording(Tape *tape, bool recording);
 bool tape_is_recording(const Tape *tape);
 
 /*
- * Dropout of what LoRA's A reads (op_lora in ops.h). Whether an element is dropped is a function
- * of seed, step, sample, map, part and element alone, so every pass over a sample drops the same.
+ * Dropout of the input of LoRA's A (op_lora in ops.h). Whether an element is dropped depends only
+ * on seed, step, sample, map, part and element, so every pass over a sample drops the same
+ * elements.
  */
 typedef struct TapeDropout {
     double p; /* fraction of the elements that is dropped, 0 <= p < 1; 0: none */
     uint64_t seed;
     uint32_t step;
-    uint32_t first; /* index of the tape's first sample in the whole batch */
+    uint32_t first; /* index in the batch of this tape's first sample */
 } TapeDropout;
 
 /* Sets dropout for the operations that follow, and for their backward, until tape_reset. */
@@ -86,8 +91,9 @@ bool tape_is_planning(const Tape *tape);
 void tape_release(Tape *tape, Tensor *value);
 
 /*
- * Lets the next op_linear with `value`, an output of an operation on this tape, as its residual
- * release it, and overwrite its data with the result unless a recorded node keeps them.
+ * Hands `value`, an output of an operation on this tape, over to the next op_linear whose residual
+ * it is. That op_linear releases `value`, and overwrites its data with the result unless a recorded
+ * node keeps them.
  */
 void tape_hand_over(Tape *tape, Tensor *value);
 
@@ -99,9 +105,9 @@ void tape_retain_grad(Tape *tape, Tensor *value);
 
 /*
  * Back-propagates from `root`, an f32 output of this tape with needs_grad. `seed` [shape of root]
- * is the gradient of the objective with respect to root; NULL means 1 for a root of one element.
- * Adds to the gradients of all leaves that need one. Consumes the tape: kept data are freed as
- * their nodes run, so it can run once between resets.
+ * is the gradient of the objective with respect to root, borrowed for the call; NULL means 1 for a
+ * root of one element. Adds to the gradients of all leaves that need one. Consumes the tape: kept
+ * data are freed as their nodes run, so it can run once between resets.
  */
 void tape_backward(Tape *tape, Tensor *root, const float *seed);
 
@@ -111,6 +117,7 @@ void tape_backward(Tape *tape, Tensor *root, const float *seed);
 int tape_nodes(const Tape *tape);
 size_t tape_kept_bytes(const Tape *tape);
 
+/* The arguments of tape_create (borrowed). */
 Threads *tape_threads(const Tape *tape);
 Arena *tape_arena(const Tape *tape);
 

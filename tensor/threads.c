@@ -8,9 +8,10 @@
  * caller never waits for workers that claimed no task, so a thread that the system has descheduled
  * costs nothing.
  *
- * Waiting is a bounded spin, then a condition variable. A sleeper announces itself before its last
- * look at the word, and a thread that changes the word looks for sleepers afterwards. Both are
- * sequentially consistent, so one of them sees the other and no wake-up is lost.
+ * Waiting is a bounded spin, then a condition variable. A worker counts itself among the sleepers
+ * before it reads the word a last time; a thread that changes the word reads the number of sleepers
+ * afterwards. All accesses are sequentially consistent, so one of the two sees the other's write
+ * and no wake-up is lost.
  */
 #include "tensor/threads.h"
 
@@ -27,10 +28,10 @@
 #include <string.h>
 
 /*
- * Looks at the word before sleeping. One look takes 40 to 140 cycles with the pause instruction, so
- * a worker spins for 20 to 100 microseconds: longer than the serial work between two operations,
- * but short compared with the decoding of a frame (milliseconds) for which another thread may need
- * this processor.
+ * Reads of the word before sleeping. One takes 40 to 140 cycles with the pause instruction, so a
+ * worker spins for 20 to 100 microseconds: longer than the serial work between two operations, but
+ * short compared with the decoding of a frame (milliseconds) for which another thread may need this
+ * processor.
  */
 enum { SPIN_LIMIT = 2000 };
 

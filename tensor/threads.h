@@ -1,9 +1,9 @@
 /*
  * threads.h - a thread pool that runs numbered tasks.
  *
- * The result of a task may depend on its number only; an atomic counter decides which thread runs
- * it, and when. So the number of threads never changes a result. Idle workers spin for a bounded
- * time and then sleep: on two cores an endless spin would starve the loader's threads.
+ * The result of a task must depend on its number alone, because an atomic counter decides which
+ * thread runs it, and when. So the number of threads never changes a result. Idle workers spin for
+ * a bounded time and then sleep: on two cores an endless spin would starve the loader's threads.
  *
  * Tests: tests/test_threads.c.
  */
@@ -23,7 +23,8 @@ typedef void (*ThreadsTask)(void *context, int task, int worker);
 /*
  * Creates a pool of `count` threads, the caller included; 0 means the processors this process may
  * use (machine_processors). The pool has fewer threads if the system refuses some: see
- * threads_count and threads_refused. STATUS_FAILED without memory. Owned by the caller.
+ * threads_count and threads_refused. STATUS_FAILED, with *threads NULL, if out of memory. The
+ * caller owns *threads and frees it with threads_destroy.
  */
 Status threads_create(Threads **threads, int count, Error *error);
 
@@ -41,9 +42,9 @@ int threads_count(const Threads *threads);
 void threads_run(Threads *threads, int tasks, ThreadsTask task, void *context);
 
 /*
- * Starts a thread with all signals but SIGBUS blocked, so that they reach the program's other
- * threads. False if the system refuses (RLIMIT_NPROC, pids.max, no address space for a stack): the
- * caller must then do the work itself.
+ * Starts a thread, which the caller joins. All signals but SIGBUS are blocked in it, so that they
+ * reach the program's other threads. False if the system refuses (RLIMIT_NPROC, pids.max, no
+ * address space for a stack): the caller must then do the work itself.
  */
 bool threads_start(pthread_t *thread, void *(*run)(void *), void *argument);
 

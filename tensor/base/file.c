@@ -321,7 +321,7 @@ static void folder_of(const char *path, char folder[FILE_PATH_SIZE])
     folder[length] = '\0';
 }
 
-/* True if `name` is target.tmp-PID, as file_begin makes it, of a process that no longer exists. */
+/* True if `name` is TARGET.tmp-PID (file_begin), and no process has that PID. */
 static bool names_leftover(const char *name, const char *target)
 {
     static const char mark[] = ".tmp-";
@@ -335,8 +335,10 @@ static bool names_leftover(const char *name, const char *target)
     return kill((pid_t)atoi(digits), 0) != 0 && errno == ESRCH;
 }
 
-/* Not every file system has locks: NFS without its daemon, FUSE, Lustre without -o flock, some
- * kernels. */
+/*
+ * Not every file system has locks: NFS without its daemon, FUSE, Lustre without -o flock, some
+ * kernels.
+ */
 FileLock file_lock(int descriptor)
 {
     if (flock(descriptor, LOCK_EX | LOCK_NB) == 0)
@@ -539,7 +541,7 @@ Status file_folder_begin(FolderWriter *writer, const char *path, Error *error)
     for (size_t n = strlen(writer->path); n > 1 && writer->path[n - 1] == '/'; n--)
         writer->path[n - 1] = '\0';
     TRY(path_before(before, writer->path, error));
-    /* If a process was killed between the two renames of replace_in_two. */
+    /* Restores the old folder if a process was killed between the two renames of replace_in_two. */
     if (!file_exists(writer->path) && file_is_folder(before))
         (void)rename(before, writer->path);
     if (file_exists(writer->path)) {

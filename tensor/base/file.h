@@ -19,9 +19,9 @@
 enum { FILE_PATH_SIZE = 4096 }; /* longest path handled, with its terminator: PATH_MAX of Linux */
 
 /*
- * Reads a whole file into memory the caller frees with free(). A zero byte is appended that *size
- * does not count. STATUS_FAILED if it cannot be read, is not a regular file, or is larger than
- * `limit` bytes.
+ * Reads a whole file into memory that the caller frees with free(). Appends a zero byte, which
+ * *size does not count. STATUS_FAILED if it cannot be read, is not a regular file, or is larger
+ * than `limit` bytes.
  */
 Status file_read(const char *path, size_t limit, char **content, size_t *size, Error *error);
 
@@ -122,9 +122,9 @@ Status file_folder_begin(FolderWriter *writer, const char *path, Error *error);
 /*
  * Renames the folder to its target. An existing folder is replaced, with its contents, by
  * RENAME_EXCHANGE. On file systems without it the old folder is first renamed to PATH.before; if
- * the process is killed then, the next file_folder_begin restores it. Of the working directory and
- * of mount points the entries are replaced one by one. On failure the old folder stays and the new
- * one is removed.
+ * the process is killed then, the next file_folder_begin restores it. In the working directory and
+ * mount points, which cannot be renamed, the entries are replaced one by one. On failure the old
+ * folder stays and the new one is removed.
  */
 Status file_folder_commit(FolderWriter *writer, Error *error);
 
@@ -145,8 +145,8 @@ typedef enum FileLock {
 FileLock file_lock(int descriptor);
 
 /*
- * A hash of the state of the file at `path` (symbolic links followed): of its size, mtime and ctime
- * in nanoseconds. It changes when the file is written or replaced, even by one of the same size and
+ * A hash of the size, mtime and ctime (in nanoseconds) of the file at `path`, symbolic links
+ * followed. It changes when the file is written or replaced, even by a file of the same size and
  * mtime. 0 if the file does not exist. Does not read the content.
  */
 uint64_t file_stamp(const char *path);
@@ -161,7 +161,7 @@ Status file_make_folders(const char *path, Error *error);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 
-/* Whether folder/name is there. */
+/* True if folder/name exists. */
 bool file_is_in(const char *folder, const char *name);
 
 /*

@@ -40,8 +40,10 @@ static void read_line(const char *root, const char *folder, const char *file, ch
     fclose(stream);
 }
 
-/* The unsigned number that `text` begins with and what follows it; false for "max", "-1" and
- * anything else. */
+/*
+ * The unsigned number that `text` begins with and what follows it; false for "max", "-1" and
+ * anything else.
+ */
 static bool parse_number(const char *text, unsigned long long *value, const char **rest)
 {
     char *end;
@@ -62,8 +64,7 @@ static bool lists(const char *list, const char *word)
     return false;
 }
 
-/* ---- control groups
- * ---------------------------------------------------------------------------------- */
+/* --- Control groups --- */
 
 /* The group of this process that has `controller`, or the one of version 2; "" if there is none. */
 static void find_group(const char *root, const char *controller, char group[PATH_MAX])
@@ -136,8 +137,9 @@ static void join_group(const char *shown, const char *point, const char *group, 
 
 typedef void (*Visit)(const char *root, const char *folder, void *context);
 
-/* Calls `visit` for the group of this process and all above it; `controller` NULL
- * means version 2. */
+/*
+ * Calls `visit` for the group of this process and all above it; `controller` NULL means version 2.
+ */
 static void visit_groups(const char *root, const char *controller, Visit visit, void *context)
 {
     char group[PATH_MAX], folder[PATH_MAX], line[LINE_SIZE];
@@ -161,8 +163,7 @@ static void visit_groups(const char *root, const char *controller, Visit visit, 
         fclose(stream);
 }
 
-/* ---- memory
- * ------------------------------------------------------------------------------------------- */
+/* --- Memory --- */
 
 static void lower(MachineMemory *memory, unsigned long long bytes, const char *what,
                   const char *where)
@@ -241,8 +242,7 @@ size_t machine_available(const char *root)
     return meminfo(root, "MemAvailable:", SIZE_MAX);
 }
 
-/* ---- processors
- * --------------------------------------------------------------------------------------- */
+/* --- Processors --- */
 
 /*
  * The number of processors that the scheduler allows. The set grows until the kernel accepts its

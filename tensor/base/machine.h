@@ -2,9 +2,9 @@
  * machine.h - the processors and the memory that this process may use, after all limits.
  *
  * Limits come from control groups (version 1, 2 or both; the innermost group and all visible ones
- * above it), CPU affinity and setrlimit. A file that is absent or that cannot be understood sets no
- * limit. `root` is put before every path that is read: "" for this machine, for tests a folder with
- * a simulated proc and sys/fs/cgroup. Thread-safe.
+ * above it), CPU affinity and setrlimit. A file that is missing or cannot be parsed sets no limit.
+ * `root` is put before every path that is read: "" for this machine, for tests a folder with a
+ * simulated proc and sys/fs/cgroup. Thread-safe.
  *
  * Tests: tests/test_machine.c.
  */

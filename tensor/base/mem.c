@@ -84,8 +84,7 @@ char *mem_print(const char *what, Error *error, const char *format, ...)
     return NULL;
 }
 
-/* ---- a pool
- * ------------------------------------------------------------------------------------------ */
+/* --- A pool --- */
 
 struct MemPoolBlock {
     struct MemPoolBlock *previous;

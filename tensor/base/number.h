@@ -3,7 +3,7 @@
  *
  * strtod and printf follow the locale of the process, which a library must not change: under a
  * German one "0.5" is read as 0. Score files hold up to a hundred million numbers, so common short
- * decimals are converted without strtod, correctly rounded too.
+ * decimals are converted without strtod, correctly rounded too. Thread-safe.
  *
  * Tests: tests/test_locale.c.
  */

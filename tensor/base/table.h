@@ -28,13 +28,13 @@ typedef struct Table {
     size_t used;
 } Table; /* must be zero-initialised */
 
-/* Returns the key of number `value`. `context` is the one passed to table_find. */
+/* Returns the key of the number `value`. `context` is the one passed to table_find. */
 typedef TableKey (*TableKeyOf)(const void *context, uint32_t value);
 
 /*
- * Looks up `key`. If found, sets *value to its number and *added to false. Otherwise stores *value,
- * below 2^32 - 1, for it and sets *added: `key_of` must know it from then on. On failure (out of
- * memory) nothing changes.
+ * Looks up `key`. If found, sets *value to its number and *added to false. Otherwise stores *value
+ * (below 2^32 - 1) under `key` and sets *added to true; from then on `key_of` must return `key` for
+ * that number. On failure (out of memory) nothing changes.
  */
 Status table_find(Table *table, TableKey key, TableKeyOf key_of, const void *context,
                   uint32_t *value, bool *added, Error *error);

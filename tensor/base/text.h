@@ -1,6 +1,6 @@
 /*
  * text.h - prints names of files and sources for people, SVG and HTML: any bytes in, well-formed
- * UTF-8 out.
+ * UTF-8 out. Thread-safe.
  *
  * Tests: tests/test_chart.c.
  */

@@ -17,7 +17,7 @@
 /* Bits of XCR0: the state that the operating system saves. */
 enum {
     XCR0_YMM = 0x6,              /* registers of SSE and AVX */
-    XCR0_ZMM = 0xe6,             /* these, opmask, upper halves and zmm16-31 */
+    XCR0_ZMM = 0xe6,             /* also opmask, upper halves, and zmm16-31 */
     XCR0_TILES = 0x3 << 17,      /* configuration and contents of tiles */
     XCR0_TILE_CONTENTS = 18,     /* number of the bit that needs permission */
     REQUEST_PERMISSION = 0x1023, /* ARCH_REQ_XCOMP_PERM of asm/prctl.h, which older systems lack */

@@ -1,7 +1,7 @@
 /*
  * elements_template.h - the kernels of single elements, written once in plain C: exponentials,
- * activations, conversions, and the epilogue of the packed products. Included by rows_template.h,
- * which says how.
+ * activations, conversions, and the epilogue of the packed products. rows_template.h includes it
+ * and documents its macros.
  *
  * Polynomials are minimax fits; fit.py in this folder computes their coefficients.
  */
@@ -129,10 +129,10 @@ TARGET static void NAME(quick_gelu_backward)(const float *z, const float *dy, fl
 
 /*
  * With a = |z|, Phi and phi share exp(-a^2 / 2); Phi(-a) = exp(-a^2 / 2) t Q(t) with t = 1 / (1 + a
- * / 4), where t Q(t) is Mills' ratio over sqrt(2 pi), smooth and without cancellation. The lower
- * tail is therefore accurate relative to itself. a^2 is split into an exact square and a rest,
- * because its rounding error would be magnified by the exponential. Beyond a = 15 the tail is 0
- * (the bits of positive floats are ordered as they are, and a minimum of integers is never turned
+ * / 4), where t Q(t) is Mills' ratio over sqrt(2 pi), smooth and without cancellation. So the
+ * relative error of the lower tail is small. a^2 is split into an exact square and a rest, because
+ * its rounding error would be magnified by the exponential. Beyond a = 15 the tail is 0 (the bits
+ * of positive floats have the order of the floats, and compilers never turn a minimum of integers
  * into a branch).
  */
 INLINE TARGET Normal NAME(normal_at)(float z)

@@ -190,7 +190,7 @@ Status kernels_init(Error *error)
 const Kernels *kernels(void)
 {
     pthread_once(&choose_once, choose);
-    assert(chosen && "LNCLIP_CPU cannot be met: call kernels_init first to have it reported");
+    assert(chosen && "invalid LNCLIP_CPU: call kernels_init first to report it");
     return chosen;
 }
 

@@ -30,9 +30,11 @@ enum {
     KERNELS_COLUMNS = 64,  /* columns of a panel of a packed matrix (tensor/packed.h) */
     KERNELS_TILE_ROWS = 6, /* rows of A in a tile of the f32 product (pack_a) */
     KERNELS_LINE = 64,     /* bytes: rows of A in bf16 and int8 are whole lines long */
-    KERNELS_SUMS = 48 * KERNELS_COLUMNS, /* most sums that a product passes to `store` at once */
-    /* Fractional bits of a weight of `blend`: 32 - 8 bits of a pixel - 2 of headroom for negative
-     * lobes. */
+    KERNELS_SUMS = 48 * KERNELS_COLUMNS, /* most sums in one call of `store` */
+    /*
+     * Fractional bits of a weight of `blend`: 32 - 8 bits of a pixel - 2 of headroom for negative
+     * lobes.
+     */
     KERNELS_WEIGHT_BITS = 22,
 };
 
@@ -87,9 +89,9 @@ typedef struct KernelProduct {
 
 /*
  * One or two rows of attention's scores, and the P and dS in bf16 that are computed from them. dS
- * is stored twice: by rows, and like P in a packed operand whose k runs down the rows. In that
- * operand two rows form one row of pairs, in panels of 64 columns that are `step` pairs apart; a
- * missing second row is zeros.
+ * is stored twice: row by row, and, like P, as a packed operand whose k is the index of the row. In
+ * that operand two rows form one row of pairs, in panels of 64 columns that are `step` pairs apart;
+ * a missing second row is zeros.
  */
 typedef struct KernelScores {
     int rows, n; /* rows: 1 or 2; n: columns */
@@ -116,10 +118,10 @@ typedef struct Kernels {
     float (*softmax)(float *row, int n, float scale);
 
     /*
-     * softmax without the division, for a product that divides its sums afterwards: p[n] =
-     * exp(scale * row - largest) in bf16, *inverse_sum = 1 / sum of the rounded p. Returns largest
-     * - log(*inverse_sum), the log-sum-exp. n >= 1; masks as in softmax; a NaN makes *inverse_sum
-     * and the result NaN. Not in place.
+     * softmax without the division, for a product that divides its sums afterwards: with largest =
+     * max(scale * row), p[n] = exp(scale * row - largest) in bf16, *inverse_sum = 1 / sum of the
+     * rounded p. Returns largest - log(*inverse_sum), the log-sum-exp. n >= 1; masks as in softmax;
+     * a NaN makes *inverse_sum and the result NaN. Not in place.
      */
     float (*softmax_bf16)(const float *row, int n, float scale, uint16_t *p, float *inverse_sum);
 
@@ -141,7 +143,10 @@ typedef struct Kernels {
     void (*quick_gelu)(const float *z, float *y, size_t n);
     void (*quick_gelu_backward)(const float *z, const float *dy, float *dz, size_t n);
 
-    /* y = z Phi(z) within 8 ulp for z > -12.9 (1e-37 below), and dz = dy * (Phi(z) + z phi(z)). */
+    /*
+     * y = z Phi(z) within 8 ulp for z > -12.9 (below that, within 1e-37), and dz = dy * (Phi(z) + z
+     * phi(z)).
+     */
     void (*gelu)(const float *z, float *y, size_t n);
     void (*gelu_backward)(const float *z, const float *dy, float *dz, size_t n);
 
@@ -151,8 +156,8 @@ typedef struct Kernels {
 
     /*
      * One row [D]: dx += rstd (g - mean(g) - xhat mean(g xhat)) with g = gamma dy, if dx is not
-     * NULL; dgamma += dy xhat and dbeta += dy if those are not NULL. x, gamma and dy may not be
-     * outputs.
+     * NULL; dgamma += dy xhat and dbeta += dy if those are not NULL. x, gamma and dy must not
+     * overlap the outputs.
      */
     void (*layer_norm_backward)(const float *x, const float *gamma, const float *dy, int D,
                                 float mean, float rstd, float *dx, float *dgamma, float *dbeta);
@@ -175,8 +180,9 @@ typedef struct Kernels {
     void (*layer_norm_bf16)(const float *x, const float *gamma, const float *beta, int D, float eps,
                             uint16_t *y, uint16_t *xhat, float *rstd);
 
-    /* layer_norm_backward from xhat [D] and dy [D] in bf16; dx, dgamma and dbeta are
-     * f32, added to. */
+    /*
+     * layer_norm_backward from xhat [D] and dy [D] in bf16; dx, dgamma and dbeta are f32, added to.
+     */
     void (*layer_norm_backward_bf16)(const uint16_t *xhat, const float *gamma, const uint16_t *dy,
                                      int D, float rstd, float *dx, float *dgamma, float *dbeta);
 
@@ -189,8 +195,9 @@ typedef struct Kernels {
      */
     float (*quantize)(const uint16_t *x, const float *factor, int n, uint8_t *y, int32_t *zero);
 
-    /* out[i] = even[i] | odd[i] << 16: two rows of bf16 as one row of pairs along k.
-     * Not in place. */
+    /*
+     * out[i] = even[i] | odd[i] << 16: two rows of bf16 as one row of pairs along k. Not in place.
+     */
     void (*pair)(const uint16_t *even, const uint16_t *odd, size_t n, uint32_t *out);
 
     /* The packed product in each precision, and the `store` that applies an Epilogue. */

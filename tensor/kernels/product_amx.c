@@ -1,12 +1,12 @@
 /*
  * product_amx.c - the packed product's bf16 and int8 kernels for the tile registers of AMX.
  *
- * Four of the eight tiles hold 32 x 32 sums, two hold 32 rows of A and two 32 columns of B, 16
- * groups deep: one line of each row of A, and 16 rows of the panel. The limit is not the multiplier
- * but loading these 64 lines from the second-level cache. Keeping partial sums in memory, so that
- * blocks of A and B could stay in the first level, costs more than it gains: storing and loading
- * four tiles takes as long as two steps. The destination of the results is prefetched too;
- * otherwise `store` would wait for it, a tenth of the time in training.
+ * Four of the eight tiles hold 32 x 32 sums. Two hold 16 groups of 32 rows of A, one cache line of
+ * each row; two hold 16 groups of 32 columns of B, from 16 rows of the panel. The limit is not the
+ * multiplier but loading these 64 lines from the second-level cache. Keeping partial sums in
+ * memory, so that blocks of A and B could stay in the first level, costs more than it gains:
+ * storing and loading four tiles takes as long as two steps. The destination of the results is
+ * prefetched too; otherwise `store` would wait for it, a tenth of the time in training.
  *
  * If the number of rows is not a multiple of 16, the last tile overlaps the one before, and some
  * sums are computed twice; only with fewer than 16 rows is a tile smaller. So every sum is computed
@@ -93,8 +93,9 @@ INLINE void prefetch_lines(Prefetch *prefetch)
     } while (0)
 
 /*
- * Takes the time of a TILE_SPACE: prefetches the next step's lines of eight rows of A into the
- * first-level cache. Not for rows an even number of lines apart, which would evict each other.
+ * Prefetches the next step's lines of eight rows of A into the first-level cache, which takes as
+ * long as a TILE_SPACE. Rows an even number of lines apart would evict each other: for them it is a
+ * TILE_SPACE.
  */
 INLINE void prefetch_rows(const char *a, ptrdiff_t lda)
 {

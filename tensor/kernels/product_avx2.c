@@ -2,17 +2,17 @@
  * product_avx2.c - the packed product's kernels for AVX2 and FMA.
  *
  * A tile keeps 6 x 16 sums in 12 of the 16 registers and processes the four quarters of a panel in
- * turn. AVX2 has no products of bf16, and those of bytes saturate, so groups are split into their
- * low and high halves and widened: those of a beforehand (once for four quarters), those of b when
- * they are loaded. A half is then
+ * turn. AVX2 cannot multiply bf16, and its product of bytes saturates at 16 bits. So groups are
+ * split into their low and high halves and widened: groups of a beforehand (once for four
+ * quarters), groups of b when they are loaded. A half is then
  *
- *     bf16   one number as an f32, so that products are exact and sums f32's;
- *     int8   two bytes (0 and 2, or 1 and 3) as 16-bit integers; one instruction adds their
- *            products exactly. The instruction for products of bytes saturates at 16 bits, which
- *            full ranges exceed.
+ *     bf16   one element as an f32: products are exact, sums are in f32
+ *     int8   two bytes (0 and 2, or 1 and 3) as 16-bit integers, whose products one instruction
+ *            adds exactly
  *
- * Long rows are divided into chunks whose a stays in the first-level cache. Between chunks sums are
- * stored in memory, which rounds nothing: the order is the same as without chunks.
+ * Long rows are divided into chunks of k, so that the rows of a stay in the first-level cache.
+ * Between chunks the sums are stored in memory; that rounds nothing, so results are the same as
+ * without chunks.
  */
 #include "tensor/kernels/kernels_private.h"
 

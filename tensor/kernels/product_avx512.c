@@ -1,7 +1,7 @@
 /*
- * product_avx512.c - the packed product's kernels for AVX-512 and its extensions: one tile for
- * groups of one f32, two bf16 or four bytes, with the instruction that multiplies such groups; and
- * the layouts of operands.
+ * product_avx512.c - the packed product's kernels for AVX-512 and its extensions: one template,
+ * instantiated for groups of one f32, two bf16 or four bytes with the instruction that multiplies
+ * such groups; and the layouts of operands.
  *
  * There is no int8 kernel without VNNI: it would need three instructions instead of one and be no
  * faster than bf16.

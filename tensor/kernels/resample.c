@@ -1,7 +1,7 @@
 /*
- * resample.c - the kernels of image resizing: weighted sums of rows of bytes, and transposition. In
- * C, and for AVX2 and AVX-512: the sums by resample_template.h, the transposition for AVX2 only,
- * whose registers are wide enough.
+ * resample.c - the kernels of image resizing: weighted sums of rows of bytes, and transposition.
+ * Both exist in C. The sums are also compiled for AVX2 and AVX-512 (resample_template.h), the
+ * transposition for AVX2 only, whose registers are wide enough.
  *
  * All arithmetic is in integers, so every ISA level gives the same bytes.
  */

@@ -2,13 +2,13 @@
  * resample_template.h - the weighted sum of rows for one width of vector; resample.c includes it
  * twice.
  *
- * The multiply-add of 16-bit pairs takes two rows at once where a 32-bit multiply costs twice as
- * much, so each weight is split, w = 2^12 high + low with 0 <= low < 2^12, and two sums are kept.
- * They are combined modulo 2^32; the final sum fits 32 bits, so nothing is lost.
+ * The multiply-add of 16-bit pairs processes two rows at once, while a 32-bit multiply costs twice
+ * as much for one row. So each weight is split, w = 2^12 high + low with 0 <= low < 2^12, and two
+ * sums are kept. They are combined modulo 2^32; the final sum fits 32 bits, so nothing is lost.
  *
  * The includer defines NAME(x), the functions' names; TARGET; VECTOR, the type; OP(x), the
- * intrinsic x; and WHOLE(x), the one with the register's width after its name too. All are
- * undefined at the end.
+ * intrinsic x; and WHOLE(x), the intrinsic x whose name also ends with the width of the register.
+ * All are undefined at the end.
  */
 
 /* Interleaving and packing both work within 128-bit lanes, so their permutations cancel. */

@@ -8,8 +8,8 @@
  *     NAME(x)          x with the level's suffix, for kernels and functions that use MADD
  *     MADD(a, b, c)    a b + c, fused where the instruction exists
  *
- * It gets NAME(fill_rows), which puts all of them into a table. The macros are undefined at the
- * end.
+ * This defines NAME(fill_rows), which stores all kernels in a table. The macros are undefined at
+ * the end.
  *
  * The loops are written so that gcc and clang vectorise them without reordering arithmetic:
  * elements are independent, conditions are selections, and sums run over LANES interleaved partial
@@ -95,7 +95,7 @@ INLINE void max_step(const float *x, const int count, float scale, float lanes[L
     }
 }
 
-/* Largest of scale x; NaNs are passed over here and come back through the sum. */
+/* Largest of scale x. NaNs are ignored here; the sum passes them on. */
 INLINE float max_scaled(const float *x, int n, float scale)
 {
     float lanes[LANES];
@@ -269,7 +269,7 @@ TARGET static void NAME(softmax_gradient_bf16)(const KernelScores *s)
     for (int r = 0; r < s->rows; r++) {
         const float *scores = s->scores + r * s->ld, *dP = s->dP + r * s->ld;
         const float lse = s->lse[r];
-        uint16_t *row = s->dS + r * s->ld_dS; /* p first */
+        uint16_t *row = s->dS + r * s->ld_dS; /* holds p before dS */
         INDEPENDENT
         for (int i = 0; i < n; i++)
             row[i] = bf16_of(NAME(exp_of)(scale * scores[i] - lse, NO_LOW));

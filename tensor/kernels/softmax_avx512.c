@@ -132,7 +132,7 @@ INLINE void max_step(const float *x, __mmask32 wanted, __m512 factor, __m512 lar
                                         _mm512_mul_ps(factor, p.v[v]), largest[v]);
 }
 
-/* Largest of factor x[n]; NaNs are passed over here and come back through the sum. */
+/* Largest of factor x[n]. NaNs are ignored here; the sum passes them on. */
 INLINE float max_scaled(const float *x, int n, float factor)
 {
     const __m512 f = constant(factor);

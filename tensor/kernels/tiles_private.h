@@ -35,9 +35,9 @@ _Static_assert(sizeof(TileShapes) == 64, "LDTILECFG reads 64 bytes");
 
 /*
  * Eight NOPs, after each load and each multiplication. On a core shared (it seems) with another
- * hyper-thread, tile instructions in close succession take up to twice as long: four
- * multiplications take 65 ns, spaced 43 ns; with four loads from the first-level cache 121 and 75
- * ns. On an unshared core the NOPs are hidden by the latency of the second-level cache.
+ * hyper-thread, tile instructions in close succession take up to twice as long. Without and with
+ * the NOPs, four multiplications take 65 and 43 ns; with four loads from the first-level cache, 121
+ * and 75 ns. On an unshared core the NOPs are hidden by the latency of the second-level cache.
  */
 #define TILE_SPACE() __asm__ volatile(".rept 8\n\tnop\n\t.endr")
 

@@ -7,12 +7,12 @@
  * three roles:
  *
  *     lhs               q, do, P and dS     rows as they are; in f32 six side by side
- *     rhs              v, k, P and dS      its rows are k: in bf16 two of them are paired
- *     rhs, transposed  k and v             its columns are k: its rows become columns of panels
+ *     rhs               v, k, P and dS      its rows are k: in bf16 two of them are paired
+ *     rhs, transposed   k and v             its columns are k: its rows become columns of panels
  *     lhs, transposed   do and q            its columns become rows
  *
- * dv = P^T do and dk = dS^T q are computed as their transposes, do^T P and q^T dS. Then do, q and
- * the results are transposed, which are 64 wide, instead of P and dS, which are 257 wide.
+ * dv = P^T do and dk = dS^T q are computed as their transposes, do^T P and q^T dS. So do, q and the
+ * results are transposed, which have 64 columns, instead of P and dS, which have 257.
  *
  * Tests: tests/test_attention.c.
  */
@@ -78,7 +78,7 @@ typedef struct AttentionPrefetch {
 } AttentionPrefetch;
 
 void attention_prefetch_add(AttentionPrefetch *prefetch, const AttentionMatrix *m);
-/* Prefetches the next `rows` rows of every matrix that has as many. */
+/* Prefetches the next `rows` rows of every matrix that still has that many. */
 void attention_prefetch_rows(AttentionPrefetch *prefetch, int rows);
 
 /*

@@ -10,13 +10,13 @@
  *     op_run_rows(tape, ...);                           computes y
  *
  * and its backward reads node->out->grad and adds to op_grad(tape, input), which is NULL for an
- * input that needs no gradient: that branch is then skipped, dX still flows while dW is never
- * computed.
+ * input that needs no gradient. The backward then skips that input: behind a frozen weight dX is
+ * computed, dW is not.
  *
  * Planning (a measuring arena). The same forward and backward run, but op_run_*, through which all
  * arithmetic goes, does nothing. So an operation must make the same calls of op_output, op_grad,
- * op_save, arena_alloc and so on in the same order whatever the values are. The pointers it gets
- * are addresses that must not be accessed.
+ * op_save, arena_alloc and so on in the same order whatever the values are. While planning, the
+ * pointers it gets are addresses that must not be accessed.
  *
  * Tasks. Work is divided by the shapes of the operands alone: never by the number of threads, and
  * never by how many samples are in the batch. A sample is an index of the first dimension of a
@@ -68,7 +68,7 @@ enum {
     OP_SETTINGS_BYTES = 64,
     /*
      * Elements per task of a row-wise or element-wise operation. A task then takes much longer than
-     * its claim (well under a microsecond), a layer still has tasks for all threads, and its data
+     * claiming it (well under a microsecond), a layer still has tasks for all threads, and its data
      * fill half of a first-level cache.
      */
     OP_TASK_ELEMENTS = 8192,
@@ -145,7 +145,7 @@ void *op_save_as(Tape *tape, Node *node, DType type, size_t count);
 
 /*
  * The gradient [shape of value] to add to, set to zero on first use. NULL if `value` is NULL or
- * needs no gradient. A leaf that needs a gradient and brought no buffer gets one that lives until
+ * needs no gradient. A leaf that needs a gradient and has no buffer gets one that lives until
  * tape_reset. op_grad asserts that value is f32; op_grad_as returns a gradient of the value's type.
  */
 float *op_grad(Tape *tape, Tensor *value);
@@ -161,7 +161,7 @@ void *op_grad_overwrite(Tape *tape, Tensor *value, bool *overwrite);
  * Passes the gradient of `out` on to `in`, of the same type, where the operation leaves it
  * unchanged (a residual): the buffer moves if `in` has none yet, and is added otherwise. Call it
  * last: out->grad may be NULL after. op_pass_saved passes node->saved[slot] on instead. Both do
- * nothing if `in` (or NULL) needs no gradient.
+ * nothing if `in` is NULL or needs no gradient.
  */
 void op_pass_grad(Tape *tape, Tensor *out, Tensor *in);
 void op_pass_saved(Tape *tape, Node *node, int slot, Tensor *in);
@@ -171,7 +171,7 @@ typedef struct OpRange {
     int begin, count;
 } OpRange;
 
-/* How many ranges of `size` cover `total`, and the one with that index. */
+/* The number of ranges of at most `size` that cover `total`, and range `index`. */
 static inline int op_range_count(int total, int size)
 {
     return total / size + (total % size != 0);
@@ -199,21 +199,26 @@ typedef void OpRowsTask(const void *context, OpRange rows);
 typedef void OpScratchTask(const void *context, int task, float *scratch);
 
 /*
- * The arithmetic of an operation. Each returns when all is done, and does nothing while planning,
- * but that op_run_scratch plans its memory. op_run: function(context) on the calling thread. The
- * others are spread over the tape's threads, in any order:
- * op_run_tasks: task(context, 0..tasks-1);
- * op_run_rows: task(context, range) for ranges of about OP_TASK_ELEMENTS elements that cover `rows`
- * rows of `columns` elements (1 for element-wise operations);
- * op_run_scratch: task(context, 0..tasks-1, scratch) with `floats` uninitialised floats of its own.
+ * Run the arithmetic of an operation and return when all is done. While planning they run nothing;
+ * only op_run_scratch allocates its scratch memory. op_run runs on the calling thread, the others
+ * spread their tasks over the tape's threads, in any order:
+ *
+ *     op_run          function(context)
+ *     op_run_tasks    task(context, 0..tasks-1)
+ *     op_run_rows     task(context, range) for ranges of about OP_TASK_ELEMENTS elements that cover
+ *                     `rows` rows of `columns` elements (1 for element-wise operations)
+ *     op_run_scratch  task(context, 0..tasks-1, scratch), each task with `floats` uninitialised
+ *                     floats
  */
 void op_run(const Tape *tape, void (*function)(const void *context), const void *context);
 void op_run_tasks(Tape *tape, int tasks, OpTask *task, const void *context);
 void op_run_rows(Tape *tape, int rows, int columns, OpRowsTask *task, const void *context);
 void op_run_scratch(Tape *tape, int tasks, size_t floats, OpScratchTask *task, const void *context);
 
-/* packed_fill, or packed_fill_transposed without magnitudes (packed.h); does nothing while
- * planning. */
+/*
+ * packed_fill, or packed_fill_transposed without magnitudes (packed.h); does nothing while
+ * planning.
+ */
 void op_pack(Tape *tape, PackedMatrix *packed, const PackedPart *parts, int count, bool transposed);
 
 /*

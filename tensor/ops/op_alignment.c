@@ -3,7 +3,7 @@
  *
  * Derivation. Within a class of n rows with mean m,
  *
- *     sum over pairs of |z_i - z_j|^2 = n sum over i of |z_i - m|^2 (both n sum z^2 - |sum z|^2)
+ *     sum over pairs of |z_i - z_j|^2 = n sum over i of |z_i - m|^2 (= n sum z^2 - |sum z|^2)
  *     d / dz_i                        = 2 sum over j of (z_i - z_j) = 2 n (z_i - m)
  *
  * With P the number of pairs of all classes, loss = (1/P) sum over classes of n sum |z_i - m|^2 and
@@ -11,8 +11,8 @@
  * pairs.
  *
  * The form 2 - 2 cos is not used: features of an untrained encoder are nearly collinear, and
- * distances of 1e-6 would be lost in the rounding of values near 1. Differences from a mean in
- * double keep ten digits.
+ * distances of 1e-6 would be lost in the rounding of values near 1. Differences from a mean, in
+ * double, keep ten digits.
  *
  * Shapes. z [..,D], labels [rows], any integers -> [1]. Without a pair the loss and its gradient
  * are 0. What is kept: z (no copy). The mean of a class is one row of scratch.

@@ -7,20 +7,21 @@
  *     dv = P^T do    dP = do v^T    dS = s P (dP - delta),  delta_i = sum over j of P_ij dP_ij
  *     dq = dS k          dk = dS^T q
  *
- * delta is the usual term of the softmax: adding a constant to a row of S changes nothing.
+ * delta is the usual term of the softmax's gradient: adding a constant to a row of S leaves P
+ * unchanged.
  *
  * Shapes. q [B,Tq,D], kv [B,T,2D]: the keys of all heads, then the values of all heads; head h owns
  * columns [hK, hK+K) of q, of both halves of kv, and of o [B,Tq,D].
  *
  * What is kept: q, kv and the log-sum-exp of every row of s S [B,H,Tq]. P itself [B,H,Tq,T] would
- * be four times larger than o at T = 257 and K = 64; the backward recomputes it with one more
+ * be four times as large as o at T = 257 and K = 64, so the backward recomputes it with one more
  * product. Heads write disjoint columns, so gradients are stored without a lock. A task is one head
  * of one image, so results do not depend on the batch size. Vaswani et al., arXiv 1706.03762,
  * section 3.2.
  *
  * Attention maps. A caller that needs P passes a leaf, which receives it. If that leaf needs a
- * gradient it is one more input: the backward then adds dP, which it computes anyway, to the leaf's
- * gradient, and runs even where no earlier weight is trainable (vit/explain.h).
+ * gradient, it is one more input. The backward then adds dP, which it computes anyway, to the
+ * leaf's gradient, and runs even if no earlier weight is trainable (vit/explain.h).
  */
 #include "tensor/gemm.h"
 #include "tensor/ops/attention_private.h"
@@ -50,9 +51,9 @@ static AttentionShape shape_of(const Tape *tape, const Tensor *q, const Tensor *
 }
 
 /*
- * True if gemm computes this attention (f32 only): where it is faster than the table's kernel, and
- * for so few queries (the class token of a last block) that laying out keys and values costs more
- * than it gains.
+ * True if gemm computes this attention (f32 only): if it is faster than the table's kernel, or if
+ * the queries are so few (the class token in a last block) that laying out keys and values would
+ * cost more than it gains.
  */
 static bool is_plain(const AttentionShape *shape)
 {

@@ -10,7 +10,7 @@
  *
  * Shapes. patches [B,T-1,D], class [D], position [T,D] -> y [B,T,D].
  *
- * What is kept: nothing; the operation is a sum.
+ * What is kept: nothing.
  */
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"

@@ -6,7 +6,8 @@
  *     dx = (dy - y <y,dy>) / n        the component of dy along y is removed
  *     dx = dy / eps                   where n < eps: the divisor is constant
  *
- * As in PyTorch, whose clamp passes the gradient at n = eps. A row of zeros yields zeros, not NaN.
+ * PyTorch does the same; its clamp passes the gradient at n = eps. A row of zeros yields zeros, not
+ * NaN.
  *
  * Shapes. x [..,D], y like x. What is kept: x (no copy); its norm is one dot product. Norms and dot
  * products are in double, because features of an untrained encoder are nearly collinear and the

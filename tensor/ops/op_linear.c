@@ -6,15 +6,15 @@
  *
  *     dz = dy act'(z)        dx = dz W        dW = dz^T x        db = sum over rows of dz
  *
- * The gradient of the residual is dz. W may be stacked from parts (keys and values, say): then the
- * columns of z are divided among the parts, and dx is a sum over them.
+ * The gradient of the residual is dz. W may be stacked from parts (e.g. keys and values). The
+ * columns of z are then divided among the parts, and dx is a sum over the parts.
  *
  * Shapes. x [B,M,in] or [M,in]; W [out,in] in parts of rows; b [out]; y, z, residual [B,M,out].
  *
- * Products. y and dx are computed with a packed weight (packed.h), all samples at once: the pack of
- * a frozen weight, or in bf16, where trainable weights are f32, one packed for this product.
- * Without packs, in f32, OpenBLAS computes them. dW is always summed in f32, sample by sample; in
- * bf16 its operands are dz^T, transposed here, and x, packed here.
+ * Products. y and dx are computed with a packed weight (packed.h), all samples at once. A frozen
+ * weight has a pack; in bf16 a trainable weight, which is f32, is packed for each product. In f32
+ * without a pack OpenBLAS computes them. dW is always summed in f32, sample by sample; in bf16 its
+ * operands are dz^T, transposed here, and x, packed here.
  *
  * Tasks of OpenBLAS. A task computes all M rows of one sample and one panel of at most LINEAR_PANEL
  * columns of one part. Consecutive tasks are samples of the same panel, so that threads share the
@@ -22,7 +22,7 @@
  * the activation is applied while the panel is in the second-level cache.
  *
  * Types. A map works in f32 or bf16 (op_linear_type). In bf16, x, y, z and their gradients are
- * bf16; but with an f32 residual, y, z and their gradients are f32. Weights, biases and their
+ * bf16, except that y, z and their gradients are f32 if the residual is. Weights, biases and their
  * gradients are always f32: a step of the optimizer is too small to change a bf16 weight.
  *
  * What is kept: x if a weight is trainable, the weights if x needs a gradient, z if there is an
@@ -324,8 +324,8 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
 
 /* Where the backward finds dz = dy act'(z). */
 typedef enum DzSource {
-    DZ_IS_DY, /* there is no activation */
-    DZ_IN_Z, /* written over z first: dz has other readers than dx, or dx is computed by OpenBLAS */
+    DZ_IS_DY,      /* there is no activation */
+    DZ_IN_Z,       /* overwrites z: dx is not the only reader of dz, or OpenBLAS computes dx */
     DZ_IN_PRODUCT, /* computed from dy and z inside the packed product for dx; not stored */
 } DzSource;
 

@@ -7,19 +7,20 @@
  *     v = s dy B      dB = s dy^T u      dA = v^T D(x)     dx = D(v A)
  *
  * The gradient of the residual is dy. Dropout D multiplies each element, and its gradient, by 0 or
- * 1/(1-p); without dropout D(x) = x. Each part draws its own, as each weight does in peft. Whether
- * an element is dropped is a function of seed, step, the sample's index in the batch, map, part and
- * element (random.h), so no mask is kept.
+ * 1/(1-p); without dropout D(x) = x. Each part has a mask of its own, like each weight in peft.
+ * Whether an element is dropped is a function of seed, step, the sample's index in the batch, map,
+ * part and element (random.h), so no mask is kept.
  *
  * Shapes. x [B,M,in] or [M,in]; A [rank,in], B [rows,rank] of each part; y, residual [..,out], out
  * the sum of rows.
  *
  * Types. y is of the residual's type, or of x's without one. In bf16 a block of x or dy is
- * converted to f32 in scratch memory, and all sums are f32: A and B are a thousandth of the map's
- * work.
+ * converted to f32 in scratch memory, and all sums are f32. The products with A and B take about a
+ * thousandth of the time of the map's own.
  *
- * Tasks. Rows (u and y forward, v and dx backward) are divided into blocks of a sample; dA and dB
- * into panels of their long side, each of which adds all blocks of all samples in order.
+ * Tasks. The rows of u and y (forward), v and dx (backward) are divided into blocks within a
+ * sample. dA and dB are divided into panels along their long side; a task adds the terms of all
+ * blocks of all samples to its panel, in order.
  *
  * What is kept: x and u. Source: Hu et al., arXiv 2106.09685.
  */
@@ -126,8 +127,8 @@ static View view(DType type, const void *matrix, int columns, Block block, OpRan
 }
 
 /*
- * Applies D of one part in place to x [block.rows,columns.count], those columns of a block of x or
- * dx.
+ * Applies the dropout of one part in place to `x` [block.rows,columns.count], which holds those
+ * columns of a block of x or dx.
  */
 static void drop(const Pass *pass, int part, Block block, OpRange columns, float *x)
 {
@@ -151,7 +152,7 @@ static void drop(const Pass *pass, int part, Block block, OpRange columns, float
     }
 }
 
-/* The view of D(x) of one part. With dropout it is computed in `scratch`. */
+/* D(x) of one part. With dropout it is computed in `scratch`. */
 static View dropped(const Pass *pass, int part, Block block, OpRange columns, float *scratch)
 {
     const View x = view(pass->x_type, pass->x, pass->lora->in, block, columns, scratch);

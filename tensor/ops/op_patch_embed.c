@@ -30,7 +30,7 @@ enum {
 
 enum { IN_PIXELS, IN_WEIGHT, INPUTS };
 
-/* Operands of one call; only those of the pass are set. */
+/* Operands of one call; those of the other pass are NULL. */
 typedef struct Patches {
     int B, C, S, P, G, N, D;
     int length;                   /* elements of a patch: C P P */
@@ -59,7 +59,7 @@ static Patches patches_of(const Tape *tape, const Tensor *pixels, const Tensor *
                      .weight = op_f32(tape, weight)};
 }
 
-/* Where row `row` of channel `channel` of a patch starts in its image [C,S,S]. */
+/* Offset of row `row` of channel `channel` of a patch in its image [C,S,S]. */
 static ptrdiff_t patch_row(const Patches *f, int patch, int channel, int row)
 {
     const int y = patch / f->G * f->P + row, x = patch % f->G * f->P;

@@ -1,7 +1,7 @@
 /*
  * op_softmax.c - y = exp(x - max) / sum, by row.
  *
- * Derivation. dy_i/dx_j = y_i (delta_ij - y_j), With <y,dy> the row's dot product:
+ * Derivation. dy_i/dx_j = y_i (delta_ij - y_j). With <y,dy> the dot product of one row:
  *
  *     dx = y (dy - <y,dy>)
  *

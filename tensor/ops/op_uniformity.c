@@ -6,10 +6,11 @@
  *     loss = log(W / P) = log1p((1/P) sum over pairs of expm1(-2 d2))
  *     dz_i = -(4/W) sum over j of w_ij (z_i - z_j)
  *
- * Features of an untrained encoder are nearly collinear, so d2 may be 1e-6 and the loss -2e-6: the
- * second form then keeps ten more digits. Rows far apart, off the unit sphere, need the first:
- * log1p near -1 cannot represent a W below 1e-16 P. The mean weight W / P selects the form: the
- * second above 1/2. Everything is in double and rounded once.
+ * Features of an untrained encoder are nearly collinear, so d2 may be 1e-6 and the loss -2e-6; the
+ * second form then keeps ten more digits. Rows that are far apart, which happens off the unit
+ * sphere, need the first form, since log1p near -1 cannot represent a W below 1e-16 P. The second
+ * form is used if the mean weight W / P is above 1/2. Everything is computed in double and rounded
+ * once.
  *
  * Shapes. z [..,D] -> [1]; 0 with zero gradient for fewer than two rows, where there is no pair.
  *

@@ -39,8 +39,8 @@ typedef struct Linear {
     Tensor *bias[LINEAR_MAX_PARTS];
     const PackedMatrix *forward;  /* W^T [in,out] for y, or NULL */
     const PackedMatrix *backward; /* W [out,in] for dx, or NULL; f32 or bf16 as forward is */
-    DType
-        compute; /* without packs: f32, or bf16 of f32 weights, which are packed for each product */
+    /* Without packs: f32, or bf16, for which the f32 weights are packed in every product. */
+    DType compute;
 } Linear;
 
 /*
@@ -60,8 +60,8 @@ Tensor *op_linear(Tape *tape, Tensor *x, const Linear *linear, Activation activa
                   Tensor *residual);
 
 /*
- * LoRA of a linear map in parts (Linear): part p, rows[p] columns of y, has down[p], A [rank,in],
- * and up[p], B [rows[p],rank], or neither; at least one part has them.
+ * LoRA of a linear map in parts (Linear). Part p is rows[p] columns of y; it has A = down[p]
+ * [rank,in] and B = up[p] [rows[p],rank], or both are NULL. At least one part has them.
  */
 typedef struct Lora {
     int in, out; /* out = sum of rows */
@@ -69,15 +69,16 @@ typedef struct Lora {
     int rows[LINEAR_MAX_PARTS];
     Tensor *down[LINEAR_MAX_PARTS], *up[LINEAR_MAX_PARTS];
     float scale;  /* s; 0 counts as 1 */
-    uint16_t map; /* identifies the map of a network in what dropout draws */
+    uint16_t map; /* number of the map in its network: part of dropout's random numbers */
 } Lora;
 
 /*
- * y = residual + s (D(x) A^T) B^T: with y as the residual of op_linear, that map's effective weight
- * is W + s B A, while W, packed or not, is unchanged. On a tape with dropout (tape_set_dropout)
- * each element of D(x) is 0 with probability p, else x / (1 - p), drawn for each part on its own;
- * otherwise D(x) = x. x [B,M,in] or [M,in], f32 or bf16; residual: f32 [shape of y], or NULL for
- * zeros. y [.., out] is f32 with a residual, else of x's type. Hu et al., arXiv 2106.09685.
+ * y = residual + s (D(x) A^T) B^T: with y as the residual of op_linear, the effective weight of the
+ * linear map is W + s B A, while W itself, packed or not, is unchanged. On a tape with dropout
+ * (tape_set_dropout) each element of D(x) is 0 with probability p, else x / (1 - p), with its own
+ * mask for each part; otherwise D(x) = x. x [B,M,in] or [M,in], f32 or bf16; residual: f32 [shape
+ * of y], or NULL for zeros. y [.., out] is f32 with a residual, else of x's type. Hu et al., arXiv
+ * 2106.09685.
  */
 Tensor *op_lora(Tape *tape, Tensor *x, const Lora *lora, Tensor *residual);
 
@@ -92,9 +93,9 @@ Tensor *op_layer_norm(Tape *tape, Tensor *x, Tensor *gamma, Tensor *beta, float 
  * Multi-head attention: for each image and head, softmax(q k^T / sqrt(K)) v with K = D / heads. q
  * [B,Tq,D], kv [B,T,2D] (keys, then values) -> [B,Tq,D], all f32 or all bf16; softmax in f32.
  * probabilities: NULL, or an f32 leaf [B,heads,Tq,T] of the caller that lives until tape_reset: its
- * data, unless NULL, is filled with the softmax, and if it needs a gradient the backward adds that
- * of the objective with respect to the softmax. Temporary memory: one [Tq,T] matrix per thread
- * forward, two backward.
+ * data, unless NULL, are overwritten with the softmax; if it needs a gradient, the backward adds
+ * the objective's gradient with respect to the softmax to it. Temporary memory: one [Tq,T] matrix
+ * per thread forward, two backward.
  */
 Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *probabilities);
 
@@ -107,8 +108,10 @@ Tensor *op_attention(Tape *tape, Tensor *q, Tensor *kv, int heads, Tensor *proba
  */
 Tensor *op_patch_embed(Tape *tape, Tensor *pixels, Tensor *weight, const PackedMatrix *packed);
 
-/* concat(class_embedding, patches) + position: patches [B,T-1,D], class [D], position [T,D] ->
- * [B,T,D]. */
+/*
+ * concat(class_embedding, patches) + position: patches [B,T-1,D], class [D], position [T,D] ->
+ * [B,T,D].
+ */
 Tensor *op_embed_tokens(Tape *tape, Tensor *patches, Tensor *class_embedding, Tensor *position);
 
 /* x, f32 or bf16 -> the same values in `type`, f32 or bf16 (rounded to nearest even). */
@@ -134,7 +137,7 @@ Tensor *op_l2_normalize(Tape *tape, Tensor *x, float eps);
 
 /*
  * Mean over rows of cross-entropy with label smoothing s: -(1-s) log p_y - s/C sum_c log p_c.
- * logits [..,C], labels [rows] in [0,C), borrowed until backward -> [1]. As torch's
+ * logits [..,C], labels [rows] in [0,C), borrowed until backward -> [1]. Same as PyTorch's
  * CrossEntropyLoss.
  */
 Tensor *op_cross_entropy(Tape *tape, Tensor *logits, const int *labels, float smoothing);
@@ -145,8 +148,10 @@ Tensor *op_cross_entropy(Tape *tape, Tensor *logits, const int *labels, float sm
  */
 Tensor *op_alignment(Tape *tape, Tensor *z, const int *labels);
 
-/* log mean over pairs i<j of exp(-2 |z_i - z_j|^2); 0 for fewer than two rows. z [..,D] -> [1].
- * ibid. */
+/*
+ * log mean over pairs i<j of exp(-2 |z_i - z_j|^2); 0 for fewer than two rows. z [..,D] -> [1].
+ * Wang & Isola, section 4.
+ */
 Tensor *op_uniformity(Tape *tape, Tensor *z);
 
 /*
