@@ -10,8 +10,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Sanitizer builds put a red zone behind every block, so offsets are compared in
- * units of `UNIT`. */
+/*
+ * Sanitizer builds put a red zone behind every block, so offsets are compared in units of `UNIT`.
+ */
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_ASAN 1
 #elif defined(__has_feature)
@@ -60,14 +61,14 @@ START_TEST(best_fit_takes_the_smallest_gap_and_the_lowest_of_equals)
         block[i] = arena_alloc(arena, units[i] * UNIT - (UNIT - ARENA_ALIGNMENT));
     for (int i = 0; i < 8; i += 2)
         arena_free(arena, block[i]);
-    ck_assert_ptr_eq(arena_alloc(arena, 1), block[4]); /* of 1: exact, lower than block[6] */
+    ck_assert_ptr_eq(arena_alloc(arena, 1), block[4]); /* exact fit, below block[6] */
     ck_assert_ptr_eq(arena_alloc(arena, 1), block[6]);
-    ck_assert_ptr_eq(arena_alloc(arena, 1), block[2]); /* of 2: smaller than block[0]'s 3 */
+    ck_assert_ptr_eq(arena_alloc(arena, 1), block[2]); /* gap of 2, not the 3 at block[0] */
     ck_assert_ptr_eq(arena_alloc(arena, 1), block[2] + UNIT);
-    ck_assert_ptr_eq(arena_alloc(arena, 4 * UNIT), block[7] + UNIT); /* none fits: the end */
+    ck_assert_ptr_eq(arena_alloc(arena, 4 * UNIT), block[7] + UNIT); /* no gap fits: the end */
     ck_assert_ptr_eq(arena_alloc(arena, 1), block[0]);
 
-    arena_reset(arena); /* two gaps of 2 units: equal, and neither exact */
+    arena_reset(arena); /* two equal gaps of 2 units, neither an exact fit */
     for (int i = 0; i < 4; i++)
         block[i] = arena_alloc(arena, (i % 2 ? 1 : 2) * UNIT - (UNIT - ARENA_ALIGNMENT));
     arena_free(arena, block[0]);
@@ -101,7 +102,7 @@ START_TEST(used_and_peak_follow_the_blocks)
 }
 END_TEST
 
-/* A random life of a few hundred blocks; returns a hash of all offsets. */
+/* Allocates and frees a few hundred blocks at random; returns a hash of all offsets. */
 static uint64_t live(Arena *arena, uintptr_t base, unsigned seed)
 {
     enum { SLOTS = 200, MOVES = 5000 };
@@ -150,7 +151,7 @@ END_TEST
 
 START_TEST(many_blocks)
 {
-    enum { BLOCKS = 20000 }; /* more than the table holds at first */
+    enum { BLOCKS = 20000 }; /* more than the initial size of the table */
     Arena *plan;
     ck_ok(arena_create_measuring(&plan, &error), &error);
     void **const blocks = calloc(BLOCKS, sizeof *blocks);

@@ -1,7 +1,7 @@
 /*
  * test_kernels.c - every variant of the kernels of rows and elements in f32: accuracy against
- * double precision, agreement with the reference on random and extreme numbers of all small sizes,
- * nothing touched outside the operands, in-place use, and the choice of the variant.
+ * double precision, agreement with the reference on random and extreme values at all small sizes,
+ * no access outside the operands, in-place use, and the choice of the variant.
  */
 #include "tensor/random.h"
 #include "tests/support_guard.h"
@@ -54,7 +54,7 @@ static double gelu_slope(double z)
 enum { SWEEP = 60000 };
 static float sweep_x[SWEEP], sweep_y[SWEEP], ones[SWEEP];
 
-/* Evenly from `low` to `high`, with noise in the low bits. */
+/* Fills sweep_x evenly from `low` to `high`, with noise in the low bits. */
 static void fill_sweep(double low, double high)
 {
     Random random = random_stream(5, RANDOM_TEST, 0, 0);
@@ -87,8 +87,9 @@ START_TEST(exp_is_within_two_ulp)
 END_TEST
 
 /*
- * The exact GELU has no cancellation: 8 ulp everywhere, relative to itself. quick-GELU inherits the
- * rounding of its argument 1.702 z, |1.702 z| / 2 ulp. Slopes cross zero, so theirs is absolute.
+ * The exact GELU has no cancellation: its error is at most 8 ulp everywhere. quick-GELU inherits
+ * the rounding of its argument 1.702 z, |1.702 z| / 2 ulp. Derivatives cross zero, so their bound
+ * is absolute.
  */
 START_TEST(activations_are_accurate)
 {
@@ -216,7 +217,7 @@ START_TEST(layer_norm_is_accurate)
                      2e-6 + 4e-7 * offset);
     }
     for (int d = 0; d < D; d++)
-        x[d] = 3; /* no deviation at all: eps decides */
+        x[d] = 3; /* variance 0: eps determines rstd */
     float mean, rstd;
     table->layer_norm(x, gamma, beta, D, 1e-5f, y, &mean, &rstd);
     ck_assert(mean == 3 && memcmp(y, beta, sizeof y) == 0);
@@ -238,7 +239,7 @@ START_TEST(layer_norm_backward_is_the_derivative)
     table->layer_norm(x, gamma, beta, D, 1e-5f, y, &mean, &rstd);
     double mean_g = 0, mean_gx = 0;
     for (int d = 0; d < D; d++) {
-        dx[d] = 1, dgamma[d] = 2, dbeta[d] = 3; /* to be added to */
+        dx[d] = 1, dgamma[d] = 2, dbeta[d] = 3; /* the kernel adds to them */
         mean_g += (double)gamma[d] * dy[d] / D;
         mean_gx += (double)gamma[d] * dy[d] * (x[d] - (double)mean) * rstd / D;
     }
@@ -249,7 +250,7 @@ START_TEST(layer_norm_backward_is_the_derivative)
         ck_close(dgamma[d], 2 + dy[d] * xhat, 2e-6);
         ck_close(dbeta[d], 3 + (double)dy[d], 1e-6);
     }
-    table->layer_norm_backward(x, gamma, dy, D, mean, rstd, NULL, NULL, NULL); /* nothing asked */
+    table->layer_norm_backward(x, gamma, dy, D, mean, rstd, NULL, NULL, NULL); /* no output */
 }
 END_TEST
 
@@ -333,7 +334,10 @@ static void run_sums(const Kernels *table, Case *c)
     c->scalar[0] = table->dot(c->in[0], c->in[1], (size_t)c->n);
 }
 
-/* `wild`: extreme numbers stay meaningful. The tolerance is relative to max(1, |result|). */
+/*
+ * `wild`: the kernel is also tested on extreme values. The tolerance is relative to max(1,
+ * |result|).
+ */
 static const struct {
     const char *name;
     void (*run)(const Kernels *table, Case *c);
@@ -351,7 +355,7 @@ static const struct {
 };
 enum { RUN_COUNT = sizeof RUNS / sizeof *RUNS };
 
-/* Normal numbers; every third one extreme if `wild`. */
+/* Normally distributed values, every third one extreme if `wild`. */
 static void fill_case(float *values, int n, unsigned stream, int wild)
 {
     static const float extremes[] = {0.0f,     -0.0f,   1e-45f, -1e-40f, FLT_MIN, 88.0f, -103.0f,
@@ -385,7 +389,7 @@ static void compare_run(const Kernels *table, int which, int n, int at_end,
     Case reference = {.n = n, .scale = 0.125f}, found = reference;
     for (int i = 0; i < 4; i++) {
         reference.in[i] = found.in[i] = place(&memory[i], n, at_end);
-        /* Gradients are factors, so they stay ordinary: 0 times infinity would say nothing. */
+        /* Gradients are factors and stay ordinary, because 0 times infinity would be NaN. */
         fill_case(found.in[i], n, (unsigned)(which * 1000 + n * 10 + i), RUNS[which].wild && i < 3);
     }
     for (int i = 0; i < 3; i++) {
@@ -426,8 +430,8 @@ START_TEST(variants_agree_with_the_reference_and_stay_inside)
 END_TEST
 
 /*
- * These kernels are one text for all levels, and AVX2 fuses what AVX-512 fuses. NaNs are left out:
- * which of two is passed on is the processor's choice.
+ * All levels compile these kernels from one template, and AVX2 fuses the same operations as
+ * AVX-512. NaNs are excluded: which of two is propagated depends on the processor.
  */
 START_TEST(levels_with_fused_products_give_the_same_bits)
 {
@@ -531,7 +535,7 @@ START_TEST(the_environment_chooses_the_variant)
         ck_assert_int_eq(init_in_child(name), table ? 0 : (int)STATUS_FAILED);
         if (table)
             ck_assert_str_eq(table->name, name);
-        else /* nor is any level above */
+        else /* then no higher level is available either */
             ck_assert(!kernels_variant_name(i + 1) ||
                       !kernels_variant(kernels_variant_name(i + 1)));
     }
@@ -547,7 +551,7 @@ int main(void)
     const int levels = support_levels();
     Suite *const suite = suite_create("kernels");
     TCase *const all = support_case(suite, "kernels", 120);
-    tcase_add_test(all, the_environment_chooses_the_variant); /* first: before anything is chosen */
+    tcase_add_test(all, the_environment_chooses_the_variant); /* first: no variant is chosen yet */
     tcase_add_loop_test(all, exp_is_within_two_ulp, 0, levels);
     tcase_add_loop_test(all, activations_are_accurate, 0, levels);
     tcase_add_loop_test(all, activations_survive_extremes, 0, levels);

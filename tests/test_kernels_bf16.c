@@ -1,8 +1,8 @@
 /*
  * test_kernels_bf16.c - every variant of the kernels that write or read bf16 and int8: accuracy
- * against double precision (softmax: test_kernels_softmax.c), bits where the contract fixes them,
- * all small sizes at both ends of guarded memory. LNCLIP_TEST_TIME=1 prints how long each kernel of
- * a row or of elements takes besides.
+ * against double precision (softmax: test_kernels_softmax.c), exact bits where the contract
+ * requires them, and all small sizes at both ends of guarded memory. With LNCLIP_TEST_TIME=1 it
+ * also prints the time of each kernel on rows or elements.
  */
 #include "tensor/random.h"
 #include "tests/support_guard.h"
@@ -90,7 +90,7 @@ START_TEST(layer_norm_backward_bf16_is_the_derivative)
         const float rstd = 1.5f;
         double mean_g = 0, mean_gx = 0;
         for (int d = 0; d < D; d++) {
-            dx[d] = 1, dgamma[d] = 2, dbeta[d] = 3; /* to be added to */
+            dx[d] = 1, dgamma[d] = 2, dbeta[d] = 3; /* the kernel adds to them */
             const double g = (double)gamma[d] * support_f32_of(dy[d]);
             mean_g += g / D;
             mean_gx += g * support_f32_of(xhat[d]) / D;
@@ -123,7 +123,7 @@ START_TEST(quantised_bytes_are_the_nearest)
             support_fill_normal(factor, (size_t)n, 7, 2);
             kernels_reference()->to_bf16(numbers, x, (size_t)n);
             const float *const f = with_factor ? factor : NULL;
-            if (n % 3 == 0) /* the output of an activation: hardly anything is negative */
+            if (n % 3 == 0) /* like the output of an activation: not negative */
                 for (int i = 0; i < n; i++)
                     x[i] &= 0x7fff;
             int32_t zero, reference_zero;
@@ -159,7 +159,7 @@ END_TEST
 
 enum { OPERANDS = 4 };
 
-/* Places for operands of n numbers, f32 and bf16 (the same memory: a run uses one of them). */
+/* Operands of n elements. f32 and bf16 share memory: a run uses each place for one type. */
 typedef struct Operands {
     float *f32[OPERANDS];
     uint16_t *bf16[2 * OPERANDS];
@@ -186,7 +186,10 @@ static void run_softmax(const Kernels *table, const Operands *o)
     o->f32[1][0] = table->softmax_bf16(o->f32[0], o->n, 0.5f, o->bf16[0], &o->f32[2][0]);
 }
 
-/* Two rows of the same values; the second one's dS is kept. Pairs are split for the comparison. */
+/*
+ * Two rows with the same scores and dP but different lse. Both write dS to the same place, so that
+ * of the second remains. Pairs are split for the comparison.
+ */
 static void run_softmax_gradient(const Kernels *table, const Operands *o)
 {
     const float lse[2] = {3, 2.5f};
@@ -226,7 +229,7 @@ static void run_layer_norm_backward(const Kernels *table, const Operands *o)
 static const struct {
     const char *name;
     void (*run)(const Kernels *table, const Operands *o);
-    double tolerance; /* relative, 1 / 128 a step of bf16; of what is not small */
+    double tolerance; /* relative to max(|result|, 0.1); a step of bf16 is 1 / 128 */
 } RUNS[] = {
     {"conversions", run_conversions, 0},
     {"quantize", run_quantize, 0},
@@ -453,7 +456,7 @@ START_TEST(speed)
     const Kernels *const table = support_level(_i), *const below =
                                                         _i ? support_level(_i - 1) : NULL;
     if (!support_speed_wanted() || !table || (below && below->epilogue == table->epilogue))
-        return; /* not requested, or the kernels of the level below */
+        return; /* not requested, or the kernel is that of the level below */
     for (int i = 0; i < 3; i++)
         support_fill_normal(timed_f32[i], TIMED, (unsigned)i, 2);
     kernels_reference()->to_bf16(timed_f32[0], timed_bf16[0], TIMED);

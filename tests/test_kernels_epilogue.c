@@ -1,7 +1,7 @@
 /*
- * test_kernels_epilogue.c - the end of the packed products, in every variant: each combination of
- * what it can be asked for gives the bits of its formula, writes only the columns and rows wanted,
- * and stays inside guarded memory.
+ * test_kernels_epilogue.c - the epilogue of the packed products, in every variant: each combination
+ * of options is bit-identical to its formula, writes only the rows and columns asked for, and stays
+ * inside guarded memory.
  */
 #include "tests/support_guard.h"
 #include "tests/support_kernels.h"
@@ -126,7 +126,7 @@ static void check_ending(const Kernels *table, const Ending *e, const SupportGua
         const float z = formula(e, &o, row, n);
         float y = z;
         if (e->activates)
-            table->quick_gelu(&z, &y, 1); /* an element's bits do not depend on its place */
+            table->quick_gelu(&z, &y, 1); /* the bits of a result do not depend on its position */
         ck_each(holds(e->type, c, i, y), "%s: %d columns, row %d, %d: c is %g, not %g", table->name,
                 e->columns, row, n, (double)load_element(e->type, c, i), (double)y);
         ck_each(!e->saves_z || holds(e->type, place[1], i, z), "%s: z of row %d, %d is not %g",

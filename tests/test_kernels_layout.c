@@ -1,6 +1,6 @@
 /*
- * test_kernels_layout.c - the kernels that lay operands of the packed product as it reads them:
- * every number in its place, zeros where there is none, and nothing touched outside.
+ * test_kernels_layout.c - the kernels that lay out operands of the packed product: every element is
+ * in its place, the padding is zero, and nothing outside is accessed.
  */
 #include "tests/support_guard.h"
 #include "tests/support_kernels.h"
@@ -54,7 +54,7 @@ START_TEST(rows_become_columns)
             uint32_t *const from =
                 support_guarded_place(&in, (size_t)(count * depth) * GROUP, 4, true);
             uint32_t *const to = support_guarded_place(&out, written, 64, true);
-            const uint32_t *rows[COLUMNS]; /* those beyond `count` have no value */
+            const uint32_t *rows[COLUMNS]; /* elements beyond `count` are uninitialised */
             for (int n = 0; n < count; n++)
                 rows[n] = from + (ptrdiff_t)(count - 1 - n) * depth;
             for (int i = 0; i < count * depth; i++)

@@ -1,8 +1,8 @@
 /*
- * test_kernels_product.c - the packed product's kernels: each that this processor can run against
- * sums in double (int8: exact), nothing touched outside the operands, and the same bits for a row
- * whatever its position, whatever the other rows, and however its sums are stored.
- * LNCLIP_TEST_TIME=1 prints how fast each is besides.
+ * test_kernels_product.c - the kernels of the packed product that this processor can run. Sums
+ * agree with sums in double (int8: exactly), and nothing outside the operands is accessed. The bits
+ * of a row depend neither on its position, nor on the other rows, nor on how sums are stored. With
+ * LNCLIP_TEST_TIME=1 the test also prints the speed of each kernel.
  */
 #include "tests/support_guard.h"
 #include "tests/support_kernels.h"
@@ -22,8 +22,8 @@ enum {
     MAX_GROUPS = 1024,
     GROUP = 4,     /* bytes of a group along k */
     CANARY = 0xa5, /* a byte where nothing may be written */
-    FENCE = 256,   /* bytes of it before the sums */
-    MAX_GAP = 67,  /* sums between rows beyond 64 */
+    FENCE = 256,   /* canary bytes before the sums */
+    MAX_GAP = 67,  /* most sums between rows, in addition to 64 */
 };
 
 /* One kernel of one table. */
@@ -35,8 +35,7 @@ typedef struct Subject {
 enum { MAX_SUBJECTS = 32 };
 static Subject subjects[MAX_SUBJECTS];
 
-/* All kernels that differ from that of the ISA level below, of the levels that
- * this processor has. */
+/* Collects the kernels of all ISA levels of this processor that differ from the level below. */
 static int collect_subjects(void)
 {
     int count = 0;
@@ -56,12 +55,12 @@ static int collect_subjects(void)
 static uint32_t pool[POOL][MAX_GROUPS];      /* rows of A, group after group */
 static uint32_t panel[MAX_GROUPS * COLUMNS]; /* B */
 static double exact[POOL][COLUMNS];          /* A B */
-static double allowed[POOL][COLUMNS];        /* how far a sum in f32 may be from it */
+static double allowed[POOL][COLUMNS];        /* largest error of a sum in f32 */
 static uint32_t base[POOL][COLUMNS], found[POOL][COLUMNS];
 
 static int group_size(Precision precision)
 {
-    return 1 << precision; /* 1, 2 or 4 numbers */
+    return 1 << precision; /* 1, 2 or 4 elements */
 }
 
 static float f32_of(uint32_t bits)
@@ -71,7 +70,7 @@ static float f32_of(uint32_t bits)
     return value;
 }
 
-/* Number `i` of a group: of A, or of B, where bytes have a sign. */
+/* Element `i` of a group of A, or of B, whose bytes are signed. */
 static double number_of(Precision precision, uint32_t group, int i, bool of_b)
 {
     if (precision == PRECISION_F32)
@@ -91,7 +90,7 @@ static uint32_t group_of_floats(Precision precision, float first, float second)
     return bits;
 }
 
-typedef enum Kind { NORMAL, LARGEST } Kind; /* LARGEST: only the ends of the ranges of bytes */
+typedef enum Kind { NORMAL, LARGEST } Kind; /* LARGEST: only the least and largest bytes */
 
 static uint32_t random_group(Precision precision, Kind kind, Random *random)
 {
@@ -111,9 +110,9 @@ static uint32_t random_group(Precision precision, Kind kind, Random *random)
 }
 
 /*
- * Fills pool and panel. With LARGEST, row 0 and columns 0 and 1 are of the largest bytes only, so
- * that sums reach their ends. The last group of a longer row is zero beyond its first number, as
- * where K is no multiple of a group.
+ * Fills pool and panel. With LARGEST, row 0 and columns 0 and 1 contain extreme bytes only, so that
+ * sums reach the ends of their range. The last group of a longer row is zero after its first
+ * element, as if K were not a multiple of the group size.
  */
 static void make_operands(Precision precision, Kind kind, int groups)
 {
@@ -165,9 +164,9 @@ typedef struct Call {
     Subject subject;
     int groups, rows, columns;
     int shift;   /* row r of A is row r + shift of the pool */
-    bool store;  /* or the sums stay where they are */
-    bool at_end; /* A ends at a forbidden page, or begins at one */
-    int gap;     /* sums between rows beyond 64; A's rows then have gaps too */
+    bool store;  /* pass the sums to `store`, else leave them in memory */
+    bool at_end; /* A ends at a guard page, else begins after one */
+    int gap;     /* sums between rows, in addition to 64; rows of A then have gaps too */
 } Call;
 
 /* The parameters of a call, for messages. Static. */
@@ -203,7 +202,7 @@ static const uint32_t *pool_row(const Call *call, int row)
     return pool[(row + call->shift) % POOL];
 }
 
-/* A as the kernel wants it; sets *lda. */
+/* Lays A out as the kernel reads it; sets *lda. */
 static const void *place_a(const Call *call, ptrdiff_t *lda)
 {
     const int groups = call->groups;
@@ -222,18 +221,18 @@ static const void *place_a(const Call *call, ptrdiff_t *lda)
     const size_t span = (size_t)((call->rows - 1) * *lda + groups * GROUP);
     char *const a = support_guarded_place(&guard_a, span, GROUP, call->at_end);
     for (int row = 0; row < call->rows; row++) {
-        if (row > 0) /* numbers in the gap are not the row's */
+        if (row > 0) /* the gap before the row must not be read */
             memset(a + row * *lda - call->gap * GROUP, 0x7f, (size_t)(call->gap * GROUP));
         memcpy(a + row * *lda, pool_row(call, row), (size_t)groups * GROUP);
     }
     return a;
 }
 
-/* What `store` works on: Epilogue.c points here. */
+/* The context of record_store; Epilogue.c points to it. */
 typedef struct Stored {
     const Call *call;
     const char *sums;
-    int seen[POOL]; /* how often each row came */
+    int seen[POOL]; /* number of times that each row was stored */
 } Stored;
 
 static void record_store(const Epilogue *epilogue, int row, int count, const void *sums)
@@ -259,7 +258,10 @@ static void check_untouched(const Call *call, const char *sums, const char *from
                 describe(call), from - sums);
 }
 
-/* That nothing but the sums was written; those of a stored may be anywhere in their place. */
+/*
+ * Checks that nothing but the sums was written. With `store` the whole buffer of sums may be
+ * overwritten.
+ */
 static void check_canaries(const Call *call, const char *sums, size_t span, ptrdiff_t ld)
 {
     check_untouched(call, sums, sums - FENCE, sums);
@@ -269,7 +271,7 @@ static void check_canaries(const Call *call, const char *sums, size_t span, ptrd
     check_untouched(call, sums, sums + span, support_guarded_end(&guard_sums));
 }
 
-/* Runs the kernel; `found` gets the sums that were asked for. */
+/* Runs the kernel and copies the requested sums to `found`. */
 static void run(const Call *call)
 {
     const ptrdiff_t ld = COLUMNS + call->gap;
@@ -306,7 +308,7 @@ static void run(const Call *call)
     }
 }
 
-/* That the sums of a call are those of `base`, bit for bit. */
+/* Checks that the sums of a call are bit-identical to those in `base`. */
 static void check_bits(const Call *call)
 {
     for (int row = 0; row < call->rows; row++) {
@@ -348,7 +350,7 @@ static void check_base(Subject subject, int groups)
 
 /* --- The tests --- */
 
-/* Numbers of groups: bf16 and int8 take whole lines of them. */
+/* Numbers of groups; rows of bf16 and int8 are whole cache lines. */
 static const int F32_GROUPS[] = {1, 2, 3, 4, 5, 7, 8, 16, 31, 133, 1024};
 static const int LINE_GROUPS[] = {16, 32, 48, 80, 112, 528};
 
@@ -386,7 +388,7 @@ START_TEST(every_size_gives_the_same_bits_and_stays_inside)
         make_operands(subject.precision, NORMAL, groups);
         run_base(subject, groups);
         int variety = 0;
-        /* Every number of rows with every number of columns where that is cheap. */
+        /* All combinations of rows and columns where that is cheap. */
         for (int rows = 1; rows <= POOL; rows += groups > 100 ? 1 + rows / 6 : 1)
             for (int columns = 1; columns <= COLUMNS; columns += i == 0 ? 1 : 21, variety++) {
                 const Call call = {.subject = subject,
@@ -409,7 +411,7 @@ START_TEST(a_row_that_is_not_finite_spoils_no_other)
 {
     const Subject subject = subjects[_i];
     if (subject.precision == PRECISION_INT8)
-        return; /* knows no such numbers */
+        return; /* int8 has no such values */
     open_guards();
     const int groups = 48;
     make_operands(subject.precision, NORMAL, groups);
@@ -443,7 +445,7 @@ static bool same(float a, float b)
     return isnan(a) ? isnan(b) : a == b;
 }
 
-/* What bf16's instructions may take a number for, or give for it. */
+/* The value with which a bf16 instruction may replace a subnormal operand or result. */
 static float without_subnormal(float value)
 {
     return fabsf(value) < FLT_MIN ? 0 : value;
@@ -451,7 +453,7 @@ static float without_subnormal(float value)
 
 static bool product_is_right(Precision precision, float x, float y, float sum)
 {
-    const float rounded = (float)((double)x * y); /* once: the product in double is exact */
+    const float rounded = (float)((double)x * y); /* once: it is exact in double */
     if (precision == PRECISION_F32)
         return same(sum, rounded);
     return same(sum, rounded) || same(sum, without_subnormal(rounded)) ||
@@ -465,9 +467,9 @@ START_TEST(extreme_numbers_pass)
     enum { COUNT = sizeof extreme / sizeof *extreme, GROUPS = 32 };
     const Subject subject = subjects[_i];
     if (subject.precision == PRECISION_INT8)
-        return; /* sums_are_those_of_double has int8's */
+        return; /* sums_are_those_of_double covers int8 */
     open_guards();
-    /* One product a sum, so that an order of summation cannot hide behind infinities. */
+    /* Each sum has one nonzero product, so the result does not depend on the order of summation. */
     for (int i = 0; i < COUNT; i++) {
         const int k = i * 5 % GROUPS;
         memset(pool, 0, sizeof pool);
@@ -502,7 +504,7 @@ static void ignore_store(const Epilogue *epilogue, int row, int count, const voi
     (void)sums;
 }
 
-/* One kernel and the product it makes over and over. */
+/* A kernel, and the product that it computes repeatedly. */
 typedef struct Timed {
     Subject subject;
     const KernelProduct *product;

@@ -1,7 +1,6 @@
 /*
  * test_kernels_softmax.c - every variant of softmax in bf16, and of the backward of softmax in f32
- * and bf16, against double precision: all kinds of lengths, numbers between the parts of a row left
- * alone.
+ * and bf16, against double precision: short and long rows; gaps between panels are not written.
  */
 #include "tests/support_kernels.h"
 
@@ -10,7 +9,7 @@
 
 enum { LONG_ROW = 300, COLUMNS = KERNELS_COLUMNS };
 
-/* Scores whose exponentials span a few binades, or with `wide` most of f32's. */
+/* Scores whose exponentials span a few binades, or most of the range of f32 if `wide`. */
 static void fill_scores(float *row, int n, bool wide)
 {
     support_fill_normal(row, (size_t)n, (unsigned)(2 * n + wide), wide ? 40 : 2);
@@ -66,7 +65,7 @@ START_TEST(softmax_bf16_masks_and_keeps_nans)
 }
 END_TEST
 
-/* The log-sum-exp of scale row, and sum p dP, in double. */
+/* The log-sum-exp of scale * row, in double. */
 static double lse_of(const float *row, int n, double scale)
 {
     double largest = -INFINITY, sum = 0;
@@ -77,7 +76,7 @@ static double lse_of(const float *row, int n, double scale)
     return largest + log(sum);
 }
 
-/* A row of panels with gaps between them, which must not be written. */
+/* A row of panels, with gaps between them that must not be written. */
 enum {
     PANELS = (LONG_ROW + COLUMNS - 1) / COLUMNS,
     PANEL_STEP = COLUMNS + 6,
@@ -89,7 +88,7 @@ static int in_panels(int i)
     return i / COLUMNS * PANEL_STEP + i % COLUMNS;
 }
 
-/* One row of scores: P and dS as found, in bf16 or f32 (bf16: 1 or 0), against double. */
+/* Checks P and dS of one row of scores, in bf16 if `bf16` is 1, else in f32, against double. */
 static void check_gradient(const char *name, int bf16, const float *scores, const float *dP, int n,
                            float scale, float lse, const float *P, const float *dS)
 {
@@ -142,7 +141,10 @@ static void check_gradient_f32(const Kernels *table, const float *scores, const 
     check_gaps(dS_panels, n);
 }
 
-/* dS by rows is dS in pairs, and both are right; of one row, the other's half is zeros. */
+/*
+ * Checks that dS by rows equals dS in pairs, and that both are correct. With one row the other half
+ * of each pair is zero.
+ */
 static void check_gradient_bf16(const Kernels *table, int rows, const float (*scores)[LONG_ROW],
                                 const float (*dP)[LONG_ROW], int n, float scale, const float *lse)
 {

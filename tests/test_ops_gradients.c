@@ -2,20 +2,20 @@
  * test_ops_gradients.c - the contract of every operation, on every case of support_op_cases.c:
  *
  *   - its gradients equal finite differences, for every operand;
- * - a frozen operand gets no gradient, and the others get the same bits for every set of frozen
- * ones;
+ *   - a frozen operand gets no gradient, and the gradients of the others are bit-identical for
+ *     every set of frozen operands;
  *   - backward adds to the gradient it finds;
  *   - the number of threads, and dividing the batch into micro-batches, change no bit;
  *   - planning over a measuring arena finds exactly the memory that running takes.
  *
  * Finite differences are central and of fourth order, (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h,
- * on the objective f = sum(seed y) in double. With numbers near 1 the truncation, about h^4 / 30 of
- * the gradient, is below 1e-6. The error allowed, in the Euclidean norm over an operand, is 1e-4 of
- * the gradient and what the rounding of a float32 y amounts to after division by h.
+ * on the objective f = sum(seed y) in double. With values near 1 the truncation error, about h^4 /
+ * 30 of the gradient, is below 1e-6. The error allowed, in the Euclidean norm over an operand, is
+ * 1e-4 of the gradient plus the rounding error of a float32 y divided by h.
  *
- * Values in bf16 are between two casts, and the values of such cases are multiples of h below 8:
- * bf16 represents them and their steps exactly, so that the same bounds apply. Rounding in bf16 is
- * tested in test_ops_bf16.c.
+ * Cases in bf16 cast their operands to bf16 and the result back. Their values are multiples of h
+ * below 8: bf16 represents them and their steps exactly, so the same bounds apply. Rounding in bf16
+ * is tested in test_ops_bf16.c.
  */
 #include "tests/support.h"
 #include "tests/support_op_cases.h"
@@ -32,7 +32,7 @@ typedef struct Operand {
     int ndim, shape[TENSOR_MAX_DIMS];
 } Operand;
 
-/* The numbers of one case. */
+/* Operands and seed of one case. */
 typedef struct Bench {
     const SupportOpCase *c;
     int operands;
@@ -43,7 +43,7 @@ typedef struct Bench {
     float *seed; /* [outputs] */
 } Bench;
 
-/* Results of a run: y and the gradient of every operand that was to get one. */
+/* Results of a run: y and the gradients of the operands that need one. */
 typedef struct Run {
     float *y;
     float *grad[MAX_OPERANDS];
@@ -62,8 +62,10 @@ static Tensor operand_leaf(const Bench *bench, int i, int first, int samples)
     return tensor_leaf(data, operand->ndim, shape);
 }
 
-/* Rounds to multiples of STEP, which bf16 holds exactly up to 8, and so do their sums with small
- * multiples. */
+/*
+ * Rounds to multiples of STEP. bf16 represents them, and their sums with small multiples of STEP,
+ * exactly up to 8.
+ */
 static void make_exact(float *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -81,7 +83,7 @@ static int batch_of(const Bench *bench)
     return bench->operand[0].batched ? bench->operand[0].shape[0] : 1;
 }
 
-/* Reads the next operand of a case's shapes; returns what follows it. */
+/* Parses the next operand in the text of a case's shapes; returns the rest of the text. */
 static const char *parse_operand(const char *text, Operand *operand)
 {
     *operand = (Operand){.batched = *text == 'b'};
@@ -148,8 +150,10 @@ static void run_close(Run *run)
         free(run->grad[i]);
 }
 
-/* Forward, and backward for the operands in `mask`, of some samples; adds to the gradients of
- * `run`. */
+/*
+ * Runs the forward of some samples, and the backward for the operands in `mask`; adds to the
+ * gradients of `run`.
+ */
 static void run_samples(const Bench *bench, Tape *tape, unsigned mask, int first, int samples,
                         Run *run)
 {
@@ -180,7 +184,7 @@ static void run_samples(const Bench *bench, Tape *tape, unsigned mask, int first
     tape_reset(tape);
 }
 
-/* The same over a new tape; returns the arena's peak. */
+/* run_samples for the whole batch on a new tape; returns the arena's peak in bytes. */
 static size_t run_whole(const Bench *bench, int threads, unsigned mask, Run *run)
 {
     SupportEngine engine;
@@ -208,7 +212,7 @@ static unsigned all_operands(const Bench *bench)
     return (1U << bench->operands) - 1;
 }
 
-/* The objective sum(seed y), after moving one number of one operand by `move`. */
+/* The objective sum(seed y) with one element of one operand moved by `move`. */
 static double objective(Bench *bench, Tape *tape, Run *run, int operand, size_t at, double move)
 {
     float *const number = &bench->data[operand][at];
@@ -232,9 +236,12 @@ static double difference_quotient(Bench *bench, Tape *tape, Run *run, int operan
     return (8 * near - far) / (12 * h);
 }
 
-/* Each check below gets the results of one run of everything on one thread. */
+/*
+ * `whole` in the checks below: the results of the whole batch on one thread, all operands
+ * trainable.
+ */
 
-/* Euclidean norm of seed y: what roundings of y, some 2e-7 of it, do to the objective. */
+/* Euclidean norm of seed y. Rounding y changes the objective by about 2e-7 of it. */
 static double objective_size(const Bench *bench, const Run *run)
 {
     double sum = 0;
@@ -253,7 +260,7 @@ static void check_finite_differences(Bench *bench, const Run *whole)
         const size_t checked = bench->count[i] < SAMPLED ? bench->count[i] : SAMPLED;
         double error = 0, size = 0;
         for (size_t n = 0; n < checked; n++) {
-            /* Spread over the operand, the last number included. */
+            /* Spread over the operand, the last element included. */
             const size_t at = checked > 1 ? n * (bench->count[i] - 1) / (checked - 1) : 0;
             const double expected = difference_quotient(bench, engine.tape, &run, i, at);
             error += pow(whole->grad[i][at] - expected, 2);
@@ -267,7 +274,7 @@ static void check_finite_differences(Bench *bench, const Run *whole)
     support_engine_close(&engine);
 }
 
-/* Every set of frozen operands, in memory that planning foresees to the byte. */
+/* Runs every set of frozen operands; planning must predict the memory to the byte. */
 static void check_frozen_and_planned(const Bench *bench, const Run *whole)
 {
     for (unsigned mask = 0; mask <= all_operands(bench); mask++) {
@@ -295,7 +302,7 @@ static void check_accumulation(const Bench *bench, const Run *whole)
         support_fill_normal(sum, bench->count[i], 50, 1);
         for (size_t n = 0; n < bench->count[i]; n++)
             sum[n] += whole->grad[i][n];
-        /* The same terms in another order. */
+        /* The terms are the same, their order is not. */
         const double relative = support_relative_error(again.grad[i], sum, bench->count[i]);
         ck_assert_msg(relative <= 2e-6, "%s: the gradient of operand %d was overwritten: %.3g",
                       bench->c->name, i, relative);

@@ -1,8 +1,8 @@
 /*
- * test_packed.c - packs hold the numbers they were made of; the packed product, in each precision,
- * against sums in double over what the pack holds, with nothing touched beyond the operands; the
- * same bits however rows are grouped and on any number of threads; and what the factors of int8 are
- * for. (The product's kernels: test_kernels_product.c; op_linear with packs: test_ops_packed.c.)
+ * test_packed.c - packs contain the weights they were filled from. In each precision the packed
+ * product equals sums in double over the pack, stays inside its operands, and is bit-identical for
+ * any grouping of rows and number of threads. The factors of int8 preserve accuracy. (Kernels of
+ * the product: test_kernels_product.c; op_linear with packs: test_ops_packed.c.)
  */
 #include "tests/support.h"
 #include "tests/support_guard.h"
@@ -15,11 +15,13 @@
 
 enum { COLUMNS = KERNELS_COLUMNS };
 
-/* Normal numbers, different for each stream: drawn once, since drawing takes longer than the
- * products. */
+/*
+ * Normally distributed values, different for each stream. Drawn once, since drawing takes longer
+ * than the products.
+ */
 static void fill(float *values, size_t count, unsigned stream)
 {
-    enum { DRAWN = 8191 }; /* a prime: no row or column of a matrix repeats it */
+    enum { DRAWN = 8191 }; /* a prime, so that no two rows or columns of a matrix are equal */
     static float drawn[DRAWN];
     if (drawn[0] == 0)
         support_fill_normal(drawn, DRAWN, 1, 1);
@@ -80,7 +82,7 @@ static float held(const PackedMatrix *B, int k, int n)
     }
 }
 
-/* W in two parts where it can be. */
+/* Divides W into two parts if it has more than one row. */
 static int parts_of(const float *W, int rows, int width, PackedPart parts[2])
 {
     const int half = rows / 2;
@@ -89,13 +91,13 @@ static int parts_of(const float *W, int rows, int width, PackedPart parts[2])
     return half ? 2 : 1;
 }
 
-/* B [K,N] of W, [N,K] if transposed, else [K,N]. */
+/* Packs W, [N,K] if transposed, else [K,N], as B [K,N]. */
 static PackedMatrix pack(Arena *arena, Precision precision, const float *W, int K, int N,
                          bool transposed, const float *magnitude, Threads *threads)
 {
     PackedPart parts[2];
     PackedMatrix B = packed_place(arena, precision, K, N);
-    /* Whatever was in the memory must not be left there. */
+    /* Old contents of the memory must not survive in the padding. */
     const size_t columns = (size_t)(N + COLUMNS - 1) / COLUMNS * COLUMNS;
     memset(B.panels, 0x7f, columns * (size_t)packed_groups(&B) * sizeof(uint32_t));
     if (transposed)
@@ -119,7 +121,7 @@ static void check_number(const PackedMatrix *B, int k, int n, float w)
             B->K, B->N, k, n, (double)have, (double)wanted);
 }
 
-/* All numbers, and zeros around them. */
+/* Checks all elements, and the zeros of the padding. */
 static void check_pack(const PackedMatrix *B, const float *W, bool transposed)
 {
     const int depth = packed_groups(B) * packed_group(B->precision);
@@ -183,7 +185,7 @@ START_TEST(factors_balance_weights_and_activations)
     double product = 1;
     for (int k = 0; k < K; k++)
         product *= (double)B.factor[k];
-    ck_assert(B.factor[3] > 0); /* weights that are all zero */
+    ck_assert(B.factor[3] > 0); /* the weights of this channel are all zero */
     ck_close(product, 1, 1e-5);
     arena_destroy(arena);
 }
@@ -206,7 +208,7 @@ END_TEST
 
 /* --- The product --- */
 
-/* What a product is made of, besides its shape. */
+/* A product: its precision, the types and presence of its operands, and its shape. */
 typedef struct Case {
     Precision precision;
     DType in, out;
@@ -225,7 +227,7 @@ typedef struct Bench {
     SupportGuarded C, z;     /* [M,N] of type out */
 } Bench;
 
-/* Normal numbers of the type, and the same as f32 in values. */
+/* A matrix of normally distributed values of `type`, and the same values as f32 in `values`. */
 static SupportGuarded matrix(DType type, size_t count, unsigned stream, float *values)
 {
     SupportGuarded out = support_guarded(count * dtype_size(type), dtype_size(type));
@@ -280,7 +282,10 @@ static void bench_close(Bench *bench)
 
 typedef void Activate(const float *z, float *y, size_t n);
 
-/* The product of some rows of A, on memory that ends where its scratch does. */
+/*
+ * Computes the product of `rows` rows of A from `first` on, with scratch memory that ends at a
+ * guard page.
+ */
 static void product(const Bench *bench, Threads *threads, int first, int rows, Activate *activate)
 {
     const Case *const is = &bench->is;
@@ -305,8 +310,10 @@ static void product(const Bench *bench, Threads *threads, int first, int rows, A
     support_guarded_free(&scratch);
 }
 
-/* Entry [m,n] from what the pack holds, in double; *magnitude is the sum of
- * the terms' magnitudes. */
+/*
+ * Element [m,n] of the product with the pack, in double; *magnitude is the sum of the magnitudes of
+ * its terms.
+ */
 static double entry(const Bench *bench, int m, int n, const uint8_t *quantized, float row_scale,
                     int row_zero, double *magnitude)
 {
@@ -322,7 +329,7 @@ static double entry(const Bench *bench, int m, int n, const uint8_t *quantized, 
     }
     if (!quantized)
         return sum;
-    /* Integers are exact; what is rounded is their product with the scales. */
+    /* Sums of integers are exact; only their product with the scales is rounded. */
     const double scale = (double)row_scale * (double)B->scale[n];
     *magnitude = fabs(sum) * scale;
     return sum * scale;
@@ -352,7 +359,7 @@ static void check_row(const Bench *bench, int m, int step, const float *before)
                                              : 0;
         sum += bias + addend;
         magnitude += fabs(bias) + fabs(addend);
-        /* Half a step of bf16 is at most 2^-8 of the number. */
+        /* Half a step of bf16 is at most 2^-8 of the value. */
         const double allowed = 5e-7 * magnitude + (is->out == DTYPE_BF16 ? fabs(sum) / 255 : 0);
         const double have = (double)value_at(is->out, bench->C.data, i);
         ck_each(fabs(have - sum) <= allowed,
@@ -365,7 +372,10 @@ static void check_row(const Bench *bench, int m, int step, const float *before)
     free(quantized);
 }
 
-/* `flags` choose what there are two of. All of a small product, a sample of a large one. */
+/*
+ * `flags` choose types and optional operands. Checks all elements of a small product, a sample of a
+ * large one.
+ */
 static void check_shape(Precision precision, int M, int N, int K, int flags, Threads *threads)
 {
     const bool low = precision != PRECISION_F32, int8 = precision == PRECISION_INT8;
@@ -401,7 +411,7 @@ START_TEST(products_of_odd_shapes_equal_sums_in_double)
     enum { K_COUNT = sizeof Ks / sizeof *Ks, N_COUNT = sizeof Ns / sizeof *Ns };
     enum { M_COUNT = sizeof Ms / sizeof *Ms, CASES = 128 };
     Threads *const threads = pool(2);
-    /* 37 is odd: all flags come by, in an order that does not follow the shapes. */
+    /* 37 is odd, so all combinations of flags occur, in an order unrelated to the shapes. */
     for (int i = 0; i < CASES; i++)
         check_shape((Precision)_i, Ms[i % M_COUNT], Ns[i * 3 % N_COUNT],
                     Ks[(i * 7 + i / M_COUNT) % K_COUNT], i * 37, threads);
@@ -418,7 +428,10 @@ START_TEST(products_of_odd_shapes_equal_sums_in_double)
 }
 END_TEST
 
-/* All rows at once on one thread, then in pieces on several. */
+/*
+ * Computes all rows at once on one thread, then group by group on several; the results must be
+ * bit-identical.
+ */
 static void check_grouping(Case is)
 {
     Bench bench = bench_open(is, NULL);
@@ -455,7 +468,7 @@ START_TEST(grouping_and_threads_change_no_bit)
         is.K = i ? 1056 : 1100; /* bf16: read in place, and rounded */
         check_grouping(is);
     }
-    is.N = 514; /* bf16 of so many rows and columns may be copied, of fewer rows it is not */
+    is.N = 514; /* at this size bf16 rows may be copied first, with fewer rows they are not */
     is.M = 200;
     is.K = 1024;
     check_grouping(is);
@@ -479,7 +492,7 @@ START_TEST(the_activation_sees_the_whole_sum)
     bench_close(&bench);
     if (precision == PRECISION_F32)
         return;
-    /* In bf16 both are rounded, once. */
+    /* In bf16, C and z are each rounded once. */
     is.out = DTYPE_BF16;
     bench = bench_open(is, NULL);
     product(&bench, NULL, 0, is.M, kernels()->gelu);
@@ -491,7 +504,7 @@ START_TEST(the_activation_sees_the_whole_sum)
 }
 END_TEST
 
-/* The cosine between x W^T in int8 and in double. */
+/* The cosine of the angle between x W^T in int8 and in double. */
 static double int8_cosine(const float *x, const float *W, const float *magnitude, int M, int N,
                           int K)
 {

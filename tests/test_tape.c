@@ -1,6 +1,6 @@
 /*
- * test_tape.c - what the tape records, keeps, frees and adds up. Gradients of single operations are
- * checked elsewhere; here simple ones (add, scale, gelu) represent all.
+ * test_tape.c - what the tape records, keeps and frees, and how gradients add up.
+ * test_ops_gradients.c checks the operations; here add, scale and gelu stand for all.
  */
 #include "tests/support.h"
 #include "tests/support_allocations.h"
@@ -20,7 +20,7 @@ static void ones(float *values, size_t count)
         values[i] = 1;
 }
 
-/* A leaf of COUNT numbers, and a tape over an arena. */
+/* A leaf of COUNT elements, and a tape over an arena. */
 typedef struct Fixture {
     Arena *arena;
     Tape *tape;
@@ -50,7 +50,7 @@ static Arena *new_arena(void)
 static void close_fixture(Fixture *f)
 {
     tape_destroy(f->tape);
-    ck_assert_uint_eq(arena_used(f->arena), 0); /* a tape leaves nothing behind */
+    ck_assert_uint_eq(arena_used(f->arena), 0); /* tape_destroy freed all its blocks */
     arena_destroy(f->arena);
 }
 
@@ -65,7 +65,7 @@ START_TEST(gradients_of_all_uses_add_up)
 {
     Fixture f;
     open_fixture(&f, new_arena());
-    for (int run = 1; run <= 3; run++) { /* and over several tapes' lives, in the leaf */
+    for (int run = 1; run <= 3; run++) { /* the leaf's gradient also adds up across resets */
         Tensor *const tripled = op_scale(f.tape, &f.x, 3);
         Tensor *const sum = op_add(f.tape, tripled, &f.x); /* 4 x */
         Tensor *const y = op_add(f.tape, sum, tripled);    /* 7 x */
@@ -135,7 +135,7 @@ START_TEST(frozen_inputs_get_no_gradient)
 }
 END_TEST
 
-/* Blocks of the arena per value: one, as placed. */
+/* Bytes that the arena uses for the data of `value`. */
 static size_t block(const Fixture *f, const Tensor *value)
 {
     return arena_block_size(f->arena, value->data);
@@ -155,7 +155,7 @@ START_TEST(numbers_live_as_long_as_someone_needs_them)
     tape_release(f.tape, a); /* the node of gelu still needs it */
     ck_assert_ptr_nonnull(a->data);
     ck_assert_uint_eq(arena_used(f.arena), 3 * size);
-    tape_release(f.tape, b); /* nothing else releases it */
+    tape_release(f.tape, b); /* no node keeps it */
     ck_assert_ptr_null(b->data);
     ck_assert_uint_eq(arena_used(f.arena), 2 * size);
     tape_release(f.tape, &f.x); /* leaves and NULL are ignored */
@@ -218,7 +218,7 @@ START_TEST(a_branch_the_root_does_not_need_is_skipped)
     tape_backward(f.tape, root, f.seed);
     expect_all(f.x_grad, 6);
     ck_assert(!aside->grad && !later->grad);
-    ck_assert_uint_eq(tape_kept_bytes(f.tape), 0); /* consumed all the same */
+    ck_assert_uint_eq(tape_kept_bytes(f.tape), 0); /* skipped nodes free their values too */
     close_fixture(&f);
 }
 END_TEST
@@ -238,7 +238,10 @@ START_TEST(a_leaf_without_a_buffer_is_given_one)
 }
 END_TEST
 
-/* op_pass_grad on values made by hand, since which operations use it is their affair. */
+/*
+ * Calls op_pass_grad on outputs of no operation, so the test does not depend on which operations
+ * use it.
+ */
 START_TEST(passing_a_gradient_moves_or_adds)
 {
     Fixture f;
@@ -250,7 +253,7 @@ START_TEST(passing_a_gradient_moves_or_adds)
     float *const buffer = op_grad(f.tape, out);
     expect_all(buffer, 0);
     ones(buffer, COUNT);
-    op_pass_grad(f.tape, out, NULL); /* no operand to pass it to */
+    op_pass_grad(f.tape, out, NULL); /* no input: does nothing */
     ck_assert_ptr_eq(out->grad, buffer);
     op_pass_grad(f.tape, out, in);
     ck_assert_ptr_eq(in->grad, buffer);
@@ -276,7 +279,7 @@ START_TEST(passing_a_gradient_moves_or_adds)
 }
 END_TEST
 
-/* Fills its scratch memory and checks that no other task has written there meanwhile. */
+/* Fills its scratch memory, then counts the elements that no other task has overwritten. */
 static void scratch_task(const void *context, int task, float *scratch)
 {
     int *const seen = *(int *const *)context;
@@ -299,8 +302,10 @@ START_TEST(scratch_is_apart_for_each_worker)
     for (int task = 0; task < 64; task++)
         ck_assert_int_eq(seen[task], 20);
     ck_assert_uint_eq(arena_used(arena), 0);
-    /* 20 floats rounded up to 32 for each of three; AddressSanitizer adds a red zone behind the
-     * block. */
+    /*
+     * 20 floats rounded up to 32 for each of three; AddressSanitizer adds a red zone behind the
+     * block.
+     */
     ck_assert_uint_ge(arena_peak(arena), 3 * 32 * sizeof(float));
     ck_assert_uint_le(arena_peak(arena), 3 * 32 * sizeof(float) + ARENA_ALIGNMENT);
     tape_destroy(tape);
@@ -309,7 +314,7 @@ START_TEST(scratch_is_apart_for_each_worker)
 }
 END_TEST
 
-/* One step of a small network with every kind of life a value can have. */
+/* One step of a small network. Its values are released before, during or after their last use. */
 static void step(Tape *tape, Tensor *x, const float *seed)
 {
     Tensor *const a = op_gelu(tape, x);
@@ -361,7 +366,7 @@ START_TEST(several_tapes_share_an_arena)
     tape_backward(other, d, f.seed);
     float first[COUNT];
     memcpy(first, f.x_grad, sizeof first);
-    tape_reset(other); /* leaves the first tape's numbers alone */
+    tape_reset(other); /* does not touch the values of the first tape */
     tape_backward(f.tape, c, f.seed);
     for (int i = 0; i < COUNT; i++)
         ck_assert(f.x_grad[i] == 2 * first[i]);
@@ -376,7 +381,7 @@ START_TEST(a_step_allocates_nothing)
     Fixture f;
     const long at_start = support_allocations();
     open_fixture(&f, new_arena());
-    ck_assert_int_gt(support_allocations(), at_start); /* they are counted at all */
+    ck_assert_int_gt(support_allocations(), at_start); /* allocations are counted */
     step(f.tape, &f.x, f.seed);
     const long before = support_allocations();
     for (int i = 0; i < 10; i++)
@@ -415,7 +420,7 @@ START_TEST(releasing_twice_aborts)
     Tensor *const a = op_scale(f.tape, &f.x, 2);
     op_gelu(f.tape, a);
     tape_release(f.tape, a);
-    tape_release(f.tape, a); /* would take the node's use away */
+    tape_release(f.tape, a); /* would otherwise drop the node's use */
 }
 END_TEST
 

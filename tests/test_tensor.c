@@ -1,6 +1,4 @@
-/*
- * test_tensor.c - errors and shapes: the two things every other file of tensor/ leans on.
- */
+/* test_tensor.c - errors and shapes, which all other files of tensor/ rely on. */
 #include "tests/support.h"
 
 #include "tensor/base/error.h"

@@ -58,8 +58,10 @@ START_TEST(every_task_runs_once)
 }
 END_TEST
 
-/* Writes plain memory, which the caller reads after the run: a data race if the run did not
- * publish. */
+/*
+ * Writes plain memory, which the caller reads after the run. If threads_run did not make the writes
+ * visible, that would be a data race.
+ */
 static void add_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -91,7 +93,7 @@ static void pause_ms(long milliseconds)
 
 static void slow_task(void *context, int task, int worker)
 {
-    pause_ms(task == 0 ? 10 : 1); /* the caller runs out of tasks and has to sleep, too */
+    pause_ms(task == 0 ? 10 : 1); /* the caller runs out of tasks and must sleep too */
     count_task(context, task, worker);
 }
 
@@ -137,8 +139,10 @@ START_TEST(a_pool_of_one_runs_in_order)
 }
 END_TEST
 
-/* Sums of a chunk depend on its number only, and the caller adds them in order: one
- * result for all. */
+/*
+ * The sum of a chunk depends only on its number, and the caller adds the sums in order, so the
+ * result does not depend on the pool.
+ */
 typedef struct Sum {
     const float *values;
     float partial[64];
