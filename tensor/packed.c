@@ -180,8 +180,8 @@ typedef struct Product {
 } Product;
 
 /*
- * Elements [place, place + count) of A, count <= CHUNK, in f32, multiplied by the activation's
- * derivative if A has z. Returns them in place or in x [count].
+ * Elements [place, place + count) of A in f32, count <= CHUNK, multiplied by the derivative of the
+ * activation if A has z. Returns a pointer into A, or x [count].
  */
 static const float *chunk_of(const PackedInput *A, ptrdiff_t place, int count, float *x)
 {
@@ -200,7 +200,7 @@ static const float *chunk_of(const PackedInput *A, ptrdiff_t place, int count, f
     return x;
 }
 
-/* One packed tile of A. */
+/* Packs one tile of A. */
 static void pack_a_task(void *context, int task, int worker)
 {
     (void)worker;
@@ -294,16 +294,17 @@ static void prepare(Threads *threads, Product *p)
     threads_run(threads, parts_of(p->rows, rows), tasks[precision], p);
 }
 
-/* The address of a group in a panel; of element `index` in a matrix of C's type, or NULL. */
+/* The group of panel `panel` that contains row k of B. */
 static const char *panel_at(const PackedMatrix *B, int panel, int k)
 {
     const ptrdiff_t group = (ptrdiff_t)panel * packed_groups(B) + k / packed_group(B->precision);
     return (const char *)B->panels + group * COLUMNS * (ptrdiff_t)sizeof(uint32_t);
 }
 
+/* The address of element `index` of a matrix of C's type, or NULL if `matrix` is NULL. */
 static void *element(const Product *p, const void *matrix, ptrdiff_t index)
 {
-    /* The cast drops const: the residual may be C. Epilogue declares const what is only read. */
+    /* The cast drops const, since the matrix may be C, which is written. */
     return matrix ? (char *)(uintptr_t)matrix + index * (ptrdiff_t)dtype_size(p->epilogue->type)
                   : NULL;
 }
@@ -671,7 +672,7 @@ static void invert(const PackedMatrix *packed, int column, int n, float *inverse
  */
 static int32_t quantize(const float *x, const float *inverse, float step, int n, int8_t *out)
 {
-    /* Adding 1.5 2^23 leaves the rounded number in the low bits of the sum. */
+    /* Adding 1.5 2^23 leaves the rounded value in the low bits of the sum. */
     const float shift = 12582912.0F;
     int32_t sum = 0;
     for (int k = 0; k < n; k++) {
@@ -685,7 +686,7 @@ static int32_t quantize(const float *x, const float *inverse, float step, int n,
     return sum;
 }
 
-/* The largest |weight / factor| of each of 64 rows. */
+/* The largest |weight / factor| of each row; 0 beyond `count`. */
 static void largest_of_rows(const Fill *fill, const float *const *rows, int count, float *largest)
 {
     uint32_t max[COLUMNS] = {0};
@@ -708,7 +709,10 @@ static void largest_of_rows(const Fill *fill, const float *const *rows, int coun
     memcpy(largest, max, sizeof max);
 }
 
-/* Packs 64 rows of W in int8, with the scales and sums of those columns of W^T. */
+/*
+ * Packs 64 rows of W in int8, and stores the scales and sums of the 64 columns of W^T that they
+ * are.
+ */
 static void int8_task(void *context, int task, int worker)
 {
     (void)worker;

@@ -65,8 +65,8 @@ void kernels_transpose_bytes_reference(const uint8_t *restrict in, size_t in_str
 enum { TILE = 16 }; /* rows of a tile, and columns of each of its two halves */
 
 /*
- * One perfect shuffle of the rows: row i and row i + 8 are interleaved byte by byte into rows 2i
- * and 2i + 1, within each half. Four of them transpose 16 x 16 bytes: each rotates the bits of
+ * One perfect shuffle of the rows: within each half, rows i and i + 8 are interleaved byte by byte
+ * into rows 2i and 2i + 1. Four shuffles transpose 16 x 16 bytes, since each rotates the bits of
  * (row, column) by one.
  */
 TARGET_AVX2 static inline void shuffle(const __m256i in[TILE], __m256i out[TILE])

@@ -8,8 +8,8 @@
  *
  * Backward. P and dS are recomputed one block of rows at a time and stored as right operands; each
  * block of dS gives its rows of dq. Once all rows are stored, P gives dv and dS gives dk. In f32
- * the scores are computed directly in the right operand. In bf16 a sum with an existing gradient is
- * rounded once.
+ * the scores are computed directly in the right operand. In bf16 the sum with an existing gradient
+ * is rounded only once.
  */
 #include "tensor/ops/attention_operands_private.h"
 #include "tensor/ops/attention_private.h"
@@ -255,7 +255,7 @@ static AttentionLhs gradient_f32(const AttentionShape *s, const BackwardHead *h,
 }
 
 /*
- * gradient_f32 for bf16: reads scores and dP from their block, two rows at a time, which become one
+ * gradient_f32 for bf16: reads scores and dP from their block two rows at a time, which become one
  * row of pairs.
  */
 static AttentionLhs gradient_bf16(const AttentionShape *s, const BackwardHead *h,

@@ -174,8 +174,8 @@ AttentionLhs attention_lhs(const AttentionMatrix *m, void *memory)
 }
 
 /*
- * Makes rows 2 group and 2 group + 1 of a bf16 matrix one row of pairs. A missing second row counts
- * as zeros.
+ * Interleaves rows 2 group and 2 group + 1 of a bf16 matrix to one row of pairs. A missing second
+ * row counts as zeros.
  */
 static void pair_rows(const Kernels *kernel, const AttentionMatrix *m, int group, int column,
                       int width, uint32_t *out)
@@ -220,8 +220,8 @@ static void transpose_f32(const AttentionMatrix *m, int column, int width, float
 }
 
 /*
- * Transposes 64 pairs of rows at a time. The kernels process at most that many at once, so both
- * squares stay in the first-level cache.
+ * Transposes 64 pairs of rows at a time, the most that the kernel accepts. Both squares then stay
+ * in the first-level cache.
  */
 static void transpose_bf16(const AttentionMatrix *m, int column, int width, int groups,
                            uint32_t *out)

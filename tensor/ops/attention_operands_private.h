@@ -78,7 +78,7 @@ typedef struct AttentionPrefetch {
 } AttentionPrefetch;
 
 void attention_prefetch_add(AttentionPrefetch *prefetch, const AttentionMatrix *m);
-/* Prefetches the next `rows` rows of every matrix that still has that many. */
+/* Prefetches the next `rows` rows of each matrix, as far as it has them. */
 void attention_prefetch_rows(AttentionPrefetch *prefetch, int rows);
 
 /*
