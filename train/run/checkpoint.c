@@ -1,8 +1,8 @@
 /*
  * checkpoint.c - see checkpoint.h.
  *
- * transfer_state lists the fields of a TrainState once, for writing and for reading. They are
- * stored as doubles, which hold the counts exactly below 2^53.
+ * transfer_state lists the fields of a TrainState once, for writing and reading. All are stored as
+ * doubles, which represent counts below 2^53 exactly.
  */
 #include "train/run/checkpoint.h"
 
@@ -31,12 +31,12 @@ enum {
     STATE_NUMBERS = 6 + 2 * EPOCH_NUMBERS,
 };
 
-/* Numbers on their way to or from a file. */
+/* The values of a TrainState, being read or written. */
 typedef struct Transfer {
     double numbers[STATE_NUMBERS];
-    int count; /* passed so far */
+    int count; /* values transferred so far */
     bool reading;
-    bool valid; /* false once a count was read that is none */
+    bool valid; /* false after an invalid count */
 } Transfer;
 
 static void transfer_double(Transfer *transfer, double *value)
@@ -48,7 +48,7 @@ static void transfer_double(Transfer *transfer, double *value)
         *number = *value;
 }
 
-/* A count of at most `limit`. */
+/* Transfers an integer in [0, limit]. */
 static int64_t transfer_count(Transfer *transfer, int64_t value, int64_t limit)
 {
     double number = (double)value;
@@ -117,10 +117,7 @@ TrainState train_state_empty(void)
     return (TrainState){.best = train_epoch_empty(), .last = train_epoch_empty()};
 }
 
-/*
- * The names of the trainable parameters, one a line: a state is valid only for the same set in the
- * same order.
- */
+/* One line "name count" per trainable parameter. A state is valid only for an equal text. */
 static char *tuned_names(const VitTuned *tuned)
 {
     char *text = NULL;
@@ -137,7 +134,7 @@ static char *tuned_names(const VitTuned *tuned)
     return text;
 }
 
-/* `data` [count] for safetensors_write. */
+/* A tensor [count] for safetensors_write. */
 static SafeTensor vector(const char *name, DType dtype, const void *data, size_t count)
 {
     return (SafeTensor){.name = name,
@@ -182,7 +179,7 @@ Status train_state_write(const TrainState *state, const VitTuned *tuned,
     return status;
 }
 
-/* Whether metadata `key` equals `wanted`; the error says what else would have to be. */
+/* Checks that metadata `key` equals `wanted`; `what` describes the difference in the message. */
 static Status expect(const SafeTensors *file, const char *key, const char *wanted, const char *what,
                      Error *error)
 {
@@ -195,7 +192,7 @@ static Status expect(const SafeTensors *file, const char *key, const char *wante
                      safetensors_path(file), what);
 }
 
-/* The tensor `name` of exactly this type and length. */
+/* Finds the tensor `name` and checks its type and length. */
 static Status find(const SafeTensors *file, const char *name, DType dtype, size_t count,
                    const SafeTensor **tensor, Error *error)
 {
@@ -215,7 +212,7 @@ static Status check_origin(const SafeTensors *file, const VitTuned *tuned,
 {
     TRY(expect(file, "format", FORMAT, "is not a state of this version", error));
     TRY(expect(file, "base_fingerprint", record->base, "was made with another base model", error));
-    if (safetensors_metadata(file, "base_network")) /* versions before did not write it */
+    if (safetensors_metadata(file, "base_network")) /* missing in files of older versions */
         TRY(expect(file, "base_network", record->network,
                    "the base model was computed or its images prepared in another way", error));
     TRY(expect(file, "frozen_layer_norms", record->frozen, "was made with another adapter", error));
@@ -285,7 +282,7 @@ Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *opti
 
 /* ---- adapters -------------------------------------------------------------------------------- */
 
-/* {"val_loss": 0.5, ...}: the columns of epochs.csv, and `monitor`; undefined = null. */
+/* {"val_loss": 0.5, ...}: the metrics in epochs.csv and `monitor`; undefined = null. */
 static void metrics_text(const TrainEpoch *epoch, const char *monitor, char *out, size_t size)
 {
     const struct {
@@ -300,7 +297,7 @@ static void metrics_text(const TrainEpoch *epoch, const char *monitor, char *out
     size_t used = 0, count = COUNT_OF(columns);
     for (size_t i = 0; i + 1 < COUNT_OF(columns); i++)
         if (strcmp(columns[i].name, monitor) == 0)
-            count--; /* it is there already */
+            count--; /* the monitor is already in the list */
     const locale_t before = c_locale_begin();
     for (size_t i = 0; i < count; i++) {
         char number[32] = "null";
@@ -314,8 +311,8 @@ static void metrics_text(const TrainEpoch *epoch, const char *monitor, char *out
 }
 
 /*
- * Which list chose these weights, and by what: "val_map_video 0.9812 (epoch 4 of 10) on LISTS". A
- * score on that list is optimistic, so the adapter names it.
+ * How the adapter was selected: "val_map_video 0.9812 (epoch 4 of 10) on LISTS". Stored in the
+ * adapter, because scores on that list are optimistic.
  */
 static char *selection(const TrainRunAdapter *adapter, TrainRunRole role)
 {
@@ -379,7 +376,7 @@ Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folde
     return status;
 }
 
-/* How many epochs are better than this one. */
+/* The number of epochs that are better than `epoch`. */
 static int rank(const char *monitor, const double *values, int epochs, int epoch)
 {
     int better = 0;

@@ -1,9 +1,8 @@
 /*
  * event_file.c - see event_file.h.
  *
- * Protobuf by hand: four messages with seven fields in all. A field is a key (number << 3 | wire
- * type) and a value: a varint (type 0), 8 bytes (1), a length and so many bytes (2), or 4 bytes
- * (5).
+ * Minimal protobuf encoder and decoder. A field is a key (number << 3 | wire type) and a value: a
+ * varint (type 0), 8 bytes (1), a length and that many bytes (2), or 4 bytes (5).
  *
  *     Event   { 1: double wall_time, 2: int64 step, 3: string file_version, 5: Summary }
  *     Summary { 1: repeated Value { 1: string tag, 2: float simple_value } }
@@ -23,9 +22,9 @@
 enum {
     MOST_VALUES = 16,
     TAG_SIZE = 40,
-    VALUE_SIZE = TAG_SIZE + 16,                 /* of one encoded value, at most */
-    EVENT_SIZE = MOST_VALUES * VALUE_SIZE + 64, /* of one Event of ours, at most */
-    FRAME_TAIL = 4,                             /* the checksum behind an event */
+    VALUE_SIZE = TAG_SIZE + 16,                 /* maximum size of an encoded value */
+    EVENT_SIZE = MOST_VALUES * VALUE_SIZE + 64, /* maximum size of an Event that we write */
+    FRAME_TAIL = 4,                             /* the checksum after an event */
 };
 
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
@@ -161,7 +160,7 @@ void train_event_file_write(FILE *stream, int64_t step, const TrainEventValue *v
 
 /* ---- cutting --------------------------------------------------------------------------------- */
 
-/* Bytes still to be read; `bad` once they were no protobuf. */
+/* A position in encoded bytes; `bad` after a decoding error. */
 typedef struct Reader {
     const unsigned char *at, *end;
     bool bad;
@@ -193,9 +192,7 @@ static uint64_t get_varint(Reader *reader)
     return 0;
 }
 
-/*
- * One field. *number is its varint or fixed value, *inside its bytes. False at the end, or if bad.
- */
+/* Reads one field: *number = varint or fixed value, *inside = bytes. False at the end or if bad. */
 static bool get_field(Reader *reader, unsigned *field, uint64_t *number, Reader *inside)
 {
     if (reader->bad || reader->at == reader->end)
@@ -229,15 +226,15 @@ static bool get_field(Reader *reader, unsigned *field, uint64_t *number, Reader 
     return !reader->bad;
 }
 
-/* What decides whether a record stays. */
+/* The contents of a record that decide if it is kept. */
 typedef struct Mark {
     int64_t step;
-    double epoch;    /* of the record of an epoch */
-    bool scalars;    /* not the first record of a file */
-    bool epoch_ends; /* the record of an epoch */
+    double epoch;    /* valid if epoch_ends */
+    bool scalars;    /* has a summary; false for the first record of a file */
+    bool epoch_ends; /* is the record of an epoch */
 } Mark;
 
-/* A Value of a Summary: is it the tag of an epoch, and which? */
+/* Reads a Value of a Summary; sets mark->epoch if its tag is TRAIN_EVENT_EPOCH. */
 static void read_value(Reader value, Mark *mark)
 {
     unsigned field;
@@ -255,7 +252,7 @@ static void read_value(Reader value, Mark *mark)
     }
 }
 
-/* False if the bytes are no Event. */
+/* False if the bytes are not an Event. */
 static bool read_event(Reader event, Mark *mark)
 {
     unsigned field;
@@ -276,9 +273,7 @@ static bool read_event(Reader event, Mark *mark)
     return !event.bad;
 }
 
-/*
- * The Event of the record at reader->at, which moves behind it. False if it is damaged or cut off.
- */
+/* Reads the record at reader->at and moves past it. False if it is damaged or incomplete. */
 static bool get_record(Reader *reader, Reader *event)
 {
     const unsigned char *head = reader->at;
@@ -297,9 +292,7 @@ static bool get_record(Reader *reader, Reader *event)
     return true;
 }
 
-/*
- * Moves the records that stay to the front of content [size]. *last is the last step that has one.
- */
+/* Moves the kept records to the front of content [size]; returns their size. *last: last step. */
 static size_t keep_records(unsigned char *content, size_t size, int64_t steps, int epochs,
                            int64_t *last, bool *damaged)
 {

@@ -1,13 +1,12 @@
 /*
- * event_file.h - TensorBoard's event files: named scalars at a step, one record after the other.
+ * event_file.h - TensorBoard event files: a sequence of records of named scalars at a step.
  *
- * A record is framed as a TFRecord: length (u64), masked CRC-32C of the length, an Event in
- * protobuf's encoding, masked CRC-32C of the Event; all little-endian. An Event holds the time, the
- * step and a summary of (tag, simple_value). The first record says "brain.Event:2". docs/formats.md
- * names the tags of a run.
+ * A record is a TFRecord: length (u64), masked CRC-32C of the length, an Event encoded as protobuf,
+ * masked CRC-32C of the Event; all little-endian. An Event holds time, step and a summary of (tag,
+ * simple_value). The first record holds "brain.Event:2". docs/formats.md lists the tags of a run.
  *
- * Refused: reading anything else into a run. The file is for looking at; resume only cuts what is
- * newer.
+ * The file is for viewing only. A run never reads values from it; on resume it removes newer
+ * records.
  */
 #ifndef LNCLIP_TRAIN_RUN_EVENT_FILE_H
 #define LNCLIP_TRAIN_RUN_EVENT_FILE_H
@@ -19,34 +18,34 @@
 
 typedef struct TrainEventValue {
     const char *tag;
-    double value; /* written as f32; one that is not finite is left out */
+    double value; /* written as f32; skipped if not finite */
 } TrainEventValue;
 
-/* The tag that marks the record of an epoch; its value is the epoch, from 0. */
+/* First tag of the record of an epoch; its value is the epoch, from 0. */
 #define TRAIN_EVENT_EPOCH "epoch"
 
 /*
- * Cuts an event file to what a run of `steps` steps and `epochs` closed epochs knows: records of an
- * epoch (which begin with the tag TRAIN_EVENT_EPOCH) from epoch `epochs` on go, other records from
- * step `steps` on too, and a record that was cut off in the middle. A file that is not there is
- * fine. STATUS_FAILED if a record is damaged before the last of these steps.
+ * Removes the records that are newer than a run of `steps` completed steps and `epochs` completed
+ * epochs: records of epochs >= `epochs`, other records of steps >= `steps`, and an incomplete last
+ * record. A missing file is not an error. STATUS_FAILED if a record before step `steps` is damaged,
+ * or the file cannot be read or written.
  */
 Status train_event_file_cut(const char *path, int64_t steps, int epochs, Error *error);
 
 /*
- * Opens the file to append to, with the first record if it is new. The caller closes it with
- * fclose.
+ * Opens the file for appending and writes the first record if it is new. The caller closes *stream
+ * with fclose. STATUS_FAILED if it cannot be opened.
  */
 Status train_event_file_open(FILE **stream, const char *path, Error *error);
 
 /*
- * Appends one record: `values` [count] at `step`, and the time of day. Write errors stay with the
- * stream. At most 16 values with tags of at most 40 bytes.
+ * Appends one record: `values` [count] at `step`, with the time of day. At most 16 values, tags of
+ * at most 40 bytes. Write errors are left to ferror(stream).
  */
 void train_event_file_write(FILE *stream, int64_t step, const TrainEventValue *values, int count);
 
 /*
- * For tests. CRC-32C (Castagnoli; RFC 3720, appendix B.4), as TFRecords mask it: rotated by 15
+ * For tests. CRC-32C (Castagnoli; RFC 3720, appendix B.4), and its TFRecord mask: rotated by 15
  * bits, plus 0xa282ead8.
  */
 uint32_t train_event_crc32c(const void *bytes, size_t count);

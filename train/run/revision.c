@@ -1,6 +1,6 @@
 /*
- * revision.c - the revision of the sources: alone in a file, so that a commit does not rebuild
- * everything.
+ * revision.c - the git revision of the program, in a file of its own so that a commit recompiles
+ * only this file.
  */
 #include "train/run/run_record.h"
 

@@ -32,7 +32,7 @@ static const char *header_of(const TrainRunFiles *files, TrainRunTable table)
     return table == TRAIN_RUN_STEPS ? STEPS_HEADER : files->epochs_header;
 }
 
-/* The index of the column `name` in a header line, from 0; -1 if there is none. */
+/* Index of column `name` in a header line, from 0; -1 if missing. */
 static int column_of(const char *header, const char *name)
 {
     const size_t length = strlen(name);
@@ -46,9 +46,7 @@ static int column_of(const char *header, const char *name)
     return -1;
 }
 
-/*
- * The monitor, by which kept adapters are ranked, has a column: if need be a last one of its own.
- */
+/* Adds a last column for the monitor, by which adapters are kept, if it has no standard column. */
 static void choose_columns(TrainRunFiles *files, const TrainRecipe *recipe)
 {
     snprintf(files->epochs_header, sizeof files->epochs_header, "%s", EPOCHS_HEADER);
@@ -65,10 +63,7 @@ static const char *const run_names[] = {"recipe.txt",       "steps.csv",
                                         "epochs.csv",       "last.safetensors",
                                         "best.safetensors", "state.safetensors"};
 
-/*
- * 100 bytes a row and ten million rows: far beyond any run, and a bound on what a wrong file can
- * cost.
- */
+/* Ten million rows of 100 bytes: beyond any real run, and a bound on the cost of a wrong file. */
 static const size_t CSV_LIMIT = (size_t)1 << 30;
 
 Status train_run_check_new(const char *folder, Error *error)
@@ -113,7 +108,7 @@ static Status open_tables(TrainRunFiles *files, Error *error)
     return open_for_append(&files->epochs, files->folder, table_names[TRAIN_RUN_EPOCHS], error);
 }
 
-/* Newer records of an earlier session are removed, also when this one writes no events. */
+/* Removes newer records of an earlier session, even if this session writes no events. */
 static Status reopen_events(TrainRunFiles *files, const TrainRecipe *recipe, int64_t steps,
                             int epochs, Error *error)
 {
@@ -123,7 +118,7 @@ static Status reopen_events(TrainRunFiles *files, const TrainRecipe *recipe, int
     return recipe->log_tensorboard ? train_event_file_open(&files->events, path, error) : STATUS_OK;
 }
 
-/* Whether a line [begin, end) is row `number`, which its first column says, of so many commas. */
+/* True if line [begin, end) has `number` in its first column and the given number of commas. */
 static bool is_row(const char *begin, const char *end, int64_t number, int commas)
 {
     char *stop = NULL;
@@ -134,8 +129,8 @@ static bool is_row(const char *begin, const char *end, int64_t number, int comma
 }
 
 /*
- * How many bytes of a CSV file belong to `header` and the complete rows numbered (in their first
- * column) 0, 1, ... below `rows`. *found is the number of such rows.
+ * Size in bytes of `header` and of the complete rows 0, 1, ... (first column) below `rows`. *found:
+ * number of these rows.
  */
 static size_t kept_bytes(const char *content, size_t size, const char *header, int64_t rows,
                          int64_t *found)
@@ -155,7 +150,7 @@ static size_t kept_bytes(const char *content, size_t size, const char *header, i
     return end;
 }
 
-/* Rewrites a table with its first `rows` rows; a new file if rows is 0. */
+/* Truncates a table to its first `rows` rows; creates it if rows is 0. */
 static Status cut(const TrainRunFiles *files, TrainRunTable table, int64_t rows, Error *error)
 {
     const char *header = header_of(files, table);
@@ -187,9 +182,7 @@ static Status cut(const TrainRunFiles *files, TrainRunTable table, int64_t rows,
     return status;
 }
 
-/*
- * Two processes in one folder would mix their rows. The kernel frees the lock when a process ends.
- */
+/* Locks the folder against a second process. The kernel releases the lock when the process ends. */
 static Status lock_folder(TrainRunFiles *files, const char *folder, Error *error)
 {
     files->lock = opendir(folder);
@@ -198,7 +191,7 @@ static Status lock_folder(TrainRunFiles *files, const char *folder, Error *error
                          "%s: the folder cannot be read (%s); check its permissions", folder,
                          strerror(errno));
     const FileLock lock = file_lock(dirfd(files->lock));
-    files->unlocked = lock == FILE_LOCK_UNSUPPORTED; /* which is no reason to refuse */
+    files->unlocked = lock == FILE_LOCK_UNSUPPORTED; /* the caller warns */
     if (lock != FILE_LOCK_BUSY)
         return STATUS_OK;
     train_run_files_close(files);
@@ -208,7 +201,7 @@ static Status lock_folder(TrainRunFiles *files, const char *folder, Error *error
                      folder);
 }
 
-/* What killed processes were writing. Weights and states are left to safetensors_write. */
+/* Removes temporary files of killed processes. safetensors_write removes those of its own. */
 static Status remove_leftovers(const char *folder, Error *error)
 {
     static const char *const names[] = {"recipe.txt", "steps.csv", "epochs.csv", CURVES_NAME,
@@ -265,7 +258,7 @@ Status train_run_files_check_recipe(const char *folder, const TrainRecipe *recip
     return train_recipe_same(&saved, recipe, error);
 }
 
-/* Passes what was printed to the system and checks that it was written. */
+/* Flushes a stream and checks for write errors. */
 static Status flush(FILE *stream, const char *folder, const char *name, Error *error)
 {
     if (fflush(stream) == 0 && !ferror(stream))
@@ -369,7 +362,7 @@ Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, c
             field = memchr(field, ',', (size_t)(end - field));
             field = field ? field + 1 : NULL;
         }
-        /* A row that another program cut has no such field: a gap. */
+        /* A row truncated by another program lacks the field. */
         (*values)[(*count)++] = field ? strtod_l(field, NULL, c_locale()) : (double)NAN;
     }
     free(content);
@@ -404,9 +397,9 @@ void train_run_files_close(TrainRunFiles *files)
 
 /* ---- curves.svg ------------------------------------------------------------------------------ */
 
-enum { MOST_POINTS = 400 }; /* of a curve: about what 640 pixels can show */
+enum { MOST_POINTS = 400 }; /* maximum per curve: about what 640 pixels can show */
 
-/* The losses of all steps in chunks of `chunk_steps` steps each. */
+/* Losses of all steps, summarised in chunks of `chunk_steps` steps. */
 typedef struct Chunks {
     double *step, *mean, *low, *high; /* [count] */
     int count;
@@ -421,7 +414,7 @@ static void free_chunks(Chunks *chunks)
     free(chunks->high);
 }
 
-/* STATUS_FAILED without memory; free_chunks in any case. */
+/* STATUS_FAILED if out of memory; call free_chunks in every case. */
 static Status make_chunks(Chunks *out, const double *losses, int steps, Error *error)
 {
     const int chunk = (int)ceil_div(steps, MOST_POINTS);
@@ -461,7 +454,7 @@ static const char *const columns[COLUMNS] = {[STEP] = "step",
 typedef struct Curves {
     Chunks losses;
     double *epochs[COLUMNS]; /* [epoch_count] */
-    double *number;          /* [epoch_count] of each epoch, from 1 */
+    double *number;          /* [epoch_count] epoch number, from 1 */
     int epoch_count;
 } Curves;
 

@@ -2,9 +2,9 @@
  * run_files.h - the readable files of a run: recipe.txt, steps.csv, epochs.csv, curves.svg, and
  * with log.tensorboard an event file. See docs/formats.md.
  *
- * Rows are appended and handed to the system at once; the checkpoint is written after them. So on
- * resume the files hold at least the rows the checkpoint knows, and what is newer (also a row cut
- * off in the middle) is removed.
+ * Each row is flushed when written, and the checkpoint is written after the rows. On resume the
+ * files therefore have at least the rows that the checkpoint counts; newer or incomplete rows are
+ * removed.
  */
 #ifndef LNCLIP_TRAIN_RUN_RUN_FILES_H
 #define LNCLIP_TRAIN_RUN_RUN_FILES_H
@@ -16,12 +16,12 @@
 #include <dirent.h>
 
 typedef struct TrainRunFiles {
-    FILE *steps, *epochs;    /* NULL when nothing is written */
-    FILE *events;            /* NULL also without log.tensorboard */
-    DIR *lock;               /* the folder, locked against a second process; NULL likewise */
-    bool unlocked;           /* the file system has no locks */
-    char monitor[48];        /* the last column of epochs.csv; "" if it has one in any case */
-    char epochs_header[256]; /* line of epochs.csv */
+    FILE *steps, *epochs;    /* NULL if no files are written */
+    FILE *events;            /* NULL without log.tensorboard */
+    DIR *lock;               /* the folder, locked against other processes; NULL if no files */
+    bool unlocked;           /* the file system does not support locks */
+    char monitor[48];        /* extra last column of epochs.csv; "" = a standard column */
+    char epochs_header[256]; /* header line of epochs.csv */
     char folder[FILE_PATH_SIZE];
 } TrainRunFiles;
 
@@ -34,52 +34,51 @@ typedef struct TrainStepRow {
     double grad_norm, images_per_second;
 } TrainStepRow;
 
-/* STATUS_FAILED if `folder` holds any file of a run: a new run needs a folder of its own. */
+/* STATUS_FAILED if `folder` contains a file of an earlier run. */
 Status train_run_check_new(const char *folder, Error *error);
 
 /*
- * Starts the files of a new run in `folder`, which is made if need be. STATUS_FAILED as
- * train_run_check_new. Close with train_run_files_close.
+ * Creates the files of a new run in `folder`, and the folder if necessary. STATUS_FAILED as for
+ * train_run_check_new, or if a file cannot be created. Close with train_run_files_close.
  */
 Status train_run_files_create(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
                               Error *error);
 
 /*
- * Reopens the files of a run that has completed `steps` steps and `epochs` epochs: newer rows are
- * cut, recipe.txt is written again (threads, workers, memory, micro_batch and log.tensorboard may
- * differ). STATUS_FAILED for a file that lacks an older row, or if another process holds the run.
+ * Reopens the files of a run with `steps` completed steps and `epochs` completed epochs. Removes
+ * newer rows and rewrites recipe.txt (threads, workers, memory, micro_batch and log.tensorboard may
+ * have changed). STATUS_FAILED if an older row is missing or another process uses the folder.
  */
 Status train_run_files_resume(TrainRunFiles *files, const char *folder, const TrainRecipe *recipe,
                               int64_t steps, int epochs, Error *error);
 
 /*
- * STATUS_FAILED if the recipe in the folder, if there is one, differs from `recipe`
- * (train_recipe_same).
+ * Compares recipe.txt in the folder, if present, with `recipe`; fails as train_recipe_same, or if
+ * the file cannot be read.
  */
 Status train_run_files_check_recipe(const char *folder, const TrainRecipe *recipe, Error *error);
 
-/* Appends a row. STATUS_FAILED if it cannot be written (a full disk). */
+/* Append a row to steps.csv or epochs.csv. STATUS_FAILED if it cannot be written (disk full). */
 Status train_run_files_step(TrainRunFiles *files, const TrainStepRow *row, Error *error);
 Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error *error);
 
 typedef enum TrainRunTable { TRAIN_RUN_STEPS, TRAIN_RUN_EPOCHS } TrainRunTable;
 
 /*
- * The column `name` of all rows of steps.csv or epochs.csv: *values [*count], owned by the caller;
- * free(). Asserts that there is such a column.
+ * Reads column `name` of steps.csv or epochs.csv into *values [*count], NaN where a row lacks it;
+ * the caller calls free(). Asserts that the column exists.
  */
 Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, const char *name,
                               double **values, int *count, Error *error);
 
 /*
- * Draws curves.svg from the rows of steps.csv and epochs.csv: loss over the steps, validation over
- * the epochs. The second chart and the validation loss only with `validated`. Many steps are drawn
- * as means of chunks of equal length, with a band from the least to the largest loss of each.
- * Atomic; the same rows give the same bytes.
+ * Draws curves.svg from steps.csv and epochs.csv: loss by step and, if `validated`, validation loss
+ * and metrics by epoch. A long run is drawn as means of equal chunks of steps, with a band from the
+ * minimum to the maximum of each. Written atomically; equal rows give identical bytes.
  */
 Status train_run_curves_write(const TrainRunFiles *files, bool validated, Error *error);
 
-/* Waits until all rows are on the disk: before a checkpoint counts on them. */
+/* Syncs all rows to disk. Call before writing a checkpoint. STATUS_FAILED if the disk is full. */
 Status train_run_files_sync(TrainRunFiles *files, Error *error);
 
 /* {0} is allowed. */

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMED_IN_WORDS = 4 }; /* lists; of more, the record has the rest */
+enum { NAMED_IN_WORDS = 4 }; /* lists named in val_words; `json` names all */
 
 void train_processor(char *out, size_t size)
 {
@@ -32,7 +32,7 @@ void train_processor(char *out, size_t size)
         fclose(stream);
 }
 
-/* File names need not be UTF-8, JSON must be. NULL without memory. */
+/* A file name as JSON, with bytes that are not UTF-8 escaped. NULL if out of memory. */
 static json_t *name_json(const char *name)
 {
     char *text = text_printed(name);
@@ -49,7 +49,7 @@ static json_t *machine_json(void)
                      kernels()->name, "blas", gemm_library(), "core", gemm_core());
 }
 
-/* The lists of one set; null without one. NULL without memory. */
+/* The lists of one set; JSON null without a set. NULL if out of memory. */
 static json_t *set_json(const DataList *list, const TrainListNames *names, const char *hash)
 {
     if (!list)
@@ -78,7 +78,7 @@ static char *record_json(const TrainJob *job, const TrainRecord *of)
     return text;
 }
 
-/* "a.txt, b.txt (640 frames of 20 videos, hash 0123...)". NULL without memory. */
+/* "a.txt, b.txt (640 frames of 20 videos, hash 0123...)". NULL if out of memory. */
 static char *val_words(const TrainJob *job, const TrainRecord *of)
 {
     char *text = NULL;
@@ -105,7 +105,7 @@ static char *val_words(const TrainJob *job, const TrainRecord *of)
     return NULL;
 }
 
-/* Of the keys and values alone: from which built-in recipe they came does not matter. */
+/* Hashes the keys and values without the first line, the name of the built-in recipe. */
 static Status hash_recipe(const TrainRecipe *recipe, char out[HASH_TEXT_SIZE], Error *error)
 {
     char *text = train_recipe_identity(recipe);
@@ -120,7 +120,7 @@ static Status hash_recipe(const TrainRecipe *recipe, char out[HASH_TEXT_SIZE], E
     return STATUS_OK;
 }
 
-/* Of what an adapter may have changed and training does not. */
+/* Hashes the frozen parameters that an earlier adapter may have changed. */
 static void hash_frozen(const Vit *vit, char out[HASH_TEXT_SIZE])
 {
     Hash hash;
