@@ -132,7 +132,7 @@ auc 1 "a missing file" none.csv
 auc 1 "a folder" .
 printf 'label,score\n0,0.5\n1,x\n' >bad.csv
 auc 1 "a bad number" bad.csv
-says "bad.csv: line 3, column 2 (score): 'x' is no number"
+says "bad.csv: line 3, column 2 (score): 'x' is not a number"
 [ ! -s out ] || complain "prints half a table"
 : >empty.csv
 auc 1 "an empty file" empty.csv

@@ -123,7 +123,7 @@ holds test "$plain" = "$(grep '^one,resize-nearest,1,video' q/robustness.csv | c
 [ "$(grep '^one,resize,0.5,frame' q/robustness.csv | cut -d, -f7-)" != "$(grep '^one,resize-lanczos,0.5,frame' q/robustness.csv | cut -d, -f7-)" ] ||
     complain "two filters do the same"
 eval_with 2 "a combination twice" --adapter $A --perturb blur=1+noise=0.1 --perturb noise=0.1+blur=1 --out never
-says 'is given twice'
+says 'duplicate'
 eval_with 2 "two of one kind at once" --adapter $A --perturb blur=1+blur=2 --out never
 says 'cannot be combined'
 eval_with 2 "two filters at once" --adapter $A --perturb resize=64+resize-box=32 --out never

@@ -298,7 +298,7 @@ START_TEST(refuses_what_cannot_be_ranked)
         const double scores[] = {0.5, bad[i]};
         Error error = {0};
         ck_assert_int_eq(metrics_compute(scores, labels, 2, &metrics, &error), STATUS_FAILED);
-        ck_assert_ptr_nonnull(strstr(error.message, "number 2 of 2"));
+        ck_assert_ptr_nonnull(strstr(error.message, "row 2 of 2"));
     }
     Error error = {0};
     ck_assert_int_eq(metrics_compute(NULL, NULL, 0, &metrics, &error), STATUS_FAILED);

@@ -193,7 +193,7 @@ START_TEST(what_does_not_match_is_refused)
            "1 rows of data set X are not in b.csv, and 0 the other way round, r/swap/w/0.png");
     add(&b, "r/swap/w/0.png", "X", NULL, 1);
     add(&b, "r/swap/w/0.png", "X", NULL, 1);
-    refuse(&a, &b, "b.csv: names r/swap/w/0.png twice");
+    refuse(&a, &b, "b.csv: duplicate file r/swap/w/0.png");
     add(&a, "r/swap/w/0.png", "Y", NULL, 1);
     refuse(&a, &b, "a.csv: has 2 data sets, and b.csv has 1");
     metrics_predictions_free(&a);
@@ -210,7 +210,7 @@ START_TEST(what_does_not_match_is_refused)
 
     add(&a, NULL, "X", NULL, 0);
     add(&b, NULL, "X", "v", 0);
-    refuse(&a, &b, "a.csv: tells no videos of data set X, but b.csv does");
+    refuse(&a, &b, "a.csv: has no videos for data set X, but b.csv has");
     metrics_predictions_free(&a);
     metrics_predictions_free(&b);
 
@@ -220,7 +220,7 @@ START_TEST(what_does_not_match_is_refused)
     add(&b, "0.png", "X", "p", 0);
     add(&b, "1.png", "X", "p", 0);
     add(&b, "2.png", "X", "q", 0);
-    refuse(&a, &b, "b.csv: divides the frames of data set X into other videos than a.csv");
+    refuse(&a, &b, "b.csv: groups the frames of data set X into other videos than a.csv");
     metrics_predictions_free(&a);
     metrics_predictions_free(&b);
 

@@ -251,7 +251,7 @@ START_TEST(a_table_cut_during_the_run)
         ck_ok(train_run_files_step(&files, &row, &error), &error);
     const Status status =
         train_run_files_column(&files, TRAIN_RUN_STEPS, "loss", &values, &count, &error);
-    support_fails_with(status, &error, STATUS_FAILED, "steps.csv: lost its first line");
+    support_fails_with(status, &error, STATUS_FAILED, "steps.csv: the header line is missing");
     train_run_files_close(&files);
 }
 END_TEST

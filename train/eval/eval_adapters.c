@@ -21,9 +21,9 @@ static Status check_name(const char *name, const char *argument, Error *error)
     if (name[0] == '\0' || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
         eval_is_file_name(name))
         return error_set(error, STATUS_USAGE,
-                         "--adapter %s: there is no such file, and '%s' cannot name a folder; give "
-                         "an existing FILE, or NAME=FILE with a NAME that has no slash and is none "
-                         "of eval's files",
+                         "--adapter %s: file not found, and '%s' is not a valid folder name; give "
+                         "an existing FILE, or NAME=FILE where NAME has no slash and is not the "
+                         "name of a file that eval writes",
                          argument, name);
     return STATUS_OK;
 }
@@ -49,8 +49,7 @@ static Status understand(EvalAdapters *all, const char *argument, bool *named, E
     for (int i = 0; i + 1 < all->count; i++)
         if (strcmp(all->adapters[i].name, adapter->name) == 0)
             return error_set(error, STATUS_USAGE,
-                             "--adapter %s: the name '%s' is given twice; give each adapter one of "
-                             "its own",
+                             "--adapter %s: duplicate name '%s'; give each adapter its own name",
                              argument, adapter->name);
     return STATUS_OK;
 }
@@ -63,8 +62,8 @@ static Status understand_all(EvalAdapters *all, const char *const *arguments, in
         TRY(understand(all, arguments[i], &named, error));
         if (!named && count > 1)
             return error_set(error, STATUS_USAGE,
-                             "--adapter %s: of several adapters each needs a name; write "
-                             "NAME=FILE, NAME names its folder",
+                             "--adapter %s: with several adapters each needs a name; write "
+                             "NAME=FILE (NAME is its folder)",
                              arguments[i]);
         all->named = named;
     }

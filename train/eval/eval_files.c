@@ -298,8 +298,8 @@ static Status write_result(const EvalResult *result, const ResultFile *file, Fil
         fsync(fileno(writer->stream)) == 0)
         return status;
     return error_set(error, STATUS_FAILED,
-                     "%s: cannot be written (a full disk?); free some space and run the same "
-                     "command: the scores are kept",
+                     "%s: cannot be written (disk full?); free some disk space and run the same "
+                     "command again: the scores are kept",
                      writer->path);
 }
 
@@ -309,9 +309,11 @@ static Status remove_old(const char *folder, const char *name, Error *error)
     TRY(file_join(path, folder, name, error));
     if (unlink(path) == 0 || errno == ENOENT)
         return STATUS_OK;
-    return error_set(error, STATUS_FAILED,
-                     "%s: is of an earlier evaluation and cannot be removed: %s; remove it by hand",
-                     path, strerror(errno));
+    return error_set(
+        error, STATUS_FAILED,
+        "%s: belongs to an earlier evaluation and cannot be removed (%s); remove it by "
+        "hand",
+        path, strerror(errno));
 }
 
 Status eval_result_write(const EvalResult *result, const char *folder, Error *error)

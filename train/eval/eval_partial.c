@@ -117,8 +117,8 @@ Status eval_partial_open(EvalPartial *partial, const char *folder, const char ke
     if (partial->stream && read_kept(partial, key, images, scores))
         return STATUS_OK;
     error_set(error, STATUS_FAILED,
-              "%s: cannot be written: %s; free some space or choose another --out", partial->path,
-              strerror(errno));
+              "%s: cannot be written (%s); free some disk space or choose another --out",
+              partial->path, strerror(errno));
     eval_partial_close(partial, false);
     return STATUS_FAILED;
 }

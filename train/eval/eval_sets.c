@@ -25,8 +25,8 @@ static EvalSet *find_set(EvalSets *sets, const char *name)
 static Status add_list(EvalSet *set, const char *list, const char *argument, Error *error)
 {
     if (list[0] == '\0')
-        return error_set(error, STATUS_USAGE,
-                         "%s: the name of a list is empty; write NAME=LIST[,LIST...]", argument);
+        return error_set(error, STATUS_USAGE, "%s: empty list name; write NAME=LIST[,LIST...]",
+                         argument);
     const char **lists = realloc(set->lists, (size_t)(set->list_count + 1) * sizeof *lists);
     if (!lists)
         return mem_full(0, "the data sets", error);
@@ -131,8 +131,8 @@ static Status add_perturbation(Perturbations *all, const char *text, Error *erro
     TRY(data_augment_perturb(text, &one, error));
     if (all->count == EVAL_PERTURBATIONS_MOST)
         return error_set(error, STATUS_USAGE,
-                         "--perturb: more than %d perturbations, each of which scores everything "
-                         "once more; give fewer strengths",
+                         "--perturb: more than %d perturbations; give fewer strengths (each one "
+                         "scores all frames again)",
                          EVAL_PERTURBATIONS_MOST);
     DataPerturbation *items = realloc(all->items, (size_t)(all->count + 1) * sizeof *all->items);
     if (!items)
@@ -144,7 +144,8 @@ static Status add_perturbation(Perturbations *all, const char *text, Error *erro
             continue;
         if (same_perturbation(&items[i], &one))
             return error_set(error, STATUS_USAGE,
-                             "--perturb %s: is given twice; give every strength once", text);
+                             "--perturb %s: duplicate perturbation; give every strength once",
+                             text);
         at = i + 1;
     }
     memmove(items + at + 1, items + at, (size_t)(all->count - at) * sizeof *items);
@@ -181,8 +182,8 @@ static Status add_combinations(Perturbations *all, const char *rest, Chosen chos
         const size_t length = strcspn(text, ",+");
         if (!fits || !append(&next, text, length) || (rest[end] == '+' && !append(&next, "+", 1)))
             return error_set(error, STATUS_USAGE,
-                             "--perturb %.60s...: is too long for a perturbation; give one blur, "
-                             "jpeg, resize and noise at most",
+                             "--perturb %.60s...: is too long for a perturbation; give at most one "
+                             "each of blur, jpeg, resize and noise",
                              chosen.text);
         if (rest[end] == '+')
             TRY(add_combinations(all, rest + end + 1, next, error));

@@ -175,7 +175,7 @@ Status metrics_sample_create(MetricsSample **sample, const double *scores, const
     *sample = NULL;
     if (n > INT32_MAX)
         return error_set(error, STATUS_FAILED,
-                         "scores: %zu rows are too many for a bootstrap; leave it out", n);
+                         "scores: %zu rows are too many for a bootstrap; use --ci off", n);
     MetricsSample *made = mem_new(1, sizeof *made, purpose, error);
     Status status = made ? STATUS_OK : error->status;
     if (made) {

@@ -110,7 +110,7 @@ Status metrics_calibration_fit(const double *margins, const uint8_t *labels, siz
         return error_set(error, STATUS_FAILED,
                          "calibration: %s; give real and fake frames that the model was not "
                          "trained on",
-                         n == 0 ? "there are no frames" : "all frames are of one class");
+                         n == 0 ? "no frames" : "only one class");
     const double low = 1 / METRICS_TEMPERATURE_MOST, high = 1 / METRICS_TEMPERATURE_LEAST;
     double curvature;
     *result = (MetricsTemperature){.temperature = 1, .nll_before = loss_at(&all, 1)};
@@ -171,8 +171,7 @@ Status metrics_calibration_threshold(const double *probabilities, const uint8_t 
     if (count == 0) {
         free(reals);
         return error_set(error, STATUS_FAILED,
-                         "calibration: there is nothing real to find a threshold with; give real "
-                         "frames, too");
+                         "calibration: the thresholds need real frames; add real frames");
     }
     qsort(reals, count, sizeof *reals, descending);
     /* A share such as 0.29 is a little less in binary, but 0.29 of 100 shall be 29. */
@@ -206,8 +205,8 @@ static Status read_number(const SafeTensors *file, const char *key, double minim
     if (text && number_parse(text, strlen(text), value) && *value >= minimum && *value <= maximum)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
-                     "%s: metadata \"%s\" is %.64s, no number from %g to %g; calibrate the adapter "
-                     "anew (lnclip calibrate)",
+                     "%s: metadata \"%s\" is %.64s, not a number from %g to %g; calibrate the "
+                     "adapter again (lnclip calibrate)",
                      safetensors_path(file), key, text ? text : "missing", minimum, maximum);
 }
 
@@ -215,8 +214,7 @@ static Status read_all(const SafeTensors *file, MetricsCalibration *calibration,
 {
     if (!safetensors_metadata(file, keys[0]))
         return error_set(error, STATUS_FAILED,
-                         "%s: holds no calibration; make one with lnclip calibrate, or leave out "
-                         "--calibrated",
+                         "%s: not calibrated; run lnclip calibrate, or omit --calibrated",
                          safetensors_path(file));
     TRY(read_number(file, keys[0], METRICS_TEMPERATURE_LEAST, METRICS_TEMPERATURE_MOST,
                     &calibration->temperature, error));

@@ -25,8 +25,7 @@ Status metrics_placements(const double *scores, const uint8_t *labels, size_t n,
     for (size_t i = 0; i < n; i++)
         total[labels[i]]++;
     if (total[0] == 0 || total[1] == 0)
-        return error_set(error, STATUS_FAILED,
-                         "scores: hold one class only; give real and fake rows");
+        return error_set(error, STATUS_FAILED, "scores: only one class; give real and fake rows");
     uint32_t *order = mem_new(n, sizeof *order, purpose, error);
     if (!order)
         return error->status;

@@ -68,9 +68,9 @@ static Status sort_files(const Side *side, NamedFrame **named, Error *error)
     qsort(made, n, sizeof *made, compare_files);
     for (size_t i = 1; i < n; i++)
         if (strcmp(made[i - 1].file, made[i].file) == 0) {
-            const Status status = error_set(error, STATUS_FAILED,
-                                            "%s: names %s twice; a comparison needs each file once",
-                                            side->name, made[i].file);
+            const Status status = error_set(
+                error, STATUS_FAILED, "%s: duplicate file %s; a comparison needs each file once",
+                side->name, made[i].file);
             free(made);
             return status;
         }
@@ -142,7 +142,7 @@ static Status match_videos(Pair *pair, Error *error)
     const MetricsScores *a = pair->a.set, *b = pair->b.set;
     if (a->has_videos != b->has_videos)
         return error_set(error, STATUS_FAILED,
-                         "%s: tells no videos of data set %s, but %s does; give both files the "
+                         "%s: has no videos for data set %s, but %s has; give both files the "
                          "columns files or video",
                          a->has_videos ? pair->b.name : pair->a.name, a->dataset,
                          a->has_videos ? pair->a.name : pair->b.name);
@@ -161,7 +161,7 @@ static Status match_videos(Pair *pair, Error *error)
     if (same)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
-                     "%s: divides the frames of data set %s into other videos than %s; compare "
+                     "%s: groups the frames of data set %s into other videos than %s; compare "
                      "scores with the same videos",
                      pair->b.name, a->dataset, pair->a.name);
 }

@@ -233,7 +233,7 @@ static Status append(MetricsPredictions *predictions, const MetricsPrediction *r
         TRY(intern_video(predictions, row, &key, &video, error));
         if (predictions->videos[video].label != row->label)
             return error_set(error, STATUS_FAILED,
-                             "video %s of %s: has real and fake frames; a video has one "
+                             "video %s of %s: has real and fake frames; a video must have one "
                              "label: check labels and folders",
                              predictions->videos[video].name, row->dataset);
     }
@@ -271,11 +271,10 @@ static Status check_margin(const MetricsPredictions *predictions, const MetricsP
                            Error *error)
 {
     if (predictions->count > 0 && row->has_margin != (predictions->margins != NULL))
-        return error_set(
-            error, STATUS_FAILED,
-            "margin of row %zu: is %s, unlike those of the rows before; give every row "
-            "one, or none",
-            predictions->count + 1, row->has_margin ? "present" : "missing");
+        return error_set(error, STATUS_FAILED,
+                         "margin of row %zu: is %s, unlike in the rows above; give every row "
+                         "one, or none",
+                         predictions->count + 1, row->has_margin ? "present" : "missing");
     if (!row->has_margin)
         return STATUS_OK;
     if (!isfinite(row->margin))
@@ -557,7 +556,7 @@ static Status quoted_field(const Reader *reader, char **cursor, const char *stop
     field->length = (size_t)(out - field->text);
     in++; /* the closing quote: next_record made sure that it is there */
     if (in < stop && *in != ',')
-        return fail(reader, "has text behind a closing quote", "put the whole field in quotes");
+        return fail(reader, "has text after a closing quote", "put the whole field in quotes");
     *out = '\0';
     *cursor = in;
     return STATUS_OK;
@@ -602,7 +601,7 @@ static Status note_column(Reader *reader, const Field *field)
         for (int i = 0; i < reader->column_count; i++)
             if (reader->columns[i].role == role)
                 return error_set(reader->error, STATUS_FAILED,
-                                 "%s: line %zu, column %zu: a second column of %s; keep one",
+                                 "%s: line %zu, column %zu: duplicate column of %s; keep one",
                                  reader->path, reader->line, reader->width + 1,
                                  role == ROLE_FAKE ? "scores" : role_names[role][0]);
         reader->columns[reader->column_count++] = (Column){reader->width, role};
@@ -639,9 +638,10 @@ static Status check_encoding(Reader *reader)
         return error_set(reader->error, STATUS_FAILED, "%s: is UTF-16; save it as UTF-8",
                          reader->path);
     if (memchr(text, '\0', reader->end < 4096 ? reader->end : 4096))
-        return error_set(reader->error, STATUS_FAILED,
-                         "%s: holds zero bytes, so it is no text; give a CSV file in UTF-8",
-                         reader->path);
+        return error_set(
+            reader->error, STATUS_FAILED,
+            "%s: contains zero bytes, so it is not a text file; give a CSV file in UTF-8",
+            reader->path);
     if (reader->end >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
         reader->begin = 3;
     return STATUS_OK;
@@ -688,8 +688,9 @@ static Status read_number(const Reader *reader, const Column *column, Field *fie
         trim(field);
         if (!number_parse(field->text, field->length, value))
             return bad_cell(reader, column, field,
-                            column->role == ROLE_LABEL ? "is no label; write 0 for real, 1 for fake"
-                                                       : "is no number; write it like 0.5");
+                            column->role == ROLE_LABEL
+                                ? "is not a label; write 0 for real, 1 for fake"
+                                : "is not a number; write it like 0.5");
     }
     if (!isfinite(*value))
         return bad_cell(reader, column, field, "is not finite; find out what produced it");
@@ -702,7 +703,7 @@ static Status read_text(const Reader *reader, const Column *column, const Field 
     if (field->length == 0)
         return bad_cell(reader, column, field, "is empty; fill it in");
     if (memchr(field->text, '\0', field->length))
-        return bad_cell(reader, column, field, "holds a zero byte; write text");
+        return bad_cell(reader, column, field, "contains a zero byte; write text");
     *text = field->text;
     return STATUS_OK;
 }
@@ -715,7 +716,7 @@ static Status read_cell(const Reader *reader, const Column *column, Field *field
     case ROLE_LABEL:
         TRY(read_number(reader, column, field, &number));
         if (number != 0 && number != 1)
-            return bad_cell(reader, column, field, "is no label; 0 is real and 1 is fake");
+            return bad_cell(reader, column, field, "is not a label; 0 is real and 1 is fake");
         row->label = number == 1;
         return STATUS_OK;
     case ROLE_FAKE:
@@ -786,7 +787,7 @@ static Status read_rows(Reader *reader, const char *dataset, MetricsPredictions 
     }
     if (predictions->count == 0)
         return error_set(reader->error, STATUS_FAILED,
-                         "%s: has no row below its header; write the scores first", reader->path);
+                         "%s: has a header but no rows; write the scores first", reader->path);
     return STATUS_OK;
 }
 

@@ -131,7 +131,7 @@ static Status check_count(size_t n, Error *error)
     if (n > 0 && n <= UINT32_MAX)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED, "scores: %s; give between 1 and %lu rows",
-                     n == 0 ? "there are none" : "there are too many", (unsigned long)UINT32_MAX);
+                     n == 0 ? "no rows" : "too many rows", (unsigned long)UINT32_MAX);
 }
 
 static Status check_finite(const double *scores, size_t i, size_t n, Error *error)
@@ -139,8 +139,7 @@ static Status check_finite(const double *scores, size_t i, size_t n, Error *erro
     if (isfinite(scores[i]))
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
-                     "scores: number %zu of %zu is not finite; find out what produced it", i + 1,
-                     n);
+                     "scores: row %zu of %zu is not finite; find out what produced it", i + 1, n);
 }
 
 Status metrics_ranking_create(MetricsRanking *ranking, Threads *threads, const double *scores,

@@ -333,7 +333,7 @@ Status metrics_scores_gather(const MetricsPredictions *table, MetricsScores **se
     *sets = NULL;
     *count = 0;
     if (table->count == 0)
-        return error_set(error, STATUS_FAILED, "scores: there are none; give at least one row");
+        return error_set(error, STATUS_FAILED, "scores: no rows; give at least one row");
     Scratch scratch = {0};
     struct TrainScoresMemory *memory = calloc(1, sizeof *memory);
     MetricsScores *made = calloc(table->dataset_count, sizeof *made);

@@ -187,8 +187,8 @@ static Status expect(const SafeTensors *file, const char *key, const char *wante
     if (found && strcmp(found, wanted) == 0)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
-                     "%s: %s; start a new run in another folder, or resume with what it "
-                     "was started with",
+                     "%s: %s; start a new run in another folder, or resume with the original "
+                     "settings",
                      safetensors_path(file), what);
 }
 
@@ -202,22 +202,21 @@ static Status find(const SafeTensors *file, const char *name, DType dtype, size_
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
                      "%s: tensor %s is missing or is not %s [%zu]; the file is damaged or of "
-                     "another version, start "
-                     "a new run",
+                     "another version, start a new run",
                      safetensors_path(file), name, dtype_name(dtype), count);
 }
 
 static Status check_origin(const SafeTensors *file, const VitTuned *tuned,
                            const TrainRecord *record, Error *error)
 {
-    TRY(expect(file, "format", FORMAT, "is not a state of this version", error));
+    TRY(expect(file, "format", FORMAT, "is not a saved state of this version", error));
     TRY(expect(file, "base_fingerprint", record->base, "was made with another base model", error));
     if (safetensors_metadata(file, "base_network")) /* missing in files of older versions */
         TRY(expect(file, "base_network", record->network,
-                   "the base model was computed or its images prepared in another way", error));
+                   "was made with another architecture or preprocessing", error));
     TRY(expect(file, "frozen_layer_norms", record->frozen, "was made with another adapter", error));
     TRY(expect(file, "recipe", record->recipe,
-               "the recipe has changed since it was made, or its keys with the version", error));
+               "the recipe, or the set of recipe keys, has changed since it was made", error));
     TRY(expect(file, "train_list", record->train, "the training list has changed since it was made",
                error));
     TRY(expect(file, "val_list", record->val, "the validation list has changed since it was made",
@@ -225,7 +224,8 @@ static Status check_origin(const SafeTensors *file, const VitTuned *tuned,
     char *names = tuned_names(tuned);
     if (!names)
         return mem_full(0, safetensors_path(file), error);
-    const Status status = expect(file, "tuned", names, "other parameters were trained", error);
+    const Status status =
+        expect(file, "tuned", names, "was made with other trainable parameters", error);
     free(names);
     return status;
 }
@@ -254,7 +254,7 @@ static Status read_file(const SafeTensors *file, TrainState *state, VitTuned *tu
     memcpy(&optimizer_steps, steps->data, sizeof optimizer_steps);
     if (!transfer.valid || optimizer_steps != read.step)
         return error_set(error, STATUS_FAILED,
-                         "%s: its counts make no sense; the file is damaged, start a new run",
+                         "%s: invalid counts; the file is damaged, start a new run",
                          safetensors_path(file));
     *state = read;
     memcpy(tuned->values, values->data, count * sizeof(float));

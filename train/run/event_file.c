@@ -334,7 +334,7 @@ Status train_event_file_cut(const char *path, int64_t steps, int epochs, Error *
     if (damaged && last < steps - 1)
         status = error_set(error, STATUS_FAILED,
                            "%s: the record after step %lld is damaged, but the checkpoint counts "
-                           "%lld steps; remove the file, which no result depends on, or restore it",
+                           "%lld steps; remove the file (no result depends on it), or restore it",
                            path, (long long)last, (long long)steps);
     else if (kept < size)
         status = file_write(path, content, kept, error);

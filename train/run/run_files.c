@@ -74,7 +74,7 @@ Status train_run_check_new(const char *folder, Error *error)
         if (file_join(path, folder, run_names[i], &ignored) == STATUS_OK && file_exists(path))
             return error_set(
                 error, STATUS_FAILED,
-                "%s: holds a run already; continue it with --resume, or choose another --out",
+                "%s: already contains a run; continue it with --resume, or choose another --out",
                 folder);
     }
     return STATUS_OK;
@@ -166,7 +166,7 @@ static Status cut(const TrainRunFiles *files, TrainRunTable table, int64_t rows,
     if (strncmp(content, header, strlen(header)) != 0)
         status = error_set(
             error, STATUS_FAILED,
-            "%s: its first line is not the header of this file; restore it, or start a new run "
+            "%s: the first line is not the expected header; restore the file, or start a new run "
             "in another folder",
             path);
     const size_t end = status == STATUS_OK ? kept_bytes(content, size, header, rows, &found) : 0;
@@ -264,8 +264,8 @@ static Status flush(FILE *stream, const char *folder, const char *name, Error *e
     if (fflush(stream) == 0 && !ferror(stream))
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
-                     "%s%s: cannot be written (%s); free some space and use --resume", folder, name,
-                     strerror(errno));
+                     "%s%s: cannot be written (%s); free some disk space and use --resume", folder,
+                     name, strerror(errno));
 }
 
 Status train_run_files_step(TrainRunFiles *files, const TrainStepRow *row, Error *error)
@@ -346,8 +346,8 @@ Status train_run_files_column(const TrainRunFiles *files, TrainRunTable table, c
     TRY(file_read(path, CSV_LIMIT, &content, &size, error));
     if (size < strlen(header) || memcmp(content, header, strlen(header)) != 0) {
         free(content);
-        return error_set(error, STATUS_FAILED,
-                         "%s: lost its first line to another program; restore the file", path);
+        return error_set(error, STATUS_FAILED, "%s: the header line is missing; restore the file",
+                         path);
     }
     for (size_t i = strlen(header); i < size; i++)
         rows += content[i] == '\n';
@@ -376,7 +376,7 @@ Status train_run_files_sync(TrainRunFiles *files, Error *error)
         if (streams[i] && fsync(fileno(streams[i])) != 0 && errno != EINVAL)
             return error_set(
                 error, STATUS_FAILED,
-                "%s: rows cannot be brought to the disk (%s); free some space and use --resume",
+                "%s: rows cannot be written to disk (%s); free some disk space and use --resume",
                 files->folder, strerror(errno));
     }
     return STATUS_OK;

@@ -94,7 +94,7 @@ static char *val_words(const TrainJob *job, const TrainRecord *of)
         text_print(stream, names->paths[i]);
     }
     if (names->count == 0)
-        fputs("a list without a name", stream);
+        fputs("an unnamed list", stream);
     if (names->count > NAMED_IN_WORDS)
         fprintf(stream, " and %d more", names->count - NAMED_IN_WORDS);
     fprintf(stream, " (%d frames of %d videos, hash %s)", frames[0] + frames[1],
