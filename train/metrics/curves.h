@@ -1,8 +1,8 @@
 /*
- * curves.h - what a set of scores looks like: ROC, precision-recall, histograms, reliability.
+ * curves.h - curves for drawing: ROC, precision-recall, histograms, reliability diagram.
  *
- * For drawing. Curves are thinned to a number of points that a plot can hold, without a change one
- * could see; metrics are never computed from them.
+ * Curves are simplified to a number of points that a plot can show, without a visible change.
+ * Metrics are never computed from them.
  */
 #ifndef LNCLIP_TRAIN_METRICS_CURVES_H
 #define LNCLIP_TRAIN_METRICS_CURVES_H
@@ -28,11 +28,11 @@ typedef struct MetricsCurves {
     /* [roc_count] (FPR, TPR) from (0,0) to (1,1); both curves NULL with one class only. */
     MetricsPoint *roc;
     int roc_count;
-    /* [pr_count] (recall, precision) from (0,1), which stands for "none", to recall 1. */
+    /* [pr_count] (recall, precision) from (0,1), an added start point, to recall 1. */
     MetricsPoint *pr;
     int pr_count;
-    /* Rows by score, bin b from low + b width to low + (b+1) width, the last one closed. [0, 1] if
-     * all scores are within, else from the least to the greatest. */
+    /* Histogram: bin b is [low + b width, low + (b+1) width), the last one closed. The range is
+     * [0, 1] if all scores are in it, else from the minimum to the maximum score. */
     double low, width;
     size_t real[METRICS_HISTOGRAM_BINS], fake[METRICS_HISTOGRAM_BINS];
     bool has_reliability; /* all scores in [0, 1] */
@@ -40,12 +40,12 @@ typedef struct MetricsCurves {
 } MetricsCurves;
 
 /*
- * The curves of scores [n], ranks [n] and labels [n] as in metrics_on (ROC and precision-recall
- * follow the ranks, histogram and reliability p_fake), each of at most `points` points, at least 8
- * (asserted): those kept are vertices of the exact curve, its ends among them, and every vertex
- * left out lies within a distance of the line between its kept neighbours that is as small as that
- * number allows (Ramer, Douglas, Peucker, worst segment first). *curves is owned by the caller
- * (metrics_curves_free). Failures as metrics_compute.
+ * Computes the curves of scores [n], ranks [n] and labels [n], as in metrics_on: ROC and
+ * precision-recall use ranks, histogram and reliability use scores. Each curve has at most `points`
+ * points (>= 8, asserted), which are vertices of the exact curve including both ends. Vertices are
+ * dropped by the Ramer-Douglas-Peucker rule, worst segment first, which keeps the distance of
+ * dropped vertices small. The caller frees *curves by metrics_curves_free. Fails as
+ * metrics_compute.
  */
 Status metrics_curves(const double *scores, const double *ranks, const uint8_t *labels, size_t n,
                       int points, MetricsCurves *curves, Error *error);
