@@ -1,10 +1,9 @@
 /*
- * predictions.h - the scores of frames: as a table and as predictions.csv.
+ * predictions.h - the scores of frames: in memory as a table, on disk as predictions.csv.
  *
- * The table is a structure of arrays. A file of bare scores costs nine bytes a row, so that a
- * hundred million of them fit a small machine; names of data sets and videos are kept once each.
- * Nothing here prints: duplicates and one-class sets are counted, and the program decides what to
- * say about them.
+ * The table is a structure of arrays. A bare score takes nine bytes per row, so that 100 million
+ * rows fit on a small machine; names of data sets and videos are stored once. Duplicates are only
+ * counted; the caller reports them.
  */
 #ifndef LNCLIP_TRAIN_METRICS_PREDICTIONS_H
 #define LNCLIP_TRAIN_METRICS_PREDICTIONS_H
@@ -20,21 +19,21 @@
 typedef struct MetricsPrediction {
     const char *file;    /* path as written; NULL for a bare score */
     const char *dataset; /* never NULL */
-    const char *video;   /* name of its video; NULL: data_path_video of `file`, if it has one */
-    const char *source;  /* what it comes from; NULL: as data_path_read says of `file` */
+    const char *video;   /* name of its video; NULL: data_path_video of `file`, if any */
+    const char *source;  /* manipulation or data source; NULL: data_path_read of `file` */
     int label;           /* 0 real, 1 fake */
     /* prob_class_0 and prob_class_1; `fake` is what thresholds and calibration use. */
     double real, fake;
-    bool has_margin; /* of all rows of a table or of none */
-    double margin; /* logit of fake less logit of real: ranks rows whose `fake` rounds to 0 or 1 */
+    bool has_margin; /* equal for all rows of a table */
+    double margin;   /* logit of fake - logit of real; ranks rows whose `fake` rounds to 0 or 1 */
 } MetricsPrediction;
 
 /* A video of one data set. Its name is unique within the data set only. */
 typedef struct MetricsVideo {
-    const char *name;   /* path of the folder, or what the column `video` says */
-    const char *source; /* of its first frame; NULL if that is not known */
+    const char *name;   /* path of the folder, or the value of column `video` */
+    const char *source; /* source of its first frame; NULL if unknown */
     uint32_t dataset;   /* index into datasets */
-    int label;          /* of every frame in it */
+    int label;          /* label of all its frames */
 } MetricsVideo;
 
 #define METRICS_NO_VIDEO UINT32_MAX
@@ -44,71 +43,68 @@ typedef struct MetricsNames MetricsNames; /* the strings and their hash tables *
 typedef struct MetricsPredictions {
     size_t count;
     double *scores;        /* [count] p_fake, in file order */
-    double *margins;       /* [count] or NULL: MetricsPrediction.margin */
+    double *margins;       /* [count] MetricsPrediction.margin; may be NULL */
     uint8_t *labels;       /* [count] 0 real, 1 fake */
-    uint32_t *row_dataset; /* [count] index into datasets; NULL while there is one data set only */
+    uint32_t *row_dataset; /* [count] index into datasets; NULL if there is only one data set */
     uint32_t *row_video;   /* [count] index into videos or METRICS_NO_VIDEO; NULL for bare scores */
-    const char **files;    /* [count] NULL entries for bare scores; NULL if all rows are bare */
+    const char **files;    /* [count] NULL for a bare score; array NULL if all rows are bare */
     const char **datasets; /* [dataset_count] in order of first row */
     uint32_t dataset_count;
     MetricsVideo *videos; /* [video_count] in order of first row */
     uint32_t video_count;
-    size_t duplicates; /* rows whose file and data set were there before */
+    size_t duplicates; /* rows with the file and data set of an earlier row */
     size_t capacity;
     MetricsNames *names;
 } MetricsPredictions;
 
-/* A file rounded to three decimals by another program is still read; a margin of another model is
- * not. */
+/* Accepts files rounded to three decimals, and rejects the margin of another model. */
 #define METRICS_MARGIN_TOLERANCE 1e-3
 
 /* The empty table. */
 MetricsPredictions metrics_predictions_empty(void);
 
 /*
- * Appends a copy of `row`. STATUS_FAILED for a score or margin that is not finite, a margin whose
- * sigmoid differs from row->fake by more than METRICS_MARGIN_TOLERANCE or that only some rows have,
- * a label other than 0 and 1, or a video that had the other label before: the table then has the
- * rows it had. STATUS_FAILED without memory: the table is then good for metrics_predictions_free
- * alone.
+ * Appends a copy of `row`. STATUS_FAILED if score or margin is not finite, sigmoid(margin) differs
+ * from row->fake by more than METRICS_MARGIN_TOLERANCE, only some rows have a margin, the label is
+ * not 0 or 1, or the video has both labels; the table is then unchanged. STATUS_FAILED also if out
+ * of memory; the table can then only be freed.
  */
 Status metrics_predictions_append(MetricsPredictions *predictions, const MetricsPrediction *row,
                                   Error *error);
 
 /*
  * Reads predictions.csv (files,labels,prob_class_0,prob_class_1[,dataset,video[,source][,margin]];
- * RFC 4180 quoting) or two columns label,score (where a column `margin` is not read: it could be
- * anything). Columns are found by name, in any order, others are skipped; CRLF, a UTF-8 BOM,
- * blank lines and a missing last newline are accepted. Where the file has no dataset column, its
- * stem is the data set. STATUS_FAILED with line and column for a missing or doubled column, a row
- * of another width, text in a number, NaN, infinity, a label other than 0 and 1, a video with two
- * labels, an open quote, an empty table, UTF-16, a line beyond 64 MiB. *predictions is owned by the
- * caller on success (metrics_predictions_free) and empty on failure. Numbers are read alike in
- * every locale.
+ * RFC 4180 quoting), or a file with columns label,score, whose column `margin` is ignored. Columns
+ * are found by name, in any order; others are skipped. CRLF, a UTF-8 BOM, blank lines and a missing
+ * last newline are accepted. Without a column dataset, the data set is the file name without folder
+ * and suffix. Parsing does not depend on the locale.
+ *
+ * STATUS_FAILED, with line and column, for a missing or duplicate column, a row of another width,
+ * an invalid number or label, a video with two labels, an unclosed quote, an empty table, UTF-16,
+ * or a line longer than 64 MiB. On success the caller frees *predictions by
+ * metrics_predictions_free; on failure it is empty.
  */
 Status metrics_predictions_read(MetricsPredictions *predictions, const char *path, Error *error);
 void metrics_predictions_free(MetricsPredictions *predictions);
 
 /*
- * Writes the header line, and one row with RFC 4180 quoting and numbers as %.9g (which gives every
- * f32 back exactly). row->video as in metrics_predictions_append. Write errors stay with the
- * stream. The last column is `margin`, empty without one. With `source` there is a column `source`
- * before it: for tables in which the source of a row, given by the head of its list, is not what
- * its path says (metrics_predictions_source_differs). Other readers pass over both.
+ * Write the header line, and one row with RFC 4180 quoting and numbers as %.9g (exact for f32).
+ * row->video is as in metrics_predictions_append. The last column is `margin`, empty if the row has
+ * none. `source` adds a column source before it, needed if the list gives a row another source than
+ * its path (metrics_predictions_source_differs). Write errors are left to ferror(stream).
  */
 void metrics_predictions_write_header(FILE *stream, bool source);
 void metrics_predictions_write_row(FILE *stream, const MetricsPrediction *row, bool source);
 
-/* Whether row->source is given and differs from what its path says (data_path_read). */
+/* True if row->source is set and differs from the source in its path (data_path_read). */
 bool metrics_predictions_source_differs(const MetricsPrediction *row);
 
-/* One field as RFC 4180 wants it: in quotes, doubled inside, if a comma, quote or line end is in
- * it. */
+/* Writes one field, quoted by RFC 4180 if it contains a comma, a quote or a line end. */
 void metrics_predictions_write_field(FILE *stream, const char *text, size_t length);
 
 /*
- * The number that predictions.csv shows for an f32 probability, as its readers get it back: what
- * metrics are computed from everywhere, so that train, eval and auc agree to the last digit.
+ * An f32 probability after a round trip through predictions.csv. All metrics are computed from such
+ * values, so that train, eval and auc agree exactly.
  */
 double metrics_predictions_written(float probability);
 

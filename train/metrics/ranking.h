@@ -1,10 +1,8 @@
 /*
- * ranking.h - scores in order: both classes sorted apart, met together one distinct score at a
- * time.
+ * ranking.h - sorts the scores of each class and iterates over the distinct scores of both.
  *
- * Eight bytes a score and no label beside it, sorted in place, because a hundred million scores
- * leave no room for copies. What is computed from the groups is metrics.c's and curves.h's
- * business.
+ * Keys of eight bytes without labels are sorted in place, so that 100 million scores fit in memory.
+ * metrics.c and curves.c compute metrics and curves from the groups.
  */
 #ifndef LNCLIP_TRAIN_METRICS_RANKING_H
 #define LNCLIP_TRAIN_METRICS_RANKING_H
@@ -17,8 +15,8 @@
 #include <stdint.h>
 
 /*
- * Scores as unsigned integers of the same order (-0 as +0): `real` owns the memory, `fake` points
- * behind its keys. `reals` and `fakes` of both are still to be met by metrics_ranking_next.
+ * Scores as unsigned integers of the same order (-0 as +0). `real` owns the memory; `fake` points
+ * into it. `reals` and `fakes` count the keys not yet visited by metrics_ranking_next.
  */
 typedef struct MetricsRanking {
     uint64_t *real, *fake; /* [n_real], [n_fake] ascending */
@@ -27,21 +25,19 @@ typedef struct MetricsRanking {
 } MetricsRanking;
 
 /*
- * Ranks scores [n] by labels [n] (0 or 1: asserted). STATUS_FAILED for n = 0, n beyond 2^32 - 1, a
- * score that is not finite, or without memory; there is then nothing to free. NULL threads: the
- * calling one.
+ * Sorts scores [n], split by labels [n] (0 or 1: asserted). threads may be NULL. STATUS_FAILED if n
+ * = 0 or n > 2^32 - 1, a score is not finite, or memory runs out; *ranking then needs no free.
  */
 Status metrics_ranking_create(MetricsRanking *ranking, Threads *threads, const double *scores,
                               const uint8_t *labels, size_t n, Error *error);
 void metrics_ranking_free(MetricsRanking *ranking);
 
-/* The next lower distinct score with the number of its reals and fakes; false when all have been
- * met. */
+/* Returns the next lower distinct score and its numbers of reals and fakes; false at the end. */
 bool metrics_ranking_next(MetricsRanking *ranking, double *score, uint64_t *reals, uint64_t *fakes);
 
 /*
- * The rows of scores [n] from the highest down, rows of equal score as they stand, into order [n].
- * STATUS_FAILED for n = 0, n beyond 2^32 - 1, a score that is not finite, or without memory.
+ * Fills order [n] with the rows of scores [n] in descending order, stable. STATUS_FAILED as for
+ * metrics_ranking_create.
  */
 Status metrics_ranking_order(const double *scores, size_t n, uint32_t *order, Error *error);
 

@@ -1,10 +1,10 @@
 /*
- * uncertainty.h - intervals of all metrics of a data set: which method serves which.
+ * uncertainty.h - confidence intervals of all metrics of a data set.
  *
- * Frames of a video resemble each other, so an interval that takes them for independent rows is far
- * too narrow. The AUROC over videos gets DeLong's interval on the logit scale; everything else, at
- * both levels, a bootstrap that draws videos, apart for each class. A file without videos is taken
- * for independent rows, and says so.
+ * Frames of one video are correlated, so an interval that assumes independent frames is much too
+ * narrow. The video AUROC gets DeLong's interval on the logit scale; all other metrics, of frames
+ * and of videos, a bootstrap over videos, stratified by class. Rows of a file without videos are
+ * assumed to be independent; the method name says so.
  */
 #ifndef LNCLIP_TRAIN_METRICS_UNCERTAINTY_H
 #define LNCLIP_TRAIN_METRICS_UNCERTAINTY_H
@@ -25,20 +25,20 @@ enum { METRICS_CI_ROWS = 1000000, METRICS_CI_RESAMPLES = 2000, METRICS_CI_FEW_VI
 typedef struct MetricsUncertainty {
     MetricsCiMode mode;
     int resamples;    /* at least 100 (asserted) */
-    uint64_t seed;    /* of the resamples */
-    Threads *threads; /* NULL: the calling thread alone. Results do not depend on it */
+    uint64_t seed;    /* random seed of the resamples */
+    Threads *threads; /* NULL: calling thread only. Results do not depend on it */
 } MetricsUncertainty;
 
 /* METRICS_CI_AUTO, 2,000 resamples, seed 0, one thread. */
 MetricsUncertainty metrics_uncertainty_defaults(void);
 
-/* Whether the bootstrap runs for a data set of so many rows. */
+/* True if the bootstrap runs for a data set of `rows` rows. */
 bool metrics_uncertainty_resamples(const MetricsUncertainty *settings, size_t rows);
 
-/* One level to find intervals for: rows of `set` chosen by train_scores_select_*. */
+/* The level of an interval. */
 typedef enum MetricsLevel { METRICS_FRAMES, METRICS_VIDEOS, METRICS_VIDEO_MEDIANS } MetricsLevel;
 
-/* The rows of a level; all arrays are [count] and belong to the set. */
+/* The rows of a level. Arrays are [count], borrowed from the set. */
 typedef struct MetricsLevelRows {
     const double *scores, *ranks; /* as in MetricsScores */
     const uint8_t *labels;
@@ -53,9 +53,9 @@ typedef struct MetricsLevelChoice {
 } MetricsLevelChoice;
 
 /*
- * Intervals of the metrics of `choices` [count] into intervals [count]. All choices see the same
- * resamples, which depend on the seed, the name of the data set and its videos alone. NaN where a
- * class has fewer than two videos (rows). STATUS_FAILED without memory.
+ * Computes intervals [count] for choices [count]. All choices use the same resamples, which depend
+ * only on the seed, the name of the data set and its videos. NaN if a class has fewer than two
+ * videos (rows). STATUS_FAILED if out of memory.
  */
 Status metrics_intervals(const MetricsScores *set, const MetricsLevelChoice *choices, int count,
                          const MetricsUncertainty *settings, MetricsIntervals *intervals,
