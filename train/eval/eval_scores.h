@@ -1,9 +1,8 @@
 /*
- * eval_scores.h - the scores of all frames of an evaluation, without and under every perturbation.
+ * eval_scores.h - scores all frames of an evaluation, unperturbed and under every perturbation.
  *
- * eval_score continues what an interrupted evaluation left (eval_partial.h). Nothing here prints:
- * progress, and what was kept, is reported through EvalEvents. One evaluation at a time may use a
- * model.
+ * eval_score continues an interrupted evaluation (eval_partial.h). Progress is reported through
+ * EvalEvents; nothing is printed. One evaluation at a time may use a model.
  */
 #ifndef LNCLIP_TRAIN_EVAL_EVAL_SCORES_H
 #define LNCLIP_TRAIN_EVAL_EVAL_SCORES_H
@@ -13,34 +12,34 @@
 #include "train/evaluate.h"
 #include "vit/vit.h"
 
-/* Pass 0 shows the frames as they are, pass 1 + i under perturbation i. */
+/* Pass 0 is unperturbed; pass 1 + i has perturbation i. */
 typedef struct EvalScores {
     float *probabilities;  /* [passes][sets->count,2] */
-    float *margins;        /* [passes][sets->count] logit of fake less logit of real */
+    float *margins;        /* [passes][sets->count] logit of fake - logit of real */
     EvalPartial *partials; /* [passes] */
     int passes;
     size_t count; /* sets->count */
 } EvalScores;
 
-/* What the caller is told meanwhile, with `context`; each may be NULL. */
+/* Callbacks; each may be NULL. */
 typedef struct EvalEvents {
-    /* The scores that an earlier try left are read: see EvalPartial.done, replaced and unlocked. */
+    /* Saved scores have been read: see EvalPartial.done, replaced and unlocked. */
     void (*opened)(void *context, const EvalScores *scores);
-    /* `done` of all passes' frames are scored, at so many a second. */
+    /* `done` of `total` frames of all passes are scored. */
     void (*progress)(void *context, size_t done, size_t total, double images_per_second);
-    /* Scores can no longer be kept in this file (a full disk); the evaluation goes on. */
+    /* Scores can no longer be saved to this file (disk full); the evaluation continues. */
     void (*not_kept)(void *context, const char *path);
     void *context;
 } EvalEvents;
 
-/* What is to be scored, and how. Everything is borrowed. */
+/* Inputs and settings of an evaluation. All pointers are borrowed. */
 typedef struct EvalScoring {
     const EvalSets *sets;
     const DataPerturbation *perturbations; /* [perturbation_count] */
     int perturbation_count;
-    uint64_t seed; /* of noise */
-    /* The model with its adapter, not packed yet. */
-    const char *model; /* its path */
+    uint64_t seed; /* random seed of noise */
+    /* The model with its adapter, not yet packed. */
+    const char *model; /* path */
     Vit *vit;
     VitHead *head;
     Precision precision;
@@ -50,16 +49,17 @@ typedef struct EvalScoring {
 } EvalScoring;
 
 /*
- * Applies the calibration of `adapter` to the head if it is `calibrated`, and scores whatever
- * `folder` does not hold already: each pass is kept there in a file of its own until
- * eval_scores_close, so that the same command continues where it was stopped. The folder is made;
- * NULL keeps nothing. Fills the part of *provenance that the model knows. STATUS_INTERRUPTED after
- * a signal. *scores is to be closed in every case.
+ * Applies the calibration of `adapter` to the head if it is `calibrated`, and scores all frames
+ * whose scores are not yet saved in `folder`. Each pass is saved in a file there until
+ * eval_scores_close, so that the same command can continue. The folder is created; NULL saves
+ * nothing. Fills the fields of *provenance that depend on the model. STATUS_INTERRUPTED after a
+ * signal; STATUS_FAILED if a frame cannot be read, a file cannot be written or memory runs out.
+ * Call eval_scores_close in every case.
  */
 Status eval_score(const EvalScoring *scoring, const EvalAdapter *adapter, const char *folder,
                   EvalScores *scores, EvalProvenance *provenance, Error *error);
 
-/* Frees the scores; `finished` also deletes what was kept for a restart. {0} is allowed. */
+/* Frees the scores; `finished` also deletes the saved ones. Accepts {0}. */
 void eval_scores_close(EvalScores *scores, bool finished);
 
 #endif

@@ -8,45 +8,43 @@
 #include "train/eval/eval_result.h"
 
 /*
- * Understands arguments [count] NAME=LIST[,LIST...] (a comma separates only if there is no file of
- * the whole name). STATUS_USAGE for another form. The frames of the sets are the caller's to read
- * (EvalSet.lists into EvalSet.frames), before eval_sets_line_up. *sets is the caller's to free
- * (eval_sets_free), also after a failure.
+ * Parses arguments [count] of the form NAME=LIST[,LIST...]; a comma separates only if no file has
+ * the full name. The caller then reads EvalSet.lists into EvalSet.frames and calls
+ * eval_sets_line_up. STATUS_USAGE for another form. Call eval_sets_free in every case.
  */
 Status eval_sets_parse(EvalSets *sets, const char *const *arguments, int count, Error *error);
 
-/* One set of that name with lists [count], which are borrowed. Otherwise as eval_sets_parse. */
+/* Makes one set `name` of lists [count], borrowed. Otherwise as eval_sets_parse. */
 Status eval_sets_name(EvalSets *sets, const char *name, const char *const *lists, int count,
                       Error *error);
 
-/* Puts the frames of all sets, which have been read, into one order, and hashes each set's. */
+/* Assigns EvalSet.first and hash and the total count, after the frames have been read. */
 void eval_sets_line_up(EvalSets *sets);
 void eval_sets_free(EvalSets *sets);
 
 typedef struct EvalAdapters {
-    EvalAdapter *adapters; /* [count] at least one: without --adapter one without a path */
+    EvalAdapter *adapters; /* [count] at least one; without --adapter its path is NULL */
     int count;
-    bool named;   /* NAME=FILE: each has a folder of its own */
-    char **texts; /* [count] copies that names and paths point into */
+    bool named;   /* given as NAME=FILE: each has its own folder */
+    char **texts; /* [count] owned strings that names and paths point into */
 } EvalAdapters;
 
 /*
- * Understands the arguments of --adapter: FILE, or NAME=FILE as often as wanted (whatever exists
- * under its whole name is a FILE), and reads what their metadata says; with `calibrated` also the
- * calibration of each. STATUS_USAGE for several without a name, a name twice or one that is no name
- * of a folder; STATUS_FAILED for a file that cannot be read or lacks the calibration. Without any
- * argument it is the file of `model` that says it. To be freed (eval_adapters_free) also after a
- * failure.
+ * Parses the arguments of --adapter, one FILE or any number of NAME=FILE (an argument that exists
+ * as a file is a FILE), and reads their metadata; with `calibrated` also their calibration. Without
+ * arguments the metadata is read from `model`. STATUS_USAGE for several adapters without names, a
+ * duplicate name or one that is not a valid folder name; STATUS_FAILED for a file that cannot be
+ * read or is not calibrated. Call eval_adapters_free in every case.
  */
 Status eval_adapters_read(EvalAdapters *adapters, const char *const *arguments, int count,
                           const char *model, bool calibrated, Error *error);
 void eval_adapters_free(EvalAdapters *adapters);
 
 /*
- * Understands the arguments of --perturb, KIND=STRENGTH[,STRENGTH...], or several of these joined
- * by "+", which stands for every combination of their strengths: perturbations [*count], those of
- * one kind together, the caller's to free(). STATUS_USAGE for what data_augment_perturb refuses,
- * for one given twice, and for more than EVAL_PERTURBATIONS_MOST.
+ * Parses the arguments of --perturb: KIND=STRENGTH[,STRENGTH...], or several joined by "+", which
+ * means all combinations of their strengths. *perturbations [*count] is grouped by kind; the caller
+ * calls free(). STATUS_USAGE for an invalid perturbation (data_augment_perturb), a duplicate, or
+ * more than EVAL_PERTURBATIONS_MOST.
  */
 Status eval_perturbations_parse(const char *const *arguments, int argument_count,
                                 DataPerturbation **perturbations, int *count, Error *error);

@@ -1,9 +1,8 @@
 /*
  * bootstrap.c - see bootstrap.h.
  *
- * Draws come from a counter-based generator: resample r of a data set is a function of seed, name
- * and r, and its metrics go to places of their own. So threads share the resamples and change no
- * bit.
+ * Draws come from a counter-based generator: resample r of a data set depends only on seed, name
+ * and r. Threads share the resamples, so results are bit-identical for any number of threads.
  */
 #include "train/metrics/bootstrap.h"
 
@@ -19,25 +18,24 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* What allocations are for, in messages. */
+/* Purpose of allocations, for messages. */
 static const char purpose[] = "the bootstrap";
 
 /*
- * Rows of one cluster whose scores fall into one bin of calibration, summed up: there are far fewer
- * of these than of rows, and calibration is a sum over them in any order. All have the label of the
- * cluster.
+ * Sums over the rows of one cluster in one calibration bin. There are far fewer cells than rows,
+ * and the calibration metrics are sums over cells in any order. All rows have the cluster's label.
  */
 typedef struct Cell {
     double brier, log_loss,
-        score; /* score last: rows that are not yet summed up are sorted by it */
+        score; /* score is last: single rows are sorted by it before they are summed up */
     uint32_t cluster, rows;
     uint8_t bin, label;
 } Cell;
 
-/* Rows in one order. */
+/* Rows in one sort order. */
 typedef struct Order {
-    double *scores;    /* [count] distinct ones, descending */
-    uint32_t *end;     /* [count] position behind the last row of the score */
+    double *scores;    /* [count] distinct scores, descending */
+    uint32_t *end;     /* [count] end of the rows with this score */
     uint32_t *cluster; /* [rows] in order of score */
     uint8_t *labels;   /* [rows] */
     size_t count;
@@ -46,10 +44,10 @@ typedef struct Order {
 struct MetricsSample {
     Order ranked;
     bool exact;          /* by margins: see metrics_walk_begin */
-    Order by_thresholds; /* by p_fake; nothing where `ranked` has the same groups of rows */
+    Order by_thresholds; /* by p_fake; empty if `ranked` groups the rows alike */
     Cell *cells;         /* [cell_count] */
     size_t rows, cell_count;
-    bool outside; /* a score is not in [0, 1]: no calibration */
+    bool outside; /* a score is not in [0, 1]: calibration metrics are undefined */
 };
 
 static void free_order(Order *order)
@@ -71,7 +69,7 @@ void metrics_sample_free(MetricsSample *sample)
     free(sample);
 }
 
-/* Sorts rows [n] by `scores`; to be freed after a failure, too. */
+/* Sorts rows [n] by `scores`. The caller frees *order, also after a failure. */
 static Status make_order(Order *order, const double *scores, const uint8_t *labels,
                          const uint32_t *cluster, size_t n, Error *error)
 {
@@ -115,8 +113,7 @@ static int compare_cells(const void *a, const void *b)
     return (x->score > y->score) - (x->score < y->score);
 }
 
-/* Sums up rows [n] by cluster and bin, in order of score, so that the order of the rows changes no
- * bit. */
+/* Sums up rows [n] by cluster and bin, in order of score: bit-identical for any order of rows. */
 static void fill_cells(MetricsSample *sample, const double *scores, const uint8_t *labels,
                        const uint32_t *cluster)
 {
@@ -151,7 +148,7 @@ static void fill_cells(MetricsSample *sample, const double *scores, const uint8_
     sample->cells = shrunk ? shrunk : cells;
 }
 
-/* Both orders; where they group the rows alike, p_fake alone, and one walk yields everything. */
+/* Sorts by rank and by p_fake. If both group the rows alike, only one order and walk is needed. */
 static Status make_orders(MetricsSample *sample, const double *scores, const double *ranks,
                           const uint8_t *labels, const uint32_t *cluster, Error *error)
 {
@@ -195,8 +192,8 @@ Status metrics_sample_create(MetricsSample **sample, const double *scores, const
 }
 
 /*
- * Rows of each class, and the sums of calibration, where each cluster counts `weights[cluster]`
- * times. Plain sums: the spread of resamples does not ask for the last digit.
+ * Counts the rows of each class and sums up the calibration cells, with weights[cluster].
+ * Uncompensated sums: a resample does not need the last digit.
  */
 static MetricsProbabilitySums weigh_cells(const MetricsSample *sample, const uint32_t *weights,
                                           uint64_t total[2])
@@ -220,7 +217,7 @@ static MetricsProbabilitySums weigh_cells(const MetricsSample *sample, const uin
     return calibration;
 }
 
-/* One walk down an order, where each cluster counts `weights[cluster]` times. */
+/* One walk down a sort order, with weights[cluster]. */
 static void weighted_walk(const Order *order, const uint32_t *weights, const uint64_t total[2],
                           bool exact, Metrics *metrics)
 {
@@ -237,10 +234,10 @@ static void weighted_walk(const Order *order, const uint32_t *weights, const uin
         for (; row < end; row++) {
             const uint64_t weight = weights[cluster[row]];
             rows += weight;
-            fakes += weight & -(uint64_t)labels[row]; /* where the label is 1: no branch to guess */
+            fakes += weight & -(uint64_t)labels[row]; /* if the label is 1, without a branch */
         }
         parcel[filled] = (MetricsGroup){order->scores[g], rows - fakes, fakes};
-        filled += rows > 0; /* a third of the groups is not drawn */
+        filled += rows > 0; /* about a third of the groups is empty */
         if (filled == PARCEL) {
             metrics_walk_groups(&walk, parcel, filled);
             filled = 0;
@@ -250,7 +247,7 @@ static void weighted_walk(const Order *order, const uint32_t *weights, const uin
     metrics_walk_end(&walk, metrics);
 }
 
-/* Metrics of the sample where each cluster counts `weights[cluster]` times. */
+/* The metrics of the sample with weights[cluster]. */
 static void weighted_metrics(const MetricsSample *sample, const uint32_t *weights, Metrics *metrics)
 {
     uint64_t total[2] = {0, 0};
@@ -264,12 +261,12 @@ static void weighted_metrics(const MetricsSample *sample, const uint32_t *weight
     metrics_probability_end(&calibration, metrics);
 }
 
-/* What the threads share. */
+/* Data shared by the threads. */
 typedef struct Bootstrap {
     const MetricsSample *const *samples;
     int count;
     const MetricsDraw *draw;
-    uint32_t stream; /* of the data set's name */
+    uint32_t stream; /* hash of the data set name */
     uint32_t clusters;
     uint32_t *members; /* [clusters] the reals, then the fakes */
     uint32_t n_real;
@@ -277,7 +274,7 @@ typedef struct Bootstrap {
     double *values;
 } Bootstrap;
 
-/* Draws as many clusters of [begin, end) as there are. */
+/* Draws end - begin clusters from [begin, end) with replacement. */
 static void draw_class(const Bootstrap *b, uint32_t begin, uint32_t end, Random *random,
                        uint32_t *weights)
 {
@@ -338,7 +335,7 @@ Status metrics_bootstrap(const MetricsSample *const *samples, int count,
     return STATUS_OK;
 }
 
-/* The quantile q of sorted values [n]. */
+/* Quantile q of sorted values [n]. */
 static double quantile(const double *values, size_t n, double q)
 {
     const double at = q * (double)(n - 1);
@@ -361,8 +358,8 @@ MetricsInterval metrics_percentile_interval(double *values, size_t n)
 }
 
 /*
- * The 97.5 % point of Student's distribution with `degrees` of freedom, at least 1: tabulated for
- * few, else by Abramowitz and Stegun 26.7.5, whose error is below 2e-4 from 10 degrees on.
+ * The 97.5 % quantile of Student's t distribution with `degrees` >= 1 of freedom: a table for few,
+ * otherwise Abramowitz and Stegun 26.7.5, whose error is below 2e-4 for 10 degrees or more.
  */
 static double student_975(size_t degrees)
 {
@@ -389,15 +386,14 @@ MetricsInterval metrics_logit_interval(double estimate, double *values, size_t n
     const MetricsInterval percentiles = metrics_percentile_interval(values, n);
     if (!(estimate > 0 && estimate < 1) || isnan(percentiles.lower))
         return percentiles;
-    /* Never as far from the end as the estimate: that would take the spread out of an area very
-     * near to it. */
+    /* Must stay closer to the end than the estimate, or an area very close to the end would get no
+     * spread. */
     const double pair = 1 / ((double)clusters[0] * (double)clusters[1]);
     const double margin = 0.5 * fmin(pair, fmin(estimate, 1 - estimate));
     const size_t fewer = clusters[0] < clusters[1] ? clusters[0] : clusters[1];
     MetricsSum sum = {0}, squares = {0};
     size_t defined = 0;
-    for (; defined < n && !isnan(values[defined]);
-         defined++) /* sorted now, the defined ones first */
+    for (; defined < n && !isnan(values[defined]); defined++) /* sorted, NaN last */
         metrics_sum_add(&sum, clipped_logit(values[defined], margin));
     const double mean = metrics_sum_total(&sum) / (double)defined;
     for (size_t i = 0; i < defined; i++) {

@@ -1,10 +1,10 @@
 /*
  * calibration.c - see calibration.h.
  *
- * With b = 1/T and s the margin towards the right label, the loss is the mean of log(1 + exp(-b
- * s)): convex in b, slope mean(-s sigmoid(-b s)), curvature mean(s^2 sigmoid(-b s) sigmoid(b s)).
- * It has a minimum at a finite b > 0 if and only if the mean of s is positive and some s is
- * negative.
+ * With b = 1/T and s = margin for a fake, -margin for a real, the loss is the mean of log(1 +
+ * exp(-b s)). It is convex in b, with slope mean(-s sigmoid(-b s)) and curvature mean(s^2
+ * sigmoid(-b s) sigmoid(b s)). It has a minimum at a finite b > 0 if and only if the mean of s is
+ * positive and some s is negative.
  */
 #include "train/metrics/calibration.h"
 
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What allocations are for, in messages. */
+/* Purpose of allocations, for messages. */
 static const char purpose[] = "the calibration";
 
 /* 1 / (1 + exp(-x)), without overflow. */
@@ -42,13 +42,13 @@ typedef struct Margins {
     size_t n;
 } Margins;
 
-/* Towards the right label. */
+/* s of row i: the margin in favour of its label. */
 static double signed_margin(const Margins *all, size_t i)
 {
     return all->labels[i] ? all->margins[i] : -all->margins[i];
 }
 
-/* The mean of log(1 + exp(-b s)). */
+/* The loss: mean of log(1 + exp(-b s)). */
 static double loss_at(const Margins *all, double b)
 {
     MetricsSum sum = {0};
@@ -59,7 +59,7 @@ static double loss_at(const Margins *all, double b)
     return metrics_sum_total(&sum) / (double)all->n;
 }
 
-/* Its slope in b, and its curvature. */
+/* Slope and curvature of the loss in b. */
 static double slope_at(const Margins *all, double b, double *curvature)
 {
     MetricsSum slope = {0}, bend = {0};
@@ -73,11 +73,11 @@ static double slope_at(const Margins *all, double b, double *curvature)
     return metrics_sum_total(&slope) / (double)all->n;
 }
 
-/* The root of the slope in [low, high], where it has both signs: Newton, or a halving where that
- * would leave it. */
+/* The root of the slope in [low, high], where it changes sign: Newton steps, bisection if a step
+ * would leave the bracket. */
 static double find_root(const Margins *all, double low, double high)
 {
-    enum { ENOUGH = 200 }; /* halvings alone need some 60 */
+    enum { ENOUGH = 200 }; /* pure bisection needs about 60 */
     double b = low < 1 && 1 < high ? 1 : (low + high) / 2;
     for (int i = 0; i < ENOUGH; i++) {
         double curvature;
@@ -147,7 +147,7 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* Halfway to the least probability above `score`; to 1 if there is none. */
+/* Halfway to the lowest probability above `score`, or to 1 if there is none. */
 static double above(double score, const double *probabilities, size_t n)
 {
     double next = 1;
@@ -174,7 +174,7 @@ Status metrics_calibration_threshold(const double *probabilities, const uint8_t 
                          "calibration: the thresholds need real frames; add real frames");
     }
     qsort(reals, count, sizeof *reals, descending);
-    /* A share such as 0.29 is a little less in binary, but 0.29 of 100 shall be 29. */
+    /* 0.29 is slightly less in binary, but 0.29 of 100 must be 29. */
     size_t allowed = (size_t)floor(fpr * (double)count * (1 + 4 * DBL_EPSILON));
     if (allowed >= count)
         allowed = count - 1;
@@ -197,7 +197,7 @@ static bool is_key(const char *key)
     return false;
 }
 
-/* The number in the metadata, within [minimum, maximum]. */
+/* Reads a number in [minimum, maximum] from the metadata. */
 static Status read_number(const SafeTensors *file, const char *key, double minimum, double maximum,
                           double *value, Error *error)
 {

@@ -1,10 +1,9 @@
 /*
  * curves.c - see curves.h.
  *
- * A curve of a million vertices is first cut to four in each of 4,096 columns (the first, the
- * lowest, the highest, the last: nothing a plot could show is lost), then thinned by Ramer, Douglas
- * and Peucker's rule, always splitting the segment that is worst at present, until the number is
- * spent.
+ * A curve is first reduced to four vertices in each of 4,096 columns (first, lowest, highest, last:
+ * no visible change), then simplified by the Ramer-Douglas-Peucker rule: the segment with the
+ * largest distance is split until the number of points is reached.
  */
 #include "train/metrics/curves.h"
 
@@ -19,17 +18,17 @@
 
 enum { COLUMNS = 4096, COLUMN_POINTS = 4, CUT_POINTS = COLUMN_POINTS * (COLUMNS + 1) + 2 };
 
-/* A curve while its vertices arrive in order of x. */
+/* A curve under construction; vertices arrive in order of x. */
 typedef struct Cut {
     MetricsPoint *points; /* [CUT_POINTS] */
     int count;
-    int column;                       /* of the vertices in `open`; -1: none yet */
+    int column;                       /* column of the vertices in `open`; -1: none yet */
     MetricsPoint open[COLUMN_POINTS]; /* first, lowest, highest, last of the column */
-    size_t order[COLUMN_POINTS];      /* when each of them came */
+    size_t order[COLUMN_POINTS];      /* arrival number of each */
     size_t arrived;
 } Cut;
 
-/* Appends the vertices of the open column in the order in which they came, each once. */
+/* Appends the vertices of the open column in order of arrival, without duplicates. */
 static void close_column(Cut *cut)
 {
     size_t after = 0;
@@ -68,7 +67,7 @@ static void add_vertex(Cut *cut, double x, double y)
         }
 }
 
-/* Distance of a point from the segment a b. */
+/* Distance of a point from the segment ab. */
 static double distance(MetricsPoint p, MetricsPoint a, MetricsPoint b)
 {
     const double dx = b.x - a.x, dy = b.y - a.y, squared = dx * dx + dy * dy;
@@ -77,7 +76,7 @@ static double distance(MetricsPoint p, MetricsPoint a, MetricsPoint b)
     return hypot(p.x - a.x - along * dx, p.y - a.y - along * dy);
 }
 
-/* A segment between two kept vertices, and the vertex between them that is farthest from it. */
+/* A segment between two kept vertices, and the farthest vertex between them. */
 typedef struct Segment {
     int begin, end, worst;
     double error;
@@ -102,8 +101,8 @@ static int compare_indices(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Keeps at most `limit` of points [count], ends included, moved to the front.
- * False without memory. */
+/* Keeps at most `limit` of points [count], including both ends, and moves them to the front. False
+ * if out of memory. */
 static bool thin(MetricsPoint *points, int *count, int limit)
 {
     if (*count <= 2)
@@ -125,7 +124,7 @@ static bool thin(MetricsPoint *points, int *count, int limit)
             worst = segments[i].error > segments[worst].error ? i : worst;
         const Segment split = segments[worst];
         if (split.worst < 0)
-            break; /* every vertex left out lies on the line */
+            break; /* all dropped vertices are on the line */
         kept[kept_count++] = split.worst;
         segments[worst] = measure(points, split.begin, split.worst);
         segments[segment_count++] = measure(points, split.worst, split.end);
@@ -139,7 +138,7 @@ static bool thin(MetricsPoint *points, int *count, int limit)
     return true;
 }
 
-/* Ends a curve: thinned, in memory of its own size. */
+/* Finishes a curve: simplified, in memory of exact size. */
 static bool finish(Cut *cut, int limit, MetricsPoint **points, int *count)
 {
     close_column(cut);
@@ -152,7 +151,7 @@ static bool finish(Cut *cut, int limit, MetricsPoint **points, int *count)
     return *points != NULL;
 }
 
-/* Both curves, from the walk down the distinct scores. */
+/* Computes ROC and precision-recall curve from the distinct scores. */
 static bool draw_curves(MetricsRanking *ranking, int limit, MetricsCurves *curves)
 {
     const double n_real = (double)ranking->n_real, n_fake = (double)ranking->n_fake;
@@ -188,8 +187,7 @@ static void fill_histogram(const double *scores, const uint8_t *labels, size_t n
     }
     curves->has_reliability = low >= 0 && high <= 1;
     curves->low = curves->has_reliability ? 0 : low;
-    /* Halves, so that the width of the widest range of doubles is finite; all scores equal: any
-     * width will do. */
+    /* Computed by halves, so that the width is finite for any doubles. Equal scores: any width. */
     const double width = curves->has_reliability
                              ? 1.0 / METRICS_HISTOGRAM_BINS
                              : (0.5 * high - 0.5 * low) / (0.5 * METRICS_HISTOGRAM_BINS);

@@ -1,8 +1,7 @@
 /*
  * delong.c - see delong.h.
  *
- * Placements are counted in integers and divided once; means and variances carry their rounding
- * errors along.
+ * Placements are integer counts, divided once; means and variances are compensated sums.
  */
 #include "train/metrics/delong.h"
 
@@ -14,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* What allocations are for, in messages. */
+/* Purpose of allocations, for messages. */
 static const char purpose[] = "the order of the scores";
 
 Status metrics_placements(const double *scores, const uint8_t *labels, size_t n, double *placements,
@@ -47,7 +46,7 @@ Status metrics_placements(const double *scores, const uint8_t *labels, size_t n,
     return status;
 }
 
-/* Means of placements of the reals [0] and the fakes [1]: both are the AUROC. */
+/* Mean placement of the reals [0] and of the fakes [1]; both equal the AUROC. */
 static void class_means(const double *placements, const uint8_t *labels, size_t n, size_t count[2],
                         double mean[2])
 {
@@ -62,13 +61,13 @@ static void class_means(const double *placements, const uint8_t *labels, size_t 
 }
 
 /*
- * Deviations from a mean are multiples of 1 / (2 x reals x fakes): up to 5e13 pairs, what is
- * smaller than this is the rounding of equal numbers, and beyond it is lost beside the larger ones.
+ * Deviations from a mean are multiples of 1 / (2 reals fakes). Up to 5e13 pairs a smaller value is
+ * rounding of equal numbers; with more pairs it is negligible.
  */
 static const double ROUNDING = 1e-14;
 
-/* Sum over classes of the variance of a placement - b placement (b = NULL: of a), divided by the
- * rows of the class. */
+/* Sum over both classes of the variance of a's placement - b's placement (b = NULL: of a's
+ * placement), divided by the rows of the class. */
 static MetricsDelong variance_of(const double *a, const double *b, const uint8_t *labels, size_t n)
 {
     size_t count[2];
@@ -100,8 +99,8 @@ MetricsDelong metrics_delong(const double *placements, const uint8_t *labels, si
     return variance_of(placements, NULL, labels, n);
 }
 
-/* Newcombe's variance of an AUROC whose true value is `auroc`: after Hanley and McNeil's
- * exponential model. */
+/* Newcombe's variance of an AUROC with true value `auroc`, from Hanley and McNeil's exponential
+ * model. */
 static double newcombe_variance(double auroc, double n_real, double n_fake)
 {
     const double extra = 0.5 * (n_real + n_fake) - 1;
@@ -109,7 +108,7 @@ static double newcombe_variance(double auroc, double n_real, double n_fake)
            (n_real * n_fake);
 }
 
-/* The AUROC below 1 that lies just as far from 1 as its own standard error allows, by bisection. */
+/* The AUROC whose distance from 1 is z times its own standard error, by bisection. */
 static double newcombe_lower(double n_real, double n_fake)
 {
     double low = 0, high = 1;
@@ -153,7 +152,7 @@ MetricsDifference metrics_delong_difference(const double *placements_a, const do
                                .interval = {difference - reach, difference + reach},
                                .p = erfc(fabs(difference) / (error * sqrt(2.0))),
                                .method = METRICS_INTERVAL_DELONG};
-    if (error == 0) { /* every row differs by the same: nothing to measure a difference with */
+    if (error == 0) { /* zero variance, different AUROCs: no test */
         const bool equal = fabs(difference) <= ROUNDING;
         found.p = equal ? 1 : NAN;
         if (!equal)

@@ -1,8 +1,8 @@
 /*
  * metrics.c - see metrics.h.
  *
- * Scores are ranked (ranking.h), and one walk down the distinct ones yields everything. Groups of
- * equal scores travel from one to the other in chunks, so that nothing grows with the rows.
+ * Scores are sorted (ranking.h); one walk down the distinct scores computes all metrics. Groups of
+ * equal scores are passed in chunks of constant size.
  */
 #include "train/metrics/metrics.h"
 
@@ -66,11 +66,11 @@ Metrics metrics_undefined(void)
 /* ---- the walk down the distinct scores ------------------------------------------------------- */
 
 /*
- * The groups of equal scores, met from the highest down, are the vertices of the ROC. Counts are
- * integers; a division is made only where a ratio is asked for.
+ * The groups of equal scores, from the highest down, are the vertices of the ROC. Counts are
+ * integers; ratios are divided last.
  */
 
-#define PARTIAL_FPR 0.1 /* the partial area's end; part of its name in metrics.json */
+#define PARTIAL_FPR 0.1 /* upper FPR of the partial area; part of its name in metrics.json */
 
 double metrics_log_loss(double score, int label)
 {
@@ -121,23 +121,23 @@ void metrics_walk_begin(MetricsWalk *walk, uint64_t n_real, uint64_t n_fake, boo
         .n_real = n_real, .n_fake = n_fake, .exact = exact, .eer = NAN, .eer_threshold = NAN};
 }
 
-/* FPR - (1 - TPR), times n_real n_fake: from -1 to 1 along the ROC, and strictly growing. */
+/* (FPR - (1 - TPR)) n_real n_fake. FPR - (1 - TPR) increases strictly from -1 to 1 on the ROC. */
 static int64_t imbalance(const MetricsWalk *walk, uint64_t fp, uint64_t tp)
 {
     return (int64_t)(fp * walk->n_fake + tp * walk->n_real) -
            (int64_t)(walk->n_real * walk->n_fake);
 }
 
-/* A threshold between two scores, for which "score > threshold" tells them apart. */
+/* A threshold such that "score > threshold" separates two scores. */
 static double between(double upper, double lower)
 {
     const double middle = 0.5 * upper + 0.5 * lower;
-    return middle < upper ? middle : lower; /* neighbouring doubles have no middle */
+    return middle < upper ? middle : lower; /* adjacent doubles */
 }
 
 /*
- * The segment to the vertex (fp, tp) at `score` crosses the diagonal FPR = 1 - TPR. The EER is
- * where it does; the threshold belongs to the end that is nearer to it.
+ * Called for the segment to vertex (fp, tp) at `score` that crosses FPR = 1 - TPR. The EER is the
+ * crossing; the threshold belongs to the nearer end of the segment.
  */
 static void cross_diagonal(MetricsWalk *walk, uint64_t fp, uint64_t tp, double score)
 {
@@ -151,7 +151,7 @@ static void cross_diagonal(MetricsWalk *walk, uint64_t fp, uint64_t tp, double s
     walk->eer_fp = walk->threshold_open ? fp : walk->fp;
     walk->eer_tp = walk->threshold_open ? tp : walk->tp;
     if (walk->threshold_open)
-        walk->eer_threshold = score; /* should no lower one follow */
+        walk->eer_threshold = score; /* used if no lower score follows */
     else
         walk->eer_threshold = walk->fp + walk->tp == 0 ? score : between(walk->last_score, score);
 }
@@ -161,11 +161,11 @@ static void cross_diagonal(MetricsWalk *walk, uint64_t fp, uint64_t tp, double s
 static double interpolate_tp(const MetricsWalk *walk, uint64_t fp, uint64_t tp, double fpr)
 {
     const double t = (fpr * (double)walk->n_real - (double)walk->fp) / (double)(fp - walk->fp);
-    /* fpr n_real is rounded: a point that lies on the vertex must not fall before it. */
+    /* fpr n_real is rounded: a point on the vertex must not move before it. */
     return (double)walk->tp + fmax(t, 0) * (double)(tp - walk->tp);
 }
 
-/* The FPRs passed by the segment to (fp, tp): TPRs there, and the end of the partial area. */
+/* Handles the FPR points on the segment to (fp, tp): their TPRs, the end of the partial area. */
 static void pass_points(MetricsWalk *walk, uint64_t fp, uint64_t tp)
 {
     const double fpr = (double)fp / (double)walk->n_real;
@@ -190,10 +190,9 @@ static void close_inverted(MetricsWalk *walk)
 }
 
 /*
- * Average precision of real scored by 1 - p_fake. That difference rounds, so scores that differ can
- * tie here: they are grouped by it, as a caller of average_precision_score would see them, unless
- * the walk is exact. A group's precision counts all that score as low or lower: what is not above
- * it.
+ * Average precision of class real, scored by 1 - p_fake. The difference is rounded, so distinct
+ * scores can tie; they are grouped as average_precision_score would group them, unless the walk is
+ * exact. The precision of a group counts all rows with this or a lower p_fake.
  */
 static void add_inverted(MetricsWalk *walk, const MetricsGroup *group)
 {
@@ -252,8 +251,7 @@ void metrics_walk_groups(MetricsWalk *walk, const MetricsGroup *groups, size_t c
             add_group(walk, &groups[i], both);
 }
 
-/* Accuracy, balanced accuracy and macro F1 where so many reals (fp) and fakes (tp)
- * are called fake. */
+/* Accuracy, balanced accuracy and macro F1 if fp reals and tp fakes are classified as fake. */
 static void classify(const MetricsWalk *walk, uint64_t fp, uint64_t tp, double *accuracy,
                      double *balanced, double *f1_macro)
 {
@@ -314,8 +312,7 @@ void metrics_walk_thresholds(const Metrics *by_probability, Metrics *metrics)
 
 /* ---- all metrics ----------------------------------------------------------------------------- */
 
-/* What is made of a ranking: two walks down the distinct scores, which need nothing
- * of each other. */
+/* Two independent walks down the distinct scores. */
 typedef struct Passes {
     const MetricsRanking *ranking;
     MetricsWalk walk;
@@ -327,9 +324,8 @@ static void pass(void *context, int task, int worker)
     enum { CHUNK = 256 };
     Passes *passes = context;
     (void)worker;
-    MetricsRanking ranking = *passes->ranking; /* what is met; the memory stays the owner's */
-    MetricsWalk walk =
-        passes->walk; /* copies: two threads must not write to one line of the cache */
+    MetricsRanking ranking = *passes->ranking; /* position in the ranking; memory is borrowed */
+    MetricsWalk walk = passes->walk;           /* copies, to avoid false sharing between threads */
     MetricsProbabilitySums sums = {0};
     MetricsGroup groups[CHUNK];
     size_t count;
@@ -350,7 +346,7 @@ static void pass(void *context, int task, int worker)
         passes->sums = sums;
 }
 
-/* All metrics of one order; `exact` as in metrics_walk_begin. */
+/* All metrics of one sort order; `exact` as in metrics_walk_begin. */
 static Status rank_and_walk(Threads *threads, const double *scores, bool exact,
                             const uint8_t *labels, size_t n, Metrics *metrics, Error *error)
 {

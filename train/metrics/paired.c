@@ -1,9 +1,8 @@
 /*
  * paired.c - see paired.h.
  *
- * The two files are gathered apart, so that each keeps the metrics it has alone, to the digit. What
- * joins them is which row and which video of b belongs to which of a: then one draw of videos
- * weighs both.
+ * The two files are gathered separately, so that each has exactly the metrics it has alone. A map
+ * from rows and videos of b to those of a joins them; one draw of videos then weights both.
  */
 #include "train/metrics/paired.h"
 
@@ -16,20 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What allocations are for, in messages. */
+/* Purpose of allocations, for messages. */
 static const char purpose[] = "the comparison";
 
-/* One of the two files, at one data set. */
+/* One data set of one of the files. */
 typedef struct Side {
     const MetricsPredictions *table;
-    const char *name; /* of the file, for messages */
+    const char *name; /* file name, for messages */
     const MetricsScores *set;
 } Side;
 
 typedef struct Pair {
     Side a, b;
-    uint32_t *frame_of; /* [frames] for each frame of b, its frame of a */
-    uint32_t *video_of; /* [videos] for each video of b, its video of a */
+    uint32_t *frame_of; /* [frames] frame of a for each frame of b */
+    uint32_t *video_of; /* [videos] video of a for each video of b */
 } Pair;
 
 static const char *file_at(const Side *side, size_t frame)
@@ -39,7 +38,7 @@ static const char *file_at(const Side *side, size_t frame)
     return side->table->files[side->set->rows ? side->set->rows[frame] : frame];
 }
 
-/* A frame by its file, for sorting. */
+/* A frame and its file, for sorting. */
 typedef struct NamedFrame {
     const char *file;
     uint32_t frame;
@@ -50,7 +49,7 @@ static int compare_files(const void *a, const void *b)
     return strcmp(((const NamedFrame *)a)->file, ((const NamedFrame *)b)->file);
 }
 
-/* The frames of a side in order of file. *named stays NULL if a frame has no file. */
+/* The frames of one side, sorted by file. *named is NULL if a frame has no file. */
 static Status sort_files(const Side *side, NamedFrame **named, Error *error)
 {
     const size_t n = side->set->frames;
@@ -78,7 +77,7 @@ static Status sort_files(const Side *side, NamedFrame **named, Error *error)
     return STATUS_OK;
 }
 
-/* Matches frames by file: both lists in order, so that the first difference is a missing row. */
+/* Matches frames by file. Both lists are sorted, so the first difference is a missing row. */
 static Status match_files(Pair *pair, const NamedFrame *a, const NamedFrame *b, Error *error)
 {
     const size_t n_a = pair->a.set->frames, n_b = pair->b.set->frames;
@@ -136,7 +135,7 @@ static Status match_labels(const Pair *pair, Error *error)
     return STATUS_OK;
 }
 
-/* Every video of b has the frames of one video of a, and no other video of b has them. */
+/* Maps videos of b to videos of a and checks that the map is one to one. */
 static Status match_videos(Pair *pair, Error *error)
 {
     const MetricsScores *a = pair->a.set, *b = pair->b.set;
@@ -157,7 +156,7 @@ static Status match_videos(Pair *pair, Error *error)
         same = *of_b == METRICS_NO_VIDEO || *of_b == of_a;
         *of_b = of_a;
     }
-    /* As many videos on both sides, every frame matched: the map is onto, so one to one. */
+    /* Equal numbers of videos, and every frame is matched: the map is onto, hence one to one. */
     if (same)
         return STATUS_OK;
     return error_set(error, STATUS_FAILED,
@@ -188,14 +187,14 @@ static Status match(Pair *pair, Error *error)
     return status;
 }
 
-/* One level of both sides: the rows of each, and the cluster (a's number) of each row. */
+/* One level of both sides: rows, and the cluster of each row, numbered as in a. */
 typedef struct Level {
     size_t n;
     const double *scores_a, *scores_b;
     const double *ranks_a, *ranks_b; /* as in MetricsScores */
     const uint8_t *labels_a, *labels_b;
-    const uint32_t *cluster_a, *cluster_b; /* cluster_a NULL: every row is one of its own */
-    bool rows_are_clusters;                /* then cluster_b tells which row of a is meant */
+    const uint32_t *cluster_a, *cluster_b; /* cluster_a NULL: every row is a cluster */
+    bool rows_are_clusters;                /* in that case cluster_b is the row of a */
 } Level;
 
 static MetricsDifference undefined_difference(double a, double b)
@@ -216,7 +215,7 @@ static Status level_points(const Level *level, Threads *threads, MetricsDifferen
     return STATUS_OK;
 }
 
-/* The paired method of DeLong, for a level whose rows are clusters. */
+/* DeLong's paired method, for a level whose rows are clusters. */
 static Status level_delong(const Level *level, MetricsIntervalMethod method,
                            MetricsDifference *difference, Error *error)
 {
@@ -240,8 +239,7 @@ static Status level_delong(const Level *level, MetricsIntervalMethod method,
     return status;
 }
 
-/* Interval and p of one metric from its resampled values of both sides; those of
- * a are overwritten. */
+/* Interval and p of one metric from the resampled values of both sides; overwrites those of a. */
 static void bootstrap_difference(double *a, const double *b, size_t resamples,
                                  MetricsIntervalMethod method, MetricsDifference *difference)
 {
@@ -296,7 +294,7 @@ static Status bootstrap_levels(const Level *levels, int count, const MetricsClus
     return status;
 }
 
-/* The levels of a matched pair; clusters_b [frames] is room for the clusters of b's frames. */
+/* The levels of a matched pair. clusters_b [frames] is a buffer for the clusters of b's frames. */
 static int list_levels(const Pair *pair, uint32_t *clusters_b, Level levels[2])
 {
     const MetricsScores *a = pair->a.set, *b = pair->b.set;
@@ -328,7 +326,7 @@ static Status compare_set(const Pair *pair, const MetricsUncertainty *settings,
                           MetricsComparison *comparison, Error *error)
 {
     const MetricsScores *a = pair->a.set, *b = pair->b.set;
-    /* The same draws whichever of the two files is named first. */
+    /* The draws do not depend on which file is named first. */
     const char *drawn_as = strcmp(a->dataset, b->dataset) < 0 ? a->dataset : b->dataset;
     const bool resampled = metrics_uncertainty_resamples(settings, a->frames);
     MetricsDifference *const differences[2] = {comparison->frame, comparison->video};
@@ -347,7 +345,7 @@ static Status compare_set(const Pair *pair, const MetricsUncertainty *settings,
     Status status = STATUS_OK;
     for (int i = 0; i < count && status == STATUS_OK; i++)
         status = level_points(&levels[i], settings->threads, differences[i], &points[i], error);
-    /* Rows that are drawn: videos where there are any. One of a class has no spread. */
+    /* Clusters are videos, or rows without videos. A class with one cluster has no spread. */
     const Level *drawn = &levels[count - 1];
     const bool spread = status == STATUS_OK && points[count - 1].n_real > 1 &&
                         points[count - 1].n_fake > 1 && settings->mode != METRICS_CI_OFF;
@@ -363,7 +361,7 @@ static Status compare_set(const Pair *pair, const MetricsUncertainty *settings,
     return status;
 }
 
-/* The set of b that belongs to a's: of the same name, or the only one. */
+/* The set of b that matches a set of a: the one of equal name, or the only one. */
 static Status find_set(const Side *a, int count_a, const MetricsScores *sets_b, int count_b,
                        const char *name_b, const MetricsScores **found, Error *error)
 {

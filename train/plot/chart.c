@@ -1,9 +1,8 @@
 /*
  * chart.c - see chart.h.
  *
- * From the outside in: layout() finds out how much room title, legend and labels of the axes take,
- * and what is left is the plot. The plot is an <svg> in the <svg>, which cuts off what lies beyond
- * its ends; all marks are drawn in its coordinates, in pixels of the viewBox, y downwards.
+ * layout() computes the space for title, legend and axis labels; the rest is the plot. The plot is
+ * a nested <svg>, which clips the marks. Marks use its coordinates: viewBox pixels, y downwards.
  */
 #include "train/plot/chart.h"
 
@@ -18,14 +17,14 @@
 enum {
     WIDTH = 640,
     HEIGHT = 360,
-    LINE_HEIGHT = 18, /* of a line of text */
-    SWATCH = 22,      /* of the legend, with the gap behind it */
+    LINE_HEIGHT = 18, /* height of a line of text */
+    SWATCH = 22,      /* width of a legend symbol with its gap */
     GAP = 8,
-    EDGE = 5,       /* marks at the ends of the axes may stand out so far */
-    TICK_ROOM = 72, /* a tick on the x axis takes at least so much; half of it on the y axis */
+    EDGE = 5,       /* marks may extend this far beyond the axes */
+    TICK_ROOM = 72, /* minimum distance of ticks on the x axis; half of it on the y axis */
 };
 
-/* Of a character at 12 pixels, on average and rather too much: text cannot be measured here. */
+/* Estimated width of a character at 12 pixels, rather too large: text cannot be measured here. */
 static const double CHARACTER = 7.1;
 
 static const char STYLE[] =
@@ -45,7 +44,7 @@ static const char STYLE[] =
     ".chart .error{fill:none;stroke:currentColor;stroke-width:1.2}\n"
     ".chart .bar+.error{stroke:#444}\n";
 
-/* After Okabe and Ito, with yellow and sky blue made darker: lines on white. */
+/* Based on the palette of Okabe and Ito; yellow and sky blue are darker, to be visible on white. */
 static const char *const light[PLOT_COLOURS] = {"#0067a5", "#c44e00", "#00805c", "#b0508a",
                                                 "#8a6d00", "#2f8fc4", "#5b3fa8", "#7a4b2a"};
 static const char *const dark[PLOT_COLOURS] = {"#5cb3ec", "#ff9350", "#3fce9f", "#ec9ccb",
@@ -78,7 +77,7 @@ static double nice_step(double step)
     return 10 * power;
 }
 
-/* Short: 0.25, 1500, 12k, 3M, 1e-07. `step` tells how many decimals ticks differ in. */
+/* Formats a tick label: 0.25, 1500, 12k, 3M, 1e-07. `step` determines the number of decimals. */
 static void label_tick(char out[16], double value, double step)
 {
     const double size = fabs(value);
@@ -112,16 +111,16 @@ static void linear_ticks(PlotScale *scale, int wanted, bool integers, bool round
     if (round) {
         scale->low = floor((scale->low + slack) / step) * step;
         scale->high = ceil((scale->high - slack) / step) * step;
-        if (!(scale->low < scale->high)) /* integers around a range far below 1 */
+        if (!(scale->low < scale->high)) /* integers: the range is far below 1 */
             scale->high = scale->low + step;
     }
-    /* A counter, since adding 1 to a large double changes nothing. */
+    /* Counted, because adding 1 to a large double may not change it. */
     const double first = ceil((scale->low - slack) / step);
     for (int i = 0; i < PLOT_TICKS && (first + i) * step <= scale->high + slack; i++)
         put_tick(scale, (first + i) * step, step);
 }
 
-/* Powers of ten; between few of them 2 and 5 times these. */
+/* Ticks at powers of ten; if there are few, also at 2 and 5 times these. */
 static void logarithmic_ticks(PlotScale *scale)
 {
     const bool few = scale->high - scale->low < 2;
@@ -154,8 +153,9 @@ PlotScale plot_scale(const PlotAxis *axis, double low, double high, int wanted, 
         scale.low = log10(low);
         scale.high = log10(high);
     }
-    if (scale.high - scale.low <= 1e-12 * fmax(1, fabs(scale.high))) { /* one value: room for it */
-        /* As good as 0: steps of a range among the least doubles would be 0. */
+    if (scale.high - scale.low <=
+        1e-12 * fmax(1, fabs(scale.high))) { /* a single value: widen the range */
+        /* Treated as 0: steps in a range of subnormal numbers would be 0. */
         const bool zero = fabs(scale.high) < 1 / PLOT_GREATEST;
         const double room = zero ? 1 : 0.1 * fabs(scale.high);
         scale.low -= room;
@@ -174,7 +174,7 @@ double plot_place(const PlotScale *scale, double value)
         return NAN;
     const double at = !scale->logarithmic ? value : value > 0 ? log10(value) : (double)NAN;
     const double place = (at - scale->low) / (scale->high - scale->low);
-    return isfinite(place) ? place : (double)NAN; /* too far from a narrow axis: nowhere */
+    return isfinite(place) ? place : (double)NAN; /* overflow: too far from a narrow axis */
 }
 
 /* ---- layout ---------------------------------------------------------------------------------- */
@@ -182,10 +182,10 @@ double plot_place(const PlotScale *scale, double value)
 typedef struct Layout {
     const PlotChart *chart;
     double width, height;
-    double left, top, plot_width, plot_height; /* of the plot in the chart */
+    double left, top, plot_width, plot_height; /* position and size of the plot in the chart */
     int legend_rows;
-    bool slanted; /* names of categories that are too long to stand side by side */
-    double bar;   /* width of the bars at one x, in x */
+    bool slanted; /* category names are too long to be horizontal */
+    double bar;   /* total width of the bars at one x, in x units */
     int bar_series;
     PlotScale x, y;
 } Layout;
@@ -203,7 +203,7 @@ static void include(double range[2], double value, const PlotAxis *axis)
     range[1] = fmax(range[1], value);
 }
 
-/* Finds what the axes must span, and how wide bars can be. */
+/* Finds the range of the axes and the width of bars. */
 static void find_ranges(Layout *layout, double x[2], double y[2])
 {
     const PlotChart *chart = layout->chart;
@@ -264,7 +264,7 @@ static double widest_label(const PlotScale *scale)
     return CHARACTER * (double)widest;
 }
 
-/* The room below the plot for names of categories, and whether they are slanted. */
+/* Computes the height of the category names below the plot, and if they are slanted. */
 static double category_room(Layout *layout)
 {
     const PlotAxis *axis = &layout->chart->x;
@@ -295,10 +295,10 @@ static void find_layout(Layout *layout, const PlotChart *chart)
     layout->x = plot_scale(&chart->x, x[0], x[1], columns, false);
     if (chart->x.categories)
         layout->plot_height -= category_room(layout);
-    assert(layout->plot_width > 0 && layout->plot_height > 0 && "a chart of a sensible size");
+    assert(layout->plot_width > 0 && layout->plot_height > 0 && "the chart is large enough");
 }
 
-/* Places in the plot, in pixels; NaN where there is none. */
+/* Positions in the plot in pixels; NaN if the value cannot be drawn. */
 static double plot_x(const Layout *layout, double value)
 {
     return plot_place(&layout->x, value) * layout->plot_width;
@@ -427,14 +427,14 @@ static void write_line(FILE *stream, const Layout *layout, const PlotSeries *ser
         drawing = there;
     }
     fputs("\"/>\n", stream);
-    /* A point between two that are not there would leave no mark. */
+    /* A point between two gaps has no line: draw a dot. */
     if (series->count == 1 && isfinite(plot_x(layout, x_of(series, 0))) &&
         isfinite(plot_y(layout, series->y[0])))
         fprintf(stream, "<circle class=\"point\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n",
                 plot_x(layout, x_of(series, 0)), plot_y(layout, series->y[0]));
 }
 
-/* One polygon for each run of points that are there: along `high`, and back along `low`. */
+/* One polygon for each run of finite points: along `high`, and back along `low`. */
 static void write_band(FILE *stream, const Layout *layout, const PlotSeries *series)
 {
     int first = 0;
@@ -458,7 +458,7 @@ static void write_band(FILE *stream, const Layout *layout, const PlotSeries *ser
     }
 }
 
-/* An upright bar with short ends from low to high. */
+/* Error bars from low to high. */
 static void write_error(FILE *stream, const Layout *layout, const PlotSeries *series, int i,
                         double x)
 {
@@ -470,7 +470,7 @@ static void write_error(FILE *stream, const Layout *layout, const PlotSeries *se
                 low, high, x - 4, low, x - 4, high);
 }
 
-/* What a pointer that rests on a mark is told. */
+/* The tooltip of a mark. */
 static void write_hint(FILE *stream, const PlotSeries *series, int i)
 {
     fputs("<title>", stream);
@@ -498,7 +498,7 @@ static void write_points(FILE *stream, const Layout *layout, const PlotSeries *s
     }
 }
 
-/* `turn`: which of the bar series of the chart this is. */
+/* `turn`: index of this series among the bar series of the chart. */
 static void write_bars(FILE *stream, const Layout *layout, const PlotSeries *series, int turn)
 {
     const double width = layout->bar / layout->bar_series;
