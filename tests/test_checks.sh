@@ -55,10 +55,10 @@ try() { # CODE WHAT ARGUMENT...: forecasts a training
     ends_with "val and test share 4 frames"
     try 0 "overlap allowed" --train $train --val $train --allow-overlap
     says "warning: lists: train and val share 32 frames"
-    [ "$(grep -c 'warning: .*flatter' err)" = 1 ] || complain "it is not told once"
+    [ "$(grep -c 'warning: .*optimistic' err)" = 1 ] || complain "it is not told once"
     try 0 "nothing looked at" --train $train --val $train --checks off
     silent_on "images read"
-    says "32 of 32 validation frames are training frames too"
+    says "32 of 32 validation frames are also training frames"
 
     mkdir -p copies/swap
     cp -r s/swap/000_001 copies/swap/renamed

@@ -15,7 +15,7 @@
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
-/* A name becomes a folder in --out. */
+/* Checks a name, which becomes a folder in --out. */
 static Status check_name(const char *name, const char *argument, Error *error)
 {
     if (name[0] == '\0' || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
@@ -28,7 +28,7 @@ static Status check_name(const char *name, const char *argument, Error *error)
     return STATUS_OK;
 }
 
-/* FILE or NAME=FILE; *named tells which. */
+/* Parses FILE or NAME=FILE; *named is true for the second form. */
 static Status understand(EvalAdapters *all, const char *argument, bool *named, Error *error)
 {
     char *text = strdup(argument);
@@ -72,7 +72,7 @@ static Status understand_all(EvalAdapters *all, const char *const *arguments, in
 
 /* ---- metadata -------------------------------------------------------------------------------- */
 
-/* A copy of a value of the metadata; `missing` (may be NULL) if there is none. */
+/* Copies a metadata value, or `missing` (may be NULL) if there is none. */
 static Status copy_value(const SafeTensors *file, const char *key, const char *missing, char **copy,
                          Error *error)
 {
@@ -115,7 +115,7 @@ static Status read_adapter(EvalAdapter *adapter, bool calibrated, Error *error)
     return status;
 }
 
-/* Without --adapter: whatever head the model has, and what its file says of it (lnclip export). */
+/* Without --adapter: uses the model's head and the metadata of its file (lnclip export). */
 static Status without_adapter(EvalAdapters *all, const char *model, bool calibrated, Error *error)
 {
     char path[FILE_PATH_SIZE];

@@ -1,5 +1,5 @@
 /*
- * eval_files.c - the files of an evaluation: see eval_files.h. Encoding is jansson's.
+ * eval_files.c - see eval_files.h. JSON is encoded by jansson.
  */
 #include "train/eval/eval_files.h"
 
@@ -61,7 +61,7 @@ static Status write_summary(const EvalResult *result, FILE *stream, Error *error
 
 /* ---- predictions.csv ------------------------------------------------------------------------- */
 
-/* Whether a list tells other sources than the paths of its frames do. */
+/* True if a list gives a frame another source than its path. */
 static bool names_sources(const EvalResult *result)
 {
     for (int s = 0; s < result->sets->set_count; s++) {
@@ -141,7 +141,7 @@ static json_t *set_json(const EvalSet *set)
     return object;
 }
 
-/* A number, or of operations joined by + an array of theirs. */
+/* A number, or an array for a combination of perturbations. */
 static json_t *strength_json(const DataPerturbation *perturbation)
 {
     if (perturbation->count == 1)
@@ -278,7 +278,7 @@ static Status write_robustness_csv(const EvalResult *result, FILE *stream, Error
 typedef struct ResultFile {
     const char *name;
     Status (*write)(const EvalResult *result, FILE *stream, Error *error);
-    bool of_perturbations; /* written only where there are some */
+    bool of_perturbations; /* written only with perturbations */
 } ResultFile;
 
 static const ResultFile result_files[] = {
@@ -289,7 +289,7 @@ static const ResultFile result_files[] = {
 enum { RESULT_FILES = COUNT_OF(result_files) };
 static const char comparison_file[] = "comparison.json";
 
-/* Writes one result to its temporary file, down to the disk. */
+/* Writes one file to its temporary path and syncs it to disk. */
 static Status write_result(const EvalResult *result, const ResultFile *file, FileWriter *writer,
                            Error *error)
 {

@@ -1,13 +1,12 @@
 /*
  * eval_partial.c - see eval_partial.h.
  *
- * Nine digits carry an f32 exactly, so scores read back are the bits that were computed. Lines are
- * appended batch by batch; a process killed in the middle of one loses that line only.
+ * Nine digits represent an f32 exactly, so scores are restored bit-identically. Lines are appended
+ * batch by batch; a killed process loses at most an incomplete line.
  *
- * An image whose stamp (size and times) is the same is the same. Where only the stamp differs, as
- * after a copy of the data set, its content decides. The content is read when the image was just
- * scored, so that it comes from the page cache, and counts only if the stamp did not change in
- * between.
+ * An image with an equal stamp (size and times) is unchanged. If the stamp differs, as after a copy
+ * of the data set, the content hash decides. It is computed right after scoring, while the image is
+ * in the page cache, and is valid only if the stamp has not changed meanwhile.
  */
 #include "train/eval/eval_partial.h"
 
@@ -32,7 +31,7 @@ static void format_header(char line[LINE_SIZE], const char *key)
     snprintf(line, LINE_SIZE, "lnclip partial evaluation, version 2, key %s\n", key);
 }
 
-/* Parses the number before `stop`, one f32 in [low, high]; moves *cursor behind `stop`. */
+/* Parses an f32 in [low, high] that ends at `stop`; moves *cursor past `stop`. */
 static bool parse_score(const char **cursor, char stop, float low, float high, float *value)
 {
     const char *end = strchr(*cursor, stop);
@@ -55,7 +54,7 @@ static bool parse_line(const char *text, Line *line)
            end == '\n';
 }
 
-/* Whether the image is still the one that was scored. */
+/* True if the image has not changed since it was scored. */
 static bool is_same_image(const Line *line, const EvalImages *images, size_t i)
 {
     if (line->stamp != 0 && line->stamp == images->stamps[i])
@@ -63,8 +62,7 @@ static bool is_same_image(const Line *line, const EvalImages *images, size_t i)
     return line->content != 0 && line->content == file_content_hash(images->files[i]);
 }
 
-/* Reads what is sound from the start of the file, cuts off the rest, and leaves
- * the position there. */
+/* Reads the valid lines, truncates the file after them and leaves the position there. */
 static bool read_kept(EvalPartial *partial, const char *key, const EvalImages *images,
                       const EvalKept *scores)
 {
@@ -123,8 +121,8 @@ Status eval_partial_open(EvalPartial *partial, const char *folder, const char ke
     return STATUS_FAILED;
 }
 
-/* The score of image i; one that is changed while it is being evaluated is scored
- * again next time. */
+/* Writes the scores of image i. An image that changed while being evaluated gets stamp 0, so that
+ * it is scored again next time. */
 static bool write_line(FILE *stream, const EvalImages *images, const EvalKept *scores, size_t i)
 {
     const float *p = scores->probabilities + 2 * i;
@@ -157,13 +155,13 @@ bool eval_partial_append(EvalPartial *partial, const EvalImages *images, const E
 void eval_partial_close(EvalPartial *partial, bool finished)
 {
     if (partial->path[0] && (finished || partial->done == 0))
-        unlink(partial->path); /* before the lock goes, so that no one else opens it in between */
+        unlink(partial->path); /* while still locked, so that no other process opens it */
     if (partial->stream)
         fclose(partial->stream);
     memset(partial, 0, sizeof *partial);
 }
 
-/* predictions-KEY.partial, KEY of 32 hexadecimal digits. */
+/* True for predictions-KEY.partial with a KEY of 32 hexadecimal digits. */
 static bool is_partial(const char *name)
 {
     static const char before[] = "predictions-", after[] = ".partial";

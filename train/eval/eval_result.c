@@ -1,5 +1,5 @@
 /*
- * eval_result.c - from scores to metrics: see eval_result.h.
+ * eval_result.c - see eval_result.h.
  */
 #include "train/eval/eval_result.h"
 

@@ -16,7 +16,7 @@ typedef struct Work {
     EvalScores *scores;
     EvalImages images;
     int pass;
-    size_t before; /* frames of this pass done when the set at hand was begun */
+    size_t before; /* frames of this pass done before the current set */
 } Work;
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -52,7 +52,7 @@ static void hash_model(Hash *hash, const EvalScoring *scoring)
 }
 
 /*
- * All that the scores of a pass depend on but the contents of the images: program, kernels,
+ * Hashes everything that the scores of a pass depend on except the images: program, kernels,
  * precision, weights, frames, perturbation.
  */
 static void make_key(const EvalScoring *scoring, int pass, char key[EVAL_KEY_SIZE])
@@ -89,7 +89,7 @@ static EvalKept of_pass(const Work *work, int pass)
 static void keep_scores(void *context, int done, int total, double images_per_second)
 {
     Work *work = context;
-    (void)total; /* of this call of train_score; reported is the whole evaluation */
+    (void)total; /* progress of this train_score; reports are about the whole evaluation */
     const EvalEvents *events = &work->scoring->events;
     const size_t count = work->scores->count, in_pass = work->before + (size_t)done;
     EvalPartial *partial = &work->scores->partials[work->pass];
@@ -126,7 +126,7 @@ static Status score_pass(Work *work, Error *error)
     return STATUS_OK;
 }
 
-/* Packs the weights, if anything is left to score, and scores it. */
+/* Packs the weights and scores the remaining frames, if any. */
 static Status score_passes(Work *work, Error *error)
 {
     const EvalScoring *scoring = work->scoring;
@@ -142,7 +142,7 @@ static Status score_passes(Work *work, Error *error)
     return STATUS_OK;
 }
 
-/* The files of all frames, and their state before any of them is read. */
+/* Lists the files of all frames with their stamps, before any is read. */
 static Status list_images(Work *work, Error *error)
 {
     const EvalSets *sets = work->scoring->sets;
@@ -161,7 +161,7 @@ static Status list_images(Work *work, Error *error)
     return STATUS_OK;
 }
 
-/* Makes the folder, and opens the scores an earlier try may have left there. */
+/* Creates the folder and opens the scores saved by an interrupted evaluation. */
 static Status open_folder(Work *work, const char *folder, Error *error)
 {
     const EvalEvents *events = &work->scoring->events;

@@ -11,7 +11,7 @@
 
 /* ---- data sets ------------------------------------------------------------------------------- */
 
-/* The set of that name, made if there is none. The array has room for one set an argument. */
+/* Finds or adds the set `name`. The array has room for one set per argument. */
 static EvalSet *find_set(EvalSets *sets, const char *name)
 {
     for (int i = 0; i < sets->set_count; i++)
@@ -35,7 +35,7 @@ static Status add_list(EvalSet *set, const char *list, const char *argument, Err
     return STATUS_OK;
 }
 
-/* NAME=LIST[,LIST...]; commas separate only if there is no file of the whole name. */
+/* Parses NAME=LIST[,LIST...]; commas separate only if no file has the full name. */
 static Status add_argument(EvalSets *sets, const char *argument, Error *error)
 {
     char *text = strdup(argument);
@@ -124,7 +124,7 @@ static bool same_perturbation(const DataPerturbation *a, const DataPerturbation 
     return same;
 }
 
-/* Puts it behind the others of its kind. */
+/* Inserts a perturbation after the others of its kind. */
 static Status add_perturbation(Perturbations *all, const char *text, Error *error)
 {
     DataPerturbation one;
@@ -154,7 +154,7 @@ static Status add_perturbation(Perturbations *all, const char *text, Error *erro
     return STATUS_OK;
 }
 
-/* Operations with one strength each, as far as they are chosen. */
+/* A combination under construction: KIND=S joined by "+". */
 typedef struct Chosen {
     char text[256];
     size_t length;
@@ -170,8 +170,7 @@ static bool append(Chosen *chosen, const char *text, size_t length)
     return true;
 }
 
-/* Adds every choice of strengths in KIND=S[,S...][+KIND=S[,S...]...], behind those
- * that are chosen. */
+/* Adds all combinations of strengths in `rest`, KIND=S[,S...][+...], each appended to `chosen`. */
 static Status add_combinations(Perturbations *all, const char *rest, Chosen chosen, Error *error)
 {
     const size_t end = strcspn(rest, "+"), equals = strcspn(rest, "+=");

@@ -2,8 +2,8 @@
  * predictions.c - the table of predictions, and how score files are written and read: see
  * predictions.h.
  *
- * Names are interned: every data set and video is kept once, and rows hold indices. The columns
- * that a file of bare scores does not need are made when the first row asks for them.
+ * Names are interned: every data set and video is stored once, and rows hold indices. Columns that
+ * bare scores do not need are allocated by the first row that needs them.
  */
 #include "train/metrics/predictions.h"
 
@@ -26,7 +26,7 @@ struct MetricsNames {
     size_t dataset_capacity, video_capacity;
 };
 
-/* What allocations are for, in messages. */
+/* Purpose of allocations, for messages. */
 static const char purpose[] = "the table of scores";
 
 MetricsPredictions metrics_predictions_empty(void)
@@ -55,8 +55,7 @@ void metrics_predictions_free(MetricsPredictions *predictions)
     *predictions = (MetricsPredictions){0};
 }
 
-/* What the three tables look for: a name within a data set (0 for the names of data sets
- * themselves). */
+/* Key of the three hash tables: a name within a data set (0 for names of data sets). */
 
 static TableKey dataset_key(const void *predictions, uint32_t i)
 {
@@ -82,7 +81,7 @@ static const char *keep_text(MetricsNames *names, const char *text, size_t lengt
     return mem_pool_text(&names->texts, text, length, purpose, error);
 }
 
-/* *out: index of a data set, added if it is new. */
+/* *out: index of the data set, which is added if new. */
 static Status intern_dataset(MetricsPredictions *predictions, const char *name, uint32_t *out,
                              Error *error)
 {
@@ -100,7 +99,7 @@ static Status intern_dataset(MetricsPredictions *predictions, const char *name, 
     return predictions->datasets[*out] ? STATUS_OK : error->status;
 }
 
-/* The source that a path names, [*length]; NULL if it names none. */
+/* The source in a path, [*length] characters; NULL if none. */
 static const char *path_source(const char *file, size_t *length)
 {
     const DataPath parts = file ? data_path_read(file) : (DataPath){0};
@@ -108,7 +107,7 @@ static const char *path_source(const char *file, size_t *length)
     return *length > 0 ? parts.source : NULL;
 }
 
-/* The row's source, else that of its path, [*length]; NULL if it has neither. */
+/* The row's source, else that of its path, [*length] characters; NULL if none. */
 static const char *source_of(const MetricsPrediction *row, size_t *length)
 {
     if (!row->source)
@@ -117,7 +116,7 @@ static const char *source_of(const MetricsPrediction *row, size_t *length)
     return row->source;
 }
 
-/* *out: index of the video of `row` within data set key->group, added if it is new. */
+/* *out: index of the row's video within data set key->group, which is added if new. */
 static Status intern_video(MetricsPredictions *predictions, const MetricsPrediction *row,
                            const TableKey *key, uint32_t *out, Error *error)
 {
@@ -143,8 +142,7 @@ static Status intern_video(MetricsPredictions *predictions, const MetricsPredict
     return video->source ? STATUS_OK : error->status;
 }
 
-/* Makes room for one more row in the columns that there are; on failure `capacity` still holds for
- * all. */
+/* Grows all allocated columns for one more row; on failure `capacity` is still valid for all. */
 static Status grow_columns(MetricsPredictions *p, Error *error)
 {
     if (p->count < p->capacity)
@@ -172,7 +170,7 @@ static Status grow_columns(MetricsPredictions *p, Error *error)
     return STATUS_OK;
 }
 
-/* Makes a column of indices, filled with `value` for the rows before, if there is none yet. */
+/* Allocates a column of indices unless it exists, with `value` in the earlier rows. */
 static Status make_column(MetricsPredictions *predictions, uint32_t **column, uint32_t value,
                           Error *error)
 {
@@ -186,7 +184,7 @@ static Status make_column(MetricsPredictions *predictions, uint32_t **column, ui
     return STATUS_OK;
 }
 
-/* Enters the file of the row being added and counts it if it was there before. */
+/* Stores the file of the new row and counts it if it is a duplicate. */
 static Status put_file(MetricsPredictions *predictions, const char *file, uint32_t dataset,
                        Error *error)
 {
@@ -207,8 +205,7 @@ static Status put_file(MetricsPredictions *predictions, const char *file, uint32
     return text ? STATUS_OK : error->status;
 }
 
-/* The name of the row's video: as given, or what its path says (perhaps in `buffer`); false if it
- * has neither. */
+/* The row's video name, given or from its path (may be in `buffer`); false if it has none. */
 static bool video_of(const MetricsPrediction *row, char buffer[FILE_PATH_SIZE], TableKey *key)
 {
     if (row->video) {
@@ -266,7 +263,7 @@ static Status append(MetricsPredictions *predictions, const MetricsPrediction *r
     return STATUS_OK;
 }
 
-/* A margin of every row or of none, finite, and of the same logits as p_fake. */
+/* Checks that all rows or none have a margin, and that it is finite and consistent with p_fake. */
 static Status check_margin(const MetricsPredictions *predictions, const MetricsPrediction *row,
                            Error *error)
 {
@@ -383,10 +380,10 @@ double metrics_predictions_written(float probability)
 /* ---- score files ----------------------------------------------------------------------------- */
 
 /*
- * RFC 4180 as it is found in practice, read in one pass. The file streams through one buffer that
- * holds at least a whole record, so that memory does not grow with the file. Fields are used in
- * place. The reader is strict about what would change a number (widths, quotes, text) and lax about
- * what cannot (line ends, byte order mark, blank lines, other columns).
+ * RFC 4180 CSV, read in one pass. The file streams through a buffer that holds at least one record,
+ * so memory does not grow with the file. Fields are used in place. The reader is strict where an
+ * error could change a value (widths, quotes, text), and tolerant elsewhere (line ends, byte order
+ * mark, blank lines, other columns).
  */
 
 enum { FIRST_BUFFER = 1 << 20, LARGEST_RECORD = 1 << 26 };
@@ -403,7 +400,7 @@ typedef enum Role {
     ROLES
 } Role;
 
-/* The names a column may have. */
+/* Accepted names of a column. */
 static const char *const role_names[ROLES][2] = {
     [ROLE_FILE] = {"files"},
     [ROLE_LABEL] = {"labels", "label"},
@@ -415,14 +412,14 @@ static const char *const role_names[ROLES][2] = {
     [ROLE_MARGIN] = {"margin"},
 };
 
-/* A column that is read; those between are skipped. */
+/* A column that is read. */
 typedef struct Column {
     size_t position; /* from 0 */
     Role role;
 } Column;
 
 typedef struct Field {
-    char *text; /* ends with a zero byte, written over what separated it */
+    char *text; /* NUL-terminated in place of its separator */
     size_t length;
 } Field;
 
@@ -431,12 +428,12 @@ typedef struct Reader {
     FILE *stream;
     char *buffer; /* [capacity + 1] */
     size_t capacity;
-    size_t begin, end;      /* what is read and not yet used */
-    bool at_end;            /* of the file */
-    size_t line, next_line; /* number of the first line of this record and of the next one */
+    size_t begin, end;      /* bytes read but not yet used */
+    bool at_end;            /* end of the file reached */
+    size_t line, next_line; /* first line of this record and of the next one */
     Column columns[ROLES];  /* [column_count] by position */
     int column_count;
-    size_t width;     /* fields of the header */
+    size_t width;     /* number of fields in the header */
     bool bare_scores; /* the column of scores is named `score` */
     Error *error;
 } Reader;
@@ -447,7 +444,7 @@ static Status fail(const Reader *reader, const char *what, const char *todo)
                      reader->line, what, todo);
 }
 
-/* Reads more behind what is there, moving it to the front or enlarging the buffer if need be. */
+/* Reads more bytes; moves the unused ones to the front or grows the buffer if necessary. */
 static Status refill(Reader *reader)
 {
     memmove(reader->buffer, reader->buffer + reader->begin, reader->end - reader->begin);
@@ -472,13 +469,12 @@ static Status refill(Reader *reader)
     return STATUS_OK;
 }
 
-/* Where within a record a scan stands. */
+/* State of the scan for the end of a record. */
 typedef enum Place { FIELD_START, PLAIN, IN_QUOTES, BEHIND_QUOTE } Place;
 
 /*
- * Looks for the line end that is in no quotes, from `from`, where *place says how the text before
- * ended. Returns its position, or the end of what is there. A quote opens a field at its beginning
- * only.
+ * Finds the next line end outside quotes, from `from`; *place is the state of the scan. Returns its
+ * position, or the end of the buffer. Only a quote at the start of a field opens it.
  */
 static size_t scan_quoted(const Reader *reader, size_t from, Place *place)
 {
@@ -491,7 +487,7 @@ static size_t scan_quoted(const Reader *reader, size_t from, Place *place)
             break;
         else if (c == ',')
             *place = FIELD_START;
-        else if (c == '"' && *place != PLAIN) /* behind a quote: a doubled one */
+        else if (c == '"' && *place != PLAIN) /* after a quote: a doubled quote */
             *place = IN_QUOTES;
         else
             *place = PLAIN;
@@ -500,8 +496,8 @@ static size_t scan_quoted(const Reader *reader, size_t from, Place *place)
 }
 
 /*
- * The next record without its line end: [*record, *stop). *record = NULL at the end of the file.
- * Almost every record has no quote, and is found by two calls of memchr.
+ * Returns the next record without its line end, [*record, *stop); *record = NULL at the end of the
+ * file. Most records have no quote and need only two calls of memchr.
  */
 static Status next_record(Reader *reader, char **record, char **stop)
 {
@@ -554,7 +550,7 @@ static Status quoted_field(const Reader *reader, char **cursor, const char *stop
         *out++ = *in;
     }
     field->length = (size_t)(out - field->text);
-    in++; /* the closing quote: next_record made sure that it is there */
+    in++; /* closing quote: next_record has checked that it exists */
     if (in < stop && *in != ',')
         return fail(reader, "has text after a closing quote", "put the whole field in quotes");
     *out = '\0';
@@ -562,7 +558,7 @@ static Status quoted_field(const Reader *reader, char **cursor, const char *stop
     return STATUS_OK;
 }
 
-/* The field at *cursor; *cursor moves to the comma behind it or to `stop`. */
+/* Returns the field at *cursor and moves *cursor to the comma after it, or to `stop`. */
 static Status next_field(const Reader *reader, char **cursor, char *stop, Field *field)
 {
     if (*cursor < stop && **cursor == '"')
@@ -592,7 +588,7 @@ static bool is_named(const Field *field, const char *name)
     return name && strlen(name) == field->length && memcmp(field->text, name, field->length) == 0;
 }
 
-/* Notes the column if it has a role. */
+/* Records the position of a known column. */
 static Status note_column(Reader *reader, const Field *field)
 {
     for (Role role = 0; role < ROLES; role++) {
@@ -618,7 +614,7 @@ static bool has_role(const Reader *reader, Role role)
     return false;
 }
 
-/* Passes over the column as over one without a role. */
+/* Ignores a known column. */
 static void drop_role(Reader *reader, Role role)
 {
     int kept = 0;
@@ -727,11 +723,11 @@ static Status read_cell(const Reader *reader, const Column *column, Field *field
         return read_text(reader, column, field, &row->file);
     case ROLE_DATASET:
         return read_text(reader, column, field, &row->dataset);
-    case ROLE_VIDEO: /* may be empty: written so for a file without a folder */
+    case ROLE_VIDEO: /* may be empty: a file without a folder */
         return field->length > 0 ? read_text(reader, column, field, &row->video) : STATUS_OK;
-    case ROLE_SOURCE: /* empty: what the path says */
+    case ROLE_SOURCE: /* empty: taken from the path */
         return field->length > 0 ? read_text(reader, column, field, &row->source) : STATUS_OK;
-    case ROLE_MARGIN: /* empty: there is none */
+    case ROLE_MARGIN: /* empty: no margin */
         if (field->length == 0)
             return STATUS_OK;
         row->has_margin = true;
@@ -743,7 +739,7 @@ static Status read_cell(const Reader *reader, const Column *column, Field *field
     return STATUS_FAILED;
 }
 
-/* Fills *row from the fields of a record; texts point into the buffer. */
+/* Fills *row from the fields of a record; strings point into the buffer. */
 static Status read_row(const Reader *reader, char *cursor, char *stop, MetricsPrediction *row)
 {
     const Column *column = reader->columns, *last = column + reader->column_count;
@@ -753,7 +749,7 @@ static Status read_row(const Reader *reader, char *cursor, char *stop, MetricsPr
         TRY(next_field(reader, &cursor, stop, &field));
         more = cursor < stop;
         if (column < last && column->position == position) {
-            field.text[field.length] = '\0'; /* over the comma or line end */
+            field.text[field.length] = '\0'; /* overwrites the comma or line end */
             TRY(read_cell(reader, column, &field, row));
             column++;
         }
@@ -770,7 +766,7 @@ static Status read_row(const Reader *reader, char *cursor, char *stop, MetricsPr
 
 static Status read_rows(Reader *reader, const char *dataset, MetricsPredictions *predictions)
 {
-    Error inner = {0}; /* here, since clearing its seven kilobytes would cost more than a row */
+    Error inner = {0}; /* outside the loop: clearing its 7 KB would cost more than a row */
     for (;;) {
         char *record = NULL, *stop = NULL;
         TRY(next_record(reader, &record, &stop));
@@ -801,9 +797,9 @@ Status metrics_predictions_read(MetricsPredictions *predictions, const char *pat
         return error_set(error, STATUS_FAILED,
                          "%s: cannot be read: %s; check the path and its permissions", path,
                          strerror(errno));
-    setvbuf(reader.stream, NULL, _IONBF, 0); /* reads go straight into our buffer */
+    setvbuf(reader.stream, NULL, _IONBF, 0); /* unbuffered: reads go into our own buffer */
 
-    /* Without a column `dataset`, the file's name without folder and suffix. */
+    /* Data set without a column `dataset`: the file name without folder and suffix. */
     char *stem = mem_copy(file_name(path), path, error);
     char *dot = stem ? strrchr(stem, '.') : NULL;
     if (dot && dot > stem)

@@ -1,10 +1,10 @@
 /*
  * ranking.c - see ranking.h.
  *
- * A radix sort in place from the most significant byte (McIlroy, Bostic, McIlroy, "Engineering
- * radix sort", 1993: the American flag), begun at the first bit in which keys of a class differ:
- * scores within [0, 1] share most of the sign and exponent. The classes are split into buckets
- * apart, then buckets are sorted apart, so that threads share the work and change no bit.
+ * An in-place radix sort from the most significant byte (American flag sort: McIlroy, Bostic,
+ * McIlroy, "Engineering radix sort", 1993). It starts at the first bit in which keys of a class
+ * differ, because scores in [0, 1] share sign and most of the exponent. Threads first split each
+ * class into buckets, then sort the buckets; the result does not depend on the threads.
  */
 #include "train/metrics/ranking.h"
 
@@ -15,15 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What allocations are for, in messages. */
+/* Purpose of allocations, for messages. */
 static const char purpose[] = "the order of the scores";
 
 #define SIGN_BIT (UINT64_C(1) << 63)
 
 /*
- * The bits of an IEEE 754 double, made so that unsigned order is numeric order: the sign bit of
- * positive numbers is set, all bits of negative ones are inverted. Adding 0 turns -0 into +0, which
- * equals it.
+ * Maps an IEEE 754 double to an integer of the same order: sets the sign bit of positive numbers
+ * and inverts all bits of negative ones. Adding 0 turns -0 into +0.
  */
 static uint64_t key_of(double score)
 {
@@ -42,7 +41,7 @@ static double score_of(uint64_t key)
 }
 
 enum {
-    SMALL_SORT = 48, /* below this, insertion beats another pass of counting (measured) */
+    SMALL_SORT = 48, /* below this size insertion sort is faster (measured) */
     BUCKETS = 256
 };
 
@@ -96,11 +95,11 @@ static void sort_keys(uint64_t *keys, size_t n, int shift)
             sort_keys(keys + begin[b], begin[b + 1] - begin[b], lower);
 }
 
-/* One class while it is being sorted. */
+/* A class being sorted. */
 typedef struct Half {
     uint64_t *keys;
     size_t n;
-    int shift; /* of the first byte that tells keys apart */
+    int shift; /* shift of the first byte in which keys differ */
     size_t begin[BUCKETS + 1];
 } Half;
 

@@ -1,6 +1,5 @@
 /*
- * reports.c - from a table of predictions to metrics and intervals by data set, frame, video and
- * source, and to JSON, as are comparisons.
+ * reports.c - see reports.h.
  */
 #include "train/metrics/reports.h"
 
@@ -13,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What allocations are for, in messages. */
+/* Purpose of allocations, for messages. */
 static const char purpose[] = "the reports";
 
-/* Metrics of one level: all rows where they lie, those of one source gathered first. */
+/* Metrics of one level. All rows are used in place; the rows of one source are copied first. */
 static Status level_metrics(const MetricsScores *set, const MetricsLevelChoice *choice,
                             Threads *threads, Metrics *metrics, Error *error)
 {
@@ -51,14 +50,13 @@ static Status level_metrics(const MetricsScores *set, const MetricsLevelChoice *
     return status;
 }
 
-/* The levels of a report: where their metrics and intervals go. */
+/* Destinations of the metrics and intervals of a level. */
 typedef struct Slot {
     Metrics *metrics;
     MetricsIntervals *intervals;
 } Slot;
 
-/* Lists all levels of `report`, whose sources are there. choices and slots have room for 3 + 2
- * source_count. */
+/* Lists all levels of `report` with its sources. choices and slots: [3 + 2 source_count]. */
 static int list_levels(MetricsReport *report, MetricsLevelChoice *choices, Slot *slots)
 {
     int count = 0;
@@ -80,7 +78,7 @@ static int list_levels(MetricsReport *report, MetricsLevelChoice *choices, Slot 
     return count;
 }
 
-/* Metrics, then intervals, of all levels. */
+/* Computes metrics, then intervals, of all levels. */
 static Status fill_levels(const MetricsScores *set, const MetricsUncertainty *settings,
                           MetricsReport *report, Error *error)
 {
@@ -142,7 +140,7 @@ Status metrics_reports_with(const MetricsPredictions *predictions,
     Status status = made ? STATUS_OK : error->status;
     for (int d = 0; d < made_count && status == STATUS_OK; d++)
         status = report_set(&sets[d], settings, &made[d], error);
-    /* Names of sources are strings of the table: they outlive the sets. */
+    /* Source names belong to the table, so they outlive the sets. */
     metrics_scores_free(sets, made_count);
     if (status != STATUS_OK) {
         metrics_reports_free(made, made ? made_count : 0);
@@ -187,7 +185,7 @@ static json_t *interval_json(MetricsInterval interval)
                : json_null();
 }
 
-/* Where the intervals come from. */
+/* The methods of the intervals. */
 static json_t *methods_json(const MetricsIntervals *intervals)
 {
     json_t *method = json_object();
@@ -200,7 +198,7 @@ static json_t *methods_json(const MetricsIntervals *intervals)
     return method;
 }
 
-/* One level's metrics, with the keys of metrics.json, and their intervals if there are any. */
+/* The metrics of one level as in metrics.json, with intervals if there are any. */
 static json_t *metrics_json(const Metrics *metrics, const MetricsIntervals *intervals)
 {
     json_t *object = json_object();
@@ -254,12 +252,12 @@ Status metrics_reports_write_json(FILE *stream, const MetricsReport *reports, in
     return train_json_write(metrics_reports_json(reports, count), stream, 17, "metrics", error);
 }
 
-/* The mean of every metric over the reports; NaN if one of them is. */
+/* Mean of every metric over the reports; NaN if one of them is NaN. */
 static json_t *averages_json(const MetricsReport *reports, int count, bool of_videos)
 {
     json_t *object = json_object();
     for (int m = 0; m < METRICS_NAMES; m++) {
-        MetricsSum sum = {0}; /* exact enough that the order of the data sets changes no bit */
+        MetricsSum sum = {0}; /* compensated: does not depend on the order of the data sets */
         for (int i = 0; i < count; i++)
             metrics_sum_add(&sum,
                             metrics_value(of_videos ? &reports[i].video : &reports[i].frame, m));

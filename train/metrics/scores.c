@@ -1,9 +1,8 @@
 /*
  * scores.c - see scores.h.
  *
- * All sets share one array of each kind, cut by data set: a row or video belongs to one only. Rows
- * are ordered by counting, so nothing here is slower than a pass but the medians, which sort each
- * video's few frames.
+ * All sets share one array of each kind, divided by data set. Rows are sorted by counting, so every
+ * step is linear except the medians, which sort the few frames of each video.
  */
 #include "train/metrics/scores.h"
 
@@ -15,31 +14,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The arrays that the sets point into; NULL where a table needs none. */
+/* The arrays that the sets point into; NULL if not needed. */
 struct TrainScoresMemory {
     uint32_t *rows;        /* [count] by data set, stable */
     double *scores;        /* [count] */
-    double *ranks;         /* [count] of tables with margins */
+    double *ranks;         /* [count] tables with margins only */
     uint8_t *labels;       /* [count] */
     uint32_t *frame_video; /* [count] */
-    uint32_t *video_index; /* [video_count], as all below */
+    uint32_t *video_index; /* [video_count], like all below */
     double *mean, *median;
-    double *mean_ranks, *median_ranks; /* of tables with margins */
+    double *mean_ranks, *median_ranks; /* tables with margins only */
     uint8_t *video_labels;
     int *video_source;
     const char **sources;
 };
 
-/* A video of a set by its name. */
+/* A video of a set, for sorting by name. */
 typedef struct NamedVideo {
     const char *name;
     uint32_t number, video; /* in order of first row; index into the table's videos */
 } NamedVideo;
 
-/* What is needed only while gathering. */
+/* Temporary arrays. */
 typedef struct Scratch {
     size_t *first;       /* [dataset_count + 1] position of each set's first row */
-    uint32_t *local;     /* [video_count] index within the set of a table's video */
+    uint32_t *local;     /* [video_count] index within its set, by video of the table */
     size_t *video_first; /* [video_count + 1] position of each video's first score in `by_video` */
     double *by_video;    /* [count] scores, then margins of a set, video by video */
     NamedVideo *named;   /* [video_count] of a set, for sorting */
@@ -74,8 +73,7 @@ static void free_scratch(Scratch *scratch)
     free(scratch->named);
 }
 
-/* An array of `count` elements, or none if it is not wanted; *complete becomes false without
- * memory. */
+/* An array of `count` elements, or NULL if not wanted. Sets *complete = false if out of memory. */
 static void *array(bool wanted, size_t count, size_t size, bool *complete)
 {
     void *made = wanted ? malloc((count > 0 ? count : 1) * size) : NULL;
@@ -111,7 +109,7 @@ static bool make_arrays(const MetricsPredictions *table, struct TrainScoresMemor
     return complete && scratch->first;
 }
 
-/* Sorts the rows by data set, by counting, and copies what metrics read. */
+/* Sorts the rows by data set (counting sort) and copies the columns that metrics read. */
 static void order_rows(const MetricsPredictions *table, struct TrainScoresMemory *memory,
                        size_t *first)
 {
@@ -123,7 +121,7 @@ static void order_rows(const MetricsPredictions *table, struct TrainScoresMemory
         return;
     for (size_t i = 0; i < table->count; i++)
         memory->rows[first[table->row_dataset[i]]++] = (uint32_t)i;
-    for (uint32_t d = table->dataset_count; d > 0; d--) /* undo the advance */
+    for (uint32_t d = table->dataset_count; d > 0; d--) /* restore the start positions */
         first[d] = first[d - 1];
     first[0] = 0;
     for (size_t i = 0; i < table->count; i++) {
@@ -144,12 +142,12 @@ static int compare_videos(const void *a, const void *b)
     return strcmp(((const NamedVideo *)a)->name, ((const NamedVideo *)b)->name);
 }
 
-/* Numbers the videos of a set by name instead of by first row. */
+/* Renumbers the videos of a set by name instead of by first row. */
 static void sort_videos(const MetricsPredictions *table, const MetricsScores *set, Scratch *scratch,
                         uint32_t *frame_video, uint32_t *video_index)
 {
     NamedVideo *named = scratch->named;
-    uint32_t *number = scratch->local; /* [videos] by the old one */
+    uint32_t *number = scratch->local; /* [videos] new number by old number */
     for (uint32_t v = 0; v < set->videos; v++)
         named[v] = (NamedVideo){table->videos[video_index[v]].name, v, video_index[v]};
     qsort(named, set->videos, sizeof *named, compare_videos);
@@ -174,8 +172,8 @@ static bool number_videos(const MetricsPredictions *table, MetricsScores *set, S
         const uint32_t video = table->row_video[row_at(set, i)];
         if (video == METRICS_NO_VIDEO)
             return false;
-        /* A video's entry counts only if the index leads back to it: nothing need be cleared
-         * between sets. */
+        /* An entry is valid only if its index points back to the video, so that the array need
+ * not be cleared between sets. */
         if (local[video] >= videos || video_index[local[video]] != video) {
             local[video] = videos;
             video_index[videos++] = video;
@@ -187,8 +185,8 @@ static bool number_videos(const MetricsPredictions *table, MetricsScores *set, S
     return true;
 }
 
-/* values [frames] of the set into by_video, video by video in file order; first [videos] become
- * their ends. */
+/* Copies values [frames] into by_video, grouped by video in file order; first [videos] become the
+ * ends of the groups. */
 static void group_by_video(const MetricsScores *set, const uint32_t *frame_video,
                            const double *values, Scratch *scratch)
 {
@@ -213,9 +211,8 @@ static double softplus(double x)
 }
 
 /*
- * The logit of the mean of sigmoid(margins[i]): log(sum of p) - log(sum of q), each with its
- * greatest term taken out, so that nothing saturates; frames that are all equal give their own
- * margin however many they are.
+ * The logit of the mean of sigmoid(margins[i]): log(sum of p) - log(sum of q), as log-sum-exp with
+ * the largest term factored out, so that nothing saturates. Equal margins give exactly that margin.
  */
 static double logit_of_mean(const double *margins, size_t n)
 {
@@ -232,7 +229,7 @@ static double logit_of_mean(const double *margins, size_t n)
     return (low == high ? high : most_fake - most_real) + (log(fake) - log(real));
 }
 
-/* Means in file order, and medians, of the set's videos; with margins what ranks these, too. */
+/* Computes means (in file order) and medians of the set's videos, and their ranks. */
 static void sum_videos(const MetricsScores *set, const uint32_t *frame_video, Scratch *scratch,
                        double *mean, double *median, double *mean_ranks, double *median_ranks)
 {
@@ -249,7 +246,7 @@ static void sum_videos(const MetricsScores *set, const uint32_t *frame_video, Sc
             else
                 mean[v] = sum / (double)n;
             qsort(values, n, sizeof *values, number_compare);
-            const double *middle = values + (n - 1) / 2; /* the first of two if n is even */
+            const double *middle = values + (n - 1) / 2; /* lower middle if n is even */
             if (margins)
                 median_ranks[v] = logit_of_mean(middle, n % 2 ? 1 : 2);
             else
@@ -263,7 +260,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names of the fake sources in bytewise order, and which of them each video is of. */
+/* Fills the names of the fake sources in bytewise order, and the source of each video. */
 static void find_sources(const MetricsPredictions *table, MetricsScores *set, const char **found,
                          int *video_source)
 {
@@ -289,8 +286,7 @@ static void find_sources(const MetricsPredictions *table, MetricsScores *set, co
     set->source_count = (int)unique;
 }
 
-/* Fills one set from row position `begin` on; its videos go to the shared arrays from `first_video`
- * on. */
+/* Fills one set: rows start at `begin`, its videos at `first_video` in the shared arrays. */
 static void gather_set(const MetricsPredictions *table, struct TrainScoresMemory *memory,
                        Scratch *scratch, size_t begin, uint32_t first_video, MetricsScores *set)
 {
@@ -366,7 +362,7 @@ void metrics_scores_free(MetricsScores *sets, int count)
     free(sets);
 }
 
-/* Whether a video is real or of the source asked for. */
+/* True if a video is real or of the given source. */
 static bool is_chosen(const MetricsScores *set, uint32_t video, int source)
 {
     return source == METRICS_NO_SOURCE || set->video_labels[video] == 0 ||

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What allocations are for, in messages. */
+/* Purpose of allocations, for messages. */
 static const char purpose[] = "the intervals";
 
 MetricsUncertainty metrics_uncertainty_defaults(void)
@@ -37,14 +37,14 @@ MetricsLevelRows metrics_level_rows(const MetricsScores *set, MetricsLevel level
                               set->videos};
 }
 
-/* The rows of one level, chosen and copied. */
+/* The selected rows of one level, copied. */
 typedef struct Level {
     double *scores;
-    double *ranks; /* the same pointer where scores rank */
+    double *ranks; /* equal to `scores` if scores rank */
     uint8_t *labels;
-    uint32_t *cluster; /* NULL: every row is one of its own */
+    uint32_t *cluster; /* NULL: every row is a cluster */
     size_t n;
-    size_t clusters[2]; /* different real and fake clusters among the rows */
+    size_t clusters[2]; /* number of distinct real and fake clusters */
 } Level;
 
 static void free_level(Level *level)
@@ -57,7 +57,7 @@ static void free_level(Level *level)
     *level = (Level){0};
 }
 
-/* Counts the different clusters of each class. */
+/* Counts the distinct clusters of each class. */
 static bool count_clusters(const MetricsScores *set, Level *level, Error *error)
 {
     if (!set->has_videos) {
@@ -110,7 +110,7 @@ static Status make_level(const MetricsScores *set, const MetricsLevelChoice *cho
     return error->status;
 }
 
-/* The AUROC's interval by DeLong: for videos, and for rows that are taken for independent. */
+/* DeLong's interval of the AUROC, for videos or for rows assumed to be independent. */
 static Status delong_interval(const Level *level, bool of_videos, MetricsIntervals *intervals,
                               Error *error)
 {
@@ -128,15 +128,14 @@ static Status delong_interval(const Level *level, bool of_videos, MetricsInterva
     return status;
 }
 
-/* Whether a metric is an area between 0 and 1, whose interval is found on the logit scale. */
+/* True for metrics that are areas in [0, 1], whose intervals use the logit scale. */
 static bool is_area(int metric)
 {
     return metric == METRICS_AUROC || metric == METRICS_AP || metric == METRICS_MAP ||
            metric == METRICS_PARTIAL_AUROC;
 }
 
-/* Intervals of one level from its resampled values [METRICS_NAMES][resamples],
- * around its metrics. */
+/* Intervals of one level from its resampled values [METRICS_NAMES][resamples]. */
 static Status take_intervals(const Level *level, double *values, size_t resamples, bool of_videos,
                              MetricsIntervals *intervals, Error *error)
 {
@@ -156,8 +155,8 @@ static Status take_intervals(const Level *level, double *values, size_t resample
         if (m == METRICS_AUROC)
             intervals->auroc = method;
     }
-    /* Where the order is perfect it is so in every resample, and only the number of videos limits
-     * the claim. */
+    /* Perfectly separated classes are so in every resample: the interval depends only on the number
+     * of videos. */
     if (intervals->auroc == METRICS_INTERVAL_BOOTSTRAP &&
         (metrics.auroc <= 0 || metrics.auroc >= 1)) {
         const MetricsDelong perfect = {
@@ -220,7 +219,7 @@ Status metrics_intervals(const MetricsScores *set, const MetricsLevelChoice *cho
         const bool by_delong = choices[i].level != METRICS_FRAMES || !set->has_videos;
         assert(set->has_videos || choices[i].level == METRICS_FRAMES);
         if (!resampled && (choices[i].level == METRICS_FRAMES))
-            continue; /* a million rows and more: DeLong over videos alone is cheap */
+            continue; /* too many rows for a bootstrap, but DeLong over videos is cheap */
         status = make_level(set, &choices[i], &levels[i], error);
         if (status != STATUS_OK || levels[i].clusters[0] < 2 || levels[i].clusters[1] < 2)
             continue;
