@@ -6,15 +6,14 @@
 #include "tensor/base/text.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-static atomic_bool lost;
+static _Thread_local bool lost; /* a part of a document of this thread is missing */
 
 void train_json_lose(void)
 {
-    atomic_store(&lost, true);
+    lost = true;
 }
 
 static void *allocate(size_t size)
@@ -32,7 +31,7 @@ void train_json_start(void)
 
 bool train_json_complete(void)
 {
-    return !atomic_load(&lost);
+    return !lost;
 }
 
 void train_json_set(json_t *object, const char *key, json_t *value)
@@ -54,7 +53,8 @@ Status train_json_write(json_t *document, FILE *stream, int digits, const char *
     const size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION((size_t)digits);
     Status status = STATUS_OK;
     if (!document || !train_json_complete())
-        status = error_set(error, STATUS_FAILED, "%s: out of memory for its JSON; free some", what);
+        status = error_set(error, STATUS_FAILED, "%s: out of memory for its JSON; free some memory",
+                           what);
     else if (json_dumpf(document, stream, flags) != 0 || putc('\n', stream) == EOF)
         status = error_set(error, STATUS_FAILED,
                            "%s: its JSON cannot be written; free some memory or disk space", what);
@@ -79,7 +79,7 @@ Status train_json_save(json_t *document, const char *path, int digits, Error *er
 
 json_t *train_json_string(const char *text)
 {
-    json_t *string = json_string(text); /* NULL also if `text` is no UTF-8 */
+    json_t *string = json_string(text); /* NULL also if `text` is not UTF-8 */
     if (string)
         return string;
     char *copy = text_printed(text);
