@@ -217,7 +217,7 @@ if command -v "${CC:-cc}" >/dev/null 2>&1; then
     if "${CC:-cc}" -shared -fPIC -o noflock.so noflock.c 2>/dev/null && [ -z "${ASAN_OPTIONS:-}" ] && ! grep -qs fsanitize "${L%/*}/flags"; then
         expect 0 "without flock" env LD_PRELOAD="$PWD/noflock.so" "$L" eval --model m --checks off --quiet --adapter $A --out n \
             one=s/lists/test/real.txt,s/lists/test/swap.txt
-        says "this file system has no locks"
+        says "does not support locks"
     fi
 fi
 

@@ -435,8 +435,8 @@ static Status open_folder(TrainRun *run, Error *error)
         TRY(train_run_files_create(&run->files, job->folder, job->recipe, error));
     }
     if (run->files.unlocked)
-        warning(run, "this file system has no locks; make sure that no other process trains in the "
-                     "same folder");
+        warning(run, "this file system does not support locks; make sure that no other process "
+                     "trains in the same folder");
     return STATUS_OK;
 }
 
