@@ -27,7 +27,7 @@ static Status write_report(const Request *request, const char *path,
                            const MetricsPredictions *predictions, MetricsReport *reports, int count,
                            Error *error)
 {
-    EvalSet *sets = calloc((size_t)count, sizeof *sets);
+    EvalSet *sets = calloc(count, sizeof *sets);
     MetricsScores *scores = NULL;
     int gathered = 0;
     if (!sets)

@@ -143,7 +143,7 @@ static Status examine(const EvalSet *set, const double *margins, double temperat
 
 static Status fit_set(const EvalSet *set, const float *of_frames, Fit *fit, Error *error)
 {
-    const size_t count = (size_t)set->frames.count;
+    const size_t count = set->frames.count;
     double *margins = malloc(count * sizeof *margins);
     uint8_t *labels = malloc(count);
     Status status = STATUS_OK;
@@ -262,21 +262,23 @@ static Status calibrate(const Request *request, Error *error)
     const EvalAdapter adapter = {.path = request->adapter};
     const CliFrames frames = {.a_video = request->frames_per_video};
     Status status = eval_sets_name(&sets, "val", request->val.items, request->val.count, error);
+    if (status != STATUS_OK)
+        goto done;
+    status = eval_read_lists(&sets, &frames, &request->labels, error);
+    if (status != STATUS_OK)
+        goto done;
+    const EvalSet *set = &sets.sets[0];
+    cli_print_sources_head(request->arguments);
+    cli_print_sources(request->arguments, set->name, &set->frames);
+    status = cli_check_evaluated(request->arguments, set->name, &set->frames,
+                                 cli_checks_expect(request->checks), &none, error);
     if (status == STATUS_OK)
-        status = eval_read_lists(&sets, &frames, &request->labels, error);
-    if (status == STATUS_OK) {
-        const EvalSet *set = &sets.sets[0];
-        cli_print_sources_head(request->arguments);
-        cli_print_sources(request->arguments, set->name, &set->frames);
-        status = cli_check_evaluated(request->arguments, set->name, &set->frames,
-                                     cli_checks_expect(request->checks), &none, error);
-    }
-    if (status == STATUS_OK)
-        status = check_training(request, &sets.sets[0], error);
+        status = check_training(request, set, error);
     if (status == STATUS_OK)
         status = check_out(request, error);
     if (status == STATUS_OK)
         status = fit_and_write(request, &adapter, &sets, error);
+done:
     eval_sets_free(&sets);
     return status;
 }

@@ -62,7 +62,7 @@ static bool has_both_classes(const EvalSet *set)
 static Status describe_sets(const Evaluation *evaluation, Error *error)
 {
     const Request *request = evaluation->request;
-    const char **paths = calloc((size_t)evaluation->adapters.count, sizeof *paths);
+    const char **paths = calloc(evaluation->adapters.count, sizeof *paths);
     CliStrings adapters = {paths, 0};
     if (!paths)
         return mem_full(0, "the evaluation", error);
@@ -102,7 +102,7 @@ static Status prepare(Evaluation *evaluation, Error *error)
     const CliStrings *sets = &request->arguments->positional;
     TRY(eval_sets_parse(&evaluation->sets, sets->items, sets->count, error));
     TRY(eval_read_lists(&evaluation->sets, &frames, &request->labels, error));
-    const size_t count = (size_t)evaluation->adapters.count;
+    const size_t count = evaluation->adapters.count;
     evaluation->scores = calloc(count, sizeof *evaluation->scores);
     evaluation->results = calloc(count, sizeof *evaluation->results);
     evaluation->comparisons = calloc(count, sizeof *evaluation->comparisons);

@@ -47,7 +47,7 @@ static Status carried_metadata(const SafeTensors *file, SafeTensorsMetadata **ou
 {
     const int all = file ? safetensors_metadata_count(file) : 0;
     *count = 0;
-    *out = calloc((size_t)all + 1, sizeof **out);
+    *out = calloc(all + 1, sizeof **out);
     if (!*out)
         return mem_full(0, "the metadata", error);
     for (int i = 0; i < all; i++) {

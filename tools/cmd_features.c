@@ -113,21 +113,25 @@ static Status run(const CliModelOptions *options, const CliArguments *arguments,
     Work work = {0};
     float *features = NULL;
     Status status = cli_model_load(&model, options, arguments, CLI_HEAD_UNUSED, error);
-    if (status == STATUS_OK)
-        status = vit_pack(model.vit, model.precision, false, model.threads, error);
-    if (status == STATUS_OK) {
-        features = calloc((size_t)list->count * (size_t)model.vit->config.width, sizeof *features);
-        if (!features)
-            status = mem_full(0, "the features", error);
+    if (status != STATUS_OK)
+        goto done;
+    status = vit_pack(model.vit, model.precision, false, model.threads, error);
+    if (status != STATUS_OK)
+        goto done;
+    const size_t width = model.vit->config.width;
+    features = mem_new(list->count, width * sizeof *features, "the features", error);
+    if (!features) {
+        status = error->status;
+        goto done;
     }
-    if (status == STATUS_OK) {
-        work.progress = cli_progress_begin(arguments, "features", "images");
-        status = score(options, &model, list, features, &work, error);
-    }
-    if (status == STATUS_OK)
-        status = write_features(out, &model, list, features, error);
+    work.progress = cli_progress_begin(arguments, "features", "images");
+    status = score(options, &model, list, features, &work, error);
+    if (status != STATUS_OK)
+        goto done;
+    status = write_features(out, &model, list, features, error);
     if (status == STATUS_OK)
         cli_note(arguments, "%s: features [%d,%d]", out, list->count, model.vit->config.width);
+done:
     free(features);
     cli_model_free(&model);
     return status;

@@ -34,14 +34,14 @@ typedef struct Frames {
 
 static Frames count_frames(const DataSetsSource *source)
 {
-    Frames frames = {.counts = calloc((size_t)source->count + 1, sizeof *frames.counts)};
+    Frames frames = {.counts = calloc(source->count + 1, sizeof *frames.counts)};
     for (int v = 0; v < source->count && frames.counts; v++) {
         frames.sum += source->videos[v].count;
         if (source->videos[v].count > 0)
             frames.counts[frames.videos++] = source->videos[v].count;
     }
     if (frames.videos > 0)
-        qsort(frames.counts, (size_t)frames.videos, sizeof *frames.counts, compare_ints);
+        qsort(frames.counts, frames.videos, sizeof *frames.counts, compare_ints);
     return frames;
 }
 
@@ -288,7 +288,7 @@ static const char *describe_kinds(void)
     static char text[4096];
     int count;
     const DataSetsKind *kinds = data_sets_kinds(&count);
-    size_t used = (size_t)snprintf(
+    size_t used = snprintf(
         text, sizeof text,
         "Finds the frames of all videos of a data set. Writes DIR/SPLIT/SOURCE.txt with absolute "
         "paths, and\nDIR/coverage.json with the expected, found and missing videos. Frames are "
@@ -296,8 +296,8 @@ static const char *describe_kinds(void)
         "first. --frames K keeps K evenly spaced frames\nper video: those at floor(linspace(0, "
         "n-1, K)).\n\nKinds:\n");
     for (int i = 0; i < count && used < sizeof text; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "  %-14s %s%s", kinds[i].name,
-                                 kinds[i].summary, i + 1 < count ? "\n" : "");
+        used += snprintf(text + used, sizeof text - used, "  %-14s %s%s", kinds[i].name,
+                         kinds[i].summary, i + 1 < count ? "\n" : "");
     return text;
 }
 

@@ -68,7 +68,7 @@ static bool part_before(const char *path, const char *end, const char **begin, c
         const char *at = end;
         while (at > path && at[-1] != '/')
             at--;
-        const size_t length = (size_t)(end - at);
+        const size_t length = end - at;
         if (length == 0)
             return false;
         if (strspn(at, ".") < length) {
@@ -91,7 +91,7 @@ static bool spell(Name *name)
     const char *end = name->path + strlen(name->path), *begin, *stop;
     int part = 0;
     for (; part < name->parts && part_before(name->path, end, &begin, &stop); part++, end = begin) {
-        size_t length = (size_t)(stop - begin);
+        size_t length = stop - begin;
         for (size_t dot = length; part == 0 && dot > 1; dot--) {
             if (begin[dot - 1] == '.') {
                 length = dot - 1;
@@ -134,7 +134,7 @@ static int by_text(const void *left, const void *right)
 static bool lengthen_equal(Name *names, int count)
 {
     bool changed = false;
-    qsort(names, (size_t)count, sizeof *names, by_text);
+    qsort(names, count, sizeof *names, by_text);
     for (int first = 0, end; first < count; first = end) {
         for (end = first + 1; end < count && strcmp(names[end].text, names[first].text) == 0;)
             end++;
@@ -171,7 +171,7 @@ static Status number_equal(Explain *explain, const char *folder, const Name *nam
         } else {
             do
                 snprintf(file, sizeof file, "%s-%d", text, ++number);
-            while (bsearch(file, names, (size_t)explain->count, sizeof *names, find_text));
+            while (bsearch(file, names, explain->count, sizeof *names, find_text));
         }
         strcat(file, ".png");
         TRY(file_join(path, folder, file, error));
@@ -209,7 +209,7 @@ static int by_id(const void *left, const void *right)
 /* STATUS_FAILED if a picture would replace an input image. */
 static Status check_images_safe(const Explain *explain, const DataList *list, Error *error)
 {
-    FileId *images = calloc((size_t)list->count, sizeof *images);
+    FileId *images = calloc(list->count, sizeof *images);
     if (!images)
         return mem_full(0, "the images", error);
     size_t count = 0;
@@ -237,23 +237,23 @@ static Status check_images_safe(const Explain *explain, const DataList *list, Er
 static Status explain_plan(Explain *explain, const char *folder, const DataList *list, Error *error)
 {
     *explain = (Explain){.count = list->count};
-    explain->files = calloc((size_t)list->count, sizeof *explain->files);
-    Name *names = calloc((size_t)list->count, sizeof *names);
-    Status status = explain->files && names ? STATUS_OK : mem_full(0, "the images", error);
-    for (int i = 0; status == STATUS_OK && i < list->count; i++) {
+    explain->files = mem_new(list->count, sizeof *explain->files, "the images", error);
+    if (!explain->files)
+        return error->status;
+    Name *names = mem_new(list->count, sizeof *names, "the images", error);
+    if (!names)
+        return error->status;
+    for (int i = 0; i < list->count; i++) {
         names[i] = (Name){.path = list->frames[i].path, .frame = i, .parts = 1};
         (void)spell(&names[i]);
     }
-    while (status == STATUS_OK && lengthen_equal(names, list->count))
+    while (lengthen_equal(names, list->count))
         ;
-    if (status == STATUS_OK)
-        status = number_equal(explain, folder, names, error);
+    const Status status = number_equal(explain, folder, names, error);
     free(names);
-    if (status == STATUS_OK)
-        status = check_images_safe(explain, list, error);
-    if (status == STATUS_OK)
-        status = file_make_folders(folder, error);
-    return status;
+    TRY(status);
+    TRY(check_images_safe(explain, list, error));
+    return file_make_folders(folder, error);
 }
 
 static void explain_free(Explain *explain)
@@ -279,7 +279,7 @@ typedef struct Painter {
 static Status painter_open(Painter *painter, CliModel *model, Error *error)
 {
     const VitConfig *config = &model->vit->config;
-    const size_t S = (size_t)config->image_size, G = (size_t)vit_explain_grid(config);
+    const size_t S = config->image_size, G = vit_explain_grid(config);
     *painter = (Painter){.model = model};
     painter->crop = malloc(3 * S * S);
     painter->pixels = malloc(3 * S * S * sizeof(float));
@@ -499,7 +499,7 @@ static Status list_images(DataList *list, const CliStrings *paths, int *lost, Er
     const Status status = data_list_paths(list, paths->items, paths->count, error);
     if (status == STATUS_OK || paths->count == 1)
         return status;
-    const char **kept = calloc((size_t)paths->count, sizeof *kept);
+    const char **kept = calloc(paths->count, sizeof *kept);
     if (!kept)
         return status;
     int count = 0;
@@ -550,7 +550,7 @@ static void warn_of_shapes(const DataList *list)
                 : snprintf(names + length, room, "%s%s (%d x %d, %s)", named ? ", " : "",
                            list->frames[i].path, width, height, data_crop_shape_name(shape));
         if (more > 0 && (size_t)more < room) {
-            length += (size_t)more;
+            length += more;
             named++;
         } else {
             names[length] = '\0'; /* drop a name that does not fit */
@@ -640,24 +640,32 @@ static Status predict(const Request *request, const CliArguments *arguments, Wor
     const DataList *list = work->list;
     CliModel model = {0};
     Explain explain = {0};
-    float *probabilities = calloc((size_t)list->count, 2 * sizeof *probabilities);
-    float *margins = calloc((size_t)list->count, sizeof *margins);
-    Status status = probabilities && margins ? STATUS_OK : mem_full(0, "the images", error);
-    if (status == STATUS_OK)
-        status = load_model(request, arguments, &model, error);
-    if (status == STATUS_OK && request->explain)
-        status = explain_plan(&explain, request->explain, list, error);
-    if (status == STATUS_OK)
-        status = vit_pack(model.vit, model.precision, false, model.threads, error);
-    if (status == STATUS_OK) {
-        work->pictures = explain.files;
-        warn_of_shapes(list);
-        status = score(request, arguments, &model, work, probabilities, margins, &explain, error);
+    float *probabilities = mem_new(list->count, 2 * sizeof *probabilities, "the images", error);
+    float *margins = mem_new(list->count, sizeof *margins, "the images", error);
+    Status status = STATUS_OK;
+    if (!probabilities || !margins) {
+        status = error->status;
+        goto done;
     }
-    if (status == STATUS_OK && request->explain)
+    status = load_model(request, arguments, &model, error);
+    if (status != STATUS_OK)
+        goto done;
+    if (request->explain)
+        status = explain_plan(&explain, request->explain, list, error);
+    if (status != STATUS_OK)
+        goto done;
+    status = vit_pack(model.vit, model.precision, false, model.threads, error);
+    if (status != STATUS_OK)
+        goto done;
+    work->pictures = explain.files;
+    warn_of_shapes(list);
+    status = score(request, arguments, &model, work, probabilities, margins, &explain, error);
+    if (status != STATUS_OK)
+        goto done;
+    if (request->explain)
         cli_note(arguments, "heat maps are in %s; docs/method.md explains them", request->explain);
-    if (status == STATUS_OK)
-        status = sum_up(work, &explain, error);
+    status = sum_up(work, &explain, error);
+done:
     cli_model_free(&model);
     explain_free(&explain);
     free(probabilities);

@@ -133,7 +133,7 @@ static void show_one_processor(void)
     if (current < 0 || sched_getaffinity(0, sizeof allowed_processors, allowed_processors) != 0)
         return;
     CPU_ZERO_S(sizeof one, one);
-    CPU_SET_S((size_t)current, sizeof one, one);
+    CPU_SET_S(current, sizeof one, one);
     one_processor_only = sched_setaffinity(0, sizeof one, one) == 0;
 }
 

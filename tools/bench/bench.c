@@ -100,7 +100,7 @@ static int ascending(const void *a, const void *b)
 
 static double median(double *samples, int count)
 {
-    qsort(samples, (size_t)count, sizeof *samples, ascending);
+    qsort(samples, count, sizeof *samples, ascending);
     return (samples[(count - 1) / 2] + samples[count / 2]) / 2;
 }
 

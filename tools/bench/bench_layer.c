@@ -61,7 +61,7 @@ static Status attention_create(Attention *a, const VitConfig *config, DType type
                                Error *error)
 {
     const int T = vit_tokens(config), D = config->width;
-    const size_t count = (size_t)BENCH_BATCH * (size_t)T * (size_t)D;
+    const size_t count = (size_t)BENCH_BATCH * T * D;
     *a = (Attention){.heads = config->heads, .backward = backward, .type = type};
     TRY(bench_values(type, count, 1, &a->values[0], error));
     TRY(bench_values(type, 2 * count, 1, &a->values[1], error));
@@ -180,7 +180,7 @@ static double norm_run(void *context)
 static Status norm_create(Norm *n, const VitConfig *config, DType type, Error *error)
 {
     *n = (Norm){.T = vit_tokens(config), .D = config->width, .eps = config->eps, .type = type};
-    const size_t D = (size_t)n->D, T = (size_t)n->T;
+    const size_t D = n->D, T = n->T;
     const struct {
         void **values;
         DType type;

@@ -105,8 +105,7 @@ static Status forward(Bench *bench, const Vit *vit, Precision precision, Error *
 {
     const int S = bench->config.image_size;
     Forward f = {.vit = vit};
-    TRY(bench_values(DTYPE_F32, (size_t)BENCH_BATCH * 3 * (size_t)S * (size_t)S, 1,
-                     (void **)&f.values, error));
+    TRY(bench_values(DTYPE_F32, (size_t)BENCH_BATCH * 3 * S * S, 1, (void **)&f.values, error));
     Status status = STATUS_OK;
     for (int batch = 1; batch <= BENCH_BATCH; batch += BENCH_BATCH - 1) {
         f.pixels = tensor_leaf(f.values, 4, (const int[]){batch, 3, S, S});
@@ -157,7 +156,7 @@ static Status step(Bench *bench, Model *model, Precision precision, Error *error
     Step s = {.stop = bench->stop, .error = error};
     TRY(train_stepper_create(&s.stepper, model->vit, &model->head, model->tuned, &recipe,
                              BENCH_BATCH, bench->pools[bench->pool_count - 1].threads, 0, error));
-    const size_t S = (size_t)bench->config.image_size;
+    const size_t S = bench->config.image_size;
     const size_t bytes = (size_t)BENCH_BATCH * 3 * S * S;
     uint8_t *pixels = malloc(bytes);
     Status status = STATUS_OK;

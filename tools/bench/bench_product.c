@@ -93,9 +93,9 @@ static Status product_create(Product *p, const Bench *bench, Precision precision
     const size_t copies = rotation / (count * bytes_of[precision]) + 2;
     p->copies = copies < MAX_COPIES ? (int)copies : MAX_COPIES;
     p->tokens = vit_tokens(&bench->config);
-    const size_t stored = packed ? 1 : (size_t)p->copies;
+    const size_t stored = packed ? 1 : p->copies;
     TRY(bench_values(DTYPE_F32, stored * count, 0.02F, (void **)&p->weight_values, error));
-    TRY(bench_values(DTYPE_F32, (size_t)p->N, 0.1F, &p->bias_values, error));
+    TRY(bench_values(DTYPE_F32, p->N, 0.1F, &p->bias_values, error));
     p->bias = tensor_leaf(p->bias_values, 1, &p->N);
     for (int i = 0; i < p->copies; i++) {
         float *weight = p->weight_values + (packed ? 0 : (size_t)i * count);

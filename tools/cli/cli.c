@@ -226,7 +226,7 @@ void cli_progress_show(CliProgress *progress, long long done, long long total, d
     int used =
         snprintf(text, sizeof text, "%s %lld/%lld %s", progress->what, done, total, progress->unit);
     if (per_second > 0 && used < (int)sizeof text)
-        snprintf(text + used, sizeof text - (size_t)used, ", %.3g/s, %s left", per_second,
+        snprintf(text + used, sizeof text - used, ", %.3g/s, %s left", per_second,
                  cli_duration((double)(total - done) / per_second));
     cli_progress_text(progress, done >= total, text);
 }

@@ -138,7 +138,7 @@ void cli_print_sources_head(const CliArguments *arguments)
  */
 static bool count_sources(const DataList *list, unsigned *videos, unsigned *frames)
 {
-    bool *seen = calloc((size_t)list->video_count + 1, sizeof *seen);
+    bool *seen = calloc(list->video_count + 1, sizeof *seen);
     for (int i = 0; seen && i < list->count; i++) {
         const DataFrame *frame = &list->frames[i];
         frames[frame->source]++;

@@ -52,7 +52,7 @@ static void strings_begin(CliStrings *list, int argc)
     assert(block_count < (int)(sizeof blocks / sizeof blocks[0]));
     if (block_count == 0)
         atexit(free_blocks);
-    list->items = calloc((size_t)argc + 1, sizeof *list->items);
+    list->items = calloc(argc + 1, sizeof *list->items);
     list->count = 0;
     if (!list->items) {
         fputs("lnclip: error: arguments: out of memory; give fewer\n", stderr);

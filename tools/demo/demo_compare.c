@@ -237,8 +237,8 @@ static Status sum_up(const MetricsPredictions *predictions, DemoScore *score, Er
 
 static Status test_trial(Trial *trial, DemoScore *score, Error *error)
 {
-    float *probabilities = calloc((size_t)trial->test.count, 2 * sizeof(float));
-    float *margins = calloc((size_t)trial->test.count, sizeof *margins);
+    float *probabilities = calloc(trial->test.count, 2 * sizeof(float));
+    float *margins = calloc(trial->test.count, sizeof *margins);
     if (!probabilities || !margins) {
         free(probabilities);
         free(margins);

@@ -275,7 +275,7 @@ static Status plan(Pretraining *p, size_t *bytes, Error *error)
 static Status prepare(Pretraining *p, Error *error)
 {
     const size_t size = (size_t)3 * DEMO_SIZE * DEMO_SIZE;
-    const size_t portraits = (size_t)p->scale->portraits;
+    const size_t portraits = p->scale->portraits;
     size_t bytes = 0;
     p->pixels = malloc(portraits * size);
     p->targets = malloc(portraits * DEMO_TARGETS * sizeof(float));
@@ -358,7 +358,7 @@ static Status train_all(Pretraining *p, int *steps_done, Error *error)
 {
     const int frames = p->scale->portraits - p->scale->held_out, steps_per_epoch = frames / BATCH;
     const int steps = p->scale->pretraining_epochs * steps_per_epoch;
-    int *order = malloc((size_t)frames * sizeof *order);
+    int *order = malloc(frames * sizeof *order);
     if (!order)
         return mem_full(0, "the pretraining", error);
     CliProgress progress = cli_progress_begin(p->demo->arguments, "pretraining", "steps");

@@ -145,7 +145,7 @@ static void write_tiles(FILE *stream, const Report *report)
         write_count_tile(stream, "videos", videos);
     write_count_tile(stream, "frames", frames);
     if (many)
-        write_count_tile(stream, "data sets", (size_t)set_count(report));
+        write_count_tile(stream, "data sets", set_count(report));
     fputs("</dl>\n", stream);
 }
 

@@ -191,7 +191,7 @@ static void write_ranking(FILE *stream, const SetCurves *all, bool roc)
             char *name = names[r][level];
             snprintf(name, sizeof names[r][level], "%s %.4f", c->name, roc ? c->auroc : c->ap);
             if (length < (int)sizeof label)
-                length += snprintf(label + length, sizeof label - (size_t)length, " %s %s;",
+                length += snprintf(label + length, sizeof label - length, " %s %s;",
                                    roc ? "AUROC" : "AP", name);
             add_series(series, &count,
                        (PlotSeries){.mark = PLOT_LINE,
@@ -571,9 +571,9 @@ Status report_write_robustness(FILE *stream, const Report *report, int set, Erro
         return STATUS_OK;
     for (int r = 1; r < report->count; r++)
         assert(report->results[r].perturbed_count == total && "the same perturbations for all");
-    Kind *kinds = calloc((size_t)total, sizeof *kinds);
-    const char **steps = calloc((size_t)total + 1, sizeof *steps);
-    double *values = calloc(((size_t)total + 1) * DRAWN * LEVELS * 3, sizeof *values);
+    Kind *kinds = calloc(total, sizeof *kinds);
+    const char **steps = calloc(total + 1, sizeof *steps);
+    double *values = calloc((total + 1) * DRAWN * LEVELS * 3, sizeof *values);
     if (kinds && steps && values) {
         int count = 0;
         fputs("<h3>Robustness</h3>\n<div class=\"figures\">\n", stream);

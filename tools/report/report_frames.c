@@ -180,7 +180,7 @@ static void write_frame(FILE *stream, Row *row, const Hard *hard)
 static Status write_class(FILE *stream, const Report *report, int set, int label, Error *error)
 {
     Row row = {.result = &report->results[0], .set = set, .label = label};
-    Hard *kept = calloc((size_t)report->thumbnails, sizeof *kept);
+    Hard *kept = calloc(report->thumbnails, sizeof *kept);
     if (!kept)
         return mem_full(0, "the thumbnails", error);
     const int count = find_hardest(&row.result->scores[set], label, report->thumbnails, kept);
