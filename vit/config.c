@@ -446,24 +446,24 @@ Status vit_config_read_preprocessor(const char *folder, VitConfig *config, bool 
     *found = false;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         char path[FILE_PATH_SIZE], *text;
-        bool holds = false;
+        bool has_images = false;
         VitConfig this = before;
         TRY(file_join(path, folder, names[i], error));
         if (!file_exists(path))
             continue;
         TRY(read_text(path, &text, error));
-        const Status status = parse_preprocessor(text, path, &this, &holds, error);
+        const Status status = parse_preprocessor(text, path, &this, &has_images, error);
         free(text);
         TRY(status);
-        if (holds && *found && !same_preprocessing(config, &this))
+        if (has_images && *found && !same_preprocessing(config, &this))
             return error_set(
                 error, STATUS_FAILED,
                 "%s: differs from %s next to it in size, mean or std; remove the wrong "
                 "one",
                 path, names[0]);
-        if (holds)
+        if (has_images)
             *config = this;
-        *found = *found || holds;
+        *found = *found || has_images;
     }
     return STATUS_OK;
 }

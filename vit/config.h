@@ -57,6 +57,8 @@ VitConfig vit_config_unknown(void);
 
 /* Parses "quick_gelu" or "gelu"; false for any other name. */
 bool vit_activation_parse(const char *name, Activation *activation);
+
+/* The name of an activation. Static string. */
 const char *vit_activation_name(Activation activation);
 
 /* Appends a sentence to config->assumptions, or drops it if it does not fit. */
@@ -115,7 +117,8 @@ void vit_config_describe_preprocessing(const VitConfig *config, char text[VIT_CO
 char *vit_config_format(const VitConfig *config, Error *error);
 char *vit_config_format_preprocessor(const VitConfig *config, Error *error);
 
-/* Writes config.json and preprocessor_config.json, in Hugging Face's format, into `folder`. */
+/* Writes config.json and preprocessor_config.json, in Hugging Face's format, into `folder`,
+ * which is created if needed. STATUS_FAILED: a file cannot be written, or out of memory. */
 Status vit_config_write(const VitConfig *config, const char *folder, Error *error);
 
 /* vit_config_write with GenD's config.json, which names backbone (UTF-8) and head ("LinearNorm" or

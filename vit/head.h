@@ -23,15 +23,21 @@ typedef struct VitHead {
 
 /* Parses "LinearNorm" or "linear"; false for any other name. */
 bool vit_head_kind_parse(const char *name, VitHeadKind *kind);
+
+/* The name of a head kind. Static string. */
 const char *vit_head_kind_name(VitHeadKind kind);
 
 /* Creates a head with W and b ~ U(-1/sqrt(D), 1/sqrt(D)), a pure function of (width, seed).
  * STATUS_FAILED: out of memory. Free with vit_head_destroy. */
 Status vit_head_create(VitHead *head, VitHeadKind kind, int width, uint64_t seed, Error *error);
+
+/* Frees the head's memory. A zeroed head is allowed. */
 void vit_head_destroy(VitHead *head);
 
 /* Names, shapes, initial values and weight decay of the head's tensors: weight, then bias. */
 extern const VitPartRow vit_head_rows[VIT_HEAD_TENSORS];
+
+/* The tensor of a row of vit_head_rows. */
 Tensor *vit_head_tensor(VitHead *head, int row);
 
 /*
@@ -54,7 +60,8 @@ typedef struct VitSaving {
  * Writes config.json, preprocessor_config.json and model.safetensors, readable by vit_load and
  * vit_head_read. `folder` must be new or empty; it appears under its name only once complete.
  * GenD's layout requires a head (asserted) and includes visual_projection.weight if the model's
- * file has it.
+ * file has it. STATUS_FAILED: the folder is not empty, it cannot be written, a weight has parts
+ * that cannot be merged, or out of memory.
  */
 Status vit_save_as(const Vit *vit, const VitSaving *saving, const char *folder, Error *error);
 

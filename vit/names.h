@@ -58,6 +58,7 @@ const VitNamed *vit_named_of_kind(const VitNamed *named, int count, VitNameKind 
 /* True for the supported types of weights: F32, F16 and BF16. */
 bool vit_is_float(const SafeTensor *tensor);
 
+/* True if both have the same number of dimensions and equal extents. */
 bool vit_same_shape(const SafeTensor *stored, const Tensor *tensor);
 
 /* A shape for messages, such as "[2,1024]"; returns `text`. */

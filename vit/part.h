@@ -32,7 +32,8 @@ typedef enum VitPartDraw {
 
 /* One part. */
 typedef struct VitPartRow {
-    const char *name; /* for a method: replaces ".weight" in the weight's name; for the head: all */
+    /* A part's ending, which replaces ".weight" in the weight's name; for the head the full name */
+    const char *name;
     VitPartExtent shape[TENSOR_MAX_DIMS];
     VitPartDraw draw;
     bool decays; /* weight decay applies */

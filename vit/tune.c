@@ -34,8 +34,8 @@ typedef struct Item {
     ItemKind kind;
     char text[ITEM_SIZE];
     const VitMethod *method;
-    int rank;        /* 0 for a method without rank */
-    unsigned wanted; /* bit s: the weights of VitSlot s get parts */
+    int rank;         /* 0 for a method without rank */
+    unsigned targets; /* bit s: the weights of VitSlot s get parts */
 } Item;
 
 /* The list of valid items for messages. */
@@ -49,10 +49,10 @@ static const char *list_items(char text[KNOWN_SIZE])
 }
 
 /* Parses "q+v+out" into bits. False: `wrong` is the first unknown or repeated name. */
-static bool parse_targets(const char *text, const VitTower *tower, unsigned *wanted,
+static bool parse_targets(const char *text, const VitTower *tower, unsigned *targets,
                           char wrong[ITEM_SIZE])
 {
-    *wanted = 0;
+    *targets = 0;
     for (;;) {
         const size_t length = strcspn(text, "+");
         unsigned bit = 0;
@@ -61,11 +61,11 @@ static bool parse_targets(const char *text, const VitTower *tower, unsigned *wan
             if (target && strlen(target) == length && strncmp(target, text, length) == 0)
                 bit = 1U << tower->rows[i].slot;
         }
-        if (bit == 0 || (*wanted & bit)) {
+        if (bit == 0 || (*targets & bit)) {
             snprintf(wrong, ITEM_SIZE, "%.*s", (int)length, text);
             return false;
         }
-        *wanted |= bit;
+        *targets |= bit;
         if (text[length] == '\0')
             return true;
         text += length + 1;
@@ -80,7 +80,7 @@ static Status parse_method(const char *tune, const VitTower *tower, const VitMet
     char wrong[ITEM_SIZE];
     item->kind = ITEM_METHOD;
     item->method = method;
-    item->wanted = method->targets;
+    item->targets = method->targets;
     if (method->max_rank == 0) {
         if (*rest == '\0')
             return STATUS_OK;
@@ -96,7 +96,7 @@ static Status parse_method(const char *tune, const VitTower *tower, const VitMet
                          "tune=%s: %s: invalid rank (1 to %d); write %s:8 or %s:8:q+v+out", tune,
                          item->text, method->max_rank, word, word);
     item->rank = atoi(digits);
-    if (*rest == ':' && !parse_targets(rest + 1, tower, &item->wanted, wrong))
+    if (*rest == ':' && !parse_targets(rest + 1, tower, &item->targets, wrong))
         return error_set(
             error, STATUS_USAGE,
             "tune=%s: \"%s\" is not a linear map, or is named twice; join q, k, v, out, fc1 "
@@ -204,7 +204,7 @@ static Status choose_parts(const Vit *vit, const char *tune, const Item *item, V
 {
     for (int i = 0; i < vit->parameter_count; i++) {
         const VitParameter *parameter = &vit->parameters[i];
-        if (!(item->wanted >> parameter->row->slot & 1U))
+        if (!(item->targets >> parameter->row->slot & 1U))
             continue;
         if (chosen[i].trains || chosen[i].method)
             return error_set(error, STATUS_USAGE,

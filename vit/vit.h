@@ -9,6 +9,8 @@
  * Source: Radford et al., arXiv 2103.00020. Tensor names: Hugging Face's CLIPVisionModel. Only the
  * class token of the last block is read, so that block computes keys and values for all tokens and
  * everything else for the class token alone.
+ *
+ * Several threads may use a const Vit at the same time. Other functions need exclusive access.
  */
 #ifndef LNCLIP_VIT_VIT_H
 #define LNCLIP_VIT_VIT_H
@@ -122,9 +124,11 @@ Status vit_model_file(const char *path, char file[FILE_PATH_SIZE], Error *error)
 /*
  * Writes config.json, preprocessor_config.json and model.safetensors in Hugging Face's layout.
  * `folder` must be new or empty. It appears under its name only once complete (file_folder_commit).
+ * STATUS_FAILED as in vit_save_as (head.h).
  */
 Status vit_save(const Vit *vit, const char *folder, Error *error);
 
+/* Frees the model and closes its file. NULL is allowed. */
 void vit_destroy(Vit *vit);
 
 /* The parameter named `name`, which starts with "vision_model."; NULL if there is none. */
@@ -171,7 +175,7 @@ Tensor *vit_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabil
  * changes only them.
  */
 Tensor *vit_model_forward(const Vit *vit, Tape *tape, Tensor *pixels, Tensor *probabilities);
-int vit_model_width(const Vit *vit);
+int vit_model_width(const Vit *vit);      /* W */
 int vit_model_operations(const Vit *vit); /* upper bound, for tape_create */
 
 /* Upper bounds on the operations of vit_forward (for tape_create) and of one block (for

@@ -273,29 +273,28 @@ Status vit_head_kind_of_file(const SafeTensors *file, char kind[16], bool *confl
             "lnclip or GenD",
             path, name);
     snprintf(kind, 16, "%s", name);
-    /* A config.json next to an adapter may belong to another model, so the metadata has priority.
-     * */
+    /* The metadata has priority: the config.json may belong to another model. */
     if (conflict && vit_config_read_head(path, neighbour, &unreadable) == STATUS_OK)
         *conflict = neighbour[0] && strcmp(neighbour, kind) != 0;
     return STATUS_OK;
 }
 
-/* Determines the head kind from the file (`said`) and the hints. */
-static Status resolve_head_kind(Reading *reading, const char *said, const VitHints *hints,
+/* Determines the head kind from the file (`stored`) and the hints. */
+static Status resolve_head_kind(Reading *reading, const char *stored, const VitHints *hints,
                                 Error *error)
 {
-    const char *path = safetensors_path(reading->file), *asked = hints->head;
-    if (said[0] && asked[0] && strcmp(said, asked) != 0)
+    const char *path = safetensors_path(reading->file), *hinted = hints->head;
+    if (stored[0] && hinted[0] && strcmp(stored, hinted) != 0)
         return error_set(error, STATUS_USAGE,
                          "%s: its head kind is %s, not %s; leave out --head, or correct the file",
-                         path, said, asked);
-    if (!said[0] && !asked[0])
+                         path, stored, hinted);
+    if (!stored[0] && !hinted[0])
         return error_set(
             error, STATUS_FAILED,
             "%s: neither its metadata nor a config.json next to it gives the head kind; pass "
             "--head LinearNorm (a head on L2-normalised features) or --head linear",
             path);
-    const bool known = vit_head_kind_parse(said[0] ? said : asked, &reading->kind);
+    const bool known = vit_head_kind_parse(stored[0] ? stored : hinted, &reading->kind);
     assert(known && "the hint is one of the two names");
     (void)known;
     return STATUS_OK;

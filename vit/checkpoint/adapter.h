@@ -50,7 +50,8 @@ Status vit_adapter_read(Vit *vit, VitHead *head, const char *path, VitAdapterRep
  * activation, eps), "base_preprocessing" (size, mean, std) and the scale_key of each method
  * (part.h). If all parameters train, the file is also a complete model: "config" and
  * "preprocessor_config" are added (vit_config_format). The write is atomic, and the bytes depend
- * only on the arguments. `head` may be NULL if `tuned` has none.
+ * only on the arguments. `head` may be NULL if `tuned` has none. STATUS_FAILED: the file cannot be
+ * written, or out of memory.
  */
 Status vit_adapter_write(const Vit *vit, const VitHead *head, const VitTuned *tuned,
                          const char *path, const SafeTensorsMetadata *metadata, int metadata_count,
