@@ -2,7 +2,7 @@
  * loader.c - see loader.h: a ring of slots, filled frame by frame, returned batch by batch.
  *
  * Batch b uses slot b mod slot_count. Workers claim frames in epoch order, so the batch needed next
- * is always the one being finished; they stop when the ring is full. One mutex guards the claims
+ * is always filled first. They wait while the ring is full. One mutex guards the claims
  * and the counts. Pixels are written outside of it and become visible when the frame is counted as
  * done.
  */
@@ -84,8 +84,8 @@ size_t data_loader_frame_bytes(const DataLoaderSettings *settings, const DataIma
 }
 
 /*
- * Bytes that a worker keeps for frames of up to 512 x 512 pixels; the memory of larger frames is
- * given back.
+ * Bytes that a worker keeps between frames, enough for 512 x 512 pixels. It releases the memory of
+ * larger frames.
  */
 static size_t usual_bytes(const DataLoaderSettings *settings)
 {
@@ -151,7 +151,7 @@ static void measure_header(void *context, int index, int worker)
         sized->bytes = data_loader_frame_bytes(measuring->settings, &header);
 }
 
-/* Largest first; of equal ones the first in the list. */
+/* Sorts by size, largest first; equal sizes in list order. */
 static int compare_sized(const void *a, const void *b)
 {
     const Sized *p = a, *q = b;
@@ -174,7 +174,7 @@ Status data_loader_largest(const DataList *list, const DataLoaderSettings *setti
     if (count > DATA_LOADER_HEADERS) {
         const int half = DATA_LOADER_HEADERS / 2;
         qsort(frames, count, sizeof *frames, compare_sized);
-        /* the source never lies before the target, as count - half >= half */
+        /* count - half >= half, so no element is overwritten before it is read */
         for (int i = 0; i < half; i++)
             frames[half + i] = frames[half + data_list_spread(i, half, count - half)];
         asked = 2 * half;
@@ -350,8 +350,8 @@ static void *work(void *argument)
 }
 
 /*
- * Starts up to settings.workers threads; fewer are enough. Without any the caller decodes
- * (next_slot).
+ * Starts up to settings.workers threads. If the system refuses some, the others do the work;
+ * without any, the caller does it in next_slot.
  */
 static void create_threads(DataLoader *loader)
 {
@@ -381,7 +381,7 @@ static Status allocate(DataLoader *loader, Error *error)
     return STATUS_OK;
 }
 
-/* The steps that may fail, each needing the ones before it. */
+/* All steps that may fail; each needs the ones before it. */
 static Status open_loader(DataLoader *loader, Error *error)
 {
     TRY(data_loader_order(&loader->order, loader->list, &loader->settings, error));

@@ -15,8 +15,8 @@
  *     pairs                 2 x the fakes with a real partner, and each remaining frame once
  *     blend                 2 x the real frames (2 x the lengths above over the real frames alone)
  *
- * No frame is ever left out. Where n frames fill m samples, each is used floor(m / n) or ceil(m /
- * n) times; the frames used once more are drawn again in every epoch.
+ * No frame is left out. If n frames fill m samples, each is used floor(m / n) or ceil(m / n) times;
+ * the frames used once more than the others are drawn again in every epoch.
  *
  * Tests: tests/test_order.c.
  */
@@ -31,7 +31,7 @@
 typedef enum DataSampling {
     DATA_SAMPLING_ALL,   /* each frame once */
     DATA_SAMPLING_CLASS, /* as many real as fake frames: the smaller class repeats */
-    DATA_SAMPLING_SOURCE /* as many of every source: smaller sources repeat */
+    DATA_SAMPLING_SOURCE /* equally many frames of every source: smaller sources repeat */
 } DataSampling;
 
 /* "all", "class", "source"; NULL past the last. */
@@ -66,13 +66,13 @@ typedef struct DataOrderSettings {
 typedef struct DataSample {
     int frame;      /* index into list->frames */
     int occurrence; /* earlier samples of this epoch with the same frame */
-    bool blend;     /* to be self-blended: a fake */
+    bool blend;     /* the frame is to be self-blended; label 1 */
 } DataSample;
 
 typedef struct DataOrder DataOrder;
 
 /*
- * Computes the strata or pairs that the settings need. `list` is borrowed until data_order_destroy.
+ * Computes the groups or pairs that the settings need. `list` is borrowed until data_order_destroy.
  * STATUS_FAILED when out of memory, for an epoch longer than INT_MAX samples, with `pairs` for a
  * list in which no fake video has its real one, and with `blend` for a list without real frames;
  * *order is then NULL.
@@ -84,7 +84,7 @@ void data_order_destroy(DataOrder *order); /* NULL is allowed */
 /* Number of samples of an epoch; the same for every epoch. */
 int data_order_count(const DataOrder *order);
 
-/* Number of fakes without a real partner (pairs), for a notice. */
+/* With pairs, the number of fakes without a real partner, for a warning; else 0. */
 int data_order_unpaired(const DataOrder *order);
 
 /*

@@ -1,8 +1,8 @@
 /*
  * augment.c - named augmentations, single operations, and their order: see augment.h.
  *
- * Source of the named augmentations: the public code of both papers, which uses torchvision. GenD's
- * resizing and noise are disabled in its training, so they are here; its robustness tests use them.
+ * The named augmentations follow the public code of both papers, which uses torchvision. GenD's
+ * code uses resizing and noise in its robustness tests only, so they are off here, too.
  */
 #include "data/augment/augment.h"
 
@@ -21,7 +21,7 @@ typedef struct Recipe {
     DataAugment augment;
 } Recipe;
 
-/* Common to both papers, which differ only in the blur. */
+/* Settings common to both papers, which differ only in the blur. */
 #define TRAINING                                                                                   \
     .flip = 0.5, .scale = {0.9, 1.1}, .degrees = 10, .translate = 0.1, .sigma = {0.1, 2},          \
     .brightness = 0.1, .contrast = 0.1, .quality_low = 40, .quality_high = 100
@@ -62,7 +62,7 @@ static void set_jpeg(DataAugment *augment, double strength)
     augment->quality_low = augment->quality_high = (int)strength;
 }
 
-/* Kernels of 5, 7, 11, 13 and 19 pixels for sigma 0.5, 1, 1.5, 2 and 3, as in GenD's tests. */
+/* Kernel sizes 5, 7, 11, 13, 19 for sigma 0.5, 1, 1.5, 2, 3 pixels, as in GenD's tests. */
 static void set_blur(DataAugment *augment, double strength)
 {
     augment->blur = 1;
@@ -471,8 +471,7 @@ Status data_blur(DataImage *image, int width, int height, double sigma, Error *e
 
 /*
  * Both are Pillow's blend of the image with a uniform grey, so each is one table of 256 values. The
- * blend is computed in f32 and truncated, as in Pillow. Pillow clips only if the factor is above 1:
- * other factors cannot leave the range.
+ * blend is computed in f32 and truncated, as in Pillow. Factors up to 1 need no clipping.
  */
 
 /* Replaces every value v by grey + factor * (v - grey), truncated and clipped. */
@@ -538,8 +537,8 @@ Status data_resize_shorter(DataImage *image, int size, DataFilter filter, Error 
 }
 
 /*
- * Noise is used in robustness tests only, where the encoder takes a hundred times as long: a normal
- * number costs a logarithm and a cosine in f64.
+ * Each normal number costs a logarithm and a cosine in f64. That is fast enough: noise is used in
+ * robustness tests only, where the encoder takes a hundred times as long.
  */
 void data_noise(DataImage *image, double sigma, uint64_t seed)
 {
@@ -558,8 +557,8 @@ void data_noise(DataImage *image, double sigma, uint64_t seed)
 /* ---- all operations -------------------------------------------------------------------------- */
 
 /*
- * The use of each uniform number of a frame's stream. Never renumber; a new operation gets the
- * next.
+ * The use of each uniform number of a frame's stream. Never renumber: results would change. A new
+ * operation gets the next index.
  */
 enum {
     DRAW_FLIP,

@@ -33,11 +33,11 @@ Status data_landmarks_read(const char *file, DataLandmarks *landmarks, Error *er
 
 /*
  * Replaces `image`, a cropped face, by a self-blended image of the same size. A copy, the source,
- * is moved and resized by a few per cent. The colours and sharpness of either the source or the
- * image itself (the target), with equal probability, are changed. Then the source is blended over
- * the target within a mask: the convex hull of the landmarks, or, without landmarks (NULL or count
- * 0), an ellipse that fits a face cropped with margin 1.3. The mask's edge is deformed, eroded and
- * blurred. Outside of the mask the target is unchanged.
+ * is moved and resized by a few per cent. The colours and sharpness of one of the two are changed,
+ * with equal probability: of the source, or of the image itself (the target). Then the source is
+ * blended over the target within a mask: the convex hull of the landmarks, or, without landmarks
+ * (NULL or count 0), an ellipse that fits a face cropped with margin 1.3. The mask's edge is
+ * deformed, eroded and blurred. Outside of the mask the target is unchanged.
  *
  * Uses up the first 28 uniform numbers of *random, each for a fixed purpose, whatever the
  * landmarks. STATUS_FAILED, with the image unchanged, when out of memory, for an image with a side
@@ -48,15 +48,15 @@ Status data_self_blend(DataImage *image, const DataLandmarks *landmarks, Random 
                        Error *error);
 
 /*
- * Replaces `image` by the real counterpart of the fake of the same draws: its target. Half of all
- * draws change nothing; the others change what data_self_blend changes in the target, so that
- * colour or sharpness alone cannot separate a fake from its real frame. Uses up the same numbers of
- * *random. STATUS_FAILED when out of memory, with the image then partly changed, or if the image is
- * too small. Thread-safe.
+ * Replaces `image` by the target of the fake that data_self_blend makes from an equal *random: the
+ * real frame of the pair. Half of all targets are unchanged; in the others colours and sharpness
+ * are changed, so that these alone cannot separate a fake from its real frame. Uses up 28 numbers.
+ * STATUS_FAILED when out of memory, with the image then partly changed, or if the image is too
+ * small. Thread-safe.
  */
 Status data_self_blend_real(DataImage *image, Random *random, Error *error);
 
-/* Peak bytes that either function allocates for an image of this size, in addition to the image. */
+/* Peak bytes that one call of either function allocates for an image of this size in pixels. */
 size_t data_self_blend_bytes(int width, int height);
 
 #endif

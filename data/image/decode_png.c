@@ -30,9 +30,8 @@
  * Decompression takes half of libpng's time, and libdeflate is more than twice as fast as zlib; but
  * libpng supports only zlib. So libpng is given the same file with its pixel data stored instead of
  * compressed: DEFLATE has stored blocks, which zlib merely copies. libpng still reads the image.
- * Only the sizes in the header and the frames of the chunks are read here, and the file is
- * rewritten only if every check of them passes. In any doubt libpng gets the original file and
- * reports what is wrong with it.
+ * This code reads only the sizes in the header and the framing of the chunks, and rewrites the file
+ * only if all of them are valid. Otherwise libpng gets the original file and reports the problem.
  */
 #if LNCLIP_WITH_DEFLATE
 
@@ -78,8 +77,8 @@ static bool is_chunk(const DataSource *source, size_t at, const char *type)
 }
 
 /*
- * Bytes of the decompressed pixel data, one filter byte per row included. 0 for images that are
- * left to libpng.
+ * Bytes of the decompressed pixel data, including one filter byte per row. 0 if libpng must read
+ * the original file.
  */
 static size_t raw_size(const DataSource *source)
 {
@@ -152,7 +151,7 @@ static bool unpack(const DataSource *source, const PixelData *data, unsigned cha
 
 /*
  * Writes raw [size] as stored blocks to `out` and returns their end. `raw` may follow `out` in the
- * same memory, at a distance of all block headers: then no block overwrites bytes not moved yet.
+ * same memory, at a distance of all block headers, so that no block overwrites unmoved bytes.
  */
 static unsigned char *store(unsigned char *out, const unsigned char *raw, size_t size)
 {
@@ -305,7 +304,7 @@ static Status expand_palette(const PngReader *reader, DataImage *image, Error *e
     return STATUS_OK;
 }
 
-/* All calls that may longjmp. Values that must survive the jump are accessed through pointers. */
+/* Contains all calls that may longjmp. Values that must survive the jump are behind pointers. */
 static Status read_image(PngReader *reader, DataExtent extent, DataImage *image, Error *error)
 {
     if (setjmp(png_jmpbuf(reader->png)))

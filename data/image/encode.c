@@ -38,7 +38,7 @@ const char *data_image_decoders(void)
 
 #if LNCLIP_WITH_PNG
 
-/* libpng reports a failed write through here; the stream keeps the reason for file_commit. */
+/* libpng calls this for a failed write; the stream keeps the reason for file_commit. */
 static void on_error(png_structp png, png_const_charp message)
 {
     (void)message;
@@ -63,8 +63,8 @@ static void flush_nothing(png_structp png)
 }
 
 /*
- * False if libpng ran out of memory or the stream failed. All calls that may longjmp: *created,
- * NULL before, survives the jump.
+ * Contains all calls that may longjmp. False if libpng ran out of memory or the stream failed.
+ * *created, initially NULL, survives the jump.
  */
 static bool write_image(png_structp png, png_infop *created, const DataImage *image, FILE *stream)
 {
@@ -123,8 +123,8 @@ typedef struct JpegWriter {
 } JpegWriter;
 
 /*
- * All calls that may longjmp. Writes to a stream because jpeg_mem_dest, when out of memory, returns
- * a buffer that it has already freed.
+ * Contains all calls that may longjmp. Writes to a stream, because jpeg_mem_dest returns a freed
+ * buffer when out of memory.
  */
 static bool write_scanlines(JpegWriter *writer, const DataImage *image, int quality)
 {
@@ -149,7 +149,7 @@ static bool write_scanlines(JpegWriter *writer, const DataImage *image, int qual
 }
 
 /*
- * Encodes into writer->bytes, which the caller frees, also after a failure. `name` is for messages.
+ * Encodes into writer->bytes, which the caller frees even after a failure. `name` is for messages.
  */
 static Status compress(JpegWriter *writer, const DataImage *image, int quality, const char *name,
                        Error *error)
@@ -160,7 +160,7 @@ static Status compress(JpegWriter *writer, const DataImage *image, int quality, 
     jpeg_destroy_compress(&writer->jpeg);
     if (writer->stream && fclose(writer->stream) != 0)
         written = false;
-    if (written && writer->bytes) /* NULL where closing had no memory to cut it to its size */
+    if (written && writer->bytes) /* NULL if closing the stream ran out of memory */
         return STATUS_OK;
     /*
      * A stream in memory fails only when out of memory; the other possible reason is a size that

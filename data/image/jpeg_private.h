@@ -13,8 +13,8 @@
 #include <jpeglib.h>
 
 /*
- * Error handler of one (de)compressor. `manager` must be the first member: the library passes a
- * pointer to it back.
+ * Error handler of one (de)compressor. `manager` must be the first member, because the library
+ * passes a pointer to it to the callbacks.
  */
 typedef struct DataJpegErrors {
     struct jpeg_error_mgr manager;
@@ -24,9 +24,9 @@ typedef struct DataJpegErrors {
 } DataJpegErrors;
 
 /*
- * Initialises `errors`: errors, and warnings about pixels, jump to errors->jump with errors->reason
- * set. The caller must call setjmp before any other call of the library, because creating a
- * (de)compressor can fail, too.
+ * Initialises `errors` and returns its manager (borrowed). Errors, and warnings about pixels, set
+ * errors->reason and jump to errors->jump. So call setjmp before any other call of the library;
+ * creating a (de)compressor can fail, too. Thread-safe for different objects.
  */
 struct jpeg_error_mgr *data_jpeg_errors(DataJpegErrors *errors);
 

@@ -130,7 +130,7 @@ static void fill_weights(const DataResizeAxis *axis, int i)
 
 /*
  * Nearest neighbour as in Pillow's affine transform: the centre of an output pixel is computed by
- * adding the scale repeatedly, because its roundings decide near the border between two pixels.
+ * adding the scale repeatedly, because rounding decides at the border between two pixels.
  */
 static void fill_nearest(const DataResizeAxis *axis)
 {
@@ -180,7 +180,7 @@ static Status prepare_axis(DataResizeAxis *axis, DataFilter filter, int in, int 
     return STATUS_OK;
 }
 
-/* Rows per block of the horizontal pass: its input and output stay in the second-level cache. */
+/* Rows per block of the horizontal pass: its input and output stay in the L2 cache. */
 enum { BLOCK_ROWS = 64 };
 
 /*
@@ -246,7 +246,7 @@ bool data_resized_shape(int width, int height, int size, int *out_width, int *ou
 {
     assert(width > 0 && height > 0 && size > 0 && out_width && out_height);
     const int shorter = min_int(width, height), longer = max_int(width, height);
-    /* Both factors are below 2^31, so the double is Python's true division, rounded once. */
+    /* Both factors are below 2^31, so the quotient is rounded once, like Python's. */
     const double resized = (double)((int64_t)size * longer) / shorter;
     if (resized * size > DATA_MAX_PIXELS)
         return false;

@@ -1,5 +1,5 @@
 /*
- * crop_check.h - checks if an image has the shape of an aligned face crop.
+ * crop_check.h - checks whether an image has the shape of an aligned face crop.
  *
  * The method expects faces that were detected, aligned and cropped: approximately square and not
  * too small. Scores of other images are meaningless, because the centre crop of a video frame
@@ -24,12 +24,12 @@ typedef enum DataCropShape {
 } DataCropShape;
 
 /*
- * The shape of an image of width x height pixels, both positive: the first value above that applies
- * other than DATA_CROP_FACE, which is the default. Pure and thread-safe.
+ * Classifies an image of width x height pixels (both positive). Values are tried in the order
+ * above, DATA_CROP_FACE last. Cannot fail. Thread-safe.
  */
 DataCropShape data_crop_shape(int width, int height);
 
-/* "a whole video frame", "not square", "small"; "a face crop" for the first. A static string. */
+/* Returns a static string for messages, e.g. "a whole video frame" or "not square". */
 const char *data_crop_shape_name(DataCropShape shape);
 
 #endif

@@ -22,17 +22,17 @@ typedef struct DataEntry {
     const char *doubt; /* see DataLabel; NULL after a header line */
     int label;         /* -1 unknown */
     bool own_video;    /* the image is its own video */
-    bool above;        /* the label comes from a folder above the source */
+    bool above;        /* a folder above the source gave the label */
 } DataEntry;
 
-/* A growing array, by malloc. {0} is empty. */
+/* A growing array; free(items). {0} is empty. */
 typedef struct DataEntries {
     DataEntry *items;
     int count;
     size_t capacity;
 } DataEntries;
 
-/* The skipped files, by malloc. {0} is empty. */
+/* The skipped files; free(items). {0} is empty. */
 typedef struct DataSkippedFiles {
     DataSkipped *items;
     int count;
@@ -40,22 +40,22 @@ typedef struct DataSkippedFiles {
 } DataSkippedFiles;
 
 /*
- * Counts a skipped file or folder `name` in `folder`. Rows keep only the first part of `folder`
- * below its first `top` bytes. STATUS_FAILED when out of memory.
+ * Counts a skipped file or folder `name` in `folder`. A row names only the first folder below the
+ * first `top` bytes of `folder`. STATUS_FAILED when out of memory.
  */
 Status data_skipped_add(DataSkippedFiles *skipped, MemPool *pool, const char *folder, size_t top,
                         const char *name, bool is_folder, Error *error);
 
 /*
  * Appends the entries of the text list or folder at `list`. Unreadable files are counted as details
- * of *error and omitted; any other problem fails at once.
+ * of *error and omitted; any other problem gives STATUS_FAILED at once.
  */
 Status data_collect_list(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                          const char *list, Error *error);
 
 /*
- * Appends `path`, or, if it is a folder, the images below it in bytewise order; only path and file
- * are set.
+ * Appends `path`, or, if it is a folder, the images below it in bytewise order. Sets only path and
+ * file of each entry. STATUS_FAILED if a folder cannot be read or when out of memory.
  */
 Status data_collect_path(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
                          const char *path, Error *error);

@@ -5,8 +5,8 @@
  * adds entire videos one at a time, always from the class, and within it from the source, that has
  * the fewest frames so far. Within a source, videos come in bit-reversed order (0, 1/2, 1/4, 3/4,
  * 1/8, ...): every prefix of that order is spread evenly over the source, so no part of a data set
- * is left out, whatever number fits. data_list_limit_ratio does what the method's own code does:
- * random videos, classes in their proportion.
+ * is left out. data_list_limit_ratio follows the published code of the method: random videos, with
+ * the classes in their proportion.
  */
 #include "data/lists/list.h"
 
@@ -59,7 +59,7 @@ void data_list_choose(DataFrameChoice choice, uint64_t seed, const char *video, 
             positions[j] = kept == n ? j : data_list_spread(j, kept, n);
         return;
     }
-    /* Knuth's algorithm S: each of the n is chosen with (still wanted) / (still to come). */
+    /* Knuth's algorithm S: a frame is chosen with probability (still wanted) / (still to come). */
     const char *name = short_name(video);
     const uint64_t hash = XXH3_64bits(name, strlen(name));
     Random random = random_stream(seed, RANDOM_FRAMES, (uint32_t)hash, (uint32_t)(hash >> 32));
@@ -296,8 +296,8 @@ static Status queue_videos(Choice *choice, Error *error)
 }
 
 /*
- * The source of this class with the fewest frames so far that has a video which still fits, or
- * NULL.
+ * Among the sources of this class with a video that still fits, the one with the fewest kept
+ * frames; NULL if there is none.
  */
 static Source *poorest(const Choice *choice, int label)
 {

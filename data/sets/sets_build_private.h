@@ -1,9 +1,9 @@
 /*
  * sets_build_private.h - shared by the readers of data sets; private to data/.
  *
- * A reader finds folders and calls data_sets_video for every video it expects. That function does
- * what all data sets have in common: reading a folder of frames, choosing frames, recording missing
- * videos.
+ * A reader finds folders and calls data_sets_video for every video it expects. That function reads
+ * the folder, chooses frames and records missing videos. Texts are copied. Every function with a
+ * Status returns STATUS_FAILED when out of memory. One builder is for one thread.
  *
  * Tests: tests/test_sets.c.
  */
@@ -14,7 +14,7 @@
 #include "data/sets/sets.h"
 #include "tensor/base/file.h"
 
-/* A growing array of texts, by malloc; the texts belong to a pool. {0} is empty. */
+/* A growing array of texts; free(items). The texts belong to a pool. {0} is empty. */
 typedef struct DataTexts {
     const char **items;
     size_t count, capacity;
@@ -39,15 +39,15 @@ Status data_sets_source(DataSetsBuilder *builder, DataSplit split, const char *n
                         int *source, Error *error);
 
 /*
- * Adds a video whose frames are the images in `folder`; it is missing if that is NULL or does not
- * exist.
+ * Adds a video whose frames are the images in `folder`. If `folder` is NULL or does not exist, the
+ * video is recorded as missing.
  */
 Status data_sets_video(DataSetsBuilder *builder, int source, const char *name, const char *folder,
                        Error *error);
 
 /*
- * Adds a video with these absolute `frames` [count], which are sorted, thinned out and copied;
- * without any it is missing for the reason `problem` (copied).
+ * Adds a video with the absolute paths frames [count]. Sorts them in place and keeps at most
+ * options->frames. If count is 0, the video is missing for the reason `problem`.
  */
 Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, const char **frames,
                         size_t count, const char *problem, Error *error);
@@ -59,13 +59,14 @@ void data_sets_warn(DataSetsBuilder *builder, const char *format, ...)
 /* Warns if the splits of a source do not have `published` videos in total. */
 void data_sets_expect(DataSetsBuilder *builder, const char *source, int published);
 
+/* Appends a copy of the first `length` bytes of `text`. */
 Status data_texts_add(DataTexts *texts, MemPool *pool, const char *text, size_t length,
                       Error *error);
 
 /* Sorts in natural order: frame_2 before frame_10. */
 void data_texts_sort(DataTexts *texts);
 
-/* Sorts by bytes. data_texts_has searches texts sorted so (NULL: none). */
+/* Sorts by bytes. data_texts_has requires this order; texts may be NULL. */
 void data_texts_sort_bytewise(DataTexts *texts);
 bool data_texts_has(const DataTexts *texts, const char *text);
 
@@ -100,7 +101,7 @@ Status data_find_folder(char out[FILE_PATH_SIZE], const char *parent, const char
 Status data_find_container(DataSetsBuilder *builder, char out[FILE_PATH_SIZE], const char *base,
                            Error *error);
 
-/* Calls data_sets_video for container/name; the video is missing if `container` is "". */
+/* Adds the video container/name; it is missing if `container` is "". */
 Status data_sets_contained(DataSetsBuilder *builder, int source, const char *container,
                            const char *name, Error *error);
 
@@ -118,6 +119,7 @@ extern const char *const data_sets_levels[DATA_SETS_LEVELS];
 
 /* ---- the kinds ------------------------------------------------------------------------------- */
 
+/* Each adds all videos of one kind of data set. STATUS_FAILED if the root has another layout. */
 Status data_sets_ff(DataSetsBuilder *builder, Error *error);
 Status data_sets_dfd(DataSetsBuilder *builder, Error *error);
 Status data_sets_celebdf2(DataSetsBuilder *builder, Error *error);

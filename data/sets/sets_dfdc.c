@@ -2,8 +2,8 @@
  * sets_dfdc.c - DFDC (metadata.json in every train part; labels.csv or metadata.json for validation
  * and test) and its preview (dataset.json).
  *
- * In labels.csv, and as is_fake in the test's metadata.json, 1 means fake. The preview has no
- * validation part; its test is not offered as one.
+ * In labels.csv, and for is_fake in the test's metadata.json, 1 means fake. The preview has no
+ * validation part; its test part is not used for validation.
  */
 #include "data/sets/sets_build_private.h"
 #include "data/sets/sets_text_private.h"
@@ -85,8 +85,8 @@ static int read_entry_label(const json_t *entry)
 }
 
 /*
- * Adds the videos of one part: {"x.mp4": {"label": "FAKE", "split": "train", "original": "y.mp4"}};
- * of the test: {"x.mp4": {"is_fake": 1, ...}}. Without "split" they belong to `usual`.
+ * Adds the videos of a train part, {"x.mp4": {"label": "FAKE", "split": "train", ...}}, or of the
+ * test, {"x.mp4": {"is_fake": 1, ...}}. A video without "split" belongs to `usual`.
  */
 static Status read_metadata(DataSetsBuilder *builder, const char *part, const char *path,
                             const json_t *document, DataSplit usual, Error *error)
@@ -133,7 +133,7 @@ static Status read_part(DataSetsBuilder *builder, const char *folder, DataSplit 
     return status;
 }
 
-/* True for folders of other splits and of frames, which contain no part of train. */
+/* True for folders of frames or of other splits: they contain no train part. */
 static bool is_other(const char *name)
 {
     static const char *const OTHERS[] = {"test", "validation", "val", "frames", "videos"};
@@ -343,7 +343,7 @@ static Status read_preview(DataSetsBuilder *builder, const char *base, const cha
     return data_sets_video(builder, source, stem, folder[0] ? folder : NULL, error);
 }
 
-/* Records that there are videos where frames are expected. */
+/* Records a video file found in place of frames. */
 static Status note_videos(DataSetsBuilder *builder, const char *base, const char *key, Error *error)
 {
     char path[FILE_PATH_SIZE];

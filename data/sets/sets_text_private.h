@@ -3,10 +3,10 @@
  * readers in data/sets/.
  *
  * jansson parses 40 MB/s on one core and needs three times the file's size in memory. So a large
- * file is split first: every object without nested objects (a video) becomes a chunk, and the rest,
- * the outline, is small and contains a number in its place. jansson parses the outline at once, and
- * the chunks by the hundred, on all threads, on demand. Splitting only looks at strings and braces:
- * invalid JSON stays invalid and is rejected by jansson.
+ * file is split first. Every object without nested objects (a video) becomes a chunk. The rest, the
+ * outline, is small; each chunk is replaced by its number. jansson parses the outline at once, and
+ * chunks on demand, DATA_JSON_WINDOW at a time, on all threads. Splitting only looks at strings and
+ * braces, so invalid JSON stays invalid and jansson rejects it. One object is for one thread.
  *
  * Tests: tests/test_sets_json.c.
  */
@@ -21,26 +21,27 @@
 #include <stdbool.h>
 
 /*
- * Parses a JSON file (a byte-order mark is allowed; a duplicate key in an object is an error). Free
- * with json_decref.
+ * Parses a JSON file. A byte-order mark is allowed; a duplicate key in an object is an error. Free
+ * *document with json_decref. STATUS_FAILED, naming the file, if it is unreadable or invalid.
  */
 Status data_json_read(const char *path, json_t **document, Error *error);
 
-/* A text file, read line by line, in memory that the caller frees through `content`. */
+/* A text file in memory, read line by line. The caller frees `content`. */
 typedef struct DataLines {
     char *content; /* owned */
     char *next;    /* NULL at the end */
     int line;      /* number of the last returned line, from 1 */
 } DataLines;
 
+/* Reads the file. STATUS_FAILED if it is unreadable or binary; nothing must be freed then. */
 Status data_lines_open(DataLines *lines, const char *path, Error *error);
 
-/* The next non-blank line, without line end and surrounding blanks; NULL at the end. */
+/* The next non-blank line, trimmed, borrowed from `content`; NULL at the end. */
 char *data_lines_next(DataLines *lines);
 
 /*
- * Splits one line of a CSV file into fields [most] in place, as in RFC 4180 (but no line ends
- * within quotes). Returns the number of fields, or -1 for an unterminated quote or text after a
+ * Splits one line of a CSV file in place into fields [most], as in RFC 4180, but without line ends
+ * in quotes. Returns the number of fields, or -1 for an unterminated quote or text after a
  * closing quote.
  */
 int data_csv_split(char *line, char **fields, int most);

@@ -58,7 +58,7 @@ static float square(float x)
     return x * x;
 }
 
-/* floor(x), without the library call that floorf is if SSE4.1 cannot be assumed. */
+/* floor(x). Without SSE4.1, floorf would be a library call. */
 static int lattice(float x)
 {
     const int whole = (int)x;
