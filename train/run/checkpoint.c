@@ -216,7 +216,7 @@ static Status check_origin(const SafeTensors *file, const VitTuned *tuned,
                    "was made with another architecture or preprocessing", error));
     TRY(expect(file, "frozen_layer_norms", record->frozen, "was made with another adapter", error));
     TRY(expect(file, "recipe", record->recipe,
-               "the recipe, or the set of recipe keys, has changed since it was made", error));
+               "the recipe has changed since it was made, or this version has other keys", error));
     TRY(expect(file, "train_list", record->train, "the training list has changed since it was made",
                error));
     TRY(expect(file, "val_list", record->val, "the validation list has changed since it was made",
