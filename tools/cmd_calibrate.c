@@ -70,7 +70,7 @@ static Status describe_lists(const EvalSet *set, char *out, size_t size, Error *
             fputs(i > 0 ? ", " : "", stream);
             text_print(stream, set->lists[i]);
         }
-        written = fclose(stream) == 0;
+        written = fclose(stream) == 0 && text; /* NULL if memory ran out at the end */
     }
     if (written)
         copy_shortened(out, size, text);

@@ -436,7 +436,7 @@ static char *field_text(const Print *print, size_t row, const Field *field)
     else
         print_cell(print, field,
                    &print->table->cells[(row - 1) * print->table->columns + field->column], stream);
-    if (fclose(stream) == 0 && (stream = open_memstream(&escaped, &size)) != NULL) {
+    if (fclose(stream) == 0 && text && (stream = open_memstream(&escaped, &size)) != NULL) {
         print->renderer->escape(stream, text);
         if (fclose(stream) != 0) {
             free(escaped);
