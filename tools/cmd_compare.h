@@ -1,5 +1,7 @@
 /*
  * cmd_compare.h - reads a training run or evaluations from a folder, for lnclip compare.
+ *
+ * Tests: tests/test_tools.sh.
  */
 #ifndef LNCLIP_TOOLS_CMD_COMPARE_H
 #define LNCLIP_TOOLS_CMD_COMPARE_H

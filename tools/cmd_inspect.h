@@ -1,6 +1,8 @@
 /*
  * cmd_inspect.h - the parts of lnclip inspect that read files. Each adds members to a JSON object;
  * without memory, members are missing (train/json.h).
+ *
+ * Tests: tests/test_tools.sh.
  */
 #ifndef LNCLIP_TOOLS_CMD_INSPECT_H
 #define LNCLIP_TOOLS_CMD_INSPECT_H

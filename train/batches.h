@@ -3,6 +3,8 @@
  *
  * Cached features are those of a frozen encoder (feature_cache.h). Both sources yield the same
  * samples in the same order (data/order.h). For use by one thread.
+ *
+ * Tests: tests/test_train.c.
  */
 #ifndef LNCLIP_TRAIN_BATCHES_H
 #define LNCLIP_TRAIN_BATCHES_H

@@ -7,6 +7,8 @@
  * Equivalent to torch.optim.swa_utils.AveragedModel with get_ema_multi_avg_fn(d). The average
  * starts at w_1, so it needs no bias correction. It covers about the last 1/(1 - d) steps; a run
  * should be several times as long.
+ *
+ * Tests: tests/test_sam.c.
  */
 #ifndef LNCLIP_TRAIN_EMA_H
 #define LNCLIP_TRAIN_EMA_H

@@ -2,6 +2,8 @@
  * evaluate.h - scores frames: encoder and head, without gradients.
  *
  * Feature and probability of a frame do not depend on its batch, on threads or on workers.
+ *
+ * Tests: tests/test_evaluate.c.
  */
 #ifndef LNCLIP_TRAIN_EVALUATE_H
 #define LNCLIP_TRAIN_EVALUATE_H

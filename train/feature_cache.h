@@ -4,6 +4,8 @@
  * Usable if the encoder is frozen (tune = none) and images are not augmented (augment = off,
  * data.sbi = off): the feature of a frame is then constant. Saved as features.safetensors, so that
  * --resume does not compute the features again.
+ *
+ * Tests: tests/test_train_resume.c.
  */
 #ifndef LNCLIP_TRAIN_FEATURE_CACHE_H
 #define LNCLIP_TRAIN_FEATURE_CACHE_H

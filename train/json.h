@@ -4,6 +4,8 @@
  * A document is built without checking every call. A failed allocation, and each value that cannot
  * be added, is recorded for the calling thread; that thread then writes no more documents. Threads
  * are independent of each other: build and write a document in one thread.
+ *
+ * Tests: tests/test_auc.sh, tests/test_eval.sh.
  */
 #ifndef LNCLIP_TRAIN_JSON_H
 #define LNCLIP_TRAIN_JSON_H

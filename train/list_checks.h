@@ -8,6 +8,8 @@
  * train_run itself only requires two classes and warns about shared files. A program that trains
  * with the library should call train_check_labels and train_check_lists first and then set
  * TrainJob.lists_checked.
+ *
+ * Tests: tests/test_list_checks.c.
  */
 #ifndef LNCLIP_TRAIN_LIST_CHECKS_H
 #define LNCLIP_TRAIN_LIST_CHECKS_H

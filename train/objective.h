@@ -5,6 +5,8 @@
  *     paper: ce CE(logits, y) + alignment A(z, y) + uniformity U(z)  (arXiv 2503.19683, section 3)
  *
  * The loss covers the full batch, whatever the micro-batch size of the encoder.
+ *
+ * Tests: tests/test_objective.c.
  */
 #ifndef LNCLIP_TRAIN_OBJECTIVE_H
 #define LNCLIP_TRAIN_OBJECTIVE_H

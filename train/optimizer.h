@@ -4,6 +4,8 @@
  *
  * An optimizer belongs to one run and one thread. Its state is `first`, `second` and `steps`, which
  * the checkpoint saves and restores. The learning rate is a function of the step, not state.
+ *
+ * Tests: tests/test_optimizer.c.
  */
 #ifndef LNCLIP_TRAIN_OPTIMIZER_H
 #define LNCLIP_TRAIN_OPTIMIZER_H

@@ -5,6 +5,8 @@
  * The plan chooses the micro-batch size and the number of micro-batches that keep their activations
  * between the phases of a step (stepper.h). If a single image does not fit, it uses activation
  * checkpointing. Results are bit-identical for every plan.
+ *
+ * Tests: tests/test_train.c.
  */
 #ifndef LNCLIP_TRAIN_PLAN_H
 #define LNCLIP_TRAIN_PLAN_H

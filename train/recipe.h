@@ -6,6 +6,8 @@
  * explains the keys.
  *
  * Functions keep no state: any thread may call them, on distinct recipes.
+ *
+ * Tests: tests/test_recipe.c.
  */
 #ifndef LNCLIP_TRAIN_RECIPE_H
 #define LNCLIP_TRAIN_RECIPE_H

@@ -11,6 +11,8 @@
  *     e = rho s g / (|t g| + 1e-12)      plain: s = t = 1;  adaptive: s = w^2, t = |w|
  *
  * with one norm over all trainable parameters, as in the common PyTorch implementation.
+ *
+ * Tests: tests/test_sam.c.
  */
 #ifndef LNCLIP_TRAIN_SAM_H
 #define LNCLIP_TRAIN_SAM_H

@@ -7,6 +7,8 @@
  * whose activations fit in the budget keep them until phase 2; the others repeat their forward
  * pass. If the activations of one image do not fit, activation checkpointing is used: a block keeps
  * only its input and is recomputed in the backward pass. Results are bit-identical in all cases.
+ *
+ * Tests: tests/test_stepper.c.
  */
 #ifndef LNCLIP_TRAIN_STEPPER_H
 #define LNCLIP_TRAIN_STEPPER_H

@@ -1,5 +1,7 @@
 /*
  * train.h - one training run: epochs, validation, checkpoints, resume.
+ *
+ * Tests: tests/test_train.c.
  */
 #ifndef LNCLIP_TRAIN_TRAIN_H
 #define LNCLIP_TRAIN_TRAIN_H

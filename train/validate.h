@@ -1,5 +1,7 @@
 /*
  * validate.h - the record of one epoch: losses and validation metrics.
+ *
+ * Tests: tests/test_evaluate.c.
  */
 #ifndef LNCLIP_TRAIN_VALIDATE_H
 #define LNCLIP_TRAIN_VALIDATE_H

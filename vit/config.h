@@ -4,6 +4,8 @@
  * Nothing is guessed silently. A missing key has the default of Hugging Face's CLIPVisionConfig or
  * CLIPImageProcessor. A value that no file gives is assumed, and reported, if all published CLIP
  * models agree on it; otherwise the caller must give it (VitHints).
+ *
+ * Tests: tests/test_vit_config.c.
  */
 #ifndef LNCLIP_VIT_CONFIG_H
 #define LNCLIP_VIT_CONFIG_H

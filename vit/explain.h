@@ -20,6 +20,8 @@
  *
  * Either map is the class token's row of R without its own entry, divided by its sum. The maps show
  * what the encoder attended to, not the cause of its decision (docs/method.md).
+ *
+ * Tests: tests/test_explain.c.
  */
 #ifndef LNCLIP_VIT_EXPLAIN_H
 #define LNCLIP_VIT_EXPLAIN_H

@@ -1,5 +1,7 @@
 /*
  * head.h - the classifier on the pooled feature.
+ *
+ * Tests: tests/test_vit_forward.c.
  */
 #ifndef LNCLIP_VIT_HEAD_H
 #define LNCLIP_VIT_HEAD_H

@@ -5,6 +5,8 @@
  * The scale s is alpha / R; it is 1 unless vit_tune_set_alpha changes it. A is initialised as in
  * peft, B to zero, so the first forward equals that of the loaded model. Entry names are peft's:
  * "q_proj.lora_A.weight" and "q_proj.lora_B.weight" for the weight "q_proj.weight".
+ *
+ * Tests: tests/test_lora.c.
  */
 #ifndef LNCLIP_VIT_LORA_H
 #define LNCLIP_VIT_LORA_H

@@ -6,6 +6,8 @@
  * ".ln_tuning_layers." and original ones under ".base_layer.". All these names are recognised.
  * Files with other names and layouts (OpenAI, open_clip, timm) are detected only to give a clear
  * error.
+ *
+ * Tests: tests/test_vit_load.c.
  */
 #ifndef LNCLIP_VIT_NAMES_H
 #define LNCLIP_VIT_NAMES_H

@@ -5,6 +5,8 @@
  * part. Its functions change the forward of a linear map and merge the parts into the weight.
  * Tuning, the forward, packing, adapters, export and inspect loop over the table vit_methods
  * (part.c), so a new method is one file and one line in that table. The head uses such rows, too.
+ *
+ * Tests: tests/test_lora.c.
  */
 #ifndef LNCLIP_VIT_PART_H
 #define LNCLIP_VIT_PART_H

@@ -3,6 +3,8 @@
  *
  * vit_tune moves the selected parameters of the encoder, and the head, into these arrays; their
  * Tensors become views. The optimizer and the checkpoint are thus one loop each.
+ *
+ * Tests: tests/test_vit_tune.c, tests/test_lora.c.
  */
 #ifndef LNCLIP_VIT_TUNE_H
 #define LNCLIP_VIT_TUNE_H

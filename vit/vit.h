@@ -11,6 +11,8 @@
  * everything else for the class token alone.
  *
  * Several threads may use a const Vit at the same time. Other functions need exclusive access.
+ *
+ * Tests: tests/test_vit_create.c, tests/test_vit_load.c, tests/test_vit_forward.c.
  */
 #ifndef LNCLIP_VIT_VIT_H
 #define LNCLIP_VIT_VIT_H

@@ -20,6 +20,8 @@
  * so it lowers the rate.
  *
  * All functions are for the main thread.
+ *
+ * Tests: tests/test_bench.sh.
  */
 #ifndef LNCLIP_TOOLS_BENCH_BENCH_H
 #define LNCLIP_TOOLS_BENCH_BENCH_H

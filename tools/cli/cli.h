@@ -3,6 +3,8 @@
  *
  * Data goes to stdout; progress, notes, warnings and errors go to stderr. Text from files or
  * arguments is printed with its control characters escaped. All functions are for the main thread.
+ *
+ * Tests: tests/test_cli.c.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_H
 #define LNCLIP_TOOLS_CLI_CLI_H

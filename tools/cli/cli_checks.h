@@ -5,6 +5,8 @@
  * The checks are described in train/list_checks.h, their meaning in docs/pitfalls.md. Overlap
  * between the sets of a training run is an error; all other problems are warnings, with the first
  * ten images.
+ *
+ * Tests: tests/test_checks.sh.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_CHECKS_H
 #define LNCLIP_TOOLS_CLI_CLI_CHECKS_H

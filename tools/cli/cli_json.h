@@ -1,5 +1,7 @@
 /*
  * cli_json.h - prints JSON documents (train/json.h) as JSON or as readable text.
+ *
+ * Tests: tests/test_tools.sh.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_JSON_H
 #define LNCLIP_TOOLS_CLI_CLI_JSON_H

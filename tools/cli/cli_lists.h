@@ -1,5 +1,7 @@
 /*
  * cli_lists.h - reads the lists of data sets and prints their contents before any computation.
+ *
+ * Tests: tests/test_lists.sh.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_LISTS_H
 #define LNCLIP_TOOLS_CLI_CLI_LISTS_H

@@ -1,5 +1,7 @@
 /*
  * cli_machine.h - the kernels in use, and a warning if the environment slows them down.
+ *
+ * Tests: tests/test_tools.sh.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_MACHINE_H
 #define LNCLIP_TOOLS_CLI_CLI_MACHINE_H

@@ -1,6 +1,8 @@
 /*
  * cli_metrics.h - tables of metrics, confidence intervals and comparisons, and warnings about them:
  * for auc, eval and compare.
+ *
+ * Tests: tests/test_auc.sh.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_METRICS_H
 #define LNCLIP_TOOLS_CLI_CLI_METRICS_H

@@ -1,6 +1,8 @@
 /*
  * cli_model.h - the options --model, --adapter and --precision, and loading the model: for all
  * commands that use an encoder.
+ *
+ * Tests: tests/test_tools.sh.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_MODEL_H
 #define LNCLIP_TOOLS_CLI_CLI_MODEL_H

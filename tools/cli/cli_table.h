@@ -5,6 +5,8 @@
  * once. Unit and format determine how a number is printed: readable formats have few digits and "-"
  * for undefined values; exact formats have keys as headings, all digits and empty fields. Each
  * format is a row of the renderer table in cli_table.c, with its escaping.
+ *
+ * Tests: tests/test_auc.sh, tests/test_eval.sh.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_TABLE_H
 #define LNCLIP_TOOLS_CLI_CLI_TABLE_H

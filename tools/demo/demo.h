@@ -5,6 +5,8 @@
  * then it is saved and frozen, like CLIP. A linear probe and LN-tuning are trained on some forgery
  * methods and tested on all (demo_compare.c), with the functions of `lnclip train` and `lnclip
  * eval`. Only the size and the pretraining are specific to the demo.
+ *
+ * Tests: tests/test_demo.sh.
  */
 #ifndef LNCLIP_TOOLS_DEMO_DEMO_H
 #define LNCLIP_TOOLS_DEMO_DEMO_H

@@ -1,6 +1,8 @@
 /*
  * eval_model.h - evaluation of command-line models and lists: the library's scoring with messages
  * and progress.
+ *
+ * Tests: tests/test_eval.sh.
  */
 #ifndef LNCLIP_TOOLS_EVAL_EVAL_MODEL_H
 #define LNCLIP_TOOLS_EVAL_EVAL_MODEL_H

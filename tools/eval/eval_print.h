@@ -1,5 +1,7 @@
 /*
  * eval_print.h - prints evaluations on stdout.
+ *
+ * Tests: tests/test_eval.sh.
  */
 #ifndef LNCLIP_TOOLS_EVAL_EVAL_PRINT_H
 #define LNCLIP_TOOLS_EVAL_EVAL_PRINT_H

@@ -7,6 +7,8 @@
  * the smallest to the largest relevance of a patch, in multiples of the mean; 1 is the value of a
  * uniform map. It spans at least one mean, so that a nearly uniform map looks uniform. Each map has
  * its own scale: colours compare patches within a map, not between images.
+ *
+ * Tests: tests/test_predict.sh.
  */
 #ifndef LNCLIP_TOOLS_REPORT_HEATMAP_H
 #define LNCLIP_TOOLS_REPORT_HEATMAP_H

@@ -4,6 +4,8 @@
  * The page is a single file without scripts and external resources: charts are SVG and thumbnails
  * are embedded. Numbers and confidence intervals come from EvalResult; only curves and histograms
  * are computed here. The same results give the same bytes; the page has no timestamp.
+ *
+ * Tests: tests/test_report.sh.
  */
 #ifndef LNCLIP_TOOLS_REPORT_REPORT_H
 #define LNCLIP_TOOLS_REPORT_REPORT_H

@@ -3,6 +3,8 @@
  *
  * report.c writes the page, report_charts.c its charts, report_frames.c the thumbnails, and
  * report_html.c the HTML elements and the style sheet.
+ *
+ * Tests: tests/test_report.sh.
  */
 #ifndef LNCLIP_TOOLS_REPORT_REPORT_PRIVATE_H
 #define LNCLIP_TOOLS_REPORT_REPORT_PRIVATE_H

@@ -1,5 +1,7 @@
 /*
  * eval_files.h - the files that hold the result of an evaluation (docs/formats.md).
+ *
+ * Tests: tests/test_eval.sh.
  */
 #ifndef LNCLIP_TRAIN_EVAL_EVAL_FILES_H
 #define LNCLIP_TRAIN_EVAL_EVAL_FILES_H

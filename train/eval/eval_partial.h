@@ -6,6 +6,8 @@
  * an evaluation only finds its own file. Files of other evaluations stay until an evaluation in the
  * folder is finished. Stamp and content are file_stamp and file_content_hash of the image: a
  * replaced image is scored again.
+ *
+ * Tests: tests/test_eval.sh.
  */
 #ifndef LNCLIP_TRAIN_EVAL_EVAL_PARTIAL_H
 #define LNCLIP_TRAIN_EVAL_EVAL_PARTIAL_H

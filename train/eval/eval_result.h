@@ -4,6 +4,8 @@
  * An EvalResult is one model with one adapter (or none) on all data sets. Several adapters give
  * several results on the same EvalSets, and an EvalComparison of each with the first. The report of
  * a score file uses an EvalResult without lists, probabilities, model and adapter (NULL, "" or 0).
+ *
+ * Tests: tests/test_eval.sh.
  */
 #ifndef LNCLIP_TRAIN_EVAL_EVAL_RESULT_H
 #define LNCLIP_TRAIN_EVAL_EVAL_RESULT_H

@@ -3,6 +3,8 @@
  *
  * eval_score continues an interrupted evaluation (eval_partial.h). Progress is reported through
  * EvalEvents; nothing is printed. One evaluation at a time may use a model.
+ *
+ * Tests: tests/test_eval.sh.
  */
 #ifndef LNCLIP_TRAIN_EVAL_EVAL_SCORES_H
 #define LNCLIP_TRAIN_EVAL_EVAL_SCORES_H

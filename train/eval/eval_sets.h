@@ -1,5 +1,7 @@
 /*
  * eval_sets.h - the arguments of an evaluation: data sets, adapters, perturbations.
+ *
+ * Tests: tests/test_eval.sh.
  */
 #ifndef LNCLIP_TRAIN_EVAL_EVAL_SETS_H
 #define LNCLIP_TRAIN_EVAL_EVAL_SETS_H

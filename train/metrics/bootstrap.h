@@ -4,6 +4,8 @@
  * Rows are sorted once. A resample draws videos of each class with replacement, as many as there
  * are; each video gets an integer weight. One pass over the sorted rows with these weights yields
  * all metrics. Nothing is copied or sorted per resample, and counts are exact.
+ *
+ * Tests: tests/test_uncertainty.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_BOOTSTRAP_H
 #define LNCLIP_TRAIN_METRICS_BOOTSTRAP_H

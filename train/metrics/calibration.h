@@ -5,6 +5,8 @@
  * frames, corrects most of this and does not change the ranking of frames (Guo, Pleiss, Sun,
  * Weinberger 2017, "On Calibration of Modern Neural Networks", section 4.2). The fitted values are
  * stored in the adapter; results are reported on other frames.
+ *
+ * Tests: tests/test_calibration.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_CALIBRATION_H
 #define LNCLIP_TRAIN_METRICS_CALIBRATION_H

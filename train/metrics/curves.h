@@ -3,6 +3,8 @@
  *
  * Curves are simplified to a number of points that a plot can show, without a visible change.
  * Metrics are never computed from them.
+ *
+ * Tests: tests/test_curves.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_CURVES_H
 #define LNCLIP_TRAIN_METRICS_CURVES_H

@@ -5,6 +5,8 @@
  * its variance follows from theirs. Sun and Xu, IEEE Signal Processing Letters 21 (2014) 1389:
  * placements are differences of mid-ranks, so sorting suffices, O(n log n) instead of O(n^2). Rows
  * must be independent: videos are, frames of one video are not.
+ *
+ * Tests: tests/test_uncertainty.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_DELONG_H
 #define LNCLIP_TRAIN_METRICS_DELONG_H

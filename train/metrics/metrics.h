@@ -3,6 +3,8 @@
  *
  * One implementation for train, eval and auc. The positive class is fake. Exact with ties: counts
  * are integers, divided once. Time: one radix sort. Memory: 8 bytes per score.
+ *
+ * Tests: tests/test_metrics.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_METRICS_H
 #define LNCLIP_TRAIN_METRICS_METRICS_H

@@ -3,6 +3,8 @@
  *
  * Point metrics and bootstrap resamples use the same walk; they differ only in the number of reals
  * and fakes per score. Counts are integers; floating-point sums are compensated.
+ *
+ * Tests: tests/test_metrics.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_METRICS_PRIVATE_H
 #define LNCLIP_TRAIN_METRICS_METRICS_PRIVATE_H

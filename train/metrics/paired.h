@@ -1,5 +1,7 @@
 /*
  * paired.h - paired comparison of two score files of the same rows.
+ *
+ * Tests: tests/test_paired.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_PAIRED_H
 #define LNCLIP_TRAIN_METRICS_PAIRED_H

@@ -4,6 +4,8 @@
  * The table is a structure of arrays. A bare score takes nine bytes per row, so that 100 million
  * rows fit on a small machine; names of data sets and videos are stored once. Duplicates are only
  * counted; the caller reports them.
+ *
+ * Tests: tests/test_predictions.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_PREDICTIONS_H
 #define LNCLIP_TRAIN_METRICS_PREDICTIONS_H

@@ -3,6 +3,8 @@
  *
  * Keys of eight bytes without labels are sorted in place, so that 100 million scores fit in memory.
  * metrics.c and curves.c compute metrics and curves from the groups.
+ *
+ * Tests: tests/test_metrics.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_RANKING_H
 #define LNCLIP_TRAIN_METRICS_RANKING_H

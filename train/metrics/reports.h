@@ -1,5 +1,7 @@
 /*
  * reports.h - metrics by data set, frame, video and source, with their intervals, and as JSON.
+ *
+ * Tests: tests/test_reports.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_REPORTS_H
 #define LNCLIP_TRAIN_METRICS_REPORTS_H

@@ -3,6 +3,8 @@
  *
  * Metrics, intervals, curves and comparisons are computed from these arrays. Rows are in file order
  * within their data set, so that the mean of a video does not depend on other data sets.
+ *
+ * Tests: tests/test_reports.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_SCORES_H
 #define LNCLIP_TRAIN_METRICS_SCORES_H

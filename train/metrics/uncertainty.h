@@ -5,6 +5,8 @@
  * narrow. The video AUROC gets DeLong's interval on the logit scale; all other metrics, of frames
  * and of videos, a bootstrap over videos, stratified by class. Rows of a file without videos are
  * assumed to be independent; the method name says so.
+ *
+ * Tests: tests/test_uncertainty.c.
  */
 #ifndef LNCLIP_TRAIN_METRICS_UNCERTAINTY_H
 #define LNCLIP_TRAIN_METRICS_UNCERTAINTY_H

@@ -17,6 +17,8 @@
  *     plot_write(stream, &chart);
  *
  * Write errors are left to ferror(stream). Thread-safe.
+ *
+ * Tests: tests/test_chart.c.
  */
 #ifndef LNCLIP_TRAIN_PLOT_CHART_H
 #define LNCLIP_TRAIN_PLOT_CHART_H

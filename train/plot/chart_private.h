@@ -1,6 +1,8 @@
 /*
  * chart_private.h - the scale of an axis: ends, ticks, positions. Private to train/plot/ and its
  * test.
+ *
+ * Tests: tests/test_chart.c.
  */
 #ifndef LNCLIP_TRAIN_PLOT_CHART_PRIVATE_H
 #define LNCLIP_TRAIN_PLOT_CHART_PRIVATE_H

@@ -5,6 +5,8 @@
  * The files do not depend on time, threads, workers, memory or micro_batch: two runs of one recipe
  * write identical bytes. Each is written to a temporary file, synced and renamed, so that a crash
  * or a full disk leaves the previous file unchanged.
+ *
+ * Tests: tests/test_train_resume.c.
  */
 #ifndef LNCLIP_TRAIN_RUN_CHECKPOINT_H
 #define LNCLIP_TRAIN_RUN_CHECKPOINT_H

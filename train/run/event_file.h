@@ -7,6 +7,8 @@
  *
  * The file is for viewing only. A run never reads values from it; on resume it removes newer
  * records.
+ *
+ * Tests: tests/test_event_file.c.
  */
 #ifndef LNCLIP_TRAIN_RUN_EVENT_FILE_H
 #define LNCLIP_TRAIN_RUN_EVENT_FILE_H

@@ -5,6 +5,8 @@
  * Each row is flushed when written, and the checkpoint is written after the rows. On resume the
  * files therefore have at least the rows that the checkpoint counts; newer or incomplete rows are
  * removed.
+ *
+ * Tests: tests/test_train_resume.c.
  */
 #ifndef LNCLIP_TRAIN_RUN_RUN_FILES_H
 #define LNCLIP_TRAIN_RUN_RUN_FILES_H

@@ -5,6 +5,8 @@
  * adapters holds the same facts as text and JSON: program, revision, machine, paths of the lists.
  * The record has no time and no thread count, so two runs of a recipe on one machine write
  * identical bytes.
+ *
+ * Tests: tests/test_train_resume.c.
  */
 #ifndef LNCLIP_TRAIN_RUN_RUN_RECORD_H
 #define LNCLIP_TRAIN_RUN_RUN_RECORD_H

@@ -5,6 +5,8 @@
  * LayerNorm. Other encoder tensors in the file are frozen ones and must equal the base model's.
  * A difference means that the adapter was made for another model, and its results would be
  * meaningless.
+ *
+ * Tests: tests/test_vit_adapter.c, tests/test_lora.c.
  */
 #ifndef LNCLIP_VIT_CHECKPOINT_ADAPTER_H
 #define LNCLIP_VIT_CHECKPOINT_ADAPTER_H

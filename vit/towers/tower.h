@@ -5,6 +5,8 @@
  * initialisation and tuning loop over the rows. The forward reads slots, which name the role of a
  * tensor and are common to all families. A family that lacks a tensor has no row for its slot. A
  * new family adds a VitTower, and slots for new kinds of tensors (registers, LayerScale).
+ *
+ * Tests: tests/test_vit_create.c.
  */
 #ifndef LNCLIP_VIT_TOWERS_TOWER_H
 #define LNCLIP_VIT_TOWERS_TOWER_H
