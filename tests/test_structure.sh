@@ -1,7 +1,8 @@
 #!/bin/sh
 # test_structure.sh - code rules that the compiler does not check: which folder may include which;
 # every header compiles alone; external symbols have the prefix of their module;
-# docs/architecture.md describes every file.
+# docs/architecture.md describes every file; headers name their tests; tests/golden/messages.txt has
+# all texts of the program.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 BUILD=${BUILD:-build/release}
@@ -65,6 +66,19 @@ alone=$(git ls-files 'tensor/*.h' 'vit/*.h' 'data/*.h' 'train/*.h' 'tools/*.h' |
 foreign=$(git grep -n '^#include ".*_private\.h"' -- '*.c' '*.h' ':!tests' |
     awk -F '[":/]' '{ split($0, part, "\""); sub(/\/.*/, "", part[2]); if ($1 != part[2]) print }')
 [ -z "$foreign" ] || complain "a private header of another module: $foreign"
+
+# Each header names the tests that cover it.
+for header in $(git ls-files 'tensor/*.h' 'vit/*.h' 'data/*.h' 'train/*.h' 'tools/*.h' | grep -v '_template\.h$'); do
+    covering=$(sed -n 's/^ \* Tests: \(.*\)\.$/\1/p' "$header" | tr -d ,)
+    [ -n "$covering" ] || complain "$header does not name its tests: \" * Tests: tests/test_X.c.\""
+    for file in $covering; do
+        [ -e "$file" ] || complain "$header names $file, which does not exist"
+    done
+done
+
+# Every text of the program is in one file, for proof-reading.
+tests/messages.sh | cmp -s - tests/golden/messages.txt ||
+    complain "texts changed: tests/messages.sh >tests/golden/messages.txt, then read the difference"
 
 # In tensor/ symbols have the prefix of their part (tensor_, tape_, op_, ...), elsewhere of their
 # folder.
