@@ -1,8 +1,11 @@
 #!/bin/sh
 # messages.sh - prints the messages, help texts and other sentences of the program, by file.
 #
-# A sentence is a string with at least two words, outside of tests and assertions. Adjacent strings
-# are joined, as by the compiler. Use the output to proof-read the wording.
+# A sentence is a string with at least two words, outside of tests, assertions and JSON formats.
+# Adjacent strings are joined, as by the compiler. tests/golden/messages.txt holds the output, so
+# that all wording can be proof-read in one file; test_structure.sh fails where they differ. Renew:
+#
+#     tests/messages.sh >tests/golden/messages.txt
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
@@ -13,7 +16,8 @@ git ls-files '*.c' '*.h' ':!tests' 2>/dev/null | grep -q . || {
 # shellcheck disable=SC2016 # awk's own $0
 git ls-files '*.c' '*.h' ':!tests' | sort | xargs awk '
 function end_of_string() {
-    if (!assertion && joined ~ /[A-Za-z][a-z,;:]+ [%(A-Za-z]/ && !((FILENAME, joined) in seen)) {
+    if (!assertion && joined !~ /^[{[][a-z]:/ && joined ~ /[A-Za-z][a-z,;:]+ [%(A-Za-z]/ &&
+        !((FILENAME, joined) in seen)) {
         if (FILENAME != named) {
             printf "%s# %s\n", named == "" ? "" : "\n", FILENAME
             named = FILENAME

@@ -171,9 +171,8 @@ static Status check_start(const TrainJob *job, Error *error)
     return error_set(
         error, STATUS_FAILED,
         "tune=%s: the initial adapter changes %d tensors that are not trainable, such as %s, so "
-        "the "
-        "new adapter would lack them; add them to tune, or merge the initial adapter into a model "
-        "first (lnclip export) and start from that model",
+        "the new adapter would lack them; add them to tune, or merge the initial adapter into a "
+        "model first (lnclip export) and start from that model",
         job->tuned->tune, lost, first->name);
 }
 
