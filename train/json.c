@@ -6,14 +6,15 @@
 #include "tensor/base/text.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local bool lost; /* a part of a document of this thread is missing */
+static atomic_bool lost; /* a part of some document is missing */
 
 void train_json_lose(void)
 {
-    lost = true;
+    atomic_store(&lost, true);
 }
 
 static void *allocate(size_t size)
@@ -31,7 +32,7 @@ void train_json_start(void)
 
 bool train_json_complete(void)
 {
-    return !lost;
+    return !atomic_load(&lost);
 }
 
 void train_json_set(json_t *object, const char *key, json_t *value)

@@ -1,9 +1,10 @@
 /*
  * json.h - builds JSON documents from text that may not be UTF-8 and numbers that may be undefined.
  *
- * A document is built without checking every call. A failed allocation, and each value that cannot
- * be added, is recorded for the calling thread; that thread then writes no more documents. Threads
- * are independent of each other: build and write a document in one thread.
+ * A document is built without checking every call. A failed allocation of jansson in any thread,
+ * and each value that cannot be added, is recorded for the process, as jansson's allocation
+ * functions are; no document is written afterwards. These functions are for one thread; jansson's
+ * own may run in others.
  *
  * Tests: tests/test_auc.sh, tests/test_eval.sh.
  */
@@ -22,7 +23,7 @@
  */
 void train_json_start(void);
 
-/* True if this thread has recorded no failure. If false, a program must not report success. */
+/* True if no failure is recorded. If false, a program must not report success. Thread-safe. */
 bool train_json_complete(void);
 
 /*
@@ -33,13 +34,12 @@ bool train_json_complete(void);
 void train_json_set(json_t *object, const char *key, json_t *value);
 void train_json_append(json_t *array, json_t *value);
 
-/* Records a failure outside of jansson, such as a string that could not be copied. */
+/* Records a failure outside of jansson, such as a string that could not be copied. Thread-safe. */
 void train_json_lose(void);
 
 /*
  * Writes a document, indented, numbers with `digits` digits, and a newline; releases the reference.
- * STATUS_FAILED if this thread has recorded a failure, or if the stream fails; `what` begins the
- * message.
+ * STATUS_FAILED if a failure is recorded, or if the stream fails; `what` begins the message.
  */
 Status train_json_write(json_t *document, FILE *stream, int digits, const char *what, Error *error);
 
