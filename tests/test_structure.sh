@@ -77,7 +77,7 @@ for header in $(git ls-files 'tensor/*.h' 'vit/*.h' 'data/*.h' 'train/*.h' 'tool
 done
 
 # Every text of the program is in one file, for proof-reading.
-tests/messages.sh | cmp -s - tests/golden/messages.txt ||
+tests/messages.sh | diff - tests/golden/messages.txt >/dev/null ||
     complain "texts changed: tests/messages.sh >tests/golden/messages.txt, then read the difference"
 
 # In tensor/ symbols have the prefix of their part (tensor_, tape_, op_, ...), elsewhere of their

@@ -4,6 +4,7 @@
 #include "train/eval/eval_sets.h"
 
 #include "tensor/base/file.h"
+#include "tensor/base/hash.h"
 #include "tensor/base/mem.h"
 #include "tensor/safetensors.h"
 #include "train/eval/eval_files.h"
@@ -11,7 +12,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
+
+static const char WHAT[] = "the adapters";
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
@@ -29,11 +31,11 @@ static Status check_name(const char *name, const char *argument, Error *error)
 }
 
 /* Parses FILE or NAME=FILE; *named is true for the second form. */
-static Status understand(EvalAdapters *all, const char *argument, bool *named, Error *error)
+static Status parse(EvalAdapters *all, const char *argument, bool *named, Error *error)
 {
-    char *text = strdup(argument);
+    char *text = mem_copy(argument, WHAT, error);
     if (!text)
-        return mem_full(0, "the adapters", error);
+        return STATUS_FAILED;
     all->texts[all->count] = text;
     EvalAdapter *adapter = &all->adapters[all->count++];
     char *equals = strchr(text, '=');
@@ -54,12 +56,11 @@ static Status understand(EvalAdapters *all, const char *argument, bool *named, E
     return STATUS_OK;
 }
 
-static Status understand_all(EvalAdapters *all, const char *const *arguments, int count,
-                             Error *error)
+static Status parse_all(EvalAdapters *all, const char *const *arguments, int count, Error *error)
 {
     for (int i = 0; i < count; i++) {
         bool named;
-        TRY(understand(all, arguments[i], &named, error));
+        TRY(parse(all, arguments[i], &named, error));
         if (!named && count > 1)
             return error_set(error, STATUS_USAGE,
                              "--adapter %s: with several adapters each needs a name; write "
@@ -78,8 +79,8 @@ static Status copy_value(const SafeTensors *file, const char *key, const char *m
 {
     const char *value = safetensors_metadata(file, key);
     const char *text = value ? value : missing;
-    *copy = text ? strdup(text) : NULL;
-    return *copy || !text ? STATUS_OK : mem_full(0, "the adapters", error);
+    *copy = text ? mem_copy(text, WHAT, error) : NULL;
+    return *copy || !text ? STATUS_OK : STATUS_FAILED;
 }
 
 static Status copy_metadata(EvalAdapter *adapter, const SafeTensors *file, const char *missing,
@@ -94,10 +95,11 @@ static Status hash_file(EvalAdapter *adapter, Error *error)
 {
     FileMap map;
     TRY(file_map(adapter->path, &map, error));
-    const XXH128_hash_t hash = XXH3_128bits(map.data, map.size);
+    Hash hash;
+    hash_begin(&hash);
+    hash_bytes(&hash, map.data, map.size);
+    hash_end(&hash, adapter->hash);
     file_unmap(&map);
-    snprintf(adapter->hash, sizeof adapter->hash, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
     return STATUS_OK;
 }
 
@@ -136,14 +138,14 @@ Status eval_adapters_read(EvalAdapters *adapters, const char *const *arguments, 
 {
     const size_t room = count > 0 ? count : 1;
     *adapters = (EvalAdapters){
-        .adapters = calloc(room, sizeof *adapters->adapters),
-        .texts = calloc(room, sizeof *adapters->texts),
+        .adapters = mem_new(room, sizeof *adapters->adapters, WHAT, error),
+        .texts = mem_new(room, sizeof *adapters->texts, WHAT, error),
     };
     if (!adapters->adapters || !adapters->texts)
-        return mem_full(0, "the adapters", error);
+        return STATUS_FAILED;
     if (count == 0)
         return without_adapter(adapters, model, calibrated, error);
-    TRY(understand_all(adapters, arguments, count, error));
+    TRY(parse_all(adapters, arguments, count, error));
     for (int i = 0; i < adapters->count; i++)
         TRY(read_adapter(&adapters->adapters[i], calibrated, error));
     return STATUS_OK;

@@ -12,6 +12,7 @@
 
 #include "data/augment/augment.h"
 #include "data/lists/list.h"
+#include "tensor/base/hash.h"
 #include "train/metrics/calibration.h"
 #include "train/metrics/paired.h"
 #include "train/metrics/reports.h"
@@ -23,8 +24,8 @@ typedef struct EvalSet {
     const char **lists; /* [list_count] paths */
     int list_count;
     DataList frames;
-    char hash[33]; /* data_list_hash of frames */
-    size_t first;  /* index of its first frame among all frames of the evaluation */
+    char hash[HASH_TEXT_SIZE]; /* data_list_hash of frames */
+    size_t first;              /* index of its first frame among all frames of the evaluation */
 } EvalSet;
 
 typedef struct EvalSets {
@@ -37,13 +38,13 @@ typedef struct EvalSets {
 
 /* An adapter and its metadata. */
 typedef struct EvalAdapter {
-    const char *name;  /* NAME of NAME=FILE; NULL without one */
-    const char *path;  /* NULL: the head is the model's own */
-    char hash[33];     /* XXH3-128 of the file; "" without one */
-    char *selected_on; /* list by which it was selected; "unknown" if missing */
-    char *recipe;      /* recipe as `key = value` lines; NULL if missing */
-    char *record;      /* JSON of train/run/run_record.h; NULL if missing */
-    bool calibrated;   /* --calibrated: `calibration` is applied to every score */
+    const char *name;          /* NAME of NAME=FILE; NULL without one */
+    const char *path;          /* NULL: the head is the model's own */
+    char hash[HASH_TEXT_SIZE]; /* XXH3-128 of the file; "" without one */
+    char *selected_on;         /* list by which it was selected; "unknown" if missing */
+    char *recipe;              /* recipe as `key = value` lines; NULL if missing */
+    char *record;              /* JSON of train/run/run_record.h; NULL if missing */
+    bool calibrated;           /* --calibrated: `calibration` is applied to every score */
     MetricsCalibration calibration;
 } EvalAdapter;
 

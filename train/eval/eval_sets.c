@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char WHAT[] = "the data sets";
+
 /* ---- data sets ------------------------------------------------------------------------------- */
 
 /* Finds or adds the set `name`. The array has room for one set per argument. */
@@ -29,7 +31,7 @@ static Status add_list(EvalSet *set, const char *list, const char *argument, Err
                          argument);
     const char **lists = realloc(set->lists, (size_t)(set->list_count + 1) * sizeof *lists);
     if (!lists)
-        return mem_full(0, "the data sets", error);
+        return mem_full(0, WHAT, error);
     set->lists = lists;
     set->lists[set->list_count++] = list;
     return STATUS_OK;
@@ -38,9 +40,9 @@ static Status add_list(EvalSet *set, const char *list, const char *argument, Err
 /* Parses NAME=LIST[,LIST...]; commas separate only if no file has the full name. */
 static Status add_argument(EvalSets *sets, const char *argument, Error *error)
 {
-    char *text = strdup(argument);
+    char *text = mem_copy(argument, WHAT, error);
     if (!text)
-        return mem_full(0, "the data sets", error);
+        return STATUS_FAILED;
     sets->texts[sets->text_count++] = text;
     char *equals = strchr(text, '=');
     if (!equals || equals == text)
@@ -61,10 +63,10 @@ static Status add_argument(EvalSets *sets, const char *argument, Error *error)
 static Status allocate(EvalSets *sets, int count, Error *error)
 {
     *sets = (EvalSets){
-        .sets = calloc((size_t)count, sizeof *sets->sets),
-        .texts = calloc((size_t)count, sizeof *sets->texts),
+        .sets = mem_new(count, sizeof *sets->sets, WHAT, error),
+        .texts = mem_new(count, sizeof *sets->texts, WHAT, error),
     };
-    return sets->sets && sets->texts ? STATUS_OK : mem_full(0, "the data sets", error);
+    return sets->sets && sets->texts ? STATUS_OK : STATUS_FAILED;
 }
 
 Status eval_sets_parse(EvalSets *sets, const char *const *arguments, int count, Error *error)
@@ -114,6 +116,7 @@ void eval_sets_free(EvalSets *sets)
 typedef struct Perturbations {
     DataPerturbation *items; /* [count] */
     int count;
+    size_t capacity; /* of items */
 } Perturbations;
 
 static bool same_perturbation(const DataPerturbation *a, const DataPerturbation *b)
@@ -134,10 +137,9 @@ static Status add_perturbation(Perturbations *all, const char *text, Error *erro
                          "--perturb: more than %d perturbations; give fewer strengths (each one "
                          "scores all frames again)",
                          EVAL_PERTURBATIONS_MOST);
-    DataPerturbation *items = realloc(all->items, (size_t)(all->count + 1) * sizeof *all->items);
-    if (!items)
-        return mem_full(0, "the data sets", error);
-    all->items = items;
+    TRY(mem_grow(&all->items, all->count + 1, &all->capacity, sizeof *all->items,
+                 "the perturbations", error));
+    DataPerturbation *items = all->items;
     int at = all->count;
     for (int i = 0; i < all->count; i++) {
         if (strcmp(items[i].kind, one.kind) != 0)
