@@ -365,10 +365,10 @@ static Status find_pairs(DataOrder *order, Error *error)
 {
     const int frames = order->list->count;
     int *partner = mem_new(frames, sizeof *partner, "the pairs of frames", error);
-    Status status = STATUS_FAILED;
     order->frames = mem_new(frames, 2 * sizeof *order->frames, "the pairs of frames", error);
-    if (partner && order->frames &&
-        (status = data_order_partners(order->list, partner, error)) == STATUS_OK)
+    Status status =
+        partner && order->frames ? data_order_partners(order->list, partner, error) : STATUS_FAILED;
+    if (status == STATUS_OK)
         status = lay_out_pairs(order, partner, error);
     free(partner);
     return status;

@@ -580,12 +580,11 @@ static Status write_text(const char *folder, const char *name, const char *text,
 static Status write_configs(const VitConfig *config, char *text, const char *folder, Error *error)
 {
     char *preprocessor = text ? vit_config_format_preprocessor(config, error) : NULL;
-    Status status = STATUS_FAILED;
-    if (!preprocessor || (status = file_make_folders(folder, error)) != STATUS_OK ||
-        (status = write_text(folder, "config.json", text, error)) != STATUS_OK)
-        goto done;
-    status = write_text(folder, "preprocessor_config.json", preprocessor, error);
-done:
+    Status status = preprocessor ? file_make_folders(folder, error) : STATUS_FAILED;
+    if (status == STATUS_OK)
+        status = write_text(folder, "config.json", text, error);
+    if (status == STATUS_OK)
+        status = write_text(folder, "preprocessor_config.json", preprocessor, error);
     free(preprocessor);
     free(text);
     return status;

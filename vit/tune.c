@@ -364,16 +364,13 @@ Status vit_tune(VitTuned **out, Vit *vit, VitHead *head, const char *tune, uint6
     *out = NULL;
     VitTuned *tuned = mem_new(1, sizeof *tuned, WHAT, error);
     VitChoice *chosen = mem_new(vit->parameter_count, sizeof *chosen, WHAT, error);
-    Status status = STATUS_FAILED;
-    if (!tuned || !chosen)
-        goto done;
-    if ((status = vit_tune_choose(vit, tune, chosen, error)) != STATUS_OK ||
-        (status = build(tuned, vit, head, tune, chosen, seed, error)) != STATUS_OK)
-        goto done;
-    *out = tuned;
-    tuned = NULL;
-done:
-    vit_tuned_destroy(tuned);
+    Status status = tuned && chosen ? vit_tune_choose(vit, tune, chosen, error) : STATUS_FAILED;
+    if (status == STATUS_OK)
+        status = build(tuned, vit, head, tune, chosen, seed, error);
+    if (status == STATUS_OK)
+        *out = tuned;
+    else
+        vit_tuned_destroy(tuned);
     free(chosen);
     return status;
 }

@@ -406,17 +406,19 @@ static Status load(Vit **out, SafeTensors *file, const VitHints *hints, VitConfi
     const char *path = safetensors_path(file);
     const int count = safetensors_count(file);
     Status status = vit_named_list(file, config->tower, &named, error);
+    if (status == STATUS_OK && config->width == 0)
+        status = infer_shape(path, named, count, hints, config, error);
+    if (status == STATUS_OK)
+        status = apply_hints(path, hints, config, error);
+    if (status == STATUS_OK)
+        status = vit_build(&vit, config, error);
     if (status != STATUS_OK)
-        goto done;
-    if (config->width == 0 &&
-        (status = infer_shape(path, named, count, hints, config, error)) != STATUS_OK)
-        goto done;
-    if ((status = apply_hints(path, hints, config, error)) != STATUS_OK ||
-        (status = vit_build(&vit, config, error)) != STATUS_OK)
         goto done;
     sources = mem_new(vit->parameter_count, sizeof *sources, path, error);
     status = sources ? match(vit, path, named, count, sources, error) : STATUS_FAILED;
-    if (status != STATUS_OK || (status = bind(vit, path, sources, threads, error)) != STATUS_OK)
+    if (status == STATUS_OK)
+        status = bind(vit, path, sources, threads, error);
+    if (status != STATUS_OK)
         goto done;
     vit->file = file;
     vit->hints = *hints;
@@ -440,10 +442,12 @@ Status vit_load_with(Vit **out, const char *path, const VitHints *hints, Threads
     char backbone[FILE_PATH_SIZE];
     TRY(find_files(path, &paths, error));
     TRY(safetensors_open(&file, paths.model, error));
-    Status status;
-    if ((status = read_config(&paths, file, &config, backbone, error)) != STATUS_OK ||
-        (status = read_preprocessing(&paths, file, backbone, &config, error)) != STATUS_OK ||
-        (status = load(out, file, hints, &config, threads, error)) != STATUS_OK)
+    Status status = read_config(&paths, file, &config, backbone, error);
+    if (status == STATUS_OK)
+        status = read_preprocessing(&paths, file, backbone, &config, error);
+    if (status == STATUS_OK)
+        status = load(out, file, hints, &config, threads, error);
+    if (status != STATUS_OK)
         safetensors_close(file);
     return status;
 }
