@@ -21,7 +21,6 @@
 
 #include "tensor/base/arithmetic.h"
 #include "tensor/kernels/kernels.h"
-#include "tensor/panels_private.h"
 
 #include <assert.h>
 #include <float.h>
@@ -63,7 +62,7 @@ int packed_depth(Precision precision, int depth)
     enum { LINE_GROUPS = KERNELS_LINE / 4 };
     if (precision == PRECISION_F32)
         return depth;
-    return parts_of(parts_of(depth, packed_group(precision)), LINE_GROUPS) * LINE_GROUPS;
+    return ceil_div_int(ceil_div_int(depth, packed_group(precision)), LINE_GROUPS) * LINE_GROUPS;
 }
 
 int packed_groups(const PackedMatrix *packed)
@@ -75,7 +74,7 @@ PackedMatrix packed_place(Arena *arena, Precision precision, int K, int N)
 {
     assert(K >= 1 && N >= 1);
     PackedMatrix packed = {.precision = precision, .K = K, .N = N};
-    const size_t columns = (size_t)parts_of(N, COLUMNS) * COLUMNS;
+    const size_t columns = (size_t)ceil_div_int(N, COLUMNS) * COLUMNS;
     packed.panels = arena_alloc(arena, columns * (size_t)packed_groups(&packed) * sizeof(uint32_t));
     if (precision == PRECISION_INT8) {
         packed.scale = arena_alloc(arena, columns * sizeof *packed.scale);
@@ -145,20 +144,20 @@ static Tiling tiling_of(int M, const PackedInput *A, const PackedMatrix *B)
     if (even)
         tiling.row_bytes += KERNELS_LINE;
     tiling.chunk = min_int(M, rows_in(CHUNK_BYTES, CHUNK_ROWS, &tiling));
-    const size_t rows = (size_t)parts_of(tiling.chunk, TILE) * TILE;
+    const size_t rows = (size_t)ceil_div_int(tiling.chunk, TILE) * TILE;
     tiling.scale_at = lines(rows * tiling.row_bytes);
     tiling.zero_at = tiling.scale_at + (int8 ? lines(rows * sizeof(float)) : 0);
     tiling.wide_at = tiling.zero_at + (int8 ? lines(rows * sizeof(int32_t)) : 0);
     tiling.bytes = tiling.wide_at;
     if (int8 && A->type == DTYPE_F32)
-        tiling.bytes += (size_t)parts_of(tiling.chunk, PREPARED_ROWS) * B->K * sizeof(uint16_t);
+        tiling.bytes += (size_t)ceil_div_int(tiling.chunk, PREPARED_ROWS) * B->K * sizeof(uint16_t);
     return tiling;
 }
 
 /* Number of groups in a chunk of `rows` rows. */
 static int groups_of(const Tiling *tiling, int rows)
 {
-    return rows > tiling->slack ? parts_of(rows - tiling->slack, tiling->group) : 1;
+    return rows > tiling->slack ? ceil_div_int(rows - tiling->slack, tiling->group) : 1;
 }
 
 size_t packed_scratch(int M, const PackedInput *input, const PackedMatrix *B)
@@ -291,7 +290,7 @@ static void prepare(Threads *threads, Product *p)
                                                        [PRECISION_INT8] = quantize_task};
     const Precision precision = p->B->precision;
     const int rows = precision == PRECISION_F32 ? TILE : PREPARED_ROWS;
-    threads_run(threads, parts_of(p->rows, rows), tasks[precision], p);
+    threads_run(threads, ceil_div_int(p->rows, rows), tasks[precision], p);
 }
 
 /* The group of panel `panel` that contains row k of B. */
@@ -367,8 +366,8 @@ static void add_slice(const Epilogue *epilogue, int row, int count, const void *
  */
 static void product_in_slices(const KernelProduct *whole)
 {
-    const int count = parts_of(whole->groups, SLICE / 2), line = KERNELS_LINE / 4;
-    const int most = parts_of(parts_of(whole->groups, count), line) * line;
+    const int count = ceil_div_int(whole->groups, SLICE / 2), line = KERNELS_LINE / 4;
+    const int most = ceil_div_int(ceil_div_int(whole->groups, count), line) * line;
     const ptrdiff_t group_bytes = COLUMNS * sizeof(uint32_t);
     _Alignas(KERNELS_LINE) float sums[(SLICED_ROWS + LOW_SLACK) * COLUMNS];
     Slices slices = {.epilogue = *whole->epilogue, .sums = sums};
@@ -403,8 +402,9 @@ static void product_task(void *context, int task, int worker)
     (void)worker;
     const Product *p = context;
     const PackedMatrix *B = p->B;
-    const int panels = parts_of(B->N, COLUMNS), panel = task % panels, group = task / panels;
-    const int units = parts_of(p->rows, p->tiling.unit), groups = groups_of(&p->tiling, p->rows);
+    const int panels = ceil_div_int(B->N, COLUMNS), panel = task % panels, group = task / panels;
+    const int units = ceil_div_int(p->rows, p->tiling.unit),
+              groups = groups_of(&p->tiling, p->rows);
     const int row = units * group / groups * p->tiling.unit;
     const int end = min_int(units * (group + 1) / groups * p->tiling.unit, p->rows);
     const Epilogue epilogue = panel_epilogue(p, row, panel * COLUMNS);
@@ -455,7 +455,7 @@ void packed_product(Threads *threads, int M, const PackedInput *A, const PackedM
                  .workers = threads_count(threads)};
     for (p.first = 0; p.first < M; p.first += p.tiling.chunk) {
         p.rows = min_int(p.tiling.chunk, M - p.first);
-        const int tasks = groups_of(&p.tiling, p.rows) * parts_of(B->N, COLUMNS);
+        const int tasks = groups_of(&p.tiling, p.rows) * ceil_div_int(B->N, COLUMNS);
         for (p.k = 0; p.k < B->K; p.k += p.tiling.depth) {
             p.depth = min_int(p.tiling.depth, B->K - p.k);
             if (p.tiling.prepares)
@@ -520,14 +520,14 @@ static void lay_across(const PackedMatrix *packed, int panel, int column, int co
                        const uint32_t *const *rows, int count)
 {
     const int group = packed_group(packed->precision);
-    kernels()->transpose(rows, count, parts_of(columns, group),
+    kernels()->transpose(rows, count, ceil_div_int(columns, group),
                          groups_at(packed, panel, column / group));
 }
 
 /* Sets the padding of a panel of W^T beyond K to zero. */
 static void clear_rest(const PackedMatrix *packed, int panel)
 {
-    const int used = parts_of(packed->K, packed_group(packed->precision));
+    const int used = ceil_div_int(packed->K, packed_group(packed->precision));
     memset(groups_at(packed, panel, used), 0,
            (size_t)(packed_groups(packed) - used) * COLUMNS * LANE_BYTES);
 }
@@ -566,7 +566,7 @@ static void f32_task(void *context, int task, int worker)
 static void round_block(const float *const *rows, int count, int column, int columns,
                         uint16_t block[COLUMNS][BLOCK])
 {
-    const size_t filled = (size_t)parts_of(columns, COLUMNS) * COLUMNS;
+    const size_t filled = (size_t)ceil_div_int(columns, COLUMNS) * COLUMNS;
     for (int r = 0; r < COLUMNS; r++) {
         const size_t used = r < count ? (size_t)columns : 0;
         if (used)
@@ -588,7 +588,7 @@ static void bf16_task(void *context, int task, int worker)
         rows[r] = row_of(fill, first + r);
         bits[r] = (const uint32_t *)(const void *)block[r];
     }
-    const int pairs = parts_of(count, LINE_LOW) * LINE_LOW / 2;
+    const int pairs = ceil_div_int(count, LINE_LOW) * LINE_LOW / 2;
     for (int column = 0; column < fill->width; column += BLOCK) {
         const int columns = min_int(BLOCK, fill->width - column);
         round_block(rows, count, column, columns, block);
@@ -766,11 +766,11 @@ static void fill_all(Fill *fill, int count, Threads *threads)
         if (!fill->magnitude)
             packed->factor = NULL;
         if (packed->factor) {
-            threads_run(threads, parts_of(fill->width, FACTOR_COLUMNS), largest_task, fill);
+            threads_run(threads, ceil_div_int(fill->width, FACTOR_COLUMNS), largest_task, fill);
             balance(packed->factor, fill->magnitude, fill->width);
         }
     }
-    threads_run(threads, parts_of(fill->rows, COLUMNS), tasks[any->precision], fill);
+    threads_run(threads, ceil_div_int(fill->rows, COLUMNS), tasks[any->precision], fill);
 }
 
 void packed_fill(PackedMatrix *packed, const PackedPart *parts, int count, Threads *threads)

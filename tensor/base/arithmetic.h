@@ -36,6 +36,12 @@ static inline size_t ceil_div(size_t n, size_t part)
     return n / part + (n % part != 0);
 }
 
+/* The same for int, of which shapes and task counts are; n >= 0. */
+static inline int ceil_div_int(int n, int part)
+{
+    return n / part + (n % part != 0);
+}
+
 static inline size_t round_up(size_t n, size_t multiple)
 {
     return ceil_div(n, multiple) * multiple;

@@ -5,7 +5,6 @@
 
 #include "tensor/base/arithmetic.h"
 #include "tensor/packed.h"
-#include "tensor/panels_private.h"
 
 #include <assert.h>
 #include <string.h>
@@ -116,20 +115,20 @@ void *attention_allocate_lhs(AttentionScratch *scratch, DType type, int rows, in
 {
     if (type != DTYPE_F32)
         return NULL;
-    return attention_allocate(scratch, bytes_of(parts_of(rows, TILE) * TILE, columns));
+    return attention_allocate(scratch, bytes_of(ceil_div_int(rows, TILE) * TILE, columns));
 }
 
 void *attention_allocate_lhs_transposed(AttentionScratch *scratch, DType type, int rows,
                                         int columns)
 {
-    const int padded_rows = parts_of(min_int(columns, COLUMNS), TILE) * TILE;
+    const int padded_rows = ceil_div_int(min_int(columns, COLUMNS), TILE) * TILE;
     return attention_allocate(scratch, bytes_of(padded_rows, attention_groups(type, rows)));
 }
 
 static AttentionRhs allocate_rhs(AttentionScratch *scratch, DType type, int depth, int columns)
 {
     const int groups = attention_groups(type, depth);
-    const size_t bytes = bytes_of(parts_of(columns, COLUMNS) * COLUMNS, groups);
+    const size_t bytes = bytes_of(ceil_div_int(columns, COLUMNS) * COLUMNS, groups);
     return (AttentionRhs){type, groups, columns, attention_allocate(scratch, bytes)};
 }
 
@@ -227,7 +226,7 @@ static void transpose_bf16(const AttentionMatrix *m, int column, int width, int 
                            uint32_t *out)
 {
     const Kernels *kernel = kernels();
-    const int filled = parts_of(m->rows, 2);
+    const int filled = ceil_div_int(m->rows, 2);
     _Alignas(KERNELS_LINE) uint32_t paired[SQUARE], transposed[SQUARE];
     const uint32_t *rows[COLUMNS];
     for (int g = 0; g < COLUMNS; g++)
@@ -259,7 +258,7 @@ void attention_fill_rhs(const AttentionMatrix *m, AttentionRhs *rhs)
 {
     const Kernels *kernel = kernels();
     const bool f32 = m->type == DTYPE_F32;
-    const int filled = parts_of(m->rows, group_of(m->type));
+    const int filled = ceil_div_int(m->rows, group_of(m->type));
     for (int column = 0; column < m->columns; column += COLUMNS) {
         const int width = min_int(COLUMNS, m->columns - column);
         uint32_t *out = rhs->panels + (ptrdiff_t)column * rhs->groups;
@@ -285,7 +284,7 @@ ptrdiff_t attention_step(const AttentionRhs *rhs)
 
 void attention_clear_rest(AttentionRhs *rhs, int rows)
 {
-    const int filled = parts_of(rows, group_of(rhs->type));
+    const int filled = ceil_div_int(rows, group_of(rhs->type));
     const size_t bytes = (size_t)(rhs->groups - filled) * COLUMNS * sizeof *rhs->panels;
     for (int column = 0; column < rhs->columns; column += COLUMNS)
         memset(rhs->panels + (ptrdiff_t)column * rhs->groups + (ptrdiff_t)filled * COLUMNS, 0,

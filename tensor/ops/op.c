@@ -3,6 +3,7 @@
  */
 #include "tensor/ops/op.h"
 
+#include "tensor/base/arithmetic.h"
 #include "tensor/kernels/kernels.h"
 
 #include <assert.h>
@@ -74,7 +75,7 @@ void op_run_tasks(Tape *tape, int tasks, OpTask *task, const void *context)
 void op_run_rows(Tape *tape, int rows, int columns, OpRowsTask *task, const void *context)
 {
     const int task_rows = columns < OP_TASK_ELEMENTS ? OP_TASK_ELEMENTS / columns : 1;
-    run_all(tape, op_range_count(rows, task_rows),
+    run_all(tape, ceil_div_int(rows, task_rows),
             &(Run){.rows_task = task, .context = context, .rows = rows, .task_rows = task_rows});
 }
 

@@ -171,12 +171,7 @@ typedef struct OpRange {
     int begin, count;
 } OpRange;
 
-/* The number of ranges of at most `size` that cover `total`, and range `index`. */
-static inline int op_range_count(int total, int size)
-{
-    return total / size + (total % size != 0);
-}
-
+/* Range `index` of the ceil_div_int(total, size) ranges of at most `size` that cover `total`. */
 static inline OpRange op_range(int total, int size, int index)
 {
     const int begin = index * size;

@@ -15,6 +15,7 @@
  * recomputed. If y is bf16, a copy of xhat in bf16 instead, half the size of x. Ba, Kiros & Hinton,
  * arXiv 1607.06450.
  */
+#include "tensor/base/arithmetic.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
 
@@ -159,7 +160,7 @@ void op_layer_norm_backward(Tape *tape, Node *node)
     Tensor *x = node->in[IN_X];
     const DType type = node->out->dtype;
     Backward f = {.rows = op_sample_rows(x),
-                  .blocks = op_range_count(op_sample_rows(x), NORM_BLOCK_ROWS),
+                  .blocks = ceil_div_int(op_sample_rows(x), NORM_BLOCK_ROWS),
                   .D = tensor_columns(x),
                   .samples = op_samples(x),
                   .type = type,
@@ -177,6 +178,6 @@ void op_layer_norm_backward(Tape *tape, Node *node)
         f.partial = arena_alloc(tape_arena(tape), (size_t)blocks * 2 * f.D * sizeof *f.partial);
     op_run_tasks(tape, blocks, block_task, &f);
     if (f.partial)
-        op_run_tasks(tape, op_range_count(f.D, NORM_REDUCE_COLUMNS), reduce_task, &f);
+        op_run_tasks(tape, ceil_div_int(f.D, NORM_REDUCE_COLUMNS), reduce_task, &f);
     arena_free(tape_arena(tape), f.partial);
 }

@@ -28,6 +28,7 @@
  * What is kept: x if a weight is trainable, the weights if x needs a gradient, z if there is an
  * activation. y is not read by the backward.
  */
+#include "tensor/base/arithmetic.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
@@ -68,7 +69,7 @@ static int panel_count(const Linear *linear, int size)
 {
     int count = 0;
     for (int part = 0; part < linear->parts; part++)
-        count += op_range_count(linear->weight[part]->shape[0], size);
+        count += ceil_div_int(linear->weight[part]->shape[0], size);
     return count;
 }
 
@@ -77,7 +78,7 @@ static Panel panel_at(const Linear *linear, int size, int index)
     int column = 0;
     for (int part = 0;; part++) {
         const int rows = linear->weight[part]->shape[0];
-        const int panels = op_range_count(rows, size);
+        const int panels = ceil_div_int(rows, size);
         if (index < panels) {
             const OpRange range = op_range(rows, size, index);
             return (Panel){part, range, column + range.begin};
@@ -452,7 +453,7 @@ static void weights_bf16(Tape *tape, Backward *f)
     f->wide = arena_alloc(arena, M * linear->in * sizeof *f->wide);
     PackedMatrix packed = packed_place(arena, PRECISION_BF16, f->M, linear->in);
     for (f->sample = 0; f->sample < f->B; f->sample++) {
-        op_run_tasks(tape, op_range_count(linear->out, TRANSPOSED_COLUMNS), transpose_task, f);
+        op_run_tasks(tape, ceil_div_int(linear->out, TRANSPOSED_COLUMNS), transpose_task, f);
         op_run_tasks(tape, f->M, widen_task, f);
         op_pack(tape, &packed, &(const PackedPart){f->wide, f->M}, 1, false);
         const uint16_t *rows = f->transposed;
@@ -517,7 +518,7 @@ void op_linear_backward(Tape *tape, Node *node)
         const Epilogue epilogue = {
             .type = f.x_type, .c = f.dx, .residual = f.dx_overwrite ? NULL : f.dx};
         product(tape, &linear, false, f.B * f.M, &input, &epilogue,
-                (GemmTasks){f.B * op_range_count(linear.in, LINEAR_PANEL), input_task, &f});
+                (GemmTasks){f.B * ceil_div_int(linear.in, LINEAR_PANEL), input_task, &f});
     }
     if (weights && linear.compute != DTYPE_F32)
         weights_bf16(tape, &f);

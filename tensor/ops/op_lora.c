@@ -24,6 +24,7 @@
  *
  * What is kept: x and u. Source: Hu et al., arXiv 2106.09685.
  */
+#include "tensor/base/arithmetic.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
@@ -98,12 +99,12 @@ typedef struct Block {
 
 static int block_count(const Pass *pass)
 {
-    return pass->B * op_range_count(pass->M, BLOCK_ROWS);
+    return pass->B * ceil_div_int(pass->M, BLOCK_ROWS);
 }
 
 static Block block_at(const Pass *pass, int index)
 {
-    const int blocks = op_range_count(pass->M, BLOCK_ROWS);
+    const int blocks = ceil_div_int(pass->M, BLOCK_ROWS);
     const OpRange range = op_range(pass->M, BLOCK_ROWS, index % blocks);
     return (Block){(ptrdiff_t)(index / blocks) * pass->M + range.begin, range.count};
 }
@@ -318,9 +319,8 @@ static void rows_task(const void *context, int task, float *scratch)
 /* Number of panels of dA and dB of one part. */
 static int part_panels(const Lora *lora, int part)
 {
-    return lora->down[part]
-               ? op_range_count(lora->in, PANEL) + op_range_count(lora->rows[part], PANEL)
-               : 0;
+    return lora->down[part] ? ceil_div_int(lora->in, PANEL) + ceil_div_int(lora->rows[part], PANEL)
+                            : 0;
 }
 
 /*
@@ -367,7 +367,7 @@ static void sums_task(const void *context, int task, float *scratch)
         at += part_rank(lora, part);
         column += lora->rows[part];
     }
-    const int downs = op_range_count(lora->in, PANEL);
+    const int downs = ceil_div_int(lora->in, PANEL);
     if (task < downs) {
         down_panel(pass, part, at, op_range(lora->in, PANEL, task), scratch);
         return;

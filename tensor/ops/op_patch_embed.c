@@ -15,6 +15,7 @@
  * The backward gathers X again, since it is only a copy of the pixels. Dosovitskiy et al., arXiv
  * 2010.11929.
  */
+#include "tensor/base/arithmetic.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels/kernels.h"
 #include "tensor/ops/op.h"
@@ -54,7 +55,7 @@ static Patches patches_of(const Tape *tape, const Tensor *pixels, const Tensor *
                      .N = G * G,
                      .D = weight->shape[0],
                      .length = pixels->shape[1] * P * P,
-                     .blocks = op_range_count(G * G, PATCH_BLOCK),
+                     .blocks = ceil_div_int(G * G, PATCH_BLOCK),
                      .pixels = op_f32(tape, pixels),
                      .weight = op_f32(tape, weight)};
 }
@@ -181,7 +182,7 @@ static void weight_backward(Tape *tape, Patches *f)
     f->gathered = arena_alloc(tape_arena(tape), (size_t)f->N * f->length * sizeof *f->gathered);
     for (f->sample = 0; f->sample < f->B; f->sample++) {
         op_run_tasks(tape, f->blocks, gather_task, f);
-        op_run_tasks(tape, op_range_count(f->D, PATCH_GRADIENT_ROWS), weight_task, f);
+        op_run_tasks(tape, ceil_div_int(f->D, PATCH_GRADIENT_ROWS), weight_task, f);
     }
     arena_free(tape_arena(tape), f->gathered);
 }
