@@ -19,6 +19,7 @@
 
 #include "tensor/arena.h"
 #include "tensor/base/file.h"
+#include "tensor/base/hash.h"
 #include "tensor/safetensors.h"
 #include "tensor/threads.h"
 #include "vit/config.h"
@@ -85,7 +86,8 @@ typedef struct Vit {
     PackedMatrix *packed; /* packs: forward and backward of each Linear, patch embedding; or NULL */
     const PackedMatrix *patch_pack; /* W^T [3 P P, D] of the patch embedding, or NULL */
     Arena *packs;                   /* memory of the packs */
-    char fingerprint[33]; /* XXH3-128 over names, shapes and f32 values as loaded, hexadecimal */
+    char fingerprint
+        [HASH_TEXT_SIZE]; /* XXH3-128 over names, shapes and f32 values as loaded, hexadecimal */
 } Vit;
 
 /*

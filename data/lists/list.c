@@ -9,7 +9,6 @@
 
 #include "data/lists/list_collect_private.h"
 #include "tensor/base/file.h"
-#include "tensor/base/hash.h"
 #include "tensor/base/table.h"
 
 #include <assert.h>
@@ -465,7 +464,7 @@ void data_list_counts(const DataList *list, int frames[2], int videos[2])
         videos[list->video_label[i]]++;
 }
 
-void data_list_hash(const DataList *list, char out[33])
+void data_list_hash(const DataList *list, char out[HASH_TEXT_SIZE])
 {
     assert(list && out);
     Hash hash;

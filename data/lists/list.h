@@ -25,6 +25,7 @@
 
 #include "data/lists/path.h"
 #include "tensor/base/error.h"
+#include "tensor/base/hash.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -169,7 +170,7 @@ void data_list_counts(const DataList *list, int frames[2], int videos[2]);
  * XXH3-128 over paths and labels in order, as 32 hexadecimal digits and a zero: equal hashes prove
  * that two runs used the same frames.
  */
-void data_list_hash(const DataList *list, char out[33]);
+void data_list_hash(const DataList *list, char out[HASH_TEXT_SIZE]);
 
 /* Number of files (by identity) that are in both lists. */
 int data_list_overlap(const DataList *a, const DataList *b);

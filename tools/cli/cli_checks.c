@@ -258,7 +258,7 @@ static Status check_adapter(const char *name, const DataList *list, const char *
         const char *key, *did;
     } LISTS[] = {{"train_list", "trained"}, {"val_list", "selected"}};
     SafeTensors *file;
-    char hash[33];
+    char hash[HASH_TEXT_SIZE];
     TRY(safetensors_open(&file, adapter, error));
     data_list_hash(list, hash);
     for (int i = 0; i < 2; i++) {

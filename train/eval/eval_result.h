@@ -50,10 +50,10 @@ typedef struct EvalAdapter {
 
 /* Everything else that the scores depend on. */
 typedef struct EvalProvenance {
-    const char *model;    /* path, borrowed; NULL: scores from a file */
-    char arch[32];        /* vit_config_name */
-    char fingerprint[33]; /* hash of the encoder without an adapter */
-    int image_size;       /* input size of the network in pixels */
+    const char *model;                /* path, borrowed; NULL: scores from a file */
+    char arch[32];                    /* vit_config_name */
+    char fingerprint[HASH_TEXT_SIZE]; /* hash of the encoder without an adapter */
+    int image_size;                   /* input size of the network in pixels */
     VitHeadKind head;
     const char *precision;    /* "f32", ...; static */
     const char *kernels;      /* static */
