@@ -5,6 +5,7 @@
 #include "tests/splitmix.h"
 #include "tests/support.h"
 
+#include "tensor/base/mem.h"
 #include "train/metrics/calibration.h"
 
 #include <math.h>
@@ -112,7 +113,9 @@ START_TEST(refuses_one_class)
     ck_assert_int_eq(metrics_calibration_fit(margins, fakes, 2, &result, &error), STATUS_FAILED);
     ck_assert_int_eq(metrics_calibration_fit(margins, fakes, 0, &result, &error), STATUS_FAILED);
     double threshold;
-    ck_assert_int_eq(metrics_calibration_threshold(margins, fakes, 2, 0.1, &threshold, &error),
+    ck_assert_int_eq(metrics_calibration_threshold(margins, fakes, 2,
+                                                   (MetricsThresholdRule){METRICS_RULE_FPR, 0.1},
+                                                   &threshold, &error),
                      STATUS_FAILED);
 }
 END_TEST
@@ -124,12 +127,21 @@ START_TEST(probabilities_follow_margins)
 }
 END_TEST
 
-static double threshold_of(const double *scores, const uint8_t *labels, size_t n, double fpr)
+static double threshold_by(const char *text, const double *scores, const uint8_t *labels, size_t n)
 {
     double threshold;
+    MetricsThresholdRule rule;
     Error error = {0};
-    ck_ok(metrics_calibration_threshold(scores, labels, n, fpr, &threshold, &error), &error);
+    ck_assert(metrics_rule_parse(text, &rule));
+    ck_ok(metrics_calibration_threshold(scores, labels, n, rule, &threshold, &error), &error);
     return threshold;
+}
+
+static double threshold_of(const double *scores, const uint8_t *labels, size_t n, double fpr)
+{
+    char text[METRICS_RULE_SIZE];
+    metrics_rule_format(text, (MetricsThresholdRule){METRICS_RULE_FPR, fpr});
+    return threshold_by(text, scores, labels, n);
 }
 
 /* Ten reals, five of them tied: what a tie would take beyond the share is left
@@ -198,6 +210,73 @@ START_TEST(shares_are_decimal)
 }
 END_TEST
 
+/* Counted by hand: TPR needs a share of fakes; EER and Youden compare the rates. */
+START_TEST(other_rules)
+{
+    const double scores[] = {0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2};
+    const uint8_t labels[] = {1, 1, 0, 1, 0, 1, 0, 0};
+    ck_assert_double_eq(threshold_by("tpr=0.01", scores, labels, 8), 0.8 + (0.9 - 0.8) / 2);
+    ck_assert_double_eq(threshold_by("tpr=0.5", scores, labels, 8), 0.7 + (0.8 - 0.7) / 2);
+    ck_assert_double_eq(threshold_by("tpr=0.75", scores, labels, 8), 0.5 + (0.6 - 0.5) / 2);
+    ck_assert_double_eq(threshold_by("tpr=1", scores, labels, 8), 0.3 + (0.4 - 0.3) / 2);
+    /* FPR and miss rate are 0.25 above 0.55; TPR - FPR is 0.5 there and above 0.75, the highest. */
+    ck_assert_double_eq(threshold_by("eer", scores, labels, 8), 0.5 + (0.6 - 0.5) / 2);
+    ck_assert_double_eq(threshold_by("youden", scores, labels, 8), 0.7 + (0.8 - 0.7) / 2);
+    /* All fakes must be above, the lowest included. */
+    const double low[] = {0.5, 0.2};
+    const uint8_t reversed[] = {0, 1};
+    ck_assert_double_eq(threshold_by("tpr=1", low, reversed, 2), 0.1);
+}
+END_TEST
+
+/* Any rate: never missed, and any higher score would miss it. */
+START_TEST(tpr_threshold_is_the_highest)
+{
+    enum { N = 300 };
+    double scores[N];
+    uint8_t labels[N];
+    for (uint64_t number = 0; number < 200; number++) {
+        uint64_t state = number;
+        const size_t n = (size_t)(2 + splitmix(&state) % (N - 1));
+        const uint64_t levels = 1 + splitmix(&state) % 400;
+        for (size_t i = 0; i < n; i++) {
+            labels[i] = i == 0 || (i > 1 && splitmix(&state) % 2);
+            scores[i] = (double)(1 + splitmix(&state) % levels) / (double)(levels + 1);
+        }
+        char text[METRICS_RULE_SIZE];
+        const double tpr = (double)(1 + splitmix(&state) % 100) / 100;
+        metrics_rule_format(text, (MetricsThresholdRule){METRICS_RULE_TPR, tpr});
+        const double threshold = threshold_by(text, scores, labels, n);
+        ck_each(metrics_at_threshold(scores, labels, n, threshold).tpr >= tpr - 1e-12, "file %llu",
+                (unsigned long long)number);
+        double next = 2; /* the lowest score above */
+        for (size_t i = 0; i < n; i++)
+            if (scores[i] > threshold && scores[i] < next)
+                next = scores[i];
+        ck_each(metrics_at_threshold(scores, labels, n, next).tpr < tpr, "file %llu",
+                (unsigned long long)number);
+    }
+}
+END_TEST
+
+START_TEST(rules_as_text)
+{
+    static const char *const good[] = {"fpr=0", "fpr=0.01", "tpr=1", "tpr=0.95", "eer", "youden"};
+    static const char *const bad[] = {"",         "fpr",     "fpr=",     "fpr=1",
+                                      "fpr=-0.1", "tpr=0",   "eer=",     "tpr=2",
+                                      "youden 1", "fpr=nan", "fpr=0.1x", "FPR=0.1"};
+    MetricsThresholdRule rule;
+    char text[METRICS_RULE_SIZE];
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        ck_assert(metrics_rule_parse(good[i], &rule));
+        metrics_rule_format(text, rule);
+        ck_assert_str_eq(text, good[i]);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        ck_each(!metrics_rule_parse(bad[i], &rule), "'%s'", bad[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("calibration");
@@ -211,5 +290,8 @@ int main(void)
     tcase_add_test(threshold, threshold_with_ties);
     tcase_add_test(threshold, threshold_is_the_lowest);
     tcase_add_test(threshold, shares_are_decimal);
+    tcase_add_test(threshold, other_rules);
+    tcase_add_test(threshold, tpr_threshold_is_the_highest);
+    tcase_add_test(threshold, rules_as_text);
     return support_main(suite);
 }

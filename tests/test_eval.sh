@@ -238,7 +238,7 @@ grep -q at_threshold c0/metrics.json && complain "applies what was not asked for
 eval_with 0 "calibrated" --adapter cal.safetensors --calibrated --out c
 holds grep -q '"at_threshold": {' c/metrics.json
 holds grep -q '"temperature": ' c/evaluation.json
-prints 'At the thresholds for FPR 0.25'
+prints 'At the thresholds by fpr=0.25'
 prints '^calibrated: T = '
 # On the calibration frames the false-positive rate is at most the requested one.
 expect 0 "calibrated, on val" "$L" eval --model m --checks off --quiet --adapter cal.safetensors --calibrated --out cv \
@@ -257,6 +257,21 @@ eval_with 1 "no calibration in the model" --calibrated --out never
 for share in 1 -0.1 x; do
     expect 2 "--fpr $share" "$L" calibrate --model m --adapter $A --val s/lists/val/real.txt --out never --fpr $share
 done
+ece() { sed -n "s/.*\"ece_$1\": \([0-9.e-]*\).*/\1/p" out; }
+for rule in tpr=0.9 eer youden; do
+    # shellcheck disable=SC2046
+    expect 0 "calibrate by $rule" "$L" calibrate --model m --adapter $A --val s/lists/val/real.txt s/lists/val/swap.txt \
+        --out "$rule.safetensors" --checks off --quiet --json $(echo "--$rule" | tr '=' ' ')
+    prints "\"threshold_rule\": \"$rule\""
+    prints '"threshold_fpr": null'
+    # Either T lowers the calibration error of these frames, or it stays 1.
+    awk "BEGIN { exit !($(ece after) <= $(ece before)) }" || complain "the calibration error rose: $(cat out)"
+    eval_with 0 "calibrated by $rule" --adapter "$rule.safetensors" --calibrated --out "by-$rule"
+    prints "At the thresholds by $rule"
+done
+expect 2 "two rules" "$L" calibrate --model m --adapter $A --val s/lists/val/real.txt --out never --eer --fpr 0.1
+says "exclude each other"
+expect 2 "--tpr 0" "$L" calibrate --model m --adapter $A --val s/lists/val/real.txt --out never --tpr 0
 expect 2 "calibrate without frames" "$L" calibrate --model m --adapter $A --out never
 expect 1 "calibrate on one class" "$L" calibrate --model m --adapter $A --val s/lists/val/real.txt --out never --checks off
 [ ! -e never ] || complain "something was written for a failed command"

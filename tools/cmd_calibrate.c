@@ -24,9 +24,10 @@
 typedef struct Request {
     const CliArguments *arguments;
     CliModelOptions model; /* without adapter */
-    const char *adapter, *out, *fpr_text, *checks;
+    const char *adapter, *out, *fpr_text, *tpr_text, *checks;
+    bool eer, youden;
     CliStrings val, labels;
-    double fpr;
+    MetricsThresholdRule rule;
     int frames_per_video;
     bool json;
 } Request;
@@ -35,7 +36,8 @@ typedef struct Request {
 typedef struct Fit {
     MetricsTemperature temperature;
     MetricsCalibration calibration;
-    double ece_before, ece_after;
+    double ece_before, ece_fitted, ece_after; /* at T = 1, at the fitted T, at the kept T */
+    bool no_help;                             /* the fitted T does not lower the ECE; T stays 1 */
     MetricsAtThreshold frame, video;
 } Fit;
 
@@ -104,9 +106,9 @@ static Status find_thresholds(const MetricsScores *scores, Fit *fit, Error *erro
 {
     MetricsCalibration *calibration = &fit->calibration;
     TRY(metrics_calibration_threshold(scores->scores, scores->labels, scores->frames,
-                                      calibration->fpr, &calibration->threshold_frame, error));
+                                      calibration->rule, &calibration->threshold_frame, error));
     TRY(metrics_calibration_threshold(scores->video_mean, scores->video_labels, scores->videos,
-                                      calibration->fpr, &calibration->threshold_video, error));
+                                      calibration->rule, &calibration->threshold_video, error));
     fit->frame = metrics_at_threshold(scores->scores, scores->labels, scores->frames,
                                       calibration->threshold_frame);
     fit->video = metrics_at_threshold(scores->video_mean, scores->video_labels, scores->videos,
@@ -115,52 +117,62 @@ static Status find_thresholds(const MetricsScores *scores, Fit *fit, Error *erro
 }
 
 /*
- * Computes the expected calibration error over frames at a temperature, and the thresholds at the
- * fitted one.
+ * Computes the expected calibration error over frames at a temperature, and, if `thresholds`, the
+ * thresholds.
  */
-static Status examine(const EvalSet *set, const double *margins, double temperature, bool fitted,
-                      Fit *fit, Error *error)
+static Status examine(const EvalSet *set, const double *margins, double temperature,
+                      bool thresholds, double *ece, Fit *fit, Error *error)
 {
     MetricsPredictions table;
     MetricsScores *scores = NULL;
     Metrics metrics;
     int count = 0;
     Status status = table_at(set, margins, temperature, &table, error);
+    if (status != STATUS_OK)
+        goto done;
+    status = metrics_compute(table.scores, table.labels, table.count, &metrics, error);
+    if (status != STATUS_OK)
+        goto done;
+    *ece = metrics.ece;
+    if (!thresholds)
+        goto done;
+    status = metrics_scores_gather(&table, &scores, &count, error);
     if (status == STATUS_OK)
-        status = metrics_compute(table.scores, table.labels, table.count, &metrics, error);
-    if (status == STATUS_OK)
-        *(fitted ? &fit->ece_after : &fit->ece_before) = metrics.ece;
-    if (status == STATUS_OK && fitted) {
-        status = metrics_scores_gather(&table, &scores, &count, error);
-        if (status == STATUS_OK)
-            status = find_thresholds(scores, fit, error);
-        if (scores)
-            metrics_scores_free(scores, count);
-    }
+        status = find_thresholds(scores, fit, error);
+    if (scores)
+        metrics_scores_free(scores, count);
+done:
     metrics_predictions_free(&table);
     return status;
+}
+
+/* Fits T and keeps it if it lowers the calibration error of these frames, else T is 1. */
+static Status fit_temperature(const EvalSet *set, const double *margins, const uint8_t *labels,
+                              Fit *fit, Error *error)
+{
+    MetricsTemperature *found = &fit->temperature;
+    TRY(metrics_calibration_fit(margins, labels, (size_t)set->frames.count, found, error));
+    TRY(examine(set, margins, 1, false, &fit->ece_before, fit, error));
+    TRY(examine(set, margins, found->temperature, false, &fit->ece_fitted, fit, error));
+    fit->no_help = found->fitted && !(fit->ece_fitted < fit->ece_before);
+    fit->calibration.temperature = fit->no_help ? 1 : found->temperature;
+    return examine(set, margins, fit->calibration.temperature, true, &fit->ece_after, fit, error);
 }
 
 static Status fit_set(const EvalSet *set, const float *of_frames, Fit *fit, Error *error)
 {
     const size_t count = set->frames.count;
-    double *margins = malloc(count * sizeof *margins);
-    uint8_t *labels = malloc(count);
-    Status status = STATUS_OK;
-    if (!margins || !labels)
-        status = mem_full(0, "the calibration", error);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    uint8_t *labels = NULL;
+    double *margins = mem_new(count, sizeof *margins, "the calibration", error);
+    Status status = STATUS_FAILED;
+    if (!margins || !(labels = mem_new(count, 1, "the calibration", error)))
+        goto done;
+    for (size_t i = 0; i < count; i++) {
         margins[i] = (double)of_frames[i];
         labels[i] = (uint8_t)set->frames.frames[i].label;
     }
-    if (status == STATUS_OK)
-        status = metrics_calibration_fit(margins, labels, count, &fit->temperature, error);
-    if (status == STATUS_OK) {
-        fit->calibration.temperature = fit->temperature.temperature;
-        status = examine(set, margins, 1, false, fit, error);
-    }
-    if (status == STATUS_OK)
-        status = examine(set, margins, fit->temperature.temperature, true, fit, error);
+    status = fit_temperature(set, margins, labels, fit, error);
+done:
     free(margins);
     free(labels);
     return status;
@@ -168,9 +180,15 @@ static Status fit_set(const EvalSet *set, const float *of_frames, Fit *fit, Erro
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
-static void warn_about(const MetricsTemperature *temperature)
+static void warn_about(const Fit *fit)
 {
-    if (temperature->separated)
+    const MetricsTemperature *temperature = &fit->temperature;
+    if (fit->no_help)
+        cli_warn(
+            "temperature: T = %.4g would change the calibration error from %.4f to %.4f, which "
+            "is no improvement; T stays 1",
+            temperature->temperature, fit->ece_before, fit->ece_fitted);
+    else if (temperature->separated)
         cli_warn("temperature: the classes are almost perfectly separated, so no finite "
                  "temperature minimises the loss; T stays 1. Use a larger or harder set");
     else if (!temperature->fitted)
@@ -186,20 +204,31 @@ static json_t *at_json(const MetricsAtThreshold *at)
 
 static json_t *fit_json(const Fit *fit, const char *out)
 {
-    return json_pack(
-        "{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "written",
-        train_json_string(out), "temperature", train_json_number(fit->temperature.temperature),
-        "fitted", (int)fit->temperature.fitted, "nll_before",
-        train_json_number(fit->temperature.nll_before), "nll_after",
-        train_json_number(fit->temperature.nll_after), "ece_before",
-        train_json_number(fit->ece_before), "ece_after", train_json_number(fit->ece_after),
-        "threshold_fpr", train_json_number(fit->calibration.fpr), "frame", at_json(&fit->frame),
-        "video", at_json(&fit->video), "calibrated_on", train_json_string(fit->calibration.on));
+    const MetricsThresholdRule *rule = &fit->calibration.rule;
+    char text[METRICS_RULE_SIZE];
+    metrics_rule_format(text, *rule);
+    json_t *object = json_object();
+    train_json_set(object, "written", train_json_string(out));
+    train_json_set(object, "temperature", train_json_number(fit->calibration.temperature));
+    train_json_set(object, "fitted", json_boolean(fit->temperature.fitted && !fit->no_help));
+    train_json_set(object, "nll_before", train_json_number(fit->temperature.nll_before));
+    train_json_set(
+        object, "nll_after",
+        train_json_number(fit->no_help ? fit->temperature.nll_before : fit->temperature.nll_after));
+    train_json_set(object, "ece_before", train_json_number(fit->ece_before));
+    train_json_set(object, "ece_after", train_json_number(fit->ece_after));
+    train_json_set(object, "threshold_fpr",
+                   rule->kind == METRICS_RULE_FPR ? train_json_number(rule->rate) : json_null());
+    train_json_set(object, "threshold_rule", json_string(text));
+    train_json_set(object, "frame", at_json(&fit->frame));
+    train_json_set(object, "video", at_json(&fit->video));
+    train_json_set(object, "calibrated_on", train_json_string(fit->calibration.on));
+    return object;
 }
 
 static Status print_fit(const Request *request, const Fit *fit, Error *error)
 {
-    warn_about(&fit->temperature);
+    warn_about(fit);
     return cli_json_show(fit_json(fit, request->out), request->json, stdout, 17, "calibrate",
                          error);
 }
@@ -212,7 +241,7 @@ static Status fit_and_write(const Request *request, const EvalAdapter *adapter,
     const EvalScoring scoring = {.sets = sets};
     EvalScores scores = {0};
     EvalProvenance provenance;
-    Fit fit = {.calibration.fpr = request->fpr};
+    Fit fit = {.calibration.rule = request->rule};
     TRY(describe_lists(&sets->sets[0], fit.calibration.on, sizeof fit.calibration.on, error));
     Status status = eval_score_model(&scoring, &request->model, request->arguments, adapter, NULL,
                                      &scores, &provenance, error);
@@ -283,22 +312,46 @@ done:
     return status;
 }
 
+/* The rule of --fpr, --tpr, --eer or --youden. Nonzero: the exit code after a usage error. */
+static int choose_rule(Request *request)
+{
+    if (!!request->fpr_text + !!request->tpr_text + request->eer + request->youden > 1)
+        return cli_usage_error("calibrate: --fpr, --tpr, --eer and --youden exclude each other; "
+                               "give one of them");
+    request->rule.kind = request->tpr_text ? METRICS_RULE_TPR
+                         : request->eer    ? METRICS_RULE_EER
+                         : request->youden ? METRICS_RULE_YOUDEN
+                                           : METRICS_RULE_FPR;
+    request->rule.rate = request->rule.kind == METRICS_RULE_FPR ? 0.01 : 0;
+    const char *text = request->tpr_text ? request->tpr_text : request->fpr_text;
+    double *rate = &request->rule.rate;
+    if (!text)
+        return 0;
+    if (!number_parse(text, strlen(text), rate) ||
+        (request->tpr_text ? !(*rate > 0 && *rate <= 1) : !(*rate >= 0 && *rate < 1)))
+        return cli_usage_error("--%cpr %s: invalid rate; give a number %s",
+                               request->tpr_text ? 't' : 'f', text,
+                               request->tpr_text ? "above 0 and at most 1" : "from 0 to below 1");
+    return 0;
+}
+
 static const CliCommand calibrate_command = {
     .name = "calibrate",
     .summary = "fit temperature and thresholds on validation frames",
     .usage = "lnclip calibrate --model M --adapter A --val LIST... --out CALIBRATED.safetensors",
     .details =
         "Fits a temperature T, by which the logits are divided so that p_fake is a calibrated "
-        "probability, and\nthresholds with at most the false-positive rate --fpr on real "
-        "validation frames and videos. Both are\nstored in a copy of the adapter and applied by "
-        "eval --calibrated and predict --calibrated. See\ndocs/evaluation.md.",
+        "probability, and\nthresholds for validation frames and videos by --fpr, --tpr, --eer or "
+        "--youden. T stays 1 if it does not\nlower the expected calibration error. Both are "
+        "stored in a copy of the adapter and applied by eval\n--calibrated and predict "
+        "--calibrated. See docs/evaluation.md.",
     .example = "lnclip calibrate --model clip-vit-l-14 --adapter run/best.safetensors --val "
                "lists/val/*.txt --out calibrated.safetensors",
 };
 
 int cmd_calibrate(int argc, char **argv)
 {
-    Request request = {.fpr_text = "0.01"};
+    Request request = {0};
     CliOption options[] = {
         CLI_MODEL_OPTION(request.model),
         {"--adapter", CLI_STRING, &request.adapter, 0, 0, "A",
@@ -307,7 +360,12 @@ int cmd_calibrate(int argc, char **argv)
         {"--val", CLI_STRINGS, &request.val, 0, 0, "LIST", "validation frames: lists or folders"},
         {"--out", CLI_STRING, &request.out, 0, 0, "FILE", "calibrated adapter to write"},
         {"--fpr", CLI_STRING, &request.fpr_text, 0, 0, "SHARE",
-         "false-positive rate for the thresholds (default 0.01)"},
+         "lowest thresholds with at most this false-positive rate\n(default 0.01)"},
+        {"--tpr", CLI_STRING, &request.tpr_text, 0, 0, "SHARE",
+         "highest thresholds with at least this true-positive rate"},
+        {"--eer", CLI_FLAG, &request.eer, 0, 0, NULL, "thresholds at the equal error rate"},
+        {"--youden", CLI_FLAG, &request.youden, 0, 0, NULL,
+         "thresholds with the highest TPR - FPR"},
         {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
          "use at most N evenly spaced frames per video\n(default: all)"},
         CLI_LABEL_OPTION(request.labels),
@@ -327,10 +385,9 @@ int cmd_calibrate(int argc, char **argv)
     cli_expect_positional(&arguments, 0, 0, "options only");
     if (request.val.count == 0)
         return cli_usage_error("calibrate: --val LIST is missing; name frames to calibrate on");
-    if (!number_parse(request.fpr_text, strlen(request.fpr_text), &request.fpr) ||
-        !(request.fpr >= 0 && request.fpr < 1))
-        return cli_usage_error("--fpr %s: invalid rate; give a number from 0 to below 1",
-                               request.fpr_text);
+    const int wrong = choose_rule(&request);
+    if (wrong)
+        return wrong;
     request.arguments = &arguments;
     Error error = {0};
     return calibrate(&request, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);

@@ -629,8 +629,10 @@ static Status load_model(const Request *request, const CliArguments *arguments, 
         TRY(vit_model_file(request->model.model, path, error));
     TRY(metrics_calibration_read(path, &calibration, error));
     metrics_calibration_apply(&model->head, &calibration);
-    cli_note(arguments, "T = %.4g, calibrated on %s; threshold for FPR %g of frames: p_fake > %.6g",
-             calibration.temperature, calibration.on, calibration.fpr, calibration.threshold_frame);
+    char rule[METRICS_RULE_SIZE];
+    metrics_rule_format(rule, calibration.rule);
+    cli_note(arguments, "T = %.4g, calibrated on %s; threshold of frames by %s: p_fake > %.6g",
+             calibration.temperature, calibration.on, rule, calibration.threshold_frame);
     return STATUS_OK;
 }
 

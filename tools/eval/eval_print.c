@@ -115,8 +115,9 @@ static Status print_at_thresholds(const EvalResult *result, CliFormat format, FI
         {.heading = "balanced accuracy", .unit = CLI_FRACTION},
     };
     CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
-    cli_table_title(table, "At the thresholds for FPR %g on the calibration set",
-                    result->adapter->calibration.fpr);
+    char rule[METRICS_RULE_SIZE];
+    metrics_rule_format(rule, result->adapter->calibration.rule);
+    cli_table_title(table, "At the thresholds by %s on the calibration set", rule);
     for (int i = 0; i < result->sets->set_count; i++) {
         const EvalAtThresholds *at = &result->at[i];
         at_row(table, result->sets->sets[i].name, "frame", &at->frame);

@@ -669,8 +669,10 @@ static void write_lines(FILE *stream, const char *text)
 static void write_calibration(FILE *stream, const MetricsCalibration *calibration)
 {
     report_fact(stream, "temperature", "%.6g, applied to every score", calibration->temperature);
-    report_fact(stream, "thresholds", "%.6g for frames, %.6g for videos (FPR %g on validation)",
-                calibration->threshold_frame, calibration->threshold_video, calibration->fpr);
+    char rule[METRICS_RULE_SIZE];
+    metrics_rule_format(rule, calibration->rule);
+    report_fact(stream, "thresholds", "%.6g for frames, %.6g for videos (%s on validation)",
+                calibration->threshold_frame, calibration->threshold_video, rule);
     report_fact(stream, "calibrated on", "%s", calibration->on);
 }
 

@@ -101,7 +101,13 @@ static json_t *calibration_json(const EvalAdapter *adapter)
         return json_null();
     json_t *object = json_object();
     train_json_set(object, "temperature", train_json_number(calibration->temperature));
-    train_json_set(object, "threshold_fpr", train_json_number(calibration->fpr));
+    char rule[METRICS_RULE_SIZE];
+    metrics_rule_format(rule, calibration->rule);
+    train_json_set(object, "threshold_fpr",
+                   calibration->rule.kind == METRICS_RULE_FPR
+                       ? train_json_number(calibration->rule.rate)
+                       : json_null());
+    train_json_set(object, "threshold_rule", json_string(rule));
     train_json_set(object, "threshold_frame", train_json_number(calibration->threshold_frame));
     train_json_set(object, "threshold_video", train_json_number(calibration->threshold_video));
     train_json_set(object, "calibrated_on", train_json_string(calibration->on));

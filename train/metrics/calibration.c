@@ -12,6 +12,7 @@
 #include "tensor/base/number.h"
 #include "tensor/safetensors.h"
 #include "train/metrics/metrics_private.h"
+#include "train/metrics/ranking.h"
 
 #include <assert.h>
 #include <float.h>
@@ -141,60 +142,112 @@ MetricsAtThreshold metrics_at_threshold(const double *scores, const uint8_t *lab
     return at;
 }
 
-static int descending(const void *a, const void *b)
+/*
+ * One threshold between two neighbouring scores: counts of reals and fakes above it. The loop of
+ * metrics_calibration_threshold visits them from the highest threshold down, so that counts rise.
+ */
+typedef struct Candidate {
+    double threshold;
+    uint64_t fp, tp;
+} Candidate;
+
+/* How good a threshold is, for the rules that compare; higher is better. */
+static double merit(MetricsRule kind, const MetricsRanking *all, const Candidate *at)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x < y) - (x > y);
+    const double fpr = (double)at->fp / (double)all->n_real;
+    const double tpr = (double)at->tp / (double)all->n_fake;
+    return kind == METRICS_RULE_EER ? -fabs(fpr - (1 - tpr)) : tpr - fpr;
 }
 
-/* Halfway to the lowest probability above `score`, or to 1 if there is none. */
-static double above(double score, const double *probabilities, size_t n)
+/* True if `next`, a lower threshold, is to replace `best`. */
+static bool is_better(MetricsThresholdRule rule, const MetricsRanking *all, const Candidate *next,
+                      const Candidate *best)
 {
-    double next = 1;
-    for (size_t i = 0; i < n; i++)
-        if (probabilities[i] > score && probabilities[i] < next)
-            next = probabilities[i];
-    return score + (next - score) / 2;
+    /* 0.29 is slightly less in binary, but 0.29 of 100 must be 29; likewise a share of fakes. */
+    const double slack = 4 * DBL_EPSILON;
+    switch (rule.kind) {
+    case METRICS_RULE_FPR:
+        return next->fp <= (uint64_t)floor(rule.rate * (double)all->n_real * (1 + slack)) &&
+               next->fp < all->n_real;
+    case METRICS_RULE_TPR:
+        return best->tp < (uint64_t)ceil(rule.rate * (double)all->n_fake * (1 - slack));
+    default:
+        return merit(rule.kind, all, next) > merit(rule.kind, all, best);
+    }
 }
 
 Status metrics_calibration_threshold(const double *probabilities, const uint8_t *labels, size_t n,
-                                     double fpr, double *threshold, Error *error)
+                                     MetricsThresholdRule rule, double *threshold, Error *error)
 {
-    assert(probabilities && labels && threshold && error && fpr >= 0 && fpr < 1);
-    double *reals = mem_new(n ? n : 1, sizeof *reals, purpose, error);
-    if (!reals)
-        return error->status;
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        if (!labels[i])
-            reals[count++] = probabilities[i];
-    if (count == 0) {
-        free(reals);
+    assert(probabilities && labels && threshold && error);
+    MetricsRanking ranking;
+    TRY(metrics_ranking_create(&ranking, NULL, probabilities, labels, n, error));
+    const bool reals = ranking.n_real > 0;
+    if (!reals || (ranking.n_fake == 0 && rule.kind != METRICS_RULE_FPR)) {
+        metrics_ranking_free(&ranking);
         return error_set(error, STATUS_FAILED,
-                         "calibration: the thresholds need real frames; add real frames");
+                         "calibration: this threshold needs %s frames; add %s",
+                         reals ? "fake" : "real", reals ? "fakes" : "reals");
     }
-    qsort(reals, count, sizeof *reals, descending);
-    /* 0.29 is slightly less in binary, but 0.29 of 100 must be 29. */
-    size_t allowed = (size_t)floor(fpr * (double)count * (1 + 4 * DBL_EPSILON));
-    if (allowed >= count)
-        allowed = count - 1;
-    *threshold = above(reals[allowed], probabilities, n);
-    free(reals);
+    Candidate best = {.threshold = 1}, next = {.threshold = 1};
+    double above = 1, score;
+    uint64_t real, fake;
+    bool first = true;
+    while (metrics_ranking_next(&ranking, &score, &real, &fake)) {
+        next.threshold = score + (above - score) / 2;
+        if (first || is_better(rule, &ranking, &next, &best))
+            best = next;
+        first = false;
+        next.fp += real;
+        next.tp += fake;
+        above = score;
+    }
+    next.threshold = above / 2; /* everything is above, unless the lowest score is 0 */
+    if (above > 0 && is_better(rule, &ranking, &next, &best))
+        best = next;
+    *threshold = best.threshold;
+    metrics_ranking_free(&ranking);
     return STATUS_OK;
+}
+
+static const char *const rule_names[METRICS_RULES] = {"fpr=", "tpr=", "eer", "youden"};
+
+void metrics_rule_format(char out[METRICS_RULE_SIZE], MetricsThresholdRule rule)
+{
+    char number[NUMBER_SIZE] = "";
+    if (rule.kind <= METRICS_RULE_TPR)
+        number_format(number, rule.rate);
+    snprintf(out, METRICS_RULE_SIZE, "%s%.24s", rule_names[rule.kind], number);
+}
+
+bool metrics_rule_parse(const char *text, MetricsThresholdRule *rule)
+{
+    for (int kind = 0; kind < METRICS_RULES; kind++) {
+        const char *name = rule_names[kind], *rest = text + strlen(name);
+        if (strncmp(text, name, strlen(name)) != 0)
+            continue;
+        *rule = (MetricsThresholdRule){.kind = (MetricsRule)kind};
+        if (kind > METRICS_RULE_TPR)
+            return *rest == '\0';
+        return number_parse(rest, strlen(rest), &rule->rate) && rule->rate >= 0 &&
+               rule->rate <= 1 && rule->rate != (kind == METRICS_RULE_FPR ? 1 : 0);
+    }
+    return false;
 }
 
 /* ---- in the metadata of an adapter ----------------------------------------------------------- */
 
 enum { KEYS = 5 };
-static const char *const keys[KEYS] = {"temperature", "threshold_fpr", "threshold_frame",
+static const char *const keys[KEYS] = {"temperature", "threshold_rule", "threshold_frame",
                                        "threshold_video", "calibrated_on"};
+static const char fpr_key[] = "threshold_fpr"; /* stands for the rule FPR */
 
 static bool is_key(const char *key)
 {
     for (int i = 0; i < KEYS; i++)
         if (strcmp(keys[i], key) == 0)
             return true;
-    return false;
+    return strcmp(fpr_key, key) == 0;
 }
 
 /* Reads a number in [minimum, maximum] from the metadata. */
@@ -210,6 +263,22 @@ static Status read_number(const SafeTensors *file, const char *key, double minim
                      safetensors_path(file), key, text ? text : "missing", minimum, maximum);
 }
 
+static Status read_rule(const SafeTensors *file, MetricsThresholdRule *rule, Error *error)
+{
+    const char *text = safetensors_metadata(file, keys[1]);
+    if (!text) {
+        *rule = (MetricsThresholdRule){.kind = METRICS_RULE_FPR};
+        return read_number(file, fpr_key, 0, 1, &rule->rate, error);
+    }
+    if (metrics_rule_parse(text, rule))
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_FAILED,
+        "%s: metadata \"%s\" is %.64s, not fpr=RATE, tpr=RATE, eer or youden; calibrate "
+        "the adapter again (lnclip calibrate)",
+        safetensors_path(file), keys[1], text);
+}
+
 static Status read_all(const SafeTensors *file, MetricsCalibration *calibration, Error *error)
 {
     if (!safetensors_metadata(file, keys[0]))
@@ -218,7 +287,7 @@ static Status read_all(const SafeTensors *file, MetricsCalibration *calibration,
                          safetensors_path(file));
     TRY(read_number(file, keys[0], METRICS_TEMPERATURE_LEAST, METRICS_TEMPERATURE_MOST,
                     &calibration->temperature, error));
-    TRY(read_number(file, keys[1], 0, 1, &calibration->fpr, error));
+    TRY(read_rule(file, &calibration->rule, error));
     TRY(read_number(file, keys[2], 0, 1, &calibration->threshold_frame, error));
     TRY(read_number(file, keys[3], 0, 1, &calibration->threshold_video, error));
     const char *on = safetensors_metadata(file, keys[4]);
@@ -244,9 +313,21 @@ Status metrics_calibration_write(const char *path, const char *out, VitHeadKind 
     SafeTensor *tensors = mem_new((size_t)count + 1, sizeof *tensors, purpose, error);
     SafeTensorsMetadata *metadata =
         mem_new((size_t)old + KEYS + 1, sizeof *metadata, purpose, error);
-    char numbers[KEYS - 1][NUMBER_SIZE];
-    const double values[KEYS - 1] = {calibration->temperature, calibration->fpr,
-                                     calibration->threshold_frame, calibration->threshold_video};
+    const bool by_fpr = calibration->rule.kind == METRICS_RULE_FPR;
+    char temperature[NUMBER_SIZE], frame[NUMBER_SIZE], video[NUMBER_SIZE];
+    char rule[METRICS_RULE_SIZE];
+    number_format(temperature, calibration->temperature);
+    metrics_rule_format(rule, calibration->rule);
+    number_format(frame, calibration->threshold_frame);
+    number_format(video, calibration->threshold_video);
+    const SafeTensorsMetadata made[] = {
+        {keys[0], temperature},
+        {by_fpr ? fpr_key : keys[1], by_fpr ? rule + strlen(rule_names[METRICS_RULE_FPR]) : rule},
+        {keys[2], frame},
+        {keys[3], video},
+        {keys[4], calibration->on},
+        {"head", vit_head_kind_name(kind)},
+    };
     Status status = STATUS_OK;
     if (!tensors || !metadata)
         status = error->status;
@@ -259,12 +340,8 @@ Status metrics_calibration_write(const char *path, const char *out, VitHeadKind 
             if (!is_key(key) && strcmp(key, "head") != 0)
                 metadata[used++] = (SafeTensorsMetadata){key, safetensors_metadata(file, key)};
         }
-        for (int i = 0; i < KEYS - 1; i++) {
-            number_format(numbers[i], values[i]);
-            metadata[used++] = (SafeTensorsMetadata){keys[i], numbers[i]};
-        }
-        metadata[used++] = (SafeTensorsMetadata){keys[KEYS - 1], calibration->on};
-        metadata[used++] = (SafeTensorsMetadata){"head", vit_head_kind_name(kind)};
+        for (size_t i = 0; i < COUNT_OF(made); i++)
+            metadata[used++] = made[i];
         status = safetensors_write(out, tensors, count, metadata, used, error);
     }
     free(tensors);

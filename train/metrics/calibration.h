@@ -18,10 +18,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How a threshold is chosen on validation scores. */
+typedef enum MetricsRule {
+    METRICS_RULE_FPR,    /* the lowest with a false-positive rate of at most `rate`, in [0, 1) */
+    METRICS_RULE_TPR,    /* the highest with a true-positive rate of at least `rate`, in (0, 1] */
+    METRICS_RULE_EER,    /* false-positive and false-negative rate differ least */
+    METRICS_RULE_YOUDEN, /* TPR - FPR is highest (Youden 1950) */
+    METRICS_RULES
+} MetricsRule;
+
+typedef struct MetricsThresholdRule {
+    MetricsRule kind;
+    double rate; /* of FPR and TPR, else 0 */
+} MetricsThresholdRule;
+
+enum { METRICS_RULE_SIZE = 32 };
+
+/* The rule as text: "fpr=0.01", "tpr=0.95", "eer" or "youden". */
+void metrics_rule_format(char out[METRICS_RULE_SIZE], MetricsThresholdRule rule);
+
+/* The inverse of metrics_rule_format. False for other text or a rate out of range. */
+bool metrics_rule_parse(const char *text, MetricsThresholdRule *rule);
+
 /* The calibration stored in an adapter. Thresholds apply to p_fake after temperature scaling. */
 typedef struct MetricsCalibration {
-    double temperature;                      /* > 0 */
-    double fpr;                              /* false-positive rate of the thresholds, in [0, 1) */
+    double temperature; /* > 0 */
+    MetricsThresholdRule rule;
     double threshold_frame, threshold_video; /* above = fake; a video has its mean p_fake */
     char on[512];                            /* validation lists as text, with their hash */
 } MetricsCalibration;
@@ -65,20 +87,21 @@ MetricsAtThreshold metrics_at_threshold(const double *scores, const uint8_t *lab
                                         double threshold);
 
 /*
- * Finds the lowest threshold with a false-positive rate of at most `fpr`, in [0, 1), on
- * probabilities [n] and labels [n]. With ties the rate may be lower, never higher. The threshold is
- * halfway between a real's score and the next higher score (1 if none), so that rounding does not
- * matter. STATUS_FAILED without reals or if out of memory. Thread-safe.
+ * Chooses a threshold by `rule` on probabilities [n] and labels [n], both borrowed. It is halfway
+ * between two neighbouring scores (0 and 1 included), so that rounding does not matter. Ties keep
+ * the promise of the rule: a false-positive rate may be lower than asked, a true-positive rate
+ * higher. Of several equally good thresholds by EER or Youden, the highest. STATUS_FAILED without
+ * reals, without fakes unless the rule is FPR, or if out of memory. Thread-safe.
  */
 Status metrics_calibration_threshold(const double *probabilities, const uint8_t *labels, size_t n,
-                                     double fpr, double *threshold, Error *error);
+                                     MetricsThresholdRule rule, double *threshold, Error *error);
 
 /* ---- in the metadata of an adapter, and applied to a head ------------------------------------ */
 
 /*
- * Reads "temperature", "threshold_fpr", "threshold_frame", "threshold_video" and "calibrated_on"
- * from the metadata of the adapter `path`. STATUS_FAILED if the adapter is not calibrated, or a
- * value is missing or out of range. Thread-safe.
+ * Reads "temperature", "threshold_rule", "threshold_frame", "threshold_video" and "calibrated_on"
+ * from the metadata of the adapter `path`. "threshold_fpr" stands for the rule FPR. STATUS_FAILED
+ * if the adapter is not calibrated, or a value is missing or out of range. Thread-safe.
  */
 Status metrics_calibration_read(const char *path, MetricsCalibration *calibration, Error *error);
 
