@@ -87,6 +87,10 @@ START_TEST(better_is_told_from_worse)
     ck_assert_int_eq(found->video[METRICS_AUROC].method, METRICS_INTERVAL_DELONG);
     ck_assert_int_eq(found->frame[METRICS_AUROC].method, METRICS_INTERVAL_BOOTSTRAP);
     ck_assert(found->frame[METRICS_AUROC].difference > 0.1 && found->frame[METRICS_AUROC].p < 0.01);
+    /* No resample on the other side of zero: p is at its floor. DeLong's p has none. */
+    ck_assert(found->frame[METRICS_AUROC].p_lowest);
+    ck_assert_double_eq(found->frame[METRICS_AUROC].p, 2.0 / (1 + settings.resamples));
+    ck_assert(!found->video[METRICS_AUROC].p_lowest);
     ck_assert(found->frame[METRICS_AUROC].interval.lower > 0);
     ck_assert(found->frame[METRICS_BRIER].interval.upper < 0);
     ck_assert(found->video[METRICS_AUROC].p < 0.05);
@@ -133,6 +137,7 @@ START_TEST(the_same_backwards)
                 "%s", metrics_names[m].name);
     }
     ck_assert(found->frame[METRICS_AUROC].difference == 0 && found->frame[METRICS_AUROC].p == 1);
+    ck_assert(!found->frame[METRICS_AUROC].p_lowest);
     ck_assert(found->video[METRICS_AUROC].difference == 0 && found->video[METRICS_AUROC].p == 1);
     ck_assert(found->frame[METRICS_AUROC].interval.lower == 0);
     free(found);

@@ -288,6 +288,7 @@ START_TEST(summary_json)
     ck_assert_double_eq(
         json_real_value(json_object_get(json_object_get(document, "video"), "auroc")), 0.875);
     ck_assert(json_integer_value(json_object_get(document, "datasets")) == 2);
+    ck_assert(json_is_null(json_object_get(json_object_get(document, "frame"), "eer_threshold")));
     json_decref(document);
     free_reports(&reports);
 }

@@ -12,6 +12,7 @@
 #include "tensor/base/error.h"
 #include "tensor/threads.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -160,6 +161,7 @@ typedef struct MetricsDifference {
     double difference;        /* a - b */
     MetricsInterval interval; /* 95 % interval of the difference */
     double p;                 /* two-sided p-value of "no difference"; NaN if undefined */
+    bool p_lowest;            /* p is the lowest that the bootstrap can give: at most this */
     MetricsIntervalMethod method;
 } MetricsDifference;
 

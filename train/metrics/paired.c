@@ -255,6 +255,7 @@ static void bootstrap_difference(double *a, const double *b, size_t resamples,
         return;
     const size_t fewer = not_above < not_below ? not_above : not_below;
     difference->p = fmin(1, 2 * (double)(1 + fewer) / (double)(1 + defined));
+    difference->p_lowest = fewer == 0 && difference->p < 1;
     difference->method = method;
 }
 

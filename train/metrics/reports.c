@@ -252,7 +252,10 @@ Status metrics_reports_write_json(FILE *stream, const MetricsReport *reports, in
     return train_json_write(metrics_reports_json(reports, count), stream, 17, "metrics", error);
 }
 
-/* Mean of every metric over the reports; NaN if one of them is NaN. */
+/*
+ * Mean of every metric over the reports; NaN if one of them is NaN, and for several thresholds,
+ * whose mean is the threshold of no data set.
+ */
 static json_t *averages_json(const MetricsReport *reports, int count, bool of_videos)
 {
     json_t *object = json_object();
@@ -261,8 +264,10 @@ static json_t *averages_json(const MetricsReport *reports, int count, bool of_vi
         for (int i = 0; i < count; i++)
             metrics_sum_add(&sum,
                             metrics_value(of_videos ? &reports[i].video : &reports[i].frame, m));
+        const bool threshold = metrics_names[m].better == 0;
         train_json_set(object, metrics_names[m].name,
-                       train_json_number(metrics_sum_total(&sum) / count));
+                       train_json_number(threshold && count > 1 ? (double)NAN
+                                                                : metrics_sum_total(&sum) / count));
     }
     return object;
 }
