@@ -88,10 +88,11 @@ run() { # COMMAND...: sets `code` to its exit code
     case $name in predict | auc) [ $code = 0 ] && cp stdout out/stdout ;; esac
 }
 
-# Collects all output, without times, in one file for cmp(1). curves.svg is checked by check_curves.
+# Collects all output, without times (run.log), in one file for cmp(1). curves.svg is checked by
+# check_curves.
 contents() {
     (cd out 2>/dev/null || exit 0
-        find . -type f ! -name curves.svg | LC_ALL=C sort | while read -r file; do
+        find . -type f ! -name curves.svg ! -name run.log | LC_ALL=C sort | while read -r file; do
             echo "== $file"
             case $file in
             ./steps.csv) sed 's/,[^,]*$//' "$file" ;;

@@ -529,9 +529,10 @@ normalise() {
         ;;
     *.safetensors | *.png) cat "$1" ;;
     # Progress lines before the last one depend on the clock; then rates, durations and memory.
-    */said/*)
-        sed -E -e '/ ([0-9]+)\/\1([ ,]|$)/!{/ [0-9]+\/[0-9]+[ ,].*(left|loss|frames|images)/d}' \
-            -e 's/[0-9.e+]+( images)?\/s/RATE/' \
+    */said/* | */run.log)
+        sed -E -e 's/^[0-9]{4}(-[0-9]{2}){2} [0-9]{2}(:[0-9]{2}){2}  //' \
+            -e '/ ([0-9]+)\/\1([ ,]|$)/!{/ [0-9]+\/[0-9]+[ ,].*(left|loss|frames|images)/d}' \
+            -e 's/[0-9.,?]+ (img|images)\/s/RATE/' \
             -e 's/([0-9]+ (h|min) )?[0-9.]+ (s|min)( left| in total| per step|, | \(|$)/TIME\4/g' \
             -e 's/^(training time \(s\)).*/\1/' \
             -e 's/((^|[", ])(seconds|images_per_second)(": |: +|,| +))[0-9.e-]+/\1TIME/' \

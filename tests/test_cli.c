@@ -10,6 +10,7 @@
 #include "tests/support_folder.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <sys/wait.h>
 
 /* ---- parsing --------------------------------------------------------------------------------- */
@@ -351,6 +352,76 @@ START_TEST(numbers_for_people)
 }
 END_TEST
 
+START_TEST(rates_have_no_exponent)
+{
+    ck_assert_str_eq(cli_rate(0), "0.000");
+    ck_assert_str_eq(cli_rate(0.9), "0.9");
+    ck_assert_str_eq(cli_rate(0.92), "0.92");
+    ck_assert_str_eq(cli_rate(1e-5), "0.000");
+    ck_assert_str_eq(cli_rate(9.96), "9.96");
+    ck_assert_str_eq(cli_rate(123.4), "123");
+    ck_assert_str_eq(cli_rate(999.6), "1,000");
+    ck_assert_str_eq(cli_rate(1.8e3), "1,800");
+    ck_assert_str_eq(cli_rate(INFINITY), "?");
+    ck_assert_str_eq(cli_rate(NAN), "?");
+}
+END_TEST
+
+static void read_log(char out[1000])
+{
+    FILE *const file = fopen("log", "r");
+    ck_assert_ptr_nonnull(file);
+    out[fread(out, 1, 999, file)] = '\0';
+    fclose(file);
+}
+
+/* Lines before the file is open are kept, quiet ones too; a second session appends. */
+START_TEST(a_log_has_all_lines)
+{
+    const CliArguments quiet = {.quiet = true};
+    char seen[1000];
+    ck_assert_int_eq(chdir(support_in_folder("")), 0);
+    for (int session = 0; session < 2; session++) {
+        cli_log_begin();
+        cli_note(&quiet, "early %d", session);
+        cli_log_open("log");
+        cli_log("late\n%d", session);
+        cli_warn("warned");
+        close_log();
+    }
+    read_log(seen);
+    const char *at = seen;
+    static const char *const lines[] = {"early 0\n", "late\\n0\n", "lnclip: warning: warned\n",
+                                        "early 1\n", "late\\n1\n", "lnclip: warning: warned\n"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        ck_assert_int_eq(strspn(at, "0123456789-: "), strlen("2026-01-31 14:02:11  "));
+        at += strlen("2026-01-31 14:02:11  ");
+        ck_assert_int_eq(strncmp(at, lines[i], strlen(lines[i])), 0);
+        at += strlen(lines[i]);
+    }
+    ck_assert_str_eq(at, "");
+}
+END_TEST
+
+START_TEST(words_are_quoted_for_a_shell)
+{
+    static const char *const words[][2] = {{"a/b-1.txt", "a/b-1.txt"},
+                                           {"lr=1e-3", "lr=1e-3"},
+                                           {"", "''"},
+                                           {"a b", "'a b'"},
+                                           {"it's $1", "'it'\\''s $1'"}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        char *quoted = NULL;
+        size_t size = 0;
+        FILE *const stream = open_memstream(&quoted, &size);
+        cli_print_quoted(stream, words[i][0]);
+        fclose(stream);
+        ck_assert_str_eq(quoted, words[i][1]);
+        free(quoted);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *const suite = suite_create("cli");
@@ -378,5 +449,10 @@ int main(void)
     tcase_add_test(messages, exit_codes_of_errors);
     tcase_add_loop_test(messages, a_signal_stops_cleanly, 0, 3);
     tcase_add_test(messages, numbers_for_people);
+    tcase_add_test(messages, rates_have_no_exponent);
+    tcase_add_test(messages, words_are_quoted_for_a_shell);
+    TCase *const logs = support_case(suite, "logs", 20);
+    tcase_add_checked_fixture(logs, support_folder_setup, support_folder_teardown);
+    tcase_add_test(logs, a_log_has_all_lines);
     return support_main(suite);
 }

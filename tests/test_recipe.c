@@ -118,6 +118,22 @@ static void differ_in(const TrainRecipe *a, const TrainRecipe *b, const char *ke
     ck_assert_str_eq(found, keys);
 }
 
+START_TEST(changes_of_a_recipe)
+{
+    TrainRecipe gend = named("gend");
+    Error error = {0};
+    ck_assert_int_eq(train_recipe_set(&gend, "seed", "3", &error), STATUS_OK);
+    ck_assert_int_eq(train_recipe_set(&gend, "lr", "1e-3", &error), STATUS_OK);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const stream = open_memstream(&text, &size);
+    train_recipe_print_changes(&gend, stream);
+    fclose(stream);
+    ck_assert_str_eq(text, " lr=0.001 seed=3");
+    free(text);
+}
+END_TEST
+
 /* The published settings: arXiv 2503.19683 and 2508.06248. */
 START_TEST(built_in_recipes)
 {
@@ -574,6 +590,7 @@ int main(void)
     Suite *const suite = suite_create("recipe");
     TCase *const recipes = support_case(suite, "recipes", 10);
     tcase_add_test(recipes, keys_of_the_contract);
+    tcase_add_test(recipes, changes_of_a_recipe);
     tcase_add_test(recipes, built_in_recipes);
     tcase_add_test(recipes, resume_compares_what_matters);
     tcase_add_test(recipes, monitors_have_a_direction);

@@ -12,11 +12,13 @@
 
 #include "tensor/base/file.h"
 #include "train/run/run_files.h"
+#include "train/run/run_record.h"
 #include "train/train.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Training {
     CliModelOptions model_options;
@@ -100,6 +102,70 @@ static Status resolve_recipe(Training *training, Error *error)
     return train_recipe_check(recipe, error);
 }
 
+/* ---- run.log --------------------------------------------------------------------------------- */
+
+/* Logs `text`, which it frees. */
+static void log_text(char *text)
+{
+    if (text)
+        cli_log("%s", text);
+    free(text);
+}
+
+/* Starts the log with the command line, ready for a shell, and the version. */
+static void begin_log(int argc, char **argv)
+{
+    char folder[FILE_PATH_SIZE], *text = NULL;
+    size_t size = 0;
+    cli_log_begin();
+    FILE *stream = open_memstream(&text, &size);
+    if (stream) {
+        fputs("command: lnclip", stream);
+        for (int i = 0; i < argc; i++) {
+            fputc(' ', stream);
+            cli_print_quoted(stream, argv[i]);
+        }
+        fclose(stream);
+    }
+    log_text(text);
+    cli_log("folder: %s", getcwd(folder, sizeof folder) ? folder : "unknown");
+    cli_log("version: lnclip %s, revision %s", LNCLIP_VERSION, train_revision());
+}
+
+/* The recipe as its built-in base and the keys that differ from it. */
+static void log_recipe(const TrainRecipe *recipe)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream)
+        return;
+    fprintf(stream, "recipe: %s", recipe->name);
+    train_recipe_print_changes(recipe, stream);
+    fclose(stream);
+    log_text(text);
+}
+
+static void log_model(const Training *training)
+{
+    const CliModelOptions *options = &training->model_options;
+    char processor[256];
+    cli_log("model: %s (%s, fingerprint %s)", options->model,
+            vit_config_name(&training->model.vit->config), training->model.vit->fingerprint);
+    if (options->adapter)
+        cli_log("adapter: %s", options->adapter);
+    train_processor(processor, sizeof processor);
+    cli_log("machine: %s, %d threads", processor, threads_count(training->model.threads));
+}
+
+static void open_log(const Training *training)
+{
+    char path[FILE_PATH_SIZE];
+    Error error = {0};
+    if (file_join(path, training->out, "run.log", &error) == STATUS_OK)
+        cli_log_open(path);
+}
+
 /* ---- before the first step ------------------------------------------------------------------- */
 
 /* Lists the sets given on the command line: train, and optionally val and test. */
@@ -162,51 +228,47 @@ static void show_plan(const Training *training, const TrainPlan *plan)
 
 /* ---- during the run -------------------------------------------------------------------------- */
 
+/*
+ * "epoch 2/10  step 31/9000 (50 %)  loss 0.531  0.9 img/s  6 h 02 min left". One line for completed
+ * steps and for parts of a step, since a terminal shows only one every 0.2 seconds.
+ */
 static void show_step(Training *training, const TrainProgress *progress)
 {
-    char text[256];
-    snprintf(text, sizeof text,
-             "epoch %d/%d step %lld/%lld loss %.4f, %.3g images/s, %s left, peak %s",
-             progress->epoch + 1, progress->epochs, (long long)progress->step,
-             (long long)progress->total_steps, (double)progress->losses.total,
-             progress->images_per_second, cli_duration(progress->seconds_left),
-             cli_bytes(progress->peak_bytes));
+    char part[16] = "", loss[32] = "", text[256];
+    const long long step = (long long)progress->step + (progress->part > 0);
+    if (progress->part > 0)
+        snprintf(part, sizeof part, " (%.0f %%)", 100.0 * progress->part);
+    if (!isnan(progress->losses.total))
+        snprintf(loss, sizeof loss, "  loss %.4g", (double)progress->losses.total);
+    snprintf(text, sizeof text, "epoch %d/%d  step %lld/%lld%s%s  %s img/s  %s left",
+             progress->epoch + 1, progress->epochs, step, (long long)progress->total_steps, part,
+             loss, cli_rate(progress->images_per_second), cli_duration(progress->seconds_left));
     cli_progress_text(&training->progress, progress->step == progress->total_steps, text);
 }
 
 static void show_scoring(Training *training, const TrainProgress *progress)
 {
     char text[256];
-    snprintf(text, sizeof text, "%s %lld/%lld, %.3g images/s, %s left, peak %s", progress->phase,
-             (long long)progress->step, (long long)progress->total_steps,
-             progress->images_per_second, cli_duration(progress->seconds_left),
-             cli_bytes(progress->peak_bytes));
+    snprintf(text, sizeof text, "epoch %d/%d  %s %lld/%lld  %s img/s  %s left", progress->epoch + 1,
+             progress->epochs, progress->phase, (long long)progress->step,
+             (long long)progress->total_steps, cli_rate(progress->images_per_second),
+             cli_duration(progress->seconds_left));
     cli_progress_text(&training->progress, progress->step == progress->total_steps, text);
-}
-
-/* Progress within a long step, on a terminal only: a log gets completed steps. */
-static void show_step_part(Training *training, const TrainEvent *event)
-{
-    char text[96];
-    snprintf(text, sizeof text, "step %lld: %.0f %%", (long long)event->step + 1,
-             100.0 * event->done / event->total);
-    if (training->progress.terminal)
-        cli_progress_text(&training->progress, false, text);
 }
 
 static void show_epoch(const Training *training, const TrainEpoch *epoch)
 {
     const CliArguments *arguments = &training->arguments;
     if (training->val_lists.count == 0)
-        cli_note(arguments, "epoch %d: train loss %.4f, %s", epoch->epoch + 1, epoch->train_loss,
-                 cli_duration(epoch->seconds));
+        cli_note_event(arguments, "epoch %d: train loss %.4f, %s", epoch->epoch + 1,
+                       epoch->train_loss, cli_duration(epoch->seconds));
     else
-        cli_note(arguments,
-                 "epoch %d: train loss %.4f, val loss %.4f, AUROC %.4f frame, %.4f video, mAP %.4f "
-                 "video, %s%s",
-                 epoch->epoch + 1, epoch->train_loss, epoch->val_loss, epoch->frame.auroc,
-                 epoch->video.auroc, epoch->video.map, cli_duration(epoch->seconds),
-                 epoch->best ? " (best so far)" : "");
+        cli_note_event(arguments,
+                       "epoch %d: train loss %.4f, val loss %.4f, AUROC %.4f frame, %.4f video, "
+                       "mAP %.4f video, %s%s",
+                       epoch->epoch + 1, epoch->train_loss, epoch->val_loss, epoch->frame.auroc,
+                       epoch->video.auroc, epoch->video.map, cli_duration(epoch->seconds),
+                       epoch->best ? " (best so far)" : "");
 }
 
 static void show_event(void *context, const TrainEvent *event)
@@ -216,8 +278,12 @@ static void show_event(void *context, const TrainEvent *event)
     case TRAIN_PLANNED:
         show_plan(training, event->plan);
         break;
-    case TRAIN_STEP_PART:
-        show_step_part(training, event);
+    case TRAIN_OPENED:
+        open_log(training);
+        break;
+    case TRAIN_STEP_PART: /* a log gets completed steps */
+        if (training->progress.terminal)
+            show_step(training, event->progress);
         break;
     case TRAIN_STEP_DONE:
         show_step(training, event->progress);
@@ -364,6 +430,7 @@ static Status run(Training *training, Error *error)
     TRY(read_lists(training, error));
     TRY(check_lists(training, error));
     TRY(load_model(training, error));
+    log_model(training);
     training->progress = cli_progress_begin(&training->arguments, "train", "steps");
     const TrainJob job = {
         .vit = training->model.vit,
@@ -429,6 +496,7 @@ static int apply(Training *training)
             return cli_usage_error("--train: missing; name the lists or folders to train on");
         if (!training->dry_run)
             cli_expect_option(arguments, "--out", training->out);
+        log_recipe(&training->recipe);
         status = run(training, &error);
     }
     free_training(training);
@@ -472,8 +540,8 @@ int cmd_train(int argc, char **argv)
         .details = "Trains the LayerNorms and the head, or the parameters named by tune; all "
                    "others stay frozen. KEY=VALUE\noverrides the recipe: --print shows all keys, "
                    "--keys explains them. Writes recipe.txt, steps.csv,\nepochs.csv, curves.svg, "
-                   "best.safetensors, last.safetensors and state.safetensors to RUN. Ctrl-C "
-                   "saves\nthe last completed step; --resume continues from it.",
+                   "run.log, best.safetensors, last.safetensors and state.safetensors to "
+                   "RUN.\nCtrl-C saves the last completed step; --resume continues from it.",
         .example = "lnclip train --model clip-vit-l-14 --train lists/train/*.txt --val "
                    "lists/val/*.txt --out run "
                    "--recipe cpu memory=4",
@@ -481,5 +549,6 @@ int cmd_train(int argc, char **argv)
         .accepts_settings = true,
     };
     cli_parse(&command, argc, argv, &training.arguments);
+    begin_log(argc, argv);
     return apply(&training);
 }

@@ -752,6 +752,20 @@ Status train_recipe_named(TrainRecipe *recipe, const char *name, Error *error)
     return STATUS_OK;
 }
 
+void train_recipe_print_changes(const TrainRecipe *recipe, FILE *stream)
+{
+    TrainRecipe base;
+    Error unknown = {0};
+    char before[TRAIN_TEXT_SIZE], now[TRAIN_TEXT_SIZE];
+    const bool known = train_recipe_named(&base, recipe->name, &unknown) == STATUS_OK;
+    for (int i = 0; i < SETTINGS && known; i++) {
+        print_value(&settings[i], &base, before);
+        print_value(&settings[i], recipe, now);
+        if (strcmp(before, now) != 0)
+            fprintf(stream, " %s=%s", settings[i].key, now);
+    }
+}
+
 /* ---- recipe files ---------------------------------------------------------------------------- */
 
 /* Removes spaces and tabs from both ends of [*begin, *end). */

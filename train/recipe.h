@@ -117,6 +117,11 @@ Status train_recipe_check(const TrainRecipe *recipe, Error *error);
 void train_recipe_print(const TrainRecipe *recipe, FILE *stream);
 
 /*
+ * Prints " key=value" for every key that differs from the built-in recipe recipe->name, or nothing.
+ */
+void train_recipe_print_changes(const TrainRecipe *recipe, FILE *stream);
+
+/*
  * The text of train_recipe_print without threads, workers, memory, micro_batch and log.tensorboard,
  * which never change a result. The caller frees it. NULL if out of memory.
  */

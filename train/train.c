@@ -60,6 +60,9 @@ typedef struct TrainRun {
     TrainBatches batches;
 
     double epoch_started;      /* train_clock() at the start of the epoch */
+    double step_started;       /* train_clock() at the start of the step */
+    int step_images;           /* images of the step in progress */
+    TrainStepRow last_step;    /* last completed step of this session; losses.total NaN before it */
     double step_seconds;       /* total time of the steps of this session */
     double validation_seconds; /* duration of the last validation */
     int64_t first_step;        /* first step of this session */
@@ -108,6 +111,7 @@ Status train_run(const TrainJob *job, TrainResult *result, Error *error)
     assert(job->vit && job->head && job->tuned && job->recipe && job->train);
     const double started = train_clock();
     TrainRun run = {.job = job, .state = train_state_empty()};
+    run.last_step = (TrainStepRow){.lr = NAN, .losses.total = NAN};
     *result = (TrainResult){0};
     Status status = prepare(&run, error);
     if (status != STATUS_OK)
@@ -462,6 +466,7 @@ static Status open_data(TrainRun *run, Error *error)
 static Status open_run(TrainRun *run, Error *error)
 {
     TRY(open_folder(run, error));
+    report(run, (TrainEvent){.kind = TRAIN_OPENED});
     TRY(open_data(run, error));
     run->first_step = run->state.step;
     return STATUS_OK;
@@ -564,23 +569,38 @@ static Status step_gradient(TrainRun *run, const DataBatch *batch, const float *
     return status;
 }
 
-static void report_step(const TrainRun *run, const TrainStepRow *row)
+/*
+ * Progress when the fraction `part` of the step in progress is done, 0 between steps. The duration
+ * of a step is its mean in this session, including the step in progress.
+ */
+static TrainProgress step_progress(const TrainRun *run, double part)
 {
     const int64_t left = run->steps - run->state.step;
     const int64_t epochs_left = (int64_t)ceil_div(left, run->steps_per_epoch);
-    const double each = run->step_seconds / (double)(run->state.step - run->first_step);
-    const TrainProgress progress = {
+    const double running = part > 0 ? train_clock() - run->step_started : 0;
+    const double done = (double)(run->state.step - run->first_step) + part;
+    const double each = (run->step_seconds + running) / done;
+    const bool any = run->state.step > run->first_step;
+    return (TrainProgress){
         .phase = "train",
-        .epoch = row->epoch,
+        .epoch = run->state.epoch,
         .epochs = epochs_of(run),
         .step = run->state.step,
         .total_steps = run->steps,
-        .lr = row->lr,
-        .seconds_left = each * (double)left + run->validation_seconds * (double)epochs_left,
-        .images_per_second = row->images_per_second,
-        .losses = row->losses,
+        .part = part,
+        .lr = run->last_step.lr,
+        .seconds_left =
+            each * ((double)left - part) + run->validation_seconds * (double)epochs_left,
+        .images_per_second =
+            any ? run->last_step.images_per_second : part * run->step_images / running,
+        .losses = run->last_step.losses,
         .peak_bytes = train_peak_bytes(),
     };
+}
+
+static void report_step(const TrainRun *run)
+{
+    const TrainProgress progress = step_progress(run, 0);
     report(run, (TrainEvent){.kind = TRAIN_STEP_DONE, .progress = &progress});
 }
 
@@ -588,10 +608,13 @@ static void report_step_part(void *context, int done, int total)
 {
     const TrainRun *run = context;
     const int passes = run->sam.rho > 0 ? 2 : 1;
+    const int all = passes * total, so_far = run->ascents * total + done;
+    const TrainProgress progress = step_progress(run, (double)so_far / all);
     report(run, (TrainEvent){.kind = TRAIN_STEP_PART,
+                             .progress = &progress,
                              .step = run->state.step,
-                             .done = run->ascents * total + done,
-                             .total = passes * total});
+                             .done = so_far,
+                             .total = all});
 }
 
 /* Images, encoder, loss, backward, optimizer; then the row of steps.csv. */
@@ -609,7 +632,9 @@ static Status one_step(TrainRun *run, Error *error)
     double norm;
     if (job->stop && *job->stop)
         return train_interrupted(error);
+    run->step_started = started;
     TRY(train_batches_next(&run->batches, &batch, &features, error));
+    run->step_images = batch.count;
     TRY(step_gradient(run, &batch, features, lr, &losses, &norm, error));
     if (recipe->grad_clip > 0)
         train_clip_grads(job->tuned, norm, recipe->grad_clip);
@@ -630,7 +655,8 @@ static Status one_step(TrainRun *run, Error *error)
     run->state.step++;
     run->state.loss_sum += (double)losses.total;
     run->state.loss_steps++;
-    report_step(run, &row);
+    run->last_step = row;
+    report_step(run);
     TRY(train_run_files_step(&run->files, &row, error));
     run->inconsistent = false;
     return STATUS_OK;
@@ -881,6 +907,8 @@ static Status forecast(TrainRun *run, TrainResult *result, Error *error)
     const double loading = (train_clock() - opened) / batch.count; /* per image, all workers */
     if (batch.count > 3 * plan->micro_batch)
         batch.count = 3 * plan->micro_batch;
+    run->step_started = train_clock();
+    run->step_images = batch.count;
     TRY(train_stepper_step(run->stepper, &batch, NULL, 0, job->stop, &losses, error));
 
     const TrainStepTimes *times = train_stepper_times(run->stepper);

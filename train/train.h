@@ -15,9 +15,11 @@ typedef struct TrainProgress {
     const char *phase; /* "train", "validate", "cache features" */
     int epoch, epochs;
     int64_t step, total_steps; /* "train": completed steps and total; other phases: images */
-    double lr, seconds_left, images_per_second;
-    TrainLosses losses;
-    size_t peak_bytes; /* largest resident set size so far */
+    double part;               /* "train": completed fraction of the step after `step`, 0 to 1 */
+    double lr;                 /* of the last completed step; NaN before the first and elsewhere */
+    double seconds_left, images_per_second;
+    TrainLosses losses; /* of the last completed step of this session; total is NaN before it */
+    size_t peak_bytes;  /* largest resident set size so far */
 } TrainProgress;
 
 /* Paths of the lists as given by the user, for the record of the run; {0} without paths. */
@@ -28,7 +30,9 @@ typedef struct TrainListNames {
 
 typedef enum TrainEventKind {
     TRAIN_PLANNED,    /* before the first step: plan */
-    TRAIN_STEP_PART,  /* after each micro-batch of step `step`: `done` of `total` image passes */
+    TRAIN_OPENED,     /* the folder of the run is open and locked, its state read */
+    TRAIN_STEP_PART,  /* after each micro-batch of step `step`: `done` of `total` image passes;
+                         progress */
     TRAIN_STEP_DONE,  /* after every step: progress */
     TRAIN_SCORING,    /* while images are scored or their features cached: progress */
     TRAIN_EPOCH_DONE, /* after an epoch is saved: epoch */

@@ -1,5 +1,5 @@
 /*
- * cli.c - messages, signals, progress and number formats: see cli.h. Options are in cli_parse.c.
+ * cli.c - messages, log, signals, progress and number formats: see cli.h. Options: cli_parse.c.
  */
 #include "tools/cli/cli.h"
 
@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,13 +24,47 @@ void cli_print_escaped(FILE *stream, const char *text)
     text_print(stream, text);
 }
 
-static void print_message(const char *prefix, const char *text)
+/* The log (cli.h): in memory until its file is open; NULL if there is none. */
+static FILE *log_stream;
+static char *log_kept; /* the lines in memory */
+static size_t log_kept_size;
+
+enum { TIME_SIZE = 32 };
+
+/* "2026-01-31 14:02:11  ", local time. */
+static const char *time_prefix(char out[TIME_SIZE])
+{
+    const time_t now = time(NULL);
+    struct tm local = {0};
+    localtime_r(&now, &local);
+    out[0] = '\0';
+    strftime(out, TIME_SIZE, "%Y-%m-%d %H:%M:%S  ", &local);
+    return out;
+}
+
+static void log_line(const char *prefix, const char *text)
+{
+    char time_text[TIME_SIZE];
+    if (!log_stream)
+        return;
+    fprintf(log_stream, "%s%s", time_prefix(time_text), prefix);
+    cli_print_escaped(log_stream, text);
+    fputc('\n', log_stream);
+}
+
+static void print_text(const char *prefix, const char *text)
 {
     if (open_progress)
         cli_progress_end(open_progress);
     fputs(prefix, stderr);
     cli_print_escaped(stderr, text);
     fputc('\n', stderr);
+}
+
+static void print_message(const char *prefix, const char *text)
+{
+    log_line(prefix, text);
+    print_text(prefix, text);
 }
 
 static volatile sig_atomic_t caught_signal;
@@ -43,8 +78,11 @@ int cli_report(const Error *error)
     const int kept = error->problems < ERROR_MAX_DETAILS ? error->problems : ERROR_MAX_DETAILS;
     for (int i = 0; i < kept; i++)
         print_message("  ", error->detail[i]);
-    if (error->problems > kept)
-        fprintf(stderr, "  ... and %d more\n", error->problems - kept);
+    if (error->problems > kept) {
+        char more[40];
+        snprintf(more, sizeof more, "... and %d more", error->problems - kept);
+        print_message("  ", more);
+    }
     print_message("lnclip: error: ", error->message);
     switch (error->status) {
     case STATUS_USAGE:
@@ -78,16 +116,33 @@ void cli_warn(const char *format, ...)
     print_message("lnclip: warning: ", text);
 }
 
+static void note(const CliArguments *arguments, const char *prefix, const char *format,
+                 va_list values)
+{
+    char text[ERROR_MESSAGE_SIZE];
+    if (arguments->quiet && !log_stream)
+        return;
+    vsnprintf(text, sizeof text, format, values);
+    log_line("", text);
+    if (!arguments->quiet)
+        print_text(prefix, text);
+}
+
 void cli_note(const CliArguments *arguments, const char *format, ...)
 {
-    if (arguments->quiet)
-        return;
-    char text[ERROR_MESSAGE_SIZE];
     va_list values;
     va_start(values, format);
-    vsnprintf(text, sizeof text, format, values);
+    note(arguments, "", format, values);
     va_end(values);
-    print_message("", text);
+}
+
+void cli_note_event(const CliArguments *arguments, const char *format, ...)
+{
+    char time_text[TIME_SIZE];
+    va_list values;
+    va_start(values, format);
+    note(arguments, isatty(STDERR_FILENO) ? "" : time_prefix(time_text), format, values);
+    va_end(values);
 }
 
 void cli_warn_threads(void)
@@ -102,6 +157,70 @@ void cli_warn_threads(void)
              strerror(threads_refused()));
 }
 
+/* ---- log ------------------------------------------------------------------------------------- */
+
+void cli_log_begin(void)
+{
+    log_stream = open_memstream(&log_kept, &log_kept_size);
+}
+
+/* Closes the log; a failed write (disk full) is reported. */
+static void close_log(void)
+{
+    FILE *stream = log_stream;
+    log_stream = NULL; /* the warning is not for this log */
+    const bool failed = stream && ferror(stream) != 0;
+    if (stream && (fclose(stream) != 0 || failed) && !log_kept)
+        cli_warn("run log: could not be written completely (disk full?); the results are not "
+                 "affected");
+    free(log_kept);
+    log_kept = NULL;
+}
+
+void cli_log_open(const char *path)
+{
+    if (!log_stream || fflush(log_stream) != 0)
+        return;
+    FILE *file = fopen(path, "ae");
+    if (!file) {
+        cli_warn("%s: cannot be opened (%s); continuing without this log", path, strerror(errno));
+        close_log();
+        return;
+    }
+    setvbuf(file, NULL, _IOLBF, BUFSIZ);
+    fwrite(log_kept, 1, log_kept_size, file);
+    close_log();
+    log_stream = file;
+}
+
+void cli_log(const char *format, ...)
+{
+    char *text = NULL; /* a command line may be long */
+    va_list values;
+    va_start(values, format);
+    if (vasprintf(&text, format, values) >= 0) {
+        log_line("", text);
+        free(text);
+    }
+    va_end(values);
+}
+
+void cli_print_quoted(FILE *stream, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "_./=:,+@%-";
+    if (word[0] && word[strspn(word, plain)] == '\0') {
+        fputs(word, stream);
+        return;
+    }
+    fputc('\'', stream);
+    for (const char *at = word; *at; at++)
+        fputs(*at == '\'' ? "'\\''" : (const char[]){*at, '\0'}, stream);
+    fputc('\'', stream);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
 /* True if stdout is a pipe whose reader has ended, as in `lnclip auc scores.csv | head -1`. */
 static bool stdout_has_no_reader(void)
 {
@@ -109,7 +228,8 @@ static bool stdout_has_no_reader(void)
     return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
 }
 
-int cli_finish(int code)
+/* The part of cli_finish before the log is closed. */
+static int finish_output(int code)
 {
     if (code == CLI_DONE)
         cli_warn_threads();
@@ -144,6 +264,13 @@ int cli_finish(int code)
                        : "disk full?");
     const int failed = cli_report(&error);
     return code == CLI_DONE ? failed : code;
+}
+
+int cli_finish(int code)
+{
+    const int finished = finish_output(code);
+    close_log();
+    return finished;
 }
 
 /* ---- signals --------------------------------------------------------------------------------- */
@@ -211,7 +338,8 @@ void cli_progress_text(CliProgress *progress, bool always, const char *text)
         return;
     progress->last = now;
     if (!progress->terminal) {
-        fprintf(stderr, "%s\n", text);
+        char time_text[TIME_SIZE];
+        fprintf(stderr, "%s%s\n", time_prefix(time_text), text);
         return;
     }
     fprintf(stderr, "\r%s\033[K", text); /* erase the rest of a longer line */
@@ -226,8 +354,8 @@ void cli_progress_show(CliProgress *progress, long long done, long long total, d
     int used =
         snprintf(text, sizeof text, "%s %lld/%lld %s", progress->what, done, total, progress->unit);
     if (per_second > 0 && used < (int)sizeof text)
-        snprintf(text + used, sizeof text - used, ", %.3g/s, %s left", per_second,
-                 cli_duration((double)(total - done) / per_second));
+        snprintf(text + used, sizeof text - used, "  %s %s/s  %s left", cli_rate(per_second),
+                 progress->unit, cli_duration((double)(total - done) / per_second));
     cli_progress_text(progress, done >= total, text);
 }
 
@@ -260,6 +388,17 @@ const char *cli_count(unsigned long long value)
         out[n++] = digits[i];
     }
     out[n] = '\0';
+    return out;
+}
+
+const char *cli_rate(double value)
+{
+    char *out = number_buffer();
+    if (!(value >= 0 && value < 1e15))
+        return "?";
+    if (value >= 999.5)
+        return cli_count((unsigned long long)(value + 0.5));
+    snprintf(out, 40, value < 0.0095 ? "%.3f" : value < 0.995 ? "%.2g" : "%.3g", value);
     return out;
 }
 

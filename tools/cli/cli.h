@@ -100,6 +100,26 @@ void cli_note(const CliArguments *arguments, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
+ * As cli_note, for events of a long command: if stderr is not a terminal, the line begins with date
+ * and time.
+ */
+void cli_note_event(const CliArguments *arguments, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * A log file of all warnings, errors and notes (also those that --quiet suppresses), each with date
+ * and time. cli_log_begin keeps lines in memory until cli_log_open appends them to the file `path`;
+ * later lines follow at once. Without cli_log_open they are lost. cli_log adds a line to the log
+ * only. Warns if the file cannot be written; the command continues. cli_finish closes it.
+ */
+void cli_log_begin(void);
+void cli_log_open(const char *path);
+void cli_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Writes a word so that a shell reads it back, in single quotes if needed. */
+void cli_print_quoted(FILE *stream, const char *word);
+
+/*
  * Warns once if the system refused to start a thread. cli_finish calls it; long commands call it
  * earlier.
  */
@@ -134,7 +154,10 @@ volatile sig_atomic_t *cli_catch_signals(void);
  */
 Status cli_interrupted(const char *what, const char *advice, Error *error);
 
-/* A progress line: rewritten in place on a terminal; in a log, a new line every few seconds. */
+/*
+ * A progress line: rewritten in place on a terminal; otherwise (a log) a new line every few
+ * seconds, with date and time.
+ */
 typedef struct CliProgress {
     const char *what; /* "scoring", borrowed */
     const char *unit; /* "images", borrowed */
@@ -159,10 +182,11 @@ void cli_progress_text(CliProgress *progress, bool always, const char *text);
 void cli_progress_end(CliProgress *progress);
 
 /*
- * Format 12345678 as "12,345,678", bytes as "1.23 GiB", and seconds as "1 h 02 min". The result is
- * in one of 16 static buffers, used in turn.
+ * Format 12345678 as "12,345,678", a rate as "0.92", "12.3" or "1,800", bytes as "1.23 GiB", and
+ * seconds as "1 h 02 min". The result is in one of 16 static buffers, used in turn.
  */
 const char *cli_count(unsigned long long value);
+const char *cli_rate(double value);
 const char *cli_bytes(unsigned long long bytes);
 const char *cli_duration(double seconds);
 

@@ -6,6 +6,7 @@
 #include "tensor/base/hash.h"
 #include "tensor/base/mem.h"
 #include "tensor/kernels/kernels.h"
+#include "train/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,9 @@ typedef struct Work {
     EvalScores *scores;
     EvalImages images;
     int pass;
-    size_t before; /* frames of this pass done before the current set */
+    size_t before;  /* frames of this pass done before the current set */
+    double started; /* train_clock() when scoring began */
+    size_t reused;  /* scores of all passes kept from an interrupted evaluation */
 } Work;
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -89,16 +92,21 @@ static EvalKept of_pass(const Work *work, int pass)
 static void keep_scores(void *context, int done, int total, double images_per_second)
 {
     Work *work = context;
-    (void)total; /* progress of this train_score; reports are about the whole evaluation */
+    /* Progress of this train_score; reports are about all sets and passes. */
+    (void)total;
+    (void)images_per_second;
     const EvalEvents *events = &work->scoring->events;
     const size_t count = work->scores->count, in_pass = work->before + (size_t)done;
     EvalPartial *partial = &work->scores->partials[work->pass];
     const EvalKept scores = of_pass(work, work->pass);
     if (!eval_partial_append(partial, &work->images, &scores, in_pass) && events->not_kept)
         events->not_kept(events->context, partial->path);
+    size_t all = work->pass * count + in_pass;
+    for (int pass = work->pass + 1; pass < work->scores->passes; pass++)
+        all += work->scores->partials[pass].done; /* kept from an interrupted evaluation */
     if (events->progress)
-        events->progress(events->context, work->pass * count + in_pass,
-                         work->scores->passes * count, images_per_second);
+        events->progress(events->context, all, work->scores->passes * count,
+                         (double)(all - work->reused) / (train_clock() - work->started));
 }
 
 static Status score_pass(Work *work, Error *error)
@@ -131,11 +139,11 @@ static Status score_passes(Work *work, Error *error)
 {
     const EvalScoring *scoring = work->scoring;
     EvalScores *scores = work->scores;
-    bool done = true;
     for (int pass = 0; pass < scores->passes; pass++)
-        done = done && scores->partials[pass].done == scores->count;
-    if (done)
+        work->reused += scores->partials[pass].done;
+    if (work->reused == (size_t)scores->passes * scores->count)
         return STATUS_OK;
+    work->started = train_clock();
     TRY(vit_pack(scoring->vit, scoring->precision, false, scoring->threads, error));
     for (work->pass = 0; work->pass < scores->passes; work->pass++)
         TRY(score_pass(work, error));

@@ -27,7 +27,7 @@ typedef struct EvalScores {
 typedef struct EvalEvents {
     /* Saved scores have been read: see EvalPartial.done, replaced and unlocked. */
     void (*opened)(void *context, const EvalScores *scores);
-    /* `done` of `total` frames of all passes are scored. */
+    /* `done` of `total` frames of all sets and passes are scored; the rate is that of this run. */
     void (*progress)(void *context, size_t done, size_t total, double images_per_second);
     /* Scores can no longer be saved to this file (disk full); the evaluation continues. */
     void (*not_kept)(void *context, const char *path);
