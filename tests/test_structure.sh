@@ -87,7 +87,7 @@ prefixes() { # LIBRARY REGEX
         awk 'NF == 3 && $2 ~ /[TDBRC]/ { print $3 }' | grep -Ev "^(__|_ZGV|$2)")
     [ -z "$strays" ] || complain "liblnclip_$1.a: symbols without their module's prefix: $strays"
 }
-prefixes tensor 'text_|number_|mem_|table_|hash_|arena_|attention_|c_locale|machine_|dtype_|error_|file_|gemm|kernels|op_|packed_|precision_|random_|safetensors_|tape_|tensor_|threads_|cpu_'
+prefixes tensor 'text_|number_|csv_|mem_|table_|hash_|arena_|attention_|c_locale|machine_|dtype_|error_|file_|gemm|kernels|op_|packed_|precision_|random_|safetensors_|tape_|tensor_|threads_|cpu_'
 prefixes vit 'vit_'
 prefixes data 'data_'
 prefixes train 'train_|eval_|metrics_|plot_'

@@ -9,13 +9,13 @@
 
 #include "data/lists/path.h"
 #include "tensor/base/c_locale.h"
+#include "tensor/base/csv.h"
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
 #include "tensor/base/number.h"
 #include "tensor/base/table.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -379,15 +379,6 @@ double metrics_predictions_written(float probability)
 
 /* ---- score files ----------------------------------------------------------------------------- */
 
-/*
- * RFC 4180 CSV, read in one pass. The file streams through a buffer that holds at least one record,
- * so memory does not grow with the file. Fields are used in place. The reader is strict where an
- * error could change a value (widths, quotes, text), and tolerant elsewhere (line ends, byte order
- * mark, blank lines, other columns).
- */
-
-enum { FIRST_BUFFER = 1 << 20, LARGEST_RECORD = 1 << 26 };
-
 typedef enum Role {
     ROLE_FILE,
     ROLE_LABEL,
@@ -418,178 +409,22 @@ typedef struct Column {
     Role role;
 } Column;
 
-typedef struct Field {
-    char *text; /* NUL-terminated in place of its separator */
-    size_t length;
-} Field;
-
 typedef struct Reader {
-    const char *path;
-    FILE *stream;
-    char *buffer; /* [capacity + 1] */
-    size_t capacity;
-    size_t begin, end;      /* bytes read but not yet used */
-    bool at_end;            /* end of the file reached */
-    size_t line, next_line; /* first line of this record and of the next one */
-    Column columns[ROLES];  /* [column_count] by position */
+    CsvReader csv;
+    Column columns[ROLES]; /* [column_count] by position */
     int column_count;
     size_t width;     /* number of fields in the header */
     bool bare_scores; /* the column of scores is named `score` */
     Error *error;
 } Reader;
 
-static Status fail(const Reader *reader, const char *what, const char *todo)
-{
-    return error_set(reader->error, STATUS_FAILED, "%s: line %zu: %s; %s", reader->path,
-                     reader->line, what, todo);
-}
-
-/* Reads more bytes; moves the unused ones to the front or grows the buffer if necessary. */
-static Status refill(Reader *reader)
-{
-    memmove(reader->buffer, reader->buffer + reader->begin, reader->end - reader->begin);
-    reader->end -= reader->begin;
-    reader->begin = 0;
-    if (reader->end == reader->capacity) {
-        if (reader->capacity >= LARGEST_RECORD)
-            return fail(reader, "is longer than 64 MiB", "check that every quote is closed");
-        size_t room = reader->capacity + 1;
-        TRY(mem_grow(&reader->buffer, 2 * reader->capacity + 1, &room, 1, reader->path,
-                     reader->error));
-        reader->capacity *= 2;
-    }
-    const size_t got =
-        fread(reader->buffer + reader->end, 1, reader->capacity - reader->end, reader->stream);
-    if (got == 0 && ferror(reader->stream))
-        return error_set(reader->error, STATUS_FAILED,
-                         "%s: cannot be read: %s; check the path and its permissions", reader->path,
-                         strerror(errno));
-    reader->end += got;
-    reader->at_end = got == 0;
-    return STATUS_OK;
-}
-
-/* State of the scan for the end of a record. */
-typedef enum Place { FIELD_START, PLAIN, IN_QUOTES, BEHIND_QUOTE } Place;
-
-/*
- * Finds the next line end outside quotes, from `from`; *place is the state of the scan. Returns its
- * position, or the end of the buffer. Only a quote at the start of a field opens it.
- */
-static size_t scan_quoted(const Reader *reader, size_t from, Place *place)
-{
-    size_t i = from;
-    for (; i < reader->end; i++) {
-        const char c = reader->buffer[i];
-        if (*place == IN_QUOTES)
-            *place = c == '"' ? BEHIND_QUOTE : IN_QUOTES;
-        else if (c == '\n')
-            break;
-        else if (c == ',')
-            *place = FIELD_START;
-        else if (c == '"' && *place != PLAIN) /* after a quote: a doubled quote */
-            *place = IN_QUOTES;
-        else
-            *place = PLAIN;
-    }
-    return i;
-}
-
-/*
- * Returns the next record without its line end, [*record, *stop); *record = NULL at the end of the
- * file. Most records have no quote and need only two calls of memchr.
- */
-static Status next_record(Reader *reader, char **record, char **stop)
-{
-    size_t scanned = reader->begin;
-    bool has_quote = false;
-    Place place = FIELD_START;
-    reader->line = reader->next_line;
-    for (;;) {
-        size_t at = reader->end;
-        if (!has_quote) {
-            const char *from = reader->buffer + scanned;
-            const char *newline = memchr(from, '\n', reader->end - scanned);
-            at = newline ? (size_t)(newline - reader->buffer) : reader->end;
-            has_quote = memchr(from, '"', at - scanned) != NULL;
-            scanned = has_quote ? reader->begin : scanned;
-        }
-        if (has_quote)
-            at = scan_quoted(reader, scanned, &place);
-        if (at < reader->end || reader->at_end) {
-            *record =
-                at > reader->begin || at < reader->end ? reader->buffer + reader->begin : NULL;
-            *stop = reader->buffer + at;
-            for (const char *p = *record; has_quote && p && p < *stop; p++)
-                reader->next_line += *p == '\n';
-            if (place == IN_QUOTES)
-                return fail(reader, "opens a quote that is never closed",
-                            "close it, or double it inside");
-            reader->next_line++;
-            reader->begin = at < reader->end ? at + 1 : at;
-            if (*record && *stop > *record && (*stop)[-1] == '\r')
-                (*stop)--;
-            return STATUS_OK;
-        }
-        scanned = reader->end - reader->begin;
-        TRY(refill(reader));
-    }
-}
-
-/* Unquotes a field that begins with a quote at *cursor, in place. */
-static Status quoted_field(const Reader *reader, char **cursor, const char *stop, Field *field)
-{
-    char *in = *cursor + 1, *out = in;
-    field->text = in;
-    for (; in < stop; in++) {
-        if (*in == '"') {
-            if (in + 1 >= stop || in[1] != '"')
-                break;
-            in++;
-        }
-        *out++ = *in;
-    }
-    field->length = (size_t)(out - field->text);
-    in++; /* closing quote: next_record has checked that it exists */
-    if (in < stop && *in != ',')
-        return fail(reader, "has text after a closing quote", "put the whole field in quotes");
-    *out = '\0';
-    *cursor = in;
-    return STATUS_OK;
-}
-
-/* Returns the field at *cursor and moves *cursor to the comma after it, or to `stop`. */
-static Status next_field(const Reader *reader, char **cursor, char *stop, Field *field)
-{
-    if (*cursor < stop && **cursor == '"')
-        return quoted_field(reader, cursor, stop, field);
-    field->text = *cursor;
-    char *p = *cursor;
-    while (p < stop && *p != ',')
-        p++;
-    field->length = (size_t)(p - *cursor);
-    *cursor = p;
-    return STATUS_OK;
-}
-
-static void trim(Field *field)
-{
-    while (field->length > 0 && (*field->text == ' ' || *field->text == '\t')) {
-        field->text++;
-        field->length--;
-    }
-    while (field->length > 0 &&
-           (field->text[field->length - 1] == ' ' || field->text[field->length - 1] == '\t'))
-        field->length--;
-}
-
-static bool is_named(const Field *field, const char *name)
+static bool is_named(const CsvField *field, const char *name)
 {
     return name && strlen(name) == field->length && memcmp(field->text, name, field->length) == 0;
 }
 
 /* Records the position of a known column. */
-static Status note_column(Reader *reader, const Field *field)
+static Status note_column(Reader *reader, const CsvField *field)
 {
     for (Role role = 0; role < ROLES; role++) {
         if (!is_named(field, role_names[role][0]) && !is_named(field, role_names[role][1]))
@@ -598,7 +433,7 @@ static Status note_column(Reader *reader, const Field *field)
             if (reader->columns[i].role == role)
                 return error_set(reader->error, STATUS_FAILED,
                                  "%s: line %zu, column %zu: duplicate column of %s; keep one",
-                                 reader->path, reader->line, reader->width + 1,
+                                 reader->csv.path, reader->csv.line, reader->width + 1,
                                  role == ROLE_FAKE ? "scores" : role_names[role][0]);
         reader->columns[reader->column_count++] = (Column){reader->width, role};
         reader->bare_scores |= role == ROLE_FAKE && is_named(field, role_names[role][1]);
@@ -624,64 +459,44 @@ static void drop_role(Reader *reader, Role role)
     reader->column_count = kept;
 }
 
-static Status check_encoding(Reader *reader)
-{
-    const char *text = reader->buffer;
-    if (reader->end == 0)
-        return error_set(reader->error, STATUS_FAILED, "%s: is empty; write the scores first",
-                         reader->path);
-    if (reader->end >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0))
-        return error_set(reader->error, STATUS_FAILED, "%s: is UTF-16; save it as UTF-8",
-                         reader->path);
-    if (memchr(text, '\0', reader->end < 4096 ? reader->end : 4096))
-        return error_set(
-            reader->error, STATUS_FAILED,
-            "%s: contains zero bytes, so it is not a text file; give a CSV file in UTF-8",
-            reader->path);
-    if (reader->end >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-        reader->begin = 3;
-    return STATUS_OK;
-}
-
 static Status read_header(Reader *reader)
 {
-    char *cursor = NULL, *stop = NULL;
-    TRY(refill(reader));
-    TRY(check_encoding(reader));
-    TRY(next_record(reader, &cursor, &stop));
-    for (bool more = cursor != NULL; more; reader->width++) {
-        Field field;
-        TRY(next_field(reader, &cursor, stop, &field));
-        more = cursor < stop;
-        cursor++;
-        trim(&field);
+    bool any;
+    TRY(csv_record(&reader->csv, &any, reader->error));
+    for (; any && csv_more(&reader->csv); reader->width++) {
+        CsvField field;
+        TRY(csv_field(&reader->csv, &field, reader->error));
+        csv_trim(&field);
         TRY(note_column(reader, &field));
     }
     if (reader->bare_scores)
         drop_role(reader, ROLE_MARGIN);
     const bool label = has_role(reader, ROLE_LABEL);
     if (!label || !has_role(reader, ROLE_FAKE))
-        return fail(
-            reader, label ? "has no column prob_class_1 or score" : "has no column labels or label",
-            "the first line must name the columns: files,labels,prob_class_0,prob_class_1 or "
-            "label,score");
+        return error_set(reader->error, STATUS_FAILED,
+                         "%s: line %zu: %s; the first line must name the columns: "
+                         "files,labels,prob_class_0,prob_class_1 or label,score",
+                         reader->csv.path, reader->csv.line,
+                         label ? "has no column prob_class_1 or score"
+                               : "has no column labels or label");
     return STATUS_OK;
 }
 
-static Status bad_cell(const Reader *reader, const Column *column, const Field *field,
+static Status bad_cell(const Reader *reader, const Column *column, const CsvField *field,
                        const char *why)
 {
     const char *const *names = role_names[column->role];
     return error_set(reader->error, STATUS_FAILED, "%s: line %zu, column %zu (%s): '%.*s' %s",
-                     reader->path, reader->line, column->position + 1,
+                     reader->csv.path, reader->csv.line, column->position + 1,
                      names[1] && !has_role(reader, ROLE_FILE) ? names[1] : names[0],
                      (int)(field->length < 60 ? field->length : 60), field->text, why);
 }
 
-static Status read_number(const Reader *reader, const Column *column, Field *field, double *value)
+static Status read_number(const Reader *reader, const Column *column, CsvField *field,
+                          double *value)
 {
     if (!number_parse(field->text, field->length, value)) {
-        trim(field);
+        csv_trim(field);
         if (!number_parse(field->text, field->length, value))
             return bad_cell(reader, column, field,
                             column->role == ROLE_LABEL
@@ -693,7 +508,7 @@ static Status read_number(const Reader *reader, const Column *column, Field *fie
     return STATUS_OK;
 }
 
-static Status read_text(const Reader *reader, const Column *column, const Field *field,
+static Status read_text(const Reader *reader, const Column *column, const CsvField *field,
                         const char **text)
 {
     if (field->length == 0)
@@ -704,7 +519,7 @@ static Status read_text(const Reader *reader, const Column *column, const Field 
     return STATUS_OK;
 }
 
-static Status read_cell(const Reader *reader, const Column *column, Field *field,
+static Status read_cell(const Reader *reader, const Column *column, CsvField *field,
                         MetricsPrediction *row)
 {
     double number = 0;
@@ -740,27 +555,24 @@ static Status read_cell(const Reader *reader, const Column *column, Field *field
 }
 
 /* Fills *row from the fields of a record; strings point into the buffer. */
-static Status read_row(const Reader *reader, char *cursor, char *stop, MetricsPrediction *row)
+static Status read_row(Reader *reader, MetricsPrediction *row)
 {
     const Column *column = reader->columns, *last = column + reader->column_count;
     size_t position = 0;
-    for (bool more = true; more; position++) {
-        Field field;
-        TRY(next_field(reader, &cursor, stop, &field));
-        more = cursor < stop;
+    for (; csv_more(&reader->csv); position++) {
+        CsvField field;
+        TRY(csv_field(&reader->csv, &field, reader->error));
         if (column < last && column->position == position) {
-            field.text[field.length] = '\0'; /* overwrites the comma or line end */
             TRY(read_cell(reader, column, &field, row));
             column++;
         }
-        cursor++;
     }
     if (position != reader->width)
         return error_set(reader->error, STATUS_FAILED,
                          "%s: line %zu: has %zu columns, but the first line has %zu; put fields "
                          "that hold commas "
                          "in quotes",
-                         reader->path, reader->line, position, reader->width);
+                         reader->csv.path, reader->csv.line, position, reader->width);
     return STATUS_OK;
 }
 
@@ -768,22 +580,20 @@ static Status read_rows(Reader *reader, const char *dataset, MetricsPredictions 
 {
     Error inner = {0}; /* outside the loop: clearing its 7 KB would cost more than a row */
     for (;;) {
-        char *record = NULL, *stop = NULL;
-        TRY(next_record(reader, &record, &stop));
-        if (!record)
+        bool any;
+        TRY(csv_record(&reader->csv, &any, reader->error));
+        if (!any)
             break;
-        if (record == stop) /* a blank line */
-            continue;
         MetricsPrediction row = {.dataset = dataset};
-        TRY(read_row(reader, record, stop, &row));
+        TRY(read_row(reader, &row));
         const Status status = metrics_predictions_append(predictions, &row, &inner);
         if (status != STATUS_OK)
-            return error_set(reader->error, status, "%s: line %zu: %s", reader->path, reader->line,
-                             inner.message);
+            return error_set(reader->error, status, "%s: line %zu: %s", reader->csv.path,
+                             reader->csv.line, inner.message);
     }
     if (predictions->count == 0)
         return error_set(reader->error, STATUS_FAILED,
-                         "%s: has a header but no rows; write the scores first", reader->path);
+                         "%s: has a header but no rows; write the scores first", reader->csv.path);
     return STATUS_OK;
 }
 
@@ -791,29 +601,22 @@ Status metrics_predictions_read(MetricsPredictions *predictions, const char *pat
 {
     assert(predictions && path && error);
     *predictions = metrics_predictions_empty();
-    Reader reader = {.path = path, .capacity = FIRST_BUFFER, .next_line = 1, .error = error};
-    reader.stream = fopen(path, "rbe");
-    if (!reader.stream)
-        return error_set(error, STATUS_FAILED,
-                         "%s: cannot be read: %s; check the path and its permissions", path,
-                         strerror(errno));
-    setvbuf(reader.stream, NULL, _IONBF, 0); /* unbuffered: reads go into our own buffer */
+    Reader reader = {.error = error};
+    TRY(csv_open(&reader.csv, path, error));
 
     /* Data set without a column `dataset`: the file name without folder and suffix. */
     char *stem = mem_copy(file_name(path), path, error);
     char *dot = stem ? strrchr(stem, '.') : NULL;
     if (dot && dot > stem)
         *dot = '\0';
-    reader.buffer = mem_new(reader.capacity + 1, 1, path, error);
-    Status status = stem && reader.buffer ? STATUS_OK : error->status;
+    Status status = stem ? STATUS_OK : error->status;
     if (status == STATUS_OK)
         status = read_header(&reader);
     if (status == STATUS_OK)
         status = read_rows(&reader, stem, predictions);
     if (status != STATUS_OK)
         metrics_predictions_free(predictions);
-    free(reader.buffer);
+    csv_close(&reader.csv);
     free(stem);
-    fclose(reader.stream);
     return status;
 }
