@@ -100,6 +100,30 @@ START_TEST(test_labels_videos_sources)
 }
 END_TEST
 
+START_TEST(names_of_videos)
+{
+    static const char *const FRAMES[] = {"flat/0.png", "flat/1.png", "flat/2.png",
+                                         "flat/3.png", "b/4.png",    NULL};
+    support_list_enter();
+    support_list_frames(FRAMES);
+    support_list_text("list.txt",
+                      "# lnclip: label=real video-name=a%20b source=s\nflat/0.png\nb/4.png\n"
+                      "# lnclip: label=real video-name=c%2 source=s\nflat/1.png\n"
+                      "# lnclip: label=fake video-name=c%2 source=t\nflat/2.png\n"
+                      "# lnclip: label=fake source=t\nflat/3.png\n");
+    DataList list;
+    support_list_read(&list, (const char *const[]){"list.txt"}, 1);
+    ck_assert_int_eq(list.video_count, 4);
+    ck_assert_str_eq(list.videos[list.frames[0].video], "s/a b"); /* in two folders */
+    ck_assert_int_eq(list.frames[0].video, list.frames[1].video);
+    ck_assert_str_eq(list.videos[list.frames[2].video], "s/c%2");
+    ck_assert_str_eq(list.videos[list.frames[3].video], "t/c%2");
+    ck_assert_str_eq(list.videos[list.frames[4].video], "flat");
+    data_list_free(&list);
+    support_list_leave();
+}
+END_TEST
+
 START_TEST(test_duplicates_and_links)
 {
     static const char *const FRAMES[] = {"FF/real/v/0.png", "FF/real/v/1.png", "FF/real/v/2.png",
@@ -822,6 +846,7 @@ int main(void)
     tcase_add_test(lists, test_text_forms);
     tcase_add_test(lists, test_labels_videos_sources);
     tcase_add_test(lists, test_duplicates_and_links);
+    tcase_add_test(lists, names_of_videos);
     tcase_add_test(lists, test_content_store);
     tcase_add_test(lists, test_names_in_doubt);
     tcase_add_test(lists, test_class_folders);

@@ -194,6 +194,35 @@ holds test/surreal.txt "# lnclip: label=fake video=image source=surreal" "@loose
 lists 2 "a label of another form" folder --root loose --label surreal=Fake
 says "is not of the form NAME=real or NAME=fake"
 
+# ---- tables of paths and labels ------------------------------------------------------------------------
+mkdir flat
+for i in 0 1 2 3; do : >flat/$i.png; done
+cat >t.csv <<'END'
+Image Path;Class;split;video_id
+flat/0.png;real;train;a b
+flat/1.png;real;train;a b
+flat/2.png;FAKE;test;c%
+flat/9.png;fake;test;d
+END
+lists 0 "a table" csv t.csv
+says "t.csv: paths from 'Image Path', labels from 'Class', splits from 'split'; videos from 'video_id'"
+says "1 of 4 files do not exist, the first in line 5: flat/9.png"
+row train real real 1 1 0 2 2 2 2
+row test fake fake 2 1 1 1 1 1 1
+holds train/real.txt "# lnclip: label=real video-name=a%20b source=real" "@flat/0.png" "@flat/1.png"
+holds test/fake.txt "# lnclip: label=fake video-name=c%25 source=fake" "@flat/2.png"
+printf 'path,label\n0.png,0\n1.png,1\n' >flat/t.csv
+lists 0 "a table, paths from its folder" csv flat/t.csv --split val
+holds val/fake.txt "# lnclip: label=fake video=image source=fake" "@flat/1.png"
+lists 0 "a table, paths from --root" csv t.csv --root . --split-column none --video-column none
+row test fake fake 2 1 1 1 1 1 1
+lists 1 "a table without labels" csv t.csv --label-column Age
+says "has no column 'Age'; the columns are: Image Path, Class, split, video_id"
+lists 2 "a split twice" csv t.csv --split val
+says "--split-column none"
+lists 2 "a column for another kind" uadfv --root own --path-column a
+lists 2 "no table" csv
+
 # ---- wrong usage ---------------------------------------------------------------------------------------
 lists 2 "no kind" --root own
 lists 2 "an unknown kind" celebdf --root own
@@ -212,7 +241,7 @@ says "does not contain this data set"
 what="help"
 steps=$((steps + 1))
 "$L" lists --help >out 2>err || complain "exit code"
-for kind in ff celebdf2 dfdc dfdcp dfd ffiw uadfv deepfakebench folder; do
+for kind in ff celebdf2 dfdc dfdcp dfd ffiw uadfv deepfakebench csv folder; do
     grep -q "^  $kind  *." out || complain "does not name $kind"
 done
 

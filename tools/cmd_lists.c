@@ -118,11 +118,11 @@ static json_t *make_coverage(const DataSets *sets, const DataSetsKind *kind,
     }
     for (int i = 0; i < sets->warning_count; i++)
         train_json_append(warnings, train_json_string(sets->warnings[i]));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kind->name, "root",
-                     train_json_string(options->root), "frames_per_video",
-                     options->frames > 0 ? json_integer(options->frames) : json_null(), "sources",
-                     sources, "splits", splits, "warnings", warnings, "missing",
-                     missing_rows(sets));
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "kind", kind->name, "root",
+        options->root ? train_json_string(options->root) : json_null(), "frames_per_video",
+        options->frames > 0 ? json_integer(options->frames) : json_null(), "sources", sources,
+        "splits", splits, "warnings", warnings, "missing", missing_rows(sets));
 }
 
 /* Prints coverage.json, or its tables of sources and splits. */
@@ -175,6 +175,7 @@ static void print_missing(const DataSets *sets, const char *out)
 typedef struct Request {
     const DataSetsKind *kind;
     DataSetsOptions options;
+    const char *columns[DATA_COLUMNS];
     const char *out;
     bool overwrite, json;
 } Request;
@@ -205,6 +206,8 @@ static Status make_lists(const Request *request, const CliArguments *arguments, 
         status = data_sets_write(&sets, request->out, request->overwrite, content, size + 1, error);
     }
     if (status == STATUS_OK) {
+        if (sets.note)
+            cli_note(arguments, "%s", sets.note);
         for (int i = 0; i < sets.warning_count; i++)
             cli_warn("%s", sets.warnings[i]);
         print_missing(&sets, request->out);
@@ -252,6 +255,11 @@ static void check_options(const Request *request, bool labels_given)
         {"--real", options->real_count > 0, DATA_TAKES_LABELS},
         {"--fake", options->fake_count > 0, DATA_TAKES_LABELS},
         {"--replace", options->replace_count > 0, DATA_TAKES_REPLACE},
+        {"--path-column", request->columns[DATA_COLUMN_PATH] != NULL, DATA_TAKES_COLUMNS},
+        {"--label-column", request->columns[DATA_COLUMN_LABEL] != NULL, DATA_TAKES_COLUMNS},
+        {"--video-column", request->columns[DATA_COLUMN_VIDEO] != NULL, DATA_TAKES_COLUMNS},
+        {"--split-column", request->columns[DATA_COLUMN_SPLIT] != NULL, DATA_TAKES_COLUMNS},
+        {"--source-column", request->columns[DATA_COLUMN_SOURCE] != NULL, DATA_TAKES_COLUMNS},
     };
     for (size_t i = 0; i < COUNT_OF(GIVEN); i++)
         if (GIVEN[i].given && !(request->kind->takes & GIVEN[i].takes))
@@ -318,20 +326,30 @@ int cmd_lists(int argc, char **argv)
         {"--compression", CLI_STRING, &options->compression, 0, 0, "LEVEL",
          "c23 (default), c40 or raw (ff, dfd, deepfakebench)"},
         {"--split", CLI_STRING, &options->split, 0, 0, "NAME",
-         "split of a data set without splits (dfd, uadfv, folder;\ndefault test)"},
+         "split of a data set without splits (dfd, uadfv, csv,\nfolder; default test)"},
         {"--real", CLI_REPEATED, &real, 0, 0, "NAME",
          "real source: folder below --root, or label in the JSON"},
         {"--fake", CLI_REPEATED, &fake, 0, 0, "NAME", "fake source, likewise"},
         CLI_LABEL_OPTION(labels),
         {"--replace", CLI_REPEATED, &replace, 0, 0, "OLD=NEW",
          "replace the prefix OLD of the paths in the JSON by NEW\n(deepfakebench)"},
+        {"--path-column", CLI_STRING, &request.columns[DATA_COLUMN_PATH], 0, 0, "NAME",
+         "column of paths (csv; default: by its name, as for the\nothers)"},
+        {"--label-column", CLI_STRING, &request.columns[DATA_COLUMN_LABEL], 0, 0, "NAME",
+         "column of labels: 0 or real, 1 or fake (csv)"},
+        {"--video-column", CLI_STRING, &request.columns[DATA_COLUMN_VIDEO], 0, 0, "NAME",
+         "column of videos (csv; none: by folder)"},
+        {"--split-column", CLI_STRING, &request.columns[DATA_COLUMN_SPLIT], 0, 0, "NAME",
+         "column of train, val and test (csv; none: do not use it)"},
+        {"--source-column", CLI_STRING, &request.columns[DATA_COLUMN_SOURCE], 0, 0, "NAME",
+         "column of sources, such as the forgery method (csv)"},
         {"--json", CLI_FLAG, &request.json, 0, 0, NULL, "print coverage.json instead of tables"},
         {0},
     };
     const CliCommand command = {
         .name = "lists",
         .summary = "make frame lists of data sets as they are distributed",
-        .usage = "lnclip lists KIND [FILE.json] --root DIR --out DIR [--frames K] [OPTION...]",
+        .usage = "lnclip lists KIND [FILE] --root DIR --out DIR [--frames K] [OPTION...]",
         .details = describe_kinds(),
         .example =
             "lnclip lists ff --root FaceForensics++ --splits splits --frames 32 --out lists/FF",
@@ -344,17 +362,19 @@ int cmd_lists(int argc, char **argv)
     const bool takes_file = request.kind->takes & DATA_TAKES_FILE;
     if (takes_file != (arguments.positional.count == 2))
         return takes_file
-                   ? cli_usage_error("lists %s: the JSON file is missing; name it after the kind",
+                   ? cli_usage_error("lists %s: the file is missing; name it after the kind",
                                      request.kind->name)
                    : cli_usage_error("%s: lists %s takes no file; name its folder with --root",
                                      arguments.positional.items[1], request.kind->name);
     options->file = takes_file ? arguments.positional.items[1] : NULL;
-    cli_expect_option(&arguments, "--root", options->root);
+    if (!(request.kind->takes & DATA_TAKES_COLUMNS))
+        cli_expect_option(&arguments, "--root", options->root);
     cli_expect_option(&arguments, "--out", request.out);
     const int given_real = real.count, given_fake = fake.count;
     options->real_count = given_real;
     options->fake_count = given_fake;
     options->replace = replace.items, options->replace_count = replace.count;
+    options->columns = request.columns;
     check_options(&request, labels.count > 0);
     Error error = {0};
     Status status = split_labels(&labels, &real, &fake, &error);

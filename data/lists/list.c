@@ -45,7 +45,9 @@ static TableKey key_source(const void *entries, uint32_t i)
 static TableKey key_video(const void *entries, uint32_t i)
 {
     const DataEntry *entry = (const DataEntry *)entries + i;
-    return key_text(entry->own_video ? entry->location : entry->folder);
+    return key_text(entry->video       ? entry->video
+                    : entry->own_video ? entry->location
+                                       : entry->folder);
 }
 
 /*
@@ -206,11 +208,12 @@ static Status number_videos(DataList *list, const DataEntries *entries, MemPool 
         list->frames[i].video = video;
         if (is_new) {
             const size_t folder = file_name(entry->file) - entry->file;
-            const size_t length = entry->own_video ? strlen(entry->file)
-                                  : folder > 0     ? folder - 1
-                                                   : 0;
+            const char *name = entry->video ? entry->video : entry->file;
+            const size_t length = entry->video || entry->own_video ? strlen(name)
+                                  : folder > 0                     ? folder - 1
+                                                                   : 0;
             list->video_label[video] = entry->label;
-            list->videos[video] = mem_pool_text(pool, entry->file, length, WHAT, error);
+            list->videos[video] = mem_pool_text(pool, name, length, WHAT, error);
             if (!list->videos[video]) {
                 status = error->status;
                 goto done;

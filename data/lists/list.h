@@ -16,7 +16,8 @@
  * A line that begins with "#" and a blank is a comment. The header line "# lnclip: label=real
  * source=NAME" (or label=fake) sets source and label of all lines below it in this file, up to the
  * next header line, whatever their paths say: for data sets in other layouts. "video=image" before
- * source= makes every image its own video, "video=folder" every folder one video.
+ * source= makes every image its own video, "video=folder" every folder one video, and
+ * "video-name=NAME" all lines below one video, which is then named SOURCE/NAME.
  *
  * Tests: tests/test_list.c.
  */
@@ -51,8 +52,9 @@ typedef struct DataSkipped {
 typedef struct DataList {
     DataFrame *frames; /* [count], sorted bytewise by path */
     int count;
-    const char **videos; /* [video_count] paths of folders, in order of first frame */
-    int *video_label;    /* [video_count] */
+    const char *
+        *videos;      /* [video_count] paths of folders, or SOURCE/NAME; in order of first frame */
+    int *video_label; /* [video_count] */
     int video_count;
     const char **sources; /* [source_count] names, bytewise order */
     int *source_label;    /* [source_count] */

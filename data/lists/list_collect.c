@@ -54,6 +54,7 @@ typedef struct Collector {
     const char *source; /* source of the current header line, in the pool; NULL: by the path */
     int label;          /* label of that line */
     int own_video;      /* that line's setting: 1 each image is a video, 0 not; -1 none */
+    const char *video;  /* SOURCE/NAME of that line's video, in the pool; or NULL */
 } Collector;
 
 static const char *copy_text(const Collector *collector, const char *text, size_t length,
@@ -143,6 +144,7 @@ static Status read_labels(Collector *collector, DataEntry *entry, const char *pa
     if (collector->source) {
         entry->source = collector->source;
         entry->label = collector->label;
+        entry->video = collector->video;
         if (collector->own_video >= 0)
             entry->own_video = collector->own_video == 1;
         return STATUS_OK;
@@ -251,10 +253,52 @@ static const char *skip_blanks(const char *begin, const char *end)
     return begin;
 }
 
+void data_list_write_video_name(FILE *stream, const char *name)
+{
+    fputs(" video-name=", stream);
+    for (const char *c = name; *c; c++) {
+        if ((unsigned char)*c <= ' ' || *c == '%' || *c == 0x7f)
+            fprintf(stream, "%%%02X", (unsigned)(unsigned char)*c);
+        else
+            putc(*c, stream);
+    }
+}
+
+/* The value of a hexadecimal digit, or -1. */
+static int hex_digit(char c)
+{
+    static const char DIGITS[] = "0123456789ABCDEF";
+    const char *found = c ? strchr(DIGITS, c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c) : NULL;
+    return found ? (int)(found - DIGITS) : -1;
+}
+
+/* Sets collector->video to SOURCE/NAME for the video-name [begin, end) of a header line. */
+static Status set_video(Collector *collector, const char *begin, const char *end, Error *error)
+{
+    const size_t source = strlen(collector->source);
+    char *text =
+        mem_pool_new(collector->pool, source + 1 + (end - begin) + 1, collector->list, error);
+    if (!text)
+        return error->status;
+    memcpy(text, collector->source, source);
+    char *out = text + source;
+    *out++ = '/';
+    for (const char *c = begin; c < end; c++) {
+        const int high = *c == '%' && end - c > 2 ? hex_digit(c[1]) : -1;
+        const int low = high >= 0 ? hex_digit(c[2]) : -1;
+        const bool escaped = low >= 0 && 16 * high + low != 0;
+        *out++ = (char)(escaped ? 16 * high + low : *c);
+        c += escaped ? 2 : 0;
+    }
+    *out = '\0';
+    collector->video = text;
+    return STATUS_OK;
+}
+
 /*
  * Reads a comment. "# lnclip: label=real source=NAME" sets the source of the lines below (NAME
- * extends to the end of the line); video=image before source= makes each image a video,
- * video=folder each folder.
+ * extends to the end of the line). Before source=, video=image makes each image a video,
+ * video=folder each folder, and video-name=NAME all lines below one video.
  */
 static Status read_comment(Collector *collector, const char *begin, const char *end, int line,
                            Error *error)
@@ -271,9 +315,15 @@ static Status read_comment(Collector *collector, const char *begin, const char *
     const bool real = label && value - label == 4 && memcmp(label, "real", 4) == 0;
     const bool fake = label && value - label == 4 && memcmp(label, "fake", 4) == 0;
     const char *rest = label ? skip_blanks(value, end) : end;
-    const char *video = behind_key(rest, end, "video=");
+    const char *video = behind_key(rest, end, "video="),
+               *name = behind_key(rest, end, "video-name=");
+    const char *name_end = name;
+    while (name && name_end < end && !is_blank(*name_end))
+        name_end++;
     int own_video = -1;
-    if (video) {
+    if (name) {
+        rest = name_end;
+    } else if (video) {
         for (rest = video; rest < end && !is_blank(*rest);)
             rest++;
         own_video = rest - video == 5 && memcmp(video, "image", 5) == 0    ? 1
@@ -289,7 +339,10 @@ static Status read_comment(Collector *collector, const char *begin, const char *
     collector->source = copy_text(collector, source, end - source, error);
     collector->label = fake;
     collector->own_video = own_video;
-    return collector->source ? STATUS_OK : error->status;
+    collector->video = NULL;
+    if (!collector->source)
+        return error->status;
+    return name ? set_video(collector, name, name_end, error) : STATUS_OK;
 }
 
 /* Adds the path of one line [begin, end), if it has one. */

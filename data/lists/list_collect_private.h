@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* One line of a list, or one file of a folder. All strings are in the pool. */
 typedef struct DataEntry {
@@ -19,6 +20,7 @@ typedef struct DataEntry {
     const char *folder;                 /* resolved folder of the file: names the video */
     const char *location;               /* folder and name: two links to one file are two frames */
     const char *source;
+    const char *video; /* SOURCE/NAME if a header line or a table names the video; else NULL */
     const char *doubt; /* see DataLabel; NULL after a header line */
     int label;         /* -1 unknown */
     bool own_video;    /* the image is its own video */
@@ -38,6 +40,9 @@ typedef struct DataSkippedFiles {
     int count;
     size_t capacity;
 } DataSkippedFiles;
+
+/* Writes " video-name=NAME" for a header line, blanks and control characters as %XX. */
+void data_list_write_video_name(FILE *stream, const char *name);
 
 /*
  * Counts a skipped file or folder `name` in `folder`. A row names only the first folder below the

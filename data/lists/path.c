@@ -95,6 +95,21 @@ static const char *const REAL[] = {"real", "reals", NULL};
 static const char *const FAKE[] = {"fake",      "fakes",       "deepfake", "deepfakes", "synthesis",
                                    "synthetic", "manipulated", "forged",   "forgery",   NULL};
 
+/* ---- splits ---------------------------------------------------------------------------------- */
+
+const char *const data_split_names[DATA_SPLITS] = {"train", "val", "test"};
+
+int data_split_parse(const char *name)
+{
+    static const char *const NAMES[DATA_SPLITS][6] = {{"train", "training", NULL},
+                                                      {"val", "valid", "validation", "dev", NULL},
+                                                      {"test", "testing", NULL}};
+    for (int split = 0; split < DATA_SPLITS; split++)
+        if (is_among((Word){name, strlen(name)}, NAMES[split]))
+            return split;
+    return -1;
+}
+
 /* ---- labels ---------------------------------------------------------------------------------- */
 
 /* What the words of a name imply. */

@@ -24,6 +24,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What the frames of a list are for. */
+typedef enum DataSplit { DATA_TRAIN, DATA_VAL, DATA_TEST, DATA_SPLITS } DataSplit;
+
+/* "train", "val", "test". */
+extern const char *const data_split_names[DATA_SPLITS];
+
+/* The split of this name, in any case, also training, valid, validation, dev, testing; else -1. */
+int data_split_parse(const char *name);
+
 /* The label that the name of a source implies. */
 typedef struct DataLabel {
     int label;    /* 0 real, 1 fake, -1 unknown */

@@ -22,7 +22,6 @@
 
 static const char WHAT[] = "lists of data sets";
 
-const char *const data_split_names[DATA_SPLITS] = {"train", "val", "test"};
 const char *const data_sets_levels[DATA_SETS_LEVELS] = {"c23", "c40", "raw", "c0"};
 
 static const DataSetsKind kinds[] = {
@@ -39,6 +38,8 @@ static const DataSetsKind kinds[] = {
     {"deepfakebench", "a FILE.json of DeepfakeBench's rearrange step",
      DATA_TAKES_FILE | DATA_TAKES_COMPRESSION | DATA_TAKES_LABELS | DATA_TAKES_REPLACE,
      data_sets_deepfakebench},
+    {"csv", "a FILE.csv of paths and labels: any table whose columns have the usual names",
+     DATA_TAKES_FILE | DATA_TAKES_SPLIT | DATA_TAKES_COLUMNS, data_sets_csv},
     {"folder", "source folders of your own: --real and --fake, or all below --root by their names",
      DATA_TAKES_LABELS | DATA_TAKES_SPLIT, data_sets_any_folder},
 };
@@ -738,8 +739,10 @@ static Folder *sort_folders(const DataSets *sets, size_t *count, Error *error)
             if (source->videos[v].count == 0)
                 continue;
             const char *frame = source->videos[v].frames[0];
-            folders[(*count)++] =
-                (Folder){frame, file_name(frame) - frame, source->split, source->label};
+            /* A video that is not its folder shares it with others: its frame stands for it. */
+            const bool own = source->videos[v].named || data_sets_own_video(&source->videos[v]);
+            const size_t length = own ? strlen(frame) : (size_t)(file_name(frame) - frame);
+            folders[(*count)++] = (Folder){frame, length, source->split, source->label};
         }
     }
     if (folders)
@@ -852,20 +855,24 @@ static Status check_sets(DataSetsBuilder *builder, Error *error)
 Status data_sets_read(DataSets *sets, const DataSetsKind *kind, const DataSetsOptions *options,
                       Error *error)
 {
-    assert(sets && kind && options && options->root && options->frames >= 0 && error);
+    assert(sets && kind && options && options->frames >= 0 && error);
+    assert(options->root || (kind->takes & DATA_TAKES_COLUMNS));
+    DataSetsOptions used = *options;
+    used.root = options->root ? options->root : ".";
     MemPool *pool = mem_new(1, sizeof *pool, WHAT, error);
     *sets = (DataSets){.memory = pool};
     if (!pool)
         return error->status;
-    DataSetsBuilder builder = {.options = options, .sets = sets, .pool = pool};
+    DataSetsBuilder builder = {
+        .options = &used, .sets = sets, .pool = pool, .rooted = options->root != NULL};
     char resolved[PATH_MAX];
     Status status = STATUS_OK;
-    if (!realpath(options->root, resolved))
-        status = error_set(error, STATUS_FAILED, "%s: cannot be read: %s; check --root",
-                           options->root, strerror(errno));
+    if (!realpath(used.root, resolved))
+        status = error_set(error, STATUS_FAILED, "%s: cannot be read: %s; check --root", used.root,
+                           strerror(errno));
     else if (!file_is_folder(resolved))
         status =
-            error_set(error, STATUS_FAILED, "%s: is not a folder; --root needs one", options->root);
+            error_set(error, STATUS_FAILED, "%s: is not a folder; --root needs one", used.root);
     if (status != STATUS_OK)
         goto done;
     snprintf(builder.root, sizeof builder.root, "%s", resolved);

@@ -14,6 +14,7 @@
 #ifndef LNCLIP_DATA_SETS_SETS_H
 #define LNCLIP_DATA_SETS_SETS_H
 
+#include "data/lists/list_table.h"
 #include "tensor/base/error.h"
 #include "tensor/threads.h"
 
@@ -21,17 +22,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef enum DataSplit { DATA_TRAIN, DATA_VAL, DATA_TEST, DATA_SPLITS } DataSplit;
-
-/* "train", "val", "test". */
-extern const char *const data_split_names[DATA_SPLITS];
-
 /* One expected video. */
 typedef struct DataSetsVideo {
     const char *name;          /* name in the data set */
     const char *const *frames; /* [count] absolute paths, in natural order */
     int count;                 /* 0 if missing */
     const char *problem;       /* why it is missing, else NULL */
+    bool named;                /* it is not its folder, and not an image: lists need its name */
 } DataSetsVideo;
 
 /* The videos of one source in one split, written as one list. */
@@ -52,12 +49,15 @@ typedef struct DataSets {
     const char **warnings; /* [warning_count] complete sentences for the user */
     int warning_count;
     size_t warning_capacity;
+    const char *note; /* a sentence: how the file was understood; or NULL */
     void *memory;
 } DataSets;
 
 /* What to read. All pointers are borrowed; options that a kind does not accept are NULL or 0. */
 typedef struct DataSetsOptions {
-    const char *root;   /* folder of the data set; for DATA_TAKES_FILE the base of relative paths */
+    /* Folder of the data set; for DATA_TAKES_FILE the base of relative paths. With
+       DATA_TAKES_COLUMNS it may be NULL: the working folder, then the folder of the file. */
+    const char *root;
     const char *file;   /* DATA_TAKES_FILE */
     const char *splits; /* DATA_TAKES_SPLITS: folder of the split files; NULL: next to the data */
     /* DATA_TAKES_COMPRESSION: "c23" (the default where needed), "c40", "raw" or "c0". */
@@ -69,6 +69,7 @@ typedef struct DataSetsOptions {
     const char *const
         *replace; /* DATA_TAKES_REPLACE [replace_count]: "OLD=NEW" prefixes of paths */
     int real_count, fake_count, replace_count;
+    const char *const *columns; /* DATA_TAKES_COLUMNS [DATA_COLUMNS]: see data_table_read */
     Threads *threads; /* may be NULL: only the calling thread; results do not depend on it */
     int frames;       /* kept per video, spread evenly (data_list_spread); 0 = all */
     volatile sig_atomic_t *stop; /* may be NULL; checked before each name that is read */
@@ -82,6 +83,7 @@ enum {
     DATA_TAKES_SPLIT = 8,
     DATA_TAKES_LABELS = 16,
     DATA_TAKES_REPLACE = 32,
+    DATA_TAKES_COLUMNS = 64,
 };
 
 struct DataSetsBuilder; /* data/sets/sets_build_private.h */

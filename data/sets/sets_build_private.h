@@ -25,6 +25,7 @@ typedef struct DataSetsBuilder {
     DataSets *sets;
     MemPool *pool;             /* lives as long as the sets */
     char root[FILE_PATH_SIZE]; /* absolute, without symbolic links */
+    bool rooted;               /* options->root was given */
     /* A folder with videos instead of frames, for the message; "" if none was found. */
     char videos[FILE_PATH_SIZE];
     DataSkippedFiles skipped;         /* files next to the frames */
@@ -51,6 +52,9 @@ Status data_sets_video(DataSetsBuilder *builder, int source, const char *name, c
  */
 Status data_sets_frames(DataSetsBuilder *builder, int source, const char *name, const char **frames,
                         size_t count, const char *problem, Error *error);
+
+/* True if the video is a single image: it then has the name of its file. */
+bool data_sets_own_video(const DataSetsVideo *video);
 
 /* Adds a warning for the user. It is dropped when out of memory. */
 void data_sets_warn(DataSetsBuilder *builder, const char *format, ...)
@@ -128,6 +132,7 @@ Status data_sets_dfdcp(DataSetsBuilder *builder, Error *error);
 Status data_sets_ffiw(DataSetsBuilder *builder, Error *error);
 Status data_sets_uadfv(DataSetsBuilder *builder, Error *error);
 Status data_sets_deepfakebench(DataSetsBuilder *builder, Error *error);
+Status data_sets_csv(DataSetsBuilder *builder, Error *error);
 Status data_sets_any_folder(DataSetsBuilder *builder, Error *error);
 
 /*

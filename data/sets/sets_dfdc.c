@@ -5,8 +5,10 @@
  * In labels.csv, and for is_fake in the test's metadata.json, 1 means fake. The preview has no
  * validation part; its test part is not used for validation.
  */
+#include "data/lists/list_table.h"
 #include "data/sets/sets_build_private.h"
 #include "data/sets/sets_text_private.h"
+#include "tensor/base/csv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -169,50 +171,56 @@ static Status read_parts(DataSetsBuilder *builder, const char *folder, int depth
 
 /* ---- DFDC: validation and test --------------------------------------------------------------- */
 
-enum { MAX_COLUMNS = 16 };
+static const char *const TITLES[] = {"filename", "label"};
 
-/* Finds the columns named filename and label. */
-static Status read_header(const char *path, char *line, int columns[2], Error *error)
+/* Finds the columns of TITLES. */
+static Status read_header(CsvReader *csv, int columns[2], Error *error)
 {
-    static const char *const TITLES[] = {"filename", "label"};
-    char *fields[MAX_COLUMNS];
-    const int count = line ? data_csv_split(line, fields, MAX_COLUMNS) : 0;
+    bool any;
     columns[0] = columns[1] = -1;
-    for (int i = 0; i < count && i < MAX_COLUMNS; i++)
+    TRY(csv_record(csv, &any, error));
+    for (int i = 0; any && csv_more(csv); i++) {
+        CsvField field;
+        TRY(csv_field(csv, &field, error));
+        csv_trim(&field);
         for (int c = 0; c < 2; c++)
-            if (strcasecmp(fields[i], TITLES[c]) == 0)
+            if (strcasecmp(field.text, TITLES[c]) == 0)
                 columns[c] = i;
+    }
     if (columns[0] < 0 || columns[1] < 0)
         return error_set(error, STATUS_FAILED,
                          "%s: the first line does not name the columns filename and label; use the "
                          "file that comes with DFDC",
-                         path);
+                         csv->path);
     return STATUS_OK;
 }
 
-static Status read_row(DataSetsBuilder *builder, DataSplit split, const char *path,
-                       const char *container, char *line, int number, const int columns[2],
-                       Error *error)
+/* Reads one record. */
+static Status read_row(DataSetsBuilder *builder, DataSplit split, const char *container,
+                       CsvReader *csv, const int columns[2], Error *error)
 {
-    char *fields[MAX_COLUMNS], stem[FILE_PATH_SIZE];
-    const int count = data_csv_split(line, fields, MAX_COLUMNS);
+    CsvField cells[2] = {{0}};
+    char stem[FILE_PATH_SIZE];
+    for (int i = 0; csv_more(csv); i++) {
+        CsvField field;
+        TRY(csv_field(csv, &field, error));
+        csv_trim(&field);
+        for (int c = 0; c < 2; c++)
+            if (columns[c] == i)
+                cells[c] = field;
+    }
     const char *problem = NULL;
     int label = -1, source;
-    if (count < 0)
-        problem = "a quote is unterminated, or text follows a closing quote";
-    else if (columns[0] >= count || columns[1] >= count)
+    if (!cells[0].text || !cells[1].text)
         problem = "has too few columns";
-    else if (!read_stem(stem, fields[columns[0]]))
+    else if (strlen(cells[0].text) != cells[0].length || !read_stem(stem, cells[0].text))
         problem = "the filename is not the name of a video";
-    else if (strcmp(fields[columns[1]], "0") == 0 || strcasecmp(fields[columns[1]], "real") == 0)
-        label = 0;
-    else if (strcmp(fields[columns[1]], "1") == 0 || strcasecmp(fields[columns[1]], "fake") == 0)
-        label = 1;
-    else
+    else if ((label = data_label_of_cell(cells[1].text, cells[1].length)) < 0)
         problem = "the label is not 0 (real) or 1 (fake)";
     if (problem)
-        return error_set(error, STATUS_FAILED, "%s: line %d: %s; use the file that comes with DFDC",
-                         path, number, problem);
+        return error_set(error, STATUS_FAILED,
+                         "%s: line %zu: %s; use the file that comes with DFDC", csv->path,
+                         csv->line, problem);
     TRY(data_sets_source(builder, split, NAMES[label], label, &source, error));
     return data_sets_contained(builder, source, container, stem, error);
 }
@@ -222,18 +230,19 @@ static Status read_table(DataSetsBuilder *builder, const char *folder, DataSplit
                          Error *error)
 {
     char path[FILE_PATH_SIZE], container[FILE_PATH_SIZE];
-    DataLines lines;
+    CsvReader csv;
     int columns[2];
     TRY(file_join(path, folder, "labels.csv", error));
     *found = file_exists(path);
     if (!*found)
         return STATUS_OK;
     TRY(data_find_container(builder, container, folder, error));
-    TRY(data_lines_open(&lines, path, error));
-    Status status = read_header(path, data_lines_next(&lines), columns, error);
-    for (char *line; status == STATUS_OK && (line = data_lines_next(&lines));)
-        status = read_row(builder, split, path, container, line, lines.line, columns, error);
-    free(lines.content);
+    TRY(csv_open(&csv, path, error));
+    bool any = true;
+    Status status = read_header(&csv, columns, error);
+    while (status == STATUS_OK && (status = csv_record(&csv, &any, error)) == STATUS_OK && any)
+        status = read_row(builder, split, container, &csv, columns, error);
+    csv_close(&csv);
     return status;
 }
 

@@ -44,7 +44,7 @@ Status data_json_read(const char *path, json_t **document, Error *error)
     return *document ? STATUS_OK : bad_json(path, reason.line, reason.text, error);
 }
 
-/* ---- lines and CSV --------------------------------------------------------------------------- */
+/* ---- lines --------------------------------------------------------------------------------- */
 
 Status data_lines_open(DataLines *lines, const char *path, Error *error)
 {
@@ -75,30 +75,6 @@ char *data_lines_next(DataLines *lines)
             return line;
     }
     return NULL;
-}
-
-int data_csv_split(char *line, char **fields, int most)
-{
-    int count = 0;
-    for (char *at = line; at; count++) {
-        char *out = at, *begin = at;
-        if (*at == '"') {
-            for (at++; *at && (*at != '"' || at[1] == '"'); at++) {
-                at += *at == '"'; /* a doubled quote */
-                *out++ = *at;
-            }
-            if (*at != '"' || (at[1] && at[1] != ','))
-                return -1;
-            at++;
-        } else {
-            out = at += strcspn(at, ",");
-        }
-        at = *at ? at + 1 : NULL;
-        *out = '\0';
-        if (count < most)
-            fields[count] = begin;
-    }
-    return count;
 }
 
 /* ---- a large JSON file ----------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /*
- * sets_text_private.h - the files that come with data sets: JSON, CSV, lines of text; for the
- * readers in data/sets/.
+ * sets_text_private.h - the files that come with data sets: JSON and lines of text; for the readers
+ * in data/sets/.
  *
  * jansson parses 40 MB/s on one core and needs three times the file's size in memory. So a large
  * file is split first. Every object without nested objects (a video) becomes a chunk. The rest, the
@@ -38,13 +38,6 @@ Status data_lines_open(DataLines *lines, const char *path, Error *error);
 
 /* The next non-blank line, trimmed, borrowed from `content`; NULL at the end. */
 char *data_lines_next(DataLines *lines);
-
-/*
- * Splits one line of a CSV file in place into fields [most], as in RFC 4180, but without line ends
- * in quotes. Returns the number of fields, or -1 for an unterminated quote or text after a
- * closing quote.
- */
-int data_csv_split(char *line, char **fields, int most);
 
 /* ---- a large JSON file ----------------------------------------------------------------------- */
 

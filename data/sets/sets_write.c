@@ -2,6 +2,7 @@
 #include "data/sets/sets.h"
 
 #include "data/lists/path.h"
+#include "data/sets/sets_build_private.h"
 #include "tensor/base/file.h"
 
 #include <assert.h>
@@ -18,8 +19,7 @@ enum { PART_COUNT = 4 };
 /* Leftovers of killed runs of versions up to 0.1; removed with the folder that is replaced. */
 #define OLD_WORKPLACE ".lists-"
 
-/* True if the video is a single image: it then has the name of its file. */
-static bool is_own_video(const DataSetsVideo *video)
+bool data_sets_own_video(const DataSetsVideo *video)
 {
     return video->count == 1 && strcmp(video->name, file_name(video->frames[0])) == 0;
 }
@@ -36,14 +36,15 @@ static Header find_header(const DataSetsSource *source)
     Header header = {false, false};
     for (int v = 0; v < source->count; v++) {
         const DataSetsVideo *video = &source->videos[v];
+        const bool own = data_sets_own_video(video);
         for (int i = 0; i < video->count; i++) {
             bool above;
             const DataPath parts = data_path_read(video->frames[i]);
             const DataLabel label = data_path_label(video->frames[i], &parts, 0, false, &above);
-            header.videos |= parts.own_video || is_own_video(video);
+            header.videos |= parts.own_video || own || video->named;
             header.needed |= parts.source_length != length ||
                              strncmp(parts.source, source->name, length) != 0 ||
-                             label.label != source->label || parts.own_video != is_own_video(video);
+                             label.label != source->label || parts.own_video != own || video->named;
         }
     }
     return header;
@@ -57,19 +58,26 @@ static Status write_list(const DataSetsSource *source, const char *folder, Error
     snprintf(name, sizeof name, "%s/%s.txt", data_split_names[source->split], source->name);
     TRY(file_join(path, folder, name, error));
     TRY(file_begin(&writer, path, error));
-    int said = -1; /* the video setting of the last header line */
+    const char *said = NULL; /* the setting of videos in the last header line */
     for (int v = 0; v < source->count; v++) {
-        const int own_video = header.videos && is_own_video(&source->videos[v]);
-        if (header.needed && source->videos[v].count > 0 && said != own_video)
-            fprintf(writer.stream, "# lnclip: label=%s%s source=%s\n",
-                    source->label ? "fake" : "real",
-                    own_video       ? " video=image"
-                    : header.videos ? " video=folder"
-                                    : "",
-                    source->name);
-        said = source->videos[v].count > 0 ? own_video : said;
-        for (int i = 0; i < source->videos[v].count; i++) {
-            fputs(source->videos[v].frames[i], writer.stream);
+        const DataSetsVideo *video = &source->videos[v];
+        if (video->count == 0)
+            continue;
+        const char *setting = !header.videos               ? ""
+                              : video->named               ? video->name
+                              : data_sets_own_video(video) ? " video=image"
+                                                           : " video=folder";
+        if (header.needed && (!said || video->named || strcmp(said, setting) != 0)) {
+            fprintf(writer.stream, "# lnclip: label=%s", source->label ? "fake" : "real");
+            if (video->named)
+                data_list_write_video_name(writer.stream, setting);
+            else
+                fputs(setting, writer.stream);
+            fprintf(writer.stream, " source=%s\n", source->name);
+        }
+        said = setting;
+        for (int i = 0; i < video->count; i++) {
+            fputs(video->frames[i], writer.stream);
             putc('\n', writer.stream);
         }
     }

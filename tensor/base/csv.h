@@ -7,7 +7,7 @@
  * newline are accepted. The separator is the one that the first line has most of outside quotes; a
  * comma if it has none. One reader is for one thread.
  *
- * Tests: tests/test_predictions.c.
+ * Tests: tests/test_predictions.c, tests/test_list_table.c.
  */
 #ifndef LNCLIP_TENSOR_BASE_CSV_H
 #define LNCLIP_TENSOR_BASE_CSV_H
