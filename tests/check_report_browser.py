@@ -18,7 +18,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Width, height, medium and scheme: two phones, a desk, and A4 paper within its margins, which is always light.
 VIEWS = [(width, height, "screen", scheme) for width, height in ((360, 800), (390, 844), (1280, 900))
          for scheme in ("light", "dark")] + [(718, 1047, "print", "dark")]
-WORDS = ("Summary", "Coverage", "Provenance", "Definitions of the metrics", "AUROC", "95 % interval",
+WORDS = ("Summary", "Coverage", "Provenance", "Definitions of the metrics", "AUROC", "95% interval",
          "Real frames".lower(), "VIDEOS", "FRAMES")
 
 # Runs in the page, WIDTH given: a phone's own innerWidth grows with what overflows. Alpha is blended with what lies behind; SVG text counts with its fill.

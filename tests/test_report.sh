@@ -83,6 +83,8 @@ page() { # FILE: checks for every page
     has "$1" 'id="definitions"'
     has "$1" '</html>'
     count "$1" '<h1>' 1
+    count "$1" '<caption>' "$(grep -c '<table>' "$1")"
+    count "$1" '</table></div>' "$(grep -c '<table>' "$1")"
     lacks "$1" '<script|<link|<iframe|javascript:|@import|url\(|https?://'
     lacks "$1" '[ (>"]-?(nan|inf)[ )<";,]'
     if command -v python3 >/dev/null 2>&1; then
@@ -143,8 +145,11 @@ lacks scores.html 'A <b>'
 has scores.html 'gone/real/\xffy/0.png'
 with_jpeg && has scores.html '2 of 8 images cannot be shown. First reason: gone/real/'
 has scores.html 'Video level'
+has scores.html '<td class="forest"><svg'
+has scores.html '<td class="key">'
+has scores.html '<tr><th scope="row">Mean over data sets</th>'
 has scores.html 'Frame level'
-has scores.html '95 % interval'
+has scores.html '95% interval'
 has scores.html 'By fake source'
 has scores.html 'Hardest real frames'
 has scores.html 'Hardest fake frames'

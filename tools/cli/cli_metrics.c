@@ -45,14 +45,13 @@ static void set_unit(CliTable *table, int metric)
     cli_table_row_unit(table, metric == METRICS_EER_THRESHOLD ? CLI_SCORE : CLI_METRIC);
 }
 
-static Status print_report(const MetricsReport *report, CliFormat format, FILE *stream,
-                           Error *error)
+CliTable *cli_metrics_table(const MetricsReport *report)
 {
     const bool videos = report->has_videos;
     const bool frame_ci = has_intervals(&report->frame_ci),
                video_ci = has_intervals(&report->video_ci);
     const CliColumn columns[] = {
-        {.heading = ""},
+        {.key = "metric", .heading = ""},
         {.heading = "FRAMES", .unit = CLI_METRIC},
         {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !frame_ci},
         {.heading = "VIDEOS (mean)", .unit = CLI_METRIC, .hidden = !videos},
@@ -60,7 +59,7 @@ static Status print_report(const MetricsReport *report, CliFormat format, FILE *
         {.heading = "VIDEOS (median)", .unit = CLI_METRIC, .hidden = !videos},
         {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = true},
     };
-    CliTable *table = cli_table_create(report->dataset, columns, COUNT_OF(columns));
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     MetricsReportLevel levels[METRICS_REPORT_LEVELS];
     metrics_report_levels(report, levels);
     for (int fake = 0; fake < 2; fake++) {
@@ -79,36 +78,57 @@ static Status print_report(const MetricsReport *report, CliFormat format, FILE *
             cli_table_interval(table, levels[l].intervals->of[m]);
         }
     }
-    return cli_table_print(table, format, stream, error);
+    return table;
 }
 
-/* Prints the AUROC of each fake source against all real rows. */
-static Status print_sources(const MetricsReport *report, CliFormat format, FILE *stream,
-                            Error *error)
+CliTable *cli_metrics_sources_create(const MetricsReport *report, bool adapters,
+                                     const CliColumn *axis)
 {
     const bool frame_ci = has_intervals(&report->sources[0].frame_ci),
                video_ci = has_intervals(&report->sources[0].video_ci);
     const CliColumn columns[] = {
         {.heading = "source"},
+        {.heading = "adapter", .hidden = !adapters},
         {.heading = "fake frames", .unit = CLI_COUNT},
         {.heading = "AUROC, FRAMES", .unit = CLI_METRIC},
         {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !frame_ci},
         {.heading = "fake videos", .unit = CLI_COUNT},
-        {.heading = "AUROC, VIDEOS", .unit = CLI_METRIC},
+        {.heading = "AUROC, VIDEOS", .unit = CLI_METRIC, .style = CLI_MAIN},
         {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !video_ci},
+        *axis,
     };
     CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     cli_table_title(table, "%s: AUROC of each fake source against all real", report->dataset);
-    for (int i = 0; i < report->source_count; i++) {
-        const MetricsSourceReport *source = &report->sources[i];
-        cli_table_words(table, source->name);
-        cli_table_count(table, source->frame.n_fake);
-        cli_table_number(table, source->frame.auroc);
-        cli_table_interval(table, source->frame_ci.of[METRICS_AUROC]);
-        cli_table_count(table, source->video.n_fake);
-        cli_table_number(table, source->video.auroc);
-        cli_table_interval(table, source->video_ci.of[METRICS_AUROC]);
-    }
+    return table;
+}
+
+void cli_metrics_sources_add(CliTable *table, const char *adapter,
+                             const MetricsSourceReport *source)
+{
+    const MetricsInterval video_ci = source->video_ci.of[METRICS_AUROC];
+    cli_table_words(table, source->name);
+    cli_table_words(table, adapter);
+    cli_table_count(table, source->frame.n_fake);
+    cli_table_number(table, source->frame.auroc);
+    cli_table_interval(table, source->frame_ci.of[METRICS_AUROC]);
+    cli_table_count(table, source->video.n_fake);
+    cli_table_number(table, source->video.auroc);
+    cli_table_interval(table, video_ci);
+    cli_table_estimate(table, source->video.auroc, video_ci);
+}
+
+static Status print_report(const MetricsReport *report, CliFormat format, FILE *stream,
+                           Error *error)
+{
+    CliTable *table = cli_metrics_table(report);
+    cli_table_title(table, "%s", report->dataset);
+    TRY(cli_table_print(table, format, stream, error));
+    if (report->source_count == 0)
+        return STATUS_OK;
+    const CliColumn axis = {.heading = "AUROC", .unit = CLI_FOREST};
+    table = cli_metrics_sources_create(report, false, &axis);
+    for (int i = 0; i < report->source_count; i++)
+        cli_metrics_sources_add(table, "", &report->sources[i]);
     putc('\n', stream);
     return cli_table_print(table, format, stream, error);
 }
@@ -172,8 +192,6 @@ Status cli_metrics_print(const MetricsReport *reports, int count, CliFormat form
         if (i > 0)
             putc('\n', stream);
         TRY(print_report(&reports[i], format, stream, error));
-        if (reports[i].source_count > 0)
-            TRY(print_sources(&reports[i], format, stream, error));
     }
     return STATUS_OK;
 }
@@ -313,6 +331,16 @@ void cli_metrics_print_methods(const CliArguments *arguments, const MetricsUncer
                  "bootstrap, both over rows, which are assumed to be independent");
 }
 
+void cli_metrics_add_difference(CliTable *table, const MetricsDifference *difference)
+{
+    cli_table_number(table, difference->a);
+    cli_table_number(table, difference->b);
+    cli_table_number(table, difference->difference);
+    cli_table_interval(table, difference->interval);
+    cli_table_estimate(table, difference->difference, difference->interval);
+    cli_table_number(table, difference->p);
+}
+
 static void add_differences(CliTable *table, const char *dataset, const char *level,
                             const MetricsDifference *differences, bool keys)
 {
@@ -323,11 +351,7 @@ static void add_differences(CliTable *table, const char *dataset, const char *le
         cli_table_words(table, dataset);
         cli_table_words(table, level);
         cli_table_words(table, keys ? metrics_names[m].name : metrics_names[m].title);
-        cli_table_number(table, d->a);
-        cli_table_number(table, d->b);
-        cli_table_number(table, d->difference);
-        cli_table_interval(table, d->interval);
-        cli_table_number(table, d->p);
+        cli_metrics_add_difference(table, d);
         cli_table_words(table, metrics_interval_method_name(d->method));
     }
 }
@@ -342,6 +366,7 @@ static CliTable *make_differences(bool keys)
         {.key = "b", .heading = "B", .unit = CLI_METRIC},
         {.key = "difference", .heading = "A - B", .unit = CLI_METRIC},
         {.key = "", .heading = "95% interval", .unit = CLI_INTERVAL},
+        {.heading = "A - B", .unit = CLI_FOREST},
         {.heading = "p", .unit = CLI_P},
         {.key = "method", .hidden = !keys},
     };

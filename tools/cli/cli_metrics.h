@@ -46,6 +46,22 @@ void cli_metrics_expect(const CliMetricsOptions *options, MetricsUncertainty *se
 Status cli_metrics_print(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
                          Error *error);
 
+/* All metrics of a data set at all levels, with the counts of real and fake: a row per metric. */
+CliTable *cli_metrics_table(const MetricsReport *report);
+
+/*
+ * An empty table of the AUROC of fake sources against all real, and its rows, one per source or, if
+ * `adapters`, per source and adapter. `axis`: the column of forest plots of videos. Columns of
+ * intervals are hidden if `report` has none.
+ */
+CliTable *cli_metrics_sources_create(const MetricsReport *report, bool adapters,
+                                     const CliColumn *axis);
+void cli_metrics_sources_add(CliTable *table, const char *adapter,
+                             const MetricsSourceReport *source);
+
+/* Adds the last cells of a row: a, b, difference, interval, forest plot (CLI_FOREST) and p. */
+void cli_metrics_add_difference(CliTable *table, const MetricsDifference *difference);
+
 /*
  * Warns of a single class, an AUROC below chance, few videos of a class, duplicate rows and missing
  * intervals. `path` is the score file, `duplicates` is MetricsPredictions.duplicates.

@@ -8,6 +8,7 @@
 #include "tools/cli/cli_table.h"
 
 #include "tensor/base/mem.h"
+#include "tensor/base/text.h"
 #include "tools/cli/cli.h"
 #include "train/metrics/predictions.h"
 
@@ -115,7 +116,7 @@ static Cell *add_cell(CliTable *table)
     }
     const CliUnit unit = table->column[table->count % table->columns].unit;
     const bool of_row = table->unit_row == table->count / table->columns + 1;
-    const bool compound = unit == CLI_INTERVAL || unit == CLI_ESTIMATE;
+    const bool compound = unit >= CLI_INTERVAL;
     Cell *cell = &table->cells[table->count++];
     *cell = (Cell){.unit = of_row && (compound || unit == CLI_METRIC) ? table->unit
                            : compound                                 ? CLI_FRACTION
@@ -139,9 +140,11 @@ void cli_table_words(CliTable *table, const char *text)
 
 void cli_table_count(CliTable *table, unsigned long long count)
 {
-    char text[CLI_NUMBER_SIZE];
-    snprintf(text, sizeof text, "%llu", count);
-    cli_table_words(table, text);
+    Cell *cell = add_cell(table);
+    if (!cell)
+        return;
+    cell->unit = CLI_COUNT;
+    cell->number = (double)count;
 }
 
 void cli_table_number(CliTable *table, double value)
@@ -195,6 +198,8 @@ bool cli_number(char out[CLI_NUMBER_SIZE], CliUnit unit, double value)
         snprintf(out, size, "-");
     else if (unit == CLI_P && value < 1e-4)
         snprintf(out, size, "< 0.0001");
+    else if (unit == CLI_COUNT)
+        snprintf(out, size, "%.0f", value);
     else if (unit == CLI_METRIC)
         snprintf(out, size, "%.6f", value);
     else if (unit == CLI_SCORE)
@@ -206,22 +211,46 @@ bool cli_number(char out[CLI_NUMBER_SIZE], CliUnit unit, double value)
     return !isnan(value);
 }
 
+/* Formats an end of an interval of numbers with unit `unit`. */
+static void format_end(char out[CLI_NUMBER_SIZE], CliUnit unit, double value)
+{
+    snprintf(out, CLI_NUMBER_SIZE,
+             unit == CLI_SCORE    ? "%.4g"
+             : unit == CLI_CHANGE ? "%+.4f"
+                                  : "%.4f",
+             value);
+}
+
+static bool has_interval(const Cell *cell)
+{
+    return !isnan(cell->interval.lower) && !isnan(cell->interval.upper);
+}
+
+/* Prints the interval of a cell, if it has one, between `open`, `to` and `close`. */
+static void print_interval(FILE *stream, const Cell *cell, const char *open, const char *to,
+                           const char *close)
+{
+    char lower[CLI_NUMBER_SIZE], upper[CLI_NUMBER_SIZE];
+    if (!has_interval(cell))
+        return;
+    format_end(lower, cell->unit, cell->interval.lower);
+    format_end(upper, cell->unit, cell->interval.upper);
+    fprintf(stream, "%s%s%s%s%s", open, lower, to, upper, close);
+}
+
 /* Prints a cell of a column with unit `unit` in readable form. */
 static void print_readable(FILE *stream, const Cell *cell, CliUnit unit)
 {
     char number[CLI_NUMBER_SIZE];
-    const MetricsInterval i = cell->interval;
     const bool has_number = cli_number(number, cell->unit, cell->number);
-    const bool has_interval = !isnan(i.lower) && !isnan(i.upper);
     if (unit != CLI_INTERVAL)
         fputs(number, stream);
-    if (unit == CLI_ESTIMATE && has_number && has_interval)
+    if (unit == CLI_ESTIMATE && has_number && has_interval(cell))
         putc(' ', stream);
-    if (unit == CLI_INTERVAL && !has_interval)
+    if (unit == CLI_INTERVAL && !has_interval(cell))
         putc('-', stream);
-    if (has_interval && (unit == CLI_INTERVAL || has_number))
-        fprintf(stream, cell->unit == CLI_SCORE ? "[%.4g, %.4g]" : "[%.4f, %.4f]", i.lower,
-                i.upper);
+    if (unit == CLI_INTERVAL || (unit == CLI_ESTIMATE && has_number))
+        print_interval(stream, cell, "[", ", ", "]");
 }
 
 /* Prints all digits; nothing for NaN and infinity. */
@@ -311,18 +340,145 @@ static void latex_rule(const Print *print)
     fputs("\\midrule\n", print->stream);
 }
 
+/* ---- HTML ------------------------------------------------------------------------------------ */
+
+/*
+ * Classes of cells: word (text, left-aligned), long, key (main figure), interval, forest; the style
+ * sheet is in tools/report/report_html.c. An undefined number is a dash with a tooltip.
+ */
+
+static void html_begin(const Print *print)
+{
+    const char *title = print->table->title;
+    fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\"", print->stream);
+    if (title) {
+        fputs(" aria-label=\"", print->stream);
+        text_print_xml(print->stream, title);
+        fputs("\"><table>\n<caption>", print->stream);
+        text_print_xml(print->stream, title);
+        fputs("</caption>\n<thead>", print->stream);
+    } else {
+        fputs("><table>\n<thead>", print->stream);
+    }
+}
+
+static void html_below_heads(const Print *print)
+{
+    fputs("</thead>\n<tbody>\n", print->stream);
+}
+
+enum { FOREST_WIDTH = 150, FOREST_HEIGHT = 18, FOREST_EDGE = 5 };
+
+/* The position of a value on the axis of a forest plot, in pixels. */
+static double forest_x(const CliColumn *column, double value)
+{
+    const double share = fmin(fmax((value - column->low) / (column->high - column->low), 0), 1);
+    return FOREST_EDGE + share * (FOREST_WIDTH - 2 * FOREST_EDGE);
+}
+
+/* Writes a forest plot. Hidden from screen readers, since the numbers are in other cells. */
+static void html_forest(FILE *stream, const CliColumn *column, const Cell *cell)
+{
+    const double middle = FOREST_HEIGHT / 2.0;
+    if (!isfinite(cell->number))
+        return;
+    fprintf(stream,
+            "<svg viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" aria-hidden=\"true\">"
+            "<path class=\"track\" d=\"M%d %.1fH%d\"/>",
+            FOREST_WIDTH, FOREST_HEIGHT, FOREST_WIDTH, FOREST_HEIGHT, FOREST_EDGE, middle,
+            FOREST_WIDTH - FOREST_EDGE);
+    if (column->low < 0 && column->high > 0)
+        fprintf(stream, "<path class=\"zero\" d=\"M%.1f 0V%d\"/>", forest_x(column, 0),
+                FOREST_HEIGHT);
+    if (has_interval(cell))
+        fprintf(stream, "<path class=\"range\" d=\"M%.1f %.1fH%.1f\"/>",
+                forest_x(column, cell->interval.lower), middle,
+                forest_x(column, cell->interval.upper));
+    fprintf(stream, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/></svg>",
+            forest_x(column, cell->number), middle);
+}
+
+static void html_number(FILE *stream, const Cell *cell)
+{
+    char number[CLI_NUMBER_SIZE];
+    if (!cli_number(number, cell->unit, cell->number) || !isfinite(cell->number))
+        fputs("<span class=\"none\" title=\"undefined\">&ndash;</span>", stream);
+    else if (cell->unit == CLI_COUNT)
+        fputs(cli_count((unsigned long long)cell->number), stream);
+    else
+        text_print_xml(stream, number);
+}
+
+/* Writes the contents of a cell. */
+static void html_contents(FILE *stream, const CliColumn *column, const Cell *cell)
+{
+    if (cell->text) {
+        fputs(column->style == CLI_CODE ? "<code>" : "", stream);
+        text_print_xml(stream, cell->text);
+        fputs(column->style == CLI_CODE ? "</code>" : "", stream);
+    } else if (column->unit == CLI_FOREST) {
+        html_forest(stream, column, cell);
+    } else if (column->unit == CLI_INTERVAL) {
+        print_interval(stream, cell, "", " to ", "");
+    } else {
+        html_number(stream, cell);
+        if (column->unit == CLI_ESTIMATE)
+            print_interval(stream, cell, " <span class=\"interval\">", " to ", "</span>");
+    }
+}
+
+static const char *html_class(const CliColumn *column, const Cell *cell)
+{
+    if (column->unit == CLI_WORDS)
+        return column->style == CLI_LONG ? " class=\"word long\"" : " class=\"word\"";
+    if (column->style == CLI_MAIN && isfinite(cell->number))
+        return " class=\"key\"";
+    return column->unit == CLI_INTERVAL ? " class=\"interval\""
+           : column->unit == CLI_FOREST ? " class=\"forest\""
+                                        : "";
+}
+
+static void html_row(const Print *print, size_t row)
+{
+    fputs("<tr>", print->stream);
+    for (size_t f = 0; f < print->field_count; f++) {
+        const CliColumn *column = &print->table->column[print->fields[f].column];
+        if (row == 0) {
+            fprintf(print->stream, "<th scope=\"col\"%s>",
+                    column->unit == CLI_WORDS ? " class=\"word\"" : "");
+            text_print_xml(print->stream, column->heading[0] ? column->heading : column->key);
+            fputs("</th>", print->stream);
+            continue;
+        }
+        const Cell *cell =
+            &print->table->cells[(row - 1) * print->table->columns + print->fields[f].column];
+        if (f == 0)
+            fputs("<th scope=\"row\">", print->stream);
+        else
+            fprintf(print->stream, "<td%s>", html_class(column, cell));
+        html_contents(print->stream, column, cell);
+        fputs(f == 0 ? "</th>" : "</td>", print->stream);
+    }
+    fputs("</tr>\n", print->stream);
+}
+
+/* ---- the table of formats -------------------------------------------------------------------- */
+
 /* The description of a format. Parts that are NULL are not printed. */
 typedef struct Renderer {
-    const char *word; /* value of --format */
+    const char *word; /* value of --format; NULL: not selectable */
     bool exact;       /* keys and all digits, not aligned */
     bool has_text;    /* text may appear between tables */
+    bool drawn;       /* has columns of unit CLI_FOREST */
+    bool full;        /* prints all cells of columns with `once` */
     void (*escape)(FILE *stream, const char *text);
     const char *before_title, *after_title;
     const char *before, *between, *after; /* around the fields of a row */
     const char *guarded; /* characters that need {} before them at the start of a row */
     void (*begin)(const Print *print);
     void (*below_heads)(const Print *print);
-    const char *rule; /* between groups of rows */
+    void (*row)(const Print *print, size_t row); /* NULL: print_row */
+    const char *rule;                            /* between groups of rows */
     const char *end;
 } Renderer;
 
@@ -359,10 +515,19 @@ static const Renderer renderers[] = {
                    .end = "\\bottomrule\n\\end{tabular}\n"},
     [CLI_CSV] = {.word = "csv",
                  .exact = true,
+                 .full = true,
                  .escape = escape_csv,
                  .before = "",
                  .between = ",",
                  .after = ""},
+    [CLI_HTML] = {.drawn = true,
+                  .full = true,
+                  .escape = text_print_xml,
+                  .begin = html_begin,
+                  .below_heads = html_below_heads,
+                  .row = html_row,
+                  .rule = "</tbody>\n<tbody>\n",
+                  .end = "</tbody></table></div>\n"},
     [CLI_JSON] = {.word = "json"},
 };
 _Static_assert(COUNT_OF(renderers) == CLI_FORMATS, "a renderer for each format");
@@ -370,7 +535,7 @@ _Static_assert(COUNT_OF(renderers) == CLI_FORMATS, "a renderer for each format")
 bool cli_format_parse(const char *word, CliFormat *format)
 {
     for (int i = 0; i < CLI_FORMATS; i++)
-        if (strcmp(word, renderers[i].word) == 0) {
+        if (renderers[i].word && strcmp(word, renderers[i].word) == 0) {
             *format = (CliFormat)i;
             return true;
         }
@@ -397,6 +562,8 @@ static void list_fields(Print *print)
         const bool parts = print->renderer->exact &&
                            (column->unit == CLI_INTERVAL || column->unit == CLI_ESTIMATE);
         const int first = parts && column->unit == CLI_INTERVAL ? 1 : 0;
+        if (column->unit == CLI_FOREST && !print->renderer->drawn)
+            continue;
         for (int part = first; part <= (parts ? 2 : 0) && !column->hidden; part++)
             print->fields[print->field_count++] = (Field){c, part, right, 0};
     }
@@ -409,6 +576,18 @@ static void print_head(const Print *print, const Field *field, FILE *stream)
     fputs(print->renderer->exact ? column->key : column->heading, stream);
     if (field->part > 0)
         fprintf(stream, "%s%s", column->key[0] ? "_" : "", suffixes[field->part]);
+}
+
+/* True if the cells of all `once` columns up to `column` are equal to those of the row above. */
+static bool repeats(const CliTable *table, const Cell *cells, size_t row, size_t column)
+{
+    if (row == 0 || !table->column[column].once)
+        return false;
+    for (size_t c = 0; c <= column; c++)
+        if (table->column[c].once && !table->column[c].hidden &&
+            strcmp(cells[c].text, (cells - table->columns)[c].text) != 0)
+            return false;
+    return true;
 }
 
 static void print_cell(const Print *print, const Field *field, const Cell *cell, FILE *stream)
@@ -431,11 +610,13 @@ static char *field_text(const Print *print, size_t row, const Field *field)
     FILE *stream = open_memstream(&text, &size);
     if (!stream)
         return NULL;
-    if (row == 0)
+    if (row == 0) {
         print_head(print, field, stream);
-    else
-        print_cell(print, field,
-                   &print->table->cells[(row - 1) * print->table->columns + field->column], stream);
+    } else {
+        const Cell *cells = &print->table->cells[(row - 1) * print->table->columns];
+        if (print->renderer->full || !repeats(print->table, cells, row - 1, field->column))
+            print_cell(print, field, &cells[field->column], stream);
+    }
     if (fclose(stream) == 0 && text && (stream = open_memstream(&escaped, &size)) != NULL) {
         print->renderer->escape(stream, text);
         if (fclose(stream) != 0) {
@@ -459,6 +640,10 @@ static int text_points(const char *text)
 static void print_row(const Print *print, size_t row)
 {
     const Renderer *renderer = print->renderer;
+    if (renderer->row) {
+        renderer->row(print, row);
+        return;
+    }
     fprintf(print->stream, "%*s", print->table->indent, "");
     fputs(renderer->before, print->stream);
     for (size_t f = 0; f < print->field_count; f++) {

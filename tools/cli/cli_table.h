@@ -1,12 +1,12 @@
 /*
- * cli_table.h - tables of results, printed as text, Markdown, LaTeX or CSV.
+ * cli_table.h - tables of results, printed as text, Markdown, LaTeX, CSV or HTML.
  *
  * A command defines the columns (key, heading, unit), adds cells row by row, and prints the table
  * once. Unit and format determine how a number is printed: readable formats have few digits and "-"
  * for undefined values; exact formats have keys as headings, all digits and empty fields. Each
  * format is a row of the renderer table in cli_table.c, with its escaping.
  *
- * Tests: tests/test_auc.sh, tests/test_eval.sh.
+ * Tests: tests/test_auc.sh, tests/test_eval.sh, tests/test_report.sh.
  */
 #ifndef LNCLIP_TOOLS_CLI_CLI_TABLE_H
 #define LNCLIP_TOOLS_CLI_CLI_TABLE_H
@@ -21,6 +21,7 @@ typedef enum CliFormat {
     CLI_MARKDOWN, /* a pipe table, aligned in the source */
     CLI_LATEX,    /* tabular with the rules of booktabs */
     CLI_CSV,      /* RFC 4180; keys as first line, no title */
+    CLI_HTML,     /* a <table> in a scrollable box; for report.html, not a value of --format */
     CLI_JSON,     /* printed by the commands; not for cli_table_print (asserted) */
     CLI_FORMATS
 } CliFormat;
@@ -44,7 +45,7 @@ bool cli_format_has_text(CliFormat format);
 typedef enum CliUnit {
     CLI_WORDS,    /* text, left-aligned */
     CLI_FIGURES,  /* text, right-aligned like numbers */
-    CLI_COUNT,    /* an integer */
+    CLI_COUNT,    /* an integer; 1,234 in HTML */
     CLI_FRACTION, /* 0.9123 */
     CLI_METRIC,   /* 0.912345 */
     CLI_SCORE,    /* 0.912345 or 12.3457: any scale of scores */
@@ -52,18 +53,31 @@ typedef enum CliUnit {
     CLI_P,        /* 0.0123, or < 0.0001 */
     CLI_INTERVAL, /* [0.8801, 0.9377]; if exact, two columns, KEY_lower and KEY_upper */
     CLI_ESTIMATE, /* 0.9123 [0.8801, 0.9377]; if exact, KEY, KEY_lower, KEY_upper */
+    CLI_FOREST,   /* HTML only: a dot on an axis, and its interval as a line */
 } CliUnit;
+
+/* How HTML shows the cells of a column. */
+typedef enum CliStyle {
+    CLI_PLAIN,
+    CLI_MAIN, /* the main figures of the table: bold */
+    CLI_LONG, /* long text, broken into lines */
+    CLI_CODE, /* monospaced */
+} CliStyle;
 
 typedef struct CliColumn {
     const char *key;     /* for exact formats; NULL: the heading; "" of an interval: lower, upper */
     const char *heading; /* for readable formats; NULL: the key */
     CliUnit unit;
-    bool hidden; /* has cells, but is not printed */
+    bool hidden;      /* has cells, but is not printed */
+    bool once;        /* text, Markdown and LaTeX: empty where it repeats the row above */
+    CliStyle style;   /* HTML only */
+    double low, high; /* ends of the axis; CLI_FOREST only */
 } CliColumn;
 
 enum { CLI_NUMBER_SIZE = 64 };
 
-/* Formats `value` as in a readable table. NaN gives "-" and false. */
+/* Formats `value` as in a readable table, without the thousands separators of HTML. NaN gives "-"
+ * and false. */
 bool cli_number(char out[CLI_NUMBER_SIZE], CliUnit unit, double value);
 
 typedef struct CliTable CliTable;
@@ -84,7 +98,8 @@ void cli_table_column(CliTable *table, CliColumn column);
 
 /*
  * Each adds a cell; cells fill one row after the other. Text is copied; NaN means undefined. An
- * interval or estimate needs a column of that unit (asserted).
+ * interval or estimate needs a column of that unit or CLI_FOREST (asserted). The first printed cell
+ * of a row is its heading in HTML.
  */
 void cli_table_words(CliTable *table, const char *text);
 void cli_table_count(CliTable *table, unsigned long long count);
@@ -98,7 +113,8 @@ void cli_table_row_unit(CliTable *table, CliUnit unit);
 /* Indents each row by a number of blanks. */
 void cli_table_indent(CliTable *table, int indent);
 
-/* Adds a rule before the next row (a blank line in text; none in CSV and Markdown). */
+/* Adds a rule before the next row (a blank line in text; none in CSV and Markdown; in HTML a new
+ * group of rows). */
 void cli_table_rule(CliTable *table);
 
 /*

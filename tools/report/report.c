@@ -22,10 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Metrics in the summary in addition to AUROC. */
-static const Metric shown[] = {METRICS_AP, METRICS_EER, METRICS_TPR_AT_FPR_001};
-enum { SHOWN = COUNT_OF(shown) };
-
 static int set_count(const Report *report)
 {
     return report->results[0].sets->set_count;
@@ -39,9 +35,10 @@ static bool have_videos(const Report *report)
     return false;
 }
 
-static void write_level(FILE *stream, bool frames)
+static void write_level(FILE *stream, EvalLevel level)
 {
-    fprintf(stream, "<span class=\"level %s</span>", frames ? "frame\">frames" : "video\">videos");
+    fprintf(stream, "<span class=\"level %s</span>",
+            level == EVAL_FRAMES ? "frame\">frames" : "video\">videos");
 }
 
 /* ---- top ------------------------------------------------------------------------------------- */
@@ -94,18 +91,6 @@ static void write_navigation(FILE *stream, const Report *report)
           stream);
 }
 
-static double mean_over_sets(const EvalResult *result, bool frames, int metric)
-{
-    double sum = 0;
-    for (int s = 0; s < result->sets->set_count; s++) {
-        const MetricsReport *of = &result->reports[s];
-        if (!frames && !of->has_videos)
-            return NAN;
-        sum += metrics_value(report_metrics(of, frames), metric);
-    }
-    return sum / result->sets->set_count;
-}
-
 /* Writes a metric in large type, with `note` below it, or its interval if `note` is "". */
 static void write_tile(FILE *stream, const char *name, bool main, double value,
                        MetricsInterval interval, const char *note)
@@ -113,8 +98,8 @@ static void write_tile(FILE *stream, const char *name, bool main, double value,
     fprintf(stream, "<div%s><dt>%s</dt><dd>", main ? " class=\"main\"" : "", name);
     report_number(stream, value);
     fprintf(stream, "<small>%s", note);
-    if (!note[0])
-        report_range(stream, CLI_FRACTION, interval);
+    if (!note[0] && isfinite(interval.lower) && isfinite(interval.upper))
+        fprintf(stream, "%.4f to %.4f", interval.lower, interval.upper);
     fputs("</small></dd></div>\n", stream);
 }
 
@@ -131,14 +116,13 @@ static void write_tiles(FILE *stream, const Report *report)
     count_all(report, &videos, &frames);
     const bool many = set_count(report) > 1;
     fputs("<dl class=\"tiles\">\n", stream);
-    for (int level = 0; level < 2; level++) {
-        const bool of_frames = level == 1;
-        if (!of_frames && !have_videos(report))
+    for (int i = 0; i < EVAL_LEVELS; i++) {
+        const EvalLevel level = i == 0 ? EVAL_VIDEOS : EVAL_FRAMES;
+        if (level == EVAL_VIDEOS && !have_videos(report))
             continue;
-        const MetricsInterval ci =
-            report_intervals(&result->reports[0], of_frames)->of[METRICS_AUROC];
-        write_tile(stream, of_frames ? "frame AUROC" : "video AUROC", !of_frames,
-                   mean_over_sets(result, of_frames, METRICS_AUROC), ci,
+        write_tile(stream, level == EVAL_FRAMES ? "frame AUROC" : "video AUROC",
+                   level == EVAL_VIDEOS, eval_mean(result, level, METRICS_AUROC),
+                   eval_intervals(&result->reports[0], level)->of[METRICS_AUROC],
                    many ? "mean over data sets" : "");
     }
     if (videos > 0)
@@ -208,294 +192,99 @@ static void write_alerts(FILE *stream, const Report *report)
 
 /* ---- summary --------------------------------------------------------------------------------- */
 
-static void write_summary_row(FILE *stream, const Report *report, int set, int result, bool frames,
-                              double low)
+static Status write_summary_table(FILE *stream, const Report *report, EvalLevel level, Error *error)
 {
-    const MetricsReport *of = &report->results[result].reports[set];
-    const Metrics *metrics = report_metrics(of, frames);
-    const MetricsInterval ci = report_intervals(of, frames)->of[METRICS_AUROC];
-    fputs("<tr><th scope=\"row\">", stream);
-    report_text(stream, "%s", of->dataset);
-    fputs("</th>", stream);
-    report_adapter_cell(stream, report, result);
-    fputs("<td class=\"key\">", stream);
-    report_number(stream, metrics->auroc);
-    fputs("</td>", stream);
-    report_interval_cell(stream, ci);
-    report_forest_cell(stream, low, metrics->auroc, ci);
-    for (int i = 0; i < SHOWN; i++)
-        report_number_cell(stream, metrics_value(metrics, (int)shown[i]));
-    report_count_cell(stream, metrics->n_real);
-    report_count_cell(stream, metrics->n_fake);
-    fputs("</tr>\n", stream);
-}
-
-/* Writes the mean over data sets for each result. */
-static void write_means(FILE *stream, const Report *report, bool frames, double low)
-{
-    const MetricsInterval none = {NAN, NAN};
-    fputs("<tfoot>", stream);
-    for (int r = 0; r < report->count; r++) {
-        const EvalResult *result = &report->results[r];
-        const double auroc = mean_over_sets(result, frames, METRICS_AUROC);
-        fputs("<tr><th scope=\"row\">Mean over data sets</th>", stream);
-        report_adapter_cell(stream, report, r);
-        fputs("<td class=\"key\">", stream);
-        report_number(stream, auroc);
-        fputs("</td><td></td>", stream);
-        report_forest_cell(stream, low, auroc, none);
-        for (int i = 0; i < SHOWN; i++)
-            report_number_cell(stream, mean_over_sets(result, frames, (int)shown[i]));
-        fputs("<td></td><td></td></tr>\n", stream);
-    }
-    fputs("</tfoot>\n", stream);
-}
-
-static void write_summary_table(FILE *stream, const Report *report, bool frames)
-{
-    const double low = report_forest_low(report, -1, frames);
-    char scale[64];
-    snprintf(scale, sizeof scale, "AUROC, axis %.1f-1", low);
+    const bool frames = level == EVAL_FRAMES;
     fputs("<h3>", stream);
-    write_level(stream, frames);
+    write_level(stream, level);
     fprintf(stream, "%s level</h3>\n", frames ? "Frame" : "Video");
-    report_open_table(
-        stream, frames ? "Every frame counts by itself; not to be compared with figures of videos"
-                       : "A video's score is the mean p_fake of its frames");
-    fputs("<thead><tr>", stream);
-    report_head(stream, false, "data set");
-    if (report->count > 1)
-        report_head(stream, false, "adapter");
-    report_head(stream, true, "AUROC");
-    report_head(stream, true, "95 % interval");
-    report_head(stream, true, scale);
-    for (int i = 0; i < SHOWN; i++)
-        report_head(stream, true, metrics_names[shown[i]].title);
-    report_head(stream, true, frames ? "real frames" : "real videos");
-    report_head(stream, true, frames ? "fake frames" : "fake videos");
-    fputs("</tr></thead>\n<tbody>\n", stream);
-    for (int s = 0; s < set_count(report); s++)
-        for (int r = 0; r < report->count; r++)
-            if (frames || report->results[r].reports[s].has_videos)
-                write_summary_row(stream, report, s, r, frames, low);
-    fputs("</tbody>\n", stream);
-    if (set_count(report) > 1)
-        write_means(stream, report, frames, low);
-    report_close_table(stream);
+    CliTable *table = eval_summary_table(report->results, report->count, level, CLI_HTML);
+    cli_table_title(table, frames ? "Every frame counts by itself; not to be compared with figures "
+                                    "of videos"
+                                  : "A video's score is the mean p_fake of its frames");
+    return cli_table_print(table, CLI_HTML, stream, error);
 }
 
-static void write_summary(FILE *stream, const Report *report)
+static Status write_summary(FILE *stream, const Report *report, Error *error)
 {
     fputs("<section id=\"summary\"><h2>Summary</h2>\n", stream);
     if (report->count == 1)
         write_tiles(stream, report);
     if (have_videos(report))
-        write_summary_table(stream, report, false);
-    write_summary_table(stream, report, true);
+        TRY(write_summary_table(stream, report, EVAL_VIDEOS, error));
+    TRY(write_summary_table(stream, report, EVAL_FRAMES, error));
     fputs("</section>\n", stream);
+    return STATUS_OK;
 }
 
 /* ---- differences ----------------------------------------------------------------------------- */
 
-static void write_difference_row(FILE *stream, const Report *report, const EvalComparison *of,
-                                 int set, bool frames)
-{
-    const MetricsDifference *d =
-        frames ? &of->sets[set].frame[METRICS_AUROC] : &of->sets[set].video[METRICS_AUROC];
-    fputs("<tr><th scope=\"row\">", stream);
-    report_text(stream, "%s", of->first->reports[set].dataset);
-    fputs("</th><td class=\"word\">", stream);
-    report_text(stream, "%s", report_result_name(report, of->other));
-    fputs("</td>", stream);
-    report_number_cell(stream, d->a);
-    report_number_cell(stream, d->b);
-    fputs(isfinite(d->difference) ? "<td class=\"key\">" : "<td>", stream);
-    report_value(stream, CLI_CHANGE, d->difference);
-    fputs("</td>", stream);
-    report_range_cell(stream, CLI_CHANGE, d->interval);
-    fputs("<td>", stream);
-    report_value(stream, CLI_P, d->p);
-    fputs("</td></tr>\n", stream);
-}
-
-static void write_difference_table(FILE *stream, const Report *report, bool frames)
+static Status write_difference_table(FILE *stream, const Report *report, EvalLevel level,
+                                     Error *error)
 {
     fputs("<h3>", stream);
-    write_level(stream, frames);
+    write_level(stream, level);
     fputs("AUROC</h3>\n", stream);
-    report_open_table(stream, frames ? "Differences in frame AUROC" : "Differences in video AUROC");
-    fputs("<thead><tr>", stream);
-    report_head(stream, false, "data set");
-    report_head(stream, false, "adapter");
-    report_head(stream, true, "AUROC");
-    report_head(stream, true, "baseline AUROC");
-    report_head(stream, true, "difference");
-    report_head(stream, true, "95 % interval");
-    report_head(stream, true, "p");
-    fputs("</tr></thead><tbody>\n", stream);
-    for (int s = 0; s < set_count(report); s++)
-        for (int i = 0; i < report->comparison_count; i++)
-            if (frames || report->comparisons[i].sets[s].has_videos)
-                write_difference_row(stream, report, &report->comparisons[i], s, frames);
-    fputs("</tbody>", stream);
-    report_close_table(stream);
+    CliTable *table = eval_differences_table(report->comparisons, report->comparison_count, level);
+    cli_table_title(table, level == EVAL_FRAMES ? "Differences in frame AUROC"
+                                                : "Differences in video AUROC");
+    return cli_table_print(table, CLI_HTML, stream, error);
 }
 
-static void write_differences(FILE *stream, const Report *report)
+static Status write_differences(FILE *stream, const Report *report, Error *error)
 {
     if (report->comparison_count == 0)
-        return;
+        return STATUS_OK;
     fputs("<section id=\"differences\"><h2>Differences</h2>\n<p class=\"soft\">", stream);
     report_text(stream, "Each adapter minus %s (baseline), on the same videos.",
                 report_result_name(report, report->comparisons[0].first));
     fputs("</p>\n", stream);
     if (have_videos(report))
-        write_difference_table(stream, report, false);
-    write_difference_table(stream, report, true);
+        TRY(write_difference_table(stream, report, EVAL_VIDEOS, error));
+    TRY(write_difference_table(stream, report, EVAL_FRAMES, error));
     fputs("</section>\n", stream);
+    return STATUS_OK;
 }
 
 /* ---- a data set ------------------------------------------------------------------------------ */
 
-static void write_source_row(FILE *stream, const Report *report, int set, int result, int source,
-                             double low)
-{
-    const MetricsSourceReport *of = &report->results[result].reports[set].sources[source];
-    const MetricsInterval ci = of->video_ci.of[METRICS_AUROC];
-    fputs("<tr><th scope=\"row\">", stream);
-    report_text(stream, "%s", of->name);
-    fputs("</th>", stream);
-    report_adapter_cell(stream, report, result);
-    report_count_cell(stream, of->video.n_fake);
-    fputs("<td class=\"key\">", stream);
-    report_number(stream, of->video.auroc);
-    fputs("</td>", stream);
-    report_interval_cell(stream, ci);
-    report_forest_cell(stream, low, of->video.auroc, ci);
-    report_count_cell(stream, of->frame.n_fake);
-    report_number_cell(stream, of->frame.auroc);
-    report_interval_cell(stream, of->frame_ci.of[METRICS_AUROC]);
-    fputs("</tr>\n", stream);
-}
-
 /* Sources belong to videos: without videos there are none. */
-static void write_sources(FILE *stream, const Report *report, int set)
+static Status write_sources(FILE *stream, const Report *report, int set, Error *error)
 {
-    const MetricsReport *first = &report->results[0].reports[set];
-    if (first->source_count == 0)
-        return;
-    const double low = report_forest_low(report, set, false);
-    char scale[64];
-    snprintf(scale, sizeof scale, "AUROC, axis %.1f-1", low);
+    if (report->results[0].reports[set].source_count == 0)
+        return STATUS_OK;
     fputs("<h3>By fake source</h3>\n", stream);
-    report_open_table(stream, "AUROC of each fake source against all real");
-    fputs("<thead><tr>", stream);
-    report_head(stream, false, "source");
-    if (report->count > 1)
-        report_head(stream, false, "adapter");
-    report_head(stream, true, "fake videos");
-    report_head(stream, true, "VIDEOS: AUROC");
-    report_head(stream, true, "95 % interval");
-    report_head(stream, true, scale);
-    report_head(stream, true, "fake frames");
-    report_head(stream, true, "FRAMES: AUROC");
-    report_head(stream, true, "95 % interval");
-    fputs("</tr></thead><tbody>\n", stream);
-    for (int i = 0; i < first->source_count; i++)
-        for (int r = 0; r < report->count; r++)
-            write_source_row(stream, report, set, r, i, low);
-    fputs("</tbody>", stream);
-    report_close_table(stream);
-}
-
-static void write_threshold_row(FILE *stream, const Report *report, int result, const char *level,
-                                const MetricsAtThreshold *at)
-{
-    if (at->n_real + at->n_fake == 0)
-        return;
-    fprintf(stream, "<tr><th scope=\"row\">%s</th>", level);
-    report_adapter_cell(stream, report, result);
-    report_number_cell(stream, at->threshold);
-    report_number_cell(stream, at->fpr);
-    report_number_cell(stream, at->tpr);
-    report_number_cell(stream, at->accuracy);
-    report_number_cell(stream, at->balanced_accuracy);
-    fputs("</tr>\n", stream);
-}
-
-static bool any_calibrated(const Report *report)
-{
-    for (int r = 0; r < report->count; r++)
-        if (report->results[r].at)
-            return true;
-    return false;
+    return cli_table_print(eval_sources_table(report->results, report->count, set), CLI_HTML,
+                           stream, error);
 }
 
 /* Error rates at the thresholds stored in the adapter. */
-static void write_thresholds(FILE *stream, const Report *report, int set)
+static Status write_thresholds(FILE *stream, const Report *report, int set, Error *error)
 {
-    if (!any_calibrated(report))
-        return;
+    bool any = false;
+    for (int r = 0; r < report->count; r++)
+        any = any || report->results[r].at;
+    if (!any)
+        return STATUS_OK;
     fputs("<h3>At the validation threshold</h3>\n", stream);
-    report_open_table(stream, "Error rates at the thresholds chosen on validation frames");
-    fputs("<thead><tr>", stream);
-    report_head(stream, false, "level");
-    if (report->count > 1)
-        report_head(stream, false, "adapter");
-    static const char *const heads[] = {"threshold", "FPR", "TPR", "accuracy", "balanced accuracy"};
-    for (size_t i = 0; i < COUNT_OF(heads); i++)
-        report_head(stream, true, heads[i]);
-    fputs("</tr></thead><tbody>\n", stream);
-    for (int r = 0; r < report->count; r++) {
-        const EvalAtThresholds *at = report->results[r].at;
-        if (!at)
-            continue;
-        write_threshold_row(stream, report, r, "VIDEOS", &at[set].video);
-        write_threshold_row(stream, report, r, "FRAMES", &at[set].frame);
-    }
-    fputs("</tbody>", stream);
-    report_close_table(stream);
-}
-
-static void write_metric_row(FILE *stream, const MetricsReport *of, int metric)
-{
-    fputs("<tr><th scope=\"row\">", stream);
-    report_text(stream, "%s", metrics_names[metric].title);
-    fputs("</th>", stream);
-    if (of->has_videos) {
-        report_number_cell(stream, metrics_value(&of->video, metric));
-        report_interval_cell(stream, of->video_ci.of[metric]);
-        report_number_cell(stream, metrics_value(&of->video_median, metric));
-    }
-    report_number_cell(stream, metrics_value(&of->frame, metric));
-    report_interval_cell(stream, of->frame_ci.of[metric]);
-    fputs("</tr>\n", stream);
+    CliTable *table = eval_thresholds_table(report->results, report->count, set);
+    cli_table_title(table, "Error rates at the thresholds chosen on validation frames");
+    return cli_table_print(table, CLI_HTML, stream, error);
 }
 
 /* All metrics of metrics.json. */
-static void write_all_metrics(FILE *stream, const Report *report, int set, int result)
+static Status write_all_metrics(FILE *stream, const Report *report, int set, int result,
+                                Error *error)
 {
-    const MetricsReport *of = &report->results[result].reports[set];
     fputs("<details><summary>All metrics", stream);
     if (report->count > 1)
         report_text(stream, " of %s", report_result_name(report, &report->results[result]));
     fputs("</summary>\n", stream);
-    report_open_table(stream, "All metrics, by video and by frame");
-    fputs("<thead><tr>", stream);
-    report_head(stream, false, "metric");
-    if (of->has_videos) {
-        report_head(stream, true, "VIDEOS (mean)");
-        report_head(stream, true, "95 % interval");
-        report_head(stream, true, "VIDEOS (median)");
-    }
-    report_head(stream, true, "FRAMES");
-    report_head(stream, true, "95 % interval");
-    fputs("</tr></thead><tbody>\n", stream);
-    for (int m = 0; m < METRICS_NAMES; m++)
-        write_metric_row(stream, of, m);
-    fputs("</tbody>", stream);
-    report_close_table(stream);
+    CliTable *table = cli_metrics_table(&report->results[result].reports[set]);
+    cli_table_title(table, "All metrics, by frame and by video");
+    TRY(cli_table_print(table, CLI_HTML, stream, error));
     fputs("</details>\n", stream);
+    return STATUS_OK;
 }
 
 static void write_set_line(FILE *stream, const Report *report, const MetricsReport *of)
@@ -521,10 +310,10 @@ static Status write_set(FILE *stream, const Report *report, int set, Error *erro
     fputs("</h2>\n", stream);
     write_set_line(stream, report, first);
     TRY(report_write_charts(stream, report, set, error));
-    write_sources(stream, report, set);
-    write_thresholds(stream, report, set);
+    TRY(write_sources(stream, report, set, error));
+    TRY(write_thresholds(stream, report, set, error));
     for (int r = 0; r < report->count; r++)
-        write_all_metrics(stream, report, set, r);
+        TRY(write_all_metrics(stream, report, set, r, error));
     TRY(report_write_robustness(stream, report, set, error));
     TRY(report_write_frames(stream, report, set, error));
     fputs("</section>\n", stream);
@@ -539,34 +328,57 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Writes a table cell with minimum, median and maximum frames per video. */
-static Status write_spread(FILE *stream, const MetricsScores *scores, Error *error)
+/* Adds a cell with minimum, median and maximum frames per video. */
+static Status add_spread(CliTable *table, const MetricsScores *scores, Error *error)
 {
-    uint32_t *frames = calloc((size_t)scores->videos + 1, sizeof *frames);
-    if (!frames)
-        return mem_full(0, "the report", error);
-    for (size_t i = 0; i < scores->frames && scores->has_videos; i++)
-        frames[scores->frame_video[i]]++;
-    const uint32_t n = scores->videos;
+    const uint32_t n = scores->has_videos ? scores->videos : 0;
     if (n == 0) {
-        fputs("<td>&ndash;</td>", stream);
-    } else {
-        qsort(frames, n, sizeof *frames, by_size);
-        fprintf(stream, "<td>%lu / %g / %lu</td>", (unsigned long)frames[0],
-                ((double)frames[(n - 1) / 2] + frames[n / 2]) / 2, (unsigned long)frames[n - 1]);
+        cli_table_number(table, NAN);
+        return STATUS_OK;
     }
+    uint32_t *frames = mem_new(n, sizeof *frames, "the report", error);
+    if (!frames)
+        return error->status;
+    for (size_t i = 0; i < scores->frames; i++)
+        frames[scores->frame_video[i]]++;
+    qsort(frames, n, sizeof *frames, by_size);
+    char text[64];
+    snprintf(text, sizeof text, "%lu / %g / %lu", (unsigned long)frames[0],
+             ((double)frames[(n - 1) / 2] + frames[n / 2]) / 2, (unsigned long)frames[n - 1]);
+    cli_table_words(table, text);
     free(frames);
     return STATUS_OK;
 }
 
-static void write_list_names(FILE *stream, const EvalSet *set)
+/* Adds a cell with the lists of a data set. */
+static Status add_lists(CliTable *table, const EvalSet *set, Error *error)
 {
-    fputs("<td class=\"word long\">", stream);
-    for (int i = 0; i < set->list_count; i++)
-        report_text(stream, "%s%s", i > 0 ? ", " : "", set->lists[i]);
-    fputs("</td><td class=\"word\"><code>", stream);
-    report_text(stream, "%s", set->hash);
-    fputs("</code></td>", stream);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    for (int i = 0; stream && i < set->list_count; i++)
+        fprintf(stream, "%s%s", i > 0 ? ", " : "", set->lists[i]);
+    if (!stream || fclose(stream) != 0 || !text) {
+        free(text);
+        return mem_full(0, "the report", error);
+    }
+    cli_table_words(table, text);
+    free(text);
+    return STATUS_OK;
+}
+
+static Status add_coverage(CliTable *table, const EvalResult *result, int set, Error *error)
+{
+    const MetricsReport *of = &result->reports[set];
+    cli_table_words(table, of->dataset);
+    cli_table_count(table, of->video.n_real);
+    cli_table_count(table, of->video.n_fake);
+    cli_table_count(table, of->frame.n_real);
+    cli_table_count(table, of->frame.n_fake);
+    TRY(add_spread(table, &result->scores[set], error));
+    TRY(add_lists(table, &result->sets->sets[set], error));
+    cli_table_words(table, result->sets->sets[set].hash);
+    return STATUS_OK;
 }
 
 static Status write_coverage(FILE *stream, const Report *report, Error *error)
@@ -576,35 +388,27 @@ static Status write_coverage(FILE *stream, const Report *report, Error *error)
     fputs("<section id=\"coverage\"><h2>Coverage</h2>\n<p class=\"soft\">Results on an incomplete "
           "test set are not comparable with published ones.</p>\n",
           stream);
-    report_open_table(
-        stream, "Scored videos and frames of each data set; frames per video: min / median / max");
-    fputs("<thead><tr>", stream);
-    report_head(stream, false, "data set");
-    static const char *const heads[] = {"real videos", "fake videos", "real frames", "fake frames",
-                                        "frames per video"};
-    for (size_t i = 0; i < COUNT_OF(heads); i++)
-        report_head(stream, true, heads[i]);
-    if (lists) {
-        report_head(stream, false, "lists");
-        report_head(stream, false, "hash of paths and labels");
+    const CliColumn columns[] = {
+        {.heading = "data set"},
+        {.heading = "real videos", .unit = CLI_COUNT},
+        {.heading = "fake videos", .unit = CLI_COUNT},
+        {.heading = "real frames", .unit = CLI_COUNT},
+        {.heading = "fake frames", .unit = CLI_COUNT},
+        {.heading = "frames per video", .unit = CLI_FIGURES},
+        {.heading = "lists", .style = CLI_LONG, .hidden = !lists},
+        {.heading = "hash of paths and labels", .style = CLI_CODE, .hidden = !lists},
+    };
+    CliTable *table = cli_table_create(
+        "Scored videos and frames of each data set; frames per video: min / median / max", columns,
+        COUNT_OF(columns));
+    Status status = STATUS_OK;
+    for (int s = 0; s < first->sets->set_count && status == STATUS_OK; s++)
+        status = add_coverage(table, first, s, error);
+    if (status != STATUS_OK) {
+        cli_table_free(table);
+        return status;
     }
-    fputs("</tr></thead><tbody>\n", stream);
-    for (int s = 0; s < first->sets->set_count; s++) {
-        const MetricsReport *of = &first->reports[s];
-        fputs("<tr><th scope=\"row\">", stream);
-        report_text(stream, "%s", of->dataset);
-        fputs("</th>", stream);
-        report_count_cell(stream, of->video.n_real);
-        report_count_cell(stream, of->video.n_fake);
-        report_count_cell(stream, of->frame.n_real);
-        report_count_cell(stream, of->frame.n_fake);
-        TRY(write_spread(stream, &first->scores[s], error));
-        if (lists)
-            write_list_names(stream, &first->sets->sets[s]);
-        fputs("</tr>\n", stream);
-    }
-    fputs("</tbody>", stream);
-    report_close_table(stream);
+    TRY(cli_table_print(table, CLI_HTML, stream, error));
     fputs("</section>\n", stream);
     return STATUS_OK;
 }
@@ -755,7 +559,7 @@ static const Definition definitions[] = {
     {"AUROC",
      "The probability that a random fake scores higher than a random real one; ties count half.",
      "It does not measure a particular threshold, nor calibration."},
-    {"95 % interval",
+    {"95% interval",
      "Video AUROC: DeLong's method on the logit scale. Other metrics: bootstrap over videos, since "
      "frames of a video are correlated.",
      "It accounts for the sampling of test videos, not for training seeds or other data. "
@@ -816,8 +620,8 @@ static Status write_page(FILE *stream, const Report *report, Error *error)
     write_header(stream, report);
     fputs("<main>\n", stream);
     write_alerts(stream, report);
-    write_summary(stream, report);
-    write_differences(stream, report);
+    TRY(write_summary(stream, report, error));
+    TRY(write_differences(stream, report, error));
     for (int s = 0; s < set_count(report); s++)
         TRY(write_set(stream, report, s, error));
     TRY(write_coverage(stream, report, error));

@@ -104,8 +104,10 @@ static Status find_curves(Curves *curves, const SetCurves *all, int result, Leve
     curves->roc_y = roc_y;
     curves->pr_x = pr_x;
     curves->pr_y = pr_x + c->pr_count;
-    curves->auroc = report_metrics(&of->reports[all->set], level == FRAMES)->auroc;
-    curves->ap = report_metrics(&of->reports[all->set], level == FRAMES)->ap;
+    const Metrics *metrics =
+        eval_metrics(&of->reports[all->set], level == FRAMES ? EVAL_FRAMES : EVAL_VIDEOS);
+    curves->auroc = metrics->auroc;
+    curves->ap = metrics->ap;
     name_curve(curves->name, all->report, result, level);
     return STATUS_OK;
 }
@@ -507,50 +509,14 @@ static void write_chart(FILE *stream, const Kind *kind, double *values, const ch
     fputs("</figure>\n", stream);
 }
 
-static void write_row(FILE *stream, const Kind *kind, int result, int i)
-{
-    const Report *report = kind->report;
-    const MetricsReport *of = step_report(kind, result, i);
-    fputs("<tr><th scope=\"row\">", stream);
-    report_text(stream, "%s %s", report->results[0].perturbed[kind->first].perturbation->kind,
-                step_name(kind, i));
-    fputs("</th>", stream);
-    if (report->count > 1) {
-        fputs("<td class=\"word\">", stream);
-        report_text(stream, "%s", report_result_name(report, &report->results[result]));
-        fputs("</td>", stream);
-    }
-    if (of->has_videos) {
-        report_number_cell(stream, of->video.auroc);
-        report_interval_cell(stream, of->video_ci.of[METRICS_AUROC]);
-    }
-    report_number_cell(stream, of->frame.auroc);
-    report_interval_cell(stream, of->frame_ci.of[METRICS_AUROC]);
-    fputs("</tr>\n", stream);
-}
-
-static void write_table(FILE *stream, const Report *report, int set, const Kind *kinds, int count)
+static Status write_table(FILE *stream, const Report *report, int set, Error *error)
 {
     fputs("<details><summary>Values</summary>\n", stream);
-    report_open_table(stream, "AUROC under perturbations");
-    fputs("<thead><tr>", stream);
-    report_head(stream, false, "perturbation");
-    if (report->count > 1)
-        report_head(stream, false, "adapter");
-    if (report->results[0].reports[set].has_videos) {
-        report_head(stream, true, "VIDEOS");
-        report_head(stream, true, "95 % interval");
-    }
-    report_head(stream, true, "FRAMES");
-    report_head(stream, true, "95 % interval");
-    fputs("</tr></thead><tbody>\n", stream);
-    for (int k = 0; k < count; k++)
-        for (int i = 0; i <= kinds[k].count; i++)
-            for (int r = 0; r < report->count; r++)
-                write_row(stream, &kinds[k], r, i);
-    fputs("</tbody>", stream);
-    report_close_table(stream);
+    CliTable *table = eval_robustness_table(report->results, report->count, set);
+    cli_table_title(table, "AUROC under perturbations, with 95%% intervals");
+    TRY(cli_table_print(table, CLI_HTML, stream, error));
     fputs("</details>\n", stream);
+    return STATUS_OK;
 }
 
 /* The group of equal perturbation kinds that starts at `first`. */
@@ -584,11 +550,11 @@ Status report_write_robustness(FILE *stream, const Report *report, int set, Erro
             write_chart(stream, &kinds[count], values, steps);
         }
         fputs("</div>\n", stream);
-        write_table(stream, report, set, kinds, count);
     }
     const bool done = kinds && steps && values;
     free(kinds);
     free(steps);
     free(values);
-    return done ? STATUS_OK : mem_full(0, "the charts of the report", error);
+    return done ? write_table(stream, report, set, error)
+                : mem_full(0, "the charts of the report", error);
 }

@@ -1,5 +1,6 @@
 /*
- * report_html.c - HTML elements of report.html: escaped text, numbers, tables, description lists.
+ * report_html.c - HTML elements of report.html: escaped text, numbers, description lists; the style
+ * sheet, also of the tables (tools/cli/cli_table.c).
  *
  * Text from files or arguments is escaped by report_text or text_print_xml.
  */
@@ -13,8 +14,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { FOREST_WIDTH = 150, FOREST_HEIGHT = 18, FOREST_EDGE = 5 };
 
 static void print_escaped(FILE *stream, const char *format, va_list arguments)
 {
@@ -35,72 +34,13 @@ void report_text(FILE *stream, const char *format, ...)
     va_end(arguments);
 }
 
-void report_value(FILE *stream, CliUnit unit, double value)
+void report_number(FILE *stream, double value)
 {
     char number[CLI_NUMBER_SIZE];
-    if (cli_number(number, unit, value) && isfinite(value))
+    if (cli_number(number, CLI_FRACTION, value) && isfinite(value))
         text_print_xml(stream, number);
     else
         fputs("<span class=\"none\" title=\"undefined\">&ndash;</span>", stream);
-}
-
-void report_number(FILE *stream, double value)
-{
-    report_value(stream, CLI_FRACTION, value);
-}
-
-void report_number_cell(FILE *stream, double value)
-{
-    fputs("<td>", stream);
-    report_number(stream, value);
-    fputs("</td>", stream);
-}
-
-void report_range(FILE *stream, CliUnit unit, MetricsInterval interval)
-{
-    if (!isfinite(interval.lower) || !isfinite(interval.upper))
-        return;
-    report_value(stream, unit, interval.lower);
-    fputs(" to ", stream);
-    report_value(stream, unit, interval.upper);
-}
-
-void report_range_cell(FILE *stream, CliUnit unit, MetricsInterval interval)
-{
-    fputs("<td class=\"interval\">", stream);
-    report_range(stream, unit, interval);
-    fputs("</td>", stream);
-}
-
-void report_interval_cell(FILE *stream, MetricsInterval interval)
-{
-    report_range_cell(stream, CLI_FRACTION, interval);
-}
-
-void report_count_cell(FILE *stream, unsigned long long count)
-{
-    fprintf(stream, "<td>%s</td>", cli_count(count));
-}
-
-void report_head(FILE *stream, bool number, const char *text)
-{
-    fprintf(stream, "<th scope=\"col\"%s>", number ? "" : " class=\"word\"");
-    text_print_xml(stream, text);
-    fputs("</th>", stream);
-}
-
-void report_open_table(FILE *stream, const char *caption)
-{
-    fputs("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"", stream);
-    text_print_xml(stream, caption);
-    fputs("\"><table>\n<caption>", stream);
-    text_print_xml(stream, caption);
-    fputs("</caption>\n", stream);
-}
-
-void report_close_table(FILE *stream)
-{
-    fputs("</table></div>\n", stream);
 }
 
 void report_open_fact(FILE *stream, const char *name)
@@ -125,65 +65,6 @@ void report_fact(FILE *stream, const char *name, const char *format, ...)
     report_close_fact(stream);
 }
 
-const Metrics *report_metrics(const MetricsReport *of, bool frames)
-{
-    return frames ? &of->frame : &of->video;
-}
-
-const MetricsIntervals *report_intervals(const MetricsReport *of, bool frames)
-{
-    return frames ? &of->frame_ci : &of->video_ci;
-}
-
-/* ---- forest plots ---------------------------------------------------------------------------- */
-
-static double forest_x(double low, double value)
-{
-    const double share = fmin(fmax((value - low) / (1 - low), 0), 1);
-    return FOREST_EDGE + share * (FOREST_WIDTH - 2 * FOREST_EDGE);
-}
-
-void report_forest_cell(FILE *stream, double low, double value, MetricsInterval interval)
-{
-    const double middle = FOREST_HEIGHT / 2.0;
-    if (!isfinite(value)) {
-        fputs("<td></td>", stream);
-        return;
-    }
-    fprintf(stream,
-            "<td class=\"forest\"><svg viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
-            "aria-hidden=\"true\"><path class=\"track\" d=\"M%d %.1fH%d\"/>",
-            FOREST_WIDTH, FOREST_HEIGHT, FOREST_WIDTH, FOREST_HEIGHT, FOREST_EDGE, middle,
-            FOREST_WIDTH - FOREST_EDGE);
-    if (isfinite(interval.lower) && isfinite(interval.upper))
-        fprintf(stream, "<path class=\"range\" d=\"M%.1f %.1fH%.1f\"/>",
-                forest_x(low, interval.lower), middle, forest_x(low, interval.upper));
-    fprintf(stream, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/></svg></td>", forest_x(low, value),
-            middle);
-}
-
-static void include(double *low, double value)
-{
-    if (isfinite(value))
-        *low = fmin(*low, value);
-}
-
-double report_forest_low(const Report *report, int set, bool frames)
-{
-    double low = 0.9;
-    for (int r = 0; r < report->count; r++)
-        for (int s = 0; s < report->results[r].sets->set_count; s++) {
-            const MetricsReport *of = &report->results[r].reports[s];
-            include(&low, report_metrics(of, frames)->auroc);
-            include(&low, report_intervals(of, frames)->of[METRICS_AUROC].lower);
-            for (int i = 0; i < of->source_count && s == set; i++) {
-                include(&low, of->sources[i].video.auroc);
-                include(&low, of->sources[i].video_ci.of[METRICS_AUROC].lower);
-            }
-        }
-    return fmax(floor(low * 10) / 10, 0);
-}
-
 /* ---- names ----------------------------------------------------------------------------------- */
 
 const char *report_base_name(const char *path)
@@ -200,15 +81,6 @@ const char *report_result_name(const Report *report, const EvalResult *result)
     if (adapter && adapter->path)
         return report_base_name(adapter->path);
     return report_base_name(result->provenance.model ? result->provenance.model : report->subject);
-}
-
-void report_adapter_cell(FILE *stream, const Report *report, int result)
-{
-    if (report->count == 1)
-        return;
-    fputs("<td class=\"word\">", stream);
-    report_text(stream, "%s", report_result_name(report, &report->results[result]));
-    fputs("</td>", stream);
 }
 
 /* ---- style sheet ----------------------------------------------------------------------------- */
@@ -294,14 +166,14 @@ static const char TABLES[] =
     "th:first-child{padding-left:0;padding-right:.5rem;position:sticky;left:0;"
     "background:var(--paper);max-width:15rem;overflow-wrap:anywhere;white-space:normal;"
     "min-width:10rem}\n"
-    "tfoot th,tfoot td{border-bottom:0}\n"
-    "tfoot tr:first-child>*{border-top:1px solid var(--soft)}\n"
+    "tbody+tbody tr:first-child>*{border-top:2px solid var(--line)}\n"
     "td.long{white-space:normal;min-width:16rem;overflow-wrap:anywhere}\n"
     "td.key{font-weight:600}\n"
-    "td.interval{color:var(--soft)}\n"
+    ".interval{color:var(--soft)}\n"
     "td.forest{padding-top:0;padding-bottom:0}\n"
     ".forest svg{display:block;margin-left:auto}\n"
     ".forest .track{stroke:var(--line);stroke-width:1}\n"
+    ".forest .zero{stroke:var(--soft);stroke-width:1}\n"
     ".forest .range{stroke:var(--accent);stroke-opacity:.45;stroke-width:4;stroke-linecap:round}\n"
     ".forest circle{fill:var(--accent)}\n"
     ".level{display:inline-block;font-size:.6875rem;font-weight:650;letter-spacing:.06em;"

@@ -1,0 +1,343 @@
+/*
+ * eval_tables.c - see eval_tables.h.
+ */
+#include "tools/eval/eval_tables.h"
+
+#include "tensor/base/mem.h"
+#include "tools/cli/cli_metrics.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const level_keys[EVAL_LEVELS] = {"frame", "video"};
+static const char *const level_names[EVAL_LEVELS] = {"frame", "video (mean p_fake)"};
+
+const Metrics *eval_metrics(const MetricsReport *report, EvalLevel level)
+{
+    return level == EVAL_FRAMES ? &report->frame : &report->video;
+}
+
+const MetricsIntervals *eval_intervals(const MetricsReport *report, EvalLevel level)
+{
+    return level == EVAL_FRAMES ? &report->frame_ci : &report->video_ci;
+}
+
+static const char *adapter_name(const EvalResult *result)
+{
+    return result->adapter && result->adapter->name ? result->adapter->name : "";
+}
+
+static bool has_level(const MetricsReport *report, EvalLevel level)
+{
+    return level == EVAL_FRAMES || report->has_videos;
+}
+
+double eval_mean(const EvalResult *result, EvalLevel level, Metric metric)
+{
+    double sum = 0;
+    for (int s = 0; s < result->sets->set_count; s++) {
+        if (!has_level(&result->reports[s], level))
+            return NAN;
+        sum += metrics_value(eval_metrics(&result->reports[s], level), (int)metric);
+    }
+    return sum / result->sets->set_count;
+}
+
+/* ---- axes of forest plots -------------------------------------------------------------------- */
+
+static void include(double *low, double value)
+{
+    if (isfinite(value))
+        *low = fmin(*low, value);
+}
+
+/*
+ * The column of forest plots of AUROC, up to 1. The axis includes all data sets at `level`, and the
+ * sources of data set `set` (-1: none), so that plots can be compared. `heading` is its memory.
+ */
+static CliColumn auroc_axis(const EvalResult *results, int count, EvalLevel level, int set,
+                            char heading[64])
+{
+    double low = 0.9;
+    for (int r = 0; r < count; r++)
+        for (int s = 0; s < results[r].sets->set_count; s++) {
+            const MetricsReport *report = &results[r].reports[s];
+            include(&low, eval_metrics(report, level)->auroc);
+            include(&low, eval_intervals(report, level)->of[METRICS_AUROC].lower);
+            for (int i = 0; i < report->source_count && s == set; i++) {
+                include(&low, report->sources[i].video.auroc);
+                include(&low, report->sources[i].video_ci.of[METRICS_AUROC].lower);
+            }
+        }
+    low = fmax(floor(low * 10) / 10, 0);
+    snprintf(heading, 64, "AUROC, axis %.1f-1", low);
+    return (CliColumn){.heading = heading, .unit = CLI_FOREST, .low = low, .high = 1};
+}
+
+/* ---- summary --------------------------------------------------------------------------------- */
+
+static bool any_interval(const EvalResult *results, int count, EvalLevel level)
+{
+    for (int r = 0; r < count; r++)
+        for (int s = 0; s < results[r].sets->set_count; s++)
+            for (int l = 0; l < EVAL_LEVELS; l++)
+                if ((level == EVAL_LEVELS || (int)level == l) &&
+                    eval_intervals(&results[r].reports[s], l)->auroc != METRICS_INTERVAL_NONE)
+                    return true;
+    return false;
+}
+
+/* Metrics after the AUROC. */
+static const Metric others[] = {METRICS_AP, METRICS_EER, METRICS_MAP, METRICS_TPR_AT_FPR_001};
+
+static void add_mean(CliTable *table, const EvalResult *result, EvalLevel level)
+{
+    const double auroc = eval_mean(result, level, METRICS_AUROC);
+    const MetricsInterval none = {NAN, NAN};
+    cli_table_words(table, adapter_name(result));
+    cli_table_words(table, "Mean over data sets");
+    cli_table_words(table, level_keys[level]);
+    cli_table_words(table, "");
+    cli_table_words(table, "");
+    cli_table_number(table, auroc);
+    cli_table_interval(table, none);
+    cli_table_estimate(table, auroc, none);
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        cli_table_number(table, eval_mean(result, level, others[i]));
+}
+
+static void add_summary_rows(CliTable *table, const EvalResult *result, EvalLevel level,
+                             const char *const names[EVAL_LEVELS])
+{
+    for (int s = 0; s < result->sets->set_count; s++)
+        for (int l = 0; l < EVAL_LEVELS; l++) {
+            const MetricsReport *report = &result->reports[s];
+            if (!has_level(report, l) || (level != EVAL_LEVELS && (int)level != l))
+                continue;
+            const Metrics *metrics = eval_metrics(report, l);
+            const MetricsInterval interval = eval_intervals(report, l)->of[METRICS_AUROC];
+            cli_table_words(table, adapter_name(result));
+            cli_table_words(table, report->dataset);
+            cli_table_words(table, names[l]);
+            cli_table_count(table, metrics->n_real);
+            cli_table_count(table, metrics->n_fake);
+            cli_table_number(table, metrics->auroc);
+            cli_table_interval(table, interval);
+            cli_table_estimate(table, metrics->auroc, interval);
+            for (size_t i = 0; i < COUNT_OF(others); i++)
+                cli_table_number(table, metrics_value(metrics, (int)others[i]));
+        }
+}
+
+CliTable *eval_summary_table(const EvalResult *results, int count, EvalLevel level,
+                             CliFormat format)
+{
+    static const char *const real[] = {"real frames", "real videos", "real"};
+    static const char *const fake[] = {"fake frames", "fake videos", "fake"};
+    const bool exact = cli_format_is_exact(format), page = format == CLI_HTML;
+    char axis[64];
+    const CliColumn columns[] = {
+        {.key = "adapter", .hidden = count == 1},
+        {.key = "dataset", .heading = "data set", .once = true},
+        {.key = "level", .hidden = level != EVAL_LEVELS},
+        {.key = "n_real", .heading = real[level], .unit = CLI_COUNT},
+        {.key = "n_fake", .heading = fake[level], .unit = CLI_COUNT},
+        {.key = "auroc", .heading = "AUROC", .unit = CLI_FRACTION, .style = CLI_MAIN},
+        {.key = "auroc",
+         .heading = "95% interval",
+         .unit = CLI_INTERVAL,
+         .hidden = !exact && !any_interval(results, count, level)},
+        auroc_axis(results, count, level == EVAL_LEVELS ? EVAL_FRAMES : level, -1, axis),
+        {.key = "ap", .heading = "AP", .unit = CLI_FRACTION, .hidden = !page},
+        {.key = "eer", .heading = "EER", .unit = CLI_FRACTION},
+        {.key = "map", .heading = "mAP", .unit = CLI_FRACTION, .hidden = page},
+        {.heading = metrics_names[METRICS_TPR_AT_FPR_001].title,
+         .unit = CLI_FRACTION,
+         .hidden = !page},
+    };
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    for (int r = 0; r < count; r++) {
+        if (count > 1)
+            cli_table_rule(table);
+        add_summary_rows(table, &results[r], level, exact ? level_keys : level_names);
+        if (page && results[r].sets->set_count > 1) {
+            if (count == 1)
+                cli_table_rule(table);
+            add_mean(table, &results[r], level);
+        }
+    }
+    return table;
+}
+
+/* ---- sources --------------------------------------------------------------------------------- */
+
+CliTable *eval_sources_table(const EvalResult *results, int count, int set)
+{
+    const MetricsReport *first = &results[0].reports[set];
+    char heading[64];
+    const CliColumn axis = auroc_axis(results, count, EVAL_VIDEOS, set, heading);
+    CliTable *table = cli_metrics_sources_create(first, count > 1, &axis);
+    for (int i = 0; i < first->source_count; i++) {
+        if (count > 1)
+            cli_table_rule(table);
+        for (int r = 0; r < count; r++)
+            cli_metrics_sources_add(table, adapter_name(&results[r]),
+                                    &results[r].reports[set].sources[i]);
+    }
+    return table;
+}
+
+/* ---- thresholds ------------------------------------------------------------------------------ */
+
+static void add_threshold(CliTable *table, const EvalResult *result, int set, EvalLevel level)
+{
+    const MetricsAtThreshold *at =
+        level == EVAL_FRAMES ? &result->at[set].frame : &result->at[set].video;
+    if (at->n_real + at->n_fake == 0)
+        return;
+    cli_table_words(table, result->reports[set].dataset);
+    cli_table_words(table, level_keys[level]);
+    cli_table_words(table, adapter_name(result));
+    cli_table_number(table, at->threshold);
+    cli_table_number(table, at->fpr);
+    cli_table_number(table, at->tpr);
+    cli_table_number(table, at->accuracy);
+    cli_table_number(table, at->balanced_accuracy);
+}
+
+CliTable *eval_thresholds_table(const EvalResult *results, int count, int set)
+{
+    const CliColumn columns[] = {
+        {.heading = "data set", .hidden = set >= 0, .once = true},
+        {.heading = "level"},
+        {.heading = "adapter", .hidden = count == 1},
+        {.heading = "threshold", .unit = CLI_SCORE},
+        {.heading = "FPR", .unit = CLI_FRACTION},
+        {.heading = "TPR", .unit = CLI_FRACTION},
+        {.heading = "accuracy", .unit = CLI_FRACTION},
+        {.heading = "balanced accuracy", .unit = CLI_FRACTION},
+    };
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    for (int s = 0; s < results[0].sets->set_count; s++)
+        for (int r = 0; r < count; r++)
+            for (int l = 0; l < EVAL_LEVELS; l++)
+                if (results[r].at && (set < 0 || set == s))
+                    add_threshold(table, &results[r], s, l);
+    return table;
+}
+
+/* ---- robustness ------------------------------------------------------------------------------ */
+
+/* Pass 0 is without perturbation, pass p is perturbation p - 1. */
+static const MetricsReport *pass_report(const EvalResult *result, int set, int pass)
+{
+    return pass == 0 ? &result->reports[set] : &result->perturbed[pass - 1].reports[set];
+}
+
+static void add_robustness(CliTable *table, const EvalResult *result, int set, int pass)
+{
+    const MetricsReport *plain = pass_report(result, set, 0);
+    const MetricsReport *report = pass_report(result, set, pass);
+    const DataPerturbation *how = pass == 0 ? NULL : result->perturbed[pass - 1].perturbation;
+    cli_table_words(table, report->dataset);
+    cli_table_words(table, how ? how->kind : "none");
+    cli_table_words(table, how ? how->text : "");
+    cli_table_words(table, adapter_name(result));
+    for (int l = 0; l < EVAL_LEVELS; l++) {
+        const double auroc = has_level(report, l) ? eval_metrics(report, l)->auroc : NAN;
+        const double before = eval_metrics(plain, l)->auroc;
+        cli_table_estimate(table, auroc, eval_intervals(report, l)->of[METRICS_AUROC]);
+        cli_table_number(table, pass == 0 ? NAN : auroc - before);
+    }
+}
+
+CliTable *eval_robustness_table(const EvalResult *results, int count, int set)
+{
+    const CliColumn columns[] = {
+        {.heading = "data set", .hidden = set >= 0, .once = true},
+        {.heading = "perturbation", .once = true},
+        {.heading = "strength", .unit = CLI_FIGURES},
+        {.heading = "adapter", .hidden = count == 1},
+        {.heading = "AUROC, FRAMES", .unit = CLI_ESTIMATE},
+        {.heading = "change", .unit = CLI_CHANGE},
+        {.heading = "AUROC, VIDEOS", .unit = CLI_ESTIMATE},
+        {.heading = "change", .unit = CLI_CHANGE},
+    };
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    for (int s = 0; s < results[0].sets->set_count; s++) {
+        if (set >= 0 && set != s)
+            continue;
+        cli_table_rule(table);
+        for (int pass = 0; pass <= results[0].perturbed_count; pass++)
+            for (int r = 0; r < count; r++)
+                add_robustness(table, &results[r], s, pass);
+    }
+    return table;
+}
+
+/* ---- differences ----------------------------------------------------------------------------- */
+
+static const MetricsDifference *difference_of(const MetricsComparison *set, EvalLevel level,
+                                              Metric metric)
+{
+    return level == EVAL_FRAMES ? &set->frame[metric] : &set->video[metric];
+}
+
+/* The column of forest plots of differences in AUROC, on an axis with 0 in the middle. */
+static CliColumn difference_axis(const EvalComparison *comparisons, int count, EvalLevel level,
+                                 char heading[64])
+{
+    double reach = 0.01;
+    for (int i = 0; i < count; i++)
+        for (int s = 0; s < comparisons[i].first->sets->set_count; s++) {
+            const MetricsDifference *d =
+                difference_of(&comparisons[i].sets[s], level, METRICS_AUROC);
+            const double ends[] = {d->difference, d->interval.lower, d->interval.upper};
+            for (size_t e = 0; e < COUNT_OF(ends); e++)
+                reach = isfinite(ends[e]) ? fmax(reach, fabs(ends[e])) : reach;
+        }
+    reach = ceil(reach * 20) / 20;
+    snprintf(heading, 64, "difference, axis -%g to %g", reach, reach);
+    return (CliColumn){.heading = heading, .unit = CLI_FOREST, .low = -reach, .high = reach};
+}
+
+CliTable *eval_differences_table(const EvalComparison *comparisons, int count, EvalLevel level)
+{
+    static const Metric metrics[] = {METRICS_AUROC, METRICS_MAP, METRICS_EER};
+    const bool both = level == EVAL_LEVELS;
+    char axis[64];
+    const CliColumn columns[] = {
+        {.heading = "adapter", .hidden = both},
+        {.heading = "data set", .once = true},
+        {.heading = "level", .hidden = !both, .once = true},
+        {.heading = "metric", .hidden = !both},
+        {.heading = "AUROC", .unit = CLI_FRACTION, .hidden = both},
+        {.heading = "baseline AUROC", .unit = CLI_FRACTION, .hidden = both},
+        {.heading = "difference", .unit = CLI_CHANGE, .style = CLI_MAIN},
+        {.heading = "95% interval", .unit = CLI_INTERVAL},
+        difference_axis(comparisons, count, both ? EVAL_FRAMES : level, axis),
+        {.heading = "p", .unit = CLI_P},
+    };
+    CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    const size_t shown = both ? COUNT_OF(metrics) : 1;
+    for (int i = 0; i < count; i++) {
+        cli_table_rule(table);
+        for (int s = 0; s < comparisons[i].first->sets->set_count; s++)
+            for (int l = 0; l < EVAL_LEVELS; l++) {
+                const MetricsComparison *set = &comparisons[i].sets[s];
+                if ((!both && (int)level != l) || (l == EVAL_VIDEOS && !set->has_videos))
+                    continue;
+                for (size_t m = 0; m < shown; m++) {
+                    if (!both)
+                        cli_table_row_unit(table, CLI_CHANGE); /* signs of the interval */
+                    cli_table_words(table, adapter_name(comparisons[i].other));
+                    cli_table_words(table, set->dataset);
+                    cli_table_words(table, level_keys[l]);
+                    cli_table_words(table, metrics_names[metrics[m]].title);
+                    cli_metrics_add_difference(table, difference_of(set, l, metrics[m]));
+                }
+            }
+    }
+    return table;
+}
