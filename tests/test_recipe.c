@@ -7,6 +7,7 @@
 #include "tensor/base/number.h"
 #include "train/metrics/metrics.h"
 #include "train/recipe.h"
+#include "train/recipe_synonyms.h"
 
 #include <locale.h>
 #include <math.h>
@@ -118,6 +119,23 @@ static void differ_in(const TrainRecipe *a, const TrainRecipe *b, const char *ke
     ck_assert_str_eq(found, keys);
 }
 
+/* No synonym is a key or has two rows, and every key it names exists. */
+START_TEST(synonyms_name_keys)
+{
+    TrainRecipe recipe = named("paper");
+    char value[TRAIN_TEXT_SIZE];
+    for (int i = 0; train_synonym_row(i); i++) {
+        const TrainSynonym *row = train_synonym_row(i);
+        ck_assert_ptr_eq(train_synonym(row->word), row);
+        for (int k = 0; train_recipe_key(k); k++)
+            ck_assert_str_ne(train_recipe_key(k), row->word);
+        ck_assert_msg(!row->name != !row->help, "%s", row->word);
+        if (row->name && row->name[0] != '-')
+            train_recipe_get(&recipe, row->name, value); /* asserts that the key exists */
+    }
+}
+END_TEST
+
 START_TEST(changes_of_a_recipe)
 {
     TrainRecipe gend = named("gend");
@@ -191,7 +209,13 @@ typedef struct Refusal {
 
 static const Refusal refusals[] = {
     {"bath_size", "3", "did you mean batch_size?"},
-    {"learning_rate", "1", "unknown recipe key"},
+    {"learning_rate", "1", "learning_rate: unknown; the key is lr"},
+    {"Learning-Rate", "1", "the key is lr"},
+    {"warmup", "1", "the key is warmup_epochs"},
+    {"cycle", "1", "did you mean cycle_epochs?"},
+    {"output_dir", "1", "the option is --out"},
+    {"device", "cuda", "not on a GPU"},
+    {"xyzzyxyzzy", "1", "--keys lists all"},
     {"alignment", "1", "did you mean loss.alignment?"},
     {"label_smoothing", "1", "did you mean loss.label_smoothing?"},
     {"", "1", "unknown recipe key"},
@@ -591,6 +615,7 @@ int main(void)
     TCase *const recipes = support_case(suite, "recipes", 10);
     tcase_add_test(recipes, keys_of_the_contract);
     tcase_add_test(recipes, changes_of_a_recipe);
+    tcase_add_test(recipes, synonyms_name_keys);
     tcase_add_test(recipes, built_in_recipes);
     tcase_add_test(recipes, resume_compares_what_matters);
     tcase_add_test(recipes, monitors_have_a_direction);

@@ -64,4 +64,56 @@ for file in recipe.txt steps.csv epochs.csv; do
     if grep -q "20[0-9][0-9]-[01][0-9]-" "log/$file"; then complain "$file has a date"; fi
 done
 
+# ---- keys as options ------------------------------------------------------------------------------
+
+expect 0 "keys" "$L" train --print epochs=2 lr=1e-3 seed=3 batch_size=8 slerp.min=-0.5 loss.ce=0.5 tune=ln,bias shuffle=off
+cp out keys.txt
+expect 0 "keys as options" "$L" train --epochs 2 --lr 1e-3 --seed=3 --batch-size 8 --slerp.min -0.5 --loss-ce .5 --tune ln,bias --print \
+    --shuffle off
+holds cmp out keys.txt
+expect 0 "keys as options with underscores" "$L" train --epochs 1 --epochs=2 lr=1e-3 seed=3 --batch_size 8 --slerp.min=-0.5 --loss.ce 0.5 \
+    --print --tune=ln,bias --shuffle off
+holds cmp out keys.txt
+expect 2 "a key without a value" "$L" train --print --epochs --lr 3
+says "--epochs VALUE"
+expect 2 "a key with a bad value" "$L" train --print --epochs many
+says "epochs=many: invalid value"
+
+# advice TEXT COMMAND ARGUMENT...
+advice() {
+    text=$1
+    shift
+    expect 2 "$*" "$L" "$@"
+    says "$text"
+}
+advice "the key is lr (--lr VALUE or lr=VALUE)" train --print --learning-rate 1e-3
+advice "learning_rate: unknown; the key is lr" train --print learning_rate=1e-3
+advice "the key is batch_size" train --print --bs 8
+advice "the key is weight_decay" train --print wd=0
+advice "the key is epochs" train --print --n-epochs 3
+advice "the key is workers" train --print --num_workers 3
+advice "the key is warmup_epochs" train --print warmup=1
+advice "the option is --out" train --print --output-dir x
+advice "the option is --out" train --print out=x
+advice "not on a GPU" train --print --device cuda
+advice "not on a GPU" train --print gpu=0
+advice "not on a GPU" predict --cuda x
+advice "--adapter" eval --checkpoint x
+advice "--adapter" train --print --weights x
+advice "NAME=LIST" eval --dataset x
+advice "the option is --workers" eval --num-workers 3
+advice "the option is --batch" predict --bs 3
+advice "key of lnclip train; lnclip eval does not use it" eval --epochs 3
+advice "did you mean --epochs?" train --print --epoch_s 3
+advice "did you mean --out?" train --print --uot 3
+
+expect 0 "eval with options" "$L" eval --model m --adapter log/best.safetensors --out e1 --batch 4 --frames 2 --seed 3 --precision bf16 A=s/real A=s/swap
+expect 0 "eval with keys" "$L" eval --model m --adapter log/best.safetensors --out e2 batch_size=4 frames=2 seed=3 precision=bf16 workers=1 A=s/real A=s/swap
+holds cmp e1/predictions.csv e2/predictions.csv
+holds cmp e1/metrics.json e2/metrics.json
+expect 0 "eval with a key as an option" "$L" eval --model m --adapter log/best.safetensors --out e3 --batch-size 4 --frames 2 --seed 3 --precision bf16 A=s/real A=s/swap
+holds cmp e1/predictions.csv e3/predictions.csv
+expect 0 "a data set named as a key" "$L" eval --model m --adapter log/best.safetensors --out e4 seed=s/real seed=s/swap
+holds grep -q '"seed": {' e4/metrics.json
+
 finish

@@ -537,11 +537,13 @@ int cmd_train(int argc, char **argv)
         .summary = "LN-tune a model on lists of face frames",
         .usage = "lnclip train --model M --train LIST... --val LIST... --out RUN [--recipe NAME] "
                  "[--adapter A] [--resume] [KEY=VALUE...]",
-        .details = "Trains the LayerNorms and the head, or the parameters named by tune; all "
-                   "others stay frozen. KEY=VALUE\noverrides the recipe: --print shows all keys, "
-                   "--keys explains them. Writes recipe.txt, steps.csv,\nepochs.csv, curves.svg, "
-                   "run.log, best.safetensors, last.safetensors and state.safetensors to "
-                   "RUN.\nCtrl-C saves the last completed step; --resume continues from it.",
+        .details =
+            "Trains the LayerNorms and the head, or the parameters named by tune; all others stay "
+            "frozen. KEY=VALUE\nor --KEY VALUE overrides the recipe: --print shows all keys, "
+            "--keys "
+            "explains them. Writes recipe.txt,\nsteps.csv, epochs.csv, curves.svg, run.log, "
+            "best.safetensors, last.safetensors and state.safetensors\nto RUN. Ctrl-C saves the "
+            "last completed step; --resume continues from it.",
         .example = "lnclip train --model clip-vit-l-14 --train lists/train/*.txt --val "
                    "lists/val/*.txt --out run "
                    "--recipe cpu memory=4",

@@ -8,6 +8,7 @@
 #include "tensor/base/file.h"
 #include "tensor/base/number.h"
 #include "train/metrics/metrics.h"
+#include "train/recipe_synonyms.h"
 #include "vit/tune.h"
 
 #include <assert.h>
@@ -409,6 +410,34 @@ static bool put_value(const Setting *setting, TrainRecipe *recipe, const char *v
     return false;
 }
 
+/* True if `part` is the beginning or the end of `key`, up to a '_' or '.'. */
+static bool is_part(const char *part, const char *key)
+{
+    const size_t length = strlen(part), whole = strlen(key);
+    if (length == 0 || length >= whole)
+        return false;
+    return (strncmp(key, part, length) == 0 && strchr("_.", key[length])) ||
+           (strcmp(key + whole - length, part) == 0 && strchr("_.", key[whole - length - 1]));
+}
+
+const char *train_recipe_nearest(const char *word)
+{
+    const char *nearest = NULL;
+    int least = 1 + (int)strnlen(word, ERROR_NAME_SIZE) / 2; /* more is not a typing error */
+    for (int i = 0; i < SETTINGS; i++) {
+        /* Also compared with the part after the dot: "alignmnt" finds "loss.alignment". */
+        const char *key = settings[i].key, *dot = strchr(key, '.');
+        int distance = is_part(word, key) ? 1 : error_distance(word, key);
+        if (dot && error_distance(word, dot + 1) < distance)
+            distance = error_distance(word, dot + 1);
+        if (distance < least) {
+            least = distance;
+            nearest = key;
+        }
+    }
+    return nearest;
+}
+
 static Status unknown_key(const char *key, Error *error)
 {
     if (strcmp(key, "recipe") == 0)
@@ -416,21 +445,18 @@ static Status unknown_key(const char *key, Error *error)
             error, STATUS_USAGE,
             "recipe: cannot be set after other keys; use --recipe NAME, or put it on the first "
             "line of a recipe file");
-    const char *nearest = settings[0].key;
-    int distance = INT_MAX;
-    for (int i = 0; i < SETTINGS; i++) {
-        /* Also compared with the part after the dot: "alignment" finds "loss.alignment". */
-        const char *dot = strchr(settings[i].key, '.');
-        int d = error_distance(key, settings[i].key);
-        if (dot && error_distance(key, dot + 1) < d)
-            d = error_distance(key, dot + 1);
-        if (d < distance) {
-            distance = d;
-            nearest = settings[i].key;
-        }
-    }
-    return error_set(error, STATUS_USAGE, "%.80s: unknown recipe key; did you mean %s?", key,
-                     nearest);
+    const TrainSynonym *synonym = train_synonym(key);
+    if (synonym && synonym->name)
+        return error_set(error, STATUS_USAGE, "%.80s: unknown; the %s is %s", key,
+                         synonym->name[0] == '-' ? "option" : "key", synonym->name);
+    if (synonym)
+        return error_set(error, STATUS_USAGE, "%.80s: unknown; %s", key, synonym->help);
+    const char *nearest = train_recipe_nearest(key);
+    if (nearest)
+        return error_set(error, STATUS_USAGE, "%.80s: unknown recipe key; did you mean %s?", key,
+                         nearest);
+    return error_set(error, STATUS_USAGE,
+                     "%.80s: unknown recipe key; lnclip train --keys lists all keys", key);
 }
 
 Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value, Error *error)

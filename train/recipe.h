@@ -92,16 +92,19 @@ Status train_recipe_read(TrainRecipe *recipe, const char *path, Error *error);
 
 /*
  * Sets one key; on failure the recipe is unchanged. Key `augment` also sets all keys augment.*.
- * STATUS_USAGE for an unknown key (the message suggests the nearest one) or an invalid value (it
- * lists the accepted ones).
+ * STATUS_USAGE for an unknown key (the message suggests a synonym's key or the nearest one) or an
+ * invalid value (it lists the accepted ones).
  */
 Status train_recipe_set(TrainRecipe *recipe, const char *key, const char *value, Error *error);
 
 /* For tests. Prints the value of a known `key` in the form that train_recipe_set accepts. */
 void train_recipe_get(const TrainRecipe *recipe, const char *key, char out[TRAIN_TEXT_SIZE]);
 
-/* For tests. Key i of the table, from 0; NULL past the last. */
+/* Key i of the table, from 0; NULL past the last. */
 const char *train_recipe_key(int i);
+
+/* The key nearest to a misspelt or incomplete one; NULL if none is close. Static. */
+const char *train_recipe_nearest(const char *word);
 
 /*
  * Checks combinations of keys: min_lr <= lr, micro_batch <= batch_size, slerp.min <= slerp.max,

@@ -53,14 +53,17 @@ typedef struct CliCommand {
     const char *details;   /* paragraphs below the usage, or NULL */
     const char *example;   /* shown by --help */
     CliOption *options;    /* common ones (--help, --quiet, --threads) are added by cli_parse */
-    bool accepts_settings; /* KEY=VALUE arguments go to CliArguments.settings */
+    bool accepts_settings; /* recipe keys, KEY=VALUE or --KEY VALUE, go to CliArguments.settings */
 } CliCommand;
 
 /* The positional arguments and the common options. */
 typedef struct CliArguments {
     const CliCommand *command; /* the parsed command */
     CliStrings positional;
-    /* KEY=VALUE: the text before the first '=' is [a-z_.][a-z0-9_.]*, and no such file exists. */
+    /*
+     * KEY=VALUE: the text before the first '=' is [a-z_.][a-z0-9_.]*, and no such file exists. Also
+     * --KEY VALUE and --KEY=VALUE of recipe keys, '-' for '_' allowed.
+     */
     CliStrings settings;
     bool quiet;
     int threads; /* 0 = all processors */
@@ -68,7 +71,8 @@ typedef struct CliArguments {
 
 /*
  * Parses argv[1..argc) into the targets of command->options and *arguments. Accepts `--name=VALUE`,
- * and `--` as end of options. Prints help and exits 0 on --help. Prints an error and exits 2 on
+ * `_` for `-` in names, and `--` as end of options. Without accepts_settings, KEY=VALUE with a
+ * recipe key sets the option of this name. Prints help and exits 0 on --help. Prints an error and exits 2 on
  * wrong usage: an unknown option (suggesting the nearest), a missing or invalid value, an invalid
  * LNCLIP_CPU. Chooses the kernels.
  */

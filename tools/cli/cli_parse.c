@@ -8,6 +8,8 @@
 
 #include "tensor/base/file.h"
 #include "tensor/kernels/kernels.h"
+#include "train/recipe.h"
+#include "train/recipe_synonyms.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -36,29 +38,42 @@ static void exit_with_usage(int code)
 
 /* ---- lists of strings ------------------------------------------------------------------------ */
 
-/* The arrays of all CliStrings, freed at exit. */
-static const char **blocks[2 * MAX_OPTIONS];
-static int block_count;
+/* The arrays of all CliStrings, and the settings made from options; freed at exit. */
+typedef struct Block {
+    struct Block *next;
+    const char *items[];
+} Block;
+static Block *blocks;
 
 static void free_blocks(void)
 {
-    while (block_count > 0)
-        free(blocks[--block_count]);
+    while (blocks) {
+        Block *next = blocks->next;
+        free(blocks);
+        blocks = next;
+    }
+}
+
+/* Memory of `bytes` bytes, all 0. Exits 1 if there is none. */
+static void *block_new(size_t bytes)
+{
+    Block *block = calloc(1, sizeof *block + bytes);
+    if (!block) {
+        fputs("lnclip: error: arguments: out of memory; give fewer\n", stderr);
+        exit(CLI_FAILED);
+    }
+    if (!blocks)
+        atexit(free_blocks);
+    block->next = blocks;
+    blocks = block;
+    return block->items;
 }
 
 /* Initialises `list` as empty, with room for all arguments. */
 static void strings_begin(CliStrings *list, int argc)
 {
-    assert(block_count < (int)(sizeof blocks / sizeof blocks[0]));
-    if (block_count == 0)
-        atexit(free_blocks);
-    list->items = calloc(argc + 1, sizeof *list->items);
+    list->items = block_new((size_t)(argc + 1) * sizeof *list->items);
     list->count = 0;
-    if (!list->items) {
-        fputs("lnclip: error: arguments: out of memory; give fewer\n", stderr);
-        exit(CLI_FAILED);
-    }
-    blocks[block_count++] = list->items;
 }
 
 static void strings_add(CliStrings *list, const char *item)
@@ -164,33 +179,6 @@ static void set_uint64(const CliOption *option, const char *text)
 
 /* ---- parsing --------------------------------------------------------------------------------- */
 
-/*
- * Adds an argument to the settings, if it is one and the command accepts them, else to the
- * positional arguments.
- */
-static void add_word(Parser *parser, const char *word)
-{
-    CliArguments *arguments = parser->arguments;
-    const bool setting = parser->command->accepts_settings && is_setting(word);
-    strings_add(setting ? &arguments->settings : &arguments->positional, word);
-}
-
-/*
- * Adds the arguments after a CLI_STRINGS option, up to the next option. Settings among them remain
- * settings.
- */
-static void add_words(Parser *parser, const CliOption *option)
-{
-    CliStrings *list = option->target;
-    for (; parser->next < parser->argc && !is_option(parser->argv[parser->next]); parser->next++) {
-        const char *word = parser->argv[parser->next];
-        if (parser->command->accepts_settings && is_setting(word))
-            add_word(parser, word);
-        else
-            strings_add(list, word);
-    }
-}
-
 static void set_value(Parser *parser, int index, const char *value)
 {
     const CliOption *option = &parser->options[index];
@@ -217,24 +205,134 @@ static void set_value(Parser *parser, int index, const char *value)
     }
 }
 
-/* The index of the option named text[0..length). Exits 2 if there is none. */
+/* Recipe keys that some commands have as an option of another name. */
+static const struct {
+    const char *key, *option;
+} key_options[] = {
+    {"batch_size", "--batch"},
+};
+
+/* The index of the option named text[0..length), with or without dashes; -1 if there is none. */
 static int find_option(const Parser *parser, const char *text, size_t length)
 {
-    const char *names[MAX_OPTIONS];
-    for (int i = 0; i < parser->option_count; i++) {
-        names[i] = parser->options[i].name;
-        if (strlen(names[i]) == length && memcmp(names[i], text, length) == 0)
+    for (int i = 0; i < parser->option_count; i++)
+        if (train_same_name(text, length, parser->options[i].name))
             return i;
+    for (size_t k = 0; k < sizeof key_options / sizeof key_options[0]; k++)
+        if (train_same_name(text, length, key_options[k].key))
+            for (int i = 0; i < parser->option_count; i++)
+                if (strcmp(parser->options[i].name, key_options[k].option) == 0)
+                    return i;
+    return -1;
+}
+
+/* The recipe key named text[0..length), or NULL. */
+static const char *find_key(const char *text, size_t length)
+{
+    const char *key;
+    for (int i = 0; (key = train_recipe_key(i)) != NULL; i++)
+        if (train_same_name(text, length, key))
+            return key;
+    return NULL;
+}
+
+/*
+ * Adds an argument to the settings, if it is one and the command accepts them, else to the
+ * positional arguments. For other commands KEY=VALUE with a recipe key sets the option of this
+ * name, unless the word or the value is a file: `seed=3` is `--seed 3`, and `seed=list.txt` a data
+ * set.
+ */
+static void add_word(Parser *parser, const char *word)
+{
+    CliArguments *arguments = parser->arguments;
+    if (!is_setting(word)) {
+        strings_add(&arguments->positional, word);
+    } else if (parser->command->accepts_settings) {
+        strings_add(&arguments->settings, word);
+    } else {
+        const char *value = strchr(word, '=') + 1;
+        const size_t length = (size_t)(value - 1 - word);
+        const int index = find_key(word, length) ? find_option(parser, word, length) : -1;
+        if (index >= 0 && !file_exists(value))
+            set_value(parser, index, value);
+        else
+            strings_add(&arguments->positional, word);
     }
-    char name[NAME_SIZE];
-    snprintf(name, sizeof name, "%.*s", (int)(length < NAME_SIZE ? length : NAME_SIZE), text);
+}
+
+/*
+ * Adds the arguments after a CLI_STRINGS option, up to the next option. Settings among them remain
+ * settings.
+ */
+static void add_words(Parser *parser, const CliOption *option)
+{
+    CliStrings *list = option->target;
+    for (; parser->next < parser->argc && !is_option(parser->argv[parser->next]); parser->next++) {
+        const char *word = parser->argv[parser->next];
+        if (parser->command->accepts_settings && is_setting(word))
+            add_word(parser, word);
+        else
+            strings_add(list, word);
+    }
+}
+
+/* Exits 2: `name` is the option as given, without a value. */
+static void unknown_option(const Parser *parser, const char *name)
+{
+    const char *names[MAX_OPTIONS];
+    const char *command = parser->command->name;
+    const bool keys = parser->command->accepts_settings;
+    const TrainSynonym *synonym = train_synonym(name);
+    const char *use = synonym ? synonym->name : NULL;
+    const int option = use ? find_option(parser, use, strlen(use)) : -1;
+    if (synonym && !use)
+        exit_with_usage(cli_usage_error("%s: unknown; %s", name, synonym->help));
+    if (option >= 0)
+        exit_with_usage(
+            cli_usage_error("%s: unknown; the option is %s", name, parser->options[option].name));
+    if (use && use[0] != '-' && keys)
+        exit_with_usage(cli_usage_error("%s: unknown; the key is %s (--%s VALUE or %s=VALUE)", name,
+                                        use, use, use));
+    if (!keys && find_key(name, strlen(name)))
+        exit_with_usage(cli_usage_error("%s: is a recipe key of lnclip train; lnclip %s does not "
+                                        "use it, see lnclip %s --help",
+                                        name, command, command));
+    for (int i = 0; i < parser->option_count; i++)
+        names[i] = parser->options[i].name;
     const char *nearest = cli_nearest(name, names, parser->option_count);
+    const char *bare = name + strspn(name, "-");
+    const char *key = keys ? train_recipe_nearest(bare) : NULL;
+    if (key && (!nearest || error_distance(bare, key) < error_distance(name, nearest)))
+        exit_with_usage(cli_usage_error("%s: unknown option of lnclip %s; did you mean --%s?", name,
+                                        command, key));
     exit_with_usage(nearest
                         ? cli_usage_error("%s: unknown option of lnclip %s; did you mean %s?", name,
-                                          parser->command->name, nearest)
+                                          command, nearest)
                         : cli_usage_error("%s: unknown option of lnclip %s; see lnclip %s --help",
-                                          name, parser->command->name, parser->command->name));
-    return -1;
+                                          name, command, command));
+}
+
+/* `text` begins with a dash and is not a negative number. */
+static bool is_value_missing(const Parser *parser)
+{
+    if (parser->next == parser->argc)
+        return true;
+    const char *text = parser->argv[parser->next];
+    return is_option(text) && !strchr(".0123456789", text[1]);
+}
+
+/* Adds `--key VALUE` or `--key=VALUE` as setting key=VALUE. `value`: after the '=', or NULL. */
+static void add_key(Parser *parser, const char *key, const char *value)
+{
+    if (!value && is_value_missing(parser))
+        exit_with_usage(
+            cli_usage_error("--%s: value missing; write --%s VALUE or %s=VALUE", key, key, key));
+    if (!value)
+        value = parser->argv[parser->next++];
+    const size_t size = strlen(key) + strlen(value) + 2;
+    char *setting = block_new(size);
+    snprintf(setting, size, "%s=%s", key, value);
+    strings_add(&parser->arguments->settings, setting);
 }
 
 static void parse_option(Parser *parser, const char *text)
@@ -243,6 +341,15 @@ static void parse_option(Parser *parser, const char *text)
     const size_t length = equals ? (size_t)(equals - text) : strlen(text);
     const int index = strcmp(text, "-h") == 0 ? find_option(parser, "--help", 6)
                                               : find_option(parser, text, length);
+    if (index < 0) {
+        const char *key = parser->command->accepts_settings ? find_key(text, length) : NULL;
+        char name[NAME_SIZE];
+        snprintf(name, sizeof name, "%.*s", (int)(length < NAME_SIZE ? length : NAME_SIZE), text);
+        if (!key)
+            unknown_option(parser, name);
+        add_key(parser, key, equals ? equals + 1 : NULL);
+        return;
+    }
     const CliOption *option = &parser->options[index];
     if (option->kind == CLI_FLAG) {
         if (equals)
