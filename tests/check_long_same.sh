@@ -100,7 +100,7 @@ stopped() {
     echo "lnclip ${*//@/$name}, stopped by $signal" >"said/$name.command"
     "$L" "${@//@/$name}" >out 2>err </dev/null &
     process=$!
-    while kill -0 $process 2>/dev/null && ! grep -qs '^0,' "$name/epochs.csv"; do sleep 0.01; done
+    while kill -0 $process 2>/dev/null && ! grep -qs '^[01],' "$name/epochs.csv"; do sleep 0.01; done
     kill "-$signal" $process
     wait $process 2>/dev/null
     code=$?

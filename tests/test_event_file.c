@@ -154,7 +154,8 @@ static void write_file(const char *path, int steps)
         train_event_file_write(stream, step, values, 3);
         if (step % 2 == 0)
             continue;
-        const TrainEventValue epoch[] = {{TRAIN_EVENT_EPOCH, (double)(step / 2)}, {"val/loss", 7}};
+        const TrainEventValue epoch[] = {{TRAIN_EVENT_EPOCH, (double)(step / 2 + 1)},
+                                         {"val/loss", 7}};
         train_event_file_write(stream, step + 1, epoch, 2);
     }
     fclose(stream);

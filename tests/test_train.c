@@ -25,7 +25,7 @@ START_TEST(a_run_leaves_its_files)
     char *const steps = support_run_content("run", "steps.csv", &size);
     ck_assert_int_eq(strncmp(steps,
                              "step,epoch,lr,loss,loss_ce,loss_alignment,loss_uniformity,grad_norm,"
-                             "images_per_second\n0,0,8e-05,",
+                             "images_per_second\n0,1,8e-05,",
                              92),
                      0);
     free(steps);
@@ -90,7 +90,7 @@ START_TEST(an_adapter_says_where_it_comes_from)
              "val_map_video %.4f (epoch %d of 2) on val.txt (8 frames of 2 videos, hash %s)",
              result.best.video.map, result.best.epoch + 1, hash);
     says("best.safetensors", "selected_on", expected);
-    snprintf(hash, sizeof hash, "epoch-%03d.safetensors", result.best.epoch);
+    snprintf(hash, sizeof hash, "epoch-%03d.safetensors", result.best.epoch + 1);
     says(hash, "selected_on", expected);
     says("last.safetensors", "selected_on", "nothing (the last step)");
     says("best.safetensors", "record",
@@ -455,9 +455,10 @@ START_TEST(patience_ends_a_run)
     ck_assert(result.stopped_early);
     ck_assert_int_eq((int)result.steps_done, 12);
     ck_assert_int_eq(result.best.epoch, 0);
-    ck_assert(support_run_has("run", "epoch-000.safetensors") &&
-              support_run_has("run", "epoch-001.safetensors"));
-    ck_assert(!support_run_has("run", "epoch-002.safetensors"));
+    ck_assert(support_run_has("run", "epoch-001.safetensors") &&
+              support_run_has("run", "epoch-002.safetensors"));
+    ck_assert(!support_run_has("run", "epoch-000.safetensors") &&
+              !support_run_has("run", "epoch-003.safetensors"));
 }
 END_TEST
 

@@ -39,6 +39,12 @@ expect 0 "eval" "$L" eval --model m --adapter log/best.safetensors --out e --per
 grep -Eq "${time}scoring 32/32 images  [0-9.,]+ images/s  0.0 s left" err ||
     complain "eval does not count all sets and perturbations"
 
+what="epochs count from 1"
+[ "$(cut -d, -f 1 log/epochs.csv | tr '\n' ' ')" = "epoch 1 2 3 " ] || complain "epochs.csv counts otherwise"
+[ "$(cut -d, -f 1,2 log/steps.csv | tr '\n' ' ')" = "step,epoch 0,1 1,1 2,2 3,2 4,3 5,3 " ] || complain "steps.csv counts otherwise"
+expect 0 "inspect" "$L" inspect log/last.safetensors
+grep -Eq '^ *epoch:? +3$' out || complain "the adapter counts otherwise"
+
 # ---- run.log --------------------------------------------------------------------------------------
 
 expect 0 "train quietly" train_into 'it'\''s' epochs=1 lr=1e-3 --quiet

@@ -137,7 +137,7 @@ START_TEST(a_killed_run_goes_on_to_the_same_bits)
     }
     ck_assert_int_gt(kills, 0);
     support_run_same("whole", "killed");
-    for (int epoch = 0; epoch < 3; epoch++) {
+    for (int epoch = 1; epoch <= 3; epoch++) {
         char name[32];
         snprintf(name, sizeof name, "epoch-%03d.safetensors", epoch);
         ck_assert_int_eq(support_run_has("whole", name), support_run_has("killed", name));
@@ -312,6 +312,27 @@ static void forge_state(const char *name, size_t index, double value)
     free(forged);
 }
 
+/* The files of older versions count epochs from 0. */
+START_TEST(a_state_of_an_older_version_is_refused)
+{
+    SupportWatcher watcher = {.stop_after = 3};
+    Error error = {0};
+    TrainResult result;
+    ck_assert_int_eq(support_run_watched("run", "", false, &watcher, &error), STATUS_INTERRUPTED);
+    size_t size = 0;
+    char *const state = support_run_content("run", "state.safetensors", &size);
+    static const char format[] = "lnclip state 2";
+    char *const at = memmem(state, size, format, strlen(format));
+    ck_assert_ptr_nonnull(at);
+    at[strlen(format) - 1] = '1';
+    ck_ok(file_write(support_in_folder("run/state.safetensors"), state, size, &error), &error);
+    free(state);
+    error_clear(&error);
+    const Status status = support_run_with("run", "", true, &result, &error);
+    support_fails_with(status, &error, STATUS_FAILED, "count epochs from 0");
+}
+END_TEST
+
 START_TEST(a_state_that_makes_no_sense_is_refused)
 {
     const struct {
@@ -423,6 +444,7 @@ static Suite *suite(void)
         a_folder_serves_one_process,
         a_table_cut_during_the_run,
         damaged_files_of_a_run_are_told,
+        a_state_of_an_older_version_is_refused,
         a_state_that_makes_no_sense_is_refused,
         every_order_goes_on_to_the_same_bits,
         a_full_disk_keeps_the_old_checkpoint,

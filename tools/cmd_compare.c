@@ -203,12 +203,11 @@ static void estimate_cell(CliTable *table, const json_t *level)
     cli_table_estimate(table, number_or_nan(json_object_get(level, "auroc")), interval);
 }
 
-/* Epochs count from 0 in epochs.csv, but from 1 on the screen. */
 static void epoch_cell(CliTable *table, const json_t *value)
 {
     char text[512] = "-"; /* room for any number of the file */
     if (json_is_integer(value))
-        snprintf(text, sizeof text, "%.0f", json_number_value(value) + 1);
+        snprintf(text, sizeof text, "%.0f", json_number_value(value));
     cli_table_words(table, text);
 }
 
@@ -222,12 +221,12 @@ static Status print_runs(Output *output, const json_t *runs, Error *error)
         {.heading = "run"},
         {.heading = "trained parameters", .unit = CLI_FIGURES},
         {.heading = "steps", .unit = CLI_FIGURES},
-        {.heading = "best epoch (from 1)", .unit = CLI_FIGURES},
+        {.heading = "best epoch", .unit = CLI_FIGURES},
         {.heading = "val AUROC, FRAMES", .unit = CLI_FRACTION},
         {.heading = "val AUROC, VIDEOS", .unit = CLI_FRACTION},
         {.heading = "val mAP, VIDEOS", .unit = CLI_FRACTION},
         {.heading = "val loss", .unit = CLI_FRACTION},
-        {.heading = "last epoch (from 1)", .unit = CLI_FIGURES},
+        {.heading = "last epoch", .unit = CLI_FIGURES},
         {.heading = "last val AUROC, VIDEOS", .unit = CLI_FRACTION},
     };
     CliTable *table = cli_table_create("Training runs", columns, COUNT_OF(columns));
@@ -475,8 +474,7 @@ int cmd_compare(int argc, char **argv)
         .details = "A FOLDER was written by lnclip train or lnclip eval. Prints the differences "
                    "between recipes, the number\nof trained parameters, the best and the last "
                    "epoch, the AUROC of evaluations with confidence intervals,\nand the lists used "
-                   "for model selection. Tables count epochs from 1; csv and json contain the rows "
-                   "of\nepochs.csv, which count from 0. To test a difference for significance, "
+                   "for model selection. To test a difference for significance, "
                    "use\nlnclip auc A/predictions.csv B/predictions.csv.",
         .example = "lnclip compare run-a run-b eval-a eval-b --format md",
         .options = options,

@@ -417,7 +417,7 @@ static Status resume_state(TrainRun *run, Error *error)
         return error_set(error, STATUS_FAILED,
                          "%s: step %lld in epoch %d does not exist in this run; the file is "
                          "damaged, start a new run",
-                         path, (long long)state->step, state->epoch);
+                         path, (long long)state->step, state->epoch + 1);
     snprintf(text, sizeof text, "resuming at step %lld of %lld", (long long)run->state.step,
              (long long)run->steps);
     notice(run, text);

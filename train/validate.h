@@ -19,7 +19,7 @@
  * the other losses, which are defined on training batches only.
  */
 typedef struct TrainEpoch {
-    int epoch;         /* from 0 */
+    int epoch;         /* from 0; from 1 in files and messages */
     int64_t step;      /* completed steps at the end of the epoch */
     double lr;         /* learning rate of the last step */
     double train_loss; /* mean loss of the steps */

@@ -72,9 +72,9 @@ typedef struct CliArguments {
 /*
  * Parses argv[1..argc) into the targets of command->options and *arguments. Accepts `--name=VALUE`,
  * `_` for `-` in names, and `--` as end of options. Without accepts_settings, KEY=VALUE with a
- * recipe key sets the option of this name. Prints help and exits 0 on --help. Prints an error and exits 2 on
- * wrong usage: an unknown option (suggesting the nearest), a missing or invalid value, an invalid
- * LNCLIP_CPU. Chooses the kernels.
+ * recipe key sets the option of this name. Prints help and exits 0 on --help. Prints an error and
+ * exits 2 on wrong usage: an unknown option (suggesting the nearest), a missing or invalid value,
+ * an invalid LNCLIP_CPU. Chooses the kernels.
  */
 void cli_parse(const CliCommand *command, int argc, char **argv, CliArguments *arguments);
 

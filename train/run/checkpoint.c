@@ -23,7 +23,8 @@
 
 /* ---- state ----------------------------------------------------------------------------------- */
 
-static const char FORMAT[] = "lnclip state 1";
+/* Files of a run with a state of OLD_FORMAT count epochs from 0. */
+static const char FORMAT[] = "lnclip state 2", OLD_FORMAT[] = "lnclip state 1";
 
 enum {
     METRICS_NUMBERS = 2 + METRICS_NAMES,
@@ -209,6 +210,13 @@ static Status find(const SafeTensors *file, const char *name, DType dtype, size_
 static Status check_origin(const SafeTensors *file, const VitTuned *tuned,
                            const TrainRecord *record, Error *error)
 {
+    const char *format = safetensors_metadata(file, "format");
+    if (format && strcmp(format, OLD_FORMAT) == 0)
+        return error_set(error, STATUS_FAILED,
+                         "%s: was saved by an older version, whose files count epochs from 0; "
+                         "finish this run with that version, or start a new run in another folder "
+                         "(with --adapter, from its last.safetensors)",
+                         safetensors_path(file));
     TRY(expect(file, "format", FORMAT, "is not a saved state of this version", error));
     TRY(expect(file, "base_fingerprint", record->base, "was made with another base model", error));
     if (safetensors_metadata(file, "base_network")) /* missing in files of older versions */
@@ -336,7 +344,7 @@ static char *selection(const TrainRunAdapter *adapter, TrainRunRole role)
 static void file_of(const TrainRunAdapter *adapter, TrainRunRole role, char out[48])
 {
     if (role == TRAIN_RUN_KEPT)
-        snprintf(out, 48, "epoch-%03d.safetensors", adapter->epoch->epoch);
+        snprintf(out, 48, "epoch-%03d.safetensors", adapter->epoch->epoch + 1);
     else
         snprintf(out, 48, "%s", role == TRAIN_RUN_BEST ? "best.safetensors" : "last.safetensors");
 }
@@ -348,7 +356,7 @@ Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folde
     file_of(adapter, role, name);
     TRY(file_join(path, folder, name, error));
     snprintf(steps, sizeof steps, "%" PRId64, adapter->steps);
-    snprintf(epoch, sizeof epoch, "%d", adapter->epoch->epoch);
+    snprintf(epoch, sizeof epoch, "%d", adapter->epoch->epoch + 1);
     snprintf(seed, sizeof seed, "%" PRIu64, adapter->recipe->seed);
     metrics_text(adapter->epoch, adapter->recipe->monitor, metrics, sizeof metrics);
     char *recipe = train_recipe_identity(adapter->recipe), *selected = selection(adapter, role);
@@ -393,7 +401,7 @@ Status train_run_adapters_keep(const TrainRunAdapter *adapter, const char *folde
 {
     for (int epoch = 0; epoch < epochs && adapter->recipe->keep > 0; epoch++) {
         char name[48], path[FILE_PATH_SIZE];
-        snprintf(name, sizeof name, "epoch-%03d.safetensors", epoch);
+        snprintf(name, sizeof name, "epoch-%03d.safetensors", epoch + 1);
         TRY(file_join(path, folder, name, error));
         const bool keep =
             rank(adapter->recipe->monitor, values, epochs, epoch) < adapter->recipe->keep;

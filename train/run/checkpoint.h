@@ -19,7 +19,7 @@
 /* The progress of a run. */
 typedef struct TrainState {
     int64_t step;    /* completed steps */
-    int epoch;       /* current epoch; rows and adapters of all earlier ones are written */
+    int epoch;       /* current epoch, from 0; rows and adapters of all earlier ones are written */
     double loss_sum; /* sum of the losses of this epoch's steps */
     int64_t loss_steps;
     int since_best; /* completed epochs since the best one */
@@ -39,9 +39,10 @@ Status train_state_write(const TrainState *state, const VitTuned *tuned,
                          const TrainRecord *record, const char *path, Error *error);
 
 /*
- * Reads the file of train_state_write. STATUS_FAILED if it is damaged or was written for another
- * base model, recipe, list or set of trainable parameters; *state, tuned->values, *optimizer and
- * *ema are unchanged then. *decoders_differ: the image decoders have changed since.
+ * Reads the file of train_state_write. STATUS_FAILED if it is damaged, or was written by an older
+ * version or for another base model, recipe, list or set of trainable parameters; *state,
+ * tuned->values, *optimizer and *ema are unchanged then. *decoders_differ: the image decoders have
+ * changed since.
  */
 Status train_state_read(TrainState *state, VitTuned *tuned, TrainOptimizer *optimizer,
                         TrainEma *ema, const TrainRecord *record, const char *path,
@@ -70,8 +71,8 @@ Status train_run_adapter_write(const TrainRunAdapter *adapter, const char *folde
 
 /*
  * Keeps the adapters of the recipe->keep best epochs by `values` [epochs], the monitor of all
- * completed epochs: writes folder/epoch-NNN.safetensors for the last epoch if it is among them, and
- * removes the others. Of equal values the earlier epoch is better.
+ * completed epochs: writes folder/epoch-NNN.safetensors (NNN from 1) for the last epoch if it is
+ * among them, and removes the others. Of equal values the earlier epoch is better.
  */
 Status train_run_adapters_keep(const TrainRunAdapter *adapter, const char *folder,
                                const double *values, int epochs, Error *error);

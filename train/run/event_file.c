@@ -308,7 +308,7 @@ static size_t keep_records(unsigned char *content, size_t size, int64_t steps, i
             *damaged = true;
             break;
         }
-        if (mark.epoch_ends ? mark.epoch >= epochs : mark.scalars && mark.step >= steps)
+        if (mark.epoch_ends ? mark.epoch > epochs : mark.scalars && mark.step >= steps)
             continue;
         if (mark.scalars && !mark.epoch_ends)
             *last = mark.step;

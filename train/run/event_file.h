@@ -23,12 +23,12 @@ typedef struct TrainEventValue {
     double value; /* written as f32; skipped if not finite */
 } TrainEventValue;
 
-/* First tag of the record of an epoch; its value is the epoch, from 0. */
+/* First tag of the record of an epoch; its value is the epoch, from 1. */
 #define TRAIN_EVENT_EPOCH "epoch"
 
 /*
  * Removes the records that are newer than a run of `steps` completed steps and `epochs` completed
- * epochs: records of epochs >= `epochs`, other records of steps >= `steps`, and an incomplete last
+ * epochs: records of epochs > `epochs`, other records of steps >= `steps`, and an incomplete last
  * record. A missing file is not an error. STATUS_FAILED if a record before step `steps` is damaged,
  * or the file cannot be read or written.
  */

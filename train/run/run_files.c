@@ -129,11 +129,11 @@ static bool is_row(const char *begin, const char *end, int64_t number, int comma
 }
 
 /*
- * Size in bytes of `header` and of the complete rows 0, 1, ... (first column) below `rows`. *found:
- * number of these rows.
+ * Size in bytes of `header` and of the first `rows` complete rows, numbered from `first` in the
+ * first column. *found: number of these rows.
  */
-static size_t kept_bytes(const char *content, size_t size, const char *header, int64_t rows,
-                         int64_t *found)
+static size_t kept_bytes(const char *content, size_t size, const char *header, int64_t first,
+                         int64_t rows, int64_t *found)
 {
     size_t end = strlen(header);
     int commas = 0;
@@ -142,7 +142,7 @@ static size_t kept_bytes(const char *content, size_t size, const char *header, i
     *found = 0;
     while (*found < rows && end < size) {
         const char *newline = memchr(content + end, '\n', size - end);
-        if (!newline || !is_row(content + end, newline, *found, commas))
+        if (!newline || !is_row(content + end, newline, first + *found, commas))
             break;
         end = (size_t)(newline - content) + 1;
         (*found)++;
@@ -169,13 +169,15 @@ static Status cut(const TrainRunFiles *files, TrainRunTable table, int64_t rows,
             "%s: the first line is not the expected header; restore the file, or start a new run "
             "in another folder",
             path);
-    const size_t end = status == STATUS_OK ? kept_bytes(content, size, header, rows, &found) : 0;
+    const int64_t first = table == TRAIN_RUN_EPOCHS ? 1 : 0; /* steps count from 0 */
+    const size_t end =
+        status == STATUS_OK ? kept_bytes(content, size, header, first, rows, &found) : 0;
     if (status == STATUS_OK && found < rows)
         status = error_set(
             error, STATUS_FAILED,
             "%s: row %lld is missing or damaged, but the checkpoint counts %lld rows; restore "
             "the file, or start a new run in another folder",
-            path, (long long)found, (long long)rows);
+            path, (long long)(first + found), (long long)rows);
     if (status == STATUS_OK && end < size)
         status = file_write(path, content, end, error);
     free(content);
@@ -273,7 +275,7 @@ Status train_run_files_step(TrainRunFiles *files, const TrainStepRow *row, Error
     if (!files->steps)
         return STATUS_OK;
     const locale_t before = c_locale_begin();
-    fprintf(files->steps, "%lld,%d,%.9g,%.9g", (long long)row->step, row->epoch, row->lr,
+    fprintf(files->steps, "%lld,%d,%.9g,%.9g", (long long)row->step, row->epoch + 1, row->lr,
             (double)row->losses.total);
     for (int i = 0; i < TRAIN_LOSSES; i++)
         fprintf(files->steps, ",%.9g", (double)row->losses.part[i]);
@@ -299,10 +301,10 @@ Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error 
     if (!files->epochs)
         return STATUS_OK;
     const locale_t before = c_locale_begin();
-    fprintf(files->epochs, "%d,%lld,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%d", row->epoch,
-            (long long)row->step, row->lr, row->train_loss, row->val_loss, row->frame.auroc,
-            row->video.auroc, row->frame.map, row->video.map, row->video.eer, row->seconds,
-            row->best ? 1 : 0);
+    fprintf(files->epochs, "%d,%lld,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%d",
+            row->epoch + 1, (long long)row->step, row->lr, row->train_loss, row->val_loss,
+            row->frame.auroc, row->video.auroc, row->frame.map, row->video.map, row->video.eer,
+            row->seconds, row->best ? 1 : 0);
     const double monitor =
         files->monitor[0] ? train_monitor_value(row, files->monitor) : (double)NAN;
     if (files->monitor[0])
@@ -314,7 +316,7 @@ Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error 
         if (files->monitor[0]) /* val_... */
             snprintf(tag, sizeof tag, "val/%s", files->monitor + strlen("val_"));
         const TrainEventValue values[] = {
-            {TRAIN_EVENT_EPOCH, row->epoch},
+            {TRAIN_EVENT_EPOCH, row->epoch + 1},
             {"loss/epoch", row->train_loss},
             {"val/loss", row->val_loss},
             {"val/auroc_frame", row->frame.auroc},

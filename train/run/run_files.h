@@ -30,7 +30,7 @@ typedef struct TrainRunFiles {
 /* One row of steps.csv. */
 typedef struct TrainStepRow {
     int64_t step;
-    int epoch;
+    int epoch; /* from 0; from 1 in the file */
     double lr;
     TrainLosses losses;
     double grad_norm, images_per_second;
@@ -60,7 +60,10 @@ Status train_run_files_resume(TrainRunFiles *files, const char *folder, const Tr
  */
 Status train_run_files_check_recipe(const char *folder, const TrainRecipe *recipe, Error *error);
 
-/* Append a row to steps.csv or epochs.csv. STATUS_FAILED if it cannot be written (disk full). */
+/*
+ * Append a row to steps.csv or epochs.csv, in which epochs count from 1. STATUS_FAILED if it cannot
+ * be written (disk full).
+ */
 Status train_run_files_step(TrainRunFiles *files, const TrainStepRow *row, Error *error);
 Status train_run_files_epoch(TrainRunFiles *files, const TrainEpoch *row, Error *error);
 
