@@ -302,7 +302,9 @@ START_TEST(test_names_in_doubt)
     DataSourceLabel labels[] = {
         {"surreal", 1, false}, {"RealityForge", 1, false}, {"DF", 1, false}};
     error = (Error){0};
-    ck_ok(data_list_read_labelled(&list, (const char *const[]){"X"}, 1, labels, 3, &error), &error);
+    ck_ok(
+        data_list_read_labelled(&list, (const char *const[]){"X"}, 1, DATA_TEST, labels, 3, &error),
+        &error);
     ck_assert(labels[0].used && labels[1].used && !labels[2].used);
     int frames[2], videos[2];
     data_list_counts(&list, frames, videos);

@@ -367,13 +367,12 @@ START_TEST(dfdc_bad_files)
         const char *content, *words;
     } CASES[] =
         {
-            {"", "does not name the columns filename and label"},
+            {"", "is empty"},
             {"name,label\nx.mp4,0\n", "does not name the columns filename and label"},
-            {"filename;label\nx.mp4;0\n", "does not name the columns"},
             {"filename,label\nx.mp4,2\n", "line 2: the label is not 0 (real) or 1 (fake)"},
             {"filename,label\nx.mp4\n", "line 2: has too few columns"},
-            {"filename,label\n\"x.mp4,0\n", "line 2: a quote is unterminated"},
-            {"filename,label\n\"x\"y.mp4,0\n", "line 2: a quote is unterminated, or text follows"},
+            {"filename,label\n\"x.mp4,0\n", "line 2: opens a quote that is never closed"},
+            {"filename,label\n\"x\"y.mp4,0\n", "line 2: has text after a closing quote"},
             {"filename,label\nx.mp4,0\n,1\n", "line 3: the filename is not the name of a video"},
             {"filename,label\n..mp4,1\n", "line 2: the filename is not the name of a video"},
         },

@@ -293,7 +293,7 @@ static Status calibrate(const Request *request, Error *error)
     Status status = eval_sets_name(&sets, "val", request->val.items, request->val.count, error);
     if (status != STATUS_OK)
         goto done;
-    status = eval_read_lists(&sets, &frames, &request->labels, error);
+    status = eval_read_lists(&sets, DATA_VAL, &frames, &request->labels, error);
     if (status != STATUS_OK)
         goto done;
     const EvalSet *set = &sets.sets[0];

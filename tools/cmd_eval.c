@@ -101,7 +101,7 @@ static Status prepare(Evaluation *evaluation, Error *error)
                               request->metrics.seed};
     const CliStrings *sets = &request->arguments->positional;
     TRY(eval_sets_parse(&evaluation->sets, sets->items, sets->count, error));
-    TRY(eval_read_lists(&evaluation->sets, &frames, &request->labels, error));
+    TRY(eval_read_lists(&evaluation->sets, DATA_TEST, &frames, &request->labels, error));
     const size_t count = evaluation->adapters.count;
     evaluation->scores = calloc(count, sizeof *evaluation->scores);
     evaluation->results = calloc(count, sizeof *evaluation->results);
@@ -317,8 +317,10 @@ static const CliCommand eval_command = {
     .name = "eval",
     .summary = "score data sets and compute their metrics",
     .usage = "lnclip eval --model M [--adapter A] --out DIR NAME=LIST[,LIST...]...",
-    .details = "A LIST is a text file with one frame per line, or a folder DIR/SOURCE/VIDEO/FRAME "
-               "or DIR/real/IMAGE.\nLists with the same NAME are merged. A comma separates lists, "
+    .details = "A LIST is a text file with one frame per line, a folder DIR/SOURCE/VIDEO/FRAME or "
+               "DIR/real/IMAGE, a\nfolder of lists, a table of paths and labels (.csv), a JSON "
+               "file of DeepfakeBench (of both, the rows of the\nsplit test), or a pattern in "
+               "quotes.\nLists with the same NAME are merged. A comma separates lists, "
                "unless a file of the full name exists.\nWrites predictions.csv, metrics.json, "
                "summary.json, evaluation.json and report.html once all frames are\nscored, and "
                "with --perturb robustness.json and robustness.csv. With several adapters each has "

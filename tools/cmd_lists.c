@@ -367,7 +367,7 @@ int cmd_lists(int argc, char **argv)
                    : cli_usage_error("%s: lists %s takes no file; name its folder with --root",
                                      arguments.positional.items[1], request.kind->name);
     options->file = takes_file ? arguments.positional.items[1] : NULL;
-    if (!(request.kind->takes & DATA_TAKES_COLUMNS))
+    if (!(request.kind->takes & DATA_FINDS_ROOT))
         cli_expect_option(&arguments, "--root", options->root);
     cli_expect_option(&arguments, "--out", request.out);
     const int given_real = real.count, given_fake = fake.count;

@@ -374,13 +374,13 @@ static Status read_lists(Training *training, Error *error)
     const CliFrames all = {0};
     const CliStrings *train = &training->train_lists, *val = &training->val_lists;
     const CliStrings *test = &training->test_lists;
-    CliSet sets[3] = {{"train", train->items, train->count, frames, &training->train}};
+    CliSet sets[3] = {{"train", train->items, train->count, DATA_TRAIN, frames, &training->train}};
     int count = 1;
     frames.limit = recipe->val_limit;
     if (val->count > 0)
-        sets[count++] = (CliSet){"val", val->items, val->count, frames, &training->val};
+        sets[count++] = (CliSet){"val", val->items, val->count, DATA_VAL, frames, &training->val};
     if (test->count > 0)
-        sets[count++] = (CliSet){"test", test->items, test->count, all, &training->test};
+        sets[count++] = (CliSet){"test", test->items, test->count, DATA_TEST, all, &training->test};
     TRY(cli_read_sets(sets, count, &training->labels, error));
     if (val->count > 0)
         TRY(limit_validation(training, error));
@@ -511,11 +511,12 @@ int cmd_train(int argc, char **argv)
         CLI_ADAPTER_OPTION(training.model_options),
         CLI_HEAD_OPTION(training.model_options),
         {"--train", CLI_STRINGS, &training.train_lists, 0, 0, "LIST",
-         "lists or folders to train on"},
+         "lists, folders, tables (.csv), patterns in quotes, or JSON\nof DeepfakeBench to train "
+         "on"},
         {"--val", CLI_STRINGS, &training.val_lists, 0, 0, "LIST",
-         "lists or folders to select the best epoch on"},
+         "likewise, to select the best epoch on"},
         {"--test", CLI_STRINGS, &training.test_lists, 0, 0, "LIST",
-         "lists or folders checked for overlap, not used otherwise"},
+         "likewise, checked for overlap, not used otherwise"},
         CLI_LABEL_OPTION(training.labels),
         CLI_CHECKS_OPTION(training.checks),
         {"--allow-overlap", CLI_FLAG, &training.allow_overlap, 0, 0, NULL,

@@ -24,6 +24,7 @@ typedef struct ListMemory {
     const char **identities; /* [count], sorted, for data_list_overlap */
     int *renumbered;         /* [count,2], scratch of data_list_keep_frames */
     DataSkippedFiles skipped;
+    DataNote *notes;
 } ListMemory;
 
 /* Keys of the tables of locations, sources and videos; a value is the index of an entry. */
@@ -344,18 +345,20 @@ static void set_skipped(DataList *list)
     list->skipped_count = memory->skipped.count;
 }
 
-Status data_list_read_labelled(DataList *list, const char *const *lists, int count,
+Status data_list_read_labelled(DataList *list, const char *const *lists, int count, DataSplit split,
                                DataSourceLabel *labels, int label_count, Error *error)
 {
     assert(list && lists && count > 0 && (labels || label_count == 0) && error);
     TRY(begin(list, error));
     ListMemory *memory = list->memory;
-    DataEntries entries = {0};
+    DataCollection collection = {
+        .pool = &memory->pool, .split = split, .skipped = &memory->skipped};
+    DataEntries *entries = &collection.entries;
     const char *others = count > 1 ? " and the other lists" : "";
     const int problems = error->problems;
     Status status = STATUS_OK;
     for (int i = 0; i < count && status == STATUS_OK; i++)
-        status = data_collect_list(&memory->pool, &entries, &memory->skipped, lists[i], error);
+        status = data_collect_list(&collection, lists[i], error);
     const int missing = error->problems - problems;
     if (status != STATUS_OK)
         goto done;
@@ -364,16 +367,18 @@ Status data_list_read_labelled(DataList *list, const char *const *lists, int cou
             error, STATUS_FAILED,
             "%s%s: %d of %d files are missing or cannot be read; check the folder the paths "
             "start from (the working directory, else the list's folder)",
-            lists[0], others, missing, missing + entries.count);
-    else if (entries.count == 0)
+            lists[0], others, missing, missing + entries->count);
+    else if (entries->count == 0)
         status = error_set(error, STATUS_FAILED,
                            "%s%s: all paths are masks, landmarks or system files; list frames "
                            "instead",
                            lists[0], others);
     else
-        status = unite(list, &entries, labels, label_count, error);
+        status = unite(list, entries, labels, label_count, error);
 done:
-    free(entries.items);
+    free(entries->items);
+    memory->notes = list->notes = collection.notes;
+    list->note_count = collection.note_count;
     set_skipped(list);
     if (status != STATUS_OK)
         data_list_free(list);
@@ -382,7 +387,7 @@ done:
 
 Status data_list_read(DataList *list, const char *const *lists, int count, Error *error)
 {
-    return data_list_read_labelled(list, lists, count, NULL, 0, error);
+    return data_list_read_labelled(list, lists, count, DATA_TEST, NULL, 0, error);
 }
 
 Status data_list_paths(DataList *list, const char *const *paths, int count, Error *error)
@@ -409,6 +414,7 @@ void data_list_free(DataList *list)
     if (memory) {
         mem_pool_free(&memory->pool);
         free(memory->skipped.items);
+        free(memory->notes);
     }
     free(memory);
     *list = (DataList){0};

@@ -49,6 +49,12 @@ typedef struct DataSkipped {
     int count;
 } DataSkipped;
 
+/* A sentence for the user. */
+typedef struct DataNote {
+    const char *text;
+    bool warning;
+} DataNote;
+
 typedef struct DataList {
     DataFrame *frames; /* [count], sorted bytewise by path */
     int count;
@@ -66,6 +72,8 @@ typedef struct DataList {
     int left_out;         /* frames removed by data_list_choose_frames and the limits */
     DataSkipped *skipped; /* [skipped_count] other files next to the frames */
     int skipped_count;
+    DataNote *notes; /* [note_count] how tables and folders were understood */
+    int note_count;
     void *memory; /* owns all the above */
 } DataList;
 
@@ -77,9 +85,18 @@ typedef struct DataSourceLabel {
 } DataSourceLabel;
 
 /*
- * Reads and unites lists [count]: each is the path of a text list or of a folder in the layouts of
- * path.h (all images below it; skipped files are in list->skipped; symbolic links are followed,
- * loops are detected). STATUS_FAILED for: missing or unreadable files (all are counted, the first
+ * Reads and unites lists [count]. Each is one of these, or several joined by commas:
+ *
+ *   a text list
+ *   a folder in the layouts of path.h: all images below it; skipped files are in list->skipped;
+ *     symbolic links are followed, loops are detected
+ *   a folder without images, of text lists (*.txt), or with a folder train, val or test of them
+ *   a pattern of glob(7), of images, lists or folders
+ *   a table of paths and labels (list_table.h); of its splits, that of the set
+ *   a JSON file of DeepfakeBench; likewise
+ *
+ * First bytes tell them apart (input.h); other files are refused by kind. STATUS_FAILED for:
+ * missing or unreadable files (all are counted, the first
  * ten are details of *error), a list without a path, a path too short to name source and video,
  * sources with a doubtful label (all named), a video, a file or a source with two labels, an
  * invalid header line, a line or a path longer than a path may be, and files that are not text
@@ -89,10 +106,10 @@ typedef struct DataSourceLabel {
 Status data_list_read(DataList *list, const char *const *lists, int count, Error *error);
 
 /*
- * As data_list_read; labels [label_count] override the labels from paths and header lines for these
- * sources.
+ * As data_list_read; `split` is what the set is for (data_list_read: test), and labels
+ * [label_count] override the labels from paths and header lines for these sources.
  */
-Status data_list_read_labelled(DataList *list, const char *const *lists, int count,
+Status data_list_read_labelled(DataList *list, const char *const *lists, int count, DataSplit split,
                                DataSourceLabel *labels, int label_count, Error *error);
 
 /* Describes a row: "videos/a: 12 .webp files (images of a format ...)", into text [size]. */

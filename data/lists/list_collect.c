@@ -6,12 +6,16 @@
  */
 #include "data/lists/list_collect_private.h"
 
+#include "data/lists/input.h"
+#include "data/lists/list_table.h"
 #include "tensor/base/file.h"
 
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +23,8 @@
 #include <unistd.h>
 
 static const size_t MAX_LIST_SIZE = (size_t)1 << 30;
+
+static Status collect_input(DataCollection *collection, const char *list, Error *error);
 
 static Status append(DataEntries *entries, DataEntry entry, const char *list, Error *error)
 {
@@ -42,6 +48,7 @@ static Status append_path(MemPool *pool, DataEntries *entries, const char *path,
 
 /* The state of collecting one list. */
 typedef struct Collector {
+    DataCollection *into;
     MemPool *pool;
     DataEntries *entries;
     DataSkippedFiles *skipped;
@@ -272,8 +279,9 @@ static int hex_digit(char c)
     return found ? (int)(found - DIGITS) : -1;
 }
 
-/* Sets collector->video to SOURCE/NAME for the video-name [begin, end) of a header line. */
-static Status set_video(Collector *collector, const char *begin, const char *end, Error *error)
+/* Sets collector->video to SOURCE/NAME for the name [begin, end), in a header line escaped. */
+static Status set_video(Collector *collector, const char *begin, const char *end, bool header,
+                        Error *error)
 {
     const size_t source = strlen(collector->source);
     char *text =
@@ -284,7 +292,7 @@ static Status set_video(Collector *collector, const char *begin, const char *end
     char *out = text + source;
     *out++ = '/';
     for (const char *c = begin; c < end; c++) {
-        const int high = *c == '%' && end - c > 2 ? hex_digit(c[1]) : -1;
+        const int high = header && *c == '%' && end - c > 2 ? hex_digit(c[1]) : -1;
         const int low = high >= 0 ? hex_digit(c[2]) : -1;
         const bool escaped = low >= 0 && 16 * high + low != 0;
         *out++ = (char)(escaped ? 16 * high + low : *c);
@@ -342,7 +350,7 @@ static Status read_comment(Collector *collector, const char *begin, const char *
     collector->video = NULL;
     if (!collector->source)
         return error->status;
-    return name ? set_video(collector, name, name_end, error) : STATUS_OK;
+    return name ? set_video(collector, name, name_end, true, error) : STATUS_OK;
 }
 
 /* Adds the path of one line [begin, end), if it has one. */
@@ -372,19 +380,21 @@ static Status add_line(Collector *collector, const char *begin, const char *end,
     return add_frame(collector, begin, length, line, error);
 }
 
+static void set_list_folder(Collector *collector)
+{
+    const size_t length = file_name(collector->list) - collector->list;
+    memcpy(collector->folder, collector->list, length);
+    collector->folder[length] = '\0';
+}
+
 static Status collect_text(Collector *collector, Error *error)
 {
     char *content;
     size_t size;
     TRY(file_read(collector->list, MAX_LIST_SIZE, &content, &size, error));
-    const size_t folder_length = file_name(collector->list) - collector->list;
-    memcpy(collector->folder, collector->list, folder_length);
-    collector->folder[folder_length] = '\0';
+    set_list_folder(collector);
 
     Status status = STATUS_OK;
-    if (size >= 2 && (memcmp(content, "\xff\xfe", 2) == 0 || memcmp(content, "\xfe\xff", 2) == 0))
-        status = error_set(error, STATUS_FAILED, "%s: the list is UTF-16 text; save it as UTF-8",
-                           collector->list);
     const char *end = content + size;
     const char *at = content + (size >= 3 && memcmp(content, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
     for (int line = 1; status == STATUS_OK && at < end; line++) {
@@ -533,6 +543,11 @@ static Status read_folder(Walk *walk, int at, Error *error)
     return status;
 }
 
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static int compare_paths(const void *a, const void *b)
 {
     return strcmp(((const DataEntry *)a)->path, ((const DataEntry *)b)->path);
@@ -577,11 +592,103 @@ void data_skipped_describe(const DataSkipped *row, char *text, size_t size)
              data_skip_reason(row->reason));
 }
 
+/* ---- the kinds of input ---------------------------------------------------------------------- */
+
+Status data_collect_note(DataCollection *collection, bool warning, Error *error, const char *format,
+                         ...)
+{
+    char text[ERROR_MESSAGE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    const char *copy = mem_pool_text(collection->pool, text, strlen(text), "a note", error);
+    if (!copy)
+        return error->status;
+    TRY(mem_grow(&collection->notes, collection->note_count + 1, &collection->note_capacity,
+                 sizeof *collection->notes, "a note", error));
+    collection->notes[collection->note_count++] = (DataNote){copy, warning};
+    return STATUS_OK;
+}
+
+static bool has_suffix_txt(const char *name)
+{
+    return name[0] != '.' && strcmp(data_path_suffix(name), ".txt") == 0;
+}
+
+/* Finds the text files of `folder`, as a sorted array of paths in the pool; free(*lists). */
+static Status find_lists(Collector *collector, const char *folder, const char ***lists, int *count,
+                         Error *error)
+{
+    size_t capacity = 0;
+    *lists = NULL;
+    *count = 0;
+    DIR *stream = opendir(folder);
+    Status status = STATUS_OK;
+    for (const struct dirent *item; stream && status == STATUS_OK && (item = readdir(stream));) {
+        char path[FILE_PATH_SIZE];
+        if (!has_suffix_txt(item->d_name) ||
+            file_join(path, folder, item->d_name, error) != STATUS_OK || file_is_folder(path))
+            continue;
+        status = mem_grow(lists, *count + 1, &capacity, sizeof **lists, folder, error);
+        if (status == STATUS_OK &&
+            !((*lists)[*count] = copy_text(collector, path, strlen(path), error)))
+            status = error->status;
+        *count += status == STATUS_OK;
+    }
+    if (stream)
+        closedir(stream);
+    if (*count > 0)
+        qsort(*lists, *count, sizeof **lists, compare_texts);
+    return status;
+}
+
+/*
+ * Collects the lists (*.txt) of a folder without images: those directly in it, else those in its
+ * folder train, val or test, as the set is for. *found: there are any.
+ */
+static Status collect_lists(Collector *collector, bool *found, Error *error)
+{
+    char folder[FILE_PATH_SIZE];
+    const char **lists;
+    int count;
+    TRY(file_join(folder, "", collector->list, error));
+    Status status = find_lists(collector, collector->list, &lists, &count, error);
+    if (status == STATUS_OK && count == 0) {
+        free(lists);
+        TRY(file_join(folder, collector->list, data_split_names[collector->into->split], error));
+        status = find_lists(collector, folder, &lists, &count, error);
+    }
+    *found = count > 0;
+    if (status == STATUS_OK && count > 0)
+        status = data_collect_note(collector->into, false, error, "%s: %d list%s of this folder",
+                                   folder, count, count > 1 ? "s" : "");
+    for (int i = 0; i < count && status == STATUS_OK; i++)
+        status = collect_input(collector->into, lists[i], error);
+    free(lists);
+    return status;
+}
+
 static Status collect_folder(Collector *collector, Error *error)
 {
     DataEntries found = {0};
+    Error reason = {0};
+    const int before = collector->skipped->count;
     Status status =
-        walk_sorted(collector->pool, &found, collector->skipped, collector->list, error);
+        walk_sorted(collector->pool, &found, collector->skipped, collector->list, &reason);
+    if (status != STATUS_OK && found.count == 0) {
+        bool lists = false;
+        free(found.items);
+        const int skipped = collector->skipped->count;
+        collector->skipped->count = before; /* the lists are not skipped, if there are any */
+        TRY(collect_lists(collector, &lists, error));
+        if (lists)
+            return STATUS_OK;
+        collector->skipped->count = skipped;
+        for (int i = 0; i < reason.problems && i < ERROR_MAX_DETAILS; i++)
+            error_detail(error, "%s", reason.detail[i]);
+        return error_set(error, status, "%s", reason.message);
+    }
     size_t top = strlen(collector->list); /* start of the folder's own name */
     while (top > 0 && collector->list[top - 1] == '/')
         top--;
@@ -595,21 +702,155 @@ static Status collect_folder(Collector *collector, Error *error)
     return status;
 }
 
-Status data_collect_list(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
-                         const char *list, Error *error)
+/* The splits of a table, for a message: "train, val". */
+static void join_splits(const DataTable *table, char text[32])
+{
+    text[0] = '\0';
+    for (int split = 0; split < DATA_SPLITS; split++)
+        for (int i = 0; i < table->count; i++)
+            if (table->rows[i].split == split) {
+                strcat(strcat(text, text[0] ? ", " : ""), data_split_names[split]);
+                break;
+            }
+}
+
+static Status collect_rows(Collector *collector, const DataTable *table, Error *error)
+{
+    const DataSplit split = collector->into->split;
+    const int before = collector->entries->count, problems = error->problems;
+    for (int i = 0; i < table->count; i++) {
+        const DataTableRow *row = &table->rows[i];
+        if (row->split >= 0 && row->split != (int)split)
+            continue;
+        if (strlen(row->path) >= FILE_PATH_SIZE)
+            return error_set(error, STATUS_FAILED,
+                             "%s: line %zu: the path is too long; use a shorter one",
+                             collector->list, row->line);
+        collector->source = copy_text(collector, row->source, strlen(row->source), error);
+        collector->label = row->label;
+        collector->own_video = row->video_by == DATA_VIDEO_IMAGE;
+        collector->video = NULL;
+        if (!collector->source)
+            return error->status;
+        if (row->video)
+            TRY(set_video(collector, row->video, row->video + strlen(row->video), false, error));
+        TRY(add_frame(collector, row->path, strlen(row->path), (int)row->line, error));
+    }
+    if (collector->entries->count > before || error->problems > problems)
+        return STATUS_OK;
+    char splits[32];
+    join_splits(table, splits);
+    return error_set(error, STATUS_FAILED,
+                     "%s: its column of splits has no %s, but %s; correct it, or make lists with "
+                     "lnclip lists csv %s --out DIR and name them",
+                     collector->list, data_split_names[split], splits, collector->list);
+}
+
+static Status collect_table(Collector *collector, Error *error)
+{
+    DataTable table;
+    Error reason = {0};
+    if (data_table_read(&table, collector->list, NULL, &reason) != STATUS_OK)
+        return error_set(error, reason.status, "%s%s", reason.message,
+                         strstr(reason.message, "-column")
+                             ? "; the options are those of lnclip "
+                               "lists csv FILE --out DIR, which makes "
+                               "lists of it"
+                             : "");
+    set_list_folder(collector);
+    Status status =
+        data_collect_note(collector->into, false, error, "%s%s%s", table.taken,
+                          table.has_split ? "; the rows of " : "",
+                          table.has_split ? data_split_names[collector->into->split] : "");
+    if (status == STATUS_OK && table.doubts)
+        status = data_collect_note(collector->into, true, error, "%s", table.doubts);
+    if (status == STATUS_OK)
+        status = collect_rows(collector, &table, error);
+    data_table_free(&table);
+    return status;
+}
+
+static Status collect_glob(Collector *collector, Error *error)
+{
+    glob_t matches;
+    const int result =
+        strstr(collector->list, "**") ? GLOB_NOMATCH : glob(collector->list, 0, NULL, &matches);
+    if (result == GLOB_NOSPACE)
+        return mem_full(0, collector->list, error);
+    if (result != 0)
+        return error_set(error, STATUS_FAILED, "%s: no file matches this pattern; %s",
+                         collector->list,
+                         strstr(collector->list, "**")
+                             ? "** is not known: name the folder, which is searched at any depth"
+                             : "check it, and put it in quotes");
+    Status status = STATUS_OK;
+    for (size_t i = 0; i < matches.gl_pathc && status == STATUS_OK; i++) {
+        const char *path = matches.gl_pathv[i];
+        const bool image = data_path_skip(file_name(path), false) == DATA_SKIP_NONE;
+        if (image && strlen(path) < FILE_PATH_SIZE && !file_is_folder(path))
+            status = add_frame(collector, path, strlen(path), 0, error);
+        else
+            status = collect_input(collector->into, path, error);
+    }
+    globfree(&matches);
+    return status;
+}
+
+/* Collects one folder, file or pattern. */
+static Status collect_input(DataCollection *collection, const char *list, Error *error)
 {
     if (strlen(list) >= FILE_PATH_SIZE)
         return error_set(error, STATUS_FAILED, "%.200s...: the path is too long; use a shorter one",
                          list);
-    Collector collector = {.pool = pool, .entries = entries, .skipped = skipped, .list = list};
-    const int before = entries->count, problems = error->problems;
-    if (file_is_folder(list))
+    Collector collector = {.into = collection,
+                           .pool = collection->pool,
+                           .entries = &collection->entries,
+                           .skipped = collection->skipped,
+                           .list = list};
+    const int before = collection->entries.count, problems = error->problems;
+    const DataInput input = data_input(list);
+    const char *refusal = data_input_refusal(input);
+    if (refusal)
+        return error_set(error, STATUS_FAILED, "%s: %s", list, refusal);
+    if (input == DATA_INPUT_FOLDER)
         return collect_folder(&collector, error);
+    if (input == DATA_INPUT_TABLE)
+        return collect_table(&collector, error);
+    if (input == DATA_INPUT_JSON)
+        return data_collect_json(collection, list, error);
+    if (input == DATA_INPUT_GLOB)
+        return collect_glob(&collector, error);
     TRY(collect_text(&collector, error));
-    if (entries->count == before && error->problems == problems)
+    if (collection->entries.count == before && error->problems == problems)
         return error_set(error, STATUS_FAILED,
                          "%s: the list is empty; give one image path per line", list);
     return STATUS_OK;
+}
+
+Status data_collect_frame(DataCollection *collection, const char *list, const char *path,
+                          const char *source, int label, Error *error)
+{
+    Collector collector = {.into = collection,
+                           .pool = collection->pool,
+                           .entries = &collection->entries,
+                           .skipped = collection->skipped,
+                           .list = list,
+                           .source = source,
+                           .label = label};
+    return add_frame(&collector, path, strlen(path), 0, error);
+}
+
+Status data_collect_list(DataCollection *collection, const char *list, Error *error)
+{
+    for (size_t length;; list += length + 1) {
+        length = data_input_first(list);
+        const char *one = mem_pool_text(collection->pool, list, length, list, error);
+        if (!one)
+            return error->status;
+        TRY(collect_input(collection, one, error));
+        if (list[length] == '\0')
+            return STATUS_OK;
+    }
 }
 
 Status data_collect_path(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,

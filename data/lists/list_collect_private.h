@@ -51,12 +51,36 @@ void data_list_write_video_name(FILE *stream, const char *name);
 Status data_skipped_add(DataSkippedFiles *skipped, MemPool *pool, const char *folder, size_t top,
                         const char *name, bool is_folder, Error *error);
 
+/* What is collected from the lists of one set. */
+typedef struct DataCollection {
+    MemPool *pool;
+    DataSplit split; /* what the set is for: it chooses the rows of a table with splits */
+    DataEntries entries;
+    DataSkippedFiles *skipped;
+    DataNote *notes; /* [note_count] free() */
+    int note_count;
+    size_t note_capacity;
+} DataCollection;
+
 /*
- * Appends the entries of the text list or folder at `list`. Unreadable files are counted as details
- * of *error and omitted; any other problem gives STATUS_FAILED at once.
+ * Appends the entries of `list`, in any of the forms of data_list_read. Unreadable files are
+ * counted as details of *error and omitted; any other problem gives STATUS_FAILED at once.
  */
-Status data_collect_list(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
-                         const char *list, Error *error);
+Status data_collect_list(DataCollection *collection, const char *list, Error *error);
+
+/* Adds a note (printf format). STATUS_FAILED when out of memory. */
+Status data_collect_note(DataCollection *collection, bool warning, Error *error, const char *format,
+                         ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * Appends the frames of collection->split of a JSON file of DeepfakeBench. STATUS_FAILED for
+ * another file, or if none of its frames is found. Defined in data/sets.
+ */
+Status data_collect_json(DataCollection *collection, const char *file, Error *error);
+
+/* Appends one frame whose source, label and video are known; its absolute path may not exist. */
+Status data_collect_frame(DataCollection *collection, const char *list, const char *path,
+                          const char *source, int label, Error *error);
 
 /*
  * Appends `path`, or, if it is a folder, the images below it in bytewise order. Sets only path and

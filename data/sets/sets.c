@@ -36,10 +36,11 @@ static const DataSetsKind kinds[] = {
     {"ffiw", "FFIW-10K: source is real, target is fake", 0, data_sets_ffiw},
     {"uadfv", "UADFV: real and fake; no splits", DATA_TAKES_SPLIT, data_sets_uadfv},
     {"deepfakebench", "a FILE.json of DeepfakeBench's rearrange step",
-     DATA_TAKES_FILE | DATA_TAKES_COMPRESSION | DATA_TAKES_LABELS | DATA_TAKES_REPLACE,
+     DATA_TAKES_FILE | DATA_TAKES_COMPRESSION | DATA_TAKES_LABELS | DATA_TAKES_REPLACE |
+         DATA_FINDS_ROOT,
      data_sets_deepfakebench},
     {"csv", "a FILE.csv of paths and labels: any table whose columns have the usual names",
-     DATA_TAKES_FILE | DATA_TAKES_SPLIT | DATA_TAKES_COLUMNS, data_sets_csv},
+     DATA_TAKES_FILE | DATA_TAKES_SPLIT | DATA_TAKES_COLUMNS | DATA_FINDS_ROOT, data_sets_csv},
     {"folder", "source folders of your own: --real and --fake, or all below --root by their names",
      DATA_TAKES_LABELS | DATA_TAKES_SPLIT, data_sets_any_folder},
 };
@@ -828,6 +829,12 @@ static Status check_sets(DataSetsBuilder *builder, Error *error)
             "%s: has videos but no frames; extract the frames and crop the faces first, for "
             "example with DeepfakeBench's preprocessing, into a folder frames/VIDEO next to it",
             builder->videos);
+    if (found == 0 && !builder->rooted)
+        return error_set(
+            error, STATUS_FAILED,
+            "%s: frames of none of its %lld videos are found from the working folder or near the "
+            "file; name the folder its paths start from: lnclip lists %s %s --root DIR --out DIR",
+            builder->options->file, expected, builder->kind->name, builder->options->file);
     if (found == 0)
         return error_set(
             error, STATUS_FAILED,
@@ -856,15 +863,18 @@ Status data_sets_read(DataSets *sets, const DataSetsKind *kind, const DataSetsOp
                       Error *error)
 {
     assert(sets && kind && options && options->frames >= 0 && error);
-    assert(options->root || (kind->takes & DATA_TAKES_COLUMNS));
+    assert(options->root || (kind->takes & DATA_FINDS_ROOT));
     DataSetsOptions used = *options;
     used.root = options->root ? options->root : ".";
     MemPool *pool = mem_new(1, sizeof *pool, WHAT, error);
     *sets = (DataSets){.memory = pool};
     if (!pool)
         return error->status;
-    DataSetsBuilder builder = {
-        .options = &used, .sets = sets, .pool = pool, .rooted = options->root != NULL};
+    DataSetsBuilder builder = {.kind = kind,
+                               .options = &used,
+                               .sets = sets,
+                               .pool = pool,
+                               .rooted = options->root != NULL};
     char resolved[PATH_MAX];
     Status status = STATUS_OK;
     if (!realpath(used.root, resolved))

@@ -55,8 +55,8 @@ typedef struct DataSets {
 
 /* What to read. All pointers are borrowed; options that a kind does not accept are NULL or 0. */
 typedef struct DataSetsOptions {
-    /* Folder of the data set; for DATA_TAKES_FILE the base of relative paths. With
-       DATA_TAKES_COLUMNS it may be NULL: the working folder, then the folder of the file. */
+    /* Folder of the data set; for DATA_TAKES_FILE the base of relative paths. With DATA_FINDS_ROOT
+       it may be NULL: the working folder, the folder of the file, or one near them. */
     const char *root;
     const char *file;   /* DATA_TAKES_FILE */
     const char *splits; /* DATA_TAKES_SPLITS: folder of the split files; NULL: next to the data */
@@ -84,6 +84,7 @@ enum {
     DATA_TAKES_LABELS = 16,
     DATA_TAKES_REPLACE = 32,
     DATA_TAKES_COLUMNS = 64,
+    DATA_FINDS_ROOT = 128, /* options->root may be NULL */
 };
 
 struct DataSetsBuilder; /* data/sets/sets_build_private.h */

@@ -21,6 +21,7 @@ typedef struct DataTexts {
 } DataTexts;
 
 typedef struct DataSetsBuilder {
+    const DataSetsKind *kind;
     const DataSetsOptions *options;
     DataSets *sets;
     MemPool *pool;             /* lives as long as the sets */

@@ -38,6 +38,7 @@ typedef struct Bench {
     const char **frames;         /* [capacity] frames of one video; their text is in `scratch` */
     size_t capacity;
     MemPool scratch;
+    bool placed;    /* builder->root is final */
     long long lost; /* missing frames of videos that have others */
     int lost_videos;
 } Bench;
@@ -114,9 +115,45 @@ static Status check_rules(const DataSetsOptions *options, Error *error)
     return STATUS_OK;
 }
 
+/*
+ * Without --root, sets builder->root to the first folder that has the first part of `path`: the
+ * working folder, that of the file, or one above it; or datasets/rgb or datasets in one of these,
+ * as in DeepfakeBench's own tree. If there is none, the root stays the working folder.
+ */
+static Status find_root(Bench *bench, const char *path, Error *error)
+{
+    static const char *const BELOW[] = {".", "datasets/rgb", "datasets"};
+    DataSetsBuilder *builder = bench->builder;
+    char top[FILE_PATH_SIZE], beside[FILE_PATH_SIZE];
+    const size_t length = strcspn(path, "/");
+    bench->placed = true;
+    if (builder->rooted || length == 0)
+        return STATUS_OK;
+    memcpy(top, path, length);
+    top[length] = '\0';
+    TRY(file_join(beside, builder->root, bench->file, error));
+    beside[file_name(beside) - beside] = '\0';
+    for (int up = -1; up < 3; up++) {
+        char base[FILE_PATH_SIZE], folder[FILE_PATH_SIZE], found[FILE_PATH_SIZE], real[PATH_MAX];
+        TRY(file_join(base, up < 0 ? builder->root : beside,
+                      up > 1   ? "../.."
+                      : up > 0 ? ".."
+                               : ".",
+                      error));
+        for (size_t i = 0; i < COUNT_OF(BELOW); i++) {
+            TRY(file_join(folder, base, BELOW[i], error));
+            TRY(file_join(found, folder, top, error));
+            if (!file_exists(found) || !realpath(folder, real))
+                continue;
+            memcpy(builder->root, real, strlen(real) + 1);
+            return STATUS_OK;
+        }
+    }
+    return STATUS_OK;
+}
+
 /* Makes the absolute path of a frame: slashes, prefix, root; "./" dropped. */
-static Status make_path(const Bench *bench, const char *text, char path[FILE_PATH_SIZE],
-                        Error *error)
+static Status make_path(Bench *bench, const char *text, char path[FILE_PATH_SIZE], Error *error)
 {
     const size_t length = strlen(text);
     if (length == 0 || length >= FILE_PATH_SIZE)
@@ -127,6 +164,8 @@ static Status make_path(const Bench *bench, const char *text, char path[FILE_PAT
     size_t skip = 0;
     while (strncmp(path + skip, "./", 2) == 0)
         skip += 2;
+    if (!bench->placed)
+        TRY(find_root(bench, path + skip, error));
     return file_join(path, bench->builder->root, path + skip, error);
 }
 

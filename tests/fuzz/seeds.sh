@@ -81,6 +81,8 @@ for tune in ln none all bias lora:8 lora:4:q+v ln,lora:2 'vision_model.encoder.*
 # ---- lists and data sets ----
 text list 'real/v1/a.png\nreal/v1/b.png\r\nfake/v1/a.png\n'
 text list '\357\273\277# lnclip: label=fake source=a b\nreal/v1/a.png\n# lnclip: label=real source=c\nfake\\v1\\a.png\n# d\n\n./real/../real/v1/b.png'
+text list 'path,label,video,split\nreal/v1/a.png,0,x y,test\n"fake/v1/a.png",fake,,test\n'
+text list '{"X": {"FF-real": {"test": {"v1": {"label": "FF-real", "frames": ["real/v1/a.png"]}}}}}'
 text list 'real/000/2.png\nreal/000/10.png\nfake/000_001/2.png'
 dfb='{"FF":{"FF-real":{"train":{"c23":{"000":{"label":"FF-real","frames":["real/a/0.png",".\\\\real\\\\a\\\\1.png"]}}}},"FF-DF":{"train":{"c23":{"000_001":{"label":"FF-DF","frames":["./fake/a/0.png"]}}}}}}'
 text json "$dfb"

@@ -79,7 +79,8 @@ static Status check_labels(const CliSet *sets, int count, const DataSourceLabel 
 static Status read_set(const CliSet *set, DataSourceLabel *labels, int label_count, Error *error)
 {
     const CliFrames *frames = &set->frames;
-    TRY(data_list_read_labelled(set->list, set->lists, set->count, labels, label_count, error));
+    TRY(data_list_read_labelled(set->list, set->lists, set->count, set->split, labels, label_count,
+                                error));
     Status status =
         data_list_choose_frames(set->list, frames->a_video, frames->choice, frames->seed, error);
     if (status == STATUS_OK)
@@ -188,6 +189,12 @@ void cli_print_sources(const CliArguments *arguments, const char *set, const Dat
                  list->source_label[source] ? "fake" : "real", cli_count(counts[source]),
                  cli_count(frames[source]));
     free(counts);
+    for (int i = 0; i < list->note_count; i++) {
+        if (list->notes[i].warning)
+            cli_warn("%s: %s", set, list->notes[i].text);
+        else
+            cli_note(arguments, "%s: %s", set, list->notes[i].text);
+    }
     for (int source = 0; source < list->source_count; source++)
         if (list->source_doubt[source])
             cli_warn(

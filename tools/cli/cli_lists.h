@@ -25,6 +25,7 @@ typedef struct CliSet {
     const char *name;         /* for messages */
     const char *const *lists; /* [count] paths, borrowed */
     int count;
+    DataSplit split; /* what the set is for */
     CliFrames frames;
     DataList *list; /* empty; after success freed by the caller (data_list_free) */
 } CliSet;

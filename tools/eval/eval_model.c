@@ -7,15 +7,15 @@
 
 #include <stdlib.h>
 
-Status eval_read_lists(EvalSets *sets, const CliFrames *frames, const CliStrings *labels,
-                       Error *error)
+Status eval_read_lists(EvalSets *sets, DataSplit split, const CliFrames *frames,
+                       const CliStrings *labels, Error *error)
 {
     CliSet *wanted = mem_new(sets->set_count, sizeof *wanted, "the data sets", error);
     if (!wanted)
         return error->status;
     for (int i = 0; i < sets->set_count; i++) {
         EvalSet *set = &sets->sets[i];
-        wanted[i] = (CliSet){set->name, set->lists, set->list_count, *frames, &set->frames};
+        wanted[i] = (CliSet){set->name, set->lists, set->list_count, split, *frames, &set->frames};
     }
     const Status status = cli_read_sets(wanted, sets->set_count, labels, error);
     free(wanted);

@@ -13,11 +13,11 @@
 #include "train/eval/eval_sets.h"
 
 /*
- * Reads the lists of all sets, keeping the selected `frames` of each; `labels` are the values of
- * --label. Fails as cli_read_sets.
+ * Reads the lists of all sets (of tables with splits the rows of `split`), keeping the selected
+ * `frames` of each; `labels` are the values of --label. Fails as cli_read_sets.
  */
-Status eval_read_lists(EvalSets *sets, const CliFrames *frames, const CliStrings *labels,
-                       Error *error);
+Status eval_read_lists(EvalSets *sets, DataSplit split, const CliFrames *frames,
+                       const CliStrings *labels, Error *error);
 
 /*
  * Loads the model of `options` with `adapter` and scores scoring->sets, printing progress, notes

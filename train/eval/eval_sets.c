@@ -3,7 +3,7 @@
  */
 #include "train/eval/eval_sets.h"
 
-#include "tensor/base/file.h"
+#include "data/lists/input.h"
 #include "tensor/base/mem.h"
 
 #include <stdlib.h>
@@ -51,13 +51,15 @@ static Status add_argument(EvalSets *sets, const char *argument, Error *error)
     *equals = '\0';
     EvalSet *set = find_set(sets, text);
     char *list = equals + 1;
-    if (file_exists(list))
-        return add_list(set, list, argument, error);
-    for (char *comma; (comma = strchr(list, ',')); list = comma + 1) {
-        *comma = '\0';
+    for (;;) {
+        const size_t length = data_input_first(list);
+        const bool last = list[length] == '\0';
+        list[length] = '\0';
         TRY(add_list(set, list, argument, error));
+        if (last)
+            return STATUS_OK;
+        list += length + 1;
     }
-    return add_list(set, list, argument, error);
 }
 
 static Status allocate(EvalSets *sets, int count, Error *error)
