@@ -48,7 +48,7 @@ cmp -s out one || complain "threads change a bit"
 printf 'label,score\n0,0.1\n0,0.2\n0,0.3\n1,0.7\n1,0.8\n1,0.9\n' >perfect.csv
 printf 'label,score\n0,0.5\n0,0.5\n0,0.5\n1,0.5\n1,0.5\n1,0.5\n' >constant.csv
 auc 0 "no variance" perfect.csv constant.csv
-prints 'AUROC  *1.000000  *0.500000  *0.500000  *-  *-$'
+prints 'AUROC  *1.000000  *0.500000  *+0.5000  *-  *-$'
 says "zero variance"
 auc 0 "no variance as JSON" perfect.csv constant.csv --json
 sed -n '/"auroc": {/,/}/p' out >one
@@ -61,6 +61,31 @@ silent_on "zero variance"
 auc 0 "Markdown" p.csv --format md
 prints '^| AUROC '
 prints '^|:---'
+# What is shown, and how: the numbers of the first table, in per cent, with two digits.
+auc 0 "chosen metrics" p.csv --ci off --metrics auroc,log_loss,eer --percent --digits 2
+prints '^AUROC  *66.67  *75.00  *75.00$'
+prints 'FRAMES (%)'
+prints '^log loss  *[0-9.]*[0-9]  '
+grep -q 'average precision' out && complain 'shows other metrics'
+[ "$(grep -nE '^(AUROC|log loss|EER) ' out | cut -d: -f1 | sort -c && grep -cE '^(AUROC|log loss|EER) ' out)" = 3 ] ||
+    complain "not the three metrics in the order asked for"
+auc 0 "one level" p.csv --ci off --level video --digits 3
+prints '^AUROC  *0.750  *0.750$'
+auc 0 "one level as CSV" p.csv --ci off --level video --metrics eer,auroc --digits 3 --format csv
+[ "$(cut -d, -f3,6 out | sort -u | tr '\n' ' ')" = "level,metric video,auroc video,eer video_median,auroc video_median,eer " ] ||
+    complain "other rows: $(cat out)"
+for wrong in "--metrics auroc,aurok" "--metrics eer,eer" "--level frames" "--digits 0" "--digits 10"; do
+    # shellcheck disable=SC2086
+    auc 2 "$wrong" p.csv $wrong
+done
+# The lowest p of 200 resamples is 2/201.
+awk 'BEGIN { print "label,score"; for (i = 0; i < 400; i++) printf "%d,%.3f\n", i % 2, (i % 2) * 0.5 + i % 97 / 200 }' >good.csv
+awk 'BEGIN { print "label,score"; for (i = 0; i < 400; i++) printf "%d,%.3f\n", i % 2, (i * 7919) % 400 / 400 }' >bad.csv
+auc 0 "the floor of p" good.csv bad.csv --resamples 200 --metrics ap
+prints 'average precision .* <= 0.01$'
+auc 0 "the floor of p in LaTeX" good.csv bad.csv --resamples 200 --metrics ap --format latex
+prints '\$\\le\$ 0.01'
+
 auc 0 "LaTeX" p.csv --format latex
 prints '^\\toprule$'
 prints '95\\% interval'
@@ -113,8 +138,8 @@ auc 0 "labels the wrong way round" flipped.csv
 says "below chance"
 
 auc 0 "two files" p.csv p.csv
-prints '^VIDEOS  AUROC  *0.750000  *0.750000  *0.000000  *\[0.0000, 0.0000\]  *1.0000$'
-prints '^FRAMES  AUROC  *0.666667  *0.666667  *0.000000  *\[0.0000, 0.0000\]  *1.0000$'
+prints '^VIDEOS  AUROC  *0.750000  *0.750000  *+0.0000  *\[+0.0000, +0.0000\]  *1.0000$'
+prints '^FRAMES  AUROC  *0.666667  *0.666667  *+0.0000  *\[+0.0000, +0.0000\]  *1.0000$'
 auc 0 "two files as JSON" p.csv p.csv --json
 prints '"difference_ci95": \['
 prints '"p": 1'

@@ -49,6 +49,10 @@ holds cmp e1/solo/predictions.csv e/a/predictions.csv
 cp $A ./x=y.safetensors
 eval_with 0 "a file with = in its name" --adapter x=y.safetensors --out e2
 holds cmp e2/predictions.csv e/a/predictions.csv
+eval_with 0 "chosen metrics" --adapter $A --out view --metrics ap,auroc --level video --percent --digits 1
+prints 'AP (%)  *95% interval  *AUROC (%)'
+grep -q '  frame ' out && complain "shows frames"
+prints 'video (mean p_fake)'
 for format in md latex csv json; do
     eval_with 0 "as $format" --adapter a=$A --adapter b=$B --out e --format $format
 done

@@ -17,7 +17,7 @@
 typedef struct Request {
     const CliArguments *arguments;
     MetricsUncertainty settings;
-    CliFormat format;
+    CliView view;
     const char *report; /* path of the HTML report, or NULL */
     int thumbnails;
 } Request;
@@ -65,9 +65,9 @@ static Status show(const Request *request, const char *path, Error *error)
     Status status = metrics_reports_with(&predictions, &request->settings, &reports, &count, error);
     if (status == STATUS_OK) {
         cli_metrics_warn(path, predictions.duplicates, reports, count);
-        status = request->format == CLI_JSON
+        status = request->view.format == CLI_JSON
                      ? metrics_reports_write_json(stdout, reports, count, error)
-                     : cli_metrics_print(reports, count, request->format, stdout, error);
+                     : cli_metrics_print(reports, count, &request->view, stdout, error);
     }
     if (status == STATUS_OK && request->report)
         status = write_report(request, path, &predictions, reports, count, error);
@@ -82,9 +82,9 @@ static Status print_comparisons(const Request *request, const MetricsComparison 
                                 int count, Error *error)
 {
     const char *const *paths = request->arguments->positional.items;
-    if (request->format != CLI_JSON)
-        return cli_metrics_print_comparisons(comparisons, count, paths[0], paths[1],
-                                             request->format, stdout, error);
+    if (request->view.format != CLI_JSON)
+        return cli_metrics_print_comparisons(comparisons, count, paths[0], paths[1], &request->view,
+                                             stdout, error);
     return train_json_write(metrics_comparisons_json(comparisons, count), stdout, 17, "comparison",
                             error);
 }
@@ -166,8 +166,8 @@ int cmd_auc(int argc, char **argv)
     if (request.report && arguments.positional.count == 2)
         return cli_usage_error("--report: needs a single score file; give one, or remove --report");
     request.arguments = &arguments;
-    cli_metrics_expect(&metrics, &request.settings, &request.format);
-    request.format = json ? CLI_JSON : request.format;
+    cli_metrics_expect(&metrics, &request.settings, &request.view);
+    request.view.format = json ? CLI_JSON : request.view.format;
     Error error = {0};
     Status status = threads_create(&request.settings.threads, arguments.threads, &error);
     if (status == STATUS_OK)

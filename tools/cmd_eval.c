@@ -39,7 +39,7 @@ typedef struct Request {
 typedef struct Evaluation {
     const Request *request;
     MetricsUncertainty settings;
-    CliFormat format;
+    CliView view;
     EvalSets sets;
     EvalAdapters adapters;
     DataPerturbation *perturbations; /* [perturbation_count] */
@@ -269,8 +269,8 @@ static Status print_results(const Evaluation *evaluation, Error *error)
     const int count = evaluation->adapters.count;
     const EvalResult *results = evaluation->results;
     TRY(count > 1 ? eval_print_several(results, evaluation->comparisons, count, arguments,
-                                       evaluation->format, stdout, error)
-                  : eval_print(results, arguments, evaluation->format, stdout, error));
+                                       &evaluation->view, stdout, error)
+                  : eval_print(results, arguments, &evaluation->view, stdout, error));
     cli_metrics_print_methods(arguments, &evaluation->settings, results[0].reports,
                               results[0].sets->set_count);
     return STATUS_OK;
@@ -371,9 +371,9 @@ int cmd_eval(int argc, char **argv)
     cli_expect_positional(&arguments, 1, argc, "a data set, NAME=LIST");
     request.arguments = &arguments;
     Evaluation evaluation = {.request = &request};
-    cli_metrics_expect(&request.metrics, &evaluation.settings, &evaluation.format);
+    cli_metrics_expect(&request.metrics, &evaluation.settings, &evaluation.view);
     if (request.json)
-        evaluation.format = CLI_JSON;
+        evaluation.view.format = CLI_JSON;
     Error error = {0};
     const Status status = evaluate(&evaluation, &error);
     evaluation_free(&evaluation);

@@ -13,12 +13,12 @@
 #include <string.h>
 
 void cli_metrics_expect(const CliMetricsOptions *options, MetricsUncertainty *settings,
-                        CliFormat *format)
+                        CliView *view)
 {
     static const char *const modes[] = {
         [METRICS_CI_AUTO] = "auto", [METRICS_CI_ON] = "on", [METRICS_CI_OFF] = "off"};
     *settings = metrics_uncertainty_defaults();
-    *format = CLI_TEXT;
+    *view = cli_view_expect(&options->view);
     bool known = !options->ci;
     for (int i = 0; i < 3 && options->ci; i++)
         if (strcmp(options->ci, modes[i]) == 0) {
@@ -27,9 +27,6 @@ void cli_metrics_expect(const CliMetricsOptions *options, MetricsUncertainty *se
         }
     if (!known)
         exit(cli_usage_error("--ci %s: unknown value; use auto, on or off", options->ci));
-    if (options->format && !cli_format_parse(options->format, format))
-        exit(
-            cli_usage_error("--format %s: unknown format; use " CLI_FORMAT_WORDS, options->format));
     settings->resamples = options->resamples > 0 ? options->resamples : settings->resamples;
     settings->seed = options->seed;
 }
@@ -39,21 +36,32 @@ static bool has_intervals(const MetricsIntervals *intervals)
     return intervals->auroc != METRICS_INTERVAL_NONE || intervals->others != METRICS_INTERVAL_NONE;
 }
 
-/* The EER threshold has the scale of the scores; all other metrics are fractions or similar. */
-static void set_unit(CliTable *table, int metric)
+void cli_metrics_row_unit(CliTable *table, Metric metric, CliUnit fraction)
 {
-    cli_table_row_unit(table, metric == METRICS_EER_THRESHOLD ? CLI_SCORE : CLI_METRIC);
+    const bool scale = metric == METRICS_EER_THRESHOLD || metric == METRICS_LOG_LOSS;
+    cli_table_row_unit(table, scale ? CLI_SCORE : fraction);
 }
 
-CliTable *cli_metrics_table(const MetricsReport *report)
+/* All metrics, or those of the view. */
+static int all_metrics(const CliView *view, Metric metrics[METRICS_NAMES])
 {
-    const bool videos = report->has_videos;
+    for (int m = 0; m < METRICS_NAMES; m++)
+        metrics[m] = (Metric)m;
+    return cli_view_metrics(view, metrics, METRICS_NAMES, metrics);
+}
+
+CliTable *cli_metrics_table(const MetricsReport *report, const CliView *view)
+{
+    Metric metrics[METRICS_NAMES];
+    const int metric_count = all_metrics(view, metrics);
+    const bool frames = !view->no_frames;
+    const bool videos = report->has_videos && !view->no_videos;
     const bool frame_ci = has_intervals(&report->frame_ci),
                video_ci = has_intervals(&report->video_ci);
     const CliColumn columns[] = {
         {.key = "metric", .heading = ""},
-        {.heading = "FRAMES", .unit = CLI_METRIC},
-        {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !frame_ci},
+        {.heading = "FRAMES", .unit = CLI_METRIC, .hidden = !frames},
+        {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !frames || !frame_ci},
         {.heading = "VIDEOS (mean)", .unit = CLI_METRIC, .hidden = !videos},
         {.heading = "95% interval", .unit = CLI_INTERVAL, .hidden = !videos || !video_ci},
         {.heading = "VIDEOS (median)", .unit = CLI_METRIC, .hidden = !videos},
@@ -70,11 +78,12 @@ CliTable *cli_metrics_table(const MetricsReport *report)
         }
     }
     cli_table_rule(table);
-    for (int m = 0; m < METRICS_NAMES; m++) {
-        set_unit(table, m);
+    for (int i = 0; i < metric_count; i++) {
+        const Metric m = metrics[i];
+        cli_metrics_row_unit(table, m, CLI_METRIC);
         cli_table_words(table, metrics_names[m].title);
         for (int l = 0; l < METRICS_REPORT_LEVELS; l++) {
-            cli_table_number(table, metrics_value(levels[l].metrics, m));
+            cli_table_number(table, metrics_value(levels[l].metrics, (int)m));
             cli_table_interval(table, levels[l].intervals->of[m]);
         }
     }
@@ -117,33 +126,39 @@ void cli_metrics_sources_add(CliTable *table, const char *adapter,
     cli_table_estimate(table, source->video.auroc, video_ci);
 }
 
-static Status print_report(const MetricsReport *report, CliFormat format, FILE *stream,
+static Status print_report(const MetricsReport *report, const CliView *view, FILE *stream,
                            Error *error)
 {
-    CliTable *table = cli_metrics_table(report);
+    CliTable *table = cli_metrics_table(report, view);
     cli_table_title(table, "%s", report->dataset);
-    TRY(cli_table_print(table, format, stream, error));
-    if (report->source_count == 0)
+    TRY(cli_view_print(view, table, stream, error));
+    if (report->source_count == 0 || view->metric_count > 0 || view->no_frames || view->no_videos)
         return STATUS_OK;
     const CliColumn axis = {.heading = "AUROC", .unit = CLI_FOREST};
     table = cli_metrics_sources_create(report, false, &axis);
     for (int i = 0; i < report->source_count; i++)
         cli_metrics_sources_add(table, "", &report->sources[i]);
     putc('\n', stream);
-    return cli_table_print(table, format, stream, error);
+    return cli_view_print(view, table, stream, error);
 }
 
-static void add_exact_rows(CliTable *table, const char *dataset, const char *source,
-                           const MetricsReportLevel *level)
+static void add_exact_rows(CliTable *table, const CliView *view, const char *dataset,
+                           const char *source, const MetricsReportLevel *level)
 {
-    for (int m = 0; m < METRICS_NAMES; m++) {
+    Metric metrics[METRICS_NAMES];
+    const int count = all_metrics(view, metrics);
+    const bool frames = strcmp(level->key, "frame") == 0;
+    if (frames ? view->no_frames : view->no_videos)
+        return;
+    for (int i = 0; i < count; i++) {
+        const Metric m = metrics[i];
         cli_table_words(table, dataset);
         cli_table_words(table, source);
         cli_table_words(table, level->key);
         cli_table_count(table, level->metrics->n_real);
         cli_table_count(table, level->metrics->n_fake);
         cli_table_words(table, metrics_names[m].name);
-        cli_table_number(table, metrics_value(level->metrics, m));
+        cli_table_number(table, metrics_value(level->metrics, (int)m));
         cli_table_interval(table, level->intervals->of[m]);
         cli_table_words(table, metrics_interval_method_name(m == METRICS_AUROC
                                                                 ? level->intervals->auroc
@@ -152,8 +167,8 @@ static void add_exact_rows(CliTable *table, const char *dataset, const char *sou
 }
 
 /* Prints all metrics, one per row. */
-static Status print_exact(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
-                          Error *error)
+static Status print_exact(const MetricsReport *reports, int count, const CliView *view,
+                          FILE *stream, Error *error)
 {
     static const CliColumn columns[] = {
         {.key = "dataset"},
@@ -171,27 +186,27 @@ static Status print_exact(const MetricsReport *reports, int count, CliFormat for
         MetricsReportLevel levels[METRICS_REPORT_LEVELS];
         const int n = metrics_report_levels(&reports[i], levels);
         for (int l = 0; l < n; l++)
-            add_exact_rows(table, reports[i].dataset, "", &levels[l]);
+            add_exact_rows(table, view, reports[i].dataset, "", &levels[l]);
         for (int s = 0; s < reports[i].source_count; s++) {
             const MetricsSourceReport *source = &reports[i].sources[s];
-            add_exact_rows(table, reports[i].dataset, source->name,
+            add_exact_rows(table, view, reports[i].dataset, source->name,
                            &(MetricsReportLevel){"frame", &source->frame, &source->frame_ci});
-            add_exact_rows(table, reports[i].dataset, source->name,
+            add_exact_rows(table, view, reports[i].dataset, source->name,
                            &(MetricsReportLevel){"video", &source->video, &source->video_ci});
         }
     }
-    return cli_table_print(table, format, stream, error);
+    return cli_view_print(view, table, stream, error);
 }
 
-Status cli_metrics_print(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
+Status cli_metrics_print(const MetricsReport *reports, int count, const CliView *view, FILE *stream,
                          Error *error)
 {
-    if (cli_format_is_exact(format))
-        return print_exact(reports, count, format, stream, error);
+    if (cli_format_is_exact(view->format))
+        return print_exact(reports, count, view, stream, error);
     for (int i = 0; i < count; i++) {
         if (i > 0)
             putc('\n', stream);
-        TRY(print_report(&reports[i], format, stream, error));
+        TRY(print_report(&reports[i], view, stream, error));
     }
     return STATUS_OK;
 }
@@ -338,16 +353,19 @@ void cli_metrics_add_difference(CliTable *table, const MetricsDifference *differ
     cli_table_number(table, difference->difference);
     cli_table_interval(table, difference->interval);
     cli_table_estimate(table, difference->difference, difference->interval);
-    cli_table_number(table, difference->p);
+    cli_table_p(table, difference->p, difference->p_lowest);
 }
 
 static void add_differences(CliTable *table, const char *dataset, const char *level,
-                            const MetricsDifference *differences, bool keys)
+                            const MetricsDifference *differences, const CliView *view, bool keys)
 {
+    Metric metrics[METRICS_NAMES];
+    const int count = all_metrics(view, metrics);
     cli_table_rule(table);
-    for (int m = 0; m < METRICS_NAMES; m++) {
+    for (int i = 0; i < count; i++) {
+        const Metric m = metrics[i];
         const MetricsDifference *d = &differences[m];
-        set_unit(table, m);
+        cli_metrics_row_unit(table, m, CLI_CHANGE);
         cli_table_words(table, dataset);
         cli_table_words(table, level);
         cli_table_words(table, keys ? metrics_names[m].name : metrics_names[m].title);
@@ -364,7 +382,7 @@ static CliTable *make_differences(bool keys)
         {.heading = "metric"},
         {.key = "a", .heading = "A", .unit = CLI_METRIC},
         {.key = "b", .heading = "B", .unit = CLI_METRIC},
-        {.key = "difference", .heading = "A - B", .unit = CLI_METRIC},
+        {.key = "difference", .heading = "A - B", .unit = CLI_CHANGE},
         {.key = "", .heading = "95% interval", .unit = CLI_INTERVAL},
         {.heading = "A - B", .unit = CLI_FOREST},
         {.heading = "p", .unit = CLI_P},
@@ -374,28 +392,30 @@ static CliTable *make_differences(bool keys)
 }
 
 Status cli_metrics_print_comparisons(const MetricsComparison *comparisons, int count,
-                                     const char *name_a, const char *name_b, CliFormat format,
+                                     const char *name_a, const char *name_b, const CliView *view,
                                      FILE *stream, Error *error)
 {
-    const bool keys = cli_format_is_exact(format);
+    const bool keys = cli_format_is_exact(view->format);
     CliTable *table = keys ? make_differences(keys) : NULL;
     for (int i = 0; i < count; i++) {
         const MetricsComparison *one = &comparisons[i];
-        if (keys) {
-            add_differences(table, one->dataset, "frame", one->frame, keys);
-            if (one->has_videos)
-                add_differences(table, one->dataset, "video", one->video, keys);
-            continue;
+        const bool videos = one->has_videos && !view->no_videos, frames = !view->no_frames;
+        if (!keys) {
+            table = make_differences(keys);
+            cli_table_title(table, "%s: %zu frames, %lu videos; A is %s, B is %s", one->dataset,
+                            one->frames, (unsigned long)one->videos, name_a, name_b);
         }
-        table = make_differences(keys);
-        cli_table_title(table, "%s: %zu frames, %lu videos; A is %s, B is %s", one->dataset,
-                        one->frames, (unsigned long)one->videos, name_a, name_b);
-        if (one->has_videos)
-            add_differences(table, one->dataset, "VIDEOS", one->video, keys);
-        add_differences(table, one->dataset, "FRAMES", one->frame, keys);
+        if (keys && frames)
+            add_differences(table, one->dataset, "frame", one->frame, view, keys);
+        if (videos)
+            add_differences(table, one->dataset, keys ? "video" : "VIDEOS", one->video, view, keys);
+        if (keys)
+            continue;
+        if (frames)
+            add_differences(table, one->dataset, "FRAMES", one->frame, view, keys);
         if (i > 0)
             putc('\n', stream);
-        TRY(cli_table_print(table, format, stream, error));
+        TRY(cli_view_print(view, table, stream, error));
     }
-    return keys ? cli_table_print(table, format, stream, error) : STATUS_OK;
+    return keys ? cli_view_print(view, table, stream, error) : STATUS_OK;
 }

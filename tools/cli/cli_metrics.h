@@ -8,13 +8,14 @@
 #define LNCLIP_TOOLS_CLI_CLI_METRICS_H
 
 #include "tools/cli/cli.h"
-#include "tools/cli/cli_table.h"
+#include "tools/cli/cli_view.h"
 #include "train/metrics/paired.h"
 #include "train/metrics/reports.h"
 
-/* The values of --ci, --resamples, --seed and --format; {0} before cli_parse. */
+/* The values of --ci, --resamples, --seed and the options of CliView; {0} before cli_parse. */
 typedef struct CliMetricsOptions {
-    const char *ci, *format;
+    CliViewOptions view;
+    const char *ci;
     int resamples;
     uint64_t seed;
 } CliMetricsOptions;
@@ -28,26 +29,29 @@ typedef struct CliMetricsOptions {
     {"--resamples", CLI_INT, &(o).resamples, 100, 1000000, "N",                                    \
      "bootstrap resamples (default 2000)"},                                                        \
     {"--seed", CLI_UINT64, &(o).seed, 0, 0, "N", "random seed of the bootstrap (default 0)"},      \
-    {"--format", CLI_STRING, &(o).format, 0, 0, "F", CLI_FORMAT_WORDS " (default text)"}
+    CLI_VIEW_OPTIONS((o).view)
 /* clang-format on */
 
 /*
- * Sets *settings and *format from the options. Exits 2 for an unknown value. The caller sets
+ * Sets *settings and *view from the options. Exits 2 for an unknown value. The caller sets
  * settings->threads.
  */
 void cli_metrics_expect(const CliMetricsOptions *options, MetricsUncertainty *settings,
-                        CliFormat *format);
+                        CliView *view);
 
 /*
  * Prints reports [count]: for each data set a table of frame and video metrics and one of its
  * sources; in an exact format a single table with one row per metric. Not for CLI_JSON (use
  * metrics_reports_write_json).
  */
-Status cli_metrics_print(const MetricsReport *reports, int count, CliFormat format, FILE *stream,
+Status cli_metrics_print(const MetricsReport *reports, int count, const CliView *view, FILE *stream,
                          Error *error);
 
-/* All metrics of a data set at all levels, with the counts of real and fake: a row per metric. */
-CliTable *cli_metrics_table(const MetricsReport *report);
+/*
+ * The metrics of a data set (by default all, at all levels) with the counts of real and fake: a row
+ * per metric.
+ */
+CliTable *cli_metrics_table(const MetricsReport *report, const CliView *view);
 
 /*
  * An empty table of the AUROC of fake sources against all real, and its rows, one per source or, if
@@ -58,6 +62,12 @@ CliTable *cli_metrics_sources_create(const MetricsReport *report, bool adapters,
                                      const CliColumn *axis);
 void cli_metrics_sources_add(CliTable *table, const char *adapter,
                              const MetricsSourceReport *source);
+
+/*
+ * Sets the unit of a row of `metric`: CLI_SCORE for the EER threshold, which has the scale of the
+ * scores, and for the log loss, which has no upper limit; else `fraction`.
+ */
+void cli_metrics_row_unit(CliTable *table, Metric metric, CliUnit fraction);
 
 /* Adds the last cells of a row: a, b, difference, interval, forest plot (CLI_FOREST) and p. */
 void cli_metrics_add_difference(CliTable *table, const MetricsDifference *difference);
@@ -90,7 +100,7 @@ void cli_metrics_print_methods(const CliArguments *arguments, const MetricsUncer
  * format a single table.
  */
 Status cli_metrics_print_comparisons(const MetricsComparison *comparisons, int count,
-                                     const char *name_a, const char *name_b, CliFormat format,
+                                     const char *name_a, const char *name_b, const CliView *view,
                                      FILE *stream, Error *error);
 
 #endif

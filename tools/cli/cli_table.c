@@ -22,6 +22,7 @@ typedef struct Cell {
     char *text;    /* of a text cell, else NULL */
     CliUnit unit;  /* of the number or of the interval's ends */
     bool rule;     /* before the row; used in its first cell */
+    bool lowest;   /* of p: at most this */
     double number; /* NaN in an interval cell */
     MetricsInterval interval;
 } Cell;
@@ -33,6 +34,8 @@ struct CliTable {
     Cell *cells; /* [count], row by row */
     size_t count, capacity;
     bool rule_next;
+    int digits;      /* after the point; 0: as the unit says */
+    bool percent;    /* metrics in per cent */
     int indent;      /* blanks before each row */
     size_t unit_row; /* number (from 1) of the row with the unit `unit`; 0: none */
     CliUnit unit;
@@ -102,6 +105,12 @@ void cli_table_column(CliTable *table, CliColumn column)
     table->broken = !column.heading;
 }
 
+/* True for the units that cli_table_digits applies to. */
+static bool is_metric(CliUnit unit)
+{
+    return unit == CLI_METRIC || unit == CLI_FRACTION || unit == CLI_CHANGE;
+}
+
 /* Adds the next cell. NULL if the table is broken. */
 static Cell *add_cell(CliTable *table)
 {
@@ -118,9 +127,10 @@ static Cell *add_cell(CliTable *table)
     const bool of_row = table->unit_row == table->count / table->columns + 1;
     const bool compound = unit >= CLI_INTERVAL;
     Cell *cell = &table->cells[table->count++];
-    *cell = (Cell){.unit = of_row && (compound || unit == CLI_METRIC) ? table->unit
-                           : compound                                 ? CLI_FRACTION
-                                                                      : unit,
+    const bool takes = of_row && (compound || (table->unit == CLI_SCORE && is_metric(unit)));
+    *cell = (Cell){.unit = takes      ? table->unit
+                           : compound ? CLI_FRACTION
+                                      : unit,
                    .rule = table->rule_next,
                    .number = NAN,
                    .interval = {NAN, NAN}};
@@ -154,6 +164,15 @@ void cli_table_number(CliTable *table, double value)
         cell->number = value;
 }
 
+void cli_table_p(CliTable *table, double p, bool lowest)
+{
+    Cell *cell = add_cell(table);
+    if (!cell)
+        return;
+    cell->number = p;
+    cell->lowest = lowest;
+}
+
 void cli_table_interval(CliTable *table, MetricsInterval interval)
 {
     cli_table_estimate(table, NAN, interval);
@@ -177,6 +196,14 @@ void cli_table_row_unit(CliTable *table, CliUnit unit)
     table->unit_row = table->count / table->columns + 1;
 }
 
+void cli_table_digits(CliTable *table, int digits, bool percent)
+{
+    if (!table)
+        return;
+    table->digits = digits;
+    table->percent = percent;
+}
+
 void cli_table_indent(CliTable *table, int indent)
 {
     if (table)
@@ -191,34 +218,56 @@ void cli_table_rule(CliTable *table)
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
+/* Formats a metric with `digits` after the point. */
+static void format_metric(char out[CLI_NUMBER_SIZE], CliUnit unit, double value, int digits,
+                          bool percent)
+{
+    snprintf(out, CLI_NUMBER_SIZE, unit == CLI_CHANGE ? "%+.*f" : "%.*f", digits,
+             percent ? 100 * value : value);
+}
+
+/* Digits of a table's metrics, where `own` is the number without cli_table_digits. */
+static int digits_of(const CliTable *table, int own)
+{
+    return table->digits > 0 ? table->digits : own - (table->percent ? 2 : 0);
+}
+
 bool cli_number(char out[CLI_NUMBER_SIZE], CliUnit unit, double value)
 {
     const size_t size = CLI_NUMBER_SIZE;
     if (isnan(value))
         snprintf(out, size, "-");
-    else if (unit == CLI_P && value < 1e-4)
-        snprintf(out, size, "< 0.0001");
+    else if (unit == CLI_P)
+        snprintf(out, size, value < 1e-4 ? "< 0.0001" : "%.4f", value);
     else if (unit == CLI_COUNT)
         snprintf(out, size, "%.0f", value);
-    else if (unit == CLI_METRIC)
-        snprintf(out, size, "%.6f", value);
     else if (unit == CLI_SCORE)
         snprintf(out, size, "%.6g", value);
-    else if (unit == CLI_CHANGE)
-        snprintf(out, size, "%+.4f", value);
     else
-        snprintf(out, size, "%.4f", value);
+        format_metric(out, unit, value, unit == CLI_METRIC ? 6 : 4, false);
     return !isnan(value);
 }
 
-/* Formats an end of an interval of numbers with unit `unit`. */
-static void format_end(char out[CLI_NUMBER_SIZE], CliUnit unit, double value)
+/* Formats the number of a cell as its table says. */
+static bool format_cell(char out[CLI_NUMBER_SIZE], const CliTable *table, const Cell *cell)
 {
-    snprintf(out, CLI_NUMBER_SIZE,
-             unit == CLI_SCORE    ? "%.4g"
-             : unit == CLI_CHANGE ? "%+.4f"
-                                  : "%.4f",
-             value);
+    if (isnan(cell->number) || (!is_metric(cell->unit) && !cell->lowest))
+        return cli_number(out, cell->unit, cell->number);
+    if (cell->lowest)
+        snprintf(out, CLI_NUMBER_SIZE, "<= %.1g", cell->number);
+    else
+        format_metric(out, cell->unit, cell->number,
+                      digits_of(table, cell->unit == CLI_METRIC ? 6 : 4), table->percent);
+    return true;
+}
+
+/* Formats an end of an interval of numbers with unit `unit`. */
+static void format_end(char out[CLI_NUMBER_SIZE], const CliTable *table, CliUnit unit, double value)
+{
+    if (is_metric(unit))
+        format_metric(out, unit, value, digits_of(table, 4), table->percent);
+    else
+        snprintf(out, CLI_NUMBER_SIZE, "%.4g", value);
 }
 
 static bool has_interval(const Cell *cell)
@@ -227,22 +276,22 @@ static bool has_interval(const Cell *cell)
 }
 
 /* Prints the interval of a cell, if it has one, between `open`, `to` and `close`. */
-static void print_interval(FILE *stream, const Cell *cell, const char *open, const char *to,
-                           const char *close)
+static void print_interval(FILE *stream, const CliTable *table, const Cell *cell, const char *open,
+                           const char *to, const char *close)
 {
     char lower[CLI_NUMBER_SIZE], upper[CLI_NUMBER_SIZE];
     if (!has_interval(cell))
         return;
-    format_end(lower, cell->unit, cell->interval.lower);
-    format_end(upper, cell->unit, cell->interval.upper);
+    format_end(lower, table, cell->unit, cell->interval.lower);
+    format_end(upper, table, cell->unit, cell->interval.upper);
     fprintf(stream, "%s%s%s%s%s", open, lower, to, upper, close);
 }
 
 /* Prints a cell of a column with unit `unit` in readable form. */
-static void print_readable(FILE *stream, const Cell *cell, CliUnit unit)
+static void print_readable(FILE *stream, const CliTable *table, const Cell *cell, CliUnit unit)
 {
     char number[CLI_NUMBER_SIZE];
-    const bool has_number = cli_number(number, cell->unit, cell->number);
+    const bool has_number = format_cell(number, table, cell);
     if (unit != CLI_INTERVAL)
         fputs(number, stream);
     if (unit == CLI_ESTIMATE && has_number && has_interval(cell))
@@ -250,7 +299,7 @@ static void print_readable(FILE *stream, const Cell *cell, CliUnit unit)
     if (unit == CLI_INTERVAL && !has_interval(cell))
         putc('-', stream);
     if (unit == CLI_INTERVAL || (unit == CLI_ESTIMATE && has_number))
-        print_interval(stream, cell, "[", ", ", "]");
+        print_interval(stream, table, cell, "[", ", ", "]");
 }
 
 /* Prints all digits; nothing for NaN and infinity. */
@@ -279,7 +328,10 @@ static void escape_latex(FILE *stream, const char *text)
             fprintf(stream, "\\textbackslash{}x%02X", (unsigned)(unsigned char)*p);
         else if (strchr("&%$#_{}", *p))
             fprintf(stream, "\\%c", *p);
-        else if (*p == '\\')
+        else if (p[0] == '<' && p[1] == '=') {
+            fputs("$\\le$", stream);
+            p++;
+        } else if (*p == '\\')
             fputs("\\textbackslash{}", stream);
         else if (*p == '~')
             fputs("\\textasciitilde{}", stream);
@@ -398,10 +450,10 @@ static void html_forest(FILE *stream, const CliColumn *column, const Cell *cell)
             forest_x(column, cell->number), middle);
 }
 
-static void html_number(FILE *stream, const Cell *cell)
+static void html_number(FILE *stream, const CliTable *table, const Cell *cell)
 {
     char number[CLI_NUMBER_SIZE];
-    if (!cli_number(number, cell->unit, cell->number) || !isfinite(cell->number))
+    if (!format_cell(number, table, cell) || !isfinite(cell->number))
         fputs("<span class=\"none\" title=\"undefined\">&ndash;</span>", stream);
     else if (cell->unit == CLI_COUNT)
         fputs(cli_count((unsigned long long)cell->number), stream);
@@ -410,7 +462,8 @@ static void html_number(FILE *stream, const Cell *cell)
 }
 
 /* Writes the contents of a cell. */
-static void html_contents(FILE *stream, const CliColumn *column, const Cell *cell)
+static void html_contents(FILE *stream, const CliTable *table, const CliColumn *column,
+                          const Cell *cell)
 {
     if (cell->text) {
         fputs(column->style == CLI_CODE ? "<code>" : "", stream);
@@ -419,11 +472,11 @@ static void html_contents(FILE *stream, const CliColumn *column, const Cell *cel
     } else if (column->unit == CLI_FOREST) {
         html_forest(stream, column, cell);
     } else if (column->unit == CLI_INTERVAL) {
-        print_interval(stream, cell, "", " to ", "");
+        print_interval(stream, table, cell, "", " to ", "");
     } else {
-        html_number(stream, cell);
+        html_number(stream, table, cell);
         if (column->unit == CLI_ESTIMATE)
-            print_interval(stream, cell, " <span class=\"interval\">", " to ", "</span>");
+            print_interval(stream, table, cell, " <span class=\"interval\">", " to ", "</span>");
     }
 }
 
@@ -456,7 +509,7 @@ static void html_row(const Print *print, size_t row)
             fputs("<th scope=\"row\">", print->stream);
         else
             fprintf(print->stream, "<td%s>", html_class(column, cell));
-        html_contents(print->stream, column, cell);
+        html_contents(print->stream, print->table, column, cell);
         fputs(f == 0 ? "</th>" : "</td>", print->stream);
     }
     fputs("</tr>\n", print->stream);
@@ -574,6 +627,9 @@ static void print_head(const Print *print, const Field *field, FILE *stream)
     static const char *const suffixes[] = {"", "lower", "upper"};
     const CliColumn *column = &print->table->column[field->column];
     fputs(print->renderer->exact ? column->key : column->heading, stream);
+    if (print->table->percent && !print->renderer->exact &&
+        (is_metric(column->unit) || column->unit == CLI_ESTIMATE))
+        fputs(" (%)", stream);
     if (field->part > 0)
         fprintf(stream, "%s%s", column->key[0] ? "_" : "", suffixes[field->part]);
 }
@@ -595,7 +651,7 @@ static void print_cell(const Print *print, const Field *field, const Cell *cell,
     if (cell->text)
         fputs(cell->text, stream);
     else if (!print->renderer->exact)
-        print_readable(stream, cell, print->table->column[field->column].unit);
+        print_readable(stream, print->table, cell, print->table->column[field->column].unit);
     else
         print_exact(stream, field->part == 0   ? cell->number
                             : field->part == 1 ? cell->interval.lower

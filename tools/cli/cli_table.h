@@ -50,7 +50,7 @@ typedef enum CliUnit {
     CLI_METRIC,   /* 0.912345 */
     CLI_SCORE,    /* 0.912345 or 12.3457: any scale of scores */
     CLI_CHANGE,   /* +0.0123 */
-    CLI_P,        /* 0.0123, or < 0.0001 */
+    CLI_P,        /* 0.0123, < 0.0001, or <= 0.001 (cli_table_p) */
     CLI_INTERVAL, /* [0.8801, 0.9377]; if exact, two columns, KEY_lower and KEY_upper */
     CLI_ESTIMATE, /* 0.9123 [0.8801, 0.9377]; if exact, KEY, KEY_lower, KEY_upper */
     CLI_FOREST,   /* HTML only: a dot on an axis, and its interval as a line */
@@ -104,14 +104,22 @@ void cli_table_column(CliTable *table, CliColumn column);
 void cli_table_words(CliTable *table, const char *text);
 void cli_table_count(CliTable *table, unsigned long long count);
 void cli_table_number(CliTable *table, double value);
+void cli_table_p(CliTable *table, double p, bool lowest); /* lowest: p is at most this */
 void cli_table_interval(CliTable *table, MetricsInterval interval);
 void cli_table_estimate(CliTable *table, double value, MetricsInterval interval);
 
-/* Sets the unit of intervals and of CLI_METRIC columns in the current row. */
+/* Sets the unit of intervals in the current row; CLI_SCORE: also that of metrics and changes. */
 void cli_table_row_unit(CliTable *table, CliUnit unit);
 
 /* Indents each row by a number of blanks. */
 void cli_table_indent(CliTable *table, int indent);
+
+/*
+ * Prints metrics, changes and the ends of their intervals with `digits` digits after the point (0:
+ * as the unit says), and in per cent if `percent`, with "(%)" in the headings of their columns. No
+ * effect in exact formats and HTML, and on counts, scores and p.
+ */
+void cli_table_digits(CliTable *table, int digits, bool percent);
 
 /* Adds a rule before the next row (a blank line in text; none in CSV and Markdown; in HTML a new
  * group of rows). */

@@ -26,9 +26,9 @@ static int levels_of(const MetricsReport *report, MetricsReportLevel levels[METR
  * notes on stderr.
  */
 static void print_selection(const EvalAdapter *adapter, const CliArguments *arguments,
-                            CliFormat format, FILE *stream)
+                            const CliView *view, FILE *stream)
 {
-    if (!cli_format_has_text(format)) {
+    if (!cli_format_has_text(view->format)) {
         cli_note(arguments, "%s%sselected on: %s", adapter->name ? adapter->name : "",
                  adapter->name ? ": " : "", adapter->selected_on);
         return;
@@ -50,7 +50,7 @@ static void print_selection(const EvalAdapter *adapter, const CliArguments *argu
 
 /* ---- one evaluation -------------------------------------------------------------------------- */
 
-static Status print_at_thresholds(const EvalResult *result, CliFormat format, FILE *stream,
+static Status print_at_thresholds(const EvalResult *result, const CliView *view, FILE *stream,
                                   Error *error)
 {
     CliTable *table = eval_thresholds_table(result, 1, -1);
@@ -58,40 +58,40 @@ static Status print_at_thresholds(const EvalResult *result, CliFormat format, FI
     metrics_rule_format(rule, result->adapter->calibration.rule);
     cli_table_title(table, "At the thresholds by %s on the calibration set", rule);
     fputc('\n', stream);
-    return cli_table_print(table, format, stream, error);
+    return cli_view_print(view, table, stream, error);
 }
 
-static Status print_robustness(const EvalResult *result, CliFormat format, FILE *stream,
+static Status print_robustness(const EvalResult *result, const CliView *view, FILE *stream,
                                Error *error)
 {
     CliTable *table = eval_robustness_table(result, 1, -1);
     cli_table_title(table, "Robustness");
     fputc('\n', stream);
-    return cli_table_print(table, format, stream, error);
+    return cli_view_print(view, table, stream, error);
 }
 
-Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFormat format,
+Status eval_print(const EvalResult *result, const CliArguments *arguments, const CliView *view,
                   FILE *stream, Error *error)
 {
-    if (format == CLI_JSON) {
+    if (view->format == CLI_JSON) {
         TRY(train_json_write(eval_metrics_json(result), stream, 17, "eval", error));
-    } else if (cli_format_is_exact(format)) {
-        TRY(cli_metrics_print(result->reports, result->sets->set_count, format, stream, error));
+    } else if (cli_format_is_exact(view->format)) {
+        TRY(cli_metrics_print(result->reports, result->sets->set_count, view, stream, error));
     } else {
-        CliTable *table = eval_summary_table(result, 1, EVAL_LEVELS, format);
-        TRY(cli_table_print(table, format, stream, error));
+        CliTable *table = eval_summary_table(result, 1, EVAL_LEVELS, view);
+        TRY(cli_view_print(view, table, stream, error));
         if (result->at)
-            TRY(print_at_thresholds(result, format, stream, error));
+            TRY(print_at_thresholds(result, view, stream, error));
         if (result->perturbed_count > 0)
-            TRY(print_robustness(result, format, stream, error));
+            TRY(print_robustness(result, view, stream, error));
     }
-    print_selection(result->adapter, arguments, format, stream);
+    print_selection(result->adapter, arguments, view, stream);
     return STATUS_OK;
 }
 
 /* ---- several --------------------------------------------------------------------------------- */
 
-static Status print_side_by_side(const EvalResult *results, int count, CliFormat format,
+static Status print_side_by_side(const EvalResult *results, int count, const CliView *view,
                                  FILE *stream, Error *error)
 {
     static const CliColumn columns[] = {{.heading = "data set", .once = true},
@@ -105,6 +105,8 @@ static Status print_side_by_side(const EvalResult *results, int count, CliFormat
         MetricsReportLevel levels[METRICS_REPORT_LEVELS];
         const int n = levels_of(first, levels);
         for (int l = 0; l < n; l++) {
+            if (l == 0 ? view->no_frames : view->no_videos)
+                continue;
             cli_table_words(table, first->dataset);
             cli_table_words(table, level_names[l]);
             for (int r = 0; r < count; r++) {
@@ -114,18 +116,18 @@ static Status print_side_by_side(const EvalResult *results, int count, CliFormat
             }
         }
     }
-    return cli_table_print(table, format, stream, error);
+    return cli_view_print(view, table, stream, error);
 }
 
 /* Prints the main metrics of a comparison; comparison.json has all. */
-static Status print_comparison(const EvalComparison *comparison, CliFormat format, FILE *stream,
+static Status print_comparison(const EvalComparison *comparison, const CliView *view, FILE *stream,
                                Error *error)
 {
-    CliTable *table = eval_differences_table(comparison, 1, EVAL_LEVELS);
+    CliTable *table = eval_differences_table(comparison, 1, EVAL_LEVELS, view);
     cli_table_title(table, "%s - %s (paired)", comparison->other->adapter->name,
                     comparison->first->adapter->name);
     fputc('\n', stream);
-    return cli_table_print(table, format, stream, error);
+    return cli_view_print(view, table, stream, error);
 }
 
 static Status print_json(const EvalResult *results, const EvalComparison *comparisons, int count,
@@ -141,17 +143,17 @@ static Status print_json(const EvalResult *results, const EvalComparison *compar
 }
 
 Status eval_print_several(const EvalResult *results, const EvalComparison *comparisons, int count,
-                          const CliArguments *arguments, CliFormat format, FILE *stream,
+                          const CliArguments *arguments, const CliView *view, FILE *stream,
                           Error *error)
 {
-    if (format == CLI_JSON)
+    if (view->format == CLI_JSON)
         return print_json(results, comparisons, count, stream, error);
-    if (cli_format_is_exact(format))
-        return cli_table_print(eval_summary_table(results, count, EVAL_LEVELS, format), format,
-                               stream, error);
-    TRY(print_side_by_side(results, count, format, stream, error));
+    if (cli_format_is_exact(view->format))
+        return cli_view_print(view, eval_summary_table(results, count, EVAL_LEVELS, view), stream,
+                              error);
+    TRY(print_side_by_side(results, count, view, stream, error));
     for (int i = 0; i + 1 < count; i++)
-        TRY(print_comparison(&comparisons[i], format, stream, error));
+        TRY(print_comparison(&comparisons[i], view, stream, error));
     for (int r = 0; r < count; r++) {
         const EvalResult *result = &results[r];
         if (result->at || result->perturbed_count > 0) {
@@ -160,11 +162,11 @@ Status eval_print_several(const EvalResult *results, const EvalComparison *compa
             fputc('\n', stream);
         }
         if (result->at)
-            TRY(print_at_thresholds(result, format, stream, error));
+            TRY(print_at_thresholds(result, view, stream, error));
         if (result->perturbed_count > 0)
-            TRY(print_robustness(result, format, stream, error));
+            TRY(print_robustness(result, view, stream, error));
     }
     for (int r = 0; r < count; r++)
-        print_selection(results[r].adapter, arguments, format, stream);
+        print_selection(results[r].adapter, arguments, view, stream);
     return STATUS_OK;
 }

@@ -7,7 +7,7 @@
 #define LNCLIP_TOOLS_EVAL_EVAL_PRINT_H
 
 #include "tools/cli/cli.h"
-#include "tools/cli/cli_table.h"
+#include "tools/cli/cli_view.h"
 #include "train/eval/eval_result.h"
 
 /*
@@ -15,7 +15,7 @@
  * thresholds of a calibrated adapter, and AUROC by strength of perturbation. Exact formats: one row
  * per metric. CLI_JSON: the object of metrics.json.
  */
-Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFormat format,
+Status eval_print(const EvalResult *result, const CliArguments *arguments, const CliView *view,
                   FILE *stream, Error *error);
 
 /*
@@ -24,7 +24,7 @@ Status eval_print(const EvalResult *result, const CliArguments *arguments, CliFo
  * CLI_JSON: {"adapters": {NAME: metrics.json}, "comparison": comparison.json}.
  */
 Status eval_print_several(const EvalResult *results, const EvalComparison *comparisons, int count,
-                          const CliArguments *arguments, CliFormat format, FILE *stream,
+                          const CliArguments *arguments, const CliView *view, FILE *stream,
                           Error *error);
 
 #endif

@@ -88,83 +88,130 @@ static bool any_interval(const EvalResult *results, int count, EvalLevel level)
     return false;
 }
 
-/* Metrics after the AUROC. */
-static const Metric others[] = {METRICS_AP, METRICS_EER, METRICS_MAP, METRICS_TPR_AT_FPR_001};
+/* One row: a data set at a level, or the mean over data sets. */
+typedef struct SummaryRow {
+    const char *adapter, *dataset, *level;
+    const Metrics *metrics;            /* NULL: the mean over data sets */
+    const MetricsIntervals *intervals; /* NULL: none */
+} SummaryRow;
 
-static void add_mean(CliTable *table, const EvalResult *result, EvalLevel level)
+/* What the summary shows. */
+typedef struct Summary {
+    const EvalResult *results;
+    int count;
+    EvalLevel level; /* EVAL_LEVELS: those of the view */
+    const CliView *view;
+    Metric metrics[METRICS_NAMES];
+    int metric_count;
+} Summary;
+
+static bool is_shown(const Summary *summary, const MetricsReport *report, EvalLevel level)
 {
-    const double auroc = eval_mean(result, level, METRICS_AUROC);
-    const MetricsInterval none = {NAN, NAN};
-    cli_table_words(table, adapter_name(result));
-    cli_table_words(table, "Mean over data sets");
-    cli_table_words(table, level_keys[level]);
-    cli_table_words(table, "");
-    cli_table_words(table, "");
-    cli_table_number(table, auroc);
-    cli_table_interval(table, none);
-    cli_table_estimate(table, auroc, none);
-    for (size_t i = 0; i < COUNT_OF(others); i++)
-        cli_table_number(table, eval_mean(result, level, others[i]));
+    const bool hidden = level == EVAL_FRAMES ? summary->view->no_frames : summary->view->no_videos;
+    return has_level(report, level) &&
+           (summary->level == EVAL_LEVELS ? !hidden : summary->level == level);
 }
 
-static void add_summary_rows(CliTable *table, const EvalResult *result, EvalLevel level,
-                             const char *const names[EVAL_LEVELS])
+static void add_summary_row(CliTable *table, const Summary *summary, const EvalResult *result,
+                            EvalLevel level, const SummaryRow *row)
 {
+    cli_table_words(table, row->adapter);
+    cli_table_words(table, row->dataset);
+    cli_table_words(table, row->level);
+    if (row->metrics) {
+        cli_table_count(table, row->metrics->n_real);
+        cli_table_count(table, row->metrics->n_fake);
+    } else {
+        cli_table_words(table, "");
+        cli_table_words(table, "");
+    }
+    for (int m = 0; m < summary->metric_count; m++) {
+        const Metric metric = summary->metrics[m];
+        const double value = row->metrics ? metrics_value(row->metrics, (int)metric)
+                                          : eval_mean(result, level, metric);
+        const MetricsInterval interval =
+            row->intervals ? row->intervals->of[metric] : (MetricsInterval){NAN, NAN};
+        cli_table_number(table, value);
+        cli_table_interval(table, interval);
+        if (m == 0)
+            cli_table_estimate(table, value, interval);
+    }
+}
+
+static void add_summary_rows(CliTable *table, const Summary *summary, const EvalResult *result)
+{
+    const char *const *names =
+        cli_format_is_exact(summary->view->format) ? level_keys : level_names;
     for (int s = 0; s < result->sets->set_count; s++)
         for (int l = 0; l < EVAL_LEVELS; l++) {
             const MetricsReport *report = &result->reports[s];
-            if (!has_level(report, l) || (level != EVAL_LEVELS && (int)level != l))
-                continue;
-            const Metrics *metrics = eval_metrics(report, l);
-            const MetricsInterval interval = eval_intervals(report, l)->of[METRICS_AUROC];
-            cli_table_words(table, adapter_name(result));
-            cli_table_words(table, report->dataset);
-            cli_table_words(table, names[l]);
-            cli_table_count(table, metrics->n_real);
-            cli_table_count(table, metrics->n_fake);
-            cli_table_number(table, metrics->auroc);
-            cli_table_interval(table, interval);
-            cli_table_estimate(table, metrics->auroc, interval);
-            for (size_t i = 0; i < COUNT_OF(others); i++)
-                cli_table_number(table, metrics_value(metrics, (int)others[i]));
+            const SummaryRow row = {adapter_name(result), report->dataset, names[l],
+                                    eval_metrics(report, l), eval_intervals(report, l)};
+            if (is_shown(summary, report, l))
+                add_summary_row(table, summary, result, l, &row);
         }
 }
 
+/* Adds the columns of the metrics: value, interval, and after the first a forest plot. */
+static void add_metric_columns(CliTable *table, const Summary *summary)
+{
+    const bool exact = cli_format_is_exact(summary->view->format);
+    const bool intervals = exact || any_interval(summary->results, summary->count, summary->level);
+    char heading[64];
+    for (int m = 0; m < summary->metric_count; m++) {
+        const MetricName *name = &metrics_names[summary->metrics[m]];
+        const bool first = m == 0;
+        cli_table_column(table, (CliColumn){.key = name->name,
+                                            .heading = name->heading,
+                                            .unit = name->better == 0 ? CLI_SCORE : CLI_FRACTION,
+                                            .style = first ? CLI_MAIN : CLI_PLAIN});
+        cli_table_column(
+            table,
+            (CliColumn){.key = name->name,
+                        .heading = "95% interval",
+                        .unit = CLI_INTERVAL,
+                        .hidden = !intervals || (!first && summary->view->metric_count == 0)});
+        if (first)
+            cli_table_column(
+                table, auroc_axis(summary->results, summary->count,
+                                  summary->level == EVAL_LEVELS ? EVAL_FRAMES : summary->level, -1,
+                                  heading));
+    }
+}
+
 CliTable *eval_summary_table(const EvalResult *results, int count, EvalLevel level,
-                             CliFormat format)
+                             const CliView *view)
 {
     static const char *const real[] = {"real frames", "real videos", "real"};
     static const char *const fake[] = {"fake frames", "fake videos", "fake"};
-    const bool exact = cli_format_is_exact(format), page = format == CLI_HTML;
-    char axis[64];
+    static const Metric of_text[] = {METRICS_AUROC, METRICS_EER, METRICS_MAP};
+    static const Metric of_page[] = {METRICS_AUROC, METRICS_AP, METRICS_EER,
+                                     METRICS_TPR_AT_FPR_001};
+    const bool page = view->format == CLI_HTML;
     const CliColumn columns[] = {
         {.key = "adapter", .hidden = count == 1},
         {.key = "dataset", .heading = "data set", .once = true},
         {.key = "level", .hidden = level != EVAL_LEVELS},
         {.key = "n_real", .heading = real[level], .unit = CLI_COUNT},
         {.key = "n_fake", .heading = fake[level], .unit = CLI_COUNT},
-        {.key = "auroc", .heading = "AUROC", .unit = CLI_FRACTION, .style = CLI_MAIN},
-        {.key = "auroc",
-         .heading = "95% interval",
-         .unit = CLI_INTERVAL,
-         .hidden = !exact && !any_interval(results, count, level)},
-        auroc_axis(results, count, level == EVAL_LEVELS ? EVAL_FRAMES : level, -1, axis),
-        {.key = "ap", .heading = "AP", .unit = CLI_FRACTION, .hidden = !page},
-        {.key = "eer", .heading = "EER", .unit = CLI_FRACTION},
-        {.key = "map", .heading = "mAP", .unit = CLI_FRACTION, .hidden = page},
-        {.heading = metrics_names[METRICS_TPR_AT_FPR_001].title,
-         .unit = CLI_FRACTION,
-         .hidden = !page},
     };
+    Summary summary = {.results = results, .count = count, .level = level, .view = view};
+    summary.metric_count =
+        page ? cli_view_metrics(view, of_page, COUNT_OF(of_page), summary.metrics)
+             : cli_view_metrics(view, of_text, COUNT_OF(of_text), summary.metrics);
     CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
+    add_metric_columns(table, &summary);
     for (int r = 0; r < count; r++) {
         if (count > 1)
             cli_table_rule(table);
-        add_summary_rows(table, &results[r], level, exact ? level_keys : level_names);
+        add_summary_rows(table, &summary, &results[r]);
         if (page && results[r].sets->set_count > 1) {
+            const SummaryRow mean = {.adapter = adapter_name(&results[r]),
+                                     .dataset = "Mean over data sets",
+                                     .level = level_keys[level]};
             if (count == 1)
                 cli_table_rule(table);
-            add_mean(table, &results[r], level);
+            add_summary_row(table, &summary, &results[r], level, &mean);
         }
     }
     return table;
@@ -302,10 +349,15 @@ static CliColumn difference_axis(const EvalComparison *comparisons, int count, E
     return (CliColumn){.heading = heading, .unit = CLI_FOREST, .low = -reach, .high = reach};
 }
 
-CliTable *eval_differences_table(const EvalComparison *comparisons, int count, EvalLevel level)
+CliTable *eval_differences_table(const EvalComparison *comparisons, int count, EvalLevel level,
+                                 const CliView *view)
 {
-    static const Metric metrics[] = {METRICS_AUROC, METRICS_MAP, METRICS_EER};
+    static const Metric own[] = {METRICS_AUROC, METRICS_MAP, METRICS_EER};
     const bool both = level == EVAL_LEVELS;
+    Metric metrics[METRICS_NAMES];
+    const int shown = both ? cli_view_metrics(view, own, COUNT_OF(own), metrics) : 1;
+    if (!both)
+        metrics[0] = METRICS_AUROC;
     char axis[64];
     const CliColumn columns[] = {
         {.heading = "adapter", .hidden = both},
@@ -320,17 +372,16 @@ CliTable *eval_differences_table(const EvalComparison *comparisons, int count, E
         {.heading = "p", .unit = CLI_P},
     };
     CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
-    const size_t shown = both ? COUNT_OF(metrics) : 1;
     for (int i = 0; i < count; i++) {
         cli_table_rule(table);
         for (int s = 0; s < comparisons[i].first->sets->set_count; s++)
             for (int l = 0; l < EVAL_LEVELS; l++) {
                 const MetricsComparison *set = &comparisons[i].sets[s];
-                if ((!both && (int)level != l) || (l == EVAL_VIDEOS && !set->has_videos))
+                const bool hidden = l == EVAL_FRAMES ? view->no_frames : view->no_videos;
+                if ((both ? hidden : (int)level != l) || (l == EVAL_VIDEOS && !set->has_videos))
                     continue;
-                for (size_t m = 0; m < shown; m++) {
-                    if (!both)
-                        cli_table_row_unit(table, CLI_CHANGE); /* signs of the interval */
+                for (int m = 0; m < shown; m++) {
+                    cli_metrics_row_unit(table, metrics[m], CLI_CHANGE);
                     cli_table_words(table, adapter_name(comparisons[i].other));
                     cli_table_words(table, set->dataset);
                     cli_table_words(table, level_keys[l]);

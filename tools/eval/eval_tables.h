@@ -10,7 +10,7 @@
 #ifndef LNCLIP_TOOLS_EVAL_EVAL_TABLES_H
 #define LNCLIP_TOOLS_EVAL_EVAL_TABLES_H
 
-#include "tools/cli/cli_table.h"
+#include "tools/cli/cli_view.h"
 #include "train/eval/eval_result.h"
 
 typedef enum EvalLevel {
@@ -27,11 +27,12 @@ const MetricsIntervals *eval_intervals(const MetricsReport *report, EvalLevel le
 double eval_mean(const EvalResult *result, EvalLevel level, Metric metric);
 
 /*
- * The main metrics: one row per adapter, data set and level. EVAL_LEVELS: both levels, with a
- * column that names them. CLI_HTML shows other metrics, and the mean over several data sets.
+ * The main metrics, or those of the view: one row per adapter, data set and level. EVAL_LEVELS: the
+ * levels of the view, with a column that names them. CLI_HTML shows other metrics, and the mean
+ * over several data sets.
  */
 CliTable *eval_summary_table(const EvalResult *results, int count, EvalLevel level,
-                             CliFormat format);
+                             const CliView *view);
 
 /* AUROC of each fake source of data set `set` against all real. */
 CliTable *eval_sources_table(const EvalResult *results, int count, int set);
@@ -44,8 +45,9 @@ CliTable *eval_robustness_table(const EvalResult *results, int count, int set);
 
 /*
  * The differences in AUROC of comparisons [count] with the first adapter. EVAL_LEVELS, for a single
- * comparison: the main metrics at both levels.
+ * comparison: the main metrics, or those of the view, at its levels.
  */
-CliTable *eval_differences_table(const EvalComparison *comparisons, int count, EvalLevel level);
+CliTable *eval_differences_table(const EvalComparison *comparisons, int count, EvalLevel level,
+                                 const CliView *view);
 
 #endif

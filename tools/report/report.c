@@ -22,6 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The view of all tables of the page. */
+static const CliView page = {.format = CLI_HTML};
+
 static int set_count(const Report *report)
 {
     return report->results[0].sets->set_count;
@@ -198,7 +201,7 @@ static Status write_summary_table(FILE *stream, const Report *report, EvalLevel 
     fputs("<h3>", stream);
     write_level(stream, level);
     fprintf(stream, "%s level</h3>\n", frames ? "Frame" : "Video");
-    CliTable *table = eval_summary_table(report->results, report->count, level, CLI_HTML);
+    CliTable *table = eval_summary_table(report->results, report->count, level, &page);
     cli_table_title(table, frames ? "Every frame counts by itself; not to be compared with figures "
                                     "of videos"
                                   : "A video's score is the mean p_fake of its frames");
@@ -225,7 +228,8 @@ static Status write_difference_table(FILE *stream, const Report *report, EvalLev
     fputs("<h3>", stream);
     write_level(stream, level);
     fputs("AUROC</h3>\n", stream);
-    CliTable *table = eval_differences_table(report->comparisons, report->comparison_count, level);
+    CliTable *table =
+        eval_differences_table(report->comparisons, report->comparison_count, level, &page);
     cli_table_title(table, level == EVAL_FRAMES ? "Differences in frame AUROC"
                                                 : "Differences in video AUROC");
     return cli_table_print(table, CLI_HTML, stream, error);
@@ -280,7 +284,7 @@ static Status write_all_metrics(FILE *stream, const Report *report, int set, int
     if (report->count > 1)
         report_text(stream, " of %s", report_result_name(report, &report->results[result]));
     fputs("</summary>\n", stream);
-    CliTable *table = cli_metrics_table(&report->results[result].reports[set]);
+    CliTable *table = cli_metrics_table(&report->results[result].reports[set], &page);
     cli_table_title(table, "All metrics, by frame and by video");
     TRY(cli_table_print(table, CLI_HTML, stream, error));
     fputs("</details>\n", stream);

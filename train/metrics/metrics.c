@@ -15,34 +15,39 @@
 
 static const double fpr_points[METRICS_FPR_POINTS] = {0.001, 0.01, 0.05};
 
-#define METRIC(text, title, field, better)                                                         \
+#define METRIC(text, heading, title, field, better)                                                \
     {                                                                                              \
-        text, title, offsetof(Metrics, field), better                                              \
+        text, heading, title, offsetof(Metrics, field), better                                     \
     }
 const MetricName metrics_names[METRICS_NAMES] = {
-    [METRICS_AUROC] = METRIC("auroc", "AUROC", auroc, 1),
-    [METRICS_AP] = METRIC("ap", "average precision", ap, 1),
-    [METRICS_MAP] = METRIC("map", "mAP, mean of both classes", map, 1),
-    [METRICS_EER] = METRIC("eer", "EER", eer, -1),
-    [METRICS_EER_THRESHOLD] = METRIC("eer_threshold", "EER threshold", eer_threshold, 0),
-    [METRICS_ACCURACY] = METRIC("accuracy", "accuracy at > 0.5", accuracy, 1),
-    [METRICS_BALANCED_ACCURACY] =
-        METRIC("balanced_accuracy", "balanced accuracy at > 0.5", balanced_accuracy, 1),
-    [METRICS_F1_MACRO] = METRIC("f1_macro", "macro F1 at > 0.5", f1_macro, 1),
-    [METRICS_ACCURACY_AT_EER] =
-        METRIC("accuracy_at_eer", "accuracy at EER threshold", accuracy_at_eer, 1),
-    [METRICS_BALANCED_ACCURACY_AT_EER] = METRIC(
-        "balanced_accuracy_at_eer", "balanced accuracy at EER t.", balanced_accuracy_at_eer, 1),
-    [METRICS_F1_MACRO_AT_EER] =
-        METRIC("f1_macro_at_eer", "macro F1 at EER threshold", f1_macro_at_eer, 1),
-    [METRICS_TPR_AT_FPR_0001] = METRIC("tpr_at_fpr_0.001", "TPR at FPR 0.001", tpr_at_fpr[0], 1),
-    [METRICS_TPR_AT_FPR_001] = METRIC("tpr_at_fpr_0.01", "TPR at FPR 0.01", tpr_at_fpr[1], 1),
-    [METRICS_TPR_AT_FPR_005] = METRIC("tpr_at_fpr_0.05", "TPR at FPR 0.05", tpr_at_fpr[2], 1),
-    [METRICS_PARTIAL_AUROC] =
-        METRIC("partial_auroc_fpr_0.1", "partial AUROC to FPR 0.1", partial_auroc, 1),
-    [METRICS_BRIER] = METRIC("brier", "Brier score", brier, -1),
-    [METRICS_LOG_LOSS] = METRIC("log_loss", "log loss", log_loss, -1),
-    [METRICS_ECE] = METRIC("ece", "expected calibration error", ece, -1),
+    [METRICS_AUROC] = METRIC("auroc", "AUROC", "AUROC", auroc, 1),
+    [METRICS_AP] = METRIC("ap", "AP", "average precision", ap, 1),
+    [METRICS_MAP] = METRIC("map", "mAP", "mAP, mean of both classes", map, 1),
+    [METRICS_EER] = METRIC("eer", "EER", "EER", eer, -1),
+    [METRICS_EER_THRESHOLD] =
+        METRIC("eer_threshold", "EER threshold", "EER threshold", eer_threshold, 0),
+    [METRICS_ACCURACY] = METRIC("accuracy", "accuracy", "accuracy at > 0.5", accuracy, 1),
+    [METRICS_BALANCED_ACCURACY] = METRIC("balanced_accuracy", "balanced accuracy",
+                                         "balanced accuracy at > 0.5", balanced_accuracy, 1),
+    [METRICS_F1_MACRO] = METRIC("f1_macro", "macro F1", "macro F1 at > 0.5", f1_macro, 1),
+    [METRICS_ACCURACY_AT_EER] = METRIC("accuracy_at_eer", "accuracy at EER",
+                                       "accuracy at EER threshold", accuracy_at_eer, 1),
+    [METRICS_BALANCED_ACCURACY_AT_EER] =
+        METRIC("balanced_accuracy_at_eer", "balanced accuracy at EER",
+               "balanced accuracy at EER t.", balanced_accuracy_at_eer, 1),
+    [METRICS_F1_MACRO_AT_EER] = METRIC("f1_macro_at_eer", "macro F1 at EER",
+                                       "macro F1 at EER threshold", f1_macro_at_eer, 1),
+    [METRICS_TPR_AT_FPR_0001] =
+        METRIC("tpr_at_fpr_0.001", "TPR at FPR 0.001", "TPR at FPR 0.001", tpr_at_fpr[0], 1),
+    [METRICS_TPR_AT_FPR_001] =
+        METRIC("tpr_at_fpr_0.01", "TPR at FPR 0.01", "TPR at FPR 0.01", tpr_at_fpr[1], 1),
+    [METRICS_TPR_AT_FPR_005] =
+        METRIC("tpr_at_fpr_0.05", "TPR at FPR 0.05", "TPR at FPR 0.05", tpr_at_fpr[2], 1),
+    [METRICS_PARTIAL_AUROC] = METRIC("partial_auroc_fpr_0.1", "partial AUROC",
+                                     "partial AUROC to FPR 0.1", partial_auroc, 1),
+    [METRICS_BRIER] = METRIC("brier", "Brier", "Brier score", brier, -1),
+    [METRICS_LOG_LOSS] = METRIC("log_loss", "log loss", "log loss", log_loss, -1),
+    [METRICS_ECE] = METRIC("ece", "ECE", "expected calibration error", ece, -1),
 };
 #undef METRIC
 

@@ -88,8 +88,9 @@ typedef enum Metric {
 
 /* Description of a metric, a double at `offset` in Metrics. */
 typedef struct MetricName {
-    const char *name;  /* key in metrics.json */
-    const char *title; /* name in tables: "AUROC", "TPR at FPR 0.01" */
+    const char *name;    /* key in metrics.json */
+    const char *heading; /* short, for a column: "AP" */
+    const char *title;   /* for a row: "average precision" */
     size_t offset;
     int better; /* 1: higher is better, -1: lower is better, 0: no direction (threshold) */
 } MetricName;
