@@ -111,11 +111,14 @@ setup-fuzz:
 quote = '$(subst ','\'',$(1))'
 INTO   = $(call quote,$(value DESTDIR)$(value PREFIX))
 # In a .pc file, a blank of a path is escaped; & | \ are special in sed's replacement.
-install: all ## install program, library, headers, pkg-config file and man page (DESTDIR=, PREFIX=)
-	@mkdir -p -- $(INTO)/bin $(INTO)/lib/pkgconfig $(INTO)/share/man/man1
+install: all ## install program, library, headers, pkg-config file and man page, shell completion (DESTDIR=, PREFIX=)
+	@mkdir -p -- $(INTO)/bin $(INTO)/lib/pkgconfig $(INTO)/share/man/man1 \
+	    $(INTO)/share/bash-completion/completions $(INTO)/share/zsh/site-functions
 	install -m 755 -- $(BUILD)/lnclip $(INTO)/bin/
 	install -m 644 -- $(BUILD)/liblnclip.a $(INTO)/lib/
 	install -m 644 -- docs/lnclip.1 $(INTO)/share/man/man1/
+	$(BUILD)/lnclip help --completion bash > $(INTO)/share/bash-completion/completions/lnclip
+	$(BUILD)/lnclip help --completion zsh > $(INTO)/share/zsh/site-functions/_lnclip
 	@prefix=$$(printf '%s\n' $(call quote,$(value PREFIX)) | sed -e 's|[\\ ]|\\&|g' -e 's/[\\&|]/\\&/g') && \
 	sed -e "s|@PREFIX@|$$prefix|" -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' tools/lnclip.pc.in \
 	    > $(INTO)/lib/pkgconfig/lnclip.pc

@@ -47,6 +47,8 @@ for name in plain 'with blank' "quote's" 'dollar$x' 'ends/' 'a"b&c|d\e'; do
     holds "make install DESTDIR=.../$name" install_into "$into" /usr
     holds "the program" test -x "$into/usr/bin/lnclip"
     holds "the man page" test -s "$into/usr/share/man/man1/lnclip.1"
+    holds "completion for bash" grep -q -e "--allow-overlap" "$into/usr/share/bash-completion/completions/lnclip"
+    holds "completion for zsh" grep -q "^#compdef lnclip" "$into/usr/share/zsh/site-functions/_lnclip"
     holds "the library" test -s "$into/usr/lib/liblnclip.a"
     holds "nothing beside it" test "$(ls "$T/$n")" = "${name%/}"
 done

@@ -122,4 +122,56 @@ holds cmp e1/predictions.csv e3/predictions.csv
 expect 0 "a data set named as a key" "$L" eval --model m --adapter log/best.safetensors --out e4 seed=s/real seed=s/swap
 holds grep -q '"seed": {' e4/metrics.json
 
+# ---- help, completion, commands of other programs -------------------------------------------------
+
+expect 0 "help" "$L" help
+cp out help.txt
+expect 0 "--help" "$L" --help
+holds cmp out help.txt
+expect 0 "train --help" "$L" train --help
+cp out help.txt
+expect 0 "help train" "$L" help train
+holds cmp out help.txt
+expect 0 "-V" "$L" -V
+prints '^lnclip [0-9]'
+advice "did you mean 'train'" help trian
+for pair in score:eval evaluate:eval test:eval fit:train infer:predict convert:export info:inspect dataset:lists; do
+    advice "did you mean '${pair#*:}'" "${pair%:*}"
+done
+expect 2 "completion for another shell" "$L" help --completion fish
+says "use bash or zsh"
+expect 0 "completion for zsh" "$L" help --completion zsh
+prints "^#compdef lnclip"
+expect 0 "completion for bash" "$L" help --completion bash
+cp out complete.bash
+cat >complete.sh <<'B'
+# complete.sh SCRIPT WORD...: prints the completions of the last word
+. "$1"
+shift
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_lnclip 2>err.complete
+printf '%s\n' "${COMPREPLY[@]}"
+B
+completes() { # WORD WORD...: the first is a completion of the command line of the others
+    what="completion of $*"
+    wanted=$1
+    shift
+    bash complete.sh ./complete.bash "$@" >out 2>err
+    grep -qxF -e "$wanted" out || complain "does not offer $wanted"
+}
+completes train lnclip tr
+completes --version lnclip --v
+completes --allow-overlap lnclip train --model m --al
+completes --batch_size lnclip train --b
+completes epochs= lnclip train ep
+completes eval lnclip help ev
+completes --perturb lnclip eval --p
+touch epfile
+completes epfile lnclip train ep
+for command in $("$L" --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'); do
+    for option in $("$L" "$command" --help | sed -n 's/^  \(--[a-z-]*\).*/\1/p'); do
+        completes "$option" lnclip "$command" "$option"
+    done
+done
+
 finish

@@ -1,8 +1,9 @@
 /*
  * main.c - the program lnclip: runs the subcommand and checks that its output was written.
  *
- * Each subcommand is in cmd_*.c.
+ * Each subcommand is in cmd_*.c, except help, which needs the table of subcommands.
  */
+#include "tensor/base/mem.h"
 #include "tools/cli/cli.h"
 #include "train/json.h"
 
@@ -10,8 +11,11 @@
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 typedef struct Subcommand {
@@ -20,6 +24,8 @@ typedef struct Subcommand {
     const char *summary;
     bool prints; /* the result goes to stdout: SIGPIPE ends it */
 } Subcommand;
+
+static int cmd_help(int argc, char **argv);
 
 static const Subcommand subcommands[] = {
     {"demo", cmd_demo, "small complete example of the method; no downloads", false},
@@ -36,6 +42,7 @@ static const Subcommand subcommands[] = {
     {"export", cmd_export, "write a model with its adapter merged", false},
     {"inspect", cmd_inspect, "show the contents of a model, an adapter or a run", true},
     {"bench", cmd_bench, "measure speed and fraction of the machine's peak", true},
+    {"help", cmd_help, "help for a command, or completion for a shell", true},
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof subcommands[0] };
 
@@ -51,8 +58,8 @@ static void print_help(FILE *stream)
     for (int i = 0; i < SUBCOMMANDS; i++)
         fprintf(stream, "  %-10s %s\n", subcommands[i].name, subcommands[i].summary);
     fputs("\n"
-          "lnclip COMMAND --help lists the options of a command and shows an example.\n"
-          "lnclip --version prints the version. To try it: lnclip demo\n",
+          "lnclip help COMMAND (or lnclip COMMAND --help) lists its options and shows an example.\n"
+          "lnclip --version (-V) prints the version. To try it: lnclip demo\n",
           stream);
 }
 
@@ -64,17 +71,221 @@ static const Subcommand *find_subcommand(const char *name)
     return NULL;
 }
 
+/* Commands of other programs. */
+static const struct {
+    const char *word, *name;
+} command_synonyms[] = {
+    {"score", "eval"},
+    {"evaluate", "eval"},
+    {"evaluation", "eval"},
+    {"test", "eval"},
+    {"validate", "eval"},
+    {"val", "eval"},
+    {"fit", "train"},
+    {"finetune", "train"},
+    {"fine-tune", "train"},
+    {"tune", "train"},
+    {"resume", "train"},
+    {"run", "train"},
+    {"infer", "predict"},
+    {"inference", "predict"},
+    {"detect", "predict"},
+    {"classify", "predict"},
+    {"explain", "predict"},
+    {"convert", "export"},
+    {"merge", "export"},
+    {"save", "export"},
+    {"onnx", "export"},
+    {"info", "inspect"},
+    {"show", "inspect"},
+    {"summary", "inspect"},
+    {"dataset", "lists"},
+    {"datasets", "lists"},
+    {"data", "lists"},
+    {"prepare", "lists"},
+    {"split", "lists"},
+    {"extract", "features"},
+    {"embed", "features"},
+    {"embeddings", "features"},
+    {"metrics", "auc"},
+    {"roc", "auc"},
+    {"benchmark", "bench"},
+    {"speed", "bench"},
+    {"generate", "synth"},
+    {"synthesize", "synth"},
+    {"new", "init"},
+    {"create", "init"},
+    {"diff", "compare"},
+    {"calibration", "calibrate"},
+    {"threshold", "calibrate"},
+    {"version", "--version"},
+    {"completion", "help --completion"},
+    {"man", "help"},
+};
+
 static int unknown_subcommand(const char *name)
 {
     const char *names[SUBCOMMANDS];
     for (int i = 0; i < SUBCOMMANDS; i++)
         names[i] = subcommands[i].name;
     const char *nearest = cli_nearest(name, names, SUBCOMMANDS);
+    for (size_t i = 0; i < COUNT_OF(command_synonyms); i++)
+        if (strcasecmp(name, command_synonyms[i].word) == 0)
+            nearest = command_synonyms[i].name;
     if (nearest)
         return cli_usage_error("%s: unknown command; did you mean '%s'? See lnclip --help", name,
                                nearest);
     return cli_usage_error("%s: unknown command; see lnclip --help", name);
 }
+
+/* ---- help and completion --------------------------------------------------------------------- */
+
+/* Runs a command in a child process, since cli_parse exits; false if it failed. */
+static bool run_apart(const Subcommand *subcommand, const char *option)
+{
+    char *argv[] = {(char *)(uintptr_t)subcommand->name, (char *)(uintptr_t)option, NULL};
+    int status = -1;
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(cli_finish(subcommand->run(2, argv)));
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+/*
+ * Prints the body of both completion scripts: a case for each command that sets `options` and, for
+ * train, `keys`. Each command prints its own case from its table of options (cli_parse.c).
+ */
+static bool print_cases(void)
+{
+    bool done = true;
+    for (int i = 0; i < SUBCOMMANDS && done; i++)
+        done = run_apart(&subcommands[i], CLI_COMPLETION_OPTION);
+    return done;
+}
+
+static void print_names(void)
+{
+    for (int i = 0; i < SUBCOMMANDS; i++)
+        printf("%s ", subcommands[i].name);
+}
+
+/* Files complete where no option, key or command does. */
+static bool print_bash(void)
+{
+    fputs("# bash completion of lnclip, written by: lnclip help --completion bash\n"
+          "_lnclip() {\n"
+          "    local word=${COMP_WORDS[COMP_CWORD]} options= keys= commands='",
+          stdout);
+    print_names();
+    fputs("'\n"
+          "    COMPREPLY=()\n"
+          "    if [ \"$COMP_CWORD\" = 1 ]; then\n"
+          "        COMPREPLY=($(compgen -W \"$commands --help --version\" -- \"$word\"))\n"
+          "        return\n"
+          "    fi\n"
+          "    case ${COMP_WORDS[1]} in\n",
+          stdout);
+    if (!print_cases())
+        return false;
+    fputs("    esac\n"
+          "    [ \"${COMP_WORDS[1]}\" != help ] || keys=$commands\n"
+          "    case $word in\n"
+          "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
+          "    ?*)\n"
+          "        COMPREPLY=($(compgen -W \"$keys\" -- \"$word\"))\n"
+          "        if [ ${#COMPREPLY[@]} != 0 ]; then\n"
+          "            compopt -o nospace 2>/dev/null\n"
+          "            local IFS=$'\\n'\n"
+          "            COMPREPLY+=($(compgen -f -- \"$word\"))\n"
+          "        fi\n"
+          "        ;;\n"
+          "    esac\n"
+          "}\n"
+          "complete -o default -o bashdefault -F _lnclip lnclip\n",
+          stdout);
+    return true;
+}
+
+static bool print_zsh(void)
+{
+    fputs("#compdef lnclip\n"
+          "# zsh completion of lnclip, written by: lnclip help --completion zsh\n"
+          "_lnclip() {\n"
+          "    local options= keys= commands='",
+          stdout);
+    print_names();
+    fputs("'\n"
+          "    if (( CURRENT == 2 )); then\n"
+          "        compadd -- ${=commands} --help --version\n"
+          "        return\n"
+          "    fi\n"
+          "    case $words[2] in\n",
+          stdout);
+    if (!print_cases())
+        return false;
+    fputs("    esac\n"
+          "    [[ $words[2] != help ]] || keys=$commands\n"
+          "    if [[ $PREFIX == -* ]]; then\n"
+          "        compadd -- ${=options}\n"
+          "    else\n"
+          "        compadd -S '' -- ${=keys}\n"
+          "        _files\n"
+          "    fi\n"
+          "}\n"
+          "if [ \"$funcstack[1]\" = _lnclip ]; then _lnclip \"$@\"; else compdef _lnclip lnclip; "
+          "fi\n",
+          stdout);
+    return true;
+}
+
+static int print_completion(const char *shell)
+{
+    const bool bash = strcmp(shell, "bash") == 0;
+    if (!bash && strcmp(shell, "zsh") != 0)
+        return cli_usage_error("--completion %s: unknown shell; use bash or zsh", shell);
+    if (bash ? print_bash() : print_zsh())
+        return CLI_DONE;
+    Error error = {0};
+    error_set(&error, STATUS_FAILED,
+              "completion: the options of a command could not be listed; close other programs, and "
+              "try again");
+    return cli_report(&error);
+}
+
+static int cmd_help(int argc, char **argv)
+{
+    const char *shell = NULL;
+    CliOption options[] = {
+        {"--completion", CLI_STRING, &shell, 0, 0, "SHELL",
+         "print the completion script for bash or zsh"},
+        {0},
+    };
+    const CliCommand command = {
+        .name = "help",
+        .summary = "help for a command, or completion for a shell",
+        .usage = "lnclip help [COMMAND] [--completion bash|zsh]",
+        .details = "make install installs both completion scripts. Without it: "
+                   "source <(lnclip help --completion bash)",
+        .example = "lnclip help train",
+        .options = options,
+    };
+    CliArguments arguments;
+    cli_parse(&command, argc, argv, &arguments);
+    cli_expect_positional(&arguments, 0, 1, "a command");
+    if (shell)
+        return print_completion(shell);
+    if (arguments.positional.count == 0) {
+        print_help(stdout);
+        return CLI_DONE;
+    }
+    const char *name = arguments.positional.items[0];
+    const Subcommand *subcommand = find_subcommand(name);
+    char *words[] = {(char *)(uintptr_t)name, (char *)(uintptr_t) "--help", NULL};
+    return subcommand ? subcommand->run(2, words) : unknown_subcommand(name);
+}
+
+/* ---- the program ----------------------------------------------------------------------------- */
 
 static int run(int argc, char **argv)
 {
@@ -86,7 +297,7 @@ static int run(int argc, char **argv)
         print_help(stdout);
         return CLI_DONE;
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         puts("lnclip " LNCLIP_VERSION);
         return CLI_DONE;
     }

@@ -56,6 +56,9 @@ typedef struct CliCommand {
     bool accepts_settings; /* recipe keys, KEY=VALUE or --KEY VALUE, go to CliArguments.settings */
 } CliCommand;
 
+/* Hidden option, as only argument: prints the case of a command for the shell completions. */
+#define CLI_COMPLETION_OPTION "--completion-case"
+
 /* The positional arguments and the common options. */
 typedef struct CliArguments {
     const CliCommand *command; /* the parsed command */

@@ -391,12 +391,35 @@ static void collect_options(Parser *parser)
     strings_begin(&parser->arguments->settings, parser->argc);
 }
 
+/*
+ * Prints "train) options='--model ...' keys='epochs= ...' ;;", the case of the command in the
+ * completion scripts of bash and zsh.
+ */
+static void print_completion_case(const Parser *parser)
+{
+    const char *key;
+    printf("    %s) options='", parser->command->name);
+    for (int i = 0; i < parser->option_count; i++)
+        printf("%s ", parser->options[i].name);
+    for (int i = 0; parser->command->accepts_settings && (key = train_recipe_key(i)); i++)
+        if (find_option(parser, key, strlen(key)) < 0)
+            printf("--%s ", key);
+    fputs("' keys='", stdout);
+    for (int i = 0; parser->command->accepts_settings && (key = train_recipe_key(i)); i++)
+        printf("%s= ", key);
+    puts("' ;;");
+}
+
 void cli_parse(const CliCommand *command, int argc, char **argv, CliArguments *arguments)
 {
     Parser parser = {.command = command, .arguments = arguments, .argc = argc, .argv = argv};
     memset(arguments, 0, sizeof *arguments);
     arguments->command = command;
     collect_options(&parser);
+    if (argc == 2 && strcmp(argv[1], CLI_COMPLETION_OPTION) == 0) {
+        print_completion_case(&parser);
+        exit_with_usage(CLI_DONE);
+    }
     bool options_end = false;
     for (parser.next = 1; parser.next < argc && !parser.help;) {
         const char *text = argv[parser.next++];
