@@ -223,6 +223,43 @@ says "--split-column none"
 lists 2 "a column for another kind" uadfv --root own --path-column a
 lists 2 "no table" csv
 
+# ---- splits ------------------------------------------------------------------------------------------
+for a in 00 02 04 06 08 10 12 14; do
+    b=$(printf %02d $((${a#0} + 1)))
+    for v in real/0$a real/0$b DF/0${a}_0$b DF/0${b}_0$a NT/0${a}_0$b NT/0${b}_0$a; do video "P/$v" 1; done
+done
+lists 0 "by person: pairs stay together" split P --by person --parts 2:1:1
+says "48 videos in 8 groups by person, parts 2:1:1, seed 0"
+row train real real 8 8 0 8 1 1 1
+row val DF fake 4 4 0 4 1 1 1
+row test NT fake 4 4 0 4 1 1 1
+cat o/train/*.txt o/val/*.txt o/test/*.txt | sort | uniq -d | grep . && complain "a frame is in two parts"
+for split in train val test; do
+    sed -n 's,^/.*/\([0-9_]*\)/000.png$,\1,p' o/$split/*.txt | tr _ '\n' | sort -u >$split.persons
+done
+sort train.persons val.persons test.persons | uniq -d | grep . && complain "a person is in two parts"
+cp -r o kept.split
+lists 0 "the same again, in another order" split P/real P/NT P/DF --by person --parts 0.5:0.25:0.25
+diff -r -x coverage.json kept.split o >/dev/null || complain "another split"
+lists 0 "another seed" split P --by person --parts 2:1:1 --seed 5
+diff -r -x coverage.json kept.split o >/dev/null && complain "the same split"
+lists 0 "by video, without val" split P/real,P/DF --parts 3:0:1
+row train real real 12 12 0 12 1 1 1
+row test DF fake 4 4 0 4 1 1 1
+[ ! -e o/val ] || complain "val is there"
+printf 'path,label,video,split\nflat/0.png,real,a,train\nflat/1.png,fake,b b,test\nflat/2.png,real,c,train\nflat/3.png,fake,d,val\n' >v.csv
+lists 0 "a table, whose splits do not matter" split v.csv --parts 1:0:1
+row train real real 1 1 0 1 1 1 1
+row test fake fake 1 1 0 1 1 1 1
+grep -h video-name o/*/fake.txt | grep -q 'video-name=b%20b source=fake' || complain "loses the names of videos"
+for v in Celeb-real/id0_0000 Celeb-real/id1_0000 Celeb-synthesis/id0_id1_0000 Celeb-synthesis/id1_id0_0000; do video "Q/$v" 1; done
+lists 1 "all persons are connected" split Q --by person
+says "would be empty: 4 videos form 1 group, the largest of 4"
+lists 2 "parts of another form" split P --parts 8:2
+lists 2 "another unit" split P --by frame
+lists 2 "nothing to split" split
+lists 2 "an option of split" uadfv --root own --parts 1:1:1
+
 # ---- wrong usage ---------------------------------------------------------------------------------------
 lists 2 "no kind" --root own
 lists 2 "an unknown kind" celebdf --root own
@@ -241,7 +278,7 @@ says "does not contain this data set"
 what="help"
 steps=$((steps + 1))
 "$L" lists --help >out 2>err || complain "exit code"
-for kind in ff celebdf2 dfdc dfdcp dfd ffiw uadfv deepfakebench csv folder; do
+for kind in ff celebdf2 dfdc dfdcp dfd ffiw uadfv deepfakebench csv split folder; do
     grep -q "^  $kind  *." out || complain "does not name $kind"
 done
 

@@ -177,7 +177,7 @@ typedef struct Request {
     DataSetsOptions options;
     const char *columns[DATA_COLUMNS];
     const char *out;
-    bool overwrite, json;
+    bool overwrite, json, seeded;
 } Request;
 
 static Status make_lists(const Request *request, const CliArguments *arguments, Error *error)
@@ -255,6 +255,9 @@ static void check_options(const Request *request, bool labels_given)
         {"--real", options->real_count > 0, DATA_TAKES_LABELS},
         {"--fake", options->fake_count > 0, DATA_TAKES_LABELS},
         {"--replace", options->replace_count > 0, DATA_TAKES_REPLACE},
+        {"--by", options->by != NULL, DATA_TAKES_LISTS},
+        {"--parts", options->parts != NULL, DATA_TAKES_LISTS},
+        {"--seed", request->seeded, DATA_TAKES_LISTS},
         {"--path-column", request->columns[DATA_COLUMN_PATH] != NULL, DATA_TAKES_COLUMNS},
         {"--label-column", request->columns[DATA_COLUMN_LABEL] != NULL, DATA_TAKES_COLUMNS},
         {"--video-column", request->columns[DATA_COLUMN_VIDEO] != NULL, DATA_TAKES_COLUMNS},
@@ -265,6 +268,26 @@ static void check_options(const Request *request, bool labels_given)
         if (GIVEN[i].given && !(request->kind->takes & GIVEN[i].takes))
             exit(cli_usage_error("%s: does not apply to lists %s; remove it", GIVEN[i].name,
                                  request->kind->name));
+}
+
+/* Takes the arguments after the kind; exits 2 unless it takes as many. */
+static void take_files(Request *request, const CliArguments *arguments)
+{
+    const CliStrings *given = &arguments->positional;
+    const char *kind = request->kind->name;
+    const bool file = request->kind->takes & DATA_TAKES_FILE;
+    const bool lists = request->kind->takes & DATA_TAKES_LISTS;
+    if ((file || lists) && given->count < 2)
+        exit(cli_usage_error("lists %s: the %s missing; name %s after the kind", kind,
+                             file ? "file is" : "lists are", file ? "it" : "them"));
+    if (file && given->count > 2)
+        exit(cli_usage_error("%s: lists %s takes one file; remove it", given->items[2], kind));
+    if (!file && !lists && given->count > 1)
+        exit(cli_usage_error("%s: lists %s takes no file; name its folder with --root",
+                             given->items[1], kind));
+    request->options.file = file ? given->items[1] : NULL;
+    request->options.lists = lists ? given->items + 1 : NULL;
+    request->options.list_count = lists ? given->count - 1 : 0;
 }
 
 /*
@@ -315,7 +338,8 @@ int cmd_lists(int argc, char **argv)
     DataSetsOptions *options = &request.options;
     CliStrings real = {0}, fake = {0}, labels = {0}, replace = {0};
     CliOption table[] = {
-        {"--root", CLI_STRING, &options->root, 0, 0, "DIR", "data set folder"},
+        {"--root", CLI_STRING, &options->root, 0, 0, "DIR",
+         "data set folder (csv, deepfakebench: may be left out)"},
         {"--out", CLI_STRING, &request.out, 0, 0, "DIR", "output folder; must be empty or missing"},
         {"--overwrite", CLI_FLAG, &request.overwrite, 0, 0, NULL,
          "replace existing lists in --out"},
@@ -333,6 +357,11 @@ int cmd_lists(int argc, char **argv)
         CLI_LABEL_OPTION(labels),
         {"--replace", CLI_REPEATED, &replace, 0, 0, "OLD=NEW",
          "replace the prefix OLD of the paths in the JSON by NEW\n(deepfakebench)"},
+        {"--by", CLI_STRING, &options->by, 0, 0, "UNIT",
+         "video (default) or person: none is in two parts (split)"},
+        {"--parts", CLI_STRING, &options->parts, 0, 0, "A:B:C",
+         "shares of train, val and test (split; default 8:1:1)"},
+        {"--seed", CLI_UINT64, &options->seed, 0, 0, "N", "random seed (split; default 0)"},
         {"--path-column", CLI_STRING, &request.columns[DATA_COLUMN_PATH], 0, 0, "NAME",
          "column of paths (csv; default: by its name, as for the\nothers)"},
         {"--label-column", CLI_STRING, &request.columns[DATA_COLUMN_LABEL], 0, 0, "NAME",
@@ -349,7 +378,8 @@ int cmd_lists(int argc, char **argv)
     const CliCommand command = {
         .name = "lists",
         .summary = "make frame lists of data sets as they are distributed",
-        .usage = "lnclip lists KIND [FILE] --root DIR --out DIR [--frames K] [OPTION...]",
+        .usage =
+            "lnclip lists KIND [FILE or LIST...] --root DIR --out DIR [--frames K] [OPTION...]",
         .details = describe_kinds(),
         .example =
             "lnclip lists ff --root FaceForensics++ --splits splits --frames 32 --out lists/FF",
@@ -357,16 +387,10 @@ int cmd_lists(int argc, char **argv)
     };
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
-    cli_expect_positional(&arguments, 1, 2, "the kind of data set");
+    cli_expect_positional(&arguments, 1, argc, "the kind of data set");
     request.kind = find_kind(arguments.positional.items[0]);
-    const bool takes_file = request.kind->takes & DATA_TAKES_FILE;
-    if (takes_file != (arguments.positional.count == 2))
-        return takes_file
-                   ? cli_usage_error("lists %s: the file is missing; name it after the kind",
-                                     request.kind->name)
-                   : cli_usage_error("%s: lists %s takes no file; name its folder with --root",
-                                     arguments.positional.items[1], request.kind->name);
-    options->file = takes_file ? arguments.positional.items[1] : NULL;
+    take_files(&request, &arguments);
+    request.seeded = options->seed != 0;
     if (!(request.kind->takes & DATA_FINDS_ROOT))
         cli_expect_option(&arguments, "--root", options->root);
     cli_expect_option(&arguments, "--out", request.out);

@@ -106,8 +106,9 @@ typedef struct DataSourceLabel {
 Status data_list_read(DataList *list, const char *const *lists, int count, Error *error);
 
 /*
- * As data_list_read; `split` is what the set is for (data_list_read: test), and labels
- * [label_count] override the labels from paths and header lines for these sources.
+ * As data_list_read; `split` is what the set is for (data_list_read: test; DATA_SPLITS: all of a
+ * table with splits), and labels [label_count] override the labels from paths and header lines for
+ * these sources.
  */
 Status data_list_read_labelled(DataList *list, const char *const *lists, int count, DataSplit split,
                                DataSourceLabel *labels, int label_count, Error *error);

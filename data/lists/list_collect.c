@@ -643,23 +643,13 @@ static Status find_lists(Collector *collector, const char *folder, const char **
     return status;
 }
 
-/*
- * Collects the lists (*.txt) of a folder without images: those directly in it, else those in its
- * folder train, val or test, as the set is for. *found: there are any.
- */
-static Status collect_lists(Collector *collector, bool *found, Error *error)
+/* Collects the lists (*.txt) directly in `folder`. Sets *found if there are any. */
+static Status collect_lists_in(Collector *collector, const char *folder, bool *found, Error *error)
 {
-    char folder[FILE_PATH_SIZE];
     const char **lists;
     int count;
-    TRY(file_join(folder, "", collector->list, error));
-    Status status = find_lists(collector, collector->list, &lists, &count, error);
-    if (status == STATUS_OK && count == 0) {
-        free(lists);
-        TRY(file_join(folder, collector->list, data_split_names[collector->into->split], error));
-        status = find_lists(collector, folder, &lists, &count, error);
-    }
-    *found = count > 0;
+    Status status = find_lists(collector, folder, &lists, &count, error);
+    *found |= count > 0;
     if (status == STATUS_OK && count > 0)
         status = data_collect_note(collector->into, false, error, "%s: %d list%s of this folder",
                                    folder, count, count > 1 ? "s" : "");
@@ -667,6 +657,24 @@ static Status collect_lists(Collector *collector, bool *found, Error *error)
         status = collect_input(collector->into, lists[i], error);
     free(lists);
     return status;
+}
+
+/*
+ * Collects the lists of a folder without images: those directly in it, else those in its folder
+ * train, val or test, as the set is for.
+ */
+static Status collect_lists(Collector *collector, bool *found, Error *error)
+{
+    const DataSplit split = collector->into->split;
+    TRY(collect_lists_in(collector, collector->list, found, error));
+    for (int s = *found ? DATA_SPLITS : 0; s < DATA_SPLITS; s++) {
+        char folder[FILE_PATH_SIZE];
+        if (split != DATA_SPLITS && s != (int)split)
+            continue;
+        TRY(file_join(folder, collector->list, data_split_names[s], error));
+        TRY(collect_lists_in(collector, folder, found, error));
+    }
+    return STATUS_OK;
 }
 
 static Status collect_folder(Collector *collector, Error *error)
@@ -720,7 +728,7 @@ static Status collect_rows(Collector *collector, const DataTable *table, Error *
     const int before = collector->entries->count, problems = error->problems;
     for (int i = 0; i < table->count; i++) {
         const DataTableRow *row = &table->rows[i];
-        if (row->split >= 0 && row->split != (int)split)
+        if (row->split >= 0 && split != DATA_SPLITS && row->split != (int)split)
             continue;
         if (strlen(row->path) >= FILE_PATH_SIZE)
             return error_set(error, STATUS_FAILED,
@@ -758,10 +766,10 @@ static Status collect_table(Collector *collector, Error *error)
                                "lists of it"
                              : "");
     set_list_folder(collector);
-    Status status =
-        data_collect_note(collector->into, false, error, "%s%s%s", table.taken,
-                          table.has_split ? "; the rows of " : "",
-                          table.has_split ? data_split_names[collector->into->split] : "");
+    const bool one_split = table.has_split && collector->into->split != DATA_SPLITS;
+    Status status = data_collect_note(collector->into, false, error, "%s%s%s", table.taken,
+                                      one_split ? "; the rows of " : "",
+                                      one_split ? data_split_names[collector->into->split] : "");
     if (status == STATUS_OK && table.doubts)
         status = data_collect_note(collector->into, true, error, "%s", table.doubts);
     if (status == STATUS_OK)

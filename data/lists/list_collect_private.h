@@ -54,7 +54,7 @@ Status data_skipped_add(DataSkippedFiles *skipped, MemPool *pool, const char *fo
 /* What is collected from the lists of one set. */
 typedef struct DataCollection {
     MemPool *pool;
-    DataSplit split; /* what the set is for: it chooses the rows of a table with splits */
+    DataSplit split; /* what the set is for: it chooses the rows of a table; DATA_SPLITS: all */
     DataEntries entries;
     DataSkippedFiles *skipped;
     DataNote *notes; /* [note_count] free() */

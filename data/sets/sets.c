@@ -41,6 +41,8 @@ static const DataSetsKind kinds[] = {
      data_sets_deepfakebench},
     {"csv", "a FILE.csv of paths and labels: any table whose columns have the usual names",
      DATA_TAKES_FILE | DATA_TAKES_SPLIT | DATA_TAKES_COLUMNS | DATA_FINDS_ROOT, data_sets_csv},
+    {"split", "LIST...: any lists, divided into train, val and test by video or person",
+     DATA_TAKES_LISTS | DATA_TAKES_LABELS | DATA_FINDS_ROOT, data_sets_divide},
     {"folder", "source folders of your own: --real and --fake, or all below --root by their names",
      DATA_TAKES_LABELS | DATA_TAKES_SPLIT, data_sets_any_folder},
 };

@@ -9,7 +9,7 @@
  *
  * The layouts and their pitfalls are in docs/formats.md.
  *
- * Tests: tests/test_sets.c.
+ * Tests: tests/test_sets.c, tests/test_lists.sh.
  */
 #ifndef LNCLIP_DATA_SETS_SETS_H
 #define LNCLIP_DATA_SETS_SETS_H
@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* One expected video. */
 typedef struct DataSetsVideo {
@@ -69,6 +70,11 @@ typedef struct DataSetsOptions {
     const char *const
         *replace; /* DATA_TAKES_REPLACE [replace_count]: "OLD=NEW" prefixes of paths */
     int real_count, fake_count, replace_count;
+    const char *const *lists; /* DATA_TAKES_LISTS [list_count]: see data_list_read */
+    int list_count;
+    const char *by;             /* DATA_TAKES_LISTS: "video" (default) or "person" */
+    const char *parts;          /* DATA_TAKES_LISTS: "8:1:1" (default), of train, val and test */
+    uint64_t seed;              /* DATA_TAKES_LISTS */
     const char *const *columns; /* DATA_TAKES_COLUMNS [DATA_COLUMNS]: see data_table_read */
     Threads *threads; /* may be NULL: only the calling thread; results do not depend on it */
     int frames;       /* kept per video, spread evenly (data_list_spread); 0 = all */
@@ -85,6 +91,7 @@ enum {
     DATA_TAKES_REPLACE = 32,
     DATA_TAKES_COLUMNS = 64,
     DATA_FINDS_ROOT = 128, /* options->root may be NULL */
+    DATA_TAKES_LISTS = 256,
 };
 
 struct DataSetsBuilder; /* data/sets/sets_build_private.h */

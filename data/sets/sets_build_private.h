@@ -133,6 +133,7 @@ Status data_sets_dfdcp(DataSetsBuilder *builder, Error *error);
 Status data_sets_ffiw(DataSetsBuilder *builder, Error *error);
 Status data_sets_uadfv(DataSetsBuilder *builder, Error *error);
 Status data_sets_deepfakebench(DataSetsBuilder *builder, Error *error);
+Status data_sets_divide(DataSetsBuilder *builder, Error *error);
 Status data_sets_csv(DataSetsBuilder *builder, Error *error);
 Status data_sets_any_folder(DataSetsBuilder *builder, Error *error);
 

@@ -39,11 +39,12 @@ static Status add_source(DataCollection *collection, const char *file, const Dat
 static Status add_split(DataCollection *collection, const char *file, const DataSets *sets,
                         Error *error)
 {
-    const char *split = data_split_names[collection->split];
+    const bool all = collection->split == DATA_SPLITS;
+    const char *split = all ? "any" : data_split_names[collection->split];
     int missing = 0, videos = 0;
     const int before = collection->entries.count;
     for (int i = 0; i < sets->count; i++) {
-        if (sets->sources[i].split != collection->split)
+        if (!all && sets->sources[i].split != collection->split)
             continue;
         videos += sets->sources[i].count;
         TRY(add_source(collection, file, &sets->sources[i], &missing, error));
