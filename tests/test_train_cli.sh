@@ -174,4 +174,62 @@ for command in $("$L" --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'); do
     done
 done
 
+# ---- adapters by run folder, models by name -------------------------------------------------------
+
+image=$(find s/real -name '*.png' | sort | head -n 1)
+expect 0 "predict with best.safetensors" "$L" predict --model m --adapter log/best.safetensors "$image"
+cp out scores.txt
+expect 0 "predict with a run" "$L" predict --model m --adapter log "$image"
+says "log: using log/best.safetensors"
+holds cmp out scores.txt
+expect 0 "eval with a run" "$L" eval --model m --adapter log/ --out e5 A=s/real A=s/swap
+says "best.safetensors"
+expect 0 "eval with named runs" "$L" eval --model m --adapter one=log --adapter "two=it's" --out e6 A=s/real A=s/swap
+holds cmp e5/predictions.csv e6/one/predictions.csv
+expect 0 "features with a run" "$L" features --model m --adapter log --out f.safetensors "$image"
+expect 0 "export with a run" "$L" export --model m --adapter log --out merged
+expect 0 "calibrate a run" "$L" calibrate --model m --adapter log --val s/real s/swap --out calibrated.safetensors
+expect 0 "train from a run" train_into further --adapter log epochs=1
+expect 1 "a folder without an adapter" "$L" predict --model m --adapter s "$image"
+says "s: contains no best.safetensors"
+
+unset HF_HUB_CACHE HUGGINGFACE_HUB_CACHE HF_HOME XDG_CACHE_HOME
+HOME=$T/home
+export HOME
+expect 1 "a model that is not in the cache" "$L" predict --model owner/name "$image"
+says "hf download owner/name config.json preprocessor_config.json model.safetensors"
+says "huggingface-cli download"
+says "https://huggingface.co/owner/name/resolve/main/"
+says "$T/home/.cache/huggingface/hub"
+expect 1 "a model that is nowhere" "$L" eval --model none --adapter log --out never A=no-such-list.txt
+says "none: no such file or folder"
+expect 1 "before lists are walked" "$L" train --model owner/name --train no-such-list.txt --out never
+says "hf download"
+cached() { # FOLDER: a cache with the model
+    mkdir -p "$1/models--owner--name/snapshots/0123abc" "$1/models--owner--name/refs"
+    printf 0123abc >"$1/models--owner--name/refs/main"
+    cp m/* "$1/models--owner--name/snapshots/0123abc/"
+}
+cached "$T/home/.cache/huggingface/hub"
+expect 0 "a model in the cache" "$L" predict --model owner/name --adapter log "$image"
+says "owner/name: using $T/home/.cache/huggingface/hub/models--owner--name/snapshots/0123abc"
+holds cmp out scores.txt
+cached xdg/huggingface/hub
+expect 0 "XDG_CACHE_HOME" env XDG_CACHE_HOME=xdg "$L" predict --model owner/name --adapter log "$image"
+says "using xdg/huggingface/hub/"
+cached hf/hub
+expect 0 "HF_HOME" env HF_HOME=hf XDG_CACHE_HOME=xdg "$L" predict --model owner/name --adapter log "$image"
+says "using hf/hub/"
+cached cache
+expect 0 "HF_HUB_CACHE" env HF_HUB_CACHE=cache HF_HOME=hf "$L" predict --model owner/name --adapter log "$image"
+says "using cache/"
+rm cache/models--owner--name/snapshots/*/model.safetensors
+expect 1 "a cache without the weights" env HF_HUB_CACHE=cache "$L" predict --model owner/name --adapter log "$image"
+says "without model.safetensors"
+mkdir owner
+cp -r m owner/name
+expect 0 "a path wins" env HF_HUB_CACHE=cache "$L" predict --model owner/name --adapter log "$image"
+silent_on "using cache"
+expect 0 "train of a cached model" env HF_HUB_CACHE=hf/hub "$L" train --model owner/name --train $lists/real.txt $lists/swap.txt --out named epochs=1 batch_size=8 memory=1
+
 finish

@@ -216,7 +216,9 @@ int cmd_bench(int argc, char **argv)
     bench.arguments = &arguments;
     bench.stop = cli_catch_signals();
     Error error = {0};
-    const Status status = run(&bench, arch ? arch : "vit-l-14", parts, &error);
+    Status status = bench.model ? cli_model_find(&arguments, &bench.model, &error) : STATUS_OK;
+    if (status == STATUS_OK)
+        status = run(&bench, arch ? arch : "vit-l-14", parts, &error);
     json_decref(bench.report);
     for (int t = 0; t < bench.pool_count; t++)
         threads_destroy(bench.pools[t].threads);

@@ -390,5 +390,10 @@ int cmd_calibrate(int argc, char **argv)
         return wrong;
     request.arguments = &arguments;
     Error error = {0};
-    return calibrate(&request, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);
+    Status status = cli_model_find_all(&arguments, &request.model, &error);
+    if (status == STATUS_OK)
+        status = cli_adapter_find(&arguments, &request.adapter, &error);
+    if (status == STATUS_OK)
+        status = calibrate(&request, &error);
+    return status == STATUS_OK ? CLI_DONE : cli_report(&error);
 }

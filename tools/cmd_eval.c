@@ -336,7 +336,8 @@ int cmd_eval(int argc, char **argv)
     CliOption options[] = {
         CLI_MODEL_OPTION(request.model),
         {"--adapter", CLI_REPEATED, &request.adapters, 0, 0, "A",
-         "trained LayerNorms and head (.safetensors);\nNAME=FILE to compare several"},
+         "trained parameters and head: a .safetensors file, or a\nrun folder; NAME=FILE to compare "
+         "several"},
         CLI_HEAD_OPTION(request.model),
         {"--out", CLI_STRING, &request.out, 0, 0, "DIR", "output folder"},
         {"--frames", CLI_INT, &request.frames_per_video, 0, 1000000, "N",
@@ -375,7 +376,11 @@ int cmd_eval(int argc, char **argv)
     if (request.json)
         evaluation.view.format = CLI_JSON;
     Error error = {0};
-    const Status status = evaluate(&evaluation, &error);
+    Status status = cli_model_find_all(&arguments, &request.model, &error);
+    for (int i = 0; i < request.adapters.count && status == STATUS_OK; i++)
+        status = cli_adapter_find(&arguments, &request.adapters.items[i], &error);
+    if (status == STATUS_OK)
+        status = evaluate(&evaluation, &error);
     evaluation_free(&evaluation);
     return status == STATUS_OK ? CLI_DONE : cli_report(&error);
 }

@@ -234,5 +234,8 @@ int cmd_export(int argc, char **argv)
         return cli_usage_error("--backbone: only for --format gend; give both");
     cli_catch_signals();
     Error error = {0};
-    return export_model(&request, &arguments, &error) == STATUS_OK ? CLI_DONE : cli_report(&error);
+    Status status = cli_model_find_all(&arguments, &request.model, &error);
+    if (status == STATUS_OK)
+        status = export_model(&request, &arguments, &error);
+    return status == STATUS_OK ? CLI_DONE : cli_report(&error);
 }

@@ -166,8 +166,10 @@ int cmd_features(int argc, char **argv)
     cli_expect_positional(&arguments, 1, argc, "an image or a folder");
     Error error = {0};
     DataList list = {0};
-    Status status =
-        data_list_paths(&list, arguments.positional.items, arguments.positional.count, &error);
+    Status status = cli_model_find_all(&arguments, &model, &error);
+    if (status == STATUS_OK)
+        status =
+            data_list_paths(&list, arguments.positional.items, arguments.positional.count, &error);
     if (status == STATUS_OK) {
         cli_print_skipped(&arguments, "features", &list);
         status = run(&model, &arguments, &list, out, &error);

@@ -581,5 +581,8 @@ int cmd_inspect(int argc, char **argv)
             "inspect: --tensor IMAGE and --out X.png need each other; give both");
     request.path = arguments.positional.items[0];
     request.arguments = &arguments;
+    Error error = {0};
+    if (cli_model_find_all(&arguments, &request.model_options, &error) != STATUS_OK)
+        return cli_report(&error);
     return show(&request, json);
 }

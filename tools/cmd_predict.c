@@ -723,7 +723,9 @@ int cmd_predict(int argc, char **argv)
                                          : FORMAT_LINES};
     work.progress = cli_progress_begin(&arguments, "scoring", "images");
     work.progress.silent |= isatty(STDOUT_FILENO); /* the printed lines show the progress */
-    Status status = list_images(&list, &arguments.positional, &work.lost, &error);
+    Status status = cli_model_find_all(&arguments, &request.model, &error);
+    if (status == STATUS_OK)
+        status = list_images(&list, &arguments.positional, &work.lost, &error);
     if (status == STATUS_OK) {
         cli_print_skipped(&arguments, "predict", &list);
         status = predict(&request, &arguments, &work, &error);

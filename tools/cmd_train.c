@@ -497,7 +497,9 @@ static int apply(Training *training)
         if (!training->dry_run)
             cli_expect_option(arguments, "--out", training->out);
         log_recipe(&training->recipe);
-        status = run(training, &error);
+        status = cli_model_find_all(arguments, &training->model_options, &error);
+        if (status == STATUS_OK)
+            status = run(training, &error);
     }
     free_training(training);
     return status == STATUS_OK ? CLI_DONE : cli_report(&error);

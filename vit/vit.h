@@ -126,6 +126,15 @@ Status vit_create(Vit **vit, const VitConfig *config, uint64_t seed, Threads *th
 Status vit_model_file(const char *path, char file[FILE_PATH_SIZE], Error *error);
 
 /*
+ * Finds a model by `name`: an existing file or folder, or else "owner/name", whose snapshot of the
+ * main branch is looked up in the download cache of huggingface_hub (HF_HUB_CACHE, HF_HOME/hub,
+ * XDG_CACHE_HOME/huggingface/hub, ~/.cache/huggingface/hub). Nothing is downloaded. `path` is what
+ * vit_load accepts. STATUS_FAILED if there is none, with commands to download it, or if a folder
+ * has no model.safetensors. Reads the environment.
+ */
+Status vit_model_find(const char *name, char path[FILE_PATH_SIZE], Error *error);
+
+/*
  * Writes config.json, preprocessor_config.json and model.safetensors in Hugging Face's layout.
  * `folder` must be new or empty. It appears under its name only once complete (file_folder_commit).
  * STATUS_FAILED as in vit_save_as (head.h).

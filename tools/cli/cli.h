@@ -81,6 +81,9 @@ typedef struct CliArguments {
  */
 void cli_parse(const CliCommand *command, int argc, char **argv, CliArguments *arguments);
 
+/* A copy of `text` that lives until exit. Exits 1 if out of memory. */
+const char *cli_keep(const char *text);
+
 /*
  * Exits 2 unless minimum <= positional.count <= maximum. `what` is the missing argument in the
  * message: "an image or a folder".

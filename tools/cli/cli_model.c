@@ -45,6 +45,49 @@ void cli_model_expect(const CliArguments *arguments, const CliModelOptions *opti
         exit(cli_finish(cli_report(&error)));
 }
 
+Status cli_model_find(const CliArguments *arguments, const char **model, Error *error)
+{
+    char path[FILE_PATH_SIZE];
+    TRY(vit_model_find(*model, path, error));
+    if (file_exists(*model))
+        return STATUS_OK;
+    cli_note(arguments, "%s: using %s", *model, path);
+    *model = cli_keep(path);
+    return STATUS_OK;
+}
+
+Status cli_adapter_find(const CliArguments *arguments, const char **adapter, Error *error)
+{
+    char best[FILE_PATH_SIZE];
+    const char *equals = strchr(*adapter, '=');
+    const bool named = equals && !file_exists(*adapter);
+    const char *path = named ? equals + 1 : *adapter;
+    if (!file_is_folder(path))
+        return STATUS_OK;
+    TRY(file_join(best, path, "best.safetensors", error));
+    if (!file_exists(best))
+        return error_set(error, STATUS_FAILED,
+                         "%s: contains no best.safetensors; name a run folder with a completed "
+                         "epoch, or an adapter file",
+                         path);
+    cli_note(arguments, "%s: using %s", path, best);
+    char text[FILE_PATH_SIZE + 256];
+    const int length = snprintf(text, sizeof text, "%.*s%s",
+                                named ? (int)(equals + 1 - *adapter) : 0, *adapter, best);
+    if (length < 0 || (size_t)length >= sizeof text)
+        return error_set(error, STATUS_USAGE, "--adapter %.100s: the name is too long; shorten it",
+                         *adapter);
+    *adapter = cli_keep(text);
+    return STATUS_OK;
+}
+
+Status cli_model_find_all(const CliArguments *arguments, CliModelOptions *options, Error *error)
+{
+    if (options->model)
+        TRY(cli_model_find(arguments, &options->model, error));
+    return options->adapter ? cli_adapter_find(arguments, &options->adapter, error) : STATUS_OK;
+}
+
 static Status read_adapter(CliModel *model, const char *path, const CliArguments *arguments,
                            CliHeadUse use, Error *error)
 {

@@ -32,11 +32,12 @@ typedef struct CliModelOptions {
      "LinearNorm or linear, for a head without its kind stored"}
 #define CLI_MODEL_OPTION(o)                                                                        \
     {"--model", CLI_STRING, &(o).model, 0, 0, "M",                                                 \
-     "model folder (config.json, model.safetensors) or file"},                                \
+     "model folder (config.json, model.safetensors) or file,\nor owner/name in Hugging "           \
+     "Face's cache"},                                                                              \
         CLI_NETWORK_OPTIONS(o)
 #define CLI_ADAPTER_OPTION(o)                                                                      \
     {"--adapter", CLI_STRING, &(o).adapter, 0, 0, "A",                                             \
-     "trained parameters and head (.safetensors)"}
+     "trained parameters and head: a .safetensors file, or a\nrun folder (its best.safetensors)"}
 #define CLI_SCORING_OPTIONS(o)                                                                     \
     {"--precision", CLI_STRING, &(o).precision, 0, 0, "P",                                         \
      "arithmetic: f32 (default), bf16 or int8"},                                                   \
@@ -67,6 +68,17 @@ typedef enum CliHeadUse {
  * right after cli_parse.
  */
 void cli_model_expect(const CliArguments *arguments, const CliModelOptions *options);
+
+/*
+ * Resolve what the user named, before any list is read; the result is kept until exit, and a note
+ * names the file if it is another. cli_model_find: an existing path, or owner/name in the Hugging
+ * Face cache (vit_model_find). cli_adapter_find: a file, or a run folder, which becomes its
+ * best.safetensors; also as NAME=PATH. cli_model_find_all: --model and --adapter, if given.
+ * STATUS_FAILED if the model or the best.safetensors of a folder does not exist.
+ */
+Status cli_model_find(const CliArguments *arguments, const char **model, Error *error);
+Status cli_adapter_find(const CliArguments *arguments, const char **adapter, Error *error);
+Status cli_model_find_all(const CliArguments *arguments, CliModelOptions *options, Error *error);
 
 /* Sets *hints from --activation, --heads and --head. STATUS_USAGE for unknown names. */
 Status cli_model_hints(const CliModelOptions *options, VitHints *hints, Error *error);

@@ -69,6 +69,12 @@ static void *block_new(size_t bytes)
     return block->items;
 }
 
+const char *cli_keep(const char *text)
+{
+    const size_t size = strlen(text) + 1;
+    return memcpy(block_new(size), text, size);
+}
+
 /* Initialises `list` as empty, with room for all arguments. */
 static void strings_begin(CliStrings *list, int argc)
 {

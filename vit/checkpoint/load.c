@@ -95,6 +95,23 @@ static bool hub_cache(char folder[FILE_PATH_SIZE])
     return false;
 }
 
+/* Finds the snapshot of the model `id` ("owner/name") in the cache; false if it has none. */
+static bool find_in_cache(const char *id, char folder[FILE_PATH_SIZE])
+{
+    Error error = {0};
+    char cache[FILE_PATH_SIZE], name[FILE_PATH_SIZE];
+    if (id[0] == '/' || id[0] == '.' || !hub_cache(cache))
+        return false;
+    size_t used = snprintf(name, sizeof name, "models--");
+    for (const char *at = id; *at && used + 3 < sizeof name; at++) {
+        if (*at == '/')
+            name[used++] = '-';
+        name[used++] = *at == '/' ? '-' : *at;
+    }
+    name[used] = '\0';
+    return file_join(folder, cache, name, &error) == STATUS_OK && has_config(folder);
+}
+
 /*
  * Finds the folder with the backbone's config.json. `backbone` is a path relative to the working
  * directory or to the model's folder, or the name of a model in the Hugging Face cache.
@@ -103,21 +120,11 @@ static bool find_backbone(const char *backbone, const char *model_folder,
                           char folder[FILE_PATH_SIZE])
 {
     Error error = {0};
-    char cache[FILE_PATH_SIZE], name[FILE_PATH_SIZE];
     if (file_join(folder, "", backbone, &error) == STATUS_OK && has_config(folder))
         return true;
     if (file_join(folder, model_folder, backbone, &error) == STATUS_OK && has_config(folder))
         return true;
-    if (backbone[0] == '/' || backbone[0] == '.' || !hub_cache(cache))
-        return false;
-    size_t used = snprintf(name, sizeof name, "models--");
-    for (const char *at = backbone; *at && used + 3 < sizeof name; at++) {
-        if (*at == '/')
-            name[used++] = '-';
-        name[used++] = *at == '/' ? '-' : *at;
-    }
-    name[used] = '\0';
-    return file_join(folder, cache, name, &error) == STATUS_OK && has_config(folder);
+    return find_in_cache(backbone, folder);
 }
 
 /* ---- the configuration ---- */
@@ -458,6 +465,53 @@ Status vit_model_file(const char *path, char file[FILE_PATH_SIZE], Error *error)
     TRY(find_files(path, &paths, error));
     memcpy(file, paths.model, sizeof paths.model);
     return STATUS_OK;
+}
+
+/* True for the form owner/name of a model on the Hugging Face Hub. */
+static bool is_hub_id(const char *name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "-_.";
+    const size_t owner = strspn(name, allowed);
+    if (owner == 0 || name[0] == '.' || name[owner] != '/')
+        return false;
+    const char *model = name + owner + 1;
+    return model[0] != '\0' && model[strspn(model, allowed)] == '\0';
+}
+
+/* Fails for a model of the Hub that is not in the cache, with commands that download it. */
+static Status not_in_cache(const char *id, const char *why, Error *error)
+{
+    static const char files[] = "config.json preprocessor_config.json model.safetensors";
+    return error_set(
+        error, STATUS_FAILED,
+        "%s: %s; get it with `hf download %s %s` (older versions: huggingface-cli download), or "
+        "with `for f in %s; do curl -fL --create-dirs -o %s/$f "
+        "https://huggingface.co/%s/resolve/main/$f; done`",
+        id, why, id, files, files, id, id);
+}
+
+Status vit_model_find(const char *name, char path[FILE_PATH_SIZE], Error *error)
+{
+    Paths paths;
+    char why[FILE_PATH_SIZE + 128], cache[FILE_PATH_SIZE] = "no home folder";
+    if (file_exists(name)) {
+        TRY(find_files(name, &paths, error));
+        return file_join(path, "", name, error);
+    }
+    if (!is_hub_id(name))
+        return error_set(error, STATUS_FAILED,
+                         "%s: no such file or folder; name a model folder or file, or a model in "
+                         "the Hugging Face cache as owner/name",
+                         name);
+    const bool found = find_in_cache(name, path);
+    hub_cache(cache);
+    if (found && find_files(path, &paths, error) == STATUS_OK)
+        return STATUS_OK;
+    if (found)
+        return not_in_cache(name, "is in the Hugging Face cache without model.safetensors", error);
+    snprintf(why, sizeof why, "is neither a path nor in the Hugging Face cache (%s)", cache);
+    return not_in_cache(name, why, error);
 }
 
 Status vit_load(Vit **out, const char *path, Threads *threads, Error *error)
