@@ -72,12 +72,12 @@ says "form: contains an evaluation of several adapters"
 holds test -s form/metrics.json
 [ ! -e form/comparison.json ] || complain "comparison.json stays"
 expect 0 "compare one after several" "$L" compare form
-prints '^data set  level  form *$'
+prints '^one  *frame  *form  '
 : >form/predictions-0123456789abcdef0123456789abcdef.partial
 eval_with 0 "several after one, with a perturbation" --adapter a=$A --adapter b=$B --out form --perturb blur=1
 [ "$(cd form && echo *)" = "a b comparison.json report.html" ] || complain "leaves $(cd form && echo *)"
 expect 0 "compare several after one" "$L" compare form
-prints '^data set  level  form/a  *form/b *$'
+prints '^  *b  *[01]\.'
 eval_with 0 "one of a name after several" --adapter a=$A --out form
 [ ! -e form/comparison.json ] || complain "comparison.json stays"
 
@@ -321,19 +321,27 @@ expect 2 "another choice" "$L" eval --model m --adapter $A --out er n=n --frames
 # ---- compare --------------------------------------------------------------------------------------
 
 expect 0 compare "$L" compare run1 run2 c0 e
-prints 'best epoch .* last epoch'
-prints '^run1  *[0-9]*  *[0-9]*  *1  .*  1  *[01]\.[0-9]*$'
-prints '(epoch 1 of 1)'
-prints '^run1  *[0-9]'
+prints 'seed  *parameters  *best epoch  *AUROC'
+prints '^run1  *1  *[0-9]*  *1 of 1  *[01]\.'
+prints '^run2  *2  *[0-9]*  *1 of 1  *[01]\.'
 # The best epoch is found, even if the monitor has a column after it.
 cp -r run1 run3
 awk '{ print $0 (NR == 1 ? ",val_brier_frame" : ",0.25") }' run1/epochs.csv >run3/epochs.csv
 expect 0 "compare with a monitor's column" "$L" compare run1 run3
-prints '^run3  *[0-9]*  *[0-9]*  *1  .*  1  *[01]\.[0-9]*$'
+prints '^run3  *[0-9]*  *1 of 1  *[01]\.'
 expect 0 compare "$L" compare run1 run2 c0 e
-prints '^seed  *1  *2$'
-prints '^one  *frame  *0\.'
-prints '^e/a  *run1/best.safetensors  *val_map_video'
+# Two seeds of one recipe: mean and sample standard deviation of what the runs' own rows say.
+awk '/^run[12]  *[12] / { n++; s += $7; q += $7 * $7 }
+     /^run  *2 / { found = $0 }
+     END { m = s / n; d = sqrt((q - n * m * m) / (n - 1)); want = sprintf("%.4f ± %.4f", m, d)
+           exit index(found, want) == 0 }' out || complain "not the mean over seeds: $(grep '^run' out)"
+prints '^one  *frame  *[a-z]'
+prints '^c0 and 2 more  *s/lists'
+# The pivot: a row per method, the mean over data sets, the best marked.
+expect 0 "compare evaluations" "$L" compare e --level frame --metrics auroc,eer --percent --digits 1 --format latex
+prints '^% AUROC, frames, per cent'
+prints '^% EER, frames, per cent'
+[ "$(grep -c textbf out)" -ge 2 ] || complain "no best is marked"
 for format in md latex csv json; do
     expect 0 "compare as $format" "$L" compare run1 run2 e --format $format
     [ -s out ] || complain "prints nothing"
@@ -342,6 +350,7 @@ prints '"trained_parameters": '
 expect 1 "compare a model" "$L" compare run1 m
 expect 1 "compare nothing there" "$L" compare none
 expect 2 "compare nothing" "$L" compare
+expect 2 "compare an unknown level" "$L" compare run1 --level videos
 echo '{"one": ' >c0/metrics.json
 expect 1 "compare a broken file" "$L" compare c0
 says "c0/metrics.json"

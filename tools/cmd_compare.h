@@ -12,10 +12,10 @@
 
 /*
  * Appends the contents of `folder` to the arrays. A run: {"path", "recipe", "steps", "best_epoch",
- * "last_epoch" as in lnclip inspect, "trained_parameters", "selected_on"}. An evaluation: {"path",
- * "adapter", "selected_on", "metrics": the object in metrics.json}; one for each adapter of an
- * evaluation with several. STATUS_FAILED if the folder contains neither, or if a file cannot be
- * read.
+ * "last_epoch", "record" as in lnclip inspect, "trained_parameters", "selected_on"}. An evaluation:
+ * {"path", "adapter", "selected_on", "recipe" and "record" of the adapter, "metrics": the object in
+ * metrics.json}; one for each adapter of an evaluation with several. STATUS_FAILED if the folder
+ * contains neither, or if a file cannot be read.
  */
 Status cmd_compare_read(const char *folder, json_t *runs, json_t *evaluations, Error *error);
 

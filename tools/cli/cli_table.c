@@ -23,6 +23,7 @@ typedef struct Cell {
     CliUnit unit;  /* of the number or of the interval's ends */
     bool rule;     /* before the row; used in its first cell */
     bool lowest;   /* of p: at most this */
+    bool best;     /* see cli_table_best */
     double number; /* NaN in an interval cell */
     MetricsInterval interval;
 } Cell;
@@ -186,6 +187,14 @@ void cli_table_estimate(CliTable *table, double value, MetricsInterval interval)
     assert(table->column[(table->count - 1) % table->columns].unit >= CLI_INTERVAL);
     cell->number = value;
     cell->interval = interval;
+}
+
+void cli_table_best(CliTable *table)
+{
+    if (!table || table->broken)
+        return;
+    assert(table->count > 0);
+    table->cells[table->count - 1].best = true;
 }
 
 void cli_table_row_unit(CliTable *table, CliUnit unit)
@@ -466,15 +475,17 @@ static void html_contents(FILE *stream, const CliTable *table, const CliColumn *
                           const Cell *cell)
 {
     if (cell->text) {
-        fputs(column->style == CLI_CODE ? "<code>" : "", stream);
+        fputs(column->style == CLI_CODE ? "<code>" : cell->best ? "<b>" : "", stream);
         text_print_xml(stream, cell->text);
-        fputs(column->style == CLI_CODE ? "</code>" : "", stream);
+        fputs(column->style == CLI_CODE ? "</code>" : cell->best ? "</b>" : "", stream);
     } else if (column->unit == CLI_FOREST) {
         html_forest(stream, column, cell);
     } else if (column->unit == CLI_INTERVAL) {
         print_interval(stream, table, cell, "", " to ", "");
     } else {
+        fputs(cell->best ? "<b>" : "", stream);
         html_number(stream, table, cell);
+        fputs(cell->best ? "</b>" : "", stream);
         if (column->unit == CLI_ESTIMATE)
             print_interval(stream, table, cell, " <span class=\"interval\">", " to ", "</span>");
     }
@@ -527,6 +538,7 @@ typedef struct Renderer {
     void (*escape)(FILE *stream, const char *text);
     const char *before_title, *after_title;
     const char *before, *between, *after; /* around the fields of a row */
+    const char *before_best, *after_best; /* around a marked cell */
     const char *guarded; /* characters that need {} before them at the start of a row */
     void (*begin)(const Print *print);
     void (*below_heads)(const Print *print);
@@ -544,6 +556,8 @@ static const Renderer renderers[] = {
                   .before = "",
                   .between = "  ",
                   .after = "",
+                  .before_best = "*",
+                  .after_best = "",
                   .rule = "\n"},
     [CLI_MARKDOWN] = {.word = "md",
                       .has_text = true,
@@ -553,6 +567,8 @@ static const Renderer renderers[] = {
                       .before = "| ",
                       .between = " | ",
                       .after = " |",
+                      .before_best = "**",
+                      .after_best = "**",
                       .below_heads = markdown_rule},
     [CLI_LATEX] = {.word = "latex",
                    .escape = escape_latex,
@@ -561,6 +577,8 @@ static const Renderer renderers[] = {
                    .before = "",
                    .between = " & ",
                    .after = " \\\\",
+                   .before_best = "\\textbf{",
+                   .after_best = "}",
                    .guarded = "[*", /* would be read as options of the previous row */
                    .begin = latex_begin,
                    .below_heads = latex_rule,
@@ -674,7 +692,13 @@ static char *field_text(const Print *print, size_t row, const Field *field)
             print_cell(print, field, &cells[field->column], stream);
     }
     if (fclose(stream) == 0 && text && (stream = open_memstream(&escaped, &size)) != NULL) {
-        print->renderer->escape(stream, text);
+        const Renderer *renderer = print->renderer;
+        const bool best =
+            row > 0 && renderer->before_best &&
+            print->table->cells[(row - 1) * print->table->columns + field->column].best;
+        fputs(best ? renderer->before_best : "", stream);
+        renderer->escape(stream, text);
+        fputs(best ? renderer->after_best : "", stream);
         if (fclose(stream) != 0) {
             free(escaped);
             escaped = NULL;

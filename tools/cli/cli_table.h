@@ -108,6 +108,12 @@ void cli_table_p(CliTable *table, double p, bool lowest); /* lowest: p is at mos
 void cli_table_interval(CliTable *table, MetricsInterval interval);
 void cli_table_estimate(CliTable *table, double value, MetricsInterval interval);
 
+/*
+ * Marks the last cell as the best of its column: bold in Markdown, LaTeX and HTML, "*" before it in
+ * text.
+ */
+void cli_table_best(CliTable *table);
+
 /* Sets the unit of intervals in the current row; CLI_SCORE: also that of metrics and changes. */
 void cli_table_row_unit(CliTable *table, CliUnit unit);
 
