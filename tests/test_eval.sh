@@ -254,6 +254,10 @@ frame=$(sed -n 2p c/predictions.csv | cut -d, -f1)
 expect 0 "predict, calibrated" "$L" predict --model m --adapter cal.safetensors --calibrated "s/lists/test/$frame"
 [ "$(cut -f2 out)" = "$(sed -n 2p c/predictions.csv | cut -d, -f4)" ] || complain "predict and eval differ"
 says "T = "
+threshold=$(sed -n 's/.*p_fake > \([0-9.e-]*\)$/\1/p' err)
+[ "$(cut -f3 out)" = "$(cut -f2 out | awk "{ print (\$1 > $threshold) ? \"fake\" : \"real\" }")" ] || complain "another verdict"
+expect 0 "predict, calibrated, a video" "$L" predict --model m --adapter cal.safetensors --calibrated --by video "s/lists/test/$(dirname "$frame")"
+says "threshold of videos"
 expect 1 "predict, calibrated, without adapter" "$L" predict --model m --calibrated "s/lists/test/$frame"
 eval_with 1 "no calibration" --adapter $A --calibrated --out never
 says "lnclip calibrate"

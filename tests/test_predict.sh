@@ -139,6 +139,62 @@ says "empty: "
 predict 1 "an empty folder alone" empty
 [ ! -s out ] || complain "something is printed"
 
+# ---- videos, verdicts, lists of paths -------------------------------------------------------------
+
+tab=$(printf '\t')
+predict 0 "images" s/real
+mean=$(head -n 2 out | awk '{ sum += $2 } END { printf "%.6f", sum / 2 }')
+first=$(dirname "$one")
+predict 0 "one line a video" --by video s/real
+[ "$(wc -l <out)" = "$(find s/real -name 000.png | wc -l)" ] || complain "not one line a video"
+[ "$(head -n 1 out | cut -f1)" = "$first" ] || complain "the first line is not of $first"
+[ "$(head -n 1 out | awk '{ printf "%.6f", $2 }')" = "$mean" ] || complain "not the mean of the frames"
+mkdir -p own/real
+cp "$one" own/real/a.png
+cp "$two" own/real/b.png
+predict 0 "images without folders of videos" --by video --threshold 0 own
+[ "$(cut -f1,3 out | tr '\t\n' '  ')" = "own/real/a.png fake own/real/b.png fake " ] || complain "$(cat out)"
+predict 0 "a threshold nothing exceeds" --threshold 1 "$one"
+[ "$(cut -f3 out)" = real ] || complain "no third column real"
+predict 0 "columns" --by video --csv --threshold 1 "$first"
+prints "path,p_fake,frames,verdict"
+predict 0 "columns of images" --csv --threshold 1 "$first"
+prints "path,p_fake,margin,verdict"
+predict 0 "an object of a video" --by video --json --threshold 1 "$first"
+grep -q '"frames": 2, "verdict": "real"}' out || complain "$(cat out)"
+predict 1 "a frame that cannot be read" --by video --threshold 1 "$one" "$first/none.png" nowhere/x.png
+[ "$(cut -f1,3 out | tr '\t\n' '  ')" = "$first real nowhere nan " ] || complain "$(cat out)"
+predict 0 "the images of a list" "$one" "$two"
+cp out plain
+mkdir paths
+printf '# comment\n../%s\r\n\n%s' "$one" "$T/$two" >paths/list.txt
+predict 0 "--list: paths from its folder" --list paths/list.txt
+[ "$(cut -f2 out)" = "$(cut -f2 plain)" ] || complain "other scores"
+[ "$(head -n 1 out | cut -f1)" = "../$one" ] || complain "another path than written"
+printf '%s\0%s\0' "$one" "$two" >paths/zero
+predict 0 "separated by zero bytes" --list paths/zero
+holds "the same lines" cmp out plain
+what="standard input"
+steps=$((steps + 1))
+printf '%s\n%s\n' "$one" "$two" | "$L" predict --model m --adapter run/best.safetensors - >out 2>err || complain "fails"
+holds "the same lines" cmp out plain
+predict 1 "empty standard input" -
+says "standard input: has no path"
+printf 'path,label\na,1\n' >t.csv
+predict 1 "a table for --list" --list t.csv
+says "t.csv: is a table"
+printf '\032\105\337\243xxxx' >v.mp4
+predict 1 "a video for --list" --list v.mp4
+says "v.mp4: is a video; crop its faces first"
+predict 1 "a video" v.mp4
+prints "v.mp4${tab}nan"
+says "v.mp4: is a video; crop its faces first"
+predict 2 "another unit" --by frame "$one"
+predict 2 "no probability" --threshold 1.5 "$one"
+predict 2 "paths and a list" --list paths/list.txt "$one"
+predict 1 "no calibration" --calibrated "$one"
+says "not calibrated"
+
 # ---- a signal -------------------------------------------------------------------------------------
 
 # Heat maps of these images take many seconds. Interrupts after the first ones: no picture may be

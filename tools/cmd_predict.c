@@ -4,12 +4,17 @@
  *
  * Lines are printed after each batch, in the order of the arguments, so that a long run can be
  * watched and piped. An unreadable image gets "nan"; a folder without images gets a warning. Both
- * make the exit code 1. Heat maps are drawn after all lines are printed.
+ * make the exit code 1. Heat maps are drawn after all lines are printed. With --by video, lines are
+ * printed at the end, one for each folder of frames, with the mean of its readable frames.
  */
 #include "data/image/preprocess.h"
 #include "data/lists/crop_check.h"
+#include "data/lists/input.h"
+#include "data/lists/path.h"
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
+#include "tensor/base/number.h"
+#include "tensor/base/table.h"
 #include "tools/cli/cli.h"
 #include "tools/cli/cli_json.h"
 #include "tools/cli/cli_lists.h"
@@ -21,6 +26,7 @@
 #include "vit/explain.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -376,6 +382,8 @@ typedef enum Format { FORMAT_LINES, FORMAT_JSON, FORMAT_CSV } Format;
 typedef struct Request {
     CliModelOptions model;
     const char *explain; /* folder, or NULL */
+    const char *list;    /* text file of paths, "-" for standard input, or NULL */
+    const char *by, *threshold_text;
     bool json, csv, calibrated;
 } Request;
 
@@ -387,81 +395,182 @@ typedef struct Work {
     int printed;                /* frames printed so far */
     int unreadable, lost;       /* images; paths without an image */
     Format format;
+    bool by_video;
+    double threshold; /* above: fake; NaN: no verdict is printed */
     CliProgress progress;
 } Work;
 
 /* ---- output ---------------------------------------------------------------------------------- */
 
-static void print_json(const Work *work, int frame, const char *path, double fake)
+/* One line, row or object: an image, or a video. */
+typedef struct Row {
+    const char *path;
+    double fake;         /* NaN: no score */
+    const char *picture; /* path of the heat map, or NULL */
+    double margin;       /* of an image */
+    int frames;          /* of a video: those with a score */
+} Row;
+
+static const char *verdict(const Work *work, double fake)
 {
-    fputs(frame == 0 ? "[\n  {\"path\": " : ",\n  {\"path\": ", stdout);
-    cli_json_print_string(stdout, path);
-    if (isnan(fake))
+    return fake > work->threshold ? "fake" : "real";
+}
+
+static void print_json(const Work *work, bool first, const Row *row)
+{
+    fputs(first ? "[\n  {\"path\": " : ",\n  {\"path\": ", stdout);
+    cli_json_print_string(stdout, row->path);
+    if (isnan(row->fake))
         fputs(", \"p_fake\": null", stdout);
     else
-        printf(", \"p_fake\": %.9g", fake);
-    if (work->pictures && isnan(fake)) {
-        fputs(", \"heatmap\": null", stdout);
-    } else if (work->pictures) {
-        fputs(", \"heatmap\": ", stdout);
-        cli_json_print_string(stdout, work->pictures[frame]);
+        printf(", \"p_fake\": %.9g", row->fake);
+    if (work->by_video) {
+        printf(", \"frames\": %d", row->frames);
+    } else {
+        if (work->pictures) {
+            fputs(", \"heatmap\": ", stdout);
+            if (row->picture)
+                cli_json_print_string(stdout, row->picture);
+            else
+                fputs("null", stdout);
+        }
+        if (isnan(row->fake))
+            fputs(", \"margin\": null", stdout);
+        else
+            printf(", \"margin\": %.9g", row->margin);
     }
-    if (isnan(fake))
-        fputs(", \"margin\": null", stdout);
-    else
-        printf(", \"margin\": %.9g", (double)work->margins[frame]);
+    if (!isnan(work->threshold) && isnan(row->fake))
+        fputs(", \"verdict\": null", stdout);
+    else if (!isnan(work->threshold))
+        printf(", \"verdict\": \"%s\"", verdict(work, row->fake));
     putchar('}');
 }
 
-static void print_csv(const Work *work, int frame, const char *path, double fake)
+static void print_csv(const Work *work, bool first, const Row *row)
 {
-    if (frame == 0)
-        puts(work->pictures ? "path,p_fake,heatmap,margin" : "path,p_fake,margin");
-    metrics_predictions_write_field(stdout, path, strlen(path));
-    if (isnan(fake))
+    if (first)
+        printf("path,p_fake%s%s\n",
+               work->by_video   ? ",frames"
+               : work->pictures ? ",heatmap,margin"
+                                : ",margin",
+               isnan(work->threshold) ? "" : ",verdict");
+    metrics_predictions_write_field(stdout, row->path, strlen(row->path));
+    if (isnan(row->fake))
         fputs(",nan", stdout);
     else
-        printf(",%.9g", fake);
-    if (work->pictures) {
+        printf(",%.9g", row->fake);
+    if (work->pictures && !work->by_video) {
+        const char *picture = row->picture ? row->picture : "";
         putchar(',');
-        const char *picture = isnan(fake) ? "" : work->pictures[frame];
         metrics_predictions_write_field(stdout, picture, strlen(picture));
     }
-    if (isnan(fake))
-        puts(",nan");
+    if (work->by_video)
+        printf(",%d", row->frames);
+    else if (isnan(row->fake))
+        fputs(",nan", stdout);
     else
-        printf(",%.9g\n", (double)work->margins[frame]);
+        printf(",%.9g", row->margin);
+    if (!isnan(work->threshold))
+        printf(",%s", isnan(row->fake) ? "" : verdict(work, row->fake));
+    putchar('\n');
 }
 
-static void print_line(const char *path, double fake)
+static void print_line(const Work *work, const Row *row)
 {
-    cli_print_escaped(stdout, path); /* a line break in a name must not make two lines */
-    if (isnan(fake))
-        fputs("\tnan\n", stdout);
+    cli_print_escaped(stdout, row->path); /* a line break in a name must not make two lines */
+    if (isnan(row->fake))
+        fputs("\tnan", stdout);
     else
-        printf("\t%.9g\n", fake);
+        printf("\t%.9g", row->fake);
+    if (!isnan(work->threshold))
+        printf("\t%s", isnan(row->fake) ? "nan" : verdict(work, row->fake));
+    putchar('\n');
+}
+
+static void print_row(const Work *work, bool first, const Row *row)
+{
+    if (work->format == FORMAT_JSON)
+        print_json(work, first, row);
+    else if (work->format == FORMAT_CSV)
+        print_csv(work, first, row);
+    else
+        print_line(work, row);
 }
 
 static void print_until(Work *work, int done)
 {
     for (; work->printed < done; work->printed++) {
         const int frame = work->printed;
-        const char *path = work->list->frames[frame].path;
         const double fake = (double)work->probabilities[2 * (size_t)frame + 1];
-        if (work->format == FORMAT_JSON)
-            print_json(work, frame, path, fake);
-        else if (work->format == FORMAT_CSV)
-            print_csv(work, frame, path, fake);
-        else
-            print_line(path, fake);
+        const Row row = {
+            .path = work->list->frames[frame].path,
+            .fake = fake,
+            .picture = work->pictures && !isnan(fake) ? work->pictures[frame] : NULL,
+            .margin = (double)work->margins[frame],
+        };
+        print_row(work, frame == 0, &row);
     }
     fflush(stdout);
+}
+
+/* A video: its name is path[0..length) of its first frame. */
+typedef struct Video {
+    const char *path;
+    size_t length;
+    double sum; /* of p_fake */
+    int frames; /* those with a score */
+} Video;
+
+static TableKey video_key(const void *videos, uint32_t i)
+{
+    const Video *video = (const Video *)videos + i;
+    return (TableKey){video->path, video->length, 0};
+}
+
+/* Prints all videos, in the order of their first frames. */
+static Status print_videos(Work *work, Error *error)
+{
+    const DataList *list = work->list;
+    Table table = {0};
+    uint32_t count = 0;
+    char path[FILE_PATH_SIZE];
+    Video *videos = mem_new(list->count, sizeof *videos, "the videos", error);
+    Status status = videos ? STATUS_OK : error->status;
+    for (int i = 0; i < list->count && status == STATUS_OK; i++) {
+        const DataPath parts = data_path_read(list->frames[i].path);
+        const bool own = parts.own_video || parts.video_length == 0;
+        bool added;
+        uint32_t at = count;
+        videos[count] = (Video){.path = list->frames[i].path};
+        videos[count].length = own ? strlen(videos[count].path) : parts.video_length;
+        status =
+            table_find(&table, video_key(videos, count), video_key, videos, &at, &added, error);
+        const float fake = work->probabilities[2 * (size_t)i + 1];
+        if (status != STATUS_OK)
+            break;
+        count += added;
+        if (isnan(fake))
+            continue;
+        videos[at].sum += (double)fake;
+        videos[at].frames++;
+    }
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        const Video *video = &videos[i];
+        snprintf(path, sizeof path, "%.*s", (int)video->length, video->path);
+        const Row row = {.path = path, .fake = video->sum / video->frames, .frames = video->frames};
+        print_row(work, i == 0, &row);
+    }
+    work->printed = list->count;
+    table_free(&table);
+    free(videos);
+    return status;
 }
 
 static void show_progress(void *context, int done, int total, double images_per_second)
 {
     Work *work = context;
-    print_until(work, done);
+    if (!work->by_video)
+        print_until(work, done);
     cli_progress_show(&work->progress, done, total, images_per_second);
 }
 
@@ -492,11 +601,92 @@ static void note_saturated(const Work *work, const CliArguments *arguments)
 
 /* ---- input ----------------------------------------------------------------------------------- */
 
+/* The paths to score, as given or read from --list or standard input. */
+typedef struct Paths {
+    const char **items; /* [count], into content or argv */
+    int count;
+    size_t capacity;
+    char *content;               /* of the file, or NULL */
+    char folder[FILE_PATH_SIZE]; /* of the file; "" */
+} Paths;
+
+static Status add_path(Paths *paths, const char *path, Error *error)
+{
+    TRY(mem_grow(&paths->items, paths->count + 1, &paths->capacity, sizeof *paths->items,
+                 "the paths", error));
+    paths->items[paths->count++] = path;
+    return STATUS_OK;
+}
+
+/* Reads all of standard input. */
+static Status read_input(char **content, size_t *size, Error *error)
+{
+    size_t capacity = 0;
+    *content = NULL;
+    *size = 0;
+    for (;;) {
+        TRY(mem_grow(content, *size + 65536, &capacity, 1, "the paths", error));
+        const size_t got = fread(*content + *size, 1, 65535, stdin);
+        *size += got;
+        if (got == 0)
+            break;
+    }
+    (*content)[*size] = '\0';
+    if (ferror(stdin))
+        return error_set(error, STATUS_FAILED, "standard input: cannot be read: %s; check the pipe",
+                         strerror(errno));
+    return STATUS_OK;
+}
+
+/* Reads a list of paths: separated by zero bytes if there are any, else by line ends. */
+static Status read_paths(Paths *paths, const char *file, Error *error)
+{
+    size_t size;
+    const bool input = strcmp(file, "-") == 0;
+    const DataInput kind = input ? DATA_INPUT_LIST : data_input(file);
+    const char *refusal = data_input_refusal(kind);
+    if (kind == DATA_INPUT_BINARY) /* zero bytes between the paths */
+        refusal = NULL;
+    if (refusal)
+        return error_set(error, STATUS_FAILED, "%s: %s", file, refusal);
+    if (kind == DATA_INPUT_TABLE || kind == DATA_INPUT_JSON)
+        return error_set(error, STATUS_FAILED,
+                         "%s: is %s; --list needs one path a line: write its paths to a text file, "
+                         "or score it with lnclip eval",
+                         file, kind == DATA_INPUT_JSON ? "JSON" : "a table");
+    TRY(input ? read_input(&paths->content, &size, error)
+              : file_read(file, (size_t)1 << 30, &paths->content, &size, error));
+    if (!input) {
+        TRY(file_join(paths->folder, "", file, error));
+        paths->folder[file_name(paths->folder) - paths->folder] = '\0';
+    }
+    char *text = paths->content, *const end = text + size;
+    const char separator = memchr(text, '\0', size) ? '\0' : '\n';
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        text += 3;
+    for (char *next; text < end; text = next) {
+        char *stop = memchr(text, separator, end - text);
+        stop = stop ? stop : end;
+        next = stop + 1;
+        if (separator == '\n' && stop > text && stop[-1] == '\r')
+            stop--;
+        *stop = '\0'; /* file_read and read_input leave room for the last one */
+        const bool comment = separator == '\n' && text[0] == '#' && (text[1] == ' ' || !text[1]);
+        if (text[0] && !comment)
+            TRY(add_path(paths, text, error));
+    }
+    if (paths->count == 0)
+        return error_set(error, STATUS_FAILED, "%s: has no path; write one path a line",
+                         input ? "standard input" : file);
+    return STATUS_OK;
+}
+
 /* Lists the images of all paths. Warns of paths without an image; fails if none has one. */
-static Status list_images(DataList *list, const CliStrings *paths, int *lost, Error *error)
+static Status list_images(DataList *list, const Paths *paths, int *lost, Error *error)
 {
     *lost = 0;
-    const Status status = data_list_paths(list, paths->items, paths->count, error);
+    const Status status =
+        data_list_paths_from(list, paths->items, paths->count, paths->folder, error);
     if (status == STATUS_OK || paths->count == 1)
         return status;
     const char **kept = calloc(paths->count, sizeof *kept);
@@ -506,7 +696,8 @@ static Status list_images(DataList *list, const CliStrings *paths, int *lost, Er
     for (int i = 0; i < paths->count; i++) {
         DataList alone = {0};
         Error reason = {0};
-        if (data_list_paths(&alone, &paths->items[i], 1, &reason) == STATUS_OK) {
+        if (data_list_paths_from(&alone, &paths->items[i], 1, paths->folder, &reason) ==
+            STATUS_OK) {
             kept[count++] = paths->items[i];
         } else {
             cli_warn("%s", reason.message);
@@ -517,7 +708,7 @@ static Status list_images(DataList *list, const CliStrings *paths, int *lost, Er
     Status retried = status;
     if (count > 0) {
         *error = (Error){0};
-        retried = data_list_paths(list, kept, count, error);
+        retried = data_list_paths_from(list, kept, count, paths->folder, error);
     }
     free(kept);
     return retried;
@@ -581,15 +772,20 @@ static Status score(const Request *request, const CliArguments *arguments, CliMo
     scoring.context = work;
     Status status = train_score(model->vit, &model->head, list, 0, &scoring, model->threads, NULL,
                                 probabilities, error);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && work->by_video)
+        status = print_videos(work, error);
+    else if (status == STATUS_OK)
         print_until(work, list->count);
     if (status == STATUS_INTERRUPTED)
-        cli_interrupted("predict", "the images printed so far are complete", error);
+        cli_interrupted("predict",
+                        work->by_video ? "nothing was printed"
+                                       : "the images printed so far are complete",
+                        error);
     if (work->format == FORMAT_JSON && work->printed > 0)
         puts("\n]");
     fflush(stdout);
     cli_progress_end(&work->progress);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !work->by_video)
         note_saturated(work, arguments);
     if (status == STATUS_OK && request->explain)
         status = explain_draw(explain, model, list, probabilities, arguments, scoring.stop, error);
@@ -615,8 +811,9 @@ static Status sum_up(const Work *work, const Explain *explain, Error *error)
     return STATUS_OK;
 }
 
+/* Loads the model; with --calibrated also the temperature and, unless given, the threshold. */
 static Status load_model(const Request *request, const CliArguments *arguments, CliModel *model,
-                         Error *error)
+                         Work *work, Error *error)
 {
     TRY(cli_model_load(model, &request->model, arguments, CLI_HEAD_NEEDED, error));
     if (!request->calibrated)
@@ -631,8 +828,13 @@ static Status load_model(const Request *request, const CliArguments *arguments, 
     metrics_calibration_apply(&model->head, &calibration);
     char rule[METRICS_RULE_SIZE];
     metrics_rule_format(rule, calibration.rule);
-    cli_note(arguments, "T = %.4g, calibrated on %s; threshold of frames by %s: p_fake > %.6g",
-             calibration.temperature, calibration.on, rule, calibration.threshold_frame);
+    const double threshold =
+        work->by_video ? calibration.threshold_video : calibration.threshold_frame;
+    if (isnan(work->threshold))
+        work->threshold = threshold;
+    cli_note(arguments, "T = %.4g, calibrated on %s; threshold of %s by %s: p_fake > %.6g",
+             calibration.temperature, calibration.on, work->by_video ? "videos" : "frames", rule,
+             threshold);
     return STATUS_OK;
 }
 
@@ -649,7 +851,7 @@ static Status predict(const Request *request, const CliArguments *arguments, Wor
         status = error->status;
         goto done;
     }
-    status = load_model(request, arguments, &model, error);
+    status = load_model(request, arguments, &model, work, error);
     if (status != STATUS_OK)
         goto done;
     if (request->explain)
@@ -685,8 +887,16 @@ int cmd_predict(int argc, char **argv)
         CLI_SCORING_OPTIONS(request.model),
         {"--explain", CLI_STRING, &request.explain, 0, 0, "DIR",
          "write heat maps of each image to DIR"},
+        {"--by", CLI_STRING, &request.by, 0, 0, "UNIT",
+         "image (default), or video: one line per folder of frames,\nwith their mean"},
+        {"--threshold", CLI_STRING, &request.threshold_text, 0, 0, "X",
+         "add a column: fake if p_fake > X, else real"},
         {"--calibrated", CLI_FLAG, &request.calibrated, 0, 0, NULL,
-         "apply the adapter's temperature (see lnclip calibrate)"},
+         "apply the adapter's temperature, and add a column by its\nthreshold (see lnclip "
+         "calibrate)"},
+        {"--list", CLI_STRING, &request.list, 0, 0, "FILE",
+         "read the paths from FILE, or - for standard input: one a\nline, or separated by zero "
+         "bytes"},
         {"--json", CLI_FLAG, &request.json, 0, 0, NULL,
          "print a JSON array of {path, p_fake, margin}"},
         {"--csv", CLI_FLAG, &request.csv, 0, 0, NULL,
@@ -696,9 +906,11 @@ int cmd_predict(int argc, char **argv)
     const CliCommand command = {
         .name = "predict",
         .summary = "print the probability that each image is fake",
-        .usage = "lnclip predict --model M [--adapter A] [--explain DIR] PATH...",
+        .usage = "lnclip predict --model M [--adapter A] [--by video] [--threshold X] "
+                 "[--explain DIR] PATH...",
         .details = "A PATH is an image of a cropped face, or a folder, which is searched in "
-                   "bytewise sorted order. Prints\none line per image: path, tab, p_fake. An "
+                   "bytewise sorted order. Prints\none line per image: path, tab, p_fake. - reads "
+                   "the paths from standard input. An "
                    "unreadable image gets nan and a warning, and the exit code is\n1. --explain "
                    "writes DIR/NAME.png for each image: the network input, and heat maps of "
                    "attention rollout\nand of gradient x attention for \"fake\".",
@@ -709,7 +921,19 @@ int cmd_predict(int argc, char **argv)
     CliArguments arguments;
     cli_parse(&command, argc, argv, &arguments);
     cli_model_expect(&arguments, &request.model);
-    cli_expect_positional(&arguments, 1, argc, "an image or a folder");
+    cli_expect_positional(&arguments, request.list ? 0 : 1, request.list ? 0 : argc,
+                          request.list ? "options only, since --list is given"
+                                       : "an image or a folder");
+    if (arguments.positional.count == 1 && strcmp(arguments.positional.items[0], "-") == 0)
+        request.list = "-";
+    if (request.by && strcmp(request.by, "video") != 0 && strcmp(request.by, "image") != 0)
+        return cli_usage_error("--by %s: unknown unit; use image or video", request.by);
+    double threshold = NAN;
+    if (request.threshold_text &&
+        !(number_parse(request.threshold_text, strlen(request.threshold_text), &threshold) &&
+          threshold >= 0 && threshold <= 1))
+        return cli_usage_error("--threshold %s: is not a probability; give a number from 0 to 1",
+                               request.threshold_text);
     if (request.json && request.csv)
         return cli_usage_error("--json and --csv: mutually exclusive; give one of them");
     if (request.explain && request.model.precision && strcmp(request.model.precision, "f32") != 0)
@@ -720,16 +944,26 @@ int cmd_predict(int argc, char **argv)
     Work work = {.list = &list,
                  .format = request.json  ? FORMAT_JSON
                            : request.csv ? FORMAT_CSV
-                                         : FORMAT_LINES};
+                                         : FORMAT_LINES,
+                 .by_video = request.by && strcmp(request.by, "video") == 0,
+                 .threshold = threshold};
     work.progress = cli_progress_begin(&arguments, "scoring", "images");
-    work.progress.silent |= isatty(STDOUT_FILENO); /* the printed lines show the progress */
+    /* The printed lines show the progress, except by video. */
+    work.progress.silent |= isatty(STDOUT_FILENO) && !work.by_video;
+    Paths paths = {0};
     Status status = cli_model_find_all(&arguments, &request.model, &error);
+    if (status == STATUS_OK && request.list)
+        status = read_paths(&paths, request.list, &error);
+    for (int i = 0; !request.list && i < arguments.positional.count && status == STATUS_OK; i++)
+        status = add_path(&paths, arguments.positional.items[i], &error);
     if (status == STATUS_OK)
-        status = list_images(&list, &arguments.positional, &work.lost, &error);
+        status = list_images(&list, &paths, &work.lost, &error);
     if (status == STATUS_OK) {
         cli_print_skipped(&arguments, "predict", &list);
         status = predict(&request, &arguments, &work, &error);
         data_list_free(&list);
     }
+    free(paths.items);
+    free(paths.content);
     return status == STATUS_OK ? CLI_DONE : cli_report(&error);
 }

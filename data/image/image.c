@@ -9,6 +9,7 @@
 #include "data/image/image.h"
 
 #include "data/image/decode_private.h"
+#include "data/lists/input.h"
 #include "tensor/base/file.h"
 #include "tensor/base/mem.h"
 
@@ -103,6 +104,10 @@ static Status decode(const DataSource *source, DataExtent extent, DataImage *ima
         return error_set(error, STATUS_FAILED, "%s: the file is empty; copy or extract it again",
                          source->name);
     DataDecoder *decoder = choose_decoder(source);
+    if (!decoder &&
+        data_input_of_bytes(source->name, source->bytes, source->size) == DATA_INPUT_VIDEO)
+        return error_set(error, STATUS_FAILED, "%s: %s", source->name,
+                         data_input_refusal(DATA_INPUT_VIDEO));
     if (!decoder)
         return error_set(
             error, STATUS_FAILED,

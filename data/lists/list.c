@@ -390,15 +390,17 @@ Status data_list_read(DataList *list, const char *const *lists, int count, Error
     return data_list_read_labelled(list, lists, count, DATA_TEST, NULL, 0, error);
 }
 
-Status data_list_paths(DataList *list, const char *const *paths, int count, Error *error)
+Status data_list_paths_from(DataList *list, const char *const *paths, int count, const char *folder,
+                            Error *error)
 {
-    assert(list && paths && count > 0 && error);
+    assert(list && paths && count > 0 && folder && error);
     TRY(begin(list, error));
     ListMemory *memory = list->memory;
     DataEntries entries = {0};
     Status status = STATUS_OK;
     for (int i = 0; i < count && status == STATUS_OK; i++)
-        status = data_collect_path(&memory->pool, &entries, &memory->skipped, paths[i], error);
+        status =
+            data_collect_path(&memory->pool, &entries, &memory->skipped, paths[i], folder, error);
     if (status == STATUS_OK)
         status = fill_frames(list, &entries, error);
     free(entries.items);
@@ -406,6 +408,11 @@ Status data_list_paths(DataList *list, const char *const *paths, int count, Erro
     if (status != STATUS_OK)
         data_list_free(list);
     return status;
+}
+
+Status data_list_paths(DataList *list, const char *const *paths, int count, Error *error)
+{
+    return data_list_paths_from(list, paths, count, "", error);
 }
 
 void data_list_free(DataList *list)

@@ -125,6 +125,10 @@ void data_skipped_describe(const DataSkipped *row, char *text, size_t size);
  */
 Status data_list_paths(DataList *list, const char *const *paths, int count, Error *error);
 
+/* As data_list_paths; a path that does not exist is also tried below `folder`, unless it is "". */
+Status data_list_paths_from(DataList *list, const char *const *paths, int count, const char *folder,
+                            Error *error);
+
 /* Frees what the list owns and empties it. An empty list is allowed. */
 void data_list_free(DataList *list);
 

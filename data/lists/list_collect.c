@@ -862,9 +862,19 @@ Status data_collect_list(DataCollection *collection, const char *list, Error *er
 }
 
 Status data_collect_path(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
-                         const char *path, Error *error)
+                         const char *path, const char *below_folder, Error *error)
 {
-    if (file_is_folder(path))
-        return walk_sorted(pool, entries, skipped, path, error);
-    return append_path(pool, entries, path, path, error);
+    char below[FILE_PATH_SIZE];
+    Error ignored = {0}; /* a joined path that is too long does not exist */
+    const bool joined = below_folder[0] && path[0] != '/' && !file_exists(path) &&
+                        file_join(below, below_folder, path, &ignored) == STATUS_OK &&
+                        file_exists(below);
+    const char *file = joined ? below : path;
+    if (file_is_folder(file))
+        return walk_sorted(pool, entries, skipped, file, error);
+    TRY(append_path(pool, entries, path, path, error));
+    DataEntry *entry = &entries->items[entries->count - 1];
+    if (joined)
+        entry->file = mem_pool_text(pool, file, strlen(file), path, error);
+    return entry->file ? STATUS_OK : error->status;
 }

@@ -83,10 +83,11 @@ Status data_collect_frame(DataCollection *collection, const char *list, const ch
                           const char *source, int label, Error *error);
 
 /*
- * Appends `path`, or, if it is a folder, the images below it in bytewise order. Sets only path and
- * file of each entry. STATUS_FAILED if a folder cannot be read or when out of memory.
+ * Appends `path`, or, if it is a folder, the images below it in bytewise order. If it does not
+ * exist, below_folder/path is tried, too, unless below_folder is "". Sets only path and file of
+ * each entry. STATUS_FAILED if a folder cannot be read or when out of memory.
  */
 Status data_collect_path(MemPool *pool, DataEntries *entries, DataSkippedFiles *skipped,
-                         const char *path, Error *error);
+                         const char *path, const char *below_folder, Error *error);
 
 #endif
