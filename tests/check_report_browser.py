@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """check_report_browser.py PAGE.html [--shots DIR] - looks at report.html with headless Chromium.
 
-At the width of a phone and of a desk, on light and on dark screens, and on paper: nothing reaches beyond the page, no text has a
-contrast below 4.5 to 1, the console stays silent, nothing is fetched, and what must be read is there. Talks to the browser
+At the width of a phone and of a desk, on light and on dark screens, and on paper: nothing reaches beyond the page or is cut off, a
+table that scrolls says so and keeps its caption and first column, plots of a row end at the same height, no text has a contrast
+below 4.5 to 1, the console stays silent, nothing is fetched, and what must be read is there. Talks to the browser
 over its debugging pipe; needs Python's own library only. --shots keeps pictures. Exit code 77: there is no browser.
 """
 import argparse
@@ -20,6 +21,12 @@ VIEWS = [(width, height, "screen", scheme) for width, height in ((360, 800), (39
          for scheme in ("light", "dark")] + [(718, 1047, "print", "dark")]
 WORDS = ("Summary", "Coverage", "Provenance", "Definitions of the metrics", "AUROC", "95% interval",
          "Real frames".lower(), "VIDEOS", "FRAMES")
+
+# Opens all details, and waits until they are drawn.
+OPEN = """
+document.querySelectorAll('details').forEach((d) => { d.open = true; });
+new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+"""
 
 # Runs in the page, WIDTH given: a phone's own innerWidth grows with what overflows. Alpha is blended with what lies behind; SVG text counts with its fill.
 SCRIPT = r"""
@@ -49,7 +56,6 @@ SCRIPT = r"""
     const [x, y] = [light(a), light(b)].sort((p, q) => q - p);
     return (x + 0.05) / (y + 0.05);
   };
-  document.querySelectorAll('details').forEach((d) => { d.open = true; });
   const faults = [];
   const root = document.documentElement;
   if (root.scrollWidth > WIDTH)
@@ -69,7 +75,10 @@ SCRIPT = r"""
     least = Math.min(least, found);
     if (found < 4.5)
       faults.push(`contrast ${found.toFixed(2)}: "${node.data.trim().slice(0, 40)}"`);
-    const inBox = element.closest('.scroll, pre');
+    const inner = element.closest('.scroll, pre');
+    const inBox = inner && getComputedStyle(inner).overflowX !== 'visible';
+    if (style.overflowX !== 'visible' && style.overflowX !== 'auto' && element.scrollWidth > element.clientWidth + 1)
+      faults.push(`"${node.data.trim().slice(0, 40)}" is cut off`);
     if (!inBox && !(element instanceof SVGElement) && box.right > WIDTH + 1)
       faults.push(`"${node.data.trim().slice(0, 40)}" ends at ${box.right.toFixed(0)} px`);
     const svg = element.closest('svg.chart');
@@ -79,6 +88,31 @@ SCRIPT = r"""
     if (outer && parseFloat(style.fontSize) * outer.width / svg.viewBox.baseVal.width < 9)
       faults.push(`"${node.data.trim().slice(0, 40)}" is too small to read`);
   }
+  document.querySelectorAll('.scroll').forEach((box) => {
+    const caption = box.querySelector('caption span'), name = caption.textContent.slice(0, 40);
+    if (getComputedStyle(box).overflowX === 'visible' || box.clientWidth === 0) return;
+    const scrolls = box.scrollWidth > box.clientWidth, hint = getComputedStyle(caption, '::after').content;
+    if (scrolls && !hint.includes('Scroll')) faults.push(`"${name}" scrolls without a hint`);
+    if (!scrolls && hint.includes('Scroll')) faults.push(`"${name}" has a hint, but does not scroll`);
+    box.scrollLeft = box.scrollWidth;
+    const outer = box.getBoundingClientRect();
+    [caption, box.querySelector('tbody th')].forEach((part) => {
+      const inside = part.getBoundingClientRect();
+      if (inside.left < outer.left - 1 || inside.right > outer.right + 1)
+        faults.push(`"${name}": "${part.textContent.slice(0, 40)}" does not stay when the table scrolls`);
+    });
+    box.scrollLeft = 0;
+  });
+  const interval = document.querySelector('#summary tbody .interval');
+  if (interval && interval.getBoundingClientRect().right > WIDTH)
+    faults.push('the first interval of the summary is not visible');
+  const bottoms = new Map();
+  document.querySelectorAll('.figures figure').forEach((f) => {
+    const top = Math.round(f.getBoundingClientRect().top), bottom = f.querySelector('svg').getBoundingClientRect().bottom;
+    if (bottoms.has(top) && Math.abs(bottoms.get(top) - bottom) > 1)
+      faults.push(`${f.textContent.trim().slice(0, 40)}: plots of a row end at different heights`);
+    bottoms.set(top, bottom);
+  });
   let level = 1;
   document.querySelectorAll('h1,h2,h3,h4,h5,h6').forEach((h) => {
     const n = Number(h.tagName[1]);
@@ -179,6 +213,7 @@ def look(browser, view, shots):
             picture = browser.call("Page.captureScreenshot", captureBeyondViewport=whole)
             with open(os.path.join(shots, f"{name}{part}.png"), "wb") as file:
                 file.write(base64.b64decode(picture["data"]))
+    browser.call("Runtime.evaluate", expression=OPEN, awaitPromise=True)
     answer = browser.call("Runtime.evaluate", expression=SCRIPT.replace("WIDTH", str(width)), returnByValue=True)
     if "exceptionDetails" in answer:
         return ["the checking script failed: " + json.dumps(answer["exceptionDetails"])[:300]]

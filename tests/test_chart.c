@@ -299,6 +299,40 @@ START_TEST(the_legend_goes_on_in_a_second_row)
 }
 END_TEST
 
+/* Names of different lengths: the entries of each row start at the same places as those of the
+ * first, and a chart that grows is as much higher as the legend. */
+START_TEST(the_legend_has_columns)
+{
+    enum { ENTRIES = 5 };
+    static const char *const names[ENTRIES] = {"a name", "a name of some more length than others",
+                                               "a name, third", "a name, 4", "a name of a"};
+    PlotSeries series[ENTRIES];
+    const double y[] = {1, 2};
+    for (int i = 0; i < ENTRIES; i++)
+        series[i] =
+            (PlotSeries){.mark = PLOT_LINE, .name = names[i], .y = y, .count = 2, .colour = i};
+    const PlotChart chart = {.series = series, .series_count = ENTRIES, .grows = true};
+    char *const text = written(&chart, 0);
+    double x[ENTRIES], rows[ENTRIES];
+    int count = 0, columns = 0;
+    for (const char *at = text; (at = strstr(at, "\" text-anchor=\"start\">a name")); at++) {
+        const char *tag = at;
+        while (strncmp(tag, "<text", 5) != 0)
+            tag--;
+        ck_assert_int_lt(count, ENTRIES);
+        ck_assert_int_eq(sscanf(tag, "<text x=\"%lf\" y=\"%lf", &x[count], &rows[count]), 2);
+        columns += rows[count] == rows[0];
+        count++;
+    }
+    ck_assert_int_eq(count, ENTRIES);
+    ck_assert_int_eq(columns, 2);
+    for (int i = 0; i < ENTRIES; i++)
+        ck_assert_double_eq(x[i], x[i % columns]);
+    ck_assert_ptr_nonnull(strstr(text, "viewBox=\"0 0 640 414\"")); /* 360 and three rows */
+    free(text);
+}
+END_TEST
+
 START_TEST(widths_count_characters)
 {
     ck_assert_int_eq(text_width("caf\xc3\xa9"), 4);
@@ -320,6 +354,7 @@ int main(void)
     tcase_add_test(charts, missing_numbers_break_a_mark);
     tcase_add_test(charts, charts_without_numbers_and_files_of_several);
     tcase_add_test(charts, the_legend_goes_on_in_a_second_row);
+    tcase_add_test(charts, the_legend_has_columns);
     tcase_add_test(charts, widths_count_characters);
     return support_main(suite);
 }

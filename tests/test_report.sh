@@ -28,7 +28,7 @@ count() { # FILE TEXT NUMBER
 cat >parse.py <<'END'
 import html.parser, sys
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "wbr"}
 
 
 class Page(html.parser.HTMLParser):
@@ -218,7 +218,39 @@ has two/report.html 'AUROC by strength of blur+resize-box'
 has two/report.html '1+0.5'
 has two/report.html 'weights selected on'
 has two/report.html 'lr = '
-thumbnails two/report.html 4
+thumbnails two/report.html 8 # of each adapter
+# shellcheck disable=SC2086
+expect 0 "an adapter with another head" "$L" train --model m --train $train --val $val --out run2 epochs=1 seed=4 augment=flip --checks off --quiet
+expect 0 "three adapters" "$L" eval --model m --adapter "A <1>=run/best.safetensors" --adapter B=run2/best.safetensors \
+    --adapter "calibrated, with a long name=c.safetensors" --out three "t=${lists%,}" "second=${lists%,}" \
+    --perturb $kind=$strengths --perturb blur=2 --resamples 100 --checks off --quiet --thumbnails 3
+page three/report.html
+has three/report.html 'AUROC by adapter and data set, with 95% interval; the best is bold'
+# A row per adapter: two data sets with intervals, and the mean; the best of each column is bold.
+has three/report.html '<tr><th scope="col" class="word">adapter</th><th scope="col">t</th><th scope="col">second</th><th scope="col">mean</th></tr>'
+what="the best is bold"
+steps=$((steps + 1))
+for level in Video Frame; do
+    sed -n "/$level level/,/<\/table>/p" three/report.html >pivot
+    best=$(sed -n 's/.*<th scope="row">.*<td>\(<b>\)\{0,1\}\([0-9.]*\)\(<.b>\)\{0,1\}<.td><.tr>$/\2/p' pivot | sort -n | tail -n 1)
+    bold=$(sed -n 's/.*<th scope="row">.*<td><b>\([0-9.]*\)<.b><.td><.tr>$/\1/p' pivot | sort -u)
+    [ "${best:-none}" = "$bold" ] || complain "best mean of $level is '$best', bold is '$bold'"
+    grep -q '<td>[0-9.]*<.td><.tr>' pivot || complain "every mean of $level is bold"
+done
+# Paired differences: an axis around 0 and an interval in each row; 2 levels, 2 adapters, 2 sets.
+count three/report.html '<path class="zero"' 8
+has three/report.html 'paired 95% intervals'
+# Every adapter has its hardest frames, and every panel of robustness has bands and the same axis.
+count three/report.html '<h4>calibrated, with a long name</h4>' 4
+thumbnails three/report.html 36
+what="robustness"
+steps=$((steps + 1))
+sed -n '/<h3>Robustness/,/<details>/p' three/report.html >panels
+[ "$(grep -c 'class="band faint"' panels)" -eq 12 ] || complain "$(grep -c 'class="band' panels) bands for 2 sets, 2 kinds and 3 adapters"
+axes=$(awk '/<figure>/ { axis = "" } /text-anchor="end"/ { gsub(/<[^>]*>/, " "); axis = axis $0 } /<\/figure>/ { print axis }' panels | tr -d ' ' | sort -u | wc -l)
+[ "$axes" -eq 1 ] || complain "$axes different axes"
+has three/report.html '>chance 0.5000</text>'
+has three/report.html 'TPR at FPR 0.01 in the legend'
 
 # ---- size ----------------------------------------------------------------------------------------
 
@@ -240,6 +272,7 @@ if [ -n "${KEEP:-}" ]; then
     cp scores.html numbers.html fakes.html large.html "$KEEP"
     cp one/report.html "$KEEP/one.html"
     cp two/report.html "$KEEP/two.html"
+    cp three/report.html "$KEEP/three.html"
 fi
 command -v python3 >/dev/null 2>&1 || echo "no python3: pages were not parsed"
 finish

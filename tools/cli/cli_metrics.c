@@ -348,8 +348,6 @@ void cli_metrics_print_methods(const CliArguments *arguments, const MetricsUncer
 
 void cli_metrics_add_difference(CliTable *table, const MetricsDifference *difference)
 {
-    cli_table_number(table, difference->a);
-    cli_table_number(table, difference->b);
     cli_table_number(table, difference->difference);
     cli_table_interval(table, difference->interval);
     cli_table_estimate(table, difference->difference, difference->interval);
@@ -369,6 +367,8 @@ static void add_differences(CliTable *table, const char *dataset, const char *le
         cli_table_words(table, dataset);
         cli_table_words(table, level);
         cli_table_words(table, keys ? metrics_names[m].name : metrics_names[m].title);
+        cli_table_number(table, d->a);
+        cli_table_number(table, d->b);
         cli_metrics_add_difference(table, d);
         cli_table_words(table, metrics_interval_method_name(d->method));
     }

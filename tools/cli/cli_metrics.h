@@ -69,7 +69,7 @@ void cli_metrics_sources_add(CliTable *table, const char *adapter,
  */
 void cli_metrics_row_unit(CliTable *table, Metric metric, CliUnit fraction);
 
-/* Adds the last cells of a row: a, b, difference, interval, forest plot (CLI_FOREST) and p. */
+/* Adds four cells to a row: difference, interval, forest plot (CLI_FOREST) and p. */
 void cli_metrics_add_difference(CliTable *table, const MetricsDifference *difference);
 
 /*

@@ -415,9 +415,9 @@ static void html_begin(const Print *print)
     if (title) {
         fputs(" aria-label=\"", print->stream);
         text_print_xml(print->stream, title);
-        fputs("\"><table>\n<caption>", print->stream);
+        fputs("\"><table>\n<caption><span>", print->stream);
         text_print_xml(print->stream, title);
-        fputs("</caption>\n<thead>", print->stream);
+        fputs("</span></caption>\n<thead>", print->stream);
     } else {
         fputs("><table>\n<thead>", print->stream);
     }

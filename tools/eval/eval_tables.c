@@ -112,19 +112,26 @@ static bool is_shown(const Summary *summary, const MetricsReport *report, EvalLe
            (summary->level == EVAL_LEVELS ? !hidden : summary->level == level);
 }
 
+/* The cells of real and fake; empty without metrics. */
+static void add_counts(CliTable *table, const Metrics *metrics)
+{
+    if (metrics) {
+        cli_table_count(table, metrics->n_real);
+        cli_table_count(table, metrics->n_fake);
+    } else {
+        cli_table_words(table, "");
+        cli_table_words(table, "");
+    }
+}
+
+/* On the page the counts are the last columns, so that a phone shows AUROC and interval. */
 static void add_summary_row(CliTable *table, const Summary *summary, const EvalResult *result,
                             EvalLevel level, const SummaryRow *row)
 {
     cli_table_words(table, row->adapter);
     cli_table_words(table, row->dataset);
     cli_table_words(table, row->level);
-    if (row->metrics) {
-        cli_table_count(table, row->metrics->n_real);
-        cli_table_count(table, row->metrics->n_fake);
-    } else {
-        cli_table_words(table, "");
-        cli_table_words(table, "");
-    }
+    add_counts(table, row->metrics);
     for (int m = 0; m < summary->metric_count; m++) {
         const Metric metric = summary->metrics[m];
         const double value = row->metrics ? metrics_value(row->metrics, (int)metric)
@@ -136,6 +143,7 @@ static void add_summary_row(CliTable *table, const Summary *summary, const EvalR
         if (m == 0)
             cli_table_estimate(table, value, interval);
     }
+    add_counts(table, row->metrics);
 }
 
 static void add_summary_rows(CliTable *table, const Summary *summary, const EvalResult *result)
@@ -192,8 +200,8 @@ CliTable *eval_summary_table(const EvalResult *results, int count, EvalLevel lev
         {.key = "adapter", .hidden = count == 1},
         {.key = "dataset", .heading = "data set", .once = true},
         {.key = "level", .hidden = level != EVAL_LEVELS},
-        {.key = "n_real", .heading = real[level], .unit = CLI_COUNT},
-        {.key = "n_fake", .heading = fake[level], .unit = CLI_COUNT},
+        {.key = "n_real", .heading = real[level], .unit = CLI_COUNT, .hidden = page},
+        {.key = "n_fake", .heading = fake[level], .unit = CLI_COUNT, .hidden = page},
     };
     Summary summary = {.results = results, .count = count, .level = level, .view = view};
     summary.metric_count =
@@ -201,6 +209,10 @@ CliTable *eval_summary_table(const EvalResult *results, int count, EvalLevel lev
              : cli_view_metrics(view, of_text, COUNT_OF(of_text), summary.metrics);
     CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     add_metric_columns(table, &summary);
+    for (int fakes = 0; fakes < 2; fakes++)
+        cli_table_column(table, (CliColumn){.heading = fakes ? fake[level] : real[level],
+                                            .unit = CLI_COUNT,
+                                            .hidden = !page});
     for (int r = 0; r < count; r++) {
         if (count > 1)
             cli_table_rule(table);
@@ -212,6 +224,49 @@ CliTable *eval_summary_table(const EvalResult *results, int count, EvalLevel lev
             if (count == 1)
                 cli_table_rule(table);
             add_summary_row(table, &summary, &results[r], level, &mean);
+        }
+    }
+    return table;
+}
+
+/* ---- pivot ----------------------------------------------------------------------------------- */
+
+/* The value of a cell of the pivot table: of data set `set`, or the mean of all (set_count). */
+static double pivot_value(const EvalResult *result, int set, EvalLevel level)
+{
+    return set == result->sets->set_count ? eval_mean(result, level, METRICS_AUROC)
+                                          : eval_metrics(&result->reports[set], level)->auroc;
+}
+
+/* True if no adapter is better by the digits that are printed. */
+static bool is_best(const EvalResult *results, int count, int row, int set, EvalLevel level)
+{
+    const double mine = round(1e4 * pivot_value(&results[row], set, level));
+    for (int r = 0; r < count; r++)
+        if (round(1e4 * pivot_value(&results[r], set, level)) > mine)
+            return false;
+    return isfinite(mine);
+}
+
+CliTable *eval_pivot_table(const EvalResult *results, int count, EvalLevel level)
+{
+    const int sets = results[0].sets->set_count;
+    const MetricsInterval none = {NAN, NAN};
+    CliTable *table = cli_table_create(NULL, &(CliColumn){.heading = "adapter"}, 1);
+    for (int s = 0; s < sets; s++)
+        cli_table_column(
+            table, (CliColumn){.heading = results[0].reports[s].dataset, .unit = CLI_ESTIMATE});
+    cli_table_column(table,
+                     (CliColumn){.heading = "mean", .unit = CLI_ESTIMATE, .hidden = sets == 1});
+    for (int r = 0; r < count; r++) {
+        cli_table_words(table, adapter_name(&results[r]));
+        for (int s = 0; s <= sets; s++) {
+            cli_table_estimate(
+                table, pivot_value(&results[r], s, level),
+                s == sets ? none
+                          : eval_intervals(&results[r].reports[s], level)->of[METRICS_AUROC]);
+            if (is_best(results, count, r, s, level))
+                cli_table_best(table);
         }
     }
     return table;
@@ -364,12 +419,12 @@ CliTable *eval_differences_table(const EvalComparison *comparisons, int count, E
         {.heading = "data set", .once = true},
         {.heading = "level", .hidden = !both, .once = true},
         {.heading = "metric", .hidden = !both},
-        {.heading = "AUROC", .unit = CLI_FRACTION, .hidden = both},
-        {.heading = "baseline AUROC", .unit = CLI_FRACTION, .hidden = both},
         {.heading = "difference", .unit = CLI_CHANGE, .style = CLI_MAIN},
         {.heading = "95% interval", .unit = CLI_INTERVAL},
         difference_axis(comparisons, count, both ? EVAL_FRAMES : level, axis),
         {.heading = "p", .unit = CLI_P},
+        {.heading = "AUROC", .unit = CLI_FRACTION, .hidden = both},
+        {.heading = "baseline AUROC", .unit = CLI_FRACTION, .hidden = both},
     };
     CliTable *table = cli_table_create(NULL, columns, COUNT_OF(columns));
     for (int i = 0; i < count; i++) {
@@ -386,7 +441,10 @@ CliTable *eval_differences_table(const EvalComparison *comparisons, int count, E
                     cli_table_words(table, set->dataset);
                     cli_table_words(table, level_keys[l]);
                     cli_table_words(table, metrics_names[metrics[m]].title);
-                    cli_metrics_add_difference(table, difference_of(set, l, metrics[m]));
+                    const MetricsDifference *d = difference_of(set, l, metrics[m]);
+                    cli_metrics_add_difference(table, d);
+                    cli_table_number(table, d->a);
+                    cli_table_number(table, d->b);
                 }
             }
     }

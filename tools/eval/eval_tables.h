@@ -34,6 +34,12 @@ double eval_mean(const EvalResult *result, EvalLevel level, Metric metric);
 CliTable *eval_summary_table(const EvalResult *results, int count, EvalLevel level,
                              const CliView *view);
 
+/*
+ * AUROC at one level: a row per adapter, a column per data set and one for their mean. The best of
+ * each column is marked.
+ */
+CliTable *eval_pivot_table(const EvalResult *results, int count, EvalLevel level);
+
 /* AUROC of each fake source of data set `set` against all real. */
 CliTable *eval_sources_table(const EvalResult *results, int count, int set);
 

@@ -201,6 +201,12 @@ static Status write_summary_table(FILE *stream, const Report *report, EvalLevel 
     fputs("<h3>", stream);
     write_level(stream, level);
     fprintf(stream, "%s level</h3>\n", frames ? "Frame" : "Video");
+    if (report->count > 1) {
+        CliTable *pivot = eval_pivot_table(report->results, report->count, level);
+        cli_table_title(pivot,
+                        "AUROC by adapter and data set, with 95%% interval; the best is bold");
+        TRY(cli_table_print(pivot, CLI_HTML, stream, error));
+    }
     CliTable *table = eval_summary_table(report->results, report->count, level, &page);
     cli_table_title(table, frames ? "Every frame counts by itself; not to be compared with figures "
                                     "of videos"
@@ -230,8 +236,9 @@ static Status write_difference_table(FILE *stream, const Report *report, EvalLev
     fputs("AUROC</h3>\n", stream);
     CliTable *table =
         eval_differences_table(report->comparisons, report->comparison_count, level, &page);
-    cli_table_title(table, level == EVAL_FRAMES ? "Differences in frame AUROC"
-                                                : "Differences in video AUROC");
+    cli_table_title(table, level == EVAL_FRAMES
+                               ? "Differences in frame AUROC, with paired 95%% intervals"
+                               : "Differences in video AUROC, with paired 95%% intervals");
     return cli_table_print(table, CLI_HTML, stream, error);
 }
 

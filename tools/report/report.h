@@ -25,7 +25,7 @@ typedef struct Report {
     const char *const *warnings; /* [warning_count], in addition to those about the results */
     int warning_count;
     int resamples;  /* of the bootstrap; 0: no bootstrap */
-    int thumbnails; /* hardest frames per class and data set, of the first result; 0: none */
+    int thumbnails; /* hardest frames per class, data set and result; 0: none */
 } Report;
 
 /*

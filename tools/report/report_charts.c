@@ -17,8 +17,7 @@
 
 enum {
     WIDTH = 344,
-    HEIGHT = 300,
-    LEGEND_LINE = 18,
+    HEIGHT = 282,         /* without the legend */
     POINTS = 400,         /* of a curve: enough for FPR below 0.01 */
     SAMPLES = 121,        /* points of a curve on a logarithmic axis */
     DRAWN = PLOT_COLOURS, /* maximum number of results */
@@ -129,17 +128,11 @@ static void add_series(PlotSeries *series, int *count, PlotSeries one)
     ++*count;
 }
 
-/*
- * Writes a chart. A legend of several lines increases its height, so that the plot area stays the
- * same.
- */
 static void write_figure(FILE *stream, PlotChart *chart)
 {
-    int named = 0;
-    for (int i = 0; i < chart->series_count; i++)
-        named += chart->series[i].name != NULL;
     chart->width = WIDTH;
-    chart->height = HEIGHT + (named > 2 ? (named - 1) * LEGEND_LINE : 0);
+    chart->height = HEIGHT;
+    chart->grows = true;
     plot_write(stream, chart);
     fputs("</figure>\n", stream);
 }
@@ -152,13 +145,15 @@ static PlotAxis unit_axis(const char *title)
 
 static const double unit[2] = {0, 1};
 
-/* Adds the diagonal: chance level, or perfect calibration. */
-static void add_reference(PlotSeries *series, int *count, const double *x, int points)
+/* Adds a reference line: chance level, or perfect calibration. */
+static void add_reference(PlotSeries *series, int *count, const char *name, const double *x,
+                          const double *y, int points)
 {
     add_series(series, count,
                (PlotSeries){.mark = PLOT_LINE,
+                            .name = name,
                             .x = x,
-                            .y = x,
+                            .y = y,
                             .count = points,
                             .colour = PLOT_MUTED,
                             .dashed = true});
@@ -174,24 +169,20 @@ static bool is_ranked(const SetCurves *all, int result, Level level)
     return c[level].there && c[level].of.roc && !(level == FRAMES && crowded);
 }
 
-/* ROC, or the precision-recall curve, of every result and level. */
+/* ROC, or the precision-recall curve, of every result and level, and the line of chance. */
 static void write_ranking(FILE *stream, const SetCurves *all, bool roc)
 {
     PlotSeries series[DRAWN * LEVELS + 1];
-    char names[DRAWN][LEVELS][NAME_SIZE + 16], label[NAME_SIZE * 4];
+    char names[DRAWN * LEVELS][NAME_SIZE + 16], chance[32], label[NAME_SIZE * 4];
     int count = 0;
     int length = snprintf(label, sizeof label, "%s:", roc ? "ROC" : "Precision and recall");
-    if (roc)
-        add_reference(series, &count, unit, 2);
     for (int r = 0; r < all->count; r++)
         for (Level level = 0; level < LEVELS; level++) {
             const Curves *c = &all->curves[r][level];
-            const bool crowded =
-                level == FRAMES && all->curves[r][VIDEOS].there && all->report->count > BOTH_LEVELS;
-            if (!c->there || !c->of.roc || crowded)
+            if (!is_ranked(all, r, level))
                 continue;
-            char *name = names[r][level];
-            snprintf(name, sizeof names[r][level], "%s %.4f", c->name, roc ? c->auroc : c->ap);
+            char *name = names[count];
+            snprintf(name, sizeof names[count], "%s %.4f", c->name, roc ? c->auroc : c->ap);
             if (length < (int)sizeof label)
                 length += snprintf(label + length, sizeof label - length, " %s %s;",
                                    roc ? "AUROC" : "AP", name);
@@ -204,6 +195,13 @@ static void write_ranking(FILE *stream, const SetCurves *all, bool roc)
                                     .colour = r,
                                     .dashed = level == FRAMES});
         }
+    /* The precision of random scores is the fraction of fakes. */
+    const MetricsReport *first = &all->report->results[0].reports[all->set];
+    const Metrics *metrics = eval_metrics(first, first->has_videos ? EVAL_VIDEOS : EVAL_FRAMES);
+    const double fakes = (double)metrics->n_fake / (double)(metrics->n_real + metrics->n_fake);
+    const double level[2] = {fakes, fakes};
+    snprintf(chance, sizeof chance, "chance %.4f", roc ? 0.5 : fakes);
+    add_reference(series, &count, chance, unit, roc ? unit : level, 2);
     fprintf(stream, "<figure><figcaption><b>%s</b> %s in the legend.</figcaption>\n",
             roc ? "ROC" : "Precision and recall", roc ? "AUROC" : "AP");
     PlotChart chart = {.label = label,
@@ -230,31 +228,34 @@ static double roc_at(const Curves *curves, double x)
 /* The ROC with a logarithmic FPR axis: detectors are used at a low FPR. */
 static void write_rare_alarms(FILE *stream, const SetCurves *all)
 {
-    static const double least = 0.001;
+    static const double least = 0.001, named = 0.01;
     PlotSeries series[DRAWN * LEVELS + 1];
+    char names[DRAWN * LEVELS][NAME_SIZE + 16];
     double x[SAMPLES], y[DRAWN * LEVELS][SAMPLES];
     int count = 0;
     for (int i = 0; i < SAMPLES; i++)
         x[i] = pow(least, 1 - i / (SAMPLES - 1.0));
-    add_reference(series, &count, x, SAMPLES);
     for (int r = 0; r < all->count; r++)
         for (Level level = 0; level < LEVELS; level++) {
             const Curves *c = &all->curves[r][level];
             if (!is_ranked(all, r, level))
                 continue;
-            double *heights = y[count - 1];
+            double *heights = y[count];
+            snprintf(names[count], sizeof names[count], "%s %.4f", c->name, roc_at(c, named));
             for (int i = 0; i < SAMPLES; i++)
                 heights[i] = roc_at(c, x[i]);
             add_series(series, &count,
                        (PlotSeries){.mark = PLOT_LINE,
-                                    .name = c->name,
+                                    .name = names[count],
                                     .x = x,
                                     .y = heights,
                                     .count = SAMPLES,
                                     .colour = r,
                                     .dashed = level == FRAMES});
         }
-    fputs("<figure><figcaption><b>ROC at low FPR</b> Logarithmic axis.</figcaption>\n", stream);
+    add_reference(series, &count, "chance 0.0100", x, x, SAMPLES);
+    fputs("<figure><figcaption><b>ROC at low FPR</b> TPR at FPR 0.01 in the legend.</figcaption>\n",
+          stream);
     PlotChart chart = {.label = "ROC with a logarithmic false positive rate axis",
                        .x = {.title = "false positive rate",
                              .fixed = true,
@@ -348,7 +349,6 @@ static void write_reliability(FILE *stream, const SetCurves *all)
     Reliability lines[DRAWN];
     PlotSeries series[2 * DRAWN + 1];
     int count = 0;
-    add_reference(series, &count, unit, 2);
     for (int r = 0; r < all->count; r++) {
         if (!all->curves[r][FRAMES].of.has_reliability)
             continue;
@@ -365,8 +365,9 @@ static void write_reliability(FILE *stream, const SetCurves *all)
                                 .count = of->count,
                                 .colour = r});
     }
-    if (count == 1)
+    if (count == 0)
         return;
+    add_reference(series, &count, "calibrated", unit, unit, 2);
     const MetricsReport *first = &all->report->results[0].reports[all->set];
     fputs("<figure><figcaption><b>Reliability</b> Fraction of fakes by score. ", stream);
     if (isfinite(first->frame.brier) && all->report->count == 1)
@@ -412,8 +413,6 @@ Status report_write_charts(FILE *stream, const Report *report, int set, Error *e
 }
 
 /* ---- robustness ------------------------------------------------------------------------------ */
-
-enum { STRENGTH_HEIGHT = 280 }; /* of a robustness chart */
 
 /* One kind of perturbation: entries [first, first + count) of EvalResult.perturbed. */
 typedef struct Kind {
@@ -462,32 +461,63 @@ static void fill(const Kind *kind, int result, bool frames, double *y, double *l
     }
 }
 
-static void write_chart(FILE *stream, const Kind *kind, double *values, const char **steps)
+/* The level whose intervals are drawn as bands. */
+static bool has_band(const Report *report, int set, bool frames)
+{
+    return frames != report->results[0].reports[set].has_videos;
+}
+
+/*
+ * The y axis of all charts: it includes every value and band of every data set, so that charts can
+ * be compared.
+ */
+static PlotAxis shared_axis(const Report *report)
+{
+    double low = 1;
+    for (int r = 0; r < drawn(report); r++)
+        for (int s = 0; s < report->results[0].sets->set_count; s++)
+            for (int p = -1; p < report->results[0].perturbed_count; p++)
+                for (int frames = 0; frames < LEVELS; frames++) {
+                    const EvalResult *result = &report->results[r];
+                    const MetricsReport *of =
+                        p < 0 ? &result->reports[s] : &result->perturbed[p].reports[s];
+                    const EvalLevel level = frames ? EVAL_FRAMES : EVAL_VIDEOS;
+                    const double value = eval_metrics(of, level)->auroc;
+                    const double end = eval_intervals(of, level)->of[METRICS_AUROC].lower;
+                    low = isfinite(value) ? fmin(low, value) : low;
+                    low = isfinite(end) && has_band(report, s, frames) ? fmin(low, end) : low;
+                }
+    return (PlotAxis){.title = "AUROC", .fixed = true, .low = floor(low * 10) / 10, .high = 1};
+}
+
+/*
+ * Writes the chart of one kind of perturbation: AUROC by strength of every result, and its interval
+ * over videos (over frames without videos) as a band.
+ */
+static void write_chart(FILE *stream, const Kind *kind, const PlotAxis *axis, double *values,
+                        const char **steps)
 {
     const Report *report = kind->report;
     const char *what = report->results[0].perturbed[kind->first].perturbation->kind;
     const bool has_videos = report->results[0].reports[kind->set].has_videos;
     PlotSeries series[DRAWN * LEVELS * 2];
-    char names[DRAWN][LEVELS][64], label[128];
+    char names[DRAWN][LEVELS][NAME_SIZE], label[128];
     int count = 0;
     const int stride = kind->count + 1;
-    for (int r = 0; r < report->count && r < DRAWN; r++)
+    for (int r = 0; r < drawn(report); r++)
         for (int frames = has_videos ? 0 : 1; frames < LEVELS; frames++) {
             double *y = values, *low = y + stride, *high = low + stride;
             values += 3 * stride;
             fill(kind, r, frames, y, low, high);
-            char *name = names[r][frames];
-            snprintf(name, sizeof names[r][frames], "%s%s%.32s", frames ? "frames" : "videos",
-                     report->count > 1 ? ", " : "",
-                     report->count > 1 ? report_result_name(report, &report->results[r]) : "");
-            if (!frames && report->count == 1)
+            name_curve(names[r][frames], report, r, frames ? FRAMES : VIDEOS);
+            if (has_band(report, kind->set, frames))
                 add_series(
                     series, &count,
                     (PlotSeries){
                         .mark = PLOT_BAND, .low = low, .high = high, .count = stride, .colour = r});
             add_series(series, &count,
                        (PlotSeries){.mark = PLOT_LINE,
-                                    .name = name,
+                                    .name = names[r][frames],
                                     .y = y,
                                     .count = stride,
                                     .colour = r,
@@ -496,17 +526,15 @@ static void write_chart(FILE *stream, const Kind *kind, double *values, const ch
     snprintf(label, sizeof label, "AUROC by strength of %s", what);
     fputs("<figure><figcaption><b>", stream);
     report_text(stream, "%s", what);
-    fputs("</b> AUROC by strength.</figcaption>\n", stream);
-    const PlotChart chart = {
+    fprintf(stream, "</b> AUROC by strength; bands are 95%% intervals of %s.</figcaption>\n",
+            level_names[has_videos ? VIDEOS : FRAMES]);
+    PlotChart chart = {
         .label = label,
         .x = {.title = strength_of(what), .categories = steps, .category_count = stride},
-        .y = {.title = "AUROC"},
+        .y = *axis,
         .series = series,
-        .series_count = count,
-        .width = WIDTH,
-        .height = STRENGTH_HEIGHT};
-    plot_write(stream, &chart);
-    fputs("</figure>\n", stream);
+        .series_count = count};
+    write_figure(stream, &chart);
 }
 
 static Status write_table(FILE *stream, const Report *report, int set, Error *error)
@@ -542,12 +570,13 @@ Status report_write_robustness(FILE *stream, const Report *report, int set, Erro
     double *values = calloc((total + 1) * DRAWN * LEVELS * 3, sizeof *values);
     if (kinds && steps && values) {
         int count = 0;
+        const PlotAxis axis = shared_axis(report);
         fputs("<h3>Robustness</h3>\n<div class=\"figures\">\n", stream);
         for (int first = 0; first < total; first += kinds[count++].count) {
             kinds[count] = find_kind(report, set, first);
             for (int i = 0; i <= kinds[count].count; i++)
                 steps[i] = step_name(&kinds[count], i);
-            write_chart(stream, &kinds[count], values, steps);
+            write_chart(stream, &kinds[count], &axis, values, steps);
         }
         fputs("</div>\n", stream);
     }

@@ -147,8 +147,10 @@ static void write_origin(FILE *stream, const Row *row, const Location *location,
         video--;
     if (source)
         fputs("</span><span>", stream);
-    if (video)
+    if (video) {
         report_text(stream, "%.*s", (int)(name - video), video);
+        fputs("<wbr>", stream); /* the line breaks there if it is too long */
+    }
     report_text(stream, "%s", name);
 }
 
@@ -177,32 +179,50 @@ static void write_frame(FILE *stream, Row *row, const Hard *hard)
     fputs("</span></li>\n", stream);
 }
 
-static Status write_class(FILE *stream, const Report *report, int set, int label, Error *error)
+/* Writes the hardest frames of a class by one result, under its name if there are several. */
+static void write_row(FILE *stream, const Report *report, Row *row, Hard *kept)
 {
-    Row row = {.result = &report->results[0], .set = set, .label = label};
-    Hard *kept = calloc(report->thumbnails, sizeof *kept);
-    if (!kept)
-        return mem_full(0, "the thumbnails", error);
-    const int count = find_hardest(&row.result->scores[set], label, report->thumbnails, kept);
-    if (count > 0) {
-        fprintf(stream, "<h3>Hardest %s frames</h3>\n<p class=\"soft\">%s p_fake first%s",
-                label ? "fake" : "real", label ? "Lowest" : "Highest",
-                row.result->scores[set].has_videos ? ", one frame per video." : ".");
-        if (report->count > 1)
-            report_text(stream, " Scores of %s.", report_result_name(report, row.result));
-        fputs("</p>\n<ul class=\"frames\">\n", stream);
-        for (int i = 0; i < count; i++)
-            write_frame(stream, &row, &kept[i]);
-        fputs("</ul>\n", stream);
+    const int count =
+        find_hardest(&row->result->scores[row->set], row->label, report->thumbnails, kept);
+    if (report->count > 1) {
+        fputs("<h4>", stream);
+        report_text(stream, "%s", report_result_name(report, row->result));
+        fputs("</h4>\n", stream);
     }
-    if (row.missing > 0) {
+    fputs("<ul class=\"frames\">\n", stream);
+    for (int i = 0; i < count; i++)
+        write_frame(stream, row, &kept[i]);
+    fputs("</ul>\n", stream);
+    if (row->missing > 0) {
         fprintf(stream,
-                "<p class=\"soft\">%d of %d images cannot be shown. First reason: ", row.missing,
+                "<p class=\"soft\">%d of %d images cannot be shown. First reason: ", row->missing,
                 count);
-        report_text(stream, "%s", row.why.message);
+        report_text(stream, "%s", row->why.message);
         fputs("</p>\n", stream);
     }
-    data_resizer_free(&row.resizer);
+}
+
+static bool has_class(const Report *report, int set, int label)
+{
+    const Metrics *frame = &report->results[0].reports[set].frame;
+    return (label ? frame->n_fake : frame->n_real) > 0;
+}
+
+static Status write_class(FILE *stream, const Report *report, int set, int label, Error *error)
+{
+    if (!has_class(report, set, label))
+        return STATUS_OK;
+    Hard *kept = mem_new(report->thumbnails, sizeof *kept, "the thumbnails", error);
+    if (!kept)
+        return error->status;
+    fprintf(stream, "<h3>Hardest %s frames</h3>\n<p class=\"soft\">%s p_fake first%s</p>\n",
+            label ? "fake" : "real", label ? "Lowest" : "Highest",
+            report->results[0].scores[set].has_videos ? ", one frame per video." : ".");
+    for (int r = 0; r < report->count; r++) {
+        Row row = {.result = &report->results[r], .set = set, .label = label};
+        write_row(stream, report, &row, kept);
+        data_resizer_free(&row.resizer);
+    }
     free(kept);
     return STATUS_OK;
 }
@@ -210,9 +230,9 @@ static Status write_class(FILE *stream, const Report *report, int set, int label
 Status report_write_frames(FILE *stream, const Report *report, int set, Error *error)
 {
     assert(report->thumbnails >= 0 && report->thumbnails <= REPORT_THUMBNAILS_MOST);
-    const EvalResult *result = &report->results[0];
-    if (report->thumbnails == 0 || result->scores[set].frames == 0 ||
-        !locate_frame(result, set, 0).path)
+    const EvalResult *first = &report->results[0];
+    if (report->thumbnails == 0 || first->scores[set].frames == 0 ||
+        !locate_frame(first, set, 0).path)
         return STATUS_OK;
     TRY(write_class(stream, report, set, 0, error));
     return write_class(stream, report, set, 1, error);

@@ -93,10 +93,10 @@ const char *report_result_name(const Report *report, const EvalResult *result)
 
 static const char COLOURS[] =
     ":root{--paper:#fff;--ink:#1c1e21;--soft:#5c6066;--line:#dfe2e6;--wash:#f5f6f8;"
-    "--accent:#0067a5;--alert:#8a5300;--real:#0067a5;--fake:#b54700}\n"
+    "--accent:#0067a5;--alert:#8a5300;--real:#0067a5;--fake:#b54700;--shade:#0003}\n"
     "@media screen and (prefers-color-scheme:dark){:root{color-scheme:dark;--paper:#16181b;"
     "--ink:#e6e6e6;--soft:#a4a8ae;--line:#33373d;--wash:#1e2125;--accent:#5cb3ec;--alert:#e6b45c;"
-    "--real:#5cb3ec;--fake:#ff9350}}\n";
+    "--real:#5cb3ec;--fake:#ff9350;--shade:#fff4}}\n";
 
 static const char PAGE[] =
     "*{box-sizing:border-box}\n"
@@ -111,6 +111,7 @@ static const char PAGE[] =
     ".5rem}\n"
     "h2{font-size:1.4rem;letter-spacing:-.01em;margin:0 0 .25rem}\n"
     "h3{font-size:1.05rem;margin:2.5rem 0 .5rem}\n"
+    "h4{font-size:.9375rem;font-weight:600;margin:1.25rem 0 .25rem;overflow-wrap:anywhere}\n"
     "p{margin:.25rem 0 1rem;max-width:46rem}\n"
     "a{color:var(--accent);text-underline-offset:.2em;text-decoration-thickness:1px}\n"
     ":focus-visible{outline:2px solid var(--accent);outline-offset:2px}\n"
@@ -151,11 +152,22 @@ static const char PARTS[] =
     "details{margin-top:1.25rem}\n"
     "summary{cursor:pointer;color:var(--accent);padding:.3rem 0;width:fit-content}\n";
 
+/*
+ * A table scrolls within its box; the caption and the first column stay. The right edge of a box
+ * with hidden columns is shaded (the shade lies behind a background that scrolls with the table),
+ * and the caption says so: the animation sets --hint only if there is something to scroll.
+ */
 static const char TABLES[] =
-    ".scroll{overflow-x:auto;margin:.5rem 0 1rem}\n"
+    ".scroll{overflow-x:auto;margin:.5rem 0 1rem;container-type:inline-size;"
+    "background:linear-gradient(90deg,transparent,var(--paper) 70%) right/3rem 100% no-repeat "
+    "local,linear-gradient(90deg,transparent,var(--shade)) right/1rem 100% no-repeat scroll;"
+    "animation:hint linear both;animation-timeline:scroll(self inline)}\n"
+    "@keyframes hint{from,to{--hint:'Scroll sideways for all columns \\2192'}}\n"
     "table{border-collapse:collapse;font-size:.9375rem;font-variant-numeric:tabular-nums;"
     "min-width:100%}\n"
     "caption{text-align:left;color:var(--soft);font-size:.875rem;padding-bottom:.5rem}\n"
+    "caption span{display:inline-block;position:sticky;left:0;max-width:100cqw}\n"
+    "caption span::after{content:var(--hint,none);display:block;color:var(--accent)}\n"
     "th,td{padding:.45rem 0 .45rem 1.25rem;text-align:right;white-space:nowrap;"
     "border-bottom:1px solid var(--line);vertical-align:middle}\n"
     "thead "
@@ -170,6 +182,7 @@ static const char TABLES[] =
     "td.long{white-space:normal;min-width:16rem;overflow-wrap:anywhere}\n"
     "td.key{font-weight:600}\n"
     ".interval{color:var(--soft)}\n"
+    "td span.interval{display:block;font-size:.8125rem}\n"
     "td.forest{padding-top:0;padding-bottom:0}\n"
     ".forest svg{display:block;margin-left:auto}\n"
     ".forest .track{stroke:var(--line);stroke-width:1}\n"
@@ -182,14 +195,16 @@ static const char TABLES[] =
     ".level.video{color:var(--accent)}\n"
     ".level.frame{color:var(--soft);border-style:dashed}\n";
 
+/* Captions of a row of figures have the same height, and their plots end at the same height. */
 static const char FIGURES[] =
     ".figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,20rem),1fr));"
-    "gap:2.25rem 2rem;margin:1.75rem 0 0}\n"
+    "gap:0 2rem;margin:1.75rem 0 0}\n"
     "figure{margin:0;min-width:0;break-inside:avoid}\n"
-    ".figures figure{max-width:30rem}\n"
+    ".figures figure{max-width:30rem;display:grid;grid-row:span 2;grid-template-rows:subgrid;"
+    "margin-bottom:2.25rem}\n"
     "figcaption{font-size:.875rem;color:var(--soft);line-height:1.4;margin-bottom:.4rem}\n"
     "figcaption b{display:block;color:var(--ink);font-weight:600;font-size:.9375rem}\n"
-    ".figures .chart{width:100%;display:block}\n"
+    ".figures .chart{width:100%;display:block;align-self:end}\n"
     ".frames{display:grid;grid-template-columns:repeat(auto-fill,minmax(96px,1fr));gap:1rem .75rem;"
     "list-style:none;margin:.75rem 0 0;padding:0}\n"
     ".frames li{font-size:.75rem;line-height:1.35;color:var(--soft);min-width:0}\n"
@@ -198,17 +213,20 @@ static const char FIGURES[] =
     ".frames .gone{align-items:center;text-align:center;padding:.5rem}\n"
     ".frames b{color:var(--ink);font-size:.8125rem;font-variant-numeric:tabular-nums;"
     "display:block}\n"
-    ".frames span{display:block;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}\n"
+    ".frames span{display:block;overflow-wrap:anywhere}\n"
     ".frames .gone{white-space:normal}\n";
 
 static const char NARROW[] =
     "@media (max-width:34rem){.facts div{grid-template-columns:1fr;gap:0}\n"
     ".facts{gap:.9rem}\nheader{padding-top:1.75rem}\nsection{margin-top:2.75rem}\n"
-    "th,td{padding-left:1rem}\nth:first-child{max-width:8.5rem;min-width:6.5rem}}\n"
+    "th,td{padding-left:1rem}\nth:first-child{max-width:8.5rem;min-width:6.5rem}\n"
+    "td.word{white-space:normal;overflow-wrap:anywhere;min-width:5rem}\n"
+    "td.long{min-width:14rem}}\n"
     "@media print{body{font-size:10pt}\nmain,header,footer{max-width:none;padding:0}\n"
     "header{padding-top:0}\nsection{margin-top:1.5rem}\nnav{display:none}\n"
     "h2,h3,caption{break-after:avoid}\ntr,.frames li{break-inside:avoid}\n"
-    ".scroll{overflow:visible}\ntable{font-size:7.5pt}\nthead th{font-size:7pt}\n"
+    ".scroll{overflow:visible;animation:none;background:none}\ntable{font-size:7.5pt}\nthead "
+    "th{font-size:7pt}\n"
     "th,td,th:first-child{padding-left:.5rem;min-width:0;max-width:none}\n"
     "th:first-child{padding-left:0;min-width:4.5rem}\n.forest svg{width:5rem;height:auto}\n"
     "td.word,td.long{white-space:normal;min-width:0;overflow-wrap:anywhere}\n"

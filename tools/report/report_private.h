@@ -54,7 +54,7 @@ Status report_write_robustness(FILE *stream, const Report *report, int set, Erro
 /* ---- report_frames.c ------------------------------------------------------------------------- */
 
 /*
- * Writes the hardest frames of data set `set` in the first result; nothing if frames have no files.
+ * Writes the hardest frames of data set `set` by each result; nothing if frames have no files.
  */
 Status report_write_frames(FILE *stream, const Report *report, int set, Error *error);
 

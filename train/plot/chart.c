@@ -39,6 +39,7 @@ static const char STYLE[] =
     ".chart .line{fill:none;stroke:currentColor;stroke-width:1.8;stroke-linejoin:round}\n"
     ".chart .dashed{stroke-dasharray:6 4}\n"
     ".chart .band{fill:currentColor;fill-opacity:.2;stroke:none}\n"
+    ".chart .band.faint{fill-opacity:.1}\n"
     ".chart .bar{fill:currentColor;fill-opacity:.75;stroke:currentColor;stroke-width:.5}\n"
     ".chart .point{fill:currentColor;stroke:none}\n"
     ".chart .error{fill:none;stroke:currentColor;stroke-width:1.2}\n"
@@ -179,14 +180,21 @@ double plot_place(const PlotScale *scale, double value)
 
 /* ---- layout ---------------------------------------------------------------------------------- */
 
+/* The entries of a legend are in columns of equal width. */
+typedef struct Legend {
+    int rows, columns;
+    double column; /* width */
+} Legend;
+
 typedef struct Layout {
     const PlotChart *chart;
     double width, height;
     double left, top, plot_width, plot_height; /* position and size of the plot in the chart */
-    int legend_rows;
+    Legend legend;
     bool slanted; /* category names are too long to be horizontal */
     double bar;   /* total width of the bars at one x, in x units */
     int bar_series;
+    bool faint; /* bands are more transparent, because there are several */
     PlotScale x, y;
 } Layout;
 
@@ -208,6 +216,7 @@ static void find_ranges(Layout *layout, double x[2], double y[2])
 {
     const PlotChart *chart = layout->chart;
     double nearest = INFINITY;
+    int bands = 0;
     for (int s = 0; s < chart->series_count; s++) {
         const PlotSeries *series = &chart->series[s];
         assert(series->mark == PLOT_BAND ? series->low && series->high : series->y != NULL);
@@ -222,11 +231,13 @@ static void find_ranges(Layout *layout, double x[2], double y[2])
             if (i > 0 && x_of(series, i) > x_of(series, i - 1))
                 nearest = fmin(nearest, x_of(series, i) - x_of(series, i - 1));
         }
+        bands += series->mark == PLOT_BAND;
         if (series->mark != PLOT_BARS)
             continue;
         include(y, 0, &chart->y);
         layout->bar_series++;
     }
+    layout->faint = bands > 2;
     layout->bar = 0.8 * (isfinite(nearest) ? nearest : 1);
     if (layout->bar_series > 0 && x[0] <= x[1]) {
         x[0] -= layout->bar / 2;
@@ -234,26 +245,22 @@ static void find_ranges(Layout *layout, double x[2], double y[2])
     }
 }
 
-static double legend_width(const char *name)
+static Legend find_legend(const PlotChart *chart, double width)
 {
-    return SWATCH + CHARACTER * text_width(name) + 2 * GAP;
-}
-
-static int legend_rows(const PlotChart *chart, double width)
-{
-    int rows = 0;
-    double at = width;
+    Legend legend = {0};
+    int names = 0;
     for (int s = 0; s < chart->series_count; s++) {
-        if (!chart->series[s].name)
+        const char *name = chart->series[s].name;
+        if (!name)
             continue;
-        const double needed = legend_width(chart->series[s].name);
-        if (rows == 0 || at + needed > width) {
-            rows++;
-            at = 0;
-        }
-        at += needed;
+        names++;
+        legend.column = fmax(legend.column, SWATCH + CHARACTER * text_width(name) + GAP);
     }
-    return rows;
+    if (names == 0)
+        return legend;
+    legend.columns = (int)fmin(fmax((width + GAP) / legend.column, 1), names);
+    legend.rows = (names + legend.columns - 1) / legend.columns;
+    return legend;
 }
 
 static double widest_label(const PlotScale *scale)
@@ -282,8 +289,10 @@ static void find_layout(Layout *layout, const PlotChart *chart)
                        .width = chart->width > 0 ? chart->width : WIDTH,
                        .height = chart->height > 0 ? chart->height : HEIGHT};
     find_ranges(layout, x, y);
-    layout->legend_rows = legend_rows(chart, layout->width - 2 * GAP);
-    layout->top = GAP + (chart->title ? 20 : 0) + layout->legend_rows * LINE_HEIGHT + GAP;
+    layout->legend = find_legend(chart, layout->width - 2 * GAP);
+    if (chart->grows)
+        layout->height += layout->legend.rows * LINE_HEIGHT;
+    layout->top = GAP + (chart->title ? 20 : 0) + layout->legend.rows * LINE_HEIGHT + GAP;
     const double below = LINE_HEIGHT + GAP + (chart->x.title ? LINE_HEIGHT : 0);
     layout->plot_height = layout->height - layout->top - below;
 
@@ -346,19 +355,17 @@ static void write_swatch(FILE *stream, const PlotSeries *series, double x, doubl
 static void write_legend(FILE *stream, const Layout *layout)
 {
     const PlotChart *chart = layout->chart;
-    const double width = layout->width - 2 * GAP;
-    double at = 0, y = GAP + (chart->title ? 20 : 0) + 12;
+    const double top = GAP + (chart->title ? 20 : 0) + 12;
+    int entry = 0;
     for (int s = 0; s < chart->series_count; s++) {
         const PlotSeries *series = &chart->series[s];
         if (!series->name)
             continue;
-        if (at > 0 && at + legend_width(series->name) > width) {
-            at = 0;
-            y += LINE_HEIGHT;
-        }
-        write_swatch(stream, series, GAP + at, y);
-        write_text(stream, GAP + at + SWATCH, y, "start", "", series->name);
-        at += legend_width(series->name);
+        const double x = GAP + entry % layout->legend.columns * layout->legend.column;
+        const double y = top + entry / layout->legend.columns * LINE_HEIGHT;
+        write_swatch(stream, series, x, y);
+        write_text(stream, x + SWATCH, y, "start", "", series->name);
+        entry++;
     }
 }
 
@@ -445,7 +452,7 @@ static void write_band(FILE *stream, const Layout *layout, const PlotSeries *ser
         if (there)
             continue;
         if (i - first > 1) {
-            fputs("<path class=\"band\" d=\"M", stream);
+            fprintf(stream, "<path class=\"band%s\" d=\"M", layout->faint ? " faint" : "");
             for (int j = first; j < i; j++)
                 fprintf(stream, "%s%.1f %.1f", j > first ? "L" : "",
                         plot_x(layout, x_of(series, j)), plot_y(layout, series->high[j]));

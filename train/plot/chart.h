@@ -67,6 +67,7 @@ typedef struct PlotChart {
     const PlotSeries *series; /* [series_count], drawn in this order */
     int series_count;
     int width, height; /* size of the viewBox; 0: 640 x 360 */
+    bool grows;        /* the legend adds to `height`, so that all plots have the same height */
 } PlotChart;
 
 /* Writes the chart as an <svg> element for HTML; the page needs plot_write_style once. */
