@@ -538,6 +538,28 @@ START_TEST(resume_compares_what_matters)
 }
 END_TEST
 
+/* Only a schedule that does not depend on the length of the run lets it change. */
+START_TEST(resume_allows_another_length)
+{
+    static const char *const schedulers[] = {"constant", "cyclic", "cosine"};
+    for (int i = 0; i < 3; i++) {
+        TrainRecipe saved = named("cpu");
+        Error error = {0};
+        ck_ok(train_recipe_set(&saved, "scheduler", schedulers[i], &error), &error);
+        TrainRecipe wanted = saved;
+        wanted.epochs = 20;
+        const Status status = train_recipe_same(&saved, &wanted, &error);
+        ck_assert_int_eq(status, i < 2 ? STATUS_OK : STATUS_USAGE);
+        if (i == 2)
+            ck_assert_ptr_nonnull(strstr(error.message, "--adapter RUN"));
+        wanted.seed++;
+        error_clear(&error);
+        ck_assert_int_eq(train_recipe_same(&saved, &wanted, &error), STATUS_USAGE);
+        ck_assert_ptr_null(strstr(error.message, "--adapter RUN"));
+    }
+}
+END_TEST
+
 /* Every metric of frames and of videos, each with its direction; a threshold has none. */
 START_TEST(monitors_have_a_direction)
 {
@@ -618,6 +640,7 @@ int main(void)
     tcase_add_test(recipes, synonyms_name_keys);
     tcase_add_test(recipes, built_in_recipes);
     tcase_add_test(recipes, resume_compares_what_matters);
+    tcase_add_test(recipes, resume_allows_another_length);
     tcase_add_test(recipes, monitors_have_a_direction);
     TCase *const values = support_case(suite, "values", 10);
     tcase_add_loop_test(values, refuses_by_name, 0, sizeof refusals / sizeof refusals[0]);

@@ -174,6 +174,16 @@ for command in $("$L" --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'); do
     done
 done
 
+# ---- a longer run ---------------------------------------------------------------------------------
+
+expect 0 "a run of 2 epochs" train_into short scheduler=constant epochs=2
+expect 0 "a run of 3 epochs" train_into long scheduler=constant epochs=3
+expect 0 "extended to 3 epochs" train_into short --resume --epochs 3
+holds cmp short/last.safetensors long/last.safetensors
+holds cmp short/recipe.txt long/recipe.txt
+expect 2 "a cosine run is not extended" train_into log --resume epochs=5
+says "--adapter RUN"
+
 # ---- adapters by run folder, models by name -------------------------------------------------------
 
 image=$(find s/real -name '*.png' | sort | head -n 1)

@@ -105,6 +105,67 @@ START_TEST(a_stop_uphill_leaves_the_weights_below)
 }
 END_TEST
 
+/* A finished run, and one that was stopped, extended: the same bits as a long run. */
+START_TEST(a_run_can_be_extended)
+{
+    static const char *const schedules[] = {
+        "scheduler=constant loss.alignment=0.1 keep=1",
+        "scheduler=cyclic cycle_epochs=2 warmup_epochs=1 ema=0.9",
+    };
+    for (int i = 0; i < 2; i++) {
+        char longer[160], shorter[160], whole[16], run[16], stopped[16];
+        Error error = {0};
+        TrainResult result;
+        SupportWatcher watcher = {.stop_after = 5};
+        snprintf(whole, sizeof whole, "whole%d", i);
+        snprintf(run, sizeof run, "run%d", i);
+        snprintf(stopped, sizeof stopped, "stopped%d", i);
+        snprintf(longer, sizeof longer, "epochs=4 lr=3e-3 %s", schedules[i]);
+        snprintf(shorter, sizeof shorter, "epochs=2 lr=3e-3 %s", schedules[i]);
+        support_run_to_end(whole, longer);
+        support_run_to_end(run, shorter);
+        ck_ok(support_run_with(run, longer, true, &result, &error), &error);
+        ck_assert_int_eq(support_run_watched(stopped, shorter, false, &watcher, &error),
+                         STATUS_INTERRUPTED);
+        error_clear(&error);
+        ck_ok(support_run_with(stopped, longer, true, &result, &error), &error);
+        for (int other = 0; other < 2; other++) {
+            const char *const name = other == 0 ? run : stopped;
+            support_run_same_file(whole, name, "last.safetensors");
+            support_run_same_file(whole, name, "state.safetensors");
+            support_run_same_file(whole, name, "recipe.txt");
+            support_run_same_file(whole, name, "curves.svg");
+            support_run_same_rows(whole, name);
+        }
+    }
+}
+END_TEST
+
+START_TEST(some_runs_cannot_be_extended)
+{
+    static const struct {
+        const char *first, *then, *says;
+    } cases[] = {
+        {"epochs=2", "epochs=4", "--adapter RUN"}, /* cosine */
+        {"epochs=2 scheduler=constant", "epochs=1 scheduler=constant", "has completed 8 steps"},
+        {"epochs=2 max_steps=6 scheduler=constant", "epochs=2 scheduler=constant",
+         "ended at step 6, within epoch 2"},
+    };
+    for (int i = 0; i < 3; i++) {
+        char run[16];
+        Error error = {0};
+        TrainResult result;
+        snprintf(run, sizeof run, "run%d", i);
+        support_run_to_end(run, cases[i].first);
+        const Status status = support_run_with(run, cases[i].then, true, &result, &error);
+        support_fails_with(status, &error, STATUS_USAGE, cases[i].says);
+        /* It is still the run that it was. */
+        error_clear(&error);
+        ck_ok(support_run_with(run, cases[i].first, true, &result, &error), &error);
+    }
+}
+END_TEST
+
 START_TEST(a_killed_run_goes_on_to_the_same_bits)
 {
     const char *const settings = "epochs=3 save_every=2 keep=2 loss.alignment=0.1 grad_clip=0.5";
@@ -445,6 +506,8 @@ static Suite *suite(void)
         a_table_cut_during_the_run,
         damaged_files_of_a_run_are_told,
         a_state_of_an_older_version_is_refused,
+        a_run_can_be_extended,
+        some_runs_cannot_be_extended,
         a_state_that_makes_no_sense_is_refused,
         every_order_goes_on_to_the_same_bits,
         a_full_disk_keeps_the_old_checkpoint,

@@ -619,25 +619,46 @@ void train_recipe_describe(FILE *stream)
     }
 }
 
+bool train_recipe_can_be_extended(const TrainRecipe *recipe)
+{
+    return recipe->scheduler != TRAIN_SCHEDULER_COSINE;
+}
+
+static bool is_length(const Setting *setting)
+{
+    return setting->offset == offsetof(TrainRecipe, epochs) ||
+           setting->offset == offsetof(TrainRecipe, max_steps);
+}
+
 Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Error *error)
 {
     assert(saved && wanted && error);
     char before[TRAIN_TEXT_SIZE], now[TRAIN_TEXT_SIZE];
     const char *first = NULL;
+    bool length_only = true; /* only epochs or max_steps differ */
     for (int i = 0; i < SETTINGS; i++) {
         print_value(&settings[i], saved, before);
         print_value(&settings[i], wanted, now);
-        if (settings[i].free_on_resume || strcmp(before, now) == 0)
+        if (settings[i].free_on_resume || strcmp(before, now) == 0 ||
+            (is_length(&settings[i]) && train_recipe_can_be_extended(saved)))
             continue;
         error_detail(error, "%s was %s and is now %s", settings[i].key, before, now);
         first = first ? first : settings[i].key;
+        length_only = length_only && is_length(&settings[i]);
     }
     if (!first)
         return STATUS_OK;
+    if (length_only)
+        return error_set(error, STATUS_USAGE,
+                         "%s: cannot change on --resume with scheduler=%s, whose learning rates "
+                         "depend on the length of the run; start a new run from this one, with "
+                         "--adapter RUN and another --out",
+                         first, scheduler_name((int)wanted->scheduler));
     return error_set(
         error, STATUS_USAGE,
         "%s: %s from the run to resume; use the saved values, or start a new run (only threads, "
-        "workers, memory, micro_batch and log.tensorboard may change)",
+        "workers, memory, micro_batch and log.tensorboard may change, and epochs and max_steps "
+        "with scheduler=constant or cyclic)",
         first, error->problems == 1 ? "differs" : "and other keys differ");
 }
 

@@ -134,8 +134,15 @@ char *train_recipe_identity(const TrainRecipe *recipe);
 void train_recipe_describe(FILE *stream);
 
 /*
+ * True if no learning rate depends on the length of the run (epochs, max_steps): not for cosine.
+ * A longer run then begins with the same steps.
+ */
+bool train_recipe_can_be_extended(const TrainRecipe *recipe);
+
+/*
  * For --resume. STATUS_USAGE if the recipes differ in a key that can change a result, that is any
- * except threads, workers, memory, micro_batch and log.tensorboard. The message lists these keys.
+ * except threads, workers, memory, micro_batch and log.tensorboard, and epochs and max_steps if the
+ * run can be extended. The message lists these keys.
  */
 Status train_recipe_same(const TrainRecipe *saved, const TrainRecipe *wanted, Error *error);
 

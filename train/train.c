@@ -391,6 +391,36 @@ static Status prepare(TrainRun *run, Error *error)
     return STATUS_OK;
 }
 
+/*
+ * Checks that the saved step is one of this run. Recipe and lists are equal to the saved ones,
+ * apart from the length of the run, so otherwise only a damaged file fails here.
+ */
+static Status check_length(const TrainRun *run, const char *path, Error *error)
+{
+    const TrainState *state = &run->state;
+    const int64_t begun = state->epoch * run->steps_per_epoch;
+    if (state->step > run->steps && train_recipe_can_be_extended(run->job->recipe))
+        return error_set(
+            error, STATUS_USAGE,
+            "%s: has completed %lld steps, and the run would now have %lld; set higher "
+            "epochs or max_steps",
+            path, (long long)state->step, (long long)run->steps);
+    if (state->step < begun && state->step > begun - run->steps_per_epoch &&
+        state->step < run->steps && train_recipe_can_be_extended(run->job->recipe))
+        return error_set(error, STATUS_USAGE,
+                         "%s: the run ended at step %lld, within epoch %d, which is validated and "
+                         "saved; only a run that ended with an epoch can be extended: start a new "
+                         "run with --adapter RUN and another --out",
+                         path, (long long)state->step, state->epoch);
+    if (state->step > run->steps || state->step > begun + run->steps_per_epoch ||
+        (state->step < begun && state->step < run->steps))
+        return error_set(error, STATUS_FAILED,
+                         "%s: step %lld in epoch %d does not exist in this run; the file is "
+                         "damaged, start a new run",
+                         path, (long long)state->step, state->epoch + 1);
+    return STATUS_OK;
+}
+
 /* Reads state.safetensors, if the run has one. */
 static Status resume_state(TrainRun *run, Error *error)
 {
@@ -409,15 +439,7 @@ static Status resume_state(TrainRun *run, Error *error)
         warning(run, "the image decoders have changed since the state was saved: results may not "
                      "be bit-identical");
     run->saved_step = run->state.step;
-    /* Recipe and lists are equal to the saved ones, so only a damaged file fails here. */
-    const TrainState *state = &run->state;
-    const int64_t begun = state->epoch * run->steps_per_epoch;
-    if (state->step > run->steps || state->step > begun + run->steps_per_epoch ||
-        (state->step < begun && state->step < run->steps))
-        return error_set(error, STATUS_FAILED,
-                         "%s: step %lld in epoch %d does not exist in this run; the file is "
-                         "damaged, start a new run",
-                         path, (long long)state->step, state->epoch + 1);
+    TRY(check_length(run, path, error));
     snprintf(text, sizeof text, "resuming at step %lld of %lld", (long long)run->state.step,
              (long long)run->steps);
     notice(run, text);

@@ -105,10 +105,18 @@ static char *val_words(const TrainJob *job, const TrainRecord *of)
     return NULL;
 }
 
-/* Hashes the keys and values without the first line, the name of the built-in recipe. */
+/*
+ * Hashes the keys and values without the first line, the name of the built-in recipe, and without
+ * the length of a run that can be extended.
+ */
 static Status hash_recipe(const TrainRecipe *recipe, char out[HASH_TEXT_SIZE], Error *error)
 {
-    char *text = train_recipe_identity(recipe);
+    TrainRecipe hashed = *recipe;
+    if (train_recipe_can_be_extended(recipe)) {
+        hashed.epochs = 1;
+        hashed.max_steps = 0;
+    }
+    char *text = train_recipe_identity(&hashed);
     if (!text)
         return mem_full(0, "the text of the recipe", error);
     const char *keys = text + strcspn(text, "\n");

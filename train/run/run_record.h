@@ -19,7 +19,7 @@ typedef struct TrainRecord {
     char base[HASH_TEXT_SIZE];         /* fingerprint of the encoder */
     char network[2 * VIT_CONFIG_TEXT]; /* architecture and preprocessing, not stored in tensors */
     char frozen[HASH_TEXT_SIZE];       /* hash of frozen parameters that an adapter may change */
-    char recipe[HASH_TEXT_SIZE];       /* hash of all keys that can change a result */
+    char recipe[HASH_TEXT_SIZE];       /* hash of all keys that can change a completed step */
     char train[HASH_TEXT_SIZE];        /* hash of the training list */
     char val[HASH_TEXT_SIZE];          /* hash of the validation list; "" without one */
     const char *decoders;              /* names and versions of the image decoders; static */
